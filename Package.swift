@@ -1,0 +1,136 @@
+// swift-tools-version: 6.2
+// The one build description. It has two faces:
+//   * without SWIFTLET_TARGET: the host's face (libraries, the `swiftlet` command, host tests);
+//   * with SWIFTLET_TARGET=aarch64: the board's face (kernel and tasks, each an ELF file), built with
+//     `--triple aarch64-none-none-elf --toolset platform/aarch64.json`.
+// Which target may import which is stated here and enforced by `--explicit-target-dependency-import-check error`.
+import PackageDescription
+
+let onTarget = Context.environment["SWIFTLET_TARGET"] != nil
+let root = Context.packageDirectory
+
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .strictMemorySafety(),
+    .enableExperimentalFeature("Lifetimes"),
+    .unsafeFlags(["-warnings-as-errors"]),
+]
+/// Code that runs in the kernel, or may: no allocation, no floating-point register.
+let kernelFlags: [SwiftSetting] =
+    onTarget ? strict + [.unsafeFlags(["-no-allocations", "-Xcc", "-mgeneral-regs-only"])] : strict
+let benchmarkBuild: [SwiftSetting] =
+    Context.environment["SWIFTLET_BENCHMARK"] != nil ? [.define("BENCHMARK")] : []
+/// Tasks whose author promised to do without a heap: drivers and the benchmark.
+let noHeap: [SwiftSetting] = onTarget ? strict + [.unsafeFlags(["-no-allocations"])] : strict
+let kernelC: [CSetting] = onTarget ? [.unsafeFlags(["-mgeneral-regs-only"])] : []
+
+func linked(_ script: String) -> [LinkerSetting] {
+    onTarget
+        ? [
+            .unsafeFlags([
+                "-Xlinker", "-T", "-Xlinker", "\(root)/linker/\(script)",
+                "-Xlinker", "--gc-sections", "-Xlinker", "-z", "-Xlinker", "max-page-size=4096",
+            ])
+        ] : []
+}
+func path(_ group: String, _ name: String) -> String { "Sources/\(group)/\(name)" }
+func library(
+    _ group: String, _ name: String, _ dependencies: [Target.Dependency] = [], swift: [SwiftSetting] = strict
+) -> Target {
+    .target(name: name, dependencies: dependencies, path: path(group, name), swiftSettings: swift)
+}
+/// A task: one ELF file with its own address space.
+func task(_ group: String, _ name: String, _ dependencies: [Target.Dependency], swift: [SwiftSetting] = strict)
+    -> Target
+{
+    .executableTarget(
+        name: name, dependencies: ["UserRuntime"] + dependencies, path: path(group, name),
+        swiftSettings: swift, linkerSettings: linked("task.ld"))
+}
+
+var targets: [Target] = [
+    library("Shared", "KernelABI", swift: kernelFlags),
+    library("Shared", "MMIO", swift: kernelFlags),
+    .target(name: "CLibFDT", path: path("Shared", "CLibFDT")),
+    library("Shared", "DeviceTree", ["CLibFDT"], swift: kernelFlags),
+
+    library("Kernel", "HardwareInterface", ["KernelABI"], swift: kernelFlags),
+    library("Kernel", "KernelCore", ["KernelABI", "HardwareInterface"], swift: kernelFlags + benchmarkBuild),
+
+    library("User", "Protocols", ["KernelABI"]),
+    library("Drivers", "DriverCores", ["MMIO"], swift: noHeap),
+    library("Services", "ServiceCores"),
+    library("Benchmarks", "BenchmarkStatistics", swift: noHeap),
+]
+
+if onTarget {
+    targets += [
+        .target(name: "CAArch64", path: path("Kernel", "CAArch64"), cSettings: kernelC),
+        library("Kernel", "AArch64", ["KernelABI", "HardwareInterface", "CAArch64"], swift: kernelFlags),
+        library("Kernel", "PlatformDrivers", ["HardwareInterface", "MMIO", "DeviceTree"], swift: kernelFlags),
+        .executableTarget(
+            name: "KernelImage",
+            dependencies: [
+                "KernelABI", "MMIO", "DeviceTree", "HardwareInterface", "KernelCore", "CAArch64", "AArch64",
+                "PlatformDrivers",
+            ],
+            path: path("Kernel", "KernelImage"), swiftSettings: kernelFlags + benchmarkBuild,
+            linkerSettings: linked("kernel.ld")),
+
+        .target(name: "CUserEntry", path: path("User", "CUserEntry")),
+        library("User", "UserRuntime", ["KernelABI", "CUserEntry"]),
+
+        task("Drivers", "PL011Driver", ["Protocols", "DriverCores", "MMIO"], swift: noHeap),
+        task("Drivers", "PL031Driver", ["Protocols", "DriverCores", "MMIO"], swift: noHeap),
+        task("Drivers", "PL061Driver", ["Protocols", "DriverCores", "MMIO"], swift: noHeap),
+
+        task("Services", "RootTask", ["Protocols", "ServiceCores"]),
+        task("Services", "Supervisor", ["Protocols", "ServiceCores"]),
+        task("Services", "DeviceManager", ["Protocols", "ServiceCores", "DeviceTree"]),
+        task("Services", "NameService", ["Protocols", "ServiceCores"]),
+        task("Services", "Log", ["Protocols", "ServiceCores"]),
+        task("Services", "Shell", ["Protocols", "ServiceCores"]),
+
+        task("Benchmarks", "LatencyBenchmark", ["Protocols", "BenchmarkStatistics"], swift: noHeap),
+        task("Benchmarks", "LoadGenerator", ["Protocols"], swift: noHeap),
+
+        .executableTarget(
+            name: "TargetTests", dependencies: ["UserRuntime", "Protocols"],
+            path: "Tests/OnTarget/TargetTests", swiftSettings: strict, linkerSettings: linked("task.ld")),
+    ]
+} else {
+    targets += [
+        .executableTarget(
+            name: "swiftlet",
+            dependencies: [
+                "KernelABI", "BenchmarkStatistics", "DeviceTree", "ServiceCores",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "TOMLKit", package: "TOMLKit"),
+            ],
+            path: "Sources/Tools/swiftlet", swiftSettings: [.swiftLanguageMode(.v6)]),
+        .testTarget(
+            name: "KernelCoreTests", dependencies: ["KernelCore", "KernelABI", "HardwareInterface"],
+            swiftSettings: [.swiftLanguageMode(.v6)]),
+        .testTarget(
+            name: "DeviceTreeTests", dependencies: ["DeviceTree"], swiftSettings: [.swiftLanguageMode(.v6)]),
+        .testTarget(
+            name: "DriverCoresTests", dependencies: ["DriverCores", "MMIO"],
+            swiftSettings: [.swiftLanguageMode(.v6)]),
+        .testTarget(
+            name: "ServiceCoresTests", dependencies: ["ServiceCores"], swiftSettings: [.swiftLanguageMode(.v6)]),
+        .testTarget(
+            name: "BenchmarkStatisticsTests", dependencies: ["BenchmarkStatistics"],
+            swiftSettings: [.swiftLanguageMode(.v6)]),
+    ]
+}
+
+let package = Package(
+    name: "Swiftlet",
+    dependencies: onTarget
+        ? []
+        : [
+            .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+            .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
+        ],
+    targets: targets
+)

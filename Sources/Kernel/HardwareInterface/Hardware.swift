@@ -1,0 +1,71 @@
+// What the kernel's policy asks of the hardware, in one protocol: the whole kernel core is generic over it, runs on a
+// model of it in host tests, and is specialised for the real machine when the image is built (no indirect call remains).
+
+import KernelABI
+
+/// The machine as the kernel core sees it. One value of it lives in `Kernel.hardware`.
+///
+/// - Context: every member is called with interrupts masked, from the kernel only.
+/// - Complexity: every member is constant-time, or linear in a length that its caller bounds.
+public protocol Hardware: ~Copyable {
+    // Time
+
+    /// The counter's value now.
+    var now: Instant { get }
+    /// Have the timer interrupt come at `instant`; `.never` turns it off. An instant in the past interrupts at once.
+    mutating func setDeadline(_ instant: Instant)
+    /// A counter that advances with the work the processor does; used for the longest masked path only.
+    var cycles: UInt64 { get }
+
+    // Interrupts
+
+    /// Is an interrupt waiting to be taken? Asked between the steps of long operations.
+    var interruptPending: Bool { get }
+    /// Lines are numbered 0 ..< lineCount, in one space over all controllers.
+    var lineCount: Int { get }
+    /// May a task be given this line? False for the kernel's own (the timer's) and for those that do not exist.
+    func isAssignable(line: Int) -> Bool
+    /// Configure the line and let it signal.
+    mutating func enable(line: Int, trigger: Trigger)
+    /// Keep the line from signalling.
+    mutating func disable(line: Int)
+    /// Its interrupt was handled: let the line signal again.
+    mutating func open(line: Int)
+
+    // Memory
+
+    /// Where the kernel sees a physical address of RAM or of a page table.
+    func kernelAddress(physical: UInt64) -> UnsafeMutableRawPointer
+    func physicalAddress(kernel: UnsafeMutableRawPointer) -> UInt64
+    /// Fill with zeros; both 64-byte aligned. Callers pass at most `KernelLimits.zeroStep` bytes at a time.
+    func zero(_ start: UnsafeMutableRawPointer, bytes: Int)
+    /// `start` is a kernel address; callers pass at most `KernelLimits.cacheStep` bytes at a time.
+    func maintainCache(_ operation: CacheOperation, _ start: UnsafeMutableRawPointer, bytes: Int)
+
+    // Address spaces
+
+    /// The value that selects a root table and its ASID (TTBR0_EL1).
+    func translationBase(rootTable physical: UInt64, asid: UInt16) -> UInt64
+    /// Make the current thread's address space the one that user addresses mean.
+    func activate(translationBase: UInt64)
+    /// A page-table entry was written: make it visible to the table walker.
+    func publishTableEntry()
+    /// Forget the translation of one page of one address space.
+    func invalidate(page: UInt64, asid: UInt16)
+    /// Forget all translations of one address space.
+    func invalidate(asid: UInt16)
+
+    // Floating point
+
+    /// Let user code use the floating-point registers, or have its first use trap.
+    func setFloatingPoint(enabled: Bool)
+    /// Write v0–v31, FPSR, FPCR (528 bytes), and the reverse.
+    func saveFloatingPoint(to area: UnsafeMutableRawPointer)
+    func restoreFloatingPoint(from area: UnsafeMutableRawPointer)
+
+    // Machine
+
+    func writeConsole(_ byte: UInt8)
+    func powerOff(status: UInt64)
+    func reboot()
+}

@@ -1,0 +1,141 @@
+// A capability in its slot, and its place in the derivation tree.
+//
+// An object's capabilities form one list in preorder, each with its depth: what was derived from a capability stands
+// directly behind it with a larger depth. Inserting, moving and removing are constant-time, and `revoke` removes behind a
+// slot until the depth is back at its own. Removing a capability removes what was derived from it first, so the list always
+// spells a tree.
+
+import KernelABI
+
+/// One slot: 64 bytes, a cache line.
+public struct Capability: ~Copyable {
+    /// Where the slot stands, for those that are part of a thread control block: clearing them concerns the thread.
+    public enum Place: UInt8 {
+        case table = 0
+        case threadTable = 1
+        case threadSpace = 2
+        case threadBuffer = 3
+        case threadFault = 4
+    }
+
+    /// nil in an empty slot.
+    var object: Ref<ObjectHeader>?
+    var kind: ObjectKind = .null
+    var rights: Rights = .none
+    /// Depth in the derivation tree; 0 is the object's first capability.
+    var depth: UInt8 = 0
+    var place: Place = .table
+    /// What a receiver sees of the sender; for a mapped frame: the virtual address.
+    var badge: UInt64 = 0
+    var next: Ref<Capability>?
+    var previous: Ref<Capability>?
+    /// For a frame: where this capability has mapped it, and the list of that address space's mappings.
+    var mappedIn: Ref<AddressSpace>?
+    var nextMapping: Ref<Capability>?
+    var previousMapping: Ref<Capability>?
+
+    init(place: Place) { self.place = place }
+
+    var isEmpty: Bool { object == nil }
+}
+
+extension Ref where Object == Capability {
+    /// Does anything derive from this capability?
+    var hasChildren: Bool {
+        guard let next = pointee.next else { return false }
+        return next.pointee.depth > pointee.depth
+    }
+
+    /// Make this empty slot the first capability of an object.
+    func makeFirst(of object: Ref<ObjectHeader>, kind: ObjectKind) {
+        pointee.object = object
+        pointee.kind = kind
+        pointee.rights = .all
+        pointee.depth = 0
+        pointee.badge = 0
+        pointee.next = nil
+        pointee.previous = nil
+        object.pointee.firstCapability = self
+    }
+
+    /// Make this empty slot a copy of `source` in the derivation tree.
+    ///
+    /// - Returns: an error before anything changed, or nil.
+    func derive(from source: Ref<Capability>, rights: Rights, badge: UInt64, placement: Placement) -> KernelError? {
+        guard let object = source.pointee.object, !object.pointee.isDying else { return .invalidCapability }
+        let isPeer = placement == .peer && source.pointee.depth > 0
+        let depth = Int(source.pointee.depth) &+ (isPeer ? 0 : 1)
+        if depth > Limits.derivationDepth { return .derivationTooDeep }
+        pointee.object = object
+        pointee.kind = source.pointee.kind
+        pointee.rights = rights & source.pointee.rights
+        pointee.badge = badge
+        pointee.depth = UInt8(truncatingIfNeeded: depth)
+        if isPeer, let before = source.pointee.previous {
+            link(after: before)
+        } else {
+            link(after: source)
+        }
+        return nil
+    }
+
+    private func link(after: Ref<Capability>) {
+        pointee.previous = after
+        pointee.next = after.pointee.next
+        after.pointee.next?.pointee.previous = self
+        after.pointee.next = self
+    }
+
+    /// Take a childless capability out of its list and empty the slot. What the object must learn of it is the caller's to do.
+    func unlink() {
+        if let previous = pointee.previous {
+            previous.pointee.next = pointee.next
+        } else {
+            pointee.object?.pointee.firstCapability = pointee.next
+        }
+        pointee.next?.pointee.previous = pointee.previous
+        pointee.object = nil
+        pointee.kind = .null
+        pointee.rights = .none
+        pointee.depth = 0
+        pointee.badge = 0
+        pointee.next = nil
+        pointee.previous = nil
+    }
+
+    /// Move to an empty slot, with its place in the derivation tree and its mapping.
+    func move(to destination: Ref<Capability>) {
+        destination.pointee.object = pointee.object
+        destination.pointee.kind = pointee.kind
+        destination.pointee.rights = pointee.rights
+        destination.pointee.depth = pointee.depth
+        destination.pointee.badge = pointee.badge
+        destination.pointee.next = pointee.next
+        destination.pointee.previous = pointee.previous
+        destination.pointee.mappedIn = pointee.mappedIn
+        destination.pointee.nextMapping = pointee.nextMapping
+        destination.pointee.previousMapping = pointee.previousMapping
+        if let previous = pointee.previous {
+            previous.pointee.next = destination
+        } else {
+            pointee.object?.pointee.firstCapability = destination
+        }
+        pointee.next?.pointee.previous = destination
+        pointee.nextMapping?.pointee.previousMapping = destination
+        if let previous = pointee.previousMapping {
+            previous.pointee.nextMapping = destination
+        } else if let space = pointee.mappedIn {
+            space.pointee.mappings = destination
+        }
+        pointee.object = nil
+        pointee.kind = .null
+        pointee.rights = .none
+        pointee.depth = 0
+        pointee.badge = 0
+        pointee.next = nil
+        pointee.previous = nil
+        pointee.mappedIn = nil
+        pointee.nextMapping = nil
+        pointee.previousMapping = nil
+    }
+}

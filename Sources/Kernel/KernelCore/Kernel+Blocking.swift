@@ -1,0 +1,109 @@
+// Ending a wait early: time-out, suspension, cancellation, and the death of either side.
+
+import HardwareInterface
+import KernelABI
+
+extension Kernel where H: ~Copyable {
+    /// Take a thread out of whatever it waits for. It is in no queue then, waits for nobody, and its state is `stopped`.
+    ///
+    /// - Complexity: O(log n), and the inheritance chain.
+    mutating func withdraw(_ thread: Ref<Thread>) {
+        let state = thread.state
+        if state == .ready {
+            core.ready.remove(thread)
+        } else if state == .receiving {
+            withdrawReceiver(thread)
+        } else if let endpoint = thread.pointee.endpoint {
+            endpoint.pointee.waiters.remove(thread.waitNode)
+            thread.pointee.endpoint = nil
+            removeCaller(thread)
+        } else if let reply = thread.pointee.reply {
+            release(reply)
+            removeCaller(thread)
+        } else if let notification = thread.pointee.notification {
+            notification.pointee.waiters.remove(thread.waitNode)
+            thread.pointee.notification = nil
+        }
+        cancelDeadline(thread)
+        thread.pointee.loanLength = 0
+        thread.pointee.scheduling.isFaulting = false
+        thread.state = .stopped
+    }
+
+    private mutating func withdrawReceiver(_ thread: Ref<Thread>) {
+        if let endpoint = thread.pointee.endpoint {
+            if endpoint.pointee.readyServer == thread {
+                endpoint.pointee.readyServer = nil
+            } else {
+                endpoint.pointee.waiters.remove(thread.waitNode)
+            }
+            thread.pointee.endpoint = nil
+        }
+        if let reply = thread.pointee.reply { release(reply) }
+    }
+
+    /// Make a reply object free again. Its caller, if there is one, must be taken care of by the caller of this function.
+    func release(_ reply: Ref<Reply>) {
+        if let thread = reply.pointee.caller { thread.pointee.reply = nil }
+        if let holder = reply.pointee.holder, holder.pointee.reply == reply { holder.pointee.reply = nil }
+        reply.pointee.caller = nil
+        reply.pointee.holder = nil
+    }
+
+    /// End a thread's wait with an error, and let it run. A faulted thread stays stopped: nobody answers for its fault.
+    mutating func abort(_ thread: Ref<Thread>, _ error: KernelError) {
+        let isFaulted = thread.pointee.scheduling.isFaulting
+        withdraw(thread)
+        if isFaulted {
+            thread.state = .faulted
+            return
+        }
+        complete(thread, ResultWord(error: error))
+        makeReady(thread)
+    }
+
+    /// Set the results of a system call that carries no message.
+    @inline(__always) func complete(_ thread: Ref<Thread>, _ result: ResultWord, _ value: UInt64 = 0) {
+        thread.pointee.context.x.0 = result.raw
+        thread.pointee.context.x.1 = value
+        thread.pointee.context.x.2 = 0
+        thread.pointee.context.x.3 = 0
+        thread.pointee.context.x.4 = 0
+        thread.pointee.context.x.5 = 0
+        thread.pointee.context.x.6 = 0
+        thread.pointee.context.x.7 = 0
+        thread.pointee.context.x.8 = 0
+        thread.pointee.context.x.9 = 0
+        thread.pointee.context.x.10 = 0
+    }
+
+    /// Stop a thread, wherever it is. A blocked operation ends with `cancelled`.
+    mutating func suspend(_ thread: Ref<Thread>) {
+        let state = thread.state
+        if state == .stopped { return }
+        if state == .faulted {
+            thread.pointee.scheduling.isSuspended = true
+            return
+        }
+        let wasWaiting = state != .ready && state != .running
+        withdraw(thread)
+        if wasWaiting { complete(thread, ResultWord(error: .cancelled)) }
+    }
+
+    /// Let a stopped thread run.
+    mutating func resume(_ thread: Ref<Thread>) -> KernelError? {
+        if thread.state == .faulted {
+            // A fault that nobody answers any more; the instruction is tried again.
+            if thread.pointee.endpoint != nil || thread.pointee.reply != nil {
+                thread.pointee.scheduling.isSuspended = false
+                return nil
+            }
+            thread.pointee.scheduling.isFaulting = false
+        } else if thread.state != .stopped {
+            return .wrongState
+        }
+        thread.pointee.scheduling.isSuspended = false
+        core.ready.insert(thread)
+        return nil
+    }
+}

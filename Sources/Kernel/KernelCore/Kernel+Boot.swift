@@ -1,0 +1,306 @@
+// Boot: the root task's objects, made before anybody runs, and the rest of memory as untyped capabilities for it.
+//
+// The boot code hands over a stretch of memory for good (`BootMemory`); objects here are never reclaimed. What is mapped for
+// the root task here (its own segments, the bundle, the device tree) has no frame capability: it stays for good too.
+
+import HardwareInterface
+import KernelABI
+
+/// Physical memory from which boot takes what it needs, in order.
+public struct BootMemory {
+    public var next: UInt64
+    public let end: UInt64
+    public init(base: UInt64, end: UInt64) {
+        next = base
+        self.end = end
+    }
+    /// Aligned memory; nil when it is used up.
+    public mutating func take(_ bytes: UInt64, alignment: UInt64) -> UInt64? {
+        let at = (next &+ alignment &- 1) & ~(alignment &- 1)
+        if at > end || bytes > end &- at { return nil }
+        next = at &+ bytes
+        return at
+    }
+}
+
+/// A stretch of physical memory.
+public struct PhysicalRange {
+    public var base: UInt64
+    public var size: UInt64
+    public init(base: UInt64, size: UInt64) {
+        self.base = base
+        self.size = size
+    }
+}
+
+/// What boot must know to make the root task.
+public struct BootRequest {
+    public var bundle: PhysicalRange
+    /// Page-aligned copy of the device tree.
+    public var deviceTree: PhysicalRange
+    public var counterFrequency: UInt64
+    public var console: UInt64
+    public var ramBytes: UInt64
+    public init(
+        bundle: PhysicalRange, deviceTree: PhysicalRange, counterFrequency: UInt64, console: UInt64, ramBytes: UInt64
+    ) {
+        self.bundle = bundle
+        self.deviceTree = deviceTree
+        self.counterFrequency = counterFrequency
+        self.console = console
+        self.ramBytes = ramBytes
+    }
+}
+
+/// Why there is no root task.
+public enum BootError: Error {
+    /// Too little memory for the root task's objects.
+    case memory
+    /// The bundle is missing or does not describe a root task.
+    case bundle
+    /// A type does not have the layout that the assembly relies on.
+    case layout
+}
+
+/// Where things lie in the root task's address space.
+public enum RootLayout {
+    public static var stackTop: UInt64 { 0x4000_0000 }
+    public static var stackBytes: UInt64 { 0x1_0000 }
+    public static var ipcBuffer: UInt64 { 0x4000_1000 }
+    public static var information: UInt64 { 0x4000_2000 }
+    public static var deviceTree: UInt64 { 0x5000_0000 }
+    public static var bundle: UInt64 { 0x6000_0000 }
+    public static var firstFree: UInt64 { 0x8000_0000 }
+    /// 2^12 slots.
+    public static var tableBits: Int { 12 }
+    /// Untyped regions that the information page has room for.
+    public static var untypedRegions: Int { (4096 - MemoryLayout<BootInformation>.size) / MemoryLayout<UntypedRegion>.stride }
+}
+
+/// The root task while it is being made.
+public struct RootTask: ~Copyable {
+    public var memory: BootMemory
+    let thread: Ref<Thread>
+    let table: Ref<CapabilityTable>
+    let space: Ref<AddressSpace>
+    let information: Ref<BootInformation>
+    var untypedCount = 0
+}
+
+extension Kernel where H: ~Copyable {
+    /// Make the root task with its segments, stack, IPC buffer and information page; it does not run yet.
+    public mutating func makeRootTask(_ request: BootRequest, memory: consuming BootMemory) throws(BootError) -> RootTask {
+        var memory = memory
+        let tableBytes = Footprint.descriptor(.capabilityTable, sizeBits: RootLayout.tableBits)
+        let tablePlace = try unsafe take(&memory, tableBytes)
+        // Safety: zeroed memory of the kind's size, taken for this object.
+        unsafe tablePlace.bindMemory(to: CapabilityTable.self, capacity: 1).initialize(
+            to: CapabilityTable(
+                header: ObjectHeader(.capabilityTable, size: tableBytes), count: 1 << RootLayout.tableBits))
+        let rootTable = try takePage(&memory)
+        guard let asid = allocateASID() else { throw .memory }
+        let spacePlace = try unsafe take(&memory, Footprint.descriptor(.addressSpace))
+        unsafe spacePlace.bindMemory(to: AddressSpace.self, capacity: 1).initialize(
+            to: AddressSpace(
+                header: ObjectHeader(.addressSpace, size: 0), rootPhysical: rootTable, asid: asid,
+                translationBase: hardware.translationBase(rootTable: rootTable, asid: asid)))
+        let threadPlace = try unsafe take(&memory, Footprint.descriptor(.thread))
+        unsafe initializeThread(threadPlace, ObjectHeader(.thread, size: Footprint.descriptor(.thread)))
+        let informationPage = try takePage(&memory)
+        let information = unsafe reference(
+            hardware.kernelAddress(physical: informationPage), as: BootInformation.self)
+        information.pointee = BootInformation()
+        var root = unsafe RootTask(
+            memory: memory, thread: reference(threadPlace, as: Thread.self),
+            table: reference(tablePlace, as: CapabilityTable.self), space: reference(spacePlace, as: AddressSpace.self),
+            information: information)
+        if !isLayoutSound(root.thread) { throw .layout }
+        makeFirstCapabilities(root)
+        try mapRoot(&root, PhysicalRange(base: informationPage, size: 4096), at: RootLayout.information, .read)
+        try mapImage(&root, request)
+        try prepareThread(&root, request)
+        return root
+    }
+
+    private func makeFirstCapabilities(_ root: borrowing RootTask) {
+        root.table.slot(Int(RootSlot.table.index)).makeFirst(
+            of: root.table.rebound(to: ObjectHeader.self), kind: .capabilityTable)
+        root.table.slot(Int(RootSlot.addressSpace.index)).makeFirst(
+            of: root.space.rebound(to: ObjectHeader.self), kind: .addressSpace)
+        root.table.slot(Int(RootSlot.thread.index)).makeFirst(of: root.thread.header, kind: .thread)
+    }
+
+    /// The authorities are part of the kernel's state, which must stand at its final address when this is called.
+    public mutating func grantAuthorities(_ root: borrowing RootTask) {
+        let system = unsafe withUnsafeMutablePointer(to: &systemControl.header) { unsafe Ref<ObjectHeader>($0) }
+        let interrupt = unsafe withUnsafeMutablePointer(to: &interruptControl.header) { unsafe Ref<ObjectHeader>($0) }
+        root.table.slot(Int(RootSlot.systemControl.index)).makeFirst(of: system, kind: .systemControl)
+        root.table.slot(Int(RootSlot.interruptControl.index)).makeFirst(of: interrupt, kind: .interruptControl)
+    }
+
+    /// Map the bundle, the root segments within it and the device tree.
+    private mutating func mapImage(_ root: inout RootTask, _ request: BootRequest) throws(BootError) {
+        let bundle = unsafe reference(
+            hardware.kernelAddress(physical: request.bundle.base), as: BundleHead.self)
+        if request.bundle.size < 4096 || bundle.pointee.words[0] != Bundle.magic
+            || bundle.pointee.words[1] > request.bundle.size || bundle.pointee.words[2] > 4
+        {
+            throw .bundle
+        }
+        let size = (bundle.pointee.words[1] &+ 4095) & ~4095
+        for index in 0..<Int(truncatingIfNeeded: bundle.pointee.words[2]) {  // at most 4
+            let first = 4 &+ 4 &* index
+            let offset = bundle.pointee.words[first]
+            let address = bundle.pointee.words[first &+ 1]
+            let bytes = bundle.pointee.words[first &+ 2]
+            let rights = Rights(raw: UInt8(truncatingIfNeeded: bundle.pointee.words[first &+ 3]))
+            if (offset | address | bytes) & 4095 != 0 || offset > size || bytes > size &- offset
+                || address >= RootLayout.stackTop &- RootLayout.stackBytes || rights.contains(.write | .execute)
+            {
+                throw .bundle
+            }
+            try mapRoot(&root, PhysicalRange(base: request.bundle.base &+ offset, size: bytes), at: address, rights)
+            if rights.contains(.execute) {
+                unsafe hardware.maintainCache(
+                    .unifyInstructions, hardware.kernelAddress(physical: request.bundle.base &+ offset),
+                    bytes: Int(truncatingIfNeeded: bytes))
+            }
+        }
+        try mapRoot(&root, PhysicalRange(base: request.bundle.base, size: size), at: RootLayout.bundle, .read)
+        let treeBytes = (request.deviceTree.size &+ 4095) & ~4095
+        try mapRoot(
+            &root, PhysicalRange(base: request.deviceTree.base, size: treeBytes), at: RootLayout.deviceTree, .read)
+        root.thread.pointee.context.programCounter = bundle.pointee.words[3]
+        root.information.pointee.bundleAddress = RootLayout.bundle
+        root.information.pointee.bundleSize = bundle.pointee.words[1]
+        root.information.pointee.deviceTreeAddress = RootLayout.deviceTree
+        root.information.pointee.deviceTreeSize = request.deviceTree.size
+    }
+
+    private mutating func prepareThread(_ root: inout RootTask, _ request: BootRequest) throws(BootError) {
+        let buffer = try takePage(&root.memory)
+        try mapRoot(&root, PhysicalRange(base: buffer, size: 4096), at: RootLayout.ipcBuffer, .read | .write)
+        guard let stack = root.memory.take(RootLayout.stackBytes, alignment: 4096) else { throw .memory }
+        unsafe hardware.zero(hardware.kernelAddress(physical: stack), bytes: Int(RootLayout.stackBytes))
+        try mapRoot(
+            &root, PhysicalRange(base: stack, size: RootLayout.stackBytes),
+            at: RootLayout.stackTop &- RootLayout.stackBytes, .read | .write)
+        let thread = root.thread
+        _ = thread.tableSlot.derive(
+            from: root.table.slot(Int(RootSlot.table.index)), rights: .all, badge: 0, placement: .child)
+        _ = thread.spaceSlot.derive(
+            from: root.table.slot(Int(RootSlot.addressSpace.index)), rights: .all, badge: 0, placement: .child)
+        refreshParts(thread)
+        thread.pointee.buffer = unsafe reference(hardware.kernelAddress(physical: buffer), as: BufferPage.self)
+        thread.pointee.context.stackPointer = RootLayout.stackTop
+        thread.pointee.context.threadPointer = RootLayout.ipcBuffer
+        thread.pointee.context.x.0 = RootLayout.information
+        thread.pointee.maximum = 255
+        thread.pointee.base = 254
+        thread.pointee.scheduling.effective = 254
+        root.information.pointee.abiVersion = abiVersion
+        root.information.pointee.counterFrequency = request.counterFrequency
+        root.information.pointee.consoleAddress = request.console
+        root.information.pointee.ramBytes = request.ramBytes
+        root.information.pointee.ipcBufferAddress = RootLayout.ipcBuffer
+        root.information.pointee.firstFreeAddress = RootLayout.firstFree
+        root.information.pointee.slotCount = UInt64(truncatingIfNeeded: root.table.pointee.count)
+    }
+
+    /// Give a range to the root task as untyped memory: naturally aligned powers of two of at least a page.
+    ///
+    /// - Returns: bytes that did not fit the information page, or for which no descriptor was left.
+    /// - Complexity: two regions for every bit of the range's size at most.
+    public mutating func addUntyped(_ root: inout RootTask, _ range: PhysicalRange, isDevice: Bool) -> UInt64 {
+        var at = (range.base &+ 4095) & ~4095
+        let end = (range.base &+ range.size) & ~4095
+        while at < end {
+            var bits = min(at == 0 ? 38 : at.trailingZeroBitCount, 38)
+            while 1 << UInt64(truncatingIfNeeded: bits) > end &- at { bits -= 1 }  // at most 26 steps, down to a page
+            if root.untypedCount >= RootLayout.untypedRegions { return end &- at }
+            guard let place = try? unsafe take(&root.memory, Footprint.descriptor(.untyped)) else { return end &- at }
+            unsafe initializeUntyped(
+                place, ObjectHeader(.untyped, size: 0), physical: at, sizeBits: bits, isDevice: isDevice)
+            let slot = root.table.slot(Int(RootSlot.firstUntyped.index) &+ root.untypedCount)
+            unsafe slot.makeFirst(of: reference(place, as: ObjectHeader.self), kind: .untyped)
+            let entry = unsafe (root.information.raw + MemoryLayout<BootInformation>.size)
+                .assumingMemoryBound(to: UntypedRegion.self) + root.untypedCount
+            unsafe entry.initialize(
+                to: UntypedRegion(
+                    physicalBase: at, sizeBits: UInt32(truncatingIfNeeded: bits), isDevice: isDevice ? 1 : 0))
+            root.untypedCount &+= 1
+            at &+= 1 << UInt64(truncatingIfNeeded: bits)
+        }
+        return 0
+    }
+
+    /// Everything is handed over: let the root task be the first thread to run.
+    public mutating func finishBoot(_ root: consuming RootTask, kernelBytes: UInt64) {
+        root.information.pointee.untypedCount = UInt64(truncatingIfNeeded: root.untypedCount)
+        root.information.pointee.firstFreeSlot = UInt64(RootSlot.firstUntyped.index) &+ UInt64(truncatingIfNeeded: root.untypedCount)
+        root.information.pointee.kernelBytes = kernelBytes
+        core.ready.insert(root.thread)
+    }
+
+    // Memory
+
+    private func take(_ memory: inout BootMemory, _ bytes: Int) throws(BootError) -> UnsafeMutableRawPointer {
+        let rounded = UInt64(truncatingIfNeeded: (bytes &+ 63) & ~63)
+        guard let at = memory.take(rounded, alignment: 64) else { throw .memory }
+        let place = unsafe hardware.kernelAddress(physical: at)
+        unsafe hardware.zero(place, bytes: Int(truncatingIfNeeded: rounded))
+        return unsafe place
+    }
+
+    private func takePage(_ memory: inout BootMemory) throws(BootError) -> UInt64 {
+        guard let at = memory.take(4096, alignment: 4096) else { throw .memory }
+        unsafe hardware.zero(hardware.kernelAddress(physical: at), bytes: 4096)
+        return at
+    }
+
+    /// Map pages for good, with the tables that they need.
+    private func mapRoot(
+        _ root: inout RootTask, _ range: PhysicalRange, at address: UInt64, _ rights: Rights
+    ) throws(BootError) {
+        var offset: UInt64 = 0
+        while offset < range.size {  // once a page
+            var entries: Ref<TableEntries> = unsafe reference(
+                hardware.kernelAddress(physical: root.space.pointee.rootPhysical), as: TableEntries.self)
+            for level in 1...2 {
+                let index = PageDescriptor.index(address &+ offset, level: level)
+                if !entries.pointee.entries[index].isValid {
+                    entries.pointee.entries[index] = .table(try takePage(&root.memory))
+                }
+                entries = unsafe reference(
+                    hardware.kernelAddress(physical: entries.pointee.entries[index].address), as: TableEntries.self)
+            }
+            entries.pointee.entries[PageDescriptor.index(address &+ offset, level: 3)] = .user(
+                range.base &+ offset, .page, rights, .normal)
+            offset &+= 4096
+        }
+        hardware.publishTableEntry()
+    }
+}
+
+/// The first words of a bundle.
+struct BundleHead: ~Copyable {
+    var words: InlineArray<64, UInt64>
+}
+
+extension Kernel where H: ~Copyable {
+    /// Do the types have the sizes and offsets that the interface and the assembly state?
+    private func isLayoutSound(_ thread: Ref<Thread>) -> Bool {
+        let sizes =
+            MemoryLayout<Capability>.stride == 64 && MemoryLayout<UserContext>.size == 288
+            && MemoryLayout<Thread>.size <= Footprint.descriptor(.thread)
+            && MemoryLayout<Endpoint>.size <= Footprint.descriptor(.endpoint)
+            && MemoryLayout<Timer>.size <= Footprint.descriptor(.timer)
+            && MemoryLayout<Interrupt>.size <= Footprint.descriptor(.interrupt)
+            && MemoryLayout<Untyped>.size <= Footprint.descriptor(.untyped)
+            && MemoryLayout<Notification>.size <= Footprint.descriptor(.notification)
+            && MemoryLayout<AddressSpace>.size <= Footprint.descriptor(.addressSpace)
+            && MemoryLayout<CapabilityTable>.size <= Ref<CapabilityTable>.slotOffset
+        return sizes && thread.tableSlot.thread == thread && thread.faultSlot.thread == thread
+            && thread.hasContextInPlace
+    }
+}

@@ -1,0 +1,85 @@
+// Faults: an exception of a user thread becomes a call to its fault handler, and the reply resumes it.
+
+import HardwareInterface
+import KernelABI
+
+extension Kernel where H: ~Copyable {
+    /// Stop a thread with a fault and offer it to the handler.
+    ///
+    /// - Postcondition: the thread does not run.
+    mutating func raise(_ thread: Ref<Thread>, _ kind: FaultKind, address: UInt64, syndrome: UInt64) {
+        thread.pointee.scheduling.isFaulting = true
+        thread.pointee.faultKind = kind
+        thread.pointee.faultAddress = address
+        thread.pointee.faultSyndrome = syndrome
+        thread.state = .faulted
+        let slot = thread.faultSlot
+        guard let endpoint = slot.endpoint, !endpoint.pointee.isClosed else { return }
+        thread.pointee.sendBadge = slot.pointee.badge
+        thread.pointee.sendControl = 0
+        thread.pointee.sendRights = slot.pointee.rights
+        thread.pointee.loanLength = 0
+        switch offer(thread, endpoint, deadline: .never, state: .faulted) {
+        case .failed:
+            // The handler waits for this very thread: nobody can help it.
+            thread.state = .faulted
+        case .blocked, .done, .restart: break
+        }
+    }
+
+    /// The fault message, into the handler's registers.
+    func writeFault(of thread: Ref<Thread>, to receiver: Ref<Thread>, badge: UInt64) {
+        receiver.pointee.context.x.0 = ResultWord(.fault, message: UInt64(truncatingIfNeeded: Fault.words) << 40).raw
+        receiver.pointee.context.x.1 = badge
+        receiver.pointee.context.x.2 = 0
+        receiver.pointee.context.x.3 = UInt64(thread.pointee.faultKind.rawValue)
+        receiver.pointee.context.x.4 = thread.pointee.context.programCounter
+        receiver.pointee.context.x.5 = thread.pointee.faultAddress
+        receiver.pointee.context.x.6 = thread.pointee.faultSyndrome
+        receiver.pointee.context.x.7 = thread.pointee.context.stackPointer
+        receiver.pointee.context.x.8 = thread.pointee.context.x.30
+        receiver.pointee.context.x.9 = thread.pointee.context.x.29
+        receiver.pointee.context.x.10 = 0
+    }
+
+    /// The handler answered: words 0 and 1 of its message say how the thread goes on.
+    func applyFaultReply(_ thread: Ref<Thread>, _ handler: Ref<Thread>) {
+        switch FaultReply(rawValue: handler.pointee.context.x.3) {
+        case .retry: break
+        case .resumeAt: thread.pointee.context.programCounter = handler.pointee.context.x.4
+        case .stop, nil: thread.pointee.scheduling.isSuspended = true
+        }
+        thread.pointee.scheduling.isFaulting = false
+    }
+
+    // Floating point
+
+    /// The thread used floating point while it was disabled: give it the registers.
+    ///
+    /// - Returns: false where it has no IPC buffer to keep them in.
+    mutating func giveFloatingPoint(to thread: Ref<Thread>) -> Bool {
+        guard let buffer = thread.pointee.buffer else { return false }
+        hardware.setFloatingPoint(enabled: true)
+        if core.floatingPointOwner != thread {
+            saveFloatingPoint()
+            unsafe hardware.restoreFloatingPoint(from: buffer.raw + IPCBuffer.floatingPoint)
+            core.floatingPointOwner = thread
+        }
+        thread.pointee.scheduling.hasFloatingPoint = true
+        return true
+    }
+
+    /// Write the owner's registers to its IPC buffer.
+    private func saveFloatingPoint() {
+        guard let owner = core.floatingPointOwner, let buffer = owner.pointee.buffer else { return }
+        unsafe hardware.saveFloatingPoint(to: buffer.raw + IPCBuffer.floatingPoint)
+    }
+
+    /// The thread goes, or its buffer: its registers are nobody's.
+    mutating func dropFloatingPoint(of thread: Ref<Thread>) {
+        if core.floatingPointOwner != thread { return }
+        core.floatingPointOwner = nil
+        thread.pointee.scheduling.hasFloatingPoint = false
+        hardware.setFloatingPoint(enabled: false)
+    }
+}

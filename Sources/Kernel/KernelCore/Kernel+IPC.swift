@@ -1,0 +1,185 @@
+// Messages through endpoints: call, send, receive, reply. The general paths; Kernel+FastPath has the frequent one.
+//
+// Order within each: look up and check, then change. A rendezvous always delivers at once to the side that waited.
+
+import HardwareInterface
+import KernelABI
+
+extension Kernel where H: ~Copyable {
+    /// `call` and `send`.
+    mutating func send(_ thread: Ref<Thread>, _ control: ControlWord, deadline: Instant, isCall: Bool) -> Outcome {
+        guard let slot = slot(thread, control.slot), slot.pointee.object != nil else { return .failed(.invalidCapability) }
+        guard let endpoint = slot.endpoint else { return .failed(.wrongKind) }
+        if !slot.pointee.rights.contains(.write) { return .failed(.missingRights) }
+        if let error = checkMessage(thread, control, rights: slot.pointee.rights) { return .failed(error) }
+        if endpoint.pointee.isClosed { return .failed(.peerDied) }
+        thread.pointee.sendControl = control.raw & ControlWord.messageMask
+        thread.pointee.sendBadge = slot.pointee.badge
+        thread.pointee.sendRights = slot.pointee.rights
+        takeLoan(thread, isCall ? control : ControlWord(raw: 0))
+        return offer(thread, endpoint, deadline: deadline, state: isCall ? .calling : .sending)
+    }
+
+    /// Bring a message (or a fault) to a waiting receiver, or queue its sender.
+    mutating func offer(_ thread: Ref<Thread>, _ endpoint: Ref<Endpoint>, deadline: Instant, state: RunState) -> Outcome {
+        let expectsReply = state != .sending
+        if let receiver = endpoint.waitingReceiver {
+            if expectsReply, let error = checkChain(thread, receiver) { return .failed(error) }
+            thread.state = state
+            dequeue(receiver, from: endpoint)
+            cancelDeadline(receiver)
+            deliver(from: thread, to: receiver)
+            makeReady(receiver)
+            if expectsReply { startDeadline(thread, deadline) }
+            return .blocked
+        }
+        if hasPassed(deadline) { return .failed(.timedOut) }
+        if let server = endpoint.pointee.server {
+            if let error = checkChain(thread, server) { return .failed(error) }
+        }
+        thread.state = state
+        thread.pointee.endpoint = endpoint
+        endpoint.pointee.holdsSenders = true
+        endpoint.pointee.waiters.insert(thread.waitNode, key: UInt64(thread.effective))
+        if let server = endpoint.pointee.server { addCaller(thread, to: server) }
+        startDeadline(thread, deadline)
+        return .blocked
+    }
+
+    /// Take a waiting receiver off its endpoint; its reply object stays with it.
+    private mutating func dequeue(_ receiver: Ref<Thread>, from endpoint: Ref<Endpoint>) {
+        if endpoint.pointee.readyServer == receiver {
+            endpoint.pointee.readyServer = nil
+        } else {
+            endpoint.pointee.waiters.remove(receiver.waitNode)
+        }
+        receiver.pointee.endpoint = nil
+    }
+
+    /// Hand a sender's message to a receiver that holds a free reply object.
+    ///
+    /// - Precondition: both are out of the endpoint's queues; `checkChain` was asked where a reply is expected.
+    /// - Postcondition: the receiver's results are set (it is not made ready here); a caller awaits the reply, a one-way
+    ///   sender is ready.
+    private mutating func deliver(from sender: Ref<Thread>, to receiver: Ref<Thread>) {
+        let isOneWay = sender.state == .sending
+        let delivery: Delivery = sender.pointee.scheduling.isFaulting ? .fault : isOneWay ? .oneWay : .message
+        transfer(from: sender, to: receiver, delivery, badge: sender.pointee.sendBadge)
+        removeCaller(sender)
+        guard let reply = receiver.pointee.reply else { return }
+        receiver.pointee.reply = nil
+        if isOneWay {
+            reply.pointee.holder = nil
+            complete(sender, .success)
+            makeReady(sender)
+            return
+        }
+        reply.pointee.holder = receiver
+        reply.pointee.caller = sender
+        sender.pointee.reply = reply
+        if !sender.pointee.scheduling.isFaulting { sender.state = .awaitingReply }
+        addCaller(sender, to: receiver)
+    }
+
+    mutating func receive(
+        _ thread: Ref<Thread>, endpoint endpointSlot: Slot, reply replySlot: Slot, deadline: Instant
+    ) -> Outcome {
+        guard let slot = slot(thread, endpointSlot), slot.pointee.object != nil else { return .failed(.invalidCapability) }
+        guard let endpoint = slot.endpoint else { return .failed(.wrongKind) }
+        if !slot.pointee.rights.contains(.read) { return .failed(.missingRights) }
+        guard let replySlot = self.slot(thread, replySlot), replySlot.pointee.object != nil else {
+            return .failed(.invalidCapability)
+        }
+        guard let reply = replySlot.reply else { return .failed(.wrongKind) }
+        if reply.pointee.caller != nil || reply.pointee.holder != nil { return .failed(.noCaller) }
+        if let notification = thread.pointee.boundNotification, notification.pointee.bits != 0 {
+            complete(thread, ResultWord(.notification), take(notification))
+            return .done
+        }
+        if let sender = endpoint.waitingSender {
+            // A queued caller was checked against the bound server; another receiver is checked here.
+            if sender.state != .sending, sender.pointee.blockedOn != thread, let error = checkChain(sender, thread) {
+                abort(sender, error)
+                return .restart
+            }
+            endpoint.pointee.waiters.remove(sender.waitNode)
+            sender.pointee.endpoint = nil
+            thread.pointee.reply = reply
+            deliver(from: sender, to: thread)
+            return .done
+        }
+        if hasPassed(deadline) { return .failed(.timedOut) }
+        thread.pointee.endpoint = endpoint
+        thread.pointee.reply = reply
+        reply.pointee.holder = thread
+        thread.state = .receiving
+        enqueueReceiver(thread, endpoint, isPlain: deadline == .never)
+        startDeadline(thread, deadline)
+        return .blocked
+    }
+
+    private mutating func enqueueReceiver(_ thread: Ref<Thread>, _ endpoint: Ref<Endpoint>, isPlain: Bool) {
+        endpoint.pointee.holdsSenders = false
+        if endpoint.pointee.waiters.isEmpty {
+            if let other = endpoint.pointee.readyServer {
+                endpoint.pointee.readyServer = nil
+                endpoint.pointee.waiters.insert(other.waitNode, key: UInt64(other.effective))
+            } else if isPlain && thread.pointee.callers.isEmpty && !isTracing {
+                endpoint.pointee.readyServer = thread
+                return
+            }
+        }
+        endpoint.pointee.waiters.insert(thread.waitNode, key: UInt64(thread.effective))
+    }
+
+    /// `reply`: answer the caller that the reply object in `replySlot` holds.
+    mutating func reply(_ thread: Ref<Thread>, _ replySlot: Slot, _ control: ControlWord) -> Outcome {
+        guard let slot = slot(thread, replySlot), slot.pointee.object != nil else { return .failed(.invalidCapability) }
+        guard let reply = slot.reply else { return .failed(.wrongKind) }
+        if !slot.pointee.rights.contains(.write) { return .failed(.missingRights) }
+        guard let caller = reply.pointee.caller else { return .failed(.noCaller) }
+        if let error = checkMessage(thread, control, rights: slot.pointee.rights) { return .failed(error) }
+        thread.pointee.sendControl = control.raw & ControlWord.messageMask & ~ControlWord.loanBit
+        thread.pointee.sendRights = slot.pointee.rights
+        answer(caller, reply, from: thread)
+        complete(thread, .success)
+        return .done
+    }
+
+    /// Deliver the answer and let the caller run.
+    private mutating func answer(_ caller: Ref<Thread>, _ reply: Ref<Reply>, from thread: Ref<Thread>) {
+        if caller.pointee.scheduling.isFaulting {
+            applyFaultReply(caller, thread)
+        } else {
+            transfer(from: thread, to: caller, .message, badge: 0)
+        }
+        caller.pointee.loanLength = 0
+        release(reply)
+        removeCaller(caller)
+        if caller.state != .stopped { makeReady(caller) }
+    }
+
+    /// `replyAndReceive`: without a held caller it is a plain receive.
+    mutating func replyAndReceive(_ thread: Ref<Thread>, _ control: ControlWord, replySlot: Slot, deadline: Instant) -> Outcome {
+        if let slot = slot(thread, replySlot), let object = slot.reply, object.pointee.caller != nil {
+            switch reply(thread, replySlot, control) {
+            case .failed(let error): return .failed(error)
+            case .done, .blocked, .restart: break
+            }
+        }
+        return receive(thread, endpoint: control.slot, reply: replySlot, deadline: deadline)
+    }
+
+    /// End a caller's wait because its server is gone.
+    mutating func refuse(_ caller: Ref<Thread>) { abort(caller, .peerDied) }
+}
+
+extension Ref where Object == Endpoint {
+    /// The most urgent thread that waits to receive here.
+    var waitingReceiver: Ref<Thread>? {
+        if let server = pointee.readyServer { return server }
+        return pointee.holdsSenders ? nil : pointee.waiters.first?.thread
+    }
+    /// The most urgent thread that waits here to be received.
+    var waitingSender: Ref<Thread>? { pointee.holdsSenders ? pointee.waiters.first?.thread : nil }
+}

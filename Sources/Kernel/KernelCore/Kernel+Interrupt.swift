@@ -1,0 +1,88 @@
+// Interrupt lines: delivery to every binding, and opening again when all have acknowledged.
+
+import HardwareInterface
+import KernelABI
+
+extension Kernel where H: ~Copyable {
+    /// An interrupt of `line` was taken: signal every binding. The controller keeps the line quiet until `open`.
+    ///
+    /// - Complexity: `KernelLimits.sharedLine` bindings.
+    mutating func deliverInterrupt(line: Int) {
+        statistics.interrupts &+= 1
+        if line < 0 || line >= Limits.interruptLines { return }
+        guard let first = tables.pointee.lines[line].first else {
+            statistics.spuriousInterrupts &+= 1
+            hardware.disable(line: line)
+            hardware.open(line: line)
+            return
+        }
+        var at: Ref<Interrupt>? = first
+        while let interrupt = at {  // bounded by `sharedLine`
+            at = interrupt.pointee.nextOnLine
+            interrupt.pointee.count &+= 1
+            if !interrupt.pointee.isOutstanding {
+                interrupt.pointee.isOutstanding = true
+                tables.pointee.lines[line].outstanding &+= 1
+            }
+            if let notification = interrupt.pointee.source.notification {
+                signal(notification, interrupt.pointee.source.bits)
+            }
+        }
+    }
+
+    /// The driver has quieted its device.
+    mutating func acknowledge(_ interrupt: Ref<Interrupt>) -> KernelError? {
+        if !interrupt.pointee.isOutstanding { return .wrongState }
+        interrupt.pointee.isOutstanding = false
+        let line = interrupt.pointee.line
+        tables.pointee.lines[line & 1023].outstanding &-= 1
+        if tables.pointee.lines[line & 1023].outstanding == 0 { hardware.open(line: line) }
+        return nil
+    }
+
+    /// Bind to a notification and open the line.
+    mutating func bind(_ interrupt: Ref<Interrupt>, _ notification: Ref<Notification>, bits: UInt64) -> KernelError? {
+        let line = interrupt.pointee.line & 1023
+        if !interrupt.pointee.isListed {
+            var count = 1
+            var at = tables.pointee.lines[line].first
+            while let other = at {  // bounded by `sharedLine`
+                count = count &+ 1
+                if other.pointee.trigger != interrupt.pointee.trigger { return .wrongState }
+                at = other.pointee.nextOnLine
+            }
+            if count > KernelLimits.sharedLine { return .exhausted }
+        }
+        connect(interrupt.source, to: notification, bits: bits)
+        if interrupt.pointee.isListed { return nil }
+        let isFirst = tables.pointee.lines[line].first == nil
+        interrupt.pointee.isListed = true
+        interrupt.pointee.nextOnLine = tables.pointee.lines[line].first
+        tables.pointee.lines[line].first = interrupt
+        if isFirst { hardware.enable(line: interrupt.pointee.line, trigger: interrupt.pointee.trigger) }
+        return nil
+    }
+
+    /// Take the binding off its line. Where it had not acknowledged, that counts as done: a dead driver keeps nobody waiting.
+    mutating func unbind(_ interrupt: Ref<Interrupt>) {
+        connect(interrupt.source, to: nil, bits: 0)
+        if !interrupt.pointee.isListed { return }
+        let line = interrupt.pointee.line & 1023
+        interrupt.pointee.isListed = false
+        if tables.pointee.lines[line].first == interrupt {
+            tables.pointee.lines[line].first = interrupt.pointee.nextOnLine
+        } else {
+            var at = tables.pointee.lines[line].first
+            while let other = at {  // bounded by `sharedLine`
+                if other.pointee.nextOnLine == interrupt {
+                    other.pointee.nextOnLine = interrupt.pointee.nextOnLine
+                    break
+                }
+                at = other.pointee.nextOnLine
+            }
+        }
+        interrupt.pointee.nextOnLine = nil
+        if tables.pointee.lines[line].first == nil { hardware.disable(line: interrupt.pointee.line) }
+        if interrupt.pointee.isOutstanding { _ = acknowledge(interrupt) }
+    }
+}

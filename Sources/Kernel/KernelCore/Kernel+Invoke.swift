@@ -1,0 +1,212 @@
+// `invoke`: one exhaustive switch over the methods, each decoded and checked before anything changes.
+
+import HardwareInterface
+import KernelABI
+
+extension Kernel where H: ~Copyable {
+    mutating func invoke(_ thread: Ref<Thread>, _ control: ControlWord) -> Outcome {
+        guard let method = control.method else { return .failed(.invalidArgument) }
+        do { return try perform(thread, control.slot, method) } catch { return .failed(error) }
+    }
+
+    private mutating func perform(_ thread: Ref<Thread>, _ slot: Slot, _ method: Method) throws(KernelError) -> Outcome {
+        switch method {
+        case .retype, .reclaim, .untypedInformation: return try untypedMethod(thread, slot, method)
+        case .copy, .mint, .move, .delete, .revoke, .describe: return try tableMethod(thread, slot, method)
+        case .configure, .setPriority, .setSlice, .resume, .suspend, .readRegisters, .writeRegisters, .setEntry,
+            .bindNotification, .threadInformation:
+            return try threadMethod(thread, slot, method)
+        case .map, .unmap, .protect, .attachTable: return try spaceMethod(thread, slot, method)
+        case .frameInformation, .maintainCache: return try frameMethod(thread, slot, method)
+        case .bindServer, .close: return try endpointMethod(thread, slot, method)
+        case .loanRead: return try copyLoan(thread, slot, toLoan: false)
+        case .loanWrite: return try copyLoan(thread, slot, toLoan: true)
+        case .createInterrupt:
+            _ = try need(thread, slot, .manage).object(.interruptControl) as Ref<Authority>
+            return try createInterrupt(thread)
+        case .bindInterrupt, .acknowledge, .interruptInformation: return try interruptMethod(thread, slot, method)
+        case .bindTimer, .arm, .cancelTimer: return try timerMethod(thread, slot, method)
+        case .consoleWrite, .powerOff, .reboot, .statistics, .resetStatistics, .trace:
+            return try systemMethod(thread, slot, method)
+        }
+    }
+
+    /// Argument n of the call: x1…x10.
+    @inline(__always) func argument(_ thread: Ref<Thread>, _ number: Int) -> UInt64 {
+        switch number {
+        case 1: return thread.pointee.context.x.1
+        case 2: return thread.pointee.context.x.2
+        case 3: return thread.pointee.context.x.3
+        case 4: return thread.pointee.context.x.4
+        case 5: return thread.pointee.context.x.5
+        default: return thread.pointee.context.x.6
+        }
+    }
+    @inline(__always) func slotArgument(_ thread: Ref<Thread>, _ number: Int) -> Slot {
+        Slot(UInt32(truncatingIfNeeded: argument(thread, number)))
+    }
+    func done(_ thread: Ref<Thread>, _ error: KernelError?) throws(KernelError) -> Outcome {
+        if let error { throw error }
+        complete(thread, .success)
+        return .done
+    }
+    /// Up to four results in x3–x6.
+    func done(_ thread: Ref<Thread>, _ a: UInt64, _ b: UInt64 = 0, _ c: UInt64 = 0, _ d: UInt64 = 0) -> Outcome {
+        complete(thread, .success)
+        thread.pointee.context.x.3 = a
+        thread.pointee.context.x.4 = b
+        thread.pointee.context.x.5 = c
+        thread.pointee.context.x.6 = d
+        return .done
+    }
+
+    // Untyped memory
+
+    private mutating func untypedMethod(
+        _ thread: Ref<Thread>, _ number: Slot, _ method: Method
+    ) throws(KernelError) -> Outcome {
+        let slot = try need(thread, number, method == .untypedInformation ? .read : .manage)
+        let untyped: Ref<Untyped> = try slot.object(.untyped)
+        if method == .retype { return retype(thread, slot) }
+        if method == .reclaim {
+            if !reclaim(untyped) { return .restart }
+            return try done(thread, nil)
+        }
+        let taken = (1 << untyped.pointee.sizeBits) &- untyped.pointee.high
+        return done(
+            thread, untyped.pointee.physicalBase,
+            UInt64(truncatingIfNeeded: untyped.pointee.sizeBits) | (untyped.pointee.isDevice ? 256 : 0),
+            UInt64(truncatingIfNeeded: untyped.pointee.low), UInt64(truncatingIfNeeded: taken))
+    }
+
+    // Capability tables
+
+    private mutating func tableMethod(
+        _ thread: Ref<Thread>, _ number: Slot, _ method: Method
+    ) throws(KernelError) -> Outcome {
+        let source = try slot(
+            thread, table: number, index: argument(thread, 1), right: method == .describe ? .read : .write)
+        switch method {
+        case .describe:
+            return done(
+                thread, UInt64(source.pointee.kind.rawValue), UInt64(source.pointee.rights.raw), source.pointee.badge,
+                UInt64(source.pointee.depth))
+        case .delete, .revoke:
+            if source.pointee.object == nil { throw .invalidCapability }
+            return revoke(source, andDelete: method == .delete) ? try done(thread, nil) : .restart
+        default: break
+        }
+        if source.pointee.object == nil { throw .invalidCapability }
+        let target = try slot(thread, table: slotArgument(thread, 2), index: argument(thread, 3), right: .write)
+        if target.pointee.object != nil { throw .slotOccupied }
+        if method == .move {
+            source.move(to: target)
+            return try done(thread, nil)
+        }
+        guard let placement = Placement(rawValue: argument(thread, 5)) else { throw .invalidArgument }
+        var badge = source.badgeToCopy
+        if method == .mint {
+            if source.pointee.badge != 0 || source.pointee.kind == .frame { throw .invalidArgument }
+            badge = argument(thread, 6)
+        }
+        let rights = Rights(raw: UInt8(truncatingIfNeeded: argument(thread, 4)))
+        return try done(thread, target.derive(from: source, rights: rights, badge: badge, placement: placement))
+    }
+
+    // Address spaces and frames
+
+    private mutating func spaceMethod(
+        _ thread: Ref<Thread>, _ number: Slot, _ method: Method
+    ) throws(KernelError) -> Outcome {
+        let space: Ref<AddressSpace> = try need(thread, number, .manage).object(.addressSpace)
+        let rights = Rights(raw: UInt8(truncatingIfNeeded: argument(thread, method == .protect ? 2 : 3)))
+        let slot = try need(thread, slotArgument(thread, 1), method == .attachTable ? .manage : .none)
+        do throws(MapError) {
+            switch method {
+            case .map: try map(slot, in: space, at: argument(thread, 2), rights: rights)
+            case .protect: try protect(slot, in: space, rights: rights)
+            case .attachTable:
+                guard let table: Ref<PageTable> = slot.typed(.pageTable) else { throw MapError(.wrongKind) }
+                try attach(table, to: space, at: argument(thread, 2))
+            default:
+                if slot.frame == nil { throw MapError(.wrongKind) }
+                if slot.pointee.mappedIn != space { throw MapError(.notMapped) }
+                unmap(slot)
+            }
+        } catch {
+            complete(thread, ResultWord(error: error.error))
+            thread.pointee.context.x.3 = UInt64(truncatingIfNeeded: error.level)
+            return .done
+        }
+        return try done(thread, nil)
+    }
+
+    private mutating func frameMethod(
+        _ thread: Ref<Thread>, _ number: Slot, _ method: Method
+    ) throws(KernelError) -> Outcome {
+        let slot = try need(thread, number, .manage)
+        let frame: Ref<Frame> = try slot.object(.frame)
+        if method == .frameInformation {
+            return done(
+                thread, frame.pointee.physical, UInt64(frame.pointee.size.rawValue) | (frame.pointee.isDevice ? 256 : 0),
+                slot.pointee.mappedIn == nil ? 0 : slot.pointee.badge)
+        }
+        guard let operation = CacheOperation(rawValue: argument(thread, 1)), !frame.pointee.isDevice else {
+            throw .invalidArgument
+        }
+        let size: UInt64 = 1 << UInt64(frame.pointee.size.rawValue)
+        if argument(thread, 2) > size || argument(thread, 3) > size &- argument(thread, 2) { throw .invalidArgument }
+        // One step a round; x2 and x3 keep the progress when the call restarts.
+        while argument(thread, 3) > 0 {
+            let bytes = min(argument(thread, 3), UInt64(truncatingIfNeeded: KernelLimits.cacheStep))
+            let start = unsafe hardware.kernelAddress(physical: frame.pointee.physical &+ argument(thread, 2))
+            unsafe hardware.maintainCache(operation, start, bytes: Int(truncatingIfNeeded: bytes))
+            thread.pointee.context.x.2 &+= bytes
+            thread.pointee.context.x.3 &-= bytes
+            if argument(thread, 3) > 0 && hardware.interruptPending { return .restart }
+        }
+        return try done(thread, nil)
+    }
+
+    // Endpoints, interrupts, timers
+
+    private mutating func endpointMethod(
+        _ thread: Ref<Thread>, _ number: Slot, _ method: Method
+    ) throws(KernelError) -> Outcome {
+        let endpoint: Ref<Endpoint> = try need(thread, number, .manage).object(.endpoint)
+        if method == .close { return close(endpoint) ? try done(thread, nil) : .restart }
+        let server: Ref<Thread> = try need(thread, slotArgument(thread, 1), .manage).object(.thread)
+        return try done(thread, bindServer(endpoint, server))
+    }
+
+    private mutating func interruptMethod(
+        _ thread: Ref<Thread>, _ number: Slot, _ method: Method
+    ) throws(KernelError) -> Outcome {
+        let interrupt: Ref<Interrupt> = try need(thread, number, method == .interruptInformation ? .read : .manage)
+            .object(.interrupt)
+        if method == .acknowledge { return try done(thread, acknowledge(interrupt)) }
+        if method == .bindInterrupt {
+            let notification: Ref<Notification> = try need(thread, slotArgument(thread, 1), .manage).object(.notification)
+            return try done(thread, bind(interrupt, notification, bits: argument(thread, 2)))
+        }
+        return done(
+            thread, UInt64(truncatingIfNeeded: interrupt.pointee.line), interrupt.pointee.count,
+            (interrupt.pointee.isListed ? 1 : 0) | (interrupt.pointee.isOutstanding ? 2 : 0))
+    }
+
+    private mutating func timerMethod(
+        _ thread: Ref<Thread>, _ number: Slot, _ method: Method
+    ) throws(KernelError) -> Outcome {
+        let timer: Ref<Timer> = try need(thread, number, .manage).object(.timer)
+        switch method {
+        case .arm:
+            return try done(
+                thread, arm(timer, at: Instant(ticks: argument(thread, 1)), period: argument(thread, 2)))
+        case .bindTimer:
+            let notification: Ref<Notification> = try need(thread, slotArgument(thread, 1), .manage).object(.notification)
+            connect(timer.source, to: notification, bits: argument(thread, 2))
+        default: cancel(timer)
+        }
+        return try done(thread, nil)
+    }
+}

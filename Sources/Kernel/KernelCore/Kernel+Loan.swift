@@ -1,0 +1,33 @@
+// Loans: the server of a call copies from or to the memory that its caller lent with it.
+
+import HardwareInterface
+import KernelABI
+
+extension Kernel where H: ~Copyable {
+    /// `loanRead` and `loanWrite`. x1: offset in the loan, x2: own address, x3: length. Restartable: the registers keep the
+    /// progress. Both sides are translated page by page by their own tables, so neither side reaches what it could not touch.
+    mutating func copyLoan(_ thread: Ref<Thread>, _ number: Slot, toLoan: Bool) throws(KernelError) -> Outcome {
+        let reply: Ref<Reply> = try need(thread, number, .read).object(.reply)
+        guard let caller = reply.pointee.caller, caller.pointee.loanLength > 0 else { throw .noCaller }
+        if !caller.pointee.loanRights.contains(toLoan ? .write : .read) { throw .missingRights }
+        let limit = caller.pointee.loanLength
+        if argument(thread, 1) > limit || argument(thread, 3) > limit &- argument(thread, 1) { throw .invalidArgument }
+        // One chunk a round, within one page on either side.
+        while argument(thread, 3) > 0 {
+            let lent = caller.pointee.loanAddress &+ argument(thread, 1)
+            guard let (far, farLeft) = unsafe translate(caller, lent, write: toLoan),
+                let (near, nearLeft) = unsafe translate(thread, argument(thread, 2), write: !toLoan)
+            else { throw .memoryFault }
+            let left = Int(truncatingIfNeeded: min(argument(thread, 3), UInt64(truncatingIfNeeded: KernelLimits.loanStep)))
+            let bytes = min(left, min(farLeft, nearLeft))
+            // Safety: `translate` found both ranges mapped to RAM for the owner, for at least `bytes` bytes.
+            unsafe (toLoan ? far : near).copyMemory(from: toLoan ? near : far, byteCount: bytes)
+            let moved = UInt64(truncatingIfNeeded: bytes)
+            thread.pointee.context.x.1 &+= moved
+            thread.pointee.context.x.2 &+= moved
+            thread.pointee.context.x.3 &-= moved
+            if argument(thread, 3) > 0 && hardware.interruptPending { return .restart }
+        }
+        return try done(thread, nil)
+    }
+}

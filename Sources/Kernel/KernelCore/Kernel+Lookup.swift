@@ -1,0 +1,70 @@
+// From a number that user code supplies to a capability, and from a capability to its object.
+
+import HardwareInterface
+import KernelABI
+
+extension Kernel where H: ~Copyable {
+    /// The slot in the thread's own table, empty or not; nil outside the table.
+    @inline(__always) func slot(_ thread: Ref<Thread>, _ slot: Slot) -> Ref<Capability>? {
+        let index = UInt(slot.index)
+        if index >= thread.pointee.tableCount { return nil }
+        // Safety: tableBase and tableCount are set together from a live table (`attach`), and cleared with it.
+        return unsafe UnsafeMutablePointer<Capability>(bitPattern: thread.pointee.tableBase &+ index &<< 6).map { unsafe Ref($0) }
+    }
+
+    /// The slot at `index` of the table behind `table` (`Slot.ownTable`: the thread's own), which must carry `right`.
+    func slot(
+        _ thread: Ref<Thread>, table: Slot, index: UInt64, right: Rights
+    ) throws(KernelError) -> Ref<Capability> {
+        let object: Ref<CapabilityTable>
+        if table == .ownTable {
+            guard let own = thread.tableSlot.capabilityTable else { throw .invalidCapability }
+            object = own
+        } else {
+            object = try need(thread, table, right).capabilityTableOrWrongKind()
+        }
+        if index >= UInt64(truncatingIfNeeded: object.pointee.count) { throw .invalidCapability }
+        return object.slot(Int(truncatingIfNeeded: index))
+    }
+
+    /// A capability of the thread's own table that is there and carries `right`.
+    func need(_ thread: Ref<Thread>, _ number: Slot, _ right: Rights) throws(KernelError) -> Ref<Capability> {
+        guard let found = slot(thread, number), found.pointee.object != nil else { throw .invalidCapability }
+        if !found.pointee.rights.contains(right) { throw .missingRights }
+        return found
+    }
+}
+
+extension Ref where Object == CapabilityTable {
+    /// Bytes from the table's header to its first slot.
+    static var slotOffset: Int { 128 }
+
+    /// - Precondition: 0 ≤ index < count.
+    func slot(_ index: Int) -> Ref<Capability> {
+        // Safety: retype reserved count slots behind the header.
+        unsafe reference(raw + (Ref.slotOffset &+ index &<< 6), as: Capability.self)
+    }
+}
+
+extension Ref where Object == Capability {
+    // The object, if it is of that kind.
+    @inline(__always) var endpoint: Ref<Endpoint>? { typed(.endpoint) }
+    @inline(__always) var reply: Ref<Reply>? { typed(.reply) }
+    @inline(__always) var notification: Ref<Notification>? { typed(.notification) }
+    @inline(__always) var capabilityTable: Ref<CapabilityTable>? { typed(.capabilityTable) }
+    @inline(__always) var frame: Ref<Frame>? { typed(.frame) }
+    @inline(__always) var addressSpace: Ref<AddressSpace>? { typed(.addressSpace) }
+
+    @inline(__always) func typed<T: ~Copyable>(_ kind: ObjectKind) -> Ref<T>? {
+        if pointee.kind != kind { return nil }
+        return pointee.object?.rebound(to: T.self)
+    }
+    func object<T: ~Copyable>(_ kind: ObjectKind) throws(KernelError) -> Ref<T> {
+        guard let object: Ref<T> = typed(kind) else { throw .wrongKind }
+        return object
+    }
+    func capabilityTableOrWrongKind() throws(KernelError) -> Ref<CapabilityTable> { try object(.capabilityTable) }
+
+    /// The badge that a copy gets: a frame's is the address where this very capability is mapped, and is not copied.
+    var badgeToCopy: UInt64 { pointee.kind == .frame ? 0 : pointee.badge }
+}

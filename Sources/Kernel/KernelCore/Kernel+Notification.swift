@@ -1,0 +1,94 @@
+// Notifications: set bits, take bits, wake whoever waits for them.
+
+import HardwareInterface
+import KernelABI
+
+extension Kernel where H: ~Copyable {
+    /// Set bits; wake the thread that is bound and receiving, or else the most urgent waiter.
+    ///
+    /// - Complexity: O(log n) in the waiters.
+    mutating func signal(_ notification: Ref<Notification>, _ bits: UInt64) {
+        if let thread = notification.pointee.boundThread, thread.state == .receiving {
+            withdraw(thread)
+            wake(thread, notification, bits)
+        } else if let node = notification.pointee.waiters.first, let thread = node.thread {
+            notification.pointee.waiters.remove(node)
+            thread.pointee.notification = nil
+            wake(thread, notification, bits)
+        } else {
+            notification.pointee.bits |= bits
+        }
+    }
+
+    private mutating func wake(_ thread: Ref<Thread>, _ notification: Ref<Notification>, _ bits: UInt64) {
+        complete(thread, ResultWord(.notification), notification.pointee.bits | bits)
+        notification.pointee.bits = 0
+        makeReady(thread)
+    }
+
+    /// Take all bits.
+    func take(_ notification: Ref<Notification>) -> UInt64 {
+        let bits = notification.pointee.bits
+        notification.pointee.bits = 0
+        return bits
+    }
+
+    /// `signal`.
+    mutating func signal(_ thread: Ref<Thread>, _ number: Slot, bits: UInt64) -> Outcome {
+        guard let slot = slot(thread, number), slot.pointee.object != nil else { return .failed(.invalidCapability) }
+        guard let notification = slot.notification else { return .failed(.wrongKind) }
+        if !slot.pointee.rights.contains(.write) { return .failed(.missingRights) }
+        complete(thread, .success)
+        signal(notification, slot.pointee.badge != 0 ? slot.pointee.badge : bits)
+        return .done
+    }
+
+    /// `wait`, and `poll` where the deadline is nil.
+    mutating func wait(_ thread: Ref<Thread>, _ number: Slot, deadline: Instant?) -> Outcome {
+        guard let slot = slot(thread, number), slot.pointee.object != nil else { return .failed(.invalidCapability) }
+        guard let notification = slot.notification else { return .failed(.wrongKind) }
+        if !slot.pointee.rights.contains(.read) { return .failed(.missingRights) }
+        if notification.pointee.bits != 0 {
+            complete(thread, ResultWord(.notification), take(notification))
+            return .done
+        }
+        guard let deadline else { return .failed(.wouldBlock) }
+        if hasPassed(deadline) { return .failed(.timedOut) }
+        thread.state = .waiting
+        thread.pointee.notification = notification
+        notification.pointee.waiters.insert(thread.waitNode, key: UInt64(thread.effective))
+        startDeadline(thread, deadline)
+        return .blocked
+    }
+
+    /// `bindNotification`: nil unbinds.
+    func bind(_ thread: Ref<Thread>, _ notification: Ref<Notification>?) -> KernelError? {
+        if let notification, notification.pointee.boundThread != nil { return .wrongState }
+        thread.pointee.boundNotification?.pointee.boundThread = nil
+        thread.pointee.boundNotification = notification
+        notification?.pointee.boundThread = thread
+        return nil
+    }
+
+    // Sources
+
+    /// Have an interrupt or a timer signal this notification, instead of the one before.
+    func connect(_ source: Ref<SignalSource>, to notification: Ref<Notification>?, bits: UInt64) {
+        if let old = source.pointee.notification {
+            if let previous = source.pointee.previous {
+                previous.pointee.next = source.pointee.next
+            } else {
+                old.pointee.sources = source.pointee.next
+            }
+            source.pointee.next?.pointee.previous = source.pointee.previous
+        }
+        source.pointee.previous = nil
+        source.pointee.next = nil
+        source.pointee.notification = notification
+        source.pointee.bits = bits
+        guard let notification else { return }
+        source.pointee.next = notification.pointee.sources
+        notification.pointee.sources?.pointee.previous = source
+        notification.pointee.sources = source
+    }
+}

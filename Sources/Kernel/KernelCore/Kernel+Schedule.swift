@@ -1,0 +1,122 @@
+// Scheduling: who is ready, who runs next, and when the timer must interrupt.
+//
+// The rule: the running thread's effective priority is at least that of every ready thread. Every operation that can break
+// it ends in `reschedule`, which restores it. Between threads of one priority the order is first come, first served; a
+// preempted thread keeps its place at the head, and a slice, where a thread has one, ends only while somebody of the same
+// priority waits (so the timer is silent otherwise).
+
+import HardwareInterface
+import KernelABI
+
+extension Kernel where H: ~Copyable {
+    /// Choose the thread to resume after an operation of `thread` (nil: the processor was idle).
+    ///
+    /// - Complexity: constant.
+    mutating func reschedule(_ thread: Ref<Thread>?) -> Exit {
+        guard let thread, thread.state == .running else { return switchTo(core.ready.first(), from: thread) }
+        if core.ready.top > Int(thread.effective) {
+            core.ready.insert(thread, atHead: true)
+            return switchTo(core.ready.first(), from: thread)
+        }
+        if thread.pointee.slice != 0 || core.sliceEnd != .never { refreshSlice(thread) }
+        updateDeadline()
+        return .resume(thread)
+    }
+
+    /// Take `next` out of the ready queue and make it the running thread.
+    private mutating func switchTo(_ next: Ref<Thread>?, from previous: Ref<Thread>?) -> Exit {
+        let now = hardware.now.ticks
+        if let previous {
+            previous.pointee.processorTime &+= now &- core.lastSwitch
+            if previous.pointee.scheduling.hasFloatingPoint {
+                previous.pointee.scheduling.hasFloatingPoint = false
+                hardware.setFloatingPoint(enabled: false)
+            }
+        }
+        core.lastSwitch = now
+        core.sliceEnd = .never
+        guard let next else {
+            core.current = nil
+            updateDeadline()
+            return .idle
+        }
+        core.ready.remove(next)
+        next.state = .running
+        next.pointee.switches &+= 1
+        statistics.threadSwitches &+= 1
+        core.current = next
+        if isTracing { trace(.switched, next) }
+        if next.pointee.slice != 0 { refreshSlice(next) }
+        updateDeadline()
+        return .resume(next)
+    }
+
+    /// A slice runs only while a thread of the same priority is ready.
+    private mutating func refreshSlice(_ thread: Ref<Thread>) {
+        if thread.pointee.slice == 0 || core.ready.top != Int(thread.effective) {
+            core.sliceEnd = .never
+        } else if core.sliceEnd == .never {
+            core.sliceEnd = Instant(ticks: hardware.now.ticks &+ thread.pointee.slice)
+        }
+    }
+
+    /// Set the hardware's deadline to the earliest of slice end, time-outs and timers.
+    mutating func updateDeadline() {
+        var earliest = core.sliceEnd
+        if let first = core.deadlines.first {
+            let deadline = Instant(ticks: ~first.pointee.key)
+            if deadline < earliest { earliest = deadline }
+        }
+        if earliest != core.armed {
+            core.armed = earliest
+            hardware.setDeadline(earliest)
+        }
+    }
+
+    /// Give the processor to the next ready thread of the same priority.
+    mutating func yield(_ thread: Ref<Thread>) -> Outcome {
+        if core.ready.top == Int(thread.effective) { core.ready.insert(thread) }
+        return .blocked
+    }
+
+    /// The slice ended: the thread goes behind its equals.
+    mutating func endSlice(now: Instant) {
+        if core.sliceEnd > now { return }
+        core.sliceEnd = .never
+        if let thread = core.current, thread.state == .running, core.ready.top == Int(thread.effective) {
+            core.ready.insert(thread)
+        }
+    }
+
+    /// Make a thread that was blocked runnable, with its results already in its context.
+    ///
+    /// - Postcondition: it is ready; the caller's `reschedule` decides who runs.
+    mutating func makeReady(_ thread: Ref<Thread>) {
+        cancelDeadline(thread)
+        if thread.pointee.scheduling.isSuspended {
+            thread.pointee.scheduling.isSuspended = false
+            thread.state = .stopped
+        } else {
+            core.ready.insert(thread)
+            if isTracing { trace(.readied, thread) }
+        }
+    }
+
+    // Deadlines of blocked threads
+
+    /// Wake the thread with `timedOut` at `deadline`, unless that is never.
+    mutating func startDeadline(_ thread: Ref<Thread>, _ deadline: Instant) {
+        if deadline == .never { return }
+        thread.pointee.scheduling.hasDeadline = true
+        core.deadlines.insert(thread.deadlineNode, key: ~deadline.ticks)
+    }
+
+    mutating func cancelDeadline(_ thread: Ref<Thread>) {
+        if !thread.pointee.scheduling.hasDeadline { return }
+        thread.pointee.scheduling.hasDeadline = false
+        core.deadlines.remove(thread.deadlineNode)
+    }
+
+    /// Has the deadline passed already? Then the call must not block.
+    func hasPassed(_ deadline: Instant) -> Bool { deadline != .never && deadline <= hardware.now }
+}

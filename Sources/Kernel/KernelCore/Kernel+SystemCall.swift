@@ -1,0 +1,112 @@
+// System calls: the one dispatch, from a control word to an operation, and from its outcome to the next thread.
+
+import HardwareInterface
+import KernelABI
+
+extension Kernel where H: ~Copyable {
+    /// Perform the system call whose arguments stand in the thread's context.
+    ///
+    /// - Context: from the trap entry, after the fast paths declined; interrupts masked.
+    public mutating func systemCall(_ thread: Ref<Thread>) -> Exit {
+        enter(thread)
+        statistics.systemCalls &+= 1
+        let control = ControlWord(raw: thread.pointee.context.x.0)
+        if isTracing { trace(.systemCall, thread, detail: UInt64(control.operation)) }
+        guard let call = control.systemCall else {
+            raiseUnknownCall(thread)
+            return reschedule(thread)
+        }
+        switch dispatch(thread, call, control) {
+        case .done, .blocked: break
+        case .restart: restart(thread)
+        case .failed(let error): complete(thread, ResultWord(error: error))
+        }
+        return reschedule(thread)
+    }
+
+    /// The exception came from `thread`: it is the running one (the fast path switches without a note).
+    @inline(__always) mutating func enter(_ thread: Ref<Thread>) { core.current = thread }
+
+    /// Let the thread perform its `svc` again: its arguments are still in its context.
+    private func restart(_ thread: Ref<Thread>) {
+        if thread.state == .running || thread.state == .ready { thread.pointee.context.programCounter &-= 4 }
+    }
+
+    private mutating func raiseUnknownCall(_ thread: Ref<Thread>) {
+        raise(thread, .unknownSystemCall, address: thread.pointee.context.x.0, syndrome: 0)
+    }
+
+    private mutating func dispatch(_ thread: Ref<Thread>, _ call: SystemCall, _ control: ControlWord) -> Outcome {
+        let second = thread.pointee.context.x.1
+        let secondSlot = Slot(UInt32(truncatingIfNeeded: second))
+        let deadline = Instant(ticks: thread.pointee.context.x.2)
+        switch call {
+        case .call: return send(thread, control, deadline: deadline, isCall: true)
+        case .send: return send(thread, control, deadline: deadline, isCall: false)
+        case .receive: return receive(thread, endpoint: control.slot, reply: secondSlot, deadline: deadline)
+        case .reply: return reply(thread, control.slot, control)
+        case .replyAndReceive: return replyAndReceive(thread, control, replySlot: secondSlot, deadline: deadline)
+        case .signal: return signal(thread, control.slot, bits: second)
+        case .wait: return wait(thread, control.slot, deadline: deadline)
+        case .poll: return wait(thread, control.slot, deadline: nil)
+        case .yield:
+            complete(thread, .success)
+            return yield(thread)
+        case .invoke: return invoke(thread, control)
+        case .version:
+            complete(thread, .success)
+            thread.pointee.context.x.3 = abiVersion
+            return .done
+        }
+    }
+
+    // Other entries
+
+    /// An interrupt went away before it was taken.
+    public mutating func noInterrupt(_ thread: Ref<Thread>?) -> Exit {
+        core.current = thread
+        return reschedule(thread)
+    }
+
+    /// An interrupt of `line` was taken while `thread` ran (nil: while idle).
+    public mutating func interrupt(_ thread: Ref<Thread>?, line: Int, isTimer: Bool) -> Exit {
+        core.current = thread
+        if isTimer {
+            serveDeadlines()
+        } else {
+            if isTracing, let thread { trace(.interrupt, thread, detail: UInt64(truncatingIfNeeded: line)) }
+            deliverInterrupt(line: line)
+        }
+        return reschedule(thread)
+    }
+
+    /// A user thread caused an exception.
+    public mutating func fault(_ thread: Ref<Thread>, _ kind: FaultKind, address: UInt64, syndrome: UInt64) -> Exit {
+        enter(thread)
+        if isTracing { trace(.fault, thread, detail: UInt64(kind.rawValue)) }
+        raise(thread, kind, address: address, syndrome: syndrome)
+        return reschedule(thread)
+    }
+
+    /// A user thread used floating point while it was disabled.
+    public mutating func floatingPointTrap(_ thread: Ref<Thread>) -> Exit {
+        enter(thread)
+        if !giveFloatingPoint(to: thread) {
+            raise(thread, .noFloatingPoint, address: 0, syndrome: 0)
+        }
+        return reschedule(thread)
+    }
+
+    /// Leave the boot code, or the idle loop: the first thread to run.
+    public mutating func start() -> Exit { reschedule(nil) }
+
+    /// Benchmark builds: note the longest path with interrupts masked, and where it returned to.
+    public mutating func recordMasked(since cycles: UInt64, control: UInt64, place: UInt64) {
+        let length = hardware.cycles &- cycles
+        if length > statistics.longestMasked {
+            statistics.longestMasked = length
+            statistics.longestMaskedControl = control
+            statistics.longestMaskedPlace = place
+        }
+    }
+}

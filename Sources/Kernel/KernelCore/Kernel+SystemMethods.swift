@@ -1,0 +1,119 @@
+// System control: the console of last resort, power, statistics, the trace.
+
+import HardwareInterface
+import KernelABI
+
+/// What a trace event tells.
+public enum TraceKind: UInt64, Sendable {
+    case switched = 1
+    case readied = 2
+    case systemCall = 3
+    case interrupt = 4
+    case fault = 5
+}
+
+extension Kernel where H: ~Copyable {
+    mutating func systemMethod(_ thread: Ref<Thread>, _ number: Slot, _ method: Method) throws(KernelError) -> Outcome {
+        _ = try need(thread, number, method == .statistics ? .read : .manage).object(.systemControl) as Ref<Authority>
+        switch method {
+        case .consoleWrite:
+            if argument(thread, 1) > 64 { throw .invalidArgument }
+            writeConsole(thread, Int(truncatingIfNeeded: argument(thread, 1)))
+        case .powerOff: hardware.powerOff(status: argument(thread, 1))
+        case .reboot: hardware.reboot()
+        case .statistics: return reportStatistics(thread)
+        case .resetStatistics:
+            statistics.longestMasked = 0
+            statistics.longestMaskedControl = 0
+            statistics.longestMaskedPlace = 0
+        default: return try traceMethod(thread)
+        }
+        return try done(thread, nil)
+    }
+
+    /// At most 64 bytes from the message registers.
+    private func writeConsole(_ thread: Ref<Thread>, _ count: Int) {
+        let words = unsafe reference(thread.contextAddress, as: RegisterWords.self)
+        for index in 0..<count {
+            let word = words.pointee.words[3 &+ index / 8]
+            hardware.writeConsole(UInt8(truncatingIfNeeded: word &>> UInt64(truncatingIfNeeded: 8 &* (index & 7))))
+        }
+    }
+
+    /// The value of one statistic; 0 for an index that is none.
+    public func statistic(_ index: UInt64) -> UInt64 {
+        guard let statistic = Statistic(rawValue: index) else { return 0 }
+        switch statistic {
+        case .longestMasked: return statistics.longestMasked
+        case .longestMaskedControl: return statistics.longestMaskedControl
+        case .longestMaskedPlace: return statistics.longestMaskedPlace
+        case .systemCalls: return statistics.systemCalls
+        case .interrupts: return statistics.interrupts
+        case .threadSwitches: return statistics.threadSwitches
+        case .kernelTextBytes: return statistics.kernelTextBytes
+        case .kernelDataBytes: return statistics.kernelDataBytes
+        case .bootTicks: return statistics.bootTicks
+        case .spuriousInterrupts: return statistics.spuriousInterrupts
+        }
+    }
+
+    private func reportStatistics(_ thread: Ref<Thread>) -> Outcome {
+        let first = argument(thread, 1)
+        complete(thread, .success)
+        thread.pointee.context.x.3 = statistic(first)
+        thread.pointee.context.x.4 = statistic(first &+ 1)
+        thread.pointee.context.x.5 = statistic(first &+ 2)
+        thread.pointee.context.x.6 = statistic(first &+ 3)
+        thread.pointee.context.x.7 = statistic(first &+ 4)
+        thread.pointee.context.x.8 = statistic(first &+ 5)
+        thread.pointee.context.x.9 = statistic(first &+ 6)
+        thread.pointee.context.x.10 = statistic(first &+ 7)
+        return .done
+    }
+
+    /// Sizes and times that only the boot code knows.
+    public mutating func noteBoot(textBytes: UInt64, dataBytes: UInt64, ticks: UInt64) {
+        statistics.kernelTextBytes = textBytes
+        statistics.kernelDataBytes = dataBytes
+        statistics.bootTicks = ticks
+    }
+
+    // Trace
+
+    mutating func trace(_ kind: TraceKind, _ thread: Ref<Thread>, detail: UInt64 = 0) {
+        if traceCount >= KernelLimits.traceEvents { return }
+        tables.pointee.trace[traceCount] = TraceEvent(
+            instant: hardware.now.ticks,
+            what: kind.rawValue | UInt64(thread.effective) << 8 | detail << 16, thread: UInt64(thread.bits))
+        traceCount &+= 1
+    }
+
+    private mutating func traceMethod(_ thread: Ref<Thread>) throws(KernelError) -> Outcome {
+        switch argument(thread, 1) {
+        case 0:
+            isTracing = false
+            core.ready.isWatched = false
+        case 1:
+            traceCount = 0
+            isTracing = true
+            core.ready.isWatched = true
+        case 2:
+            let first = Int(truncatingIfNeeded: min(argument(thread, 2), 1 << 20))
+            complete(thread, .success)
+            thread.pointee.context.x.3 = UInt64(truncatingIfNeeded: traceCount)
+            if first < traceCount {
+                thread.pointee.context.x.4 = tables.pointee.trace[first].instant
+                thread.pointee.context.x.5 = tables.pointee.trace[first].what
+                thread.pointee.context.x.6 = tables.pointee.trace[first].thread
+            }
+            if first &+ 1 < traceCount {
+                thread.pointee.context.x.7 = tables.pointee.trace[first &+ 1].instant
+                thread.pointee.context.x.8 = tables.pointee.trace[first &+ 1].what
+                thread.pointee.context.x.9 = tables.pointee.trace[first &+ 1].thread
+            }
+            return .done
+        default: throw .invalidArgument
+        }
+        return try done(thread, nil)
+    }
+}

@@ -1,0 +1,165 @@
+// The methods of a thread: what it may reach, how urgent it is, where it starts.
+
+import HardwareInterface
+import KernelABI
+
+extension Kernel where H: ~Copyable {
+    mutating func threadMethod(_ caller: Ref<Thread>, _ number: Slot, _ method: Method) throws(KernelError) -> Outcome {
+        let isReading = method == .threadInformation || method == .readRegisters
+        let thread: Ref<Thread> = try need(caller, number, isReading ? .read : .manage).object(.thread)
+        switch method {
+        case .configure: return try configure(caller, thread)
+        case .setPriority: return try setPriority(caller, thread)
+        case .setSlice:
+            if argument(caller, 1) >= 1 << 62 { throw .invalidArgument }
+            thread.pointee.slice = argument(caller, 1)
+        case .resume: return try done(caller, resume(thread))
+        case .suspend:
+            complete(caller, .success)
+            suspend(thread)
+            return .done
+        case .setEntry:
+            if !isStopped(thread) { throw .wrongState }
+            thread.pointee.context = UserContext()
+            thread.pointee.context.programCounter = argument(caller, 1)
+            thread.pointee.context.stackPointer = argument(caller, 2)
+            thread.pointee.context.x.0 = argument(caller, 3)
+            thread.pointee.context.threadPointer = argument(caller, 4)
+        case .readRegisters, .writeRegisters: try exchangeRegisters(caller, thread, write: method == .writeRegisters)
+        case .bindNotification:
+            if slotArgument(caller, 1) == .none { return try done(caller, bind(thread, nil)) }
+            let notification: Ref<Notification> = try need(caller, slotArgument(caller, 1), .manage).object(.notification)
+            return try done(caller, bind(thread, notification))
+        default: return information(caller, thread)
+        }
+        return try done(caller, nil)
+    }
+
+    /// Registers may be changed only while nothing else can be about to.
+    private func isStopped(_ thread: Ref<Thread>) -> Bool { thread.state == .stopped || thread.state == .faulted }
+
+    // Configuration
+
+    /// Replace what the thread reaches; the arguments are slots, `Slot.none` leaves a part as it is.
+    private mutating func configure(_ caller: Ref<Thread>, _ thread: Ref<Thread>) throws(KernelError) -> Outcome {
+        let table = try part(caller, 1, .capabilityTable, .write)
+        let space = try part(caller, 2, .addressSpace, .manage)
+        let buffer = try part(caller, 3, .frame, .read | .write)
+        let fault = try part(caller, 4, .endpoint, .write)
+        if let frame = buffer?.frame, frame.pointee.isDevice || frame.pointee.size != .page { throw .invalidArgument }
+        if let space, let error = set(thread.spaceSlot, space) { throw error }
+        if let fault, let error = set(thread.faultSlot, fault) { throw error }
+        if let table, let error = set(thread.tableSlot, table) { throw error }
+        if let buffer, let error = set(thread.bufferSlot, buffer) { throw error }
+        refreshParts(thread)
+        return try done(caller, nil)
+    }
+
+    private func part(
+        _ caller: Ref<Thread>, _ number: Int, _ kind: ObjectKind, _ right: Rights
+    ) throws(KernelError) -> Ref<Capability>? {
+        if slotArgument(caller, number) == .none { return nil }
+        let slot = try need(caller, slotArgument(caller, number), right)
+        if slot.pointee.kind != kind { throw .wrongKind }
+        if Int(slot.pointee.depth) >= Limits.derivationDepth { throw .derivationTooDeep }
+        return slot
+    }
+
+    /// Put a copy of a capability into a slot of the control block; nothing derives from such a slot.
+    private mutating func set(_ slot: Ref<Capability>, _ source: Ref<Capability>) -> KernelError? {
+        remove(slot)
+        return slot.derive(from: source, rights: .all, badge: source.badgeToCopy, placement: .child)
+    }
+
+    /// Recompute what the control block caches of its capabilities.
+    func refreshParts(_ thread: Ref<Thread>) {
+        if let table = thread.tableSlot.capabilityTable {
+            thread.pointee.tableBase = table.slot(0).bits
+            thread.pointee.tableCount = UInt(truncatingIfNeeded: table.pointee.count)
+        }
+        if let space = thread.spaceSlot.addressSpace { thread.pointee.translationBase = space.pointee.translationBase }
+        if let frame = thread.bufferSlot.frame {
+            thread.pointee.buffer = unsafe reference(
+                hardware.kernelAddress(physical: frame.pointee.physical), as: BufferPage.self)
+        }
+    }
+
+    // Priority
+
+    private mutating func setPriority(_ caller: Ref<Thread>, _ thread: Ref<Thread>) throws(KernelError) -> Outcome {
+        let base = argument(caller, 1)
+        let maximum = argument(caller, 2)
+        if base > 255 || maximum > 255 || base > maximum { throw .invalidArgument }
+        if maximum > UInt64(caller.pointee.maximum) { throw .notPermitted }
+        thread.pointee.maximum = UInt8(truncatingIfNeeded: maximum)
+        setBase(thread, UInt8(truncatingIfNeeded: base))
+        return try done(caller, nil)
+    }
+
+    /// Change the base priority; what the thread inherits stays.
+    mutating func setBase(_ thread: Ref<Thread>, _ base: UInt8) {
+        thread.pointee.base = base
+        updateEffective(thread)
+    }
+
+    // Registers
+
+    private func exchangeRegisters(_ caller: Ref<Thread>, _ thread: Ref<Thread>, write: Bool) throws(KernelError) {
+        if !isStopped(thread) { throw .wrongState }
+        guard let buffer = caller.pointee.buffer else { throw .noBuffer }
+        // x0–x30 and SP, PC, flags, TPIDR_EL0 are 35 words in a row, in the context and from word 8 of the buffer on.
+        let registers = unsafe reference(thread.contextAddress, as: RegisterWords.self)
+        if write {
+            for index in 0..<35 { registers.pointee.words[index] = buffer.pointee.words[8 &+ index] }
+            // Only the condition flags: the rest of PSTATE is the kernel's.
+            thread.pointee.context.flags &= 0xf000_0000
+            thread.pointee.context.isFull = 1
+        } else {
+            for index in 0..<35 { buffer.pointee.words[8 &+ index] = registers.pointee.words[index] }
+        }
+    }
+
+    private mutating func information(_ caller: Ref<Thread>, _ thread: Ref<Thread>) -> Outcome {
+        if thread == caller {
+            let now = hardware.now.ticks
+            thread.pointee.processorTime &+= now &- core.lastSwitch
+            core.lastSwitch = now
+        }
+        let state = UInt64(thread.state.reported.rawValue)
+        let priorities =
+            UInt64(thread.pointee.base) << 8 | UInt64(thread.effective) << 16 | UInt64(thread.pointee.maximum) << 24
+        let time = thread.pointee.processorTime
+        let counter = thread.pointee.context.programCounter
+        let stack = thread.pointee.context.stackPointer
+        let switches = thread.pointee.switches
+        complete(caller, .success)
+        caller.pointee.context.x.3 = state | priorities
+        caller.pointee.context.x.4 = time
+        caller.pointee.context.x.5 = counter
+        caller.pointee.context.x.6 = stack
+        caller.pointee.context.x.7 = switches
+        return .done
+    }
+}
+
+/// The 35 words of a context that `readRegisters` and `writeRegisters` exchange.
+public struct RegisterWords: ~Copyable {
+    var words: InlineArray<35, UInt64>
+}
+
+extension RunState {
+    /// The state under the name that the interface gives it.
+    var reported: ThreadState {
+        switch raw {
+        case RunState.running.raw: return .running
+        case RunState.ready.raw: return .ready
+        case RunState.calling.raw: return .calling
+        case RunState.sending.raw: return .sending
+        case RunState.receiving.raw: return .receiving
+        case RunState.awaitingReply.raw: return .awaitingReply
+        case RunState.waiting.raw: return .waiting
+        case RunState.faulted.raw: return .faulted
+        default: return .stopped
+        }
+    }
+}

@@ -1,0 +1,57 @@
+// The deadline queue: time-outs of blocked threads and timers, served in the order of time.
+
+import HardwareInterface
+import KernelABI
+
+extension Kernel where H: ~Copyable {
+    /// The timer interrupted: serve what is due. What is left interrupts again at once, so that others get between.
+    ///
+    /// - Complexity: `KernelLimits.deadlineStep` times O(log n).
+    mutating func serveDeadlines() {
+        core.armed = .never
+        let now = hardware.now
+        endSlice(now: now)
+        for _ in 0..<KernelLimits.deadlineStep {
+            guard let node = core.deadlines.first, ~node.pointee.key <= now.ticks, let owner = node.pointee.owner else { break }
+            if owner.pointee.kind == .thread {
+                timeOut(owner.rebound(to: Thread.self))
+            } else {
+                expire(owner.rebound(to: Timer.self), now: now)
+            }
+        }
+        core.armed = .never
+    }
+
+    private mutating func timeOut(_ thread: Ref<Thread>) { abort(thread, .timedOut) }
+
+    private mutating func expire(_ timer: Ref<Timer>, now: Instant) {
+        core.deadlines.remove(timer.node)
+        timer.pointee.isArmed = timer.pointee.period != 0
+        if timer.pointee.period != 0 {
+            // Missed periods are skipped, not delivered in a burst.
+            var next = timer.pointee.deadline.ticks &+ timer.pointee.period
+            if next <= now.ticks { next = now.ticks &+ timer.pointee.period }
+            timer.pointee.deadline = Instant(ticks: next)
+            core.deadlines.insert(timer.node, key: ~next)
+        }
+        if let notification = timer.pointee.source.notification { signal(notification, timer.pointee.source.bits) }
+    }
+
+    /// `arm`: replaces what was armed before.
+    mutating func arm(_ timer: Ref<Timer>, at deadline: Instant, period: UInt64) -> KernelError? {
+        if timer.pointee.source.notification == nil { return .wrongState }
+        if deadline == .never || period >= 1 &<< 62 { return .invalidArgument }
+        cancel(timer)
+        timer.pointee.deadline = deadline
+        timer.pointee.period = period
+        timer.pointee.isArmed = true
+        core.deadlines.insert(timer.node, key: ~deadline.ticks)
+        return nil
+    }
+
+    mutating func cancel(_ timer: Ref<Timer>) {
+        if !timer.pointee.isArmed { return }
+        timer.pointee.isArmed = false
+        core.deadlines.remove(timer.node)
+    }
+}

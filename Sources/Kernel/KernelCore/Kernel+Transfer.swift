@@ -1,0 +1,135 @@
+// Copying a message from one thread to another: words, capabilities, the length of a loan.
+
+import HardwareInterface
+import KernelABI
+
+extension Kernel where H: ~Copyable {
+    /// Can this thread send what its control word announces? Nothing changes.
+    func checkMessage(_ thread: Ref<Thread>, _ control: ControlWord, rights: Rights) -> KernelError? {
+        if control.length > Message.maximumWords || control.capabilityCount > Message.maximumCapabilities {
+            return .invalidArgument
+        }
+        if !control.isExtended {
+            return control.length > Message.registerWords || control.capabilityCount > 0 || control.hasLoan
+                ? .invalidArgument : nil
+        }
+        if thread.pointee.buffer == nil { return .noBuffer }
+        if control.capabilityCount > 0 {
+            if !rights.contains(.grant) { return .missingRights }
+            if let error = checkSentSlots(thread, control.capabilityCount) { return error }
+        }
+        return control.hasLoan ? checkLoan(thread) : nil
+    }
+
+    private func checkSentSlots(_ thread: Ref<Thread>, _ count: Int) -> KernelError? {
+        for index in 0..<count {  // at most 4
+            guard let slot = sentSlot(thread, index), slot.pointee.object != nil else { return .invalidCapability }
+        }
+        return nil
+    }
+
+    private func sentSlot(_ thread: Ref<Thread>, _ index: Int) -> Ref<Capability>? {
+        guard let buffer = thread.pointee.buffer else { return nil }
+        let word = buffer.pointee.words[(IPCBuffer.sendSlots / 8 &+ index) & 511]
+        return slot(thread, Slot(UInt32(truncatingIfNeeded: word)))
+    }
+
+    /// Copy the sender's message into the receiver's registers and IPC buffer, and set the receiver's results.
+    ///
+    /// A receiver without IPC buffer gets the first 8 words; capabilities for which it named no empty slot are not passed.
+    /// The result word tells what arrived.
+    ///
+    /// - Complexity: 128 words and 4 capabilities at most.
+    mutating func transfer(
+        from sender: Ref<Thread>, to receiver: Ref<Thread>, _ delivery: Delivery, badge: UInt64
+    ) {
+        if delivery == .fault {
+            writeFault(of: sender, to: receiver, badge: badge)
+            return
+        }
+        let control = ControlWord(raw: sender.pointee.sendControl)
+        var length = control.length
+        var capabilities = 0
+        if length > Message.registerWords {
+            if let from = sender.pointee.buffer, let to = receiver.pointee.buffer {
+                copyWords(from, to, length)
+            } else {
+                length = Message.registerWords
+            }
+        }
+        if control.capabilityCount > 0 { capabilities = passCapabilities(from: sender, to: receiver, control.capabilityCount) }
+        let message = UInt64(truncatingIfNeeded: length) << 40 | UInt64(truncatingIfNeeded: capabilities) << 48
+        let loan = sender.state == .sending || delivery != .message ? 0 : sender.pointee.loanLength
+        receiver.pointee.context.x.0 = ResultWord(delivery, message: message | (loan != 0 ? ControlWord.loanBit : 0)).raw
+        receiver.pointee.context.x.1 = badge
+        receiver.pointee.context.x.2 = loan
+        receiver.pointee.context.x.3 = sender.pointee.context.x.3
+        receiver.pointee.context.x.4 = sender.pointee.context.x.4
+        receiver.pointee.context.x.5 = sender.pointee.context.x.5
+        receiver.pointee.context.x.6 = sender.pointee.context.x.6
+        receiver.pointee.context.x.7 = sender.pointee.context.x.7
+        receiver.pointee.context.x.8 = sender.pointee.context.x.8
+        receiver.pointee.context.x.9 = sender.pointee.context.x.9
+        receiver.pointee.context.x.10 = sender.pointee.context.x.10
+    }
+
+    /// Words 8 to `length`, eight at a time: what is copied beyond the length is the sender's own buffer.
+    private func copyWords(_ from: Ref<BufferPage>, _ to: Ref<BufferPage>, _ length: Int) {
+        var index = Message.registerWords
+        while index < length {  // at most 15 rounds
+            let source = from.group(index)
+            let target = to.group(index)
+            target.pointee = source.pointee
+            index = index &+ 8
+        }
+    }
+
+    private mutating func passCapabilities(from sender: Ref<Thread>, to receiver: Ref<Thread>, _ count: Int) -> Int {
+        guard let buffer = receiver.pointee.buffer else { return 0 }
+        for index in 0..<count {  // at most 4
+            let word = buffer.pointee.words[(IPCBuffer.receiveSlots / 8 &+ index) & 511]
+            guard let target = slot(receiver, Slot(UInt32(truncatingIfNeeded: word))), target.pointee.object == nil,
+                let source = sentSlot(sender, index),
+                target.derive(from: source, rights: .all, badge: source.badgeToCopy, placement: .peer) == nil
+            else { return index }
+        }
+        return count
+    }
+
+    // Loans
+
+    private func checkLoan(_ thread: Ref<Thread>) -> KernelError? {
+        guard let buffer = thread.pointee.buffer else { return .noBuffer }
+        let address = buffer.pointee.words[IPCBuffer.loanAddress / 8]
+        let length = buffer.pointee.words[IPCBuffer.loanLength / 8]
+        if length == 0 || address >= Limits.userEnd || length > Limits.userEnd &- address { return .invalidArgument }
+        return nil
+    }
+
+    /// Note the loan that goes with a call; `control` without loan clears it.
+    ///
+    /// The buffer may have changed since `checkLoan`, so the range is made sound again here.
+    func takeLoan(_ thread: Ref<Thread>, _ control: ControlWord) {
+        thread.pointee.loanLength = 0
+        guard control.hasLoan, let buffer = thread.pointee.buffer else { return }
+        let address = buffer.pointee.words[IPCBuffer.loanAddress / 8]
+        let length = buffer.pointee.words[IPCBuffer.loanLength / 8]
+        if address >= Limits.userEnd || length > Limits.userEnd &- address { return }
+        thread.pointee.loanAddress = address
+        thread.pointee.loanLength = length
+        thread.pointee.loanRights = Rights(raw: UInt8(truncatingIfNeeded: buffer.pointee.words[IPCBuffer.loanRights / 8]))
+    }
+}
+
+extension Ref where Object == BufferPage {
+    /// Eight words from `index` on.
+    @inline(__always) func group(_ index: Int) -> Ref<WordGroup> {
+        // Safety: callers keep index below 512 - 8, so the group lies within the page.
+        unsafe reference(raw + index &* 8, as: WordGroup.self)
+    }
+}
+
+/// Eight message words, copied at once.
+public struct WordGroup {
+    var words: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64)
+}

@@ -1,0 +1,119 @@
+// The kernel's state: one value, generic over the hardware, at one address, built at boot.
+//
+// The kernel is event-driven: an exception enters with interrupts masked, one operation runs to its end or to its next
+// step boundary on the one stack, and the exit resumes the most urgent thread. Long operations look for pending interrupts
+// between steps and restart at their `svc` (`Outcome.restart`), so nothing is ever locked.
+
+import HardwareInterface
+import KernelABI
+
+/// How an operation ended, for the thread that asked for it. The dispatcher turns it into an `Exit`; it cannot be dropped.
+public enum Outcome {
+    /// The results are in the thread's context.
+    case done
+    /// The thread is blocked or stopped; or it was made to wait for its turn.
+    case blocked
+    /// An interrupt is pending: perform the call again from where the objects say it stopped.
+    case restart
+    /// Refused.
+    case failed(KernelError)
+}
+
+/// Which thread the processor resumes, and how.
+public enum Exit {
+    /// Resume `thread` from its system call with these results; the message words are in `source`'s context.
+    case message(thread: Ref<Thread>, result: UInt64, badge: UInt64, source: Ref<Thread>)
+    /// Resume it as its context says.
+    case resume(Ref<Thread>)
+    /// No thread is ready: wait for an interrupt.
+    case idle
+}
+
+/// What belongs to one processor core. More cores are more of these.
+public struct Core: ~Copyable {
+    var ready: ReadyQueue
+    /// Time-outs and timers, earliest first.
+    var deadlines = OrderedQueue()
+    /// The thread that was resumed last; nil while idle. The fast path does not keep it: see `Kernel.enter`.
+    var current: Ref<Thread>?
+    /// When the running thread's slice ends; `.never` while nobody of its priority is ready.
+    var sliceEnd = Instant.never
+    /// What the hardware's deadline is set to.
+    var armed = Instant.never
+    /// The thread whose floating-point registers are in the processor.
+    var floatingPointOwner: Ref<Thread>?
+    var lastSwitch: UInt64 = 0
+    init(ready: consuming ReadyQueue) { self.ready = ready }
+}
+
+/// Interrupts that share one line.
+public struct InterruptLine {
+    var first: Ref<Interrupt>?
+    /// Bindings that have not acknowledged the last delivery.
+    var outstanding: Int = 0
+    init() {}
+}
+
+/// Storage that the kernel's state refers to; all-zero is its initial value.
+public struct KernelTables: ~Copyable {
+    var lists: ReadyLists
+    var lines: InlineArray<1024, InterruptLine>
+    var trace: InlineArray<512, TraceEvent>
+}
+
+/// The kernel.
+public struct Kernel<H: Hardware & ~Copyable>: ~Copyable {
+    public var core: Core
+    public var hardware: H
+    var tables: Ref<KernelTables>
+    var statistics = Statistics()
+    /// One bit per ASID in use; 0 is the kernel's.
+    var asids: InlineArray<4, UInt64> = [1, 0, 0, 0]
+    var traceCount: Int = 0
+    var isTracing = false
+    /// Translation base of a thread without address space: an empty table.
+    var emptyTranslationBase: UInt64
+    var systemControl: Authority
+    var interruptControl: Authority
+
+    /// - Parameters:
+    ///   - tables: zero-filled memory for the larger tables; it stays the kernel's.
+    ///   - emptyTable: physical address of an all-zero page table.
+    public init(hardware: consuming H, tables memory: UnsafeMutableRawPointer, emptyTable: UInt64) {
+        unsafe self.init(hardware: hardware, tables: reference(memory, as: KernelTables.self), emptyTable: emptyTable)
+    }
+
+    init(hardware: consuming H, tables: Ref<KernelTables>, emptyTable: UInt64) {
+        emptyTranslationBase = hardware.translationBase(rootTable: emptyTable, asid: 0)
+        self.hardware = hardware
+        self.tables = tables
+        core = Core(ready: ReadyQueue(lists: tables.rebound(to: ReadyLists.self)))
+        systemControl = Authority(header: ObjectHeader(.systemControl, size: 0))
+        interruptControl = Authority(header: ObjectHeader(.interruptControl, size: 0))
+    }
+
+    /// Bytes of zero-filled memory that `init` wants for its tables.
+    public static var tableBytes: Int { MemoryLayout<KernelTables>.size }
+}
+
+/// Figures that the kernel keeps of itself (`Statistic`).
+public struct Statistics {
+    var systemCalls: UInt64 = 0
+    var interrupts: UInt64 = 0
+    var threadSwitches: UInt64 = 0
+    var spuriousInterrupts: UInt64 = 0
+    var longestMasked: UInt64 = 0
+    var longestMaskedControl: UInt64 = 0
+    var longestMaskedPlace: UInt64 = 0
+    public var kernelTextBytes: UInt64 = 0
+    public var kernelDataBytes: UInt64 = 0
+    public var bootTicks: UInt64 = 0
+    init() {}
+}
+
+/// One event of the trace.
+public struct TraceEvent {
+    var instant: UInt64
+    var what: UInt64
+    var thread: UInt64
+}

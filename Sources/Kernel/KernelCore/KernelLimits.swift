@@ -1,0 +1,19 @@
+// How much the kernel does between two looks at the pending interrupts.
+
+/// Step sizes of long operations. Each step stays below the bound on the masked path (docs/realtime.md).
+public enum KernelLimits {
+    /// Bytes zeroed in a step.
+    public static var zeroStep: Int { 4096 }
+    /// Bytes of cache maintenance in a step.
+    public static var cacheStep: Int { 4096 }
+    /// Bytes copied through a loan in a step; a step never crosses a page on either side.
+    public static var loanStep: Int { 1024 }
+    /// Slots of a table looked at in a step.
+    public static var slotStep: Int { 32 }
+    /// Deadlines handled in one timer interrupt; further ones interrupt again at once.
+    public static var deadlineStep: Int { 2 }
+    /// Interrupt objects that may share a line.
+    public static var sharedLine: Int { 8 }
+    /// Events that the trace keeps.
+    public static var traceEvents: Int { 512 }
+}

@@ -1,0 +1,61 @@
+// Addresses of the parts of an object that queues and lists link to.
+
+import HardwareInterface
+import KernelABI
+
+// Safety: each takes the address of a stored property of an object behind a `Ref`, which stays where it is.
+
+extension Ref where Object == Thread {
+    @inline(__always) var callerNode: Ref<QueueNode> { unsafe withUnsafeMutablePointer(to: &address.pointee.callerNode) { unsafe Ref<QueueNode>($0) } }
+    @inline(__always) var waitNode: Ref<QueueNode> { unsafe withUnsafeMutablePointer(to: &address.pointee.waitNode) { unsafe Ref<QueueNode>($0) } }
+    @inline(__always) var deadlineNode: Ref<QueueNode> { unsafe withUnsafeMutablePointer(to: &address.pointee.deadlineNode) { unsafe Ref<QueueNode>($0) } }
+    @inline(__always) var tableSlot: Ref<Capability> { unsafe withUnsafeMutablePointer(to: &address.pointee.tableSlot) { unsafe Ref<Capability>($0) } }
+    @inline(__always) var spaceSlot: Ref<Capability> { unsafe withUnsafeMutablePointer(to: &address.pointee.spaceSlot) { unsafe Ref<Capability>($0) } }
+    @inline(__always) var bufferSlot: Ref<Capability> { unsafe withUnsafeMutablePointer(to: &address.pointee.bufferSlot) { unsafe Ref<Capability>($0) } }
+    @inline(__always) var faultSlot: Ref<Capability> { unsafe withUnsafeMutablePointer(to: &address.pointee.faultSlot) { unsafe Ref<Capability>($0) } }
+
+    /// Do the registers stand where `contextOffset` says?
+    var hasContextInPlace: Bool {
+        unsafe withUnsafeMutablePointer(to: &address.pointee.context) { UnsafeMutableRawPointer($0) } == contextAddress
+    }
+
+    /// Give the embedded parts their owner. Called once, when the thread is made.
+    func initializeParts() {
+        callerNode.pointee.owner = header
+        waitNode.pointee.owner = header
+        deadlineNode.pointee.owner = header
+    }
+}
+
+extension Ref where Object == Timer {
+    @inline(__always) var node: Ref<QueueNode> { unsafe withUnsafeMutablePointer(to: &address.pointee.node) { unsafe Ref<QueueNode>($0) } }
+    @inline(__always) var source: Ref<SignalSource> { unsafe withUnsafeMutablePointer(to: &address.pointee.source) { unsafe Ref<SignalSource>($0) } }
+}
+
+extension Ref where Object == Interrupt {
+    @inline(__always) var source: Ref<SignalSource> { unsafe withUnsafeMutablePointer(to: &address.pointee.source) { unsafe Ref<SignalSource>($0) } }
+}
+
+extension Ref where Object == QueueNode {
+    /// The thread that this node stands in.
+    ///
+    /// - Precondition: the node is a thread's: it is in a `callers`, `senders`, `receivers` or `waiters` queue.
+    @inline(__always) var thread: Ref<Thread>? { pointee.owner?.rebound(to: Thread.self) }
+}
+
+extension Ref where Object == Capability {
+    /// The thread control block that this slot is part of.
+    ///
+    /// - Precondition: `place` is not `.table`.
+    var thread: Ref<Thread> {
+        let offset: Int
+        switch pointee.place {
+        case .table, .threadTable: offset = MemoryLayout<Thread>.size - 4 * MemoryLayout<Capability>.stride
+        case .threadSpace: offset = MemoryLayout<Thread>.size - 3 * MemoryLayout<Capability>.stride
+        case .threadBuffer: offset = MemoryLayout<Thread>.size - 2 * MemoryLayout<Capability>.stride
+        case .threadFault: offset = MemoryLayout<Thread>.size - MemoryLayout<Capability>.stride
+        }
+        // Safety: the four slots are the last members of a thread; `Layout.check` compares.
+        return unsafe reference(raw - offset, as: Thread.self)
+    }
+}

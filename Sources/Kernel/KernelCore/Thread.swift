@@ -1,0 +1,178 @@
+// The thread control block: a thread's registers, its scheduling state and its links to what it waits for.
+
+import HardwareInterface
+import KernelABI
+
+/// What the scheduler and the IPC paths ask of a thread at every step, in one 32-bit word, so that the fast path reads and
+/// writes it at once.
+///
+/// | bits | |
+/// |---|---|
+/// | 0–7 | effective priority |
+/// | 8–11 | upstream depth: most threads that waited for one another up to this one since it last had no caller |
+/// | 12 | 0: where a depth of `Limits.chain` carries into |
+/// | 13 | its floating-point registers are in the processor and enabled |
+/// | 14 | it is in the deadline queue |
+/// | 15 | the message that it sends is a fault's |
+/// | 16 | suspended while faulted: the handler's answer must not start it |
+/// | 20–23 | `RunState` |
+struct SchedulingWord: Sendable {
+    var raw: UInt32
+    init(raw: UInt32) { self.raw = raw }
+
+    static var floatingPointBit: UInt32 { 1 << 13 }
+    static var deadlineBit: UInt32 { 1 << 14 }
+    static var faultingBit: UInt32 { 1 << 15 }
+    static var suspendedBit: UInt32 { 1 << 16 }
+    /// What keeps a thread off the fast path: bits 12–16.
+    static var attentionMask: UInt32 { 0x1_f000 }
+    static var stateShift: UInt32 { 20 }
+
+    var effective: UInt8 {
+        get { UInt8(truncatingIfNeeded: raw) }
+        set { raw = raw & ~0xff | UInt32(newValue) }
+    }
+    var depth: Int {
+        get { Int(truncatingIfNeeded: (raw &>> 8) & 15) }
+        set { raw = raw & ~0xf00 | UInt32(truncatingIfNeeded: newValue) << 8 }
+    }
+    var state: RunState {
+        get { RunState(raw: (raw &>> SchedulingWord.stateShift) & 15) }
+        set { raw = raw & ~(15 << SchedulingWord.stateShift) | newValue.raw << SchedulingWord.stateShift }
+    }
+    var hasFloatingPoint: Bool {
+        get { raw & SchedulingWord.floatingPointBit != 0 }
+        set { set(SchedulingWord.floatingPointBit, newValue) }
+    }
+    var hasDeadline: Bool {
+        get { raw & SchedulingWord.deadlineBit != 0 }
+        set { set(SchedulingWord.deadlineBit, newValue) }
+    }
+    var isFaulting: Bool {
+        get { raw & SchedulingWord.faultingBit != 0 }
+        set { set(SchedulingWord.faultingBit, newValue) }
+    }
+    var isSuspended: Bool {
+        get { raw & SchedulingWord.suspendedBit != 0 }
+        set { set(SchedulingWord.suspendedBit, newValue) }
+    }
+    private mutating func set(_ bit: UInt32, _ value: Bool) { raw = value ? raw | bit : raw & ~bit }
+}
+
+/// What a thread is doing. `running` is 0, so that the fast path sets a state by OR and clears it by AND.
+struct RunState: Equatable, Sendable {
+    let raw: UInt32
+    init(raw: UInt32) { self.raw = raw }
+    /// The thread that the processor executes.
+    static var running: RunState { RunState(raw: 0) }
+    /// In the ready queue.
+    static var ready: RunState { RunState(raw: 1) }
+    static var stopped: RunState { RunState(raw: 2) }
+    /// Queued at `endpoint` with a call.
+    static var calling: RunState { RunState(raw: 3) }
+    /// Queued at `endpoint` with a one-way message.
+    static var sending: RunState { RunState(raw: 4) }
+    /// Waiting at `endpoint` for a message, with `reply` held ready.
+    static var receiving: RunState { RunState(raw: 5) }
+    /// Its call was received; `reply` holds it.
+    static var awaitingReply: RunState { RunState(raw: 6) }
+    /// Waiting on `notification`.
+    static var waiting: RunState { RunState(raw: 7) }
+    /// Faulted: without handler, or its handler has not answered (then `endpoint` or `reply` is set as for a call).
+    static var faulted: RunState { RunState(raw: 8) }
+    static func == (a: RunState, b: RunState) -> Bool { a.raw == b.raw }
+}
+
+/// A thread.
+///
+/// Invariants (checked by `Kernel+Invariants` after every step of a host test):
+/// - effective = max(base, effective of every thread in `callers`);
+/// - `blockedOn` is set if and only if `callerNode` is in that thread's `callers`;
+/// - ready ⇔ in the ready queue of its effective priority; at most one thread runs.
+public struct Thread: ~Copyable {
+    var header: ObjectHeader
+    var scheduling = SchedulingWord(raw: RunState.stopped.raw << SchedulingWord.stateShift)
+    var base: UInt8 = 0
+    var maximum: UInt8 = 0
+    /// Where its capability table's slots begin, and how many there are (0: no table).
+    var tableBase: UInt = 0
+    var tableCount: UInt = 0
+    /// The address space's translation base; the kernel's empty one where there is none.
+    var translationBase: UInt64 = 0
+    /// Byte 64: the registers.
+    var alignment: UInt64 = 0
+    var context = UserContext()
+
+    /// The threads that wait for this one: callers whose reply it holds, and callers queued at its endpoints.
+    var callers = OrderedQueue()
+    /// The thread that this one waits for, in whose `callers` it stands.
+    var blockedOn: Ref<Thread>?
+    /// The reply object that holds this caller, or that this receiver holds ready.
+    var reply: Ref<Reply>?
+    var endpoint: Ref<Endpoint>?
+    var notification: Ref<Notification>?
+    /// The notification that `receive` takes as well.
+    var boundNotification: Ref<Notification>?
+    var callerNode = QueueNode()
+    /// In an endpoint's or a notification's queue.
+    var waitNode = QueueNode()
+    var deadlineNode = QueueNode()
+    var nextReady: Ref<Thread>?
+    var previousReady: Ref<Thread>?
+    /// Badge of the capability with which it sends.
+    var sendBadge: UInt64 = 0
+    /// Control word of the message that it sends.
+    var sendControl: UInt64 = 0
+    /// May it pass capabilities with the message?
+    var sendRights: Rights = .none
+    /// The loan that goes with its call.
+    var loanRights: Rights = .none
+    var loanAddress: UInt64 = 0
+    var loanLength: UInt64 = 0
+    /// Kernel address of its IPC buffer.
+    var buffer: Ref<BufferPage>?
+    /// Endpoints that it serves.
+    var ownedEndpoints: Ref<Endpoint>?
+    /// Round-robin slice in ticks; 0: none.
+    var slice: UInt64 = 0
+    var processorTime: UInt64 = 0
+    var switches: UInt64 = 0
+    var faultKind = FaultKind.other
+    var faultAddress: UInt64 = 0
+    var faultSyndrome: UInt64 = 0
+
+    var tableSlot = Capability(place: .threadTable)
+    var spaceSlot = Capability(place: .threadSpace)
+    var bufferSlot = Capability(place: .threadBuffer)
+    var faultSlot = Capability(place: .threadFault)
+}
+
+/// An IPC buffer as the kernel sees it; user code may write to it at any time, so everything read from it is checked after
+/// it was read once.
+public struct BufferPage: ~Copyable {
+    var words: InlineArray<512, UInt64>
+}
+
+extension Ref where Object == Thread {
+    /// Bytes from the thread to its context: the assembly holds a context, the core holds a thread.
+    public static var contextOffset: Int { 64 }
+
+    /// The thread whose context this is.
+    @inline(__always) public init(context: UnsafeMutableRawPointer) {
+        // Safety: the assembly passes the address that an exit gave it, which is a thread's context.
+        unsafe self.init((context - Ref.contextOffset).assumingMemoryBound(to: Thread.self))
+    }
+    @inline(__always) public var contextAddress: UnsafeMutableRawPointer { unsafe raw + Ref.contextOffset }
+    @inline(__always) public var translationBase: UInt64 { pointee.translationBase }
+    /// x0 of the system call that is being performed.
+    public var firstArgument: UInt64 { pointee.context.x.0 }
+    /// Where the thread goes on.
+    public var programCounter: UInt64 { pointee.context.programCounter }
+
+    @inline(__always) var effective: UInt8 { pointee.scheduling.effective }
+    @inline(__always) var state: RunState {
+        get { pointee.scheduling.state }
+        nonmutating set { pointee.scheduling.state = newValue }
+    }
+    @inline(__always) var header: Ref<ObjectHeader> { rebound(to: ObjectHeader.self) }
+}

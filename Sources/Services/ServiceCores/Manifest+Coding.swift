@@ -1,0 +1,169 @@
+// The manifest's binary form. All numbers are little-endian; nothing is aligned, so that a reader trusts no offset.
+//
+//   magic "SWFMANI1" (8 bytes) · version (4) · number of tasks (4), then for each task
+//   name (32) · binary (32) · provides (32)
+//   start (1) · order (1) · priority (1) · maximum priority (1) · arenaBits (1) · untypedBits (1)
+//   register count (1) · interrupt count (1)
+//   privileges (4) · stack (4) · heap (4) · persistent (4) · slice (4) · heartbeat (4)
+//   restarts (4) · initial back-off (4) · maximum back-off (4) · stable run (4)
+//   number of opens (1), each a name (32) · number of compatible (1), each length (1) and bytes
+
+extension Manifest {
+    static let magic: [UInt8] = [0x53, 0x57, 0x46, 0x4d, 0x41, 0x4e, 0x49, 0x31]
+    static let version: UInt32 = 1
+
+    /// The binary form, checked by the same rules as `decode`.
+    public func encode() throws(ManifestError) -> [UInt8] {
+        try check()
+        var out = ByteWriter()
+        for byte in Manifest.magic { out.byte(byte) }
+        out.word32(Manifest.version)
+        out.word32(UInt32(tasks.count))
+        for task in tasks { task.encode(to: &out) }
+        return out.bytes
+    }
+
+    /// Reads a manifest. Total: any bytes give a manifest that keeps every rule, or an error.
+    /// - Complexity: O(bytes + tasks²).
+    public static func decode(_ bytes: Span<UInt8>) throws(ManifestError) -> Manifest {
+        var reader = ByteReader()
+        for expected in magic {
+            if try reader.byte(bytes) != expected { throw .wrongMagic }
+        }
+        if try reader.word32(bytes) != version { throw .wrongVersion }
+        let count = try reader.word32(bytes)
+        if count > UInt32(maximumTasks) { throw .tooManyTasks }
+        var manifest = Manifest()
+        for index in 0..<Int(count) {
+            manifest.tasks.append(try TaskDescription.decode(bytes, &reader, index))
+        }
+        if reader.offset != bytes.count { throw .trailingBytes }
+        try manifest.check()
+        return manifest
+    }
+
+    /// Throws for the first rule that a task breaks.
+    public func check() throws(ManifestError) {
+        if tasks.count > Manifest.maximumTasks { throw .tooManyTasks }
+        for index in 0..<tasks.count {
+            try tasks[index].check(index)
+            for other in 0..<index {
+                if tasks[other].name == tasks[index].name { throw .duplicate(task: index) }
+                let service = tasks[index].provides
+                if !service.isEmpty && service == tasks[other].provides { throw .duplicate(task: index) }
+            }
+        }
+    }
+}
+
+extension TaskDescription {
+    func encode(to out: inout ByteWriter) {
+        out.name(name)
+        out.name(binary)
+        out.name(provides)
+        out.byte(start.rawValue)
+        out.byte(order)
+        out.byte(priority)
+        out.byte(maximumPriority)
+        out.byte(arenaBits)
+        out.byte(untypedBits)
+        out.byte(registerCount)
+        out.byte(interruptCount)
+        out.word32(privileges.raw)
+        out.word32(stackBytes)
+        out.word32(heapBytes)
+        out.word32(persistentBytes)
+        out.word32(sliceMicroseconds)
+        out.word32(heartbeat)
+        out.word32(UInt32(restart.maximumRestarts))
+        out.word32(restart.initialBackOff)
+        out.word32(restart.maximumBackOff)
+        out.word32(restart.stableRun)
+        out.byte(UInt8(truncatingIfNeeded: opens.count))
+        for service in opens { out.name(service) }
+        out.byte(UInt8(truncatingIfNeeded: compatible.count))
+        for value in compatible {
+            out.byte(UInt8(truncatingIfNeeded: value.bytes.count))
+            for byte in value.bytes { out.byte(byte) }
+        }
+    }
+
+    static func decode(_ bytes: Span<UInt8>, _ reader: inout ByteReader, _ index: Int) throws(ManifestError)
+        -> TaskDescription
+    {
+        let name = try reader.name(bytes, index)
+        var task = TaskDescription(name: name, binary: try reader.name(bytes, index))
+        task.provides = try reader.name(bytes, index)
+        guard let start = StartMode(rawValue: try reader.byte(bytes)) else {
+            throw .badValue(task: index, .start)
+        }
+        task.start = start
+        task.order = try reader.byte(bytes)
+        task.priority = try reader.byte(bytes)
+        task.maximumPriority = try reader.byte(bytes)
+        task.arenaBits = try reader.byte(bytes)
+        task.untypedBits = try reader.byte(bytes)
+        task.registerCount = try reader.byte(bytes)
+        task.interruptCount = try reader.byte(bytes)
+        task.privileges = Privileges(raw: try reader.word32(bytes))
+        task.stackBytes = try reader.word32(bytes)
+        task.heapBytes = try reader.word32(bytes)
+        task.persistentBytes = try reader.word32(bytes)
+        task.sliceMicroseconds = try reader.word32(bytes)
+        task.heartbeat = try reader.word32(bytes)
+        let restarts = try reader.word32(bytes)
+        guard restarts <= UInt32(UInt16.max) else { throw .badValue(task: index, .restart) }
+        task.restart.maximumRestarts = UInt16(restarts)
+        task.restart.initialBackOff = try reader.word32(bytes)
+        task.restart.maximumBackOff = try reader.word32(bytes)
+        task.restart.stableRun = try reader.word32(bytes)
+        try task.decodeLists(bytes, &reader, index)
+        return task
+    }
+
+    private mutating func decodeLists(_ bytes: Span<UInt8>, _ reader: inout ByteReader, _ index: Int)
+        throws(ManifestError)
+    {
+        for _ in 0..<(try reader.byte(bytes)) { opens.append(try reader.name(bytes, index)) }
+        for _ in 0..<(try reader.byte(bytes)) {
+            var value = Compatible(bytes: [])
+            for _ in 0..<(try reader.byte(bytes)) { value.bytes.append(try reader.byte(bytes)) }
+            compatible.append(value)
+        }
+    }
+
+    /// Throws for the first rule that this description breaks; `index` names it in the error.
+    func check(_ index: Int) throws(ManifestError) {
+        if name.isEmpty || binary.isEmpty { throw .badName(task: index) }
+        if maximumPriority < priority { throw .badValue(task: index, .maximumPriority) }
+        if privileges.raw & ~Privileges.known.raw != 0 { throw .badValue(task: index, .privileges) }
+        try checkMemory(index)
+        let backOff = restart.initialBackOff
+        if restart.maximumRestarts > 0 && (backOff == 0 || backOff > restart.maximumBackOff) {
+            throw .badValue(task: index, .restart)
+        }
+        if opens.count > TaskDescription.maximumOpens { throw .badValue(task: index, .opens) }
+        for service in opens where service.isEmpty { throw .badName(task: index) }
+        if compatible.count > TaskDescription.maximumCompatible || (start == .device) != (compatible.count > 0) {
+            throw .badValue(task: index, .compatible)
+        }
+        for value in compatible {
+            let length = value.bytes.count
+            if length == 0 || length > Compatible.maximumLength { throw .badValue(task: index, .compatible) }
+            for byte in value.bytes where byte == 0 { throw .badValue(task: index, .compatible) }
+        }
+    }
+
+    private func checkMemory(_ index: Int) throws(ManifestError) {
+        let page: UInt32 = 4096
+        let most: UInt32 = 1 << 24
+        if stackBytes == 0 || stackBytes % page != 0 || stackBytes > most { throw .badValue(task: index, .stackBytes) }
+        if heapBytes % page != 0 || heapBytes > most { throw .badValue(task: index, .heapBytes) }
+        if persistentBytes % page != 0 || persistentBytes > most { throw .badValue(task: index, .persistentBytes) }
+        if arenaBits < 16 || arenaBits > 28 { throw .badValue(task: index, .arenaBits) }
+        if untypedBits != 0 && (untypedBits < 12 || untypedBits > 28) { throw .badValue(task: index, .untypedBits) }
+        if registerCount > 4 { throw .badValue(task: index, .registerCount) }
+        if interruptCount > 4 { throw .badValue(task: index, .interruptCount) }
+        if heartbeat != 0 && heartbeat < 10 { throw .badValue(task: index, .heartbeat) }
+    }
+}

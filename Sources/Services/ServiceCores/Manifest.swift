@@ -1,0 +1,144 @@
+// The manifest: what tasks there are, and what each may have. It comes from `platform/<board>/system.toml`; the host's
+// tool encodes it into the bundle, and the root task decodes it. Reasons for priorities stay in the TOML file.
+
+/// All tasks of a system, in the file's order.
+public struct Manifest: Equatable, Sendable {
+    public var tasks: [TaskDescription]
+    public init(tasks: [TaskDescription] = []) { self.tasks = tasks }
+
+    /// Tasks of the largest manifest.
+    public static let maximumTasks = 64
+
+    /// The description called `name`.
+    public func task(named name: Name) -> TaskDescription? {
+        for task in tasks where task.name == name { return task }
+        return nil
+    }
+}
+
+/// When a task is started.
+public enum StartMode: UInt8, Sendable {
+    /// By the root task at boot, in the order of `TaskDescription.order`.
+    case boot = 0
+    /// By the device manager, once for each device that `compatible` matches.
+    case device = 1
+    /// When somebody asks for it; until then it is listed as waiting.
+    case demand = 2
+}
+
+/// Authority that goes beyond the task's own memory.
+public struct Privileges: Equatable, Sendable {
+    public var raw: UInt32
+    public init(raw: UInt32) { self.raw = raw }
+    public static let none = Privileges(raw: 0)
+    /// A capability of system control: console of last resort, power, statistics.
+    public static let systemControl = Privileges(raw: 1)
+    /// A capability of interrupt control.
+    public static let interruptControl = Privileges(raw: 2)
+    /// The device tree, mapped read-only.
+    public static let deviceTree = Privileges(raw: 4)
+    /// The root task's factory: spawn, kill, inspect, power.
+    public static let factory = Privileges(raw: 8)
+    /// Every bit that means something.
+    public static let known = Privileges(raw: 15)
+    public func contains(_ other: Privileges) -> Bool { raw & other.raw == other.raw }
+    public static func | (a: Privileges, b: Privileges) -> Privileges { Privileges(raw: a.raw | b.raw) }
+}
+
+/// What happens when a task dies.
+public struct RestartPolicy: Equatable, Sendable {
+    /// Restarts without a stable run between them, after which the supervisor gives up; 0: never restart.
+    public var maximumRestarts: UInt16
+    /// Delay before the first restart in milliseconds; it doubles with each further one.
+    public var initialBackOff: UInt32
+    /// Upper bound of the delay in milliseconds.
+    public var maximumBackOff: UInt32
+    /// A run of this many milliseconds is stable: it resets the count and the delay.
+    public var stableRun: UInt32
+
+    public init(maximumRestarts: UInt16, initialBackOff: UInt32, maximumBackOff: UInt32, stableRun: UInt32) {
+        self.maximumRestarts = maximumRestarts
+        self.initialBackOff = initialBackOff
+        self.maximumBackOff = maximumBackOff
+        self.stableRun = stableRun
+    }
+}
+
+/// One task, or for `StartMode.device` one kind of driver.
+public struct TaskDescription: Equatable, Sendable {
+    public var name: Name
+    /// Name of the ELF file's entry in the bundle.
+    public var binary: Name
+    public var start: StartMode = .boot
+    /// Place in the boot sequence; smaller starts first.
+    public var order: UInt8 = 0
+    public var priority: UInt8 = 0
+    /// The highest priority that the task may give to itself or to its threads.
+    public var maximumPriority: UInt8 = 0
+    public var privileges: Privileges = .none
+    /// Bytes of the stack, a multiple of 4096.
+    public var stackBytes: UInt32 = 16384
+    /// Bytes of the heap, a multiple of 4096; 0: the task has none.
+    public var heapBytes: UInt32 = 0
+    /// Size of the untyped region that all of the task's objects come from, as a power of two.
+    public var arenaBits: UInt8 = 18
+    /// Size of a further untyped region that the task itself holds, as a power of two; 0: none.
+    public var untypedBits: UInt8 = 0
+    /// Bytes of the frame that survives restarts, a multiple of 4096; 0: none.
+    public var persistentBytes: UInt32 = 0
+    /// Round-robin slice in microseconds; 0: run until blocked or preempted.
+    public var sliceMicroseconds: UInt32 = 0
+    /// Register ranges and interrupt lines that a driver takes from its device's node.
+    public var registerCount: UInt8 = 0
+    public var interruptCount: UInt8 = 0
+    /// The task must show a sign of life at least this often in milliseconds; 0: not watched.
+    public var heartbeat: UInt32 = 0
+    public var restart = RestartPolicy(maximumRestarts: 0, initialBackOff: 0, maximumBackOff: 0, stableRun: 0)
+    /// Service that the task answers; empty: none. A driver's further instances are numbered: `serial`, `serial.1`.
+    public var provides: Name = .empty
+    /// Services that the task may open.
+    public var opens: [Name] = []
+    /// Values of a device node's `compatible` property that the driver knows.
+    public var compatible: [Compatible] = []
+
+    public init(name: Name, binary: Name) {
+        self.name = name
+        self.binary = binary
+    }
+
+    /// Services that one task may open.
+    public static let maximumOpens = 16
+    /// Values of `compatible` that one driver may know.
+    public static let maximumCompatible = 16
+}
+
+/// One value of `compatible`: 1 to 64 bytes, none of them zero.
+public struct Compatible: Equatable, Sendable {
+    public var bytes: [UInt8]
+    public init(bytes: [UInt8]) { self.bytes = bytes }
+    public static let maximumLength = 64
+}
+
+/// Why bytes are not a manifest, or a manifest cannot be encoded.
+public enum ManifestError: Error, Equatable, Sendable {
+    /// The bytes end inside a field.
+    case truncated
+    case wrongMagic
+    case wrongVersion
+    /// More than `Manifest.maximumTasks`.
+    case tooManyTasks
+    /// A name is empty where one is needed, or longer than 32 bytes, or has a byte behind its padding.
+    case badName(task: Int)
+    /// Two tasks have the same name, or provide the same service.
+    case duplicate(task: Int)
+    /// A number is outside its range.
+    case badValue(task: Int, ManifestField)
+    /// Bytes follow the last task.
+    case trailingBytes
+}
+
+/// The field that a `ManifestError.badValue` names.
+public enum ManifestField: UInt8, Sendable {
+    case start, priority, maximumPriority, privileges, stackBytes, heapBytes, arenaBits, untypedBits, persistentBytes
+    case restart, opens, compatible, heartbeat, registerCount, interruptCount
+}

@@ -1,0 +1,95 @@
+// What the supervisor does about a task that died: a state machine over milliseconds, without a clock of its own.
+//
+// Callers of the dead task are released at once by the kernel; only the restart waits. The wait doubles with each death
+// that no stable run came before, so that a task that dies at once cannot eat the processor, and ends in giving up.
+
+/// What the supervisor has to do next about a task.
+public enum RestartDecision: Equatable, Sendable {
+    /// Start it again at this time in milliseconds.
+    case restart(at: UInt64)
+    /// Its policy says to leave it dead.
+    case leave
+    /// It died too often: report it loudly and leave it dead.
+    case giveUp
+}
+
+/// A task's life so far.
+///
+/// Invariants: `failures ≤ policy.maximumRestarts + 1`; the delay lies between the policy's two bounds; `generation`
+/// only grows.
+public struct RestartState: Equatable, Sendable {
+    public enum Phase: Equatable, Sendable {
+        case running(since: UInt64)
+        case waiting(until: UInt64)
+        case dead
+    }
+    public let policy: RestartPolicy
+    public private(set) var phase: Phase
+    /// How many times the task was started.
+    public private(set) var generation: UInt32
+    /// Deaths since the last stable run.
+    public private(set) var failures: UInt32 = 0
+
+    /// A task that was started for the first time at `now` milliseconds.
+    public init(policy: RestartPolicy, now: UInt64) {
+        self.policy = policy
+        phase = .running(since: now)
+        generation = 1
+    }
+
+    /// The task died, or its restart failed.
+    public mutating func died(at now: UInt64) -> RestartDecision {
+        if case .running(let since) = phase, now &- since >= UInt64(policy.stableRun) { failures = 0 }
+        failures += 1
+        if policy.maximumRestarts == 0 {
+            phase = .dead
+            return .leave
+        }
+        if failures > UInt32(policy.maximumRestarts) {
+            phase = .dead
+            failures = UInt32(policy.maximumRestarts) + 1
+            return .giveUp
+        }
+        let until = now &+ delay
+        phase = .waiting(until: until)
+        return .restart(at: until)
+    }
+
+    /// Milliseconds to wait after the present number of failures.
+    public var delay: UInt64 {
+        if failures == 0 { return 0 }
+        let doublings = UInt64(min(failures - 1, 31))
+        return min(UInt64(policy.initialBackOff) << doublings, UInt64(policy.maximumBackOff))
+    }
+
+    /// The task runs again. Also after `.dead`, when a person asked for it; then the count starts anew.
+    public mutating func started(at now: UInt64) {
+        if phase == .dead { failures = 0 }
+        phase = .running(since: now)
+        generation &+= 1
+    }
+
+    /// A person stopped it: no restart until one is asked for.
+    public mutating func stopped() { phase = .dead }
+
+    /// Whether the time of a planned restart has come.
+    public func isDue(at now: UInt64) -> Bool {
+        if case .waiting(let until) = phase { return now >= until }
+        return false
+    }
+}
+
+/// Watches for a sign of life.
+public struct Heartbeat: Equatable, Sendable {
+    /// Milliseconds in which a sign of life must come; 0: not watched.
+    public let period: UInt32
+    private var lastSeen: UInt64
+
+    public init(period: UInt32, now: UInt64) {
+        self.period = period
+        lastSeen = now
+    }
+    public mutating func seen(at now: UInt64) { lastSeen = now }
+    /// Whether the last sign of life is older than twice the period: one may be late, two may not.
+    public func isLate(at now: UInt64) -> Bool { period != 0 && now > lastSeen && now - lastSeen > 2 * UInt64(period) }
+}

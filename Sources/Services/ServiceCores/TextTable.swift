@@ -1,0 +1,52 @@
+// A table for the terminal: columns as wide as their widest cell, numbers to the right, text to the left.
+
+/// Which side of its column a cell stands on.
+public enum Alignment: Sendable { case left, right }
+
+/// Rows of cells under headings. Missing cells are empty; cells beyond the last column are dropped.
+public struct TextTable: Sendable {
+    private var headings: [[UInt8]] = []
+    private var alignments: [Alignment] = []
+    private var rows: [[[UInt8]]] = []
+
+    public init() {}
+
+    public mutating func column(_ heading: StaticString, _ alignment: Alignment = .left) {
+        headings.append(Text(heading).bytes)
+        alignments.append(alignment)
+    }
+
+    public mutating func row(_ cells: [[UInt8]]) { rows.append(cells) }
+
+    public var rowCount: Int { rows.count }
+
+    /// The whole table, a line per row, without blanks at the ends of lines.
+    /// - Complexity: O(rows × columns × width).
+    public func render(to text: inout Text) {
+        var widths: [Int] = []
+        for column in 0..<headings.count {
+            var width = headings[column].count
+            for row in rows where column < row.count { width = max(width, row[column].count) }
+            widths.append(width)
+        }
+        render(headings, widths, &text)
+        for row in rows { render(row, widths, &text) }
+    }
+
+    private func render(_ cells: [[UInt8]], _ widths: [Int], _ text: inout Text) {
+        var pending = 0
+        for column in 0..<min(cells.count, widths.count) {
+            let cell = cells[column]
+            let blanks = widths[column] - cell.count
+            if alignments[column] == .right { pending += blanks }
+            if !cell.isEmpty {
+                for _ in 0..<pending { text.add(byte: 32) }
+                pending = 0
+                text.add(cell)
+            }
+            if alignments[column] == .left { pending += blanks }
+            pending += 2
+        }
+        text.newLine()
+    }
+}

@@ -1,0 +1,72 @@
+// What the kernel tells the root task: one read-only page, whose address is in x0 when the root task starts.
+
+/// The root task's first slots.
+@frozen public enum RootSlot {
+    @inlinable public static var table: Slot { Slot(1) }
+    @inlinable public static var addressSpace: Slot { Slot(2) }
+    @inlinable public static var thread: Slot { Slot(3) }
+    @inlinable public static var systemControl: Slot { Slot(4) }
+    @inlinable public static var interruptControl: Slot { Slot(5) }
+    /// `BootInformation.untypedCount` untyped regions follow.
+    @inlinable public static var firstUntyped: Slot { Slot(16) }
+}
+
+/// One untyped region, in the order of its slots.
+@frozen public struct UntypedRegion: Sendable {
+    public var physicalBase: UInt64
+    public var sizeBits: UInt32
+    /// 1: registers or other memory that is not RAM.
+    public var isDevice: UInt32
+    @inlinable public init(physicalBase: UInt64, sizeBits: UInt32, isDevice: UInt32) {
+        self.physicalBase = physicalBase
+        self.sizeBits = sizeBits
+        self.isDevice = isDevice
+    }
+}
+
+/// The page's head; `untypedCount` `UntypedRegion`s follow it directly.
+@frozen public struct BootInformation: Sendable {
+    public var magic: UInt64
+    public var abiVersion: UInt64
+    /// The bundle, mapped read-only.
+    public var bundleAddress: UInt64
+    public var bundleSize: UInt64
+    /// A copy of the device tree, mapped read-only.
+    public var deviceTreeAddress: UInt64
+    public var deviceTreeSize: UInt64
+    /// Ticks of the counter in a second.
+    public var counterFrequency: UInt64
+    public var untypedCount: UInt64
+    /// The first slot that is empty.
+    public var firstFreeSlot: UInt64
+    /// Slots of the root task's table.
+    public var slotCount: UInt64
+    /// The first virtual address that the kernel did not use in the root task's address space.
+    public var firstFreeAddress: UInt64
+    /// The root task's own IPC buffer.
+    public var ipcBufferAddress: UInt64
+    /// Physical address of the console that the kernel writes to, or 0.
+    public var consoleAddress: UInt64
+    public var ramBytes: UInt64
+    /// Bytes of RAM that the kernel keeps for itself.
+    public var kernelBytes: UInt64
+
+    @inlinable public static var magic: UInt64 { 0x5357_4946_544c_4554 }  // "SWIFTLET"
+    @inlinable public init() {
+        magic = BootInformation.magic
+        abiVersion = 0
+        bundleAddress = 0
+        bundleSize = 0
+        deviceTreeAddress = 0
+        deviceTreeSize = 0
+        counterFrequency = 0
+        untypedCount = 0
+        firstFreeSlot = 0
+        slotCount = 0
+        firstFreeAddress = 0
+        ipcBufferAddress = 0
+        consoleAddress = 0
+        ramBytes = 0
+        kernelBytes = 0
+    }
+}

@@ -1,0 +1,42 @@
+// A thread's fault, as its handler receives it, and what the handler may answer.
+
+/// Why the thread stopped: word 0 of a fault message.
+@frozen public enum FaultKind: UInt8, Sendable {
+    case pageRead = 1
+    case pageWrite = 2
+    case pageExecute = 3
+    case alignment = 4
+    case illegalInstruction = 5
+    case breakpoint = 6
+    case unknownSystemCall = 7
+    /// Floating point was used without an IPC buffer to keep the registers in.
+    case noFloatingPoint = 8
+    /// Anything else that the processor reported; the syndrome tells.
+    case other = 9
+}
+
+/// Layout of a fault message (delivery `fault`).
+@frozen public enum Fault {
+    @inlinable public static var words: Int { 7 }
+    /// `FaultKind`.
+    @inlinable public static var kind: Int { 0 }
+    @inlinable public static var programCounter: Int { 1 }
+    /// The address that the access touched, or 0.
+    @inlinable public static var address: Int { 2 }
+    /// ESR_EL1 (Arm ARM D19.2.37).
+    @inlinable public static var syndrome: Int { 3 }
+    @inlinable public static var stackPointer: Int { 4 }
+    /// x30 and x29, for a stack trace.
+    @inlinable public static var linkRegister: Int { 5 }
+    @inlinable public static var framePointer: Int { 6 }
+}
+
+/// Word 0 of the reply to a fault.
+@frozen public enum FaultReply: UInt64, Sendable {
+    /// Run the instruction again.
+    case retry = 0
+    /// Go on at the address in word 1.
+    case resumeAt = 1
+    /// Leave the thread stopped.
+    case stop = 2
+}

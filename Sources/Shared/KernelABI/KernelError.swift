@@ -1,0 +1,65 @@
+// Why the kernel refused a call. A refused call has changed nothing, except where its page says how far it came.
+
+/// The error in bits 0–7 of the result word; 0 there means success.
+@frozen public enum KernelError: UInt8, Error, Sendable {
+    /// The slot is empty or outside the table.
+    case invalidCapability = 1
+    /// The capability's object is of another kind than the call needs.
+    case wrongKind = 2
+    /// The capability lacks a right that the call needs.
+    case missingRights = 3
+    /// An argument is outside its range: a size, an alignment, an address, a number.
+    case invalidArgument = 4
+    /// The destination slot holds a capability.
+    case slotOccupied = 5
+    /// The untyped memory has too little room left.
+    case insufficientMemory = 6
+    /// The deadline passed first.
+    case timedOut = 7
+    /// There was nothing to take, and the call does not wait.
+    case wouldBlock = 8
+    /// The server died, closed its endpoint or gave up the reply.
+    case peerDied = 9
+    /// Another thread cancelled the operation: the thread was suspended and resumed meanwhile.
+    case cancelled = 10
+    /// The call would close a cycle of threads that wait for one another.
+    case deadlock = 11
+    /// The call would make an inheritance chain longer than `Limits.chain`.
+    case chainTooLong = 12
+    /// The capability would stand deeper in the derivation tree than `Limits.derivationDepth`.
+    case derivationTooDeep = 13
+    /// A page-table level is missing (x3: the level, 1 to 3), or the capability's frame is not mapped.
+    case notMapped = 14
+    /// Something is mapped there, or the frame's capability is mapped already.
+    case alreadyMapped = 15
+    /// The object is not in a state that allows this.
+    case wrongState = 16
+    /// The caller's authority does not reach so far: a priority above its own maximum.
+    case notPermitted = 17
+    /// Memory that the call names is not mapped with the access that it needs.
+    case memoryFault = 18
+    /// The reply object holds no caller, or holds one already.
+    case noCaller = 19
+    /// The thread has no IPC buffer, and the message needs one.
+    case noBuffer = 20
+    /// All of a limited resource is in use: address-space numbers, interrupt lines.
+    case exhausted = 21
+}
+
+/// Limits that bound the kernel's paths.
+@frozen public enum Limits {
+    /// Threads in one inheritance chain.
+    @inlinable public static var chain: Int { 16 }
+    /// Levels of the derivation tree below an object's first capability.
+    @inlinable public static var derivationDepth: Int { 32 }
+    /// Priorities: 0 (least urgent) to 255.
+    @inlinable public static var priorities: Int { 256 }
+    /// Slots of a capability table: a power of two from 2^4 to 2^14.
+    @inlinable public static var tableBits: ClosedRange<Int> { 4...14 }
+    /// Address spaces that exist at once (8-bit ASIDs, of which 0 is the kernel's).
+    @inlinable public static var addressSpaces: Int { 255 }
+    /// Interrupt lines of all controllers together.
+    @inlinable public static var interruptLines: Int { 1024 }
+    /// First address above a user's address space (39 bits: three levels of tables).
+    @inlinable public static var userEnd: UInt64 { 1 << 39 }
+}

@@ -1,0 +1,117 @@
+// The manifest's coding: what is written is read back, and no bytes whatever get past the rules.
+import Testing
+
+@testable import ServiceCores
+
+private func sample() -> Manifest {
+    var driver = TaskDescription(name: Name("pl011"), binary: Name("PL011Driver"))
+    driver.start = .device
+    driver.priority = 140
+    driver.maximumPriority = 141
+    driver.persistentBytes = 4096
+    driver.registerCount = 1
+    driver.interruptCount = 2
+    driver.heartbeat = 2000
+    driver.provides = Name("serial")
+    driver.opens = [Name("log")]
+    driver.compatible = [Compatible(bytes: Array("arm,pl011".utf8)), Compatible(bytes: Array("arm,primecell".utf8))]
+    driver.restart = RestartPolicy(maximumRestarts: 300, initialBackOff: 20, maximumBackOff: 5000, stableRun: 70000)
+    var shell = TaskDescription(name: Name("shell"), binary: Name("Shell"))
+    shell.order = 5
+    shell.heapBytes = 65536
+    shell.privileges = .factory | .systemControl
+    shell.untypedBits = 20
+    shell.sliceMicroseconds = 1000
+    return Manifest(tasks: [driver, shell])
+}
+
+private func decode(_ bytes: [UInt8]) throws(ManifestError) -> Manifest { try Manifest.decode(bytes.span) }
+
+@Suite struct ManifestTests {
+    @Test func whatIsEncodedIsDecoded() throws {
+        let bytes = try sample().encode()
+        #expect(try Manifest.decode(bytes.span) == sample())
+        #expect(try Manifest.decode(bytes.span).task(named: Name("shell"))?.heapBytes == 65536)
+        #expect(try Manifest.decode(bytes.span).task(named: Name("none")) == nil)
+    }
+
+    @Test func everyPrefixIsTruncated() throws {
+        let bytes = try sample().encode()
+        for length in 0..<bytes.count {
+            #expect(throws: ManifestError.truncated) { try decode(Array(bytes[..<length])) }
+        }
+        #expect(throws: ManifestError.trailingBytes) { try decode(bytes + [0]) }
+    }
+
+    @Test func headerIsChecked() throws {
+        var bytes = try sample().encode()
+        bytes[0] ^= 1
+        #expect(throws: ManifestError.wrongMagic) { try Manifest.decode(bytes.span) }
+        bytes[0] ^= 1
+        bytes[8] = 9
+        #expect(throws: ManifestError.wrongVersion) { try Manifest.decode(bytes.span) }
+        bytes[8] = 1
+        bytes[12] = 65
+        #expect(throws: ManifestError.tooManyTasks) { try Manifest.decode(bytes.span) }
+    }
+
+    @Test func anyChangedByteGivesAnErrorOrAManifestThatKeepsTheRules() throws {
+        let bytes = try sample().encode()
+        for index in bytes.indices {
+            for value in [UInt8(0), 1, 0x7f, 0xff] {
+                var changed = bytes
+                changed[index] = value
+                if let manifest = try? Manifest.decode(changed.span) {
+                    #expect(try manifest.encode() == changed)
+                }
+            }
+        }
+    }
+
+    private func error(_ change: (inout Manifest) -> Void) -> ManifestError? {
+        var manifest = sample()
+        change(&manifest)
+        do { try manifest.check() } catch { return error }
+        return nil
+    }
+
+    @Test func rulesAreChecked() {
+        #expect(error { _ in } == nil)
+        #expect(error { $0.tasks[1].name = $0.tasks[0].name } == .duplicate(task: 1))
+        #expect(error { $0.tasks[1].provides = Name("serial") } == .duplicate(task: 1))
+        #expect(error { $0.tasks[1].binary = .empty } == .badName(task: 1))
+        #expect(error { $0.tasks[0].maximumPriority = 139 } == .badValue(task: 0, .maximumPriority))
+        #expect(error { $0.tasks[0].stackBytes = 0 } == .badValue(task: 0, .stackBytes))
+        #expect(error { $0.tasks[0].stackBytes = 4097 } == .badValue(task: 0, .stackBytes))
+        #expect(error { $0.tasks[0].heapBytes = 1 } == .badValue(task: 0, .heapBytes))
+        #expect(error { $0.tasks[0].persistentBytes = 8 } == .badValue(task: 0, .persistentBytes))
+        #expect(error { $0.tasks[0].arenaBits = 15 } == .badValue(task: 0, .arenaBits))
+        #expect(error { $0.tasks[0].untypedBits = 60 } == .badValue(task: 0, .untypedBits))
+        #expect(error { $0.tasks[0].privileges = Privileges(raw: 16) } == .badValue(task: 0, .privileges))
+        #expect(error { $0.tasks[0].restart.initialBackOff = 0 } == .badValue(task: 0, .restart))
+        #expect(error { $0.tasks[0].restart.maximumBackOff = 1 } == .badValue(task: 0, .restart))
+        #expect(error { $0.tasks[0].compatible = [] } == .badValue(task: 0, .compatible))
+        #expect(error { $0.tasks[1].compatible = [Compatible(bytes: [65])] } == .badValue(task: 1, .compatible))
+        #expect(error { $0.tasks[0].compatible = [Compatible(bytes: [65, 0])] } == .badValue(task: 0, .compatible))
+        #expect(error { $0.tasks[0].opens = [.empty] } == .badName(task: 0))
+        #expect(error { $0.tasks[0].opens = Array(repeating: Name("a"), count: 17) } == .badValue(task: 0, .opens))
+        #expect(error { $0.tasks[0].heartbeat = 9 } == .badValue(task: 0, .heartbeat))
+        #expect(error { $0.tasks[0].registerCount = 5 } == .badValue(task: 0, .registerCount))
+        #expect(error { $0.tasks[0].interruptCount = 5 } == .badValue(task: 0, .interruptCount))
+    }
+
+    @Test func namesHold32BytesAndNoMore() {
+        let longest = Array(repeating: UInt8(65), count: 32)
+        let more = longest + [65]
+        let padded = longest + [0]
+        #expect(Name(bytes: longest.span)?.bytes == longest)
+        #expect(Name(bytes: more.span) == nil)
+        #expect(Name(bytes: padded.span)?.count == 32)
+        let nothing: [UInt8] = []
+        #expect(Name(bytes: nothing.span) == nil)
+        #expect(Name("pl011").numbered(1).bytes == Array("pl011.1".utf8))
+        #expect(Name("pl011").numbered(120).bytes == Array("pl011.120".utf8))
+        #expect(Name("pl011") != Name("pl031"))
+        #expect(Name("pl011")[32] == 0)
+    }
+}

@@ -1,0 +1,75 @@
+// The restart policy: delays double and stay bounded, a stable run resets them, and the supervisor gives up in the end.
+import Testing
+
+@testable import ServiceCores
+
+@Suite struct RestartStateTests {
+    let policy = RestartPolicy(maximumRestarts: 4, initialBackOff: 20, maximumBackOff: 100, stableRun: 1000)
+
+    @Test func delaysDoubleUpToTheBoundAndThenItGivesUp() {
+        var state = RestartState(policy: policy, now: 0)
+        var now: UInt64 = 0
+        for delay in [20, 40, 80, 100] as [UInt64] {
+            #expect(state.died(at: now) == .restart(at: now + delay))
+            #expect(!state.isDue(at: now + delay - 1))
+            #expect(state.isDue(at: now + delay))
+            now += delay
+            state.started(at: now)
+        }
+        #expect(state.generation == 5)
+        #expect(state.died(at: now) == .giveUp)
+        #expect(state.phase == .dead)
+        #expect(!state.isDue(at: ~0))
+    }
+
+    @Test func aStableRunResetsTheCount() {
+        var state = RestartState(policy: policy, now: 0)
+        _ = state.died(at: 10)
+        state.started(at: 30)
+        #expect(state.died(at: 1029) == .restart(at: 1069))
+        state.started(at: 1069)
+        #expect(state.died(at: 2069) == .restart(at: 2089))
+        #expect(state.failures == 1)
+    }
+
+    @Test func aFailedRestartCountsAsADeath() {
+        var state = RestartState(policy: policy, now: 0)
+        _ = state.died(at: 0)
+        #expect(state.died(at: 20) == .restart(at: 60))
+        #expect(state.generation == 1)
+    }
+
+    @Test func aPersonMayStartAndStopIt() {
+        var state = RestartState(policy: policy, now: 0)
+        state.stopped()
+        #expect(!state.isDue(at: 100))
+        state.started(at: 100)
+        #expect(state.generation == 2)
+        #expect(state.died(at: 101) == .restart(at: 121))
+    }
+
+    @Test func withoutRestartsItIsLeft() {
+        let never = RestartPolicy(maximumRestarts: 0, initialBackOff: 0, maximumBackOff: 0, stableRun: 0)
+        var state = RestartState(policy: never, now: 0)
+        #expect(state.died(at: 5) == .leave)
+        #expect(state.phase == .dead)
+    }
+
+    @Test func largeNumbersDoNotOverflow() {
+        let large = RestartPolicy(maximumRestarts: .max, initialBackOff: .max, maximumBackOff: .max, stableRun: .max)
+        var state = RestartState(policy: large, now: 0)
+        for _ in 0..<70_000 { _ = state.died(at: 0) }
+        #expect(state.phase == .dead)
+        #expect(state.failures == 65536)
+    }
+
+    @Test func heartbeatIsLateAfterTwoPeriods() {
+        var heartbeat = Heartbeat(period: 100, now: 50)
+        #expect(!heartbeat.isLate(at: 250))
+        #expect(heartbeat.isLate(at: 251))
+        heartbeat.seen(at: 251)
+        #expect(!heartbeat.isLate(at: 451))
+        #expect(!heartbeat.isLate(at: 0))
+        #expect(!Heartbeat(period: 0, now: 0).isLate(at: ~0))
+    }
+}

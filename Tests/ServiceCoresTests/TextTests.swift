@@ -1,0 +1,105 @@
+// Command lines, boot arguments, numbers, tables, dates, and the scan of a painted stack.
+import Testing
+
+@testable import ServiceCores
+
+private func words(_ text: String) throws(CommandLineError) -> [[String]] {
+    try ServiceCores.CommandLine(Array(text.utf8)).commands.map { $0.map { String(decoding: $0, as: UTF8.self) } }
+}
+private func text(_ build: (inout Text) -> Void) -> String {
+    var text = Text()
+    build(&text)
+    return String(decoding: text.bytes, as: UTF8.self)
+}
+
+@Suite struct TextTests {
+    @Test func commandLinesAreSplit() throws {
+        #expect(try words("") == [])
+        #expect(try words(" ; ;") == [])
+        #expect(try words("ps; irq ;poweroff") == [["ps"], ["irq"], ["poweroff"]])
+        #expect(try words("echo \"a b;c\" 'd \"e'") == [["echo", "a b;c", "d \"e"]])
+        #expect(try words("echo a\\ b \\\" \"\\\"\" '\\'") == [["echo", "a b", "\"", "\"", "\\"]])
+        #expect(try words("echo '' x") == [["echo", "", "x"]])
+        #expect(try words("ps # all") == [["ps"]])
+        #expect(try words("a#b") == [["a#b"]])
+    }
+
+    @Test func badCommandLinesAreRefused() {
+        #expect(throws: CommandLineError.unterminatedQuote) { try words("echo \"a") }
+        #expect(throws: CommandLineError.tooMany) { try words(String(repeating: "a ", count: 33)) }
+        #expect(throws: CommandLineError.tooMany) { try words(String(repeating: "a;", count: 33)) }
+        #expect(throws: Never.self) { try words(String(repeating: "a;", count: 32)) }
+    }
+
+    @Test func bootArgumentsAreRead() {
+        let arguments = BootArguments(Array("run=\"ps; irq; poweroff\" quiet test=all test=one a=b=c x=".utf8))
+        #expect(arguments.value("run") == Array("ps; irq; poweroff".utf8))
+        #expect(arguments.value("test") == Array("one".utf8))
+        #expect(arguments.value("quiet") == [])
+        #expect(arguments.value("a") == Array("b=c".utf8))
+        #expect(arguments.value("x") == [])
+        #expect(arguments.value("none") == nil)
+        #expect(BootArguments([]).pairs.isEmpty)
+        #expect(BootArguments(Array("run=\"open".utf8)).value("run") == Array("open".utf8))
+    }
+
+    @Test func numbersAreWritten() {
+        #expect(text { $0.decimal(0) } == "0")
+        #expect(text { $0.decimal(.max) } == "18446744073709551615")
+        #expect(text { $0.decimal(42, width: 5) } == "   42")
+        #expect(text { $0.decimal(7, width: 2, pad: 48) } == "07")
+        #expect(text { $0.hexadecimal(0) } == "0x0")
+        #expect(text { $0.hexadecimal(0xabc, digits: 8) } == "0x00000abc")
+        #expect(text { $0.hexadecimal(.max, digits: 99) } == "0xffffffffffffffff")
+        #expect(text { $0.size(8191) } == "8191 B")
+        #expect(text { $0.size(8192) } == "8 KiB")
+        #expect(text { $0.size(64 << 20) } == "64 MiB")
+        #expect(text { $0.seconds(microseconds: 12_345_678) } == "12.345")
+    }
+
+    @Test func numbersAreRead() {
+        #expect(Array("0".utf8).number == 0)
+        #expect(Array("18446744073709551615".utf8).number == .max)
+        #expect(Array("18446744073709551616".utf8).number == nil)
+        #expect(Array("0xFf".utf8).number == 255)
+        #expect(Array("0x".utf8).number == nil)
+        #expect(Array("12a".utf8).number == nil)
+        #expect(([] as [UInt8]).number == nil)
+        #expect(Array("-1".utf8).number == nil)
+        #expect(Array("help".utf8).matches("help"))
+        #expect(!Array("help".utf8).matches("hel"))
+        #expect(!Array("help".utf8).matches("helq"))
+    }
+
+    @Test func tablesAlign() {
+        var table = TextTable()
+        table.column("NAME")
+        table.column("N", .right)
+        table.column("X")
+        table.row([Array("a".utf8), Array("100".utf8), Array("y".utf8)])
+        table.row([Array("longer".utf8), Array("7".utf8)])
+        #expect(text { table.render(to: &$0) } == "NAME      N  X\r\na       100  y\r\nlonger    7\r\n")
+    }
+
+    @Test(arguments: [
+        (0, "1970-01-01 00:00:00 UTC"), (951_782_400, "2000-02-29 00:00:00 UTC"),
+        (1_709_251_199, "2024-02-29 23:59:59 UTC"), (4_107_542_400, "2100-03-01 00:00:00 UTC"),
+        (4_294_967_295, "2106-02-07 06:28:15 UTC"),
+    ] as [(UInt64, String)])
+    func datesAreRight(seconds: UInt64, expected: String) {
+        #expect(text { CivilTime(seconds: seconds).write(to: &$0) } == expected)
+    }
+
+    @Test func theFirstDayWasAThursday() { #expect(CivilTime(seconds: 0).weekday == 4) }
+
+    @Test func stackScanStopsAtTheFirstTouchedWord() {
+        var stack = [UInt64](repeating: StackPaint.word, count: 16)
+        #expect(StackPaint.untouchedBytes(stack.span) == 128)
+        stack[5] = 0
+        #expect(StackPaint.untouchedBytes(stack.span) == 40)
+        stack[0] = 1
+        #expect(StackPaint.untouchedBytes(stack.span) == 0)
+        let nothing: [UInt64] = []
+        #expect(StackPaint.untouchedBytes(nothing.span) == 0)
+    }
+}
