@@ -22,6 +22,11 @@ let benchmarkBuild: [SwiftSetting] =
     Context.environment["SWIFTLET_BENCHMARK"] != nil ? [.define("BENCHMARK")] : []
 /// Tasks whose author promised to do without a heap: drivers and the benchmark.
 let noHeap: [SwiftSetting] = onTarget ? strict + [.unsafeFlags(["-no-allocations"])] : strict
+/// Debian's libfdt: on the host from where it is installed, for the target from its arm64 package under build/sysroot.
+let libfdtHeaders = onTarget ? ["-I", "\(root)/build/sysroot/usr/include", "-I", "\(root)/Sources/Shared/CLibFDT/freestanding"] : []
+let libfdtSwift: [SwiftSetting] = onTarget ? [.unsafeFlags(libfdtHeaders.flatMap { ["-Xcc", $0] })] : []
+let libfdtLibrary: [LinkerSetting] =
+    onTarget ? [.unsafeFlags(["-Xlinker", "-L\(root)/build/sysroot/usr/lib/aarch64-linux-gnu"])] : []
 let kernelC: [CSetting] = onTarget ? [.unsafeFlags(["-mgeneral-regs-only"])] : []
 
 func linked(_ script: String) -> [LinkerSetting] {
@@ -40,19 +45,22 @@ func library(
     .target(name: name, dependencies: dependencies, path: path(group, name), swiftSettings: swift)
 }
 /// A task: one ELF file with its own address space.
-func task(_ group: String, _ name: String, _ dependencies: [Target.Dependency], swift: [SwiftSetting] = strict)
-    -> Target
-{
+func task(
+    _ group: String, _ name: String, _ dependencies: [Target.Dependency], swift: [SwiftSetting] = strict,
+    linker: [LinkerSetting] = []
+) -> Target {
     .executableTarget(
         name: name, dependencies: ["UserRuntime"] + dependencies, path: path(group, name),
-        swiftSettings: swift, linkerSettings: linked("task.ld"))
+        swiftSettings: swift, linkerSettings: linked("task.ld") + linker)
 }
 
 var targets: [Target] = [
     library("Shared", "KernelABI", swift: kernelFlags),
     library("Shared", "MMIO", swift: kernelFlags),
-    .target(name: "CLibFDT", path: path("Shared", "CLibFDT")),
-    library("Shared", "DeviceTree", ["CLibFDT"], swift: kernelFlags),
+    .target(
+        name: "CLibFDT", path: path("Shared", "CLibFDT"), exclude: ["freestanding"],
+        cSettings: onTarget ? [.unsafeFlags(libfdtHeaders + ["-mgeneral-regs-only"])] : []),
+    library("Shared", "DeviceTree", ["CLibFDT"], swift: kernelFlags + libfdtSwift),
 
     library("Kernel", "HardwareInterface", ["KernelABI"], swift: kernelFlags),
     library("Kernel", "KernelCore", ["KernelABI", "HardwareInterface"], swift: kernelFlags + benchmarkBuild),
@@ -67,15 +75,17 @@ if onTarget {
     targets += [
         .target(name: "CAArch64", path: path("Kernel", "CAArch64"), cSettings: kernelC),
         library("Kernel", "AArch64", ["KernelABI", "HardwareInterface", "CAArch64"], swift: kernelFlags),
-        library("Kernel", "PlatformDrivers", ["HardwareInterface", "MMIO", "DeviceTree"], swift: kernelFlags),
+        library(
+            "Kernel", "PlatformDrivers", ["KernelABI", "HardwareInterface", "MMIO", "DeviceTree", "CAArch64"],
+            swift: kernelFlags + libfdtSwift),
         .executableTarget(
             name: "KernelImage",
             dependencies: [
                 "KernelABI", "MMIO", "DeviceTree", "HardwareInterface", "KernelCore", "CAArch64", "AArch64",
                 "PlatformDrivers",
             ],
-            path: path("Kernel", "KernelImage"), swiftSettings: kernelFlags + benchmarkBuild,
-            linkerSettings: linked("kernel.ld")),
+            path: path("Kernel", "KernelImage"), swiftSettings: kernelFlags + benchmarkBuild + libfdtSwift,
+            linkerSettings: linked("kernel.ld") + libfdtLibrary),
 
         .target(name: "CUserEntry", path: path("User", "CUserEntry")),
         library("User", "UserRuntime", ["KernelABI", "CUserEntry"]),
@@ -86,7 +96,9 @@ if onTarget {
 
         task("Services", "RootTask", ["Protocols", "ServiceCores"]),
         task("Services", "Supervisor", ["Protocols", "ServiceCores"]),
-        task("Services", "DeviceManager", ["Protocols", "ServiceCores", "DeviceTree"]),
+        task(
+            "Services", "DeviceManager", ["Protocols", "ServiceCores", "DeviceTree"], swift: strict + libfdtSwift,
+            linker: libfdtLibrary),
         task("Services", "NameService", ["Protocols", "ServiceCores"]),
         task("Services", "Log", ["Protocols", "ServiceCores"]),
         task("Services", "Shell", ["Protocols", "ServiceCores"]),

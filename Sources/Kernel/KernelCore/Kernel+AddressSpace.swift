@@ -150,6 +150,8 @@ extension Kernel where H: ~Copyable {
             }
         }
         hardware.invalidate(asid: space.pointee.asid)
+        // Another address space may get it: what it said must not hold there.
+        unsafe hardware.zero(hardware.kernelAddress(physical: table.pointee.physical), bytes: 4096)
         if let previous = table.pointee.previous {
             previous.pointee.next = table.pointee.next
         } else {

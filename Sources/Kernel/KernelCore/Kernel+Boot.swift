@@ -199,6 +199,7 @@ extension Kernel where H: ~Copyable {
         thread.pointee.base = 254
         thread.pointee.scheduling.effective = 254
         root.information.pointee.abiVersion = abiVersion
+        counterFrequency = request.counterFrequency
         root.information.pointee.counterFrequency = request.counterFrequency
         root.information.pointee.consoleAddress = request.console
         root.information.pointee.ramBytes = request.ramBytes

@@ -149,6 +149,7 @@ extension Kernel where H: ~Copyable {
     /// Refuse one queued caller, or one receiver where the endpoint goes for good. True when none is left.
     mutating func closeStep(_ endpoint: Ref<Endpoint>, forGood: Bool) -> Bool {
         endpoint.pointee.isClosed = true
+        queueReadyServer(endpoint)
         if let sender = endpoint.waitingSender {
             refuse(sender)
             return false
@@ -191,13 +192,13 @@ extension Kernel where H: ~Copyable {
             thread.state = .stopped
             return false
         }
-        if let caller = thread.pointee.callers.first?.thread {
-            refuse(caller)
+        // Its endpoints close first, so that nobody new comes to wait for it.
+        if let endpoint = thread.pointee.ownedEndpoints {
+            if closeStep(endpoint, forGood: false) { disown(endpoint) }
             return false
         }
-        if let endpoint = thread.pointee.ownedEndpoints {
-            endpoint.pointee.isClosed = true
-            disown(endpoint)
+        if let caller = thread.pointee.callers.first?.thread {
+            refuse(caller)
             return false
         }
         dropFloatingPoint(of: thread)

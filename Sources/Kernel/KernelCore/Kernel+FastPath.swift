@@ -8,11 +8,14 @@
 import HardwareInterface
 import KernelABI
 
+/// Control words from here on announce more than fits the registers, or are malformed: the general path decides.
+@inline(__always) private var fastControlEnd: UInt64 { UInt64(Message.registerWords &+ 1) &<< 40 }
+
 extension Kernel where H: ~Copyable {
     /// `call` to a server that waits. The caller's words stay in its context, from where the exit loads them.
     @inline(__always) public mutating func fastCall(_ thread: Ref<Thread>, _ raw: UInt64, deadline: UInt64) -> Exit? {
         let index = UInt(raw & 0xffff_ffff)
-        if index >= thread.pointee.tableCount { return nil }
+        if index >= thread.pointee.tableCount || raw >= fastControlEnd { return nil }
         let slot = fastSlot(thread, index)
         if slot.pointee.kind != .endpoint || !slot.pointee.rights.contains(.write) || deadline != ~0 { return nil }
         let endpoint: Ref<Endpoint> = slot.fastObject()
@@ -47,7 +50,7 @@ extension Kernel where H: ~Copyable {
         let index = UInt(raw & 0xffff_ffff)
         let replyIndex = UInt(replySlot & 0xffff_ffff)
         let count = thread.pointee.tableCount
-        if index >= count || replyIndex >= count { return nil }
+        if index >= count || replyIndex >= count || raw >= fastControlEnd { return nil }
         let slot = fastSlot(thread, index)
         let replyCapability = fastSlot(thread, replyIndex)
         if slot.pointee.kind != .endpoint || !slot.pointee.rights.contains(.read) || replyCapability.pointee.kind != .reply
@@ -58,7 +61,7 @@ extension Kernel where H: ~Copyable {
         let endpoint: Ref<Endpoint> = slot.fastObject()
         let reply: Ref<Reply> = replyCapability.fastObject()
         guard let caller = reply.pointee.caller else { return nil }
-        if endpoint.pointee.readyServer != nil || !endpoint.pointee.waiters.isEmpty
+        if endpoint.pointee.readyServer != nil || !endpoint.pointee.waiters.isEmpty || endpoint.pointee.isClosed
             || thread.pointee.callers.root != caller.callerNode || caller.pointee.callerNode.height != 0
         {
             return nil

@@ -17,7 +17,9 @@ extension Kernel where H: ~Copyable {
         thread.pointee.sendBadge = slot.pointee.badge
         thread.pointee.sendRights = slot.pointee.rights
         takeLoan(thread, isCall ? control : ControlWord(raw: 0))
-        return offer(thread, endpoint, deadline: deadline, state: isCall ? .calling : .sending)
+        let outcome = offer(thread, endpoint, deadline: deadline, state: isCall ? .calling : .sending)
+        if case .failed = outcome { thread.pointee.loanLength = 0 }
+        return outcome
     }
 
     /// Bring a message (or a fault) to a waiting receiver, or queue its sender.
@@ -29,7 +31,8 @@ extension Kernel where H: ~Copyable {
             dequeue(receiver, from: endpoint)
             cancelDeadline(receiver)
             deliver(from: thread, to: receiver)
-            makeReady(receiver)
+            // Who answers a call takes its caller's place among its equals, as on the fast path.
+            makeReady(receiver, atHead: expectsReply)
             if expectsReply { startDeadline(thread, deadline) }
             return .blocked
         }
@@ -71,7 +74,8 @@ extension Kernel where H: ~Copyable {
         if isOneWay {
             reply.pointee.holder = nil
             complete(sender, .success)
-            makeReady(sender)
+            // A sender that need not wait goes on, and keeps its place among its equals.
+            if core.current == sender { sender.state = .running } else { makeReady(sender) }
             return
         }
         reply.pointee.holder = receiver
@@ -120,30 +124,43 @@ extension Kernel where H: ~Copyable {
 
     private mutating func enqueueReceiver(_ thread: Ref<Thread>, _ endpoint: Ref<Endpoint>, isPlain: Bool) {
         endpoint.pointee.holdsSenders = false
-        if endpoint.pointee.waiters.isEmpty {
-            if let other = endpoint.pointee.readyServer {
-                endpoint.pointee.readyServer = nil
-                endpoint.pointee.waiters.insert(other.waitNode, key: UInt64(other.effective))
-            } else if isPlain && thread.pointee.callers.isEmpty && !isTracing {
-                endpoint.pointee.readyServer = thread
-                return
-            }
+        if endpoint.pointee.readyServer != nil {
+            queueReadyServer(endpoint)
+        } else if isPlain && endpoint.pointee.waiters.isEmpty && thread.pointee.callers.isEmpty
+            && !endpoint.pointee.isClosed && !isTracing
+        {
+            endpoint.pointee.readyServer = thread
+            return
         }
         endpoint.pointee.waiters.insert(thread.waitNode, key: UInt64(thread.effective))
     }
 
+    /// Something about the waiting receiver needs thought from now on: it waits in the queue, off the fast path.
+    mutating func queueReadyServer(_ endpoint: Ref<Endpoint>) {
+        guard let server = endpoint.pointee.readyServer else { return }
+        endpoint.pointee.readyServer = nil
+        endpoint.pointee.holdsSenders = false
+        endpoint.pointee.waiters.insert(server.waitNode, key: UInt64(server.effective))
+    }
+
     /// `reply`: answer the caller that the reply object in `replySlot` holds.
     mutating func reply(_ thread: Ref<Thread>, _ replySlot: Slot, _ control: ControlWord) -> Outcome {
-        guard let slot = slot(thread, replySlot), slot.pointee.object != nil else { return .failed(.invalidCapability) }
-        guard let reply = slot.reply else { return .failed(.wrongKind) }
-        if !slot.pointee.rights.contains(.write) { return .failed(.missingRights) }
-        guard let caller = reply.pointee.caller else { return .failed(.noCaller) }
-        if let error = checkMessage(thread, control, rights: slot.pointee.rights) { return .failed(error) }
+        if let error = tryReply(thread, replySlot, control) { return .failed(error) }
+        complete(thread, .success)
+        return .done
+    }
+
+    /// Answer without touching the replier's registers: `replyAndReceive` may have to be performed again.
+    private mutating func tryReply(_ thread: Ref<Thread>, _ replySlot: Slot, _ control: ControlWord) -> KernelError? {
+        guard let slot = slot(thread, replySlot), slot.pointee.object != nil else { return .invalidCapability }
+        guard let reply = slot.reply else { return .wrongKind }
+        if !slot.pointee.rights.contains(.write) { return .missingRights }
+        guard let caller = reply.pointee.caller else { return .noCaller }
+        if let error = checkMessage(thread, control, rights: slot.pointee.rights) { return error }
         thread.pointee.sendControl = control.raw & ControlWord.messageMask & ~ControlWord.loanBit
         thread.pointee.sendRights = slot.pointee.rights
         answer(caller, reply, from: thread)
-        complete(thread, .success)
-        return .done
+        return nil
     }
 
     /// Deliver the answer and let the caller run.
@@ -161,11 +178,10 @@ extension Kernel where H: ~Copyable {
 
     /// `replyAndReceive`: without a held caller it is a plain receive.
     mutating func replyAndReceive(_ thread: Ref<Thread>, _ control: ControlWord, replySlot: Slot, deadline: Instant) -> Outcome {
-        if let slot = slot(thread, replySlot), let object = slot.reply, object.pointee.caller != nil {
-            switch reply(thread, replySlot, control) {
-            case .failed(let error): return .failed(error)
-            case .done, .blocked, .restart: break
-            }
+        if let slot = slot(thread, replySlot), let object = slot.reply, object.pointee.caller != nil,
+            let error = tryReply(thread, replySlot, control)
+        {
+            return .failed(error)
         }
         return receive(thread, endpoint: control.slot, reply: replySlot, deadline: deadline)
     }

@@ -34,11 +34,7 @@ extension Kernel where H: ~Copyable {
     /// - Precondition: `checkChain` found nothing, and the caller waits for nobody.
     mutating func addCaller(_ caller: Ref<Thread>, to server: Ref<Thread>) {
         caller.pointee.blockedOn = server
-        if let endpoint = server.pointee.endpoint, endpoint.pointee.readyServer == server {
-            endpoint.pointee.readyServer = nil
-            endpoint.pointee.holdsSenders = false
-            endpoint.pointee.waiters.insert(server.waitNode, key: UInt64(server.effective))
-        }
+        if let endpoint = server.pointee.endpoint, endpoint.pointee.readyServer == server { queueReadyServer(endpoint) }
         server.pointee.callers.insert(caller.callerNode, key: UInt64(caller.effective))
         var depth = caller.pointee.scheduling.depth
         var at: Ref<Thread>? = server

@@ -61,12 +61,13 @@ extension Kernel where H: ~Copyable {
         return .blocked
     }
 
-    /// `bindNotification`: nil unbinds.
-    func bind(_ thread: Ref<Thread>, _ notification: Ref<Notification>?) -> KernelError? {
+    /// `bindNotification`: nil unbinds. Bits that are set already wake a thread that receives.
+    mutating func bind(_ thread: Ref<Thread>, _ notification: Ref<Notification>?) -> KernelError? {
         if let notification, notification.pointee.boundThread != nil { return .wrongState }
         thread.pointee.boundNotification?.pointee.boundThread = nil
         thread.pointee.boundNotification = notification
         notification?.pointee.boundThread = thread
+        if let notification, notification.pointee.bits != 0 { signal(notification, 0) }
         return nil
     }
 

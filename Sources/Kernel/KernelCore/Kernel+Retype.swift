@@ -66,7 +66,7 @@ extension Kernel where H: ~Copyable {
             descriptors = try need(thread, other, .manage).object(.untyped)
         }
         if descriptors.pointee.isDevice { throw .invalidArgument }
-        if source.pointee.reclaimCursor >= 0 || descriptors.pointee.reclaimCursor >= 0 { throw .wrongState }
+        if !source.isOpen || !descriptors.isOpen { throw .wrongState }
         try checkSize(kind, sizeBits, isDevice: source.pointee.isDevice)
         let request = RetypeRequest(
             source: source, descriptors: descriptors, kind: kind, sizeBits: sizeBits,
@@ -237,7 +237,7 @@ extension Kernel where H: ~Copyable {
         let slot = try need(thread, Slot(UInt32(truncatingIfNeeded: thread.pointee.context.x.3)), .manage)
         let untyped: Ref<Untyped> = try slot.object(.untyped)
         if untyped.pointee.isDevice { throw .invalidArgument }
-        if untyped.pointee.reclaimCursor >= 0 { throw .wrongState }
+        if !untyped.isOpen { throw .wrongState }
         let target = try self.slot(
             thread, table: Slot(UInt32(truncatingIfNeeded: thread.pointee.context.x.4)), index: thread.pointee.context.x.5,
             right: .write)
@@ -254,4 +254,9 @@ extension Kernel where H: ~Copyable {
         complete(thread, .success)
         return .done
     }
+}
+
+extension Ref where Object == Untyped {
+    /// Is nobody reclaiming it, or the memory that it lies in?
+    fileprivate var isOpen: Bool { pointee.reclaimCursor < 0 && !pointee.header.isDying }
 }

@@ -91,13 +91,13 @@ extension Kernel where H: ~Copyable {
     /// Make a thread that was blocked runnable, with its results already in its context.
     ///
     /// - Postcondition: it is ready; the caller's `reschedule` decides who runs.
-    mutating func makeReady(_ thread: Ref<Thread>) {
+    mutating func makeReady(_ thread: Ref<Thread>, atHead: Bool = false) {
         cancelDeadline(thread)
         if thread.pointee.scheduling.isSuspended {
             thread.pointee.scheduling.isSuspended = false
             thread.state = .stopped
         } else {
-            core.ready.insert(thread)
+            core.ready.insert(thread, atHead: atHead)
             if isTracing { trace(.readied, thread) }
         }
     }

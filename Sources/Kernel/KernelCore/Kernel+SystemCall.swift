@@ -56,6 +56,7 @@ extension Kernel where H: ~Copyable {
         case .version:
             complete(thread, .success)
             thread.pointee.context.x.3 = abiVersion
+            thread.pointee.context.x.4 = counterFrequency
             return .done
         }
     }

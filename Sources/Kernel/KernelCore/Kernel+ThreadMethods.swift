@@ -61,6 +61,7 @@ extension Kernel where H: ~Copyable {
         if slotArgument(caller, number) == .none { return nil }
         let slot = try need(caller, slotArgument(caller, number), right)
         if slot.pointee.kind != kind { throw .wrongKind }
+        if let object = slot.pointee.object, object.pointee.isDying { throw .invalidCapability }
         if Int(slot.pointee.depth) >= Limits.derivationDepth { throw .derivationTooDeep }
         return slot
     }

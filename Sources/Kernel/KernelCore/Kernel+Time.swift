@@ -8,7 +8,8 @@ extension Kernel where H: ~Copyable {
     ///
     /// - Complexity: `KernelLimits.deadlineStep` times O(log n).
     mutating func serveDeadlines() {
-        core.armed = .never
+        // The hardware holds an instant of the past, so that `updateDeadline` sets it anew, or off.
+        core.armed = Instant(ticks: 0)
         let now = hardware.now
         endSlice(now: now)
         for _ in 0..<KernelLimits.deadlineStep {
@@ -19,7 +20,6 @@ extension Kernel where H: ~Copyable {
                 expire(owner.rebound(to: Timer.self), now: now)
             }
         }
-        core.armed = .never
     }
 
     private mutating func timeOut(_ thread: Ref<Thread>) { abort(thread, .timedOut) }

@@ -71,6 +71,8 @@ public struct Kernel<H: Hardware & ~Copyable>: ~Copyable {
     var asids: InlineArray<4, UInt64> = [1, 0, 0, 0]
     var traceCount: Int = 0
     var isTracing = false
+    /// Ticks of the counter in a second.
+    var counterFrequency: UInt64 = 0
     /// Translation base of a thread without address space: an empty table.
     var emptyTranslationBase: UInt64
     var systemControl: Authority

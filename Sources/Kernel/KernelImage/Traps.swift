@@ -81,7 +81,7 @@ func idleInterruptEntry() { takeInterrupt(kernelState, nil) }
     switch exit {
     case .message(let thread, let result, let badge, let source):
         unsafe swiftlet_exit_message(
-            thread.contextAddress, result, badge, source.contextAddress, thread.translationBase)
+            result, badge, thread.contextAddress, source.contextAddress, thread.translationBase)
     case .resume(let thread):
         unsafe swiftlet_exit_registers(thread.contextAddress, thread.translationBase)
     case .idle: swiftlet_idle()

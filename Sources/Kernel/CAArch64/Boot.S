@@ -1,0 +1,262 @@
+// From the boot loader to Swift: the image header, the way down to EL1, the first page tables.
+//
+// Everything here fits one page, the image's first, and finds its data relative to its own address: it runs at any
+// page-aligned physical address, with the MMU off, until it jumps to the kernel's own address. Nothing before that jump
+// may access memory unaligned.
+
+#include "CAArch64Layout.h"
+
+// Page-table entries (Sources/Kernel/HardwareInterface/PageDescriptor.swift): inner shareable, accessed, not for EL0.
+#define PAGE_COMMON (3 | 3 << 8 | 1 << 10 | 1 << 54)
+#define PAGE_TEXT (PAGE_COMMON | 1 << 7)
+#define PAGE_READ_ONLY (PAGE_COMMON | 1 << 7 | 1 << 53)
+#define PAGE_DATA (PAGE_COMMON | 1 << 53)
+// PageDescriptor.memoryAttributes
+#define MEMORY_ATTRIBUTES 0x4404ff
+
+// SCTLR_EL1 (Arm ARM D19.2.118). Bits that were RES1 in Armv8.0: LSMAOE, nTLSMD, SPAN, EIS, TSCXT, EOS.
+#define SCTLR_OFF (1 << 29 | 1 << 28 | 1 << 23 | 1 << 22 | 1 << 20 | 1 << 11)
+// WXN, nTWE, nTWI (EL0 may wait), DZE (EL0 may zero lines), I, SA0, SA, C, M. Off: UCI, UCT, UMA, A.
+#define SCTLR_ON (SCTLR_OFF | 1 << 19 | 1 << 18 | 1 << 16 | 1 << 14 | 1 << 12 | 1 << 4 | 1 << 3 | 1 << 2 | 1)
+#define SCTLR_SPAN (1 << 23)
+// TCR_EL1: 39 bits and 4 KiB pages in both halves, tables in write-back inner-shareable memory, 8-bit ASIDs in TTBR0.
+#define TCR (25 | 1 << 8 | 1 << 10 | 3 << 12 | 25 << 16 | 1 << 24 | 1 << 26 | 3 << 28 | 2 << 30)
+
+#define TREE_MAGIC 0xedfe0dd0
+
+.macro address register, symbol
+    adrp \register, \symbol
+    add \register, \register, :lo12:\symbol
+.endm
+
+    .section .text.boot, "ax"
+    .global swiftlet_start
+swiftlet_start:
+    // arm64 image header (Linux Documentation/arch/arm64/booting.rst)
+    b 1f
+    .word 0
+    .quad 0                     // text_offset
+    .quad __image_size
+    .quad 0xa                   // little-endian, 4 KiB pages, anywhere in memory
+    .quad 0, 0, 0
+    .ascii "ARM\x64"
+    .word 0
+
+1:  msr daifset, #0xf
+    mov x21, x0                 // device tree
+    mrs x0, mpidr_el1
+    tst x0, #0xffffff
+    b.ne swiftlet_park
+    mrs x0, currentel
+    cmp x0, #(2 << 2)
+    b.hi swiftlet_park
+    b.lo in_el1
+
+// EL2: give EL1 everything, then drop.
+    mov x0, #(1 << 31)          // HCR_EL2.RW
+    mrs x1, id_aa64isar1_el1
+    ubfx x2, x1, #4, #8         // APA, API
+    ubfx x3, x1, #24, #8        // GPA, GPI
+    orr x2, x2, x3
+    cbz x2, 2f
+    orr x0, x0, #(3 << 40)      // APK, API: pointer authentication is EL1's business
+2:  msr hcr_el2, x0
+    mov x0, #3                  // the physical counter and timer
+    msr cnthctl_el2, x0
+    msr cntvoff_el2, xzr
+    mov x0, #0x33ff             // floating point is not trapped
+    msr cptr_el2, x0
+    msr hstr_el2, xzr
+    msr vttbr_el2, xzr
+    mrs x0, midr_el1
+    msr vpidr_el2, x0
+    mrs x0, mpidr_el1
+    msr vmpidr_el2, x0
+    mrs x1, id_aa64dfr0_el1
+    ubfx x1, x1, #8, #4         // PMUVer: 0 none, 15 not the architected one
+    add x2, x1, #1
+    tst x2, #0xe
+    b.eq 3f
+    mrs x0, pmcr_el0
+    ubfx x0, x0, #11, #5        // all event counters are EL1's
+    msr mdcr_el2, x0
+3:  mrs x0, id_aa64pfr0_el1
+    tst x0, #(0xf << 24)        // GIC system registers
+    b.eq 4f
+    mrs x0, s3_4_c12_c9_5       // ICC_SRE_EL2
+    mov x1, #9                  // Enable, SRE
+    orr x0, x0, x1
+    msr s3_4_c12_c9_5, x0
+    isb
+    msr s3_4_c12_c11_0, xzr     // ICH_HCR_EL2
+4:  ldr x0, =SCTLR_OFF
+    msr sctlr_el1, x0
+    mov x0, #0x3c5              // EL1 with its own stack pointer, everything masked
+    msr spsr_el2, x0
+    adr x0, in_el1
+    msr elr_el2, x0
+    isb
+    eret
+
+in_el1:
+    msr spsel, #1
+    ldr x0, =SCTLR_OFF
+    msr sctlr_el1, x0
+    isb
+    adr x20, swiftlet_start     // the image's physical address
+    tst x20, #0xfff
+    b.ne swiftlet_park
+
+// The device tree: where x0 says, or else at a multiple of 2 MiB below the image, in its GiB.
+    ldr w1, =TREE_MAGIC
+    cbz x21, 5f
+    tst x21, #7
+    b.ne 5f
+    ldr w0, [x21]
+    cmp w0, w1
+    b.eq 7f
+5:  and x2, x20, #~0x3fffffff
+    and x21, x20, #~0x1fffff
+6:  ldr w0, [x21]
+    cmp w0, w1
+    b.eq 7f
+    cmp x21, x2
+    sub x21, x21, #0x200000
+    b.hi 6b
+    mov x21, #-1                // none
+
+// Clear .bss. Its lines may be in a cache since before the loader cleaned them: drop those as well, below.
+7:  address x0, __bss_start
+    address x1, __bss_end
+8:  stp xzr, xzr, [x0]
+    stp xzr, xzr, [x0, #16]
+    stp xzr, xzr, [x0, #32]
+    stp xzr, xzr, [x0, #48]
+    add x0, x0, #64
+    cmp x0, x1
+    b.lo 8b
+
+// The image at its own address: text, read-only data, data.
+    address x4, swiftlet_image_level3
+    mov x0, x20
+    address x1, __text_end
+    ldr x2, =PAGE_TEXT
+    bl map_pages
+    address x1, __rodata_end
+    ldr x2, =PAGE_READ_ONLY
+    bl map_pages
+    address x1, __image_end
+    ldr x2, =PAGE_DATA
+    bl map_pages
+    address x4, swiftlet_image_level3
+    address x0, swiftlet_stack_guard
+    bl unmap_page
+    address x0, swiftlet_emergency_guard
+    bl unmap_page
+    address x5, swiftlet_image_level2
+    orr x0, x4, #3
+    str x0, [x5]
+    add x0, x0, #SWIFTLET_PAGE_BYTES
+    str x0, [x5, #8]
+    address x6, swiftlet_kernel_root
+    orr x0, x5, #3
+    str x0, [x6, #(8 * ((SWIFTLET_IMAGE_BASE >> 30) & 511))]
+
+// This page at its physical address.
+    address x4, swiftlet_identity_level3
+    ubfx x1, x20, #12, #9
+    ldr x2, =PAGE_TEXT
+    orr x2, x2, x20
+    str x2, [x4, x1, lsl #3]
+    address x5, swiftlet_identity_level2
+    ubfx x1, x20, #21, #9
+    orr x2, x4, #3
+    str x2, [x5, x1, lsl #3]
+    address x7, swiftlet_identity_level1
+    ubfx x1, x20, #30, #9
+    orr x2, x5, #3
+    str x2, [x7, x1, lsl #3]
+    dsb sy
+    address x0, __bss_start
+    address x1, __bss_end
+    mrs x2, ctr_el0
+    ubfx x2, x2, #16, #4
+    mov x3, #4
+    lsl x3, x3, x2
+9:  dc ivac, x0
+    add x0, x0, x3
+    cmp x0, x1
+    b.lo 9b
+    dsb sy
+
+// The MMU.
+    tlbi vmalle1
+    ic iallu
+    ldr x0, =MEMORY_ATTRIBUTES
+    msr mair_el1, x0
+    ldr x0, =TCR
+    mrs x1, id_aa64mmfr0_el1
+    and x1, x1, #0xf            // PARange; beyond 48 bits other table formats begin
+    mov x2, #5
+    cmp x1, x2
+    csel x1, x1, x2, lo
+    orr x0, x0, x1, lsl #32
+    msr tcr_el1, x0
+    msr ttbr0_el1, x7
+    msr ttbr1_el1, x6
+    ldr x0, =SCTLR_ON
+    mrs x1, id_aa64mmfr1_el1
+    tst x1, #(0xf << 20)        // PAN
+    b.eq 10f
+    bic x0, x0, #SCTLR_SPAN     // every exception sets PAN
+10: dsb sy
+    isb
+    msr sctlr_el1, x0
+    isb
+    ldr x0, =upper
+    br x0
+
+// Enter pages from x0 to x1 with attributes x2; x4: the next entry.
+map_pages:
+    cmp x0, x1
+    b.hs 11f
+    orr x3, x0, x2
+    str x3, [x4], #8
+    add x0, x0, #SWIFTLET_PAGE_BYTES
+    b map_pages
+11: ret
+
+// Clear the entry of the page at x0.
+unmap_page:
+    sub x0, x0, x20
+    lsr x0, x0, #12
+    str xzr, [x4, x0, lsl #3]
+    ret
+
+    .global swiftlet_park
+swiftlet_park:
+    wfe
+    b swiftlet_park
+
+    .ltorg
+
+// At the kernel's own address from here on.
+    .text
+upper:
+    mrs x1, id_aa64mmfr1_el1
+    tst x1, #(0xf << 20)
+    b.eq 12f
+    .arch_extension pan
+    msr pan, #1
+12: address x0, swiftlet_vectors
+    msr vbar_el1, x0
+    address x0, swiftlet_stack + SWIFTLET_STACK_BYTES
+    mov sp, x0
+    mov x0, #(3 << 20)          // boot code may use floating point (libfdt does)
+    msr cpacr_el1, x0
+    isb
+    mov x29, xzr
+    mov x30, xzr
+    mov x0, x21
+    mov x1, x20
+    b swiftlet_kernel_main

@@ -1,0 +1,138 @@
+// What Swift cannot say: the processor's registers and instructions, and the routines of the assembly files.
+//
+// All declarations say that they neither lock nor allocate, so that the compiler's check of the trap paths passes them.
+#ifndef SWIFTLET_CAARCH64_H
+#define SWIFTLET_CAARCH64_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "CAArch64Layout.h"
+
+#define SWIFTLET_PLAIN __attribute__((swift_attr("@_noLocks"), swift_attr("@_noAllocation")))
+#define SWIFTLET_INLINE SWIFTLET_PLAIN static inline __attribute__((always_inline))
+
+// Leaving the kernel (Vectors.S)
+
+/// Resume the thread of `context` from its system call: x0 = result, x1 = badge, x2 = 0, x3-x10 from `source`'s context.
+SWIFTLET_PLAIN _Noreturn void swiftlet_exit_message(
+    uint64_t result, uint64_t badge, void *_Nonnull context, const void *_Nonnull source, uint64_t translation_base);
+/// Resume it with all that its context holds: x0-x10 and x19-x30 after a system call, every register otherwise.
+SWIFTLET_PLAIN _Noreturn void swiftlet_exit_registers(void *_Nonnull context, uint64_t translation_base);
+/// Wait for an interrupt with nobody's address space active, then enter `swiftlet_idle_interrupt`.
+SWIFTLET_PLAIN _Noreturn void swiftlet_idle(void);
+/// Stop this processor for good.
+SWIFTLET_PLAIN _Noreturn void swiftlet_halt(void);
+
+// Memory (Memory.S)
+
+/// v0-v31, FPSR, FPCR: 528 bytes, 16-byte aligned.
+SWIFTLET_PLAIN void swiftlet_save_floating_point(void *_Nonnull area);
+SWIFTLET_PLAIN void swiftlet_restore_floating_point(const void *_Nonnull area);
+/// Start and length are multiples of 64.
+SWIFTLET_PLAIN void swiftlet_zero(void *_Nonnull start, uint64_t bytes);
+SWIFTLET_PLAIN void swiftlet_cache_clean(const void *_Nonnull start, uint64_t bytes);
+SWIFTLET_PLAIN void swiftlet_cache_invalidate(void *_Nonnull start, uint64_t bytes);
+SWIFTLET_PLAIN void swiftlet_cache_clean_invalidate(const void *_Nonnull start, uint64_t bytes);
+/// Clean to the point of unification, then forget all fetched instructions.
+SWIFTLET_PLAIN void swiftlet_cache_unify(const void *_Nonnull start, uint64_t bytes);
+
+// Static memory (State.c, Boot.S, linker/kernel.ld)
+
+/// Registers at an exception of the kernel itself.
+typedef struct {
+    uint64_t x[31];
+    uint64_t stack_pointer;
+    uint64_t program_counter;
+    uint64_t flags;
+    uint64_t syndrome;
+    uint64_t address;
+    /// Index of the vector, 0 to 15 (Arm ARM D1.4.2.1).
+    uint64_t vector;
+    uint64_t reserved;
+} KernelException;
+_Static_assert(sizeof(KernelException) == SWIFTLET_EXCEPTION_BYTES, "Vectors.S relies on it");
+
+#define SWIFTLET_SYMBOL(name) \
+    extern unsigned char name[]; \
+    SWIFTLET_INLINE void *_Nonnull name##_address(void) { return name; }
+
+SWIFTLET_SYMBOL(swiftlet_kernel_state)
+SWIFTLET_SYMBOL(swiftlet_kernel_tables)
+SWIFTLET_SYMBOL(swiftlet_kernel_root)
+SWIFTLET_SYMBOL(swiftlet_empty_root)
+SWIFTLET_SYMBOL(swiftlet_table_pool)
+SWIFTLET_SYMBOL(swiftlet_stack)
+SWIFTLET_SYMBOL(swiftlet_emergency_stack)
+SWIFTLET_SYMBOL(__image_start)
+SWIFTLET_SYMBOL(__text_end)
+SWIFTLET_SYMBOL(__rodata_end)
+SWIFTLET_SYMBOL(__data_start)
+SWIFTLET_SYMBOL(__pool_start)
+SWIFTLET_SYMBOL(__pool_end)
+SWIFTLET_SYMBOL(__image_end)
+
+// Places of the address space, as Swift sees them
+SWIFTLET_INLINE uint64_t swiftlet_linear_base(void) { return SWIFTLET_LINEAR_BASE; }
+SWIFTLET_INLINE uint64_t swiftlet_linear_bytes(void) { return SWIFTLET_LINEAR_BYTES; }
+SWIFTLET_INLINE uint64_t swiftlet_device_base(void) { return SWIFTLET_DEVICE_BASE; }
+SWIFTLET_INLINE uint64_t swiftlet_device_bytes(void) { return SWIFTLET_DEVICE_BYTES; }
+SWIFTLET_INLINE uint64_t swiftlet_tree_base(void) { return SWIFTLET_TREE_BASE; }
+
+// System registers
+
+#define SWIFTLET_READ(name, reg) \
+    SWIFTLET_INLINE uint64_t swiftlet_read_##name(void) { \
+        uint64_t value; \
+        __asm__ volatile("mrs %0, " reg : "=r"(value)); \
+        return value; \
+    }
+#define SWIFTLET_WRITE(name, reg) \
+    SWIFTLET_INLINE void swiftlet_write_##name(uint64_t value) { \
+        __asm__ volatile("msr " reg ", %0" ::"r"(value) : "memory"); \
+    }
+
+SWIFTLET_READ(midr, "midr_el1")
+SWIFTLET_READ(mpidr, "mpidr_el1")
+SWIFTLET_READ(isr, "isr_el1")
+SWIFTLET_READ(processor_features, "id_aa64pfr0_el1")
+SWIFTLET_READ(debug_features, "id_aa64dfr0_el1")
+SWIFTLET_READ(memory_features_0, "id_aa64mmfr0_el1")
+SWIFTLET_READ(memory_features_1, "id_aa64mmfr1_el1")
+SWIFTLET_READ(counter, "cntvct_el0")
+SWIFTLET_READ(counter_frequency, "cntfrq_el0")
+SWIFTLET_READ(cycle_counter, "pmccntr_el0")
+SWIFTLET_READ(current_el, "currentel")
+SWIFTLET_READ(translation_base_1, "ttbr1_el1")
+SWIFTLET_WRITE(translation_base_0, "ttbr0_el1")
+SWIFTLET_WRITE(timer_compare, "cntv_cval_el0")
+SWIFTLET_WRITE(timer_control, "cntv_ctl_el0")
+SWIFTLET_WRITE(timer_user_control, "cntkctl_el1")
+SWIFTLET_WRITE(coprocessor_access, "cpacr_el1")
+SWIFTLET_WRITE(debug_control, "mdscr_el1")
+SWIFTLET_READ(cycle_control, "pmcr_el0")
+SWIFTLET_WRITE(cycle_control, "pmcr_el0")
+SWIFTLET_WRITE(cycle_enable, "pmcntenset_el0")
+SWIFTLET_WRITE(cycle_disable, "pmcntenclr_el0")
+SWIFTLET_WRITE(cycle_filter, "pmccfiltr_el0")
+SWIFTLET_WRITE(cycle_interrupt_off, "pmintenclr_el1")
+SWIFTLET_WRITE(cycle_user, "pmuserenr_el0")
+
+// Barriers and translation
+
+SWIFTLET_INLINE void swiftlet_isb(void) { __asm__ volatile("isb" ::: "memory"); }
+/// Make a written table entry visible to the walker of this processor, before what follows.
+SWIFTLET_INLINE void swiftlet_publish_table(void) { __asm__ volatile("dsb ishst; isb" ::: "memory"); }
+SWIFTLET_INLINE void swiftlet_device_barrier(void) { __asm__ volatile("dsb sy" ::: "memory"); }
+/// Forget one page of one ASID (operand: Arm ARM D8.14.6, VA[55:12] | ASID << 48).
+SWIFTLET_INLINE void swiftlet_invalidate_page(uint64_t operand) {
+    __asm__ volatile("dsb ishst; tlbi vae1is, %0; dsb ish; isb" ::"r"(operand) : "memory");
+}
+SWIFTLET_INLINE void swiftlet_invalidate_asid(uint64_t operand) {
+    __asm__ volatile("dsb ishst; tlbi aside1is, %0; dsb ish; isb" ::"r"(operand) : "memory");
+}
+SWIFTLET_INLINE void swiftlet_invalidate_all(void) {
+    __asm__ volatile("dsb ishst; tlbi vmalle1is; dsb ish; isb" ::: "memory");
+}
+
+#endif

@@ -1,0 +1,47 @@
+// The numbers that assembly, C and Swift share: offsets in a thread's saved registers, sizes of the kernel's static memory,
+// places in the kernel's half of the address space. A start-up check compares the offsets with Swift's layout.
+#ifndef SWIFTLET_CAARCH64_LAYOUT_H
+#define SWIFTLET_CAARCH64_LAYOUT_H
+
+// UserContext (Sources/Kernel/HardwareInterface/UserContext.swift); register n of x0-x30 stands at 8*n.
+#define SWIFTLET_CONTEXT_X(n) (8 * (n))
+#define SWIFTLET_CONTEXT_SP 248
+#define SWIFTLET_CONTEXT_PC 256
+#define SWIFTLET_CONTEXT_FLAGS 264
+#define SWIFTLET_CONTEXT_TPIDR 272
+#define SWIFTLET_CONTEXT_FULL 280
+#define SWIFTLET_CONTEXT_BYTES 288
+
+// KernelException: what an exception of the kernel itself saves; x0-x30 come first.
+#define SWIFTLET_EXCEPTION_SP 248
+#define SWIFTLET_EXCEPTION_PC 256
+#define SWIFTLET_EXCEPTION_FLAGS 264
+#define SWIFTLET_EXCEPTION_SYNDROME 272
+#define SWIFTLET_EXCEPTION_ADDRESS 280
+#define SWIFTLET_EXCEPTION_VECTOR 288
+#define SWIFTLET_EXCEPTION_BYTES 304
+
+// The kernel's half (TTBR1, 39 bits, from 0xffffff80_00000000):
+//   linear   all RAM: physical address + SWIFTLET_LINEAR_BASE, for the first 256 GiB
+//   device   registers of the kernel's own devices, page by page
+//   tree     the device tree while boot code reads it
+//   image    the kernel itself; the same number stands in linker/kernel.ld
+#define SWIFTLET_LINEAR_BASE 0xffffff8000000000
+#define SWIFTLET_LINEAR_BYTES 0x4000000000
+#define SWIFTLET_DEVICE_BASE 0xffffffff00000000
+#define SWIFTLET_DEVICE_BYTES 0x40000000
+#define SWIFTLET_TREE_BASE 0xffffffff80000000
+#define SWIFTLET_IMAGE_BASE 0xffffffffc0000000
+
+#define SWIFTLET_PAGE_BYTES 4096
+#define SWIFTLET_STACK_BYTES 16384
+#define SWIFTLET_EMERGENCY_STACK_BYTES 8192
+// Level-3 tables for the image: 2 MiB each.
+#define SWIFTLET_IMAGE_TABLES 2
+// Page tables for everything else that the kernel maps; what boot leaves over becomes untyped memory.
+#define SWIFTLET_POOL_TABLES 48
+
+#define SWIFTLET_KERNEL_STATE_BYTES 4096
+#define SWIFTLET_KERNEL_TABLES_BYTES 49152
+
+#endif

@@ -1,0 +1,1 @@
+// libfdt's header includes it, and uses nothing of it.

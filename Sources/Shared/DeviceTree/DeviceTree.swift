@@ -1,0 +1,197 @@
+// A device tree, read in place through libfdt (Devicetree Specification 0.4).
+//
+// Nothing is copied and nothing allocated, so the kernel's boot code, the device manager and the host tools use the same
+// reader. libfdt bounds every access by the tree's header, which is checked once here; every loop below is bounded by the
+// number of nodes or by a stated limit, and every failure is a typed error.
+
+import CLibFDT
+
+/// What is wrong with a tree, and where (a node's offset, or -1).
+public struct DeviceTreeError: Error, Equatable {
+    public enum Cause: UInt8, Sendable {
+        /// No tree at this address: the magic number is missing.
+        case noMagic
+        /// The header or the structure is damaged, or larger than the memory it is in.
+        case malformed
+        /// A property has a length or cell counts that make no sense.
+        case badProperty
+        /// No memory node with a size.
+        case noMemory
+        /// No interrupt controller that the kernel can drive.
+        case noInterruptController
+        /// No generic timer.
+        case noTimer
+    }
+    public var cause: Cause
+    public var node: Int32
+    public init(_ cause: Cause, node: Int32 = -1) {
+        self.cause = cause
+        self.node = node
+    }
+}
+
+/// A checked device tree in memory.
+@safe public struct DeviceTree {
+    let base: UnsafeRawPointer
+
+    /// - Parameters:
+    ///   - base: where the tree lies, 8-byte aligned; it must stay there unchanged.
+    ///   - limit: bytes that may be read there.
+    public init(at base: UnsafeRawPointer, limit: Int) throws(DeviceTreeError) {
+        // Safety: every read below is within `limit` bytes of `base`, or bounded by the size that was checked against it.
+        if unsafe limit < 40 || swiftlet_fdt_has_magic(base) == 0 { throw DeviceTreeError(.noMagic) }
+        if unsafe fdt_check_header(base) != 0 { throw DeviceTreeError(.malformed) }
+        let size = unsafe Int(swiftlet_fdt_total_size(base))
+        if unsafe size > limit || fdt_check_full(base, size) != 0 { throw DeviceTreeError(.malformed) }
+        unsafe self.base = base
+    }
+
+    /// Bytes of the tree, by its header.
+    public var size: Int { unsafe Int(swiftlet_fdt_total_size(base)) }
+
+    /// Bytes up to the end of what is used: structure and strings.
+    public var usedSize: Int {
+        // Safety: both fields lie within the checked header.
+        let strings = unsafe Int(UInt32(bigEndian: base.load(fromByteOffset: 12, as: UInt32.self)))
+        let stringsSize = unsafe Int(UInt32(bigEndian: base.load(fromByteOffset: 32, as: UInt32.self)))
+        let structure = unsafe Int(UInt32(bigEndian: base.load(fromByteOffset: 8, as: UInt32.self)))
+        let structureSize = unsafe Int(UInt32(bigEndian: base.load(fromByteOffset: 36, as: UInt32.self)))
+        return max(strings + stringsSize, structure + structureSize)
+    }
+
+    public var root: DeviceNode { DeviceNode(tree: self, offset: 0) }
+
+    /// The next node in depth-first order; `depth` is updated (0 is the root). nil after the last.
+    public func node(after node: DeviceNode, depth: inout Int) -> DeviceNode? {
+        var level = Int32(truncatingIfNeeded: depth)
+        let next = unsafe fdt_next_node(base, node.offset, &level)
+        if next < 0 || level < 0 { return nil }
+        depth = Int(level)
+        return DeviceNode(tree: self, offset: next)
+    }
+
+    /// The node at an absolute path or under an alias, which `path` bytes spell.
+    public func node(path: UnsafeRawBufferPointer) -> DeviceNode? {
+        guard let start = path.baseAddress, path.count > 0 else { return nil }
+        let offset = unsafe fdt_path_offset_namelen(
+            base, start.assumingMemoryBound(to: CChar.self), Int32(truncatingIfNeeded: path.count))
+        return offset < 0 ? nil : DeviceNode(tree: self, offset: offset)
+    }
+    public func node(_ path: StaticString) -> DeviceNode? {
+        unsafe node(path: UnsafeRawBufferPointer(start: path.utf8Start, count: path.utf8CodeUnitCount))
+    }
+    public func node(phandle: UInt32) -> DeviceNode? {
+        let offset = unsafe fdt_node_offset_by_phandle(base, phandle)
+        return offset < 0 ? nil : DeviceNode(tree: self, offset: offset)
+    }
+
+    /// Memory reservations of the header, by index; nil behind the last.
+    public func reservation(_ index: Int) -> (base: UInt64, size: UInt64)? {
+        if unsafe index >= Int(fdt_num_mem_rsv(base)) { return nil }
+        var address: UInt64 = 0
+        var size: UInt64 = 0
+        if unsafe fdt_get_mem_rsv(base, Int32(truncatingIfNeeded: index), &address, &size) != 0 { return nil }
+        return (address, size)
+    }
+}
+
+/// A node of a tree.
+public struct DeviceNode {
+    public let tree: DeviceTree
+    public let offset: Int32
+
+    /// Nodes above this one that are looked at, at most.
+    public static var maximumDepth: Int { 16 }
+
+    public func property(_ name: StaticString) -> DeviceProperty? {
+        var length: Int32 = 0
+        let value = unsafe fdt_getprop_namelen(
+            tree.base, offset, UnsafeRawPointer(name.utf8Start).assumingMemoryBound(to: CChar.self),
+            Int32(truncatingIfNeeded: name.utf8CodeUnitCount), &length)
+        guard let value = unsafe value, length >= 0 else { return nil }
+        return unsafe DeviceProperty(start: value, count: Int(length))
+    }
+
+    /// The node's name with unit address, without terminator.
+    public var name: UnsafeRawBufferPointer {
+        var length: Int32 = 0
+        guard let name = unsafe fdt_get_name(tree.base, offset, &length), length >= 0 else {
+            return unsafe UnsafeRawBufferPointer(start: nil, count: 0)
+        }
+        return unsafe UnsafeRawBufferPointer(start: name, count: Int(length))
+    }
+
+    public var parent: DeviceNode? {
+        if offset == 0 { return nil }
+        let parent = unsafe fdt_parent_offset(tree.base, offset)
+        return parent < 0 ? nil : DeviceNode(tree: tree, offset: parent)
+    }
+    public var firstChild: DeviceNode? {
+        let child = unsafe fdt_first_subnode(tree.base, offset)
+        return child < 0 ? nil : DeviceNode(tree: tree, offset: child)
+    }
+    public var nextSibling: DeviceNode? {
+        let next = unsafe fdt_next_subnode(tree.base, offset)
+        return next < 0 ? nil : DeviceNode(tree: tree, offset: next)
+    }
+
+    /// `status` absent, "okay" or "ok".
+    public var isEnabled: Bool {
+        guard let status = property("status") else { return true }
+        return status.contains("okay") || status.contains("ok")
+    }
+
+    public func isCompatible(_ name: StaticString) -> Bool { property("compatible")?.contains(name) ?? false }
+
+    func cells(_ name: StaticString, default value: Int) throws(DeviceTreeError) -> Int {
+        guard let property = property(name) else { return value }
+        guard let cells = property.word(0), cells <= 4 else { throw DeviceTreeError(.badProperty, node: offset) }
+        return Int(cells)
+    }
+}
+
+/// A property's value.
+@safe public struct DeviceProperty {
+    let start: UnsafeRawPointer
+    public let count: Int
+
+    public var bytes: UnsafeRawBufferPointer { unsafe UnsafeRawBufferPointer(start: start, count: count) }
+
+    /// The 32-bit cell at `index`; nil outside the value.
+    public func word(_ index: Int) -> UInt32? {
+        if index < 0 || index &* 4 &+ 4 > count { return nil }
+        return unsafe UInt32(bigEndian: start.loadUnaligned(fromByteOffset: index &* 4, as: UInt32.self))
+    }
+    /// The number in `cells` cells from `index` on; nil outside the value or above 64 bits.
+    public func number(_ index: Int, cells: Int) -> UInt64? {
+        var value: UInt64 = 0
+        for step in 0..<cells {  // at most 4: cells was checked
+            guard let word = word(index &+ step) else { return nil }
+            if value >> 32 != 0 { return nil }
+            value = value << 32 | UInt64(word)
+        }
+        return value
+    }
+    /// Is `text` one of the strings of this list?
+    public func contains(_ text: StaticString) -> Bool {
+        let length = text.utf8CodeUnitCount
+        var position = 0
+        while position < count {  // one string a round
+            var end = position
+            while end < count, unsafe bytes[end] != 0 { end += 1 }
+            if end - position == length {
+                var index = 0
+                while index < length, unsafe bytes[position + index] == text.utf8Start[index] { index += 1 }
+                if index == length { return true }
+            }
+            position = end + 1
+        }
+        return false
+    }
+    /// The first string, without terminator.
+    public var string: UnsafeRawBufferPointer {
+        var end = 0
+        while end < count, unsafe bytes[end] != 0 { end += 1 }
+        return unsafe UnsafeRawBufferPointer(start: start, count: end)
+    }
+}

@@ -1,0 +1,200 @@
+// The root task's service: tasks are made, ended and looked at here, and nowhere else.
+//
+// Only tasks with the privilege `factory` hold a capability of this endpoint; its badge is the caller's task number. Every
+// request is a `call`. Word 0 of a request is the operation; word 0 of a reply is 0 or a `FactoryError`. Names are four
+// words: 32 bytes, zero-padded.
+
+import KernelABI
+
+/// What the root task is asked to do: the low byte of word 0.
+@frozen public enum FactoryOperation: UInt8, Sendable {
+    /// Copy the encoded manifest into the lent memory. Word 1: first byte. Reply: 1: bytes of the manifest, 2: bytes copied.
+    case manifest = 1
+    /// Start the task of the manifest called words 1–4. Reply: 1: its number.
+    case spawn = 2
+    /// Start a driver for one device: see `DriverRequest`. Reply: 1: the task's number.
+    case spawnDriver = 3
+    /// End task word 1 at once: its callers get `peerDied`, its memory is taken back. It stays listed.
+    case kill = 4
+    /// Start task word 1 again, which was killed. Reply: 1: its new generation.
+    case restart = 5
+    /// Word 1: number. Reply: a `TaskRecord`; `noSuchTask` behind the last.
+    case task = 6
+    /// Word 1: number. Reply: a `TaskMemory`.
+    case taskMemory = 7
+    /// Word 1: index. Reply: an `InterruptRecord`; `noSuchTask` behind the last.
+    case interrupt = 8
+    /// Word 1: task. Word 2: slot. Reply: 1: kind, 2: rights, 3: badge, 4: derivation depth, 5: slots of the table.
+    case capability = 9
+    /// Reply: 1: RAM, 2: the kernel's part, 3: untyped memory left, 4: memory given to tasks, all in bytes.
+    case memory = 10
+    /// Words 1–4: name of a service. Word 5: task that asks. Reply: 1: task that answers it; 1 capability, badged with
+    /// the number of the task that asks.
+    case service = 11
+    /// Word 1: 0 power off, 1 reboot. Word 2: exit status. Does not return.
+    case power = 12
+    /// Text for the task words 1–4 to find in its start information (test selection, benchmark selection): the lent memory.
+    case arguments = 13
+    /// Word 1: number. Reply: 1: ms between signs of life, 2: restarts | initial back-off << 16, 3: maximum back-off,
+    /// 4: stable run.
+    case policy = 14
+}
+
+/// Why the root task refused.
+@frozen public enum FactoryError: UInt64, Error, Sendable {
+    /// No task of that number or name.
+    case noSuchTask = 1
+    /// The bundle has no such file.
+    case noSuchBinary = 2
+    /// The file is not a task's ELF file.
+    case badImage = 3
+    /// Too little memory, or the arena is too small.
+    case noMemory = 4
+    /// The task runs already, or does not run.
+    case wrongState = 5
+    /// The caller may not ask for this.
+    case notPermitted = 6
+    /// The request makes no sense.
+    case badRequest = 7
+    /// No service of that name, or its task was never started.
+    case noSuchService = 8
+    /// The kernel refused a step; word 1: its `KernelError`.
+    case kernel = 9
+    /// Too many tasks, interrupts or services.
+    case exhausted = 10
+    /// The device's registers or its line cannot be had.
+    case noSuchDevice = 11
+}
+
+/// Where a task is in its life.
+@frozen public enum TaskPhase: UInt8, Sendable {
+    /// Listed in the manifest, not started yet.
+    case waiting = 0
+    case running = 1
+    /// Killed; it may be started again.
+    case dead = 2
+}
+
+/// Words 1–7 of a reply to `task`, with the name's four words behind them (11 words).
+@frozen public struct TaskRecord: Sendable {
+    public var phase: TaskPhase
+    public var state: ThreadState
+    public var basePriority: UInt8
+    public var effectivePriority: UInt8
+    public var maximumPriority: UInt8
+    public var generation: UInt32
+    /// Processor time in ticks.
+    public var processorTicks: UInt64
+    public var stackBytes: UInt32
+    /// Most bytes of the stack that were ever in use; 0 when unknown.
+    public var stackUsed: UInt32
+    public var switches: UInt64
+    public var programCounter: UInt64
+    public var name: InlineArray<4, UInt64>
+
+    @inlinable public static var words: Int { 11 }
+
+    @inlinable public init(name: InlineArray<4, UInt64>) {
+        self.name = name
+        phase = .waiting
+        state = .stopped
+        basePriority = 0
+        effectivePriority = 0
+        maximumPriority = 0
+        generation = 0
+        processorTicks = 0
+        stackBytes = 0
+        stackUsed = 0
+        switches = 0
+        programCounter = 0
+    }
+
+    /// Word `index` of the reply, 1 to 10.
+    @inlinable public func word(_ index: Int) -> UInt64 {
+        switch index {
+        case 1:
+            return UInt64(phase.rawValue) | UInt64(state.rawValue) << 8 | UInt64(basePriority) << 16
+                | UInt64(effectivePriority) << 24 | UInt64(maximumPriority) << 32
+        case 2: return UInt64(generation)
+        case 3: return processorTicks
+        case 4: return UInt64(stackBytes)
+        case 5: return UInt64(stackUsed)
+        case 6: return switches
+        case 7: return name[0]
+        case 8: return name[1]
+        case 9: return name[2]
+        case 10: return name[3]
+        default: return 0
+        }
+    }
+
+    /// Takes word `index` of a reply; unknown phases and states read as `waiting` and `stopped`.
+    @inlinable public mutating func setWord(_ index: Int, _ value: UInt64) {
+        switch index {
+        case 1:
+            phase = TaskPhase(rawValue: UInt8(truncatingIfNeeded: value)) ?? .waiting
+            state = ThreadState(rawValue: UInt8(truncatingIfNeeded: value >> 8)) ?? .stopped
+            basePriority = UInt8(truncatingIfNeeded: value >> 16)
+            effectivePriority = UInt8(truncatingIfNeeded: value >> 24)
+            maximumPriority = UInt8(truncatingIfNeeded: value >> 32)
+        case 2: generation = UInt32(truncatingIfNeeded: value)
+        case 3: processorTicks = value
+        case 4: stackBytes = UInt32(truncatingIfNeeded: value)
+        case 5: stackUsed = UInt32(truncatingIfNeeded: value)
+        case 6: switches = value
+        case 7: name[0] = value
+        case 8: name[1] = value
+        case 9: name[2] = value
+        case 10: name[3] = value
+        default: break
+        }
+    }
+}
+
+/// Layout of a reply to `taskMemory`.
+@frozen public enum TaskMemory {
+    /// Bytes of the arena.
+    @inlinable public static var arena: Int { 1 }
+    /// Bytes of it taken by descriptors, at the low end.
+    @inlinable public static var descriptors: Int { 2 }
+    /// Bytes of it taken by pages, at the high end.
+    @inlinable public static var pages: Int { 3 }
+    /// Bytes that survive a restart.
+    @inlinable public static var persistent: Int { 4 }
+    /// Bytes of untyped memory that the task itself holds.
+    @inlinable public static var untyped: Int { 5 }
+    @inlinable public static var words: Int { 6 }
+}
+
+/// Layout of a reply to `interrupt`.
+@frozen public enum InterruptRecord {
+    /// Number of the task that holds the interrupt.
+    @inlinable public static var task: Int { 1 }
+    /// The line: the interrupt controller's number.
+    @inlinable public static var line: Int { 2 }
+    /// Times it was delivered, of this generation of the task.
+    @inlinable public static var count: Int { 3 }
+    /// Bit 0: bound; bit 1: waits for `acknowledge`.
+    @inlinable public static var flags: Int { 4 }
+    @inlinable public static var words: Int { 5 }
+}
+
+/// Layout of a request `spawnDriver`: which binary, how the task is called, and what of the device it gets.
+///
+/// Words 9… : for each register range its physical base and its size in bytes, then one word for each line: its number,
+/// and `Trigger` << 32.
+@frozen public enum DriverRequest {
+    /// Words 1–4: the name of the driver's entry in the manifest.
+    @inlinable public static var entry: Int { 1 }
+    /// Words 5–8: the name of the new task.
+    @inlinable public static var name: Int { 5 }
+    @inlinable public static var device: Int { 9 }
+    /// Register ranges and lines of the largest device.
+    @inlinable public static var maximumRanges: Int { 4 }
+    @inlinable public static var maximumLines: Int { 4 }
+    /// Word 0: the operation, the number of register ranges, of lines, and of the instance (0: the first of its kind).
+    @inlinable public static func head(ranges: Int, lines: Int, instance: Int) -> UInt64 {
+        UInt64(FactoryOperation.spawnDriver.rawValue) | UInt64(UInt8(truncatingIfNeeded: ranges)) << 8
+            | UInt64(UInt8(truncatingIfNeeded: lines)) << 16 | UInt64(UInt8(truncatingIfNeeded: instance)) << 24
+    }
+}
