@@ -87,7 +87,8 @@ if onTarget {
             path: path("Kernel", "KernelImage"), swiftSettings: kernelFlags + benchmarkBuild + libfdtSwift,
             linkerSettings: linked("kernel.ld") + libfdtLibrary),
 
-        .target(name: "CUserEntry", path: path("User", "CUserEntry")),
+        .target(
+            name: "CUserEntry", path: path("User", "CUserEntry"), cSettings: [.unsafeFlags(["-fno-builtin"])]),
         library("User", "UserRuntime", ["KernelABI", "CUserEntry"]),
 
         task("Drivers", "PL011Driver", ["Protocols", "DriverCores", "MMIO"], swift: noHeap),

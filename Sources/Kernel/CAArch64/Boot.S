@@ -44,10 +44,12 @@ swiftlet_start:
 
 1:  msr daifset, #0xf
     mov x21, x0                 // device tree
+    mrs x23, cntvct_el0
     mrs x0, mpidr_el1
     tst x0, #0xffffff
     b.ne swiftlet_park
     mrs x0, currentel
+    lsr x22, x0, #2
     cmp x0, #(2 << 2)
     b.hi swiftlet_park
     b.lo in_el1
@@ -139,13 +141,13 @@ in_el1:
 // The image at its own address: text, read-only data, data.
     address x4, swiftlet_image_level3
     mov x0, x20
-    address x1, __text_end
+    address x1, swiftlet_text_end
     ldr x2, =PAGE_TEXT
     bl map_pages
-    address x1, __rodata_end
+    address x1, swiftlet_rodata_end
     ldr x2, =PAGE_READ_ONLY
     bl map_pages
-    address x1, __image_end
+    address x1, swiftlet_image_end
     ldr x2, =PAGE_DATA
     bl map_pages
     address x4, swiftlet_image_level3
@@ -259,4 +261,6 @@ upper:
     mov x30, xzr
     mov x0, x21
     mov x1, x20
-    b swiftlet_kernel_main
+    mov x2, x22
+    mov x3, x23
+    b KernelImage_main

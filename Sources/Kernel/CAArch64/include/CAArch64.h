@@ -61,16 +61,33 @@ SWIFTLET_SYMBOL(swiftlet_kernel_state)
 SWIFTLET_SYMBOL(swiftlet_kernel_tables)
 SWIFTLET_SYMBOL(swiftlet_kernel_root)
 SWIFTLET_SYMBOL(swiftlet_empty_root)
-SWIFTLET_SYMBOL(swiftlet_table_pool)
 SWIFTLET_SYMBOL(swiftlet_stack)
 SWIFTLET_SYMBOL(swiftlet_emergency_stack)
-SWIFTLET_SYMBOL(__image_start)
-SWIFTLET_SYMBOL(__text_end)
-SWIFTLET_SYMBOL(__rodata_end)
-SWIFTLET_SYMBOL(__data_start)
-SWIFTLET_SYMBOL(__pool_start)
-SWIFTLET_SYMBOL(__pool_end)
-SWIFTLET_SYMBOL(__image_end)
+SWIFTLET_SYMBOL(swiftlet_image_start)
+SWIFTLET_SYMBOL(swiftlet_text_end)
+SWIFTLET_SYMBOL(swiftlet_rodata_end)
+SWIFTLET_SYMBOL(swiftlet_boot_tables_start)
+SWIFTLET_SYMBOL(swiftlet_pool_start)
+SWIFTLET_SYMBOL(swiftlet_pool_end)
+SWIFTLET_SYMBOL(swiftlet_image_end)
+
+/// The console that a panic writes to: what it is (0: none), and where its registers are mapped.
+extern uint64_t swiftlet_console[2];
+SWIFTLET_INLINE uint64_t swiftlet_console_kind(void) { return swiftlet_console[0]; }
+SWIFTLET_INLINE uint64_t swiftlet_console_registers(void) { return swiftlet_console[1]; }
+SWIFTLET_INLINE void swiftlet_set_console(uint64_t kind, uint64_t registers) {
+    swiftlet_console[0] = kind;
+    swiftlet_console[1] = registers;
+}
+/// TTBR0_EL1 of the idle loop.
+extern uint64_t swiftlet_idle_translation_base;
+SWIFTLET_INLINE void swiftlet_set_idle_translation_base(uint64_t value) { swiftlet_idle_translation_base = value; }
+
+/// Offsets and sizes for the start-up check.
+SWIFTLET_INLINE uint64_t swiftlet_state_bytes(void) { return SWIFTLET_KERNEL_STATE_BYTES; }
+SWIFTLET_INLINE uint64_t swiftlet_tables_bytes(void) { return SWIFTLET_KERNEL_TABLES_BYTES; }
+SWIFTLET_INLINE uint64_t swiftlet_stack_bytes(void) { return SWIFTLET_STACK_BYTES; }
+SWIFTLET_INLINE uint64_t swiftlet_emergency_stack_bytes(void) { return SWIFTLET_EMERGENCY_STACK_BYTES; }
 
 // Places of the address space, as Swift sees them
 SWIFTLET_INLINE uint64_t swiftlet_linear_base(void) { return SWIFTLET_LINEAR_BASE; }
@@ -103,7 +120,6 @@ SWIFTLET_READ(counter, "cntvct_el0")
 SWIFTLET_READ(counter_frequency, "cntfrq_el0")
 SWIFTLET_READ(cycle_counter, "pmccntr_el0")
 SWIFTLET_READ(current_el, "currentel")
-SWIFTLET_READ(translation_base_1, "ttbr1_el1")
 SWIFTLET_WRITE(translation_base_0, "ttbr0_el1")
 SWIFTLET_WRITE(timer_compare, "cntv_cval_el0")
 SWIFTLET_WRITE(timer_control, "cntv_ctl_el0")

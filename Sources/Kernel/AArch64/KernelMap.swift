@@ -1,0 +1,139 @@
+// The kernel's own address space: what boot code adds to the image's mapping, which Boot.S has made.
+//
+// All RAM appears at one fixed distance from its physical address, never executable, and read-only where the kernel's text
+// and constants lie: no byte of memory is both writable and executable under any of its addresses. Tables come from a static
+// pool, so that mapping needs no memory that is not mapped yet.
+
+import CAArch64
+import HardwareInterface
+import KernelABI
+
+/// Where memory is seen in the kernel's half.
+public enum KernelLayout {
+    /// Physical address 0 of the linear mapping, and its size: RAM above is not used.
+    public static var linearBase: UInt64 { swiftlet_linear_base() }
+    public static var linearBytes: UInt64 { swiftlet_linear_bytes() }
+
+    @inline(__always) public static func linear(_ physical: UInt64) -> UInt64 { physical &+ swiftlet_linear_base() }
+    @inline(__always) public static func pointer(_ physical: UInt64) -> UnsafeMutableRawPointer {
+        // Safety: the linear mapping never reaches address 0; whether this part of it is mapped is the caller's knowledge.
+        unsafe UnsafeMutableRawPointer(bitPattern: UInt(linear(physical))).unsafelyUnwrapped
+    }
+}
+
+/// A failure to map is the kernel's end: the message says why.
+public struct MapError: Error {
+    public let reason: StaticString
+}
+
+/// The kernel's page tables under construction.
+@safe public struct KernelMap {
+    private let imageOffset: UInt64
+    private var nextTable: UInt64
+    private var nextDevice = swiftlet_device_base()
+
+    /// - Parameter imagePhysical: where the boot loader put the image.
+    public init(imagePhysical: UInt64) {
+        imageOffset = unsafe UInt64(UInt(bitPattern: swiftlet_image_start_address())) &- imagePhysical
+        nextTable = unsafe UInt64(UInt(bitPattern: swiftlet_pool_end_address()))
+    }
+
+    /// Physical address of something in the image.
+    public func physical(_ image: UnsafeMutableRawPointer) -> UInt64 {
+        unsafe UInt64(UInt(bitPattern: image)) &- imageOffset
+    }
+    /// Physical pages that boot needed and the running kernel does not: the tables of the identity mapping, and the rest of
+    /// the pool.
+    public var leftover: (base: UInt64, size: UInt64) {
+        let start = unsafe UInt64(UInt(bitPattern: swiftlet_boot_tables_start_address()))
+        return (start &- imageOffset, nextTable &- start)
+    }
+
+    /// Map a page-aligned range, in the largest steps that its alignment allows.
+    ///
+    /// - Complexity: one entry for each step; a range has at most 1,024 pages and 1,024 blocks of 2 MiB around its GiBs.
+    public mutating func map(
+        _ virtual: UInt64, _ physical: UInt64, bytes: UInt64, writable: Bool, _ memory: PageDescriptor.Memory
+    ) throws(MapError) {
+        var done: UInt64 = 0
+        while done < bytes {  // once a step
+            let size = KernelMap.largestStep((virtual &+ done) | (physical &+ done), bytes &- done)
+            let entry = try entry(virtual &+ done, level: PageDescriptor.level(size))
+            if unsafe PageDescriptor(raw: entry.pointee).isValid { throw MapError(reason: "memory is described twice") }
+            unsafe entry.pointee =
+                PageDescriptor.kernel(physical &+ done, size, writable: writable, executable: false, memory).raw
+            done &+= 1 << UInt64(size.rawValue)
+        }
+        Translation.publish()
+    }
+
+    /// RAM at its place in the linear mapping.
+    public mutating func mapLinear(_ physical: UInt64, bytes: UInt64, writable: Bool) throws(MapError) {
+        try map(KernelLayout.linear(physical), physical, bytes: bytes, writable: writable, .normal)
+    }
+
+    /// The kernel's own device registers.
+    ///
+    /// - Returns: the virtual address of the register at `physical`.
+    public mutating func mapDevice(_ physical: UInt64, bytes: UInt64) throws(MapError) -> UInt64 {
+        let first = physical & ~4095
+        let size = (physical &+ bytes &+ 4095 &- first) & ~4095
+        if size > swiftlet_device_base() &+ swiftlet_device_bytes() &- nextDevice {
+            throw MapError(reason: "the kernel's devices have too many registers")
+        }
+        let virtual = nextDevice
+        try map(virtual, first, bytes: size, writable: true, .device)
+        nextDevice &+= size &+ 4096  // a gap between devices
+        return virtual &+ (physical & 4095)
+    }
+
+    /// Take pages of the image out of the kernel's half.
+    public mutating func unmapImage(_ start: UInt64, bytes: UInt64) throws(MapError) {
+        var done: UInt64 = 0
+        while done < bytes {  // once a page
+            unsafe try entry(start &+ done, level: 3).pointee = 0
+            done &+= 4096
+        }
+    }
+
+    private static func largestStep(_ alignment: UInt64, _ bytes: UInt64) -> FrameSize {
+        if alignment & 0x3fff_ffff == 0 && bytes >= 1 << 30 { return .block1G }
+        if alignment & 0x1f_ffff == 0 && bytes >= 1 << 21 { return .block2M }
+        return .page
+    }
+
+    /// The entry for an address at a level, with the tables above it.
+    private mutating func entry(_ virtual: UInt64, level: Int) throws(MapError) -> UnsafeMutablePointer<UInt64> {
+        var table = unsafe swiftlet_kernel_root_address()
+        for above in 1..<level {
+            let slot = unsafe KernelMap.slot(table, virtual, level: above)
+            let current = unsafe PageDescriptor(raw: slot.pointee)
+            if current.isValid && !current.isTable { throw MapError(reason: "memory is described twice") }
+            if !current.isValid { unsafe slot.pointee = PageDescriptor.table(try takeTable()).raw }
+            unsafe table = imagePointer(PageDescriptor(raw: slot.pointee).address)
+        }
+        return unsafe KernelMap.slot(table, virtual, level: level)
+    }
+
+    private static func slot(
+        _ table: UnsafeMutableRawPointer, _ virtual: UInt64, level: Int
+    ) -> UnsafeMutablePointer<UInt64> {
+        // Safety: a table is a page of 512 entries, and the index is below 512.
+        unsafe (table + 8 * PageDescriptor.index(virtual, level: level)).assumingMemoryBound(to: UInt64.self)
+    }
+
+    private func imagePointer(_ physical: UInt64) -> UnsafeMutableRawPointer {
+        // Safety: all tables of the kernel lie in the image.
+        unsafe UnsafeMutableRawPointer(bitPattern: UInt(physical &+ imageOffset)).unsafelyUnwrapped
+    }
+
+    /// - Returns: the physical address of an empty table.
+    private mutating func takeTable() throws(MapError) -> UInt64 {
+        let pool = unsafe UInt64(UInt(bitPattern: swiftlet_pool_start_address()))
+        if nextTable == pool { throw MapError(reason: "memory lies in too many pieces for the kernel's page tables") }
+        nextTable &-= 4096
+        let physical = nextTable &- imageOffset
+        unsafe swiftlet_zero(imagePointer(physical), 4096)
+        return physical
+    }
+}

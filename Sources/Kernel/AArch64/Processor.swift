@@ -1,0 +1,58 @@
+// The processor: what it is, what it has, and how the kernel sets it up once.
+
+import CAArch64
+
+/// Features of this processor that the kernel asks for, from its identification registers.
+public struct Processor: Sendable {
+    /// MIDR_EL1: implementer, part, revision.
+    public let identification = swiftlet_read_midr()
+    /// MPIDR_EL1: this core's place.
+    public let affinity = swiftlet_read_mpidr()
+
+    public init() {}
+
+    /// Has it the architected performance counters? (ID_AA64DFR0_EL1.PMUVer: 0 none, 15 others.)
+    public var hasCycleCounter: Bool {
+        let version = (swiftlet_read_debug_features() >> 8) & 15
+        return version != 0 && version != 15
+    }
+    /// Does every exception keep the kernel from user memory?
+    public var hasPrivilegedAccessNever: Bool { (swiftlet_read_memory_features_1() >> 20) & 15 != 0 }
+    public var counterFrequency: UInt64 { swiftlet_read_counter_frequency() }
+
+    /// What user code may use: the virtual counter, and the cycle counter where there is one. Everything else traps.
+    public func openUserRegisters() {
+        swiftlet_write_timer_user_control(1 << 1)  // CNTKCTL_EL1.EL0VCTEN
+        swiftlet_write_debug_control(1 << 12)  // MDSCR_EL1.TDCC
+        if hasCycleCounter {
+            swiftlet_write_cycle_interrupt_off(~0 & 0xffff_ffff)
+            swiftlet_write_cycle_filter(0)
+            swiftlet_write_cycle_enable(1 << 31)
+            swiftlet_write_cycle_control(1 | 1 << 2 | 1 << 6)  // E, C (reset), LC (64 bits)
+            swiftlet_write_cycle_user(1 << 2)  // PMUSERENR_EL0.CR
+        }
+        swiftlet_isb()
+    }
+
+    /// Boot is over: floating point belongs to user threads, and its first use traps.
+    public func closeFloatingPoint() { FloatingPoint.set(enabled: false) }
+}
+
+/// The floating-point unit.
+public enum FloatingPoint {
+    /// CPACR_EL1.FPEN: EL0 may use it, or traps. The kernel's save and restore always may.
+    @inline(__always) public static func set(enabled: Bool) {
+        swiftlet_write_coprocessor_access(enabled ? 3 << 20 : 1 << 20)
+    }
+}
+
+/// The generic timer (Arm ARM D11): the virtual counter and its compare register.
+public enum GenericTimer {
+    @inline(__always) public static var now: UInt64 { swiftlet_read_counter() }
+    /// Interrupt when the counter reaches `ticks`.
+    @inline(__always) public static func set(_ ticks: UInt64) {
+        swiftlet_write_timer_compare(ticks)
+        swiftlet_write_timer_control(1)
+    }
+    @inline(__always) public static func off() { swiftlet_write_timer_control(0) }
+}

@@ -1,0 +1,82 @@
+// The invariants of the derivation lists: each spells a tree in preorder, rights only shrink, and every capability that
+// stands in a slot is in the list of its object.
+
+#if !hasFeature(Embedded)
+    import KernelABI
+
+    extension Inspection {
+        mutating func inspectCapabilities(scanTables: Bool) {
+            var listed = 0
+            for address in kinds.keys.sorted() {
+                guard let object = Ref<ObjectHeader>(bits: address) else { continue }
+                listed += inspectDerivation(object)
+            }
+            if !scanTables { return }
+            let found = countSlots()
+            require(listed == found, "\(listed) capabilities listed, \(found) in slots")
+        }
+
+        /// - Returns: how many capabilities the object has.
+        private mutating func inspectDerivation(_ object: Ref<ObjectHeader>) -> Int {
+            let name = "\(object.pointee.kind) \(name(object))"
+            var at = object.pointee.firstCapability
+            var previous: Ref<Capability>?
+            var path: [Rights] = []
+            var count = 0
+            while let slot = at {
+                guard isInSlot(slot) else {
+                    violations.append("\(name): a capability outside every live table")
+                    return count
+                }
+                require(slot.pointee.object == object, "\(name): a capability to another object in its list")
+                require(slot.pointee.kind == object.pointee.kind, "\(name): a capability of another kind")
+                require(slot.pointee.previous == previous, "\(name): wrong link in the derivation list")
+                if slot.pointee.object != object { return count }
+                let depth = Int(slot.pointee.depth)
+                require(depth <= Limits.derivationDepth, "\(name): derived too deep")
+                if !object.pointee.isDying {
+                    require(depth <= path.count && (depth > 0 || previous == nil), "\(name): no tree")
+                    if depth < path.count { path.removeLast(path.count - depth) }
+                    if let parent = path.last { require(parent.contains(slot.pointee.rights), "\(name): rights grew") }
+                    path.append(slot.pointee.rights)
+                }
+                require(
+                    isLive(slot.pointee.mappedIn, .addressSpace), "\(name): mapped in a dead address space")
+                count += 1
+                previous = slot
+                at = slot.pointee.next
+            }
+            return count
+        }
+
+        private func isInSlot(_ slot: Ref<Capability>) -> Bool {
+            for table in tables {
+                let offset = slot.bits &- table.slot(0).bits
+                if offset < UInt(table.pointee.count) * 64 { return offset % 64 == 0 }
+            }
+            return threads.contains {
+                [$0.tableSlot, $0.spaceSlot, $0.bufferSlot, $0.faultSlot].contains(slot)
+            }
+        }
+
+        private func countSlots() -> Int {
+            var count = 0
+            for table in tables {
+                for index in 0..<table.pointee.count where table.slot(index).pointee.object != nil { count += 1 }
+            }
+            for thread in threads {
+                for slot in [thread.tableSlot, thread.spaceSlot, thread.bufferSlot, thread.faultSlot]
+                where slot.pointee.object != nil { count += 1 }
+            }
+            return count
+        }
+    }
+
+    extension Ref where Object == ObjectHeader {
+        /// From an address that `bits` gave.
+        fileprivate init?(bits: UInt) {
+            guard let pointer = unsafe UnsafeMutablePointer<ObjectHeader>(bitPattern: bits) else { return nil }
+            unsafe self.init(pointer)
+        }
+    }
+#endif

@@ -1,0 +1,186 @@
+// What must hold of the kernel's whole state between two steps: host tests ask after each.
+//
+// The walk starts from the objects that boot made, finds every live object by the descriptors in untyped memory, and holds
+// each stored reference, queue and list against them. Nothing of it is in the kernel image.
+
+#if !hasFeature(Embedded)
+    import HardwareInterface
+    import KernelABI
+
+    /// All live objects, and what was found wrong with them.
+    public struct Inspection {
+        /// Address and kind of each live object.
+        var kinds: [UInt: ObjectKind] = [:]
+        var threads: [Ref<Thread>] = []
+        var endpoints: [Ref<Endpoint>] = []
+        var replies: [Ref<Reply>] = []
+        var notifications: [Ref<Notification>] = []
+        var interrupts: [Ref<Interrupt>] = []
+        var timers: [Ref<Timer>] = []
+        var tables: [Ref<CapabilityTable>] = []
+        var spaces: [Ref<AddressSpace>] = []
+        var pageTables: [Ref<PageTable>] = []
+        var frames: [Ref<Frame>] = []
+        var untyped: [Ref<Untyped>] = []
+        /// Nodes that were met in a queue.
+        var queued: Set<UInt> = []
+        public internal(set) var violations: [String] = []
+
+        mutating func require(_ holds: Bool, _ what: @autoclosure () -> String) {
+            if !holds { violations.append(what()) }
+        }
+        func isLive<Object: ~Copyable>(_ object: Ref<Object>?, _ kind: ObjectKind) -> Bool {
+            guard let object else { return true }
+            return kinds[object.bits] == kind
+        }
+
+        mutating func add(_ object: Ref<ObjectHeader>) {
+            let kind = object.pointee.kind
+            require(kinds[object.bits] == nil, "two objects at one address")
+            kinds[object.bits] = kind
+            switch kind {
+            case .endpoint: endpoints.append(object.rebound(to: Endpoint.self))
+            case .notification: notifications.append(object.rebound(to: Notification.self))
+            case .reply: replies.append(object.rebound(to: Reply.self))
+            case .thread: threads.append(object.rebound(to: Thread.self))
+            case .capabilityTable: tables.append(object.rebound(to: CapabilityTable.self))
+            case .addressSpace: spaces.append(object.rebound(to: AddressSpace.self))
+            case .pageTable: pageTables.append(object.rebound(to: PageTable.self))
+            case .frame: frames.append(object.rebound(to: Frame.self))
+            case .untyped: untyped.append(object.rebound(to: Untyped.self))
+            case .interrupt: interrupts.append(object.rebound(to: Interrupt.self))
+            case .timer: timers.append(object.rebound(to: Timer.self))
+            case .interruptControl, .systemControl: break
+            case .null: violations.append("an object of no kind at \(name(object))")
+            }
+        }
+        func name<Object: ~Copyable>(_ object: Ref<Object>) -> String { String(object.bits, radix: 16) }
+    }
+
+    extension Kernel where H: ~Copyable {
+        /// Everything that is wrong with the kernel's state.
+        ///
+        /// - Parameters:
+        ///   - boot: the objects that boot made: root thread, table, address space, and the untyped regions.
+        ///   - running: the thread that the last exit resumed.
+        ///   - scanTables: also look at every slot of every table, which is slow.
+        public mutating func inspect(
+            boot: [Ref<ObjectHeader>], running: Ref<Thread>?, scanTables: Bool
+        ) -> Inspection {
+            var inspection = Inspection()
+            for object in boot { inspection.add(object) }
+            systemControl.header.firstCapability.map { inspection.addAuthority($0) }
+            interruptControl.header.firstCapability.map { inspection.addAuthority($0) }
+            var next = 0
+            while next < inspection.untyped.count {
+                collect(inspection.untyped[next], &inspection)
+                next += 1
+            }
+            inspectReadyQueue(&inspection)
+            inspectRunning(running, &inspection)
+            for thread in inspection.threads { inspectThread(thread, &inspection) }
+            for endpoint in inspection.endpoints { inspection.inspect(endpoint) }
+            for reply in inspection.replies { inspection.inspect(reply) }
+            for notification in inspection.notifications { inspection.inspect(notification) }
+            inspectLines(&inspection)
+            inspectDeadlines(&inspection)
+            inspection.inspectIdleNodes()
+            for space in inspection.spaces { inspectSpace(space, &inspection) }
+            for region in inspection.untyped { inspectUntyped(region, &inspection) }
+            inspection.inspectCapabilities(scanTables: scanTables)
+            return inspection
+        }
+
+        /// The objects whose descriptors lie in a region, from where a reclaim has come to.
+        private func collect(_ region: Ref<Untyped>, _ inspection: inout Inspection) {
+            if region.pointee.isDevice { return }
+            var offset = max(region.pointee.reclaimCursor, 0)
+            while offset < region.pointee.low {
+                let object = unsafe reference(memory(region, offset), as: ObjectHeader.self)
+                if object.pointee.size == 0 {
+                    inspection.violations.append("an object without size at \(offset)")
+                    return
+                }
+                inspection.add(object)
+                offset += Int(object.pointee.size)
+            }
+            inspection.require(offset == region.pointee.low, "descriptors end at \(offset), not at the low mark")
+        }
+
+        private func inspectRunning(_ running: Ref<Thread>?, _ inspection: inout Inspection) {
+            for thread in inspection.threads where thread.state == .running {
+                inspection.require(thread == running, "a thread is marked running, and is not")
+            }
+            inspection.require(inspection.isLive(core.current, .thread), "the current thread is dead")
+            inspection.require(inspection.isLive(core.floatingPointOwner, .thread), "the floating-point owner is dead")
+            if let running {
+                inspection.require(inspection.isLive(running, .thread), "the running thread is dead")
+                inspection.require(running.state == .running, "the resumed thread is in state \(running.state.raw)")
+                inspection.require(Int(running.effective) >= core.ready.top, "a more urgent thread is ready")
+            } else {
+                inspection.require(core.ready.top == -1, "idle while a thread is ready")
+            }
+        }
+
+        /// Deadlines of threads and timers, and what the hardware was told of them.
+        private func inspectDeadlines(_ inspection: inout Inspection) {
+            let nodes = inspection.inspect(core.deadlines, "the deadline queue")
+            var members: Set<UInt> = []
+            for node in nodes { members.insert(node.bits) }
+            var expected = 0
+            for thread in inspection.threads where thread.pointee.scheduling.hasDeadline {
+                expected += 1
+                inspection.require(
+                    members.contains(thread.deadlineNode.bits), "a thread's deadline is in no queue")
+                inspection.require(
+                    thread.state != .ready && thread.state != .running && thread.state != .stopped,
+                    "a thread that does not wait has a deadline")
+            }
+            for timer in inspection.timers {
+                inspection.require(inspection.isLive(timer.pointee.source.notification, .notification), "timer: dead notification")
+                if !timer.pointee.isArmed { continue }
+                expected += 1
+                inspection.require(members.contains(timer.node.bits), "an armed timer is in no queue")
+                inspection.require(timer.node.pointee.key == ~timer.pointee.deadline.ticks, "a timer has another key")
+            }
+            inspection.require(nodes.count == expected, "\(nodes.count) deadlines queued, \(expected) wanted")
+            var earliest = core.sliceEnd
+            if let first = core.deadlines.first { earliest = min(earliest, Instant(ticks: ~first.pointee.key)) }
+            inspection.require(core.armed == earliest, "armed at \(core.armed.ticks), the earliest is \(earliest.ticks)")
+        }
+
+        /// Shared interrupt lines.
+        private func inspectLines(_ inspection: inout Inspection) {
+            var listed: Set<UInt> = []
+            for line in Set(inspection.interrupts.map { $0.pointee.line }) {
+                var outstanding = 0
+                var at = tables.pointee.lines[line].first
+                while let interrupt = at, listed.insert(interrupt.bits).inserted {
+                    inspection.require(inspection.isLive(interrupt, .interrupt), "a dead interrupt on line \(line)")
+                    inspection.require(interrupt.pointee.line == line, "an interrupt on another's line")
+                    inspection.require(interrupt.pointee.isListed, "an unlisted interrupt on its line")
+                    if interrupt.pointee.isOutstanding { outstanding += 1 }
+                    at = interrupt.pointee.nextOnLine
+                }
+                inspection.require(at == nil, "the list of line \(line) has a cycle")
+                inspection.require(
+                    tables.pointee.lines[line].outstanding == outstanding, "line \(line): outstanding is miscounted")
+            }
+            for interrupt in inspection.interrupts {
+                inspection.require(
+                    interrupt.pointee.isListed == listed.contains(interrupt.bits), "an interrupt's listing is wrong")
+                inspection.require(
+                    interrupt.pointee.isListed || !interrupt.pointee.isOutstanding, "unbound, but not acknowledged")
+                inspection.require(
+                    inspection.isLive(interrupt.pointee.source.notification, .notification), "interrupt: dead notification")
+            }
+        }
+    }
+
+    extension Inspection {
+        /// An authority is part of the kernel's own state; its first capability leads to it.
+        fileprivate mutating func addAuthority(_ capability: Ref<Capability>) {
+            if let object = capability.pointee.object { add(object) }
+        }
+    }
+#endif

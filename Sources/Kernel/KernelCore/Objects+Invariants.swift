@@ -1,0 +1,157 @@
+// The invariants of endpoints, replies, notifications, address spaces and untyped memory.
+
+#if !hasFeature(Embedded)
+    import HardwareInterface
+    import KernelABI
+
+    extension Inspection {
+        mutating func inspect(_ endpoint: Ref<Endpoint>) {
+            let name = "endpoint \(self.name(endpoint))"
+            let nodes = inspect(endpoint.pointee.waiters, name)
+            for node in nodes {
+                guard let thread = node.thread else { continue }
+                require(node == thread.waitNode && thread.pointee.endpoint == endpoint, "\(name): a stranger waits")
+                require(node.pointee.key == UInt64(thread.effective), "\(name): a waiter has another key")
+                require(
+                    (thread.state == .receiving) != endpoint.pointee.holdsSenders, "\(name): senders and receivers at once")
+            }
+            require(isLive(endpoint.pointee.server, .thread), "\(name): a dead server")
+            if let server = endpoint.pointee.server {
+                var owned = server.pointee.ownedEndpoints
+                while let at = owned, at != endpoint, isLive(at, .endpoint) { owned = at.pointee.nextOwned }
+                require(owned == endpoint, "\(name): not in the list of its server")
+            }
+            for thread in threads where thread.pointee.endpoint == endpoint {
+                require(
+                    thread == endpoint.pointee.readyServer || nodes.contains(thread.waitNode),
+                    "\(name): a thread waits here in no queue")
+            }
+            guard let ready = endpoint.pointee.readyServer else { return }
+            require(isLive(ready, .thread) && nodes.isEmpty, "\(name): the ready server does not wait alone")
+            require(ready.state == .receiving && ready.pointee.endpoint == endpoint, "\(name): the ready server is elsewhere")
+            require(ready.pointee.callers.isEmpty, "\(name): the ready server has callers")
+            require(ready.pointee.scheduling.raw & SchedulingWord.attentionMask == 0, "\(name): the ready server needs thought")
+            require(!endpoint.pointee.isClosed, "\(name): closed, with a ready server")
+        }
+
+        mutating func inspect(_ reply: Ref<Reply>) {
+            let name = "reply \(self.name(reply))"
+            require(isLive(reply.pointee.caller, .thread), "\(name): a dead caller")
+            require(isLive(reply.pointee.holder, .thread), "\(name): a dead holder")
+            if let caller = reply.pointee.caller {
+                require(caller.pointee.reply == reply, "\(name): its caller has another reply")
+                require(caller.state == .awaitingReply || caller.state == .faulted, "\(name): its caller does not wait")
+                require(reply.pointee.holder != nil, "\(name): a caller without holder")
+                require(caller.pointee.blockedOn == reply.pointee.holder, "\(name): its caller is blocked on another")
+            } else if let holder = reply.pointee.holder {
+                require(holder.pointee.reply == reply && holder.state == .receiving, "\(name): held by a stranger")
+            }
+        }
+
+        mutating func inspect(_ notification: Ref<Notification>) {
+            let name = "notification \(self.name(notification))"
+            let nodes = inspect(notification.pointee.waiters, name)
+            require(nodes.isEmpty || notification.pointee.bits == 0, "\(name): bits that nobody took, and a waiter")
+            for node in nodes {
+                guard let thread = node.thread else { continue }
+                require(
+                    node == thread.waitNode && thread.pointee.notification == notification && thread.state == .waiting,
+                    "\(name): a stranger waits")
+                require(node.pointee.key == UInt64(thread.effective), "\(name): a waiter has another key")
+            }
+            for thread in threads where thread.pointee.notification == notification {
+                require(nodes.contains(thread.waitNode), "\(name): a thread waits here in no queue")
+            }
+            if let bound = notification.pointee.boundThread {
+                require(isLive(bound, .thread) && bound.pointee.boundNotification == notification, "\(name): bound to a stranger")
+                require(bound.state != .receiving || notification.pointee.bits == 0, "\(name): its receiver was not woken")
+            }
+            let sources = timers.map { $0.source } + interrupts.map { $0.source }
+            var at = notification.pointee.sources
+            var previous: Ref<SignalSource>?
+            var count = 0
+            while let source = at, count <= sources.count {
+                require(sources.contains(source), "\(name): a dead source")
+                require(source.pointee.notification == notification && source.pointee.previous == previous, "\(name): wrong source")
+                previous = source
+                at = source.pointee.next
+                count += 1
+            }
+            let expected = sources.filter { $0.pointee.notification == notification }.count
+            require(count == expected, "\(name): \(count) sources listed, \(expected) refer to it")
+        }
+    }
+
+    extension Kernel where H: ~Copyable {
+        /// Mappings and tables of an address space, against the entries that the processor reads.
+        func inspectSpace(_ space: Ref<AddressSpace>, _ inspection: inout Inspection) {
+            let name = "space \(inspection.name(space))"
+            let asid = Int(space.pointee.asid)
+            inspection.require(asids[asid / 64] >> UInt64(asid % 64) & 1 == 1, "\(name): its ASID is free")
+            for other in inspection.spaces where other != space {
+                inspection.require(other.pointee.asid != space.pointee.asid, "\(name): shares its ASID")
+            }
+            var at = space.pointee.mappings
+            var previous: Ref<Capability>?
+            while let slot = at {
+                inspection.require(slot.pointee.mappedIn == space, "\(name): a mapping of another")
+                inspection.require(slot.pointee.previousMapping == previous, "\(name): wrong link of mappings")
+                inspection.require(slot.pointee.kind == .frame, "\(name): maps what is no frame")
+                guard slot.pointee.mappedIn == space, let frame = slot.frame else { break }
+                let level = PageDescriptor.level(frame.pointee.size)
+                if let entries = try? table(space, slot.pointee.badge, level: level) {
+                    let entry = entries.pointee.entries[PageDescriptor.index(slot.pointee.badge, level: level)]
+                    inspection.require(
+                        !entry.isValid || entry.address == frame.pointee.physical, "\(name): an entry of another frame")
+                    let isExecutable = entry.raw & 1 << 54 == 0
+                    inspection.require(
+                        !entry.isValid || !(isExecutable && entry.isUserWritable), "\(name): writable and executable")
+                }
+                previous = slot
+                at = slot.pointee.nextMapping
+            }
+            var table = space.pointee.tables
+            var count = 0
+            while let one = table, count <= inspection.pageTables.count {
+                inspection.require(inspection.isLive(one, .pageTable), "\(name): a dead table")
+                inspection.require(one.pointee.addressSpace == space, "\(name): a table of another")
+                count += 1
+                table = one.pointee.next
+            }
+            let expected = inspection.pageTables.filter { $0.pointee.addressSpace == space }.count
+            inspection.require(count == expected, "\(name): \(count) tables listed, \(expected) refer to it")
+        }
+
+        /// Watermarks, and that no two objects were given the same memory.
+        func inspectUntyped(_ region: Ref<Untyped>, _ inspection: inout Inspection) {
+            let name = "untyped \(inspection.name(region))"
+            let size = 1 << region.pointee.sizeBits
+            inspection.require(
+                0 <= region.pointee.low && region.pointee.low <= region.pointee.high && region.pointee.high <= size,
+                "\(name): watermarks \(region.pointee.low), \(region.pointee.high)")
+            inspection.require(!region.pointee.isDevice || region.pointee.low == 0, "\(name): descriptors in device memory")
+            if region.pointee.isDevice || region.pointee.reclaimCursor >= 0 { return }
+            let base = region.pointee.physicalBase
+            var ranges: [(UInt64, UInt64)] = []
+            for frame in inspection.frames where !frame.pointee.isDevice {
+                ranges.append((frame.pointee.physical, 1 << UInt64(frame.pointee.size.rawValue)))
+            }
+            for inner in inspection.untyped where inner != region && inner.pointee.sizeBits < region.pointee.sizeBits {
+                ranges.append((inner.pointee.physicalBase, 1 << UInt64(inner.pointee.sizeBits)))
+            }
+            for table in inspection.pageTables { ranges.append((table.pointee.physical, 4096)) }
+            for space in inspection.spaces { ranges.append((space.pointee.rootPhysical, 4096)) }
+            let within = ranges.filter { $0.0 >= base && $0.0 < base + UInt64(size) }.sorted {
+                ($0.0, $1.1) < ($1.0, $0.1)
+            }
+            var end = base + UInt64(region.pointee.high)
+            for range in within {
+                inspection.require(range.0 & (range.1 - 1) == 0, "\(name): memory that is not aligned")
+                let isInside = range.0 + range.1 <= end && end > base + UInt64(region.pointee.high)
+                // What lies within an inner region is that region's.
+                inspection.require(range.0 >= end || isInside, "\(name): memory given out twice, or below the mark")
+                end = max(end, range.0 + range.1)
+            }
+        }
+    }
+#endif

@@ -1,0 +1,43 @@
+// The invariants of the ready queue: lists, bitmaps and the cached top agree, and hold exactly the ready threads.
+
+#if !hasFeature(Embedded)
+    import HardwareInterface
+    import KernelABI
+
+    extension Kernel where H: ~Copyable {
+        func inspectReadyQueue(_ inspection: inout Inspection) {
+            var members: Set<UInt> = []
+            var top = -1
+            for priority in 0..<Limits.priorities {
+                let head = core.ready.lists.pointee.head[priority]
+                let tail = core.ready.lists.pointee.tail[priority]
+                let isMarked = core.ready.map[priority / 64] >> UInt64(priority % 64) & 1 == 1
+                inspection.require(isMarked == (head != nil), "ready map: wrong bit of priority \(priority)")
+                if head == nil { continue }
+                top = priority
+                var previous: Ref<Thread>?
+                var at = head
+                while let thread = at, members.insert(thread.bits).inserted {
+                    inspection.require(inspection.isLive(thread, .thread), "a dead thread is ready")
+                    inspection.require(thread.state == .ready, "a thread in the ready queue is not ready")
+                    inspection.require(Int(thread.effective) == priority, "a thread is ready under another priority")
+                    inspection.require(thread.pointee.previousReady == previous, "ready list: wrong link")
+                    previous = thread
+                    at = thread.pointee.nextReady
+                }
+                inspection.require(at == nil && tail == previous, "ready list: wrong end")
+            }
+            for word in 0..<4 {
+                let isMarked = core.ready.summary >> UInt64(word) & 1 == 1
+                inspection.require(isMarked == (core.ready.map[word] != 0), "ready summary: wrong bit \(word)")
+            }
+            inspection.require(core.ready.top == top, "ready top is \(core.ready.top) instead of \(top)")
+            inspection.require(
+                core.ready.barrier == (core.ready.isWatched ? Limits.priorities : top), "ready barrier is wrong")
+            for thread in inspection.threads {
+                inspection.require(
+                    (thread.state == .ready) == members.contains(thread.bits), "a ready thread is in no ready list")
+            }
+        }
+    }
+#endif

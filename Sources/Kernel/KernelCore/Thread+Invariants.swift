@@ -1,0 +1,142 @@
+// The invariants of a thread: its priority, its state and its links say the same.
+
+#if !hasFeature(Embedded)
+    import HardwareInterface
+    import KernelABI
+
+    extension Kernel where H: ~Copyable {
+        func inspectThread(_ thread: Ref<Thread>, _ inspection: inout Inspection) {
+            let name = "thread \(inspection.name(thread))"
+            inspection.inspectPriority(thread, name)
+            inspection.inspectChain(thread, name)
+            inspection.inspectWait(thread, name)
+            let word = thread.pointee.scheduling
+            inspection.require(!word.isFaulting || thread.state == .faulted, "\(name): faulting in another state")
+            inspection.require(!word.isSuspended || thread.state == .faulted, "\(name): suspended bit in another state")
+            inspection.require(word.raw & 1 << 12 == 0, "\(name): the depth ran over")
+            inspection.require(
+                !word.hasFloatingPoint || (thread.state == .running && core.floatingPointOwner == thread),
+                "\(name): has floating point without owning it")
+            let lends = thread.pointee.loanLength != 0
+            inspection.require(
+                !lends || thread.state == .calling || thread.state == .awaitingReply, "\(name): lends without a call")
+            inspectParts(thread, name, &inspection)
+        }
+
+        /// What the control block caches of its capabilities.
+        private func inspectParts(_ thread: Ref<Thread>, _ name: String, _ inspection: inout Inspection) {
+            if let table = thread.tableSlot.capabilityTable {
+                inspection.require(
+                    thread.pointee.tableBase == table.slot(0).bits
+                        && thread.pointee.tableCount == UInt(table.pointee.count), "\(name): caches another table")
+            } else {
+                inspection.require(thread.pointee.tableCount == 0, "\(name): caches a table that it lost")
+            }
+            let space = thread.spaceSlot.addressSpace
+            inspection.require(
+                thread.pointee.translationBase == space?.pointee.translationBase ?? emptyTranslationBase,
+                "\(name): caches another address space")
+            if let frame = thread.bufferSlot.frame {
+                let page = unsafe reference(
+                    hardware.kernelAddress(physical: frame.pointee.physical), as: BufferPage.self)
+                inspection.require(thread.pointee.buffer == page, "\(name): caches another buffer")
+            } else if thread.pointee.header.firstCapability != nil, thread.pointee.maximum != 255 {
+                inspection.require(thread.pointee.buffer == nil, "\(name): caches a buffer that it lost")
+            }
+            if let notification = thread.pointee.boundNotification {
+                inspection.require(
+                    inspection.isLive(notification, .notification) && notification.pointee.boundThread == thread,
+                    "\(name): bound to a notification that is not bound to it")
+            }
+            var endpoint = thread.pointee.ownedEndpoints
+            var previous: Ref<Endpoint>?
+            while let at = endpoint {
+                inspection.require(inspection.isLive(at, .endpoint) && at.pointee.server == thread, "\(name): owns wrongly")
+                inspection.require(at.pointee.previousOwned == previous, "\(name): wrong link of owned endpoints")
+                if !inspection.isLive(at, .endpoint) { break }
+                previous = at
+                endpoint = at.pointee.nextOwned
+            }
+        }
+    }
+
+    extension Inspection {
+        /// effective = max(base, effective of all callers); and the callers are those that wait for this thread.
+        fileprivate mutating func inspectPriority(_ thread: Ref<Thread>, _ name: String) {
+            var priority = thread.pointee.base
+            for node in inspect(thread.pointee.callers, "\(name)'s callers") {
+                guard let caller = node.thread else { continue }
+                require(node == caller.callerNode, "\(name): another node among the callers")
+                require(caller.pointee.blockedOn == thread, "\(name): a caller that waits for another")
+                require(node.pointee.key == UInt64(caller.effective), "\(name): a caller has another key")
+                priority = max(priority, caller.effective)
+            }
+            require(thread.effective == priority, "\(name): effective \(thread.effective) instead of \(priority)")
+            if let server = thread.pointee.blockedOn {
+                require(isLive(server, .thread), "\(name): waits for a dead thread")
+                var at = thread.callerNode
+                var steps = 0
+                while let parent = at.pointee.parent, steps < 64 {
+                    at = parent
+                    steps += 1
+                }
+                require(server.pointee.callers.root == at, "\(name): not among the callers of its server")
+            }
+        }
+
+        /// No cycle, no chain beyond the limit, and a depth that covers what stands above.
+        fileprivate mutating func inspectChain(_ thread: Ref<Thread>, _ name: String) {
+            let depth = thread.pointee.scheduling.depth
+            require(!thread.pointee.callers.isEmpty || depth == 0, "\(name): a depth without callers")
+            if let server = thread.pointee.blockedOn {
+                require(server.pointee.scheduling.depth > depth, "\(name): its server is not deeper")
+            }
+            var length = 1
+            var at = thread
+            while let next = at.pointee.blockedOn, length <= Limits.chain {
+                at = next
+                length += 1
+            }
+            require(length <= Limits.chain, "\(name): a chain beyond the limit, or a cycle")
+        }
+
+        /// The state against what the thread waits for.
+        fileprivate mutating func inspectWait(_ thread: Ref<Thread>, _ name: String) {
+            let state = thread.state
+            let endpoint = thread.pointee.endpoint
+            let reply = thread.pointee.reply
+            let notification = thread.pointee.notification
+            require(isLive(endpoint, .endpoint), "\(name): a dead endpoint")
+            require(isLive(reply, .reply), "\(name): a dead reply")
+            require(isLive(notification, .notification), "\(name): a dead notification")
+            switch state {
+            case .running, .ready, .stopped:
+                require(
+                    endpoint == nil && reply == nil && notification == nil && thread.pointee.blockedOn == nil,
+                    "\(name): waits in state \(state.raw)")
+            case .calling, .sending:
+                require(endpoint != nil && reply == nil && notification == nil, "\(name): wrong links in a queue")
+            case .receiving:
+                require(endpoint != nil && reply != nil && notification == nil, "\(name): wrong links of a receiver")
+                require(reply?.pointee.holder == thread && reply?.pointee.caller == nil, "\(name): its reply is not free")
+                require(thread.pointee.blockedOn == nil, "\(name): a receiver is blocked on a thread")
+            case .awaitingReply:
+                require(endpoint == nil && reply != nil && notification == nil, "\(name): wrong links of a caller")
+                require(reply?.pointee.caller == thread, "\(name): its reply holds another")
+                require(thread.pointee.blockedOn == reply?.pointee.holder, "\(name): not blocked on the holder")
+            case .waiting:
+                require(endpoint == nil && reply == nil && notification != nil, "\(name): wrong links of a waiter")
+                require(thread.pointee.blockedOn == nil, "\(name): a waiter is blocked on a thread")
+            case .faulted:
+                require(endpoint == nil || reply == nil, "\(name): faulted, queued and received at once")
+                require(notification == nil, "\(name): faulted, and waits on a notification")
+            default: violations.append("\(name): no state \(state.raw)")
+            }
+            if state != .receiving, let endpoint {
+                require(
+                    endpoint.pointee.isClosed || thread.pointee.blockedOn == endpoint.pointee.server,
+                    "\(name): queued, but not blocked on the server")
+            }
+        }
+    }
+#endif

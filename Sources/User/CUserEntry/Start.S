@@ -1,0 +1,9 @@
+// A task's first instructions: the kernel set SP, x0 (the start information) and TPIDR_EL0 (the IPC buffer).
+
+    .section .text.start, "ax"
+    .globl _start
+_start:
+    mov     x29, xzr
+    mov     x30, xzr
+    bl      main
+    brk     #0xdead                         // main does not return

@@ -1,0 +1,78 @@
+// The `svc` instruction as inline functions, and the registers that user code may read.
+//
+// Each wrapper is inlined to moves and one `svc`. A system call preserves x19-x30; everything else is named as clobbered.
+#ifndef CUSERENTRY_H
+#define CUSERENTRY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define SWIFTLET_ALWAYS static inline __attribute__((always_inline))
+
+/// Message words 0-7, or arguments and results of `invoke`.
+typedef struct {
+    uint64_t w0, w1, w2, w3, w4, w5, w6, w7;
+} SwiftletWords;
+
+/// Results in x0-x2.
+typedef struct {
+    uint64_t result, badge, loan;
+} SwiftletResult;
+
+/// A call that carries words both ways.
+SWIFTLET_ALWAYS SwiftletResult swiftlet_svc_words(uint64_t control, uint64_t second, uint64_t third, SwiftletWords *_Nonnull words) {
+    register uint64_t x0 __asm__("x0") = control;
+    register uint64_t x1 __asm__("x1") = second;
+    register uint64_t x2 __asm__("x2") = third;
+    register uint64_t x3 __asm__("x3") = words->w0;
+    register uint64_t x4 __asm__("x4") = words->w1;
+    register uint64_t x5 __asm__("x5") = words->w2;
+    register uint64_t x6 __asm__("x6") = words->w3;
+    register uint64_t x7 __asm__("x7") = words->w4;
+    register uint64_t x8 __asm__("x8") = words->w5;
+    register uint64_t x9 __asm__("x9") = words->w6;
+    register uint64_t x10 __asm__("x10") = words->w7;
+    __asm__ volatile("svc #0"
+                     : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3), "+r"(x4), "+r"(x5), "+r"(x6), "+r"(x7), "+r"(x8), "+r"(x9),
+                       "+r"(x10)
+                     :
+                     : "x11", "x12", "x13", "x14", "x15", "x16", "x17", "memory", "cc");
+    words->w0 = x3;
+    words->w1 = x4;
+    words->w2 = x5;
+    words->w3 = x6;
+    words->w4 = x7;
+    words->w5 = x8;
+    words->w6 = x9;
+    words->w7 = x10;
+    return (SwiftletResult){x0, x1, x2};
+}
+
+/// A call without words: `signal`, `wait`, `poll`, `yield`, `version`.
+SWIFTLET_ALWAYS SwiftletResult swiftlet_svc(uint64_t control, uint64_t second, uint64_t third) {
+    register uint64_t x0 __asm__("x0") = control;
+    register uint64_t x1 __asm__("x1") = second;
+    register uint64_t x2 __asm__("x2") = third;
+    __asm__ volatile("svc #0"
+                     : "+r"(x0), "+r"(x1), "+r"(x2)
+                     :
+                     : "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17",
+                       "memory", "cc");
+    return (SwiftletResult){x0, x1, x2};
+}
+
+#define SWIFTLET_READER(name, reg)                              \
+    SWIFTLET_ALWAYS uint64_t swiftlet_##name(void) {            \
+        uint64_t value;                                         \
+        __asm__ volatile("mrs %0, " reg : "=r"(value)::"memory"); \
+        return value;                                           \
+    }
+SWIFTLET_READER(counter, "cntvct_el0")
+SWIFTLET_READER(counter_frequency, "cntfrq_el0")
+SWIFTLET_READER(cycles, "pmccntr_el0")
+SWIFTLET_READER(thread_pointer, "tpidr_el0")
+
+/// Stop here: the supervisor gets a breakpoint fault.
+SWIFTLET_ALWAYS void swiftlet_trap(void) { __asm__ volatile("brk #0xdead"); }
+
+#endif

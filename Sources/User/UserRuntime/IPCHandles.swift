@@ -1,0 +1,148 @@
+// Endpoints, replies and notifications: typed handles over slots. Each method is one system call.
+
+import CUserEntry
+import KernelABI
+
+@inline(__always) func check(_ raw: UInt64) throws(KernelError) {
+    if raw & 0xff != 0 { throw KernelError(rawValue: UInt8(truncatingIfNeeded: raw)) ?? .invalidArgument }
+}
+
+/// A rendezvous for messages.
+public struct Endpoint: Sendable {
+    public let slot: Slot
+    @inline(__always) public init(_ slot: Slot) { self.slot = slot }
+
+    /// Send a message and wait for the reply.
+    @inline(__always) public func call(
+        _ message: RegisterMessage, deadline: Instant = .never
+    ) throws(KernelError) -> Received {
+        try exchange(ControlWord(.call, slot, length: message.length), message, deadline)
+    }
+    /// The same with capabilities or a loan.
+    public func call(
+        _ message: RegisterMessage, _ attachment: Attachment, deadline: Instant = .never
+    ) throws(KernelError) -> Received {
+        IPCBufferAccess().set(attachment)
+        return try exchange(
+            ControlWord(
+                .call, slot, length: message.length, capabilities: attachment.count, loan: attachment.loanLength > 0),
+            message, deadline)
+    }
+    /// Send a message that expects no reply; returns when it was received.
+    public func send(_ message: RegisterMessage, deadline: Instant = .never) throws(KernelError) {
+        _ = try exchange(ControlWord(.send, slot, length: message.length), message, deadline)
+    }
+    public func send(
+        _ message: RegisterMessage, _ attachment: Attachment, deadline: Instant = .never
+    ) throws(KernelError) {
+        IPCBufferAccess().set(attachment)
+        _ = try exchange(
+            ControlWord(.send, slot, length: message.length, capabilities: attachment.count), message, deadline)
+    }
+    @inline(__always) private func exchange(
+        _ control: ControlWord, _ message: RegisterMessage, _ deadline: Instant
+    ) throws(KernelError) -> Received {
+        var words = message.words
+        let raw = unsafe swiftlet_svc_words(control.raw, 0, deadline.ticks, &words)
+        try check(raw.result)
+        return Received(raw, words)
+    }
+
+    /// Wait for a message, or for the bits of the bound notification.
+    @inline(__always) public func receive(reply: Reply, deadline: Instant = .never) throws(KernelError) -> Received {
+        var words = RegisterMessage().words
+        let raw = unsafe swiftlet_svc_words(
+            ControlWord(.receive, slot).raw, UInt64(reply.slot.index), deadline.ticks, &words)
+        try check(raw.result)
+        return Received(raw, words)
+    }
+    /// Answer the caller that `reply` holds, then receive the next into it.
+    @inline(__always) public func replyAndReceive(
+        _ message: RegisterMessage, reply: Reply, deadline: Instant = .never
+    ) throws(KernelError) -> Received {
+        var words = message.words
+        let raw = unsafe swiftlet_svc_words(
+            ControlWord(.replyAndReceive, slot, length: message.length).raw, UInt64(reply.slot.index), deadline.ticks,
+            &words)
+        try check(raw.result)
+        return Received(raw, words)
+    }
+    /// The same with capabilities.
+    public func replyAndReceive(
+        _ message: RegisterMessage, _ attachment: Attachment, reply: Reply, deadline: Instant = .never
+    ) throws(KernelError) -> Received {
+        IPCBufferAccess().set(attachment)
+        var words = message.words
+        let raw = unsafe swiftlet_svc_words(
+            ControlWord(.replyAndReceive, slot, length: message.length, capabilities: attachment.count).raw,
+            UInt64(reply.slot.index), deadline.ticks, &words)
+        try check(raw.result)
+        return Received(raw, words)
+    }
+
+    /// Let `thread` inherit from callers that queue here; opens a closed endpoint.
+    public func bindServer(_ thread: Thread) throws(KernelError) {
+        try invoke(.bindServer, slot, UInt64(thread.slot.index))
+    }
+    /// Refuse all calls until a server is bound.
+    public func close() throws(KernelError) { try invoke(.close, slot) }
+}
+
+/// The right to answer one call.
+public struct Reply: Sendable {
+    public let slot: Slot
+    @inline(__always) public init(_ slot: Slot) { self.slot = slot }
+
+    public func reply(_ message: RegisterMessage) throws(KernelError) {
+        var words = message.words
+        let raw = unsafe swiftlet_svc_words(ControlWord(.reply, slot, length: message.length).raw, 0, 0, &words)
+        try check(raw.result)
+    }
+    public func reply(_ message: RegisterMessage, _ attachment: Attachment) throws(KernelError) {
+        IPCBufferAccess().set(attachment)
+        var words = message.words
+        let raw = unsafe swiftlet_svc_words(
+            ControlWord(.reply, slot, length: message.length, capabilities: attachment.count).raw, 0, 0, &words)
+        try check(raw.result)
+    }
+    /// Copy from the caller's loan into own memory.
+    public func loanRead(offset: UInt64, to address: UInt64, length: UInt64) throws(KernelError) {
+        try invoke(.loanRead, slot, offset, address, length)
+    }
+    /// Copy from own memory into the caller's loan.
+    public func loanWrite(offset: UInt64, from address: UInt64, length: UInt64) throws(KernelError) {
+        try invoke(.loanWrite, slot, offset, address, length)
+    }
+}
+
+/// 64 bits that signallers set and a waiter takes.
+public struct Notification: Sendable {
+    public let slot: Slot
+    @inline(__always) public init(_ slot: Slot) { self.slot = slot }
+
+    /// Set the capability's badge, or `bits` where it has none.
+    @inline(__always) public func signal(_ bits: UInt64 = 0) throws(KernelError) {
+        try check(swiftlet_svc(ControlWord(.signal, slot).raw, bits, 0).result)
+    }
+    /// Take the bits, or wait for some.
+    @inline(__always) public func wait(deadline: Instant = .never) throws(KernelError) -> UInt64 {
+        let raw = swiftlet_svc(ControlWord(.wait, slot).raw, 0, deadline.ticks)
+        try check(raw.result)
+        return raw.badge
+    }
+    @inline(__always) public func poll() throws(KernelError) -> UInt64 {
+        let raw = swiftlet_svc(ControlWord(.poll, slot).raw, 0, 0)
+        try check(raw.result)
+        return raw.badge
+    }
+}
+
+/// Let ready threads of the same priority run.
+@inline(__always) public func yield() { _ = swiftlet_svc(ControlWord(.yield, Slot(0)).raw, 0, 0) }
+
+/// The interface version of the kernel that runs.
+@inline(__always) public func kernelVersion() -> UInt64 {
+    var words = RegisterMessage().words
+    _ = unsafe swiftlet_svc_words(ControlWord(.version, Slot(0)).raw, 0, 0, &words)
+    return words.w0
+}

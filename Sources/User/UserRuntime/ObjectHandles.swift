@@ -1,0 +1,230 @@
+// Memory, threads, address spaces, interrupts, timers, the machine: typed handles over slots.
+
+import CUserEntry
+import KernelABI
+
+/// Memory to make objects from.
+public struct Untyped: Sendable {
+    public let slot: Slot
+    public init(_ slot: Slot) { self.slot = slot }
+
+    /// Make `count` objects; their capabilities go to `index` and the slots behind it.
+    public func retype(
+        _ kind: ObjectKind, sizeBits: Int = 0, count: Int = 1, table: Slot = .ownTable, index: Slot,
+        descriptors: Slot = .none, offset: UInt64 = 0
+    ) throws(KernelError) {
+        try invoke(
+            .retype, slot, UInt64(kind.rawValue) | UInt64(sizeBits) << 8, UInt64(count), UInt64(table.index),
+            UInt64(index.index), UInt64(descriptors.index), offset)
+    }
+    /// Destroy everything made from it.
+    public func reclaim() throws(KernelError) { try invoke(.reclaim, slot) }
+
+    public struct Information: Sendable {
+        public var physicalBase: UInt64
+        public var sizeBits: Int
+        public var isDevice: Bool
+        public var lowBytes: UInt64
+        public var highBytes: UInt64
+    }
+    public func information() throws(KernelError) -> Information {
+        let words = try invokeForResults(.untypedInformation, slot)
+        return Information(
+            physicalBase: words.w0, sizeBits: Int(words.w1 & 0xff), isDevice: words.w1 & 256 != 0, lowBytes: words.w2,
+            highBytes: words.w3)
+    }
+}
+
+/// A table of capabilities; `.own` is this thread's.
+public struct CapabilityTable: Sendable {
+    public let slot: Slot
+    public init(_ slot: Slot) { self.slot = slot }
+    public static var own: CapabilityTable { CapabilityTable(.ownTable) }
+
+    public func copy(
+        _ source: Slot, to index: Slot, in table: CapabilityTable = .own, rights: Rights = .all,
+        placement: Placement = .child
+    ) throws(KernelError) {
+        try invoke(
+            .copy, slot, UInt64(source.index), UInt64(table.slot.index), UInt64(index.index), UInt64(rights.raw),
+            placement.rawValue)
+    }
+    public func mint(
+        _ source: Slot, to index: Slot, in table: CapabilityTable = .own, rights: Rights = .all, badge: UInt64,
+        placement: Placement = .child
+    ) throws(KernelError) {
+        try invoke(
+            .mint, slot, UInt64(source.index), UInt64(table.slot.index), UInt64(index.index), UInt64(rights.raw),
+            placement.rawValue, badge)
+    }
+    public func move(_ source: Slot, to index: Slot, in table: CapabilityTable = .own) throws(KernelError) {
+        try invoke(.move, slot, UInt64(source.index), UInt64(table.slot.index), UInt64(index.index))
+    }
+    public func delete(_ index: Slot) throws(KernelError) { try invoke(.delete, slot, UInt64(index.index)) }
+    public func revoke(_ index: Slot) throws(KernelError) { try invoke(.revoke, slot, UInt64(index.index)) }
+
+    public struct Description: Sendable {
+        public var kind: ObjectKind
+        public var rights: Rights
+        public var badge: UInt64
+        public var depth: Int
+    }
+    public func describe(_ index: Slot) throws(KernelError) -> Description {
+        let words = try invokeForResults(.describe, slot, UInt64(index.index))
+        return Description(
+            kind: ObjectKind(rawValue: UInt8(truncatingIfNeeded: words.w0)) ?? .null,
+            rights: Rights(raw: UInt8(truncatingIfNeeded: words.w1)), badge: words.w2, depth: Int(words.w3))
+    }
+}
+
+/// A thread.
+public struct Thread: Sendable {
+    public let slot: Slot
+    public init(_ slot: Slot) { self.slot = slot }
+
+    public func configure(
+        table: Slot = .none, addressSpace: Slot = .none, ipcBuffer: Slot = .none, faultHandler: Slot = .none
+    ) throws(KernelError) {
+        try invoke(
+            .configure, slot, UInt64(table.index), UInt64(addressSpace.index), UInt64(ipcBuffer.index),
+            UInt64(faultHandler.index))
+    }
+    public func setPriority(_ base: UInt8, maximum: UInt8) throws(KernelError) {
+        try invoke(.setPriority, slot, UInt64(base), UInt64(maximum))
+    }
+    /// Zero ticks: no slice.
+    public func setSlice(_ slice: Duration) throws(KernelError) { try invoke(.setSlice, slot, slice.ticks) }
+    public func setEntry(
+        programCounter: UInt64, stackPointer: UInt64, argument: UInt64, threadPointer: UInt64
+    ) throws(KernelError) {
+        try invoke(.setEntry, slot, programCounter, stackPointer, argument, threadPointer)
+    }
+    public func resume() throws(KernelError) { try invoke(.resume, slot) }
+    public func suspend() throws(KernelError) { try invoke(.suspend, slot) }
+    public func bindNotification(_ notification: Notification?) throws(KernelError) {
+        try invoke(.bindNotification, slot, UInt64(notification?.slot.index ?? Slot.none.index))
+    }
+    /// The 35 registers go to words 8–42 of the IPC buffer.
+    public func readRegisters() throws(KernelError) { try invoke(.readRegisters, slot) }
+    public func writeRegisters() throws(KernelError) { try invoke(.writeRegisters, slot) }
+
+    public struct Information: Sendable {
+        public var state: ThreadState
+        public var base: UInt8
+        public var effective: UInt8
+        public var maximum: UInt8
+        public var processorTime: Duration
+        public var programCounter: UInt64
+        public var stackPointer: UInt64
+        public var switches: UInt64
+    }
+    public func information() throws(KernelError) -> Information {
+        let words = try invokeForResults(.threadInformation, slot)
+        return Information(
+            state: ThreadState(rawValue: UInt8(truncatingIfNeeded: words.w0)) ?? .stopped,
+            base: UInt8(truncatingIfNeeded: words.w0 >> 8), effective: UInt8(truncatingIfNeeded: words.w0 >> 16),
+            maximum: UInt8(truncatingIfNeeded: words.w0 >> 24), processorTime: Duration(ticks: words.w1),
+            programCounter: words.w2, stackPointer: words.w3, switches: words.w4)
+    }
+}
+
+/// Page tables under one address-space number.
+public struct AddressSpace: Sendable {
+    public let slot: Slot
+    public init(_ slot: Slot) { self.slot = slot }
+
+    public func map(_ frame: Slot, at address: UInt64, _ rights: Rights) throws(KernelError) {
+        try invoke(.map, slot, UInt64(frame.index), address, UInt64(rights.raw))
+    }
+    public func unmap(_ frame: Slot) throws(KernelError) { try invoke(.unmap, slot, UInt64(frame.index)) }
+    public func protect(_ frame: Slot, _ rights: Rights) throws(KernelError) {
+        try invoke(.protect, slot, UInt64(frame.index), UInt64(rights.raw))
+    }
+    public func attachTable(_ table: Slot, at address: UInt64) throws(KernelError) {
+        try invoke(.attachTable, slot, UInt64(table.index), address)
+    }
+}
+
+/// Memory to map.
+public struct Frame: Sendable {
+    public let slot: Slot
+    public init(_ slot: Slot) { self.slot = slot }
+    public func physicalAddress() throws(KernelError) -> UInt64 { try invokeForResults(.frameInformation, slot).w0 }
+    public func maintainCache(_ operation: CacheOperation, offset: UInt64, length: UInt64) throws(KernelError) {
+        try invoke(.maintainCache, slot, operation.rawValue, offset, length)
+    }
+}
+
+/// One binding of an interrupt line.
+public struct Interrupt: Sendable {
+    public let slot: Slot
+    public init(_ slot: Slot) { self.slot = slot }
+    public func bind(_ notification: Notification, bits: UInt64) throws(KernelError) {
+        try invoke(.bindInterrupt, slot, UInt64(notification.slot.index), bits)
+    }
+    public func acknowledge() throws(KernelError) { try invoke(.acknowledge, slot) }
+    public func information() throws(KernelError) -> (line: Int, count: UInt64, isBound: Bool, isOutstanding: Bool) {
+        let words = try invokeForResults(.interruptInformation, slot)
+        return (Int(words.w0), words.w1, words.w2 & 1 != 0, words.w2 & 2 != 0)
+    }
+}
+
+/// Signals a notification at an instant.
+public struct Timer: Sendable {
+    public let slot: Slot
+    public init(_ slot: Slot) { self.slot = slot }
+    public func bind(_ notification: Notification, bits: UInt64) throws(KernelError) {
+        try invoke(.bindTimer, slot, UInt64(notification.slot.index), bits)
+    }
+    public func arm(_ deadline: Instant, period: Duration = Duration(ticks: 0)) throws(KernelError) {
+        try invoke(.arm, slot, deadline.ticks, period.ticks)
+    }
+    public func cancel() throws(KernelError) { try invoke(.cancelTimer, slot) }
+}
+
+/// The authority to make interrupt objects.
+public struct InterruptControl: Sendable {
+    public let slot: Slot
+    public init(_ slot: Slot) { self.slot = slot }
+    public func create(
+        line: Int, _ trigger: Trigger, from untyped: Untyped, table: Slot = .ownTable, index: Slot
+    ) throws(KernelError) {
+        try invoke(
+            .createInterrupt, slot, UInt64(line), trigger.rawValue, UInt64(untyped.slot.index), UInt64(table.index),
+            UInt64(index.index))
+    }
+}
+
+/// The authority over the machine.
+public struct SystemControl: Sendable {
+    public let slot: Slot
+    public init(_ slot: Slot) { self.slot = slot }
+
+    /// Write to the kernel's own console, 64 bytes a call.
+    public func write(_ text: UnsafeRawBufferPointer) {
+        var at = 0
+        while at < text.count {
+            let count = min(64, text.count - at)
+            var message = RegisterMessage()
+            for index in 0..<count {
+                message[index / 8] |= UInt64(unsafe text[at + index]) << UInt64(8 * (index % 8))
+            }
+            var words = message.words
+            _ = unsafe swiftlet_svc_words(ControlWord(invoke: .consoleWrite, slot).raw, UInt64(count), 0, &words)
+            at += count
+        }
+    }
+    public func write(_ text: StaticString) {
+        unsafe write(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+    }
+    public func powerOff(status: UInt64) throws(KernelError) { try invoke(.powerOff, slot, status) }
+    public func reboot() throws(KernelError) { try invoke(.reboot, slot) }
+    public func statistic(_ which: Statistic) throws(KernelError) -> UInt64 {
+        try invokeForResults(.statistics, slot, which.rawValue).w0
+    }
+    public func resetStatistics() throws(KernelError) { try invoke(.resetStatistics, slot) }
+    /// 1 record, 0 stop, 2 read two events from `first` on (w0: how many there are, w1–w6).
+    public func trace(_ action: UInt64, first: UInt64 = 0) throws(KernelError) -> SwiftletWords {
+        try invokeForResults(.trace, slot, action, first)
+    }
+}
