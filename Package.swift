@@ -26,7 +26,7 @@ let noHeap: [SwiftSetting] = onTarget ? strict + [.unsafeFlags(["-no-allocations
 let libfdtHeaders = onTarget ? ["-I", "\(root)/build/sysroot/usr/include", "-I", "\(root)/Sources/Shared/CLibFDT/freestanding"] : []
 let libfdtSwift: [SwiftSetting] = onTarget ? [.unsafeFlags(libfdtHeaders.flatMap { ["-Xcc", $0] })] : []
 let libfdtLibrary: [LinkerSetting] =
-    onTarget ? [.unsafeFlags(["-Xlinker", "-L\(root)/build/sysroot/usr/lib/aarch64-linux-gnu"])] : []
+    onTarget ? [.unsafeFlags(["-Xlinker", "-L\(root)/build/sysroot/usr/lib/aarch64-linux-gnu", "-Xlinker", "-lfdt"])] : []
 let kernelC: [CSetting] = onTarget ? [.unsafeFlags(["-mgeneral-regs-only"])] : []
 
 func linked(_ script: String) -> [LinkerSetting] {
@@ -44,6 +44,8 @@ func library(
 ) -> Target {
     .target(name: name, dependencies: dependencies, path: path(group, name), swiftSettings: swift)
 }
+/// A task's entry is a function, also where the task is a single file.
+let taskFlags: [SwiftSetting] = [.unsafeFlags(["-parse-as-library"])]
 /// A task: one ELF file with its own address space.
 func task(
     _ group: String, _ name: String, _ dependencies: [Target.Dependency], swift: [SwiftSetting] = strict,
@@ -51,7 +53,7 @@ func task(
 ) -> Target {
     .executableTarget(
         name: name, dependencies: ["UserRuntime"] + dependencies, path: path(group, name),
-        swiftSettings: swift, linkerSettings: linked("task.ld") + linker)
+        swiftSettings: swift + taskFlags, linkerSettings: linked("task.ld") + linker)
 }
 
 var targets: [Target] = [
@@ -109,18 +111,21 @@ if onTarget {
 
         .executableTarget(
             name: "TargetTests", dependencies: ["UserRuntime", "Protocols"],
-            path: "Tests/OnTarget/TargetTests", swiftSettings: strict, linkerSettings: linked("task.ld")),
+            path: "Tests/OnTarget/TargetTests", swiftSettings: strict + taskFlags, linkerSettings: linked("task.ld")),
     ]
 } else {
     targets += [
+        .target(
+            name: "ToolCore",
+            dependencies: ["KernelABI", "ServiceCores", .product(name: "TOMLKit", package: "TOMLKit")],
+            path: "Sources/Tools/ToolCore", swiftSettings: [.swiftLanguageMode(.v6)]),
         .executableTarget(
             name: "swiftlet",
-            dependencies: [
-                "KernelABI", "BenchmarkStatistics", "DeviceTree", "ServiceCores",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "TOMLKit", package: "TOMLKit"),
-            ],
-            path: "Sources/Tools/swiftlet", swiftSettings: [.swiftLanguageMode(.v6)]),
+            dependencies: ["ToolCore", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            path: "Sources/Tools/swiftlet", swiftSettings: [.swiftLanguageMode(.v5)]),
+        .testTarget(
+            name: "ToolCoreTests", dependencies: ["ToolCore", "KernelABI", "ServiceCores"],
+            swiftSettings: [.swiftLanguageMode(.v6)]),
         .testTarget(
             name: "KernelCoreTests", dependencies: ["KernelCore", "KernelABI", "HardwareInterface"],
             swiftSettings: [.swiftLanguageMode(.v6)]),

@@ -21,11 +21,6 @@ public enum KernelLayout {
     }
 }
 
-/// A failure to map is the kernel's end: the message says why.
-public struct MapError: Error {
-    public let reason: StaticString
-}
-
 /// The kernel's page tables under construction.
 @safe public struct KernelMap {
     private let imageOffset: UInt64
@@ -40,7 +35,7 @@ public struct MapError: Error {
 
     /// Physical address of something in the image.
     public func physical(_ image: UnsafeMutableRawPointer) -> UInt64 {
-        unsafe UInt64(UInt(bitPattern: image)) &- imageOffset
+        UInt64(UInt(bitPattern: image)) &- imageOffset
     }
     /// Physical pages that boot needed and the running kernel does not: the tables of the identity mapping, and the rest of
     /// the pool.
@@ -54,12 +49,12 @@ public struct MapError: Error {
     /// - Complexity: one entry for each step; a range has at most 1,024 pages and 1,024 blocks of 2 MiB around its GiBs.
     public mutating func map(
         _ virtual: UInt64, _ physical: UInt64, bytes: UInt64, writable: Bool, _ memory: PageDescriptor.Memory
-    ) throws(MapError) {
+    ) throws(BootFailure) {
         var done: UInt64 = 0
         while done < bytes {  // once a step
             let size = KernelMap.largestStep((virtual &+ done) | (physical &+ done), bytes &- done)
-            let entry = try entry(virtual &+ done, level: PageDescriptor.level(size))
-            if unsafe PageDescriptor(raw: entry.pointee).isValid { throw MapError(reason: "memory is described twice") }
+            let entry = try unsafe entry(virtual &+ done, level: PageDescriptor.level(size))
+            if unsafe PageDescriptor(raw: entry.pointee).isValid { throw BootFailure("memory is described twice") }
             unsafe entry.pointee =
                 PageDescriptor.kernel(physical &+ done, size, writable: writable, executable: false, memory).raw
             done &+= 1 << UInt64(size.rawValue)
@@ -68,18 +63,18 @@ public struct MapError: Error {
     }
 
     /// RAM at its place in the linear mapping.
-    public mutating func mapLinear(_ physical: UInt64, bytes: UInt64, writable: Bool) throws(MapError) {
+    public mutating func mapLinear(_ physical: UInt64, bytes: UInt64, writable: Bool) throws(BootFailure) {
         try map(KernelLayout.linear(physical), physical, bytes: bytes, writable: writable, .normal)
     }
 
     /// The kernel's own device registers.
     ///
     /// - Returns: the virtual address of the register at `physical`.
-    public mutating func mapDevice(_ physical: UInt64, bytes: UInt64) throws(MapError) -> UInt64 {
+    public mutating func mapDevice(_ physical: UInt64, bytes: UInt64) throws(BootFailure) -> UInt64 {
         let first = physical & ~4095
         let size = (physical &+ bytes &+ 4095 &- first) & ~4095
         if size > swiftlet_device_base() &+ swiftlet_device_bytes() &- nextDevice {
-            throw MapError(reason: "the kernel's devices have too many registers")
+            throw BootFailure("the kernel's devices have too many registers")
         }
         let virtual = nextDevice
         try map(virtual, first, bytes: size, writable: true, .device)
@@ -88,7 +83,7 @@ public struct MapError: Error {
     }
 
     /// Take pages of the image out of the kernel's half.
-    public mutating func unmapImage(_ start: UInt64, bytes: UInt64) throws(MapError) {
+    public mutating func unmapImage(_ start: UInt64, bytes: UInt64) throws(BootFailure) {
         var done: UInt64 = 0
         while done < bytes {  // once a page
             unsafe try entry(start &+ done, level: 3).pointee = 0
@@ -103,12 +98,12 @@ public struct MapError: Error {
     }
 
     /// The entry for an address at a level, with the tables above it.
-    private mutating func entry(_ virtual: UInt64, level: Int) throws(MapError) -> UnsafeMutablePointer<UInt64> {
+    private mutating func entry(_ virtual: UInt64, level: Int) throws(BootFailure) -> UnsafeMutablePointer<UInt64> {
         var table = unsafe swiftlet_kernel_root_address()
         for above in 1..<level {
             let slot = unsafe KernelMap.slot(table, virtual, level: above)
             let current = unsafe PageDescriptor(raw: slot.pointee)
-            if current.isValid && !current.isTable { throw MapError(reason: "memory is described twice") }
+            if current.isValid && !current.isTable { throw BootFailure("memory is described twice") }
             if !current.isValid { unsafe slot.pointee = PageDescriptor.table(try takeTable()).raw }
             unsafe table = imagePointer(PageDescriptor(raw: slot.pointee).address)
         }
@@ -128,9 +123,9 @@ public struct MapError: Error {
     }
 
     /// - Returns: the physical address of an empty table.
-    private mutating func takeTable() throws(MapError) -> UInt64 {
+    private mutating func takeTable() throws(BootFailure) -> UInt64 {
         let pool = unsafe UInt64(UInt(bitPattern: swiftlet_pool_start_address()))
-        if nextTable == pool { throw MapError(reason: "memory lies in too many pieces for the kernel's page tables") }
+        if nextTable == pool { throw BootFailure("memory lies in too many pieces for the kernel's page tables") }
         nextTable &-= 4096
         let physical = nextTable &- imageOffset
         unsafe swiftlet_zero(imagePointer(physical), 4096)

@@ -100,7 +100,7 @@ public struct Thread: ~Copyable {
     /// The address space's translation base; the kernel's empty one where there is none.
     var translationBase: UInt64 = 0
     /// Byte 64: the registers.
-    var alignment: UInt64 = 0
+    var alignment: (UInt64, UInt64) = (0, 0)
     var context = UserContext()
 
     /// The threads that wait for this one: callers whose reply it holds, and callers queued at its endpoints.

@@ -17,7 +17,7 @@ public struct LogEntry: Equatable, Sendable {
 /// A ring of entries in memory that somebody else owns.
 ///
 /// Invariant: an entry whose first word is s > 0 holds line s and lies at index (s − 1) modulo `entryCount`.
-public struct LogRing {
+@safe public struct LogRing {
     private let words: UnsafeMutableBufferPointer<UInt64>
     public let entryCount: Int
     /// The sequence number that the next line gets.
@@ -30,7 +30,7 @@ public struct LogRing {
     /// - Complexity: O(entries).
     public init(memory: UnsafeMutableBufferPointer<UInt64>) {
         unsafe words = memory
-        entryCount = unsafe memory.count / LogRing.entryWords
+        entryCount = memory.count / LogRing.entryWords
         for index in 0..<entryCount {
             let sequence = word(index, 0)
             if sequence == 0 { continue }

@@ -1,0 +1,82 @@
+# The verbs of the project. SwiftPM builds everything; this file adds what SwiftPM cannot do: install what is missing, pack
+# images, start the emulator. `make help` lists the verbs.
+
+BOARD ?= virt
+TEST ?= all
+ROWS ?= all
+JOBS := $(shell nproc)
+
+SWIFT := swift
+HOST := $(SWIFT) build --scratch-path .build --explicit-target-dependency-import-check error
+TARGET := SWIFTLET_TARGET=aarch64 $(SWIFT) build -c release --triple aarch64-none-none-elf --toolset platform/aarch64.json \
+          --explicit-target-dependency-import-check error
+PLAIN := $(TARGET) --scratch-path .build-aarch64
+# Benchmark builds record the longest path with interrupts masked.
+MEASURED := SWIFTLET_BENCHMARK=1 $(TARGET) --scratch-path .build-aarch64-bench
+BIN := .build-aarch64/aarch64-none-none-elf/release
+BIN_MEASURED := .build-aarch64-bench/aarch64-none-none-elf/release
+TOOL := .build/debug/swiftlet
+LIBFDT := build/sysroot/usr/lib/aarch64-linux-gnu/libfdt.a
+TASKS := $(shell sed -n 's/^binary = "\(.*\)"/\1/p' platform/$(BOARD)/system.toml | sort -u)
+SOURCES := Package.swift Sources Tests
+
+.DEFAULT_GOAL := help
+.PHONY: help deps toolchain tool build tests-image bench-image run test test-host test-target matrix mutation bench debug lint \
+        format size clean
+
+help: ## List the verbs
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | awk -F'\t' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+
+toolchain:
+	@command -v $(SWIFT) >/dev/null || { echo "error: no Swift toolchain: install Swift 6.3 or newer and put it on PATH"; exit 1; }
+	@$(SWIFT) --version 2>/dev/null | grep -oE 'version [0-9]+\.[0-9]+' | head -1 | awk '{ split($$2, v, "."); \
+	  if (v[1] < 6 || (v[1] == 6 && v[2] < 3)) { print "error: Swift " $$2 " is too old: install 6.3 or newer"; exit 1 } }'
+
+deps: toolchain ## Install what a build, a run and the tests need (Debian; as root or through sudo)
+	@platform/install-dependencies
+
+tool: deps
+	@$(HOST) --product swiftlet 2>&1 | grep -vE 'Source files for target|^\[|not used by any target' || true
+	@test -x $(TOOL)
+
+build: tool ## Build kernel and tasks, and pack build/kernel8.img
+	@echo "building kernel and tasks"
+	@$(PLAIN) 
+	@mkdir -p build/tasks
+	@cp $(BIN)/KernelImage build/kernel.elf
+	@for task in $(TASKS) RootTask; do cp $(BIN)/$$task build/tasks/$$task.elf; llvm-objcopy --strip-all $(BIN)/$$task build/tasks/$$task.stripped; done
+	@$(TOOL) image --kernel build/kernel.elf --root build/tasks/RootTask.elf --manifest platform/$(BOARD)/system.toml \
+	  $(foreach task,$(TASKS),--entry $(task)=build/tasks/$(task).stripped) --bundle build/bundle.bin -o build/kernel8.img
+
+tests-image: tool
+	@echo "building kernel and test task"
+	@$(PLAIN) --product KernelImage
+	@$(PLAIN) --product TargetTests
+	@mkdir -p build/tasks
+	@cp $(BIN)/KernelImage build/kernel.elf
+	@cp $(BIN)/TargetTests build/tasks/TargetTests.elf
+	@$(TOOL) image --kernel build/kernel.elf --root build/tasks/TargetTests.elf --bundle build/tests-bundle.bin -o build/tests.img
+
+run: build ## Boot on QEMU (RUN='ps; poweroff' runs shell commands and exits with the system's status)
+	@$(TOOL) run build/kernel8.img $(if $(RUN),--run '$(RUN)') $(if $(APPEND),--append '$(APPEND)')
+
+test: test-host test-target matrix ## All tests: host, target under QEMU, boot matrix
+
+test-host: deps ## Tests on the host (TEST=name filters)
+	@mkdir -p build
+	@$(SWIFT) test --scratch-path .build $(if $(filter-out all,$(TEST)),--filter '$(TEST)') 2>&1 | tee build/test-host.log | \
+	  grep -vE '^\[|passed \(|started at|started\.$$'; exit $${PIPESTATUS[0]}
+
+test-target: tests-image ## Tests on the target under QEMU (TEST=name runs one)
+	@$(TOOL) test-target build/tests.img --test '$(TEST)' --totals build/test-target.totals
+
+clean: ## Remove everything that was built
+	rm -rf .build .build-aarch64 .build-aarch64-bench build
+
+format: toolchain ## Format the sources
+	@$(SWIFT) format -i -r $(SOURCES)
+
+size: build ## Sizes of kernel and tasks
+	@llvm-size build/kernel.elf build/tasks/*.elf
+
+SHELL := /bin/bash

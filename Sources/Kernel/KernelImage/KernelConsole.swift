@@ -1,0 +1,54 @@
+// The kernel's own output: a line at a time, polled, in plain numbers. It works from the moment the console's registers are
+// mapped, and in a panic.
+
+import CAArch64
+import DeviceTree
+import HardwareInterface
+import PlatformDrivers
+
+/// The console that the device tree names, or one that swallows everything.
+struct KernelConsole {
+    private let device: AnyEarlyConsole
+    init(_ device: AnyEarlyConsole) { self.device = device }
+
+    /// The console as boot code noted it: what a panic writes to.
+    static var noted: KernelConsole {
+        let kind = ConsoleKind(rawValue: UInt8(truncatingIfNeeded: swiftlet_console_kind())) ?? .none
+        return KernelConsole(AnyEarlyConsole(kind, address: swiftlet_console_registers()))
+    }
+
+    /// One byte; a line feed goes out with the carriage return that terminals want.
+    func write(_ byte: UInt8) {
+        if byte == 10 { device.write(13) }
+        device.write(byte)
+    }
+    func write(_ text: StaticString) {
+        for index in 0..<text.utf8CodeUnitCount {
+            // Safety: the index is within the constant.
+            write(unsafe text.utf8Start[index])
+        }
+    }
+    /// Bytes of unknown origin, at most 64: what is not printable becomes a dot.
+    func write(printable text: UnsafeRawBufferPointer) {
+        for index in 0..<min(text.count, 64) {
+            let byte = unsafe text[index]
+            write(byte >= 32 && byte < 127 ? byte : UInt8(ascii: "."))
+        }
+    }
+    func write(decimal value: UInt64) {
+        var divisor: UInt64 = 1
+        while value / divisor >= 10 { divisor *= 10 }  // at most 19 rounds
+        while divisor > 0 {
+            write(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value / divisor % 10))
+            divisor /= 10
+        }
+    }
+    /// `digits` hexadecimal digits.
+    func write(hexadecimal value: UInt64, digits: Int = 16) {
+        for digit in 1...digits {
+            let nibble = UInt8(truncatingIfNeeded: (value >> UInt64(4 * (digits - digit))) & 15)
+            write(nibble < 10 ? UInt8(ascii: "0") + nibble : UInt8(ascii: "a") + nibble - 10)
+        }
+    }
+    func endLine() { write(10) }
+}

@@ -1,0 +1,140 @@
+// From the first Swift instruction to the first user instruction: read the tree, map memory, start the drivers, hand over.
+
+import AArch64
+import CAArch64
+import DeviceTree
+import HardwareInterface
+import KernelABI
+import KernelCore
+import PlatformDrivers
+
+/// Boot.S enters here, at the kernel's own address, with floating point on and everything masked.
+///
+/// - Parameters:
+///   - treeAddress: physical address of what looks like a device tree, or all ones.
+///   - image: physical address of the image.
+///   - level: exception level at entry, 1 or 2.
+///   - entryTicks: the counter at entry.
+@c(KernelImage_main)
+func kernelMain(_ treeAddress: UInt64, _ image: UInt64, _ level: UInt64, _ entryTicks: UInt64) {
+    do throws(BootFailure) {
+        var boot = try BootState(treeAddress: treeAddress, image: image, level: level, entryTicks: entryTicks)
+        boot.announce()
+        try boot.mapMemory()
+        try boot.startMachine()
+        try boot.makeRootTask()
+    } catch {
+        panic(error.reason)
+    }
+    leave(kernelState.pointee.start())
+}
+
+extension BootFailure {
+    init(_ error: DeviceTreeError) {
+        switch error.cause {
+        case .noMagic: self.init("there is no device tree")
+        case .malformed: self.init("the device tree is damaged")
+        case .badProperty: self.init("a property of the device tree has a wrong length")
+        case .noMemory: self.init("the device tree names no memory")
+        case .noInterruptController:
+            self.init("the device tree names no interrupt controller that the kernel knows")
+        case .noTimer: self.init("the device tree names no generic timer")
+        }
+    }
+    init(_ error: BootError) {
+        switch error {
+        case .memory: self.init("too little memory for the root task")
+        case .bundle: self.init("no bundle with a root task follows the kernel")
+        case .layout: self.init("a type does not have the layout that the assembly relies on")
+        }
+    }
+}
+
+/// What is known of the machine while it boots.
+struct BootState {
+    let processor = Processor()
+    let image: PhysicalRange
+    let level: UInt64
+    let entryTicks: UInt64
+    let tree: DeviceTree
+    let treeAddress: UInt64
+    let machine: MachineDescription
+    let console: KernelConsole
+    var map: KernelMap
+    /// RAM that nobody uses.
+    var free = MemoryMap()
+    var ramBytes: UInt64 = 0
+    /// Memory behind the image, up to the end of what the tool appended to it.
+    var bundle = PhysicalRange(base: 0, size: 0)
+
+    init(treeAddress: UInt64, image: UInt64, level: UInt64, entryTicks: UInt64) throws(BootFailure) {
+        var map = KernelMap(imagePhysical: image)
+        let end = unsafe map.physical(swiftlet_image_end_address())
+        self.image = PhysicalRange(base: image, size: end - image)
+        self.level = level
+        self.entryTicks = entryTicks
+        self.treeAddress = treeAddress
+        tree = try BootState.readTree(treeAddress, &map)
+        do throws(DeviceTreeError) {
+            machine = try tree.describeMachine()
+        } catch {
+            throw BootFailure(error)
+        }
+        console = try BootState.openConsole(machine, &map)
+        self.map = map
+    }
+
+    /// Map the tree where boot code reads it, first its header and then all of it.
+    private static func readTree(_ physical: UInt64, _ map: inout KernelMap) throws(BootFailure) -> DeviceTree {
+        if physical == .max { throw BootFailure("there is no device tree") }
+        let limit: UInt64 = 2 << 20  // Linux Documentation/arch/arm64/booting.rst
+        let window = swiftlet_tree_base()
+        let offset = physical & 4095
+        try map.map(window, physical - offset, bytes: 8192, writable: false, .normal)
+        // Safety: two pages are mapped there; the size is the header's second word.
+        let start = unsafe UnsafeRawPointer(bitPattern: UInt(window + offset)).unsafelyUnwrapped
+        let size = UInt64(UInt32(bigEndian: unsafe start.load(fromByteOffset: 4, as: UInt32.self)))
+        if size > limit { throw BootFailure("the device tree is larger than 2 MiB") }
+        let end = (offset + size + 4095) & ~4095
+        if end > 8192 {
+            try map.map(window + 8192, physical - offset + 8192, bytes: end - 8192, writable: false, .normal)
+        }
+        do throws(DeviceTreeError) {
+            return try unsafe DeviceTree(at: start, limit: Int(size))
+        } catch {
+            throw BootFailure(error)
+        }
+    }
+
+    /// Map the console and note it, so that panics are seen from here on.
+    private static func openConsole(
+        _ machine: MachineDescription, _ map: inout KernelMap
+    ) throws(BootFailure) -> KernelConsole {
+        if machine.consoleKind == .none { return KernelConsole(.none) }
+        let address = try map.mapDevice(machine.console.base, bytes: machine.console.size)
+        swiftlet_set_console(UInt64(machine.consoleKind.rawValue), address)
+        return KernelConsole.noted
+    }
+
+    /// One line that says what booted, and on what.
+    func announce() {
+        console.write("swiftlet: kernel ")
+        console.write(kernelVersion)
+        if let model = tree.root.property("model") {
+            console.write(" on ")
+            unsafe console.write(printable: model.string)
+        }
+        var ram: UInt64 = 0
+        for index in 0..<machine.memory.count { ram &+= machine.memory[index].size >> 20 }
+        console.write(", ")
+        console.write(decimal: ram)
+        console.write(" MiB, entered at EL")
+        console.write(decimal: level)
+        console.write(", GICv")
+        console.write(decimal: UInt64(machine.gicVersion))
+        console.endLine()
+    }
+}
+
+/// The version that the banner names.
+var kernelVersion: StaticString { "0.1" }

@@ -1,0 +1,104 @@
+// The composed machine: what the kernel core asks of the hardware, answered by this processor and this board's drivers.
+
+import AArch64
+import CAArch64
+import DeviceTree
+import HardwareInterface
+import KernelABI
+import PlatformDrivers
+
+struct Machine: Hardware {
+    var controller: AnyInterruptController
+    let console: KernelConsole
+    let power: PowerMethod
+    /// The virtual timer's line.
+    let timerLine: Int
+    let lineCount: Int
+    let hasCycleCounter: Bool
+
+    init(
+        controller: AnyInterruptController, console: KernelConsole, power: PowerMethod, timerLine: Int,
+        processor: Processor
+    ) {
+        self.controller = controller
+        self.console = console
+        self.power = power
+        self.timerLine = timerLine
+        lineCount = min(controller.lineCount, Limits.interruptLines)
+        hasCycleCounter = processor.hasCycleCounter
+    }
+
+    // Time
+
+    @inline(__always) var now: Instant { Instant(ticks: GenericTimer.now) }
+    mutating func setDeadline(_ instant: Instant) {
+        if instant == .never { GenericTimer.off() } else { GenericTimer.set(instant.ticks) }
+    }
+    var cycles: UInt64 { hasCycleCounter ? swiftlet_read_cycle_counter() : swiftlet_read_counter() }
+
+    // Interrupts
+
+    @inline(__always) var interruptPending: Bool { swiftlet_read_isr() != 0 }
+    /// Lines 0 to 15 are software interrupts.
+    func isAssignable(line: Int) -> Bool { line >= 16 && line < lineCount && line != timerLine }
+    mutating func enable(line: Int, trigger: Trigger) { controller.enable(line: line, trigger: trigger) }
+    mutating func disable(line: Int) { controller.disable(line: line) }
+    mutating func open(line: Int) { controller.open(line: line) }
+
+    @inline(__always) mutating func acknowledgeInterrupt() -> Int? { controller.acknowledge() }
+    @inline(__always) mutating func endInterrupt(line: Int) { controller.end(line: line) }
+
+    // Memory
+
+    @inline(__always) func kernelAddress(physical: UInt64) -> UnsafeMutableRawPointer {
+        unsafe KernelLayout.pointer(physical)
+    }
+    @inline(__always) func physicalAddress(kernel: UnsafeMutableRawPointer) -> UInt64 {
+        UInt64(UInt(bitPattern: kernel)) &- KernelLayout.linearBase
+    }
+    func zero(_ start: UnsafeMutableRawPointer, bytes: Int) {
+        unsafe swiftlet_zero(start, UInt64(truncatingIfNeeded: bytes))
+    }
+    func maintainCache(_ operation: CacheOperation, _ start: UnsafeMutableRawPointer, bytes: Int) {
+        let length = UInt64(truncatingIfNeeded: bytes)
+        switch operation {
+        case .clean: unsafe swiftlet_cache_clean(start, length)
+        case .invalidate: unsafe swiftlet_cache_invalidate(start, length)
+        case .cleanAndInvalidate: unsafe swiftlet_cache_clean_invalidate(start, length)
+        case .unifyInstructions: unsafe swiftlet_cache_unify(start, length)
+        }
+    }
+
+    // Address spaces
+
+    @inline(__always) func translationBase(rootTable physical: UInt64, asid: UInt16) -> UInt64 {
+        Translation.base(rootTable: physical, asid: asid)
+    }
+    func activate(translationBase: UInt64) { Translation.activate(translationBase) }
+    func publishTableEntry() { Translation.publish() }
+    func invalidate(page: UInt64, asid: UInt16) { Translation.invalidate(page: page, asid: asid) }
+    func invalidate(asid: UInt16) { Translation.invalidate(asid: asid) }
+
+    // Floating point
+
+    func setFloatingPoint(enabled: Bool) { FloatingPoint.set(enabled: enabled) }
+    func saveFloatingPoint(to area: UnsafeMutableRawPointer) { unsafe swiftlet_save_floating_point(area) }
+    func restoreFloatingPoint(from area: UnsafeMutableRawPointer) { unsafe swiftlet_restore_floating_point(area) }
+
+    // Machine
+
+    func writeConsole(_ byte: UInt8) { console.write(byte) }
+    func powerOff(status: UInt64) {
+        console.write("swiftlet: power off, status ")
+        console.write(decimal: status)
+        console.endLine()
+        power.switchOff()
+        swiftlet_halt()
+    }
+    func reboot() {
+        console.write("swiftlet: reboot")
+        console.endLine()
+        power.reset()
+        swiftlet_halt()
+    }
+}

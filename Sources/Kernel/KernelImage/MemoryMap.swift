@@ -1,0 +1,113 @@
+// Sets of physical memory: what is RAM, what of it is free, and where devices are.
+//
+// Ranges come from a device tree, which may describe memory twice or in any order: a set holds every byte once.
+
+import DeviceTree
+import KernelCore
+
+/// A set of physical pages: up to 64 ranges that do not overlap.
+struct MemoryMap {
+    private var ranges: InlineArray<64, PhysicalRange>
+    private(set) var count = 0
+    /// Bytes that were left out because the set is full.
+    private(set) var lost: UInt64 = 0
+
+    init() { ranges = InlineArray(repeating: PhysicalRange(base: 0, size: 0)) }
+    subscript(index: Int) -> PhysicalRange { ranges[index] }
+
+    var bytes: UInt64 {
+        var sum: UInt64 = 0
+        for index in 0..<count { sum &+= ranges[index].size }
+        return sum
+    }
+
+    /// Add the whole pages within a range.
+    mutating func add(pagesWithin base: UInt64, _ size: UInt64) {
+        let end = MemoryMap.end(base, size) & ~4095
+        let start = base > ~4095 ? end : (base + 4095) & ~4095
+        if start < end { add(start, end) }
+    }
+    /// Add every page that a range touches.
+    mutating func add(pagesAround base: UInt64, _ size: UInt64) {
+        if size == 0 { return }
+        let end = min(MemoryMap.end(base, size), ~4095)
+        add(base & ~4095, (end + 4095) & ~4095)
+    }
+    private mutating func add(_ start: UInt64, _ end: UInt64) {
+        remove(start, end)
+        append(start, end)
+    }
+
+    /// Take out every page that a range touches.
+    mutating func remove(pagesAround base: UInt64, _ size: UInt64) {
+        if size == 0 { return }
+        let end = min(MemoryMap.end(base, size), ~4095)
+        remove(base & ~4095, (end + 4095) & ~4095)
+    }
+    private mutating func remove(_ start: UInt64, _ end: UInt64) {
+        var index = 0
+        while index < count {  // each range once; a split appends one that no longer overlaps
+            let range = ranges[index]
+            let rangeEnd = range.base + range.size
+            if rangeEnd <= start || range.base >= end {
+                index += 1
+                continue
+            }
+            count -= 1
+            ranges[index] = ranges[count]
+            if range.base < start { append(range.base, start) }
+            if rangeEnd > end { append(end, rangeEnd) }
+        }
+    }
+
+    /// Join ranges that are at most `gap` bytes apart, where nothing of `keep` lies between them.
+    mutating func join(gap: UInt64, avoiding keep: borrowing MemoryMap) {
+        sort()
+        var kept = 0
+        for index in 1..<max(count, 1) {
+            let end = ranges[kept].base + ranges[kept].size
+            let next = ranges[index]
+            let isBlocked = keep.overlaps(end, next.base)
+            if next.base - end <= gap && !isBlocked {
+                ranges[kept].size = next.base + next.size - ranges[kept].base
+            } else {
+                kept += 1
+                ranges[kept] = next
+            }
+        }
+        if count > 0 { count = kept + 1 }
+    }
+
+    /// Ascending by address.
+    mutating func sort() {
+        for index in 1..<max(count, 1) {
+            let range = ranges[index]
+            var place = index
+            while place > 0 && ranges[place - 1].base > range.base {
+                ranges[place] = ranges[place - 1]
+                place -= 1
+            }
+            ranges[place] = range
+        }
+    }
+
+    func overlaps(_ start: UInt64, _ end: UInt64) -> Bool {
+        for index in 0..<count where ranges[index].base < end && ranges[index].base + ranges[index].size > start {
+            return true
+        }
+        return false
+    }
+
+    private mutating func append(_ start: UInt64, _ end: UInt64) {
+        if count == 64 {
+            lost &+= end - start
+            return
+        }
+        ranges[count] = PhysicalRange(base: start, size: end - start)
+        count += 1
+    }
+    private static func end(_ base: UInt64, _ size: UInt64) -> UInt64 {
+        let (sum, overflow) = base.addingReportingOverflow(size)
+        return overflow ? .max : sum
+    }
+}

@@ -1,0 +1,83 @@
+// The end: the kernel found itself broken. It says what it knows on its console, and stops.
+//
+// A panic uses nothing of the kernel's state but the console, and nothing of the stack that failed: an exception of the
+// kernel enters here on a stack of its own.
+
+import AArch64
+import CAArch64
+import HardwareInterface
+
+/// Report a cause that the code found itself, and stop.
+func panic(_ cause: StaticString) -> Never {
+    let console = KernelConsole.noted
+    console.write("swiftlet: kernel panic: ")
+    console.write(cause)
+    console.endLine()
+    swiftlet_halt()
+}
+
+/// An exception of the kernel itself; `exception` holds all registers. A second one, in here, stops without a word.
+@c(swiftlet_kernel_exception)
+func kernelException(_ exception: UnsafePointer<KernelException>) {
+    let console = KernelConsole.noted
+    let syndrome = unsafe ExceptionSyndrome(raw: exception.pointee.syndrome)
+    console.write("swiftlet: kernel panic: ")
+    console.write(unsafe cause(exception.pointee.vector, syndrome, stackPointer: exception.pointee.stack_pointer))
+    console.endLine()
+    unsafe show(console, "PC  ", exception.pointee.program_counter, "  LR  ", exception.pointee.x.30)
+    unsafe show(console, "ESR ", syndrome.raw, "  FAR ", exception.pointee.address)
+    unsafe show(console, "SP  ", exception.pointee.stack_pointer, "  PSR ", exception.pointee.flags)
+    unsafe showRegisters(console, UnsafeRawPointer(exception))
+    unsafe showStack(console, programCounter: exception.pointee.program_counter, frame: exception.pointee.x.29)
+    swiftlet_halt()
+}
+
+private func cause(_ vector: UInt64, _ syndrome: ExceptionSyndrome, stackPointer: UInt64) -> StaticString {
+    let stack = unsafe UInt64(UInt(bitPattern: swiftlet_stack_address()))
+    if stackPointer < stack + 64 && stackPointer > stack - 4096 { return "the kernel's stack is exhausted" }
+    switch vector & 3 {
+    case 0: return vector >= 12 ? "exception of 32-bit code" : syndrome.name
+    case 1: return "interrupt where none is taken"
+    case 2: return "fast interrupt"
+    default: return "system error"
+    }
+}
+
+private func show(_ console: KernelConsole, _ first: StaticString, _ a: UInt64, _ second: StaticString, _ b: UInt64) {
+    console.write("  ")
+    console.write(first)
+    console.write(hexadecimal: a)
+    console.write(second)
+    console.write(hexadecimal: b)
+    console.endLine()
+}
+
+private func showRegisters(_ console: KernelConsole, _ registers: UnsafeRawPointer) {
+    for index in 0..<31 {
+        console.write(index % 4 == 0 ? "  x" : " x")
+        console.write(decimal: UInt64(index))
+        console.write(index < 10 ? "  " : " ")
+        // Safety: x0 to x30 come first in the saved registers.
+        console.write(hexadecimal: unsafe registers.load(fromByteOffset: 8 * index, as: UInt64.self))
+        if index % 4 == 3 || index == 30 { console.endLine() }
+    }
+}
+
+/// Return addresses along the frame records (AAPCS64 6.4.6), for as long as they lie on the kernel's stack and rise.
+private func showStack(_ console: KernelConsole, programCounter: UInt64, frame first: UInt64) {
+    let bottom = unsafe UInt64(UInt(bitPattern: swiftlet_stack_address()))
+    let top = bottom + swiftlet_stack_bytes()
+    console.write("  stack: ")
+    console.write(hexadecimal: programCounter)
+    var frame = first
+    for _ in 0..<32 {
+        if frame < bottom || frame > top - 16 || frame & 15 != 0 { break }
+        // Safety: the record lies within the kernel's stack, which is mapped.
+        let record = unsafe UnsafePointer<UInt64>(bitPattern: UInt(frame)).unsafelyUnwrapped
+        console.write(" ")
+        console.write(hexadecimal: unsafe record[1])
+        if unsafe record[0] <= frame { break }
+        unsafe frame = record[0]
+    }
+    console.endLine()
+}

@@ -1,0 +1,92 @@
+// Boot: the root task, and everything that is left for it: free memory, devices.
+
+import AArch64
+import CAArch64
+import DeviceTree
+import HardwareInterface
+import KernelABI
+import KernelCore
+
+extension BootState {
+    /// Make the root task and hand over all memory and all devices. It runs when boot leaves the kernel.
+    mutating func makeRootTask() throws(BootFailure) {
+        if bundle.size == 0 { throw BootFailure(BootError.bundle) }
+        let kernel = kernelState
+        var memory = try takeBootMemory()
+        let request = BootRequest(
+            bundle: bundle, deviceTree: try placeTree(&memory), counterFrequency: processor.counterFrequency,
+            console: machine.console.base, ramBytes: ramBytes)
+        var root: RootTask
+        do throws(BootError) {
+            root = try kernel.pointee.makeRootTask(request, memory: memory)
+        } catch {
+            throw BootFailure(error)
+        }
+        kernel.pointee.grantAuthorities(root)
+        for index in 0..<free.count { give(&root, free[index], isDevice: false) }
+        let devices = findDevices()
+        for index in 0..<devices.count { give(&root, devices[index], isDevice: true) }
+        let kept = try giveLeftovers(&root)
+        processor.closeFloatingPoint()
+        let text = unsafe map.physical(swiftlet_text_end_address()) - image.base - BootState.bootCode
+        kernel.pointee.noteBoot(textBytes: text, dataBytes: kept - text, ticks: swiftlet_read_counter() - entryTicks)
+        kernel.pointee.finishBoot(root, kernelBytes: kept)
+    }
+
+    /// Memory for the root task's objects: its capability table, stack and page tables are most of it.
+    private mutating func takeBootMemory() throws(BootFailure) -> BootMemory {
+        let need = (1 << 20) + ((bundle.size >> 8) + UInt64(tree.size) + 4095) & ~4095
+        free.sort()
+        // Behind the bundle, where alignment is lost anyway; else wherever there is room.
+        for attempt in 0..<2 {
+            for index in 0..<free.count {
+                let range = free[index]
+                if range.size >= need && (attempt == 1 || range.base >= bundle.base) {
+                    free.remove(pagesAround: range.base, need)
+                    return BootMemory(base: range.base, end: range.base + need)
+                }
+            }
+        }
+        throw BootFailure(BootError.memory)
+    }
+
+    /// The tree where the root task can see it: whole pages, in place or as a copy.
+    private func placeTree(_ memory: inout BootMemory) throws(BootFailure) -> PhysicalRange {
+        let size = UInt64(tree.size)
+        if treeAddress & 4095 == 0 { return PhysicalRange(base: treeAddress, size: size) }
+        guard let copy = memory.take(size, alignment: 4096) else { throw BootFailure(BootError.memory) }
+        // Safety: the tree is mapped in its window, the copy's place in the linear mapping.
+        unsafe KernelLayout.pointer(copy).copyMemory(
+            from: UnsafeRawPointer(bitPattern: UInt(swiftlet_tree_base() + treeAddress & 4095)).unsafelyUnwrapped,
+            byteCount: Int(size))
+        return PhysicalRange(base: copy, size: size)
+    }
+
+    private func give(_ root: inout RootTask, _ range: PhysicalRange, isDevice: Bool) {
+        let lost = kernelState.pointee.addUntyped(&root, range, isDevice: isDevice)
+        if lost > 0 {
+            console.write("swiftlet: no room to list ")
+            console.write(decimal: lost)
+            console.write(isDevice ? " bytes of registers" : " bytes of memory")
+            console.endLine()
+        }
+    }
+
+    /// What boot needed and nobody needs now: its code, its page tables, the rest of the root task's memory.
+    ///
+    /// - Returns: bytes of RAM that the kernel keeps.
+    private mutating func giveLeftovers(_ root: inout RootTask) throws(BootFailure) -> UInt64 {
+        let tables = map.leftover
+        try map.unmapImage(
+            unsafe UInt64(UInt(bitPattern: swiftlet_boot_tables_start_address())), bytes: tables.size)
+        Translation.invalidateAll()
+        give(&root, PhysicalRange(base: tables.base, size: tables.size), isDevice: false)
+        give(&root, PhysicalRange(base: image.base, size: BootState.bootCode), isDevice: false)
+        // The last range's own descriptors still come from this memory: two pages hold more than it can need.
+        let next = (root.memory.next + 3 * 4096 - 1) & ~4095
+        if next < root.memory.end {
+            give(&root, PhysicalRange(base: next, size: root.memory.end - next), isDevice: false)
+        }
+        return image.size - tables.size - BootState.bootCode
+    }
+}

@@ -1,0 +1,41 @@
+// `swiftlet bench`: runs the benchmark task, keeps what it measured, and draws it.
+
+import ArgumentParser
+import Foundation
+import ToolCore
+
+struct BenchCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bench", abstract: "Run the benchmark task and write its figures.")
+
+    @Argument(help: "The image.") var image = "build/kernel8.img"
+    @Option(help: "Which rows: all, quick, or one row's name.") var rows = "all"
+    @Option(help: "Where to write the figures.") var output = "build/bench"
+    @Option(help: "Seconds after which a run that hangs is stopped.") var timeout = 900
+
+    func run() throws {
+        var emulator = Emulator(kernel: image)
+        emulator.machine = "virt"
+        emulator.memory = "1024M"
+        emulator.append = "bench=\(rows)"
+        emulator.isCounted = true
+        var text: [String] = []
+        var isInside = false
+        var hasEnded = false
+        let ended = try emulator.run(interactive: false, timeout: timeout) { line in
+            let line = line.replacingOccurrences(of: "\r", with: "")
+            if line == "# bench begin" { isInside = true }
+            if isInside { text.append(line) }
+            if line == "# bench end" {
+                isInside = false
+                hasEnded = true
+            }
+            if !isInside || !(line.first?.isNumber ?? false) { print(line) }
+            if case .panic = ConsoleEvent(line: line) { return false }
+            return true
+        }
+        if !ended || !hasEnded { throw ToolError("the benchmark did not come to its end") }
+        try writeFile(Array((text.joined(separator: "\n") + "\n").utf8), to: "\(output)/bench.txt")
+        print("\(output)/bench.txt")
+    }
+}

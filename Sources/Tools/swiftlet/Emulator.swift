@@ -1,0 +1,76 @@
+// QEMU as the tool runs it: the command line, the console line by line, and a guard against a system that hangs.
+
+import Foundation
+import ToolCore
+
+/// A machine to emulate, and what to load.
+struct Emulator {
+    var machine = "virt,gic-version=2"
+    var processor = "cortex-a53"
+    var memory = "256M"
+    var kernel: String
+    /// Loaded behind an ELF kernel, at this physical address.
+    var bundle: (path: String, address: UInt64)?
+    var append = ""
+    /// Instructions as the clock: the same run every time.
+    var isCounted = false
+
+    var arguments: [String] {
+        var list = [
+            "-machine", machine, "-cpu", processor, "-smp", "1", "-m", memory, "-nographic", "-nodefaults", "-no-reboot",
+            "-serial", "mon:stdio", "-kernel", kernel,
+        ]
+        if let bundle {
+            list += ["-device", "loader,file=\(bundle.path),addr=0x\(String(bundle.address, radix: 16)),force-raw=on"]
+        }
+        if !append.isEmpty { list += ["-append", append] }
+        if isCounted { list += ["-icount", "shift=0,sleep=off"] }
+        return list
+    }
+
+    /// Run until QEMU ends, handing over each line of the console.
+    ///
+    /// - Parameters:
+    ///   - interactive: leave standard input to QEMU, and echo bytes as they come.
+    ///   - timeout: seconds after which a run without end is stopped.
+    ///   - onLine: returns false to stop the machine.
+    /// - Returns: false where the guard stopped it.
+    func run(interactive: Bool, timeout: Int?, onLine: @escaping (String) -> Bool) throws -> Bool {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = ["qemu-system-aarch64"] + arguments
+        let out = Pipe()
+        process.standardOutput = out
+        if !interactive { process.standardInput = FileHandle.nullDevice }
+        do { try process.run() } catch {
+            throw ToolError("qemu-system-aarch64 cannot be started: \(error.localizedDescription); run `make deps`")
+        }
+        let guardian = DispatchWorkItem { if process.isRunning { process.terminate() } }
+        if let timeout { DispatchQueue.global().asyncAfter(deadline: .now() + .seconds(timeout), execute: guardian) }
+        var line: [UInt8] = []
+        var isStopped = false
+        while true {
+            let data = out.fileHandleForReading.availableData
+            if data.isEmpty { break }
+            if interactive { FileHandle.standardOutput.write(data) }
+            for byte in data {
+                if byte != 10 {
+                    line.append(byte)
+                    continue
+                }
+                if !onLine(String(decoding: line, as: UTF8.self)) && !isStopped {
+                    isStopped = true
+                    process.terminate()
+                }
+                line = []
+            }
+        }
+        process.waitUntilExit()
+        let timedOut = !isStopped && process.terminationReason == .uncaughtSignal
+        guardian.cancel()
+        if process.terminationReason == .exit && process.terminationStatus != 0 {
+            throw ToolError("qemu-system-aarch64 ended with status \(process.terminationStatus)")
+        }
+        return !timedOut
+    }
+}

@@ -1,0 +1,65 @@
+// `swiftlet lint-elf`: what must never be in the linked kernel (DESIGN: the compiler proves it, and the ELF shows it).
+
+import ArgumentParser
+import Foundation
+import ToolCore
+
+struct LintElfCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "lint-elf", abstract: "Check the linked kernel: no floating point, no lazy globals, no heap, W^X.")
+
+    @Argument(help: "The kernel's ELF file.") var elf = "build/kernel.elf"
+
+    /// Symbols that would mean a heap, a lock or a lazily initialised global.
+    static let forbidden = ["swift_once", "swift_allocObject", "swift_retain", "swift_release", "swift_slowAlloc", "malloc", "free"]
+    /// Functions that may use floating-point registers: the save and restore, and libfdt's boot-only parts.
+    static let mayUseFloatingPoint = ["swiftlet_save_floating_point", "swiftlet_restore_floating_point", "fdt_"]
+
+    func run() throws {
+        var problems: [String] = []
+        let file = try ElfFile(path: elf)
+        for segment in file.segments where segment.isWritable && segment.isExecutable {
+            problems.append("a segment at 0x\(String(segment.virtualAddress, radix: 16)) is writable and executable")
+        }
+        let symbols = try output(of: "llvm-nm", [elf]).text
+        for line in symbols.split(separator: "\n") {
+            guard let name = line.split(separator: " ").last.map(String.init) else { continue }
+            if name.hasSuffix("_Wz") || name.hasSuffix("_WZ") { problems.append("lazily initialised global: \(name)") }
+            if LintElfCommand.forbidden.contains(name) { problems.append("the kernel must not contain \(name)") }
+        }
+        problems += try floatingPointUses()
+        for problem in problems { print("\(elf): \(problem)") }
+        if !problems.isEmpty { throw ExitCode(1) }
+        let text = file.segments.filter(\.isExecutable).reduce(0) { $0 + $1.memorySize }
+        let constants = file.segments.filter { !$0.isExecutable && !$0.isWritable }.reduce(0) { $0 + $1.memorySize }
+        print("\(elf): no floating point, no lazy globals, no heap, W^X; text \(text) B, constants \(constants) B")
+    }
+
+    /// Instructions with a v, q, d, s, h or b register outside the functions that may have them.
+    private func floatingPointUses() throws -> [String] {
+        let listing = try output(of: "llvm-objdump", ["-d", "--no-show-raw-insn", "--no-leading-addr", elf]).text
+        var function = ""
+        var uses: [String: Int] = [:]
+        for line in listing.split(separator: "\n") {
+            if line.hasSuffix(">:"), let start = line.firstIndex(of: "<") {
+                function = String(line[line.index(after: start)...].dropLast(2))
+                continue
+            }
+            let parts = line.split(separator: "\t")
+            guard parts.count >= 2 else { continue }
+            let operands = parts[1].split(whereSeparator: { !$0.isLetter && !$0.isNumber && $0 != "_" })
+            guard operands.contains(where: isVectorRegister) else { continue }
+            if !LintElfCommand.mayUseFloatingPoint.contains(where: { function.hasPrefix($0) }) {
+                uses[function, default: 0] += 1
+            }
+        }
+        return uses.sorted { $0.key < $1.key }.map { "\($0.key) uses floating-point registers (\($0.value) instructions)" }
+    }
+
+    private func isVectorRegister(_ word: Substring) -> Bool {
+        guard let first = word.first, "vqdshb".contains(first), let number = Int(word.dropFirst().prefix(while: \.isNumber)),
+            word.dropFirst().allSatisfy(\.isNumber)
+        else { return false }
+        return number < 32
+    }
+}

@@ -1,0 +1,46 @@
+// The host command: packs images, boots them on QEMU, runs the target's tests and benchmark, reads panics.
+
+import ArgumentParser
+import Foundation
+import ToolCore
+
+@main
+struct Swiftlet: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "swiftlet", abstract: "Build images of the Swiftlet system, run and examine them.",
+        subcommands: [
+            ImageCommand.self, RunCommand.self, TestTargetCommand.self, MatrixCommand.self, BenchCommand.self,
+            SymbolicateCommand.self, LintElfCommand.self,
+        ])
+}
+
+/// Run a program to its end and return what it printed.
+func output(of program: String, _ arguments: [String], input: String? = nil) throws -> (status: Int32, text: String) {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    process.arguments = [program] + arguments
+    let out = Pipe()
+    process.standardOutput = out
+    process.standardError = out
+    if let input {
+        let pipe = Pipe()
+        process.standardInput = pipe
+        try process.run()
+        pipe.fileHandleForWriting.write(Data(input.utf8))
+        try pipe.fileHandleForWriting.close()
+    } else {
+        process.standardInput = FileHandle.nullDevice
+        try process.run()
+    }
+    let data = out.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    return (process.terminationStatus, String(decoding: data, as: UTF8.self))
+}
+
+func writeFile(_ bytes: [UInt8], to path: String) throws {
+    do {
+        try FileManager.default.createDirectory(
+            at: URL(fileURLWithPath: path).deletingLastPathComponent(), withIntermediateDirectories: true)
+        try Data(bytes).write(to: URL(fileURLWithPath: path))
+    } catch { throw ToolError("\(path): cannot be written: \(error.localizedDescription)") }
+}

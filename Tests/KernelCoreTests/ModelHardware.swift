@@ -1,0 +1,143 @@
+// A machine that the kernel core runs on in host tests: memory is one allocation, time stands still until a test moves it,
+// and an interrupt can be made to appear at any step of a long operation.
+
+import Foundation
+import HardwareInterface
+import KernelABI
+
+@testable import KernelCore
+
+/// The model's state; `ModelHardware` refers to it, so that a test sees what the kernel does.
+final class ModelState {
+    static let ramBase: UInt64 = 0x4000_0000
+    static let ramBytes = 16 << 20
+    static let timerLine = 27
+
+    let memory: UnsafeMutableRawPointer
+
+    // Time
+    var now: UInt64 = 1000
+    var deadline: UInt64 = ~0
+    var deadlineWrites = 0
+    var isTimerDue: Bool { deadline <= now && deadline != ~0 }
+
+    // Interrupts
+    /// Lines whose device asks; `pulses` ask once.
+    var asserted: Set<Int> = []
+    var pulses: Set<Int> = []
+    var enabled: Set<Int> = []
+    /// Taken, and not opened since.
+    var quiet: Set<Int> = []
+    var opened: [Int] = []
+    /// An interrupt that goes away before it is taken; it appears when `queriesLeft` gets to 0.
+    var isGhostPending = false
+    var queriesLeft: Int?
+    /// Let it appear again at every n-th query.
+    var ghostPeriod: Int?
+    var queries = 0
+    var takeable: Int? { asserted.union(pulses).intersection(enabled).subtracting(quiet).min() }
+
+    // Work
+    var zeroSteps = 0
+    var largestZero = 0
+    var cacheSteps = 0
+    var largestCache = 0
+    var cacheOperations: [CacheOperation] = []
+    var invalidatedPages: [(page: UInt64, asid: UInt16)] = []
+    var invalidatedSpaces: [UInt16] = []
+    var tablePublications = 0
+
+    // Floating point: one register stands for all.
+    var isFloatingPointEnabled = false
+    var floatingPointRegister: UInt64 = 0
+    var saves = 0
+    var restores = 0
+
+    // Machine
+    var console: [UInt8] = []
+    var powerStatus: UInt64?
+    var reboots = 0
+    var spentCycles: UInt64 = 0
+
+    init() {
+        memory = .allocate(byteCount: ModelState.ramBytes, alignment: 2 << 20)
+        // What lies in RAM after power-up is no zeros.
+        memset(memory, 0xa5, 1 << 20)
+        memset(memory + (8 << 20), 0xa5, 8 << 20)
+    }
+    deinit { memory.deallocate() }
+
+    func query() -> Bool {
+        queries += 1
+        if let left = queriesLeft {
+            if left <= 0 {
+                isGhostPending = true
+                queriesLeft = ghostPeriod
+            } else {
+                queriesLeft = left - 1
+            }
+        }
+        return isGhostPending || isTimerDue || takeable != nil
+    }
+}
+
+struct ModelHardware: Hardware {
+    let state: ModelState
+
+    var now: Instant { Instant(ticks: state.now) }
+    mutating func setDeadline(_ instant: Instant) {
+        state.deadline = instant.ticks
+        state.deadlineWrites += 1
+    }
+    var cycles: UInt64 { state.spentCycles }
+
+    var interruptPending: Bool { state.query() }
+    var lineCount: Int { 64 }
+    func isAssignable(line: Int) -> Bool { line >= 32 && line < 64 }
+    mutating func enable(line: Int, trigger: Trigger) { state.enabled.insert(line) }
+    mutating func disable(line: Int) { state.enabled.remove(line) }
+    mutating func open(line: Int) {
+        state.quiet.remove(line)
+        state.opened.append(line)
+    }
+
+    func kernelAddress(physical: UInt64) -> UnsafeMutableRawPointer {
+        precondition(
+            physical >= ModelState.ramBase && physical < ModelState.ramBase + UInt64(ModelState.ramBytes),
+            "physical address \(String(physical, radix: 16)) is no RAM")
+        return state.memory + Int(physical - ModelState.ramBase)
+    }
+    func physicalAddress(kernel: UnsafeMutableRawPointer) -> UInt64 {
+        ModelState.ramBase + UInt64(kernel - state.memory)
+    }
+    func zero(_ start: UnsafeMutableRawPointer, bytes: Int) {
+        memset(start, 0, bytes)
+        state.zeroSteps += 1
+        state.largestZero = max(state.largestZero, bytes)
+    }
+    func maintainCache(_ operation: CacheOperation, _ start: UnsafeMutableRawPointer, bytes: Int) {
+        state.cacheSteps += 1
+        state.largestCache = max(state.largestCache, bytes)
+        state.cacheOperations.append(operation)
+    }
+
+    func translationBase(rootTable physical: UInt64, asid: UInt16) -> UInt64 { physical | UInt64(asid) << 48 }
+    func activate(translationBase: UInt64) {}
+    func publishTableEntry() { state.tablePublications += 1 }
+    func invalidate(page: UInt64, asid: UInt16) { state.invalidatedPages.append((page, asid)) }
+    func invalidate(asid: UInt16) { state.invalidatedSpaces.append(asid) }
+
+    func setFloatingPoint(enabled: Bool) { state.isFloatingPointEnabled = enabled }
+    func saveFloatingPoint(to area: UnsafeMutableRawPointer) {
+        area.storeBytes(of: state.floatingPointRegister, as: UInt64.self)
+        state.saves += 1
+    }
+    func restoreFloatingPoint(from area: UnsafeMutableRawPointer) {
+        state.floatingPointRegister = area.load(as: UInt64.self)
+        state.restores += 1
+    }
+
+    func writeConsole(_ byte: UInt8) { state.console.append(byte) }
+    func powerOff(status: UInt64) { state.powerStatus = status }
+    func reboot() { state.reboots += 1 }
+}

@@ -1,0 +1,225 @@
+// Who runs: the most urgent, in order of arrival among equals, with slices where a thread has one.
+
+import KernelABI
+import Testing
+
+@testable import KernelCore
+
+@Suite struct SchedulingTests {
+    @Test func theMostUrgentRuns() {
+        let s = TestSystem()
+        let low = s.makeThread(priority: 10)
+        let high = s.makeThread(priority: 30)
+        let middle = s.makeThread(priority: 20)
+        s.start(low, high, middle)
+        s.go()
+        #expect(s.isRunning(high))
+        let notification = s.asRoot { s.make(.notification) }
+        #expect(s.isRunning(high))
+        s.wait(high, notification)
+        #expect(s.isRunning(middle))
+        #expect(s.state(high) == .waiting && s.state(low) == .ready)
+        s.signal(middle, notification, bits: 4)
+        #expect(s.isRunning(high))
+        #expect(s.results(high).badge == 4)
+        #expect(s.state(middle) == .ready)
+    }
+
+    @Test func equalsRunInOrderOfArrivalAndAPreemptedThreadKeepsItsPlace() {
+        let s = TestSystem()
+        let threads = (0..<3).map { _ in s.makeThread(priority: 10) }
+        s.start(threads[0], threads[1], threads[2])
+        s.go()
+        #expect(s.isRunning(threads[0]))
+        // The root task preempts, and the preempted thread goes on.
+        s.asRoot {}
+        #expect(s.isRunning(threads[0]))
+        s.yield(threads[0])
+        #expect(s.isRunning(threads[1]))
+        s.asRoot {}
+        #expect(s.isRunning(threads[1]))
+        s.yield(threads[1])
+        #expect(s.isRunning(threads[2]))
+        s.yield(threads[2])
+        #expect(s.isRunning(threads[0]))
+    }
+
+    @Test func yieldIsNothingWithoutEquals() {
+        let s = TestSystem()
+        let high = s.makeThread(priority: 20)
+        let low = s.makeThread(priority: 10)
+        s.start(high, low)
+        s.go()
+        s.yield(high)
+        #expect(s.isRunning(high))
+        #expect(s.results(high).error == nil)
+    }
+
+    @Test func slicesRotateEqualsOnly() {
+        let s = TestSystem()
+        let a = s.makeThread(priority: 10)
+        let b = s.makeThread(priority: 10)
+        let low = s.makeThread(priority: 5)
+        s.asRoot {
+            s.perform(.setSlice, a.slot, 100)
+            s.perform(.setSlice, low.slot, 50)
+        }
+        s.start(a, b, low)
+        s.go()
+        #expect(s.isRunning(a))
+        #expect(s.hardware.deadline == s.hardware.now + 100)
+        s.advance(by: 99)
+        #expect(s.isRunning(a))
+        s.advance(by: 1)
+        #expect(s.isRunning(b))
+        // b has no slice: the timer is silent.
+        #expect(s.hardware.deadline == ~0)
+        s.advance(by: 100_000)
+        #expect(s.isRunning(b))
+        s.yield(b)
+        #expect(s.isRunning(a))
+        // Alone at its priority: no timer for a either.
+        s.perform(.suspend, b.slot)
+        #expect(s.isRunning(a))
+        #expect(s.hardware.deadline == ~0)
+        s.advance(by: 1000)
+        #expect(s.isRunning(a))
+    }
+
+    @Test func theTimerIsOffWhenNothingIsDue() {
+        let s = TestSystem()
+        let a = s.makeThread(priority: 10)
+        let notification = s.make(.notification)
+        s.start(a)
+        s.go()
+        s.wait(a, notification, deadline: s.hardware.now + 50)
+        #expect(s.running == nil)
+        #expect(s.hardware.deadline == 1050)
+        s.advance(by: 50)
+        #expect(s.isRunning(a))
+        #expect(s.results(a).error == .timedOut)
+        // A timer that stayed armed in the past would interrupt for ever.
+        #expect(s.hardware.deadline == ~0)
+    }
+
+    @Test func aDeadlineThatHasPassedDoesNotBlock() {
+        let s = TestSystem()
+        let a = s.makeThread(priority: 10)
+        let notification = s.make(.notification)
+        let endpoint = s.make(.endpoint)
+        let reply = s.make(.reply)
+        s.start(a)
+        s.go()
+        s.wait(a, notification, deadline: s.hardware.now)
+        #expect(s.isRunning(a) && s.results(a).error == .timedOut)
+        s.receive(a, endpoint, reply: reply, deadline: 1)
+        #expect(s.isRunning(a) && s.results(a).error == .timedOut)
+        s.call(a, endpoint, deadline: 1)
+        #expect(s.isRunning(a) && s.results(a).error == .timedOut)
+        s.poll(a, notification)
+        #expect(s.results(a).error == .wouldBlock)
+    }
+
+    @Test func manyDeadlinesAreServedInOrderAFewAtATime() {
+        let s = TestSystem()
+        let threads = (0..<9).map { s.makeThread(priority: UInt64(20 - $0)) }
+        let notification = s.make(.notification)
+        for thread in threads { s.start(thread) }
+        s.go()
+        for (index, thread) in threads.enumerated() {
+            s.wait(thread, notification, deadline: 2000 + UInt64(index % 3) * 10)
+        }
+        #expect(s.running == nil)
+        s.advance(by: 1005)
+        #expect(threads.indices.allSatisfy { (s.state(threads[$0]) == .waiting) == ($0 % 3 != 0) })
+        let before = s.steps
+        s.advance(by: 1000)
+        #expect(threads.allSatisfy { s.state($0) != .waiting })
+        // Six were due, two an interrupt.
+        #expect(s.steps - before >= 3)
+        #expect(s.hardware.deadline == ~0)
+    }
+
+    @Test func aLowerBasePriorityLetsOthersRun() {
+        let s = TestSystem()
+        let a = s.makeThread(priority: 30)
+        let b = s.makeThread(priority: 20)
+        s.start(a, b)
+        s.go()
+        #expect(s.invoke(a, .setPriority, a.slot, 10, 100).error == nil)
+        #expect(s.isRunning(b))
+        #expect(s.invoke(b, .setPriority, a.slot, 25, 100).error == nil)
+        #expect(s.isRunning(a))
+    }
+
+    @Test func nobodyGivesMorePriorityThanItsMaximum() {
+        let s = TestSystem()
+        let a = s.makeThread(priority: 30)
+        s.start(a)
+        s.go()
+        #expect(s.invoke(a, .setPriority, a.slot, 10, 201).error == .notPermitted)
+        #expect(s.invoke(a, .setPriority, a.slot, 50, 40).error == .invalidArgument)
+        #expect(s.invoke(a, .setPriority, a.slot, 256, 256).error == .invalidArgument)
+        #expect(s.effective(a) == 30)
+        #expect(s.invoke(a, .setPriority, a.slot, 200, 200).error == nil)
+        #expect(s.effective(a) == 200)
+    }
+
+    @Test func suspendAndResume() {
+        let s = TestSystem()
+        let a = s.makeThread(priority: 30)
+        let b = s.makeThread(priority: 20)
+        let notification = s.make(.notification)
+        s.start(a, b)
+        s.go()
+        #expect(s.perform(.resume, a.slot).error == .wrongState)
+        // By itself, while it runs.
+        s.invoke(a, .suspend, a.slot)
+        #expect(s.state(a) == .stopped && s.isRunning(b))
+        s.start(a)
+        #expect(s.isRunning(a) && s.results(a).error == nil)
+        // While it waits.
+        s.wait(a, notification, deadline: 5000)
+        s.perform(.suspend, a.slot)
+        #expect(s.state(a) == .stopped)
+        #expect(s.hardware.deadline == ~0)
+        s.start(a)
+        #expect(s.isRunning(a) && s.results(a).error == .cancelled)
+        // While it is ready.
+        s.perform(.suspend, b.slot)
+        #expect(s.state(b) == .stopped)
+        s.perform(.suspend, b.slot)
+        #expect(s.state(b) == .stopped)
+    }
+
+    @Test func informationTellsStateAndPriorities() {
+        let s = TestSystem()
+        let a = s.makeThread(priority: 30)
+        s.start(a)
+        s.go()
+        s.advance(by: 500)
+        let result = s.perform(.threadInformation, a.slot)
+        #expect(result.x[3] == UInt64(ThreadState.ready.rawValue) | 30 << 8 | 30 << 16 | 200 << 24)
+        #expect(result.x[4] == 500)
+    }
+
+    @Test func registersAreReadAndWrittenOfStoppedThreadsOnly() {
+        let s = TestSystem()
+        let a = s.makeThread(priority: 30)
+        let b = s.makeThread(priority: 20)
+        s.start(b)
+        s.go()
+        #expect(s.isRunning(b))
+        #expect(s.invoke(b, .readRegisters, b.slot).error == .wrongState)
+        #expect(s.invoke(b, .setEntry, a.slot, 0x2000, 0x8000, 7, 9).error == nil)
+        #expect(s.invoke(b, .readRegisters, a.slot).error == nil)
+        let words = s.buffer(b) + 8
+        #expect(words[0] == 7 && words[31] == 0x8000 && words[32] == 0x2000 && words[34] == 9)
+        for index in 0..<35 { words[index] = UInt64(index) | 0xf_ffff_0000_0000 }
+        #expect(s.invoke(b, .writeRegisters, a.slot).error == nil)
+        #expect(a.ref.registers[30] == 30 | 0xf_ffff_0000_0000)
+        // PSTATE takes the condition flags only: no other bit of it may come from user code.
+        #expect(a.ref.pointee.context.flags & ~0xf000_0000 == 0)
+        #expect(a.ref.pointee.context.isFull == 1)
+    }
+}

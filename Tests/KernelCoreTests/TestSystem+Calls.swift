@@ -1,0 +1,108 @@
+// The IPC calls of a test's threads, each by registers. Results are read when the thread runs again.
+
+import KernelABI
+import Testing
+
+@testable import KernelCore
+
+extension TestSystem {
+    static let never: UInt64 = ~0
+
+    func call(
+        _ thread: TestThread, _ endpoint: UInt32, _ words: [UInt64] = [], length: Int? = nil,
+        deadline: UInt64 = never, capabilities: Int = 0, loan: Bool = false,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) {
+        let control = ControlWord(
+            .call, Slot(endpoint), length: length ?? words.count, capabilities: capabilities, loan: loan)
+        message(thread, control, 0, deadline, words, sourceLocation)
+    }
+    func send(
+        _ thread: TestThread, _ endpoint: UInt32, _ words: [UInt64] = [], length: Int? = nil, deadline: UInt64 = never,
+        capabilities: Int = 0, sourceLocation: SourceLocation = #_sourceLocation
+    ) {
+        let control = ControlWord(.send, Slot(endpoint), length: length ?? words.count, capabilities: capabilities)
+        message(thread, control, 0, deadline, words, sourceLocation)
+    }
+    func receive(
+        _ thread: TestThread, _ endpoint: UInt32, reply: UInt32, deadline: UInt64 = never,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) {
+        message(thread, ControlWord(.receive, Slot(endpoint)), UInt64(reply), deadline, [], sourceLocation)
+    }
+    func reply(
+        _ thread: TestThread, _ reply: UInt32, _ words: [UInt64] = [], length: Int? = nil, capabilities: Int = 0,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) {
+        let control = ControlWord(.reply, Slot(reply), length: length ?? words.count, capabilities: capabilities)
+        message(thread, control, 0, 0, words, sourceLocation)
+    }
+    func replyAndReceive(
+        _ thread: TestThread, _ endpoint: UInt32, reply: UInt32, _ words: [UInt64] = [], length: Int? = nil,
+        deadline: UInt64 = never, sourceLocation: SourceLocation = #_sourceLocation
+    ) {
+        let control = ControlWord(.replyAndReceive, Slot(endpoint), length: length ?? words.count)
+        message(thread, control, UInt64(reply), deadline, words, sourceLocation)
+    }
+    func signal(
+        _ thread: TestThread, _ notification: UInt32, bits: UInt64 = 0,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) {
+        message(thread, ControlWord(.signal, Slot(notification)), bits, 0, [], sourceLocation)
+    }
+    func wait(
+        _ thread: TestThread, _ notification: UInt32, deadline: UInt64 = never,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) {
+        message(thread, ControlWord(.wait, Slot(notification)), 0, deadline, [], sourceLocation)
+    }
+    func poll(_ thread: TestThread, _ notification: UInt32, sourceLocation: SourceLocation = #_sourceLocation) {
+        message(thread, ControlWord(.poll, Slot(notification)), 0, 0, [], sourceLocation)
+    }
+    func yield(_ thread: TestThread, sourceLocation: SourceLocation = #_sourceLocation) {
+        message(thread, ControlWord(.yield, Slot(0)), 0, 0, [], sourceLocation)
+    }
+
+    private func message(
+        _ thread: TestThread, _ control: ControlWord, _ second: UInt64, _ third: UInt64, _ words: [UInt64],
+        _ sourceLocation: SourceLocation
+    ) {
+        let x = thread.ref.registers
+        guard running == thread.ref else {
+            Issue.record("a thread that does not run cannot call", sourceLocation: sourceLocation)
+            return
+        }
+        x[0] = control.raw
+        x[1] = second
+        x[2] = third
+        for index in 0..<8 { x[3 + index] = index < words.count ? words[index] : 0 }
+        trap(thread.ref, sourceLocation: sourceLocation)
+    }
+
+    // What is often made
+
+    /// An endpoint with a bound server; the server receives at it, with a reply object of its own.
+    func serve(_ server: TestThread, from untyped: UInt32 = TestSystem.ram) -> (endpoint: UInt32, reply: UInt32) {
+        asRoot {
+            let endpoint = make(.endpoint, from: untyped)
+            let reply = make(.reply, from: untyped)
+            #expect(perform(.bindServer, endpoint, UInt64(server.slot)).error == nil)
+            return (endpoint, reply)
+        }
+    }
+
+    /// A copy in a slot of its own.
+    func copy(
+        _ slot: UInt32, rights: Rights = .all, placement: Placement = .child, badge: UInt64? = nil,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) -> UInt32 {
+        let target = allocateSlot()
+        let result = perform(
+            badge == nil ? .copy : .mint, Slot.ownTable.index, UInt64(slot), own, UInt64(target), UInt64(rights.raw),
+            placement.rawValue, badge ?? 0)
+        #expect(result.error == nil, sourceLocation: sourceLocation)
+        return target
+    }
+    func delete(_ slot: UInt32) -> Results { perform(.delete, Slot.ownTable.index, UInt64(slot)) }
+    func revoke(_ slot: UInt32) -> Results { perform(.revoke, Slot.ownTable.index, UInt64(slot)) }
+}

@@ -1,0 +1,92 @@
+// The host tool's pure parts: ELF reading, bundle and image layout, manifest, console lines.
+
+import KernelABI
+import ServiceCores
+import XCTest
+
+@testable import ToolCore
+
+final class ToolCoreTests: XCTestCase {
+    /// A minimal ELF file with one segment of `code` at `address`.
+    func elf(code: [UInt8], address: UInt64, memory: Int, flags: UInt64 = 5, machine: UInt64 = 183) -> [UInt8] {
+        var file: [UInt8] = [0x7f, 0x45, 0x4c, 0x46, 2, 1, 1] + [UInt8](repeating: 0, count: 9)
+        func half(_ value: UInt64) -> [UInt8] { [UInt8(value & 0xff), UInt8(value >> 8 & 0xff)] }
+        file += half(2) + half(machine) + [1, 0, 0, 0]
+        file.append(word: address)
+        file.append(word: 64)
+        file.append(word: 0)
+        file += [0, 0, 0, 0] + half(64) + half(56) + half(1) + half(0) + half(0) + half(0)
+        file += [1, 0, 0, 0, UInt8(flags), 0, 0, 0]
+        for value in [UInt64(120), address, address, UInt64(code.count), UInt64(memory), 4096] { file.append(word: value) }
+        return file + code
+    }
+
+    func testElfSegmentIsRead() throws {
+        let file = try ElfFile(bytes: elf(code: [1, 2, 3], address: 0x40_0000, memory: 10))
+        XCTAssertEqual(file.segments.count, 1)
+        XCTAssertEqual(file.flat(), [1, 2, 3, 0, 0, 0, 0, 0, 0, 0])
+    }
+
+    func testElfErrorsAreRefused() {
+        XCTAssertThrowsError(try ElfFile(bytes: []))
+        XCTAssertThrowsError(try ElfFile(bytes: elf(code: [1], address: 0, memory: 1, machine: 62)))
+        var short = elf(code: [1, 2, 3], address: 0, memory: 3)
+        short.removeLast()
+        XCTAssertThrowsError(try ElfFile(bytes: short))
+    }
+
+    func testBundleLayout() throws {
+        var writer = BundleWriter(root: try ElfFile(bytes: elf(code: [9, 8], address: 0x40_0010, memory: 5000)))
+        writer.entries = [("a", [1, 2, 3]), ("manifest", [4])]
+        let bundle = try writer.pack()
+        XCTAssertEqual(bundle.number(0, 8), Bundle.magic)
+        XCTAssertEqual(bundle.number(Bundle.sizeOffset, 8), UInt64(bundle.count))
+        XCTAssertEqual(bundle.count % 4096, 0)
+        let offset = Int(bundle.number(Bundle.rootSegmentsOffset, 8))
+        XCTAssertEqual(bundle.number(Bundle.rootSegmentsOffset + 8, 8), 0x40_0000)
+        XCTAssertEqual(bundle.number(Bundle.rootSegmentsOffset + 16, 8), 8192)
+        XCTAssertEqual(bundle[offset + 16], 9)
+        XCTAssertEqual(bundle.number(Bundle.entryCountOffset, 8), 2)
+        let first = Int(bundle.number(Bundle.entriesOffset, 8))
+        XCTAssertEqual(Array(bundle[first..<(first + 3)]), [1, 2, 3])
+        XCTAssertEqual(bundle.number(Bundle.entriesOffset + 8, 8), 3)
+    }
+
+    func testWritableAndExecutableRootIsRefused() throws {
+        let writer = BundleWriter(root: try ElfFile(bytes: elf(code: [1], address: 0x40_0000, memory: 1, flags: 7)))
+        XCTAssertThrowsError(try writer.pack())
+    }
+
+    func testImageSizeCoversTheBundle() throws {
+        let kernel = try ElfFile(bytes: elf(code: [UInt8](repeating: 7, count: 100), address: 0, memory: 5000))
+        let image = makeImage(kernel: kernel, bundle: [UInt8](repeating: 1, count: 4096))
+        XCTAssertEqual(image.count, 8192 + 4096)
+        XCTAssertEqual(image.number(16, 8), UInt64(image.count))
+        XCTAssertEqual(image[8192], 1)
+    }
+
+    func testManifestNeedsAReason() {
+        let toml = """
+            [[task]]
+            name = "a"
+            binary = "A"
+            start = "boot"
+            priority = 1
+            reason = ""
+            stack = 4096
+            arena_bits = 18
+            """
+        XCTAssertThrowsError(try encodeManifest(toml: toml))
+        XCTAssertNoThrow(try encodeManifest(toml: toml.replacing("reason = \"\"", with: "reason = \"because\"")))
+        XCTAssertThrowsError(try encodeManifest(toml: "[[task]]\nname = 3"))
+    }
+
+    func testConsoleLines() {
+        XCTAssertEqual(ConsoleEvent(line: "ok 3 - ipc.call\r"), .passed("ipc.call"))
+        XCTAssertEqual(ConsoleEvent(line: "not ok 4 - ipc.send: got 3"), .failed("ipc.send", reason: "got 3"))
+        XCTAssertEqual(ConsoleEvent(line: "swiftlet-tests: 12 passed, 1 failed"), .finished(passed: 12, failed: 1))
+        XCTAssertEqual(ConsoleEvent(line: "swiftlet: power off, status 7"), .powerOff(status: 7))
+        XCTAssertEqual(ConsoleEvent(line: "swiftlet: kernel panic: brk"), .panic("brk"))
+        XCTAssertEqual(ConsoleEvent(line: "hello"), .other)
+    }
+}
