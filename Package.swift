@@ -109,9 +109,11 @@ if onTarget {
         task("Benchmarks", "LatencyBenchmark", ["Protocols", "BenchmarkStatistics"], swift: noHeap),
         task("Benchmarks", "LoadGenerator", ["Protocols"], swift: noHeap),
 
+        .target(name: "CTargetTests", path: "Tests/OnTarget/CTargetTests"),
         .executableTarget(
-            name: "TargetTests", dependencies: ["UserRuntime", "Protocols"],
-            path: "Tests/OnTarget/TargetTests", swiftSettings: strict + taskFlags, linkerSettings: linked("task.ld")),
+            name: "TargetTests", dependencies: ["KernelABI", "CUserEntry", "UserRuntime", "CTargetTests"],
+            path: "Tests/OnTarget/TargetTests",
+            swiftSettings: strict + taskFlags + [.unsafeFlags(["-Xcc", "-mgeneral-regs-only"])], linkerSettings: linked("task.ld")),
     ]
 } else {
     targets += [

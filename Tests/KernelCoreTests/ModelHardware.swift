@@ -34,6 +34,8 @@ final class ModelState {
     var queriesLeft: Int?
     /// Let it appear again at every n-th query.
     var ghostPeriod: Int?
+    /// The query at which the root task's line interrupts.
+    var urgentAfter: Int?
     var queries = 0
     var takeable: Int? { asserted.union(pulses).intersection(enabled).subtracting(quiet).min() }
 
@@ -69,6 +71,10 @@ final class ModelState {
 
     func query() -> Bool {
         queries += 1
+        if let left = urgentAfter {
+            urgentAfter = left > 0 ? left - 1 : nil
+            if left == 0 { pulses.insert(TestSystem.rootLine) }
+        }
         if let left = queriesLeft {
             if left <= 0 {
                 isGhostPending = true

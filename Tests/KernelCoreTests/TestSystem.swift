@@ -47,6 +47,8 @@ final class TestSystem {
     private var isRootAsleep = false
     /// How many entries took a fast path.
     private(set) var fastEntries = 0
+    /// Inspect after every n-th entry only, where much is done and something else looks as well.
+    var inspectionPeriod = 1
 
     init(fast: Bool = true) {
         usesFastPath = fast
@@ -90,6 +92,7 @@ final class TestSystem {
         for slot in TestSystem.ram...TestSystem.largeDevice {
             if let object = rootTable.slot(Int(slot)).pointee.object { boot.append(object) }
         }
+        hardware.largestZero = 0
         follow(kernel.pointee.start())
         wake = make(.notification)
         wakeInterrupt = allocateSlot()
@@ -213,8 +216,8 @@ final class TestSystem {
 
     private func inspect() {
         steps += 1
-        if isBroken { return }
-        var violations = kernel.pointee.inspect(boot: boot, running: running, scanTables: steps % 32 == 0).violations
+        if isBroken || steps % inspectionPeriod != 0 { return }
+        var violations = kernel.pointee.inspect(boot: boot, running: running, scanTables: steps % 33 == 0).violations
         let armed = kernel.pointee.core.armed.ticks
         if hardware.deadline != armed && armed != 0 {
             violations.append("the hardware's deadline is \(hardware.deadline), the kernel thinks \(armed)")
@@ -249,6 +252,21 @@ final class TestSystem {
         perform(.acknowledge, wakeInterrupt)
         go()
         return value
+    }
+
+    /// Do `work`, and let the root task interrupt it at its n-th step.
+    ///
+    /// - Returns: false when the work was over before.
+    func interfere(after queries: Int, with work: () -> Void, _ body: () -> Void) -> Bool {
+        hardware.urgentAfter = queries
+        work()
+        hardware.urgentAfter = nil
+        if running != root.ref { return false }
+        isRootAsleep = false
+        body()
+        perform(.acknowledge, wakeInterrupt)
+        go()
+        return true
     }
 
     /// A method that the root task invokes.

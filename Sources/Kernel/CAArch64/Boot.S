@@ -243,7 +243,7 @@ swiftlet_park:
     .ltorg
 
 // At the kernel's own address from here on.
-    .text
+    .section .text.upper, "ax"
 upper:
     mrs x1, id_aa64mmfr1_el1
     tst x1, #(0xf << 20)
@@ -264,3 +264,22 @@ upper:
     mov x2, x22
     mov x3, x23
     b KernelImage_main
+
+// Boot is over: take its code out of the kernel's half, and start the first thread from an empty stack. This routine stays.
+    .section .text.leave_boot, "ax"
+    .global swiftlet_leave_boot
+swiftlet_leave_boot:
+    address x0, swiftlet_image_level3
+    address x1, swiftlet_image_start
+    address x2, swiftlet_boot_text_end
+13: str xzr, [x0], #8
+    add x1, x1, #SWIFTLET_PAGE_BYTES
+    cmp x1, x2
+    b.lo 13b
+    dsb ishst
+    tlbi vmalle1is
+    dsb ish
+    isb
+    address x0, swiftlet_stack + SWIFTLET_STACK_BYTES
+    mov sp, x0
+    b swiftlet_first_exit

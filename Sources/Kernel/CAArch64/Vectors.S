@@ -80,7 +80,18 @@ swiftlet_vectors:
     broken 1
     broken 2
     broken 3
-    broken 4
+    // From EL1: synchronous. One instruction of the kernel may abort: the load of a probe.
+    vector
+    msr tpidr_el1, x0
+    msr tpidrro_el0, x1
+    mrs x0, elr_el1
+    adr x1, probe_load
+    cmp x0, x1
+    b.eq probe_failed
+    mrs x1, tpidrro_el0
+    mov x0, #4
+    b kernel_exception
+
     broken 5
     broken 6
     broken 7
@@ -133,6 +144,18 @@ swiftlet_vectors:
     broken 14
     broken 15
     .balign 0x80
+
+    .global swiftlet_probe
+swiftlet_probe:
+probe_load:
+    ldr w0, [x0]
+probe_done:
+    ret
+probe_failed:
+    adr x0, probe_done
+    msr elr_el1, x0
+    mov x0, #-1
+    eret
 
 user_fault:
     mrs x17, far_el1

@@ -31,7 +31,7 @@ extension Kernel where H: ~Copyable {
     }
 
     private mutating func retypeSteps(_ thread: Ref<Thread>, _ slot: Ref<Capability>) throws(KernelError) -> Outcome {
-        let request = try decodeRetype(thread, slot)
+        var request = try decodeRetype(thread, slot)
         while thread.pointee.context.x.2 > 0 {  // one object a round, an interrupt is taken between rounds
             let target = try self.slot(
                 thread, table: Slot(UInt32(truncatingIfNeeded: thread.pointee.context.x.3)),
@@ -43,7 +43,8 @@ extension Kernel where H: ~Copyable {
             thread.pointee.context.x.4 &+= 1
             thread.pointee.context.x.7 &+= 1
             if request.source.pointee.isDevice {
-                thread.pointee.context.x.6 &+= 1 << UInt64(truncatingIfNeeded: request.sizeBits)
+                request.offset &+= 1 << UInt64(truncatingIfNeeded: request.sizeBits)
+                thread.pointee.context.x.6 = request.offset
             }
             if thread.pointee.context.x.2 > 0 && hardware.interruptPending { return .restart }
         }

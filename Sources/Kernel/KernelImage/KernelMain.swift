@@ -26,7 +26,7 @@ func kernelMain(_ treeAddress: UInt64, _ image: UInt64, _ level: UInt64, _ entry
     } catch {
         panic(error.reason)
     }
-    leave(kernelState.pointee.start())
+    swiftlet_leave_boot()
 }
 
 extension BootFailure {
@@ -50,7 +50,7 @@ extension BootFailure {
     }
 }
 
-/// What is known of the machine while it boots.
+/// What is known of the machine while it boots. It is large: its methods are `mutating`, so that none copies it.
 struct BootState {
     let processor = Processor()
     let image: PhysicalRange
@@ -63,6 +63,9 @@ struct BootState {
     var map: KernelMap
     /// RAM that nobody uses.
     var free = MemoryMap()
+    /// Registers to hand out, and what must not be handed out as registers.
+    var devices = MemoryMap()
+    var kept = MemoryMap()
     var ramBytes: UInt64 = 0
     /// Memory behind the image, up to the end of what the tool appended to it.
     var bundle = PhysicalRange(base: 0, size: 0)
@@ -74,13 +77,24 @@ struct BootState {
         self.level = level
         self.entryTicks = entryTicks
         self.treeAddress = treeAddress
-        tree = try BootState.readTree(treeAddress, &map)
-        do throws(DeviceTreeError) {
-            machine = try tree.describeMachine()
+        var machine = MachineDescription()
+        do throws(BootFailure) {
+            tree = try BootState.readTree(treeAddress, &map)
         } catch {
+            ConsoleProbe.findConsole(&map)
+            throw error
+        }
+        do throws(DeviceTreeError) {
+            // The console first, so that the rest can fail in words.
+            try tree.describeConsole(&machine)
+            BootState.openConsole(machine, &map)
+            try tree.describeMachine(&machine)
+        } catch {
+            if swiftlet_console_kind() == 0 { ConsoleProbe.findConsole(&map) }
             throw BootFailure(error)
         }
-        console = try BootState.openConsole(machine, &map)
+        self.machine = machine
+        console = KernelConsole.noted
         self.map = map
     }
 
@@ -107,17 +121,15 @@ struct BootState {
     }
 
     /// Map the console and note it, so that panics are seen from here on.
-    private static func openConsole(
-        _ machine: MachineDescription, _ map: inout KernelMap
-    ) throws(BootFailure) -> KernelConsole {
-        if machine.consoleKind == .none { return KernelConsole(.none) }
-        let address = try map.mapDevice(machine.console.base, bytes: machine.console.size)
-        swiftlet_set_console(UInt64(machine.consoleKind.rawValue), address)
-        return KernelConsole.noted
+    private static func openConsole(_ machine: MachineDescription, _ map: inout KernelMap) {
+        if machine.consoleKind == .none { return }
+        if let address = try? map.mapDevice(machine.console.base, bytes: machine.console.size) {
+            swiftlet_set_console(UInt64(machine.consoleKind.rawValue), address)
+        }
     }
 
     /// One line that says what booted, and on what.
-    func announce() {
+    mutating func announce() {
         console.write("swiftlet: kernel ")
         console.write(kernelVersion)
         if let model = tree.root.property("model") {

@@ -13,12 +13,16 @@ struct MemoryMap {
     private(set) var lost: UInt64 = 0
 
     init() { ranges = InlineArray(repeating: PhysicalRange(base: 0, size: 0)) }
-    subscript(index: Int) -> PhysicalRange { ranges[index] }
+    subscript(index: Int) -> PhysicalRange { mutating get { ranges[index] } }
+
+    // Members that only read are `mutating` as well: otherwise each use would copy the whole set to the stack.
 
     var bytes: UInt64 {
-        var sum: UInt64 = 0
-        for index in 0..<count { sum &+= ranges[index].size }
-        return sum
+        mutating get {
+            var sum: UInt64 = 0
+            for index in 0..<count { sum &+= ranges[index].size }
+            return sum
+        }
     }
 
     /// Add the whole pages within a range.
@@ -61,7 +65,7 @@ struct MemoryMap {
     }
 
     /// Join ranges that are at most `gap` bytes apart, where nothing of `keep` lies between them.
-    mutating func join(gap: UInt64, avoiding keep: borrowing MemoryMap) {
+    mutating func join(gap: UInt64, avoiding keep: inout MemoryMap) {
         sort()
         var kept = 0
         for index in 1..<max(count, 1) {
@@ -91,7 +95,7 @@ struct MemoryMap {
         }
     }
 
-    func overlaps(_ start: UInt64, _ end: UInt64) -> Bool {
+    mutating func overlaps(_ start: UInt64, _ end: UInt64) -> Bool {
         for index in 0..<count where ranges[index].base < end && ranges[index].base + ranges[index].size > start {
             return true
         }

@@ -24,11 +24,11 @@ extension BootState {
         }
         kernel.pointee.grantAuthorities(root)
         for index in 0..<free.count { give(&root, free[index], isDevice: false) }
-        let devices = findDevices()
+        findDevices()
         for index in 0..<devices.count { give(&root, devices[index], isDevice: true) }
         let kept = try giveLeftovers(&root)
         processor.closeFloatingPoint()
-        let text = unsafe map.physical(swiftlet_text_end_address()) - image.base - BootState.bootCode
+        let text = unsafe map.physical(swiftlet_text_end_address()) - image.base - bootCode
         kernel.pointee.noteBoot(textBytes: text, dataBytes: kept - text, ticks: swiftlet_read_counter() - entryTicks)
         kernel.pointee.finishBoot(root, kernelBytes: kept)
     }
@@ -51,7 +51,7 @@ extension BootState {
     }
 
     /// The tree where the root task can see it: whole pages, in place or as a copy.
-    private func placeTree(_ memory: inout BootMemory) throws(BootFailure) -> PhysicalRange {
+    private mutating func placeTree(_ memory: inout BootMemory) throws(BootFailure) -> PhysicalRange {
         let size = UInt64(tree.size)
         if treeAddress & 4095 == 0 { return PhysicalRange(base: treeAddress, size: size) }
         guard let copy = memory.take(size, alignment: 4096) else { throw BootFailure(BootError.memory) }
@@ -62,7 +62,7 @@ extension BootState {
         return PhysicalRange(base: copy, size: size)
     }
 
-    private func give(_ root: inout RootTask, _ range: PhysicalRange, isDevice: Bool) {
+    private mutating func give(_ root: inout RootTask, _ range: PhysicalRange, isDevice: Bool) {
         let lost = kernelState.pointee.addUntyped(&root, range, isDevice: isDevice)
         if lost > 0 {
             console.write("swiftlet: no room to list ")
@@ -81,12 +81,12 @@ extension BootState {
             unsafe UInt64(UInt(bitPattern: swiftlet_boot_tables_start_address())), bytes: tables.size)
         Translation.invalidateAll()
         give(&root, PhysicalRange(base: tables.base, size: tables.size), isDevice: false)
-        give(&root, PhysicalRange(base: image.base, size: BootState.bootCode), isDevice: false)
+        give(&root, PhysicalRange(base: image.base, size: bootCode), isDevice: false)
         // The last range's own descriptors still come from this memory: two pages hold more than it can need.
         let next = (root.memory.next + 3 * 4096 - 1) & ~4095
         if next < root.memory.end {
             give(&root, PhysicalRange(base: next, size: root.memory.end - next), isDevice: false)
         }
-        return image.size - tables.size - BootState.bootCode
+        return image.size - tables.size - bootCode
     }
 }

@@ -118,10 +118,15 @@ extension DeviceNode {
     }
 
     /// 2 or 3 where this node is a GIC.
-    public var gicVersion: Int? {
-        if isCompatible("arm,gic-v3") { return 3 }
-        if isCompatible("arm,cortex-a15-gic") || isCompatible("arm,gic-400") || isCompatible("arm,cortex-a9-gic")
-            || isCompatible("arm,cortex-a7-gic")
+    public var gicVersion: Int? { property("compatible")?.gicVersion }
+}
+
+extension DeviceProperty {
+    /// 2 or 3 where this is the `compatible` of a GIC.
+    var gicVersion: Int? {
+        if contains("arm,gic-v3") { return 3 }
+        if contains("arm,cortex-a15-gic") || contains("arm,gic-400") || contains("arm,cortex-a9-gic")
+            || contains("arm,cortex-a7-gic")
         {
             return 2
         }

@@ -33,6 +33,7 @@ public struct DeviceTreeError: Error, Equatable {
 /// A checked device tree in memory.
 @safe public struct DeviceTree {
     let base: UnsafeRawPointer
+    let blocks: TreeBlocks
 
     /// - Parameters:
     ///   - base: where the tree lies, 8-byte aligned; it must stay there unchanged.
@@ -44,6 +45,19 @@ public struct DeviceTreeError: Error, Equatable {
         let size = unsafe Int(swiftlet_fdt_total_size(base))
         if unsafe size > limit || fdt_check_full(base, size) != 0 { throw DeviceTreeError(.malformed) }
         unsafe self.base = base
+        blocks = unsafe TreeBlocks(
+            structure: DeviceTree.headerWord(base, 8), structureSize: DeviceTree.headerWord(base, 36),
+            strings: DeviceTree.headerWord(base, 12), stringsSize: DeviceTree.headerWord(base, 32))
+        // Versions before 17 do not state the structure's size; nobody has written one since 2006.
+        let version = unsafe DeviceTree.headerWord(base, 20)
+        if version < 17 || (UInt(bitPattern: base) | UInt(blocks.structure)) & 3 != 0 {
+            throw DeviceTreeError(.malformed)
+        }
+    }
+
+    private static func headerWord(_ base: UnsafeRawPointer, _ offset: Int) -> Int {
+        // Safety: the header is 40 bytes.
+        unsafe Int(UInt32(bigEndian: base.loadUnaligned(fromByteOffset: offset, as: UInt32.self)))
     }
 
     /// Bytes of the tree, by its header.
@@ -51,38 +65,18 @@ public struct DeviceTreeError: Error, Equatable {
 
     /// Bytes up to the end of what is used: structure and strings.
     public var usedSize: Int {
-        // Safety: both fields lie within the checked header.
-        let strings = unsafe Int(UInt32(bigEndian: base.load(fromByteOffset: 12, as: UInt32.self)))
-        let stringsSize = unsafe Int(UInt32(bigEndian: base.load(fromByteOffset: 32, as: UInt32.self)))
-        let structure = unsafe Int(UInt32(bigEndian: base.load(fromByteOffset: 8, as: UInt32.self)))
-        let structureSize = unsafe Int(UInt32(bigEndian: base.load(fromByteOffset: 36, as: UInt32.self)))
-        return max(strings + stringsSize, structure + structureSize)
+        max(blocks.strings + blocks.stringsSize, blocks.structure + blocks.structureSize)
     }
 
-    public var root: DeviceNode { DeviceNode(tree: self, offset: 0) }
+    public var root: DeviceNode { DeviceNode(tree: self, offset: 0, ancestors: Ancestors()) }
 
     /// The next node in depth-first order; `depth` is updated (0 is the root). nil after the last.
     public func node(after node: DeviceNode, depth: inout Int) -> DeviceNode? {
-        var level = Int32(truncatingIfNeeded: depth)
-        let next = unsafe fdt_next_node(base, node.offset, &level)
-        if next < 0 || level < 0 { return nil }
-        depth = Int(level)
-        return DeviceNode(tree: self, offset: next)
-    }
-
-    /// The node at an absolute path or under an alias, which `path` bytes spell.
-    public func node(path: UnsafeRawBufferPointer) -> DeviceNode? {
-        guard let start = path.baseAddress, path.count > 0 else { return nil }
-        let offset = unsafe fdt_path_offset_namelen(
-            base, start.assumingMemoryBound(to: CChar.self), Int32(truncatingIfNeeded: path.count))
-        return offset < 0 ? nil : DeviceNode(tree: self, offset: offset)
-    }
-    public func node(_ path: StaticString) -> DeviceNode? {
-        unsafe node(path: UnsafeRawBufferPointer(start: path.utf8Start, count: path.utf8CodeUnitCount))
-    }
-    public func node(phandle: UInt32) -> DeviceNode? {
-        let offset = unsafe fdt_node_offset_by_phandle(base, phandle)
-        return offset < 0 ? nil : DeviceNode(tree: self, offset: offset)
+        let before = depth
+        guard let next = scan(after: Int(node.offset), depth: &depth) else { return nil }
+        return DeviceNode(
+            tree: self, offset: Int32(truncatingIfNeeded: next),
+            ancestors: node.ancestors?.next(after: node.offset, change: depth - before))
     }
 
     /// Memory reservations of the header, by index; nil behind the last.
@@ -95,21 +89,57 @@ public struct DeviceTreeError: Error, Equatable {
     }
 }
 
+/// Offsets of the nodes above one, the root's first.
+struct Ancestors {
+    private var offsets: InlineArray<16, Int32>
+    private var count = 0
+    init() { offsets = InlineArray(repeating: 0) }
+
+    /// The ancestors of the node that follows the one at `offset`, whose ancestors these are, in depth-first order, and
+    /// stands `change` levels deeper; nil below what is kept.
+    func next(after offset: Int32, change: Int) -> Ancestors? {
+        let depth = count + change
+        if depth > 16 || depth < 0 || change > 1 { return nil }
+        var path = self
+        if change == 1 { path.offsets[count] = offset }
+        path.count = depth
+        return path
+    }
+    /// The ancestors of a child.
+    func child(of offset: Int32) -> Ancestors? { next(after: offset, change: 1) }
+    /// The parent's offset: the root is its own.
+    var last: Int32 { count > 0 ? offsets[count - 1] : 0 }
+    var parents: Ancestors {
+        var path = self
+        path.count = max(count - 1, 0)
+        return path
+    }
+}
+
 /// A node of a tree.
 public struct DeviceNode {
     public let tree: DeviceTree
     public let offset: Int32
+    /// The nodes above, where the walk that found this one knew them: libfdt has to search the tree for a parent.
+    let ancestors: Ancestors?
+
+    init(tree: DeviceTree, offset: Int32, ancestors: Ancestors? = nil) {
+        self.tree = tree
+        self.offset = offset
+        self.ancestors = ancestors
+    }
 
     /// Nodes above this one that are looked at, at most.
     public static var maximumDepth: Int { 16 }
 
     public func property(_ name: StaticString) -> DeviceProperty? {
-        var length: Int32 = 0
-        let value = unsafe fdt_getprop_namelen(
-            tree.base, offset, UnsafeRawPointer(name.utf8Start).assumingMemoryBound(to: CChar.self),
-            Int32(truncatingIfNeeded: name.utf8CodeUnitCount), &length)
-        guard let value = unsafe value, length >= 0 else { return nil }
-        return unsafe DeviceProperty(start: value, count: Int(length))
+        unsafe property(UnsafeRawBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
+    }
+    /// The property whose name `name` bytes spell.
+    public func property(_ name: UnsafeRawBufferPointer) -> DeviceProperty? {
+        guard let value = unsafe tree.scanProperty(of: Int(offset), named: name) else { return nil }
+        // Safety: the tree was checked as a whole.
+        return unsafe DeviceProperty(start: tree.base + tree.blocks.structure + value.start, count: value.count)
     }
 
     /// The node's name with unit address, without terminator.
@@ -123,16 +153,20 @@ public struct DeviceNode {
 
     public var parent: DeviceNode? {
         if offset == 0 { return nil }
+        if let ancestors {
+            return DeviceNode(tree: tree, offset: ancestors.last, ancestors: ancestors.parents)
+        }
         let parent = unsafe fdt_parent_offset(tree.base, offset)
         return parent < 0 ? nil : DeviceNode(tree: tree, offset: parent)
     }
     public var firstChild: DeviceNode? {
         let child = unsafe fdt_first_subnode(tree.base, offset)
-        return child < 0 ? nil : DeviceNode(tree: tree, offset: child)
+        if child < 0 { return nil }
+        return DeviceNode(tree: tree, offset: child, ancestors: ancestors?.child(of: offset))
     }
     public var nextSibling: DeviceNode? {
         let next = unsafe fdt_next_subnode(tree.base, offset)
-        return next < 0 ? nil : DeviceNode(tree: tree, offset: next)
+        return next < 0 ? nil : DeviceNode(tree: tree, offset: next, ancestors: ancestors)
     }
 
     /// `status` absent, "okay" or "ok".

@@ -40,12 +40,20 @@ public struct MachineDescription {
     public var consoleKind = ConsoleKind.none
     public var console = RegisterRange(base: 0, size: 0)
     public var power = PowerMethod.none
+    public init() {}
 }
 
 extension DeviceTree {
     /// Read what the kernel needs.
     public func describeMachine() throws(DeviceTreeError) -> MachineDescription {
         var machine = MachineDescription()
+        try describeConsole(&machine)
+        try describeMachine(&machine)
+        return machine
+    }
+
+    /// Everything but the console: to be read when errors can be shown.
+    public func describeMachine(_ machine: inout MachineDescription) throws(DeviceTreeError) {
         var index = 0
         while let (base, size) = reservation(index), index < 32 {
             machine.reserved.append(RegisterRange(base: base, size: size))
@@ -60,8 +68,6 @@ extension DeviceTree {
         if machine.memory.count == 0 { throw DeviceTreeError(.noMemory) }
         if machine.gicVersion == 0 { throw DeviceTreeError(.noInterruptController) }
         if machine.timerLine == 0 { throw DeviceTreeError(.noTimer) }
-        try findConsole(&machine)
-        return machine
     }
 
     private func inspect(_ node: DeviceNode, _ machine: inout MachineDescription) throws(DeviceTreeError) {
@@ -71,27 +77,35 @@ extension DeviceTree {
                 machine.memory.append(range)
                 index += 1
             }
-        } else if machine.gicVersion == 0, let version = node.gicVersion {
+        } else if let parent = node.parent, parent.isReservedMemory {
+            if let range = try node.registers(0) { machine.reserved.append(range) }
+        } else if let compatible = node.property("compatible") {
+            try inspect(node, compatible, &machine)
+        }
+    }
+
+    private func inspect(
+        _ node: DeviceNode, _ compatible: DeviceProperty, _ machine: inout MachineDescription
+    ) throws(DeviceTreeError) {
+        if machine.gicVersion == 0, let version = compatible.gicVersion {
             guard let distributor = try node.registers(0), let interface = try node.registers(1) else {
                 throw DeviceTreeError(.badProperty, node: node.offset)
             }
             machine.gicVersion = version
             machine.distributor = distributor
             machine.interface = interface
-        } else if node.isCompatible("arm,armv8-timer") || node.isCompatible("arm,armv7-timer") {
+        } else if compatible.contains("arm,armv8-timer") || compatible.contains("arm,armv7-timer") {
             // Interrupts: secure, non-secure, virtual, hypervisor (Linux bindings, arm,arch_timer.yaml).
             if let virtual = try node.interrupt(2) { machine.timerLine = virtual.line }
-        } else if node.isCompatible("arm,psci-1.0") || node.isCompatible("arm,psci-0.2") {
+        } else if compatible.contains("arm,psci-1.0") || compatible.contains("arm,psci-0.2") {
             if let method = node.property("method") {
                 machine.power = method.contains("smc") ? .smc : method.contains("hvc") ? .hvc : .none
             }
-        } else if let parent = node.parent, parent.isReservedMemory, let range = try node.registers(0) {
-            machine.reserved.append(range)
         }
     }
 
     /// The console that /chosen names: a path or an alias, with options behind a colon.
-    private func findConsole(_ machine: inout MachineDescription) throws(DeviceTreeError) {
+    public func describeConsole(_ machine: inout MachineDescription) throws(DeviceTreeError) {
         guard let path = unsafe node("/chosen")?.property("stdout-path")?.string else { return }
         var length = 0
         while length < path.count, unsafe path[length] != UInt8(ascii: ":") { length += 1 }

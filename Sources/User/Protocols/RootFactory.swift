@@ -33,8 +33,8 @@ import KernelABI
     case service = 11
     /// Word 1: 0 power off, 1 reboot. Word 2: exit status. Does not return.
     case power = 12
-    /// Text for the task words 1–4 to find in its start information (test selection, benchmark selection): the lent memory.
-    case arguments = 13
+    /// Make task word 1 fault at once, as if its code had jumped to a null pointer.
+    case crash = 13
     /// Word 1: number. Reply: 1: ms between signs of life, 2: restarts | initial back-off << 16, 3: maximum back-off,
     /// 4: stable run.
     case policy = 14
@@ -196,5 +196,24 @@ import KernelABI
     @inlinable public static func head(ranges: Int, lines: Int, instance: Int) -> UInt64 {
         UInt64(FactoryOperation.spawnDriver.rawValue) | UInt64(UInt8(truncatingIfNeeded: ranges)) << 8
             | UInt64(UInt8(truncatingIfNeeded: lines)) << 16 | UInt64(UInt8(truncatingIfNeeded: instance)) << 24
+    }
+}
+
+extension FactoryError {
+    /// The error in words.
+    public var text: StaticString {
+        switch self {
+        case .noSuchTask: "no such task"
+        case .noSuchBinary: "no such file in the bundle"
+        case .badImage: "not a task's ELF file"
+        case .noMemory: "too little memory"
+        case .wrongState: "wrong state"
+        case .notPermitted: "not permitted"
+        case .badRequest: "bad request"
+        case .noSuchService: "no such service"
+        case .kernel: "refused by the kernel"
+        case .exhausted: "too many"
+        case .noSuchDevice: "the device's registers are not there"
+        }
     }
 }

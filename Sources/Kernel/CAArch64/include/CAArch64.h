@@ -21,6 +21,10 @@ SWIFTLET_PLAIN _Noreturn void swiftlet_exit_message(
 SWIFTLET_PLAIN _Noreturn void swiftlet_exit_registers(void *_Nonnull context, uint64_t translation_base);
 /// Wait for an interrupt with nobody's address space active, then enter `swiftlet_idle_interrupt`.
 SWIFTLET_PLAIN _Noreturn void swiftlet_idle(void);
+/// The end of boot: its code is unmapped, and `swiftlet_first_exit` entered on an empty stack.
+SWIFTLET_PLAIN _Noreturn void swiftlet_leave_boot(void);
+/// The 32-bit register at a mapped address, or all ones where the access aborts.
+SWIFTLET_PLAIN uint64_t swiftlet_probe(uint64_t address);
 /// Stop this processor for good.
 SWIFTLET_PLAIN _Noreturn void swiftlet_halt(void);
 
@@ -64,6 +68,7 @@ SWIFTLET_SYMBOL(swiftlet_empty_root)
 SWIFTLET_SYMBOL(swiftlet_stack)
 SWIFTLET_SYMBOL(swiftlet_emergency_stack)
 SWIFTLET_SYMBOL(swiftlet_image_start)
+SWIFTLET_SYMBOL(swiftlet_boot_text_end)
 SWIFTLET_SYMBOL(swiftlet_text_end)
 SWIFTLET_SYMBOL(swiftlet_rodata_end)
 SWIFTLET_SYMBOL(swiftlet_boot_tables_start)

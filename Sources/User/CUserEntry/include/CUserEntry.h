@@ -72,6 +72,9 @@ SWIFTLET_READER(counter_frequency, "cntfrq_el0")
 SWIFTLET_READER(cycles, "pmccntr_el0")
 SWIFTLET_READER(thread_pointer, "tpidr_el0")
 
+/// Give the heap its memory.
+void swiftlet_heap_add(uint64_t address, uint64_t size);
+
 /// Stop here: the supervisor gets a breakpoint fault.
 SWIFTLET_ALWAYS void swiftlet_trap(void) { __asm__ volatile("brk #0xdead"); }
 

@@ -1,0 +1,216 @@
+// The factory's requests, decoded and checked before anything is done.
+
+import KernelABI
+import Protocols
+import ServiceCores
+import UserRuntime
+
+/// What goes back to the caller.
+struct FactoryAnswer {
+    var message = RegisterMessage(length: 8)
+    var attachment = Attachment()
+    init() {}
+    init(_ failure: FactoryFailure) {
+        message = RegisterMessage(failure.cause.rawValue, UInt64(failure.kernel?.rawValue ?? 0))
+    }
+}
+
+extension Factory {
+    /// Performs one request. `reply` is the caller's, for what it lent.
+    mutating func answer(_ request: Received, _ reply: Reply) -> FactoryAnswer {
+        do throws(FactoryFailure) { return try perform(request, reply) } catch { return FactoryAnswer(error) }
+    }
+
+    private mutating func perform(_ request: Received, _ reply: Reply) throws(FactoryFailure) -> FactoryAnswer {
+        guard let operation = FactoryOperation(rawValue: UInt8(truncatingIfNeeded: request[0])) else {
+            throw FactoryFailure(.badRequest)
+        }
+        var answer = FactoryAnswer()
+        switch operation {
+        case .manifest: try copyManifest(request, reply, &answer)
+        case .spawn:
+            guard let number = number(of: name(request, at: 1)) else { throw FactoryFailure(.noSuchTask) }
+            try start(number)
+            answer.message[1] = UInt64(number) + 1
+        case .spawnDriver: answer.message[1] = try spawnDriver(request)
+        case .kill: try kill(try task(request[1]))
+        case .restart:
+            let number = try task(request[1])
+            try start(number)
+            answer.message[1] = UInt64(tasks[number].generation)
+        case .task: describe(try task(request[1]), &answer)
+        case .taskMemory: try describeMemory(try task(request[1]), &answer)
+        case .interrupt: try describeInterrupt(request[1], &answer)
+        case .capability: try describeCapability(try task(request[1]), request[2], &answer)
+        case .memory:
+            answer.message[1] = boot.ramBytes
+            answer.message[2] = boot.kernelBytes
+            answer.message[3] = memory.freeBytes()
+            answer.message[4] = memory.givenBytes
+        case .service: try giveService(request, &answer)
+        case .power: try power(request[1], request[2])
+        case .crash: try crash(try task(request[1]))
+        case .policy:
+            let description = tasks[try task(request[1])].description
+            answer.message[1] = UInt64(description.heartbeat)
+            answer.message[2] =
+                UInt64(description.restart.maximumRestarts) | UInt64(description.restart.initialBackOff) << 16
+            answer.message[3] = UInt64(description.restart.maximumBackOff)
+            answer.message[4] = UInt64(description.restart.stableRun)
+        }
+        return answer
+    }
+
+    private func task(_ word: UInt64) throws(FactoryFailure) -> Int {
+        if word == 0 || word > UInt64(tasks.count) { throw FactoryFailure(.noSuchTask) }
+        return Int(word) - 1
+    }
+
+    /// Word `index` of the request, also of those that came through the IPC buffer.
+    private func word(_ request: Received, _ index: Int) -> UInt64 {
+        if index >= request.message.length { return 0 }
+        return index < 8 ? request[index] : IPCBufferAccess()[index]
+    }
+    private func name(_ request: Received, at index: Int) -> Name {
+        Name(
+            word(request, index), word(request, index + 1), word(request, index + 2), word(request, index + 3))
+    }
+
+    private func copyManifest(_ request: Received, _ reply: Reply, _ answer: inout FactoryAnswer) throws(FactoryFailure) {
+        let size = unsafe UInt64(manifestFile.count)
+        let offset = min(request[1], size)
+        let count = min(size - offset, request.loanLength)
+        answer.message[1] = size
+        answer.message[2] = count
+        if count == 0 { return }
+        let address = unsafe UInt64(UInt(bitPattern: manifestFile.baseAddress)) + offset
+        do throws(KernelError) { try reply.loanWrite(offset: 0, from: address, length: count) } catch {
+            throw FactoryFailure(.kernel, error)
+        }
+    }
+
+    private mutating func spawnDriver(_ request: Received) throws(FactoryFailure) -> UInt64 {
+        let ranges = Int(request[0] >> 8 & 0xff)
+        let lines = Int(request[0] >> 16 & 0xff)
+        let instance = Int(request[0] >> 24 & 0xff)
+        let length = DriverRequest.device + 2 * ranges + lines
+        if ranges > DriverRequest.maximumRanges || lines > DriverRequest.maximumLines || request.message.length < length {
+            throw FactoryFailure(.badRequest)
+        }
+        guard let entry = number(of: name(request, at: DriverRequest.entry)),
+            tasks[entry].description.start == .device
+        else { throw FactoryFailure(.noSuchTask) }
+        var number = entry
+        if tasks[entry].generation > 0 {
+            var state = TaskState(tasks[entry].description)
+            state.name = name(request, at: DriverRequest.name)
+            if !state.service.isEmpty { state.service = state.service.numbered(instance) }
+            if self.number(of: state.name) != nil { throw FactoryFailure(.wrongState) }
+            number = try list(state)
+        }
+        var device = DeviceShare()
+        for index in 0..<ranges {
+            let at = DriverRequest.device + 2 * index
+            device.registers.append((word(request, at), word(request, at + 1)))
+        }
+        for index in 0..<lines {
+            let line = word(request, DriverRequest.device + 2 * ranges + index)
+            device.lines.append((Int(line & 0xffff_ffff), line >> 32 == 1 ? .edge : .level))
+        }
+        tasks[number].device = device
+        try start(number)
+        return UInt64(number) + 1
+    }
+
+    private func describe(_ number: Int, _ answer: inout FactoryAnswer) {
+        let task = tasks[number]
+        var record = TaskRecord(name: [task.name.word0, task.name.word1, task.name.word2, task.name.word3])
+        record.phase = task.phase
+        record.generation = task.generation
+        record.stackBytes = task.description.stackBytes
+        record.basePriority = task.description.priority
+        record.maximumPriority = task.description.maximumPriority
+        if task.phase == .running, let state = try? Thread(slots.task(number).thread).information() {
+            record.state = state.state
+            record.basePriority = state.base
+            record.effectivePriority = state.effective
+            record.maximumPriority = state.maximum
+            record.processorTicks = state.processorTime.ticks
+            record.switches = state.switches
+            record.stackUsed = stackUsed(number)
+        }
+        answer.message.length = TaskRecord.words
+        for index in 1..<TaskRecord.words {
+            if index < 8 { answer.message[index] = record.word(index) } else {
+                IPCBufferAccess()[index] = record.word(index)
+            }
+        }
+    }
+
+    private func describeMemory(_ number: Int, _ answer: inout FactoryAnswer) throws(FactoryFailure) {
+        let task = tasks[number]
+        if task.hasArena, let state = try? Untyped(slots.task(number).arena).information() {
+            answer.message[TaskMemory.arena] = 1 << UInt64(state.sizeBits)
+            answer.message[TaskMemory.descriptors] = state.lowBytes
+            answer.message[TaskMemory.pages] = state.highBytes
+        }
+        answer.message[TaskMemory.persistent] = UInt64(task.description.persistentBytes)
+        if task.hasUntyped { answer.message[TaskMemory.untyped] = 1 << UInt64(task.description.untypedBits) }
+    }
+
+    private func describeInterrupt(_ index: UInt64, _ answer: inout FactoryAnswer) throws(FactoryFailure) {
+        var remaining = index
+        for number in 0..<tasks.count {
+            let count = UInt64(tasks[number].device.lines.count)
+            if remaining >= count {
+                remaining -= count
+                continue
+            }
+            let line = tasks[number].device.lines[Int(remaining)].line
+            answer.message[InterruptRecord.task] = UInt64(number) + 1
+            answer.message[InterruptRecord.line] = UInt64(line)
+            if let state = try? Interrupt(slots.task(number).interrupt(Int(remaining))).information() {
+                answer.message[InterruptRecord.count] = state.count
+                answer.message[InterruptRecord.flags] = (state.isBound ? 1 : 0) | (state.isOutstanding ? 2 : 0)
+            }
+            return
+        }
+        throw FactoryFailure(.noSuchTask)
+    }
+
+    private func describeCapability(_ number: Int, _ slot: UInt64, _ answer: inout FactoryAnswer) throws(FactoryFailure) {
+        let count: UInt64 = 1 << UInt64(StartSlot.tableBits)
+        answer.message[5] = count
+        if tasks[number].phase != .running { throw FactoryFailure(.wrongState) }
+        if slot >= count { throw FactoryFailure(.badRequest) }
+        do throws(KernelError) {
+            let state = try CapabilityTable(slots.task(number).table).describe(Slot(UInt32(slot)))
+            answer.message[1] = UInt64(state.kind.rawValue)
+            answer.message[2] = UInt64(state.rights.raw)
+            answer.message[3] = state.badge
+            answer.message[4] = UInt64(state.depth)
+        } catch { throw FactoryFailure(.kernel, error) }
+    }
+
+    /// A badged capability of a service's endpoint, for the name service to pass on.
+    private func giveService(_ request: Received, _ answer: inout FactoryAnswer) throws(FactoryFailure) {
+        let client = try task(request[5])
+        guard let provider = provider(of: name(request, at: 1)), tasks[provider].generation > 0 else {
+            throw FactoryFailure(.noSuchService)
+        }
+        try? CapabilityTable.own.delete(slots.outgoing)
+        do throws(KernelError) {
+            try CapabilityTable.own.mint(
+                slots.task(provider).endpoint, to: slots.outgoing, rights: .write | .grant, badge: UInt64(client) + 1)
+        } catch { throw FactoryFailure(.kernel, error) }
+        answer.message[1] = UInt64(provider) + 1
+        answer.attachment = Attachment(slots.outgoing)
+    }
+
+    private func power(_ action: UInt64, _ status: UInt64) throws(FactoryFailure) {
+        let control = SystemControl(RootSlot.systemControl)
+        do throws(KernelError) {
+            if action == 1 { try control.reboot() } else { try control.powerOff(status: status) }
+        } catch { throw FactoryFailure(.kernel, error) }
+    }
+}

@@ -1,0 +1,193 @@
+// The task factory: starts, ends and restarts tasks by the manifest, and knows all of them.
+
+import KernelABI
+import Protocols
+import ServiceCores
+import UserRuntime
+
+@safe struct Factory {
+    let boot: BootInformation
+    let bundle: BundleReader
+    let manifestFile: UnsafeBufferPointer<UInt8>
+    var memory: RootMemory
+    let slots: RootSlots
+    let window: RootWindow
+    /// The endpoint of this factory itself.
+    let own: Slot
+    let console = RootConsole()
+    var tasks: [TaskState] = []
+
+    // Finding
+
+    func number(of name: Name) -> Int? {
+        for index in 0..<tasks.count where tasks[index].name == name { return index }
+        return nil
+    }
+    /// The task that answers a service.
+    func provider(of service: Name) -> Int? {
+        for index in 0..<tasks.count where tasks[index].service == service { return index }
+        return nil
+    }
+
+    // Listing
+
+    /// Lists a task and makes what outlives it: its endpoint.
+    mutating func list(_ task: TaskState) throws(FactoryFailure) -> Int {
+        if tasks.count == slots.tasks { throw FactoryFailure(.exhausted) }
+        try memory.make(.endpoint, at: slots.task(tasks.count).endpoint)
+        tasks.append(task)
+        return tasks.count - 1
+    }
+
+    // Starting
+
+    /// Starts task `number`, for the first time or again.
+    mutating func start(_ number: Int) throws(FactoryFailure) {
+        if tasks[number].phase == .running { throw FactoryFailure(.wrongState) }
+        let description = tasks[number].description
+        guard let file = unsafe bundle.file(description.binary) else { throw FactoryFailure(.noSuchBinary) }
+        let image: ElfImage
+        do throws(ElfError) {
+            image = try ElfImage(unsafe Span(_unsafeElements: file), permitted: TaskAddress.image)
+        } catch { throw FactoryFailure(.badImage) }
+        try prepare(number)
+        do throws(FactoryFailure) { unsafe try build(number, image, file) } catch {
+            try? Untyped(slots.task(number).arena).reclaim()
+            throw error
+        }
+        tasks[number].phase = .running
+        tasks[number].generation += 1
+    }
+
+    /// Memory that is the task's for good: its arena, its persistent pages, its own untyped memory.
+    private mutating func prepare(_ number: Int) throws(FactoryFailure) {
+        let place = slots.task(number)
+        let description = tasks[number].description
+        if !tasks[number].hasArena {
+            try memory.make(.untyped, sizeBits: Int(description.arenaBits), at: place.arena)
+            tasks[number].hasArena = true
+        }
+        if !tasks[number].hasUntyped && description.untypedBits > 0 {
+            try memory.make(.untyped, sizeBits: Int(description.untypedBits), at: place.untyped)
+            tasks[number].hasUntyped = true
+        }
+        if !tasks[number].hasPersistent {
+            let pages = Int(description.persistentBytes / 4096)
+            if pages > TaskSlots.persistentPages { throw FactoryFailure(.exhausted) }
+            for page in 0..<pages { try memory.make(.frame, sizeBits: 12, at: place.persistent(page)) }
+            tasks[number].hasPersistent = true
+            if let supervisor = provider(of: Name("supervisor")) { try makeFaultHandler(number, supervisor) }
+        }
+    }
+
+    /// Faults go to the supervisor; the supervisor's own come here.
+    private func makeFaultHandler(_ number: Int, _ supervisor: Int) throws(FactoryFailure) {
+        let source = number == supervisor ? own : slots.task(supervisor).endpoint
+        do throws(KernelError) {
+            try CapabilityTable.own.mint(
+                source, to: slots.task(number).faultHandler, rights: .write | .grant, badge: UInt64(number) + 1)
+        } catch { throw FactoryFailure(.kernel, error) }
+    }
+
+    private mutating func build(_ number: Int, _ image: ElfImage, _ file: UnsafeBufferPointer<UInt8>)
+        throws(FactoryFailure)
+    {
+        let task = tasks[number]
+        let place = slots.task(number)
+        var builder = TaskBuilder(slots: place, scratch: slots.scratch, window: window)
+        var pages = 16 + task.stackPages + Int((task.description.heapBytes + task.description.persistentBytes) / 4096)
+        for index in 0..<image.segmentCount { pages += image.segment(index).pageCount }
+        let treePages = task.description.privileges.contains(.deviceTree) ? Int(boot.deviceTreeSize / 4096) + 2 : 0
+        try builder.makeObjects(pages: pages + treePages)
+        unsafe try builder.load(image, file)
+        tasks[number].stackStart = try builder.makeStack(pages: task.stackPages)
+        try builder.makeHeap(pages: Int(task.description.heapBytes / 4096))
+        for page in 0..<Int(task.description.persistentBytes / 4096) {
+            try builder.share(
+                place.persistent(page), at: TaskAddress.persistent + UInt64(page * 4096), .read | .write)
+        }
+        if treePages > 0 { try copyTree(&builder) }
+        let registers = try giveDevice(number, &builder)
+        try giveInformation(number, &builder, registers)
+        tasks[number].held = builder.held
+        try giveCapabilities(number)
+        try run(number, image.entry)
+    }
+
+    private func copyTree(_ builder: inout TaskBuilder) throws(FactoryFailure) {
+        let size = Int(boot.deviceTreeSize)
+        var start = 0
+        while start < size {
+            let count = min(4096, size - start)
+            let from = UInt(boot.deviceTreeAddress) + UInt(start)
+            _ = unsafe try builder.page(at: TaskAddress.deviceTree + UInt64(start), .read) { words in
+                // Safety: the kernel mapped the tree's bytes there.
+                let source = unsafe UnsafeRawBufferPointer(start: UnsafeRawPointer(bitPattern: from), count: count)
+                unsafe UnsafeMutableRawBufferPointer(words).copyMemory(from: source)
+            }
+            start += 4096
+        }
+    }
+
+    /// Registers and lines of the task's device; the addresses at which the registers stand.
+    private func giveDevice(_ number: Int, _ builder: inout TaskBuilder) throws(FactoryFailure)
+        -> InlineArray<4, UInt64>
+    {
+        var addresses = InlineArray<4, UInt64>(repeating: 0)
+        let device = tasks[number].device
+        for index in 0..<device.registers.count {
+            let range = device.registers[index]
+            let at = TaskAddress.registers + UInt64(index) * TaskAddress.registerStride
+            let first = range.base & ~4095
+            let pages = (range.base - first + max(range.size, 1) + 4095) / 4096
+            if pages * 4096 > TaskAddress.registerStride { throw FactoryFailure(.noSuchDevice) }
+            for page in 0..<pages {
+                guard let region = memory.deviceRegion(first + page * 4096) else { throw FactoryFailure(.noSuchDevice) }
+                try builder.mapRegisters(region, at: at + page * 4096)
+            }
+            addresses[index] = at + (range.base - first)
+        }
+        let place = slots.task(number)
+        for index in 0..<device.lines.count {
+            let (line, trigger) = device.lines[index]
+            try builder.kernel { () throws(KernelError) in
+                try InterruptControl(RootSlot.interruptControl).create(
+                    line: line, trigger, from: Untyped(place.arena), index: place.interrupt(index))
+                try CapabilityTable.own.copy(
+                    place.interrupt(index), to: Slot(StartSlot.interrupt.index + UInt32(index)),
+                    in: CapabilityTable(place.table))
+            }
+        }
+        return addresses
+    }
+
+    private func giveInformation(
+        _ number: Int, _ builder: inout TaskBuilder, _ registers: InlineArray<4, UInt64>
+    ) throws(FactoryFailure) {
+        let task = tasks[number]
+        var information = StartInformation()
+        information.task = UInt64(number) + 1
+        information.generation = UInt64(task.generation) + 1
+        information.heapBytes = UInt64(task.description.heapBytes)
+        information.stackBytes = UInt64(task.description.stackBytes)
+        information.persistentBytes = UInt64(task.description.persistentBytes)
+        if task.description.privileges.contains(.deviceTree) { information.deviceTreeBytes = boot.deviceTreeSize }
+        information.registerRanges = UInt64(task.device.registers.count)
+        information.registers = registers
+        information.interrupts = UInt64(task.device.lines.count)
+        information.heartbeatTicks = Duration.milliseconds(UInt64(task.description.heartbeat)).ticks
+        information.untypedBits = UInt64(task.description.untypedBits)
+        information.name = [task.name.word0, task.name.word1, task.name.word2, task.name.word3]
+        let page = information
+        _ = unsafe try builder.page(at: TaskAddress.information, .read) { words in
+            // Safety: the structure is smaller than the page, and the page is aligned.
+            unsafe UnsafeMutableRawPointer(words.baseAddress.unsafelyUnwrapped).storeBytes(
+                of: page, as: StartInformation.self)
+        }
+        let place = slots.task(number)
+        try builder.kernel { () throws(KernelError) in
+            try Untyped(place.arena).retype(.frame, sizeBits: 12, index: place.ipcBuffer)
+        }
+        try builder.map(place.ipcBuffer, at: TaskAddress.ipcBuffer, .read | .write)
+    }
+}

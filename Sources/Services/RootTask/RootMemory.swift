@@ -1,0 +1,128 @@
+// The root task's memory: untyped regions to take from, device regions to cut registers from, and a window through which
+// it fills pages that belong to others.
+
+import KernelABI
+import Protocols
+import ServiceCores
+import UserRuntime
+
+/// Slots of the root task's own table behind those that the kernel filled.
+struct RootSlots {
+    /// Where frames stand while they are being filled and mapped.
+    let scratch: Slot
+    let window: Slot
+    /// A capability on its way to another task.
+    let outgoing: Slot
+    let reply: Slot
+    /// Further capabilities of root's own: page tables, its heap's frames, the factory's objects.
+    private var nextOwn: UInt32
+    private let endOwn: UInt32
+    private let firstTask: UInt32
+    let tasks: Int
+
+    init(firstFree: UInt32, count: UInt32) {
+        scratch = Slot(firstFree)
+        window = Slot(firstFree + 1)
+        outgoing = Slot(firstFree + 2)
+        reply = Slot(firstFree + 3)
+        nextOwn = firstFree + 4
+        endOwn = firstFree + 4 + 256
+        firstTask = endOwn
+        tasks = min(64, Int(count - endOwn) / TaskSlots.count)
+    }
+
+    mutating func own() -> Slot? {
+        if nextOwn == endOwn { return nil }
+        nextOwn += 1
+        return Slot(nextOwn - 1)
+    }
+
+    func task(_ number: Int) -> TaskSlots { TaskSlots(base: firstTask + UInt32(number * TaskSlots.count)) }
+}
+
+/// What the root task keeps of one task.
+struct TaskSlots {
+    static let count = 48
+    let base: UInt32
+    var arena: Slot { Slot(base) }
+    var table: Slot { Slot(base + 1) }
+    var space: Slot { Slot(base + 2) }
+    var thread: Slot { Slot(base + 3) }
+    var ipcBuffer: Slot { Slot(base + 4) }
+    /// A table, in the arena, of the frames and page tables that the task consists of.
+    var holding: Slot { Slot(base + 5) }
+    var endpoint: Slot { Slot(base + 6) }
+    var faultHandler: Slot { Slot(base + 7) }
+    var untyped: Slot { Slot(base + 8) }
+    func interrupt(_ index: Int) -> Slot { Slot(base + 10 + UInt32(index)) }
+    func persistent(_ page: Int) -> Slot { Slot(base + 16 + UInt32(page)) }
+    static let persistentPages = 32
+}
+
+/// Regions that the kernel handed over.
+struct RootMemory {
+    private let boot: BootInformation
+    private var regions: [UntypedRegion] = []
+    private(set) var givenBytes: UInt64 = 0
+
+    /// `regions` are those of the information page, in the order of their slots.
+    init(boot: BootInformation) { self.boot = boot }
+
+    mutating func add(_ region: UntypedRegion) { regions.append(region) }
+
+    private func slot(_ index: Int) -> Slot { Slot(RootSlot.firstUntyped.index + UInt32(index)) }
+
+    /// Makes an object from the smallest region that has the room.
+    mutating func make(_ kind: ObjectKind, sizeBits: Int = 0, at index: Slot) throws(FactoryFailure) {
+        var best: Int?
+        var failure = KernelError.insufficientMemory
+        var tried = [Bool](repeating: false, count: regions.count)
+        while true {
+            best = nil
+            for candidate in 0..<regions.count where !tried[candidate] && regions[candidate].isDevice == 0 {
+                if Int(regions[candidate].sizeBits) < max(12, sizeBits) { continue }
+                if best == nil || regions[candidate].sizeBits < regions[best ?? 0].sizeBits { best = candidate }
+            }
+            guard let best else { break }
+            tried[best] = true
+            do throws(KernelError) {
+                try Untyped(slot(best)).retype(kind, sizeBits: sizeBits, index: index)
+                if kind == .untyped { givenBytes += 1 << UInt64(sizeBits) }
+                return
+            } catch { failure = error }
+            if failure != .insufficientMemory { break }
+        }
+        throw FactoryFailure(failure == .insufficientMemory ? .noMemory : .kernel, failure)
+    }
+
+    /// Bytes of ordinary memory that nothing was made from yet.
+    func freeBytes() -> UInt64 {
+        var total: UInt64 = 0
+        for index in 0..<regions.count where regions[index].isDevice == 0 {
+            guard let state = try? Untyped(slot(index)).information() else { continue }
+            total += (1 << UInt64(state.sizeBits)) - state.lowBytes - state.highBytes
+        }
+        return total
+    }
+
+    /// The device region that holds a page, and the page's offset in it.
+    func deviceRegion(_ page: UInt64) -> (slot: Slot, offset: UInt64)? {
+        for index in 0..<regions.count where regions[index].isDevice == 1 {
+            let region = regions[index]
+            if page >= region.physicalBase && page - region.physicalBase < 1 << UInt64(region.sizeBits) {
+                return (slot(index), page - region.physicalBase)
+            }
+        }
+        return nil
+    }
+}
+
+/// Why a step failed, with the kernel's error where there is one.
+struct FactoryFailure: Error {
+    var cause: FactoryError
+    var kernel: KernelError?
+    init(_ cause: FactoryError, _ kernel: KernelError? = nil) {
+        self.cause = cause
+        self.kernel = kernel
+    }
+}

@@ -1,0 +1,152 @@
+// Building a task: from an arena of untyped memory, a checked ELF file and its manifest entry to a thread that runs.
+//
+// Everything of the task comes from its arena, so that one `reclaim` ends it. What must outlive it (its endpoint, its
+// persistent pages, memory of its own) comes from the root task's memory.
+
+import KernelABI
+import Protocols
+import ServiceCores
+import UserRuntime
+
+/// One task under construction.
+struct TaskBuilder {
+    let slots: TaskSlots
+    let scratch: Slot
+    let window: RootWindow
+    var held: UInt32 = 0
+
+    var arena: Untyped { Untyped(slots.arena) }
+    var space: AddressSpace { AddressSpace(slots.space) }
+
+    func kernel(_ body: () throws(KernelError) -> Void) throws(FactoryFailure) {
+        do throws(KernelError) { try body() } catch {
+            throw FactoryFailure(error == .insufficientMemory ? .noMemory : .kernel, error)
+        }
+    }
+
+    /// The objects that every task has.
+    func makeObjects(pages: Int) throws(FactoryFailure) {
+        var bits = 5
+        while 1 << bits < pages { bits += 1 }
+        if bits > Limits.tableBits.upperBound { throw FactoryFailure(.noMemory) }
+        try kernel { () throws(KernelError) in
+            try arena.retype(.capabilityTable, sizeBits: StartSlot.tableBits, index: slots.table)
+            try arena.retype(.capabilityTable, sizeBits: bits, index: slots.holding)
+            try arena.retype(.addressSpace, index: slots.space)
+            try arena.retype(.thread, index: slots.thread)
+            try arena.retype(.notification, table: slots.table, index: StartSlot.notification)
+            try arena.retype(.timer, table: slots.table, index: StartSlot.timer)
+            try arena.retype(.reply, count: 3, table: slots.table, index: StartSlot.reply)
+        }
+    }
+
+    /// Puts what stands in the scratch slot away; its place in the holding table.
+    private mutating func hold(_ slot: Slot) throws(FactoryFailure) -> UInt32 {
+        let place = held
+        try kernel { () throws(KernelError) in
+            try CapabilityTable.own.move(slot, to: Slot(place), in: CapabilityTable(slots.holding))
+        }
+        held += 1
+        return place
+    }
+
+    /// Maps the frame in `slot`; page tables that are missing come from the arena.
+    mutating func map(_ slot: Slot, at address: UInt64, _ rights: Rights) throws(FactoryFailure) {
+        for _ in 0..<3 {
+            do throws(KernelError) {
+                try space.map(slot, at: address, rights)
+                return
+            } catch {
+                if error != .notMapped { throw FactoryFailure(.kernel, error) }
+            }
+            let table = window.frame
+            try kernel { () throws(KernelError) in
+                try arena.retype(.pageTable, index: table)
+                try space.attachTable(table, at: address)
+            }
+            _ = try hold(table)
+        }
+        throw FactoryFailure(.kernel, .notMapped)
+    }
+
+    /// A new page at `address`, filled by `fill` where there is one.
+    mutating func page(
+        at address: UInt64, _ rights: Rights, fill: ((UnsafeMutableBufferPointer<UInt64>) -> Void)?
+    ) throws(FactoryFailure) -> UInt32 {
+        let scratch = scratch
+        let window = window
+        try kernel { () throws(KernelError) in try arena.retype(.frame, sizeBits: 12, index: scratch) }
+        if let fill = unsafe fill {
+            try kernel { () throws(KernelError) in
+                unsafe try window.look(at: scratch, in: .own) { words in unsafe fill(words) }
+                if rights.contains(.execute) {
+                    try Frame(scratch).maintainCache(.unifyInstructions, offset: 0, length: 4096)
+                }
+            }
+        }
+        try map(scratch, at: address, rights)
+        return try hold(scratch)
+    }
+
+    /// The file's segments, copied.
+    mutating func load(_ image: ElfImage, _ file: UnsafeBufferPointer<UInt8>) throws(FactoryFailure) {
+        for index in 0..<image.segmentCount {
+            let segment = image.segment(index)
+            var rights = Rights.read
+            if segment.isWritable { rights = rights | .write }
+            if segment.isExecutable { rights = rights | .execute }
+            for number in 0..<segment.pageCount {
+                let start = number * 4096
+                let count = max(0, min(4096, segment.fileSize - start))
+                _ = unsafe try page(at: segment.virtualAddress + UInt64(start), rights) { words in
+                    if count == 0 { return }
+                    // Safety: the reader checked that the segment's bytes lie in the file; a page holds 4096.
+                    let source = unsafe UnsafeRawBufferPointer(
+                        rebasing: UnsafeRawBufferPointer(file)[(segment.fileOffset + start)..<(segment.fileOffset + start + count)])
+                    unsafe UnsafeMutableRawBufferPointer(words).copyMemory(from: source)
+                }
+            }
+        }
+    }
+
+    /// The stack, painted, below `TaskAddress.stackTop`; the place of its lowest page.
+    mutating func makeStack(pages: Int) throws(FactoryFailure) -> UInt32 {
+        let first = held
+        var lowest: UInt32 = first
+        for number in 0..<pages {
+            let address = TaskAddress.stackTop - UInt64((pages - number) * 4096)
+            let place = unsafe try page(at: address, .read | .write) { words in
+                for index in 0..<512 { unsafe words[index] = StackPaint.word }
+            }
+            if number == 0 { lowest = place }
+        }
+        return lowest
+    }
+
+    mutating func makeHeap(pages: Int) throws(FactoryFailure) {
+        for number in 0..<pages {
+            _ = unsafe try page(at: TaskAddress.heap + UInt64(number * 4096), .read | .write, fill: nil)
+        }
+    }
+
+    /// Maps a copy of a frame that outlives the task.
+    mutating func share(_ frame: Slot, at address: UInt64, _ rights: Rights) throws(FactoryFailure) {
+        let scratch = scratch
+        try kernel { () throws(KernelError) in try CapabilityTable.own.copy(frame, to: scratch) }
+        try map(scratch, at: address, rights)
+        _ = try hold(scratch)
+    }
+
+    /// Maps device registers.
+    mutating func mapRegisters(
+        _ region: (slot: Slot, offset: UInt64), at address: UInt64
+    ) throws(FactoryFailure) {
+        let scratch = scratch
+        try kernel { () throws(KernelError) in
+            try Untyped(region.slot).retype(
+                .frame, sizeBits: 12, index: scratch, descriptors: slots.arena, offset: region.offset)
+        }
+        try map(scratch, at: address, .read | .write)
+        _ = try hold(scratch)
+    }
+}

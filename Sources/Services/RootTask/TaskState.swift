@@ -1,0 +1,35 @@
+// What the root task knows of each task, running or not.
+
+import KernelABI
+import Protocols
+import ServiceCores
+
+/// The part of a device that a driver task holds.
+struct DeviceShare {
+    var registers: [(base: UInt64, size: UInt64)] = []
+    var lines: [(line: Int, trigger: Trigger)] = []
+}
+
+struct TaskState {
+    var name: Name
+    /// The service that this very task answers.
+    var service: Name
+    let description: TaskDescription
+    var phase = TaskPhase.waiting
+    var generation: UInt32 = 0
+    var device = DeviceShare()
+    /// Number of frames and tables in the holding table, of this generation.
+    var held: UInt32 = 0
+    /// Place in the holding table of the stack's lowest page.
+    var stackStart: UInt32 = 0
+    var hasArena = false
+    var hasUntyped = false
+    var hasPersistent = false
+
+    init(_ description: TaskDescription) {
+        self.description = description
+        name = description.name
+        service = description.provides
+    }
+    var stackPages: Int { Int(description.stackBytes / 4096) }
+}

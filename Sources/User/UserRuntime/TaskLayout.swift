@@ -1,0 +1,73 @@
+// Where a task finds itself: its address space, its first capabilities, and the page that describes them. The root task
+// builds every task by this file, and every task's runtime reads it.
+
+import KernelABI
+
+/// Addresses in a task's address space, all in its first GiB. Between any two areas there are unmapped pages.
+public enum TaskAddress {
+    /// `StartInformation`, read-only; x0 of the task's first thread.
+    public static var information: UInt64 { 0x0010_0000 }
+    /// The first thread's IPC buffer.
+    public static var ipcBuffer: UInt64 { 0x0010_2000 }
+    /// Device registers: the first range; each further one stands in the next `registerStride`.
+    public static var registers: UInt64 { 0x0020_0000 }
+    public static var registerStride: UInt64 { 0x0004_0000 }
+    /// Where a task's ELF segments may lie.
+    public static var image: Range<UInt64> { 0x0040_0000..<0x1000_0000 }
+    public static var heap: UInt64 { 0x1000_0000 }
+    /// End of the stack; the page below its start is not mapped.
+    public static var stackTop: UInt64 { 0x2000_0000 }
+    /// Memory that survives restarts.
+    public static var persistent: UInt64 { 0x3000_0000 }
+    public static var deviceTree: UInt64 { 0x3800_0000 }
+}
+
+/// A task's first capabilities. Those that its manifest does not give it are empty slots.
+public enum StartSlot {
+    public static var table: Slot { Slot(1) }
+    public static var addressSpace: Slot { Slot(2) }
+    public static var thread: Slot { Slot(3) }
+    /// The task's own service, to receive from.
+    public static var endpoint: Slot { Slot(4) }
+    public static var notification: Slot { Slot(5) }
+    public static var timer: Slot { Slot(6) }
+    /// Three reply objects, `reply` to `reply + 2`.
+    public static var reply: Slot { Slot(7) }
+    public static var log: Slot { Slot(10) }
+    public static var names: Slot { Slot(11) }
+    public static var supervisor: Slot { Slot(12) }
+    public static var factory: Slot { Slot(13) }
+    public static var systemControl: Slot { Slot(14) }
+    public static var interruptControl: Slot { Slot(15) }
+    public static var untyped: Slot { Slot(16) }
+    /// Up to four interrupts.
+    public static var interrupt: Slot { Slot(17) }
+    public static var firstFree: Slot { Slot(24) }
+    /// Bits of the table's size.
+    public static var tableBits: Int { 7 }
+}
+
+/// The page in which a task reads what it was given. Sizes in bytes; an address of 0: not given.
+public struct StartInformation: Sendable {
+    public var magic: UInt64 = StartInformation.magicNumber
+    public var version: UInt64 = abiVersion
+    /// The task's number: the badge under which its servers know it.
+    public var task: UInt64 = 0
+    /// 1 for the first start.
+    public var generation: UInt64 = 1
+    public var heapBytes: UInt64 = 0
+    public var stackBytes: UInt64 = 0
+    public var persistentBytes: UInt64 = 0
+    public var deviceTreeBytes: UInt64 = 0
+    public var registerRanges: UInt64 = 0
+    /// Address of the first register in each window.
+    public var registers = InlineArray<4, UInt64>(repeating: 0)
+    public var interrupts: UInt64 = 0
+    /// Ticks between signs of life; 0: not watched.
+    public var heartbeatTicks: UInt64 = 0
+    public var untypedBits: UInt64 = 0
+    public var name = InlineArray<4, UInt64>(repeating: 0)
+
+    public static var magicNumber: UInt64 { 0x5452_4154_534c_5753 }
+    public init() {}
+}

@@ -1,0 +1,309 @@
+// Faults become messages, replies resume the thread; and the floating-point registers follow their owner.
+
+import HardwareInterface
+import KernelABI
+import Testing
+
+@testable import KernelCore
+
+@Suite struct FaultTests {
+    /// A handler that waits, and a thread whose faults go to it under a badge.
+    func makePair(_ s: TestSystem, handlerWaits: Bool = true) -> (handler: TestThread, thread: TestThread, endpoint: UInt32, reply: UInt32) {
+        let handler = s.makeThread(priority: 5)
+        let (endpoint, reply) = s.serve(handler)
+        let thread = s.makeThread(priority: 30, faultHandler: s.copy(endpoint, badge: 42))
+        s.start(handler)
+        s.go()
+        if handlerWaits { s.receive(handler, endpoint, reply: reply) }
+        s.start(thread)
+        return (handler, thread, endpoint, reply)
+    }
+
+    @Test(arguments: [true, false]) func aFaultIsAMessage(handlerWaits: Bool) {
+        let s = TestSystem()
+        let (handler, thread, endpoint, reply) = makePair(s, handlerWaits: handlerWaits)
+        thread.ref.pointee.context.stackPointer = 0x7000
+        thread.ref.registers[30] = 0x1234
+        thread.ref.registers[29] = 0x5678
+        s.fault(thread, .pageWrite, address: 0xbad)
+        #expect(s.isRunning(handler) && s.effective(handler) == 30)
+        if !handlerWaits { s.receive(handler, endpoint, reply: reply) }
+        let message = s.results(handler)
+        #expect(message.word.delivery == .fault && message.badge == 42 && message.word.length == Fault.words)
+        #expect(message.words == [UInt64(FaultKind.pageWrite.rawValue), 0x3000, 0xbad, 0x9200_0007, 0x7000, 0x1234, 0x5678, 0])
+        #expect(s.state(thread) == .faulted)
+        // Its registers are there for the handler, and what it was about to do is not lost.
+        #expect(s.invoke(handler, .readRegisters, thread.slot).error == nil)
+        #expect(s.buffer(handler)[8 + 32] == 0x3000)
+        s.replyAndReceive(handler, endpoint, reply: reply, [FaultReply.retry.rawValue])
+        #expect(s.isRunning(thread) && thread.ref.programCounter == 0x3000)
+        #expect(s.effective(handler) == 5)
+        s.fault(thread)
+        s.replyAndReceive(handler, endpoint, reply: reply, [FaultReply.resumeAt.rawValue, 0x9000])
+        #expect(s.isRunning(thread) && thread.ref.programCounter == 0x9000)
+        s.fault(thread)
+        s.replyAndReceive(handler, endpoint, reply: reply, [FaultReply.stop.rawValue])
+        #expect(s.state(thread) == .stopped)
+        s.start(thread)
+        #expect(s.isRunning(thread) && thread.ref.programCounter == 0x3000)
+        s.fault(thread)
+        s.replyAndReceive(handler, endpoint, reply: reply, [77])
+        #expect(s.state(thread) == .stopped)
+    }
+
+    @Test func withoutHandlerItStops() {
+        let s = TestSystem()
+        let thread = s.makeThread(priority: 30)
+        s.start(thread)
+        s.go()
+        s.fault(thread)
+        #expect(s.state(thread) == .faulted && s.running == nil)
+        #expect(s.perform(.resume, thread.slot).error == nil)
+        #expect(s.isRunning(thread))
+    }
+
+    @Test func anUnknownCallIsAFault() {
+        let s = TestSystem()
+        let (handler, thread, endpoint, reply) = makePair(s)
+        for operation in [11, 100, 127] as [UInt64] {
+            s.setRegisters(thread, operation << 32)
+            s.trap(thread.ref)
+            #expect(s.isRunning(handler))
+            #expect(s.results(handler).x[3] == UInt64(FaultKind.unknownSystemCall.rawValue))
+            #expect(s.results(handler).x[5] == operation << 32)
+            s.replyAndReceive(handler, endpoint, reply: reply, [FaultReply.retry.rawValue])
+            #expect(s.isRunning(thread))
+        }
+    }
+
+    @Test func theHandlersDeathLeavesTheThreadStopped() {
+        let s = TestSystem()
+        let arena = s.make(.untyped, sizeBits: 16)
+        let handler = s.makeThread(priority: 5, from: arena)
+        let (endpoint, reply) = s.serve(handler)
+        let received = s.makeThread(priority: 31, faultHandler: endpoint)
+        let queued = s.makeThread(priority: 30, faultHandler: endpoint)
+        s.start(handler, received, queued)
+        s.go()
+        s.fault(received)
+        s.perform(.suspend, queued.slot)
+        s.receive(handler, endpoint, reply: reply)
+        s.start(queued)
+        s.perform(.setPriority, queued.slot, 50, 200)
+        s.fault(queued)
+        s.perform(.reclaim, arena)
+        #expect(s.state(received) == .faulted && s.state(queued) == .faulted && s.running == nil)
+        #expect(queued.ref.programCounter == 0x3000)
+        // The closed endpoint takes no further fault.
+        s.perform(.resume, queued.slot)
+        s.fault(queued)
+        #expect(s.state(queued) == .faulted && queued.ref.pointee.endpoint == nil)
+        s.perform(.resume, received.slot)
+        #expect(s.isRunning(received))
+    }
+
+    @Test func suspendedWhileFaulted() {
+        let s = TestSystem()
+        let (handler, thread, _, reply) = makePair(s)
+        s.fault(thread)
+        s.perform(.suspend, thread.slot)
+        #expect(s.state(thread) == .faulted)
+        s.reply(handler, reply, [FaultReply.retry.rawValue])
+        #expect(s.state(thread) == .stopped && s.isRunning(handler))
+        s.perform(.resume, thread.slot)
+        #expect(s.isRunning(thread))
+        // And resumed again before the answer.
+        let s2 = TestSystem()
+        let (handler2, thread2, _, reply2) = makePair(s2)
+        s2.fault(thread2)
+        s2.perform(.suspend, thread2.slot)
+        s2.perform(.resume, thread2.slot)
+        #expect(s2.state(thread2) == .faulted)
+        s2.reply(handler2, reply2, [FaultReply.retry.rawValue])
+        #expect(s2.isRunning(thread2))
+    }
+
+    @Test func aThreadThatHandlesItsOwnFaultsStops() {
+        let s = TestSystem()
+        let thread = s.makeThread(priority: 30)
+        let (endpoint, _) = s.serve(thread)
+        s.perform(.configure, thread.slot, s.none, s.none, s.none, UInt64(endpoint))
+        s.start(thread)
+        s.go()
+        s.fault(thread)
+        #expect(s.state(thread) == .faulted && s.running == nil)
+    }
+}
+
+@Suite struct FloatingPointTests {
+    @Test func registersFollowTheirOwnerAndOnlyUsersPay() {
+        let s = TestSystem()
+        let a = s.makeThread(priority: 20)
+        let b = s.makeThread(priority: 20)
+        let plain = s.makeThread(priority: 20)
+        s.start(a, b, plain)
+        s.go()
+        s.useFloatingPoint(a)
+        s.hardware.floatingPointRegister = 111
+        s.yield(a)
+        #expect(s.isRunning(b) && !s.hardware.isFloatingPointEnabled)
+        s.useFloatingPoint(b)
+        #expect(s.hardware.saves == 1 && s.hardware.restores == 2)
+        #expect(s.buffer(a)[IPCBuffer.floatingPoint / 8] == 111)
+        s.hardware.floatingPointRegister = 222
+        s.yield(b)
+        s.yield(plain)
+        #expect(s.isRunning(a))
+        s.useFloatingPoint(a)
+        #expect(s.hardware.floatingPointRegister == 111 && s.hardware.saves == 2)
+        // Nobody else used them in between: nothing is copied.
+        s.yield(a)
+        s.yield(b)
+        s.yield(plain)
+        s.useFloatingPoint(a)
+        #expect(s.hardware.floatingPointRegister == 111 && s.hardware.saves == 2 && s.hardware.restores == 3)
+    }
+
+    @Test func withoutBufferItIsAFault() {
+        let s = TestSystem()
+        let handler = s.makeThread(priority: 40)
+        let (endpoint, reply) = s.serve(handler)
+        let bare = s.makeThread(priority: 20, hasBuffer: false, faultHandler: endpoint)
+        s.start(handler, bare)
+        s.go()
+        s.receive(handler, endpoint, reply: reply)
+        s.useFloatingPoint(bare)
+        #expect(s.isRunning(handler) && s.results(handler).x[3] == UInt64(FaultKind.noFloatingPoint.rawValue))
+        #expect(!s.hardware.isFloatingPointEnabled)
+    }
+
+    @Test(arguments: [true, false]) func callsOfUsersSwitchItOff(fast: Bool) {
+        let s = TestSystem(fast: fast)
+        let server = s.makeThread(priority: 5)
+        let client = s.makeThread(priority: 20)
+        let (endpoint, reply) = s.serve(server)
+        s.start(server)
+        s.go()
+        s.receive(server, endpoint, reply: reply)
+        s.start(client)
+        s.useFloatingPoint(client)
+        s.hardware.floatingPointRegister = 5
+        s.call(client, endpoint)
+        #expect(s.isRunning(server) && !s.hardware.isFloatingPointEnabled)
+        s.useFloatingPoint(server)
+        s.hardware.floatingPointRegister = 6
+        s.replyAndReceive(server, endpoint, reply: reply)
+        #expect(s.isRunning(client) && !s.hardware.isFloatingPointEnabled)
+        s.useFloatingPoint(client)
+        #expect(s.hardware.floatingPointRegister == 5)
+    }
+
+    @Test func theBuffersDeathDropsTheRegisters() {
+        let s = TestSystem()
+        let arena = s.make(.untyped, sizeBits: 14)
+        let thread = s.makeThread(priority: 20, hasBuffer: false)
+        let buffer = s.make(.frame, sizeBits: 12, from: arena)
+        s.perform(.configure, thread.slot, s.none, s.none, UInt64(buffer), s.none)
+        let other = s.makeThread(priority: 19)
+        s.start(thread, other)
+        s.go()
+        s.useFloatingPoint(thread)
+        s.perform(.reclaim, arena)
+        #expect(s.kernel.pointee.core.floatingPointOwner == nil)
+        s.perform(.suspend, thread.slot)
+        s.useFloatingPoint(other)
+        #expect(s.hardware.saves == 0)
+    }
+}
+
+@Suite struct SystemTests {
+    @Test func version() {
+        let s = TestSystem()
+        s.setRegisters(s.root, ControlWord(.version, Slot(0)).raw)
+        s.trap(s.root.ref)
+        #expect(s.results(s.root).x[3] == abiVersion && s.results(s.root).x[4] == 62_500_000)
+    }
+
+    @Test func consolePowerAndRights() {
+        let s = TestSystem()
+        let control = RootSlot.systemControl.index
+        let word = "swiftlet".utf8.enumerated().reduce(UInt64(0)) { $0 | UInt64($1.element) << UInt64($1.offset * 8) }
+        s.setRegisters(s.root, ControlWord(invoke: .consoleWrite, Slot(control)).raw, 12, 0, word, word)
+        s.trap(s.root.ref)
+        #expect(String(decoding: s.hardware.console, as: UTF8.self) == "swiftletswif")
+        #expect(s.perform(.consoleWrite, control, 65).error == .invalidArgument)
+        let weak = s.copy(control, rights: .read)
+        #expect(s.perform(.powerOff, weak, 3).error == .missingRights)
+        #expect(s.perform(.reboot, weak).error == .missingRights)
+        #expect(s.perform(.statistics, weak, 0).error == nil)
+        #expect(s.perform(.powerOff, TestSystem.ram, 3).error == .wrongKind)
+        #expect(s.hardware.powerStatus == nil && s.hardware.reboots == 0)
+        s.perform(.powerOff, control, 3)
+        s.perform(.reboot, control)
+        #expect(s.hardware.powerStatus == 3 && s.hardware.reboots == 1)
+    }
+
+    @Test func statisticsAndTheLongestMaskedPath() {
+        let s = TestSystem()
+        let control = RootSlot.systemControl.index
+        s.hardware.spentCycles = 500
+        s.kernel.pointee.recordMasked(since: 100, control: 7, place: 9)
+        s.kernel.pointee.recordMasked(since: 200, control: 8, place: 10)
+        let result = s.perform(.statistics, control, 0)
+        #expect(Array(result.words.prefix(3)) == [400, 7, 9])
+        #expect(result.words[3] > 0)
+        s.perform(.resetStatistics, control)
+        #expect(s.perform(.statistics, control, 0).words.prefix(3) == [0, 0, 0])
+        #expect(s.perform(.statistics, control, ~0 - 3).error == nil)
+    }
+
+    /// While events are recorded, every switch goes the general way, and is noted.
+    @Test func theTrace() {
+        let s = TestSystem()
+        let control = RootSlot.systemControl.index
+        let server = s.makeThread(priority: 5)
+        let client = s.makeThread(priority: 20)
+        let (endpoint, reply) = s.serve(server)
+        s.start(server)
+        s.go()
+        #expect(s.perform(.trace, control, 3).error == .invalidArgument)
+        s.perform(.trace, control, 1)
+        s.receive(server, endpoint, reply: reply)
+        s.start(client)
+        let fast = s.fastEntries
+        for _ in 0..<3 {
+            s.call(client, endpoint)
+            s.replyAndReceive(server, endpoint, reply: reply)
+        }
+        #expect(s.fastEntries == fast)
+        s.perform(.trace, control, 0)
+        let count = s.perform(.trace, control, 2, 0).x[3]
+        var switches = 0
+        for index in 0..<count {
+            let event = s.perform(.trace, control, 2, index)
+            if event.x[5] & 0xff == TraceKind.switched.rawValue { switches += 1 }
+        }
+        #expect(switches >= 6)
+        #expect(s.perform(.trace, control, 2, ~0).error == nil)
+        // And it ends: no more than fits is kept.
+        s.perform(.trace, control, 1)
+        for _ in 0..<700 { s.perform(.describe, Slot.ownTable.index, 0) }
+        #expect(s.perform(.trace, control, 2, 511).x[3] == 512)
+    }
+
+    @Test func theRootTaskIsToldWhatItHas() {
+        let s = TestSystem()
+        guard let space = s.object(RootSlot.addressSpace.index, as: AddressSpace.self) else { return }
+        let page = try? s.kernel.pointee.table(space, RootLayout.information, level: 3)
+        guard let entry = page?.pointee.entries[PageDescriptor.index(RootLayout.information, level: 3)] else {
+            Issue.record("no information page")
+            return
+        }
+        #expect(!entry.isUserWritable)
+        let head = (s.hardware.memory + Int(entry.address - ModelState.ramBase)).load(as: BootInformation.self)
+        #expect(head.magic == BootInformation.magic && head.abiVersion == abiVersion)
+        #expect(head.untypedCount == 3 && head.firstFreeSlot == 19 && head.slotCount == 4096)
+        #expect(head.counterFrequency == 62_500_000)
+        #expect(s.root.ref.pointee.context.stackPointer == RootLayout.stackTop)
+    }
+}

@@ -1,0 +1,160 @@
+// What a test works with: checks, fresh objects, other threads.
+
+import KernelABI
+import UserRuntime
+
+/// A test's checks and the objects that it makes.
+struct Checks {
+    let memory: Untyped
+    private var nextSlot: UInt32 = 640
+    private var nextStack = 0
+    private var buffers: UInt64 = 0
+
+    init(memory: Untyped) { self.memory = memory }
+
+    // Checks
+
+    func expect(_ condition: Bool, _ text: StaticString, _ value: UInt64 = 0, line: UInt = #line) throws(Failure) {
+        if !condition { throw Failure(line: line, text: text, value: value) }
+    }
+    func equal(_ value: UInt64, _ expected: UInt64, _ text: StaticString = "not equal", line: UInt = #line) throws(Failure) {
+        if value != expected { throw Failure(line: line, text: text, value: value) }
+    }
+    /// The body must succeed.
+    func succeed<T>(line: UInt = #line, _ body: () throws(KernelError) -> T) throws(Failure) -> T {
+        do throws(KernelError) { return try body() } catch {
+            throw Failure(line: line, text: "unexpected error", value: UInt64(error.rawValue))
+        }
+    }
+    /// The body must fail with this error.
+    func refuse<T>(_ expected: KernelError, line: UInt = #line, _ body: () throws(KernelError) -> T) throws(Failure) {
+        do throws(KernelError) { _ = try body() } catch {
+            if error == expected { return }
+            throw Failure(line: line, text: "another error", value: UInt64(error.rawValue))
+        }
+        throw Failure(line: line, text: "no error", value: 0)
+    }
+
+    // Objects
+
+    /// A slot that is empty.
+    mutating func slot() -> Slot {
+        nextSlot += 1
+        return Slot(nextSlot)
+    }
+    mutating func make(_ kind: ObjectKind, sizeBits: Int = 0, line: UInt = #line) throws(Failure) -> Slot {
+        let target = slot()
+        let memory = memory
+        try succeed(line: line) { () throws(KernelError) in try memory.retype(kind, sizeBits: sizeBits, index: target) }
+        return target
+    }
+    mutating func endpoint(line: UInt = #line) throws(Failure) -> Endpoint { Endpoint(try make(.endpoint, line: line)) }
+    mutating func notification(line: UInt = #line) throws(Failure) -> Notification {
+        Notification(try make(.notification, line: line))
+    }
+    mutating func reply(line: UInt = #line) throws(Failure) -> Reply { Reply(try make(.reply, line: line)) }
+
+    /// Map a new page at `address`, with the tables that it needs.
+    mutating func map(at address: UInt64, _ rights: Rights = .read | .write, line: UInt = #line) throws(Failure) -> Slot {
+        let frame = try make(.frame, sizeBits: 12, line: line)
+        try mapFrame(frame, at: address, rights, line: line)
+        return frame
+    }
+    mutating func mapFrame(_ frame: Slot, at address: UInt64, _ rights: Rights, line: UInt = #line) throws(Failure) {
+        let space = AddressSpace(RootSlot.addressSpace)
+        for _ in 0..<3 {
+            do throws(KernelError) {
+                try space.map(frame, at: address, rights)
+                return
+            } catch {
+                if error != .notMapped { throw Failure(line: line, text: "map", value: UInt64(error.rawValue)) }
+            }
+            let table = try make(.pageTable, line: line)
+            try succeed(line: line) { () throws(KernelError) in try space.attachTable(table, at: address) }
+        }
+        throw Failure(line: line, text: "map needs more than two tables", value: address)
+    }
+
+    // Threads
+
+    /// A stopped thread of this task with a stack and an IPC buffer.
+    mutating func thread(
+        priority: UInt8, _ entry: @convention(c) (UInt64) -> Void, _ argument: UInt64 = 0, fault: Slot = .none,
+        withBuffer: Bool = true, line: UInt = #line
+    ) throws(Failure) -> Thread {
+        let thread = Thread(try make(.thread, line: line))
+        buffers += 1
+        let address = 0x9000_0000 + buffers * 0x1000
+        let frame = withBuffer ? try map(at: address, line: line) : Slot.none
+        nextStack += 1
+        let top = stackTop(nextStack)
+        let start = unsafe UInt64(UInt(bitPattern: unsafeBitCast(entry, to: UnsafeRawPointer.self)))
+        try succeed(line: line) { () throws(KernelError) in
+            try thread.configure(
+                table: RootSlot.table, addressSpace: RootSlot.addressSpace, ipcBuffer: frame, faultHandler: fault)
+            try thread.setPriority(priority, maximum: priority)
+            try thread.setEntry(
+                programCounter: start, stackPointer: top, argument: argument, threadPointer: withBuffer ? address : 0)
+        }
+        return thread
+    }
+    /// The same, running.
+    mutating func spawn(
+        priority: UInt8, _ entry: @convention(c) (UInt64) -> Void, _ argument: UInt64 = 0, fault: Slot = .none,
+        withBuffer: Bool = true, line: UInt = #line
+    ) throws(Failure) -> Thread {
+        let thread = try thread(
+            priority: priority, entry, argument, fault: fault, withBuffer: withBuffer, line: line)
+        try succeed(line: line) { () throws(KernelError) in try thread.resume() }
+        return thread
+    }
+    func information(_ thread: Thread, line: UInt = #line) throws(Failure) -> Thread.Information {
+        try succeed(line: line) { () throws(KernelError) in try thread.information() }
+    }
+
+    /// The main thread's own priority: it starts above everything.
+    func setMain(priority: UInt8, line: UInt = #line) throws(Failure) {
+        try succeed(line: line) { () throws(KernelError) in
+            try Thread(RootSlot.thread).setPriority(priority, maximum: 255)
+        }
+    }
+    /// Empty the slots that still hold something: capabilities to objects that are not the test's.
+    func clearSlots() {
+        for index in 641..<(nextSlot + 1) { try? CapabilityTable.own.delete(Slot(index)) }
+    }
+    func restoreMain() {
+        let main = Thread(RootSlot.thread)
+        try? main.setPriority(254, maximum: 255)
+        try? main.setSlice(Duration(ticks: 0))
+        try? main.bindNotification(nil)
+    }
+    /// Let everybody below run for a while.
+    func pause(milliseconds: UInt64 = 2, line: UInt = #line) throws(Failure) {
+        let memory = memory
+        let idle = Slot(636)
+        try? CapabilityTable.own.delete(idle)
+        try succeed(line: line) { () throws(KernelError) in try memory.retype(.notification, index: idle) }
+        _ = try? Notification(idle).wait(deadline: .after(milliseconds: milliseconds))
+    }
+}
+
+/// Stacks of the test's threads: 32 of 4 KiB.
+struct Stacks { var words = InlineArray<16384, UInt64>(repeating: 0) }
+nonisolated(unsafe) var stacks = Stacks()
+
+func stackTop(_ number: Int) -> UInt64 {
+    unsafe withUnsafePointer(to: &stacks) { UInt64(UInt(bitPattern: $0)) + UInt64((number & 31) + 1) * 4096 - 64 }
+}
+
+/// What threads and tests tell one another: they share the address space.
+struct Board { var words = InlineArray<32, UInt64>(repeating: 0) }
+nonisolated(unsafe) private var board = Board()
+
+/// Word `index` of the board; always read anew.
+@inline(never) func note(_ index: Int) -> UInt64 { unsafe board.words[index & 31] }
+@inline(never) func setNote(_ index: Int, _ value: UInt64) { unsafe board.words[index & 31] = value }
+@inline(never) func addNote(_ index: Int, _ value: UInt64 = 1) { setNote(index, note(index) &+ value) }
+func clearNotes() { for index in 0..<32 { setNote(index, 0) } }
+
+/// The end of a thread: it stops with a breakpoint fault that nobody handles.
+func endThread() -> Never { fatalError() }

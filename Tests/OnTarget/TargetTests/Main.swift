@@ -1,0 +1,31 @@
+// The on-target tests: a root task that exercises the real kernel through its system calls, and then switches off.
+//
+// `test=NAME` on the command line runs one test, `test=ipc.` those whose names start so, `test=all` all. Each test gets
+// memory of its own, which is reclaimed behind it: so every test also tests that.
+
+import KernelABI
+import UserRuntime
+
+@c(TargetTests_main) func runTests(_ information: UInt) -> Int32 {
+    guard let boot = unsafe UnsafePointer<BootInformation>(bitPattern: information) else { return 1 }
+    var runner = unsafe Runner(boot: boot)
+    versionTests(&runner)
+    capabilityTests(&runner)
+    untypedTests(&runner)
+    addressSpaceTests(&runner)
+    threadTests(&runner)
+    ipcTests(&runner)
+    ipcErrorTests(&runner)
+    loanTests(&runner)
+    notificationTests(&runner)
+    timerTests(&runner)
+    interruptTests(&runner)
+    inheritanceTests(&runner)
+    schedulingTests(&runner)
+    faultTests(&runner)
+    floatingPointTests(&runner)
+    lifeCycleTests(&runner)
+    systemTests(&runner)
+    runner.finish()
+    return 0
+}

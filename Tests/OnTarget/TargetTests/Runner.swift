@@ -1,0 +1,136 @@
+// The harness: which tests run, what they found, and the lines that the host reads.
+
+import KernelABI
+import UserRuntime
+
+/// What went wrong in a test.
+struct Failure: Error {
+    var line: UInt
+    var text: StaticString
+    var value: UInt64
+}
+
+/// Runs tests and counts.
+struct Runner {
+    let console = SystemControl(RootSlot.systemControl)
+    /// Memory of the running test; reclaimed after it.
+    let memory = Untyped(Slot(600))
+    var device: UInt64 = 0
+    private var filter = TextFilter()
+    private var number: UInt64 = 0
+    private var passed: UInt64 = 0
+    private var failed: UInt64 = 0
+
+    init(boot: UnsafePointer<BootInformation>) {
+        filter.read(unsafe boot.pointee)
+        takeMemory(unsafe boot.pointee)
+    }
+
+    /// 8 MiB for the tests, out of the first region of RAM that has it.
+    private func takeMemory(_ boot: BootInformation) {
+        let count = UInt32(truncatingIfNeeded: boot.untypedCount)
+        for index in 0..<count {
+            let region = Untyped(Slot(RootSlot.firstUntyped.index + index))
+            guard let information = try? region.information(), !information.isDevice, information.sizeBits >= 24 else { continue }
+            if (try? region.retype(.untyped, sizeBits: 23, index: memory.slot)) != nil { return }
+        }
+        console.write("swiftlet-tests: no memory for the tests\n")
+    }
+
+    /// Run a test, if it was asked for.
+    mutating func test(_ name: StaticString, _ body: (inout Checks) throws(Failure) -> Void) {
+        if !filter.accepts(name) { return }
+        number += 1
+        var checks = Checks(memory: memory)
+        do throws(Failure) {
+            try body(&checks)
+            report("ok ", name)
+            console.write("\n")
+            passed += 1
+        } catch {
+            report("not ok ", name)
+            console.write(": line ")
+            write(UInt64(error.line))
+            console.write(", ")
+            console.write(error.text)
+            console.write(", got ")
+            write(error.value)
+            console.write("\n")
+            failed += 1
+        }
+        checks.restoreMain()
+        if (try? memory.reclaim()) == nil { console.write("swiftlet-tests: the test's memory was not reclaimed\n") }
+        checks.clearSlots()
+    }
+
+    private func report(_ prefix: StaticString, _ name: StaticString) {
+        console.write(prefix)
+        write(number)
+        console.write(" - ")
+        console.write(name)
+    }
+
+    func write(_ value: UInt64) {
+        var digits: (UInt64, UInt64, UInt64) = (0, 0, 0)
+        var rest = value
+        var count = 0
+        repeat {
+            let digit = 48 + rest % 10
+            digits.2 = digits.2 << 8 | digits.1 >> 56
+            digits.1 = digits.1 << 8 | digits.0 >> 56
+            digits.0 = digits.0 << 8 | digit
+            rest /= 10
+            count += 1
+        } while rest > 0
+        unsafe withUnsafeBytes(of: &digits) { bytes in
+            unsafe console.write(UnsafeRawBufferPointer(rebasing: bytes[0..<count]))
+        }
+    }
+
+    func finish() {
+        console.write("swiftlet-tests: ")
+        write(passed)
+        console.write(" passed, ")
+        write(failed)
+        console.write(" failed\n")
+        try? console.powerOff(status: failed == 0 && passed > 0 ? 0 : 1)
+    }
+}
+
+/// The value of `test=` on the command line.
+@safe struct TextFilter {
+    private var text: UnsafeRawBufferPointer = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
+    private var count = 0
+
+    /// Find `test=` in the tree's strings: the command line is the only property that can hold it.
+    mutating func read(_ boot: BootInformation) {
+        // Safety: the kernel mapped the tree there, for good, and says how long it is.
+        guard let start = unsafe UnsafeRawPointer(bitPattern: UInt(boot.deviceTreeAddress)) else { return }
+        let bytes = unsafe UnsafeRawBufferPointer(start: start, count: Int(boot.deviceTreeSize))
+        let key: StaticString = "test="
+        var at = 0
+        while at + 5 < bytes.count {
+            var length = 0
+            while length < 5, unsafe bytes[at + length] == key.utf8Start[length] { length += 1 }
+            if length == 5 {
+                var end = at + 5
+                while end < bytes.count, unsafe bytes[end] > 32 { end += 1 }
+                unsafe text = UnsafeRawBufferPointer(rebasing: bytes[(at + 5)..<end])
+                count = end - at - 5
+                return
+            }
+            at += 1
+        }
+    }
+
+    func accepts(_ name: StaticString) -> Bool {
+        if count == 0 || (count == 3 && matches("all")) { return true }
+        let isPrefix = count <= name.utf8CodeUnitCount && matches(name)
+        return isPrefix && (count == name.utf8CodeUnitCount || endsInPoint)
+    }
+    private var endsInPoint: Bool { unsafe text[count - 1] == UInt8(ascii: ".") }
+    private func matches(_ name: StaticString) -> Bool {
+        for index in 0..<min(count, name.utf8CodeUnitCount) where unsafe text[index] != name.utf8Start[index] { return false }
+        return true
+    }
+}

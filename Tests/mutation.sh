@@ -1,0 +1,124 @@
+#!/bin/sh
+# Do the host tests of the kernel core notice when the kernel is wrong?
+#
+# Each mutation changes one place of a copy of the kernel core, in a package of its own, and the tests must fail there.
+# Two copies work side by side. Usage: Tests/mutation.sh [NUMBER…]; without numbers, all mutations.
+set -eu
+
+root=$(cd "$(dirname "$0")/.." && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT INT TERM
+selected=" $* "
+
+make_package() {
+    mkdir -p "$1/Sources" "$1/Tests"
+    cp -r "$root/Sources/Shared/KernelABI" "$root/Sources/Kernel/HardwareInterface" "$root/Sources/Kernel/KernelCore" \
+        "$1/Sources/"
+    cp -r "$root/Tests/KernelCoreTests" "$1/Tests/"
+    cat > "$1/Package.swift" <<'END'
+// swift-tools-version: 6.2
+import PackageDescription
+let settings: [SwiftSetting] = [.swiftLanguageMode(.v6), .enableExperimentalFeature("Lifetimes")]
+let package = Package(
+    name: "Mutant",
+    targets: [
+        .target(name: "KernelABI", swiftSettings: settings),
+        .target(name: "HardwareInterface", dependencies: ["KernelABI"], swiftSettings: settings),
+        .target(name: "KernelCore", dependencies: ["KernelABI", "HardwareInterface"], swiftSettings: settings),
+        .testTarget(
+            name: "KernelCoreTests", dependencies: ["KernelCore", "KernelABI", "HardwareInterface"],
+            swiftSettings: settings),
+    ])
+END
+}
+
+# verify PACKAGE: build and run the tests; what they print goes to PACKAGE/log.
+verify() {
+    ( cd "$1" && swift build --build-tests > log 2>&1 ) || return 2
+    ( cd "$1" && timeout 60 swift test --skip-build --skip RandomTests > log 2>&1 ) || return 1
+    ( cd "$1" && timeout 120 swift test --skip-build --filter RandomTests/fixedSeeds > log 2>&1 ) || return 1
+}
+
+# try PACKAGE NUMBER FILE OLD NEW WHAT
+try() {
+    case "$selected" in "  " | *" $2 "*) ;; *) return 0 ;; esac
+    file="$1/Sources/KernelCore/$3"
+    cp "$file" "$1/original"
+    OLD=$4 NEW=$5 perl -0pi -e 's/\Q$ENV{OLD}\E/$ENV{NEW}/' "$file"
+    if cmp -s "$file" "$1/original"; then
+        echo "$2 STALE     $6: $3 has no such place" >> "$work/results"
+        return 0
+    fi
+    verify "$1" && status=0 || status=$?
+    cp "$1/original" "$file"
+    case $status in
+        0) verdict="SURVIVED " ;;
+        1) verdict="killed   " ;;
+        *) verdict="NOT BUILT" ;;
+    esac
+    echo "$2 $verdict $6" >> "$work/results"
+    echo "$2 $verdict $6"
+}
+
+first_half() {
+    p=$1
+    try "$p" 1 Kernel+Inheritance.swift 'if caller > priority { priority = caller }' '_ = caller' \
+        "no inheritance at all"
+    try "$p" 2 Kernel+Inheritance.swift 'at = thread.pointee.blockedOn
+            if let server = at {' 'at = nil
+            if let server = thread.pointee.blockedOn {' "inheritance is not transitive"
+    try "$p" 3 Kernel+Inheritance.swift 'scheduling.depth = 0 }
+        updateEffective(server)' 'scheduling.depth = 0 }' "a boost stays after its caller went"
+    try "$p" 4 Kernel+FastPath.swift 'server.pointee.scheduling.raw = deeper' \
+        'server.pointee.scheduling.raw = deeper & ~0xff | UInt32(server.pointee.base)' "the fast path does not inherit"
+    try "$p" 5 Kernel+IPC.swift 'if let server = endpoint.pointee.server { addCaller(thread, to: server) }' '' \
+        "queued callers do not boost their server"
+    try "$p" 6 Kernel+Inheritance.swift 'endpoint.pointee.waiters.rekey(thread.waitNode, key: UInt64(priority))' '' \
+        "a waiter's place does not follow its priority"
+    try "$p" 7 Kernel+Schedule.swift 'core.ready.insert(thread, atHead: true)' 'core.ready.insert(thread)' \
+        "a preempted thread loses its place"
+    try "$p" 8 Kernel+Time.swift 'core.armed = Instant(ticks: 0)' 'core.armed = .never' \
+        "the timer stays armed in the past"
+}
+
+second_half() {
+    p=$1
+    try "$p" 9 Kernel+Destroy.swift 'if closeStep(endpoint, forGood: false) { disown(endpoint) }' \
+        'endpoint.pointee.isClosed = true; disown(endpoint)' "a dead server's senders wait for ever"
+    try "$p" 10 Kernel+AddressSpace.swift \
+        'unsafe hardware.zero(hardware.kernelAddress(physical: table.pointee.physical), bytes: 4096)' '' \
+        "a page table keeps its entries for the next address space"
+    try "$p" 11 Kernel+Retype.swift 'request.offset &+= 1 <<' 'request.offset &+= 0 <<' \
+        "device frames of one call are all the same"
+    try "$p" 12 Kernel+IPC.swift 'answer(caller, reply, from: thread)
+        return nil' 'answer(caller, reply, from: thread)
+        complete(thread, .success)
+        return nil' "a restarted call finds its arguments gone"
+    try "$p" 13 Capability.swift 'pointee.rights = rights & source.pointee.rights' 'pointee.rights = rights' \
+        "a copy has more rights than its source"
+    try "$p" 14 Kernel+Interrupt.swift 'outstanding == 0 {' 'outstanding >= 0 {' \
+        "a shared line opens before all have acknowledged"
+    try "$p" 15 OrderedQueue.swift 'if let start { rebalance(from: start) }' '_ = start' \
+        "the queue is not rebalanced after a removal"
+    try "$p" 16 Kernel+IPC.swift 'if case .failed = outcome { thread.pointee.loanLength = 0 }' '' \
+        "a refused call leaves its loan behind"
+}
+
+make_package "$work/a"
+if ! verify "$work/a"; then
+    cat "$work/a/log"
+    echo "The tests fail without any mutation." >&2
+    exit 1
+fi
+cp -r "$work/a/Sources" "$work/a/Tests" "$work/a/Package.swift" "$(mkdir -p "$work/b" && echo "$work/b")"
+: > "$work/results"
+first_half "$work/a" &
+second_half "$work/b" &
+wait
+total=$(wc -l < "$work/results")
+killed=$(grep -c ' killed ' "$work/results" || true)
+echo "$killed of $total mutations killed"
+if [ "$killed" -ne "$total" ] || [ "$total" -eq 0 ]; then
+    grep -v ' killed ' "$work/results" || true
+    exit 1
+fi
