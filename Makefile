@@ -64,11 +64,30 @@ test: test-host test-target matrix ## All tests: host, target under QEMU, boot m
 
 test-host: deps ## Tests on the host (TEST=name filters)
 	@mkdir -p build
-	@$(SWIFT) test --scratch-path .build $(if $(filter-out all,$(TEST)),--filter '$(TEST)') 2>&1 | tee build/test-host.log | \
-	  grep -vE '^\[|passed \(|started at|started\.$$'; exit $${PIPESTATUS[0]}
+	@echo "building and running the host tests"
+	@$(SWIFT) test --scratch-path .build $(if $(filter-out all,$(TEST)),--filter '$(TEST)') > build/test-host.log 2>&1; \
+	  status=$$?; grep -E 'error:|failed|Executed' build/test-host.log | tail -40; \
+	  platform/count-tests build/test-host.log > build/test-host.totals; exit $$status
 
 test-target: tests-image ## Tests on the target under QEMU (TEST=name runs one)
 	@$(TOOL) test-target build/tests.img --test '$(TEST)' --totals build/test-target.totals
+
+matrix: tests-image ## Boot the same kernel under every QEMU variant
+	@$(TOOL) matrix build/tests.img --kernel build/kernel.elf --bundle build/tests-bundle.bin \
+	  --append 'test=version.' --expect 'swiftlet-tests: 2 passed' --totals build/matrix.totals
+
+mutation: deps ## Prove that the tests notice a broken kernel (inheritance switched off, and others)
+	@Tests/mutation.sh
+
+debug: build ## Boot stopped, with gdb attached to kernel and symbols
+	@qemu-system-aarch64 -machine virt -cpu cortex-a53 -m 256M -nographic -nodefaults -serial file:build/debug.log -S -s \
+	  -kernel build/kernel8.img & echo $$! > build/qemu.pid; \
+	  gdb-multiarch -q build/kernel.elf -ex 'target remote :1234'; kill $$(cat build/qemu.pid)
+
+lint: tests-image ## Check format, the linked kernel, and the books' references to code
+	@$(SWIFT) format lint --strict -r $(SOURCES)
+	@$(TOOL) lint-elf build/kernel.elf
+	@platform/check-references
 
 clean: ## Remove everything that was built
 	rm -rf .build .build-aarch64 .build-aarch64-bench build

@@ -51,7 +51,9 @@ extension Factory {
         case .power: try power(request[1], request[2])
         case .crash: try crash(try task(request[1]))
         case .policy:
-            let description = tasks[try task(request[1])].description
+            let state = tasks[try task(request[1])]
+            let description = state.description
+            answer.message[5] = UInt64(state.phase.rawValue) | UInt64(state.generation) << 8
             answer.message[1] = UInt64(description.heartbeat)
             answer.message[2] =
                 UInt64(description.restart.maximumRestarts) | UInt64(description.restart.initialBackOff) << 16

@@ -53,7 +53,9 @@ extension DeviceNode {
         throw DeviceTreeError(.badProperty, node: offset)
     }
 
-    private func map(_ address: UInt64, _ ranges: DeviceProperty, _ above: DeviceNode) throws(DeviceTreeError) -> UInt64? {
+    private func map(_ address: UInt64, _ ranges: DeviceProperty, _ above: DeviceNode) throws(DeviceTreeError)
+        -> UInt64?
+    {
         let childCells = try cells("#address-cells", default: 2)
         let parentCells = try above.cells("#address-cells", default: 2)
         let sizeCells = try cells("#size-cells", default: 1)
@@ -99,7 +101,9 @@ extension DeviceNode {
     private func interrupt(_ index: Int, extended: DeviceProperty) throws(DeviceTreeError) -> DeviceInterrupt? {
         var position = 0
         for current in 0...index {
-            guard let phandle = extended.word(position), let controller = tree.node(phandle: phandle) else { return nil }
+            guard let phandle = extended.word(position), let controller = tree.node(phandle: phandle) else {
+                return nil
+            }
             let cells = try controller.cells("#interrupt-cells", default: 0)
             if (position + 1 + cells) * 4 > extended.count { throw DeviceTreeError(.badProperty, node: offset) }
             if current == index { return controller.decode(extended, at: position + 1, cells: cells) }

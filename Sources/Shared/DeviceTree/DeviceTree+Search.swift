@@ -21,7 +21,9 @@ extension DeviceTree {
             }
             let start = at
             while at < path.count, unsafe path[at] != UInt8(ascii: "/") { at += 1 }
-            guard let child = unsafe child(of: node, UnsafeRawBufferPointer(rebasing: path[start..<at])) else { return nil }
+            guard let child = unsafe child(of: node, UnsafeRawBufferPointer(rebasing: path[start..<at])) else {
+                return nil
+            }
             node = child
         }
         return node

@@ -73,7 +73,7 @@ extension DeviceTree {
     private func inspect(_ node: DeviceNode, _ machine: inout MachineDescription) throws(DeviceTreeError) {
         if let type = node.property("device_type"), type.contains("memory") {
             var index = 0
-            while let range = try node.registers(index), index < 32 {
+            while let range = try node.registers(index), index < 64 {
                 machine.memory.append(range)
                 index += 1
             }

@@ -1,5 +1,6 @@
-// Real registers: every access is one volatile load or store of exactly its width.
+// Real registers: every access is one volatile load or store of exactly its width. Only a board has them.
 
+#if hasFeature(Embedded)
 import _Volatile
 
 /// Registers at an address that is mapped as device memory.
@@ -29,3 +30,4 @@ public struct MMIORegisters: RegisterAccess, Sendable {
         unsafe VolatileMappedRegister<UInt64>(unsafeBitPattern: base &+ UInt(offset)).store(value)
     }
 }
+#endif

@@ -36,7 +36,7 @@ import KernelABI
     /// Make task word 1 fault at once, as if its code had jumped to a null pointer.
     case crash = 13
     /// Word 1: number. Reply: 1: ms between signs of life, 2: restarts | initial back-off << 16, 3: maximum back-off,
-    /// 4: stable run.
+    /// 4: stable run, 5: `TaskPhase` | generation << 8.
     case policy = 14
 }
 

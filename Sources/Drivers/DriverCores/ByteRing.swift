@@ -1,0 +1,54 @@
+// A ring of bytes in memory that survives its task: two counters that only grow, and the bytes.
+
+/// Invariant: `taken ≤ added ≤ taken + capacity`; byte n lies at n modulo the capacity.
+@safe public struct ByteRing {
+    private let words: UnsafeMutableBufferPointer<UInt64>
+    /// Bytes that fit: a power of two.
+    public static var capacity: UInt64 { 1024 }
+    /// Words of memory that a ring takes.
+    public static var wordCount: Int { 8 + 128 }
+    private static var magic: UInt64 { 0x474e_4952_4554_5942 }
+
+    /// Takes up a ring in `memory`, at least `wordCount` words; what is no sound ring becomes an empty one.
+    public init(memory: UnsafeMutableBufferPointer<UInt64>) {
+        unsafe words = memory
+        if word(0) != ByteRing.magic || added &- taken > ByteRing.capacity {
+            setWord(1, 0)
+            setWord(2, 0)
+            setWord(0, ByteRing.magic)
+        }
+    }
+
+    // Safety: indices are below wordCount, which the memory has.
+    private func word(_ index: Int) -> UInt64 { unsafe words[index] }
+    private func setWord(_ index: Int, _ value: UInt64) { unsafe words[index] = value }
+
+    /// Bytes ever added.
+    public var added: UInt64 { word(1) }
+    /// Bytes ever taken.
+    public var taken: UInt64 { word(2) }
+    public var count: UInt64 { added &- taken }
+    public var isFull: Bool { count == ByteRing.capacity }
+
+    /// Adds a byte. - Precondition: not full. The counter moves last, so that a task that dies here adds nothing.
+    public mutating func add(_ byte: UInt8) {
+        let position = Int(added & (ByteRing.capacity - 1))
+        let shift = UInt64(position & 7) * 8
+        let index = 8 + position >> 3
+        setWord(index, word(index) & ~(0xff << shift) | UInt64(byte) << shift)
+        setWord(1, added &+ 1)
+    }
+
+    /// Byte number `number`, taken ≤ number < added.
+    public subscript(number: UInt64) -> UInt8 {
+        let position = Int(number & (ByteRing.capacity - 1))
+        return UInt8(truncatingIfNeeded: word(8 + position >> 3) >> (UInt64(position & 7) * 8))
+    }
+
+    /// Lets go of all bytes before `number`; false when that is not between `taken` and `added`.
+    public mutating func take(upTo number: UInt64) -> Bool {
+        if number &- taken > count { return false }
+        setWord(2, number)
+        return true
+    }
+}

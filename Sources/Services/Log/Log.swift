@@ -1,0 +1,87 @@
+// The log: keeps the last lines in memory that survives it, shows each new one on the console, and reads old ones back.
+//
+// A line goes to the serial driver. While there is none (at boot, or when it just died) it goes to the kernel's console, so
+// that the line which says why the driver died is not lost with it.
+
+import KernelABI
+import Protocols
+import ServiceCores
+import UserRuntime
+
+@c(Log_main) func logTask(_ address: UInt) -> Int32 {
+    let information = startInformation(address)
+    var server = Server(information)
+    var ring = unsafe LogRing(memory: persistentMemory(information))
+    var output = LogOutput()
+    while true {
+        let request = server.next()
+        switch request.delivery {
+        case .oneWay: append(request, &ring, &output)
+        case .message:
+            if request[0] & 0xff == LogWord.read {
+                server.reply(line(request[1], ring))
+            } else {
+                append(request, &ring, &output)
+                server.reply(RegisterMessage(0))
+            }
+        case .notification, .fault: break
+        }
+    }
+}
+
+private func append(_ request: Received, _ ring: inout LogRing, _ output: inout LogOutput) {
+    if request[0] & 0xff != LogWord.append { return }
+    let count = min(Int(request[0] >> 8 & 0xff), LogWord.maximumLength)
+    var text: [UInt8] = []
+    for index in 0..<count { text.append(request.byte(index, at: 1)) }
+    let now = (Instant.now - Instant.immediately).microseconds
+    ring.add(task: UInt16(truncatingIfNeeded: request.badge), microseconds: now, text: text.span)
+    var line = Text("[")
+    line.seconds(microseconds: now)
+    line.add("] ")
+    line.add(text)
+    line.newLine()
+    output.write(line.bytes)
+}
+
+/// The first line from `sequence` on.
+private func line(_ sequence: UInt64, _ ring: LogRing) -> RegisterMessage {
+    var wanted = max(sequence, ring.first)
+    while wanted < ring.next {
+        if let entry = ring.entry(wanted) {
+            var message = RegisterMessage(0, entry.sequence, entry.microseconds, UInt64(entry.task))
+            message.setWord(4, UInt64(entry.text.count))
+            message.setBytes(entry.text.span, at: 5)
+            return message
+        }
+        wanted += 1
+    }
+    return RegisterMessage(1, ring.next)
+}
+
+/// Where lines are shown.
+private struct LogOutput {
+    private let serial = StartSlot.firstFree
+    private var isOpen = false
+
+    mutating func write(_ line: [UInt8]) {
+        if !isOpen {
+            let name = Name("serial")
+            isOpen = openService(
+                [name.word0, name.word1, name.word2, name.word3], to: serial, deadline: .after(milliseconds: 20))
+        }
+        var start = 0
+        while isOpen && start < line.count {
+            let count = min(SerialRequest.maximumWrite, line.count - start)
+            var message = RegisterMessage(SerialRequest.write | UInt64(count) << 8)
+            message.setBytes(line.span.extracting(start..<(start + count)), at: 1)
+            guard let reply = try? Endpoint(serial).call(message, deadline: .after(milliseconds: 200)) else { break }
+            start += Int(reply[1])
+        }
+        if start == line.count { return }
+        unsafe line.withUnsafeBytes { bytes in
+            // Safety: start ≤ count.
+            unsafe SystemControl(StartSlot.systemControl).write(UnsafeRawBufferPointer(rebasing: bytes[start...]))
+        }
+    }
+}

@@ -1,0 +1,209 @@
+// The supervisor: handler of all tasks' faults. It reports the cause, ends the task at once (so its callers are released),
+// and starts it again after a delay that doubles, until it gives up. A task that shows no sign of life is treated alike.
+//
+// It is above all tasks in priority and runs for microseconds, except while a task is loaded again: that is the price of
+// a restart, and the reason for the delay.
+
+import KernelABI
+import Protocols
+import ServiceCores
+import UserRuntime
+
+@c(Supervisor_main) func supervisorTask(_ address: UInt) -> Int32 {
+    let information = startInformation(address)
+    var supervisor = Supervisor(information)
+    supervisor.serve()
+}
+
+struct Supervisor {
+    private var server: Server
+    private let ownNumber: UInt64
+    private let factory = Endpoint(StartSlot.factory)
+    private var watched: [Watched] = []
+    /// Time between looks at heartbeats and at tasks that are new, in milliseconds.
+    private static let period: UInt64 = 500
+    private static let timerBit: UInt64 = 1
+
+    init(_ information: StartInformation) {
+        server = Server(information)
+        ownNumber = information.task
+        try? server.timer.bind(server.notification, bits: Supervisor.timerBit)
+    }
+
+    private var now: UInt64 { (Instant.now - Instant.immediately).milliseconds }
+
+    mutating func serve() -> Never {
+        arm()
+        while true {
+            let received = server.next()
+            switch received.delivery {
+            case .notification: tick()
+            case .oneWay: take(received)
+            case .message: answer(received)
+            case .fault: fault(received)
+            }
+        }
+    }
+
+    // Time
+
+    /// Sets the timer to the next restart or look-round, whichever comes first.
+    private func arm() {
+        var next = now + Supervisor.period
+        for task in watched {
+            if case .waiting(let until) = task.state.phase { next = min(next, until) }
+        }
+        let wait = next > now ? next - now : 0
+        try? server.timer.arm(.after(milliseconds: wait))
+    }
+
+    private mutating func tick() {
+        findNewTasks()
+        for index in 0..<watched.count {
+            if watched[index].state.isDue(at: now) {
+                start(index)
+            } else if watched[index].isRunning && watched[index].heartbeat.isLate(at: now) {
+                report(index, "shows no sign of life")
+                end(index)
+            }
+        }
+        arm()
+    }
+
+    /// Tasks that were started since the last look.
+    private mutating func findNewTasks() {
+        var number: UInt64 = 1
+        while number <= 64 {
+            if index(of: number) == nil && number != ownNumber, let task = Watched(number: number, now: now) {
+                watched.append(task)
+            }
+            number += 1
+        }
+    }
+
+    private func index(of number: UInt64) -> Int? {
+        for index in 0..<watched.count where watched[index].number == number { return index }
+        return nil
+    }
+
+    /// The task's entry, also of one that was started just now.
+    private mutating func find(_ number: UInt64) -> Int? {
+        if let found = index(of: number) { return found }
+        guard number != ownNumber, let task = Watched(number: number, now: now) else { return nil }
+        watched.append(task)
+        return watched.count - 1
+    }
+
+    // Deaths
+
+    private mutating func fault(_ fault: Received) {
+        guard let index = find(fault.badge) else { return }
+        var text = Text()
+        text.add(watched[index].name)
+        text.add(" faulted: ")
+        text.add(describe(fault[Fault.kind]))
+        text.add(", address ")
+        text.hexadecimal(fault[Fault.address])
+        log(text.bytes.span)
+        text.clear()
+        text.add("  pc ")
+        text.hexadecimal(fault[Fault.programCounter])
+        text.add(" lr ")
+        text.hexadecimal(fault[Fault.linkRegister])
+        text.add(" sp ")
+        text.hexadecimal(fault[Fault.stackPointer])
+        text.add(" fp ")
+        text.hexadecimal(fault[Fault.framePointer])
+        text.add(" esr ")
+        text.hexadecimal(fault[Fault.syndrome])
+        end(index)
+        log(text.bytes.span)
+        arm()
+    }
+
+    /// Ends a task and plans what its policy says.
+    private mutating func end(_ index: Int) {
+        _ = ask(.kill, watched[index].number)
+        decide(index)
+    }
+
+    private mutating func decide(_ index: Int) {
+        switch watched[index].state.died(at: now) {
+        case .restart: break
+        case .leave: report(index, "stays dead: it has no restart policy")
+        case .giveUp: report(index, "GIVEN UP: it died too often")
+        }
+    }
+
+    private mutating func start(_ index: Int) {
+        let status = ask(.restart, watched[index].number)
+        if status == 0 {
+            watched[index].state.started(at: now)
+            watched[index].heartbeat.seen(at: now)
+            var text = Text()
+            text.add(watched[index].name)
+            text.add(" restarted, generation ")
+            text.decimal(UInt64(watched[index].state.generation))
+            log(text.bytes.span)
+        } else {
+            report(index, FactoryError(rawValue: status)?.text ?? "was not restarted")
+            decide(index)
+        }
+    }
+
+    private func report(_ index: Int, _ what: StaticString) {
+        var text = Text()
+        text.add(watched[index].name)
+        text.add(" ")
+        text.add(what)
+        log(text.bytes.span)
+    }
+
+    /// A request to the factory about a task; its status.
+    private func ask(_ operation: FactoryOperation, _ number: UInt64) -> UInt64 {
+        guard let reply = try? factory.call(RegisterMessage(UInt64(operation.rawValue), number)) else {
+            return FactoryError.kernel.rawValue
+        }
+        return reply[0]
+    }
+
+    // Requests
+
+    private mutating func take(_ received: Received) {
+        switch received[0] {
+        case SupervisorWord.heartbeat:
+            if let index = index(of: received.badge) { watched[index].heartbeat.seen(at: now) }
+        case SupervisorRequest.key where received[1] == SupervisorRequest.powerKey:
+            log(Text("power key: shutting down").bytes.span)
+            _ = try? factory.call(RegisterMessage(UInt64(FactoryOperation.power.rawValue), 0, 0))
+        default: break
+        }
+    }
+
+    private mutating func answer(_ request: Received) {
+        guard let index = find(request[1]) else {
+            return server.reply(RegisterMessage(FactoryError.noSuchTask.rawValue))
+        }
+        switch request[0] {
+        case SupervisorRequest.crash:
+            server.reply(RegisterMessage(ask(.crash, request[1])))
+        case SupervisorRequest.kill:
+            let status = ask(.kill, request[1])
+            if status == 0 { watched[index].state.stopped() }
+            server.reply(RegisterMessage(status))
+        case SupervisorRequest.restart:
+            if watched[index].isRunning { _ = ask(.kill, request[1]) }
+            let status = ask(.restart, request[1])
+            if status == 0 {
+                watched[index].state.stopped()
+                watched[index].state.started(at: now)
+                watched[index].heartbeat.seen(at: now)
+            }
+            server.reply(RegisterMessage(status, UInt64(watched[index].state.generation)))
+        case SupervisorRequest.state:
+            let isDead = watched[index].state.phase == .dead
+            server.reply(RegisterMessage(0, UInt64(watched[index].state.failures), isDead ? 1 : 0))
+        default: server.reply(RegisterMessage(FactoryError.badRequest.rawValue))
+        }
+    }
+}

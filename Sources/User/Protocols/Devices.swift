@@ -1,0 +1,11 @@
+// The device manager's service: what the machine has, for people to read.
+
+/// Word 0 of requests. Text goes into memory that the caller lends for writing.
+public enum DevicesRequest {
+    /// Word 1: first byte. Reply: 0, bytes of the whole listing, bytes copied: the device tree as text.
+    public static var tree: UInt64 { 1 }
+    /// The same for the list of devices and their drivers.
+    public static var list: UInt64 { 2 }
+    /// The same for the kernel's command line.
+    public static var arguments: UInt64 { 3 }
+}

@@ -1,0 +1,41 @@
+// Reaching other services: opening one by name, and a line for the log.
+
+import KernelABI
+
+/// Asks the name service for `name` (four words, zero-padded); its capability goes to the empty slot `slot`.
+/// - Returns: whether it came. It does not while the service was never started, or where the manifest forbids it.
+public func openService(_ name: InlineArray<4, UInt64>, to slot: Slot, deadline: Instant = .never) -> Bool {
+    IPCBufferAccess().setReceiveSlots(slot)
+    var message = RegisterMessage(NamesWord.open)
+    for index in 0..<4 { message.setWord(1 + index, name[index]) }
+    do throws(KernelError) {
+        let reply = try Endpoint(StartSlot.names).call(message, deadline: deadline)
+        return reply[0] == 0 && reply.capabilityCount == 1
+    } catch { return false }
+}
+
+/// Word 0 of requests to the name service.
+public enum NamesWord {
+    /// Words 1–4: the service's name. Reply: 0 and a capability, or 1: unknown, 2: not permitted.
+    public static var open: UInt64 { 1 }
+    /// Word 1: index. Reply: 0, the task that answers the service, its name (4 words); 1 behind the last.
+    public static var list: UInt64 { 2 }
+}
+
+/// Word 0 of messages to the log, low byte; the text's length stands above it.
+public enum LogWord {
+    /// One-way. Bits 8–15: length of the text, which starts in word 1; at most 104 bytes.
+    public static var append: UInt64 { 1 }
+    /// Word 1: sequence number. Reply: 0 or 1 (none), sequence of the line (the first that is there from word 1 on),
+    /// microseconds, task, length, text from word 5 on.
+    public static var read: UInt64 { 2 }
+    public static var maximumLength: Int { 104 }
+}
+
+/// Sends a line to the log; gives up after 100 ms.
+public func log(_ text: Span<UInt8>) {
+    let count = min(text.count, LogWord.maximumLength)
+    var message = RegisterMessage(LogWord.append | UInt64(count) << 8)
+    message.setBytes(text.extracting(0..<count), at: 1)
+    try? Endpoint(StartSlot.log).send(message, Attachment(), deadline: .after(milliseconds: 100))
+}
