@@ -106,8 +106,8 @@ if onTarget {
         task("Services", "Log", ["Protocols", "ServiceCores"]),
         task("Services", "Shell", ["Protocols", "ServiceCores"]),
 
-        task("Benchmarks", "LatencyBenchmark", ["Protocols", "BenchmarkStatistics"], swift: noHeap),
-        task("Benchmarks", "LoadGenerator", ["Protocols"], swift: noHeap),
+        .target(name: "CBenchmark", path: path("Benchmarks", "CBenchmark")),
+        task("Benchmarks", "LatencyBenchmark", ["KernelABI", "CBenchmark", "BenchmarkStatistics"], swift: noHeap),
 
         .target(name: "CTargetTests", path: "Tests/OnTarget/CTargetTests"),
         .executableTarget(

@@ -91,7 +91,8 @@ import Testing
         let thread = s.makeThread(priority: 1)
         var endpoint = s.make(.endpoint)
         for _ in 0..<Limits.derivationDepth { endpoint = s.copy(endpoint) }
-        #expect(s.perform(.configure, thread.slot, s.none, s.none, s.none, UInt64(endpoint)).error == .derivationTooDeep)
+        #expect(
+            s.perform(.configure, thread.slot, s.none, s.none, s.none, UInt64(endpoint)).error == .derivationTooDeep)
     }
 
     @Test func moveKeepsThePlaceInTheTree() {
@@ -165,7 +166,9 @@ import Testing
         #expect(s.revoke(handler).error == nil)
         #expect(ref.faultSlot.endpoint == nil)
         #expect(s.perform(.configure, thread, UInt64(space), s.none, s.none, s.none).error == .wrongKind)
-        #expect(s.perform(.configure, thread, s.none, s.none, UInt64(s.copy(buffer, rights: .read)), s.none).error == .missingRights)
+        #expect(
+            s.perform(.configure, thread, s.none, s.none, UInt64(s.copy(buffer, rights: .read)), s.none).error
+                == .missingRights)
     }
 
     /// A thread without a table can name nothing, and what it still can do harms nobody.

@@ -351,6 +351,36 @@ import Testing
         #expect(s.perform(.bindServer, endpoint, UInt64(heir.slot)).error == nil)
     }
 
+    /// While a server is being destroyed, nobody new comes to wait for it: else its callers could prolong its end.
+    @Test func aDyingServerTakesNoNewCallers() {
+        let s = TestSystem()
+        let arena = s.make(.untyped, sizeBits: 16)
+        let server = s.makeThread(priority: 5, from: arena)
+        let (endpoint, _) = s.serve(server)
+        let clients = (0..<3).map { s.makeThread(priority: UInt64(40 + $0)) }
+        let worker = s.makeThread(priority: 20)
+        s.start(worker)
+        s.go()
+        for client in clients {
+            s.start(client)
+            s.call(client, endpoint)
+        }
+        s.perform(.suspend, server.slot)
+        #expect(s.isRunning(worker))
+        s.hardware.queriesLeft = 0
+        s.hardware.ghostPeriod = 0
+        s.setRegisters(worker, ControlWord(invoke: .reclaim, Slot(arena)).raw)
+        s.trap(worker.ref)
+        for client in clients.reversed() {
+            #expect(s.isRunning(client) && s.results(client).error == .peerDied)
+            s.call(client, endpoint)
+            #expect(s.isRunning(client) && s.results(client).error == .peerDied)
+            s.invoke(client, .suspend, client.slot)
+        }
+        s.hardware.queriesLeft = nil
+        #expect(s.isRunning(worker) && s.results(worker).error == nil)
+    }
+
     @Test func anotherServerIsBoundOnlyWhileNobodyQueues() {
         let s = TestSystem()
         let first = s.makeThread(priority: 5)

@@ -8,7 +8,9 @@ import Testing
 
 @Suite struct FaultTests {
     /// A handler that waits, and a thread whose faults go to it under a badge.
-    func makePair(_ s: TestSystem, handlerWaits: Bool = true) -> (handler: TestThread, thread: TestThread, endpoint: UInt32, reply: UInt32) {
+    func makePair(_ s: TestSystem, handlerWaits: Bool = true) -> (
+        handler: TestThread, thread: TestThread, endpoint: UInt32, reply: UInt32
+    ) {
         let handler = s.makeThread(priority: 5)
         let (endpoint, reply) = s.serve(handler)
         let thread = s.makeThread(priority: 30, faultHandler: s.copy(endpoint, badge: 42))
@@ -30,7 +32,10 @@ import Testing
         if !handlerWaits { s.receive(handler, endpoint, reply: reply) }
         let message = s.results(handler)
         #expect(message.word.delivery == .fault && message.badge == 42 && message.word.length == Fault.words)
-        #expect(message.words == [UInt64(FaultKind.pageWrite.rawValue), 0x3000, 0xbad, 0x9200_0007, 0x7000, 0x1234, 0x5678, 0])
+        #expect(
+            message.words == [
+                UInt64(FaultKind.pageWrite.rawValue), 0x3000, 0xbad, 0x9200_0007, 0x7000, 0x1234, 0x5678, 0,
+            ])
         #expect(s.state(thread) == .faulted)
         // Its registers are there for the handler, and what it was about to do is not lost.
         #expect(s.invoke(handler, .readRegisters, thread.slot).error == nil)

@@ -52,8 +52,12 @@ import Testing
     @Test(arguments: [nil, 0, 1]) func readAndWrite(period: Int?) {
         let pair = Pair()
         let place = Pair.place
-        for index in 0..<4096 { pair.pages[2].storeBytes(of: UInt8(truncatingIfNeeded: index &* 7), toByteOffset: index, as: UInt8.self) }
-        for index in 0..<4096 { pair.pages[3].storeBytes(of: UInt8(truncatingIfNeeded: index &* 3), toByteOffset: index, as: UInt8.self) }
+        for index in 0..<4096 {
+            pair.pages[2].storeBytes(of: UInt8(truncatingIfNeeded: index &* 7), toByteOffset: index, as: UInt8.self)
+        }
+        for index in 0..<4096 {
+            pair.pages[3].storeBytes(of: UInt8(truncatingIfNeeded: index &* 3), toByteOffset: index, as: UInt8.self)
+        }
         pair.lend(place + 100, 8000, .read | .write)
         #expect(pair.s.isRunning(pair.server))
         #expect(pair.s.results(pair.server).word.hasLoan && pair.s.results(pair.server).x[2] == 8000)
@@ -61,13 +65,17 @@ import Testing
         pair.s.hardware.ghostPeriod = period
         // Across the page border of the loan, to another offset of the own page.
         #expect(pair.copy(.loanRead, 3000, place + 10, 4000) == nil)
-        #expect((0..<4000).allSatisfy { index in
-            let from = 3100 + index
-            let expected = from < 4096 ? UInt8(truncatingIfNeeded: from &* 7) : UInt8(truncatingIfNeeded: (from - 4096) &* 3)
-            return pair.pages[0].load(fromByteOffset: 10 + index, as: UInt8.self) == expected
-        })
+        #expect(
+            (0..<4000).allSatisfy { index in
+                let from = 3100 + index
+                let expected =
+                    from < 4096 ? UInt8(truncatingIfNeeded: from &* 7) : UInt8(truncatingIfNeeded: (from - 4096) &* 3)
+                return pair.pages[0].load(fromByteOffset: 10 + index, as: UInt8.self) == expected
+            })
         #expect(pair.copy(.loanWrite, 0, place + 10, 50) == nil)
-        #expect(pair.pages[2].load(fromByteOffset: 100, as: UInt8.self) == pair.pages[0].load(fromByteOffset: 10, as: UInt8.self))
+        #expect(
+            pair.pages[2].load(fromByteOffset: 100, as: UInt8.self)
+                == pair.pages[0].load(fromByteOffset: 10, as: UInt8.self))
         pair.s.hardware.queriesLeft = nil
         // The lent range is writable only where the caller itself could write.
         #expect(pair.copy(.loanWrite, 3000, place + 10, 4000) == .memoryFault)

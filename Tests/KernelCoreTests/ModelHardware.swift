@@ -29,6 +29,8 @@ final class ModelState {
     /// Taken, and not opened since.
     var quiet: Set<Int> = []
     var opened: [Int] = []
+    /// Lines that no more interrupt objects are made for.
+    var reserved: Set<Int> = []
     /// An interrupt that goes away before it is taken; it appears when `queriesLeft` gets to 0.
     var isGhostPending = false
     var queriesLeft: Int?
@@ -99,7 +101,7 @@ struct ModelHardware: Hardware {
 
     var interruptPending: Bool { state.query() }
     var lineCount: Int { 64 }
-    func isAssignable(line: Int) -> Bool { line >= 32 && line < 64 }
+    func isAssignable(line: Int) -> Bool { line >= 32 && line < 64 && !state.reserved.contains(line) }
     mutating func enable(line: Int, trigger: Trigger) { state.enabled.insert(line) }
     mutating func disable(line: Int) { state.enabled.remove(line) }
     mutating func open(line: Int) {

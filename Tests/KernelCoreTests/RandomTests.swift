@@ -34,7 +34,9 @@ final class RandomWalk {
             handlers.append(handler)
             model.tasks.append(.init(base: 10 + index, effective: 10 + index))
             model.tasks[index].handler = handler == nil ? nil : index % 2
-            threads.append(s.makeThread(priority: UInt64(10 + index), from: arenas[index], hasBuffer: false, faultHandler: handler))
+            threads.append(
+                s.makeThread(priority: UInt64(10 + index), from: arenas[index], hasBuffer: false, faultHandler: handler)
+            )
         }
         for (door, server) in [(0, 0), (1, 1), (2, 0)] { asRoot { bindServer(door, server) } }
         bind(0, to: 0)
@@ -205,7 +207,8 @@ final class RandomWalk {
     private func replace(_ task: Int, _ priority: Int) {
         #expect(s.perform(.reclaim, arenas[task]).error == nil)
         model.replace(task, base: priority)
-        threads[task] = s.makeThread(priority: UInt64(priority), from: arenas[task], hasBuffer: false, faultHandler: handlers[task])
+        threads[task] = s.makeThread(
+            priority: UInt64(priority), from: arenas[task], hasBuffer: false, faultHandler: handlers[task])
         resume(task)
     }
 
@@ -214,7 +217,9 @@ final class RandomWalk {
         var differences: [String] = []
         for (index, thread) in threads.enumerated() {
             let task = model.tasks[index]
-            if s.state(thread) != task.state { differences.append("\(index) is \(s.state(thread)), should be \(task.state)") }
+            if s.state(thread) != task.state {
+                differences.append("\(index) is \(s.state(thread)), should be \(task.state)")
+            }
             if s.effective(thread) != task.effective {
                 differences.append("\(index) has priority \(s.effective(thread)), should have \(task.effective)")
             }

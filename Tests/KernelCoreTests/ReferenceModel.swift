@@ -67,7 +67,8 @@ struct ReferenceModel {
 
     private func placed(_ task: Int, in list: [Int], first: Bool = false) -> [Int] {
         let priority = tasks[task].effective
-        let place = list.firstIndex { first ? tasks[$0].effective <= priority : tasks[$0].effective < priority } ?? list.count
+        let place =
+            list.firstIndex { first ? tasks[$0].effective <= priority : tasks[$0].effective < priority } ?? list.count
         var list = list
         list.insert(task, at: place)
         return list

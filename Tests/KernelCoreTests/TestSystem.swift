@@ -43,7 +43,7 @@ final class TestSystem {
     private var wake: UInt32 = 0
     private var wakeInterrupt: UInt32 = 0
     private(set) var steps = 0
-    private var isBroken = false
+    private(set) var isBroken = false
     private var isRootAsleep = false
     /// How many entries took a fast path.
     private(set) var fastEntries = 0
@@ -86,7 +86,10 @@ final class TestSystem {
             precondition(left == 0)
             root = TestThread(slot: RootSlot.thread.index, ref: task.thread)
             rootTable = task.table
-            boot = [task.thread.header, task.table.rebound(to: ObjectHeader.self), task.space.rebound(to: ObjectHeader.self)]
+            boot = [
+                task.thread.header, task.table.rebound(to: ObjectHeader.self),
+                task.space.rebound(to: ObjectHeader.self),
+            ]
             kernel.pointee.finishBoot(task, kernelBytes: 1 << 20)
         } catch { preconditionFailure("boot: \(error)") }
         for slot in TestSystem.ram...TestSystem.largeDevice {
@@ -100,6 +103,7 @@ final class TestSystem {
             .createInterrupt, RootSlot.interruptControl.index, UInt64(TestSystem.rootLine), Trigger.edge.rawValue,
             UInt64(TestSystem.ram), own, UInt64(wakeInterrupt))
         perform(.bindInterrupt, wakeInterrupt, UInt64(wake), 1)
+        hardware.reserved.insert(TestSystem.rootLine)
     }
 
     deinit {
@@ -163,7 +167,7 @@ final class TestSystem {
 
     /// Take what interrupts, and let calls restart, until user code would run or the processor sleeps.
     func settle(_ sourceLocation: SourceLocation = #_sourceLocation) {
-        for _ in 0..<100_000 {
+        for _ in 0..<10_000 {
             if isBroken { return }
             if hardware.isGhostPending {
                 hardware.isGhostPending = false

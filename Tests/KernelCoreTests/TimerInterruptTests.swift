@@ -81,7 +81,9 @@ import Testing
         let interrupt: UInt32
     }
 
-    func makeInterrupt(_ s: TestSystem, line: Int, trigger: Trigger = .level, from untyped: UInt32 = TestSystem.ram) -> UInt32 {
+    func makeInterrupt(_ s: TestSystem, line: Int, trigger: Trigger = .level, from untyped: UInt32 = TestSystem.ram)
+        -> UInt32
+    {
         let slot = s.allocateSlot()
         let result = s.perform(
             .createInterrupt, RootSlot.interruptControl.index, UInt64(line), trigger.rawValue, UInt64(untyped), s.own,
@@ -89,7 +91,9 @@ import Testing
         #expect(result.error == nil)
         return slot
     }
-    func makeDriver(_ s: TestSystem, line: Int, priority: UInt64, bits: UInt64, from untyped: UInt32 = TestSystem.ram) -> Driver {
+    func makeDriver(_ s: TestSystem, line: Int, priority: UInt64, bits: UInt64, from untyped: UInt32 = TestSystem.ram)
+        -> Driver
+    {
         let thread = s.makeThread(priority: priority)
         let notification = s.make(.notification, from: untyped)
         let interrupt = makeInterrupt(s, line: line, from: untyped)
@@ -164,7 +168,9 @@ import Testing
     @Test func errors() {
         let s = TestSystem()
         let slot = UInt64(s.allocateSlot())
-        func create(_ line: UInt64, _ trigger: UInt64 = 0, from: UInt32 = TestSystem.ram, at: UInt64? = nil) -> KernelError? {
+        func create(_ line: UInt64, _ trigger: UInt64 = 0, from: UInt32 = TestSystem.ram, at: UInt64? = nil)
+            -> KernelError?
+        {
             s.perform(
                 .createInterrupt, RootSlot.interruptControl.index, line, trigger, UInt64(from), s.own, at ?? slot
             ).error
@@ -183,7 +189,8 @@ import Testing
         let notification = UInt64(s.make(.notification))
         for _ in 0..<8 { #expect(s.perform(.bindInterrupt, makeInterrupt(s, line: 50), notification, 1).error == nil) }
         #expect(s.perform(.bindInterrupt, makeInterrupt(s, line: 50), notification, 1).error == .exhausted)
-        #expect(s.perform(.bindInterrupt, makeInterrupt(s, line: 50, trigger: .edge), notification, 1).error == .wrongState)
+        #expect(
+            s.perform(.bindInterrupt, makeInterrupt(s, line: 50, trigger: .edge), notification, 1).error == .wrongState)
         s.inspectTables()
     }
 

@@ -63,7 +63,10 @@ import Testing
         let arena = s.make(.untyped, sizeBits: 14)
         let weak = s.copy(arena, rights: .read)
         let free = UInt64(s.allocateSlot())
-        func expect(_ result: Results, _ error: KernelError, made: UInt64 = 0, _ sourceLocation: SourceLocation = #_sourceLocation) {
+        func expect(
+            _ result: Results, _ error: KernelError, made: UInt64 = 0,
+            _ sourceLocation: SourceLocation = #_sourceLocation
+        ) {
             #expect(result.error == error, sourceLocation: sourceLocation)
             #expect(result.x[3] == made, sourceLocation: sourceLocation)
         }
@@ -118,7 +121,9 @@ import Testing
         #expect(retype(s, device, .frame, 12, at: free, descriptors: UInt64(device)).error == .invalidArgument)
         #expect(retype(s, device, .endpoint, at: free, descriptors: UInt64(arena)).error == .invalidArgument)
         for offset in [0x800, 0x1_0000, 0xf_ffff_0000, UInt64(bitPattern: -4096)] as [UInt64] {
-            #expect(retype(s, device, .frame, 12, at: free, descriptors: UInt64(arena), offset: offset).error == .invalidArgument)
+            #expect(
+                retype(s, device, .frame, 12, at: free, descriptors: UInt64(arena), offset: offset).error
+                    == .invalidArgument)
         }
         #expect(retype(s, device, .frame, 21, at: free, descriptors: UInt64(arena)).error == .invalidArgument)
         let result = retype(s, device, .frame, 12, count: 3, at: 2000, descriptors: UInt64(arena), offset: 0x2000)
@@ -203,7 +208,9 @@ import Testing
         // A table with capabilities of things within and without.
         let table = s.make(.capabilityTable, sizeBits: 6, from: inner)
         for index in 0..<40 as Range<UInt64> {
-            s.perform(.copy, Slot.ownTable.index, UInt64([outside, door, frame, table][Int(index % 4)]), UInt64(table), index, 31)
+            s.perform(
+                .copy, Slot.ownTable.index, UInt64([outside, door, frame, table][Int(index % 4)]), UInt64(table), index,
+                31)
         }
         // Threads in every state.
         for thread in doomed + survivors { s.start(thread) }

@@ -16,8 +16,6 @@ public struct Processor: Sendable {
         let version = (swiftlet_read_debug_features() >> 8) & 15
         return version != 0 && version != 15
     }
-    /// Does every exception keep the kernel from user memory?
-    public var hasPrivilegedAccessNever: Bool { (swiftlet_read_memory_features_1() >> 20) & 15 != 0 }
     public var counterFrequency: UInt64 { swiftlet_read_counter_frequency() }
 
     /// What user code may use: the virtual counter, and the cycle counter where there is one. Everything else traps.

@@ -265,7 +265,8 @@ upper:
     mov x3, x23
     b KernelImage_main
 
-// Boot is over: take its code out of the kernel's half, and start the first thread from an empty stack. This routine stays.
+// Boot is over: take its code out of the kernel's half, and start the first thread from an empty stack. This routine
+// stays.
     .section .text.leave_boot, "ax"
     .global swiftlet_leave_boot
 swiftlet_leave_boot:

@@ -27,18 +27,6 @@ PLAIN_C size_t strnlen(const char *text, size_t limit) {
 
 PLAIN_C size_t strlen(const char *text) { return strnlen(text, SIZE_MAX); }
 
-PLAIN_C int strcmp(const char *a, const char *b) {
-    while (*a != 0 && *a == *b) a++, b++;
-    return (unsigned char)*a - (unsigned char)*b;
-}
-
-PLAIN_C char *strchr(const char *text, int byte) {
-    for (;; text++) {
-        if (*text == (char)byte) return (char *)text;
-        if (*text == 0) return NULL;
-    }
-}
-
 PLAIN_C char *strrchr(const char *text, int byte) {
     const char *found = NULL;
     for (;; text++) {

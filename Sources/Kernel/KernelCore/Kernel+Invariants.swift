@@ -137,7 +137,8 @@
                     "a thread that does not wait has a deadline")
             }
             for timer in inspection.timers {
-                inspection.require(inspection.isLive(timer.pointee.source.notification, .notification), "timer: dead notification")
+                inspection.require(
+                    inspection.isLive(timer.pointee.source.notification, .notification), "timer: dead notification")
                 if !timer.pointee.isArmed { continue }
                 expected += 1
                 inspection.require(members.contains(timer.node.bits), "an armed timer is in no queue")
@@ -146,7 +147,8 @@
             inspection.require(nodes.count == expected, "\(nodes.count) deadlines queued, \(expected) wanted")
             var earliest = core.sliceEnd
             if let first = core.deadlines.first { earliest = min(earliest, Instant(ticks: ~first.pointee.key)) }
-            inspection.require(core.armed == earliest, "armed at \(core.armed.ticks), the earliest is \(earliest.ticks)")
+            inspection.require(
+                core.armed == earliest, "armed at \(core.armed.ticks), the earliest is \(earliest.ticks)")
         }
 
         /// Shared interrupt lines.
@@ -172,7 +174,8 @@
                 inspection.require(
                     interrupt.pointee.isListed || !interrupt.pointee.isOutstanding, "unbound, but not acknowledged")
                 inspection.require(
-                    inspection.isLive(interrupt.pointee.source.notification, .notification), "interrupt: dead notification")
+                    inspection.isLive(interrupt.pointee.source.notification, .notification),
+                    "interrupt: dead notification")
             }
         }
     }

@@ -13,7 +13,8 @@
                 require(node == thread.waitNode && thread.pointee.endpoint == endpoint, "\(name): a stranger waits")
                 require(node.pointee.key == UInt64(thread.effective), "\(name): a waiter has another key")
                 require(
-                    (thread.state == .receiving) != endpoint.pointee.holdsSenders, "\(name): senders and receivers at once")
+                    (thread.state == .receiving) != endpoint.pointee.holdsSenders,
+                    "\(name): senders and receivers at once")
             }
             require(isLive(endpoint.pointee.server, .thread), "\(name): a dead server")
             if let server = endpoint.pointee.server {
@@ -28,9 +29,13 @@
             }
             guard let ready = endpoint.pointee.readyServer else { return }
             require(isLive(ready, .thread) && nodes.isEmpty, "\(name): the ready server does not wait alone")
-            require(ready.state == .receiving && ready.pointee.endpoint == endpoint, "\(name): the ready server is elsewhere")
+            require(
+                ready.state == .receiving && ready.pointee.endpoint == endpoint,
+                "\(name): the ready server is elsewhere")
             require(ready.pointee.callers.isEmpty, "\(name): the ready server has callers")
-            require(ready.pointee.scheduling.raw & SchedulingWord.attentionMask == 0, "\(name): the ready server needs thought")
+            require(
+                ready.pointee.scheduling.raw & SchedulingWord.attentionMask == 0,
+                "\(name): the ready server needs thought")
             require(!endpoint.pointee.isClosed, "\(name): closed, with a ready server")
         }
 
@@ -63,8 +68,11 @@
                 require(nodes.contains(thread.waitNode), "\(name): a thread waits here in no queue")
             }
             if let bound = notification.pointee.boundThread {
-                require(isLive(bound, .thread) && bound.pointee.boundNotification == notification, "\(name): bound to a stranger")
-                require(bound.state != .receiving || notification.pointee.bits == 0, "\(name): its receiver was not woken")
+                require(
+                    isLive(bound, .thread) && bound.pointee.boundNotification == notification,
+                    "\(name): bound to a stranger")
+                require(
+                    bound.state != .receiving || notification.pointee.bits == 0, "\(name): its receiver was not woken")
             }
             let sources = timers.map { $0.source } + interrupts.map { $0.source }
             var at = notification.pointee.sources
@@ -72,7 +80,9 @@
             var count = 0
             while let source = at, count <= sources.count {
                 require(sources.contains(source), "\(name): a dead source")
-                require(source.pointee.notification == notification && source.pointee.previous == previous, "\(name): wrong source")
+                require(
+                    source.pointee.notification == notification && source.pointee.previous == previous,
+                    "\(name): wrong source")
                 previous = source
                 at = source.pointee.next
                 count += 1
@@ -129,7 +139,8 @@
             inspection.require(
                 0 <= region.pointee.low && region.pointee.low <= region.pointee.high && region.pointee.high <= size,
                 "\(name): watermarks \(region.pointee.low), \(region.pointee.high)")
-            inspection.require(!region.pointee.isDevice || region.pointee.low == 0, "\(name): descriptors in device memory")
+            inspection.require(
+                !region.pointee.isDevice || region.pointee.low == 0, "\(name): descriptors in device memory")
             if region.pointee.isDevice || region.pointee.reclaimCursor >= 0 { return }
             let base = region.pointee.physicalBase
             var ranges: [(UInt64, UInt64)] = []

@@ -51,7 +51,8 @@
             var endpoint = thread.pointee.ownedEndpoints
             var previous: Ref<Endpoint>?
             while let at = endpoint {
-                inspection.require(inspection.isLive(at, .endpoint) && at.pointee.server == thread, "\(name): owns wrongly")
+                inspection.require(
+                    inspection.isLive(at, .endpoint) && at.pointee.server == thread, "\(name): owns wrongly")
                 inspection.require(at.pointee.previousOwned == previous, "\(name): wrong link of owned endpoints")
                 if !inspection.isLive(at, .endpoint) { break }
                 previous = at
@@ -118,7 +119,8 @@
                 require(endpoint != nil && reply == nil && notification == nil, "\(name): wrong links in a queue")
             case .receiving:
                 require(endpoint != nil && reply != nil && notification == nil, "\(name): wrong links of a receiver")
-                require(reply?.pointee.holder == thread && reply?.pointee.caller == nil, "\(name): its reply is not free")
+                require(
+                    reply?.pointee.holder == thread && reply?.pointee.caller == nil, "\(name): its reply is not free")
                 require(thread.pointee.blockedOn == nil, "\(name): a receiver is blocked on a thread")
             case .awaitingReply:
                 require(endpoint == nil && reply != nil && notification == nil, "\(name): wrong links of a caller")

@@ -20,6 +20,7 @@ func kernelMain(_ treeAddress: UInt64, _ image: UInt64, _ level: UInt64, _ entry
     do throws(BootFailure) {
         var boot = try BootState(treeAddress: treeAddress, image: image, level: level, entryTicks: entryTicks)
         boot.announce()
+        try BootState.checkLayout()
         try boot.mapMemory()
         try boot.startMachine()
         try boot.makeRootTask()
@@ -144,6 +145,8 @@ struct BootState {
         console.write(decimal: level)
         console.write(", GICv")
         console.write(decimal: UInt64(machine.gicVersion))
+        console.write(", processor ")
+        console.write(hexadecimal: processor.identification, digits: 8)
         console.endLine()
     }
 }

@@ -9,7 +9,9 @@ import UserRuntime
 @c(NameService_main) func nameService(_ address: UInt) -> Int32 {
     let information = startInformation(address)
     var server = Server(information)
-    let names = Names(manifest: readManifest())
+    // Without the manifest nothing may be opened; a later start may have better luck.
+    guard let manifest = try? Manifest.decode(readManifest().span) else { fatalError("no manifest") }
+    let names = Names(manifest: manifest)
     while true {
         let request = server.next()
         if request.delivery != .message { continue }
@@ -90,20 +92,4 @@ struct Names {
         }
         return RegisterMessage(1)
     }
-}
-
-/// The manifest, from the root task. A task that cannot get it faults: it could do nothing right without.
-func readManifest() -> Manifest {
-    var bytes = [UInt8](repeating: 0, count: 16384)
-    var count = 0
-    let request = RegisterMessage(UInt64(FactoryOperation.manifest.rawValue), 0)
-    bytes.withUnsafeMutableBytes { buffer in
-        let address = unsafe UInt64(UInt(bitPattern: buffer.baseAddress))
-        let loan = unsafe Attachment(lending: address, length: UInt64(buffer.count), .write)
-        if let reply = try? Endpoint(StartSlot.factory).call(request, loan), reply[0] == 0 { count = Int(reply[2]) }
-    }
-    guard let manifest = try? Manifest.decode(bytes.span.extracting(0..<count)) else {
-        fatalError("no manifest")
-    }
-    return manifest
 }

@@ -50,6 +50,7 @@ extension Factory {
         case .service: try giveService(request, &answer)
         case .power: try power(request[1], request[2])
         case .crash: try crash(try task(request[1]))
+        case .root: describeRoot(&answer)
         case .policy:
             let state = tasks[try task(request[1])]
             let description = state.description
@@ -124,6 +125,19 @@ extension Factory {
         return UInt64(number) + 1
     }
 
+    private func describeRoot(_ answer: inout FactoryAnswer) {
+        var record = TaskRecord(name: [0, 0, 0, 0])
+        record.phase = .running
+        record.generation = 1
+        record.stackBytes = 65536
+        if let state = try? Thread(RootSlot.thread).information() { record.take(state) }
+        write(record, &answer)
+    }
+
+    private func write(_ record: TaskRecord, _ answer: inout FactoryAnswer) {
+        for index in 1..<TaskRecord.words { answer.message.setWord(index, record.word(index)) }
+    }
+
     private func describe(_ number: Int, _ answer: inout FactoryAnswer) {
         let task = tasks[number]
         var record = TaskRecord(name: [task.name.word0, task.name.word1, task.name.word2, task.name.word3])
@@ -133,20 +147,10 @@ extension Factory {
         record.basePriority = task.description.priority
         record.maximumPriority = task.description.maximumPriority
         if task.phase == .running, let state = try? Thread(slots.task(number).thread).information() {
-            record.state = state.state
-            record.basePriority = state.base
-            record.effectivePriority = state.effective
-            record.maximumPriority = state.maximum
-            record.processorTicks = state.processorTime.ticks
-            record.switches = state.switches
+            record.take(state)
             record.stackUsed = stackUsed(number)
         }
-        answer.message.length = TaskRecord.words
-        for index in 1..<TaskRecord.words {
-            if index < 8 { answer.message[index] = record.word(index) } else {
-                IPCBufferAccess()[index] = record.word(index)
-            }
-        }
+        write(record, &answer)
     }
 
     private func describeMemory(_ number: Int, _ answer: inout FactoryAnswer) throws(FactoryFailure) {
@@ -214,5 +218,17 @@ extension Factory {
         do throws(KernelError) {
             if action == 1 { try control.reboot() } else { try control.powerOff(status: status) }
         } catch { throw FactoryFailure(.kernel, error) }
+    }
+}
+
+extension TaskRecord {
+    mutating func take(_ thread: Thread.Information) {
+        state = thread.state
+        basePriority = thread.base
+        effectivePriority = thread.effective
+        maximumPriority = thread.maximum
+        processorTicks = thread.processorTime.ticks
+        switches = thread.switches
+        programCounter = thread.programCounter
     }
 }

@@ -38,6 +38,8 @@ import KernelABI
     /// Word 1: number. Reply: 1: ms between signs of life, 2: restarts | initial back-off << 16, 3: maximum back-off,
     /// 4: stable run, 5: `TaskPhase` | generation << 8.
     case policy = 14
+    /// Reply: a `TaskRecord` of the root task itself.
+    case root = 15
 }
 
 /// Why the root task refused.

@@ -39,3 +39,23 @@ public func log(_ text: Span<UInt8>) {
     message.setBytes(text.extracting(0..<count), at: 1)
     try? Endpoint(StartSlot.log).send(message, Attachment(), deadline: .after(milliseconds: 100))
 }
+
+/// Calls `endpoint` with `message`, lends `capacity` bytes for the answer, and returns what was written there: word 2 of
+/// the reply says how many. Empty when the call failed or word 0 of the reply is not 0.
+public func callForBytes(_ endpoint: Endpoint, _ message: RegisterMessage, capacity: Int) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: capacity)
+    var count = 0
+    unsafe bytes.withUnsafeMutableBytes { buffer in
+        let address = UInt64(UInt(bitPattern: buffer.baseAddress))
+        let loan = Attachment(lending: address, length: UInt64(capacity), .write)
+        if let reply = try? endpoint.call(message, loan), reply[0] == 0 { count = min(Int(reply[2]), capacity) }
+    }
+    bytes.removeLast(capacity - count)
+    return bytes
+}
+
+/// The encoded manifest, from the root task; empty where it cannot be had.
+public func readManifest() -> [UInt8] {
+    // The operation `manifest` of the root task's factory; word 1: from byte 0 on.
+    callForBytes(Endpoint(StartSlot.factory), RegisterMessage(1, 0), capacity: 12288)
+}

@@ -14,7 +14,8 @@
 
 // Leaving the kernel (Vectors.S)
 
-/// Resume the thread of `context` from its system call: x0 = result, x1 = badge, x2 = 0, x3-x10 from `source`'s context.
+/// Resume the thread of `context` from its system call: x0 = result, x1 = badge, x2 = 0, x3-x10 from `source`'s
+/// context.
 SWIFTLET_PLAIN _Noreturn void swiftlet_exit_message(
     uint64_t result, uint64_t badge, void *_Nonnull context, const void *_Nonnull source, uint64_t translation_base);
 /// Resume it with all that its context holds: x0-x10 and x19-x30 after a system call, every register otherwise.
@@ -66,7 +67,6 @@ SWIFTLET_SYMBOL(swiftlet_kernel_tables)
 SWIFTLET_SYMBOL(swiftlet_kernel_root)
 SWIFTLET_SYMBOL(swiftlet_empty_root)
 SWIFTLET_SYMBOL(swiftlet_stack)
-SWIFTLET_SYMBOL(swiftlet_emergency_stack)
 SWIFTLET_SYMBOL(swiftlet_image_start)
 SWIFTLET_SYMBOL(swiftlet_boot_text_end)
 SWIFTLET_SYMBOL(swiftlet_text_end)
@@ -92,7 +92,6 @@ SWIFTLET_INLINE void swiftlet_set_idle_translation_base(uint64_t value) { swiftl
 SWIFTLET_INLINE uint64_t swiftlet_state_bytes(void) { return SWIFTLET_KERNEL_STATE_BYTES; }
 SWIFTLET_INLINE uint64_t swiftlet_tables_bytes(void) { return SWIFTLET_KERNEL_TABLES_BYTES; }
 SWIFTLET_INLINE uint64_t swiftlet_stack_bytes(void) { return SWIFTLET_STACK_BYTES; }
-SWIFTLET_INLINE uint64_t swiftlet_emergency_stack_bytes(void) { return SWIFTLET_EMERGENCY_STACK_BYTES; }
 
 // Places of the address space, as Swift sees them
 SWIFTLET_INLINE uint64_t swiftlet_linear_base(void) { return SWIFTLET_LINEAR_BASE; }
@@ -117,24 +116,18 @@ SWIFTLET_INLINE uint64_t swiftlet_tree_base(void) { return SWIFTLET_TREE_BASE; }
 SWIFTLET_READ(midr, "midr_el1")
 SWIFTLET_READ(mpidr, "mpidr_el1")
 SWIFTLET_READ(isr, "isr_el1")
-SWIFTLET_READ(processor_features, "id_aa64pfr0_el1")
 SWIFTLET_READ(debug_features, "id_aa64dfr0_el1")
-SWIFTLET_READ(memory_features_0, "id_aa64mmfr0_el1")
-SWIFTLET_READ(memory_features_1, "id_aa64mmfr1_el1")
 SWIFTLET_READ(counter, "cntvct_el0")
 SWIFTLET_READ(counter_frequency, "cntfrq_el0")
 SWIFTLET_READ(cycle_counter, "pmccntr_el0")
-SWIFTLET_READ(current_el, "currentel")
 SWIFTLET_WRITE(translation_base_0, "ttbr0_el1")
 SWIFTLET_WRITE(timer_compare, "cntv_cval_el0")
 SWIFTLET_WRITE(timer_control, "cntv_ctl_el0")
 SWIFTLET_WRITE(timer_user_control, "cntkctl_el1")
 SWIFTLET_WRITE(coprocessor_access, "cpacr_el1")
 SWIFTLET_WRITE(debug_control, "mdscr_el1")
-SWIFTLET_READ(cycle_control, "pmcr_el0")
 SWIFTLET_WRITE(cycle_control, "pmcr_el0")
 SWIFTLET_WRITE(cycle_enable, "pmcntenset_el0")
-SWIFTLET_WRITE(cycle_disable, "pmcntenclr_el0")
 SWIFTLET_WRITE(cycle_filter, "pmccfiltr_el0")
 SWIFTLET_WRITE(cycle_interrupt_off, "pmintenclr_el1")
 SWIFTLET_WRITE(cycle_user, "pmuserenr_el0")
@@ -144,7 +137,6 @@ SWIFTLET_WRITE(cycle_user, "pmuserenr_el0")
 SWIFTLET_INLINE void swiftlet_isb(void) { __asm__ volatile("isb" ::: "memory"); }
 /// Make a written table entry visible to the walker of this processor, before what follows.
 SWIFTLET_INLINE void swiftlet_publish_table(void) { __asm__ volatile("dsb ishst; isb" ::: "memory"); }
-SWIFTLET_INLINE void swiftlet_device_barrier(void) { __asm__ volatile("dsb sy" ::: "memory"); }
 /// Forget one page of one ASID (operand: Arm ARM D8.14.6, VA[55:12] | ASID << 48).
 SWIFTLET_INLINE void swiftlet_invalidate_page(uint64_t operand) {
     __asm__ volatile("dsb ishst; tlbi vae1is, %0; dsb ish; isb" ::"r"(operand) : "memory");

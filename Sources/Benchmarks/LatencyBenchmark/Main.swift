@@ -1,0 +1,30 @@
+// The benchmark: how long the kernel's paths are, and how late the most urgent thread can be.
+//
+// It runs as the root task of an image of its own, so that nothing else is in the machine, and builds what it measures: threads
+// in its own and in a second address space. Method and goals: docs/realtime.md.
+
+import KernelABI
+import UserRuntime
+
+@c(LatencyBenchmark_main) func runBenchmark(_ information: UInt) -> Int32 {
+    guard let boot = unsafe UnsafePointer<BootInformation>(bitPattern: information) else { return 1 }
+    var bench = Bench(boot: unsafe boot.pointee)
+    bench.console.write("# bench begin\n")
+    bench.print("# Clock: PMCCNTR_EL0, resolution 1; counter frequency ", bench.boot.counterFrequency, " Hz\n")
+    do throws(KernelError) {
+        try bench.prepare()
+        bench.checkCounter()
+        try bench.pathRows()
+        try bench.ipcRows()
+        try bench.signalRows()
+        try bench.faultRows()
+        try bench.objectRows()
+        try bench.timerRows()
+        try bench.sweepRows()
+        try bench.inversionRows()
+        bench.systemRows()
+    } catch { bench.print("# error ", UInt64(error.rawValue), "\n") }
+    bench.console.write("# bench end\n")
+    try? bench.console.powerOff(status: 0)
+    return 0
+}

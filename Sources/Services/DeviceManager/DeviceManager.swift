@@ -1,0 +1,79 @@
+// The device manager: walks the device tree, starts one driver task per device that a driver in the manifest knows, and
+// tells people what it found. A device without a driver is listed; a damaged node is reported; neither stops the rest.
+
+import DeviceTree
+import KernelABI
+import Protocols
+import ServiceCores
+import UserRuntime
+
+@c(DeviceManager_main) func deviceManager(_ address: UInt) -> Int32 {
+    let information = startInformation(address)
+    var server = Server(information)
+    var devices = Devices()
+    guard let manifest = try? Manifest.decode(readManifest().span) else { fatalError("no manifest") }
+    let base = unsafe UnsafeRawPointer(bitPattern: UInt(TaskAddress.deviceTree)).unsafelyUnwrapped
+    do throws(DeviceTreeError) {
+        // Safety: the root task mapped that many bytes of the tree there.
+        let tree = unsafe try DeviceTree(at: base, limit: Int(information.deviceTreeBytes))
+        devices.startDrivers(tree, manifest)
+        watchKeys(tree)
+        while true { answer(server.next(), &server, devices, tree) }
+    } catch {
+        log(Text("the device tree is damaged: no drivers").bytes.span)
+        while true {
+            _ = server.next()
+            server.reply(RegisterMessage(1))
+        }
+    }
+}
+
+private func answer(_ request: Received, _ server: inout Server, _ devices: Devices, _ tree: DeviceTree) {
+    if request.delivery != .message { return }
+    let bytes: [UInt8]
+    switch request[0] {
+    case DevicesRequest.tree:
+        var text = Text()
+        describe(tree, &text)
+        bytes = text.bytes
+    case DevicesRequest.list: bytes = devices.listing()
+    case DevicesRequest.arguments: bytes = commandLine(tree)
+    default: return server.reply(RegisterMessage(1))
+    }
+    let start = Int(min(request[1], UInt64(bytes.count)))
+    let count = min(bytes.count - start, Int(min(request.loanLength, 1 << 20)))
+    if count > 0 {
+        unsafe bytes.withUnsafeBytes { buffer in
+            let from = UInt64(UInt(bitPattern: buffer.baseAddress)) + UInt64(start)
+            try? server.caller.loanWrite(offset: 0, from: from, length: UInt64(count))
+        }
+    }
+    server.reply(RegisterMessage(0, UInt64(bytes.count), UInt64(count)))
+}
+
+private func commandLine(_ tree: DeviceTree) -> [UInt8] {
+    var bytes: [UInt8] = []
+    guard let text = unsafe tree.node("/chosen")?.property("bootargs")?.string else { return bytes }
+    for index in 0..<text.count { bytes.append(unsafe text[index]) }
+    return bytes
+}
+
+/// Tells the pins' driver which of them are keys (Linux bindings, gpio-keys.yaml).
+private func watchKeys(_ tree: DeviceTree) {
+    let gpio = StartSlot.firstFree
+    let name = Name("gpio")
+    var isOpen = false
+    var depth = 0
+    var node: DeviceNode? = tree.root
+    while let current = node {
+        node = tree.node(after: current, depth: &depth)
+        guard let parent = current.parent, parent.isCompatible("gpio-keys"),
+            let pins = current.property("gpios"), let pin = pins.word(1),
+            let code = current.property("linux,code")?.word(0)
+        else { continue }
+        if !isOpen { isOpen = openService([name.word0, name.word1, name.word2, name.word3], to: gpio) }
+        if !isOpen { return }
+        _ = try? Endpoint(gpio).call(
+            RegisterMessage(GPIORequest.watch, UInt64(pin), UInt64(code)), deadline: .after(milliseconds: 500))
+    }
+}

@@ -1,0 +1,247 @@
+// The shell's commands about tasks: ps, top, caps, mem, irq, crash, kill, restart.
+
+import KernelABI
+import Protocols
+import ServiceCores
+import UserRuntime
+
+/// A task as `ps` shows it.
+struct TaskLine {
+    var number: UInt64
+    var name: Name
+    var record: TaskRecord
+}
+
+extension Shell {
+    private func ask(_ operation: FactoryOperation, _ first: UInt64 = 0, _ second: UInt64 = 0) -> Received? {
+        guard let reply = try? factory.call(RegisterMessage(UInt64(operation.rawValue), first, second)), reply[0] == 0
+        else { return nil }
+        return reply
+    }
+
+    /// All tasks, in the order of their numbers.
+    private func tasks() -> [TaskLine] {
+        var list: [TaskLine] = []
+        var number: UInt64 = 1
+        while let reply = ask(.task, number) {
+            var record = TaskRecord(name: [0, 0, 0, 0])
+            for index in 1..<TaskRecord.words { record.setWord(index, reply.word(index)) }
+            let name = Name(record.name[0], record.name[1], record.name[2], record.name[3])
+            list.append(TaskLine(number: number, name: name, record: record))
+            number += 1
+        }
+        return list
+    }
+
+    func find(_ name: [UInt8]) -> UInt64? {
+        for task in tasks() where task.name.bytes == name || name.number == task.number { return task.number }
+        return nil
+    }
+
+    private func state(_ record: TaskRecord) -> StaticString {
+        switch record.phase {
+        case .waiting: return "not started"
+        case .dead: return "dead"
+        case .running: break
+        }
+        switch record.state {
+        case .stopped: return "stopped"
+        case .ready: return "ready"
+        case .running: return "running"
+        case .calling: return "calling"
+        case .sending: return "sending"
+        case .receiving: return "receiving"
+        case .awaitingReply: return "awaiting reply"
+        case .waiting: return "waiting"
+        case .faulted: return "faulted"
+        }
+    }
+
+    mutating func listTasks() {
+        var table = TextTable()
+        table.column("TASK", .right)
+        table.column("NAME")
+        table.column("STATE")
+        table.column("BASE", .right)
+        table.column("EFF", .right)
+        table.column("GEN", .right)
+        table.column("CPU s", .right)
+        table.column("STACK", .right)
+        table.column("USED", .right)
+        rootLine(&table)
+        for task in tasks() {
+            let record = task.record
+            let isRunning = record.phase == .running
+            table.row([
+                number(task.number), task.name.bytes, Text(state(record)).bytes, number(UInt64(record.basePriority)),
+                isRunning ? number(UInt64(record.effectivePriority)) : Text("-").bytes, number(UInt64(record.generation)),
+                seconds(record.processorTicks), number(UInt64(record.stackBytes)),
+                isRunning ? number(UInt64(record.stackUsed)) : Text("-").bytes,
+            ])
+        }
+        table.render(to: &terminal.out)
+    }
+
+    /// The root task itself, which is in no list of its own.
+    private func rootLine(_ table: inout TextTable) {
+        guard let reply = ask(.root) else { return }
+        var record = TaskRecord(name: [0, 0, 0, 0])
+        for index in 1..<TaskRecord.words { record.setWord(index, reply.word(index)) }
+        table.row([
+            number(0), Text("root").bytes, Text(state(record)).bytes, number(UInt64(record.basePriority)),
+            number(UInt64(record.effectivePriority)), number(1), seconds(record.processorTicks),
+            number(UInt64(record.stackBytes)), Text("-").bytes,
+        ])
+    }
+
+    func number(_ value: UInt64) -> [UInt8] {
+        var text = Text()
+        text.decimal(value)
+        return text.bytes
+    }
+    private func seconds(_ ticks: UInt64) -> [UInt8] {
+        var text = Text()
+        text.seconds(microseconds: Duration(ticks: ticks).microseconds)
+        return text.bytes
+    }
+    private func size(_ value: UInt64) -> [UInt8] {
+        var text = Text()
+        text.size(value)
+        return text.bytes
+    }
+
+    mutating func top() {
+        let before = tasks()
+        let start = Instant.now
+        sleep(milliseconds: 1000)
+        let after = tasks()
+        let elapsed = max(1, (Instant.now - start).ticks)
+        var table = TextTable()
+        table.column("NAME")
+        table.column("CPU %", .right)
+        table.column("SWITCHES", .right)
+        for index in 0..<min(before.count, after.count) where after[index].record.phase == .running {
+            let used = after[index].record.processorTicks &- before[index].record.processorTicks
+            let tenths = used > elapsed ? 0 : used * 1000 / elapsed
+            var share = Text()
+            share.decimal(tenths / 10)
+            share.add(".")
+            share.decimal(tenths % 10)
+            let switches = after[index].record.switches &- before[index].record.switches
+            table.row([after[index].name.bytes, share.bytes, number(switches > 1 << 40 ? 0 : switches)])
+        }
+        table.render(to: &terminal.out)
+    }
+
+    mutating func listInterrupts() {
+        let list = tasks()
+        var table = TextTable()
+        table.column("LINE", .right)
+        table.column("TASK")
+        table.column("COUNT", .right)
+        table.column("STATE")
+        var index: UInt64 = 0
+        while let reply = ask(.interrupt, index) {
+            index += 1
+            var name: [UInt8] = []
+            for task in list where task.number == reply[InterruptRecord.task] { name = task.name.bytes }
+            let flags = reply[InterruptRecord.flags]
+            let state: StaticString = flags & 1 == 0 ? "unbound" : flags & 2 != 0 ? "delivered" : "open"
+            table.row([
+                number(reply[InterruptRecord.line]), name, number(reply[InterruptRecord.count]), Text(state).bytes,
+            ])
+        }
+        table.render(to: &terminal.out)
+    }
+
+    mutating func memory() {
+        if let reply = ask(.memory) {
+            terminal.out.add("RAM ")
+            terminal.out.size(reply[1])
+            terminal.out.add(", kernel ")
+            terminal.out.size(reply[2])
+            terminal.out.add(", given to tasks ")
+            terminal.out.size(reply[4])
+            terminal.out.add(", free ")
+            terminal.out.size(reply[3])
+            terminal.out.newLine()
+        }
+        var table = TextTable()
+        table.column("NAME")
+        table.column("ARENA", .right)
+        table.column("OBJECTS", .right)
+        table.column("PAGES", .right)
+        table.column("PERSISTENT", .right)
+        table.column("OWN", .right)
+        for task in tasks() {
+            guard let reply = ask(.taskMemory, task.number) else { continue }
+            table.row([
+                task.name.bytes, size(reply[TaskMemory.arena]), size(reply[TaskMemory.descriptors]),
+                size(reply[TaskMemory.pages]), size(reply[TaskMemory.persistent]), size(reply[TaskMemory.untyped]),
+            ])
+        }
+        table.render(to: &terminal.out)
+    }
+
+    mutating func listCapabilities(_ arguments: [[UInt8]]) {
+        guard let name = arguments.first, let task = find(name) else { return say("caps TASK: which task?") }
+        var table = TextTable()
+        table.column("SLOT", .right)
+        table.column("KIND")
+        table.column("RIGHTS")
+        table.column("BADGE", .right)
+        table.column("DEPTH", .right)
+        var slot: UInt64 = 0
+        while let reply = ask(.capability, task, slot) {
+            if reply[1] != 0 {
+                let kind = ObjectKind(rawValue: UInt8(truncatingIfNeeded: reply[1])) ?? .null
+                table.row([
+                    number(slot), Text(kind.text).bytes, rights(reply[2]), number(reply[3]), number(reply[4]),
+                ])
+            }
+            slot += 1
+        }
+        table.render(to: &terminal.out)
+    }
+
+    private func rights(_ raw: UInt64) -> [UInt8] {
+        var text = Text()
+        text.add(raw & 1 != 0 ? "r" : "-")
+        text.add(raw & 2 != 0 ? "w" : "-")
+        text.add(raw & 4 != 0 ? "x" : "-")
+        text.add(raw & 8 != 0 ? "g" : "-")
+        text.add(raw & 16 != 0 ? "m" : "-")
+        return text.bytes
+    }
+
+    mutating func supervise(_ arguments: [[UInt8]], _ request: UInt64) {
+        guard let name = arguments.first, let task = find(name) else { return say("which task? `ps` lists them") }
+        guard let reply = try? supervisor.call(RegisterMessage(request, task)) else {
+            return say("the supervisor does not answer")
+        }
+        if reply[0] == 0 { return }
+        say(FactoryError(rawValue: reply[0])?.text ?? "refused")
+    }
+}
+
+extension ObjectKind {
+    /// The kind in words.
+    var text: StaticString {
+        switch self {
+        case .null: "empty"
+        case .endpoint: "endpoint"
+        case .notification: "notification"
+        case .reply: "reply"
+        case .thread: "thread"
+        case .capabilityTable: "capability table"
+        case .addressSpace: "address space"
+        case .pageTable: "page table"
+        case .frame: "frame"
+        case .untyped: "untyped memory"
+        case .interrupt: "interrupt"
+        case .timer: "timer"
+        case .interruptControl: "interrupt control"
+        case .systemControl: "system control"
+        }
+    }
+}

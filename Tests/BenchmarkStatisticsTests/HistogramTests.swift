@@ -1,0 +1,54 @@
+// The figures that a histogram gives, against figures computed the long way.
+
+import BenchmarkStatistics
+import XCTest
+
+final class HistogramTests: XCTestCase {
+    func testEmpty() {
+        let histogram = Histogram()
+        XCTAssertEqual(histogram.average, 0)
+        XCTAssertEqual(histogram.percentile(50_000), 0)
+        XCTAssertEqual(histogram.total, 0)
+    }
+
+    func testFiguresOfKnownValues() {
+        var histogram = Histogram()
+        for value in 1...1000 { histogram.add(UInt64(value)) }
+        XCTAssertEqual(histogram.minimum, 1)
+        XCTAssertEqual(histogram.maximum, 1000)
+        XCTAssertEqual(histogram.average, 500)
+        XCTAssertEqual(histogram.percentile(50_000), 500)
+        XCTAssertEqual(histogram.percentile(90_000), 900)
+        XCTAssertEqual(histogram.percentile(99_000), 990)
+        XCTAssertEqual(histogram.percentile(99_900), 999)
+        XCTAssertEqual(histogram.percentile(99_990), 1000)
+    }
+
+    func testPercentilesAgainstSorting() {
+        var state: UInt64 = 88_172_645_463_325_252
+        var histogram = Histogram()
+        var values: [UInt64] = []
+        for _ in 0..<5_000 {
+            state ^= state << 13
+            state ^= state >> 7
+            state ^= state << 17
+            values.append(state % 4000)
+            histogram.add(state % 4000)
+        }
+        values.sort()
+        for part in [1_000, 50_000, 90_000, 99_000, 99_900, 99_990, 100_000] as [UInt64] {
+            let rank = max(1, (values.count * Int(part) + 99_999) / 100_000)
+            XCTAssertEqual(histogram.percentile(part), values[rank - 1])
+        }
+    }
+
+    func testOverflowsAreCountedAndKeepTheMaximum() {
+        var histogram = Histogram()
+        histogram.add(10)
+        histogram.add(1_000_000)
+        XCTAssertEqual(histogram.overflows, 1)
+        XCTAssertEqual(histogram.maximum, 1_000_000)
+        XCTAssertEqual(histogram.percentile(99_000), 1_000_000)
+        XCTAssertEqual(histogram.percentile(50_000), 10)
+    }
+}
