@@ -69,8 +69,8 @@ first_half() {
             if let server = thread.pointee.blockedOn {' "inheritance is not transitive"
     try "$p" 3 Kernel+Inheritance.swift 'scheduling.depth = 0 }
         updateEffective(server)' 'scheduling.depth = 0 }' "a boost stays after its caller went"
-    try "$p" 4 Kernel+FastPath.swift 'server.pointee.scheduling.raw = deeper' \
-        'server.pointee.scheduling.raw = deeper & ~0xff | UInt32(server.pointee.base)' "the fast path does not inherit"
+    try "$p" 4 Kernel+FastPath.swift 'base > word & 0xff ? deeper & ~0xff | base : deeper' 'deeper & ~0xff | base' \
+        "the fast path does not inherit"
     try "$p" 5 Kernel+IPC.swift 'if let server = endpoint.pointee.server { addCaller(thread, to: server) }' '' \
         "queued callers do not boost their server"
     try "$p" 6 Kernel+Inheritance.swift 'endpoint.pointee.waiters.rekey(thread.waitNode, key: UInt64(priority))' '' \

@@ -46,7 +46,9 @@ import Testing
         var random = SeededGenerator(seed: seed)
         var tree = Tree()
         let own = Slot.ownTable.index
-        func pick() -> UInt32 { CapabilityTreeTests.first + UInt32.random(in: 0..<CapabilityTreeTests.count, using: &random) }
+        func pick() -> UInt32 {
+            CapabilityTreeTests.first + UInt32.random(in: 0..<CapabilityTreeTests.count, using: &random)
+        }
         for _ in 0..<1500 {
             let slot = pick()
             let target = pick()
@@ -76,7 +78,9 @@ import Testing
             default:
                 let isDelete = random.next() % 3 > 0
                 // Mostly leaves, so that the tree grows.
-                if isThere, random.next() % 3 > 0, tree.parents.keys.contains(where: { tree.isBelow($0, slot) }) { continue }
+                if isThere, random.next() % 3 > 0, tree.parents.keys.contains(where: { tree.isBelow($0, slot) }) {
+                    continue
+                }
                 s.hardware.queriesLeft = period
                 s.hardware.ghostPeriod = period
                 result = s.perform(isDelete ? .delete : .revoke, own, UInt64(slot))
@@ -90,7 +94,8 @@ import Testing
                 let depth = tree.parents[place] == nil ? nil : tree.depth(place)
                 let actual = s.isEmpty(place) ? nil : Int(s.capability(place).pointee.depth)
                 if actual != depth {
-                    Issue.record("slot \(place) has depth \(String(describing: actual)), not \(String(describing: depth))")
+                    Issue.record(
+                        "slot \(place) has depth \(String(describing: actual)), not \(String(describing: depth))")
                     return
                 }
             }

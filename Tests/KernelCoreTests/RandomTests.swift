@@ -239,7 +239,7 @@ final class RandomWalk {
 }
 
 @Suite struct RandomTests {
-    static let steps = 4000
+    static let steps = 2500
 
     @Test(arguments: [1, 2, 3], [true, false]) func fixedSeeds(seed: UInt64, fast: Bool) {
         let walk = RandomWalk(seed: seed, fast: fast)

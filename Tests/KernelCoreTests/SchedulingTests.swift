@@ -86,6 +86,28 @@ import Testing
         #expect(s.isRunning(a))
     }
 
+    /// Who preempts takes nothing of a slice, and gives nothing: else equals could wait for ever.
+    @Test func aPreemptedThreadKeepsTheRestOfItsSlice() {
+        let s = TestSystem()
+        let a = s.makeThread(priority: 10)
+        let b = s.makeThread(priority: 10)
+        s.asRoot { for thread in [a, b] { s.perform(.setSlice, thread.slot, 100) } }
+        s.start(a, b)
+        s.go()
+        #expect(s.isRunning(a))
+        s.advance(by: 60)
+        s.asRoot { s.advance(by: 500) }
+        #expect(s.isRunning(a) && s.hardware.deadline == s.hardware.now + 40)
+        s.advance(by: 39)
+        s.asRoot {}
+        #expect(s.isRunning(a))
+        s.advance(by: 1)
+        #expect(s.isRunning(b) && s.hardware.deadline == s.hardware.now + 100)
+        // A slice that has ended is a whole one the next time.
+        s.advance(by: 100)
+        #expect(s.isRunning(a) && s.hardware.deadline == s.hardware.now + 100)
+    }
+
     @Test func theTimerIsOffWhenNothingIsDue() {
         let s = TestSystem()
         let a = s.makeThread(priority: 10)

@@ -87,7 +87,7 @@ private func decode(_ bytes: [UInt8]) throws(ManifestError) -> Manifest { try Ma
         #expect(error { $0.tasks[0].persistentBytes = 8 } == .badValue(task: 0, .persistentBytes))
         #expect(error { $0.tasks[0].arenaBits = 15 } == .badValue(task: 0, .arenaBits))
         #expect(error { $0.tasks[0].untypedBits = 60 } == .badValue(task: 0, .untypedBits))
-        #expect(error { $0.tasks[0].privileges = Privileges(raw: 16) } == .badValue(task: 0, .privileges))
+        #expect(error { $0.tasks[0].privileges = Privileges(raw: 32) } == .badValue(task: 0, .privileges))
         #expect(error { $0.tasks[0].restart.initialBackOff = 0 } == .badValue(task: 0, .restart))
         #expect(error { $0.tasks[0].restart.maximumBackOff = 1 } == .badValue(task: 0, .restart))
         #expect(error { $0.tasks[0].compatible = [] } == .badValue(task: 0, .compatible))

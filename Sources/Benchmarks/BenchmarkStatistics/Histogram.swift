@@ -4,8 +4,8 @@
 /// Counts of values below `Histogram.buckets`; larger ones are counted as overflows. Minimum, maximum and sum are exact.
 public struct Histogram {
     /// Values that have a bucket of their own.
-    public static var buckets: Int { 4096 }
-    private var counts = InlineArray<4096, UInt32>(repeating: 0)
+    public static var buckets: Int { 2048 }
+    private var counts = InlineArray<2048, UInt32>(repeating: 0)
     public private(set) var total: UInt64 = 0
     public private(set) var minimum: UInt64 = ~0
     public private(set) var maximum: UInt64 = 0

@@ -137,9 +137,56 @@ function bench_fault_handler
     add     x23, x4, #4                     // word 1: PC
     b       1b
 
-function bench_stamped_call_forever
+function bench_caller
     mov     x19, x0
 1:  mov     x0, x19
     mov     x2, #-1
     svc     #0
+    b       1b
+
+function bench_relay
+    mov     x19, x0
+    mov     x20, x1
+    mov     x21, x2
+1:  mov     x0, x19
+    mov     x1, x20
+    mov     x2, #-1
+    svc     #0
+    mov     x0, x21
+    mov     x2, #-1
+    svc     #0
+    b       1b
+
+function bench_spin_forever
+    b       bench_spin_forever
+
+function bench_driver
+    mov     x19, x0
+    mov     x20, x1
+    mov     x21, x2
+1:  mov     x0, x19
+    mov     x1, #0
+    mov     x2, #-1
+    svc     #0
+    mrs     x22, pmccntr_el0
+    str     x22, [x21]
+    mov     x0, x20
+    mov     x1, #1
+    svc     #0
+    b       1b
+
+function bench_repeat
+    mov     x19, x0
+    mov     x20, x1
+1:  mov     x21, x19
+    mov     x22, x20
+2:  ldp     x0, x1, [x21], #16
+    ldp     x2, x3, [x21], #16
+    ldp     x4, x5, [x21], #16
+    ldp     x6, x7, [x21], #16
+    ldp     x8, x9, [x21], #16
+    ldr     x10, [x21], #16
+    svc     #0
+    subs    x22, x22, #1
+    b.ne    2b
     b       1b

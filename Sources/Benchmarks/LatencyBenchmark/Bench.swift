@@ -18,7 +18,9 @@ enum Word {
 struct Bench {
     let boot: BootInformation
     let console = SystemControl(RootSlot.systemControl)
+    /// The largest region, and log2 of its size.
     var memory = Untyped(Slot(600))
+    var memoryBits = 0
     /// Address space with copies of this task's pages at the same addresses.
     let otherSpace = Slot(601)
     /// Where the page is that both see.
@@ -46,9 +48,9 @@ struct Bench {
         for index in 0..<UInt32(boot.untypedCount) {
             let region = Untyped(Slot(RootSlot.firstUntyped.index + index))
             let information = try region.information()
-            if !information.isDevice && information.sizeBits >= 27 {
+            if !information.isDevice && information.sizeBits > memoryBits {
                 memory = region
-                break
+                memoryBits = information.sizeBits
             }
         }
         try memory.retype(.addressSpace, index: otherSpace)
@@ -80,7 +82,7 @@ struct Bench {
         try CapabilityTable.own.copy(frame, to: window)
         try map(window, at: 0xc100_0000, .read | .write, in: RootSlot.addressSpace)
         for offset in stride(from: 0 as UInt64, to: 4096, by: 8) {
-            bench_store(pointer(0xc100_0000 + offset), word(at: address + offset))
+            unsafe bench_store(pointer(0xc100_0000 + offset), word(at: address + offset))
         }
         try Frame(frame).maintainCache(.unifyInstructions, offset: 0, length: 4096)
         try CapabilityTable.own.delete(window)
@@ -211,6 +213,3 @@ struct Bench {
         text.append("\n")
     }
 }
-
-/// The address of a function, for another thread to start at.
-func address(_ function: UnsafeRawPointer) -> UInt64 { unsafe UInt64(UInt(bitPattern: function)) }

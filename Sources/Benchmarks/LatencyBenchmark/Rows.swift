@@ -32,7 +32,7 @@ extension Bench {
         let yield = ControlWord(.yield, Slot(0)).raw
         report("yield.nobody", goal: 0, try repeated { () throws(KernelError) in bench_call(yield, 0, 0) })
         let other = try self.thread(
-            254, in: otherSpace, address(unsafe unsafeBitCast(bench_yielder as @convention(c) (UInt64, UnsafeMutablePointer<UInt64>?) -> Void, to: UnsafeRawPointer.self)), yield,
+            254, in: otherSpace, bench_yielder_entry(), yield,
             Bench.sharedAddress + 8 * UInt64(Word.stamp))
         try other.resume()
         report(
@@ -47,7 +47,7 @@ extension Bench {
     // Messages
 
     mutating func ipcRows() throws(KernelError) {
-        let server = address(unsafe unsafeBitCast(bench_server as @convention(c) (UInt64, UInt64) -> Void, to: UnsafeRawPointer.self))
+        let server = bench_server_entry()
         let lengths: InlineArray<6, Int> = [0, 4, 8, 16, 64, 120]
         let goals: InlineArray<6, UInt64> = [205, 225, 225, 350, 480, 650]
         for index in lengths.indices {
@@ -75,9 +75,7 @@ extension Bench {
         return endpoint
     }
     private mutating func oneWayRows() throws(KernelError) {
-        let entry = address(unsafe unsafeBitCast(
-            bench_stamping_server as @convention(c) (UInt64, UInt64, UnsafeMutablePointer<UInt64>?, UnsafeMutablePointer<UInt64>?) -> Void,
-            to: UnsafeRawPointer.self))
+        let entry = bench_stamping_server_entry()
         let endpoint = try make(.endpoint)
         let reply = try make(.reply)
         let server = try start(
@@ -97,8 +95,10 @@ extension Bench {
             "ipc.reply.one-way", goal: 105,
             try repeated { () throws(KernelError) in
                 unsafe bench_stamped_call(control, shared(Word.start), shared(Word.end))
+                let end = load(Word.end)
+                // The server stores when it began an answer at the next call.
                 unsafe bench_stamped_call(control, shared(Word.start), shared(Word.end))
-                return load(Word.end) &- load(Word.answer) &- net
+                return end &- load(Word.answer) &- net
             })
     }
 
@@ -108,9 +108,7 @@ extension Bench {
         let nobody = try make(.notification)
         let signal = ControlWord(.signal, nobody).raw
         report("signal.nobody-waits", goal: 70, try repeated { () throws(KernelError) in bench_call(signal, 1, 0) })
-        let entry = address(unsafe unsafeBitCast(
-            bench_waiter as @convention(c) (UInt64, UnsafeMutablePointer<UInt64>?, UnsafeMutablePointer<UInt64>?) -> Void,
-            to: UnsafeRawPointer.self))
+        let entry = bench_waiter_entry()
         let higher = try make(.notification)
         _ = try start(
             255, in: otherSpace, entry, ControlWord(.wait, higher).raw, Bench.sharedAddress + 8 * UInt64(Word.stamp),
@@ -141,9 +139,7 @@ extension Bench {
     mutating func faultRows() throws(KernelError) {
         let endpoint = try make(.endpoint)
         let reply = try make(.reply)
-        let entry = address(unsafe unsafeBitCast(
-            bench_fault_handler as @convention(c) (UInt64, UInt64, UnsafeMutablePointer<UInt64>?, UnsafeMutablePointer<UInt64>?) -> Void,
-            to: UnsafeRawPointer.self))
+        let entry = bench_fault_handler_entry()
         _ = try start(
             255, in: otherSpace, entry, ControlWord(.replyAndReceive, endpoint, length: 2).raw, UInt64(reply.index),
             Bench.sharedAddress + 8 * UInt64(Word.stamp), Bench.sharedAddress + 8 * UInt64(Word.answer))
@@ -158,8 +154,9 @@ extension Bench {
             "fault.reply-to-faulter", goal: 220,
             try repeated { () throws(KernelError) in
                 unsafe bench_fault(shared(Word.start), shared(Word.end))
+                let end = load(Word.end)
                 unsafe bench_fault(shared(Word.start), shared(Word.end))
-                return load(Word.end) &- load(Word.answer)
+                return end &- load(Word.answer)
             })
     }
 

@@ -25,9 +25,7 @@ extension Bench {
 
     /// The most urgent thread: waits for the timer's notification, and stamps.
     private mutating func urgentWaiter(_ notification: Slot) throws(KernelError) {
-        let entry = address(unsafe unsafeBitCast(
-            bench_waiter as @convention(c) (UInt64, UnsafeMutablePointer<UInt64>?, UnsafeMutablePointer<UInt64>?) -> Void,
-            to: UnsafeRawPointer.self))
+        let entry = bench_waiter_entry()
         _ = try start(
             255, in: otherSpace, entry, ControlWord(.wait, notification).raw, Bench.sharedAddress + 8 * UInt64(Word.stamp),
             Bench.sharedAddress + 8 * UInt64(Word.count))
@@ -67,7 +65,7 @@ extension Bench {
         let timer = Timer(try make(.timer))
         try timer.bind(Notification(notification), bits: 1)
         try urgentWaiter(notification)
-        let arena = Untyped(try make(.untyped, sizeBits: 25))
+        let arena = Untyped(try make(.untyped, sizeBits: min(25, memoryBits - 1)))
         let large = Frame(try make(.frame, sizeBits: 21))
         let source = try make(.endpoint)
         try setMain(100)
@@ -82,9 +80,11 @@ extension Bench {
         try sweep("sweep.retype-256-page-tables", timer, offset, span: 10_000, step: 37) { () throws(KernelError) in
             try arena.retype(.pageTable, count: 256, index: Slot(3000))
         } after: { () throws(KernelError) in try arena.reclaim() }
-        try sweep("sweep.retype-8-frames-of-2-MiB", timer, offset, span: 60_000, step: 997) { () throws(KernelError) in
-            try arena.retype(.frame, sizeBits: 21, count: 8, index: Slot(3000))
-        } after: { () throws(KernelError) in try arena.reclaim() }
+        if memoryBits > 25 {
+            try sweep("sweep.retype-8-frames-of-2-MiB", timer, offset, span: 60_000, step: 997) { () throws(KernelError) in
+                try arena.retype(.frame, sizeBits: 21, count: 8, index: Slot(3000))
+            } after: { () throws(KernelError) in try arena.reclaim() }
+        }
         try sweep("sweep.reclaim-256-objects", timer, offset, span: 4000, step: 17, before: { () throws(KernelError) in
             try arena.retype(.endpoint, count: 256, index: Slot(3000))
         }) { () throws(KernelError) in try arena.reclaim() } after: { () throws(KernelError) in }
@@ -101,7 +101,7 @@ extension Bench {
     /// An endpoint with 200 queued callers is closed.
     private mutating func sweepClose(_ timer: Timer, _ offset: UInt64, _ arena: Untyped) throws(KernelError) {
         let endpoint = Endpoint(try make(.endpoint))
-        let entry = address(unsafe unsafeBitCast(bench_stamped_call_forever as @convention(c) (UInt64) -> Void, to: UnsafeRawPointer.self))
+        let entry = bench_caller_entry()
         try arena.retype(.thread, count: 200, index: Slot(3000))
         for index in 0..<200 {
             let thread = Thread(Slot(3000 + UInt32(index)))
@@ -149,9 +149,9 @@ extension Bench {
 
     /// How long the top thread waits for a resource at the end of chains of 1 to 8 servers, while a middle thread spins.
     mutating func inversionRows() throws(KernelError) {
-        let relay = address(unsafe unsafeBitCast(relayServer, to: UnsafeRawPointer.self))
-        let last = address(unsafe unsafeBitCast(bench_server as @convention(c) (UInt64, UInt64) -> Void, to: UnsafeRawPointer.self))
-        let hog = address(unsafe unsafeBitCast(spinForever, to: UnsafeRawPointer.self))
+        let relay = bench_relay_entry()
+        let last = bench_server_entry()
+        let hog = bench_spin_forever_entry()
         var next = try make(.endpoint)
         let reply = try make(.reply)
         var server = try start(
@@ -174,22 +174,10 @@ extension Bench {
             let front = try make(.endpoint)
             let frontReply = try make(.reply)
             server = try start(
-                UInt8(10 + length), in: RootSlot.addressSpace, relay, UInt64(front.index), UInt64(frontReply.index),
-                UInt64(next.index))
+                UInt8(10 + length), in: RootSlot.addressSpace, relay, ControlWord(.replyAndReceive, front).raw,
+                UInt64(frontReply.index), ControlWord(.call, next).raw)
             try Endpoint(front).bindServer(server)
             next = front
         }
     }
 }
-
-/// Serves endpoint a with reply b by calling endpoint c.
-private let relayServer: @convention(c) (UInt64, UInt64, UInt64) -> Void = { a, b, c in
-    let endpoint = Endpoint(Slot(UInt32(a)))
-    let reply = Reply(Slot(UInt32(b)))
-    while true {
-        _ = try? endpoint.replyAndReceive(RegisterMessage(), reply: reply)
-        _ = try? Endpoint(Slot(UInt32(c))).call(RegisterMessage())
-    }
-}
-
-private let spinForever: @convention(c) (UInt64) -> Void = { _ in while bench_counter() != 0 {} }

@@ -15,7 +15,7 @@ extension Kernel where H: ~Copyable {
             var leaf = slot
             while leaf.hasChildren, let next = leaf.pointee.next { leaf = next }
             remove(leaf)
-            if hardware.interruptPending { return false }
+            if isInterrupted() { return false }
         }
         if andDelete && slot.pointee.object != nil { remove(slot) }
         return true
@@ -93,7 +93,7 @@ extension Kernel where H: ~Copyable {
                 object.pointee.isDying = true
                 if destroyStep(object) { region.pointee.reclaimCursor &+= Int(object.pointee.size) }
             }
-            if hardware.interruptPending { return false }
+            if isInterrupted() { return false }
         }
     }
 
@@ -167,7 +167,7 @@ extension Kernel where H: ~Copyable {
     /// `close`. False: an interrupt came between; call again.
     mutating func close(_ endpoint: Ref<Endpoint>) -> Bool {
         while !closeStep(endpoint, forGood: false) {  // one caller a round
-            if hardware.interruptPending { return false }
+            if isInterrupted() { return false }
         }
         return true
     }

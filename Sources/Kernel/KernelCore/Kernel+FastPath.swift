@@ -23,12 +23,13 @@ extension Kernel where H: ~Copyable {
         let word = thread.pointee.scheduling.raw
         // The server's word: the caller's, one deeper. A depth of `Limits.chain` carries into the attention bits.
         let deeper = word &+ 0x100
-        if deeper & SchedulingWord.attentionMask != 0 || server.pointee.base > UInt8(truncatingIfNeeded: word) { return nil }
+        if deeper & SchedulingWord.attentionMask != 0 { return nil }
+        let base = UInt32(server.pointee.base)
         let reply = server.pointee.reply.fastValue
         endpoint.pointee.readyServer = nil
         server.pointee.endpoint = nil
         server.pointee.reply = nil
-        server.pointee.scheduling.raw = deeper
+        server.pointee.scheduling.raw = base > word & 0xff ? deeper & ~0xff | base : deeper
         server.pointee.callers.root = thread.callerNode
         server.pointee.callers.first = thread.callerNode
         thread.pointee.callerNode.key = UInt64(word & 0xff)

@@ -14,7 +14,10 @@ extension Kernel where H: ~Copyable {
         thread.pointee.faultSyndrome = syndrome
         thread.state = .faulted
         let slot = thread.faultSlot
-        guard let endpoint = slot.endpoint, !endpoint.pointee.isClosed else { return }
+        guard let endpoint = slot.endpoint, !endpoint.pointee.isClosed else {
+            if thread == rootThread { reportRootFault(thread) }
+            return
+        }
         thread.pointee.sendBadge = slot.pointee.badge
         thread.pointee.sendControl = 0
         thread.pointee.sendRights = slot.pointee.rights
@@ -24,6 +27,27 @@ extension Kernel where H: ~Copyable {
             // The handler waits for this very thread: nobody can help it.
             thread.state = .faulted
         case .blocked, .done, .restart: break
+        }
+    }
+
+    /// The root task has stopped for good, and nobody else can tell: one line on the kernel's console.
+    private func reportRootFault(_ thread: Ref<Thread>) {
+        write("swiftlet: the root task stopped, fault kind ")
+        write(UInt64(thread.pointee.faultKind.rawValue), digits: 1)
+        write(", PC ")
+        write(thread.pointee.context.programCounter, digits: 16)
+        write(", address ")
+        write(thread.pointee.faultAddress, digits: 16)
+        write("\n")
+    }
+    private func write(_ text: StaticString) {
+        for index in 0..<text.utf8CodeUnitCount { hardware.writeConsole(unsafe text.utf8Start[index]) }
+    }
+    /// The low `digits` hexadecimal digits.
+    private func write(_ value: UInt64, digits: Int) {
+        for index in 0..<digits {
+            let digit = UInt8(truncatingIfNeeded: value >> UInt64(4 * (digits - 1 - index))) & 15
+            hardware.writeConsole(digit < 10 ? 48 + digit : 87 + digit)
         }
     }
 

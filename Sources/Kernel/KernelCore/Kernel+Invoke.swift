@@ -163,7 +163,7 @@ extension Kernel where H: ~Copyable {
             unsafe hardware.maintainCache(operation, start, bytes: Int(truncatingIfNeeded: bytes))
             thread.pointee.context.x.2 &+= bytes
             thread.pointee.context.x.3 &-= bytes
-            if argument(thread, 3) > 0 && hardware.interruptPending { return .restart }
+            if argument(thread, 3) > 0 && isInterrupted() { return .restart }
         }
         return try done(thread, nil)
     }

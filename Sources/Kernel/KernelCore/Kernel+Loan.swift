@@ -26,7 +26,7 @@ extension Kernel where H: ~Copyable {
             thread.pointee.context.x.1 &+= moved
             thread.pointee.context.x.2 &+= moved
             thread.pointee.context.x.3 &-= moved
-            if argument(thread, 3) > 0 && hardware.interruptPending { return .restart }
+            if argument(thread, 3) > 0 && isInterrupted() { return .restart }
         }
         return try done(thread, nil)
     }

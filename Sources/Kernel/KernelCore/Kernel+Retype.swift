@@ -46,7 +46,7 @@ extension Kernel where H: ~Copyable {
                 request.offset &+= 1 << UInt64(truncatingIfNeeded: request.sizeBits)
                 thread.pointee.context.x.6 = request.offset
             }
-            if thread.pointee.context.x.2 > 0 && hardware.interruptPending { return .restart }
+            if thread.pointee.context.x.2 > 0 && isInterrupted() { return .restart }
         }
         let made = thread.pointee.context.x.7
         complete(thread, .success)
@@ -89,7 +89,7 @@ extension Kernel where H: ~Copyable {
     }
 
     /// Zero the memory of the next object; false where an interrupt came between.
-    private func prepare(_ request: RetypeRequest) throws(KernelError) -> Bool {
+    private mutating func prepare(_ request: RetypeRequest) throws(KernelError) -> Bool {
         let descriptor = Footprint.descriptor(request.kind, sizeBits: request.sizeBits)
         if request.source.pointee.isDevice {
             let size: UInt64 = 1 << UInt64(truncatingIfNeeded: request.sizeBits)
@@ -121,7 +121,7 @@ extension Kernel where H: ~Copyable {
     }
 
     /// Zero up to `to` at the low end; false where an interrupt came between.
-    private func clearLow(_ untyped: Ref<Untyped>, to end: Int) -> Bool {
+    private mutating func clearLow(_ untyped: Ref<Untyped>, to end: Int) -> Bool {
         if untyped.pointee.lowCleared < untyped.pointee.low { untyped.pointee.lowCleared = untyped.pointee.low }
         // Bounded per step by zeroStep; the progress stays in the object.
         while untyped.pointee.lowCleared < end {
@@ -129,13 +129,13 @@ extension Kernel where H: ~Copyable {
             let bytes = min(end &- at, KernelLimits.zeroStep)
             unsafe hardware.zero(memory(untyped, at), bytes: bytes)
             untyped.pointee.lowCleared = at &+ bytes
-            if untyped.pointee.lowCleared < end && hardware.interruptPending { return false }
+            if untyped.pointee.lowCleared < end && isInterrupted() { return false }
         }
         return true
     }
 
     /// Zero down to `to` at the high end; false where an interrupt came between.
-    private func clearHigh(_ untyped: Ref<Untyped>, to end: Int) -> Bool {
+    private mutating func clearHigh(_ untyped: Ref<Untyped>, to end: Int) -> Bool {
         if untyped.pointee.highCleared > untyped.pointee.high { untyped.pointee.highCleared = untyped.pointee.high }
         // Bounded per step by zeroStep; the progress stays in the object.
         while untyped.pointee.highCleared > end {
@@ -143,7 +143,7 @@ extension Kernel where H: ~Copyable {
             let at = untyped.pointee.highCleared &- bytes
             unsafe hardware.zero(memory(untyped, at), bytes: bytes)
             untyped.pointee.highCleared = at
-            if at > end && hardware.interruptPending { return false }
+            if at > end && isInterrupted() { return false }
         }
         return true
     }

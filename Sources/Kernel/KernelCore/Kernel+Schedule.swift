@@ -2,8 +2,8 @@
 //
 // The rule: the running thread's effective priority is at least that of every ready thread. Every operation that can break
 // it ends in `reschedule`, which restores it. Between threads of one priority the order is first come, first served; a
-// preempted thread keeps its place at the head, and a slice, where a thread has one, ends only while somebody of the same
-// priority waits (so the timer is silent otherwise).
+// preempted thread keeps its place at the head and the rest of its slice. A slice, where a thread has one, ends only while
+// somebody of the same priority waits (so the timer is silent otherwise).
 
 import HardwareInterface
 import KernelABI
@@ -15,6 +15,7 @@ extension Kernel where H: ~Copyable {
     mutating func reschedule(_ thread: Ref<Thread>?) -> Exit {
         guard let thread, thread.state == .running else { return switchTo(core.ready.first(), from: thread) }
         if core.ready.top > Int(thread.effective) {
+            keepSlice(thread)
             core.ready.insert(thread, atHead: true)
             return switchTo(core.ready.first(), from: thread)
         }
@@ -56,8 +57,17 @@ extension Kernel where H: ~Copyable {
         if thread.pointee.slice == 0 || core.ready.top != Int(thread.effective) {
             core.sliceEnd = .never
         } else if core.sliceEnd == .never {
-            core.sliceEnd = Instant(ticks: hardware.now.ticks &+ thread.pointee.slice)
+            let rest = thread.pointee.sliceRest
+            thread.pointee.sliceRest = 0
+            core.sliceEnd = Instant(ticks: hardware.now.ticks &+ (rest != 0 ? rest : thread.pointee.slice))
         }
+    }
+
+    /// A preempted thread goes on with the rest of its slice: else its equals could wait for ever.
+    private func keepSlice(_ thread: Ref<Thread>) {
+        if core.sliceEnd == .never || thread.pointee.slice == 0 { return }
+        let now = hardware.now
+        thread.pointee.sliceRest = core.sliceEnd > now ? core.sliceEnd.ticks &- now.ticks : 1
     }
 
     /// Set the hardware's deadline to the earliest of slice end, time-outs and timers.

@@ -101,9 +101,22 @@ extension Kernel where H: ~Copyable {
     /// Leave the boot code, or the idle loop: the first thread to run.
     public mutating func start() -> Exit { reschedule(nil) }
 
-    /// Benchmark builds: note the longest path with interrupts masked, and where it returned to.
-    public mutating func recordMasked(since cycles: UInt64, control: UInt64, place: UInt64) {
-        let length = hardware.cycles &- cycles
+    /// Asked between the steps of a long operation: is an interrupt waiting to be taken?
+    @inline(__always) mutating func isInterrupted() -> Bool {
+        #if BENCHMARK
+            recordMasked(control: core.current?.firstArgument ?? ~0, place: core.current?.programCounter ?? 0)
+            maskedSince = hardware.cycles
+        #endif
+        return hardware.interruptPending
+    }
+
+    /// Benchmark builds: interrupts are masked from here on, and nobody has looked for pending ones yet.
+    public mutating func startMasked() { maskedSince = hardware.cycles }
+
+    /// Benchmark builds: note the longest path with interrupts masked, up to an exit or to a look at the pending ones, and
+    /// the system call and program counter that it belongs to.
+    public mutating func recordMasked(control: UInt64, place: UInt64) {
+        let length = hardware.cycles &- maskedSince
         if length > statistics.longestMasked {
             statistics.longestMasked = length
             statistics.longestMaskedControl = control

@@ -71,6 +71,10 @@ public struct Kernel<H: Hardware & ~Copyable>: ~Copyable {
     var asids: InlineArray<4, UInt64> = [1, 0, 0, 0]
     var traceCount: Int = 0
     var isTracing = false
+    /// Benchmark builds: the cycle counter when interrupts were masked, or pending ones looked for.
+    var maskedSince: UInt64 = 0
+    /// The root task's first thread: its faults have no other reader than the console.
+    var rootThread: Ref<Thread>?
     /// Ticks of the counter in a second.
     var counterFrequency: UInt64 = 0
     /// Translation base of a thread without address space: an empty table.

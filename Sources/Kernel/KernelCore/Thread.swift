@@ -135,6 +135,8 @@ public struct Thread: ~Copyable {
     var ownedEndpoints: Ref<Endpoint>?
     /// Round-robin slice in ticks; 0: none.
     var slice: UInt64 = 0
+    /// What was left of its slice when it was preempted; 0: a whole one.
+    var sliceRest: UInt64 = 0
     var processorTime: UInt64 = 0
     var switches: UInt64 = 0
     var faultKind = FaultKind.other

@@ -24,10 +24,10 @@ func systemCallEntry(_ control: UInt64, _ second: UInt64, _ third: UInt64, _ con
 }
 
 @inline(never) private func generalSystemCall(_ kernel: Ref<Kernel<Machine>>, _ thread: Ref<KernelCore.Thread>) -> Never {
-    let start = maskedStart(kernel)
+    startMasked(kernel)
     let control = thread.firstArgument
     let exit = kernel.pointee.systemCall(thread)
-    recordMasked(kernel, start, control: control, exit)
+    recordMasked(kernel, control: control, exit)
     leave(exit)
 }
 
@@ -36,7 +36,7 @@ func systemCallEntry(_ control: UInt64, _ second: UInt64, _ third: UInt64, _ con
 func faultEntry(_ context: UnsafeMutableRawPointer, _ syndrome: UInt64, _ address: UInt64) {
     let kernel = kernelState
     let thread = unsafe Ref<KernelCore.Thread>(context: context)
-    let start = maskedStart(kernel)
+    startMasked(kernel)
     let exit: Exit
     let cause = ExceptionSyndrome(raw: syndrome)
     if cause.isFloatingPointTrap {
@@ -45,7 +45,7 @@ func faultEntry(_ context: UnsafeMutableRawPointer, _ syndrome: UInt64, _ addres
         exit = kernel.pointee.fault(
             thread, cause.faultKind, address: cause.hasAddress ? address : 0, syndrome: syndrome)
     }
-    recordMasked(kernel, start, control: ~0, exit)
+    recordMasked(kernel, control: ~0, exit)
     leave(exit)
 }
 
@@ -61,7 +61,7 @@ func interruptEntry(_ context: UnsafeMutableRawPointer) {
 func idleInterruptEntry() { takeInterrupt(kernelState, nil) }
 
 @inline(__always) private func takeInterrupt(_ kernel: Ref<Kernel<Machine>>, _ thread: Ref<KernelCore.Thread>?) -> Never {
-    let start = maskedStart(kernel)
+    startMasked(kernel)
     let exit: Exit
     if let line = kernel.pointee.hardware.acknowledgeInterrupt() {
         // Others may be taken again from here on; this line stays quiet until it is opened.
@@ -72,7 +72,7 @@ func idleInterruptEntry() { takeInterrupt(kernelState, nil) }
     } else {
         exit = kernel.pointee.noInterrupt(thread)
     }
-    recordMasked(kernel, start, control: ~0, exit)
+    recordMasked(kernel, control: ~0, exit)
     leave(exit)
 }
 
@@ -90,20 +90,16 @@ func idleInterruptEntry() { takeInterrupt(kernelState, nil) }
 
 // The longest path with interrupts masked: recorded in benchmark builds only.
 
-@inline(__always) private func maskedStart(_ kernel: Ref<Kernel<Machine>>) -> UInt64 {
+@inline(__always) private func startMasked(_ kernel: Ref<Kernel<Machine>>) {
     #if BENCHMARK
-        return kernel.pointee.hardware.cycles
-    #else
-        return 0
+        kernel.pointee.startMasked()
     #endif
 }
 
-@inline(__always) private func recordMasked(
-    _ kernel: Ref<Kernel<Machine>>, _ start: UInt64, control: UInt64, _ exit: Exit
-) {
+@inline(__always) private func recordMasked(_ kernel: Ref<Kernel<Machine>>, control: UInt64, _ exit: Exit) {
     #if BENCHMARK
         var place: UInt64 = 0
         if case .resume(let thread) = exit { place = thread.programCounter }
-        kernel.pointee.recordMasked(since: start, control: control, place: place)
+        kernel.pointee.recordMasked(control: control, place: place)
     #endif
 }

@@ -78,7 +78,10 @@ extension Factory {
         let thread = Thread(slots.task(number).thread)
         do throws(KernelError) {
             try thread.suspend()
-            try thread.setEntry(programCounter: 0, stackPointer: 0, argument: 0, threadPointer: TaskAddress.ipcBuffer)
+            // The program counter is word 32 of the registers, which start in word 8; the others show where it was.
+            try thread.readRegisters()
+            IPCBufferAccess()[8 + 32] = 0
+            try thread.writeRegisters()
             try thread.resume()
         } catch { throw FactoryFailure(.kernel, error) }
     }

@@ -98,7 +98,10 @@ import UserRuntime
         var pages = 16 + task.stackPages + Int((task.description.heapBytes + task.description.persistentBytes) / 4096)
         for index in 0..<image.segmentCount { pages += image.segment(index).pageCount }
         let treePages = task.description.privileges.contains(.deviceTree) ? Int(boot.deviceTreeSize / 4096) + 2 : 0
-        try builder.makeObjects(pages: pages + treePages)
+        let isBoxed = task.description.privileges.contains(.rootView)
+        try builder.makeObjects(
+            pages: pages + treePages, tableBits: isBoxed ? Factory.boxTableBits : StartSlot.tableBits)
+        if !isBoxed { try builder.makeServerObjects() }
         unsafe try builder.load(image, file)
         tasks[number].stackStart = try builder.makeStack(pages: task.stackPages)
         try builder.makeHeap(pages: Int(task.description.heapBytes / 4096))
@@ -108,9 +111,10 @@ import UserRuntime
         }
         if treePages > 0 { try copyTree(&builder) }
         let registers = try giveDevice(number, &builder)
-        try giveInformation(number, &builder, registers)
+        if isBoxed { try giveRootView(number, &builder, image) } else { try giveInformation(number, &builder, registers) }
+        try giveBuffer(number, &builder)
         tasks[number].held = builder.held
-        try giveCapabilities(number)
+        if isBoxed { try giveRootCapabilities(number) } else { try giveCapabilities(number) }
         try run(number, image.entry)
     }
 
@@ -184,6 +188,9 @@ import UserRuntime
             unsafe UnsafeMutableRawPointer(words.baseAddress.unsafelyUnwrapped).storeBytes(
                 of: page, as: StartInformation.self)
         }
+    }
+
+    private func giveBuffer(_ number: Int, _ builder: inout TaskBuilder) throws(FactoryFailure) {
         let place = slots.task(number)
         try builder.kernel { () throws(KernelError) in
             try Untyped(place.arena).retype(.frame, sizeBits: 12, index: place.ipcBuffer)

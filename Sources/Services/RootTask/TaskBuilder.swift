@@ -25,15 +25,21 @@ struct TaskBuilder {
     }
 
     /// The objects that every task has.
-    func makeObjects(pages: Int) throws(FactoryFailure) {
+    func makeObjects(pages: Int, tableBits: Int) throws(FactoryFailure) {
         var bits = 5
         while 1 << bits < pages { bits += 1 }
         if bits > Limits.tableBits.upperBound { throw FactoryFailure(.noMemory) }
         try kernel { () throws(KernelError) in
-            try arena.retype(.capabilityTable, sizeBits: StartSlot.tableBits, index: slots.table)
+            try arena.retype(.capabilityTable, sizeBits: tableBits, index: slots.table)
             try arena.retype(.capabilityTable, sizeBits: bits, index: slots.holding)
             try arena.retype(.addressSpace, index: slots.space)
             try arena.retype(.thread, index: slots.thread)
+        }
+    }
+
+    /// What a server's loop needs.
+    func makeServerObjects() throws(FactoryFailure) {
+        try kernel { () throws(KernelError) in
             try arena.retype(.notification, table: slots.table, index: StartSlot.notification)
             try arena.retype(.timer, table: slots.table, index: StartSlot.timer)
             try arena.retype(.reply, count: 3, table: slots.table, index: StartSlot.reply)

@@ -39,8 +39,11 @@ public struct Privileges: Equatable, Sendable {
     public static let deviceTree = Privileges(raw: 4)
     /// The root task's factory: spawn, kill, inspect, power.
     public static let factory = Privileges(raw: 8)
+    /// It starts as if it were the root task of a smaller machine: with the root task's information page and slots, the
+    /// memory of `untypedBits`, and no other service.
+    public static let rootView = Privileges(raw: 16)
     /// Every bit that means something.
-    public static let known = Privileges(raw: 15)
+    public static let known = Privileges(raw: 31)
     public func contains(_ other: Privileges) -> Bool { raw & other.raw == other.raw }
     public static func | (a: Privileges, b: Privileges) -> Privileges { Privileges(raw: a.raw | b.raw) }
 }

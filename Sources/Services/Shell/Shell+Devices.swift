@@ -112,11 +112,29 @@ extension Shell {
         terminal.out.newLine()
     }
 
+    /// Runs the benchmark task to its end. It takes the processor for itself and prints through the kernel's console, so that
+    /// what it measures is not what prints it.
     mutating func bench(_ arguments: [[UInt8]]) {
-        guard let benchmark = service(Name("benchmark"), Shell.slot(3)) else { return say("no benchmark task") }
-        let isQuick = arguments.first?.matches("quick") ?? false
-        guard let started = try? benchmark.call(RegisterMessage(BenchmarkRequest.run, isQuick ? 0 : 1)), started[0] == 0
-        else { return say("the benchmark task does not answer") }
-        show(benchmark, BenchmarkRequest.result)
+        guard let task = find(Text("benchmark").bytes) else { return say("no benchmark task") }
+        say("the benchmark takes the machine for itself; it prints on the kernel's console")
+        terminal.flush()
+        sleep(milliseconds: 20)
+        let request = RegisterMessage(UInt64(FactoryOperation.kill.rawValue), task)
+        _ = try? factory.call(request)
+        let start = RegisterMessage(UInt64(FactoryOperation.restart.rawValue), task)
+        guard let started = try? factory.call(start) else { return say("the root task does not answer") }
+        if started[0] != 0 { return say(FactoryError(rawValue: started[0])?.text ?? "refused") }
+        while isAtWork(task) { sleep(milliseconds: 50) }
+        let stop = try? factory.call(request)
+        say(stop?[0] == 0 ? "the benchmark has ended" : "the benchmark task died")
+    }
+
+    /// Whether a task runs and has not stopped itself.
+    private func isAtWork(_ task: UInt64) -> Bool {
+        guard let reply = try? factory.call(RegisterMessage(UInt64(FactoryOperation.task.rawValue), task)), reply[0] == 0
+        else { return false }
+        var record = TaskRecord(name: [0, 0, 0, 0])
+        record.setWord(1, reply[1])
+        return record.phase == .running && record.state != .stopped && record.state != .faulted
     }
 }

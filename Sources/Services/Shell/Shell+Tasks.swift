@@ -216,6 +216,11 @@ extension Shell {
 
     mutating func supervise(_ arguments: [[UInt8]], _ request: UInt64) {
         guard let name = arguments.first, let task = find(name) else { return say("which task? `ps` lists them") }
+        if Text("supervisor").bytes == name && request == SupervisorRequest.crash {
+            // The root task watches the supervisor, which cannot watch itself.
+            _ = ask(.crash, task)
+            return
+        }
         guard let reply = try? supervisor.call(RegisterMessage(request, task)) else {
             return say("the supervisor does not answer")
         }

@@ -51,6 +51,7 @@ struct Shell {
             guard let event = editor.feed(terminal.byte(), &shown) else { continue }
             terminal.out.add(shown)
             shown.removeAll(keepingCapacity: true)
+            terminal.flush()
             if event == .line { run(editor.line) }
             editor.begin(&shown)
         }
@@ -124,7 +125,7 @@ struct Shell {
         say("mem                memory by task")
         say("log [COUNT]        the last lines of the log")
         say("crash TASK         make a task fault; kill TASK: end it; restart TASK: start it anew")
-        say("bench [quick|all]  run the benchmark task")
+        say("bench              run the benchmark task")
         say("trace on|off|show  the kernel's record of switches")
         say("date               time of day")
         say("gpio [PIN LEVEL]   the pins, or make one an output")

@@ -20,6 +20,10 @@ struct Supervisor {
     private let ownNumber: UInt64
     private let factory = Endpoint(StartSlot.factory)
     private var watched: [Watched] = []
+    private var lastTick: UInt64 = 0
+    /// Lines that the log has not taken yet, the oldest first.
+    private var lines: [[UInt8]] = []
+    private static let maximumLines = 32
     /// Time between looks at heartbeats and at tasks that are new, in milliseconds.
     private static let period: UInt64 = 500
     private static let timerBit: UInt64 = 1
@@ -33,13 +37,16 @@ struct Supervisor {
     private var now: UInt64 { (Instant.now - Instant.immediately).milliseconds }
 
     mutating func serve() -> Never {
+        lastTick = now
         arm()
         while true {
             let received = server.next()
             switch received.delivery {
             case .notification: tick()
             case .oneWay: take(received)
-            case .message: answer(received)
+            case .message:
+                answer(received)
+                arm()
             case .fault: fault(received)
             }
         }
@@ -53,12 +60,20 @@ struct Supervisor {
         for task in watched {
             if case .waiting(let until) = task.state.phase { next = min(next, until) }
         }
+        if !lines.isEmpty { next = min(next, now + 5) }
         let wait = next > now ? next - now : 0
         try? server.timer.arm(.after(milliseconds: wait))
     }
 
     private mutating func tick() {
+        let isLate = now > lastTick + 2 * Supervisor.period
+        lastTick = now
         findNewTasks()
+        // Where something more urgent kept the supervisor itself from running, it kept the others too: nobody is judged.
+        flushLines()
+        if isLate {
+            for index in 0..<watched.count { watched[index].heartbeat.seen(at: now) }
+        }
         for index in 0..<watched.count {
             if watched[index].state.isDue(at: now) {
                 start(index)
@@ -104,7 +119,8 @@ struct Supervisor {
         text.add(describe(fault[Fault.kind]))
         text.add(", address ")
         text.hexadecimal(fault[Fault.address])
-        log(text.bytes.span)
+        end(index)
+        say(text.bytes)
         text.clear()
         text.add("  pc ")
         text.hexadecimal(fault[Fault.programCounter])
@@ -116,8 +132,7 @@ struct Supervisor {
         text.hexadecimal(fault[Fault.framePointer])
         text.add(" esr ")
         text.hexadecimal(fault[Fault.syndrome])
-        end(index)
-        log(text.bytes.span)
+        say(text.bytes)
         arm()
     }
 
@@ -144,19 +159,19 @@ struct Supervisor {
             text.add(watched[index].name)
             text.add(" restarted, generation ")
             text.decimal(UInt64(watched[index].state.generation))
-            log(text.bytes.span)
+            say(text.bytes)
         } else {
             report(index, FactoryError(rawValue: status)?.text ?? "was not restarted")
             decide(index)
         }
     }
 
-    private func report(_ index: Int, _ what: StaticString) {
+    private mutating func report(_ index: Int, _ what: StaticString) {
         var text = Text()
         text.add(watched[index].name)
         text.add(" ")
         text.add(what)
-        log(text.bytes.span)
+        say(text.bytes)
     }
 
     /// A request to the factory about a task; its status.
@@ -167,6 +182,19 @@ struct Supervisor {
         return reply[0]
     }
 
+    // The log
+
+    /// Tells the log a line. It never waits: the log may be waiting for the very task whose fault is being handled, and a
+    /// task that faults cannot reach a handler that waits for it. What is not taken now is tried again.
+    private mutating func say(_ line: [UInt8]) {
+        if lines.count < Supervisor.maximumLines { lines.append(line) }
+        flushLines()
+    }
+
+    private mutating func flushLines() {
+        while let first = lines.first, log(first.span, deadline: .immediately) { lines.removeFirst() }
+    }
+
     // Requests
 
     private mutating func take(_ received: Received) {
@@ -174,7 +202,7 @@ struct Supervisor {
         case SupervisorWord.heartbeat:
             if let index = index(of: received.badge) { watched[index].heartbeat.seen(at: now) }
         case SupervisorRequest.key where received[1] == SupervisorRequest.powerKey:
-            log(Text("power key: shutting down").bytes.span)
+            say(Text("power key: shutting down").bytes)
             _ = try? factory.call(RegisterMessage(UInt64(FactoryOperation.power.rawValue), 0, 0))
         default: break
         }

@@ -82,9 +82,10 @@ struct TaskEntry: Decodable {
         case "interrupt_control": return .interruptControl
         case "device_tree": return .deviceTree
         case "factory": return .factory
+        case "root_view": return .rootView
         default:
             throw ToolError(
-                "task \(name): privilege \"\(text)\" is none of system_control, interrupt_control, device_tree, factory")
+                "task \(name): privilege \"\(text)\" is none of system_control, interrupt_control, device_tree, factory, root_view")
         }
     }
 }

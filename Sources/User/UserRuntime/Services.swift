@@ -32,12 +32,16 @@ public enum LogWord {
     public static var maximumLength: Int { 104 }
 }
 
-/// Sends a line to the log; gives up after 100 ms.
-public func log(_ text: Span<UInt8>) {
+/// Sends a line to the log; gives up after 100 ms, or at `deadline`. Whether the log took it.
+@discardableResult
+public func log(_ text: Span<UInt8>, deadline: Instant = .after(milliseconds: 100)) -> Bool {
     let count = min(text.count, LogWord.maximumLength)
     var message = RegisterMessage(LogWord.append | UInt64(count) << 8)
     message.setBytes(text.extracting(0..<count), at: 1)
-    try? Endpoint(StartSlot.log).send(message, Attachment(), deadline: .after(milliseconds: 100))
+    do throws(KernelError) {
+        try Endpoint(StartSlot.log).send(message, Attachment(), deadline: deadline)
+        return true
+    } catch { return false }
 }
 
 /// Calls `endpoint` with `message`, lends `capacity` bytes for the answer, and returns what was written there: word 2 of

@@ -9,6 +9,8 @@ public enum TaskAddress {
     public static var information: UInt64 { 0x0010_0000 }
     /// The first thread's IPC buffer.
     public static var ipcBuffer: UInt64 { 0x0010_2000 }
+    /// The head of a bundle with the task's own segments, for tasks that are shown the root task's view.
+    public static var bundle: UInt64 { 0x0010_4000 }
     /// Device registers: the first range; each further one stands in the next `registerStride`.
     public static var registers: UInt64 { 0x0020_0000 }
     public static var registerStride: UInt64 { 0x0004_0000 }

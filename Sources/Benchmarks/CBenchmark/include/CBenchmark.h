@@ -27,7 +27,28 @@ void bench_fault(volatile uint64_t *_Nullable start, volatile uint64_t *_Nullabl
 /// Answer faults for ever: resume behind the instruction. The counter goes to *stamp when the fault came, to *answer before the reply.
 void bench_fault_handler(uint64_t control, uint64_t reply, volatile uint64_t *_Nullable stamp, volatile uint64_t *_Nullable answer);
 /// Call for ever with this control word; uses no stack.
-void bench_stamped_call_forever(uint64_t control);
+void bench_caller(uint64_t control);
+/// Serve with the first control word and reply, by calling with the second control word.
+void bench_relay(uint64_t control, uint64_t reply, uint64_t call);
+void bench_spin_forever(void);
+/// A driver: wait on a notification, the counter goes to *stamp, then signal the client's notification; for ever.
+void bench_driver(uint64_t wait, uint64_t signal, volatile uint64_t *_Nullable stamp);
+/// Make the `count` system calls of a table for ever: 12 words each, x0-x10 and one that is not used.
+void bench_repeat(const uint64_t *_Nonnull table, uint64_t count);
+
+// Where other threads start.
+#define BENCH_ENTRY(name) static inline uint64_t name##_entry(void) { return (uint64_t)&name; }
+BENCH_ENTRY(bench_server)
+BENCH_ENTRY(bench_stamping_server)
+BENCH_ENTRY(bench_waiter)
+BENCH_ENTRY(bench_yielder)
+BENCH_ENTRY(bench_fault_handler)
+BENCH_ENTRY(bench_caller)
+BENCH_ENTRY(bench_relay)
+BENCH_ENTRY(bench_spin_forever)
+BENCH_ENTRY(bench_driver)
+BENCH_ENTRY(bench_repeat)
+
 static inline uint64_t bench_cycles(void) {
     uint64_t v;
     __asm__ volatile("mrs %0, pmccntr_el0" : "=r"(v)::"memory");

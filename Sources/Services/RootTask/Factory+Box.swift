@@ -1,0 +1,80 @@
+// A task that is shown the root task's view: it finds its information page, its first capabilities and its memory where a
+// root task does. So a program that takes over a whole machine (the benchmark, the tests) runs unchanged within a system.
+
+import KernelABI
+import Protocols
+import ServiceCores
+import UserRuntime
+
+extension Factory {
+    /// Bits of the slots that the kernel gives a root task.
+    static var boxTableBits: Int { 12 }
+
+    /// The information page, and a bundle's head that lists the task's own segments. There is no device tree in a box.
+    func giveRootView(_ number: Int, _ builder: inout TaskBuilder, _ image: ElfImage) throws(FactoryFailure) {
+        var information = BootInformation()
+        information.abiVersion = abiVersion
+        information.bundleAddress = TaskAddress.bundle
+        information.bundleSize = 4096
+        information.counterFrequency = boot.counterFrequency
+        information.firstFreeSlot = UInt64(RootSlot.firstUntyped.index) + 1
+        information.slotCount = 1 << UInt64(Factory.boxTableBits)
+        information.firstFreeAddress = 0x8000_0000
+        information.ipcBufferAddress = TaskAddress.ipcBuffer
+        let bits = tasks[number].description.untypedBits
+        information.ramBytes = 1 << UInt64(bits)
+        let memory = try? Untyped(slots.task(number).untyped).information()
+        let region = UntypedRegion(
+            physicalBase: memory?.physicalBase ?? 0, sizeBits: UInt32(bits), isDevice: 0)
+        information.untypedCount = tasks[number].hasUntyped ? 1 : 0
+        let head = information
+        _ = unsafe try builder.page(at: TaskAddress.information, .read) { words in
+            // Safety: head and region together are smaller than the page, and both are aligned to 8.
+            let page = unsafe UnsafeMutableRawPointer(words.baseAddress.unsafelyUnwrapped)
+            unsafe page.storeBytes(of: head, as: BootInformation.self)
+            unsafe page.storeBytes(of: region, toByteOffset: MemoryLayout<BootInformation>.size, as: UntypedRegion.self)
+        }
+        _ = unsafe try builder.page(at: TaskAddress.bundle, .read) { words in unsafe Factory.writeHead(image, words) }
+    }
+
+    private static func writeHead(_ image: ElfImage, _ words: UnsafeMutableBufferPointer<UInt64>) {
+        // Safety: a head with four segments takes 0xa8 bytes of the page.
+        unsafe words[0] = Bundle.magic
+        unsafe words[Bundle.sizeOffset / 8] = 4096
+        let count = min(image.segmentCount, Bundle.maximumRootSegments)
+        unsafe words[Bundle.rootSegmentCountOffset / 8] = UInt64(count)
+        unsafe words[Bundle.rootEntryOffset / 8] = image.entry
+        for index in 0..<count {
+            let segment = image.segment(index)
+            var rights = Rights.read
+            if segment.isWritable { rights = rights | .write }
+            if segment.isExecutable { rights = rights | .execute }
+            let at = (Bundle.rootSegmentsOffset + index * Bundle.rootSegmentStride) / 8
+            unsafe words[at + 1] = segment.virtualAddress
+            unsafe words[at + 2] = UInt64(segment.pageCount) * 4096
+            unsafe words[at + 3] = UInt64(rights.raw)
+        }
+    }
+
+    /// The root task's first capabilities, as far as the manifest grants them.
+    func giveRootCapabilities(_ number: Int) throws(FactoryFailure) {
+        let place = slots.task(number)
+        let table = CapabilityTable(place.table)
+        let privileges = tasks[number].description.privileges
+        do throws(KernelError) {
+            try CapabilityTable.own.copy(place.table, to: RootSlot.table, in: table)
+            try CapabilityTable.own.copy(place.space, to: RootSlot.addressSpace, in: table)
+            try CapabilityTable.own.copy(place.thread, to: RootSlot.thread, in: table)
+            if privileges.contains(.systemControl) {
+                try CapabilityTable.own.copy(RootSlot.systemControl, to: RootSlot.systemControl, in: table)
+            }
+            if privileges.contains(.interruptControl) {
+                try CapabilityTable.own.copy(RootSlot.interruptControl, to: RootSlot.interruptControl, in: table)
+            }
+            if tasks[number].hasUntyped {
+                try Untyped(place.untyped).reclaim()
+                try CapabilityTable.own.copy(place.untyped, to: RootSlot.firstUntyped, in: table)
+            }
+        } catch { throw FactoryFailure(.kernel, error) }
+    }
+}

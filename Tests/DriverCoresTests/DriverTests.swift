@@ -1,0 +1,160 @@
+// The three drivers' cores against recorded registers: which loads and stores they make, in which order.
+import Testing
+
+@testable import DriverCores
+
+private func serial(_ device: TraceDevice, _ memory: (Memory, Memory)) -> PL011<TraceRegisters> {
+    PL011(
+        registers: TraceRegisters(device: device), received: ByteRing(memory: memory.0.words),
+        pending: ByteRing(memory: memory.1.words))
+}
+private let receiveEmpty: UInt32 = 1 << 4
+private let transmitFull: UInt32 = 1 << 5
+
+@Suite struct PL011Tests {
+    let memory = (Memory(), Memory())
+
+    @Test func openingEnablesTheUartAndAsksForReceiveInterrupts() {
+        let device = TraceDevice()
+        device.values[0x18] = receiveEmpty
+        _ = serial(device, memory)
+        #expect(device.stores == [
+            .store(0x2c, 0x70), .store(0x30, 0x301), .store(0x44, 0x70), .store(0x38, 0x50),
+        ])
+    }
+
+    @Test func aLineControlThatIsRightIsNotWrittenSinceThatWouldEmptyTheFifo() {
+        let device = TraceDevice()
+        device.values[0x18] = receiveEmpty
+        device.values[0x2c] = 0x70
+        device.values[0x30] = 0x4000
+        _ = serial(device, memory)
+        #expect(!device.stores.contains(.store(0x2c, 0x70)))
+        #expect(device.stores.contains(.store(0x30, 0x4301)))
+    }
+
+    @Test func receivedBytesAreTakenUntilTheFifoIsEmpty() {
+        let device = TraceDevice()
+        device.queue[0x18] = [0, 0, receiveEmpty]
+        device.queue[0x00] = [0x41, 0xf42]
+        let uart = serial(device, memory)
+        #expect(uart.received.count == 2)
+        // The error flags in bits 8-11 are not part of the byte.
+        #expect(uart.received[0] == 0x41 && uart.received[1] == 0x42)
+    }
+
+    @Test func aFullRingLeavesBytesInTheFifoAndMasksReceive() {
+        let device = TraceDevice()
+        device.values[0x18] = 0
+        var uart = serial(device, memory)
+        #expect(uart.received.isFull)
+        #expect(device.values[0x38] == 0)
+        let loads = device.accesses.filter { $0 == .load(0) }.count
+        #expect(loads == Int(ByteRing.capacity))
+        _ = uart.received.take(upTo: 1)
+        device.queue[0x18] = [0, receiveEmpty]
+        device.values[0x18] = receiveEmpty
+        _ = uart.received.take(upTo: 2)
+        uart.service()
+        #expect(device.values[0x38] == 0x50)
+    }
+
+    @Test func bytesAreSentWhileThereIsRoomAndTheRestWaitsForTheInterrupt() {
+        let device = TraceDevice()
+        device.values[0x18] = receiveEmpty
+        var uart = serial(device, memory)
+        for byte in [0x61, 0x62, 0x63] as [UInt8] { uart.pending.add(byte) }
+        device.accesses = []
+        device.queue[0x18] = [receiveEmpty, receiveEmpty, receiveEmpty, receiveEmpty | transmitFull]
+        uart.service()
+        #expect(device.stores == [.store(0x44, 0x70), .store(0, 0x61), .store(0, 0x62), .store(0x38, 0x70)])
+        #expect(uart.pending.count == 1)
+        device.accesses = []
+        uart.service()
+        #expect(device.stores == [.store(0x44, 0x70), .store(0, 0x63), .store(0x38, 0x50)])
+    }
+}
+
+@Suite struct PL031Tests {
+    @Test func openingMasksAndStartsTheClock() {
+        let device = TraceDevice()
+        _ = PL031(registers: TraceRegisters(device: device))
+        #expect(device.stores == [.store(0x10, 0), .store(0x1c, 1), .store(0x0c, 1)])
+        let running = TraceDevice()
+        running.values[0x0c] = 1
+        _ = PL031(registers: TraceRegisters(device: running))
+        #expect(running.stores == [.store(0x10, 0), .store(0x1c, 1)])
+    }
+
+    @Test func timeIsReadAndSet() {
+        let device = TraceDevice()
+        device.values[0] = 1_700_000_000
+        let clock = PL031(registers: TraceRegisters(device: device))
+        #expect(clock.seconds == 1_700_000_000)
+        clock.set(seconds: 5)
+        #expect(device.values[0x08] == 5)
+    }
+
+    @Test func anAlarmRingsOnceAndIsMasked() {
+        let device = TraceDevice()
+        let clock = PL031(registers: TraceRegisters(device: device))
+        device.accesses = []
+        clock.setAlarm(100)
+        #expect(device.stores == [.store(0x04, 100), .store(0x10, 1)])
+        device.values[0x14] = 1
+        #expect(clock.handleInterrupt())
+        #expect(device.values[0x10] == 0 && device.values[0x1c] == 1)
+        device.values[0x14] = 0
+        #expect(!clock.handleInterrupt())
+    }
+}
+
+@Suite struct PL061Tests {
+    @Test func watchedPinsAreInputsWithRisingEdges() {
+        let device = TraceDevice()
+        device.values[0x400] = 0xff
+        device.values[0x404] = 0xff
+        device.values[0x408] = 0xff
+        var pins = PL061(registers: TraceRegisters(device: device), watched: 0)
+        pins.watch(3)
+        #expect(device.values[0x400] == 0xf7 && device.values[0x404] == 0xf7 && device.values[0x408] == 0xf7)
+        #expect(device.values[0x40c] == 8 && device.values[0x410] == 8)
+        pins.watch(0)
+        #expect(device.values[0x410] == 9 && pins.watched == 9)
+    }
+
+    @Test func aRestartWatchesTheSamePins() {
+        let device = TraceDevice()
+        let pins = PL061(registers: TraceRegisters(device: device), watched: 0x81)
+        #expect(pins.watched == 0x81 && device.values[0x410] == 0x81)
+        #expect(device.stores.first == .store(0x410, 0))
+    }
+
+    @Test func onePinIsWrittenThroughItsMaskedAddress() {
+        let device = TraceDevice()
+        let pins = PL061(registers: TraceRegisters(device: device), watched: 0)
+        device.accesses = []
+        pins.write(2, high: true)
+        #expect(device.stores == [.store(0x10, 4), .store(0x400, 4), .store(0x10, 4)])
+        device.accesses = []
+        pins.write(2, high: false)
+        #expect(device.stores == [.store(0x10, 0), .store(0x400, 4), .store(0x10, 0)])
+    }
+
+    @Test func interruptsAreClearedExactlyAsTheyWereSeen() {
+        let device = TraceDevice()
+        let pins = PL061(registers: TraceRegisters(device: device), watched: 8)
+        device.values[0x418] = 8
+        device.accesses = []
+        #expect(pins.handleInterrupt() == 8)
+        #expect(device.accesses == [.load(0x418), .store(0x41c, 8)])
+    }
+
+    @Test func levelsComeFromAllEightPins() {
+        let device = TraceDevice()
+        device.values[0x3fc] = 0xa5
+        device.values[0x400] = 0x0f
+        let pins = PL061(registers: TraceRegisters(device: device), watched: 0)
+        #expect(pins.levels == 0xa5 && pins.outputs == 0x0f)
+    }
+}
