@@ -89,6 +89,18 @@ lint: tests-image ## Check format, the linked kernel, and the books' references 
 	@$(TOOL) lint-elf build/kernel.elf
 	@platform/check-references
 
+bench-image: tool
+	@echo "building kernel and benchmark"
+	@$(MEASURED) --product KernelImage
+	@$(MEASURED) --product LatencyBenchmark
+	@mkdir -p build/bench
+	@cp $(BIN_MEASURED)/KernelImage build/bench/kernel.elf
+	@$(TOOL) image --kernel build/bench/kernel.elf --root $(BIN_MEASURED)/LatencyBenchmark -o build/bench.img
+
+bench: bench-image ## Measure path lengths and latencies; figures, JSON and plots go to build/bench
+	@$(TOOL) bench build/bench.img --output build/bench
+	@/usr/bin/python3 Sources/Tools/plot/histograms.py build/bench/bench.json build/bench/bench
+
 clean: ## Remove everything that was built
 	rm -rf .build .build-aarch64 .build-aarch64-bench build
 

@@ -71,6 +71,7 @@ var targets: [Target] = [
     library("Drivers", "DriverCores", ["MMIO"], swift: noHeap),
     library("Services", "ServiceCores"),
     library("Benchmarks", "BenchmarkStatistics", swift: noHeap),
+    library("Benchmarks", "LoadGenerator", ["KernelABI"], swift: noHeap),
 ]
 
 if onTarget {
@@ -107,7 +108,9 @@ if onTarget {
         task("Services", "Shell", ["Protocols", "ServiceCores"]),
 
         .target(name: "CBenchmark", path: path("Benchmarks", "CBenchmark")),
-        task("Benchmarks", "LatencyBenchmark", ["KernelABI", "CBenchmark", "BenchmarkStatistics"], swift: noHeap),
+        task(
+            "Benchmarks", "LatencyBenchmark", ["KernelABI", "CBenchmark", "BenchmarkStatistics", "LoadGenerator"],
+            swift: noHeap),
 
         .target(name: "CTargetTests", path: "Tests/OnTarget/CTargetTests"),
         .executableTarget(

@@ -18,9 +18,10 @@ private let transmitFull: UInt32 = 1 << 5
         let device = TraceDevice()
         device.values[0x18] = receiveEmpty
         _ = serial(device, memory)
-        #expect(device.stores == [
-            .store(0x2c, 0x70), .store(0x30, 0x301), .store(0x44, 0x70), .store(0x38, 0x50),
-        ])
+        #expect(
+            device.stores == [
+                .store(0x2c, 0x70), .store(0x30, 0x301), .store(0x44, 0x70), .store(0x38, 0x50),
+            ])
     }
 
     @Test func aLineControlThatIsRightIsNotWrittenSinceThatWouldEmptyTheFifo() {

@@ -89,4 +89,32 @@ final class ToolCoreTests: XCTestCase {
         XCTAssertEqual(ConsoleEvent(line: "swiftlet: kernel panic: brk"), .panic("brk"))
         XCTAssertEqual(ConsoleEvent(line: "hello"), .other)
     }
+
+    func testBenchReport() throws {
+        let text = """
+            # bench begin
+            # Clock: x
+            # Row: a.b
+            # Unit: instructions
+            # Goal: 225
+            # Histogram
+            000210 000000995
+            000211 000000005
+            # Total: 000001000
+            # Min Latencies: 00210
+            # Avg Latencies: 00210
+            # Max Latencies: 00211
+            # Percentiles: 50=210 99.99=211
+            # Histogram Overflows: 00000
+            # bench end
+            """
+        let report = BenchReport(text: text)
+        XCTAssertEqual(report.notes, ["Clock: x"])
+        XCTAssertEqual(report.rows.count, 1)
+        XCTAssertEqual(report.rows[0].goal, 225)
+        XCTAssertEqual(report.rows[0].maximum, 211)
+        XCTAssertEqual(report.rows[0].histogram, ["210": 995, "211": 5])
+        XCTAssertEqual(report.rows[0].percentiles["99.99"], 211)
+        XCTAssertTrue(report.table.contains("kept"))
+    }
 }

@@ -12,6 +12,8 @@ public struct Histogram {
     public private(set) var sum: UInt64 = 0
     /// Values that have no bucket.
     public private(set) var overflows: UInt64 = 0
+    /// Cycles that were to be measured and brought no value: an expiry that was not seen, or seen together with another.
+    public private(set) var missed: UInt64 = 0
 
     public init() {}
 
@@ -22,6 +24,8 @@ public struct Histogram {
         if value > maximum { maximum = value }
         if value < UInt64(Histogram.buckets) { counts[Int(value)] += 1 } else { overflows += 1 }
     }
+
+    public mutating func addMissed(_ count: UInt64 = 1) { missed += count }
 
     /// Rounded down; 0 without values.
     public var average: UInt64 { total == 0 ? 0 : sum / total }

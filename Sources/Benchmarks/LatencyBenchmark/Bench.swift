@@ -88,7 +88,7 @@ struct Bench {
         try CapabilityTable.own.delete(window)
         try map(frame, at: address, rights, in: otherSpace)
     }
-    private func pointer(_ address: UInt64) -> UnsafeMutablePointer<UInt64> {
+    func pointer(_ address: UInt64) -> UnsafeMutablePointer<UInt64> {
         // Safety: pages of this task's image, the bundle, and pages that `prepare` mapped.
         unsafe UnsafeMutablePointer(bitPattern: UInt(address)).unsafelyUnwrapped
     }
@@ -205,6 +205,7 @@ struct Bench {
         text.append(histogram.percentile(99_990))
         text.append("\n")
         line("# Histogram Overflows: ", histogram.overflows, digits: 5)
+        line("# Missed Cycles: ", histogram.missed, digits: 5)
         text.flush(console)
     }
     private mutating func line(_ label: StaticString, _ value: UInt64, digits: Int) {

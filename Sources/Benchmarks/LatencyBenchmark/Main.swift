@@ -22,6 +22,8 @@ import UserRuntime
         try bench.timerRows()
         try bench.sweepRows()
         try bench.inversionRows()
+        try bench.interruptRows()
+        try bench.loadRows()
         bench.systemRows()
     } catch { bench.print("# error ", UInt64(error.rawValue), "\n") }
     bench.console.write("# bench end\n")

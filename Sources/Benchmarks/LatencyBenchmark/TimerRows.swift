@@ -10,9 +10,9 @@ import UserRuntime
 
 extension Bench {
     /// Instructions for one tick of the counter, under `-icount shift=0`.
-    private var instructionsPerTick: UInt64 { 1_000_000_000 / boot.counterFrequency }
+    var instructionsPerTick: UInt64 { 1_000_000_000 / boot.counterFrequency }
 
-    private func clockOffset() -> UInt64 {
+    func clockOffset() -> UInt64 {
         var offset: UInt64 = 0
         for _ in 0..<4000 {
             let cycles = bench_cycles()
@@ -24,7 +24,7 @@ extension Bench {
     }
 
     /// The most urgent thread: waits for the timer's notification, and stamps.
-    private mutating func urgentWaiter(_ notification: Slot) throws(KernelError) {
+    mutating func urgentWaiter(_ notification: Slot) throws(KernelError) {
         let entry = bench_waiter_entry()
         _ = try start(
             255, in: otherSpace, entry, ControlWord(.wait, notification).raw, Bench.sharedAddress + 8 * UInt64(Word.stamp),
@@ -32,16 +32,19 @@ extension Bench {
     }
 
     /// Lateness of the urgent thread, with `work` going on when the timer expires at tick `lead` after its start.
-    private func lateness(
-        _ timer: Timer, _ offset: UInt64, lead: UInt64, _ work: () throws(KernelError) -> Void
-    ) throws(KernelError) -> UInt64 {
+    func lateness(
+        _ timer: Timer, _ offset: UInt64, lead: UInt64, into histogram: inout Histogram,
+        _ work: () throws(KernelError) -> Void
+    ) throws(KernelError) {
         let before = load(Word.count)
         let deadline = bench_counter() &+ lead
         try timer.arm(Instant(ticks: deadline))
         try work()
         // Where the work was shorter than the lead, the rest is spent spinning.
         while load(Word.count) == before {}
-        return load(Word.stamp) &- (deadline &* instructionsPerTick &+ offset)
+        let seen = load(Word.count) &- before
+        if seen > 1 { histogram.addMissed(seen - 1) }
+        histogram.add(load(Word.stamp) &- (deadline &* instructionsPerTick &+ offset))
     }
 
     mutating func timerRows() throws(KernelError) {
@@ -130,7 +133,7 @@ extension Bench {
         try arena.reclaim()
     }
 
-    private mutating func sweep(
+    mutating func sweep(
         _ name: StaticString, _ timer: Timer, _ offset: UInt64, span: UInt64, step: UInt64,
         before: () throws(KernelError) -> Void = { () throws(KernelError) in }, _ work: () throws(KernelError) -> Void,
         after: () throws(KernelError) -> Void

@@ -45,8 +45,8 @@ public struct LoadObjects: Sendable {
     }
 }
 
-/// A table of calls, 12 words each: x0 to x10, and a word that keeps the stride a power-of-two multiple of pairs.
-public struct LoadTable: ~Copyable {
+/// A table of calls, 12 words each: x0 to x10, and one that is not used.
+@safe public struct LoadTable: ~Copyable {
     /// Words of one call.
     public static var stride: Int { 12 }
     /// Calls that a page holds.
@@ -56,11 +56,15 @@ public struct LoadTable: ~Copyable {
     public private(set) var count = 0
 
     /// - Parameter words: memory of at least `capacity * stride` words, which the playing thread can read.
-    public init(_ words: UnsafeMutableBufferPointer<UInt64>) { unsafe self.words = words }
+    public init(_ words: UnsafeMutableBufferPointer<UInt64>) {
+        // Safety: the one access to it, in `add`, stays within `capacity * stride`.
+        unsafe self.words = words
+    }
 
     /// Append one call; ignored where the table is full.
     public mutating func add(
-        _ control: ControlWord, _ second: UInt64 = 0, _ third: UInt64 = 0, _ rest: InlineArray<8, UInt64> = InlineArray(repeating: 0)
+        _ control: ControlWord, _ second: UInt64 = 0, _ third: UInt64 = 0,
+        _ rest: InlineArray<8, UInt64> = InlineArray(repeating: 0)
     ) {
         if count == LoadTable.capacity { return }
         let base = count * LoadTable.stride
@@ -83,9 +87,13 @@ public struct LoadTable: ~Copyable {
     }
 
     private mutating func addMessages(_ objects: LoadObjects) {
-        for length in [0, 8, 120] as InlineArray<3, Int> {
-            add(ControlWord(.call, objects.endpoint, length: length), 0, Instant.never.ticks)
-        }
+        call(objects, length: 0)
+        call(objects, length: 8)
+        call(objects, length: 120)
+    }
+
+    private mutating func call(_ objects: LoadObjects, length: Int) {
+        add(ControlWord(.call, objects.endpoint, length: length), 0, Instant.never.ticks)
     }
 
     private mutating func addMappings(_ objects: LoadObjects) {

@@ -18,7 +18,7 @@ extension Kernel where H: ~Copyable {
         switch method {
         case .consoleWrite:
             if argument(thread, 1) > 64 { throw .invalidArgument }
-            writeConsole(thread, Int(truncatingIfNeeded: argument(thread, 1)))
+            if !writeConsole(thread) { return .restart }
         case .powerOff: hardware.powerOff(status: argument(thread, 1))
         case .reboot: hardware.reboot()
         case .statistics: return reportStatistics(thread)
@@ -31,13 +31,17 @@ extension Kernel where H: ~Copyable {
         return try done(thread, nil)
     }
 
-    /// At most 64 bytes from the message registers.
-    private func writeConsole(_ thread: Ref<Thread>, _ count: Int) {
+    /// At most 64 bytes from the message registers, 8 a step; x2 keeps the progress. False: an interrupt came between.
+    private mutating func writeConsole(_ thread: Ref<Thread>) -> Bool {
         let words = unsafe reference(thread.contextAddress, as: RegisterWords.self)
-        for index in 0..<count {
+        while argument(thread, 2) < argument(thread, 1) {  // at most 64 rounds
+            let index = Int(truncatingIfNeeded: argument(thread, 2) & 63)
             let word = words.pointee.words[3 &+ index / 8]
             hardware.writeConsole(UInt8(truncatingIfNeeded: word &>> UInt64(truncatingIfNeeded: 8 &* (index & 7))))
+            thread.pointee.context.x.2 &+= 1
+            if index & 7 == 7 && isInterrupted() { return false }
         }
+        return true
     }
 
     /// The value of one statistic; 0 for an index that is none.

@@ -30,12 +30,18 @@ struct BenchCommand: ParsableCommand {
                 isInside = false
                 hasEnded = true
             }
-            if !isInside || !(line.first?.isNumber ?? false) { print(line) }
+            if let name = line.split(separator: " ").last, line.hasPrefix("# Row: ") { print("  \(name)") }
+            fflush(stdout)
             if case .panic = ConsoleEvent(line: line) { return false }
             return true
         }
         if !ended || !hasEnded { throw ToolError("the benchmark did not come to its end") }
-        try writeFile(Array((text.joined(separator: "\n") + "\n").utf8), to: "\(output)/bench.txt")
-        print("\(output)/bench.txt")
+        let joined = text.joined(separator: "\n") + "\n"
+        let report = BenchReport(text: joined)
+        try writeFile(Array(joined.utf8), to: "\(output)/bench.txt")
+        try writeFile(Array(try report.json().utf8), to: "\(output)/bench.json")
+        print(report.table)
+        for note in report.notes { print(note) }
+        print("\(output)/bench.txt\n\(output)/bench.json")
     }
 }
