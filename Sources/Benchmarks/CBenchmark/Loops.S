@@ -190,3 +190,16 @@ function bench_repeat
     subs    x22, x22, #1
     b.ne    2b
     b       1b
+
+function bench_working_server
+    mov     x19, x0
+    mov     x20, x1
+    lsr     x21, x2, #1
+1:  mov     x0, x19
+    mov     x1, x20
+    mov     x2, #-1
+    svc     #0
+    mov     x22, x21
+2:  subs    x22, x22, #1
+    b.ne    2b
+    b       1b

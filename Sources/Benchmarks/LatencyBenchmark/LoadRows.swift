@@ -36,7 +36,7 @@ extension Bench {
         var woken = Histogram()
         for round in 0..<1000 as Range<UInt64> {
             // Through a cycle of single ticks, as PEERS' method 5 asks.
-            driver.add(try lateness(timer, offset, lead: 200 + round % 101) { () throws(KernelError) in })
+            try lateness(timer, offset, lead: 200 + round % 101, into: &driver) { () throws(KernelError) in }
             woken.add(load(Word.answer) &- load(Word.stamp))
         }
         report("interrupt.to-driver", goal: 150, driver)
@@ -118,10 +118,9 @@ extension Bench {
         let pause = Notification(try make(.notification))
         var histogram = Histogram()
         for round in 0..<rounds {
-            histogram.add(
-                try lateness(timer, offset, lead: 200 + round * 7 % 211) { () throws(KernelError) in
-                    _ = try? pause.wait(deadline: Instant.now + Duration(ticks: 600))
-                })
+            try lateness(timer, offset, lead: 200 + round * 7 % 211, into: &histogram) { () throws(KernelError) in
+                _ = try? pause.wait(deadline: Instant.now + Duration(ticks: 600))
+            }
         }
         endLoadLine()
         report(name, goal: 1500, histogram)

@@ -22,6 +22,7 @@ import UserRuntime
         try bench.timerRows()
         try bench.sweepRows()
         try bench.inversionRows()
+        try bench.heldChainRows()
         try bench.interruptRows()
         try bench.loadRows()
         bench.systemRows()

@@ -203,6 +203,9 @@ struct Supervisor {
             if let index = index(of: received.badge) { watched[index].heartbeat.seen(at: now) }
         case SupervisorRequest.key where received[1] == SupervisorRequest.powerKey:
             say(Text("power key: shutting down").bytes)
+            // Time for the line to reach the console; the timer's bit ends the wait early at most.
+            _ = try? server.notification.wait(deadline: .after(milliseconds: 50))
+            flushLines()
             _ = try? factory.call(RegisterMessage(UInt64(FactoryOperation.power.rawValue), 0, 0))
         default: break
         }

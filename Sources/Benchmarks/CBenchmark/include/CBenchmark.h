@@ -33,6 +33,8 @@ void bench_relay(uint64_t control, uint64_t reply, uint64_t call);
 void bench_spin_forever(void);
 /// A driver: wait on a notification, the counter goes to *stamp, then signal the client's notification; for ever.
 void bench_driver(uint64_t wait, uint64_t signal, volatile uint64_t *_Nullable stamp);
+/// Answer for ever, each request after `work` instructions.
+void bench_working_server(uint64_t control, uint64_t reply, uint64_t work);
 /// Make the `count` system calls of a table for ever: 12 words each, x0-x10 and one that is not used.
 void bench_repeat(const uint64_t *_Nonnull table, uint64_t count);
 
@@ -47,6 +49,7 @@ BENCH_ENTRY(bench_caller)
 BENCH_ENTRY(bench_relay)
 BENCH_ENTRY(bench_spin_forever)
 BENCH_ENTRY(bench_driver)
+BENCH_ENTRY(bench_working_server)
 BENCH_ENTRY(bench_repeat)
 
 static inline uint64_t bench_cycles(void) {
