@@ -51,4 +51,34 @@ final class HistogramTests: XCTestCase {
         XCTAssertEqual(histogram.percentile(99_000), 1_000_000)
         XCTAssertEqual(histogram.percentile(50_000), 10)
     }
+
+    func testLastBucketAndFirstOverflow() {
+        var histogram = Histogram()
+        histogram.add(UInt64(Histogram.buckets - 1))
+        XCTAssertEqual(histogram.overflows, 0)
+        XCTAssertEqual(histogram.count(Histogram.buckets - 1), 1)
+        histogram.add(UInt64(Histogram.buckets))
+        XCTAssertEqual(histogram.overflows, 1)
+    }
+
+    func testFullBucketOverflowsAndKeepsTotals() {
+        var histogram = Histogram()
+        for _ in 0..<65_540 { histogram.add(3) }
+        XCTAssertEqual(histogram.count(3), 65_535)
+        XCTAssertEqual(histogram.overflows, 5)
+        XCTAssertEqual(histogram.total, 65_540)
+        XCTAssertEqual(histogram.sum, 3 * 65_540)
+        XCTAssertEqual(histogram.average, 3)
+    }
+
+    func testMissedCyclesAreNoValues() {
+        var histogram = Histogram()
+        histogram.add(10)
+        histogram.addMissed()
+        histogram.addMissed(3)
+        XCTAssertEqual(histogram.missed, 4)
+        XCTAssertEqual(histogram.total, 1)
+        XCTAssertEqual(histogram.minimum, 10)
+        XCTAssertEqual(histogram.maximum, 10)
+    }
 }

@@ -10,10 +10,16 @@ private struct Screen {
     private var escape = 0
     mutating func show(_ bytes: [UInt8]) {
         for byte in bytes {
-            if escape == 1 { escape = byte == 0x5b ? 2 : 0 } else if escape == 2 {
+            if escape == 1 {
+                escape = byte == 0x5b ? 2 : 0
+            } else if escape == 2 {
                 if byte == 0x4b { row.removeSubrange(min(column, row.count)...) }
                 escape = 0
-            } else if byte == 27 { escape = 1 } else if byte == 8 { column -= 1 } else if byte == 13 {
+            } else if byte == 27 {
+                escape = 1
+            } else if byte == 8 {
+                column -= 1
+            } else if byte == 13 {
                 column = 0
             } else if byte == 10 {
                 row = []
@@ -124,7 +130,9 @@ private struct Terminal {
     @Test(arguments: [1, 2, 3] as [UInt64]) func noiseKeepsTheDisplayTrue(seed: UInt64) {
         var generator = Generator(state: seed)
         var terminal = Terminal(limit: 20, historyLimit: 3)
-        let keys: [UInt8] = [1, 2, 5, 6, 8, 11, 12, 14, 16, 21, 23, 127, 27, 0x5b, 0x41, 0x44, 0x33, 0x7e, 97, 98, 32, 13]
+        let keys: [UInt8] = [
+            1, 2, 5, 6, 8, 11, 12, 14, 16, 21, 23, 127, 27, 0x5b, 0x41, 0x44, 0x33, 0x7e, 97, 98, 32, 13,
+        ]
         for _ in 0..<20_000 {
             let event = terminal.type([keys[Int(generator.next() % UInt64(keys.count))]])
             #expect(terminal.editor.cursor <= terminal.editor.line.count && terminal.editor.line.count <= 20)

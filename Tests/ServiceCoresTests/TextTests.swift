@@ -81,11 +81,12 @@ private func text(_ build: (inout Text) -> Void) -> String {
         #expect(text { table.render(to: &$0) } == "NAME      N  X\r\na       100  y\r\nlonger    7\r\n")
     }
 
-    @Test(arguments: [
-        (0, "1970-01-01 00:00:00 UTC"), (951_782_400, "2000-02-29 00:00:00 UTC"),
-        (1_709_251_199, "2024-02-29 23:59:59 UTC"), (4_107_542_400, "2100-03-01 00:00:00 UTC"),
-        (4_294_967_295, "2106-02-07 06:28:15 UTC"),
-    ] as [(UInt64, String)])
+    @Test(
+        arguments: [
+            (0, "1970-01-01 00:00:00 UTC"), (951_782_400, "2000-02-29 00:00:00 UTC"),
+            (1_709_251_199, "2024-02-29 23:59:59 UTC"), (4_107_542_400, "2100-03-01 00:00:00 UTC"),
+            (4_294_967_295, "2106-02-07 06:28:15 UTC"),
+        ] as [(UInt64, String)])
     func datesAreRight(seconds: UInt64, expected: String) {
         #expect(text { CivilTime(seconds: seconds).write(to: &$0) } == expected)
     }

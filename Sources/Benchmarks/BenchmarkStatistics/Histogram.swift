@@ -4,13 +4,14 @@
 /// Counts of values below `Histogram.buckets`; larger ones are counted as overflows. Minimum, maximum and sum are exact.
 public struct Histogram {
     /// Values that have a bucket of their own.
-    public static var buckets: Int { 2048 }
-    private var counts = InlineArray<2048, UInt32>(repeating: 0)
+    public static var buckets: Int { 4096 }
+    /// Sixteen bits each, so that two histograms fit a small stack.
+    private var counts = InlineArray<4096, UInt16>(repeating: 0)
     public private(set) var total: UInt64 = 0
     public private(set) var minimum: UInt64 = ~0
     public private(set) var maximum: UInt64 = 0
     public private(set) var sum: UInt64 = 0
-    /// Values that have no bucket.
+    /// Values that have no bucket, or whose bucket is full at 65,535.
     public private(set) var overflows: UInt64 = 0
     /// Cycles that were to be measured and brought no value: an expiry that was not seen, or seen together with another.
     public private(set) var missed: UInt64 = 0
@@ -22,7 +23,11 @@ public struct Histogram {
         sum &+= value
         if value < minimum { minimum = value }
         if value > maximum { maximum = value }
-        if value < UInt64(Histogram.buckets) { counts[Int(value)] += 1 } else { overflows += 1 }
+        if value < UInt64(Histogram.buckets) && counts[Int(value)] < .max {
+            counts[Int(value)] += 1
+        } else {
+            overflows += 1
+        }
     }
 
     public mutating func addMissed(_ count: UInt64 = 1) { missed += count }

@@ -44,7 +44,8 @@ private func describe(_ node: DeviceNode, depth: Int, _ text: inout Text) {
 /// The properties that say what a device is and where.
 private let shownProperties: [StaticString] = [
     "compatible", "model", "status", "device_type", "reg", "ranges", "interrupts", "interrupt-parent",
-    "interrupt-controller", "clock-frequency", "gpios", "linux,code", "method", "enable-method", "bootargs", "stdout-path",
+    "interrupt-controller", "clock-frequency", "gpios", "linux,code", "method", "enable-method", "bootargs",
+    "stdout-path",
 ]
 
 private func describe(_ property: DeviceProperty, _ text: inout Text) {

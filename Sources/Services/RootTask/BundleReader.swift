@@ -14,7 +14,8 @@ import ServiceCores
     }
 
     private func word(_ offset: Int) -> UInt64 {
-        unsafe offset >= 0 && offset <= bytes.count - 8 ? bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self) : 0
+        unsafe offset >= 0 && offset <= bytes.count - 8
+            ? bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self) : 0
     }
 
     /// The file called `name`; nil when there is none, or it reaches outside the bundle.

@@ -79,7 +79,8 @@ extension Factory {
             word(request, index), word(request, index + 1), word(request, index + 2), word(request, index + 3))
     }
 
-    private func copyManifest(_ request: Received, _ reply: Reply, _ answer: inout FactoryAnswer) throws(FactoryFailure) {
+    private func copyManifest(_ request: Received, _ reply: Reply, _ answer: inout FactoryAnswer) throws(FactoryFailure)
+    {
         let size = unsafe UInt64(manifestFile.count)
         let offset = min(request[1], size)
         let count = min(size - offset, request.loanLength)
@@ -97,7 +98,8 @@ extension Factory {
         let lines = Int(request[0] >> 16 & 0xff)
         let instance = Int(request[0] >> 24 & 0xff)
         let length = DriverRequest.device + 2 * ranges + lines
-        if ranges > DriverRequest.maximumRanges || lines > DriverRequest.maximumLines || request.message.length < length {
+        if ranges > DriverRequest.maximumRanges || lines > DriverRequest.maximumLines || request.message.length < length
+        {
             throw FactoryFailure(.badRequest)
         }
         guard let entry = number(of: name(request, at: DriverRequest.entry)),
@@ -184,7 +186,8 @@ extension Factory {
         throw FactoryFailure(.noSuchTask)
     }
 
-    private func describeCapability(_ number: Int, _ slot: UInt64, _ answer: inout FactoryAnswer) throws(FactoryFailure) {
+    private func describeCapability(_ number: Int, _ slot: UInt64, _ answer: inout FactoryAnswer) throws(FactoryFailure)
+    {
         let count: UInt64 = 1 << UInt64(StartSlot.tableBits)
         answer.message[5] = count
         if tasks[number].phase != .running { throw FactoryFailure(.wrongState) }

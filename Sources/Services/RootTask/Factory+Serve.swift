@@ -47,7 +47,9 @@ extension Factory {
     mutating func serve() {
         let endpoint = Endpoint(own)
         let reply = Reply(slots.reply)
-        do throws(FactoryFailure) { try memory.make(.reply, at: slots.reply) } catch { return report(Name("root"), error) }
+        do throws(FactoryFailure) { try memory.make(.reply, at: slots.reply) } catch {
+            return report(Name("root"), error)
+        }
         try? endpoint.bindServer(Thread(RootSlot.thread))
         try? Thread(RootSlot.thread).setPriority(Factory.priority, maximum: 255)
         var answer: FactoryAnswer?

@@ -111,7 +111,11 @@ import UserRuntime
         }
         if treePages > 0 { try copyTree(&builder) }
         let registers = try giveDevice(number, &builder)
-        if isBoxed { try giveRootView(number, &builder, image) } else { try giveInformation(number, &builder, registers) }
+        if isBoxed {
+            try giveRootView(number, &builder, image)
+        } else {
+            try giveInformation(number, &builder, registers)
+        }
         try giveBuffer(number, &builder)
         tasks[number].held = builder.held
         if isBoxed { try giveRootCapabilities(number) } else { try giveCapabilities(number) }

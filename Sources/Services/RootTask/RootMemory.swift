@@ -92,8 +92,25 @@ struct RootMemory {
             } catch { failure = error }
             if failure != .insufficientMemory { break }
         }
+        if kind == .untyped && failure == .insufficientMemory && takeWhole(sizeBits: sizeBits, at: index) { return }
         throw FactoryFailure(failure == .insufficientMemory ? .noMemory : .kernel, failure)
     }
+
+    /// Gives away a region as it is: an object as large as its region leaves no room for its descriptor there.
+    private mutating func takeWhole(sizeBits: Int, at index: Slot) -> Bool {
+        for candidate in 0..<regions.count
+        where regions[candidate].isDevice == 0 && Int(regions[candidate].sizeBits) == sizeBits {
+            guard let state = try? Untyped(slot(candidate)).information(), state.lowBytes == 0, state.highBytes == 0,
+                (try? CapabilityTable.own.copy(slot(candidate), to: index)) != nil
+            else { continue }
+            regions[candidate].isDevice = RootMemory.given
+            givenBytes += 1 << UInt64(sizeBits)
+            return true
+        }
+        return false
+    }
+    /// In the place of `isDevice`: the region belongs to a task.
+    private static let given: UInt32 = 2
 
     /// Bytes of ordinary memory that nothing was made from yet.
     func freeBytes() -> UInt64 {

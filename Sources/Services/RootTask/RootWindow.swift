@@ -9,7 +9,9 @@ struct RootWindow {
     let frame: Slot
 
     /// Maps `source`'s frame in the window, hands its words out, and takes it away again.
-    func look<Result>(at source: Slot, in table: CapabilityTable, _ body: (UnsafeMutableBufferPointer<UInt64>) -> Result)
+    func look<Result>(
+        at source: Slot, in table: CapabilityTable, _ body: (UnsafeMutableBufferPointer<UInt64>) -> Result
+    )
         throws(KernelError) -> Result
     {
         try table.copy(source, to: frame, in: .own)

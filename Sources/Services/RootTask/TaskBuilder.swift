@@ -108,7 +108,8 @@ struct TaskBuilder {
                     if count == 0 { return }
                     // Safety: the reader checked that the segment's bytes lie in the file; a page holds 4096.
                     let source = unsafe UnsafeRawBufferPointer(
-                        rebasing: UnsafeRawBufferPointer(file)[(segment.fileOffset + start)..<(segment.fileOffset + start + count)])
+                        rebasing: UnsafeRawBufferPointer(file)[
+                            (segment.fileOffset + start)..<(segment.fileOffset + start + count)])
                     unsafe UnsafeMutableRawBufferPointer(words).copyMemory(from: source)
                 }
             }

@@ -131,7 +131,8 @@ extension Shell {
 
     /// Whether a task runs and has not stopped itself.
     private func isAtWork(_ task: UInt64) -> Bool {
-        guard let reply = try? factory.call(RegisterMessage(UInt64(FactoryOperation.task.rawValue), task)), reply[0] == 0
+        guard let reply = try? factory.call(RegisterMessage(UInt64(FactoryOperation.task.rawValue), task)),
+            reply[0] == 0
         else { return false }
         var record = TaskRecord(name: [0, 0, 0, 0])
         record.setWord(1, reply[1])

@@ -74,7 +74,8 @@ extension Shell {
             let isRunning = record.phase == .running
             table.row([
                 number(task.number), task.name.bytes, Text(state(record)).bytes, number(UInt64(record.basePriority)),
-                isRunning ? number(UInt64(record.effectivePriority)) : Text("-").bytes, number(UInt64(record.generation)),
+                isRunning ? number(UInt64(record.effectivePriority)) : Text("-").bytes,
+                number(UInt64(record.generation)),
                 seconds(record.processorTicks), number(UInt64(record.stackBytes)),
                 isRunning ? number(UInt64(record.stackUsed)) : Text("-").bytes,
             ])

@@ -91,26 +91,45 @@ struct Shell {
     private mutating func perform(_ words: [[UInt8]]) {
         let command = words[0]
         let arguments = [[UInt8]](words[1...])
-        if command.matches("help") { help() }
-        else if command.matches("ps") { listTasks() }
-        else if command.matches("top") { top() }
-        else if command.matches("dt") { deviceTree(arguments) }
-        else if command.matches("irq") { listInterrupts() }
-        else if command.matches("caps") { listCapabilities(arguments) }
-        else if command.matches("mem") { memory() }
-        else if command.matches("log") { showLog(arguments) }
-        else if command.matches("crash") { supervise(arguments, SupervisorRequest.crash) }
-        else if command.matches("kill") { supervise(arguments, SupervisorRequest.kill) }
-        else if command.matches("restart") { supervise(arguments, SupervisorRequest.restart) }
-        else if command.matches("bench") { bench(arguments) }
-        else if command.matches("trace") { trace(arguments) }
-        else if command.matches("date") { date() }
-        else if command.matches("gpio") { gpio(arguments) }
-        else if command.matches("sleep") { sleep(milliseconds: arguments.first?.number ?? 1000) }
-        else if command.matches("echo") { echo(arguments) }
-        else if command.matches("reboot") { power(reboot: true, 0) }
-        else if command.matches("poweroff") { power(reboot: false, arguments.first?.number ?? 0) }
-        else {
+        if command.matches("help") {
+            help()
+        } else if command.matches("ps") {
+            listTasks()
+        } else if command.matches("top") {
+            top()
+        } else if command.matches("dt") {
+            deviceTree(arguments)
+        } else if command.matches("irq") {
+            listInterrupts()
+        } else if command.matches("caps") {
+            listCapabilities(arguments)
+        } else if command.matches("mem") {
+            memory()
+        } else if command.matches("log") {
+            showLog(arguments)
+        } else if command.matches("crash") {
+            supervise(arguments, SupervisorRequest.crash)
+        } else if command.matches("kill") {
+            supervise(arguments, SupervisorRequest.kill)
+        } else if command.matches("restart") {
+            supervise(arguments, SupervisorRequest.restart)
+        } else if command.matches("bench") {
+            bench(arguments)
+        } else if command.matches("trace") {
+            trace(arguments)
+        } else if command.matches("date") {
+            date()
+        } else if command.matches("gpio") {
+            gpio(arguments)
+        } else if command.matches("sleep") {
+            sleep(milliseconds: arguments.first?.number ?? 1000)
+        } else if command.matches("echo") {
+            echo(arguments)
+        } else if command.matches("reboot") {
+            power(reboot: true, 0)
+        } else if command.matches("poweroff") {
+            power(reboot: false, arguments.first?.number ?? 0)
+        } else {
             terminal.out.add(command)
             say(": no such command; `help` lists them")
         }

@@ -119,7 +119,8 @@ struct Supervisor {
         text.add(describe(fault[Fault.kind]))
         text.add(", address ")
         text.hexadecimal(fault[Fault.address])
-        end(index)
+        // Ended before a word is said: its callers, the log among them, wait no longer.
+        _ = ask(.kill, watched[index].number)
         say(text.bytes)
         text.clear()
         text.add("  pc ")
@@ -133,6 +134,7 @@ struct Supervisor {
         text.add(" esr ")
         text.hexadecimal(fault[Fault.syndrome])
         say(text.bytes)
+        decide(index)
         arm()
     }
 

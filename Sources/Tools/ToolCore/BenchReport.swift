@@ -13,6 +13,8 @@ public struct BenchRow: Codable, Equatable {
     public var maximum: UInt64 = 0
     public var percentiles: [String: UInt64] = [:]
     public var overflows: UInt64 = 0
+    /// Cycles that brought no value.
+    public var missed: UInt64 = 0
     /// Value to count.
     public var histogram: [String: UInt64] = [:]
 }
@@ -47,6 +49,8 @@ public struct BenchReport: Codable, Equatable {
             row.maximum = value
         } else if let value = number("# Histogram Overflows: ") {
             row.overflows = value
+        } else if let value = number("# Missed Cycles: ") {
+            row.missed = value
         } else if let list = line.after("# Percentiles: ") {
             for pair in list.split(separator: " ") {
                 let parts = pair.split(separator: "=").map(String.init)

@@ -25,7 +25,8 @@ struct BenchCommand: ParsableCommand {
         let ended = try emulator.run(interactive: false, timeout: timeout) { line in
             let line = line.replacingOccurrences(of: "\r", with: "")
             if line == "# bench begin" { isInside = true }
-            if isInside { text.append(line) }
+            // Lines of the console's load are no figures.
+            if isInside && !line.isEmpty && !line.hasPrefix("#.") { text.append(line) }
             if line == "# bench end" {
                 isInside = false
                 hasEnded = true
