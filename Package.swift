@@ -23,10 +23,12 @@ let benchmarkBuild: [SwiftSetting] =
 /// Tasks whose author promised to do without a heap: drivers and the benchmark.
 let noHeap: [SwiftSetting] = onTarget ? strict + [.unsafeFlags(["-no-allocations"])] : strict
 /// Debian's libfdt: on the host from where it is installed, for the target from its arm64 package under build/sysroot.
-let libfdtHeaders = onTarget ? ["-I", "\(root)/build/sysroot/usr/include", "-I", "\(root)/Sources/Shared/CLibFDT/freestanding"] : []
+let libfdtHeaders =
+    onTarget ? ["-I", "\(root)/build/sysroot/usr/include", "-I", "\(root)/Sources/Shared/CLibFDT/freestanding"] : []
 let libfdtSwift: [SwiftSetting] = onTarget ? [.unsafeFlags(libfdtHeaders.flatMap { ["-Xcc", $0] })] : []
 let libfdtLibrary: [LinkerSetting] =
-    onTarget ? [.unsafeFlags(["-Xlinker", "-L\(root)/build/sysroot/usr/lib/aarch64-linux-gnu", "-Xlinker", "-lfdt"])] : []
+    onTarget
+    ? [.unsafeFlags(["-Xlinker", "-L\(root)/build/sysroot/usr/lib/aarch64-linux-gnu", "-Xlinker", "-lfdt"])] : []
 let kernelC: [CSetting] = onTarget ? [.unsafeFlags(["-mgeneral-regs-only"])] : []
 
 func linked(_ script: String) -> [LinkerSetting] {
@@ -116,7 +118,8 @@ if onTarget {
         .executableTarget(
             name: "TargetTests", dependencies: ["KernelABI", "CUserEntry", "UserRuntime", "CTargetTests"],
             path: "Tests/OnTarget/TargetTests",
-            swiftSettings: strict + taskFlags + [.unsafeFlags(["-Xcc", "-mgeneral-regs-only"])], linkerSettings: linked("task.ld")),
+            swiftSettings: strict + taskFlags + [.unsafeFlags(["-Xcc", "-mgeneral-regs-only"])],
+            linkerSettings: linked("task.ld")),
     ]
 } else {
     targets += [

@@ -93,7 +93,7 @@ import Testing
         expect(retype(s, arena, .endpoint, at: free, descriptors: UInt64(arena)), .invalidArgument)
         #expect(s.perform(.untypedInformation, arena).x[5...6] == [0, 0])
         // Some are made, then the row of free slots or the memory ends.
-        let start = UInt64(s.capability(0).bits) * 0 + 2000
+        let start: UInt64 = 2000
         #expect(s.perform(.copy, Slot.ownTable.index, UInt64(arena), s.own, start + 3, 31, 0).error == nil)
         expect(retype(s, arena, .endpoint, count: 10, at: start), .slotOccupied, made: 3)
         expect(retype(s, arena, .frame, 12, count: 10, at: start + 100), .insufficientMemory, made: 3)

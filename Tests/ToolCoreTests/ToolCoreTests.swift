@@ -17,7 +17,9 @@ final class ToolCoreTests: XCTestCase {
         file.append(word: 0)
         file += [0, 0, 0, 0] + half(64) + half(56) + half(1) + half(0) + half(0) + half(0)
         file += [1, 0, 0, 0, UInt8(flags), 0, 0, 0]
-        for value in [UInt64(120), address, address, UInt64(code.count), UInt64(memory), 4096] { file.append(word: value) }
+        for value in [UInt64(120), address, address, UInt64(code.count), UInt64(memory), 4096] {
+            file.append(word: value)
+        }
         return file + code
     }
 

@@ -154,7 +154,9 @@ struct Bench {
         try memory.retype(.notification, index: pause)
         _ = try? Notification(pause).wait(deadline: .after(milliseconds: 1))
     }
-    func setMain(_ priority: UInt8) throws(KernelError) { try Thread(RootSlot.thread).setPriority(priority, maximum: 255) }
+    func setMain(_ priority: UInt8) throws(KernelError) {
+        try Thread(RootSlot.thread).setPriority(priority, maximum: 255)
+    }
 
     // Output
 

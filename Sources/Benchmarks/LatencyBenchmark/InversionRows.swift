@@ -30,7 +30,8 @@ extension Bench {
             if length == 8 { break }
             let front = try make(.endpoint)
             server = try start(
-                UInt8(6 + length), in: RootSlot.addressSpace, bench_relay_entry(), ControlWord(.replyAndReceive, front).raw,
+                UInt8(6 + length), in: RootSlot.addressSpace, bench_relay_entry(),
+                ControlWord(.replyAndReceive, front).raw,
                 UInt64(try make(.reply).index), ControlWord(.call, next).raw)
             try Endpoint(front).bindServer(server)
             next = front

@@ -28,7 +28,8 @@ extension Bench {
             254, in: RootSlot.addressSpace, bench_waiter_entry(), ControlWord(.wait, client).raw,
             Bench.sharedAddress + 8 * UInt64(Word.answer), Bench.sharedAddress + 8 * UInt64(Word.count))
         _ = try start(
-            255, in: otherSpace, bench_driver_entry(), ControlWord(.wait, interrupt).raw, ControlWord(.signal, client).raw,
+            255, in: otherSpace, bench_driver_entry(), ControlWord(.wait, interrupt).raw,
+            ControlWord(.signal, client).raw,
             Bench.sharedAddress + 8 * UInt64(Word.stamp))
         try setMain(100)
         let offset = clockOffset()
@@ -146,7 +147,8 @@ extension Bench {
         return ControlWord(.call, endpoint, length: length)
     }
 
-    private mutating func pathUnderLoad(_ name: StaticString, goal: UInt64, _ control: ControlWord) throws(KernelError) {
+    private mutating func pathUnderLoad(_ name: StaticString, goal: UInt64, _ control: ControlWord) throws(KernelError)
+    {
         let pause = Notification(try make(.notification))
         var histogram = Histogram()
         for round in 0..<100 as Range<UInt64> {

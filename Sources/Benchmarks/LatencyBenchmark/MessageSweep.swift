@@ -28,7 +28,8 @@ extension Bench {
         try sweep("sweep.ipc-120-words-4-capabilities", timer, offset, span: 400, step: 1) { () throws(KernelError) in
             _ = bench_call(control, 0, Instant.never.ticks)
             _ = bench_call(control, 0, Instant.never.ticks)
-        } after: { () throws(KernelError) in }
+        } after: { () throws(KernelError) in
+        }
     }
 
     /// A capability to send: a notification's.

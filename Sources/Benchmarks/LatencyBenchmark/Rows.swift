@@ -58,7 +58,8 @@ extension Bench {
                 try repeated { () throws(KernelError) in bench_call(control, 0, ~0) })
         }
         let above = ControlWord(.call, try endpoint(server, priority: 255, length: 0)).raw
-        report("ipc.round-trip.client-below", goal: 0, try repeated { () throws(KernelError) in bench_call(above, 0, ~0) })
+        report(
+            "ipc.round-trip.client-below", goal: 0, try repeated { () throws(KernelError) in bench_call(above, 0, ~0) })
         let below = ControlWord(.call, try endpoint(server, priority: 100, length: 0)).raw
         report(
             "ipc.round-trip.client-above-server-boosted", goal: 260,
@@ -162,10 +163,15 @@ extension Bench {
 
     // Objects
 
-    private func invoke(_ method: Method, _ slot: Slot, _ a: UInt64, _ b: UInt64, _ rest: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64)) -> UInt64 {
+    private func invoke(
+        _ method: Method, _ slot: Slot, _ a: UInt64, _ b: UInt64,
+        _ rest: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64)
+    ) -> UInt64 {
         var words = rest
         return unsafe withUnsafePointer(to: &words) { pointer in
-            unsafe pointer.withMemoryRebound(to: UInt64.self, capacity: 6) { unsafe bench_invoke(ControlWord(invoke: method, slot).raw, a, b, $0) }
+            unsafe pointer.withMemoryRebound(to: UInt64.self, capacity: 6) {
+                unsafe bench_invoke(ControlWord(invoke: method, slot).raw, a, b, $0)
+            }
         }
     }
 

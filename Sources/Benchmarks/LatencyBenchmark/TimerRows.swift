@@ -27,7 +27,8 @@ extension Bench {
     mutating func urgentWaiter(_ notification: Slot) throws(KernelError) {
         let entry = bench_waiter_entry()
         _ = try start(
-            255, in: otherSpace, entry, ControlWord(.wait, notification).raw, Bench.sharedAddress + 8 * UInt64(Word.stamp),
+            255, in: otherSpace, entry, ControlWord(.wait, notification).raw,
+            Bench.sharedAddress + 8 * UInt64(Word.stamp),
             Bench.sharedAddress + 8 * UInt64(Word.count))
     }
 
@@ -82,27 +83,48 @@ extension Bench {
         try? console.resetStatistics()
         try sweep("sweep.yield", timer, offset, span: 100, step: 1) { () throws(KernelError) in
             for _ in 0..<10 { yield() }
-        } after: { () throws(KernelError) in }
+        } after: { () throws(KernelError) in
+        }
         try sweep("sweep.retype-256-endpoints", timer, offset, span: 4000, step: 13) { () throws(KernelError) in
             try arena.retype(.endpoint, count: 256, index: Slot(3000))
-        } after: { () throws(KernelError) in try arena.reclaim() }
+        } after: { () throws(KernelError) in
+            try arena.reclaim()
+        }
         try sweep("sweep.retype-256-page-tables", timer, offset, span: 10_000, step: 37) { () throws(KernelError) in
             try arena.retype(.pageTable, count: 256, index: Slot(3000))
-        } after: { () throws(KernelError) in try arena.reclaim() }
-        if memoryBits > 25 {
-            try sweep("sweep.retype-8-frames-of-2-MiB", timer, offset, span: 60_000, step: 997) { () throws(KernelError) in
-                try arena.retype(.frame, sizeBits: 21, count: 8, index: Slot(3000))
-            } after: { () throws(KernelError) in try arena.reclaim() }
+        } after: { () throws(KernelError) in
+            try arena.reclaim()
         }
-        try sweep("sweep.reclaim-256-objects", timer, offset, span: 4000, step: 17, before: { () throws(KernelError) in
-            try arena.retype(.endpoint, count: 256, index: Slot(3000))
-        }) { () throws(KernelError) in try arena.reclaim() } after: { () throws(KernelError) in }
-        try sweep("sweep.revoke-256-capabilities", timer, offset, span: 3000, step: 17, before: { () throws(KernelError) in
-            for index in 0..<256 { try CapabilityTable.own.copy(source, to: Slot(3000 + UInt32(index))) }
-        }) { () throws(KernelError) in try CapabilityTable.own.revoke(source) } after: { () throws(KernelError) in }
+        if memoryBits > 25 {
+            try sweep("sweep.retype-8-frames-of-2-MiB", timer, offset, span: 60_000, step: 997) {
+                () throws(KernelError) in
+                try arena.retype(.frame, sizeBits: 21, count: 8, index: Slot(3000))
+            } after: { () throws(KernelError) in
+                try arena.reclaim()
+            }
+        }
+        try sweep(
+            "sweep.reclaim-256-objects", timer, offset, span: 4000, step: 17,
+            before: { () throws(KernelError) in
+                try arena.retype(.endpoint, count: 256, index: Slot(3000))
+            }
+        ) { () throws(KernelError) in
+            try arena.reclaim()
+        } after: { () throws(KernelError) in
+        }
+        try sweep(
+            "sweep.revoke-256-capabilities", timer, offset, span: 3000, step: 17,
+            before: { () throws(KernelError) in
+                for index in 0..<256 { try CapabilityTable.own.copy(source, to: Slot(3000 + UInt32(index))) }
+            }
+        ) { () throws(KernelError) in
+            try CapabilityTable.own.revoke(source)
+        } after: { () throws(KernelError) in
+        }
         try sweep("sweep.clean-2-MiB", timer, offset, span: 8000, step: 41) { () throws(KernelError) in
             try large.maintainCache(.clean, offset: 0, length: 1 << 21)
-        } after: { () throws(KernelError) in }
+        } after: { () throws(KernelError) in
+        }
         try sweepClose(timer, offset, arena)
         try messageSweep(timer, offset)
         try setMain(254)
@@ -118,7 +140,8 @@ extension Bench {
             try thread.configure(table: RootSlot.table, addressSpace: RootSlot.addressSpace)
             try thread.setPriority(50, maximum: 50)
             try thread.setEntry(
-                programCounter: entry, stackPointer: 0, argument: ControlWord(.call, endpoint.slot).raw, threadPointer: 0)
+                programCounter: entry, stackPointer: 0, argument: ControlWord(.call, endpoint.slot).raw,
+                threadPointer: 0)
         }
         let server = try thread(40, in: RootSlot.addressSpace, entry)
         try endpoint.bindServer(server)

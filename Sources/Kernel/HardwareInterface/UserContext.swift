@@ -6,11 +6,14 @@
 /// After a system call only x0–x10 (the arguments), x19–x30, SP, PC and TPIDR_EL0 are current; after an interrupt or a fault all are.
 @frozen public struct UserContext {
     /// x0–x30 at bytes 0–247.
-    public var x: (
-        UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64,
-        UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64,
-        UInt64, UInt64, UInt64
-    )
+    public var x:
+        (
+            UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64,
+            UInt64,
+            UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64,
+            UInt64,
+            UInt64, UInt64, UInt64
+        )
     /// SP_EL0, byte 248.
     public var stackPointer: UInt64
     /// ELR_EL1, byte 256.

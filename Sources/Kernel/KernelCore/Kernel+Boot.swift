@@ -74,7 +74,9 @@ public enum RootLayout {
     /// 2^12 slots.
     public static var tableBits: Int { 12 }
     /// Untyped regions that the information page has room for.
-    public static var untypedRegions: Int { (4096 - MemoryLayout<BootInformation>.size) / MemoryLayout<UntypedRegion>.stride }
+    public static var untypedRegions: Int {
+        (4096 - MemoryLayout<BootInformation>.size) / MemoryLayout<UntypedRegion>.stride
+    }
 }
 
 /// The root task while it is being made.
@@ -89,7 +91,9 @@ public struct RootTask: ~Copyable {
 
 extension Kernel where H: ~Copyable {
     /// Make the root task with its segments, stack, IPC buffer and information page; it does not run yet.
-    public mutating func makeRootTask(_ request: BootRequest, memory: consuming BootMemory) throws(BootError) -> RootTask {
+    public mutating func makeRootTask(_ request: BootRequest, memory: consuming BootMemory) throws(BootError)
+        -> RootTask
+    {
         var memory = memory
         let tableBytes = Footprint.descriptor(.capabilityTable, sizeBits: RootLayout.tableBits)
         let tablePlace = try unsafe take(&memory, tableBytes)
@@ -224,7 +228,8 @@ extension Kernel where H: ~Copyable {
                 place, ObjectHeader(.untyped, size: 0), physical: at, sizeBits: bits, isDevice: isDevice)
             let slot = root.table.slot(Int(RootSlot.firstUntyped.index) &+ root.untypedCount)
             unsafe slot.makeFirst(of: reference(place, as: ObjectHeader.self), kind: .untyped)
-            let entry = unsafe (root.information.raw + MemoryLayout<BootInformation>.size)
+            let entry =
+                unsafe (root.information.raw + MemoryLayout<BootInformation>.size)
                 .assumingMemoryBound(to: UntypedRegion.self) + root.untypedCount
             unsafe entry.initialize(
                 to: UntypedRegion(
@@ -238,7 +243,8 @@ extension Kernel where H: ~Copyable {
     /// Everything is handed over: let the root task be the first thread to run.
     public mutating func finishBoot(_ root: consuming RootTask, kernelBytes: UInt64) {
         root.information.pointee.untypedCount = UInt64(truncatingIfNeeded: root.untypedCount)
-        root.information.pointee.firstFreeSlot = UInt64(RootSlot.firstUntyped.index) &+ UInt64(truncatingIfNeeded: root.untypedCount)
+        root.information.pointee.firstFreeSlot =
+            UInt64(RootSlot.firstUntyped.index) &+ UInt64(truncatingIfNeeded: root.untypedCount)
         root.information.pointee.kernelBytes = kernelBytes
         rootThread = root.thread
         core.ready.insert(root.thread)

@@ -54,7 +54,8 @@ extension Kernel where H: ~Copyable {
         if index >= count || replyIndex >= count || raw >= fastControlEnd { return nil }
         let slot = fastSlot(thread, index)
         let replyCapability = fastSlot(thread, replyIndex)
-        if slot.pointee.kind != .endpoint || !slot.pointee.rights.contains(.read) || replyCapability.pointee.kind != .reply
+        if slot.pointee.kind != .endpoint || !slot.pointee.rights.contains(.read)
+            || replyCapability.pointee.kind != .reply
             || !replyCapability.pointee.rights.contains(.write) || deadline != ~0
         {
             return nil

@@ -8,7 +8,9 @@ import KernelABI
 extension Kernel where H: ~Copyable {
     /// `call` and `send`.
     mutating func send(_ thread: Ref<Thread>, _ control: ControlWord, deadline: Instant, isCall: Bool) -> Outcome {
-        guard let slot = slot(thread, control.slot), slot.pointee.object != nil else { return .failed(.invalidCapability) }
+        guard let slot = slot(thread, control.slot), slot.pointee.object != nil else {
+            return .failed(.invalidCapability)
+        }
         guard let endpoint = slot.endpoint else { return .failed(.wrongKind) }
         if !slot.pointee.rights.contains(.write) { return .failed(.missingRights) }
         if let error = checkMessage(thread, control, rights: slot.pointee.rights) { return .failed(error) }
@@ -23,7 +25,8 @@ extension Kernel where H: ~Copyable {
     }
 
     /// Bring a message (or a fault) to a waiting receiver, or queue its sender.
-    mutating func offer(_ thread: Ref<Thread>, _ endpoint: Ref<Endpoint>, deadline: Instant, state: RunState) -> Outcome {
+    mutating func offer(_ thread: Ref<Thread>, _ endpoint: Ref<Endpoint>, deadline: Instant, state: RunState) -> Outcome
+    {
         let expectsReply = state != .sending
         if let receiver = endpoint.waitingReceiver {
             if expectsReply, let error = checkChain(thread, receiver) { return .failed(error) }
@@ -88,7 +91,9 @@ extension Kernel where H: ~Copyable {
     mutating func receive(
         _ thread: Ref<Thread>, endpoint endpointSlot: Slot, reply replySlot: Slot, deadline: Instant
     ) -> Outcome {
-        guard let slot = slot(thread, endpointSlot), slot.pointee.object != nil else { return .failed(.invalidCapability) }
+        guard let slot = slot(thread, endpointSlot), slot.pointee.object != nil else {
+            return .failed(.invalidCapability)
+        }
         guard let endpoint = slot.endpoint else { return .failed(.wrongKind) }
         if !slot.pointee.rights.contains(.read) { return .failed(.missingRights) }
         guard let replySlot = self.slot(thread, replySlot), replySlot.pointee.object != nil else {
@@ -177,7 +182,9 @@ extension Kernel where H: ~Copyable {
     }
 
     /// `replyAndReceive`: without a held caller it is a plain receive.
-    mutating func replyAndReceive(_ thread: Ref<Thread>, _ control: ControlWord, replySlot: Slot, deadline: Instant) -> Outcome {
+    mutating func replyAndReceive(_ thread: Ref<Thread>, _ control: ControlWord, replySlot: Slot, deadline: Instant)
+        -> Outcome
+    {
         if let slot = slot(thread, replySlot), let object = slot.reply, object.pointee.caller != nil,
             let error = tryReply(thread, replySlot, control)
         {

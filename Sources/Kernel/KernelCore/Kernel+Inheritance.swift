@@ -7,7 +7,7 @@
 // Bound: a path has at most `Limits.chain` edges. `depth` of a thread is the most threads that stood in line above it since
 // it last had no caller at all; a call is refused when depth and the path below it exceed the limit. The depth may be
 // larger than the line that stands there now, never smaller, so the limit always holds; and a system whose possible calls
-// respect the limit never meets a refusal, since only a line that really stood there raised the depth.
+// form no cycle and respect the limit never meets a refusal: each depth is then at most the longest path of possible calls.
 
 import HardwareInterface
 import KernelABI

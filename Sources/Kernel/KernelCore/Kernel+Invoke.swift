@@ -9,7 +9,8 @@ extension Kernel where H: ~Copyable {
         do { return try perform(thread, control.slot, method) } catch { return .failed(error) }
     }
 
-    private mutating func perform(_ thread: Ref<Thread>, _ slot: Slot, _ method: Method) throws(KernelError) -> Outcome {
+    private mutating func perform(_ thread: Ref<Thread>, _ slot: Slot, _ method: Method) throws(KernelError) -> Outcome
+    {
         switch method {
         case .retype, .reclaim, .untypedInformation: return try untypedMethod(thread, slot, method)
         case .copy, .mint, .move, .delete, .revoke, .describe: return try tableMethod(thread, slot, method)
@@ -148,7 +149,8 @@ extension Kernel where H: ~Copyable {
         let frame: Ref<Frame> = try slot.object(.frame)
         if method == .frameInformation {
             return done(
-                thread, frame.pointee.physical, UInt64(frame.pointee.size.rawValue) | (frame.pointee.isDevice ? 256 : 0),
+                thread, frame.pointee.physical,
+                UInt64(frame.pointee.size.rawValue) | (frame.pointee.isDevice ? 256 : 0),
                 slot.pointee.mappedIn == nil ? 0 : slot.pointee.badge)
         }
         guard let operation = CacheOperation(rawValue: argument(thread, 1)), !frame.pointee.isDevice else {
@@ -186,7 +188,8 @@ extension Kernel where H: ~Copyable {
             .object(.interrupt)
         if method == .acknowledge { return try done(thread, acknowledge(interrupt)) }
         if method == .bindInterrupt {
-            let notification: Ref<Notification> = try need(thread, slotArgument(thread, 1), .manage).object(.notification)
+            let notification: Ref<Notification> = try need(thread, slotArgument(thread, 1), .manage).object(
+                .notification)
             return try done(thread, bind(interrupt, notification, bits: argument(thread, 2)))
         }
         return done(
@@ -203,7 +206,8 @@ extension Kernel where H: ~Copyable {
             return try done(
                 thread, arm(timer, at: Instant(ticks: argument(thread, 1)), period: argument(thread, 2)))
         case .bindTimer:
-            let notification: Ref<Notification> = try need(thread, slotArgument(thread, 1), .manage).object(.notification)
+            let notification: Ref<Notification> = try need(thread, slotArgument(thread, 1), .manage).object(
+                .notification)
             connect(timer.source, to: notification, bits: argument(thread, 2))
         default: cancel(timer)
         }

@@ -18,7 +18,8 @@ extension Kernel where H: ~Copyable {
             guard let (far, farLeft) = unsafe translate(caller, lent, write: toLoan),
                 let (near, nearLeft) = unsafe translate(thread, argument(thread, 2), write: !toLoan)
             else { throw .memoryFault }
-            let left = Int(truncatingIfNeeded: min(argument(thread, 3), UInt64(truncatingIfNeeded: KernelLimits.loanStep)))
+            let left = Int(
+                truncatingIfNeeded: min(argument(thread, 3), UInt64(truncatingIfNeeded: KernelLimits.loanStep)))
             let bytes = min(left, min(farLeft, nearLeft))
             // Safety: `translate` found both ranges mapped to RAM for the owner, for at least `bytes` bytes.
             unsafe (toLoan ? far : near).copyMemory(from: toLoan ? near : far, byteCount: bytes)

@@ -9,7 +9,9 @@ extension Kernel where H: ~Copyable {
         let index = UInt(slot.index)
         if index >= thread.pointee.tableCount { return nil }
         // Safety: tableBase and tableCount are set together from a live table (`attach`), and cleared with it.
-        return unsafe UnsafeMutablePointer<Capability>(bitPattern: thread.pointee.tableBase &+ index &<< 6).map { unsafe Ref($0) }
+        return unsafe UnsafeMutablePointer<Capability>(bitPattern: thread.pointee.tableBase &+ index &<< 6).map {
+            unsafe Ref($0)
+        }
     }
 
     /// The slot at `index` of the table behind `table` (`Slot.ownTable`: the thread's own), which must carry `right`.

@@ -97,10 +97,14 @@ extension Kernel where H: ~Copyable {
             if request.offset & (size &- 1) != 0 || request.offset >= end || size > end &- request.offset {
                 throw .invalidArgument
             }
-            if !fits(request.descriptors, descriptor, high: request.descriptors.pointee.high) { throw .insufficientMemory }
+            if !fits(request.descriptors, descriptor, high: request.descriptors.pointee.high) {
+                throw .insufficientMemory
+            }
             return clearLow(request.descriptors, to: request.descriptors.pointee.low &+ descriptor)
         }
-        guard let high = newHigh(request), fits(request.source, descriptor, high: high) else { throw .insufficientMemory }
+        guard let high = newHigh(request), fits(request.source, descriptor, high: high) else {
+            throw .insufficientMemory
+        }
         // Smaller untyped memory is cleared when it becomes an object itself.
         if request.kind != .untyped && high < request.source.pointee.high {
             if !clearHigh(request.source, to: high) { return false }
@@ -203,7 +207,8 @@ extension Kernel where H: ~Copyable {
                     translationBase: hardware.translationBase(rootTable: physical, asid: asid)))
         case .untyped:
             unsafe initializeUntyped(
-                place, header, physical: physical, sizeBits: request.sizeBits, isDevice: request.source.pointee.isDevice)
+                place, header, physical: physical, sizeBits: request.sizeBits, isDevice: request.source.pointee.isDevice
+            )
         case .capabilityTable:
             unsafe place.bindMemory(to: CapabilityTable.self, capacity: 1).initialize(
                 to: CapabilityTable(header: header, count: 1 << request.sizeBits))
@@ -220,7 +225,8 @@ extension Kernel where H: ~Copyable {
     }
 
     func initializeUntyped(
-        _ place: UnsafeMutableRawPointer, _ header: consuming ObjectHeader, physical: UInt64, sizeBits: Int, isDevice: Bool
+        _ place: UnsafeMutableRawPointer, _ header: consuming ObjectHeader, physical: UInt64, sizeBits: Int,
+        isDevice: Bool
     ) {
         // Safety: as in `initialize`.
         unsafe place.bindMemory(to: Untyped.self, capacity: 1).initialize(
@@ -240,7 +246,8 @@ extension Kernel where H: ~Copyable {
         if untyped.pointee.isDevice { throw .invalidArgument }
         if !untyped.isOpen { throw .wrongState }
         let target = try self.slot(
-            thread, table: Slot(UInt32(truncatingIfNeeded: thread.pointee.context.x.4)), index: thread.pointee.context.x.5,
+            thread, table: Slot(UInt32(truncatingIfNeeded: thread.pointee.context.x.4)),
+            index: thread.pointee.context.x.5,
             right: .write)
         if target.pointee.object != nil { throw .slotOccupied }
         let size = Footprint.descriptor(.interrupt)

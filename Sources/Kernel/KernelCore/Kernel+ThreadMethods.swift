@@ -28,7 +28,8 @@ extension Kernel where H: ~Copyable {
         case .readRegisters, .writeRegisters: try exchangeRegisters(caller, thread, write: method == .writeRegisters)
         case .bindNotification:
             if slotArgument(caller, 1) == .none { return try done(caller, bind(thread, nil)) }
-            let notification: Ref<Notification> = try need(caller, slotArgument(caller, 1), .manage).object(.notification)
+            let notification: Ref<Notification> = try need(caller, slotArgument(caller, 1), .manage).object(
+                .notification)
             return try done(caller, bind(thread, notification))
         default: return information(caller, thread)
         }

@@ -13,7 +13,9 @@ extension Kernel where H: ~Copyable {
         let now = hardware.now
         endSlice(now: now)
         for _ in 0..<KernelLimits.deadlineStep {
-            guard let node = core.deadlines.first, ~node.pointee.key <= now.ticks, let owner = node.pointee.owner else { break }
+            guard let node = core.deadlines.first, ~node.pointee.key <= now.ticks, let owner = node.pointee.owner else {
+                break
+            }
             if owner.pointee.kind == .thread {
                 timeOut(owner.rebound(to: Thread.self))
             } else {

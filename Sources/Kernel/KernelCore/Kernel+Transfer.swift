@@ -57,10 +57,13 @@ extension Kernel where H: ~Copyable {
                 length = Message.registerWords
             }
         }
-        if control.capabilityCount > 0 { capabilities = passCapabilities(from: sender, to: receiver, control.capabilityCount) }
+        if control.capabilityCount > 0 {
+            capabilities = passCapabilities(from: sender, to: receiver, control.capabilityCount)
+        }
         let message = UInt64(truncatingIfNeeded: length) << 40 | UInt64(truncatingIfNeeded: capabilities) << 48
         let loan = sender.state == .sending || delivery != .message ? 0 : sender.pointee.loanLength
-        receiver.pointee.context.x.0 = ResultWord(delivery, message: message | (loan != 0 ? ControlWord.loanBit : 0)).raw
+        receiver.pointee.context.x.0 =
+            ResultWord(delivery, message: message | (loan != 0 ? ControlWord.loanBit : 0)).raw
         receiver.pointee.context.x.1 = badge
         receiver.pointee.context.x.2 = loan
         receiver.pointee.context.x.3 = sender.pointee.context.x.3
@@ -117,7 +120,8 @@ extension Kernel where H: ~Copyable {
         if address >= Limits.userEnd || length > Limits.userEnd &- address { return }
         thread.pointee.loanAddress = address
         thread.pointee.loanLength = length
-        thread.pointee.loanRights = Rights(raw: UInt8(truncatingIfNeeded: buffer.pointee.words[IPCBuffer.loanRights / 8]))
+        thread.pointee.loanRights = Rights(
+            raw: UInt8(truncatingIfNeeded: buffer.pointee.words[IPCBuffer.loanRights / 8]))
     }
 }
 

@@ -6,13 +6,27 @@ import KernelABI
 // Safety: each takes the address of a stored property of an object behind a `Ref`, which stays where it is.
 
 extension Ref where Object == Thread {
-    @inline(__always) var callerNode: Ref<QueueNode> { unsafe withUnsafeMutablePointer(to: &address.pointee.callerNode) { unsafe Ref<QueueNode>($0) } }
-    @inline(__always) var waitNode: Ref<QueueNode> { unsafe withUnsafeMutablePointer(to: &address.pointee.waitNode) { unsafe Ref<QueueNode>($0) } }
-    @inline(__always) var deadlineNode: Ref<QueueNode> { unsafe withUnsafeMutablePointer(to: &address.pointee.deadlineNode) { unsafe Ref<QueueNode>($0) } }
-    @inline(__always) var tableSlot: Ref<Capability> { unsafe withUnsafeMutablePointer(to: &address.pointee.tableSlot) { unsafe Ref<Capability>($0) } }
-    @inline(__always) var spaceSlot: Ref<Capability> { unsafe withUnsafeMutablePointer(to: &address.pointee.spaceSlot) { unsafe Ref<Capability>($0) } }
-    @inline(__always) var bufferSlot: Ref<Capability> { unsafe withUnsafeMutablePointer(to: &address.pointee.bufferSlot) { unsafe Ref<Capability>($0) } }
-    @inline(__always) var faultSlot: Ref<Capability> { unsafe withUnsafeMutablePointer(to: &address.pointee.faultSlot) { unsafe Ref<Capability>($0) } }
+    @inline(__always) var callerNode: Ref<QueueNode> {
+        unsafe withUnsafeMutablePointer(to: &address.pointee.callerNode) { unsafe Ref<QueueNode>($0) }
+    }
+    @inline(__always) var waitNode: Ref<QueueNode> {
+        unsafe withUnsafeMutablePointer(to: &address.pointee.waitNode) { unsafe Ref<QueueNode>($0) }
+    }
+    @inline(__always) var deadlineNode: Ref<QueueNode> {
+        unsafe withUnsafeMutablePointer(to: &address.pointee.deadlineNode) { unsafe Ref<QueueNode>($0) }
+    }
+    @inline(__always) var tableSlot: Ref<Capability> {
+        unsafe withUnsafeMutablePointer(to: &address.pointee.tableSlot) { unsafe Ref<Capability>($0) }
+    }
+    @inline(__always) var spaceSlot: Ref<Capability> {
+        unsafe withUnsafeMutablePointer(to: &address.pointee.spaceSlot) { unsafe Ref<Capability>($0) }
+    }
+    @inline(__always) var bufferSlot: Ref<Capability> {
+        unsafe withUnsafeMutablePointer(to: &address.pointee.bufferSlot) { unsafe Ref<Capability>($0) }
+    }
+    @inline(__always) var faultSlot: Ref<Capability> {
+        unsafe withUnsafeMutablePointer(to: &address.pointee.faultSlot) { unsafe Ref<Capability>($0) }
+    }
 
     /// Do the registers stand where `contextOffset` says?
     var hasContextInPlace: Bool {
@@ -28,12 +42,18 @@ extension Ref where Object == Thread {
 }
 
 extension Ref where Object == Timer {
-    @inline(__always) var node: Ref<QueueNode> { unsafe withUnsafeMutablePointer(to: &address.pointee.node) { unsafe Ref<QueueNode>($0) } }
-    @inline(__always) var source: Ref<SignalSource> { unsafe withUnsafeMutablePointer(to: &address.pointee.source) { unsafe Ref<SignalSource>($0) } }
+    @inline(__always) var node: Ref<QueueNode> {
+        unsafe withUnsafeMutablePointer(to: &address.pointee.node) { unsafe Ref<QueueNode>($0) }
+    }
+    @inline(__always) var source: Ref<SignalSource> {
+        unsafe withUnsafeMutablePointer(to: &address.pointee.source) { unsafe Ref<SignalSource>($0) }
+    }
 }
 
 extension Ref where Object == Interrupt {
-    @inline(__always) var source: Ref<SignalSource> { unsafe withUnsafeMutablePointer(to: &address.pointee.source) { unsafe Ref<SignalSource>($0) } }
+    @inline(__always) var source: Ref<SignalSource> {
+        unsafe withUnsafeMutablePointer(to: &address.pointee.source) { unsafe Ref<SignalSource>($0) }
+    }
 }
 
 extension Ref where Object == QueueNode {

@@ -18,12 +18,15 @@ func systemCallEntry(_ control: UInt64, _ second: UInt64, _ third: UInt64, _ con
     if operation == SystemCall.call.rawValue {
         if let exit = kernel.pointee.fastCall(thread, control, deadline: third) { leave(exit) }
     } else if operation == SystemCall.replyAndReceive.rawValue {
-        if let exit = kernel.pointee.fastReplyAndReceive(thread, control, replySlot: second, deadline: third) { leave(exit) }
+        if let exit = kernel.pointee.fastReplyAndReceive(thread, control, replySlot: second, deadline: third) {
+            leave(exit)
+        }
     }
     generalSystemCall(kernel, thread)
 }
 
-@inline(never) private func generalSystemCall(_ kernel: Ref<Kernel<Machine>>, _ thread: Ref<KernelCore.Thread>) -> Never {
+@inline(never) private func generalSystemCall(_ kernel: Ref<Kernel<Machine>>, _ thread: Ref<KernelCore.Thread>) -> Never
+{
     startMasked(kernel)
     let control = thread.firstArgument
     let exit = kernel.pointee.systemCall(thread)
@@ -60,7 +63,8 @@ func interruptEntry(_ context: UnsafeMutableRawPointer) {
 @c(swiftlet_idle_interrupt)
 func idleInterruptEntry() { takeInterrupt(kernelState, nil) }
 
-@inline(__always) private func takeInterrupt(_ kernel: Ref<Kernel<Machine>>, _ thread: Ref<KernelCore.Thread>?) -> Never {
+@inline(__always) private func takeInterrupt(_ kernel: Ref<Kernel<Machine>>, _ thread: Ref<KernelCore.Thread>?) -> Never
+{
     startMasked(kernel)
     let exit: Exit
     if let line = kernel.pointee.hardware.acknowledgeInterrupt() {

@@ -13,7 +13,9 @@ public struct PL011Console: EarlyConsole {
     public init(registers: MMIORegisters) { self.registers = registers }
     public func write(_ byte: UInt8) {
         var rounds = 0
-        while registers.read32(PL011Console.flags) & PL011Console.transmitFull != 0, rounds < earlyConsolePatience { rounds += 1 }
+        while registers.read32(PL011Console.flags) & PL011Console.transmitFull != 0, rounds < earlyConsolePatience {
+            rounds += 1
+        }
         registers.write32(PL011Console.data, UInt32(byte))
     }
 }
@@ -27,7 +29,9 @@ public struct MiniUARTConsole: EarlyConsole {
     public init(registers: MMIORegisters) { self.registers = registers }
     public func write(_ byte: UInt8) {
         var rounds = 0
-        while registers.read32(MiniUARTConsole.lineStatus) & MiniUARTConsole.transmitEmpty == 0, rounds < earlyConsolePatience {
+        while registers.read32(MiniUARTConsole.lineStatus) & MiniUARTConsole.transmitEmpty == 0,
+            rounds < earlyConsolePatience
+        {
             rounds += 1
         }
         registers.write32(MiniUARTConsole.data, UInt32(byte))

@@ -94,7 +94,9 @@ public struct GICv3: InterruptController {
 
     private func waitForWrites() {
         var rounds = 0
-        while distributor.read32(Distributor.control) & Distributor.writePending != 0, rounds < GICv3.patience { rounds += 1 }
+        while distributor.read32(Distributor.control) & Distributor.writePending != 0, rounds < GICv3.patience {
+            rounds += 1
+        }
     }
 
     @inline(__always) public mutating func acknowledge() -> Int? {

@@ -70,7 +70,8 @@
     @inlinable public static func descriptor(_ kind: ObjectKind, sizeBits: Int = 0) -> Int {
         switch kind {
         case .null, .interruptControl, .systemControl: return 0
-        case .endpoint, .notification, .reply, .pageTable, .frame, .untyped, .addressSpace, .interrupt, .timer: return 128
+        case .endpoint, .notification, .reply, .pageTable, .frame, .untyped, .addressSpace, .interrupt, .timer:
+            return 128
         case .thread: return 1024
         case .capabilityTable: return 128 + (64 << sizeBits)
         }

@@ -68,11 +68,13 @@ public let abiVersion: UInt64 = 1
     public var raw: UInt64
     @inlinable public init(raw: UInt64) { self.raw = raw }
 
-    @inlinable public init(_ call: SystemCall, _ slot: Slot, length: Int = 0, capabilities: Int = 0, loan: Bool = false) {
+    @inlinable public init(_ call: SystemCall, _ slot: Slot, length: Int = 0, capabilities: Int = 0, loan: Bool = false)
+    {
         let extended = length > Message.registerWords || capabilities > 0 || loan
         raw =
             UInt64(slot.index) | UInt64(call.rawValue) << 32 | (extended ? ControlWord.extendedBit : 0)
-            | UInt64(UInt8(truncatingIfNeeded: length)) << 40 | UInt64(UInt8(truncatingIfNeeded: capabilities) & 15) << 48
+            | UInt64(UInt8(truncatingIfNeeded: length)) << 40 | UInt64(UInt8(truncatingIfNeeded: capabilities) & 15)
+            << 48
             | (loan ? ControlWord.loanBit : 0)
     }
     @inlinable public init(invoke method: Method, _ slot: Slot) {

@@ -39,7 +39,9 @@ public struct BenchReport: Codable, Equatable {
     private func read(_ line: String, _ row: inout BenchRow) -> Bool {
         func number(_ prefix: String) -> UInt64? { line.after(prefix).flatMap { UInt64($0.trimmed) } }
         if line.hasPrefix("# Unit:") || line == "# Histogram" { return true }
-        if line.hasPrefix("# Goal:") { row.goal = number("# Goal: ") } else if let value = number("# Total: ") {
+        if line.hasPrefix("# Goal:") {
+            row.goal = number("# Goal: ")
+        } else if let value = number("# Total: ") {
             row.total = value
         } else if let value = number("# Min Latencies: ") {
             row.minimum = value

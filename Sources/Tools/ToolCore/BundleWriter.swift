@@ -11,7 +11,8 @@ public struct BundleWriter {
     /// - Throws: when the root task has too many segments, one that is writable and executable, or a name is too long.
     public func pack() throws -> [UInt8] {
         guard root.segments.count <= Bundle.maximumRootSegments else {
-            throw ToolError("the root task has \(root.segments.count) segments; at most \(Bundle.maximumRootSegments) fit")
+            throw ToolError(
+                "the root task has \(root.segments.count) segments; at most \(Bundle.maximumRootSegments) fit")
         }
         let headSize = (Bundle.entriesOffset + entries.count * Bundle.entryStride + 4095) / 4096 * 4096
         var body: [UInt8] = []

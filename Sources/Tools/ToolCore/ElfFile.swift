@@ -31,7 +31,8 @@ public struct ElfFile {
     }
 
     public init(bytes: [UInt8]) throws {
-        guard bytes.count >= 64, bytes[0..<4].elementsEqual([0x7f, 0x45, 0x4c, 0x46]), bytes[4] == 2, bytes[5] == 1 else {
+        guard bytes.count >= 64, bytes[0..<4].elementsEqual([0x7f, 0x45, 0x4c, 0x46]), bytes[4] == 2, bytes[5] == 1
+        else {
             throw ToolError("not a 64-bit little-endian ELF file")
         }
         guard bytes.number(18, 2) == 183 else { throw ToolError("an ELF file for another machine than AArch64") }
@@ -81,7 +82,9 @@ extension Array where Element == UInt8 {
         guard offset >= 0, offset + width <= count else { return 0 }
         return (0..<width).reduce(0) { $0 | UInt64(self[offset + $1]) << UInt64(8 * $1) }
     }
-    public mutating func append(word: UInt64) { for index in 0..<8 { append(UInt8(truncatingIfNeeded: word >> UInt64(8 * index))) } }
+    public mutating func append(word: UInt64) {
+        for index in 0..<8 { append(UInt8(truncatingIfNeeded: word >> UInt64(8 * index))) }
+    }
     public mutating func pad(to alignment: Int) {
         append(contentsOf: [UInt8](repeating: 0, count: (alignment - count % alignment) % alignment))
     }

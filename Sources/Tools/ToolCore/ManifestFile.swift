@@ -39,7 +39,9 @@ struct TaskEntry: Decodable {
 
     func name(_ text: String, _ field: String) throws -> Name {
         let bytes = Array(text.utf8)
-        guard let name = Name(bytes: bytes.span) else { throw ToolError("task \(name): \(field) \"\(text)\" has 1 to 32 bytes") }
+        guard let name = Name(bytes: bytes.span) else {
+            throw ToolError("task \(name): \(field) \"\(text)\" has 1 to 32 bytes")
+        }
         return name
     }
 
@@ -66,7 +68,8 @@ struct TaskEntry: Decodable {
         task.heartbeat = heartbeat_ms ?? 0
         if let restart {
             task.restart = RestartPolicy(
-                maximumRestarts: restart.maximum, initialBackOff: restart.initial_ms, maximumBackOff: restart.maximum_ms,
+                maximumRestarts: restart.maximum, initialBackOff: restart.initial_ms,
+                maximumBackOff: restart.maximum_ms,
                 stableRun: restart.stable_ms)
         }
         if let provides { task.provides = try name(provides, "provides") }
@@ -85,7 +88,8 @@ struct TaskEntry: Decodable {
         case "root_view": return .rootView
         default:
             throw ToolError(
-                "task \(name): privilege \"\(text)\" is none of system_control, interrupt_control, device_tree, factory, root_view")
+                "task \(name): privilege \"\(text)\" is none of system_control, interrupt_control, device_tree, factory, root_view"
+            )
         }
     }
 }

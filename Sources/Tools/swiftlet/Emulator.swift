@@ -17,7 +17,8 @@ struct Emulator {
 
     var arguments: [String] {
         var list = [
-            "-machine", machine, "-cpu", processor, "-smp", "1", "-m", memory, "-nographic", "-nodefaults", "-no-reboot",
+            "-machine", machine, "-cpu", processor, "-smp", "1", "-m", memory, "-nographic", "-nodefaults",
+            "-no-reboot",
             "-serial", "mon:stdio", "-kernel", kernel,
         ]
         if let bundle {

@@ -29,9 +29,9 @@ struct ImageCommand: ParsableCommand {
             guard let data = FileManager.default.contents(atPath: manifest) else {
                 throw ToolError("\(manifest): cannot be read")
             }
-            do { writer.entries.append(("manifest", try encodeManifest(toml: String(decoding: data, as: UTF8.self)))) } catch
-                let error as ToolError
-            { throw ToolError("\(manifest): \(error)") }
+            do {
+                writer.entries.append(("manifest", try encodeManifest(toml: String(decoding: data, as: UTF8.self))))
+            } catch let error as ToolError { throw ToolError("\(manifest): \(error)") }
         }
         let packed = try writer.pack()
         let image = makeImage(kernel: kernel, bundle: packed)

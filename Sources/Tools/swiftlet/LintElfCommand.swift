@@ -11,7 +11,9 @@ struct LintElfCommand: ParsableCommand {
     @Argument(help: "The kernel's ELF file.") var elf = "build/kernel.elf"
 
     /// Symbols that would mean a heap, a lock or a lazily initialised global.
-    static let forbidden = ["swift_once", "swift_allocObject", "swift_retain", "swift_release", "swift_slowAlloc", "malloc", "free"]
+    static let forbidden = [
+        "swift_once", "swift_allocObject", "swift_retain", "swift_release", "swift_slowAlloc", "malloc", "free",
+    ]
     /// Functions that may use floating-point registers: the save and restore, and libfdt's boot-only parts.
     static let mayUseFloatingPoint = ["swiftlet_save_floating_point", "swiftlet_restore_floating_point", "fdt_"]
 
@@ -53,11 +55,14 @@ struct LintElfCommand: ParsableCommand {
                 uses[function, default: 0] += 1
             }
         }
-        return uses.sorted { $0.key < $1.key }.map { "\($0.key) uses floating-point registers (\($0.value) instructions)" }
+        return uses.sorted { $0.key < $1.key }.map {
+            "\($0.key) uses floating-point registers (\($0.value) instructions)"
+        }
     }
 
     private func isVectorRegister(_ word: Substring) -> Bool {
-        guard let first = word.first, "vqdshb".contains(first), let number = Int(word.dropFirst().prefix(while: \.isNumber)),
+        guard let first = word.first, "vqdshb".contains(first),
+            let number = Int(word.dropFirst().prefix(while: \.isNumber)),
             word.dropFirst().allSatisfy(\.isNumber)
         else { return false }
         return number < 32

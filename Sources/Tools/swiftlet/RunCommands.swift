@@ -24,7 +24,8 @@ struct RunCommand: ParsableCommand {
         emulator.machine = machine
         emulator.processor = cpu
         emulator.isCounted = counted
-        emulator.append = ([append] + (commands.map { ["run=\"\($0)\""] } ?? [])).filter { !$0.isEmpty }.joined(separator: " ")
+        emulator.append = ([append] + (commands.map { ["run=\"\($0)\""] } ?? [])).filter { !$0.isEmpty }.joined(
+            separator: " ")
         var status: Int32 = 0
         var panic: [String] = []
         let isCommand = commands != nil
@@ -121,7 +122,8 @@ struct MatrixCommand: ParsableCommand {
         var passed = 0
         var failed = 0
         for (isElf, virtualization, gic, processor, memory) in MatrixCommand.variants {
-            let name = "\(isElf ? "ELF" : "Image") virtualization=\(virtualization ? "on" : "off") gic-version=\(gic) \(processor) \(memory)"
+            let name =
+                "\(isElf ? "ELF" : "Image") virtualization=\(virtualization ? "on" : "off") gic-version=\(gic) \(processor) \(memory)"
             if !known.contains(processor) {
                 print("  skipped \(name): this QEMU has no such processor")
                 continue

@@ -21,7 +21,9 @@ struct SymbolicateCommand: ParsableCommand {
         } else {
             data = FileHandle.standardInput.readDataToEndOfFile()
         }
-        guard FileManager.default.fileExists(atPath: elf) else { throw ToolError("\(elf): not there; run `make build`") }
+        guard FileManager.default.fileExists(atPath: elf) else {
+            throw ToolError("\(elf): not there; run `make build`")
+        }
         print(symbolicate(String(decoding: data, as: UTF8.self), elf: elf))
     }
 }
@@ -35,7 +37,9 @@ func symbolicate(_ report: String, elf path: String) -> String {
         lines.append(String(line))
         for word in line.split(whereSeparator: { !$0.isHexDigit && $0 != "x" }) where word.hasPrefix("0x") {
             guard let address = UInt64(word.dropFirst(2), radix: 16),
-                code.contains(where: { address >= $0.virtualAddress && address - $0.virtualAddress < UInt64($0.memorySize) }),
+                code.contains(where: {
+                    address >= $0.virtualAddress && address - $0.virtualAddress < UInt64($0.memorySize)
+                }),
                 let found = try? output(
                     of: "llvm-symbolizer",
                     ["--inlines", "--demangle", "--pretty-print", "-e", path, "0x\(String(address, radix: 16))"])

@@ -79,11 +79,13 @@ func addressSpaceTests(_ runner: inout Runner) {
     runner.test("space.protect") { c throws(Failure) in
         let frame = try c.map(at: 0xa000_0000)
         try c.succeed { () throws(KernelError) in try space.protect(frame, .read) }
-        let thread = try c.spawn(priority: 255, { _ in
-            poke(0xa000_0000, 1)
-            setNote(0, 99)
-            endThread()
-        })
+        let thread = try c.spawn(
+            priority: 255,
+            { _ in
+                poke(0xa000_0000, 1)
+                setNote(0, 99)
+                endThread()
+            })
         try c.equal(UInt64(try c.information(thread).state.rawValue), UInt64(ThreadState.faulted.rawValue))
         try c.expect(note(0) != 99, "a read-only page was written")
     }
@@ -95,7 +97,9 @@ func addressSpaceTests(_ runner: inout Runner) {
         let endpoint = try c.make(.endpoint)
         let frame = try c.make(.frame, sizeBits: 12)
         try c.refuse(.wrongKind) { () throws(KernelError) in try space.map(endpoint, at: 0xa000_0000, .read) }
-        try c.refuse(.wrongKind) { () throws(KernelError) in try AddressSpace(endpoint).map(frame, at: 0xa000_0000, .read) }
+        try c.refuse(.wrongKind) { () throws(KernelError) in
+            try AddressSpace(endpoint).map(frame, at: 0xa000_0000, .read)
+        }
         try c.refuse(.wrongKind) { () throws(KernelError) in try space.attachTable(frame, at: 0xa000_0000) }
     }
     runner.test("space.deleted-capability-unmaps") { c throws(Failure) in
@@ -111,7 +115,9 @@ func addressSpaceTests(_ runner: inout Runner) {
     }
     runner.test("frame.maintain-cache") { c throws(Failure) in
         let frame = Frame(try c.make(.frame, sizeBits: 21))
-        let operations: InlineArray<4, CacheOperation> = [CacheOperation.clean, .invalidate, .cleanAndInvalidate, .unifyInstructions]
+        let operations: InlineArray<4, CacheOperation> = [
+            CacheOperation.clean, .invalidate, .cleanAndInvalidate, .unifyInstructions,
+        ]
         for index in operations.indices {
             let operation = operations[index]
             try c.succeed { () throws(KernelError) in try frame.maintainCache(operation, offset: 0, length: 1 << 21) }

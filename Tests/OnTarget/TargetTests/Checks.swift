@@ -17,7 +17,9 @@ struct Checks {
     func expect(_ condition: Bool, _ text: StaticString, _ value: UInt64 = 0, line: UInt = #line) throws(Failure) {
         if !condition { throw Failure(line: line, text: text, value: value) }
     }
-    func equal(_ value: UInt64, _ expected: UInt64, _ text: StaticString = "not equal", line: UInt = #line) throws(Failure) {
+    func equal(_ value: UInt64, _ expected: UInt64, _ text: StaticString = "not equal", line: UInt = #line)
+        throws(Failure)
+    {
         if value != expected { throw Failure(line: line, text: text, value: value) }
     }
     /// The body must succeed.
@@ -55,7 +57,8 @@ struct Checks {
     mutating func reply(line: UInt = #line) throws(Failure) -> Reply { Reply(try make(.reply, line: line)) }
 
     /// Map a new page at `address`, with the tables that it needs.
-    mutating func map(at address: UInt64, _ rights: Rights = .read | .write, line: UInt = #line) throws(Failure) -> Slot {
+    mutating func map(at address: UInt64, _ rights: Rights = .read | .write, line: UInt = #line) throws(Failure) -> Slot
+    {
         let frame = try make(.frame, sizeBits: 12, line: line)
         try mapFrame(frame, at: address, rights, line: line)
         return frame

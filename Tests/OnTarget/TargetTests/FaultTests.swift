@@ -74,11 +74,13 @@ func faultTests(_ runner: inout Runner) {
         clearNotes()
         let endpoint = try c.endpoint()
         let reply = try c.reply()
-        let thread = try c.spawn(priority: 100, { _ in
-            breakpoint()
-            setNote(0, 5)
-            endThread()
-        }, fault: endpoint.slot)
+        let thread = try c.spawn(
+            priority: 100,
+            { _ in
+                breakpoint()
+                setNote(0, 5)
+                endThread()
+            }, fault: endpoint.slot)
         let received = try c.succeed { () throws(KernelError) in try endpoint.receive(reply: reply) }
         try c.kind(received, .breakpoint)
         try c.equal(UInt64(try c.information(thread).state.rawValue), UInt64(ThreadState.faulted.rawValue))
@@ -92,11 +94,13 @@ func faultTests(_ runner: inout Runner) {
         clearNotes()
         let endpoint = try c.endpoint()
         let reply = try c.reply()
-        _ = try c.spawn(priority: 100, { _ in
-            poke(0xa000_0000, 77)
-            setNote(0, peek(0xa000_0000))
-            endThread()
-        }, fault: endpoint.slot)
+        _ = try c.spawn(
+            priority: 100,
+            { _ in
+                poke(0xa000_0000, 77)
+                setNote(0, peek(0xa000_0000))
+                endThread()
+            }, fault: endpoint.slot)
         let received = try c.succeed { () throws(KernelError) in try endpoint.receive(reply: reply) }
         try c.kind(received, .pageWrite)
         _ = try c.map(at: 0xa000_0000)
@@ -138,19 +142,22 @@ func faultTests(_ runner: inout Runner) {
         try c.kind(received, .alignment)
     }
     runner.test("fault.no-floating-point-without-buffer") { c throws(Failure) in
-        let received = try c.fault({ _ in
-            setFloatingPoint(3)
-            endThread()
-        }, withBuffer: false)
+        let received = try c.fault(
+            { _ in
+                setFloatingPoint(3)
+                endThread()
+            }, withBuffer: false)
         try c.kind(received, .noFloatingPoint)
     }
     runner.test("fault.without-handler-stops") { c throws(Failure) in
         clearNotes()
-        let thread = try c.spawn(priority: 255, { _ in
-            breakpoint()
-            setNote(0, 1)
-            endThread()
-        })
+        let thread = try c.spawn(
+            priority: 255,
+            { _ in
+                breakpoint()
+                setNote(0, 1)
+                endThread()
+            })
         try c.equal(UInt64(try c.information(thread).state.rawValue), UInt64(ThreadState.faulted.rawValue))
         try c.equal(note(0), 0)
     }
@@ -162,17 +169,21 @@ func faultTests(_ runner: inout Runner) {
         setNote(20, UInt64(endpoint.slot.index))
         setNote(21, UInt64(reply.slot.index))
         setNote(22, UInt64(release.slot.index))
-        let handler = try c.spawn(priority: 10, { _ in
-            _ = try? Endpoint(Slot(UInt32(note(20)))).receive(reply: Reply(Slot(UInt32(note(21)))))
-            _ = try? Notification(Slot(UInt32(note(22)))).wait()
-            try? Reply(Slot(UInt32(note(21)))).reply(RegisterMessage(FaultReply.stop.rawValue))
-            endThread()
-        })
+        let handler = try c.spawn(
+            priority: 10,
+            { _ in
+                _ = try? Endpoint(Slot(UInt32(note(20)))).receive(reply: Reply(Slot(UInt32(note(21)))))
+                _ = try? Notification(Slot(UInt32(note(22)))).wait()
+                try? Reply(Slot(UInt32(note(21)))).reply(RegisterMessage(FaultReply.stop.rawValue))
+                endThread()
+            })
         try c.pause()
-        _ = try c.spawn(priority: 120, { _ in
-            breakpoint()
-            endThread()
-        }, fault: endpoint.slot)
+        _ = try c.spawn(
+            priority: 120,
+            { _ in
+                breakpoint()
+                endThread()
+            }, fault: endpoint.slot)
         try c.pause()
         try c.equal(UInt64(try c.information(handler).effective), 120)
         try c.succeed { () throws(KernelError) in try release.signal(1) }
@@ -185,13 +196,15 @@ func floatingPointTests(_ runner: inout Runner) {
     runner.test("fp.preserved-across-preemption") { c throws(Failure) in
         clearNotes()
         for index in 0..<2 {
-            let thread = try c.thread(priority: 20, { index in
-                setFloatingPoint(100 + index)
-                while true {
-                    if floatingPoint() != 100 + index { addNote(10) }
-                    addNote(Int(index))
-                }
-            }, UInt64(index))
+            let thread = try c.thread(
+                priority: 20,
+                { index in
+                    setFloatingPoint(100 + index)
+                    while true {
+                        if floatingPoint() != 100 + index { addNote(10) }
+                        addNote(Int(index))
+                    }
+                }, UInt64(index))
             try c.succeed { () throws(KernelError) in
                 try thread.setSlice(.microseconds(200))
                 try thread.resume()
@@ -211,10 +224,12 @@ func floatingPointTests(_ runner: inout Runner) {
     runner.test("fp.starts-clear") { c throws(Failure) in
         clearNotes()
         setFloatingPoint(999)
-        _ = try c.spawn(priority: 255, { _ in
-            setNote(0, floatingPoint() + 1)
-            endThread()
-        })
+        _ = try c.spawn(
+            priority: 255,
+            { _ in
+                setNote(0, floatingPoint() + 1)
+                endThread()
+            })
         try c.equal(note(0), 1, "another thread's registers leaked")
     }
 }
@@ -243,12 +258,14 @@ func lifeCycleTests(_ runner: inout Runner) {
             try server.resume()
         }
         for index in 0..<3 {
-            _ = try c.spawn(priority: 50, { index in
-                do throws(KernelError) { _ = try Endpoint(Slot(UInt32(note(20)))).call(RegisterMessage()) } catch {
-                    setNote(Int(index), UInt64(error.rawValue))
-                }
-                endThread()
-            }, UInt64(index))
+            _ = try c.spawn(
+                priority: 50,
+                { index in
+                    do throws(KernelError) { _ = try Endpoint(Slot(UInt32(note(20)))).call(RegisterMessage()) } catch {
+                        setNote(Int(index), UInt64(error.rawValue))
+                    }
+                    endThread()
+                }, UInt64(index))
         }
         try c.pause()
         try c.succeed { () throws(KernelError) in try arena.reclaim() }
@@ -269,7 +286,8 @@ func lifeCycleTests(_ runner: inout Runner) {
             switch number % 3 {
             case 0: _ = try? Endpoint(Slot(UInt32(note(20)))).call(RegisterMessage())
             case 1: _ = try? Notification(Slot(UInt32(note(21)))).wait()
-            default: _ = try? Endpoint(Slot(UInt32(note(20)))).send(RegisterMessage(), deadline: .after(milliseconds: 5000))
+            default:
+                _ = try? Endpoint(Slot(UInt32(note(20)))).send(RegisterMessage(), deadline: .after(milliseconds: 5000))
             }
             endThread()
         }
@@ -286,7 +304,8 @@ func lifeCycleTests(_ runner: inout Runner) {
             }
         }
         try c.succeed { () throws(KernelError) in try arena.reclaim() }
-        try c.refuse(.timedOut) { () throws(KernelError) in try endpoint.call(RegisterMessage(), deadline: .immediately) }
+        try c.refuse(.timedOut) { () throws(KernelError) in try endpoint.call(RegisterMessage(), deadline: .immediately)
+        }
     }
     runner.test("life.second-address-space") { c throws(Failure) in
         // A thread in an address space of its own can touch nothing of this one.
@@ -294,10 +313,12 @@ func lifeCycleTests(_ runner: inout Runner) {
         let endpoint = try c.endpoint()
         let reply = try c.reply()
         let space = try c.make(.addressSpace)
-        let thread = try c.thread(priority: 100, { _ in
-            setNote(0, 1)
-            endThread()
-        }, fault: endpoint.slot)
+        let thread = try c.thread(
+            priority: 100,
+            { _ in
+                setNote(0, 1)
+                endThread()
+            }, fault: endpoint.slot)
         try c.succeed { () throws(KernelError) in
             try thread.configure(addressSpace: space)
             try thread.resume()
@@ -314,12 +335,14 @@ func lifeCycleTests(_ runner: inout Runner) {
         let arena = Untyped(try c.make(.untyped, sizeBits: 19))
         try c.succeed { () throws(KernelError) in try arena.retype(.endpoint, count: 1024, index: Slot(1000)) }
         setNote(20, UInt64(arena.slot.index))
-        _ = try c.spawn(priority: 10, { _ in
-            setNote(0, Instant.now.ticks)
-            try? Untyped(Slot(UInt32(note(20)))).reclaim()
-            setNote(1, Instant.now.ticks)
-            endThread()
-        })
+        _ = try c.spawn(
+            priority: 10,
+            { _ in
+                setNote(0, Instant.now.ticks)
+                try? Untyped(Slot(UInt32(note(20)))).reclaim()
+                setNote(1, Instant.now.ticks)
+                endThread()
+            })
         var wakes: UInt64 = 0
         while note(1) == 0 {
             try c.pause(milliseconds: 1)
@@ -339,7 +362,8 @@ func systemTests(_ runner: inout Runner) {
         for _ in 0..<10 { yield() }
         let after = try c.succeed { () throws(KernelError) in try system.statistic(.systemCalls) }
         try c.expect(after >= before + 10, "system calls are not counted", after)
-        try c.expect(try c.succeed { () throws(KernelError) in try system.statistic(.kernelTextBytes) } > 4096, "no size")
+        try c.expect(
+            try c.succeed { () throws(KernelError) in try system.statistic(.kernelTextBytes) } > 4096, "no size")
     }
     runner.test("system.trace") { c throws(Failure) in
         try c.succeed { () throws(KernelError) in
@@ -387,14 +411,19 @@ func systemTests(_ runner: inout Runner) {
         }
         let handler = try c.endpoint()
         let answer = try c.reply()
-        let thread = try c.thread(priority: 100, { _ in
-            while true {
-                var words = RegisterMessage(random(), random(), random(), random()).words
-                let control = random() & 0x001f_ffff_0000_0000 | random() & 7 | (random() & 15 == 0 ? random() & 0xffff_ffff : 0)
-                _ = rawSystemCall(control, random() & (random() & 1 == 0 ? 7 : ~0), random() & 1 == 0 ? 0 : random() & 31, &words)
-                addNote(1)
-            }
-        }, fault: handler.slot)
+        let thread = try c.thread(
+            priority: 100,
+            { _ in
+                while true {
+                    var words = RegisterMessage(random(), random(), random(), random()).words
+                    let control =
+                        random() & 0x001f_ffff_0000_0000 | random() & 7
+                        | (random() & 15 == 0 ? random() & 0xffff_ffff : 0)
+                    _ = rawSystemCall(
+                        control, random() & (random() & 1 == 0 ? 7 : ~0), random() & 1 == 0 ? 0 : random() & 31, &words)
+                    addNote(1)
+                }
+            }, fault: handler.slot)
         try c.succeed { () throws(KernelError) in
             try thread.configure(table: table)
             try thread.resume()

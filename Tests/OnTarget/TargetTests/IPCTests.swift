@@ -84,14 +84,19 @@ func ipcTests(_ runner: inout Runner) {
         let reply = try c.reply()
         setNote(20, UInt64(endpoint.slot.index))
         setNote(21, UInt64(reply.slot.index))
-        _ = try c.spawn(priority: 255, { _ in
-            for _ in 0..<2 {
-                guard let received = try? Endpoint(Slot(UInt32(note(20)))).receive(reply: Reply(Slot(UInt32(note(21))))) else { break }
-                setNote(0, received[0])
-                setNote(1, UInt64(received.delivery.rawValue))
-            }
-            endThread()
-        })
+        _ = try c.spawn(
+            priority: 255,
+            { _ in
+                for _ in 0..<2 {
+                    guard
+                        let received = try? Endpoint(Slot(UInt32(note(20)))).receive(
+                            reply: Reply(Slot(UInt32(note(21)))))
+                    else { break }
+                    setNote(0, received[0])
+                    setNote(1, UInt64(received.delivery.rawValue))
+                }
+                endThread()
+            })
         try c.succeed { () throws(KernelError) in try endpoint.send(RegisterMessage(11)) }
         try c.equal(note(0), 11)
         try c.equal(note(1), UInt64(Delivery.oneWay.rawValue))
@@ -105,10 +110,12 @@ func ipcTests(_ runner: inout Runner) {
         setNote(20, UInt64(endpoint.slot.index))
         let priorities: InlineArray<3, UInt8> = [20, 40, 30]
         for index in priorities.indices {
-            _ = try c.spawn(priority: priorities[index], { value in
-                try? Endpoint(Slot(UInt32(note(20)))).send(RegisterMessage(value))
-                endThread()
-            }, UInt64(priorities[index]))
+            _ = try c.spawn(
+                priority: priorities[index],
+                { value in
+                    try? Endpoint(Slot(UInt32(note(20)))).send(RegisterMessage(value))
+                    endThread()
+                }, UInt64(priorities[index]))
         }
         try c.pause()
         let expected: InlineArray<3, UInt64> = [40, 30, 20]
@@ -123,10 +130,12 @@ func ipcTests(_ runner: inout Runner) {
         let reply = try c.reply()
         setNote(20, UInt64(endpoint.slot.index))
         for index in 0..<4 {
-            _ = try c.spawn(priority: 30, { value in
-                try? Endpoint(Slot(UInt32(note(20)))).send(RegisterMessage(value))
-                endThread()
-            }, UInt64(index))
+            _ = try c.spawn(
+                priority: 30,
+                { value in
+                    try? Endpoint(Slot(UInt32(note(20)))).send(RegisterMessage(value))
+                    endThread()
+                }, UInt64(index))
         }
         try c.pause()
         for index in 0..<4 {
@@ -141,10 +150,14 @@ func ipcTests(_ runner: inout Runner) {
         let second = try c.reply()
         setNote(20, UInt64(endpoint.slot.index))
         for index in 0..<2 {
-            _ = try c.spawn(priority: 30, { value in
-                if let answer = try? Endpoint(Slot(UInt32(note(20)))).call(RegisterMessage(value)) { setNote(Int(value), answer[0]) }
-                endThread()
-            }, UInt64(index))
+            _ = try c.spawn(
+                priority: 30,
+                { value in
+                    if let answer = try? Endpoint(Slot(UInt32(note(20)))).call(RegisterMessage(value)) {
+                        setNote(Int(value), answer[0])
+                    }
+                    endThread()
+                }, UInt64(index))
         }
         try c.pause()
         let a = try c.succeed { () throws(KernelError) in try endpoint.receive(reply: first) }
@@ -165,10 +178,12 @@ func ipcTests(_ runner: inout Runner) {
         let target = c.slot()
         setNote(20, UInt64(endpoint.slot.index))
         setNote(22, UInt64(gift.slot.index))
-        _ = try c.spawn(priority: 30, { _ in
-            _ = try? Endpoint(Slot(UInt32(note(20)))).call(RegisterMessage(1), Attachment(Slot(UInt32(note(22)))))
-            endThread()
-        })
+        _ = try c.spawn(
+            priority: 30,
+            { _ in
+                _ = try? Endpoint(Slot(UInt32(note(20)))).call(RegisterMessage(1), Attachment(Slot(UInt32(note(22)))))
+                endThread()
+            })
         IPCBufferAccess().setReceiveSlots(target)
         let received = try c.succeed { () throws(KernelError) in try endpoint.receive(reply: reply) }
         try c.equal(UInt64(received.capabilityCount), 1)
@@ -183,10 +198,12 @@ func ipcTests(_ runner: inout Runner) {
         let gift = try c.notification()
         setNote(20, UInt64(endpoint.slot.index))
         setNote(22, UInt64(gift.slot.index))
-        _ = try c.spawn(priority: 30, { _ in
-            _ = try? Endpoint(Slot(UInt32(note(20)))).call(RegisterMessage(1), Attachment(Slot(UInt32(note(22)))))
-            endThread()
-        })
+        _ = try c.spawn(
+            priority: 30,
+            { _ in
+                _ = try? Endpoint(Slot(UInt32(note(20)))).call(RegisterMessage(1), Attachment(Slot(UInt32(note(22)))))
+                endThread()
+            })
         IPCBufferAccess().setReceiveSlots(.none)
         let received = try c.succeed { () throws(KernelError) in try endpoint.receive(reply: reply) }
         try c.equal(UInt64(received.capabilityCount), 0)
@@ -198,13 +215,15 @@ func ipcTests(_ runner: inout Runner) {
         let reply = try c.reply()
         setNote(20, UInt64(endpoint.slot.index))
         setNote(21, UInt64(reply.slot.index))
-        _ = try c.spawn(priority: 255, { _ in
-            if let received = try? Endpoint(Slot(UInt32(note(20)))).receive(reply: Reply(Slot(UInt32(note(21))))) {
-                setNote(0, UInt64(received.message.length))
-                try? Reply(Slot(UInt32(note(21)))).reply(RegisterMessage(1))
-            }
-            endThread()
-        }, withBuffer: false)
+        _ = try c.spawn(
+            priority: 255,
+            { _ in
+                if let received = try? Endpoint(Slot(UInt32(note(20)))).receive(reply: Reply(Slot(UInt32(note(21))))) {
+                    setNote(0, UInt64(received.message.length))
+                    try? Reply(Slot(UInt32(note(21)))).reply(RegisterMessage(1))
+                }
+                endThread()
+            }, withBuffer: false)
         _ = try c.succeed { () throws(KernelError) in try endpoint.call(RegisterMessage(length: 20)) }
         try c.equal(note(0), 8)
     }
@@ -219,10 +238,12 @@ func ipcTests(_ runner: inout Runner) {
         let received = try c.succeed { () throws(KernelError) in try endpoint.receive(reply: reply) }
         try c.equal(UInt64(received.delivery.rawValue), UInt64(Delivery.notification.rawValue))
         try c.equal(received.badge, 0x30)
-        _ = try c.spawn(priority: 30, { slot in
-            try? Notification(Slot(UInt32(slot))).signal(0x40)
-            endThread()
-        }, UInt64(notification.slot.index))
+        _ = try c.spawn(
+            priority: 30,
+            { slot in
+                try? Notification(Slot(UInt32(slot))).signal(0x40)
+                endThread()
+            }, UInt64(notification.slot.index))
         let second = try c.succeed { () throws(KernelError) in try endpoint.receive(reply: reply) }
         try c.equal(second.badge, 0x40)
     }
@@ -232,14 +253,17 @@ func ipcErrorTests(_ runner: inout Runner) {
     let own = CapabilityTable.own
     runner.test("ipc.error.invalid-capability") { c throws(Failure) in
         try c.refuse(.invalidCapability) { () throws(KernelError) in try Endpoint(Slot(639)).call(RegisterMessage()) }
-        try c.refuse(.invalidCapability) { () throws(KernelError) in try Endpoint(Slot(1 << 30)).call(RegisterMessage()) }
+        try c.refuse(.invalidCapability) { () throws(KernelError) in try Endpoint(Slot(1 << 30)).call(RegisterMessage())
+        }
         try c.refuse(.invalidCapability) { () throws(KernelError) in try Endpoint(.none).send(RegisterMessage()) }
     }
     runner.test("ipc.error.wrong-kind") { c throws(Failure) in
         let notification = try c.make(.notification)
         let endpoint = try c.endpoint()
         try c.refuse(.wrongKind) { () throws(KernelError) in try Endpoint(notification).call(RegisterMessage()) }
-        try c.refuse(.wrongKind) { () throws(KernelError) in try Endpoint(notification).receive(reply: Reply(notification)) }
+        try c.refuse(.wrongKind) { () throws(KernelError) in
+            try Endpoint(notification).receive(reply: Reply(notification))
+        }
         try c.refuse(.wrongKind) { () throws(KernelError) in try endpoint.receive(reply: Reply(notification)) }
         try c.refuse(.wrongKind) { () throws(KernelError) in try Reply(notification).reply(RegisterMessage()) }
         try c.refuse(.wrongKind) { () throws(KernelError) in try Notification(endpoint.slot).signal(1) }
@@ -271,18 +295,21 @@ func ipcErrorTests(_ runner: inout Runner) {
     runner.test("ipc.error.no-buffer") { c throws(Failure) in
         let endpoint = try c.echo(priority: 255)
         setNote(20, UInt64(endpoint.slot.index))
-        _ = try c.spawn(priority: 255, { _ in
-            var words = RegisterMessage().words
-            let control = ControlWord(.call, Slot(UInt32(note(20))), length: 20)
-            setNote(0, rawSystemCall(control.raw, 0, ~0, &words).result & 0xff)
-            endThread()
-        }, withBuffer: false)
+        _ = try c.spawn(
+            priority: 255,
+            { _ in
+                var words = RegisterMessage().words
+                let control = ControlWord(.call, Slot(UInt32(note(20))), length: 20)
+                setNote(0, rawSystemCall(control.raw, 0, ~0, &words).result & 0xff)
+                endThread()
+            }, withBuffer: false)
         try c.equal(note(0), UInt64(KernelError.noBuffer.rawValue))
     }
     runner.test("ipc.error.timed-out") { c throws(Failure) in
         let endpoint = try c.endpoint()
         let reply = try c.reply()
-        try c.refuse(.timedOut) { () throws(KernelError) in try endpoint.call(RegisterMessage(), deadline: .immediately) }
+        try c.refuse(.timedOut) { () throws(KernelError) in try endpoint.call(RegisterMessage(), deadline: .immediately)
+        }
         try c.refuse(.timedOut) { () throws(KernelError) in
             try endpoint.call(RegisterMessage(), deadline: .after(milliseconds: 1))
         }
@@ -299,10 +326,12 @@ func ipcErrorTests(_ runner: inout Runner) {
         let reply = try c.reply()
         setNote(20, UInt64(endpoint.slot.index))
         setNote(21, UInt64(reply.slot.index))
-        _ = try c.spawn(priority: 255, { _ in
-            _ = try? Endpoint(Slot(UInt32(note(20)))).receive(reply: Reply(Slot(UInt32(note(21)))))
-            endThread()
-        })
+        _ = try c.spawn(
+            priority: 255,
+            { _ in
+                _ = try? Endpoint(Slot(UInt32(note(20)))).receive(reply: Reply(Slot(UInt32(note(21)))))
+                endThread()
+            })
         try c.refuse(.timedOut) { () throws(KernelError) in
             try endpoint.call(RegisterMessage(), deadline: .after(milliseconds: 1))
         }
@@ -323,10 +352,12 @@ func ipcErrorTests(_ runner: inout Runner) {
         let endpoint = try c.endpoint()
         let reply = try c.reply()
         setNote(20, UInt64(endpoint.slot.index))
-        _ = try c.spawn(priority: 30, { _ in
-            _ = try? Endpoint(Slot(UInt32(note(20)))).call(RegisterMessage())
-            endThread()
-        })
+        _ = try c.spawn(
+            priority: 30,
+            { _ in
+                _ = try? Endpoint(Slot(UInt32(note(20)))).call(RegisterMessage())
+                endThread()
+            })
         _ = try c.succeed { () throws(KernelError) in try endpoint.receive(reply: reply) }
         try c.refuse(.noCaller) { () throws(KernelError) in try endpoint.receive(reply: reply, deadline: .immediately) }
     }
@@ -335,12 +366,14 @@ func ipcErrorTests(_ runner: inout Runner) {
         let endpoint = try c.endpoint()
         setNote(20, UInt64(endpoint.slot.index))
         for index in 0..<5 {
-            _ = try c.spawn(priority: 30, { index in
-                do throws(KernelError) { _ = try Endpoint(Slot(UInt32(note(20)))).call(RegisterMessage()) } catch {
-                    setNote(Int(index), UInt64(error.rawValue))
-                }
-                endThread()
-            }, UInt64(index))
+            _ = try c.spawn(
+                priority: 30,
+                { index in
+                    do throws(KernelError) { _ = try Endpoint(Slot(UInt32(note(20)))).call(RegisterMessage()) } catch {
+                        setNote(Int(index), UInt64(error.rawValue))
+                    }
+                    endThread()
+                }, UInt64(index))
         }
         try c.pause()
         try c.succeed { () throws(KernelError) in try endpoint.close() }
@@ -349,17 +382,22 @@ func ipcErrorTests(_ runner: inout Runner) {
         try c.refuse(.peerDied) { () throws(KernelError) in try endpoint.call(RegisterMessage()) }
         let server = try c.thread(priority: 30, { _ in endThread() })
         try c.succeed { () throws(KernelError) in try endpoint.bindServer(server) }
-        try c.refuse(.timedOut) { () throws(KernelError) in try endpoint.call(RegisterMessage(), deadline: .immediately) }
+        try c.refuse(.timedOut) { () throws(KernelError) in try endpoint.call(RegisterMessage(), deadline: .immediately)
+        }
     }
     runner.test("ipc.error.peer-died-by-reply-deletion") { c throws(Failure) in
         clearNotes()
         let endpoint = try c.endpoint()
         let reply = try c.reply()
         setNote(20, UInt64(endpoint.slot.index))
-        _ = try c.spawn(priority: 30, { _ in
-            do throws(KernelError) { _ = try Endpoint(Slot(UInt32(note(20)))).call(RegisterMessage()) } catch { setNote(0, UInt64(error.rawValue)) }
-            endThread()
-        })
+        _ = try c.spawn(
+            priority: 30,
+            { _ in
+                do throws(KernelError) { _ = try Endpoint(Slot(UInt32(note(20)))).call(RegisterMessage()) } catch {
+                    setNote(0, UInt64(error.rawValue))
+                }
+                endThread()
+            })
         _ = try c.succeed { () throws(KernelError) in try endpoint.receive(reply: reply) }
         try c.succeed { () throws(KernelError) in try own.delete(reply.slot) }
         try c.pause()
@@ -378,14 +416,18 @@ func ipcErrorTests(_ runner: inout Runner) {
         let memory = c.memory
         try c.succeed { () throws(KernelError) in try memory.retype(.endpoint, count: 17, index: Slot(1000)) }
         for index in 0..<17 {
-            let thread = try c.thread(priority: 30, { index in
-                do throws(KernelError) { _ = try Endpoint(Slot(1000 + UInt32(index))).call(RegisterMessage()) } catch {
-                    setNote(0, UInt64(error.rawValue))
-                    setNote(1, index)
-                    addNote(2)
-                }
-                endThread()
-            }, UInt64(index))
+            let thread = try c.thread(
+                priority: 30,
+                { index in
+                    do throws(KernelError) {
+                        _ = try Endpoint(Slot(1000 + UInt32(index))).call(RegisterMessage())
+                    } catch {
+                        setNote(0, UInt64(error.rawValue))
+                        setNote(1, index)
+                        addNote(2)
+                    }
+                    endThread()
+                }, UInt64(index))
             setNote(8 + index, UInt64(thread.slot.index))
             if index > 0 {
                 try c.succeed { () throws(KernelError) in try Endpoint(Slot(999 + UInt32(index))).bindServer(thread) }
@@ -414,11 +456,13 @@ func loanTests(_ runner: inout Runner) {
         let lent = 0xa000_0000 as UInt64
         let mine = 0xa000_4000 as UInt64
         for index in 0..<1024 { poke(lent + 8 * UInt64(index), UInt64(index)) }
-        _ = try c.spawn(priority: 30, { _ in
-            let attachment = Attachment(lending: 0xa000_0000, length: 8192, .read | .write)
-            if (try? Endpoint(Slot(UInt32(note(20)))).call(RegisterMessage(1), attachment)) != nil { setNote(0, 1) }
-            endThread()
-        })
+        _ = try c.spawn(
+            priority: 30,
+            { _ in
+                let attachment = Attachment(lending: 0xa000_0000, length: 8192, .read | .write)
+                if (try? Endpoint(Slot(UInt32(note(20)))).call(RegisterMessage(1), attachment)) != nil { setNote(0, 1) }
+                endThread()
+            })
         let received = try c.succeed { () throws(KernelError) in try endpoint.receive(reply: reply) }
         try c.equal(received.loanLength, 8192)
         try c.succeed { () throws(KernelError) in try reply.loanRead(offset: 8, to: 0xa000_4000, length: 8000) }
@@ -446,11 +490,13 @@ func loanTests(_ runner: inout Runner) {
         let reply = try c.reply()
         _ = try c.map(at: 0xa000_0000)
         setNote(20, UInt64(endpoint.slot.index))
-        _ = try c.spawn(priority: 30, { _ in
-            let attachment = Attachment(lending: 0xa000_0000, length: 64, .read)
-            _ = try? Endpoint(Slot(UInt32(note(20)))).call(RegisterMessage(1), attachment)
-            endThread()
-        })
+        _ = try c.spawn(
+            priority: 30,
+            { _ in
+                let attachment = Attachment(lending: 0xa000_0000, length: 64, .read)
+                _ = try? Endpoint(Slot(UInt32(note(20)))).call(RegisterMessage(1), attachment)
+                endThread()
+            })
         _ = try c.succeed { () throws(KernelError) in try endpoint.receive(reply: reply) }
         try c.refuse(.missingRights) { () throws(KernelError) in
             try reply.loanWrite(offset: 0, from: 0xa000_0000, length: 8)
@@ -471,11 +517,13 @@ func loanTests(_ runner: inout Runner) {
         let reply = try c.reply()
         _ = try c.map(at: 0xa000_0000)
         setNote(20, UInt64(endpoint.slot.index))
-        _ = try c.spawn(priority: 30, { _ in
-            _ = try? Endpoint(Slot(UInt32(note(20)))).call(
-                RegisterMessage(1), Attachment(lending: 0xb000_0000, length: 64, .read | .write))
-            endThread()
-        })
+        _ = try c.spawn(
+            priority: 30,
+            { _ in
+                _ = try? Endpoint(Slot(UInt32(note(20)))).call(
+                    RegisterMessage(1), Attachment(lending: 0xb000_0000, length: 64, .read | .write))
+                endThread()
+            })
         _ = try c.succeed { () throws(KernelError) in try endpoint.receive(reply: reply) }
         try c.refuse(.memoryFault) { () throws(KernelError) in
             try reply.loanRead(offset: 0, to: 0xa000_0000, length: 8)

@@ -73,19 +73,23 @@ func inheritanceTests(_ runner: inout Runner) {
         let reply = try c.reply()
         setNote(24, UInt64(front.slot.index))
         setNote(25, UInt64(reply.slot.index))
-        let middle = try c.spawn(priority: 20, { _ in
-            if (try? Endpoint(Slot(UInt32(note(24)))).receive(reply: Reply(Slot(UInt32(note(25)))))) != nil {
-                _ = try? Endpoint(Slot(UInt32(note(20)))).call(RegisterMessage())
-                try? Reply(Slot(UInt32(note(25)))).reply(RegisterMessage())
-            }
-            endThread()
-        })
+        let middle = try c.spawn(
+            priority: 20,
+            { _ in
+                if (try? Endpoint(Slot(UInt32(note(24)))).receive(reply: Reply(Slot(UInt32(note(25)))))) != nil {
+                    _ = try? Endpoint(Slot(UInt32(note(20)))).call(RegisterMessage())
+                    try? Reply(Slot(UInt32(note(25)))).reply(RegisterMessage())
+                }
+                endThread()
+            })
         try c.succeed { () throws(KernelError) in try front.bindServer(middle) }
-        _ = try c.spawn(priority: 100, { _ in
-            _ = try? Endpoint(Slot(UInt32(note(24)))).call(RegisterMessage())
-            addNote(5)
-            endThread()
-        })
+        _ = try c.spawn(
+            priority: 100,
+            { _ in
+                _ = try? Endpoint(Slot(UInt32(note(24)))).call(RegisterMessage())
+                addNote(5)
+                endThread()
+            })
         try c.pause()
         try c.effective(middle, 100)
         try c.effective(last, 100)
@@ -174,30 +178,36 @@ func inheritanceTests(_ runner: inout Runner) {
         setNote(20, UInt64(endpoint.slot.index))
         setNote(21, UInt64(reply.slot.index))
         setNote(22, UInt64(start.slot.index))
-        let server = try c.spawn(priority: 10, { _ in
-            let endpoint = Endpoint(Slot(UInt32(note(20))))
-            let reply = Reply(Slot(UInt32(note(21))))
-            while (try? endpoint.receive(reply: reply)) != nil {
-                // Let the hog become ready while the server works for the client.
-                try? Notification(Slot(UInt32(note(22)))).signal(1)
-                for _ in 0..<1000 { addNote(6) }
-                try? reply.reply(RegisterMessage())
-            }
-            endThread()
-        })
+        let server = try c.spawn(
+            priority: 10,
+            { _ in
+                let endpoint = Endpoint(Slot(UInt32(note(20))))
+                let reply = Reply(Slot(UInt32(note(21))))
+                while (try? endpoint.receive(reply: reply)) != nil {
+                    // Let the hog become ready while the server works for the client.
+                    try? Notification(Slot(UInt32(note(22)))).signal(1)
+                    for _ in 0..<1000 { addNote(6) }
+                    try? reply.reply(RegisterMessage())
+                }
+                endThread()
+            })
         try c.succeed { () throws(KernelError) in try endpoint.bindServer(server) }
-        _ = try c.spawn(priority: 50, { _ in
-            _ = try? Notification(Slot(UInt32(note(22)))).wait()
-            while note(3) < 1_000_000 { addNote(3) }
-            endThread()
-        })
+        _ = try c.spawn(
+            priority: 50,
+            { _ in
+                _ = try? Notification(Slot(UInt32(note(22)))).wait()
+                while note(3) < 1_000_000 { addNote(3) }
+                endThread()
+            })
         try c.pause()
-        _ = try c.spawn(priority: 90, { _ in
-            _ = try? Endpoint(Slot(UInt32(note(20)))).call(RegisterMessage())
-            setNote(4, note(3))
-            setNote(5, 1)
-            endThread()
-        })
+        _ = try c.spawn(
+            priority: 90,
+            { _ in
+                _ = try? Endpoint(Slot(UInt32(note(20)))).call(RegisterMessage())
+                setNote(4, note(3))
+                setNote(5, 1)
+                endThread()
+            })
         try c.pause(milliseconds: 50)
         try c.equal(note(5), 1, "the client has no answer")
         try c.equal(note(4), 0, "the hog ran before the client had its answer")
@@ -209,11 +219,13 @@ func schedulingTests(_ runner: inout Runner) {
     runner.test("schedule.preemption-at-once") { c throws(Failure) in
         clearNotes()
         let notification = try c.notification()
-        _ = try c.spawn(priority: 255, { slot in
-            _ = try? Notification(Slot(UInt32(slot))).wait()
-            setNote(0, 1)
-            endThread()
-        }, UInt64(notification.slot.index))
+        _ = try c.spawn(
+            priority: 255,
+            { slot in
+                _ = try? Notification(Slot(UInt32(slot))).wait()
+                setNote(0, 1)
+                endThread()
+            }, UInt64(notification.slot.index))
         try c.succeed { () throws(KernelError) in try notification.signal(1) }
         try c.equal(note(0), 1)
     }
@@ -227,7 +239,9 @@ func schedulingTests(_ runner: inout Runner) {
     }
     runner.test("schedule.fifo-does-not-share") { c throws(Failure) in
         clearNotes()
-        for index in 0..<2 { _ = try c.spawn(priority: 20, { index in while true { addNote(Int(index)) } }, UInt64(index)) }
+        for index in 0..<2 {
+            _ = try c.spawn(priority: 20, { index in while true { addNote(Int(index)) } }, UInt64(index))
+        }
         try c.pause(milliseconds: 5)
         try c.expect(note(0) > 0 && note(1) == 0, "FIFO threads shared the processor")
     }
@@ -252,10 +266,12 @@ func schedulingTests(_ runner: inout Runner) {
     }
     runner.test("schedule.raised-priority-runs") { c throws(Failure) in
         clearNotes()
-        let thread = try c.thread(priority: 20, { _ in
-            setNote(0, 1)
-            endThread()
-        })
+        let thread = try c.thread(
+            priority: 20,
+            { _ in
+                setNote(0, 1)
+                endThread()
+            })
         try c.succeed { () throws(KernelError) in
             try thread.resume()
             try thread.setPriority(255, maximum: 255)

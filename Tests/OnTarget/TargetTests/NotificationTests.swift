@@ -26,10 +26,12 @@ func notificationTests(_ runner: inout Runner) {
     runner.test("notification.wait-wakes") { c throws(Failure) in
         clearNotes()
         let notification = try c.notification()
-        _ = try c.spawn(priority: 255, { slot in
-            if let bits = try? Notification(Slot(UInt32(slot))).wait() { setNote(0, bits) }
-            endThread()
-        }, UInt64(notification.slot.index))
+        _ = try c.spawn(
+            priority: 255,
+            { slot in
+                if let bits = try? Notification(Slot(UInt32(slot))).wait() { setNote(0, bits) }
+                endThread()
+            }, UInt64(notification.slot.index))
         try c.equal(note(0), 0)
         try c.succeed { () throws(KernelError) in try notification.signal(6) }
         try c.equal(note(0), 6)
@@ -41,11 +43,13 @@ func notificationTests(_ runner: inout Runner) {
         setNote(20, UInt64(notification.slot.index))
         let priorities: InlineArray<3, UInt8> = [20, 60, 40]
         for index in priorities.indices {
-            _ = try c.spawn(priority: priorities[index], { value in
-                _ = try? Notification(Slot(UInt32(note(20)))).wait()
-                setNote(1, note(1) << 8 | value)
-                endThread()
-            }, UInt64(priorities[index]))
+            _ = try c.spawn(
+                priority: priorities[index],
+                { value in
+                    _ = try? Notification(Slot(UInt32(note(20)))).wait()
+                    setNote(1, note(1) << 8 | value)
+                    endThread()
+                }, UInt64(priorities[index]))
         }
         try c.pause()
         for _ in 0..<3 {
@@ -77,7 +81,8 @@ func notificationTests(_ runner: inout Runner) {
         let notification = try c.notification()
         let other = try c.thread(priority: 1, { _ in endThread() })
         try c.succeed { () throws(KernelError) in try other.bindNotification(notification) }
-        try c.refuse(.wrongState) { () throws(KernelError) in try Thread(RootSlot.thread).bindNotification(notification) }
+        try c.refuse(.wrongState) { () throws(KernelError) in try Thread(RootSlot.thread).bindNotification(notification)
+        }
         try c.succeed { () throws(KernelError) in
             try other.bindNotification(nil)
             try Thread(RootSlot.thread).bindNotification(notification)
@@ -87,10 +92,14 @@ func notificationTests(_ runner: inout Runner) {
         clearNotes()
         let arena = Untyped(try c.make(.untyped, sizeBits: 14))
         try c.succeed { () throws(KernelError) in try arena.retype(.notification, index: Slot(1000)) }
-        _ = try c.spawn(priority: 255, { _ in
-            do throws(KernelError) { _ = try Notification(Slot(1000)).wait() } catch { setNote(0, UInt64(error.rawValue)) }
-            endThread()
-        })
+        _ = try c.spawn(
+            priority: 255,
+            { _ in
+                do throws(KernelError) { _ = try Notification(Slot(1000)).wait() } catch {
+                    setNote(0, UInt64(error.rawValue))
+                }
+                endThread()
+            })
         try c.succeed { () throws(KernelError) in try arena.reclaim() }
         try c.equal(note(0), UInt64(KernelError.invalidCapability.rawValue))
     }
@@ -105,7 +114,8 @@ func timerTests(_ runner: inout Runner) {
             try timer.bind(notification, bits: 8)
             try timer.arm(deadline)
         }
-        try c.equal(try c.succeed { () throws(KernelError) in try notification.wait(deadline: .after(milliseconds: 100)) }, 8)
+        try c.equal(
+            try c.succeed { () throws(KernelError) in try notification.wait(deadline: .after(milliseconds: 100)) }, 8)
         try c.expect(Instant.now >= deadline, "early")
         try c.refuse(.timedOut) { () throws(KernelError) in try notification.wait(deadline: .after(milliseconds: 3)) }
     }
@@ -143,7 +153,8 @@ func timerTests(_ runner: inout Runner) {
             try timer.bind(notification, bits: 1)
             try timer.arm(Instant(ticks: 1))
         }
-        try c.equal(try c.succeed { () throws(KernelError) in try notification.wait(deadline: .after(milliseconds: 50)) }, 1)
+        try c.equal(
+            try c.succeed { () throws(KernelError) in try notification.wait(deadline: .after(milliseconds: 50)) }, 1)
     }
     runner.test("timer.many-in-order") { c throws(Failure) in
         let notification = try c.notification()
@@ -161,7 +172,9 @@ func timerTests(_ runner: inout Runner) {
         }
         var seen: UInt64 = 0
         while seen != (1 << 20) - 1 {
-            let bits = try c.succeed { () throws(KernelError) in try notification.wait(deadline: .after(milliseconds: 100)) }
+            let bits = try c.succeed { () throws(KernelError) in
+                try notification.wait(deadline: .after(milliseconds: 100))
+            }
             try c.expect(bits > seen, "out of order", bits)
             seen |= bits
         }
@@ -225,7 +238,9 @@ func interruptTests(_ runner: inout Runner) {
         }
         for _ in 0..<2 {
             c.ringClock()
-            let bits = try c.succeed { () throws(KernelError) in try notification.wait(deadline: .after(milliseconds: 3000)) }
+            let bits = try c.succeed { () throws(KernelError) in
+                try notification.wait(deadline: .after(milliseconds: 3000))
+            }
             try c.equal(bits, 2)
             try c.refuse(.wouldBlock) { () throws(KernelError) in try notification.poll() }
             c.quietClock()
@@ -250,11 +265,14 @@ func interruptTests(_ runner: inout Runner) {
         c.ringClock()
         var bits: UInt64 = 0
         while bits != 3 {
-            bits |= try c.succeed { () throws(KernelError) in try notification.wait(deadline: .after(milliseconds: 3000)) }
+            bits |= try c.succeed { () throws(KernelError) in
+                try notification.wait(deadline: .after(milliseconds: 3000))
+            }
         }
         c.quietClock()
         try c.succeed { () throws(KernelError) in try first.acknowledge() }
-        try c.expect(try c.succeed { () throws(KernelError) in try second.information() }.isOutstanding, "second is open")
+        try c.expect(
+            try c.succeed { () throws(KernelError) in try second.information() }.isOutstanding, "second is open")
         try c.succeed { () throws(KernelError) in try second.acknowledge() }
     }
     runner.test("interrupt.dead-driver-frees-the-line") { c throws(Failure) in
@@ -273,7 +291,9 @@ func interruptTests(_ runner: inout Runner) {
         c.ringClock()
         var bits: UInt64 = 0
         while bits != 3 {
-            bits |= try c.succeed { () throws(KernelError) in try notification.wait(deadline: .after(milliseconds: 3000)) }
+            bits |= try c.succeed { () throws(KernelError) in
+                try notification.wait(deadline: .after(milliseconds: 3000))
+            }
         }
         c.quietClock()
         try c.succeed { () throws(KernelError) in
@@ -281,7 +301,9 @@ func interruptTests(_ runner: inout Runner) {
             try arena.reclaim()
         }
         c.ringClock()
-        let again = try c.succeed { () throws(KernelError) in try notification.wait(deadline: .after(milliseconds: 3000)) }
+        let again = try c.succeed { () throws(KernelError) in
+            try notification.wait(deadline: .after(milliseconds: 3000))
+        }
         try c.equal(again, 1)
         c.quietClock()
     }
@@ -295,7 +317,8 @@ func interruptTests(_ runner: inout Runner) {
         try c.refuse(.invalidArgument) { () throws(KernelError) in
             try control.create(line: 27, .level, from: memory, index: slot)
         }
-        try c.succeed { () throws(KernelError) in try control.create(line: clockLine, .level, from: memory, index: slot) }
+        try c.succeed { () throws(KernelError) in try control.create(line: clockLine, .level, from: memory, index: slot)
+        }
         try c.refuse(.wrongState) { () throws(KernelError) in try Interrupt(slot).acknowledge() }
         try c.refuse(.slotOccupied) { () throws(KernelError) in
             try control.create(line: clockLine, .level, from: memory, index: slot)
@@ -319,7 +342,9 @@ func interruptTests(_ runner: inout Runner) {
             }
         }
         for index in 0..<8 {
-            try c.succeed { () throws(KernelError) in try Interrupt(Slot(1000 + UInt32(index))).bind(notification, bits: 1) }
+            try c.succeed { () throws(KernelError) in
+                try Interrupt(Slot(1000 + UInt32(index))).bind(notification, bits: 1)
+            }
         }
         try c.refuse(.exhausted) { () throws(KernelError) in try Interrupt(Slot(1008)).bind(notification, bits: 1) }
     }

@@ -31,7 +31,9 @@ struct Runner {
         let count = UInt32(truncatingIfNeeded: boot.untypedCount)
         for index in 0..<count {
             let region = Untyped(Slot(RootSlot.firstUntyped.index + index))
-            guard let information = try? region.information(), !information.isDevice, information.sizeBits >= 24 else { continue }
+            guard let information = try? region.information(), !information.isDevice, information.sizeBits >= 24 else {
+                continue
+            }
             if (try? region.retype(.untyped, sizeBits: 23, index: memory.slot)) != nil { return }
         }
         console.write("swiftlet-tests: no memory for the tests\n")
@@ -130,7 +132,9 @@ struct Runner {
     }
     private var endsInPoint: Bool { unsafe text[count - 1] == UInt8(ascii: ".") }
     private func matches(_ name: StaticString) -> Bool {
-        for index in 0..<min(count, name.utf8CodeUnitCount) where unsafe text[index] != name.utf8Start[index] { return false }
+        for index in 0..<min(count, name.utf8CodeUnitCount) where unsafe text[index] != name.utf8Start[index] {
+            return false
+        }
         return true
     }
 }

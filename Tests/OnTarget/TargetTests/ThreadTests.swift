@@ -7,10 +7,12 @@ func threadTests(_ runner: inout Runner) {
     let own = CapabilityTable.own
     runner.test("thread.run") { c throws(Failure) in
         clearNotes()
-        _ = try c.spawn(priority: 255, { value in
-            setNote(0, value)
-            endThread()
-        }, 77)
+        _ = try c.spawn(
+            priority: 255,
+            { value in
+                setNote(0, value)
+                endThread()
+            }, 77)
         try c.equal(note(0), 77)
     }
     runner.test("thread.information") { c throws(Failure) in
@@ -27,16 +29,26 @@ func threadTests(_ runner: inout Runner) {
         let thread = try c.thread(priority: 12, { _ in endThread() })
         try c.refuse(.invalidArgument) { () throws(KernelError) in try thread.setPriority(20, maximum: 10) }
         clearNotes()
-        _ = try c.spawn(priority: 255, { other in
-            do throws(KernelError) { try Thread(Slot(UInt32(other))).setPriority(10, maximum: 255) } catch { setNote(0, UInt64(error.rawValue)) }
-            do throws(KernelError) { try Thread(RootSlot.thread).setPriority(254, maximum: 255) } catch { setNote(1, UInt64(error.rawValue)) }
-            endThread()
-        }, UInt64(thread.slot.index))
+        _ = try c.spawn(
+            priority: 255,
+            { other in
+                do throws(KernelError) { try Thread(Slot(UInt32(other))).setPriority(10, maximum: 255) } catch {
+                    setNote(0, UInt64(error.rawValue))
+                }
+                do throws(KernelError) { try Thread(RootSlot.thread).setPriority(254, maximum: 255) } catch {
+                    setNote(1, UInt64(error.rawValue))
+                }
+                endThread()
+            }, UInt64(thread.slot.index))
         try c.equal(note(0), 0, "255 is within the maximum")
-        let low = try c.thread(priority: 30, { other in
-            do throws(KernelError) { try Thread(Slot(UInt32(other))).setPriority(10, maximum: 31) } catch { setNote(2, UInt64(error.rawValue)) }
-            endThread()
-        }, UInt64(thread.slot.index))
+        let low = try c.thread(
+            priority: 30,
+            { other in
+                do throws(KernelError) { try Thread(Slot(UInt32(other))).setPriority(10, maximum: 31) } catch {
+                    setNote(2, UInt64(error.rawValue))
+                }
+                endThread()
+            }, UInt64(thread.slot.index))
         try c.succeed { () throws(KernelError) in try low.resume() }
         try c.pause()
         try c.equal(note(2), UInt64(KernelError.notPermitted.rawValue))
@@ -68,10 +80,14 @@ func threadTests(_ runner: inout Runner) {
     runner.test("thread.suspend-cancels") { c throws(Failure) in
         clearNotes()
         let notification = try c.notification()
-        let thread = try c.spawn(priority: 255, { slot in
-            do throws(KernelError) { _ = try Notification(Slot(UInt32(slot))).wait() } catch { setNote(0, UInt64(error.rawValue)) }
-            endThread()
-        }, UInt64(notification.slot.index))
+        let thread = try c.spawn(
+            priority: 255,
+            { slot in
+                do throws(KernelError) { _ = try Notification(Slot(UInt32(slot))).wait() } catch {
+                    setNote(0, UInt64(error.rawValue))
+                }
+                endThread()
+            }, UInt64(notification.slot.index))
         try c.succeed { () throws(KernelError) in
             try thread.suspend()
             try thread.resume()
@@ -79,10 +95,12 @@ func threadTests(_ runner: inout Runner) {
         try c.equal(note(0), UInt64(KernelError.cancelled.rawValue))
     }
     runner.test("thread.registers") { c throws(Failure) in
-        let thread = try c.thread(priority: 255, { value in
-            setNote(0, value)
-            endThread()
-        }, 1)
+        let thread = try c.thread(
+            priority: 255,
+            { value in
+                setNote(0, value)
+                endThread()
+            }, 1)
         let buffer = IPCBufferAccess()
         try c.succeed { () throws(KernelError) in try thread.readRegisters() }
         try c.equal(buffer[8], 1)
@@ -95,10 +113,12 @@ func threadTests(_ runner: inout Runner) {
         try c.equal(note(0), 4711)
     }
     runner.test("thread.write-registers-keeps-privilege") { c throws(Failure) in
-        let thread = try c.thread(priority: 255, { _ in
-            setNote(0, 1)
-            endThread()
-        })
+        let thread = try c.thread(
+            priority: 255,
+            { _ in
+                setNote(0, 1)
+                endThread()
+            })
         let buffer = IPCBufferAccess()
         try c.succeed { () throws(KernelError) in try thread.readRegisters() }
         buffer[8 + 33] = 0x3c5  // EL1h with everything masked
@@ -129,10 +149,14 @@ func threadTests(_ runner: inout Runner) {
     runner.test("thread.without-table-can-do-nothing") { c throws(Failure) in
         clearNotes()
         let table = try c.make(.capabilityTable, sizeBits: 4)
-        let thread = try c.thread(priority: 255, { _ in
-            do throws(KernelError) { try Notification(Slot(3)).signal(1) } catch { setNote(0, UInt64(error.rawValue)) }
-            endThread()
-        })
+        let thread = try c.thread(
+            priority: 255,
+            { _ in
+                do throws(KernelError) { try Notification(Slot(3)).signal(1) } catch {
+                    setNote(0, UInt64(error.rawValue))
+                }
+                endThread()
+            })
         try c.succeed { () throws(KernelError) in
             try thread.configure(table: table)
             try thread.resume()
@@ -142,23 +166,27 @@ func threadTests(_ runner: inout Runner) {
     runner.test("thread.yield-between-equals") { c throws(Failure) in
         clearNotes()
         for number in 0..<2 {
-            _ = try c.spawn(priority: 50, { number in
-                for _ in 0..<3 {
-                    setNote(1, note(1) << 4 | (number + 1))
-                    yield()
-                }
-                endThread()
-            }, UInt64(number))
+            _ = try c.spawn(
+                priority: 50,
+                { number in
+                    for _ in 0..<3 {
+                        setNote(1, note(1) << 4 | (number + 1))
+                        yield()
+                    }
+                    endThread()
+                }, UInt64(number))
         }
         try c.pause()
         try c.equal(note(1), 0x121212)
     }
     runner.test("thread.yield-keeps-lower-waiting") { c throws(Failure) in
         clearNotes()
-        _ = try c.spawn(priority: 10, { _ in
-            setNote(0, 1)
-            endThread()
-        })
+        _ = try c.spawn(
+            priority: 10,
+            { _ in
+                setNote(0, 1)
+                endThread()
+            })
         yield()
         try c.equal(note(0), 0, "a lower thread ran")
     }

@@ -7,7 +7,9 @@ import UserRuntime
 func untypedTests(_ runner: inout Runner) {
     let own = CapabilityTable.own
     runner.test("untyped.retype-every-kind") { c throws(Failure) in
-        let kinds: InlineArray<7, ObjectKind> = [ObjectKind.endpoint, .notification, .reply, .thread, .addressSpace, .pageTable, .timer]
+        let kinds: InlineArray<7, ObjectKind> = [
+            ObjectKind.endpoint, .notification, .reply, .thread, .addressSpace, .pageTable, .timer,
+        ]
         for index in kinds.indices {
             let kind = kinds[index]
             let slot = try c.make(kind)
@@ -42,7 +44,9 @@ func untypedTests(_ runner: inout Runner) {
     runner.test("untyped.insufficient-memory") { c throws(Failure) in
         let small = Untyped(try c.make(.untyped, sizeBits: 12))
         let target = c.slot()
-        try c.refuse(.insufficientMemory) { () throws(KernelError) in try small.retype(.frame, sizeBits: 12, index: target) }
+        try c.refuse(.insufficientMemory) { () throws(KernelError) in
+            try small.retype(.frame, sizeBits: 12, index: target)
+        }
         try c.succeed { () throws(KernelError) in try small.retype(.thread, count: 4, index: Slot(1000)) }
         try c.refuse(.insufficientMemory) { () throws(KernelError) in try small.retype(.thread, index: target) }
     }
@@ -69,12 +73,18 @@ func untypedTests(_ runner: inout Runner) {
     runner.test("untyped.bad-size") { c throws(Failure) in
         let memory = c.memory
         let target = c.slot()
-        try c.refuse(.invalidArgument) { () throws(KernelError) in try memory.retype(.frame, sizeBits: 13, index: target) }
-        try c.refuse(.invalidArgument) { () throws(KernelError) in try memory.retype(.untyped, sizeBits: 11, index: target) }
+        try c.refuse(.invalidArgument) { () throws(KernelError) in
+            try memory.retype(.frame, sizeBits: 13, index: target)
+        }
+        try c.refuse(.invalidArgument) { () throws(KernelError) in
+            try memory.retype(.untyped, sizeBits: 11, index: target)
+        }
         try c.refuse(.invalidArgument) { () throws(KernelError) in
             try memory.retype(.capabilityTable, sizeBits: 20, index: target)
         }
-        try c.refuse(.invalidArgument) { () throws(KernelError) in try memory.retype(.endpoint, sizeBits: 1, index: target) }
+        try c.refuse(.invalidArgument) { () throws(KernelError) in
+            try memory.retype(.endpoint, sizeBits: 1, index: target)
+        }
     }
     runner.test("untyped.slot-occupied") { c throws(Failure) in
         let memory = c.memory
@@ -134,7 +144,9 @@ func untypedTests(_ runner: inout Runner) {
     runner.test("untyped.device-needs-descriptors") { c throws(Failure) in
         guard let region = deviceRegion() else { throw Failure(line: #line, text: "no device region", value: 0) }
         let target = c.slot()
-        try c.refuse(.invalidArgument) { () throws(KernelError) in try region.retype(.frame, sizeBits: 12, index: target) }
+        try c.refuse(.invalidArgument) { () throws(KernelError) in
+            try region.retype(.frame, sizeBits: 12, index: target)
+        }
         let memory = c.memory
         try c.succeed { () throws(KernelError) in
             try region.retype(.frame, sizeBits: 12, index: target, descriptors: memory.slot, offset: 0)
