@@ -29,7 +29,14 @@ struct Bench {
     private var nextArea: UInt64 = 0
     private var text = OutputLine()
 
-    init(boot: BootInformation) { self.boot = boot }
+    let selection: Selection
+    /// Whether the cycle counter advances by one an instruction; `checkCounter` finds out.
+    var isCounted = false
+
+    init(boot: BootInformation) {
+        self.boot = boot
+        selection = Selection(boot)
+    }
 
     // Objects
 
@@ -169,19 +176,23 @@ struct Bench {
 
     /// One row: the histogram and what is read off it.
     mutating func report(_ name: StaticString, goal: UInt64, _ histogram: borrowing Histogram) {
+        if !selection.accepts(name) { return }
         text.append("# Row: ")
         text.append(name)
         report(goal: goal, histogram)
     }
     /// A row whose name ends in a number.
     mutating func report(_ name: StaticString, number: UInt64, goal: UInt64, _ histogram: borrowing Histogram) {
+        if !selection.accepts(name) { return }
         text.append("# Row: ")
         text.append(name)
         text.append(number)
         report(goal: goal, histogram)
     }
     private mutating func report(goal: UInt64, _ histogram: borrowing Histogram) {
-        text.append("\n# Unit: instructions (PMCCNTR_EL0, resolution 1)\n# Goal: ")
+        text.append("\n# Unit: ")
+        text.append(isCounted ? "instructions" : "cycles")
+        text.append(" (PMCCNTR_EL0, resolution 1)\n# Goal: ")
         if goal == 0 { text.append("-") } else { text.append(goal) }
         text.append("\n# Histogram\n")
         for bucket in 0..<Histogram.buckets where histogram.count(bucket) > 0 {

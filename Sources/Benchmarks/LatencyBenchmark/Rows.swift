@@ -15,6 +15,7 @@ extension Bench {
         print("# Counter check: 0 instructions ", bench_nop(0, 0, 0), "\n")
         print("# Counter check: 1000 instructions ", bench_spin(1000), "\n")
         print("# Counter check: 200000 instructions ", bench_spin(200_000), "\n")
+        isCounted = bench_spin(1000) == 1002 && bench_spin(200_000) == 200_002
     }
 
     private func repeated(_ body: () throws(KernelError) -> UInt64) throws(KernelError) -> Histogram {

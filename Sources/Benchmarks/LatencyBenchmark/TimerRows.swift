@@ -46,8 +46,7 @@ extension Bench {
         try work()
         // Where the work was shorter than the lead, the rest is spent spinning.
         while load(Word.count) == before {
-            if bench_counter() &- deadline < patience || bench_counter() < deadline { continue }
-            return histogram.addMissed()
+            if bench_counter() > deadline &+ patience { return histogram.addMissed() }
         }
         let seen = load(Word.count) &- before
         if seen > 1 { histogram.addMissed(seen - 1) }
@@ -75,7 +74,7 @@ extension Bench {
         let timer = Timer(try make(.timer))
         try timer.bind(Notification(notification), bits: 1)
         try urgentWaiter(notification)
-        let arena = Untyped(try make(.untyped, sizeBits: min(25, memoryBits - 1)))
+        let arena = Untyped(try make(.untyped, sizeBits: min(25, memoryBits - 2)))
         let large = Frame(try make(.frame, sizeBits: 21))
         let source = try make(.endpoint)
         try setMain(100)
@@ -95,7 +94,9 @@ extension Bench {
         } after: { () throws(KernelError) in
             try arena.reclaim()
         }
-        if memoryBits > 25 {
+        if memoryBits < 27 {
+            console.write("# Not run for want of memory: sweep.retype-8-frames-of-2-MiB\n")
+        } else {
             try sweep("sweep.retype-8-frames-of-2-MiB", timer, offset, span: 60_000, step: 997) {
                 () throws(KernelError) in
                 try arena.retype(.frame, sizeBits: 21, count: 8, index: Slot(3000))

@@ -144,7 +144,7 @@ struct Shell {
         say("mem                memory by task")
         say("log [COUNT]        the last lines of the log")
         say("crash TASK         make a task fault; kill TASK: end it; restart TASK: start it anew")
-        say("bench              run the benchmark task")
+        say("bench              run the benchmark's quick rows; `make bench` runs all")
         say("trace on|off|show  the kernel's record of switches")
         say("date               time of day")
         say("gpio [PIN LEVEL]   the pins, or make one an output")
