@@ -14,8 +14,7 @@ extension Kernel where H: ~Copyable {
         } else if state == .receiving {
             withdrawReceiver(thread)
         } else if let endpoint = thread.pointee.endpoint {
-            endpoint.pointee.waiters.remove(thread.waitNode)
-            thread.pointee.endpoint = nil
+            endpoint.remove(thread)
             removeCaller(thread)
         } else if let reply = thread.pointee.reply {
             release(reply)
@@ -25,20 +24,13 @@ extension Kernel where H: ~Copyable {
             thread.pointee.notification = nil
         }
         cancelDeadline(thread)
-        thread.pointee.loanLength = 0
+        endLoan(thread)
         thread.pointee.scheduling.isFaulting = false
         thread.state = .stopped
     }
 
     private mutating func withdrawReceiver(_ thread: Ref<Thread>) {
-        if let endpoint = thread.pointee.endpoint {
-            if endpoint.pointee.readyServer == thread {
-                endpoint.pointee.readyServer = nil
-            } else {
-                endpoint.pointee.waiters.remove(thread.waitNode)
-            }
-            thread.pointee.endpoint = nil
-        }
+        thread.pointee.endpoint?.remove(thread)
         if let reply = thread.pointee.reply { release(reply) }
     }
 
@@ -103,7 +95,7 @@ extension Kernel where H: ~Copyable {
             return .wrongState
         }
         thread.pointee.scheduling.isSuspended = false
-        core.ready.insert(thread)
+        insertReady(thread)
         return nil
     }
 }

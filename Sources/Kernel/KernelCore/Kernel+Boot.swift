@@ -309,6 +309,6 @@ extension Kernel where H: ~Copyable {
             && MemoryLayout<AddressSpace>.size <= Footprint.descriptor(.addressSpace)
             && MemoryLayout<CapabilityTable>.size <= Ref<CapabilityTable>.slotOffset
         return sizes && thread.tableSlot.thread == thread && thread.faultSlot.thread == thread
-            && thread.hasContextInPlace
+            && thread.hasPartsInPlace
     }
 }

@@ -21,12 +21,12 @@ extension Kernel where H: ~Copyable {
         thread.pointee.sendBadge = slot.pointee.badge
         thread.pointee.sendControl = 0
         thread.pointee.sendRights = slot.pointee.rights
-        thread.pointee.loanLength = 0
+        endLoan(thread)
         switch offer(thread, endpoint, deadline: .never, state: .faulted) {
         case .failed:
             // The handler waits for this very thread: nobody can help it.
             thread.state = .faulted
-        case .blocked, .done, .restart: break
+        case .blocked, .done, .yielded, .restart: break
         }
     }
 
@@ -53,7 +53,7 @@ extension Kernel where H: ~Copyable {
 
     /// The fault message, into the handler's registers.
     func writeFault(of thread: Ref<Thread>, to receiver: Ref<Thread>, badge: UInt64) {
-        receiver.pointee.context.x.0 = ResultWord(.fault, message: UInt64(truncatingIfNeeded: Fault.words) << 40).raw
+        receiver.pointee.context.x.0 = ResultWord(.fault, message: UInt64(truncatingIfNeeded: Fault.words) << 32).raw
         receiver.pointee.context.x.1 = badge
         receiver.pointee.context.x.2 = 0
         receiver.pointee.context.x.3 = UInt64(thread.pointee.faultKind.rawValue)

@@ -53,7 +53,6 @@ extension Kernel where H: ~Copyable {
         case .longestMaskedPlace: return statistics.longestMaskedPlace
         case .systemCalls: return statistics.systemCalls
         case .interrupts: return statistics.interrupts
-        case .threadSwitches: return statistics.threadSwitches
         case .kernelTextBytes: return statistics.kernelTextBytes
         case .kernelDataBytes: return statistics.kernelDataBytes
         case .bootTicks: return statistics.bootTicks

@@ -13,6 +13,7 @@ extension Kernel where H: ~Copyable {
         case .setSlice:
             if argument(caller, 1) >= 1 << 62 { throw .invalidArgument }
             thread.pointee.slice = argument(caller, 1)
+            core.isStale = true
         case .resume: return try done(caller, resume(thread))
         case .suspend:
             complete(caller, .success)

@@ -60,7 +60,7 @@ extension Kernel where H: ~Copyable {
         if control.capabilityCount > 0 {
             capabilities = passCapabilities(from: sender, to: receiver, control.capabilityCount)
         }
-        let message = UInt64(truncatingIfNeeded: length) << 40 | UInt64(truncatingIfNeeded: capabilities) << 48
+        let message = UInt64(truncatingIfNeeded: length) << 32 | UInt64(truncatingIfNeeded: capabilities) << 48
         let loan = sender.state == .sending || delivery != .message ? 0 : sender.pointee.loanLength
         receiver.pointee.context.x.0 =
             ResultWord(delivery, message: message | (loan != 0 ? ControlWord.loanBit : 0)).raw
@@ -109,15 +109,23 @@ extension Kernel where H: ~Copyable {
         return nil
     }
 
+    /// The memory that went with a call is the caller's alone again.
+    @inline(__always) func endLoan(_ thread: Ref<Thread>) {
+        if !thread.pointee.scheduling.isLending { return }
+        thread.pointee.scheduling.isLending = false
+        thread.pointee.loanLength = 0
+    }
+
     /// Note the loan that goes with a call; `control` without loan clears it.
     ///
     /// The buffer may have changed since `checkLoan`, so the range is made sound again here.
     func takeLoan(_ thread: Ref<Thread>, _ control: ControlWord) {
-        thread.pointee.loanLength = 0
+        endLoan(thread)
         guard control.hasLoan, let buffer = thread.pointee.buffer else { return }
         let address = buffer.pointee.words[IPCBuffer.loanAddress / 8]
         let length = buffer.pointee.words[IPCBuffer.loanLength / 8]
         if address >= Limits.userEnd || length > Limits.userEnd &- address { return }
+        thread.pointee.scheduling.isLending = true
         thread.pointee.loanAddress = address
         thread.pointee.loanLength = length
         thread.pointee.loanRights = Rights(

@@ -28,9 +28,12 @@ extension Ref where Object == Thread {
         unsafe withUnsafeMutablePointer(to: &address.pointee.faultSlot) { unsafe Ref<Capability>($0) }
     }
 
-    /// Do the registers stand where `contextOffset` says?
-    var hasContextInPlace: Bool {
-        unsafe withUnsafeMutablePointer(to: &address.pointee.context) { UnsafeMutableRawPointer($0) } == contextAddress
+    /// Do the parts that the assembly reaches stand where it expects them?
+    var hasPartsInPlace: Bool {
+        let base = unsafe withUnsafeMutablePointer(to: &address.pointee.translationBase) { UnsafeMutableRawPointer($0) }
+        let zeros = unsafe withUnsafeMutablePointer(to: &address.pointee.zeros) { UnsafeMutableRawPointer($0) }
+        let context = unsafe withUnsafeMutablePointer(to: &address.pointee.context) { UnsafeMutableRawPointer($0) }
+        return unsafe base == raw + 40 && zeros == raw + 48 && context == contextAddress
     }
 
     /// Give the embedded parts their owner. Called once, when the thread is made.

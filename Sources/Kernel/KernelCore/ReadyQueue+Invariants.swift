@@ -9,13 +9,13 @@
             var members: Set<UInt> = []
             var top = -1
             for priority in 0..<Limits.priorities {
-                let head = core.ready.lists.pointee.head[priority]
-                let tail = core.ready.lists.pointee.tail[priority]
+                let head = core.ready.lists.pointee.heads[priority]
                 let isMarked = core.ready.map[priority / 64] >> UInt64(priority % 64) & 1 == 1
                 inspection.require(isMarked == (head != nil), "ready map: wrong bit of priority \(priority)")
                 if head == nil { continue }
                 top = priority
-                var previous: Ref<Thread>?
+                var previous = head?.pointee.previousReady
+                let tail = previous
                 var at = head
                 while let thread = at, members.insert(thread.bits).inserted {
                     inspection.require(inspection.isLive(thread, .thread), "a dead thread is ready")
@@ -25,7 +25,7 @@
                     previous = thread
                     at = thread.pointee.nextReady
                 }
-                inspection.require(at == nil && tail == previous, "ready list: wrong end")
+                inspection.require(at == head && tail == previous, "ready list: wrong end")
             }
             for word in 0..<4 {
                 let isMarked = core.ready.summary >> UInt64(word) & 1 == 1

@@ -1,10 +1,10 @@
-// The ready queue: one list per priority and a two-level bitmap, so that every operation is constant-time.
+// The ready queue: one circle of threads per priority and a two-level bitmap, so that every operation is constant-time.
 
 import KernelABI
 
 /// Threads that could run but do not.
 ///
-/// Invariant: bit p of `map` is set ⇔ `head[p]` is set; bit w of `summary` ⇔ `map[w]` ≠ 0; `top` is the highest such p, or -1.
+/// Invariant: bit p of `map` is set ⇔ `heads[p]` is set; bit w of `summary` ⇔ `map[w]` ≠ 0; `top` is the highest such p, or -1.
 public struct ReadyQueue: ~Copyable {
     var summary: UInt64 = 0
     /// The most urgent priority that has a ready thread; -1 when there is none.
@@ -22,30 +22,23 @@ public struct ReadyQueue: ~Copyable {
 
     /// Put a thread behind those of its priority, or before them where it was preempted.
     mutating func insert(_ thread: Ref<Thread>, atHead: Bool = false) {
-        let priority = Int(thread.effective)
+        let priority = thread.effective
         thread.state = .ready
-        if let head = lists.pointee.head[priority], let tail = lists.pointee.tail[priority] {
-            if atHead {
-                thread.pointee.nextReady = head
-                thread.pointee.previousReady = nil
-                head.pointee.previousReady = thread
-                lists.pointee.head[priority] = thread
-            } else {
-                thread.pointee.previousReady = tail
-                thread.pointee.nextReady = nil
-                tail.pointee.nextReady = thread
-                lists.pointee.tail[priority] = thread
-            }
+        if let head = lists.pointee.heads[Int(priority)], let last = head.pointee.previousReady {
+            thread.pointee.nextReady = head
+            thread.pointee.previousReady = last
+            head.pointee.previousReady = thread
+            last.pointee.nextReady = thread
+            if atHead { lists.pointee.heads[Int(priority)] = thread }
             return
         }
-        thread.pointee.nextReady = nil
-        thread.pointee.previousReady = nil
-        lists.pointee.head[priority] = thread
-        lists.pointee.tail[priority] = thread
-        map[priority &>> 6] |= 1 &<< UInt64(truncatingIfNeeded: priority & 63)
-        summary |= 1 &<< UInt64(truncatingIfNeeded: priority &>> 6)
-        if priority > top {
-            top = priority
+        thread.pointee.nextReady = thread
+        thread.pointee.previousReady = thread
+        lists.pointee.heads[Int(priority)] = thread
+        map[Int(priority &>> 6)] |= 1 &<< UInt64(priority & 63)
+        summary |= 1 &<< UInt64(priority &>> 6)
+        if Int(priority) > top {
+            top = Int(priority)
             updateBarrier()
         }
     }
@@ -54,33 +47,53 @@ public struct ReadyQueue: ~Copyable {
 
     /// - Precondition: the thread is in this queue, under its present effective priority.
     mutating func remove(_ thread: Ref<Thread>) {
-        let priority = Int(thread.effective)
-        if let previous = thread.pointee.previousReady {
-            previous.pointee.nextReady = thread.pointee.nextReady
+        let priority = thread.effective
+        guard let next = thread.pointee.nextReady, let previous = thread.pointee.previousReady else { return }
+        if next == thread {
+            lists.pointee.heads[Int(priority)] = nil
+            clear(priority)
         } else {
-            lists.pointee.head[priority] = thread.pointee.nextReady
-        }
-        if let next = thread.pointee.nextReady {
-            next.pointee.previousReady = thread.pointee.previousReady
-        } else {
-            lists.pointee.tail[priority] = thread.pointee.previousReady
+            previous.pointee.nextReady = next
+            next.pointee.previousReady = previous
+            if lists.pointee.heads[Int(priority)] == thread { lists.pointee.heads[Int(priority)] = next }
         }
         thread.pointee.nextReady = nil
         thread.pointee.previousReady = nil
-        if lists.pointee.head[priority] == nil { clear(priority) }
     }
 
     /// The thread that should run next.
-    func first() -> Ref<Thread>? {
+    @inline(__always) func first() -> Ref<Thread>? {
         if top < 0 { return nil }
-        return lists.pointee.head[top]
+        return lists.pointee.heads[top & 255]
     }
 
-    private mutating func clear(_ priority: Int) {
+    /// Take the first thread out, and put one of the same priority behind the others: the bitmaps stay as they are.
+    mutating func exchangeFirst(for thread: Ref<Thread>) -> Ref<Thread>? {
+        guard let first = first(), let next = first.pointee.nextReady, let last = first.pointee.previousReady else {
+            return nil
+        }
+        thread.state = .ready
+        if next == first {
+            thread.pointee.nextReady = thread
+            thread.pointee.previousReady = thread
+            lists.pointee.heads[top & 255] = thread
+        } else {
+            thread.pointee.nextReady = next
+            thread.pointee.previousReady = last
+            last.pointee.nextReady = thread
+            next.pointee.previousReady = thread
+            lists.pointee.heads[top & 255] = next
+        }
+        first.pointee.nextReady = nil
+        first.pointee.previousReady = nil
+        return first
+    }
+
+    private mutating func clear(_ priority: UInt8) {
         let word = priority &>> 6
-        map[word] &= ~(1 &<< UInt64(truncatingIfNeeded: priority & 63))
-        if map[word] == 0 { summary &= ~(1 &<< UInt64(truncatingIfNeeded: word)) }
-        if priority != top { return }
+        map[Int(word)] &= ~(1 &<< UInt64(priority & 63))
+        if map[Int(word)] == 0 { summary &= ~(1 &<< UInt64(word)) }
+        if Int(priority) != top { return }
         if summary == 0 {
             top = -1
         } else {
@@ -91,8 +104,7 @@ public struct ReadyQueue: ~Copyable {
     }
 }
 
-/// The heads and tails of the 256 lists: apart from the queue's hot words, so that those fit a cache line.
+/// The most urgent thread of each priority: apart from the queue's hot words, so that those fit a cache line.
 public struct ReadyLists: ~Copyable {
-    var head: InlineArray<256, Ref<Thread>?>
-    var tail: InlineArray<256, Ref<Thread>?>
+    var heads: InlineArray<256, Ref<Thread>?>
 }

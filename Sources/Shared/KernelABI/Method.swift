@@ -157,11 +157,10 @@
     case longestMaskedPlace = 2
     case systemCalls = 3
     case interrupts = 4
-    case threadSwitches = 5
-    case kernelTextBytes = 6
-    case kernelDataBytes = 7
+    case kernelTextBytes = 5
+    case kernelDataBytes = 6
     /// Ticks from kernel entry to the first user instruction.
-    case bootTicks = 8
+    case bootTicks = 7
     /// Interrupts that no binding wanted; their lines were masked.
-    case spuriousInterrupts = 9
+    case spuriousInterrupts = 8
 }

@@ -121,11 +121,11 @@ func faultTests(_ runner: inout Runner) {
     runner.test("fault.unknown-system-call") { c throws(Failure) in
         let received = try c.fault({ _ in
             var words = RegisterMessage().words
-            _ = rawSystemCall(100 << 32, 0, 0, &words)
+            _ = rawSystemCall(100 << 40, 0, 0, &words)
             endThread()
         })
         try c.kind(received, .unknownSystemCall)
-        try c.equal(received[Fault.address], 100 << 32)
+        try c.equal(received[Fault.address], 100 << 40)
     }
     runner.test("fault.illegal-instruction") { c throws(Failure) in
         let received = try c.fault({ _ in
