@@ -73,7 +73,7 @@ function bench_stamped_call
     stp     x19, x20, [sp, #16]
     mov     x19, x1
     mov     x20, x2
-    mov     x1, #0
+    mov     x1, #1                          // the bits of a signal
     mov     x2, #-1
     mrs     x29, pmccntr_el0
     svc     #0

@@ -19,6 +19,8 @@ public struct Handover {
 }
 
 extension ControlWord {
+    /// Does it announce `call` or `replyAndReceive`, and nothing but words?
+    @inline(__always) var isPlainExchange: Bool { (raw & ~ControlWord.extendedBit) &>> 41 == 0 }
     /// Does it announce a `call` of up to eight words and nothing else: no deadline, no capability, no loan?
     @inline(__always) public var isPlainCall: Bool { raw &>> 32 <= UInt64(Message.registerWords) }
     /// The same of `replyAndReceive`.
@@ -42,27 +44,98 @@ extension Kernel where H: ~Copyable {
         // The server's word: the caller's, one deeper. A depth of `Limits.chain` carries into the attention bits.
         let deeper = word &+ 0x100
         if deeper & SchedulingWord.attentionMask != 0 { return nil }
+        connect(thread, to: server, at: endpoint, deeper)
+        thread.pointee.scheduling.raw = word | RunState.awaitingReply.raw &<< SchedulingWord.stateShift
+        return Handover(
+            thread: server, result: raw & ControlWord.messageMask, badge: slot.pointee.badge, source: thread)
+    }
+
+    /// A ready server takes a caller, and runs.
+    ///
+    /// - Parameter word: the caller's scheduling word, one deeper: the server's, where its base priority is no higher.
+    @inline(__always) private mutating func connect(
+        _ thread: Ref<Thread>, to server: Ref<Thread>, at endpoint: Ref<Endpoint>, _ word: UInt32
+    ) {
         let above = Int32(server.pointee.base) &- Int32(word & 0xff)
         let reply = server.pointee.reply.fastValue
         endpoint.pointee.readyServer = nil
         endpoint.pointee.occupation = 0
         server.pointee.endpoint = nil
         server.pointee.reply = nil
-        server.pointee.scheduling.raw = deeper &+ (above > 0 ? UInt32(bitPattern: above) : 0)
+        server.pointee.scheduling.raw = word &+ (above > 0 ? UInt32(bitPattern: above) : 0)
         server.pointee.soleCaller = thread
         thread.pointee.blockedOn = server
         thread.pointee.reply = reply
-        thread.pointee.scheduling.raw = word | RunState.awaitingReply.raw &<< SchedulingWord.stateShift
         reply.pointee.caller = thread
-        return Handover(
-            thread: server, result: raw & ControlWord.messageMask, badge: slot.pointee.badge, source: thread)
+    }
+
+    /// A fault whose handler waits: the handler runs, with the fault's message.
+    @inline(__always) mutating func fastFault(_ thread: Ref<Thread>) -> Ref<Thread>? {
+        let slot = thread.faultSlot
+        if !slot.pointee.uses.contains(.call) { return nil }
+        let endpoint: Ref<Endpoint> = slot.fastObject()
+        guard let server = endpoint.pointee.readyServer else { return nil }
+        let word = thread.pointee.scheduling.raw
+        let deeper = word &+ 0x100
+        if deeper & SchedulingWord.attentionMask != 0 { return nil }
+        connect(thread, to: server, at: endpoint, deeper)
+        thread.pointee.scheduling.raw =
+            word | SchedulingWord.faultingBit | RunState.faulted.raw &<< SchedulingWord.stateShift
+        writeFault(of: thread, to: server, badge: slot.pointee.badge)
+        return server
+    }
+
+    /// What the fast paths do for registers, with more: words in the IPC buffers, and answers that let a faulted thread go on.
+    ///
+    /// - Precondition: the control word announces `call` or `replyAndReceive`, and besides words nothing.
+    /// - Returns: the thread to resume; nil where nothing changed.
+    mutating func exchange(_ thread: Ref<Thread>, _ control: ControlWord) -> Ref<Thread>? {
+        var length = control.length
+        let isLong = length > Message.registerWords
+        if length > Message.maximumWords || isLong != control.isExtended { return nil }
+        if isLong && thread.pointee.buffer == nil { return nil }
+        let handover: Handover?
+        if control.systemCall == .call {
+            handover = fastCall(thread, control.raw)
+        } else if let caller = thread.pointee.soleCaller, caller.pointee.scheduling.isFaulting {
+            return resumeFaulted(caller, thread, control)
+        } else {
+            handover = fastReplyAndReceive(thread, control.raw, replySlot: thread.pointee.context.x.1)
+        }
+        guard let handover else { return nil }
+        let receiver = handover.thread
+        if isLong, let from = thread.pointee.buffer {
+            if let to = receiver.pointee.buffer {
+                copyWords(from, to, length)
+            } else {
+                length = Message.registerWords
+            }
+        }
+        receiver.pointee.context.x.0 = UInt64(truncatingIfNeeded: length) &<< 32
+        receiver.pointee.context.x.1 = handover.badge
+        receiver.pointee.context.x.2 = 0
+        copyRegisterWords(from: thread, to: receiver)
+        return receiver
+    }
+
+    private mutating func resumeFaulted(
+        _ caller: Ref<Thread>, _ handler: Ref<Thread>, _ control: ControlWord
+    ) -> Ref<Thread>? {
+        let answer = FaultReply(rawValue: handler.pointee.context.x.3)
+        if answer != .retry && answer != .resumeAt { return nil }
+        let handover = fastReplyAndReceive(
+            handler, control.raw, replySlot: handler.pointee.context.x.1, tolerating: SchedulingWord.faultingBit)
+        if handover == nil { return nil }
+        if answer == .resumeAt { caller.pointee.context.programCounter = handler.pointee.context.x.4 }
+        return caller
     }
 
     /// `replyAndReceive` where the one caller can run at once and nobody waits at the endpoint.
     ///
     /// - Precondition: as for `fastCall`.
+    /// - Parameter tolerating: bits of the caller's scheduling word that are no reason to decline; they are cleared.
     @inline(__always) public mutating func fastReplyAndReceive(
-        _ thread: Ref<Thread>, _ raw: UInt64, replySlot: UInt64
+        _ thread: Ref<Thread>, _ raw: UInt64, replySlot: UInt64, tolerating: UInt32 = 0
     ) -> Handover? {
         let index = UInt(raw & 0xffff_ffff)
         let replyIndex = UInt(replySlot & 0xffff_ffff)
@@ -75,7 +148,7 @@ extension Kernel where H: ~Copyable {
         let reply: Ref<Reply> = replyCapability.fastObject()
         guard let caller = reply.pointee.caller else { return nil }
         if endpoint.pointee.occupation != 0 || !thread.pointee.soleCaller.isSame(as: caller) { return nil }
-        let word = caller.pointee.scheduling.raw
+        let word = caller.pointee.scheduling.raw & ~tolerating
         if (word | thread.pointee.scheduling.raw) & SchedulingWord.attentionMask != 0
             || Int(word & 0xff) <= core.ready.barrier
         {
@@ -120,7 +193,7 @@ extension Optional where Wrapped == Ref<Reply> {
 
 extension Optional where Wrapped == Ref<Thread> {
     /// Is it that thread? One comparison, without one for nil before it.
-    @inline(__always) fileprivate func isSame(as other: Ref<Thread>) -> Bool {
+    @inline(__always) func isSame(as other: Ref<Thread>) -> Bool {
         // Safety: an optional reference is an address, and nil is 0.
         unsafe unsafeBitCast(self, to: UInt.self) == other.bits
     }

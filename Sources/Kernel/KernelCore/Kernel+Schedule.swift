@@ -27,11 +27,11 @@ extension Kernel where H: ~Copyable {
                 return thread
             }
             keepSlice(thread)
+            let next = core.ready.removeFirst()
             core.ready.insert(thread, atHead: true)
+            return switchTo(next, from: thread)
         }
-        let next = core.ready.first()
-        if let next { core.ready.remove(next) }
-        return switchTo(next, from: thread)
+        return switchTo(core.ready.removeFirst(), from: thread)
     }
 
     /// Make `next`, which is in no queue, the running thread.
@@ -97,7 +97,9 @@ extension Kernel where H: ~Copyable {
     /// Give the processor to the next ready thread of the same priority.
     mutating func yield(_ thread: Ref<Thread>) -> Ref<Thread>? {
         if core.isStale || core.ready.top != Int(thread.effective) { return reschedule(thread) }
-        return switchTo(core.ready.exchangeFirst(for: thread), from: thread)
+        let next = core.ready.removeFirst()
+        core.ready.insert(thread)
+        return switchTo(next, from: thread)
     }
 
     /// The slice ended: the thread goes behind its equals.

@@ -13,10 +13,8 @@ extension Kernel where H: ~Copyable {
         statistics.systemCalls &+= 1
         let control = ControlWord(raw: thread.pointee.context.x.0)
         if isTracing { trace(.systemCall, thread, detail: (control.raw &>> 40) & 0xff) }
-        guard let call = control.systemCall else {
-            raiseUnknownCall(thread)
-            return reschedule(thread)
-        }
+        if control.isPlainExchange, let next = exchange(thread, control) { return next }
+        guard let call = control.systemCall else { return raiseUnknownCall(thread) }
         switch dispatch(thread, call, control) {
         case .done, .blocked: break
         case .yielded: return yield(thread)
@@ -34,7 +32,7 @@ extension Kernel where H: ~Copyable {
         if thread.state == .running || thread.state == .ready { thread.pointee.context.programCounter &-= 4 }
     }
 
-    private mutating func raiseUnknownCall(_ thread: Ref<Thread>) {
+    private mutating func raiseUnknownCall(_ thread: Ref<Thread>) -> Ref<Thread>? {
         raise(thread, .unknownSystemCall, address: thread.pointee.context.x.0, syndrome: 0)
     }
 
@@ -74,6 +72,7 @@ extension Kernel where H: ~Copyable {
     /// An interrupt of `line` was taken while `thread` ran (nil: while idle).
     public mutating func interrupt(_ thread: Ref<Thread>?, line: Int, isTimer: Bool) -> Ref<Thread>? {
         core.current = thread
+        if let thread, let next = isTimer ? fastExpire(thread) : fastDeliver(thread, line: line) { return next }
         if isTimer {
             serveDeadlines()
         } else {
@@ -87,17 +86,14 @@ extension Kernel where H: ~Copyable {
     public mutating func fault(_ thread: Ref<Thread>, _ kind: FaultKind, address: UInt64, syndrome: UInt64) -> Ref<Thread>? {
         enter(thread)
         if isTracing { trace(.fault, thread, detail: UInt64(kind.rawValue)) }
-        raise(thread, kind, address: address, syndrome: syndrome)
-        return reschedule(thread)
+        return raise(thread, kind, address: address, syndrome: syndrome)
     }
 
     /// A user thread used floating point while it was disabled.
     public mutating func floatingPointTrap(_ thread: Ref<Thread>) -> Ref<Thread>? {
         enter(thread)
-        if !giveFloatingPoint(to: thread) {
-            raise(thread, .noFloatingPoint, address: 0, syndrome: 0)
-        }
-        return reschedule(thread)
+        return giveFloatingPoint(to: thread)
+            ? reschedule(thread) : raise(thread, .noFloatingPoint, address: 0, syndrome: 0)
     }
 
     /// Leave the boot code, or the idle loop: the first thread to run.

@@ -66,6 +66,10 @@ extension Kernel where H: ~Copyable {
             ResultWord(delivery, message: message | (loan != 0 ? ControlWord.loanBit : 0)).raw
         receiver.pointee.context.x.1 = badge
         receiver.pointee.context.x.2 = loan
+        copyRegisterWords(from: sender, to: receiver)
+    }
+
+    @inline(__always) func copyRegisterWords(from sender: Ref<Thread>, to receiver: Ref<Thread>) {
         receiver.pointee.context.x.3 = sender.pointee.context.x.3
         receiver.pointee.context.x.4 = sender.pointee.context.x.4
         receiver.pointee.context.x.5 = sender.pointee.context.x.5
@@ -77,7 +81,7 @@ extension Kernel where H: ~Copyable {
     }
 
     /// Words 8 to `length`, eight at a time: what is copied beyond the length is the sender's own buffer.
-    private func copyWords(_ from: Ref<BufferPage>, _ to: Ref<BufferPage>, _ length: Int) {
+    @inline(__always) func copyWords(_ from: Ref<BufferPage>, _ to: Ref<BufferPage>, _ length: Int) {
         var index = Message.registerWords
         while index < length {  // at most 15 rounds
             let source = from.group(index)
