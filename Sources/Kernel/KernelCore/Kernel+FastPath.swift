@@ -13,17 +13,17 @@ import KernelABI
 /// context.
 public struct Handover {
     public let thread: Ref<Thread>
-    public let result: UInt64
+    public var result: UInt64
     public let badge: UInt64
     public let source: Ref<Thread>
 }
 
 extension ControlWord {
-    /// Does it announce `call` or `replyAndReceive`, and nothing but words?
-    @inline(__always) var isPlainExchange: Bool { (raw & ~ControlWord.extendedBit) &>> 41 == 0 }
     /// Does it announce a `call` of up to eight words and nothing else: no deadline, no capability, no loan?
     @inline(__always) public var isPlainCall: Bool { raw &>> 32 <= UInt64(Message.registerWords) }
-    /// The same of `replyAndReceive`.
+    /// Does it announce `call` or `replyAndReceive` with the IPC buffer, and nothing but words?
+    @inline(__always) public var isPlainExchange: Bool { raw &>> 41 == ControlWord.extendedBit &>> 41 }
+    /// The same as of a call, of `replyAndReceive`.
     @inline(__always) public var isPlainReplyAndReceive: Bool {
         raw &>> 32 &- UInt64(SystemCall.replyAndReceive.rawValue) &<< 8 <= UInt64(Message.registerWords)
     }
@@ -85,47 +85,39 @@ extension Kernel where H: ~Copyable {
         return server
     }
 
-    /// What the fast paths do for registers, with more: words in the IPC buffers, and answers that let a faulted thread go on.
+    /// `call` or `replyAndReceive` of more words than fit the registers: the fast paths, and a copy from buffer to buffer.
     ///
-    /// - Precondition: the control word announces `call` or `replyAndReceive`, and besides words nothing.
-    /// - Returns: the thread to resume; nil where nothing changed.
-    mutating func exchange(_ thread: Ref<Thread>, _ control: ControlWord) -> Ref<Thread>? {
-        var length = control.length
-        let isLong = length > Message.registerWords
-        if length > Message.maximumWords || isLong != control.isExtended { return nil }
-        if isLong && thread.pointee.buffer == nil { return nil }
-        let handover: Handover?
-        if control.systemCall == .call {
-            handover = fastCall(thread, control.raw)
-        } else if let caller = thread.pointee.soleCaller, caller.pointee.scheduling.isFaulting {
-            return resumeFaulted(caller, thread, control)
+    /// - Precondition: the control word announces one of them, the IPC buffer, and besides words nothing.
+    /// - Complexity: 15 groups of eight words.
+    @inline(__always) public mutating func fastExchange(
+        _ thread: Ref<Thread>, _ raw: UInt64, replySlot: UInt64
+    ) -> Handover? {
+        let length = ControlWord(raw: raw).length
+        guard length > Message.registerWords, length <= Message.maximumWords, let from = thread.pointee.buffer else {
+            return nil
+        }
+        let isCall = raw & 1 &<< 40 == 0
+        guard var handover = isCall ? fastCall(thread, raw) : fastReplyAndReceive(thread, raw, replySlot: replySlot)
+        else { return nil }
+        if let to = handover.thread.pointee.buffer {
+            copyWords(from, to, length)
         } else {
-            handover = fastReplyAndReceive(thread, control.raw, replySlot: thread.pointee.context.x.1)
+            handover.result = UInt64(truncatingIfNeeded: Message.registerWords) &<< 32
         }
-        guard let handover else { return nil }
-        let receiver = handover.thread
-        if isLong, let from = thread.pointee.buffer {
-            if let to = receiver.pointee.buffer {
-                copyWords(from, to, length)
-            } else {
-                length = Message.registerWords
-            }
-        }
-        receiver.pointee.context.x.0 = UInt64(truncatingIfNeeded: length) &<< 32
-        receiver.pointee.context.x.1 = handover.badge
-        receiver.pointee.context.x.2 = 0
-        copyRegisterWords(from: thread, to: receiver)
-        return receiver
+        return handover
     }
 
-    private mutating func resumeFaulted(
-        _ caller: Ref<Thread>, _ handler: Ref<Thread>, _ control: ControlWord
+    /// `replyAndReceive` where the caller is a thread that faulted, and the answer lets it go on.
+    ///
+    /// - Precondition: as for `fastCall`; the words are in the handler's context.
+    @inline(__always) public mutating func fastResume(
+        _ handler: Ref<Thread>, _ raw: UInt64, replySlot: UInt64
     ) -> Ref<Thread>? {
         let answer = FaultReply(rawValue: handler.pointee.context.x.3)
-        if answer != .retry && answer != .resumeAt { return nil }
-        let handover = fastReplyAndReceive(
-            handler, control.raw, replySlot: handler.pointee.context.x.1, tolerating: SchedulingWord.faultingBit)
-        if handover == nil { return nil }
+        guard answer == .retry || answer == .resumeAt, let caller = handler.pointee.soleCaller,
+            caller.pointee.scheduling.isFaulting,
+            fastReplyAndReceive(handler, raw, replySlot: replySlot, tolerating: SchedulingWord.faultingBit) != nil
+        else { return nil }
         if answer == .resumeAt { caller.pointee.context.programCounter = handler.pointee.context.x.4 }
         return caller
     }
@@ -150,7 +142,7 @@ extension Kernel where H: ~Copyable {
         if endpoint.pointee.occupation != 0 || !thread.pointee.soleCaller.isSame(as: caller) { return nil }
         let word = caller.pointee.scheduling.raw & ~tolerating
         if (word | thread.pointee.scheduling.raw) & SchedulingWord.attentionMask != 0
-            || Int(word & 0xff) <= core.ready.barrier
+            || !core.ready.isSurpassed(by: Int(word & 0xff))
         {
             return nil
         }

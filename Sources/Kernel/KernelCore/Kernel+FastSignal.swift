@@ -1,4 +1,5 @@
-// The fast paths of signals: `signal` and `poll`, timers and interrupt lines, where one thread waits plainly, or nobody.
+// The fast paths of signals: `signal` and `poll`, timers and interrupt lines, where one thread waits plainly, or nobody;
+// and that of `yield`.
 //
 // As the fast paths of IPC, each changes nothing before it is sure, and leaves everything else to the general path.
 
@@ -36,11 +37,34 @@ extension Kernel where H: ~Copyable {
         }
         if waiter.effective <= thread.effective {
             wakePlainWaiter(waiter, notification, value)
-            core.ready.insert(waiter)
+            makeReadyBelow(waiter)
             return .done
         }
         complete(thread, .success)
         return .switched(preempt(thread, by: waiter, notification, value))
+    }
+
+    /// Behind those of its priority; nobody is to be switched to.
+    @inline(__always) private mutating func makeReadyBelow(_ thread: Ref<Thread>) {
+        if core.ready.front == nil && Int(thread.effective) > core.ready.top {
+            core.ready.insertFront(thread)
+        } else {
+            insertReadyBelow(thread)
+        }
+    }
+    @inline(never) private mutating func insertReadyBelow(_ thread: Ref<Thread>) { core.ready.insert(thread) }
+
+    /// `yield`, where the next thread has no slice.
+    @inline(__always) public mutating func fastYield(_ thread: Ref<Thread>) -> QuickOutcome {
+        if core.ready.top != Int(thread.effective) { return .done }
+        guard core.sliceEnd == .never, !isTracing, let next = core.ready.front, next.pointee.slice == 0,
+            core.ready.listTop < core.ready.top
+        else { return .declined }
+        complete(thread, .success)
+        core.ready.front = thread
+        thread.state = .ready
+        account(from: thread, to: next)
+        return .switched(next)
     }
 
     /// `poll` of a notification that is bound to no thread and has bits; they are returned.
@@ -135,7 +159,17 @@ extension Kernel where H: ~Copyable {
         _ thread: Ref<Thread>, by waiter: Ref<Thread>, _ notification: Ref<Notification>, _ bits: UInt64
     ) -> Ref<Thread> {
         wakePlainWaiter(waiter, notification, bits)
-        core.ready.insert(thread, atHead: true)
+        if core.ready.front != nil { return preemptBeforeFront(thread, by: waiter) }
+        core.ready.insertFront(thread)
+        account(from: thread, to: waiter)
+        return waiter
+    }
+
+    @inline(never) private mutating func preemptBeforeFront(
+        _ thread: Ref<Thread>, by waiter: Ref<Thread>
+    ) -> Ref<Thread> {
+        core.ready.settleFront()
+        core.ready.insertFront(thread)
         account(from: thread, to: waiter)
         return waiter
     }

@@ -4,12 +4,12 @@ import HardwareInterface
 import KernelABI
 
 extension Kernel where H: ~Copyable {
-    mutating func invoke(_ thread: Ref<Thread>, _ control: ControlWord) -> Outcome {
+    @inline(__always) mutating func invoke(_ thread: Ref<Thread>, _ control: ControlWord) -> Outcome {
         guard let method = control.method else { return .failed(.invalidArgument) }
         do { return try perform(thread, control.slot, method) } catch { return .failed(error) }
     }
 
-    private mutating func perform(_ thread: Ref<Thread>, _ slot: Slot, _ method: Method) throws(KernelError) -> Outcome
+    @inline(__always) private mutating func perform(_ thread: Ref<Thread>, _ slot: Slot, _ method: Method) throws(KernelError) -> Outcome
     {
         switch method {
         case .retype, .reclaim, .untypedInformation: return try untypedMethod(thread, slot, method)

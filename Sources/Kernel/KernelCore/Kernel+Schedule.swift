@@ -39,6 +39,7 @@ extension Kernel where H: ~Copyable {
         core.sliceEnd = .never
         account(from: previous, to: next)
         if let next {
+            next.pointee.switches &+= 1
             if isTracing { trace(.switched, next) }
             if next.pointee.slice != 0 { refreshSlice(next) }
         }
@@ -58,9 +59,7 @@ extension Kernel where H: ~Copyable {
         }
         core.lastSwitch = now
         core.current = next
-        guard let next else { return }
-        next.state = .running
-        next.pointee.switches &+= 1
+        next?.state = .running
     }
 
     /// A slice runs only while a thread of the same priority is ready.

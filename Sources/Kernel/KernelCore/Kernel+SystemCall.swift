@@ -13,7 +13,6 @@ extension Kernel where H: ~Copyable {
         statistics.systemCalls &+= 1
         let control = ControlWord(raw: thread.pointee.context.x.0)
         if isTracing { trace(.systemCall, thread, detail: (control.raw &>> 40) & 0xff) }
-        if control.isPlainExchange, let next = exchange(thread, control) { return next }
         guard let call = control.systemCall else { return raiseUnknownCall(thread) }
         switch dispatch(thread, call, control) {
         case .done, .blocked: break
@@ -36,7 +35,7 @@ extension Kernel where H: ~Copyable {
         raise(thread, .unknownSystemCall, address: thread.pointee.context.x.0, syndrome: 0)
     }
 
-    private mutating func dispatch(_ thread: Ref<Thread>, _ call: SystemCall, _ control: ControlWord) -> Outcome {
+    @inline(__always) private mutating func dispatch(_ thread: Ref<Thread>, _ call: SystemCall, _ control: ControlWord) -> Outcome {
         let second = thread.pointee.context.x.1
         let secondSlot = Slot(UInt32(truncatingIfNeeded: second))
         let deadline = control.isTimed ? Instant(ticks: thread.pointee.context.x.2) : .never

@@ -95,11 +95,11 @@ extension Kernel where H: ~Copyable {
         switch argument(thread, 1) {
         case 0:
             isTracing = false
-            core.ready.isWatched = false
+            core.ready.watch = 0
         case 1:
             traceCount = 0
             isTracing = true
-            core.ready.isWatched = true
+            core.ready.watch = Limits.priorities
         case 2:
             let first = Int(truncatingIfNeeded: min(argument(thread, 2), 1 << 20))
             complete(thread, .success)

@@ -40,7 +40,7 @@
             }
             inspection.require(core.ready.top == top, "ready top is \(core.ready.top) instead of \(top)")
             inspection.require(
-                core.ready.barrier == (core.ready.isWatched ? Limits.priorities : top), "ready barrier is wrong")
+                core.ready.watch == (isTracing ? Limits.priorities : 0), "the watch on switches is wrong")
             for thread in inspection.threads {
                 inspection.require(
                     (thread.state == .ready) == members.contains(thread.bits), "a ready thread is in no ready list")

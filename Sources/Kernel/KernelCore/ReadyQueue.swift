@@ -14,18 +14,17 @@ public struct ReadyQueue: ~Copyable {
     var front: Ref<Thread>?
     /// The most urgent priority that has a ready thread; -1 when there is none.
     var top: Int = -1
-    /// A thread of a higher priority than this may be switched to without looking here: `top`, or more than any priority
-    /// while every switch must be noted.
-    var barrier: Int = -1
+    /// 0; or as many as there are priorities, while every switch must be noted.
+    var watch: Int = 0
     var listTop: Int = -1
-    var isWatched = false {
-        didSet { setTop(top) }
-    }
     var summary: UInt64 = 0
     var map: InlineArray<4, UInt64> = [0, 0, 0, 0]
     var lists: Ref<ReadyLists>
 
     init(lists: Ref<ReadyLists>) { self.lists = lists }
+
+    /// May a running thread of this priority be switched to without looking here?
+    @inline(__always) func isSurpassed(by priority: Int) -> Bool { priority > top &+ watch }
 
     /// Put a thread behind those of its priority, or before them where it was preempted.
     @inline(__always) mutating func insert(_ thread: Ref<Thread>, atHead: Bool = false) {
@@ -34,10 +33,19 @@ public struct ReadyQueue: ~Copyable {
         if atHead ? priority >= top : priority > top {
             if front != nil { settleFront() }
             front = thread
-            setTop(priority)
+            top = priority
         } else {
             append(thread, atHead: atHead)
         }
+    }
+
+    /// Put a thread before all others, whose priority is no less than theirs.
+    ///
+    /// - Precondition: there is no front.
+    @inline(__always) mutating func insertFront(_ thread: Ref<Thread>) {
+        thread.state = .ready
+        front = thread
+        top = Int(thread.effective)
     }
 
     /// - Precondition: the thread is in this queue, under its present effective priority.
@@ -76,16 +84,11 @@ public struct ReadyQueue: ~Copyable {
 
     @inline(__always) private mutating func removeFront() {
         front = nil
-        setTop(listTop)
-    }
-
-    @inline(__always) private mutating func setTop(_ priority: Int) {
-        top = priority
-        barrier = isWatched ? Limits.priorities : priority
+        top = listTop
     }
 
     /// Put the front thread into the circle of its priority, before the others.
-    private mutating func settleFront() {
+    @inline(never) mutating func settleFront() {
         guard let thread = front else { return }
         front = nil
         append(thread, atHead: true)
@@ -109,7 +112,7 @@ public struct ReadyQueue: ~Copyable {
         summary |= 1 &<< UInt64(priority &>> 6)
         if Int(priority) > listTop {
             listTop = Int(priority)
-            if front == nil { setTop(listTop) }
+            if front == nil { top = listTop }
         }
     }
 
@@ -124,7 +127,7 @@ public struct ReadyQueue: ~Copyable {
             let high = 63 &- summary.leadingZeroBitCount
             listTop = high &* 64 &+ 63 &- map[high & 3].leadingZeroBitCount
         }
-        if front == nil { setTop(listTop) }
+        if front == nil { top = listTop }
     }
 }
 
