@@ -8,7 +8,7 @@ extension Kernel where H: ~Copyable {
     ///
     /// - Returns: the thread to resume, as its context says; nil: none is ready, wait for an interrupt. So do all entries.
     /// - Context: from the trap entry, after the fast paths declined; interrupts masked.
-    public mutating func systemCall(_ thread: Ref<Thread>) -> Ref<Thread>? {
+    @inline(__always) public mutating func systemCall(_ thread: Ref<Thread>) -> Ref<Thread>? {
         enter(thread)
         statistics.systemCalls &+= 1
         let control = ControlWord(raw: thread.pointee.context.x.0)
@@ -36,6 +36,7 @@ extension Kernel where H: ~Copyable {
     }
 
     @inline(__always) private mutating func dispatch(_ thread: Ref<Thread>, _ call: SystemCall, _ control: ControlWord) -> Outcome {
+        if call == .invoke { return invoke(thread, control) }  // the most frequent of all that come here
         let second = thread.pointee.context.x.1
         let secondSlot = Slot(UInt32(truncatingIfNeeded: second))
         let deadline = control.isTimed ? Instant(ticks: thread.pointee.context.x.2) : .never

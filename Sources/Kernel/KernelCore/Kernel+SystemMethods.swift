@@ -14,7 +14,7 @@ public enum TraceKind: UInt64, Sendable {
 
 extension Kernel where H: ~Copyable {
     mutating func systemMethod(_ thread: Ref<Thread>, _ number: Slot, _ method: Method) throws(KernelError) -> Outcome {
-        _ = try need(thread, number, method == .statistics ? .read : .manage).object(.systemControl) as Ref<Authority>
+        _ = try object(thread, number, .systemControl, method == .statistics ? .read : .manage) as Ref<Authority>
         switch method {
         case .consoleWrite:
             if argument(thread, 1) > 64 { throw .invalidArgument }
