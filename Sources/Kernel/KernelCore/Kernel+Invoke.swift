@@ -9,7 +9,8 @@ extension Kernel where H: ~Copyable {
         do { return try perform(thread, control.slot, method) } catch { return .failed(error) }
     }
 
-    @inline(__always) private mutating func perform(_ thread: Ref<Thread>, _ slot: Slot, _ method: Method) throws(KernelError) -> Outcome
+    @inline(__always) private mutating func perform(_ thread: Ref<Thread>, _ slot: Slot, _ method: Method)
+        throws(KernelError) -> Outcome
     {
         switch method {
         case .retype, .reclaim, .untypedInformation: return try untypedMethod(thread, slot, method)
@@ -207,7 +208,8 @@ extension Kernel where H: ~Copyable {
     private mutating func interruptMethod(
         _ thread: Ref<Thread>, _ number: Slot, _ method: Method
     ) throws(KernelError) -> Outcome {
-        let interrupt: Ref<Interrupt> = try object(thread, number, .interrupt, method == .interruptInformation ? .read : .manage)
+        let interrupt: Ref<Interrupt> = try object(
+            thread, number, .interrupt, method == .interruptInformation ? .read : .manage)
         if method == .acknowledge { return try done(thread, acknowledge(interrupt)) }
         if method == .bindInterrupt {
             let notification: Ref<Notification> = try object(thread, slotArgument(thread, 1), .notification, .manage)

@@ -33,7 +33,9 @@ extension Kernel where H: ~Copyable {
         }
     }
 
-    private mutating func retypeSteps(_ thread: Ref<Thread>, _ slot: Ref<Capability>) throws(KernelError) -> Outcome {
+    @inline(__always) private mutating func retypeSteps(_ thread: Ref<Thread>, _ slot: Ref<Capability>)
+        throws(KernelError) -> Outcome
+    {
         var request = try decodeRetype(thread, slot)
         while thread.pointee.context.x.2 > 0 {  // one object a round, an interrupt is taken between rounds
             let target = try self.slot(
@@ -57,7 +59,9 @@ extension Kernel where H: ~Copyable {
         return .done
     }
 
-    private func decodeRetype(_ thread: Ref<Thread>, _ slot: Ref<Capability>) throws(KernelError) -> RetypeRequest {
+    @inline(__always) private func decodeRetype(_ thread: Ref<Thread>, _ slot: Ref<Capability>) throws(KernelError)
+        -> RetypeRequest
+    {
         let source: Ref<Untyped> = try slot.object(.untyped)
         guard let kind = ObjectKind(rawValue: UInt8(truncatingIfNeeded: thread.pointee.context.x.1)) else {
             throw .invalidArgument
@@ -159,7 +163,9 @@ extension Kernel where H: ~Copyable {
     }
 
     /// Make one object in prepared memory, and its first capability.
-    private mutating func make(_ request: RetypeRequest, _ high: Int, _ target: Ref<Capability>) throws(KernelError) {
+    @inline(__always) private mutating func make(_ request: RetypeRequest, _ high: Int, _ target: Ref<Capability>)
+        throws(KernelError)
+    {
         var asid: UInt16 = 0
         if request.kind == .addressSpace {
             guard let free = allocateASID() else { throw .exhausted }
@@ -172,14 +178,18 @@ extension Kernel where H: ~Copyable {
         let object = unsafe reference(place, as: ObjectHeader.self)
         object.pointee.kind = request.kind
         object.pointee.size = UInt32(truncatingIfNeeded: request.low)
-        initialize(object, request, physical: request.source.pointee.physicalBase &+ offset, asid: asid)
+        initialize(
+            object, request.kind, sizeBits: request.sizeBits, isDevice: request.source.pointee.isDevice,
+            physical: request.source.pointee.physicalBase &+ offset, asid: asid)
         target.makeFirst(of: object, kind: request.kind)
     }
 
     /// Give zeroed memory the shape of its kind: all-zero is a valid value of every object, so that only what is not zero is
     /// written.
-    private func initialize(_ object: Ref<ObjectHeader>, _ request: RetypeRequest, physical: UInt64, asid: UInt16) {
-        switch request.kind {
+    @inline(__always) private func initialize(
+        _ object: Ref<ObjectHeader>, _ kind: ObjectKind, sizeBits: Int, isDevice: Bool, physical: UInt64, asid: UInt16
+    ) {
+        switch kind {
         case .endpoint, .notification, .reply, .null, .interrupt, .interruptControl, .systemControl: break
         case .timer:
             let timer = object.rebound(to: Timer.self)
@@ -189,8 +199,8 @@ extension Kernel where H: ~Copyable {
         case .frame:
             let frame = object.rebound(to: Frame.self)
             frame.pointee.physical = physical
-            frame.pointee.size = FrameSize(rawValue: UInt8(truncatingIfNeeded: request.sizeBits)) ?? .page
-            frame.pointee.isDevice = request.source.pointee.isDevice
+            frame.pointee.size = FrameSize(rawValue: UInt8(truncatingIfNeeded: sizeBits)) ?? .page
+            frame.pointee.isDevice = isDevice
         case .pageTable: object.rebound(to: PageTable.self).pointee.physical = physical
         case .addressSpace:
             let space = object.rebound(to: AddressSpace.self)
@@ -199,9 +209,8 @@ extension Kernel where H: ~Copyable {
             space.pointee.translationBase = hardware.translationBase(rootTable: physical, asid: asid)
         case .untyped:
             initializeUntyped(
-                object.rebound(to: Untyped.self), physical: physical, sizeBits: request.sizeBits,
-                isDevice: request.source.pointee.isDevice)
-        case .capabilityTable: object.rebound(to: CapabilityTable.self).pointee.count = 1 << request.sizeBits
+                object.rebound(to: Untyped.self), physical: physical, sizeBits: sizeBits, isDevice: isDevice)
+        case .capabilityTable: object.rebound(to: CapabilityTable.self).pointee.count = 1 << sizeBits
         }
     }
 

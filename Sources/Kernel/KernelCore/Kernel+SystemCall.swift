@@ -35,7 +35,9 @@ extension Kernel where H: ~Copyable {
         raise(thread, .unknownSystemCall, address: thread.pointee.context.x.0, syndrome: 0)
     }
 
-    @inline(__always) private mutating func dispatch(_ thread: Ref<Thread>, _ call: SystemCall, _ control: ControlWord) -> Outcome {
+    @inline(__always) private mutating func dispatch(_ thread: Ref<Thread>, _ call: SystemCall, _ control: ControlWord)
+        -> Outcome
+    {
         if call == .invoke { return invoke(thread, control) }  // the most frequent of all that come here
         let second = thread.pointee.context.x.1
         let secondSlot = Slot(UInt32(truncatingIfNeeded: second))
@@ -83,7 +85,9 @@ extension Kernel where H: ~Copyable {
     }
 
     /// A user thread caused an exception.
-    public mutating func fault(_ thread: Ref<Thread>, _ kind: FaultKind, address: UInt64, syndrome: UInt64) -> Ref<Thread>? {
+    public mutating func fault(_ thread: Ref<Thread>, _ kind: FaultKind, address: UInt64, syndrome: UInt64) -> Ref<
+        Thread
+    >? {
         enter(thread)
         if isTracing { trace(.fault, thread, detail: UInt64(kind.rawValue)) }
         return raise(thread, kind, address: address, syndrome: syndrome)

@@ -155,6 +155,7 @@
     case longestMaskedControl = 1
     /// The program counter that the path returned to.
     case longestMaskedPlace = 2
+    /// System calls that took the general path: the fast paths keep no books.
     case systemCalls = 3
     case interrupts = 4
     case kernelTextBytes = 5

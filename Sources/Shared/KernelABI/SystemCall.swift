@@ -75,7 +75,8 @@ public let abiVersion: UInt64 = 1
     @inlinable public init(raw: UInt64) { self.raw = raw }
 
     @inlinable public init(
-        _ call: SystemCall, _ slot: Slot, length: Int = 0, capabilities: Int = 0, loan: Bool = false, timed: Bool = false
+        _ call: SystemCall, _ slot: Slot, length: Int = 0, capabilities: Int = 0, loan: Bool = false,
+        timed: Bool = false
     ) {
         let extended = length > Message.registerWords || capabilities > 0 || loan
         raw =
