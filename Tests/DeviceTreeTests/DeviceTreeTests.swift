@@ -11,13 +11,17 @@ final class DeviceTreeTests: XCTestCase {
 
     /// Compile a source with dtc.
     func compile(_ name: String) throws -> [UInt8] {
+        try compile(DeviceTreeTests.sources.appendingPathComponent(name))
+    }
+
+    func compile(_ source: URL) throws -> [UInt8] {
         let output = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID().uuidString).dtb")
         defer { try? FileManager.default.removeItem(at: output) }
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         process.arguments = [
             "dtc", "-q", "-f", "-I", "dts", "-O", "dtb", "-o", output.path,
-            DeviceTreeTests.sources.appendingPathComponent(name).path,
+            source.path,
         ]
         process.standardError = FileHandle.nullDevice
         try process.run()

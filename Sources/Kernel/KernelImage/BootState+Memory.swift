@@ -20,9 +20,7 @@ extension BootState {
             let range = machine.reserved[index]
             free.remove(pagesAround: range.base, range.size)
         }
-        if machine.memory.lost + machine.reserved.lost > 0 || free.lost > 0 {
-            throw BootFailure("the device tree describes memory in too many pieces")
-        }
+        if free.lost > 0 { throw BootFailure(DeviceTreeError(.tooManyRanges)) }
         free.remove(pagesAround: image.base, image.size)
         leaveIdentityMapping()
         try mapFree()

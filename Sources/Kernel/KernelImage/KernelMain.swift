@@ -35,7 +35,9 @@ extension BootFailure {
         switch error.cause {
         case .noMagic: self.init("there is no device tree")
         case .malformed: self.init("the device tree is damaged")
-        case .badProperty: self.init("a property of the device tree has a wrong length")
+        case .badProperty: self.init("a property of the device tree has a wrong length or number")
+        case .tooManyRanges: self.init("the device tree describes memory in too many pieces")
+        case .registersInMemory: self.init("the device tree puts the kernel's devices into memory")
         case .noMemory: self.init("the device tree names no memory")
         case .noInterruptController:
             self.init("the device tree names no interrupt controller that the kernel knows")

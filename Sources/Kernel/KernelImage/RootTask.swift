@@ -24,7 +24,7 @@ extension BootState {
         }
         kernel.pointee.grantAuthorities(root)
         for index in 0..<free.count { give(&root, free[index], isDevice: false) }
-        findDevices()
+        try findDevices()
         for index in 0..<devices.count { give(&root, devices[index], isDevice: true) }
         let kept = try giveLeftovers(&root)
         processor.closeFloatingPoint()

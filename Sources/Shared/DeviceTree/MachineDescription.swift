@@ -1,23 +1,23 @@
 // What the kernel must know of the machine, and no more: memory, reservations, the interrupt controller, the timer, the
 // console, how to switch it off. Everything else is the device manager's business.
 
-/// Ranges in a fixed number of places.
+/// Ranges in a fixed number of places: as many as the tree may name.
 public struct RangeList {
     var ranges: InlineArray<32, RegisterRange>
     public private(set) var count = 0
-    /// Ranges for which there was no place.
-    public private(set) var lost = 0
 
     init() { ranges = InlineArray(repeating: RegisterRange(base: 0, size: 0)) }
     public subscript(index: Int) -> RegisterRange { ranges[index] }
-    mutating func append(_ range: RegisterRange) {
+    /// Ranges without bytes are left out.
+    mutating func append(_ range: RegisterRange) throws(DeviceTreeError) {
         if range.size == 0 { return }
-        if count == 32 {
-            lost += 1
-            return
-        }
+        if count == 32 { throw DeviceTreeError(.tooManyRanges) }
         ranges[count] = range
         count += 1
+    }
+    func overlaps(_ range: RegisterRange) -> Bool {
+        for index in 0..<count where ranges[index].overlaps(range) { return true }
+        return false
     }
 }
 
@@ -33,10 +33,14 @@ public struct MachineDescription {
     /// Memory that must not be handed out.
     public var reserved = RangeList()
     public var gicVersion = 0
+    /// The interrupt controller's node: all its registers are the kernel's.
+    public var controllerNode: Int32 = -1
     public var distributor = RegisterRange(base: 0, size: 0)
     /// CPU interface (GICv2) or redistributors (GICv3).
     public var interface = RegisterRange(base: 0, size: 0)
     public var timerLine = 0
+    /// The node of the controller that `timerLine` is a line of.
+    var timerController: Int32 = -1
     public var consoleKind = ConsoleKind.none
     public var console = RegisterRange(base: 0, size: 0)
     public var power = PowerMethod.none
@@ -53,10 +57,13 @@ extension DeviceTree {
     }
 
     /// Everything but the console: to be read when errors can be shown.
+    ///
+    /// - Throws: `tooManyRanges` where memory or reservations have no place; memory that is kept from tasks is never
+    ///   left out.
     public func describeMachine(_ machine: inout MachineDescription) throws(DeviceTreeError) {
         var index = 0
-        while let (base, size) = reservation(index), index < 32 {
-            machine.reserved.append(RegisterRange(base: base, size: size))
+        while let (base, size) = reservation(index) {  // ends with the list, or when it is too long
+            try machine.reserved.append(RegisterRange(base: base, size: size))
             index += 1
         }
         var depth = 0
@@ -67,20 +74,34 @@ extension DeviceTree {
         }
         if machine.memory.count == 0 { throw DeviceTreeError(.noMemory) }
         if machine.gicVersion == 0 { throw DeviceTreeError(.noInterruptController) }
-        if machine.timerLine == 0 { throw DeviceTreeError(.noTimer) }
+        if machine.timerLine == 0 || machine.timerController != machine.controllerNode {
+            throw DeviceTreeError(.noTimer)
+        }
+        if machine.memory.overlaps(machine.distributor) || machine.memory.overlaps(machine.interface)
+            || machine.memory.overlaps(machine.console)
+        {
+            throw DeviceTreeError(.registersInMemory)
+        }
     }
 
     private func inspect(_ node: DeviceNode, _ machine: inout MachineDescription) throws(DeviceTreeError) {
-        if let type = node.property("device_type"), type.contains("memory") {
-            var index = 0
-            while let range = try node.registers(index), index < 64 {
-                machine.memory.append(range)
-                index += 1
+        if let parent = node.parent, parent.isReservedMemory {
+            try reserve(node, &machine)
+        } else if let type = node.property("device_type"), type.contains("memory") {
+            for index in 0..<(try node.registerCount()) {
+                if let range = try node.registers(index) { try machine.memory.append(range) }
             }
-        } else if let parent = node.parent, parent.isReservedMemory {
-            if let range = try node.registers(0) { machine.reserved.append(range) }
         } else if let compatible = node.property("compatible") {
             try inspect(node, compatible, &machine)
+        }
+    }
+
+    /// A child of /reserved-memory. One without `reg` leaves the place to the system: there is nothing to keep.
+    private func reserve(_ node: DeviceNode, _ machine: inout MachineDescription) throws(DeviceTreeError) {
+        for index in 0..<(try node.registerCount()) {
+            // What has no place could not be kept: that memory would be given away.
+            guard let range = try node.registers(index) else { throw DeviceTreeError(.badProperty, node: node.offset) }
+            try machine.reserved.append(range)
         }
     }
 
@@ -92,11 +113,15 @@ extension DeviceTree {
                 throw DeviceTreeError(.badProperty, node: node.offset)
             }
             machine.gicVersion = version
+            machine.controllerNode = node.offset
             machine.distributor = distributor
             machine.interface = interface
         } else if compatible.contains("arm,armv8-timer") || compatible.contains("arm,armv7-timer") {
             // Interrupts: secure, non-secure, virtual, hypervisor (Linux bindings, arm,arch_timer.yaml).
-            if let virtual = try node.interrupt(2) { machine.timerLine = virtual.line }
+            if let virtual = try node.interrupt(2) {
+                machine.timerLine = virtual.line
+                machine.timerController = virtual.controller
+            }
         } else if compatible.contains("arm,psci-1.0") || compatible.contains("arm,psci-0.2") {
             if let method = node.property("method") {
                 machine.power = method.contains("smc") ? .smc : method.contains("hvc") ? .hvc : .none
