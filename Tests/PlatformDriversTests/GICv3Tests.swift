@@ -89,7 +89,9 @@ private let isGICv4: UInt64 = 2
         stuck.keepsLoads = false
         stuck[.redistributors, 0x0008] = last
         stuck[.redistributors, 0x0014] = 6
-        stuck.stuck = [Place(window: .distributor, offset: 0): 1 << 31, Place(window: .redistributors, offset: 0x14): 4]
+        stuck.stuck = [
+            Place(window: .distributor, offset: 0): 1 << 31, Place(window: .redistributors, offset: 0x14): 4,
+        ]
         _ = GICv3(
             distributor: TraceRegisters(record: stuck, window: .distributor),
             redistributors: TraceRegisters(record: stuck, window: .redistributors), size: 0x20000, affinity: 0,

@@ -19,6 +19,7 @@ import PlatformDrivers
 func kernelMain(_ treeAddress: UInt64, _ image: UInt64, _ level: UInt64, _ entryTicks: UInt64) {
     do throws(BootFailure) {
         var boot = try BootState(treeAddress: treeAddress, image: image, level: level, entryTicks: entryTicks)
+        boot.findMemory()
         boot.announce()
         try BootState.checkLayout()
         try boot.mapMemory()
@@ -64,7 +65,7 @@ struct BootState {
     let machine: MachineDescription
     let console: KernelConsole
     var map: KernelMap
-    /// RAM that nobody uses.
+    /// RAM, then what of it nobody uses.
     var free = MemoryMap()
     /// Registers to hand out, and what must not be handed out as registers.
     var devices = MemoryMap()
@@ -139,10 +140,8 @@ struct BootState {
             console.write(" on ")
             unsafe console.write(printable: model.string)
         }
-        var ram: UInt64 = 0
-        for index in 0..<machine.memory.count { ram &+= machine.memory[index].size >> 20 }
         console.write(", ")
-        console.write(decimal: ram)
+        console.write(decimal: ramBytes >> 20)
         console.write(" MiB, entered at EL")
         console.write(decimal: level)
         console.write(", GICv")
@@ -150,6 +149,10 @@ struct BootState {
         console.write(", processor ")
         console.write(hexadecimal: processor.identification, digits: 8)
         console.endLine()
+        if machine.memory.bytes(above: KernelLayout.linearBytes) > 0 {
+            console.write("swiftlet: RAM above 256 GiB is not used")
+            console.endLine()
+        }
     }
 }
 

@@ -19,6 +19,15 @@ public struct RangeList {
         for index in 0..<count where ranges[index].overlaps(range) { return true }
         return false
     }
+    /// Bytes from `limit` on, each as often as it is named.
+    public func bytes(above limit: UInt64) -> UInt64 {
+        var sum: UInt64 = 0
+        for index in 0..<count {
+            let end = ranges[index].base + ranges[index].size
+            if end > limit { sum &+= end - max(ranges[index].base, limit) }
+        }
+        return sum
+    }
 }
 
 /// How the machine is switched off.
@@ -109,13 +118,11 @@ extension DeviceTree {
         _ node: DeviceNode, _ compatible: DeviceProperty, _ machine: inout MachineDescription
     ) throws(DeviceTreeError) {
         if machine.gicVersion == 0, let version = compatible.gicVersion {
-            guard let distributor = try node.registers(0), let interface = try node.registers(1) else {
-                throw DeviceTreeError(.badProperty, node: node.offset)
-            }
+            machine.distributor = try node.kernelRegisters(0, atLeast: 0x1000)
+            // A GICv2's DIR has a page of its own; a GICv3's driver looks for this core's part itself.
+            machine.interface = try node.kernelRegisters(1, atLeast: version == 2 ? 0x1004 : 0x2_0000)
             machine.gicVersion = version
             machine.controllerNode = node.offset
-            machine.distributor = distributor
-            machine.interface = interface
         } else if compatible.contains("arm,armv8-timer") || compatible.contains("arm,armv7-timer") {
             // Interrupts: secure, non-secure, virtual, hypervisor (Linux bindings, arm,arch_timer.yaml).
             if let virtual = try node.interrupt(2) {
@@ -128,22 +135,17 @@ extension DeviceTree {
             }
         }
     }
-
-    /// The console that /chosen names: a path or an alias, with options behind a colon.
-    public func describeConsole(_ machine: inout MachineDescription) throws(DeviceTreeError) {
-        guard let path = unsafe node("/chosen")?.property("stdout-path")?.string else { return }
-        var length = 0
-        while length < path.count, unsafe path[length] != UInt8(ascii: ":") { length += 1 }
-        guard let node = unsafe node(path: UnsafeRawBufferPointer(rebasing: path[0..<length])),
-            let registers = try node.registers(0)
-        else { return }
-        machine.console = registers
-        if node.isCompatible("arm,pl011") { machine.consoleKind = .pl011 }
-        if node.isCompatible("brcm,bcm2835-aux-uart") { machine.consoleKind = .miniUART }
-    }
 }
 
 extension DeviceNode {
+    /// Entry `index` of `reg` for the kernel's own use: all registers up to `size` are there, below 2^48.
+    func kernelRegisters(_ index: Int, atLeast size: UInt64) throws(DeviceTreeError) -> RegisterRange {
+        guard let range = try registers(index), range.size >= size, range.base + range.size <= 1 << 48 else {
+            throw DeviceTreeError(.badProperty, node: offset)
+        }
+        return range
+    }
+
     fileprivate var isReservedMemory: Bool {
         guard let above = parent, above.offset == 0 else { return false }
         let text: StaticString = "reserved-memory"

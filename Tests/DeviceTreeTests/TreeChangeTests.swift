@@ -4,24 +4,7 @@ import DeviceTree
 import Foundation
 import XCTest
 
-extension DeviceTreeTests {
-    /// The GICv2 tree with `text`, which occurs in it once, replaced; and another text, too.
-    func compile(
-        replacing text: String, with replacement: String, and second: String = "/dts-v1/;",
-        with secondReplacement: String = "/dts-v1/;"
-    ) throws -> [UInt8] {
-        var source = try String(
-            contentsOf: DeviceTreeTests.sources.appendingPathComponent("qemu-virt-gicv2.dts"), encoding: .utf8)
-        for (text, replacement) in [(second, secondReplacement), (text, replacement)] {
-            XCTAssertEqual(source.components(separatedBy: text).count, 2, "\(text) does not occur once")
-            source = source.replacingOccurrences(of: text, with: replacement)
-        }
-        let changed = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID().uuidString).dts")
-        defer { try? FileManager.default.removeItem(at: changed) }
-        try source.write(to: changed, atomically: true, encoding: .utf8)
-        return try compile(changed)
-    }
-
+final class TreeChangeTests: TreeTestCase {
     func testInterruptNumbersThatNoControllerHasAreRefused() throws {
         for (specifier, line) in [("<1 15 4>", 31), ("<0 0 4>", 32), ("<0 987 4>", 1019)] {
             let bytes = try compile(replacing: "<0 2 4>", with: specifier)
@@ -45,7 +28,7 @@ extension DeviceTreeTests {
         let second = """
             second: interrupt-controller@a000000 {
                 compatible = "arm,gic-400";
-                reg = <0x0 0x0a000000 0x0 0x1000>, <0x0 0x0a010000 0x0 0x1000>;
+                reg = <0x0 0x0a000000 0x0 0x1000>, <0x0 0x0a010000 0x0 0x2000>;
                 interrupt-controller;
                 #interrupt-cells = <3>;
             };
@@ -53,10 +36,10 @@ extension DeviceTreeTests {
         // The first controller is the kernel's: here not the one that the timer belongs to, and here it is.
         let line = "interrupts = <1 13 4>, <1 14 4>, <1 11 4>, <1 10 4>;"
         let behind = try compile(
-            replacing: line, with: line + " interrupt-parent = <&second>;", and: "\tbus {", with: second + "bus {")
+            replacing: line, with: line + " interrupt-parent = <&second>;", and: ("\tbus {", second + "bus {"))
         XCTAssertEqual(cause(behind), .noTimer)
         let before = try compile(
-            replacing: line, with: line + " interrupt-parent = <&second>;", and: "\tpsci {", with: second + "psci {")
+            replacing: line, with: line + " interrupt-parent = <&second>;", and: ("\tpsci {", second + "psci {"))
         try describe(before) { _, machine in XCTAssertEqual(machine.distributor.base, 0x0a00_0000) }
     }
 
@@ -105,8 +88,10 @@ extension DeviceTreeTests {
         XCTAssertEqual(cause(try compile(replacing: "\t\tranges;\n", with: "")), .badProperty)
         let second = try compile(
             replacing: "\t\tranges;\n", with: "\t\tranges = <0x0 0x4f000000 0x0 0x4f000000 0x0 0x100000>;\n",
-            and: "<0x0 0x4f000000 0x0 0x100000>;\n\t\t}",
-            with: "<0x0 0x4f000000 0x0 0x100000>, <0x0 0x4e000000 0x0 0x1000>;\n\t\t}")
+            and: (
+                "<0x0 0x4f000000 0x0 0x100000>;\n\t\t}",
+                "<0x0 0x4f000000 0x0 0x100000>, <0x0 0x4e000000 0x0 0x1000>;\n\t\t}"
+            ))
         XCTAssertEqual(cause(second), .badProperty)
         let half = try compile(
             replacing: "<0x0 0x4f000000 0x0 0x100000>",
