@@ -72,8 +72,8 @@ test-host: deps ## Tests on the host (TEST=name filters)
 test-target: tests-image ## Tests on the target under QEMU (TEST=name runs one)
 	@$(TOOL) test-target build/tests.img --test '$(TEST)' --totals build/test-target.totals
 
-test-system: build ## Tests of the whole system: its shell, its drivers, what happens when they die
-	@Tests/OnTarget/system-tests build/test-system.totals
+test-system: build ## Tests of the whole system, at its console (TEST=name runs those that start so)
+	@$(TOOL) test-system Tests/OnTarget/system/*.txt --test '$(TEST)' --totals build/test-system.totals
 
 matrix: build ## Boot the same kernel under every QEMU variant
 	@$(TOOL) matrix build/kernel8.img --kernel build/kernel.elf --bundle build/bundle.bin --totals build/matrix.totals
