@@ -72,8 +72,8 @@ test-host: deps ## Tests on the host (TEST=name filters)
 test-target: tests-image ## Tests on the target under QEMU (TEST=name runs one)
 	@$(TOOL) test-target build/tests.img --test '$(TEST)' --totals build/test-target.totals
 
-test-system: build ## Tests of the whole system: its shell, its drivers, what happens when they die
-	@Tests/OnTarget/system-tests build/test-system.totals
+test-system: build ## Tests of the whole system, at its console (TEST=name runs those that start so)
+	@$(TOOL) test-system Tests/OnTarget/system/*.txt --test '$(TEST)' --totals build/test-system.totals
 
 test-trees: build ## Boot with device trees that are wrong in one place: refused in words, or taken
 	@Tests/OnTarget/tree-tests build/tree-tests.totals

@@ -22,6 +22,7 @@ struct BenchCommand: ParsableCommand {
         var text: [String] = []
         var isInside = false
         var hasEnded = false
+        var panic = PanicWatch(kernel: "build/bench/kernel.elf")
         let ended = try emulator.run(interactive: false, timeout: timeout) { line in
             let line = line.replacingOccurrences(of: "\r", with: "")
             if line == "# bench begin" { isInside = true }
@@ -33,9 +34,9 @@ struct BenchCommand: ParsableCommand {
             }
             if let name = line.split(separator: " ").last, line.hasPrefix("# Row: ") { print("  \(name)") }
             fflush(stdout)
-            if case .panic = ConsoleEvent(line: line) { return false }
-            return true
+            return panic.take(line)
         }
+        try panic.check()
         if !ended || !hasEnded { throw ToolError("the benchmark did not come to its end") }
         let joined = text.joined(separator: "\n") + "\n"
         let report = BenchReport(text: joined)
