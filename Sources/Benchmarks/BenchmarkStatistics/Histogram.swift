@@ -32,6 +32,9 @@ public struct Histogram {
 
     public mutating func addMissed(_ count: UInt64 = 1) { missed += count }
 
+    /// Whether there are values, none was missed, and none is larger than `goal`.
+    public func keeps(_ goal: UInt64) -> Bool { total > 0 && missed == 0 && maximum <= goal }
+
     /// Rounded down; 0 without values.
     public var average: UInt64 { total == 0 ? 0 : sum / total }
     public func count(_ bucket: Int) -> UInt64 { UInt64(counts[bucket]) }
