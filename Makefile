@@ -101,7 +101,6 @@ bench-image: tool
 
 bench: bench-image ## Measure path lengths and latencies (ROWS=quick, or the beginning of rows' names); results go to build/bench
 	@$(TOOL) bench build/bench.img --rows '$(ROWS)' --output build/bench
-	@/usr/bin/python3 Sources/Tools/plot/histograms.py build/bench/bench.json build/bench/bench
 
 clean: ## Remove everything that was built
 	rm -rf .build .build-aarch64 .build-aarch64-bench build

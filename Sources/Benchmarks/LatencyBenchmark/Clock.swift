@@ -4,6 +4,22 @@ import CBenchmark
 import KernelABI
 import UserRuntime
 
+/// What a row's values count.
+enum Unit {
+    case instructions, cycles, ticks, bytes
+
+    var name: StaticString {
+        switch self {
+        case .instructions: "instructions (PMCCNTR_EL0, resolution 1)"
+        case .cycles: "cycles (PMCCNTR_EL0, resolution 1)"
+        case .ticks: "ticks (CNTVCT_EL0, resolution 1)"
+        case .bytes: "bytes"
+        }
+    }
+    /// Whether the goals are stated in it: a time on some machine says nothing about a path's length.
+    var hasGoals: Bool { self == .instructions || self == .bytes }
+}
+
 /// A clock that user code can read, and the loops that read it.
 @safe struct Clock {
     /// CNTVCT_EL0; else PMCCNTR_EL0.
@@ -36,10 +52,7 @@ import UserRuntime
     /// Its value when the counter reaches `tick`.
     func value(atTick tick: UInt64) -> UInt64 { tick &* unitsPerTick &+ offset }
 
-    var unit: StaticString {
-        if isCounter { return "ticks (CNTVCT_EL0, resolution 1)" }
-        return isCounted ? "instructions (PMCCNTR_EL0, resolution 1)" : "cycles (PMCCNTR_EL0, resolution 1)"
-    }
+    var unit: Unit { isCounter ? .ticks : isCounted ? .instructions : .cycles }
 }
 
 extension Bench {

@@ -63,8 +63,8 @@ extension Bench {
     func kernelRows() throws(KernelError) {
         let ticks = try console.statistic(.bootTicks)
         row(RowName("kernel.boot"), unit: timerClock.unit, ticks &* timerClock.unitsPerTick)
-        row(RowName("kernel.text-bytes"), unit: "bytes", try console.statistic(.kernelTextBytes))
-        row(RowName("kernel.thread-bytes"), unit: "bytes", UInt64(Footprint.descriptor(.thread)))
+        row(RowName("kernel.text-bytes"), unit: .bytes, try console.statistic(.kernelTextBytes))
+        row(RowName("kernel.thread-bytes"), unit: .bytes, UInt64(Footprint.descriptor(.thread)))
         if isBenchmarkKernel {
             row(RowName("kernel.longest-masked"), unit: clock.unit, try console.statistic(.longestMasked))
             note("Longest masked path: control word ", try console.statistic(.longestMaskedControl))

@@ -63,15 +63,15 @@ extension Bench {
     }
 
     /// One row: the histogram, what is read off it, and whether the maximum keeps the goal.
-    func report(_ name: RowName, unit: StaticString, _ histogram: borrowing Histogram) {
+    func report(_ name: RowName, unit: Unit, _ histogram: borrowing Histogram) {
         var text = OutputLine()
         // The console's load may stand in the middle of a line.
         text.append("\n# Row: ")
         text.append(name)
         text.append("\n# Unit: ")
-        text.append(unit)
+        text.append(unit.name)
         text.append("\n# Goal: ")
-        if let goal = name.goal {
+        if unit.hasGoals, let goal = name.goal {
             text.append(goal)
             text.append(histogram.keeps(goal) ? " kept" : " missed")
         } else {

@@ -59,7 +59,7 @@ extension Bench {
     }
 
     /// A row with one value that is known already.
-    func row(_ name: RowName, unit: StaticString, _ value: UInt64) {
+    func row(_ name: RowName, unit: Unit, _ value: UInt64) {
         if !selection.accepts(name) { return }
         var histogram = Histogram()
         histogram.add(value)
