@@ -10,7 +10,7 @@
 \name\()_\clock:
 .endm
 
-// x0: 11 words for x0-x10, x1: where the two reads go. Returns their difference.
+// x0: 11 words for x0-x10, x1: where the two reads and then x0 go. Returns the reads' difference.
 .macro measured name, clock, first, second
     function \name, \clock
     stp     x29, x30, [sp, #-32]!
@@ -28,6 +28,7 @@
     \second
     mrs     x30, \clock
     stp     x29, x30, [x28]
+    str     x0, [x28, #16]
     sub     x0, x30, x29
     ldr     x28, [sp, #16]
     ldp     x29, x30, [sp], #32

@@ -11,11 +11,13 @@ enum Shared {
     /// The clock before and after what is measured.
     static let start = base
     static let end = base + 8
+    /// The result word of what is measured.
+    static let result = base + 16
     /// A server's: when a request came, when it began to answer the one before.
-    static let received = base + 16
-    static let answered = base + 24
+    static let received = base + 24
+    static let answered = base + 32
     /// The other thread's clock after a yield.
-    static let yielded = base + 32
+    static let yielded = base + 40
     /// x0–x10 of the measured call.
     static let request = base + 128
     /// Rings of `bench_driver`: a count, and 512 pairs from byte 16.

@@ -9,14 +9,16 @@ import UserRuntime
 extension Bench {
     mutating func systemCallRows() throws(KernelError) {
         let version = Request(ControlWord(.version, Slot(0)))
-        try row(RowName("system-call.null")) { () throws(KernelError) in measure(version) }
+        try row(RowName("system-call.null")) { () throws(KernelError) in try measure(version) }
         if !needs("yield.") { return }
         let yield = ControlWord(.yield, Slot(0))
         let request = Request(yield)
-        try row(RowName("yield.nobody")) { () throws(KernelError) in measure(request) }
+        try row(RowName("yield.nobody")) { () throws(KernelError) in try measure(request) }
         let other = try thread(254, in: otherSpace, clock.loops.yielder, yield.raw, Shared.yielded)
         try other.resume()
-        try row(RowName("yield.other-address-space")) { () throws(KernelError) in measure(request, to: Shared.yielded) }
+        try row(RowName("yield.other-address-space")) { () throws(KernelError) in
+            try measure(request, to: Shared.yielded)
+        }
         try other.suspend()
     }
 
@@ -38,12 +40,12 @@ extension Bench {
     private mutating func roundTrip(_ length: Int, server: UInt8, _ suffix: StaticString) throws(KernelError) {
         let endpoint = try endpoint(clock.loops.server, server, length: length)
         let request = Request(ControlWord(.call, endpoint, length: length))
-        try row(RowName("ipc.round-trip.words-", length, suffix)) { () throws(KernelError) in measure(request) }
+        try row(RowName("ipc.round-trip.words-", length, suffix)) { () throws(KernelError) in try measure(request) }
     }
 
     private mutating func roundTripWithCapabilities() throws(KernelError) {
         let request = try capabilityCall()
-        try row(RowName("ipc.round-trip.words-120.capabilities-4")) { () throws(KernelError) in measure(request) }
+        try row(RowName("ipc.round-trip.words-120.capabilities-4")) { () throws(KernelError) in try measure(request) }
     }
 
     /// A thread of its own calls: this one leaves floating point alone. It touches a register before the call, the server
@@ -69,13 +71,13 @@ extension Bench {
         let net = clock.loops.nop(Shared.request, Shared.start, 0)
         try row(RowName("ipc.call.one-way")) { () throws(KernelError) in
             // The server has answered by now: its stamp is this call's.
-            measure(request, to: Shared.received) &- net
+            try measure(request, to: Shared.received) &- net
         }
         try row(RowName("ipc.reply.one-way")) { () throws(KernelError) in
-            _ = measure(request)
+            _ = try measure(request)
             let end = bench_load(Shared.end)
             // The server notes when it began an answer once it has the next request.
-            _ = measure(request)
+            _ = try measure(request)
             return end &- bench_load(Shared.answered) &- net
         }
     }

@@ -9,26 +9,26 @@ extension Bench {
     mutating func signalRows() throws(KernelError) {
         if !needs("signal.") { return }
         let nobody = Request(ControlWord(.signal, try make(.notification)), 1)
-        try row(RowName("signal.nobody-waits")) { () throws(KernelError) in measure(nobody) }
+        try row(RowName("signal.nobody-waits")) { () throws(KernelError) in try measure(nobody) }
         try setMain(250)
         let higher = Request(ControlWord(.signal, try waiter(255)), 1)
         try row(RowName("signal.higher-waiter-runs")) { () throws(KernelError) in
             bench_store(Shared.driver, 0)
-            return measure(higher, to: Shared.driver + 16)
+            return try measure(higher, to: Shared.driver + 16)
         }
         try setMain(254)
         let lower = Request(ControlWord(.signal, try waiter(10)), 1)
         try row(RowName("signal.lower-waiter")) { () throws(KernelError) in
-            let value = measure(lower)
+            let value = try measure(lower)
             settle()
             return value
         }
     }
     /// The notification on which a new thread of the other address space waits.
-    private mutating func waiter(_ priority: UInt8) throws(KernelError) -> Slot {
+    mutating func waiter(_ priority: UInt8, _ ring: UInt64 = Shared.driver) throws(KernelError) -> Slot {
         let notification = try make(.notification)
         _ = try start(
-            priority, in: otherSpace, clock.loops.driver, ControlWord(.wait, notification).raw, Shared.driver)
+            priority, in: otherSpace, clock.loops.driver, ControlWord(.wait, notification).raw, ring)
         return notification
     }
 

@@ -37,7 +37,7 @@ extension Bench {
                 // The client runs meanwhile, and is at another place of its request each time.
                 if isHeld { settle(ticks: 300 + bench_counter() &* 7919 % 509) }
                 try hog.resume()
-                let value = measure(call)
+                let value = try measure(call)
                 try hog.suspend()
                 return value
             }

@@ -36,13 +36,13 @@ extension Bench {
         _ name: RowName, _ call: Request, _ inverseName: RowName, _ inverse: Request
     ) throws(KernelError) {
         try row(name) { () throws(KernelError) in
-            let value = measure(call)
-            _ = measure(inverse)
+            let value = try measure(call)
+            _ = try measure(inverse)
             return value
         }
         try row(inverseName) { () throws(KernelError) in
-            _ = measure(call)
-            return measure(inverse)
+            _ = try measure(call)
+            return try measure(inverse)
         }
     }
 
@@ -53,7 +53,7 @@ extension Bench {
             .retype, arena, UInt64(kind.rawValue) | UInt64(sizeBits) << 8, 1, UInt64(Slot.ownTable.index),
             UInt64(scratch), UInt64(Slot.none.index))
         try row(name) { () throws(KernelError) in
-            let value = measure(request)
+            let value = try measure(request)
             try Untyped(arena).reclaim()
             return value
         }

@@ -67,13 +67,16 @@ extension Bench {
     }
 
     /// One system call, from just before its `svc` to just after.
-    func measure(_ request: Request) -> UInt64 {
+    func measure(_ request: Request) throws(KernelError) -> UInt64 {
         request.stage()
-        return clock.loops.call(Shared.request, Shared.start, 0)
+        let length = clock.loops.call(Shared.request, Shared.start, 0)
+        // A refusal is short, and no figure.
+        if let error = ResultWord(raw: bench_load(Shared.result)).error { throw error }
+        return length
     }
     /// The part of a call that ends in another thread, which left its clock at `stamp`.
-    func measure(_ request: Request, to stamp: UInt64) -> UInt64 {
-        _ = measure(request)
+    func measure(_ request: Request, to stamp: UInt64) throws(KernelError) -> UInt64 {
+        _ = try measure(request)
         return bench_load(stamp) &- bench_load(Shared.start)
     }
 }

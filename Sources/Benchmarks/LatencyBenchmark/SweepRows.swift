@@ -16,6 +16,7 @@ extension Bench {
         let timer = try timer(hasClient: false)
         let arena = Untyped(try make(.untyped, sizeBits: min(25, memoryBits - 2)))
         try shortSweeps(timer)
+        try chainSweep(timer)
         try setMain(100)
         try memorySweeps(timer, arena)
         try capabilitySweeps(timer, arena)
@@ -27,7 +28,7 @@ extension Bench {
     }
 
     /// One row: `work` while the timer runs, `before` and `after` while it does not.
-    private func sweep(
+    func sweep(
         _ operation: StaticString, _ timer: Timer, step: UInt64 = 1,
         before: () throws(KernelError) -> Void = { () throws(KernelError) in },
         after: () throws(KernelError) -> Void = { () throws(KernelError) in },
@@ -48,147 +49,63 @@ extension Bench {
 
     /// Short calls, one after the other.
     private mutating func shortSweeps(_ timer: Timer) throws(KernelError) {
-        let call = try capabilityCall()
         try setMain(100)
         try sweep("yield", timer) { () throws(KernelError) in
             for _ in 0..<50 { yield() }
         }
+        let words = Request(ControlWord(.call, try endpoint(clock.loops.server, 200, length: 8), length: 8))
+        try sweep("ipc-8-words", timer) { () throws(KernelError) in
+            for _ in 0..<25 { _ = try measure(words) }
+        }
+        let capabilities = try capabilityCall()
         try sweep("ipc-120-words-4-capabilities", timer) { () throws(KernelError) in
-            for _ in 0..<3 { _ = measure(call) }
+            for _ in 0..<3 { _ = try measure(capabilities) }
         }
-        try setMain(254)
-    }
-
-    /// Memory is cleared, cleaned, and becomes objects.
-    private mutating func memorySweeps(_ timer: Timer, _ arena: Untyped) throws(KernelError) {
-        func reclaim() throws(KernelError) { try arena.reclaim() }
-        try sweep("retype-256-endpoints", timer, after: reclaim) { () throws(KernelError) in
-            try arena.retype(.endpoint, count: 256, index: Slot(scratch))
+        let wake = Request(ControlWord(.signal, try waiter(200, Shared.client)), 1)
+        try sweep("signal-and-wake", timer) { () throws(KernelError) in
+            for _ in 0..<25 { _ = try measure(wake) }
         }
-        try sweep("retype-256-page-tables", timer, after: reclaim) { () throws(KernelError) in
-            try arena.retype(.pageTable, count: 256, index: Slot(scratch))
-        }
-        if memoryBits < 27 {
-            note("Not run for want of memory: sweep.retype-8-frames-of-2-MiB")
-        } else {
-            // The longest by far, and the same step again and again: every third tick will do.
-            try sweep("retype-8-frames-of-2-MiB", timer, step: 3, after: reclaim) { () throws(KernelError) in
-                try arena.retype(.frame, sizeBits: 21, count: 8, index: Slot(scratch))
-            }
-        }
-        let large = Frame(try make(.frame, sizeBits: 21))
-        try sweep("clean-2-MiB", timer) { () throws(KernelError) in
-            try large.maintainCache(.clean, offset: 0, length: 1 << 21)
-        }
-    }
-
-    private mutating func capabilitySweeps(_ timer: Timer, _ arena: Untyped) throws(KernelError) {
+        let own = CapabilityTable.own
         let source = try make(.endpoint)
-        func make256() throws(KernelError) { try arena.retype(.endpoint, count: 256, index: Slot(scratch)) }
-        try sweep("reclaim-256-objects", timer, before: make256) { () throws(KernelError) in try arena.reclaim() }
-        func copy256() throws(KernelError) {
-            for index in 0..<256 as Range<UInt32> { try CapabilityTable.own.copy(source, to: Slot(scratch + index)) }
-        }
-        try sweep("revoke-256-capabilities", timer, before: copy256) { () throws(KernelError) in
-            try CapabilityTable.own.revoke(source)
-        }
-    }
-
-    /// An endpoint with 200 queued callers is closed; and another is destroyed.
-    private mutating func callerSweeps(_ timer: Timer, _ arena: Untyped) throws(KernelError) {
-        let endpoint = Endpoint(Slot(scratch + 300))
-        let place = Untyped(try make(.untyped, sizeBits: 12))
-        let server = try thread(40, in: RootSlot.addressSpace, clock.loops.caller)
-        try arena.retype(.thread, count: 200, index: Slot(scratch))
-        let callers = scratch..<scratch + 200
-        for index in callers {
-            let thread = Thread(Slot(index))
-            try thread.configure(table: RootSlot.table, addressSpace: RootSlot.addressSpace)
-            try thread.setPriority(50, maximum: 50)
-            try thread.setEntry(
-                programCounter: clock.loops.caller, stackPointer: 0, argument: ControlWord(.call, endpoint.slot).raw,
-                threadPointer: 0)
-        }
-        func queue() throws(KernelError) {
-            try place.retype(.endpoint, index: endpoint.slot)
-            try endpoint.bindServer(server)
-            for index in callers { try Thread(Slot(index)).resume() }
-            settle(ticks: 60_000)
-        }
-        func stop() throws(KernelError) {
-            for index in callers { try Thread(Slot(index)).suspend() }
-            try place.reclaim()
-        }
-        try setMain(100)
-        try sweep("close-endpoint-with-200-callers", timer, before: queue, after: stop) { () throws(KernelError) in
-            try endpoint.close()
-        }
-        try sweep("destroy-endpoint-with-200-callers", timer, before: queue, after: stop) { () throws(KernelError) in
-            try place.reclaim()
-        }
-        try arena.reclaim()
-        try setMain(254)
-    }
-
-    /// An address space with 64 mapped frames is destroyed.
-    private mutating func spaceSweep(_ timer: Timer, _ arena: Untyped) throws(KernelError) {
-        let space = AddressSpace(Slot(scratch + 300))
-        func build() throws(KernelError) {
-            try arena.retype(.addressSpace, index: space.slot)
-            try arena.retype(.pageTable, count: 2, index: Slot(scratch + 301))
-            try space.attachTable(Slot(scratch + 301), at: 0)
-            try space.attachTable(Slot(scratch + 302), at: 0)
-            try arena.retype(.frame, sizeBits: 12, count: 64, index: Slot(scratch))
-            for index in 0..<64 as Range<UInt32> {
-                try space.map(Slot(scratch + index), at: UInt64(index) << 12, .read)
+        try sweep("copy-and-delete", timer) { () throws(KernelError) in
+            for _ in 0..<10 {
+                try own.copy(source, to: Slot(scratch))
+                try own.delete(Slot(scratch))
             }
         }
-        try setMain(100)
-        try sweep("destroy-address-space-of-64-frames", timer, before: build) { () throws(KernelError) in
-            try arena.reclaim()
+        let frame = try make(.frame, sizeBits: 12)
+        let space = AddressSpace(RootSlot.addressSpace)
+        try map(frame, at: Area.mapped, .read, in: RootSlot.addressSpace)
+        try space.unmap(frame)
+        try sweep("map-and-unmap", timer) { () throws(KernelError) in
+            for _ in 0..<10 {
+                try space.map(frame, at: Area.mapped, .read)
+                try space.unmap(frame)
+            }
         }
         try setMain(254)
     }
 
-    /// A server copies 64 KiB of what its caller lent.
-    private mutating func loanSweep(_ timer: Timer) throws(KernelError) {
-        let bytes: UInt64 = 1 << 16
-        try map(try make(.frame, sizeBits: 21), at: Area.large, .read | .write, in: RootSlot.addressSpace)
-        let endpoint = try make(.endpoint)
+    /// The priority of a thread changes that waits for 14 others, each for the next, and the last of them for nothing that
+    /// comes.
+    private mutating func chainSweep(_ timer: Timer) throws(KernelError) {
+        let last = try make(.endpoint)
         let reply = try make(.reply)
         var table = try makeTable()
-        table.add(ControlWord(.replyAndReceive, endpoint), UInt64(reply.index))
-        table.add(ControlWord(invoke: .loanRead, reply), 0, Area.large + bytes, [bytes, 0, 0, 0, 0, 0, 0, 0])
+        table.add(ControlWord(.receive, last), UInt64(reply.index))
+        table.add(ControlWord(.wait, try make(.notification)))
         let server = try start(
-            90, in: RootSlot.addressSpace, clock.loops.repeat, table.address, UInt64(table.count))
-        try Endpoint(endpoint).bindServer(server)
+            10, in: RootSlot.addressSpace, clock.loops.repeat, table.address, UInt64(table.count))
+        try Endpoint(last).bindServer(server)
+        var control = ControlWord(.call, last)
+        for link in 1..<14 as Range<UInt8> {
+            control = ControlWord(.call, try endpoint(clock.loops.relay, 10 + link, control.raw))
+        }
+        let client = try start(5, in: RootSlot.addressSpace, clock.loops.caller, control.raw)
         try setMain(100)
-        try sweep("copy-64-KiB-of-a-loan", timer) { () throws(KernelError) in
-            _ = try Endpoint(endpoint).call(
-                RegisterMessage(), Attachment(lending: Area.large, length: bytes, .read))
+        try sweep("set-priority-along-chain-of-14", timer) { () throws(KernelError) in
+            for step in 0..<8 as Range<UInt8> { try client.setPriority(30 + step, maximum: 255) }
         }
         try setMain(254)
-    }
-
-    /// 63 timers of others that expire at the same tick, and were armed before.
-    private mutating func expiriesTogether(_ timer: Timer) throws(KernelError) {
-        if !selection.accepts(RowName("sweep.64-expiries-at-once")) { return }
-        let nobody = try makeNotification()
-        for index in 0..<63 as Range<UInt32> {
-            try memory.retype(.timer, index: Slot(scratch + index))
-            try Timer(Slot(scratch + index)).bind(nobody, bits: 1)
-        }
-        var histogram = Histogram()
-        try setMain(100)
-        for _ in 0..<50 {
-            let together = bench_counter() &+ 20_000
-            for index in 0..<63 as Range<UInt32> {
-                try Timer(Slot(scratch + index)).arm(Instant(ticks: together))
-            }
-            try burst(timer, from: together, every: 0, .toDriver, into: &histogram) { () throws(KernelError) in }
-        }
-        for index in 0..<63 as Range<UInt32> { try CapabilityTable.own.delete(Slot(scratch + index)) }
-        try setMain(254)
-        report(RowName("sweep.64-expiries-at-once"), unit: timerClock.unit, histogram)
     }
 }

@@ -7,7 +7,8 @@
 /// The loops, each of them with one clock. The first are called; the others are where threads start: their arguments are in
 /// Loops.S.
 typedef struct {
-    /// One system call with x0-x10 from 11 words. The clock just before `svc` and just after go to two words; returns the difference.
+    /// One system call with x0-x10 from 11 words. The clock just before `svc` and just after, and the result word, go to three words;
+    /// returns the difference.
     uint64_t (*_Nonnull call)(uint64_t words, uint64_t stamps, uint64_t unused);
     /// The same instructions with `nop` for `svc`.
     uint64_t (*_Nonnull nop)(uint64_t words, uint64_t stamps, uint64_t unused);
