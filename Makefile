@@ -102,9 +102,8 @@ bench-image: tool
 	@cp $(BIN_MEASURED)/KernelImage build/bench/kernel.elf
 	@$(TOOL) image --kernel build/bench/kernel.elf --root $(BIN_MEASURED)/LatencyBenchmark -o build/bench.img
 
-bench: bench-image ## Measure path lengths and latencies; figures, JSON and plots go to build/bench
-	@$(TOOL) bench build/bench.img --output build/bench
-	@/usr/bin/python3 Sources/Tools/plot/histograms.py build/bench/bench.json build/bench/bench
+bench: bench-image ## Measure path lengths and latencies (ROWS=quick, or the beginning of rows' names); results go to build/bench
+	@$(TOOL) bench build/bench.img --rows '$(ROWS)' --output build/bench
 
 clean: ## Remove everything that was built
 	rm -rf .build .build-aarch64 .build-aarch64-bench build

@@ -128,6 +128,10 @@ func idleInterruptEntry() -> UnsafeMutableRawPointer? { unsafe takeInterrupt(ker
     _ kernel: Ref<Kernel<Machine>>, _ thread: Ref<KernelCore.Thread>?
 ) -> Ref<KernelCore.Thread>? {
     startMasked(kernel)
+    #if BENCHMARK
+        // User code reads from TPIDRRO_EL0 when the kernel was entered.
+        swiftlet_write_interrupt_entry(kernel.pointee.hardware.cycles)
+    #endif
     let next: Ref<KernelCore.Thread>?
     if let line = kernel.pointee.hardware.acknowledgeInterrupt() {
         // Others may be taken again from here on; this line stays quiet until it is opened.

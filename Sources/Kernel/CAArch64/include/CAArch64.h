@@ -145,6 +145,7 @@ SWIFTLET_WRITE(cycle_enable, "pmcntenset_el0")
 SWIFTLET_WRITE(cycle_filter, "pmccfiltr_el0")
 SWIFTLET_WRITE(cycle_interrupt_off, "pmintenclr_el1")
 SWIFTLET_WRITE(cycle_user, "pmuserenr_el0")
+SWIFTLET_WRITE(interrupt_entry, "tpidrro_el0")
 
 // Barriers and translation
 
