@@ -24,7 +24,7 @@ extension Kernel where H: ~Copyable {
     /// Empty a slot from which nothing derives, with what follows for the object.
     ///
     /// - Complexity: constant, or O(log n) where a caller must be woken.
-    mutating func remove(_ slot: Ref<Capability>) {
+    @inline(never) mutating func remove(_ slot: Ref<Capability>) {
         guard let object = slot.pointee.object else { return }
         if slot.pointee.place != .table { detachPart(slot) }
         unmap(slot)
@@ -147,7 +147,7 @@ extension Kernel where H: ~Copyable {
     }
 
     /// Refuse one queued caller, or one receiver where the endpoint goes for good. True when none is left.
-    mutating func closeStep(_ endpoint: Ref<Endpoint>, forGood: Bool) -> Bool {
+    @inline(never) mutating func closeStep(_ endpoint: Ref<Endpoint>, forGood: Bool) -> Bool {
         endpoint.pointee.isClosed = true
         endpoint.noteOccupation()
         queueReadyServer(endpoint)
