@@ -14,11 +14,26 @@ extension Kernel where H: ~Copyable {
             // Down to a leaf: bounded by `Limits.derivationDepth`, since each step goes one level deeper.
             var leaf = slot
             while leaf.hasChildren, let next = leaf.pointee.next { leaf = next }
-            remove(leaf)
+            if drain(leaf) { remove(leaf) }
             if isInterrupted() { return false }
         }
-        if andDelete && slot.pointee.object != nil { remove(slot) }
+        return !andDelete || delete(slot)
+    }
+
+    /// Empty a slot from which nothing derives. False: an interrupt came between; call again.
+    mutating func delete(_ slot: Ref<Capability>) -> Bool {
+        while !drain(slot) {  // one waiter a round
+            if isInterrupted() { return false }
+        }
+        remove(slot)
         return true
+    }
+
+    /// Before the last capability to an endpoint goes: nobody must be left waiting where nobody can come any more. Ends one
+    /// wait with `peerDied`; true when nobody waits.
+    private mutating func drain(_ slot: Ref<Capability>) -> Bool {
+        guard slot.pointee.previous == nil, slot.pointee.next == nil, let endpoint = slot.endpoint else { return true }
+        return closeStep(endpoint, forGood: true)
     }
 
     /// Empty a slot from which nothing derives, with what follows for the object.
@@ -203,6 +218,7 @@ extension Kernel where H: ~Copyable {
             refuse(caller)
             return false
         }
+        if !drain(thread.faultSlot) { return false }
         dropFloatingPoint(of: thread)
         _ = bind(thread, nil)
         remove(thread.tableSlot)
@@ -221,7 +237,7 @@ extension Kernel where H: ~Copyable {
             if slot.pointee.object != nil {
                 var leaf = slot
                 while leaf.hasChildren, let next = leaf.pointee.next { leaf = next }  // bounded by `derivationDepth`
-                remove(leaf)
+                if drain(leaf) { remove(leaf) }
                 return false
             }
             table.pointee.cursor &+= 1
