@@ -25,6 +25,20 @@ public struct DeviceTreeError: Error, Equatable {
         case noInterruptController
         /// No generic timer.
         case noTimer
+
+        /// The cause as a sentence: the kernel's panic and the host's check use the same words.
+        public var message: StaticString {
+            switch self {
+            case .noMagic: "there is no device tree"
+            case .malformed: "the device tree is damaged"
+            case .badProperty: "a property of the device tree has a wrong length or number"
+            case .tooManyRanges: "the device tree describes memory in too many pieces"
+            case .registersInMemory: "the device tree puts the kernel's devices into memory"
+            case .noMemory: "the device tree names no memory"
+            case .noInterruptController: "the device tree names no interrupt controller that the kernel knows"
+            case .noTimer: "the device tree names no generic timer"
+            }
+        }
     }
     public var cause: Cause
     public var node: Int32

@@ -81,11 +81,11 @@ extension DeviceTree {
             if current.isEnabled { try inspect(current, &machine) }
             node = self.node(after: current, depth: &depth)
         }
-        if machine.memory.count == 0 { throw DeviceTreeError(.noMemory) }
         if machine.gicVersion == 0 { throw DeviceTreeError(.noInterruptController) }
         if machine.timerLine == 0 || machine.timerController != machine.controllerNode {
             throw DeviceTreeError(.noTimer)
         }
+        if machine.memory.count == 0 { throw DeviceTreeError(.noMemory) }
         if machine.memory.overlaps(machine.distributor) || machine.memory.overlaps(machine.interface)
             || machine.memory.overlaps(machine.console)
         {

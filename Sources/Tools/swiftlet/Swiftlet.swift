@@ -10,7 +10,7 @@ struct Swiftlet: ParsableCommand {
         commandName: "swiftlet", abstract: "Build images of the Swiftlet system, run and examine them.",
         subcommands: [
             ImageCommand.self, RunCommand.self, TestTargetCommand.self, MatrixCommand.self, BenchCommand.self,
-            SymbolicateCommand.self, LintElfCommand.self,
+            SymbolicateCommand.self, LintElfCommand.self, DeviceTreeCommand.self,
         ])
 }
 
