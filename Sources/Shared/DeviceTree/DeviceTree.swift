@@ -187,8 +187,18 @@ public struct DeviceNode {
         return next < 0 ? nil : DeviceNode(tree: tree, offset: next, ancestors: ancestors)
     }
 
-    /// `status` absent, "okay" or "ok".
+    /// Is `status` absent, "okay" or "ok", here and in every node above? What is on a disabled bus is not there.
     public var isEnabled: Bool {
+        var node: DeviceNode? = self
+        for _ in 0..<DeviceNode.maximumDepth {
+            guard let current = node else { return true }
+            if !current.hasGoodStatus { return false }
+            node = current.parent
+        }
+        return true
+    }
+    /// The node's own `status`.
+    var hasGoodStatus: Bool {
         guard let status = property("status") else { return true }
         return status.contains("okay") || status.contains("ok")
     }
