@@ -72,8 +72,8 @@ test-host: deps ## Tests on the host (TEST=name filters)
 test-target: tests-image ## Tests on the target under QEMU (TEST=name runs one)
 	@$(TOOL) test-target build/tests.img --test '$(TEST)' --totals build/test-target.totals
 
-test-system: build ## Tests of the whole system: its shell, its drivers, what happens when they die
-	@Tests/OnTarget/system-tests build/test-system.totals
+test-system: build ## Tests of the whole system, at its console (TEST=name runs those that start so)
+	@$(TOOL) test-system Tests/OnTarget/system/*.txt --test '$(TEST)' --totals build/test-system.totals
 
 test-trees: build ## Boot with device trees that are wrong in one place: refused in words, or taken
 	@Tests/OnTarget/tree-tests build/tree-tests.totals
@@ -102,9 +102,8 @@ bench-image: tool
 	@cp $(BIN_MEASURED)/KernelImage build/bench/kernel.elf
 	@$(TOOL) image --kernel build/bench/kernel.elf --root $(BIN_MEASURED)/LatencyBenchmark -o build/bench.img
 
-bench: bench-image ## Measure path lengths and latencies; figures, JSON and plots go to build/bench
-	@$(TOOL) bench build/bench.img --output build/bench
-	@/usr/bin/python3 Sources/Tools/plot/histograms.py build/bench/bench.json build/bench/bench
+bench: bench-image ## Measure path lengths and latencies (ROWS=quick, or the beginning of rows' names); results go to build/bench
+	@$(TOOL) bench build/bench.img --rows '$(ROWS)' --output build/bench
 
 clean: ## Remove everything that was built
 	rm -rf .build .build-aarch64 .build-aarch64-bench build

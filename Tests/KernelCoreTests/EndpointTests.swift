@@ -159,7 +159,7 @@ import Testing
         s.call(a, other, length: 129)
         expect(.invalidArgument)
         // More than eight words without the bit that says so; capabilities and a loan without it.
-        for extra in [UInt64(9) << 40, 100 << 40, 1 << 48, ControlWord.loanBit] {
+        for extra in [UInt64(9) << 32, 100 << 32, 1 << 48, ControlWord.loanBit] {
             s.setRegisters(a, ControlWord(.call, Slot(other)).raw | extra, 0, ~0)
             s.trap(a.ref)
             expect(.invalidArgument)
@@ -179,14 +179,14 @@ import Testing
         s.go()
         s.receive(server, endpoint, reply: reply)
         s.start(client)
-        for extra in [UInt64(9) << 40, 4 << 48, ControlWord.loanBit] {
+        for extra in [UInt64(9) << 32, 4 << 48, ControlWord.loanBit] {
             s.setRegisters(client, ControlWord(.call, Slot(endpoint)).raw | extra, 0, ~0)
             s.trap(client.ref)
             #expect(s.isRunning(client) && s.results(client).error == .invalidArgument)
         }
         s.call(client, endpoint)
         #expect(s.isRunning(server))
-        for extra in [UInt64(9) << 40, 4 << 48, ControlWord.loanBit] {
+        for extra in [UInt64(9) << 32, 4 << 48, ControlWord.loanBit] {
             s.setRegisters(server, ControlWord(.replyAndReceive, Slot(endpoint)).raw | extra, UInt64(reply), ~0)
             s.trap(server.ref)
             #expect(s.isRunning(server) && s.results(server).error == .invalidArgument)

@@ -71,11 +71,11 @@ import Testing
         let s = TestSystem()
         let (handler, thread, endpoint, reply) = makePair(s)
         for operation in [11, 100, 127] as [UInt64] {
-            s.setRegisters(thread, operation << 32)
+            s.setRegisters(thread, operation << 40)
             s.trap(thread.ref)
             #expect(s.isRunning(handler))
             #expect(s.results(handler).x[3] == UInt64(FaultKind.unknownSystemCall.rawValue))
-            #expect(s.results(handler).x[5] == operation << 32)
+            #expect(s.results(handler).x[5] == operation << 40)
             s.replyAndReceive(handler, endpoint, reply: reply, [FaultReply.retry.rawValue])
             #expect(s.isRunning(thread))
         }

@@ -92,31 +92,76 @@ final class ToolCoreTests: XCTestCase {
         XCTAssertEqual(ConsoleEvent(line: "hello"), .other)
     }
 
+    private let benchText = """
+        # Clock: before the beginning
+        # bench begin
+        # Clock: x
+        #.......
+
+        # Row: a.b
+        # Unit: instructions
+        # Goal: 225 kept
+        # Histogram
+        000002 000000995
+        000004 000000005
+        # Total: 000001000
+        # Min Latencies: 00002
+        # Avg Latencies: 00002
+        # Max Latencies: 00004
+        # Percentiles: 50=2 99.99=4
+        # Histogram Overflows: 00000
+        # Missed Cycles: 00003
+        # Row: c
+        # Goal: -
+        # Missed Cycles: 00000
+        # Row: d
+        # Goal: 1 missed
+        # Missed Cycles: 00000
+        # Not run: e
+        # bench end
+        """
+
     func testBenchReport() throws {
-        let text = """
-            # bench begin
-            # Clock: x
-            # Row: a.b
-            # Unit: instructions
-            # Goal: 225
-            # Histogram
-            000210 000000995
-            000211 000000005
-            # Total: 000001000
-            # Min Latencies: 00210
-            # Avg Latencies: 00210
-            # Max Latencies: 00211
-            # Percentiles: 50=210 99.99=211
-            # Histogram Overflows: 00000
-            # bench end
-            """
-        let report = BenchReport(text: text)
-        XCTAssertEqual(report.notes, ["Clock: x"])
-        XCTAssertEqual(report.rows.count, 1)
-        XCTAssertEqual(report.rows[0].goal, 225)
-        XCTAssertEqual(report.rows[0].maximum, 211)
-        XCTAssertEqual(report.rows[0].histogram, ["210": 995, "211": 5])
-        XCTAssertEqual(report.rows[0].percentiles["99.99"], 211)
-        XCTAssertTrue(report.table.contains("kept"))
+        let report = BenchReport(text: benchText)
+        XCTAssertEqual(report.notes, ["Clock: x", "Not run: e"])
+        XCTAssertEqual(report.rows.map(\.name), ["a.b", "c", "d"])
+        let row = report.rows[0]
+        XCTAssertEqual(row.unit, "instructions")
+        XCTAssertEqual(row.goal, 225)
+        XCTAssertEqual(row.isKept, true)
+        XCTAssertEqual(row.maximum, 4)
+        XCTAssertEqual(row.missed, 3)
+        XCTAssertEqual(row.histogram, ["2": 995, "4": 5])
+        XCTAssertEqual(row.percentiles["99.99"], 4)
+        XCTAssertNil(report.rows[1].goal)
+        XCTAssertNil(report.rows[1].isKept)
+        XCTAssertEqual(report.rows[2].isKept, false)
+        XCTAssertEqual(report.summary, "3 rows: 1 kept their goal, 1 missed it, 1 have none")
+        XCTAssertTrue(row.tableLine.hasSuffix("225  kept  (3 cycles missed)"))
+        XCTAssertEqual(BenchReport.tableHead.count + "  missed".count, report.rows[2].tableLine.count)
+    }
+
+    func testBenchReportSaysWhenARowIsComplete() {
+        var report = BenchReport()
+        let complete = benchText.split(separator: "\n").compactMap { report.add(line: String($0))?.name }
+        XCTAssertEqual(complete, ["a.b", "c", "d"])
+    }
+
+    func testBenchReportIsCompleteAtItsEndWithoutError() {
+        XCTAssertTrue(BenchReport(text: benchText).isComplete)
+        XCTAssertFalse(BenchReport(text: benchText.replacing("# bench end", with: "")).isComplete)
+        XCTAssertFalse(BenchReport(text: benchText.replacing("# Not run: e", with: "# error 5")).isComplete)
+    }
+
+    func testCyclictestText() {
+        let lines = BenchReport(text: benchText).rows[0].cyclictestText.split(separator: "\n").map(String.init)
+        XCTAssertEqual(
+            lines,
+            [
+                "# a.b: instructions", "# Histogram", "000000 000000", "000001 000000", "000002 000995",
+                "000003 000000",
+                "000004 000005", "# Total: 000001000", "# Min Latencies: 00002", "# Avg Latencies: 00002",
+                "# Max Latencies: 00004", "# Histogram Overflows: 00000",
+            ])
     }
 }

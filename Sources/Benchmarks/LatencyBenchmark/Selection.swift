@@ -1,18 +1,19 @@
-// Which rows to print: the value of `bench=` on the kernel's command line. Within a running system there is no command line
-// for the task, and all rows are printed.
+// Which rows to run: the value of `bench=` on the kernel's command line. Within a running system there is no command line for
+// the task, and the quick rows run.
 
+import BenchmarkStatistics
 import KernelABI
 
-/// `all`, `quick` (the rows of short paths), or the beginning of rows' names.
+/// `all`, `quick` (what needs neither loads nor long operations), or the beginning of rows' names.
 @safe struct Selection {
     private var text: UnsafeRawBufferPointer = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
-
-    /// Within a running system there is neither a device tree nor the memory for the long rows.
-    private let isBoxed: Bool
+    /// Whether only the short rows run, in an idle machine.
+    private(set) var isQuick: Bool
 
     /// Finds `bench=` in the tree's strings: the command line is the only property that can hold it.
     init(_ boot: BootInformation) {
-        isBoxed = boot.deviceTreeSize == 0
+        // Within a running system there is neither a device tree nor the memory for the long rows.
+        isQuick = boot.deviceTreeSize == 0
         // Safety: the kernel mapped the tree there, for good, and says how long it is.
         guard let start = unsafe UnsafeRawPointer(bitPattern: UInt(boot.deviceTreeAddress)) else { return }
         let bytes = unsafe UnsafeRawBufferPointer(start: start, count: Int(boot.deviceTreeSize))
@@ -20,26 +21,39 @@ import KernelABI
         var at = 0
         while at + key.utf8CodeUnitCount < bytes.count {
             let begin = at + key.utf8CodeUnitCount
-            if unsafe Selection.begins(UnsafeRawBufferPointer(rebasing: bytes[at..<begin]), key) {
+            if unsafe Selection.isEqual(UnsafeRawBufferPointer(rebasing: bytes[at..<begin]), key) {
                 var end = begin
                 while end < bytes.count, unsafe bytes[end] > 32 { end += 1 }
-                unsafe text = UnsafeRawBufferPointer(rebasing: bytes[begin..<end])
+                unsafe select(UnsafeRawBufferPointer(rebasing: bytes[begin..<end]))
                 return
             }
             at += 1
         }
     }
 
-    /// Whether the long rows are left out.
-    var isQuick: Bool { unsafe isBoxed || text.count == 5 && Selection.begins(text, "quick") }
-    private var isAll: Bool { unsafe text.isEmpty || isQuick || (text.count == 3 && Selection.begins(text, "all")) }
-    func accepts(_ name: StaticString) -> Bool { unsafe isAll || Selection.begins(text, name) }
+    private mutating func select(_ value: UnsafeRawBufferPointer) {
+        if unsafe Selection.isEqual(value, "quick") {
+            isQuick = true
+        } else if unsafe !Selection.isEqual(value, "all") {
+            unsafe text = value
+        }
+    }
 
-    /// Whether `name` begins with all of `text`.
-    private static func begins(_ text: UnsafeRawBufferPointer, _ name: StaticString) -> Bool {
-        if text.count > name.utf8CodeUnitCount { return false }
-        // Safety: both indices stay below the lengths that were just compared.
-        for index in 0..<text.count where unsafe text[index] != name.utf8Start[index] { return false }
+    /// Whether the row runs.
+    func accepts(_ name: RowName) -> Bool { unsafe text.count <= name.count && agrees(name) }
+    /// Whether a row may run whose name begins with `prefix`: its objects are needed.
+    func needs(_ prefix: RowName) -> Bool { agrees(prefix) }
+
+    /// Whether one of both begins with the other.
+    private func agrees(_ name: RowName) -> Bool {
+        // Safety: `index` stays below both counts.
+        for index in 0..<min(unsafe text.count, name.count) where unsafe text[index] != name[index] { return false }
+        return true
+    }
+    private static func isEqual(_ bytes: UnsafeRawBufferPointer, _ text: StaticString) -> Bool {
+        if bytes.count != text.utf8CodeUnitCount { return false }
+        // Safety: `index` stays below both counts.
+        for index in 0..<bytes.count where unsafe bytes[index] != text.utf8Start[index] { return false }
         return true
     }
 }

@@ -149,6 +149,7 @@ extension Kernel where H: ~Copyable {
     /// Refuse one queued caller, or one receiver where the endpoint goes for good. True when none is left.
     mutating func closeStep(_ endpoint: Ref<Endpoint>, forGood: Bool) -> Bool {
         endpoint.pointee.isClosed = true
+        endpoint.noteOccupation()
         queueReadyServer(endpoint)
         if let sender = endpoint.waitingSender {
             refuse(sender)
@@ -181,6 +182,7 @@ extension Kernel where H: ~Copyable {
             connect(source, to: nil, bits: 0)
             return false
         }
+        notification.pointee.boundThread?.pointee.scheduling.isSignalled = false
         notification.pointee.boundThread?.pointee.boundNotification = nil
         notification.pointee.boundThread = nil
         return true
@@ -197,7 +199,7 @@ extension Kernel where H: ~Copyable {
             if closeStep(endpoint, forGood: false) { disown(endpoint) }
             return false
         }
-        if let caller = thread.pointee.callers.first?.thread {
+        if let caller = thread.firstCaller {
             refuse(caller)
             return false
         }
@@ -248,6 +250,7 @@ extension Kernel where H: ~Copyable {
         disown(endpoint)
         endpoint.pointee.server = thread
         endpoint.pointee.isClosed = false
+        endpoint.noteOccupation()
         endpoint.pointee.nextOwned = thread.pointee.ownedEndpoints
         thread.pointee.ownedEndpoints?.pointee.previousOwned = endpoint
         thread.pointee.ownedEndpoints = endpoint

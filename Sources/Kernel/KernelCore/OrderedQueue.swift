@@ -63,6 +63,11 @@ public struct OrderedQueue: ~Copyable {
     /// - Precondition: the node is in this queue.
     /// - Complexity: O(log n).
     mutating func remove(_ node: Ref<QueueNode>) {
+        if root == node && node.pointee.height == 0 {
+            root = nil
+            first = nil
+            return
+        }
         if first == node { first = successor(node) }
         let start: Ref<QueueNode>?
         if let left = node.pointee.left, let right = node.pointee.right {

@@ -289,7 +289,7 @@ func ipcErrorTests(_ runner: inout Runner) {
         let endpoint = try c.echo(priority: 255)
         try c.refuse(.invalidArgument) { () throws(KernelError) in try endpoint.call(RegisterMessage(length: 129)) }
         var words = RegisterMessage().words
-        let result = rawSystemCall(UInt64(endpoint.slot.index) | 9 << 40, 0, ~0, &words)
+        let result = rawSystemCall(UInt64(endpoint.slot.index) | 9 << 32, 0, ~0, &words)
         try c.equal(result.result & 0xff, UInt64(KernelError.invalidArgument.rawValue), "9 words without extended bit")
     }
     runner.test("ipc.error.no-buffer") { c throws(Failure) in
