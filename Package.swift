@@ -125,13 +125,16 @@ if onTarget {
     ]
 } else {
     targets += [
+        library("Tools", "TreeReport", ["DeviceTree"]),
         .target(
             name: "ToolCore",
             dependencies: ["KernelABI", "ServiceCores", .product(name: "TOMLKit", package: "TOMLKit")],
             path: "Sources/Tools/ToolCore", swiftSettings: [.swiftLanguageMode(.v6)]),
         .executableTarget(
             name: "swiftlet",
-            dependencies: ["ToolCore", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            dependencies: [
+                "ToolCore", "TreeReport", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
             path: "Sources/Tools/swiftlet", swiftSettings: [.swiftLanguageMode(.v5)]),
         .testTarget(
             name: "ToolCoreTests", dependencies: ["ToolCore", "KernelABI", "ServiceCores"],
@@ -140,7 +143,8 @@ if onTarget {
             name: "KernelCoreTests", dependencies: ["KernelCore", "KernelABI", "HardwareInterface"],
             swiftSettings: [.swiftLanguageMode(.v6)]),
         .testTarget(
-            name: "DeviceTreeTests", dependencies: ["DeviceTree"], swiftSettings: [.swiftLanguageMode(.v6)]),
+            name: "DeviceTreeTests", dependencies: ["DeviceTree", "TreeReport"],
+            swiftSettings: [.swiftLanguageMode(.v6)]),
         .testTarget(
             name: "PlatformDriversTests",
             dependencies: ["PlatformDrivers", "HardwareInterface", "KernelABI", "MMIO", "DeviceTree"],

@@ -43,6 +43,48 @@ final class TreeChangeTests: TreeTestCase {
         try describe(before) { _, machine in XCTAssertEqual(machine.distributor.base, 0x0a00_0000) }
     }
 
+    func testAChildOfAnInterruptControllerBelongsToIt() throws {
+        // Its parent's own interrupts go on to the GIC: those of the child do not.
+        let expander = """
+            expander@40000 {
+                reg = <0x40000 0x1000>; interrupts = <0 9 4>; interrupt-parent = <&gic>;
+                interrupt-controller; #interrupt-cells = <3>;
+                key { interrupts = <0 2 4>; };
+                direct { interrupts = <0 3 4>; interrupt-parent = <&gic>; };
+            };
+            """
+        let bytes = try compile(replacing: "\t\tpl031@", with: expander + "\t\tpl031@")
+        try describe(bytes) { tree, _ in
+            XCTAssertEqual(try XCTUnwrap(tree.node("/bus/expander")).interrupt(0)?.line, 41)
+            let key = try XCTUnwrap(tree.node("/bus/expander/key"))
+            XCTAssertEqual(key.interruptParent?.offset, tree.node("/bus/expander")?.offset)
+            XCTAssertNil(try key.interrupt(0), "the expander's line 2 is not the GIC's")
+            XCTAssertEqual(try XCTUnwrap(tree.node("/bus/expander/direct")).interrupt(0)?.line, 35)
+        }
+    }
+
+    func testWhatIsOnADisabledBusIsNotThere() throws {
+        let bus = "compatible = \"simple-bus\";"
+        for (status, isEnabled) in [("okay", true), ("ok", true), ("disabled", false), ("fail", false)] {
+            let bytes = try compile(replacing: bus, with: bus + " status = \"\(status)\";")
+            try describe(bytes) { tree, machine in
+                XCTAssertEqual(try XCTUnwrap(tree.node("/bus/pl031")).isEnabled, isEnabled, status)
+                XCTAssertEqual(machine.consoleKind, isEnabled ? .pl011 : .none, status)
+            }
+        }
+    }
+
+    func testReservationsAreKeptWhateverIsAboveThem() throws {
+        let list = "reserved-memory {"
+        try describe(compile(replacing: list, with: list + " status = \"disabled\";")) { _, machine in
+            XCTAssertEqual(machine.reserved.count, 1)
+        }
+        let place = "reg = <0x0 0x4f000000 0x0 0x100000>;"
+        try describe(compile(replacing: place, with: place + " status = \"disabled\";")) { _, machine in
+            XCTAssertEqual(machine.reserved.count, 0)
+        }
+    }
+
     func testRegistersStayWithinTheWindowOfTheirBus() throws {
         let whole = try compile(replacing: "<0x11000 0x1000>", with: "<0x11000 0xf0000>")
         try describe(whole) { tree, _ in

@@ -32,19 +32,7 @@ func kernelMain(_ treeAddress: UInt64, _ image: UInt64, _ level: UInt64, _ entry
 }
 
 extension BootFailure {
-    init(_ error: DeviceTreeError) {
-        switch error.cause {
-        case .noMagic: self.init("there is no device tree")
-        case .malformed: self.init("the device tree is damaged")
-        case .badProperty: self.init("a property of the device tree has a wrong length or number")
-        case .tooManyRanges: self.init("the device tree describes memory in too many pieces")
-        case .registersInMemory: self.init("the device tree puts the kernel's devices into memory")
-        case .noMemory: self.init("the device tree names no memory")
-        case .noInterruptController:
-            self.init("the device tree names no interrupt controller that the kernel knows")
-        case .noTimer: self.init("the device tree names no generic timer")
-        }
-    }
+    init(_ error: DeviceTreeError) { self.init(error.cause.message) }
     init(_ error: BootError) {
         switch error {
         case .memory: self.init("too little memory for the root task")

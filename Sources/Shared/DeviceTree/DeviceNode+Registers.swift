@@ -99,14 +99,16 @@ extension DeviceNode {
         return nil
     }
 
-    /// The controller that this node's `interrupts` belong to, inherited from the parents.
+    /// The controller that this node's `interrupts` belong to: the nearest node with `#interrupt-cells` along
+    /// `interrupt-parent` where there is one, else along the parents.
     public var interruptParent: DeviceNode? {
         var node = self
-        for _ in 0..<DeviceNode.maximumDepth {
-            if let phandle = node.property("interrupt-parent")?.word(0) { return tree.node(phandle: phandle) }
-            guard let parent = node.parent else { return nil }
-            node = parent
-            if node.property("interrupt-controller") != nil && node.property("interrupt-parent") == nil { return node }
+        for _ in 0..<(2 * DeviceNode.maximumDepth) {
+            guard
+                let next = node.property("interrupt-parent").map({ tree.node(phandle: $0.word(0) ?? 0) }) ?? node.parent
+            else { return nil }
+            if next.property("#interrupt-cells") != nil { return next }
+            node = next
         }
         return nil
     }

@@ -25,6 +25,20 @@ public struct DeviceTreeError: Error, Equatable {
         case noInterruptController
         /// No generic timer.
         case noTimer
+
+        /// The cause as a sentence: the kernel's panic and the host's check use the same words.
+        public var message: StaticString {
+            switch self {
+            case .noMagic: "there is no device tree"
+            case .malformed: "the device tree is damaged"
+            case .badProperty: "a property of the device tree has a wrong length or number"
+            case .tooManyRanges: "the device tree describes memory in too many pieces"
+            case .registersInMemory: "the device tree puts the kernel's devices into memory"
+            case .noMemory: "the device tree names no memory"
+            case .noInterruptController: "the device tree names no interrupt controller that the kernel knows"
+            case .noTimer: "the device tree names no generic timer"
+            }
+        }
     }
     public var cause: Cause
     public var node: Int32
@@ -173,8 +187,18 @@ public struct DeviceNode {
         return next < 0 ? nil : DeviceNode(tree: tree, offset: next, ancestors: ancestors)
     }
 
-    /// `status` absent, "okay" or "ok".
+    /// Is `status` absent, "okay" or "ok", here and in every node above? What is on a disabled bus is not there.
     public var isEnabled: Bool {
+        var node: DeviceNode? = self
+        for _ in 0..<DeviceNode.maximumDepth {
+            guard let current = node else { return true }
+            if !current.hasGoodStatus { return false }
+            node = current.parent
+        }
+        return true
+    }
+    /// The node's own `status`.
+    var hasGoodStatus: Bool {
         guard let status = property("status") else { return true }
         return status.contains("okay") || status.contains("ok")
     }

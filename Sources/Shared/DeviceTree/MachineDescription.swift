@@ -78,14 +78,14 @@ extension DeviceTree {
         var depth = 0
         var node: DeviceNode? = root
         while let current = node {  // once for each node of the tree
-            if current.isEnabled { try inspect(current, &machine) }
+            try inspect(current, &machine)
             node = self.node(after: current, depth: &depth)
         }
-        if machine.memory.count == 0 { throw DeviceTreeError(.noMemory) }
         if machine.gicVersion == 0 { throw DeviceTreeError(.noInterruptController) }
         if machine.timerLine == 0 || machine.timerController != machine.controllerNode {
             throw DeviceTreeError(.noTimer)
         }
+        if machine.memory.count == 0 { throw DeviceTreeError(.noMemory) }
         if machine.memory.overlaps(machine.distributor) || machine.memory.overlaps(machine.interface)
             || machine.memory.overlaps(machine.console)
         {
@@ -95,7 +95,9 @@ extension DeviceTree {
 
     private func inspect(_ node: DeviceNode, _ machine: inout MachineDescription) throws(DeviceTreeError) {
         if let parent = node.parent, parent.isReservedMemory {
-            try reserve(node, &machine)
+            if node.hasGoodStatus { try reserve(node, &machine) }
+        } else if !node.isEnabled {
+            return
         } else if let type = node.property("device_type"), type.contains("memory") {
             for index in 0..<(try node.registerCount()) {
                 if let range = try node.registers(index) { try machine.memory.append(range) }
