@@ -21,7 +21,7 @@ TASKS := $(shell sed -n 's/^binary = "\(.*\)"/\1/p' platform/$(BOARD)/system.tom
 SOURCES := Package.swift Sources Tests
 
 .DEFAULT_GOAL := help
-.PHONY: help deps toolchain tool build tests-image bench-image run test test-host test-target test-system matrix mutation bench debug lint \
+.PHONY: help deps toolchain tool build tests-image bench-image run test test-host test-target test-system test-trees matrix mutation bench debug lint \
         format size clean
 
 help: ## List the verbs
@@ -60,7 +60,7 @@ tests-image: tool
 run: build ## Boot on QEMU (RUN='ps; poweroff' runs shell commands and exits with the system's status)
 	@$(TOOL) run build/kernel8.img $(if $(RUN),--run '$(RUN)') $(if $(APPEND),--append '$(APPEND)')
 
-test: test-host test-target test-system matrix ## All tests: host, target and system under QEMU, boot matrix
+test: test-host test-target test-system test-trees matrix ## All tests: host, target, system and trees under QEMU, boot matrix
 
 test-host: deps ## Tests on the host (TEST=name filters)
 	@mkdir -p build
@@ -72,8 +72,11 @@ test-host: deps ## Tests on the host (TEST=name filters)
 test-target: tests-image ## Tests on the target under QEMU (TEST=name runs one)
 	@$(TOOL) test-target build/tests.img --test '$(TEST)' --totals build/test-target.totals
 
-test-system: build ## Tests of the whole system: its shell, its drivers, what happens when they die
-	@Tests/OnTarget/system-tests build/test-system.totals
+test-system: build ## Tests of the whole system, at its console (TEST=name runs those that start so)
+	@$(TOOL) test-system Tests/OnTarget/system/*.txt --test '$(TEST)' --totals build/test-system.totals
+
+test-trees: build ## Boot with device trees that are wrong in one place: refused in words, or taken
+	@Tests/OnTarget/tree-tests build/tree-tests.totals
 
 matrix: build ## Boot the same kernel under every QEMU variant
 	@$(TOOL) matrix build/kernel8.img --kernel build/kernel.elf --bundle build/bundle.bin --totals build/matrix.totals
@@ -97,9 +100,10 @@ bench-image: tool
 	@$(PLAIN) --product LatencyBenchmark
 	@$(RECORDING) --product KernelImage
 	@mkdir -p build/bench
-	@cp $(BIN_RECORDING)/KernelImage build/bench/kernel.elf
+	@cp $(BIN)/KernelImage build/bench/bench.elf
+	@cp $(BIN_RECORDING)/KernelImage build/bench/bench-recording.elf
 	@$(TOOL) image --kernel $(BIN)/KernelImage --root $(BIN)/LatencyBenchmark -o build/bench.img
-	@$(TOOL) image --kernel build/bench/kernel.elf --root $(BIN)/LatencyBenchmark -o build/bench-recording.img
+	@$(TOOL) image --kernel $(BIN_RECORDING)/KernelImage --root $(BIN)/LatencyBenchmark -o build/bench-recording.img
 
 bench: bench-image ## Measure path lengths and latencies (ROWS=quick, or the beginning of rows' names); results go to build/bench
 	@$(TOOL) bench build/bench.img --rows '$(ROWS)' --output build/bench

@@ -68,6 +68,10 @@ var targets: [Target] = [
 
     library("Kernel", "HardwareInterface", ["KernelABI"], swift: kernelFlags),
     library("Kernel", "KernelCore", ["KernelABI", "HardwareInterface"], swift: kernelFlags + benchmarkBuild),
+    library(
+        "Kernel", "PlatformDrivers",
+        ["KernelABI", "HardwareInterface", "MMIO", "DeviceTree"] + (onTarget ? ["CAArch64"] : []),
+        swift: kernelFlags + libfdtSwift),
 
     library("User", "Protocols", ["KernelABI"]),
     library("Drivers", "DriverCores", ["MMIO"], swift: noHeap),
@@ -80,9 +84,6 @@ if onTarget {
     targets += [
         .target(name: "CAArch64", path: path("Kernel", "CAArch64"), cSettings: kernelC),
         library("Kernel", "AArch64", ["KernelABI", "HardwareInterface", "CAArch64"], swift: kernelFlags),
-        library(
-            "Kernel", "PlatformDrivers", ["KernelABI", "HardwareInterface", "MMIO", "DeviceTree", "CAArch64"],
-            swift: kernelFlags + libfdtSwift),
         .executableTarget(
             name: "KernelImage",
             dependencies: [
@@ -140,6 +141,10 @@ if onTarget {
             swiftSettings: [.swiftLanguageMode(.v6)]),
         .testTarget(
             name: "DeviceTreeTests", dependencies: ["DeviceTree"], swiftSettings: [.swiftLanguageMode(.v6)]),
+        .testTarget(
+            name: "PlatformDriversTests",
+            dependencies: ["PlatformDrivers", "HardwareInterface", "KernelABI", "MMIO", "DeviceTree"],
+            swiftSettings: [.swiftLanguageMode(.v6)]),
         .testTarget(
             name: "DriverCoresTests", dependencies: ["DriverCores", "MMIO"],
             swiftSettings: [.swiftLanguageMode(.v6)]),

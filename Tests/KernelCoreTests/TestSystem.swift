@@ -136,12 +136,20 @@ final class TestSystem {
             handover = kernel.pointee.fastCall(thread, x[0])
         } else if usesFastPath && control.isPlainReplyAndReceive {
             handover = kernel.pointee.fastReplyAndReceive(thread, x[0], replySlot: x[1])
+            if handover == nil, let next = kernel.pointee.fastResume(thread, x[0], replySlot: x[1]) {
+                fastEntries += 1
+                return follow(next)
+            }
+        } else if usesFastPath && control.isPlainExchange {
+            handover = kernel.pointee.fastExchange(thread, x[0], replySlot: x[1])
         }
         if let handover {
             fastEntries += 1
             follow(handover)
         } else if usesFastPath && control.systemCall == .signal {
             follow(kernel.pointee.fastSignal(thread, x[0], x[1]), of: thread)
+        } else if usesFastPath && control.systemCall == .yield {
+            follow(kernel.pointee.fastYield(thread), of: thread)
         } else if usesFastPath && control.systemCall == .poll, let bits = kernel.pointee.fastPoll(thread, x[0]) {
             succeed(thread, ResultWord(.notification), bits)
         } else {

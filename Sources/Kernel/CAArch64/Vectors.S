@@ -14,7 +14,9 @@
 #define PLAIN 8
 #define REPLY_AND_RECEIVE (1 << 8)
 #define SIGNAL (2 << 8)
-#define VERSION (4 << 8)
+#define VERSION (5 << 8)
+// The bit that announces the IPC buffer, alone above what CALL and REPLY_AND_RECEIVE differ in.
+#define EXTENDED (1 << 6)
 // x0 of a call that returns a notification's bits.
 #define NOTIFICATION (1 << 8)
 
@@ -198,11 +200,12 @@ other_call:
     // What needs no more than x0 and x1, and mostly ends in the thread that asked: Swift then returns 0 in x0.
 1:  sub x17, x16, #SIGNAL
     cmp x17, #(VERSION - SIGNAL)
-    b.hi general_call
+    b.hi 8f
     b.eq version_call
     mrs x3, tpidr_el1
     str x30, [sp, #-16]!
-    tbnz x16, #8, 2f
+    tbnz x16, #8, 2f            // POLL: 3 << 8
+    tbnz x16, #10, 7f           // YIELD: 4 << 8
     bl swiftlet_signal
     cbnz x0, 4f
     mov x1, xzr
@@ -215,17 +218,32 @@ other_call:
     cbnz x0, 4f
     mov x0, #NOTIFICATION
     b 3b
+7:  bl swiftlet_yield
+    cbnz x0, 4f
+    mov x1, xzr
+    b 3b
     // Not that simple: 1, and x0 to x2 are in the context; or another thread goes on, and this one's results are.
 4:  ldr x30, [sp], #16
     mrs x17, tpidr_el1
     cmp x0, #1
     b.eq general_saved
-    stp x29, x30, [x17, #SWIFTLET_THREAD_X(29)]
     mrs x4, sp_el0
     mrs x5, elr_el1
     stp x4, x5, [x17, #SWIFTLET_THREAD_SP]
-    mov x29, x17
-    b 5f
+    mrs x4, tpidr_el0
+    stp x4, xzr, [x17, #SWIFTLET_THREAD_TPIDR]
+    save_preserved x17
+    stp x29, x30, [x17, #SWIFTLET_THREAD_X(29)]
+    b exit_to_thread
+
+    // A call or a reply with the IPC buffer, and nothing but words?
+8:  lsr x17, x16, #9
+    cmp x17, #EXTENDED
+    b.ne general_call
+    mrs x17, tpidr_el1
+    save_caller
+    mov x3, x17
+    b swiftlet_exchange
 
 version_call:
     adrp x3, swiftlet_version
@@ -278,6 +296,7 @@ general_saved:
     .global swiftlet_exit
 swiftlet_exit:
     cbz x0, idle
+exit_to_thread:
     ldr x16, [x0, #SWIFTLET_THREAD_TRANSLATION_BASE]
     msr ttbr0_el1, x16
     msr tpidr_el1, x0

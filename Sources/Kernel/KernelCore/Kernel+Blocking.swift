@@ -55,18 +55,21 @@ extension Kernel where H: ~Copyable {
     }
 
     /// Set the results of a system call that carries no message.
+    ///
+    /// The zero is loaded, not a constant: the compiler would make one `memset` of nine stores, which is a loop.
     @inline(__always) func complete(_ thread: Ref<Thread>, _ result: ResultWord, _ value: UInt64 = 0) {
+        let zero = thread.pointee.zeros.0
         thread.pointee.context.x.0 = result.raw
         thread.pointee.context.x.1 = value
-        thread.pointee.context.x.2 = 0
-        thread.pointee.context.x.3 = 0
-        thread.pointee.context.x.4 = 0
-        thread.pointee.context.x.5 = 0
-        thread.pointee.context.x.6 = 0
-        thread.pointee.context.x.7 = 0
-        thread.pointee.context.x.8 = 0
-        thread.pointee.context.x.9 = 0
-        thread.pointee.context.x.10 = 0
+        thread.pointee.context.x.2 = zero
+        thread.pointee.context.x.3 = zero
+        thread.pointee.context.x.4 = zero
+        thread.pointee.context.x.5 = zero
+        thread.pointee.context.x.6 = zero
+        thread.pointee.context.x.7 = zero
+        thread.pointee.context.x.8 = zero
+        thread.pointee.context.x.9 = zero
+        thread.pointee.context.x.10 = zero
     }
 
     /// Stop a thread, wherever it is. A blocked operation ends with `cancelled`.

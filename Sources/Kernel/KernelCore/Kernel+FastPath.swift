@@ -13,7 +13,7 @@ import KernelABI
 /// context.
 public struct Handover {
     public let thread: Ref<Thread>
-    public let result: UInt64
+    public var result: UInt64
     public let badge: UInt64
     public let source: Ref<Thread>
 }
@@ -21,7 +21,9 @@ public struct Handover {
 extension ControlWord {
     /// Does it announce a `call` of up to eight words and nothing else: no deadline, no capability, no loan?
     @inline(__always) public var isPlainCall: Bool { raw &>> 32 <= UInt64(Message.registerWords) }
-    /// The same of `replyAndReceive`.
+    /// Does it announce `call` or `replyAndReceive` with the IPC buffer, and nothing but words?
+    @inline(__always) public var isPlainExchange: Bool { raw &>> 41 == ControlWord.extendedBit &>> 41 }
+    /// The same as of a call, of `replyAndReceive`.
     @inline(__always) public var isPlainReplyAndReceive: Bool {
         raw &>> 32 &- UInt64(SystemCall.replyAndReceive.rawValue) &<< 8 <= UInt64(Message.registerWords)
     }
@@ -42,27 +44,90 @@ extension Kernel where H: ~Copyable {
         // The server's word: the caller's, one deeper. A depth of `Limits.chain` carries into the attention bits.
         let deeper = word &+ 0x100
         if deeper & SchedulingWord.attentionMask != 0 { return nil }
+        connect(thread, to: server, at: endpoint, deeper)
+        thread.pointee.scheduling.raw = word | RunState.awaitingReply.raw &<< SchedulingWord.stateShift
+        return Handover(
+            thread: server, result: raw & ControlWord.messageMask, badge: slot.pointee.badge, source: thread)
+    }
+
+    /// A ready server takes a caller, and runs.
+    ///
+    /// - Parameter word: the caller's scheduling word, one deeper: the server's, where its base priority is no higher.
+    @inline(__always) private mutating func connect(
+        _ thread: Ref<Thread>, to server: Ref<Thread>, at endpoint: Ref<Endpoint>, _ word: UInt32
+    ) {
         let above = Int32(server.pointee.base) &- Int32(word & 0xff)
         let reply = server.pointee.reply.fastValue
         endpoint.pointee.readyServer = nil
         endpoint.pointee.occupation = 0
         server.pointee.endpoint = nil
         server.pointee.reply = nil
-        server.pointee.scheduling.raw = deeper &+ (above > 0 ? UInt32(bitPattern: above) : 0)
+        server.pointee.scheduling.raw = word &+ (above > 0 ? UInt32(bitPattern: above) : 0)
         server.pointee.soleCaller = thread
         thread.pointee.blockedOn = server
         thread.pointee.reply = reply
-        thread.pointee.scheduling.raw = word | RunState.awaitingReply.raw &<< SchedulingWord.stateShift
         reply.pointee.caller = thread
-        return Handover(
-            thread: server, result: raw & ControlWord.messageMask, badge: slot.pointee.badge, source: thread)
+    }
+
+    /// A fault whose handler waits: the handler runs, with the fault's message.
+    @inline(__always) mutating func fastFault(_ thread: Ref<Thread>) -> Ref<Thread>? {
+        let slot = thread.faultSlot
+        if !slot.pointee.uses.contains(.call) { return nil }
+        let endpoint: Ref<Endpoint> = slot.fastObject()
+        guard let server = endpoint.pointee.readyServer else { return nil }
+        let word = thread.pointee.scheduling.raw
+        let deeper = word &+ 0x100
+        if deeper & SchedulingWord.attentionMask != 0 { return nil }
+        connect(thread, to: server, at: endpoint, deeper)
+        thread.pointee.scheduling.raw =
+            word | SchedulingWord.faultingBit | RunState.faulted.raw &<< SchedulingWord.stateShift
+        writeFault(of: thread, to: server, badge: slot.pointee.badge)
+        return server
+    }
+
+    /// `call` or `replyAndReceive` of more words than fit the registers: the fast paths, and a copy from buffer to buffer.
+    ///
+    /// - Precondition: the control word announces one of them, the IPC buffer, and besides words nothing.
+    /// - Complexity: 15 groups of eight words.
+    @inline(__always) public mutating func fastExchange(
+        _ thread: Ref<Thread>, _ raw: UInt64, replySlot: UInt64
+    ) -> Handover? {
+        let length = ControlWord(raw: raw).length
+        guard length > Message.registerWords, length <= Message.maximumWords, let from = thread.pointee.buffer else {
+            return nil
+        }
+        let isCall = raw & 1 &<< 40 == 0
+        guard var handover = isCall ? fastCall(thread, raw) : fastReplyAndReceive(thread, raw, replySlot: replySlot)
+        else { return nil }
+        if let to = handover.thread.pointee.buffer {
+            copyWords(from, to, length)
+        } else {
+            handover.result = UInt64(truncatingIfNeeded: Message.registerWords) &<< 32
+        }
+        return handover
+    }
+
+    /// `replyAndReceive` where the caller is a thread that faulted, and the answer lets it go on.
+    ///
+    /// - Precondition: as for `fastCall`; the words are in the handler's context.
+    @inline(__always) public mutating func fastResume(
+        _ handler: Ref<Thread>, _ raw: UInt64, replySlot: UInt64
+    ) -> Ref<Thread>? {
+        let answer = FaultReply(rawValue: handler.pointee.context.x.3)
+        guard answer == .retry || answer == .resumeAt, let caller = handler.pointee.soleCaller,
+            caller.pointee.scheduling.isFaulting,
+            fastReplyAndReceive(handler, raw, replySlot: replySlot, tolerating: SchedulingWord.faultingBit) != nil
+        else { return nil }
+        if answer == .resumeAt { caller.pointee.context.programCounter = handler.pointee.context.x.4 }
+        return caller
     }
 
     /// `replyAndReceive` where the one caller can run at once and nobody waits at the endpoint.
     ///
     /// - Precondition: as for `fastCall`.
+    /// - Parameter tolerating: bits of the caller's scheduling word that are no reason to decline; they are cleared.
     @inline(__always) public mutating func fastReplyAndReceive(
-        _ thread: Ref<Thread>, _ raw: UInt64, replySlot: UInt64
+        _ thread: Ref<Thread>, _ raw: UInt64, replySlot: UInt64, tolerating: UInt32 = 0
     ) -> Handover? {
         let index = UInt(raw & 0xffff_ffff)
         let replyIndex = UInt(replySlot & 0xffff_ffff)
@@ -75,9 +140,9 @@ extension Kernel where H: ~Copyable {
         let reply: Ref<Reply> = replyCapability.fastObject()
         guard let caller = reply.pointee.caller else { return nil }
         if endpoint.pointee.occupation != 0 || !thread.pointee.soleCaller.isSame(as: caller) { return nil }
-        let word = caller.pointee.scheduling.raw
+        let word = caller.pointee.scheduling.raw & ~tolerating
         if (word | thread.pointee.scheduling.raw) & SchedulingWord.attentionMask != 0
-            || Int(word & 0xff) <= core.ready.barrier
+            || !core.ready.isSurpassed(by: Int(word & 0xff))
         {
             return nil
         }
@@ -120,7 +185,7 @@ extension Optional where Wrapped == Ref<Reply> {
 
 extension Optional where Wrapped == Ref<Thread> {
     /// Is it that thread? One comparison, without one for nil before it.
-    @inline(__always) fileprivate func isSame(as other: Ref<Thread>) -> Bool {
+    @inline(__always) func isSame(as other: Ref<Thread>) -> Bool {
         // Safety: an optional reference is an address, and nil is 0.
         unsafe unsafeBitCast(self, to: UInt.self) == other.bits
     }

@@ -6,12 +6,20 @@ import KernelABI
 extension Kernel where H: ~Copyable {
     /// Stop a thread with a fault and offer it to the handler.
     ///
-    /// - Postcondition: the thread does not run.
-    mutating func raise(_ thread: Ref<Thread>, _ kind: FaultKind, address: UInt64, syndrome: UInt64) {
-        thread.pointee.scheduling.isFaulting = true
+    /// - Returns: the thread to resume.
+    mutating func raise(
+        _ thread: Ref<Thread>, _ kind: FaultKind, address: UInt64, syndrome: UInt64
+    ) -> Ref<Thread>? {
         thread.pointee.faultKind = kind
         thread.pointee.faultAddress = address
         thread.pointee.faultSyndrome = syndrome
+        if let handler = fastFault(thread) { return handler }
+        offerFault(thread)
+        return reschedule(thread)
+    }
+
+    private mutating func offerFault(_ thread: Ref<Thread>) {
+        thread.pointee.scheduling.isFaulting = true
         thread.state = .faulted
         let slot = thread.faultSlot
         guard let endpoint = slot.endpoint, !endpoint.pointee.isClosed else {

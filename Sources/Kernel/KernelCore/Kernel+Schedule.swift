@@ -27,11 +27,11 @@ extension Kernel where H: ~Copyable {
                 return thread
             }
             keepSlice(thread)
+            let next = core.ready.removeFirst()
             core.ready.insert(thread, atHead: true)
+            return switchTo(next, from: thread)
         }
-        let next = core.ready.first()
-        if let next { core.ready.remove(next) }
-        return switchTo(next, from: thread)
+        return switchTo(core.ready.removeFirst(), from: thread)
     }
 
     /// Make `next`, which is in no queue, the running thread.
@@ -39,6 +39,7 @@ extension Kernel where H: ~Copyable {
         core.sliceEnd = .never
         account(from: previous, to: next)
         if let next {
+            next.pointee.switches &+= 1
             if isTracing { trace(.switched, next) }
             if next.pointee.slice != 0 { refreshSlice(next) }
         }
@@ -58,9 +59,7 @@ extension Kernel where H: ~Copyable {
         }
         core.lastSwitch = now
         core.current = next
-        guard let next else { return }
-        next.state = .running
-        next.pointee.switches &+= 1
+        next?.state = .running
     }
 
     /// A slice runs only while a thread of the same priority is ready.
@@ -97,7 +96,9 @@ extension Kernel where H: ~Copyable {
     /// Give the processor to the next ready thread of the same priority.
     mutating func yield(_ thread: Ref<Thread>) -> Ref<Thread>? {
         if core.isStale || core.ready.top != Int(thread.effective) { return reschedule(thread) }
-        return switchTo(core.ready.exchangeFirst(for: thread), from: thread)
+        let next = core.ready.removeFirst()
+        core.ready.insert(thread)
+        return switchTo(next, from: thread)
     }
 
     /// The slice ended: the thread goes behind its equals.

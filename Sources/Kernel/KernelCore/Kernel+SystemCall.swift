@@ -8,15 +8,12 @@ extension Kernel where H: ~Copyable {
     ///
     /// - Returns: the thread to resume, as its context says; nil: none is ready, wait for an interrupt. So do all entries.
     /// - Context: from the trap entry, after the fast paths declined; interrupts masked.
-    public mutating func systemCall(_ thread: Ref<Thread>) -> Ref<Thread>? {
+    @inline(__always) public mutating func systemCall(_ thread: Ref<Thread>) -> Ref<Thread>? {
         enter(thread)
         statistics.systemCalls &+= 1
         let control = ControlWord(raw: thread.pointee.context.x.0)
         if isTracing { trace(.systemCall, thread, detail: (control.raw &>> 40) & 0xff) }
-        guard let call = control.systemCall else {
-            raiseUnknownCall(thread)
-            return reschedule(thread)
-        }
+        guard let call = control.systemCall else { return raiseUnknownCall(thread) }
         switch dispatch(thread, call, control) {
         case .done, .blocked: break
         case .yielded: return yield(thread)
@@ -34,11 +31,14 @@ extension Kernel where H: ~Copyable {
         if thread.state == .running || thread.state == .ready { thread.pointee.context.programCounter &-= 4 }
     }
 
-    private mutating func raiseUnknownCall(_ thread: Ref<Thread>) {
+    private mutating func raiseUnknownCall(_ thread: Ref<Thread>) -> Ref<Thread>? {
         raise(thread, .unknownSystemCall, address: thread.pointee.context.x.0, syndrome: 0)
     }
 
-    private mutating func dispatch(_ thread: Ref<Thread>, _ call: SystemCall, _ control: ControlWord) -> Outcome {
+    @inline(__always) private mutating func dispatch(_ thread: Ref<Thread>, _ call: SystemCall, _ control: ControlWord)
+        -> Outcome
+    {
+        if call == .invoke { return invoke(thread, control) }  // the most frequent of all that come here
         let second = thread.pointee.context.x.1
         let secondSlot = Slot(UInt32(truncatingIfNeeded: second))
         let deadline = control.isTimed ? Instant(ticks: thread.pointee.context.x.2) : .never
@@ -74,6 +74,7 @@ extension Kernel where H: ~Copyable {
     /// An interrupt of `line` was taken while `thread` ran (nil: while idle).
     public mutating func interrupt(_ thread: Ref<Thread>?, line: Int, isTimer: Bool) -> Ref<Thread>? {
         core.current = thread
+        if let thread, let next = isTimer ? fastExpire(thread) : fastDeliver(thread, line: line) { return next }
         if isTimer {
             serveDeadlines()
         } else {
@@ -84,20 +85,19 @@ extension Kernel where H: ~Copyable {
     }
 
     /// A user thread caused an exception.
-    public mutating func fault(_ thread: Ref<Thread>, _ kind: FaultKind, address: UInt64, syndrome: UInt64) -> Ref<Thread>? {
+    public mutating func fault(_ thread: Ref<Thread>, _ kind: FaultKind, address: UInt64, syndrome: UInt64) -> Ref<
+        Thread
+    >? {
         enter(thread)
         if isTracing { trace(.fault, thread, detail: UInt64(kind.rawValue)) }
-        raise(thread, kind, address: address, syndrome: syndrome)
-        return reschedule(thread)
+        return raise(thread, kind, address: address, syndrome: syndrome)
     }
 
     /// A user thread used floating point while it was disabled.
     public mutating func floatingPointTrap(_ thread: Ref<Thread>) -> Ref<Thread>? {
         enter(thread)
-        if !giveFloatingPoint(to: thread) {
-            raise(thread, .noFloatingPoint, address: 0, syndrome: 0)
-        }
-        return reschedule(thread)
+        return giveFloatingPoint(to: thread)
+            ? reschedule(thread) : raise(thread, .noFloatingPoint, address: 0, syndrome: 0)
     }
 
     /// Leave the boot code, or the idle loop: the first thread to run.

@@ -14,7 +14,7 @@ public enum TraceKind: UInt64, Sendable {
 
 extension Kernel where H: ~Copyable {
     mutating func systemMethod(_ thread: Ref<Thread>, _ number: Slot, _ method: Method) throws(KernelError) -> Outcome {
-        _ = try need(thread, number, method == .statistics ? .read : .manage).object(.systemControl) as Ref<Authority>
+        _ = try object(thread, number, .systemControl, method == .statistics ? .read : .manage) as Ref<Authority>
         switch method {
         case .consoleWrite:
             if argument(thread, 1) > 64 { throw .invalidArgument }
@@ -95,11 +95,11 @@ extension Kernel where H: ~Copyable {
         switch argument(thread, 1) {
         case 0:
             isTracing = false
-            core.ready.isWatched = false
+            core.ready.watch = 0
         case 1:
             traceCount = 0
             isTracing = true
-            core.ready.isWatched = true
+            core.ready.watch = Limits.priorities
         case 2:
             let first = Int(truncatingIfNeeded: min(argument(thread, 2), 1 << 20))
             complete(thread, .success)

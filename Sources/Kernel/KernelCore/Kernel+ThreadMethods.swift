@@ -6,7 +6,7 @@ import KernelABI
 extension Kernel where H: ~Copyable {
     mutating func threadMethod(_ caller: Ref<Thread>, _ number: Slot, _ method: Method) throws(KernelError) -> Outcome {
         let isReading = method == .threadInformation || method == .readRegisters
-        let thread: Ref<Thread> = try need(caller, number, isReading ? .read : .manage).object(.thread)
+        let thread: Ref<Thread> = try object(caller, number, .thread, isReading ? .read : .manage)
         switch method {
         case .configure: return try configure(caller, thread)
         case .setPriority: return try setPriority(caller, thread)
@@ -29,8 +29,7 @@ extension Kernel where H: ~Copyable {
         case .readRegisters, .writeRegisters: try exchangeRegisters(caller, thread, write: method == .writeRegisters)
         case .bindNotification:
             if slotArgument(caller, 1) == .none { return try done(caller, bind(thread, nil)) }
-            let notification: Ref<Notification> = try need(caller, slotArgument(caller, 1), .manage).object(
-                .notification)
+            let notification: Ref<Notification> = try object(caller, slotArgument(caller, 1), .notification, .manage)
             return try done(caller, bind(thread, notification))
         default: return information(caller, thread)
         }

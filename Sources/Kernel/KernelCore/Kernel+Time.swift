@@ -28,16 +28,24 @@ extension Kernel where H: ~Copyable {
     private mutating func timeOut(_ thread: Ref<Thread>) { abort(thread, .timedOut) }
 
     private mutating func expire(_ timer: Ref<Timer>, now: Instant) {
-        removeDeadline(timer.node)
-        timer.pointee.isArmed = timer.pointee.period != 0
-        if timer.pointee.period != 0 {
-            // Missed periods are skipped, not delivered in a burst.
-            var next = timer.pointee.deadline.ticks &+ timer.pointee.period
-            if next <= now.ticks { next = now.ticks &+ timer.pointee.period }
-            timer.pointee.deadline = Instant(ticks: next)
-            insertDeadline(timer.node, timer.pointee.deadline)
-        }
+        advance(timer, now: now.ticks)
+        core.isStale = true
         if let notification = timer.pointee.source.notification { signal(notification, timer.pointee.source.bits) }
+    }
+
+    /// Take an expired timer's deadline out, or put the next one in where it is periodic.
+    @inline(__always) mutating func advance(_ timer: Ref<Timer>, now: UInt64) {
+        core.deadlines.remove(timer.node)
+        let period = timer.pointee.period
+        if period == 0 {
+            timer.pointee.isArmed = false
+            return
+        }
+        // Missed periods are skipped, not delivered in a burst.
+        var next = timer.pointee.deadline.ticks &+ period
+        if next <= now { next = now &+ period }
+        timer.pointee.deadline = Instant(ticks: next)
+        core.deadlines.insert(timer.node, key: ~next)
     }
 
     /// `arm`: replaces what was armed before.

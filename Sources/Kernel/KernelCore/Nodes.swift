@@ -36,11 +36,15 @@ extension Ref where Object == Thread {
         return unsafe base == raw + 40 && zeros == raw + 48 && context == contextAddress
     }
 
-    /// Give the embedded parts their owner. Called once, when the thread is made.
+    /// Give the embedded parts their owner and their place. Called once, when the thread is made.
     func initializeParts() {
         callerNode.pointee.owner = header
         waitNode.pointee.owner = header
         deadlineNode.pointee.owner = header
+        tableSlot.pointee.place = .threadTable
+        spaceSlot.pointee.place = .threadSpace
+        bufferSlot.pointee.place = .threadBuffer
+        faultSlot.pointee.place = .threadFault
     }
 }
 

@@ -31,9 +31,16 @@
                 let isMarked = core.ready.summary >> UInt64(word) & 1 == 1
                 inspection.require(isMarked == (core.ready.map[word] != 0), "ready summary: wrong bit \(word)")
             }
+            inspection.require(core.ready.listTop == top, "ready lists' top is \(core.ready.listTop) instead of \(top)")
+            if let front = core.ready.front {
+                inspection.require(inspection.isLive(front, .thread), "a dead thread is first")
+                inspection.require(front.state == .ready && Int(front.effective) >= top, "the front is not the first")
+                inspection.require(members.insert(front.bits).inserted, "the front stands in a list too")
+                top = Int(front.effective)
+            }
             inspection.require(core.ready.top == top, "ready top is \(core.ready.top) instead of \(top)")
             inspection.require(
-                core.ready.barrier == (core.ready.isWatched ? Limits.priorities : top), "ready barrier is wrong")
+                core.ready.watch == (isTracing ? Limits.priorities : 0), "the watch on switches is wrong")
             for thread in inspection.threads {
                 inspection.require(
                     (thread.state == .ready) == members.contains(thread.bits), "a ready thread is in no ready list")

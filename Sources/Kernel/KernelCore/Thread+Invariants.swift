@@ -72,7 +72,9 @@
             let nodes = inspect(thread.pointee.callers, "\(name)'s callers")
             if let sole = thread.pointee.soleCaller {
                 require(nodes.isEmpty, "\(name): a sole caller among others")
-                require(isLive(sole, .thread) && sole.pointee.blockedOn == thread, "\(name): its sole caller waits for another")
+                require(
+                    isLive(sole, .thread) && sole.pointee.blockedOn == thread,
+                    "\(name): its sole caller waits for another")
                 priority = max(priority, sole.effective)
             }
             for node in nodes {

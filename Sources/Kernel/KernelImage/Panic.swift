@@ -1,7 +1,8 @@
 // The end: the kernel found itself broken. It says what it knows on its console, and stops.
 //
 // A panic uses nothing of the kernel's state but the console, and nothing of the stack that failed: an exception of the
-// kernel enters here on a stack of its own.
+// kernel enters here on a stack of its own. The last line says that there is no more to come. The host command turns the
+// addresses that start with 0x into functions, files and lines (Sources/Tools/ToolCore/FaultReport.swift).
 
 import AArch64
 import CAArch64
@@ -12,6 +13,12 @@ func panic(_ cause: StaticString) -> Never {
     let console = KernelConsole.noted
     console.write("swiftlet: kernel panic: ")
     console.write(cause)
+    console.endLine()
+    halt(console)
+}
+
+private func halt(_ console: KernelConsole) -> Never {
+    console.write("swiftlet: halted")
     console.endLine()
     swiftlet_halt()
 }
@@ -24,12 +31,12 @@ func kernelException(_ exception: UnsafePointer<KernelException>) {
     console.write("swiftlet: kernel panic: ")
     console.write(unsafe cause(exception.pointee.vector, syndrome, stackPointer: exception.pointee.stack_pointer))
     console.endLine()
-    unsafe show(console, "PC  ", exception.pointee.program_counter, "  LR  ", exception.pointee.x.30)
-    unsafe show(console, "ESR ", syndrome.raw, "  FAR ", exception.pointee.address)
-    unsafe show(console, "SP  ", exception.pointee.stack_pointer, "  PSR ", exception.pointee.flags)
+    unsafe show(console, "pc ", exception.pointee.program_counter, " lr ", exception.pointee.x.30)
+    unsafe show(console, "esr ", syndrome.raw, " far ", exception.pointee.address)
+    unsafe show(console, "sp ", exception.pointee.stack_pointer, " psr ", exception.pointee.flags)
     unsafe showRegisters(console, UnsafeRawPointer(exception))
     unsafe showStack(console, programCounter: exception.pointee.program_counter, frame: exception.pointee.x.29)
-    swiftlet_halt()
+    halt(console)
 }
 
 private func cause(_ vector: UInt64, _ syndrome: ExceptionSyndrome, stackPointer: UInt64) -> StaticString {
@@ -46,10 +53,15 @@ private func cause(_ vector: UInt64, _ syndrome: ExceptionSyndrome, stackPointer
 private func show(_ console: KernelConsole, _ first: StaticString, _ a: UInt64, _ second: StaticString, _ b: UInt64) {
     console.write("  ")
     console.write(first)
-    console.write(hexadecimal: a)
+    write(console, address: a)
     console.write(second)
-    console.write(hexadecimal: b)
+    write(console, address: b)
     console.endLine()
+}
+
+private func write(_ console: KernelConsole, address: UInt64) {
+    console.write("0x")
+    console.write(hexadecimal: address)
 }
 
 private func showRegisters(_ console: KernelConsole, _ registers: UnsafeRawPointer) {
@@ -67,15 +79,15 @@ private func showRegisters(_ console: KernelConsole, _ registers: UnsafeRawPoint
 private func showStack(_ console: KernelConsole, programCounter: UInt64, frame first: UInt64) {
     let bottom = unsafe UInt64(UInt(bitPattern: swiftlet_stack_address()))
     let top = bottom + swiftlet_stack_bytes()
-    console.write("  stack: ")
-    console.write(hexadecimal: programCounter)
+    console.write("  stack ")
+    write(console, address: programCounter)
     var frame = first
     for _ in 0..<32 {
         if frame < bottom || frame > top - 16 || frame & 15 != 0 { break }
         // Safety: the record lies within the kernel's stack, which is mapped.
         let record = unsafe UnsafePointer<UInt64>(bitPattern: UInt(frame)).unsafelyUnwrapped
         console.write(" ")
-        console.write(hexadecimal: unsafe record[1])
+        write(console, address: unsafe record[1])
         if unsafe record[0] <= frame { break }
         unsafe frame = record[0]
     }

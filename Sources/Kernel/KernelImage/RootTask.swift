@@ -23,9 +23,9 @@ extension BootState {
             throw BootFailure(error)
         }
         kernel.pointee.grantAuthorities(root)
-        for index in 0..<free.count { give(&root, free[index], isDevice: false) }
-        findDevices()
-        for index in 0..<devices.count { give(&root, devices[index], isDevice: true) }
+        for index in 0..<free.count { give(&root, PhysicalRange(free[index]), isDevice: false) }
+        try findDevices()
+        for index in 0..<devices.count { give(&root, PhysicalRange(devices[index]), isDevice: true) }
         let kept = try giveLeftovers(&root)
         processor.closeFloatingPoint()
         swiftlet_set_version(abiVersion, processor.counterFrequency)
@@ -90,4 +90,8 @@ extension BootState {
         }
         return image.size - tables.size - bootCode
     }
+}
+
+extension PhysicalRange {
+    init(_ range: RegisterRange) { self.init(base: range.base, size: range.size) }
 }

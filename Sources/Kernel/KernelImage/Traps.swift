@@ -25,6 +25,19 @@ func replyAndReceiveEntry(_ control: UInt64, _ second: UInt64, _ third: UInt64, 
     let kernel = kernelState
     let thread = unsafe Ref<KernelCore.Thread>(running: running)
     if let handover = kernel.pointee.fastReplyAndReceive(thread, control, replySlot: second) { return leave(handover) }
+    if let next = kernel.pointee.fastResume(thread, control, replySlot: second) {
+        return unsafe swiftlet_exit(next.raw)
+    }
+    thread.setArguments(control, second, third)
+    unsafe swiftlet_exit(systemCallEntry(running))
+}
+
+/// Either of them with the IPC buffer, likewise.
+@c(swiftlet_exchange)
+func exchangeEntry(_ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer) {
+    let kernel = kernelState
+    let thread = unsafe Ref<KernelCore.Thread>(running: running)
+    if let handover = kernel.pointee.fastExchange(thread, control, replySlot: second) { return leave(handover) }
     thread.setArguments(control, second, third)
     unsafe swiftlet_exit(systemCallEntry(running))
 }
@@ -33,7 +46,21 @@ func replyAndReceiveEntry(_ control: UInt64, _ second: UInt64, _ third: UInt64, 
 @c(swiftlet_signal)
 func signalEntry(_ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer) -> UInt64 {
     let thread = unsafe Ref<KernelCore.Thread>(running: running)
-    switch kernelState.pointee.fastSignal(thread, control, second) {
+    return quick(kernelState.pointee.fastSignal(thread, control, second), thread, control, second, third)
+}
+
+/// `yield`, likewise.
+@c(swiftlet_yield)
+func yieldEntry(_ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer) -> UInt64 {
+    let thread = unsafe Ref<KernelCore.Thread>(running: running)
+    return quick(kernelState.pointee.fastYield(thread), thread, control, second, third)
+}
+
+/// The assembly's number for it (`QuickExit.next`).
+@inline(__always) private func quick(
+    _ outcome: QuickOutcome, _ thread: Ref<KernelCore.Thread>, _ control: UInt64, _ second: UInt64, _ third: UInt64
+) -> UInt64 {
+    switch outcome {
     case .done: return 0
     case .declined:
         thread.setArguments(control, second, third)

@@ -13,8 +13,12 @@ public struct DeviceTreeError: Error, Equatable {
         case noMagic
         /// The header or the structure is damaged, or larger than the memory it is in.
         case malformed
-        /// A property has a length or cell counts that make no sense.
+        /// A property has a length, a number or cell counts that make no sense.
         case badProperty
+        /// More ranges of memory, or of reservations, than there are places for.
+        case tooManyRanges
+        /// Registers that the kernel uses lie in what is called memory.
+        case registersInMemory
         /// No memory node with a size.
         case noMemory
         /// No interrupt controller that the kernel can drive.
@@ -79,12 +83,12 @@ public struct DeviceTreeError: Error, Equatable {
             ancestors: node.ancestors?.next(after: node.offset, change: depth - before))
     }
 
-    /// Memory reservations of the header, by index; nil behind the last.
+    /// Memory reservations of the header, by index; nil at the list's end: an entry of two zeros.
     public func reservation(_ index: Int) -> (base: UInt64, size: UInt64)? {
-        if unsafe index >= Int(fdt_num_mem_rsv(base)) { return nil }
         var address: UInt64 = 0
         var size: UInt64 = 0
         if unsafe fdt_get_mem_rsv(base, Int32(truncatingIfNeeded: index), &address, &size) != 0 { return nil }
+        if address == 0 && size == 0 { return nil }
         return (address, size)
     }
 }

@@ -13,7 +13,7 @@
 
 /// The operation of a system call: bits 40–46 of the control word.
 ///
-/// The kernel dispatches them in one exhaustive `switch`: a new call does not compile until it is handled. The first five
+/// The kernel dispatches them in one exhaustive `switch`: a new call does not compile until it is handled. The first six
 /// have an entry of their own for the frequent case (Vectors.S), which their numbers select.
 @frozen public enum SystemCall: UInt8, Sendable {
     /// Send a message to an endpoint and block until the reply comes. May have a deadline.
@@ -25,10 +25,10 @@
     case signal = 2
     /// Take the notification's bits (in x1), or fail with `wouldBlock`. Never blocks.
     case poll = 3
-    /// Do nothing; x3 returns `abiVersion`, x4 the frequency of the counter in hertz.
-    case version = 4
     /// Give the processor to the next ready thread of the same priority.
-    case yield = 5
+    case yield = 4
+    /// Do nothing; x3 returns `abiVersion`, x4 the frequency of the counter in hertz.
+    case version = 5
     /// Take the notification's bits (in x1), or block until there are some. May have a deadline.
     case wait = 6
     /// Send a message to an endpoint and block until it was received. May have a deadline.
@@ -75,7 +75,8 @@ public let abiVersion: UInt64 = 1
     @inlinable public init(raw: UInt64) { self.raw = raw }
 
     @inlinable public init(
-        _ call: SystemCall, _ slot: Slot, length: Int = 0, capabilities: Int = 0, loan: Bool = false, timed: Bool = false
+        _ call: SystemCall, _ slot: Slot, length: Int = 0, capabilities: Int = 0, loan: Bool = false,
+        timed: Bool = false
     ) {
         let extended = length > Message.registerWords || capabilities > 0 || loan
         raw =

@@ -61,6 +61,13 @@ public struct ElfFile {
         self.segments = segments
     }
 
+    /// Whether an instruction stands at this address.
+    public func holdsCode(_ address: UInt64) -> Bool {
+        segments.contains {
+            $0.isExecutable && address >= $0.virtualAddress && address - $0.virtualAddress < UInt64($0.memorySize)
+        }
+    }
+
     /// The contents of memory from the first segment's address to the last one's end, by physical address.
     public func flat() -> [UInt8] {
         guard let base = segments.map(\.physicalAddress).min(),

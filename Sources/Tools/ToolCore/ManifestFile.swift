@@ -94,13 +94,20 @@ struct TaskEntry: Decodable {
     }
 }
 
-/// Encode the text of a system.toml.
-public func encodeManifest(toml: String) throws -> [UInt8] {
-    let file: SystemFile
-    do { file = try TOMLDecoder(strictDecoding: true).decode(SystemFile.self, from: toml) } catch {
+private func read(toml: String) throws -> SystemFile {
+    do { return try TOMLDecoder(strictDecoding: true).decode(SystemFile.self, from: toml) } catch {
         throw ToolError("not a valid system.toml: \(error)")
     }
-    let manifest = Manifest(tasks: try file.task.map { try $0.description() })
+}
+
+/// Which binary each task of a system.toml is.
+public func taskBinaries(toml: String) throws -> [String: String] {
+    Dictionary(try read(toml: toml).task.map { ($0.name, $0.binary) }, uniquingKeysWith: { first, _ in first })
+}
+
+/// Encode the text of a system.toml.
+public func encodeManifest(toml: String) throws -> [UInt8] {
+    let manifest = Manifest(tasks: try read(toml: toml).task.map { try $0.description() })
     do { return try manifest.encode() } catch {
         throw ToolError("the manifest is refused: \(error)")
     }

@@ -9,10 +9,14 @@ public enum ConsoleEvent: Equatable {
     case powerOff(status: Int)
     case reboot
     case panic(String)
+    /// A panic's last line.
+    case halted
     case other
 
     public init(line: String) {
-        let line = line.trimmingPrefix(while: { $0 == "\r" }).description.trimmed
+        var line = line.trimmed
+        // The kernel's line may come behind a task's that was not ended.
+        if let start = line.ranges(of: "swiftlet: ").last?.lowerBound { line = String(line[start...]) }
         if let rest = line.after("ok "), let name = rest.afterNumberAndDash {
             self = .passed(name)
         } else if let rest = line.after("not ok "), let text = rest.afterNumberAndDash {
@@ -25,6 +29,8 @@ public enum ConsoleEvent: Equatable {
             self = .powerOff(status: status)
         } else if line == "swiftlet: reboot" {
             self = .reboot
+        } else if line == "swiftlet: halted" {
+            self = .halted
         } else if let rest = line.after("swiftlet: kernel panic: ") {
             self = .panic(rest)
         } else {

@@ -20,8 +20,8 @@ struct BenchCommand: ParsableCommand {
     func run() throws {
         print(BenchReport.tableHead)
         var report = BenchReport()
-        try measure(image, "bench.txt", into: &report)
-        try measure(recording, "bench-recording.txt", into: &report)
+        try measure(image, "bench", into: &report)
+        try measure(recording, "bench-recording", into: &report)
         if report.rows.isEmpty { throw ToolError("no row begins with \(rows)") }
         try writeFile(Array(try report.json().utf8), to: "\(output)/bench.json")
         try? FileManager.default.removeItem(atPath: "\(output)/histograms")
@@ -34,7 +34,7 @@ struct BenchCommand: ParsableCommand {
         print(report.summary)
     }
 
-    /// Runs the benchmark, prints the rows that it adds as they come, and keeps its text.
+    /// Runs the benchmark, prints the rows that it adds as they come, and keeps its text as `name`.txt, beside its kernel.
     private func measure(_ image: String, _ name: String, into report: inout BenchReport) throws {
         var emulator = Emulator(kernel: image)
         emulator.machine = "virt"
@@ -44,16 +44,17 @@ struct BenchCommand: ParsableCommand {
         var run = BenchReport()
         var text = ""
         let known = report
+        var panic = PanicWatch(kernel: "\(output)/\(name).elf")
         _ = try emulator.run(interactive: false, timeout: timeout) { line in
             let line = line.replacingOccurrences(of: "\r", with: "")
             if !line.isEmpty && !line.hasPrefix("#.") { text += line + "\n" }
             if let row = run.add(line: line), !known.contains(row.name) { print(row.tableLine) }
             fflush(stdout)
-            if case .panic = ConsoleEvent(line: line) { return false }
-            return true
+            return panic.take(line)
         }
-        try writeFile(Array(text.utf8), to: "\(output)/\(name)")
-        if !run.isComplete { throw ToolError("the benchmark did not come to its end: see \(output)/\(name)") }
+        try writeFile(Array(text.utf8), to: "\(output)/\(name).txt")
+        try panic.check()
+        if !run.isComplete { throw ToolError("the benchmark did not come to its end: see \(output)/\(name).txt") }
         report.add(run)
     }
 

@@ -12,6 +12,8 @@ struct Emulator {
     /// Loaded behind an ELF kernel, at this physical address.
     var bundle: (path: String, address: UInt64)?
     var append = ""
+    /// A device tree in place of QEMU's own.
+    var tree: String?
     /// Instructions as the clock: the same run every time.
     var isCounted = false
 
@@ -24,6 +26,7 @@ struct Emulator {
         if let bundle {
             list += ["-device", "loader,file=\(bundle.path),addr=0x\(String(bundle.address, radix: 16)),force-raw=on"]
         }
+        if let tree { list += ["-dtb", tree] }
         if !append.isEmpty { list += ["-append", append] }
         if isCounted { list += ["-icount", "shift=0,sleep=off"] }
         return list
@@ -42,6 +45,9 @@ struct Emulator {
         process.arguments = ["qemu-system-aarch64"] + arguments
         let out = Pipe()
         process.standardOutput = out
+        // QEMU's own words matter when it fails, not when the guard stops it.
+        let words = Pipe()
+        process.standardError = words
         if !interactive { process.standardInput = FileHandle.nullDevice }
         do { try process.run() } catch {
             throw ToolError("qemu-system-aarch64 cannot be started: \(error.localizedDescription); run `make deps`")
@@ -70,7 +76,8 @@ struct Emulator {
         let timedOut = !isStopped && process.terminationReason == .uncaughtSignal
         guardian.cancel()
         if process.terminationReason == .exit && process.terminationStatus != 0 {
-            throw ToolError("qemu-system-aarch64 ended with status \(process.terminationStatus)")
+            let said = String(decoding: words.fileHandleForReading.availableData, as: UTF8.self)
+            throw ToolError("qemu-system-aarch64 ended with status \(process.terminationStatus)\n\(said)")
         }
         return !timedOut
     }

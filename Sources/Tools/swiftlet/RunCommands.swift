@@ -27,23 +27,45 @@ struct RunCommand: ParsableCommand {
         emulator.append = ([append] + (commands.map { ["run=\"\($0)\""] } ?? [])).filter { !$0.isEmpty }.joined(
             separator: " ")
         var status: Int32 = 0
-        var panic: [String] = []
+        var panic = PanicWatch()
         let isCommand = commands != nil
         let ended = try emulator.run(interactive: true, timeout: isCommand ? timeout : nil) { line in
-            switch ConsoleEvent(line: line) {
-            case .powerOff(let code): status = Int32(truncatingIfNeeded: code)
-            case .panic: panic.append(line)
-            default: if !panic.isEmpty { panic.append(line) }
-            }
-            return !(panic.count > 1 && line.contains("panic: halted"))
+            if case .powerOff(let code) = ConsoleEvent(line: line) { status = Int32(truncatingIfNeeded: code) }
+            return panic.take(line)
         }
-        if !panic.isEmpty {
-            print(symbolicate(panic.joined(separator: "\n"), elf: "build/kernel.elf"))
-            throw ExitCode(70)
-        }
+        try panic.check()
         if !ended { throw ToolError("the system did not power off within \(timeout) s") }
         throw ExitCode(status)
     }
+}
+
+/// Follows the console for a panic of the kernel.
+struct PanicWatch {
+    private(set) var hasPanicked = false
+    /// What stands at the report's addresses.
+    private(set) var places: [String] = []
+    private var symbolicator: Symbolicator
+
+    init(kernel: String = "build/kernel.elf") { symbolicator = Symbolicator(kernel: kernel) }
+
+    /// Takes a line; false when the kernel has halted.
+    mutating func take(_ line: String) -> Bool {
+        switch ConsoleEvent(line: line) {
+        case .panic: hasPanicked = true
+        case .halted: return false
+        default: if hasPanicked { places += symbolicator.places(line) }
+        }
+        return true
+    }
+
+    /// - Throws: after a panic, `PanicWatch.status`; the places go to the output before.
+    func check() throws {
+        if !hasPanicked { return }
+        for place in places { print("  \(place)") }
+        throw ExitCode(PanicWatch.status)
+    }
+    /// The exit status of a run that ended in a panic: an internal error, as sysexits(3) has it.
+    static let status: Int32 = 70
 }
 
 struct TestTargetCommand: ParsableCommand {
@@ -64,7 +86,7 @@ struct TestTargetCommand: ParsableCommand {
         var passed = 0
         var failed = 0
         var hasFinished = false
-        var panic: [String] = []
+        var panic = PanicWatch()
         let ended = try emulator.run(interactive: false, timeout: timeout) { line in
             switch ConsoleEvent(line: line) {
             case .passed(let name):
@@ -74,16 +96,14 @@ struct TestTargetCommand: ParsableCommand {
                 failed += 1
                 print("  FAILED  \(name): \(reason)")
             case .finished(let p, let f): hasFinished = p == passed && f == failed
-            case .panic: panic.append(line)
-            default:
-                if !panic.isEmpty { panic.append(line) } else if !line.isEmpty { print("          \(line)") }
+            default: if !line.isEmpty { print("          \(line)") }
             }
             fflush(stdout)
-            return !(panic.count > 1 && line.contains("panic: halted"))
+            return panic.take(line)
         }
-        if !panic.isEmpty { print(symbolicate(panic.joined(separator: "\n"), elf: "build/kernel.elf")) }
+        for place in panic.places { print("          \(place)") }
         if !ended { print("  FAILED  the run did not end within \(timeout) s") }
-        if !ended || !panic.isEmpty || !hasFinished || passed + failed == 0 { failed += 1 }
+        if !ended || panic.hasPanicked || !hasFinished || passed + failed == 0 { failed += 1 }
         if let totals { try writeFile(Array("\(passed) \(failed)\n".utf8), to: totals) }
         print("target tests (\(machine)): \(passed) passed, \(failed) failed")
         if failed > 0 { throw ExitCode(1) }
@@ -138,12 +158,12 @@ struct MatrixCommand: ParsableCommand {
             var hasShown = false
             var status = -1
             var last = ""
+            var panic = PanicWatch(kernel: kernel)
             let ended = try emulator.run(interactive: false, timeout: 60) { line in
                 if line.contains(expect) { hasShown = true }
                 if case .powerOff(let code) = ConsoleEvent(line: line) { status = code }
                 if !line.trimmingCharacters(in: .whitespaces).isEmpty { last = line }
-                if case .panic = ConsoleEvent(line: line) { return false }
-                return true
+                return panic.take(line)
             }
             if ended && hasShown && status == 0 {
                 passed += 1
@@ -151,6 +171,7 @@ struct MatrixCommand: ParsableCommand {
             } else {
                 failed += 1
                 print("  FAILED  \(name): \(ended ? "status \(status)" : "hangs"), last line: \(last)")
+                for place in panic.places { print("          \(place)") }
             }
             fflush(stdout)
         }

@@ -9,7 +9,8 @@ struct Swiftlet: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "swiftlet", abstract: "Build images of the Swiftlet system, run and examine them.",
         subcommands: [
-            ImageCommand.self, RunCommand.self, TestTargetCommand.self, MatrixCommand.self, BenchCommand.self,
+            ImageCommand.self, RunCommand.self, TestTargetCommand.self, TestSystemCommand.self, MatrixCommand.self,
+            BenchCommand.self,
             SymbolicateCommand.self, LintElfCommand.self,
         ])
 }

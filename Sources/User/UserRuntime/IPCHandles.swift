@@ -62,7 +62,8 @@ public struct Endpoint: Sendable {
     ) throws(KernelError) -> Received {
         var words = message.words
         let raw = unsafe swiftlet_svc_words(
-            ControlWord(.replyAndReceive, slot, length: message.length).by(deadline).raw, UInt64(reply.slot.index), deadline.ticks,
+            ControlWord(.replyAndReceive, slot, length: message.length).by(deadline).raw, UInt64(reply.slot.index),
+            deadline.ticks,
             &words)
         try check(raw.result)
         return Received(raw, words)
