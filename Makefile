@@ -36,8 +36,7 @@ deps: toolchain ## Install what a build, a run and the tests need (Debian; as ro
 	@platform/install-dependencies
 
 tool: deps
-	@$(HOST) --product swiftlet 2>&1 | grep -vE 'Source files for target|^\[|not used by any target' || true
-	@test -x $(TOOL)
+	@set -o pipefail; $(HOST) --product swiftlet 2>&1 | { grep -vE 'Source files for target|^\[|not used by any target' || true; }
 
 build: tool ## Build kernel and tasks, and pack build/kernel8.img
 	@echo "building kernel and tasks"

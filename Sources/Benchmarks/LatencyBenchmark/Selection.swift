@@ -1,5 +1,5 @@
-// Which rows to print: the value of `bench=` on the kernel's command line. Within a running system there is no command line
-// for the task, and all rows are printed.
+// Which rows to print: the value of `bench=` on the kernel's command line. Within a running system there is no device tree
+// for the task: the shell's argument comes as the file `arguments` of its bundle.
 
 import KernelABI
 
@@ -7,12 +7,12 @@ import KernelABI
 @safe struct Selection {
     private var text: UnsafeRawBufferPointer = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
 
-    /// Within a running system there is neither a device tree nor the memory for the long rows.
-    private let isBoxed: Bool
-
     /// Finds `bench=` in the tree's strings: the command line is the only property that can hold it.
     init(_ boot: BootInformation) {
-        isBoxed = boot.deviceTreeSize == 0
+        if boot.deviceTreeSize == 0 {
+            readArguments(boot)
+            return
+        }
         // Safety: the kernel mapped the tree there, for good, and says how long it is.
         guard let start = unsafe UnsafeRawPointer(bitPattern: UInt(boot.deviceTreeAddress)) else { return }
         let bytes = unsafe UnsafeRawBufferPointer(start: start, count: Int(boot.deviceTreeSize))
@@ -30,8 +30,21 @@ import KernelABI
         }
     }
 
+    /// The bundle's one file, where there is one.
+    private mutating func readArguments(_ boot: BootInformation) {
+        // Safety: the root task mapped the bundle there, for good, and says how long it is; the file is checked against that.
+        guard let start = unsafe UnsafeRawPointer(bitPattern: UInt(boot.bundleAddress)) else { return }
+        let bundle = unsafe UnsafeRawBufferPointer(start: start, count: Int(boot.bundleSize))
+        func word(_ offset: Int) -> Int {
+            unsafe offset + 8 > bundle.count ? 0 : Int(bundle.load(fromByteOffset: offset, as: UInt32.self))
+        }
+        let (offset, size) = (word(Bundle.entriesOffset), word(Bundle.entriesOffset + 8))
+        if word(Bundle.entryCountOffset) == 0 || offset + size > bundle.count { return }
+        unsafe text = UnsafeRawBufferPointer(rebasing: bundle[offset..<(offset + size)])
+    }
+
     /// Whether the long rows are left out.
-    var isQuick: Bool { unsafe isBoxed || text.count == 5 && Selection.begins(text, "quick") }
+    var isQuick: Bool { unsafe text.count == 5 && Selection.begins(text, "quick") }
     private var isAll: Bool { unsafe text.isEmpty || isQuick || (text.count == 3 && Selection.begins(text, "all")) }
     func accepts(_ name: StaticString) -> Bool { unsafe isAll || Selection.begins(text, name) }
 

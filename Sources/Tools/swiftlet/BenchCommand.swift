@@ -40,6 +40,7 @@ struct BenchCommand: ParsableCommand {
         if !ended || !hasEnded { throw ToolError("the benchmark did not come to its end") }
         let joined = text.joined(separator: "\n") + "\n"
         let report = BenchReport(text: joined)
+        if report.rows.isEmpty { throw ToolError("no row's name starts with \(rows)") }
         try writeFile(Array(joined.utf8), to: "\(output)/bench.txt")
         try writeFile(Array(try report.json().utf8), to: "\(output)/bench.json")
         print(report.table)
