@@ -183,7 +183,7 @@ struct Bench {
     }
     /// A row whose name ends in a number.
     mutating func report(_ name: StaticString, number: UInt64, goal: UInt64, _ histogram: borrowing Histogram) {
-        if !selection.accepts(name) { return }
+        if !selection.accepts(name, number) { return }
         text.append("# Row: ")
         text.append(name)
         text.append(number)

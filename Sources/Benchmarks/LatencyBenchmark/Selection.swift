@@ -47,6 +47,24 @@ import KernelABI
     var isQuick: Bool { unsafe text.count == 5 && Selection.begins(text, "quick") }
     private var isAll: Bool { unsafe text.isEmpty || isQuick || (text.count == 3 && Selection.begins(text, "all")) }
     func accepts(_ name: StaticString) -> Bool { unsafe isAll || Selection.begins(text, name) }
+    /// The same for a name that ends in a number.
+    func accepts(_ name: StaticString, _ number: UInt64) -> Bool {
+        let length = name.utf8CodeUnitCount
+        if unsafe text.count <= length { return accepts(name) }
+        if unsafe !Selection.begins(UnsafeRawBufferPointer(rebasing: text[0..<length]), name) { return false }
+        var digits = 1
+        var power: UInt64 = 1
+        while number / power >= 10 {
+            power *= 10
+            digits += 1
+        }
+        if unsafe text.count - length > digits { return false }
+        for index in unsafe length..<text.count {
+            if unsafe text[index] != UInt8(truncatingIfNeeded: 48 + number / power % 10) { return false }
+            power /= 10
+        }
+        return true
+    }
 
     /// Whether `name` begins with all of `text`.
     private static func begins(_ text: UnsafeRawBufferPointer, _ name: StaticString) -> Bool {
