@@ -45,7 +45,8 @@ struct Shell {
         if pair.key.matches("run") || pair.key.matches("bench") {
             return pair.value.isEmpty ? ": it has no value" : nil
         }
-        return pair.key.matches("test") ? ": this is no tests image" : ": unknown; there are run=\"…\" and bench=ROWS"
+        return pair.key.matches("test")
+            ? ": this is no tests image" : ": unknown; there are run=\"COMMANDS\" and bench=ROWS"
     }
 
     mutating func interact() -> Never {

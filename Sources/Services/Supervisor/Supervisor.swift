@@ -117,7 +117,10 @@ import UserRuntime
     private mutating func findNewTasks() {
         var number: UInt64 = 1
         while number <= Supervisor.maximumTasks {
-            if index(of: number) == nil { _ = find(number) }
+            if index(of: number) == nil {
+                if ask(.policy, number) != 0 { return }
+                _ = find(number)
+            }
             number += 1
         }
     }
