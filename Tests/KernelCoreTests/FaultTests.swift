@@ -184,13 +184,7 @@ import Testing
 
     @Test(arguments: [true, false]) func callsOfUsersSwitchItOff(fast: Bool) {
         let s = TestSystem(fast: fast)
-        let server = s.makeThread(priority: 5)
-        let client = s.makeThread(priority: 20)
-        let (endpoint, reply) = s.serve(server)
-        s.start(server)
-        s.go()
-        s.receive(server, endpoint, reply: reply)
-        s.start(client)
+        let (server, client, endpoint, reply) = s.makePair()
         s.useFloatingPoint(client)
         s.hardware.floatingPointRegister = 5
         s.call(client, endpoint)

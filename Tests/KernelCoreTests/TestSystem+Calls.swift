@@ -91,6 +91,20 @@ extension TestSystem {
         }
     }
 
+    /// A client that runs, and a server that waits plainly at its endpoint: what the fast path is for.
+    func makePair(
+        server: UInt64 = 5, client: UInt64 = 20
+    ) -> (server: TestThread, client: TestThread, endpoint: UInt32, reply: UInt32) {
+        let server = makeThread(priority: server)
+        let client = makeThread(priority: client)
+        let (endpoint, reply) = serve(server)
+        start(server)
+        go()
+        receive(server, endpoint, reply: reply)
+        start(client)
+        return (server, client, endpoint, reply)
+    }
+
     /// A copy in a slot of its own.
     func copy(
         _ slot: UInt32, rights: Rights = .all, placement: Placement = .child, badge: UInt64? = nil,

@@ -37,6 +37,29 @@ final class ToolCoreTests: XCTestCase {
         XCTAssertThrowsError(try ElfFile(bytes: short))
     }
 
+    /// Every byte of the headers with every extreme value, and every length: an error or a file, never a trap.
+    func testDamagedElfFilesAreReadOrRefused() throws {
+        let good = elf(code: [1, 2, 3, 4], address: 0x40_0000, memory: 10)
+        var refused = 0
+        func read(_ bytes: [UInt8]) {
+            guard let file = try? ElfFile(bytes: bytes), let code = try? file.code() else { return refused += 1 }
+            XCTAssertLessThanOrEqual(file.flat().count, 2 << 30)
+            XCTAssertLessThanOrEqual(code.words.count * 4, bytes.count)
+        }
+        for length in 0..<good.count { read(Array(good.prefix(length))) }
+        XCTAssertEqual(refused, good.count)
+        for width in [1, 2, 4, 8] {
+            for at in 0...(good.count - width) {
+                for value in [0, 1, 0x7f, 0x80, 0xff] as [UInt8] {
+                    var bytes = good
+                    for index in 0..<width { bytes[at + index] = value }
+                    read(bytes)
+                }
+            }
+        }
+        XCTAssertNoThrow(try ElfFile(bytes: good).code())
+    }
+
     func testBundleLayout() throws {
         var writer = BundleWriter(root: try ElfFile(bytes: elf(code: [9, 8], address: 0x40_0010, memory: 5000)))
         writer.entries = [("a", [1, 2, 3]), ("manifest", [4])]
