@@ -64,8 +64,9 @@ extension Bench {
 
     // Timers
 
-    /// Ticks between a timer's expiries: some 5,000 instructions where they are counted, else a millisecond.
-    var period: UInt64 { timerClock.isCounted ? 311 : boot.counterFrequency / 1000 }
+    /// Ticks between a timer's expiries: some 11,000 instructions where they are counted (just above the shortest period that
+    /// the kernel allows), else a millisecond.
+    var period: UInt64 { timerClock.isCounted ? 691 : boot.counterFrequency / 1000 }
     /// Ticks to a burst's first expiry: `arm` itself has returned by then.
     var firstLead: UInt64 { 30 }
     /// Ticks after which an interrupt that was not seen counts as missed.

@@ -10,22 +10,22 @@ extension Bench {
     /// Memory is cleared, cleaned, and becomes objects.
     mutating func memorySweeps(_ timer: Timer, _ arena: Untyped) throws(KernelError) {
         func reclaim() throws(KernelError) { try arena.reclaim() }
-        try sweep("retype-256-endpoints", timer, after: reclaim) { () throws(KernelError) in
+        try sweep("retype-256-endpoints", timer, step: 3, after: reclaim) { () throws(KernelError) in
             try arena.retype(.endpoint, count: 256, index: Slot(scratch))
         }
-        try sweep("retype-256-page-tables", timer, after: reclaim) { () throws(KernelError) in
+        try sweep("retype-256-page-tables", timer, step: 3, after: reclaim) { () throws(KernelError) in
             try arena.retype(.pageTable, count: 256, index: Slot(scratch))
         }
         if memoryBits < 27 {
             note("Not run for want of memory: sweep.retype-8-frames-of-2-MiB")
         } else {
-            // The longest by far, and the same step again and again: every third tick will do.
-            try sweep("retype-8-frames-of-2-MiB", timer, step: 3, after: reclaim) { () throws(KernelError) in
+            // The longest by far, and the same step again and again: every seventh tick will do.
+            try sweep("retype-8-frames-of-2-MiB", timer, step: 7, after: reclaim) { () throws(KernelError) in
                 try arena.retype(.frame, sizeBits: 21, count: 8, index: Slot(scratch))
             }
         }
         let large = Frame(try make(.frame, sizeBits: 21))
-        try sweep("clean-2-MiB", timer) { () throws(KernelError) in
+        try sweep("clean-2-MiB", timer, step: 3) { () throws(KernelError) in
             try large.maintainCache(.clean, offset: 0, length: 1 << 21)
         }
     }
@@ -68,10 +68,12 @@ extension Bench {
             try place.reclaim()
         }
         try setMain(100)
-        try sweep("close-endpoint-with-200-callers", timer, before: queue, after: stop) { () throws(KernelError) in
+        try sweep("close-endpoint-with-200-callers", timer, step: 3, before: queue, after: stop) {
+            () throws(KernelError) in
             try endpoint.close()
         }
-        try sweep("destroy-endpoint-with-200-callers", timer, before: queue, after: stop) { () throws(KernelError) in
+        try sweep("destroy-endpoint-with-200-callers", timer, step: 3, before: queue, after: stop) {
+            () throws(KernelError) in
             try place.reclaim()
         }
         try arena.reclaim()

@@ -2,7 +2,8 @@
 // operation, tick by tick.
 //
 // A timer of `period` ticks runs while the operation does, first with its first expiry at one tick, then at the next, until a
-// whole period was swept: so every tick of the operation, however long it is, is the instant of an expiry once.
+// whole period was swept: so every tick of the operation, however long it is, is the instant of an expiry once. Where the
+// operation is long, every `step`-th. Short operations are repeated until a timer that is armed once expires.
 
 import BenchmarkStatistics
 import CBenchmark
@@ -29,7 +30,7 @@ extension Bench {
 
     /// One row: `work` while the timer runs, `before` and `after` while it does not.
     func sweep(
-        _ operation: StaticString, _ timer: Timer, step: UInt64 = 1,
+        _ operation: StaticString, _ timer: Timer, step: UInt64 = 1, isShort: Bool = false,
         before: () throws(KernelError) -> Void = { () throws(KernelError) in },
         after: () throws(KernelError) -> Void = { () throws(KernelError) in },
         _ work: () throws(KernelError) -> Void
@@ -37,52 +38,45 @@ extension Bench {
         var name = RowName("sweep.")
         name.append(operation)
         if !selection.accepts(name) { return }
+        let period = isShort ? 0 : self.period
         var histogram = Histogram()
-        for lead in stride(from: 0 as UInt64, to: period, by: Int(max(step, period / 311))) {
+        for lead in stride(from: 0, to: self.period, by: Int(max(step, self.period / 691))) {
             try before()
             let first = bench_counter() &+ firstLead &+ lead
-            try burst(timer, from: first, every: period, work)
+            try burst(timer, from: first, every: period) { () throws(KernelError) in
+                repeat { try work() } while isShort && interruptsSeen == 0
+            }
             collect(.toDriver, from: first, every: period, into: &histogram)
             try after()
         }
         report(name, unit: timerClock.unit, histogram)
     }
 
-    /// Short calls, one after the other.
+    /// Short calls, again and again.
     private mutating func shortSweeps(_ timer: Timer) throws(KernelError) {
         try setMain(100)
-        try sweep("yield", timer) { () throws(KernelError) in
-            for _ in 0..<50 { yield() }
-        }
+        try sweep("yield", timer, isShort: true) { () throws(KernelError) in yield() }
         let words = Request(ControlWord(.call, try endpoint(clock.loops.server, 200, length: 8), length: 8))
-        try sweep("ipc-8-words", timer) { () throws(KernelError) in
-            for _ in 0..<25 { _ = try measure(words) }
-        }
+        try sweep("ipc-8-words", timer, isShort: true) { () throws(KernelError) in _ = try measure(words) }
         let capabilities = try capabilityCall()
-        try sweep("ipc-120-words-4-capabilities", timer) { () throws(KernelError) in
-            for _ in 0..<3 { _ = try measure(capabilities) }
+        try sweep("ipc-120-words-4-capabilities", timer, isShort: true) { () throws(KernelError) in
+            _ = try measure(capabilities)
         }
         let wake = Request(ControlWord(.signal, try waiter(200, Shared.client)), 1)
-        try sweep("signal-and-wake", timer) { () throws(KernelError) in
-            for _ in 0..<25 { _ = try measure(wake) }
-        }
+        try sweep("signal-and-wake", timer, isShort: true) { () throws(KernelError) in _ = try measure(wake) }
         let own = CapabilityTable.own
         let source = try make(.endpoint)
-        try sweep("copy-and-delete", timer) { () throws(KernelError) in
-            for _ in 0..<10 {
-                try own.copy(source, to: Slot(scratch))
-                try own.delete(Slot(scratch))
-            }
+        try sweep("copy-and-delete", timer, isShort: true) { () throws(KernelError) in
+            try own.copy(source, to: Slot(scratch))
+            try own.delete(Slot(scratch))
         }
         let frame = try make(.frame, sizeBits: 12)
         let space = AddressSpace(RootSlot.addressSpace)
         try map(frame, at: Area.mapped, .read, in: RootSlot.addressSpace)
         try space.unmap(frame)
-        try sweep("map-and-unmap", timer) { () throws(KernelError) in
-            for _ in 0..<10 {
-                try space.map(frame, at: Area.mapped, .read)
-                try space.unmap(frame)
-            }
+        try sweep("map-and-unmap", timer, isShort: true) { () throws(KernelError) in
+            try space.map(frame, at: Area.mapped, .read)
+            try space.unmap(frame)
         }
         try setMain(254)
     }
@@ -104,8 +98,9 @@ extension Bench {
         }
         let client = try start(5, in: RootSlot.addressSpace, clock.loops.caller, control.raw)
         try setMain(100)
-        try sweep("set-priority-along-chain-of-14", timer) { () throws(KernelError) in
-            for step in 0..<8 as Range<UInt8> { try client.setPriority(30 + step, maximum: 255) }
+        try sweep("set-priority-along-chain-of-14", timer, isShort: true) { () throws(KernelError) in
+            try client.setPriority(31, maximum: 255)
+            try client.setPriority(30, maximum: 255)
         }
         try setMain(254)
     }
