@@ -4,24 +4,24 @@
 BOARD ?= virt
 TEST ?= all
 ROWS ?= all
-JOBS := $(shell nproc)
 
 SWIFT := swift
 HOST := $(SWIFT) build --scratch-path .build --explicit-target-dependency-import-check error
 TARGET := SWIFTLET_TARGET=aarch64 $(SWIFT) build -c release --triple aarch64-none-none-elf --toolset platform/aarch64.json \
           --explicit-target-dependency-import-check error
 PLAIN := $(TARGET) --scratch-path .build-aarch64
-# Benchmark builds record the longest path with interrupts masked.
-MEASURED := SWIFTLET_BENCHMARK=1 $(TARGET) --scratch-path .build-aarch64-bench
+# A kernel that records the longest path with interrupts masked, and when an interrupt entered it.
+RECORDING := SWIFTLET_BENCHMARK=1 $(TARGET) --scratch-path .build-aarch64-bench
 BIN := .build-aarch64/aarch64-none-none-elf/release
-BIN_MEASURED := .build-aarch64-bench/aarch64-none-none-elf/release
+BIN_RECORDING := .build-aarch64-bench/aarch64-none-none-elf/release
 TOOL := .build/debug/swiftlet
 LIBFDT := build/sysroot/usr/lib/aarch64-linux-gnu/libfdt.a
-TASKS := $(shell sed -n 's/^binary = "\(.*\)"/\1/p' platform/$(BOARD)/system.toml | sort -u)
+MANIFEST := platform/$(BOARD)/system.toml
+TASKS := $(shell sed -n 's/^binary = "\(.*\)"/\1/p' $(MANIFEST) 2>/dev/null | sort -u)
 SOURCES := Package.swift Sources Tests
 
 .DEFAULT_GOAL := help
-.PHONY: help deps toolchain tool build tests-image bench-image run test test-host test-target test-system test-trees matrix mutation bench debug lint \
+.PHONY: help deps toolchain tool build tests-image bench-image run test test-host test-target test-system test-trees test-verbs matrix mutation bench debug lint \
         format size clean
 
 help: ## List the verbs
@@ -36,16 +36,16 @@ deps: toolchain ## Install what a build, a run and the tests need (Debian; as ro
 	@platform/install-dependencies
 
 tool: deps
-	@$(HOST) --product swiftlet 2>&1 | grep -vE 'Source files for target|^\[|not used by any target' || true
-	@test -x $(TOOL)
+	@set -o pipefail; $(HOST) --product swiftlet 2>&1 | { grep -vE 'Source files for target|^\[|not used by any target' || true; }
 
 build: tool ## Build kernel and tasks, and pack build/kernel8.img
+	@test -f $(MANIFEST) || { echo "error: no board $(BOARD): there is no $(MANIFEST)"; exit 1; }
 	@echo "building kernel and tasks"
-	@$(PLAIN) 
+	@$(PLAIN)
 	@mkdir -p build/tasks
 	@cp $(BIN)/KernelImage build/kernel.elf
 	@for task in $(TASKS) RootTask; do cp $(BIN)/$$task build/tasks/$$task.elf; llvm-objcopy --strip-all $(BIN)/$$task build/tasks/$$task.stripped; done
-	@$(TOOL) image --kernel build/kernel.elf --root build/tasks/RootTask.elf --manifest platform/$(BOARD)/system.toml \
+	@$(TOOL) image --kernel build/kernel.elf --root build/tasks/RootTask.elf --manifest $(MANIFEST) \
 	  $(foreach task,$(TASKS),--entry $(task)=build/tasks/$(task).stripped) --bundle build/bundle.bin -o build/kernel8.img
 
 tests-image: tool
@@ -60,14 +60,16 @@ tests-image: tool
 run: build ## Boot on QEMU (RUN='ps; poweroff' runs shell commands and exits with the system's status)
 	@$(TOOL) run build/kernel8.img $(if $(RUN),--run '$(RUN)') $(if $(APPEND),--append '$(APPEND)')
 
-test: test-host test-target test-system test-trees matrix ## All tests: host, target, system and trees under QEMU, boot matrix
+test: test-host test-target test-system test-trees matrix test-verbs ## All tests: host, target, system and trees under QEMU, boot matrix, the verbs
 
 test-host: deps ## Tests on the host (TEST=name filters)
 	@mkdir -p build
 	@echo "building and running the host tests"
 	@$(SWIFT) test --scratch-path .build $(if $(filter-out all,$(TEST)),--filter '$(TEST)') > build/test-host.log 2>&1; \
 	  status=$$?; grep -E 'error:|failed|Executed' build/test-host.log | tail -40; \
-	  platform/count-tests build/test-host.log > build/test-host.totals; exit $$status
+	  platform/count-tests build/test-host.log > build/test-host.totals; \
+	  if grep -qx '0 0' build/test-host.totals; then echo "error: no test ran; the build or the name $(TEST) is wrong: build/test-host.log"; exit 1; fi; \
+	  exit $$status
 
 test-target: tests-image ## Tests on the target under QEMU (TEST=name runs one)
 	@$(TOOL) test-target build/tests.img --test '$(TEST)' --totals build/test-target.totals
@@ -81,13 +83,20 @@ test-trees: build ## Boot with device trees that are wrong in one place: refused
 matrix: build ## Boot the same kernel under every QEMU variant
 	@$(TOOL) matrix build/kernel8.img --kernel build/kernel.elf --bundle build/bundle.bin --totals build/matrix.totals
 
+test-verbs: build ## Tests of make's own verbs: help, errors, debug, symbols
+	@Tests/verbs.sh build/test-verbs.totals
+
 mutation: deps ## Prove that the tests notice a broken kernel (inheritance switched off, and others)
 	@Tests/mutation.sh
 
-debug: build ## Boot stopped, with gdb attached to kernel and symbols
-	@qemu-system-aarch64 -machine virt -cpu cortex-a53 -m 256M -nographic -nodefaults -serial file:build/debug.log -S -s \
-	  -kernel build/kernel8.img & echo $$! > build/qemu.pid; \
-	  gdb-multiarch -q build/kernel.elf -ex 'target remote :1234'; kill $$(cat build/qemu.pid)
+debug: build ## Boot stopped, with gdb attached to kernel and symbols (GDB='-batch -ex bt' passes options)
+	@command -v gdb-multiarch >/dev/null || { echo "error: no gdb-multiarch: run make deps"; exit 1; }
+	@rm -f build/gdb.sock; setsid qemu-system-aarch64 -machine virt,gic-version=2 -cpu cortex-a53 -m 256M -display none -nodefaults \
+	  -serial file:build/debug.log -S -gdb unix:build/gdb.sock,server=on,wait=off $(if $(RUN),-append 'run="$(RUN)"') \
+	  -kernel build/kernel8.img < /dev/null & \
+	qemu=$$!; trap "kill $$qemu" EXIT; until [ -S build/gdb.sock ]; do kill -0 $$qemu || exit 1; sleep 0.1; done; \
+	echo "the console's text goes to build/debug.log"; \
+	gdb-multiarch -q -iex 'set complaints 0' build/kernel.elf -ex 'target remote build/gdb.sock' $(GDB)
 
 lint: build ## Check format, the linked kernel, and the books' references to code
 	@$(SWIFT) format lint --strict -r $(SOURCES)
@@ -95,12 +104,15 @@ lint: build ## Check format, the linked kernel, and the books' references to cod
 	@platform/check-references
 
 bench-image: tool
-	@echo "building kernel and benchmark"
-	@$(MEASURED) --product KernelImage
-	@$(MEASURED) --product LatencyBenchmark
+	@echo "building benchmark, kernel, and the kernel that records its masked paths"
+	@$(PLAIN) --product KernelImage
+	@$(PLAIN) --product LatencyBenchmark
+	@$(RECORDING) --product KernelImage
 	@mkdir -p build/bench
-	@cp $(BIN_MEASURED)/KernelImage build/bench/kernel.elf
-	@$(TOOL) image --kernel build/bench/kernel.elf --root $(BIN_MEASURED)/LatencyBenchmark -o build/bench.img
+	@cp $(BIN)/KernelImage build/bench/bench.elf
+	@cp $(BIN_RECORDING)/KernelImage build/bench/bench-recording.elf
+	@$(TOOL) image --kernel $(BIN)/KernelImage --root $(BIN)/LatencyBenchmark -o build/bench.img
+	@$(TOOL) image --kernel $(BIN_RECORDING)/KernelImage --root $(BIN)/LatencyBenchmark -o build/bench-recording.img
 
 bench: bench-image ## Measure path lengths and latencies (ROWS=quick, or the beginning of rows' names); results go to build/bench
 	@$(TOOL) bench build/bench.img --rows '$(ROWS)' --output build/bench
@@ -112,6 +124,6 @@ format: toolchain ## Format the sources
 	@$(SWIFT) format -i -r $(SOURCES)
 
 size: build ## Sizes of kernel and tasks
-	@llvm-size build/kernel.elf build/tasks/*.elf
+	@$(TOOL) size build/kernel.elf build/tasks/*.elf
 
 SHELL := /bin/bash

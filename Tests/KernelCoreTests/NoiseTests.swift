@@ -156,7 +156,7 @@ private final class Noise {
         case .bindInterrupt: return (slot(.interrupt), [slot(.notification), 1 << (random.next() % 4)])
         case .acknowledge, .interruptInformation: return (slot(.interrupt), [])
         case .bindTimer: return (slot(.timer), [slot(.notification), 1 << (random.next() % 4)])
-        case .arm: return (slot(.timer), [s.hardware.now + random.next() % 300, any([0, 50 + random.next() % 100])])
+        case .arm: return (slot(.timer), [s.hardware.now + random.next() % 300, any([0, 600 + random.next() % 100])])
         case .cancelTimer: return (slot(.timer), [])
         case .consoleWrite, .powerOff, .reboot, .statistics, .resetStatistics, .trace:
             return (slot(.systemControl), [random.next() % 4])

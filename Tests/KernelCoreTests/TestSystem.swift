@@ -187,6 +187,15 @@ final class TestSystem {
         follow(handover.thread)
     }
 
+    private func interrupt(line: Int, isTimer: Bool) {
+        if usesFastPath, let thread = running,
+            let next = isTimer ? kernel.pointee.fastExpire(thread) : kernel.pointee.fastDeliver(thread, line: line)
+        {
+            return follow(next)
+        }
+        follow(kernel.pointee.interrupt(running, line: line, isTimer: isTimer))
+    }
+
     /// What the assembly does with what the general path returned.
     private func follow(_ thread: Ref<KernelThread>?) {
         running = thread
@@ -201,11 +210,11 @@ final class TestSystem {
                 hardware.isGhostPending = false
                 follow(kernel.pointee.noInterrupt(running))
             } else if hardware.isTimerDue {
-                follow(kernel.pointee.interrupt(running, line: ModelState.timerLine, isTimer: true))
+                interrupt(line: ModelState.timerLine, isTimer: true)
             } else if let line = hardware.takeable {
                 hardware.quiet.insert(line)
                 hardware.pulses.remove(line)
-                follow(kernel.pointee.interrupt(running, line: line, isTimer: false))
+                interrupt(line: line, isTimer: false)
             } else if let thread = running, thread.programCounter == TestSystem.callPlace {
                 enter(thread)
             } else {

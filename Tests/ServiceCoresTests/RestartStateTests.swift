@@ -48,6 +48,13 @@ import Testing
         #expect(state.died(at: 101) == .restart(at: 121))
     }
 
+    @Test func aTaskOfALaterGenerationKeepsItsCount() {
+        var state = RestartState(policy: policy, now: 0, generation: 3)
+        _ = state.died(at: 1)
+        state.started(at: 21)
+        #expect(state.generation == 4)
+    }
+
     @Test func withoutRestartsItIsLeft() {
         let never = RestartPolicy(maximumRestarts: 0, initialBackOff: 0, maximumBackOff: 0, stableRun: 0)
         var state = RestartState(policy: never, now: 0)

@@ -40,6 +40,10 @@ private func text(_ build: (inout Text) -> Void) -> String {
         #expect(arguments.value("x") == [])
         #expect(arguments.value("none") == nil)
         #expect(BootArguments([]).pairs.isEmpty)
+        #expect(arguments.problem == nil)
+        #expect(BootArguments(Array("run=\"open".utf8)).problem == .unterminatedQuote)
+        #expect(BootArguments(Array(String(repeating: "a=b ", count: 33).utf8)).problem == .tooMany)
+        #expect(BootArguments(Array("=value".utf8)).pairs.count == 1)
         #expect(BootArguments(Array("run=\"open".utf8)).value("run") == Array("open".utf8))
     }
 

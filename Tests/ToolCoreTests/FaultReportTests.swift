@@ -1,5 +1,6 @@
 // Reports as the kernel and the supervisor print them, and the dialogues of the system tests.
 
+import ServiceCores
 import XCTest
 
 @testable import ToolCore
@@ -35,6 +36,28 @@ final class FaultReportTests: XCTestCase {
         let found = report.read("[0.144]   pc 0x0 lr 0x400988 sp 0x1ffffd30 fp 0x1ffffd70 esr 0x82000007")
         XCTAssertEqual(found.map(\.label), ["pc", "lr"])
         XCTAssertEqual(found.map(\.text), ["0x0", "0x400988"])
+    }
+
+    /// What the supervisor writes is what the tool reads.
+    func testSupervisorsLinesAreRead() {
+        var lines = FaultLines(Name("pl031.2"), faulted: "unaligned access", address: 3)
+        lines.add(programCounter: 0x40_0100, linkRegister: 0x40_0204)
+        lines.add(stackPointer: 0x1fff_fc00, framePointer: 0x1fff_fc40, syndrome: 0x9200_0021)
+        lines.add(stack: 0x40_0100, [0x40_0300, 0x40_0404])
+        XCTAssertEqual(
+            lines.lines.map { String(decoding: $0, as: UTF8.self) },
+            [
+                "pl031.2 faulted: unaligned access, address 0x3",
+                "  pc 0x400100 lr 0x400204 sp 0x1ffffc00 fp 0x1ffffc40 esr 0x92000021",
+                "  stack 0x400100 0x400300 0x400404",
+            ])
+        var report = FaultReport()
+        let found = lines.lines.flatMap { report.read("[12.345] " + String(decoding: $0, as: UTF8.self)) }
+        XCTAssertEqual(report.task, "pl031")
+        XCTAssertEqual(found.map(\.label), ["pc", "lr", "#0", "#1", "#2"])
+        XCTAssertEqual(found.map(\.place), [0x40_0100, 0x40_0200, 0x40_0100, 0x40_02fc, 0x40_0400])
+        XCTAssertEqual(report.read(String(decoding: FaultLines(hangs: Name("log")).lines[0], as: UTF8.self)), [])
+        XCTAssertEqual(report.task, "log")
     }
 
     func testEndOfAPanicIsSeen() {

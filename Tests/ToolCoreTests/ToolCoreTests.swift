@@ -153,6 +153,25 @@ final class ToolCoreTests: XCTestCase {
         XCTAssertFalse(BenchReport(text: benchText.replacing("# Not run: e", with: "# error 5")).isComplete)
     }
 
+    func testAnotherRunAddsOnlyWhatIsMissing() {
+        var report = BenchReport(text: "# bench begin\n# Row: d\n# Goal: 2 kept\n# Missed Cycles: 0\n# Clock: x\n")
+        report.add(BenchReport(text: benchText))
+        XCTAssertEqual(report.rows.map(\.name), ["d", "a.b", "c"])
+        XCTAssertEqual(report.rows[0].goal, 2)
+        XCTAssertEqual(report.notes, ["Clock: x", "Not run: e"])
+    }
+
+    func testLongestPathIsNamed() {
+        func note(_ raw: UInt64) -> String? {
+            BenchReport(text: "# bench begin\n# Longest masked path: control word \(raw)\n").notes.first
+        }
+        XCTAssertEqual(
+            note(ControlWord(.call, Slot(7), length: 120, capabilities: 4).raw),
+            "Longest masked path: call, 120 words, 4 capabilities")
+        XCTAssertEqual(note(ControlWord(invoke: .retype, Slot(7)).raw), "Longest masked path: retype")
+        XCTAssertEqual(note(~0), "Longest masked path: an interrupt or a fault")
+    }
+
     func testCyclictestText() {
         let lines = BenchReport(text: benchText).rows[0].cyclictestText.split(separator: "\n").map(String.init)
         XCTAssertEqual(

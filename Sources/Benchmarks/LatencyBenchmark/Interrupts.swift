@@ -81,8 +81,7 @@ extension Bench {
 
     /// Expiries from the tick `first` on while `work` goes on, one at least: every `period` ticks, or once where it is 0.
     func burst(
-        _ timer: Timer, from first: UInt64, every period: UInt64, _ part: Part, into histogram: inout Histogram,
-        _ work: () throws(KernelError) -> Void
+        _ timer: Timer, from first: UInt64, every period: UInt64, _ work: () throws(KernelError) -> Void
     ) throws(KernelError) {
         clearRings()
         try timer.arm(Instant(ticks: first), period: Duration(ticks: period))
@@ -91,6 +90,9 @@ extension Bench {
             if bench_counter() > first &+ patience { break }
         }
         try timer.cancel()
+    }
+    /// What the last burst brought.
+    func collect(_ part: Part, from first: UInt64, every period: UInt64, into histogram: inout Histogram) {
         let seen = interruptsSeen
         if seen == 0 { histogram.addMissed() }
         for index in 0..<seen {
@@ -113,9 +115,10 @@ extension Bench {
         name.append(condition)
         if !selection.accepts(name) || !canTell(part) { return }
         var histogram = Histogram()
-        for round in 0..<bursts {
+        for round in 0..<bursts + UInt64(Bench.warmUp) {
             let first = bench_counter() &+ 200 &+ round &* 7 % 211
-            try burst(timer, from: first, every: period, part, into: &histogram, work)
+            try burst(timer, from: first, every: period, work)
+            if round >= UInt64(Bench.warmUp) { collect(part, from: first, every: period, into: &histogram) }
         }
         report(name, unit: timerClock.unit, histogram)
     }

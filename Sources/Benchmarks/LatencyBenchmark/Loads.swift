@@ -58,13 +58,13 @@ extension Bench {
         try setMain(100)
         for index in names.indices {
             try loads.threads[index].resume()
-            try expiries(.toDriver, names[index], timer, bursts: 50, every: period) { () throws(KernelError) in sleep()
+            try expiries(.toDriver, names[index], timer, bursts: 200, every: period) { () throws(KernelError) in sleep()
             }
             try loads.threads[index].suspend()
         }
         try loads.resume()
         for index in Part.all.indices {
-            try expiries(Part.all[index], ".load-all", timer, bursts: 50, every: period) { () throws(KernelError) in
+            try expiries(Part.all[index], ".load-all", timer, bursts: 200, every: period) { () throws(KernelError) in
                 sleep()
             }
         }

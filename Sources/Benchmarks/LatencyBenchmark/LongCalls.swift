@@ -133,7 +133,8 @@ extension Bench {
             for index in 0..<63 as Range<UInt32> {
                 try Timer(Slot(scratch + index)).arm(Instant(ticks: together))
             }
-            try burst(timer, from: together, every: 0, .toDriver, into: &histogram) { () throws(KernelError) in }
+            try burst(timer, from: together, every: 0) { () throws(KernelError) in }
+            collect(.toDriver, from: together, every: 0, into: &histogram)
         }
         for index in 0..<63 as Range<UInt32> { try CapabilityTable.own.delete(Slot(scratch + index)) }
         try setMain(254)

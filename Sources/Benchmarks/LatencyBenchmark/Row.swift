@@ -35,7 +35,7 @@ struct Request {
 
 extension Bench {
     /// Rounds at a row's start that are not counted.
-    private static var warmUp: Int { 5 }
+    static var warmUp: Int { 5 }
 
     /// Whether rows are to run whose names begin with `prefix`.
     func needs(_ prefix: StaticString) -> Bool {

@@ -1,5 +1,5 @@
 // Which rows to run: the value of `bench=` on the kernel's command line. Within a running system there is no command line for
-// the task, and the quick rows run.
+// the task: the shell's argument comes as the file `arguments` of its bundle.
 
 import BenchmarkStatistics
 import KernelABI
@@ -14,6 +14,10 @@ import KernelABI
     init(_ boot: BootInformation) {
         // Within a running system there is neither a device tree nor the memory for the long rows.
         isQuick = boot.deviceTreeSize == 0
+        if isQuick {
+            readArguments(boot)
+            return
+        }
         // Safety: the kernel mapped the tree there, for good, and says how long it is.
         guard let start = unsafe UnsafeRawPointer(bitPattern: UInt(boot.deviceTreeAddress)) else { return }
         let bytes = unsafe UnsafeRawBufferPointer(start: start, count: Int(boot.deviceTreeSize))
@@ -29,6 +33,19 @@ import KernelABI
             }
             at += 1
         }
+    }
+
+    /// The bundle's one file, where there is one.
+    private mutating func readArguments(_ boot: BootInformation) {
+        // Safety: the root task mapped the bundle there, for good, and says how long it is; the file is checked against that.
+        guard let start = unsafe UnsafeRawPointer(bitPattern: UInt(boot.bundleAddress)) else { return }
+        let bundle = unsafe UnsafeRawBufferPointer(start: start, count: Int(boot.bundleSize))
+        func word(_ offset: Int) -> Int {
+            unsafe offset + 8 > bundle.count ? 0 : Int(bundle.load(fromByteOffset: offset, as: UInt32.self))
+        }
+        let (offset, size) = (word(Bundle.entriesOffset), word(Bundle.entriesOffset + 8))
+        if word(Bundle.entryCountOffset) == 0 || offset + size > bundle.count { return }
+        unsafe select(UnsafeRawBufferPointer(rebasing: bundle[offset..<(offset + size)]))
     }
 
     private mutating func select(_ value: UnsafeRawBufferPointer) {

@@ -40,8 +40,9 @@ extension Bench {
         var histogram = Histogram()
         for lead in stride(from: 0 as UInt64, to: period, by: Int(max(step, period / 311))) {
             try before()
-            try burst(
-                timer, from: bench_counter() &+ firstLead &+ lead, every: period, .toDriver, into: &histogram, work)
+            let first = bench_counter() &+ firstLead &+ lead
+            try burst(timer, from: first, every: period, work)
+            collect(.toDriver, from: first, every: period, into: &histogram)
             try after()
         }
         report(name, unit: timerClock.unit, histogram)

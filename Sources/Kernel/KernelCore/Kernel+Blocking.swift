@@ -7,7 +7,7 @@ extension Kernel where H: ~Copyable {
     /// Take a thread out of whatever it waits for. It is in no queue then, waits for nobody, and its state is `stopped`.
     ///
     /// - Complexity: O(log n), and the inheritance chain.
-    mutating func withdraw(_ thread: Ref<Thread>) {
+    @inline(never) mutating func withdraw(_ thread: Ref<Thread>) {
         let state = thread.state
         if state == .ready {
             core.ready.remove(thread)
@@ -43,7 +43,7 @@ extension Kernel where H: ~Copyable {
     }
 
     /// End a thread's wait with an error, and let it run. A faulted thread stays stopped: nobody answers for its fault.
-    mutating func abort(_ thread: Ref<Thread>, _ error: KernelError) {
+    @inline(never) mutating func abort(_ thread: Ref<Thread>, _ error: KernelError) {
         let isFaulted = thread.pointee.scheduling.isFaulting
         withdraw(thread)
         if isFaulted {

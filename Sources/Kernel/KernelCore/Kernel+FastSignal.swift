@@ -81,7 +81,7 @@ extension Kernel where H: ~Copyable {
     }
 
     /// A timer interrupt whose first deadline is a timer's, and wakes a thread more urgent than the running one.
-    @inline(__always) mutating func fastExpire(_ thread: Ref<Thread>) -> Ref<Thread>? {
+    @inline(__always) public mutating func fastExpire(_ thread: Ref<Thread>) -> Ref<Thread>? {
         let now = hardware.now.ticks
         guard let node = core.deadlines.first, ~node.pointee.key <= now, let owner = node.pointee.owner,
             owner.pointee.kind == .timer
@@ -98,7 +98,7 @@ extension Kernel where H: ~Copyable {
     }
 
     /// An interrupt of a line with one binding, which wakes a thread more urgent than the running one.
-    @inline(__always) mutating func fastDeliver(_ thread: Ref<Thread>, line: Int) -> Ref<Thread>? {
+    @inline(__always) public mutating func fastDeliver(_ thread: Ref<Thread>, line: Int) -> Ref<Thread>? {
         if line < 0 || line >= Limits.interruptLines { return nil }
         guard let interrupt = tables.pointee.lines[line].first, interrupt.pointee.nextOnLine == nil,
             !interrupt.pointee.isOutstanding, let notification = interrupt.pointee.source.notification,

@@ -31,10 +31,21 @@ extension Kernel where H: ~Copyable {
         thread.pointee.sendRights = slot.pointee.rights
         endLoan(thread)
         switch offer(thread, endpoint, deadline: .never, state: .faulted) {
-        case .failed:
-            // The handler waits for this very thread: nobody can help it.
-            thread.state = .faulted
+        case .failed(.deadlock):
+            // The handler waits for this very thread, which cannot answer: that call ends, and the fault is offered again.
+            endWait(of: endpoint, for: thread)
+            _ = offer(thread, endpoint, deadline: .never, state: .faulted)
+        case .failed: break  // A line of waiting threads that is too long already: it stays faulted, as its state tells.
         case .blocked, .done, .yielded, .restart: break
+        }
+    }
+
+    /// End the call, of the endpoint's server or of one that it waits for, that waits for `thread`.
+    private mutating func endWait(of endpoint: Ref<Endpoint>, for thread: Ref<Thread>) {
+        var at = endpoint.pointee.server
+        while let waiting = at {  // bounded by the chain limit
+            at = waiting.pointee.blockedOn
+            if at == thread { return abort(waiting, .deadlock) }
         }
     }
 

@@ -32,7 +32,7 @@ extension Kernel where H: ~Copyable {
     /// Let `caller` wait for `server`.
     ///
     /// - Precondition: `checkChain` found nothing, and the caller waits for nobody.
-    mutating func addCaller(_ caller: Ref<Thread>, to server: Ref<Thread>) {
+    @inline(never) mutating func addCaller(_ caller: Ref<Thread>, to server: Ref<Thread>) {
         caller.pointee.blockedOn = server
         if let endpoint = server.pointee.endpoint, endpoint.pointee.readyServer == server { queueReadyServer(endpoint) }
         settleCaller(of: server)
@@ -49,7 +49,7 @@ extension Kernel where H: ~Copyable {
     }
 
     /// `caller` waits no longer.
-    mutating func removeCaller(_ caller: Ref<Thread>) {
+    @inline(never) mutating func removeCaller(_ caller: Ref<Thread>) {
         guard let server = caller.pointee.blockedOn else { return }
         caller.pointee.blockedOn = nil
         if server.pointee.soleCaller == caller {
@@ -78,7 +78,7 @@ extension Kernel where H: ~Copyable {
     /// Restore the invariant for a thread whose base priority or callers changed, and for those that it waits for.
     ///
     /// - Complexity: `Limits.chain` steps of O(log n).
-    mutating func updateEffective(_ start: Ref<Thread>) {
+    @inline(never) mutating func updateEffective(_ start: Ref<Thread>) {
         var at: Ref<Thread>? = start
         while let thread = at {  // bounded by the chain limit
             let priority = inheritedPriority(thread)

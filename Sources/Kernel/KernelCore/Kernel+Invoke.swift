@@ -213,6 +213,7 @@ extension Kernel where H: ~Copyable {
         if method == .acknowledge { return try done(thread, acknowledge(interrupt)) }
         if method == .bindInterrupt {
             let notification: Ref<Notification> = try object(thread, slotArgument(thread, 1), .notification, .manage)
+            if argument(thread, 2) == 0 { throw .invalidArgument }
             return try done(thread, bind(interrupt, notification, bits: argument(thread, 2)))
         }
         return done(
@@ -230,6 +231,7 @@ extension Kernel where H: ~Copyable {
                 thread, arm(timer, at: Instant(ticks: argument(thread, 1)), period: argument(thread, 2)))
         case .bindTimer:
             let notification: Ref<Notification> = try object(thread, slotArgument(thread, 1), .notification, .manage)
+            if argument(thread, 2) == 0 { throw .invalidArgument }
             connect(timer.source, to: notification, bits: argument(thread, 2))
         default: cancel(timer)
         }

@@ -35,7 +35,7 @@ extension Kernel where H: ~Copyable {
     }
 
     /// Make `next`, which is in no queue, the running thread.
-    mutating func switchTo(_ next: Ref<Thread>?, from previous: Ref<Thread>?) -> Ref<Thread>? {
+    @inline(never) mutating func switchTo(_ next: Ref<Thread>?, from previous: Ref<Thread>?) -> Ref<Thread>? {
         core.sliceEnd = .never
         account(from: previous, to: next)
         if let next {
@@ -63,7 +63,7 @@ extension Kernel where H: ~Copyable {
     }
 
     /// A slice runs only while a thread of the same priority is ready.
-    private mutating func refreshSlice(_ thread: Ref<Thread>) {
+    @inline(never) private mutating func refreshSlice(_ thread: Ref<Thread>) {
         if thread.pointee.slice == 0 || core.ready.top != Int(thread.effective) {
             core.sliceEnd = .never
         } else if core.sliceEnd == .never {
@@ -81,7 +81,7 @@ extension Kernel where H: ~Copyable {
     }
 
     /// Set the hardware's deadline to the earliest of slice end, time-outs and timers.
-    mutating func updateDeadline() {
+    @inline(__always) mutating func updateDeadline() {
         var earliest = core.sliceEnd
         if let first = core.deadlines.first {
             let deadline = Instant(ticks: ~first.pointee.key)
@@ -114,7 +114,7 @@ extension Kernel where H: ~Copyable {
     /// Make a thread that was blocked runnable, with its results already in its context.
     ///
     /// - Postcondition: it is ready; the caller's `reschedule` decides who runs.
-    mutating func makeReady(_ thread: Ref<Thread>, atHead: Bool = false) {
+    @inline(never) mutating func makeReady(_ thread: Ref<Thread>, atHead: Bool = false) {
         cancelDeadline(thread)
         if thread.pointee.scheduling.isSuspended {
             thread.pointee.scheduling.isSuspended = false

@@ -72,9 +72,10 @@ extension Kernel where H: ~Copyable {
     }
 
     /// An interrupt of `line` was taken while `thread` ran (nil: while idle).
-    public mutating func interrupt(_ thread: Ref<Thread>?, line: Int, isTimer: Bool) -> Ref<Thread>? {
+    ///
+    /// - Context: from the trap entry, after `fastExpire` or `fastDeliver` declined, or while idle.
+    @inline(never) public mutating func interrupt(_ thread: Ref<Thread>?, line: Int, isTimer: Bool) -> Ref<Thread>? {
         core.current = thread
-        if let thread, let next = isTimer ? fastExpire(thread) : fastDeliver(thread, line: line) { return next }
         if isTimer {
             serveDeadlines()
         } else {

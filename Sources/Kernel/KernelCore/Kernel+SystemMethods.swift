@@ -45,7 +45,7 @@ extension Kernel where H: ~Copyable {
     }
 
     /// The value of one statistic; 0 for an index that is none.
-    public func statistic(_ index: UInt64) -> UInt64 {
+    @inline(never) public func statistic(_ index: UInt64) -> UInt64 {
         guard let statistic = Statistic(rawValue: index) else { return 0 }
         switch statistic {
         case .longestMasked: return statistics.longestMasked
@@ -83,7 +83,7 @@ extension Kernel where H: ~Copyable {
 
     // Trace
 
-    mutating func trace(_ kind: TraceKind, _ thread: Ref<Thread>, detail: UInt64 = 0) {
+    @inline(never) mutating func trace(_ kind: TraceKind, _ thread: Ref<Thread>, detail: UInt64 = 0) {
         if traceCount >= KernelLimits.traceEvents { return }
         tables.pointee.trace[traceCount] = TraceEvent(
             instant: hardware.now.ticks,

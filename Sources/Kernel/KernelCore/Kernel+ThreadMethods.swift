@@ -48,6 +48,7 @@ extension Kernel where H: ~Copyable {
         let buffer = try part(caller, 3, .frame, .read | .write)
         let fault = try part(caller, 4, .endpoint, .write)
         if let frame = buffer?.frame, frame.pointee.isDevice || frame.pointee.size != .page { throw .invalidArgument }
+        if fault != nil && !delete(thread.faultSlot) { return .restart }
         if let space, let error = set(thread.spaceSlot, space) { throw error }
         if let fault, let error = set(thread.faultSlot, fault) { throw error }
         if let table, let error = set(thread.tableSlot, table) { throw error }

@@ -52,6 +52,7 @@ extension Kernel where H: ~Copyable {
     mutating func arm(_ timer: Ref<Timer>, at deadline: Instant, period: UInt64) -> KernelError? {
         if timer.pointee.source.notification == nil { return .wrongState }
         if deadline == .never || period >= 1 &<< 62 { return .invalidArgument }
+        if period != 0 && period < shortestPeriod { return .invalidArgument }
         cancel(timer)
         timer.pointee.deadline = deadline
         timer.pointee.period = period

@@ -29,7 +29,7 @@ extension BootState {
         let kept = try giveLeftovers(&root)
         processor.closeFloatingPoint()
         swiftlet_set_version(abiVersion, processor.counterFrequency)
-        let text = unsafe map.physical(swiftlet_text_end_address()) - image.base - bootCode
+        let text = unsafe map.physical(swiftlet_rodata_end_address()) - image.base - bootCode
         kernel.pointee.noteBoot(textBytes: text, dataBytes: kept - text, ticks: swiftlet_read_counter() - entryTicks)
         kernel.pointee.finishBoot(root, kernelBytes: kept)
     }

@@ -117,31 +117,58 @@ func faultEntry(
 /// An interrupt while user code ran.
 @c(swiftlet_interrupt)
 func interruptEntry(_ running: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer? {
-    unsafe takeInterrupt(kernelState, Ref<KernelCore.Thread>(running: running))?.raw
+    let kernel = kernelState
+    let thread = unsafe Ref<KernelCore.Thread>(running: running)
+    startMasked(kernel)
+    noteEntry(kernel)
+    guard let line = takeLine(kernel) else { return unsafe takeNothing(kernel, thread)?.raw }
+    let isTimer = line == kernel.pointee.hardware.timerLine
+    let next: Ref<KernelCore.Thread>?
+    if isTimer {
+        // A new deadline is set, or none, before any interrupt can be taken: the line may be opened at once.
+        kernel.pointee.hardware.open(line: line)
+        next = kernel.pointee.fastExpire(thread)
+    } else {
+        next = kernel.pointee.fastDeliver(thread, line: line)
+    }
+    if let next {
+        recordMasked(kernel, control: ~0, next)
+        return unsafe next.raw
+    }
+    return unsafe dispatch(kernel, thread, line, isTimer: isTimer)?.raw
 }
 
 /// An interrupt while the core was idle.
 @c(swiftlet_idle_interrupt)
-func idleInterruptEntry() -> UnsafeMutableRawPointer? { unsafe takeInterrupt(kernelState, nil)?.raw }
+func idleInterruptEntry() -> UnsafeMutableRawPointer? {
+    let kernel = kernelState
+    startMasked(kernel)
+    noteEntry(kernel)
+    guard let line = takeLine(kernel) else { return unsafe takeNothing(kernel, nil)?.raw }
+    let isTimer = line == kernel.pointee.hardware.timerLine
+    if isTimer { kernel.pointee.hardware.open(line: line) }
+    return unsafe dispatch(kernel, nil, line, isTimer: isTimer)?.raw
+}
 
-@inline(__always) private func takeInterrupt(
+/// The pending line, quiet until it is opened; others may be taken again from here on. nil: it went away.
+@inline(__always) private func takeLine(_ kernel: Ref<Kernel<Machine>>) -> Int? {
+    guard let line = kernel.pointee.hardware.acknowledgeInterrupt() else { return nil }
+    kernel.pointee.hardware.endInterrupt(line: line)
+    return line
+}
+
+@inline(never) private func takeNothing(
     _ kernel: Ref<Kernel<Machine>>, _ thread: Ref<KernelCore.Thread>?
 ) -> Ref<KernelCore.Thread>? {
-    startMasked(kernel)
-    #if BENCHMARK
-        // User code reads from TPIDRRO_EL0 when the kernel was entered.
-        swiftlet_write_interrupt_entry(kernel.pointee.hardware.cycles)
-    #endif
-    let next: Ref<KernelCore.Thread>?
-    if let line = kernel.pointee.hardware.acknowledgeInterrupt() {
-        // Others may be taken again from here on; this line stays quiet until it is opened.
-        kernel.pointee.hardware.endInterrupt(line: line)
-        let isTimer = line == kernel.pointee.hardware.timerLine
-        next = kernel.pointee.interrupt(thread, line: line, isTimer: isTimer)
-        if isTimer { kernel.pointee.hardware.open(line: line) }
-    } else {
-        next = kernel.pointee.noInterrupt(thread)
-    }
+    let next = kernel.pointee.noInterrupt(thread)
+    recordMasked(kernel, control: ~0, next)
+    return next
+}
+
+@inline(never) private func dispatch(
+    _ kernel: Ref<Kernel<Machine>>, _ thread: Ref<KernelCore.Thread>?, _ line: Int, isTimer: Bool
+) -> Ref<KernelCore.Thread>? {
+    let next = kernel.pointee.interrupt(thread, line: line, isTimer: isTimer)
     recordMasked(kernel, control: ~0, next)
     return next
 }
@@ -152,7 +179,14 @@ func idleInterruptEntry() -> UnsafeMutableRawPointer? { unsafe takeInterrupt(ker
         handover.result, handover.badge, handover.thread.raw, handover.source.raw, handover.thread.translationBase)
 }
 
-// The longest path with interrupts masked: recorded in benchmark builds only.
+// Recorded in benchmark builds only: when the kernel was entered by an interrupt, for user code to read from TPIDRRO_EL0; and
+// the longest path with interrupts masked.
+
+@inline(__always) private func noteEntry(_ kernel: Ref<Kernel<Machine>>) {
+    #if BENCHMARK
+        swiftlet_write_interrupt_entry(kernel.pointee.hardware.cycles)
+    #endif
+}
 
 @inline(__always) private func startMasked(_ kernel: Ref<Kernel<Machine>>) {
     #if BENCHMARK

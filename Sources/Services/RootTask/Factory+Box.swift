@@ -34,7 +34,11 @@ extension Factory {
             unsafe page.storeBytes(of: head, as: BootInformation.self)
             unsafe page.storeBytes(of: region, toByteOffset: MemoryLayout<BootInformation>.size, as: UntypedRegion.self)
         }
-        _ = unsafe try builder.page(at: TaskAddress.bundle, .read) { words in unsafe Factory.writeHead(image, words) }
+        let argument = tasks[number].argument
+        _ = unsafe try builder.page(at: TaskAddress.bundle, .read) { words in
+            unsafe Factory.writeHead(image, words)
+            if !argument.isEmpty { unsafe Factory.writeArgument(argument, words) }
+        }
     }
 
     private static func writeHead(_ image: ElfImage, _ words: UnsafeMutableBufferPointer<UInt64>) {
@@ -54,6 +58,23 @@ extension Factory {
             unsafe words[at + 2] = UInt64(segment.pageCount) * 4096
             unsafe words[at + 3] = UInt64(rights.raw)
         }
+    }
+
+    /// The bundle's only file, `arguments`, at the end of the page.
+    private static func writeArgument(_ argument: Name, _ words: UnsafeMutableBufferPointer<UInt64>) {
+        let file = 512 - 4
+        let entry = Bundle.entriesOffset / 8
+        let name = Name("arguments")
+        // Safety: head, entry and text lie within the page's 512 words.
+        unsafe words[Bundle.entryCountOffset / 8] = 1
+        unsafe words[entry] = UInt64(8 * file)
+        unsafe words[entry + 1] = UInt64(argument.count)
+        unsafe words[entry + 2] = name.word0
+        unsafe words[entry + 3] = name.word1
+        unsafe words[file] = argument.word0
+        unsafe words[file + 1] = argument.word1
+        unsafe words[file + 2] = argument.word2
+        unsafe words[file + 3] = argument.word3
     }
 
     /// The root task's first capabilities, as far as the manifest grants them.

@@ -71,35 +71,4 @@ extension Factory {
             throw FactoryFailure(.kernel, error)
         }
     }
-
-    /// Makes a task jump to a null pointer.
-    func crash(_ number: Int) throws(FactoryFailure) {
-        if tasks[number].phase != .running { throw FactoryFailure(.wrongState) }
-        let thread = Thread(slots.task(number).thread)
-        do throws(KernelError) {
-            try thread.suspend()
-            // The program counter is word 32 of the registers, which start in word 8; the others show where it was.
-            try thread.readRegisters()
-            IPCBufferAccess()[8 + 32] = 0
-            try thread.writeRegisters()
-            try thread.resume()
-        } catch { throw FactoryFailure(.kernel, error) }
-    }
-
-    /// Most bytes of the stack that were in use.
-    func stackUsed(_ number: Int) -> UInt32 {
-        let holding = CapabilityTable(slots.task(number).holding)
-        let task = tasks[number]
-        var untouched = 0
-        for page in 0..<task.stackPages {
-            let slot = Slot(task.stackStart + UInt32(page))
-            let found = unsafe try? window.look(at: slot, in: holding) { words in
-                unsafe StackPaint.untouchedBytes(Span(_unsafeElements: UnsafeBufferPointer(words)))
-            }
-            guard let found else { return 0 }
-            untouched += found
-            if found < 4096 { break }
-        }
-        return task.description.stackBytes - UInt32(untouched)
-    }
 }

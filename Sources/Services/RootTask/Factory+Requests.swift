@@ -36,6 +36,11 @@ extension Factory {
         case .kill: try kill(try task(request[1]))
         case .restart:
             let number = try task(request[1])
+            let argument = name(request, at: 2)
+            if !argument.isEmpty && !tasks[number].description.privileges.contains(.rootView) {
+                throw FactoryFailure(.badRequest)
+            }
+            tasks[number].argument = argument
             try start(number)
             answer.message[1] = UInt64(tasks[number].generation)
         case .task: describe(try task(request[1]), &answer)
@@ -51,6 +56,8 @@ extension Factory {
         case .power: try power(request[1], request[2])
         case .crash: try crash(try task(request[1]))
         case .root: describeRoot(&answer)
+        case .stack: try describeStack(try task(request[1]), &answer)
+        case .hang: try hang(try task(request[1]))
         case .policy:
             let state = tasks[try task(request[1])]
             let description = state.description
@@ -153,6 +160,15 @@ extension Factory {
             record.stackUsed = stackUsed(number)
         }
         write(record, &answer)
+    }
+
+    private func describeStack(_ number: Int, _ answer: inout FactoryAnswer) throws(FactoryFailure) {
+        let place = try stop(number)
+        answer.message[1] = place.programCounter
+        answer.message[2] = place.linkRegister
+        let addresses = returnAddresses(number, frame: place.framePointer)
+        answer.message[3] = UInt64(addresses.count)
+        for index in 0..<addresses.count { answer.message.setWord(4 + index, addresses[index]) }
     }
 
     private func describeMemory(_ number: Int, _ answer: inout FactoryAnswer) throws(FactoryFailure) {

@@ -74,22 +74,39 @@ extension Factory {
         }
     }
 
-    /// The supervisor watches all others; this watches the supervisor: it is started again at once.
+    /// The supervisor watches all others; this watches the supervisor. It is started again at once, since meanwhile nobody
+    /// handles a fault, and given up when it dies too often.
     private mutating func supervisorFaulted(_ fault: Received) {
         let number = Int(truncatingIfNeeded: fault.badge) - 1
         guard number >= 0, number < tasks.count else { return }
-        console.line {
-            $0.add(tasks[number].name)
-            $0.add(" faulted: kind ")
-            $0.decimal(fault[Fault.kind])
-            $0.add(", pc ")
-            $0.hexadecimal(fault[Fault.programCounter])
-            $0.add(", address ")
-            $0.hexadecimal(fault[Fault.address])
-        }
+        let name = tasks[number].name
+        var report = FaultLines(name, faulted: FaultKind(word: fault[Fault.kind]).text, address: fault[Fault.address])
+        report.add(programCounter: fault[Fault.programCounter], linkRegister: fault[Fault.linkRegister])
+        report.add(
+            stackPointer: fault[Fault.stackPointer], framePointer: fault[Fault.framePointer],
+            syndrome: fault[Fault.syndrome])
+        report.add(
+            stack: fault[Fault.programCounter], returnAddresses(number, frame: fault[Fault.framePointer]))
+        for line in report.lines { console.line { $0.add(line) } }
+        let now = (Instant.now - Instant.immediately).milliseconds
+        var life = supervisorLife ?? RestartState(policy: tasks[number].description.restart, now: 0)
+        let decision = life.died(at: now)
         do throws(FactoryFailure) {
             try kill(number)
-            if tasks[number].generation < 5 { try start(number) }
-        } catch { report(tasks[number].name, error) }
+            if case .restart = decision {
+                try start(number)
+                life.started(at: now)
+            }
+        } catch { self.report(name, error) }
+        supervisorLife = life
+        console.line {
+            $0.add(name)
+            if case .restart = decision {
+                $0.add(" restarted, generation ")
+                $0.decimal(UInt64(tasks[number].generation))
+            } else {
+                $0.add(" GIVEN UP: it died too often; from now on a task that faults stays stopped")
+            }
+        }
     }
 }

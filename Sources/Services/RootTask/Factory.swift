@@ -16,6 +16,8 @@ import UserRuntime
     let own: Slot
     let console = RootConsole()
     var tasks: [TaskState] = []
+    /// Of the supervisor, once it died.
+    var supervisorLife: RestartState?
 
     // Finding
 

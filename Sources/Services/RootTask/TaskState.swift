@@ -18,6 +18,8 @@ struct TaskState {
     var phase = TaskPhase.waiting
     var generation: UInt32 = 0
     var device = DeviceShare()
+    /// What it was started with, for a task with the root task's view.
+    var argument = Name.empty
     /// Number of frames and tables in the holding table, of this generation.
     var held: UInt32 = 0
     /// Place in the holding table of the stack's lowest page.

@@ -95,6 +95,8 @@ public struct BootArguments: Equatable, Sendable {
         public var value: [UInt8]
     }
     public private(set) var pairs: [Pair] = []
+    /// What is wrong with the text as a whole, if anything.
+    public private(set) var problem: CommandLineError?
     public static let maximumPairs = 32
 
     /// Reads the pairs. Total: a quote that is left open ends with the text, and pairs beyond the limit are dropped.
@@ -119,10 +121,12 @@ public struct BootArguments: Equatable, Sendable {
             }
         }
         add(pair)
+        if inQuote { problem = .unterminatedQuote }
     }
 
     private mutating func add(_ pair: Pair) {
-        if !pair.key.isEmpty && pairs.count < BootArguments.maximumPairs { pairs.append(pair) }
+        if pair.key.isEmpty && pair.value.isEmpty { return }
+        if pairs.count < BootArguments.maximumPairs { pairs.append(pair) } else { problem = .tooMany }
     }
 
     /// The last value given for `key`.

@@ -30,11 +30,11 @@ public struct RestartState: Equatable, Sendable {
     /// Deaths since the last stable run.
     public private(set) var failures: UInt32 = 0
 
-    /// A task that was started for the first time at `now` milliseconds.
-    public init(policy: RestartPolicy, now: UInt64) {
+    /// A task that runs at `now` milliseconds, and was started `generation` times.
+    public init(policy: RestartPolicy, now: UInt64, generation: UInt32 = 1) {
         self.policy = policy
         phase = .running(since: now)
-        generation = 1
+        self.generation = generation
     }
 
     /// The task died, or its restart failed.

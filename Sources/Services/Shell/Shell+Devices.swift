@@ -32,6 +32,22 @@ extension Shell {
         terminal.out.newLine()
     }
 
+    /// Waits for the clock's interrupt.
+    mutating func alarm(_ arguments: [[UInt8]]) {
+        guard arguments.count == 1, let seconds = arguments[0].number, seconds <= 3600 else {
+            return say("alarm SECONDS: 0 to 3600")
+        }
+        guard let clock = service(Name("clock"), Shell.slot(1)),
+            let now = try? clock.call(RegisterMessage(ClockRequest.read)), now[0] == 0
+        else { return say("no clock") }
+        guard let rung = try? clock.call(RegisterMessage(ClockRequest.alarm, now[1] + seconds)) else {
+            return say("the driver died")
+        }
+        if rung[0] != 0 { return say("another alarm came between") }
+        CivilTime(seconds: rung[1]).write(to: &terminal.out)
+        terminal.out.newLine()
+    }
+
     mutating func gpio(_ arguments: [[UInt8]]) {
         guard let pins = service(Name("gpio"), Shell.slot(2)) else { return say("no pins") }
         if arguments.count == 2, let pin = arguments[0].number, let level = arguments[1].number {
@@ -112,20 +128,28 @@ extension Shell {
         terminal.out.newLine()
     }
 
-    /// Runs the benchmark task to its end. It takes the processor for itself and prints through the kernel's console, so that
-    /// what it measures is not what prints it.
+    /// Runs the benchmark task to its end: `quick`, `all`, or the rows whose names start so. It takes the processor for itself
+    /// and prints through the kernel's console, so that what it measures is not what prints it.
     mutating func bench(_ arguments: [[UInt8]]) {
+        let rows = arguments.first ?? Text("quick").bytes
+        if arguments.count > 1 || rows.count > Name.capacity { return say("bench [quick|all|ROW]: a row in 32 bytes") }
         guard let task = find(Text("benchmark").bytes) else { return say("no benchmark task") }
         say("the benchmark takes the machine for itself; it prints on the kernel's console")
         terminal.flush()
         sleep(milliseconds: 20)
-        let request = RegisterMessage(UInt64(FactoryOperation.kill.rawValue), task)
-        _ = try? factory.call(request)
-        let start = RegisterMessage(UInt64(FactoryOperation.restart.rawValue), task)
+        let kill = RegisterMessage(UInt64(FactoryOperation.kill.rawValue), task)
+        _ = try? factory.call(kill)
+        var start = RegisterMessage(UInt64(FactoryOperation.restart.rawValue), task)
+        if let name = Name(bytes: rows.span) {
+            start.setWord(2, name.word0)
+            start.setWord(3, name.word1)
+            start.setWord(4, name.word2)
+            start.setWord(5, name.word3)
+        }
         guard let started = try? factory.call(start) else { return say("the root task does not answer") }
         if started[0] != 0 { return say(FactoryError(rawValue: started[0])?.text ?? "refused") }
         while isAtWork(task) { sleep(milliseconds: 50) }
-        let stop = try? factory.call(request)
+        let stop = try? factory.call(kill)
         say(stop?[0] == 0 ? "the benchmark has ended" : "the benchmark task died")
     }
 

@@ -217,16 +217,31 @@ extension Shell {
 
     mutating func supervise(_ arguments: [[UInt8]], _ request: UInt64) {
         guard let name = arguments.first, let task = find(name) else { return say("which task? `ps` lists them") }
-        if Text("supervisor").bytes == name && request == SupervisorRequest.crash {
-            // The root task watches the supervisor, which cannot watch itself.
-            _ = ask(.crash, task)
-            return
-        }
+        if find(Text("supervisor").bytes) == task { return superviseSupervisor(task, request) }
         guard let reply = try? supervisor.call(RegisterMessage(request, task)) else {
             return say("the supervisor does not answer")
         }
         if reply[0] == 0 { return }
         say(FactoryError(rawValue: reply[0])?.text ?? "refused")
+    }
+
+    /// The root task watches the supervisor, which cannot watch itself.
+    private mutating func superviseSupervisor(_ task: UInt64, _ request: UInt64) {
+        switch request {
+        case SupervisorRequest.crash: _ = ask(.crash, task)
+        case SupervisorRequest.restart:
+            if ask(.kill, task) == nil || ask(.restart, task) == nil { say("refused") }
+        default: say("it stays: without a supervisor nobody handles a fault")
+        }
+    }
+
+    /// Makes a task loop for ever, if somebody will notice.
+    mutating func hang(_ arguments: [[UInt8]]) {
+        guard let name = arguments.first, let task = find(name) else { return say("which task? `ps` lists them") }
+        guard let policy = ask(.policy, task), policy[1] != 0 else {
+            return say("it has no heartbeat: nobody would notice")
+        }
+        if ask(.hang, task) == nil { say("it does not run") }
     }
 }
 

@@ -21,21 +21,32 @@ struct Shell {
     /// A capability slot for each service that a command opens.
     static func slot(_ index: UInt32) -> Slot { Slot(StartSlot.firstFree.index + 1 + index) }
 
-    /// The commands of `run="…"` on the kernel's command line.
+    /// The options of the kernel's command line: `run="…"` has commands for the shell, `bench=…` rows of the benchmark.
     mutating func runBootCommands() {
         guard let devices = service(Name("devices"), Shell.slot(0)) else { return }
         let text = callForBytes(devices, RegisterMessage(DevicesRequest.arguments, 0), capacity: 2048)
         let arguments = BootArguments(text)
-        for pair in arguments.pairs where !Shell.isKnown(pair.key) {
+        if let problem = arguments.problem {
+            terminal.out.add("boot options: ")
+            say(problem.text)
+        }
+        for pair in arguments.pairs {
+            guard let complaint = Shell.complaint(pair) else { continue }
             terminal.out.add("boot option ignored: ")
             terminal.out.add(pair.key)
-            terminal.out.newLine()
+            say(complaint)
         }
         if let commands = arguments.value("run") { run(commands) }
+        if let rows = arguments.value("bench"), !rows.isEmpty { bench([rows]) }
     }
 
-    private static func isKnown(_ key: [UInt8]) -> Bool {
-        key.matches("run") || key.matches("test") || key.matches("bench")
+    /// What is wrong with an option; nil where nothing is.
+    private static func complaint(_ pair: BootArguments.Pair) -> StaticString? {
+        if pair.key.matches("run") || pair.key.matches("bench") {
+            return pair.value.isEmpty ? ": it has no value" : nil
+        }
+        return pair.key.matches("test")
+            ? ": this is no tests image" : ": unknown; there are run=\"COMMANDS\" and bench=ROWS"
     }
 
     mutating func interact() -> Never {
@@ -65,10 +76,7 @@ struct Shell {
                 terminal.flush()
             }
         } catch {
-            switch error {
-            case .unterminatedQuote: say("a quote is left open")
-            case .tooMany: say("too many words or commands")
-            }
+            say(error.text)
         }
         terminal.flush()
     }
@@ -113,12 +121,16 @@ struct Shell {
             supervise(arguments, SupervisorRequest.kill)
         } else if command.matches("restart") {
             supervise(arguments, SupervisorRequest.restart)
+        } else if command.matches("hang") {
+            hang(arguments)
         } else if command.matches("bench") {
             bench(arguments)
         } else if command.matches("trace") {
             trace(arguments)
         } else if command.matches("date") {
             date()
+        } else if command.matches("alarm") {
+            alarm(arguments)
         } else if command.matches("gpio") {
             gpio(arguments)
         } else if command.matches("sleep") {
@@ -143,10 +155,11 @@ struct Shell {
         say("caps TASK          a task's capabilities")
         say("mem                memory by task")
         say("log [COUNT]        the last lines of the log")
-        say("crash TASK         make a task fault; kill TASK: end it; restart TASK: start it anew")
-        say("bench              run the benchmark's quick rows; `make bench` runs all")
+        say("crash TASK         make a task fault; hang TASK: make it loop for ever")
+        say("kill TASK          end a task; restart TASK: start it anew")
+        say("bench [ROWS]       measure: quick (the short rows), all, or the rows whose names start so")
         say("trace on|off|show  the kernel's record of switches")
-        say("date               time of day")
+        say("date               time of day; alarm SECONDS: wait for the clock's interrupt")
         say("gpio [PIN LEVEL]   the pins, or make one an output")
         say("sleep [MS]         wait; echo TEXT: say it")
         say("reboot             start anew; poweroff [STATUS]: switch off")
@@ -166,5 +179,15 @@ struct Shell {
         sleep(milliseconds: 20)
         _ = try? factory.call(RegisterMessage(UInt64(FactoryOperation.power.rawValue), reboot ? 1 : 0, status))
         say("the machine does not switch off")
+    }
+}
+
+extension CommandLineError {
+    /// The error in words.
+    var text: StaticString {
+        switch self {
+        case .unterminatedQuote: "a quote is left open"
+        case .tooMany: "too many words or commands"
+        }
     }
 }

@@ -15,7 +15,7 @@ import UserRuntime
     supervisor.serve()
 }
 
-struct Supervisor {
+@safe struct Supervisor {
     private var server: Server
     private let ownNumber: UInt64
     private let factory = Endpoint(StartSlot.factory)
@@ -24,12 +24,17 @@ struct Supervisor {
     /// Lines that the log has not taken yet, the oldest first.
     private var lines: [[UInt8]] = []
     private static let maximumLines = 32
+    private static let maximumTasks: UInt64 = 64
+    /// By task number: 1 where a restart is planned. This memory survives the supervisor.
+    private let plans: UnsafeMutableBufferPointer<UInt64>
     /// Time between looks at heartbeats and at tasks that are new, in milliseconds.
     private static let period: UInt64 = 500
     private static let timerBit: UInt64 = 1
 
     init(_ information: StartInformation) {
         server = Server(information)
+        // Safety: the manifest gives this task a page, 512 words, of which 65 are used.
+        unsafe plans = persistentMemory(information)
         ownNumber = information.task
         try? server.timer.bind(server.notification, bits: Supervisor.timerBit)
     }
@@ -75,22 +80,46 @@ struct Supervisor {
             for index in 0..<watched.count { watched[index].heartbeat.seen(at: now) }
         }
         for index in 0..<watched.count {
-            if watched[index].state.isDue(at: now) {
-                start(index)
-            } else if watched[index].isRunning && watched[index].heartbeat.isLate(at: now) {
-                report(index, "shows no sign of life")
-                end(index)
+            if watched[index].state.isDue(at: now) { start(index) }
+        }
+        if let index = culprit() { endHanging(index) }
+        arm()
+    }
+
+    /// The task to be judged for its silence. One that hangs keeps all that are less urgent from showing theirs, so only the
+    /// most urgent of the silent ones is; the others get another two periods.
+    private mutating func culprit() -> Int? {
+        var found: Int?
+        var urgency: UInt64 = 0
+        for index in 0..<watched.count
+        where watched[index].isRunning && watched[index].heartbeat.isLate(at: now) {
+            let request = RegisterMessage(UInt64(FactoryOperation.task.rawValue), watched[index].number)
+            let effective = (try? factory.call(request)).map { $0[1] >> 24 & 0xff } ?? 0
+            watched[index].heartbeat.seen(at: now)
+            if found == nil || effective > urgency {
+                found = index
+                urgency = effective
             }
         }
-        arm()
+        return found
+    }
+
+    private mutating func endHanging(_ index: Int) {
+        var report = FaultLines(hangs: watched[index].name)
+        if let place = stack(index) {
+            report.add(programCounter: place.programCounter, linkRegister: place.linkRegister)
+            report.add(stack: place.programCounter, place.addresses)
+        }
+        end(index, report)
     }
 
     /// Tasks that were started since the last look.
     private mutating func findNewTasks() {
         var number: UInt64 = 1
-        while number <= 64 {
-            if index(of: number) == nil && number != ownNumber, let task = Watched(number: number, now: now) {
-                watched.append(task)
+        while number <= Supervisor.maximumTasks {
+            if index(of: number) == nil {
+                if ask(.policy, number) != 0 { return }
+                _ = find(number)
             }
             number += 1
         }
@@ -104,49 +133,57 @@ struct Supervisor {
     /// The task's entry, also of one that was started just now.
     private mutating func find(_ number: UInt64) -> Int? {
         if let found = index(of: number) { return found }
-        guard number != ownNumber, let task = Watched(number: number, now: now) else { return nil }
+        guard number > 0, number <= Supervisor.maximumTasks, number != ownNumber,
+            let task = unsafe Watched(number: number, now: now, isPlanned: plans[Int(number)] == 1)
+        else { return nil }
         watched.append(task)
-        return watched.count - 1
+        let index = watched.count - 1
+        if task.wasFaulted {
+            var text = Text()
+            text.add(task.name)
+            text.add(" faulted while the supervisor was dead")
+            say(text.bytes)
+            _ = ask(.kill, number)
+            decide(index)
+        }
+        return index
     }
 
     // Deaths
 
     private mutating func fault(_ fault: Received) {
         guard let index = find(fault.badge) else { return }
-        var text = Text()
-        text.add(watched[index].name)
-        text.add(" faulted: ")
-        text.add(describe(fault[Fault.kind]))
-        text.add(", address ")
-        text.hexadecimal(fault[Fault.address])
-        // Ended before a word is said: its callers, the log among them, wait no longer.
-        _ = ask(.kill, watched[index].number)
-        say(text.bytes)
-        text.clear()
-        text.add("  pc ")
-        text.hexadecimal(fault[Fault.programCounter])
-        text.add(" lr ")
-        text.hexadecimal(fault[Fault.linkRegister])
-        text.add(" sp ")
-        text.hexadecimal(fault[Fault.stackPointer])
-        text.add(" fp ")
-        text.hexadecimal(fault[Fault.framePointer])
-        text.add(" esr ")
-        text.hexadecimal(fault[Fault.syndrome])
-        say(text.bytes)
-        decide(index)
+        var report = FaultLines(
+            watched[index].name, faulted: FaultKind(word: fault[Fault.kind]).text, address: fault[Fault.address])
+        report.add(programCounter: fault[Fault.programCounter], linkRegister: fault[Fault.linkRegister])
+        report.add(
+            stackPointer: fault[Fault.stackPointer], framePointer: fault[Fault.framePointer],
+            syndrome: fault[Fault.syndrome])
+        if let place = stack(index) { report.add(stack: place.programCounter, place.addresses) }
+        end(index, report)
         arm()
     }
 
-    /// Ends a task and plans what its policy says.
-    private mutating func end(_ index: Int) {
+    /// Where a task is, with the return addresses of its stack. It is stopped then.
+    private func stack(_ index: Int) -> (programCounter: UInt64, linkRegister: UInt64, addresses: [UInt64])? {
+        let request = RegisterMessage(UInt64(FactoryOperation.stack.rawValue), watched[index].number)
+        guard let reply = try? factory.call(request), reply[0] == 0 else { return nil }
+        var addresses: [UInt64] = []
+        for number in 0..<min(Int(reply[3]), FactoryOperation.maximumDepth) { addresses.append(reply.word(4 + number)) }
+        return (reply[1], reply[2], addresses)
+    }
+
+    /// Ends a task, says why, and plans what its policy says. It is ended before a word is said: its callers, the log among
+    /// them, wait no longer.
+    private mutating func end(_ index: Int, _ report: FaultLines) {
         _ = ask(.kill, watched[index].number)
+        for line in report.lines { say(line) }
         decide(index)
     }
 
     private mutating func decide(_ index: Int) {
         switch watched[index].state.died(at: now) {
-        case .restart: break
+        case .restart: plan(index, true)
         case .leave: report(index, "stays dead: it has no restart policy")
         case .giveUp: report(index, "GIVEN UP: it died too often")
         }
@@ -155,8 +192,7 @@ struct Supervisor {
     private mutating func start(_ index: Int) {
         let status = ask(.restart, watched[index].number)
         if status == 0 {
-            watched[index].state.started(at: now)
-            watched[index].heartbeat.seen(at: now)
+            noteStart(index)
             var text = Text()
             text.add(watched[index].name)
             text.add(" restarted, generation ")
@@ -166,6 +202,17 @@ struct Supervisor {
             report(index, FactoryError(rawValue: status)?.text ?? "was not restarted")
             decide(index)
         }
+    }
+
+    private mutating func noteStart(_ index: Int) {
+        watched[index].state.started(at: now)
+        watched[index].heartbeat.seen(at: now)
+        plan(index, false)
+    }
+
+    /// Notes in memory that survives the supervisor whether a restart is planned.
+    private func plan(_ index: Int, _ isPlanned: Bool) {
+        unsafe plans[Int(watched[index].number)] = isPlanned ? 1 : 0
     }
 
     private mutating func report(_ index: Int, _ what: StaticString) {
@@ -222,15 +269,17 @@ struct Supervisor {
             server.reply(RegisterMessage(ask(.crash, request[1])))
         case SupervisorRequest.kill:
             let status = ask(.kill, request[1])
-            if status == 0 { watched[index].state.stopped() }
+            if status == 0 {
+                watched[index].state.stopped()
+                plan(index, false)
+            }
             server.reply(RegisterMessage(status))
         case SupervisorRequest.restart:
             if watched[index].isRunning { _ = ask(.kill, request[1]) }
             let status = ask(.restart, request[1])
             if status == 0 {
                 watched[index].state.stopped()
-                watched[index].state.started(at: now)
-                watched[index].heartbeat.seen(at: now)
+                noteStart(index)
             }
             server.reply(RegisterMessage(status, UInt64(watched[index].state.generation)))
         case SupervisorRequest.state:

@@ -11,11 +11,15 @@ struct Watched {
     var state: RestartState
     var heartbeat: Heartbeat
 
-    /// Asks the factory about task `number`; nil when it does not run.
-    init?(number: UInt64, now: UInt64) {
+    /// It stood in a fault that nobody handles any more when this supervisor started.
+    let wasFaulted: Bool
+
+    /// Asks the factory about task `number`; nil when it was never started.
+    init?(number: UInt64, now: UInt64, isPlanned: Bool) {
         let factory = Endpoint(StartSlot.factory)
         guard let policy = try? factory.call(RegisterMessage(UInt64(FactoryOperation.policy.rawValue), number)),
-            policy[0] == 0, UInt8(truncatingIfNeeded: policy[5]) == TaskPhase.running.rawValue,
+            policy[0] == 0, let phase = TaskPhase(rawValue: UInt8(truncatingIfNeeded: policy[5])),
+            phase != .waiting,
             let record = try? factory.call(RegisterMessage(UInt64(FactoryOperation.task.rawValue), number)),
             record[0] == 0
         else { return nil }
@@ -25,27 +29,19 @@ struct Watched {
             maximumRestarts: UInt16(truncatingIfNeeded: policy[2]),
             initialBackOff: UInt32(truncatingIfNeeded: policy[2] >> 16),
             maximumBackOff: UInt32(truncatingIfNeeded: policy[3]), stableRun: UInt32(truncatingIfNeeded: policy[4]))
-        state = RestartState(policy: restart, now: now)
+        state = RestartState(policy: restart, now: now, generation: UInt32(truncatingIfNeeded: policy[5] >> 8))
         heartbeat = Heartbeat(period: UInt32(truncatingIfNeeded: policy[1]), now: now)
+        wasFaulted = phase == .running && record[1] >> 8 & 0xff == UInt64(ThreadState.faulted.rawValue)
+        if phase == .dead && isPlanned {
+            // All deaths before this supervisor's own count as one.
+            _ = state.died(at: now)
+        } else if phase == .dead {
+            state.stopped()
+        }
     }
 
     var isRunning: Bool {
         if case .running = state.phase { return true }
         return false
-    }
-}
-
-/// What a fault was, in words.
-func describe(_ kind: UInt64) -> StaticString {
-    switch FaultKind(rawValue: UInt8(truncatingIfNeeded: kind)) {
-    case .pageRead: "read of memory that is not its own"
-    case .pageWrite: "write to memory that is not its own"
-    case .pageExecute: "jump to memory that is not its code"
-    case .alignment: "unaligned access"
-    case .illegalInstruction: "illegal instruction"
-    case .breakpoint: "breakpoint or failed check"
-    case .unknownSystemCall: "unknown system call"
-    case .noFloatingPoint: "floating point without an IPC buffer"
-    case .other, nil: "unexpected exception"
     }
 }

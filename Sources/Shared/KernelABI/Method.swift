@@ -83,7 +83,7 @@
     /// On interrupt control: make an interrupt object. x1: line. x2: `Trigger`. x3: untyped memory. x4: destination table.
     /// x5: destination index.
     case createInterrupt = 29
-    /// x1: slot of the notification. x2: bits. Opens the line.
+    /// x1: slot of the notification. x2: bits, not 0. Opens the line.
     case bindInterrupt = 30
     /// The device is quiet again: open the line, when all who share it have said so.
     case acknowledge = 31
@@ -91,9 +91,9 @@
     case interruptInformation = 32
 
     // Timer
-    /// x1: slot of the notification. x2: bits.
+    /// x1: slot of the notification. x2: bits, not 0.
     case bindTimer = 33
-    /// x1: instant in ticks. x2: period in ticks, 0: once.
+    /// x1: instant in ticks. x2: period in ticks, 0: once; at least a second / `Limits.expiriesPerSecond`.
     case arm = 34
     case cancelTimer = 35
 

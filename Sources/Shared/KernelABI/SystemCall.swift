@@ -21,7 +21,8 @@
     /// Answer the caller held by the reply object in slot x1, then receive from the endpoint into the same reply object.
     /// May have a deadline, for the receive. Without a held caller this is a plain `receive`.
     case replyAndReceive = 1
-    /// OR bits into a notification: the capability's badge, or x1 where the badge is 0. Never blocks.
+    /// OR bits into a notification: the capability's badge, or x1 where the badge is 0; without bits it does nothing. Never
+    /// blocks.
     case signal = 2
     /// Take the notification's bits (in x1), or fail with `wouldBlock`. Never blocks.
     case poll = 3

@@ -1,6 +1,7 @@
 // The benchmark's text (docs/reference/benchmark-format.md) as values: JSON, a table beside the goals, cyclictest's files.
 
 import Foundation
+import KernelABI
 
 /// One row of the benchmark.
 public struct BenchRow: Codable, Equatable {
@@ -61,6 +62,14 @@ public struct BenchReport: Codable, Equatable {
     /// Whether the benchmark came to its end without an error of the kernel's.
     public var isComplete: Bool { hasEnded && !notes.contains { $0.hasPrefix("error ") } }
 
+    public func contains(_ name: String) -> Bool { rows.contains { $0.name == name } }
+
+    /// Takes the rows and the notes of another run that this one does not have.
+    public mutating func add(_ other: BenchReport) {
+        rows += other.rows.filter { !contains($0.name) }
+        notes += other.notes.filter { !notes.contains($0) }
+    }
+
     /// Takes a line of the console; returns the row that it completed.
     public mutating func add(line: String) -> BenchRow? {
         if line == "# bench begin" { isInside = true }
@@ -75,9 +84,18 @@ public struct BenchReport: Codable, Equatable {
         } else if !rows.isEmpty, BenchReport.read(line, &rows[rows.count - 1]) {
             return line.hasPrefix(BenchReport.lastLabel) ? rows.last : nil
         } else if let note = line.after("# ") {
-            notes.append(note)
+            notes.append(BenchReport.readable(note))
         }
         return nil
+    }
+    /// A control word in words.
+    private static func readable(_ note: String) -> String {
+        let prefix = "Longest masked path: control word "
+        guard let raw = note.after(prefix).flatMap(UInt64.init) else { return note }
+        let word = ControlWord(raw: raw)
+        guard raw != ~0, let call = word.systemCall else { return "Longest masked path: an interrupt or a fault" }
+        if call == .invoke { return "Longest masked path: \(word.method.map { "\($0)" } ?? "invoke")" }
+        return "Longest masked path: \(call), \(word.length) words, \(word.capabilityCount) capabilities"
     }
     private static let lastLabel = "# Missed Cycles: "
 

@@ -36,7 +36,7 @@ public struct FaultReport {
     /// The addresses of the next line.
     public mutating func read(_ line: String) -> [ReportedAddress] {
         let words = line.split(whereSeparator: { $0 == " " || $0 == "," || $0 == "\r" }).map(String.init)
-        if let verb = words.firstIndex(of: "faulted:"), verb > 0 {
+        if let verb = words.firstIndex(where: { $0 == "faulted:" || $0 == "hangs:" }), verb > 0 {
             task = words[verb - 1].split(separator: ".").first.map(String.init)
         }
         var found: [ReportedAddress] = []

@@ -19,9 +19,7 @@ final class Conversation: @unchecked Sendable {
         process.standardInput = input
         process.standardOutput = output
         process.standardError = output
-        do { try process.run() } catch {
-            throw ToolError("qemu-system-aarch64 cannot be started: \(error.localizedDescription); run `make deps`")
-        }
+        try start(process)
         Thread.detachNewThread { [self] in read() }
     }
 

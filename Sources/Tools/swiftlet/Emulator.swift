@@ -49,9 +49,7 @@ struct Emulator {
         let words = Pipe()
         process.standardError = words
         if !interactive { process.standardInput = FileHandle.nullDevice }
-        do { try process.run() } catch {
-            throw ToolError("qemu-system-aarch64 cannot be started: \(error.localizedDescription); run `make deps`")
-        }
+        try start(process)
         let guardian = DispatchWorkItem { if process.isRunning { process.terminate() } }
         if let timeout { DispatchQueue.global().asyncAfter(deadline: .now() + .seconds(timeout), execute: guardian) }
         var line: [UInt8] = []
@@ -80,5 +78,25 @@ struct Emulator {
             throw ToolError("qemu-system-aarch64 ended with status \(process.terminationStatus)\n\(said)")
         }
         return !timedOut
+    }
+}
+
+/// Signals that end this program; their sources live as long as it.
+nonisolated(unsafe) private var endings: [DispatchSourceSignal] = []
+
+/// Starts an emulator that ends when this program is told to.
+func start(_ emulator: Process) throws {
+    do { try emulator.run() } catch {
+        throw ToolError("qemu-system-aarch64 cannot be started: \(error.localizedDescription); run `make deps`")
+    }
+    for number in [SIGINT, SIGTERM, SIGHUP] {
+        signal(number, SIG_IGN)
+        let ending = DispatchSource.makeSignalSource(signal: number, queue: .global())
+        ending.setEventHandler {
+            if emulator.isRunning { emulator.terminate() }
+            exit(128 + number)
+        }
+        ending.resume()
+        endings.append(ending)
     }
 }

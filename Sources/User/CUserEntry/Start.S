@@ -7,3 +7,4 @@ _start:
     mov     x30, xzr
     bl      main
     brk     #0xdead                         // main does not return
+    b       .                               // where the shell's `hang` sends a task: TaskAddress.loopBehindEntry

@@ -16,7 +16,8 @@ import KernelABI
     case spawnDriver = 3
     /// End task word 1 at once: its callers get `peerDied`, its memory is taken back. It stays listed.
     case kill = 4
-    /// Start task word 1 again, which was killed. Reply: 1: its new generation.
+    /// Start task word 1 again, which was killed. Words 2–5: an argument for it, or nothing; only a task with the
+    /// root task's view takes one. Reply: 1: its new generation.
     case restart = 5
     /// Word 1: number. Reply: a `TaskRecord`; `noSuchTask` behind the last.
     case task = 6
@@ -40,6 +41,13 @@ import KernelABI
     case policy = 14
     /// Reply: a `TaskRecord` of the root task itself.
     case root = 15
+    /// Stop task word 1 and look where it is. Reply: 1: PC, 2: LR, 3: how many return addresses of its stack follow, at
+    /// most `maximumDepth`, the innermost first.
+    case stack = 16
+    /// Make task word 1 loop for ever at once, as if its code had lost its way.
+    case hang = 17
+
+    @inlinable public static var maximumDepth: Int { 10 }
 }
 
 /// Why the root task refused.

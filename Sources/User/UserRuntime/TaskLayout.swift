@@ -16,6 +16,8 @@ public enum TaskAddress {
     public static var registerStride: UInt64 { 0x0004_0000 }
     /// Where a task's ELF segments may lie.
     public static var image: Range<UInt64> { 0x0040_0000..<0x1000_0000 }
+    /// Bytes from a task's entry to an instruction that branches to itself (CUserEntry/Start.S).
+    public static var loopBehindEntry: UInt64 { 16 }
     public static var heap: UInt64 { 0x1000_0000 }
     /// End of the stack; the page below its start is not mapped.
     public static var stackTop: UInt64 { 0x2000_0000 }

@@ -1,0 +1,94 @@
+// Looking into a task, and leading it astray: its registers, its stack, and the two ways to break it that the shell offers.
+
+import KernelABI
+import Protocols
+import ServiceCores
+import UserRuntime
+
+/// Where a stopped task is.
+struct TaskPlace {
+    var programCounter: UInt64
+    var linkRegister: UInt64
+    var framePointer: UInt64
+}
+
+extension Factory {
+    /// Words of the IPC buffer in which the kernel puts a thread's registers: x0 first, the program counter behind SP.
+    private static var firstRegister: Int { 8 }
+    private static var programCounterWord: Int { firstRegister + 32 }
+
+    /// Stops a task's thread, whatever it does.
+    func stop(_ number: Int) throws(FactoryFailure) -> TaskPlace {
+        if tasks[number].phase != .running { throw FactoryFailure(.wrongState) }
+        let thread = Thread(slots.task(number).thread)
+        do throws(KernelError) {
+            try thread.suspend()
+            try thread.readRegisters()
+        } catch { throw FactoryFailure(.kernel, error) }
+        let words = IPCBufferAccess()
+        return TaskPlace(
+            programCounter: words[Factory.programCounterWord], linkRegister: words[Factory.firstRegister + 30],
+            framePointer: words[Factory.firstRegister + 29])
+    }
+
+    /// Makes a task jump to a null pointer; the other registers show where it was.
+    func crash(_ number: Int) throws(FactoryFailure) { try jump(number, to: 0) }
+
+    /// Makes a task loop for ever (CUserEntry/Start.S).
+    func hang(_ number: Int) throws(FactoryFailure) {
+        guard let file = unsafe bundle.file(tasks[number].description.binary),
+            let image = try? ElfImage(unsafe Span(_unsafeElements: file), permitted: TaskAddress.image)
+        else { throw FactoryFailure(.badImage) }
+        try jump(number, to: image.entry + TaskAddress.loopBehindEntry)
+    }
+
+    private func jump(_ number: Int, to address: UInt64) throws(FactoryFailure) {
+        _ = try stop(number)
+        let thread = Thread(slots.task(number).thread)
+        do throws(KernelError) {
+            IPCBufferAccess()[Factory.programCounterWord] = address
+            try thread.writeRegisters()
+            try thread.resume()
+        } catch { throw FactoryFailure(.kernel, error) }
+    }
+
+    /// Return addresses along the frame records (AAPCS64 6.4.6), for as long as they lie on the task's stack and rise.
+    func returnAddresses(_ number: Int, frame first: UInt64) -> [UInt64] {
+        let holding = CapabilityTable(slots.task(number).holding)
+        let bottom = TaskAddress.stackTop - UInt64(tasks[number].description.stackBytes)
+        var addresses: [UInt64] = []
+        var frame = first
+        while addresses.count < FactoryOperation.maximumDepth, frame >= bottom, frame < TaskAddress.stackTop,
+            frame & 15 == 0
+        {
+            let page = UInt32((frame - bottom) / 4096)
+            let word = Int(frame % 4096 / 8)
+            let record = unsafe try? window.look(at: Slot(tasks[number].stackStart + page), in: holding) { words in
+                // Safety: a record of two words at a multiple of 16 lies within its page.
+                unsafe (next: words[word], address: words[word + 1])
+            }
+            guard let record, record.address != 0 else { break }
+            addresses.append(record.address)
+            if record.next <= frame { break }
+            frame = record.next
+        }
+        return addresses
+    }
+
+    /// Most bytes of the stack that were in use.
+    func stackUsed(_ number: Int) -> UInt32 {
+        let holding = CapabilityTable(slots.task(number).holding)
+        let task = tasks[number]
+        var untouched = 0
+        for page in 0..<task.stackPages {
+            let slot = Slot(task.stackStart + UInt32(page))
+            let found = unsafe try? window.look(at: slot, in: holding) { words in
+                unsafe StackPaint.untouchedBytes(Span(_unsafeElements: UnsafeBufferPointer(words)))
+            }
+            guard let found else { return 0 }
+            untouched += found
+            if found < 4096 { break }
+        }
+        return task.description.stackBytes - UInt32(untouched)
+    }
+}

@@ -1,0 +1,60 @@
+// A task's fault as lines for people: what happened, the registers that say where, and the stack. The host command finds the
+// places in the source by these lines (ToolCore/FaultReport.swift): `NAME faulted:` or `NAME hangs:`, then `pc`, `lr`, `stack`.
+
+/// A report under construction; each line is short enough for the log.
+public struct FaultLines: Equatable, Sendable {
+    public private(set) var lines: [[UInt8]] = []
+
+    /// A fault, with its cause in words and the address that was touched.
+    public init(_ name: Name, faulted cause: StaticString, address: UInt64) {
+        var text = Text()
+        text.add(name)
+        text.add(" faulted: ")
+        text.add(cause)
+        text.add(", address ")
+        text.hexadecimal(address)
+        lines.append(text.bytes)
+    }
+
+    /// A task that shows no sign of life.
+    public init(hangs name: Name) {
+        var text = Text()
+        text.add(name)
+        text.add(" hangs: it shows no sign of life")
+        lines.append(text.bytes)
+    }
+
+    public mutating func add(programCounter: UInt64, linkRegister: UInt64) {
+        var text = Text("  pc ")
+        text.hexadecimal(programCounter)
+        text.add(" lr ")
+        text.hexadecimal(linkRegister)
+        lines.append(text.bytes)
+    }
+
+    /// The other registers of a fault message, behind program counter and link register.
+    public mutating func add(stackPointer: UInt64, framePointer: UInt64, syndrome: UInt64) {
+        guard let last = lines.popLast() else { return }
+        var text = Text()
+        text.add(last)
+        text.add(" sp ")
+        text.hexadecimal(stackPointer)
+        text.add(" fp ")
+        text.hexadecimal(framePointer)
+        text.add(" esr ")
+        text.hexadecimal(syndrome)
+        lines.append(text.bytes)
+    }
+
+    /// Where it was, and who called that: a task's stack.
+    public mutating func add(stack programCounter: UInt64, _ addresses: [UInt64]) {
+        if addresses.isEmpty { return }
+        var text = Text("  stack ")
+        text.hexadecimal(programCounter)
+        for address in addresses {
+            text.add(" ")
+            text.hexadecimal(address)
+        }
+        lines.append(text.bytes)
+    }
+}

@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# Tests of make's verbs themselves: that `help` lists them, that what is missing is said in a line, and that gdb and
+# `symbolicate` find the source. verbs.sh TOTALS; `make build` comes before.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+totals=${1:-build/test-verbs.totals}
+passed=0
+failed=0
+
+# check NAME STATUS PATTERN COMMAND...: the command ends with the status, and its output holds the pattern in one line.
+check() {
+    local name=$1 expected=$2 pattern=$3 output status
+    shift 3
+    output=$("$@" 2>&1 < /dev/null)
+    status=$?
+    if [ "$status" -eq "$expected" ] && grep -qE -- "$pattern" <<< "$output"; then
+        passed=$((passed + 1))
+        echo "  passed  verbs.$name"
+    else
+        failed=$((failed + 1))
+        echo "  FAILED  verbs.$name: status $status, expected $expected and: $pattern"
+        tail -15 <<< "$output" | sed 's/^/          /'
+    fi
+}
+
+for verb in help deps build run test test-host test-target test-system test-verbs matrix mutation debug lint bench clean format size; do
+    check "help-lists-$verb" 0 "^  make $verb +[A-Z]" make help
+done
+# A path with the shell's own programs, and without a Swift toolchain.
+bare=$(mktemp -d)
+trap 'rm -rf "$bare"' EXIT
+for program in bash sh grep awk head sed sort env; do ln -s "$(command -v $program)" "$bare/$program"; done
+check no-toolchain 2 '^error: no Swift toolchain: install Swift' env PATH="$bare" "$(command -v make)" run
+check no-board 2 '^error: no board nowhere: there is no platform/nowhere/system.toml' make build BOARD=nowhere
+check no-image 1 '^Error: nothing.img: not there' .build/debug/swiftlet run nothing.img
+check no-report 1 '^Error: nothing.txt: cannot be read' .build/debug/swiftlet symbolicate nothing.txt
+check no-system-test 1 '^no test.s name starts with nothing' .build/debug/swiftlet test-system Tests/OnTarget/system/boot.txt --test nothing
+check run-ends-with-the-systems-status 2 'power off, status 7' make run RUN='poweroff 7'
+check run-refuses-double-quotes 2 '^Error: --run: ' make run RUN='echo "a"; poweroff'
+check size 0 '^ +[0-9]+ +[0-9]+ +[0-9]+  build/kernel.elf' make size
+check debug 0 'KernelImage_main \(.*Sources/Kernel/KernelImage/KernelMain.swift:[0-9]+' \
+    make debug GDB="-batch -ex 'break KernelImage_main' -ex continue -ex backtrace"
+check symbolicate-a-fault 0 '#1 0x[0-9a-f]+: SerialDriver.serve.. at Sources/Drivers/PL011Driver/PL011Driver.swift:[0-9]+' \
+    bash -c "make run RUN='crash pl011; sleep 300; poweroff' 2>&1 | .build/debug/swiftlet symbolicate"
+
+mkdir -p "$(dirname "$totals")"
+echo "$passed $failed" > "$totals"
+echo "tests of the verbs: $passed passed, $failed failed"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
