@@ -105,6 +105,21 @@ final class TreeChangeTests: TreeTestCase {
         }
     }
 
+    func testAnAddressOfAnotherKindIsNoError() throws {
+        let pci = """
+            pcie@50000 {
+                reg = <0x50000 0x1000>; ranges = <0x2000000 0x0 0x10000000 0x60000 0x0 0x10000>;
+                #address-cells = <3>; #size-cells = <2>;
+                network@0,1 { reg = <0x2000100 0x0 0x10000000 0x0 0x1000>; };
+            };
+            """
+        let bytes = try compile(replacing: "\t\tpl031@", with: pci + "\t\tpl031@")
+        try describe(bytes) { tree, _ in
+            XCTAssertEqual(try XCTUnwrap(tree.node("/bus/pcie")).registers(0)?.base, 0x0904_f000)
+            XCTAssertNil(try XCTUnwrap(tree.node("/bus/pcie/network@0,1")).registers(0))
+        }
+    }
+
     func testListsOfAWrongLengthAreRefused() throws {
         let registers = try compile(replacing: "<0x11000 0x1000>", with: "<0x11000 0x1000 0x12000>")
         try describe(registers) { tree, _ in

@@ -206,4 +206,20 @@ final class ToolCoreTests: XCTestCase {
                 "# Max Latencies: 00004", "# Histogram Overflows: 00000",
             ])
     }
+
+    func testDriversAreNamedByWhatTheyKnow() throws {
+        let task = """
+            [[task]]
+            name = "uart"
+            binary = "UART"
+            start = "device"
+            priority = 100
+            reason = "characters"
+            stack = 4096
+            arena_bits = 16
+            compatible = ["acme,uart", "acme,old-uart"]
+            """
+        XCTAssertEqual(try drivers(toml: task), ["acme,uart": "uart", "acme,old-uart": "uart"])
+        XCTAssertThrowsError(try drivers(toml: "[[task]]\nname = 1\n"))
+    }
 }

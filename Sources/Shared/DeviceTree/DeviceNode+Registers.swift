@@ -40,9 +40,10 @@ extension DeviceNode {
         let (addressCells, sizeCells, count) = try entries(reg, parent)
         if index >= count { return nil }
         let first = index * (addressCells + sizeCells)
+        // More than 64 bits: a bus's own way to address its devices, as PCI's.
         guard let address = reg.number(first, cells: addressCells),
             let size = reg.number(first + addressCells, cells: sizeCells)
-        else { throw DeviceTreeError(.badProperty, node: offset) }
+        else { return nil }
         guard let translated = try parent.translate(address, size: size) else { return nil }
         if size > 0 && translated > UInt64.max - size { throw DeviceTreeError(.badProperty, node: offset) }
         return RegisterRange(base: translated, size: size)

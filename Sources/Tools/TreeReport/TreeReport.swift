@@ -119,7 +119,8 @@ extension TreeReport {
     private func devices(of tree: DeviceTree, except controller: Int32) -> [Device] {
         var devices: [Device] = []
         walk(tree) { node, path in
-            guard node.isEnabled, node.offset != controller, node.property("reg") != nil,
+            guard node.isEnabled, node.offset != controller, !path.hasPrefix("/reserved-memory/"),
+                node.property("reg") != nil,
                 let compatible = node.property("compatible")
             else { return }
             var device = Device(path: path, compatible: strings(compatible))
