@@ -79,4 +79,10 @@ import Testing
         #expect(!heartbeat.isLate(at: 0))
         #expect(!Heartbeat(period: 0, now: 0).isLate(at: ~0))
     }
+
+    @Test func aStarvedTaskIsNotToBlame() {
+        #expect(!Urgency(priority: 110, isRunnable: true).isToBlame(mostUrgent: 120))
+        #expect(Urgency(priority: 120, isRunnable: true).isToBlame(mostUrgent: 120))
+        #expect(Urgency(priority: 110, isRunnable: false).isToBlame(mostUrgent: 120))
+    }
 }

@@ -93,3 +93,19 @@ public struct Heartbeat: Equatable, Sendable {
     /// Whether the last sign of life is older than twice the period: one may be late, two may not.
     public func isLate(at now: UInt64) -> Bool { period != 0 && now > lastSeen && now - lastSeen > 2 * UInt64(period) }
 }
+
+/// How urgent a task is at a moment, and whether it could run if nothing more urgent did.
+public struct Urgency: Equatable, Sendable {
+    public let priority: UInt8
+    public let isRunnable: Bool
+
+    public init(priority: UInt8, isRunnable: Bool) {
+        self.priority = priority
+        self.isRunnable = isRunnable
+    }
+
+    /// Whether a task without a sign of life has itself to blame. One that could run, but for something more urgent that
+    /// can run too, has not: it is starved, and what starves it will be silent soon.
+    /// - Parameter mostUrgent: the largest priority of a task that can run.
+    public func isToBlame(mostUrgent: UInt8) -> Bool { !isRunnable || priority >= mostUrgent }
+}

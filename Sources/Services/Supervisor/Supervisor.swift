@@ -79,29 +79,38 @@ import UserRuntime
         if isLate {
             for index in 0..<watched.count { watched[index].heartbeat.seen(at: now) }
         }
-        for index in 0..<watched.count {
-            if watched[index].state.isDue(at: now) { start(index) }
-        }
-        if let index = culprit() { endHanging(index) }
+        for index in 0..<watched.count where watched[index].state.isDue(at: now) { start(index) }
+        for index in culprits() { endHanging(index) }
         arm()
     }
 
-    /// The task to be judged for its silence. One that hangs keeps all that are less urgent from showing theirs, so only the
-    /// most urgent of the silent ones is; the others get another two periods.
-    private mutating func culprit() -> Int? {
-        var found: Int?
-        var urgency: UInt64 = 0
-        for index in 0..<watched.count
-        where watched[index].isRunning && watched[index].heartbeat.isLate(at: now) {
-            let request = RegisterMessage(UInt64(FactoryOperation.task.rawValue), watched[index].number)
-            let effective = (try? factory.call(request)).map { $0[1] >> 24 & 0xff } ?? 0
-            watched[index].heartbeat.seen(at: now)
-            if found == nil || effective > urgency {
-                found = index
-                urgency = effective
+    /// The silent tasks that are to blame for it themselves. The others get their time anew.
+    private mutating func culprits() -> [Int] {
+        let silent = (0..<watched.count).filter { watched[$0].isRunning && watched[$0].heartbeat.isLate(at: now) }
+        if silent.isEmpty { return [] }
+        let urgencies = watched.map { urgency($0.number) }
+        var mostUrgent: UInt8 = 0
+        for urgency in urgencies where urgency.isRunnable { mostUrgent = max(mostUrgent, urgency.priority) }
+        var culprits: [Int] = []
+        for index in silent {
+            if urgencies[index].isToBlame(mostUrgent: mostUrgent) {
+                culprits.append(index)
+            } else {
+                watched[index].heartbeat.seen(at: now)
             }
         }
-        return found
+        return culprits
+    }
+
+    private func urgency(_ number: UInt64) -> Urgency {
+        let request = RegisterMessage(UInt64(FactoryOperation.task.rawValue), number)
+        guard let reply = try? factory.call(request), reply[0] == 0 else {
+            return Urgency(priority: 0, isRunnable: false)
+        }
+        var record = TaskRecord(name: [0, 0, 0, 0])
+        record.setWord(1, reply[1])
+        let isRunnable = record.phase == .running && (record.state == .ready || record.state == .running)
+        return Urgency(priority: record.effectivePriority, isRunnable: isRunnable)
     }
 
     private mutating func endHanging(_ index: Int) {
