@@ -35,7 +35,8 @@ extension Kernel where H: ~Copyable {
             // The handler waits for this very thread, which cannot answer: that call ends, and the fault is offered again.
             endWait(of: endpoint, for: thread)
             _ = offer(thread, endpoint, deadline: .never, state: .faulted)
-        case .failed: break  // A line of waiting threads that is too long already: it stays faulted, as its state tells.
+        // A line of waiting threads that is too long already: it stays faulted, as its state tells.
+        case .failed: break
         case .blocked, .done, .yielded, .restart: break
         }
     }

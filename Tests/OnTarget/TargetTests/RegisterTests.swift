@@ -8,7 +8,8 @@ import UserRuntime
 /// The call of a thread, with the words 3 to 10 in x3 to x10.
 private func filled(_ control: ControlWord, _ second: UInt64, _ third: UInt64) -> CallRegisters {
     CallRegisters(
-        x0: control.by(Instant(ticks: third)).raw, x1: second, x2: third, x3: 3, x4: 4, x5: 5, x6: 6, x7: 7, x8: 8, x9: 9, x10: 10)
+        x0: control.by(Instant(ticks: third)).raw, x1: second, x2: third, x3: 3, x4: 4, x5: 5, x6: 6, x7: 7, x8: 8,
+        x9: 9, x10: 10)
 }
 
 /// A server that answers with all words doubled; note 17 collects what is wrong with its registers.
