@@ -44,6 +44,13 @@ final class TrapPathsTests: XCTestCase {
         let deep = follow([("entry", [branch(4, 2)]), ("a", [condition])])
         XCTAssertEqual(deep.problems, ["a trap path reaches boot's boot"])
     }
+    func testExitsAreEnteredByABranch() {
+        let exit = ("swiftlet_exit", [nop])
+        XCTAssertEqual(follow([("entry", [branch(4, 2, link: false)]), exit]).problems, [])
+        XCTAssertEqual(
+            follow([("entry", [branch(4, 2)]), exit]).problems,
+            ["entry calls swiftlet_exit, which does not return: the stack would grow"])
+    }
     func testHeapAndOnceAreRefused() {
         XCTAssertEqual(
             follow([("entry", [branch(4, 2)]), ("swift_once", [])]).problems, ["a trap path reaches swift_once"])

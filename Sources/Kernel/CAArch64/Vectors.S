@@ -295,7 +295,7 @@ general_saved:
 // Resume the thread in x0 as its context says; 0: wait for an interrupt.
     .global swiftlet_exit
 swiftlet_exit:
-    cbz x0, idle
+    cbz x0, swiftlet_idle
 exit_to_thread:
     ldr x16, [x0, #SWIFTLET_THREAD_TRANSLATION_BASE]
     msr ttbr0_el1, x16
@@ -346,7 +346,8 @@ swiftlet_exit_message:
     clear_scratch sp
     eret
 
-idle:
+    .global swiftlet_idle
+swiftlet_idle:
     adrp x0, swiftlet_idle_translation_base
     ldr x0, [x0, :lo12:swiftlet_idle_translation_base]
     msr ttbr0_el1, x0

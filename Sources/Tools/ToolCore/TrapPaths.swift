@@ -15,6 +15,8 @@ public struct TrapPaths {
     public static let forbidden: Set<String> = [
         "swift_once", "swift_allocObject", "swift_retain", "swift_release", "swift_slowAlloc", "malloc", "free",
     ]
+    /// Where a fast path leaves the kernel: entered by a branch, so that the stack is empty again.
+    static let exits: Set<String> = ["swiftlet_exit", "swiftlet_exit_message"]
     static let copies: Set<String> = ["memcpy", "memmove", "memset", "memcpy_up"]
 
     public private(set) var problems: [String] = []
@@ -52,7 +54,13 @@ public struct TrapPaths {
     private mutating func targets(_ at: UInt64) -> (also: [UInt64], goesOn: Bool)? {
         switch image.step(at) {
         case .next: return ([], true)
-        case .call(let target), .branch(let target): return ([target], true)
+        case .call(let target):
+            if TrapPaths.exits.contains(image.name(target)) {
+                problems.append(
+                    "\(image.name(at)) calls \(image.name(target)), which does not return: the stack would grow")
+            }
+            return ([target], true)
+        case .branch(let target): return ([target], true)
         case .jump(let target): return ([target], false)
         case .end: return nil
         case .indirectCall:
