@@ -64,6 +64,12 @@ final class TrapPathsTests: XCTestCase {
         // add x11, x11, x12, lsl #2; br x11: the place behind it may be meant.
         let table = follow([("entry", [0x8b0c_096b, 0xd61f_0160, branch(6, 2)]), ("malloc", [])])
         XCTAssertEqual(table.problems, ["a trap path reaches malloc"])
+        // ldrsw x12, [x25, x9, lsl #2]; add x10, x10, x12; br x10
+        let words = follow([("entry", [0xb8a9_7b2c, 0x8b0c_014a, 0xd61f_0140, branch(7, 2)]), ("malloc", [])])
+        XCTAssertEqual(words.problems, ["a trap path reaches malloc"])
+        // Without the load it may lead anywhere.
+        XCTAssertEqual(
+            follow([("entry", [0x8b0c_014a, 0xd61f_0140])]).problems, ["entry jumps through a pointer"])
         // The same with another register.
         XCTAssertEqual(
             follow([("entry", [0x8b0c_096b, 0xd61f_0140])]).problems, ["entry jumps through a pointer"])

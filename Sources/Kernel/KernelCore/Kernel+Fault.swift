@@ -51,7 +51,7 @@ extension Kernel where H: ~Copyable {
     }
 
     /// The root task has stopped for good, and nobody else can tell: one line on the kernel's console.
-    private func reportRootFault(_ thread: Ref<Thread>) {
+    private mutating func reportRootFault(_ thread: Ref<Thread>) {
         write("swiftlet: the root task stopped, fault kind ")
         write(UInt64(thread.pointee.faultKind.rawValue), digits: 1)
         write(", PC ")
@@ -60,11 +60,11 @@ extension Kernel where H: ~Copyable {
         write(thread.pointee.faultAddress, digits: 16)
         write("\n")
     }
-    private func write(_ text: StaticString) {
+    private mutating func write(_ text: StaticString) {
         for index in 0..<text.utf8CodeUnitCount { hardware.writeConsole(unsafe text.utf8Start[index]) }
     }
     /// The low `digits` hexadecimal digits.
-    private func write(_ value: UInt64, digits: Int) {
+    private mutating func write(_ value: UInt64, digits: Int) {
         for index in 0..<digits {
             let digit = UInt8(truncatingIfNeeded: value >> UInt64(4 * (digits - 1 - index))) & 15
             hardware.writeConsole(digit < 10 ? 48 + digit : 87 + digit)

@@ -79,7 +79,8 @@ public struct CodeImage {
         return .next
     }
 
-    /// Is the `br` at `address` the end of a `switch`: a byte of a table, times four, added to a place of this function?
+    /// Is the `br` at `address` the end of a `switch`: an entry of a table added to a place of this function? Entries are bytes that
+    /// are multiplied by four, or words.
     func isTableJump(_ address: UInt64) -> Bool {
         guard let jump = instruction(address) else { return false }
         let register = (jump >> 5) & 31
@@ -87,6 +88,13 @@ public struct CodeImage {
             guard let word = instruction(address &- 4 &* back) else { return false }
             // add xD, xN, xM, lsl #2
             if word & 0xffe0_fc00 == 0x8b00_0800 && word & 31 == register { return true }
+            // ldrsw xM, [xT, xI, lsl #2]; add xD, xN, xM
+            if word & 0xffe0_fc00 == 0x8b00_0000 && word & 31 == register,
+                let load = instruction(address &- 4 &* (back + 1)), load & 0xffe0_fc00 == 0xb8a0_7800,
+                load & 31 == (word >> 16) & 31
+            {
+                return true
+            }
         }
         return false
     }
