@@ -54,7 +54,7 @@ leftOver() {
     kill "$tool"
     wait "$tool" 2>/dev/null
     for _ in $(seq 50); do
-        [ -n "$emulator" ] && [ "$(ps -o stat= -p "$emulator" | cut -c1)" != S ] && { echo gone; return 0; }
+        [ -n "$emulator" ] && [[ "$(ps -o stat= -p "$emulator")" =~ ^Z*$|^Z ]] && { echo gone; return 0; }
         sleep 0.1
     done
     return 1
