@@ -88,6 +88,15 @@ first_half() {
         "a preempted thread loses its place"
     try "$p" 8 Kernel+Time.swift 'core.armed = Instant(ticks: 0)' 'core.armed = .never' \
         "the timer stays armed in the past"
+    try "$p" 17 Kernel+Time.swift 'abort(thread, .timedOut)' 'abort(thread, .cancelled)' \
+        "a time-out ends with another error"
+    try "$p" 18 Kernel+IPC.swift 'if hasPassed(deadline) { return .failed(.timedOut) }
+        if let server' 'if let server' "a call whose deadline has passed waits"
+    try "$p" 19 Kernel+Destroy.swift 'refuse(sender)' 'abort(sender, .cancelled)' \
+        "who queues at a dying server gets another error"
+    try "$p" 20 Kernel+Destroy.swift '        if let caller = reply.pointee.caller {
+            refuse(caller)' '        if reply.pointee.caller != nil {' \
+        "a deleted reply leaves its caller waiting"
 }
 
 second_half() {
@@ -111,6 +120,16 @@ second_half() {
         "the queue is not rebalanced after a removal"
     try "$p" 16 Kernel+IPC.swift 'if case .failed = outcome { thread.pointee.loanLength = 0 }' '' \
         "a refused call leaves its loan behind"
+    try "$p" 21 Kernel+Lookup.swift 'if !found.pointee.rights.contains(right) { throw .missingRights }' '' \
+        "methods need no rights"
+    try "$p" 22 Kernel+Transfer.swift 'if !rights.contains(.grant) { return .missingRights }' '' \
+        "whoever may call may send capabilities"
+    try "$p" 23 Kernel+IPC.swift 'if !slot.pointee.rights.contains(.write) { return .missingRights }' '' \
+        "a reply needs no right"
+    try "$p" 24 Kernel+Interrupt.swift 'if interrupt.pointee.isOutstanding { _ = acknowledge(interrupt) }' '' \
+        "a dead driver keeps a shared line closed"
+    try "$p" 25 Kernel+Interrupt.swift 'if count > KernelLimits.sharedLine { return .exhausted }' '' \
+        "any number of drivers share a line"
 }
 
 make_package "$work/a"

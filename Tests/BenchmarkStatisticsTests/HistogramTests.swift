@@ -81,4 +81,14 @@ final class HistogramTests: XCTestCase {
         XCTAssertEqual(histogram.minimum, 10)
         XCTAssertEqual(histogram.maximum, 10)
     }
+
+    func testGoalIsKeptByTheMaximumAndByMissingNothing() {
+        var histogram = Histogram()
+        XCTAssertFalse(histogram.keeps(10))
+        histogram.add(10)
+        XCTAssertTrue(histogram.keeps(10))
+        XCTAssertFalse(histogram.keeps(9))
+        histogram.addMissed()
+        XCTAssertFalse(histogram.keeps(10))
+    }
 }

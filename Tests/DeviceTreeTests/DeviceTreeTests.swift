@@ -1,47 +1,9 @@
 // The device-tree reader on the project's own trees, and on trees that are wrong in every way that a tree can be.
 
 import DeviceTree
-import Foundation
 import XCTest
 
-final class DeviceTreeTests: XCTestCase {
-    /// The folder of tree sources.
-    static let sources = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .deletingLastPathComponent().appendingPathComponent("dts")
-
-    /// Compile a source with dtc.
-    func compile(_ name: String) throws -> [UInt8] {
-        let output = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID().uuidString).dtb")
-        defer { try? FileManager.default.removeItem(at: output) }
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = [
-            "dtc", "-q", "-f", "-I", "dts", "-O", "dtb", "-o", output.path,
-            DeviceTreeTests.sources.appendingPathComponent(name).path,
-        ]
-        process.standardError = FileHandle.nullDevice
-        try process.run()
-        process.waitUntilExit()
-        return [UInt8](try Data(contentsOf: output))
-    }
-
-    /// Read a tree from 8-byte aligned memory, and describe the machine.
-    @discardableResult
-    func describe<T>(_ bytes: [UInt8], _ body: (DeviceTree, MachineDescription) throws -> T) throws -> T {
-        let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: max(bytes.count, 8), alignment: 8)
-        defer { memory.deallocate() }
-        memory.copyBytes(from: bytes)
-        let tree = try DeviceTree(at: UnsafeRawPointer(memory.baseAddress!), limit: bytes.count)
-        return try body(tree, try tree.describeMachine())
-    }
-
-    func cause(_ bytes: [UInt8]) -> DeviceTreeError.Cause? {
-        do {
-            try describe(bytes) { _, _ in }
-            return nil
-        } catch { return (error as? DeviceTreeError)?.cause }
-    }
-
+final class DeviceTreeTests: TreeTestCase {
     func testVirtWithGICv2() throws {
         try describe(compile("qemu-virt-gicv2.dts")) { _, machine in
             XCTAssertEqual(machine.gicVersion, 2)

@@ -74,7 +74,7 @@ import Testing
         #expect(s.perform(.revoke, own, free).error == .invalidCapability)
         #expect(s.perform(.move, own, UInt64(endpoint), s.own, UInt64(badged)).error == .slotOccupied)
         #expect(s.perform(.copy, endpoint, 1, s.own, free, 31).error == .wrongKind)
-        s.setRegisters(s.root, ControlWord(.invoke, Slot(endpoint)).raw | 255 << 40)
+        s.setRegisters(s.root, ControlWord(.invoke, Slot(endpoint)).raw | 255 << 32)
         s.trap(s.root.ref)
         #expect(s.results(s.root).error == .invalidArgument)
         s.inspectTables()

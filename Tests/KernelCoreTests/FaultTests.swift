@@ -71,11 +71,11 @@ import Testing
         let s = TestSystem()
         let (handler, thread, endpoint, reply) = makePair(s)
         for operation in [11, 100, 127] as [UInt64] {
-            s.setRegisters(thread, operation << 32)
+            s.setRegisters(thread, operation << 40)
             s.trap(thread.ref)
             #expect(s.isRunning(handler))
             #expect(s.results(handler).x[3] == UInt64(FaultKind.unknownSystemCall.rawValue))
-            #expect(s.results(handler).x[5] == operation << 32)
+            #expect(s.results(handler).x[5] == operation << 40)
             s.replyAndReceive(handler, endpoint, reply: reply, [FaultReply.retry.rawValue])
             #expect(s.isRunning(thread))
         }
@@ -184,13 +184,7 @@ import Testing
 
     @Test(arguments: [true, false]) func callsOfUsersSwitchItOff(fast: Bool) {
         let s = TestSystem(fast: fast)
-        let server = s.makeThread(priority: 5)
-        let client = s.makeThread(priority: 20)
-        let (endpoint, reply) = s.serve(server)
-        s.start(server)
-        s.go()
-        s.receive(server, endpoint, reply: reply)
-        s.start(client)
+        let (server, client, endpoint, reply) = s.makePair()
         s.useFloatingPoint(client)
         s.hardware.floatingPointRegister = 5
         s.call(client, endpoint)

@@ -156,7 +156,7 @@ private final class Noise {
         case .bindInterrupt: return (slot(.interrupt), [slot(.notification), 1 << (random.next() % 4)])
         case .acknowledge, .interruptInformation: return (slot(.interrupt), [])
         case .bindTimer: return (slot(.timer), [slot(.notification), 1 << (random.next() % 4)])
-        case .arm: return (slot(.timer), [s.hardware.now + random.next() % 300, any([0, 50 + random.next() % 100])])
+        case .arm: return (slot(.timer), [s.hardware.now + random.next() % 300, any([0, 600 + random.next() % 100])])
         case .cancelTimer: return (slot(.timer), [])
         case .consoleWrite, .powerOff, .reboot, .statistics, .resetStatistics, .trace:
             return (slot(.systemControl), [random.next() % 4])
@@ -207,11 +207,13 @@ private final class Noise {
         }
         let call = SystemCall(rawValue: UInt8(random.next() % 11)) ?? .yield
         let (slot, arguments) = wanted(call)
-        var control = UInt64(slot & 0xffff_ffff) | UInt64(call.rawValue) << 32
+        var control = UInt64(slot & 0xffff_ffff) | UInt64(call.rawValue) << 40
         if random.next() % 4 == 0 {
-            control |= (random.next() % 140) << 40 | (random.next() % 6) << 48 | (random.next() % 4 > 0 ? 1 << 39 : 0)
+            control |= (random.next() % 140) << 32 | (random.next() % 6) << 48
+            if random.next() % 4 > 0 { control |= ControlWord.extendedBit }
             if random.next() % 2 == 0 { control |= ControlWord.loanBit }
         }
+        if random.next() % 2 == 0 { control |= ControlWord.timedBit }
         return (control, arguments, Int(call.rawValue))
     }
 

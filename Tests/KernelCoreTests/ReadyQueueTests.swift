@@ -37,20 +37,22 @@ import Testing
             }
             let top = model.lastIndex { !$0.isEmpty }
             #expect(queue.top == top ?? -1)
-            #expect(queue.barrier == queue.top)
+            let limits = (queue.isSurpassed(by: queue.top), queue.isSurpassed(by: queue.top + 1))
+            #expect(limits == (false, true))
             #expect(queue.first() == top.map { Ref(memory + model[$0][0]) })
         }
     }
 
-    @Test func noPriorityPassesTheBarrierWhileWatched() {
+    @Test func noPrioritySurpassesWhileWatched() {
         let lists = UnsafeMutablePointer<ReadyLists>.allocate(capacity: 1)
         UnsafeMutableRawPointer(lists).initializeMemory(
             as: UInt8.self, repeating: 0, count: MemoryLayout<ReadyLists>.size)
         defer { lists.deallocate() }
         var queue = ReadyQueue(lists: Ref(lists))
-        queue.isWatched = true
-        #expect(queue.barrier > 255)
-        queue.isWatched = false
-        #expect(queue.barrier == -1)
+        queue.watch = Limits.priorities
+        let watched = queue.isSurpassed(by: 255)
+        queue.watch = 0
+        let unwatched = queue.isSurpassed(by: 0)
+        #expect(!watched && unwatched)
     }
 }

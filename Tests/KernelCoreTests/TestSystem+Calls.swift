@@ -35,7 +35,7 @@ extension TestSystem {
         sourceLocation: SourceLocation = #_sourceLocation
     ) {
         let control = ControlWord(.reply, Slot(reply), length: length ?? words.count, capabilities: capabilities)
-        message(thread, control, 0, 0, words, sourceLocation)
+        message(thread, control, 0, TestSystem.never, words, sourceLocation)
     }
     func replyAndReceive(
         _ thread: TestThread, _ endpoint: UInt32, reply: UInt32, _ words: [UInt64] = [], length: Int? = nil,
@@ -48,7 +48,7 @@ extension TestSystem {
         _ thread: TestThread, _ notification: UInt32, bits: UInt64 = 0,
         sourceLocation: SourceLocation = #_sourceLocation
     ) {
-        message(thread, ControlWord(.signal, Slot(notification)), bits, 0, [], sourceLocation)
+        message(thread, ControlWord(.signal, Slot(notification)), bits, TestSystem.never, [], sourceLocation)
     }
     func wait(
         _ thread: TestThread, _ notification: UInt32, deadline: UInt64 = never,
@@ -57,10 +57,10 @@ extension TestSystem {
         message(thread, ControlWord(.wait, Slot(notification)), 0, deadline, [], sourceLocation)
     }
     func poll(_ thread: TestThread, _ notification: UInt32, sourceLocation: SourceLocation = #_sourceLocation) {
-        message(thread, ControlWord(.poll, Slot(notification)), 0, 0, [], sourceLocation)
+        message(thread, ControlWord(.poll, Slot(notification)), 0, TestSystem.never, [], sourceLocation)
     }
     func yield(_ thread: TestThread, sourceLocation: SourceLocation = #_sourceLocation) {
-        message(thread, ControlWord(.yield, Slot(0)), 0, 0, [], sourceLocation)
+        message(thread, ControlWord(.yield, Slot(0)), 0, TestSystem.never, [], sourceLocation)
     }
 
     private func message(
@@ -72,7 +72,7 @@ extension TestSystem {
             Issue.record("a thread that does not run cannot call", sourceLocation: sourceLocation)
             return
         }
-        x[0] = control.raw
+        x[0] = control.by(Instant(ticks: third)).raw
         x[1] = second
         x[2] = third
         for index in 0..<8 { x[3 + index] = index < words.count ? words[index] : 0 }
@@ -89,6 +89,20 @@ extension TestSystem {
             #expect(perform(.bindServer, endpoint, UInt64(server.slot)).error == nil)
             return (endpoint, reply)
         }
+    }
+
+    /// A client that runs, and a server that waits plainly at its endpoint: what the fast path is for.
+    func makePair(
+        server: UInt64 = 5, client: UInt64 = 20
+    ) -> (server: TestThread, client: TestThread, endpoint: UInt32, reply: UInt32) {
+        let server = makeThread(priority: server)
+        let client = makeThread(priority: client)
+        let (endpoint, reply) = serve(server)
+        start(server)
+        go()
+        receive(server, endpoint, reply: reply)
+        start(client)
+        return (server, client, endpoint, reply)
     }
 
     /// A copy in a slot of its own.

@@ -130,38 +130,75 @@ final class TestSystem {
         thread.pointee.context.programCounter = TestSystem.callPlace + 4
         thread.pointee.context.isFull = 0
         let x = thread.registers
-        let operation = ControlWord(raw: x[0]).operation
-        var exit: Exit?
-        if usesFastPath {
-            if operation == SystemCall.call.rawValue {
-                exit = kernel.pointee.fastCall(thread, x[0], deadline: x[2])
-            } else if operation == SystemCall.replyAndReceive.rawValue {
-                exit = kernel.pointee.fastReplyAndReceive(thread, x[0], replySlot: x[1], deadline: x[2])
+        let control = ControlWord(raw: x[0])
+        var handover: Handover?
+        if usesFastPath && control.isPlainCall {
+            handover = kernel.pointee.fastCall(thread, x[0])
+        } else if usesFastPath && control.isPlainReplyAndReceive {
+            handover = kernel.pointee.fastReplyAndReceive(thread, x[0], replySlot: x[1])
+            if handover == nil, let next = kernel.pointee.fastResume(thread, x[0], replySlot: x[1]) {
+                fastEntries += 1
+                return follow(next)
             }
+        } else if usesFastPath && control.isPlainExchange {
+            handover = kernel.pointee.fastExchange(thread, x[0], replySlot: x[1])
         }
-        if let exit {
+        if let handover {
             fastEntries += 1
-            follow(exit)
+            follow(handover)
+        } else if usesFastPath && control.systemCall == .signal {
+            follow(kernel.pointee.fastSignal(thread, x[0], x[1]), of: thread)
+        } else if usesFastPath && control.systemCall == .yield {
+            follow(kernel.pointee.fastYield(thread), of: thread)
+        } else if usesFastPath && control.systemCall == .poll, let bits = kernel.pointee.fastPoll(thread, x[0]) {
+            succeed(thread, ResultWord(.notification), bits)
         } else {
             follow(kernel.pointee.systemCall(thread))
         }
     }
 
-    /// What the assembly does with an exit.
-    private func follow(_ exit: Exit) {
-        switch exit {
-        case .message(let thread, let result, let badge, let source):
-            let to = thread.registers
-            for index in 3...10 { to[index] = source.registers[index] }
-            to[0] = result
-            to[1] = badge
-            to[2] = 0
-            for index in 11...18 { to[index] = 0 }
-            running = thread
-        case .resume(let thread):
-            running = thread
-        case .idle: running = nil
+    /// What the assembly does where a quick call changed no register of its caller.
+    private func succeed(_ thread: Ref<KernelThread>, _ result: ResultWord, _ value: UInt64 = 0) {
+        fastEntries += 1
+        for index in 0...10 { thread.registers[index] = 0 }
+        thread.registers[0] = result.raw
+        thread.registers[1] = value
+        follow(thread)
+    }
+
+    private func follow(_ outcome: QuickOutcome, of thread: Ref<KernelThread>) {
+        switch outcome {
+        case .done: succeed(thread, .success)
+        case .declined: follow(kernel.pointee.systemCall(thread))
+        case .switched(let next):
+            fastEntries += 1
+            follow(next)
         }
+    }
+
+    /// What the assembly does at the end of a fast path.
+    private func follow(_ handover: Handover) {
+        let to = handover.thread.registers
+        for index in 3...10 { to[index] = handover.source.registers[index] }
+        to[0] = handover.result
+        to[1] = handover.badge
+        to[2] = 0
+        for index in 11...18 { to[index] = 0 }
+        follow(handover.thread)
+    }
+
+    private func interrupt(line: Int, isTimer: Bool) {
+        if usesFastPath, let thread = running,
+            let next = isTimer ? kernel.pointee.fastExpire(thread) : kernel.pointee.fastDeliver(thread, line: line)
+        {
+            return follow(next)
+        }
+        follow(kernel.pointee.interrupt(running, line: line, isTimer: isTimer))
+    }
+
+    /// What the assembly does with what the general path returned.
+    private func follow(_ thread: Ref<KernelThread>?) {
+        running = thread
         inspect()
     }
 
@@ -173,11 +210,11 @@ final class TestSystem {
                 hardware.isGhostPending = false
                 follow(kernel.pointee.noInterrupt(running))
             } else if hardware.isTimerDue {
-                follow(kernel.pointee.interrupt(running, line: ModelState.timerLine, isTimer: true))
+                interrupt(line: ModelState.timerLine, isTimer: true)
             } else if let line = hardware.takeable {
                 hardware.quiet.insert(line)
                 hardware.pulses.remove(line)
-                follow(kernel.pointee.interrupt(running, line: line, isTimer: false))
+                interrupt(line: line, isTimer: false)
             } else if let thread = running, thread.programCounter == TestSystem.callPlace {
                 enter(thread)
             } else {

@@ -24,17 +24,17 @@ import Testing
         #expect(s.running == nil)
         s.advance(by: 1)
         #expect(s.isRunning(a) && s.results(a).badge == 2 && s.hardware.deadline == ~0)
-        #expect(s.perform(.arm, timer, 6000, 100).error == nil)
-        for expected in [6000, 6100, 6200] as [UInt64] {
+        #expect(s.perform(.arm, timer, 6000, 1000).error == nil)
+        for expected in [6000, 7000, 8000] as [UInt64] {
             s.wait(a, notification)
             #expect(s.hardware.deadline == expected)
             s.advance(by: expected - s.hardware.now)
             #expect(s.isRunning(a))
         }
         // Missed periods come once.
-        s.advance(by: 1050)
+        s.advance(by: 10_500)
         s.poll(a, notification)
-        #expect(s.results(a).badge == 2 && s.hardware.deadline == s.hardware.now + 100)
+        #expect(s.results(a).badge == 2 && s.hardware.deadline == s.hardware.now + 1000)
         #expect(s.perform(.cancelTimer, timer).error == nil)
         #expect(s.hardware.deadline == ~0)
     }

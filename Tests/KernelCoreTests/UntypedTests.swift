@@ -189,7 +189,7 @@ import Testing
         let arenaReply = s.make(.reply, from: arena)
         let timer = s.make(.timer, from: inner)
         s.perform(.bindTimer, timer, UInt64(notification), 1)
-        s.perform(.arm, timer, 1 << 40, 50)
+        s.perform(.arm, timer, 1 << 40, 5000)
         s.perform(.bindNotification, doomed[1].slot, UInt64(notification))
         let interrupt = s.allocateSlot()
         s.perform(.createInterrupt, RootSlot.interruptControl.index, 40, 0, UInt64(inner), s.own, UInt64(interrupt))

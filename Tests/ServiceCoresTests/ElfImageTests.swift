@@ -95,6 +95,45 @@ private struct File {
         #expect(throws: ElfError.tooManySegments) { try file.read() }
     }
 
+    @Test func everyShorterFileIsRefused() {
+        let whole = File()
+        for length in 0..<276 {
+            #expect(error { $0.bytes = Array(whole.bytes.prefix(length)) } != nil, "\(length) bytes")
+        }
+        #expect(error { $0.bytes = Array(whole.bytes.prefix(276)) } == nil)
+    }
+
+    /// One to eight bytes in a row at every place, with every extreme value.
+    @Test func extremeFieldsNeverGetThrough() {
+        let whole = File()
+        for width in [1, 2, 4, 8] {
+            for at in 0...(176 - width) {
+                for value in [0, 1, 0x7f, 0x80, 0xff] as [UInt8] {
+                    var file = whole
+                    for index in 0..<width { file.bytes[at + index] = value }
+                    if let image = try? file.read() { check(image, file.bytes.count) }
+                }
+            }
+        }
+    }
+    private func check(_ image: ElfImage, _ count: Int) {
+        var executable = false
+        for index in 0..<image.segmentCount {
+            let segment = image.segment(index)
+            #expect(segment.fileOffset >= 0 && segment.fileOffset + segment.fileSize <= count)
+            #expect(segment.virtualAddress >= 0x1_0000 && segment.pageEnd <= 0x100_0000)
+            #expect(segment.virtualAddress % 4096 == 0 && UInt64(segment.fileSize) <= segment.memorySize)
+            #expect(!(segment.isWritable && segment.isExecutable))
+            for other in 0..<index {
+                let earlier = image.segment(other)
+                #expect(earlier.pageEnd <= segment.virtualAddress || segment.pageEnd <= earlier.virtualAddress)
+            }
+            let end = segment.virtualAddress + segment.memorySize
+            if segment.isExecutable && image.entry >= segment.virtualAddress && image.entry < end { executable = true }
+        }
+        #expect(executable)
+    }
+
     @Test func noiseNeverGivesASegmentOutsideTheFileOrTheRange() {
         var generator = Generator(state: 7)
         for _ in 0..<20_000 {
@@ -105,12 +144,7 @@ private struct File {
             }
             file.bytes.removeLast(Int(generator.next() % 3) * 40)
             guard let image = try? file.read() else { continue }
-            for index in 0..<image.segmentCount {
-                let segment = image.segment(index)
-                #expect(segment.fileOffset >= 0 && segment.fileOffset + segment.fileSize <= file.bytes.count)
-                #expect(segment.virtualAddress >= 0x1_0000 && segment.pageEnd <= 0x100_0000)
-                #expect(!(segment.isWritable && segment.isExecutable))
-            }
+            check(image, file.bytes.count)
         }
     }
 }

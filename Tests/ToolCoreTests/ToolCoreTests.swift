@@ -37,6 +37,29 @@ final class ToolCoreTests: XCTestCase {
         XCTAssertThrowsError(try ElfFile(bytes: short))
     }
 
+    /// Every byte of the headers with every extreme value, and every length: an error or a file, never a trap.
+    func testDamagedElfFilesAreReadOrRefused() throws {
+        let good = elf(code: [1, 2, 3, 4], address: 0x40_0000, memory: 10)
+        var refused = 0
+        func read(_ bytes: [UInt8]) {
+            guard let file = try? ElfFile(bytes: bytes), let code = try? file.code() else { return refused += 1 }
+            XCTAssertLessThanOrEqual(file.flat().count, 2 << 30)
+            XCTAssertLessThanOrEqual(code.words.count * 4, bytes.count)
+        }
+        for length in 0..<good.count { read(Array(good.prefix(length))) }
+        XCTAssertEqual(refused, good.count)
+        for width in [1, 2, 4, 8] {
+            for at in 0...(good.count - width) {
+                for value in [0, 1, 0x7f, 0x80, 0xff] as [UInt8] {
+                    var bytes = good
+                    for index in 0..<width { bytes[at + index] = value }
+                    read(bytes)
+                }
+            }
+        }
+        XCTAssertNoThrow(try ElfFile(bytes: good).code())
+    }
+
     func testBundleLayout() throws {
         var writer = BundleWriter(root: try ElfFile(bytes: elf(code: [9, 8], address: 0x40_0010, memory: 5000)))
         writer.entries = [("a", [1, 2, 3]), ("manifest", [4])]
@@ -92,31 +115,111 @@ final class ToolCoreTests: XCTestCase {
         XCTAssertEqual(ConsoleEvent(line: "hello"), .other)
     }
 
+    private let benchText = """
+        # Clock: before the beginning
+        # bench begin
+        # Clock: x
+        #.......
+
+        # Row: a.b
+        # Unit: instructions
+        # Goal: 225 kept
+        # Histogram
+        000002 000000995
+        000004 000000005
+        # Total: 000001000
+        # Min Latencies: 00002
+        # Avg Latencies: 00002
+        # Max Latencies: 00004
+        # Percentiles: 50=2 99.99=4
+        # Histogram Overflows: 00000
+        # Missed Cycles: 00003
+        # Row: c
+        # Goal: -
+        # Missed Cycles: 00000
+        # Row: d
+        # Goal: 1 missed
+        # Missed Cycles: 00000
+        # Not run: e
+        # bench end
+        """
+
     func testBenchReport() throws {
-        let text = """
-            # bench begin
-            # Clock: x
-            # Row: a.b
-            # Unit: instructions
-            # Goal: 225
-            # Histogram
-            000210 000000995
-            000211 000000005
-            # Total: 000001000
-            # Min Latencies: 00210
-            # Avg Latencies: 00210
-            # Max Latencies: 00211
-            # Percentiles: 50=210 99.99=211
-            # Histogram Overflows: 00000
-            # bench end
+        let report = BenchReport(text: benchText)
+        XCTAssertEqual(report.notes, ["Clock: x", "Not run: e"])
+        XCTAssertEqual(report.rows.map(\.name), ["a.b", "c", "d"])
+        let row = report.rows[0]
+        XCTAssertEqual(row.unit, "instructions")
+        XCTAssertEqual(row.goal, 225)
+        XCTAssertEqual(row.isKept, true)
+        XCTAssertEqual(row.maximum, 4)
+        XCTAssertEqual(row.missed, 3)
+        XCTAssertEqual(row.histogram, ["2": 995, "4": 5])
+        XCTAssertEqual(row.percentiles["99.99"], 4)
+        XCTAssertNil(report.rows[1].goal)
+        XCTAssertNil(report.rows[1].isKept)
+        XCTAssertEqual(report.rows[2].isKept, false)
+        XCTAssertEqual(report.summary, "3 rows: 1 kept their goal, 1 missed it, 1 have none")
+        XCTAssertTrue(row.tableLine.hasSuffix("225  kept  (3 cycles missed)"))
+        XCTAssertEqual(BenchReport.tableHead.count + "  missed".count, report.rows[2].tableLine.count)
+    }
+
+    func testBenchReportSaysWhenARowIsComplete() {
+        var report = BenchReport()
+        let complete = benchText.split(separator: "\n").compactMap { report.add(line: String($0))?.name }
+        XCTAssertEqual(complete, ["a.b", "c", "d"])
+    }
+
+    func testBenchReportIsCompleteAtItsEndWithoutError() {
+        XCTAssertTrue(BenchReport(text: benchText).isComplete)
+        XCTAssertFalse(BenchReport(text: benchText.replacing("# bench end", with: "")).isComplete)
+        XCTAssertFalse(BenchReport(text: benchText.replacing("# Not run: e", with: "# error 5")).isComplete)
+    }
+
+    func testAnotherRunAddsOnlyWhatIsMissing() {
+        var report = BenchReport(text: "# bench begin\n# Row: d\n# Goal: 2 kept\n# Missed Cycles: 0\n# Clock: x\n")
+        report.add(BenchReport(text: benchText))
+        XCTAssertEqual(report.rows.map(\.name), ["d", "a.b", "c"])
+        XCTAssertEqual(report.rows[0].goal, 2)
+        XCTAssertEqual(report.notes, ["Clock: x", "Not run: e"])
+    }
+
+    func testLongestPathIsNamed() {
+        func note(_ raw: UInt64) -> String? {
+            BenchReport(text: "# bench begin\n# Longest masked path: control word \(raw)\n").notes.first
+        }
+        XCTAssertEqual(
+            note(ControlWord(.call, Slot(7), length: 120, capabilities: 4).raw),
+            "Longest masked path: call, 120 words, 4 capabilities")
+        XCTAssertEqual(note(ControlWord(invoke: .retype, Slot(7)).raw), "Longest masked path: retype")
+        XCTAssertEqual(note(~0), "Longest masked path: an interrupt or a fault")
+    }
+
+    func testCyclictestText() {
+        let lines = BenchReport(text: benchText).rows[0].cyclictestText.split(separator: "\n").map(String.init)
+        XCTAssertEqual(
+            lines,
+            [
+                "# a.b: instructions", "# Histogram", "000000 000000", "000001 000000", "000002 000995",
+                "000003 000000",
+                "000004 000005", "# Total: 000001000", "# Min Latencies: 00002", "# Avg Latencies: 00002",
+                "# Max Latencies: 00004", "# Histogram Overflows: 00000",
+            ])
+    }
+
+    func testDriversAreNamedByWhatTheyKnow() throws {
+        let task = """
+            [[task]]
+            name = "uart"
+            binary = "UART"
+            start = "device"
+            priority = 100
+            reason = "characters"
+            stack = 4096
+            arena_bits = 16
+            compatible = ["acme,uart", "acme,old-uart"]
             """
-        let report = BenchReport(text: text)
-        XCTAssertEqual(report.notes, ["Clock: x"])
-        XCTAssertEqual(report.rows.count, 1)
-        XCTAssertEqual(report.rows[0].goal, 225)
-        XCTAssertEqual(report.rows[0].maximum, 211)
-        XCTAssertEqual(report.rows[0].histogram, ["210": 995, "211": 5])
-        XCTAssertEqual(report.rows[0].percentiles["99.99"], 211)
-        XCTAssertTrue(report.table.contains("kept"))
+        XCTAssertEqual(try drivers(toml: task), ["acme,uart": "uart", "acme,old-uart": "uart"])
+        XCTAssertThrowsError(try drivers(toml: "[[task]]\nname = 1\n"))
     }
 }

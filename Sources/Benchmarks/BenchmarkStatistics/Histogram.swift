@@ -4,9 +4,9 @@
 /// Counts of values below `Histogram.buckets`; larger ones are counted as overflows. Minimum, maximum and sum are exact.
 public struct Histogram {
     /// Values that have a bucket of their own.
-    public static var buckets: Int { 4096 }
-    /// Sixteen bits each, so that two histograms fit a small stack.
-    private var counts = InlineArray<4096, UInt16>(repeating: 0)
+    public static var buckets: Int { 8192 }
+    /// Sixteen bits each: 16 KiB, which a task's stack has room for.
+    private var counts = InlineArray<8192, UInt16>(repeating: 0)
     public private(set) var total: UInt64 = 0
     public private(set) var minimum: UInt64 = ~0
     public private(set) var maximum: UInt64 = 0
@@ -31,6 +31,9 @@ public struct Histogram {
     }
 
     public mutating func addMissed(_ count: UInt64 = 1) { missed += count }
+
+    /// Whether there are values, none was missed, and none is larger than `goal`.
+    public func keeps(_ goal: UInt64) -> Bool { total > 0 && missed == 0 && maximum <= goal }
 
     /// Rounded down; 0 without values.
     public var average: UInt64 { total == 0 ? 0 : sum / total }

@@ -1,15 +1,20 @@
-// Which rows to print: the value of `bench=` on the kernel's command line. Within a running system there is no device tree
-// for the task: the shell's argument comes as the file `arguments` of its bundle.
+// Which rows to run: the value of `bench=` on the kernel's command line. Within a running system there is no command line for
+// the task: the shell's argument comes as the file `arguments` of its bundle.
 
+import BenchmarkStatistics
 import KernelABI
 
-/// `all`, `quick` (the rows of short paths), or the beginning of rows' names.
+/// `all`, `quick` (what needs neither loads nor long operations), or the beginning of rows' names.
 @safe struct Selection {
     private var text: UnsafeRawBufferPointer = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
+    /// Whether only the short rows run, in an idle machine.
+    private(set) var isQuick: Bool
 
     /// Finds `bench=` in the tree's strings: the command line is the only property that can hold it.
     init(_ boot: BootInformation) {
-        if boot.deviceTreeSize == 0 {
+        // Within a running system there is neither a device tree nor the memory for the long rows.
+        isQuick = boot.deviceTreeSize == 0
+        if isQuick {
             readArguments(boot)
             return
         }
@@ -20,10 +25,10 @@ import KernelABI
         var at = 0
         while at + key.utf8CodeUnitCount < bytes.count {
             let begin = at + key.utf8CodeUnitCount
-            if unsafe Selection.begins(UnsafeRawBufferPointer(rebasing: bytes[at..<begin]), key) {
+            if unsafe Selection.isEqual(UnsafeRawBufferPointer(rebasing: bytes[at..<begin]), key) {
                 var end = begin
                 while end < bytes.count, unsafe bytes[end] > 32 { end += 1 }
-                unsafe text = UnsafeRawBufferPointer(rebasing: bytes[begin..<end])
+                unsafe select(UnsafeRawBufferPointer(rebasing: bytes[begin..<end]))
                 return
             }
             at += 1
@@ -40,37 +45,32 @@ import KernelABI
         }
         let (offset, size) = (word(Bundle.entriesOffset), word(Bundle.entriesOffset + 8))
         if word(Bundle.entryCountOffset) == 0 || offset + size > bundle.count { return }
-        unsafe text = UnsafeRawBufferPointer(rebasing: bundle[offset..<(offset + size)])
+        unsafe select(UnsafeRawBufferPointer(rebasing: bundle[offset..<(offset + size)]))
     }
 
-    /// Whether the long rows are left out.
-    var isQuick: Bool { unsafe text.count == 5 && Selection.begins(text, "quick") }
-    private var isAll: Bool { unsafe text.isEmpty || isQuick || (text.count == 3 && Selection.begins(text, "all")) }
-    func accepts(_ name: StaticString) -> Bool { unsafe isAll || Selection.begins(text, name) }
-    /// The same for a name that ends in a number.
-    func accepts(_ name: StaticString, _ number: UInt64) -> Bool {
-        let length = name.utf8CodeUnitCount
-        if unsafe text.count <= length { return accepts(name) }
-        if unsafe !Selection.begins(UnsafeRawBufferPointer(rebasing: text[0..<length]), name) { return false }
-        var digits = 1
-        var power: UInt64 = 1
-        while number / power >= 10 {
-            power *= 10
-            digits += 1
+    private mutating func select(_ value: UnsafeRawBufferPointer) {
+        if unsafe Selection.isEqual(value, "quick") {
+            isQuick = true
+        } else if unsafe !Selection.isEqual(value, "all") {
+            unsafe text = value
         }
-        if unsafe text.count - length > digits { return false }
-        for index in unsafe length..<text.count {
-            if unsafe text[index] != UInt8(truncatingIfNeeded: 48 + number / power % 10) { return false }
-            power /= 10
-        }
+    }
+
+    /// Whether the row runs.
+    func accepts(_ name: RowName) -> Bool { unsafe text.count <= name.count && agrees(name) }
+    /// Whether a row may run whose name begins with `prefix`: its objects are needed.
+    func needs(_ prefix: RowName) -> Bool { agrees(prefix) }
+
+    /// Whether one of both begins with the other.
+    private func agrees(_ name: RowName) -> Bool {
+        // Safety: `index` stays below both counts.
+        for index in 0..<min(unsafe text.count, name.count) where unsafe text[index] != name[index] { return false }
         return true
     }
-
-    /// Whether `name` begins with all of `text`.
-    private static func begins(_ text: UnsafeRawBufferPointer, _ name: StaticString) -> Bool {
-        if text.count > name.utf8CodeUnitCount { return false }
-        // Safety: both indices stay below the lengths that were just compared.
-        for index in 0..<text.count where unsafe text[index] != name.utf8Start[index] { return false }
+    private static func isEqual(_ bytes: UnsafeRawBufferPointer, _ text: StaticString) -> Bool {
+        if bytes.count != text.utf8CodeUnitCount { return false }
+        // Safety: `index` stays below both counts.
+        for index in 0..<bytes.count where unsafe bytes[index] != text.utf8Start[index] { return false }
         return true
     }
 }

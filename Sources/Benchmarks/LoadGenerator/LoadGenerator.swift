@@ -52,14 +52,12 @@ public struct LoadObjects: Sendable {
     /// Calls that a page holds.
     public static var capacity: Int { 4096 / (8 * LoadTable.stride) }
 
-    private let words: UnsafeMutableBufferPointer<UInt64>
+    /// Where the playing thread finds it.
+    public let address: UInt64
     public private(set) var count = 0
 
-    /// - Parameter words: memory of at least `capacity * stride` words, which the playing thread can read.
-    public init(_ words: UnsafeMutableBufferPointer<UInt64>) {
-        // Safety: the one access to it, in `add`, stays within `capacity * stride`.
-        unsafe self.words = words
-    }
+    /// - Parameter address: a page that can be written here and read where the table is played.
+    public init(at address: UInt64) { self.address = address }
 
     /// Append one call; ignored where the table is full.
     public mutating func add(
@@ -67,12 +65,13 @@ public struct LoadObjects: Sendable {
         _ rest: InlineArray<8, UInt64> = InlineArray(repeating: 0)
     ) {
         if count == LoadTable.capacity { return }
-        let base = count * LoadTable.stride
-        // Safety: `base` stays below `capacity * stride`, which the initialiser's caller provided.
-        unsafe words[base] = control.raw
-        unsafe words[base + 1] = second
-        unsafe words[base + 2] = third
-        for index in 0..<8 { unsafe words[base + 3 + index] = rest[index] }
+        let place = UInt(address) + UInt(8 * count * LoadTable.stride)
+        // Safety: the call lies within the page, which the initialiser's caller provided.
+        guard let words = unsafe UnsafeMutablePointer<UInt64>(bitPattern: place) else { return }
+        unsafe words[0] = control.raw
+        unsafe words[1] = second
+        unsafe words[2] = third
+        for index in 0..<8 { unsafe words[3 + index] = rest[index] }
         count += 1
     }
 
@@ -93,7 +92,7 @@ public struct LoadObjects: Sendable {
     }
 
     private mutating func call(_ objects: LoadObjects, length: Int) {
-        add(ControlWord(.call, objects.endpoint, length: length), 0, Instant.never.ticks)
+        add(ControlWord(.call, objects.endpoint, length: length))
     }
 
     private mutating func addMappings(_ objects: LoadObjects) {

@@ -281,6 +281,9 @@ swiftlet_leave_boot:
     tlbi vmalle1is
     dsb ish
     isb
-    address x0, swiftlet_stack + SWIFTLET_STACK_BYTES
+    address x0, swiftlet_stack + SWIFTLET_STACK_BYTES - SWIFTLET_STACK_ZEROS
     mov sp, x0
-    b swiftlet_first_exit
+    stp xzr, xzr, [sp]
+    msr tpidrro_el0, xzr
+    bl swiftlet_first_exit
+    b swiftlet_exit

@@ -17,6 +17,7 @@ PAGES unsigned char swiftlet_image_level3[SWIFTLET_IMAGE_TABLES * SWIFTLET_PAGE_
 /// The user half of whoever has no address space: it stays empty.
 PAGES unsigned char swiftlet_empty_root[SWIFTLET_PAGE_BYTES];
 uint64_t swiftlet_idle_translation_base;
+uint64_t swiftlet_version[2];
 uint64_t swiftlet_console[2];
 
 /// Each stack lies above a page that Boot.S leaves unmapped; the page above is another's guard or not a stack.

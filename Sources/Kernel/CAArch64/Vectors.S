@@ -1,67 +1,102 @@
 // Exceptions in, threads out.
 //
-// While user code runs, SP_EL1 holds the address of the running thread's context, so that an entry saves registers without
-// looking anything up. A system call saves only what it must preserve; an interrupt or a fault saves everything. The kernel
-// keeps nothing on its stack from one entry to the next: each entry starts at the stack's top, each exit abandons it.
+// While user code runs, TPIDR_EL1 holds the running thread and SP_EL1 the top of the kernel's stack, where 16 bytes of zeros
+// lie. A system call saves only what it must preserve, and only when another thread goes on; an interrupt or a fault saves
+// everything. The kernel keeps nothing on its stack from one entry to the next.
 //
-// Path length is the point of this file: an entry by system call is 26 instructions, its exit 28.
+// Path length is the point of this file. Bits 32-63 of the control word tell the frequent calls from the others
+// (ControlWord): those have an entry of their own, which does no more than its fast path needs.
 
 #include "CAArch64Layout.h"
 
 #define EC_SVC64 0x15
+// Bits 32-63 of control words: the operation, above a length of up to PLAIN words in registers.
+#define PLAIN 8
+#define REPLY_AND_RECEIVE (1 << 8)
+#define SIGNAL (2 << 8)
+#define VERSION (5 << 8)
+// The bit that announces the IPC buffer, alone above what CALL and REPLY_AND_RECEIVE differ in.
+#define EXTENDED (1 << 6)
+// x0 of a call that returns a notification's bits.
+#define NOTIFICATION (1 << 8)
 
 .macro vector
     .balign 0x80
 .endm
 
-// All registers but x16 and x17, which are saved already.
+// x3-x10 and x19-x30, SP, PC and TPIDR_EL0 of a thread that may be left, to the thread in x17; x4 and x5 are free then.
+.macro save_caller
+    stp x3, x4, [x17, #SWIFTLET_THREAD_X(3)]
+    stp x5, x6, [x17, #SWIFTLET_THREAD_X(5)]
+    stp x7, x8, [x17, #SWIFTLET_THREAD_X(7)]
+    stp x9, x10, [x17, #SWIFTLET_THREAD_X(9)]
+    mrs x4, sp_el0
+    mrs x5, elr_el1
+    stp x4, x5, [x17, #SWIFTLET_THREAD_SP]
+    mrs x4, tpidr_el0
+    stp x4, xzr, [x17, #SWIFTLET_THREAD_TPIDR]
+    save_preserved x17
+    stp x29, x30, [x17, #SWIFTLET_THREAD_X(29)]
+.endm
+
+.macro save_preserved thread
+    stp x19, x20, [\thread, #SWIFTLET_THREAD_X(19)]
+    stp x21, x22, [\thread, #SWIFTLET_THREAD_X(21)]
+    stp x23, x24, [\thread, #SWIFTLET_THREAD_X(23)]
+    stp x25, x26, [\thread, #SWIFTLET_THREAD_X(25)]
+    stp x27, x28, [\thread, #SWIFTLET_THREAD_X(27)]
+.endm
+
+.macro restore_preserved thread
+    ldp x19, x20, [\thread, #SWIFTLET_THREAD_X(19)]
+    ldp x21, x22, [\thread, #SWIFTLET_THREAD_X(21)]
+    ldp x23, x24, [\thread, #SWIFTLET_THREAD_X(23)]
+    ldp x25, x26, [\thread, #SWIFTLET_THREAD_X(25)]
+    ldp x27, x28, [\thread, #SWIFTLET_THREAD_X(27)]
+    ldp x29, x30, [\thread, #SWIFTLET_THREAD_X(29)]
+.endm
+
+// All registers of a thread that did not ask for this, to the thread in x16; x16 and x17 of the thread lie below SP.
 .macro save_all
-    stp x0, x1, [sp, #SWIFTLET_CONTEXT_X(0)]
-    stp x2, x3, [sp, #SWIFTLET_CONTEXT_X(2)]
-    stp x4, x5, [sp, #SWIFTLET_CONTEXT_X(4)]
-    stp x6, x7, [sp, #SWIFTLET_CONTEXT_X(6)]
-    stp x8, x9, [sp, #SWIFTLET_CONTEXT_X(8)]
-    stp x10, x11, [sp, #SWIFTLET_CONTEXT_X(10)]
-    stp x12, x13, [sp, #SWIFTLET_CONTEXT_X(12)]
-    stp x14, x15, [sp, #SWIFTLET_CONTEXT_X(14)]
-    stp x18, x19, [sp, #SWIFTLET_CONTEXT_X(18)]
-    stp x20, x21, [sp, #SWIFTLET_CONTEXT_X(20)]
-    stp x22, x23, [sp, #SWIFTLET_CONTEXT_X(22)]
-    stp x24, x25, [sp, #SWIFTLET_CONTEXT_X(24)]
-    stp x26, x27, [sp, #SWIFTLET_CONTEXT_X(26)]
-    stp x28, x29, [sp, #SWIFTLET_CONTEXT_X(28)]
-    mrs x0, sp_el0
-    stp x30, x0, [sp, #SWIFTLET_CONTEXT_X(30)]
-    mrs x0, elr_el1
-    mrs x1, spsr_el1
-    stp x0, x1, [sp, #SWIFTLET_CONTEXT_PC]
-    mrs x0, tpidr_el0
-    mov x1, #1
-    stp x0, x1, [sp, #SWIFTLET_CONTEXT_TPIDR]
-    mov x0, sp
-    adrp x1, swiftlet_stack + SWIFTLET_STACK_BYTES
-    mov sp, x1
+    stp x0, x1, [x16, #SWIFTLET_THREAD_X(0)]
+    stp x2, x3, [x16, #SWIFTLET_THREAD_X(2)]
+    stp x4, x5, [x16, #SWIFTLET_THREAD_X(4)]
+    stp x6, x7, [x16, #SWIFTLET_THREAD_X(6)]
+    stp x8, x9, [x16, #SWIFTLET_THREAD_X(8)]
+    stp x10, x11, [x16, #SWIFTLET_THREAD_X(10)]
+    stp x12, x13, [x16, #SWIFTLET_THREAD_X(12)]
+    stp x14, x15, [x16, #SWIFTLET_THREAD_X(14)]
+    ldp x14, x15, [sp, #-16]
+    stp x14, x15, [x16, #SWIFTLET_THREAD_X(16)]
+    stp x18, x19, [x16, #SWIFTLET_THREAD_X(18)]
+    stp x20, x21, [x16, #SWIFTLET_THREAD_X(20)]
+    stp x22, x23, [x16, #SWIFTLET_THREAD_X(22)]
+    stp x24, x25, [x16, #SWIFTLET_THREAD_X(24)]
+    stp x26, x27, [x16, #SWIFTLET_THREAD_X(26)]
+    stp x28, x29, [x16, #SWIFTLET_THREAD_X(28)]
+    mrs x14, sp_el0
+    stp x30, x14, [x16, #SWIFTLET_THREAD_X(30)]
+    mrs x14, elr_el1
+    mrs x15, spsr_el1
+    stp x14, x15, [x16, #SWIFTLET_THREAD_PC]
+    mrs x14, tpidr_el0
+    mov x15, #1
+    stp x14, x15, [x16, #SWIFTLET_THREAD_TPIDR]
+    mov x0, x16
 .endm
 
-.macro restore_preserved
-    ldp x19, x20, [sp, #SWIFTLET_CONTEXT_X(19)]
-    ldp x21, x22, [sp, #SWIFTLET_CONTEXT_X(21)]
-    ldp x23, x24, [sp, #SWIFTLET_CONTEXT_X(23)]
-    ldp x25, x26, [sp, #SWIFTLET_CONTEXT_X(25)]
-    ldp x27, x28, [sp, #SWIFTLET_CONTEXT_X(27)]
-    ldp x29, x30, [sp, #SWIFTLET_CONTEXT_X(29)]
+// No kernel data in what a system call does not preserve: pairs from 16 bytes of zeros.
+.macro clear_scratch zeros:vararg
+    ldp x11, x12, [\zeros]
+    ldp x13, x14, [\zeros]
+    ldp x15, x16, [\zeros]
+    ldp x17, x18, [\zeros]
 .endm
-
-// No kernel data in what a system call does not preserve.
-.macro clear_scratch
-    mov x11, xzr
-    mov x12, xzr
-    mov x13, xzr
-    mov x14, xzr
-    mov x15, xzr
-    mov x16, xzr
-    mov x17, xzr
-    mov x18, xzr
+.macro clear_words zeros:vararg
+    ldp x3, x4, [\zeros]
+    ldp x5, x6, [\zeros]
+    ldp x7, x8, [\zeros]
+    ldp x9, x10, [\zeros]
 .endm
 
 // An exception of the kernel itself, or one that no configuration of ours can cause: x0 is kept in TPIDR_EL1 meanwhile.
@@ -98,45 +133,32 @@ swiftlet_vectors:
 
     // From EL0: synchronous
     vector
-    stp x16, x17, [sp, #SWIFTLET_CONTEXT_X(16)]
+    stp x16, x17, [sp, #-16]
     mrs x16, esr_el1
     lsr x17, x16, #26
     cmp x17, #EC_SVC64
     b.ne user_fault
-    stp x0, x1, [sp, #SWIFTLET_CONTEXT_X(0)]
-    stp x2, x3, [sp, #SWIFTLET_CONTEXT_X(2)]
-    stp x4, x5, [sp, #SWIFTLET_CONTEXT_X(4)]
-    stp x6, x7, [sp, #SWIFTLET_CONTEXT_X(6)]
-    stp x8, x9, [sp, #SWIFTLET_CONTEXT_X(8)]
-    str x10, [sp, #SWIFTLET_CONTEXT_X(10)]
-    stp x19, x20, [sp, #SWIFTLET_CONTEXT_X(19)]
-    stp x21, x22, [sp, #SWIFTLET_CONTEXT_X(21)]
-    stp x23, x24, [sp, #SWIFTLET_CONTEXT_X(23)]
-    stp x25, x26, [sp, #SWIFTLET_CONTEXT_X(25)]
-    stp x27, x28, [sp, #SWIFTLET_CONTEXT_X(27)]
-    stp x29, x30, [sp, #SWIFTLET_CONTEXT_X(29)]
-    mrs x16, sp_el0
-    mrs x17, elr_el1
-    stp x16, x17, [sp, #SWIFTLET_CONTEXT_SP]
-    mrs x16, tpidr_el0
-    stp x16, xzr, [sp, #SWIFTLET_CONTEXT_TPIDR]
-    mov x3, sp
-    adrp x16, swiftlet_stack + SWIFTLET_STACK_BYTES
-    mov sp, x16
-    b swiftlet_system_call
+    lsr x16, x0, #32
+    cmp x16, #PLAIN
+    b.hi other_call
+    mrs x17, tpidr_el1
+    save_caller
+    mov x3, x17
+    b swiftlet_call
 
     // From EL0: interrupt
     vector
-    stp x16, x17, [sp, #SWIFTLET_CONTEXT_X(16)]
+    stp x16, x17, [sp, #-16]
+    mrs x16, tpidr_el1
     save_all
-    b swiftlet_interrupt
+    bl swiftlet_interrupt
+    b swiftlet_exit
 
     broken 10
 
     // From EL0: system error. Nothing says which access it was; it came while this thread ran.
     vector
-    stp x16, x17, [sp, #SWIFTLET_CONTEXT_X(16)]
-    mrs x16, esr_el1
+    stp x16, x17, [sp, #-16]
     b user_fault
 
     broken 12
@@ -158,75 +180,181 @@ probe_failed:
     eret
 
 user_fault:
-    mrs x17, far_el1
+    mrs x16, tpidr_el1
     save_all
-    mov x1, x16
-    mov x2, x17
-    b swiftlet_fault
+    mrs x1, esr_el1
+    mrs x2, far_el1
+    bl swiftlet_fault
+    b swiftlet_exit
 
-    .section .text.exit_message, "ax"
+    .balign 64
+other_call:
+    sub x17, x16, #REPLY_AND_RECEIVE
+    cmp x17, #PLAIN
+    b.hi 1f
+    mrs x17, tpidr_el1
+    save_caller
+    mov x3, x17
+    b swiftlet_reply_and_receive
+
+    // What needs no more than x0 and x1, and mostly ends in the thread that asked: Swift then returns 0 in x0.
+1:  sub x17, x16, #SIGNAL
+    cmp x17, #(VERSION - SIGNAL)
+    b.hi 8f
+    b.eq version_call
+    mrs x3, tpidr_el1
+    str x30, [sp, #-16]!
+    tbnz x16, #8, 2f            // POLL: 3 << 8
+    tbnz x16, #10, 7f           // YIELD: 4 << 8
+    bl swiftlet_signal
+    cbnz x0, 4f
+    mov x1, xzr
+3:  mov x2, xzr
+    clear_words sp, #16
+    clear_scratch sp, #16
+    ldr x30, [sp], #16
+    eret
+2:  bl swiftlet_poll
+    cbnz x0, 4f
+    mov x0, #NOTIFICATION
+    b 3b
+7:  bl swiftlet_yield
+    cbnz x0, 4f
+    mov x1, xzr
+    b 3b
+    // Not that simple: 1, and x0 to x2 are in the context; or another thread goes on, and this one's results are.
+4:  ldr x30, [sp], #16
+    mrs x17, tpidr_el1
+    cmp x0, #1
+    b.eq general_saved
+    mrs x4, sp_el0
+    mrs x5, elr_el1
+    stp x4, x5, [x17, #SWIFTLET_THREAD_SP]
+    mrs x4, tpidr_el0
+    stp x4, xzr, [x17, #SWIFTLET_THREAD_TPIDR]
+    save_preserved x17
+    stp x29, x30, [x17, #SWIFTLET_THREAD_X(29)]
+    b exit_to_thread
+
+    // A call or a reply with the IPC buffer, and nothing but words?
+8:  lsr x17, x16, #9
+    cmp x17, #EXTENDED
+    b.ne general_call
+    mrs x17, tpidr_el1
+    save_caller
+    mov x3, x17
+    b swiftlet_exchange
+
+version_call:
+    adrp x3, swiftlet_version
+    add x3, x3, :lo12:swiftlet_version
+    ldp x3, x4, [x3]
+    mov x0, xzr
+    mov x1, xzr
+    mov x2, xzr
+    ldp x5, x6, [sp]
+    ldp x7, x8, [sp]
+    ldp x9, x10, [sp]
+    clear_scratch sp
+    eret
+
+    // Everything else. The thread mostly goes on itself, so x19-x28 and TPIDR_EL0 are saved only where it does not.
+general_call:
+    mrs x17, tpidr_el1
+    stp x0, x1, [x17, #SWIFTLET_THREAD_X(0)]
+    stp x2, x3, [x17, #SWIFTLET_THREAD_X(2)]
+    stp x4, x5, [x17, #SWIFTLET_THREAD_X(4)]
+    stp x6, x7, [x17, #SWIFTLET_THREAD_X(6)]
+    stp x8, x9, [x17, #SWIFTLET_THREAD_X(8)]
+    str x10, [x17, #SWIFTLET_THREAD_X(10)]
+general_saved:
+    stp x29, x30, [x17, #SWIFTLET_THREAD_X(29)]
+    mrs x4, sp_el0
+    mrs x5, elr_el1
+    stp x4, x5, [x17, #SWIFTLET_THREAD_SP]
+    mov x29, x17
+    mov x0, x17
+    bl swiftlet_system_call
+    cmp x0, x29
+    b.ne 5f
+    ldr x17, [x29, #SWIFTLET_THREAD_PC]
+    msr elr_el1, x17
+    ldp x0, x1, [x29, #SWIFTLET_THREAD_X(0)]
+    ldp x2, x3, [x29, #SWIFTLET_THREAD_X(2)]
+    ldp x4, x5, [x29, #SWIFTLET_THREAD_X(4)]
+    ldp x6, x7, [x29, #SWIFTLET_THREAD_X(6)]
+    ldp x8, x9, [x29, #SWIFTLET_THREAD_X(8)]
+    ldr x10, [x29, #SWIFTLET_THREAD_X(10)]
+    clear_scratch sp
+    ldp x29, x30, [x29, #SWIFTLET_THREAD_X(29)]
+    eret
+5:  save_preserved x29
+    mrs x4, tpidr_el0
+    stp x4, xzr, [x29, #SWIFTLET_THREAD_TPIDR]
+
+// Resume the thread in x0 as its context says; 0: wait for an interrupt.
+    .global swiftlet_exit
+swiftlet_exit:
+    cbz x0, swiftlet_idle
+exit_to_thread:
+    ldr x16, [x0, #SWIFTLET_THREAD_TRANSLATION_BASE]
+    msr ttbr0_el1, x16
+    msr tpidr_el1, x0
+    ldp x16, x17, [x0, #SWIFTLET_THREAD_SP]
+    msr sp_el0, x16
+    msr elr_el1, x17
+    ldp x16, x17, [x0, #SWIFTLET_THREAD_TPIDR]
+    msr tpidr_el0, x16
+    restore_preserved x0
+    ldp x2, x3, [x0, #SWIFTLET_THREAD_X(2)]
+    ldp x4, x5, [x0, #SWIFTLET_THREAD_X(4)]
+    ldp x6, x7, [x0, #SWIFTLET_THREAD_X(6)]
+    ldp x8, x9, [x0, #SWIFTLET_THREAD_X(8)]
+    cbnz x17, 6f
+    ldr x10, [x0, #SWIFTLET_THREAD_X(10)]
+    msr spsr_el1, xzr
+    clear_scratch sp
+    ldp x0, x1, [x0, #SWIFTLET_THREAD_X(0)]
+    eret
+6:  ldr x16, [x0, #SWIFTLET_THREAD_FLAGS]
+    msr spsr_el1, x16
+    ldp x10, x11, [x0, #SWIFTLET_THREAD_X(10)]
+    ldp x12, x13, [x0, #SWIFTLET_THREAD_X(12)]
+    ldp x14, x15, [x0, #SWIFTLET_THREAD_X(14)]
+    ldp x16, x17, [x0, #SWIFTLET_THREAD_X(16)]
+    ldr x18, [x0, #SWIFTLET_THREAD_X(18)]
+    ldp x0, x1, [x0, #SWIFTLET_THREAD_X(0)]
+    eret
+
     .balign 64
     .global swiftlet_exit_message
 swiftlet_exit_message:
     msr ttbr0_el1, x4
-    mov sp, x2
+    msr tpidr_el1, x2
+    ldp x16, x17, [x2, #SWIFTLET_THREAD_SP]
+    msr sp_el0, x16
+    msr elr_el1, x17
+    ldr x16, [x2, #SWIFTLET_THREAD_TPIDR]
+    msr tpidr_el0, x16
+    msr spsr_el1, xzr
+    restore_preserved x2
     mov x2, xzr
-    ldp x16, x17, [sp, #SWIFTLET_CONTEXT_SP]
-    msr sp_el0, x16
-    msr elr_el1, x17
-    ldr x16, [sp, #SWIFTLET_CONTEXT_TPIDR]
-    msr tpidr_el0, x16
-    msr spsr_el1, xzr
-    restore_preserved
-    ldp x9, x10, [x3, #SWIFTLET_CONTEXT_X(9)]
-    ldp x7, x8, [x3, #SWIFTLET_CONTEXT_X(7)]
-    ldp x5, x6, [x3, #SWIFTLET_CONTEXT_X(5)]
-    ldp x3, x4, [x3, #SWIFTLET_CONTEXT_X(3)]
-    clear_scratch
+    ldp x9, x10, [x3, #SWIFTLET_THREAD_X(9)]
+    ldp x7, x8, [x3, #SWIFTLET_THREAD_X(7)]
+    ldp x5, x6, [x3, #SWIFTLET_THREAD_X(5)]
+    ldp x3, x4, [x3, #SWIFTLET_THREAD_X(3)]
+    clear_scratch sp
     eret
 
-    .section .text.exit_registers, "ax"
-    .balign 64
-    .global swiftlet_exit_registers
-swiftlet_exit_registers:
-    msr ttbr0_el1, x1
-    mov sp, x0
-    ldp x16, x17, [sp, #SWIFTLET_CONTEXT_SP]
-    msr sp_el0, x16
-    msr elr_el1, x17
-    ldp x16, x17, [sp, #SWIFTLET_CONTEXT_TPIDR]
-    msr tpidr_el0, x16
-    restore_preserved
-    ldp x0, x1, [sp, #SWIFTLET_CONTEXT_X(0)]
-    ldp x2, x3, [sp, #SWIFTLET_CONTEXT_X(2)]
-    ldp x4, x5, [sp, #SWIFTLET_CONTEXT_X(4)]
-    ldp x6, x7, [sp, #SWIFTLET_CONTEXT_X(6)]
-    ldp x8, x9, [sp, #SWIFTLET_CONTEXT_X(8)]
-    cbnz x17, 1f
-    ldr x10, [sp, #SWIFTLET_CONTEXT_X(10)]
-    msr spsr_el1, xzr
-    clear_scratch
-    eret
-1:  ldr x16, [sp, #SWIFTLET_CONTEXT_FLAGS]
-    msr spsr_el1, x16
-    ldp x10, x11, [sp, #SWIFTLET_CONTEXT_X(10)]
-    ldp x12, x13, [sp, #SWIFTLET_CONTEXT_X(12)]
-    ldp x14, x15, [sp, #SWIFTLET_CONTEXT_X(14)]
-    ldp x16, x17, [sp, #SWIFTLET_CONTEXT_X(16)]
-    ldr x18, [sp, #SWIFTLET_CONTEXT_X(18)]
-    eret
-
-    .section .text.idle, "ax"
     .global swiftlet_idle
 swiftlet_idle:
     adrp x0, swiftlet_idle_translation_base
     ldr x0, [x0, :lo12:swiftlet_idle_translation_base]
     msr ttbr0_el1, x0
-    adrp x0, swiftlet_stack + SWIFTLET_STACK_BYTES
-    mov sp, x0
     dsb sy
     wfi                         // a masked interrupt ends it as well
-    b swiftlet_idle_interrupt
+    bl swiftlet_idle_interrupt
+    b swiftlet_exit
 
     .global swiftlet_halt
 swiftlet_halt:

@@ -30,6 +30,9 @@
                 }
                 require(slot.pointee.object == object, "\(name): a capability to another object in its list")
                 require(slot.pointee.kind == object.pointee.kind, "\(name): a capability of another kind")
+                require(
+                    slot.pointee.uses == Uses(slot.pointee.kind, slot.pointee.rights), "\(name): uses beside its rights"
+                )
                 require(slot.pointee.previous == previous, "\(name): wrong link in the derivation list")
                 if slot.pointee.object != object { return count }
                 let depth = Int(slot.pointee.depth)

@@ -7,6 +7,36 @@
 
 import KernelABI
 
+/// The messages and signals that a capability allows, from its kind and rights: one bit to test on every such call.
+public struct Uses: Equatable, Sendable {
+    let raw: UInt8
+    static var none: Uses { Uses(raw: 0) }
+    /// Rights `read` and `write` of an endpoint are bits 0 and 1, of a notification bits 2 and 3, `write` of a reply bit 5.
+    static var receive: Uses { Uses(raw: 1) }
+    static var call: Uses { Uses(raw: 2) }
+    static var wait: Uses { Uses(raw: 4) }
+    static var signal: Uses { Uses(raw: 8) }
+    static var reply: Uses { Uses(raw: 32) }
+    init(raw: UInt8) { self.raw = raw }
+
+    init(_ kind: ObjectKind, _ rights: Rights) {
+        let access = rights.raw & 3
+        switch kind {
+        case .endpoint: raw = access
+        case .notification: raw = access &<< 2
+        case .reply: raw = (access & 2) &<< 4
+        case .null, .thread, .capabilityTable, .addressSpace, .pageTable, .frame, .untyped, .interrupt, .timer,
+            .interruptControl, .systemControl:
+            raw = 0
+        }
+    }
+    @inline(__always) func contains(_ use: Uses) -> Bool { raw & use.raw != 0 }
+    @inline(__always) func limited(to rights: Rights) -> Uses {
+        let access = rights.raw & 3
+        return Uses(raw: raw & (access | access &<< 2 | access &<< 4))
+    }
+}
+
 /// One slot: 64 bytes, a cache line.
 public struct Capability: ~Copyable {
     /// Where the slot stands, for those that are part of a thread control block: clearing them concerns the thread.
@@ -25,6 +55,8 @@ public struct Capability: ~Copyable {
     /// Depth in the derivation tree; 0 is the object's first capability.
     var depth: UInt8 = 0
     var place: Place = .table
+    /// What `kind` and `rights` say together.
+    var uses: Uses = .none
     /// What a receiver sees of the sender; for a mapped frame: the virtual address.
     var badge: UInt64 = 0
     var next: Ref<Capability>?
@@ -51,6 +83,7 @@ extension Ref where Object == Capability {
         pointee.object = object
         pointee.kind = kind
         pointee.rights = .all
+        pointee.uses = Uses(kind, .all)
         pointee.depth = 0
         pointee.badge = 0
         pointee.next = nil
@@ -69,6 +102,7 @@ extension Ref where Object == Capability {
         pointee.object = object
         pointee.kind = source.pointee.kind
         pointee.rights = rights & source.pointee.rights
+        pointee.uses = source.pointee.uses.limited(to: rights)
         pointee.badge = badge
         pointee.depth = UInt8(truncatingIfNeeded: depth)
         if isPeer, let before = source.pointee.previous {
@@ -97,6 +131,7 @@ extension Ref where Object == Capability {
         pointee.object = nil
         pointee.kind = .null
         pointee.rights = .none
+        pointee.uses = .none
         pointee.depth = 0
         pointee.badge = 0
         pointee.next = nil
@@ -108,6 +143,7 @@ extension Ref where Object == Capability {
         destination.pointee.object = pointee.object
         destination.pointee.kind = pointee.kind
         destination.pointee.rights = pointee.rights
+        destination.pointee.uses = pointee.uses
         destination.pointee.depth = pointee.depth
         destination.pointee.badge = pointee.badge
         destination.pointee.next = pointee.next
@@ -130,6 +166,7 @@ extension Ref where Object == Capability {
         pointee.object = nil
         pointee.kind = .null
         pointee.rights = .none
+        pointee.uses = .none
         pointee.depth = 0
         pointee.badge = 0
         pointee.next = nil

@@ -7,7 +7,9 @@ extension Kernel where H: ~Copyable {
     /// The table that holds the entry for `address` at `level`, by its kernel address.
     ///
     /// - Complexity: two loads at most.
-    func table(_ space: Ref<AddressSpace>, _ address: UInt64, level: Int) throws(MissingLevel) -> Ref<TableEntries> {
+    @inline(__always) func table(_ space: Ref<AddressSpace>, _ address: UInt64, level: Int) throws(MissingLevel) -> Ref<
+        TableEntries
+    > {
         var at: Ref<TableEntries> = unsafe reference(
             hardware.kernelAddress(physical: space.pointee.rootPhysical), as: TableEntries.self)
         var depth = 1
@@ -22,11 +24,12 @@ extension Kernel where H: ~Copyable {
 
     /// Map the frame of a capability that is not mapped yet.
     ///
+    /// - Precondition: it is a frame's.
     /// - Throws: `notMapped` and the level that is missing.
     func map(
         _ slot: Ref<Capability>, in space: Ref<AddressSpace>, at address: UInt64, rights: Rights
     ) throws(MapError) {
-        guard let frame = slot.frame else { throw MapError(.wrongKind) }
+        let frame: Ref<Frame> = slot.fastObject()
         if slot.pointee.mappedIn != nil { throw MapError(.alreadyMapped) }
         let size = frame.pointee.size
         let bytes: UInt64 = 1 << UInt64(size.rawValue)
@@ -92,8 +95,10 @@ extension Kernel where H: ~Copyable {
     }
 
     /// Change the rights of a mapping.
+    ///
+    /// - Precondition: the capability is a frame's.
     func protect(_ slot: Ref<Capability>, in space: Ref<AddressSpace>, rights: Rights) throws(MapError) {
-        guard let frame = slot.frame else { throw MapError(.wrongKind) }
+        let frame: Ref<Frame> = slot.fastObject()
         if slot.pointee.mappedIn != space { throw MapError(.notMapped) }
         try checkAccess(rights, slot, frame)
         let level = PageDescriptor.level(frame.pointee.size)

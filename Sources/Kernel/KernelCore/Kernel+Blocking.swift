@@ -7,15 +7,14 @@ extension Kernel where H: ~Copyable {
     /// Take a thread out of whatever it waits for. It is in no queue then, waits for nobody, and its state is `stopped`.
     ///
     /// - Complexity: O(log n), and the inheritance chain.
-    mutating func withdraw(_ thread: Ref<Thread>) {
+    @inline(never) mutating func withdraw(_ thread: Ref<Thread>) {
         let state = thread.state
         if state == .ready {
             core.ready.remove(thread)
         } else if state == .receiving {
             withdrawReceiver(thread)
         } else if let endpoint = thread.pointee.endpoint {
-            endpoint.pointee.waiters.remove(thread.waitNode)
-            thread.pointee.endpoint = nil
+            endpoint.remove(thread)
             removeCaller(thread)
         } else if let reply = thread.pointee.reply {
             release(reply)
@@ -25,20 +24,13 @@ extension Kernel where H: ~Copyable {
             thread.pointee.notification = nil
         }
         cancelDeadline(thread)
-        thread.pointee.loanLength = 0
+        endLoan(thread)
         thread.pointee.scheduling.isFaulting = false
         thread.state = .stopped
     }
 
     private mutating func withdrawReceiver(_ thread: Ref<Thread>) {
-        if let endpoint = thread.pointee.endpoint {
-            if endpoint.pointee.readyServer == thread {
-                endpoint.pointee.readyServer = nil
-            } else {
-                endpoint.pointee.waiters.remove(thread.waitNode)
-            }
-            thread.pointee.endpoint = nil
-        }
+        thread.pointee.endpoint?.remove(thread)
         if let reply = thread.pointee.reply { release(reply) }
     }
 
@@ -51,7 +43,7 @@ extension Kernel where H: ~Copyable {
     }
 
     /// End a thread's wait with an error, and let it run. A faulted thread stays stopped: nobody answers for its fault.
-    mutating func abort(_ thread: Ref<Thread>, _ error: KernelError) {
+    @inline(never) mutating func abort(_ thread: Ref<Thread>, _ error: KernelError) {
         let isFaulted = thread.pointee.scheduling.isFaulting
         withdraw(thread)
         if isFaulted {
@@ -63,18 +55,21 @@ extension Kernel where H: ~Copyable {
     }
 
     /// Set the results of a system call that carries no message.
+    ///
+    /// The zero is loaded, not a constant: the compiler would make one `memset` of nine stores, which is a loop.
     @inline(__always) func complete(_ thread: Ref<Thread>, _ result: ResultWord, _ value: UInt64 = 0) {
+        let zero = thread.pointee.zeros.0
         thread.pointee.context.x.0 = result.raw
         thread.pointee.context.x.1 = value
-        thread.pointee.context.x.2 = 0
-        thread.pointee.context.x.3 = 0
-        thread.pointee.context.x.4 = 0
-        thread.pointee.context.x.5 = 0
-        thread.pointee.context.x.6 = 0
-        thread.pointee.context.x.7 = 0
-        thread.pointee.context.x.8 = 0
-        thread.pointee.context.x.9 = 0
-        thread.pointee.context.x.10 = 0
+        thread.pointee.context.x.2 = zero
+        thread.pointee.context.x.3 = zero
+        thread.pointee.context.x.4 = zero
+        thread.pointee.context.x.5 = zero
+        thread.pointee.context.x.6 = zero
+        thread.pointee.context.x.7 = zero
+        thread.pointee.context.x.8 = zero
+        thread.pointee.context.x.9 = zero
+        thread.pointee.context.x.10 = zero
     }
 
     /// Stop a thread, wherever it is. A blocked operation ends with `cancelled`.
@@ -103,7 +98,7 @@ extension Kernel where H: ~Copyable {
             return .wrongState
         }
         thread.pointee.scheduling.isSuspended = false
-        core.ready.insert(thread)
+        insertReady(thread)
         return nil
     }
 }

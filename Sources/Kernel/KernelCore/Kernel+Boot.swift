@@ -108,14 +108,15 @@ extension Kernel where H: ~Copyable {
             to: AddressSpace(
                 header: ObjectHeader(.addressSpace, size: 0), rootPhysical: rootTable, asid: asid,
                 translationBase: hardware.translationBase(rootTable: rootTable, asid: asid)))
-        let threadPlace = try unsafe take(&memory, Footprint.descriptor(.thread))
-        unsafe initializeThread(threadPlace, ObjectHeader(.thread, size: Footprint.descriptor(.thread)))
+        let thread = unsafe reference(try take(&memory, Footprint.descriptor(.thread)), as: Thread.self)
+        thread.header.pointee.kind = .thread
+        initializeThread(thread)
         let informationPage = try takePage(&memory)
         let information = unsafe reference(
             hardware.kernelAddress(physical: informationPage), as: BootInformation.self)
         information.pointee = BootInformation()
         var root = unsafe RootTask(
-            memory: memory, thread: reference(threadPlace, as: Thread.self),
+            memory: memory, thread: thread,
             table: reference(tablePlace, as: CapabilityTable.self), space: reference(spacePlace, as: AddressSpace.self),
             information: information)
         if !isLayoutSound(root.thread) { throw .layout }
@@ -224,10 +225,11 @@ extension Kernel where H: ~Copyable {
             while 1 << UInt64(truncatingIfNeeded: bits) > end &- at { bits -= 1 }  // at most 26 steps, down to a page
             if root.untypedCount >= RootLayout.untypedRegions { return end &- at }
             guard let place = try? unsafe take(&root.memory, Footprint.descriptor(.untyped)) else { return end &- at }
-            unsafe initializeUntyped(
-                place, ObjectHeader(.untyped, size: 0), physical: at, sizeBits: bits, isDevice: isDevice)
+            let object = unsafe reference(place, as: ObjectHeader.self)
+            object.pointee.kind = .untyped
+            initializeUntyped(object.rebound(to: Untyped.self), physical: at, sizeBits: bits, isDevice: isDevice)
             let slot = root.table.slot(Int(RootSlot.firstUntyped.index) &+ root.untypedCount)
-            unsafe slot.makeFirst(of: reference(place, as: ObjectHeader.self), kind: .untyped)
+            slot.makeFirst(of: object, kind: .untyped)
             let entry =
                 unsafe (root.information.raw + MemoryLayout<BootInformation>.size)
                 .assumingMemoryBound(to: UntypedRegion.self) + root.untypedCount
@@ -309,6 +311,6 @@ extension Kernel where H: ~Copyable {
             && MemoryLayout<AddressSpace>.size <= Footprint.descriptor(.addressSpace)
             && MemoryLayout<CapabilityTable>.size <= Ref<CapabilityTable>.slotOffset
         return sizes && thread.tableSlot.thread == thread && thread.faultSlot.thread == thread
-            && thread.hasContextInPlace
+            && thread.hasPartsInPlace
     }
 }

@@ -14,17 +14,32 @@ extension Kernel where H: ~Copyable {
             // Down to a leaf: bounded by `Limits.derivationDepth`, since each step goes one level deeper.
             var leaf = slot
             while leaf.hasChildren, let next = leaf.pointee.next { leaf = next }
-            remove(leaf)
+            if drain(leaf) { remove(leaf) }
             if isInterrupted() { return false }
         }
-        if andDelete && slot.pointee.object != nil { remove(slot) }
+        return !andDelete || delete(slot)
+    }
+
+    /// Empty a slot from which nothing derives. False: an interrupt came between; call again.
+    mutating func delete(_ slot: Ref<Capability>) -> Bool {
+        while !drain(slot) {  // one waiter a round
+            if isInterrupted() { return false }
+        }
+        remove(slot)
         return true
+    }
+
+    /// Before the last capability to an endpoint goes: nobody must be left waiting where nobody can come any more. Ends one
+    /// wait with `peerDied`; true when nobody waits.
+    private mutating func drain(_ slot: Ref<Capability>) -> Bool {
+        guard slot.pointee.previous == nil, slot.pointee.next == nil, let endpoint = slot.endpoint else { return true }
+        return closeStep(endpoint, forGood: true)
     }
 
     /// Empty a slot from which nothing derives, with what follows for the object.
     ///
     /// - Complexity: constant, or O(log n) where a caller must be woken.
-    mutating func remove(_ slot: Ref<Capability>) {
+    @inline(never) mutating func remove(_ slot: Ref<Capability>) {
         guard let object = slot.pointee.object else { return }
         if slot.pointee.place != .table { detachPart(slot) }
         unmap(slot)
@@ -147,8 +162,9 @@ extension Kernel where H: ~Copyable {
     }
 
     /// Refuse one queued caller, or one receiver where the endpoint goes for good. True when none is left.
-    mutating func closeStep(_ endpoint: Ref<Endpoint>, forGood: Bool) -> Bool {
+    @inline(never) mutating func closeStep(_ endpoint: Ref<Endpoint>, forGood: Bool) -> Bool {
         endpoint.pointee.isClosed = true
+        endpoint.noteOccupation()
         queueReadyServer(endpoint)
         if let sender = endpoint.waitingSender {
             refuse(sender)
@@ -181,6 +197,7 @@ extension Kernel where H: ~Copyable {
             connect(source, to: nil, bits: 0)
             return false
         }
+        notification.pointee.boundThread?.pointee.scheduling.isSignalled = false
         notification.pointee.boundThread?.pointee.boundNotification = nil
         notification.pointee.boundThread = nil
         return true
@@ -197,10 +214,11 @@ extension Kernel where H: ~Copyable {
             if closeStep(endpoint, forGood: false) { disown(endpoint) }
             return false
         }
-        if let caller = thread.pointee.callers.first?.thread {
+        if let caller = thread.firstCaller {
             refuse(caller)
             return false
         }
+        if !drain(thread.faultSlot) { return false }
         dropFloatingPoint(of: thread)
         _ = bind(thread, nil)
         remove(thread.tableSlot)
@@ -219,7 +237,7 @@ extension Kernel where H: ~Copyable {
             if slot.pointee.object != nil {
                 var leaf = slot
                 while leaf.hasChildren, let next = leaf.pointee.next { leaf = next }  // bounded by `derivationDepth`
-                remove(leaf)
+                if drain(leaf) { remove(leaf) }
                 return false
             }
             table.pointee.cursor &+= 1
@@ -248,6 +266,7 @@ extension Kernel where H: ~Copyable {
         disown(endpoint)
         endpoint.pointee.server = thread
         endpoint.pointee.isClosed = false
+        endpoint.noteOccupation()
         endpoint.pointee.nextOwned = thread.pointee.ownedEndpoints
         thread.pointee.ownedEndpoints?.pointee.previousOwned = endpoint
         thread.pointee.ownedEndpoints = endpoint

@@ -1,106 +1,176 @@
 // The fast paths of `call` and `replyAndReceive`: the frequent case of both, with nothing to search and nothing to decide.
 //
 // Each checks that nothing unusual holds, without a change, and returns nil otherwise; the general path then does the same
-// work in full. What makes them short is state that is kept elsewhere: `readyServer` says in one load that a receiver
-// waits plainly, the scheduling word carries state, priority and depth together, and the message registers are never
+// work in full. What makes them short is state that is kept elsewhere: `uses` tells in one bit what kind and rights allow,
+// `readyServer` and `occupation` tell in one load who waits at an endpoint, the scheduling word carries state, priority,
+// depth and everything rare together, `soleCaller` takes a caller without a queue, and the message registers are never
 // copied: the exit loads them from the sender's context.
 
 import HardwareInterface
 import KernelABI
 
-/// Control words from here on announce more than fits the registers, or are malformed: the general path decides.
-@inline(__always) private var fastControlEnd: UInt64 { UInt64(Message.registerWords &+ 1) &<< 40 }
+/// How a fast path ended: resume `thread` from its system call with these results; the message words are in `source`'s
+/// context.
+public struct Handover {
+    public let thread: Ref<Thread>
+    public var result: UInt64
+    public let badge: UInt64
+    public let source: Ref<Thread>
+}
+
+extension ControlWord {
+    /// Does it announce a `call` of up to eight words and nothing else: no deadline, no capability, no loan?
+    @inline(__always) public var isPlainCall: Bool { raw &>> 32 <= UInt64(Message.registerWords) }
+    /// Does it announce `call` or `replyAndReceive` with the IPC buffer, and nothing but words?
+    @inline(__always) public var isPlainExchange: Bool { raw &>> 41 == ControlWord.extendedBit &>> 41 }
+    /// The same as of a call, of `replyAndReceive`.
+    @inline(__always) public var isPlainReplyAndReceive: Bool {
+        raw &>> 32 &- UInt64(SystemCall.replyAndReceive.rawValue) &<< 8 <= UInt64(Message.registerWords)
+    }
+}
 
 extension Kernel where H: ~Copyable {
     /// `call` to a server that waits. The caller's words stay in its context, from where the exit loads them.
-    @inline(__always) public mutating func fastCall(_ thread: Ref<Thread>, _ raw: UInt64, deadline: UInt64) -> Exit? {
+    ///
+    /// - Precondition: the caller runs, and its control word announces nothing but words.
+    @inline(__always) public mutating func fastCall(_ thread: Ref<Thread>, _ raw: UInt64) -> Handover? {
         let index = UInt(raw & 0xffff_ffff)
-        if index >= thread.pointee.tableCount || raw >= fastControlEnd { return nil }
+        if index >= thread.pointee.tableCount { return nil }
         let slot = fastSlot(thread, index)
-        if slot.pointee.kind != .endpoint || !slot.pointee.rights.contains(.write) || deadline != ~0 { return nil }
+        if !slot.pointee.uses.contains(.call) { return nil }
         let endpoint: Ref<Endpoint> = slot.fastObject()
         guard let server = endpoint.pointee.readyServer else { return nil }
         let word = thread.pointee.scheduling.raw
         // The server's word: the caller's, one deeper. A depth of `Limits.chain` carries into the attention bits.
         let deeper = word &+ 0x100
         if deeper & SchedulingWord.attentionMask != 0 { return nil }
-        let base = UInt32(server.pointee.base)
+        connect(thread, to: server, at: endpoint, deeper)
+        thread.pointee.scheduling.raw = word | RunState.awaitingReply.raw &<< SchedulingWord.stateShift
+        return Handover(
+            thread: server, result: raw & ControlWord.messageMask, badge: slot.pointee.badge, source: thread)
+    }
+
+    /// A ready server takes a caller, and runs.
+    ///
+    /// - Parameter word: the caller's scheduling word, one deeper: the server's, where its base priority is no higher.
+    @inline(__always) private mutating func connect(
+        _ thread: Ref<Thread>, to server: Ref<Thread>, at endpoint: Ref<Endpoint>, _ word: UInt32
+    ) {
+        let above = Int32(server.pointee.base) &- Int32(word & 0xff)
         let reply = server.pointee.reply.fastValue
         endpoint.pointee.readyServer = nil
+        endpoint.pointee.occupation = 0
         server.pointee.endpoint = nil
         server.pointee.reply = nil
-        server.pointee.scheduling.raw = base > word & 0xff ? deeper & ~0xff | base : deeper
-        server.pointee.callers.root = thread.callerNode
-        server.pointee.callers.first = thread.callerNode
-        thread.pointee.callerNode.key = UInt64(word & 0xff)
+        server.pointee.scheduling.raw = word &+ (above > 0 ? UInt32(bitPattern: above) : 0)
+        server.pointee.soleCaller = thread
         thread.pointee.blockedOn = server
         thread.pointee.reply = reply
-        thread.pointee.scheduling.raw = word | RunState.awaitingReply.raw &<< SchedulingWord.stateShift
         reply.pointee.caller = thread
-        return .message(
-            thread: server, result: raw & ControlWord.messageMask, badge: slot.pointee.badge, source: thread)
+    }
+
+    /// A fault whose handler waits: the handler runs, with the fault's message.
+    @inline(__always) mutating func fastFault(_ thread: Ref<Thread>) -> Ref<Thread>? {
+        let slot = thread.faultSlot
+        if !slot.pointee.uses.contains(.call) { return nil }
+        let endpoint: Ref<Endpoint> = slot.fastObject()
+        guard let server = endpoint.pointee.readyServer else { return nil }
+        let word = thread.pointee.scheduling.raw
+        let deeper = word &+ 0x100
+        if deeper & SchedulingWord.attentionMask != 0 { return nil }
+        connect(thread, to: server, at: endpoint, deeper)
+        thread.pointee.scheduling.raw =
+            word | SchedulingWord.faultingBit | RunState.faulted.raw &<< SchedulingWord.stateShift
+        writeFault(of: thread, to: server, badge: slot.pointee.badge)
+        return server
+    }
+
+    /// `call` or `replyAndReceive` of more words than fit the registers: the fast paths, and a copy from buffer to buffer.
+    ///
+    /// - Precondition: the control word announces one of them, the IPC buffer, and besides words nothing.
+    /// - Complexity: 15 groups of eight words.
+    @inline(__always) public mutating func fastExchange(
+        _ thread: Ref<Thread>, _ raw: UInt64, replySlot: UInt64
+    ) -> Handover? {
+        let length = ControlWord(raw: raw).length
+        guard length > Message.registerWords, length <= Message.maximumWords, let from = thread.pointee.buffer else {
+            return nil
+        }
+        let isCall = raw & 1 &<< 40 == 0
+        guard var handover = isCall ? fastCall(thread, raw) : fastReplyAndReceive(thread, raw, replySlot: replySlot)
+        else { return nil }
+        if let to = handover.thread.pointee.buffer {
+            copyWords(from, to, length)
+        } else {
+            handover.result = UInt64(truncatingIfNeeded: Message.registerWords) &<< 32
+        }
+        return handover
+    }
+
+    /// `replyAndReceive` where the caller is a thread that faulted, and the answer lets it go on.
+    ///
+    /// - Precondition: as for `fastCall`; the words are in the handler's context.
+    @inline(__always) public mutating func fastResume(
+        _ handler: Ref<Thread>, _ raw: UInt64, replySlot: UInt64
+    ) -> Ref<Thread>? {
+        let answer = FaultReply(rawValue: handler.pointee.context.x.3)
+        guard answer == .retry || answer == .resumeAt, let caller = handler.pointee.soleCaller,
+            caller.pointee.scheduling.isFaulting,
+            fastReplyAndReceive(handler, raw, replySlot: replySlot, tolerating: SchedulingWord.faultingBit) != nil
+        else { return nil }
+        if answer == .resumeAt { caller.pointee.context.programCounter = handler.pointee.context.x.4 }
+        return caller
     }
 
     /// `replyAndReceive` where the one caller can run at once and nobody waits at the endpoint.
     ///
-    /// A caller that stands in this thread's `callers` waits for this thread and for no other, so the queue's root is the
-    /// only thing to compare.
+    /// - Precondition: as for `fastCall`.
+    /// - Parameter tolerating: bits of the caller's scheduling word that are no reason to decline; they are cleared.
     @inline(__always) public mutating func fastReplyAndReceive(
-        _ thread: Ref<Thread>, _ raw: UInt64, replySlot: UInt64, deadline: UInt64
-    ) -> Exit? {
+        _ thread: Ref<Thread>, _ raw: UInt64, replySlot: UInt64, tolerating: UInt32 = 0
+    ) -> Handover? {
         let index = UInt(raw & 0xffff_ffff)
         let replyIndex = UInt(replySlot & 0xffff_ffff)
         let count = thread.pointee.tableCount
-        if index >= count || replyIndex >= count || raw >= fastControlEnd { return nil }
+        if index >= count || replyIndex >= count { return nil }
         let slot = fastSlot(thread, index)
         let replyCapability = fastSlot(thread, replyIndex)
-        if slot.pointee.kind != .endpoint || !slot.pointee.rights.contains(.read)
-            || replyCapability.pointee.kind != .reply
-            || !replyCapability.pointee.rights.contains(.write) || deadline != ~0
-        {
-            return nil
-        }
+        if !slot.pointee.uses.contains(.receive) || !replyCapability.pointee.uses.contains(.reply) { return nil }
         let endpoint: Ref<Endpoint> = slot.fastObject()
         let reply: Ref<Reply> = replyCapability.fastObject()
         guard let caller = reply.pointee.caller else { return nil }
-        if endpoint.pointee.readyServer != nil || !endpoint.pointee.waiters.isEmpty || endpoint.pointee.isClosed
-            || thread.pointee.callers.root != caller.callerNode || caller.pointee.callerNode.height != 0
-        {
-            return nil
-        }
-        if let notification = thread.pointee.boundNotification, notification.pointee.bits != 0 { return nil }
-        let word = caller.pointee.scheduling.raw
+        if endpoint.pointee.occupation != 0 || !thread.pointee.soleCaller.isSame(as: caller) { return nil }
+        let word = caller.pointee.scheduling.raw & ~tolerating
         if (word | thread.pointee.scheduling.raw) & SchedulingWord.attentionMask != 0
-            || Int(word & 0xff) <= core.ready.barrier
+            || !core.ready.isSurpassed(by: Int(word & 0xff))
         {
             return nil
         }
         caller.pointee.blockedOn = nil
         caller.pointee.reply = nil
-        caller.pointee.loanLength = 0
         caller.pointee.scheduling.raw = word & ~(15 << SchedulingWord.stateShift)
         reply.pointee.caller = nil
         reply.pointee.holder = thread
-        thread.pointee.callers.root = nil
-        thread.pointee.callers.first = nil
+        thread.pointee.soleCaller = nil
         thread.pointee.reply = reply
         thread.pointee.endpoint = endpoint
         thread.pointee.scheduling.raw =
             UInt32(thread.pointee.base) | RunState.receiving.raw &<< SchedulingWord.stateShift
         endpoint.pointee.readyServer = thread
-        return .message(thread: caller, result: raw & ControlWord.messageMask, badge: 0, source: thread)
+        endpoint.pointee.occupation = 1
+        return Handover(thread: caller, result: raw & ControlWord.messageMask, badge: 0, source: thread)
     }
 
-    @inline(__always) private func fastSlot(_ thread: Ref<Thread>, _ index: UInt) -> Ref<Capability> {
+    @inline(__always) func fastSlot(_ thread: Ref<Thread>, _ index: UInt) -> Ref<Capability> {
         // Safety: the caller compared index with tableCount, which is set together with tableBase.
         unsafe Ref(UnsafeMutablePointer(bitPattern: thread.pointee.tableBase &+ index &<< 6).unsafelyUnwrapped)
     }
 }
 
 extension Ref where Object == Capability {
-    /// The object of a capability whose kind was compared: only an empty slot has none, and its kind is `null`.
-    @inline(__always) fileprivate func fastObject<T: ~Copyable>() -> Ref<T> {
-        // Safety: kind is not null, so object is set.
+    /// The object of a capability that has a use: only an empty slot has no object, and no use.
+    @inline(__always) func fastObject<T: ~Copyable>() -> Ref<T> {
+        // Safety: some use is set, so object is set, and of the kind that the use belongs to.
         unsafe pointee.object.unsafelyUnwrapped.rebound(to: T.self)
     }
 }
@@ -110,5 +180,13 @@ extension Optional where Wrapped == Ref<Reply> {
     @inline(__always) fileprivate var fastValue: Ref<Reply> {
         // Safety: an invariant of `Endpoint.readyServer`.
         unsafe unsafelyUnwrapped
+    }
+}
+
+extension Optional where Wrapped == Ref<Thread> {
+    /// Is it that thread? One comparison, without one for nil before it.
+    @inline(__always) func isSame(as other: Ref<Thread>) -> Bool {
+        // Safety: an optional reference is an address, and nil is 0.
+        unsafe unsafeBitCast(self, to: UInt.self) == other.bits
     }
 }

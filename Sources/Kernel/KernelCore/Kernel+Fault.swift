@@ -6,12 +6,20 @@ import KernelABI
 extension Kernel where H: ~Copyable {
     /// Stop a thread with a fault and offer it to the handler.
     ///
-    /// - Postcondition: the thread does not run.
-    mutating func raise(_ thread: Ref<Thread>, _ kind: FaultKind, address: UInt64, syndrome: UInt64) {
-        thread.pointee.scheduling.isFaulting = true
+    /// - Returns: the thread to resume.
+    mutating func raise(
+        _ thread: Ref<Thread>, _ kind: FaultKind, address: UInt64, syndrome: UInt64
+    ) -> Ref<Thread>? {
         thread.pointee.faultKind = kind
         thread.pointee.faultAddress = address
         thread.pointee.faultSyndrome = syndrome
+        if let handler = fastFault(thread) { return handler }
+        offerFault(thread)
+        return reschedule(thread)
+    }
+
+    private mutating func offerFault(_ thread: Ref<Thread>) {
+        thread.pointee.scheduling.isFaulting = true
         thread.state = .faulted
         let slot = thread.faultSlot
         guard let endpoint = slot.endpoint, !endpoint.pointee.isClosed else {
@@ -21,12 +29,24 @@ extension Kernel where H: ~Copyable {
         thread.pointee.sendBadge = slot.pointee.badge
         thread.pointee.sendControl = 0
         thread.pointee.sendRights = slot.pointee.rights
-        thread.pointee.loanLength = 0
+        endLoan(thread)
         switch offer(thread, endpoint, deadline: .never, state: .faulted) {
-        case .failed:
-            // The handler waits for this very thread: nobody can help it.
-            thread.state = .faulted
-        case .blocked, .done, .restart: break
+        case .failed(.deadlock):
+            // The handler waits for this very thread, which cannot answer: that call ends, and the fault is offered again.
+            endWait(of: endpoint, for: thread)
+            _ = offer(thread, endpoint, deadline: .never, state: .faulted)
+        // A line of waiting threads that is too long already: it stays faulted, as its state tells.
+        case .failed: break
+        case .blocked, .done, .yielded, .restart: break
+        }
+    }
+
+    /// End the call, of the endpoint's server or of one that it waits for, that waits for `thread`.
+    private mutating func endWait(of endpoint: Ref<Endpoint>, for thread: Ref<Thread>) {
+        var at = endpoint.pointee.server
+        while let waiting = at {  // bounded by the chain limit
+            at = waiting.pointee.blockedOn
+            if at == thread { return abort(waiting, .deadlock) }
         }
     }
 
@@ -53,7 +73,7 @@ extension Kernel where H: ~Copyable {
 
     /// The fault message, into the handler's registers.
     func writeFault(of thread: Ref<Thread>, to receiver: Ref<Thread>, badge: UInt64) {
-        receiver.pointee.context.x.0 = ResultWord(.fault, message: UInt64(truncatingIfNeeded: Fault.words) << 40).raw
+        receiver.pointee.context.x.0 = ResultWord(.fault, message: UInt64(truncatingIfNeeded: Fault.words) << 32).raw
         receiver.pointee.context.x.1 = badge
         receiver.pointee.context.x.2 = 0
         receiver.pointee.context.x.3 = UInt64(thread.pointee.faultKind.rawValue)

@@ -20,7 +20,7 @@ extension Kernel where H: ~Copyable {
         thread.pointee.sendRights = slot.pointee.rights
         takeLoan(thread, isCall ? control : ControlWord(raw: 0))
         let outcome = offer(thread, endpoint, deadline: deadline, state: isCall ? .calling : .sending)
-        if case .failed = outcome { thread.pointee.loanLength = 0 }
+        if case .failed = outcome { endLoan(thread) }
         return outcome
     }
 
@@ -31,7 +31,7 @@ extension Kernel where H: ~Copyable {
         if let receiver = endpoint.waitingReceiver {
             if expectsReply, let error = checkChain(thread, receiver) { return .failed(error) }
             thread.state = state
-            dequeue(receiver, from: endpoint)
+            endpoint.remove(receiver)
             cancelDeadline(receiver)
             deliver(from: thread, to: receiver)
             // Who answers a call takes its caller's place among its equals, as on the fast path.
@@ -46,20 +46,10 @@ extension Kernel where H: ~Copyable {
         thread.state = state
         thread.pointee.endpoint = endpoint
         endpoint.pointee.holdsSenders = true
-        endpoint.pointee.waiters.insert(thread.waitNode, key: UInt64(thread.effective))
+        endpoint.insert(thread)
         if let server = endpoint.pointee.server { addCaller(thread, to: server) }
         startDeadline(thread, deadline)
         return .blocked
-    }
-
-    /// Take a waiting receiver off its endpoint; its reply object stays with it.
-    private mutating func dequeue(_ receiver: Ref<Thread>, from endpoint: Ref<Endpoint>) {
-        if endpoint.pointee.readyServer == receiver {
-            endpoint.pointee.readyServer = nil
-        } else {
-            endpoint.pointee.waiters.remove(receiver.waitNode)
-        }
-        receiver.pointee.endpoint = nil
     }
 
     /// Hand a sender's message to a receiver that holds a free reply object.
@@ -111,8 +101,7 @@ extension Kernel where H: ~Copyable {
                 abort(sender, error)
                 return .restart
             }
-            endpoint.pointee.waiters.remove(sender.waitNode)
-            sender.pointee.endpoint = nil
+            endpoint.remove(sender)
             thread.pointee.reply = reply
             deliver(from: sender, to: thread)
             return .done
@@ -131,13 +120,12 @@ extension Kernel where H: ~Copyable {
         endpoint.pointee.holdsSenders = false
         if endpoint.pointee.readyServer != nil {
             queueReadyServer(endpoint)
-        } else if isPlain && endpoint.pointee.waiters.isEmpty && thread.pointee.callers.isEmpty
-            && !endpoint.pointee.isClosed && !isTracing
-        {
+        } else if isPlain && endpoint.pointee.occupation == 0 && !thread.hasCallers && !isTracing {
             endpoint.pointee.readyServer = thread
+            endpoint.pointee.occupation = 1
             return
         }
-        endpoint.pointee.waiters.insert(thread.waitNode, key: UInt64(thread.effective))
+        endpoint.insert(thread)
     }
 
     /// Something about the waiting receiver needs thought from now on: it waits in the queue, off the fast path.
@@ -145,7 +133,7 @@ extension Kernel where H: ~Copyable {
         guard let server = endpoint.pointee.readyServer else { return }
         endpoint.pointee.readyServer = nil
         endpoint.pointee.holdsSenders = false
-        endpoint.pointee.waiters.insert(server.waitNode, key: UInt64(server.effective))
+        endpoint.insert(server)
     }
 
     /// `reply`: answer the caller that the reply object in `replySlot` holds.
@@ -175,7 +163,7 @@ extension Kernel where H: ~Copyable {
         } else {
             transfer(from: thread, to: caller, .message, badge: 0)
         }
-        caller.pointee.loanLength = 0
+        endLoan(caller)
         release(reply)
         removeCaller(caller)
         if caller.state != .stopped { makeReady(caller) }

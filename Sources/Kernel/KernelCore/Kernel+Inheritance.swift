@@ -32,9 +32,10 @@ extension Kernel where H: ~Copyable {
     /// Let `caller` wait for `server`.
     ///
     /// - Precondition: `checkChain` found nothing, and the caller waits for nobody.
-    mutating func addCaller(_ caller: Ref<Thread>, to server: Ref<Thread>) {
+    @inline(never) mutating func addCaller(_ caller: Ref<Thread>, to server: Ref<Thread>) {
         caller.pointee.blockedOn = server
         if let endpoint = server.pointee.endpoint, endpoint.pointee.readyServer == server { queueReadyServer(endpoint) }
+        settleCaller(of: server)
         server.pointee.callers.insert(caller.callerNode, key: UInt64(caller.effective))
         var depth = caller.pointee.scheduling.depth
         var at: Ref<Thread>? = server
@@ -48,35 +49,45 @@ extension Kernel where H: ~Copyable {
     }
 
     /// `caller` waits no longer.
-    mutating func removeCaller(_ caller: Ref<Thread>) {
+    @inline(never) mutating func removeCaller(_ caller: Ref<Thread>) {
         guard let server = caller.pointee.blockedOn else { return }
         caller.pointee.blockedOn = nil
-        server.pointee.callers.remove(caller.callerNode)
-        if server.pointee.callers.isEmpty { server.pointee.scheduling.depth = 0 }
+        if server.pointee.soleCaller == caller {
+            server.pointee.soleCaller = nil
+        } else {
+            server.pointee.callers.remove(caller.callerNode)
+        }
+        if !server.hasCallers { server.pointee.scheduling.depth = 0 }
         updateEffective(server)
+    }
+
+    /// Put the caller that the fast path brought among the others.
+    private func settleCaller(of server: Ref<Thread>) {
+        guard let caller = server.pointee.soleCaller else { return }
+        server.pointee.soleCaller = nil
+        server.pointee.callers.insert(caller.callerNode, key: UInt64(caller.effective))
     }
 
     /// What the invariant says a thread's effective priority is.
     func inheritedPriority(_ thread: Ref<Thread>) -> UInt8 {
         var priority = thread.pointee.base
-        if let first = thread.pointee.callers.first {
-            let caller = UInt8(truncatingIfNeeded: first.pointee.key)
-            if caller > priority { priority = caller }
-        }
+        if let caller = thread.firstCaller, caller.effective > priority { priority = caller.effective }
         return priority
     }
 
     /// Restore the invariant for a thread whose base priority or callers changed, and for those that it waits for.
     ///
     /// - Complexity: `Limits.chain` steps of O(log n).
-    mutating func updateEffective(_ start: Ref<Thread>) {
+    @inline(never) mutating func updateEffective(_ start: Ref<Thread>) {
         var at: Ref<Thread>? = start
         while let thread = at {  // bounded by the chain limit
             let priority = inheritedPriority(thread)
             if priority == thread.effective { return }
             requeue(thread, priority)
             at = thread.pointee.blockedOn
-            if let server = at { server.pointee.callers.rekey(thread.callerNode, key: UInt64(priority)) }
+            if let server = at, server.pointee.soleCaller != thread {
+                server.pointee.callers.rekey(thread.callerNode, key: UInt64(priority))
+            }
         }
     }
 
@@ -86,9 +97,10 @@ extension Kernel where H: ~Copyable {
         if state == .ready {
             core.ready.remove(thread)
             thread.pointee.scheduling.effective = priority
-            core.ready.insert(thread)
+            insertReady(thread)
             return
         }
+        core.isStale = true
         thread.pointee.scheduling.effective = priority
         if let endpoint = thread.pointee.endpoint {
             if endpoint.pointee.readyServer != thread {

@@ -4,12 +4,13 @@ import HardwareInterface
 import KernelABI
 
 extension Kernel where H: ~Copyable {
-    mutating func invoke(_ thread: Ref<Thread>, _ control: ControlWord) -> Outcome {
+    @inline(__always) mutating func invoke(_ thread: Ref<Thread>, _ control: ControlWord) -> Outcome {
         guard let method = control.method else { return .failed(.invalidArgument) }
         do { return try perform(thread, control.slot, method) } catch { return .failed(error) }
     }
 
-    private mutating func perform(_ thread: Ref<Thread>, _ slot: Slot, _ method: Method) throws(KernelError) -> Outcome
+    @inline(__always) private mutating func perform(_ thread: Ref<Thread>, _ slot: Slot, _ method: Method)
+        throws(KernelError) -> Outcome
     {
         switch method {
         case .retype, .reclaim, .untypedInformation: return try untypedMethod(thread, slot, method)
@@ -23,7 +24,7 @@ extension Kernel where H: ~Copyable {
         case .loanRead: return try copyLoan(thread, slot, toLoan: false)
         case .loanWrite: return try copyLoan(thread, slot, toLoan: true)
         case .createInterrupt:
-            _ = try need(thread, slot, .manage).object(.interruptControl) as Ref<Authority>
+            _ = try object(thread, slot, .interruptControl, .manage) as Ref<Authority>
             return try createInterrupt(thread)
         case .bindInterrupt, .acknowledge, .interruptInformation: return try interruptMethod(thread, slot, method)
         case .bindTimer, .arm, .cancelTimer: return try timerMethod(thread, slot, method)
@@ -119,27 +120,50 @@ extension Kernel where H: ~Copyable {
     private mutating func spaceMethod(
         _ thread: Ref<Thread>, _ number: Slot, _ method: Method
     ) throws(KernelError) -> Outcome {
-        let space: Ref<AddressSpace> = try need(thread, number, .manage).object(.addressSpace)
-        let rights = Rights(raw: UInt8(truncatingIfNeeded: argument(thread, method == .protect ? 2 : 3)))
-        let slot = try need(thread, slotArgument(thread, 1), method == .attachTable ? .manage : .none)
+        let space: Ref<AddressSpace> = try object(thread, number, .addressSpace, .manage)
         do throws(MapError) {
             switch method {
-            case .map: try map(slot, in: space, at: argument(thread, 2), rights: rights)
-            case .protect: try protect(slot, in: space, rights: rights)
-            case .attachTable:
-                guard let table: Ref<PageTable> = slot.typed(.pageTable) else { throw MapError(.wrongKind) }
-                try attach(table, to: space, at: argument(thread, 2))
-            default:
-                if slot.frame == nil { throw MapError(.wrongKind) }
-                if slot.pointee.mappedIn != space { throw MapError(.notMapped) }
-                unmap(slot)
+            case .map: try map(thread, in: space)
+            case .unmap: try unmap(thread, in: space)
+            case .protect: try protect(thread, in: space)
+            default: try attachTable(thread, to: space)
             }
         } catch {
             complete(thread, ResultWord(error: error.error))
             thread.pointee.context.x.3 = UInt64(truncatingIfNeeded: error.level)
             return .done
         }
-        return try done(thread, nil)
+        complete(thread, .success)
+        return .done
+    }
+
+    /// The slot that x1 names, which must hold a frame.
+    @inline(__always) private func frameSlot(_ thread: Ref<Thread>) throws(MapError) -> Ref<Capability> {
+        guard let slot = slot(thread, slotArgument(thread, 1)) else { throw MapError(.invalidCapability) }
+        if slot.pointee.kind == .frame { return slot }
+        throw MapError(slot.pointee.object == nil ? .invalidCapability : .wrongKind)
+    }
+    @inline(__always) private func map(_ thread: Ref<Thread>, in space: Ref<AddressSpace>) throws(MapError) {
+        let rights = Rights(raw: UInt8(truncatingIfNeeded: thread.pointee.context.x.3))
+        try map(frameSlot(thread), in: space, at: thread.pointee.context.x.2, rights: rights)
+    }
+    @inline(__always) private func unmap(_ thread: Ref<Thread>, in space: Ref<AddressSpace>) throws(MapError) {
+        let slot = try frameSlot(thread)
+        if slot.pointee.mappedIn != space { throw MapError(.notMapped) }
+        unmap(slot)
+    }
+    private func protect(_ thread: Ref<Thread>, in space: Ref<AddressSpace>) throws(MapError) {
+        let rights = Rights(raw: UInt8(truncatingIfNeeded: thread.pointee.context.x.2))
+        try protect(frameSlot(thread), in: space, rights: rights)
+    }
+    private func attachTable(_ thread: Ref<Thread>, to space: Ref<AddressSpace>) throws(MapError) {
+        let table: Ref<PageTable>
+        do throws(KernelError) {
+            table = try object(thread, slotArgument(thread, 1), .pageTable, .manage)
+        } catch {
+            throw MapError(error)
+        }
+        try attach(table, to: space, at: thread.pointee.context.x.2)
     }
 
     private mutating func frameMethod(
@@ -175,21 +199,21 @@ extension Kernel where H: ~Copyable {
     private mutating func endpointMethod(
         _ thread: Ref<Thread>, _ number: Slot, _ method: Method
     ) throws(KernelError) -> Outcome {
-        let endpoint: Ref<Endpoint> = try need(thread, number, .manage).object(.endpoint)
+        let endpoint: Ref<Endpoint> = try object(thread, number, .endpoint, .manage)
         if method == .close { return close(endpoint) ? try done(thread, nil) : .restart }
-        let server: Ref<Thread> = try need(thread, slotArgument(thread, 1), .manage).object(.thread)
+        let server: Ref<Thread> = try object(thread, slotArgument(thread, 1), .thread, .manage)
         return try done(thread, bindServer(endpoint, server))
     }
 
     private mutating func interruptMethod(
         _ thread: Ref<Thread>, _ number: Slot, _ method: Method
     ) throws(KernelError) -> Outcome {
-        let interrupt: Ref<Interrupt> = try need(thread, number, method == .interruptInformation ? .read : .manage)
-            .object(.interrupt)
+        let interrupt: Ref<Interrupt> = try object(
+            thread, number, .interrupt, method == .interruptInformation ? .read : .manage)
         if method == .acknowledge { return try done(thread, acknowledge(interrupt)) }
         if method == .bindInterrupt {
-            let notification: Ref<Notification> = try need(thread, slotArgument(thread, 1), .manage).object(
-                .notification)
+            let notification: Ref<Notification> = try object(thread, slotArgument(thread, 1), .notification, .manage)
+            if argument(thread, 2) == 0 { throw .invalidArgument }
             return try done(thread, bind(interrupt, notification, bits: argument(thread, 2)))
         }
         return done(
@@ -200,14 +224,14 @@ extension Kernel where H: ~Copyable {
     private mutating func timerMethod(
         _ thread: Ref<Thread>, _ number: Slot, _ method: Method
     ) throws(KernelError) -> Outcome {
-        let timer: Ref<Timer> = try need(thread, number, .manage).object(.timer)
+        let timer: Ref<Timer> = try object(thread, number, .timer, .manage)
         switch method {
         case .arm:
             return try done(
                 thread, arm(timer, at: Instant(ticks: argument(thread, 1)), period: argument(thread, 2)))
         case .bindTimer:
-            let notification: Ref<Notification> = try need(thread, slotArgument(thread, 1), .manage).object(
-                .notification)
+            let notification: Ref<Notification> = try object(thread, slotArgument(thread, 1), .notification, .manage)
+            if argument(thread, 2) == 0 { throw .invalidArgument }
             connect(timer.source, to: notification, bits: argument(thread, 2))
         default: cancel(timer)
         }

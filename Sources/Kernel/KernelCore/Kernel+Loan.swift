@@ -7,7 +7,7 @@ extension Kernel where H: ~Copyable {
     /// `loanRead` and `loanWrite`. x1: offset in the loan, x2: own address, x3: length. Restartable: the registers keep the
     /// progress. Both sides are translated page by page by their own tables, so neither side reaches what it could not touch.
     mutating func copyLoan(_ thread: Ref<Thread>, _ number: Slot, toLoan: Bool) throws(KernelError) -> Outcome {
-        let reply: Ref<Reply> = try need(thread, number, .read).object(.reply)
+        let reply: Ref<Reply> = try object(thread, number, .reply, .read)
         guard let caller = reply.pointee.caller, caller.pointee.loanLength > 0 else { throw .noCaller }
         if !caller.pointee.loanRights.contains(toLoan ? .write : .read) { throw .missingRights }
         let limit = caller.pointee.loanLength

@@ -9,9 +9,21 @@ extension Kernel where H: ~Copyable {
         let index = UInt(slot.index)
         if index >= thread.pointee.tableCount { return nil }
         // Safety: tableBase and tableCount are set together from a live table (`attach`), and cleared with it.
-        return unsafe UnsafeMutablePointer<Capability>(bitPattern: thread.pointee.tableBase &+ index &<< 6).map {
-            unsafe Ref($0)
-        }
+        return unsafe Ref(UnsafeMutablePointer(bitPattern: thread.pointee.tableBase &+ index &<< 6).unsafelyUnwrapped)
+    }
+
+    /// The object of that kind behind a capability of the thread's own table that carries `right`.
+    @inline(__always) func object<Object: ~Copyable>(
+        _ thread: Ref<Thread>, _ number: Slot, _ kind: ObjectKind, _ right: Rights
+    ) throws(KernelError) -> Ref<Object> {
+        guard let found = slot(thread, number) else { throw .invalidCapability }
+        if found.pointee.kind == kind && found.pointee.rights.contains(right) { return found.fastObject() }
+        throw refusal(of: found, right)
+    }
+
+    @inline(never) private func refusal(of slot: Ref<Capability>, _ right: Rights) -> KernelError {
+        if slot.pointee.object == nil { return .invalidCapability }
+        return slot.pointee.rights.contains(right) ? .wrongKind : .missingRights
     }
 
     /// The slot at `index` of the table behind `table` (`Slot.ownTable`: the thread's own), which must carry `right`.
@@ -20,11 +32,10 @@ extension Kernel where H: ~Copyable {
     ) throws(KernelError) -> Ref<Capability> {
         let object: Ref<CapabilityTable>
         if table == .ownTable {
-            guard let own = thread.tableSlot.capabilityTable else { throw .invalidCapability }
-            object = own
-        } else {
-            object = try need(thread, table, right).capabilityTableOrWrongKind()
+            guard index < UInt64(thread.pointee.tableCount) else { throw .invalidCapability }
+            return fastSlot(thread, UInt(index))
         }
+        object = try self.object(thread, table, .capabilityTable, right)
         if index >= UInt64(truncatingIfNeeded: object.pointee.count) { throw .invalidCapability }
         return object.slot(Int(truncatingIfNeeded: index))
     }
@@ -65,7 +76,6 @@ extension Ref where Object == Capability {
         guard let object: Ref<T> = typed(kind) else { throw .wrongKind }
         return object
     }
-    func capabilityTableOrWrongKind() throws(KernelError) -> Ref<CapabilityTable> { try object(.capabilityTable) }
 
     /// The badge that a copy gets: a frame's is the address where this very capability is mapped, and is not copied.
     var badgeToCopy: UInt64 { pointee.kind == .frame ? 0 : pointee.badge }

@@ -7,7 +7,8 @@ extension Kernel where H: ~Copyable {
     /// Set bits; wake the thread that is bound and receiving, or else the most urgent waiter.
     ///
     /// - Complexity: O(log n) in the waiters.
-    mutating func signal(_ notification: Ref<Notification>, _ bits: UInt64) {
+    @inline(never) mutating func signal(_ notification: Ref<Notification>, _ bits: UInt64) {
+        if notification.pointee.bits | bits == 0 { return }
         if let thread = notification.pointee.boundThread, thread.state == .receiving {
             withdraw(thread)
             wake(thread, notification, bits)
@@ -17,12 +18,12 @@ extension Kernel where H: ~Copyable {
             wake(thread, notification, bits)
         } else {
             notification.pointee.bits |= bits
+            notification.pointee.boundThread?.pointee.scheduling.isSignalled = notification.pointee.bits != 0
         }
     }
 
     private mutating func wake(_ thread: Ref<Thread>, _ notification: Ref<Notification>, _ bits: UInt64) {
-        complete(thread, ResultWord(.notification), notification.pointee.bits | bits)
-        notification.pointee.bits = 0
+        complete(thread, ResultWord(.notification), take(notification) | bits)
         makeReady(thread)
     }
 
@@ -30,6 +31,7 @@ extension Kernel where H: ~Copyable {
     func take(_ notification: Ref<Notification>) -> UInt64 {
         let bits = notification.pointee.bits
         notification.pointee.bits = 0
+        notification.pointee.boundThread?.pointee.scheduling.isSignalled = false
         return bits
     }
 
@@ -65,6 +67,7 @@ extension Kernel where H: ~Copyable {
     mutating func bind(_ thread: Ref<Thread>, _ notification: Ref<Notification>?) -> KernelError? {
         if let notification, notification.pointee.boundThread != nil { return .wrongState }
         thread.pointee.boundNotification?.pointee.boundThread = nil
+        thread.pointee.scheduling.isSignalled = false
         thread.pointee.boundNotification = notification
         notification?.pointee.boundThread = thread
         if let notification, notification.pointee.bits != 0 { signal(notification, 0) }

@@ -15,6 +15,9 @@ struct RetypeRequest {
     var sizeBits: Int
     /// Byte offset within a device region.
     var offset: UInt64
+    /// Bytes that one object takes at the low end of `descriptors`, and at the high end of `source`.
+    var low: Int
+    var high: Int
 }
 
 extension Kernel where H: ~Copyable {
@@ -30,15 +33,17 @@ extension Kernel where H: ~Copyable {
         }
     }
 
-    private mutating func retypeSteps(_ thread: Ref<Thread>, _ slot: Ref<Capability>) throws(KernelError) -> Outcome {
+    @inline(__always) private mutating func retypeSteps(_ thread: Ref<Thread>, _ slot: Ref<Capability>)
+        throws(KernelError) -> Outcome
+    {
         var request = try decodeRetype(thread, slot)
         while thread.pointee.context.x.2 > 0 {  // one object a round, an interrupt is taken between rounds
             let target = try self.slot(
                 thread, table: Slot(UInt32(truncatingIfNeeded: thread.pointee.context.x.3)),
                 index: thread.pointee.context.x.4, right: .write)
             if target.pointee.object != nil { throw .slotOccupied }
-            if try !prepare(request) { return .restart }
-            try make(request, target)
+            guard let high = try prepare(request) else { return .restart }
+            try make(request, high, target)
             thread.pointee.context.x.2 &-= 1
             thread.pointee.context.x.4 &+= 1
             thread.pointee.context.x.7 &+= 1
@@ -54,7 +59,9 @@ extension Kernel where H: ~Copyable {
         return .done
     }
 
-    private func decodeRetype(_ thread: Ref<Thread>, _ slot: Ref<Capability>) throws(KernelError) -> RetypeRequest {
+    @inline(__always) private func decodeRetype(_ thread: Ref<Thread>, _ slot: Ref<Capability>) throws(KernelError)
+        -> RetypeRequest
+    {
         let source: Ref<Untyped> = try slot.object(.untyped)
         guard let kind = ObjectKind(rawValue: UInt8(truncatingIfNeeded: thread.pointee.context.x.1)) else {
             throw .invalidArgument
@@ -64,15 +71,15 @@ extension Kernel where H: ~Copyable {
         var descriptors = source
         if other != .none {
             if !source.pointee.isDevice { throw .invalidArgument }
-            descriptors = try need(thread, other, .manage).object(.untyped)
+            descriptors = try object(thread, other, .untyped, .manage)
         }
         if descriptors.pointee.isDevice { throw .invalidArgument }
         if !source.isOpen || !descriptors.isOpen { throw .wrongState }
         try checkSize(kind, sizeBits, isDevice: source.pointee.isDevice)
-        let request = RetypeRequest(
+        return RetypeRequest(
             source: source, descriptors: descriptors, kind: kind, sizeBits: sizeBits,
-            offset: thread.pointee.context.x.6)
-        return request
+            offset: thread.pointee.context.x.6, low: Footprint.descriptor(kind, sizeBits: sizeBits),
+            high: Footprint.memory(kind, sizeBits: sizeBits))
     }
 
     /// Is this a kind that can be made, in a size that it comes in?
@@ -88,40 +95,38 @@ extension Kernel where H: ~Copyable {
         if isDevice && kind != .frame && kind != .untyped { throw .invalidArgument }
     }
 
-    /// Zero the memory of the next object; false where an interrupt came between.
-    private mutating func prepare(_ request: RetypeRequest) throws(KernelError) -> Bool {
-        let descriptor = Footprint.descriptor(request.kind, sizeBits: request.sizeBits)
-        if request.source.pointee.isDevice {
-            let size: UInt64 = 1 << UInt64(truncatingIfNeeded: request.sizeBits)
-            let end: UInt64 = 1 << UInt64(truncatingIfNeeded: request.source.pointee.sizeBits)
-            if request.offset & (size &- 1) != 0 || request.offset >= end || size > end &- request.offset {
-                throw .invalidArgument
-            }
-            if !fits(request.descriptors, descriptor, high: request.descriptors.pointee.high) {
-                throw .insufficientMemory
-            }
-            return clearLow(request.descriptors, to: request.descriptors.pointee.low &+ descriptor)
+    /// Zero the memory of the next object.
+    ///
+    /// - Returns: where the high end of the source lies after it; nil where an interrupt came between.
+    private mutating func prepare(_ request: RetypeRequest) throws(KernelError) -> Int? {
+        let source = request.source
+        if source.pointee.isDevice { return try prepareDevice(request) }
+        var high = source.pointee.high
+        if request.high != 0 {
+            high = (high &- request.high) & ~(request.high &- 1)
+            if high < 0 { throw .insufficientMemory }
         }
-        guard let high = newHigh(request), fits(request.source, descriptor, high: high) else {
+        if !fits(source, request.low, high: high) { throw .insufficientMemory }
+        // Smaller untyped memory is cleared when it becomes an object itself.
+        if request.kind != .untyped && high < source.pointee.high && !clearHigh(source, to: high) { return nil }
+        return clearLow(source, to: source.pointee.low &+ request.low) ? high : nil
+    }
+
+    private mutating func prepareDevice(_ request: RetypeRequest) throws(KernelError) -> Int? {
+        let size: UInt64 = 1 << UInt64(truncatingIfNeeded: request.sizeBits)
+        let end: UInt64 = 1 << UInt64(truncatingIfNeeded: request.source.pointee.sizeBits)
+        if request.offset & (size &- 1) != 0 || request.offset >= end || size > end &- request.offset {
+            throw .invalidArgument
+        }
+        if !fits(request.descriptors, request.low, high: request.descriptors.pointee.high) {
             throw .insufficientMemory
         }
-        // Smaller untyped memory is cleared when it becomes an object itself.
-        if request.kind != .untyped && high < request.source.pointee.high {
-            if !clearHigh(request.source, to: high) { return false }
-        }
-        return clearLow(request.source, to: request.source.pointee.low &+ descriptor)
+        let limit = request.descriptors.pointee.low &+ request.low
+        return clearLow(request.descriptors, to: limit) ? request.source.pointee.high : nil
     }
 
     private func fits(_ untyped: Ref<Untyped>, _ descriptor: Int, high: Int) -> Bool {
         high &- untyped.pointee.low >= descriptor
-    }
-
-    /// Where the high end lies after the object took its memory, aligned to its size; nil without room.
-    private func newHigh(_ request: RetypeRequest) -> Int? {
-        let size = Footprint.memory(request.kind, sizeBits: request.sizeBits)
-        if size == 0 { return request.source.pointee.high }
-        let high = (request.source.pointee.high &- size) & ~(size &- 1)
-        return high < 0 ? nil : high
     }
 
     /// Zero up to `to` at the low end; false where an interrupt came between.
@@ -158,81 +163,72 @@ extension Kernel where H: ~Copyable {
     }
 
     /// Make one object in prepared memory, and its first capability.
-    private mutating func make(_ request: RetypeRequest, _ target: Ref<Capability>) throws(KernelError) {
+    @inline(__always) private mutating func make(_ request: RetypeRequest, _ high: Int, _ target: Ref<Capability>)
+        throws(KernelError)
+    {
         var asid: UInt16 = 0
         if request.kind == .addressSpace {
             guard let free = allocateASID() else { throw .exhausted }
             asid = free
         }
-        let size = Footprint.descriptor(request.kind, sizeBits: request.sizeBits)
-        let untyped = request.descriptors
-        let place = unsafe memory(untyped, untyped.pointee.low)
-        untyped.pointee.low &+= size
-        var physical = request.source.pointee.physicalBase &+ request.offset
-        if !request.source.pointee.isDevice, let high = newHigh(request) {
-            request.source.pointee.high = high
-            physical = request.source.pointee.physicalBase &+ UInt64(truncatingIfNeeded: high)
-        }
-        unsafe initialize(request, place, ObjectHeader(request.kind, size: size), physical: physical, asid: asid)
-        unsafe target.makeFirst(of: reference(place, as: ObjectHeader.self), kind: request.kind)
+        let place = unsafe memory(request.descriptors, request.descriptors.pointee.low)
+        request.descriptors.pointee.low &+= request.low
+        request.source.pointee.high = high
+        let offset = request.source.pointee.isDevice ? request.offset : UInt64(truncatingIfNeeded: high)
+        let object = unsafe reference(place, as: ObjectHeader.self)
+        object.pointee.kind = request.kind
+        object.pointee.size = UInt32(truncatingIfNeeded: request.low)
+        initialize(
+            object, request.kind, sizeBits: request.sizeBits, isDevice: request.source.pointee.isDevice,
+            physical: request.source.pointee.physicalBase &+ offset, asid: asid)
+        target.makeFirst(of: object, kind: request.kind)
     }
 
-    /// Give zeroed memory the shape of its kind.
-    private func initialize(
-        _ request: RetypeRequest, _ place: UnsafeMutableRawPointer, _ header: consuming ObjectHeader, physical: UInt64,
-        asid: UInt16
+    /// Give zeroed memory the shape of its kind: all-zero is a valid value of every object, so that only what is not zero is
+    /// written.
+    @inline(__always) private func initialize(
+        _ object: Ref<ObjectHeader>, _ kind: ObjectKind, sizeBits: Int, isDevice: Bool, physical: UInt64, asid: UInt16
     ) {
-        // Safety: `place` is `Footprint.descriptor` bytes of zeroed memory that belong to nothing else.
-        switch request.kind {
-        case .endpoint: unsafe place.bindMemory(to: Endpoint.self, capacity: 1).initialize(to: Endpoint(header: header))
-        case .notification:
-            unsafe place.bindMemory(to: Notification.self, capacity: 1).initialize(to: Notification(header: header))
-        case .reply: unsafe place.bindMemory(to: Reply.self, capacity: 1).initialize(to: Reply(header: header))
+        switch kind {
+        case .endpoint, .notification, .reply, .null, .interrupt, .interruptControl, .systemControl: break
         case .timer:
-            unsafe place.bindMemory(to: Timer.self, capacity: 1).initialize(to: Timer(header: header))
-            let timer = unsafe reference(place, as: Timer.self)
-            timer.node.pointee.owner = timer.rebound(to: ObjectHeader.self)
-        case .thread: unsafe initializeThread(place, header)
+            let timer = object.rebound(to: Timer.self)
+            timer.pointee.deadline = .never
+            timer.node.pointee.owner = object
+        case .thread: initializeThread(object.rebound(to: Thread.self))
         case .frame:
-            let size = FrameSize(rawValue: UInt8(truncatingIfNeeded: request.sizeBits)) ?? .page
-            unsafe place.bindMemory(to: Frame.self, capacity: 1).initialize(
-                to: Frame(header: header, physical: physical, size: size, isDevice: request.source.pointee.isDevice))
-        case .pageTable:
-            unsafe place.bindMemory(to: PageTable.self, capacity: 1).initialize(
-                to: PageTable(header: header, physical: physical))
+            let frame = object.rebound(to: Frame.self)
+            frame.pointee.physical = physical
+            frame.pointee.size = FrameSize(rawValue: UInt8(truncatingIfNeeded: sizeBits)) ?? .page
+            frame.pointee.isDevice = isDevice
+        case .pageTable: object.rebound(to: PageTable.self).pointee.physical = physical
         case .addressSpace:
-            unsafe place.bindMemory(to: AddressSpace.self, capacity: 1).initialize(
-                to: AddressSpace(
-                    header: header, rootPhysical: physical, asid: asid,
-                    translationBase: hardware.translationBase(rootTable: physical, asid: asid)))
+            let space = object.rebound(to: AddressSpace.self)
+            space.pointee.rootPhysical = physical
+            space.pointee.asid = asid
+            space.pointee.translationBase = hardware.translationBase(rootTable: physical, asid: asid)
         case .untyped:
-            unsafe initializeUntyped(
-                place, header, physical: physical, sizeBits: request.sizeBits, isDevice: request.source.pointee.isDevice
-            )
-        case .capabilityTable:
-            unsafe place.bindMemory(to: CapabilityTable.self, capacity: 1).initialize(
-                to: CapabilityTable(header: header, count: 1 << request.sizeBits))
-        case .null, .interrupt, .interruptControl, .systemControl: break
+            initializeUntyped(
+                object.rebound(to: Untyped.self), physical: physical, sizeBits: sizeBits, isDevice: isDevice)
+        case .capabilityTable: object.rebound(to: CapabilityTable.self).pointee.count = 1 << sizeBits
         }
     }
 
-    func initializeThread(_ place: UnsafeMutableRawPointer, _ header: consuming ObjectHeader) {
-        // Safety: as in `initialize`.
-        unsafe place.bindMemory(to: Thread.self, capacity: 1).initialize(to: Thread(header: header))
-        let thread = unsafe reference(place, as: Thread.self)
+    func initializeThread(_ thread: Ref<Thread>) {
+        thread.state = .stopped
+        thread.pointee.faultKind = .other
+        thread.pointee.context.isFull = 1
         thread.pointee.translationBase = emptyTranslationBase
         thread.initializeParts()
     }
 
-    func initializeUntyped(
-        _ place: UnsafeMutableRawPointer, _ header: consuming ObjectHeader, physical: UInt64, sizeBits: Int,
-        isDevice: Bool
-    ) {
-        // Safety: as in `initialize`.
-        unsafe place.bindMemory(to: Untyped.self, capacity: 1).initialize(
-            to: Untyped(
-                header: header, physicalBase: physical, sizeBits: sizeBits, isDevice: isDevice, high: 1 << sizeBits,
-                highCleared: 1 << sizeBits))
+    func initializeUntyped(_ untyped: Ref<Untyped>, physical: UInt64, sizeBits: Int, isDevice: Bool) {
+        untyped.pointee.physicalBase = physical
+        untyped.pointee.sizeBits = sizeBits
+        untyped.pointee.isDevice = isDevice
+        untyped.pointee.high = 1 << sizeBits
+        untyped.pointee.highCleared = 1 << sizeBits
+        untyped.pointee.reclaimCursor = -1
     }
 
     /// `createInterrupt`. x1: line, x2: trigger, x3: untyped memory, x4: table, x5: index. Restartable.
@@ -255,7 +251,7 @@ extension Kernel where H: ~Copyable {
         if !clearLow(untyped, to: untyped.pointee.low &+ size) { return .restart }
         let place = unsafe memory(untyped, untyped.pointee.low)
         untyped.pointee.low &+= size
-        // Safety: as in `initialize`.
+        // Safety: `place` is zeroed memory of the kind's size that belongs to nothing else.
         unsafe place.bindMemory(to: Interrupt.self, capacity: 1).initialize(
             to: Interrupt(header: ObjectHeader(.interrupt, size: size), line: line, trigger: trigger))
         unsafe target.makeFirst(of: reference(place, as: ObjectHeader.self), kind: .interrupt)

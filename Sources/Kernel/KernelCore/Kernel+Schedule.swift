@@ -2,30 +2,53 @@
 //
 // The rule: the running thread's effective priority is at least that of every ready thread. Every operation that can break
 // it ends in `reschedule`, which restores it. Between threads of one priority the order is first come, first served; a
-// preempted thread keeps its place at the head and the rest of its slice. A slice, where a thread has one, ends only while
+// preempted thread keeps its place at the head and the rest of its slice. Whatever may have broken the rule, or changed
+// the earliest deadline, marks the core as stale, and only then is anything chosen anew. A slice, where a thread has one, ends only while
 // somebody of the same priority waits (so the timer is silent otherwise).
 
 import HardwareInterface
 import KernelABI
 
 extension Kernel where H: ~Copyable {
-    /// Choose the thread to resume after an operation of `thread` (nil: the processor was idle).
+    /// The thread to resume after an operation of `thread` (nil: the processor was idle).
     ///
     /// - Complexity: constant.
-    mutating func reschedule(_ thread: Ref<Thread>?) -> Exit {
-        guard let thread, thread.state == .running else { return switchTo(core.ready.first(), from: thread) }
-        if core.ready.top > Int(thread.effective) {
-            keepSlice(thread)
-            core.ready.insert(thread, atHead: true)
-            return switchTo(core.ready.first(), from: thread)
-        }
-        if thread.pointee.slice != 0 || core.sliceEnd != .never { refreshSlice(thread) }
-        updateDeadline()
-        return .resume(thread)
+    @inline(__always) mutating func reschedule(_ thread: Ref<Thread>?) -> Ref<Thread>? {
+        if let thread, thread.state == .running, !core.isStale { return thread }
+        return choose(thread)
     }
 
-    /// Take `next` out of the ready queue and make it the running thread.
-    private mutating func switchTo(_ next: Ref<Thread>?, from previous: Ref<Thread>?) -> Exit {
+    private mutating func choose(_ thread: Ref<Thread>?) -> Ref<Thread>? {
+        core.isStale = false
+        if let thread, thread.state == .running {
+            if core.ready.top <= Int(thread.effective) {
+                if thread.pointee.slice != 0 || core.sliceEnd != .never { refreshSlice(thread) }
+                updateDeadline()
+                return thread
+            }
+            keepSlice(thread)
+            let next = core.ready.removeFirst()
+            core.ready.insert(thread, atHead: true)
+            return switchTo(next, from: thread)
+        }
+        return switchTo(core.ready.removeFirst(), from: thread)
+    }
+
+    /// Make `next`, which is in no queue, the running thread.
+    @inline(never) mutating func switchTo(_ next: Ref<Thread>?, from previous: Ref<Thread>?) -> Ref<Thread>? {
+        core.sliceEnd = .never
+        account(from: previous, to: next)
+        if let next {
+            next.pointee.switches &+= 1
+            if isTracing { trace(.switched, next) }
+            if next.pointee.slice != 0 { refreshSlice(next) }
+        }
+        updateDeadline()
+        return next
+    }
+
+    /// The books of a switch: processor time, floating point, who runs.
+    @inline(__always) mutating func account(from previous: Ref<Thread>?, to next: Ref<Thread>?) {
         let now = hardware.now.ticks
         if let previous {
             previous.pointee.processorTime &+= now &- core.lastSwitch
@@ -35,25 +58,12 @@ extension Kernel where H: ~Copyable {
             }
         }
         core.lastSwitch = now
-        core.sliceEnd = .never
-        guard let next else {
-            core.current = nil
-            updateDeadline()
-            return .idle
-        }
-        core.ready.remove(next)
-        next.state = .running
-        next.pointee.switches &+= 1
-        statistics.threadSwitches &+= 1
         core.current = next
-        if isTracing { trace(.switched, next) }
-        if next.pointee.slice != 0 { refreshSlice(next) }
-        updateDeadline()
-        return .resume(next)
+        next?.state = .running
     }
 
     /// A slice runs only while a thread of the same priority is ready.
-    private mutating func refreshSlice(_ thread: Ref<Thread>) {
+    @inline(never) private mutating func refreshSlice(_ thread: Ref<Thread>) {
         if thread.pointee.slice == 0 || core.ready.top != Int(thread.effective) {
             core.sliceEnd = .never
         } else if core.sliceEnd == .never {
@@ -71,7 +81,7 @@ extension Kernel where H: ~Copyable {
     }
 
     /// Set the hardware's deadline to the earliest of slice end, time-outs and timers.
-    mutating func updateDeadline() {
+    @inline(__always) mutating func updateDeadline() {
         var earliest = core.sliceEnd
         if let first = core.deadlines.first {
             let deadline = Instant(ticks: ~first.pointee.key)
@@ -84,15 +94,18 @@ extension Kernel where H: ~Copyable {
     }
 
     /// Give the processor to the next ready thread of the same priority.
-    mutating func yield(_ thread: Ref<Thread>) -> Outcome {
-        if core.ready.top == Int(thread.effective) { core.ready.insert(thread) }
-        return .blocked
+    mutating func yield(_ thread: Ref<Thread>) -> Ref<Thread>? {
+        if core.isStale || core.ready.top != Int(thread.effective) { return reschedule(thread) }
+        let next = core.ready.removeFirst()
+        core.ready.insert(thread)
+        return switchTo(next, from: thread)
     }
 
     /// The slice ended: the thread goes behind its equals.
     mutating func endSlice(now: Instant) {
         if core.sliceEnd > now { return }
         core.sliceEnd = .never
+        core.isStale = true
         if let thread = core.current, thread.state == .running, core.ready.top == Int(thread.effective) {
             core.ready.insert(thread)
         }
@@ -101,15 +114,20 @@ extension Kernel where H: ~Copyable {
     /// Make a thread that was blocked runnable, with its results already in its context.
     ///
     /// - Postcondition: it is ready; the caller's `reschedule` decides who runs.
-    mutating func makeReady(_ thread: Ref<Thread>, atHead: Bool = false) {
+    @inline(never) mutating func makeReady(_ thread: Ref<Thread>, atHead: Bool = false) {
         cancelDeadline(thread)
         if thread.pointee.scheduling.isSuspended {
             thread.pointee.scheduling.isSuspended = false
             thread.state = .stopped
         } else {
-            core.ready.insert(thread, atHead: atHead)
+            insertReady(thread, atHead: atHead)
             if isTracing { trace(.readied, thread) }
         }
+    }
+
+    @inline(__always) mutating func insertReady(_ thread: Ref<Thread>, atHead: Bool = false) {
+        core.isStale = true
+        core.ready.insert(thread, atHead: atHead)
     }
 
     // Deadlines of blocked threads
@@ -118,13 +136,22 @@ extension Kernel where H: ~Copyable {
     mutating func startDeadline(_ thread: Ref<Thread>, _ deadline: Instant) {
         if deadline == .never { return }
         thread.pointee.scheduling.hasDeadline = true
-        core.deadlines.insert(thread.deadlineNode, key: ~deadline.ticks)
+        insertDeadline(thread.deadlineNode, deadline)
     }
 
     mutating func cancelDeadline(_ thread: Ref<Thread>) {
         if !thread.pointee.scheduling.hasDeadline { return }
         thread.pointee.scheduling.hasDeadline = false
-        core.deadlines.remove(thread.deadlineNode)
+        removeDeadline(thread.deadlineNode)
+    }
+
+    mutating func insertDeadline(_ node: Ref<QueueNode>, _ deadline: Instant) {
+        core.isStale = true
+        core.deadlines.insert(node, key: ~deadline.ticks)
+    }
+    mutating func removeDeadline(_ node: Ref<QueueNode>) {
+        core.isStale = true
+        core.deadlines.remove(node)
     }
 
     /// Has the deadline passed already? Then the call must not block.

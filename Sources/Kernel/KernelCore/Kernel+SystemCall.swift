@@ -6,18 +6,17 @@ import KernelABI
 extension Kernel where H: ~Copyable {
     /// Perform the system call whose arguments stand in the thread's context.
     ///
+    /// - Returns: the thread to resume, as its context says; nil: none is ready, wait for an interrupt. So do all entries.
     /// - Context: from the trap entry, after the fast paths declined; interrupts masked.
-    public mutating func systemCall(_ thread: Ref<Thread>) -> Exit {
+    @inline(__always) public mutating func systemCall(_ thread: Ref<Thread>) -> Ref<Thread>? {
         enter(thread)
         statistics.systemCalls &+= 1
         let control = ControlWord(raw: thread.pointee.context.x.0)
-        if isTracing { trace(.systemCall, thread, detail: UInt64(control.operation)) }
-        guard let call = control.systemCall else {
-            raiseUnknownCall(thread)
-            return reschedule(thread)
-        }
+        if isTracing { trace(.systemCall, thread, detail: (control.raw &>> 40) & 0xff) }
+        guard let call = control.systemCall else { return raiseUnknownCall(thread) }
         switch dispatch(thread, call, control) {
         case .done, .blocked: break
+        case .yielded: return yield(thread)
         case .restart: restart(thread)
         case .failed(let error): complete(thread, ResultWord(error: error))
         }
@@ -32,14 +31,17 @@ extension Kernel where H: ~Copyable {
         if thread.state == .running || thread.state == .ready { thread.pointee.context.programCounter &-= 4 }
     }
 
-    private mutating func raiseUnknownCall(_ thread: Ref<Thread>) {
+    private mutating func raiseUnknownCall(_ thread: Ref<Thread>) -> Ref<Thread>? {
         raise(thread, .unknownSystemCall, address: thread.pointee.context.x.0, syndrome: 0)
     }
 
-    private mutating func dispatch(_ thread: Ref<Thread>, _ call: SystemCall, _ control: ControlWord) -> Outcome {
+    @inline(__always) private mutating func dispatch(_ thread: Ref<Thread>, _ call: SystemCall, _ control: ControlWord)
+        -> Outcome
+    {
+        if call == .invoke { return invoke(thread, control) }  // the most frequent of all that come here
         let second = thread.pointee.context.x.1
         let secondSlot = Slot(UInt32(truncatingIfNeeded: second))
-        let deadline = Instant(ticks: thread.pointee.context.x.2)
+        let deadline = control.isTimed ? Instant(ticks: thread.pointee.context.x.2) : .never
         switch call {
         case .call: return send(thread, control, deadline: deadline, isCall: true)
         case .send: return send(thread, control, deadline: deadline, isCall: false)
@@ -51,7 +53,7 @@ extension Kernel where H: ~Copyable {
         case .poll: return wait(thread, control.slot, deadline: nil)
         case .yield:
             complete(thread, .success)
-            return yield(thread)
+            return .yielded
         case .invoke: return invoke(thread, control)
         case .version:
             complete(thread, .success)
@@ -64,13 +66,15 @@ extension Kernel where H: ~Copyable {
     // Other entries
 
     /// An interrupt went away before it was taken.
-    public mutating func noInterrupt(_ thread: Ref<Thread>?) -> Exit {
+    public mutating func noInterrupt(_ thread: Ref<Thread>?) -> Ref<Thread>? {
         core.current = thread
         return reschedule(thread)
     }
 
     /// An interrupt of `line` was taken while `thread` ran (nil: while idle).
-    public mutating func interrupt(_ thread: Ref<Thread>?, line: Int, isTimer: Bool) -> Exit {
+    ///
+    /// - Context: from the trap entry, after `fastExpire` or `fastDeliver` declined, or while idle.
+    @inline(never) public mutating func interrupt(_ thread: Ref<Thread>?, line: Int, isTimer: Bool) -> Ref<Thread>? {
         core.current = thread
         if isTimer {
             serveDeadlines()
@@ -82,24 +86,23 @@ extension Kernel where H: ~Copyable {
     }
 
     /// A user thread caused an exception.
-    public mutating func fault(_ thread: Ref<Thread>, _ kind: FaultKind, address: UInt64, syndrome: UInt64) -> Exit {
+    public mutating func fault(_ thread: Ref<Thread>, _ kind: FaultKind, address: UInt64, syndrome: UInt64) -> Ref<
+        Thread
+    >? {
         enter(thread)
         if isTracing { trace(.fault, thread, detail: UInt64(kind.rawValue)) }
-        raise(thread, kind, address: address, syndrome: syndrome)
-        return reschedule(thread)
+        return raise(thread, kind, address: address, syndrome: syndrome)
     }
 
     /// A user thread used floating point while it was disabled.
-    public mutating func floatingPointTrap(_ thread: Ref<Thread>) -> Exit {
+    public mutating func floatingPointTrap(_ thread: Ref<Thread>) -> Ref<Thread>? {
         enter(thread)
-        if !giveFloatingPoint(to: thread) {
-            raise(thread, .noFloatingPoint, address: 0, syndrome: 0)
-        }
-        return reschedule(thread)
+        return giveFloatingPoint(to: thread)
+            ? reschedule(thread) : raise(thread, .noFloatingPoint, address: 0, syndrome: 0)
     }
 
     /// Leave the boot code, or the idle loop: the first thread to run.
-    public mutating func start() -> Exit { reschedule(nil) }
+    public mutating func start() -> Ref<Thread>? { reschedule(nil) }
 
     /// Asked between the steps of a long operation: is an interrupt waiting to be taken?
     @inline(__always) mutating func isInterrupted() -> Bool {

@@ -14,7 +14,7 @@ public enum TraceKind: UInt64, Sendable {
 
 extension Kernel where H: ~Copyable {
     mutating func systemMethod(_ thread: Ref<Thread>, _ number: Slot, _ method: Method) throws(KernelError) -> Outcome {
-        _ = try need(thread, number, method == .statistics ? .read : .manage).object(.systemControl) as Ref<Authority>
+        _ = try object(thread, number, .systemControl, method == .statistics ? .read : .manage) as Ref<Authority>
         switch method {
         case .consoleWrite:
             if argument(thread, 1) > 64 { throw .invalidArgument }
@@ -45,7 +45,7 @@ extension Kernel where H: ~Copyable {
     }
 
     /// The value of one statistic; 0 for an index that is none.
-    public func statistic(_ index: UInt64) -> UInt64 {
+    @inline(never) public func statistic(_ index: UInt64) -> UInt64 {
         guard let statistic = Statistic(rawValue: index) else { return 0 }
         switch statistic {
         case .longestMasked: return statistics.longestMasked
@@ -53,7 +53,6 @@ extension Kernel where H: ~Copyable {
         case .longestMaskedPlace: return statistics.longestMaskedPlace
         case .systemCalls: return statistics.systemCalls
         case .interrupts: return statistics.interrupts
-        case .threadSwitches: return statistics.threadSwitches
         case .kernelTextBytes: return statistics.kernelTextBytes
         case .kernelDataBytes: return statistics.kernelDataBytes
         case .bootTicks: return statistics.bootTicks
@@ -84,7 +83,7 @@ extension Kernel where H: ~Copyable {
 
     // Trace
 
-    mutating func trace(_ kind: TraceKind, _ thread: Ref<Thread>, detail: UInt64 = 0) {
+    @inline(never) mutating func trace(_ kind: TraceKind, _ thread: Ref<Thread>, detail: UInt64 = 0) {
         if traceCount >= KernelLimits.traceEvents { return }
         tables.pointee.trace[traceCount] = TraceEvent(
             instant: hardware.now.ticks,
@@ -96,11 +95,11 @@ extension Kernel where H: ~Copyable {
         switch argument(thread, 1) {
         case 0:
             isTracing = false
-            core.ready.isWatched = false
+            core.ready.watch = 0
         case 1:
             traceCount = 0
             isTracing = true
-            core.ready.isWatched = true
+            core.ready.watch = Limits.priorities
         case 2:
             let first = Int(truncatingIfNeeded: min(argument(thread, 2), 1 << 20))
             complete(thread, .success)

@@ -6,13 +6,14 @@ import KernelABI
 extension Kernel where H: ~Copyable {
     mutating func threadMethod(_ caller: Ref<Thread>, _ number: Slot, _ method: Method) throws(KernelError) -> Outcome {
         let isReading = method == .threadInformation || method == .readRegisters
-        let thread: Ref<Thread> = try need(caller, number, isReading ? .read : .manage).object(.thread)
+        let thread: Ref<Thread> = try object(caller, number, .thread, isReading ? .read : .manage)
         switch method {
         case .configure: return try configure(caller, thread)
         case .setPriority: return try setPriority(caller, thread)
         case .setSlice:
             if argument(caller, 1) >= 1 << 62 { throw .invalidArgument }
             thread.pointee.slice = argument(caller, 1)
+            core.isStale = true
         case .resume: return try done(caller, resume(thread))
         case .suspend:
             complete(caller, .success)
@@ -28,8 +29,7 @@ extension Kernel where H: ~Copyable {
         case .readRegisters, .writeRegisters: try exchangeRegisters(caller, thread, write: method == .writeRegisters)
         case .bindNotification:
             if slotArgument(caller, 1) == .none { return try done(caller, bind(thread, nil)) }
-            let notification: Ref<Notification> = try need(caller, slotArgument(caller, 1), .manage).object(
-                .notification)
+            let notification: Ref<Notification> = try object(caller, slotArgument(caller, 1), .notification, .manage)
             return try done(caller, bind(thread, notification))
         default: return information(caller, thread)
         }
@@ -48,6 +48,7 @@ extension Kernel where H: ~Copyable {
         let buffer = try part(caller, 3, .frame, .read | .write)
         let fault = try part(caller, 4, .endpoint, .write)
         if let frame = buffer?.frame, frame.pointee.isDevice || frame.pointee.size != .page { throw .invalidArgument }
+        if fault != nil && !delete(thread.faultSlot) { return .restart }
         if let space, let error = set(thread.spaceSlot, space) { throw error }
         if let fault, let error = set(thread.faultSlot, fault) { throw error }
         if let table, let error = set(thread.tableSlot, table) { throw error }

@@ -10,6 +10,7 @@ extension Kernel where H: ~Copyable {
     mutating func serveDeadlines() {
         // The hardware holds an instant of the past, so that `updateDeadline` sets it anew, or off.
         core.armed = Instant(ticks: 0)
+        core.isStale = true
         let now = hardware.now
         endSlice(now: now)
         for _ in 0..<KernelLimits.deadlineStep {
@@ -27,33 +28,42 @@ extension Kernel where H: ~Copyable {
     private mutating func timeOut(_ thread: Ref<Thread>) { abort(thread, .timedOut) }
 
     private mutating func expire(_ timer: Ref<Timer>, now: Instant) {
-        core.deadlines.remove(timer.node)
-        timer.pointee.isArmed = timer.pointee.period != 0
-        if timer.pointee.period != 0 {
-            // Missed periods are skipped, not delivered in a burst.
-            var next = timer.pointee.deadline.ticks &+ timer.pointee.period
-            if next <= now.ticks { next = now.ticks &+ timer.pointee.period }
-            timer.pointee.deadline = Instant(ticks: next)
-            core.deadlines.insert(timer.node, key: ~next)
-        }
+        advance(timer, now: now.ticks)
+        core.isStale = true
         if let notification = timer.pointee.source.notification { signal(notification, timer.pointee.source.bits) }
+    }
+
+    /// Take an expired timer's deadline out, or put the next one in where it is periodic.
+    @inline(__always) mutating func advance(_ timer: Ref<Timer>, now: UInt64) {
+        core.deadlines.remove(timer.node)
+        let period = timer.pointee.period
+        if period == 0 {
+            timer.pointee.isArmed = false
+            return
+        }
+        // Missed periods are skipped, not delivered in a burst.
+        var next = timer.pointee.deadline.ticks &+ period
+        if next <= now { next = now &+ period }
+        timer.pointee.deadline = Instant(ticks: next)
+        core.deadlines.insert(timer.node, key: ~next)
     }
 
     /// `arm`: replaces what was armed before.
     mutating func arm(_ timer: Ref<Timer>, at deadline: Instant, period: UInt64) -> KernelError? {
         if timer.pointee.source.notification == nil { return .wrongState }
         if deadline == .never || period >= 1 &<< 62 { return .invalidArgument }
+        if period != 0 && period < shortestPeriod { return .invalidArgument }
         cancel(timer)
         timer.pointee.deadline = deadline
         timer.pointee.period = period
         timer.pointee.isArmed = true
-        core.deadlines.insert(timer.node, key: ~deadline.ticks)
+        insertDeadline(timer.node, deadline)
         return nil
     }
 
     mutating func cancel(_ timer: Ref<Timer>) {
         if !timer.pointee.isArmed { return }
         timer.pointee.isArmed = false
-        core.deadlines.remove(timer.node)
+        removeDeadline(timer.node)
     }
 }

@@ -60,29 +60,25 @@ extension Kernel where H: ~Copyable {
         if control.capabilityCount > 0 {
             capabilities = passCapabilities(from: sender, to: receiver, control.capabilityCount)
         }
-        let message = UInt64(truncatingIfNeeded: length) << 40 | UInt64(truncatingIfNeeded: capabilities) << 48
+        let message = UInt64(truncatingIfNeeded: length) << 32 | UInt64(truncatingIfNeeded: capabilities) << 48
         let loan = sender.state == .sending || delivery != .message ? 0 : sender.pointee.loanLength
         receiver.pointee.context.x.0 =
             ResultWord(delivery, message: message | (loan != 0 ? ControlWord.loanBit : 0)).raw
         receiver.pointee.context.x.1 = badge
         receiver.pointee.context.x.2 = loan
-        receiver.pointee.context.x.3 = sender.pointee.context.x.3
-        receiver.pointee.context.x.4 = sender.pointee.context.x.4
-        receiver.pointee.context.x.5 = sender.pointee.context.x.5
-        receiver.pointee.context.x.6 = sender.pointee.context.x.6
-        receiver.pointee.context.x.7 = sender.pointee.context.x.7
-        receiver.pointee.context.x.8 = sender.pointee.context.x.8
-        receiver.pointee.context.x.9 = sender.pointee.context.x.9
-        receiver.pointee.context.x.10 = sender.pointee.context.x.10
+        copyRegisterWords(from: sender, to: receiver)
+    }
+
+    @inline(__always) func copyRegisterWords(from sender: Ref<Thread>, to receiver: Ref<Thread>) {
+        let from = unsafe reference(sender.contextAddress + 24, as: WordGroup.self)
+        unsafe reference(receiver.contextAddress + 24, as: WordGroup.self).set(from)
     }
 
     /// Words 8 to `length`, eight at a time: what is copied beyond the length is the sender's own buffer.
-    private func copyWords(_ from: Ref<BufferPage>, _ to: Ref<BufferPage>, _ length: Int) {
+    @inline(__always) func copyWords(_ from: Ref<BufferPage>, _ to: Ref<BufferPage>, _ length: Int) {
         var index = Message.registerWords
         while index < length {  // at most 15 rounds
-            let source = from.group(index)
-            let target = to.group(index)
-            target.pointee = source.pointee
+            to.group(index).set(from.group(index))
             index = index &+ 8
         }
     }
@@ -109,15 +105,23 @@ extension Kernel where H: ~Copyable {
         return nil
     }
 
+    /// The memory that went with a call is the caller's alone again.
+    @inline(__always) func endLoan(_ thread: Ref<Thread>) {
+        if !thread.pointee.scheduling.isLending { return }
+        thread.pointee.scheduling.isLending = false
+        thread.pointee.loanLength = 0
+    }
+
     /// Note the loan that goes with a call; `control` without loan clears it.
     ///
     /// The buffer may have changed since `checkLoan`, so the range is made sound again here.
     func takeLoan(_ thread: Ref<Thread>, _ control: ControlWord) {
-        thread.pointee.loanLength = 0
+        endLoan(thread)
         guard control.hasLoan, let buffer = thread.pointee.buffer else { return }
         let address = buffer.pointee.words[IPCBuffer.loanAddress / 8]
         let length = buffer.pointee.words[IPCBuffer.loanLength / 8]
         if address >= Limits.userEnd || length > Limits.userEnd &- address { return }
+        thread.pointee.scheduling.isLending = true
         thread.pointee.loanAddress = address
         thread.pointee.loanLength = length
         thread.pointee.loanRights = Rights(
@@ -133,7 +137,27 @@ extension Ref where Object == BufferPage {
     }
 }
 
-/// Eight message words, copied at once.
+/// Eight message words, copied at once: in a context from x3 on, or in an IPC buffer.
 public struct WordGroup {
     var words: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64)
+}
+
+extension Ref where Object == WordGroup {
+    /// All loads before all stores, so that both come in pairs; and no call of `memcpy`.
+    @inline(__always) func set(_ from: Ref<WordGroup>) {
+        let (a, b, c, d) = (
+            from.pointee.words.0, from.pointee.words.1, from.pointee.words.2, from.pointee.words.3
+        )
+        let (e, f, g, h) = (
+            from.pointee.words.4, from.pointee.words.5, from.pointee.words.6, from.pointee.words.7
+        )
+        pointee.words.0 = a
+        pointee.words.1 = b
+        pointee.words.2 = c
+        pointee.words.3 = d
+        pointee.words.4 = e
+        pointee.words.5 = f
+        pointee.words.6 = g
+        pointee.words.7 = h
+    }
 }

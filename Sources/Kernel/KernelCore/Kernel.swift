@@ -7,26 +7,18 @@
 import HardwareInterface
 import KernelABI
 
-/// How an operation ended, for the thread that asked for it. The dispatcher turns it into an `Exit`; it cannot be dropped.
+/// How an operation ended, for the thread that asked for it.
 public enum Outcome {
     /// The results are in the thread's context.
     case done
     /// The thread is blocked or stopped; or it was made to wait for its turn.
     case blocked
+    /// The thread offers the processor to its equals.
+    case yielded
     /// An interrupt is pending: perform the call again from where the objects say it stopped.
     case restart
     /// Refused.
     case failed(KernelError)
-}
-
-/// Which thread the processor resumes, and how.
-public enum Exit {
-    /// Resume `thread` from its system call with these results; the message words are in `source`'s context.
-    case message(thread: Ref<Thread>, result: UInt64, badge: UInt64, source: Ref<Thread>)
-    /// Resume it as its context says.
-    case resume(Ref<Thread>)
-    /// No thread is ready: wait for an interrupt.
-    case idle
 }
 
 /// What belongs to one processor core. More cores are more of these.
@@ -36,6 +28,8 @@ public struct Core: ~Copyable {
     var deadlines = OrderedQueue()
     /// The thread that was resumed last; nil while idle. The fast path does not keep it: see `Kernel.enter`.
     var current: Ref<Thread>?
+    /// The running thread or the hardware's deadline may not be what they should be any more: `reschedule` chooses anew.
+    var isStale = false
     /// When the running thread's slice ends; `.never` while nobody of its priority is ready.
     var sliceEnd = Instant.never
     /// What the hardware's deadline is set to.
@@ -77,6 +71,8 @@ public struct Kernel<H: Hardware & ~Copyable>: ~Copyable {
     var rootThread: Ref<Thread>?
     /// Ticks of the counter in a second.
     var counterFrequency: UInt64 = 0
+    /// Shortest period of a timer, in ticks: below it, expiries would leave little time for anything else.
+    var shortestPeriod: UInt64 { counterFrequency / Limits.expiriesPerSecond }
     /// Translation base of a thread without address space: an empty table.
     var emptyTranslationBase: UInt64
     var systemControl: Authority
@@ -106,7 +102,6 @@ public struct Kernel<H: Hardware & ~Copyable>: ~Copyable {
 public struct Statistics {
     var systemCalls: UInt64 = 0
     var interrupts: UInt64 = 0
-    var threadSwitches: UInt64 = 0
     var spuriousInterrupts: UInt64 = 0
     var longestMasked: UInt64 = 0
     var longestMaskedControl: UInt64 = 0

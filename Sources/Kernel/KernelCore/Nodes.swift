@@ -28,16 +28,23 @@ extension Ref where Object == Thread {
         unsafe withUnsafeMutablePointer(to: &address.pointee.faultSlot) { unsafe Ref<Capability>($0) }
     }
 
-    /// Do the registers stand where `contextOffset` says?
-    var hasContextInPlace: Bool {
-        unsafe withUnsafeMutablePointer(to: &address.pointee.context) { UnsafeMutableRawPointer($0) } == contextAddress
+    /// Do the parts that the assembly reaches stand where it expects them?
+    var hasPartsInPlace: Bool {
+        let base = unsafe withUnsafeMutablePointer(to: &address.pointee.translationBase) { UnsafeMutableRawPointer($0) }
+        let zeros = unsafe withUnsafeMutablePointer(to: &address.pointee.zeros) { UnsafeMutableRawPointer($0) }
+        let context = unsafe withUnsafeMutablePointer(to: &address.pointee.context) { UnsafeMutableRawPointer($0) }
+        return unsafe base == raw + 40 && zeros == raw + 48 && context == contextAddress
     }
 
-    /// Give the embedded parts their owner. Called once, when the thread is made.
+    /// Give the embedded parts their owner and their place. Called once, when the thread is made.
     func initializeParts() {
         callerNode.pointee.owner = header
         waitNode.pointee.owner = header
         deadlineNode.pointee.owner = header
+        tableSlot.pointee.place = .threadTable
+        spaceSlot.pointee.place = .threadSpace
+        bufferSlot.pointee.place = .threadBuffer
+        faultSlot.pointee.place = .threadFault
     }
 }
 

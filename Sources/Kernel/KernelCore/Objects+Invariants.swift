@@ -27,12 +27,14 @@
                     thread == endpoint.pointee.readyServer || nodes.contains(thread.waitNode),
                     "\(name): a thread waits here in no queue")
             }
+            let isFree = nodes.isEmpty && endpoint.pointee.readyServer == nil && !endpoint.pointee.isClosed
+            require((endpoint.pointee.occupation == 0) == isFree, "\(name): occupation is wrong")
             guard let ready = endpoint.pointee.readyServer else { return }
             require(isLive(ready, .thread) && nodes.isEmpty, "\(name): the ready server does not wait alone")
             require(
                 ready.state == .receiving && ready.pointee.endpoint == endpoint,
                 "\(name): the ready server is elsewhere")
-            require(ready.pointee.callers.isEmpty, "\(name): the ready server has callers")
+            require(!ready.hasCallers, "\(name): the ready server has callers")
             require(
                 ready.pointee.scheduling.raw & SchedulingWord.attentionMask == 0,
                 "\(name): the ready server needs thought")

@@ -27,8 +27,10 @@ public struct ObjectHeader: ~Copyable {
 /// caller, and waits without deadline; nobody else waits then.
 public struct Endpoint: ~Copyable {
     var header: ObjectHeader
-    /// The one waiting receiver, when nothing about it needs thought: what the fast path looks for.
+    /// The one waiting receiver, when nothing about it needs thought: what the fast path of a call looks for.
     var readyServer: Ref<Thread>?
+    /// 0 if and only if it is open and nobody waits here: what the fast path of a reply looks for. See `noteOccupation`.
+    var occupation: UInt64 = 0
     /// Everybody else who waits here: senders or receivers.
     var waiters = OrderedQueue()
     /// The waiters, if there are any, are senders.
@@ -40,6 +42,27 @@ public struct Endpoint: ~Copyable {
     /// The endpoints of one server form a list.
     var nextOwned: Ref<Endpoint>?
     var previousOwned: Ref<Endpoint>?
+}
+
+extension Ref where Object == Endpoint {
+    /// Bring `occupation` up to date, after any change of what it stands for.
+    @inline(__always) func noteOccupation() {
+        let isOccupied = pointee.readyServer != nil || !pointee.waiters.isEmpty || pointee.isClosed
+        pointee.occupation = isOccupied ? 1 : 0
+    }
+    func insert(_ waiter: Ref<Thread>) {
+        pointee.waiters.insert(waiter.waitNode, key: UInt64(waiter.effective))
+        pointee.occupation = 1
+    }
+    func remove(_ waiter: Ref<Thread>) {
+        if pointee.readyServer == waiter {
+            pointee.readyServer = nil
+        } else {
+            pointee.waiters.remove(waiter.waitNode)
+        }
+        waiter.pointee.endpoint = nil
+        noteOccupation()
+    }
 }
 
 /// The right to answer one call.

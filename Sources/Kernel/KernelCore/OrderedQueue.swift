@@ -63,6 +63,11 @@ public struct OrderedQueue: ~Copyable {
     /// - Precondition: the node is in this queue.
     /// - Complexity: O(log n).
     mutating func remove(_ node: Ref<QueueNode>) {
+        if root == node && node.pointee.height == 0 {
+            root = nil
+            first = nil
+            return
+        }
         if first == node { first = successor(node) }
         let start: Ref<QueueNode>?
         if let left = node.pointee.left, let right = node.pointee.right {
@@ -107,7 +112,7 @@ public struct OrderedQueue: ~Copyable {
     }
 
     /// The node served after this one.
-    private func successor(_ node: Ref<QueueNode>) -> Ref<QueueNode>? {
+    @inline(never) private func successor(_ node: Ref<QueueNode>) -> Ref<QueueNode>? {
         if var at = node.pointee.right {
             while let next = at.pointee.left { at = next }  // bounded by the height
             return at
@@ -141,7 +146,7 @@ public struct OrderedQueue: ~Copyable {
     }
 
     /// Turn the edge between a node and one of its children; returns the child, which now stands above.
-    private mutating func rotate(_ node: Ref<QueueNode>, leftwards: Bool) -> Ref<QueueNode> {
+    @inline(never) private mutating func rotate(_ node: Ref<QueueNode>, leftwards: Bool) -> Ref<QueueNode> {
         guard let child = leftwards ? node.pointee.right : node.pointee.left else { return node }
         let inner = leftwards ? child.pointee.left : child.pointee.right
         replaceChild(of: node.pointee.parent, node, by: child)

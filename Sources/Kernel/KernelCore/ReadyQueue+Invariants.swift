@@ -9,13 +9,13 @@
             var members: Set<UInt> = []
             var top = -1
             for priority in 0..<Limits.priorities {
-                let head = core.ready.lists.pointee.head[priority]
-                let tail = core.ready.lists.pointee.tail[priority]
+                let head = core.ready.lists.pointee.heads[priority]
                 let isMarked = core.ready.map[priority / 64] >> UInt64(priority % 64) & 1 == 1
                 inspection.require(isMarked == (head != nil), "ready map: wrong bit of priority \(priority)")
                 if head == nil { continue }
                 top = priority
-                var previous: Ref<Thread>?
+                var previous = head?.pointee.previousReady
+                let tail = previous
                 var at = head
                 while let thread = at, members.insert(thread.bits).inserted {
                     inspection.require(inspection.isLive(thread, .thread), "a dead thread is ready")
@@ -25,15 +25,22 @@
                     previous = thread
                     at = thread.pointee.nextReady
                 }
-                inspection.require(at == nil && tail == previous, "ready list: wrong end")
+                inspection.require(at == head && tail == previous, "ready list: wrong end")
             }
             for word in 0..<4 {
                 let isMarked = core.ready.summary >> UInt64(word) & 1 == 1
                 inspection.require(isMarked == (core.ready.map[word] != 0), "ready summary: wrong bit \(word)")
             }
+            inspection.require(core.ready.listTop == top, "ready lists' top is \(core.ready.listTop) instead of \(top)")
+            if let front = core.ready.front {
+                inspection.require(inspection.isLive(front, .thread), "a dead thread is first")
+                inspection.require(front.state == .ready && Int(front.effective) >= top, "the front is not the first")
+                inspection.require(members.insert(front.bits).inserted, "the front stands in a list too")
+                top = Int(front.effective)
+            }
             inspection.require(core.ready.top == top, "ready top is \(core.ready.top) instead of \(top)")
             inspection.require(
-                core.ready.barrier == (core.ready.isWatched ? Limits.priorities : top), "ready barrier is wrong")
+                core.ready.watch == (isTracing ? Limits.priorities : 0), "the watch on switches is wrong")
             for thread in inspection.threads {
                 inspection.require(
                     (thread.state == .ready) == members.contains(thread.bits), "a ready thread is in no ready list")

@@ -1,98 +1,137 @@
-// The ready queue: one list per priority and a two-level bitmap, so that every operation is constant-time.
+// The ready queue: one circle of threads per priority and a two-level bitmap, so that every operation is constant-time.
+//
+// In front of both stands one thread, the most urgent of all, wherever that costs nothing: a thread that is preempted, or
+// woken in order to run at once, comes and goes without touching circles or bitmaps.
 
 import KernelABI
 
 /// Threads that could run but do not.
 ///
-/// Invariant: bit p of `map` is set ⇔ `head[p]` is set; bit w of `summary` ⇔ `map[w]` ≠ 0; `top` is the highest such p, or -1.
+/// Invariants: bit p of `map` is set ⇔ `heads[p]` is set; bit w of `summary` ⇔ `map[w]` ≠ 0; `listTop` is the highest such p,
+/// or -1; `top` is the priority of `front`, which is no less than `listTop`, or `listTop` without one.
 public struct ReadyQueue: ~Copyable {
-    var summary: UInt64 = 0
+    /// The thread before all others.
+    var front: Ref<Thread>?
     /// The most urgent priority that has a ready thread; -1 when there is none.
     var top: Int = -1
-    /// A thread of a higher priority than this may be switched to without looking here: `top`, or more than any priority
-    /// while every switch must be noted.
-    var barrier: Int = -1
-    var isWatched = false {
-        didSet { updateBarrier() }
-    }
+    /// 0; or as many as there are priorities, while every switch must be noted.
+    var watch: Int = 0
+    var listTop: Int = -1
+    var summary: UInt64 = 0
     var map: InlineArray<4, UInt64> = [0, 0, 0, 0]
     var lists: Ref<ReadyLists>
 
     init(lists: Ref<ReadyLists>) { self.lists = lists }
 
+    /// May a running thread of this priority be switched to without looking here?
+    @inline(__always) func isSurpassed(by priority: Int) -> Bool { priority > top &+ watch }
+
     /// Put a thread behind those of its priority, or before them where it was preempted.
-    mutating func insert(_ thread: Ref<Thread>, atHead: Bool = false) {
+    @inline(__always) mutating func insert(_ thread: Ref<Thread>, atHead: Bool = false) {
         let priority = Int(thread.effective)
         thread.state = .ready
-        if let head = lists.pointee.head[priority], let tail = lists.pointee.tail[priority] {
-            if atHead {
-                thread.pointee.nextReady = head
-                thread.pointee.previousReady = nil
-                head.pointee.previousReady = thread
-                lists.pointee.head[priority] = thread
-            } else {
-                thread.pointee.previousReady = tail
-                thread.pointee.nextReady = nil
-                tail.pointee.nextReady = thread
-                lists.pointee.tail[priority] = thread
-            }
-            return
-        }
-        thread.pointee.nextReady = nil
-        thread.pointee.previousReady = nil
-        lists.pointee.head[priority] = thread
-        lists.pointee.tail[priority] = thread
-        map[priority &>> 6] |= 1 &<< UInt64(truncatingIfNeeded: priority & 63)
-        summary |= 1 &<< UInt64(truncatingIfNeeded: priority &>> 6)
-        if priority > top {
+        if atHead ? priority >= top : priority > top {
+            if front != nil { settleFront() }
+            front = thread
             top = priority
-            updateBarrier()
+        } else {
+            append(thread, atHead: atHead)
         }
     }
 
-    private mutating func updateBarrier() { barrier = isWatched ? Limits.priorities : top }
+    /// Put a thread before all others, whose priority is no less than theirs.
+    ///
+    /// - Precondition: there is no front.
+    @inline(__always) mutating func insertFront(_ thread: Ref<Thread>) {
+        thread.state = .ready
+        front = thread
+        top = Int(thread.effective)
+    }
 
     /// - Precondition: the thread is in this queue, under its present effective priority.
     mutating func remove(_ thread: Ref<Thread>) {
-        let priority = Int(thread.effective)
-        if let previous = thread.pointee.previousReady {
-            previous.pointee.nextReady = thread.pointee.nextReady
+        if front == thread { return removeFront() }
+        let priority = thread.effective
+        guard let next = thread.pointee.nextReady, let previous = thread.pointee.previousReady else { return }
+        if next == thread {
+            lists.pointee.heads[Int(priority)] = nil
+            clear(priority)
         } else {
-            lists.pointee.head[priority] = thread.pointee.nextReady
-        }
-        if let next = thread.pointee.nextReady {
-            next.pointee.previousReady = thread.pointee.previousReady
-        } else {
-            lists.pointee.tail[priority] = thread.pointee.previousReady
+            previous.pointee.nextReady = next
+            next.pointee.previousReady = previous
+            if lists.pointee.heads[Int(priority)] == thread { lists.pointee.heads[Int(priority)] = next }
         }
         thread.pointee.nextReady = nil
         thread.pointee.previousReady = nil
-        if lists.pointee.head[priority] == nil { clear(priority) }
     }
 
     /// The thread that should run next.
-    func first() -> Ref<Thread>? {
-        if top < 0 { return nil }
-        return lists.pointee.head[top]
+    @inline(__always) func first() -> Ref<Thread>? {
+        if let front { return front }
+        return top < 0 ? nil : lists.pointee.heads[top & 255]
     }
 
-    private mutating func clear(_ priority: Int) {
+    /// Take the thread out that should run next.
+    @inline(__always) mutating func removeFirst() -> Ref<Thread>? {
+        if let first = front {
+            removeFront()
+            return first
+        }
+        guard let first = first() else { return nil }
+        remove(first)
+        return first
+    }
+
+    @inline(__always) private mutating func removeFront() {
+        front = nil
+        top = listTop
+    }
+
+    /// Put the front thread into the circle of its priority, before the others.
+    @inline(never) mutating func settleFront() {
+        guard let thread = front else { return }
+        front = nil
+        append(thread, atHead: true)
+    }
+
+    /// Into the circle of its priority.
+    private mutating func append(_ thread: Ref<Thread>, atHead: Bool) {
+        let priority = thread.effective
+        if let head = lists.pointee.heads[Int(priority)], let last = head.pointee.previousReady {
+            thread.pointee.nextReady = head
+            thread.pointee.previousReady = last
+            head.pointee.previousReady = thread
+            last.pointee.nextReady = thread
+            if atHead { lists.pointee.heads[Int(priority)] = thread }
+            return
+        }
+        thread.pointee.nextReady = thread
+        thread.pointee.previousReady = thread
+        lists.pointee.heads[Int(priority)] = thread
+        map[Int(priority &>> 6)] |= 1 &<< UInt64(priority & 63)
+        summary |= 1 &<< UInt64(priority &>> 6)
+        if Int(priority) > listTop {
+            listTop = Int(priority)
+            if front == nil { top = listTop }
+        }
+    }
+
+    private mutating func clear(_ priority: UInt8) {
         let word = priority &>> 6
-        map[word] &= ~(1 &<< UInt64(truncatingIfNeeded: priority & 63))
-        if map[word] == 0 { summary &= ~(1 &<< UInt64(truncatingIfNeeded: word)) }
-        if priority != top { return }
+        map[Int(word)] &= ~(1 &<< UInt64(priority & 63))
+        if map[Int(word)] == 0 { summary &= ~(1 &<< UInt64(word)) }
+        if Int(priority) != listTop { return }
         if summary == 0 {
-            top = -1
+            listTop = -1
         } else {
             let high = 63 &- summary.leadingZeroBitCount
-            top = high &* 64 &+ 63 &- map[high & 3].leadingZeroBitCount
+            listTop = high &* 64 &+ 63 &- map[high & 3].leadingZeroBitCount
         }
-        updateBarrier()
+        if front == nil { top = listTop }
     }
 }
 
-/// The heads and tails of the 256 lists: apart from the queue's hot words, so that those fit a cache line.
+/// The most urgent thread of each priority: apart from the queue's hot words, so that those fit a cache line.
 public struct ReadyLists: ~Copyable {
-    var head: InlineArray<256, Ref<Thread>?>
-    var tail: InlineArray<256, Ref<Thread>?>
+    var heads: InlineArray<256, Ref<Thread>?>
 }

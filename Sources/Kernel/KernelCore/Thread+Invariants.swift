@@ -18,6 +18,10 @@
                 !word.hasFloatingPoint || (thread.state == .running && core.floatingPointOwner == thread),
                 "\(name): has floating point without owning it")
             let lends = thread.pointee.loanLength != 0
+            inspection.require(lends == word.isLending, "\(name): the lending bit is wrong")
+            inspection.require(
+                word.isSignalled == (thread.pointee.boundNotification.map { $0.pointee.bits != 0 } ?? false),
+                "\(name): the signalled bit is wrong")
             inspection.require(
                 !lends || thread.state == .calling || thread.state == .awaitingReply, "\(name): lends without a call")
             inspectParts(thread, name, &inspection)
@@ -65,7 +69,15 @@
         /// effective = max(base, effective of all callers); and the callers are those that wait for this thread.
         fileprivate mutating func inspectPriority(_ thread: Ref<Thread>, _ name: String) {
             var priority = thread.pointee.base
-            for node in inspect(thread.pointee.callers, "\(name)'s callers") {
+            let nodes = inspect(thread.pointee.callers, "\(name)'s callers")
+            if let sole = thread.pointee.soleCaller {
+                require(nodes.isEmpty, "\(name): a sole caller among others")
+                require(
+                    isLive(sole, .thread) && sole.pointee.blockedOn == thread,
+                    "\(name): its sole caller waits for another")
+                priority = max(priority, sole.effective)
+            }
+            for node in nodes {
                 guard let caller = node.thread else { continue }
                 require(node == caller.callerNode, "\(name): another node among the callers")
                 require(caller.pointee.blockedOn == thread, "\(name): a caller that waits for another")
@@ -81,14 +93,16 @@
                     at = parent
                     steps += 1
                 }
-                require(server.pointee.callers.root == at, "\(name): not among the callers of its server")
+                require(
+                    server.pointee.soleCaller == thread || server.pointee.callers.root == at,
+                    "\(name): not among the callers of its server")
             }
         }
 
         /// No cycle, no chain beyond the limit, and a depth that covers what stands above.
         fileprivate mutating func inspectChain(_ thread: Ref<Thread>, _ name: String) {
             let depth = thread.pointee.scheduling.depth
-            require(!thread.pointee.callers.isEmpty || depth == 0, "\(name): a depth without callers")
+            require(thread.hasCallers || depth == 0, "\(name): a depth without callers")
             if let server = thread.pointee.blockedOn {
                 require(server.pointee.scheduling.depth > depth, "\(name): its server is not deeper")
             }

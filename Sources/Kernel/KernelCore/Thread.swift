@@ -15,6 +15,8 @@ import KernelABI
 /// | 14 | it is in the deadline queue |
 /// | 15 | the message that it sends is a fault's |
 /// | 16 | suspended while faulted: the handler's answer must not start it |
+/// | 17 | it lends memory with its call |
+/// | 18 | bits are set in the notification that is bound to it |
 /// | 20–23 | `RunState` |
 struct SchedulingWord: Sendable {
     var raw: UInt32
@@ -24,8 +26,10 @@ struct SchedulingWord: Sendable {
     static var deadlineBit: UInt32 { 1 << 14 }
     static var faultingBit: UInt32 { 1 << 15 }
     static var suspendedBit: UInt32 { 1 << 16 }
-    /// What keeps a thread off the fast path: bits 12–16.
-    static var attentionMask: UInt32 { 0x1_f000 }
+    static var lendingBit: UInt32 { 1 << 17 }
+    static var signalledBit: UInt32 { 1 << 18 }
+    /// What keeps a thread off the fast path: bits 12–18.
+    static var attentionMask: UInt32 { 0x7_f000 }
     static var stateShift: UInt32 { 20 }
 
     var effective: UInt8 {
@@ -55,6 +59,14 @@ struct SchedulingWord: Sendable {
     var isSuspended: Bool {
         get { raw & SchedulingWord.suspendedBit != 0 }
         set { set(SchedulingWord.suspendedBit, newValue) }
+    }
+    var isLending: Bool {
+        get { raw & SchedulingWord.lendingBit != 0 }
+        set { set(SchedulingWord.lendingBit, newValue) }
+    }
+    var isSignalled: Bool {
+        get { raw & SchedulingWord.signalledBit != 0 }
+        set { set(SchedulingWord.signalledBit, newValue) }
     }
     private mutating func set(_ bit: UInt32, _ value: Bool) { raw = value ? raw | bit : raw & ~bit }
 }
@@ -86,8 +98,9 @@ struct RunState: Equatable, Sendable {
 /// A thread.
 ///
 /// Invariants (checked by `Kernel+Invariants` after every step of a host test):
-/// - effective = max(base, effective of every thread in `callers`);
-/// - `blockedOn` is set if and only if `callerNode` is in that thread's `callers`;
+/// - effective = max(base, effective of every thread in `callers`, effective of `soleCaller`);
+/// - `blockedOn` is set if and only if this is that thread's `soleCaller`, or `callerNode` is in its `callers`;
+/// - a thread with a `soleCaller` has no other caller;
 /// - ready ⇔ in the ready queue of its effective priority; at most one thread runs.
 public struct Thread: ~Copyable {
     var header: ObjectHeader
@@ -99,10 +112,13 @@ public struct Thread: ~Copyable {
     var tableCount: UInt = 0
     /// The address space's translation base; the kernel's empty one where there is none.
     var translationBase: UInt64 = 0
-    /// Byte 64: the registers.
-    var alignment: (UInt64, UInt64) = (0, 0)
+    /// Byte 48: 16 bytes that stay zero, from which an exit clears registers in pairs. Byte 64: the registers.
+    var zeros: (UInt64, UInt64) = (0, 0)
     var context = UserContext()
 
+    /// The one thread that waits for this one, where the fast path brought it: it is not in `callers` then. Whoever looks at
+    /// the callers asks `firstCaller` and `hasCallers`; whoever adds to them settles this one first.
+    var soleCaller: Ref<Thread>?
     /// The threads that wait for this one: callers whose reply it holds, and callers queued at its endpoints.
     var callers = OrderedQueue()
     /// The thread that this one waits for, in whose `callers` it stands.
@@ -156,18 +172,24 @@ public struct BufferPage: ~Copyable {
 }
 
 extension Ref where Object == Thread {
-    /// Bytes from the thread to its context: the assembly holds a context, the core holds a thread.
+    /// Bytes from the thread to its context.
     public static var contextOffset: Int { 64 }
 
-    /// The thread whose context this is.
-    @inline(__always) public init(context: UnsafeMutableRawPointer) {
-        // Safety: the assembly passes the address that an exit gave it, which is a thread's context.
-        unsafe self.init((context - Ref.contextOffset).assumingMemoryBound(to: Thread.self))
+    /// The thread that runs, from the assembly's hand.
+    @inline(__always) public init(running thread: UnsafeMutableRawPointer) {
+        // Safety: the assembly passes the address that an exit gave it, which is a thread's.
+        unsafe self.init(thread.assumingMemoryBound(to: Thread.self))
     }
     @inline(__always) public var contextAddress: UnsafeMutableRawPointer { unsafe raw + Ref.contextOffset }
     @inline(__always) public var translationBase: UInt64 { pointee.translationBase }
     /// x0 of the system call that is being performed.
     public var firstArgument: UInt64 { pointee.context.x.0 }
+    /// Put x0 to x2 of a system call where the general path looks for them.
+    @inline(__always) public func setArguments(_ control: UInt64, _ second: UInt64, _ third: UInt64) {
+        pointee.context.x.0 = control
+        pointee.context.x.1 = second
+        pointee.context.x.2 = third
+    }
     /// Where the thread goes on.
     public var programCounter: UInt64 { pointee.context.programCounter }
 
@@ -177,4 +199,8 @@ extension Ref where Object == Thread {
         nonmutating set { pointee.scheduling.state = newValue }
     }
     @inline(__always) var header: Ref<ObjectHeader> { rebound(to: ObjectHeader.self) }
+
+    /// The most urgent thread that waits for this one.
+    @inline(__always) var firstCaller: Ref<Thread>? { pointee.soleCaller ?? pointee.callers.first?.thread }
+    @inline(__always) var hasCallers: Bool { pointee.soleCaller != nil || !pointee.callers.isEmpty }
 }

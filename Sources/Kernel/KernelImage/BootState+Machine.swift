@@ -15,24 +15,26 @@ extension BootState {
         let controller = try startController()
         processor.openUserRegisters()
         GenericTimer.off()
-        var machine = Machine(
+        let machine = Machine(
             controller: controller, console: console, power: machine.power, timerLine: self.machine.timerLine,
             processor: processor)
+        if machine.timerLine >= machine.lineCount {
+            throw BootFailure("the interrupt controller does not have the timer's line")
+        }
         machine.enable(line: machine.timerLine, trigger: .level)
         placeKernel(machine, emptyTable: unsafe map.physical(swiftlet_empty_root_address()))
     }
 
-    private mutating func startController() throws(BootFailure) -> AnyInterruptController {
-        let distributor = try map.mapDevice(machine.distributor.base, bytes: machine.distributor.size)
-        let interface = try map.mapDevice(machine.interface.base, bytes: machine.interface.size)
-        if machine.gicVersion == 2 {
-            return .gicv2(
-                GICv2(distributor: MMIORegisters(address: distributor), interface: MMIORegisters(address: interface)))
-        }
+    private mutating func startController() throws(BootFailure) -> Machine.Controller {
+        let distributor = MMIORegisters(
+            address: try map.mapDevice(machine.distributor.base, bytes: machine.distributor.size))
+        let interface = MMIORegisters(
+            address: try map.mapDevice(machine.interface.base, bytes: machine.interface.size))
+        if machine.gicVersion == 2 { return .gicv2(GICv2(distributor: distributor, interface: interface)) }
         guard
             let controller = GICv3(
-                distributor: MMIORegisters(address: distributor), redistributors: interface,
-                size: machine.interface.size, affinity: processor.affinity)
+                distributor: distributor, redistributors: interface, size: machine.interface.size,
+                affinity: processor.affinity, core: CoreGICRegisters())
         else { throw BootFailure("the interrupt controller has no part for this core") }
         return .gicv3(controller)
     }

@@ -6,30 +6,51 @@ import DeviceTree
 import HardwareInterface
 import KernelABI
 import KernelCore
+import PlatformDrivers
 
 extension BootState {
+    /// What RAM there is.
+    mutating func findMemory() {
+        free.add(memoryOf: machine, below: KernelLayout.linearBytes)
+        ramBytes = free.bytes
+    }
+
     /// Map all RAM, and find out what of it is free.
     mutating func mapMemory() throws(BootFailure) {
-        for index in 0..<machine.memory.count {
-            let range = machine.memory[index]
-            if range.base >= KernelLayout.linearBytes { continue }
-            free.add(pagesWithin: range.base, min(range.size, KernelLayout.linearBytes - range.base))
-        }
-        ramBytes = free.bytes
-        for index in 0..<machine.reserved.count {
-            let range = machine.reserved[index]
-            free.remove(pagesAround: range.base, range.size)
-        }
-        if machine.memory.lost + machine.reserved.lost > 0 || free.lost > 0 {
-            throw BootFailure("the device tree describes memory in too many pieces")
-        }
+        free.remove(reservationsOf: machine)
+        if free.lost > 0 { throw BootFailure(DeviceTreeError(.tooManyRanges)) }
         free.remove(pagesAround: image.base, image.size)
         leaveIdentityMapping()
         try mapFree()
         Translation.invalidateAll()
+        try checkMemory()
         findBundle()
         free.remove(pagesAround: bundle.base, bundle.size)
         free.remove(pagesAround: treeAddress, UInt64(tree.size))
+    }
+
+    /// Look at the free memory here and there: a tree may name more than there is, and a task that is given it would stop the
+    /// kernel. Memory that answers with whatever it likes is not noticed.
+    ///
+    /// - Complexity: one load for each 64 MiB, and two for each range.
+    private mutating func checkMemory() throws(BootFailure) {
+        let step: UInt64 = 64 << 20
+        for index in 0..<free.count {
+            let end = free[index].base + free[index].size
+            var address = free[index].base
+            while address < end {  // once a step
+                try check(address)
+                address = (address & ~(step - 1)) + step
+            }
+            try check(end - 4)
+        }
+    }
+    private func check(_ address: UInt64) throws(BootFailure) {
+        if MemoryProbe.answers(KernelLayout.linear(address)) { return }
+        console.write("swiftlet: nothing answers at 0x")
+        console.write(hexadecimal: address)
+        console.endLine()
+        throw BootFailure("the device tree names memory that is not there")
     }
 
     /// Nothing runs at a physical address any more: the user half becomes empty.

@@ -4,4 +4,4 @@ import CAArch64
 import KernelCore
 
 @c(swiftlet_first_exit)
-func firstExit() { leave(kernelState.pointee.start()) }
+func firstExit() -> UnsafeMutableRawPointer? { unsafe kernelState.pointee.start()?.raw }

@@ -3,18 +3,18 @@
 
 import CAArch64
 import DeviceTree
-import HardwareInterface
+import MMIO
 import PlatformDrivers
 
 /// The console that the device tree names, or one that swallows everything.
 struct KernelConsole {
-    private let device: AnyEarlyConsole
-    init(_ device: AnyEarlyConsole) { self.device = device }
+    private let device: AnyEarlyConsole<MMIORegisters>
 
     /// The console as boot code noted it: what a panic writes to.
     static var noted: KernelConsole {
         let kind = ConsoleKind(rawValue: UInt8(truncatingIfNeeded: swiftlet_console_kind())) ?? .none
-        return KernelConsole(AnyEarlyConsole(kind, address: swiftlet_console_registers()))
+        let registers = MMIORegisters(address: swiftlet_console_registers())
+        return KernelConsole(device: AnyEarlyConsole(kind, registers: registers))
     }
 
     /// One byte; a line feed goes out with the carriage return that terminals want.

@@ -19,6 +19,7 @@ import PlatformDrivers
 func kernelMain(_ treeAddress: UInt64, _ image: UInt64, _ level: UInt64, _ entryTicks: UInt64) {
     do throws(BootFailure) {
         var boot = try BootState(treeAddress: treeAddress, image: image, level: level, entryTicks: entryTicks)
+        boot.findMemory()
         boot.announce()
         try BootState.checkLayout()
         try boot.mapMemory()
@@ -31,17 +32,7 @@ func kernelMain(_ treeAddress: UInt64, _ image: UInt64, _ level: UInt64, _ entry
 }
 
 extension BootFailure {
-    init(_ error: DeviceTreeError) {
-        switch error.cause {
-        case .noMagic: self.init("there is no device tree")
-        case .malformed: self.init("the device tree is damaged")
-        case .badProperty: self.init("a property of the device tree has a wrong length")
-        case .noMemory: self.init("the device tree names no memory")
-        case .noInterruptController:
-            self.init("the device tree names no interrupt controller that the kernel knows")
-        case .noTimer: self.init("the device tree names no generic timer")
-        }
-    }
+    init(_ error: DeviceTreeError) { self.init(error.cause.message) }
     init(_ error: BootError) {
         switch error {
         case .memory: self.init("too little memory for the root task")
@@ -62,7 +53,7 @@ struct BootState {
     let machine: MachineDescription
     let console: KernelConsole
     var map: KernelMap
-    /// RAM that nobody uses.
+    /// RAM, then what of it nobody uses.
     var free = MemoryMap()
     /// Registers to hand out, and what must not be handed out as registers.
     var devices = MemoryMap()
@@ -137,10 +128,8 @@ struct BootState {
             console.write(" on ")
             unsafe console.write(printable: model.string)
         }
-        var ram: UInt64 = 0
-        for index in 0..<machine.memory.count { ram &+= machine.memory[index].size >> 20 }
         console.write(", ")
-        console.write(decimal: ram)
+        console.write(decimal: ramBytes >> 20)
         console.write(" MiB, entered at EL")
         console.write(decimal: level)
         console.write(", GICv")
@@ -148,6 +137,10 @@ struct BootState {
         console.write(", processor ")
         console.write(hexadecimal: processor.identification, digits: 8)
         console.endLine()
+        if machine.memory.bytes(above: KernelLayout.linearBytes) > 0 {
+            console.write("swiftlet: RAM above 256 GiB is not used")
+            console.endLine()
+        }
     }
 }
 

@@ -5,10 +5,12 @@ import CAArch64
 import DeviceTree
 import HardwareInterface
 import KernelABI
+import MMIO
 import PlatformDrivers
 
 struct Machine: Hardware {
-    var controller: AnyInterruptController
+    typealias Controller = AnyInterruptController<MMIORegisters, CoreGICRegisters>
+    let controller: Controller
     let console: KernelConsole
     let power: PowerMethod
     /// The virtual timer's line.
@@ -17,7 +19,7 @@ struct Machine: Hardware {
     let hasCycleCounter: Bool
 
     init(
-        controller: AnyInterruptController, console: KernelConsole, power: PowerMethod, timerLine: Int,
+        controller: Controller, console: KernelConsole, power: PowerMethod, timerLine: Int,
         processor: Processor
     ) {
         self.controller = controller
@@ -41,12 +43,12 @@ struct Machine: Hardware {
     @inline(__always) var interruptPending: Bool { swiftlet_read_isr() != 0 }
     /// Lines 0 to 15 are software interrupts.
     func isAssignable(line: Int) -> Bool { line >= 16 && line < lineCount && line != timerLine }
-    mutating func enable(line: Int, trigger: Trigger) { controller.enable(line: line, trigger: trigger) }
-    mutating func disable(line: Int) { controller.disable(line: line) }
-    mutating func open(line: Int) { controller.open(line: line) }
+    func enable(line: Int, trigger: Trigger) { controller.enable(line: line, trigger: trigger) }
+    func disable(line: Int) { controller.disable(line: line) }
+    func open(line: Int) { controller.open(line: line) }
 
-    @inline(__always) mutating func acknowledgeInterrupt() -> Int? { controller.acknowledge() }
-    @inline(__always) mutating func endInterrupt(line: Int) { controller.end(line: line) }
+    @inline(__always) func acknowledgeInterrupt() -> Int? { controller.acknowledge() }
+    @inline(__always) func endInterrupt(line: Int) { controller.end(line: line) }
 
     // Memory
 
@@ -92,13 +94,13 @@ struct Machine: Hardware {
         console.write("swiftlet: power off, status ")
         console.write(decimal: status)
         console.endLine()
-        power.switchOff()
+        power.switchOff(CoreFirmware())
         swiftlet_halt()
     }
     func reboot() {
         console.write("swiftlet: reboot")
         console.endLine()
-        power.reset()
+        power.reset(CoreFirmware())
         swiftlet_halt()
     }
 }

@@ -23,12 +23,13 @@ extension BootState {
             throw BootFailure(error)
         }
         kernel.pointee.grantAuthorities(root)
-        for index in 0..<free.count { give(&root, free[index], isDevice: false) }
-        findDevices()
-        for index in 0..<devices.count { give(&root, devices[index], isDevice: true) }
+        for index in 0..<free.count { give(&root, PhysicalRange(free[index]), isDevice: false) }
+        try findDevices()
+        for index in 0..<devices.count { give(&root, PhysicalRange(devices[index]), isDevice: true) }
         let kept = try giveLeftovers(&root)
         processor.closeFloatingPoint()
-        let text = unsafe map.physical(swiftlet_text_end_address()) - image.base - bootCode
+        swiftlet_set_version(abiVersion, processor.counterFrequency)
+        let text = unsafe map.physical(swiftlet_rodata_end_address()) - image.base - bootCode
         kernel.pointee.noteBoot(textBytes: text, dataBytes: kept - text, ticks: swiftlet_read_counter() - entryTicks)
         kernel.pointee.finishBoot(root, kernelBytes: kept)
     }
@@ -89,4 +90,8 @@ extension BootState {
         }
         return image.size - tables.size - bootCode
     }
+}
+
+extension PhysicalRange {
+    init(_ range: RegisterRange) { self.init(base: range.base, size: range.size) }
 }

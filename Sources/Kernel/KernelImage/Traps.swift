@@ -1,7 +1,7 @@
-// Where the assembly enters Swift, and where it leaves again: system calls, faults, interrupts.
+// Where the assembly enters Swift: system calls, faults, interrupts.
 //
-// Every entry is on an empty kernel stack with interrupts masked, and ends in an exit that never returns, so nothing is
-// kept on the stack from one entry to the next.
+// Every entry is on an empty kernel stack with interrupts masked. The general ones return the thread to resume (nil: wait for
+// an interrupt); those of the fast paths end in an exit of their own.
 
 import AArch64
 import CAArch64
@@ -9,90 +9,184 @@ import HardwareInterface
 import KernelABI
 import KernelCore
 
-/// `svc`: x0–x2 as the caller set them, and its context, where x0–x10 are saved as well.
-@c(swiftlet_system_call)
-func systemCallEntry(_ control: UInt64, _ second: UInt64, _ third: UInt64, _ context: UnsafeMutableRawPointer) {
+/// A plain `call`: x0–x2 as the caller set them; all that it must preserve is in its context.
+@c(swiftlet_call)
+func callEntry(_ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer) {
     let kernel = kernelState
-    let thread = unsafe Ref<KernelCore.Thread>(context: context)
-    let operation = ControlWord(raw: control).operation
-    if operation == SystemCall.call.rawValue {
-        if let exit = kernel.pointee.fastCall(thread, control, deadline: third) { leave(exit) }
-    } else if operation == SystemCall.replyAndReceive.rawValue {
-        if let exit = kernel.pointee.fastReplyAndReceive(thread, control, replySlot: second, deadline: third) {
-            leave(exit)
-        }
-    }
-    generalSystemCall(kernel, thread)
+    let thread = unsafe Ref<KernelCore.Thread>(running: running)
+    if let handover = kernel.pointee.fastCall(thread, control) { return leave(handover) }
+    thread.setArguments(control, second, third)
+    unsafe swiftlet_exit(systemCallEntry(running))
 }
 
-@inline(never) private func generalSystemCall(_ kernel: Ref<Kernel<Machine>>, _ thread: Ref<KernelCore.Thread>) -> Never
-{
+/// A plain `replyAndReceive`, likewise.
+@c(swiftlet_reply_and_receive)
+func replyAndReceiveEntry(_ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer) {
+    let kernel = kernelState
+    let thread = unsafe Ref<KernelCore.Thread>(running: running)
+    if let handover = kernel.pointee.fastReplyAndReceive(thread, control, replySlot: second) { return leave(handover) }
+    if let next = kernel.pointee.fastResume(thread, control, replySlot: second) {
+        return unsafe swiftlet_exit(next.raw)
+    }
+    thread.setArguments(control, second, third)
+    unsafe swiftlet_exit(systemCallEntry(running))
+}
+
+/// Either of them with the IPC buffer, likewise.
+@c(swiftlet_exchange)
+func exchangeEntry(_ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer) {
+    let kernel = kernelState
+    let thread = unsafe Ref<KernelCore.Thread>(running: running)
+    if let handover = kernel.pointee.fastExchange(thread, control, replySlot: second) { return leave(handover) }
+    thread.setArguments(control, second, third)
+    unsafe swiftlet_exit(systemCallEntry(running))
+}
+
+/// `signal`: only x0–x2 are given, and nothing is in the context.
+@c(swiftlet_signal)
+func signalEntry(_ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer) -> UInt64 {
+    let thread = unsafe Ref<KernelCore.Thread>(running: running)
+    return quick(kernelState.pointee.fastSignal(thread, control, second), thread, control, second, third)
+}
+
+/// `yield`, likewise.
+@c(swiftlet_yield)
+func yieldEntry(_ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer) -> UInt64 {
+    let thread = unsafe Ref<KernelCore.Thread>(running: running)
+    return quick(kernelState.pointee.fastYield(thread), thread, control, second, third)
+}
+
+/// The assembly's number for it (`QuickExit.next`).
+@inline(__always) private func quick(
+    _ outcome: QuickOutcome, _ thread: Ref<KernelCore.Thread>, _ control: UInt64, _ second: UInt64, _ third: UInt64
+) -> UInt64 {
+    switch outcome {
+    case .done: return 0
+    case .declined:
+        thread.setArguments(control, second, third)
+        return 1
+    case .switched(let next): return UInt64(next.bits)
+    }
+}
+
+/// `poll`, likewise.
+@c(swiftlet_poll)
+func pollEntry(_ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer) -> QuickExit {
+    let thread = unsafe Ref<KernelCore.Thread>(running: running)
+    if let bits = kernelState.pointee.fastPoll(thread, control) { return QuickExit(next: 0, value: bits) }
+    thread.setArguments(control, second, third)
+    return QuickExit(next: 1, value: 0)
+}
+
+/// Any system call: x0–x10 are in the context.
+@c(swiftlet_system_call)
+func systemCallEntry(_ running: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer? {
+    let kernel = kernelState
+    let thread = unsafe Ref<KernelCore.Thread>(running: running)
     startMasked(kernel)
-    let control = thread.firstArgument
-    let exit = kernel.pointee.systemCall(thread)
-    recordMasked(kernel, control: control, exit)
-    leave(exit)
+    #if BENCHMARK
+        let control = thread.firstArgument
+    #else
+        let control: UInt64 = 0
+    #endif
+    let next = kernel.pointee.systemCall(thread)
+    recordMasked(kernel, control: control, next)
+    return unsafe next?.raw
 }
 
 /// Any other synchronous exception of user code.
 @c(swiftlet_fault)
-func faultEntry(_ context: UnsafeMutableRawPointer, _ syndrome: UInt64, _ address: UInt64) {
+func faultEntry(
+    _ running: UnsafeMutableRawPointer, _ syndrome: UInt64, _ address: UInt64
+) -> UnsafeMutableRawPointer? {
     let kernel = kernelState
-    let thread = unsafe Ref<KernelCore.Thread>(context: context)
+    let thread = unsafe Ref<KernelCore.Thread>(running: running)
     startMasked(kernel)
-    let exit: Exit
+    let next: Ref<KernelCore.Thread>?
     let cause = ExceptionSyndrome(raw: syndrome)
     if cause.isFloatingPointTrap {
-        exit = kernel.pointee.floatingPointTrap(thread)
+        next = kernel.pointee.floatingPointTrap(thread)
     } else {
-        exit = kernel.pointee.fault(
+        next = kernel.pointee.fault(
             thread, cause.faultKind, address: cause.hasAddress ? address : 0, syndrome: syndrome)
     }
-    recordMasked(kernel, control: ~0, exit)
-    leave(exit)
+    recordMasked(kernel, control: ~0, next)
+    return unsafe next?.raw
 }
 
 /// An interrupt while user code ran.
 @c(swiftlet_interrupt)
-func interruptEntry(_ context: UnsafeMutableRawPointer) {
+func interruptEntry(_ running: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer? {
     let kernel = kernelState
-    takeInterrupt(kernel, unsafe Ref<KernelCore.Thread>(context: context))
+    let thread = unsafe Ref<KernelCore.Thread>(running: running)
+    startMasked(kernel)
+    noteEntry(kernel)
+    guard let line = takeLine(kernel) else { return unsafe takeNothing(kernel, thread)?.raw }
+    let isTimer = line == kernel.pointee.hardware.timerLine
+    let next: Ref<KernelCore.Thread>?
+    if isTimer {
+        // A new deadline is set, or none, before any interrupt can be taken: the line may be opened at once.
+        kernel.pointee.hardware.open(line: line)
+        next = kernel.pointee.fastExpire(thread)
+    } else {
+        next = kernel.pointee.fastDeliver(thread, line: line)
+    }
+    if let next {
+        recordMasked(kernel, control: ~0, next)
+        return unsafe next.raw
+    }
+    return unsafe dispatch(kernel, thread, line, isTimer: isTimer)?.raw
 }
 
 /// An interrupt while the core was idle.
 @c(swiftlet_idle_interrupt)
-func idleInterruptEntry() { takeInterrupt(kernelState, nil) }
-
-@inline(__always) private func takeInterrupt(_ kernel: Ref<Kernel<Machine>>, _ thread: Ref<KernelCore.Thread>?) -> Never
-{
+func idleInterruptEntry() -> UnsafeMutableRawPointer? {
+    let kernel = kernelState
     startMasked(kernel)
-    let exit: Exit
-    if let line = kernel.pointee.hardware.acknowledgeInterrupt() {
-        // Others may be taken again from here on; this line stays quiet until it is opened.
-        kernel.pointee.hardware.endInterrupt(line: line)
-        let isTimer = line == kernel.pointee.hardware.timerLine
-        exit = kernel.pointee.interrupt(thread, line: line, isTimer: isTimer)
-        if isTimer { kernel.pointee.hardware.open(line: line) }
-    } else {
-        exit = kernel.pointee.noInterrupt(thread)
-    }
-    recordMasked(kernel, control: ~0, exit)
-    leave(exit)
+    noteEntry(kernel)
+    guard let line = takeLine(kernel) else { return unsafe takeNothing(kernel, nil)?.raw }
+    let isTimer = line == kernel.pointee.hardware.timerLine
+    if isTimer { kernel.pointee.hardware.open(line: line) }
+    return unsafe dispatch(kernel, nil, line, isTimer: isTimer)?.raw
 }
 
-/// Resume what the kernel chose.
-@inline(__always) func leave(_ exit: Exit) -> Never {
-    switch exit {
-    case .message(let thread, let result, let badge, let source):
-        unsafe swiftlet_exit_message(
-            result, badge, thread.contextAddress, source.contextAddress, thread.translationBase)
-    case .resume(let thread):
-        unsafe swiftlet_exit_registers(thread.contextAddress, thread.translationBase)
-    case .idle: swiftlet_idle()
-    }
+/// The pending line, quiet until it is opened; others may be taken again from here on. nil: it went away.
+@inline(__always) private func takeLine(_ kernel: Ref<Kernel<Machine>>) -> Int? {
+    guard let line = kernel.pointee.hardware.acknowledgeInterrupt() else { return nil }
+    kernel.pointee.hardware.endInterrupt(line: line)
+    return line
 }
 
-// The longest path with interrupts masked: recorded in benchmark builds only.
+@inline(never) private func takeNothing(
+    _ kernel: Ref<Kernel<Machine>>, _ thread: Ref<KernelCore.Thread>?
+) -> Ref<KernelCore.Thread>? {
+    let next = kernel.pointee.noInterrupt(thread)
+    recordMasked(kernel, control: ~0, next)
+    return next
+}
+
+@inline(never) private func dispatch(
+    _ kernel: Ref<Kernel<Machine>>, _ thread: Ref<KernelCore.Thread>?, _ line: Int, isTimer: Bool
+) -> Ref<KernelCore.Thread>? {
+    let next = kernel.pointee.interrupt(thread, line: line, isTimer: isTimer)
+    recordMasked(kernel, control: ~0, next)
+    return next
+}
+
+/// Resume what a fast path chose.
+@inline(__always) private func leave(_ handover: Handover) {
+    unsafe swiftlet_exit_message(
+        handover.result, handover.badge, handover.thread.raw, handover.source.raw, handover.thread.translationBase)
+}
+
+// Recorded in benchmark builds only: when the kernel was entered by an interrupt, for user code to read from TPIDRRO_EL0; and
+// the longest path with interrupts masked.
+
+@inline(__always) private func noteEntry(_ kernel: Ref<Kernel<Machine>>) {
+    #if BENCHMARK
+        swiftlet_write_interrupt_entry(kernel.pointee.hardware.cycles)
+    #endif
+}
 
 @inline(__always) private func startMasked(_ kernel: Ref<Kernel<Machine>>) {
     #if BENCHMARK
@@ -100,10 +194,10 @@ func idleInterruptEntry() { takeInterrupt(kernelState, nil) }
     #endif
 }
 
-@inline(__always) private func recordMasked(_ kernel: Ref<Kernel<Machine>>, control: UInt64, _ exit: Exit) {
+@inline(__always) private func recordMasked(
+    _ kernel: Ref<Kernel<Machine>>, control: UInt64, _ next: Ref<KernelCore.Thread>?
+) {
     #if BENCHMARK
-        var place: UInt64 = 0
-        if case .resume(let thread) = exit { place = thread.programCounter }
-        kernel.pointee.recordMasked(control: control, place: place)
+        kernel.pointee.recordMasked(control: control, place: next?.programCounter ?? 0)
     #endif
 }

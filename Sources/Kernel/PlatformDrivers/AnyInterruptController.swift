@@ -2,10 +2,11 @@
 
 import HardwareInterface
 import KernelABI
+import MMIO
 
-public enum AnyInterruptController: InterruptController {
-    case gicv2(GICv2)
-    case gicv3(GICv3)
+public enum AnyInterruptController<Registers: RegisterAccess, Core: GICSystemRegisters>: InterruptController {
+    case gicv2(GICv2<Registers>)
+    case gicv3(GICv3<Registers, Core>)
 
     public var lineCount: Int {
         switch self {
@@ -13,37 +14,34 @@ public enum AnyInterruptController: InterruptController {
         case .gicv3(let controller): return controller.lineCount
         }
     }
-    @inline(__always) public mutating func acknowledge() -> Int? {
+    @inline(__always) public func acknowledge() -> Int? {
         switch self {
-        case .gicv3(var controller): return controller.acknowledge()
-        case .gicv2(var controller):
-            let line = controller.acknowledge()
-            self = .gicv2(controller)
-            return line
+        case .gicv2(let controller): return controller.acknowledge()
+        case .gicv3(let controller): return controller.acknowledge()
         }
     }
-    @inline(__always) public mutating func end(line: Int) {
+    @inline(__always) public func end(line: Int) {
         switch self {
-        case .gicv3(var controller): controller.end(line: line)
-        case .gicv2(var controller): controller.end(line: line)
+        case .gicv2(let controller): controller.end(line: line)
+        case .gicv3(let controller): controller.end(line: line)
         }
     }
-    @inline(__always) public mutating func open(line: Int) {
+    @inline(__always) public func open(line: Int) {
         switch self {
-        case .gicv3(var controller): controller.open(line: line)
-        case .gicv2(var controller): controller.open(line: line)
+        case .gicv2(let controller): controller.open(line: line)
+        case .gicv3(let controller): controller.open(line: line)
         }
     }
-    public mutating func enable(line: Int, trigger: Trigger) {
+    public func enable(line: Int, trigger: Trigger) {
         switch self {
-        case .gicv3(var controller): controller.enable(line: line, trigger: trigger)
-        case .gicv2(var controller): controller.enable(line: line, trigger: trigger)
+        case .gicv2(let controller): controller.enable(line: line, trigger: trigger)
+        case .gicv3(let controller): controller.enable(line: line, trigger: trigger)
         }
     }
-    public mutating func disable(line: Int) {
+    public func disable(line: Int) {
         switch self {
-        case .gicv3(var controller): controller.disable(line: line)
-        case .gicv2(var controller): controller.disable(line: line)
+        case .gicv2(let controller): controller.disable(line: line)
+        case .gicv3(let controller): controller.disable(line: line)
         }
     }
 }

@@ -4,62 +4,55 @@ import DeviceTree
 import HardwareInterface
 import MMIO
 
-/// PL011 (Arm DDI 0183): as the firmware or the loader set it up.
-public struct PL011Console: EarlyConsole {
-    let registers: MMIORegisters
+/// PL011 (Arm DDI 0183, 3.2): data and flags. As the firmware or the loader set it up.
+private enum PL011Register {
     static let data = 0x00
     static let flags = 0x18
     static let transmitFull: UInt32 = 1 << 5
-    public init(registers: MMIORegisters) { self.registers = registers }
-    public func write(_ byte: UInt8) {
-        var rounds = 0
-        while registers.read32(PL011Console.flags) & PL011Console.transmitFull != 0, rounds < earlyConsolePatience {
-            rounds += 1
-        }
-        registers.write32(PL011Console.data, UInt32(byte))
-    }
 }
 
-/// The BCM2835's mini-UART (BCM2835 ARM Peripherals, 2.2).
-public struct MiniUARTConsole: EarlyConsole {
-    let registers: MMIORegisters
-    static let data = 0x40
-    static let lineStatus = 0x54
+/// The BCM2835's mini-UART (BCM2835 ARM Peripherals, 2.2): data and line status, from the first register of its node on.
+private enum MiniUARTRegister {
+    static let data = 0x00
+    static let lineStatus = 0x14
     static let transmitEmpty: UInt32 = 1 << 5
-    public init(registers: MMIORegisters) { self.registers = registers }
-    public func write(_ byte: UInt8) {
-        var rounds = 0
-        while registers.read32(MiniUARTConsole.lineStatus) & MiniUARTConsole.transmitEmpty == 0,
-            rounds < earlyConsolePatience
-        {
-            rounds += 1
-        }
-        registers.write32(MiniUARTConsole.data, UInt32(byte))
-    }
 }
-
-/// Polls until a byte is given up: a console that does not drain must not hang the kernel.
-let earlyConsolePatience = 1_000_000
 
 /// The console that the tree names, or none.
-public enum AnyEarlyConsole: EarlyConsole {
+public enum AnyEarlyConsole<Registers: RegisterAccess>: EarlyConsole {
     case none
-    case pl011(PL011Console)
-    case miniUART(MiniUARTConsole)
+    case pl011(Registers)
+    case miniUART(Registers)
 
-    /// - Parameter address: where the registers are mapped.
-    public init(_ kind: ConsoleKind, address: UInt64) {
+    /// - Parameter registers: the node's first range, as it is mapped.
+    public init(_ kind: ConsoleKind, registers: Registers) {
         switch kind {
         case .none: self = .none
-        case .pl011: self = .pl011(PL011Console(registers: MMIORegisters(address: address)))
-        case .miniUART: self = .miniUART(MiniUARTConsole(registers: MMIORegisters(address: address)))
+        case .pl011: self = .pl011(registers)
+        case .miniUART: self = .miniUART(registers)
         }
     }
+
+    /// Waits for room first, but not for ever: a console that does not drain must not hang the kernel.
     public func write(_ byte: UInt8) {
+        var rounds = 0
         switch self {
         case .none: break
-        case .pl011(let console): console.write(byte)
-        case .miniUART(let console): console.write(byte)
+        case .pl011(let registers):
+            while registers.read32(PL011Register.flags) & PL011Register.transmitFull != 0, rounds < consolePatience {
+                rounds += 1
+            }
+            registers.write32(PL011Register.data, UInt32(byte))
+        case .miniUART(let registers):
+            while registers.read32(MiniUARTRegister.lineStatus) & MiniUARTRegister.transmitEmpty == 0,
+                rounds < consolePatience
+            {
+                rounds += 1
+            }
+            registers.write32(MiniUARTRegister.data, UInt32(byte))
         }
     }
 }
+
+/// Polls until a byte is sent regardless.
+let consolePatience = 1_000_000

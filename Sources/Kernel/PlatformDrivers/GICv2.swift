@@ -2,75 +2,88 @@
 //
 // EOImode 1 splits the end of an interrupt in two: the write to EOIR drops the running priority, the write to DIR, when the
 // driver has acknowledged, deactivates the line. In between it is active and cannot signal, at no cost.
+//
+// All lines go to group 0, which a read of IAR takes in each state of the processor that sees groups at all: secure, or a
+// controller without security. There group 1 would read as spurious, and never go away. In the non-secure view the
+// group registers ignore writes, and the firmware has put lines into group 1, which is the only one seen.
 
 import HardwareInterface
 import KernelABI
 import MMIO
 
-/// A GICv2. Lines are INTIDs; all go to the first core, in group 0 or 1 as the firmware left them.
-public struct GICv2: InterruptController {
-    let distributor: MMIORegisters
-    let interface: MMIORegisters
+/// A GICv2. Lines are INTIDs; all go to the core that starts it.
+public struct GICv2<Registers: RegisterAccess>: InterruptController {
+    let distributor: Registers
+    let interface: Registers
     public let lineCount: Int
-    /// IAR as it was read: EOIR wants a software interrupt's source core back.
-    var taken: UInt32 = 0
-
-    enum Distributor {
-        static let control = 0x000
-        static let type = 0x004
-        static let group = 0x080
-        static let setEnable = 0x100
-        static let clearEnable = 0x180
-        static let clearPending = 0x280
-        static let clearActive = 0x380
-        static let priority = 0x400
-        static let target = 0x800
-        static let configuration = 0xc00
-    }
-    enum Interface {
-        static let control = 0x0000
-        static let priorityMask = 0x0004
-        static let acknowledge = 0x000c
-        static let end = 0x0010
-        static let deactivate = 0x1000
-    }
 
     /// Mask every line and open the CPU interface.
-    public init(distributor: MMIORegisters, interface: MMIORegisters) {
+    public init(distributor: Registers, interface: Registers) {
         self.distributor = distributor
         self.interface = interface
-        lineCount = min(32 * (Int(distributor.read32(Distributor.type) & 31) + 1), 1020)
+        lineCount = Distributor.lineCount(type: distributor.read32(Distributor.type))
+        initializeDistributor()
+        interface.write32(Interface.priorityMask, LinePriority.mask)
+        interface.write32(Interface.control, Interface.splitEnd)
+    }
+
+    private func initializeDistributor() {
         distributor.write32(Distributor.control, 0)
-        for word in 0..<(lineCount / 32) {
+        for word in 0..<Distributor.count(lineCount, each: 32) {
             distributor.write32(Distributor.clearEnable + 4 * word, 0xffff_ffff)
             distributor.write32(Distributor.clearPending + 4 * word, 0xffff_ffff)
             distributor.write32(Distributor.clearActive + 4 * word, 0xffff_ffff)
+            distributor.write32(Distributor.group + 4 * word, 0)
         }
-        for word in 0..<(lineCount / 4) { distributor.write32(Distributor.priority + 4 * word, 0x8080_8080) }
-        for word in 8..<(lineCount / 4) { distributor.write32(Distributor.target + 4 * word, 0x0101_0101) }
-        distributor.write32(Distributor.control, 3)
-        interface.write32(Interface.priorityMask, 0xf0)
-        // Both groups enabled, EOImode for each view of the register (bits 9 and 10).
-        interface.write32(Interface.control, 0x603)
+        let words = Distributor.count(lineCount, each: 4)
+        for word in 0..<words { distributor.write32(Distributor.priority + 4 * word, LinePriority.ofFourLines) }
+        let here = initializeTarget()
+        for word in 8..<words { distributor.write32(Distributor.target + 4 * word, here) }
+        distributor.write32(Distributor.control, Distributor.bothGroups)
     }
 
-    @inline(__always) public mutating func acknowledge() -> Int? {
-        taken = interface.read32(Interface.acknowledge)
-        let line = Int(taken & 0x3ff)
-        return line >= 1020 ? nil : line
+    /// This core's bit in each of four lines' targets; a controller for one core reads as zero and needs none.
+    private func initializeTarget() -> UInt32 {
+        for word in 0..<8 {
+            let target = distributor.read32(Distributor.target + 4 * word)
+            let core = (target | target >> 8 | target >> 16 | target >> 24) & 0xff
+            if core != 0 { return core * 0x0101_0101 }
+        }
+        return 0x0101_0101
     }
-    @inline(__always) public mutating func end(line: Int) { interface.write32(Interface.end, taken) }
-    @inline(__always) public mutating func open(line: Int) {
+
+    /// A software interrupt comes with the core that sent it above bit 10, as EOIR wants it back: no line has such a number.
+    @inline(__always) public func acknowledge() -> Int? {
+        let taken = interface.read32(Interface.acknowledge) & 0x1fff
+        return taken & 0x3ff >= 1020 ? nil : Int(taken)
+    }
+    @inline(__always) public func end(line: Int) {
+        interface.write32(Interface.end, UInt32(truncatingIfNeeded: line))
+    }
+    @inline(__always) public func open(line: Int) {
         interface.write32(Interface.deactivate, UInt32(truncatingIfNeeded: line))
     }
-    public mutating func enable(line: Int, trigger: Trigger) {
-        let shift = UInt32(truncatingIfNeeded: 2 * (line % 16) + 1)
-        let offset = Distributor.configuration + 4 * (line / 16)
-        let configuration = distributor.read32(offset) & ~(1 << shift)
-        if line >= 16 { distributor.write32(offset, configuration | (trigger == .edge ? 1 << shift : 0)) }
-        distributor.write32(Distributor.setEnable + 4 * (line / 32), 1 << UInt32(line % 32))
+    public func enable(line: Int, trigger: Trigger) {
+        distributor.enableLine(line, trigger)
     }
-    public mutating func disable(line: Int) {
-        distributor.write32(Distributor.clearEnable + 4 * (line / 32), 1 << UInt32(line % 32))
+    public func disable(line: Int) { distributor.disableLine(line) }
+}
+
+/// What distributors and redistributors have in common: 32 lines to an enable register, 16 to a configuration register.
+extension RegisterAccess {
+    /// Configure, then unmask: the line is masked until then. Lines 0 to 15 have a fixed configuration.
+    ///
+    /// - Parameter page: where the registers begin.
+    func enableLine(_ line: Int, _ trigger: Trigger, page: Int = 0) {
+        if line >= 16 {
+            let edge: UInt32 = 2 << UInt32(2 * (line % 16))
+            let offset = page + Distributor.configuration + 4 * (line / 16)
+            let others = read32(offset) & ~edge
+            write32(offset, trigger == .edge ? others | edge : others)
+        }
+        write32(page + Distributor.setEnable + 4 * (line / 32), 1 << UInt32(line % 32))
+    }
+    func disableLine(_ line: Int, page: Int = 0) {
+        write32(page + Distributor.clearEnable + 4 * (line / 32), 1 << UInt32(line % 32))
     }
 }

@@ -9,6 +9,11 @@ public struct RegisterRange: Equatable, Sendable {
         self.base = base
         self.size = size
     }
+    /// Do the two share a byte?
+    func overlaps(_ other: RegisterRange) -> Bool {
+        if size == 0 || other.size == 0 { return false }
+        return base <= other.base &+ (other.size &- 1) && other.base <= base &+ (size &- 1)
+    }
 }
 
 /// One interrupt of a device.
@@ -21,31 +26,49 @@ public struct DeviceInterrupt: Equatable, Sendable {
 }
 
 extension DeviceNode {
-    /// Entry `index` of `reg` as a physical address; nil behind the last entry, or where the address does not reach the CPU.
+    /// Entries of `reg`.
+    ///
+    /// - Throws: `badProperty` where the length is not a multiple of an entry's, or cell counts make no sense.
+    public func registerCount() throws(DeviceTreeError) -> Int {
+        guard let parent, let reg = property("reg") else { return 0 }
+        return try entries(reg, parent).count
+    }
+
+    /// Entry `index` of `reg` as a physical address; nil behind the last entry, or where not all of it reaches the CPU.
     public func registers(_ index: Int) throws(DeviceTreeError) -> RegisterRange? {
         guard let parent, let reg = property("reg") else { return nil }
-        let addressCells = try parent.cells("#address-cells", default: 2)
-        let sizeCells = try parent.cells("#size-cells", default: 1)
-        let entry = addressCells + sizeCells
-        if entry == 0 || reg.count % 4 != 0 { throw DeviceTreeError(.badProperty, node: offset) }
-        if (index + 1) * entry * 4 > reg.count { return nil }
-        guard let address = reg.number(index * entry, cells: addressCells),
-            let size = reg.number(index * entry + addressCells, cells: sizeCells)
-        else { throw DeviceTreeError(.badProperty, node: offset) }
-        guard let translated = try parent.translate(address) else { return nil }
+        let (addressCells, sizeCells, count) = try entries(reg, parent)
+        if index >= count { return nil }
+        let first = index * (addressCells + sizeCells)
+        // More than 64 bits: a bus's own way to address its devices, as PCI's.
+        guard let address = reg.number(first, cells: addressCells),
+            let size = reg.number(first + addressCells, cells: sizeCells)
+        else { return nil }
+        guard let translated = try parent.translate(address, size: size) else { return nil }
         if size > 0 && translated > UInt64.max - size { throw DeviceTreeError(.badProperty, node: offset) }
         return RegisterRange(base: translated, size: size)
     }
 
-    /// A child's address as the CPU sees it.
-    func translate(_ childAddress: UInt64) throws(DeviceTreeError) -> UInt64? {
+    /// Cells of an address and of a size in `reg`, and how many pairs of them it holds.
+    private func entries(
+        _ reg: DeviceProperty, _ parent: DeviceNode
+    ) throws(DeviceTreeError) -> (addressCells: Int, sizeCells: Int, count: Int) {
+        let addressCells = try parent.cells("#address-cells", default: 2)
+        let sizeCells = try parent.cells("#size-cells", default: 1)
+        let bytes = 4 * (addressCells + sizeCells)
+        if bytes == 0 || reg.count % bytes != 0 { throw DeviceTreeError(.badProperty, node: offset) }
+        return (addressCells, sizeCells, reg.count / bytes)
+    }
+
+    /// A child's address as the CPU sees it; nil where not all of its `size` bytes lie in one window of every bus above.
+    private func translate(_ childAddress: UInt64, size: UInt64) throws(DeviceTreeError) -> UInt64? {
         var address = childAddress
         var bus = self
         for _ in 0..<DeviceNode.maximumDepth {
             guard let above = bus.parent else { return address }  // the root's children are the CPU's addresses
             guard let ranges = bus.property("ranges") else { return nil }
             if ranges.count > 0 {
-                guard let mapped = try bus.map(address, ranges, above) else { return nil }
+                guard let mapped = try bus.map(address, size: size, ranges, above) else { return nil }
                 address = mapped
             }
             bus = above
@@ -53,21 +76,22 @@ extension DeviceNode {
         throw DeviceTreeError(.badProperty, node: offset)
     }
 
-    private func map(_ address: UInt64, _ ranges: DeviceProperty, _ above: DeviceNode) throws(DeviceTreeError)
-        -> UInt64?
-    {
+    private func map(
+        _ address: UInt64, size length: UInt64, _ ranges: DeviceProperty, _ above: DeviceNode
+    ) throws(DeviceTreeError) -> UInt64? {
         let childCells = try cells("#address-cells", default: 2)
         let parentCells = try above.cells("#address-cells", default: 2)
         let sizeCells = try cells("#size-cells", default: 1)
         let entry = childCells + parentCells + sizeCells
-        if entry == 0 { throw DeviceTreeError(.badProperty, node: offset) }
+        if entry == 0 || ranges.count % (4 * entry) != 0 { throw DeviceTreeError(.badProperty, node: offset) }
         var index = 0
         while (index + entry) * 4 <= ranges.count {  // one entry a round
             // PCI's three-cell addresses carry flags in the first cell; such a range never matches a plain address.
             if let child = ranges.number(index, cells: childCells),
                 let parent = ranges.number(index + childCells, cells: parentCells),
                 let size = ranges.number(index + childCells + parentCells, cells: sizeCells),
-                address >= child, address - child < size, parent <= UInt64.max - (address - child)
+                address >= child, address - child < size, length <= size - (address - child),
+                parent <= UInt64.max - (address - child)
             {
                 return parent + (address - child)
             }
@@ -76,26 +100,30 @@ extension DeviceNode {
         return nil
     }
 
-    /// The controller that this node's `interrupts` belong to, inherited from the parents.
+    /// The controller that this node's `interrupts` belong to: the nearest node with `#interrupt-cells` along
+    /// `interrupt-parent` where there is one, else along the parents.
     public var interruptParent: DeviceNode? {
         var node = self
-        for _ in 0..<DeviceNode.maximumDepth {
-            if let phandle = node.property("interrupt-parent")?.word(0) { return tree.node(phandle: phandle) }
-            guard let parent = node.parent else { return nil }
-            node = parent
-            if node.property("interrupt-controller") != nil && node.property("interrupt-parent") == nil { return node }
+        for _ in 0..<(2 * DeviceNode.maximumDepth) {
+            guard
+                let next = node.property("interrupt-parent").map({ tree.node(phandle: $0.word(0) ?? 0) }) ?? node.parent
+            else { return nil }
+            if next.property("#interrupt-cells") != nil { return next }
+            node = next
         }
         return nil
     }
 
     /// Interrupt `index` of the node; nil behind the last, or where its controller is of no known kind.
+    ///
+    /// - Throws: `badProperty` where the controller has no such line.
     public func interrupt(_ index: Int) throws(DeviceTreeError) -> DeviceInterrupt? {
         if let extended = property("interrupts-extended") { return try interrupt(index, extended: extended) }
         guard let interrupts = property("interrupts"), let controller = interruptParent else { return nil }
         let cells = try controller.cells("#interrupt-cells", default: 0)
         if cells == 0 { throw DeviceTreeError(.badProperty, node: offset) }
         if (index + 1) * cells * 4 > interrupts.count { return nil }
-        return controller.decode(interrupts, at: index * cells, cells: cells)
+        return try decode(interrupts, at: index * cells, cells: cells, controller)
     }
 
     private func interrupt(_ index: Int, extended: DeviceProperty) throws(DeviceTreeError) -> DeviceInterrupt? {
@@ -106,19 +134,24 @@ extension DeviceNode {
             }
             let cells = try controller.cells("#interrupt-cells", default: 0)
             if (position + 1 + cells) * 4 > extended.count { throw DeviceTreeError(.badProperty, node: offset) }
-            if current == index { return controller.decode(extended, at: position + 1, cells: cells) }
+            if current == index { return try decode(extended, at: position + 1, cells: cells, controller) }
             position += 1 + cells
         }
         return nil
     }
 
-    /// An interrupt specifier of this controller. GIC: <type number flags> (Linux bindings, arm,gic.yaml).
-    private func decode(_ property: DeviceProperty, at index: Int, cells: Int) -> DeviceInterrupt? {
-        guard gicVersion != nil, cells >= 3, let type = property.word(index), let number = property.word(index + 1),
-            let flags = property.word(index + 2), type <= 1, number < 988
+    /// An interrupt specifier of this node. GIC: <type number flags> (Linux bindings, arm,gic.yaml): type 0 counts the
+    /// shared lines 32 to 1019, type 1 the private ones 16 to 31.
+    private func decode(
+        _ property: DeviceProperty, at index: Int, cells: Int, _ controller: DeviceNode
+    ) throws(DeviceTreeError) -> DeviceInterrupt? {
+        guard controller.gicVersion != nil, cells >= 3, let type = property.word(index),
+            let number = property.word(index + 1), let flags = property.word(index + 2), type <= 1
         else { return nil }
+        if number >= (type == 0 ? 988 : 16) { throw DeviceTreeError(.badProperty, node: offset) }
         return DeviceInterrupt(
-            line: Int(number) + (type == 0 ? 32 : 16), isEdge: flags & 0xf == 1 || flags & 0xf == 2, controller: offset)
+            line: Int(number) + (type == 0 ? 32 : 16), isEdge: flags & 0xf == 1 || flags & 0xf == 2,
+            controller: controller.offset)
     }
 
     /// 2 or 3 where this node is a GIC.

@@ -13,14 +13,32 @@ public struct DeviceTreeError: Error, Equatable {
         case noMagic
         /// The header or the structure is damaged, or larger than the memory it is in.
         case malformed
-        /// A property has a length or cell counts that make no sense.
+        /// A property has a length, a number or cell counts that make no sense.
         case badProperty
+        /// More ranges of memory, or of reservations, than there are places for.
+        case tooManyRanges
+        /// Registers that the kernel uses lie in what is called memory.
+        case registersInMemory
         /// No memory node with a size.
         case noMemory
         /// No interrupt controller that the kernel can drive.
         case noInterruptController
         /// No generic timer.
         case noTimer
+
+        /// The cause as a sentence: the kernel's panic and the host's check use the same words.
+        public var message: StaticString {
+            switch self {
+            case .noMagic: "there is no device tree"
+            case .malformed: "the device tree is damaged"
+            case .badProperty: "a property of the device tree has a wrong length or number"
+            case .tooManyRanges: "the device tree describes memory in too many pieces"
+            case .registersInMemory: "the device tree puts the kernel's devices into memory"
+            case .noMemory: "the device tree names no memory"
+            case .noInterruptController: "the device tree names no interrupt controller that the kernel knows"
+            case .noTimer: "the device tree names no generic timer"
+            }
+        }
     }
     public var cause: Cause
     public var node: Int32
@@ -79,12 +97,12 @@ public struct DeviceTreeError: Error, Equatable {
             ancestors: node.ancestors?.next(after: node.offset, change: depth - before))
     }
 
-    /// Memory reservations of the header, by index; nil behind the last.
+    /// Memory reservations of the header, by index; nil at the list's end: an entry of two zeros.
     public func reservation(_ index: Int) -> (base: UInt64, size: UInt64)? {
-        if unsafe index >= Int(fdt_num_mem_rsv(base)) { return nil }
         var address: UInt64 = 0
         var size: UInt64 = 0
         if unsafe fdt_get_mem_rsv(base, Int32(truncatingIfNeeded: index), &address, &size) != 0 { return nil }
+        if address == 0 && size == 0 { return nil }
         return (address, size)
     }
 }
@@ -169,8 +187,18 @@ public struct DeviceNode {
         return next < 0 ? nil : DeviceNode(tree: tree, offset: next, ancestors: ancestors)
     }
 
-    /// `status` absent, "okay" or "ok".
+    /// Is `status` absent, "okay" or "ok", here and in every node above? What is on a disabled bus is not there.
     public var isEnabled: Bool {
+        var node: DeviceNode? = self
+        for _ in 0..<DeviceNode.maximumDepth {
+            guard let current = node else { return true }
+            if !current.hasGoodStatus { return false }
+            node = current.parent
+        }
+        return true
+    }
+    /// The node's own `status`.
+    var hasGoodStatus: Bool {
         guard let status = property("status") else { return true }
         return status.contains("okay") || status.contains("ok")
     }

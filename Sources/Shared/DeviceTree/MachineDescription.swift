@@ -1,23 +1,32 @@
 // What the kernel must know of the machine, and no more: memory, reservations, the interrupt controller, the timer, the
 // console, how to switch it off. Everything else is the device manager's business.
 
-/// Ranges in a fixed number of places.
+/// Ranges in a fixed number of places: as many as the tree may name.
 public struct RangeList {
     var ranges: InlineArray<32, RegisterRange>
     public private(set) var count = 0
-    /// Ranges for which there was no place.
-    public private(set) var lost = 0
 
     init() { ranges = InlineArray(repeating: RegisterRange(base: 0, size: 0)) }
     public subscript(index: Int) -> RegisterRange { ranges[index] }
-    mutating func append(_ range: RegisterRange) {
+    /// Ranges without bytes are left out.
+    mutating func append(_ range: RegisterRange) throws(DeviceTreeError) {
         if range.size == 0 { return }
-        if count == 32 {
-            lost += 1
-            return
-        }
+        if count == 32 { throw DeviceTreeError(.tooManyRanges) }
         ranges[count] = range
         count += 1
+    }
+    func overlaps(_ range: RegisterRange) -> Bool {
+        for index in 0..<count where ranges[index].overlaps(range) { return true }
+        return false
+    }
+    /// Bytes from `limit` on, each as often as it is named.
+    public func bytes(above limit: UInt64) -> UInt64 {
+        var sum: UInt64 = 0
+        for index in 0..<count {
+            let end = ranges[index].base + ranges[index].size
+            if end > limit { sum &+= end - max(ranges[index].base, limit) }
+        }
+        return sum
     }
 }
 
@@ -33,10 +42,14 @@ public struct MachineDescription {
     /// Memory that must not be handed out.
     public var reserved = RangeList()
     public var gicVersion = 0
+    /// The interrupt controller's node: all its registers are the kernel's.
+    public var controllerNode: Int32 = -1
     public var distributor = RegisterRange(base: 0, size: 0)
     /// CPU interface (GICv2) or redistributors (GICv3).
     public var interface = RegisterRange(base: 0, size: 0)
     public var timerLine = 0
+    /// The node of the controller that `timerLine` is a line of.
+    var timerController: Int32 = -1
     public var consoleKind = ConsoleKind.none
     public var console = RegisterRange(base: 0, size: 0)
     public var power = PowerMethod.none
@@ -53,34 +66,53 @@ extension DeviceTree {
     }
 
     /// Everything but the console: to be read when errors can be shown.
+    ///
+    /// - Throws: `tooManyRanges` where memory or reservations have no place; memory that is kept from tasks is never
+    ///   left out.
     public func describeMachine(_ machine: inout MachineDescription) throws(DeviceTreeError) {
         var index = 0
-        while let (base, size) = reservation(index), index < 32 {
-            machine.reserved.append(RegisterRange(base: base, size: size))
+        while let (base, size) = reservation(index) {  // ends with the list, or when it is too long
+            try machine.reserved.append(RegisterRange(base: base, size: size))
             index += 1
         }
         var depth = 0
         var node: DeviceNode? = root
         while let current = node {  // once for each node of the tree
-            if current.isEnabled { try inspect(current, &machine) }
+            try inspect(current, &machine)
             node = self.node(after: current, depth: &depth)
         }
-        if machine.memory.count == 0 { throw DeviceTreeError(.noMemory) }
         if machine.gicVersion == 0 { throw DeviceTreeError(.noInterruptController) }
-        if machine.timerLine == 0 { throw DeviceTreeError(.noTimer) }
+        if machine.timerLine == 0 || machine.timerController != machine.controllerNode {
+            throw DeviceTreeError(.noTimer)
+        }
+        if machine.memory.count == 0 { throw DeviceTreeError(.noMemory) }
+        if machine.memory.overlaps(machine.distributor) || machine.memory.overlaps(machine.interface)
+            || machine.memory.overlaps(machine.console)
+        {
+            throw DeviceTreeError(.registersInMemory)
+        }
     }
 
     private func inspect(_ node: DeviceNode, _ machine: inout MachineDescription) throws(DeviceTreeError) {
-        if let type = node.property("device_type"), type.contains("memory") {
-            var index = 0
-            while let range = try node.registers(index), index < 64 {
-                machine.memory.append(range)
-                index += 1
+        if let parent = node.parent, parent.isReservedMemory {
+            if node.hasGoodStatus { try reserve(node, &machine) }
+        } else if !node.isEnabled {
+            return
+        } else if let type = node.property("device_type"), type.contains("memory") {
+            for index in 0..<(try node.registerCount()) {
+                if let range = try node.registers(index) { try machine.memory.append(range) }
             }
-        } else if let parent = node.parent, parent.isReservedMemory {
-            if let range = try node.registers(0) { machine.reserved.append(range) }
         } else if let compatible = node.property("compatible") {
             try inspect(node, compatible, &machine)
+        }
+    }
+
+    /// A child of /reserved-memory. One without `reg` leaves the place to the system: there is nothing to keep.
+    private func reserve(_ node: DeviceNode, _ machine: inout MachineDescription) throws(DeviceTreeError) {
+        for index in 0..<(try node.registerCount()) {
+            // What has no place could not be kept: that memory would be given away.
+            guard let range = try node.registers(index) else { throw DeviceTreeError(.badProperty, node: node.offset) }
+            try machine.reserved.append(range)
         }
     }
 
@@ -88,37 +120,34 @@ extension DeviceTree {
         _ node: DeviceNode, _ compatible: DeviceProperty, _ machine: inout MachineDescription
     ) throws(DeviceTreeError) {
         if machine.gicVersion == 0, let version = compatible.gicVersion {
-            guard let distributor = try node.registers(0), let interface = try node.registers(1) else {
-                throw DeviceTreeError(.badProperty, node: node.offset)
-            }
+            machine.distributor = try node.kernelRegisters(0, atLeast: 0x1000)
+            // A GICv2's DIR has a page of its own; a GICv3's driver looks for this core's part itself.
+            machine.interface = try node.kernelRegisters(1, atLeast: version == 2 ? 0x1004 : 0x2_0000)
             machine.gicVersion = version
-            machine.distributor = distributor
-            machine.interface = interface
+            machine.controllerNode = node.offset
         } else if compatible.contains("arm,armv8-timer") || compatible.contains("arm,armv7-timer") {
             // Interrupts: secure, non-secure, virtual, hypervisor (Linux bindings, arm,arch_timer.yaml).
-            if let virtual = try node.interrupt(2) { machine.timerLine = virtual.line }
+            if let virtual = try node.interrupt(2) {
+                machine.timerLine = virtual.line
+                machine.timerController = virtual.controller
+            }
         } else if compatible.contains("arm,psci-1.0") || compatible.contains("arm,psci-0.2") {
             if let method = node.property("method") {
                 machine.power = method.contains("smc") ? .smc : method.contains("hvc") ? .hvc : .none
             }
         }
     }
-
-    /// The console that /chosen names: a path or an alias, with options behind a colon.
-    public func describeConsole(_ machine: inout MachineDescription) throws(DeviceTreeError) {
-        guard let path = unsafe node("/chosen")?.property("stdout-path")?.string else { return }
-        var length = 0
-        while length < path.count, unsafe path[length] != UInt8(ascii: ":") { length += 1 }
-        guard let node = unsafe node(path: UnsafeRawBufferPointer(rebasing: path[0..<length])),
-            let registers = try node.registers(0)
-        else { return }
-        machine.console = registers
-        if node.isCompatible("arm,pl011") { machine.consoleKind = .pl011 }
-        if node.isCompatible("brcm,bcm2835-aux-uart") { machine.consoleKind = .miniUART }
-    }
 }
 
 extension DeviceNode {
+    /// Entry `index` of `reg` for the kernel's own use: all registers up to `size` are there, below 2^48.
+    func kernelRegisters(_ index: Int, atLeast size: UInt64) throws(DeviceTreeError) -> RegisterRange {
+        guard let range = try registers(index), range.size >= size, range.base + range.size <= 1 << 48 else {
+            throw DeviceTreeError(.badProperty, node: offset)
+        }
+        return range
+    }
+
     fileprivate var isReservedMemory: Bool {
         guard let above = parent, above.offset == 0 else { return false }
         let text: StaticString = "reserved-memory"

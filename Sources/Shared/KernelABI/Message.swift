@@ -28,7 +28,7 @@
 /// |---|---|
 /// | 0–7 | 0, or the `KernelError` |
 /// | 8–15 | `Delivery` |
-/// | 40–47 | length of the message in words |
+/// | 32–39 | length of the message in words |
 /// | 48–51 | number of capabilities that were received |
 /// | 52 | a loan came with the message |
 @frozen public struct ResultWord: Sendable {
@@ -42,7 +42,7 @@
     @inlinable public var error: KernelError? { KernelError(rawValue: UInt8(truncatingIfNeeded: raw)) }
     @inlinable public var isSuccess: Bool { raw & 0xff == 0 }
     @inlinable public var delivery: Delivery? { Delivery(rawValue: UInt8(truncatingIfNeeded: raw &>> 8)) }
-    @inlinable public var length: Int { Int(truncatingIfNeeded: (raw &>> 40) & 0xff) }
+    @inlinable public var length: Int { Int(truncatingIfNeeded: (raw &>> 32) & 0xff) }
     @inlinable public var capabilityCount: Int { Int(truncatingIfNeeded: (raw &>> 48) & 15) }
     @inlinable public var hasLoan: Bool { raw & ControlWord.loanBit != 0 }
 }

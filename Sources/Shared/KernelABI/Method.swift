@@ -1,115 +1,115 @@
 // The methods of `invoke`. Arguments are named after their registers; results come in x3–x10 unless the page says otherwise.
 
-/// An operation on the object behind a capability: bits 40–47 of the control word of `invoke`.
+/// An operation on the object behind a capability: bits 32–39 of the control word of `invoke`.
 @frozen public enum Method: UInt8, Sendable {
     // Untyped memory
     /// Make objects. x1: kind | sizeBits << 8. x2: count. x3: slot of the destination table. x4: first destination index.
     /// x5: untyped memory for the descriptors (`Slot.none`: this one; a device region must name another).
     /// x6: byte offset of the first frame within a device region.
     /// Restartable: x3 returns how many were made, also where an error ends it early.
-    case retype = 1
+    case retype = 0
     /// Destroy every object made from this memory and make all of it free again. Restartable.
-    case reclaim = 2
+    case reclaim = 1
     /// x3: physical base, x4: sizeBits | device << 8, x5: bytes taken at the low end, x6: bytes taken at the high end.
-    case untypedInformation = 3
+    case untypedInformation = 2
 
     // Capability table (the control word's slot: the table, or `Slot.ownTable`)
     /// x1: source index. x2: destination table. x3: destination index. x4: rights to keep. x5: `Placement`.
-    case copy = 8
+    case copy = 3
     /// As `copy`; x6: the badge. Only a capability without a badge can be given one.
-    case mint = 9
+    case mint = 4
     /// x1: source index. x2: destination table. x3: destination index. Keeps the place in the derivation tree.
-    case move = 10
+    case move = 5
     /// x1: index. Removes the capability and all that was derived from it. Restartable.
-    case delete = 11
+    case delete = 6
     /// x1: index. Removes all that was derived from the capability. Restartable.
-    case revoke = 12
+    case revoke = 7
     /// x1: index. x3: kind, x4: rights, x5: badge, x6: derivation depth. An empty slot is kind `null`.
-    case describe = 13
+    case describe = 8
 
     // Thread
     /// x1: capability table. x2: address space. x3: frame of the IPC buffer. x4: fault-handler endpoint
     /// (its badge names the thread to the handler). Each may be `Slot.none`: left as it is.
-    case configure = 16
+    case configure = 9
     /// x1: base priority. x2: maximum priority that this thread may set. Both at most the caller's maximum.
-    case setPriority = 17
+    case setPriority = 10
     /// x1: round-robin slice in ticks of the counter; 0: run until blocked or preempted.
-    case setSlice = 18
+    case setSlice = 11
     /// Make a stopped thread ready.
-    case resume = 19
+    case resume = 12
     /// Stop the thread. A blocked operation ends with `cancelled` when it is resumed.
-    case suspend = 20
+    case suspend = 13
     /// Copies x0–x30, SP, PC, PSTATE, TPIDR_EL0 (35 words) of a stopped thread into words 8–42 of the caller's IPC buffer.
-    case readRegisters = 21
+    case readRegisters = 14
     /// The reverse. PSTATE: only the condition flags are taken.
-    case writeRegisters = 22
+    case writeRegisters = 15
     /// Set where a stopped thread starts. x1: PC. x2: SP. x3: value of its x0. x4: TPIDR_EL0.
-    case setEntry = 23
+    case setEntry = 16
     /// x1: slot of the notification that `receive` takes as well; `Slot.none` unbinds.
-    case bindNotification = 24
+    case bindNotification = 17
     /// x3: `ThreadState` | base << 8 | effective << 16 | maximum << 24. x4: processor time in ticks. x5: PC. x6: SP.
     /// x7: times it was switched to (outside the IPC fast path).
-    case threadInformation = 25
+    case threadInformation = 18
 
     // Address space
     /// x1: slot of the frame. x2: virtual address. x3: rights (read, write, execute; never write and execute).
-    case map = 32
+    case map = 19
     /// x1: slot of the frame, mapped by this very capability.
-    case unmap = 33
+    case unmap = 20
     /// x1: slot of the mapped frame. x2: new rights.
-    case protect = 34
+    case protect = 21
     /// x1: slot of a page table. x2: an address that it shall cover.
-    case attachTable = 35
+    case attachTable = 22
 
     // Frame
     /// x3: physical address, x4: sizeBits | device << 8, x5: virtual address where it is mapped or 0.
-    case frameInformation = 40
+    case frameInformation = 23
     /// x1: `CacheOperation`. x2: offset. x3: length in bytes. Restartable.
-    case maintainCache = 41
+    case maintainCache = 24
 
     // Endpoint
     /// x1: slot of the thread that serves it and inherits from queued callers. Opens a closed endpoint.
-    case bindServer = 48
+    case bindServer = 25
     /// End every queued call with `peerDied`, and refuse new ones until a server is bound. Restartable.
-    case close = 49
+    case close = 26
 
     // Reply
     /// Copy from the caller's loan. x1: offset in the loan. x2: own address. x3: length in bytes. Restartable.
-    case loanRead = 56
+    case loanRead = 27
     /// Copy to the caller's loan; arguments as `loanRead`.
-    case loanWrite = 57
+    case loanWrite = 28
 
     // Interrupts
     /// On interrupt control: make an interrupt object. x1: line. x2: `Trigger`. x3: untyped memory. x4: destination table.
     /// x5: destination index.
-    case createInterrupt = 64
-    /// x1: slot of the notification. x2: bits. Opens the line.
-    case bindInterrupt = 65
+    case createInterrupt = 29
+    /// x1: slot of the notification. x2: bits, not 0. Opens the line.
+    case bindInterrupt = 30
     /// The device is quiet again: open the line, when all who share it have said so.
-    case acknowledge = 66
+    case acknowledge = 31
     /// x3: line, x4: times delivered, x5: bit 0 bound, bit 1 waiting for `acknowledge`.
-    case interruptInformation = 67
+    case interruptInformation = 32
 
     // Timer
-    /// x1: slot of the notification. x2: bits.
-    case bindTimer = 72
-    /// x1: instant in ticks. x2: period in ticks, 0: once.
-    case arm = 73
-    case cancelTimer = 74
+    /// x1: slot of the notification. x2: bits, not 0.
+    case bindTimer = 33
+    /// x1: instant in ticks. x2: period in ticks, 0: once; at least a second / `Limits.expiriesPerSecond`.
+    case arm = 34
+    case cancelTimer = 35
 
     // System control
     /// Write up to 64 bytes (x1: how many) from x3–x10 to the kernel's own console: for tasks that run before the driver.
-    case consoleWrite = 80
+    case consoleWrite = 36
     /// Stop the machine. x1: exit status.
-    case powerOff = 81
-    case reboot = 82
+    case powerOff = 37
+    case reboot = 38
     /// x1: first index, a `Statistic`'s; x3–x10: eight values from there.
-    case statistics = 83
+    case statistics = 39
     /// Set the statistics that are maxima back to 0.
-    case resetStatistics = 84
+    case resetStatistics = 40
     /// x1: 1 to record, 0 to stop, 2 to read: x3 returns the number of events, up to two events a call in x4–x9
     /// (three words each: instant, kind | priority << 8 | slot << 16, thread).
-    case trace = 85
+    case trace = 41
 }
 
 /// What `maintainCache` does to a range of a frame.
@@ -155,13 +155,13 @@
     case longestMaskedControl = 1
     /// The program counter that the path returned to.
     case longestMaskedPlace = 2
+    /// System calls that took the general path: the fast paths keep no books.
     case systemCalls = 3
     case interrupts = 4
-    case threadSwitches = 5
-    case kernelTextBytes = 6
-    case kernelDataBytes = 7
+    case kernelTextBytes = 5
+    case kernelDataBytes = 6
     /// Ticks from kernel entry to the first user instruction.
-    case bootTicks = 8
+    case bootTicks = 7
     /// Interrupts that no binding wanted; their lines were masked.
-    case spuriousInterrupts = 9
+    case spuriousInterrupts = 8
 }

@@ -1,12 +1,16 @@
-// The benchmark's text (docs/reference/benchmark-format.md) as values, JSON and a table beside the goals.
+// The benchmark's text (docs/reference/benchmark-format.md) as values: JSON, a table beside the goals, cyclictest's files.
 
 import Foundation
+import KernelABI
 
 /// One row of the benchmark.
 public struct BenchRow: Codable, Equatable {
     public var name: String
+    public var unit = ""
     /// nil where the project states none.
     public var goal: UInt64?
+    /// The benchmark's own verdict on the goal.
+    public var isKept: Bool?
     public var total: UInt64 = 0
     public var minimum: UInt64 = 0
     public var average: UInt64 = 0
@@ -17,30 +21,93 @@ public struct BenchRow: Codable, Equatable {
     public var missed: UInt64 = 0
     /// Value to count.
     public var histogram: [String: UInt64] = [:]
+
+    /// A line for people; `BenchReport.tableHead` stands above.
+    public var tableLine: String {
+        let verdict = isKept.map { $0 ? "  kept" : "  missed" } ?? ""
+        let lost = missed > 0 ? "  (\(missed) cycles missed)" : ""
+        let figures = [minimum, average, maximum].map { String($0).aligned(7) }.joined()
+        return name.padded(46) + figures + (goal.map(String.init) ?? "-").aligned(9) + verdict + lost
+    }
+
+    /// The row as cyclictest prints its histogram: every value up to the largest that has a bucket.
+    public var cyclictestText: String {
+        var lines = ["# \(name): \(unit)", "# Histogram"]
+        for value in 0...(histogram.keys.compactMap(Int.init).max() ?? 0) {
+            lines.append(String(value).zeros(6) + " " + String(histogram[String(value)] ?? 0).zeros(6))
+        }
+        lines.append("# Total: " + String(total).zeros(9))
+        lines.append("# Min Latencies: " + String(minimum).zeros(5))
+        lines.append("# Avg Latencies: " + String(average).zeros(5))
+        lines.append("# Max Latencies: " + String(maximum).zeros(5))
+        lines.append("# Histogram Overflows: " + String(overflows).zeros(5))
+        return lines.joined(separator: "\n") + "\n"
+    }
 }
 
 public struct BenchReport: Codable, Equatable {
-    public var rows: [BenchRow] = []
-    /// Lines that belong to no row: the clock, the counter's check, the kernel's sizes.
-    public var notes: [String] = []
+    public private(set) var rows: [BenchRow] = []
+    /// Lines that belong to no row: the clock and its check, what was not run and why.
+    public private(set) var notes: [String] = []
+    private var isInside = false
+    private var hasEnded = false
 
+    private enum CodingKeys: String, CodingKey { case rows, notes }
+
+    public init() {}
     public init(text: String) {
-        for line in text.split(separator: "\n").map(String.init) {
-            if let name = line.after("# Row: ") {
-                rows.append(BenchRow(name: name))
-            } else if !rows.isEmpty, read(line, &rows[rows.count - 1]) {
-                continue
-            } else if let note = line.after("# "), !note.hasPrefix("bench ") {
-                notes.append(note)
-            }
-        }
+        for line in text.split(separator: "\n") { _ = add(line: String(line)) }
     }
 
-    private func read(_ line: String, _ row: inout BenchRow) -> Bool {
+    /// Whether the benchmark came to its end without an error of the kernel's.
+    public var isComplete: Bool { hasEnded && !notes.contains { $0.hasPrefix("error ") } }
+
+    public func contains(_ name: String) -> Bool { rows.contains { $0.name == name } }
+
+    /// Takes the rows and the notes of another run that this one does not have.
+    public mutating func add(_ other: BenchReport) {
+        rows += other.rows.filter { !contains($0.name) }
+        notes += other.notes.filter { !notes.contains($0) }
+    }
+
+    /// Takes a line of the console; returns the row that it completed.
+    public mutating func add(line: String) -> BenchRow? {
+        if line == "# bench begin" { isInside = true }
+        if line == "# bench end" {
+            isInside = false
+            hasEnded = true
+        }
+        // Lines of the console's load are no figures.
+        if !isInside || line == "# bench begin" || line.hasPrefix("#.") { return nil }
+        if let name = line.after("# Row: ") {
+            rows.append(BenchRow(name: name))
+        } else if !rows.isEmpty, BenchReport.read(line, &rows[rows.count - 1]) {
+            return line.hasPrefix(BenchReport.lastLabel) ? rows.last : nil
+        } else if let note = line.after("# ") {
+            notes.append(BenchReport.readable(note))
+        }
+        return nil
+    }
+    /// A control word in words.
+    private static func readable(_ note: String) -> String {
+        let prefix = "Longest masked path: control word "
+        guard let raw = note.after(prefix).flatMap(UInt64.init) else { return note }
+        let word = ControlWord(raw: raw)
+        guard raw != ~0, let call = word.systemCall else { return "Longest masked path: an interrupt or a fault" }
+        if call == .invoke { return "Longest masked path: \(word.method.map { "\($0)" } ?? "invoke")" }
+        return "Longest masked path: \(call), \(word.length) words, \(word.capabilityCount) capabilities"
+    }
+    private static let lastLabel = "# Missed Cycles: "
+
+    private static func read(_ line: String, _ row: inout BenchRow) -> Bool {
         func number(_ prefix: String) -> UInt64? { line.after(prefix).flatMap { UInt64($0.trimmed) } }
-        if line.hasPrefix("# Unit:") || line == "# Histogram" { return true }
-        if line.hasPrefix("# Goal:") {
-            row.goal = number("# Goal: ")
+        if line == "# Histogram" { return true }
+        if let unit = line.after("# Unit: ") {
+            row.unit = unit
+        } else if let goal = line.after("# Goal: ") {
+            let parts = goal.split(separator: " ")
+            row.goal = parts.first.flatMap { UInt64($0) }
+            row.isKept = parts.count == 2 ? parts[1] == "kept" : nil
         } else if let value = number("# Total: ") {
             row.total = value
         } else if let value = number("# Min Latencies: ") {
@@ -51,7 +118,7 @@ public struct BenchReport: Codable, Equatable {
             row.maximum = value
         } else if let value = number("# Histogram Overflows: ") {
             row.overflows = value
-        } else if let value = number("# Missed Cycles: ") {
+        } else if let value = number(lastLabel) {
             row.missed = value
         } else if let list = line.after("# Percentiles: ") {
             for pair in list.split(separator: " ") {
@@ -66,17 +133,16 @@ public struct BenchReport: Codable, Equatable {
         return true
     }
 
-    /// A table for people: minimum, average, maximum, goal, and whether the maximum keeps it.
-    public var table: String {
-        var lines = ["row                                          min    avg    max   goal"]
-        for row in rows {
-            let goal = row.goal.map(String.init) ?? "-"
-            let mark = row.goal.map { row.maximum <= $0 ? "  kept" : "" } ?? ""
-            lines.append(
-                row.name.padded(42) + String(row.minimum).aligned(6) + " " + String(row.average).aligned(6) + " "
-                    + String(row.maximum).aligned(6) + " " + goal.aligned(6) + mark)
-        }
-        return lines.joined(separator: "\n")
+    public static var tableHead: String {
+        "row".padded(46) + ["min", "avg", "max"].map { $0.aligned(7) }.joined() + "goal".aligned(9)
+    }
+
+    /// How many goals were kept, in one line.
+    public var summary: String {
+        let kept = rows.count { $0.isKept == true }
+        let missed = rows.count { $0.isKept == false }
+        return
+            "\(rows.count) rows: \(kept) kept their goal, \(missed) missed it, \(rows.count - kept - missed) have none"
     }
 
     public func json() throws -> String {
@@ -89,4 +155,5 @@ public struct BenchReport: Codable, Equatable {
 extension String {
     func padded(_ width: Int) -> String { self + String(repeating: " ", count: max(0, width - count)) }
     func aligned(_ width: Int) -> String { String(repeating: " ", count: max(0, width - count)) + self }
+    func zeros(_ width: Int) -> String { String(repeating: "0", count: max(0, width - count)) + self }
 }

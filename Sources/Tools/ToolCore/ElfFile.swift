@@ -37,28 +37,40 @@ public struct ElfFile {
         }
         guard bytes.number(18, 2) == 183 else { throw ToolError("an ELF file for another machine than AArch64") }
         entry = bytes.number(24, 8)
-        let table = Int(bytes.number(32, 8))
+        let table = bytes.number(32, 8)
         let count = Int(bytes.number(56, 2))
-        guard bytes.number(54, 2) == 56, table <= bytes.count, count * 56 <= bytes.count - table else {
+        guard bytes.number(54, 2) == 56, table <= bytes.count, count * 56 <= bytes.count - Int(table) else {
             throw ToolError("its program headers lie outside the file")
         }
-        var segments: [Segment] = []
-        for index in 0..<count {
-            let at = table + 56 * index
-            if bytes.number(at, 4) != 1 || bytes.number(at + 40, 8) == 0 { continue }
-            let flags = bytes.number(at + 4, 4)
-            let segment = Segment(
-                offset: Int(bytes.number(at + 8, 8)), virtualAddress: bytes.number(at + 16, 8),
-                physicalAddress: bytes.number(at + 24, 8), fileSize: Int(bytes.number(at + 32, 8)),
-                memorySize: Int(bytes.number(at + 40, 8)), isReadable: flags & 4 != 0, isWritable: flags & 2 != 0,
-                isExecutable: flags & 1 != 0)
-            guard segment.offset <= bytes.count, segment.fileSize <= bytes.count - segment.offset,
-                segment.fileSize <= segment.memorySize
-            else { throw ToolError("segment \(index) lies outside the file") }
-            segments.append(segment)
-        }
+        segments = try (0..<count).compactMap { try ElfFile.segment($0, bytes, at: Int(table) + 56 * $0) }
         self.bytes = bytes
-        self.segments = segments
+        let base = segments.map(\.physicalAddress).min() ?? 0
+        for segment in segments where segment.physicalAddress - base > ElfFile.maximumSpan {
+            throw ToolError("its segments lie too far apart")
+        }
+    }
+
+    /// Bytes that a file's memory may span; no kernel and no task comes near.
+    static let maximumSpan = 1 << 30
+
+    /// The loadable segment that a program header describes, or nil.
+    private static func segment(_ index: Int, _ bytes: [UInt8], at: Int) throws -> Segment? {
+        let (offset, fileSize, memorySize) = (
+            bytes.number(at + 8, 8), bytes.number(at + 32, 8), bytes.number(at + 40, 8)
+        )
+        if bytes.number(at, 4) != 1 || memorySize == 0 { return nil }
+        guard offset <= bytes.count, fileSize <= UInt64(bytes.count) - offset, fileSize <= memorySize else {
+            throw ToolError("segment \(index) lies outside the file")
+        }
+        let (virtual, physical) = (bytes.number(at + 16, 8), bytes.number(at + 24, 8))
+        guard memorySize <= maximumSpan, virtual <= UInt64.max - memorySize, physical <= UInt64.max - memorySize else {
+            throw ToolError("segment \(index) is too large, or its addresses wrap around")
+        }
+        let flags = bytes.number(at + 4, 4)
+        return Segment(
+            offset: Int(offset), virtualAddress: virtual, physicalAddress: physical, fileSize: Int(fileSize),
+            memorySize: Int(memorySize), isReadable: flags & 4 != 0, isWritable: flags & 2 != 0,
+            isExecutable: flags & 1 != 0)
     }
 
     /// Whether an instruction stands at this address.

@@ -112,3 +112,14 @@ public func encodeManifest(toml: String) throws -> [UInt8] {
         throw ToolError("the manifest is refused: \(error)")
     }
 }
+
+/// The names of a manifest's drivers by each value of `compatible` that they know.
+public func drivers(toml: String) throws -> [String: String] {
+    let file: SystemFile
+    do { file = try TOMLDecoder(strictDecoding: true).decode(SystemFile.self, from: toml) } catch {
+        throw ToolError("\(error)")
+    }
+    var drivers: [String: String] = [:]
+    for task in file.task { for value in task.compatible ?? [] { drivers[value] = task.name } }
+    return drivers
+}

@@ -8,43 +8,63 @@ struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench", abstract: "Run the benchmark task and write its figures.")
 
-    @Argument(help: "The image.") var image = "build/kernel8.img"
-    @Option(help: "Which rows: all, quick, or one row's name.") var rows = "all"
+    @Argument(help: "The image with the kernel as it is shipped.") var image = "build/bench.img"
+    @Option(
+        help: "The image with the kernel that records its masked paths: it adds the rows that the other cannot tell.")
+    var recording = "build/bench-recording.img"
+    @Option(help: "Which rows: all, quick, or the beginning of rows' names.") var rows = "all"
     @Option(help: "Where to write the figures.") var output = "build/bench"
-    @Option(help: "Seconds after which a run that hangs is stopped.") var timeout = 900
+    @Option(help: "The script that draws them.") var plot = "Sources/Tools/plot/histograms.py"
+    @Option(help: "Seconds after which a run that hangs is stopped.") var timeout = 600
 
     func run() throws {
+        print(BenchReport.tableHead)
+        var report = BenchReport()
+        try measure(image, "bench", into: &report)
+        try measure(recording, "bench-recording", into: &report)
+        if report.rows.isEmpty { throw ToolError("no row begins with \(rows)") }
+        try writeFile(Array(try report.json().utf8), to: "\(output)/bench.json")
+        try? FileManager.default.removeItem(atPath: "\(output)/histograms")
+        for row in report.rows {
+            try writeFile(Array(row.cyclictestText.utf8), to: "\(output)/histograms/\(row.name).txt")
+        }
+        try draw()
+        for note in report.notes { print(note) }
+        print("\(output): bench.txt, bench-recording.txt, bench.json, bench.svg, bench.png, histograms/ROW.txt")
+        print(report.summary)
+    }
+
+    /// Runs the benchmark, prints the rows that it adds as they come, and keeps its text as `name`.txt, beside its kernel.
+    private func measure(_ image: String, _ name: String, into report: inout BenchReport) throws {
         var emulator = Emulator(kernel: image)
         emulator.machine = "virt"
         emulator.memory = "1024M"
         emulator.append = "bench=\(rows)"
         emulator.isCounted = true
-        var text: [String] = []
-        var isInside = false
-        var hasEnded = false
-        var panic = PanicWatch(kernel: "build/bench/kernel.elf")
-        let ended = try emulator.run(interactive: false, timeout: timeout) { line in
+        var run = BenchReport()
+        var text = ""
+        let known = report
+        var panic = PanicWatch(kernel: "\(output)/\(name).elf")
+        _ = try emulator.run(interactive: false, timeout: timeout) { line in
             let line = line.replacingOccurrences(of: "\r", with: "")
-            if line == "# bench begin" { isInside = true }
-            // Lines of the console's load are no figures.
-            if isInside && !line.isEmpty && !line.hasPrefix("#.") { text.append(line) }
-            if line == "# bench end" {
-                isInside = false
-                hasEnded = true
-            }
-            if let name = line.split(separator: " ").last, line.hasPrefix("# Row: ") { print("  \(name)") }
+            if !line.isEmpty && !line.hasPrefix("#.") { text += line + "\n" }
+            if let row = run.add(line: line), !known.contains(row.name) { print(row.tableLine) }
             fflush(stdout)
             return panic.take(line)
         }
+        try writeFile(Array(text.utf8), to: "\(output)/\(name).txt")
         try panic.check()
-        if !ended || !hasEnded { throw ToolError("the benchmark did not come to its end") }
-        let joined = text.joined(separator: "\n") + "\n"
-        let report = BenchReport(text: joined)
-        if report.rows.isEmpty { throw ToolError("no row's name starts with \(rows)") }
-        try writeFile(Array(joined.utf8), to: "\(output)/bench.txt")
-        try writeFile(Array(try report.json().utf8), to: "\(output)/bench.json")
-        print(report.table)
-        for note in report.notes { print(note) }
-        print("\(output)/bench.txt\n\(output)/bench.json")
+        if !run.isComplete { throw ToolError("the benchmark did not come to its end: see \(output)/\(name).txt") }
+        report.add(run)
+    }
+
+    private func draw() throws {
+        let process = Process()
+        // Debian's own interpreter: it is the one that sees Debian's plotting library.
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/python3")
+        process.arguments = [plot, "\(output)/bench.json", "\(output)/bench"]
+        try process.run()
+        process.waitUntilExit()
+        if process.terminationStatus != 0 { throw ToolError("\(plot) failed; run `make deps`") }
     }
 }

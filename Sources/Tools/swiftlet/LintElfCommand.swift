@@ -6,20 +6,18 @@ import ToolCore
 
 struct LintElfCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "lint-elf", abstract: "Check the linked kernel: no floating point, no lazy globals, no heap, W^X.")
+        commandName: "lint-elf",
+        abstract: "Check the linked kernel: no floating point, no lazy globals, no heap, W^X, sound trap paths.")
 
     @Argument(help: "The kernel's ELF file.") var elf = "build/kernel.elf"
 
-    /// Symbols that would mean a heap, a lock or a lazily initialised global.
-    static let forbidden = [
-        "swift_once", "swift_allocObject", "swift_retain", "swift_release", "swift_slowAlloc", "malloc", "free",
-    ]
     /// Functions that may use floating-point registers: the save and restore, and libfdt's boot-only parts. `$d` marks data.
     static let mayUseFloatingPoint = ["swiftlet_save_floating_point", "swiftlet_restore_floating_point", "fdt_", "$d"]
 
     func run() throws {
         var problems: [String] = []
         let file = try ElfFile(path: elf)
+        let code = try file.code()
         for segment in file.segments where segment.isWritable && segment.isExecutable {
             problems.append("a segment at 0x\(String(segment.virtualAddress, radix: 16)) is writable and executable")
         }
@@ -27,14 +25,29 @@ struct LintElfCommand: ParsableCommand {
         for line in symbols.split(separator: "\n") {
             guard let name = line.split(separator: " ").last.map(String.init) else { continue }
             if name.hasSuffix("_Wz") || name.hasSuffix("_WZ") { problems.append("lazily initialised global: \(name)") }
-            if LintElfCommand.forbidden.contains(name) { problems.append("the kernel must not contain \(name)") }
+            if TrapPaths.forbidden.contains(name) { problems.append("the kernel must not contain \(name)") }
         }
         problems += try floatingPointUses()
+        var paths = TrapPaths(code)
+        problems += follow(&paths, code)
+        for note in paths.notes { print("\(elf): note: \(note)") }
         for problem in problems { print("\(elf): \(problem)") }
         if !problems.isEmpty { throw ExitCode(1) }
         let text = file.segments.filter(\.isExecutable).reduce(0) { $0 + $1.memorySize }
         let constants = file.segments.filter { !$0.isExecutable && !$0.isWritable }.reduce(0) { $0 + $1.memorySize }
         print("\(elf): no floating point, no lazy globals, no heap, W^X; text \(text) B, constants \(constants) B")
+        print(
+            "\(elf): trap paths reach \(paths.functionCount) functions, \(paths.instructionCount) instructions; "
+                + "no boot code, no unknown jump, no copy above \(paths.largestCopy) B")
+    }
+
+    /// What the running kernel can execute: from the sixteen vectors, and from where the idle loop takes an interrupt.
+    private func follow(_ paths: inout TrapPaths, _ code: CodeImage) -> [String] {
+        guard let vectors = code.address(of: "swiftlet_vectors"), let idle = code.address(of: "swiftlet_idle"),
+            let runStart = code.address(of: "swiftlet_boot_text_end")
+        else { return ["the kernel has no vectors"] }
+        paths.follow(entries: (0..<16).map { vectors + 128 * $0 } + [idle], runStart: runStart)
+        return paths.problems
     }
 
     /// Instructions with a v, q, d, s, h or b register outside the functions that may have them.

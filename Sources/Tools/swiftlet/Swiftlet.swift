@@ -11,7 +11,7 @@ struct Swiftlet: ParsableCommand {
         subcommands: [
             ImageCommand.self, RunCommand.self, TestTargetCommand.self, TestSystemCommand.self, MatrixCommand.self,
             BenchCommand.self,
-            SymbolicateCommand.self, LintElfCommand.self, SizeCommand.self,
+            SymbolicateCommand.self, LintElfCommand.self, SizeCommand.self, DeviceTreeCommand.self,
         ])
 }
 

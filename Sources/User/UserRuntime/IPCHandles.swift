@@ -43,7 +43,7 @@ public struct Endpoint: Sendable {
         _ control: ControlWord, _ message: RegisterMessage, _ deadline: Instant
     ) throws(KernelError) -> Received {
         var words = message.words
-        let raw = unsafe swiftlet_svc_words(control.raw, 0, deadline.ticks, &words)
+        let raw = unsafe swiftlet_svc_words(control.by(deadline).raw, 0, deadline.ticks, &words)
         try check(raw.result)
         return Received(raw, words)
     }
@@ -52,7 +52,7 @@ public struct Endpoint: Sendable {
     @inline(__always) public func receive(reply: Reply, deadline: Instant = .never) throws(KernelError) -> Received {
         var words = RegisterMessage().words
         let raw = unsafe swiftlet_svc_words(
-            ControlWord(.receive, slot).raw, UInt64(reply.slot.index), deadline.ticks, &words)
+            ControlWord(.receive, slot).by(deadline).raw, UInt64(reply.slot.index), deadline.ticks, &words)
         try check(raw.result)
         return Received(raw, words)
     }
@@ -62,7 +62,8 @@ public struct Endpoint: Sendable {
     ) throws(KernelError) -> Received {
         var words = message.words
         let raw = unsafe swiftlet_svc_words(
-            ControlWord(.replyAndReceive, slot, length: message.length).raw, UInt64(reply.slot.index), deadline.ticks,
+            ControlWord(.replyAndReceive, slot, length: message.length).by(deadline).raw, UInt64(reply.slot.index),
+            deadline.ticks,
             &words)
         try check(raw.result)
         return Received(raw, words)
@@ -74,7 +75,8 @@ public struct Endpoint: Sendable {
         IPCBufferAccess().set(attachment)
         var words = message.words
         let raw = unsafe swiftlet_svc_words(
-            ControlWord(.replyAndReceive, slot, length: message.length, capabilities: attachment.count).raw,
+            ControlWord(.replyAndReceive, slot, length: message.length, capabilities: attachment.count).by(deadline)
+                .raw,
             UInt64(reply.slot.index), deadline.ticks, &words)
         try check(raw.result)
         return Received(raw, words)
@@ -126,7 +128,7 @@ public struct Notification: Sendable {
     }
     /// Take the bits, or wait for some.
     @inline(__always) public func wait(deadline: Instant = .never) throws(KernelError) -> UInt64 {
-        let raw = swiftlet_svc(ControlWord(.wait, slot).raw, 0, deadline.ticks)
+        let raw = swiftlet_svc(ControlWord(.wait, slot).by(deadline).raw, 0, deadline.ticks)
         try check(raw.result)
         return raw.badge
     }

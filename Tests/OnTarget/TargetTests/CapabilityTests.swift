@@ -180,7 +180,7 @@ func capabilityTests(_ runner: inout Runner) {
     runner.test("invoke.unknown-method") { c throws(Failure) in
         var words = RegisterMessage().words
         let result = rawSystemCall(
-            UInt64(RootSlot.thread.index) | UInt64(SystemCall.invoke.rawValue) << 32 | 255 << 40, 0, 0, &words)
+            UInt64(RootSlot.thread.index) | UInt64(SystemCall.invoke.rawValue) << 40 | 255 << 32, 0, 0, &words)
         try c.equal(result.result & 0xff, UInt64(KernelError.invalidArgument.rawValue))
     }
 }

@@ -6,11 +6,18 @@ import UserRuntime
 /// A test's checks and the objects that it makes.
 struct Checks {
     let memory: Untyped
+    let boot: BootInformation
+    /// Where random numbers start.
+    let seed: UInt64
     private var nextSlot: UInt32 = 640
     private var nextStack = 0
     private var buffers: UInt64 = 0
 
-    init(memory: Untyped) { self.memory = memory }
+    init(memory: Untyped, boot: BootInformation, seed: UInt64) {
+        self.memory = memory
+        self.boot = boot
+        self.seed = seed
+    }
 
     // Checks
 
@@ -158,6 +165,16 @@ nonisolated(unsafe) private var board = Board()
 @inline(never) func setNote(_ index: Int, _ value: UInt64) { unsafe board.words[index & 31] = value }
 @inline(never) func addNote(_ index: Int, _ value: UInt64 = 1) { setNote(index, note(index) &+ value) }
 func clearNotes() { for index in 0..<32 { setNote(index, 0) } }
+
+/// xorshift64 on a note.
+@inline(never) func random(_ index: Int) -> UInt64 {
+    var x = note(index)
+    x ^= x << 13
+    x ^= x >> 7
+    x ^= x << 17
+    setNote(index, x)
+    return x
+}
 
 /// The end of a thread: it stops with a breakpoint fault that nobody handles.
 func endThread() -> Never { fatalError() }

@@ -1,7 +1,7 @@
 // The on-target tests: a root task that exercises the real kernel through its system calls, and then switches off.
 //
-// `test=NAME` on the command line runs one test, `test=ipc.` those whose names start so, `test=all` all. Each test gets
-// memory of its own, which is reclaimed behind it: so every test also tests that.
+// `test=NAME` on the command line runs one test, `test=ipc.` those whose names start so, `test=all` all. `seed=NUMBER` is
+// where random numbers start. Each test gets memory of its own, which is reclaimed behind it: so every test also tests that.
 
 import KernelABI
 import UserRuntime
@@ -10,6 +10,8 @@ import UserRuntime
     guard let boot = unsafe UnsafePointer<BootInformation>(bitPattern: information) else { return 1 }
     var runner = unsafe Runner(boot: boot)
     versionTests(&runner)
+    registerTests(&runner)
+    errorTests(&runner)
     capabilityTests(&runner)
     untypedTests(&runner)
     addressSpaceTests(&runner)
@@ -26,6 +28,7 @@ import UserRuntime
     floatingPointTests(&runner)
     lifeCycleTests(&runner)
     systemTests(&runner)
+    fuzzTests(&runner)
     runner.finish()
     return 0
 }

@@ -15,15 +15,20 @@ struct Runner {
     let console = SystemControl(RootSlot.systemControl)
     /// Memory of the running test; reclaimed after it.
     let memory = Untyped(Slot(600))
-    var device: UInt64 = 0
-    private var filter = TextFilter()
+    private let boot: BootInformation
+    private var filter = CommandLine()
+    private var seed: UInt64 = 1
     private var number: UInt64 = 0
     private var passed: UInt64 = 0
     private var failed: UInt64 = 0
 
     init(boot: UnsafePointer<BootInformation>) {
-        filter.read(unsafe boot.pointee)
-        takeMemory(unsafe boot.pointee)
+        self.boot = unsafe boot.pointee
+        filter.read(self.boot, "test=")
+        var number = CommandLine()
+        number.read(self.boot, "seed=")
+        seed = number.number ?? seed
+        takeMemory(self.boot)
     }
 
     /// 8 MiB for the tests, out of the first region of RAM that has it.
@@ -43,7 +48,7 @@ struct Runner {
     mutating func test(_ name: StaticString, _ body: (inout Checks) throws(Failure) -> Void) {
         if !filter.accepts(name) { return }
         number += 1
-        var checks = Checks(memory: memory)
+        var checks = Checks(memory: memory, boot: boot, seed: seed)
         do throws(Failure) {
             try body(&checks)
             report("ok ", name)
@@ -52,11 +57,11 @@ struct Runner {
         } catch {
             report("not ok ", name)
             console.write(": line ")
-            write(UInt64(error.line))
+            console.write(decimal: UInt64(error.line))
             console.write(", ")
             console.write(error.text)
             console.write(", got ")
-            write(error.value)
+            console.write(decimal: error.value)
             console.write("\n")
             failed += 1
         }
@@ -67,12 +72,23 @@ struct Runner {
 
     private func report(_ prefix: StaticString, _ name: StaticString) {
         console.write(prefix)
-        write(number)
+        console.write(decimal: number)
         console.write(" - ")
         console.write(name)
     }
 
-    func write(_ value: UInt64) {
+    func finish() {
+        console.write("swiftlet-tests: ")
+        console.write(decimal: passed)
+        console.write(" passed, ")
+        console.write(decimal: failed)
+        console.write(" failed\n")
+        try? console.powerOff(status: failed == 0 && passed > 0 ? 0 : 1)
+    }
+}
+
+extension SystemControl {
+    func write(decimal value: UInt64) {
         var digits: (UInt64, UInt64, UInt64) = (0, 0, 0)
         var rest = value
         var count = 0
@@ -85,44 +101,54 @@ struct Runner {
             count += 1
         } while rest > 0
         unsafe withUnsafeBytes(of: &digits) { bytes in
-            unsafe console.write(UnsafeRawBufferPointer(rebasing: bytes[0..<count]))
+            unsafe write(UnsafeRawBufferPointer(rebasing: bytes[0..<count]))
         }
     }
-
-    func finish() {
-        console.write("swiftlet-tests: ")
-        write(passed)
-        console.write(" passed, ")
-        write(failed)
-        console.write(" failed\n")
-        try? console.powerOff(status: failed == 0 && passed > 0 ? 0 : 1)
+    /// A line of a test: a text and some numbers.
+    func write<let count: Int>(_ text: StaticString, _ values: InlineArray<count, UInt64>) {
+        write(text)
+        for index in values.indices {
+            write(" ")
+            write(decimal: values[index])
+        }
+        write("\n")
     }
 }
 
-/// The value of `test=` on the command line.
-@safe struct TextFilter {
+/// The value of an option on the command line.
+@safe struct CommandLine {
     private var text: UnsafeRawBufferPointer = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
-    private var count = 0
+    private var count: Int { unsafe text.count }
 
-    /// Find `test=` in the tree's strings: the command line is the only property that can hold it.
-    mutating func read(_ boot: BootInformation) {
+    /// Find `key` in the tree's strings: the command line is the only property that can hold it.
+    mutating func read(_ boot: BootInformation, _ key: StaticString) {
         // Safety: the kernel mapped the tree there, for good, and says how long it is.
         guard let start = unsafe UnsafeRawPointer(bitPattern: UInt(boot.deviceTreeAddress)) else { return }
         let bytes = unsafe UnsafeRawBufferPointer(start: start, count: Int(boot.deviceTreeSize))
-        let key: StaticString = "test="
+        let width = key.utf8CodeUnitCount
         var at = 0
-        while at + 5 < bytes.count {
+        while at + width < bytes.count {
             var length = 0
-            while length < 5, unsafe bytes[at + length] == key.utf8Start[length] { length += 1 }
-            if length == 5 {
-                var end = at + 5
+            while length < width, unsafe bytes[at + length] == key.utf8Start[length] { length += 1 }
+            if length == width {
+                var end = at + width
                 while end < bytes.count, unsafe bytes[end] > 32 { end += 1 }
-                unsafe text = UnsafeRawBufferPointer(rebasing: bytes[(at + 5)..<end])
-                count = end - at - 5
+                unsafe text = UnsafeRawBufferPointer(rebasing: bytes[(at + width)..<end])
                 return
             }
             at += 1
         }
+    }
+
+    /// The value as a decimal number.
+    var number: UInt64? {
+        var value: UInt64 = 0
+        for index in 0..<count {
+            let digit = unsafe text[index]
+            guard digit >= 48, digit < 58 else { return nil }
+            value = value &* 10 &+ UInt64(digit - 48)
+        }
+        return count == 0 ? nil : value
     }
 
     func accepts(_ name: StaticString) -> Bool {

@@ -14,14 +14,22 @@
 
 // Leaving the kernel (Vectors.S)
 
-/// Resume the thread of `context` from its system call: x0 = result, x1 = badge, x2 = 0, x3-x10 from `source`'s
-/// context.
-SWIFTLET_PLAIN _Noreturn void swiftlet_exit_message(
-    uint64_t result, uint64_t badge, void *_Nonnull context, const void *_Nonnull source, uint64_t translation_base);
-/// Resume it with all that its context holds: x0-x10 and x19-x30 after a system call, every register otherwise.
-SWIFTLET_PLAIN _Noreturn void swiftlet_exit_registers(void *_Nonnull context, uint64_t translation_base);
-/// Wait for an interrupt with nobody's address space active, then enter `swiftlet_idle_interrupt`.
-SWIFTLET_PLAIN _Noreturn void swiftlet_idle(void);
+// Both are the last thing that an entry does, and are not declared as `_Noreturn`, so that the compiler enters them by a
+// branch: the kernel's stack is then empty again, and `swiftlet lint-elf` checks that it is a branch.
+
+/// Resume `thread` from its system call: x0 = result, x1 = badge, x2 = 0, x3-x10 from `source`'s context.
+SWIFTLET_PLAIN void swiftlet_exit_message(
+    uint64_t result, uint64_t badge, void *_Nonnull thread, const void *_Nonnull source, uint64_t translation_base);
+/// Resume it with all that its context holds: x0-x10 and x19-x30 after a system call, every register otherwise. Without a
+/// thread: wait for an interrupt with nobody's address space active, then enter `swiftlet_idle_interrupt`.
+SWIFTLET_PLAIN void swiftlet_exit(void *_Nullable thread);
+/// How `swiftlet_signal` and `swiftlet_poll` ended.
+typedef struct {
+    /// 0: the thread goes on, with success, and for `poll` with `value` in x1. 1: the general path must decide; x0 to x2 are in the context.
+    /// Else the thread to resume instead.
+    uint64_t next;
+    uint64_t value;
+} QuickExit;
 /// The end of boot: its code is unmapped, and `swiftlet_first_exit` entered on an empty stack.
 SWIFTLET_PLAIN _Noreturn void swiftlet_leave_boot(void);
 /// The 32-bit register at a mapped address, or all ones where the access aborts.
@@ -86,6 +94,12 @@ SWIFTLET_INLINE void swiftlet_set_console(uint64_t kind, uint64_t registers) {
 }
 /// TTBR0_EL1 of the idle loop.
 extern uint64_t swiftlet_idle_translation_base;
+/// What the system call `version` returns.
+extern uint64_t swiftlet_version[2];
+SWIFTLET_INLINE void swiftlet_set_version(uint64_t version, uint64_t frequency) {
+    swiftlet_version[0] = version;
+    swiftlet_version[1] = frequency;
+}
 SWIFTLET_INLINE void swiftlet_set_idle_translation_base(uint64_t value) { swiftlet_idle_translation_base = value; }
 
 /// Offsets and sizes for the start-up check.
@@ -131,6 +145,7 @@ SWIFTLET_WRITE(cycle_enable, "pmcntenset_el0")
 SWIFTLET_WRITE(cycle_filter, "pmccfiltr_el0")
 SWIFTLET_WRITE(cycle_interrupt_off, "pmintenclr_el1")
 SWIFTLET_WRITE(cycle_user, "pmuserenr_el0")
+SWIFTLET_WRITE(interrupt_entry, "tpidrro_el0")
 
 // Barriers and translation
 

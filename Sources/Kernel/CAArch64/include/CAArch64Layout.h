@@ -12,6 +12,15 @@
 #define SWIFTLET_CONTEXT_FULL 280
 #define SWIFTLET_CONTEXT_BYTES 288
 
+// Thread (Sources/Kernel/KernelCore/Thread.swift): what an entry or an exit reaches of it.
+#define SWIFTLET_THREAD_TRANSLATION_BASE 40
+#define SWIFTLET_THREAD_CONTEXT 64
+#define SWIFTLET_THREAD_X(n) (SWIFTLET_THREAD_CONTEXT + SWIFTLET_CONTEXT_X(n))
+#define SWIFTLET_THREAD_SP (SWIFTLET_THREAD_CONTEXT + SWIFTLET_CONTEXT_SP)
+#define SWIFTLET_THREAD_PC (SWIFTLET_THREAD_CONTEXT + SWIFTLET_CONTEXT_PC)
+#define SWIFTLET_THREAD_FLAGS (SWIFTLET_THREAD_CONTEXT + SWIFTLET_CONTEXT_FLAGS)
+#define SWIFTLET_THREAD_TPIDR (SWIFTLET_THREAD_CONTEXT + SWIFTLET_CONTEXT_TPIDR)
+
 // KernelException: what an exception of the kernel itself saves; x0-x30 come first.
 #define SWIFTLET_EXCEPTION_SP 248
 #define SWIFTLET_EXCEPTION_PC 256
@@ -35,6 +44,8 @@
 
 #define SWIFTLET_PAGE_BYTES 4096
 #define SWIFTLET_STACK_BYTES 32768
+// Zeros at the top of the stack, from which an exit clears registers in pairs.
+#define SWIFTLET_STACK_ZEROS 16
 #define SWIFTLET_EMERGENCY_STACK_BYTES 8192
 // Level-3 tables for the image: 2 MiB each.
 #define SWIFTLET_IMAGE_TABLES 2

@@ -13,6 +13,12 @@ SWIFTLET_WRITE(gic_priority_mask, "s3_0_c4_c6_0")    // ICC_PMR_EL1
 SWIFTLET_WRITE(gic_group_enable, "s3_0_c12_c12_7")   // ICC_IGRPEN1_EL1
 SWIFTLET_WRITE(gic_system_access, "s3_0_c12_c12_5")  // ICC_SRE_EL1
 
+// Whether a load aborted: `swiftlet_probe` survives it.
+SWIFTLET_READ(syndrome, "esr_el1")
+SWIFTLET_WRITE(syndrome, "esr_el1")
+/// All earlier accesses are complete, and have aborted if they do.
+SWIFTLET_INLINE void swiftlet_complete(void) { __asm__ volatile("dsb sy; isb" ::: "memory"); }
+
 /// A PSCI function without arguments that matter (Arm DEN 0022), by `smc` or `hvc`.
 SWIFTLET_INLINE uint64_t swiftlet_firmware_call(uint64_t function, uint64_t use_smc) {
     register uint64_t x0 __asm__("x0") = function;

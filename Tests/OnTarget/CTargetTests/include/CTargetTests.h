@@ -17,4 +17,17 @@ static inline void misalignedExclusiveLoad(uint64_t address) {
 void setFloatingPoint(uint64_t value);
 uint64_t floatingPoint(void);
 
+/// x0 to x10 of a system call: arguments before, results behind.
+typedef struct {
+    uint64_t x0, x1, x2, x3, x4, x5, x6, x7, x8, x9, x10;
+} CallRegisters;
+/// A system call with every other register filled. 0 where the kernel kept and cleared what it must; else bit 0: x11 to x18
+/// are not clear, bit 1: x19 to x30 changed, bit 2: TPIDR_EL0 changed.
+uint64_t checkedSystemCall(CallRegisters *_Nonnull registers);
+/// Loop with every register filled until the word at `address` is not 0. 0 where no register and no flag changed.
+uint64_t spinWithRegisters(uint64_t address);
+/// Execute an instruction that a task cannot or should not execute, by its number.
+void oddInstruction(uint64_t number, uint64_t address);
+enum { oddInstructions = 24 };
+
 #endif

@@ -2,22 +2,20 @@
 //
 // Ranges come from a device tree, which may describe memory twice or in any order: a set holds every byte once.
 
-import DeviceTree
-import KernelCore
-
 /// A set of physical pages: up to 64 ranges that do not overlap.
-struct MemoryMap {
-    private var ranges: InlineArray<64, PhysicalRange>
-    private(set) var count = 0
+public struct MemoryMap {
+    private var ranges: InlineArray<64, RegisterRange>
+    public private(set) var count = 0
     /// Bytes that were left out because the set is full.
-    private(set) var lost: UInt64 = 0
+    public private(set) var lost: UInt64 = 0
 
-    init() { ranges = InlineArray(repeating: PhysicalRange(base: 0, size: 0)) }
-    subscript(index: Int) -> PhysicalRange { mutating get { ranges[index] } }
+    public init() { ranges = InlineArray(repeating: RegisterRange(base: 0, size: 0)) }
+    /// - Precondition: `index` is below `count`.
+    public subscript(index: Int) -> RegisterRange { mutating get { ranges[index] } }
 
     // Members that only read are `mutating` as well: otherwise each use would copy the whole set to the stack.
 
-    var bytes: UInt64 {
+    public var bytes: UInt64 {
         mutating get {
             var sum: UInt64 = 0
             for index in 0..<count { sum &+= ranges[index].size }
@@ -26,13 +24,13 @@ struct MemoryMap {
     }
 
     /// Add the whole pages within a range.
-    mutating func add(pagesWithin base: UInt64, _ size: UInt64) {
+    public mutating func add(pagesWithin base: UInt64, _ size: UInt64) {
         let end = MemoryMap.end(base, size) & ~4095
         let start = base > ~4095 ? end : (base + 4095) & ~4095
         if start < end { add(start, end) }
     }
     /// Add every page that a range touches.
-    mutating func add(pagesAround base: UInt64, _ size: UInt64) {
+    public mutating func add(pagesAround base: UInt64, _ size: UInt64) {
         if size == 0 { return }
         let end = min(MemoryMap.end(base, size), ~4095)
         add(base & ~4095, (end + 4095) & ~4095)
@@ -43,7 +41,7 @@ struct MemoryMap {
     }
 
     /// Take out every page that a range touches.
-    mutating func remove(pagesAround base: UInt64, _ size: UInt64) {
+    public mutating func remove(pagesAround base: UInt64, _ size: UInt64) {
         if size == 0 { return }
         let end = min(MemoryMap.end(base, size), ~4095)
         remove(base & ~4095, (end + 4095) & ~4095)
@@ -64,8 +62,22 @@ struct MemoryMap {
         }
     }
 
+    /// Add all RAM below `limit` that the tree names, however often.
+    public mutating func add(memoryOf machine: MachineDescription, below limit: UInt64) {
+        for index in 0..<machine.memory.count {
+            let range = machine.memory[index]
+            if range.base < limit { add(pagesWithin: range.base, min(range.size, limit - range.base)) }
+        }
+    }
+    /// Take out what must not be handed out.
+    public mutating func remove(reservationsOf machine: MachineDescription) {
+        for index in 0..<machine.reserved.count {
+            remove(pagesAround: machine.reserved[index].base, machine.reserved[index].size)
+        }
+    }
+
     /// Join ranges that are at most `gap` bytes apart, where nothing of `keep` lies between them.
-    mutating func join(gap: UInt64, avoiding keep: inout MemoryMap) {
+    public mutating func join(gap: UInt64, avoiding keep: inout MemoryMap) {
         sort()
         var kept = 0
         for index in 1..<max(count, 1) {
@@ -83,7 +95,7 @@ struct MemoryMap {
     }
 
     /// Ascending by address.
-    mutating func sort() {
+    public mutating func sort() {
         for index in 1..<max(count, 1) {
             let range = ranges[index]
             var place = index
@@ -95,7 +107,7 @@ struct MemoryMap {
         }
     }
 
-    mutating func overlaps(_ start: UInt64, _ end: UInt64) -> Bool {
+    public mutating func overlaps(_ start: UInt64, _ end: UInt64) -> Bool {
         for index in 0..<count where ranges[index].base < end && ranges[index].base + ranges[index].size > start {
             return true
         }
@@ -107,7 +119,7 @@ struct MemoryMap {
             lost &+= end - start
             return
         }
-        ranges[count] = PhysicalRange(base: start, size: end - start)
+        ranges[count] = RegisterRange(base: start, size: end - start)
         count += 1
     }
     private static func end(_ base: UInt64, _ size: UInt64) -> UInt64 {

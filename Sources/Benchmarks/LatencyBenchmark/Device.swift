@@ -1,0 +1,96 @@
+// A device's interrupt line: the PL061, whose pin 0 is low and is told to interrupt on a low level, so that the store to its
+// mask raises the line at once. The driver quiets it by the mask, acknowledges, and wakes its client, as drivers do.
+
+import BenchmarkStatistics
+import CBenchmark
+import DeviceTree
+import KernelABI
+import UserRuntime
+
+/// Byte offsets (Arm DDI 0190B, 3.2).
+private enum Register {
+    static let sense: UInt64 = 0x404
+    static let bothEdges: UInt64 = 0x408
+    static let event: UInt64 = 0x40c
+    static let interruptMask: UInt64 = 0x410
+}
+private let pin: UInt64 = 1
+
+extension Bench {
+    mutating func deviceRows() throws(KernelError) {
+        if !needs("interrupt.device.") { return }
+        if deviceMask == nil { deviceMask = try startDevice() }
+        guard let mask = deviceMask else { return note("Not run for want of a PL061: interrupt.device.") }
+        try setMain(100)
+        for index in Part.all.indices { try deviceRow(Part.all[index], mask) }
+        try setMain(254)
+    }
+
+    private func deviceRow(_ part: Part, _ mask: UInt64) throws(KernelError) {
+        if part.needsKernelStamp && !isBenchmarkKernel { return }
+        var name = RowName("interrupt.device.")
+        name.append(part.name)
+        try row(name) { () throws(KernelError) in
+            clearRings()
+            _ = clock.loops.raise(mask, Shared.start, pin)
+            let start = bench_counter()
+            while interruptsSeen == 0 {
+                if bench_counter() &- start > patience { return nil }
+            }
+            return length(part, of: 0, cause: bench_load(Shared.start))
+        }
+    }
+
+    /// The driver's start: registers in both address spaces, the line bound. Returns where the interrupt mask is; nil without
+    /// such a device.
+    private mutating func startDevice() throws(KernelError) -> UInt64? {
+        guard let (base, line) = findDevice(), let frame = try deviceFrame(base) else { return nil }
+        try mapInBoth(frame, at: Area.device)
+        let mask = Area.device + Register.interruptMask
+        bench_store32(mask, 0)
+        bench_store32(Area.device + Register.bothEdges, 0)
+        bench_store32(Area.device + Register.event, 0)
+        bench_store32(Area.device + Register.sense, UInt32(pin))
+        let interrupt = Interrupt(slot())
+        let notification = try makeNotification()
+        try InterruptControl(RootSlot.interruptControl).create(line: line, .level, from: memory, index: interrupt.slot)
+        try startDriver(
+            clock.loops, notification.slot, hasClient: true, register: mask,
+            acknowledge: ControlWord(invoke: .acknowledge, interrupt.slot).raw)
+        try interrupt.bind(notification, bits: 1)
+        return mask
+    }
+
+    /// Physical base and line of the first PL061 in the device tree.
+    private func findDevice() -> (base: UInt64, line: Int)? {
+        // Safety: the kernel mapped the tree there, for good, and says how long it is.
+        guard let start = unsafe UnsafeRawPointer(bitPattern: UInt(boot.deviceTreeAddress)),
+            let tree = unsafe try? DeviceTree(at: start, limit: Int(boot.deviceTreeSize))
+        else { return nil }
+        var depth = 0
+        var node: DeviceNode? = tree.root
+        while let current = node {
+            if current.isEnabled, current.isCompatible("arm,pl061"), let range = try? current.registers(0),
+                let interrupt = try? current.interrupt(0), !interrupt.isEdge
+            {
+                return (range.base, interrupt.line)
+            }
+            node = tree.node(after: current, depth: &depth)
+        }
+        return nil
+    }
+
+    /// The page of registers at a physical address, from the device region that holds it.
+    private mutating func deviceFrame(_ base: UInt64) throws(KernelError) -> Slot? {
+        for index in 0..<UInt32(boot.untypedCount) {
+            let region = Untyped(Slot(RootSlot.firstUntyped.index + index))
+            let information = try region.information()
+            let offset = base &- information.physicalBase
+            if !information.isDevice || offset >= 1 << UInt64(information.sizeBits) { continue }
+            let frame = slot()
+            try region.retype(.frame, sizeBits: 12, index: frame, descriptors: memory.slot, offset: offset)
+            return frame
+        }
+        return nil
+    }
+}

@@ -1,0 +1,48 @@
+// A GICv3's CPU interface is made of system registers: behind a protocol, so that the driver runs on the host as well.
+
+/// The registers that the driver writes (Arm IHI 0069H, 12.2).
+public enum GICSystemRegister: Sendable {
+    /// ICC_EOIR1_EL1
+    case end
+    /// ICC_DIR_EL1
+    case deactivate
+    /// ICC_CTLR_EL1
+    case control
+    /// ICC_PMR_EL1
+    case priorityMask
+    /// ICC_IGRPEN1_EL1
+    case groupEnable
+    /// ICC_SRE_EL1
+    case systemAccess
+}
+
+/// The CPU interface of the core that asks.
+public protocol GICSystemRegisters {
+    /// ICC_IAR1_EL1: takes the interrupt.
+    func readAcknowledge() -> UInt64
+    func write(_ register: GICSystemRegister, _ value: UInt64)
+    /// What was written takes effect before what follows.
+    func synchronize()
+}
+
+#if hasFeature(Embedded)
+    import CAArch64
+
+    /// This core's real registers. Only a board has them.
+    public struct CoreGICRegisters: GICSystemRegisters, Sendable {
+        public init() {}
+        @inline(__always) public func readAcknowledge() -> UInt64 { swiftlet_read_gic_acknowledge() }
+        /// `register` is a constant of the driver: one instruction remains.
+        @inline(__always) public func write(_ register: GICSystemRegister, _ value: UInt64) {
+            switch register {
+            case .end: swiftlet_write_gic_end(value)
+            case .deactivate: swiftlet_write_gic_deactivate(value)
+            case .control: swiftlet_write_gic_control(value)
+            case .priorityMask: swiftlet_write_gic_priority_mask(value)
+            case .groupEnable: swiftlet_write_gic_group_enable(value)
+            case .systemAccess: swiftlet_write_gic_system_access(value)
+            }
+        }
+        @inline(__always) public func synchronize() { swiftlet_isb() }
+    }
+#endif

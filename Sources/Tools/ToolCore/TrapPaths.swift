@@ -1,0 +1,113 @@
+// What the kernel can execute once it runs: everything that the vectors lead to. On those paths there is no code that boot
+// gave back, no heap, no once-token, no floating-point register, no copy of a large value, and no jump that cannot be followed.
+
+/// Rules over the code that is reachable from the entries.
+public struct TrapPaths {
+    /// The largest copy or clearing, in bytes, that a trap path may make at once.
+    public var largestCopy = 512
+    /// Copies of this size and more are told, though they may stand.
+    public var notedCopy = 256
+    /// Functions that copy or clear as many bytes as they are told: their callers bound it, in the source.
+    public var boundedCopies = ["copyLoan"]
+    /// Functions that may touch floating-point registers.
+    public var mayUseVectors = ["swiftlet_save_floating_point", "swiftlet_restore_floating_point"]
+    /// Functions of a heap, of locks, of lazily initialised globals.
+    public static let forbidden: Set<String> = [
+        "swift_once", "swift_allocObject", "swift_retain", "swift_release", "swift_slowAlloc", "malloc", "free",
+    ]
+    /// Where a fast path leaves the kernel: entered by a branch, so that the stack is empty again.
+    static let exits: Set<String> = ["swiftlet_exit", "swiftlet_exit_message"]
+    static let copies: Set<String> = ["memcpy", "memmove", "memset", "memcpy_up"]
+
+    public private(set) var problems: [String] = []
+    public private(set) var notes: [String] = []
+    public private(set) var functionCount = 0
+    public private(set) var instructionCount = 0
+    private let image: CodeImage
+    private var reached: Set<UInt64> = []
+
+    public init(_ image: CodeImage) { self.image = image }
+
+    /// Follow everything from `entries`; code below `runStart` is boot's.
+    public mutating func follow(entries: [UInt64], runStart: UInt64) {
+        var work = entries
+        while let start = work.popLast() {
+            var at = start
+            while reached.insert(at).inserted {
+                guard image.instruction(at) != nil else {
+                    problems.append("a path leaves the code at 0x\(String(at, radix: 16))")
+                    break
+                }
+                if at < runStart {
+                    problems.append("a trap path reaches boot's \(image.name(at))")
+                    break
+                }
+                guard let targets = targets(at) else { break }
+                work += targets.also
+                guard targets.goesOn else { break }
+                at += 4
+            }
+        }
+        inspect()
+    }
+
+    private mutating func targets(_ at: UInt64) -> (also: [UInt64], goesOn: Bool)? {
+        switch image.step(at) {
+        case .next: return ([], true)
+        case .call(let target):
+            if TrapPaths.exits.contains(image.name(target)) {
+                problems.append(
+                    "\(image.name(at)) calls \(image.name(target)), which does not return: the stack would grow")
+            }
+            return ([target], true)
+        case .branch(let target): return ([target], true)
+        case .jump(let target): return ([target], false)
+        case .end: return nil
+        case .indirectCall:
+            problems.append("\(image.name(at)) calls through a pointer")
+            return ([], true)
+        case .indirectJump:
+            if !image.isTableJump(at) {
+                problems.append("\(image.name(at)) jumps through a pointer")
+                return nil
+            }
+            // Any place of the function may be meant.
+            return (stride(from: image.extent(at).lowerBound, to: image.extent(at).upperBound, by: 4).map { $0 }, false)
+        }
+    }
+
+    private mutating func inspect() {
+        var functions: Set<String> = []
+        var vectors: Set<String> = []
+        for at in reached.sorted() where image.instruction(at) != nil {
+            let name = image.name(at)
+            functions.insert(name)
+            if image.usesVectors(at) && !mayUseVectors.contains(name) { vectors.insert(name) }
+            checkCopy(at, name)
+        }
+        for name in vectors.sorted() { problems.append("\(name) uses floating-point registers") }
+        for name in functions.sorted()
+        where TrapPaths.forbidden.contains(name) || name.hasSuffix("_WZ") || name.hasSuffix("_Wz") {
+            problems.append("a trap path reaches \(name)")
+        }
+        functionCount = functions.count
+        instructionCount = reached.count
+    }
+
+    private mutating func checkCopy(_ at: UInt64, _ name: String) {
+        let target: UInt64
+        switch image.step(at) {
+        case .call(let to), .jump(let to): target = to
+        default: return
+        }
+        let copy = image.name(target)
+        guard TrapPaths.copies.contains(copy), !TrapPaths.copies.contains(name) else { return }
+        if boundedCopies.contains(where: { name.contains($0) }) { return }
+        guard let size = image.constantThirdArgument(at) else {
+            problems.append("\(name) calls \(copy) with a size that is not a constant")
+            return
+        }
+        if size > largestCopy { problems.append("\(name) calls \(copy) over \(size) bytes") }
+        if size >= notedCopy && size <= largestCopy { notes.append("\(name) calls \(copy) over \(size) bytes") }
+    }
+}

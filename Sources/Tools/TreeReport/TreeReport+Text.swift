@@ -1,0 +1,67 @@
+// The report in words, for a terminal.
+
+import DeviceTree
+
+extension TreeReport {
+    /// Lines of text.
+    ///
+    /// - Parameter drivers: a driver's name for each value of `compatible` that has one.
+    public func text(drivers: [String: String]) -> String {
+        var lines = [model.isEmpty ? "no model" : model, "  compatible   \(list(compatible))"]
+        lines.append("  \(verdict)")
+        lines += machineLines + memoryLines
+        for device in devices {
+            let driver = device.compatible.lazy.compactMap { drivers[$0] }.first
+            let state = device.problem.map { "damaged: \($0.message)" } ?? driver ?? "(no driver)"
+            let place = device.registers.first.map { hexadecimal($0.base) } ?? "-"
+            let interrupts = device.lines.isEmpty ? "-" : device.lines.map(String.init).joined(separator: " ")
+            lines.append(
+                "  device       \(device.path)  \(place)  irq \(interrupts)  \(list(device.compatible))  \(state)")
+        }
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    /// One line: boots, or why not.
+    public var verdict: String {
+        guard let refusal else { return "boots" }
+        return "refused: \(refusal.cause.message)\(refusal.path.isEmpty ? "" : ", at \(refusal.path)")"
+    }
+
+    private var machineLines: [String] {
+        var lines: [String] = []
+        if gicVersion > 0 {
+            lines.append("  controller   GICv\(gicVersion), \(range(distributor)), \(range(interface))")
+        } else {
+            lines.append("  controller   none that the kernel knows")
+        }
+        lines.append("  timer        \(timerLine == 0 ? "none" : "line \(timerLine)")")
+        switch console {
+        case .none: lines.append("  console      none that the kernel can write to")
+        case .pl011: lines.append("  console      PL011, \(range(consoleRegisters))")
+        case .miniUART: lines.append("  console      mini-UART, \(range(consoleRegisters))")
+        }
+        switch power {
+        case .none: lines.append("  power        cannot be switched")
+        case .hvc: lines.append("  power        PSCI by hvc")
+        case .smc: lines.append("  power        PSCI by smc")
+        }
+        return lines
+    }
+
+    private var memoryLines: [String] {
+        var lines = memory.map { "  memory       \(range($0))" }
+        lines += reserved.map { "  reserved     \(range($0))" }
+        lines += usable.map { "  usable       \(range($0))" }
+        if unreachable > 0 { lines.append("  out of reach \(size(unreachable))") }
+        return lines
+    }
+
+    private func list(_ names: [String]) -> String { names.joined(separator: ", ") }
+    private func range(_ range: RegisterRange) -> String { "\(hexadecimal(range.base)) \(size(range.size))" }
+    private func hexadecimal(_ value: UInt64) -> String { "0x" + String(value, radix: 16) }
+    private func size(_ bytes: UInt64) -> String {
+        if bytes >= 1 << 20 && bytes % (1 << 20) == 0 { return "\(bytes >> 20) MiB" }
+        if bytes >= 1 << 10 && bytes % (1 << 10) == 0 { return "\(bytes >> 10) KiB" }
+        return "\(bytes) B"
+    }
+}

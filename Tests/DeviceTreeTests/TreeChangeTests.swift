@@ -1,0 +1,277 @@
+// The reader on trees that differ from a good one in one place: what must not be handed out is known, or the tree is refused.
+
+import DeviceTree
+import Foundation
+import XCTest
+
+final class TreeChangeTests: TreeTestCase {
+    func testInterruptNumbersThatNoControllerHasAreRefused() throws {
+        for (specifier, line) in [("<1 15 4>", 31), ("<0 0 4>", 32), ("<0 987 4>", 1019)] {
+            let bytes = try compile(replacing: "<0 2 4>", with: specifier)
+            try describe(bytes) { tree, _ in
+                XCTAssertEqual(try XCTUnwrap(tree.node("/bus/pl031@11000")).interrupt(0)?.line, line)
+            }
+        }
+        for specifier in ["<1 16 4>", "<1 17 4>", "<1 0xffffffff 4>", "<0 988 4>", "<0 0x80000000 4>"] {
+            let bytes = try compile(replacing: "<0 2 4>", with: specifier)
+            try describe(bytes) { tree, _ in
+                let clock = try XCTUnwrap(tree.node("/bus/pl031@11000"))
+                XCTAssertThrowsError(try clock.interrupt(0), specifier) { error in
+                    XCTAssertEqual(error as? DeviceTreeError, DeviceTreeError(.badProperty, node: clock.offset))
+                }
+            }
+        }
+    }
+
+    func testTimerWithoutALineOfTheControllerIsRefused() throws {
+        XCTAssertEqual(cause(try compile(replacing: "<1 11 4>", with: "<1 27 4>")), .badProperty)
+        let second = """
+            second: interrupt-controller@a000000 {
+                compatible = "arm,gic-400";
+                reg = <0x0 0x0a000000 0x0 0x1000>, <0x0 0x0a010000 0x0 0x2000>;
+                interrupt-controller;
+                #interrupt-cells = <3>;
+            };
+            """
+        // The first controller is the kernel's: here not the one that the timer belongs to, and here it is.
+        let line = "interrupts = <1 13 4>, <1 14 4>, <1 11 4>, <1 10 4>;"
+        let behind = try compile(
+            replacing: line, with: line + " interrupt-parent = <&second>;", and: ("\tbus {", second + "bus {"))
+        XCTAssertEqual(cause(behind), .noTimer)
+        let before = try compile(
+            replacing: line, with: line + " interrupt-parent = <&second>;", and: ("\tpsci {", second + "psci {"))
+        try describe(before) { _, machine in XCTAssertEqual(machine.distributor.base, 0x0a00_0000) }
+    }
+
+    func testAChildOfAnInterruptControllerBelongsToIt() throws {
+        // Its parent's own interrupts go on to the GIC: those of the child do not.
+        let expander = """
+            expander@40000 {
+                reg = <0x40000 0x1000>; interrupts = <0 9 4>; interrupt-parent = <&gic>;
+                interrupt-controller; #interrupt-cells = <3>;
+                key { interrupts = <0 2 4>; };
+                direct { interrupts = <0 3 4>; interrupt-parent = <&gic>; };
+            };
+            """
+        let bytes = try compile(replacing: "\t\tpl031@", with: expander + "\t\tpl031@")
+        try describe(bytes) { tree, _ in
+            XCTAssertEqual(try XCTUnwrap(tree.node("/bus/expander")).interrupt(0)?.line, 41)
+            let key = try XCTUnwrap(tree.node("/bus/expander/key"))
+            XCTAssertEqual(key.interruptParent?.offset, tree.node("/bus/expander")?.offset)
+            XCTAssertNil(try key.interrupt(0), "the expander's line 2 is not the GIC's")
+            XCTAssertEqual(try XCTUnwrap(tree.node("/bus/expander/direct")).interrupt(0)?.line, 35)
+        }
+    }
+
+    func testWhatIsOnADisabledBusIsNotThere() throws {
+        let bus = "compatible = \"simple-bus\";"
+        for (status, isEnabled) in [("okay", true), ("ok", true), ("disabled", false), ("fail", false)] {
+            let bytes = try compile(replacing: bus, with: bus + " status = \"\(status)\";")
+            try describe(bytes) { tree, machine in
+                XCTAssertEqual(try XCTUnwrap(tree.node("/bus/pl031")).isEnabled, isEnabled, status)
+                XCTAssertEqual(machine.consoleKind, isEnabled ? .pl011 : .none, status)
+            }
+        }
+    }
+
+    func testReservationsAreKeptWhateverIsAboveThem() throws {
+        let list = "reserved-memory {"
+        try describe(compile(replacing: list, with: list + " status = \"disabled\";")) { _, machine in
+            XCTAssertEqual(machine.reserved.count, 1)
+        }
+        let place = "reg = <0x0 0x4f000000 0x0 0x100000>;"
+        try describe(compile(replacing: place, with: place + " status = \"disabled\";")) { _, machine in
+            XCTAssertEqual(machine.reserved.count, 0)
+        }
+    }
+
+    func testRegistersStayWithinTheWindowOfTheirBus() throws {
+        let whole = try compile(replacing: "<0x11000 0x1000>", with: "<0x11000 0xf0000>")
+        try describe(whole) { tree, _ in
+            let clock = try XCTUnwrap(tree.node("/bus/pl031@11000"))
+            XCTAssertEqual(try clock.registers(0), RegisterRange(base: 0x0901_0000, size: 0xf_0000))
+        }
+        let beyond = try compile(replacing: "<0x11000 0x1000>", with: "<0x11000 0xf0001>")
+        try describe(beyond) { tree, _ in
+            XCTAssertNil(try XCTUnwrap(tree.node("/bus/pl031@11000")).registers(0))
+        }
+        // Two windows that touch are still two: behind the bus they may lie apart.
+        let two = try compile(
+            replacing: "<0x1000 0x0 0x09000000 0x100000>",
+            with: "<0x1000 0x0 0x09000000 0x10800>, <0x11800 0x0 0x0a000000 0x100000>")
+        try describe(two) { tree, _ in
+            XCTAssertNil(try XCTUnwrap(tree.node("/bus/pl031@11000")).registers(0))
+            XCTAssertEqual(try XCTUnwrap(tree.node("/bus/pl061@31000")).registers(0)?.base, 0x0a01_f800)
+        }
+    }
+
+    func testAnAddressOfAnotherKindIsNoError() throws {
+        let pci = """
+            pcie@50000 {
+                reg = <0x50000 0x1000>; ranges = <0x2000000 0x0 0x10000000 0x60000 0x0 0x10000>;
+                #address-cells = <3>; #size-cells = <2>;
+                network@0,1 { reg = <0x2000100 0x0 0x10000000 0x0 0x1000>; };
+            };
+            """
+        let bytes = try compile(replacing: "\t\tpl031@", with: pci + "\t\tpl031@")
+        try describe(bytes) { tree, _ in
+            XCTAssertEqual(try XCTUnwrap(tree.node("/bus/pcie")).registers(0)?.base, 0x0904_f000)
+            XCTAssertNil(try XCTUnwrap(tree.node("/bus/pcie/network@0,1")).registers(0))
+        }
+    }
+
+    func testListsOfAWrongLengthAreRefused() throws {
+        let registers = try compile(replacing: "<0x11000 0x1000>", with: "<0x11000 0x1000 0x12000>")
+        try describe(registers) { tree, _ in
+            let clock = try XCTUnwrap(tree.node("/bus/pl031@11000"))
+            XCTAssertThrowsError(try clock.registers(0))
+            XCTAssertThrowsError(try clock.registerCount())
+        }
+        let windows = try compile(replacing: "0x09000000 0x100000>", with: "0x09000000 0x100000 0x1>")
+        XCTAssertEqual(cause(windows), .badProperty, "the console is on that bus")
+    }
+
+    func testEveryPieceOfAReservationCounts() throws {
+        let bytes = try compile(
+            replacing: "<0x0 0x4f000000 0x0 0x100000>",
+            with: "<0x0 0x4f000000 0x0 0x100000>, <0x0 0x4e000000 0x0 0x200000>")
+        try describe(bytes) { _, machine in
+            XCTAssertEqual(machine.reserved.count, 2)
+            XCTAssertEqual(machine.reserved[1], RegisterRange(base: 0x4e00_0000, size: 0x20_0000))
+        }
+    }
+
+    func testReservationThatCannotBePlacedIsRefused() throws {
+        XCTAssertEqual(cause(try compile(replacing: "\t\tranges;\n", with: "")), .badProperty)
+        let second = try compile(
+            replacing: "\t\tranges;\n", with: "\t\tranges = <0x0 0x4f000000 0x0 0x4f000000 0x0 0x100000>;\n",
+            and: (
+                "<0x0 0x4f000000 0x0 0x100000>;\n\t\t}",
+                "<0x0 0x4f000000 0x0 0x100000>, <0x0 0x4e000000 0x0 0x1000>;\n\t\t}"
+            ))
+        XCTAssertEqual(cause(second), .badProperty)
+        let half = try compile(
+            replacing: "<0x0 0x4f000000 0x0 0x100000>",
+            with: "<0x0 0x4f000000 0x0 0x100000>, <0x0 0x4e000000 0x0>")
+        XCTAssertEqual(cause(half), .badProperty)
+    }
+
+    func testAReservationWithoutAPlaceKeepsNothing() throws {
+        let bytes = try compile(
+            replacing: "reg = <0x0 0x4f000000 0x0 0x100000>", with: "size = <0x0 0x100000>")
+        try describe(bytes) { _, machine in XCTAssertEqual(machine.reserved.count, 0) }
+    }
+
+    func testReservationsOfTheHeaderAreTakenOrRefused() throws {
+        // One place more is wanted for /reserved-memory.
+        for (count, expected) in [(31, nil), (32, .tooManyRanges), (40, .tooManyRanges)]
+            as [(Int, DeviceTreeError.Cause?)]
+        {
+            let lines = (0..<count).map { "/memreserve/ \(0x4100_0000 + $0 * 0x2000) 0x1000;" }
+            let bytes = try compile(replacing: "/dts-v1/;", with: "/dts-v1/;\n" + lines.joined(separator: "\n"))
+            XCTAssertEqual(cause(bytes), expected, "\(count) reservations")
+            if expected == nil {
+                try describe(bytes) { _, machine in
+                    XCTAssertEqual(machine.reserved.count, 32)
+                    XCTAssertEqual(machine.reserved[30], RegisterRange(base: 0x4103_c000, size: 0x1000))
+                }
+            }
+        }
+    }
+
+    func testAnEmptyReservationDoesNotEndTheList() throws {
+        let bytes = try compile(
+            replacing: "/dts-v1/;", with: "/dts-v1/;\n/memreserve/ 0x41000000 0;\n/memreserve/ 0x42000000 0x1000;")
+        try describe(bytes) { _, machine in
+            XCTAssertEqual(machine.reserved.count, 2)
+            XCTAssertEqual(machine.reserved[0].base, 0x4200_0000)
+        }
+    }
+
+    func testMemoryInTooManyPiecesIsRefused() throws {
+        for (count, expected) in [(32, nil), (33, .tooManyRanges)] as [(Int, DeviceTreeError.Cause?)] {
+            let ranges = (0..<count).map { "<0x0 \(0x4000_0000 + $0 << 20) 0x0 0x80000>" }
+            let bytes = try compile(
+                replacing: "reg = <0x0 0x40000000 0x0 0x10000000>", with: "reg = " + ranges.joined(separator: ", "))
+            XCTAssertEqual(cause(bytes), expected, "\(count) ranges")
+        }
+    }
+
+    func testMemoryWithoutBytesIsNone() throws {
+        let bytes = try compile(replacing: "0x40000000 0x0 0x10000000>", with: "0x40000000 0x0 0x0>")
+        XCTAssertEqual(cause(bytes), .noMemory)
+    }
+
+    func testMemoryThatCoversTheKernelsDevicesIsRefused() throws {
+        for base in ["0x08000000", "0x08010000", "0x09000000"] {
+            let bytes = try compile(
+                replacing: "reg = <0x0 0x40000000 0x0 0x10000000>",
+                with: "reg = <0x0 0x40000000 0x0 0x10000000>, <0x0 \(base) 0x0 0x1000>")
+            XCTAssertEqual(cause(bytes), .registersInMemory, base)
+        }
+    }
+
+    /// Every node's registers and interrupts: an answer or a typed error, whatever byte is wrong.
+    func testDamagedNodesNeverCrash() throws {
+        let bytes = try compile("qemu-virt-gicv2.dts")
+        var state: UInt64 = 0x2545_f491_4f6c_dd1d
+        var read = 0
+        for _ in 0..<3_000 {
+            state ^= state << 13
+            state ^= state >> 7
+            state ^= state << 17
+            var damaged = bytes
+            damaged[Int(state % UInt64(bytes.count))] ^= UInt8(truncatingIfNeeded: state >> 32) | 1
+            let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: damaged.count, alignment: 8)
+            defer { memory.deallocate() }
+            memory.copyBytes(from: damaged)
+            guard let tree = try? DeviceTree(at: UnsafeRawPointer(memory.baseAddress!), limit: damaged.count) else {
+                continue
+            }
+            var depth = 0
+            var node: DeviceNode? = tree.root
+            while let current = node {
+                for index in 0..<4 {
+                    _ = try? current.registers(index)
+                    _ = try? current.interrupt(index)
+                }
+                read += 1
+                node = tree.node(after: current, depth: &depth)
+            }
+        }
+        XCTAssertGreaterThan(read, 1_000, "hardly any damaged tree was read")
+    }
+
+    /// The tree that QEMU itself makes says what the project's own says.
+    func testQEMUsOwnTrees() throws {
+        for version in [2, 3] {
+            let output = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID().uuidString).dtb")
+            defer { try? FileManager.default.removeItem(at: output) }
+            let process = Process()
+            process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+            process.arguments = [
+                "qemu-system-aarch64", "-machine", "virt,gic-version=\(version),dumpdtb=\(output.path)",
+                "-cpu", "cortex-a53", "-m", "256M", "-nographic", "-nodefaults",
+            ]
+            process.standardOutput = FileHandle.nullDevice
+            process.standardError = FileHandle.nullDevice
+            try process.run()
+            process.waitUntilExit()
+            guard process.terminationStatus == 0, let data = try? Data(contentsOf: output) else {
+                throw XCTSkip("qemu-system-aarch64 is not installed")
+            }
+            let own = try describe(compile("qemu-virt-gicv\(version).dts")) { $1 }
+            try describe([UInt8](data)) { _, machine in
+                XCTAssertEqual(machine.gicVersion, version)
+                XCTAssertEqual(machine.distributor, own.distributor)
+                XCTAssertEqual(machine.interface, own.interface)
+                XCTAssertEqual(machine.timerLine, own.timerLine)
+                XCTAssertEqual(machine.consoleKind, own.consoleKind)
+                XCTAssertEqual(machine.console, own.console)
+                XCTAssertEqual(machine.power, own.power)
+                XCTAssertEqual(machine.memory.count, 1)
+                XCTAssertEqual(machine.memory[0], own.memory[0])
+            }
+        }
+    }
+}

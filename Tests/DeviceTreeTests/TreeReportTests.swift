@@ -1,0 +1,98 @@
+// The host's report on a tree: the same answers as the kernel's, the devices, and where a refused tree is wrong.
+
+import DeviceTree
+@testable import TreeReport
+import XCTest
+
+final class TreeReportTests: TreeTestCase {
+    private let drivers = ["arm,pl011": "pl011", "acme,clock": "clock"]
+
+    func testATreeThatBoots() throws {
+        let report = TreeReport(try compile("qemu-virt-gicv2.dts"))
+        XCTAssertNil(report.refusal)
+        XCTAssertEqual(report.model, "linux,dummy-virt")
+        XCTAssertEqual(report.gicVersion, 2)
+        XCTAssertEqual(report.distributor, RegisterRange(base: 0x0800_0000, size: 0x1_0000))
+        XCTAssertEqual(report.timerLine, 27)
+        XCTAssertEqual(report.console, .pl011)
+        XCTAssertEqual(report.power, .hvc)
+        XCTAssertEqual(report.memory, [RegisterRange(base: 0x4000_0000, size: 0x1000_0000)])
+        XCTAssertEqual(report.reserved, [RegisterRange(base: 0x4f00_0000, size: 0x10_0000)])
+        XCTAssertEqual(
+            report.usable,
+            [
+                RegisterRange(base: 0x4000_0000, size: 0xf00_0000), RegisterRange(base: 0x4f10_0000, size: 0xf0_0000),
+            ])
+        XCTAssertEqual(report.unreachable, 0)
+    }
+
+    func testDevicesAreTheEnabledNodesWithRegisters() throws {
+        let report = TreeReport(
+            try compile(replacing: "firmware@4f000000 {", with: "firmware@4f000000 { compatible = \"acme,pool\";"))
+        // The PL061 is disabled; the controller is the kernel's; a reservation is no device.
+        XCTAssertEqual(
+            report.devices,
+            [
+                TreeReport.Device(
+                    path: "/bus/pl011@1000", compatible: ["arm,pl011", "arm,primecell"],
+                    registers: [RegisterRange(base: 0x0900_0000, size: 0x1000)], lines: [33]),
+                TreeReport.Device(
+                    path: "/bus/pl031@11000", compatible: ["arm,pl031", "arm,primecell"],
+                    registers: [RegisterRange(base: 0x0901_0000, size: 0x1000)], lines: [34]),
+            ])
+    }
+
+    func testADamagedDeviceIsNamed() throws {
+        for (text, replacement) in [("<0x11000 0x1000>", "<0x11000>"), ("<0 2 4>", "<1 16 4>")] {
+            let report = TreeReport(try compile(replacing: text, with: replacement))
+            XCTAssertNil(report.refusal, "one device does not keep the kernel from booting")
+            XCTAssertEqual(report.devices.last?.problem, .badProperty)
+        }
+    }
+
+    func testARefusalNamesItsPlace() throws {
+        let parent = TreeReport(try compile(replacing: "\t\tranges;\n", with: ""))
+        XCTAssertEqual(
+            parent.refusal, TreeReport.Refusal(cause: .badProperty, path: "/reserved-memory/firmware@4f000000"))
+        XCTAssertTrue(
+            parent.verdict.hasSuffix("wrong length or number, at /reserved-memory/firmware@4f000000"), parent.verdict)
+        let memory = TreeReport(try compile("malformed/no-memory.dts"))
+        XCTAssertEqual(memory.refusal, TreeReport.Refusal(cause: .noMemory, path: ""))
+        XCTAssertEqual(memory.gicVersion, 2, "what was found is told")
+        XCTAssertEqual(memory.devices.count, 2)
+        XCTAssertEqual(TreeReport([]).refusal, TreeReport.Refusal(cause: .noMagic, path: ""))
+        XCTAssertEqual(
+            TreeReport([UInt8](repeating: 0, count: 64)).verdict, "refused: there is no device tree")
+    }
+
+    func testTheTextSaysWhatHasADriver() throws {
+        let text = TreeReport(try compile("qemu-virt-gicv3.dts")).text(drivers: drivers)
+        for line in [
+            "  boots\n", "  controller   GICv3, 0x8000000 64 KiB, 0x80a0000 15744 KiB\n", "  timer        line 27\n",
+            "  console      PL011, 0x9000000 4 KiB\n", "  power        PSCI by hvc\n",
+            "  memory       0x40000000 256 MiB\n",
+            "  device       /bus/pl011@1000  0x9000000  irq 33  arm,pl011, arm,primecell  pl011\n",
+            "  device       /bus/pl031@11000  0x9010000  irq 34  arm,pl031, arm,primecell  (no driver)\n",
+        ] {
+            XCTAssertTrue(text.contains(line), "\(line) is missing in\n\(text)")
+        }
+    }
+
+    func testDamagedTreesAreReportedWithoutACrash() throws {
+        let bytes = try compile("qemu-virt-gicv2.dts")
+        var state: UInt64 = 0x9e37_79b9_7f4a_7c15
+        var refused = 0
+        for _ in 0..<1_000 {
+            state ^= state << 13
+            state ^= state >> 7
+            state ^= state << 17
+            var damaged = bytes
+            damaged[Int(state % UInt64(bytes.count))] ^= UInt8(truncatingIfNeeded: state >> 32) | 1
+            let report = TreeReport(damaged)
+            if report.refusal != nil { refused += 1 }
+            XCTAssertFalse(report.text(drivers: drivers).isEmpty)
+        }
+        XCTAssertGreaterThan(refused, 50, "hardly any damage was noticed")
+        XCTAssertLessThan(refused, 950, "hardly any tree was read")
+    }
+}

@@ -1,0 +1,88 @@
+// What must not be left behind: callers of an endpoint that nobody can reach, faults that nobody can answer.
+
+import KernelABI
+import Testing
+
+@testable import KernelCore
+
+@Suite struct EndingTests {
+    /// The last capability to an endpoint goes: whoever waits there is released, one a step.
+    @Test func nobodyWaitsAtAnEndpointWithoutCapability() {
+        let s = TestSystem()
+        let clients = (0..<5).map { s.makeThread(priority: UInt64(20 + $0)) }
+        let endpoint = s.make(.endpoint)
+        for client in clients { s.start(client) }
+        s.go()
+        for client in clients.reversed() { s.call(client, endpoint) }
+        #expect(clients.allSatisfy { s.state($0) == .calling })
+        #expect(s.delete(endpoint).error == nil)
+        for client in clients { #expect(s.results(client).error == .peerDied) }
+        s.inspectTables()
+    }
+
+    /// The same, with an interrupt at each step: the root task acts in between, and the call goes on.
+    @Test func deletionOfTheLastCapabilityTakesInterrupts() {
+        let s = TestSystem()
+        let worker = s.makeThread(priority: 40)
+        let clients = (0..<4).map { _ in s.makeThread(priority: 20) }
+        let endpoint = s.make(.endpoint)
+        for client in clients { s.start(client) }
+        s.go()
+        for client in clients { s.call(client, endpoint) }
+        s.start(worker)
+        let wasBusy = s.interfere(after: 1) {
+            s.invoke(worker, .delete, Slot.ownTable.index, UInt64(endpoint))
+        } _: {
+            #expect(!s.isEmpty(endpoint))
+            #expect(clients.contains { s.state($0) == .calling })
+        }
+        #expect(wasBusy && s.isEmpty(endpoint))
+        for client in clients { #expect(s.results(client).error == .peerDied) }
+    }
+
+    /// A receiver is released as well.
+    @Test func aReceiverLeavesAnEndpointWithoutCapability() {
+        let s = TestSystem()
+        let server = s.makeThread(priority: 20)
+        let (endpoint, reply) = s.serve(server)
+        s.start(server)
+        s.go()
+        s.receive(server, endpoint, reply: reply)
+        #expect(s.delete(endpoint).error == nil)
+        #expect(s.isRunning(server) && s.results(server).error == .peerDied)
+    }
+
+    /// The handler calls the thread that faults: its call ends, and the fault reaches it.
+    @Test func aFaultReachesAHandlerThatWaitsForTheFaultingThread() {
+        let s = TestSystem()
+        let handler = s.makeThread(priority: 20)
+        let (faults, faultReply) = s.serve(handler)
+        let thread = s.makeThread(priority: 30, faultHandler: faults)
+        let (endpoint, reply) = s.serve(thread)
+        s.start(thread)
+        s.start(handler)
+        s.go()
+        s.receive(thread, endpoint, reply: reply)
+        s.call(handler, endpoint)
+        #expect(s.isRunning(thread))
+        s.fault(thread)
+        #expect(s.isRunning(handler) && s.results(handler).error == .deadlock)
+        s.receive(handler, faults, reply: faultReply)
+        #expect(s.isRunning(handler) && s.results(handler).word.delivery == .fault)
+        s.replyAndReceive(handler, faults, reply: faultReply, [FaultReply.retry.rawValue])
+        #expect(s.isRunning(thread))
+        s.inspectTables()
+    }
+
+    @Test func periodsHaveALowerLimit() {
+        let s = TestSystem()
+        let timer = s.make(.timer)
+        let notification = s.make(.notification)
+        #expect(s.perform(.bindTimer, timer, UInt64(notification), 0).error == .invalidArgument)
+        #expect(s.perform(.bindTimer, timer, UInt64(notification), 1).error == nil)
+        let shortest = s.kernel.pointee.counterFrequency / Limits.expiriesPerSecond
+        #expect(shortest > 1)
+        #expect(s.perform(.arm, timer, 1 << 40, shortest - 1).error == .invalidArgument)
+        #expect(s.perform(.arm, timer, 1 << 40, shortest).error == nil)
+    }
+}

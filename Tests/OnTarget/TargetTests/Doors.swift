@@ -1,0 +1,62 @@
+// Endpoints with somebody behind them, and how the threads of a test find them: notes 20 to 22 hold slots.
+
+import KernelABI
+import UserRuntime
+
+/// The endpoint, the reply object and the notification of the running test.
+var doorEndpoint: Endpoint { Endpoint(Slot(UInt32(note(20)))) }
+var doorReply: Reply { Reply(Slot(UInt32(note(21)))) }
+var doorRelease: Notification { Notification(Slot(UInt32(note(22)))) }
+
+extension Checks {
+    /// A new endpoint and reply object, which threads find as `doorEndpoint` and `doorReply`; all other notes are 0.
+    mutating func door(line: UInt = #line) throws(Failure) -> (Endpoint, Reply) {
+        clearNotes()
+        let (endpoint, reply) = (try endpoint(line: line), try reply(line: line))
+        setNote(20, UInt64(endpoint.slot.index))
+        setNote(21, UInt64(reply.slot.index))
+        return (endpoint, reply)
+    }
+}
+
+/// A server that answers each call with its words plus 1 and the same length; slots in notes 20 (endpoint) and 21 (reply).
+let echoServer: @convention(c) (UInt64) -> Void = { _ in
+    let (endpoint, reply) = (doorEndpoint, doorReply)
+    guard var received = try? endpoint.receive(reply: reply) else { endThread() }
+    while true {
+        addNote(19)
+        setNote(18, received.badge)
+        var answer = received.message
+        for index in 0..<8 { answer[index] = received[index] &+ 1 }
+        if answer.length > 8 {
+            let buffer = IPCBufferAccess()
+            for index in 8..<answer.length { buffer[index] = buffer[index] &+ 1 }
+        }
+        guard let next = try? endpoint.replyAndReceive(answer, reply: reply) else { endThread() }
+        received = next
+    }
+}
+
+extension Checks {
+    /// An endpoint that an echo server of this priority serves.
+    mutating func echo(priority: UInt8, line: UInt = #line) throws(Failure) -> Endpoint {
+        let (endpoint, _) = try door(line: line)
+        let server = try spawn(priority: priority, echoServer, line: line)
+        try succeed(line: line) { () throws(KernelError) in try endpoint.bindServer(server) }
+        return endpoint
+    }
+    /// Call with `length` words and check the answer.
+    func exchange(_ endpoint: Endpoint, length: Int, line: UInt = #line) throws(Failure) {
+        var message = RegisterMessage(length: length)
+        let buffer = IPCBufferAccess()
+        for index in 0..<length {
+            if index < 8 { message[index] = UInt64(1000 + index) } else { buffer[index] = UInt64(1000 + index) }
+        }
+        let request = message
+        let answer = try succeed(line: line) { () throws(KernelError) in try endpoint.call(request) }
+        try equal(UInt64(answer.message.length), UInt64(length), "length", line: line)
+        for index in 0..<length {
+            try equal(index < 8 ? answer[index] : buffer[index], UInt64(1001 + index), "word", line: line)
+        }
+    }
+}

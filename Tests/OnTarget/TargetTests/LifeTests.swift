@@ -1,0 +1,159 @@
+// Life and death: what happens to others when threads and tasks end, and system control.
+
+import KernelABI
+import UserRuntime
+
+func lifeCycleTests(_ runner: inout Runner) {
+    runner.test("life.server-death-frees-callers") { c throws(Failure) in
+        let (endpoint, _) = try c.door()
+        let arena = Untyped(try c.make(.untyped, sizeBits: 15))
+        try c.succeed { () throws(KernelError) in
+            try arena.retype(.thread, index: Slot(1000))
+            try arena.retype(.reply, index: Slot(1001))
+        }
+        let server = Thread(Slot(1000))
+        let serve: @convention(c) (UInt64) -> Void = { _ in
+            _ = try? doorEndpoint.receive(reply: Reply(Slot(1001)))
+            while true { yield() }
+        }
+        let start = unsafe UInt64(UInt(bitPattern: unsafeBitCast(serve, to: UnsafeRawPointer.self)))
+        try c.succeed { () throws(KernelError) in
+            try server.configure(table: RootSlot.table, addressSpace: RootSlot.addressSpace)
+            try server.setPriority(10, maximum: 10)
+            try server.setEntry(programCounter: start, stackPointer: stackTop(30), argument: 0, threadPointer: 0)
+            try endpoint.bindServer(server)
+            try server.resume()
+        }
+        for index in 0..<3 {
+            _ = try c.spawn(
+                priority: 50,
+                { index in
+                    do throws(KernelError) { _ = try doorEndpoint.call(RegisterMessage()) } catch {
+                        setNote(Int(index), UInt64(error.rawValue))
+                    }
+                    endThread()
+                }, UInt64(index))
+        }
+        try c.pause()
+        try c.succeed { () throws(KernelError) in try arena.reclaim() }
+        try c.pause()
+        for index in 0..<3 { try c.equal(note(index), UInt64(KernelError.peerDied.rawValue)) }
+        try c.refuse(.peerDied) { () throws(KernelError) in try endpoint.call(RegisterMessage()) }
+    }
+    runner.test("life.reclaim-waits-for-nobody") { c throws(Failure) in
+        // 100 threads, in every state that a thread can wait in, die at once.
+        clearNotes()
+        let arena = Untyped(try c.make(.untyped, sizeBits: 20))
+        let endpoint = try c.endpoint()
+        let notification = try c.notification()
+        try c.succeed { () throws(KernelError) in try arena.retype(.thread, count: 100, index: Slot(1000)) }
+        setNote(20, UInt64(endpoint.slot.index))
+        setNote(21, UInt64(notification.slot.index))
+        let wait: @convention(c) (UInt64) -> Void = { number in
+            switch number % 3 {
+            case 0: _ = try? doorEndpoint.call(RegisterMessage())
+            case 1: _ = try? Notification(Slot(UInt32(note(21)))).wait()
+            default:
+                _ = try? doorEndpoint.send(RegisterMessage(), deadline: .after(milliseconds: 5000))
+            }
+            endThread()
+        }
+        let start = unsafe UInt64(UInt(bitPattern: unsafeBitCast(wait, to: UnsafeRawPointer.self)))
+        for index in 0..<100 {
+            try c.succeed { () throws(KernelError) in
+                let thread = Thread(Slot(1000 + UInt32(index)))
+                try thread.configure(table: RootSlot.table, addressSpace: RootSlot.addressSpace)
+                try thread.setPriority(255, maximum: 255)
+                try thread.setEntry(
+                    programCounter: start, stackPointer: stackTop(index % 30) - UInt64(index / 30) * 512,
+                    argument: UInt64(index), threadPointer: 0)
+                try thread.resume()
+            }
+        }
+        try c.succeed { () throws(KernelError) in try arena.reclaim() }
+        try c.refuse(.timedOut) { () throws(KernelError) in try endpoint.call(RegisterMessage(), deadline: .immediately)
+        }
+    }
+    runner.test("life.second-address-space") { c throws(Failure) in
+        // A thread in an address space of its own can touch nothing of this one.
+        let (endpoint, reply) = try c.door()
+        let space = try c.make(.addressSpace)
+        let thread = try c.thread(
+            priority: 100,
+            { _ in
+                setNote(0, 1)
+                endThread()
+            }, fault: endpoint.slot)
+        try c.succeed { () throws(KernelError) in
+            try thread.configure(addressSpace: space)
+            try thread.resume()
+        }
+        let received = try c.succeed { () throws(KernelError) in
+            try endpoint.receive(reply: reply, deadline: .after(milliseconds: 100))
+        }
+        try c.kind(received, .pageExecute)
+        try c.equal(note(0), 0)
+    }
+    runner.test("life.long-reclaim-is-preempted") { c throws(Failure) in
+        // While a low thread destroys many objects, a timer's waiter runs in time.
+        clearNotes()
+        let arena = Untyped(try c.make(.untyped, sizeBits: 19))
+        try c.succeed { () throws(KernelError) in try arena.retype(.endpoint, count: 1024, index: Slot(1000)) }
+        setNote(20, UInt64(arena.slot.index))
+        _ = try c.spawn(
+            priority: 10,
+            { _ in
+                setNote(0, Instant.now.ticks)
+                try? Untyped(Slot(UInt32(note(20)))).reclaim()
+                setNote(1, Instant.now.ticks)
+                endThread()
+            })
+        var wakes: UInt64 = 0
+        while note(1) == 0 {
+            try c.pause(milliseconds: 1)
+            wakes += 1
+            try c.expect(wakes < 10_000, "it never ended")
+        }
+        try c.expect(note(1) > note(0), "time went backwards")
+        let kind = try c.succeed { () throws(KernelError) in try CapabilityTable.own.describe(Slot(1500)) }.kind
+        try c.equal(UInt64(kind.rawValue), 0)
+    }
+}
+
+func systemTests(_ runner: inout Runner) {
+    let system = SystemControl(RootSlot.systemControl)
+    runner.test("system.statistics") { c throws(Failure) in
+        let before = try c.succeed { () throws(KernelError) in try system.statistic(.systemCalls) }
+        for _ in 0..<10 { _ = try? CapabilityTable.own.describe(Slot(1500)) }
+        let after = try c.succeed { () throws(KernelError) in try system.statistic(.systemCalls) }
+        try c.expect(after >= before + 10, "system calls are not counted", after)
+        try c.expect(
+            try c.succeed { () throws(KernelError) in try system.statistic(.kernelTextBytes) } > 4096, "no size")
+    }
+    runner.test("system.trace") { c throws(Failure) in
+        try c.succeed { () throws(KernelError) in
+            _ = try system.trace(1)
+            yield()
+            _ = try system.trace(0)
+        }
+        let events = try c.succeed { () throws(KernelError) in try system.trace(2) }
+        try c.expect(events.w0 > 0, "no events")
+        try c.equal(events.w2 & 0xff, 3, "the first event is a system call")
+    }
+    runner.test("system.trace-keeps-ipc-working") { c throws(Failure) in
+        _ = try c.succeed { () throws(KernelError) in try system.trace(1) }
+        try c.exchange(c.echo(priority: 255), length: 4)
+        _ = try c.succeed { () throws(KernelError) in try system.trace(0) }
+        try c.exchange(c.echo(priority: 255), length: 4)
+    }
+    runner.test("system.errors") { c throws(Failure) in
+        let endpoint = try c.make(.endpoint)
+        try c.refuse(.wrongKind) { () throws(KernelError) in try SystemControl(endpoint).statistic(.systemCalls) }
+        try c.refuse(.invalidArgument) { () throws(KernelError) in try system.trace(9) }
+        let weak = c.slot()
+        try c.succeed { () throws(KernelError) in
+            try CapabilityTable.own.copy(RootSlot.systemControl, to: weak, rights: .read)
+        }
+        try c.refuse(.missingRights) { () throws(KernelError) in try SystemControl(weak).reboot() }
+    }
+}

@@ -1,0 +1,84 @@
+// Loans: memory that is lent with a call, what the server may do with it, and what must be refused.
+
+import CTargetTests
+import KernelABI
+import UserRuntime
+
+func loanTests(_ runner: inout Runner) {
+    runner.test("loan.read-and-write") { c throws(Failure) in
+        let (endpoint, reply) = try c.door()
+        _ = try c.map(at: 0xa000_0000)
+        _ = try c.map(at: 0xa000_1000)
+        _ = try c.map(at: 0xa000_4000)
+        _ = try c.map(at: 0xa000_5000)
+        let lent = 0xa000_0000 as UInt64
+        let mine = 0xa000_4000 as UInt64
+        for index in 0..<1024 { poke(lent + 8 * UInt64(index), UInt64(index)) }
+        _ = try c.spawn(
+            priority: 30,
+            { _ in
+                let attachment = Attachment(lending: 0xa000_0000, length: 8192, .read | .write)
+                if (try? doorEndpoint.call(RegisterMessage(1), attachment)) != nil { setNote(0, 1) }
+                endThread()
+            })
+        let received = try c.succeed { () throws(KernelError) in try endpoint.receive(reply: reply) }
+        try c.equal(received.loanLength, 8192)
+        try c.succeed { () throws(KernelError) in try reply.loanRead(offset: 8, to: 0xa000_4000, length: 8000) }
+        for index in 0..<1000 { try c.equal(peek(mine + 8 * UInt64(index)), UInt64(index + 1)) }
+        poke(mine + 8 * UInt64(0), 0x7777)
+        try c.succeed { () throws(KernelError) in try reply.loanWrite(offset: 4092 * 2, from: 0xa000_4000, length: 8) }
+        try c.equal(peek(lent + 8 * UInt64(1023)), 0x7777)
+        try c.refuse(.invalidArgument) { () throws(KernelError) in
+            try reply.loanRead(offset: 8000, to: 0xa000_4000, length: 193)
+        }
+        try c.refuse(.memoryFault) { () throws(KernelError) in
+            try reply.loanRead(offset: 0, to: 0xa100_0000, length: 8)
+        }
+        try c.refuse(.memoryFault) { () throws(KernelError) in
+            try reply.loanRead(offset: 0, to: 0xffff_ffff_c000_0000, length: 8)
+        }
+        try c.succeed { () throws(KernelError) in try reply.reply(RegisterMessage(2)) }
+        try c.pause()
+        try c.equal(note(0), 1)
+        try c.refuse(.noCaller) { () throws(KernelError) in try reply.loanRead(offset: 0, to: 0xa000_4000, length: 8) }
+    }
+    runner.test("loan.rights") { c throws(Failure) in
+        let (endpoint, reply) = try c.door()
+        _ = try c.map(at: 0xa000_0000)
+        _ = try c.spawn(
+            priority: 30,
+            { _ in
+                let attachment = Attachment(lending: 0xa000_0000, length: 64, .read)
+                _ = try? doorEndpoint.call(RegisterMessage(1), attachment)
+                endThread()
+            })
+        _ = try c.succeed { () throws(KernelError) in try endpoint.receive(reply: reply) }
+        try c.refuse(.missingRights) { () throws(KernelError) in
+            try reply.loanWrite(offset: 0, from: 0xa000_0000, length: 8)
+        }
+    }
+    runner.test("loan.kernel-addresses-are-refused") { c throws(Failure) in
+        let endpoint = try c.echo(priority: 255)
+        try c.refuse(.invalidArgument) { () throws(KernelError) in
+            try endpoint.call(RegisterMessage(), Attachment(lending: 0xffff_ffff_c000_0000, length: 64, .read))
+        }
+        try c.refuse(.invalidArgument) { () throws(KernelError) in
+            try endpoint.call(RegisterMessage(), Attachment(lending: Limits.userEnd - 8, length: 64, .read))
+        }
+    }
+    runner.test("loan.unmapped-memory-of-the-caller") { c throws(Failure) in
+        let (endpoint, reply) = try c.door()
+        _ = try c.map(at: 0xa000_0000)
+        _ = try c.spawn(
+            priority: 30,
+            { _ in
+                _ = try? doorEndpoint.call(
+                    RegisterMessage(1), Attachment(lending: 0xb000_0000, length: 64, .read | .write))
+                endThread()
+            })
+        _ = try c.succeed { () throws(KernelError) in try endpoint.receive(reply: reply) }
+        try c.refuse(.memoryFault) { () throws(KernelError) in
+            try reply.loanRead(offset: 0, to: 0xa000_0000, length: 8)
+        }
+    }
+}

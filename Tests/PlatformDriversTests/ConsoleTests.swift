@@ -1,0 +1,97 @@
+// The early consoles against recorded registers, the choice between controllers, and how the power is switched.
+
+import DeviceTree
+import HardwareInterface
+import PlatformDrivers
+import Testing
+
+/// Calls of the firmware, as they come.
+private final class CallRecord: FirmwareCalls {
+    var calls: [String] = []
+    func hypervisorCall(_ function: UInt64) { calls.append("hvc \(String(function, radix: 16))") }
+    func secureMonitorCall(_ function: UInt64) { calls.append("smc \(String(function, radix: 16))") }
+}
+
+@Suite struct ConsoleTests {
+    let record = Record()
+    func console(_ kind: ConsoleKind) -> AnyEarlyConsole<TraceRegisters> {
+        AnyEarlyConsole(kind, registers: TraceRegisters(record: record, window: .console))
+    }
+
+    @Test func thePL011WaitsWhileItsFifoIsFull() {
+        record.queue[Place(window: .console, offset: 0x18)] = [1 << 5, 1 << 5, 0]
+        console(.pl011).write(0x41)
+        #expect(
+            record.accesses == [
+                .load(.console, 0x18), .load(.console, 0x18), .load(.console, 0x18), .store(.console, 0x00, 0x41),
+            ])
+    }
+
+    /// Its node's first register is AUX_MU_IO, at 0x40 of the block that the manual describes.
+    @Test func theMiniUARTWaitsUntilItsFifoTakesAByte() {
+        record.queue[Place(window: .console, offset: 0x14)] = [0x40, 0x60]
+        console(.miniUART).write(0x42)
+        #expect(
+            record.accesses == [.load(.console, 0x14), .load(.console, 0x14), .store(.console, 0x00, 0x42)])
+    }
+
+    @Test func aConsoleThatDoesNotDrainIsNotWaitedForForEver() {
+        record.keepsLoads = false
+        record[.console, 0x18] = 1 << 5
+        console(.pl011).write(0x41)
+        record[.console, 0x14] = 0
+        console(.miniUART).write(0x42)
+        #expect(record.stores == [.store(.console, 0x00, 0x41), .store(.console, 0x00, 0x42)])
+    }
+
+    @Test func noConsoleTouchesNothing() {
+        console(.none).write(0x41)
+        #expect(record.accesses.isEmpty)
+    }
+
+    @Test func thePowerIsSwitchedTheWayThatTheTreeNames() {
+        let firmware = CallRecord()
+        PowerMethod.hvc.switchOff(firmware)
+        PowerMethod.hvc.reset(firmware)
+        PowerMethod.smc.switchOff(firmware)
+        PowerMethod.smc.reset(firmware)
+        PowerMethod.none.switchOff(firmware)
+        PowerMethod.none.reset(firmware)
+        #expect(firmware.calls == ["hvc 84000008", "hvc 84000009", "smc 84000008", "smc 84000009"])
+    }
+}
+
+@Suite struct ChoiceTests {
+    let record = Record()
+
+    @Test(arguments: [2, 3]) func everyCallReachesTheControllerThatWasChosen(version: Int) throws {
+        typealias Controller = AnyInterruptController<TraceRegisters, TraceCore>
+        record[.redistributors, 0x0008] = 16
+        record[.distributor, 0x004] = 2
+        let distributor = TraceRegisters(record: record, window: .distributor)
+        let v2 = GICv2(distributor: distributor, interface: TraceRegisters(record: record, window: .interface))
+        let v3 = try #require(
+            GICv3(
+                distributor: distributor, redistributors: TraceRegisters(record: record, window: .redistributors),
+                size: 0x20000, affinity: 0, core: TraceCore(record: record)))
+        let controller = version == 2 ? Controller.gicv2(v2) : .gicv3(v3)
+        #expect(controller.lineCount == 96)
+        record.accesses = []
+        record.taken = [40]
+        record[.interface, 0x00c] = 40
+        #expect(controller.acknowledge() == 40)
+        controller.end(line: 40)
+        controller.open(line: 40)
+        controller.enable(line: 40, trigger: .level)
+        controller.disable(line: 40)
+        let first: [Access] =
+            version == 2
+            ? [.load(.interface, 0x00c), .store(.interface, 0x010, 40), .store(.interface, 0x1000, 40)]
+            : [.take, .system(.end, 40), .system(.deactivate, 40)]
+        let rest: [Access] = [
+            .load(.distributor, 0xc08), .store(.distributor, 0xc08, 0), .store(.distributor, 0x104, 1 << 8),
+            .store(.distributor, 0x184, 1 << 8),
+        ]
+        #expect(record.accesses == first + rest)
+    }
+}
