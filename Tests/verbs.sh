@@ -42,6 +42,24 @@ check debug 0 'KernelImage_main \(.*Sources/Kernel/KernelImage/KernelMain.swift:
     make debug GDB="-batch -ex 'break KernelImage_main' -ex continue -ex backtrace"
 check symbolicate-a-fault 0 '#1 0x[0-9a-f]+: SerialDriver.serve.. at Sources/Drivers/PL011Driver/PL011Driver.swift:[0-9]+' \
     bash -c "make run RUN='crash pl011; sleep 300; poweroff' 2>&1 | .build/debug/swiftlet symbolicate"
+# The emulator ends with the tool that started it.
+leftOver() {
+    .build/debug/swiftlet run > /dev/null 2>&1 &
+    local tool=$! emulator=
+    for _ in $(seq 50); do
+        emulator=$(pgrep -P "$tool" | head -1)
+        [ -n "$emulator" ] && break
+        sleep 0.1
+    done
+    kill "$tool"
+    wait "$tool" 2>/dev/null
+    for _ in $(seq 50); do
+        [ -n "$emulator" ] && [[ "$(ps -o stat= -p "$emulator")" =~ ^Z*$|^Z ]] && { echo gone; return 0; }
+        sleep 0.1
+    done
+    return 1
+}
+check stopped-run-leaves-no-emulator 0 '^gone' leftOver
 
 mkdir -p "$(dirname "$totals")"
 echo "$passed $failed" > "$totals"

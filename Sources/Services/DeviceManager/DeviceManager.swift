@@ -17,7 +17,7 @@ import UserRuntime
         // Safety: the root task mapped that many bytes of the tree there.
         let tree = unsafe try DeviceTree(at: base, limit: Int(information.deviceTreeBytes))
         devices.startDrivers(tree, manifest)
-        watchKeys(tree)
+        watchKeys(tree, devices)
         while true { answer(server.next(), &server, devices, tree) }
     } catch {
         log(Text("the device tree is damaged: no drivers").bytes.span)
@@ -58,21 +58,22 @@ private func commandLine(_ tree: DeviceTree) -> [UInt8] {
     return bytes
 }
 
-/// Tells the pins' driver which of them are keys (Linux bindings, gpio-keys.yaml).
-private func watchKeys(_ tree: DeviceTree) {
+/// Tells the drivers of pins which of them are keys (Linux bindings, gpio-keys.yaml).
+private func watchKeys(_ tree: DeviceTree, _ devices: Devices) {
     let gpio = StartSlot.firstFree
-    let name = Name("gpio")
-    var isOpen = false
     var depth = 0
     var node: DeviceNode? = tree.root
     while let current = node {
         node = tree.node(after: current, depth: &depth)
         guard let parent = current.parent, parent.isCompatible("gpio-keys"),
-            let pins = current.property("gpios"), let pin = pins.word(1),
-            let code = current.property("linux,code")?.word(0)
+            let pins = current.property("gpios"), let phandle = pins.word(0), let pin = pins.word(1),
+            let code = current.property("linux,code")?.word(0),
+            let bank = tree.node(phandle: phandle), let instance = devices.instance(of: unsafe copy(bank.name))
         else { continue }
-        if !isOpen { isOpen = openService([name.word0, name.word1, name.word2, name.word3], to: gpio) }
-        if !isOpen { return }
+        let plain = Name("gpio")
+        let name = instance == 0 ? plain : plain.numbered(instance)
+        try? CapabilityTable.own.delete(gpio)
+        guard openService([name.word0, name.word1, name.word2, name.word3], to: gpio) else { continue }
         _ = try? Endpoint(gpio).call(
             RegisterMessage(GPIORequest.watch, UInt64(pin), UInt64(code)), deadline: .after(milliseconds: 500))
     }

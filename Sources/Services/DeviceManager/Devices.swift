@@ -13,6 +13,8 @@ struct Devices {
         var base: UInt64
         var line: UInt64
         var driver: Name
+        /// 0: the first of its kind, whose service has no number.
+        var instance: Int
         var problem: FactoryError?
     }
     private var devices: [Device] = []
@@ -34,7 +36,8 @@ struct Devices {
 
     private mutating func add(_ node: DeviceNode, _ manifest: Manifest) {
         var device = Device(
-            name: unsafe copy(node.name), compatible: [], base: 0, line: 0, driver: .empty, problem: nil)
+            name: unsafe copy(node.name), compatible: [], base: 0, line: 0, driver: .empty, instance: 0,
+            problem: nil)
         if let compatible = node.property("compatible") { device.compatible = unsafe copy(compatible.string) }
         if let range = try? node.registers(0) { device.base = range.base }
         if let interrupt = try? node.interrupt(0) { device.line = UInt64(interrupt.line) }
@@ -42,6 +45,7 @@ struct Devices {
             let entry = manifest.tasks[index]
             let instance = instances[index]
             instances[index] += 1
+            device.instance = instance
             device.driver = instance == 0 ? entry.name : entry.name.numbered(instance)
             device.problem = spawn(node, entry, device.driver, instance)
             if let problem = device.problem {
@@ -77,6 +81,12 @@ struct Devices {
         // A device manager that was restarted finds its drivers at work.
         if reply[0] == 0 || reply[0] == FactoryError.wrongState.rawValue { return nil }
         return FactoryError(rawValue: reply[0]) ?? .kernel
+    }
+
+    /// Which of its kind the driver of the node called `name` is; nil when there is none.
+    func instance(of name: [UInt8]) -> Int? {
+        for device in devices where device.name == name && !device.driver.isEmpty { return device.instance }
+        return nil
     }
 
     /// A table for people.

@@ -18,8 +18,8 @@ import UserRuntime
 @safe struct Supervisor {
     private var server: Server
     private let ownNumber: UInt64
-    private let factory = Endpoint(StartSlot.factory)
-    private var watched: [Watched] = []
+    let factory = Endpoint(StartSlot.factory)
+    var watched: [Watched] = []
     private var lastTick: UInt64 = 0
     /// Lines that the log has not taken yet, the oldest first.
     private var lines: [[UInt8]] = []
@@ -39,7 +39,7 @@ import UserRuntime
         try? server.timer.bind(server.notification, bits: Supervisor.timerBit)
     }
 
-    private var now: UInt64 { (Instant.now - Instant.immediately).milliseconds }
+    var now: UInt64 { (Instant.now - Instant.immediately).milliseconds }
 
     mutating func serve() -> Never {
         lastTick = now
@@ -82,44 +82,6 @@ import UserRuntime
         for index in 0..<watched.count where watched[index].state.isDue(at: now) { start(index) }
         for index in culprits() { endHanging(index) }
         arm()
-    }
-
-    /// The silent tasks that are to blame for it themselves. The others get their time anew.
-    private mutating func culprits() -> [Int] {
-        let silent = (0..<watched.count).filter { watched[$0].isRunning && watched[$0].heartbeat.isLate(at: now) }
-        if silent.isEmpty { return [] }
-        let urgencies = watched.map { urgency($0.number) }
-        var mostUrgent: UInt8 = 0
-        for urgency in urgencies where urgency.isRunnable { mostUrgent = max(mostUrgent, urgency.priority) }
-        var culprits: [Int] = []
-        for index in silent {
-            if urgencies[index].isToBlame(mostUrgent: mostUrgent) {
-                culprits.append(index)
-            } else {
-                watched[index].heartbeat.seen(at: now)
-            }
-        }
-        return culprits
-    }
-
-    private func urgency(_ number: UInt64) -> Urgency {
-        let request = RegisterMessage(UInt64(FactoryOperation.task.rawValue), number)
-        guard let reply = try? factory.call(request), reply[0] == 0 else {
-            return Urgency(priority: 0, isRunnable: false)
-        }
-        var record = TaskRecord(name: [0, 0, 0, 0])
-        record.setWord(1, reply[1])
-        let isRunnable = record.phase == .running && (record.state == .ready || record.state == .running)
-        return Urgency(priority: record.effectivePriority, isRunnable: isRunnable)
-    }
-
-    private mutating func endHanging(_ index: Int) {
-        var report = FaultLines(hangs: watched[index].name)
-        if let place = stack(index) {
-            report.add(programCounter: place.programCounter, linkRegister: place.linkRegister)
-            report.add(stack: place.programCounter, place.addresses)
-        }
-        end(index, report)
     }
 
     /// Tasks that were started since the last look.
@@ -174,7 +136,7 @@ import UserRuntime
     }
 
     /// Where a task is, with the return addresses of its stack. It is stopped then.
-    private func stack(_ index: Int) -> (programCounter: UInt64, linkRegister: UInt64, addresses: [UInt64])? {
+    func stack(_ index: Int) -> (programCounter: UInt64, linkRegister: UInt64, addresses: [UInt64])? {
         let request = RegisterMessage(UInt64(FactoryOperation.stack.rawValue), watched[index].number)
         guard let reply = try? factory.call(request), reply[0] == 0 else { return nil }
         var addresses: [UInt64] = []
@@ -184,7 +146,7 @@ import UserRuntime
 
     /// Ends a task, says why, and plans what its policy says. It is ended before a word is said: its callers, the log among
     /// them, wait no longer.
-    private mutating func end(_ index: Int, _ report: FaultLines) {
+    mutating func end(_ index: Int, _ report: FaultLines) {
         _ = ask(.kill, watched[index].number)
         for line in report.lines { say(line) }
         decide(index)

@@ -68,6 +68,7 @@ final class Conversation: @unchecked Sendable {
         condition.unlock()
         if !isOver { process.terminate() }
         process.waitUntilExit()
+        runningEmulator = 0
         return isOver
     }
 }

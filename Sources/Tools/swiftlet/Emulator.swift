@@ -57,7 +57,7 @@ struct Emulator {
         while true {
             let data = out.fileHandleForReading.availableData
             if data.isEmpty { break }
-            if interactive { FileHandle.standardOutput.write(data) }
+            if interactive { try? FileHandle.standardOutput.write(contentsOf: data) }
             for byte in data {
                 if byte != 10 {
                     line.append(byte)
@@ -72,6 +72,7 @@ struct Emulator {
         }
         process.waitUntilExit()
         let timedOut = !isStopped && process.terminationReason == .uncaughtSignal
+        runningEmulator = 0
         guardian.cancel()
         if process.terminationReason == .exit && process.terminationStatus != 0 {
             let said = String(decoding: words.fileHandleForReading.availableData, as: UTF8.self)
@@ -81,22 +82,20 @@ struct Emulator {
     }
 }
 
-/// Signals that end this program; their sources live as long as it.
-nonisolated(unsafe) private var endings: [DispatchSourceSignal] = []
+/// The emulator that a signal's handler ends; 0: none.
+nonisolated(unsafe) var runningEmulator: pid_t = 0
 
-/// Starts an emulator that ends when this program is told to.
+/// Starts an emulator that ends when this program is told to end.
 func start(_ emulator: Process) throws {
     do { try emulator.run() } catch {
         throw ToolError("qemu-system-aarch64 cannot be started: \(error.localizedDescription); run `make deps`")
     }
-    for number in [SIGINT, SIGTERM, SIGHUP] {
-        signal(number, SIG_IGN)
-        let ending = DispatchSource.makeSignalSource(signal: number, queue: .global())
-        ending.setEventHandler {
-            if emulator.isRunning { emulator.terminate() }
-            exit(128 + number)
+    runningEmulator = emulator.processIdentifier
+    for number in [SIGINT, SIGTERM, SIGHUP, SIGPIPE] {
+        signal(number) { number in
+            // Only what a handler may call (signal-safety(7)).
+            if runningEmulator > 0 { kill(runningEmulator, SIGTERM) }
+            _exit(128 + number)
         }
-        ending.resume()
-        endings.append(ending)
     }
 }
