@@ -53,14 +53,9 @@ import Testing
     /// A server takes its caller's place among equals, and an answered caller queues behind them, on both paths.
     @Test(arguments: [true, false]) func bothPathsScheduleAlike(fast: Bool) {
         let s = TestSystem(fast: fast)
-        let server = s.makeThread(priority: 10)
-        let client = s.makeThread(priority: 20)
+        let (server, client, endpoint, reply) = s.makePair(server: 10)
         let rival = s.makeThread(priority: 20)
-        let (endpoint, reply) = s.serve(server)
-        s.start(server)
-        s.go()
-        s.receive(server, endpoint, reply: reply)
-        s.start(client, rival)
+        s.start(rival)
         s.call(client, endpoint)
         #expect(s.isRunning(server))
         s.replyAndReceive(server, endpoint, reply: reply)
@@ -71,14 +66,9 @@ import Testing
 
     @Test(arguments: [true, false]) func oneWayMessages(fast: Bool) {
         let s = TestSystem(fast: fast)
-        let server = s.makeThread(priority: 5)
-        let client = s.makeThread(priority: 20)
+        let (server, client, endpoint, reply) = s.makePair()
         let rival = s.makeThread(priority: 20)
-        let (endpoint, reply) = s.serve(server)
-        s.start(server)
-        s.go()
-        s.receive(server, endpoint, reply: reply)
-        s.start(client, rival)
+        s.start(rival)
         // To a waiting receiver: the sender goes on at once and keeps its place.
         s.send(client, endpoint, [8])
         #expect(s.isRunning(client) && s.results(client).error == nil)

@@ -59,4 +59,17 @@ extension Checks {
             try equal(index < 8 ? answer[index] : buffer[index], UInt64(1001 + index), "word", line: line)
         }
     }
+    /// Threads that call `doorEndpoint`; the error that a call ended with goes to the note of the thread's number.
+    mutating func callers(_ count: Int, priority: UInt8, line: UInt = #line) throws(Failure) {
+        for index in 0..<count {
+            _ = try spawn(
+                priority: priority,
+                { index in
+                    do throws(KernelError) { _ = try doorEndpoint.call(RegisterMessage()) } catch {
+                        setNote(Int(index), UInt64(error.rawValue))
+                    }
+                    endThread()
+                }, UInt64(index), line: line)
+        }
+    }
 }

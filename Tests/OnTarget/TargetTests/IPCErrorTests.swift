@@ -110,16 +110,7 @@ func ipcErrorTests(_ runner: inout Runner) {
     }
     runner.test("ipc.error.peer-died-by-close") { c throws(Failure) in
         let (endpoint, _) = try c.door()
-        for index in 0..<5 {
-            _ = try c.spawn(
-                priority: 30,
-                { index in
-                    do throws(KernelError) { _ = try doorEndpoint.call(RegisterMessage()) } catch {
-                        setNote(Int(index), UInt64(error.rawValue))
-                    }
-                    endThread()
-                }, UInt64(index))
-        }
+        try c.callers(5, priority: 30)
         try c.pause()
         try c.succeed { () throws(KernelError) in try endpoint.close() }
         try c.pause()
@@ -132,14 +123,7 @@ func ipcErrorTests(_ runner: inout Runner) {
     }
     runner.test("ipc.error.peer-died-by-reply-deletion") { c throws(Failure) in
         let (endpoint, reply) = try c.door()
-        _ = try c.spawn(
-            priority: 30,
-            { _ in
-                do throws(KernelError) { _ = try doorEndpoint.call(RegisterMessage()) } catch {
-                    setNote(0, UInt64(error.rawValue))
-                }
-                endThread()
-            })
+        try c.callers(1, priority: 30)
         _ = try c.succeed { () throws(KernelError) in try endpoint.receive(reply: reply) }
         try c.succeed { () throws(KernelError) in try own.delete(reply.slot) }
         try c.pause()

@@ -32,11 +32,38 @@ extension Checks {
         unsafe clockRegister(0x10).pointee = 0
         unsafe clockRegister(0x1c).pointee = 1
     }
+    /// The clock's line with two bindings, the second one's memory from `memory`, when both were told of an interrupt that
+    /// neither has acknowledged; the device is quiet again.
+    mutating func sharedClock(
+        memory: Untyped, line: UInt = #line
+    ) throws(Failure) -> (Interrupt, Interrupt, Notification) {
+        let notification = try notification(line: line)
+        let (first, second) = (Interrupt(slot()), Interrupt(slot()))
+        let (control, own) = (InterruptControl(RootSlot.interruptControl), self.memory)
+        try mapClock(line: line)
+        try succeed(line: line) { () throws(KernelError) in
+            try control.create(line: clockLine, .level, from: own, index: first.slot)
+            try control.create(line: clockLine, .level, from: memory, index: second.slot)
+            try first.bind(notification, bits: 1)
+            try second.bind(notification, bits: 2)
+        }
+        ringClock()
+        var bits: UInt64 = 0
+        while bits != 3 {
+            bits |= try succeed(line: line) { () throws(KernelError) in
+                try notification.wait(deadline: .after(milliseconds: 3000))
+            }
+        }
+        quietClock()
+        return (first, second, notification)
+    }
 }
+
+/// The line of the real-time clock.
+private let clockLine = 34
 
 func interruptTests(_ runner: inout Runner) {
     let control = InterruptControl(RootSlot.interruptControl)
-    let clockLine = 34
     runner.test("interrupt.delivery-and-acknowledge") { c throws(Failure) in
         let memory = c.memory
         let notification = try c.notification()
@@ -61,51 +88,15 @@ func interruptTests(_ runner: inout Runner) {
         try c.equal(UInt64(information.line), 34)
     }
     runner.test("interrupt.shared-line") { c throws(Failure) in
-        let memory = c.memory
-        let notification = try c.notification()
-        let first = Interrupt(c.slot())
-        let second = Interrupt(c.slot())
-        try c.mapClock()
-        try c.succeed { () throws(KernelError) in
-            try control.create(line: clockLine, .level, from: memory, index: first.slot)
-            try control.create(line: clockLine, .level, from: memory, index: second.slot)
-            try first.bind(notification, bits: 1)
-            try second.bind(notification, bits: 2)
-        }
-        c.ringClock()
-        var bits: UInt64 = 0
-        while bits != 3 {
-            bits |= try c.succeed { () throws(KernelError) in
-                try notification.wait(deadline: .after(milliseconds: 3000))
-            }
-        }
-        c.quietClock()
+        let (first, second, _) = try c.sharedClock(memory: c.memory)
         try c.succeed { () throws(KernelError) in try first.acknowledge() }
         try c.expect(
             try c.succeed { () throws(KernelError) in try second.information() }.isOutstanding, "second is open")
         try c.succeed { () throws(KernelError) in try second.acknowledge() }
     }
     runner.test("interrupt.dead-driver-frees-the-line") { c throws(Failure) in
-        let notification = try c.notification()
         let arena = Untyped(try c.make(.untyped, sizeBits: 14))
-        let memory = c.memory
-        let survivor = Interrupt(c.slot())
-        let victim = Interrupt(c.slot())
-        try c.mapClock()
-        try c.succeed { () throws(KernelError) in
-            try control.create(line: clockLine, .level, from: memory, index: survivor.slot)
-            try control.create(line: clockLine, .level, from: arena, index: victim.slot)
-            try survivor.bind(notification, bits: 1)
-            try victim.bind(notification, bits: 2)
-        }
-        c.ringClock()
-        var bits: UInt64 = 0
-        while bits != 3 {
-            bits |= try c.succeed { () throws(KernelError) in
-                try notification.wait(deadline: .after(milliseconds: 3000))
-            }
-        }
-        c.quietClock()
+        let (survivor, _, notification) = try c.sharedClock(memory: arena)
         try c.succeed { () throws(KernelError) in
             try survivor.acknowledge()
             try arena.reclaim()

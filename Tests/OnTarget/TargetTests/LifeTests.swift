@@ -24,16 +24,7 @@ func lifeCycleTests(_ runner: inout Runner) {
             try endpoint.bindServer(server)
             try server.resume()
         }
-        for index in 0..<3 {
-            _ = try c.spawn(
-                priority: 50,
-                { index in
-                    do throws(KernelError) { _ = try doorEndpoint.call(RegisterMessage()) } catch {
-                        setNote(Int(index), UInt64(error.rawValue))
-                    }
-                    endThread()
-                }, UInt64(index))
-        }
+        try c.callers(3, priority: 50)
         try c.pause()
         try c.succeed { () throws(KernelError) in try arena.reclaim() }
         try c.pause()
