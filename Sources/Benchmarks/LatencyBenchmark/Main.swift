@@ -25,8 +25,8 @@ private func measure(_ bench: inout Bench) throws(KernelError) {
     try bench.console.resetStatistics()
     try bench.pathRows()
     try bench.timerRows()
-    if !bench.selection.isQuick {
-        try bench.inversionRows()
+    if !bench.selection.isQuick { try bench.inversionRows() }
+    if !bench.selection.isQuick && bench.selection.isAlone {
         try bench.sweepRows()
         let loads = try bench.makeLoads()
         try bench.timerRowsUnderLoad(loads)

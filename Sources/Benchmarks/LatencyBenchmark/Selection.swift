@@ -7,14 +7,16 @@ import KernelABI
 /// `all`, `quick` (what needs neither loads nor long operations), or the beginning of rows' names.
 @safe struct Selection {
     private var text: UnsafeRawBufferPointer = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
-    /// Whether only the short rows run, in an idle machine.
-    private(set) var isQuick: Bool
+    /// Whether only the short rows run.
+    private(set) var isQuick = false
+    /// Whether the task has the machine to itself. Within a running system there is neither a device tree nor the memory for
+    /// sweeps and loads.
+    let isAlone: Bool
 
     /// Finds `bench=` in the tree's strings: the command line is the only property that can hold it.
     init(_ boot: BootInformation) {
-        // Within a running system there is neither a device tree nor the memory for the long rows.
-        isQuick = boot.deviceTreeSize == 0
-        if isQuick {
+        isAlone = boot.deviceTreeSize != 0
+        if !isAlone {
             readArguments(boot)
             return
         }
