@@ -74,7 +74,7 @@ import Testing
         s.inspectTables()
     }
 
-    @Test func periodsHaveALowerLimit() {
+    @Test func periodsAndSlicesHaveALowerLimit() {
         let s = TestSystem()
         let timer = s.make(.timer)
         let notification = s.make(.notification)
@@ -84,5 +84,9 @@ import Testing
         #expect(shortest > 1)
         #expect(s.perform(.arm, timer, 1 << 40, shortest - 1).error == .invalidArgument)
         #expect(s.perform(.arm, timer, 1 << 40, shortest).error == nil)
+        let thread = s.makeThread(priority: 10)
+        #expect(s.perform(.setSlice, thread.slot, shortest - 1).error == .invalidArgument)
+        #expect(s.perform(.setSlice, thread.slot, shortest).error == nil)
+        #expect(s.perform(.setSlice, thread.slot, 0).error == nil)
     }
 }

@@ -137,7 +137,7 @@ private final class Noise {
                 [slot(.capabilityTable), any([s.none, slot(.addressSpace)]), s.none, any([s.none, slot(.endpoint)])]
             )
         case .setPriority: return (slot(.thread), [random.next() % 60, 60 + random.next() % 20])
-        case .setSlice: return (slot(.thread), [random.next() % 100])
+        case .setSlice: return (slot(.thread), [any([0, 600 + random.next() % 100])])
         case .resume, .suspend, .readRegisters, .writeRegisters, .threadInformation: return (slot(.thread), [])
         case .setEntry: return (slot(.thread), [0x2000, 0x3000, 1, 2])
         case .bindNotification: return (slot(.thread), [any([s.none, slot(.notification)])])

@@ -61,14 +61,14 @@ import Testing
         let b = s.makeThread(priority: 10)
         let low = s.makeThread(priority: 5)
         s.asRoot {
-            s.perform(.setSlice, a.slot, 100)
-            s.perform(.setSlice, low.slot, 50)
+            s.perform(.setSlice, a.slot, 1000)
+            s.perform(.setSlice, low.slot, 700)
         }
         s.start(a, b, low)
         s.go()
         #expect(s.isRunning(a))
-        #expect(s.hardware.deadline == s.hardware.now + 100)
-        s.advance(by: 99)
+        #expect(s.hardware.deadline == s.hardware.now + 1000)
+        s.advance(by: 999)
         #expect(s.isRunning(a))
         s.advance(by: 1)
         #expect(s.isRunning(b))
@@ -91,21 +91,21 @@ import Testing
         let s = TestSystem()
         let a = s.makeThread(priority: 10)
         let b = s.makeThread(priority: 10)
-        s.asRoot { for thread in [a, b] { s.perform(.setSlice, thread.slot, 100) } }
+        s.asRoot { for thread in [a, b] { s.perform(.setSlice, thread.slot, 1000) } }
         s.start(a, b)
         s.go()
         #expect(s.isRunning(a))
-        s.advance(by: 60)
+        s.advance(by: 600)
         s.asRoot { s.advance(by: 500) }
-        #expect(s.isRunning(a) && s.hardware.deadline == s.hardware.now + 40)
-        s.advance(by: 39)
+        #expect(s.isRunning(a) && s.hardware.deadline == s.hardware.now + 400)
+        s.advance(by: 399)
         s.asRoot {}
         #expect(s.isRunning(a))
         s.advance(by: 1)
-        #expect(s.isRunning(b) && s.hardware.deadline == s.hardware.now + 100)
+        #expect(s.isRunning(b) && s.hardware.deadline == s.hardware.now + 1000)
         // A slice that has ended is a whole one the next time.
-        s.advance(by: 100)
-        #expect(s.isRunning(a) && s.hardware.deadline == s.hardware.now + 100)
+        s.advance(by: 1000)
+        #expect(s.isRunning(a) && s.hardware.deadline == s.hardware.now + 1000)
     }
 
     @Test func theTimerIsOffWhenNothingIsDue() {

@@ -230,7 +230,7 @@ import Testing
         #expect(s.isRunning(doomed[4]) && s.results(doomed[4]).word.delivery == .fault)
         s.receive(doomed[4], outside, reply: arenaReply)
         #expect(s.isRunning(doomed[4]) && s.results(doomed[4]).error == nil)
-        s.perform(.setSlice, doomed[4].slot, 100)
+        s.perform(.setSlice, doomed[4].slot, 1000)
         s.useFloatingPoint(doomed[4])
         if let period {
             s.hardware.queriesLeft = 0

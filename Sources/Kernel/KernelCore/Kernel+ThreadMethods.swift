@@ -11,7 +11,8 @@ extension Kernel where H: ~Copyable {
         case .configure: return try configure(caller, thread)
         case .setPriority: return try setPriority(caller, thread)
         case .setSlice:
-            if argument(caller, 1) >= 1 << 62 { throw .invalidArgument }
+            let slice = argument(caller, 1)
+            if slice >= 1 << 62 || (slice != 0 && slice < shortestPeriod) { throw .invalidArgument }
             thread.pointee.slice = argument(caller, 1)
             core.isStale = true
         case .resume: return try done(caller, resume(thread))

@@ -71,7 +71,7 @@ public struct Kernel<H: Hardware & ~Copyable>: ~Copyable {
     var rootThread: Ref<Thread>?
     /// Ticks of the counter in a second.
     var counterFrequency: UInt64 = 0
-    /// Shortest period of a timer, in ticks: below it, expiries would leave little time for anything else.
+    /// Shortest period of a timer and shortest slice, in ticks: below it, interrupts would leave little time for anything else.
     var shortestPeriod: UInt64 { counterFrequency / Limits.expiriesPerSecond }
     /// Translation base of a thread without address space: an empty table.
     var emptyTranslationBase: UInt64

@@ -60,7 +60,7 @@
     @inlinable public static var addressSpaces: Int { 255 }
     /// Interrupt lines of all controllers together.
     @inlinable public static var interruptLines: Int { 1024 }
-    /// A periodic timer expires at most so often in a second.
+    /// A periodic timer expires, and a slice ends, at most so often in a second.
     @inlinable public static var expiriesPerSecond: UInt64 { 100_000 }
     /// First address above a user's address space (39 bits: three levels of tables).
     @inlinable public static var userEnd: UInt64 { 1 << 39 }

@@ -195,9 +195,6 @@ struct FuzzWorker {
         case 6: registers.x7 = edge()
         default: break
         }
-        // A period that is shorter than the kernel's own path from the interrupt would leave nobody any time.
-        let isTimer = ControlWord(raw: registers.x0).method == .arm
-        if isTimer && registers.x2 > 0 && registers.x2 < 3000 { registers.x2 += 3000 }
         return registers
     }
 
