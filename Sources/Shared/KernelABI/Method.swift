@@ -33,7 +33,8 @@
     case configure = 9
     /// x1: base priority. x2: maximum priority that this thread may set. Both at most the caller's maximum.
     case setPriority = 10
-    /// x1: round-robin slice in ticks of the counter; 0: run until blocked or preempted.
+    /// x1: round-robin slice in ticks of the counter, at least a second / `Limits.expiriesPerSecond`; 0: run until blocked or
+    /// preempted.
     case setSlice = 11
     /// Make a stopped thread ready.
     case resume = 12
