@@ -74,6 +74,27 @@ final class TreeChangeTests: TreeTestCase {
         }
     }
 
+    func testWhatIsTooDeepIsNotLookedAt() throws {
+        let levels = 2...18  // the bus is at depth 1
+        let open = levels.map { "level\($0) { compatible = \"acme,level\";" }.joined(separator: " ")
+        let bytes = try compile(
+            replacing: "\t\tpl031@", with: open + levels.map { _ in " };" }.joined() + "\t\tpl031@")
+        try describe(bytes) { tree, _ in
+            var depth = 0
+            var node: DeviceNode? = tree.root
+            var deep = 0
+            while let current = node {
+                if current.isCompatible("acme,level") {
+                    XCTAssertEqual(current.isEnabled, depth <= 16, "at depth \(depth)")
+                    deep = max(deep, depth)
+                }
+                node = tree.node(after: current, depth: &depth)
+            }
+            XCTAssertEqual(deep, 18)
+            XCTAssertTrue(try XCTUnwrap(tree.node("/bus/pl031")).isEnabled, "what follows is not deep")
+        }
+    }
+
     func testReservationsAreKeptWhateverIsAboveThem() throws {
         let list = "reserved-memory {"
         try describe(compile(replacing: list, with: list + " status = \"disabled\";")) { _, machine in

@@ -94,7 +94,7 @@ public struct DeviceTreeError: Error, Equatable {
         guard let next = scan(after: Int(node.offset), depth: &depth) else { return nil }
         return DeviceNode(
             tree: self, offset: Int32(truncatingIfNeeded: next),
-            ancestors: node.ancestors?.next(after: node.offset, change: depth - before))
+            ancestors: node.ancestors?.next(after: node, change: depth - before))
     }
 
     /// Memory reservations of the header, by index; nil at the list's end: an entry of two zeros.
@@ -107,29 +107,39 @@ public struct DeviceTreeError: Error, Equatable {
     }
 }
 
-/// Offsets of the nodes above one, the root's first.
+/// Offsets of the nodes above one, the root's first, and whether they are enabled.
 struct Ancestors {
     private var offsets: InlineArray<16, Int32>
     private var count = 0
+    /// How many of them, from the root on, are enabled before one is not.
+    private var enabled = 0
     init() { offsets = InlineArray(repeating: 0) }
 
-    /// The ancestors of the node that follows the one at `offset`, whose ancestors these are, in depth-first order, and
-    /// stands `change` levels deeper; nil below what is kept.
-    func next(after offset: Int32, change: Int) -> Ancestors? {
+    /// The ancestors of the node that follows `node`, whose ancestors these are, in depth-first order, and stands
+    /// `change` levels deeper; nil where that cannot be.
+    func next(after node: DeviceNode, change: Int) -> Ancestors? {
         let depth = count + change
-        if depth > 16 || depth < 0 || change > 1 { return nil }
+        if depth < 0 || change > 1 { return nil }
         var path = self
-        if change == 1 { path.offsets[count] = offset }
+        if change == 1 && count < 16 {
+            path.offsets[count] = node.offset
+            if enabled == count && node.hasGoodStatus { path.enabled = depth }
+        }
         path.count = depth
+        path.enabled = min(path.enabled, depth)
         return path
     }
     /// The ancestors of a child.
-    func child(of offset: Int32) -> Ancestors? { next(after: offset, change: 1) }
+    func child(of node: DeviceNode) -> Ancestors? { next(after: node, change: 1) }
+    /// Deeper down only their number is known, so that a walk finds its way up again.
+    var areKept: Bool { count <= 16 }
+    var areEnabled: Bool { enabled == count }
     /// The parent's offset: the root is its own.
     var last: Int32 { count > 0 ? offsets[count - 1] : 0 }
     var parents: Ancestors {
         var path = self
         path.count = max(count - 1, 0)
+        path.enabled = min(enabled, path.count)
         return path
     }
 }
@@ -171,7 +181,7 @@ public struct DeviceNode {
 
     public var parent: DeviceNode? {
         if offset == 0 { return nil }
-        if let ancestors {
+        if let ancestors, ancestors.areKept {
             return DeviceNode(tree: tree, offset: ancestors.last, ancestors: ancestors.parents)
         }
         let parent = unsafe fdt_parent_offset(tree.base, offset)
@@ -180,22 +190,18 @@ public struct DeviceNode {
     public var firstChild: DeviceNode? {
         let child = unsafe fdt_first_subnode(tree.base, offset)
         if child < 0 { return nil }
-        return DeviceNode(tree: tree, offset: child, ancestors: ancestors?.child(of: offset))
+        return DeviceNode(tree: tree, offset: child, ancestors: ancestors?.child(of: self))
     }
     public var nextSibling: DeviceNode? {
         let next = unsafe fdt_next_subnode(tree.base, offset)
         return next < 0 ? nil : DeviceNode(tree: tree, offset: next, ancestors: ancestors)
     }
 
-    /// Is `status` absent, "okay" or "ok", here and in every node above? What is on a disabled bus is not there.
+    /// Is `status` absent, "okay" or "ok", here and in every node above? What is on a disabled bus is not there, and what
+    /// lies deeper than `maximumDepth` is not looked at.
     public var isEnabled: Bool {
-        var node: DeviceNode? = self
-        for _ in 0..<DeviceNode.maximumDepth {
-            guard let current = node else { return true }
-            if !current.hasGoodStatus { return false }
-            node = current.parent
-        }
-        return true
+        guard let ancestors else { return false }
+        return ancestors.areKept && ancestors.areEnabled && hasGoodStatus
     }
     /// The node's own `status`.
     var hasGoodStatus: Bool {

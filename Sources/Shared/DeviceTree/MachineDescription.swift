@@ -78,7 +78,7 @@ extension DeviceTree {
         var depth = 0
         var node: DeviceNode? = root
         while let current = node {  // once for each node of the tree
-            try inspect(current, &machine)
+            if depth <= DeviceNode.maximumDepth { try inspect(current, &machine) }
             node = self.node(after: current, depth: &depth)
         }
         if machine.gicVersion == 0 { throw DeviceTreeError(.noInterruptController) }
