@@ -157,7 +157,7 @@ struct Shell {
         say("log [COUNT]        the last lines of the log")
         say("crash TASK         make a task fault; hang TASK: make it loop for ever")
         say("kill TASK          end a task; restart TASK: start it anew")
-        say("bench [ROWS]       measure: quick (the short rows), all, or the rows whose names start so")
+        say("bench [ROWS]       measure: quick, all, or the rows whose names start so; make bench has the long ones")
         say("trace on|off|show  the kernel's record of switches")
         say("date               time of day; alarm SECONDS: wait for the clock's interrupt")
         say("gpio [PIN LEVEL]   the pins, or make one an output")
