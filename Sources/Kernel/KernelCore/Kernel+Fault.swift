@@ -114,7 +114,7 @@ extension Kernel where H: ~Copyable {
     }
 
     /// Write the owner's registers to its IPC buffer.
-    private func saveFloatingPoint() {
+    private mutating func saveFloatingPoint() {
         guard let owner = core.floatingPointOwner, let buffer = owner.pointee.buffer else { return }
         unsafe hardware.saveFloatingPoint(to: buffer.raw + IPCBuffer.floatingPoint)
     }

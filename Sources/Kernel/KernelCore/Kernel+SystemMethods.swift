@@ -60,7 +60,7 @@ extension Kernel where H: ~Copyable {
         }
     }
 
-    private func reportStatistics(_ thread: Ref<Thread>) -> Outcome {
+    private mutating func reportStatistics(_ thread: Ref<Thread>) -> Outcome {
         let first = argument(thread, 1)
         complete(thread, .success)
         thread.pointee.context.x.3 = statistic(first)

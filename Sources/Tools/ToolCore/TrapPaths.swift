@@ -3,10 +3,8 @@
 
 /// Rules over the code that is reachable from the entries.
 public struct TrapPaths {
-    /// The largest copy or clearing, in bytes, that a trap path may make at once.
-    public var largestCopy = 512
-    /// Copies of this size and more are told, though they may stand.
-    public var notedCopy = 256
+    /// The largest copy or clearing, in bytes, that a trap path may make at once: a thread's registers, which `setEntry` clears.
+    public var largestCopy = 288
     /// Functions that copy or clear as many bytes as they are told: their callers bound it, in the source.
     public var boundedCopies = ["copyLoan"]
     /// Functions that may touch floating-point registers.
@@ -20,7 +18,6 @@ public struct TrapPaths {
     static let copies: Set<String> = ["memcpy", "memmove", "memset", "memcpy_up"]
 
     public private(set) var problems: [String] = []
-    public private(set) var notes: [String] = []
     public private(set) var functionCount = 0
     public private(set) var instructionCount = 0
     private let image: CodeImage
@@ -108,6 +105,5 @@ public struct TrapPaths {
             return
         }
         if size > largestCopy { problems.append("\(name) calls \(copy) over \(size) bytes") }
-        if size >= notedCopy && size <= largestCopy { notes.append("\(name) calls \(copy) over \(size) bytes") }
     }
 }

@@ -30,7 +30,6 @@ struct LintElfCommand: ParsableCommand {
         problems += try floatingPointUses()
         var paths = TrapPaths(code)
         problems += follow(&paths, code)
-        for note in paths.notes { print("\(elf): note: \(note)") }
         for problem in problems { print("\(elf): \(problem)") }
         if !problems.isEmpty { throw ExitCode(1) }
         let text = file.segments.filter(\.isExecutable).reduce(0) { $0 + $1.memorySize }
