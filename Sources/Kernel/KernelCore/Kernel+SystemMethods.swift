@@ -45,7 +45,7 @@ extension Kernel where H: ~Copyable {
     }
 
     /// The value of one statistic; 0 for an index that is none.
-    @inline(never) public func statistic(_ index: UInt64) -> UInt64 {
+    @inline(never) public mutating func statistic(_ index: UInt64) -> UInt64 {
         guard let statistic = Statistic(rawValue: index) else { return 0 }
         switch statistic {
         case .longestMasked: return statistics.longestMasked
