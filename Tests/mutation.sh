@@ -71,14 +71,16 @@ try() {
 
 first_half() {
     p=$1
-    try "$p" 1 Kernel+Inheritance.swift 'if caller > priority { priority = caller }' '_ = caller' \
+    try "$p" 1 Kernel+Inheritance.swift 'caller.effective > priority { priority = caller.effective }' \
+        'caller.effective > priority { _ = caller }' \
         "no inheritance at all"
     try "$p" 2 Kernel+Inheritance.swift 'at = thread.pointee.blockedOn
-            if let server = at {' 'at = nil
-            if let server = thread.pointee.blockedOn {' "inheritance is not transitive"
+            if let server = at,' 'at = nil
+            if let server = thread.pointee.blockedOn,' "inheritance is not transitive"
     try "$p" 3 Kernel+Inheritance.swift 'scheduling.depth = 0 }
         updateEffective(server)' 'scheduling.depth = 0 }' "a boost stays after its caller went"
-    try "$p" 4 Kernel+FastPath.swift 'base > word & 0xff ? deeper & ~0xff | base : deeper' 'deeper & ~0xff | base' \
+    try "$p" 4 Kernel+FastPath.swift 'word &+ (above > 0 ? UInt32(bitPattern: above) : 0)' \
+        'word & 0xf00 | UInt32(server.pointee.base)' \
         "the fast path does not inherit"
     try "$p" 5 Kernel+IPC.swift 'if let server = endpoint.pointee.server { addCaller(thread, to: server) }' '' \
         "queued callers do not boost their server"
@@ -97,6 +99,8 @@ first_half() {
     try "$p" 20 Kernel+Destroy.swift '        if let caller = reply.pointee.caller {
             refuse(caller)' '        if reply.pointee.caller != nil {' \
         "a deleted reply leaves its caller waiting"
+    try "$p" 26 Kernel+FastSignal.swift 'if waiter.effective <= thread.effective {' 'if waiter.effective == 255 {' \
+        "a signal switches to a less urgent thread"
 }
 
 second_half() {
@@ -118,7 +122,7 @@ second_half() {
         "a shared line opens before all have acknowledged"
     try "$p" 15 OrderedQueue.swift 'if let start { rebalance(from: start) }' '_ = start' \
         "the queue is not rebalanced after a removal"
-    try "$p" 16 Kernel+IPC.swift 'if case .failed = outcome { thread.pointee.loanLength = 0 }' '' \
+    try "$p" 16 Kernel+IPC.swift 'if case .failed = outcome { endLoan(thread) }' '' \
         "a refused call leaves its loan behind"
     try "$p" 21 Kernel+Lookup.swift 'if !found.pointee.rights.contains(right) { throw .missingRights }' '' \
         "methods need no rights"
@@ -130,6 +134,8 @@ second_half() {
         "a dead driver keeps a shared line closed"
     try "$p" 25 Kernel+Interrupt.swift 'if count > KernelLimits.sharedLine { return .exhausted }' '' \
         "any number of drivers share a line"
+    try "$p" 27 Kernel+Destroy.swift 'while !drain(slot) {' 'while slot.pointee.object == nil && !drain(slot) {' \
+        "callers stay at an endpoint that nobody can reach"
 }
 
 make_package "$work/a"
