@@ -74,6 +74,23 @@ import Testing
         s.inspectTables()
     }
 
+    /// A call that goes on in its own thread: what the thread did to its address space holds from there on.
+    @Test func aThreadThatChangesItsOwnAddressSpaceGoesOnInTheNewOne() {
+        let s = TestSystem()
+        let thread = s.makeThread(priority: 20)
+        let space = s.make(.addressSpace)
+        s.start(thread)
+        s.go()
+        let before = s.hardware.translationBase
+        s.invoke(thread, .configure, thread.slot, s.none, UInt64(space), s.none, s.none)
+        #expect(s.isRunning(thread) && s.hardware.translationBase != before)
+        #expect(s.hardware.translationBase == thread.ref.translationBase)
+        let other = s.hardware.translationBase
+        s.invoke(thread, .delete, Slot.ownTable.index, UInt64(space))
+        #expect(s.isRunning(thread) && s.hardware.translationBase != other)
+        #expect(s.hardware.translationBase == thread.ref.translationBase)
+    }
+
     @Test func periodsAndSlicesHaveALowerLimit() {
         let s = TestSystem()
         let timer = s.make(.timer)

@@ -21,6 +21,9 @@ final class ModelState {
     var deadlineWrites = 0
     var isTimerDue: Bool { deadline <= now && deadline != ~0 }
 
+    /// What user addresses mean to the thread that runs.
+    var translationBase: UInt64 = 0
+
     // Interrupts
     /// Lines whose device asks; `pulses` ask once.
     var asserted: Set<Int> = []
@@ -130,7 +133,7 @@ struct ModelHardware: Hardware {
     }
 
     func translationBase(rootTable physical: UInt64, asid: UInt16) -> UInt64 { physical | UInt64(asid) << 48 }
-    func activate(translationBase: UInt64) {}
+    func activate(translationBase: UInt64) { state.translationBase = translationBase }
     func publishTableEntry() { state.tablePublications += 1 }
     func invalidate(page: UInt64, asid: UInt16) { state.invalidatedPages.append((page, asid)) }
     func invalidate(asid: UInt16) { state.invalidatedSpaces.append(asid) }

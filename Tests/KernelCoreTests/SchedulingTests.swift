@@ -108,6 +108,26 @@ import Testing
         #expect(s.isRunning(a) && s.hardware.deadline == s.hardware.now + 1000)
     }
 
+    /// A server that a call starts has its slice too, though the call is plain: else its equals could wait for ever.
+    @Test(arguments: [true, false]) func aServerKeepsItsSlice(set late: Bool) {
+        let s = TestSystem()
+        let server = s.makeThread(priority: 5)
+        let client = s.makeThread(priority: 10)
+        let other = s.makeThread(priority: 10)
+        let (endpoint, reply) = s.serve(server)
+        if !late { s.perform(.setSlice, server.slot, 1000) }
+        s.start(server)
+        s.go()
+        s.receive(server, endpoint, reply: reply)
+        if late { s.perform(.setSlice, server.slot, 1000) }
+        s.start(client, other)
+        #expect(s.isRunning(client))
+        s.call(client, endpoint)
+        #expect(s.isRunning(server) && s.hardware.deadline == s.hardware.now + 1000)
+        s.advance(by: 1000)
+        #expect(s.isRunning(other))
+    }
+
     @Test func theTimerIsOffWhenNothingIsDue() {
         let s = TestSystem()
         let a = s.makeThread(priority: 10)

@@ -196,8 +196,9 @@ final class TestSystem {
         follow(kernel.pointee.interrupt(running, line: line, isTimer: isTimer))
     }
 
-    /// What the assembly does with what the general path returned.
+    /// What the assembly does with what the general path returned: where another thread goes on, its address space does.
     private func follow(_ thread: Ref<KernelThread>?) {
+        if let thread, thread != running { hardware.translationBase = thread.translationBase }
         running = thread
         inspect()
     }
@@ -262,6 +263,9 @@ final class TestSystem {
         let armed = kernel.pointee.core.armed.ticks
         if hardware.deadline != armed && armed != 0 {
             violations.append("the hardware's deadline is \(hardware.deadline), the kernel thinks \(armed)")
+        }
+        if let running, hardware.translationBase != running.translationBase {
+            violations.append("another address space is active than the running thread's")
         }
         if hardware.isFloatingPointEnabled != (running?.pointee.scheduling.hasFloatingPoint ?? false) {
             violations.append("floating point is enabled for the wrong thread")

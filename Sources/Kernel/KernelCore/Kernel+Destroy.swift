@@ -77,7 +77,7 @@ extension Kernel where H: ~Copyable {
         case .threadTable:
             thread.pointee.tableBase = 0
             thread.pointee.tableCount = 0
-        case .threadSpace: thread.pointee.translationBase = emptyTranslationBase
+        case .threadSpace: setTranslationBase(thread, emptyTranslationBase)
         case .threadBuffer:
             dropFloatingPoint(of: thread)
             thread.pointee.buffer = nil
@@ -119,6 +119,8 @@ extension Kernel where H: ~Copyable {
         if object.pointee.kind != .untyped { return nil }
         let inner = object.rebound(to: Untyped.self)
         if inner.pointee.isDevice || inner.pointee.low == 0 { return nil }
+        // Nobody fills it again meanwhile, even after another has reclaimed it in between.
+        inner.pointee.header.isDying = true
         if inner.pointee.reclaimCursor < 0 { inner.pointee.reclaimCursor = 0 }
         return inner
     }

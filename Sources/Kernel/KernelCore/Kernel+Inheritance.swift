@@ -62,7 +62,7 @@ extension Kernel where H: ~Copyable {
     }
 
     /// Put the caller that the fast path brought among the others.
-    private func settleCaller(of server: Ref<Thread>) {
+    func settleCaller(of server: Ref<Thread>) {
         guard let caller = server.pointee.soleCaller else { return }
         server.pointee.soleCaller = nil
         server.pointee.callers.insert(caller.callerNode, key: UInt64(caller.effective))

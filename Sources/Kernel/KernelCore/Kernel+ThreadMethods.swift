@@ -13,8 +13,13 @@ extension Kernel where H: ~Copyable {
         case .setSlice:
             let slice = argument(caller, 1)
             if slice >= 1 << 62 || (slice != 0 && slice < shortestPeriod) { throw .invalidArgument }
-            thread.pointee.slice = argument(caller, 1)
+            thread.pointee.slice = slice
             core.isStale = true
+            // Who has a slice is started with it: by the general path.
+            if let endpoint = thread.pointee.endpoint, endpoint.pointee.readyServer == thread {
+                queueReadyServer(endpoint)
+            }
+            settleCaller(of: thread)
         case .resume: return try done(caller, resume(thread))
         case .suspend:
             complete(caller, .success)
@@ -81,11 +86,17 @@ extension Kernel where H: ~Copyable {
             thread.pointee.tableBase = table.slot(0).bits
             thread.pointee.tableCount = UInt(truncatingIfNeeded: table.pointee.count)
         }
-        if let space = thread.spaceSlot.addressSpace { thread.pointee.translationBase = space.pointee.translationBase }
+        if let space = thread.spaceSlot.addressSpace { setTranslationBase(thread, space.pointee.translationBase) }
         if let frame = thread.bufferSlot.frame {
             thread.pointee.buffer = unsafe reference(
                 hardware.kernelAddress(physical: frame.pointee.physical), as: BufferPage.self)
         }
+    }
+
+    /// A call that goes on in its own thread changes no translation base at its exit: it is changed here.
+    func setTranslationBase(_ thread: Ref<Thread>, _ base: UInt64) {
+        thread.pointee.translationBase = base
+        if core.current == thread { hardware.activate(translationBase: base) }
     }
 
     // Priority
