@@ -290,7 +290,17 @@ struct ReferenceModel {
         tasks[task].isFaulting = true
         tasks[task].state = .faulted
         guard let door = tasks[task].handler, !doors[door].isClosed else { return }
-        if offer(task, door, ~0, .faulted) != nil { tasks[task].state = .faulted }
+        if offer(task, door, ~0, .faulted) != .deadlock { return }
+        // The handler waits for this very task: that call ends.
+        var at = doors[door].server
+        while let waiting = at {
+            at = tasks[waiting].blockedOn
+            if at == task {
+                abort(waiting, .deadlock)
+                break
+            }
+        }
+        _ = offer(task, door, ~0, .faulted)
     }
 
     // Notifications
@@ -386,14 +396,26 @@ struct ReferenceModel {
         tasks[task] = Task(base: base, effective: base)
         tasks[task].handler = handler
     }
-    /// Time went on: what is due, two at a time as the kernel does it.
+    /// Time went on: what is due and no less urgent than who runs, the most urgent first, two at a time as the kernel does it.
     mutating func serveDeadlines() {
         while true {
-            let due = deadlines.enumerated().filter { $0.element.at <= now }
-                .sorted { ($0.element.at, $0.offset) < ($1.element.at, $1.offset) }.prefix(ReferenceModel.deadlineStep)
-            if due.isEmpty { return }
-            for entry in due { abort(entry.element.task, .timedOut) }
+            let urgency = running.map { tasks[$0].effective } ?? 0
+            var served = 0
+            while served < ReferenceModel.deadlineStep, let task = mostUrgentDue(atLeast: urgency) {
+                abort(task, .timedOut)
+                served += 1
+            }
+            if served == 0 { return }
             reschedule()
         }
+    }
+    private func mostUrgentDue(atLeast urgency: Int) -> Int? {
+        let due = deadlines.enumerated().filter {
+            $0.element.at <= now && tasks[$0.element.task].effective >= urgency
+        }
+        return due.min {
+            (-tasks[$0.element.task].effective, $0.element.at, $0.offset)
+                < (-tasks[$1.element.task].effective, $1.element.at, $1.offset)
+        }?.element.task
     }
 }

@@ -80,11 +80,12 @@ extension Kernel where H: ~Copyable {
         return bits
     }
 
-    /// A timer interrupt whose first deadline is a timer's, and wakes a thread more urgent than the running one.
+    /// A timer interrupt whose first deadline is a timer's, as urgent as any, and wakes a thread more urgent than the running one.
     @inline(__always) public mutating func fastExpire(_ thread: Ref<Thread>) -> Ref<Thread>? {
         let now = hardware.now.ticks
         guard let node = core.deadlines.first, ~node.pointee.key <= now, let owner = node.pointee.owner,
-            owner.pointee.kind == .timer
+            owner.pointee.kind == .timer, let root = core.deadlines.root,
+            node.pointee.urgency == root.pointee.greatest, node.pointee.urgency >= thread.effective
         else { return nil }
         let timer = owner.rebound(to: Timer.self)
         guard let notification = timer.pointee.source.notification,
@@ -93,7 +94,7 @@ extension Kernel where H: ~Copyable {
         advance(timer, now: now)
         core.armed = Instant(ticks: 0)
         let next = preempt(thread, by: waiter, notification, timer.pointee.source.bits)
-        updateDeadline()
+        updateDeadline(waiter)
         return next
     }
 

@@ -102,6 +102,7 @@ extension Kernel where H: ~Copyable {
         }
         core.isStale = true
         thread.pointee.scheduling.effective = priority
+        if thread.pointee.scheduling.hasDeadline { core.deadlines.setUrgency(thread.deadlineNode, priority) }
         if let endpoint = thread.pointee.endpoint {
             if endpoint.pointee.readyServer != thread {
                 endpoint.pointee.waiters.rekey(thread.waitNode, key: UInt64(priority))

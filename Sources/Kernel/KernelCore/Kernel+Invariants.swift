@@ -135,6 +135,9 @@
                 inspection.require(
                     thread.state != .ready && thread.state != .running && thread.state != .stopped,
                     "a thread that does not wait has a deadline")
+                inspection.require(
+                    thread.deadlineNode.pointee.urgency == thread.effective, "a deadline is not as urgent as its thread"
+                )
             }
             for timer in inspection.timers {
                 inspection.require(
@@ -145,10 +148,15 @@
                 inspection.require(timer.node.pointee.key == ~timer.pointee.deadline.ticks, "a timer has another key")
             }
             inspection.require(nodes.count == expected, "\(nodes.count) deadlines queued, \(expected) wanted")
+            let running = inspection.threads.first { $0.state == .running }?.effective ?? 0
             var earliest = core.sliceEnd
-            if let first = core.deadlines.first { earliest = min(earliest, Instant(ticks: ~first.pointee.key)) }
+            for node in nodes where node.pointee.urgency >= running || core.ready.watch == 0 {
+                earliest = min(earliest, Instant(ticks: ~node.pointee.key))
+            }
             inspection.require(
-                core.armed == earliest, "armed at \(core.armed.ticks), the earliest is \(earliest.ticks)")
+                core.armed <= earliest, "armed at \(core.armed.ticks), the earliest is \(earliest.ticks)")
+            let all = [core.sliceEnd, .never] + nodes.map { Instant(ticks: ~$0.pointee.key) }
+            inspection.require(all.contains(core.armed), "armed at \(core.armed.ticks), where nothing is due")
         }
 
         /// Shared interrupt lines.

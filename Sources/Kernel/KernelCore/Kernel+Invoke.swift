@@ -228,7 +228,10 @@ extension Kernel where H: ~Copyable {
         switch method {
         case .arm:
             return try done(
-                thread, arm(timer, at: Instant(ticks: argument(thread, 1)), period: argument(thread, 2)))
+                thread,
+                arm(
+                    timer, at: Instant(ticks: argument(thread, 1)), period: argument(thread, 2),
+                    urgency: thread.effective))
         case .bindTimer:
             let notification: Ref<Notification> = try object(thread, slotArgument(thread, 1), .notification, .manage)
             if argument(thread, 2) == 0 { throw .invalidArgument }

@@ -23,7 +23,7 @@ extension Kernel where H: ~Copyable {
         if let thread, thread.state == .running {
             if core.ready.top <= Int(thread.effective) {
                 if thread.pointee.slice != 0 || core.sliceEnd != .never { refreshSlice(thread) }
-                updateDeadline()
+                updateDeadline(thread)
                 return thread
             }
             keepSlice(thread)
@@ -43,7 +43,7 @@ extension Kernel where H: ~Copyable {
             if isTracing { trace(.switched, next) }
             if next.pointee.slice != 0 { refreshSlice(next) }
         }
-        updateDeadline()
+        updateDeadline(next)
         return next
     }
 
@@ -80,17 +80,31 @@ extension Kernel where H: ~Copyable {
         thread.pointee.sliceRest = core.sliceEnd > now ? core.sliceEnd.ticks &- now.ticks : 1
     }
 
-    /// Set the hardware's deadline to the earliest of slice end, time-outs and timers.
-    @inline(__always) mutating func updateDeadline() {
+    /// Set the hardware's deadline to the earliest of slice end, time-outs and timers; but to none that is less urgent than the
+    /// thread that runs (nil: the processor is idle).
+    ///
+    /// What is left out must be looked for when a less urgent thread runs: until then the fast paths, which do not look, decline.
+    @inline(__always) mutating func updateDeadline(_ running: Ref<Thread>?) {
         var earliest = core.sliceEnd
+        core.ready.watch = isTracing ? Limits.priorities : 0
         if let first = core.deadlines.first {
-            let deadline = Instant(ticks: ~first.pointee.key)
+            var deadline = Instant(ticks: ~first.pointee.key)
+            if let running, first.pointee.urgency < running.effective {
+                deadline = deferredDeadline(running)
+                core.ready.watch = Limits.priorities
+            }
             if deadline < earliest { earliest = deadline }
         }
         if earliest != core.armed {
             core.armed = earliest
             hardware.setDeadline(earliest)
         }
+    }
+
+    /// The earliest deadline that may interrupt this thread.
+    @inline(never) private func deferredDeadline(_ running: Ref<Thread>) -> Instant {
+        guard let node = core.deadlines.first(atLeast: running.effective) else { return .never }
+        return Instant(ticks: ~node.pointee.key)
     }
 
     /// Give the processor to the next ready thread of the same priority.
@@ -136,7 +150,7 @@ extension Kernel where H: ~Copyable {
     mutating func startDeadline(_ thread: Ref<Thread>, _ deadline: Instant) {
         if deadline == .never { return }
         thread.pointee.scheduling.hasDeadline = true
-        insertDeadline(thread.deadlineNode, deadline)
+        insertDeadline(thread.deadlineNode, deadline, urgency: thread.effective)
     }
 
     mutating func cancelDeadline(_ thread: Ref<Thread>) {
@@ -145,13 +159,13 @@ extension Kernel where H: ~Copyable {
         removeDeadline(thread.deadlineNode)
     }
 
-    mutating func insertDeadline(_ node: Ref<QueueNode>, _ deadline: Instant) {
+    mutating func insertDeadline(_ node: Ref<QueueNode>, _ deadline: Instant, urgency: UInt8) {
         core.isStale = true
-        core.deadlines.insert(node, key: ~deadline.ticks)
+        core.deadlines.insert(node, key: ~deadline.ticks, urgency: urgency)
     }
     mutating func removeDeadline(_ node: Ref<QueueNode>) {
         core.isStale = true
-        core.deadlines.remove(node)
+        core.deadlines.removeUrgent(node)
     }
 
     /// Has the deadline passed already? Then the call must not block.

@@ -95,11 +95,11 @@ extension Kernel where H: ~Copyable {
         switch argument(thread, 1) {
         case 0:
             isTracing = false
-            core.ready.watch = 0
+            core.isStale = true
         case 1:
             traceCount = 0
             isTracing = true
-            core.ready.watch = Limits.priorities
+            core.isStale = true
         case 2:
             let first = Int(truncatingIfNeeded: min(argument(thread, 2), 1 << 20))
             complete(thread, .success)

@@ -1,4 +1,7 @@
-// The deadline queue: time-outs of blocked threads and timers, served in the order of time.
+// The deadline queue: time-outs of blocked threads and timers.
+//
+// A time-out is as urgent as its thread, a timer as the thread that armed it. Of what is due the most urgent is served first, and
+// nothing interrupts a thread that is more urgent: however many deadlines of others come together, they do not delay it.
 
 import HardwareInterface
 import KernelABI
@@ -12,11 +15,12 @@ extension Kernel where H: ~Copyable {
         core.armed = Instant(ticks: 0)
         core.isStale = true
         let now = hardware.now
+        let running = core.current?.effective ?? 0
         endSlice(now: now)
         for _ in 0..<KernelLimits.deadlineStep {
-            guard let node = core.deadlines.first, ~node.pointee.key <= now.ticks, let owner = node.pointee.owner else {
-                break
-            }
+            guard let node = core.deadlines.mostUrgent(from: ~now.ticks), node.pointee.urgency >= running,
+                let owner = node.pointee.owner
+            else { break }
             if owner.pointee.kind == .thread {
                 timeOut(owner.rebound(to: Thread.self))
             } else {
@@ -35,7 +39,7 @@ extension Kernel where H: ~Copyable {
 
     /// Take an expired timer's deadline out, or put the next one in where it is periodic.
     @inline(__always) mutating func advance(_ timer: Ref<Timer>, now: UInt64) {
-        core.deadlines.remove(timer.node)
+        core.deadlines.removeUrgent(timer.node)
         let period = timer.pointee.period
         if period == 0 {
             timer.pointee.isArmed = false
@@ -45,11 +49,13 @@ extension Kernel where H: ~Copyable {
         var next = timer.pointee.deadline.ticks &+ period
         if next <= now { next = now &+ period }
         timer.pointee.deadline = Instant(ticks: next)
-        core.deadlines.insert(timer.node, key: ~next)
+        core.deadlines.insert(timer.node, key: ~next, urgency: timer.node.pointee.urgency)
     }
 
     /// `arm`: replaces what was armed before.
-    mutating func arm(_ timer: Ref<Timer>, at deadline: Instant, period: UInt64) -> KernelError? {
+    ///
+    /// - Parameter urgency: of the thread that arms it.
+    mutating func arm(_ timer: Ref<Timer>, at deadline: Instant, period: UInt64, urgency: UInt8) -> KernelError? {
         if timer.pointee.source.notification == nil { return .wrongState }
         if deadline == .never || period >= 1 &<< 62 { return .invalidArgument }
         if period != 0 && period < shortestPeriod { return .invalidArgument }
@@ -57,7 +63,7 @@ extension Kernel where H: ~Copyable {
         timer.pointee.deadline = deadline
         timer.pointee.period = period
         timer.pointee.isArmed = true
-        insertDeadline(timer.node, deadline)
+        insertDeadline(timer.node, deadline, urgency: urgency)
         return nil
     }
 

@@ -43,7 +43,13 @@
                 right = inspect(subtree: child, name, depth: depth + 1, &nodes)
             }
             let height = max(left, right) + 1
-            require(node.pointee.height == height, "\(name): height \(node.pointee.height) instead of \(height)")
+            let greatest = max(
+                node.pointee.urgency,
+                max(node.pointee.left?.pointee.greatest ?? 0, node.pointee.right?.pointee.greatest ?? 0))
+            require(
+                node.pointee.greatest == greatest,
+                "\(name): greatest urgency \(node.pointee.greatest) instead of \(greatest)")
+            require(Int(node.pointee.height) == height, "\(name): height \(node.pointee.height) instead of \(height)")
             require(abs(left - right) <= 1, "\(name): out of balance")
             return height
         }

@@ -16,7 +16,11 @@ public struct QueueNode: ~Copyable {
     /// The object that this node stands in.
     var owner: Ref<ObjectHeader>?
     /// Height of the subtree below: 0 for a leaf.
-    var height: Int = 0
+    var height: Int32 = 0
+    /// How urgent this node is apart from its key, and the greatest urgency in its subtree (OrderedQueue+Urgency). 0 in queues
+    /// that know only keys.
+    var urgency: UInt8 = 0
+    var greatest: UInt8 = 0
     init() {}
 }
 
@@ -61,12 +65,13 @@ public struct OrderedQueue: ~Copyable {
     }
 
     /// - Precondition: the node is in this queue.
+    /// - Returns: the lowest node whose subtree lost it.
     /// - Complexity: O(log n).
-    mutating func remove(_ node: Ref<QueueNode>) {
+    @discardableResult mutating func remove(_ node: Ref<QueueNode>) -> Ref<QueueNode>? {
         if root == node && node.pointee.height == 0 {
             root = nil
             first = nil
-            return
+            return nil
         }
         if first == node { first = successor(node) }
         let start: Ref<QueueNode>?
@@ -96,6 +101,7 @@ public struct OrderedQueue: ~Copyable {
         node.pointee.parent = nil
         node.pointee.height = 0
         if let start { rebalance(from: start) }
+        return start
     }
 
     /// Give a queued node another key; it goes behind those that have it already.
@@ -137,12 +143,13 @@ public struct OrderedQueue: ~Copyable {
     }
 
     /// Of a subtree, where an empty one counts -1.
-    private func height(_ node: Ref<QueueNode>?) -> Int { node?.pointee.height ?? -1 }
+    private func height(_ node: Ref<QueueNode>?) -> Int32 { node?.pointee.height ?? -1 }
 
     private func updateHeight(_ node: Ref<QueueNode>) {
         let left = height(node.pointee.left)
         let right = height(node.pointee.right)
         node.pointee.height = (left > right ? left : right) &+ 1
+        node.noteGreatest()
     }
 
     /// Turn the edge between a node and one of its children; returns the child, which now stands above.

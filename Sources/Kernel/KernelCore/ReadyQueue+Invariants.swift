@@ -40,7 +40,8 @@
             }
             inspection.require(core.ready.top == top, "ready top is \(core.ready.top) instead of \(top)")
             inspection.require(
-                core.ready.watch == (isTracing ? Limits.priorities : 0), "the watch on switches is wrong")
+                core.ready.watch == Limits.priorities || (core.ready.watch == 0 && !isTracing),
+                "the watch on switches is wrong")
             for thread in inspection.threads {
                 inspection.require(
                     (thread.state == .ready) == members.contains(thread.bits), "a ready thread is in no ready list")

@@ -14,7 +14,8 @@ public struct ReadyQueue: ~Copyable {
     var front: Ref<Thread>?
     /// The most urgent priority that has a ready thread; -1 when there is none.
     var top: Int = -1
-    /// 0; or as many as there are priorities, while every switch must be noted.
+    /// 0; or as many as there are priorities, while every switch must be looked at: to be recorded, or because a deadline is
+    /// left out that a less urgent thread must not miss.
     var watch: Int = 0
     var listTop: Int = -1
     var summary: UInt64 = 0
