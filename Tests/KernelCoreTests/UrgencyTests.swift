@@ -64,6 +64,7 @@ import Testing
         let notification = s.make(.notification)
         let timer = s.make(.timer)
         s.perform(.bindTimer, timer, UInt64(notification), 4)
+        s.perform(.setPriority, waiter.slot, 12, 12)
         s.start(server)
         s.go()
         s.receive(server, endpoint, reply: reply)
@@ -89,6 +90,7 @@ import Testing
         for timer in timers { s.perform(.bindTimer, timer, UInt64(theirs), 1) }
         let urgent = s.make(.timer)
         s.perform(.bindTimer, urgent, UInt64(mine), 1)
+        s.perform(.setPriority, low.slot, 10, 10)
         s.start(low)
         s.go()
         for timer in timers { s.invoke(low, .arm, timer, 5000, 700) }

@@ -10,8 +10,8 @@ import LoadGenerator
 import UserRuntime
 
 private let loadPriority: UInt8 = 3
-/// Ticks of a load's turn: some 2,400 instructions.
-private let loadSlice = Duration(ticks: 150)
+/// A load's turn, hardly more than the shortest slice that there is.
+private let loadSlice = Duration.microseconds(11)
 
 struct Loads {
     var threads: InlineArray<4, Thread>

@@ -120,26 +120,50 @@ extension Bench {
         try setMain(254)
     }
 
-    /// 63 timers of others that expire at the same tick, and were armed before.
+    /// 64 timers that less urgent threads armed expire at the tick that counts.
     mutating func expiriesTogether(_ timer: Timer) throws(KernelError) {
         if !selection.accepts(RowName("sweep.64-expiries-at-once")) { return }
-        let nobody = try makeNotification()
-        for index in 0..<63 as Range<UInt32> {
-            try memory.retype(.timer, index: Slot(scratch + index))
-            try Timer(Slot(scratch + index)).bind(nobody, bits: 1)
-        }
+        let first = try armer(firstTimer: scratch)
+        let second = try armer(firstTimer: scratch + 32)
         var histogram = Histogram()
         try setMain(100)
         for _ in 0..<50 {
-            let together = bench_counter() &+ 20_000
-            for index in 0..<63 as Range<UInt32> {
-                try Timer(Slot(scratch + index)).arm(Instant(ticks: together))
+            let together = bench_counter() &+ 60_000
+            for call in 1...32 {
+                first.table.set(second: together, ofCall: call)
+                second.table.set(second: together, ofCall: call)
             }
+            try first.go.signal(1)
+            try second.go.signal(1)
+            settle()
             try burst(timer, from: together, every: 0) { () throws(KernelError) in }
             collect(.toDriver, from: together, every: 0, into: &histogram)
         }
-        for index in 0..<63 as Range<UInt32> { try CapabilityTable.own.delete(Slot(scratch + index)) }
+        for index in 0..<64 as Range<UInt32> { try CapabilityTable.own.delete(Slot(scratch + index)) }
         try setMain(254)
         report(RowName("sweep.64-expiries-at-once"), unit: timerClock.unit, histogram)
     }
+
+    /// A thread of priority 90 that arms 32 timers each time it is told to; their notification has no waiter.
+    private mutating func armer(firstTimer: UInt32) throws(KernelError) -> Armer {
+        let nobody = try makeNotification()
+        let go = try makeNotification()
+        var table = try makeTable()
+        table.add(ControlWord(.wait, go.slot))
+        for index in 0..<32 as Range<UInt32> {
+            let slot = Slot(firstTimer + index)
+            try memory.retype(.timer, index: slot)
+            try Timer(slot).bind(nobody, bits: 1)
+            table.add(ControlWord(invoke: .arm, slot))
+        }
+        _ = try start(
+            90, in: RootSlot.addressSpace, clock.loops.repeat, table.address, UInt64(table.count))
+        return Armer(go: go, table: table)
+    }
+}
+
+/// See `armer`.
+private struct Armer: ~Copyable {
+    let go: Notification
+    let table: LoadTable
 }

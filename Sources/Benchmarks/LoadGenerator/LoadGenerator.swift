@@ -75,6 +75,14 @@ public struct LoadObjects: Sendable {
         count += 1
     }
 
+    /// Give a call that was appended another second argument.
+    public func set(second: UInt64, ofCall index: Int) {
+        if index >= count { return }
+        // Safety: the call lies within the page, which the initialiser's caller provided.
+        let words = unsafe UnsafeMutablePointer<UInt64>(bitPattern: UInt(address) + UInt(8 * index * LoadTable.stride))
+        unsafe words?[1] = second
+    }
+
     /// Append the calls of a load.
     public mutating func add(_ load: Load, _ objects: LoadObjects) {
         switch load {

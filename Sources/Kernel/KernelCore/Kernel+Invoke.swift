@@ -231,7 +231,7 @@ extension Kernel where H: ~Copyable {
                 thread,
                 arm(
                     timer, at: Instant(ticks: argument(thread, 1)), period: argument(thread, 2),
-                    urgency: thread.effective))
+                    urgency: thread.pointee.maximum))
         case .bindTimer:
             let notification: Ref<Notification> = try object(thread, slotArgument(thread, 1), .notification, .manage)
             if argument(thread, 2) == 0 { throw .invalidArgument }

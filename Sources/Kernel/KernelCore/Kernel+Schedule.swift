@@ -18,7 +18,7 @@ extension Kernel where H: ~Copyable {
         return choose(thread)
     }
 
-    private mutating func choose(_ thread: Ref<Thread>?) -> Ref<Thread>? {
+    @inline(never) private mutating func choose(_ thread: Ref<Thread>?) -> Ref<Thread>? {
         core.isStale = false
         if let thread, thread.state == .running {
             if core.ready.top <= Int(thread.effective) {
@@ -147,7 +147,7 @@ extension Kernel where H: ~Copyable {
     // Deadlines of blocked threads
 
     /// Wake the thread with `timedOut` at `deadline`, unless that is never.
-    mutating func startDeadline(_ thread: Ref<Thread>, _ deadline: Instant) {
+    @inline(never) mutating func startDeadline(_ thread: Ref<Thread>, _ deadline: Instant) {
         if deadline == .never { return }
         thread.pointee.scheduling.hasDeadline = true
         insertDeadline(thread.deadlineNode, deadline, urgency: thread.effective)
@@ -159,11 +159,11 @@ extension Kernel where H: ~Copyable {
         removeDeadline(thread.deadlineNode)
     }
 
-    mutating func insertDeadline(_ node: Ref<QueueNode>, _ deadline: Instant, urgency: UInt8) {
+    @inline(never) mutating func insertDeadline(_ node: Ref<QueueNode>, _ deadline: Instant, urgency: UInt8) {
         core.isStale = true
         core.deadlines.insert(node, key: ~deadline.ticks, urgency: urgency)
     }
-    mutating func removeDeadline(_ node: Ref<QueueNode>) {
+    @inline(never) mutating func removeDeadline(_ node: Ref<QueueNode>) {
         core.isStale = true
         core.deadlines.removeUrgent(node)
     }

@@ -124,14 +124,18 @@ extension Kernel where H: ~Copyable {
         guard let buffer = caller.pointee.buffer else { throw .noBuffer }
         // x0–x30 and SP, PC, flags, TPIDR_EL0 are 35 words in a row, in the context and from word 8 of the buffer on.
         let registers = unsafe reference(thread.contextAddress, as: RegisterWords.self)
+        let words = unsafe reference(buffer.raw + 64, as: RegisterWords.self)
         if write {
-            for index in 0..<35 { registers.pointee.words[index] = buffer.pointee.words[8 &+ index] }
+            copy(words, to: registers)
             // Only the condition flags: the rest of PSTATE is the kernel's.
             thread.pointee.context.flags &= 0xf000_0000
             thread.pointee.context.isFull = 1
         } else {
-            for index in 0..<35 { buffer.pointee.words[8 &+ index] = registers.pointee.words[index] }
+            copy(registers, to: words)
         }
+    }
+    @inline(never) private func copy(_ from: Ref<RegisterWords>, to: Ref<RegisterWords>) {
+        for index in 0..<35 { to.pointee.words[index] = from.pointee.words[index] }
     }
 
     private mutating func information(_ caller: Ref<Thread>, _ thread: Ref<Thread>) -> Outcome {

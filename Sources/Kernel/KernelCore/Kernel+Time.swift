@@ -1,7 +1,8 @@
 // The deadline queue: time-outs of blocked threads and timers.
 //
-// A time-out is as urgent as its thread, a timer as the thread that armed it. Of what is due the most urgent is served first, and
-// nothing interrupts a thread that is more urgent: however many deadlines of others come together, they do not delay it.
+// A time-out is as urgent as its thread, a timer as the thread that armed it may make itself (its maximum priority, which is its
+// authority to disturb others). Of what is due the most urgent is served first, and nothing interrupts a thread that is more
+// urgent: however many deadlines of others come together, they do not delay it.
 
 import HardwareInterface
 import KernelABI
@@ -54,7 +55,7 @@ extension Kernel where H: ~Copyable {
 
     /// `arm`: replaces what was armed before.
     ///
-    /// - Parameter urgency: of the thread that arms it.
+    /// - Parameter urgency: the maximum priority of the thread that arms it.
     mutating func arm(_ timer: Ref<Timer>, at deadline: Instant, period: UInt64, urgency: UInt8) -> KernelError? {
         if timer.pointee.source.notification == nil { return .wrongState }
         if deadline == .never || period >= 1 &<< 62 { return .invalidArgument }

@@ -37,13 +37,13 @@ extension OrderedQueue {
     }
 
     /// - Precondition: as for `removeUrgent`.
-    mutating func setUrgency(_ node: Ref<QueueNode>, _ urgency: UInt8) {
+    @inline(never) mutating func setUrgency(_ node: Ref<QueueNode>, _ urgency: UInt8) {
         node.pointee.urgency = urgency
         refresh(from: node)
     }
 
     /// Bring the greatest urgencies up to date, from a node to the root.
-    private func refresh(from start: Ref<QueueNode>) {
+    @inline(never) private func refresh(from start: Ref<QueueNode>) {
         var at: Ref<QueueNode>? = start
         while let node = at {  // bounded by the height
             node.noteGreatest()
@@ -52,7 +52,7 @@ extension OrderedQueue {
     }
 
     /// The most urgent of the nodes with this key or a larger one; of equals, the one that is served first.
-    func mostUrgent(from key: UInt64) -> Ref<QueueNode>? {
+    @inline(never) func mostUrgent(from key: UInt64) -> Ref<QueueNode>? {
         var best: Ref<QueueNode>?
         var isSubtree = false
         var urgency = -1

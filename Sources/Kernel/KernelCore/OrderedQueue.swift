@@ -34,7 +34,7 @@ public struct OrderedQueue: ~Copyable {
     @inline(__always) var isEmpty: Bool { root == nil }
 
     /// - Complexity: O(log n).
-    mutating func insert(_ node: Ref<QueueNode>, key: UInt64) {
+    @inline(never) mutating func insert(_ node: Ref<QueueNode>, key: UInt64) {
         node.pointee.key = key
         guard var at = root else {
             root = node
@@ -67,7 +67,7 @@ public struct OrderedQueue: ~Copyable {
     /// - Precondition: the node is in this queue.
     /// - Returns: the lowest node whose subtree lost it.
     /// - Complexity: O(log n).
-    @discardableResult mutating func remove(_ node: Ref<QueueNode>) -> Ref<QueueNode>? {
+    @inline(never) @discardableResult mutating func remove(_ node: Ref<QueueNode>) -> Ref<QueueNode>? {
         if root == node && node.pointee.height == 0 {
             root = nil
             first = nil
@@ -105,7 +105,7 @@ public struct OrderedQueue: ~Copyable {
     }
 
     /// Give a queued node another key; it goes behind those that have it already.
-    mutating func rekey(_ node: Ref<QueueNode>, key: UInt64) {
+    @inline(never) mutating func rekey(_ node: Ref<QueueNode>, key: UInt64) {
         remove(node)
         insert(node, key: key)
     }
