@@ -102,7 +102,7 @@ extension Kernel where H: ~Copyable {
     }
 
     /// The earliest deadline that may interrupt this thread.
-    @inline(never) private func deferredDeadline(_ running: Ref<Thread>) -> Instant {
+    @inline(never) private mutating func deferredDeadline(_ running: Ref<Thread>) -> Instant {
         guard let node = core.deadlines.first(atLeast: running.effective) else { return .never }
         return Instant(ticks: ~node.pointee.key)
     }

@@ -81,7 +81,7 @@ extension Kernel where H: ~Copyable {
     }
 
     /// Recompute what the control block caches of its capabilities.
-    func refreshParts(_ thread: Ref<Thread>) {
+    mutating func refreshParts(_ thread: Ref<Thread>) {
         if let table = thread.tableSlot.capabilityTable {
             thread.pointee.tableBase = table.slot(0).bits
             thread.pointee.tableCount = UInt(truncatingIfNeeded: table.pointee.count)
@@ -94,7 +94,7 @@ extension Kernel where H: ~Copyable {
     }
 
     /// A call that goes on in its own thread changes no translation base at its exit: it is changed here.
-    func setTranslationBase(_ thread: Ref<Thread>, _ base: UInt64) {
+    mutating func setTranslationBase(_ thread: Ref<Thread>, _ base: UInt64) {
         thread.pointee.translationBase = base
         if core.current == thread { hardware.activate(translationBase: base) }
     }
