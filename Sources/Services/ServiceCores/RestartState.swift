@@ -104,8 +104,8 @@ public struct Urgency: Equatable, Sendable {
         self.isRunnable = isRunnable
     }
 
-    /// Whether a task without a sign of life has itself to blame. One that could run, but for something more urgent that
-    /// can run too, has not: it is starved, and what starves it will be silent soon.
+    /// Whether a task without a sign of life has itself to blame. Where something more urgent can run, it has not: it is kept
+    /// from running, or its time-out from being served, and what does that will be silent soon.
     /// - Parameter mostUrgent: the largest priority of a task that can run.
-    public func isToBlame(mostUrgent: UInt8) -> Bool { !isRunnable || priority >= mostUrgent }
+    public func isToBlame(mostUrgent: UInt8) -> Bool { priority >= mostUrgent }
 }
