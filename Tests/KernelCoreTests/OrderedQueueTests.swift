@@ -60,7 +60,8 @@ private struct QueueModel: ~Copyable {
         for (index, key) in [5, 9, 5, 1, 9, 5].enumerated() { model.insert(index, key: UInt64(key)) }
         model.check()
         var served: [Int] = []
-        while let node = model.queue.removeFirst() {
+        while let node = model.queue.first {
+            model.queue.remove(node)
             for index in 0..<6 where model.node(index) == node { served.append(index) }
         }
         #expect(served == [1, 4, 0, 2, 5, 3])

@@ -110,13 +110,6 @@ public struct OrderedQueue: ~Copyable {
         insert(node, key: key)
     }
 
-    /// Take the most urgent node out.
-    mutating func removeFirst() -> Ref<QueueNode>? {
-        guard let node = first else { return nil }
-        remove(node)
-        return node
-    }
-
     /// The node served after this one.
     @inline(never) private func successor(_ node: Ref<QueueNode>) -> Ref<QueueNode>? {
         if var at = node.pointee.right {
