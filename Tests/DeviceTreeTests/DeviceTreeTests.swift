@@ -6,7 +6,7 @@ import XCTest
 final class DeviceTreeTests: TreeTestCase {
     func testVirtWithGICv2() throws {
         try describe(compile("qemu-virt-gicv2.dts")) { _, machine in
-            XCTAssertEqual(machine.gicVersion, 2)
+            XCTAssertEqual(machine.controller, .gicv2)
             XCTAssertEqual(machine.distributor, RegisterRange(base: 0x0800_0000, size: 0x1_0000))
             XCTAssertEqual(machine.interface, RegisterRange(base: 0x0801_0000, size: 0x1_0000))
             XCTAssertEqual(machine.timerLine, 27)
@@ -18,7 +18,7 @@ final class DeviceTreeTests: TreeTestCase {
 
     func testVirtWithGICv3() throws {
         try describe(compile("qemu-virt-gicv3.dts")) { _, machine in
-            XCTAssertEqual(machine.gicVersion, 3)
+            XCTAssertEqual(machine.controller, .gicv3)
             XCTAssertEqual(machine.interface, RegisterRange(base: 0x080a_0000, size: 0xf6_0000))
         }
     }
@@ -67,7 +67,7 @@ final class DeviceTreeTests: TreeTestCase {
 
     func testInterruptParentCycleEnds() throws {
         try describe(compile("malformed/interrupt-parent-cycle.dts")) { tree, machine in
-            XCTAssertEqual(machine.gicVersion, 2)
+            XCTAssertEqual(machine.controller, .gicv2)
             XCTAssertNotNil(tree.node("/bus/pl011@1000"))
         }
     }

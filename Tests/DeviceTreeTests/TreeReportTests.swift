@@ -11,7 +11,7 @@ final class TreeReportTests: TreeTestCase {
         let report = TreeReport(try compile("qemu-virt-gicv2.dts"))
         XCTAssertNil(report.refusal)
         XCTAssertEqual(report.model, "linux,dummy-virt")
-        XCTAssertEqual(report.gicVersion, 2)
+        XCTAssertEqual(report.controller, .gicv2)
         XCTAssertEqual(report.distributor, RegisterRange(base: 0x0800_0000, size: 0x1_0000))
         XCTAssertEqual(report.timerLine, 27)
         XCTAssertEqual(report.console, .pl011)
@@ -58,7 +58,7 @@ final class TreeReportTests: TreeTestCase {
             parent.verdict.hasSuffix("wrong length or number, at /reserved-memory/firmware@4f000000"), parent.verdict)
         let memory = TreeReport(try compile("malformed/no-memory.dts"))
         XCTAssertEqual(memory.refusal, TreeReport.Refusal(cause: .noMemory, path: ""))
-        XCTAssertEqual(memory.gicVersion, 2, "what was found is told")
+        XCTAssertEqual(memory.controller, .gicv2, "what was found is told")
         XCTAssertEqual(memory.devices.count, 2)
         XCTAssertEqual(TreeReport([]).refusal, TreeReport.Refusal(cause: .noMagic, path: ""))
         XCTAssertEqual(

@@ -64,34 +64,62 @@ private final class CallRecord: FirmwareCalls {
 @Suite struct ChoiceTests {
     let record = Record()
 
-    @Test(arguments: [2, 3]) func everyCallReachesTheControllerThatWasChosen(version: Int) throws {
-        typealias Controller = AnyInterruptController<TraceRegisters, TraceCore>
-        record[.redistributors, 0x0008] = 16
-        record[.distributor, 0x004] = 2
-        let distributor = TraceRegisters(record: record, window: .distributor)
-        let v2 = GICv2(distributor: distributor, interface: TraceRegisters(record: record, window: .interface))
-        let v3 = try #require(
-            GICv3(
-                distributor: distributor, redistributors: TraceRegisters(record: record, window: .redistributors),
-                size: 0x20000, affinity: 0, core: TraceCore(record: record)))
-        let controller = version == 2 ? Controller.gicv2(v2) : .gicv3(v3)
-        #expect(controller.lineCount == 96)
+    typealias Controller = AnyInterruptController<TraceRegisters, TraceCore>
+    func registers(_ window: Window) -> TraceRegisters { TraceRegisters(record: record, window: window) }
+
+    /// `first` is what taking and opening line 40 must do.
+    private func check(_ controller: Controller, lines: Int, first: [Access], rest: [Access]) {
+        #expect(controller.lineCount == lines)
         record.accesses = []
-        record.taken = [40]
-        record[.interface, 0x00c] = 40
-        #expect(controller.acknowledge() == 40)
-        controller.end(line: 40)
+        #expect(controller.take() == 40)
         controller.open(line: 40)
         controller.enable(line: 40, trigger: .level)
         controller.disable(line: 40)
-        let first: [Access] =
-            version == 2
-            ? [.load(.interface, 0x00c), .store(.interface, 0x010, 40), .store(.interface, 0x1000, 40)]
-            : [.take, .system(.end, 40), .system(.deactivate, 40)]
-        let rest: [Access] = [
-            .load(.distributor, 0xc08), .store(.distributor, 0xc08, 0), .store(.distributor, 0x104, 1 << 8),
-            .store(.distributor, 0x184, 1 << 8),
-        ]
         #expect(record.accesses == first + rest)
+        record.accesses = []
+        #expect(controller.take() == nil)
+        #expect(record.stores.filter { $0 != .take }.isEmpty, "nothing was taken: nothing is ended")
+    }
+    private let distributorsPart: [Access] = [
+        .load(.distributor, 0xc08), .store(.distributor, 0xc08, 0), .store(.distributor, 0x104, 1 << 8),
+        .store(.distributor, 0x184, 1 << 8),
+    ]
+
+    @Test func everyCallReachesAGICv2() {
+        record[.distributor, 0x004] = 2
+        let controller = Controller.gicv2(GICv2(distributor: registers(.distributor), interface: registers(.interface)))
+        record[.interface, 0x00c] = 1023
+        record.queue[Place(window: .interface, offset: 0x00c)] = [40]
+        check(
+            controller, lines: 96,
+            first: [.load(.interface, 0x00c), .store(.interface, 0x010, 40), .store(.interface, 0x1000, 40)],
+            rest: distributorsPart)
+    }
+
+    @Test func everyCallReachesAGICv3() throws {
+        record[.redistributors, 0x0008] = 16
+        record[.distributor, 0x004] = 2
+        let controller = Controller.gicv3(
+            try #require(
+                GICv3(
+                    distributor: registers(.distributor), redistributors: registers(.redistributors), size: 0x20000,
+                    affinity: 0, core: TraceCore(record: record))))
+        record.taken = [40]
+        check(
+            controller, lines: 96, first: [.take, .system(.end, 40), .system(.deactivate, 40)], rest: distributorsPart)
+    }
+
+    @Test func everyCallReachesABCM2836() {
+        let controller = Controller.bcm2836(BCM2836(local: registers(.local), peripherals: registers(.peripherals)))
+        record.queue[Place(window: .local, offset: 0x60)] = [1 << 8]
+        record[.peripherals, 0x00] = 1 << 8
+        record[.peripherals, 0x04] = 1 << 8
+        check(
+            controller, lines: 104,
+            first: [
+                .load(.local, 0x60), .load(.peripherals, 0x00), .load(.peripherals, 0x04),
+                .store(.peripherals, 0x1c, 1 << 8), .store(.peripherals, 0x10, 1 << 8),
+            ],
+            rest: [.store(.peripherals, 0x10, 1 << 8), .store(.peripherals, 0x1c, 1 << 8)])
     }
 }

@@ -15,7 +15,7 @@ extension BootState {
         let controller = try startController()
         processor.openUserRegisters()
         GenericTimer.off()
-        let machine = Machine(
+        var machine = Machine(
             controller: controller, console: console, power: machine.power, timerLine: self.machine.timerLine,
             processor: processor)
         if machine.timerLine >= machine.lineCount {
@@ -26,14 +26,18 @@ extension BootState {
     }
 
     private mutating func startController() throws(BootFailure) -> Machine.Controller {
-        let distributor = MMIORegisters(
+        let first = MMIORegisters(
             address: try map.mapDevice(machine.distributor.base, bytes: machine.distributor.size))
-        let interface = MMIORegisters(
+        let second = MMIORegisters(
             address: try map.mapDevice(machine.interface.base, bytes: machine.interface.size))
-        if machine.gicVersion == 2 { return .gicv2(GICv2(distributor: distributor, interface: interface)) }
+        switch machine.controller {
+        case .gicv2: return .gicv2(GICv2(distributor: first, interface: second))
+        case .bcm2836: return .bcm2836(BCM2836(local: first, peripherals: second))
+        case .none, .gicv3, .armctrl: break
+        }
         guard
             let controller = GICv3(
-                distributor: distributor, redistributors: interface, size: machine.interface.size,
+                distributor: first, redistributors: second, size: machine.interface.size,
                 affinity: processor.affinity, core: CoreGICRegisters())
         else { throw BootFailure("the interrupt controller has no part for this core") }
         return .gicv3(controller)

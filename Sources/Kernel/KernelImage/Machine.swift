@@ -10,12 +10,14 @@ import PlatformDrivers
 
 struct Machine: Hardware {
     typealias Controller = AnyInterruptController<MMIORegisters, CoreGICRegisters>
-    let controller: Controller
+    private var controller: Controller
     let console: KernelConsole
     let power: PowerMethod
     /// The virtual timer's line.
     let timerLine: Int
     let lineCount: Int
+    /// Lines below 128 that may signal, for a controller that masks a line until it is opened.
+    private var wanted = InlineArray<4, UInt32>(repeating: 0)
     let hasCycleCounter: Bool
 
     init(
@@ -43,12 +45,28 @@ struct Machine: Hardware {
     @inline(__always) var interruptPending: Bool { swiftlet_read_isr() != 0 }
     /// Lines 0 to 15 are software interrupts.
     func isAssignable(line: Int) -> Bool { line >= 16 && line < lineCount && line != timerLine }
-    func enable(line: Int, trigger: Trigger) { controller.enable(line: line, trigger: trigger) }
-    func disable(line: Int) { controller.disable(line: line) }
-    func open(line: Int) { controller.open(line: line) }
+    mutating func enable(line: Int, trigger: Trigger) {
+        wanted[line >> 5 & 3] |= 1 &<< UInt32(truncatingIfNeeded: line)
+        controller.enable(line: line, trigger: trigger)
+    }
+    mutating func disable(line: Int) {
+        wanted[line >> 5 & 3] &= ~(1 &<< UInt32(truncatingIfNeeded: line))
+        controller.disable(line: line)
+    }
+    @inline(__always) mutating func open(line: Int) {
+        if case .bcm2836(let controller) = controller {
+            // The timer's line was not masked.
+            if line != timerLine { unmask(line, controller) }
+            return
+        }
+        controller.open(line: line)
+    }
+    @inline(never) private mutating func unmask(_ line: Int, _ controller: BCM2836<MMIORegisters>) {
+        if wanted[line >> 5 & 3] & 1 &<< UInt32(truncatingIfNeeded: line) != 0 { controller.open(line: line) }
+    }
 
-    @inline(__always) func acknowledgeInterrupt() -> Int? { controller.acknowledge() }
-    @inline(__always) func endInterrupt(line: Int) { controller.end(line: line) }
+    @inline(__always) func acknowledgeInterrupt() -> Int? { controller.take() }
+    @inline(__always) func endInterrupt(line: Int) {}
 
     // Memory
 

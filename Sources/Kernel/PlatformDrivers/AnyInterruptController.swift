@@ -4,44 +4,61 @@ import HardwareInterface
 import KernelABI
 import MMIO
 
-public enum AnyInterruptController<Registers: RegisterAccess, Core: GICSystemRegisters>: InterruptController {
+public enum AnyInterruptController<Registers: RegisterAccess, Core: GICSystemRegisters> {
     case gicv2(GICv2<Registers>)
     case gicv3(GICv3<Registers, Core>)
+    case bcm2836(BCM2836<Registers>)
 
     public var lineCount: Int {
         switch self {
         case .gicv2(let controller): return controller.lineCount
         case .gicv3(let controller): return controller.lineCount
+        case .bcm2836(let controller): return controller.lineCount
         }
     }
-    @inline(__always) public func acknowledge() -> Int? {
+    /// Acknowledge and end at once, which needs one decision: the pending line, quiet until it is opened; others may be taken.
+    @inline(__always) public func take() -> Int? {
         switch self {
-        case .gicv2(let controller): return controller.acknowledge()
-        case .gicv3(let controller): return controller.acknowledge()
-        }
-    }
-    @inline(__always) public func end(line: Int) {
-        switch self {
-        case .gicv2(let controller): controller.end(line: line)
-        case .gicv3(let controller): controller.end(line: line)
+        case .gicv2(let controller): return controller.take()
+        case .gicv3(let controller): return controller.take()
+        case .bcm2836(let controller): return controller.acknowledge()
         }
     }
     @inline(__always) public func open(line: Int) {
         switch self {
         case .gicv2(let controller): controller.open(line: line)
         case .gicv3(let controller): controller.open(line: line)
+        case .bcm2836(let controller): controller.open(line: line)
         }
     }
     public func enable(line: Int, trigger: Trigger) {
         switch self {
         case .gicv2(let controller): controller.enable(line: line, trigger: trigger)
         case .gicv3(let controller): controller.enable(line: line, trigger: trigger)
+        case .bcm2836(let controller): controller.enable(line: line, trigger: trigger)
         }
     }
     public func disable(line: Int) {
         switch self {
         case .gicv2(let controller): controller.disable(line: line)
         case .gicv3(let controller): controller.disable(line: line)
+        case .bcm2836(let controller): controller.disable(line: line)
         }
+    }
+}
+
+extension GICv2 {
+    @inline(__always) func take() -> Int? {
+        guard let line = acknowledge() else { return nil }
+        end(line: line)
+        return line
+    }
+}
+
+extension GICv3 {
+    @inline(__always) func take() -> Int? {
+        guard let line = acknowledge() else { return nil }
+        end(line: line)
+        return line
     }
 }

@@ -18,7 +18,7 @@ public struct RegisterRange: Equatable, Sendable {
 
 /// One interrupt of a device.
 public struct DeviceInterrupt: Equatable, Sendable {
-    /// The controller's number for it: an INTID at a GIC.
+    /// The kernel's number for it: an INTID at a GIC, as `BCM2836` says otherwise.
     public var line: Int
     public var isEdge: Bool
     /// The controller's node offset.
@@ -140,33 +140,47 @@ extension DeviceNode {
         return nil
     }
 
-    /// An interrupt specifier of this node. GIC: <type number flags> (Linux bindings, arm,gic.yaml): type 0 counts the
-    /// shared lines 32 to 1019, type 1 the private ones 16 to 31.
+    /// An interrupt specifier of this node (Linux bindings: arm,gic.yaml; brcm,bcm2836-l1-intc.yaml, <line flags>;
+    /// brcm,bcm2835-armctrl-ic.yaml, <bank number>).
     private func decode(
         _ property: DeviceProperty, at index: Int, cells: Int, _ controller: DeviceNode
     ) throws(DeviceTreeError) -> DeviceInterrupt? {
-        guard controller.gicVersion != nil, cells >= 3, let type = property.word(index),
-            let number = property.word(index + 1), let flags = property.word(index + 2), type <= 1
-        else { return nil }
-        if number >= (type == 0 ? 988 : 16) { throw DeviceTreeError(.badProperty, node: offset) }
+        guard let first = property.word(index), let second = property.word(index + 1), cells >= 2 else { return nil }
+        let line: Int?
+        var flags: UInt32 = 4
+        switch controller.controllerKind {
+        case .none: return nil
+        case .gicv2, .gicv3:
+            // <type number flags>: type 0 counts the shared lines 32 to 1019, type 1 the private ones 16 to 31.
+            guard cells >= 3, let third = property.word(index + 2), first <= 1 else { return nil }
+            line = second >= (first == 0 ? 988 : 16) ? nil : Int(second) + (first == 0 ? 32 : 16)
+            flags = third
+        case .bcm2836:
+            line = first > 9 ? nil : Int(first) + 16
+            flags = second
+        case .armctrl:
+            let base = first == 0 ? 96 : Int(first & 3) * 32
+            line = first > 2 || second >= (first == 0 ? 8 : 32) ? nil : base + Int(second)
+        }
+        guard let line else { throw DeviceTreeError(.badProperty, node: offset) }
         return DeviceInterrupt(
-            line: Int(number) + (type == 0 ? 32 : 16), isEdge: flags & 0xf == 1 || flags & 0xf == 2,
-            controller: controller.offset)
+            line: line, isEdge: flags & 0xf == 1 || flags & 0xf == 2, controller: controller.offset)
     }
 
-    /// 2 or 3 where this node is a GIC.
-    public var gicVersion: Int? { property("compatible")?.gicVersion }
+    /// What kind of interrupt controller this node is, if any.
+    public var controllerKind: ControllerKind { property("compatible")?.controllerKind ?? .none }
 }
 
 extension DeviceProperty {
-    /// 2 or 3 where this is the `compatible` of a GIC.
-    var gicVersion: Int? {
-        if contains("arm,gic-v3") { return 3 }
+    /// Of what interrupt controller this is the `compatible`.
+    var controllerKind: ControllerKind {
+        if contains("arm,gic-v3") { return .gicv3 }
         if contains("arm,cortex-a15-gic") || contains("arm,gic-400") || contains("arm,cortex-a9-gic")
             || contains("arm,cortex-a7-gic")
         {
-            return 2
+            return .gicv2
         }
-        return nil
+        if contains("brcm,bcm2836-l1-intc") { return .bcm2836 }
+        return contains("brcm,bcm2836-armctrl-ic") ? .armctrl : .none
     }
 }

@@ -30,6 +30,22 @@ public struct RangeList {
     }
 }
 
+/// Interrupt controllers that the kernel drives. An `armctrl` is chained behind a `bcm2836`, and drives no machine alone.
+public enum ControllerKind: UInt8, Sendable {
+    case none, gicv2, gicv3, bcm2836, armctrl
+
+    public var name: StaticString {
+        switch self {
+        case .none: "none"
+        case .gicv2: "GICv2"
+        case .gicv3: "GICv3"
+        case .bcm2836: "BCM2836"
+        case .armctrl: "ARMCTRL"
+        }
+    }
+    var isGIC: Bool { self == .gicv2 || self == .gicv3 }
+}
+
 /// How the machine is switched off.
 public enum PowerMethod: UInt8, Sendable { case none, hvc, smc }
 
@@ -41,11 +57,15 @@ public struct MachineDescription {
     public var memory = RangeList()
     /// Memory that must not be handed out.
     public var reserved = RangeList()
-    public var gicVersion = 0
+    /// What the timer interrupts: a GIC where there is one.
+    public var controller = ControllerKind.none
     /// The interrupt controller's node: all its registers are the kernel's.
     public var controllerNode: Int32 = -1
+    /// The node of the one behind it, or -1. Its registers share their page with other devices'.
+    public var chainedNode: Int32 = -1
+    /// Distributor (GIC), or the cores' own controller (BCM2836).
     public var distributor = RegisterRange(base: 0, size: 0)
-    /// CPU interface (GICv2) or redistributors (GICv3).
+    /// CPU interface (GICv2), redistributors (GICv3), or the chained controller (BCM2836).
     public var interface = RegisterRange(base: 0, size: 0)
     public var timerLine = 0
     /// The node of the controller that `timerLine` is a line of.
@@ -81,7 +101,9 @@ extension DeviceTree {
             if depth <= DeviceNode.maximumDepth { try inspect(current, &machine) }
             node = self.node(after: current, depth: &depth)
         }
-        if machine.gicVersion == 0 { throw DeviceTreeError(.noInterruptController) }
+        if machine.controller == .none || machine.controller == .bcm2836 && machine.chainedNode < 0 {
+            throw DeviceTreeError(.noInterruptController)
+        }
         if machine.timerLine == 0 || machine.timerController != machine.controllerNode {
             throw DeviceTreeError(.noTimer)
         }
@@ -119,12 +141,9 @@ extension DeviceTree {
     private func inspect(
         _ node: DeviceNode, _ compatible: DeviceProperty, _ machine: inout MachineDescription
     ) throws(DeviceTreeError) {
-        if machine.gicVersion == 0, let version = compatible.gicVersion {
-            machine.distributor = try node.kernelRegisters(0, atLeast: 0x1000)
-            // A GICv2's DIR has a page of its own; a GICv3's driver looks for this core's part itself.
-            machine.interface = try node.kernelRegisters(1, atLeast: version == 2 ? 0x1004 : 0x2_0000)
-            machine.gicVersion = version
-            machine.controllerNode = node.offset
+        let controller = compatible.controllerKind
+        if controller != .none {
+            if !machine.controller.isGIC { try machine.take(controller, node) }
         } else if compatible.contains("arm,armv8-timer") || compatible.contains("arm,armv7-timer") {
             // Interrupts: secure, non-secure, virtual, hypervisor (Linux bindings, arm,arch_timer.yaml).
             if let virtual = try node.interrupt(2) {
@@ -136,6 +155,24 @@ extension DeviceTree {
                 machine.power = method.contains("smc") ? .smc : method.contains("hvc") ? .hvc : .none
             }
         }
+    }
+}
+
+extension MachineDescription {
+    /// A controller, where no GIC was found before: boards with a GIC may name the cores' own controller as well.
+    fileprivate mutating func take(_ kind: ControllerKind, _ node: DeviceNode) throws(DeviceTreeError) {
+        if kind == .armctrl {
+            interface = try node.kernelRegisters(0, atLeast: 0x28)
+            chainedNode = node.offset
+            return
+        }
+        distributor = try node.kernelRegisters(0, atLeast: kind == .bcm2836 ? 0x70 : 0x1000)
+        controller = kind
+        controllerNode = node.offset
+        if !kind.isGIC { return }
+        // A GICv2's DIR has a page of its own; a GICv3's driver looks for this core's part itself.
+        interface = try node.kernelRegisters(1, atLeast: kind == .gicv2 ? 0x1004 : 0x2_0000)
+        chainedNode = -1
     }
 }
 

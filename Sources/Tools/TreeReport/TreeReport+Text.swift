@@ -29,10 +29,10 @@ extension TreeReport {
 
     private var machineLines: [String] {
         var lines: [String] = []
-        if gicVersion > 0 {
-            lines.append("  controller   GICv\(gicVersion), \(range(distributor)), \(range(interface))")
-        } else {
+        if controller == .none {
             lines.append("  controller   none that the kernel knows")
+        } else {
+            lines.append("  controller   \(controller.name), \(range(distributor)), \(range(interface))")
         }
         lines.append("  timer        \(timerLine == 0 ? "none" : "line \(timerLine)")")
         switch console {

@@ -16,7 +16,7 @@ public struct TreeReport: Sendable {
         public var path: String
         public var compatible: [String]
         public var registers: [RegisterRange] = []
-        /// INTIDs; lines of controllers that the kernel does not drive are left out.
+        /// The kernel's numbers; lines of controllers that the kernel does not drive are left out.
         public var lines: [Int] = []
         /// What is damaged: the device gets no driver.
         public var problem: DeviceTreeError.Cause?
@@ -25,11 +25,10 @@ public struct TreeReport: Sendable {
     public var refusal: Refusal?
     public var model = ""
     public var compatible: [String] = []
-    /// 2 or 3; 0 where none was found.
-    public var gicVersion = 0
+    public var controller = ControllerKind.none
     public var distributor = RegisterRange(base: 0, size: 0)
     public var interface = RegisterRange(base: 0, size: 0)
-    /// The virtual timer's INTID; 0 where none was found.
+    /// The virtual timer's line; 0 where none was found.
     public var timerLine = 0
     public var console = ConsoleKind.none
     public var consoleRegisters = RegisterRange(base: 0, size: 0)
@@ -67,11 +66,11 @@ public struct TreeReport: Sendable {
             try tree.describeMachine(&machine)
         } catch { refusal = Refusal(cause: error.cause, path: path(of: error.node, in: tree)) }
         take(machine)
-        devices = devices(of: tree, except: machine.controllerNode)
+        devices = devices(of: tree, except: [machine.controllerNode, machine.chainedNode])
     }
 
     private mutating func take(_ machine: MachineDescription) {
-        gicVersion = machine.gicVersion
+        controller = machine.controller
         distributor = machine.distributor
         interface = machine.interface
         timerLine = machine.timerLine
@@ -116,10 +115,10 @@ extension TreeReport {
         return found
     }
 
-    private func devices(of tree: DeviceTree, except controller: Int32) -> [Device] {
+    private func devices(of tree: DeviceTree, except controllers: [Int32]) -> [Device] {
         var devices: [Device] = []
         walk(tree) { node, path in
-            guard node.isEnabled, node.offset != controller, !path.hasPrefix("/reserved-memory/"),
+            guard node.isEnabled, !controllers.contains(node.offset), !path.hasPrefix("/reserved-memory/"),
                 node.property("reg") != nil,
                 let compatible = node.property("compatible")
             else { return }

@@ -1,0 +1,77 @@
+// The interrupt controllers of a Raspberry Pi 3: BCM2836's, one for each core, and BCM2835's for all peripherals behind it.
+//
+// Neither has priorities, nor a state between pending and handled, so that a line is masked from its delivery to `open`. One
+// is not: the virtual timer's is the kernel's own, which moves the deadline, and so quiets it, before it takes interrupts again.
+
+import HardwareInterface
+import KernelABI
+import MMIO
+
+/// Both controllers as one. Lines 16 to 25 are the core's lines 0 to 9, 32 to 63 the peripherals' bank 1, 64 to 95 bank 2, and
+/// 96 to 103 bank 0. All are level-triggered, and go to core 0, where boot goes on.
+public struct BCM2836<Registers: RegisterAccess>: InterruptController {
+    let local: Registers
+    let peripherals: Registers
+
+    public var lineCount: Int { 104 }
+    private static var firstLocal: Int { 16 }
+    private static var virtualTimer: Int { firstLocal + LocalController.virtualTimer }
+
+    /// Mask every line.
+    public init(local: Registers, peripherals: Registers) {
+        self.local = local
+        self.peripherals = peripherals
+        peripherals.write32(PeripheralController.fastInterrupt, 0)
+        for bank in 0..<3 { peripherals.write32(PeripheralController.mask + 4 * bank, 0xffff_ffff) }
+        local.write32(LocalController.route, 0)
+        local.write32(LocalController.maskCounters, LocalController.ownCounters)
+        local.write32(LocalController.outstandingWrites, 0)
+        local.write32(LocalController.localTimer, 0)
+        local.write32(LocalController.timers, 0)
+        local.write32(LocalController.mailboxes, 0)
+    }
+
+    @inline(never) public func acknowledge() -> Int? {
+        let pending = local.read32(LocalController.pending)
+        if pending & 1 << LocalController.virtualTimer != 0 { return Self.virtualTimer }
+        var lines = pending
+        var first = Self.firstLocal
+        if pending & 1 << LocalController.peripherals != 0 {
+            lines = peripherals.read32(PeripheralController.pending)
+            if lines & (PeripheralController.inFirstBank | PeripheralController.inSecondBank) != 0 {
+                first = lines & PeripheralController.inFirstBank != 0 ? 32 : 64
+                lines = peripherals.read32(first >> 3)
+            } else {
+                first = 96
+                lines &= PeripheralController.inBasicBank
+            }
+        }
+        if lines == 0 { return nil }
+        let line = first &+ lines.trailingZeroBitCount
+        set(line, isOpen: false)
+        return line
+    }
+
+    @inline(__always) public func end(line: Int) {}
+    /// Unmask, also a line that was disabled meanwhile: the machine knows which are wanted.
+    @inline(__always) public func open(line: Int) { set(line, isOpen: true) }
+    @inline(__always) public func enable(line: Int, trigger: Trigger) { set(line, isOpen: true) }
+    @inline(__always) public func disable(line: Int) { set(line, isOpen: false) }
+
+    /// Lines of the core that have no mask of their own are left alone.
+    @inline(never) private func set(_ line: Int, isOpen: Bool) {
+        let bit: UInt32 = 1 &<< UInt32(truncatingIfNeeded: line)
+        if line >= 32 {
+            // The register of the line's bank: 32 lines to a word.
+            let bank = line >> 3 & ~3 &- 4
+            return peripherals.write32((isOpen ? PeripheralController.open : PeripheralController.mask) &+ bank, bit)
+        }
+        if line == Self.firstLocal + LocalController.counters {
+            local.write32(isOpen ? LocalController.openCounters : LocalController.maskCounters, 1)
+        } else if line <= Self.virtualTimer {
+            let timer = bit >> UInt32(Self.firstLocal)
+            let others = local.read32(LocalController.timers) & ~timer
+            local.write32(LocalController.timers, isOpen ? others | timer : others)
+        }
+    }
+}

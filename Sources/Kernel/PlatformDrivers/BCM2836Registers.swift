@@ -1,0 +1,40 @@
+// Register maps of the interrupt controllers of a Raspberry Pi 3: the cores' own one (BCM2836: "QA7", chapter 4), and behind
+// its line 8 the one of the peripherals (BCM2835 ARM Peripherals, 7.5): byte offsets and bits.
+
+/// The local controller. Where each core has a register, core 0's.
+enum LocalController {
+    /// The core that takes the peripherals' IRQ (bits 0 and 1) and FIQ (bits 2 and 3).
+    static let route = 0x0c
+    /// The performance counters: bits 0 to 3 of each core as IRQ, bits 4 to 7 as FIQ.
+    static let openCounters = 0x10
+    static let maskCounters = 0x14
+    static let ownCounters: UInt32 = 0x11
+    /// The interrupts of outstanding writes and of the local timer, each with its enable bit.
+    static let outstandingWrites = 0x30
+    static let localTimer = 0x34
+    /// Bits 0 to 3: the generic timers as IRQ; bits 4 to 7 as FIQ.
+    static let timers = 0x40
+    static let mailboxes = 0x50
+    /// What is pending as IRQ, a bit for each line.
+    static let pending = 0x60
+
+    /// Lines: the virtual timer, the peripherals, the performance counters.
+    static let virtualTimer = 3
+    static let peripherals = 8
+    static let counters = 9
+}
+
+/// The peripherals' controller, from the first register of its node on.
+enum PeripheralController {
+    /// Bits 0 to 7: bank 0. The others say which bank to look at: 8 bank 1 and 9 bank 2, unless what is pending there has a bit
+    /// of its own: 10 to 14 (bank 1) and 15 to 20 (bank 2). Words 1 and 2 are those banks.
+    static let pending = 0x00
+    static let inBasicBank: UInt32 = 0xff
+    static let inFirstBank: UInt32 = 0x7d00
+    static let inSecondBank: UInt32 = 0x1f_8200
+    /// The line that comes as FIQ.
+    static let fastInterrupt = 0x0c
+    /// Three words each: banks 1, 2 and 0. Ones act, zeros do nothing.
+    static let open = 0x10
+    static let mask = 0x1c
+}
