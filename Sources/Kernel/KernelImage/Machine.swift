@@ -113,12 +113,18 @@ struct Machine: Hardware {
         console.write(decimal: status)
         console.endLine()
         power.switchOff(CoreFirmware())
-        swiftlet_halt()
+        stayOn()
     }
     func reboot() {
         console.write("swiftlet: reboot")
         console.endLine()
         power.reset(CoreFirmware())
-        swiftlet_halt()
+        stayOn()
+    }
+    /// The firmware came back, or there is none to ask.
+    private func stayOn() -> Never {
+        console.write("swiftlet: the firmware cannot do that")
+        console.endLine()
+        halt(console)
     }
 }

@@ -17,7 +17,8 @@ func panic(_ cause: StaticString) -> Never {
     halt(console)
 }
 
-private func halt(_ console: KernelConsole) -> Never {
+/// Say that there is no more to come, and stop.
+func halt(_ console: KernelConsole) -> Never {
     console.write("swiftlet: halted")
     console.endLine()
     swiftlet_halt()

@@ -118,6 +118,9 @@ extension DeviceTree {
     private func inspect(_ node: DeviceNode, _ machine: inout MachineDescription) throws(DeviceTreeError) {
         if let parent = node.parent, parent.isReservedMemory {
             if node.hasGoodStatus { try reserve(node, &machine) }
+        } else if let place = node.property("cpu-release-addr") {
+            // A core that waits may be called disabled.
+            try machine.reserve(spinTable: place, of: node)
         } else if !node.isEnabled {
             return
         } else if let type = node.property("device_type"), type.contains("memory") {
@@ -159,6 +162,15 @@ extension DeviceTree {
 }
 
 extension MachineDescription {
+    /// The page where another core waits for an address to jump to: it must not find somebody's data there.
+    fileprivate mutating func reserve(spinTable place: DeviceProperty, of node: DeviceNode) throws(DeviceTreeError) {
+        guard place.count > 0, let address = place.number(0, cells: place.count / 4) else {
+            throw DeviceTreeError(.badProperty, node: node.offset)
+        }
+        let page = RegisterRange(base: address & ~4095, size: 4096)
+        if !reserved.overlaps(page) { try reserved.append(page) }
+    }
+
     /// A controller, where no GIC was found before: boards with a GIC may name the cores' own controller as well.
     fileprivate mutating func take(_ kind: ControllerKind, _ node: DeviceNode) throws(DeviceTreeError) {
         if kind == .armctrl {
