@@ -17,12 +17,19 @@ struct Emulator {
     /// Instructions as the clock: the same run every time.
     var isCounted = false
 
+    /// These machines have the processor and the memory of the board.
+    private var isRaspberryPi: Bool { machine.hasPrefix("raspi") }
+    /// The PL011, where the shell is, and the mini-UART, where the kernel is, in one stream.
+    private static let bothConsoles = [
+        "-chardev", "stdio,id=console,mux=on,signal=off", "-serial", "chardev:console", "-serial", "chardev:console",
+        "-mon", "chardev=console,mode=readline",
+    ]
+
     var arguments: [String] {
-        var list = [
-            "-machine", machine, "-cpu", processor, "-smp", "1", "-m", memory, "-nographic", "-nodefaults",
-            "-no-reboot",
-            "-serial", "mon:stdio", "-kernel", kernel,
-        ]
+        var list = ["-machine", machine, "-display", "none", "-nodefaults", "-no-reboot", "-kernel", kernel]
+        list +=
+            isRaspberryPi
+            ? Emulator.bothConsoles : ["-cpu", processor, "-smp", "1", "-m", memory, "-serial", "mon:stdio"]
         if let bundle {
             list += ["-device", "loader,file=\(bundle.path),addr=0x\(String(bundle.address, radix: 16)),force-raw=on"]
         }

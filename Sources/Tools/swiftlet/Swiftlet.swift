@@ -45,3 +45,12 @@ func writeFile(_ bytes: [UInt8], to path: String) throws {
         try Data(bytes).write(to: URL(fileURLWithPath: path))
     } catch { throw ToolError("\(path): cannot be written: \(error.localizedDescription)") }
 }
+
+/// Compiles a tree's source, with its labels, as overlays need them.
+/// - Returns: the path of what dtc wrote.
+func compileTree(_ source: String) throws -> String {
+    let compiled = "build/\(URL(fileURLWithPath: source).lastPathComponent).dtb"
+    let dtc = try output(of: "dtc", ["-q", "-@", "-I", "dts", "-O", "dtb", "-o", compiled, source])
+    if dtc.status != 0 { throw ToolError("\(source): \(dtc.text)") }
+    return compiled
+}

@@ -133,12 +133,7 @@ struct TestSystemCommand: ParsableCommand {
         if let memory = setup.memory { emulator.memory = memory }
         emulator.append = setup.append
         emulator.isCounted = setup.isCounted
-        if let source = setup.tree {
-            let compiled = "build/\(URL(fileURLWithPath: source).lastPathComponent).dtb"
-            let dtc = try output(of: "dtc", ["-q", "-I", "dts", "-O", "dtb", "-o", compiled, source])
-            if dtc.status != 0 { throw ToolError("\(source): \(dtc.text)") }
-            emulator.tree = compiled
-        }
+        if let source = setup.tree { emulator.tree = try compileTree(source) }
         return emulator
     }
 

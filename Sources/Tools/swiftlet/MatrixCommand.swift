@@ -1,0 +1,149 @@
+// `swiftlet matrix`: the same kernel on every machine that an emulator here has, to the end of some shell commands.
+
+import ArgumentParser
+import Foundation
+import ToolCore
+
+struct MatrixCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "matrix", abstract: "Boot one image under every QEMU variant, to the end of some shell commands.")
+
+    @Argument(help: "The image.") var image = "build/kernel8.img"
+    @Option(help: "The same kernel as an ELF file.") var kernel = "build/kernel.elf"
+    @Option(help: "The bundle, loaded behind the ELF file.") var bundle = "build/bundle.bin"
+    @Option(help: "The kernel's command line.") var append = "run=\"ps; poweroff\""
+    @Option(help: "What the console must show before the power goes.") var expect = "pl011"
+    @Option(help: "Folder of the project's own trees.") var trees = "dts"
+    @Option(help: "Folder of a Linux kernel's trees, as its package has them.") var linuxTrees = "build/linux-trees"
+    @Option(help: "Write the totals to this file: PASSED FAILED.") var totals: String?
+
+    /// Each value of each dimension, with every other one's extremes: (ELF, virtualization, GIC, processor, memory).
+    static let variants: [(Bool, Bool, Int, String, String)] = [
+        (false, false, 2, "cortex-a53", "64M"), (false, false, 3, "cortex-a53", "128M"),
+        (false, true, 2, "cortex-a53", "1G"), (false, true, 3, "cortex-a53", "4G"),
+        (true, false, 2, "cortex-a53", "128M"), (true, false, 3, "cortex-a53", "64M"),
+        (true, true, 2, "cortex-a53", "4G"), (true, true, 3, "cortex-a53", "1G"),
+        (false, false, 2, "cortex-a72", "1G"), (false, true, 3, "cortex-a72", "64M"),
+        (true, false, 3, "cortex-a72", "4G"), (true, true, 2, "cortex-a72", "128M"),
+        (false, false, 3, "cortex-a76", "128M"), (false, true, 2, "cortex-a76", "64M"),
+        (true, false, 2, "cortex-a76", "1G"), (true, true, 3, "cortex-a76", "4G"),
+        (false, false, 2, "max", "4G"), (false, true, 3, "max", "1G"),
+        (true, false, 3, "max", "128M"), (true, true, 2, "max", "64M"),
+    ]
+
+    /// Boards: QEMU's machine, the project's tree, the one of Linux, and what the kernel must say that it found.
+    static let boards: [(machine: String, own: String, linux: String, finds: String)] = [
+        ("raspi3b", "raspberry-pi-3", "bcm2837-rpi-3-b", "Raspberry Pi 3 Model B, 960 MiB, entered at EL2, BCM2836"),
+        ("raspi4b", "raspberry-pi-4", "bcm2711-rpi-4-b", "Raspberry Pi 4 Model B, 960 MiB, entered at EL2, GICv2"),
+    ]
+
+    func run() throws {
+        var results = Results(kernel: kernel)
+        try runVirt(&results)
+        try runBoards(&results)
+        if let totals { try writeFile(Array("\(results.passed) \(results.failed)\n".utf8), to: totals) }
+        print("matrix: \(results.passed) passed, \(results.failed) failed, \(results.skipped) skipped")
+        if results.failed > 0 { throw ExitCode(1) }
+    }
+
+    private func runVirt(_ results: inout Results) throws {
+        let known = try output(of: "qemu-system-aarch64", ["-machine", "virt", "-cpu", "help"]).text
+        let elf = try ElfFile(path: kernel)
+        let end = (elf.segments.map { $0.physicalAddress + UInt64($0.memorySize) }.max() ?? 0) + 4095 & ~4095
+        for (isElf, virtualization, gic, processor, memory) in MatrixCommand.variants {
+            let name =
+                "\(isElf ? "ELF" : "Image") virtualization=\(virtualization ? "on" : "off") gic-version=\(gic) \(processor) \(memory)"
+            if !known.contains(processor) {
+                results.skip(name, "this QEMU has no such processor")
+                continue
+            }
+            var emulator = Emulator(kernel: isElf ? kernel : image)
+            if isElf { emulator.bundle = (bundle, end) }
+            emulator.machine = "virt,gic-version=\(gic),virtualization=\(virtualization ? "on" : "off")"
+            emulator.processor = processor
+            emulator.memory = memory
+            try boot(emulator, name, ["GICv\(gic)", expect], &results)
+        }
+    }
+
+    private func runBoards(_ results: inout Results) throws {
+        let known = try output(of: "qemu-system-aarch64", ["-machine", "help"]).text
+        let raw = try withoutHeader()
+        for board in MatrixCommand.boards {
+            let own = try compileTree("\(trees)/\(board.own).dts")
+            let linux = "\(linuxTrees)/\(board.linux).dtb"
+            for (name, tree, kernel) in [
+                ("at 0x200000, own tree", own, image), ("at 0x80000, own tree", own, raw),
+                ("at 0x200000, tree of Linux", linux, image),
+            ] {
+                let name = "\(board.machine) \(name)"
+                if !known.contains(board.machine) {
+                    results.skip(name, "this QEMU has no such machine; QEMU 10 has it")
+                } else if !FileManager.default.fileExists(atPath: tree) {
+                    results.skip(name, "\(tree) is not there")
+                } else {
+                    var emulator = Emulator(kernel: kernel)
+                    emulator.machine = board.machine
+                    emulator.tree = tree
+                    try boot(emulator, name, [board.finds, expect], &results)
+                }
+            }
+        }
+    }
+
+    /// The image without the magic number of its header: a plain binary, which boot loaders put at 0x80000.
+    private func withoutHeader() throws -> String {
+        guard var bytes = FileManager.default.contents(atPath: image).map([UInt8].init), bytes.count > 64 else {
+            throw ToolError("\(image): not there; run `make build`")
+        }
+        bytes.replaceSubrange(56..<60, with: [0, 0, 0, 0])
+        let path = "build/kernel8.raw"
+        try writeFile(bytes, to: path)
+        return path
+    }
+
+    private func boot(_ machine: Emulator, _ name: String, _ expected: [String], _ results: inout Results) throws {
+        var emulator = machine
+        emulator.append = append
+        emulator.isCounted = true
+        var missing = Set(expected)
+        var status = -1
+        var last = ""
+        var panic = PanicWatch(kernel: kernel)
+        let ended = try emulator.run(interactive: false, timeout: 60) { line in
+            missing = missing.filter { !line.contains($0) }
+            if case .powerOff(let code) = ConsoleEvent(line: line) { status = code }
+            if !line.trimmingCharacters(in: .whitespaces).isEmpty { last = line }
+            return panic.take(line)
+        }
+        if ended && missing.isEmpty && status == 0 { return results.pass(name) }
+        let fault =
+            !ended ? "hangs" : status != 0 ? "status \(status)" : "does not say \(missing.joined(separator: ", "))"
+        results.fail(name, "\(fault), last line: \(last)", panic.places)
+    }
+
+    private struct Results {
+        let kernel: String
+        var passed = 0
+        var failed = 0
+        var skipped = 0
+
+        mutating func pass(_ name: String) {
+            passed += 1
+            say("passed  \(name)")
+        }
+        mutating func fail(_ name: String, _ reason: String, _ places: [String]) {
+            failed += 1
+            say("FAILED  \(name): \(reason)")
+            for place in places { say("        \(place)") }
+        }
+        mutating func skip(_ name: String, _ reason: String) {
+            skipped += 1
+            say("skipped \(name): \(reason)")
+        }
+        private func say(_ text: String) {
+            print("  \(text)")
+            fflush(stdout)
+        }
+    }
+}
