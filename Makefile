@@ -71,8 +71,8 @@ test-host: deps ## Tests on the host (TEST=name filters)
 	  if grep -qx '0 0' build/test-host.totals; then echo "error: no test ran; the build or the name $(TEST) is wrong: build/test-host.log"; exit 1; fi; \
 	  exit $$status
 
-test-target: tests-image ## Tests on the target under QEMU (TEST=name runs one)
-	@$(TOOL) test-target build/tests.img --test '$(TEST)' --totals build/test-target.totals
+test-target: tests-image ## Tests on the target under QEMU: virt, and the boards that it has (TEST=name runs one)
+	@$(TOOL) test-target build/tests.img --test '$(TEST)' --boards --totals build/test-target.totals
 
 test-system: build ## Tests of the whole system, at its console (TEST=name runs those that start so)
 	@$(TOOL) test-system Tests/OnTarget/system/*.txt --test '$(TEST)' --totals build/test-system.totals

@@ -65,7 +65,9 @@ struct Machine: Hardware {
         if wanted[line >> 5 & 3] & 1 &<< UInt32(truncatingIfNeeded: line) != 0 { controller.open(line: line) }
     }
 
+    /// The pending line, quiet until it is opened. It is ended as well: deciding once between controllers is less than twice.
     @inline(__always) func acknowledgeInterrupt() -> Int? { controller.take() }
+    /// It was ended when it was acknowledged.
     @inline(__always) func endInterrupt(line: Int) {}
 
     // Memory

@@ -13,8 +13,6 @@ struct MatrixCommand: ParsableCommand {
     @Option(help: "The bundle, loaded behind the ELF file.") var bundle = "build/bundle.bin"
     @Option(help: "The kernel's command line.") var append = "run=\"ps; poweroff\""
     @Option(help: "What the console must show before the power goes.") var expect = "pl011"
-    @Option(help: "Folder of the project's own trees.") var trees = "dts"
-    @Option(help: "Folder of a Linux kernel's trees, as its package has them.") var linuxTrees = "build/linux-trees"
     @Option(help: "Write the totals to this file: PASSED FAILED.") var totals: String?
 
     /// Each value of each dimension, with every other one's extremes: (ELF, virtualization, GIC, processor, memory).
@@ -29,12 +27,6 @@ struct MatrixCommand: ParsableCommand {
         (true, false, 2, "cortex-a76", "1G"), (true, true, 3, "cortex-a76", "4G"),
         (false, false, 2, "max", "4G"), (false, true, 3, "max", "1G"),
         (true, false, 3, "max", "128M"), (true, true, 2, "max", "64M"),
-    ]
-
-    /// Boards: QEMU's machine, the project's tree, the one of Linux, and what the kernel must say that it found.
-    static let boards: [(machine: String, own: String, linux: String, finds: String)] = [
-        ("raspi3b", "raspberry-pi-3", "bcm2837-rpi-3-b", "Raspberry Pi 3 Model B, 960 MiB, entered at EL2, BCM2836"),
-        ("raspi4b", "raspberry-pi-4", "bcm2711-rpi-4-b", "Raspberry Pi 4 Model B, 960 MiB, entered at EL2, GICv2"),
     ]
 
     func run() throws {
@@ -67,24 +59,18 @@ struct MatrixCommand: ParsableCommand {
     }
 
     private func runBoards(_ results: inout Results) throws {
-        let known = try output(of: "qemu-system-aarch64", ["-machine", "help"]).text
         let raw = try withoutHeader()
-        for board in MatrixCommand.boards {
-            let own = try compileTree("\(trees)/\(board.own).dts")
-            let linux = "\(linuxTrees)/\(board.linux).dtb"
-            for (name, tree, kernel) in [
-                ("at 0x200000, own tree", own, image), ("at 0x80000, own tree", own, raw),
-                ("at 0x200000, tree of Linux", linux, image),
-            ] {
-                let name = "\(board.machine) \(name)"
-                if !known.contains(board.machine) {
-                    results.skip(name, "this QEMU has no such machine; QEMU 10 has it")
-                } else if !FileManager.default.fileExists(atPath: tree) {
-                    results.skip(name, "\(tree) is not there")
-                } else {
+        for board in Board.all {
+            for (kernel, place) in [(image, "at 0x200000"), (raw, "at 0x80000")] {
+                for owner in Board.TreeOwner.allCases {
+                    let name = "\(board.machine) \(place) with \(owner.rawValue)"
+                    if let obstacle = try board.obstacle(owner) {
+                        results.skip(name, obstacle)
+                        continue
+                    }
                     var emulator = Emulator(kernel: kernel)
                     emulator.machine = board.machine
-                    emulator.tree = tree
+                    emulator.tree = try board.path(of: owner)
                     try boot(emulator, name, [board.finds, expect], &results)
                 }
             }

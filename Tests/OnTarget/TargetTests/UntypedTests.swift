@@ -142,7 +142,7 @@ func untypedTests(_ runner: inout Runner) {
         }
     }
     runner.test("untyped.device-needs-descriptors") { c throws(Failure) in
-        guard let region = deviceRegion() else { throw Failure(line: #line, text: "no device region", value: 0) }
+        let region = try c.alarm().region
         let target = c.slot()
         try c.refuse(.invalidArgument) { () throws(KernelError) in
             try region.retype(.frame, sizeBits: 12, index: target)
@@ -157,7 +157,7 @@ func untypedTests(_ runner: inout Runner) {
         }
     }
     runner.test("untyped.device-offset-outside") { c throws(Failure) in
-        guard let region = deviceRegion() else { throw Failure(line: #line, text: "no device region", value: 0) }
+        let region = try c.alarm().region
         let memory = c.memory
         let target = c.slot()
         try c.refuse(.invalidArgument) { () throws(KernelError) in
@@ -167,17 +167,4 @@ func untypedTests(_ runner: inout Runner) {
             try region.retype(.frame, sizeBits: 12, index: target, descriptors: memory.slot, offset: 100)
         }
     }
-}
-
-/// The untyped device region that holds physical address `address` (the PL031's where it is left out).
-func deviceRegion(holding address: UInt64 = 0x0901_0000) -> Untyped? {
-    for index in 0..<200 {
-        let region = Untyped(Slot(RootSlot.firstUntyped.index + UInt32(index)))
-        guard let information = try? region.information() else { return nil }
-        let size: UInt64 = 1 << UInt64(information.sizeBits)
-        if information.isDevice && address >= information.physicalBase && address - information.physicalBase < size {
-            return region
-        }
-    }
-    return nil
 }

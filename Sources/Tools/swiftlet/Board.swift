@@ -1,0 +1,44 @@
+// The boards that an emulator may have, and the trees to boot them with.
+
+import Foundation
+import ToolCore
+
+struct Board {
+    /// QEMU's name of it.
+    var machine: String
+    /// The project's tree, and the one of Linux, without folder and ending.
+    var tree: String
+    var linuxTree: String
+    /// What the kernel says that it found.
+    var finds: String
+
+    static let all = [
+        Board(
+            machine: "raspi3b", tree: "raspberry-pi-3", linuxTree: "bcm2837-rpi-3-b",
+            finds: "Raspberry Pi 3 Model B, 960 MiB, entered at EL2, BCM2836"),
+        Board(
+            machine: "raspi4b", tree: "raspberry-pi-4", linuxTree: "bcm2711-rpi-4-b",
+            finds: "Raspberry Pi 4 Model B, 960 MiB, entered at EL2, GICv2"),
+    ]
+
+    /// Whose tree it is booted with.
+    enum TreeOwner: String, CaseIterable {
+        case project = "the project's tree"
+        case linux = "the tree of Linux"
+    }
+    /// The compiled tree.
+    func path(of owner: TreeOwner) throws -> String {
+        switch owner {
+        case .project: try compileTree("dts/\(tree).dts")
+        case .linux: "build/linux-trees/\(linuxTree).dtb"
+        }
+    }
+    /// Why this board cannot be booted here with this tree; nil where it can.
+    func obstacle(_ owner: TreeOwner) throws -> String? {
+        if try !output(of: "qemu-system-aarch64", ["-machine", "help"]).text.contains(machine) {
+            return "this QEMU has no such machine; QEMU 10 has it"
+        }
+        let path = try path(of: owner)
+        return FileManager.default.fileExists(atPath: path) ? nil : "\(path) is not there"
+    }
+}

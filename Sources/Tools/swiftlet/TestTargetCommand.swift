@@ -1,0 +1,70 @@
+// `swiftlet test-target`: the tests that execute on the target, on `virt` and on the boards that the emulator has.
+
+import ArgumentParser
+import Foundation
+import ToolCore
+
+struct TestTargetCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "test-target", abstract: "Run the tests that execute on the target, under QEMU.")
+
+    @Argument(help: "The image with the test task as root task.") var image = "build/tests.img"
+    @Option(help: "One test's name, or `all`.") var test = "all"
+    @Option(help: "Seconds after which a run that hangs is stopped.") var timeout = 300
+    @Option(help: "Machine, as QEMU writes it.") var machine = "virt,gic-version=2"
+    @Option(help: "Device tree in place of QEMU's own: a source or what dtc made of it.") var tree: String?
+    @Flag(help: "Then the same tests on each board that this QEMU has.") var boards = false
+    @Option(help: "Write the totals to this file: PASSED FAILED.") var totals: String?
+
+    func run() throws {
+        var (passed, failed) = try runSuite(machine, tree: tree, name: machine)
+        if boards {
+            for board in Board.all {
+                for owner in Board.TreeOwner.allCases {
+                    let name = "\(board.machine) with \(owner.rawValue)"
+                    if let obstacle = try board.obstacle(owner) {
+                        print("target tests (\(name)): skipped: \(obstacle)")
+                        continue
+                    }
+                    let more = try runSuite(board.machine, tree: try board.path(of: owner), name: name)
+                    passed += more.passed
+                    failed += more.failed
+                }
+            }
+        }
+        if let totals { try writeFile(Array("\(passed) \(failed)\n".utf8), to: totals) }
+        if failed > 0 { throw ExitCode(1) }
+    }
+
+    private func runSuite(_ machine: String, tree: String?, name: String) throws -> (passed: Int, failed: Int) {
+        var emulator = Emulator(kernel: image)
+        emulator.machine = machine
+        if let tree { emulator.tree = tree.hasSuffix(".dts") ? try compileTree(tree) : tree }
+        emulator.append = "test=\(test)"
+        emulator.isCounted = true
+        var passed = 0
+        var failed = 0
+        var hasFinished = false
+        var panic = PanicWatch()
+        let ended = try emulator.run(interactive: false, timeout: timeout) { line in
+            switch ConsoleEvent(line: line) {
+            case .passed(let name):
+                passed += 1
+                print("  passed  \(name)")
+            case .failed(let name, let reason):
+                failed += 1
+                print("  FAILED  \(name): \(reason)")
+            case .finished(let p, let f): hasFinished = p == passed && f == failed
+            default: if !line.isEmpty { print("          \(line)") }
+            }
+            fflush(stdout)
+            return panic.take(line)
+        }
+        for place in panic.places { print("          \(place)") }
+        if ended && passed + failed == 0 { print("no test is called \(test)") }
+        if !ended { print("  FAILED  the run did not end within \(timeout) s") }
+        if !ended || panic.hasPanicked || !hasFinished || passed + failed == 0 { failed += 1 }
+        print("target tests (\(name)): \(passed) passed, \(failed) failed")
+        return (passed, failed)
+    }
+}
