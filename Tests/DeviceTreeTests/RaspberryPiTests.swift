@@ -158,6 +158,22 @@ final class RaspberryPiTests: TreeTestCase {
         XCTAssertEqual(cause(all), .registersInMemory, "a Pi 3's registers lie in its last 16 MiB")
     }
 
+    func testAGICIsTakenWhereverItStands() throws {
+        let chain = """
+            cores@a000000 { compatible = "brcm,bcm2836-l1-intc"; reg = <0 0x0a000000 0 0x100>; };
+            peripherals@a001000 { compatible = "brcm,bcm2836-armctrl-ic"; reg = <0 0x0a001000 0 0x200>; };
+            """
+        for place in ["\tgic: interrupt-controller", "\tbus {"] {
+            try describe(compile(replacing: place, with: chain + place)) { _, machine in
+                XCTAssertEqual(machine.controller, .gicv2)
+                XCTAssertEqual(machine.distributor.base, 0x0800_0000)
+                XCTAssertEqual(machine.interface.base, 0x0801_0000)
+                XCTAssertEqual(machine.chainedNode, -1)
+                XCTAssertEqual(machine.timerLine, 27)
+            }
+        }
+    }
+
     func testHalfAChainIsNoController() throws {
         let missing = try pi3(("compatible = \"brcm,bcm2836-armctrl-ic\";", "compatible = \"acme,ic\";"))
         XCTAssertEqual(cause(missing), .noInterruptController)
