@@ -55,7 +55,7 @@ public struct GICv2<Registers: RegisterAccess>: InterruptController {
     /// A software interrupt comes with the core that sent it above bit 10, as EOIR wants it back: no line has such a number.
     @inline(__always) public func acknowledge() -> Int? {
         let taken = interface.read32(Interface.acknowledge) & 0x1fff
-        return taken & 0x3ff >= 1020 ? nil : Int(taken)
+        return _slowPath(taken & 0x3ff >= 1020) ? nil : Int(taken)
     }
     @inline(__always) public func end(line: Int) {
         interface.write32(Interface.end, UInt32(truncatingIfNeeded: line))
