@@ -136,7 +136,7 @@ import Testing
         #expect(retype(s, device, .untyped, 14, at: 2010, descriptors: UInt64(arena), offset: 0x4000).error == nil)
         let inner = s.perform(.untypedInformation, 2010)
         #expect(inner.x[3] == 0x900_4000 && inner.x[4] == 14 | 256)
-        #expect(s.perform(.reclaim, device).error == nil)
+        #expect(s.perform(.reclaim, device).error == .wrongState)
         #expect(s.perform(.maintainCache, 2000, 0, 0, 64).error == .invalidArgument)
         #expect(s.perform(.reclaim, arena).error == nil)
         #expect(s.isEmpty(2000) && s.isEmpty(2010) && s.isEmpty(UInt32(free)))
