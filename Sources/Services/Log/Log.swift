@@ -76,7 +76,8 @@ private struct LogOutput {
         var text = Text()
         // Somebody's line may be on the screen, of which only the driver knew; nobody's is before there was a driver.
         if isOpen { text.add("\r\u{1b}[K") }
-        text.add(line)
+        // That console adds the carriage return at a line's end itself.
+        for byte in line where byte != 13 { text.add(byte: byte) }
         unsafe text.bytes.withUnsafeBytes { unsafe SystemControl(StartSlot.systemControl).write($0) }
     }
 
