@@ -50,6 +50,9 @@ struct Emulator {
         process.standardError = words
         if !interactive { process.standardInput = FileHandle.nullDevice }
         try start(process)
+        let hasTerminal = interactive && isatty(STDIN_FILENO) == 1
+        if hasTerminal { giveTerminal(to: process.processIdentifier) }
+        defer { if hasTerminal { giveTerminal(to: getpgrp()) } }
         let guardian = DispatchWorkItem { if process.isRunning { process.terminate() } }
         if let timeout { DispatchQueue.global().asyncAfter(deadline: .now() + .seconds(timeout), execute: guardian) }
         var line: [UInt8] = []
@@ -80,6 +83,16 @@ struct Emulator {
         }
         return !timedOut
     }
+}
+
+/// Makes a process group the terminal's foreground. `Process` starts its child in a group of its own: in the background, where
+/// it may neither read the terminal nor change its mode, and is stopped (SIGTTIN, SIGTTOU) when it tries.
+private func giveTerminal(to group: pid_t) {
+    signal(SIGTTOU, SIG_IGN)
+    tcsetpgrp(STDIN_FILENO, group)
+    signal(SIGTTOU, SIG_DFL)
+    // It may have tried already.
+    kill(-group, SIGCONT)
 }
 
 /// The emulator that a signal's handler ends; 0: none.
