@@ -40,6 +40,26 @@ import Testing
         for client in clients { #expect(s.results(client).error == .peerDied) }
     }
 
+    /// The last capability goes with the table that it stands in.
+    @Test(arguments: [nil, 0, 1]) func nobodyWaitsAtAnEndpointWhoseTableGoes(period: Int?) {
+        let s = TestSystem()
+        let clients = (0..<3).map { _ in s.makeThread(priority: 20) }
+        let endpoint = s.make(.endpoint)
+        let arena = s.make(.untyped, sizeBits: 14)
+        let table = s.make(.capabilityTable, sizeBits: 4, from: arena)
+        for client in clients { s.start(client) }
+        s.go()
+        for client in clients { s.call(client, endpoint) }
+        #expect(s.perform(.move, Slot.ownTable.index, UInt64(endpoint), UInt64(table), 5).error == nil)
+        #expect(s.isEmpty(endpoint) && clients.allSatisfy { s.state($0) == .calling })
+        s.hardware.queriesLeft = period
+        s.hardware.ghostPeriod = period
+        #expect(s.perform(.reclaim, arena).error == nil)
+        s.hardware.queriesLeft = nil
+        for client in clients { #expect(s.results(client).error == .peerDied) }
+        s.inspectTables()
+    }
+
     /// A receiver is released as well.
     @Test func aReceiverLeavesAnEndpointWithoutCapability() {
         let s = TestSystem()

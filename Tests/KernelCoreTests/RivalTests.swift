@@ -97,6 +97,10 @@ private final class Rivals {
         }
     }
 
+    private func make(_ kind: ObjectKind, from region: UInt32) -> Results {
+        s.perform(.retype, region, UInt64(kind.rawValue), 1, s.own, Rivals.free, s.none)
+    }
+
     /// Let the first work until its n-th step, then the second until its own, then one to its end, then the other.
     ///
     /// - Returns: whether the first, and the second, was interrupted in the middle.
@@ -115,10 +119,11 @@ private final class Rivals {
         } _: {
             if !secondEndsFirst { s.perform(.setPriority, b.slot, 10, 200) }
         }
-        // One has ended. Before the other goes on, somebody comes new, whom it does not concern.
-        let newcomer = s.perform(
-            .retype, TestSystem.ram, UInt64(ObjectKind.addressSpace.rawValue), 1, s.own, Rivals.free, s.none)
-        #expect(newcomer.error == nil)
+        // One has ended. Before the other goes on, somebody comes new, whom it does not concern; and what is about to end is
+        // not filled anew.
+        #expect(make(.addressSpace, from: TestSystem.ram).error == nil)
+        let isDoomed = isSecondCut && (works.0 == .outer || works.1 == .outer)
+        if isDoomed { #expect(make(.endpoint, from: inner).error != nil) }
         s.perform(.setPriority, b.slot, s.isRunning(b) ? 10 : 50, 200)
         #expect(s.delete(UInt32(Rivals.free)).error == nil)
         return (true, isSecondCut)
