@@ -80,10 +80,51 @@ import Testing
         #expect(s.isRunning(waiter) && s.results(waiter).badge == 4)
     }
 
+    /// A time-out is as urgent as its thread is, also where that changes while it waits.
+    @Test func aTimeOutFollowsItsThreadsPriority() {
+        let s = TestSystem()
+        let notification = s.make(.notification)
+        let (waiter, server) = s.run(10, 9)
+        let (endpoint, _) = s.serve(server)
+        s.wait(waiter, notification, deadline: 1500)
+        s.call(server, s.make(.endpoint), deadline: 1600)
+        let busy = s.makeThread(priority: 30)
+        s.start(busy)
+        #expect(s.isRunning(busy) && s.hardware.deadline == ~0)
+        s.perform(.setPriority, waiter.slot, 40, 200)
+        #expect(s.hardware.deadline == 1500)
+        s.perform(.setPriority, waiter.slot, 20, 200)
+        #expect(s.hardware.deadline == ~0)
+        // The same by inheritance: the server is called by somebody urgent.
+        let client = s.makeThread(priority: 50)
+        s.start(client)
+        s.call(client, endpoint)
+        #expect(s.isRunning(busy) && s.hardware.deadline == 1600)
+        s.advance(by: 1600 - s.hardware.now)
+        #expect(s.isRunning(server) && s.results(server).error == .timedOut && s.state(waiter) == .waiting)
+    }
+
+    /// Who may become urgent may have urgent timers.
+    @Test func aTimerIsAsUrgentAsItsArmerMayBecome() {
+        let s = TestSystem()
+        let (notification, timer) = (s.make(.notification), s.make(.timer))
+        s.perform(.bindTimer, timer, UInt64(notification), 1)
+        let busy = s.makeThread(priority: 30)
+        let armer = s.run(10)
+        for (maximum, deadline) in [(40, 1500), (20, ~0)] as [(UInt64, UInt64)] {
+            s.perform(.setPriority, armer.slot, 10, maximum)
+            s.invoke(armer, .arm, timer, 1500)
+            s.start(busy)
+            #expect(s.isRunning(busy) && s.hardware.deadline == deadline)
+            s.perform(.suspend, busy.slot)
+        }
+    }
+
     /// However many timers others arm for the same instant: the urgent one is served first, and undisturbed.
     @Test func manyTimersOfOthersDelayNobodyMoreUrgent() {
         let s = TestSystem()
         let low = s.makeThread(priority: 10)
+        let waiter = s.makeThread(priority: 20)
         let high = s.makeThread(priority: 60)
         let (theirs, mine) = (s.make(.notification), s.make(.notification))
         let timers = (0..<12).map { _ in s.make(.timer) }
@@ -94,6 +135,8 @@ import Testing
         s.start(low)
         s.go()
         for timer in timers { s.invoke(low, .arm, timer, 5000, 700) }
+        s.start(waiter)
+        s.wait(waiter, theirs)
         s.start(high)
         s.invoke(high, .arm, urgent, 5000)
         s.wait(high, mine)
@@ -104,9 +147,24 @@ import Testing
         s.advance(by: 100_000)
         #expect(s.isRunning(high) && s.steps == before + 1)
         s.wait(high, mine)
-        #expect(s.isRunning(low))
-        s.poll(low, theirs)
-        #expect(s.results(low).badge == 1)
+        #expect(s.isRunning(waiter) && s.results(waiter).badge == 1)
+    }
+
+    /// A deadline that was set for a less urgent thread comes when another runs: it serves nobody, whoever waits for it.
+    @Test(arguments: [true, false]) func aLessUrgentDeadlineComesToNothing(fast: Bool) {
+        let s = TestSystem(fast: fast)
+        let (bell, wake, timer) = (s.make(.notification), s.make(.notification), s.make(.timer))
+        s.perform(.bindTimer, timer, UInt64(bell), 1)
+        let (waiter, high, low) = s.run(60, 50, 10)
+        s.perform(.setPriority, low.slot, 10, 12)
+        s.wait(waiter, bell)
+        s.wait(high, wake)
+        s.invoke(low, .arm, timer, 1500)
+        s.signal(low, wake, bits: 1)
+        s.advance(by: 1000)
+        #expect(s.isRunning(high) && s.state(waiter) == .waiting)
+        s.wait(high, wake)
+        #expect(s.isRunning(waiter) && s.results(waiter).badge == 1)
     }
 
     /// What may happen to a deadline that is due, but waits for its turn.
