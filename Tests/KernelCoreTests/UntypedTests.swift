@@ -281,9 +281,7 @@ import Testing
         let notifications = (0..<4).map { _ in s.make(.notification, from: inner) }
         let later = s.make(.untyped, sizeBits: 14, from: arena)
         let thread = s.makeThread(priority: 10, from: later)
-        let worker = s.makeThread(priority: 30)
-        s.start(worker)
-        s.go()
+        let worker = s.run(30)
         let isInterrupted = s.interfere(after: step) {
             s.invoke(worker, .reclaim, arena)
         } _: {
