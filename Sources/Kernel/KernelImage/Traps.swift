@@ -43,7 +43,7 @@ func exchangeEntry(_ control: UInt64, _ second: UInt64, _ third: UInt64, _ runni
 }
 
 /// `signal`: only x0–x2 are given, and nothing is in the context.
-@c(swiftlet_signal)
+@c(swiftlet_signal) @inline(never)
 func signalEntry(_ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer) {
     let thread = unsafe Ref<KernelCore.Thread>(running: running)
     switch kernelState.pointee.fastSignal(thread, control, second) {
@@ -132,7 +132,7 @@ func faultEntry(
 }
 
 /// An interrupt while user code ran: every register is in the context.
-@c(swiftlet_interrupt)
+@c(swiftlet_interrupt) @inline(never)
 func interruptEntry(_ running: UnsafeMutableRawPointer) {
     let kernel = kernelState
     let thread = unsafe Ref<KernelCore.Thread>(running: running)
