@@ -32,6 +32,17 @@ struct Emulator {
         return list
     }
 
+    /// QEMU takes any file for a kernel, and runs whatever its bytes are.
+    private func checkKernel() throws {
+        guard let file = FileHandle(forReadingAtPath: kernel) else {
+            throw ToolError("\(kernel): not there; run `make build`")
+        }
+        let head = [UInt8]((try? file.read(upToCount: 64)) ?? Data())
+        if head.number(56, 4) != arm64ImageMagic && !head.starts(with: [0x7f, 0x45, 0x4c, 0x46]) {
+            throw ToolError("\(kernel): neither an arm64 Image nor an ELF file")
+        }
+    }
+
     /// Run until QEMU ends, handing over each line of the console.
     ///
     /// - Parameters:
@@ -40,6 +51,7 @@ struct Emulator {
     ///   - onLine: returns false to stop the machine.
     /// - Returns: false where the guard stopped it.
     func run(interactive: Bool, timeout: Int?, onLine: @escaping (String) -> Bool) throws -> Bool {
+        try checkKernel()
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         process.arguments = ["qemu-system-aarch64"] + arguments
