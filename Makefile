@@ -122,6 +122,7 @@ bench-image: tool
 	@$(TOOL) image --kernel $(BIN_RECORDING)/KernelImage --root $(BIN)/LatencyBenchmark -o build/bench-recording.img
 
 bench: bench-image ## Measure path lengths and latencies (ROWS=quick, or the beginning of rows' names); results go to build/bench
+	@platform/install-dependencies plot
 	@$(TOOL) bench build/bench.img --rows '$(ROWS)' --output build/bench
 
 clean: ## Remove everything that was built

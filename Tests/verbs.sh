@@ -29,7 +29,7 @@ done
 # A path with the shell's own programs, and without a Swift toolchain.
 bare=$(mktemp -d)
 trap 'rm -rf "$bare"' EXIT
-for program in bash sh grep awk head sed sort env dirname mktemp rm; do ln -s "$(command -v $program)" "$bare/$program"; done
+for program in bash sh grep awk head sed sort env dirname mktemp rm mkdir tail; do ln -s "$(command -v $program)" "$bare/$program"; done
 check no-toolchain 2 '^error: no Swift toolchain: install Swift' env PATH="$bare" "$(command -v make)" run
 # A program of that path: stub NAME COMMANDS.
 stub() {
@@ -46,7 +46,7 @@ for program in apt-get dpkg dpkg-query; do stub $program 'echo "$0: no answer"; 
 stub id 'echo 1000'
 check no-sudo 2 '^error: to install: qemu-system-arm .*as root, or install sudo' env PATH="$bare" "$(command -v make)" deps
 stub sudo 'exec "$@"'
-check no-network 2 '^error: qemu-system-arm .*cannot be installed' env PATH="$bare" "$(command -v make)" deps
+check no-network 2 '^error: qemu-system-arm .*cannot be installed: .*no answer' env PATH="$bare" "$(command -v make)" deps
 check no-board 2 '^error: no board nowhere: there is no platform/nowhere/system.toml' make build BOARD=nowhere
 check no-image 1 '^Error: nothing.img: not there' .build/debug/swiftlet run nothing.img
 check no-report 1 '^Error: nothing.txt: cannot be read' .build/debug/swiftlet symbolicate nothing.txt
