@@ -49,6 +49,12 @@ stub sudo 'exec "$@"'
 check no-network 2 '^error: qemu-system-arm .*cannot be installed: .*no answer' env PATH="$bare" "$(command -v make)" deps
 check no-board 2 '^error: no board nowhere: there is no platform/nowhere/system.toml' make build BOARD=nowhere
 check no-image 1 '^Error: nothing.img: not there' .build/debug/swiftlet run nothing.img
+check no-kernel 1 '^Error: /dev/null: neither an arm64 Image nor an ELF file' .build/debug/swiftlet run /dev/null
+check no-arm64 1 '^Error: /bin/true: an ELF file for another machine than AArch64' .build/debug/swiftlet size /bin/true
+check no-task 1 '^Error: build/kernel.elf: no task' \
+    .build/debug/swiftlet image --kernel build/kernel.elf --root build/kernel.elf -o build/refused.img
+check no-manifest 1 '^Error: README.md: line [0-9]+, column [0-9]+: ' .build/debug/swiftlet dt check --manifest README.md README.md
+check no-tree 1 '^refused: there is no device tree  README.md' .build/debug/swiftlet dt check --brief README.md
 check no-report 1 '^Error: nothing.txt: cannot be read' .build/debug/swiftlet symbolicate nothing.txt
 check no-system-test 1 '^no test.s name starts with nothing' .build/debug/swiftlet test-system Tests/OnTarget/system/boot.txt --test nothing
 check run-ends-with-the-systems-status 2 'power off, status 7' make run RUN='poweroff 7'
