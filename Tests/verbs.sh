@@ -64,6 +64,27 @@ check debug 0 'KernelImage_main \(.*Sources/Kernel/KernelImage/KernelMain.swift:
     make debug GDB="-batch -ex 'break KernelImage_main' -ex continue -ex backtrace"
 check symbolicate-a-fault 0 '#1 0x[0-9a-f]+: SerialDriver.serve.. at Sources/Drivers/PL011Driver/PL011Driver.swift:[0-9]+' \
     bash -c "make run RUN='crash pl011; sleep 300; poweroff' 2>&1 | .build/debug/swiftlet symbolicate"
+# Without RUN, on a terminal with job control: what is typed reaches the shell, and the terminal comes back.
+typed() {
+    python3 - <<'END'
+import os, pty, select, sys
+tool, terminal = pty.fork()
+if tool == 0: os.execvp("make", ["make", "run"])
+said, typed = b"", False
+while select.select([terminal], [], [], 120)[0]:
+    try: some = os.read(terminal, 4096)
+    except OSError: break
+    said += some
+    if not typed and said.endswith(b"\n> "):
+        typed = True
+        os.write(terminal, b"irq\rpoweroff\r")
+    if b"power off, status 0" in said: break
+else: os.kill(tool, 15)
+sys.stdout.write(said.decode(errors="replace").replace("\r", ""))
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(tool, 0)[1]))
+END
+}
+check run-on-a-terminal 0 '^ *33  pl011 +[0-9]+  open' typed
 # The emulator ends with the tool that started it.
 leftOver() {
     .build/debug/swiftlet run > /dev/null 2>&1 &

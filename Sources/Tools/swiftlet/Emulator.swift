@@ -62,6 +62,7 @@ struct Emulator {
         process.standardError = words
         if !interactive { process.standardInput = FileHandle.nullDevice }
         try start(process)
+        let isTerminal = interactive && handTerminal(from: getpgrp(), to: process.processIdentifier)
         let guardian = DispatchWorkItem { if process.isRunning { process.terminate() } }
         if let timeout { DispatchQueue.global().asyncAfter(deadline: .now() + .seconds(timeout), execute: guardian) }
         var line: [UInt8] = []
@@ -83,6 +84,7 @@ struct Emulator {
             }
         }
         process.waitUntilExit()
+        if isTerminal { _ = handTerminal(from: process.processIdentifier, to: getpgrp()) }
         let timedOut = !isStopped && process.terminationReason == .uncaughtSignal
         runningEmulator = 0
         guardian.cancel()
@@ -96,6 +98,19 @@ struct Emulator {
 
 /// The emulator that a signal's handler ends; 0: none.
 nonisolated(unsafe) var runningEmulator: pid_t = 0
+
+/// Puts a process group in front of the terminal, where there is one that belongs to the other.
+///
+/// Foundation starts a process in a group of its own. Job control stops that when it reads the terminal or sets it up, as
+/// QEMU does, and it may have done so already.
+private func handTerminal(from group: pid_t, to other: pid_t) -> Bool {
+    if isatty(STDIN_FILENO) == 0 || tcgetpgrp(STDIN_FILENO) != group { return false }
+    let former = signal(SIGTTOU, SIG_IGN)
+    defer { signal(SIGTTOU, former) }
+    if tcsetpgrp(STDIN_FILENO, other) != 0 { return false }
+    kill(other, SIGCONT)
+    return true
+}
 
 /// Starts an emulator that ends when this program is told to end.
 func start(_ emulator: Process) throws {
