@@ -49,7 +49,7 @@
     /// x1: slot of the notification that `receive` takes as well; `Slot.none` unbinds.
     case bindNotification = 17
     /// x3: `ThreadState` | base << 8 | effective << 16 | maximum << 24. x4: processor time in ticks. x5: PC. x6: SP.
-    /// x7: times it was switched to (outside the IPC fast path).
+    /// x7: times it was switched to, on the general path (the fast ways of IPC, signals, timers and lines keep no books).
     case threadInformation = 18
 
     // Address space

@@ -18,7 +18,7 @@ public func openService(_ name: InlineArray<4, UInt64>, to slot: Slot, deadline:
 public enum NamesWord {
     /// Words 1–4: the service's name. Reply: 0 and a capability, or 1: unknown, 2: not permitted.
     public static var open: UInt64 { 1 }
-    /// Word 1: index. Reply: 0, the task that answers the service, its name (4 words); 1 behind the last.
+    /// Word 1: index. Reply: 0, 0, its name (4 words); 1 behind the last.
     public static var list: UInt64 { 2 }
 }
 
