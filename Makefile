@@ -26,7 +26,7 @@ endif
 .NOTPARALLEL:
 
 .DEFAULT_GOAL := help
-.PHONY: help deps toolchain tool build tests-image bench-image run test test-host test-target test-system test-trees \
+.PHONY: help deps toolchain tool build tests-image bench-image system-tests-image run test test-host test-target test-system test-trees \
         test-debian-trees test-verbs matrix mutation bench debug lint format size clean
 
 help: ## List the verbs
@@ -50,6 +50,13 @@ build: tool ## Build kernel and tasks, and pack build/kernel8.img
 	@for task in $(TASKS) RootTask; do cp $(BIN)/$$task build/tasks/$$task.elf; llvm-objcopy --strip-all $(BIN)/$$task build/tasks/$$task.stripped; done
 	@$(TOOL) image --kernel build/kernel.elf --root build/tasks/RootTask.elf --manifest $(MANIFEST) \
 	  $(foreach task,$(TASKS),--entry $(task)=build/tasks/$(task).stripped) --bundle build/bundle.bin -o build/kernel8.img
+
+# The same system, with one more driver that takes what is not its own.
+system-tests-image: build
+	@cat $(MANIFEST) Tests/OnTarget/Intruder/system.toml > build/intruder.toml
+	@cp $(BIN)/Intruder build/tasks/Intruder.elf
+	@$(TOOL) image --kernel build/kernel.elf --root build/tasks/RootTask.elf --manifest build/intruder.toml \
+	  $(foreach task,$(TASKS),--entry $(task)=build/tasks/$(task).stripped) --entry Intruder=build/tasks/Intruder.elf -o build/intruder.img
 
 tests-image: tool
 	@echo "building kernel and test task"
@@ -77,7 +84,7 @@ test-host: deps ## Tests on the host (TEST=name filters)
 test-target: tests-image ## Tests on the target under QEMU (TEST=name runs one)
 	@$(TOOL) test-target build/tests.img --test '$(TEST)' --totals build/test-target.totals
 
-test-system: build ## Tests of the whole system, at its console (TEST=name runs those that start so)
+test-system: system-tests-image ## Tests of the whole system, at its console (TEST=name runs those that start so)
 	@$(TOOL) test-system Tests/OnTarget/system/*.txt --test '$(TEST)' --totals build/test-system.totals
 
 test-trees: build ## Boot with device trees that are wrong in one place: refused in words, or taken

@@ -79,8 +79,11 @@ final class ManifestFileTests: XCTestCase {
             ("\"device\"", "\"later\"", "task uart: start is \"boot\", \"device\" or \"demand\", not \"later\""),
             (
                 "opens =", "privileges = [\"all\"]\nopens =",
-                "task uart: privilege \"all\" is none of system_control, interrupt_control, device_tree, factory, root_view"
+                "task uart: privilege \"all\" is none of interrupt_control, device_tree, root_view, system.console, "
+                    + "system.statistics, system.trace, system.power, factory.inspect, factory.control, factory.devices, "
+                    + "factory.services, factory.power, supervisor.control, supervisor.keys"
             ),
+            ("opens =", "shares_page = 1\nopens =", "task uart: shares_page is true or false"),
             (good, "[task]\nname = \"a\"", "task is a list of tables: write [[task]]"),
             (good, "", "there is no [[task]]"),
             (good, "colour = 1\n", "unknown key \"colour\""),
@@ -90,6 +93,17 @@ final class ManifestFileTests: XCTestCase {
                 XCTAssertEqual("\(error)", words)
             }
         }
+    }
+
+    func testPrivilegesAndSharesAreEncoded() throws {
+        XCTAssertEqual(Privileges.names.reduce(0) { $0 | $1.value.raw }, Privileges.known.raw)
+        let listed = "privileges = [\"factory.power\", \"supervisor.keys\"]\nshares_line = true\nopens ="
+        let bytes = try encode(good.replacing("opens =", with: listed))
+        let manifest = try Manifest.decode(bytes.span)
+        XCTAssertEqual(manifest.tasks[1].privileges, .factoryPower | .supervisorKeys)
+        XCTAssertTrue(manifest.tasks[1].sharesLine)
+        XCTAssertFalse(manifest.tasks[1].sharesPage)
+        XCTAssertEqual(manifest.tasks[0].privileges, .none)
     }
 
     private let body = """

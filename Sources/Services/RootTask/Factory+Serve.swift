@@ -114,7 +114,7 @@ extension Factory {
 
     /// One line for the log, which thereby makes the shell show its own line anew; for the console where the log does not take
     /// it. One only: the log may need this task's answer before it takes a second.
-    private func say(_ line: [UInt8]) {
+    func say(_ line: [UInt8]) {
         if let provider = provider(of: Name("log")) {
             if log(line.span, to: Endpoint(slots.task(provider).endpoint)) { return }
         }

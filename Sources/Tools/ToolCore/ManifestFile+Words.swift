@@ -41,6 +41,7 @@ extension ManifestField {
         case .heartbeat: return "heartbeat_ms is 0, or at least 10"
         case .registerCount: return "registers is 0 to 4"
         case .interruptCount: return "interrupts is 0 to 4"
+        case .shares: return "shares_page and shares_line are true or false"
         }
     }
 }

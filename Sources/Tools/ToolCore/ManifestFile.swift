@@ -40,6 +40,8 @@ extension TaskDescription {
         try readMemory(&fields)
         registerCount = try fields.number("registers") ?? 0
         interruptCount = try fields.number("interrupts") ?? 0
+        sharesPage = try fields.flag("shares_page")
+        sharesLine = try fields.flag("shares_line")
         provides = try fields.name("provides") ?? .empty
         opens = try fields.texts("opens").map { try fields.name("opens", $0) }
         compatible = try fields.texts("compatible").map { Compatible(bytes: Array($0.utf8)) }
@@ -92,16 +94,23 @@ extension RestartPolicy {
 
 extension Privileges {
     fileprivate init(named text: String, _ fields: Fields) throws {
-        switch text {
-        case "system_control": self = .systemControl
-        case "interrupt_control": self = .interruptControl
-        case "device_tree": self = .deviceTree
-        case "factory": self = .factory
-        case "root_view": self = .rootView
-        default:
+        guard let named = Privileges.names.first(where: { $0.key == text }) else {
             throw fields.error(
-                "privilege \"\(text)\" is none of system_control, interrupt_control, device_tree, factory, root_view")
+                "privilege \"\(text)\" is none of \(Privileges.names.map(\.key).joined(separator: ", "))")
         }
+        self = named.value
+    }
+
+    /// Each privilege as the file calls it.
+    static var names: KeyValuePairs<String, Privileges> {
+        [
+            "interrupt_control": .interruptControl, "device_tree": .deviceTree, "root_view": .rootView,
+            "system.console": .systemConsole, "system.statistics": .systemStatistics, "system.trace": .systemTrace,
+            "system.power": .systemPower,
+            "factory.inspect": .factoryInspect, "factory.control": .factoryControl, "factory.devices": .factoryDevices,
+            "factory.services": .factoryServices, "factory.power": .factoryPower,
+            "supervisor.control": .supervisorControl, "supervisor.keys": .supervisorKeys,
+        ]
     }
 }
 

@@ -59,6 +59,13 @@ struct Fields {
         return fitting
     }
 
+    /// Left out: false.
+    mutating func flag(_ key: String) throws -> Bool {
+        guard let value = value(key) else { return false }
+        guard let flag = value.bool else { throw error("\(key) is true or false") }
+        return flag
+    }
+
     /// The table below a key.
     mutating func fields(_ key: String) throws -> Fields? {
         guard let value = value(key) else { return nil }

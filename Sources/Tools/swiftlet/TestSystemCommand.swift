@@ -134,7 +134,7 @@ struct TestSystemCommand: ParsableCommand {
     }
 
     private func emulator(_ setup: Dialogue.Setup) throws -> Emulator {
-        var emulator = Emulator(kernel: try setup.damage.map(damaged) ?? image)
+        var emulator = Emulator(kernel: try setup.damage.map(damaged) ?? setup.image ?? image)
         if let machine = setup.machine { emulator.machine = machine }
         if let processor = setup.processor { emulator.processor = processor }
         if let memory = setup.memory { emulator.memory = memory }

@@ -18,8 +18,6 @@ public func openService(_ name: InlineArray<4, UInt64>, to slot: Slot, deadline:
 public enum NamesWord {
     /// Words 1–4: the service's name. Reply: 0 and a capability, or 1: unknown, 2: not permitted.
     public static var open: UInt64 { 1 }
-    /// Word 1: index. Reply: 0, 0, its name (4 words); 1 behind the last.
-    public static var list: UInt64 { 2 }
 }
 
 /// Word 0 of messages to the log, low byte; the text's length stands above it.
@@ -66,6 +64,12 @@ public func callForBytes(
 
 /// The encoded manifest, from the root task; empty where it cannot be had.
 public func readManifest() -> [UInt8] {
-    // The operation `manifest` of the root task's factory; word 1: from byte 0 on.
-    callForBytes(Endpoint(StartSlot.factory), RegisterMessage(1, 0), capacity: 12288) ?? []
+    var bytes: [UInt8] = []
+    while true {
+        // The operation `manifest` of the root task's factory; word 1: from that byte on. Behind the last come none.
+        let request = RegisterMessage(1, UInt64(bytes.count))
+        guard let part = callForBytes(Endpoint(StartSlot.factory), request, capacity: 4096) else { return [] }
+        if part.isEmpty { return bytes }
+        bytes += part
+    }
 }
