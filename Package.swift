@@ -75,7 +75,7 @@ var targets: [Target] = [
 
     library("User", "Protocols", ["KernelABI"]),
     library("Drivers", "DriverCores", ["MMIO"], swift: noHeap),
-    library("Services", "ServiceCores"),
+    library("Services", "ServiceCores", ["Protocols"]),
     library("Benchmarks", "BenchmarkStatistics", swift: kernelFlags),
     library("Benchmarks", "LoadGenerator", ["KernelABI"], swift: kernelFlags),
 ]
@@ -116,6 +116,10 @@ if onTarget {
             ["KernelABI", "CBenchmark", "BenchmarkStatistics", "LoadGenerator", "DeviceTree"],
             swift: kernelFlags + libfdtSwift, linker: libfdtLibrary),
 
+        .executableTarget(
+            name: "Intruder", dependencies: ["KernelABI", "UserRuntime", "Protocols"], path: "Tests/OnTarget/Intruder",
+            exclude: ["system.toml", "intruder.dts"], swiftSettings: noHeap + taskFlags,
+            linkerSettings: linked("task.ld")),
         .target(name: "CTargetTests", path: "Tests/OnTarget/CTargetTests"),
         .executableTarget(
             name: "TargetTests", dependencies: ["KernelABI", "CUserEntry", "UserRuntime", "CTargetTests"],
@@ -153,7 +157,8 @@ if onTarget {
             name: "DriverCoresTests", dependencies: ["DriverCores", "MMIO"],
             swiftSettings: [.swiftLanguageMode(.v6)]),
         .testTarget(
-            name: "ServiceCoresTests", dependencies: ["ServiceCores"], swiftSettings: [.swiftLanguageMode(.v6)]),
+            name: "ServiceCoresTests", dependencies: ["ServiceCores", "Protocols"],
+            swiftSettings: [.swiftLanguageMode(.v6)]),
         .testTarget(
             name: "BenchmarkStatisticsTests", dependencies: ["BenchmarkStatistics"],
             swiftSettings: [.swiftLanguageMode(.v6)]),

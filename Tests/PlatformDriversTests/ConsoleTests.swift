@@ -71,13 +71,13 @@ private final class CallRecord: FirmwareCalls {
     private func check(_ controller: Controller, lines: Int, first: [Access], rest: [Access]) {
         #expect(controller.lineCount == lines)
         record.accesses = []
-        #expect(controller.take() == 40)
+        #expect(controller.take(timerLine: 27) == .line(40))
         controller.open(line: 40)
         controller.enable(line: 40, trigger: .level)
         controller.disable(line: 40)
         #expect(record.accesses == first + rest)
         record.accesses = []
-        #expect(controller.take() == nil)
+        #expect(controller.take(timerLine: 27) == .nothing)
         #expect(record.stores.filter { $0 != .take }.isEmpty, "nothing was taken: nothing is ended")
     }
     private let distributorsPart: [Access] = [

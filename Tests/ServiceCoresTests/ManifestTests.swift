@@ -11,6 +11,7 @@ private func sample() -> Manifest {
     driver.persistentBytes = 4096
     driver.registerCount = 1
     driver.interruptCount = 2
+    driver.sharesLine = true
     driver.heartbeat = 2000
     driver.provides = Name("serial")
     driver.opens = [Name("log")]
@@ -19,7 +20,7 @@ private func sample() -> Manifest {
     var shell = TaskDescription(name: Name("shell"), binary: Name("Shell"))
     shell.order = 5
     shell.heapBytes = 65536
-    shell.privileges = .factory | .systemControl
+    shell.privileges = .factoryInspect | .systemConsole
     shell.untypedBits = 20
     shell.sliceMicroseconds = 1000
     return Manifest(tasks: [driver, shell])
@@ -50,7 +51,7 @@ private func decode(_ bytes: [UInt8]) throws(ManifestError) -> Manifest { try Ma
         bytes[0] ^= 1
         bytes[8] = 9
         #expect(throws: ManifestError.wrongVersion) { try Manifest.decode(bytes.span) }
-        bytes[8] = 1
+        bytes[8] = 2
         bytes[12] = 65
         #expect(throws: ManifestError.tooManyTasks) { try Manifest.decode(bytes.span) }
     }
@@ -87,7 +88,9 @@ private func decode(_ bytes: [UInt8]) throws(ManifestError) -> Manifest { try Ma
         #expect(error { $0.tasks[0].persistentBytes = 8 } == .badValue(task: 0, .persistentBytes))
         #expect(error { $0.tasks[0].arenaBits = 15 } == .badValue(task: 0, .arenaBits))
         #expect(error { $0.tasks[0].untypedBits = 60 } == .badValue(task: 0, .untypedBits))
-        #expect(error { $0.tasks[0].privileges = Privileges(raw: 32) } == .badValue(task: 0, .privileges))
+        #expect(
+            error { $0.tasks[0].privileges = Privileges(raw: Privileges.known.raw + 1) }
+                == .badValue(task: 0, .privileges))
         #expect(error { $0.tasks[0].restart.initialBackOff = 0 } == .badValue(task: 0, .restart))
         #expect(error { $0.tasks[0].restart.maximumBackOff = 1 } == .badValue(task: 0, .restart))
         #expect(error { $0.tasks[0].compatible = [] } == .badValue(task: 0, .compatible))
@@ -110,6 +113,8 @@ private func decode(_ bytes: [UInt8]) throws(ManifestError) -> Manifest { try Ma
         let nothing: [UInt8] = []
         #expect(Name(bytes: nothing.span) == nil)
         #expect(Name("pl011").numbered(1).bytes == Array("pl011.1".utf8))
+        #expect(Name("pl011").numbered(1).withoutNumber == Name("pl011"))
+        #expect(Name("pl011").withoutNumber == Name("pl011"))
         #expect(Name("pl011").numbered(120).bytes == Array("pl011.120".utf8))
         #expect(Name("pl011") != Name("pl031"))
         #expect(Name("pl011")[32] == 0)

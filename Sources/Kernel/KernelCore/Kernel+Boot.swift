@@ -65,7 +65,7 @@ public enum BootError: Error {
 /// Where things lie in the root task's address space.
 public enum RootLayout {
     public static var stackTop: UInt64 { 0x4000_0000 }
-    public static var stackBytes: UInt64 { 0x2_0000 }
+    public static var stackBytes: UInt64 { BootInformation.stackBytes }
     public static var ipcBuffer: UInt64 { 0x4000_1000 }
     public static var information: UInt64 { 0x4000_2000 }
     public static var deviceTree: UInt64 { 0x5000_0000 }

@@ -54,21 +54,15 @@ struct Machine: Hardware {
         controller.disable(line: line)
     }
     @inline(__always) mutating func open(line: Int) {
-        if case .bcm2836(let controller) = controller {
-            // The timer's line was not masked.
-            if line != timerLine { unmask(line, controller) }
-            return
-        }
+        if case .bcm2836(let controller) = controller { return unmask(line, controller) }
         controller.open(line: line)
     }
     @inline(never) private mutating func unmask(_ line: Int, _ controller: BCM2836<MMIORegisters>) {
         if wanted[line >> 5 & 3] & 1 &<< UInt32(truncatingIfNeeded: line) != 0 { controller.open(line: line) }
     }
 
-    /// The pending line, quiet until it is opened. It is ended as well: deciding once between controllers is less than twice.
-    @inline(__always) func acknowledgeInterrupt() -> Int? { controller.take() }
-    /// It was ended when it was acknowledged.
-    @inline(__always) func endInterrupt(line: Int) {}
+    /// Take the pending interrupt: its line is quiet until it is opened; others may be taken again from here on.
+    @inline(__always) func takeInterrupt() -> TakenInterrupt { controller.take(timerLine: timerLine) }
 
     // Memory
 
@@ -85,7 +79,6 @@ struct Machine: Hardware {
         let length = UInt64(truncatingIfNeeded: bytes)
         switch operation {
         case .clean: unsafe swiftlet_cache_clean(start, length)
-        case .invalidate: unsafe swiftlet_cache_invalidate(start, length)
         case .cleanAndInvalidate: unsafe swiftlet_cache_clean_invalidate(start, length)
         case .unifyInstructions: unsafe swiftlet_cache_unify(start, length)
         }
@@ -110,6 +103,7 @@ struct Machine: Hardware {
     // Machine
 
     func writeConsole(_ byte: UInt8) { console.write(byte) }
+    func offerConsole(_ byte: UInt8) -> Bool { console.offer(byte) }
     func powerOff(status: UInt64) {
         console.write("swiftlet: power off, status ")
         console.write(decimal: status)

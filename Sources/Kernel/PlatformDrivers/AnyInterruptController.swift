@@ -4,6 +4,14 @@ import HardwareInterface
 import KernelABI
 import MMIO
 
+/// What interrupted.
+public enum TakenInterrupt: Equatable {
+    case timer
+    case line(Int)
+    /// It went away.
+    case nothing
+}
+
 public enum AnyInterruptController<Registers: RegisterAccess, Core: GICSystemRegisters> {
     case gicv2(GICv2<Registers>)
     case gicv3(GICv3<Registers, Core>)
@@ -16,15 +24,17 @@ public enum AnyInterruptController<Registers: RegisterAccess, Core: GICSystemReg
         case .bcm2836(let controller): return controller.lineCount
         }
     }
-    /// Acknowledge and end at once, which needs one decision: the pending line, quiet until it is opened; others may be taken.
-    @inline(__always) public func take() -> Int? {
-        if _fastPath(isGICv2), case .gicv2(let controller) = self { return controller.take() }
-        if case .gicv3(let controller) = self { return controller.take() }
-        if case .bcm2836(let controller) = self { return controller.acknowledge() }
-        return nil
+    /// Take the pending interrupt: its line is quiet until it is opened; others may be taken again from here on.
+    ///
+    /// The timer's is open at once: a new deadline is set, or none, before any interrupt can be taken.
+    @inline(__always) public func take(timerLine: Int) -> TakenInterrupt {
+        // What the driver is, is asked once.
+        switch self {
+        case .gicv2(let controller): controller.take(timerLine)
+        case .gicv3(let controller): controller.take(timerLine)
+        case .bcm2836(let controller): controller.take(timerLine)
+        }
     }
-    /// What most boards have: its way is laid out straight.
-    private var isGICv2: Bool { if case .gicv2 = self { true } else { false } }
     @inline(__always) public func open(line: Int) {
         switch self {
         case .gicv2(let controller): controller.open(line: line)
@@ -48,18 +58,13 @@ public enum AnyInterruptController<Registers: RegisterAccess, Core: GICSystemReg
     }
 }
 
-extension GICv2 {
-    @inline(__always) func take() -> Int? {
-        guard let line = acknowledge() else { return nil }
-        end(line: line)
-        return line
-    }
-}
-
-extension GICv3 {
-    @inline(__always) func take() -> Int? {
-        guard let line = acknowledge() else { return nil }
-        end(line: line)
-        return line
+extension InterruptController {
+    @inline(__always) fileprivate func take(_ timerLine: Int) -> TakenInterrupt {
+        var controller = self
+        guard let line = controller.acknowledge() else { return .nothing }
+        controller.end(line: line)
+        if line != timerLine { return .line(line) }
+        controller.open(line: line)
+        return .timer
     }
 }

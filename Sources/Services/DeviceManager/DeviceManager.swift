@@ -20,7 +20,9 @@ import UserRuntime
         watchKeys(tree, devices)
         while true { answer(server.next(), &server, devices, tree) }
     } catch {
-        log(Text("the device tree is damaged: no drivers").bytes.span)
+        var text = Text("no drivers: the device tree is refused: ")
+        text.add(error.cause.message)
+        log(text.bytes.span)
         while true {
             _ = server.next()
             server.reply(RegisterMessage(1))

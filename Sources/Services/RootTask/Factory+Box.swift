@@ -86,9 +86,7 @@ extension Factory {
             try CapabilityTable.own.copy(place.table, to: RootSlot.table, in: table)
             try CapabilityTable.own.copy(place.space, to: RootSlot.addressSpace, in: table)
             try CapabilityTable.own.copy(place.thread, to: RootSlot.thread, in: table)
-            if privileges.contains(.systemControl) {
-                try CapabilityTable.own.copy(RootSlot.systemControl, to: RootSlot.systemControl, in: table)
-            }
+            try giveSystemControl(privileges, RootSlot.systemControl, in: table)
             if privileges.contains(.interruptControl) {
                 try CapabilityTable.own.copy(RootSlot.interruptControl, to: RootSlot.interruptControl, in: table)
             }

@@ -11,22 +11,25 @@ extension Factory {
         let place = slots.task(number)
         let table = CapabilityTable(place.table)
         let own = CapabilityTable.own
-        let privileges = tasks[number].description.privileges
+        let description = tasks[number].description
+        let privileges = description.privileges
         do throws(KernelError) {
             try own.copy(place.table, to: StartSlot.table, in: table)
             try own.copy(place.space, to: StartSlot.addressSpace, in: table)
             try own.copy(place.thread, to: StartSlot.thread, in: table)
             try own.copy(place.endpoint, to: StartSlot.endpoint, in: table, rights: .read | .manage)
-            try giveService(Name("log"), number, StartSlot.log)
-            try giveService(Name("names"), number, StartSlot.names)
-            try giveService(Name("supervisor"), number, StartSlot.supervisor)
-            if privileges.contains(.factory) {
-                try own.mint(
-                    self.own, to: StartSlot.factory, in: table, rights: .write | .grant, badge: UInt64(number) + 1)
+            if description.opens.contains(Name("log")) { try giveService(Name("log"), number, StartSlot.log) }
+            // All other services come through the name service.
+            if description.opens.contains(where: { $0 != Name("log") }) {
+                try giveService(Name("names"), number, StartSlot.names)
             }
-            if privileges.contains(.systemControl) {
-                try own.copy(RootSlot.systemControl, to: StartSlot.systemControl, in: table)
+            if description.heartbeat > 0 || privileges.reachSupervisor {
+                try giveService(Name("supervisor"), number, StartSlot.supervisor)
             }
+            if privileges.reachFactory {
+                try own.mint(self.own, to: StartSlot.factory, in: table, rights: .write, badge: UInt64(number) + 1)
+            }
+            try giveSystemControl(privileges, StartSlot.systemControl, in: table)
             if privileges.contains(.interruptControl) {
                 try own.copy(RootSlot.interruptControl, to: StartSlot.interruptControl, in: table)
             }
@@ -37,11 +40,23 @@ extension Factory {
         } catch { throw FactoryFailure(.kernel, error) }
     }
 
+    /// System control with the rights that the manifest lists, if any.
+    func giveSystemControl(_ privileges: Privileges, _ slot: Slot, in table: CapabilityTable) throws(KernelError) {
+        var rights = Rights(raw: 0)
+        if privileges.contains(.systemConsole) { rights = rights | .write }
+        if privileges.contains(.systemStatistics) { rights = rights | .read }
+        if privileges.contains(.systemTrace) { rights = rights | .execute }
+        if privileges.contains(.systemPower) { rights = rights | .manage }
+        if rights.raw == 0 { return }
+        try CapabilityTable.own.copy(RootSlot.systemControl, to: slot, in: table, rights: rights)
+    }
+
+    /// A service's endpoint, to call and to send to; nobody sends capabilities along.
     private func giveService(_ service: Name, _ number: Int, _ slot: Slot) throws(KernelError) {
         guard let provider = provider(of: service), provider != number else { return }
         try CapabilityTable.own.mint(
             slots.task(provider).endpoint, to: slot, in: CapabilityTable(slots.task(number).table),
-            rights: .write | .grant, badge: UInt64(number) + 1)
+            rights: .write, badge: UInt64(number) + 1)
     }
 
     /// Lets the thread run, and its endpoint be served.

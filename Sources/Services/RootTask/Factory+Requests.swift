@@ -25,6 +25,7 @@ extension Factory {
         guard let operation = FactoryOperation(rawValue: UInt8(truncatingIfNeeded: request[0])) else {
             throw FactoryFailure(.badRequest)
         }
+        try authorize(operation, request)
         var answer = FactoryAnswer()
         switch operation {
         case .manifest: try copyManifest(request, reply, &answer)
@@ -33,7 +34,10 @@ extension Factory {
             try start(number)
             answer.message[1] = UInt64(number) + 1
         case .spawnDriver: answer.message[1] = try spawnDriver(request)
-        case .kill: try kill(try task(request[1]))
+        case .kill:
+            let number = try task(request[1])
+            try kill(number)
+            note(operation, number, by: request.badge)
         case .restart:
             let number = try task(request[1])
             let argument = name(request, at: 2)
@@ -54,10 +58,16 @@ extension Factory {
             answer.message[4] = memory.givenBytes
         case .service: try giveService(request, &answer)
         case .power: try power(request[1], request[2])
-        case .crash: try crash(try task(request[1]))
+        case .crash:
+            let number = try task(request[1])
+            try crash(number)
+            note(operation, number, by: request.badge)
         case .root: describeRoot(&answer)
         case .stack: try describeStack(try task(request[1]), &answer)
-        case .hang: try hang(try task(request[1]))
+        case .hang:
+            let number = try task(request[1])
+            try hang(number)
+            note(operation, number, by: request.badge)
         case .policy:
             let state = tasks[try task(request[1])]
             let description = state.description
@@ -67,11 +77,12 @@ extension Factory {
                 UInt64(description.restart.maximumRestarts) | UInt64(description.restart.initialBackOff) << 16
             answer.message[3] = UInt64(description.restart.maximumBackOff)
             answer.message[4] = UInt64(description.restart.stableRun)
+            answer.message[6] = UInt64(description.privileges.raw)
         }
         return answer
     }
 
-    private func task(_ word: UInt64) throws(FactoryFailure) -> Int {
+    func task(_ word: UInt64) throws(FactoryFailure) -> Int {
         if word == 0 || word > UInt64(tasks.count) { throw FactoryFailure(.noSuchTask) }
         return Int(word) - 1
     }
@@ -112,14 +123,6 @@ extension Factory {
         guard let entry = number(of: name(request, at: DriverRequest.entry)),
             tasks[entry].description.start == .device
         else { throw FactoryFailure(.noSuchTask) }
-        var number = entry
-        if tasks[entry].generation > 0 {
-            var state = TaskState(tasks[entry].description)
-            state.name = name(request, at: DriverRequest.name)
-            if !state.service.isEmpty { state.service = state.service.numbered(instance) }
-            if self.number(of: state.name) != nil { throw FactoryFailure(.wrongState) }
-            number = try list(state)
-        }
         var device = DeviceShare()
         for index in 0..<ranges {
             let at = DriverRequest.device + 2 * index
@@ -128,6 +131,17 @@ extension Factory {
         for index in 0..<lines {
             let line = word(request, DriverRequest.device + 2 * ranges + index)
             device.lines.append((Int(line & 0xffff_ffff), line >> 32 == 1 ? .edge : .level))
+        }
+        var number = entry
+        if tasks[entry].generation == 0 {
+            try checkFree(device, for: tasks[entry].description, except: entry)
+        } else {
+            var state = TaskState(tasks[entry].description)
+            state.name = name(request, at: DriverRequest.name)
+            if !state.service.isEmpty { state.service = state.service.numbered(instance) }
+            if self.number(of: state.name) != nil { throw FactoryFailure(.wrongState) }
+            try checkFree(device, for: state.description, except: nil)
+            number = try list(state)
         }
         tasks[number].device = device
         try start(number)
@@ -138,7 +152,7 @@ extension Factory {
         var record = TaskRecord(name: [0, 0, 0, 0])
         record.phase = .running
         record.generation = 1
-        record.stackBytes = 65536
+        record.stackBytes = UInt32(BootInformation.stackBytes)
         if let state = try? Thread(RootSlot.thread).information() { record.take(state) }
         write(record, &answer)
     }
@@ -177,9 +191,13 @@ extension Factory {
             answer.message[TaskMemory.arena] = 1 << UInt64(state.sizeBits)
             answer.message[TaskMemory.descriptors] = state.lowBytes
             answer.message[TaskMemory.pages] = state.highBytes
+            answer.message[TaskMemory.arenaBase] = state.physicalBase
         }
         answer.message[TaskMemory.persistent] = UInt64(task.description.persistentBytes)
-        if task.hasUntyped { answer.message[TaskMemory.untyped] = 1 << UInt64(task.description.untypedBits) }
+        if task.hasUntyped, let state = try? Untyped(slots.task(number).untyped).information() {
+            answer.message[TaskMemory.untyped] = 1 << UInt64(state.sizeBits)
+            answer.message[TaskMemory.untypedBase] = state.physicalBase
+        }
     }
 
     private func describeInterrupt(_ index: UInt64, _ answer: inout FactoryAnswer) throws(FactoryFailure) {
@@ -220,13 +238,15 @@ extension Factory {
     /// A badged capability of a service's endpoint, for the name service to pass on.
     private func giveService(_ request: Received, _ answer: inout FactoryAnswer) throws(FactoryFailure) {
         let client = try task(request[5])
-        guard let provider = provider(of: name(request, at: 1)), tasks[provider].generation > 0 else {
+        let service = name(request, at: 1)
+        if !tasks[client].description.mayOpen(service) { throw FactoryFailure(.notPermitted) }
+        guard let provider = provider(of: service), tasks[provider].generation > 0 else {
             throw FactoryFailure(.noSuchService)
         }
         try? CapabilityTable.own.delete(slots.outgoing)
         do throws(KernelError) {
             try CapabilityTable.own.mint(
-                slots.task(provider).endpoint, to: slots.outgoing, rights: .write | .grant, badge: UInt64(client) + 1)
+                slots.task(provider).endpoint, to: slots.outgoing, rights: .write, badge: UInt64(client) + 1)
         } catch { throw FactoryFailure(.kernel, error) }
         answer.message[1] = UInt64(provider) + 1
         answer.attachment = Attachment(slots.outgoing)

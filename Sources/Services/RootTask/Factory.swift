@@ -18,6 +18,7 @@ import UserRuntime
     var tasks: [TaskState] = []
     /// Of the supervisor, once it died.
     var supervisorLife: RestartState?
+    var refusals = Refusals()
 
     // Finding
 
@@ -148,14 +149,16 @@ import UserRuntime
         for index in 0..<device.registers.count {
             let range = device.registers[index]
             let at = TaskAddress.registers + UInt64(index) * TaskAddress.registerStride
-            let first = range.base & ~4095
-            let pages = (range.base - first + max(range.size, 1) + 4095) / 4096
-            if pages * 4096 > TaskAddress.registerStride { throw FactoryFailure(.noSuchDevice) }
-            for page in 0..<pages {
-                guard let region = memory.deviceRegion(first + page * 4096) else { throw FactoryFailure(.noSuchDevice) }
+            guard let pages = RegisterPages(base: range.base, size: range.size),
+                pages.count <= TaskAddress.registerStride / 4096
+            else { throw FactoryFailure(.noSuchDevice) }
+            for page in 0..<pages.count {
+                guard let region = memory.deviceRegion(pages.first + page * 4096) else {
+                    throw FactoryFailure(.noSuchDevice)
+                }
                 try builder.mapRegisters(region, at: at + page * 4096)
             }
-            addresses[index] = at + (range.base - first)
+            addresses[index] = at + (range.base - pages.first)
         }
         let place = slots.task(number)
         for index in 0..<device.lines.count {

@@ -17,9 +17,9 @@ import UserRuntime
         factory.startAll()
         factory.serve()
     } catch {
-        console.control.write("root: cannot start: error ")
-        var digit = (UInt8(truncatingIfNeeded: 48 + error.cause.rawValue / 10), UInt8(48 + error.cause.rawValue % 10))
-        unsafe withUnsafeBytes(of: &digit) { unsafe console.control.write($0) }
+        // Perhaps there is no heap: words that need none.
+        console.control.write("root: cannot start: ")
+        console.control.write(error.cause.text)
         console.control.write("\n")
         try? console.control.powerOff(status: 70)
     }

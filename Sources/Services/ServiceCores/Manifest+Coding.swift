@@ -3,14 +3,14 @@
 //   magic "SWFMANI1" (8 bytes) · version (4) · number of tasks (4), then for each task
 //   name (32) · binary (32) · provides (32)
 //   start (1) · order (1) · priority (1) · maximum priority (1) · arenaBits (1) · untypedBits (1)
-//   register count (1) · interrupt count (1)
+//   register count (1) · interrupt count (1) · shares (1): bit 0 a page of registers, bit 1 a line
 //   privileges (4) · stack (4) · heap (4) · persistent (4) · slice (4) · heartbeat (4)
 //   restarts (4) · initial back-off (4) · maximum back-off (4) · stable run (4)
 //   number of opens (1), each a name (32) · number of compatible (1), each length (1) and bytes
 
 extension Manifest {
     static let magic: [UInt8] = [0x53, 0x57, 0x46, 0x4d, 0x41, 0x4e, 0x49, 0x31]
-    static let version: UInt32 = 1
+    static let version: UInt32 = 2
 
     /// The binary form, checked by the same rules as `decode`.
     public func encode() throws(ManifestError) -> [UInt8] {
@@ -69,6 +69,7 @@ extension TaskDescription {
         out.byte(untypedBits)
         out.byte(registerCount)
         out.byte(interruptCount)
+        out.byte((sharesPage ? 1 : 0) | (sharesLine ? 2 : 0))
         out.word32(privileges.raw)
         out.word32(stackBytes)
         out.word32(heapBytes)
@@ -105,6 +106,10 @@ extension TaskDescription {
         task.untypedBits = try reader.byte(bytes)
         task.registerCount = try reader.byte(bytes)
         task.interruptCount = try reader.byte(bytes)
+        let shares = try reader.byte(bytes)
+        if shares > 3 { throw .badValue(task: index, .shares) }
+        task.sharesPage = shares & 1 != 0
+        task.sharesLine = shares & 2 != 0
         task.privileges = Privileges(raw: try reader.word32(bytes))
         task.stackBytes = try reader.word32(bytes)
         task.heapBytes = try reader.word32(bytes)

@@ -26,28 +26,6 @@ public enum StartMode: UInt8, Sendable {
     case demand = 2
 }
 
-/// Authority that goes beyond the task's own memory.
-public struct Privileges: Equatable, Sendable {
-    public var raw: UInt32
-    public init(raw: UInt32) { self.raw = raw }
-    public static let none = Privileges(raw: 0)
-    /// A capability of system control: console of last resort, power, statistics.
-    public static let systemControl = Privileges(raw: 1)
-    /// A capability of interrupt control.
-    public static let interruptControl = Privileges(raw: 2)
-    /// The device tree, mapped read-only.
-    public static let deviceTree = Privileges(raw: 4)
-    /// The root task's factory: spawn, kill, inspect, power.
-    public static let factory = Privileges(raw: 8)
-    /// It starts as if it were the root task of a smaller machine: with the root task's information page and slots, the
-    /// memory of `untypedBits`, and no other service.
-    public static let rootView = Privileges(raw: 16)
-    /// Every bit that means something.
-    public static let known = Privileges(raw: 31)
-    public func contains(_ other: Privileges) -> Bool { raw & other.raw == other.raw }
-    public static func | (a: Privileges, b: Privileges) -> Privileges { Privileges(raw: a.raw | b.raw) }
-}
-
 /// What happens when a task dies.
 public struct RestartPolicy: Equatable, Sendable {
     /// Restarts without a stable run between them, after which the supervisor gives up; 0: never restart.
@@ -94,6 +72,10 @@ public struct TaskDescription: Equatable, Sendable {
     /// Register ranges and interrupt lines that a driver takes from its device's node.
     public var registerCount: UInt8 = 0
     public var interruptCount: UInt8 = 0
+    /// Other devices' registers may lie in the pages that a driver gets with its own.
+    public var sharesPage = false
+    /// Other devices may raise the line that a driver gets.
+    public var sharesLine = false
     /// The task must show a sign of life at least this often in milliseconds; 0: not watched.
     public var heartbeat: UInt32 = 0
     public var restart = RestartPolicy(maximumRestarts: 0, initialBackOff: 0, maximumBackOff: 0, stableRun: 0)
@@ -113,6 +95,12 @@ public struct TaskDescription: Equatable, Sendable {
     public static let maximumOpens = 16
     /// Values of `compatible` that one driver may know.
     public static let maximumCompatible = 16
+
+    /// Whether the manifest lists the service, or for a numbered one (`serial.1`) the service without its number.
+    public func mayOpen(_ service: Name) -> Bool {
+        for permitted in opens where permitted == service || permitted == service.withoutNumber { return true }
+        return false
+    }
 }
 
 /// One value of `compatible`: 1 to 64 bytes, none of them zero.
@@ -143,5 +131,5 @@ public enum ManifestError: Error, Equatable, Sendable {
 /// The field that a `ManifestError.badValue` names.
 public enum ManifestField: UInt8, Sendable {
     case start, priority, maximumPriority, privileges, stackBytes, heapBytes, arenaBits, untypedBits, persistentBytes
-    case restart, opens, compatible, heartbeat, registerCount, interruptCount
+    case restart, opens, compatible, heartbeat, registerCount, interruptCount, shares
 }

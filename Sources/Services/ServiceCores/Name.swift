@@ -97,6 +97,16 @@ public struct Name: Equatable, Sendable {
         return result
     }
 
+    /// This name up to its first `.`.
+    public var withoutNumber: Name {
+        var plain = Name.empty
+        for index in 0..<count {
+            if self[index] == UInt8(ascii: ".") { break }
+            plain.append(self[index])
+        }
+        return plain
+    }
+
     /// The bytes without their padding.
     public var bytes: [UInt8] {
         var result: [UInt8] = []

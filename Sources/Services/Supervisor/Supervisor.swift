@@ -21,6 +21,7 @@ import UserRuntime
     let factory = Endpoint(StartSlot.factory)
     var watched: [Watched] = []
     private var lastTick: UInt64 = 0
+    var refusals = Refusals()
     /// Lines that the log has not taken yet, the oldest first.
     private var lines: [[UInt8]] = []
     private static let maximumLines = 32
@@ -206,7 +207,7 @@ import UserRuntime
 
     /// Tells the log a line. It never waits: the log may be waiting for the very task whose fault is being handled, and a
     /// task that faults cannot reach a handler that waits for it. What is not taken now is tried again.
-    private mutating func say(_ line: [UInt8]) {
+    mutating func say(_ line: [UInt8]) {
         if lines.count < Supervisor.maximumLines { lines.append(line) }
         flushLines()
     }
@@ -221,7 +222,7 @@ import UserRuntime
         switch received[0] {
         case SupervisorWord.heartbeat:
             if let index = index(of: received.badge) { watched[index].heartbeat.seen(at: now) }
-        case SupervisorRequest.key where received[1] == SupervisorRequest.powerKey:
+        case SupervisorRequest.key where received[1] == SupervisorRequest.powerKey && isPermitted(received):
             say(Text("power key: shutting down").bytes)
             // Time for the line to reach the console; the timer's bit ends the wait early at most.
             _ = try? server.notification.wait(deadline: .after(milliseconds: 50))
@@ -232,6 +233,7 @@ import UserRuntime
     }
 
     private mutating func answer(_ request: Received) {
+        guard isPermitted(request) else { return server.reply(RegisterMessage(FactoryError.notPermitted.rawValue)) }
         guard let index = find(request[1]) else {
             return server.reply(RegisterMessage(FactoryError.noSuchTask.rawValue))
         }

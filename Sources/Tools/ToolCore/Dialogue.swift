@@ -3,7 +3,7 @@
 // A file holds several tests. Lines that are blank or start with `#` say nothing; every other line is a word and its text:
 //
 //   test NAME          a new test; what follows up to the next `test` is its own
-//   machine, cpu, memory, append, run, counted, tree, damage    the machine, see `Dialogue.Setup`
+//   machine, cpu, memory, append, run, counted, image, tree, damage    the machine, see `Dialogue.Setup`
 //   type TEXT          wait for the prompt, then type the text and Enter
 //   keys TEXT          type at once, without Enter; \e, \r, \b, \\ and \xNN as usual (\x01\x01: QEMU takes the first ^A)
 //   monitor COMMAND    tell it to QEMU's monitor
@@ -24,6 +24,8 @@ public struct Dialogue: Equatable {
         public var append = ""
         /// QEMU's clock counts instructions, and leaps while nothing runs: waiting takes no time.
         public var isCounted = false
+        /// Another image than the system's own.
+        public var image: String?
         /// A device tree's source to compile and use in place of QEMU's own.
         public var tree: String?
         /// A function of the kernel, whose first instruction becomes a trap.
@@ -76,6 +78,7 @@ public struct Dialogue: Equatable {
         if text.isEmpty && word != "type" { return false }
         switch word {
         case "machine": setup.machine = text
+        case "image": setup.image = text
         case "cpu": setup.processor = text
         case "memory": setup.memory = text
         case "append": setup.append = text

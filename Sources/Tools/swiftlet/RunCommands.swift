@@ -1,4 +1,4 @@
-// `swiftlet run`, `test-target`, `matrix`: boot an image and act upon what it says.
+// `swiftlet run`: boots an image and acts upon what it says; and how a panic of the kernel is followed.
 
 import ArgumentParser
 import Foundation
@@ -19,7 +19,6 @@ struct RunCommand: ParsableCommand {
     @Flag(help: "Count instructions as time: every run is the same.") var counted = false
 
     func run() throws {
-        if !FileManager.default.fileExists(atPath: image) { throw ToolError("\(image): not there; run `make build`") }
         if let commands, commands.contains("\"") {
             throw ToolError(
                 "--run: the commands stand in double quotes on the kernel's command line; use single ones within")

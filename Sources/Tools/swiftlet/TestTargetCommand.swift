@@ -61,7 +61,7 @@ struct TestTargetCommand: ParsableCommand {
             return panic.take(line)
         }
         for place in panic.places { print("          \(place)") }
-        if ended && passed + failed == 0 { print("no test is called \(test)") }
+        if ended && !panic.hasPanicked && passed + failed == 0 { print("no test is called \(test)") }
         if !ended { print("  FAILED  the run did not end within \(timeout) s") }
         if !ended || panic.hasPanicked || !hasFinished || passed + failed == 0 { failed += 1 }
         print("target tests (\(name)): \(passed) passed, \(failed) failed")

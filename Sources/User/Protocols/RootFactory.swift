@@ -1,7 +1,7 @@
 // The root task's service: tasks are made, ended and looked at here, and nowhere else.
 //
-// Only tasks with the privilege `factory` hold a capability of this endpoint; its badge is the caller's task number. Every
-// request is a `call`. Word 0 of a request is the operation; word 0 of a reply is 0 or a `FactoryError`. Names are four
+// Only tasks with one of the privileges `factory.…` hold a capability of this endpoint; its badge is the caller's task number,
+// and each operation needs a privilege of its own (ServiceCores/Privileges.swift). Every request is a `call`. Word 0 of a request is the operation; word 0 of a reply is 0 or a `FactoryError`. Names are four
 // words: 32 bytes, zero-padded.
 
 import KernelABI
@@ -29,15 +29,15 @@ import KernelABI
     case capability = 9
     /// Reply: 1: RAM, 2: the kernel's part, 3: untyped memory left, 4: memory given to tasks, all in bytes.
     case memory = 10
-    /// Words 1–4: name of a service. Word 5: task that asks. Reply: 1: task that answers it; 1 capability, badged with
-    /// the number of the task that asks.
+    /// Words 1–4: name of a service. Word 5: task that asks, whose manifest entry must list the service under `opens`.
+    /// Reply: 1: task that answers it; 1 capability, badged with the number of the task that asks.
     case service = 11
     /// Word 1: 0 power off, 1 reboot. Word 2: exit status. Does not return.
     case power = 12
     /// Make task word 1 fault at once, as if its code had jumped to a null pointer.
     case crash = 13
     /// Word 1: number. Reply: 1: ms between signs of life, 2: restarts | initial back-off << 16, 3: maximum back-off,
-    /// 4: stable run, 5: `TaskPhase` | generation << 8.
+    /// 4: stable run, 5: `TaskPhase` | generation << 8, 6: privileges, as the manifest encodes them.
     case policy = 14
     /// Reply: a `TaskRecord` of the root task itself.
     case root = 15
@@ -74,6 +74,10 @@ import KernelABI
     case exhausted = 10
     /// The device's registers or its line cannot be had.
     case noSuchDevice = 11
+    /// Another driver has a page of the device's registers, or its line, and not both say that they share it.
+    case deviceTaken = 12
+    /// Registers of other devices lie in the same page, and the driver's manifest entry does not say `shares_page`.
+    case pageShared = 13
 }
 
 /// Where a task is in its life.
@@ -173,7 +177,10 @@ import KernelABI
     @inlinable public static var persistent: Int { 4 }
     /// Bytes of untyped memory that the task itself holds.
     @inlinable public static var untyped: Int { 5 }
-    @inlinable public static var words: Int { 6 }
+    /// Physical addresses of the arena and of that untyped memory.
+    @inlinable public static var arenaBase: Int { 6 }
+    @inlinable public static var untypedBase: Int { 7 }
+    @inlinable public static var words: Int { 8 }
 }
 
 /// Layout of a reply to `interrupt`.
@@ -224,6 +231,9 @@ extension FactoryError {
         case .kernel: "refused by the kernel"
         case .exhausted: "too many"
         case .noSuchDevice: "the device's registers are not there"
+        case .deviceTaken: "another driver has its registers or its line"
+        case .pageShared:
+            "other devices have registers in its page (see shares_page)"
         }
     }
 }

@@ -1,4 +1,8 @@
 // Memory, threads, address spaces, interrupts, timers, the machine: typed handles over slots.
+//
+// Each method is one `invoke`, for any thread, and never blocks; a restartable one lets interrupts in between its steps. All
+// throw `invalidCapability`, `wrongKind` and `missingRights` for a handle that names nothing fitting; what else they throw
+// stands with them, and with rights and bounds in docs/reference.
 
 import CUserEntry
 import KernelABI
@@ -8,7 +12,13 @@ public struct Untyped: Sendable {
     public let slot: Slot
     public init(_ slot: Slot) { self.slot = slot }
 
-    /// Make `count` objects; their capabilities go to `index` and the slots behind it.
+    /// Make `count` objects; their capabilities go to `index` and the slots behind it. Restartable.
+    ///
+    /// - Parameters:
+    ///   - sizeBits: log2 of a frame's or region's bytes, or of a table's slots; 0 for other kinds.
+    ///   - descriptors: ordinary memory for the descriptors of a device region's objects.
+    ///   - offset: bytes into a device region, a multiple of the object's size.
+    /// - Throws: `invalidArgument`, `insufficientMemory`, `slotOccupied`, `wrongState` (being reclaimed), `exhausted`.
     public func retype(
         _ kind: ObjectKind, sizeBits: Int = 0, count: Int = 1, table: Slot = .ownTable, index: Slot,
         descriptors: Slot = .none, offset: UInt64 = 0
@@ -17,7 +27,9 @@ public struct Untyped: Sendable {
             .retype, slot, UInt64(kind.rawValue) | UInt64(sizeBits) << 8, UInt64(count), UInt64(table.index),
             UInt64(index.index), UInt64(descriptors.index), offset)
     }
-    /// Destroy everything made from it.
+    /// Destroy everything made from it; the memory is whole again. Restartable.
+    ///
+    /// - Throws: `wrongState` for a device region.
     public func reclaim() throws(KernelError) { try invoke(.reclaim, slot) }
 
     public struct Information: Sendable {
@@ -27,6 +39,7 @@ public struct Untyped: Sendable {
         public var lowBytes: UInt64
         public var highBytes: UInt64
     }
+    /// Where it lies, and how many bytes are taken at its low and its high end.
     public func information() throws(KernelError) -> Information {
         let words = try invokeForResults(.untypedInformation, slot)
         return Information(
@@ -41,6 +54,9 @@ public struct CapabilityTable: Sendable {
     public init(_ slot: Slot) { self.slot = slot }
     public static var own: CapabilityTable { CapabilityTable(.ownTable) }
 
+    /// A further capability to what `source` names, in an empty slot.
+    ///
+    /// - Throws: `slotOccupied`, `derivationTooDeep`, `invalidArgument`.
     public func copy(
         _ source: Slot, to index: Slot, in table: CapabilityTable = .own, rights: Rights = .all,
         placement: Placement = .child
@@ -49,6 +65,7 @@ public struct CapabilityTable: Sendable {
             .copy, slot, UInt64(source.index), UInt64(table.slot.index), UInt64(index.index), UInt64(rights.raw),
             placement.rawValue)
     }
+    /// As `copy`, with a badge; `invalidArgument` where `source` has one already.
     public func mint(
         _ source: Slot, to index: Slot, in table: CapabilityTable = .own, rights: Rights = .all, badge: UInt64,
         placement: Placement = .child
@@ -57,10 +74,13 @@ public struct CapabilityTable: Sendable {
             .mint, slot, UInt64(source.index), UInt64(table.slot.index), UInt64(index.index), UInt64(rights.raw),
             placement.rawValue, badge)
     }
+    /// Keeps rights, badge, mapping and the place in the derivation tree. Throws `slotOccupied`.
     public func move(_ source: Slot, to index: Slot, in table: CapabilityTable = .own) throws(KernelError) {
         try invoke(.move, slot, UInt64(source.index), UInt64(table.slot.index), UInt64(index.index))
     }
+    /// Remove a capability and all that was derived from it. Restartable.
     public func delete(_ index: Slot) throws(KernelError) { try invoke(.delete, slot, UInt64(index.index)) }
+    /// Remove all that was derived from a capability. Restartable.
     public func revoke(_ index: Slot) throws(KernelError) { try invoke(.revoke, slot, UInt64(index.index)) }
 
     public struct Description: Sendable {
@@ -69,6 +89,7 @@ public struct CapabilityTable: Sendable {
         public var badge: UInt64
         public var depth: Int
     }
+    /// What a slot holds; an empty one is of kind `null`.
     public func describe(_ index: Slot) throws(KernelError) -> Description {
         let words = try invokeForResults(.describe, slot, UInt64(index.index))
         return Description(
@@ -82,6 +103,9 @@ public struct Thread: Sendable {
     public let slot: Slot
     public init(_ slot: Slot) { self.slot = slot }
 
+    /// Give a thread its parts; what is `.none` stays as it is. The thread gets children of these capabilities.
+    ///
+    /// - Throws: `invalidArgument` (a buffer that is no ordinary 4 KiB frame), `derivationTooDeep`.
     public func configure(
         table: Slot = .none, addressSpace: Slot = .none, ipcBuffer: Slot = .none, faultHandler: Slot = .none
     ) throws(KernelError) {
@@ -89,23 +113,33 @@ public struct Thread: Sendable {
             .configure, slot, UInt64(table.index), UInt64(addressSpace.index), UInt64(ipcBuffer.index),
             UInt64(faultHandler.index))
     }
+    /// Base priority, and the highest that the thread may set; 0 to 255, larger is more urgent.
+    ///
+    /// - Throws: `notPermitted` above the caller's own maximum.
     public func setPriority(_ base: UInt8, maximum: UInt8) throws(KernelError) {
         try invoke(.setPriority, slot, UInt64(base), UInt64(maximum))
     }
-    /// Zero ticks: no slice.
+    /// Round-robin slice, 10 µs or more; zero: none. Throws `invalidArgument`.
     public func setSlice(_ slice: Duration) throws(KernelError) { try invoke(.setSlice, slot, slice.ticks) }
+    /// Where a stopped thread starts. Throws `wrongState` where it is not stopped.
     public func setEntry(
         programCounter: UInt64, stackPointer: UInt64, argument: UInt64, threadPointer: UInt64
     ) throws(KernelError) {
         try invoke(.setEntry, slot, programCounter, stackPointer, argument, threadPointer)
     }
+    /// Let a stopped thread run; one whose fault nobody answers tries again. Throws `wrongState`.
     public func resume() throws(KernelError) { try invoke(.resume, slot) }
+    /// Stop it; what it is blocked in ends with `cancelled` when it is resumed.
     public func suspend() throws(KernelError) { try invoke(.suspend, slot) }
+    /// Its `receive` takes this notification's bits too; nil: no more. Throws `wrongState` (bound to another).
     public func bindNotification(_ notification: Notification?) throws(KernelError) {
         try invoke(.bindNotification, slot, UInt64(notification?.slot.index ?? Slot.none.index))
     }
-    /// The 35 registers go to words 8–42 of the IPC buffer.
+    /// x0–x30, SP, PC, PSTATE and TPIDR_EL0 of a stopped thread, to words 8–42 of the caller's IPC buffer.
+    ///
+    /// - Throws: `wrongState` (not stopped), `noBuffer`.
     public func readRegisters() throws(KernelError) { try invoke(.readRegisters, slot) }
+    /// The reverse; of PSTATE only the condition flags.
     public func writeRegisters() throws(KernelError) { try invoke(.writeRegisters, slot) }
 
     public struct Information: Sendable {
@@ -118,6 +152,7 @@ public struct Thread: Sendable {
         public var stackPointer: UInt64
         public var switches: UInt64
     }
+    /// State, priorities, and processor time as far as it is accounted (decision 3).
     public func information() throws(KernelError) -> Information {
         let words = try invokeForResults(.threadInformation, slot)
         return Information(
@@ -133,13 +168,19 @@ public struct AddressSpace: Sendable {
     public let slot: Slot
     public init(_ slot: Slot) { self.slot = slot }
 
+    /// Map a frame at an address aligned to its size, for reading and either writing or executing.
+    ///
+    /// - Throws: `notMapped` (a table level is missing), `alreadyMapped`, `invalidArgument`.
     public func map(_ frame: Slot, at address: UInt64, _ rights: Rights) throws(KernelError) {
         try invoke(.map, slot, UInt64(frame.index), address, UInt64(rights.raw))
     }
+    /// Undo the mapping that this capability made. Throws `notMapped`.
     public func unmap(_ frame: Slot) throws(KernelError) { try invoke(.unmap, slot, UInt64(frame.index)) }
+    /// Change the rights of the mapping that this capability made. Throws `notMapped`, `invalidArgument`.
     public func protect(_ frame: Slot, _ rights: Rights) throws(KernelError) {
         try invoke(.protect, slot, UInt64(frame.index), UInt64(rights.raw))
     }
+    /// A page table becomes the next missing level for an address. Throws `alreadyMapped`, `invalidArgument`.
     public func attachTable(_ table: Slot, at address: UInt64) throws(KernelError) {
         try invoke(.attachTable, slot, UInt64(table.index), address)
     }
@@ -149,7 +190,9 @@ public struct AddressSpace: Sendable {
 public struct Frame: Sendable {
     public let slot: Slot
     public init(_ slot: Slot) { self.slot = slot }
+    /// What a device is told (right: manage).
     public func physicalAddress() throws(KernelError) -> UInt64 { try invokeForResults(.frameInformation, slot).w0 }
+    /// A range in bytes, in steps of 4 KiB. Throws `invalidArgument` (a device frame, or outside it). Restartable.
     public func maintainCache(_ operation: CacheOperation, offset: UInt64, length: UInt64) throws(KernelError) {
         try invoke(.maintainCache, slot, operation.rawValue, offset, length)
     }
@@ -159,10 +202,15 @@ public struct Frame: Sendable {
 public struct Interrupt: Sendable {
     public let slot: Slot
     public init(_ slot: Slot) { self.slot = slot }
+    /// Have the line signal `bits`, not 0, and open it.
+    ///
+    /// - Throws: `invalidArgument`, `exhausted` (8 bindings share it), `wrongState` (they trigger otherwise).
     public func bind(_ notification: Notification, bits: UInt64) throws(KernelError) {
         try invoke(.bindInterrupt, slot, UInt64(notification.slot.index), bits)
     }
+    /// The device is quiet: the line may signal again. Throws `wrongState` where nothing was delivered.
     public func acknowledge() throws(KernelError) { try invoke(.acknowledge, slot) }
+    /// The line, how often it was delivered, and whether it waits for `acknowledge`.
     public func information() throws(KernelError) -> (line: Int, count: UInt64, isBound: Bool, isOutstanding: Bool) {
         let words = try invokeForResults(.interruptInformation, slot)
         return (Int(words.w0), words.w1, words.w2 & 1 != 0, words.w2 & 2 != 0)
@@ -173,12 +221,17 @@ public struct Interrupt: Sendable {
 public struct Timer: Sendable {
     public let slot: Slot
     public init(_ slot: Slot) { self.slot = slot }
+    /// What an expiry signals; `bits` is not 0. Throws `invalidArgument`.
     public func bind(_ notification: Notification, bits: UInt64) throws(KernelError) {
         try invoke(.bindTimer, slot, UInt64(notification.slot.index), bits)
     }
+    /// Signal at an instant, and then each `period` (10 µs or more) unless it is zero; an armed timer is armed anew.
+    ///
+    /// - Throws: `wrongState` (not bound), `invalidArgument`.
     public func arm(_ deadline: Instant, period: Duration = Duration(ticks: 0)) throws(KernelError) {
         try invoke(.arm, slot, deadline.ticks, period.ticks)
     }
+    /// No expiry from here on; one that was signalled stays.
     public func cancel() throws(KernelError) { try invoke(.cancelTimer, slot) }
 }
 
@@ -186,6 +239,9 @@ public struct Timer: Sendable {
 public struct InterruptControl: Sendable {
     public let slot: Slot
     public init(_ slot: Slot) { self.slot = slot }
+    /// An interrupt object for a line of the controller (its INTID on a GIC).
+    ///
+    /// - Throws: `invalidArgument` (no line to hand out), `insufficientMemory`, `slotOccupied`, `wrongState`.
     public func create(
         line: Int, _ trigger: Trigger, from untyped: Untyped, table: Slot = .ownTable, index: Slot
     ) throws(KernelError) {
@@ -200,30 +256,45 @@ public struct SystemControl: Sendable {
     public let slot: Slot
     public init(_ slot: Slot) { self.slot = slot }
 
-    /// Write to the kernel's own console, 64 bytes a call.
+    /// Write to the kernel's own console, 64 bytes a call; a line feed goes out with the carriage return that terminals want.
     public func write(_ text: UnsafeRawBufferPointer) {
-        var at = 0
-        while at < text.count {
-            let count = min(64, text.count - at)
-            var message = RegisterMessage()
-            for index in 0..<count {
-                message[index / 8] |= UInt64(unsafe text[at + index]) << UInt64(8 * (index % 8))
-            }
-            var words = message.words
-            _ = unsafe swiftlet_svc_words(ControlWord(invoke: .consoleWrite, slot).raw, UInt64(count), 0, &words)
-            at += count
+        var message = RegisterMessage()
+        var count = 0
+        for index in 0..<text.count {
+            let byte = unsafe text[index]
+            if byte == 10 { add(13, to: &message, &count) }
+            add(byte, to: &message, &count)
         }
+        send(message, count)
     }
+    private func add(_ byte: UInt8, to message: inout RegisterMessage, _ count: inout Int) {
+        if count == 64 {
+            send(message, count)
+            (message, count) = (RegisterMessage(), 0)
+        }
+        message[count / 8] |= UInt64(byte) << UInt64(8 * (count % 8))
+        count += 1
+    }
+    /// There is nobody to tell that the console of last resort does not work.
+    private func send(_ message: RegisterMessage, _ count: Int) {
+        var words = message.words
+        _ = unsafe swiftlet_svc_words(ControlWord(invoke: .consoleWrite, slot).raw, UInt64(count), 0, &words)
+    }
+    /// The same for a constant.
     public func write(_ text: StaticString) {
         unsafe write(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     }
+    /// Switch the machine off (right: manage); does not return.
     public func powerOff(status: UInt64) throws(KernelError) { try invoke(.powerOff, slot, status) }
+    /// Start the machine anew (right: manage); does not return.
     public func reboot() throws(KernelError) { try invoke(.reboot, slot) }
+    /// The value of one statistic (right: read).
     public func statistic(_ which: Statistic) throws(KernelError) -> UInt64 {
         try invokeForResults(.statistics, slot, which.rawValue).w0
     }
+    /// Set the maxima back to 0 (right: manage).
     public func resetStatistics() throws(KernelError) { try invoke(.resetStatistics, slot) }
-    /// 1 record, 0 stop, 2 read two events from `first` on (w0: how many there are, w1–w6).
+    /// 1 record, 0 stop, 2 read two events from `first` on (w0: how many there are, w1–w6); right: execute.
     public func trace(_ action: UInt64, first: UInt64 = 0) throws(KernelError) -> SwiftletWords {
         try invokeForResults(.trace, slot, action, first)
     }

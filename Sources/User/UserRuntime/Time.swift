@@ -44,5 +44,5 @@ extension Instant {
     }
 }
 
-/// The processor's cycle counter. Reading it where user access is off is a fault: `StartInformation` says whether it is on.
+/// The processor's cycle counter. Reading it where user access is off is a fault; the kernel leaves it on for the whole machine where there is one.
 @inline(__always) public func readCycleCounter() -> UInt64 { swiftlet_cycles() }

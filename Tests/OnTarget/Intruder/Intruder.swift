@@ -1,0 +1,49 @@
+// A driver that tries to take what its manifest entry does not give it, for Tests/OnTarget/system/authority.txt. It holds its
+// registers and its line, the log, a way to show the supervisor a sign of life, and the right to look at tasks.
+
+import KernelABI
+import Protocols
+import UserRuntime
+
+/// How many attempts were refused as `notPermitted`.
+private struct Attempts {
+    var refused = 0
+
+    mutating func ask(_ endpoint: Endpoint, _ message: RegisterMessage) {
+        guard let reply = try? endpoint.call(message) else { return }
+        if reply[0] == FactoryError.notPermitted.rawValue { refused += 1 }
+    }
+}
+
+/// The clock's driver, by the order of the manifest.
+private let clock: UInt64 = 6
+
+@c(Intruder_main) func intruder(_ address: UInt) -> Int32 {
+    let information = startInformation(address)
+    var server = Server(information)
+    let supervisor = Endpoint(StartSlot.supervisor)
+    let factory = Endpoint(StartSlot.factory)
+    var attempts = Attempts()
+    attempts.ask(supervisor, RegisterMessage(SupervisorRequest.kill, clock))
+    attempts.ask(supervisor, RegisterMessage(SupervisorRequest.restart, clock))
+    attempts.ask(supervisor, RegisterMessage(SupervisorRequest.crash, clock))
+    try? supervisor.send(RegisterMessage(SupervisorRequest.key, SupervisorRequest.powerKey))
+    for number in FactoryOperation.manifest.rawValue...FactoryOperation.hang.rawValue {
+        attempts.ask(factory, RegisterMessage(UInt64(number), clock))
+    }
+    var service = RegisterMessage(UInt64(FactoryOperation.service.rawValue), 0x6c61_6972_6573)  // "serial"
+    service.setWord(5, information.task)
+    attempts.ask(factory, service)
+    // 3 of the supervisor, 10 of the factory (7 of its 17 only look), and a service that is not under `opens`.
+    if attempts.refused == 14 && (try? SystemControl(StartSlot.systemControl).trace(0)) == nil {
+        say("the intruder was refused everything")
+    } else {
+        say("the intruder was not refused everything")
+    }
+    while true { if server.next().delivery == .message { server.reply(RegisterMessage(1)) } }
+}
+
+private func say(_ text: StaticString) {
+    // Safety: a literal's bytes live for ever.
+    unsafe log(Span(_unsafeStart: text.utf8Start, count: text.utf8CodeUnitCount))
+}
