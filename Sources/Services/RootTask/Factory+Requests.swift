@@ -104,7 +104,7 @@ extension Factory {
         let ranges = Int(request[0] >> 8 & 0xff)
         let lines = Int(request[0] >> 16 & 0xff)
         let instance = Int(request[0] >> 24 & 0xff)
-        let length = DriverRequest.device + 2 * ranges + lines
+        let length = DriverRequest.length(ranges: ranges, lines: lines)
         if ranges > DriverRequest.maximumRanges || lines > DriverRequest.maximumLines || request.message.length < length
         {
             throw FactoryFailure(.badRequest)
@@ -121,6 +121,10 @@ extension Factory {
             number = try list(state)
         }
         var device = DeviceShare()
+        device.variant = request[0] >> 32 & 0xff
+        let window = DriverRequest.window(ranges: ranges, lines: lines)
+        device.memory = DMAWindow(
+            bus: word(request, window), physical: word(request, window + 1), bytes: word(request, window + 2))
         for index in 0..<ranges {
             let at = DriverRequest.device + 2 * index
             device.registers.append((word(request, at), word(request, at + 1)))
