@@ -98,6 +98,7 @@ if onTarget {
         library("User", "UserRuntime", ["KernelABI", "CUserEntry"]),
 
         task("Drivers", "SerialDriver", ["Protocols", "DriverCores", "MMIO"], swift: noHeap),
+        task("Drivers", "BCM2835GPIODriver", ["Protocols", "DriverCores", "MMIO"], swift: noHeap),
         task("Drivers", "PL031Driver", ["Protocols", "DriverCores", "MMIO"], swift: noHeap),
         task("Drivers", "PL061Driver", ["Protocols", "DriverCores", "MMIO"], swift: noHeap),
 
