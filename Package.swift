@@ -102,6 +102,7 @@ if onTarget {
         task("Drivers", "BCM2835TimerDriver", ["Protocols", "DriverCores", "MMIO"], swift: noHeap),
         task("Drivers", "BCM2835RandomDriver", ["Protocols", "DriverCores", "MMIO"], swift: noHeap),
         task("Drivers", "BCM2835MailboxDriver", ["Protocols", "DriverCores", "MMIO"], swift: noHeap),
+        task("Drivers", "BCM2835PowerDriver", ["Protocols", "DriverCores", "MMIO"], swift: noHeap),
         task("Drivers", "PL031Driver", ["Protocols", "DriverCores", "MMIO"], swift: noHeap),
         task("Drivers", "PL061Driver", ["Protocols", "DriverCores", "MMIO"], swift: noHeap),
 

@@ -235,13 +235,6 @@ extension Factory {
         answer.message[1] = UInt64(provider) + 1
         answer.attachment = Attachment(slots.outgoing)
     }
-
-    private func power(_ action: UInt64, _ status: UInt64) throws(FactoryFailure) {
-        let control = SystemControl(RootSlot.systemControl)
-        do throws(KernelError) {
-            if action == 1 { try control.reboot() } else { try control.powerOff(status: status) }
-        } catch { throw FactoryFailure(.kernel, error) }
-    }
 }
 
 extension TaskRecord {
