@@ -141,7 +141,7 @@ struct Shell {
             power(reboot: true, 0)
         } else if command.matches("poweroff") {
             power(reboot: false, arguments.first?.number ?? 0)
-        } else {
+        } else if !performOnBoard(command, arguments) {
             terminal.out.add(command)
             say(": no such command; `help` lists them")
         }
@@ -161,6 +161,7 @@ struct Shell {
         say("trace on|off|show  the kernel's record of switches")
         say("date               time of day; alarm SECONDS: wait for the clock's interrupt")
         say("gpio [PIN LEVEL]   the pins, or make one an output")
+        helpOnBoard()
         say("sleep [MS]         wait; echo TEXT: say it")
         say("reboot             start anew; poweroff [STATUS]: switch off")
     }
