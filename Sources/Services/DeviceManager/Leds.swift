@@ -20,9 +20,11 @@ func describeLed(_ index: UInt64, _ tree: DeviceTree, _ devices: Devices) -> Reg
             remaining -= 1
             continue
         }
-        let bankName = unsafe copy(bank.name)
-        let instance = devices.instance(of: bankName).map { UInt64($0) } ?? DevicesRequest.noDriver
-        var message = RegisterMessage(0, instance, UInt64(pin), UInt64(pins.word(2) ?? 0) & 1)
+        var bankName = unsafe copy(bank.name)
+        let instance = devices.instance(of: bankName)
+        if instance == nil, let compatible = bank.property("compatible") { bankName = unsafe copy(compatible.string) }
+        var message = RegisterMessage(
+            0, instance.map { UInt64($0) } ?? DevicesRequest.noDriver, UInt64(pin), UInt64(pins.word(2) ?? 0) & 1)
         let label = unsafe current.property("label").map { unsafe copy($0.string) } ?? copy(current.name)
         message.setName(shortened(label), at: 4)
         message.setName(shortened(bankName), at: 8)

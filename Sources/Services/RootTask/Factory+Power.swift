@@ -12,10 +12,11 @@ extension Factory {
     /// - Parameter action: 1 reboot, else power off. Returns only where neither way exists.
     func power(_ action: UInt64, _ status: UInt64) throws(FactoryFailure) {
         if let driver = provider(of: Name("power")), tasks[driver].phase == .running {
-            console.line {
-                $0.add(action == 1 ? "swiftlet: reboot" : "swiftlet: power off, status ")
-                if action != 1 { $0.decimal(status) }
-            }
+            var text = Text()
+            text.add(action == 1 ? "swiftlet: reboot" : "swiftlet: power off, status ")
+            if action != 1 { text.decimal(status) }
+            text.newLine()
+            unsafe text.bytes.withUnsafeBytes { unsafe console.control.write($0) }
             let request = action == 1 ? PowerRequest.reboot : PowerRequest.powerOff
             _ = try? Endpoint(slots.task(driver).endpoint).call(
                 RegisterMessage(request), deadline: .after(milliseconds: Factory.patience))
