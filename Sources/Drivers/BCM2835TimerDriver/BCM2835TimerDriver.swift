@@ -17,6 +17,8 @@ struct TimerDriver {
     private let timer: BCM2835SystemTimer<MMIORegisters>
     /// The caller that waits for channel 1, and for channel 3.
     private var sleepers = InlineArray<2, Reply?>(repeating: nil)
+    /// When they are to be woken.
+    private var instants = InlineArray<2, UInt64>(repeating: 0)
 
     init(_ information: StartInformation) {
         server = Server(information)
@@ -60,10 +62,14 @@ struct TimerDriver {
     }
 
     private mutating func alarm(_ delay: UInt64) {
-        let instant = timer.counter &+ delay
+        let now = timer.counter
+        // A board whose interrupt stays away loses no channel by it.
+        for index in 0..<2 where instants[index] < now { wake(index) }
+        let instant = now &+ delay
         for index in 0..<2 where sleepers[index] == nil {
             guard timer.arm(channel(index), at: instant) else { return server.reply(RegisterMessage(0, timer.counter)) }
             sleepers[index] = server.hold()
+            instants[index] = instant
             return
         }
         server.reply(RegisterMessage(2))

@@ -173,11 +173,14 @@ extension Shell {
     private mutating func timer(_ arguments: [[UInt8]]) {
         guard let timer = opened(Name("timer"), 4) else { return say("no timer of the board's own") }
         var request = RegisterMessage(SystemTimerRequest.read)
+        var deadline = Instant.never
         if let first = arguments.first {
             guard let delay = first.number else { return say("timer [MICROSECONDS]") }
             request = RegisterMessage(SystemTimerRequest.alarm, delay)
+            // The driver itself refuses what is longer.
+            deadline = .after(.microseconds(min(delay, SystemTimerRequest.maximumDelay) + 1_000_000))
         }
-        guard let reply = try? timer.call(request) else { return say("the driver died") }
+        guard let reply = try? timer.call(request, deadline: deadline) else { return say("the timer does not ring") }
         if reply[0] != 0 { return say(reply[0] == 2 ? "two others wait already" : "too long: 2147483648 at most") }
         terminal.out.decimal(reply[1])
         say(" us")
