@@ -14,10 +14,12 @@ import UserRuntime
     // Safety: the manifest gives this task a page. Word 0: the watchdog's seconds; so a restarted driver goes on feeding.
     let seconds = unsafe persistentMemory(information)
     if !watchdog.isArmed { unsafe seconds[0] = 0 }
+    var signs: UInt64 = 0
     while true {
         let request = server.next()
-        if request.delivery == .oneWay && request[0] == PowerRequest.feed && watchdog.isArmed {
-            watchdog.feed(seconds: unsafe Int(truncatingIfNeeded: seconds[0]))
+        if request.delivery == .oneWay && request[0] == PowerRequest.feed {
+            signs &+= 1
+            if watchdog.isArmed { watchdog.feed(seconds: unsafe Int(truncatingIfNeeded: seconds[0])) }
         }
         if request.delivery != .message { continue }
         switch request[0] {
@@ -31,7 +33,7 @@ import UserRuntime
             unsafe seconds[0] = request[1]
             if request[1] == 0 { watchdog.disarm() } else { watchdog.arm(seconds: Int(request[1])) }
             server.reply(RegisterMessage(0))
-        case PowerRequest.state: server.reply(RegisterMessage(0, unsafe seconds[0]))
+        case PowerRequest.state: server.reply(RegisterMessage(0, unsafe seconds[0], signs))
         default: server.reply(RegisterMessage(1))
         }
     }

@@ -214,8 +214,14 @@ extension Shell {
             else { return say("watchdog SECONDS: 1 to 15, or 0") }
         }
         guard let reply = try? power.call(RegisterMessage(PowerRequest.state)) else { return say("the driver died") }
-        if reply[1] == 0 { return say("off") }
-        terminal.out.decimal(reply[1])
-        say(" s without a sign of life of the supervisor reset the board")
+        if reply[1] == 0 {
+            terminal.out.add("off")
+        } else {
+            terminal.out.decimal(reply[1])
+            terminal.out.add(" s without a sign of life of the supervisor reset the board")
+        }
+        terminal.out.add("; signs so far: ")
+        terminal.out.decimal(reply[2])
+        terminal.out.newLine()
     }
 }

@@ -11,6 +11,6 @@ public enum PowerRequest {
     public static var watchdog: UInt64 { 3 }
     /// One-way, from the supervisor: it lives.
     public static var feed: UInt64 { 4 }
-    /// Reply: 0, the watchdog's seconds or 0.
+    /// Reply: 0, the watchdog's seconds or 0, the supervisor's signs of life since the driver started.
     public static var state: UInt64 { 5 }
 }
