@@ -25,7 +25,7 @@ struct MailboxDriver {
     init(_ information: StartInformation) {
         server = Server(information)
         mailbox = BCM2835Mailbox(registers: MMIORegisters(address: information.registers[0]))
-        memory = DeviceMemory(information, sizeBits: 12, slot: StartSlot.firstFree)
+        memory = DeviceMemory(information, slot: StartSlot.firstFree)
         try? interrupt.bind(server.notification, bits: MailboxDriver.interruptBit)
     }
 

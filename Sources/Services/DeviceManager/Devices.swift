@@ -26,16 +26,21 @@ struct Devices {
     mutating func startDrivers(_ tree: DeviceTree, _ manifest: Manifest) {
         instances = [Int](repeating: 0, count: manifest.tasks.count)
         let console = tree.chosenConsole
-        if let console, console.isDevice { add(console, manifest) }
+        var first: Device?
+        if let console, console.isDevice { first = start(console, manifest) }
         var depth = 0
         var node: DeviceNode? = tree.root
         while let current = node {
-            if current.isDevice && current.offset != console?.offset { add(current, manifest) }
+            if let first, current.offset == console?.offset {
+                devices.append(first)
+            } else if current.isDevice {
+                devices.append(start(current, manifest))
+            }
             node = tree.node(after: current, depth: &depth)
         }
     }
 
-    private mutating func add(_ node: DeviceNode, _ manifest: Manifest) {
+    private mutating func start(_ node: DeviceNode, _ manifest: Manifest) -> Device {
         var device = Device(
             name: unsafe copy(node.name), compatible: [], base: 0, line: 0, driver: .empty, instance: 0,
             problem: nil)
@@ -59,7 +64,7 @@ struct Devices {
             }
             break
         }
-        devices.append(device)
+        return device
     }
 
     /// Asks the root task for a driver with exactly this node's registers and lines.

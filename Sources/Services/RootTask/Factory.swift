@@ -70,7 +70,9 @@ import UserRuntime
             tasks[number].hasArena = true
         }
         if !tasks[number].hasUntyped && description.untypedBits > 0 {
-            try memory.make(.untyped, sizeBits: Int(description.untypedBits), at: place.untyped)
+            try memory.make(
+                .untyped, sizeBits: Int(description.untypedBits), at: place.untyped,
+                within: tasks[number].device.memory)
             tasks[number].hasUntyped = true
         }
         if !tasks[number].hasPersistent {

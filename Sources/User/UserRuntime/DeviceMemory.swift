@@ -25,39 +25,38 @@ public struct DMAWindow: Equatable, Sendable {
     }
 }
 
-/// A frame shared with a device.
+/// A page shared with a device.
 @safe public struct DeviceMemory {
     private let frame: Frame
-    public let bytes: Int
+    public static var bytes: Int { 4096 }
     /// Where the device finds it.
     public let deviceAddress: UInt64
 
-    /// Makes and maps a frame of `1 << sizeBits` bytes from the task's untyped memory, which must hold it, a page table and
-    /// 256 bytes more: two bits more than the frame are enough from 13 on, 14 for a page. Once in a task's life.
-    /// Takes the slots `slot` and the next.
+    /// Makes and maps the page, once in a task's life, from its untyped memory: `untyped_bits = 14` holds it, a page table
+    /// and both descriptors. Takes the slots `slot` and the next.
     /// - Returns: nil where there is no such memory, or the device does not reach it.
-    public init?(_ information: StartInformation, sizeBits: Int, slot: Slot) {
+    public init?(_ information: StartInformation, slot: Slot) {
         let untyped = Untyped(StartSlot.untyped)
         let space = AddressSpace(StartSlot.addressSpace)
         let table = Slot(slot.index + 1)
         do throws(KernelError) {
-            try untyped.retype(.frame, sizeBits: sizeBits, index: slot)
+            try untyped.retype(.frame, sizeBits: 12, index: slot)
             try untyped.retype(.pageTable, index: table)
             try space.attachTable(table, at: TaskAddress.deviceMemory)
             try space.map(slot, at: TaskAddress.deviceMemory, .read | .write)
             frame = Frame(slot)
-            bytes = 1 << sizeBits
             let physical = try frame.physicalAddress()
-            guard let address = information.memory.address(of: physical, length: UInt64(bytes)) else { return nil }
+            guard let address = information.memory.address(of: physical, length: UInt64(DeviceMemory.bytes))
+            else { return nil }
             deviceAddress = address
         } catch { return nil }
     }
 
-    /// The frame as the task sees it.
+    /// The page as the task sees it.
     public var words: UnsafeMutableBufferPointer<UInt32> {
         // Safety: the frame is mapped there, for good.
         unsafe UnsafeMutableBufferPointer(
-            start: UnsafeMutablePointer(bitPattern: UInt(TaskAddress.deviceMemory)), count: bytes / 4)
+            start: UnsafeMutablePointer(bitPattern: UInt(TaskAddress.deviceMemory)), count: DeviceMemory.bytes / 4)
     }
 
     /// Lets the device see what was written. Also drops the range from the caches: what the device writes then is read.
