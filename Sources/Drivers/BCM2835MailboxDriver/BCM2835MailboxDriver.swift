@@ -70,7 +70,7 @@ struct MailboxDriver {
         let deadline = Instant.after(milliseconds: MailboxDriver.patience)
         while true {
             guard let bits = try? server.notification.wait(deadline: deadline) else { throw .silent }
-            if bits & Server.heartbeatBit != 0 { server.beat() }
+            if bits & Server.heartbeatBit != 0 { showSignOfLife() }
             if bits & MailboxDriver.interruptBit == 0 { continue }
             let isThere = mailbox.collect(address)
             try? interrupt.acknowledge()

@@ -17,7 +17,8 @@ struct TimerDriver {
     private let timer: BCM2835SystemTimer<MMIORegisters>
     /// The caller that waits for channel 1, and for channel 3.
     private var sleepers = InlineArray<2, Reply?>(repeating: nil)
-    /// When they are to be woken.
+    /// Which tasks they are, and when they are to be woken.
+    private var tasks = InlineArray<2, UInt64>(repeating: 0)
     private var instants = InlineArray<2, UInt64>(repeating: 0)
 
     init(_ information: StartInformation) {
@@ -56,19 +57,22 @@ struct TimerDriver {
     private mutating func answer(_ request: Received) {
         switch request[0] {
         case SystemTimerRequest.read: server.reply(RegisterMessage(0, timer.counter))
-        case SystemTimerRequest.alarm where request[1] <= SystemTimerRequest.maximumDelay: alarm(request[1])
+        case SystemTimerRequest.alarm: alarm(at: request[1], of: request.badge)
         default: server.reply(RegisterMessage(1))
         }
     }
 
-    private mutating func alarm(_ delay: UInt64) {
+    private mutating func alarm(at instant: UInt64, of task: UInt64) {
         let now = timer.counter
-        // A board whose interrupt stays away loses no channel by it.
-        for index in 0..<2 where instants[index] < now { wake(index) }
-        let instant = now &+ delay
+        if instant > now && instant - now > SystemTimerRequest.maximumDelay { return server.reply(RegisterMessage(1)) }
+        // A caller whose call ended early, or whose interrupt stays away, holds no channel.
+        for index in 0..<2 where instants[index] < now || tasks[index] == task { wake(index) }
         for index in 0..<2 where sleepers[index] == nil {
-            guard timer.arm(channel(index), at: instant) else { return server.reply(RegisterMessage(0, timer.counter)) }
+            if instant <= now || !timer.arm(channel(index), at: instant) {
+                return server.reply(RegisterMessage(0, timer.counter))
+            }
             sleepers[index] = server.hold()
+            tasks[index] = task
             instants[index] = instant
             return
         }

@@ -65,7 +65,6 @@ struct Machine: Hardware {
         let length = UInt64(truncatingIfNeeded: bytes)
         switch operation {
         case .clean: unsafe swiftlet_cache_clean(start, length)
-        case .invalidate: unsafe swiftlet_cache_invalidate(start, length)
         case .cleanAndInvalidate: unsafe swiftlet_cache_clean_invalidate(start, length)
         case .unifyInstructions: unsafe swiftlet_cache_unify(start, length)
         }
@@ -90,6 +89,7 @@ struct Machine: Hardware {
     // Machine
 
     func writeConsole(_ byte: UInt8) { console.write(byte) }
+    func offerConsole(_ byte: UInt8) -> Bool { console.offer(byte) }
     func powerOff(status: UInt64) {
         console.write("swiftlet: power off, status ")
         console.write(decimal: status)

@@ -63,14 +63,14 @@ extension Shell {
     }
 
     private func ask(_ firmware: Endpoint, _ tag: UInt64, _ argument: UInt64 = 0) -> Received? {
-        try? firmware.call(RegisterMessage(FirmwareRequest.ask, tag, argument))
+        try? firmware.call(RegisterMessage(FirmwareRequest.ask, tag, argument), deadline: Shell.patience)
     }
 
     private mutating func line(
         _ title: StaticString, _ reply: Received?, _ write: (inout Text, Received) -> Void
     ) {
         terminal.out.add(title)
-        guard let reply else { return say("the driver died") }
+        guard let reply else { return say("the driver does not answer") }
         if reply[0] != 0 { return say(FirmwareError(rawValue: reply[0])?.text ?? "refused") }
         write(&terminal.out, reply)
         terminal.out.newLine()

@@ -4,8 +4,8 @@
 public enum SystemTimerRequest {
     /// Reply: 0, microseconds since reset.
     public static var read: UInt64 { 1 }
-    /// Word 1: microseconds from now, at most `maximumDelay`. Reply when they have passed: 0, microseconds since reset;
-    /// 1: too long; 2: two others wait already.
+    /// Word 1: an instant, microseconds since reset, at most `maximumDelay` from now. Reply when it has come: 0, microseconds
+    /// since reset; 1: too far; 2: two others wait already. A second alarm of the same task takes the first one's place.
     public static var alarm: UInt64 { 2 }
     public static var maximumDelay: UInt64 { 1 << 31 }
 }

@@ -65,6 +65,6 @@ public struct DMAWindow: Equatable, Sendable {
     }
     /// Lets the task see what the device wrote, also where the processor fetched old lines meanwhile.
     public func takeFromDevice(offset: Int = 0, length: Int) {
-        try? frame.maintainCache(.invalidate, offset: UInt64(offset), length: UInt64(length))
+        try? frame.maintainCache(.cleanAndInvalidate, offset: UInt64(offset), length: UInt64(length))
     }
 }
