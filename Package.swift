@@ -97,7 +97,12 @@ if onTarget {
             name: "CUserEntry", path: path("User", "CUserEntry"), cSettings: [.unsafeFlags(["-fno-builtin"])]),
         library("User", "UserRuntime", ["KernelABI", "CUserEntry"]),
 
-        task("Drivers", "PL011Driver", ["Protocols", "DriverCores", "MMIO"], swift: noHeap),
+        task("Drivers", "SerialDriver", ["Protocols", "DriverCores", "MMIO"], swift: noHeap),
+        task("Drivers", "BCM2835GPIODriver", ["Protocols", "DriverCores", "MMIO"], swift: noHeap),
+        task("Drivers", "BCM2835TimerDriver", ["Protocols", "DriverCores", "MMIO"], swift: noHeap),
+        task("Drivers", "BCM2835RandomDriver", ["Protocols", "DriverCores", "MMIO"], swift: noHeap),
+        task("Drivers", "BCM2835MailboxDriver", ["Protocols", "DriverCores", "MMIO"], swift: noHeap),
+        task("Drivers", "BCM2835PowerDriver", ["Protocols", "DriverCores", "MMIO"], swift: noHeap),
         task("Drivers", "PL031Driver", ["Protocols", "DriverCores", "MMIO"], swift: noHeap),
         task("Drivers", "PL061Driver", ["Protocols", "DriverCores", "MMIO"], swift: noHeap),
 

@@ -3,9 +3,9 @@ import Testing
 
 @testable import DriverCores
 
-private func serial(_ device: TraceDevice, _ memory: (Memory, Memory)) -> PL011<TraceRegisters> {
-    PL011(
-        registers: TraceRegisters(device: device), received: ByteRing(memory: memory.0.words),
+private func serial(_ device: TraceDevice, _ memory: (Memory, Memory)) -> SerialLine<PL011<TraceRegisters>> {
+    SerialLine(
+        port: PL011(registers: TraceRegisters(device: device)), received: ByteRing(memory: memory.0.words),
         pending: ByteRing(memory: memory.1.words))
 }
 private let receiveEmpty: UInt32 = 1 << 4

@@ -4,7 +4,7 @@ import Testing
 @testable import ServiceCores
 
 private func sample() -> Manifest {
-    var driver = TaskDescription(name: Name("pl011"), binary: Name("PL011Driver"))
+    var driver = TaskDescription(name: Name("pl011"), binary: Name("SerialDriver"))
     driver.start = .device
     driver.priority = 140
     driver.maximumPriority = 141

@@ -80,9 +80,12 @@ final class FaultReportTests: XCTestCase {
 
             test two
             status panic
+
+            test three
+            status none
             """
         let tests = try Dialogue.read(text)
-        XCTAssertEqual(tests.map(\.name), ["one", "two"])
+        XCTAssertEqual(tests.map(\.name), ["one", "two", "three"])
         XCTAssertEqual(tests[0].setup.memory, "64M")
         XCTAssertTrue(tests[0].setup.isCounted)
         XCTAssertEqual(tests[0].setup.append, "run=\"ps; poweroff 3\"")
@@ -90,6 +93,7 @@ final class FaultReportTests: XCTestCase {
         XCTAssertEqual(tests[0].absent, ["panic"])
         XCTAssertEqual(tests[0].end, .status(3))
         XCTAssertEqual(tests[1].end, .panic)
+        XCTAssertEqual(tests[2].end, .none)
     }
 
     func testDialoguesErrorsNameTheLine() {

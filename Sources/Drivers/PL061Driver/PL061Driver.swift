@@ -29,7 +29,9 @@ import UserRuntime
         if request.delivery != .message { continue }
         switch request[0] {
         case GPIORequest.read:
-            server.reply(RegisterMessage(0, UInt64(pins.levels), UInt64(pins.outputs), UInt64(pins.watched)))
+            var message = RegisterMessage(0, UInt64(pins.levels), UInt64(pins.outputs), UInt64(pins.watched))
+            message.setWord(4, 8)
+            server.reply(message)
         case GPIORequest.write:
             let isFree = request[1] < 8 && pins.watched & (1 << UInt8(truncatingIfNeeded: request[1])) == 0
             if isFree { pins.write(Int(request[1]), high: request[2] != 0) }

@@ -40,6 +40,7 @@ private func answer(_ request: Received, _ server: inout Server, _ devices: Devi
         bytes = text.bytes
     case DevicesRequest.list: bytes = devices.listing()
     case DevicesRequest.arguments: bytes = commandLine(tree)
+    case DevicesRequest.led: return server.reply(describeLed(request[1], tree, devices))
     default: return server.reply(RegisterMessage(1))
     }
     let start = Int(min(request[1], UInt64(bytes.count)))

@@ -21,33 +21,40 @@ struct Devices {
     /// Devices of each kind so far, by the manifest's index.
     private var instances: [Int] = []
 
-    /// Starts a driver for each enabled node that one in the manifest knows.
+    /// Starts a driver for each enabled node that one in the manifest knows; the console's first, so that of all UARTs it
+    /// answers `serial`.
     mutating func startDrivers(_ tree: DeviceTree, _ manifest: Manifest) {
         instances = [Int](repeating: 0, count: manifest.tasks.count)
+        let console = tree.chosenConsole
+        var first: Device?
+        if let console, console.isDevice { first = start(console, manifest) }
         var depth = 0
         var node: DeviceNode? = tree.root
         while let current = node {
-            if current.isEnabled, current.property("compatible") != nil, current.property("reg") != nil {
-                add(current, manifest)
+            if let first, current.offset == console?.offset {
+                devices.append(first)
+            } else if current.isDevice {
+                devices.append(start(current, manifest))
             }
             node = tree.node(after: current, depth: &depth)
         }
     }
 
-    private mutating func add(_ node: DeviceNode, _ manifest: Manifest) {
+    private mutating func start(_ node: DeviceNode, _ manifest: Manifest) -> Device {
         var device = Device(
             name: unsafe copy(node.name), compatible: [], base: 0, line: 0, driver: .empty, instance: 0,
             problem: nil)
         if let compatible = node.property("compatible") { device.compatible = unsafe copy(compatible.string) }
         if let range = try? node.registers(0) { device.base = range.base }
         if let interrupt = try? node.interrupt(0) { device.line = UInt64(interrupt.line) }
-        for index in 0..<manifest.tasks.count where node.matches(manifest.tasks[index]) {
+        for index in 0..<manifest.tasks.count {
             let entry = manifest.tasks[index]
+            guard let variant = node.variant(of: entry) else { continue }
             let instance = instances[index]
             instances[index] += 1
             device.instance = instance
             device.driver = instance == 0 ? entry.name : entry.name.numbered(instance)
-            device.problem = spawn(node, entry, device.driver, instance)
+            device.problem = spawn(node, entry, device.driver, instance, variant)
             if let problem = device.problem {
                 var text = Text()
                 text.add(device.driver)
@@ -57,14 +64,17 @@ struct Devices {
             }
             break
         }
-        devices.append(device)
+        return device
     }
 
     /// Asks the root task for a driver with exactly this node's registers and lines.
-    private func spawn(_ node: DeviceNode, _ entry: TaskDescription, _ name: Name, _ instance: Int) -> FactoryError? {
+    private func spawn(
+        _ node: DeviceNode, _ entry: TaskDescription, _ name: Name, _ instance: Int, _ variant: Int
+    ) -> FactoryError? {
         let ranges = Int(entry.registerCount)
         let lines = Int(entry.interruptCount)
-        var message = RegisterMessage(DriverRequest.head(ranges: ranges, lines: lines, instance: instance))
+        var message = RegisterMessage(
+            DriverRequest.head(ranges: ranges, lines: lines, instance: instance, variant: variant))
         message.setName(entry.name, at: DriverRequest.entry)
         message.setName(name, at: DriverRequest.name)
         for index in 0..<ranges {
@@ -78,6 +88,11 @@ struct Devices {
             let trigger: UInt64 = interrupt.isEdge ? Trigger.edge.rawValue : Trigger.level.rawValue
             message.setWord(DriverRequest.device + 2 * ranges + index, UInt64(interrupt.line) | trigger << 32)
         }
+        guard let memory = try? node.memoryWindow() else { return .noSuchDevice }
+        let window = DriverRequest.window(ranges: ranges, lines: lines)
+        message.setWord(window, memory.bus)
+        message.setWord(window + 1, memory.physical)
+        message.setWord(window + 2, memory.bytes)
         guard let reply = try? Endpoint(StartSlot.factory).call(message) else { return .kernel }
         // A device manager that was restarted finds its drivers at work.
         if reply[0] == 0 || reply[0] == FactoryError.wrongState.rawValue { return nil }
@@ -154,21 +169,25 @@ extension RegisterMessage {
 }
 
 extension DeviceNode {
-    /// Whether one of the driver's `compatible` values is one of this node's.
-    func matches(_ driver: TaskDescription) -> Bool {
-        guard driver.compatible.count > 0, let property = property("compatible") else { return false }
+    /// Whether it is there, and has registers.
+    var isDevice: Bool { isEnabled && property("compatible") != nil && property("reg") != nil }
+
+    /// Which of the driver's `compatible` values is this node's, the node's first one first; nil: none.
+    func variant(of driver: TaskDescription) -> Int? {
+        guard driver.compatible.count > 0, let property = property("compatible") else { return nil }
         let list = unsafe property.bytes
         var start = 0
         while start < list.count {
             var end = start
             while end < list.count, unsafe list[end] != 0 { end += 1 }
-            for known in driver.compatible where known.bytes.count == end - start {
+            for number in 0..<driver.compatible.count where driver.compatible[number].bytes.count == end - start {
+                let known = driver.compatible[number].bytes
                 var index = 0
-                while index < known.bytes.count, unsafe list[start + index] == known.bytes[index] { index += 1 }
-                if index == known.bytes.count { return true }
+                while index < known.count, unsafe list[start + index] == known[index] { index += 1 }
+                if index == known.count { return number }
             }
             start = end + 1
         }
-        return false
+        return nil
     }
 }

@@ -115,7 +115,7 @@ extension Factory {
         let ranges = Int(request[0] >> 8 & 0xff)
         let lines = Int(request[0] >> 16 & 0xff)
         let instance = Int(request[0] >> 24 & 0xff)
-        let length = DriverRequest.device + 2 * ranges + lines
+        let length = DriverRequest.length(ranges: ranges, lines: lines)
         if ranges > DriverRequest.maximumRanges || lines > DriverRequest.maximumLines || request.message.length < length
         {
             throw FactoryFailure(.badRequest)
@@ -124,6 +124,10 @@ extension Factory {
             tasks[entry].description.start == .device
         else { throw FactoryFailure(.noSuchTask) }
         var device = DeviceShare()
+        device.variant = request[0] >> 32 & 0xff
+        let window = DriverRequest.window(ranges: ranges, lines: lines)
+        device.memory = DMAWindow(
+            bus: word(request, window), physical: word(request, window + 1), bytes: word(request, window + 2))
         for index in 0..<ranges {
             let at = DriverRequest.device + 2 * index
             device.registers.append((word(request, at), word(request, at + 1)))
@@ -250,13 +254,6 @@ extension Factory {
         } catch { throw FactoryFailure(.kernel, error) }
         answer.message[1] = UInt64(provider) + 1
         answer.attachment = Attachment(slots.outgoing)
-    }
-
-    private func power(_ action: UInt64, _ status: UInt64) throws(FactoryFailure) {
-        let control = SystemControl(RootSlot.systemControl)
-        do throws(KernelError) {
-            if action == 1 { try control.reboot() } else { try control.powerOff(status: status) }
-        } catch { throw FactoryFailure(.kernel, error) }
     }
 }
 

@@ -71,7 +71,9 @@ import UserRuntime
             tasks[number].hasArena = true
         }
         if !tasks[number].hasUntyped && description.untypedBits > 0 {
-            try memory.make(.untyped, sizeBits: Int(description.untypedBits), at: place.untyped)
+            try memory.make(
+                .untyped, sizeBits: Int(description.untypedBits), at: place.untyped,
+                within: tasks[number].device.memory)
             tasks[number].hasUntyped = true
         }
         if !tasks[number].hasPersistent {
@@ -188,6 +190,8 @@ import UserRuntime
         information.registerRanges = UInt64(task.device.registers.count)
         information.registers = registers
         information.interrupts = UInt64(task.device.lines.count)
+        information.variant = task.device.variant
+        information.memory = task.device.memory
         information.heartbeatTicks = Duration.milliseconds(UInt64(task.description.heartbeat)).ticks
         information.untypedBits = UInt64(task.description.untypedBits)
         information.name = [task.name.word0, task.name.word1, task.name.word2, task.name.word3]

@@ -72,8 +72,10 @@ struct RootMemory {
 
     private func slot(_ index: Int) -> Slot { Slot(RootSlot.firstUntyped.index + UInt32(index)) }
 
-    /// Makes an object from the smallest region that has the room.
-    mutating func make(_ kind: ObjectKind, sizeBits: Int = 0, at index: Slot) throws(FactoryFailure) {
+    /// Makes an object from the smallest region that has the room, of those that lie in a window wholly.
+    mutating func make(
+        _ kind: ObjectKind, sizeBits: Int = 0, at index: Slot, within window: DMAWindow = DMAWindow()
+    ) throws(FactoryFailure) {
         var best: Int?
         var failure = KernelError.insufficientMemory
         var tried = [Bool](repeating: false, count: regions.count)
@@ -81,6 +83,7 @@ struct RootMemory {
             best = nil
             for candidate in 0..<regions.count where !tried[candidate] && regions[candidate].isDevice == 0 {
                 if Int(regions[candidate].sizeBits) < max(12, sizeBits) { continue }
+                if !regions[candidate].lies(in: window) { continue }
                 if best == nil || regions[candidate].sizeBits < regions[best ?? 0].sizeBits { best = candidate }
             }
             guard let best else { break }
@@ -92,15 +95,20 @@ struct RootMemory {
             } catch { failure = error }
             if failure != .insufficientMemory { break }
         }
-        if kind == .untyped && failure == .insufficientMemory && takeWhole(sizeBits: sizeBits, at: index) { return }
+        if kind == .untyped && failure == .insufficientMemory
+            && takeWhole(sizeBits: sizeBits, at: index, within: window)
+        {
+            return
+        }
         throw FactoryFailure(failure == .insufficientMemory ? .noMemory : .kernel, failure)
     }
 
     /// Gives away a region as it is: an object as large as its region leaves no room for its descriptor there.
-    private mutating func takeWhole(sizeBits: Int, at index: Slot) -> Bool {
+    private mutating func takeWhole(sizeBits: Int, at index: Slot, within window: DMAWindow) -> Bool {
         for candidate in 0..<regions.count
         where regions[candidate].isDevice == 0 && Int(regions[candidate].sizeBits) == sizeBits {
-            guard let state = try? Untyped(slot(candidate)).information(), state.lowBytes == 0, state.highBytes == 0,
+            guard regions[candidate].lies(in: window),
+                let state = try? Untyped(slot(candidate)).information(), state.lowBytes == 0, state.highBytes == 0,
                 (try? CapabilityTable.own.copy(slot(candidate), to: index)) != nil
             else { continue }
             regions[candidate].isDevice = RootMemory.given
@@ -131,6 +139,12 @@ struct RootMemory {
             }
         }
         return nil
+    }
+}
+
+extension UntypedRegion {
+    func lies(in window: DMAWindow) -> Bool {
+        window.address(of: physicalBase, length: 1 << UInt64(sizeBits)) != nil
     }
 }
 

@@ -3,11 +3,15 @@
 import KernelABI
 import Protocols
 import ServiceCores
+import UserRuntime
 
 /// The part of a device that a driver task holds.
 struct DeviceShare {
     var registers: [(base: UInt64, size: UInt64)] = []
     var lines: [(line: Int, trigger: Trigger)] = []
+    /// Which of its driver's `compatible` values the device has.
+    var variant: UInt64 = 0
+    var memory = DMAWindow()
 }
 
 struct TaskState {

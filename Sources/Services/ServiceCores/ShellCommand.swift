@@ -2,8 +2,8 @@
 
 /// A command.
 public enum ShellCommand: UInt8, Sendable {
-    case help, ps, top, dt, irq, caps, mem, log, crash, hang, kill, restart, bench, trace, date, alarm, gpio, sleep,
-        echo
+    case help, ps, top, dt, irq, caps, mem, log, crash, hang, kill, restart, bench, trace, date, alarm, gpio, pin,
+        edge, led, board, timer, random, watchdog, sleep, echo
     case reboot, poweroff
 
     /// The command called so.
@@ -41,6 +41,13 @@ public enum ShellCommand: UInt8, Sendable {
         case .date: "date"
         case .alarm: "alarm"
         case .gpio: "gpio"
+        case .pin: "pin"
+        case .edge: "edge"
+        case .led: "led"
+        case .board: "board"
+        case .timer: "timer"
+        case .random: "random"
+        case .watchdog: "watchdog"
         case .sleep: "sleep"
         case .echo: "echo"
         case .reboot: "reboot"
@@ -59,20 +66,28 @@ public enum ShellCommand: UInt8, Sendable {
         case .trace: "on|off|show"
         case .alarm: "SECONDS"
         case .gpio: "[PIN LEVEL]"
+        case .pin: "PIN [USE [PULL]]"
+        case .edge: "PIN [SECONDS]"
+        case .led: "[NAME on|off|blink]"
+        case .timer: "[US]"
+        case .random: "[COUNT]"
+        case .watchdog: "[SECONDS]"
         case .sleep: "[MS]"
         case .echo: "TEXT"
         case .poweroff: "[STATUS]"
-        case .ps, .top, .irq, .mem, .date, .reboot: ""
+        case .ps, .top, .irq, .mem, .date, .board, .reboot: ""
         }
     }
 
     /// How many words it takes behind its name.
     public var argumentCounts: ClosedRange<Int> {
         switch self {
-        case .ps, .top, .irq, .mem, .date, .reboot: 0...0
-        case .help, .dt, .log, .bench, .sleep, .poweroff: 0...1
+        case .ps, .top, .irq, .mem, .date, .board, .reboot: 0...0
+        case .help, .dt, .log, .bench, .sleep, .timer, .random, .watchdog, .poweroff: 0...1
         case .caps, .crash, .hang, .kill, .restart, .trace, .alarm: 1...1
-        case .gpio: 0...2
+        case .edge: 1...2
+        case .pin: 1...3
+        case .gpio, .led: 0...2
         case .echo: 0...CommandLine.maximumWords
         }
     }
@@ -96,6 +111,13 @@ public enum ShellCommand: UInt8, Sendable {
         case .date: "time of day"
         case .alarm: "wait for the clock's interrupt"
         case .gpio: "the pins, or make one an output"
+        case .pin: "what a pin is used for, or use it so"
+        case .edge: "wait for an input's next edge"
+        case .led: "the board's lights"
+        case .board: "what the board's firmware knows"
+        case .timer: "the board's own timer: its counter, or wait for its interrupt"
+        case .random: "random numbers from the board's source"
+        case .watchdog: "the board's watchdog, which the supervisor feeds, or set it"
         case .sleep: "wait"
         case .echo: "say it"
         case .reboot: "start anew"
@@ -116,10 +138,16 @@ public enum ShellCommand: UInt8, Sendable {
         case .trace:
             "show stops it; a line: microseconds, event, priority, a call's number or an interrupt's line, task, thread"
         case .alarm: "0 to 3600; ^C ends the wait"
-        case .gpio: "PIN 0 to 7, LEVEL 0 or 1"
+        case .gpio: "PIN from 0 on, LEVEL 0 or 1"
+        case .pin: "USE: input, output, alt0 to alt5; PULL: none, up, down"
+        case .edge: "10 seconds where nothing is said; the pin becomes an input"
+        case .board: "revision, serial number, temperature, clocks, memory"
+        case .timer: "US are microseconds, 2147483648 at most; ^C ends the wait"
+        case .random: "COUNT words of 64 bits, 1 where nothing is said, 1000 at most"
+        case .watchdog: "SECONDS 1 to 15, 0 switches it off; without a sign of life for so long the board is reset"
         case .sleep: "MS are milliseconds, 1000 where nothing is said; ^C ends the wait"
         case .poweroff: "STATUS 0 to 255 is what `make run` ends with; 0 where nothing is said"
-        case .help, .top, .dt, .irq, .date, .echo, .reboot: ""
+        case .help, .top, .dt, .irq, .date, .led, .echo, .reboot: ""
         }
     }
 

@@ -88,7 +88,7 @@ extension Shell {
         table.column("PIN", .right)
         table.column("LEVEL", .right)
         table.column("USE")
-        for pin in 0..<8 as Range<UInt64> {
+        for pin in 0..<min(reply.word(4), 64) {
             let use: StaticString = reply[3] >> pin & 1 == 1 ? "key" : reply[2] >> pin & 1 == 1 ? "output" : "input"
             table.row([number(pin), number(reply[1] >> pin & 1), Text(use).bytes])
         }

@@ -17,11 +17,14 @@ import UserRuntime
 
 @safe struct Supervisor {
     private var server: Server
-    private let ownNumber: UInt64
+    let ownNumber: UInt64
     let factory = Endpoint(StartSlot.factory)
     var watched: [Watched] = []
     private var lastTick: UInt64 = 0
     var refusals = Refusals()
+    var hasWatchdog = false
+    /// Number of tasks when it was last looked for.
+    var watchdogSought = 0
     /// Lines that the log has not taken yet, the oldest first.
     private var lines: [[UInt8]] = []
     private static let maximumLines = 32
@@ -75,6 +78,7 @@ import UserRuntime
         let isLate = now > lastTick + 2 * Supervisor.period
         lastTick = now
         findNewTasks()
+        feedWatchdog()
         // Where something more urgent kept the supervisor itself from running, it kept the others too: nobody is judged.
         flushLines()
         if isLate {

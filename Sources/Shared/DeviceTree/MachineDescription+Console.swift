@@ -18,7 +18,8 @@ extension DeviceTree {
         if machine.consoleKind == .none, let problem { throw problem }
     }
 
-    private var chosenConsole: DeviceNode? {
+    /// What `stdout-path` names, whatever it is.
+    public var chosenConsole: DeviceNode? {
         guard let path = unsafe node("/chosen")?.property("stdout-path")?.string else { return nil }
         var length = 0
         while length < path.count, unsafe path[length] != UInt8(ascii: ":") { length += 1 }

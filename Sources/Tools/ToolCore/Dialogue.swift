@@ -10,7 +10,8 @@
 //   expect PATTERN     wait until this regular expression matches a line behind what was matched before
 //   absent PATTERN     no line of the whole run may match it
 //   place PATTERN      what `swiftlet symbolicate` finds at an address of the run must match it
-//   status N           wait for the end; the system must have ended with this status (`panic`: in a panic, `reboot`: anew)
+//   status N           wait for the end; the system must have ended with this status (`panic`: in a panic, `reboot`: anew,
+//                      `none`: without a word, as when a watchdog rings)
 //
 // A dialogue that ends in a panic is held by `swiftlet run`, whose exit status and trace are part of the test; nothing is typed.
 
@@ -40,6 +41,7 @@ public struct Dialogue: Equatable {
         case status(Int)
         case panic
         case reboot
+        case none
     }
     public var name: String
     public var setup = Setup()
@@ -96,6 +98,8 @@ public struct Dialogue: Equatable {
                 end = .panic
             } else if text == "reboot" {
                 end = .reboot
+            } else if text == "none" {
+                end = .none
             } else if let status = Int(text) {
                 end = .status(status)
             } else {

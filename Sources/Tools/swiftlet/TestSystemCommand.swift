@@ -100,7 +100,7 @@ struct TestSystemCommand: ParsableCommand {
 
     /// What the whole run says: its end, and what must not have come.
     private func judge(_ dialogue: Dialogue, _ transcript: String) throws -> String? {
-        var end: Dialogue.End?
+        var end = Dialogue.End.none
         for line in transcript.split(separator: "\n") {
             switch ConsoleEvent(line: String(line)) {
             case .powerOff(let status): end = .status(status)
@@ -109,7 +109,7 @@ struct TestSystemCommand: ParsableCommand {
             default: break
             }
         }
-        if end != dialogue.end { return "ended with \(end.map { "\($0)" } ?? "nothing"), expected \(dialogue.end)" }
+        if end != dialogue.end { return "ended with \(end), expected \(dialogue.end)" }
         for text in dialogue.absent {
             let range = NSRange(location: 0, length: (transcript as NSString).length)
             if try pattern(text).firstMatch(in: transcript, range: range) != nil { return "must not come: \(text)" }

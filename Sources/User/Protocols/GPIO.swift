@@ -1,11 +1,41 @@
-// The service of a bank of eight pins.
+// The service of a bank of up to 64 pins.
 
-/// Word 0 of requests.
+/// Word 0 of requests. The reply's word 0 is 0, or 1: no such pin, one that is in use as a key, or what this bank cannot do.
 public enum GPIORequest {
-    /// Reply: 0, levels, directions (1: output), watched pins; a bit each.
+    /// Reply: 0, levels, directions (1: output), watched pins, a bit each; number of pins.
     public static var read: UInt64 { 1 }
-    /// Word 1: pin. Word 2: level. Makes the pin an output. Reply: 0, or 1: no such pin, or a watched one.
+    /// Word 1: pin. Word 2: level. Makes the pin an output.
     public static var write: UInt64 { 2 }
-    /// Word 1: pin. Word 2: key code. Each press is told to the supervisor. Reply: 0, or 1: no such pin.
+    /// Word 1: pin. Word 2: key code. Each press is told to the supervisor.
     public static var watch: UInt64 { 3 }
+    /// Word 1: pin. Reply: 0, its `PinUse`.
+    public static var function: UInt64 { 4 }
+    /// Word 1: pin. Word 2: `PinUse`. Word 3: `PinResistor`.
+    public static var configure: UInt64 { 5 }
+    /// Word 1: pin. Word 2: edges, 1 rising, 2 falling. Word 3: bits. A notification comes with the call; it is signalled
+    /// with the bits at each such edge, until another takes its place, a call with no edges ends it, or the driver dies. The
+    /// pin becomes an input.
+    public static var notify: UInt64 { 6 }
+}
+
+/// What a pin is used for.
+@frozen public enum PinUse: UInt64, Sendable {
+    case input = 0
+    case output = 1
+    /// A function of the chip; which one, its manual says.
+    case alternative0 = 2
+    case alternative1 = 3
+    case alternative2 = 4
+    case alternative3 = 5
+    case alternative4 = 6
+    case alternative5 = 7
+}
+
+/// The resistor at a pin.
+@frozen public enum PinResistor: UInt64, Sendable {
+    /// As it is.
+    case unchanged = 0
+    case none = 1
+    case up = 2
+    case down = 3
 }

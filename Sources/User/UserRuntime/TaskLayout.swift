@@ -23,6 +23,8 @@ public enum TaskAddress {
     public static var stackTop: UInt64 { 0x2000_0000 }
     /// Memory that survives restarts.
     public static var persistent: UInt64 { 0x3000_0000 }
+    /// Memory that the task shares with its device.
+    public static var deviceMemory: UInt64 { 0x3400_0000 }
     public static var deviceTree: UInt64 { 0x3800_0000 }
 }
 
@@ -67,6 +69,10 @@ public struct StartInformation: Sendable {
     /// Address of the first register in each window.
     public var registers = InlineArray<4, UInt64>(repeating: 0)
     public var interrupts: UInt64 = 0
+    /// Which of the manifest's `compatible` values the device has, from 0.
+    public var variant: UInt64 = 0
+    /// Where the device reaches memory.
+    public var memory = DMAWindow()
     /// Ticks between signs of life; 0: not watched.
     public var heartbeatTicks: UInt64 = 0
     public var untypedBits: UInt64 = 0

@@ -1,4 +1,4 @@
-// The task around a PL011 UART: the service `serial`. One loop takes its interrupt and its clients' requests.
+// The task around a UART: the service `serial`. One loop takes its interrupt and its clients' requests.
 
 import DriverCores
 import KernelABI
@@ -6,15 +6,22 @@ import MMIO
 import Protocols
 import UserRuntime
 
-@c(PL011Driver_main) func serialDriver(_ address: UInt) -> Int32 {
+@c(SerialDriver_main) func serialDriver(_ address: UInt) -> Int32 {
     let information = startInformation(address)
-    var driver = SerialDriver(information)
-    driver.serve()
+    let registers = MMIORegisters(address: information.registers[0])
+    // The order of `compatible` in the manifest: a PL011, then a mini-UART.
+    if information.variant == 0 {
+        var driver = SerialDriver(information, PL011(registers: registers))
+        driver.serve()
+    } else {
+        var driver = SerialDriver(information, MiniUART(registers: registers))
+        driver.serve()
+    }
 }
 
-struct SerialDriver {
+struct SerialDriver<Port: SerialPort> {
     private var server: Server
-    private var uart: PL011<MMIORegisters>
+    private var uart: SerialLine<Port>
     private let interrupt = Interrupt(StartSlot.interrupt)
     private var reader: Waiting?
     private var writers: (Waiting?, Waiting?)
@@ -26,13 +33,14 @@ struct SerialDriver {
         var task: UInt64
     }
 
-    init(_ information: StartInformation) {
+    /// - Precondition: the manifest gives the task a page of persistent memory and one interrupt.
+    init(_ information: StartInformation, _ port: Port) {
         server = Server(information)
         let memory = unsafe persistentMemory(information)
-        // Safety: the manifest gives this task a page: 512 words, of which each ring takes 136.
+        // Safety: a page is 512 words, of which each ring takes 136.
         let first = unsafe ByteRing(memory: UnsafeMutableBufferPointer(rebasing: memory[0..<256]))
         let second = unsafe ByteRing(memory: UnsafeMutableBufferPointer(rebasing: memory[256..<512]))
-        uart = PL011(registers: MMIORegisters(address: information.registers[0]), received: first, pending: second)
+        uart = SerialLine(port: port, received: first, pending: second)
         try? interrupt.bind(server.notification, bits: 1)
     }
 

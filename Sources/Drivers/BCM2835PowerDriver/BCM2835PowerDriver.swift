@@ -1,0 +1,40 @@
+// The task around the BCM2835's reset and watchdog: the service `power`. While the watchdog is armed, it is fed whenever the
+// supervisor says that it lives, and at no other time: a system whose supervisor hangs is reset.
+
+import DriverCores
+import KernelABI
+import MMIO
+import Protocols
+import UserRuntime
+
+@c(BCM2835PowerDriver_main) func powerDriver(_ address: UInt) -> Int32 {
+    let information = startInformation(address)
+    var server = Server(information)
+    let watchdog = BCM2835Watchdog(registers: MMIORegisters(address: information.registers[0]))
+    // Safety: the manifest gives this task a page. Word 0: the watchdog's seconds; so a restarted driver goes on feeding.
+    let seconds = unsafe persistentMemory(information)
+    if !watchdog.isArmed { unsafe seconds[0] = 0 }
+    var signs: UInt64 = 0
+    while true {
+        let request = server.next()
+        if request.delivery == .oneWay && request[0] == PowerRequest.feed {
+            signs &+= 1
+            if watchdog.isArmed { watchdog.feed(seconds: unsafe Int(truncatingIfNeeded: seconds[0])) }
+        }
+        if request.delivery != .message { continue }
+        switch request[0] {
+        case PowerRequest.reboot:
+            watchdog.reboot()
+            _ = server.hold()
+        case PowerRequest.powerOff:
+            watchdog.powerOff()
+            _ = server.hold()
+        case PowerRequest.watchdog where request[1] <= UInt64(BCM2835Watchdog<MMIORegisters>.maximumSeconds):
+            unsafe seconds[0] = request[1]
+            if request[1] == 0 { watchdog.disarm() } else { watchdog.arm(seconds: Int(request[1])) }
+            server.reply(RegisterMessage(0))
+        case PowerRequest.state: server.reply(RegisterMessage(0, unsafe seconds[0], signs))
+        default: server.reply(RegisterMessage(1))
+        }
+    }
+}

@@ -1,0 +1,38 @@
+// The questions that tasks may put to the VideoCore's firmware. Its property calls can also run code and hand out memory:
+// those are not among them.
+
+/// A question by its tag (the firmware's wiki, "Mailbox property interface").
+public enum FirmwareQuestion: UInt32, Sendable {
+    case firmwareRevision = 0x0000_0001
+    case boardModel = 0x0001_0001
+    case boardRevision = 0x0001_0002
+    case networkAddress = 0x0001_0003
+    case serialNumber = 0x0001_0004
+    case armMemory = 0x0001_0005
+    case videoCoreMemory = 0x0001_0006
+    /// Argument: a clock's number. Answer: the same, and its rate in hertz.
+    case clockRate = 0x0003_0002
+    /// Argument: 0. Answer: the same, and thousandths of a degree Celsius.
+    case temperature = 0x0003_0006
+    case maximumTemperature = 0x0003_000a
+
+    /// Values that the question has.
+    public var argumentCount: Int {
+        switch self {
+        case .clockRate, .temperature, .maximumTemperature: 1
+        case .firmwareRevision, .boardModel, .boardRevision, .networkAddress, .serialNumber, .armMemory,
+            .videoCoreMemory:
+            0
+        }
+    }
+
+    /// Values that the answer has.
+    public var resultCount: Int {
+        switch self {
+        case .firmwareRevision, .boardModel, .boardRevision: 1
+        case .networkAddress, .serialNumber, .armMemory, .videoCoreMemory, .clockRate, .temperature,
+            .maximumTemperature:
+            2
+        }
+    }
+}

@@ -1,0 +1,228 @@
+// The shell's commands about what boards have besides: pin, edge, led, timer, random, watchdog.
+
+import KernelABI
+import Protocols
+import ServiceCores
+import UserRuntime
+
+extension Shell {
+    /// A service that this board may not have: asked for once.
+    func opened(_ name: Name, _ index: UInt32) -> Endpoint? {
+        let slot = Shell.slot(index)
+        if let there = try? CapabilityTable.own.describe(slot), there.kind == .endpoint { return Endpoint(slot) }
+        let words: InlineArray<4, UInt64> = [name.word0, name.word1, name.word2, name.word3]
+        return openService(words, to: slot, deadline: Shell.patience) ? Endpoint(slot) : nil
+    }
+
+    // Pins
+
+    private static func useText(_ use: PinUse) -> StaticString {
+        switch use {
+        case .input: "input"
+        case .output: "output"
+        case .alternative0: "alt0"
+        case .alternative1: "alt1"
+        case .alternative2: "alt2"
+        case .alternative3: "alt3"
+        case .alternative4: "alt4"
+        case .alternative5: "alt5"
+        }
+    }
+
+    mutating func pin(_ arguments: [[UInt8]]) {
+        guard let pins = opened(Name("gpio"), 2) else { return say("no pins") }
+        guard let pin = arguments[0].number else { return sayUsage(.pin) }
+        if arguments.count == 1 {
+            guard let reply = try? pins.call(RegisterMessage(GPIORequest.function, pin), deadline: Shell.patience),
+                reply[0] == 0,
+                let use = PinUse(rawValue: reply[1])
+            else { return say("no such pin, or a bank that cannot tell") }
+            return say(Shell.useText(use))
+        }
+        var use: PinUse?
+        for code in 0..<8 as Range<UInt64> {
+            if let known = PinUse(rawValue: code), arguments[1].matches(Shell.useText(known)) { use = known }
+        }
+        var pull: PinResistor? = arguments.count == 2 ? .unchanged : nil
+        if arguments.count == 3 {
+            if arguments[2].matches("none") { pull = PinResistor.none }
+            if arguments[2].matches("up") { pull = .up }
+            if arguments[2].matches("down") { pull = .down }
+        }
+        guard let use, let pull else { return say("USE: input, output, alt0 to alt5; PULL: none, up, down") }
+        let request = RegisterMessage(GPIORequest.configure, pin, use.rawValue, pull.rawValue)
+        let reply = try? pins.call(request, deadline: Shell.patience)
+        say(reply?[0] == 0 ? "done" : "no such pin, a key's, or a bank that cannot do it")
+    }
+
+    /// Waits for both edges of a pin by a notification.
+    mutating func edge(_ arguments: [[UInt8]]) {
+        guard let pins = opened(Name("gpio"), 2) else { return say("no pins") }
+        guard let pin = arguments[0].number, let seconds = arguments.count > 1 ? arguments[1].number : 10,
+            seconds <= 3600
+        else { return sayUsage(.edge) }
+        let notification = Notification(StartSlot.notification)
+        let passing = Shell.slot(10)
+        try? CapabilityTable.own.copy(notification.slot, to: passing, rights: .write)
+        let request = RegisterMessage(GPIORequest.notify, pin, 3, 1)
+        let reply = try? pins.call(request, Attachment(passing), deadline: Shell.patience)
+        try? CapabilityTable.own.delete(passing)
+        guard reply?[0] == 0 else { return say("no such pin, a key's, or a bank that cannot do it") }
+        let end = Instant.after(.seconds(seconds))
+        var bits: UInt64?
+        while bits == nil && Instant.now < end {
+            showSignOfLife()
+            bits = try? notification.wait(deadline: min(end, .after(milliseconds: 500)))
+        }
+        _ = try? pins.call(RegisterMessage(GPIORequest.notify, pin, 0, 0), deadline: Shell.patience)
+        say(bits == nil ? "no edge came" : "an edge")
+    }
+
+    // Lights
+
+    mutating func led(_ arguments: [[UInt8]]) {
+        guard let devices = service(Name("devices"), Shell.slot(0)) else { return say("no device manager") }
+        if arguments.count == 1 { return sayUsage(.led) }
+        var index: UInt64 = 0
+        var isFound = false
+        while let light = try? devices.call(RegisterMessage(DevicesRequest.led, index), deadline: Shell.patience),
+            light[0] == 0
+        {
+            index += 1
+            let name = Name(light.word(4), light.word(5), light.word(6), light.word(7))
+            let bank = Name(light.word(8), light.word(9), light.word(10), light.word(11))
+            if let wanted = arguments.first, wanted != name.bytes { continue }
+            isFound = true
+            terminal.out.add(name)
+            terminal.out.add(": pin ")
+            terminal.out.decimal(light[2])
+            terminal.out.add(" of ")
+            terminal.out.add(bank)
+            if light[1] == DevicesRequest.noDriver {
+                say(", which has no driver here")
+            } else if arguments.count < 2 {
+                showLight(light)
+            } else {
+                terminal.out.newLine()
+                setLight(light, arguments[1])
+            }
+        }
+        if !isFound { say(index == 0 ? "the device tree has no lights" : "no such light; `led` lists them") }
+    }
+
+    /// The bank that a light hangs on. All lights of one board hang on the same, or on none with a driver.
+    private func bank(_ light: Received) -> Endpoint? {
+        let plain = Name("gpio")
+        return opened(light[1] == 0 ? plain : plain.numbered(Int(light[1])), light[1] == 0 ? 2 : 9)
+    }
+
+    private mutating func showLight(_ light: Received) {
+        guard let pins = bank(light),
+            let reply = try? pins.call(RegisterMessage(GPIORequest.read), deadline: Shell.patience)
+        else {
+            return say(", which does not answer")
+        }
+        let isHigh = reply[1] >> light[2] & 1 == 1
+        say(isHigh == (light[3] == 0) ? ", on" : ", off")
+    }
+
+    private mutating func setLight(_ light: Received, _ action: [UInt8]) {
+        guard let pins = bank(light) else { return say("its driver does not answer") }
+        func write(_ isOn: Bool) -> Bool {
+            let level: UInt64 = isOn == (light[3] == 0) ? 1 : 0
+            return (try? pins.call(RegisterMessage(GPIORequest.write, light[2], level), deadline: Shell.patience))?[0]
+                == 0
+        }
+        var isDone = false
+        if action.matches("on") {
+            isDone = write(true)
+        } else if action.matches("off") {
+            isDone = write(false)
+        } else if action.matches("blink") {
+            for _ in 0..<5 where !terminal.isInterrupted {
+                isDone = write(true)
+                terminal.pause(milliseconds: 250)
+                isDone = write(false) && isDone
+                terminal.pause(milliseconds: 250)
+            }
+        } else {
+            return sayUsage(.led)
+        }
+        say(isDone ? "done" : "the pin is not to be had")
+    }
+
+    // Timer, random numbers, watchdog
+
+    /// Waits for the timer's interrupt, and looks between for ^C: the call is made again, with the same instant.
+    mutating func timer(_ arguments: [[UInt8]]) {
+        guard let timer = opened(Name("timer"), 4) else { return say("no timer of the board's own") }
+        let read = RegisterMessage(SystemTimerRequest.read)
+        guard let delay = arguments.isEmpty ? 0 : arguments[0].number else { return sayUsage(.timer) }
+        guard var reply = try? timer.call(read, deadline: Shell.patience) else {
+            return say("the driver does not answer")
+        }
+        if delay > SystemTimerRequest.maximumDelay { return sayUsage(.timer) }
+        if delay > 0 {
+            let alarm = RegisterMessage(SystemTimerRequest.alarm, reply[1] &+ delay)
+            let end = Instant.after(.microseconds(delay + 1_000_000))
+            var isRung = false
+            while !isRung && !terminal.isInterrupted {
+                do throws(KernelError) {
+                    reply = try timer.call(alarm, deadline: .after(milliseconds: 200))
+                    isRung = true
+                } catch {
+                    if error != .timedOut { return say("the driver died") }
+                    if Instant.now > end { return say("the timer does not ring") }
+                }
+                if !isRung { terminal.pause(milliseconds: 1) }
+            }
+            if !isRung { return }
+            if reply[0] != 0 { return say("two others wait already") }
+        }
+        terminal.out.decimal(reply[1])
+        say(" us")
+    }
+
+    mutating func random(_ arguments: [[UInt8]]) {
+        guard let source = opened(Name("random"), 5) else { return say("no source of random numbers") }
+        guard var left = arguments.isEmpty ? 1 : arguments[0].number, left <= 1000 else { return sayUsage(.random) }
+        var attempts = 0
+        while left > 0 && attempts < 100 {
+            guard let reply = try? source.call(RegisterMessage(RandomRequest.read), deadline: Shell.patience),
+                reply[0] == 0
+            else { return say("the driver does not answer") }
+            attempts = reply[1] == 0 ? attempts + 1 : 0
+            if reply[1] == 0 { terminal.nap(milliseconds: 10) }
+            for index in 0..<min(reply[1], left, UInt64(RandomRequest.maximumWords)) {
+                terminal.out.hexadecimal(reply[2 + Int(index)], digits: 16)
+                terminal.out.newLine()
+                left -= 1
+            }
+            terminal.flush()
+        }
+        if left > 0 { say("the source gives nothing") }
+    }
+
+    mutating func watchdog(_ arguments: [[UInt8]]) {
+        guard let power = opened(Name("power"), 6) else { return say("no watchdog of the board's own") }
+        if let first = arguments.first {
+            guard let seconds = first.number,
+                let reply = try? power.call(
+                    RegisterMessage(PowerRequest.watchdog, seconds), deadline: Shell.patience),
+                reply[0] == 0
+            else { return sayUsage(.watchdog) }
+        }
+        guard let reply = try? power.call(RegisterMessage(PowerRequest.state), deadline: Shell.patience) else {
+            return say("the driver does not answer")
+        }
+        if reply[1] == 0 {
+            terminal.out.add("off")
+        } else {
+            terminal.out.decimal(reply[1])
+            terminal.out.add(" s without a sign of life of the supervisor reset the board")
+        }
+        terminal.out.add("; signs so far: ")
+        terminal.out.decimal(reply[2])
+        terminal.out.newLine()
+    }
+}

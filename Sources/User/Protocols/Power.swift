@@ -1,0 +1,16 @@
+// The service of a board's power: where no firmware call switches it (PSCI), the root task asks this service.
+
+/// Word 0 of requests.
+public enum PowerRequest {
+    /// Never answered: the machine goes down a moment later.
+    public static var reboot: UInt64 { 1 }
+    /// Never answered either.
+    public static var powerOff: UInt64 { 2 }
+    /// Word 1: seconds, 1 to 15; 0 switches it off. From now on the board is reset when the supervisor shows no sign of life
+    /// for that long. Reply: 0, or 1: out of range.
+    public static var watchdog: UInt64 { 3 }
+    /// One-way, from the supervisor: it lives.
+    public static var feed: UInt64 { 4 }
+    /// Reply: 0, the watchdog's seconds or 0, the supervisor's signs of life since the driver started.
+    public static var state: UInt64 { 5 }
+}

@@ -1,0 +1,133 @@
+// The Pi's pins against recorded registers: functions, pulls of both chips, levels, edges.
+import Testing
+
+@testable import DriverCores
+
+@Suite struct BCM2835GPIOTests {
+    let device = TraceDevice()
+
+    private func pins(_ model: BCM2835GPIO<TraceRegisters>.Model = .bcm2835) -> BCM2835GPIO<TraceRegisters> {
+        let pins = BCM2835GPIO(registers: TraceRegisters(device: device), model: model)
+        device.accesses = []
+        return pins
+    }
+
+    @Test func openingEndsAllDetectionAndChangesNoPin() {
+        _ = BCM2835GPIO(registers: TraceRegisters(device: device), model: .bcm2835)
+        var expected: [Access] = []
+        for bank in 0..<2 {
+            for kind in [0x4c, 0x58, 0x64, 0x70, 0x7c, 0x88] { expected.append(.store(kind + 4 * bank, 0)) }
+            expected.append(.store(0x40 + 4 * bank, ~0))
+        }
+        #expect(device.accesses == expected)
+    }
+
+    @Test func aFunctionIsSetAloneInItsRegister() {
+        let pins = pins()
+        device.values[0x10] = 0x3fff_ffff
+        pins.setFunction(47, .input)
+        #expect(device.values[0x10] == 0x3f1f_ffff)
+        pins.setFunction(47, .alternative5)
+        #expect(pins.function(47) == .alternative5 && pins.function(46) == .alternative3)
+        pins.setFunction(9, .output)
+        #expect(device.values[0] == 1 << 27)
+    }
+
+    @Test func allFunctionCodesAreTheManuals() {
+        let codes: [PinFunction: UInt8] = [
+            .input: 0, .output: 1, .alternative0: 4, .alternative1: 5, .alternative2: 6, .alternative3: 7,
+            .alternative4: 3, .alternative5: 2,
+        ]
+        for (function, code) in codes { #expect(function.rawValue == code) }
+        #expect(codes.count == 8)
+    }
+
+    @Test func anOutputGetsItsLevelBeforeItsFunction() {
+        let pins = pins()
+        pins.write(42, high: true)
+        #expect(device.stores == [.store(0x20, 1 << 10), .store(0x10, 1 << 6)])
+        device.accesses = []
+        pins.write(42, high: false)
+        #expect(device.stores == [.store(0x2c, 1 << 10)])
+        pins.write(0, high: true)
+        #expect(device.values[0x1c] == 1)
+    }
+
+    @Test func levelsAndOutputsCoverBothBanks() {
+        let pins = pins()
+        device.values[0x34] = 0x8000_0001
+        device.values[0x38] = 0xffff_ffff
+        #expect(pins.levels == 0x003f_ffff_8000_0001)
+        device.values[0x04] = 1 << 3
+        device.values[0x14] = 1 << 9
+        #expect(pins.outputs == 1 << 11 | 1 << 53)
+    }
+
+    @Test func theOlderChipsPullIsClockedIn() {
+        let pins = pins()
+        pins.setPull(33, .up)
+        #expect(device.stores == [.store(0x94, 2), .store(0x9c, 2), .store(0x94, 0), .store(0x9c, 0)])
+        // Time passes before and after the clock: at least 150 cycles each.
+        let clock = device.accesses.firstIndex(of: .store(0x9c, 2)) ?? 0
+        #expect(clock > 150 && device.accesses.count - clock > 150)
+        device.accesses = []
+        pins.setPull(4, .down)
+        #expect(device.stores.prefix(2) == [.store(0x94, 1), .store(0x98, 16)])
+        device.accesses = []
+        pins.setPull(4, .none)
+        #expect(device.stores.prefix(2) == [.store(0x94, 0), .store(0x98, 16)])
+    }
+
+    @Test func theNewerChipsPullStandsInARegister() {
+        let pins = pins(.bcm2711)
+        device.values[0xec] = 0xffff_ffff
+        pins.setPull(42, .up)
+        #expect(device.accesses == [.load(0xec), .store(0xec, 0xffdf_ffff)])
+        pins.setPull(42, .down)
+        #expect(device.values[0xec] == 0xffef_ffff)
+        pins.setPull(42, .none)
+        #expect(device.values[0xec] == 0xffcf_ffff)
+    }
+
+    @Test func aWatchedPinIsAnInputWithTheEdgesThatWereAskedFor() {
+        let pins = pins()
+        device.values[0x0c] = 1 << 21
+        device.values[0x50] = 1
+        pins.watch(37, rising: true, falling: false)
+        #expect(device.values[0x0c] == 0)
+        #expect(device.values[0x50] == 1 | 1 << 5 && device.values[0x5c] == 0)
+        // An event from before is none.
+        #expect(device.stores.last == .store(0x44, 1 << 5))
+        pins.watch(37, rising: false, falling: true)
+        #expect(device.values[0x50] == 1 && device.values[0x5c] == 1 << 5)
+        #expect(pins.watched == 1 << 32 | 1 << 37)
+    }
+
+    @Test func interruptsAreClearedExactlyAsTheyWereSeen() {
+        let pins = pins()
+        device.values[0x40] = 0x10
+        device.values[0x44] = 0x21
+        #expect(pins.handleInterrupt() == 1 << 4 | 1 << 32 | 1 << 37)
+        #expect(device.stores == [.store(0x40, 0x10), .store(0x44, 0x21)])
+        device.values[0x40] = 0
+        device.values[0x44] = 0
+        device.accesses = []
+        #expect(pins.handleInterrupt() == 0 && device.stores.isEmpty)
+    }
+
+    @Test func pinsThatTheChipDoesNotHaveTouchNothing() {
+        let pins = pins()
+        #expect(pins.pinCount == 54)
+        for pin in [-1, 54, 58, 1000] {
+            pins.setFunction(pin, .output)
+            pins.write(pin, high: true)
+            pins.setPull(pin, .up)
+            pins.watch(pin, rising: true, falling: true)
+        }
+        #expect(device.accesses.isEmpty)
+        let newer = self.pins(.bcm2711)
+        #expect(newer.pinCount == 58)
+        newer.write(57, high: true)
+        #expect(device.stores.first == .store(0x20, 1 << 25))
+    }
+}
