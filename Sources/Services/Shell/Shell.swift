@@ -133,6 +133,8 @@ struct Shell {
             alarm(arguments)
         } else if command.matches("gpio") {
             gpio(arguments)
+        } else if command.matches("disk") {
+            disk(arguments)
         } else if command.matches("sleep") {
             sleep(milliseconds: arguments.first?.number ?? 1000)
         } else if command.matches("echo") {
@@ -161,6 +163,7 @@ struct Shell {
         say("trace on|off|show  the kernel's record of switches")
         say("date               time of day; alarm SECONDS: wait for the clock's interrupt")
         say("gpio [PIN LEVEL]   the pins, or make one an output")
+        say("disk [FILE]        cards and partitions, or a file's first block; disk block NUMBER")
         say("sleep [MS]         wait; echo TEXT: say it")
         say("reboot             start anew; poweroff [STATUS]: switch off")
     }
