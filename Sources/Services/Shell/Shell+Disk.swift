@@ -42,7 +42,7 @@ struct Card: BlockSource {
 
 extension Shell {
     /// The services that a card may stand behind, and the slots for them.
-    private static var cardServices: [(StaticString, UInt32)] { [("sdhost", 8), ("sdhci", 9), ("emmc2", 10)] }
+    private static var cardServices: [(StaticString, UInt32)] { [("sdhost", 11), ("sdhci", 12), ("emmc2", 13)] }
 
     mutating func disk(_ arguments: [[UInt8]]) {
         var cards = openCards()
