@@ -68,7 +68,8 @@ private func inBoth(_ controller: Controller, _ test: some SlotTest) throws {
                 #expect(
                     slot.model.commands == [0, 8, 55, 41, 55, 41, 55, 41, 2, 3, 9, 7, 55, 51, 55, 6])
                 _ = try slot.information()
-                #expect(slot.model.commands.count == 16)
+                _ = try slot.read(0)
+                #expect(slot.model.commands.suffix(2) == [13, 17] && slot.model.commands.count == 18)
             }
         }
         try inBoth(controller, Test())
@@ -127,6 +128,24 @@ private func inBoth(_ controller: Controller, _ test: some SlotTest) throws {
                 #expect(slot.error { s throws(CardError) in _ = try s.information() } == .noCard)
                 slot.model.isPresent = true
                 #expect(try slot.information().blocks == 4096)
+            }
+        }
+        try inBoth(controller, Test())
+    }
+
+    @Test(arguments: Controller.allCases) func anotherCardIsNoticed(_ controller: Controller) throws {
+        struct Test: SlotTest {
+            func run<D: ModelController, H: CardHost>(_ slot: inout Slot<D, H>) throws {
+                _ = try slot.information()
+                slot.model.isPresent = false
+                #expect(slot.error { s throws(CardError) in _ = try s.information() } == .noCard)
+                slot.model.insert(blocks: 1024)
+                #expect(try slot.information().blocks == 1024)
+                slot.model.insert(blocks: 2048)
+                #expect(try slot.information().blocks == 2048)
+                slot.model.insert(blocks: 4096)
+                #expect(slot.error { s throws(CardError) in _ = try s.read(0) } == .noCard)
+                #expect(try slot.read(3) == slot.content(3, 1))
             }
         }
         try inBoth(controller, Test())

@@ -26,6 +26,14 @@ final class ModelCard {
     private var queue: [UInt32] = []
     private var register: [UInt32]?
 
+    /// Puts in another card: it knows nothing of what was said before.
+    func insert(blocks: UInt64) {
+        isPresent = true
+        state = .idle
+        self.blocks = blocks
+        content = [:]
+    }
+
     func words(of block: UInt64) -> [UInt32] {
         content[block] ?? (0..<128).map { UInt32(block) << 8 | UInt32($0) }
     }
@@ -43,6 +51,8 @@ final class ModelCard {
             isApplication = false
             return nil
         }
+        // Without an address a card answers nobody who names one.
+        if state == .idle && [7, 9, 12, 13, 16, 17, 18, 24, 25].contains(index) { return nil }
         if isApplication {
             isApplication = false
             return application(index, argument)

@@ -24,9 +24,14 @@ public struct SDCard<Host: CardHost> {
 
     public init(host: Host) { self.host = host }
 
-    /// The card's size in blocks of 512 bytes, and whether it is read-only. Identifies the card where that is due.
+    /// The card's size in blocks of 512 bytes, and whether it is read-only. Asks the card whether it is still there, and identifies what is in
+    /// the slot where it is not.
     /// - Parameter deadline: instant of the host's `Pace`; a card may take a second to be ready (4.2.3).
     public mutating func information(deadline: UInt64) throws(CardError) -> (blocks: UInt64, isReadOnly: Bool) {
+        if let card {
+            // Another card in its place does not know the address, and is silent.
+            do throws(CardError) { _ = try command(13, card.address, .short, deadline) } catch { self.card = nil }
+        }
         let card = try identified(deadline)
         return (card.blocks, card.isReadOnly)
     }
