@@ -303,11 +303,15 @@ private func inBoth(_ controller: Controller, _ test: some SlotTest) throws {
             SDHost(registers: $0, pace: $1)
         }
         _ = try slot.information()
-        slot.device.looksPerCommand = .max
-        let deadline = slot.deadline
-        #expect(slot.error { s throws(CardError) in _ = try s.read(0) } == .noCard)
-        #expect(slot.clock.microseconds <= deadline)
-        slot.device.looksPerCommand = 1
+        for hanging: Set<UInt8> in [[17], [12, 13], [12, 13, 17]] {
+            slot.device.hanging = hanging
+            slot.model.bad = [1]
+            let deadline = slot.deadline
+            #expect(slot.error { s throws(CardError) in _ = try s.read(1) } == .noCard)
+            #expect(slot.clock.microseconds <= deadline)
+            #expect(!slot.device.mayInterrupt)
+            slot.device.hanging = []
+        }
         #expect(try slot.read(0) == slot.content(0, 1))
     }
 
@@ -318,13 +322,22 @@ private func inBoth(_ controller: Controller, _ test: some SlotTest) throws {
         #expect(slot.model.commands.isEmpty)
     }
 
-    @Test func betweenRequestsNoInterruptIsEnabled() throws {
-        var slot = Slot<ModelSDHCI, SDHCI<ModelRegisters<ModelSDHCI>, ModelPace>> { SDHCI(registers: $0, pace: $1) }
-        _ = try slot.read(0, 4)
-        #expect(slot.device.value(SDHCIRegister.signalEnable) == 0)
-        slot.model.bad = [1]
-        #expect(slot.error { s throws(CardError) in _ = try s.read(1) } == .cardFailed)
-        #expect(slot.device.value(SDHCIRegister.signalEnable) == 0)
+    @Test(arguments: Controller.allCases) func betweenRequestsTheLineIsQuiet(_ controller: Controller) throws {
+        struct Test: SlotTest {
+            func run<D: ModelController, H: CardHost>(_ slot: inout Slot<D, H>) throws {
+                slot.model.bad = [20]
+                _ = try slot.read(0, 4)
+                #expect(!slot.device.mayInterrupt)
+                try slot.write(0, [UInt32](repeating: 1, count: 256))
+                #expect(!slot.device.mayInterrupt)
+                #expect(slot.error { s throws(CardError) in _ = try s.read(18, 8) } == .cardFailed)
+                #expect(!slot.device.mayInterrupt)
+                slot.model.isPresent = false
+                #expect(slot.error { s throws(CardError) in _ = try s.read(0) } == .noCard)
+                #expect(!slot.device.mayInterrupt)
+            }
+        }
+        try inBoth(controller, Test())
     }
 
     @Test func theClockIsNeverFasterThanAsked() throws {

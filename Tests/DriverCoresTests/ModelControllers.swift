@@ -10,6 +10,8 @@ protocol ModelController: AnyObject {
     init(card: ModelCard, clock: ModelClock)
     /// The next block that comes from the card has a wrong checksum.
     var spoilsChecksum: Bool { get set }
+    /// Whether it interrupts, or may do so without another command.
+    var mayInterrupt: Bool { get }
     func load(_ offset: Int) -> UInt32
     func store(_ offset: Int, _ value: UInt32)
 }
@@ -35,10 +37,9 @@ final class ModelSDHCI: ModelController {
 
     init(card: ModelCard, clock: ModelClock) {
         self.card = card
-        clock.device = { [unowned self] in
-            return status & value(SDHCIRegister.signalEnable) != 0
-        }
+        clock.device = { [unowned self] in status & value(SDHCIRegister.signalEnable) != 0 }
     }
+    var mayInterrupt: Bool { value(SDHCIRegister.signalEnable) != 0 }
     func value(_ offset: Int) -> UInt32 { values[offset] ?? 0 }
     private func raise(_ bits: UInt32) { status |= bits & value(SDHCIRegister.statusEnable) }
 
@@ -47,6 +48,7 @@ final class ModelSDHCI: ModelController {
         case SDHCIRegister.status: return status
         case SDHCIRegister.clockControl: return value(offset) | (value(offset) & 1) << 1
         case SDHCIRegister.data: return sent()
+        case SDHCIRegister.presentState: return blocksLeft > 0 ? SDHCIPresentState.dataInhibit : 0
         default: return value(offset)
         }
     }
@@ -142,6 +144,8 @@ final class ModelSDHCI: ModelController {
 final class ModelSDHost: ModelController {
     let card: ModelCard
     var spoilsChecksum = false
+    /// Commands that never end.
+    var hanging: Set<UInt8> = []
     /// Looks at the command register until a command is over.
     var looksPerCommand = 3
     private var looks = 0
@@ -155,14 +159,21 @@ final class ModelSDHost: ModelController {
         self.card = card
         clock.device = { [unowned self] in
             if wordsLeft > 0 { move() }
-            return status & enabled != 0
+            return status & SDHostStatus.events != 0
         }
     }
+    var mayInterrupt: Bool {
+        let enables =
+            SDHostConfiguration.busyInterrupt | SDHostConfiguration.blockInterrupt | SDHostConfiguration.dataInterrupt
+        return status & SDHostStatus.events != 0 || value(SDHostRegister.configuration) & enables != 0
+    }
     private func value(_ offset: Int) -> UInt32 { values[offset] ?? 0 }
-    private var enabled: UInt32 {
+    /// Events are recorded where they are enabled.
+    private func raise(_ events: UInt32) {
         let configuration = value(SDHostRegister.configuration)
-        return (configuration & SDHostConfiguration.busyInterrupt != 0 ? SDHostStatus.busyInterrupt : 0)
-            | (configuration & SDHostConfiguration.dataInterrupt != 0 ? SDHostStatus.data : 0)
+        if configuration & SDHostConfiguration.busyInterrupt != 0 { status |= events & SDHostStatus.busyInterrupt }
+        if configuration & SDHostConfiguration.blockInterrupt != 0 { status |= events & SDHostStatus.blockInterrupt }
+        if configuration & SDHostConfiguration.dataInterrupt != 0 { status |= events & SDHostStatus.data }
     }
     private var isRead: Bool { value(SDHostRegister.command) & SDHostCommand.read != 0 }
     private var isMany: Bool { value(SDHostRegister.blockCount) > 1 }
@@ -184,17 +195,26 @@ final class ModelSDHost: ModelController {
         switch offset {
         case SDHostRegister.status: status &= ~value
         case SDHostRegister.debug:
-            if value & SDHostDebug.forceDataMode != 0 { state = 1 } else if state == 15 { state = 0 }
+            if value & SDHostDebug.forceDataMode != 0 {
+                state = 1
+                wordsLeft = 0
+            } else if state == 15 {
+                state = 0
+            }
         case SDHostRegister.command: if value & SDHostCommand.new != 0 { execute(value) } else { looks = 0 }
         case SDHostRegister.data:
             if fifo.count < SDHostDebug.fifoDepth { fifo.append(value) } else { status |= SDHostStatus.fifoError }
-        case SDHostRegister.blockCount: if value == 0 { wordsLeft = 0 }
         default: break
         }
     }
 
     private func execute(_ word: UInt32) {
         looks = looksPerCommand
+        // What is in the middle of a transfer takes no command, and this one never ends.
+        if state != 0 && state != 1 || hanging.contains(UInt8(word & 63)) {
+            looks = .max
+            return
+        }
         guard let response = card.answer(UInt8(word & 63), value(SDHostRegister.argument)) else {
             status |= SDHostStatus.commandTimeOut
             values[SDHostRegister.command] = word | SDHostCommand.failed
@@ -206,7 +226,7 @@ final class ModelSDHost: ModelController {
             status |= SDHostStatus.commandChecksum
             values[SDHostRegister.command] = word | SDHostCommand.failed
         }
-        if word & SDHostCommand.waitForBusy != 0 { status |= SDHostStatus.busyInterrupt }
+        if word & SDHostCommand.waitForBusy != 0 { raise(SDHostStatus.busyInterrupt) }
         if word & (SDHostCommand.read | SDHostCommand.write) == 0 { return }
         wordsLeft = Int(value(SDHostRegister.blockBytes) * value(SDHostRegister.blockCount)) / 4
         fifo = []
@@ -235,7 +255,7 @@ final class ModelSDHost: ModelController {
             spoilsChecksum = false
             status |= SDHostStatus.dataChecksum
         }
-        status |= SDHostStatus.data
+        raise(SDHostStatus.data | SDHostStatus.blockInterrupt)
         if wordsLeft == 0 {
             if !isMany { card.endSingle() }
             state = isMany ? (isRead ? SDHostDebug.readWait : SDHostDebug.writeStart) : 1

@@ -30,6 +30,8 @@ import UserRuntime
             let request = server.next()
             switch request.delivery {
             case .notification:
+                // Between requests the interrupt is another device's on a shared line, or one too many: it must not come again at once.
+                card.host.silence()
                 card.host.pace.noteInterrupt()
             case .message:
                 let (error, results) = answer(request)

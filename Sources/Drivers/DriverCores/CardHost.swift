@@ -77,6 +77,8 @@ public protocol CardHost {
     ) throws(CardError)
     /// Ends what a failed command left behind in the controller: the next can be given. To be called after every error.
     mutating func abandon(deadline: UInt64)
+    /// The controller drives its interrupt line no longer, until the next command.
+    func silence()
 }
 
 extension CardHost {

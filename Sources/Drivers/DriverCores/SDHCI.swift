@@ -114,9 +114,13 @@ public struct SDHCI<Registers: RegisterAccess, Time: Pace>: CardHost {
 
     public mutating func abandon(deadline: UInt64) {
         // Both lines start anew, as after any error (3.10.1).
-        store(SDHCIRegister.signalEnable, 0)
+        silence()
         try? restart(SDHCIClock.resetCommand, deadline)
         try? restart(SDHCIClock.resetData, deadline)
+    }
+
+    public func silence() {
+        store(SDHCIRegister.signalEnable, 0)
         store(SDHCIRegister.status, SDHCIStatus.used | SDHCIStatus.errors)
     }
 }

@@ -57,7 +57,10 @@ public struct SDHost<Registers: RegisterAccess, Time: Pace>: CardHost {
         let waitsForBusy = command.response == .shortWithBusy
         write(SDHostRegister.configuration, configuration | (waitsForBusy ? SDHostConfiguration.busyInterrupt : 0))
         let response = try start(command, 0, deadline)
-        if waitsForBusy { try waitForBusy(deadline) }
+        if waitsForBusy {
+            try waitForBusy(deadline)
+            silence()
+        }
         return response
     }
 
@@ -97,7 +100,6 @@ public struct SDHost<Registers: RegisterAccess, Time: Pace>: CardHost {
     }
 
     public mutating func abandon(deadline: UInt64) {
-        write(SDHostRegister.configuration, configuration)
         let debug = read(SDHostRegister.debug)
         let state = SDHostDebug.state(debug)
         if state != SDHostDebug.identification && state != SDHostDebug.dataMode {
@@ -105,7 +107,11 @@ public struct SDHost<Registers: RegisterAccess, Time: Pace>: CardHost {
         }
         // What is left in the FIFO belongs to nobody.
         for _ in 0..<SDHostDebug.fifoWords(debug) { _ = read(SDHostRegister.data) }
-        write(SDHostRegister.blockCount, 0)
+        silence()
+    }
+
+    public func silence() {
+        write(SDHostRegister.configuration, configuration)
         write(SDHostRegister.status, SDHostStatus.all)
     }
 }
@@ -195,9 +201,7 @@ extension SDHost {
             let isIdle = state == SDHostDebug.identification || state == SDHostDebug.dataMode
             if isIdle || state == rest {
                 if !isIdle { write(SDHostRegister.debug, debug | SDHostDebug.forceDataMode) }
-                write(SDHostRegister.configuration, configuration)
-                write(SDHostRegister.status, SDHostStatus.all)
-                return
+                return silence()
             }
             if pace.now >= end { throw .timeOut }
             pace.sleep(until: min(end, pace.now &+ SDHost.pollInterval))
