@@ -326,6 +326,8 @@ private func inBoth(_ controller: Controller, _ test: some SlotTest) throws {
         struct Test: SlotTest {
             func run<D: ModelController, H: CardHost>(_ slot: inout Slot<D, H>) throws {
                 slot.model.bad = [20]
+                _ = try slot.read(0)
+                #expect(!slot.device.mayInterrupt)
                 _ = try slot.read(0, 4)
                 #expect(!slot.device.mayInterrupt)
                 try slot.write(0, [UInt32](repeating: 1, count: 256))
