@@ -101,6 +101,17 @@ first_half() {
         "a deleted reply leaves its caller waiting"
     try "$p" 26 Kernel+FastSignal.swift 'if waiter.effective <= thread.effective {' 'if waiter.effective == 255 {' \
         "a signal switches to a less urgent thread"
+    try "$p" 28 Kernel+Time.swift 'node.pointee.urgency >= running,' 'node.pointee.urgency >= 0,' \
+        "less urgent deadlines are served in between"
+    try "$p" 29 Kernel+Inheritance.swift \
+        'core.deadlines.setUrgency(thread.deadlineNode, priority)' '_ = thread' \
+        "a time-out does not follow its thread's priority"
+    try "$p" 30 Kernel+Invoke.swift 'urgency: thread.pointee.maximum' 'urgency: thread.effective' \
+        "a timer is only as urgent as its armer is now"
+    try "$p" 31 Kernel+ThreadMethods.swift 'if core.current == thread { hardware' 'if core.current == nil { hardware' \
+        "a thread goes on in the address space that it lost"
+    try "$p" 32 Kernel+ThreadMethods.swift 'settleCaller(of: thread)' '' \
+        "a slice that is set while its server serves is forgotten"
 }
 
 second_half() {
@@ -136,6 +147,18 @@ second_half() {
         "any number of drivers share a line"
     try "$p" 27 Kernel+Destroy.swift 'while !drain(slot) {' 'while slot.pointee.object == nil && !drain(slot) {' \
         "callers stay at an endpoint that nobody can reach"
+    try "$p" 33 Kernel+Destroy.swift 'if drain(leaf) { remove(leaf) }
+                return' 'remove(leaf)
+                return' \
+        "callers stay at an endpoint whose table went"
+    try "$p" 34 Kernel+Destroy.swift 'inner.pointee.header.isDying = true' '' \
+        "a region that is about to go is filled again"
+    try "$p" 35 Kernel+FastSignal.swift 'node.pointee.urgency >= thread.effective
+' 'node.pointee.urgency >= 0
+' \
+        "a less urgent timer interrupts by the fast path"
+    try "$p" 36 Kernel+Fault.swift 'endWait(of: endpoint, for: thread)' '' \
+        "a fault waits for a handler that waits for the faulting thread"
 }
 
 make_package "$work/a"

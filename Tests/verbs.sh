@@ -36,7 +36,10 @@ check no-image 1 '^Error: nothing.img: not there' .build/debug/swiftlet run noth
 check no-report 1 '^Error: nothing.txt: cannot be read' .build/debug/swiftlet symbolicate nothing.txt
 check no-system-test 1 '^no test.s name starts with nothing' .build/debug/swiftlet test-system Tests/OnTarget/system/boot.txt --test nothing
 check run-ends-with-the-systems-status 2 'power off, status 7' make run RUN='poweroff 7'
+check run-that-does-not-end 1 '^Error: the system did not power off within 3 s' .build/debug/swiftlet run --timeout 3 --run 'sleep 600'
 check run-refuses-double-quotes 2 '^Error: --run: ' make run RUN='echo "a"; poweroff'
+# On a terminal the emulator must be its foreground, or it is stopped when it sets the terminal's mode.
+check run-on-a-terminal 0 '^hello' script -qec ".build/debug/swiftlet run --timeout 60 --run 'echo hello; poweroff'" /dev/null
 check size 0 '^ +[0-9]+ +[0-9]+ +[0-9]+  build/kernel.elf' make size
 check debug 0 'KernelImage_main \(.*Sources/Kernel/KernelImage/KernelMain.swift:[0-9]+' \
     make debug GDB="-batch -ex 'break KernelImage_main' -ex continue -ex backtrace"

@@ -214,7 +214,7 @@ import Testing
         #expect(s.hardware.cacheSteps - before == 256)
         #expect(s.hardware.largestCache <= KernelLimits.cacheStep)
         #expect(s.hardware.cacheOperations.suffix(256).allSatisfy { $0 == .clean })
-        #expect(s.perform(.maintainCache, block, 4, 0, 64).error == .invalidArgument)
+        #expect(s.perform(.maintainCache, block, 3, 0, 64).error == .invalidArgument)
         #expect(s.perform(.maintainCache, block, 0, 0x20_0000, 1).error == .invalidArgument)
         #expect(s.perform(.maintainCache, block, 0, 1, ~0).error == .invalidArgument)
         #expect(s.perform(.maintainCache, block, 0, ~0, 1).error == .invalidArgument)

@@ -133,9 +133,7 @@ import Testing
         let first = s.make(.endpoint)
         var slots = [first]
         for _ in 0..<20 { slots.append(s.copy(first)) }
-        let worker = s.makeThread(priority: 20)
-        s.start(worker)
-        s.go()
+        let worker = s.run(20)
         let isInterrupted = s.interfere(after: 5) {
             s.invoke(worker, .revoke, Slot.ownTable.index, UInt64(first))
         } _: {

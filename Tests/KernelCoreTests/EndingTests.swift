@@ -6,15 +6,19 @@ import Testing
 @testable import KernelCore
 
 @Suite struct EndingTests {
+    /// Threads that wait at an endpoint which nobody serves.
+    private func makeCrowd(_ s: TestSystem, _ count: Int) -> (clients: [TestThread], endpoint: UInt32) {
+        let endpoint = s.make(.endpoint)
+        let clients = s.run((0..<count).map { UInt64(30 - $0) })
+        for client in clients { s.call(client, endpoint) }
+        #expect(clients.allSatisfy { s.state($0) == .calling })
+        return (clients, endpoint)
+    }
+
     /// The last capability to an endpoint goes: whoever waits there is released, one a step.
     @Test func nobodyWaitsAtAnEndpointWithoutCapability() {
         let s = TestSystem()
-        let clients = (0..<5).map { s.makeThread(priority: UInt64(20 + $0)) }
-        let endpoint = s.make(.endpoint)
-        for client in clients { s.start(client) }
-        s.go()
-        for client in clients.reversed() { s.call(client, endpoint) }
-        #expect(clients.allSatisfy { s.state($0) == .calling })
+        let (clients, endpoint) = makeCrowd(s, 5)
         #expect(s.delete(endpoint).error == nil)
         for client in clients { #expect(s.results(client).error == .peerDied) }
         s.inspectTables()
@@ -24,11 +28,7 @@ import Testing
     @Test func deletionOfTheLastCapabilityTakesInterrupts() {
         let s = TestSystem()
         let worker = s.makeThread(priority: 40)
-        let clients = (0..<4).map { _ in s.makeThread(priority: 20) }
-        let endpoint = s.make(.endpoint)
-        for client in clients { s.start(client) }
-        s.go()
-        for client in clients { s.call(client, endpoint) }
+        let (clients, endpoint) = makeCrowd(s, 4)
         s.start(worker)
         let wasBusy = s.interfere(after: 1) {
             s.invoke(worker, .delete, Slot.ownTable.index, UInt64(endpoint))
@@ -40,14 +40,26 @@ import Testing
         for client in clients { #expect(s.results(client).error == .peerDied) }
     }
 
+    /// The last capability goes with the table that it stands in.
+    @Test(arguments: [nil, 0, 1]) func nobodyWaitsAtAnEndpointWhoseTableGoes(period: Int?) {
+        let s = TestSystem()
+        let arena = s.make(.untyped, sizeBits: 14)
+        let table = s.make(.capabilityTable, sizeBits: 4, from: arena)
+        let (clients, endpoint) = makeCrowd(s, 3)
+        #expect(s.perform(.move, Slot.ownTable.index, UInt64(endpoint), UInt64(table), 5).error == nil)
+        #expect(s.isEmpty(endpoint))
+        s.hardware.queriesLeft = period
+        s.hardware.ghostPeriod = period
+        #expect(s.perform(.reclaim, arena).error == nil)
+        s.hardware.queriesLeft = nil
+        for client in clients { #expect(s.results(client).error == .peerDied) }
+        s.inspectTables()
+    }
+
     /// A receiver is released as well.
     @Test func aReceiverLeavesAnEndpointWithoutCapability() {
         let s = TestSystem()
-        let server = s.makeThread(priority: 20)
-        let (endpoint, reply) = s.serve(server)
-        s.start(server)
-        s.go()
-        s.receive(server, endpoint, reply: reply)
+        let (server, endpoint, _) = s.makeServer(20)
         #expect(s.delete(endpoint).error == nil)
         #expect(s.isRunning(server) && s.results(server).error == .peerDied)
     }
@@ -77,10 +89,8 @@ import Testing
     /// A call that goes on in its own thread: what the thread did to its address space holds from there on.
     @Test func aThreadThatChangesItsOwnAddressSpaceGoesOnInTheNewOne() {
         let s = TestSystem()
-        let thread = s.makeThread(priority: 20)
         let space = s.make(.addressSpace)
-        s.start(thread)
-        s.go()
+        let thread = s.run(20)
         let before = s.hardware.translationBase
         s.invoke(thread, .configure, thread.slot, s.none, UInt64(space), s.none, s.none)
         #expect(s.isRunning(thread) && s.hardware.translationBase != before)

@@ -84,11 +84,9 @@ import Testing
 
     @Test func deadlinesOfEveryWait() {
         let s = TestSystem()
-        let a = s.makeThread(priority: 20)
         let endpoint = s.make(.endpoint)
         let reply = s.make(.reply)
-        s.start(a)
-        s.go()
+        let a = s.run(20)
         let waits: [(ThreadState, (UInt64) -> Void)] = [
             (.calling, { s.call(a, endpoint, deadline: $0) }),
             (.sending, { s.send(a, endpoint, deadline: $0) }),
@@ -154,9 +152,7 @@ import Testing
         let arena = s.make(.untyped, sizeBits: 16)
         let server = s.makeThread(priority: 5, from: arena)
         let (endpoint, _) = s.serve(server)
-        let sender = s.makeThread(priority: 20)
-        s.start(sender)
-        s.go()
+        let sender = s.run(20)
         s.send(sender, endpoint)
         #expect(s.state(sender) == .sending)
         #expect(s.perform(.reclaim, arena).error == nil)
@@ -172,9 +168,7 @@ import Testing
         let server = s.makeThread(priority: 5, from: arena)
         let (endpoint, _) = s.serve(server)
         let clients = (0..<3).map { s.makeThread(priority: UInt64(40 + $0)) }
-        let worker = s.makeThread(priority: 20)
-        s.start(worker)
-        s.go()
+        let worker = s.run(20)
         for client in clients {
             s.start(client)
             s.call(client, endpoint)
@@ -200,9 +194,7 @@ import Testing
         let first = s.makeThread(priority: 5)
         let second = s.makeThread(priority: 6)
         let (endpoint, _) = s.serve(first)
-        let client = s.makeThread(priority: 20)
-        s.start(client)
-        s.go()
+        let client = s.run(20)
         s.call(client, endpoint, deadline: 5000)
         #expect(s.perform(.bindServer, endpoint, UInt64(second.slot)).error == .wrongState)
         s.advance(by: 5000)
@@ -217,10 +209,7 @@ import Testing
         let senders = s.make(.endpoint, from: arena)
         let receivers = s.make(.endpoint, from: arena)
         let reply = s.make(.reply)
-        let a = s.makeThread(priority: 20)
-        let b = s.makeThread(priority: 19)
-        s.start(a, b)
-        s.go()
+        let (a, b) = s.run(20, 19)
         s.call(a, senders)
         s.receive(b, receivers, reply: reply)
         #expect(s.perform(.reclaim, arena).error == nil)

@@ -8,13 +8,8 @@ import Testing
 @Suite struct EndpointTests {
     @Test(arguments: [true, false]) func callAndReply(fast: Bool) {
         let s = TestSystem(fast: fast)
-        let server = s.makeThread(priority: 50)
-        let client = s.makeThread(priority: 20)
-        let (endpoint, reply) = s.serve(server)
+        let (server, client, endpoint, reply) = s.makePair(server: 50)
         let badged = s.copy(endpoint, rights: .write | .grant, badge: 77)
-        s.start(server, client)
-        s.go()
-        s.receive(server, endpoint, reply: reply)
         // Less urgent than its callers, as servers mostly are, so that it runs by what it inherits.
         s.perform(.setPriority, server.slot, 10, 200)
         for round in 0..<4 as Range<UInt64> {
@@ -37,12 +32,7 @@ import Testing
     /// The same with a server above its clients: its own priority counts.
     @Test func anUrgentServerIsNotSlowedByItsCallers() {
         let s = TestSystem()
-        let server = s.makeThread(priority: 50)
-        let client = s.makeThread(priority: 20)
-        let (endpoint, reply) = s.serve(server)
-        s.start(server, client)
-        s.go()
-        s.receive(server, endpoint, reply: reply)
+        let (server, client, endpoint, reply) = s.makePair(server: 50)
         s.call(client, endpoint, [5])
         #expect(s.isRunning(server) && s.effective(server) == 50)
         s.replyAndReceive(server, endpoint, reply: reply, [6])
@@ -93,12 +83,7 @@ import Testing
 
     @Test func longMessagesTravelThroughTheBuffers() {
         let s = TestSystem()
-        let server = s.makeThread(priority: 50)
-        let client = s.makeThread(priority: 20)
-        let (endpoint, reply) = s.serve(server)
-        s.start(server, client)
-        s.go()
-        s.receive(server, endpoint, reply: reply)
+        let (server, client, endpoint, reply) = s.makePair(server: 50)
         let from = s.buffer(client)
         let to = s.buffer(server)
         for index in 0..<512 {

@@ -58,9 +58,7 @@ import Testing
 
     @Test func withoutHandlerItStops() {
         let s = TestSystem()
-        let thread = s.makeThread(priority: 30)
-        s.start(thread)
-        s.go()
+        let thread = s.run(30)
         s.fault(thread)
         #expect(s.state(thread) == .faulted && s.running == nil)
         #expect(s.perform(.resume, thread.slot).error == nil)
@@ -143,11 +141,7 @@ import Testing
 @Suite struct FloatingPointTests {
     @Test func registersFollowTheirOwnerAndOnlyUsersPay() {
         let s = TestSystem()
-        let a = s.makeThread(priority: 20)
-        let b = s.makeThread(priority: 20)
-        let plain = s.makeThread(priority: 20)
-        s.start(a, b, plain)
-        s.go()
+        let (a, b, plain) = s.run(20, 20, 20)
         s.useFloatingPoint(a)
         s.hardware.floatingPointRegister = 111
         s.yield(a)

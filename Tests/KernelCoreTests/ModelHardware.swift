@@ -62,6 +62,9 @@ final class ModelState {
 
     // Machine
     var console: [UInt8] = []
+    /// How many bytes the console takes before it is full.
+    var consoleRoom = Int.max
+    var consoleRefusals = 0
     var powerStatus: UInt64?
     var reboots = 0
     var spentCycles: UInt64 = 0
@@ -149,6 +152,15 @@ struct ModelHardware: Hardware {
     }
 
     func writeConsole(_ byte: UInt8) { state.console.append(byte) }
+    func offerConsole(_ byte: UInt8) -> Bool {
+        if state.consoleRoom == 0 {
+            state.consoleRefusals += 1
+            return false
+        }
+        state.consoleRoom -= 1
+        state.console.append(byte)
+        return true
+    }
     func powerOff(status: UInt64) { state.powerStatus = status }
     func reboot() { state.reboots += 1 }
 }

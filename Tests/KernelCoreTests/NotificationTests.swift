@@ -30,9 +30,7 @@ import Testing
         let s = TestSystem()
         let notification = s.make(.notification)
         let waiters = [10, 30, 20].map { s.makeThread(priority: $0) }
-        let signaller = s.makeThread(priority: 5)
-        s.start(signaller)
-        s.go()
+        let signaller = s.run(5)
         for waiter in waiters {
             s.start(waiter)
             s.wait(waiter, notification)

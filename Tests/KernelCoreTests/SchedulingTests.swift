@@ -8,11 +8,7 @@ import Testing
 @Suite struct SchedulingTests {
     @Test func theMostUrgentRuns() {
         let s = TestSystem()
-        let low = s.makeThread(priority: 10)
-        let high = s.makeThread(priority: 30)
-        let middle = s.makeThread(priority: 20)
-        s.start(low, high, middle)
-        s.go()
+        let (low, high, middle) = s.run(10, 30, 20)
         #expect(s.isRunning(high))
         let notification = s.asRoot { s.make(.notification) }
         #expect(s.isRunning(high))
@@ -27,9 +23,7 @@ import Testing
 
     @Test func equalsRunInOrderOfArrivalAndAPreemptedThreadKeepsItsPlace() {
         let s = TestSystem()
-        let threads = (0..<3).map { _ in s.makeThread(priority: 10) }
-        s.start(threads[0], threads[1], threads[2])
-        s.go()
+        let threads = s.run([10, 10, 10])
         #expect(s.isRunning(threads[0]))
         // The root task preempts, and the preempted thread goes on.
         s.asRoot {}
@@ -46,10 +40,7 @@ import Testing
 
     @Test func yieldIsNothingWithoutEquals() {
         let s = TestSystem()
-        let high = s.makeThread(priority: 20)
-        let low = s.makeThread(priority: 10)
-        s.start(high, low)
-        s.go()
+        let (high, _) = s.run(20, 10)
         s.yield(high)
         #expect(s.isRunning(high))
         #expect(s.results(high).error == nil)
@@ -108,19 +99,78 @@ import Testing
         #expect(s.isRunning(a) && s.hardware.deadline == s.hardware.now + 1000)
     }
 
+    /// The same where a timer ends in a switch at once: alone, for good; and periodically.
+    @Test(arguments: [0, 5000]) func whomATimerPreemptsKeepsTheRestOfItsSlice(period: UInt64) {
+        let s = TestSystem()
+        let a = s.makeThread(priority: 10)
+        let b = s.makeThread(priority: 10)
+        let urgent = s.makeThread(priority: 50)
+        let notification = s.make(.notification)
+        let timer = s.make(.timer)
+        s.perform(.bindTimer, timer, UInt64(notification), 1)
+        s.asRoot { for thread in [a, b] { s.perform(.setSlice, thread.slot, 1000) } }
+        s.start(urgent)
+        s.go()
+        s.wait(urgent, notification)
+        s.start(a, b)
+        s.perform(.arm, timer, s.hardware.now + 600, period)
+        #expect(s.isRunning(a) && s.hardware.deadline == s.hardware.now + 600)
+        s.advance(by: 600)
+        #expect(s.isRunning(urgent) && s.results(urgent).badge == 1)
+        #expect(s.hardware.deadline == (period == 0 ? ~0 : s.hardware.now + period))
+        s.advance(by: 50)
+        s.wait(urgent, notification)
+        #expect(s.isRunning(a) && s.hardware.deadline == s.hardware.now + 400)
+        s.advance(by: 399)
+        #expect(s.isRunning(a))
+        s.advance(by: 1)
+        #expect(s.isRunning(b))
+    }
+
+    /// More threads than the ready queue has room for in front, each preempted by the next.
+    @Test func whoIsPreemptedInTurnGoesOnInTurn() {
+        let s = TestSystem()
+        let low = s.makeThread(priority: 5)
+        let equal = s.makeThread(priority: 5)
+        let threads = [20, 30, 40].map { s.makeThread(priority: $0) }
+        let notifications = threads.map { _ in s.make(.notification) }
+        s.start(threads[0], threads[1], threads[2])
+        s.go()
+        for index in [2, 1, 0] { s.wait(threads[index], notifications[index]) }
+        s.start(low, equal)
+        s.signal(low, notifications[0], bits: 1)
+        s.signal(threads[0], notifications[1], bits: 1)
+        s.signal(threads[1], notifications[2], bits: 1)
+        for index in [2, 1, 0] {
+            #expect(s.isRunning(threads[index]) && s.results(threads[index]).badge == (index == 2 ? 1 : 0))
+            s.wait(threads[index], notifications[index])
+        }
+        #expect(s.isRunning(low) && s.results(low).error == nil)
+        s.yield(low)
+        #expect(s.isRunning(equal))
+    }
+
+    /// When a server gets its slice.
+    enum SliceSetting: CaseIterable { case before, whileItWaits, whileItServes }
+
     /// A server that a call starts has its slice too, though the call is plain: else its equals could wait for ever.
-    @Test(arguments: [true, false]) func aServerKeepsItsSlice(set late: Bool) {
+    @Test(arguments: SliceSetting.allCases) func aServerKeepsItsSlice(setting: SliceSetting) {
         let s = TestSystem()
         let server = s.makeThread(priority: 5)
         let client = s.makeThread(priority: 10)
         let other = s.makeThread(priority: 10)
         let (endpoint, reply) = s.serve(server)
-        if !late { s.perform(.setSlice, server.slot, 1000) }
+        func setSlice(_ now: SliceSetting) { if now == setting { s.perform(.setSlice, server.slot, 1000) } }
+        setSlice(.before)
         s.start(server)
         s.go()
         s.receive(server, endpoint, reply: reply)
-        if late { s.perform(.setSlice, server.slot, 1000) }
-        s.start(client, other)
+        setSlice(.whileItWaits)
+        s.start(client)
+        s.call(client, endpoint)
+        setSlice(.whileItServes)
+        s.replyAndReceive(server, endpoint, reply: reply)
+        s.start(other)
         #expect(s.isRunning(client))
         s.call(client, endpoint)
         #expect(s.isRunning(server) && s.hardware.deadline == s.hardware.now + 1000)
@@ -130,10 +180,8 @@ import Testing
 
     @Test func theTimerIsOffWhenNothingIsDue() {
         let s = TestSystem()
-        let a = s.makeThread(priority: 10)
         let notification = s.make(.notification)
-        s.start(a)
-        s.go()
+        let a = s.run(10)
         s.wait(a, notification, deadline: s.hardware.now + 50)
         #expect(s.running == nil)
         #expect(s.hardware.deadline == 1050)
@@ -146,12 +194,10 @@ import Testing
 
     @Test func aDeadlineThatHasPassedDoesNotBlock() {
         let s = TestSystem()
-        let a = s.makeThread(priority: 10)
         let notification = s.make(.notification)
         let endpoint = s.make(.endpoint)
         let reply = s.make(.reply)
-        s.start(a)
-        s.go()
+        let a = s.run(10)
         s.wait(a, notification, deadline: s.hardware.now)
         #expect(s.isRunning(a) && s.results(a).error == .timedOut)
         s.receive(a, endpoint, reply: reply, deadline: 1)
@@ -164,10 +210,8 @@ import Testing
 
     @Test func deadlinesAreServedByUrgencyAndInterruptNobodyMoreUrgent() {
         let s = TestSystem()
-        let threads = (0..<9).map { s.makeThread(priority: UInt64(20 - $0)) }
         let notification = s.make(.notification)
-        for thread in threads { s.start(thread) }
-        s.go()
+        let threads = s.run((0..<9).map { UInt64(20 - $0) })
         for (index, thread) in threads.enumerated() {
             s.wait(thread, notification, deadline: 2000 + UInt64(index % 3) * 10)
         }
@@ -187,10 +231,7 @@ import Testing
 
     @Test func aLowerBasePriorityLetsOthersRun() {
         let s = TestSystem()
-        let a = s.makeThread(priority: 30)
-        let b = s.makeThread(priority: 20)
-        s.start(a, b)
-        s.go()
+        let (a, b) = s.run(30, 20)
         #expect(s.invoke(a, .setPriority, a.slot, 10, 100).error == nil)
         #expect(s.isRunning(b))
         #expect(s.invoke(b, .setPriority, a.slot, 25, 100).error == nil)
@@ -199,9 +240,7 @@ import Testing
 
     @Test func nobodyGivesMorePriorityThanItsMaximum() {
         let s = TestSystem()
-        let a = s.makeThread(priority: 30)
-        s.start(a)
-        s.go()
+        let a = s.run(30)
         #expect(s.invoke(a, .setPriority, a.slot, 10, 201).error == .notPermitted)
         #expect(s.invoke(a, .setPriority, a.slot, 50, 40).error == .invalidArgument)
         #expect(s.invoke(a, .setPriority, a.slot, 256, 256).error == .invalidArgument)
@@ -212,11 +251,8 @@ import Testing
 
     @Test func suspendAndResume() {
         let s = TestSystem()
-        let a = s.makeThread(priority: 30)
-        let b = s.makeThread(priority: 20)
         let notification = s.make(.notification)
-        s.start(a, b)
-        s.go()
+        let (a, b) = s.run(30, 20)
         #expect(s.perform(.resume, a.slot).error == .wrongState)
         // By itself, while it runs.
         s.invoke(a, .suspend, a.slot)
@@ -239,9 +275,7 @@ import Testing
 
     @Test func informationTellsStateAndPriorities() {
         let s = TestSystem()
-        let a = s.makeThread(priority: 30)
-        s.start(a)
-        s.go()
+        let a = s.run(30)
         s.advance(by: 500)
         let result = s.perform(.threadInformation, a.slot)
         #expect(result.x[3] == UInt64(ThreadState.ready.rawValue) | 30 << 8 | 30 << 16 | 200 << 24)

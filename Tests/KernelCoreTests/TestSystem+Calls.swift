@@ -81,6 +81,23 @@ extension TestSystem {
 
     // What is often made
 
+    /// Threads of these priorities, started; the root task sleeps, and the most urgent of them runs.
+    func run(_ priorities: [UInt64]) -> [TestThread] {
+        let threads = priorities.map { makeThread(priority: $0) }
+        for thread in threads { start(thread) }
+        go()
+        return threads
+    }
+    func run(_ priority: UInt64) -> TestThread { run([priority])[0] }
+    func run(_ first: UInt64, _ second: UInt64) -> (TestThread, TestThread) {
+        let threads = run([first, second])
+        return (threads[0], threads[1])
+    }
+    func run(_ first: UInt64, _ second: UInt64, _ third: UInt64) -> (TestThread, TestThread, TestThread) {
+        let threads = run([first, second, third])
+        return (threads[0], threads[1], threads[2])
+    }
+
     /// An endpoint with a bound server; the server receives at it, with a reply object of its own.
     func serve(_ server: TestThread, from untyped: UInt32 = TestSystem.ram) -> (endpoint: UInt32, reply: UInt32) {
         asRoot {
@@ -91,16 +108,22 @@ extension TestSystem {
         }
     }
 
-    /// A client that runs, and a server that waits plainly at its endpoint: what the fast path is for.
-    func makePair(
-        server: UInt64 = 5, client: UInt64 = 20
-    ) -> (server: TestThread, client: TestThread, endpoint: UInt32, reply: UInt32) {
-        let server = makeThread(priority: server)
-        let client = makeThread(priority: client)
+    /// A server that waits plainly at its endpoint.
+    func makeServer(_ priority: UInt64) -> (server: TestThread, endpoint: UInt32, reply: UInt32) {
+        let server = makeThread(priority: priority)
         let (endpoint, reply) = serve(server)
         start(server)
         go()
         receive(server, endpoint, reply: reply)
+        return (server, endpoint, reply)
+    }
+
+    /// A client that runs, and a server that waits plainly at its endpoint: what the fast path is for.
+    func makePair(
+        server: UInt64 = 5, client: UInt64 = 20
+    ) -> (server: TestThread, client: TestThread, endpoint: UInt32, reply: UInt32) {
+        let client = makeThread(priority: client)
+        let (server, endpoint, reply) = makeServer(server)
         start(client)
         return (server, client, endpoint, reply)
     }

@@ -136,7 +136,7 @@ import Testing
         #expect(retype(s, device, .untyped, 14, at: 2010, descriptors: UInt64(arena), offset: 0x4000).error == nil)
         let inner = s.perform(.untypedInformation, 2010)
         #expect(inner.x[3] == 0x900_4000 && inner.x[4] == 14 | 256)
-        #expect(s.perform(.reclaim, device).error == nil)
+        #expect(s.perform(.reclaim, device).error == .wrongState)
         #expect(s.perform(.maintainCache, 2000, 0, 0, 64).error == .invalidArgument)
         #expect(s.perform(.reclaim, arena).error == nil)
         #expect(s.isEmpty(2000) && s.isEmpty(2010) && s.isEmpty(UInt32(free)))
@@ -281,9 +281,7 @@ import Testing
         let notifications = (0..<4).map { _ in s.make(.notification, from: inner) }
         let later = s.make(.untyped, sizeBits: 14, from: arena)
         let thread = s.makeThread(priority: 10, from: later)
-        let worker = s.makeThread(priority: 30)
-        s.start(worker)
-        s.go()
+        let worker = s.run(30)
         let isInterrupted = s.interfere(after: step) {
             s.invoke(worker, .reclaim, arena)
         } _: {

@@ -80,10 +80,51 @@ import Testing
         #expect(s.isRunning(waiter) && s.results(waiter).badge == 4)
     }
 
+    /// A time-out is as urgent as its thread is, also where that changes while it waits.
+    @Test func aTimeOutFollowsItsThreadsPriority() {
+        let s = TestSystem()
+        let notification = s.make(.notification)
+        let (waiter, server) = s.run(10, 9)
+        let (endpoint, _) = s.serve(server)
+        s.wait(waiter, notification, deadline: 1500)
+        s.call(server, s.make(.endpoint), deadline: 1600)
+        let busy = s.makeThread(priority: 30)
+        s.start(busy)
+        #expect(s.isRunning(busy) && s.hardware.deadline == ~0)
+        s.perform(.setPriority, waiter.slot, 40, 200)
+        #expect(s.hardware.deadline == 1500)
+        s.perform(.setPriority, waiter.slot, 20, 200)
+        #expect(s.hardware.deadline == ~0)
+        // The same by inheritance: the server is called by somebody urgent.
+        let client = s.makeThread(priority: 50)
+        s.start(client)
+        s.call(client, endpoint)
+        #expect(s.isRunning(busy) && s.hardware.deadline == 1600)
+        s.advance(by: 1600 - s.hardware.now)
+        #expect(s.isRunning(server) && s.results(server).error == .timedOut && s.state(waiter) == .waiting)
+    }
+
+    /// Who may become urgent may have urgent timers.
+    @Test func aTimerIsAsUrgentAsItsArmerMayBecome() {
+        let s = TestSystem()
+        let (notification, timer) = (s.make(.notification), s.make(.timer))
+        s.perform(.bindTimer, timer, UInt64(notification), 1)
+        let busy = s.makeThread(priority: 30)
+        let armer = s.run(10)
+        for (maximum, deadline) in [(40, 1500), (20, ~0)] as [(UInt64, UInt64)] {
+            s.perform(.setPriority, armer.slot, 10, maximum)
+            s.invoke(armer, .arm, timer, 1500)
+            s.start(busy)
+            #expect(s.isRunning(busy) && s.hardware.deadline == deadline)
+            s.perform(.suspend, busy.slot)
+        }
+    }
+
     /// However many timers others arm for the same instant: the urgent one is served first, and undisturbed.
     @Test func manyTimersOfOthersDelayNobodyMoreUrgent() {
         let s = TestSystem()
         let low = s.makeThread(priority: 10)
+        let waiter = s.makeThread(priority: 20)
         let high = s.makeThread(priority: 60)
         let (theirs, mine) = (s.make(.notification), s.make(.notification))
         let timers = (0..<12).map { _ in s.make(.timer) }
@@ -94,6 +135,8 @@ import Testing
         s.start(low)
         s.go()
         for timer in timers { s.invoke(low, .arm, timer, 5000, 700) }
+        s.start(waiter)
+        s.wait(waiter, theirs)
         s.start(high)
         s.invoke(high, .arm, urgent, 5000)
         s.wait(high, mine)
@@ -104,8 +147,107 @@ import Testing
         s.advance(by: 100_000)
         #expect(s.isRunning(high) && s.steps == before + 1)
         s.wait(high, mine)
-        #expect(s.isRunning(low))
-        s.poll(low, theirs)
-        #expect(s.results(low).badge == 1)
+        #expect(s.isRunning(waiter) && s.results(waiter).badge == 1)
+    }
+
+    /// A deadline that was set for a less urgent thread comes when another runs: it serves nobody, whoever waits for it.
+    @Test(arguments: [true, false]) func aLessUrgentDeadlineComesToNothing(fast: Bool) {
+        let s = TestSystem(fast: fast)
+        let (bell, wake, timer) = (s.make(.notification), s.make(.notification), s.make(.timer))
+        s.perform(.bindTimer, timer, UInt64(bell), 1)
+        let (waiter, high, low) = s.run(60, 50, 10)
+        s.perform(.setPriority, low.slot, 10, 12)
+        s.wait(waiter, bell)
+        s.wait(high, wake)
+        s.invoke(low, .arm, timer, 1500)
+        s.signal(low, wake, bits: 1)
+        s.advance(by: 1000)
+        #expect(s.isRunning(high) && s.state(waiter) == .waiting)
+        s.wait(high, wake)
+        #expect(s.isRunning(waiter) && s.results(waiter).badge == 1)
+    }
+
+    /// What may happen to a deadline that is due, but waits for its turn.
+    enum End: CaseIterable { case timer, capability, notification, armer, cancel, sleeper }
+
+    /// A deadline that is due may go before it is served: nobody is signalled in its name, what else is due is served when its
+    /// turn comes, and what comes later as well. The end itself is interrupted at every step, or not at all.
+    @Test(arguments: End.allCases, [nil, 0]) func whatIsDueMayGo(end: End, period: Int?) {
+        let s = TestSystem()
+        let deferred = Deferred(s)
+        s.advance(by: 1000)
+        #expect(s.isRunning(deferred.high) && s.hardware.deadline == ~0)
+        s.hardware.queriesLeft = period
+        s.hardware.ghostPeriod = period
+        deferred.end(end)
+        s.hardware.queriesLeft = nil
+        #expect(s.isRunning(deferred.high) && s.hardware.deadline == ~0)
+        s.inspectTables()
+        s.wait(deferred.high, deferred.never)
+        #expect(s.isRunning(deferred.low))
+        let isSilenced = end != .armer && end != .sleeper
+        s.poll(deferred.low, deferred.kept)
+        #expect(s.results(deferred.low).badge == 2)
+        s.poll(deferred.low, deferred.bell)
+        if end == .notification {
+            #expect(s.results(deferred.low).error == .invalidCapability)
+        } else {
+            #expect(s.results(deferred.low).badge == (isSilenced ? 0 : 1))
+        }
+        if end != .sleeper { #expect(s.results(deferred.sleeper).error == .timedOut) }
+        #expect(s.hardware.deadline == (isSilenced && end != .notification ? 5000 : 2200))
+        s.advance(by: 5000 - s.hardware.now)
+        s.poll(deferred.low, deferred.kept)
+        #expect(s.results(deferred.low).badge == 4)
+    }
+}
+
+/// An urgent thread that runs, and what less urgent ones are waiting for, all due at 1500: a doomed periodic timer, a doomed
+/// sleeper's time-out, and a timer that stays; and one timer for 5000.
+private struct Deferred {
+    let s: TestSystem
+    let high: TestThread
+    let low: TestThread
+    let sleeper: TestThread
+    /// Rung by the doomed timer; rung by those that stay; never rung.
+    let bell, kept, never: UInt32
+    private let memory: [UrgencyTests.End: UInt32]
+    private let timer: UInt32
+
+    init(_ s: TestSystem) {
+        self.s = s
+        var memory: [UrgencyTests.End: UInt32] = [:]
+        for end in UrgencyTests.End.allCases { memory[end] = s.make(.untyped, sizeBits: 14) }
+        self.memory = memory
+        func region(_ end: UrgencyTests.End) -> UInt32 { memory[end] ?? TestSystem.ram }
+        high = s.makeThread(priority: 60)
+        low = s.makeThread(priority: 10)
+        let armer = s.makeThread(priority: 12, from: region(.armer))
+        sleeper = s.makeThread(priority: 10, from: region(.sleeper), hasBuffer: false)
+        bell = s.make(.notification, from: region(.notification))
+        (kept, never) = (s.make(.notification), s.make(.notification))
+        timer = s.make(.timer, from: region(.timer))
+        let staying = [s.make(.timer), s.make(.timer)]
+        s.perform(.bindTimer, timer, UInt64(bell), 1)
+        s.perform(.bindTimer, staying[0], UInt64(kept), 2)
+        s.perform(.bindTimer, staying[1], UInt64(kept), 4)
+        for thread in [armer, sleeper] { s.perform(.setPriority, thread.slot, UInt64(thread.ref.effective), 12) }
+        s.start(armer)
+        s.go()
+        s.invoke(armer, .arm, timer, 1500, 700)
+        s.invoke(armer, .arm, staying[0], 1500)
+        s.invoke(armer, .arm, staying[1], 5000)
+        s.perform(.suspend, armer.slot)
+        s.start(sleeper)
+        s.wait(sleeper, never, deadline: 1500)
+        s.start(low, high)
+    }
+
+    func end(_ end: UrgencyTests.End) {
+        switch end {
+        case .timer, .notification, .armer, .sleeper: s.perform(.reclaim, memory[end] ?? 0)
+        case .capability: #expect(s.delete(timer).error == nil)
+        case .cancel: s.perform(.cancelTimer, timer)
+        }
     }
 }

@@ -28,7 +28,9 @@
     /// Bytes ever taken.
     public var taken: UInt64 { word(2) }
     public var count: UInt64 { added &- taken }
-    public var isFull: Bool { count == ByteRing.capacity }
+    /// Bytes that still fit.
+    public var room: UInt64 { ByteRing.capacity - count }
+    public var isFull: Bool { room == 0 }
 
     /// Adds a byte. - Precondition: not full. The counter moves last, so that a task that dies here adds nothing.
     public mutating func add(_ byte: UInt8) {

@@ -16,8 +16,15 @@ struct SerialDriver {
     private var server: Server
     private var uart: PL011<MMIORegisters>
     private let interrupt = Interrupt(StartSlot.interrupt)
-    private var reader: Reply?
-    private var writer: Reply?
+    private var reader: Waiting?
+    private var writers: (Waiting?, Waiting?)
+    private var screen = ScreenLine()
+
+    /// A caller that is answered later.
+    private struct Waiting {
+        var reply: Reply
+        var task: UInt64
+    }
 
     init(_ information: StartInformation) {
         server = Server(information)
@@ -47,35 +54,64 @@ struct SerialDriver {
         switch request[0] & 0xff {
         case SerialRequest.write: write(request)
         case SerialRequest.read: read(request)
+        case SerialRequest.release:
+            _ = uart.received.take(upTo: request[1])
+            uart.service()
+            server.reply(RegisterMessage(0))
         default: server.reply(RegisterMessage(1))
         }
     }
 
     private mutating func write(_ request: Received) {
         let count = min(Int(request[0] >> 8 & 0xff), SerialRequest.maximumWrite)
-        var taken = 0
-        while taken < count && !uart.pending.isFull {
-            uart.pending.add(request.byte(taken, at: 1))
-            taken += 1
+        let clear = ScreenLine.clear
+        if uart.pending.room < UInt64(count + clear.utf8CodeUnitCount) { return hold(request) }
+        if screen.write(by: request.badge, isEdited: request[0] & SerialRequest.edited != 0) {
+            // Safety: the index stays below the literal's length.
+            for index in 0..<clear.utf8CodeUnitCount { uart.pending.add(unsafe clear.utf8Start[index]) }
         }
+        for index in 0..<count { uart.pending.add(request.byte(index, at: 1)) }
         uart.service()
-        if taken == 0 && count > 0 && writer == nil, let held = server.hold() {
-            writer = held
-            return
+        if let waiting = reader, screen.takeDisturbance(of: waiting.task) { release(waiting) }
+        server.reply(RegisterMessage(0, UInt64(count)))
+    }
+
+    /// Keeps a writer until there is room, at the reader's cost if need be: a reader asks again.
+    private mutating func hold(_ request: Received) {
+        // A task that asks again gave up waiting before.
+        if let stale = writers.0, stale.task == request.badge {
+            writers.0 = nil
+            server.release(stale.reply, RegisterMessage(0, 0))
         }
-        server.reply(RegisterMessage(0, UInt64(taken)))
+        if let stale = writers.1, stale.task == request.badge {
+            writers.1 = nil
+            server.release(stale.reply, RegisterMessage(0, 0))
+        }
+        if writers.0 != nil && writers.1 != nil { return server.reply(RegisterMessage(0, 0)) }
+        var held = server.hold()
+        if held == nil, let waiting = reader {
+            release(waiting)
+            held = server.hold()
+        }
+        guard let held else { return server.reply(RegisterMessage(0, 0)) }
+        let waiting = Waiting(reply: held, task: request.badge)
+        if writers.0 == nil { writers.0 = waiting } else { writers.1 = waiting }
+    }
+
+    /// Answers the waiting reader without bytes.
+    private mutating func release(_ waiting: Waiting) {
+        reader = nil
+        server.release(waiting.reply, RegisterMessage(0, 0, 0))
     }
 
     private mutating func read(_ request: Received) {
         if request[1] != SerialRequest.fromOldest { _ = uart.received.take(upTo: request[1]) }
         uart.service()
-        if let earlier = reader {
-            reader = nil
-            server.release(earlier, RegisterMessage(0, 0, 0))
-        }
+        if let earlier = reader { release(earlier) }
+        if screen.takeDisturbance(of: request.badge) { return server.reply(RegisterMessage(0, 0, 0)) }
         if uart.received.count > 0 { return server.reply(bytes()) }
-        reader = server.hold()
-        if reader == nil { server.reply(RegisterMessage(0, 0, 0)) }
+        guard let held = server.hold() else { return server.reply(RegisterMessage(0, 0, 0)) }
+        reader = Waiting(reply: held, task: request.badge)
     }
 
     private func bytes() -> RegisterMessage {
@@ -93,11 +129,12 @@ struct SerialDriver {
     private mutating func wake() {
         if let held = reader, uart.received.count > 0 {
             reader = nil
-            server.release(held, bytes())
+            server.release(held.reply, bytes())
         }
-        if let held = writer, !uart.pending.isFull {
-            writer = nil
-            server.release(held, RegisterMessage(0, 0))
-        }
+        // Half empty, so that a writer that comes again finds room.
+        if uart.pending.room < ByteRing.capacity / 2 { return }
+        if let writer = writers.0 { server.release(writer.reply, RegisterMessage(0, 0)) }
+        if let writer = writers.1 { server.release(writer.reply, RegisterMessage(0, 0)) }
+        writers = (nil, nil)
     }
 }

@@ -13,12 +13,15 @@ import UserRuntime
     let clock = PL031(registers: MMIORegisters(address: information.registers[0]))
     try? interrupt.bind(server.notification, bits: 1)
     var sleeper: Reply?
+    /// The second of the alarm that is set and has not rung.
+    var armed: UInt64?
     while true {
         let request = server.next()
         if request.delivery == .notification {
-            if clock.handleInterrupt(), let held = sleeper {
+            if clock.handleInterrupt() {
+                armed = nil
+                if let held = sleeper { server.release(held, RegisterMessage(0, UInt64(clock.seconds))) }
                 sleeper = nil
-                server.release(held, RegisterMessage(0, UInt64(clock.seconds)))
             }
             try? interrupt.acknowledge()
         }
@@ -31,10 +34,14 @@ import UserRuntime
         case ClockRequest.alarm:
             if let earlier = sleeper { server.release(earlier, RegisterMessage(1)) }
             sleeper = nil
-            if request[1] <= UInt64(clock.seconds) || request[1] > UInt64(UInt32.max) {
+            if request[1] == armed {
+                // A caller that waits on: setting the alarm again could put it off.
+                sleeper = server.hold()
+            } else if request[1] <= UInt64(clock.seconds) || request[1] > UInt64(UInt32.max) {
                 server.reply(RegisterMessage(0, UInt64(clock.seconds)))
             } else {
                 sleeper = server.hold()
+                armed = request[1]
                 clock.setAlarm(UInt32(truncatingIfNeeded: request[1]))
             }
         default: server.reply(RegisterMessage(1))

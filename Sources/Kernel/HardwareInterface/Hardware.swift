@@ -65,7 +65,10 @@ public protocol Hardware: ~Copyable {
 
     // Machine
 
+    /// Write to the kernel's console; waits for room, for a bounded time.
     func writeConsole(_ byte: UInt8)
+    /// Write if there is room now; false where there is none.
+    func offerConsole(_ byte: UInt8) -> Bool
     func powerOff(status: UInt64)
     func reboot()
 }

@@ -21,5 +21,8 @@ public protocol InterruptController {
 
 /// An output device for the kernel's own messages, polled: before drivers run, and in a panic.
 public protocol EarlyConsole {
+    /// Waits for room first, for a bounded time.
     func write(_ byte: UInt8)
+    /// Write if there is room now; false where there is none.
+    func offer(_ byte: UInt8) -> Bool
 }

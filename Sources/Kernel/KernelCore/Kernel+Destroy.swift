@@ -89,7 +89,6 @@ extension Kernel where H: ~Copyable {
 
     /// Destroy all objects of a region. False: an interrupt came between; call again.
     mutating func reclaim(_ untyped: Ref<Untyped>) -> Bool {
-        if untyped.pointee.isDevice { return true }
         if untyped.pointee.reclaimCursor < 0 { untyped.pointee.reclaimCursor = 0 }
         while true {
             // The innermost region that still has objects: bounded by 48 levels, since each lies within the one before.

@@ -81,15 +81,11 @@ extension Kernel where H: ~Copyable {
     mutating func receive(
         _ thread: Ref<Thread>, endpoint endpointSlot: Slot, reply replySlot: Slot, deadline: Instant
     ) -> Outcome {
-        guard let slot = slot(thread, endpointSlot), slot.pointee.object != nil else {
-            return .failed(.invalidCapability)
-        }
-        guard let endpoint = slot.endpoint else { return .failed(.wrongKind) }
-        if !slot.pointee.rights.contains(.read) { return .failed(.missingRights) }
-        guard let replySlot = self.slot(thread, replySlot), replySlot.pointee.object != nil else {
-            return .failed(.invalidCapability)
-        }
-        guard let reply = replySlot.reply else { return .failed(.wrongKind) }
+        let endpoint: Ref<Endpoint>
+        let reply: Ref<Reply>
+        do throws(KernelError) {
+            (endpoint, reply) = try checkReceive(thread, endpointSlot, replySlot)
+        } catch { return .failed(error) }
         if reply.pointee.caller != nil || reply.pointee.holder != nil { return .failed(.noCaller) }
         if let notification = thread.pointee.boundNotification, notification.pointee.bits != 0 {
             complete(thread, ResultWord(.notification), take(notification))
@@ -114,6 +110,14 @@ extension Kernel where H: ~Copyable {
         enqueueReceiver(thread, endpoint, isPlain: deadline == .never)
         startDeadline(thread, deadline)
         return .blocked
+    }
+
+    /// What a receive needs, whether or not the reply object is free yet.
+    private func checkReceive(_ thread: Ref<Thread>, _ endpointSlot: Slot, _ replySlot: Slot) throws(KernelError)
+        -> (Ref<Endpoint>, Ref<Reply>)
+    {
+        let endpoint: Ref<Endpoint> = try object(thread, endpointSlot, .endpoint, .read)
+        return (endpoint, try object(thread, replySlot, .reply, .none))
     }
 
     private mutating func enqueueReceiver(_ thread: Ref<Thread>, _ endpoint: Ref<Endpoint>, isPlain: Bool) {
@@ -171,15 +175,14 @@ extension Kernel where H: ~Copyable {
         if caller.state != .stopped { makeReady(caller) }
     }
 
-    /// `replyAndReceive`: without a held caller it is a plain receive.
+    /// `replyAndReceive`: without a held caller it is a plain receive. Nobody is answered where the receive is refused.
     mutating func replyAndReceive(_ thread: Ref<Thread>, _ control: ControlWord, replySlot: Slot, deadline: Instant)
         -> Outcome
     {
-        if let slot = slot(thread, replySlot), let object = slot.reply, object.pointee.caller != nil,
-            let error = tryReply(thread, replySlot, control)
-        {
-            return .failed(error)
-        }
+        do throws(KernelError) {
+            let (_, reply) = try checkReceive(thread, control.slot, replySlot)
+            if reply.pointee.caller != nil, let error = tryReply(thread, replySlot, control) { return .failed(error) }
+        } catch { return .failed(error) }
         return receive(thread, endpoint: control.slot, reply: replySlot, deadline: deadline)
     }
 

@@ -71,6 +71,7 @@ extension Kernel where H: ~Copyable {
         let untyped: Ref<Untyped> = try slot.object(.untyped)
         if method == .retype { return retype(thread, slot) }
         if method == .reclaim {
+            if untyped.pointee.isDevice { throw .wrongState }
             if !reclaim(untyped) { return .restart }
             return try done(thread, nil)
         }

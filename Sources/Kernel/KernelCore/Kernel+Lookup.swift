@@ -18,12 +18,12 @@ extension Kernel where H: ~Copyable {
     ) throws(KernelError) -> Ref<Object> {
         guard let found = slot(thread, number) else { throw .invalidCapability }
         if found.pointee.kind == kind && found.pointee.rights.contains(right) { return found.fastObject() }
-        throw refusal(of: found, right)
+        throw refusal(of: found, kind)
     }
 
-    @inline(never) private func refusal(of slot: Ref<Capability>, _ right: Rights) -> KernelError {
+    @inline(never) private func refusal(of slot: Ref<Capability>, _ kind: ObjectKind) -> KernelError {
         if slot.pointee.object == nil { return .invalidCapability }
-        return slot.pointee.rights.contains(right) ? .wrongKind : .missingRights
+        return slot.pointee.kind == kind ? .missingRights : .wrongKind
     }
 
     /// The slot at `index` of the table behind `table` (`Slot.ownTable`: the thread's own), which must carry `right`.

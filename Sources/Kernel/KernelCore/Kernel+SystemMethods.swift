@@ -14,7 +14,14 @@ public enum TraceKind: UInt64, Sendable {
 
 extension Kernel where H: ~Copyable {
     mutating func systemMethod(_ thread: Ref<Thread>, _ number: Slot, _ method: Method) throws(KernelError) -> Outcome {
-        _ = try object(thread, number, .systemControl, method == .statistics ? .read : .manage) as Ref<Authority>
+        let right: Rights
+        switch method {
+        case .statistics: right = .read
+        case .consoleWrite: right = .write
+        case .trace: right = .execute
+        default: right = .manage
+        }
+        _ = try object(thread, number, .systemControl, right) as Ref<Authority>
         switch method {
         case .consoleWrite:
             if argument(thread, 1) > 64 { throw .invalidArgument }
@@ -31,15 +38,23 @@ extension Kernel where H: ~Copyable {
         return try done(thread, nil)
     }
 
-    /// At most 64 bytes from the message registers, 8 a step; x2 keeps the progress. False: an interrupt came between.
+    /// At most 64 bytes from the message registers, one look at the console a step. False: an interrupt came between.
+    ///
+    /// x2 keeps the progress: how many bytes went out, and in its upper half how often the next was refused. A console that
+    /// takes nothing for `consolePatience` steps loses the byte: its writer must not stand for ever.
     private mutating func writeConsole(_ thread: Ref<Thread>) -> Bool {
         let words = unsafe reference(thread.contextAddress, as: RegisterWords.self)
-        while argument(thread, 2) < argument(thread, 1) {  // at most 64 rounds
+        while argument(thread, 2) & 0xff < argument(thread, 1) {  // at most 64 * consolePatience rounds
             let index = Int(truncatingIfNeeded: argument(thread, 2) & 63)
             let word = words.pointee.words[3 &+ index / 8]
-            hardware.writeConsole(UInt8(truncatingIfNeeded: word &>> UInt64(truncatingIfNeeded: 8 &* (index & 7))))
-            thread.pointee.context.x.2 &+= 1
-            if index & 7 == 7 && isInterrupted() { return false }
+            let byte = UInt8(truncatingIfNeeded: word &>> UInt64(truncatingIfNeeded: 8 &* (index & 7)))
+            let refusals = argument(thread, 2) &>> 32
+            let isOver = hardware.offerConsole(byte) || refusals >= KernelLimits.consolePatience
+            thread.pointee.context.x.2 =
+                isOver
+                ? UInt64(truncatingIfNeeded: index &+ 1)
+                : UInt64(truncatingIfNeeded: index) | (refusals &+ 1) &<< 32
+            if isInterrupted() { return false }
         }
         return true
     }

@@ -74,12 +74,16 @@ extension Kernel where H: ~Copyable {
         unsafe reference(receiver.contextAddress + 24, as: WordGroup.self).set(from)
     }
 
-    /// Words 8 to `length`, eight at a time: what is copied beyond the length is the sender's own buffer.
+    /// Words 8 to `length`, eight at a time, and not one more: what lies behind them in the buffer is the sender's own.
     @inline(__always) func copyWords(_ from: Ref<BufferPage>, _ to: Ref<BufferPage>, _ length: Int) {
         var index = Message.registerWords
-        while index < length {  // at most 15 rounds
+        while index &+ 8 <= length {  // at most 15 rounds
             to.group(index).set(from.group(index))
             index = index &+ 8
+        }
+        while index < length {  // at most 7 rounds
+            to.pointee.words[index & 511] = from.pointee.words[index & 511]
+            index = index &+ 1
         }
     }
 

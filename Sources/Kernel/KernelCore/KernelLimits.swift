@@ -6,6 +6,8 @@ public enum KernelLimits {
     public static var zeroStep: Int { 4096 }
     /// Bytes of cache maintenance in a step.
     public static var cacheStep: Int { 4096 }
+    /// Steps in which the kernel's console takes nothing, until a byte for it is dropped.
+    public static var consolePatience: UInt64 { 100_000 }
     /// Bytes copied through a loan in a step; a step never crosses a page on either side.
     public static var loanStep: Int { 1024 }
     /// Slots of a table looked at in a step.

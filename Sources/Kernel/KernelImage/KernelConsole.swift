@@ -22,6 +22,8 @@ struct KernelConsole {
         if byte == 10 { device.write(13) }
         device.write(byte)
     }
+    /// One byte as it is, if there is room now.
+    func offer(_ byte: UInt8) -> Bool { device.offer(byte) }
     func write(_ text: StaticString) {
         for index in 0..<text.utf8CodeUnitCount {
             // Safety: the index is within the constant.

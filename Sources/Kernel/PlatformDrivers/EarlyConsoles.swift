@@ -35,21 +35,28 @@ public enum AnyEarlyConsole<Registers: RegisterAccess>: EarlyConsole {
 
     /// Waits for room first, but not for ever: a console that does not drain must not hang the kernel.
     public func write(_ byte: UInt8) {
-        var rounds = 0
+        for _ in 0..<consolePatience where offer(byte) { return }
+        put(byte)
+    }
+
+    public func offer(_ byte: UInt8) -> Bool {
+        let hasRoom: Bool
+        switch self {
+        case .none: hasRoom = true
+        case .pl011(let registers):
+            hasRoom = registers.read32(PL011Register.flags) & PL011Register.transmitFull == 0
+        case .miniUART(let registers):
+            hasRoom = registers.read32(MiniUARTRegister.lineStatus) & MiniUARTRegister.transmitEmpty != 0
+        }
+        if hasRoom { put(byte) }
+        return hasRoom
+    }
+
+    private func put(_ byte: UInt8) {
         switch self {
         case .none: break
-        case .pl011(let registers):
-            while registers.read32(PL011Register.flags) & PL011Register.transmitFull != 0, rounds < consolePatience {
-                rounds += 1
-            }
-            registers.write32(PL011Register.data, UInt32(byte))
-        case .miniUART(let registers):
-            while registers.read32(MiniUARTRegister.lineStatus) & MiniUARTRegister.transmitEmpty == 0,
-                rounds < consolePatience
-            {
-                rounds += 1
-            }
-            registers.write32(MiniUARTRegister.data, UInt32(byte))
+        case .pl011(let registers): registers.write32(PL011Register.data, UInt32(byte))
+        case .miniUART(let registers): registers.write32(MiniUARTRegister.data, UInt32(byte))
         }
     }
 }

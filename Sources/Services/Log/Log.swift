@@ -63,6 +63,8 @@ private func line(_ sequence: UInt64, _ ring: LogRing) -> RegisterMessage {
 private struct LogOutput {
     private let serial = StartSlot.firstFree
     private var isOpen = false
+    /// What a line may wait for the driver, in milliseconds.
+    private static let patience: UInt64 = 200
 
     mutating func write(_ line: [UInt8]) {
         if !isOpen {
@@ -70,18 +72,25 @@ private struct LogOutput {
             isOpen = openService(
                 [name.word0, name.word1, name.word2, name.word3], to: serial, deadline: .after(milliseconds: 20))
         }
-        var start = 0
-        while isOpen && start < line.count {
-            let count = min(SerialRequest.maximumWrite, line.count - start)
+        if isOpen && send(line) { return }
+        var text = Text()
+        // Somebody's line may be on the screen, of which only the driver knew; nobody's is before there was a driver.
+        if isOpen { text.add("\r\u{1b}[K") }
+        // That console adds the carriage return at a line's end itself.
+        for byte in line where byte != 13 { text.add(byte: byte) }
+        unsafe text.bytes.withUnsafeBytes { unsafe SystemControl(StartSlot.systemControl).write($0) }
+    }
+
+    /// Gives a line, which one request holds, to the driver; whether it came to it.
+    private func send(_ line: [UInt8]) -> Bool {
+        let deadline = Instant.after(milliseconds: LogOutput.patience)
+        let count = min(line.count, SerialRequest.maximumWrite)
+        for _ in 0..<3 {
             var message = RegisterMessage(SerialRequest.write | UInt64(count) << 8)
-            message.setBytes(line.span.extracting(start..<(start + count)), at: 1)
-            guard let reply = try? Endpoint(serial).call(message, deadline: .after(milliseconds: 200)) else { break }
-            start += Int(reply[1])
+            message.setBytes(line.span.extracting(0..<count), at: 1)
+            guard let reply = try? Endpoint(serial).call(message, deadline: deadline) else { return false }
+            if reply[1] == UInt64(count) { return true }
         }
-        if start == line.count { return }
-        unsafe line.withUnsafeBytes { bytes in
-            // Safety: start ≤ count.
-            unsafe SystemControl(StartSlot.systemControl).write(UnsafeRawBufferPointer(rebasing: bytes[start...]))
-        }
+        return false
     }
 }

@@ -177,9 +177,13 @@ extension Factory {
             answer.message[TaskMemory.arena] = 1 << UInt64(state.sizeBits)
             answer.message[TaskMemory.descriptors] = state.lowBytes
             answer.message[TaskMemory.pages] = state.highBytes
+            answer.message[TaskMemory.arenaBase] = state.physicalBase
         }
         answer.message[TaskMemory.persistent] = UInt64(task.description.persistentBytes)
-        if task.hasUntyped { answer.message[TaskMemory.untyped] = 1 << UInt64(task.description.untypedBits) }
+        if task.hasUntyped, let state = try? Untyped(slots.task(number).untyped).information() {
+            answer.message[TaskMemory.untyped] = 1 << UInt64(state.sizeBits)
+            answer.message[TaskMemory.untypedBase] = state.physicalBase
+        }
     }
 
     private func describeInterrupt(_ index: UInt64, _ answer: inout FactoryAnswer) throws(FactoryFailure) {

@@ -91,22 +91,33 @@ extension Factory {
         let now = (Instant.now - Instant.immediately).milliseconds
         var life = supervisorLife ?? RestartState(policy: tasks[number].description.restart, now: 0)
         let decision = life.died(at: now)
+        var isStarted = false
         do throws(FactoryFailure) {
             try kill(number)
             if case .restart = decision {
                 try start(number)
                 life.started(at: now)
+                isStarted = true
             }
         } catch { self.report(name, error) }
         supervisorLife = life
-        console.line {
-            $0.add(name)
-            if case .restart = decision {
-                $0.add(" restarted, generation ")
-                $0.decimal(UInt64(tasks[number].generation))
-            } else {
-                $0.add(" GIVEN UP: it died too often; from now on a task that faults stays stopped")
-            }
+        var last = Text()
+        last.add(name)
+        if isStarted {
+            last.add(" restarted, generation ")
+            last.decimal(UInt64(tasks[number].generation))
+        } else {
+            last.add(" GIVEN UP: it died too often; from now on a task that faults stays stopped")
         }
+        say(last.bytes)
+    }
+
+    /// One line for the log, which thereby makes the shell show its own line anew; for the console where the log does not take
+    /// it. One only: the log may need this task's answer before it takes a second.
+    private func say(_ line: [UInt8]) {
+        if let provider = provider(of: Name("log")) {
+            if log(line.span, to: Endpoint(slots.task(provider).endpoint)) { return }
+        }
+        console.line { $0.add(line) }
     }
 }

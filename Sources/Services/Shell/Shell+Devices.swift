@@ -1,4 +1,4 @@
-// The shell's commands about devices and the machine: dt, date, gpio, log, trace, bench.
+// The shell's commands about devices and the machine: dt, date, alarm, gpio, log, bench.
 
 import KernelABI
 import Protocols
@@ -10,7 +10,10 @@ extension Shell {
     private mutating func show(_ endpoint: Endpoint, _ request: UInt64) {
         var start: UInt64 = 0
         while true {
-            let piece = callForBytes(endpoint, RegisterMessage(request, start), capacity: 2048)
+            let message = RegisterMessage(request, start)
+            guard let piece = callForBytes(endpoint, message, capacity: 2048, deadline: Shell.patience) else {
+                return say("the device manager does not answer")
+            }
             if piece.isEmpty { return }
             terminal.out.add(piece)
             terminal.flush()
@@ -19,42 +22,68 @@ extension Shell {
     }
 
     mutating func deviceTree(_ arguments: [[UInt8]]) {
-        guard let devices = service(Name("devices"), Shell.slot(0)) else { return say("no device manager") }
         let isList = arguments.first?.matches("list") ?? false
+        if !arguments.isEmpty && !isList { return sayUsage(.dt) }
+        guard let devices = service(Name("devices"), Shell.slot(0)) else { return say("no device manager") }
         show(devices, isList ? DevicesRequest.list : DevicesRequest.tree)
     }
 
-    mutating func date() {
-        guard let clock = service(Name("clock"), Shell.slot(1)),
-            let reply = try? clock.call(RegisterMessage(ClockRequest.read)), reply[0] == 0
-        else { return say("no clock") }
-        CivilTime(seconds: reply[1]).write(to: &terminal.out)
+    /// The clock and its time; says so where there is none.
+    private mutating func readClock() -> (clock: Endpoint, seconds: UInt64)? {
+        guard let clock = service(Name("clock"), Shell.slot(1)) else {
+            say("no clock")
+            return nil
+        }
+        let request = RegisterMessage(ClockRequest.read)
+        guard let reply = try? clock.call(request, deadline: Shell.patience), reply[0] == 0 else {
+            say("the clock's driver does not answer")
+            return nil
+        }
+        return (clock, reply[1])
+    }
+
+    private mutating func say(time seconds: UInt64) {
+        CivilTime(seconds: seconds).write(to: &terminal.out)
         terminal.out.newLine()
     }
 
-    /// Waits for the clock's interrupt.
-    mutating func alarm(_ arguments: [[UInt8]]) {
-        guard arguments.count == 1, let seconds = arguments[0].number, seconds <= 3600 else {
-            return say("alarm SECONDS: 0 to 3600")
+    mutating func date() {
+        if let (_, seconds) = readClock() { say(time: seconds) }
+    }
+
+    /// Waits for the clock's interrupt, and looks between for ^C: the call is made again, with the same second.
+    mutating func alarm(_ word: [UInt8]) {
+        guard let seconds = word.number, seconds <= 3600 else { return say(word, ": not a number from 0 to 3600") }
+        guard let (clock, now) = readClock() else { return }
+        let request = RegisterMessage(ClockRequest.alarm, now + seconds)
+        while !terminal.isInterrupted {
+            do throws(KernelError) {
+                let rung = try clock.call(request, deadline: .after(milliseconds: 200))
+                if rung[0] != 0 { return say("another alarm came between") }
+                return say(time: rung[1])
+            } catch {
+                if error != .timedOut { return say("the clock's driver died") }
+            }
+            terminal.pause(milliseconds: 1)
         }
-        guard let clock = service(Name("clock"), Shell.slot(1)),
-            let now = try? clock.call(RegisterMessage(ClockRequest.read)), now[0] == 0
-        else { return say("no clock") }
-        guard let rung = try? clock.call(RegisterMessage(ClockRequest.alarm, now[1] + seconds)) else {
-            return say("the driver died")
-        }
-        if rung[0] != 0 { return say("another alarm came between") }
-        CivilTime(seconds: rung[1]).write(to: &terminal.out)
-        terminal.out.newLine()
     }
 
     mutating func gpio(_ arguments: [[UInt8]]) {
+        if arguments.count == 1 { return sayUsage(.gpio) }
         guard let pins = service(Name("gpio"), Shell.slot(2)) else { return say("no pins") }
-        if arguments.count == 2, let pin = arguments[0].number, let level = arguments[1].number {
-            let reply = try? pins.call(RegisterMessage(GPIORequest.write, pin, level))
-            return say(reply?[0] == 0 ? "done" : "no such pin, or a key's")
+        if arguments.count == 2 {
+            guard let pin = arguments[0].number, let level = arguments[1].number, level < 2 else {
+                return sayUsage(.gpio)
+            }
+            let request = RegisterMessage(GPIORequest.write, pin, level)
+            guard let reply = try? pins.call(request, deadline: Shell.patience) else {
+                return say("the pins' driver does not answer")
+            }
+            return say(reply[0] == 0 ? "done" : "no such pin, or a key's")
         }
-        guard let reply = try? pins.call(RegisterMessage(GPIORequest.read)) else { return say("the driver died") }
+        guard let reply = try? pins.call(RegisterMessage(GPIORequest.read), deadline: Shell.patience) else {
+            return say("the pins' driver does not answer")
+        }
         var table = TextTable()
         table.column("PIN", .right)
         table.column("LEVEL", .right)
@@ -67,12 +96,20 @@ extension Shell {
     }
 
     mutating func showLog(_ arguments: [[UInt8]]) {
+        var count: UInt64 = 20
+        if let word = arguments.first {
+            guard let number = word.number else { return say(word, ": not a number of lines") }
+            count = number
+        }
         let log = Endpoint(StartSlot.log)
         // A number behind the last line is answered with the number that the next line gets.
-        guard let end = try? log.call(RegisterMessage(LogWord.read, ~0 >> 1)) else { return say("no log") }
-        let count = arguments.first?.number ?? 20
+        guard let end = try? log.call(RegisterMessage(LogWord.read, ~0 >> 1), deadline: Shell.patience) else {
+            return say("the log does not answer")
+        }
         var next = end[1] > count ? end[1] - count : 1
-        while next < end[1], let line = try? log.call(RegisterMessage(LogWord.read, next)), line[0] == 0 {
+        while next < end[1],
+            let line = try? log.call(RegisterMessage(LogWord.read, next), deadline: Shell.patience), line[0] == 0
+        {
             next = line[1] + 1
             terminal.out.add("[")
             terminal.out.seconds(microseconds: line[2])
@@ -82,61 +119,18 @@ extension Shell {
         }
     }
 
-    mutating func trace(_ arguments: [[UInt8]]) {
-        let control = SystemControl(StartSlot.systemControl)
-        let action = arguments.first ?? []
-        if action.matches("on") {
-            _ = try? control.trace(1)
-        } else if action.matches("off") {
-            _ = try? control.trace(0)
-        } else if action.matches("show") {
-            showTrace(control)
-        } else {
-            say("trace on|off|show")
-        }
-    }
-
-    private mutating func showTrace(_ control: SystemControl) {
-        _ = try? control.trace(0)
-        var first: UInt64 = 0
-        var start: UInt64 = 0
-        while let words = try? control.trace(2, first: first), first < words.w0, first < 4096 {
-            if first == 0 { start = words.w1 }
-            event(words.w1 &- start, words.w2, words.w3)
-            if first + 1 < words.w0 { event(words.w4 &- start, words.w5, words.w6) }
-            first += 2
-            terminal.flush()
-        }
-    }
-
-    /// One event: microseconds, kind, priority, detail, thread.
-    private mutating func event(_ ticks: UInt64, _ what: UInt64, _ thread: UInt64) {
-        terminal.out.decimal(Duration(ticks: ticks).microseconds, width: 10)
-        switch what & 0xff {
-        case 1: terminal.out.add(" switch     ")
-        case 2: terminal.out.add(" ready      ")
-        case 3: terminal.out.add(" call       ")
-        case 4: terminal.out.add(" interrupt  ")
-        case 5: terminal.out.add(" fault      ")
-        default: terminal.out.add(" unknown    ")
-        }
-        terminal.out.decimal(what >> 8 & 0xff, width: 3)
-        terminal.out.add("  ")
-        terminal.out.hexadecimal(what >> 16, digits: 4)
-        terminal.out.add("  thread ")
-        terminal.out.hexadecimal(thread & 0xffff_ffff)
-        terminal.out.newLine()
-    }
-
     /// Runs the benchmark task to its end: `quick`, `all`, or the rows whose names start so. It takes the processor for itself
     /// and prints through the kernel's console, so that what it measures is not what prints it.
     mutating func bench(_ arguments: [[UInt8]]) {
         let rows = arguments.first ?? Text("quick").bytes
-        if arguments.count > 1 || rows.count > Name.capacity { return say("bench [quick|all|ROW]: a row in 32 bytes") }
+        if rows.count > Name.capacity { return say("bench: a row's name in 32 bytes at most") }
+        if !rows.matches("quick") && !rows.matches("all") && !BenchmarkRows.mayBegin(with: rows) {
+            return sayNoRow(rows)
+        }
         guard let task = find(Text("benchmark").bytes) else { return say("no benchmark task") }
         say("the benchmark takes the machine for itself; it prints on the kernel's console")
         terminal.flush()
-        sleep(milliseconds: 20)
+        terminal.nap(milliseconds: 20)
         let kill = RegisterMessage(UInt64(FactoryOperation.kill.rawValue), task)
         _ = try? factory.call(kill)
         var start = RegisterMessage(UInt64(FactoryOperation.restart.rawValue), task)
@@ -148,9 +142,20 @@ extension Shell {
         }
         guard let started = try? factory.call(start) else { return say("the root task does not answer") }
         if started[0] != 0 { return say(FactoryError(rawValue: started[0])?.text ?? "refused") }
-        while isAtWork(task) { sleep(milliseconds: 50) }
+        while isAtWork(task) { terminal.nap(milliseconds: 50) }
         let stop = try? factory.call(kill)
         say(stop?[0] == 0 ? "the benchmark has ended" : "the benchmark task died")
+    }
+
+    private mutating func sayNoRow(_ rows: [UInt8]) {
+        terminal.out.add("no row begins with ")
+        terminal.out.add(rows)
+        terminal.out.add("; they begin with")
+        for kind in BenchmarkRows.kinds {
+            terminal.out.add(" ")
+            terminal.out.add(kind)
+        }
+        terminal.out.newLine()
     }
 
     /// Whether a task runs and has not stopped itself.

@@ -19,7 +19,7 @@ struct Card: BlockSource {
 
     /// Size in blocks, and whether it is read-only; nil with a `problem`.
     mutating func information() -> (blocks: UInt64, isReadOnly: Bool)? {
-        guard let reply = try? endpoint.call(RegisterMessage(BlockRequest.information)) else {
+        guard let reply = try? endpoint.call(RegisterMessage(BlockRequest.information), deadline: Shell.patience) else {
             problem = .timeOut
             return nil
         }
@@ -33,7 +33,8 @@ struct Card: BlockSource {
         unsafe bytes.withUnsafeMutableBytes { buffer in
             let address = UInt64(UInt(bitPattern: buffer.baseAddress))
             let loan = Attachment(lending: address, length: UInt64(buffer.count), .write)
-            guard let reply = try? endpoint.call(RegisterMessage(BlockRequest.read, number, 1), loan) else { return }
+            let request = RegisterMessage(BlockRequest.read, number, 1)
+            guard let reply = try? endpoint.call(request, loan, deadline: Shell.patience) else { return }
             problem = BlockError(rawValue: reply[0])
         }
         return problem == nil ? bytes : nil
@@ -57,7 +58,7 @@ extension Shell {
             }
             return say("no card")
         }
-        if arguments.count != 1 { return say("disk, disk block NUMBER, or disk FILE") }
+        if arguments.count != 1 { return sayUsage(.disk) }
         for index in 0..<cards.count where cards[index].information() != nil {
             return showFile(arguments[0], &cards[index])
         }
@@ -65,19 +66,20 @@ extension Shell {
     }
 
     /// A driver may still be on its way: two seconds, as for any service.
-    private func openCards() -> [Card] {
+    private mutating func openCards() -> [Card] {
         for _ in 0..<40 {
             var cards: [Card] = []
             for (name, index) in Shell.cardServices {
                 let slot = Shell.slot(index)
                 let known = try? CapabilityTable.own.describe(slot)
                 let full = Name(name)
-                if known?.kind == .endpoint || openService([full.word0, full.word1, full.word2, full.word3], to: slot) {
+                let words: InlineArray<4, UInt64> = [full.word0, full.word1, full.word2, full.word3]
+                if known?.kind == .endpoint || openService(words, to: slot, deadline: Shell.patience) {
                     cards.append(Card(name: name, endpoint: Endpoint(slot)))
                 }
             }
             if !cards.isEmpty { return cards }
-            sleep(milliseconds: 50)
+            terminal.nap(milliseconds: 50)
         }
         return []
     }

@@ -13,14 +13,14 @@ struct TaskLine {
 }
 
 extension Shell {
-    private func ask(_ operation: FactoryOperation, _ first: UInt64 = 0, _ second: UInt64 = 0) -> Received? {
+    func ask(_ operation: FactoryOperation, _ first: UInt64 = 0, _ second: UInt64 = 0) -> Received? {
         guard let reply = try? factory.call(RegisterMessage(UInt64(operation.rawValue), first, second)), reply[0] == 0
         else { return nil }
         return reply
     }
 
     /// All tasks, in the order of their numbers.
-    private func tasks() -> [TaskLine] {
+    func tasks() -> [TaskLine] {
         var list: [TaskLine] = []
         var number: UInt64 = 1
         while let reply = ask(.task, number) {
@@ -35,6 +35,17 @@ extension Shell {
 
     func find(_ name: [UInt8]) -> UInt64? {
         for task in tasks() where task.name.bytes == name || name.number == task.number { return task.number }
+        return nil
+    }
+
+    /// The task that a user named; says so where there is none.
+    private mutating func named(_ word: [UInt8]) -> UInt64? {
+        if let task = find(word) { return task }
+        if word.matches("root") || word.number == 0 {
+            say("the root task holds all the others: it can neither be ended nor looked into")
+        } else {
+            say(word, ": no such task; `ps` lists them")
+        }
         return nil
     }
 
@@ -114,7 +125,8 @@ extension Shell {
     mutating func top() {
         let before = tasks()
         let start = Instant.now
-        sleep(milliseconds: 1000)
+        terminal.pause(milliseconds: 1000)
+        if terminal.isInterrupted { return }
         let after = tasks()
         let elapsed = max(1, (Instant.now - start).ticks)
         var table = TextTable()
@@ -184,8 +196,9 @@ extension Shell {
         table.render(to: &terminal.out)
     }
 
-    mutating func listCapabilities(_ arguments: [[UInt8]]) {
-        guard let name = arguments.first, let task = find(name) else { return say("caps TASK: which task?") }
+    mutating func listCapabilities(_ word: [UInt8]) {
+        guard let task = named(word) else { return }
+        guard ask(.capability, task, 0) != nil else { return say(word, ": it does not run") }
         var table = TextTable()
         table.column("SLOT", .right)
         table.column("KIND")
@@ -215,33 +228,53 @@ extension Shell {
         return text.bytes
     }
 
-    mutating func supervise(_ arguments: [[UInt8]], _ request: UInt64) {
-        guard let name = arguments.first, let task = find(name) else { return say("which task? `ps` lists them") }
+    mutating func supervise(_ word: [UInt8], _ request: UInt64) {
+        guard let task = named(word) else { return }
         if find(Text("supervisor").bytes) == task { return superviseSupervisor(task, request) }
-        guard let reply = try? supervisor.call(RegisterMessage(request, task)) else {
+        if request == SupervisorRequest.kill && (task == ownNumber || task == provider(of: Name("serial"))) {
+            return say("it stays: without it nobody could type `restart`")
+        }
+        guard let reply = try? supervisor.call(RegisterMessage(request, task), deadline: Shell.patience) else {
             return say("the supervisor does not answer")
         }
         if reply[0] == 0 { return }
+        if reply[0] == FactoryError.wrongState.rawValue { return say(word, ": it does not run") }
         say(FactoryError(rawValue: reply[0])?.text ?? "refused")
+    }
+
+    /// The number of the task that answers a service.
+    private func provider(of service: Name) -> UInt64? {
+        var query = RegisterMessage(
+            UInt64(FactoryOperation.service.rawValue), service.word0, service.word1, service.word2)
+        query.setWord(4, service.word3)
+        query.setWord(5, ownNumber)
+        // The capability that comes with the answer is not wanted.
+        let unwanted = Shell.slot(3)
+        IPCBufferAccess().setReceiveSlots(unwanted)
+        defer { try? CapabilityTable.own.delete(unwanted) }
+        guard let reply = try? factory.call(query), reply[0] == 0 else { return nil }
+        return reply[1]
     }
 
     /// The root task watches the supervisor, which cannot watch itself.
     private mutating func superviseSupervisor(_ task: UInt64, _ request: UInt64) {
         switch request {
-        case SupervisorRequest.crash: _ = ask(.crash, task)
+        case SupervisorRequest.crash:
+            if ask(.crash, task) == nil { say("the supervisor does not run") }
         case SupervisorRequest.restart:
-            if ask(.kill, task) == nil || ask(.restart, task) == nil { say("refused") }
+            _ = ask(.kill, task)
+            if ask(.restart, task) == nil { say("refused") }
         default: say("it stays: without a supervisor nobody handles a fault")
         }
     }
 
     /// Makes a task loop for ever, if somebody will notice.
-    mutating func hang(_ arguments: [[UInt8]]) {
-        guard let name = arguments.first, let task = find(name) else { return say("which task? `ps` lists them") }
+    mutating func hang(_ word: [UInt8]) {
+        guard let task = named(word) else { return }
         guard let policy = ask(.policy, task), policy[1] != 0 else {
             return say("it has no heartbeat: nobody would notice")
         }
-        if ask(.hang, task) == nil { say("it does not run") }
+        if ask(.hang, task) == nil { say(word, ": it does not run") }
     }
 }
 

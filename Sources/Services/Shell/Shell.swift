@@ -7,25 +7,33 @@ import UserRuntime
 
 @c(Shell_main) func shellTask(_ address: UInt) -> Int32 {
     let information = startInformation(address)
-    var shell = Shell()
+    var shell = Shell(ownNumber: information.task)
     shell.terminal.out.newLine()
     if information.generation == 1 { shell.runBootCommands() }
     shell.interact()
 }
 
 struct Shell {
+    /// The number under which `ps` shows this task.
+    let ownNumber: UInt64
     var terminal = Terminal()
     let factory = Endpoint(StartSlot.factory)
     let supervisor = Endpoint(StartSlot.supervisor)
 
+    init(ownNumber: UInt64) { self.ownNumber = ownNumber }
+
     /// A capability slot for each service that a command opens.
     static func slot(_ index: UInt32) -> Slot { Slot(StartSlot.firstFree.index + 1 + index) }
+
+    /// Until when a service must have answered: one that hangs shall not make this task look as if it did.
+    static var patience: Instant { .after(milliseconds: 1500) }
 
     /// The options of the kernel's command line: `run="…"` has commands for the shell, `bench=…` rows of the benchmark.
     mutating func runBootCommands() {
         guard let devices = service(Name("devices"), Shell.slot(0)) else { return }
-        let text = callForBytes(devices, RegisterMessage(DevicesRequest.arguments, 0), capacity: 2048)
-        let arguments = BootArguments(text)
+        let text = callForBytes(
+            devices, RegisterMessage(DevicesRequest.arguments, 0), capacity: 2048, deadline: Shell.patience)
+        let arguments = BootArguments(text ?? [])
         if let problem = arguments.problem {
             terminal.out.add("boot options: ")
             say(problem.text)
@@ -57,27 +65,34 @@ struct Shell {
         editor.begin(&shown)
         while true {
             terminal.out.add(shown)
-            terminal.flush()
+            terminal.flush(isEdited: true)
             shown.removeAll(keepingCapacity: true)
-            guard let event = editor.feed(terminal.byte(), &shown) else { continue }
+            guard let byte = terminal.byte() else {
+                editor.redraw(&shown)
+                continue
+            }
+            guard let event = editor.feed(byte, &shown) else { continue }
             terminal.out.add(shown)
             shown.removeAll(keepingCapacity: true)
             terminal.flush()
+            terminal.releaseInput()
             if event == .line { run(editor.line) }
             editor.begin(&shown)
         }
     }
 
-    /// Runs the commands of one line.
+    /// Runs the commands of one line; ^C ends them all.
     mutating func run(_ line: [UInt8]) {
+        terminal.isInterrupted = false
         do throws(CommandLineError) {
-            for words in try ServiceCores.CommandLine(line).commands {
+            for words in try ServiceCores.CommandLine(line).commands where !terminal.isInterrupted {
                 perform(words)
                 terminal.flush()
             }
         } catch {
             say(error.text)
         }
+        if terminal.isInterrupted { say("^C") }
         terminal.flush()
     }
 
@@ -86,86 +101,86 @@ struct Shell {
         terminal.out.newLine()
     }
 
+    /// A line about a word that was typed.
+    mutating func say(_ word: [UInt8], _ text: StaticString) {
+        terminal.out.add(word)
+        say(text)
+    }
+
     /// Opens a service, waiting for it up to two seconds.
-    func service(_ name: Name, _ slot: Slot) -> Endpoint? {
+    mutating func service(_ name: Name, _ slot: Slot) -> Endpoint? {
         if let there = try? CapabilityTable.own.describe(slot), there.kind == .endpoint { return Endpoint(slot) }
         for _ in 0..<40 {
-            if openService([name.word0, name.word1, name.word2, name.word3], to: slot) { return Endpoint(slot) }
-            sleep(milliseconds: 50)
+            let words: InlineArray<4, UInt64> = [name.word0, name.word1, name.word2, name.word3]
+            if openService(words, to: slot, deadline: Shell.patience) { return Endpoint(slot) }
+            terminal.nap(milliseconds: 50)
         }
         return nil
     }
 
     private mutating func perform(_ words: [[UInt8]]) {
-        let command = words[0]
+        guard let command = ShellCommand(name: words[0]) else {
+            return say(words[0], ": no such command; `help` lists them")
+        }
         let arguments = [[UInt8]](words[1...])
-        if command.matches("help") {
-            help()
-        } else if command.matches("ps") {
-            listTasks()
-        } else if command.matches("top") {
-            top()
-        } else if command.matches("dt") {
-            deviceTree(arguments)
-        } else if command.matches("irq") {
-            listInterrupts()
-        } else if command.matches("caps") {
-            listCapabilities(arguments)
-        } else if command.matches("mem") {
-            memory()
-        } else if command.matches("log") {
-            showLog(arguments)
-        } else if command.matches("crash") {
-            supervise(arguments, SupervisorRequest.crash)
-        } else if command.matches("kill") {
-            supervise(arguments, SupervisorRequest.kill)
-        } else if command.matches("restart") {
-            supervise(arguments, SupervisorRequest.restart)
-        } else if command.matches("hang") {
-            hang(arguments)
-        } else if command.matches("bench") {
-            bench(arguments)
-        } else if command.matches("trace") {
-            trace(arguments)
-        } else if command.matches("date") {
-            date()
-        } else if command.matches("alarm") {
-            alarm(arguments)
-        } else if command.matches("gpio") {
-            gpio(arguments)
-        } else if command.matches("disk") {
-            disk(arguments)
-        } else if command.matches("sleep") {
-            sleep(milliseconds: arguments.first?.number ?? 1000)
-        } else if command.matches("echo") {
-            echo(arguments)
-        } else if command.matches("reboot") {
-            power(reboot: true, 0)
-        } else if command.matches("poweroff") {
-            power(reboot: false, arguments.first?.number ?? 0)
-        } else {
-            terminal.out.add(command)
-            say(": no such command; `help` lists them")
+        if !command.argumentCounts.contains(arguments.count) { return sayUsage(command) }
+        switch command {
+        case .help: help(arguments)
+        case .ps: listTasks()
+        case .top: top()
+        case .dt: deviceTree(arguments)
+        case .irq: listInterrupts()
+        case .caps: listCapabilities(arguments[0])
+        case .mem: memory()
+        case .log: showLog(arguments)
+        case .crash: supervise(arguments[0], SupervisorRequest.crash)
+        case .hang: hang(arguments[0])
+        case .kill: supervise(arguments[0], SupervisorRequest.kill)
+        case .restart: supervise(arguments[0], SupervisorRequest.restart)
+        case .bench: bench(arguments)
+        case .trace: trace(arguments[0])
+        case .date: date()
+        case .alarm: alarm(arguments[0])
+        case .gpio: gpio(arguments)
+        case .disk: disk(arguments)
+        case .sleep: sleep(arguments)
+        case .echo: echo(arguments)
+        case .reboot: power(reboot: true, 0)
+        case .poweroff: powerOff(arguments)
         }
     }
 
-    private mutating func help() {
-        say("ps                 tasks: state, priorities, processor time, stack")
-        say("top                what the tasks used during one second")
-        say("dt [list]          the device tree, or the devices and their drivers")
-        say("irq                interrupts by driver task")
-        say("caps TASK          a task's capabilities")
-        say("mem                memory by task")
-        say("log [COUNT]        the last lines of the log")
-        say("crash TASK         make a task fault; hang TASK: make it loop for ever")
-        say("kill TASK          end a task; restart TASK: start it anew")
-        say("bench [ROWS]       measure: quick, all, or the rows whose names start so; make bench has the long ones")
-        say("trace on|off|show  the kernel's record of switches")
-        say("date               time of day; alarm SECONDS: wait for the clock's interrupt")
-        say("gpio [PIN LEVEL]   the pins, or make one an output")
-        say("disk [FILE]        cards and partitions, or a file's first block; disk block NUMBER")
-        say("sleep [MS]         wait; echo TEXT: say it")
-        say("reboot             start anew; poweroff [STATUS]: switch off")
+    /// How a command is used, after it was not used so.
+    mutating func sayUsage(_ command: ShellCommand) {
+        terminal.out.add("usage: ")
+        terminal.out.add(command.usage.bytes)
+        terminal.out.newLine()
+    }
+
+    private mutating func help(_ arguments: [[UInt8]]) {
+        if let name = arguments.first {
+            guard let command = ShellCommand(name: name) else {
+                return say(name, ": no such command; `help` lists them")
+            }
+            terminal.out.add(command.usage.bytes)
+            terminal.out.add(": ")
+            say(command.summary)
+            if command.detail.utf8CodeUnitCount > 0 { say(command.detail) }
+            return
+        }
+        for command in ShellCommand.all {
+            let usage = command.usage.bytes
+            terminal.out.add(usage)
+            for _ in usage.count..<max(usage.count, 24) { terminal.out.add(byte: 32) }
+            say(command.summary)
+        }
+        say("`;` separates commands; `help COMMAND` says more; ^C ends a wait")
+    }
+
+    private mutating func sleep(_ arguments: [[UInt8]]) {
+        guard let word = arguments.first else { return terminal.pause(milliseconds: 1000) }
+        guard let count = word.number else { return say(word, ": not a number of milliseconds") }
+        terminal.pause(milliseconds: count)
     }
 
     private mutating func echo(_ arguments: [[UInt8]]) {
@@ -176,10 +191,16 @@ struct Shell {
         terminal.out.newLine()
     }
 
+    private mutating func powerOff(_ arguments: [[UInt8]]) {
+        guard let word = arguments.first else { return power(reboot: false, 0) }
+        guard let status = word.number, status < 256 else { return say(word, ": not a status from 0 to 255") }
+        power(reboot: false, status)
+    }
+
     private mutating func power(reboot: Bool, _ status: UInt64) {
         terminal.flush()
         // The line empties on its own; this gives it the time for a full ring at 115200 baud.
-        sleep(milliseconds: 20)
+        terminal.nap(milliseconds: 20)
         _ = try? factory.call(RegisterMessage(UInt64(FactoryOperation.power.rawValue), reboot ? 1 : 0, status))
         say("the machine does not switch off")
     }

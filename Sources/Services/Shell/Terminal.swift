@@ -15,6 +15,9 @@ struct Terminal {
     private var next: UInt64?
     private var input: [UInt8] = []
     private var position = 0
+    /// ^C came while a command waited.
+    var isInterrupted = false
+    private var nextSign = Instant.immediately
     /// Text that waits to be sent.
     var out = Text()
 
@@ -23,49 +26,116 @@ struct Terminal {
         let name = Name("serial")
         while !isOpen {
             isOpen = openService([name.word0, name.word1, name.word2, name.word3], to: serial)
-            if !isOpen { sleep(milliseconds: 20) }
+            if !isOpen { nap(milliseconds: 20) }
         }
     }
 
-    /// Sends what waits. Returns when the driver took all of it.
-    mutating func flush() {
+    /// Sends what waits, whole lines together. Returns when the driver took all of it.
+    /// - Parameter isEdited: it belongs to the line under work, which others' output may replace.
+    mutating func flush(isEdited: Bool = false) {
         open()
+        showSignOfLife()
         let bytes = out.bytes
+        let head = SerialRequest.write | (isEdited ? SerialRequest.edited : 0)
         var start = 0
         while start < bytes.count {
-            let count = min(SerialRequest.maximumWrite, bytes.count - start)
-            var message = RegisterMessage(SerialRequest.write | UInt64(count) << 8)
+            let count = Terminal.piece(bytes, start)
+            var message = RegisterMessage(head | UInt64(count) << 8)
             message.setBytes(bytes.span.extracting(start..<(start + count)), at: 1)
             do throws(KernelError) {
-                start += min(Int(try Endpoint(serial).call(message)[1]), count)
-            } catch { sleep(milliseconds: 10) }
+                let taken = try Endpoint(serial).call(message, deadline: .after(milliseconds: Terminal.patience))[1]
+                if taken == 0 { nap(milliseconds: 5) }
+                start += min(Int(taken), count)
+            } catch { nap(milliseconds: 10) }
         }
         out.clear()
     }
 
-    /// The next byte from the keyboard.
-    mutating func byte() -> UInt8 {
-        while position == input.count { fill() }
+    /// Bytes of the next request: up to the last line's end that fits, or as many as fit.
+    private static func piece(_ bytes: [UInt8], _ start: Int) -> Int {
+        let most = min(SerialRequest.maximumWrite, bytes.count - start)
+        var count = most
+        while count > 0 && bytes[start + count - 1] != 10 { count -= 1 }
+        return count > 0 ? count : most
+    }
+
+    /// The next byte from the keyboard; nil when something else was shown, and the line must be shown anew.
+    mutating func byte() -> UInt8? {
+        while position == input.count {
+            if !fill(by: .after(milliseconds: Terminal.patience)) { return nil }
+        }
         position += 1
         return input[position - 1]
     }
 
-    private mutating func fill() {
+    /// Tells the driver that the bytes up to here need not be kept: what they say is done now, and only once.
+    func releaseInput() {
+        guard let next else { return }
+        let taken = next &- UInt64(input.count - position)
+        _ = try? Endpoint(serial).call(
+            RegisterMessage(SerialRequest.release, taken), deadline: .after(milliseconds: Terminal.patience))
+    }
+
+    /// Lets a command wait; ^C ends that. Other keys are kept for the next line.
+    mutating func pause(milliseconds: UInt64) {
+        flush()
+        let end = Instant.after(milliseconds: min(milliseconds, 1 << 40))
+        takeInterrupt()
+        while !isInterrupted && Instant.now < end {
+            let slice = min((end - Instant.now).milliseconds + 1, Terminal.patience)
+            if input.count - position > Terminal.maximumAhead {
+                nap(milliseconds: slice)
+            } else {
+                _ = fill(by: min(end, .after(milliseconds: slice)))
+                takeInterrupt()
+            }
+        }
+    }
+
+    /// Drops what was typed up to a ^C.
+    private mutating func takeInterrupt() {
+        for index in position..<input.count where input[index] == 3 {
+            isInterrupted = true
+            position = index + 1
+        }
+    }
+
+    /// Waits for input; false where others wrote, or the driver died.
+    private mutating func fill(by deadline: Instant) -> Bool {
         open()
-        input.removeAll(keepingCapacity: true)
+        showSignOfLife()
+        input.removeFirst(position)
         position = 0
         let request = RegisterMessage(SerialRequest.read, next ?? SerialRequest.fromOldest)
         do throws(KernelError) {
-            let reply = try Endpoint(serial).call(request)
-            if reply[0] != 0 { return sleep(milliseconds: 10) }
-            let count = Int(reply[2])
+            let reply = try Endpoint(serial).call(request, deadline: deadline)
+            let count = min(Int(reply[2]), SerialRequest.maximumRead)
             for index in 0..<count { input.append(reply.byte(index, at: 3)) }
             if count > 0 { next = reply[1] &+ UInt64(count) }
-        } catch { sleep(milliseconds: 10) }
+            return reply[0] == 0 && count > 0
+        } catch {
+            if error == .timedOut { return true }
+            nap(milliseconds: 10)
+            return false
+        }
     }
-}
 
-/// Waits on the task's own notification, which nobody signals.
-func sleep(milliseconds: UInt64) {
-    _ = try? Notification(StartSlot.notification).wait(deadline: .after(milliseconds: milliseconds))
+    /// Milliseconds between signs of life of a shell that waits for the terminal.
+    private static let patience: UInt64 = 1000
+    /// Bytes that are kept while a command runs; more stay with the driver.
+    private static let maximumAhead = 256
+
+    /// A sign of life to the supervisor, where the last one was a while ago.
+    private mutating func showSignOfLife() {
+        if Instant.now < nextSign { return }
+        nextSign = .after(milliseconds: Terminal.patience / 2)
+        UserRuntime.showSignOfLife()
+    }
+
+    /// Waits at most a second on the task's own notification, which nobody signals.
+    mutating func nap(milliseconds: UInt64) {
+        showSignOfLife()
+        let end = Instant.after(milliseconds: min(milliseconds, Terminal.patience))
+        _ = try? Notification(StartSlot.notification).wait(deadline: end)
+    }
 }

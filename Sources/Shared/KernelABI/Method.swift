@@ -114,12 +114,15 @@
 }
 
 /// What `maintainCache` does to a range of a frame.
+///
+/// There is no invalidation alone: it would show what lay in memory before the kernel's zeros, and undo others' stores.
 @frozen public enum CacheOperation: UInt64, Sendable {
+    /// Write back: a device sees what the processor wrote.
     case clean = 0
-    case invalidate = 1
-    case cleanAndInvalidate = 2
+    /// Write back and drop: the processor sees what a device writes from now on.
+    case cleanAndInvalidate = 1
     /// Make new instructions visible to instruction fetch.
-    case unifyInstructions = 3
+    case unifyInstructions = 2
 }
 
 /// How an interrupt line signals.

@@ -31,6 +31,7 @@
 /// | frame | map readable | map writable | map executable | – | physical address, cache maintenance |
 /// | thread | read state | – | – | – | everything else |
 /// | capability table | describe | change | – | – | – |
+/// | system control | statistics | console | trace | – | power, reset statistics |
 /// | all others | describe | – | – | – | everything else |
 @frozen public struct Rights: Equatable, Sendable {
     public var raw: UInt8

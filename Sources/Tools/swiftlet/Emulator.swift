@@ -1,6 +1,7 @@
 // QEMU as the tool runs it: the command line, the console line by line, and a guard against a system that hangs.
 
 import Foundation
+import Synchronization
 import ToolCore
 
 /// A machine to emulate, and what to load.
@@ -50,7 +51,14 @@ struct Emulator {
         process.standardError = words
         if !interactive { process.standardInput = FileHandle.nullDevice }
         try start(process)
-        let guardian = DispatchWorkItem { if process.isRunning { process.terminate() } }
+        let hasTerminal = interactive && isatty(STDIN_FILENO) == 1
+        if hasTerminal { giveTerminal(to: process.processIdentifier) }
+        defer { if hasTerminal { giveTerminal(to: getpgrp()) } }
+        let guardHasStopped = Flag()
+        let guardian = DispatchWorkItem {
+            guardHasStopped.isSet.store(true, ordering: .sequentiallyConsistent)
+            if process.isRunning { process.terminate() }
+        }
         if let timeout { DispatchQueue.global().asyncAfter(deadline: .now() + .seconds(timeout), execute: guardian) }
         var line: [UInt8] = []
         var isStopped = false
@@ -71,15 +79,29 @@ struct Emulator {
             }
         }
         process.waitUntilExit()
-        let timedOut = !isStopped && process.terminationReason == .uncaughtSignal
-        runningEmulator = 0
         guardian.cancel()
+        runningEmulator = 0
+        // QEMU ends in order, with status 0, when it is told to.
+        let timedOut = !isStopped && guardHasStopped.isSet.load(ordering: .sequentiallyConsistent)
         if process.terminationReason == .exit && process.terminationStatus != 0 {
             let said = String(decoding: words.fileHandleForReading.availableData, as: UTF8.self)
             throw ToolError("qemu-system-aarch64 ended with status \(process.terminationStatus)\n\(said)")
         }
         return !timedOut
     }
+}
+
+/// What another thread may set.
+private final class Flag: Sendable { let isSet = Atomic(false) }
+
+/// Makes a process group the terminal's foreground. `Process` starts its child in a group of its own: in the background, where
+/// it may neither read the terminal nor change its mode, and is stopped (SIGTTIN, SIGTTOU) when it tries.
+private func giveTerminal(to group: pid_t) {
+    signal(SIGTTOU, SIG_IGN)
+    tcsetpgrp(STDIN_FILENO, group)
+    signal(SIGTTOU, SIG_DFL)
+    // It may have tried already.
+    kill(-group, SIGCONT)
 }
 
 /// The emulator that a signal's handler ends; 0: none.

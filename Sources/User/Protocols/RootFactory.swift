@@ -173,7 +173,10 @@ import KernelABI
     @inlinable public static var persistent: Int { 4 }
     /// Bytes of untyped memory that the task itself holds.
     @inlinable public static var untyped: Int { 5 }
-    @inlinable public static var words: Int { 6 }
+    /// Physical addresses of the arena and of that untyped memory.
+    @inlinable public static var arenaBase: Int { 6 }
+    @inlinable public static var untypedBase: Int { 7 }
+    @inlinable public static var words: Int { 8 }
 }
 
 /// Layout of a reply to `interrupt`.

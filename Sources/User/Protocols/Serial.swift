@@ -4,15 +4,25 @@
 // memory that survives it, until a read acknowledges it. So a reader whose call ended with `peerDied` asks again with the
 // same number, and gets what it missed and nothing twice.
 
+//
+// Several tasks write, and one of them may have a line under work: a prompt, and what somebody types. Another's bytes take that
+// line's place on the screen, and its owner's next read, or the one that waits, brings nothing: the sign to show the line anew.
+
 /// Word 0 of requests.
 public enum SerialRequest {
-    /// Bits 8–15: number of bytes, at most 48, from word 1 on. Reply: 0, number of bytes taken; the caller sends the rest
-    /// again. Waits while nothing can be taken.
+    /// Bits 8–15: number of bytes, at most `maximumWrite`, from word 1 on; with `edited`, they belong to a line under work.
+    /// Taken as a whole, so that a line in one request is one line on the screen. Reply: 0, number of bytes taken: all, or 0
+    /// where the caller waited for room, and asks again now.
     public static var write: UInt64 { 1 }
+    /// A flag of `write`.
+    public static var edited: UInt64 { 1 << 16 }
     /// Word 1: bytes taken so far, or `fromOldest`. Reply: 0, the number of the first byte, how many (at most 32), bytes
-    /// from word 3 on. Waits for at least one; a count of 0: another reader came.
+    /// from word 3 on. Waits for at least one; a count of 0: another reader came, or the caller's line under work is gone.
     public static var read: UInt64 { 2 }
+    /// Word 1: bytes taken so far. They are let go at once, as a read would do: before the reader does what they say, so that
+    /// one that dies of it is not told again. Reply: 0.
+    public static var release: UInt64 { 3 }
     public static var fromOldest: UInt64 { ~0 }
-    public static var maximumWrite: Int { 48 }
+    public static var maximumWrite: Int { 128 }
     public static var maximumRead: Int { 32 }
 }

@@ -200,19 +200,29 @@ public struct SystemControl: Sendable {
     public let slot: Slot
     public init(_ slot: Slot) { self.slot = slot }
 
-    /// Write to the kernel's own console, 64 bytes a call.
+    /// Write to the kernel's own console, 64 bytes a call; a line feed goes out with the carriage return that terminals want.
     public func write(_ text: UnsafeRawBufferPointer) {
-        var at = 0
-        while at < text.count {
-            let count = min(64, text.count - at)
-            var message = RegisterMessage()
-            for index in 0..<count {
-                message[index / 8] |= UInt64(unsafe text[at + index]) << UInt64(8 * (index % 8))
-            }
-            var words = message.words
-            _ = unsafe swiftlet_svc_words(ControlWord(invoke: .consoleWrite, slot).raw, UInt64(count), 0, &words)
-            at += count
+        var message = RegisterMessage()
+        var count = 0
+        for index in 0..<text.count {
+            let byte = unsafe text[index]
+            if byte == 10 { add(13, to: &message, &count) }
+            add(byte, to: &message, &count)
         }
+        send(message, count)
+    }
+    private func add(_ byte: UInt8, to message: inout RegisterMessage, _ count: inout Int) {
+        if count == 64 {
+            send(message, count)
+            (message, count) = (RegisterMessage(), 0)
+        }
+        message[count / 8] |= UInt64(byte) << UInt64(8 * (count % 8))
+        count += 1
+    }
+    /// There is nobody to tell that the console of last resort does not work.
+    private func send(_ message: RegisterMessage, _ count: Int) {
+        var words = message.words
+        _ = unsafe swiftlet_svc_words(ControlWord(invoke: .consoleWrite, slot).raw, UInt64(count), 0, &words)
     }
     public func write(_ text: StaticString) {
         unsafe write(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))

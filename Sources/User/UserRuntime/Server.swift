@@ -66,17 +66,11 @@ public struct Server {
                 continue
             }
             if received.delivery != .notification { return received }
-            if received.badge & Server.heartbeatBit != 0 { beat() }
+            if received.badge & Server.heartbeatBit != 0 { showSignOfLife() }
             var rest = received
             rest.badge &= ~Server.heartbeatBit
             if rest.badge != 0 { return rest }
         }
-    }
-
-    /// A sign of life to the supervisor. It waits no longer than the supervisor needs to take it.
-    public func beat() {
-        try? Endpoint(StartSlot.supervisor).send(
-            RegisterMessage(SupervisorWord.heartbeat), deadline: .after(milliseconds: 100))
     }
 
     /// Answers the present caller with the next `next`.
@@ -120,6 +114,13 @@ public struct Server {
 
     /// The reply object of the present caller, to read from and write to what it lent.
     public var caller: Reply { current }
+}
+
+/// A sign of life to the supervisor, by a task that is watched: a `Server` sends it on its own. It waits no longer than the
+/// supervisor needs to take it.
+public func showSignOfLife() {
+    try? Endpoint(StartSlot.supervisor).send(
+        RegisterMessage(SupervisorWord.heartbeat), deadline: .after(milliseconds: 100))
 }
 
 /// Word 0 of what every task may send to the supervisor.

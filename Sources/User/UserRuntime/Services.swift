@@ -34,26 +34,32 @@ public enum LogWord {
 
 /// Sends a line to the log; gives up after 100 ms, or at `deadline`. Whether the log took it.
 @discardableResult
-public func log(_ text: Span<UInt8>, deadline: Instant = .after(milliseconds: 100)) -> Bool {
+public func log(
+    _ text: Span<UInt8>, to log: Endpoint = Endpoint(StartSlot.log), deadline: Instant = .after(milliseconds: 100)
+) -> Bool {
     let count = min(text.count, LogWord.maximumLength)
     var message = RegisterMessage(LogWord.append | UInt64(count) << 8)
     message.setBytes(text.extracting(0..<count), at: 1)
     do throws(KernelError) {
-        try Endpoint(StartSlot.log).send(message, Attachment(), deadline: deadline)
+        try log.send(message, Attachment(), deadline: deadline)
         return true
     } catch { return false }
 }
 
 /// Calls `endpoint` with `message`, lends `capacity` bytes for the answer, and returns what was written there: word 2 of
-/// the reply says how many. Empty when the call failed or word 0 of the reply is not 0.
-public func callForBytes(_ endpoint: Endpoint, _ message: RegisterMessage, capacity: Int) -> [UInt8] {
+/// the reply says how many. Nil when the call failed or word 0 of the reply is not 0.
+public func callForBytes(
+    _ endpoint: Endpoint, _ message: RegisterMessage, capacity: Int, deadline: Instant = .never
+) -> [UInt8]? {
     var bytes = [UInt8](repeating: 0, count: capacity)
-    var count = 0
+    var count: Int?
     unsafe bytes.withUnsafeMutableBytes { buffer in
         let address = UInt64(UInt(bitPattern: buffer.baseAddress))
         let loan = Attachment(lending: address, length: UInt64(capacity), .write)
-        if let reply = try? endpoint.call(message, loan), reply[0] == 0 { count = min(Int(reply[2]), capacity) }
+        let reply = try? endpoint.call(message, loan, deadline: deadline)
+        if let reply, reply[0] == 0 { count = min(Int(reply[2]), capacity) }
     }
+    guard let count else { return nil }
     bytes.removeLast(capacity - count)
     return bytes
 }
@@ -61,5 +67,5 @@ public func callForBytes(_ endpoint: Endpoint, _ message: RegisterMessage, capac
 /// The encoded manifest, from the root task; empty where it cannot be had.
 public func readManifest() -> [UInt8] {
     // The operation `manifest` of the root task's factory; word 1: from byte 0 on.
-    callForBytes(Endpoint(StartSlot.factory), RegisterMessage(1, 0), capacity: 12288)
+    callForBytes(Endpoint(StartSlot.factory), RegisterMessage(1, 0), capacity: 12288) ?? []
 }

@@ -116,7 +116,7 @@ func addressSpaceTests(_ runner: inout Runner) {
     runner.test("frame.maintain-cache") { c throws(Failure) in
         let frame = Frame(try c.make(.frame, sizeBits: 21))
         let operations: InlineArray<4, CacheOperation> = [
-            CacheOperation.clean, .invalidate, .cleanAndInvalidate, .unifyInstructions,
+            CacheOperation.clean, .cleanAndInvalidate, .unifyInstructions,
         ]
         for index in operations.indices {
             let operation = operations[index]

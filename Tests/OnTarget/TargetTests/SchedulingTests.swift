@@ -66,4 +66,52 @@ func schedulingTests(_ runner: inout Runner) {
         }
         try c.equal(note(0), 1)
     }
+    runner.test("schedule.timers-of-others-take-no-time") { c throws(Failure) in
+        let urgent = try c.thread(priority: 100, { _ in while true { addNote(0) } })
+        let alone = try c.rounds(of: urgent)
+        try c.expect(alone > 1000, "rounds", alone)
+        // 16 at the shortest period take most of the processor's time, 64 are more than it can serve: their own trouble.
+        for count in stride(from: 16 as UInt64, through: 64, by: 48) {
+            try c.arm(timers: count)
+            let disturbed = try c.rounds(of: urgent)
+            try c.expect(disturbed + alone / 100 >= alone, "the urgent thread lost time", disturbed)
+            try c.equal((try? doorRelease.poll()) ?? 0, 1, "the timers signal")
+        }
+    }
+}
+
+extension Checks {
+    /// Let a thread of priority 20 arm timers at the shortest period, from slot 1000 on, which signal `doorRelease`; it ends.
+    fileprivate mutating func arm(timers: UInt64) throws(Failure) {
+        clearNotes()
+        let (memory, bell) = (memory, try notification())
+        setNote(22, UInt64(bell.slot.index))
+        for index in 0..<UInt32(timers) {
+            let timer = Timer(Slot(1000 + index))
+            try? CapabilityTable.own.delete(timer.slot)
+            try succeed { () throws(KernelError) in
+                try memory.retype(.timer, index: timer.slot)
+                try timer.bind(bell, bits: 1)
+            }
+        }
+        _ = try spawn(
+            priority: 20,
+            { timers in
+                let period = Duration.nanoseconds(1_000_000_000 / Limits.expiriesPerSecond)
+                let start = Instant.after(milliseconds: 1)
+                for index in 0..<UInt32(timers)
+                where (try? Timer(Slot(1000 + index)).arm(start, period: period)) != nil { addNote(1) }
+                endThread()
+            }, timers)
+        try pause()
+        try equal(note(1), timers, "timers that were armed")
+    }
+    /// How often the thread counts in a window of time.
+    fileprivate func rounds(of thread: Thread) throws(Failure) -> UInt64 {
+        setNote(0, 0)
+        try succeed { () throws(KernelError) in try thread.resume() }
+        try pause(milliseconds: 4)
+        try succeed { () throws(KernelError) in try thread.suspend() }
+        return note(0)
+    }
 }

@@ -141,6 +141,41 @@ func untypedTests(_ runner: inout Runner) {
             try Notification(kept).signal(1)
         }
     }
+    runner.test("untyped.reclaimed-by-two-at-once") { c throws(Failure) in
+        // Two threads with the shortest slice take turns in the middle of the work; both end well, and all memory is there.
+        clearNotes()
+        let outer = Untyped(try c.make(.untyped, sizeBits: 18))
+        setNote(20, UInt64(outer.slot.index))
+        try c.succeed { () throws(KernelError) in
+            try outer.retype(.untyped, sizeBits: 17, index: Slot(1000))
+            try Untyped(Slot(1000)).retype(.endpoint, count: 400, index: Slot(1001))
+            try outer.retype(.notification, count: 400, index: Slot(1401))
+        }
+        for index in 0..<2 {
+            let thread = try c.thread(
+                priority: 20,
+                { index in
+                    addNote(0)
+                    let result = (try? Untyped(Slot(UInt32(note(20)))).reclaim()) != nil
+                    // How many had begun when it ended.
+                    setNote(Int(1 + index), result ? note(0) : 0)
+                    endThread()
+                }, UInt64(index))
+            try c.succeed { () throws(KernelError) in
+                try thread.setSlice(.nanoseconds(1_000_000_000 / Limits.expiriesPerSecond))
+                try thread.resume()
+            }
+        }
+        try c.pause(milliseconds: 20)
+        try c.expect(note(1) == 2 && note(2) == 2, "both at once, and both with success", note(1) << 8 | note(2))
+        let information = try c.succeed { () throws(KernelError) in try outer.information() }
+        try c.equal(information.lowBytes | information.highBytes, 0)
+        for index in 1000..<1801 {
+            let kind = try c.succeed { () throws(KernelError) in try own.describe(Slot(UInt32(index))) }.kind
+            try c.equal(UInt64(kind.rawValue), 0)
+        }
+        try c.succeed { () throws(KernelError) in try outer.retype(.untyped, sizeBits: 17, index: Slot(1000)) }
+    }
     runner.test("untyped.device-needs-descriptors") { c throws(Failure) in
         guard let region = deviceRegion() else { throw Failure(line: #line, text: "no device region", value: 0) }
         let target = c.slot()

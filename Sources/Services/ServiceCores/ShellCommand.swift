@@ -1,0 +1,160 @@
+// The shell's commands as a table: what each is called, what it takes, and what `help` says of it.
+
+/// A command.
+public enum ShellCommand: UInt8, Sendable {
+    case help, ps, top, dt, irq, caps, mem, log, crash, hang, kill, restart, bench, trace, date, alarm, gpio, disk,
+        sleep,
+        echo
+    case reboot, poweroff
+
+    /// The command called so.
+    public init?(name: [UInt8]) {
+        for command in ShellCommand.all where name.matches(command.name) {
+            self = command
+            return
+        }
+        return nil
+    }
+
+    /// In the order of `help`.
+    public static var all: [ShellCommand] {
+        var list: [ShellCommand] = []
+        while let command = ShellCommand(rawValue: UInt8(list.count)) { list.append(command) }
+        return list
+    }
+
+    public var name: StaticString {
+        switch self {
+        case .help: "help"
+        case .ps: "ps"
+        case .top: "top"
+        case .dt: "dt"
+        case .irq: "irq"
+        case .caps: "caps"
+        case .mem: "mem"
+        case .log: "log"
+        case .crash: "crash"
+        case .hang: "hang"
+        case .kill: "kill"
+        case .restart: "restart"
+        case .bench: "bench"
+        case .trace: "trace"
+        case .date: "date"
+        case .alarm: "alarm"
+        case .gpio: "gpio"
+        case .disk: "disk"
+        case .sleep: "sleep"
+        case .echo: "echo"
+        case .reboot: "reboot"
+        case .poweroff: "poweroff"
+        }
+    }
+
+    /// What stands behind the name: words in capitals are for the user to fill in, those in brackets may be left out.
+    public var parameters: StaticString {
+        switch self {
+        case .help: "[COMMAND]"
+        case .dt: "[list]"
+        case .caps, .crash, .hang, .kill, .restart: "TASK"
+        case .log: "[COUNT]"
+        case .bench: "[quick|all|ROW]"
+        case .trace: "on|off|show"
+        case .alarm: "SECONDS"
+        case .gpio: "[PIN LEVEL]"
+        case .disk: "[FILE|block N]"
+        case .sleep: "[MS]"
+        case .echo: "TEXT"
+        case .poweroff: "[STATUS]"
+        case .ps, .top, .irq, .mem, .date, .reboot: ""
+        }
+    }
+
+    /// How many words it takes behind its name.
+    public var argumentCounts: ClosedRange<Int> {
+        switch self {
+        case .ps, .top, .irq, .mem, .date, .reboot: 0...0
+        case .help, .dt, .log, .bench, .sleep, .poweroff: 0...1
+        case .caps, .crash, .hang, .kill, .restart, .trace, .alarm: 1...1
+        case .gpio, .disk: 0...2
+        case .echo: 0...CommandLine.maximumWords
+        }
+    }
+
+    public var summary: StaticString {
+        switch self {
+        case .help: "the commands, or what one of them does"
+        case .ps: "tasks: state, priorities, processor time, stack"
+        case .top: "what the tasks used during one second"
+        case .dt: "the device tree, or the devices and their drivers"
+        case .irq: "interrupts by driver task"
+        case .caps: "a task's capabilities"
+        case .mem: "memory by task"
+        case .log: "the last lines of the log"
+        case .crash: "make a task fault; its supervisor starts it again"
+        case .hang: "make a task loop for ever; its heartbeat stops, and it is started again"
+        case .kill: "end a task; it stays ended"
+        case .restart: "start a task anew"
+        case .bench: "measure; `make bench` has the long rows too"
+        case .trace: "the kernel's record of switches, calls and interrupts"
+        case .date: "time of day"
+        case .alarm: "wait for the clock's interrupt"
+        case .gpio: "the pins, or make one an output"
+        case .disk: "memory cards, or the first block of a file, or block N"
+        case .sleep: "wait"
+        case .echo: "say it"
+        case .reboot: "start anew"
+        case .poweroff: "switch off"
+        }
+    }
+
+    /// What `help COMMAND` says beyond the summary; nothing where that is all.
+    public var detail: StaticString {
+        switch self {
+        case .ps:
+            "EFF is the priority with what callers lend; GEN counts starts; USED is the most of the stack that was in use"
+        case .caps: "rights: r read, w write, x execute, g grant, m manage; TASK is a name or a number of `ps`"
+        case .mem: "PERSISTENT survives a restart; OWN is untyped memory that the task itself holds"
+        case .log: "20 lines where no COUNT is said"
+        case .crash, .hang, .kill, .restart: "TASK is a name or a number of `ps`"
+        case .bench: "quick where nothing is said; ROW: the rows whose names begin so; nothing else runs meanwhile"
+        case .trace:
+            "show stops it; a line: microseconds, event, priority, a call's number or an interrupt's line, task, thread"
+        case .alarm: "0 to 3600; ^C ends the wait"
+        case .gpio: "PIN 0 to 7, LEVEL 0 or 1"
+        case .disk:
+            "FILE: in the root directory of the first FAT32 partition, by its short name: eight characters, a point, three"
+        case .sleep: "MS are milliseconds, 1000 where nothing is said; ^C ends the wait"
+        case .poweroff: "STATUS 0 to 255 is what `make run` ends with; 0 where nothing is said"
+        case .help, .top, .dt, .irq, .date, .echo, .reboot: ""
+        }
+    }
+
+    /// Name and parameters.
+    public var usage: Text {
+        var text = Text(name)
+        if parameters.utf8CodeUnitCount > 0 {
+            text.add(" ")
+            text.add(parameters)
+        }
+        return text
+    }
+}
+
+/// The beginnings of the benchmark's rows that run within a system.
+public enum BenchmarkRows {
+    /// What all rows of a kind begin with, up to the first dot.
+    public static var kinds: [StaticString] {
+        [
+            "capability.", "fault.", "interrupt.", "inversion.", "ipc.", "kernel.", "retype.", "signal.", "space.",
+            "system-call.", "yield.",
+        ]
+    }
+
+    /// Whether rows may begin so: `rows` begins with a kind, or a kind with it.
+    public static func mayBegin(with rows: [UInt8]) -> Bool {
+        for kind in kinds where Text(kind).bytes.starts(with: rows) || rows.starts(with: Text(kind).bytes) {
+            return true
+        }
+        return false
+    }
+}

@@ -1,0 +1,86 @@
+// The shell's command `trace`: the kernel's record of switches, calls and interrupts, with the tasks' names.
+
+import KernelABI
+import Protocols
+import ServiceCores
+import UserRuntime
+
+extension Shell {
+    mutating func trace(_ action: [UInt8]) {
+        let control = SystemControl(StartSlot.systemControl)
+        if action.matches("on") {
+            _ = try? control.trace(1)
+        } else if action.matches("off") {
+            _ = try? control.trace(0)
+        } else if action.matches("show") {
+            showTrace(control)
+        } else {
+            sayUsage(.trace)
+        }
+    }
+
+    private mutating func showTrace(_ control: SystemControl) {
+        _ = try? control.trace(0)
+        let homes = threadHomes()
+        var first: UInt64 = 0
+        var start: UInt64 = 0
+        while let words = try? control.trace(2, first: first), first < words.w0, first < 4096 {
+            if first == 0 { start = words.w1 }
+            event(words.w1 &- start, words.w2, words.w3, homes)
+            if first + 1 < words.w0 { event(words.w4 &- start, words.w5, words.w6, homes) }
+            first += 2
+            terminal.flush()
+        }
+        if first == 0 { say("nothing is recorded; `trace on` starts it") }
+    }
+
+    /// Where a task's threads lie: its arena.
+    struct ThreadHome {
+        var name: Name
+        var start: UInt64
+        var bytes: UInt64
+    }
+
+    private func threadHomes() -> [ThreadHome] {
+        var homes: [ThreadHome] = []
+        for task in tasks() {
+            guard let reply = ask(.taskMemory, task.number), reply[TaskMemory.arena] > 0 else { continue }
+            let start = reply[TaskMemory.arenaBase]
+            homes.append(ThreadHome(name: task.name, start: start, bytes: reply[TaskMemory.arena]))
+            if reply[TaskMemory.untyped] > 0 {
+                let own = reply[TaskMemory.untypedBase]
+                homes.append(ThreadHome(name: task.name, start: own, bytes: reply[TaskMemory.untyped]))
+            }
+        }
+        return homes
+    }
+
+    /// One event: microseconds, kind, priority, detail, task, thread.
+    private mutating func event(_ ticks: UInt64, _ what: UInt64, _ thread: UInt64, _ homes: [ThreadHome]) {
+        terminal.out.decimal(Duration(ticks: ticks).microseconds, width: 10)
+        switch what & 0xff {
+        case 1: terminal.out.add(" switch     ")
+        case 2: terminal.out.add(" ready      ")
+        case 3: terminal.out.add(" call       ")
+        case 4: terminal.out.add(" interrupt  ")
+        case 5: terminal.out.add(" fault      ")
+        default: terminal.out.add(" unknown    ")
+        }
+        terminal.out.decimal(what >> 8 & 0xff, width: 3)
+        terminal.out.add("  ")
+        terminal.out.hexadecimal(what >> 16, digits: 4)
+        terminal.out.add("  ")
+        // The kernel tells a thread by the place of its descriptor, of which the low half is the physical address's.
+        let place = thread & 0xffff_ffff
+        var name = Text("root")
+        for home in homes where (place &- home.start) & 0xffff_ffff < home.bytes {
+            name.clear()
+            name.add(home.name)
+        }
+        terminal.out.add(name.bytes)
+        for _ in name.bytes.count..<max(name.bytes.count, 10) { terminal.out.add(byte: 32) }
+        terminal.out.add("  thread ")
+        terminal.out.hexadecimal(place)
+        terminal.out.newLine()
+    }
+}

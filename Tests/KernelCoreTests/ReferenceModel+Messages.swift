@@ -1,0 +1,111 @@
+// The model's messages: how a sender and a receiver meet, what each gets, and faults, which are messages as well.
+
+import KernelABI
+
+extension ReferenceModel {
+    private func badge(_ task: Int) -> UInt64 { tasks[task].isFaulting ? 1000 + UInt64(task) : 0 }
+
+    mutating func send(_ task: Int, _ door: Int, _ word: UInt64, _ deadline: UInt64, isCall: Bool) {
+        if doors[door].isClosed { return finish(task, .peerDied) }
+        tasks[task].word = word
+        if let error = offer(task, door, deadline, isCall ? .calling : .sending) { finish(task, error) }
+    }
+    private mutating func offer(_ task: Int, _ door: Int, _ deadline: UInt64, _ state: ThreadState) -> KernelError? {
+        let wantsReply = state != .sending
+        if let receiver = doors[door].receivers.first {
+            if wantsReply, let error = chainError(task, receiver) { return error }
+            tasks[task].state = state
+            doors[door].receivers.removeFirst()
+            tasks[receiver].on.endpoint = nil
+            deliver(task, receiver)
+            makeReady(receiver, first: wantsReply)
+            if wantsReply { start(task, deadline) }
+            return nil
+        }
+        if hasPassed(deadline) { return .timedOut }
+        if let server = doors[door].server, let error = chainError(task, server) { return error }
+        tasks[task].state = state
+        tasks[task].on.endpoint = door
+        doors[door].senders = placed(task, in: doors[door].senders)
+        if let server = doors[door].server { block(task, on: server) }
+        start(task, deadline)
+        return nil
+    }
+    private mutating func deliver(_ sender: Int, _ receiver: Int) {
+        let isOneWay = tasks[sender].state == .sending
+        let delivery: Delivery = tasks[sender].isFaulting ? .fault : isOneWay ? .oneWay : .message
+        let word = tasks[sender].isFaulting ? UInt64(FaultKind.pageRead.rawValue) : tasks[sender].word
+        tasks[receiver].result = [UInt64(delivery.rawValue) << 8, badge(sender), word]
+        unblock(sender)
+        guard let reply = tasks[receiver].on.reply else { return }
+        tasks[receiver].on.reply = nil
+        if isOneWay {
+            replies[reply] = Answer()
+            finish(sender)
+            if running == sender { tasks[sender].state = .running } else { makeReady(sender) }
+            return
+        }
+        replies[reply] = Answer(caller: sender, holder: receiver)
+        tasks[sender].on.reply = reply
+        if !tasks[sender].isFaulting { tasks[sender].state = .awaitingReply }
+        block(sender, on: receiver)
+    }
+    mutating func receive(_ task: Int, _ door: Int, _ reply: Int, _ deadline: UInt64) {
+        if replies[reply] != Answer() { return finish(task, .noCaller) }
+        if let note = tasks[task].bound, notes[note].bits != 0 { return take(task, note) }
+        while let sender = doors[door].senders.first {
+            if tasks[sender].state != .sending, tasks[sender].blockedOn != task, let error = chainError(sender, task) {
+                abort(sender, error)
+                // The kernel makes the receiver call again, after those who are more urgent.
+                tasks[task].again = Again(door: door, reply: reply, deadline: deadline)
+                return
+            }
+            doors[door].senders.removeFirst()
+            tasks[sender].on.endpoint = nil
+            tasks[task].on.reply = reply
+            return deliver(sender, task)
+        }
+        if hasPassed(deadline) { return finish(task, .timedOut) }
+        tasks[task].on = Waiting(endpoint: door, reply: reply)
+        replies[reply].holder = task
+        tasks[task].state = .receiving
+        doors[door].receivers = placed(task, in: doors[door].receivers)
+        start(task, deadline)
+    }
+    mutating func reply(_ task: Int, _ reply: Int, _ word: UInt64) {
+        guard let caller = replies[reply].caller else { return finish(task, .noCaller) }
+        answer(caller, reply, word)
+        finish(task)
+    }
+    mutating func replyAndReceive(_ task: Int, _ door: Int, _ reply: Int, _ word: UInt64, _ deadline: UInt64) {
+        if let caller = replies[reply].caller { answer(caller, reply, word) }
+        receive(task, door, reply, deadline)
+    }
+    private mutating func answer(_ caller: Int, _ reply: Int, _ word: UInt64) {
+        if tasks[caller].isFaulting {
+            tasks[caller].isFaulting = false
+            if word > 1 { tasks[caller].isSuspended = true }
+        } else {
+            tasks[caller].result = [0, 0, word]
+        }
+        free(reply)
+        unblock(caller)
+        makeReady(caller)
+    }
+    mutating func fault(_ task: Int) {
+        tasks[task].isFaulting = true
+        tasks[task].state = .faulted
+        guard let door = tasks[task].handler, !doors[door].isClosed else { return }
+        if offer(task, door, ~0, .faulted) != .deadlock { return }
+        // The handler waits for this very task: that call ends.
+        var at = doors[door].server
+        while let waiting = at {
+            at = tasks[waiting].blockedOn
+            if at == task {
+                abort(waiting, .deadlock)
+                break
+            }
+        }
+        _ = offer(task, door, ~0, .faulted)
+    }
+}

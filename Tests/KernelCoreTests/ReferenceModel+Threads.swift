@@ -1,0 +1,121 @@
+// The model's other operations: notifications, what the root task does to threads and endpoints, and time.
+
+import KernelABI
+
+extension ReferenceModel {
+    // Notifications
+
+    mutating func signal(_ note: Int, _ bits: UInt64) {
+        if let task = notes[note].bound, tasks[task].state == .receiving {
+            withdraw(task)
+            take(task, note, bits)
+            makeReady(task)
+        } else if let task = notes[note].waiters.first {
+            notes[note].waiters.removeFirst()
+            tasks[task].on.notification = nil
+            take(task, note, bits)
+            makeReady(task)
+        } else {
+            notes[note].bits |= bits
+        }
+    }
+    mutating func signal(_ task: Int, _ note: Int, _ bits: UInt64) {
+        finish(task)
+        signal(note, bits)
+    }
+    mutating func wait(_ task: Int, _ note: Int, _ deadline: UInt64?) {
+        if notes[note].bits != 0 { return take(task, note) }
+        guard let deadline else { return finish(task, .wouldBlock) }
+        if hasPassed(deadline) { return finish(task, .timedOut) }
+        tasks[task].state = .waiting
+        tasks[task].on.notification = note
+        notes[note].waiters = placed(task, in: notes[note].waiters)
+        start(task, deadline)
+    }
+
+    // Threads
+
+    mutating func yield(_ task: Int) {
+        finish(task)
+        if let next = ready.first, tasks[next].effective == tasks[task].effective { enqueue(task) }
+    }
+    mutating func setPriority(_ task: Int, _ base: Int) {
+        tasks[task].base = base
+        update()
+    }
+    mutating func suspend(_ task: Int) {
+        switch tasks[task].state {
+        case .stopped: return
+        case .faulted: tasks[task].isSuspended = true
+        case .ready, .running: withdraw(task)
+        default:
+            withdraw(task)
+            finish(task, .cancelled)
+        }
+    }
+    mutating func resume(_ task: Int) -> KernelError? {
+        if tasks[task].state == .faulted {
+            tasks[task].isSuspended = false
+            if tasks[task].on != Waiting() { return nil }
+            tasks[task].isFaulting = false
+        } else if tasks[task].state != .stopped {
+            return .wrongState
+        }
+        enqueue(task)
+        return nil
+    }
+    mutating func bindServer(_ door: Int, _ task: Int) -> KernelError? {
+        if !doors[door].senders.isEmpty { return .wrongState }
+        for other in tasks.indices { tasks[other].owned.removeAll { $0 == door } }
+        doors[door].server = task
+        doors[door].isClosed = false
+        tasks[task].owned.insert(door, at: 0)
+        return nil
+    }
+    mutating func close(_ door: Int) {
+        doors[door].isClosed = true
+        while let sender = doors[door].senders.first { abort(sender, .peerDied) }
+    }
+    mutating func deleteReply(_ reply: Int) {
+        if let caller = replies[reply].caller {
+            abort(caller, .peerDied)
+        } else if let holder = replies[reply].holder {
+            abort(holder, .invalidCapability)
+        }
+    }
+    /// Its memory is reclaimed, and a new thread of that number is made.
+    mutating func replace(_ task: Int, base: Int) {
+        withdraw(task)
+        for door in tasks[task].owned {
+            close(door)
+            doors[door].server = nil
+        }
+        while let caller = tasks[task].callers.first { abort(caller, .peerDied) }
+        if let note = tasks[task].bound { notes[note].bound = nil }
+        let handler = tasks[task].handler
+        tasks[task] = Task(base: base, effective: base)
+        tasks[task].handler = handler
+    }
+    /// Time went on: what is due and no less urgent than who runs, the most urgent first, two at a time as the kernel does it.
+    mutating func serveDeadlines() {
+        while true {
+            let urgency = running.map { tasks[$0].effective } ?? 0
+            var served = 0
+            while served < ReferenceModel.deadlineStep, let task = mostUrgentDue(atLeast: urgency) {
+                abort(task, .timedOut)
+                served += 1
+            }
+            if served == 0 { return }
+            reschedule()
+        }
+    }
+    private func mostUrgentDue(atLeast urgency: Int) -> Int? {
+        let due = deadlines.enumerated().filter {
+            $0.element.at <= now && tasks[$0.element.task].effective >= urgency
+        }
+        return due.min {
+            (-tasks[$0.element.task].effective, $0.element.at, $0.offset)
+                < (-tasks[$1.element.task].effective, $1.element.at, $1.offset)
+        }?.element.task
+    }
+}

@@ -1,0 +1,68 @@
+// What tests make of the root task's memory, and how they look at it.
+
+import KernelABI
+import Testing
+
+@testable import KernelCore
+
+extension TestSystem {
+    func allocateSlot() -> UInt32 {
+        nextSlot += 1
+        return nextSlot - 1
+    }
+    /// An object of the root task.
+    func make(
+        _ kind: ObjectKind, sizeBits: UInt64 = 0, from untyped: UInt32 = TestSystem.ram,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) -> UInt32 {
+        let slot = allocateSlot()
+        let result = perform(
+            .retype, untyped, UInt64(kind.rawValue) | sizeBits << 8, 1, own, UInt64(slot), none,
+            sourceLocation: sourceLocation)
+        #expect(result.error == nil, "making \(kind)", sourceLocation: sourceLocation)
+        return slot
+    }
+    func object<Object: ~Copyable>(_ slot: UInt32, as: Object.Type) -> Ref<Object>? {
+        rootTable.slot(Int(slot)).pointee.object?.rebound(to: Object.self)
+    }
+    func capability(_ slot: UInt32) -> Ref<Capability> { rootTable.slot(Int(slot)) }
+
+    func isEmpty(_ slot: UInt32) -> Bool { capability(slot).pointee.object == nil }
+
+    /// A stopped thread with the root task's table and address space, and an IPC buffer of its own.
+    func makeThread(
+        priority: UInt64, from untyped: UInt32 = TestSystem.ram, hasBuffer: Bool = true,
+        faultHandler: UInt32? = nil
+    ) -> TestThread {
+        asRoot {
+            let slot = make(.thread, from: untyped)
+            let buffer = hasBuffer ? UInt64(make(.frame, sizeBits: 12, from: untyped)) : none
+            let configured = perform(
+                .configure, slot, UInt64(RootSlot.table.index), UInt64(RootSlot.addressSpace.index), buffer,
+                faultHandler.map { UInt64($0) } ?? none)
+            #expect(configured.error == nil)
+            #expect(perform(.setPriority, slot, priority, max(priority, 200)).error == nil)
+            #expect(perform(.setEntry, slot, 0x2000).error == nil)
+            guard let ref = object(slot, as: KernelThread.self) else { preconditionFailure("no thread was made") }
+            return TestThread(slot: slot, ref: ref)
+        }
+    }
+    func start(_ threads: TestThread...) {
+        asRoot { for thread in threads { #expect(perform(.resume, thread.slot).error == nil) } }
+    }
+    func buffer(_ thread: TestThread) -> UnsafeMutablePointer<UInt64> {
+        guard let buffer = thread.ref.pointee.buffer else { preconditionFailure("the thread has no buffer") }
+        return buffer.raw.assumingMemoryBound(to: UInt64.self)
+    }
+
+    // What a thread is doing
+
+    func state(_ thread: TestThread) -> ThreadState { thread.ref.state.reported }
+    func effective(_ thread: TestThread) -> Int { Int(thread.ref.effective) }
+    func isRunning(_ thread: TestThread) -> Bool { running == thread.ref }
+}
+
+extension Ref where Object == KernelThread {
+    /// x0–x30.
+    var registers: UnsafeMutablePointer<UInt64> { contextAddress.assumingMemoryBound(to: UInt64.self) }
+}
