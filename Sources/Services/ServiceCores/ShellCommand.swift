@@ -121,8 +121,7 @@ public enum ShellCommand: UInt8, Sendable {
             "show stops it; a line: microseconds, event, priority, a call's number or an interrupt's line, task, thread"
         case .alarm: "0 to 3600; ^C ends the wait"
         case .gpio: "PIN 0 to 7, LEVEL 0 or 1"
-        case .disk:
-            "FILE: in the root directory of the first FAT32 partition, by its short name: eight characters, a point, three"
+        case .disk: "FILE: a short name (eight characters, a point, three) in the first FAT32 partition's root"
         case .sleep: "MS are milliseconds, 1000 where nothing is said; ^C ends the wait"
         case .poweroff: "STATUS 0 to 255 is what `make run` ends with; 0 where nothing is said"
         case .help, .top, .dt, .irq, .date, .echo, .reboot: ""
