@@ -106,6 +106,11 @@ if onTarget {
         task("Drivers", "PL031Driver", ["Protocols", "DriverCores", "MMIO"], swift: noHeap),
         task("Drivers", "PL061Driver", ["Protocols", "DriverCores", "MMIO"], swift: noHeap),
 
+        library(
+            "Drivers", "BlockService", ["KernelABI", "Protocols", "DriverCores", "UserRuntime"], swift: noHeap),
+        task("Drivers", "SDHostDriver", ["BlockService", "DriverCores", "MMIO"], swift: noHeap),
+        task("Drivers", "SDHCIDriver", ["BlockService", "DriverCores", "MMIO"], swift: noHeap),
+
         task("Services", "RootTask", ["Protocols", "ServiceCores"]),
         task("Services", "Supervisor", ["Protocols", "ServiceCores"]),
         task(

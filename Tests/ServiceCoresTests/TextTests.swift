@@ -55,6 +55,8 @@ private func text(_ build: (inout Text) -> Void) -> String {
         #expect(text { $0.hexadecimal(0) } == "0x0")
         #expect(text { $0.hexadecimal(0xabc, digits: 8) } == "0x00000abc")
         #expect(text { $0.hexadecimal(.max, digits: 99) } == "0xffffffffffffffff")
+        #expect(text { $0.hexadecimalByte(0x0a) } == "0a")
+        #expect(text { $0.hexadecimalByte(0xf9) } == "f9")
         #expect(text { $0.size(8191) } == "8191 B")
         #expect(text { $0.size(8192) } == "8 KiB")
         #expect(text { $0.size(64 << 20) } == "64 MiB")

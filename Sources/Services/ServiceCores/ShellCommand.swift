@@ -3,7 +3,7 @@
 /// A command.
 public enum ShellCommand: UInt8, Sendable {
     case help, ps, top, dt, irq, caps, mem, log, crash, hang, kill, restart, bench, trace, date, alarm, gpio, pin,
-        edge, led, board, timer, random, watchdog, sleep, echo
+        edge, led, board, timer, random, watchdog, disk, sleep, echo
     case reboot, poweroff
 
     /// The command called so.
@@ -48,6 +48,7 @@ public enum ShellCommand: UInt8, Sendable {
         case .timer: "timer"
         case .random: "random"
         case .watchdog: "watchdog"
+        case .disk: "disk"
         case .sleep: "sleep"
         case .echo: "echo"
         case .reboot: "reboot"
@@ -72,6 +73,7 @@ public enum ShellCommand: UInt8, Sendable {
         case .timer: "[US]"
         case .random: "[COUNT]"
         case .watchdog: "[SECONDS]"
+        case .disk: "[FILE|block N]"
         case .sleep: "[MS]"
         case .echo: "TEXT"
         case .poweroff: "[STATUS]"
@@ -87,7 +89,7 @@ public enum ShellCommand: UInt8, Sendable {
         case .caps, .crash, .hang, .kill, .restart, .trace, .alarm: 1...1
         case .edge: 1...2
         case .pin: 1...3
-        case .gpio, .led: 0...2
+        case .gpio, .led, .disk: 0...2
         case .echo: 0...CommandLine.maximumWords
         }
     }
@@ -118,6 +120,7 @@ public enum ShellCommand: UInt8, Sendable {
         case .timer: "the board's own timer: its counter, or wait for its interrupt"
         case .random: "random numbers from the board's source"
         case .watchdog: "the board's watchdog, which the supervisor feeds, or set it"
+        case .disk: "memory cards, or the first block of a file, or block N"
         case .sleep: "wait"
         case .echo: "say it"
         case .reboot: "start anew"
@@ -145,6 +148,7 @@ public enum ShellCommand: UInt8, Sendable {
         case .timer: "US are microseconds, 2147483648 at most; ^C ends the wait"
         case .random: "COUNT words of 64 bits, 1 where nothing is said, 1000 at most"
         case .watchdog: "SECONDS 1 to 15, 0 switches it off; without a sign of life for so long the board is reset"
+        case .disk: "FILE: a short name (eight characters, a point, three) in the first FAT32 partition's root"
         case .sleep: "MS are milliseconds, 1000 where nothing is said; ^C ends the wait"
         case .poweroff: "STATUS 0 to 255 is what `make run` ends with; 0 where nothing is said"
         case .help, .top, .dt, .irq, .date, .led, .echo, .reboot: ""

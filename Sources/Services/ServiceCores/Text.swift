@@ -57,6 +57,11 @@ public struct Text: Equatable, Sendable {
         }
     }
 
+    /// Two hexadecimal digits.
+    public mutating func hexadecimalByte(_ value: UInt8) {
+        for nibble in [value >> 4, value & 15] { bytes.append(nibble < 10 ? 48 + nibble : 87 + nibble) }
+    }
+
     /// A number of bytes as `12 KiB` or `64 MiB`, rounded down.
     public mutating func size(_ value: UInt64) {
         if value >= 1 << 24 {

@@ -149,6 +149,7 @@ struct Shell {
         case .timer: timer(arguments)
         case .random: random(arguments)
         case .watchdog: watchdog(arguments)
+        case .disk: disk(arguments)
         case .sleep: sleep(arguments)
         case .echo: echo(arguments)
         case .reboot: power(reboot: true, 0)

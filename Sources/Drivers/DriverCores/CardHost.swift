@@ -1,0 +1,90 @@
+// What a card's logic needs of a host controller, and of time. Two controllers fill this in: Broadcom's own (SDHost) and the
+// standard one (SDHCI).
+
+/// What went wrong with a card or its controller.
+public enum CardError: UInt8, Error, Equatable, Sendable {
+    /// Nothing answers in the slot, or no longer.
+    case noCard = 1
+    /// The card or the controller did not answer in time.
+    case timeOut
+    /// A checksum was wrong on the way: command, response or data.
+    case checksum
+    /// A card of a kind that this driver does not know (multimedia card, SDIO, more than 2 TB).
+    case unsupported
+    /// Blocks that the card does not have.
+    case outOfRange
+    /// The card is write-protected.
+    case readOnly
+    /// The card answers, and says that it could not do it: a bad sector, or one that could not be written.
+    case cardFailed
+}
+
+/// Time and waiting. Instants are microseconds of a counter that only grows.
+public protocol Pace {
+    var now: UInt64 { get }
+    /// Sleeps until the device interrupts, or until `instant`; it may return early for no reason.
+    mutating func wait(until instant: UInt64)
+}
+
+extension Pace {
+    /// Sleeps until `instant`, whatever interrupts.
+    mutating func sleep(until instant: UInt64) {
+        while now < instant { wait(until: instant) }
+    }
+    /// Spins. For what is too short to sleep: a few cycles of the card's clock.
+    func spin(microseconds: UInt64) {
+        let end = now &+ microseconds
+        while now < end {}
+    }
+}
+
+/// A command to a card (SD Physical Layer Simplified Specification, 4.7).
+public struct CardCommand: Equatable, Sendable {
+    /// The kinds of response, by what a controller must know of them (4.9).
+    public enum Response: Sendable { case none, short, shortWithBusy, shortWithoutChecksum, long }
+    public var index: UInt8
+    public var argument: UInt32
+    public var response: Response
+
+    public init(_ index: UInt8, _ argument: UInt32, _ response: Response) {
+        self.index = index
+        self.argument = argument
+        self.response = response
+    }
+}
+
+/// A response: bits 31–0 in word 0. A short one has one word, its 32 bits between index and checksum; a long one has four.
+public typealias CardResponse = InlineArray<4, UInt32>
+
+/// A host controller. Every operation ends at `deadline` (an instant of its `Pace`) at the latest, and none spins for longer than
+/// `spinLimit` at a time.
+public protocol CardHost {
+    var pace: Time { get set }
+    associatedtype Time: Pace
+    /// Puts controller and bus into the state for identification: power on, one data line, at most 400 kHz.
+    mutating func reset(deadline: UInt64) throws(CardError)
+    /// Sets the card's clock to at most `hertz`, and the data lines in use: 1 or 4.
+    mutating func configure(hertz: UInt32, isWide: Bool, deadline: UInt64) throws(CardError)
+    /// A command without data.
+    mutating func perform(_ command: CardCommand, deadline: UInt64) throws(CardError) -> CardResponse
+    /// A command whose data are `words.count` words in blocks of `blockBytes`: a multiple of 4, and it divides them. An error in the
+    /// card's status is thrown before any data move.
+    mutating func read(
+        _ command: CardCommand, blockBytes: Int, into words: inout MutableSpan<UInt32>, deadline: UInt64
+    ) throws(CardError)
+    mutating func write(
+        _ command: CardCommand, blockBytes: Int, from words: borrowing Span<UInt32>, deadline: UInt64
+    ) throws(CardError)
+    /// Ends what a failed command left behind in the controller: the next can be given. To be called after every error.
+    mutating func abandon(deadline: UInt64)
+    /// The controller drives its interrupt line no longer, until the next command.
+    func silence()
+}
+
+extension CardHost {
+    /// The longest time that a driver spins at a stretch, microseconds: a command at full clock takes 7, and at the clock of
+    /// identification four of the card's cycles take 10.
+    public static var spinLimit: UInt64 { 20 }
+    /// How often a state that has no interrupt is looked at, microseconds.
+    public static var pollInterval: UInt64 { 100 }
+}

@@ -1,0 +1,152 @@
+// The shell's command `disk`: memory cards, their partitions, a block, and a file's first block.
+
+import KernelABI
+import Protocols
+import ServiceCores
+import UserRuntime
+
+/// A card's service as a source of blocks.
+struct Card: BlockSource {
+    let name: StaticString
+    let endpoint: Endpoint
+    /// What the last block lacked; nil: nothing.
+    private(set) var problem: BlockError?
+
+    init(name: StaticString, endpoint: Endpoint) {
+        self.name = name
+        self.endpoint = endpoint
+    }
+
+    /// Size in blocks, and whether it is read-only; nil with a `problem`.
+    mutating func information() -> (blocks: UInt64, isReadOnly: Bool)? {
+        guard let reply = try? endpoint.call(RegisterMessage(BlockRequest.information), deadline: Shell.patience) else {
+            problem = .timeOut
+            return nil
+        }
+        problem = BlockError(rawValue: reply[0])
+        return problem == nil ? (reply[2], reply[3] != 0) : nil
+    }
+
+    mutating func block(_ number: UInt64) -> [UInt8]? {
+        var bytes = [UInt8](repeating: 0, count: 512)
+        problem = .timeOut
+        unsafe bytes.withUnsafeMutableBytes { buffer in
+            let address = UInt64(UInt(bitPattern: buffer.baseAddress))
+            let loan = Attachment(lending: address, length: UInt64(buffer.count), .write)
+            let request = RegisterMessage(BlockRequest.read, number, 1)
+            guard let reply = try? endpoint.call(request, loan, deadline: Shell.patience) else { return }
+            problem = BlockError(rawValue: reply[0])
+        }
+        return problem == nil ? bytes : nil
+    }
+}
+
+extension Shell {
+    /// The services that a card may stand behind, and the slots for them.
+    private static var cardServices: [(StaticString, UInt32)] { [("sdhost", 11), ("sdhci", 12), ("emmc2", 13)] }
+
+    mutating func disk(_ arguments: [[UInt8]]) {
+        var cards = openCards()
+        if cards.isEmpty { return say("no driver for cards") }
+        if arguments.isEmpty {
+            for index in 0..<cards.count { describe(&cards[index]) }
+            return
+        }
+        if arguments.count == 2, arguments[0].matches("block"), let number = arguments[1].number {
+            for index in 0..<cards.count where cards[index].information() != nil {
+                return show(cards[index].block(number), of: cards[index], bytes: 512)
+            }
+            return say("no card")
+        }
+        if arguments.count != 1 { return sayUsage(.disk) }
+        for index in 0..<cards.count where cards[index].information() != nil {
+            return showFile(arguments[0], &cards[index])
+        }
+        say("no card")
+    }
+
+    /// A driver may still be on its way: two seconds, as for any service.
+    private mutating func openCards() -> [Card] {
+        for _ in 0..<40 {
+            var cards: [Card] = []
+            for (name, index) in Shell.cardServices {
+                let slot = Shell.slot(index)
+                let known = try? CapabilityTable.own.describe(slot)
+                let full = Name(name)
+                let words: InlineArray<4, UInt64> = [full.word0, full.word1, full.word2, full.word3]
+                if known?.kind == .endpoint || openService(words, to: slot, deadline: Shell.patience) {
+                    cards.append(Card(name: name, endpoint: Endpoint(slot)))
+                }
+            }
+            if !cards.isEmpty { return cards }
+            terminal.nap(milliseconds: 50)
+        }
+        return []
+    }
+
+    private mutating func describe(_ card: inout Card) {
+        terminal.out.add(card.name)
+        terminal.out.add(": ")
+        guard let (blocks, isReadOnly) = card.information() else { return say(card.problem?.text ?? "no card") }
+        terminal.out.decimal(blocks)
+        terminal.out.add(" blocks, ")
+        terminal.out.size(blocks << 9)
+        if isReadOnly { terminal.out.add(", read-only") }
+        terminal.out.newLine()
+        guard let first = card.block(0) else { return say(card.problem?.text ?? "no card") }
+        do throws(PartitionTableError) {
+            var table = TextTable()
+            table.column("PARTITION", .right)
+            table.column("TYPE", .right)
+            table.column("FIRST", .right)
+            table.column("SIZE", .right)
+            for partition in try PartitionTable(first, blocks: blocks).partitions {
+                var kind = Text()
+                kind.hexadecimal(UInt64(partition.kind), digits: 2)
+                var size = Text()
+                size.size(partition.count << 9)
+                table.row([number(UInt64(partition.number)), kind.bytes, number(partition.first), size.bytes])
+            }
+            table.render(to: &terminal.out)
+        } catch { say(error.text) }
+    }
+
+    private mutating func showFile(_ name: [UInt8], _ card: inout Card) {
+        guard let (blocks, _) = card.information(), let first = card.block(0) else {
+            return say(card.problem?.text ?? "no card")
+        }
+        let table: PartitionTable
+        do throws(PartitionTableError) { table = try PartitionTable(first, blocks: blocks) } catch {
+            return say(error.text)
+        }
+        guard let partition = table.partitions.first(where: { $0.kind == 0x0b || $0.kind == 0x0c }) else {
+            return say("no FAT32 partition")
+        }
+        do throws(FileError) {
+            let file = try FATVolume(&card, partition: partition).find(name, in: &card)
+            if file.size == 0 { return say("an empty file") }
+            show(card.block(file.firstBlock), of: card, bytes: Int(min(file.size, 512)))
+        } catch { say(error == .unreadable ? card.problem?.text ?? error.text : error.text) }
+    }
+
+    /// A block as text where it is text, else as bytes.
+    private mutating func show(_ block: [UInt8]?, of card: Card, bytes count: Int) {
+        guard let block else { return say(card.problem?.text ?? "no card") }
+        let isText = block[..<count].allSatisfy { $0 == 10 || $0 == 13 || $0 >= 32 && $0 < 127 }
+        if isText {
+            for index in 0..<count {
+                if block[index] == 10 { terminal.out.newLine() } else { terminal.out.add(byte: block[index]) }
+            }
+            return terminal.out.newLine()
+        }
+        for line in stride(from: 0, to: count, by: 16) {
+            terminal.out.hexadecimal(UInt64(line), digits: 3)
+            for index in line..<min(line + 16, count) {
+                terminal.out.add(" ")
+                terminal.out.hexadecimalByte(block[index])
+            }
+            terminal.out.newLine()
+            terminal.flush()
+        }
+    }
+}

@@ -1,0 +1,46 @@
+// The service of a device that keeps blocks: a memory card. Data move through memory that the caller lends, so that a
+// client needs no shared frame, and the driver never more than its own page.
+
+/// Word 0 of requests. Word 0 of the reply is 0 or a `BlockError`.
+public enum BlockRequest {
+    /// Reply: 0, bytes of a block, number of blocks, 1 where they cannot be written. It looks for the medium where none is known, which takes up
+    /// to two seconds.
+    public static var information: UInt64 { 1 }
+    /// Word 1: first block. Word 2: how many, 1 to `maximumCount`. The caller lends that many blocks' bytes for writing, and finds the data
+    /// there. Reply: 0 or what went wrong, and how many blocks came before.
+    public static var read: UInt64 { 2 }
+    /// The same with data that the caller lends for reading. After an error the state of the block that failed is unknown.
+    public static var write: UInt64 { 3 }
+    /// Other callers wait for no more than this.
+    public static var maximumCount: UInt64 { 128 }
+}
+
+/// Why blocks could not be read or written.
+public enum BlockError: UInt64, Error, Sendable {
+    /// The slot is empty, or the medium was taken out in the meantime.
+    case noMedium = 1
+    case timeOut
+    case checksum
+    /// A medium that the driver does not know.
+    case unsupported
+    case outOfRange
+    case readOnly
+    /// The medium answers, and could not do it: a bad sector.
+    case badBlock
+    /// No such request, a count that is not allowed, or too little memory lent.
+    case badRequest
+
+    /// For people.
+    public var text: StaticString {
+        switch self {
+        case .noMedium: "no card"
+        case .timeOut: "the card does not answer in time"
+        case .checksum: "a checksum was wrong on the way"
+        case .unsupported: "no memory card that the driver knows"
+        case .outOfRange: "the card has no such block"
+        case .readOnly: "the card is write-protected"
+        case .badBlock: "the card could not read or write the block"
+        case .badRequest: "the driver refuses the request"
+        }
+    }
+}
