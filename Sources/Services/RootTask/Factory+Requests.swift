@@ -58,6 +58,7 @@ extension Factory {
         case .root: describeRoot(&answer)
         case .stack: try describeStack(try task(request[1]), &answer)
         case .hang: try hang(try task(request[1]))
+        case .begin: try begin(try task(request[1]))
         case .policy:
             let state = tasks[try task(request[1])]
             let description = state.description
@@ -67,6 +68,7 @@ extension Factory {
                 UInt64(description.restart.maximumRestarts) | UInt64(description.restart.initialBackOff) << 16
             answer.message[3] = UInt64(description.restart.maximumBackOff)
             answer.message[4] = UInt64(description.restart.stableRun)
+            answer.message[6] = state.progress.word
         }
         return answer
     }

@@ -115,7 +115,7 @@ func addressSpaceTests(_ runner: inout Runner) {
     }
     runner.test("frame.maintain-cache") { c throws(Failure) in
         let frame = Frame(try c.make(.frame, sizeBits: 21))
-        let operations: InlineArray<4, CacheOperation> = [
+        let operations: InlineArray<3, CacheOperation> = [
             CacheOperation.clean, .cleanAndInvalidate, .unifyInstructions,
         ]
         for index in operations.indices {
