@@ -15,22 +15,25 @@ RECORDING := SWIFTLET_BENCHMARK=1 $(TARGET) --scratch-path .build-aarch64-bench
 BIN := .build-aarch64/aarch64-none-none-elf/release
 BIN_RECORDING := .build-aarch64-bench/aarch64-none-none-elf/release
 TOOL := .build/debug/swiftlet
-LIBFDT := build/sysroot/usr/lib/aarch64-linux-gnu/libfdt.a
 MANIFEST := platform/$(BOARD)/system.toml
 TASKS := $(shell sed -n 's/^binary = "\(.*\)"/\1/p' $(MANIFEST) 2>/dev/null | sort -u)
 SOURCES := Package.swift Sources Tests
 
+ifeq ($(filter output-sync,$(.FEATURES)),)
+$(error error: GNU make 4 or newer is needed, this is $(MAKE_VERSION))
+endif
+# SwiftPM is parallel by itself; two verbs at once would write the same files.
+.NOTPARALLEL:
+
 .DEFAULT_GOAL := help
-.PHONY: help deps toolchain tool build tests-image bench-image run test test-host test-target test-system test-trees test-verbs matrix mutation bench debug lint \
-        format size clean
+.PHONY: help deps toolchain tool build tests-image bench-image run test test-host test-target test-system test-trees \
+        test-debian-trees test-verbs matrix mutation bench debug lint format size clean
 
 help: ## List the verbs
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | awk -F'\t' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | awk -F'\t' '{ printf "  make %-17s %s\n", $$1, $$2 }'
 
 toolchain:
-	@command -v $(SWIFT) >/dev/null || { echo "error: no Swift toolchain: install Swift 6.3 or newer and put it on PATH"; exit 1; }
-	@$(SWIFT) --version 2>/dev/null | grep -oE 'version [0-9]+\.[0-9]+' | head -1 | awk '{ split($$2, v, "."); \
-	  if (v[1] < 6 || (v[1] == 6 && v[2] < 3)) { print "error: Swift " $$2 " is too old: install 6.3 or newer"; exit 1 } }'
+	@platform/check-toolchain $(SWIFT)
 
 deps: toolchain ## Install what a build, a run and the tests need (Debian; as root or through sudo)
 	@platform/install-dependencies
@@ -83,6 +86,10 @@ test-trees: build ## Boot with device trees that are wrong in one place: refused
 matrix: build ## Boot the same kernel under every QEMU variant
 	@$(TOOL) matrix build/kernel8.img --kernel build/kernel.elf --bundle build/bundle.bin --totals build/matrix.totals
 
+test-debian-trees: tool ## What the kernel would make of each device tree of Debian's arm64 kernel
+	@platform/install-dependencies trees
+	@Tests/debian-trees build/debian-trees.totals
+
 test-verbs: build ## Tests of make's own verbs: help, errors, debug, symbols
 	@Tests/verbs.sh build/test-verbs.totals
 
@@ -115,6 +122,7 @@ bench-image: tool
 	@$(TOOL) image --kernel $(BIN_RECORDING)/KernelImage --root $(BIN)/LatencyBenchmark -o build/bench-recording.img
 
 bench: bench-image ## Measure path lengths and latencies (ROWS=quick, or the beginning of rows' names); results go to build/bench
+	@platform/install-dependencies plot
 	@$(TOOL) bench build/bench.img --rows '$(ROWS)' --output build/bench
 
 clean: ## Remove everything that was built

@@ -23,27 +23,69 @@ check() {
     fi
 }
 
-for verb in help deps build run test test-host test-target test-system test-verbs matrix mutation debug lint bench clean format size; do
+for verb in help deps build run test test-host test-target test-system test-trees test-debian-trees test-verbs matrix mutation debug lint bench clean format size; do
     check "help-lists-$verb" 0 "^  make $verb +[A-Z]" make help
 done
 # A path with the shell's own programs, and without a Swift toolchain.
 bare=$(mktemp -d)
 trap 'rm -rf "$bare"' EXIT
-for program in bash sh grep awk head sed sort env; do ln -s "$(command -v $program)" "$bare/$program"; done
+for program in bash sh grep awk head sed sort env dirname mktemp rm mkdir tail; do ln -s "$(command -v $program)" "$bare/$program"; done
 check no-toolchain 2 '^error: no Swift toolchain: install Swift' env PATH="$bare" "$(command -v make)" run
+# A program of that path: stub NAME COMMANDS.
+stub() {
+    printf '#!/bin/bash\n%s\n' "$2" > "$bare/$1"
+    chmod +x "$bare/$1"
+}
+stub swift 'echo "Swift version 6.2.4 (swift-6.2.4-RELEASE)"'
+check swift-too-old 2 '^error: Swift 6.2 is too old: install 6.3 or newer' env PATH="$bare" "$(command -v make)" run
+stub swift 'echo "swift: libxml2.so.2: cannot open shared object file"; exit 127'
+check swift-does-not-start 2 '^error: .*/swift does not start.*libxml2' env PATH="$bare" "$(command -v make)" run
+stub swift 'echo "Swift version 6.10 (swift-6.10-RELEASE)"'
+check no-debian 2 '^error: no apt-get here' env PATH="$bare" "$(command -v make)" deps
+for program in apt-get dpkg dpkg-query; do stub $program 'echo "$0: no answer"; exit 100'; done
+stub id 'echo 1000'
+check no-sudo 2 '^error: to install: qemu-system-arm .*as root, or install sudo' env PATH="$bare" "$(command -v make)" deps
+stub sudo 'exec "$@"'
+check no-network 2 '^error: qemu-system-arm .*cannot be installed: .*no answer' env PATH="$bare" "$(command -v make)" deps
 check no-board 2 '^error: no board nowhere: there is no platform/nowhere/system.toml' make build BOARD=nowhere
 check no-image 1 '^Error: nothing.img: not there' .build/debug/swiftlet run nothing.img
+check no-kernel 1 '^Error: /dev/null: neither an arm64 Image nor an ELF file' .build/debug/swiftlet run /dev/null
+check no-arm64 1 '^Error: /bin/true: an ELF file for another machine than AArch64' .build/debug/swiftlet size /bin/true
+check no-task 1 '^Error: build/kernel.elf: no task' \
+    .build/debug/swiftlet image --kernel build/kernel.elf --root build/kernel.elf -o build/refused.img
+check no-manifest 1 '^Error: README.md: line [0-9]+, column [0-9]+: ' .build/debug/swiftlet dt check --manifest README.md README.md
+check no-tree 1 '^refused: there is no device tree  README.md' .build/debug/swiftlet dt check --brief README.md
 check no-report 1 '^Error: nothing.txt: cannot be read' .build/debug/swiftlet symbolicate nothing.txt
 check no-system-test 1 '^no test.s name starts with nothing' .build/debug/swiftlet test-system Tests/OnTarget/system/boot.txt --test nothing
 check run-ends-with-the-systems-status 2 'power off, status 7' make run RUN='poweroff 7'
+check run-that-does-not-end 1 'Error: the system did not power off within 3 s' .build/debug/swiftlet run --timeout 3 --run 'sleep 600'
 check run-refuses-double-quotes 2 '^Error: --run: ' make run RUN='echo "a"; poweroff'
-# On a terminal the emulator must be its foreground, or it is stopped when it sets the terminal's mode.
-check run-on-a-terminal 0 '^hello' script -qec ".build/debug/swiftlet run --timeout 60 --run 'echo hello; poweroff'" /dev/null
 check size 0 '^ +[0-9]+ +[0-9]+ +[0-9]+  build/kernel.elf' make size
 check debug 0 'KernelImage_main \(.*Sources/Kernel/KernelImage/KernelMain.swift:[0-9]+' \
     make debug GDB="-batch -ex 'break KernelImage_main' -ex continue -ex backtrace"
 check symbolicate-a-fault 0 '#1 0x[0-9a-f]+: SerialDriver.serve.. at Sources/Drivers/PL011Driver/PL011Driver.swift:[0-9]+' \
     bash -c "make run RUN='crash pl011; sleep 300; poweroff' 2>&1 | .build/debug/swiftlet symbolicate"
+# Without RUN, on a terminal with job control: what is typed reaches the shell, and the terminal comes back.
+typed() {
+    python3 - <<'END'
+import os, pty, select, sys
+tool, terminal = pty.fork()
+if tool == 0: os.execvp("make", ["make", "run"])
+said, typed = b"", False
+while select.select([terminal], [], [], 120)[0]:
+    try: some = os.read(terminal, 4096)
+    except OSError: break
+    said += some
+    if not typed and said.endswith(b"\n> "):
+        typed = True
+        os.write(terminal, b"irq\rpoweroff\r")
+    if b"power off, status 0" in said: break
+else: os.kill(tool, 15)
+sys.stdout.write(said.decode(errors="replace").replace("\r", ""))
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(tool, 0)[1]))
+END
+}
+check run-on-a-terminal 0 '^ *33  pl011 +[0-9]+  open' typed
 # The emulator ends with the tool that started it.
 leftOver() {
     .build/debug/swiftlet run > /dev/null 2>&1 &

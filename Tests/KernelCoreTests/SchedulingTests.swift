@@ -99,6 +99,57 @@ import Testing
         #expect(s.isRunning(a) && s.hardware.deadline == s.hardware.now + 1000)
     }
 
+    /// The same where a timer ends in a switch at once: alone, for good; and periodically.
+    @Test(arguments: [0, 5000]) func whomATimerPreemptsKeepsTheRestOfItsSlice(period: UInt64) {
+        let s = TestSystem()
+        let a = s.makeThread(priority: 10)
+        let b = s.makeThread(priority: 10)
+        let urgent = s.makeThread(priority: 50)
+        let notification = s.make(.notification)
+        let timer = s.make(.timer)
+        s.perform(.bindTimer, timer, UInt64(notification), 1)
+        s.asRoot { for thread in [a, b] { s.perform(.setSlice, thread.slot, 1000) } }
+        s.start(urgent)
+        s.go()
+        s.wait(urgent, notification)
+        s.start(a, b)
+        s.perform(.arm, timer, s.hardware.now + 600, period)
+        #expect(s.isRunning(a) && s.hardware.deadline == s.hardware.now + 600)
+        s.advance(by: 600)
+        #expect(s.isRunning(urgent) && s.results(urgent).badge == 1)
+        #expect(s.hardware.deadline == (period == 0 ? ~0 : s.hardware.now + period))
+        s.advance(by: 50)
+        s.wait(urgent, notification)
+        #expect(s.isRunning(a) && s.hardware.deadline == s.hardware.now + 400)
+        s.advance(by: 399)
+        #expect(s.isRunning(a))
+        s.advance(by: 1)
+        #expect(s.isRunning(b))
+    }
+
+    /// More threads than the ready queue has room for in front, each preempted by the next.
+    @Test func whoIsPreemptedInTurnGoesOnInTurn() {
+        let s = TestSystem()
+        let low = s.makeThread(priority: 5)
+        let equal = s.makeThread(priority: 5)
+        let threads = [20, 30, 40].map { s.makeThread(priority: $0) }
+        let notifications = threads.map { _ in s.make(.notification) }
+        s.start(threads[0], threads[1], threads[2])
+        s.go()
+        for index in [2, 1, 0] { s.wait(threads[index], notifications[index]) }
+        s.start(low, equal)
+        s.signal(low, notifications[0], bits: 1)
+        s.signal(threads[0], notifications[1], bits: 1)
+        s.signal(threads[1], notifications[2], bits: 1)
+        for index in [2, 1, 0] {
+            #expect(s.isRunning(threads[index]) && s.results(threads[index]).badge == (index == 2 ? 1 : 0))
+            s.wait(threads[index], notifications[index])
+        }
+        #expect(s.isRunning(low) && s.results(low).error == nil)
+        s.yield(low)
+        #expect(s.isRunning(equal))
+    }
+
     /// When a server gets its slice.
     enum SliceSetting: CaseIterable { case before, whileItWaits, whileItServes }
 

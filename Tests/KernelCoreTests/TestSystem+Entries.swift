@@ -53,20 +53,39 @@ extension TestSystem {
     /// What the assembly does where a quick call changed no register of its caller.
     private func succeed(_ thread: Ref<KernelThread>, _ result: ResultWord, _ value: UInt64 = 0) {
         fastEntries += 1
+        setResults(thread, result, value)
+        follow(thread)
+    }
+    private func setResults(_ thread: Ref<KernelThread>, _ result: ResultWord, _ value: UInt64 = 0) {
         for index in 0...10 { thread.registers[index] = 0 }
         thread.registers[0] = result.raw
         thread.registers[1] = value
-        follow(thread)
     }
 
     private func follow(_ outcome: QuickOutcome, of thread: Ref<KernelThread>) {
         switch outcome {
         case .done: succeed(thread, .success)
         case .declined: follow(kernel.pointee.systemCall(thread))
+        case .unsettled:
+            kernel.pointee.settle()
+            enter(thread)
+        case .woken(let waiter):
+            kernel.pointee.makeReadyBelow(waiter)
+            succeed(thread, .success)
+        case .signalled(let wakeup):
+            fastEntries += 1
+            setResults(thread, .success)
+            follow(wakeup)
         case .switched(let next):
             fastEntries += 1
+            setResults(thread, .success)
             follow(next)
         }
+    }
+    private func follow(_ wakeup: Wakeup) {
+        #expect(wakeup.thread.pointee.context.isFull == 0)
+        setResults(wakeup.thread, ResultWord(.notification), wakeup.bits)
+        follow(wakeup.thread)
     }
 
     /// What the assembly does at the end of a fast path.
@@ -81,12 +100,15 @@ extension TestSystem {
     }
 
     private func interrupt(line: Int, isTimer: Bool) {
-        if usesFastPath, let thread = running,
-            let next = isTimer ? kernel.pointee.fastExpire(thread) : kernel.pointee.fastDeliver(thread, line: line)
-        {
-            return follow(next)
+        if usesFastPath, let thread = running {
+            if !kernel.pointee.isSettled { kernel.pointee.settle() }
+            let wakeup =
+                isTimer
+                ? kernel.pointee.fastExpire(thread) ?? kernel.pointee.expireFirst(thread)
+                : kernel.pointee.fastDeliver(thread, line: line)
+            if let wakeup { return follow(wakeup) }
         }
-        follow(kernel.pointee.interrupt(running, line: line, isTimer: isTimer))
+        follow(isTimer ? kernel.pointee.timerInterrupt(running) : kernel.pointee.interrupt(running, line: line))
     }
 
     /// What the assembly does with what the general path returned: where another thread goes on, its address space does.

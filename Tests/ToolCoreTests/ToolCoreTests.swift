@@ -82,28 +82,30 @@ final class ToolCoreTests: XCTestCase {
         XCTAssertThrowsError(try writer.pack())
     }
 
+    func testAKernelIsNoRootTaskAndATaskNoKernel() throws {
+        let kernel = try ElfFile(bytes: elf(code: [1, 2, 3, 4], address: 0xffff_ffff_c000_0000, memory: 4))
+        XCTAssertThrowsError(try BundleWriter(root: kernel).pack())
+        XCTAssertThrowsError(
+            try BundleWriter(root: ElfFile(bytes: elf(code: [1], address: 4096, memory: 1, flags: 4))).pack())
+        let task = try ElfFile(bytes: elf(code: [1, 2, 3, 4], address: 0x40_0000, memory: 4))
+        XCTAssertThrowsError(try makeImage(kernel: task, bundle: []))
+    }
+
+    func testTwoEntriesOfOneNameAreRefused() throws {
+        var writer = BundleWriter(root: try ElfFile(bytes: elf(code: [9, 8], address: 0x40_0000, memory: 2)))
+        writer.entries = [("a", [1]), ("b", [2])]
+        XCTAssertNoThrow(try writer.pack())
+        writer.entries = [("a", [1]), ("b", [2]), ("a", [3])]
+        XCTAssertThrowsError(try writer.pack())
+    }
+
     func testImageSizeCoversTheBundle() throws {
-        let kernel = try ElfFile(bytes: elf(code: [UInt8](repeating: 7, count: 100), address: 0, memory: 5000))
-        let image = makeImage(kernel: kernel, bundle: [UInt8](repeating: 1, count: 4096))
+        let code = [UInt8](repeating: 7, count: 56) + [0x41, 0x52, 0x4d, 0x64] + [UInt8](repeating: 7, count: 40)
+        let kernel = try ElfFile(bytes: elf(code: code, address: 0, memory: 5000))
+        let image = try makeImage(kernel: kernel, bundle: [UInt8](repeating: 1, count: 4096))
         XCTAssertEqual(image.count, 8192 + 4096)
         XCTAssertEqual(image.number(16, 8), UInt64(image.count))
         XCTAssertEqual(image[8192], 1)
-    }
-
-    func testManifestNeedsAReason() {
-        let toml = """
-            [[task]]
-            name = "a"
-            binary = "A"
-            start = "boot"
-            priority = 1
-            reason = ""
-            stack = 4096
-            arena_bits = 18
-            """
-        XCTAssertThrowsError(try encodeManifest(toml: toml))
-        XCTAssertNoThrow(try encodeManifest(toml: toml.replacing("reason = \"\"", with: "reason = \"because\"")))
-        XCTAssertThrowsError(try encodeManifest(toml: "[[task]]\nname = 3"))
     }
 
     func testConsoleLines() {
@@ -205,21 +207,5 @@ final class ToolCoreTests: XCTestCase {
                 "000004 000005", "# Total: 000001000", "# Min Latencies: 00002", "# Avg Latencies: 00002",
                 "# Max Latencies: 00004", "# Histogram Overflows: 00000",
             ])
-    }
-
-    func testDriversAreNamedByWhatTheyKnow() throws {
-        let task = """
-            [[task]]
-            name = "uart"
-            binary = "UART"
-            start = "device"
-            priority = 100
-            reason = "characters"
-            stack = 4096
-            arena_bits = 16
-            compatible = ["acme,uart", "acme,old-uart"]
-            """
-        XCTAssertEqual(try drivers(toml: task), ["acme,uart": "uart", "acme,old-uart": "uart"])
-        XCTAssertThrowsError(try drivers(toml: "[[task]]\nname = 1\n"))
     }
 }

@@ -17,11 +17,13 @@
 #define VERSION (5 << 8)
 // The bit that announces the IPC buffer, alone above what CALL and REPLY_AND_RECEIVE differ in.
 #define EXTENDED (1 << 6)
-// x0 of a call that returns a notification's bits.
+// x0 of a call that returns a notification's bits (ResultWord).
 #define NOTIFICATION (1 << 8)
 
-.macro vector
-    .balign 0x80
+// Each vector has room for 32 instructions, which the assembler checks. What an exception of the kernel leaves of its own
+// is used by what stands below it there: it is entered by name.
+.macro vector number
+    .org swiftlet_vectors + 0x80 * \number
 .endm
 
 // x3-x10 and x19-x30, SP, PC and TPIDR_EL0 of a thread that may be left, to the thread in x17; x4 and x5 are free then.
@@ -45,6 +47,23 @@
     stp x23, x24, [\thread, #SWIFTLET_THREAD_X(23)]
     stp x25, x26, [\thread, #SWIFTLET_THREAD_X(25)]
     stp x27, x28, [\thread, #SWIFTLET_THREAD_X(27)]
+.endm
+
+// All that a quick call must keep of its thread, which succeeded and does not go on itself.
+.macro save_quick thread
+    mrs x4, sp_el0
+    mrs x5, elr_el1
+    stp x4, x5, [\thread, #SWIFTLET_THREAD_SP]
+    mrs x4, tpidr_el0
+    stp x4, xzr, [\thread, #SWIFTLET_THREAD_TPIDR]
+    save_preserved \thread
+    stp x29, x30, [\thread, #SWIFTLET_THREAD_X(29)]
+    stp xzr, xzr, [\thread, #SWIFTLET_THREAD_X(0)]
+    stp xzr, xzr, [\thread, #SWIFTLET_THREAD_X(2)]
+    stp xzr, xzr, [\thread, #SWIFTLET_THREAD_X(4)]
+    stp xzr, xzr, [\thread, #SWIFTLET_THREAD_X(6)]
+    stp xzr, xzr, [\thread, #SWIFTLET_THREAD_X(8)]
+    str xzr, [\thread, #SWIFTLET_THREAD_X(10)]
 .endm
 
 .macro restore_preserved thread
@@ -101,7 +120,7 @@
 
 // An exception of the kernel itself, or one that no configuration of ours can cause: x0 is kept in TPIDR_EL1 meanwhile.
 .macro broken number
-    vector
+    vector \number
     msr tpidr_el1, x0
     mov x0, #\number
     b kernel_exception
@@ -112,11 +131,83 @@
     .global swiftlet_vectors
 swiftlet_vectors:
     broken 0
+// x0: the vector's number; TPIDR_EL1: x0 of the code that was interrupted. The stack cannot be trusted.
+kernel_exception:
+    msr tpidrro_el0, x1
+    adrp x1, swiftlet_kernel_exception_area
+    add x1, x1, :lo12:swiftlet_kernel_exception_area
+    str x0, [x1, #SWIFTLET_EXCEPTION_VECTOR]
+    mrs x0, tpidr_el1
+    str x0, [x1]
+    mov x0, x1
+    mrs x1, tpidrro_el0
+    stp x1, x2, [x0, #8]
+    stp x3, x4, [x0, #24]
+    stp x5, x6, [x0, #40]
+    stp x7, x8, [x0, #56]
+    stp x9, x10, [x0, #72]
+    stp x11, x12, [x0, #88]
+    stp x13, x14, [x0, #104]
+    stp x15, x16, [x0, #120]
+    b kernel_exception_rest
+
     broken 1
+kernel_exception_rest:
+    stp x17, x18, [x0, #136]
+    stp x19, x20, [x0, #152]
+    stp x21, x22, [x0, #168]
+    stp x23, x24, [x0, #184]
+    stp x25, x26, [x0, #200]
+    stp x27, x28, [x0, #216]
+    stp x29, x30, [x0, #232]
+    mov x1, sp
+    str x1, [x0, #SWIFTLET_EXCEPTION_SP]
+    mrs x1, elr_el1
+    mrs x2, spsr_el1
+    stp x1, x2, [x0, #SWIFTLET_EXCEPTION_PC]
+    mrs x1, esr_el1
+    mrs x2, far_el1
+    stp x1, x2, [x0, #SWIFTLET_EXCEPTION_SYNDROME]
+    adrp x1, swiftlet_emergency_stack + SWIFTLET_EMERGENCY_STACK_BYTES
+    mov sp, x1
+    b swiftlet_kernel_exception
+
     broken 2
+version_call:
+    adrp x3, swiftlet_version
+    add x3, x3, :lo12:swiftlet_version
+    ldp x3, x4, [x3]
+    mov x0, xzr
+    mov x1, xzr
+    mov x2, xzr
+    ldp x5, x6, [sp]
+    ldp x7, x8, [sp]
+    ldp x9, x10, [sp]
+    clear_scratch sp
+    eret
+
     broken 3
+    .global swiftlet_exit_message
+swiftlet_exit_message:
+    msr ttbr0_el1, x4
+    msr tpidr_el1, x2
+    ldp x16, x17, [x2, #SWIFTLET_THREAD_SP]
+    msr sp_el0, x16
+    msr elr_el1, x17
+    ldr x16, [x2, #SWIFTLET_THREAD_TPIDR]
+    msr tpidr_el0, x16
+    msr spsr_el1, xzr
+    restore_preserved x2
+    mov x2, xzr
+    ldp x9, x10, [x3, #SWIFTLET_THREAD_X(9)]
+    ldp x7, x8, [x3, #SWIFTLET_THREAD_X(7)]
+    ldp x5, x6, [x3, #SWIFTLET_THREAD_X(5)]
+    ldp x3, x4, [x3, #SWIFTLET_THREAD_X(3)]
+    clear_scratch sp
+    eret
+
     // From EL1: synchronous. One instruction of the kernel may abort: the load of a probe.
-    vector
+    vector 4
     msr tpidr_el1, x0
     msr tpidrro_el0, x1
     mrs x0, elr_el1
@@ -127,12 +218,51 @@ swiftlet_vectors:
     mov x0, #4
     b kernel_exception
 
+    .global swiftlet_probe
+swiftlet_probe:
+probe_load:
+    ldr w0, [x0]
+probe_done:
+    ret
+probe_failed:
+    adr x0, probe_done
+    msr elr_el1, x0
+    mov x0, #-1
+    eret
+
     broken 5
+    // x0: the call's result, x1: its value.
+    .global swiftlet_exit_quick
+swiftlet_exit_quick:
+    mov x2, xzr
+    clear_words sp
+    clear_scratch sp
+    eret
+
     broken 6
+    .global swiftlet_exit_yield
+swiftlet_exit_yield:
+    save_quick x1
+    b exit_to_thread
+
     broken 7
+    .global swiftlet_idle
+swiftlet_idle:
+    adrp x0, swiftlet_idle_translation_base
+    ldr x0, [x0, :lo12:swiftlet_idle_translation_base]
+    msr ttbr0_el1, x0
+    dsb sy
+    wfi                         // a masked interrupt ends it as well
+    b swiftlet_idle_interrupt
+
+    .global swiftlet_halt
+swiftlet_halt:
+    msr daifset, #0xf
+1:  wfi
+    b 1b
 
     // From EL0: synchronous
-    vector
+    vector 8
     stp x16, x17, [sp, #-16]
     mrs x16, esr_el1
     lsr x17, x16, #26
@@ -147,38 +277,27 @@ swiftlet_vectors:
     b swiftlet_call
 
     // From EL0: interrupt
-    vector
+    vector 9
     stp x16, x17, [sp, #-16]
     mrs x16, tpidr_el1
     save_all
-    bl swiftlet_interrupt
-    b swiftlet_exit
+    b swiftlet_interrupt
 
     broken 10
-
-    // From EL0: system error. Nothing says which access it was; it came while this thread ran.
-    vector
-    stp x16, x17, [sp, #-16]
-    b user_fault
-
-    broken 12
-    broken 13
-    broken 14
-    broken 15
-    .balign 0x80
-
-    .global swiftlet_probe
-swiftlet_probe:
-probe_load:
-    ldr w0, [x0]
-probe_done:
-    ret
-probe_failed:
-    adr x0, probe_done
-    msr elr_el1, x0
-    mov x0, #-1
+exit_full:
+    ldr x16, [x0, #SWIFTLET_THREAD_FLAGS]
+    msr spsr_el1, x16
+    ldp x10, x11, [x0, #SWIFTLET_THREAD_X(10)]
+    ldp x12, x13, [x0, #SWIFTLET_THREAD_X(12)]
+    ldp x14, x15, [x0, #SWIFTLET_THREAD_X(14)]
+    ldp x16, x17, [x0, #SWIFTLET_THREAD_X(16)]
+    ldr x18, [x0, #SWIFTLET_THREAD_X(18)]
+    ldp x0, x1, [x0, #SWIFTLET_THREAD_X(0)]
     eret
 
+    // From EL0: system error. Nothing says which access it was; it came while this thread ran.
+    vector 11
+    stp x16, x17, [sp, #-16]
 user_fault:
     mrs x16, tpidr_el1
     save_all
@@ -186,6 +305,12 @@ user_fault:
     mrs x2, far_el1
     bl swiftlet_fault
     b swiftlet_exit
+
+    broken 12
+    broken 13
+    broken 14
+    broken 15
+    .org swiftlet_vectors + 0x800
 
     .balign 64
 other_call:
@@ -197,44 +322,22 @@ other_call:
     mov x3, x17
     b swiftlet_reply_and_receive
 
-    // What needs no more than x0 and x1, and mostly ends in the thread that asked: Swift then returns 0 in x0.
+    // What needs no more than x0 and x1, and mostly ends in the thread that asked: nothing is saved, and Swift leaves by
+    // a branch to one of the exits below, with x19-x30 as they were.
 1:  sub x17, x16, #SIGNAL
     cmp x17, #(VERSION - SIGNAL)
     b.hi 8f
     b.eq version_call
     mrs x3, tpidr_el1
-    str x30, [sp, #-16]!
     tbnz x16, #8, 2f            // POLL: 3 << 8
     tbnz x16, #10, 7f           // YIELD: 4 << 8
-    bl swiftlet_signal
-    cbnz x0, 4f
-    mov x1, xzr
-3:  mov x2, xzr
-    clear_words sp, #16
-    clear_scratch sp, #16
-    ldr x30, [sp], #16
-    eret
-2:  bl swiftlet_poll
-    cbnz x0, 4f
-    mov x0, #NOTIFICATION
-    b 3b
-7:  bl swiftlet_yield
-    cbnz x0, 4f
-    mov x1, xzr
-    b 3b
-    // Not that simple: 1, and x0 to x2 are in the context; or another thread goes on, and this one's results are.
-4:  ldr x30, [sp], #16
-    mrs x17, tpidr_el1
-    cmp x0, #1
-    b.eq general_saved
-    mrs x4, sp_el0
-    mrs x5, elr_el1
-    stp x4, x5, [x17, #SWIFTLET_THREAD_SP]
-    mrs x4, tpidr_el0
-    stp x4, xzr, [x17, #SWIFTLET_THREAD_TPIDR]
-    save_preserved x17
-    stp x29, x30, [x17, #SWIFTLET_THREAD_X(29)]
-    b exit_to_thread
+    b swiftlet_signal
+2:  b swiftlet_poll
+7:  b swiftlet_yield
+    .global swiftlet_exit_general
+swiftlet_exit_general:
+    mov x17, x0
+    b general_saved
 
     // A call or a reply with the IPC buffer, and nothing but words?
 8:  lsr x17, x16, #9
@@ -244,19 +347,6 @@ other_call:
     save_caller
     mov x3, x17
     b swiftlet_exchange
-
-version_call:
-    adrp x3, swiftlet_version
-    add x3, x3, :lo12:swiftlet_version
-    ldp x3, x4, [x3]
-    mov x0, xzr
-    mov x1, xzr
-    mov x2, xzr
-    ldp x5, x6, [sp]
-    ldp x7, x8, [sp]
-    ldp x9, x10, [sp]
-    clear_scratch sp
-    eret
 
     // Everything else. The thread mostly goes on itself, so x19-x28 and TPIDR_EL0 are saved only where it does not.
 general_call:
@@ -310,91 +400,30 @@ exit_to_thread:
     ldp x4, x5, [x0, #SWIFTLET_THREAD_X(4)]
     ldp x6, x7, [x0, #SWIFTLET_THREAD_X(6)]
     ldp x8, x9, [x0, #SWIFTLET_THREAD_X(8)]
-    cbnz x17, 6f
+    cbnz x17, exit_full
     ldr x10, [x0, #SWIFTLET_THREAD_X(10)]
     msr spsr_el1, xzr
     clear_scratch sp
     ldp x0, x1, [x0, #SWIFTLET_THREAD_X(0)]
     eret
-6:  ldr x16, [x0, #SWIFTLET_THREAD_FLAGS]
-    msr spsr_el1, x16
-    ldp x10, x11, [x0, #SWIFTLET_THREAD_X(10)]
-    ldp x12, x13, [x0, #SWIFTLET_THREAD_X(12)]
-    ldp x14, x15, [x0, #SWIFTLET_THREAD_X(14)]
-    ldp x16, x17, [x0, #SWIFTLET_THREAD_X(16)]
-    ldr x18, [x0, #SWIFTLET_THREAD_X(18)]
-    ldp x0, x1, [x0, #SWIFTLET_THREAD_X(0)]
-    eret
-
-    .balign 64
-    .global swiftlet_exit_message
-swiftlet_exit_message:
-    msr ttbr0_el1, x4
-    msr tpidr_el1, x2
-    ldp x16, x17, [x2, #SWIFTLET_THREAD_SP]
+    .global swiftlet_exit_signal
+swiftlet_exit_signal:
+    save_quick x2
+    .global swiftlet_exit_woken
+swiftlet_exit_woken:
+    ldr x16, [x0, #SWIFTLET_THREAD_TRANSLATION_BASE]
+    msr ttbr0_el1, x16
+    msr tpidr_el1, x0
+    ldp x16, x17, [x0, #SWIFTLET_THREAD_SP]
     msr sp_el0, x16
     msr elr_el1, x17
-    ldr x16, [x2, #SWIFTLET_THREAD_TPIDR]
+    ldr x16, [x0, #SWIFTLET_THREAD_TPIDR]
     msr tpidr_el0, x16
     msr spsr_el1, xzr
-    restore_preserved x2
+    restore_preserved x0
+    mov x0, #NOTIFICATION
     mov x2, xzr
-    ldp x9, x10, [x3, #SWIFTLET_THREAD_X(9)]
-    ldp x7, x8, [x3, #SWIFTLET_THREAD_X(7)]
-    ldp x5, x6, [x3, #SWIFTLET_THREAD_X(5)]
-    ldp x3, x4, [x3, #SWIFTLET_THREAD_X(3)]
+    clear_words sp
     clear_scratch sp
     eret
 
-    .global swiftlet_idle
-swiftlet_idle:
-    adrp x0, swiftlet_idle_translation_base
-    ldr x0, [x0, :lo12:swiftlet_idle_translation_base]
-    msr ttbr0_el1, x0
-    dsb sy
-    wfi                         // a masked interrupt ends it as well
-    bl swiftlet_idle_interrupt
-    b swiftlet_exit
-
-    .global swiftlet_halt
-swiftlet_halt:
-    msr daifset, #0xf
-1:  wfi
-    b 1b
-
-// x0: the vector's number; TPIDR_EL1: x0 of the code that was interrupted. The stack cannot be trusted.
-kernel_exception:
-    msr tpidrro_el0, x1
-    adrp x1, swiftlet_kernel_exception_area
-    add x1, x1, :lo12:swiftlet_kernel_exception_area
-    str x0, [x1, #SWIFTLET_EXCEPTION_VECTOR]
-    mrs x0, tpidr_el1
-    str x0, [x1]
-    mov x0, x1
-    mrs x1, tpidrro_el0
-    stp x1, x2, [x0, #8]
-    stp x3, x4, [x0, #24]
-    stp x5, x6, [x0, #40]
-    stp x7, x8, [x0, #56]
-    stp x9, x10, [x0, #72]
-    stp x11, x12, [x0, #88]
-    stp x13, x14, [x0, #104]
-    stp x15, x16, [x0, #120]
-    stp x17, x18, [x0, #136]
-    stp x19, x20, [x0, #152]
-    stp x21, x22, [x0, #168]
-    stp x23, x24, [x0, #184]
-    stp x25, x26, [x0, #200]
-    stp x27, x28, [x0, #216]
-    stp x29, x30, [x0, #232]
-    mov x1, sp
-    str x1, [x0, #SWIFTLET_EXCEPTION_SP]
-    mrs x1, elr_el1
-    mrs x2, spsr_el1
-    stp x1, x2, [x0, #SWIFTLET_EXCEPTION_PC]
-    mrs x1, esr_el1
-    mrs x2, far_el1
-    stp x1, x2, [x0, #SWIFTLET_EXCEPTION_SYNDROME]
-    adrp x1, swiftlet_emergency_stack + SWIFTLET_EMERGENCY_STACK_BYTES
-    mov sp, x1
-    b swiftlet_kernel_exception

@@ -12,8 +12,20 @@ public enum QuickOutcome {
     case done
     /// Nothing changed: the general path decides.
     case declined
-    /// The caller's results are in its context, and this thread goes on.
+    /// Nothing changed: the same again, after `settle`.
+    case unsettled
+    /// The caller succeeded; this thread, woken with its results in its context, is to be made ready by `makeReadyBelow`.
+    case woken(Ref<Thread>)
+    /// The caller succeeded; this thread was woken by a signal and goes on instead.
+    case signalled(Wakeup)
+    /// The caller succeeded; this thread goes on instead.
     case switched(Ref<Thread>)
+}
+
+/// A thread that waited in a system call and goes on with a notification's bits. Its results are not in its context.
+public struct Wakeup {
+    public let thread: Ref<Thread>
+    public let bits: UInt64
 }
 
 extension Kernel where H: ~Copyable {
@@ -32,38 +44,34 @@ extension Kernel where H: ~Copyable {
             notification.pointee.bits |= value
             return .done
         }
-        guard value != 0, thread.pointee.slice == 0, !isTracing, let waiter = plainWaiter(notification) else {
-            return .declined
-        }
+        guard value != 0, !isTracing, let waiter = plainWaiter(notification) else { return .declined }
         if waiter.effective <= thread.effective {
-            wakePlainWaiter(waiter, notification, value)
-            makeReadyBelow(waiter)
-            return .done
+            if thread.pointee.slice != 0 { return .declined }
+            detach(waiter, notification)
+            complete(waiter, ResultWord(.notification), value)
+            return .woken(waiter)
         }
-        complete(thread, .success)
-        return .switched(preempt(thread, by: waiter, notification, value))
+        if core.sliceEnd != .never { return .declined }
+        if !isSettled { return .unsettled }
+        return .signalled(preempt(thread, by: waiter, notification, value))
     }
 
+    /// Is there room for who is preempted next?
+    @inline(__always) public var isSettled: Bool { core.ready.behind == nil }
+    /// Make that room.
+    @inline(__always) public mutating func settle() { core.ready.settle() }
+
     /// Behind those of its priority; nobody is to be switched to.
-    @inline(__always) private mutating func makeReadyBelow(_ thread: Ref<Thread>) {
-        if core.ready.front == nil && Int(thread.effective) > core.ready.top {
-            core.ready.insertFront(thread)
-        } else {
-            insertReadyBelow(thread)
-        }
-    }
-    @inline(never) private mutating func insertReadyBelow(_ thread: Ref<Thread>) { core.ready.insert(thread) }
+    @inline(__always) public mutating func makeReadyBelow(_ thread: Ref<Thread>) { core.ready.insert(thread) }
 
     /// `yield`, where the next thread has no slice.
     @inline(__always) public mutating func fastYield(_ thread: Ref<Thread>) -> QuickOutcome {
         if core.ready.top != Int(thread.effective) { return .done }
         guard core.sliceEnd == .never, !isTracing, let next = core.ready.front, next.pointee.slice == 0,
-            core.ready.listTop < core.ready.top
+            (core.ready.behind.map { Int($0.effective) } ?? core.ready.listTop) < core.ready.top
         else { return .declined }
-        complete(thread, .success)
         core.ready.front = thread
-        thread.state = .ready
-        account(from: thread, to: next)
+        handOver(from: thread, to: next)
         return .switched(next)
     }
 
@@ -80,29 +88,50 @@ extension Kernel where H: ~Copyable {
         return bits
     }
 
-    /// A timer interrupt whose first deadline is a timer's, as urgent as any, and wakes a thread more urgent than the running one.
-    @inline(__always) public mutating func fastExpire(_ thread: Ref<Thread>) -> Ref<Thread>? {
-        let now = hardware.now.ticks
-        guard let node = core.deadlines.first, ~node.pointee.key <= now, let owner = node.pointee.owner,
-            owner.pointee.kind == .timer, let root = core.deadlines.root,
-            node.pointee.urgency == root.pointee.greatest, node.pointee.urgency >= thread.effective
+    /// A timer interrupt whose one deadline is a timer's that expires for good, as urgent as the running thread, and wakes a more
+    /// urgent one.
+    ///
+    /// - Precondition: `isSettled`, as for all three.
+    @inline(__always) public mutating func fastExpire(_ thread: Ref<Thread>) -> Wakeup? {
+        guard let node = core.deadlines.root, node.pointee.height == 0, ~node.pointee.key <= hardware.now.ticks,
+            node.pointee.urgency >= thread.effective, let timer = node.timer, timer.pointee.period == 0, isUndisturbed,
+            let notification = timer.pointee.source.notification,
+            let waiter = urgentWaiter(notification, instead: thread)
         else { return nil }
-        let timer = owner.rebound(to: Timer.self)
-        guard let notification = timer.pointee.source.notification,
+        core.deadlines.root = nil
+        core.deadlines.first = nil
+        timer.pointee.isArmed = false
+        core.ready.watch = 0
+        core.armed = .never
+        hardware.setDeadline(.never)
+        return preempt(thread, by: waiter, notification, timer.pointee.source.bits)
+    }
+
+    /// The same where there are more deadlines, of which the first is a timer's and as urgent as any; or where the running thread
+    /// has a slice, of which something is left.
+    @inline(__always) public mutating func expireFirst(_ thread: Ref<Thread>) -> Wakeup? {
+        let now = hardware.now.ticks
+        guard let node = core.deadlines.first, ~node.pointee.key <= now, let timer = node.timer,
+            let root = core.deadlines.root,
+            node.pointee.urgency == root.pointee.greatest, node.pointee.urgency >= thread.effective,
+            core.sliceEnd.ticks > now, !isTracing, let notification = timer.pointee.source.notification,
             let waiter = urgentWaiter(notification, instead: thread)
         else { return nil }
         advance(timer, now: now)
+        keepSlice(thread)
+        core.sliceEnd = .never
         core.armed = Instant(ticks: 0)
-        let next = preempt(thread, by: waiter, notification, timer.pointee.source.bits)
+        let wakeup = preempt(thread, by: waiter, notification, timer.pointee.source.bits)
         updateDeadline(waiter)
-        return next
+        return wakeup
     }
 
     /// An interrupt of a line with one binding, which wakes a thread more urgent than the running one.
-    @inline(__always) public mutating func fastDeliver(_ thread: Ref<Thread>, line: Int) -> Ref<Thread>? {
+    @inline(__always) public mutating func fastDeliver(_ thread: Ref<Thread>, line: Int) -> Wakeup? {
         if line < 0 || line >= Limits.interruptLines { return nil }
         guard let interrupt = tables.pointee.lines[line].first, interrupt.pointee.nextOnLine == nil,
-            !interrupt.pointee.isOutstanding, let notification = interrupt.pointee.source.notification,
+            !interrupt.pointee.isOutstanding, isUndisturbed,
+            let notification = interrupt.pointee.source.notification,
             let waiter = urgentWaiter(notification, instead: thread)
         else { return nil }
         statistics.interrupts &+= 1
@@ -114,10 +143,12 @@ extension Kernel where H: ~Copyable {
 
     // Parts
 
+    /// No slice runs, and no trace is recorded.
+    @inline(__always) private var isUndisturbed: Bool { core.sliceEnd == .never && !isTracing }
+
     @inline(__always) private func urgentWaiter(
         _ notification: Ref<Notification>, instead thread: Ref<Thread>
     ) -> Ref<Thread>? {
-        if core.sliceEnd != .never || isTracing { return nil }
         guard let waiter = plainWaiter(notification), waiter.effective > thread.effective else { return nil }
         return waiter
     }
@@ -137,10 +168,8 @@ extension Kernel where H: ~Copyable {
         return thread
     }
 
-    /// Take what `plainWaiter` found out of where it waits, with its results.
-    @inline(__always) private func wakePlainWaiter(
-        _ thread: Ref<Thread>, _ notification: Ref<Notification>, _ bits: UInt64
-    ) {
+    /// Take what `plainWaiter` found out of where it waits.
+    @inline(__always) private func detach(_ thread: Ref<Thread>, _ notification: Ref<Notification>) {
         if let endpoint = thread.pointee.endpoint {
             endpoint.pointee.readyServer = nil
             endpoint.pointee.occupation = 0
@@ -152,26 +181,17 @@ extension Kernel where H: ~Copyable {
             notification.pointee.waiters.first = nil
             thread.pointee.notification = nil
         }
-        complete(thread, ResultWord(.notification), bits)
     }
 
     /// Let a woken thread run instead of a less urgent one. No slice begins: nobody of its priority is ready.
+    ///
+    /// - Precondition: nobody is behind the front of the ready queue.
     @inline(__always) private mutating func preempt(
         _ thread: Ref<Thread>, by waiter: Ref<Thread>, _ notification: Ref<Notification>, _ bits: UInt64
-    ) -> Ref<Thread> {
-        wakePlainWaiter(waiter, notification, bits)
-        if core.ready.front != nil { return preemptBeforeFront(thread, by: waiter) }
-        core.ready.insertFront(thread)
-        account(from: thread, to: waiter)
-        return waiter
-    }
-
-    @inline(never) private mutating func preemptBeforeFront(
-        _ thread: Ref<Thread>, by waiter: Ref<Thread>
-    ) -> Ref<Thread> {
-        core.ready.settleFront()
-        core.ready.insertFront(thread)
-        account(from: thread, to: waiter)
-        return waiter
+    ) -> Wakeup {
+        detach(waiter, notification)
+        core.ready.pushFront(thread, Int(thread.effective))
+        handOver(from: thread, to: waiter)
+        return Wakeup(thread: waiter, bits: bits)
     }
 }

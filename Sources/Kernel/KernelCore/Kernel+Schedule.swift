@@ -62,6 +62,21 @@ extension Kernel where H: ~Copyable {
         next?.state = .running
     }
 
+    /// The same where the running thread is ready still, and another goes on.
+    @inline(__always) mutating func handOver(from previous: Ref<Thread>, to next: Ref<Thread>) {
+        let now = hardware.now.ticks
+        var word = previous.pointee.scheduling.raw | RunState.ready.raw &<< SchedulingWord.stateShift
+        if word & SchedulingWord.floatingPointBit != 0 {
+            word &= ~SchedulingWord.floatingPointBit
+            hardware.setFloatingPoint(enabled: false)
+        }
+        previous.pointee.scheduling.raw = word
+        previous.pointee.processorTime &+= now &- core.lastSwitch
+        core.lastSwitch = now
+        core.current = next
+        next.pointee.scheduling.raw &= ~(15 << SchedulingWord.stateShift)
+    }
+
     /// A slice runs only while a thread of the same priority is ready.
     @inline(never) private mutating func refreshSlice(_ thread: Ref<Thread>) {
         if thread.pointee.slice == 0 || core.ready.top != Int(thread.effective) {
@@ -74,7 +89,7 @@ extension Kernel where H: ~Copyable {
     }
 
     /// A preempted thread goes on with the rest of its slice: else its equals could wait for ever.
-    private func keepSlice(_ thread: Ref<Thread>) {
+    @inline(__always) func keepSlice(_ thread: Ref<Thread>) {
         if core.sliceEnd == .never || thread.pointee.slice == 0 { return }
         let now = hardware.now
         thread.pointee.sliceRest = core.sliceEnd > now ? core.sliceEnd.ticks &- now.ticks : 1

@@ -73,15 +73,20 @@ extension Kernel where H: ~Copyable {
 
     /// An interrupt of `line` was taken while `thread` ran (nil: while idle).
     ///
-    /// - Context: from the trap entry, after `fastExpire` or `fastDeliver` declined, or while idle.
-    @inline(never) public mutating func interrupt(_ thread: Ref<Thread>?, line: Int, isTimer: Bool) -> Ref<Thread>? {
+    /// - Context: from the trap entry, after `fastDeliver` declined, or while idle.
+    @inline(__always) public mutating func interrupt(_ thread: Ref<Thread>?, line: Int) -> Ref<Thread>? {
         core.current = thread
-        if isTimer {
-            serveDeadlines()
-        } else {
-            if isTracing, let thread { trace(.interrupt, thread, detail: UInt64(truncatingIfNeeded: line)) }
-            deliverInterrupt(line: line)
-        }
+        if isTracing, let thread { trace(.interrupt, thread, detail: UInt64(truncatingIfNeeded: line)) }
+        deliverInterrupt(line: line)
+        return reschedule(thread)
+    }
+
+    /// The same of the timer's line.
+    ///
+    /// - Context: after `fastExpire` and `expireFirst` declined, or while idle.
+    @inline(__always) public mutating func timerInterrupt(_ thread: Ref<Thread>?) -> Ref<Thread>? {
+        core.current = thread
+        serveDeadlines()
         return reschedule(thread)
     }
 

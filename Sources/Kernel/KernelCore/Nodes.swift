@@ -64,6 +64,11 @@ extension Ref where Object == Interrupt {
 }
 
 extension Ref where Object == QueueNode {
+    /// The timer that this node of the deadline queue stands in; nil where it is a thread's.
+    @inline(__always) var timer: Ref<Timer>? {
+        guard let owner = pointee.owner, owner.pointee.kind == .timer else { return nil }
+        return owner.rebound(to: Timer.self)
+    }
     /// The thread that this node stands in.
     ///
     /// - Precondition: the node is a thread's: it is in a `callers`, `senders`, `receivers` or `waiters` queue.

@@ -32,7 +32,9 @@
                 inspection.require(isMarked == (core.ready.map[word] != 0), "ready summary: wrong bit \(word)")
             }
             inspection.require(core.ready.listTop == top, "ready lists' top is \(core.ready.listTop) instead of \(top)")
-            if let front = core.ready.front {
+            inspection.require(core.ready.behind == nil || core.ready.front != nil, "somebody stands behind nobody")
+            for front in [core.ready.behind, core.ready.front] {
+                guard let front else { continue }
                 inspection.require(inspection.isLive(front, .thread), "a dead thread is first")
                 inspection.require(front.state == .ready && Int(front.effective) >= top, "the front is not the first")
                 inspection.require(members.insert(front.bits).inserted, "the front stands in a list too")

@@ -1,17 +1,21 @@
 // The ready queue: one circle of threads per priority and a two-level bitmap, so that every operation is constant-time.
 //
-// In front of both stands one thread, the most urgent of all, wherever that costs nothing: a thread that is preempted, or
-// woken in order to run at once, comes and goes without touching circles or bitmaps.
+// In front of both stand up to two threads, the most urgent of all, wherever that costs nothing: a thread that is preempted, or
+// woken in order to run at once, comes and goes without touching circles or bitmaps. Two, because an interrupt that preempts
+// somebody mostly ends in a signal, which preempts once more.
 
 import KernelABI
 
 /// Threads that could run but do not.
 ///
 /// Invariants: bit p of `map` is set ⇔ `heads[p]` is set; bit w of `summary` ⇔ `map[w]` ≠ 0; `listTop` is the highest such p,
-/// or -1; `top` is the priority of `front`, which is no less than `listTop`, or `listTop` without one.
+/// or -1; `top` is the priority of `front`, or `listTop` without one; `behind` stands between `front` and the circles, and is
+/// nil without a front. The priorities of `front`, of `behind` and `listTop` do not rise in this order.
 public struct ReadyQueue: ~Copyable {
     /// The thread before all others.
     var front: Ref<Thread>?
+    /// The second.
+    var behind: Ref<Thread>?
     /// The most urgent priority that has a ready thread; -1 when there is none.
     var top: Int = -1
     /// 0; or as many as there are priorities, while every switch must be looked at: to be recorded, or because a deadline is
@@ -32,26 +36,30 @@ public struct ReadyQueue: ~Copyable {
         let priority = Int(thread.effective)
         thread.state = .ready
         if atHead ? priority >= top : priority > top {
-            if front != nil { settleFront() }
-            front = thread
-            top = priority
+            settle()
+            pushFront(thread, priority)
         } else {
+            if let behind, atHead ? priority >= Int(behind.effective) : priority > Int(behind.effective) { settle() }
             append(thread, atHead: atHead)
         }
     }
 
-    /// Put a thread before all others, whose priority is no less than theirs.
+    /// Put a thread whose state is `ready` before all others, whose priority is no less than theirs.
     ///
-    /// - Precondition: there is no front.
-    @inline(__always) mutating func insertFront(_ thread: Ref<Thread>) {
-        thread.state = .ready
+    /// - Precondition: nobody is `behind`.
+    @inline(__always) mutating func pushFront(_ thread: Ref<Thread>, _ priority: Int) {
+        behind = front
         front = thread
-        top = Int(thread.effective)
+        top = priority
     }
 
     /// - Precondition: the thread is in this queue, under its present effective priority.
     mutating func remove(_ thread: Ref<Thread>) {
         if front == thread { return removeFront() }
+        if behind == thread {
+            behind = nil
+            return
+        }
         let priority = thread.effective
         guard let next = thread.pointee.nextReady, let previous = thread.pointee.previousReady else { return }
         if next == thread {
@@ -84,19 +92,20 @@ public struct ReadyQueue: ~Copyable {
     }
 
     @inline(__always) private mutating func removeFront() {
-        front = nil
-        top = listTop
+        front = behind
+        top = behind.map { Int($0.effective) } ?? listTop
+        behind = nil
     }
 
-    /// Put the front thread into the circle of its priority, before the others.
-    @inline(never) mutating func settleFront() {
-        guard let thread = front else { return }
-        front = nil
+    /// Put the thread behind the front into the circle of its priority, before the others.
+    @inline(__always) mutating func settle() {
+        guard let thread = behind else { return }
+        behind = nil
         append(thread, atHead: true)
     }
 
     /// Into the circle of its priority.
-    private mutating func append(_ thread: Ref<Thread>, atHead: Bool) {
+    @inline(never) private mutating func append(_ thread: Ref<Thread>, atHead: Bool) {
         let priority = thread.effective
         if let head = lists.pointee.heads[Int(priority)], let last = head.pointee.previousReady {
             thread.pointee.nextReady = head

@@ -8,6 +8,14 @@ import KernelABI
 import MMIO
 import PlatformDrivers
 
+/// What interrupted.
+enum TakenInterrupt {
+    case timer
+    case line(Int)
+    /// It went away.
+    case nothing
+}
+
 struct Machine: Hardware {
     typealias Controller = AnyInterruptController<MMIORegisters, CoreGICRegisters>
     let controller: Controller
@@ -47,8 +55,24 @@ struct Machine: Hardware {
     func disable(line: Int) { controller.disable(line: line) }
     func open(line: Int) { controller.open(line: line) }
 
-    @inline(__always) func acknowledgeInterrupt() -> Int? { controller.acknowledge() }
-    @inline(__always) func endInterrupt(line: Int) { controller.end(line: line) }
+    /// Take the pending interrupt: its line is quiet until it is opened; others may be taken again from here on.
+    ///
+    /// The timer's is open at once: a new deadline is set, or none, before any interrupt can be taken.
+    @inline(__always) func takeInterrupt() -> TakenInterrupt {
+        // What the driver is, is asked once.
+        switch controller {
+        case .gicv2(let controller): take(controller)
+        case .gicv3(let controller): take(controller)
+        }
+    }
+    @inline(__always) private func take(_ controller: some InterruptController) -> TakenInterrupt {
+        var controller = controller
+        guard let line = controller.acknowledge() else { return .nothing }
+        controller.end(line: line)
+        if line != timerLine { return .line(line) }
+        controller.open(line: line)
+        return .timer
+    }
 
     // Memory
 

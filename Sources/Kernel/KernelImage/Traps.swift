@@ -43,39 +43,56 @@ func exchangeEntry(_ control: UInt64, _ second: UInt64, _ third: UInt64, _ runni
 }
 
 /// `signal`: only x0–x2 are given, and nothing is in the context.
-@c(swiftlet_signal)
-func signalEntry(_ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer) -> UInt64 {
+@c(swiftlet_signal) @inline(never)
+func signalEntry(_ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer) {
     let thread = unsafe Ref<KernelCore.Thread>(running: running)
-    return quick(kernelState.pointee.fastSignal(thread, control, second), thread, control, second, third)
+    switch kernelState.pointee.fastSignal(thread, control, second) {
+    case .done: swiftlet_exit_quick(0, 0)
+    case .unsettled: unsafe settleAndSignal(control, second, third, running)
+    case .woken(let waiter): makeReady(waiter)
+    case .signalled(let wakeup): unsafe swiftlet_exit_signal(wakeup.thread.raw, wakeup.bits, running)
+    case .declined, .switched: decline(thread, control, second, third)
+    }
+}
+
+// What a quick entry rarely does is done in functions that it enters by a branch, so that it needs no stack.
+
+@inline(never) private func settleAndSignal(
+    _ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer
+) {
+    kernelState.pointee.settle()
+    unsafe signalEntry(control, second, third, running)
+}
+@inline(never) private func makeReady(_ thread: Ref<KernelCore.Thread>) {
+    kernelState.pointee.makeReadyBelow(thread)
+    swiftlet_exit_quick(0, 0)
+}
+@inline(__always) private func decline(
+    _ thread: Ref<KernelCore.Thread>, _ control: UInt64, _ second: UInt64, _ third: UInt64
+) {
+    thread.setArguments(control, second, third)
+    unsafe swiftlet_exit_general(thread.raw)
 }
 
 /// `yield`, likewise.
 @c(swiftlet_yield)
-func yieldEntry(_ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer) -> UInt64 {
+func yieldEntry(_ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer) {
     let thread = unsafe Ref<KernelCore.Thread>(running: running)
-    return quick(kernelState.pointee.fastYield(thread), thread, control, second, third)
-}
-
-/// The assembly's number for it (`QuickExit.next`).
-@inline(__always) private func quick(
-    _ outcome: QuickOutcome, _ thread: Ref<KernelCore.Thread>, _ control: UInt64, _ second: UInt64, _ third: UInt64
-) -> UInt64 {
-    switch outcome {
-    case .done: return 0
-    case .declined:
-        thread.setArguments(control, second, third)
-        return 1
-    case .switched(let next): return UInt64(next.bits)
+    switch kernelState.pointee.fastYield(thread) {
+    case .done: swiftlet_exit_quick(0, 0)
+    case .switched(let next): unsafe swiftlet_exit_yield(next.raw, running)
+    default: decline(thread, control, second, third)
     }
 }
 
 /// `poll`, likewise.
 @c(swiftlet_poll)
-func pollEntry(_ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer) -> QuickExit {
+func pollEntry(_ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer) {
     let thread = unsafe Ref<KernelCore.Thread>(running: running)
-    if let bits = kernelState.pointee.fastPoll(thread, control) { return QuickExit(next: 0, value: bits) }
-    thread.setArguments(control, second, third)
-    return QuickExit(next: 1, value: 0)
+    if let bits = kernelState.pointee.fastPoll(thread, control) {
+        return swiftlet_exit_quick(ResultWord(.notification).raw, bits)
+    }
+    decline(thread, control, second, third)
 }
 
 /// Any system call: x0–x10 are in the context.
@@ -114,63 +131,62 @@ func faultEntry(
     return unsafe next?.raw
 }
 
-/// An interrupt while user code ran.
-@c(swiftlet_interrupt)
-func interruptEntry(_ running: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer? {
+/// An interrupt while user code ran: every register is in the context.
+@c(swiftlet_interrupt) @inline(never)
+func interruptEntry(_ running: UnsafeMutableRawPointer) {
     let kernel = kernelState
     let thread = unsafe Ref<KernelCore.Thread>(running: running)
+    if !kernel.pointee.isSettled { return unsafe settleAndInterrupt(running) }
     startMasked(kernel)
     noteEntry(kernel)
-    guard let line = takeLine(kernel) else { return unsafe takeNothing(kernel, thread)?.raw }
-    let isTimer = line == kernel.pointee.hardware.timerLine
-    let next: Ref<KernelCore.Thread>?
-    if isTimer {
-        // A new deadline is set, or none, before any interrupt can be taken: the line may be opened at once.
-        kernel.pointee.hardware.open(line: line)
-        next = kernel.pointee.fastExpire(thread)
-    } else {
-        next = kernel.pointee.fastDeliver(thread, line: line)
+    switch kernel.pointee.hardware.takeInterrupt() {
+    case .timer:
+        if let wakeup = kernel.pointee.fastExpire(thread) { return wake(wakeup) }
+        expire(thread)
+    case .line(let line):
+        if let wakeup = kernel.pointee.fastDeliver(thread, line: line) { return wake(wakeup) }
+        deliver(thread, line)
+    case .nothing: takeNothing(thread)
     }
-    if let next {
-        recordMasked(kernel, control: ~0, next)
-        return unsafe next.raw
-    }
-    return unsafe dispatch(kernel, thread, line, isTimer: isTimer)?.raw
 }
 
 /// An interrupt while the core was idle.
 @c(swiftlet_idle_interrupt)
-func idleInterruptEntry() -> UnsafeMutableRawPointer? {
+func idleInterruptEntry() {
     let kernel = kernelState
     startMasked(kernel)
     noteEntry(kernel)
-    guard let line = takeLine(kernel) else { return unsafe takeNothing(kernel, nil)?.raw }
-    let isTimer = line == kernel.pointee.hardware.timerLine
-    if isTimer { kernel.pointee.hardware.open(line: line) }
-    return unsafe dispatch(kernel, nil, line, isTimer: isTimer)?.raw
+    switch kernel.pointee.hardware.takeInterrupt() {
+    case .timer: serve(nil)
+    case .line(let line): deliver(nil, line)
+    case .nothing: takeNothing(nil)
+    }
 }
 
-/// The pending line, quiet until it is opened; others may be taken again from here on. nil: it went away.
-@inline(__always) private func takeLine(_ kernel: Ref<Kernel<Machine>>) -> Int? {
-    guard let line = kernel.pointee.hardware.acknowledgeInterrupt() else { return nil }
-    kernel.pointee.hardware.endInterrupt(line: line)
-    return line
+@inline(__always) private func wake(_ wakeup: Wakeup) {
+    recordMasked(kernelState, control: ~0, wakeup.thread)
+    unsafe swiftlet_exit_woken(wakeup.thread.raw, wakeup.bits)
 }
-
-@inline(never) private func takeNothing(
-    _ kernel: Ref<Kernel<Machine>>, _ thread: Ref<KernelCore.Thread>?
-) -> Ref<KernelCore.Thread>? {
-    let next = kernel.pointee.noInterrupt(thread)
-    recordMasked(kernel, control: ~0, next)
-    return next
+@inline(never) private func settleAndInterrupt(_ running: UnsafeMutableRawPointer) {
+    kernelState.pointee.settle()
+    unsafe interruptEntry(running)
 }
-
-@inline(never) private func dispatch(
-    _ kernel: Ref<Kernel<Machine>>, _ thread: Ref<KernelCore.Thread>?, _ line: Int, isTimer: Bool
-) -> Ref<KernelCore.Thread>? {
-    let next = kernel.pointee.interrupt(thread, line: line, isTimer: isTimer)
-    recordMasked(kernel, control: ~0, next)
-    return next
+@inline(never) private func expire(_ thread: Ref<KernelCore.Thread>) {
+    if let wakeup = kernelState.pointee.expireFirst(thread) { return wake(wakeup) }
+    serve(thread)
+}
+@inline(never) private func serve(_ thread: Ref<KernelCore.Thread>?) {
+    resume(kernelState.pointee.timerInterrupt(thread))
+}
+@inline(never) private func deliver(_ thread: Ref<KernelCore.Thread>?, _ line: Int) {
+    resume(kernelState.pointee.interrupt(thread, line: line))
+}
+@inline(never) private func takeNothing(_ thread: Ref<KernelCore.Thread>?) {
+    resume(kernelState.pointee.noInterrupt(thread))
+}
+@inline(__always) private func resume(_ next: Ref<KernelCore.Thread>?) {
+    recordMasked(kernelState, control: ~0, next)
+    unsafe swiftlet_exit(next?.raw)
 }
 
 /// Resume what a fast path chose.

@@ -8,8 +8,12 @@ public struct BundleWriter {
 
     public init(root: ElfFile) { self.root = root }
 
-    /// - Throws: when the root task has too many segments, one that is writable and executable, or a name is too long.
+    /// - Throws: when the root task is no task, has too many segments or one that is writable and executable; or a name is
+    ///   too long, or there twice.
     public func pack() throws -> [UInt8] {
+        guard root.holdsCode(root.entry), root.end <= Limits.userEnd else {
+            throw ToolError("no task: its entry is outside its code, or it lies above the tasks' addresses")
+        }
         guard root.segments.count <= Bundle.maximumRootSegments else {
             throw ToolError(
                 "the root task has \(root.segments.count) segments; at most \(Bundle.maximumRootSegments) fit")
@@ -40,6 +44,7 @@ public struct BundleWriter {
         for (name, bytes) in entries {
             let utf8 = Array(name.utf8)
             guard utf8.count <= Bundle.nameLength else { throw ToolError("\(name): a name has at most 32 bytes") }
+            if entries.count(where: { $0.name == name }) > 1 { throw ToolError("two entries are called \(name)") }
             table.append(word: UInt64(headSize + body.count))
             table.append(word: UInt64(bytes.count))
             table += utf8 + [UInt8](repeating: 0, count: Bundle.nameLength - utf8.count)
@@ -59,9 +64,17 @@ public struct BundleWriter {
     }
 }
 
+/// "ARM\u{64}" at byte 56 of an arm64 Image (Linux, Documentation/arch/arm64/booting.rst).
+public let arm64ImageMagic: UInt64 = 0x644d_5241
+
 /// One file to load or flash: the kernel as memory lies, then the bundle; the header's image size covers both.
-public func makeImage(kernel: ElfFile, bundle: [UInt8]) -> [UInt8] {
+///
+/// - Throws: for a kernel that does not start with the header of an arm64 Image.
+public func makeImage(kernel: ElfFile, bundle: [UInt8]) throws -> [UInt8] {
     var image = kernel.flat()
+    guard image.number(56, 4) == arm64ImageMagic else {
+        throw ToolError("no kernel: the header of an arm64 Image is missing")
+    }
     image.pad(to: 4096)
     image += bundle
     for index in 0..<8 { image[16 + index] = UInt8(truncatingIfNeeded: image.count >> (8 * index)) }

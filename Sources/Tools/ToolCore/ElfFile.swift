@@ -73,6 +73,9 @@ public struct ElfFile {
             isExecutable: flags & 1 != 0)
     }
 
+    /// The address behind the last segment.
+    public var end: UInt64 { segments.map { $0.virtualAddress + UInt64($0.memorySize) }.max() ?? 0 }
+
     /// Whether an instruction stands at this address.
     public func holdsCode(_ address: UInt64) -> Bool {
         segments.contains {

@@ -1,125 +1,149 @@
-// system.toml: the manifest as people write it, and its encoding for the root task.
+// system.toml: the manifest as people write it, and its encoding for the root task. ManifestFile+Words.swift says in words
+// what the encoding refuses.
 
 import ServiceCores
-import TOMLKit
 
-/// The file's tables, as TOMLKit decodes them.
-struct SystemFile: Decodable {
-    var task: [TaskEntry]
+/// The text of a system.toml, read.
+struct SystemFile {
+    var tasks: [TaskDescription]
+
+    init(toml: String) throws {
+        tasks = try Fields.read(toml: toml) { file in
+            try file.list("task").map { entry in
+                var fields = entry
+                return try TaskDescription(reading: &fields)
+            }
+        }
+        if tasks.isEmpty { throw ToolError("there is no [[task]]") }
+    }
 }
 
-struct TaskEntry: Decodable {
-    struct Restart: Decodable {
-        var maximum: UInt16
-        var initial_ms: UInt32
-        var maximum_ms: UInt32
-        var stable_ms: UInt32
-    }
-    var name: String
-    var binary: String
-    var start: String
-    var order: UInt8?
-    var priority: UInt8
-    var reason: String
-    var maximum_priority: UInt8?
-    var stack: UInt32
-    var heap: UInt32?
-    var arena_bits: UInt8
-    var untyped_bits: UInt8?
-    var persistent: UInt32?
-    var slice_us: UInt32?
-    var registers: UInt8?
-    var interrupts: UInt8?
-    var provides: String?
-    var opens: [String]?
-    var privileges: [String]?
-    var compatible: [String]?
-    var heartbeat_ms: UInt32?
-    var restart: Restart?
+extension Name {
+    var text: String { String(decoding: bytes, as: UTF8.self) }
+}
 
-    func name(_ text: String, _ field: String) throws -> Name {
-        let bytes = Array(text.utf8)
-        guard let name = Name(bytes: bytes.span) else {
-            throw ToolError("task \(name): \(field) \"\(text)\" has 1 to 32 bytes")
-        }
+extension Fields {
+    fileprivate func name(_ key: String, _ text: String) throws -> Name {
+        guard let name = Name(bytes: Array(text.utf8).span) else { throw error("\(key) \"\(text)\" has 1 to 32 bytes") }
         return name
     }
+    fileprivate mutating func name(_ key: String) throws -> Name? { try text(key).map { try name(key, $0) } }
+}
 
-    func description() throws -> TaskDescription {
-        if reason.isEmpty { throw ToolError("task \(name): say in `reason` why its priority is \(priority)") }
-        var task = TaskDescription(name: try name(name, "name"), binary: try name(binary, "binary"))
-        switch start {
-        case "boot": task.start = .boot
-        case "device": task.start = .device
-        case "demand": task.start = .demand
-        default: throw ToolError("task \(name): start is \"boot\", \"device\" or \"demand\", not \"\(start)\"")
+extension TaskDescription {
+    fileprivate init(reading fields: inout Fields) throws {
+        let name = try fields.required("name", try fields.name("name"))
+        fields.place = "task \(name.text)"
+        self.init(name: name, binary: try fields.required("binary", try fields.name("binary")))
+        try readStart(&fields)
+        try readPriority(&fields)
+        try readMemory(&fields)
+        registerCount = try fields.number("registers") ?? 0
+        interruptCount = try fields.number("interrupts") ?? 0
+        provides = try fields.name("provides") ?? .empty
+        opens = try fields.texts("opens").map { try fields.name("opens", $0) }
+        compatible = try fields.texts("compatible").map { Compatible(bytes: Array($0.utf8)) }
+        for privilege in try fields.texts("privileges") {
+            privileges = privileges | (try Privileges(named: privilege, fields))
         }
-        task.order = order ?? 0
-        task.priority = priority
-        task.maximumPriority = maximum_priority ?? priority
-        task.stackBytes = stack
-        task.heapBytes = heap ?? 0
-        task.arenaBits = arena_bits
-        task.untypedBits = untyped_bits ?? 0
-        task.persistentBytes = persistent ?? 0
-        task.sliceMicroseconds = slice_us ?? 0
-        task.registerCount = registers ?? 0
-        task.interruptCount = interrupts ?? 0
-        task.heartbeat = heartbeat_ms ?? 0
-        if let restart {
-            task.restart = RestartPolicy(
-                maximumRestarts: restart.maximum, initialBackOff: restart.initial_ms,
-                maximumBackOff: restart.maximum_ms,
-                stableRun: restart.stable_ms)
-        }
-        if let provides { task.provides = try name(provides, "provides") }
-        task.opens = try (opens ?? []).map { try name($0, "opens") }
-        task.compatible = (compatible ?? []).map { Compatible(bytes: Array($0.utf8)) }
-        for privilege in privileges ?? [] { task.privileges = task.privileges | (try self.privilege(privilege)) }
-        return task
+        heartbeat = try fields.number("heartbeat_ms") ?? 0
+        if var policy = try fields.fields("restart") { restart = try RestartPolicy(reading: &policy) }
+        try fields.end()
     }
 
-    private func privilege(_ text: String) throws -> Privileges {
-        switch text {
-        case "system_control": return .systemControl
-        case "interrupt_control": return .interruptControl
-        case "device_tree": return .deviceTree
-        case "factory": return .factory
-        case "root_view": return .rootView
-        default:
-            throw ToolError(
-                "task \(name): privilege \"\(text)\" is none of system_control, interrupt_control, device_tree, factory, root_view"
-            )
+    private mutating func readStart(_ fields: inout Fields) throws {
+        switch try fields.required("start", try fields.text("start")) {
+        case "boot": start = .boot
+        case "device": start = .device
+        case "demand": start = .demand
+        case let other: throw fields.error("start is \"boot\", \"device\" or \"demand\", not \"\(other)\"")
         }
+        order = try fields.number("order") ?? 0
+    }
+
+    private mutating func readPriority(_ fields: inout Fields) throws {
+        priority = try fields.required("priority", try fields.number("priority"))
+        maximumPriority = try fields.number("maximum_priority") ?? priority
+        if try fields.required("reason", try fields.text("reason")).isEmpty {
+            throw fields.error("say in `reason` why its priority is \(priority)")
+        }
+        sliceMicroseconds = try fields.number("slice_us") ?? 0
+    }
+
+    private mutating func readMemory(_ fields: inout Fields) throws {
+        stackBytes = try fields.required("stack", try fields.number("stack"))
+        heapBytes = try fields.number("heap") ?? 0
+        arenaBits = try fields.required("arena_bits", try fields.number("arena_bits"))
+        untypedBits = try fields.number("untyped_bits") ?? 0
+        persistentBytes = try fields.number("persistent") ?? 0
     }
 }
 
-private func read(toml: String) throws -> SystemFile {
-    do { return try TOMLDecoder(strictDecoding: true).decode(SystemFile.self, from: toml) } catch {
-        throw ToolError("not a valid system.toml: \(error)")
+extension RestartPolicy {
+    fileprivate init(reading fields: inout Fields) throws {
+        self.init(
+            maximumRestarts: try fields.required("maximum", try fields.number("maximum")),
+            initialBackOff: try fields.required("initial_ms", try fields.number("initial_ms")),
+            maximumBackOff: try fields.required("maximum_ms", try fields.number("maximum_ms")),
+            stableRun: try fields.required("stable_ms", try fields.number("stable_ms")))
+        try fields.end()
+    }
+}
+
+extension Privileges {
+    fileprivate init(named text: String, _ fields: Fields) throws {
+        switch text {
+        case "system_control": self = .systemControl
+        case "interrupt_control": self = .interruptControl
+        case "device_tree": self = .deviceTree
+        case "factory": self = .factory
+        case "root_view": self = .rootView
+        default:
+            throw fields.error(
+                "privilege \"\(text)\" is none of system_control, interrupt_control, device_tree, factory, root_view")
+        }
     }
 }
 
 /// Which binary each task of a system.toml is.
 public func taskBinaries(toml: String) throws -> [String: String] {
-    Dictionary(try read(toml: toml).task.map { ($0.name, $0.binary) }, uniquingKeysWith: { first, _ in first })
+    let tasks = try SystemFile(toml: toml).tasks
+    return Dictionary(tasks.map { ($0.name.text, $0.binary.text) }, uniquingKeysWith: { first, _ in first })
 }
 
 /// Encode the text of a system.toml.
-public func encodeManifest(toml: String) throws -> [UInt8] {
-    let manifest = Manifest(tasks: try read(toml: toml).task.map { try $0.description() })
-    do { return try manifest.encode() } catch {
-        throw ToolError("the manifest is refused: \(error)")
+///
+/// - Parameter binaries: names of the ELF files that come with it; each task's must be among them.
+public func encodeManifest(toml: String, binaries: [String]) throws -> [UInt8] {
+    let manifest = Manifest(tasks: try SystemFile(toml: toml).tasks)
+    let bytes: [UInt8]
+    do throws(ManifestError) { bytes = try manifest.encode() } catch { throw ToolError(error.words(manifest)) }
+    for task in manifest.tasks {
+        if !binaries.contains(task.binary.text) {
+            throw ToolError("task \(task.name.text): no entry of the bundle is called \(task.binary.text), its binary")
+        }
+        for service in task.opens where !manifest.provides(service) {
+            throw ToolError("task \(task.name.text): opens \"\(service.text)\", which no task provides")
+        }
+    }
+    return bytes
+}
+
+extension Manifest {
+    /// Drivers of several devices of a kind provide a numbered service each.
+    fileprivate func provides(_ service: Name) -> Bool {
+        let parts = service.text.split(separator: ".", omittingEmptySubsequences: false)
+        let isNumbered = parts.count > 1 && Int(parts[parts.count - 1]) != nil
+        let kind = isNumbered ? parts.dropLast().joined(separator: ".") : nil
+        return tasks.contains { $0.provides == service || $0.start == .device && $0.provides.text == kind }
     }
 }
 
 /// The names of a manifest's drivers by each value of `compatible` that they know.
 public func drivers(toml: String) throws -> [String: String] {
-    let file: SystemFile
-    do { file = try TOMLDecoder(strictDecoding: true).decode(SystemFile.self, from: toml) } catch {
-        throw ToolError("\(error)")
-    }
     var drivers: [String: String] = [:]
-    for task in file.task { for value in task.compatible ?? [] { drivers[value] = task.name } }
+    for task in try SystemFile(toml: toml).tasks {
+        for value in task.compatible { drivers[String(decoding: value.bytes, as: UTF8.self)] = task.name.text }
+    }
     return drivers
 }

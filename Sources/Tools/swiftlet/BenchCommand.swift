@@ -65,6 +65,6 @@ struct BenchCommand: ParsableCommand {
         process.arguments = [plot, "\(output)/bench.json", "\(output)/bench"]
         try process.run()
         process.waitUntilExit()
-        if process.terminationStatus != 0 { throw ToolError("\(plot) failed; run `make deps`") }
+        if process.terminationStatus != 0 { throw ToolError("\(plot) failed; `make bench` installs what it needs") }
     }
 }

@@ -1,7 +1,6 @@
 // `swiftlet dt check`: what the kernel would make of device trees, without a board.
 
 import ArgumentParser
-import Foundation
 import ToolCore
 import TreeReport
 
@@ -19,18 +18,13 @@ struct DeviceTreeCommand: ParsableCommand {
         @Flag(help: "One line for each tree.") var brief = false
 
         func run() throws {
-            guard let toml = FileManager.default.contents(atPath: manifest) else {
-                throw ToolError("\(manifest): cannot be read")
-            }
-            let drivers = try drivers(toml: String(decoding: toml, as: UTF8.self))
+            let toml = String(decoding: try readFile(manifest), as: UTF8.self)
+            let known = try within(manifest) { try drivers(toml: toml) }
             var refused = 0
             for file in files {
-                guard let data = FileManager.default.contents(atPath: file) else {
-                    throw ToolError("\(file): cannot be read")
-                }
-                let report = TreeReport([UInt8](data))
+                let report = TreeReport(try readFile(file))
                 if report.refusal != nil { refused += 1 }
-                if brief { print("\(report.verdict)  \(file)") } else { print(report.text(drivers: drivers)) }
+                if brief { print("\(report.verdict)  \(file)") } else { print(report.text(drivers: known)) }
             }
             if refused > 0 { throw ExitCode(1) }
         }

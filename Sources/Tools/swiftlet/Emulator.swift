@@ -1,6 +1,7 @@
 // QEMU as the tool runs it: the command line, the console line by line, and a guard against a system that hangs.
 
 import Foundation
+import Synchronization
 import ToolCore
 
 /// A machine to emulate, and what to load.
@@ -32,6 +33,17 @@ struct Emulator {
         return list
     }
 
+    /// QEMU takes any file for a kernel, and runs whatever its bytes are.
+    private func checkKernel() throws {
+        guard let file = FileHandle(forReadingAtPath: kernel) else {
+            throw ToolError("\(kernel): not there; run `make build`")
+        }
+        let head = [UInt8]((try? file.read(upToCount: 64)) ?? Data())
+        if head.number(56, 4) != arm64ImageMagic && !head.starts(with: [0x7f, 0x45, 0x4c, 0x46]) {
+            throw ToolError("\(kernel): neither an arm64 Image nor an ELF file")
+        }
+    }
+
     /// Run until QEMU ends, handing over each line of the console.
     ///
     /// - Parameters:
@@ -40,6 +52,7 @@ struct Emulator {
     ///   - onLine: returns false to stop the machine.
     /// - Returns: false where the guard stopped it.
     func run(interactive: Bool, timeout: Int?, onLine: @escaping (String) -> Bool) throws -> Bool {
+        try checkKernel()
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         process.arguments = ["qemu-system-aarch64"] + arguments
@@ -50,10 +63,12 @@ struct Emulator {
         process.standardError = words
         if !interactive { process.standardInput = FileHandle.nullDevice }
         try start(process)
-        let hasTerminal = interactive && isatty(STDIN_FILENO) == 1
-        if hasTerminal { giveTerminal(to: process.processIdentifier) }
-        defer { if hasTerminal { giveTerminal(to: getpgrp()) } }
-        let guardian = DispatchWorkItem { if process.isRunning { process.terminate() } }
+        let isTerminal = interactive && handTerminal(from: getpgrp(), to: process.processIdentifier)
+        let guardHasStopped = Flag()
+        let guardian = DispatchWorkItem {
+            guardHasStopped.isSet.store(true, ordering: .sequentiallyConsistent)
+            if process.isRunning { process.terminate() }
+        }
         if let timeout { DispatchQueue.global().asyncAfter(deadline: .now() + .seconds(timeout), execute: guardian) }
         var line: [UInt8] = []
         var isStopped = false
@@ -74,9 +89,11 @@ struct Emulator {
             }
         }
         process.waitUntilExit()
-        let timedOut = !isStopped && process.terminationReason == .uncaughtSignal
-        runningEmulator = 0
+        if isTerminal { _ = handTerminal(from: process.processIdentifier, to: getpgrp()) }
         guardian.cancel()
+        runningEmulator = 0
+        // QEMU ends in order, with status 0, when it is told to.
+        let timedOut = !isStopped && guardHasStopped.isSet.load(ordering: .sequentiallyConsistent)
         if process.terminationReason == .exit && process.terminationStatus != 0 {
             let said = String(decoding: words.fileHandleForReading.availableData, as: UTF8.self)
             throw ToolError("qemu-system-aarch64 ended with status \(process.terminationStatus)\n\(said)")
@@ -85,18 +102,24 @@ struct Emulator {
     }
 }
 
-/// Makes a process group the terminal's foreground. `Process` starts its child in a group of its own: in the background, where
-/// it may neither read the terminal nor change its mode, and is stopped (SIGTTIN, SIGTTOU) when it tries.
-private func giveTerminal(to group: pid_t) {
-    signal(SIGTTOU, SIG_IGN)
-    tcsetpgrp(STDIN_FILENO, group)
-    signal(SIGTTOU, SIG_DFL)
-    // It may have tried already.
-    kill(-group, SIGCONT)
-}
+/// What another thread may set.
+private final class Flag: Sendable { let isSet = Atomic(false) }
 
 /// The emulator that a signal's handler ends; 0: none.
 nonisolated(unsafe) var runningEmulator: pid_t = 0
+
+/// Puts a process group in front of the terminal, where there is one that belongs to the other.
+///
+/// Foundation starts a process in a group of its own. Job control stops that when it reads the terminal or sets it up, as
+/// QEMU does, and it may have done so already.
+private func handTerminal(from group: pid_t, to other: pid_t) -> Bool {
+    if isatty(STDIN_FILENO) == 0 || tcgetpgrp(STDIN_FILENO) != group { return false }
+    let former = signal(SIGTTOU, SIG_IGN)
+    defer { signal(SIGTTOU, former) }
+    if tcsetpgrp(STDIN_FILENO, other) != 0 { return false }
+    kill(other, SIGCONT)
+    return true
+}
 
 /// Starts an emulator that ends when this program is told to end.
 func start(_ emulator: Process) throws {

@@ -20,21 +20,16 @@ struct ImageCommand: ParsableCommand {
         var writer = BundleWriter(root: try ElfFile(path: root))
         for pair in entry {
             let parts = pair.split(separator: "=", maxSplits: 1).map(String.init)
-            guard parts.count == 2, let data = FileManager.default.contents(atPath: parts[1]) else {
-                throw ToolError("\(pair): not NAME=FILE with a file that can be read")
-            }
-            writer.entries.append((parts[0], [UInt8](data)))
+            guard parts.count == 2 else { throw ToolError("--entry \(pair): not NAME=FILE") }
+            writer.entries.append((parts[0], try readFile(parts[1])))
         }
         if let manifest {
-            guard let data = FileManager.default.contents(atPath: manifest) else {
-                throw ToolError("\(manifest): cannot be read")
-            }
-            do {
-                writer.entries.append(("manifest", try encodeManifest(toml: String(decoding: data, as: UTF8.self))))
-            } catch let error as ToolError { throw ToolError("\(manifest): \(error)") }
+            let toml = String(decoding: try readFile(manifest), as: UTF8.self)
+            let encoded = try within(manifest) { try encodeManifest(toml: toml, binaries: writer.entries.map(\.name)) }
+            writer.entries.append(("manifest", encoded))
         }
-        let packed = try writer.pack()
-        let image = makeImage(kernel: kernel, bundle: packed)
+        let packed = try within(root) { try writer.pack() }
+        let image = try within(self.kernel) { try makeImage(kernel: kernel, bundle: packed) }
         try writeFile(image, to: output)
         if let bundle { try writeFile(packed, to: bundle) }
         print("\(output): \(image.count) bytes, of which the bundle \(packed.count)")

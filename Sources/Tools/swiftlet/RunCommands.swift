@@ -19,7 +19,6 @@ struct RunCommand: ParsableCommand {
     @Flag(help: "Count instructions as time: every run is the same.") var counted = false
 
     func run() throws {
-        if !FileManager.default.fileExists(atPath: image) { throw ToolError("\(image): not there; run `make build`") }
         if let commands, commands.contains("\"") {
             throw ToolError(
                 "--run: the commands stand in double quotes on the kernel's command line; use single ones within")
@@ -107,7 +106,7 @@ struct TestTargetCommand: ParsableCommand {
             return panic.take(line)
         }
         for place in panic.places { print("          \(place)") }
-        if ended && passed + failed == 0 { print("no test is called \(test)") }
+        if ended && !panic.hasPanicked && passed + failed == 0 { print("no test is called \(test)") }
         if !ended { print("  FAILED  the run did not end within \(timeout) s") }
         if !ended || panic.hasPanicked || !hasFinished || passed + failed == 0 { failed += 1 }
         if let totals { try writeFile(Array("\(passed) \(failed)\n".utf8), to: totals) }

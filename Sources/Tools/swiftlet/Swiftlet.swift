@@ -38,6 +38,16 @@ func output(of program: String, _ arguments: [String], input: String? = nil) thr
     return (process.terminationStatus, String(decoding: data, as: UTF8.self))
 }
 
+func readFile(_ path: String) throws -> [UInt8] {
+    guard let data = FileManager.default.contents(atPath: path) else { throw ToolError("\(path): cannot be read") }
+    return [UInt8](data)
+}
+
+/// Says of which file an error is.
+func within<Result>(_ path: String, _ work: () throws -> Result) throws -> Result {
+    do { return try work() } catch let error as ToolError { throw ToolError("\(path): \(error)") }
+}
+
 func writeFile(_ bytes: [UInt8], to path: String) throws {
     do {
         try FileManager.default.createDirectory(

@@ -17,13 +17,11 @@ struct SymbolicateCommand: ParsableCommand {
         guard FileManager.default.fileExists(atPath: kernel) else {
             throw ToolError("\(kernel): not there; run `make build`")
         }
+        _ = try ElfFile(path: kernel)
         var symbolicator = Symbolicator(kernel: kernel, tasks: tasks, manifest: manifest)
         if let report {
-            guard let contents = FileManager.default.contents(atPath: report) else {
-                throw ToolError("\(report): cannot be read")
-            }
             // A carriage return and a line feed are one character.
-            let text = String(decoding: contents, as: UTF8.self)
+            let text = String(decoding: try readFile(report), as: UTF8.self)
             for line in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline) {
                 symbolicator.show(String(line))
             }

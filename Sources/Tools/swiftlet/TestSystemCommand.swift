@@ -53,7 +53,14 @@ struct TestSystemCommand: ParsableCommand {
         var problem: String?
         for step in dialogue.steps where problem == nil {
             switch step {
-            case .keys(let bytes): talk.send(bytes)
+            case .keys(let bytes):
+                // What comes before the driver has set its device up may be lost, on boards as on QEMU 10.
+                let prompt = try pattern("^> ")
+                if position > 0 || talk.wait(for: prompt, from: 0, seconds: timeout) != nil {
+                    talk.send(bytes)
+                } else {
+                    problem = "no prompt"
+                }
             case .type(let text):
                 if let end = talk.wait(for: try pattern("^> "), from: position, seconds: timeout) {
                     position = end

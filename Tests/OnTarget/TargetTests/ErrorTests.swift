@@ -119,14 +119,14 @@ func errorTests(_ runner: inout Runner) {
             Need(.createInterrupt, .interruptControl, .manage), Need(.bindInterrupt, .interrupt, .manage),
             Need(.acknowledge, .interrupt, .manage), Need(.interruptInformation, .interrupt, .read),
             Need(.bindTimer, .timer, .manage), Need(.arm, .timer, .manage), Need(.cancelTimer, .timer, .manage),
-            Need(.consoleWrite, .systemControl, .manage), Need(.statistics, .systemControl, .read),
+            Need(.consoleWrite, .systemControl, .write), Need(.statistics, .systemControl, .read),
             Need(.resetStatistics, .systemControl, .manage),
         ]
         for index in needs.indices { try c.refusals(needs[index], objects, [0, 0, 0, 0]) }
         let others: InlineArray<5, Need> = [
             Need(.unmap, .addressSpace, .manage), Need(.protect, .addressSpace, .manage),
             Need(.powerOff, .systemControl, .manage), Need(.reboot, .systemControl, .manage),
-            Need(.trace, .systemControl, .manage),
+            Need(.trace, .systemControl, .execute),
         ]
         for index in others.indices { try c.refusals(others[index], objects, [0, 0, 0, 0]) }
     }

@@ -14,7 +14,7 @@
 
 // Leaving the kernel (Vectors.S)
 
-// Both are the last thing that an entry does, and are not declared as `_Noreturn`, so that the compiler enters them by a
+// Each is the last thing that an entry does, and is not declared as `_Noreturn`, so that the compiler enters it by a
 // branch: the kernel's stack is then empty again, and `swiftlet lint-elf` checks that it is a branch.
 
 /// Resume `thread` from its system call: x0 = result, x1 = badge, x2 = 0, x3-x10 from `source`'s context.
@@ -23,13 +23,16 @@ SWIFTLET_PLAIN void swiftlet_exit_message(
 /// Resume it with all that its context holds: x0-x10 and x19-x30 after a system call, every register otherwise. Without a
 /// thread: wait for an interrupt with nobody's address space active, then enter `swiftlet_idle_interrupt`.
 SWIFTLET_PLAIN void swiftlet_exit(void *_Nullable thread);
-/// How `swiftlet_signal` and `swiftlet_poll` ended.
-typedef struct {
-    /// 0: the thread goes on, with success, and for `poll` with `value` in x1. 1: the general path must decide; x0 to x2 are in the context.
-    /// Else the thread to resume instead.
-    uint64_t next;
-    uint64_t value;
-} QuickExit;
+/// Resume the running thread from a quick call, of which nothing was saved: x0 = result, x1 = value.
+SWIFTLET_PLAIN void swiftlet_exit_quick(uint64_t result, uint64_t value);
+/// The same call is not that quick: x0 to x2 of `running` are in its context, and the general path decides.
+SWIFTLET_PLAIN void swiftlet_exit_general(void *_Nonnull running);
+/// Another thread goes on instead of `running`, whose quick call succeeded.
+SWIFTLET_PLAIN void swiftlet_exit_yield(void *_Nonnull thread, void *_Nonnull running);
+/// The same, where `thread` waited in a system call and is woken with a notification's bits.
+SWIFTLET_PLAIN void swiftlet_exit_signal(void *_Nonnull thread, uint64_t bits, void *_Nonnull running);
+/// The same, where the thread that ran is saved already.
+SWIFTLET_PLAIN void swiftlet_exit_woken(void *_Nonnull thread, uint64_t bits);
 /// The end of boot: its code is unmapped, and `swiftlet_first_exit` entered on an empty stack.
 SWIFTLET_PLAIN _Noreturn void swiftlet_leave_boot(void);
 /// The 32-bit register at a mapped address, or all ones where the access aborts.
@@ -123,7 +126,7 @@ SWIFTLET_INLINE uint64_t swiftlet_tree_base(void) { return SWIFTLET_TREE_BASE; }
     }
 #define SWIFTLET_WRITE(name, reg) \
     SWIFTLET_INLINE void swiftlet_write_##name(uint64_t value) { \
-        __asm__ volatile("msr " reg ", %0" ::"r"(value) : "memory"); \
+        __asm__ volatile("msr " reg ", %x0" ::"rZ"(value) : "memory"); \
     }
 
 SWIFTLET_READ(midr, "midr_el1")

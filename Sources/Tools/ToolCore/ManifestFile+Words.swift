@@ -1,0 +1,46 @@
+// What an encoded manifest refuses, in the words of system.toml.
+
+import ServiceCores
+
+extension ManifestError {
+    func words(_ manifest: Manifest) -> String {
+        func task(_ index: Int) -> String {
+            index < manifest.tasks.count ? "task \(manifest.tasks[index].name.text)" : "task \(index + 1)"
+        }
+        switch self {
+        case .tooManyTasks: return "\(manifest.tasks.count) tasks; a manifest has at most \(Manifest.maximumTasks)"
+        case .badName(let index): return "\(task(index)): a name is empty"
+        case .duplicate(let index):
+            return "\(task(index)): another task before it has the same name, or provides the same service"
+        case .badValue(let index, let field): return "\(task(index)): \(field.rule)"
+        case .truncated, .wrongMagic, .wrongVersion, .trailingBytes: return "the encoded manifest is damaged"
+        }
+    }
+}
+
+extension ManifestField {
+    /// The rule that a value breaks.
+    fileprivate var rule: String {
+        let pages = "a multiple of 4096, at most 16777216"
+        switch self {
+        case .start: return "start is \"boot\", \"device\" or \"demand\""
+        case .priority: return "priority is 0 to 255"
+        case .maximumPriority: return "maximum_priority is at least priority"
+        case .privileges: return "privileges has a value without a meaning"
+        case .stackBytes: return "stack is \(pages), and not 0"
+        case .heapBytes: return "heap is \(pages)"
+        case .persistentBytes: return "persistent is \(pages)"
+        case .arenaBits: return "arena_bits is 16 to 28"
+        case .untypedBits: return "untyped_bits is 0, or 12 to 28"
+        case .restart: return "restart: initial_ms is 1 to maximum_ms"
+        case .opens: return "opens has at most \(TaskDescription.maximumOpens) services"
+        case .compatible:
+            return
+                "compatible has 1 to \(TaskDescription.maximumCompatible) values of 1 to \(Compatible.maximumLength) bytes"
+                + " for a task with start = \"device\", and none for another"
+        case .heartbeat: return "heartbeat_ms is 0, or at least 10"
+        case .registerCount: return "registers is 0 to 4"
+        case .interruptCount: return "interrupts is 0 to 4"
+        }
+    }
+}

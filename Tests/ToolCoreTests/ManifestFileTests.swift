@@ -1,0 +1,119 @@
+// system.toml: what is wrong with one is said with the task's name and the key, and never by a trap.
+
+import ServiceCores
+import XCTest
+
+@testable import ToolCore
+
+final class ManifestFileTests: XCTestCase {
+    private let good = """
+        [[task]]
+        name = "log"
+        binary = "Log"
+        start = "boot"
+        priority = 7
+        reason = "because"
+        stack = 4096
+        arena_bits = 18
+        provides = "log"
+
+        [[task]]
+        name = "uart"
+        binary = "UART"
+        start = "device"
+        priority = 100
+        reason = "characters"
+        stack = 8192
+        arena_bits = 16
+        provides = "serial"
+        opens = ["log", "serial.1"]
+        compatible = ["acme,uart", "acme,old-uart"]
+        restart = { maximum = 5, initial_ms = 50, maximum_ms = 5000, stable_ms = 10000 }
+
+        """
+
+    private func encode(_ toml: String) throws -> [UInt8] { try encodeManifest(toml: toml, binaries: ["UART", "Log"]) }
+
+    func testAGoodFileIsEncoded() throws {
+        let bytes = try encode(good)
+        let manifest = try Manifest.decode(bytes.span)
+        XCTAssertEqual(manifest.tasks.map(\.name), [Name("log"), Name("uart")])
+        XCTAssertEqual(manifest.tasks.map(\.priority), [7, 100])
+        XCTAssertEqual(manifest.tasks.map(\.maximumPriority), [7, 100])
+        XCTAssertEqual(manifest.tasks[1].opens, [Name("log"), Name("serial.1")])
+        XCTAssertEqual(manifest.tasks[1].restart.maximumBackOff, 5000)
+    }
+
+    func testWhatIsWrongIsSaidWithItsPlace() {
+        let many = (0...64).map { good.prefix(while: { $0 != "\n" }) + "\nname = \"t\($0)\"\n" + body }.joined()
+        for (text, replacement, words) in [
+            ("priority = 100", "priority = 256", "task uart: priority is 256; it has 0 to 255"),
+            ("priority = 100", "priority = -1", "task uart: priority is -1; it has 0 to 255"),
+            ("priority = 100", "priority = \"high\"", "task uart: priority is a whole number"),
+            (
+                "priority = 100", "priority = 100\nmaximum_priority = 99",
+                "task uart: maximum_priority is at least priority"
+            ),
+            ("priority = 100\n", "", "task uart: priority is missing"),
+            ("reason = \"because\"", "reason = \"\"", "task log: say in `reason` why its priority is 7"),
+            ("stack = 8192", "stack = 8193", "task uart: stack is a multiple of 4096, at most 16777216, and not 0"),
+            ("arena_bits = 16", "arena_bits = 40", "task uart: arena_bits is 16 to 28"),
+            ("arena_bits = 16", "arena_bits = 16\ncolour = 3", "task uart: unknown key \"colour\""),
+            ("stable_ms", "settled_ms", "task uart: restart: stable_ms is missing"),
+            ("stable_ms = 10000", "stable_ms = 10000, x = 1", "task uart: restart: unknown key \"x\""),
+            ("initial_ms = 50,", "initial_ms = 0,", "task uart: restart: initial_ms is 1 to maximum_ms"),
+            ("restart = {", "restart = 3 #", "task uart: restart is a table"),
+            (
+                "name = \"uart\"", "name = \"log\"",
+                "task log: another task before it has the same name, or provides the same service"
+            ),
+            ("name = \"uart\"\n", "", "task 2: name is missing"),
+            ("name = \"uart\"", "name = \"\"", "task 2: name \"\" has 1 to 32 bytes"),
+            ("\"UART\"", "\"Uart\"", "task uart: no entry of the bundle is called Uart, its binary"),
+            ("\"serial.1\"", "\"log.1\"", "task uart: opens \"log.1\", which no task provides"),
+            ("\"serial.1\"", "4", "task uart: opens is a list of texts in quotes"),
+            (
+                "\"device\"", "\"boot\"",
+                "task uart: compatible has 1 to 16 values of 1 to 64 bytes for a task with start = \"device\", and none for another"
+            ),
+            ("\"device\"", "\"later\"", "task uart: start is \"boot\", \"device\" or \"demand\", not \"later\""),
+            (
+                "opens =", "privileges = [\"all\"]\nopens =",
+                "task uart: privilege \"all\" is none of system_control, interrupt_control, device_tree, factory, root_view"
+            ),
+            (good, "[task]\nname = \"a\"", "task is a list of tables: write [[task]]"),
+            (good, "", "there is no [[task]]"),
+            (good, "colour = 1\n", "unknown key \"colour\""),
+            (good, many, "65 tasks; a manifest has at most 64"),
+        ] {
+            XCTAssertThrowsError(try encode(good.replacing(text, with: replacement)), words) { error in
+                XCTAssertEqual("\(error)", words)
+            }
+        }
+    }
+
+    private let body = """
+        binary = "Log"
+        start = "boot"
+        priority = 7
+        reason = "because"
+        stack = 4096
+        arena_bits = 18
+
+        """
+
+    func testABrokenFileIsSaidWithItsLine() {
+        XCTAssertThrowsError(try encode(good.replacing("stack = 8192", with: "stack = "))) { error in
+            XCTAssertTrue("\(error)".hasPrefix("line 17, column "), "\(error)")
+        }
+    }
+
+    func testDriversAreNamedByWhatTheyKnow() throws {
+        XCTAssertEqual(try drivers(toml: good), ["acme,uart": "uart", "acme,old-uart": "uart"])
+        XCTAssertThrowsError(try drivers(toml: "[[task]]\nname = 1\n"))
+    }
+
+    func testBinariesAreNamedByTheirTask() throws {
+        XCTAssertEqual(try taskBinaries(toml: good), ["log": "Log", "uart": "UART"])
+    }
+}
