@@ -61,11 +61,11 @@ extension Kernel where H: ~Copyable {
         write(thread.pointee.faultAddress)
         write("\n")
     }
-    private mutating func write(_ text: StaticString) {
+    @inline(never) private mutating func write(_ text: StaticString) {
         for index in 0..<text.utf8CodeUnitCount { hardware.writeConsole(unsafe text.utf8Start[index]) }
     }
     /// Sixteen hexadecimal digits.
-    private mutating func write(_ value: UInt64) {
+    @inline(never) private mutating func write(_ value: UInt64) {
         for index in 0..<16 {
             let digit = UInt8(truncatingIfNeeded: value >> UInt64(4 * (15 - index))) & 15
             hardware.writeConsole(digit < 10 ? 48 + digit : 87 + digit)
