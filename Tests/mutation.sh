@@ -153,10 +153,8 @@ second_half() {
         "callers stay at an endpoint whose table went"
     try "$p" 34 Kernel+Destroy.swift 'inner.pointee.header.isDying = true' '' \
         "a region that is about to go is filled again"
-    try "$p" 35 Kernel+FastSignal.swift 'node.pointee.urgency >= thread.effective
-' 'node.pointee.urgency >= 0
-' \
-        "a less urgent timer interrupts by the fast path"
+    try "$p" 35 Kernel+FastSignal.swift 'root.pointee.greatest, node.pointee.urgency >= thread.effective,' \
+        'root.pointee.greatest,' "a less urgent timer interrupts by the fast path"
     try "$p" 36 Kernel+Fault.swift 'endWait(of: endpoint, for: thread)' '' \
         "a fault waits for a handler that waits for the faulting thread"
 }

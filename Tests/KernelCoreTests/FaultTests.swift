@@ -210,6 +210,17 @@ import Testing
 }
 
 @Suite struct SystemTests {
+    /// Nobody handles its faults: the kernel's console is all there is to tell it.
+    @Test func aFaultOfTheRootTaskIsReportedInWords() {
+        let s = TestSystem()
+        s.root.ref.pointee.context.programCounter = 0x40_1234
+        s.fault(s.root, .pageWrite, address: 0xbad)
+        let text = String(decoding: s.hardware.console, as: UTF8.self)
+        #expect(text.hasPrefix("swiftlet: the root task stopped: write to memory that is not its own, PC "))
+        #expect(text.hasSuffix(", address 0000000000000bad\n"))
+        #expect(s.state(s.root) == .faulted)
+    }
+
     @Test func version() {
         let s = TestSystem()
         s.setRegisters(s.root, ControlWord(.version, Slot(0)).raw)

@@ -41,8 +41,10 @@ import Testing
 
     @Test func aPersonMayStartAndStopIt() {
         var state = RestartState(policy: policy, now: 0)
+        _ = state.died(at: 0)
         state.stopped()
         #expect(!state.isDue(at: 100))
+        state.starting()
         state.started(at: 100)
         #expect(state.generation == 2)
         #expect(state.died(at: 101) == .restart(at: 121))
@@ -68,6 +70,70 @@ import Testing
         for _ in 0..<70_000 { _ = state.died(at: 0) }
         #expect(state.phase == .dead)
         #expect(state.failures == 65536)
+    }
+
+    /// A fault shows before its message comes: it must count once.
+    @Test func onlyAStartingSupervisorEndsWhatItFindsFaulted() {
+        func sighting(_ isDead: Bool, _ isFaulted: Bool, _ isPlanned: Bool, _ isFirstLook: Bool) -> Sighting {
+            Sighting(isDead: isDead, isFaulted: isFaulted, isPlanned: isPlanned, isFirstLook: isFirstLook)
+        }
+        #expect(sighting(false, true, false, true) == .diedUnseen)
+        #expect(sighting(false, true, false, false) == .running)
+        #expect(sighting(false, false, true, true) == .running)
+        #expect(sighting(true, false, true, true) == .planned)
+        #expect(sighting(true, false, false, false) == .left)
+        var state = RestartState(policy: policy, now: 10, generation: 1, found: .running)
+        #expect(state.died(at: 10) == .restart(at: 30))
+        #expect(state.failures == 1)
+        #expect(RestartState(policy: policy, now: 10, generation: 4, found: .left).phase == .dead)
+        let planned = RestartState(policy: policy, now: 10, generation: 4, found: .planned)
+        #expect(planned.phase == .waiting(until: 30) && planned.generation == 4)
+        #expect(RestartState(policy: policy, now: 10, generation: 1, found: .diedUnseen).failures == 0)
+    }
+
+    /// Whatever step of an ending a supervisor dies behind, its successor finds a task that it brings back.
+    @Test func anEndingCutShortIsTakenUp() {
+        var state = RestartState(policy: policy, now: 0)
+        var isPlanned = false
+        var isDead = false
+        var found: [Sighting] = []
+        func look() {
+            found.append(Sighting(isDead: isDead, isFaulted: !isDead, isPlanned: isPlanned, isFirstLook: true))
+        }
+        let decision = state.end(at: 5) {
+            isPlanned = $0
+            look()
+        } kill: {
+            isDead = true
+            look()
+        }
+        look()
+        #expect(decision == .restart(at: 25))
+        #expect(found == [.diedUnseen, .planned, .planned])
+    }
+
+    @Test func aTaskThatIsLeftIsNotTakenUp() {
+        var state = RestartState(policy: policy, now: 0)
+        for _ in 0..<4 { _ = state.died(at: 0) }
+        var notes: [Bool] = []
+        let decision = state.end(at: 0) {
+            notes.append($0)
+        } kill: {
+        }
+        #expect(decision == .giveUp)
+        #expect(notes == [true, false])
+    }
+
+    @Test func aStartThatTheRootTaskWasAskedForIsNotAskedAgain() {
+        var state = RestartState(policy: policy, now: 0)
+        _ = state.died(at: 0)
+        state.starting()
+        #expect(!state.isDue(at: ~0))
+        // It failed: that counts as a death.
+        #expect(state.died(at: 20) == .restart(at: 60))
+        state.starting()
+        state.started(at: 60)
+        #expect(state.phase == .running(since: 60) && state.generation == 2)
     }
 
     @Test func heartbeatIsLateAfterTwoPeriods() {

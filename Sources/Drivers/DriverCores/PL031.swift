@@ -13,8 +13,14 @@ enum PL031Register {
     static var interruptClear: Int { 0x1c }
 }
 
+/// The clock and its one alarm.
+///
+/// Invariant: while `alarm` is set, the match register holds it, its interrupt is unmasked, and the clock had not reached it
+/// when that was checked last, after the match was written: the clock cannot have passed it unseen.
 public struct PL031<Registers: RegisterAccess> {
     private let registers: Registers
+    /// The second of the alarm that is set and has not rung.
+    public private(set) var alarm: UInt32?
 
     /// Starts the clock, with no alarm set.
     public init(registers: Registers) {
@@ -27,19 +33,39 @@ public struct PL031<Registers: RegisterAccess> {
     /// Seconds since 1970.
     public var seconds: UInt32 { registers.read32(PL031Register.data) }
 
-    public func set(seconds: UInt32) { registers.write32(PL031Register.load, seconds) }
+    /// Sets the clock.
+    /// - Returns: whether the alarm rings by that: no match comes any more for a second that was stepped over.
+    public mutating func set(seconds: UInt32) -> Bool {
+        registers.write32(PL031Register.load, seconds)
+        // The new time shows at the counter's next edge (DDI 0224C, 3.3.3), so what was written counts as well.
+        return ringIfReached(seconds)
+    }
 
-    /// Interrupts when the clock shows `seconds`.
-    public func setAlarm(_ seconds: UInt32) {
+    /// Interrupts when the clock shows `seconds`. It replaces an earlier alarm.
+    /// - Returns: whether it rings at once: the clock had reached that second by the time the match was written.
+    public mutating func setAlarm(_ seconds: UInt32) -> Bool {
+        alarm = seconds
         registers.write32(PL031Register.match, seconds)
         registers.write32(PL031Register.interruptMask, 1)
+        return ringIfReached(0)
     }
 
     /// Ends the interrupt; whether the alarm rang.
-    public func handleInterrupt() -> Bool {
-        let rang = registers.read32(PL031Register.rawInterrupt) & 1 != 0
+    public mutating func handleInterrupt() -> Bool {
+        if registers.read32(PL031Register.rawInterrupt) & 1 == 0 { return ringIfReached(0) }
+        end()
+        return true
+    }
+
+    private mutating func ringIfReached(_ written: UInt32) -> Bool {
+        guard let alarm, max(written, seconds) >= alarm else { return false }
+        end()
+        return true
+    }
+
+    private mutating func end() {
+        alarm = nil
         registers.write32(PL031Register.interruptMask, 0)
         registers.write32(PL031Register.interruptClear, 1)
-        return rang
     }
 }

@@ -19,11 +19,14 @@ public struct PL061<Registers: RegisterAccess> {
     /// Pins that interrupt, a bit each.
     public private(set) var watched: UInt8 = 0
 
+    /// Takes the pins up; an edge that a watched one saw before this is still reported.
     public init(registers: Registers, watched: UInt8) {
         self.registers = registers
         registers.write32(PL061Register.interruptMask, 0)
-        registers.write32(PL061Register.interruptClear, 0xff)
-        for pin in 0..<8 where watched & (1 << UInt8(pin)) != 0 { watch(pin) }
+        registers.write32(PL061Register.interruptClear, UInt32(~watched))
+        for pin in 0..<8 where watched & (1 << UInt8(pin)) != 0 { configure(UInt32(1) << UInt32(pin)) }
+        self.watched = watched
+        registers.write32(PL061Register.interruptMask, UInt32(watched))
     }
 
     public var levels: UInt8 { UInt8(truncatingIfNeeded: registers.read32(PL061Register.data(pins: 0xff))) }
@@ -42,18 +45,21 @@ public struct PL061<Registers: RegisterAccess> {
     public mutating func watch(_ pin: Int) {
         let bit = UInt32(1) << UInt32(pin & 7)
         watched |= UInt8(bit)
-        registers.write32(PL061Register.direction, registers.read32(PL061Register.direction) & ~bit)
-        registers.write32(PL061Register.sense, registers.read32(PL061Register.sense) & ~bit)
-        registers.write32(PL061Register.bothEdges, registers.read32(PL061Register.bothEdges) & ~bit)
-        registers.write32(PL061Register.event, registers.read32(PL061Register.event) | bit)
+        configure(bit)
         registers.write32(PL061Register.interruptClear, bit)
         registers.write32(PL061Register.interruptMask, UInt32(watched))
     }
 
-    /// Ends the interrupts; the pins that rose.
-    public func handleInterrupt() -> UInt8 {
-        let pins = registers.read32(PL061Register.maskedInterrupt)
-        registers.write32(PL061Register.interruptClear, pins)
-        return UInt8(truncatingIfNeeded: pins)
+    private func configure(_ bit: UInt32) {
+        registers.write32(PL061Register.direction, registers.read32(PL061Register.direction) & ~bit)
+        registers.write32(PL061Register.sense, registers.read32(PL061Register.sense) & ~bit)
+        registers.write32(PL061Register.bothEdges, registers.read32(PL061Register.bothEdges) & ~bit)
+        registers.write32(PL061Register.event, registers.read32(PL061Register.event) | bit)
     }
+
+    /// The watched pins that rose. They stay so until `clear`: who notes them first loses none.
+    public var risen: UInt8 { UInt8(truncatingIfNeeded: registers.read32(PL061Register.maskedInterrupt)) }
+
+    /// Ends the interrupts of `pins`.
+    public func clear(_ pins: UInt8) { registers.write32(PL061Register.interruptClear, UInt32(pins)) }
 }

@@ -8,43 +8,63 @@ import UserRuntime
 
 @c(PL031Driver_main) func clockDriver(_ address: UInt) -> Int32 {
     let information = startInformation(address)
-    var server = Server(information)
-    let interrupt = Interrupt(StartSlot.interrupt)
-    let clock = PL031(registers: MMIORegisters(address: information.registers[0]))
-    try? interrupt.bind(server.notification, bits: 1)
-    var sleeper: Reply?
-    /// The second of the alarm that is set and has not rung.
-    var armed: UInt64?
-    while true {
-        let request = server.next()
-        if request.delivery == .notification {
-            if clock.handleInterrupt() {
-                armed = nil
-                if let held = sleeper { server.release(held, RegisterMessage(0, UInt64(clock.seconds))) }
-                sleeper = nil
+    var driver = ClockDriver(information)
+    driver.serve()
+}
+
+struct ClockDriver {
+    private var server: Server
+    private var clock: PL031<MMIORegisters>
+    private let interrupt = Interrupt(StartSlot.interrupt)
+    /// Who waits for the alarm.
+    private var sleeper: Reply?
+
+    init(_ information: StartInformation) {
+        server = Server(information)
+        clock = PL031(registers: MMIORegisters(address: information.registers[0]))
+        try? interrupt.bind(server.notification, bits: 1)
+    }
+
+    mutating func serve() -> Never {
+        while true {
+            let request = server.next()
+            switch request.delivery {
+            case .notification:
+                if clock.handleInterrupt() { ring() }
+                try? interrupt.acknowledge()
+            case .message: answer(request)
+            case .oneWay, .fault: break
             }
-            try? interrupt.acknowledge()
         }
-        if request.delivery != .message { continue }
+    }
+
+    private mutating func answer(_ request: Received) {
         switch request[0] {
         case ClockRequest.read: server.reply(RegisterMessage(0, UInt64(clock.seconds)))
         case ClockRequest.set:
-            clock.set(seconds: UInt32(truncatingIfNeeded: request[1]))
+            guard let seconds = UInt32(exactly: request[1]) else { return refuse() }
+            if clock.set(seconds: seconds) { ring() }
             server.reply(RegisterMessage(0))
         case ClockRequest.alarm:
-            if let earlier = sleeper { server.release(earlier, RegisterMessage(1)) }
-            sleeper = nil
-            if request[1] == armed {
-                // A caller that waits on: setting the alarm again could put it off.
-                sleeper = server.hold()
-            } else if request[1] <= UInt64(clock.seconds) || request[1] > UInt64(UInt32.max) {
-                server.reply(RegisterMessage(0, UInt64(clock.seconds)))
-            } else {
-                sleeper = server.hold()
-                armed = request[1]
-                clock.setAlarm(UInt32(truncatingIfNeeded: request[1]))
-            }
+            guard let seconds = UInt32(exactly: request[1]) else { return refuse() }
+            wait(until: seconds)
         default: server.reply(RegisterMessage(1))
         }
     }
+
+    private mutating func wait(until seconds: UInt32) {
+        if let earlier = sleeper { server.release(earlier, RegisterMessage(1)) }
+        sleeper = nil
+        // A caller that waits on: setting the alarm again could put it off.
+        let hasRung = seconds != clock.alarm && clock.setAlarm(seconds)
+        if hasRung { return server.reply(RegisterMessage(0, UInt64(clock.seconds))) }
+        sleeper = server.hold()
+    }
+
+    private mutating func ring() {
+        if let held = sleeper { server.release(held, RegisterMessage(0, UInt64(clock.seconds))) }
+        sleeper = nil
+    }
+
+    private mutating func refuse() { server.reply(RegisterMessage(ClockRequest.noSuchSecond)) }
 }

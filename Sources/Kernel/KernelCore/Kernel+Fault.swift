@@ -50,23 +50,24 @@ extension Kernel where H: ~Copyable {
         }
     }
 
-    /// The root task has stopped for good, and nobody else can tell: one line on the kernel's console.
+    /// The root task has stopped for good, and nobody else can tell: one line on the kernel's console. The other tasks go on;
+    /// a call to the root task ends at its deadline, if it has one.
     private mutating func reportRootFault(_ thread: Ref<Thread>) {
-        write("swiftlet: the root task stopped, fault kind ")
-        write(UInt64(thread.pointee.faultKind.rawValue), digits: 1)
+        write("swiftlet: the root task stopped: ")
+        write(thread.pointee.faultKind.text)
         write(", PC ")
-        write(thread.pointee.context.programCounter, digits: 16)
+        write(thread.pointee.context.programCounter)
         write(", address ")
-        write(thread.pointee.faultAddress, digits: 16)
+        write(thread.pointee.faultAddress)
         write("\n")
     }
-    private mutating func write(_ text: StaticString) {
+    @inline(never) private mutating func write(_ text: StaticString) {
         for index in 0..<text.utf8CodeUnitCount { hardware.writeConsole(unsafe text.utf8Start[index]) }
     }
-    /// The low `digits` hexadecimal digits.
-    private mutating func write(_ value: UInt64, digits: Int) {
-        for index in 0..<digits {
-            let digit = UInt8(truncatingIfNeeded: value >> UInt64(4 * (digits - 1 - index))) & 15
+    /// Sixteen hexadecimal digits.
+    @inline(never) private mutating func write(_ value: UInt64) {
+        for index in 0..<16 {
+            let digit = UInt8(truncatingIfNeeded: value >> UInt64(4 * (15 - index))) & 15
             hardware.writeConsole(digit < 10 ? 48 + digit : 87 + digit)
         }
     }

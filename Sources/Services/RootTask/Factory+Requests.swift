@@ -68,6 +68,7 @@ extension Factory {
             let number = try task(request[1])
             try hang(number)
             note(operation, number, by: request.badge)
+        case .begin: try begin(try task(request[1]))
         case .policy:
             let state = tasks[try task(request[1])]
             let description = state.description
@@ -78,6 +79,7 @@ extension Factory {
             answer.message[3] = UInt64(description.restart.maximumBackOff)
             answer.message[4] = UInt64(description.restart.stableRun)
             answer.message[6] = UInt64(description.privileges.raw)
+            answer.message[7] = state.progress.word
         }
         return answer
     }

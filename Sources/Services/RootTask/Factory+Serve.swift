@@ -31,7 +31,7 @@ extension Factory {
         }
     }
 
-    private func report(_ name: Name, _ failure: FactoryFailure) {
+    func report(_ name: Name, _ failure: FactoryFailure) {
         console.line {
             $0.add(name)
             $0.add(" does not start: ")
@@ -43,81 +43,60 @@ extension Factory {
         }
     }
 
-    /// Answers requests, and faults of the supervisor.
+    /// Answers requests, and faults of the supervisor; between them it starts what it was asked to `begin`.
     mutating func serve() {
-        let endpoint = Endpoint(own)
-        let reply = Reply(slots.reply)
-        do throws(FactoryFailure) { try memory.make(.reply, at: slots.reply) } catch {
-            return report(Name("root"), error)
-        }
-        try? endpoint.bindServer(Thread(RootSlot.thread))
+        do throws(FactoryFailure) { try openDesk() } catch { return report(Name("root"), error) }
+        try? Endpoint(own).bindServer(Thread(RootSlot.thread))
         try? Thread(RootSlot.thread).setPriority(Factory.priority, maximum: 255)
         var answer: FactoryAnswer?
         while true {
-            let received: Received
-            do throws(KernelError) {
-                if let ready = answer {
-                    received = try endpoint.replyAndReceive(ready.message, ready.attachment, reply: reply)
-                } else {
-                    received = try endpoint.receive(reply: reply)
+            let next = nextRequest(&answer)
+            if let received = next {
+                switch received.delivery {
+                case .message: answer = self.answer(received, desk.current)
+                case .fault: faulted(received)
+                case .notification, .oneWay: break
                 }
-            } catch {
-                answer = nil
-                continue
-            }
-            answer = nil
-            switch received.delivery {
-            case .message: answer = self.answer(received, reply)
-            case .fault: supervisorFaulted(received)
-            case .notification, .oneWay: break
+            } else if let number = tasks.firstIndex(where: { $0.progress == .underWay }) {
+                startBegun(number)
             }
         }
     }
 
-    /// The supervisor watches all others; this watches the supervisor. It is started again at once, since meanwhile nobody
-    /// handles a fault, and given up when it dies too often.
-    private mutating func supervisorFaulted(_ fault: Received) {
-        let number = Int(truncatingIfNeeded: fault.badge) - 1
-        guard number >= 0, number < tasks.count else { return }
-        let name = tasks[number].name
-        var report = FaultLines(name, faulted: FaultKind(word: fault[Fault.kind]).text, address: fault[Fault.address])
-        report.add(programCounter: fault[Fault.programCounter], linkRegister: fault[Fault.linkRegister])
-        report.add(
-            stackPointer: fault[Fault.stackPointer], framePointer: fault[Fault.framePointer],
-            syndrome: fault[Fault.syndrome])
-        report.add(
-            stack: fault[Fault.programCounter], returnAddresses(number, frame: fault[Fault.framePointer]))
-        for line in report.lines { console.line { $0.add(line) } }
-        let now = (Instant.now - Instant.immediately).milliseconds
-        var life = supervisorLife ?? RestartState(policy: tasks[number].description.restart, now: 0)
-        let decision = life.died(at: now)
-        var isStarted = false
+    /// Answers the last request and takes the next: the one that was put off, or who waits. Nil where nobody does and there is
+    /// something to start.
+    private mutating func nextRequest(_ answer: inout FactoryAnswer?) -> Received? {
+        let ready = answer
+        answer = nil
+        if let waiting = desk.waiting {
+            if let ready { try? desk.current.reply(ready.message, ready.attachment) }
+            desk.takeUp()
+            return waiting
+        }
+        let hasWork = tasks.contains { $0.progress == .underWay }
+        let deadline = hasWork ? Instant.immediately : .never
+        do throws(KernelError) {
+            guard let ready else { return try Endpoint(own).receive(reply: desk.current, deadline: deadline) }
+            return try Endpoint(own).replyAndReceive(
+                ready.message, ready.attachment, reply: desk.current, deadline: deadline)
+        } catch { return nil }
+    }
+
+    /// Notes that a task is to be started: the caller does not wait.
+    mutating func begin(_ number: Int) throws(FactoryFailure) {
+        if tasks[number].phase != .dead { throw FactoryFailure(.wrongState) }
+        tasks[number].progress = .underWay
+    }
+
+    private mutating func startBegun(_ number: Int) {
         do throws(FactoryFailure) {
-            try kill(number)
-            if case .restart = decision {
-                try start(number)
-                life.started(at: now)
-                isStarted = true
-            }
-        } catch { self.report(name, error) }
-        supervisorLife = life
-        var last = Text()
-        last.add(name)
-        if isStarted {
-            last.add(" restarted, generation ")
-            last.decimal(UInt64(tasks[number].generation))
-        } else {
-            last.add(" GIVEN UP: it died too often; from now on a task that faults stays stopped")
-        }
-        say(last.bytes)
-    }
-
-    /// One line for the log, which thereby makes the shell show its own line anew; for the console where the log does not take
-    /// it. One only: the log may need this task's answer before it takes a second.
-    func say(_ line: [UInt8]) {
-        if let provider = provider(of: Name("log")) {
-            if log(line.span, to: Endpoint(slots.task(provider).endpoint)) { return }
-        }
-        console.line { $0.add(line) }
+            try start(number)
+            tasks[number].progress = .ended
+        } catch { tasks[number].progress = .failed(error.cause) }
+        guard let supervisor = provider(of: Name("supervisor")), tasks[supervisor].phase == .running else { return }
+        try? CapabilityTable.own.delete(slots.outgoing)
+        try? CapabilityTable(slots.task(supervisor).table).copy(
+            StartSlot.notification, to: slots.outgoing, in: .own, rights: .write)
+        try? Notification(slots.outgoing).signal(FactoryOperation.startedBit)
     }
 }

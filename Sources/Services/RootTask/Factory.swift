@@ -10,7 +10,7 @@ import UserRuntime
     let bundle: BundleReader
     let manifestFile: UnsafeBufferPointer<UInt8>
     var memory: RootMemory
-    let slots: RootSlots
+    var slots: RootSlots
     let window: RootWindow
     /// The endpoint of this factory itself.
     let own: Slot
@@ -19,6 +19,9 @@ import UserRuntime
     /// Of the supervisor, once it died.
     var supervisorLife: RestartState?
     var refusals = Refusals()
+    /// Whether the faults of all tasks come here, since the supervisor was given up.
+    var isWatching = false
+    var desk = Desk()
 
     // Finding
 
@@ -60,6 +63,7 @@ import UserRuntime
         }
         tasks[number].phase = .running
         tasks[number].generation += 1
+        if tasks[number].service == Name("supervisor") { watch(false) }
     }
 
     /// Memory that is the task's for good: its arena, its persistent pages, its own untyped memory.
@@ -85,9 +89,9 @@ import UserRuntime
         }
     }
 
-    /// Faults go to the supervisor; the supervisor's own come here.
-    private func makeFaultHandler(_ number: Int, _ supervisor: Int) throws(FactoryFailure) {
-        let source = number == supervisor ? own : slots.task(supervisor).endpoint
+    /// Faults go to the supervisor; the supervisor's own come here, and all while it is given up.
+    func makeFaultHandler(_ number: Int, _ supervisor: Int) throws(FactoryFailure) {
+        let source = number == supervisor || isWatching ? own : slots.task(supervisor).endpoint
         do throws(KernelError) {
             try CapabilityTable.own.mint(
                 source, to: slots.task(number).faultHandler, rights: .write | .grant, badge: UInt64(number) + 1)
@@ -107,9 +111,9 @@ import UserRuntime
         try builder.makeObjects(
             pages: pages + treePages, tableBits: isBoxed ? Factory.boxTableBits : StartSlot.tableBits)
         if !isBoxed { try builder.makeServerObjects() }
-        unsafe try builder.load(image, file)
-        tasks[number].stackStart = try builder.makeStack(pages: task.stackPages)
-        try builder.makeHeap(pages: Int(task.description.heapBytes / 4096))
+        unsafe try builder.load(image, file) { answerWaiting() }
+        tasks[number].stackStart = try builder.makeStack(pages: task.stackPages) { answerWaiting() }
+        try builder.makeHeap(pages: Int(task.description.heapBytes / 4096)) { answerWaiting() }
         for page in 0..<Int(task.description.persistentBytes / 4096) {
             try builder.share(
                 place.persistent(page), at: TaskAddress.persistent + UInt64(page * 4096), .read | .write)
@@ -127,7 +131,7 @@ import UserRuntime
         try run(number, image.entry)
     }
 
-    private func copyTree(_ builder: inout TaskBuilder) throws(FactoryFailure) {
+    private mutating func copyTree(_ builder: inout TaskBuilder) throws(FactoryFailure) {
         let size = Int(boot.deviceTreeSize)
         var start = 0
         while start < size {
@@ -138,6 +142,7 @@ import UserRuntime
                 let source = unsafe UnsafeRawBufferPointer(start: UnsafeRawPointer(bitPattern: from), count: count)
                 unsafe UnsafeMutableRawBufferPointer(words).copyMemory(from: source)
             }
+            answerWaiting()
             start += 4096
         }
     }

@@ -94,8 +94,10 @@ struct TaskBuilder {
         return try hold(scratch)
     }
 
-    /// The file's segments, copied.
-    mutating func load(_ image: ElfImage, _ file: UnsafeBufferPointer<UInt8>) throws(FactoryFailure) {
+    /// The file's segments, copied. Behind each page, here and below, `pause` is called.
+    mutating func load(_ image: ElfImage, _ file: UnsafeBufferPointer<UInt8>, _ pause: () -> Void)
+        throws(FactoryFailure)
+    {
         for index in 0..<image.segmentCount {
             let segment = image.segment(index)
             var rights = Rights.read
@@ -112,12 +114,13 @@ struct TaskBuilder {
                             (segment.fileOffset + start)..<(segment.fileOffset + start + count)])
                     unsafe UnsafeMutableRawBufferPointer(words).copyMemory(from: source)
                 }
+                pause()
             }
         }
     }
 
     /// The stack, painted, below `TaskAddress.stackTop`; the place of its lowest page.
-    mutating func makeStack(pages: Int) throws(FactoryFailure) -> UInt32 {
+    mutating func makeStack(pages: Int, _ pause: () -> Void) throws(FactoryFailure) -> UInt32 {
         let first = held
         var lowest: UInt32 = first
         for number in 0..<pages {
@@ -126,13 +129,15 @@ struct TaskBuilder {
                 for index in 0..<512 { unsafe words[index] = StackPaint.word }
             }
             if number == 0 { lowest = place }
+            pause()
         }
         return lowest
     }
 
-    mutating func makeHeap(pages: Int) throws(FactoryFailure) {
+    mutating func makeHeap(pages: Int, _ pause: () -> Void) throws(FactoryFailure) {
         for number in 0..<pages {
             _ = unsafe try page(at: TaskAddress.heap + UInt64(number * 4096), .read | .write, fill: nil)
+            pause()
         }
     }
 

@@ -24,6 +24,8 @@ struct TaskState {
     var device = DeviceShare()
     /// What it was started with, for a task with the root task's view.
     var argument = Name.empty
+    /// What became of the last `begin`.
+    var progress = StartProgress.ended
     /// Number of frames and tables in the holding table, of this generation.
     var held: UInt32 = 0
     /// Place in the holding table of the stack's lowest page.

@@ -16,6 +16,14 @@ public struct FaultLines: Equatable, Sendable {
         lines.append(text.bytes)
     }
 
+    /// A task whose fault nobody was told of.
+    public init(unseen name: Name) {
+        var text = Text()
+        text.add(name)
+        text.add(" faulted while the supervisor was dead")
+        lines.append(text.bytes)
+    }
+
     /// A task that shows no sign of life.
     public init(hangs name: Name) {
         var text = Text()

@@ -58,7 +58,7 @@ extension FactoryOperation {
     public var needed: Privileges {
         switch self {
         case .task, .taskMemory, .interrupt, .capability, .memory, .policy, .root: .factoryInspect
-        case .spawn, .kill, .restart, .crash, .stack, .hang: .factoryControl
+        case .spawn, .kill, .restart, .crash, .stack, .hang, .begin: .factoryControl
         case .manifest, .spawnDriver: .factoryDevices
         case .service: .factoryServices
         case .power: .factoryPower
@@ -69,7 +69,7 @@ extension FactoryOperation {
     public var text: StaticString {
         switch self {
         case .manifest: "read the manifest"
-        case .spawn: "start a task"
+        case .spawn, .begin: "start a task"
         case .spawnDriver: "start a driver"
         case .kill: "kill"
         case .restart: "restart"

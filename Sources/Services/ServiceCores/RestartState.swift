@@ -13,6 +13,27 @@ public enum RestartDecision: Equatable, Sendable {
     case giveUp
 }
 
+/// What a supervisor finds of a task that it did not know.
+public enum Sighting: Equatable, Sendable {
+    case running
+    /// It stands in a fault that nobody was told of, and nobody will be.
+    case diedUnseen
+    /// It is dead, and a restart was planned.
+    case planned
+    /// It is dead, and stays so.
+    case left
+
+    /// - Parameters:
+    ///   - isFirstLook: the supervisor itself starts. Later a fault that shows is on its way, and counts when it comes.
+    public init(isDead: Bool, isFaulted: Bool, isPlanned: Bool, isFirstLook: Bool) {
+        if isDead {
+            self = isPlanned ? .planned : .left
+        } else {
+            self = isFaulted && isFirstLook ? .diedUnseen : .running
+        }
+    }
+}
+
 /// A task's life so far.
 ///
 /// Invariants: `failures ≤ policy.maximumRestarts + 1`; the delay lies between the policy's two bounds; `generation`
@@ -21,6 +42,8 @@ public struct RestartState: Equatable, Sendable {
     public enum Phase: Equatable, Sendable {
         case running(since: UInt64)
         case waiting(until: UInt64)
+        /// The root task was asked to start it, and loads it.
+        case starting
         case dead
     }
     public let policy: RestartPolicy
@@ -35,6 +58,32 @@ public struct RestartState: Equatable, Sendable {
         self.policy = policy
         phase = .running(since: now)
         self.generation = generation
+    }
+
+    /// A task that a supervisor takes up, as it finds it.
+    public init(policy: RestartPolicy, now: UInt64, generation: UInt32, found: Sighting) {
+        self.init(policy: policy, now: now, generation: generation)
+        switch found {
+        case .running, .diedUnseen: break
+        // All deaths before this supervisor's own count as one.
+        case .planned: _ = died(at: now)
+        case .left: stopped()
+        }
+    }
+
+    /// Ends the task and decides, so that a supervisor that dies in the middle leaves no task dead that was to come back: the
+    /// note of a planned restart survives it, is written first, and is taken back last.
+    ///
+    /// - Parameters:
+    ///   - note: writes whether a restart is planned.
+    ///   - kill: ends the task.
+    public mutating func end(at now: UInt64, note: (Bool) -> Void, kill: () -> Void) -> RestartDecision {
+        note(true)
+        kill()
+        let decision = died(at: now)
+        if case .restart = decision { return decision }
+        note(false)
+        return decision
     }
 
     /// The task died, or its restart failed.
@@ -62,15 +111,20 @@ public struct RestartState: Equatable, Sendable {
         return min(UInt64(policy.initialBackOff) << doublings, UInt64(policy.maximumBackOff))
     }
 
-    /// The task runs again. Also after `.dead`, when a person asked for it; then the count starts anew.
+    /// The task runs again.
     public mutating func started(at now: UInt64) {
-        if phase == .dead { failures = 0 }
         phase = .running(since: now)
         generation &+= 1
     }
 
+    /// The root task was asked to start it.
+    public mutating func starting() { phase = .starting }
+
     /// A person stopped it: no restart until one is asked for.
-    public mutating func stopped() { phase = .dead }
+    public mutating func stopped() {
+        phase = .dead
+        failures = 0
+    }
 
     /// Whether the time of a planned restart has come.
     public func isDue(at now: UInt64) -> Bool {

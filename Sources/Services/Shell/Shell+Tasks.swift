@@ -234,7 +234,11 @@ extension Shell {
         if request == SupervisorRequest.kill && (task == ownNumber || task == provider(of: Name("serial"))) {
             return say("it stays: without it nobody could type `restart`")
         }
-        guard let reply = try? supervisor.call(RegisterMessage(request, task), deadline: Shell.patience) else {
+        let reply: Received
+        do throws(KernelError) {
+            reply = try supervisor.call(RegisterMessage(request, task), deadline: Shell.patience)
+        } catch {
+            if error == .peerDied { return superviseAlone(task, request, word) }
             return say("the supervisor does not answer")
         }
         if reply[0] == 0 { return }
@@ -266,6 +270,19 @@ extension Shell {
             if ask(.restart, task) == nil { say("refused") }
         default: say("it stays: without a supervisor nobody handles a fault")
         }
+    }
+
+    /// There is no supervisor: the root task does what it can.
+    private mutating func superviseAlone(_ task: UInt64, _ request: UInt64, _ word: [UInt8]) {
+        let operations: [FactoryOperation]
+        switch request {
+        case SupervisorRequest.crash: operations = [.crash]
+        case SupervisorRequest.kill: operations = [.kill]
+        default: operations = [.kill, .restart]
+        }
+        var isDone = false
+        for operation in operations { isDone = ask(operation, task) != nil }
+        if !isDone { say(word, ": it does not run") }
     }
 
     /// Makes a task loop for ever, if somebody will notice.

@@ -1,8 +1,8 @@
 // The supervisor: handler of all tasks' faults. It reports the cause, ends the task at once (so its callers are released),
 // and starts it again after a delay that doubles, until it gives up. A task that shows no sign of life is treated alike.
 //
-// It is above all tasks in priority and runs for microseconds, except while a task is loaded again: that is the price of
-// a restart, and the reason for the delay.
+// It is above all tasks in priority, so it does little at a time: it ends a task, and asks the root task for the new one, which
+// is loaded at the root task's own low priority. The root task tells when that is done.
 
 import KernelABI
 import Protocols
@@ -47,7 +47,9 @@ import UserRuntime
 
     mutating func serve() -> Never {
         lastTick = now
-        arm()
+        // What faulted while there was no supervisor waits for this.
+        findNewTasks(isFirstLook: true)
+        tick()
         while true {
             let received = server.next()
             switch received.delivery {
@@ -77,25 +79,28 @@ import UserRuntime
     private mutating func tick() {
         let isLate = now > lastTick + 2 * Supervisor.period
         lastTick = now
-        findNewTasks()
+        findNewTasks(isFirstLook: false)
         feedWatchdog()
         // Where something more urgent kept the supervisor itself from running, it kept the others too: nobody is judged.
         flushLines()
         if isLate {
             for index in 0..<watched.count { watched[index].heartbeat.seen(at: now) }
         }
-        for index in 0..<watched.count where watched[index].state.isDue(at: now) { start(index) }
+        for index in 0..<watched.count where watched[index].state.phase == .starting { noteProgress(index) }
+        for index in 0..<watched.count where watched[index].state.isDue(at: now) { begin(index) }
         for index in culprits() { endHanging(index) }
         arm()
     }
 
     /// Tasks that were started since the last look.
-    private mutating func findNewTasks() {
+    private mutating func findNewTasks(isFirstLook: Bool) {
         var number: UInt64 = 1
         while number <= Supervisor.maximumTasks {
             if index(of: number) == nil {
                 if ask(.policy, number) != 0 { return }
-                _ = find(number)
+                if let index = find(number, isFirstLook: isFirstLook), watched[index].found == .diedUnseen {
+                    end(index, FaultLines(unseen: watched[index].name))
+                }
             }
             number += 1
         }
@@ -107,28 +112,22 @@ import UserRuntime
     }
 
     /// The task's entry, also of one that was started just now.
-    private mutating func find(_ number: UInt64) -> Int? {
+    private mutating func find(_ number: UInt64, isFirstLook: Bool = false) -> Int? {
         if let found = index(of: number) { return found }
         guard number > 0, number <= Supervisor.maximumTasks, number != ownNumber,
-            let task = unsafe Watched(number: number, now: now, isPlanned: plans[Int(number)] == 1)
+            let task = unsafe Watched(
+                number: number, now: now, isPlanned: plans[Int(number)] == 1, isFirstLook: isFirstLook)
         else { return nil }
         watched.append(task)
-        let index = watched.count - 1
-        if task.wasFaulted {
-            var text = Text()
-            text.add(task.name)
-            text.add(" faulted while the supervisor was dead")
-            say(text.bytes)
-            _ = ask(.kill, number)
-            decide(index)
-        }
-        return index
+        return watched.count - 1
     }
 
     // Deaths
 
     private mutating func fault(_ fault: Received) {
         guard let index = find(fault.badge) else { return }
+        // It died so soon that its fault came before the word of its start.
+        if watched[index].state.phase == .starting { noteProgress(index) }
         var report = FaultLines(
             watched[index].name, faulted: FaultKind(word: fault[Fault.kind]).text, address: fault[Fault.address])
         report.add(programCounter: fault[Fault.programCounter], linkRegister: fault[Fault.linkRegister])
@@ -152,38 +151,70 @@ import UserRuntime
     /// Ends a task, says why, and plans what its policy says. It is ended before a word is said: its callers, the log among
     /// them, wait no longer.
     mutating func end(_ index: Int, _ report: FaultLines) {
-        _ = ask(.kill, watched[index].number)
+        let number = watched[index].number
+        let (plans, factory) = unsafe (self.plans, self.factory)
+        let decision = watched[index].state.end(at: now) { isPlanned in
+            unsafe plans[Int(number)] = isPlanned ? 1 : 0
+        } kill: {
+            _ = try? factory.call(RegisterMessage(UInt64(FactoryOperation.kill.rawValue), number))
+        }
         for line in report.lines { say(line) }
-        decide(index)
+        tell(index, decision)
     }
 
-    private mutating func decide(_ index: Int) {
-        switch watched[index].state.died(at: now) {
-        case .restart: plan(index, true)
+    private mutating func tell(_ index: Int, _ decision: RestartDecision) {
+        switch decision {
+        case .restart: break
         case .leave: report(index, "stays dead: it has no restart policy")
         case .giveUp: report(index, "GIVEN UP: it died too often")
         }
     }
 
-    private mutating func start(_ index: Int) {
-        let status = ask(.restart, watched[index].number)
-        if status == 0 {
-            noteStart(index)
-            var text = Text()
-            text.add(watched[index].name)
-            text.add(" restarted, generation ")
-            text.decimal(UInt64(watched[index].state.generation))
-            say(text.bytes)
-        } else {
-            report(index, FactoryError(rawValue: status)?.text ?? "was not restarted")
-            decide(index)
+    // Starts
+
+    /// Asks the root task for a new life of the task, and does not wait for it.
+    private mutating func begin(_ index: Int) {
+        let status = ask(.begin, watched[index].number)
+        if status != 0 { return startFailed(index, FactoryError(rawValue: status) ?? .kernel) }
+        watched[index].state.starting()
+    }
+
+    /// Looks what became of a start that was asked for.
+    private mutating func noteProgress(_ index: Int) {
+        let request = RegisterMessage(UInt64(FactoryOperation.policy.rawValue), watched[index].number)
+        guard let reply = try? factory.call(request), reply[0] == 0 else { return }
+        switch StartProgress(word: reply[7]) {
+        case .underWay: return
+        case .failed(let error): startFailed(index, error)
+        case .ended: started(index)
         }
     }
 
-    private mutating func noteStart(_ index: Int) {
+    private mutating func started(_ index: Int) {
         watched[index].state.started(at: now)
         watched[index].heartbeat.seen(at: now)
         plan(index, false)
+        if let asker = watched[index].asker {
+            return release(index, asker, RegisterMessage(0, UInt64(watched[index].state.generation)))
+        }
+        var text = Text()
+        text.add(watched[index].name)
+        text.add(" restarted, generation ")
+        text.decimal(UInt64(watched[index].state.generation))
+        say(text.bytes)
+    }
+
+    private mutating func startFailed(_ index: Int, _ error: FactoryError) {
+        if let asker = watched[index].asker { release(index, asker, RegisterMessage(error.rawValue)) }
+        report(index, error.text)
+        let decision = watched[index].state.died(at: now)
+        plan(index, watched[index].state.phase != .dead)
+        tell(index, decision)
+    }
+
+    private mutating func release(_ index: Int, _ asker: Reply, _ message: RegisterMessage) {
+        watched[index].asker = nil
+        server.release(asker, message)
     }
 
     /// Notes in memory that survives the supervisor whether a restart is planned.
@@ -251,18 +282,26 @@ import UserRuntime
                 plan(index, false)
             }
             server.reply(RegisterMessage(status))
-        case SupervisorRequest.restart:
-            if watched[index].isRunning { _ = ask(.kill, request[1]) }
-            let status = ask(.restart, request[1])
-            if status == 0 {
-                watched[index].state.stopped()
-                noteStart(index)
-            }
-            server.reply(RegisterMessage(status, UInt64(watched[index].state.generation)))
+        case SupervisorRequest.restart: restart(index)
         case SupervisorRequest.state:
             let isDead = watched[index].state.phase == .dead
             server.reply(RegisterMessage(0, UInt64(watched[index].state.failures), isDead ? 1 : 0))
         default: server.reply(RegisterMessage(FactoryError.badRequest.rawValue))
         }
+    }
+
+    /// A person wants it anew; the answer comes when it runs.
+    private mutating func restart(_ index: Int) {
+        if watched[index].state.phase == .starting {
+            return server.reply(RegisterMessage(FactoryError.wrongState.rawValue))
+        }
+        guard let asker = server.hold() else {
+            return server.reply(RegisterMessage(FactoryError.exhausted.rawValue))
+        }
+        watched[index].asker = asker
+        plan(index, true)
+        if watched[index].isRunning { _ = ask(.kill, watched[index].number) }
+        watched[index].state.stopped()
+        begin(index)
     }
 }

@@ -11,11 +11,13 @@ struct Watched {
     var state: RestartState
     var heartbeat: Heartbeat
 
-    /// It stood in a fault that nobody handles any more when this supervisor started.
-    let wasFaulted: Bool
+    /// How this supervisor found it.
+    let found: Sighting
+    /// Who asked for the start that is under way.
+    var asker: Reply?
 
     /// Asks the factory about task `number`; nil when it was never started.
-    init?(number: UInt64, now: UInt64, isPlanned: Bool) {
+    init?(number: UInt64, now: UInt64, isPlanned: Bool, isFirstLook: Bool) {
         let factory = Endpoint(StartSlot.factory)
         guard let policy = try? factory.call(RegisterMessage(UInt64(FactoryOperation.policy.rawValue), number)),
             policy[0] == 0, let phase = TaskPhase(rawValue: UInt8(truncatingIfNeeded: policy[5])),
@@ -29,15 +31,14 @@ struct Watched {
             maximumRestarts: UInt16(truncatingIfNeeded: policy[2]),
             initialBackOff: UInt32(truncatingIfNeeded: policy[2] >> 16),
             maximumBackOff: UInt32(truncatingIfNeeded: policy[3]), stableRun: UInt32(truncatingIfNeeded: policy[4]))
-        state = RestartState(policy: restart, now: now, generation: UInt32(truncatingIfNeeded: policy[5] >> 8))
+        found = Sighting(
+            isDead: phase == .dead, isFaulted: record[1] >> 8 & 0xff == UInt64(ThreadState.faulted.rawValue),
+            isPlanned: isPlanned, isFirstLook: isFirstLook)
+        state = RestartState(
+            policy: restart, now: now, generation: UInt32(truncatingIfNeeded: policy[5] >> 8), found: found)
         heartbeat = Heartbeat(period: UInt32(truncatingIfNeeded: policy[1]), now: now)
-        wasFaulted = phase == .running && record[1] >> 8 & 0xff == UInt64(ThreadState.faulted.rawValue)
-        if phase == .dead && isPlanned {
-            // All deaths before this supervisor's own count as one.
-            _ = state.died(at: now)
-        } else if phase == .dead {
-            state.stopped()
-        }
+        // The supervisor before this one asked for its start.
+        if found == .planned && StartProgress(word: policy[7]) == .underWay { state.starting() }
     }
 
     var isRunning: Bool {

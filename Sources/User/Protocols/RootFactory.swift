@@ -37,7 +37,8 @@ import KernelABI
     /// Make task word 1 fault at once, as if its code had jumped to a null pointer.
     case crash = 13
     /// Word 1: number. Reply: 1: ms between signs of life, 2: restarts | initial back-off << 16, 3: maximum back-off,
-    /// 4: stable run, 5: `TaskPhase` | generation << 8, 6: privileges, as the manifest encodes them.
+    /// 4: stable run, 5: `TaskPhase` | generation << 8, 6: privileges, as the manifest encodes them, 7: what became of `begin`, see
+    /// `StartProgress`.
     case policy = 14
     /// Reply: a `TaskRecord` of the root task itself.
     case root = 15
@@ -46,7 +47,12 @@ import KernelABI
     case stack = 16
     /// Make task word 1 loop for ever at once, as if its code had lost its way.
     case hang = 17
+    /// Start task word 1 again, and reply at once: it is loaded when nobody more urgent wants the processor, and the
+    /// supervisor's notification gets `startedBit` then. `policy` tells what became of it.
+    case begin = 18
 
+    /// Bit of the supervisor's notification: a start that it asked for with `begin` has ended.
+    @inlinable public static var startedBit: UInt64 { 2 }
     @inlinable public static var maximumDepth: Int { 10 }
 }
 
@@ -78,6 +84,29 @@ import KernelABI
     case deviceTaken = 12
     /// Registers of other devices lie in the same page, and the driver's manifest entry does not say `shares_page`.
     case pageShared = 13
+}
+
+/// What became of the last `begin`: word 7 of a reply to `policy`.
+@frozen public enum StartProgress: Equatable, Sendable {
+    /// The task was started, or none was asked for.
+    case ended
+    case underWay
+    case failed(FactoryError)
+
+    @inlinable public var word: UInt64 {
+        switch self {
+        case .ended: 0
+        case .underWay: 1
+        case .failed(let error): 2 | error.rawValue << 8
+        }
+    }
+    @inlinable public init(word: UInt64) {
+        switch word & 0xff {
+        case 0: self = .ended
+        case 1: self = .underWay
+        default: self = .failed(FactoryError(rawValue: word >> 8) ?? .kernel)
+        }
+    }
 }
 
 /// Where a task is in its life.

@@ -1,9 +1,12 @@
-// The serial driver's service: bytes out, and bytes in without loss across the driver's restarts.
+// The serial driver's service: bytes out, and bytes in kept across the driver's restarts.
 //
 // Received bytes are numbered from 0. A read names how many the reader has taken so far; the driver keeps every byte, in
 // memory that survives it, until a read acknowledges it. So a reader whose call ended with `peerDied` asks again with the
 // same number, and gets what it missed and nothing twice.
-
+//
+// What a driver's death can cost: one received byte, where it is ended between the load that takes the byte out of the device's
+// FIFO and the store that keeps it; what the FIFO cannot hold until the next driver runs; and a write is made twice where the
+// driver took its bytes and was ended before the reply, since the writer sees `peerDied` and writes again.
 //
 // Several tasks write, and one of them may have a line under work: a prompt, and what somebody types. Another's bytes take that
 // line's place on the screen, and its owner's next read, or the one that waits, brings nothing: the sign to show the line anew.

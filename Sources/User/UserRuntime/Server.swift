@@ -28,7 +28,6 @@ public struct Server {
     public let notification = Notification(StartSlot.notification)
     public let timer = Timer(StartSlot.timer)
     private let heartbeat: Duration
-    private var nextBeat = Instant.never
     private var free: (Bool, Bool, Bool) = (true, true, true)
     private var current = Reply(StartSlot.reply)
     private var isAnswering = false
@@ -38,29 +37,41 @@ public struct Server {
     /// The bit by which the own timer tells a sign of life is due.
     public static var heartbeatBit: UInt64 { 1 << 63 }
 
-    /// Binds notification and timer to this thread; both are the task's own.
+    /// Binds notification and timer to this thread; both are the task's own. No capability is taken from a client.
     public init(_ information: StartInformation) {
         heartbeat = Duration(ticks: information.heartbeatTicks)
+        IPCBufferAccess().setReceiveSlots(.none)
         try? Thread(StartSlot.thread).bindNotification(notification)
         if heartbeat.ticks > 0 {
             try? timer.bind(notification, bits: Server.heartbeatBit)
-            let first = Instant.after(heartbeat)
-            try? timer.arm(first, period: heartbeat)
+            // Twice in its period: one sign may go amiss.
+            let half = Duration(ticks: heartbeat.ticks / 2)
+            try? timer.arm(.after(half), period: half)
         }
     }
 
     /// The next request or notification. Sends the answer of `reply` first.
-    public mutating func next() -> Received {
+    ///
+    /// Not inlined, so that a report of a task that waits names the place in its own loop.
+    @inline(never) public mutating func next() -> Received {
+        while true {
+            if let received = next(by: .never) { return received }
+        }
+    }
+
+    /// The next request or notification, or nil when none has come by `deadline`. Sends the answer of `reply` first.
+    public mutating func next(by deadline: Instant) -> Received? {
         while true {
             let received: Received
             do throws(KernelError) {
                 if isAnswering {
                     isAnswering = false
-                    received = try endpoint.replyAndReceive(answer, attachment, reply: current)
+                    received = try endpoint.replyAndReceive(answer, attachment, reply: current, deadline: deadline)
                 } else {
-                    received = try endpoint.receive(reply: current)
+                    received = try endpoint.receive(reply: current, deadline: deadline)
                 }
             } catch {
+                if error == .timedOut { return nil }
                 // A task without its endpoint is of no use: the supervisor shall see it.
                 if error != .cancelled { swiftlet_trap() }
                 continue
@@ -116,11 +127,10 @@ public struct Server {
     public var caller: Reply { current }
 }
 
-/// A sign of life to the supervisor, by a task that is watched: a `Server` sends it on its own. It waits no longer than the
-/// supervisor needs to take it.
+/// A sign of life to the supervisor, by a task that is watched: a `Server` sends it on its own. It never waits: a driver must
+/// not be late for its device because the supervisor is, and where one sign is not taken the next one is.
 public func showSignOfLife() {
-    try? Endpoint(StartSlot.supervisor).send(
-        RegisterMessage(SupervisorWord.heartbeat), deadline: .after(milliseconds: 100))
+    try? Endpoint(StartSlot.supervisor).send(RegisterMessage(SupervisorWord.heartbeat), deadline: .immediately)
 }
 
 /// Word 0 of what every task may send to the supervisor.

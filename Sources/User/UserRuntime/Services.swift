@@ -6,6 +6,7 @@ import KernelABI
 /// - Returns: whether it came. It does not while the service was never started, or where the manifest forbids it.
 public func openService(_ name: InlineArray<4, UInt64>, to slot: Slot, deadline: Instant = .never) -> Bool {
     IPCBufferAccess().setReceiveSlots(slot)
+    defer { IPCBufferAccess().setReceiveSlots(.none) }
     var message = RegisterMessage(NamesWord.open)
     for index in 0..<4 { message.setWord(1 + index, name[index]) }
     do throws(KernelError) {
