@@ -67,17 +67,22 @@ private final class CallRecord: FirmwareCalls {
     typealias Controller = AnyInterruptController<TraceRegisters, TraceCore>
     func registers(_ window: Window) -> TraceRegisters { TraceRegisters(record: record, window: window) }
 
-    /// `first` is what taking and opening line 40 must do.
-    private func check(_ controller: Controller, lines: Int, first: [Access], rest: [Access]) {
+    /// `first` is what taking and opening line 40 must do; where the line is the timer's, taking it opens it.
+    private func check(
+        _ controller: Controller, lines: Int, byCall: Bool = false, timerLine: Int = 27, first: [Access], rest: [Access]
+    ) {
+        func take() -> TakenInterrupt {
+            byCall ? controller.takeByCall(timerLine: timerLine) : controller.take(timerLine: timerLine)
+        }
         #expect(controller.lineCount == lines)
         record.accesses = []
-        #expect(controller.take(timerLine: 27) == .line(40))
-        controller.open(line: 40)
+        #expect(take() == (timerLine == 40 ? .timer : .line(40)))
+        if timerLine != 40 { controller.open(line: 40) }
         controller.enable(line: 40, trigger: .level)
         controller.disable(line: 40)
         #expect(record.accesses == first + rest)
         record.accesses = []
-        #expect(controller.take(timerLine: 27) == .nothing)
+        #expect(take() == .nothing)
         #expect(record.stores.filter { $0 != .take }.isEmpty, "nothing was taken: nothing is ended")
     }
     private let distributorsPart: [Access] = [
@@ -85,18 +90,18 @@ private final class CallRecord: FirmwareCalls {
         .store(.distributor, 0x184, 1 << 8),
     ]
 
-    @Test func everyCallReachesAGICv2() {
+    @Test(arguments: [27, 40]) func everyCallReachesAGICv2(timerLine: Int) {
         record[.distributor, 0x004] = 2
         let controller = Controller.gicv2(GICv2(distributor: registers(.distributor), interface: registers(.interface)))
         record[.interface, 0x00c] = 1023
         record.queue[Place(window: .interface, offset: 0x00c)] = [40]
         check(
-            controller, lines: 96,
+            controller, lines: 96, timerLine: timerLine,
             first: [.load(.interface, 0x00c), .store(.interface, 0x010, 40), .store(.interface, 0x1000, 40)],
             rest: distributorsPart)
     }
 
-    @Test func everyCallReachesAGICv3() throws {
+    @Test(arguments: [27, 40]) func everyCallReachesAGICv3(timerLine: Int) throws {
         record[.redistributors, 0x0008] = 16
         record[.distributor, 0x004] = 2
         let controller = Controller.gicv3(
@@ -106,16 +111,18 @@ private final class CallRecord: FirmwareCalls {
                     affinity: 0, core: TraceCore(record: record))))
         record.taken = [40]
         check(
-            controller, lines: 96, first: [.take, .system(.end, 40), .system(.deactivate, 40)], rest: distributorsPart)
+            controller, lines: 96, timerLine: timerLine, first: [.take, .system(.end, 40), .system(.deactivate, 40)],
+            rest: distributorsPart)
     }
 
-    @Test func everyCallReachesABCM2836() {
+    @Test(arguments: [19, 40]) func everyCallReachesABCM2836(timerLine: Int) {
         let controller = Controller.bcm2836(BCM2836(local: registers(.local), peripherals: registers(.peripherals)))
+        #expect(controller.take(timerLine: timerLine) == .unasked)
         record.queue[Place(window: .local, offset: 0x60)] = [1 << 8]
         record[.peripherals, 0x00] = 1 << 8
         record[.peripherals, 0x04] = 1 << 8
         check(
-            controller, lines: 104,
+            controller, lines: 104, byCall: true, timerLine: timerLine,
             first: [
                 .load(.local, 0x60), .load(.peripherals, 0x00), .load(.peripherals, 0x04),
                 .store(.peripherals, 0x1c, 1 << 8), .store(.peripherals, 0x10, 1 << 8),
