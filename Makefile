@@ -17,6 +17,9 @@ BIN_RECORDING := .build-aarch64-bench/aarch64-none-none-elf/release
 TOOL := .build/debug/swiftlet
 MANIFEST := platform/$(BOARD)/system.toml
 TASKS := $(shell sed -n 's/^binary = "\(.*\)"/\1/p' $(MANIFEST) 2>/dev/null | sort -u)
+# The boards have one image: which drivers start, their device trees say.
+PI_MANIFEST := platform/rpi3/system.toml
+PI_TASKS := $(shell sed -n 's/^binary = "\(.*\)"/\1/p' $(PI_MANIFEST) | sort -u)
 SOURCES := Package.swift Sources Tests
 
 ifeq ($(filter output-sync,$(.FEATURES)),)
@@ -26,11 +29,11 @@ endif
 .NOTPARALLEL:
 
 .DEFAULT_GOAL := help
-.PHONY: help deps toolchain tool build tests-image bench-image system-tests-image run test test-host test-target test-system test-trees \
-        test-debian-trees test-verbs matrix mutation bench debug lint format size clean
+.PHONY: help deps toolchain tool build tests-image bench-image system-tests-image boards-image run test test-host test-target test-system test-trees \
+        test-debian-trees test-boards test-verbs matrix mutation bench debug lint format size clean
 
 help: ## List the verbs
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | awk -F'\t' '{ printf "  make %-17s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{ printf "  make %-17s %s\n", $$1, $$2 }'
 
 toolchain:
 	@platform/check-toolchain $(SWIFT)
@@ -58,6 +61,13 @@ system-tests-image: build
 	@$(TOOL) image --kernel build/kernel.elf --root build/tasks/RootTask.elf --manifest build/intruder.toml \
 	  $(foreach task,$(TASKS),--entry $(task)=build/tasks/$(task).stripped) --entry Intruder=build/tasks/Intruder.elf -o build/intruder.img
 
+boards-image: build
+	@mkdir -p build/boards
+	@for task in $(PI_TASKS); do cp $(BIN)/$$task build/tasks/$$task.elf; llvm-objcopy --strip-all $(BIN)/$$task build/boards/$$task.stripped; done
+	@$(TOOL) image --kernel build/kernel.elf --root build/tasks/RootTask.elf --manifest $(PI_MANIFEST) \
+	  $(foreach task,$(PI_TASKS),--entry $(task)=build/boards/$(task).stripped) -o build/boards/kernel8.img
+	@platform/fetch-qemu
+
 tests-image: tool
 	@echo "building kernel and test task"
 	@$(PLAIN) --product KernelImage
@@ -82,16 +92,22 @@ test-host: deps ## Tests on the host (TEST=name filters)
 	  exit $$status
 
 test-target: tests-image ## Tests on the target under QEMU: virt, and the boards that it has (TEST=name runs one)
-	@$(TOOL) test-target build/tests.img --test '$(TEST)' --boards --totals build/test-target.totals
+	@platform/fetch-qemu
+	@$(TOOL) test-target build/tests.img --test '$(TEST)' --boards project --totals build/test-target.totals
 
 test-system: system-tests-image ## Tests of the whole system, at its console (TEST=name runs those that start so)
 	@$(TOOL) test-system Tests/OnTarget/system/*.txt --test '$(TEST)' --totals build/test-system.totals
 
+test-boards: boards-image tests-image ## The Raspberry Pi under QEMU: its drivers, its card image, and Debian's trees
+	@platform/install-dependencies trees
+	@Tests/OnTarget/board-tests build/test-boards.totals
+
 test-trees: build ## Boot with device trees that are wrong in one place: refused in words, or taken
 	@Tests/OnTarget/tree-tests build/tree-tests.totals
 
-matrix: build ## Boot the same kernel under every QEMU variant
-	@$(TOOL) matrix build/kernel8.img --kernel build/kernel.elf --bundle build/bundle.bin --totals build/matrix.totals
+matrix: boards-image ## Boot the same kernel under every QEMU variant
+	@$(TOOL) matrix build/kernel8.img --kernel build/kernel.elf --bundle build/bundle.bin --boards build/boards/kernel8.img \
+	  --totals build/matrix.totals
 
 test-debian-trees: tool ## What the kernel would make of each device tree of Debian's arm64 kernel
 	@platform/install-dependencies trees
@@ -140,5 +156,7 @@ format: toolchain ## Format the sources
 
 size: build ## Sizes of kernel and tasks
 	@$(TOOL) size build/kernel.elf build/tasks/*.elf
+
+include platform/rpi.mk
 
 SHELL := /bin/bash

@@ -1,5 +1,6 @@
 // The boards that an emulator may have, and the trees to boot them with.
 
+import ArgumentParser
 import Foundation
 import ToolCore
 
@@ -22,23 +23,24 @@ struct Board {
     ]
 
     /// Whose tree it is booted with.
-    enum TreeOwner: String, CaseIterable {
-        case project = "the project's tree"
-        case linux = "the tree of Linux"
+    enum TreeOwner: String, CaseIterable, ExpressibleByArgument {
+        case project, linux
+        var text: String { self == .project ? "the project's tree" : "the tree of Linux" }
     }
     /// The compiled tree.
     func path(of owner: TreeOwner) throws -> String {
         switch owner {
         case .project: try compileTree("dts/\(tree).dts")
-        case .linux: "build/linux-trees/\(linuxTree).dtb"
+        case .linux: "build/linux-trees/broadcom/\(linuxTree).dtb"
         }
     }
     /// Why this board cannot be booted here with this tree; nil where it can.
     func obstacle(_ owner: TreeOwner) throws -> String? {
-        if try !output(of: "qemu-system-aarch64", ["-machine", "help"]).text.contains(machine) {
+        if try !output(of: Emulator.program(for: machine), ["-machine", "help"]).text.contains(machine) {
             return "this QEMU has no such machine; QEMU 10 has it"
         }
         let path = try path(of: owner)
-        return FileManager.default.fileExists(atPath: path) ? nil : "\(path) is not there"
+        return FileManager.default.fileExists(atPath: path)
+            ? nil : "\(path) is not there; `make test-boards` fetches it"
     }
 }

@@ -15,7 +15,7 @@ final class Conversation: @unchecked Sendable {
 
     init(_ emulator: Emulator) throws {
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = ["qemu-system-aarch64"] + emulator.arguments
+        process.arguments = [Emulator.program(for: emulator.machine)] + emulator.arguments
         process.standardInput = input
         process.standardOutput = output
         process.standardError = output

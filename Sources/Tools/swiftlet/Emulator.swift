@@ -18,6 +18,13 @@ struct Emulator {
     /// Instructions as the clock: the same run every time.
     var isCounted = false
 
+    /// The QEMU that runs a machine: the one that platform/fetch-qemu unpacked, where it did, for the one that it is for.
+    static func program(for machine: String) -> String {
+        let unpacked = "build/qemu10/qemu-system-aarch64"
+        return machine == "raspi4b" && FileManager.default.isExecutableFile(atPath: unpacked)
+            ? unpacked : "qemu-system-aarch64"
+    }
+
     /// These machines have the processor and the memory of the board.
     private var isRaspberryPi: Bool { machine.hasPrefix("raspi") }
     /// The PL011, where the shell is, and the mini-UART, where the kernel is, in one stream.
@@ -62,7 +69,7 @@ struct Emulator {
         try checkKernel()
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = ["qemu-system-aarch64"] + arguments
+        process.arguments = [Emulator.program(for: machine)] + arguments
         let out = Pipe()
         process.standardOutput = out
         // QEMU's own words matter when it fails, not when the guard stops it.
