@@ -8,10 +8,9 @@
 \name:
     .endm
 
-// Zero x1 bytes at x0, both multiples of 64. DC ZVA where the processor offers it for blocks of 64 bytes. The zeros are
+// Zero x1 bytes (not 0) at x0, both multiples of 64. DC ZVA where the processor offers it for blocks of 64 bytes. The zeros are
 // ordered before whatever makes them reachable: the walker of page tables observes memory on its own (Arm ARM B2.3.12).
 function swiftlet_zero
-    cbz x1, 3f
     add x1, x0, x1
     mrs x2, dczid_el0
     and x2, x2, #0x1f
@@ -31,7 +30,7 @@ function swiftlet_zero
     cmp x0, x1
     b.lo 2b
     dsb ishst
-3:  ret
+    ret
 
 // Every cache line that x1 bytes at x0 touch.
 .macro by_line operation
