@@ -250,9 +250,11 @@ extension Factory {
             throw FactoryFailure(.noSuchService)
         }
         try? CapabilityTable.own.delete(slots.outgoing)
+        let maySend = tasks[client].description.privileges.contains(.sendCapabilities)
+        let rights: Rights = maySend ? .write | .grant : .write
         do throws(KernelError) {
             try CapabilityTable.own.mint(
-                slots.task(provider).endpoint, to: slots.outgoing, rights: .write, badge: UInt64(client) + 1)
+                slots.task(provider).endpoint, to: slots.outgoing, rights: rights, badge: UInt64(client) + 1)
         } catch { throw FactoryFailure(.kernel, error) }
         answer.message[1] = UInt64(provider) + 1
         answer.attachment = Attachment(slots.outgoing)

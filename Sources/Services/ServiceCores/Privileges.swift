@@ -37,8 +37,10 @@ public struct Privileges: Equatable, Sendable {
     public static let supervisorControl = Privileges(raw: 1 << 12)
     /// Tell the supervisor of keys.
     public static let supervisorKeys = Privileges(raw: 1 << 13)
+    /// Send capabilities along with calls to the services that it opens, as one that waits for a pin's edge does.
+    public static let sendCapabilities = Privileges(raw: 1 << 14)
     /// Every bit that means something.
-    public static let known = Privileges(raw: 1 << 14 - 1)
+    public static let known = Privileges(raw: 1 << 15 - 1)
     /// Each of them gives a capability of the root task's factory.
     private static let factory: Privileges =
         .factoryInspect | .factoryControl | .factoryDevices | .factoryServices | .factoryPower

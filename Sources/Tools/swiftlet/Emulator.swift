@@ -10,6 +10,8 @@ struct Emulator {
     var processor = "cortex-a53"
     var memory = "256M"
     var kernel: String
+    /// A plain binary, without the header of an Image: taken as it is.
+    var isPlain = false
     /// Loaded behind an ELF kernel, at this physical address.
     var bundle: (path: String, address: UInt64)?
     var append = ""
@@ -66,7 +68,7 @@ struct Emulator {
     ///   - onLine: returns false to stop the machine.
     /// - Returns: false where the guard stopped it.
     func run(interactive: Bool, timeout: Int?, onLine: @escaping (String) -> Bool) throws -> Bool {
-        try checkKernel()
+        if !isPlain { try checkKernel() }
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         process.arguments = [Emulator.program(for: machine)] + arguments

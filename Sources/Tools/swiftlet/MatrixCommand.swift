@@ -71,6 +71,7 @@ struct MatrixCommand: ParsableCommand {
                         continue
                     }
                     var emulator = Emulator(kernel: kernel)
+                    emulator.isPlain = kernel == raw
                     emulator.machine = board.machine
                     emulator.tree = try board.path(of: owner)
                     try boot(emulator, name, [board.finds, expectOnBoards], &results)
