@@ -63,7 +63,7 @@ check run-refuses-double-quotes 2 '^Error: --run: ' make run RUN='echo "a"; powe
 check size 0 '^ +[0-9]+ +[0-9]+ +[0-9]+  build/kernel.elf' make size
 check debug 0 'KernelImage_main \(.*Sources/Kernel/KernelImage/KernelMain.swift:[0-9]+' \
     make debug GDB="-batch -ex 'break KernelImage_main' -ex continue -ex backtrace"
-check symbolicate-a-fault 0 '#1 0x[0-9a-f]+: SerialDriver.serve.. at Sources/Drivers/PL011Driver/PL011Driver.swift:[0-9]+' \
+check symbolicate-a-fault 0 '#[0-9]+ 0x[0-9a-f]+: SerialDriver.serve.. at Sources/Drivers/PL011Driver/PL011Driver.swift:[0-9]+' \
     bash -c "make run RUN='crash pl011; sleep 300; poweroff' 2>&1 | .build/debug/swiftlet symbolicate"
 # Without RUN, on a terminal with job control: what is typed reaches the shell, and the terminal comes back.
 typed() {
