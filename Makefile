@@ -99,7 +99,7 @@ test-system: system-tests-image ## Tests of the whole system, at its console (TE
 	@$(TOOL) test-system Tests/OnTarget/system/*.txt --test '$(TEST)' --totals build/test-system.totals
 
 test-boards: boards-image tests-image ## The Raspberry Pi under QEMU: its drivers, its card image, and Debian's trees
-	@platform/install-dependencies trees
+	@platform/install-dependencies trees card
 	@Tests/OnTarget/board-tests build/test-boards.totals
 
 test-trees: build ## Boot with device trees that are wrong in one place: refused in words, or taken

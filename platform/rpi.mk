@@ -4,6 +4,7 @@
 RPI_IMAGE := build/rpi/swiftlet-rpi.img
 
 rpi-image: boards-image ## Make a card image for the Raspberry Pi 3, Zero 2 W, 4 (and 5): build/rpi/swiftlet-rpi.img
+	@platform/install-dependencies card
 	@platform/rpi/fetch-firmware
 	@platform/rpi/make-image build/boards/kernel8.img $(RPI_IMAGE)
 
