@@ -31,21 +31,21 @@ bare=$(mktemp -d)
 trap 'rm -rf "$bare"' EXIT
 for program in bash sh grep awk head sed sort env dirname mktemp rm mkdir tail; do ln -s "$(command -v $program)" "$bare/$program"; done
 check no-toolchain 2 '^error: no Swift toolchain: install Swift' env PATH="$bare" "$(command -v make)" run
-# A program of that path: stub NAME COMMANDS.
-stub() {
+# A program of that path: pretend NAME COMMANDS.
+pretend() {
     printf '#!/bin/bash\n%s\n' "$2" > "$bare/$1"
     chmod +x "$bare/$1"
 }
-stub swift 'echo "Swift version 6.2.4 (swift-6.2.4-RELEASE)"'
+pretend swift 'echo "Swift version 6.2.4 (swift-6.2.4-RELEASE)"'
 check swift-too-old 2 '^error: Swift 6.2 is too old: install 6.3 or newer' env PATH="$bare" "$(command -v make)" run
-stub swift 'echo "swift: libxml2.so.2: cannot open shared object file"; exit 127'
+pretend swift 'echo "swift: libxml2.so.2: cannot open shared object file"; exit 127'
 check swift-does-not-start 2 '^error: .*/swift does not start.*libxml2' env PATH="$bare" "$(command -v make)" run
-stub swift 'echo "Swift version 6.10 (swift-6.10-RELEASE)"'
+pretend swift 'echo "Swift version 6.10 (swift-6.10-RELEASE)"'
 check no-debian 2 '^error: no apt-get here' env PATH="$bare" "$(command -v make)" deps
-for program in apt-get dpkg dpkg-query; do stub $program 'echo "$0: no answer"; exit 100'; done
-stub id 'echo 1000'
+for program in apt-get dpkg dpkg-query; do pretend $program 'echo "$0: no answer"; exit 100'; done
+pretend id 'echo 1000'
 check no-sudo 2 '^error: to install: qemu-system-arm .*as root, or install sudo' env PATH="$bare" "$(command -v make)" deps
-stub sudo 'exec "$@"'
+pretend sudo 'exec "$@"'
 check no-network 2 '^error: qemu-system-arm .*cannot be installed: .*no answer' env PATH="$bare" "$(command -v make)" deps
 check no-board 2 '^error: no board nowhere: there is no platform/nowhere/system.toml' make build BOARD=nowhere
 check no-image 1 '^Error: nothing.img: not there' .build/debug/swiftlet run nothing.img

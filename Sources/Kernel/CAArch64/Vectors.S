@@ -4,7 +4,8 @@
 // lie. A system call saves only what it must preserve, and only when another thread goes on; an interrupt or a fault saves
 // everything. The kernel keeps nothing on its stack from one entry to the next.
 //
-// Path length is the point of this file. Bits 32-63 of the control word tell the frequent calls from the others
+// Path length is the point of this file, and why it is one and long: entries stand in what their vectors leave free and end in
+// one another by short branches. Bits 32-63 of the control word tell the frequent calls from the others
 // (ControlWord): those have an entry of their own, which does no more than its fast path needs.
 
 #include "CAArch64Layout.h"

@@ -121,7 +121,7 @@ extension Kernel where H: ~Copyable {
         if table.pointee.addressSpace != nil { throw MapError(.alreadyMapped) }
         if address >= Limits.userEnd { throw MapError(.invalidArgument) }
         var level = 1
-        while level <= 2 {
+        while level <= 2 {  // at most 2 rounds
             guard let entries = try? self.table(space, address, level: level) else { throw MapError(.alreadyMapped) }
             let index = PageDescriptor.index(address, level: level)
             let entry = entries.pointee.entries[index]
@@ -171,7 +171,7 @@ extension Kernel where H: ~Copyable {
     // ASIDs
 
     mutating func allocateASID() -> UInt16? {
-        for word in 0..<4 {
+        for word in 0..<4 {  // 4 words hold all numbers
             let free = ~asids[word]
             if free != 0 {
                 let bit = free.trailingZeroBitCount
@@ -194,7 +194,7 @@ extension Kernel where H: ~Copyable {
     func translate(_ thread: Ref<Thread>, _ address: UInt64, write: Bool) -> (UnsafeMutableRawPointer, Int)? {
         guard let space = thread.spaceSlot.addressSpace, address < Limits.userEnd else { return nil }
         var level = 1
-        while level <= 3 {
+        while level <= 3 {  // at most 3 rounds
             guard let entries = try? table(space, address, level: level) else { return nil }
             let entry = entries.pointee.entries[PageDescriptor.index(address, level: level)]
             if !entry.isValid { return nil }

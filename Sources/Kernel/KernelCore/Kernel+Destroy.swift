@@ -90,7 +90,7 @@ extension Kernel where H: ~Copyable {
     /// Destroy all objects of a region. False: an interrupt came between; call again.
     mutating func reclaim(_ untyped: Ref<Untyped>) -> Bool {
         if untyped.pointee.reclaimCursor < 0 { untyped.pointee.reclaimCursor = 0 }
-        while true {
+        while true {  // one reference a round, an interrupt is taken between rounds
             // The innermost region that still has objects: bounded by 48 levels, since each lies within the one before.
             var region = untyped
             while let inner = innerRegion(region) { region = inner }

@@ -61,6 +61,7 @@ extension Kernel where H: ~Copyable {
         write(thread.pointee.faultAddress)
         write("\n")
     }
+    /// A constant of a fault's words: below 64 bytes.
     @inline(never) private mutating func write(_ text: StaticString) {
         for index in 0..<text.utf8CodeUnitCount { hardware.writeConsole(unsafe text.utf8Start[index]) }
     }

@@ -135,6 +135,7 @@ extension Kernel where H: ~Copyable {
         }
     }
     @inline(never) private func copy(_ from: Ref<RegisterWords>, to: Ref<RegisterWords>) {
+        // 35 rounds.
         for index in 0..<35 { to.pointee.words[index] = from.pointee.words[index] }
     }
 

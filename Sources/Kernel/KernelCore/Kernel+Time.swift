@@ -18,7 +18,7 @@ extension Kernel where H: ~Copyable {
         let now = hardware.now
         let running = core.current?.effective ?? 0
         endSlice(now: now)
-        for _ in 0..<KernelLimits.deadlineStep {
+        for _ in 0..<KernelLimits.deadlineStep {  // further ones interrupt again
             guard let node = core.deadlines.mostUrgent(from: ~now.ticks), node.pointee.urgency >= running,
                 let owner = node.pointee.owner
             else { break }
