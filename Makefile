@@ -15,21 +15,22 @@ RECORDING := SWIFTLET_BENCHMARK=1 $(TARGET) --scratch-path .build-aarch64-bench
 BIN := .build-aarch64/aarch64-none-none-elf/release
 BIN_RECORDING := .build-aarch64-bench/aarch64-none-none-elf/release
 TOOL := .build/debug/swiftlet
-MANIFEST := platform/$(BOARD)/system.toml
-TASKS := $(shell sed -n 's/^binary = "\(.*\)"/\1/p' $(MANIFEST) 2>/dev/null | sort -u)
-# The boards have one image: which drivers start, their device trees say.
-PI_MANIFEST := platform/rpi3/system.toml
-PI_TASKS := $(shell sed -n 's/^binary = "\(.*\)"/\1/p' $(PI_MANIFEST) | sort -u)
+# All boards have one image, with the tasks of all: which of them start, the device tree says.
+TASKS := $(shell sed -n 's/^binary = "\(.*\)"/\1/p' platform/system.toml platform/*/system.toml | sort -u)
+BOARDS := virt rpi3 rpi4
 SOURCES := Package.swift Sources Tests
 
 ifeq ($(filter output-sync,$(.FEATURES)),)
 $(error error: GNU make 4 or newer is needed, this is $(MAKE_VERSION))
 endif
+ifneq ($(filter-out $(BOARDS),$(BOARD)),)
+$(error error: no board $(BOARD): there are $(BOARDS))
+endif
 # SwiftPM is parallel by itself; two verbs at once would write the same files.
 .NOTPARALLEL:
 
 .DEFAULT_GOAL := help
-.PHONY: help deps toolchain tool build tests-image bench-image system-tests-image boards-image run test test-host test-target test-system test-trees \
+.PHONY: help deps toolchain tool build tests-bundle bench-image system-tests-image run test test-host test-target test-system test-trees \
         test-debian-trees test-boards test-verbs matrix mutation bench debug lint format size clean
 
 help: ## List the verbs
@@ -44,43 +45,34 @@ deps: toolchain ## Install what a build, a run and the tests need (Debian; as ro
 tool: deps
 	@set -o pipefail; $(HOST) --product swiftlet 2>&1 | { grep -vE 'Source files for target|^\[|not used by any target' || true; }
 
-build: tool ## Build kernel and tasks, and pack build/kernel8.img
-	@test -f $(MANIFEST) || { echo "error: no board $(BOARD): there is no $(MANIFEST)"; exit 1; }
+build: tool ## Build kernel and tasks, and pack build/kernel8.img, for all boards
 	@echo "building kernel and tasks"
 	@$(PLAIN)
 	@mkdir -p build/tasks
 	@cp $(BIN)/KernelImage build/kernel.elf
 	@for task in $(TASKS) RootTask; do cp $(BIN)/$$task build/tasks/$$task.elf; llvm-objcopy --strip-all $(BIN)/$$task build/tasks/$$task.stripped; done
-	@$(TOOL) image --kernel build/kernel.elf --root build/tasks/RootTask.elf --manifest $(MANIFEST) \
-	  $(foreach task,$(TASKS),--entry $(task)=build/tasks/$(task).stripped) --bundle build/bundle.bin -o build/kernel8.img
+	@$(SYSTEM_BUNDLE) -o build/system.bundle
+	@$(TOOL) image --kernel build/kernel.elf --bundle build/system.bundle -o build/kernel8.img
+	@sha256sum build/kernel8.img
+
+SYSTEM_BUNDLE := $(TOOL) bundle --root build/tasks/RootTask.elf --platform platform $(foreach task,$(TASKS),--entry $(task)=build/tasks/$(task).stripped)
 
 # The same system, with one more driver that takes what is not its own.
 system-tests-image: build
-	@cat $(MANIFEST) Tests/OnTarget/Intruder/system.toml > build/intruder.toml
 	@cp $(BIN)/Intruder build/tasks/Intruder.elf
-	@$(TOOL) image --kernel build/kernel.elf --root build/tasks/RootTask.elf --manifest build/intruder.toml \
-	  $(foreach task,$(TASKS),--entry $(task)=build/tasks/$(task).stripped) --entry Intruder=build/tasks/Intruder.elf -o build/intruder.img
+	@$(SYSTEM_BUNDLE) --tasks Tests/OnTarget/Intruder/system.toml --entry Intruder=build/tasks/Intruder.elf -o build/intruder.bundle
+	@$(TOOL) image --kernel build/kernel.elf --bundle build/intruder.bundle -o build/intruder.img
 
-boards-image: build
-	@mkdir -p build/boards
-	@for task in $(PI_TASKS); do cp $(BIN)/$$task build/tasks/$$task.elf; llvm-objcopy --strip-all $(BIN)/$$task build/boards/$$task.stripped; done
-	@$(TOOL) image --kernel build/kernel.elf --root build/tasks/RootTask.elf --manifest $(PI_MANIFEST) \
-	  $(foreach task,$(PI_TASKS),--entry $(task)=build/boards/$(task).stripped) -o build/boards/kernel8.img
-	@platform/fetch-qemu
-
-tests-image: tool
-	@echo "building kernel and test task"
-	@$(PLAIN) --product KernelImage
-	@$(PLAIN) --product TargetTests
-	@mkdir -p build/tasks
-	@cp $(BIN)/KernelImage build/kernel.elf
+# The test task in place of the root task. It comes beside kernel8.img, so that what is tested is what is flashed.
+tests-bundle: build
 	@cp $(BIN)/TargetTests build/tasks/TargetTests.elf
-	@$(TOOL) image --kernel build/kernel.elf --root build/tasks/TargetTests.elf --bundle build/tests-bundle.bin -o build/tests.img
+	@$(TOOL) bundle --root build/tasks/TargetTests.elf -o build/tests.bundle
 
-run: build ## Boot on QEMU (RUN='ps; poweroff' runs shell commands and exits with the system's status)
-	@$(TOOL) run build/kernel8.img $(if $(RUN),--run '$(RUN)') $(if $(APPEND),--append '$(APPEND)')
+run: build ## Boot on QEMU (BOARD=rpi3 or rpi4 for another board; RUN='ps; poweroff' runs shell commands and exits with the system's status)
+	@[ $(BOARD) = virt ] || platform/fetch-qemu
+	@$(TOOL) run build/kernel8.img --board $(BOARD) $(if $(CARD),--card '$(CARD)') $(if $(RUN),--run '$(RUN)') $(if $(APPEND),--append '$(APPEND)')
 
-test: test-host test-target test-system test-trees matrix test-verbs ## All tests: host, target, system and trees under QEMU, boot matrix, the verbs
+test: test-host test-target test-system test-trees test-debian-trees matrix test-boards test-verbs ## All tests: host, target, system and trees under QEMU, the Raspberry Pi, boot matrix, the verbs
 
 test-host: deps ## Tests on the host (TEST=name filters)
 	@mkdir -p build
@@ -91,23 +83,24 @@ test-host: deps ## Tests on the host (TEST=name filters)
 	  if grep -qx '0 0' build/test-host.totals; then echo "error: no test ran; the build or the name $(TEST) is wrong: build/test-host.log"; exit 1; fi; \
 	  exit $$status
 
-test-target: tests-image ## Tests on the target under QEMU: virt, and the boards that it has (TEST=name runs one)
+test-target: tests-bundle ## Tests on the target under QEMU: virt, and the boards that it has (TEST=name runs one)
 	@platform/fetch-qemu
-	@$(TOOL) test-target build/tests.img --test '$(TEST)' --boards project --totals build/test-target.totals
+	@$(TOOL) test-target --test '$(TEST)' --boards project --totals build/test-target.totals
 
 test-system: system-tests-image ## Tests of the whole system, at its console (TEST=name runs those that start so)
 	@$(TOOL) test-system Tests/OnTarget/system/*.txt --test '$(TEST)' --totals build/test-system.totals
 
-test-boards: boards-image tests-image ## The Raspberry Pi under QEMU: its drivers, its card image, and Debian's trees
+test-boards: tests-bundle ## The Raspberry Pi under QEMU: its drivers, its card image, and Debian's trees
 	@platform/install-dependencies trees card
+	@platform/fetch-qemu
 	@Tests/OnTarget/board-tests build/test-boards.totals
 
 test-trees: build ## Boot with device trees that are wrong in one place: refused in words, or taken
 	@Tests/OnTarget/tree-tests build/tree-tests.totals
 
-matrix: boards-image ## Boot the same kernel under every QEMU variant
-	@$(TOOL) matrix build/kernel8.img --kernel build/kernel.elf --bundle build/bundle.bin --boards build/boards/kernel8.img \
-	  --totals build/matrix.totals
+matrix: build ## Boot the same image under every QEMU variant
+	@platform/fetch-qemu
+	@$(TOOL) matrix --totals build/matrix.totals
 
 test-debian-trees: tool ## What the kernel would make of each device tree of Debian's arm64 kernel
 	@platform/install-dependencies trees
@@ -141,8 +134,9 @@ bench-image: tool
 	@mkdir -p build/bench
 	@cp $(BIN)/KernelImage build/bench/bench.elf
 	@cp $(BIN_RECORDING)/KernelImage build/bench/bench-recording.elf
-	@$(TOOL) image --kernel $(BIN)/KernelImage --root $(BIN)/LatencyBenchmark -o build/bench.img
-	@$(TOOL) image --kernel $(BIN_RECORDING)/KernelImage --root $(BIN)/LatencyBenchmark -o build/bench-recording.img
+	@$(TOOL) bundle --root $(BIN)/LatencyBenchmark -o build/bench.bundle
+	@$(TOOL) image --kernel $(BIN)/KernelImage --bundle build/bench.bundle -o build/bench.img
+	@$(TOOL) image --kernel $(BIN_RECORDING)/KernelImage --bundle build/bench.bundle -o build/bench-recording.img
 
 bench: bench-image ## Measure path lengths and latencies (ROWS=quick, or the beginning of rows' names); results go to build/bench
 	@platform/install-dependencies plot

@@ -111,7 +111,9 @@ if onTarget {
         task("Drivers", "SDHostDriver", ["BlockService", "DriverCores", "MMIO"], swift: noHeap),
         task("Drivers", "SDHCIDriver", ["BlockService", "DriverCores", "MMIO"], swift: noHeap),
 
-        task("Services", "RootTask", ["Protocols", "ServiceCores"]),
+        task(
+            "Services", "RootTask", ["Protocols", "ServiceCores", "DeviceTree"], swift: strict + libfdtSwift,
+            linker: libfdtLibrary),
         task("Services", "Supervisor", ["Protocols", "ServiceCores"]),
         task(
             "Services", "DeviceManager", ["Protocols", "ServiceCores", "DeviceTree"], swift: strict + libfdtSwift,

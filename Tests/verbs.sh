@@ -47,13 +47,16 @@ pretend id 'echo 1000'
 check no-sudo 2 '^error: to install: qemu-system-arm .*as root, or install sudo' env PATH="$bare" "$(command -v make)" deps
 pretend sudo 'exec "$@"'
 check no-network 2 '^error: qemu-system-arm .*cannot be installed: .*no answer' env PATH="$bare" "$(command -v make)" deps
-check no-board 2 '^error: no board nowhere: there is no platform/nowhere/system.toml' make build BOARD=nowhere
+check no-board 2 'error: no board nowhere: there are virt rpi3 rpi4' make run BOARD=nowhere
 check no-image 1 '^Error: nothing.img: not there' .build/debug/swiftlet run nothing.img
 check no-kernel 1 '^Error: /dev/null: neither an arm64 Image nor an ELF file' .build/debug/swiftlet run /dev/null
 check no-arm64 1 '^Error: /bin/true: an ELF file for another machine than AArch64' .build/debug/swiftlet size /bin/true
 check no-task 1 '^Error: build/kernel.elf: no task' \
-    .build/debug/swiftlet image --kernel build/kernel.elf --root build/kernel.elf -o build/refused.img
-check no-manifest 1 '^Error: README.md: line [0-9]+, column [0-9]+: ' .build/debug/swiftlet dt check --manifest README.md README.md
+    .build/debug/swiftlet bundle --root build/kernel.elf -o build/refused.bundle
+check no-bundle 1 '^Error: nothing.bundle: cannot be read' \
+    .build/debug/swiftlet image --kernel build/kernel.elf --bundle nothing.bundle -o build/refused.img
+check run-on-a-board 0 'swiftlet: kernel .* on Raspberry Pi 3 Model B' make run BOARD=rpi3 RUN='poweroff'
+check no-manifest 1 '^Error: Tests/system.toml: cannot be read' .build/debug/swiftlet dt check --platform Tests README.md
 check no-tree 1 '^refused: there is no device tree  README.md' .build/debug/swiftlet dt check --brief README.md
 check no-report 1 '^Error: nothing.txt: cannot be read' .build/debug/swiftlet symbolicate nothing.txt
 check no-system-test 1 '^no test.s name starts with nothing' .build/debug/swiftlet test-system Tests/OnTarget/system/boot.txt --test nothing

@@ -3,10 +3,10 @@
 .PHONY: rpi-image test-rpi-image
 RPI_IMAGE := build/rpi/swiftlet-rpi.img
 
-rpi-image: boards-image ## Make a card image for the Raspberry Pi 3, Zero 2 W, 4 (and 5): build/rpi/swiftlet-rpi.img
+rpi-image: build ## Make a card image for the Raspberry Pi 3, Zero 2 W, 4 (and 5): build/rpi/swiftlet-rpi.img
 	@platform/install-dependencies card
 	@platform/rpi/fetch-firmware
-	@platform/rpi/make-image build/boards/kernel8.img $(RPI_IMAGE)
+	@platform/rpi/make-image build/kernel8.img $(RPI_IMAGE)
 
 test-rpi-image: rpi-image ## Take kernel, trees and firmware out of the card image again, check them, and boot them
 	@Tests/OnTarget/image-tests $(RPI_IMAGE) build/image-tests.totals

@@ -66,9 +66,10 @@ final class TreeReportTests: TreeTestCase {
     }
 
     func testTheTextSaysWhatHasADriver() throws {
-        let text = TreeReport(try compile("qemu-virt-gicv3.dts")).text(drivers: drivers)
+        let text = TreeReport(try compile("qemu-virt-gicv3.dts")).text(manifest: ("virt", true, drivers))
         for line in [
-            "  boots\n", "  controller   GICv3, 0x8000000 64 KiB, 0x80a0000 15744 KiB\n", "  timer        line 27\n",
+            "  boots\n", "  manifest     virt, for want of one for this board\n",
+            "  controller   GICv3, 0x8000000 64 KiB, 0x80a0000 15744 KiB\n", "  timer        line 27\n",
             "  console      PL011, 0x9000000 4 KiB\n", "  power        PSCI by hvc\n",
             "  memory       0x40000000 256 MiB\n",
             "  device       /bus/pl011@1000  0x9000000  irq 33  arm,pl011, arm,primecell  pl011\n",
@@ -90,7 +91,7 @@ final class TreeReportTests: TreeTestCase {
             damaged[Int(state % UInt64(bytes.count))] ^= UInt8(truncatingIfNeeded: state >> 32) | 1
             let report = TreeReport(damaged)
             if report.refusal != nil { refused += 1 }
-            XCTAssertFalse(report.text(drivers: drivers).isEmpty)
+            XCTAssertFalse(report.text(manifest: ("virt", false, drivers)).isEmpty)
         }
         XCTAssertGreaterThan(refused, 50, "hardly any damage was noticed")
         XCTAssertLessThan(refused, 950, "hardly any tree was read")

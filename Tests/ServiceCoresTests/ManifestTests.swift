@@ -23,7 +23,8 @@ private func sample() -> Manifest {
     shell.privileges = .factoryInspect | .systemConsole
     shell.untypedBits = 20
     shell.sliceMicroseconds = 1000
-    return Manifest(tasks: [driver, shell])
+    let boards = Boards(compatible: [Compatible(bytes: Array("acme,board".utf8))], isFallback: true)
+    return Manifest(boards: boards, tasks: [driver, shell])
 }
 
 private func decode(_ bytes: [UInt8]) throws(ManifestError) -> Manifest { try Manifest.decode(bytes.span) }
@@ -51,9 +52,31 @@ private func decode(_ bytes: [UInt8]) throws(ManifestError) -> Manifest { try Ma
         bytes[0] ^= 1
         bytes[8] = 9
         #expect(throws: ManifestError.wrongVersion) { try Manifest.decode(bytes.span) }
-        bytes[8] = 2
-        bytes[12] = 65
+        bytes[8] = 3
+        bytes[12] = 2
+        #expect(throws: ManifestError.badBoards) { try Manifest.decode(bytes.span) }
+        bytes[12] = 0
+        bytes[25] = 65
         #expect(throws: ManifestError.tooManyTasks) { try Manifest.decode(bytes.span) }
+    }
+
+    @Test func headSaysWhichBoardsItIsFor() throws {
+        let bytes = try sample().encode()
+        #expect(try Manifest.boards(of: bytes.span) == sample().boards)
+        let head = Array(bytes[..<25])
+        #expect(try Manifest.boards(of: head.span) == sample().boards)
+        #expect(throws: ManifestError.truncated) { try Manifest.boards(of: Array(head.dropLast()).span) }
+    }
+
+    @Test func theFirstNameThatIsListedIsTheRank() {
+        let boards = sample().boards
+        for (root, rank) in [
+            ("acme,board\0", 0), ("acme,plus\0acme,board\0", 1), ("\0acme,board\0", 1), ("acme,boar\0", nil),
+            ("acme,boards\0", nil), ("acme,board", nil), ("", nil), ("\0", nil),
+        ] as [(String, Int?)] {
+            let bytes = Array(root.utf8)
+            #expect(boards.rank(for: bytes.span) == rank)
+        }
     }
 
     @Test func anyChangedByteGivesAnErrorOrAManifestThatKeepsTheRules() throws {
@@ -78,6 +101,9 @@ private func decode(_ bytes: [UInt8]) throws(ManifestError) -> Manifest { try Ma
 
     @Test func rulesAreChecked() {
         #expect(error { _ in } == nil)
+        #expect(error { $0.boards.compatible = [] } == .badBoards)
+        #expect(error { $0.boards.compatible = [Compatible(bytes: [])] } == .badBoards)
+        #expect(error { $0.boards.compatible = Array(repeating: $0.boards.compatible[0], count: 17) } == .badBoards)
         #expect(error { $0.tasks[1].name = $0.tasks[0].name } == .duplicate(task: 1))
         #expect(error { $0.tasks[1].provides = Name("serial") } == .duplicate(task: 1))
         #expect(error { $0.tasks[1].binary = .empty } == .badName(task: 1))

@@ -78,16 +78,38 @@ extension BootState {
         try map.mapLinear(data, bytes: image.base + image.size - data, writable: true)
     }
 
-    /// The bundle follows the image directly, if it follows at all.
+    /// The tasks: what the boot loader brought as initial RAM disk, where that is a bundle; else what follows the image
+    /// directly, if anything does.
     private mutating func findBundle() {
-        let start = image.base + image.size
-        let isMemory = free.overlaps(start, start + 4096)
-        if !isMemory { return }
+        if let disk = initialDisk {
+            if let found = findBundle(at: disk.base) { return bundle = found }
+            console.write(
+                "swiftlet: what the device tree calls initial RAM disk is no bundle of tasks, and is not used")
+            console.endLine()
+        }
+        bundle = findBundle(at: image.base + image.size) ?? bundle
+    }
+
+    /// A bundle with its whole pages, all of it in memory that nobody else has.
+    private mutating func findBundle(at start: UInt64) -> PhysicalRange? {
+        if start & 4095 != 0 || start >= KernelLayout.linearBytes || !free.contains(start, start + 4096) { return nil }
         // Safety: this page is RAM and mapped.
         let words = unsafe KernelLayout.pointer(start).assumingMemoryBound(to: UInt64.self)
-        if unsafe words[0] != Bundle.magic { return }
+        if unsafe words[0] != Bundle.magic { return nil }
         let size = unsafe words[Bundle.sizeOffset / 8]
-        if size < 4096 || size > 1 << 30 { return }
-        bundle = PhysicalRange(base: start, size: (size + 4095) & ~4095)
+        if size < 4096 || size > 1 << 30 { return nil }
+        let pages = (size + 4095) & ~4095
+        return free.contains(start, start + pages) ? PhysicalRange(base: start, size: pages) : nil
+    }
+
+    /// Where a boot loader put a file for the kernel (Linux, Documentation/devicetree/bindings/chosen.txt); the properties have
+    /// one cell or two.
+    private var initialDisk: PhysicalRange? {
+        guard let chosen = tree.node("/chosen"), let start = chosen.property("linux,initrd-start"),
+            let end = chosen.property("linux,initrd-end"),
+            let base = start.number(0, cells: start.count / 4 == 1 ? 1 : 2),
+            let limit = end.number(0, cells: end.count / 4 == 1 ? 1 : 2), limit > base
+        else { return nil }
+        return PhysicalRange(base: base, size: limit - base)
     }
 }

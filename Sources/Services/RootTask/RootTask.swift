@@ -48,7 +48,7 @@ private func makeFactory(_ page: UnsafePointer<BootInformation>) throws(FactoryF
     }
     try memory.make(.endpoint, at: own)
     let bundle = BundleReader(boot: boot)
-    guard let manifest = unsafe bundle.file(Name("manifest")) else { throw FactoryFailure(.noSuchBinary) }
+    guard let manifest = unsafe chooseManifest(boot, bundle, RootConsole()) else { throw FactoryFailure(.noSuchBinary) }
     return unsafe Factory(
         boot: boot, bundle: bundle, manifestFile: manifest, memory: memory, slots: slots, window: window, own: own)
 }

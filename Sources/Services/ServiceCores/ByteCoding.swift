@@ -10,6 +10,14 @@ struct ByteWriter {
     mutating func name(_ name: Name) {
         for index in 0..<Name.capacity { bytes.append(name[index]) }
     }
+    /// At most 255 values of at most 255 bytes, each with its length.
+    mutating func values(_ values: [Compatible]) {
+        byte(UInt8(truncatingIfNeeded: values.count))
+        for value in values {
+            byte(UInt8(truncatingIfNeeded: value.bytes.count))
+            for item in value.bytes { byte(item) }
+        }
+    }
 }
 
 /// A position in bytes; the bytes come with each call, because a span cannot be kept.
@@ -44,5 +52,16 @@ struct ByteReader {
             }
         }
         return name
+    }
+
+    /// What `ByteWriter.values` wrote.
+    mutating func values(_ bytes: Span<UInt8>) throws(ManifestError) -> [Compatible] {
+        var values: [Compatible] = []
+        for _ in 0..<(try byte(bytes)) {
+            var value = Compatible(bytes: [])
+            for _ in 0..<(try byte(bytes)) { value.bytes.append(try byte(bytes)) }
+            values.append(value)
+        }
+        return values
     }
 }

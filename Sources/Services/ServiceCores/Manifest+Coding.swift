@@ -1,6 +1,7 @@
 // The manifest's binary form. All numbers are little-endian; nothing is aligned, so that a reader trusts no offset.
 //
-//   magic "SWFMANI1" (8 bytes) · version (4) · number of tasks (4), then for each task
+//   magic "SWFMANI1" (8 bytes) · version (4) · taken where no other fits (1) · number of boards (1), each length (1) and bytes
+//   number of tasks (4), then for each task
 //   name (32) · binary (32) · provides (32)
 //   start (1) · order (1) · priority (1) · maximum priority (1) · arenaBits (1) · untypedBits (1)
 //   register count (1) · interrupt count (1) · shares (1): bit 0 a page of registers, bit 1 a line
@@ -10,7 +11,7 @@
 
 extension Manifest {
     static let magic: [UInt8] = [0x53, 0x57, 0x46, 0x4d, 0x41, 0x4e, 0x49, 0x31]
-    static let version: UInt32 = 2
+    static let version: UInt32 = 3
 
     /// The binary form, checked by the same rules as `decode`.
     public func encode() throws(ManifestError) -> [UInt8] {
@@ -18,6 +19,7 @@ extension Manifest {
         var out = ByteWriter()
         for byte in Manifest.magic { out.byte(byte) }
         out.word32(Manifest.version)
+        boards.encode(to: &out)
         out.word32(UInt32(tasks.count))
         for task in tasks { task.encode(to: &out) }
         return out.bytes
@@ -27,13 +29,9 @@ extension Manifest {
     /// - Complexity: O(bytes + tasks²).
     public static func decode(_ bytes: Span<UInt8>) throws(ManifestError) -> Manifest {
         var reader = ByteReader()
-        for expected in magic {
-            if try reader.byte(bytes) != expected { throw .wrongMagic }
-        }
-        if try reader.word32(bytes) != version { throw .wrongVersion }
+        var manifest = Manifest(boards: try decodeHead(bytes, &reader))
         let count = try reader.word32(bytes)
         if count > UInt32(maximumTasks) { throw .tooManyTasks }
-        var manifest = Manifest()
         for index in 0..<Int(count) {
             manifest.tasks.append(try TaskDescription.decode(bytes, &reader, index))
         }
@@ -42,8 +40,23 @@ extension Manifest {
         return manifest
     }
 
-    /// Throws for the first rule that a task breaks.
+    /// Which boards a manifest is for: its head alone.
+    public static func boards(of bytes: Span<UInt8>) throws(ManifestError) -> Boards {
+        var reader = ByteReader()
+        return try decodeHead(bytes, &reader)
+    }
+
+    private static func decodeHead(_ bytes: Span<UInt8>, _ reader: inout ByteReader) throws(ManifestError) -> Boards {
+        for expected in magic {
+            if try reader.byte(bytes) != expected { throw .wrongMagic }
+        }
+        if try reader.word32(bytes) != version { throw .wrongVersion }
+        return try Boards.decode(bytes, &reader)
+    }
+
+    /// Throws for the first rule that the manifest or a task breaks.
     public func check() throws(ManifestError) {
+        try boards.check()
         if tasks.count > Manifest.maximumTasks { throw .tooManyTasks }
         for index in 0..<tasks.count {
             try tasks[index].check(index)
@@ -82,11 +95,7 @@ extension TaskDescription {
         out.word32(restart.stableRun)
         out.byte(UInt8(truncatingIfNeeded: opens.count))
         for service in opens { out.name(service) }
-        out.byte(UInt8(truncatingIfNeeded: compatible.count))
-        for value in compatible {
-            out.byte(UInt8(truncatingIfNeeded: value.bytes.count))
-            for byte in value.bytes { out.byte(byte) }
-        }
+        out.values(compatible)
     }
 
     static func decode(_ bytes: Span<UInt8>, _ reader: inout ByteReader, _ index: Int) throws(ManifestError)
@@ -130,11 +139,7 @@ extension TaskDescription {
         throws(ManifestError)
     {
         for _ in 0..<(try reader.byte(bytes)) { opens.append(try reader.name(bytes, index)) }
-        for _ in 0..<(try reader.byte(bytes)) {
-            var value = Compatible(bytes: [])
-            for _ in 0..<(try reader.byte(bytes)) { value.bytes.append(try reader.byte(bytes)) }
-            compatible.append(value)
-        }
+        compatible = try reader.values(bytes)
     }
 
     /// Throws for the first rule that this description breaks; `index` names it in the error.
@@ -152,11 +157,7 @@ extension TaskDescription {
         if compatible.count > TaskDescription.maximumCompatible || (start == .device) != (compatible.count > 0) {
             throw .badValue(task: index, .compatible)
         }
-        for value in compatible {
-            let length = value.bytes.count
-            if length == 0 || length > Compatible.maximumLength { throw .badValue(task: index, .compatible) }
-            for byte in value.bytes where byte == 0 { throw .badValue(task: index, .compatible) }
-        }
+        for value in compatible where !value.isGood { throw .badValue(task: index, .compatible) }
     }
 
     private func checkMemory(_ index: Int) throws(ManifestError) {

@@ -1,10 +1,15 @@
-// The manifest: what tasks there are, and what each may have. It comes from `platform/<board>/system.toml`; the host's
-// tool encodes it into the bundle, and the root task decodes it. Reasons for priorities stay in the TOML file.
+// The manifest: what tasks there are, and what each may have. It comes from `platform/system.toml` and a board's
+// `platform/*/system.toml`; the host's tool encodes one for each board into the bundle, and the root task decodes the one
+// for the board that it finds itself on. Reasons for priorities stay in the TOML files.
 
-/// All tasks of a system, in the file's order.
+/// All tasks of a system, in the files' order.
 public struct Manifest: Equatable, Sendable {
+    public var boards: Boards
     public var tasks: [TaskDescription]
-    public init(tasks: [TaskDescription] = []) { self.tasks = tasks }
+    public init(boards: Boards = Boards(), tasks: [TaskDescription] = []) {
+        self.boards = boards
+        self.tasks = tasks
+    }
 
     /// Tasks of the largest manifest.
     public static let maximumTasks = 64
@@ -108,6 +113,8 @@ public struct Compatible: Equatable, Sendable {
     public var bytes: [UInt8]
     public init(bytes: [UInt8]) { self.bytes = bytes }
     public static let maximumLength = 64
+
+    var isGood: Bool { bytes.count > 0 && bytes.count <= Compatible.maximumLength && !bytes.contains(0) }
 }
 
 /// Why bytes are not a manifest, or a manifest cannot be encoded.
@@ -116,6 +123,8 @@ public enum ManifestError: Error, Equatable, Sendable {
     case truncated
     case wrongMagic
     case wrongVersion
+    /// No boards or too many, or a value that is no `Compatible`.
+    case badBoards
     /// More than `Manifest.maximumTasks`.
     case tooManyTasks
     /// A name is empty where one is needed, or longer than 32 bytes, or has a byte behind its padding.

@@ -114,6 +114,14 @@ public struct MemoryMap {
         return false
     }
 
+    /// Whether one range of this set holds all bytes from `start` up to `end`.
+    public mutating func contains(_ start: UInt64, _ end: UInt64) -> Bool {
+        for index in 0..<count where ranges[index].base <= start && ranges[index].base + ranges[index].size >= end {
+            return true
+        }
+        return false
+    }
+
     private mutating func append(_ start: UInt64, _ end: UInt64) {
         if count == 64 {
             lost &+= end - start

@@ -1,4 +1,4 @@
-// The bundle: the tasks' ELF files and the manifest, appended to the kernel in one file. All numbers are little-endian
+// The bundle: the tasks' ELF files and the boards' manifests, appended to the kernel in one file. All numbers are little-endian
 // 64-bit words; offsets are in bytes from the bundle's first byte, which is page-aligned.
 //
 //   0x000  magic "SWFBNDL1"
@@ -10,8 +10,8 @@
 //   0x0a8  entries, each { offset, size, name (32 bytes, zero-padded) }
 //
 // The root task is laid out as pages that the kernel maps in place, so that the kernel needs no ELF reader.
-// Each other entry is a file as it is: "<name>" an ELF file, "manifest" the encoded manifest, "arguments" the text that a task
-// with a bundle of its own was started with.
+// Each other entry is a file as it is: "<name>" an ELF file, "manifest.<board>" an encoded manifest, "arguments" the text that
+// a task with a bundle of its own was started with.
 
 @frozen public enum Bundle {
     @inlinable public static var magic: UInt64 { 0x314c_444e_4246_5753 }  // "SWFBNDL1"

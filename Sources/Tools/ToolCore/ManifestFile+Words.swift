@@ -9,6 +9,8 @@ extension ManifestError {
         }
         switch self {
         case .tooManyTasks: return "\(manifest.tasks.count) tasks; a manifest has at most \(Manifest.maximumTasks)"
+        case .badBoards:
+            return "board: compatible has 1 to \(Boards.maximumCount) values of 1 to \(Compatible.maximumLength) bytes"
         case .badName(let index): return "\(task(index)): a name is empty"
         case .duplicate(let index):
             return "\(task(index)): another task before it has the same name, or provides the same service"

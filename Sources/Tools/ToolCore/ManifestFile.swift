@@ -1,20 +1,53 @@
-// system.toml: the manifest as people write it, and its encoding for the root task. ManifestFile+Words.swift says in words
-// what the encoding refuses.
+// system.toml: the manifest as people write it. Platform.swift makes one manifest of the files that a board needs.
 
 import ServiceCores
 
 /// The text of a system.toml, read.
-struct SystemFile {
+public struct SystemFile {
+    /// The boards that it is for; nil in a file for every board.
+    var boards: Boards?
     var tasks: [TaskDescription]
+    var additions: [Addition]
 
-    init(toml: String) throws {
-        tasks = try Fields.read(toml: toml) { file in
-            try file.list("task").map { entry in
+    public init(toml: String) throws {
+        (boards, tasks, additions) = try Fields.read(toml: toml) { file in
+            var boards: Boards?
+            if var board = try file.fields("board") { boards = try Boards(reading: &board) }
+            let tasks = try file.list("task").map { entry in
                 var fields = entry
                 return try TaskDescription(reading: &fields)
             }
+            let additions = try file.list("addition").map { entry in
+                var fields = entry
+                return try Addition(reading: &fields)
+            }
+            return (boards, tasks, additions)
         }
-        if tasks.isEmpty { throw ToolError("there is no [[task]]") }
+        if tasks.isEmpty && boards == nil { throw ToolError("there is no [[task]]") }
+    }
+}
+
+/// What a task of every board has more on one.
+struct Addition {
+    var task: Name
+    var opens: [Name]
+    var privileges: Privileges
+
+    fileprivate init(reading fields: inout Fields) throws {
+        task = try fields.required("task", try fields.name("task"))
+        fields.place = "addition to \(task.text)"
+        opens = try fields.names("opens")
+        privileges = try fields.privileges()
+        try fields.end()
+    }
+}
+
+extension Boards {
+    fileprivate init(reading fields: inout Fields) throws {
+        self.init(
+            compatible: try fields.texts("compatible").map { Compatible(bytes: Array($0.utf8)) },
+            isFallback: try fields.flag("fallback"))
+        try fields.end()
     }
 }
 
@@ -28,6 +61,10 @@ extension Fields {
         return name
     }
     fileprivate mutating func name(_ key: String) throws -> Name? { try text(key).map { try name(key, $0) } }
+    fileprivate mutating func names(_ key: String) throws -> [Name] { try texts(key).map { try name(key, $0) } }
+    fileprivate mutating func privileges() throws -> Privileges {
+        try texts("privileges").reduce(.none) { $0 | (try Privileges(named: $1, self)) }
+    }
 }
 
 extension TaskDescription {
@@ -43,11 +80,9 @@ extension TaskDescription {
         sharesPage = try fields.flag("shares_page")
         sharesLine = try fields.flag("shares_line")
         provides = try fields.name("provides") ?? .empty
-        opens = try fields.texts("opens").map { try fields.name("opens", $0) }
+        opens = try fields.names("opens")
         compatible = try fields.texts("compatible").map { Compatible(bytes: Array($0.utf8)) }
-        for privilege in try fields.texts("privileges") {
-            privileges = privileges | (try Privileges(named: privilege, fields))
-        }
+        privileges = try fields.privileges()
         heartbeat = try fields.number("heartbeat_ms") ?? 0
         if var policy = try fields.fields("restart") { restart = try RestartPolicy(reading: &policy) }
         try fields.end()
@@ -113,47 +148,4 @@ extension Privileges {
             "send_capabilities": .sendCapabilities,
         ]
     }
-}
-
-/// Which binary each task of a system.toml is.
-public func taskBinaries(toml: String) throws -> [String: String] {
-    let tasks = try SystemFile(toml: toml).tasks
-    return Dictionary(tasks.map { ($0.name.text, $0.binary.text) }, uniquingKeysWith: { first, _ in first })
-}
-
-/// Encode the text of a system.toml.
-///
-/// - Parameter binaries: names of the ELF files that come with it; each task's must be among them.
-public func encodeManifest(toml: String, binaries: [String]) throws -> [UInt8] {
-    let manifest = Manifest(tasks: try SystemFile(toml: toml).tasks)
-    let bytes: [UInt8]
-    do throws(ManifestError) { bytes = try manifest.encode() } catch { throw ToolError(error.words(manifest)) }
-    for task in manifest.tasks {
-        if !binaries.contains(task.binary.text) {
-            throw ToolError("task \(task.name.text): no entry of the bundle is called \(task.binary.text), its binary")
-        }
-        for service in task.opens where !manifest.provides(service) {
-            throw ToolError("task \(task.name.text): opens \"\(service.text)\", which no task provides")
-        }
-    }
-    return bytes
-}
-
-extension Manifest {
-    /// Drivers of several devices of a kind provide a numbered service each.
-    fileprivate func provides(_ service: Name) -> Bool {
-        let parts = service.text.split(separator: ".", omittingEmptySubsequences: false)
-        let isNumbered = parts.count > 1 && Int(parts[parts.count - 1]) != nil
-        let kind = isNumbered ? parts.dropLast().joined(separator: ".") : nil
-        return tasks.contains { $0.provides == service || $0.start == .device && $0.provides.text == kind }
-    }
-}
-
-/// The names of a manifest's drivers by each value of `compatible` that they know.
-public func drivers(toml: String) throws -> [String: String] {
-    var drivers: [String: String] = [:]
-    for task in try SystemFile(toml: toml).tasks {
-        for value in task.compatible { drivers[String(decoding: value.bytes, as: UTF8.self)] = task.name.text }
-    }
-    return drivers
 }

@@ -5,13 +5,16 @@ import DeviceTree
 extension TreeReport {
     /// Lines of text.
     ///
-    /// - Parameter drivers: a driver's name for each value of `compatible` that has one.
-    public func text(drivers: [String: String]) -> String {
+    /// - Parameter manifest: what the root task would take: a board, whether for want of a better one, and a driver's name for
+    ///   each value of `compatible` that has one.
+    public func text(manifest: (board: String, isFallback: Bool, drivers: [String: String])?) -> String {
         var lines = [model.isEmpty ? "no model" : model, "  compatible   \(list(compatible))"]
         lines.append("  \(verdict)")
+        let board = manifest.map { "\($0.board)\($0.isFallback ? ", for want of one for this board" : "")" }
+        lines.append("  manifest     \(board ?? "none")")
         lines += machineLines + memoryLines
         for device in devices {
-            let driver = device.compatible.lazy.compactMap { drivers[$0] }.first
+            let driver = device.compatible.lazy.compactMap { manifest?.drivers[$0] }.first
             let state = device.problem.map { "damaged: \($0.message)" } ?? driver ?? "(no driver)"
             let place = device.registers.first.map { hexadecimal($0.base) } ?? "-"
             let interrupts = device.lines.isEmpty ? "-" : device.lines.map(String.init).joined(separator: " ")

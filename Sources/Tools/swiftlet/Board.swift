@@ -5,6 +5,8 @@ import Foundation
 import ToolCore
 
 struct Board {
+    /// The project's name of it.
+    var name: String
     /// QEMU's name of it.
     var machine: String
     /// The project's tree, and the one of Linux, without folder and ending.
@@ -15,10 +17,10 @@ struct Board {
 
     static let all = [
         Board(
-            machine: "raspi3b", tree: "raspberry-pi-3", linuxTree: "bcm2837-rpi-3-b",
+            name: "rpi3", machine: "raspi3b", tree: "raspberry-pi-3", linuxTree: "bcm2837-rpi-3-b",
             finds: "Raspberry Pi 3 Model B, 960 MiB, entered at EL2, BCM2836"),
         Board(
-            machine: "raspi4b", tree: "raspberry-pi-4", linuxTree: "bcm2711-rpi-4-b",
+            name: "rpi4", machine: "raspi4b", tree: "raspberry-pi-4", linuxTree: "bcm2711-rpi-4-b",
             finds: "Raspberry Pi 4 Model B, 960 MiB, entered at EL2, GICv2"),
     ]
 

@@ -13,18 +13,20 @@ struct DeviceTreeCommand: ParsableCommand {
             abstract: "Say what the kernel would make of trees; the status is 1 where it would refuse one.")
 
         @Argument(help: "Flattened trees (.dtb).") var files: [String]
-        @Option(help: "The board's manifest, which says what has a driver.") var manifest =
-            "platform/virt/system.toml"
+        @Option(help: "The folder of the boards' system.toml, which say what has a driver.") var platform = "platform"
         @Flag(help: "One line for each tree.") var brief = false
 
         func run() throws {
-            let toml = String(decoding: try readFile(manifest), as: UTF8.self)
-            let known = try within(manifest) { try drivers(toml: toml) }
+            let boards = try Platform(folder: platform)
             var refused = 0
             for file in files {
                 let report = TreeReport(try readFile(file))
                 if report.refusal != nil { refused += 1 }
-                if brief { print("\(report.verdict)  \(file)") } else { print(report.text(drivers: known)) }
+                if brief {
+                    print("\(report.verdict)  \(file)")
+                } else {
+                    print(report.text(manifest: try boards.choice(for: report.compatible)))
+                }
             }
             if refused > 0 { throw ExitCode(1) }
         }

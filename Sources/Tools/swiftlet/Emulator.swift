@@ -14,6 +14,10 @@ struct Emulator {
     var isPlain = false
     /// Loaded behind an ELF kernel, at this physical address.
     var bundle: (path: String, address: UInt64)?
+    /// A bundle in place of the image's own.
+    var otherBundle: String?
+    /// A card in a board's slot; the file stays as it is.
+    var card: String?
     var append = ""
     /// A device tree in place of QEMU's own.
     var tree: String?
@@ -43,6 +47,8 @@ struct Emulator {
         if let bundle {
             list += ["-device", "loader,file=\(bundle.path),addr=0x\(String(bundle.address, radix: 16)),force-raw=on"]
         }
+        if let otherBundle { list += ["-initrd", otherBundle] }
+        if let card { list += ["-drive", "file=\(card),if=sd,format=raw,snapshot=on"] }
         if let tree { list += ["-dtb", tree] }
         if !append.isEmpty { list += ["-append", append] }
         if isCounted { list += ["-icount", "shift=0,sleep=off"] }

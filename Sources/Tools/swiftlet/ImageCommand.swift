@@ -1,37 +1,49 @@
-// `swiftlet image`: kernel, root task, tasks and manifest become one file.
+// `swiftlet bundle` and `swiftlet image`: root task, tasks and manifests become a bundle, kernel and bundle become one file.
 
 import ArgumentParser
-import Foundation
 import ToolCore
 
-struct ImageCommand: ParsableCommand {
+struct BundleCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "image", abstract: "Pack kernel and bundle into one file to load or flash.")
+        commandName: "bundle", abstract: "Pack the root task, tasks and the boards' manifests.")
 
-    @Option(help: "The kernel's ELF file.") var kernel: String
     @Option(help: "The root task's ELF file.") var root: String
     @Option(help: "A further entry of the bundle: NAME=FILE.") var entry: [String] = []
-    @Option(help: "The system.toml to encode as entry `manifest`.") var manifest: String?
-    @Option(name: .shortAndLong, help: "The image to write.") var output: String
-    @Option(help: "Write the bundle alone as well (an ELF kernel is loaded with it).") var bundle: String?
+    @Option(help: "The folder of system.toml and */system.toml, which become an entry `manifest.BOARD` each.")
+    var platform: String?
+    @Option(help: "A further system.toml with tasks for every board.") var tasks: [String] = []
+    @Option(name: .shortAndLong, help: "The bundle to write.") var output: String
 
     func run() throws {
-        let kernel = try ElfFile(path: kernel)
         var writer = BundleWriter(root: try ElfFile(path: root))
         for pair in entry {
             let parts = pair.split(separator: "=", maxSplits: 1).map(String.init)
             guard parts.count == 2 else { throw ToolError("--entry \(pair): not NAME=FILE") }
             writer.entries.append((parts[0], try readFile(parts[1])))
         }
-        if let manifest {
-            let toml = String(decoding: try readFile(manifest), as: UTF8.self)
-            let encoded = try within(manifest) { try encodeManifest(toml: toml, binaries: writer.entries.map(\.name)) }
-            writer.entries.append(("manifest", encoded))
+        if let platform {
+            let files = try Platform(folder: platform, more: tasks)
+            for (board, bytes) in try files.manifests(binaries: writer.entries.map(\.name)) {
+                writer.entries.append(("manifest.\(board)", bytes))
+            }
         }
-        let packed = try within(root) { try writer.pack() }
-        let image = try within(self.kernel) { try makeImage(kernel: kernel, bundle: packed) }
+        try writeFile(try within(root) { try writer.pack() }, to: output)
+    }
+}
+
+struct ImageCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "image", abstract: "Put kernel and bundle into one file to load or flash.")
+
+    @Option(help: "The kernel's ELF file.") var kernel: String
+    @Option(help: "The bundle.") var bundle: String
+    @Option(name: .shortAndLong, help: "The image to write.") var output: String
+
+    func run() throws {
+        let packed = try readFile(bundle)
+        let elf = try ElfFile(path: kernel)
+        let image = try within(kernel) { try makeImage(kernel: elf, bundle: packed) }
         try writeFile(image, to: output)
-        if let bundle { try writeFile(packed, to: bundle) }
         print("\(output): \(image.count) bytes, of which the bundle \(packed.count)")
     }
 }

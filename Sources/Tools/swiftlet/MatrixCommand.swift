@@ -10,10 +10,9 @@ struct MatrixCommand: ParsableCommand {
 
     @Argument(help: "The image.") var image = "build/kernel8.img"
     @Option(help: "The same kernel as an ELF file.") var kernel = "build/kernel.elf"
-    @Option(help: "The bundle, loaded behind the ELF file.") var bundle = "build/bundle.bin"
+    @Option(help: "The bundle, loaded behind the ELF file.") var bundle = "build/system.bundle"
     @Option(help: "The kernel's command line.") var append = "run=\"ps; poweroff\""
     @Option(help: "What the console must show before the power goes.") var expect = "pl011"
-    @Option(help: "The image of the boards.") var boards = "build/boards/kernel8.img"
     @Option(help: "What the console must show on a board before the power goes.") var expectOnBoards = "serial"
     @Option(help: "Write the totals to this file: PASSED FAILED.") var totals: String?
 
@@ -63,7 +62,7 @@ struct MatrixCommand: ParsableCommand {
     private func runBoards(_ results: inout Results) throws {
         let raw = try withoutHeader()
         for board in Board.all {
-            for (kernel, place) in [(boards, "at 0x200000"), (raw, "at 0x80000")] {
+            for (kernel, place) in [(image, "at 0x200000"), (raw, "at 0x80000")] {
                 for owner in Board.TreeOwner.allCases {
                     let name = "\(board.machine) \(place) with \(owner.text)"
                     if let obstacle = try board.obstacle(owner) {
@@ -82,11 +81,11 @@ struct MatrixCommand: ParsableCommand {
 
     /// The image without the magic number of its header: a plain binary, which boot loaders put at 0x80000.
     private func withoutHeader() throws -> String {
-        guard var bytes = FileManager.default.contents(atPath: boards).map([UInt8].init), bytes.count > 64 else {
-            throw ToolError("\(boards): not there; run `make build`")
+        guard var bytes = FileManager.default.contents(atPath: image).map([UInt8].init), bytes.count > 64 else {
+            throw ToolError("\(image): not there; run `make build`")
         }
         bytes.replaceSubrange(56..<60, with: [0, 0, 0, 0])
-        let path = "build/boards/kernel8.raw"
+        let path = "build/kernel8.raw"
         try writeFile(bytes, to: path)
         return path
     }

@@ -12,6 +12,9 @@ struct RunCommand: ParsableCommand {
     @Option(name: .customLong("run"), help: "Shell commands to run, separated by `;`, instead of a terminal.")
     var commands: String?
     @Option(help: "More of the kernel's command line.") var append = ""
+    @Option(help: "virt, or a board that QEMU has: \(Board.all.map(\.name).joined(separator: ", ")).") var board =
+        "virt"
+    @Option(help: "What is in a board's card slot; left alone.") var card: String?
     @Option(help: "Memory, as QEMU writes it.") var memory = "256M"
     @Option(help: "Machine, as QEMU writes it.") var machine = "virt,gic-version=2"
     @Option(help: "Processor, as QEMU writes it.") var cpu = "cortex-a53"
@@ -28,6 +31,7 @@ struct RunCommand: ParsableCommand {
         emulator.machine = machine
         emulator.processor = cpu
         emulator.isCounted = counted
+        if board != "virt" { try put(&emulator, on: board) }
         emulator.append = ([append] + (commands.map { ["run=\"\($0)\""] } ?? [])).filter { !$0.isEmpty }.joined(
             separator: " ")
         var status: Int32 = 0
@@ -40,6 +44,16 @@ struct RunCommand: ParsableCommand {
         try panic.check()
         if !ended { throw ToolError("the system did not power off within \(timeout) s") }
         throw ExitCode(status)
+    }
+
+    private func put(_ emulator: inout Emulator, on name: String) throws {
+        guard let board = Board.all.first(where: { $0.name == name }) else {
+            throw ToolError("no board \(name): there are virt, \(Board.all.map(\.name).joined(separator: ", "))")
+        }
+        if let obstacle = try board.obstacle(.project) { throw ToolError("\(name): \(obstacle)") }
+        emulator.machine = board.machine
+        emulator.tree = try board.path(of: .project)
+        emulator.card = card
     }
 }
 

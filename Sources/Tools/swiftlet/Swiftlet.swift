@@ -9,7 +9,8 @@ struct Swiftlet: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "swiftlet", abstract: "Build images of the Swiftlet system, run and examine them.",
         subcommands: [
-            ImageCommand.self, RunCommand.self, TestTargetCommand.self, TestSystemCommand.self, MatrixCommand.self,
+            BundleCommand.self, ImageCommand.self, RunCommand.self, TestTargetCommand.self, TestSystemCommand.self,
+            MatrixCommand.self,
             BenchCommand.self,
             SymbolicateCommand.self, LintElfCommand.self, SizeCommand.self, DeviceTreeCommand.self,
         ])
@@ -41,11 +42,6 @@ func output(of program: String, _ arguments: [String], input: String? = nil) thr
 func readFile(_ path: String) throws -> [UInt8] {
     guard let data = FileManager.default.contents(atPath: path) else { throw ToolError("\(path): cannot be read") }
     return [UInt8](data)
-}
-
-/// Says of which file an error is.
-func within<Result>(_ path: String, _ work: () throws -> Result) throws -> Result {
-    do { return try work() } catch let error as ToolError { throw ToolError("\(path): \(error)") }
 }
 
 func writeFile(_ bytes: [UInt8], to path: String) throws {

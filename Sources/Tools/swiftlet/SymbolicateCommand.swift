@@ -11,14 +11,15 @@ struct SymbolicateCommand: ParsableCommand {
     @Argument(help: "The text; left out: standard input, line by line.") var report: String?
     @Option(help: "The kernel's ELF file.") var kernel = "build/kernel.elf"
     @Option(help: "Where the tasks' ELF files are.") var tasks = "build/tasks"
-    @Option(help: "The system.toml that says which task is which file.") var manifest = "platform/virt/system.toml"
+    @Option(help: "The folder of the boards' system.toml, which say which task is which file.") var platform =
+        "platform"
 
     func run() throws {
         guard FileManager.default.fileExists(atPath: kernel) else {
             throw ToolError("\(kernel): not there; run `make build`")
         }
         _ = try ElfFile(path: kernel)
-        var symbolicator = Symbolicator(kernel: kernel, tasks: tasks, manifest: manifest)
+        var symbolicator = Symbolicator(kernel: kernel, tasks: tasks, platform: platform)
         if let report {
             // A carriage return and a line feed are one character.
             let text = String(decoding: try readFile(report), as: UTF8.self)
@@ -41,12 +42,11 @@ struct Symbolicator {
 
     init(
         kernel: String = "build/kernel.elf", tasks: String = "build/tasks",
-        manifest: String = "platform/virt/system.toml"
+        platform: String = "platform"
     ) {
         self.kernel = kernel
         self.tasks = tasks
-        let toml = FileManager.default.contents(atPath: manifest).map { String(decoding: $0, as: UTF8.self) }
-        var binaries = (try? toml.map(taskBinaries)) ?? [:]
+        var binaries = (try? Platform(folder: platform).taskBinaries) ?? [:]
         binaries["root"] = "RootTask"
         self.binaries = binaries
     }

@@ -8,7 +8,9 @@ struct TestTargetCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "test-target", abstract: "Run the tests that execute on the target, under QEMU.")
 
-    @Argument(help: "The image with the test task as root task.") var image = "build/tests.img"
+    @Argument(help: "The image.") var image = "build/kernel8.img"
+    @Option(help: "The bundle with the test task as root task, taken in place of the image's own.") var bundle =
+        "build/tests.bundle"
     @Option(help: "One test's name, or `all`.") var test = "all"
     @Option(help: "Seconds after which a run that hangs is stopped.") var timeout = 300
     @Option(help: "Machine, as QEMU writes it.") var machine = "virt,gic-version=2"
@@ -40,6 +42,7 @@ struct TestTargetCommand: ParsableCommand {
         var emulator = Emulator(kernel: image)
         emulator.machine = machine
         if let tree { emulator.tree = tree.hasSuffix(".dts") ? try compileTree(tree) : tree }
+        emulator.otherBundle = bundle
         emulator.append = "test=\(test)"
         emulator.isCounted = true
         var passed = 0

@@ -16,7 +16,7 @@ private struct Attempts {
 }
 
 /// The clock's driver, by the order of the manifest.
-private let clock: UInt64 = 6
+private let clock: UInt64 = 9
 
 @c(Intruder_main) func intruder(_ address: UInt) -> Int32 {
     let information = startInformation(address)

@@ -1,0 +1,150 @@
+// The folder `platform`: system.toml holds the tasks of every board, and */system.toml those of one board or of boards that
+// are alike. Together they make a manifest for each board; ManifestFile+Words.swift says in words what that refuses.
+
+import Foundation
+import ServiceCores
+
+/// The system.toml files of all boards.
+public struct Platform {
+    /// A board's own file.
+    public struct Board {
+        /// Its folder's name.
+        public var name: String
+        /// Where it was read, for messages.
+        public var path: String
+        var file: SystemFile
+
+        public init(name: String, path: String, file: SystemFile) throws {
+            if file.boards == nil { throw ToolError("[board] is missing, which says what boards this file is for") }
+            self.name = name
+            self.path = path
+            self.file = file
+        }
+    }
+
+    /// Tasks of every board.
+    let common: [TaskDescription]
+    let boards: [Board]
+
+    public init(common: [SystemFile], boards: [Board]) throws {
+        for file in common where file.boards != nil || !file.additions.isEmpty {
+            throw ToolError("[board] and [[addition]] are for a file of one board: platform/BOARD/system.toml")
+        }
+        self.common = common.flatMap(\.tasks)
+        self.boards = boards
+    }
+
+    /// Reads a folder.
+    ///
+    /// - Parameter more: further files with tasks for every board.
+    public init(folder: String, more: [String] = []) throws {
+        let common = try (["\(folder)/system.toml"] + more).map { path in
+            try within(path) { try SystemFile(toml: try text(of: path)) }
+        }
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder))?.sorted() ?? []
+        let boards = try names.compactMap { name -> Board? in
+            let path = "\(folder)/\(name)/system.toml"
+            if !FileManager.default.fileExists(atPath: path) { return nil }
+            return try within(path) {
+                try Board(name: name, path: path, file: try SystemFile(toml: try text(of: path)))
+            }
+        }
+        if boards.isEmpty { throw ToolError("\(folder): no board: there is no \(folder)/*/system.toml") }
+        try self.init(common: common, boards: boards)
+    }
+
+    private func manifest(_ board: Board) throws -> Manifest {
+        var tasks = common
+        for addition in board.file.additions {
+            guard let index = tasks.firstIndex(where: { $0.name == addition.task }) else {
+                throw ToolError("addition to \(addition.task.text): no task of every board is called so")
+            }
+            tasks[index].opens += addition.opens
+            tasks[index].privileges = tasks[index].privileges | addition.privileges
+        }
+        return Manifest(boards: board.file.boards ?? Boards(), tasks: tasks + board.file.tasks)
+    }
+
+    /// The encoded manifest of each board, by the board's name.
+    ///
+    /// - Parameter binaries: names of the ELF files that come with them; each task's must be among them.
+    public func manifests(binaries: [String]) throws -> [(name: String, bytes: [UInt8])] {
+        try checkBoards()
+        return try boards.map { board in
+            try within("manifest of \(board.name)") { (board.name, try encode(try manifest(board), binaries)) }
+        }
+    }
+
+    /// No board may be named twice, and one file at most can be the one for boards that none names.
+    private func checkBoards() throws {
+        var names: [String: String] = [:]
+        for board in boards {
+            for value in board.file.boards?.compatible ?? [] {
+                let name = String(decoding: value.bytes, as: UTF8.self)
+                if let other = names.updateValue(board.path, forKey: name) {
+                    throw ToolError("\(board.path): board \"\(name)\" is named by \(other) too")
+                }
+            }
+        }
+        let fallbacks = boards.filter { $0.file.boards?.isFallback == true }
+        if fallbacks.count > 1 { throw ToolError("\(fallbacks[1].path): \(fallbacks[0].path) is the fallback already") }
+    }
+
+    private func encode(_ manifest: Manifest, _ binaries: [String]) throws -> [UInt8] {
+        let bytes: [UInt8]
+        do throws(ManifestError) { bytes = try manifest.encode() } catch { throw ToolError(error.words(manifest)) }
+        for task in manifest.tasks {
+            if !binaries.contains(task.binary.text) {
+                throw ToolError(
+                    "task \(task.name.text): no entry of the bundle is called \(task.binary.text), its binary")
+            }
+            for service in task.opens where !manifest.provides(service) {
+                throw ToolError("task \(task.name.text): opens \"\(service.text)\", which no task provides")
+            }
+        }
+        return bytes
+    }
+
+    /// Which binary each task of any board is.
+    public var taskBinaries: [String: String] {
+        let tasks = common + boards.flatMap(\.file.tasks)
+        return Dictionary(tasks.map { ($0.name.text, $0.binary.text) }, uniquingKeysWith: { first, _ in first })
+    }
+
+    /// The manifest that the root task takes: the board's name, and its drivers' names by each value of `compatible` that they
+    /// know; nil where none fits and none is the fallback.
+    ///
+    /// - Parameter compatible: of the device tree's root.
+    public func choice(for compatible: [String]) throws -> (board: String, isFallback: Bool, drivers: [String: String])?
+    {
+        let root: [UInt8] = compatible.flatMap { Array($0.utf8) + [0] }
+        func rank(_ board: Board) -> Int? { board.file.boards?.rank(for: root.span) }
+        let fitting = boards.filter { rank($0) != nil }.min { rank($0) ?? 0 < rank($1) ?? 0 }
+        guard let board = fitting ?? boards.first(where: { $0.file.boards?.isFallback == true }) else { return nil }
+        var drivers: [String: String] = [:]
+        for task in try manifest(board).tasks {
+            for value in task.compatible { drivers[String(decoding: value.bytes, as: UTF8.self)] = task.name.text }
+        }
+        return (board.name, fitting == nil, drivers)
+    }
+}
+
+extension Manifest {
+    /// Drivers of several devices of a kind provide a numbered service each.
+    fileprivate func provides(_ service: Name) -> Bool {
+        let parts = service.text.split(separator: ".", omittingEmptySubsequences: false)
+        let isNumbered = parts.count > 1 && Int(parts[parts.count - 1]) != nil
+        let kind = isNumbered ? parts.dropLast().joined(separator: ".") : nil
+        return tasks.contains { $0.provides == service || $0.start == .device && $0.provides.text == kind }
+    }
+}
+
+private func text(of path: String) throws -> String {
+    guard let data = FileManager.default.contents(atPath: path) else { throw ToolError("cannot be read") }
+    return String(decoding: data, as: UTF8.self)
+}
+
+/// Says of which file an error is.
+public func within<Result>(_ path: String, _ work: () throws -> Result) throws -> Result {
+    do { return try work() } catch let error as ToolError { throw ToolError("\(path): \(error)") }
+}
