@@ -37,6 +37,7 @@ func linked(_ script: String) -> [LinkerSetting] {
             .unsafeFlags([
                 "-Xlinker", "-T", "-Xlinker", "\(root)/linker/\(script)",
                 "-Xlinker", "--gc-sections", "-Xlinker", "-z", "-Xlinker", "max-page-size=4096",
+                "-Xlinker", "--fix-cortex-a53-843419",
             ])
         ] : []
 }

@@ -42,9 +42,12 @@ final class ToolCoreTests: XCTestCase {
         let good = elf(code: [1, 2, 3, 4], address: 0x40_0000, memory: 10)
         var refused = 0
         func read(_ bytes: [UInt8]) {
-            guard let file = try? ElfFile(bytes: bytes), let code = try? file.code() else { return refused += 1 }
+            guard let file = try? ElfFile(bytes: bytes), let codes = try? file.codes() else { return refused += 1 }
             XCTAssertLessThanOrEqual(file.flat().count, 2 << 30)
-            XCTAssertLessThanOrEqual(code.words.count * 4, bytes.count)
+            for code in codes {
+                XCTAssertLessThanOrEqual(code.words.count * 4, bytes.count)
+                XCTAssertEqual(code.errataSites(), [])
+            }
         }
         for length in 0..<good.count { read(Array(good.prefix(length))) }
         XCTAssertEqual(refused, good.count)
@@ -57,7 +60,7 @@ final class ToolCoreTests: XCTestCase {
                 }
             }
         }
-        XCTAssertNoThrow(try ElfFile(bytes: good).code())
+        XCTAssertNoThrow(try ElfFile(bytes: good).codes())
     }
 
     func testBundleLayout() throws {

@@ -1,4 +1,4 @@
-// The code of a linked kernel, as `lint-elf` follows it: instructions, the names of functions, and what a branch does.
+// The code of a linked kernel or task, as `lint-elf` reads it: instructions, the names of functions, and what a branch does.
 
 /// What an instruction means for the way through the code.
 public enum Step: Equatable {
@@ -131,14 +131,17 @@ public struct CodeImage {
 }
 
 extension ElfFile {
-    /// The executable segment and the symbols in it.
-    public func code() throws -> CodeImage {
-        guard let segment = segments.first(where: \.isExecutable) else { throw ToolError("no executable segment") }
-        let words = stride(from: segment.offset, to: segment.offset + segment.fileSize & ~3, by: 4).map {
-            UInt32(truncatingIfNeeded: bytes.number($0, 4))
+    /// The executable segments, each with the symbols in it; there is at least one.
+    public func codes() throws -> [CodeImage] {
+        let executable = segments.filter(\.isExecutable)
+        if executable.isEmpty { throw ToolError("no executable segment") }
+        return try executable.map { segment in
+            let words = stride(from: segment.offset, to: segment.offset + segment.fileSize & ~3, by: 4).map {
+                UInt32(truncatingIfNeeded: bytes.number($0, 4))
+            }
+            let image = segment.virtualAddress..<(segment.virtualAddress + UInt64(segment.fileSize))
+            return CodeImage(base: segment.virtualAddress, words: words, symbols: try symbols(in: image))
         }
-        let image = segment.virtualAddress..<(segment.virtualAddress + UInt64(segment.fileSize))
-        return CodeImage(base: segment.virtualAddress, words: words, symbols: try symbols(in: image))
     }
 
     private func symbols(in image: Range<UInt64>) throws -> [(start: UInt64, name: String)] {

@@ -1,4 +1,4 @@
-// `swiftlet lint-elf`: what must never be in the linked kernel (DESIGN: the compiler proves it, and the ELF shows it).
+// `swiftlet lint-elf`: what must never be in the linked kernel and in linked tasks (the compiler proves it, and the ELF shows it).
 
 import ArgumentParser
 import Foundation
@@ -7,37 +7,49 @@ import ToolCore
 struct LintElfCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "lint-elf",
-        abstract: "Check the linked kernel: no floating point, no lazy globals, no heap, W^X, sound trap paths.")
+        abstract: "Check the linked kernel (no floating point, no lazy globals, no heap, sound trap paths), "
+            + "and tasks with it (W^X, no erratum of the Cortex-A53).")
 
     @Argument(help: "The kernel's ELF file.") var elf = "build/kernel.elf"
+    @Argument(help: "Tasks' ELF files.") var tasks: [String] = []
 
     /// Functions that may use floating-point registers: the save and restore, and libfdt's boot-only parts. `$d` marks data.
     static let mayUseFloatingPoint = ["swiftlet_save_floating_point", "swiftlet_restore_floating_point", "fdt_", "$d"]
 
     func run() throws {
-        var problems: [String] = []
-        let file = try ElfFile(path: elf)
-        let code = try file.code()
-        for segment in file.segments where segment.isWritable && segment.isExecutable {
-            problems.append("a segment at 0x\(String(segment.virtualAddress, radix: 16)) is writable and executable")
+        let kernel = try ElfFile(path: elf)
+        guard let code = try kernel.codes().first else { return }
+        var paths = TrapPaths(code)
+        var problems = try (kernelProblems() + follow(&paths, code)).map { "\(elf): \($0)" }
+        for path in [elf] + tasks {
+            problems += try everywhere(ElfFile(path: path)).map { "\(path): \($0)" }
         }
-        let symbols = try output(of: "llvm-nm", [elf]).text
-        for line in symbols.split(separator: "\n") {
+        for problem in problems { print(problem) }
+        if !problems.isEmpty { throw ExitCode(1) }
+        let text = kernel.segments.filter(\.isExecutable).reduce(0) { $0 + $1.memorySize }
+        let constants = kernel.segments.filter { !$0.isExecutable && !$0.isWritable }.reduce(0) { $0 + $1.memorySize }
+        print("\(elf): no floating point, no lazy globals, no heap; text \(text) B, constants \(constants) B")
+        print(
+            "\(elf): trap paths reach \(paths.functionCount) functions, \(paths.instructionCount) instructions; "
+                + "no boot code, no unknown jump, no copy above \(paths.largestCopy) B")
+        print("the kernel and \(tasks.count) tasks: W^X, no sequence of the Cortex-A53's errata 835769 and 843419")
+    }
+
+    /// What holds for the kernel and for tasks.
+    private func everywhere(_ file: ElfFile) throws -> [String] {
+        let open = file.segments.filter { $0.isWritable && $0.isExecutable }
+        return open.map { "a segment at 0x\(String($0.virtualAddress, radix: 16)) is writable and executable" }
+            + (try file.codes().flatMap { $0.errataSites() }.map(\.description))
+    }
+
+    private func kernelProblems() throws -> [String] {
+        var problems: [String] = []
+        for line in try output(of: "llvm-nm", [elf]).text.split(separator: "\n") {
             guard let name = line.split(separator: " ").last.map(String.init) else { continue }
             if name.hasSuffix("_Wz") || name.hasSuffix("_WZ") { problems.append("lazily initialised global: \(name)") }
             if TrapPaths.forbidden.contains(name) { problems.append("the kernel must not contain \(name)") }
         }
-        problems += try floatingPointUses()
-        var paths = TrapPaths(code)
-        problems += follow(&paths, code)
-        for problem in problems { print("\(elf): \(problem)") }
-        if !problems.isEmpty { throw ExitCode(1) }
-        let text = file.segments.filter(\.isExecutable).reduce(0) { $0 + $1.memorySize }
-        let constants = file.segments.filter { !$0.isExecutable && !$0.isWritable }.reduce(0) { $0 + $1.memorySize }
-        print("\(elf): no floating point, no lazy globals, no heap, W^X; text \(text) B, constants \(constants) B")
-        print(
-            "\(elf): trap paths reach \(paths.functionCount) functions, \(paths.instructionCount) instructions; "
-                + "no boot code, no unknown jump, no copy above \(paths.largestCopy) B")
+        return try problems + floatingPointUses()
     }
 
     /// What the running kernel can execute: from the sixteen vectors, and from where the idle loop takes an interrupt.
