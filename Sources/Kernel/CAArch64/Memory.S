@@ -32,8 +32,9 @@ function swiftlet_zero
     dsb ishst
     ret
 
-// Every cache line that x1 bytes at x0 touch.
-.macro by_line operation
+// Every cache line that x1 bytes at x0 touch is cleaned and forgotten, also where cleaning would do: a mere clean is what errata
+// 819472, 824069, 826319, 827319 and 855873 of the Cortex-A53 are about.
+.macro clean_by_line
     cbz x1, 2f
     mrs x2, ctr_el0
     ubfx x2, x2, #16, #4
@@ -42,7 +43,7 @@ function swiftlet_zero
     add x1, x0, x1
     sub x2, x3, #1
     bic x0, x0, x2
-1:  dc \operation, x0
+1:  dc civac, x0
     add x0, x0, x3
     cmp x0, x1
     b.lo 1b
@@ -50,17 +51,12 @@ function swiftlet_zero
 .endm
 
 function swiftlet_cache_clean
-    by_line cvac
-    dsb sy
-    ret
-
-function swiftlet_cache_clean_invalidate
-    by_line civac
+    clean_by_line
     dsb sy
     ret
 
 function swiftlet_cache_unify
-    by_line cvau
+    clean_by_line
     dsb ish
     ic ialluis
     dsb ish

@@ -79,8 +79,7 @@ struct Machine: Hardware {
     func maintainCache(_ operation: CacheOperation, _ start: UnsafeMutableRawPointer, bytes: Int) {
         let length = UInt64(truncatingIfNeeded: bytes)
         switch operation {
-        case .clean: unsafe swiftlet_cache_clean(start, length)
-        case .cleanAndInvalidate: unsafe swiftlet_cache_clean_invalidate(start, length)
+        case .clean, .cleanAndInvalidate: unsafe swiftlet_cache_clean(start, length)
         case .unifyInstructions: unsafe swiftlet_cache_unify(start, length)
         }
     }

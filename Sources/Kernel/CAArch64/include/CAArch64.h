@@ -47,9 +47,9 @@ SWIFTLET_PLAIN void swiftlet_save_floating_point(void *_Nonnull area);
 SWIFTLET_PLAIN void swiftlet_restore_floating_point(const void *_Nonnull area);
 /// Start and length are multiples of 64.
 SWIFTLET_PLAIN void swiftlet_zero(void *_Nonnull start, uint64_t bytes);
+/// Write to memory what caches hold, and forget it.
 SWIFTLET_PLAIN void swiftlet_cache_clean(const void *_Nonnull start, uint64_t bytes);
-SWIFTLET_PLAIN void swiftlet_cache_clean_invalidate(const void *_Nonnull start, uint64_t bytes);
-/// Clean to the point of unification, then forget all fetched instructions.
+/// The same, then forget all fetched instructions.
 SWIFTLET_PLAIN void swiftlet_cache_unify(const void *_Nonnull start, uint64_t bytes);
 
 // Static memory (State.c, Boot.S, linker/kernel.ld)
