@@ -24,7 +24,12 @@ struct DeviceTreeCommand: ParsableCommand {
             for file in files {
                 let report = TreeReport(try readFile(file))
                 if report.refusal != nil { refused += 1 }
-                if brief { print("\(report.verdict)  \(file)") } else { print(report.text(drivers: known)) }
+                if brief {
+                    print("\(report.verdict)  \(file)")
+                } else {
+                    if files.count > 1 { print("\(file):") }
+                    print(report.text(drivers: known))
+                }
             }
             if refused > 0 { throw ExitCode(1) }
         }
