@@ -57,8 +57,16 @@ final class ConsoleTests: TreeTestCase {
         let other = try compile(
             replacing: "reg = <0x1000 0x1000>;", with: damaged, and: ("\t\tpl031@", first + "\t\tpl031@"))
         XCTAssertTrue(try console(other) == (.pl011, 0x0900_1000))
-        for reg in [damaged, "reg = <0x1000 0x10>;", "reg = <0x900000 0x1000>;", ""] {
-            XCTAssertEqual(cause(try compile(replacing: "reg = <0x1000 0x1000>;", with: reg)), .badProperty, reg)
+        for (reg, cause) in [
+            (damaged, .badLength), ("reg = <0x1000 0x10>;", .tooFewRegisters),
+            ("reg = <0x900000 0x1000>;", .tooFewRegisters), ("", .tooFewRegisters),
+        ] as [(String, DeviceTreeError.Cause)] {
+            let bytes = try compile(replacing: "reg = <0x1000 0x1000>;", with: reg)
+            XCTAssertTrue(try console(bytes) == (.none, 0), "the rest of the machine is described")
+            try describe(bytes) { tree, machine in
+                let node = try XCTUnwrap(tree.node("/bus/pl011@1000")).offset
+                XCTAssertEqual(machine.consoleProblem, DeviceTreeError(cause, .reg, node: node))
+            }
         }
     }
 
@@ -71,13 +79,13 @@ final class ConsoleTests: TreeTestCase {
         let interface = "<0x0 0x08010000 0x0 0x10000>"
         for size in ["0x0", "0x1000"] {
             let bytes = try compile(replacing: interface, with: "<0x0 0x08010000 0x0 \(size)>")
-            XCTAssertEqual(cause(bytes), .badProperty, "DIR lies in the second page, not in \(size) bytes")
+            XCTAssertEqual(cause(bytes), .tooFewRegisters, "DIR lies in the second page, not in \(size) bytes")
         }
         let whole = try compile(replacing: interface, with: "<0x0 0x08010000 0x0 0x2000>")
         XCTAssertNil(cause(whole))
         let beyond = try compile(replacing: interface, with: "<0x0 0x08010000 0xffffffff 0xf0000000>")
-        XCTAssertEqual(cause(beyond), .badProperty)
+        XCTAssertEqual(cause(beyond), .unreachable)
         let missing = try compile(replacing: ", " + interface, with: "")
-        XCTAssertEqual(cause(missing), .badProperty)
+        XCTAssertEqual(cause(missing), .tooFewRegisters)
     }
 }

@@ -62,7 +62,7 @@ final class DeviceTreeTests: TreeTestCase {
         XCTAssertEqual(cause(try compile("malformed/no-memory.dts")), .noMemory)
         XCTAssertEqual(cause(try compile("malformed/unknown-controller.dts")), .noInterruptController)
         XCTAssertEqual(cause(try compile("malformed/no-timer.dts")), .noTimer)
-        XCTAssertEqual(cause(try compile("malformed/address-cells.dts")), .badProperty)
+        XCTAssertEqual(cause(try compile("malformed/address-cells.dts")), .badCells)
     }
 
     func testInterruptParentCycleEnds() throws {

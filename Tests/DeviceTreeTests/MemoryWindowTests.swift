@@ -27,7 +27,7 @@ final class MemoryWindowTests: TreeTestCase {
 
     func testAWindowOfTheWrongLengthIsRefused() throws {
         XCTAssertThrowsError(try window("dma-ranges = <0xc0000000 0x0 0x80000000>;")) { error in
-            XCTAssertEqual((error as? DeviceTreeError)?.cause, .badProperty)
+            XCTAssertEqual((error as? DeviceTreeError)?.cause, .badLength)
         }
     }
 }

@@ -145,7 +145,7 @@ final class RaspberryPiTests: TreeTestCase {
             }
             for wrong in ["cpu-release-addr;", "cpu-release-addr = <1 0 0xe8>;"] {
                 let bytes = try tree(board, memory: memory, ("cpu-release-addr = <0x0 0xe8>;", wrong))
-                XCTAssertEqual(cause(bytes), .badProperty, wrong)
+                XCTAssertEqual(cause(bytes), .badLength, wrong)
             }
         }
     }
@@ -183,7 +183,7 @@ final class RaspberryPiTests: TreeTestCase {
             ("reg = <0x40000000 0x100>;", "reg = <0x40000000 0x60>;"),
             ("reg = <0x7e00b200 0x200>;", "reg = <0x7e00b200 0x20>;"),
         ] {
-            XCTAssertEqual(cause(try pi3((reg, wrong))), .badProperty, wrong)
+            XCTAssertEqual(cause(try pi3((reg, wrong))), .tooFewRegisters, wrong)
         }
     }
 }

@@ -5,6 +5,7 @@ import DeviceTree
 import XCTest
 
 final class TreeReportTests: TreeTestCase {
+    private let clock = "/bus/pl031@11000"
     private let drivers = ["arm,pl011": "pl011", "acme,clock": "clock"]
 
     func testATreeThatBoots() throws {
@@ -43,24 +44,42 @@ final class TreeReportTests: TreeTestCase {
     }
 
     func testADamagedDeviceIsNamed() throws {
-        for (text, replacement) in [("<0x11000 0x1000>", "<0x11000>"), ("<0 2 4>", "<1 16 4>")] {
+        for (text, replacement, problem, words) in [
+            (
+                "<0x11000 0x1000>", "<0x11000>", TreeReport.Problem(cause: .badLength, path: clock, property: .reg),
+                "damaged: the device tree has a list that does not end with an entry, at /bus/pl031@11000, property reg"
+            ),
+            (
+                "<0 2 4>", "<1 16 4>", TreeReport.Problem(cause: .noSuchLine, path: clock, property: .interrupts),
+                "damaged: the device tree has an interrupt that its controller has not, at /bus/pl031@11000, property interrupts"
+            ),
+        ] {
             let report = TreeReport(try compile(replacing: text, with: replacement))
             XCTAssertNil(report.refusal, "one device does not keep the kernel from booting")
-            XCTAssertEqual(report.devices.last?.problem, .badProperty)
+            XCTAssertEqual(report.devices.last?.problem, problem)
+            XCTAssertTrue(
+                report.text(manifest: ("virt", true, drivers)).contains(words),
+                report.text(manifest: ("virt", true, drivers)))
         }
     }
 
     func testARefusalNamesItsPlace() throws {
         let parent = TreeReport(try compile(replacing: "\t\tranges;\n", with: ""))
         XCTAssertEqual(
-            parent.refusal, TreeReport.Refusal(cause: .badProperty, path: "/reserved-memory/firmware@4f000000"))
+            parent.refusal,
+            TreeReport.Problem(cause: .unreachable, path: "/reserved-memory/firmware@4f000000", property: .reg))
+        XCTAssertEqual(
+            parent.verdict,
+            "refused: the device tree has an address that does not reach the processor, at /reserved-memory/firmware@4f000000, property reg"
+        )
         XCTAssertTrue(
-            parent.verdict.hasSuffix("wrong length or number, at /reserved-memory/firmware@4f000000"), parent.verdict)
+            parent.text(manifest: ("virt", true, drivers)).contains(
+                "\n  remedy       compare it with ranges of each bus above\n"))
         let memory = TreeReport(try compile("malformed/no-memory.dts"))
-        XCTAssertEqual(memory.refusal, TreeReport.Refusal(cause: .noMemory, path: ""))
+        XCTAssertEqual(memory.refusal, TreeReport.Problem(cause: .noMemory))
         XCTAssertEqual(memory.controller, .gicv2, "what was found is told")
         XCTAssertEqual(memory.devices.count, 2)
-        XCTAssertEqual(TreeReport([]).refusal, TreeReport.Refusal(cause: .noMagic, path: ""))
+        XCTAssertEqual(TreeReport([]).refusal, TreeReport.Problem(cause: .noMagic))
         XCTAssertEqual(
             TreeReport([UInt8](repeating: 0, count: 64)).verdict, "refused: there is no device tree")
     }

@@ -44,6 +44,14 @@ final class TrapPathsTests: XCTestCase {
         let deep = follow([("entry", [branch(4, 2)]), ("a", [condition])])
         XCTAssertEqual(deep.problems, ["a trap path reaches boot's boot"])
     }
+    func testWhatBootGaveBackIsNotReferredTo() {
+        let refused = ["entry refers to what boot gave back"]
+        XCTAssertEqual(follow([("entry", [0x10ff_ff80])]).problems, refused, "adr x0, . - 16")
+        XCTAssertEqual(
+            follow([("entry", [0x9000_0000])]).problems, refused, "adrp x0 of this page, where boot's code begins")
+        XCTAssertEqual(follow([("entry", [0x1000_0000])]).problems, [], "adr x0, .")
+        XCTAssertEqual(follow([("entry", [0xb000_0000])]).problems, [], "adrp x0 of the next page")
+    }
     func testExitsAreEnteredByABranch() {
         let exit = ("swiftlet_exit", [nop])
         XCTAssertEqual(follow([("entry", [branch(4, 2, link: false)]), exit]).problems, [])

@@ -9,7 +9,7 @@ extension BootState {
     /// Fill `devices` with the register ranges below 2^40 of all enabled nodes.
     ///
     /// - Complexity: once for each node of the tree.
-    mutating func findDevices() throws(BootFailure) {
+    mutating func findDevices() {
         keepFromDevices()
         var gap: UInt64 = 0
         var depth = 0
@@ -22,7 +22,7 @@ extension BootState {
             }
             node = tree.node(after: current, depth: &depth)
         }
-        if kept.lost > 0 { throw BootFailure(DeviceTreeError(.tooManyRanges)) }
+        if kept.lost > 0 { BootState.refuse(DeviceTreeError(.tooManyRanges), nil, &map) }
         for index in 0..<kept.count {
             let range = kept[index]
             devices.remove(pagesAround: range.base, range.size)

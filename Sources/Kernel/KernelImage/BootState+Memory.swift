@@ -18,7 +18,7 @@ extension BootState {
     /// Map all RAM, and find out what of it is free.
     mutating func mapMemory() throws(BootFailure) {
         free.remove(reservationsOf: machine)
-        if free.lost > 0 { throw BootFailure(DeviceTreeError(.tooManyRanges)) }
+        if free.lost > 0 { BootState.refuse(DeviceTreeError(.tooManyRanges), nil, &map) }
         free.remove(pagesAround: image.base, image.size)
         leaveIdentityMapping()
         try mapFree()

@@ -32,7 +32,6 @@ func kernelMain(_ treeAddress: UInt64, _ image: UInt64, _ level: UInt64, _ entry
 }
 
 extension BootFailure {
-    init(_ error: DeviceTreeError) { self.init(error.cause.message) }
     init(_ error: BootError) {
         switch error {
         case .memory: self.init("too little memory for the root task")
@@ -70,20 +69,15 @@ struct BootState {
         self.entryTicks = entryTicks
         self.treeAddress = treeAddress
         var machine = MachineDescription()
-        do throws(BootFailure) {
-            tree = try BootState.readTree(treeAddress, &map)
-        } catch {
-            ConsoleProbe.findConsole(&map)
-            throw error
-        }
+        tree = try BootState.readTree(treeAddress, &map)
+        // The console first, so that the rest can fail in words.
+        tree.describeConsole(&machine)
+        BootState.openConsole(machine, &map)
+        if let problem = machine.consoleProblem { BootState.warn(problem, tree, &map) }
         do throws(DeviceTreeError) {
-            // The console first, so that the rest can fail in words.
-            try tree.describeConsole(&machine)
-            BootState.openConsole(machine, &map)
             try tree.describeMachine(&machine)
         } catch {
-            if swiftlet_console_kind() == 0 { ConsoleProbe.findConsole(&map) }
-            throw BootFailure(error)
+            BootState.refuse(error, tree, &map)
         }
         self.machine = machine
         console = KernelConsole.noted
@@ -92,30 +86,32 @@ struct BootState {
 
     /// Map the tree where boot code reads it, first its header and then all of it.
     private static func readTree(_ physical: UInt64, _ map: inout KernelMap) throws(BootFailure) -> DeviceTree {
-        if physical == .max { throw BootFailure("there is no device tree") }
-        let limit: UInt64 = 2 << 20  // Linux Documentation/arch/arm64/booting.rst
+        if physical == .max { refuse(DeviceTreeError(.noMagic), nil, &map) }
         let window = swiftlet_tree_base()
         let offset = physical & 4095
         try map.map(window, physical - offset, bytes: 8192, writable: false, .normal)
         // Safety: two pages are mapped there; the size is the header's second word.
         let start = unsafe UnsafeRawPointer(bitPattern: UInt(window + offset)).unsafelyUnwrapped
         let size = UInt64(UInt32(bigEndian: unsafe start.load(fromByteOffset: 4, as: UInt32.self)))
-        if size > limit { throw BootFailure("the device tree is larger than 2 MiB") }
+        if size > UInt64(DeviceTree.maximumBytes) { refuse(DeviceTreeError(.tooLarge), nil, &map) }
         let end = (offset + size + 4095) & ~4095
         if end > 8192 {
             try map.map(window + 8192, physical - offset + 8192, bytes: end - 8192, writable: false, .normal)
+            // A header that states too much reaches beyond memory.
+            if !MemoryProbe.answers(window + end - 4) { refuse(DeviceTreeError(.truncated), nil, &map) }
         }
         do throws(DeviceTreeError) {
-            return try unsafe DeviceTree(at: start, limit: Int(size))
+            // Two pages are there at least: a header that states less is a damaged one.
+            return try unsafe DeviceTree(at: start, limit: max(Int(size), 4096))
         } catch {
-            throw BootFailure(error)
+            refuse(error, nil, &map)
         }
     }
 
     /// Map the console and note it, so that panics are seen from here on.
     private static func openConsole(_ machine: MachineDescription, _ map: inout KernelMap) {
         if machine.consoleKind == .none { return }
-        if let address = try? map.mapDevice(machine.console.base, bytes: machine.console.size) {
+        if let address = try? map.mapDevice(machine.console.base, bytes: min(machine.console.size, 4096)) {
             swiftlet_set_console(UInt64(machine.consoleKind.rawValue), address)
         }
     }

@@ -24,7 +24,7 @@ extension BootState {
         }
         kernel.pointee.grantAuthorities(root)
         for index in 0..<free.count { give(&root, PhysicalRange(free[index]), isDevice: false) }
-        try findDevices()
+        findDevices()
         for index in 0..<devices.count { give(&root, PhysicalRange(devices[index]), isDevice: true) }
         let kept = try giveLeftovers(&root)
         processor.closeFloatingPoint()

@@ -16,7 +16,8 @@ import UserRuntime
     do throws(DeviceTreeError) {
         // Safety: the root task mapped that many bytes of the tree there.
         let tree = unsafe try DeviceTree(at: base, limit: Int(information.deviceTreeBytes))
-        devices.startDrivers(tree, manifest)
+        logSharedPhandles(tree)
+        devices.startDrivers(tree, try tree.describeMachine(), manifest)
         watchKeys(tree, devices)
         while true { answer(server.next(), &server, devices, tree) }
     } catch {

@@ -15,7 +15,18 @@ struct Devices {
         var driver: Name
         /// 0: the first of its kind, whose service has no number.
         var instance: Int
-        var problem: FactoryError?
+        var problem: Problem?
+    }
+    /// Why a device has no driver.
+    private enum Problem {
+        case tree(DeviceTreeError)
+        case factory(FactoryError)
+        var text: StaticString {
+            switch self {
+            case .tree(let error): error.cause.message
+            case .factory(let error): error.text
+            }
+        }
     }
     private var devices: [Device] = []
     /// Devices of each kind so far, by the manifest's index.
@@ -23,30 +34,36 @@ struct Devices {
 
     /// Starts a driver for each enabled node that one in the manifest knows; the console's first, so that of all UARTs it
     /// answers `serial`.
-    mutating func startDrivers(_ tree: DeviceTree, _ manifest: Manifest) {
+    mutating func startDrivers(_ tree: DeviceTree, _ machine: MachineDescription, _ manifest: Manifest) {
         instances = [Int](repeating: 0, count: manifest.tasks.count)
         let console = tree.chosenConsole
         var first: Device?
-        if let console, console.isDevice { first = start(console, manifest) }
+        if let console, console.isDevice { first = start(console, machine, manifest) }
         var depth = 0
         var node: DeviceNode? = tree.root
         while let current = node {
             if let first, current.offset == console?.offset {
                 devices.append(first)
             } else if current.isDevice {
-                devices.append(start(current, manifest))
+                devices.append(start(current, machine, manifest))
             }
             node = tree.node(after: current, depth: &depth)
         }
     }
 
-    private mutating func start(_ node: DeviceNode, _ manifest: Manifest) -> Device {
+    private mutating func start(
+        _ node: DeviceNode, _ machine: MachineDescription, _ manifest: Manifest
+    ) -> Device {
         var device = Device(
             name: unsafe copy(node.name), compatible: [], base: 0, line: 0, driver: .empty, instance: 0,
             problem: nil)
         if let compatible = node.property("compatible") { device.compatible = unsafe copy(compatible.string) }
-        if let range = try? node.registers(0) { device.base = range.base }
-        if let interrupt = try? node.interrupt(0) { device.line = UInt64(interrupt.line) }
+        do throws(DeviceTreeError) {
+            if let range = try node.registers(0) { device.base = range.base }
+            if let interrupt = try node.interrupt(0), machine.drives(controller: interrupt.controller) {
+                device.line = UInt64(interrupt.line)
+            }
+        } catch { device.problem = .tree(error) }
         for index in 0..<manifest.tasks.count {
             let entry = manifest.tasks[index]
             guard let variant = node.variant(of: entry) else { continue }
@@ -54,23 +71,30 @@ struct Devices {
             instances[index] += 1
             device.instance = instance
             device.driver = instance == 0 ? entry.name : entry.name.numbered(instance)
-            device.problem = spawn(node, entry, device.driver, instance, variant)
-            if let problem = device.problem {
-                var text = Text()
-                text.add(device.driver)
-                text.add(" does not start: ")
-                text.add(problem.text)
-                log(text.bytes.span)
-            }
+            do throws(DeviceTreeError) {
+                device.problem = try spawn(node, machine, entry, device.driver, instance, variant)
+            } catch { device.problem = .tree(error) }
             break
         }
+        if let problem = device.problem { report(problem, device, node.tree) }
         return device
+    }
+
+    /// What happened, and where the tree is to blame.
+    private func report(_ problem: Problem, _ device: Device, _ tree: DeviceTree) {
+        var text = Text()
+        if device.driver.isEmpty { text.add(device.name) } else { text.add(device.driver) }
+        text.add(device.driver.isEmpty ? " is left out: " : " does not start: ")
+        text.add(problem.text)
+        log(text.bytes.span)
+        if case .tree(let error) = problem { logPlace(of: error, tree) }
     }
 
     /// Asks the root task for a driver with exactly this node's registers and lines.
     private func spawn(
-        _ node: DeviceNode, _ entry: TaskDescription, _ name: Name, _ instance: Int, _ variant: Int
-    ) -> FactoryError? {
+        _ node: DeviceNode, _ machine: MachineDescription, _ entry: TaskDescription, _ name: Name, _ instance: Int,
+        _ variant: Int
+    ) throws(DeviceTreeError) -> Problem? {
         let ranges = Int(entry.registerCount)
         let lines = Int(entry.interruptCount)
         var message = RegisterMessage(
@@ -78,25 +102,25 @@ struct Devices {
         message.setName(entry.name, at: DriverRequest.entry)
         message.setName(name, at: DriverRequest.name)
         for index in 0..<ranges {
-            guard let range = try? node.registers(index) else { return .noSuchDevice }
-            if !entry.sharesPage && hasNeighbours(node, range) { return .pageShared }
+            let range = try node.driverRegisters(index, machine)
+            if !entry.sharesPage && hasNeighbours(node, range) { return .factory(.pageShared) }
             message.setWord(DriverRequest.device + 2 * index, range.base)
             message.setWord(DriverRequest.device + 2 * index + 1, range.size)
         }
         for index in 0..<lines {
-            guard let interrupt = try? node.interrupt(index) else { return .noSuchDevice }
+            let interrupt = try node.driverInterrupt(index, machine)
             let trigger: UInt64 = interrupt.isEdge ? Trigger.edge.rawValue : Trigger.level.rawValue
             message.setWord(DriverRequest.device + 2 * ranges + index, UInt64(interrupt.line) | trigger << 32)
         }
-        guard let memory = try? node.memoryWindow() else { return .noSuchDevice }
+        let memory = try node.memoryWindow()
         let window = DriverRequest.window(ranges: ranges, lines: lines)
         message.setWord(window, memory.bus)
         message.setWord(window + 1, memory.physical)
         message.setWord(window + 2, memory.bytes)
-        guard let reply = try? Endpoint(StartSlot.factory).call(message) else { return .kernel }
+        guard let reply = try? Endpoint(StartSlot.factory).call(message) else { return .factory(.kernel) }
         // A device manager that was restarted finds its drivers at work.
         if reply[0] == 0 || reply[0] == FactoryError.wrongState.rawValue { return nil }
-        return FactoryError(rawValue: reply[0]) ?? .kernel
+        return .factory(FactoryError(rawValue: reply[0]) ?? .kernel)
     }
 
     /// Whether another node's registers lie in the same pages, also those of a node that is disabled. The very same range is

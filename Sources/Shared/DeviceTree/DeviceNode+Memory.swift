@@ -15,17 +15,19 @@ public struct MemoryWindow: Equatable, Sendable {
 extension DeviceNode {
     /// The largest window of the device's bus; all of memory at the processor's addresses where the bus has none.
     ///
-    /// - Throws: `badProperty` where the property's length is not a multiple of an entry's, or cell counts make no sense.
+    /// - Throws: `badLength` where the property's length is not a multiple of an entry's; `badCells`.
     public func memoryWindow() throws(DeviceTreeError) -> MemoryWindow {
         var best = MemoryWindow(bus: 0, physical: 0, bytes: ~0)
         guard let bus = parent, let above = bus.parent, let ranges = bus.property("dma-ranges"), ranges.count > 0 else {
             return best
         }
-        let childCells = try bus.cells("#address-cells", default: 2)
-        let parentCells = try above.cells("#address-cells", default: 2)
-        let sizeCells = try bus.cells("#size-cells", default: 1)
+        let childCells = try bus.cells(.addressCells, default: 2)
+        let parentCells = try above.cells(.addressCells, default: 2)
+        let sizeCells = try bus.cells(.sizeCells, default: 1)
         let entry = childCells + parentCells + sizeCells
-        if entry == 0 || ranges.count % (4 * entry) != 0 { throw DeviceTreeError(.badProperty, node: bus.offset) }
+        if entry == 0 || ranges.count % (4 * entry) != 0 {
+            throw DeviceTreeError(.badLength, .dmaRanges, node: bus.offset)
+        }
         best.bytes = 0
         for first in stride(from: 0, to: ranges.count / 4, by: entry) {
             guard let child = ranges.number(first, cells: childCells),

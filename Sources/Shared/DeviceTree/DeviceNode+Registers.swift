@@ -28,7 +28,7 @@ public struct DeviceInterrupt: Equatable, Sendable {
 extension DeviceNode {
     /// Entries of `reg`.
     ///
-    /// - Throws: `badProperty` where the length is not a multiple of an entry's, or cell counts make no sense.
+    /// - Throws: `badLength` where the length is not a multiple of an entry's; `badCells`.
     public func registerCount() throws(DeviceTreeError) -> Int {
         guard let parent, let reg = property("reg") else { return 0 }
         return try entries(reg, parent).count
@@ -45,7 +45,7 @@ extension DeviceNode {
             let size = reg.number(first + addressCells, cells: sizeCells)
         else { return nil }
         guard let translated = try parent.translate(address, size: size) else { return nil }
-        if size > 0 && translated > UInt64.max - size { throw DeviceTreeError(.badProperty, node: offset) }
+        if size > 0 && translated > UInt64.max - size { throw DeviceTreeError(.unreachable, .reg, node: offset) }
         return RegisterRange(base: translated, size: size)
     }
 
@@ -53,10 +53,11 @@ extension DeviceNode {
     private func entries(
         _ reg: DeviceProperty, _ parent: DeviceNode
     ) throws(DeviceTreeError) -> (addressCells: Int, sizeCells: Int, count: Int) {
-        let addressCells = try parent.cells("#address-cells", default: 2)
-        let sizeCells = try parent.cells("#size-cells", default: 1)
+        let addressCells = try parent.cells(.addressCells, default: 2)
+        let sizeCells = try parent.cells(.sizeCells, default: 1)
+        if addressCells == 0 { throw DeviceTreeError(.badCells, .addressCells, node: parent.offset) }
         let bytes = 4 * (addressCells + sizeCells)
-        if bytes == 0 || reg.count % bytes != 0 { throw DeviceTreeError(.badProperty, node: offset) }
+        if reg.count % bytes != 0 { throw DeviceTreeError(.badLength, .reg, node: offset) }
         return (addressCells, sizeCells, reg.count / bytes)
     }
 
@@ -73,17 +74,17 @@ extension DeviceNode {
             }
             bus = above
         }
-        throw DeviceTreeError(.badProperty, node: offset)
+        throw DeviceTreeError(.unreachable, .reg, node: offset)
     }
 
     private func map(
         _ address: UInt64, size length: UInt64, _ ranges: DeviceProperty, _ above: DeviceNode
     ) throws(DeviceTreeError) -> UInt64? {
-        let childCells = try cells("#address-cells", default: 2)
-        let parentCells = try above.cells("#address-cells", default: 2)
-        let sizeCells = try cells("#size-cells", default: 1)
+        let childCells = try cells(.addressCells, default: 2)
+        let parentCells = try above.cells(.addressCells, default: 2)
+        let sizeCells = try cells(.sizeCells, default: 1)
         let entry = childCells + parentCells + sizeCells
-        if entry == 0 || ranges.count % (4 * entry) != 0 { throw DeviceTreeError(.badProperty, node: offset) }
+        if entry == 0 || ranges.count % (4 * entry) != 0 { throw DeviceTreeError(.badLength, .ranges, node: offset) }
         var index = 0
         while (index + entry) * 4 <= ranges.count {  // one entry a round
             // PCI's three-cell addresses carry flags in the first cell; such a range never matches a plain address.
@@ -106,7 +107,7 @@ extension DeviceNode {
         var node = self
         for _ in 0..<(2 * DeviceNode.maximumDepth) {
             guard
-                let next = node.property("interrupt-parent").map({ tree.node(phandle: $0.word(0) ?? 0) }) ?? node.parent
+                let next = node.property("interrupt-parent").map({ controller($0.word(0) ?? 0) }) ?? node.parent
             else { return nil }
             if next.property("#interrupt-cells") != nil { return next }
             node = next
@@ -114,14 +115,19 @@ extension DeviceNode {
         return nil
     }
 
+    /// The node that a device's interrupts refer to. What is above it hardly ever matters, and is left to be found.
+    private func controller(_ phandle: UInt32) -> DeviceNode? {
+        tree.scan(phandle: phandle).map { DeviceNode(tree: tree, offset: Int32(truncatingIfNeeded: $0)) }
+    }
+
     /// Interrupt `index` of the node; nil behind the last, or where its controller is of no known kind.
     ///
-    /// - Throws: `badProperty` where the controller has no such line.
+    /// - Throws: `noSuchLine` where the controller does not have it, `badCells`, `badLength`.
     public func interrupt(_ index: Int) throws(DeviceTreeError) -> DeviceInterrupt? {
         if let extended = property("interrupts-extended") { return try interrupt(index, extended: extended) }
         guard let interrupts = property("interrupts"), let controller = interruptParent else { return nil }
-        let cells = try controller.cells("#interrupt-cells", default: 0)
-        if cells == 0 { throw DeviceTreeError(.badProperty, node: offset) }
+        let cells = try controller.cells(.interruptCells, default: 0)
+        if cells == 0 { throw DeviceTreeError(.badCells, .interruptCells, node: controller.offset) }
         if (index + 1) * cells * 4 > interrupts.count { return nil }
         return try decode(interrupts, at: index * cells, cells: cells, controller)
     }
@@ -129,11 +135,13 @@ extension DeviceNode {
     private func interrupt(_ index: Int, extended: DeviceProperty) throws(DeviceTreeError) -> DeviceInterrupt? {
         var position = 0
         for current in 0...index {
-            guard let phandle = extended.word(position), let controller = tree.node(phandle: phandle) else {
+            guard let phandle = extended.word(position), let controller = controller(phandle) else {
                 return nil
             }
-            let cells = try controller.cells("#interrupt-cells", default: 0)
-            if (position + 1 + cells) * 4 > extended.count { throw DeviceTreeError(.badProperty, node: offset) }
+            let cells = try controller.cells(.interruptCells, default: 0)
+            if (position + 1 + cells) * 4 > extended.count {
+                throw DeviceTreeError(.badLength, .interruptsExtended, node: offset)
+            }
             if current == index { return try decode(extended, at: position + 1, cells: cells, controller) }
             position += 1 + cells
         }
@@ -162,7 +170,7 @@ extension DeviceNode {
             let base = first == 0 ? 96 : Int(first & 3) * 32
             line = first > 2 || second >= (first == 0 ? 8 : 32) ? nil : base + Int(second)
         }
-        guard let line else { throw DeviceTreeError(.badProperty, node: offset) }
+        guard let line else { throw DeviceTreeError(.noSuchLine, .interrupts, node: offset) }
         return DeviceInterrupt(
             line: line, isEdge: flags & 0xf == 1 || flags & 0xf == 2, controller: controller.offset)
     }

@@ -1,4 +1,4 @@
-// The two hot loops of reading a tree, on its raw structure block: the next node, and a property by its name.
+// The hot loops of reading a tree, on its raw structure block: the next node, a node by its phandle, a property by its name.
 //
 // libfdt checks every byte at every step, which makes one look-up cost a thousand instructions and the kernel's boot
 // millions. Here the checking was done once for all: a `DeviceTree` only exists where `fdt_check_full` has accepted the whole
@@ -36,6 +36,30 @@ extension DeviceTree {
                 at += 4
             case Tag.property: at = skipProperty(at)
             case Tag.nothing: at += 4
+            default: return nil
+            }
+        }
+        return nil
+    }
+
+    /// The first node that has this phandle. Numbers are compared before names: few properties get as far as that.
+    func scan(phandle: UInt32) -> Int? {
+        var at = 0
+        var node = 0
+        while let tag = structureWord(at) {  // once a tag
+            switch tag {
+            case Tag.beginNode:
+                node = at
+                at = skipName(at)
+            case Tag.property:
+                if structureWord(at &+ 12) == phandle, structureWord(at &+ 4) ?? 0 >= 4,
+                    let text = structureWord(at &+ 8).map(Int.init),
+                    isString(text, equalTo: "phandle") || isString(text, equalTo: "linux,phandle")
+                {
+                    return node
+                }
+                at = skipProperty(at)
+            case Tag.endNode, Tag.nothing: at &+= 4
             default: return nil
             }
         }
@@ -80,6 +104,9 @@ extension DeviceTree {
         return unsafe UInt32(bigEndian: base.load(fromByteOffset: blocks.structure &+ at, as: UInt32.self))
     }
 
+    private func isString(_ at: Int, equalTo text: StaticString) -> Bool {
+        unsafe isString(at, equalTo: UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+    }
     private func isString(_ at: Int, equalTo text: UnsafeRawBufferPointer) -> Bool {
         let count = text.count
         if at < 0 || at &+ count >= blocks.stringsSize { return false }

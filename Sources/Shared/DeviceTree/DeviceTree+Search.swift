@@ -32,15 +32,11 @@ extension DeviceTree {
         unsafe node(path: UnsafeRawBufferPointer(start: path.utf8Start, count: path.utf8CodeUnitCount))
     }
 
-    /// - Complexity: once for each node of the tree.
+    /// The first node that has this phandle.
+    ///
+    /// - Complexity: once for each property, and once for each node, before it.
     public func node(phandle: UInt32) -> DeviceNode? {
-        var depth = 0
-        var node: DeviceNode? = root
-        while let current = node {  // once for each node
-            if (current.property("phandle") ?? current.property("linux,phandle"))?.word(0) == phandle { return current }
-            node = self.node(after: current, depth: &depth)
-        }
-        return nil
+        scan(phandle: phandle).flatMap { node(at: Int32(truncatingIfNeeded: $0)) }
     }
 
     private func child(of parent: DeviceNode, _ name: UnsafeRawBufferPointer) -> DeviceNode? {

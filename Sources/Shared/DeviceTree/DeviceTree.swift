@@ -6,52 +6,13 @@
 
 import CLibFDT
 
-/// What is wrong with a tree, and where (a node's offset, or -1).
-public struct DeviceTreeError: Error, Equatable {
-    public enum Cause: UInt8, Sendable {
-        /// No tree at this address: the magic number is missing.
-        case noMagic
-        /// The header or the structure is damaged, or larger than the memory it is in.
-        case malformed
-        /// A property has a length, a number or cell counts that make no sense.
-        case badProperty
-        /// More ranges of memory, or of reservations, than there are places for.
-        case tooManyRanges
-        /// Registers that the kernel uses lie in what is called memory.
-        case registersInMemory
-        /// No memory node with a size.
-        case noMemory
-        /// No interrupt controller that the kernel can drive.
-        case noInterruptController
-        /// No generic timer.
-        case noTimer
-
-        /// The cause as a sentence: the kernel's panic and the host's check use the same words.
-        public var message: StaticString {
-            switch self {
-            case .noMagic: "there is no device tree"
-            case .malformed: "the device tree is damaged"
-            case .badProperty: "a property of the device tree has a wrong length or number"
-            case .tooManyRanges: "the device tree describes memory in too many pieces"
-            case .registersInMemory: "the device tree puts the kernel's devices into memory"
-            case .noMemory: "the device tree names no memory"
-            case .noInterruptController: "the device tree names no interrupt controller that the kernel knows"
-            case .noTimer: "the device tree names no generic timer"
-            }
-        }
-    }
-    public var cause: Cause
-    public var node: Int32
-    public init(_ cause: Cause, node: Int32 = -1) {
-        self.cause = cause
-        self.node = node
-    }
-}
-
 /// A checked device tree in memory.
 @safe public struct DeviceTree {
     let base: UnsafeRawPointer
     let blocks: TreeBlocks
+
+    /// No tree is larger (Linux Documentation/arch/arm64/booting.rst).
+    public static var maximumBytes: Int { 2 << 20 }
 
     /// - Parameters:
     ///   - base: where the tree lies, 8-byte aligned; it must stay there unchanged.
@@ -61,7 +22,9 @@ public struct DeviceTreeError: Error, Equatable {
         if unsafe limit < 40 || swiftlet_fdt_has_magic(base) == 0 { throw DeviceTreeError(.noMagic) }
         if unsafe fdt_check_header(base) != 0 { throw DeviceTreeError(.malformed) }
         let size = unsafe Int(swiftlet_fdt_total_size(base))
-        if unsafe size > limit || fdt_check_full(base, size) != 0 { throw DeviceTreeError(.malformed) }
+        if size > DeviceTree.maximumBytes { throw DeviceTreeError(.tooLarge) }
+        if size > limit { throw DeviceTreeError(.truncated) }
+        if unsafe fdt_check_full(base, size) != 0 { throw DeviceTreeError(.malformed) }
         unsafe self.base = base
         blocks = unsafe TreeBlocks(
             structure: DeviceTree.headerWord(base, 8), structureSize: DeviceTree.headerWord(base, 36),
@@ -95,6 +58,25 @@ public struct DeviceTreeError: Error, Equatable {
         return DeviceNode(
             tree: self, offset: Int32(truncatingIfNeeded: next),
             ancestors: node.ancestors?.next(after: node, change: depth - before))
+    }
+
+    /// The node at a place in the structure that a walk or an error named; nil where there is none.
+    ///
+    /// - Complexity: once for each node before it.
+    public func node(at offset: Int32) -> DeviceNode? {
+        var depth = 0
+        var node: DeviceNode? = root
+        while let current = node, current.offset < offset { node = self.node(after: current, depth: &depth) }
+        return node?.offset == offset ? node : nil
+    }
+
+    /// The name of the node at `offset`, without terminator.
+    func name(at offset: Int32) -> UnsafeRawBufferPointer {
+        var length: Int32 = 0
+        guard let name = unsafe fdt_get_name(base, offset, &length), length >= 0 else {
+            return unsafe UnsafeRawBufferPointer(start: nil, count: 0)
+        }
+        return unsafe UnsafeRawBufferPointer(start: name, count: Int(length))
     }
 
     /// Memory reservations of the header, by index; nil at the list's end: an entry of two zeros.
@@ -133,6 +115,8 @@ struct Ancestors {
     func child(of node: DeviceNode) -> Ancestors? { next(after: node, change: 1) }
     /// Deeper down only their number is known, so that a walk finds its way up again.
     var areKept: Bool { count <= 16 }
+    var keptCount: Int { min(count, 16) }
+    subscript(index: Int) -> Int32 { offsets[index] }
     var areEnabled: Bool { enabled == count }
     /// The parent's offset: the root is its own.
     var last: Int32 { count > 0 ? offsets[count - 1] : 0 }
@@ -171,12 +155,18 @@ public struct DeviceNode {
     }
 
     /// The node's name with unit address, without terminator.
-    public var name: UnsafeRawBufferPointer {
-        var length: Int32 = 0
-        guard let name = unsafe fdt_get_name(tree.base, offset, &length), length >= 0 else {
-            return unsafe UnsafeRawBufferPointer(start: nil, count: 0)
+    public var name: UnsafeRawBufferPointer { unsafe tree.name(at: offset) }
+
+    /// Calls `body` with each name of the node's path, the root's empty one left out; one of "..." stands for those deeper
+    /// than `maximumDepth`.
+    public func eachName(_ body: (UnsafeRawBufferPointer) -> Void) {
+        if offset == 0 { return }
+        if let ancestors {
+            for index in 1..<max(ancestors.keptCount, 1) { unsafe body(tree.name(at: ancestors[index])) }
+            let dots: StaticString = "..."
+            if !ancestors.areKept { unsafe body(UnsafeRawBufferPointer(start: dots.utf8Start, count: 3)) }
         }
-        return unsafe UnsafeRawBufferPointer(start: name, count: Int(length))
+        unsafe body(name)
     }
 
     public var parent: DeviceNode? {
@@ -211,9 +201,10 @@ public struct DeviceNode {
 
     public func isCompatible(_ name: StaticString) -> Bool { property("compatible")?.contains(name) ?? false }
 
-    func cells(_ name: StaticString, default value: Int) throws(DeviceTreeError) -> Int {
-        guard let property = property(name) else { return value }
-        guard let cells = property.word(0), cells <= 4 else { throw DeviceTreeError(.badProperty, node: offset) }
+    /// The number of cells that a property states.
+    func cells(_ name: DeviceTreeError.Property, default value: Int) throws(DeviceTreeError) -> Int {
+        guard let property = property(name.name) else { return value }
+        guard let cells = property.word(0), cells <= 4 else { throw DeviceTreeError(.badCells, name, node: offset) }
         return Int(cells)
     }
 }

@@ -3,19 +3,15 @@
 extension DeviceTree {
     /// Find the first console that the kernel can write to: what `stdout-path` names (a path or an alias, with options
     /// behind a colon), the alias `serial0`, any enabled node.
-    ///
-    /// - Throws: where there is none, what was wrong with the first that might have been one.
-    public func describeConsole(_ machine: inout MachineDescription) throws(DeviceTreeError) {
-        var problem: DeviceTreeError?
-        find(chosenConsole, &machine, &problem)
-        if machine.consoleKind == .none { find(self.node("serial0"), &machine, &problem) }
+    public func describeConsole(_ machine: inout MachineDescription) {
+        find(chosenConsole, &machine)
+        if machine.consoleKind == .none { find(self.node("serial0"), &machine) }
         var depth = 0
         var node: DeviceNode? = root
         while machine.consoleKind == .none, let current = node {  // once for each node of the tree
-            find(current, &machine, &problem)
+            find(current, &machine)
             node = self.node(after: current, depth: &depth)
         }
-        if machine.consoleKind == .none, let problem { throw problem }
     }
 
     /// What `stdout-path` names, whatever it is.
@@ -27,12 +23,14 @@ extension DeviceTree {
     }
 
     /// Take the node where it is a console that works.
-    private func find(_ node: DeviceNode?, _ machine: inout MachineDescription, _ problem: inout DeviceTreeError?) {
+    private func find(_ node: DeviceNode?, _ machine: inout MachineDescription) {
         guard let node, node.isEnabled, let kind = node.consoleKind else { return }
         do throws(DeviceTreeError) {
             machine.console = try node.kernelRegisters(0, atLeast: kind == .miniUART ? 0x18 : 0x1c)
             machine.consoleKind = kind
-        } catch { problem = problem ?? error }
+            machine.consoleNode = node.offset
+            machine.consoleProblem = nil
+        } catch { machine.consoleProblem = machine.consoleProblem ?? error }
     }
 }
 

@@ -8,10 +8,10 @@ public struct RangeList {
 
     init() { ranges = InlineArray(repeating: RegisterRange(base: 0, size: 0)) }
     public subscript(index: Int) -> RegisterRange { ranges[index] }
-    /// Ranges without bytes are left out.
-    mutating func append(_ range: RegisterRange) throws(DeviceTreeError) {
+    /// Ranges without bytes are left out. `node` is the one that names this.
+    mutating func append(_ range: RegisterRange, node: Int32 = -1) throws(DeviceTreeError) {
         if range.size == 0 { return }
-        if count == 32 { throw DeviceTreeError(.tooManyRanges) }
+        if count == 32 { throw DeviceTreeError(.tooManyRanges, node: node) }
         ranges[count] = range
         count += 1
     }
@@ -68,27 +68,35 @@ public struct MachineDescription {
     /// CPU interface (GICv2), redistributors (GICv3), or the chained controller (BCM2836).
     public var interface = RegisterRange(base: 0, size: 0)
     public var timerLine = 0
+    var timerNode: Int32 = -1
     /// The node of the controller that `timerLine` is a line of.
     var timerController: Int32 = -1
     public var consoleKind = ConsoleKind.none
     public var console = RegisterRange(base: 0, size: 0)
+    var consoleNode: Int32 = -1
+    /// Where there is no console: what is wrong with the first node that might have been one.
+    public var consoleProblem: DeviceTreeError?
     public var power = PowerMethod.none
     public init() {}
+
+    /// Whether the node at this offset is one of the kernel's interrupt controllers.
+    public func drives(controller node: Int32) -> Bool { node == controllerNode || node == chainedNode }
+    /// Whether a byte of this range is memory or reserved: it is no device's then.
+    public func keeps(_ range: RegisterRange) -> Bool { memory.overlaps(range) || reserved.overlaps(range) }
 }
 
 extension DeviceTree {
     /// Read what the kernel needs.
     public func describeMachine() throws(DeviceTreeError) -> MachineDescription {
         var machine = MachineDescription()
-        try describeConsole(&machine)
+        describeConsole(&machine)
         try describeMachine(&machine)
         return machine
     }
 
     /// Everything but the console: to be read when errors can be shown.
     ///
-    /// - Throws: `tooManyRanges` where memory or reservations have no place; memory that is kept from tasks is never
-    ///   left out.
+    /// - Throws: the first thing that keeps the kernel from running; memory that is kept from tasks is never left out.
     public func describeMachine(_ machine: inout MachineDescription) throws(DeviceTreeError) {
         var index = 0
         while let (base, size) = reservation(index) {  // ends with the list, or when it is too long
@@ -102,17 +110,17 @@ extension DeviceTree {
             node = self.node(after: current, depth: &depth)
         }
         if machine.controller == .none || machine.controller == .bcm2836 && machine.chainedNode < 0 {
-            throw DeviceTreeError(.noInterruptController)
+            throw DeviceTreeError(.noInterruptController, .compatible, node: root.interruptParent?.offset ?? -1)
         }
+        if machine.timerNode < 0 { throw DeviceTreeError(.noTimer) }
         if machine.timerLine == 0 || machine.timerController != machine.controllerNode {
-            throw DeviceTreeError(.noTimer)
+            throw DeviceTreeError(.foreignInterrupt, .interrupts, node: machine.timerNode)
         }
         if machine.memory.count == 0 { throw DeviceTreeError(.noMemory) }
-        if machine.memory.overlaps(machine.distributor) || machine.memory.overlaps(machine.interface)
-            || machine.memory.overlaps(machine.console)
-        {
-            throw DeviceTreeError(.registersInMemory)
-        }
+        let interfaceNode = machine.chainedNode < 0 ? machine.controllerNode : machine.chainedNode
+        try machine.keep(machine.distributor, of: machine.controllerNode)
+        try machine.keep(machine.interface, of: interfaceNode)
+        try machine.keep(machine.console, of: machine.consoleNode)
     }
 
     private func inspect(_ node: DeviceNode, _ machine: inout MachineDescription) throws(DeviceTreeError) {
@@ -125,7 +133,7 @@ extension DeviceTree {
             return
         } else if let type = node.property("device_type"), type.contains("memory") {
             for index in 0..<(try node.registerCount()) {
-                if let range = try node.registers(index) { try machine.memory.append(range) }
+                if let range = try node.registers(index) { try machine.memory.append(range, node: node.offset) }
             }
         } else if let compatible = node.property("compatible") {
             try inspect(node, compatible, &machine)
@@ -136,8 +144,10 @@ extension DeviceTree {
     private func reserve(_ node: DeviceNode, _ machine: inout MachineDescription) throws(DeviceTreeError) {
         for index in 0..<(try node.registerCount()) {
             // What has no place could not be kept: that memory would be given away.
-            guard let range = try node.registers(index) else { throw DeviceTreeError(.badProperty, node: node.offset) }
-            try machine.reserved.append(range)
+            guard let range = try node.registers(index) else {
+                throw DeviceTreeError(.unreachable, .reg, node: node.offset)
+            }
+            try machine.reserved.append(range, node: node.offset)
         }
     }
 
@@ -148,6 +158,9 @@ extension DeviceTree {
         if controller != .none {
             if !machine.controller.isGIC { try machine.take(controller, node) }
         } else if compatible.contains("arm,armv8-timer") || compatible.contains("arm,armv7-timer") {
+            // The first is the timer. Looking for the controller of many would take long.
+            if machine.timerNode >= 0 { return }
+            machine.timerNode = node.offset
             // Interrupts: secure, non-secure, virtual, hypervisor (Linux bindings, arm,arch_timer.yaml).
             if let virtual = try node.interrupt(2) {
                 machine.timerLine = virtual.line
@@ -165,10 +178,15 @@ extension MachineDescription {
     /// The page where another core waits for an address to jump to: it must not find somebody's data there.
     fileprivate mutating func reserve(spinTable place: DeviceProperty, of node: DeviceNode) throws(DeviceTreeError) {
         guard place.count > 0, let address = place.number(0, cells: place.count / 4) else {
-            throw DeviceTreeError(.badProperty, node: node.offset)
+            throw DeviceTreeError(.badLength, .releaseAddress, node: node.offset)
         }
         let page = RegisterRange(base: address & ~4095, size: 4096)
-        if !reserved.overlaps(page) { try reserved.append(page) }
+        if !reserved.overlaps(page) { try reserved.append(page, node: node.offset) }
+    }
+
+    /// The kernel's own registers are kept from memory.
+    fileprivate func keep(_ registers: RegisterRange, of node: Int32) throws(DeviceTreeError) {
+        if memory.overlaps(registers) { throw DeviceTreeError(.registersInMemory, .reg, node: node) }
     }
 
     /// A controller, where no GIC was found before: boards with a GIC may name the cores' own controller as well.
@@ -191,9 +209,10 @@ extension MachineDescription {
 extension DeviceNode {
     /// Entry `index` of `reg` for the kernel's own use: all registers up to `size` are there, below 2^48.
     func kernelRegisters(_ index: Int, atLeast size: UInt64) throws(DeviceTreeError) -> RegisterRange {
-        guard let range = try registers(index), range.size >= size, range.base + range.size <= 1 << 48 else {
-            throw DeviceTreeError(.badProperty, node: offset)
+        guard let range = try registers(index), range.size >= size else {
+            throw DeviceTreeError(.tooFewRegisters, .reg, node: offset)
         }
+        if range.base + range.size > 1 << 48 { throw DeviceTreeError(.unreachable, .reg, node: offset) }
         return range
     }
 

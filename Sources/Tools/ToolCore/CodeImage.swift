@@ -107,6 +107,14 @@ public struct CodeImage {
         return isData || isAccess
     }
 
+    /// The address, or for `adrp` its page, that the instruction puts into a register (Arm ARM C6.2.10, C6.2.11).
+    func address(formedAt address: UInt64) -> UInt64? {
+        guard let word = instruction(address), word & 0x1f00_0000 == 0x1000_0000 else { return nil }
+        let field = (word >> 5 & 0x7ffff) << 2 | word >> 29 & 3
+        let offset = UInt64(bitPattern: Int64(Int32(bitPattern: field << 11) >> 11))
+        return word >> 31 == 0 ? address &+ offset : (address & ~4095) &+ offset << 12
+    }
+
     /// The constant that the third argument has at the call at `address`, as far as the code before it says.
     func constantThirdArgument(_ address: UInt64) -> Int? {
         for back in 1...64 as ClosedRange<UInt64> {

@@ -1,5 +1,5 @@
-// What the kernel can execute once it runs: everything that the vectors lead to. On those paths there is no code that boot
-// gave back, no heap, no once-token, no floating-point register, no copy of a large value, and no jump that cannot be followed.
+// What the kernel can execute once it runs: everything that the vectors lead to. On those paths there is no code or text that
+// boot gave back, no heap, no once-token, no floating-point register, no copy of a large value, and no jump that cannot be followed.
 
 /// Rules over the code that is reachable from the entries.
 public struct TrapPaths {
@@ -45,7 +45,7 @@ public struct TrapPaths {
                 at += 4
             }
         }
-        inspect()
+        inspect(runStart)
     }
 
     private mutating func targets(_ at: UInt64) -> (also: [UInt64], goesOn: Bool)? {
@@ -73,7 +73,7 @@ public struct TrapPaths {
         }
     }
 
-    private mutating func inspect() {
+    private mutating func inspect(_ runStart: UInt64) {
         var functions: Set<String> = []
         var vectors: Set<String> = []
         for at in reached.sorted() where image.instruction(at) != nil {
@@ -81,6 +81,9 @@ public struct TrapPaths {
             functions.insert(name)
             if image.usesVectors(at) && !mayUseVectors.contains(name) { vectors.insert(name) }
             checkCopy(at, name)
+            if let place = image.address(formedAt: at), place >= image.base && place < runStart {
+                problems.append("\(name) refers to what boot gave back")
+            }
         }
         for name in vectors.sorted() { problems.append("\(name) uses floating-point registers") }
         for name in functions.sorted()

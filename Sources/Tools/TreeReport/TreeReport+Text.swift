@@ -10,12 +10,14 @@ extension TreeReport {
     public func text(manifest: (board: String, isFallback: Bool, drivers: [String: String])?) -> String {
         var lines = [model.isEmpty ? "no model" : model, "  compatible   \(list(compatible))"]
         lines.append("  \(verdict)")
+        if let refusal { lines.append("  remedy       \(refusal.cause.remedy)") }
         let board = manifest.map { "\($0.board)\($0.isFallback ? ", for want of one for this board" : "")" }
         lines.append("  manifest     \(board ?? "none")")
         lines += machineLines + memoryLines
+        lines += sharedPhandles.map { "  one phandle  \(list($0)): the first is taken" }
         for device in devices {
             let driver = device.compatible.lazy.compactMap { manifest?.drivers[$0] }.first
-            let state = device.problem.map { "damaged: \($0.message)" } ?? driver ?? "(no driver)"
+            let state = device.problem.map { "damaged: \(text($0))" } ?? driver ?? "(no driver)"
             let place = device.registers.first.map { hexadecimal($0.base) } ?? "-"
             let interrupts = device.lines.isEmpty ? "-" : device.lines.map(String.init).joined(separator: " ")
             lines.append(
@@ -26,8 +28,15 @@ extension TreeReport {
 
     /// One line: boots, or why not.
     public var verdict: String {
-        guard let refusal else { return "boots" }
-        return "refused: \(refusal.cause.message)\(refusal.path.isEmpty ? "" : ", at \(refusal.path)")"
+        refusal.map { "refused: \(text($0))" } ?? "boots"
+    }
+
+    /// What is wrong, where, and in which property.
+    private func text(_ problem: Problem) -> String {
+        var text = "\(problem.cause.message)"
+        if !problem.path.isEmpty { text += ", at \(problem.path)" }
+        if problem.property != .none { text += ", property \(problem.property.name)" }
+        return text
     }
 
     private var machineLines: [String] {
@@ -39,7 +48,9 @@ extension TreeReport {
         }
         lines.append("  timer        \(timerLine == 0 ? "none" : "line \(timerLine)")")
         switch console {
-        case .none: lines.append("  console      none that the kernel can write to")
+        case .none:
+            let reason = consoleProblem.map { ": \(text($0))" } ?? " that the kernel can write to"
+            lines.append("  console      none\(reason)")
         case .pl011: lines.append("  console      PL011, \(range(consoleRegisters))")
         case .miniUART: lines.append("  console      mini-UART, \(range(consoleRegisters))")
         }

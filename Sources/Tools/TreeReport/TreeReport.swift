@@ -5,11 +5,12 @@ import DeviceTree
 
 /// A tree as the kernel sees it.
 public struct TreeReport: Sendable {
-    /// Why the kernel refuses the tree.
-    public struct Refusal: Equatable, Sendable {
+    /// What is wrong, and where.
+    public struct Problem: Equatable, Sendable {
         public var cause: DeviceTreeError.Cause
         /// The node's path; empty where the whole tree is meant.
-        public var path: String
+        public var path = ""
+        public var property = DeviceTreeError.Property.none
     }
     /// An enabled node with registers and a `compatible`.
     public struct Device: Equatable, Sendable {
@@ -19,10 +20,11 @@ public struct TreeReport: Sendable {
         /// The kernel's numbers; lines of controllers that the kernel does not drive are left out.
         public var lines: [Int] = []
         /// What is damaged: the device gets no driver.
-        public var problem: DeviceTreeError.Cause?
+        public var problem: Problem?
     }
 
-    public var refusal: Refusal?
+    /// Why the kernel refuses the tree.
+    public var refusal: Problem?
     public var model = ""
     public var compatible: [String] = []
     public var controller = ControllerKind.none
@@ -31,6 +33,8 @@ public struct TreeReport: Sendable {
     /// The virtual timer's line; 0 where none was found.
     public var timerLine = 0
     public var console = ConsoleKind.none
+    /// Where there is no console: what is wrong with the first node that might have been one.
+    public var consoleProblem: Problem?
     public var consoleRegisters = RegisterRange(base: 0, size: 0)
     public var power = PowerMethod.none
     public var memory: [RegisterRange] = []
@@ -40,6 +44,8 @@ public struct TreeReport: Sendable {
     /// Bytes above the kernel's reach.
     public var unreachable: UInt64 = 0
     public var devices: [Device] = []
+    /// Paths of nodes that have one phandle: the first is taken.
+    public var sharedPhandles: [[String]] = []
 
     /// Physical addresses that the kernel reaches: 256 GiB.
     public static let reach: UInt64 = 256 << 30
@@ -54,7 +60,7 @@ public struct TreeReport: Sendable {
             let tree = try unsafe DeviceTree(
                 at: UnsafeRawPointer(memory.baseAddress.unsafelyUnwrapped), limit: bytes.count)
             read(tree)
-        } catch { refusal = Refusal(cause: error.cause, path: "") }
+        } catch { refusal = Problem(cause: error.cause) }
     }
 
     private mutating func read(_ tree: DeviceTree) {
@@ -62,11 +68,13 @@ public struct TreeReport: Sendable {
         compatible = tree.root.property("compatible").map(strings) ?? []
         var machine = MachineDescription()
         do throws(DeviceTreeError) {
-            try tree.describeConsole(&machine)
+            tree.describeConsole(&machine)
             try tree.describeMachine(&machine)
-        } catch { refusal = Refusal(cause: error.cause, path: path(of: error.node, in: tree)) }
+        } catch { refusal = problem(error, in: tree) }
         take(machine)
-        devices = devices(of: tree, except: [machine.controllerNode, machine.chainedNode])
+        consoleProblem = machine.consoleProblem.map { problem($0, in: tree) }
+        devices = devices(of: tree, machine)
+        sharedPhandles = sharedPhandles(of: tree)
     }
 
     private mutating func take(_ machine: MachineDescription) {
@@ -94,34 +102,37 @@ private func strings(_ property: DeviceProperty) -> [String] {
     return bytes.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
 }
 
+/// The node's path.
+private func path(of node: DeviceNode) -> String {
+    var path = ""
+    unsafe node.eachName { name in unsafe path += "/" + String(decoding: name, as: UTF8.self) }
+    return path.isEmpty ? "/" : path
+}
+
+private func problem(_ error: DeviceTreeError, in tree: DeviceTree) -> TreeReport.Problem {
+    let place = tree.node(at: error.node).map(path) ?? ""
+    return TreeReport.Problem(cause: error.cause, path: place, property: error.property)
+}
+
+/// Call `body` for each node, depth first.
+private func walk(_ tree: DeviceTree, _ body: (DeviceNode) -> Void) {
+    var depth = 0
+    var node: DeviceNode? = tree.root
+    while let current = node {
+        body(current)
+        node = tree.node(after: current, depth: &depth)
+    }
+}
+
 extension TreeReport {
-    /// Call `body` for each node with its path, depth first.
-    private func walk(_ tree: DeviceTree, _ body: (DeviceNode, String) -> Void) {
-        var names: [String] = []
-        var depth = 0
-        var node: DeviceNode? = tree.root
-        while let current = node {
-            let name = unsafe String(decoding: current.name, as: UTF8.self)
-            names.removeSubrange(min(depth, names.count)...)
-            names.append(name)
-            body(current, depth == 0 ? "/" : names.joined(separator: "/"))
-            node = tree.node(after: current, depth: &depth)
-        }
-    }
-
-    private func path(of offset: Int32, in tree: DeviceTree) -> String {
-        var found = ""
-        walk(tree) { node, path in if node.offset == offset { found = path } }
-        return found
-    }
-
-    private func devices(of tree: DeviceTree, except controllers: [Int32]) -> [Device] {
+    private func devices(of tree: DeviceTree, _ machine: MachineDescription) -> [Device] {
         var devices: [Device] = []
-        walk(tree) { node, path in
-            guard node.isEnabled, !controllers.contains(node.offset), !path.hasPrefix("/reserved-memory/"),
-                node.property("reg") != nil,
+        walk(tree) { node in
+            guard node.isEnabled, !machine.drives(controller: node.offset), node.property("reg") != nil,
                 let compatible = node.property("compatible")
             else { return }
+            let path = path(of: node)
+            if path.hasPrefix("/reserved-memory/") { return }
             var device = Device(path: path, compatible: strings(compatible))
             do throws(DeviceTreeError) {
                 for index in 0..<(try node.registerCount()) {
@@ -129,13 +140,21 @@ extension TreeReport {
                 }
                 var index = 0
                 while let interrupt = try node.interrupt(index), index < 64 {
-                    device.lines.append(interrupt.line)
+                    if machine.drives(controller: interrupt.controller) { device.lines.append(interrupt.line) }
                     index += 1
                 }
-            } catch { device.problem = error.cause }
+            } catch { device.problem = problem(error, in: tree) }
             // What is on another bus (I2C, SPI, CPUs) has no registers of its own.
             if !device.registers.isEmpty || device.problem != nil { devices.append(device) }
         }
         return devices
+    }
+
+    private func sharedPhandles(of tree: DeviceTree) -> [[String]] {
+        var owners: [UInt32: [String]] = [:]
+        walk(tree) { node in
+            if let phandle = node.property("phandle")?.word(0) { owners[phandle, default: []].append(path(of: node)) }
+        }
+        return owners.values.filter { $0.count > 1 }.sorted { $0[0] < $1[0] }
     }
 }

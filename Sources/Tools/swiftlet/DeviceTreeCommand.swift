@@ -25,6 +25,7 @@ struct DeviceTreeCommand: ParsableCommand {
                 if brief {
                     print("\(report.verdict)  \(file)")
                 } else {
+                    if files.count > 1 { print("\(file):") }
                     print(report.text(manifest: try boards.choice(for: report.compatible)))
                 }
             }

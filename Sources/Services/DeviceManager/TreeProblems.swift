@@ -1,0 +1,72 @@
+// What is wrong with the tree, for the log: a device whose node is damaged gets no driver, and the rest goes on.
+
+import DeviceTree
+import ServiceCores
+import UserRuntime
+
+/// Two lines: the node's path and its property, and what helps.
+func logPlace(of error: DeviceTreeError, _ tree: DeviceTree) {
+    guard let node = tree.node(at: error.node) else { return }
+    var text = Text("  at ")
+    addPath(of: node, &text)
+    text.add(", property ")
+    text.add(error.property.name)
+    log(text.bytes.span)
+    text = Text("  ")
+    text.add(error.cause.remedy)
+    log(text.bytes.span)
+}
+
+private func addPath(of node: DeviceNode, _ text: inout Text) {
+    if node.offset == 0 { text.add("/") }
+    unsafe node.eachName { name in
+        text.add("/")
+        text.add(unsafe copy(name))
+    }
+}
+
+/// Two nodes must not have one phandle: what refers to it may mean either.
+///
+/// - Complexity: O(n log n) in the nodes with a phandle.
+func logSharedPhandles(_ tree: DeviceTree) {
+    var owners: [(phandle: UInt32, node: Int32)] = []
+    var depth = 0
+    var node: DeviceNode? = tree.root
+    while let current = node {
+        if let phandle = current.property("phandle")?.word(0) { owners.append((phandle, current.offset)) }
+        node = tree.node(after: current, depth: &depth)
+    }
+    owners.sort { $0.phandle != $1.phandle ? $0.phandle < $1.phandle : $0.node < $1.node }
+    for index in 1..<max(owners.count, 1) where owners[index].phandle == owners[index - 1].phandle {
+        guard let first = tree.node(at: owners[index - 1].node), let second = tree.node(at: owners[index].node) else {
+            continue
+        }
+        log(Text("the device tree has one phandle for two nodes; what names it means the first").bytes.span)
+        var text = Text("  at ")
+        addPath(of: first, &text)
+        text.add(" and ")
+        addPath(of: second, &text)
+        log(text.bytes.span)
+    }
+}
+
+extension DeviceNode {
+    /// A range of registers that the driver must have.
+    func driverRegisters(_ index: Int, _ machine: MachineDescription) throws(DeviceTreeError) -> RegisterRange {
+        if let range = try registers(index) {
+            if machine.keeps(range) { throw DeviceTreeError(.reservedRegisters, .reg, node: offset) }
+            return range
+        }
+        throw DeviceTreeError(try registerCount() > index ? .unreachable : .tooFewRegisters, .reg, node: offset)
+    }
+
+    /// An interrupt that the driver must have, at one of the kernel's controllers.
+    func driverInterrupt(_ index: Int, _ machine: MachineDescription) throws(DeviceTreeError) -> DeviceInterrupt {
+        if let interrupt = try interrupt(index), machine.drives(controller: interrupt.controller) { return interrupt }
+        if property("interrupts-extended") != nil {
+            throw DeviceTreeError(.foreignInterrupt, .interruptsExtended, node: offset)
+        }
+        let isForeign = !machine.drives(controller: interruptParent?.offset ?? -2) && property("interrupts") != nil
+        throw DeviceTreeError(isForeign ? .foreignInterrupt : .tooFewInterrupts, .interrupts, node: offset)
+    }
+}
