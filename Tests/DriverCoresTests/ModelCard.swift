@@ -60,6 +60,8 @@ final class ModelCard {
         }
         // Without an address a card answers nobody who names one.
         if state == .idle && [7, 9, 12, 13, 16, 17, 18, 24, 25].contains(index) { return nil }
+        // A locked one knows no command for data (4.3.7).
+        if isLocked && [17, 18, 24, 25, 51].contains(index) { return nil }
         if isApplication {
             isApplication = false
             return application(index, argument)

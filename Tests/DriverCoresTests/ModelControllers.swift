@@ -185,7 +185,7 @@ final class ModelSDHost: ModelController {
         switch offset {
         case SDHostRegister.status: return status
         case SDHostRegister.debug:
-            if spoilsLastWord && state == SDHostDebug.readWait { status |= SDHostStatus.dataChecksum }
+            if spoilsLastWord && state == SDHostDebug.readWait && fifo.isEmpty { status |= SDHostStatus.dataChecksum }
             return UInt32(fifo.count) << 4 | state
         case SDHostRegister.data: return fifo.isEmpty ? 0 : fifo.removeFirst()
         case SDHostRegister.command:

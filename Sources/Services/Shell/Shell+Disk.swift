@@ -9,6 +9,8 @@ import UserRuntime
 struct Card: BlockSource {
     let name: StaticString
     let endpoint: Endpoint
+    /// Blocks to ask for at once: with an array's head they fill 64 KiB, the size of a piece of the heap.
+    static let atOnce: UInt64 = 120
     /// What went wrong with the last request, in words; nil: nothing.
     private(set) var problem: StaticString?
     /// There is no card, or no longer.
@@ -44,10 +46,21 @@ struct Card: BlockSource {
 
     /// Reads `count` blocks into the beginning of `bytes`, which has room for them. How many came: all, unless there is a `problem`.
     mutating func read(_ first: UInt64, _ count: UInt64, into bytes: inout [UInt8]) -> UInt64 {
+        move(BlockRequest.read, first, count, &bytes, .write)
+    }
+
+    /// Writes the beginning of `bytes` to `count` blocks. How many were written: all, unless there is a `problem`.
+    mutating func write(_ first: UInt64, _ count: UInt64, from bytes: inout [UInt8]) -> UInt64 {
+        move(BlockRequest.write, first, count, &bytes, .read)
+    }
+
+    private mutating func move(
+        _ operation: UInt64, _ first: UInt64, _ count: UInt64, _ bytes: inout [UInt8], _ rights: Rights
+    ) -> UInt64 {
         unsafe bytes.withUnsafeMutableBytes { buffer in
             let address = UInt64(UInt(bitPattern: buffer.baseAddress))
-            let loan = Attachment(lending: address, length: count * 512, .write)
-            return ask(RegisterMessage(BlockRequest.read, first, count), loan)?[1] ?? 0
+            let loan = Attachment(lending: address, length: count * 512, rights)
+            return ask(RegisterMessage(operation, first, count), loan)?[1] ?? 0
         }
     }
 
@@ -68,12 +81,15 @@ extension Shell {
             for index in 0..<cards.count { describe(&cards[index]) }
             return
         }
-        if arguments.count == 2 && (!arguments[0].matches("block") || arguments[1].number == nil) {
+        let isRewrite = arguments[0].matches("rewrite")
+        let number = arguments.count == 2 ? arguments[1].number : nil
+        if arguments.count == 2 && (number == nil || !isRewrite && !arguments[0].matches("block")) {
             return sayUsage(.disk)
         }
         for index in 0..<cards.count {
             guard let (blocks, _) = cards[index].information() else { continue }
-            if arguments.count == 2, let number = arguments[1].number {
+            if let number {
+                if isRewrite { return rewrite(&cards[index], number, blocks) }
                 return show(cards[index].block(number), of: cards[index], bytes: 512)
             }
             return arguments[0].matches("check") ? check(&cards[index], blocks) : showFile(arguments[0], &cards[index])
@@ -129,13 +145,13 @@ extension Shell {
 
     /// Reads the whole card, and names the blocks that cannot be read; ^C ends it.
     private mutating func check(_ card: inout Card, _ blocks: UInt64) {
-        var bytes = [UInt8](repeating: 0, count: Int(BlockRequest.maximumCount) * 512)
+        var bytes = [UInt8](repeating: 0, count: Int(Card.atOnce) * 512)
         var next: UInt64 = 0
         var unread: UInt64 = 0
         // Behind an error block by block, as far as the driver reads at a time, to find out which it is.
         var endOfSearch: UInt64 = 0
         while next < blocks && unread < Shell.mostUnread && !card.isGone && !terminal.isInterrupted {
-            let count = next < endOfSearch ? 1 : min(BlockRequest.maximumCount, blocks - next)
+            let count = next < endOfSearch ? 1 : min(Card.atOnce, blocks - next)
             next += card.read(next, count, into: &bytes)
             if let problem = card.problem {
                 terminal.out.add(count > 1 ? "from block " : "block ")
@@ -152,6 +168,19 @@ extension Shell {
         terminal.out.decimal(blocks)
         say(" blocks read")
     }
+    /// Reads a request's worth of blocks from `first` on, writes the same back, and reads them again.
+    private mutating func rewrite(_ card: inout Card, _ first: UInt64, _ blocks: UInt64) {
+        let count = max(min(blocks - min(first, blocks), Card.atOnce), 1)
+        var before = [UInt8](repeating: 0, count: Int(count) * 512)
+        var after = before
+        guard card.read(first, count, into: &before) == count, card.write(first, count, from: &before) == count,
+            card.read(first, count, into: &after) == count
+        else { return say(card.problem ?? "no card") }
+        terminal.out.decimal(count)
+        terminal.out.add(count == 1 ? " block written, and " : " blocks written, and ")
+        say(before == after ? "read as before" : "not read as before")
+    }
+
     /// Unreadable blocks that are named; a card with more is not worth the wait.
     private static var mostUnread: UInt64 { 16 }
 
