@@ -4,35 +4,69 @@ import Testing
 
 @testable import DriverCores
 
-/// A card in one of the controllers.
-struct Slot<Device: ModelController, Host: CardHost> {
-    let clock = ModelClock()
-    let model = ModelCard()
-    let device: Device
-    var card: SDCard<Host>
+/// One body for both controllers.
+enum Controller: CaseIterable { case sdhost, sdhci }
 
-    init(_ make: (ModelRegisters<Device>, ModelPace) -> Host) {
-        device = Device(card: model, clock: clock)
-        card = SDCard(host: make(ModelRegisters(device: device), ModelPace(clock: clock)))
+/// A card in one of the controllers.
+struct Slot {
+    let clock: ModelClock
+    let model: ModelCard
+    let device: ModelController
+    /// The card's logic with its controller, whose type the tests need not name.
+    private let size: (UInt64) throws(CardError) -> (blocks: UInt64, isReadOnly: Bool)
+    private let load: (UInt64, Int, UInt64) throws(CardError) -> [UInt32]
+    private let store: (UInt64, [UInt32], UInt64) throws(CardError) -> Void
+
+    private init(_ device: ModelController, _ clock: ModelClock, _ host: some CardHost) {
+        self.clock = clock
+        self.device = device
+        model = device.card
+        var card = SDCard(host: host)
+        size = { deadline throws(CardError) in try card.information(deadline: deadline) }
+        load = { first, count, deadline throws(CardError) in
+            var words = [UInt32](repeating: 0, count: count * 128)
+            var span = words.mutableSpan
+            try card.read(first, into: &span, deadline: deadline)
+            return words
+        }
+        store = { first, words, deadline throws(CardError) in
+            try card.write(first, from: words.span, deadline: deadline)
+        }
+    }
+    init(sdhost clock: ModelClock, _ device: ModelSDHost) {
+        self.init(device, clock, SDHost(registers: ModelRegisters(device: device), pace: ModelPace(clock: clock)))
+    }
+    init(sdhci clock: ModelClock, _ device: ModelSDHCI) {
+        self.init(device, clock, SDHCI(registers: ModelRegisters(device: device), pace: ModelPace(clock: clock)))
+    }
+    init(_ controller: Controller) {
+        let clock = ModelClock()
+        switch controller {
+        case .sdhost: self.init(sdhost: clock, ModelSDHost(card: ModelCard(), clock: clock))
+        case .sdhci: self.init(sdhci: clock, ModelSDHCI(card: ModelCard(), clock: clock))
+        }
     }
     var deadline: UInt64 { clock.microseconds + 2_000_000 }
+    /// When a request that begins now is over, whatever goes wrong: some looks and stores after the time to tidy up.
+    func bound(_ time: UInt64) -> UInt64 {
+        clock.microseconds + time + SDCard<SDHost<ModelRegisters, ModelPace>>.tidyTime + 200
+    }
 
-    mutating func information() throws(CardError) -> (blocks: UInt64, isReadOnly: Bool) {
-        try card.information(deadline: deadline)
+    func information() throws(CardError) -> (blocks: UInt64, isReadOnly: Bool) { try size(deadline) }
+    func read(_ first: UInt64, _ count: Int = 1) throws(CardError) -> [UInt32] { try load(first, count, deadline) }
+    func write(_ first: UInt64, _ words: [UInt32]) throws(CardError) { try store(first, words, deadline) }
+
+    /// The errors that these throw; nil for none.
+    var informationError: CardError? { error { () throws(CardError) in _ = try information() } }
+    func readError(_ first: UInt64, _ count: Int = 1, within time: UInt64 = 2_000_000) -> CardError? {
+        error { () throws(CardError) in _ = try load(first, count, clock.microseconds + time) }
     }
-    mutating func read(_ first: UInt64, _ count: Int = 1) throws(CardError) -> [UInt32] {
-        var words = [UInt32](repeating: 0, count: count * 128)
-        var span = words.mutableSpan
-        try card.read(first, into: &span, deadline: deadline)
-        return words
+    func writeError(_ first: UInt64, _ words: [UInt32]) -> CardError? {
+        error { () throws(CardError) in try write(first, words) }
     }
-    mutating func write(_ first: UInt64, _ words: [UInt32]) throws(CardError) {
-        try card.write(first, from: words.span, deadline: deadline)
-    }
-    /// The error that something throws; nil for none.
-    mutating func error(_ body: (inout Self) throws(CardError) -> Void) -> CardError? {
+    private func error(_ body: () throws(CardError) -> Void) -> CardError? {
         do throws(CardError) {
-            try body(&self)
+            try body()
             return nil
         } catch { return error }
     }
@@ -41,313 +75,280 @@ struct Slot<Device: ModelController, Host: CardHost> {
     }
 }
 
-/// One body for both controllers.
-enum Controller: CaseIterable { case sdhost, sdhci }
-
-protocol SlotTest { func run<Device: ModelController, Host: CardHost>(_ slot: inout Slot<Device, Host>) throws }
-
-private func inBoth(_ controller: Controller, _ test: some SlotTest) throws {
-    switch controller {
-    case .sdhost:
-        var slot = Slot<ModelSDHost, SDHost<ModelRegisters<ModelSDHost>, ModelPace>> {
-            SDHost(registers: $0, pace: $1)
-        }
-        try test.run(&slot)
-    case .sdhci:
-        var slot = Slot<ModelSDHCI, SDHCI<ModelRegisters<ModelSDHCI>, ModelPace>> { SDHCI(registers: $0, pace: $1) }
-        try test.run(&slot)
-    }
-}
-
 @Suite struct CardTests {
     @Test(arguments: Controller.allCases) func aCardIsIdentifiedOnce(_ controller: Controller) throws {
-        struct Test: SlotTest {
-            func run<D: ModelController, H: CardHost>(_ slot: inout Slot<D, H>) throws {
-                let (blocks, isReadOnly) = try slot.information()
-                #expect(blocks == 4096 && !isReadOnly)
-                #expect(
-                    slot.model.commands == [0, 8, 55, 41, 55, 41, 55, 41, 2, 3, 9, 7, 55, 51, 55, 6])
-                _ = try slot.information()
-                _ = try slot.read(0)
-                #expect(slot.model.commands.suffix(2) == [13, 17] && slot.model.commands.count == 18)
-            }
-        }
-        try inBoth(controller, Test())
+        let slot = Slot(controller)
+        let (blocks, isReadOnly) = try slot.information()
+        #expect(blocks == 4096 && !isReadOnly)
+        #expect(
+            slot.model.commands == [0, 8, 55, 41, 55, 41, 55, 41, 2, 3, 9, 7, 55, 51, 55, 6])
+        _ = try slot.information()
+        _ = try slot.read(0)
+        #expect(slot.model.commands.suffix(2) == [13, 17] && slot.model.commands.count == 18)
     }
 
     @Test(arguments: Controller.allCases) func anOldCardCountsInBytes(_ controller: Controller) throws {
-        struct Test: SlotTest {
-            func run<D: ModelController, H: CardHost>(_ slot: inout Slot<D, H>) throws {
-                slot.model.isVersion2 = false
-                slot.model.isHighCapacity = false
-                #expect(try slot.information().blocks == 4096)
-                #expect(slot.model.commands.contains(16))
-                #expect(try slot.read(3) == slot.content(3, 1))
-            }
-        }
-        try inBoth(controller, Test())
+        let slot = Slot(controller)
+        slot.model.isVersion2 = false
+        slot.model.isHighCapacity = false
+        #expect(try slot.information().blocks == 4096)
+        #expect(slot.model.commands.contains(16))
+        #expect(try slot.read(3) == slot.content(3, 1))
     }
 
     @Test(arguments: Controller.allCases) func blocksAreReadAndWritten(_ controller: Controller) throws {
-        struct Test: SlotTest {
-            func run<D: ModelController, H: CardHost>(_ slot: inout Slot<D, H>) throws {
-                #expect(try slot.read(7) == slot.content(7, 1))
-                #expect(try slot.read(4088, 8) == slot.content(4088, 8))
-                #expect(slot.model.commands.suffix(2) == [18, 12])
-                let words = (0..<256).map { UInt32($0) * 3 }
-                try slot.write(4094, words)
-                #expect(slot.content(4094, 2) == words)
-                try slot.write(0, Array(words[0..<128]))
-                #expect(try slot.read(0) == Array(words[0..<128]))
-                #expect(slot.clock.sleeps > 0)
-            }
-        }
-        try inBoth(controller, Test())
+        let slot = Slot(controller)
+        #expect(try slot.read(7) == slot.content(7, 1))
+        #expect(try slot.read(4088, 8) == slot.content(4088, 8))
+        #expect(slot.model.commands.suffix(2) == [18, 12])
+        let words = (0..<256).map { UInt32($0) * 3 }
+        try slot.write(4094, words)
+        #expect(slot.content(4094, 2) == words)
+        try slot.write(0, Array(words[0..<128]))
+        #expect(try slot.read(0) == Array(words[0..<128]))
+        #expect(slot.clock.sleeps > 0)
     }
 
     @Test(arguments: Controller.allCases) func blocksThatTheCardLacksAreRefusedWithoutACommand(
         _ controller: Controller
     ) throws {
-        struct Test: SlotTest {
-            func run<D: ModelController, H: CardHost>(_ slot: inout Slot<D, H>) throws {
-                _ = try slot.information()
-                let count = slot.model.commands.count
-                for (first, blocks) in [(4096, 1), (4095, 2), (UInt64.max, 1), (UInt64.max, 8), (0, 0)] {
-                    #expect(slot.error { s throws(CardError) in _ = try s.read(first, blocks) } == .outOfRange)
-                }
-                #expect(slot.model.commands.count == count)
-            }
+        let slot = Slot(controller)
+        _ = try slot.information()
+        let count = slot.model.commands.count
+        for (first, blocks) in [(4096, 1), (4095, 2), (UInt64.max, 1), (UInt64.max, 8), (0, 0)] {
+            #expect(slot.readError(first, blocks) == .outOfRange)
         }
-        try inBoth(controller, Test())
+        #expect(slot.model.commands.count == count)
     }
 
     @Test(arguments: Controller.allCases) func anEmptySlotSaysSo(_ controller: Controller) throws {
-        struct Test: SlotTest {
-            func run<D: ModelController, H: CardHost>(_ slot: inout Slot<D, H>) throws {
-                slot.model.isPresent = false
-                #expect(slot.error { s throws(CardError) in _ = try s.information() } == .noCard)
-                slot.model.isPresent = true
-                #expect(try slot.information().blocks == 4096)
-            }
-        }
-        try inBoth(controller, Test())
+        let slot = Slot(controller)
+        slot.model.isPresent = false
+        #expect(slot.informationError == .noCard)
+        slot.model.isPresent = true
+        #expect(try slot.information().blocks == 4096)
     }
 
     @Test(arguments: Controller.allCases) func anotherCardIsNoticed(_ controller: Controller) throws {
-        struct Test: SlotTest {
-            func run<D: ModelController, H: CardHost>(_ slot: inout Slot<D, H>) throws {
-                _ = try slot.information()
-                slot.model.isPresent = false
-                #expect(slot.error { s throws(CardError) in _ = try s.information() } == .noCard)
-                slot.model.insert(blocks: 1024)
-                #expect(try slot.information().blocks == 1024)
-                slot.model.insert(blocks: 2048)
-                #expect(try slot.information().blocks == 2048)
-                slot.model.insert(blocks: 4096)
-                #expect(slot.error { s throws(CardError) in _ = try s.read(0) } == .noCard)
-                #expect(try slot.read(3) == slot.content(3, 1))
-            }
-        }
-        try inBoth(controller, Test())
+        let slot = Slot(controller)
+        _ = try slot.information()
+        slot.model.isPresent = false
+        #expect(slot.informationError == .noCard)
+        slot.model.insert(blocks: 1024)
+        #expect(try slot.information().blocks == 1024)
+        slot.model.insert(blocks: 2048)
+        #expect(try slot.information().blocks == 2048)
+        slot.model.insert(blocks: 4096)
+        #expect(slot.readError(0) == .noCard)
+        #expect(try slot.read(3) == slot.content(3, 1))
     }
 
     @Test(arguments: Controller.allCases) func whatIsNoMemoryCardIsUnsupported(_ controller: Controller) throws {
-        struct Test: SlotTest {
-            func run<D: ModelController, H: CardHost>(_ slot: inout Slot<D, H>) throws {
-                // A multimedia card knows CMD55 and not ACMD41.
-                slot.model.silent = [41]
-                #expect(slot.error { s throws(CardError) in _ = try s.information() } == .unsupported)
-            }
-        }
-        try inBoth(controller, Test())
+        let slot = Slot(controller)
+        // A multimedia card knows CMD55 and not ACMD41.
+        slot.model.silent = [41]
+        #expect(slot.informationError == .unsupported)
     }
 
     @Test(arguments: Controller.allCases) func aCardThatIsNeverReadyIsGivenUpAtTheDeadline(
         _ controller: Controller
     ) throws {
-        struct Test: SlotTest {
-            func run<D: ModelController, H: CardHost>(_ slot: inout Slot<D, H>) throws {
-                slot.model.pollsUntilReady = .max
-                let deadline = slot.deadline
-                #expect(slot.error { s throws(CardError) in _ = try s.information() } == .timeOut)
-                #expect(slot.clock.microseconds <= deadline)
-                #expect(slot.model.commands.count < 500)
-            }
-        }
-        try inBoth(controller, Test())
+        let slot = Slot(controller)
+        slot.model.pollsUntilReady = .max
+        let deadline = slot.deadline
+        #expect(slot.informationError == .timeOut)
+        #expect(slot.clock.microseconds <= deadline)
+        #expect(slot.model.commands.count < 500)
     }
 }
 
 @Suite struct CardFailureTests {
     @Test(arguments: Controller.allCases) func aBadSectorIsNamedAndTheNextOneRead(_ controller: Controller) throws {
-        struct Test: SlotTest {
-            func run<D: ModelController, H: CardHost>(_ slot: inout Slot<D, H>) throws {
-                slot.model.bad = [100]
-                #expect(slot.error { s throws(CardError) in _ = try s.read(100) } == .cardFailed)
-                #expect(slot.error { s throws(CardError) in _ = try s.read(98, 8) } == .cardFailed)
-                #expect(try slot.read(101, 2) == slot.content(101, 2))
-                #expect(slot.model.commands.filter { $0 == 0 }.count == 1)
-            }
-        }
-        try inBoth(controller, Test())
+        let slot = Slot(controller)
+        slot.model.bad = [100]
+        #expect(slot.readError(100) == .cardFailed)
+        #expect(slot.readError(98, 8) == .cardFailed)
+        #expect(try slot.read(101, 2) == slot.content(101, 2))
+        #expect(slot.model.commands.filter { $0 == 0 }.count == 1)
     }
 
     @Test(arguments: Controller.allCases) func aSectorThatCannotBeWrittenIsReported(_ controller: Controller) throws {
-        struct Test: SlotTest {
-            func run<D: ModelController, H: CardHost>(_ slot: inout Slot<D, H>) throws {
-                slot.model.bad = [9]
-                let block = [UInt32](repeating: 5, count: 128)
-                #expect(slot.error { s throws(CardError) in try s.write(9, block) } == .cardFailed)
-                #expect(slot.error { s throws(CardError) in try s.write(8, block + block) } == .cardFailed)
-                try slot.write(10, block)
-                #expect(slot.content(10, 1) == block)
-            }
-        }
-        try inBoth(controller, Test())
+        let slot = Slot(controller)
+        slot.model.bad = [9]
+        let block = [UInt32](repeating: 5, count: 128)
+        #expect(slot.writeError(9, block) == .cardFailed)
+        #expect(slot.writeError(8, block + block) == .cardFailed)
+        try slot.write(10, block)
+        #expect(slot.content(10, 1) == block)
+    }
+
+    @Test(arguments: Controller.allCases) func aWriteEndsWhenTheCardHasStoredIt(_ controller: Controller) throws {
+        let slot = Slot(controller)
+        let block = [UInt32](repeating: 5, count: 128)
+        slot.model.looksUntilStored = 3
+        try slot.write(7, block)
+        #expect(slot.model.commands.suffix(5) == [24, 13, 13, 13, 13])
+        slot.model.looksUntilStored = 3
+        slot.model.failsWhileStoring = true
+        #expect(slot.writeError(7, block) == .cardFailed)
+        slot.model.looksUntilStored = .max
+        #expect(slot.writeError(7, block) == .timeOut)
+    }
+
+    @Test(arguments: Controller.allCases) func aLockedCardIsUnsupported(_ controller: Controller) throws {
+        let slot = Slot(controller)
+        slot.model.isLocked = true
+        #expect(slot.informationError == .unsupported)
     }
 
     @Test(arguments: Controller.allCases) func aWrongChecksumIsReportedAndTheBlockReadAnew(
         _ controller: Controller
     ) throws {
-        struct Test: SlotTest {
-            func run<D: ModelController, H: CardHost>(_ slot: inout Slot<D, H>) throws {
-                _ = try slot.information()
-                slot.device.spoilsChecksum = true
-                #expect(slot.error { s throws(CardError) in _ = try s.read(5) } == .checksum)
-                #expect(try slot.read(5) == slot.content(5, 1))
-            }
-        }
-        try inBoth(controller, Test())
+        let slot = Slot(controller)
+        _ = try slot.information()
+        slot.device.spoilsChecksum = true
+        #expect(slot.readError(5) == .checksum)
+        #expect(try slot.read(5) == slot.content(5, 1))
     }
 
     @Test(arguments: Controller.allCases, [0, 1, 127, 128, 200, 1023]) func aCardPulledOutInMidReadIsGone(
         _ controller: Controller, _ words: Int
     ) throws {
-        struct Test: SlotTest {
-            let words: Int
-            func run<D: ModelController, H: CardHost>(_ slot: inout Slot<D, H>) throws {
-                _ = try slot.information()
-                slot.model.wordsUntilRemoval = words
-                let deadline = slot.deadline
-                #expect(slot.error { s throws(CardError) in _ = try s.read(0, 8) } == .noCard)
-                #expect(slot.clock.microseconds <= deadline)
-                #expect(slot.error { s throws(CardError) in _ = try s.read(0) } == .noCard)
-                // Another card, put in its place.
-                slot.model.isPresent = true
-                slot.model.wordsUntilRemoval = nil
-                slot.model.blocks = 8192
-                slot.model.content[0] = [UInt32](repeating: 77, count: 128)
-                #expect(try slot.information().blocks == 8192)
-                #expect(try slot.read(0)[0] == 77)
-            }
-        }
-        try inBoth(controller, Test(words: words))
+        let slot = Slot(controller)
+        _ = try slot.information()
+        slot.model.wordsUntilRemoval = words
+        let deadline = slot.deadline
+        #expect(slot.readError(0, 8) == .noCard)
+        #expect(slot.clock.microseconds <= deadline)
+        #expect(slot.readError(0) == .noCard)
+        // Another card, put in its place.
+        slot.model.isPresent = true
+        slot.model.wordsUntilRemoval = nil
+        slot.model.blocks = 8192
+        slot.model.content[0] = [UInt32](repeating: 77, count: 128)
+        #expect(try slot.information().blocks == 8192)
+        #expect(try slot.read(0)[0] == 77)
     }
 
     @Test(arguments: Controller.allCases) func aCardPulledOutInMidWriteIsGone(_ controller: Controller) throws {
-        struct Test: SlotTest {
-            func run<D: ModelController, H: CardHost>(_ slot: inout Slot<D, H>) throws {
-                _ = try slot.information()
-                slot.model.wordsUntilRemoval = 130
-                let blocks = [UInt32](repeating: 5, count: 512)
-                #expect(slot.error { s throws(CardError) in try s.write(0, blocks) } == .noCard)
-            }
-        }
-        try inBoth(controller, Test())
+        let slot = Slot(controller)
+        _ = try slot.information()
+        slot.model.wordsUntilRemoval = 130
+        let blocks = [UInt32](repeating: 5, count: 512)
+        #expect(slot.writeError(0, blocks) == .noCard)
     }
 
     @Test(arguments: Controller.allCases) func aProtectedCardIsNotWritten(_ controller: Controller) throws {
-        struct Test: SlotTest {
-            func run<D: ModelController, H: CardHost>(_ slot: inout Slot<D, H>) throws {
-                slot.model.isProtected = true
-                #expect(try slot.information().isReadOnly)
-                let block = [UInt32](repeating: 5, count: 128)
-                #expect(slot.error { s throws(CardError) in try s.write(0, block) } == .readOnly)
-                #expect(!slot.model.commands.contains(24))
-            }
-        }
-        try inBoth(controller, Test())
+        let slot = Slot(controller)
+        slot.model.isProtected = true
+        #expect(try slot.information().isReadOnly)
+        let block = [UInt32](repeating: 5, count: 128)
+        #expect(slot.writeError(0, block) == .readOnly)
+        #expect(!slot.model.commands.contains(24))
     }
 
     @Test(arguments: Controller.allCases, [2, 3, 7, 9, 51] as [UInt8]) func aCardThatFallsSilentIsIdentifiedAnew(
         _ controller: Controller, _ index: UInt8
     ) throws {
-        struct Test: SlotTest {
-            let index: UInt8
-            func run<D: ModelController, H: CardHost>(_ slot: inout Slot<D, H>) throws {
-                slot.model.silent = [index]
-                #expect(slot.error { s throws(CardError) in _ = try s.information() } == .timeOut)
-                slot.model.silent = []
-                #expect(try slot.read(1) == slot.content(1, 1))
-            }
-        }
-        try inBoth(controller, Test(index: index))
+        let slot = Slot(controller)
+        slot.model.silent = [index]
+        #expect(slot.informationError == .timeOut)
+        slot.model.silent = []
+        #expect(try slot.read(1) == slot.content(1, 1))
     }
 }
 
 @Suite struct ControllerTests {
+    private let clock = ModelClock()
+    private let sdhci: ModelSDHCI
+    private let sdhost: ModelSDHost
+    private let sdhostClock = ModelClock()
+    init() {
+        sdhci = ModelSDHCI(card: ModelCard(), clock: clock)
+        sdhost = ModelSDHost(card: ModelCard(), clock: sdhostClock)
+    }
+
     @Test func aSlowCommandIsSleptOver() throws {
-        var slot = Slot<ModelSDHost, SDHost<ModelRegisters<ModelSDHost>, ModelPace>> {
-            SDHost(registers: $0, pace: $1)
-        }
+        let slot = Slot(sdhost: sdhostClock, sdhost)
         _ = try slot.information()
-        slot.device.looksPerCommand = 60
+        sdhost.looksPerCommand = 60
         let sleeps = slot.clock.sleeps
         _ = try slot.read(0)
         // Twenty looks at a microsecond each, then one for each sleep.
         #expect(slot.clock.sleeps - sleeps >= 40)
     }
 
-    @Test func aCommandThatNeverEndsIsGivenUp() throws {
-        var slot = Slot<ModelSDHost, SDHost<ModelRegisters<ModelSDHost>, ModelPace>> {
-            SDHost(registers: $0, pace: $1)
-        }
+    @Test(arguments: [[17], [12, 13], [12, 13, 17]] as [Set<UInt8>], [1_000, 2_000_000] as [UInt64])
+    func aCommandThatNeverEndsIsGivenUp(_ hanging: Set<UInt8>, _ time: UInt64) throws {
+        let slot = Slot(sdhost: sdhostClock, sdhost)
         _ = try slot.information()
-        for hanging: Set<UInt8> in [[17], [12, 13], [12, 13, 17]] {
-            slot.device.hanging = hanging
-            slot.model.bad = [1]
-            let deadline = slot.deadline
-            #expect(slot.error { s throws(CardError) in _ = try s.read(1) } == .noCard)
-            #expect(slot.clock.microseconds <= deadline)
-            #expect(!slot.device.mayInterrupt)
-            slot.device.hanging = []
-        }
+        sdhost.hanging = hanging
+        slot.model.bad = [1]
+        let bound = slot.bound(time)
+        #expect(slot.readError(1, within: time) == .noCard)
+        #expect(slot.clock.microseconds <= bound)
+        #expect(!sdhost.mayInterrupt)
+        sdhost.hanging = []
         #expect(try slot.read(0) == slot.content(0, 1))
     }
 
+    @Test(arguments: [1_000, 2_000_000] as [UInt64]) func aControllerThatHangsIsGivenUp(_ time: UInt64) throws {
+        let slot = Slot(sdhci: clock, sdhci)
+        _ = try slot.information()
+        sdhci.isStuck = true
+        let bound = slot.bound(time)
+        #expect(slot.readError(1, within: time) == .noCard)
+        #expect(slot.clock.microseconds <= bound)
+        #expect(!sdhci.mayInterrupt)
+        sdhci.isStuck = false
+        #expect(try slot.read(0) == slot.content(0, 1))
+    }
+
+    @Test func anErrorThatComesWithTheLastWordIsSeen() throws {
+        let slot = Slot(sdhost: sdhostClock, sdhost)
+        _ = try slot.information()
+        sdhost.spoilsLastWord = true
+        #expect(slot.readError(0, 4) == .checksum)
+    }
+
+    @Test func whatNobodyWaitsForDoesNotWakeTheDriver() throws {
+        let slot = Slot(sdhci: clock, sdhci)
+        _ = try slot.information()
+        sdhci.endsEarly = true
+        let sleeps = clock.sleeps
+        #expect(slot.readError(0, 8) == .timeOut)
+        #expect(clock.sleeps - sleeps < 10)
+    }
+
     @Test func aControllerOfVersion2IsRefused() throws {
-        var slot = Slot<ModelSDHCI, SDHCI<ModelRegisters<ModelSDHCI>, ModelPace>> { SDHCI(registers: $0, pace: $1) }
-        slot.device.store(SDHCIRegister.version, 1 << 16)
-        #expect(slot.error { s throws(CardError) in _ = try s.information() } == .unsupported)
+        let slot = Slot(sdhci: clock, sdhci)
+        sdhci.store(SDHCIRegister.version, 1 << 16)
+        #expect(slot.informationError == .unsupported)
         #expect(slot.model.commands.isEmpty)
     }
 
     @Test(arguments: Controller.allCases) func betweenRequestsTheLineIsQuiet(_ controller: Controller) throws {
-        struct Test: SlotTest {
-            func run<D: ModelController, H: CardHost>(_ slot: inout Slot<D, H>) throws {
-                slot.model.bad = [20]
-                _ = try slot.read(0)
-                #expect(!slot.device.mayInterrupt)
-                _ = try slot.read(0, 4)
-                #expect(!slot.device.mayInterrupt)
-                try slot.write(0, [UInt32](repeating: 1, count: 256))
-                #expect(!slot.device.mayInterrupt)
-                #expect(slot.error { s throws(CardError) in _ = try s.read(18, 8) } == .cardFailed)
-                #expect(!slot.device.mayInterrupt)
-                slot.model.isPresent = false
-                #expect(slot.error { s throws(CardError) in _ = try s.read(0) } == .noCard)
-                #expect(!slot.device.mayInterrupt)
-            }
-        }
-        try inBoth(controller, Test())
+        let slot = Slot(controller)
+        slot.model.bad = [20]
+        _ = try slot.read(0)
+        #expect(!slot.device.mayInterrupt)
+        _ = try slot.read(0, 4)
+        #expect(!slot.device.mayInterrupt)
+        try slot.write(0, [UInt32](repeating: 1, count: 256))
+        #expect(!slot.device.mayInterrupt)
+        #expect(slot.readError(18, 8) == .cardFailed)
+        #expect(!slot.device.mayInterrupt)
+        slot.model.isPresent = false
+        #expect(slot.readError(0) == .noCard)
+        #expect(!slot.device.mayInterrupt)
     }
 
     @Test func theClockIsNeverFasterThanAsked() throws {
-        var slot = Slot<ModelSDHCI, SDHCI<ModelRegisters<ModelSDHCI>, ModelPace>> { SDHCI(registers: $0, pace: $1) }
+        var host = SDHCI(registers: ModelRegisters(device: sdhci), pace: ModelPace(clock: clock))
         for hertz: UInt32 in [400_000, 25_000_000] {
-            try slot.card.host.configure(hertz: hertz, isWide: false, deadline: slot.deadline)
-            let clock = slot.device.value(SDHCIRegister.clockControl)
-            let divider = clock >> 8 & 0xff | (clock >> 6 & 3) << 8
+            try host.configure(hertz: hertz, isWide: false, deadline: clock.microseconds + 1_000_000)
+            let value = sdhci.value(SDHCIRegister.clockControl)
+            let divider = value >> 8 & 0xff | (value >> 6 & 3) << 8
             #expect(divider > 0 && 250_000_000 / (2 * divider) <= hertz && 250_000_000 / (2 * divider) > hertz / 2)
         }
     }

@@ -17,11 +17,17 @@ final class ModelCard {
     var pollsUntilReady = 2
     /// Words of data until somebody pulls the card out.
     var wordsUntilRemoval: Int?
+    /// A password keeps everybody from its data.
+    var isLocked = false
+    /// Times that it says after a write that it is storing still; an error inside it comes with the last.
+    var looksUntilStored = 0
+    var failsWhileStoring = false
     /// Commands that are not answered.
     var silent: Set<UInt8> = []
     private(set) var commands: [UInt8] = []
     private var isApplication = false
     private var errors: UInt32 = 0
+    private var isStoring = false
     private var next: UInt64 = 0
     private var queue: [UInt32] = []
     private var register: [UInt32]?
@@ -39,7 +45,8 @@ final class ModelCard {
     }
     private func status() -> [UInt32] {
         defer { errors = 0 }
-        return [errors | 0x900]
+        // State 4, transfer; 7, storing, in which it takes no data.
+        return [errors | (isLocked ? 1 << 25 : 0) | (isStoring ? 0xe00 : 0x900)]
     }
 
     /// The response to a command: no word, one, or four; nil: silence.
@@ -53,6 +60,8 @@ final class ModelCard {
         }
         // Without an address a card answers nobody who names one.
         if state == .idle && [7, 9, 12, 13, 16, 17, 18, 24, 25].contains(index) { return nil }
+        // A locked one knows no command for data (4.3.7).
+        if isLocked && [17, 18, 24, 25, 51].contains(index) { return nil }
         if isApplication {
             isApplication = false
             return application(index, argument)
@@ -73,7 +82,8 @@ final class ModelCard {
         case 12:
             if state != .sending && state != .receiving { errors |= 1 << 22 }
             state = .transfer
-        case 13, 16: break
+        case 13: store()
+        case 16: break
         case 17, 18, 24, 25: begin(index, argument)
         case 55: isApplication = true
         default: return nil
@@ -117,6 +127,15 @@ final class ModelCard {
             errors |= 1 << 31
         } else {
             state = index < 20 ? .sending : .receiving
+        }
+    }
+
+    private func store() {
+        isStoring = looksUntilStored > 0
+        looksUntilStored -= isStoring ? 1 : 0
+        if failsWhileStoring && looksUntilStored == 0 {
+            errors |= 1 << 19
+            failsWhileStoring = false
         }
     }
 
@@ -177,6 +196,11 @@ struct ModelPace: Pace {
     var now: UInt64 {
         clock.microseconds += 1
         return clock.microseconds
+    }
+    mutating func sleep(until instant: UInt64) {
+        clock.sleeps += 1
+        _ = clock.device()
+        clock.microseconds = max(clock.microseconds, instant)
     }
     mutating func wait(until instant: UInt64) {
         clock.sleeps += 1

@@ -5,19 +5,19 @@ import MMIO
 @testable import DriverCores
 
 /// A controller with a card in it.
-protocol ModelController: AnyObject {
-    var card: ModelCard { get }
-    init(card: ModelCard, clock: ModelClock)
+class ModelController {
+    let card: ModelCard
     /// The next block that comes from the card has a wrong checksum.
-    var spoilsChecksum: Bool { get set }
+    var spoilsChecksum = false
+    init(card: ModelCard) { self.card = card }
     /// Whether it interrupts, or may do so without another command.
-    var mayInterrupt: Bool { get }
-    func load(_ offset: Int) -> UInt32
-    func store(_ offset: Int, _ value: UInt32)
+    var mayInterrupt: Bool { false }
+    func load(_ offset: Int) -> UInt32 { 0 }
+    func store(_ offset: Int, _ value: UInt32) {}
 }
 
-struct ModelRegisters<Device: ModelController>: RegisterAccess {
-    let device: Device
+struct ModelRegisters: RegisterAccess {
+    let device: ModelController
     func read32(_ offset: Int) -> UInt32 { device.load(offset) }
     func write32(_ offset: Int, _ value: UInt32) { device.store(offset, value) }
     func read8(_ offset: Int) -> UInt8 { fatalError("8-bit load at \(offset)") }
@@ -28,22 +28,24 @@ struct ModelRegisters<Device: ModelController>: RegisterAccess {
 
 /// The standard controller.
 final class ModelSDHCI: ModelController {
-    let card: ModelCard
-    var spoilsChecksum = false
+    /// The card sends no more than a block, and the controller takes that for the transfer's end.
+    var endsEarly = false
+    /// It begins nothing, and ends no reset.
+    var isStuck = false
     private var values: [Int: UInt32] = [SDHCIRegister.version: 2 << 16]
     private var status: UInt32 = 0
     private var buffer: [UInt32] = []
     private var blocksLeft = 0
 
     init(card: ModelCard, clock: ModelClock) {
-        self.card = card
+        super.init(card: card)
         clock.device = { [unowned self] in status & value(SDHCIRegister.signalEnable) != 0 }
     }
-    var mayInterrupt: Bool { value(SDHCIRegister.signalEnable) != 0 }
+    override var mayInterrupt: Bool { value(SDHCIRegister.signalEnable) != 0 }
     func value(_ offset: Int) -> UInt32 { values[offset] ?? 0 }
     private func raise(_ bits: UInt32) { status |= bits & value(SDHCIRegister.statusEnable) }
 
-    func load(_ offset: Int) -> UInt32 {
+    override func load(_ offset: Int) -> UInt32 {
         switch offset {
         case SDHCIRegister.status: return status
         case SDHCIRegister.clockControl: return value(offset) | (value(offset) & 1) << 1
@@ -53,11 +55,11 @@ final class ModelSDHCI: ModelController {
         }
     }
 
-    func store(_ offset: Int, _ value: UInt32) {
+    override func store(_ offset: Int, _ value: UInt32) {
         switch offset {
         case SDHCIRegister.status: status &= ~value
         case SDHCIRegister.clockControl:
-            values[offset] = value & 0x00ff_ffff
+            values[offset] = isStuck ? value : value & 0x00ff_ffff
             if value & (SDHCIClock.resetAll | SDHCIClock.resetData) != 0 {
                 buffer = []
                 blocksLeft = 0
@@ -69,7 +71,8 @@ final class ModelSDHCI: ModelController {
         case SDHCIRegister.data: received(value)
         case SDHCIRegister.command:
             values[offset] = value
-            if self.value(SDHCIRegister.clockControl) & SDHCIClock.cardEnable != 0 { execute(value) }
+            let clock = self.value(SDHCIRegister.clockControl)
+            if clock & SDHCIClock.cardEnable != 0 && !isStuck { execute(value) }
         default: values[offset] = value
         }
     }
@@ -122,6 +125,7 @@ final class ModelSDHCI: ModelController {
         let word = buffer.removeFirst()
         if buffer.isEmpty {
             blocksLeft -= 1
+            if endsEarly { blocksLeft = 0 }
             if blocksLeft > 0 { fill() } else { finish() }
         }
         return word
@@ -142,8 +146,8 @@ final class ModelSDHCI: ModelController {
 
 /// Broadcom's controller. Its FIFO moves at most four words between two sleeps of the driver.
 final class ModelSDHost: ModelController {
-    let card: ModelCard
-    var spoilsChecksum = false
+    /// The error of the last word comes with the end of the transfer, not before.
+    var spoilsLastWord = false
     /// Commands that never end.
     var hanging: Set<UInt8> = []
     /// Looks at the command register until a command is over.
@@ -156,15 +160,15 @@ final class ModelSDHost: ModelController {
     private var state: UInt32 = 15
 
     init(card: ModelCard, clock: ModelClock) {
-        self.card = card
+        super.init(card: card)
         clock.device = { [unowned self] in
             if wordsLeft > 0 { move() }
             return status & SDHostStatus.events != 0
         }
     }
-    var mayInterrupt: Bool {
+    override var mayInterrupt: Bool {
         let enables =
-            SDHostConfiguration.busyInterrupt | SDHostConfiguration.blockInterrupt | SDHostConfiguration.dataInterrupt
+            SDHostConfiguration.busyInterrupt | SDHostConfiguration.dataInterrupt
         return status & SDHostStatus.events != 0 || value(SDHostRegister.configuration) & enables != 0
     }
     private func value(_ offset: Int) -> UInt32 { values[offset] ?? 0 }
@@ -172,16 +176,17 @@ final class ModelSDHost: ModelController {
     private func raise(_ events: UInt32) {
         let configuration = value(SDHostRegister.configuration)
         if configuration & SDHostConfiguration.busyInterrupt != 0 { status |= events & SDHostStatus.busyInterrupt }
-        if configuration & SDHostConfiguration.blockInterrupt != 0 { status |= events & SDHostStatus.blockInterrupt }
         if configuration & SDHostConfiguration.dataInterrupt != 0 { status |= events & SDHostStatus.data }
     }
     private var isRead: Bool { value(SDHostRegister.command) & SDHostCommand.read != 0 }
     private var isMany: Bool { value(SDHostRegister.blockCount) > 1 }
 
-    func load(_ offset: Int) -> UInt32 {
+    override func load(_ offset: Int) -> UInt32 {
         switch offset {
         case SDHostRegister.status: return status
-        case SDHostRegister.debug: return UInt32(fifo.count) << 4 | state
+        case SDHostRegister.debug:
+            if spoilsLastWord && state == SDHostDebug.readWait && fifo.isEmpty { status |= SDHostStatus.dataChecksum }
+            return UInt32(fifo.count) << 4 | state
         case SDHostRegister.data: return fifo.isEmpty ? 0 : fifo.removeFirst()
         case SDHostRegister.command:
             looks -= 1
@@ -190,7 +195,7 @@ final class ModelSDHost: ModelController {
         }
     }
 
-    func store(_ offset: Int, _ value: UInt32) {
+    override func store(_ offset: Int, _ value: UInt32) {
         values[offset] = value
         switch offset {
         case SDHostRegister.status: status &= ~value
@@ -255,7 +260,7 @@ final class ModelSDHost: ModelController {
             spoilsChecksum = false
             status |= SDHostStatus.dataChecksum
         }
-        raise(SDHostStatus.data | SDHostStatus.blockInterrupt)
+        raise(SDHostStatus.data)
         if wordsLeft == 0 {
             if !isMany { card.endSingle() }
             state = isMany ? (isRead ? SDHostDebug.readWait : SDHostDebug.writeStart) : 1

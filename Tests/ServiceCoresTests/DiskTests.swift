@@ -138,6 +138,14 @@ private struct Volume {
         volume.addEntry(1, "LOST1   TXT", cluster: 1, size: 5)
         #expect(throws: FileError.damaged) { try volume.find("lost.txt") }
         #expect(throws: FileError.damaged) { try volume.find("lost1.txt") }
+        // The table has 600 · 128 entries less two; 4 blocks of it 510.
+        put(4, 4, at: 36, in: &volume.source.content[100]!)
+        volume.source.content[136] = volume.source.content[732]
+        volume.addEntry(2, "LAST    TXT", cluster: 511, size: 5)
+        volume.addEntry(3, "BEHIND  TXT", cluster: 512, size: 5)
+        volume.source.content[139] = volume.source.content[735]
+        #expect(try volume.find("last.txt").firstBlock == 136 + 509)
+        #expect(throws: FileError.damaged) { try volume.find("behind.txt") }
         volume.setNext(2, 1)
         #expect(throws: FileError.damaged) { try volume.find("config.txt") }
     }

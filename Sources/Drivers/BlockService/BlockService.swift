@@ -1,4 +1,4 @@
-// The service of a memory card, around any host controller. One request after the other; each ends after two seconds at the latest.
+// The service of a memory card, around any host controller. One request after the other, each within `BlockRequest.bound`.
 
 import DriverCores
 import KernelABI
@@ -11,9 +11,9 @@ import UserRuntime
     /// The task's page that survives its restarts, here for data on their way: eight blocks.
     private let page: UnsafeMutableBufferPointer<UInt32>
 
-    /// What a request may take, microseconds: identification up to one second, then transfers.
-    private static var requestTime: UInt64 { 2_000_000 }
-    private static var pageBlocks: Int { 8 }
+    /// What a request may take before it fails, microseconds: identification up to one second, then transfers.
+    private static var requestTime: UInt64 { BlockRequest.bound * 1_000 - SDCard<Host>.tidyTime }
+    private static var pageBlocks: Int { Int(BlockRequest.atATime) }
 
     /// - Precondition: the manifest gives the task a page of `persistent` memory.
     public init(_ information: StartInformation, host: Host) {
@@ -64,12 +64,14 @@ import UserRuntime
         guard count > 0, count <= BlockRequest.maximumCount, request.loanLength >= count * bytes else {
             return (.badRequest, 0)
         }
+        // Before anything moves: half a request is of no use to anybody.
+        do throws(CardError) { try card.check(request[1], Int(count), deadline: deadline) } catch {
+            return (BlockError(error), 0)
+        }
         var done: UInt64 = 0
         while done < count {
             let blocks = min(count - done, UInt64(BlockService.pageBlocks))
-            let (first, isOver) = request[1].addingReportingOverflow(done)
-            if isOver { return (.outOfRange, done) }
-            if let error = move(request[0], first, Int(blocks), loanOffset: done * bytes, deadline) {
+            if let error = move(request[0], request[1] + done, Int(blocks), loanOffset: done * bytes, deadline) {
                 return (error, done)
             }
             done += blocks

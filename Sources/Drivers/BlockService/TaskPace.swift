@@ -16,16 +16,22 @@ public struct TaskPace: Pace {
 
     public var now: UInt64 { Duration(ticks: Instant.now.ticks).microseconds }
 
-    /// Opens the line and sleeps. A sign of life that is due is given on the way: a request may take longer than the time between two.
     public mutating func wait(until instant: UInt64) {
         acknowledge()
+        rest(until: instant)
+    }
+
+    public mutating func sleep(until instant: UInt64) {
+        acknowledge()
+        while now < instant { rest(until: instant) }
+    }
+
+    /// A sign of life that is due is given on the way: a request may take longer than the time between two.
+    private mutating func rest(until instant: UInt64) {
         let deadline = Instant(ticks: Duration.microseconds(instant).ticks)
         guard let bits = try? notification.wait(deadline: deadline) else { return }
         if bits & TaskPace.interruptBit != 0 { isOutstanding = true }
-        if bits & Server.heartbeatBit != 0 {
-            try? Endpoint(StartSlot.supervisor).send(
-                RegisterMessage(SupervisorWord.heartbeat), deadline: .after(milliseconds: 100))
-        }
+        if bits & Server.heartbeatBit != 0 { showSignOfLife() }
     }
 
     /// Opens the line again. - Precondition: the device does not drive it, or the interrupt comes again at once.

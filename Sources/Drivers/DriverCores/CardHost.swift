@@ -24,13 +24,12 @@ public protocol Pace {
     var now: UInt64 { get }
     /// Sleeps until the device interrupts, or until `instant`; it may return early for no reason.
     mutating func wait(until instant: UInt64)
+    /// Sleeps until `instant`, whatever interrupts. An interrupt that comes meanwhile is not let in again before the next call: its
+    /// cause, which nobody ends yet, would wake the driver over and over.
+    mutating func sleep(until instant: UInt64)
 }
 
 extension Pace {
-    /// Sleeps until `instant`, whatever interrupts.
-    mutating func sleep(until instant: UInt64) {
-        while now < instant { wait(until: instant) }
-    }
     /// Spins. For what is too short to sleep: a few cycles of the card's clock.
     func spin(microseconds: UInt64) {
         let end = now &+ microseconds
@@ -56,8 +55,8 @@ public struct CardCommand: Equatable, Sendable {
 /// A response: bits 31–0 in word 0. A short one has one word, its 32 bits between index and checksum; a long one has four.
 public typealias CardResponse = InlineArray<4, UInt32>
 
-/// A host controller. Every operation ends at `deadline` (an instant of its `Pace`) at the latest, and none spins for longer than
-/// `spinLimit` at a time.
+/// A host controller. Every operation ends at `deadline` (an instant of its `Pace`) at the latest, and no wait spins for longer than
+/// `spinLimit` before it sleeps.
 public protocol CardHost {
     var pace: Time { get set }
     associatedtype Time: Pace
@@ -82,8 +81,8 @@ public protocol CardHost {
 }
 
 extension CardHost {
-    /// The longest time that a driver spins at a stretch, microseconds: a command at full clock takes 7, and at the clock of
-    /// identification four of the card's cycles take 10.
+    /// The longest time that a driver spins for something before it sleeps, microseconds: a command at full clock takes 7, and at the
+    /// clock of identification four of the card's cycles take 10.
     public static var spinLimit: UInt64 { 20 }
     /// How often a state that has no interrupt is looked at, microseconds.
     public static var pollInterval: UInt64 { 100 }

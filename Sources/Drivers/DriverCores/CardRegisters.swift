@@ -14,10 +14,15 @@ enum OperatingConditions {
 enum CardStatus {
     static var outOfRange: UInt32 { 1 << 31 | 1 << 30 }
     static var writeProtected: UInt32 { 1 << 26 }
+    /// With a password, which nobody here knows.
+    static var locked: UInt32 { 1 << 25 }
     static var checksum: UInt32 { 1 << 23 }
     static var illegalCommand: UInt32 { 1 << 22 }
     /// Internal failure, error of the controller, error without a name.
     static var failed: UInt32 { 1 << 21 | 1 << 20 | 1 << 19 }
+
+    /// The card takes data again, and is neither sending, receiving nor storing any: bit 8, and state 4 in bits 12 to 9.
+    static func isAtRest(_ status: UInt32) -> Bool { status >> 8 & 31 == 4 << 1 | 1 }
 
     /// The error that the status tells of; nil for none.
     static func error(_ status: UInt32) -> CardError? {
@@ -25,7 +30,7 @@ enum CardStatus {
         if status & writeProtected != 0 { return .readOnly }
         if status & failed != 0 { return .cardFailed }
         if status & checksum != 0 { return .checksum }
-        return status & illegalCommand != 0 ? .unsupported : nil
+        return status & (illegalCommand | locked) != 0 ? .unsupported : nil
     }
     static func check(_ status: UInt32) throws(CardError) {
         if let error = error(status) { throw error }

@@ -60,9 +60,13 @@ public struct SDCard<Host: CardHost> {
         do throws(CardError) {
             try host.write(command, blockBytes: Self.blockBytes, from: words, deadline: deadline)
             if count > 1 { try stop(deadline) }
-            // What went wrong inside the card after it took the data is in its status only.
-            try CardStatus.check(host.perform(CardCommand(13, card.address, .short), deadline: deadline)[0])
+            try waitForStorage(card, deadline)
         } catch { throw explanation(error, card, deadline) }
+    }
+
+    /// Whether the card has `count` blocks from `first` on: throws where it has not.
+    public mutating func check(_ first: UInt64, _ count: Int, deadline: UInt64) throws(CardError) {
+        _ = try checked(first, count, deadline)
     }
 
     private mutating func checked(
@@ -82,6 +86,18 @@ public struct SDCard<Host: CardHost> {
         try CardStatus.check(status & ~CardStatus.outOfRange)
     }
 
+    /// Waits until the card has stored what it took. What goes wrong inside it meanwhile is in its status only (4.10.1).
+    private mutating func waitForStorage(_ card: Identity, _ deadline: UInt64) throws(CardError) {
+        while true {
+            let status = try host.perform(CardCommand(13, card.address, .short), deadline: deadline)[0]
+            try CardStatus.check(status)
+            if CardStatus.isAtRest(status) { return }
+            let next = host.pace.now &+ Host.pollInterval
+            if next >= deadline { throw .timeOut }
+            host.pace.sleep(until: next)
+        }
+    }
+
     /// A command outside of transfers.
     private mutating func command(
         _ index: UInt8, _ argument: UInt32, _ response: CardCommand.Response, _ deadline: UInt64
@@ -89,29 +105,31 @@ public struct SDCard<Host: CardHost> {
         do throws(CardError) {
             return try host.perform(CardCommand(index, argument, response), deadline: deadline)
         } catch {
-            host.abandon(deadline: limit(deadline))
+            host.abandon(deadline: deadline)
             throw error
         }
     }
 
-    /// Brings the card back into the transfer state after `error`; a card that does not answer any more has gone.
+    /// Brings the card back into the transfer state after `error`, within `tidyTime` after the deadline; a card that does not answer any
+    /// more has gone.
     private mutating func explanation(_ error: CardError, _ card: Identity, _ deadline: UInt64) -> CardError {
-        host.abandon(deadline: limit(deadline))
+        let limit = deadline &+ Self.tidyTime
+        host.abandon(deadline: limit)
         // The card may or may not be sending still: where it is not, stopping is an illegal command, and does no harm.
-        let stopped = (try? command(12, 0, .shortWithBusy, limit(deadline))[0]) ?? 0
+        let stopped = (try? command(12, 0, .shortWithBusy, limit)[0]) ?? 0
         do throws(CardError) {
-            let status = try command(13, card.address, .short, limit(deadline))[0]
-            // The card's own word on it, said once only, is more exact than a time-out.
-            let said = (stopped | status) & ~(CardStatus.illegalCommand | CardStatus.outOfRange)
-            return error == .timeOut ? CardStatus.error(said) ?? error : error
+            let status = try command(13, card.address, .short, limit)[0]
+            // The card's own word on it, said once only, is more exact than what the controller saw.
+            return CardStatus.error((stopped | status) & ~(CardStatus.illegalCommand | CardStatus.outOfRange)) ?? error
         } catch let silence {
             self.card = nil
             return silence == .timeOut ? .noCard : error
         }
     }
 
-    /// Time to tidy up, also where the deadline of what failed has passed: 200 ms.
-    private func limit(_ deadline: UInt64) -> UInt64 { max(deadline, host.pace.now &+ 200_000) }
+    /// Microseconds after a request's deadline in which what failed is tidied up: the controller's resets, a command that stops the card
+    /// and one that asks it, each with time to fail.
+    public static var tidyTime: UInt64 { 400_000 }
 }
 
 // Identification (4.2.3, figure 4-2).
@@ -124,7 +142,7 @@ extension SDCard {
         _ = try command(2, 0, .long, deadline)
         let address = try command(3, 0, .short, deadline)[0] & 0xffff_0000
         let data = try CardSpecificData(command(9, address, .long, deadline))
-        _ = try command(7, address, .shortWithBusy, deadline)
+        if try command(7, address, .shortWithBusy, deadline)[0] & CardStatus.locked != 0 { throw .unsupported }
         let identity = Identity(
             address: address, countsInBlocks: conditions & OperatingConditions.highCapacity != 0,
             blocks: data.blocks, isReadOnly: data.isReadOnly)
@@ -173,7 +191,7 @@ extension SDCard {
         do throws(CardError) {
             try host.read(CardCommand(51, 0, .short), blockBytes: 8, into: &words, deadline: deadline)
         } catch {
-            host.abandon(deadline: limit(deadline))
+            host.abandon(deadline: deadline)
             throw error
         }
         if !CardConfiguration(firstWord: words[0]).hasFourLines { return }

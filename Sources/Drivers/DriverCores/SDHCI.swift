@@ -73,7 +73,6 @@ public struct SDHCI<Registers: RegisterAccess, Time: Pace>: CardHost {
         let response = try start(command, 0, deadline)
         // Of busy the controller tells as of a transfer's end (2.2.17).
         if command.response == .shortWithBusy { try take(SDHCIStatus.transferComplete, SDHCI.blockTime, deadline) }
-        store(SDHCIRegister.signalEnable, 0)
         return response
     }
 
@@ -91,7 +90,6 @@ public struct SDHCI<Registers: RegisterAccess, Time: Pace>: CardHost {
             }
         }
         try take(SDHCIStatus.transferComplete, SDHCI.blockTime, deadline)
-        store(SDHCIRegister.signalEnable, 0)
     }
 
     public mutating func write(
@@ -109,7 +107,6 @@ public struct SDHCI<Registers: RegisterAccess, Time: Pace>: CardHost {
             }
         }
         try take(SDHCIStatus.transferComplete, SDHCI.blockTime, deadline)
-        store(SDHCIRegister.signalEnable, 0)
     }
 
     public mutating func abandon(deadline: UInt64) {
@@ -143,7 +140,6 @@ extension SDHCI {
         let lines = SDHCIPresentState.commandInhibit | (usesData && !isStop ? SDHCIPresentState.dataInhibit : 0)
         try poll(deadline) { $0.load(SDHCIRegister.presentState) & lines == 0 }
         store(SDHCIRegister.status, SDHCIStatus.used | SDHCIStatus.errors)
-        store(SDHCIRegister.signalEnable, SDHCIStatus.used)
         store(SDHCIRegister.argument, command.argument)
         var word = SDHCICommand.index(command.index) | mode | (isStop ? SDHCICommand.abort : 0)
         switch command.response {
@@ -165,7 +161,8 @@ extension SDHCI {
         return response
     }
 
-    /// Sleeps until `event`, which it ends, or an error.
+    /// Sleeps until `event`, which it ends, or an error. Nothing else interrupts, and that only while this sleeps: what nobody waits
+    /// for would wake the driver over and over.
     private mutating func take(_ event: UInt32, _ time: UInt64, _ deadline: UInt64) throws(CardError) {
         let end = min(deadline, pace.now &+ time)
         while true {
@@ -175,7 +172,9 @@ extension SDHCI {
             }
             if status & event != 0 { return store(SDHCIRegister.status, event) }
             if pace.now >= end { throw .timeOut }
+            store(SDHCIRegister.signalEnable, event | SDHCIStatus.timeOuts | SDHCIStatus.checksums)
             pace.wait(until: end)
+            store(SDHCIRegister.signalEnable, 0)
         }
     }
 }

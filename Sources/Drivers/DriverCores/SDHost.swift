@@ -67,9 +67,7 @@ public struct SDHost<Registers: RegisterAccess, Time: Pace>: CardHost {
     public mutating func read(
         _ command: CardCommand, blockBytes: Int, into words: inout MutableSpan<UInt32>, deadline: UInt64
     ) throws(CardError) {
-        prepare(words.count * 4, blockBytes)
-        write(SDHostRegister.configuration, configuration | SDHostConfiguration.dataInterrupt)
-        try CardStatus.check(start(command, SDHostCommand.read, deadline)[0])
+        try begin(command, SDHostCommand.read, words.count * 4, blockBytes, deadline)
         var done = 0
         while done < words.count {
             let ready = try room(deadline) { SDHostDebug.fifoWords($0) }
@@ -84,9 +82,7 @@ public struct SDHost<Registers: RegisterAccess, Time: Pace>: CardHost {
     public mutating func write(
         _ command: CardCommand, blockBytes: Int, from words: borrowing Span<UInt32>, deadline: UInt64
     ) throws(CardError) {
-        prepare(words.count * 4, blockBytes)
-        write(SDHostRegister.configuration, configuration | SDHostConfiguration.dataInterrupt)
-        try CardStatus.check(start(command, SDHostCommand.write, deadline)[0])
+        try begin(command, SDHostCommand.write, words.count * 4, blockBytes, deadline)
         var done = 0
         while done < words.count {
             let free = try room(deadline) { SDHostDebug.fifoDepth - SDHostDebug.fifoWords($0) }
@@ -95,7 +91,6 @@ public struct SDHost<Registers: RegisterAccess, Time: Pace>: CardHost {
                 done += 1
             }
         }
-        write(SDHostRegister.configuration, configuration | SDHostConfiguration.blockInterrupt)
         try settle(SDHostDebug.writeStart, deadline)
     }
 
@@ -118,9 +113,14 @@ public struct SDHost<Registers: RegisterAccess, Time: Pace>: CardHost {
 
 // The steps of a command.
 extension SDHost {
-    private func prepare(_ bytes: Int, _ blockBytes: Int) {
+    /// Sends a command that data follow, with their interrupt enabled.
+    private mutating func begin(
+        _ command: CardCommand, _ direction: UInt32, _ bytes: Int, _ blockBytes: Int, _ deadline: UInt64
+    ) throws(CardError) {
         write(SDHostRegister.blockBytes, UInt32(truncatingIfNeeded: blockBytes))
         write(SDHostRegister.blockCount, UInt32(truncatingIfNeeded: bytes / blockBytes))
+        write(SDHostRegister.configuration, configuration | SDHostConfiguration.dataInterrupt)
+        try CardStatus.check(start(command, direction, deadline)[0])
     }
 
     /// Sends a command and takes in its response.
@@ -191,12 +191,15 @@ extension SDHost {
         }
     }
 
-    /// Waits until controller and card are done with the data. In `rest` the controller waits for more, which does not come.
+    /// Waits until controller and card are done with the data, without interrupts. In `rest` the controller waits for more, which does
+    /// not come.
     private mutating func settle(_ rest: UInt32, _ deadline: UInt64) throws(CardError) {
+        write(SDHostRegister.configuration, configuration)
         let end = min(deadline, pace.now &+ SDHost.blockTime)
         while true {
-            if let error = SDHost.error(read(SDHostRegister.status)) { throw error }
+            // The status after the state: an error that comes with the last word is in it.
             let debug = read(SDHostRegister.debug)
+            if let error = SDHost.error(read(SDHostRegister.status)) { throw error }
             let state = SDHostDebug.state(debug)
             let isIdle = state == SDHostDebug.identification || state == SDHostDebug.dataMode
             if isIdle || state == rest {

@@ -50,7 +50,6 @@ enum SDHostStatus {
 /// Bits of the configuration register.
 enum SDHostConfiguration {
     static var busyInterrupt: UInt32 { 1 << 10 }
-    static var blockInterrupt: UInt32 { 1 << 8 }
     static var dataInterrupt: UInt32 { 1 << 4 }
     /// The clock divider counts at all times, not only in identification.
     static var slowCard: UInt32 { 1 << 3 }

@@ -60,7 +60,8 @@ public struct FATVolume: Equatable, Sendable {
         if reserved == 0 || block[16] == 0 || total > partition.count || before >= total { throw .damaged }
         table = partition.first + reserved
         data = partition.first + before
-        clusters = min((total - before) / blocksPerCluster, tableBlocks * 128)
+        // The table's first two entries are no cluster's.
+        clusters = min((total - before) / blocksPerCluster, max(tableBlocks * 128, 2) - 2)
     }
 
     /// Looks for a file in the root directory; letters of either case are the same.

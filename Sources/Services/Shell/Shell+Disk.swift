@@ -9,35 +9,64 @@ import UserRuntime
 struct Card: BlockSource {
     let name: StaticString
     let endpoint: Endpoint
-    /// What the last block lacked; nil: nothing.
-    private(set) var problem: BlockError?
+    /// Blocks to ask for at once: with an array's head they fill 64 KiB, the size of a piece of the heap.
+    static let atOnce: UInt64 = 120
+    /// What went wrong with the last request, in words; nil: nothing.
+    private(set) var problem: StaticString?
+    /// There is no card, or no longer.
+    private(set) var isGone = false
 
     init(name: StaticString, endpoint: Endpoint) {
         self.name = name
         self.endpoint = endpoint
     }
 
-    /// Size in blocks, and whether it is read-only; nil with a `problem`.
-    mutating func information() -> (blocks: UInt64, isReadOnly: Bool)? {
-        guard let reply = try? endpoint.call(RegisterMessage(BlockRequest.information), deadline: Shell.patience) else {
-            problem = .timeOut
+    /// One request, with a sign of life: it takes longer than those between commands are apart. Nil where no answer came.
+    private mutating func ask(_ request: RegisterMessage, _ loan: Attachment = Attachment()) -> Received? {
+        showSignOfLife()
+        do throws(KernelError) {
+            let reply = try endpoint.call(request, loan, deadline: .after(milliseconds: BlockRequest.bound + 100))
+            let error = BlockError(rawValue: reply[0])
+            problem = error?.text
+            isGone = error == .noMedium
+            return reply
+        } catch {
+            problem =
+                error == .peerDied ? "the driver ended; it is started again" : "the driver does not answer in time"
+            isGone = false
             return nil
         }
-        problem = BlockError(rawValue: reply[0])
-        return problem == nil ? (reply[2], reply[3] != 0) : nil
+    }
+
+    /// Size in blocks, and whether it is read-only; nil with a `problem`.
+    mutating func information() -> (blocks: UInt64, isReadOnly: Bool)? {
+        guard let reply = ask(RegisterMessage(BlockRequest.information)), problem == nil else { return nil }
+        return (reply[2], reply[3] != 0)
+    }
+
+    /// Reads `count` blocks into the beginning of `bytes`, which has room for them. How many came: all, unless there is a `problem`.
+    mutating func read(_ first: UInt64, _ count: UInt64, into bytes: inout [UInt8]) -> UInt64 {
+        move(BlockRequest.read, first, count, &bytes, .write)
+    }
+
+    /// Writes the beginning of `bytes` to `count` blocks. How many were written: all, unless there is a `problem`.
+    mutating func write(_ first: UInt64, _ count: UInt64, from bytes: inout [UInt8]) -> UInt64 {
+        move(BlockRequest.write, first, count, &bytes, .read)
+    }
+
+    private mutating func move(
+        _ operation: UInt64, _ first: UInt64, _ count: UInt64, _ bytes: inout [UInt8], _ rights: Rights
+    ) -> UInt64 {
+        unsafe bytes.withUnsafeMutableBytes { buffer in
+            let address = UInt64(UInt(bitPattern: buffer.baseAddress))
+            let loan = Attachment(lending: address, length: count * 512, rights)
+            return ask(RegisterMessage(operation, first, count), loan)?[1] ?? 0
+        }
     }
 
     mutating func block(_ number: UInt64) -> [UInt8]? {
         var bytes = [UInt8](repeating: 0, count: 512)
-        problem = .timeOut
-        unsafe bytes.withUnsafeMutableBytes { buffer in
-            let address = UInt64(UInt(bitPattern: buffer.baseAddress))
-            let loan = Attachment(lending: address, length: UInt64(buffer.count), .write)
-            let request = RegisterMessage(BlockRequest.read, number, 1)
-            guard let reply = try? endpoint.call(request, loan, deadline: Shell.patience) else { return }
-            problem = BlockError(rawValue: reply[0])
-        }
-        return problem == nil ? bytes : nil
+        return read(number, 1, into: &bytes) == 1 ? bytes : nil
     }
 }
 
@@ -52,15 +81,18 @@ extension Shell {
             for index in 0..<cards.count { describe(&cards[index]) }
             return
         }
-        if arguments.count == 2, arguments[0].matches("block"), let number = arguments[1].number {
-            for index in 0..<cards.count where cards[index].information() != nil {
+        let isRewrite = arguments[0].matches("rewrite")
+        let number = arguments.count == 2 ? arguments[1].number : nil
+        if arguments.count == 2 && (number == nil || !isRewrite && !arguments[0].matches("block")) {
+            return sayUsage(.disk)
+        }
+        for index in 0..<cards.count {
+            guard let (blocks, _) = cards[index].information() else { continue }
+            if let number {
+                if isRewrite { return rewrite(&cards[index], number, blocks) }
                 return show(cards[index].block(number), of: cards[index], bytes: 512)
             }
-            return say("no card")
-        }
-        if arguments.count != 1 { return sayUsage(.disk) }
-        for index in 0..<cards.count where cards[index].information() != nil {
-            return showFile(arguments[0], &cards[index])
+            return arguments[0].matches("check") ? check(&cards[index], blocks) : showFile(arguments[0], &cards[index])
         }
         say("no card")
     }
@@ -87,13 +119,13 @@ extension Shell {
     private mutating func describe(_ card: inout Card) {
         terminal.out.add(card.name)
         terminal.out.add(": ")
-        guard let (blocks, isReadOnly) = card.information() else { return say(card.problem?.text ?? "no card") }
+        guard let (blocks, isReadOnly) = card.information() else { return say(card.problem ?? "no card") }
         terminal.out.decimal(blocks)
         terminal.out.add(" blocks, ")
         terminal.out.size(blocks << 9)
         if isReadOnly { terminal.out.add(", read-only") }
         terminal.out.newLine()
-        guard let first = card.block(0) else { return say(card.problem?.text ?? "no card") }
+        guard let first = card.block(0) else { return say(card.problem ?? "no card") }
         do throws(PartitionTableError) {
             var table = TextTable()
             table.column("PARTITION", .right)
@@ -111,9 +143,50 @@ extension Shell {
         } catch { say(error.text) }
     }
 
+    /// Reads the whole card, and names the blocks that cannot be read; ^C ends it.
+    private mutating func check(_ card: inout Card, _ blocks: UInt64) {
+        var bytes = [UInt8](repeating: 0, count: Int(Card.atOnce) * 512)
+        var next: UInt64 = 0
+        var unread: UInt64 = 0
+        // Behind an error block by block, as far as the driver reads at a time, to find out which it is.
+        var endOfSearch: UInt64 = 0
+        while next < blocks && unread < Shell.mostUnread && !card.isGone && !terminal.isInterrupted {
+            let count = next < endOfSearch ? 1 : min(Card.atOnce, blocks - next)
+            next += card.read(next, count, into: &bytes)
+            if let problem = card.problem {
+                terminal.out.add(count > 1 ? "from block " : "block ")
+                terminal.out.decimal(next)
+                terminal.out.add(": ")
+                say(problem)
+                if count == 1 { next += 1 } else { endOfSearch = next + BlockRequest.atATime }
+                if count == 1 { unread += 1 }
+            }
+            terminal.pause(milliseconds: 1)
+        }
+        terminal.out.decimal(next - unread)
+        terminal.out.add(" of ")
+        terminal.out.decimal(blocks)
+        say(" blocks read")
+    }
+    /// Reads a request's worth of blocks from `first` on, writes the same back, and reads them again.
+    private mutating func rewrite(_ card: inout Card, _ first: UInt64, _ blocks: UInt64) {
+        let count = max(min(blocks - min(first, blocks), Card.atOnce), 1)
+        var before = [UInt8](repeating: 0, count: Int(count) * 512)
+        var after = before
+        guard card.read(first, count, into: &before) == count, card.write(first, count, from: &before) == count,
+            card.read(first, count, into: &after) == count
+        else { return say(card.problem ?? "no card") }
+        terminal.out.decimal(count)
+        terminal.out.add(count == 1 ? " block written, and " : " blocks written, and ")
+        say(before == after ? "read as before" : "not read as before")
+    }
+
+    /// Unreadable blocks that are named; a card with more is not worth the wait.
+    private static var mostUnread: UInt64 { 16 }
+
     private mutating func showFile(_ name: [UInt8], _ card: inout Card) {
         guard let (blocks, _) = card.information(), let first = card.block(0) else {
-            return say(card.problem?.text ?? "no card")
+            return say(card.problem ?? "no card")
         }
         let table: PartitionTable
         do throws(PartitionTableError) { table = try PartitionTable(first, blocks: blocks) } catch {
@@ -126,12 +199,12 @@ extension Shell {
             let file = try FATVolume(&card, partition: partition).find(name, in: &card)
             if file.size == 0 { return say("an empty file") }
             show(card.block(file.firstBlock), of: card, bytes: Int(min(file.size, 512)))
-        } catch { say(error == .unreadable ? card.problem?.text ?? error.text : error.text) }
+        } catch { say(error == .unreadable ? card.problem ?? error.text : error.text) }
     }
 
     /// A block as text where it is text, else as bytes.
     private mutating func show(_ block: [UInt8]?, of card: Card, bytes count: Int) {
-        guard let block else { return say(card.problem?.text ?? "no card") }
+        guard let block else { return say(card.problem ?? "no card") }
         let isText = block[..<count].allSatisfy { $0 == 10 || $0 == 13 || $0 >= 32 && $0 < 127 }
         if isText {
             for index in 0..<count {

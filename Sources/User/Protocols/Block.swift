@@ -3,16 +3,19 @@
 
 /// Word 0 of requests. Word 0 of the reply is 0 or a `BlockError`.
 public enum BlockRequest {
-    /// Reply: 0, bytes of a block, number of blocks, 1 where they cannot be written. It looks for the medium where none is known, which takes up
-    /// to two seconds.
+    /// Reply: 0, bytes of a block, number of blocks, 1 where they cannot be written. It looks for the medium where none is known.
     public static var information: UInt64 { 1 }
     /// Word 1: first block. Word 2: how many, 1 to `maximumCount`. The caller lends that many blocks' bytes for writing, and finds the data
-    /// there. Reply: 0 or what went wrong, and how many blocks came before.
+    /// there. Reply: 0 or what went wrong, and how many blocks came before. Where the medium lacks one of them, none is moved.
     public static var read: UInt64 { 2 }
     /// The same with data that the caller lends for reading. After an error the state of the block that failed is unknown.
     public static var write: UInt64 { 3 }
+    /// Milliseconds in which a request is answered, from when the driver takes it (docs/reference/block-service.md).
+    public static var bound: UInt64 { 2_400 }
     /// Other callers wait for no more than this.
     public static var maximumCount: UInt64 { 128 }
+    /// Blocks that the driver moves at a time: what an error leaves unknown.
+    public static var atATime: UInt64 { 8 }
 }
 
 /// Why blocks could not be read or written.
@@ -27,7 +30,7 @@ public enum BlockError: UInt64, Error, Sendable {
     case readOnly
     /// The medium answers, and could not do it: a bad sector.
     case badBlock
-    /// No such request, a count that is not allowed, or too little memory lent.
+    /// No such request, a count that is not allowed, too little memory lent, or none any more.
     case badRequest
 
     /// For people.
