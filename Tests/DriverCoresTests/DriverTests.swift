@@ -37,11 +37,29 @@ private let transmitFull: UInt32 = 1 << 5
     @Test func receivedBytesAreTakenUntilTheFifoIsEmpty() {
         let device = TraceDevice()
         device.queue[0x18] = [0, 0, receiveEmpty]
-        device.queue[0x00] = [0x41, 0xf42]
+        device.queue[0x00] = [0x41, 0x42]
         let uart = serial(device, memory)
         #expect(uart.received.count == 2)
-        // The error flags in bits 8-11 are not part of the byte.
         #expect(uart.received[0] == 0x41 && uart.received[1] == 0x42)
+        #expect(uart.faults == SerialFaults())
+    }
+
+    @Test func whatIsNoByteIsCountedAndNotRead() {
+        let device = TraceDevice()
+        device.queue[0x18] = [UInt32](repeating: 0, count: 6) + [receiveEmpty]
+        // Sound; framing; parity; a break, which has a framing error too; sound behind an overrun; damaged behind one.
+        device.queue[0x00] = [0x41, 0x142, 0x243, 0x500, 0x844, 0x945]
+        let uart = serial(device, memory)
+        #expect(uart.received.count == 2 && uart.received[0] == 0x41 && uart.received[1] == 0x44)
+        #expect(uart.faults == SerialFaults(overruns: 2, damaged: 3, breaks: 1))
+    }
+
+    @Test func aLineThatOnlyMakesNoiseDoesNotHoldTheDriver() {
+        let device = TraceDevice()
+        device.values[0x18] = 0
+        device.values[0x00] = 0x100
+        let uart = serial(device, memory)
+        #expect(uart.faults.damaged == ByteRing.capacity && device.values[0x38] == 0x50)
     }
 
     @Test func aFullRingLeavesBytesInTheFifoAndMasksReceive() {

@@ -18,6 +18,10 @@ public struct PL011<Registers: RegisterAccess>: SerialPort {
     /// Flag register: receive FIFO empty, transmit FIFO full (3.3.3).
     private static var receiveEmpty: UInt32 { 1 << 4 }
     private static var transmitFull: UInt32 { 1 << 5 }
+    /// Data register, beside the byte (3.3.1): framing error, parity error, break, overrun.
+    private static var damagedBits: UInt32 { 3 << 8 }
+    private static var breakBit: UInt32 { 1 << 10 }
+    private static var overrunBit: UInt32 { 1 << 11 }
     /// Interrupts: receive level, transmit level, receive time-out (3.3.10).
     static var receiveBit: UInt32 { 1 << 4 }
     static var transmitBit: UInt32 { 1 << 5 }
@@ -38,11 +42,16 @@ public struct PL011<Registers: RegisterAccess>: SerialPort {
         registers.write32(
             PL011Register.interruptClear, PL011.receiveBit | PL011.transmitBit | PL011.timeOutBit)
     }
-    public func receive() -> UInt8? {
+    public func receive() -> SerialInput? {
         if registers.read32(PL011Register.flag) & PL011.receiveEmpty != 0 { return nil }
-        return UInt8(truncatingIfNeeded: registers.read32(PL011Register.data))
+        let data = registers.read32(PL011Register.data)
+        return SerialInput(
+            UInt8(truncatingIfNeeded: data),
+            // A break has a framing error too.
+            fault: data & PL011.breakBit != 0 ? .lineBreak : data & PL011.damagedBits != 0 ? .damaged : nil,
+            isOverrun: data & PL011.overrunBit != 0)
     }
-    public var hasRoom: Bool { registers.read32(PL011Register.flag) & PL011.transmitFull == 0 }
+    public func hasRoom() -> Bool { registers.read32(PL011Register.flag) & PL011.transmitFull == 0 }
     public func send(_ byte: UInt8) { registers.write32(PL011Register.data, UInt32(byte)) }
     public func listen(receive: Bool, transmit: Bool) {
         registers.write32(
