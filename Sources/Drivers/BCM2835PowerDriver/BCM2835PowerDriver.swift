@@ -13,7 +13,7 @@ import UserRuntime
     let watchdog = BCM2835Watchdog(registers: MMIORegisters(address: information.registers[0]))
     // Safety: the manifest gives this task a page. Word 0: the watchdog's seconds; so a restarted driver goes on feeding.
     let seconds = unsafe persistentMemory(information)
-    if !watchdog.isArmed { unsafe seconds[0] = 0 }
+    unsafe seconds[0] = watchdog.seconds(kept: seconds[0])
     var signs: UInt64 = 0
     while true {
         let request = server.next()
