@@ -15,7 +15,10 @@ enum PL011Register {
 public struct PL011<Registers: RegisterAccess>: SerialPort {
     private let registers: Registers
 
-    /// Flag register: receive FIFO empty, transmit FIFO full (3.3.3).
+    /// Looks at a FIFO that empties: longer than its 32 bytes take at 115200 baud, 3 ms.
+    static var patience: Int { 100_000 }
+    /// Flag register: sending, or something left to send; receive FIFO empty, transmit FIFO full (3.3.3).
+    private static var busy: UInt32 { 1 << 3 }
     private static var receiveEmpty: UInt32 { 1 << 4 }
     private static var transmitFull: UInt32 { 1 << 5 }
     /// Data register, beside the byte (3.3.1): framing error, parity error, break, overrun.
@@ -31,11 +34,16 @@ public struct PL011<Registers: RegisterAccess>: SerialPort {
     /// is written only when it is not yet 8 bits with FIFOs, since writing it flushes them.
     public init(registers: Registers) {
         self.registers = registers
+        let control = registers.read32(PL011Register.control)
         if registers.read32(PL011Register.lineControl) & 0x7e != 0x70 {
+            // Not while it is enabled, nor with bytes still to be sent (3.3.7); a UART that sends none is not waited for longer.
+            var looks = 0
+            while registers.read32(PL011Register.flag) & PL011.busy != 0 && looks < PL011.patience { looks += 1 }
+            registers.write32(PL011Register.control, control & ~1)
             registers.write32(PL011Register.lineControl, 0x70)
         }
         // Enable, transmit, receive (3.3.8).
-        registers.write32(PL011Register.control, registers.read32(PL011Register.control) | 0x301)
+        registers.write32(PL011Register.control, control | 0x301)
     }
 
     public func clearInterrupts() {
