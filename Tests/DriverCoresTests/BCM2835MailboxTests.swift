@@ -93,6 +93,23 @@ import Testing
         #expect(message.answerCount == 2)
     }
 
+    /// A network address: six bytes in two words.
+    @Test func aValueThatIsNotWholeCounts() {
+        let message = message()
+        message.ask(0x0001_0003, InlineArray<8, UInt32>(repeating: 0), results: 2)
+        words[1] = 0x8000_0000
+        words[4] = 0x8000_0006
+        #expect(message.answerCount == 2)
+    }
+
+    @Test func aLateAnswerLiesElsewhere() {
+        for first in [0, 16, ~0] as [UInt64] {
+            let places = (0..<64).map { PropertyMessage.offset(first &+ $0) }
+            #expect(Set(places).count == 64)
+            #expect(places.allSatisfy { $0 >= 0 && $0 + PropertyMessage.bytes <= 4096 && $0 % 64 == 0 })
+        }
+    }
+
     @Test func whatTheFirmwareDoesNotKnowIsNoAnswer() {
         let message = message()
         message.ask(0x0001_0005, InlineArray<8, UInt32>(repeating: 0), results: 2)

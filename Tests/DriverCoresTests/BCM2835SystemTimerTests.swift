@@ -27,7 +27,8 @@ import Testing
         device.accesses = []
         device.values[0x04] = 999
         #expect(timer.arm(3, at: 7 << 32 | 1000))
-        #expect(device.accesses == [.store(0, 8), .store(0x18, 1000), .load(0x04)])
+        // A match of what the comparator held before is cleared behind the store that ends it.
+        #expect(device.accesses == [.store(0x18, 1000), .store(0, 8), .load(0x04)])
         #expect(timer.arm(1, at: 999 + Timer.maximumDelay))
     }
 
@@ -46,7 +47,7 @@ import Testing
             device.values[0x04] = counter
             device.accesses = []
             #expect(!timer.arm(1, at: 1000))
-            #expect(device.stores == [.store(0, 2), .store(0x10, 1000), .store(0, 2)])
+            #expect(device.stores == [.store(0x10, 1000), .store(0, 2)])
         }
     }
 

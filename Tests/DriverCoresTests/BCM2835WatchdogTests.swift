@@ -53,6 +53,15 @@ import Testing
             ])
     }
 
+    @Test func aDriverThatStartsGoesOnFeedingWhatIsArmed() {
+        let watchdog = watchdog()
+        for kept in [0, 5] as [UInt64] { #expect(watchdog.seconds(kept: kept) == 0) }
+        watchdog.arm(seconds: 5)
+        #expect(watchdog.seconds(kept: 5) == 5 && watchdog.seconds(kept: 15) == 15)
+        // By the firmware, or by a driver that ended while it switched it off.
+        for kept in [0, 16, ~0] as [UInt64] { #expect(watchdog.seconds(kept: kept) == 15) }
+    }
+
     @Test func feedingAloneArmsNothing() {
         let watchdog = watchdog()
         watchdog.feed(seconds: 5)

@@ -20,8 +20,26 @@ private let transmitFull: UInt32 = 1 << 5
         _ = serial(device, memory)
         #expect(
             device.stores == [
-                .store(0x2c, 0x70), .store(0x30, 0x301), .store(0x44, 0x70), .store(0x38, 0x50),
+                .store(0x30, 0), .store(0x2c, 0x70), .store(0x30, 0x301), .store(0x44, 0x70), .store(0x38, 0x50),
             ])
+    }
+
+    @Test func theLineControlIsWrittenWhenAllIsSentAndTheUartIsOff() {
+        let device = TraceDevice()
+        device.values[0x30] = 0xc301
+        device.queue[0x18] = [1 << 3, 1 << 3, receiveEmpty]
+        device.values[0x18] = receiveEmpty
+        _ = serial(device, memory)
+        #expect(
+            device.accesses.prefix(8) == [
+                .load(0x30), .load(0x2c), .load(0x18), .load(0x18), .load(0x18), .store(0x30, 0xc300),
+                .store(0x2c, 0x70), .store(0x30, 0xc301),
+            ])
+        // One that never gets done does not hold its driver.
+        let stuck = TraceDevice()
+        stuck.values[0x18] = 1 << 3 | receiveEmpty
+        _ = serial(stuck, memory)
+        #expect(stuck.values[0x2c] == 0x70)
     }
 
     @Test func aLineControlThatIsRightIsNotWrittenSinceThatWouldEmptyTheFifo() {
@@ -36,12 +54,32 @@ private let transmitFull: UInt32 = 1 << 5
 
     @Test func receivedBytesAreTakenUntilTheFifoIsEmpty() {
         let device = TraceDevice()
+        device.values[0x2c] = 0x70
         device.queue[0x18] = [0, 0, receiveEmpty]
-        device.queue[0x00] = [0x41, 0xf42]
+        device.queue[0x00] = [0x41, 0x42]
         let uart = serial(device, memory)
         #expect(uart.received.count == 2)
-        // The error flags in bits 8-11 are not part of the byte.
         #expect(uart.received[0] == 0x41 && uart.received[1] == 0x42)
+        #expect(uart.faults == SerialFaults())
+    }
+
+    @Test func whatIsNoByteIsCountedAndNotRead() {
+        let device = TraceDevice()
+        device.values[0x2c] = 0x70
+        device.queue[0x18] = [UInt32](repeating: 0, count: 6) + [receiveEmpty]
+        // Sound; framing; parity; a break, which has a framing error too; sound behind an overrun; damaged behind one.
+        device.queue[0x00] = [0x41, 0x142, 0x243, 0x500, 0x844, 0x945]
+        let uart = serial(device, memory)
+        #expect(uart.received.count == 2 && uart.received[0] == 0x41 && uart.received[1] == 0x44)
+        #expect(uart.faults == SerialFaults(overruns: 2, damaged: 3, breaks: 1))
+    }
+
+    @Test func aLineThatOnlyMakesNoiseDoesNotHoldTheDriver() {
+        let device = TraceDevice()
+        device.values[0x18] = 0
+        device.values[0x00] = 0x100
+        let uart = serial(device, memory)
+        #expect(uart.faults.damaged == ByteRing.capacity && device.values[0x38] == 0x50)
     }
 
     @Test func aFullRingLeavesBytesInTheFifoAndMasksReceive() {

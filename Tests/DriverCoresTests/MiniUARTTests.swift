@@ -44,6 +44,24 @@ private let room: UInt32 = 1 << 5
         #expect(uart.received.count == 2 && uart.received[0] == 0x41 && uart.received[1] == 0x42)
     }
 
+    /// Reading the line status ends an overrun: also one that a look for room to send found is counted, once.
+    @Test func anOverrunIsCountedWhoeverSeesIt() {
+        let device = TraceDevice()
+        let overrun: UInt32 = 1 << 1
+        var uart = serial(device, memory)
+        uart.pending.add(0x61)
+        device.queue[0x14] = [0, room | overrun | ready]
+        uart.service()
+        #expect(uart.faults.overruns == 0)
+        device.queue[0x14] = [ready, ready, 0]
+        device.queue[0x00] = [0x41, 0x42]
+        uart.service()
+        #expect(uart.faults == SerialFaults(overruns: 1) && uart.received.count == 2)
+        device.queue[0x14] = [ready | overrun, 0]
+        uart.service()
+        #expect(uart.faults.overruns == 2)
+    }
+
     @Test func aFullRingLeavesBytesInTheFifoAndMasksReceive() {
         let device = TraceDevice()
         device.values[0x14] = ready

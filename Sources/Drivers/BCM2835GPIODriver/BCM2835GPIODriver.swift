@@ -13,29 +13,35 @@ import UserRuntime
     driver.serve()
 }
 
-@safe struct PinDriver {
+struct PinDriver {
     private var server: Server
     private let pins: BCM2835GPIO<MMIORegisters>
     private let interrupts: UInt32
-    /// By pin: its key's code, 0 where it is none. This memory survives the driver, so that a key stays one.
-    private let codes: UnsafeMutableBufferPointer<UInt64>
-    /// By pin: the bits to signal, 0 where nobody asked.
+    private var keys: KeyPins
+    /// By pin: who asked for its edges, and the bits to signal; 0 where nobody did.
+    private var clients = InlineArray<64, UInt64>(repeating: 0)
     private var bits = InlineArray<64, UInt64>(repeating: 0)
+    /// Sixteen interrupts in a millisecond: more are a pin that nobody drives.
+    private var budget = InterruptBudget(most: 16, window: Duration.milliseconds(1).ticks)
+    /// Lines that were delivered and stay closed for now, a bit each, and until when.
+    private var closed: UInt64 = 0
+    private var reopen = Instant.immediately
 
     /// A slot for each pin's notification, and one behind them for the next that comes.
     private static func slot(_ pin: Int) -> Slot { Slot(StartSlot.firstFree.index + UInt32(pin)) }
     private static var arrival: Slot { slot(64) }
+    /// Between two attempts to tell the supervisor of a key, in milliseconds.
+    private static var patience: UInt64 { 100 }
 
     init(_ information: StartInformation) {
         server = Server(information)
         interrupts = UInt32(min(information.interrupts, 4))
-        // Safety: the manifest gives this task a page, 512 words, of which 64 are used.
-        unsafe codes = persistentMemory(information)
+        // Safety: the manifest gives this task a page, more than the keys take.
+        keys = unsafe KeyPins(memory: persistentMemory(information))
         // The manifest's second `compatible` is the BCM2711's.
         pins = BCM2835GPIO(
             registers: MMIORegisters(address: information.registers[0]),
-            model: information.variant == 0 ? .bcm2835 : .bcm2711)
-        for pin in 0..<pins.pinCount where unsafe codes[pin] != 0 { pins.watch(pin, rising: true, falling: false) }
+            model: information.variant == 0 ? .bcm2835 : .bcm2711, watched: keys.pins)
         for line in 0..<interrupts { try? interrupt(line).bind(server.notification, bits: 1 << UInt64(line)) }
     }
 
@@ -44,30 +50,60 @@ import UserRuntime
     mutating func serve() -> Never {
         IPCBufferAccess().setReceiveSlots(PinDriver.arrival)
         while true {
-            let request = server.next()
-            switch request.delivery {
-            case .notification:
-                tell(pins.handleInterrupt())
-                for line in 0..<interrupts where request.badge & 1 << UInt64(line) != 0 {
-                    try? interrupt(line).acknowledge()
+            if let request = server.next(by: nextDuty) {
+                switch request.delivery {
+                case .notification: takeEdges(request.badge)
+                case .message: server.reply(answer(request))
+                case .oneWay, .fault: break
                 }
-            case .message: server.reply(answer(request))
-            case .oneWay, .fault: break
+                // What a request brought and nobody took.
+                if request.capabilityCount > 0 { try? CapabilityTable.own.delete(PinDriver.arrival) }
             }
-            // What a request brought and nobody took.
-            if request.capabilityCount > 0 { try? CapabilityTable.own.delete(PinDriver.arrival) }
+            if closed != 0 && Instant.now >= reopen { openLines() }
+            keys.tell(PinDriver.tell)
         }
     }
 
-    private func tell(_ edges: UInt64) {
-        for pin in 0..<pins.pinCount where edges & 1 << UInt64(pin) != 0 {
-            if bits[pin] != 0 { try? Notification(PinDriver.slot(pin)).signal(bits[pin]) }
-            let code = unsafe codes[pin]
-            if code == 0 { continue }
-            try? Endpoint(StartSlot.supervisor).send(
-                RegisterMessage(SupervisorRequest.key, code), deadline: .after(milliseconds: 100))
-        }
+    /// When there is something to do without a request: a line to open, a key to tell of.
+    private var nextDuty: Instant {
+        let retry: Instant = keys.pressed == 0 ? .never : .after(milliseconds: PinDriver.patience)
+        return closed == 0 ? retry : min(reopen, retry)
     }
+
+    // Edges
+
+    private mutating func takeEdges(_ lines: UInt64) {
+        let edges = pins.edges
+        keys.note(edges)
+        pins.clear(edges)
+        for pin in 0..<pins.pinCount where edges & 1 << UInt64(pin) != 0 && bits[pin] != 0 { signal(pin) }
+        closed |= lines
+        reopen = Instant(ticks: budget.spend(at: Instant.now.ticks))
+    }
+
+    private mutating func openLines() {
+        for line in 0..<interrupts where closed & 1 << UInt64(line) != 0 { try? interrupt(line).acknowledge() }
+        closed = 0
+    }
+
+    /// A notification that is no more was that of a task that died: nobody wants the pin's edges now.
+    private mutating func signal(_ pin: Int) {
+        do throws(KernelError) { try Notification(PinDriver.slot(pin)).signal(bits[pin]) } catch { endEdges(pin) }
+    }
+
+    private mutating func endEdges(_ pin: Int) {
+        bits[pin] = 0
+        pins.watch(pin, rising: keys.code(pin) != 0, falling: false)
+        try? CapabilityTable.own.delete(PinDriver.slot(pin))
+    }
+
+    /// Tells the supervisor, which may be just restarting: it does not wait for it.
+    private static func tell(_ code: UInt64) -> Bool {
+        let message = RegisterMessage(SupervisorRequest.key, code)
+        return (try? Endpoint(StartSlot.supervisor).send(message, deadline: .immediately)) != nil
+    }
+
+    // Requests
 
     private mutating func answer(_ request: Received) -> RegisterMessage {
         if request[0] == GPIORequest.read {
@@ -78,18 +114,27 @@ import UserRuntime
         guard request[1] < UInt64(pins.pinCount) else { return RegisterMessage(1) }
         let pin = Int(request[1])
         if request[0] == GPIORequest.function { return RegisterMessage(0, use(pins.function(pin)).rawValue) }
-        // A key stays a key.
-        if unsafe codes[pin] != 0 && request[0] != GPIORequest.watch { return RegisterMessage(1) }
+        if request[0] == GPIORequest.watch {
+            if request[2] == 0 { return RegisterMessage(1) }
+            keys.setCode(pin, request[2])
+            endEdges(pin)
+            return RegisterMessage(0)
+        }
+        // A key stays a key, and a pin whose edges a task waits for is that task's.
+        if keys.code(pin) != 0 || isAnothers(pin, request.badge) { return RegisterMessage(1) }
         switch request[0] {
         case GPIORequest.write: pins.write(pin, high: request[2] != 0)
-        case GPIORequest.watch:
-            unsafe codes[pin] = request[2]
-            pins.watch(pin, rising: request[2] != 0, falling: false)
         case GPIORequest.configure: return configure(pin, request)
         case GPIORequest.notify: return notify(pin, request)
         default: return RegisterMessage(1)
         }
         return RegisterMessage(0)
+    }
+
+    /// Whether another task, which lives, waits for the pin's edges.
+    private func isAnothers(_ pin: Int, _ task: UInt64) -> Bool {
+        if bits[pin] == 0 || clients[pin] == task { return false }
+        return (try? CapabilityTable.own.describe(PinDriver.slot(pin)))?.kind == .notification
     }
 
     private func configure(_ pin: Int, _ request: Received) -> RegisterMessage {
@@ -107,18 +152,18 @@ import UserRuntime
     }
 
     private mutating func notify(_ pin: Int, _ request: Received) -> RegisterMessage {
-        let place = PinDriver.slot(pin)
         if request[2] == 0 {
-            pins.watch(pin, rising: false, falling: false)
-            bits[pin] = 0
-            try? CapabilityTable.own.delete(place)
+            if bits[pin] != 0 { endEdges(pin) }
             return RegisterMessage(0)
         }
         guard request.capabilityCount == 1, request[2] < 4, request[3] != 0,
             let arrived = try? CapabilityTable.own.describe(PinDriver.arrival), arrived.kind == .notification
         else { return RegisterMessage(1) }
-        try? CapabilityTable.own.delete(place)
-        guard (try? CapabilityTable.own.move(PinDriver.arrival, to: place)) != nil else { return RegisterMessage(1) }
+        endEdges(pin)
+        guard (try? CapabilityTable.own.move(PinDriver.arrival, to: PinDriver.slot(pin))) != nil else {
+            return RegisterMessage(1)
+        }
+        clients[pin] = request.badge
         bits[pin] = request[3]
         pins.watch(pin, rising: request[2] & 1 != 0, falling: request[2] & 2 != 0)
         return RegisterMessage(0)

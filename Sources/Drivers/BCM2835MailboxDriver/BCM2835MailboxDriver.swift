@@ -16,8 +16,11 @@ struct MailboxDriver {
     private var server: Server
     private let mailbox: BCM2835Mailbox<MMIORegisters>
     private let interrupt = Interrupt(StartSlot.interrupt)
-    /// The message, in memory that the firmware reaches; nil where there is none.
+    /// The messages, in memory that the firmware reaches; nil where there is none.
     private let memory: DeviceMemory?
+    /// How many questions were asked; each life of the driver begins elsewhere, since the last one may have died of a question
+    /// that the firmware is still at.
+    private var asked: UInt64
     private static var interruptBit: UInt64 { 1 }
     /// Milliseconds that the firmware has for an answer.
     private static var patience: UInt64 { 1000 }
@@ -26,6 +29,7 @@ struct MailboxDriver {
         server = Server(information)
         mailbox = BCM2835Mailbox(registers: MMIORegisters(address: information.registers[0]))
         memory = DeviceMemory(information, slot: StartSlot.firstFree)
+        asked = UInt64(information.generation) << 4
         try? interrupt.bind(server.notification, bits: MailboxDriver.interruptBit)
     }
 
@@ -46,22 +50,51 @@ struct MailboxDriver {
         }
     }
 
-    private func answer(_ request: Received) throws(FirmwareError) -> RegisterMessage {
-        guard request[0] == FirmwareRequest.ask,
-            let question = FirmwareQuestion(rawValue: UInt32(truncatingIfNeeded: request[1]))
-        else { throw .notPermitted }
+    private mutating func answer(_ request: Received) throws(FirmwareError) -> RegisterMessage {
+        switch request[0] {
+        case FirmwareRequest.ask:
+            guard let tag = UInt32(exactly: request[1]), let question = FirmwareQuestion(rawValue: tag) else {
+                throw .notPermitted
+            }
+            let argument = question.argumentCount > 0 ? UInt32(truncatingIfNeeded: request[2]) : 0
+            let answer = try ask(tag, argument, results: question.resultCount)
+            return RegisterMessage(0, UInt64(answer.count), UInt64(answer.first), UInt64(answer.second))
+        case FirmwareRequest.pin: return try pin(request, FirmwarePin.get)
+        case FirmwareRequest.setPin: return try pin(request, FirmwarePin.set)
+        default: throw .notPermitted
+        }
+    }
+
+    private mutating func pin(_ request: Received, _ tag: UInt32) throws(FirmwareError) -> RegisterMessage {
+        guard request[1] < UInt64(FirmwarePin.count) else { throw .notPermitted }
+        let pin = FirmwarePin.first + UInt32(truncatingIfNeeded: request[1])
+        let answer = try ask(tag, pin, request[2] == 0 ? 0 : 1, results: 2)
+        // The firmware leaves the pin's number there when it cannot do it.
+        if answer.first != 0 { throw .unknown }
+        return RegisterMessage(0, UInt64(answer.second))
+    }
+
+    /// Puts one question, and waits for its answer.
+    private mutating func ask(
+        _ tag: UInt32, _ first: UInt32, _ second: UInt32 = 0, results: Int
+    ) throws(FirmwareError) -> (count: Int, first: UInt32, second: UInt32) {
+        let offset = PropertyMessage.offset(asked)
+        asked &+= 1
         // The mailbox takes addresses of 32 bits.
-        guard let memory, let address = UInt32(exactly: memory.deviceAddress) else { throw .noMemory }
-        let message = unsafe PropertyMessage(words: memory.words)
+        guard let memory, let address = UInt32(exactly: memory.deviceAddress + UInt64(offset)) else { throw .noMemory }
+        let bytes = PropertyMessage.bytes
+        // Safety: the offset is one of the 64 places of a page.
+        let message = unsafe PropertyMessage(
+            words: UnsafeMutableBufferPointer(rebasing: memory.words[offset / 4..<(offset + bytes) / 4]))
         var values = InlineArray<8, UInt32>(repeating: 0)
-        if question.argumentCount > 0 { values[0] = UInt32(truncatingIfNeeded: request[2]) }
-        message.ask(question.rawValue, values, results: question.resultCount)
-        memory.giveToDevice(length: PropertyMessage.bytes)
+        values[0] = first
+        values[1] = second
+        message.ask(tag, values, results: results)
+        memory.giveToDevice(offset: offset, length: bytes)
         try exchange(address)
-        memory.takeFromDevice(length: PropertyMessage.bytes)
+        memory.takeFromDevice(offset: offset, length: bytes)
         guard let count = message.answerCount, count > 0 else { throw .unknown }
-        return RegisterMessage(
-            0, UInt64(min(count, question.resultCount)), UInt64(message.value(0)), UInt64(message.value(1)))
+        return (min(count, results), message.value(0), message.value(1))
     }
 
     /// Hands the message over and waits until it comes back.
@@ -69,7 +102,11 @@ struct MailboxDriver {
         if !mailbox.post(address) { throw .silent }
         let deadline = Instant.after(milliseconds: MailboxDriver.patience)
         while true {
-            guard let bits = try? server.notification.wait(deadline: deadline) else { throw .silent }
+            guard let bits = try? server.notification.wait(deadline: deadline) else {
+                // The last look: an answer whose interrupt went amiss is one all the same.
+                if mailbox.collect(address) { return }
+                throw .silent
+            }
             if bits & Server.heartbeatBit != 0 { showSignOfLife() }
             if bits & MailboxDriver.interruptBit == 0 { continue }
             let isThere = mailbox.collect(address)

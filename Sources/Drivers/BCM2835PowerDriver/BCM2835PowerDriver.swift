@@ -13,7 +13,7 @@ import UserRuntime
     let watchdog = BCM2835Watchdog(registers: MMIORegisters(address: information.registers[0]))
     // Safety: the manifest gives this task a page. Word 0: the watchdog's seconds; so a restarted driver goes on feeding.
     let seconds = unsafe persistentMemory(information)
-    if !watchdog.isArmed { unsafe seconds[0] = 0 }
+    unsafe seconds[0] = watchdog.seconds(kept: seconds[0])
     var signs: UInt64 = 0
     while true {
         let request = server.next()
@@ -25,10 +25,10 @@ import UserRuntime
         switch request[0] {
         case PowerRequest.reboot:
             watchdog.reboot()
-            _ = server.hold()
+            awaitReset(server)
         case PowerRequest.powerOff:
             watchdog.powerOff()
-            _ = server.hold()
+            awaitReset(server)
         case PowerRequest.watchdog where request[1] <= UInt64(BCM2835Watchdog<MMIORegisters>.maximumSeconds):
             unsafe seconds[0] = request[1]
             if request[1] == 0 { watchdog.disarm() } else { watchdog.arm(seconds: Int(request[1])) }
@@ -38,3 +38,6 @@ import UserRuntime
         }
     }
 }
+
+/// Serves nobody any more: a sign of life that came now would put the reset off.
+private func awaitReset(_ server: Server) -> Never { while true { _ = try? server.notification.wait() } }

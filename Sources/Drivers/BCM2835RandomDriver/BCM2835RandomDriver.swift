@@ -1,4 +1,4 @@
-// The task around the BCM2835's random numbers: the service `random`.
+// The task around the chips' random numbers, the BCM2835's and the BCM2711's: the service `random`.
 
 import DriverCores
 import KernelABI
@@ -8,8 +8,18 @@ import UserRuntime
 
 @c(BCM2835RandomDriver_main) func randomDriver(_ address: UInt) -> Int32 {
     let information = startInformation(address)
+    let registers = MMIORegisters(address: information.registers[0])
+    // The order of `compatible` in the manifest: the BCM2835's, then the BCM2711's.
+    if information.variant == 0 {
+        serve(information, BCM2835Random(registers: registers))
+    } else {
+        serve(information, RNG200(registers: registers))
+    }
+}
+
+@inline(__always) private func serve(_ information: StartInformation, _ source: some RandomSource) -> Never {
     var server = Server(information)
-    let source = BCM2835Random(registers: MMIORegisters(address: information.registers[0]))
+    var source = CheckedRandom(source)
     while true {
         let request = server.next()
         if request.delivery != .message { continue }

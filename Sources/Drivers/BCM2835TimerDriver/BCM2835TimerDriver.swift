@@ -39,7 +39,7 @@ struct TimerDriver {
             switch request.delivery {
             case .notification:
                 for index in 0..<2 where request.badge & 1 << UInt64(index) != 0 {
-                    if timer.handleInterrupt(channel(index)) { wake(index) }
+                    if timer.handleInterrupt(channel(index)) && instants[index] <= timer.counter { wake(index) }
                     try? interrupt(index).acknowledge()
                 }
             case .message: answer(request)

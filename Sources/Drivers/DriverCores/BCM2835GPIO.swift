@@ -51,17 +51,19 @@ public struct BCM2835GPIO<Registers: RegisterAccess> {
     private let registers: Registers
     private let model: Model
 
-    /// Takes the pins over with the functions, pulls and levels that they have; no edge interrupts yet.
-    public init(registers: Registers, model: Model) {
+    /// Takes the pins over with the functions, pulls and levels that they have. Of `watched` pins the rising edges interrupt,
+    /// also one that came before this; no others do.
+    public init(registers: Registers, model: Model, watched: UInt64) {
         self.registers = registers
         self.model = model
         for bank in 0..<2 {
+            let pins = UInt32(truncatingIfNeeded: (watched & mask) >> UInt64(32 * bank))
             // The six kinds of detection stand twelve bytes apart.
-            let last = BCM2835GPIORegister.asynchronousFalling
-            for kind in stride(from: BCM2835GPIORegister.risingEdge, through: last, by: 12) {
-                registers.write32(kind + 4 * bank, 0)
+            let first = BCM2835GPIORegister.risingEdge
+            for kind in stride(from: first, through: BCM2835GPIORegister.asynchronousFalling, by: 12) {
+                registers.write32(kind + 4 * bank, kind == first ? pins : 0)
             }
-            registers.write32(BCM2835GPIORegister.event + 4 * bank, ~0)
+            registers.write32(BCM2835GPIORegister.event + 4 * bank, ~pins)
         }
     }
 
@@ -136,16 +138,15 @@ public struct BCM2835GPIO<Registers: RegisterAccess> {
     /// A bit for each pin whose edges interrupt.
     public var watched: UInt64 { pair(BCM2835GPIORegister.risingEdge) | pair(BCM2835GPIORegister.fallingEdge) }
 
-    /// Ends the interrupts; a bit for each pin that had an edge.
-    public func handleInterrupt() -> UInt64 {
-        var pins: UInt64 = 0
+    /// The pins that had an edge. They stay so until `clear`: who notes them first loses none.
+    public var edges: UInt64 { pair(BCM2835GPIORegister.event) }
+
+    /// Ends the interrupts of `pins`.
+    public func clear(_ pins: UInt64) {
         for bank in 0..<2 {
-            let events = registers.read32(BCM2835GPIORegister.event + 4 * bank)
-            if events == 0 { continue }
-            registers.write32(BCM2835GPIORegister.event + 4 * bank, events)
-            pins |= UInt64(events) << UInt64(32 * bank)
+            let events = UInt32(truncatingIfNeeded: pins >> UInt64(32 * bank))
+            if events != 0 { registers.write32(BCM2835GPIORegister.event + 4 * bank, events) }
         }
-        return pins & mask
     }
 
     private var mask: UInt64 { (1 << UInt64(pinCount)) - 1 }

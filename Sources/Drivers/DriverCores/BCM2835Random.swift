@@ -11,7 +11,7 @@ enum BCM2835RandomRegister {
     static var interruptMask: Int { 0x10 }
 }
 
-public struct BCM2835Random<Registers: RegisterAccess> {
+public struct BCM2835Random<Registers: RegisterAccess>: RandomSource {
     private let registers: Registers
 
     /// Numbers that the source throws away before the first that it gives: those of a cold start say too much.
@@ -27,7 +27,6 @@ public struct BCM2835Random<Registers: RegisterAccess> {
         }
     }
 
-    /// A word of 32 random bits; nil while there is none yet.
     public func next() -> UInt32? {
         // The number of words in the FIFO stands in bits 24–31.
         if registers.read32(BCM2835RandomRegister.status) >> 24 == 0 { return nil }

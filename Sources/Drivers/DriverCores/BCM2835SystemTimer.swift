@@ -39,14 +39,15 @@ public struct BCM2835SystemTimer<Registers: RegisterAccess> {
     /// Sets channel 1 or 3 to match when the counter's low half is `instant`'s.
     /// - Returns: whether the match lies ahead. A comparator matches only the very instant: what has passed while it was
     ///   being set would ring 71 minutes later, so it is to be taken as rung.
+    ///
+    /// The match is cleared behind the new instant's store, and the counter is read behind both: until that store the old
+    /// instant may match, which would ring early; a new one that matched before it was cleared shows as passed.
     public func arm(_ channel: Int, at instant: UInt64) -> Bool {
         let low = UInt32(truncatingIfNeeded: instant)
-        registers.write32(BCM2835SystemTimerRegister.status, 1 << UInt32(channel & 3))
         registers.write32(BCM2835SystemTimerRegister.compare(channel & 3), low)
-        let ahead = low &- registers.read32(BCM2835SystemTimerRegister.counterLow)
-        if ahead > 0 && ahead <= UInt32(truncatingIfNeeded: BCM2835SystemTimer.maximumDelay) { return true }
         registers.write32(BCM2835SystemTimerRegister.status, 1 << UInt32(channel & 3))
-        return false
+        let ahead = low &- registers.read32(BCM2835SystemTimerRegister.counterLow)
+        return ahead > 0 && ahead <= UInt32(truncatingIfNeeded: BCM2835SystemTimer.maximumDelay)
     }
 
     /// Ends the interrupt of channel 1 or 3; whether it had matched.

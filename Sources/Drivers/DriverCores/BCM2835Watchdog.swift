@@ -35,6 +35,13 @@ public struct BCM2835Watchdog<Registers: RegisterAccess> {
         registers.read32(BCM2835PowerRegister.resetControl) & BCM2835Watchdog.actionMask == BCM2835Watchdog.fullReset
     }
 
+    /// The seconds to feed it, for a driver that starts and remembers `kept` ones: 0 where it is off. One that somebody else
+    /// armed, the firmware or a driver that died of it, gets all there are.
+    public func seconds(kept: UInt64) -> UInt64 {
+        let most = UInt64(BCM2835Watchdog.maximumSeconds)
+        return isArmed ? (1...most ~= kept ? kept : most) : 0
+    }
+
     /// Lets the chip be reset `seconds` (1 to 15, others are cut) from now, unless it is fed or armed again before.
     public func arm(seconds: Int) {
         feed(seconds: seconds)

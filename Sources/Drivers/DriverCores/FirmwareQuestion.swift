@@ -36,3 +36,12 @@ public enum FirmwareQuestion: UInt32, Sendable {
         }
     }
 }
+
+/// Pins that are not the chip's but the firmware's, behind an expander of its own: the light of a Pi 3 B hangs on one.
+public enum FirmwarePin {
+    /// Tags. Arguments: the pin's number, from `first` on, and its level. Answer: 0 where the number stood, and the level.
+    public static var get: UInt32 { 0x0003_0041 }
+    public static var set: UInt32 { 0x0003_8041 }
+    public static var first: UInt32 { 128 }
+    public static var count: Int { 8 }
+}

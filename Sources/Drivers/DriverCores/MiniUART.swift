@@ -14,9 +14,13 @@ enum MiniUARTRegister {
 
 public struct MiniUART<Registers: RegisterAccess>: SerialPort {
     private let registers: Registers
+    /// A look at the line status found an overrun that no received byte has told of yet.
+    private var isOverrun = false
 
-    /// Line status: a byte was received, a byte can be sent. Reading it also ends an overrun.
+    /// Line status: a byte was received, a byte found the FIFO full, a byte can be sent. Of damaged bytes and breaks this UART
+    /// says nothing.
     private static var dataReady: UInt32 { 1 << 0 }
+    private static var overrun: UInt32 { 1 << 1 }
     private static var canSend: UInt32 { 1 << 5 }
     /// Interrupt enable: bit 0 is receive and bit 1 transmit; the manual has them the wrong way round. Without bits 2 and 3,
     /// which it does not name, no receive interrupt comes.
@@ -37,11 +41,19 @@ public struct MiniUART<Registers: RegisterAccess>: SerialPort {
 
     /// Both interrupts are levels: they end when the FIFOs are served.
     public func clearInterrupts() {}
-    public func receive() -> UInt8? {
-        if registers.read32(MiniUARTRegister.lineStatus) & MiniUART.dataReady == 0 { return nil }
-        return UInt8(truncatingIfNeeded: registers.read32(MiniUARTRegister.data))
+    public mutating func receive() -> SerialInput? {
+        if lineStatus() & MiniUART.dataReady == 0 { return nil }
+        defer { isOverrun = false }
+        return SerialInput(
+            UInt8(truncatingIfNeeded: registers.read32(MiniUARTRegister.data)), isOverrun: isOverrun)
     }
-    public var hasRoom: Bool { registers.read32(MiniUARTRegister.lineStatus) & MiniUART.canSend != 0 }
+    public mutating func hasRoom() -> Bool { lineStatus() & MiniUART.canSend != 0 }
+    /// Reading it ends an overrun, so who reads it keeps that.
+    private mutating func lineStatus() -> UInt32 {
+        let status = registers.read32(MiniUARTRegister.lineStatus)
+        if status & MiniUART.overrun != 0 { isOverrun = true }
+        return status
+    }
     public func send(_ byte: UInt8) { registers.write32(MiniUARTRegister.data, UInt32(byte)) }
     public func listen(receive: Bool, transmit: Bool) {
         registers.write32(

@@ -11,6 +11,9 @@
     public static var maximumValues: Int { 8 }
     /// Bytes of the buffer that a message takes.
     public static var bytes: Int { 64 }
+    /// Where in a page of 4096 bytes message `number` goes: no message lies where one of the 63 before it does, so an answer
+    /// that comes late is not taken for the present one's, nor spoils it.
+    public static func offset(_ number: UInt64) -> Int { Int(number % 64) * bytes }
     private static var answered: UInt32 { 0x8000_0000 }
 
     /// - Precondition: `words` has at least 16 words.
@@ -35,8 +38,9 @@
     /// How many values the firmware answered; nil where it did not understand the message or does not know the tag.
     public var answerCount: Int? {
         if word(1) != PropertyMessage.answered || word(4) & PropertyMessage.answered == 0 { return nil }
-        let bytes = Int(word(4) & ~PropertyMessage.answered)
-        return min(bytes / 4, Int(min(word(3) / 4, UInt32(PropertyMessage.maximumValues))))
+        // A value that is not whole counts: a network address has six bytes.
+        let count = (Int(word(4) & ~PropertyMessage.answered) + 3) / 4
+        return min(count, Int(min(word(3) / 4, UInt32(PropertyMessage.maximumValues))))
     }
 
     /// Value `index` of the answer, 0 to 7.

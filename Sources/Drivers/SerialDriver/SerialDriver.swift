@@ -68,8 +68,16 @@ struct SerialDriver<Port: SerialPort> {
             _ = uart.received.take(upTo: request[1])
             uart.service()
             server.reply(RegisterMessage(0))
+        case SerialRequest.state: server.reply(state())
         default: server.reply(RegisterMessage(1))
         }
+    }
+
+    private func state() -> RegisterMessage {
+        var message = RegisterMessage(0, uart.received.added, uart.pending.taken, uart.faults.overruns)
+        message.setWord(4, uart.faults.damaged)
+        message.setWord(5, uart.faults.breaks)
+        return message
     }
 
     private mutating func write(_ request: Received) {

@@ -61,5 +61,6 @@ public enum AnyEarlyConsole<Registers: RegisterAccess>: EarlyConsole {
     }
 }
 
-/// Polls until a byte is sent regardless.
-let consolePatience = 1_000_000
+/// Polls until a byte is sent regardless: longer than a byte takes at 9600 baud (1 ms), whatever a load from a device takes; a text of
+/// a hundred bytes to a UART that is switched off costs seconds, and not minutes.
+let consolePatience = 100_000

@@ -23,8 +23,10 @@ func describeLed(_ index: UInt64, _ tree: DeviceTree, _ devices: Devices) -> Reg
         var bankName = unsafe copy(bank.name)
         let instance = devices.instance(of: bankName)
         if instance == nil, let compatible = bank.property("compatible") { bankName = unsafe copy(compatible.string) }
+        let driverless =
+            bank.isCompatible("raspberrypi,firmware-gpio") ? DevicesRequest.firmware : DevicesRequest.noDriver
         var message = RegisterMessage(
-            0, instance.map { UInt64($0) } ?? DevicesRequest.noDriver, UInt64(pin), UInt64(pins.word(2) ?? 0) & 1)
+            0, instance.map { UInt64($0) } ?? driverless, UInt64(pin), UInt64(pins.word(2) ?? 0) & 1)
         let label = unsafe current.property("label").map { unsafe copy($0.string) } ?? copy(current.name)
         message.setName(shortened(label), at: 4)
         message.setName(shortened(bankName), at: 8)

@@ -3,7 +3,7 @@
 /// A command.
 public enum ShellCommand: UInt8, Sendable {
     case help, ps, top, dt, irq, caps, mem, log, crash, hang, kill, restart, bench, trace, date, alarm, gpio, pin,
-        edge, led, board, timer, random, watchdog, disk, sleep, echo
+        edge, led, board, serial, timer, random, watchdog, disk, sleep, echo
     case reboot, poweroff
 
     /// The command called so.
@@ -45,6 +45,7 @@ public enum ShellCommand: UInt8, Sendable {
         case .edge: "edge"
         case .led: "led"
         case .board: "board"
+        case .serial: "serial"
         case .timer: "timer"
         case .random: "random"
         case .watchdog: "watchdog"
@@ -77,14 +78,14 @@ public enum ShellCommand: UInt8, Sendable {
         case .sleep: "[MS]"
         case .echo: "TEXT"
         case .poweroff: "[STATUS]"
-        case .ps, .top, .irq, .mem, .date, .board, .reboot: ""
+        case .ps, .top, .irq, .mem, .date, .board, .serial, .reboot: ""
         }
     }
 
     /// How many words it takes behind its name.
     public var argumentCounts: ClosedRange<Int> {
         switch self {
-        case .ps, .top, .irq, .mem, .date, .board, .reboot: 0...0
+        case .ps, .top, .irq, .mem, .date, .board, .serial, .reboot: 0...0
         case .help, .dt, .log, .bench, .sleep, .timer, .random, .watchdog, .poweroff: 0...1
         case .caps, .crash, .hang, .kill, .restart, .trace, .alarm: 1...1
         case .edge: 1...2
@@ -117,6 +118,7 @@ public enum ShellCommand: UInt8, Sendable {
         case .edge: "wait for an input's next edge"
         case .led: "the board's lights"
         case .board: "what the board's firmware knows"
+        case .serial: "the console's line: bytes, and what went wrong on it"
         case .timer: "the board's own timer: its counter, or wait for its interrupt"
         case .random: "random numbers from the board's source"
         case .watchdog: "the board's watchdog, which the supervisor feeds, or set it"
@@ -143,8 +145,10 @@ public enum ShellCommand: UInt8, Sendable {
         case .alarm: "0 to 3600; ^C ends the wait"
         case .gpio: "PIN from 0 on, LEVEL 0 or 1"
         case .pin: "USE: input, output, alt0 to alt5; PULL: none, up, down"
-        case .edge: "10 seconds where nothing is said; the pin becomes an input"
+        case .edge: "10 seconds where nothing is said; the pin becomes an input; ^C ends the wait"
         case .board: "revision, serial number, temperature, clocks, memory"
+        case .serial:
+            "lost: the UART was full; damaged: another speed, or noise; both and breaks since its driver started"
         case .timer: "US are microseconds, 2147483648 at most; ^C ends the wait"
         case .random: "COUNT words of 64 bits, 1 where nothing is said, 1000 at most"
         case .watchdog: "SECONDS 1 to 15, 0 switches it off; without a sign of life for so long the board is reset"

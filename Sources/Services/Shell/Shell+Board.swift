@@ -65,17 +65,20 @@ extension Shell {
         let passing = Shell.slot(10)
         try? CapabilityTable.own.copy(notification.slot, to: passing, rights: .write)
         let request = RegisterMessage(GPIORequest.notify, pin, 3, 1)
+        // An edge that came when nobody waited any more is none now.
+        _ = try? notification.poll()
         let reply = try? pins.call(request, Attachment(passing), deadline: Shell.patience)
         try? CapabilityTable.own.delete(passing)
         guard reply?[0] == 0 else { return say("no such pin, a key's, or a bank that cannot do it") }
         let end = Instant.after(.seconds(seconds))
-        var bits: UInt64?
-        while bits == nil && Instant.now < end {
-            showSignOfLife()
-            bits = try? notification.wait(deadline: min(end, .after(milliseconds: 500)))
+        var hasCome = false
+        while !hasCome && !terminal.isInterrupted && Instant.now < end {
+            hasCome = (try? notification.wait(deadline: min(end, .after(milliseconds: 200)))) != nil
+            if !hasCome { terminal.pause(milliseconds: 1) }
         }
         _ = try? pins.call(RegisterMessage(GPIORequest.notify, pin, 0, 0), deadline: Shell.patience)
-        say(bits == nil ? "no edge came" : "an edge")
+        if hasCome { return say("an edge") }
+        if !terminal.isInterrupted { say("no edge came") }
     }
 
     // Lights
@@ -110,29 +113,34 @@ extension Shell {
         if !isFound { say(index == 0 ? "the device tree has no lights" : "no such light; `led` lists them") }
     }
 
-    /// The bank that a light hangs on. All lights of one board hang on the same, or on none with a driver.
-    private func bank(_ light: Received) -> Endpoint? {
+    /// Asks the pin of a light for its level, or sets it: the level, or nil where its driver does not answer so. All lights of
+    /// one board hang on the same bank of pins, or on the firmware's, or on none with a driver.
+    private func lightPin(_ light: Received, set level: UInt64? = nil) -> UInt64? {
+        let isFirmwares = light[1] == DevicesRequest.firmware
         let plain = Name("gpio")
-        return opened(light[1] == 0 ? plain : plain.numbered(Int(light[1])), light[1] == 0 ? 2 : 9)
+        let bank =
+            isFirmwares
+            ? opened(Name("firmware"), 3)
+            : opened(light[1] == 0 ? plain : plain.numbered(Int(light[1])), light[1] == 0 ? 2 : 9)
+        let request: RegisterMessage
+        if let level {
+            let set = isFirmwares ? FirmwareRequest.setPin : GPIORequest.write
+            request = RegisterMessage(set, light[2], level)
+        } else {
+            request = RegisterMessage(isFirmwares ? FirmwareRequest.pin : GPIORequest.read, light[2])
+        }
+        guard let bank, let reply = try? bank.call(request, deadline: Shell.patience), reply[0] == 0 else { return nil }
+        if let level { return level }
+        return isFirmwares ? reply[1] : reply[1] >> light[2] & 1
     }
 
     private mutating func showLight(_ light: Received) {
-        guard let pins = bank(light),
-            let reply = try? pins.call(RegisterMessage(GPIORequest.read), deadline: Shell.patience)
-        else {
-            return say(", which does not answer")
-        }
-        let isHigh = reply[1] >> light[2] & 1 == 1
-        say(isHigh == (light[3] == 0) ? ", on" : ", off")
+        guard let level = lightPin(light) else { return say(", which does not answer") }
+        say((level == 1) == (light[3] == 0) ? ", on" : ", off")
     }
 
     private mutating func setLight(_ light: Received, _ action: [UInt8]) {
-        guard let pins = bank(light) else { return say("its driver does not answer") }
-        func write(_ isOn: Bool) -> Bool {
-            let level: UInt64 = isOn == (light[3] == 0) ? 1 : 0
-            return (try? pins.call(RegisterMessage(GPIORequest.write, light[2], level), deadline: Shell.patience))?[0]
-                == 0
-        }
+        func write(_ isOn: Bool) -> Bool { lightPin(light, set: isOn == (light[3] == 0) ? 1 : 0) != nil }
         var isDone = false
         if action.matches("on") {
             isDone = write(true)

@@ -68,6 +68,17 @@ extension Shell {
         }
     }
 
+    /// The console's line.
+    mutating func serialLine() {
+        guard let state = terminal.lineState() else { return say("the serial driver does not answer") }
+        let titles: [StaticString] = ["received ", ", sent ", ", lost ", ", damaged ", ", breaks "]
+        for (index, title) in titles.enumerated() {
+            terminal.out.add(title)
+            terminal.out.decimal(state.word(1 + index))
+        }
+        terminal.out.newLine()
+    }
+
     mutating func gpio(_ arguments: [[UInt8]]) {
         if arguments.count == 1 { return sayUsage(.gpio) }
         guard let pins = service(Name("gpio"), Shell.slot(2)) else { return say("no pins") }

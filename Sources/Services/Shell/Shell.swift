@@ -146,6 +146,7 @@ struct Shell {
         case .edge: edge(arguments)
         case .led: led(arguments)
         case .board: board()
+        case .serial: serialLine()
         case .timer: timer(arguments)
         case .random: random(arguments)
         case .watchdog: watchdog(arguments)

@@ -76,6 +76,13 @@ struct Terminal {
             RegisterMessage(SerialRequest.release, taken), deadline: .after(milliseconds: Terminal.patience))
     }
 
+    /// The reply to `SerialRequest.state`; nil where the driver does not answer.
+    mutating func lineState() -> Received? {
+        open()
+        return try? Endpoint(serial).call(
+            RegisterMessage(SerialRequest.state), deadline: .after(milliseconds: Terminal.patience))
+    }
+
     /// Lets a command wait; ^C ends that. Other keys are kept for the next line.
     mutating func pause(milliseconds: UInt64) {
         flush()

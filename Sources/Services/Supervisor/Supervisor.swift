@@ -65,9 +65,10 @@ import UserRuntime
 
     // Time
 
-    /// Sets the timer to the next restart or look-round, whichever comes first.
+    /// Sets the timer to the next restart or look-round, whichever comes first. The look-round is a period behind the last one,
+    /// however many requests come between: who asks often does not put it off, and the watchdog is fed.
     private func arm() {
-        var next = now + Supervisor.period
+        var next = lastTick + Supervisor.period
         for task in watched {
             if case .waiting(let until) = task.state.phase { next = min(next, until) }
         }

@@ -7,7 +7,7 @@ public enum PowerRequest {
     /// Never answered either.
     public static var powerOff: UInt64 { 2 }
     /// Word 1: seconds, 1 to 15; 0 switches it off. From now on the board is reset when the supervisor shows no sign of life
-    /// for that long. Reply: 0, or 1: out of range.
+    /// for that long; it shows one each half second. Reply: 0, or 1: out of range.
     public static var watchdog: UInt64 { 3 }
     /// One-way, from the supervisor: it lives.
     public static var feed: UInt64 { 4 }

@@ -25,6 +25,9 @@ public enum SerialRequest {
     /// Word 1: bytes taken so far. They are let go at once, as a read would do: before the reader does what they say, so that
     /// one that dies of it is not told again. Reply: 0.
     public static var release: UInt64 { 3 }
+    /// Reply: 0, bytes received and bytes sent in all; and since the driver started: how often bytes were lost because the device
+    /// was full, bytes thrown away because they were damaged, breaks of the line.
+    public static var state: UInt64 { 4 }
     public static var fromOldest: UInt64 { ~0 }
     public static var maximumWrite: Int { 128 }
     public static var maximumRead: Int { 32 }
