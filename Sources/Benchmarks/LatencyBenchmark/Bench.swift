@@ -57,7 +57,7 @@ struct Bench {
     private static var pause: Slot { Slot(602) }
     /// What threads of the row's environment do; nil: the machine is idle but for the row.
     var loads: Loads?
-    /// The PL061's interrupt mask, once its driver waits.
+    /// The interrupt mask of the device whose line is measured, once its driver waits.
     var deviceMask: UInt64?
     /// Pages for tables of calls so far.
     var tableCount = 0

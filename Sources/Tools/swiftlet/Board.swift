@@ -5,6 +5,8 @@ import Foundation
 import ToolCore
 
 struct Board {
+    /// The project's name of it.
+    var name: String
     /// QEMU's name of it.
     var machine: String
     /// The project's tree, and the one of Linux, without folder and ending.
@@ -15,12 +17,20 @@ struct Board {
 
     static let all = [
         Board(
-            machine: "raspi3b", tree: "raspberry-pi-3", linuxTree: "bcm2837-rpi-3-b",
+            name: "rpi3", machine: "raspi3b", tree: "raspberry-pi-3", linuxTree: "bcm2837-rpi-3-b",
             finds: "Raspberry Pi 3 Model B, 960 MiB, entered at EL2, BCM2836"),
         Board(
-            machine: "raspi4b", tree: "raspberry-pi-4", linuxTree: "bcm2711-rpi-4-b",
+            name: "rpi4", machine: "raspi4b", tree: "raspberry-pi-4", linuxTree: "bcm2711-rpi-4-b",
             finds: "Raspberry Pi 4 Model B, 960 MiB, entered at EL2, GICv2"),
     ]
+
+    /// What has the cores that the kernel leaves alone sleep in page 0: in the emulator's spin loop they would run by turns with
+    /// the first, and the clock would count their instructions too.
+    static let parkedCores: [String] = {
+        let (place, wait, branchBack) = ("addr=0x800", "d503207f", "17ffffff")
+        let sleep = ["-device", "loader,\(place),data=0x\(branchBack)\(wait),data-len=8"]
+        return sleep + (1...3).flatMap { ["-device", "loader,\(place),cpu-num=\($0)"] }
+    }()
 
     /// Whose tree it is booted with.
     enum TreeOwner: String, CaseIterable, ExpressibleByArgument {
