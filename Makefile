@@ -131,16 +131,18 @@ bench-image: tool
 	@$(PLAIN) --product KernelImage
 	@$(PLAIN) --product LatencyBenchmark
 	@$(RECORDING) --product KernelImage
-	@mkdir -p build/bench
-	@cp $(BIN)/KernelImage build/bench/bench.elf
-	@cp $(BIN_RECORDING)/KernelImage build/bench/bench-recording.elf
+	@mkdir -p build
+	@cp $(BIN)/KernelImage build/bench.elf
+	@cp $(BIN_RECORDING)/KernelImage build/bench-recording.elf
 	@$(TOOL) bundle --root $(BIN)/LatencyBenchmark -o build/bench.bundle
-	@$(TOOL) image --kernel $(BIN)/KernelImage --bundle build/bench.bundle -o build/bench.img
-	@$(TOOL) image --kernel $(BIN_RECORDING)/KernelImage --bundle build/bench.bundle -o build/bench-recording.img
+	@$(TOOL) image --kernel build/bench.elf --bundle build/bench.bundle -o build/bench.img
+	@$(TOOL) image --kernel build/bench-recording.elf --bundle build/bench.bundle -o build/bench-recording.img
 
-bench: bench-image ## Measure path lengths and latencies (ROWS=quick, or the beginning of rows' names); results go to build/bench
+BENCH_OUTPUT := build/bench$(if $(filter-out virt,$(BOARD)),-$(BOARD))
+bench: bench-image ## Measure path lengths and latencies (ROWS=quick, or the beginning of rows' names; BOARD=rpi3, rpi4); results go to build/bench, build/bench-BOARD
 	@platform/install-dependencies plot
-	@$(TOOL) bench build/bench.img --rows '$(ROWS)' --output build/bench
+	@platform/fetch-qemu
+	@$(TOOL) bench build/bench.img --board '$(BOARD)' --rows '$(ROWS)' --output $(BENCH_OUTPUT)
 
 clean: ## Remove everything that was built
 	rm -rf .build .build-aarch64 .build-aarch64-bench build

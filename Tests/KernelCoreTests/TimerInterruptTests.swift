@@ -141,6 +141,56 @@ import Testing
         #expect(s.hardware.quiet == [])
     }
 
+    /// The line is opened for each further step; it stays quiet until the last one has acknowledged.
+    @Test func aLineOfManyIsDeliveredInSteps() {
+        let s = TestSystem()
+        let drivers = (0..<8).map { makeDriver(s, line: 41, priority: UInt64(50 - $0), bits: 1) }
+        for driver in drivers { s.start(driver.thread) }
+        s.go()
+        for driver in drivers { s.wait(driver.thread, driver.notification) }
+        s.hardware.asserted.insert(41)
+        s.settle()
+        for driver in drivers { #expect(s.results(driver.thread).badge == 1) }
+        #expect(s.hardware.opened == [41, 41] && s.hardware.quiet == [41], "three, three and two")
+        s.hardware.asserted.remove(41)
+        for driver in drivers.dropLast() { s.invoke(drivers[0].thread, .acknowledge, driver.interrupt) }
+        #expect(s.hardware.quiet == [41])
+        s.invoke(drivers[0].thread, .acknowledge, drivers[7].interrupt)
+        #expect(s.hardware.quiet == [])
+    }
+
+    /// The level went away before all had been signalled: what is open is not opened again, and the next time all are told.
+    @Test func aDeliveryIsLeftUnfinished() {
+        let s = TestSystem()
+        let drivers = (0..<4).map { makeDriver(s, line: 41, priority: UInt64(50 - $0), bits: 1) }
+        s.go()
+        s.raise(line: 41)
+        func acknowledgements() -> Int {
+            drivers.count { s.perform(.acknowledge, $0.interrupt).error == nil }
+        }
+        #expect(s.hardware.opened == [41] && s.hardware.quiet == [])
+        #expect(acknowledgements() == 3)
+        #expect(s.hardware.opened.count { $0 == 41 } == 1 && s.hardware.quiet == [])
+        s.hardware.asserted.insert(41)
+        s.settle()
+        #expect(s.hardware.quiet == [41])
+        s.hardware.asserted.remove(41)
+        #expect(acknowledgements() == 4)
+        #expect(s.hardware.quiet == [])
+    }
+
+    @Test func anEdgeIsDeliveredToAllAtOnce() {
+        let s = TestSystem()
+        let notification = UInt64(s.make(.notification))
+        let interrupts = (0..<8).map { _ in makeInterrupt(s, line: 41, trigger: .edge) }
+        for interrupt in interrupts { #expect(s.perform(.bindInterrupt, interrupt, notification, 1).error == nil) }
+        s.go()
+        s.raise(line: 41)
+        #expect(s.hardware.opened == [] && s.hardware.quiet == [41])
+        for interrupt in interrupts { #expect(s.perform(.acknowledge, interrupt).error == nil) }
+        #expect(s.hardware.quiet == [])
+    }
+
     @Test(arguments: [true, false]) func aDeadDriverKeepsNobodyWaiting(byDelete: Bool) {
         let s = TestSystem()
         let arena = s.make(.untyped, sizeBits: 14)

@@ -69,20 +69,17 @@ private final class CallRecord: FirmwareCalls {
 
     /// `first` is what taking and opening line 40 must do; where the line is the timer's, taking it opens it.
     private func check(
-        _ controller: Controller, lines: Int, byCall: Bool = false, timerLine: Int = 27, first: [Access], rest: [Access]
+        _ controller: Controller, lines: Int, timerLine: Int = 27, first: [Access], rest: [Access]
     ) {
-        func take() -> TakenInterrupt {
-            byCall ? controller.takeByCall(timerLine: timerLine) : controller.take(timerLine: timerLine)
-        }
         #expect(controller.lineCount == lines)
         record.accesses = []
-        #expect(take() == (timerLine == 40 ? .timer : .line(40)))
+        #expect(controller.take(timerLine: timerLine) == (timerLine == 40 ? .timer : .line(40)))
         if timerLine != 40 { controller.open(line: 40) }
         controller.enable(line: 40, trigger: .level)
         controller.disable(line: 40)
         #expect(record.accesses == first + rest)
         record.accesses = []
-        #expect(take() == .nothing)
+        #expect(controller.take(timerLine: timerLine) == .nothing)
         #expect(record.stores.filter { $0 != .take }.isEmpty, "nothing was taken: nothing is ended")
     }
     private let distributorsPart: [Access] = [
@@ -115,18 +112,26 @@ private final class CallRecord: FirmwareCalls {
             rest: distributorsPart)
     }
 
-    @Test(arguments: [19, 40]) func everyCallReachesABCM2836(timerLine: Int) {
+    @Test func everyCallReachesABCM2836() {
         let controller = Controller.bcm2836(BCM2836(local: registers(.local), peripherals: registers(.peripherals)))
-        #expect(controller.take(timerLine: timerLine) == .unasked)
         record.queue[Place(window: .local, offset: 0x60)] = [1 << 8]
         record[.peripherals, 0x00] = 1 << 8
         record[.peripherals, 0x04] = 1 << 8
         check(
-            controller, lines: 104, byCall: true, timerLine: timerLine,
+            controller, lines: 104,
             first: [
                 .load(.local, 0x60), .load(.peripherals, 0x00), .load(.peripherals, 0x04),
                 .store(.peripherals, 0x1c, 1 << 8), .store(.peripherals, 0x10, 1 << 8),
             ],
             rest: [.store(.peripherals, 0x10, 1 << 8), .store(.peripherals, 0x1c, 1 << 8)])
+    }
+
+    /// Its timer's line needs no opening: nothing was masked.
+    @Test func aBCM2836sTimerIsTakenByOneLoad() {
+        let controller = Controller.bcm2836(BCM2836(local: registers(.local), peripherals: registers(.peripherals)))
+        record[.local, 0x60] = 1 << 3 | 1 << 8
+        record.accesses = []
+        #expect(controller.take(timerLine: 19) == .timer)
+        #expect(record.accesses == [.load(.local, 0x60)])
     }
 }

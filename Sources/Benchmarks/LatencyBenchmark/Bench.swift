@@ -57,8 +57,8 @@ struct Bench {
     private static var pause: Slot { Slot(602) }
     /// What threads of the row's environment do; nil: the machine is idle but for the row.
     var loads: Loads?
-    /// The PL061's interrupt mask, once its driver waits.
-    var deviceMask: UInt64?
+    /// The device whose line is measured, once its driver waits.
+    var device: Device?
     /// Pages for tables of calls so far.
     var tableCount = 0
     private var nextSlot: UInt32 = 700

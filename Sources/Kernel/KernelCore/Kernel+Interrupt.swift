@@ -1,12 +1,19 @@
 // Interrupt lines: delivery to every binding, and opening again when all have acknowledged.
+//
+// A line costs the kernel no more than its drivers let it: from its delivery until the last one has acknowledged it is quiet. One
+// that stays asserted comes again after that, once for each acknowledgement; one that nobody has bound is masked at once.
 
 import HardwareInterface
 import KernelABI
 
 extension Kernel where H: ~Copyable {
-    /// An interrupt of `line` was taken: signal every binding. The controller keeps the line quiet until `open`.
+    /// An interrupt of `line` was taken: signal the bindings that it was not signalled to. The controller keeps the line quiet until
+    /// `open`.
     ///
-    /// - Complexity: `KernelLimits.sharedLine` bindings.
+    /// Where many share the line a few are signalled at a time: it is opened, and interrupts again at once, until all were. An edge
+    /// would not come again.
+    ///
+    /// - Complexity: `KernelLimits.deliveryStep` signals, on a line of edges `KernelLimits.sharedLine`.
     mutating func deliverInterrupt(line: Int) {
         statistics.interrupts &+= 1
         if line < 0 || line >= Limits.interruptLines { return }
@@ -16,18 +23,28 @@ extension Kernel where H: ~Copyable {
             hardware.open(line: line)
             return
         }
+        var left = first.pointee.trigger == .level ? KernelLimits.deliveryStep : KernelLimits.sharedLine
+        var outstanding = 0
         var at: Ref<Interrupt>? = first
         while let interrupt = at {  // bounded by `sharedLine`
             at = interrupt.pointee.nextOnLine
-            interrupt.pointee.count &+= 1
             if !interrupt.pointee.isOutstanding {
+                left = left &- 1
+                if left < 0 { continue }
+                interrupt.pointee.count &+= 1
                 interrupt.pointee.isOutstanding = true
-                tables.pointee.lines[line].outstanding &+= 1
+                if let notification = interrupt.pointee.source.notification {
+                    signal(notification, interrupt.pointee.source.bits)
+                }
             }
-            if let notification = interrupt.pointee.source.notification {
-                signal(notification, interrupt.pointee.source.bits)
-            }
+            outstanding = outstanding &+ 1
         }
+        if left < 0 {
+            // One more, so that no acknowledgement opens what is open.
+            outstanding = outstanding &+ 1
+            hardware.open(line: line)
+        }
+        tables.pointee.lines[line].outstanding = outstanding
     }
 
     /// The driver has quieted its device.

@@ -43,7 +43,7 @@ public struct Core: ~Copyable {
 /// Interrupts that share one line.
 public struct InterruptLine {
     var first: Ref<Interrupt>?
-    /// Bindings that have not acknowledged the last delivery.
+    /// Bindings that have not acknowledged the last delivery; one more while some are still to be signalled.
     var outstanding: Int = 0
     init() {}
 }

@@ -16,6 +16,8 @@ public enum KernelLimits {
     public static var deadlineStep: Int { 2 }
     /// Interrupt objects that may share a line.
     public static var sharedLine: Int { 8 }
+    /// Interrupt objects signalled in one interrupt of a level; further ones at the next, which comes at once.
+    public static var deliveryStep: Int { 3 }
     /// Events that the trace keeps.
     public static var traceEvents: Int { 512 }
 }

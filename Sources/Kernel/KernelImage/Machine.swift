@@ -63,7 +63,6 @@ struct Machine: Hardware {
 
     /// Take the pending interrupt: its line is quiet until it is opened; others may be taken again from here on.
     @inline(__always) func takeInterrupt() -> TakenInterrupt { controller.take(timerLine: timerLine) }
-    func takeInterruptByCall() -> TakenInterrupt { controller.takeByCall(timerLine: timerLine) }
 
     // Memory
 

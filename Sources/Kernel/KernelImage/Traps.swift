@@ -147,7 +147,6 @@ func interruptEntry(_ running: UnsafeMutableRawPointer) {
         if let wakeup = kernel.pointee.fastDeliver(thread, line: line) { return wake(wakeup) }
         deliver(thread, line)
     case .nothing: takeNothing(thread)
-    case .unasked: takeByCall(thread)
     }
 }
 
@@ -161,7 +160,6 @@ func idleInterruptEntry() {
     case .timer: serve(nil)
     case .line(let line): deliver(nil, line)
     case .nothing: takeNothing(nil)
-    case .unasked: takeByCall(nil)
     }
 }
 
@@ -182,13 +180,6 @@ func idleInterruptEntry() {
 }
 @inline(never) private func deliver(_ thread: Ref<KernelCore.Thread>?, _ line: Int) {
     resume(kernelState.pointee.interrupt(thread, line: line))
-}
-@inline(never) private func takeByCall(_ thread: Ref<KernelCore.Thread>?) {
-    switch kernelState.pointee.hardware.takeInterruptByCall() {
-    case .timer: serve(thread)
-    case .line(let line): deliver(thread, line)
-    case .nothing, .unasked: takeNothing(thread)
-    }
 }
 @inline(never) private func takeNothing(_ thread: Ref<KernelCore.Thread>?) {
     resume(kernelState.pointee.noInterrupt(thread))

@@ -10,8 +10,6 @@ public enum TakenInterrupt: Equatable {
     case line(Int)
     /// It went away.
     case nothing
-    /// The controller is asked by a call, for which the quick entry has no stack: `takeByCall`.
-    case unasked
 }
 
 public enum AnyInterruptController<Registers: RegisterAccess, Core: GICSystemRegisters> {
@@ -34,12 +32,10 @@ public enum AnyInterruptController<Registers: RegisterAccess, Core: GICSystemReg
         switch self {
         case .gicv2(let controller): controller.take(timerLine)
         case .gicv3(let controller): controller.take(timerLine)
-        case .bcm2836: .unasked
+        case .bcm2836(let controller):
+            // The timer's line was not masked.
+            controller.acknowledge().map { $0 == timerLine ? .timer : .line($0) } ?? .nothing
         }
-    }
-    /// The same by a call, after `unasked`.
-    public func takeByCall(timerLine: Int) -> TakenInterrupt {
-        if case .bcm2836(let controller) = self { controller.take(timerLine) } else { take(timerLine: timerLine) }
     }
     @inline(__always) public func open(line: Int) {
         switch self {

@@ -15,6 +15,7 @@ public struct BCM2836<Registers: RegisterAccess>: InterruptController {
 
     public var lineCount: Int { 104 }
     private static var firstLocal: Int { 16 }
+    private static var firstPeripheral: Int { 32 }
     private static var virtualTimer: Int { firstLocal + LocalController.virtualTimer }
 
     /// Mask every line.
@@ -31,25 +32,28 @@ public struct BCM2836<Registers: RegisterAccess>: InterruptController {
         local.write32(LocalController.mailboxes, 0)
     }
 
-    @inline(never) public func acknowledge() -> Int? {
+    /// - Complexity: three loads and a store, however many lines are pending: the lowest one of the lowest bank is taken.
+    @inline(__always) public func acknowledge() -> Int? {
         let pending = local.read32(LocalController.pending)
         if pending & 1 << LocalController.virtualTimer != 0 { return Self.virtualTimer }
-        var lines = pending
-        var first = Self.firstLocal
-        if pending & 1 << LocalController.peripherals != 0 {
-            lines = peripherals.read32(PeripheralController.pending)
-            if lines & (PeripheralController.inFirstBank | PeripheralController.inSecondBank) != 0 {
-                first = lines & PeripheralController.inFirstBank != 0 ? 32 : 64
-                lines = peripherals.read32(first >> 3)
-            } else {
-                first = 96
-                lines &= PeripheralController.inBasicBank
-            }
+        if pending & 1 << LocalController.peripherals != 0 { return acknowledgePeripheral() }
+        if pending == 0 { return nil }
+        let line = Self.firstLocal &+ pending.trailingZeroBitCount
+        setLocal(line, isOpen: false)
+        return line
+    }
+    @inline(__always) private func acknowledgePeripheral() -> Int? {
+        var lines = peripherals.read32(PeripheralController.pending)
+        var bank = 2
+        if lines & (PeripheralController.inFirstBank | PeripheralController.inSecondBank) != 0 {
+            bank = lines & PeripheralController.inFirstBank != 0 ? 0 : 1
+            lines = peripherals.read32(PeripheralController.pendingInBank &+ 4 &* bank)
+        } else {
+            lines &= PeripheralController.inBasicBank
         }
         if lines == 0 { return nil }
-        let line = first &+ lines.trailingZeroBitCount
-        set(line, isOpen: false)
-        return line
+        peripherals.write32(PeripheralController.mask &+ 4 &* bank, lines & (0 &- lines))
+        return Self.firstPeripheral &+ 32 &* bank &+ lines.trailingZeroBitCount
     }
 
     @inline(__always) public func end(line: Int) {}
@@ -58,18 +62,19 @@ public struct BCM2836<Registers: RegisterAccess>: InterruptController {
     @inline(__always) public func enable(line: Int, trigger: Trigger) { set(line, isOpen: true) }
     @inline(__always) public func disable(line: Int) { set(line, isOpen: false) }
 
-    /// Lines of the core that have no mask of their own are left alone.
     @inline(never) private func set(_ line: Int, isOpen: Bool) {
+        if line < Self.firstPeripheral { return setLocal(line, isOpen: isOpen) }
+        // The register of the line's bank: 32 lines to a word.
+        let bank = (line &- Self.firstPeripheral) >> 3 & ~3
         let bit: UInt32 = 1 &<< UInt32(truncatingIfNeeded: line)
-        if line >= 32 {
-            // The register of the line's bank: 32 lines to a word.
-            let bank = line >> 3 & ~3 &- 4
-            return peripherals.write32((isOpen ? PeripheralController.open : PeripheralController.mask) &+ bank, bit)
-        }
+        peripherals.write32((isOpen ? PeripheralController.open : PeripheralController.mask) &+ bank, bit)
+    }
+    /// Lines of the core that have no mask of their own are left alone.
+    @inline(__always) private func setLocal(_ line: Int, isOpen: Bool) {
         if line == Self.firstLocal + LocalController.counters {
             local.write32(isOpen ? LocalController.openCounters : LocalController.maskCounters, 1)
         } else if line <= Self.virtualTimer {
-            let timer = bit >> UInt32(Self.firstLocal)
+            let timer: UInt32 = 1 &<< UInt32(truncatingIfNeeded: line &- Self.firstLocal)
             let others = local.read32(LocalController.timers) & ~timer
             local.write32(LocalController.timers, isOpen ? others | timer : others)
         }

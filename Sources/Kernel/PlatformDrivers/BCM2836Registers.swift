@@ -27,8 +27,10 @@ enum LocalController {
 /// The peripherals' controller, from the first register of its node on.
 enum PeripheralController {
     /// Bits 0 to 7: bank 0. The others say which bank to look at: 8 bank 1 and 9 bank 2, unless what is pending there has a bit
-    /// of its own: 10 to 14 (bank 1) and 15 to 20 (bank 2). Words 1 and 2 are those banks.
+    /// of its own: 10 to 14 (bank 1) and 15 to 20 (bank 2).
     static let pending = 0x00
+    /// Two words: banks 1 and 2.
+    static let pendingInBank = 0x04
     static let inBasicBank: UInt32 = 0xff
     static let inFirstBank: UInt32 = 0x7d00
     static let inSecondBank: UInt32 = 0x1f_8200

@@ -50,7 +50,8 @@ public struct BenchReport: Codable, Equatable {
     /// Lines that belong to no row: the clock and its check, what was not run and why.
     public private(set) var notes: [String] = []
     private var isInside = false
-    private var hasEnded = false
+    /// Whether its last line came.
+    public private(set) var hasEnded = false
 
     private enum CodingKeys: String, CodingKey { case rows, notes }
 

@@ -12,16 +12,18 @@ struct BenchCommand: ParsableCommand {
     @Option(
         help: "The image with the kernel that records its masked paths: it adds the rows that the other cannot tell.")
     var recording = "build/bench-recording.img"
+    @Option(help: "Where: virt, or a board that QEMU has: rpi3, rpi4.") var board = "virt"
     @Option(help: "Which rows: all, quick, or the beginning of rows' names.") var rows = "all"
     @Option(help: "Where to write the figures.") var output = "build/bench"
     @Option(help: "The script that draws them.") var plot = "Sources/Tools/plot/histograms.py"
     @Option(help: "Seconds after which a run that hangs is stopped.") var timeout = 600
 
     func run() throws {
+        let machine = try emulator()
         print(BenchReport.tableHead)
         var report = BenchReport()
-        try measure(image, "bench", into: &report)
-        try measure(recording, "bench-recording", into: &report)
+        try measure(machine, image, "bench", into: &report)
+        try measure(machine, recording, "bench-recording", into: &report)
         if report.rows.isEmpty { throw ToolError("no row begins with \(rows)") }
         try writeFile(Array(try report.json().utf8), to: "\(output)/bench.json")
         try? FileManager.default.removeItem(atPath: "\(output)/histograms")
@@ -34,23 +36,40 @@ struct BenchCommand: ParsableCommand {
         print(report.summary)
     }
 
-    /// Runs the benchmark, prints the rows that it adds as they come, and keeps its text as `name`.txt, beside its kernel.
-    private func measure(_ image: String, _ name: String, into report: inout BenchReport) throws {
-        var emulator = Emulator(kernel: image)
-        emulator.machine = "virt"
-        emulator.memory = "1024M"
+    /// The machine, without an image.
+    private func emulator() throws -> Emulator {
+        var emulator = Emulator(kernel: "")
         emulator.append = "bench=\(rows)"
         emulator.isCounted = true
+        if board == "virt" {
+            emulator.machine = "virt"
+            emulator.memory = "1024M"
+        } else {
+            try emulator.become(board)
+            emulator.devices = Board.parkedCores
+        }
+        return emulator
+    }
+
+    /// Runs the benchmark, prints the rows that it adds as they come, and keeps its text as `name`.txt. The kernel lies beside its
+    /// image.
+    private func measure(
+        _ machine: Emulator, _ image: String, _ name: String, into report: inout BenchReport
+    ) throws {
+        var emulator = machine
+        emulator.kernel = image
         var run = BenchReport()
         var text = ""
         let known = report
-        var panic = PanicWatch(kernel: "\(output)/\(name).elf")
+        var panic = PanicWatch(kernel: image.replacing(".img", with: ".elf"))
         _ = try emulator.run(interactive: false, timeout: timeout) { line in
+            // A board's power is not the kernel's to switch off.
+            if run.hasEnded { return false }
             let line = line.replacingOccurrences(of: "\r", with: "")
             if !line.isEmpty && !line.hasPrefix("#.") { text += line + "\n" }
             if let row = run.add(line: line), !known.contains(row.name) { print(row.tableLine) }
             fflush(stdout)
-            return panic.take(line)
+            return panic.take(line) && !run.hasEnded
         }
         try writeFile(Array(text.utf8), to: "\(output)/\(name).txt")
         try panic.check()

@@ -24,6 +24,14 @@ struct Board {
             finds: "Raspberry Pi 4 Model B, 960 MiB, entered at EL2, GICv2"),
     ]
 
+    /// What has the cores that the kernel leaves alone sleep in page 0: in the emulator's spin loop they would run by turns with
+    /// the first, and the clock would count their instructions too.
+    static let parkedCores: [String] = {
+        let (place, wait, branchBack) = ("addr=0x800", "d503207f", "17ffffff")
+        let sleep = ["-device", "loader,\(place),data=0x\(branchBack)\(wait),data-len=8"]
+        return sleep + (1...3).flatMap { ["-device", "loader,\(place),cpu-num=\($0)"] }
+    }()
+
     /// Whose tree it is booted with.
     enum TreeOwner: String, CaseIterable, ExpressibleByArgument {
         case project, linux
@@ -44,5 +52,17 @@ struct Board {
         let path = try path(of: owner)
         return FileManager.default.fileExists(atPath: path)
             ? nil : "\(path) is not there; `make test-boards` fetches it"
+    }
+}
+
+extension Emulator {
+    /// Becomes the board of the project's name, with the project's tree.
+    mutating func become(_ name: String) throws {
+        guard let board = Board.all.first(where: { $0.name == name }) else {
+            throw ToolError("no board \(name): there are virt, \(Board.all.map(\.name).joined(separator: ", "))")
+        }
+        if let obstacle = try board.obstacle(.project) { throw ToolError("\(name): \(obstacle)") }
+        machine = board.machine
+        tree = try board.path(of: .project)
     }
 }

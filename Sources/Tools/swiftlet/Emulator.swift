@@ -21,6 +21,8 @@ struct Emulator {
     var append = ""
     /// A device tree in place of QEMU's own.
     var tree: String?
+    /// Further options: devices that QEMU's machine does not have by itself.
+    var devices: [String] = []
     /// Instructions as the clock: the same run every time.
     var isCounted = false
 
@@ -51,6 +53,7 @@ struct Emulator {
         if let card { list += ["-drive", "file=\(card),if=sd,format=raw,snapshot=on"] }
         if let tree { list += ["-dtb", tree] }
         if !append.isEmpty { list += ["-append", append] }
+        list += devices
         if isCounted { list += ["-icount", "shift=0,sleep=off"] }
         return list
     }

@@ -31,7 +31,8 @@ struct RunCommand: ParsableCommand {
         emulator.machine = machine
         emulator.processor = cpu
         emulator.isCounted = counted
-        if board != "virt" { try put(&emulator, on: board) }
+        if board != "virt" { try emulator.become(board) }
+        emulator.card = card
         emulator.append = ([append] + (commands.map { ["run=\"\($0)\""] } ?? [])).filter { !$0.isEmpty }.joined(
             separator: " ")
         var status: Int32 = 0
@@ -44,16 +45,6 @@ struct RunCommand: ParsableCommand {
         try panic.check()
         if !ended { throw ToolError("the system did not power off within \(timeout) s") }
         throw ExitCode(status)
-    }
-
-    private func put(_ emulator: inout Emulator, on name: String) throws {
-        guard let board = Board.all.first(where: { $0.name == name }) else {
-            throw ToolError("no board \(name): there are virt, \(Board.all.map(\.name).joined(separator: ", "))")
-        }
-        if let obstacle = try board.obstacle(.project) { throw ToolError("\(name): \(obstacle)") }
-        emulator.machine = board.machine
-        emulator.tree = try board.path(of: .project)
-        emulator.card = card
     }
 }
 

@@ -38,6 +38,7 @@ static inline uint64_t bench_counter(void) {
     return v;
 }
 static inline void bench_store32(uint64_t address, uint32_t v) { *(volatile uint32_t *)address = v; }
+static inline uint32_t bench_load32(uint64_t address) { return *(const volatile uint32_t *)address; }
 static inline uint64_t bench_load(uint64_t address) { return *(const volatile uint64_t *)address; }
 static inline void bench_store(uint64_t address, uint64_t v) { *(volatile uint64_t *)address = v; }
 
