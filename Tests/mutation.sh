@@ -33,142 +33,139 @@ let package = Package(
 END
 }
 
-# verify PACKAGE: build and run the tests; what they print goes to PACKAGE/log.
+# Build and run the package's tests; what they print goes to its log.
 verify() {
-    ( cd "$1" && swift build --build-tests > log 2>&1 ) || return 2
-    run "$1" 60 --skip RandomTests --skip NoiseTests && run "$1" 120 --filter RandomTests/fixedSeeds
+    ( cd "$package" && swift build --build-tests > log 2>&1 ) || return 2
+    run 60 --skip RandomTests --skip NoiseTests && run 120 --filter RandomTests/fixedSeeds
 }
 
-# run PACKAGE SECONDS ARGUMENT…: the test program itself, so that one that hangs is ended, and not its parent.
+# run SECONDS ARGUMENT…: the test program itself, so that one that hangs is ended, and not its parent.
 run() {
-    package=$1
-    seconds=$2
-    shift 2
+    seconds=$1
+    shift
     ( cd "$package" && timeout -k 1 "$seconds" .build/debug/MutantPackageTests.xctest --testing-library swift-testing "$@" \
         > log 2>&1 ) 2> /dev/null || return 1
 }
 
-# try PACKAGE NUMBER FILE OLD NEW WHAT
+# try NUMBER FILE OLD NEW WHAT: one worker takes the even numbers, the other the odd ones.
 try() {
-    case "$selected" in "  " | *" $2 "*) ;; *) return 0 ;; esac
-    file="$1/Sources/KernelCore/$3"
-    cp "$file" "$1/original"
-    OLD=$4 NEW=$5 perl -0pi -e 's/\Q$ENV{OLD}\E/$ENV{NEW}/' "$file"
-    if cmp -s "$file" "$1/original"; then
-        echo "$2 STALE     $6: $3 has no such place" >> "$work/results"
+    case "$selected" in "  " | *" $1 "*) ;; *) return 0 ;; esac
+    [ $(($1 % 2)) -eq "$remainder" ] || return 0
+    file="$package/Sources/KernelCore/$2"
+    cp "$file" "$package/original"
+    OLD=$3 NEW=$4 perl -0pi -e 's/\Q$ENV{OLD}\E/$ENV{NEW}/' "$file"
+    if cmp -s "$file" "$package/original"; then
+        echo "$1 STALE     $5: $2 has no such place" >> "$work/results"
         return 0
     fi
-    verify "$1" && status=0 || status=$?
-    cp "$1/original" "$file"
+    verify && status=0 || status=$?
+    cp "$package/original" "$file"
     case $status in
         0) verdict="SURVIVED " ;;
         1) verdict="killed   " ;;
         *) verdict="NOT BUILT" ;;
     esac
-    echo "$2 $verdict $6" >> "$work/results"
-    echo "$2 $verdict $6"
+    echo "$1 $verdict $5" | tee -a "$work/results"
 }
 
-first_half() {
-    p=$1
-    try "$p" 1 Kernel+Inheritance.swift 'caller.effective > priority { priority = caller.effective }' \
+mutations() {
+    try 1 Kernel+Inheritance.swift 'caller.effective > priority { priority = caller.effective }' \
         'caller.effective > priority { _ = caller }' \
         "no inheritance at all"
-    try "$p" 2 Kernel+Inheritance.swift 'at = thread.pointee.blockedOn
+    try 2 Kernel+Inheritance.swift 'at = thread.pointee.blockedOn
             if let server = at,' 'at = nil
             if let server = thread.pointee.blockedOn,' "inheritance is not transitive"
-    try "$p" 3 Kernel+Inheritance.swift 'scheduling.depth = 0 }
+    try 3 Kernel+Inheritance.swift 'scheduling.depth = 0 }
         updateEffective(server)' 'scheduling.depth = 0 }' "a boost stays after its caller went"
-    try "$p" 4 Kernel+FastPath.swift 'word &+ (above > 0 ? UInt32(bitPattern: above) : 0)' \
+    try 4 Kernel+FastPath.swift 'word &+ (above > 0 ? UInt32(bitPattern: above) : 0)' \
         'word & 0xf00 | UInt32(server.pointee.base)' \
         "the fast path does not inherit"
-    try "$p" 5 Kernel+IPC.swift 'if let server = endpoint.pointee.server { addCaller(thread, to: server) }' '' \
+    try 5 Kernel+IPC.swift 'if let server = endpoint.pointee.server { addCaller(thread, to: server) }' '' \
         "queued callers do not boost their server"
-    try "$p" 6 Kernel+Inheritance.swift 'endpoint.pointee.waiters.rekey(thread.waitNode, key: UInt64(priority))' '' \
+    try 6 Kernel+Inheritance.swift 'endpoint.pointee.waiters.rekey(thread.waitNode, key: UInt64(priority))' '' \
         "a waiter's place does not follow its priority"
-    try "$p" 7 Kernel+Schedule.swift 'core.ready.insert(thread, atHead: true)' 'core.ready.insert(thread)' \
+    try 7 Kernel+Schedule.swift 'core.ready.insert(thread, atHead: true)' 'core.ready.insert(thread)' \
         "a preempted thread loses its place"
-    try "$p" 8 Kernel+Time.swift 'core.armed = Instant(ticks: 0)' 'core.armed = .never' \
+    try 8 Kernel+Time.swift 'core.armed = Instant(ticks: 0)' 'core.armed = .never' \
         "the timer stays armed in the past"
-    try "$p" 17 Kernel+Time.swift 'abort(thread, .timedOut)' 'abort(thread, .cancelled)' \
-        "a time-out ends with another error"
-    try "$p" 18 Kernel+IPC.swift 'if hasPassed(deadline) { return .failed(.timedOut) }
-        if let server' 'if let server' "a call whose deadline has passed waits"
-    try "$p" 19 Kernel+Destroy.swift 'refuse(sender)' 'abort(sender, .cancelled)' \
-        "who queues at a dying server gets another error"
-    try "$p" 20 Kernel+Destroy.swift '        if let caller = reply.pointee.caller {
-            refuse(caller)' '        if reply.pointee.caller != nil {' \
-        "a deleted reply leaves its caller waiting"
-    try "$p" 26 Kernel+FastSignal.swift 'if waiter.effective <= thread.effective {' 'if waiter.effective == 255 {' \
-        "a signal switches to a less urgent thread"
-    try "$p" 28 Kernel+Time.swift 'node.pointee.urgency >= running,' 'node.pointee.urgency >= 0,' \
-        "less urgent deadlines are served in between"
-    try "$p" 29 Kernel+Inheritance.swift \
-        'core.deadlines.setUrgency(thread.deadlineNode, priority)' '_ = thread' \
-        "a time-out does not follow its thread's priority"
-    try "$p" 30 Kernel+Invoke.swift 'urgency: thread.pointee.maximum' 'urgency: thread.effective' \
-        "a timer is only as urgent as its armer is now"
-    try "$p" 31 Kernel+ThreadMethods.swift 'if core.current == thread { hardware' 'if core.current == nil { hardware' \
-        "a thread goes on in the address space that it lost"
-    try "$p" 32 Kernel+ThreadMethods.swift 'settleCaller(of: thread)' '' \
-        "a slice that is set while its server serves is forgotten"
-}
-
-second_half() {
-    p=$1
-    try "$p" 9 Kernel+Destroy.swift 'if closeStep(endpoint, forGood: false) { disown(endpoint) }' \
+    try 9 Kernel+Destroy.swift 'if closeStep(endpoint, forGood: false) { disown(endpoint) }' \
         'disown(endpoint)' "a dead server's endpoint stays open"
-    try "$p" 10 Kernel+AddressSpace.swift \
+    try 10 Kernel+AddressSpace.swift \
         'unsafe hardware.zero(hardware.kernelAddress(physical: table.pointee.physical), bytes: 4096)' '' \
         "a page table keeps its entries for the next address space"
-    try "$p" 11 Kernel+Retype.swift 'request.offset &+= 1 <<' 'request.offset &+= 0 <<' \
+    try 11 Kernel+Retype.swift 'request.offset &+= 1 <<' 'request.offset &+= 0 <<' \
         "device frames of one call are all the same"
-    try "$p" 12 Kernel+IPC.swift 'answer(caller, reply, from: thread)
+    try 12 Kernel+IPC.swift 'answer(caller, reply, from: thread)
         return nil' 'answer(caller, reply, from: thread)
         complete(thread, .success)
         return nil' "a restarted call finds its arguments gone"
-    try "$p" 13 Capability.swift 'pointee.rights = rights & source.pointee.rights' 'pointee.rights = rights' \
+    try 13 Capability.swift 'pointee.rights = rights & source.pointee.rights' 'pointee.rights = rights' \
         "a copy has more rights than its source"
-    try "$p" 14 Kernel+Interrupt.swift 'outstanding == 0 {' 'outstanding >= 0 {' \
+    try 14 Kernel+Interrupt.swift 'outstanding == 0 {' 'outstanding >= 0 {' \
         "a shared line opens before all have acknowledged"
-    try "$p" 15 OrderedQueue.swift 'if let start { rebalance(from: start) }' '_ = start' \
+    try 15 OrderedQueue.swift 'if let start { rebalance(from: start) }' '_ = start' \
         "the queue is not rebalanced after a removal"
-    try "$p" 16 Kernel+IPC.swift 'if case .failed = outcome { endLoan(thread) }' '' \
+    try 16 Kernel+IPC.swift 'if case .failed = outcome { endLoan(thread) }' '' \
         "a refused call leaves its loan behind"
-    try "$p" 21 Kernel+Lookup.swift 'if !found.pointee.rights.contains(right) { throw .missingRights }' '' \
+    try 17 Kernel+Time.swift 'abort(thread, .timedOut)' 'abort(thread, .cancelled)' \
+        "a time-out ends with another error"
+    try 18 Kernel+IPC.swift 'if hasPassed(deadline) { return .failed(.timedOut) }
+        if let server' 'if let server' "a call whose deadline has passed waits"
+    try 19 Kernel+Destroy.swift 'refuse(sender)' 'abort(sender, .cancelled)' \
+        "who queues at a dying server gets another error"
+    try 20 Kernel+Destroy.swift '        if let caller = reply.pointee.caller {
+            refuse(caller)' '        if reply.pointee.caller != nil {' \
+        "a deleted reply leaves its caller waiting"
+    try 21 Kernel+Lookup.swift 'if !found.pointee.rights.contains(right) { throw .missingRights }' '' \
         "methods need no rights"
-    try "$p" 22 Kernel+Transfer.swift 'if !rights.contains(.grant) { return .missingRights }' '' \
+    try 22 Kernel+Transfer.swift 'if !rights.contains(.grant) { return .missingRights }' '' \
         "whoever may call may send capabilities"
-    try "$p" 23 Kernel+IPC.swift 'if !slot.pointee.rights.contains(.write) { return .missingRights }' '' \
+    try 23 Kernel+IPC.swift 'if !slot.pointee.rights.contains(.write) { return .missingRights }' '' \
         "a reply needs no right"
-    try "$p" 24 Kernel+Interrupt.swift 'if interrupt.pointee.isOutstanding { _ = acknowledge(interrupt) }' '' \
+    try 24 Kernel+Interrupt.swift 'if interrupt.pointee.isOutstanding { _ = acknowledge(interrupt) }' '' \
         "a dead driver keeps a shared line closed"
-    try "$p" 25 Kernel+Interrupt.swift 'if count > KernelLimits.sharedLine { return .exhausted }' '' \
+    try 25 Kernel+Interrupt.swift 'if count > KernelLimits.sharedLine { return .exhausted }' '' \
         "any number of drivers share a line"
-    try "$p" 27 Kernel+Destroy.swift 'while !drain(slot) {' 'while slot.pointee.object == nil && !drain(slot) {' \
+    try 26 Kernel+FastSignal.swift 'if waiter.effective <= thread.effective {' 'if waiter.effective == 255 {' \
+        "a signal switches to a less urgent thread"
+    try 27 Kernel+Destroy.swift 'while !drain(slot) {' 'while slot.pointee.object == nil && !drain(slot) {' \
         "callers stay at an endpoint that nobody can reach"
-    try "$p" 33 Kernel+Destroy.swift 'if drain(leaf) { remove(leaf) }
+    try 28 Kernel+Time.swift 'node.pointee.urgency >= running,' 'node.pointee.urgency >= 0,' \
+        "less urgent deadlines are served in between"
+    try 29 Kernel+Inheritance.swift \
+        'core.deadlines.setUrgency(thread.deadlineNode, priority)' '_ = thread' \
+        "a time-out does not follow its thread's priority"
+    try 30 Kernel+Invoke.swift 'urgency: thread.pointee.maximum' 'urgency: thread.effective' \
+        "a timer is only as urgent as its armer is now"
+    try 31 Kernel+ThreadMethods.swift 'if core.current == thread { hardware' 'if core.current == nil { hardware' \
+        "a thread goes on in the address space that it lost"
+    try 32 Kernel+ThreadMethods.swift 'settleCaller(of: thread)' '' \
+        "a slice that is set while its server serves is forgotten"
+    try 33 Kernel+Destroy.swift 'if drain(leaf) { remove(leaf) }
                 return' 'remove(leaf)
                 return' \
         "callers stay at an endpoint whose table went"
-    try "$p" 34 Kernel+Destroy.swift 'inner.pointee.header.isDying = true' '' \
+    try 34 Kernel+Destroy.swift 'inner.pointee.header.isDying = true' '' \
         "a region that is about to go is filled again"
-    try "$p" 35 Kernel+FastSignal.swift 'root.pointee.greatest, node.pointee.urgency >= thread.effective,' \
+    try 35 Kernel+FastSignal.swift 'root.pointee.greatest, node.pointee.urgency >= thread.effective,' \
         'root.pointee.greatest,' "a less urgent timer interrupts by the fast path"
-    try "$p" 36 Kernel+Fault.swift 'endWait(of: endpoint, for: thread)' '' \
+    try 36 Kernel+Fault.swift 'endWait(of: endpoint, for: thread)' '' \
         "a fault waits for a handler that waits for the faulting thread"
 }
 
-make_package "$work/a"
-if ! verify "$work/a"; then
-    cat "$work/a/log"
+make_package "$work/0"
+make_package "$work/1"
+package="$work/0"
+if ! verify; then
+    cat "$package/log"
     echo "The tests fail without any mutation." >&2
     exit 1
 fi
-cp -r "$work/a/Sources" "$work/a/Tests" "$work/a/Package.swift" "$(mkdir -p "$work/b" && echo "$work/b")"
 : > "$work/results"
-first_half "$work/a" &
-second_half "$work/b" &
+for remainder in 0 1; do
+    package="$work/$remainder"
+    mutations &
+done
 wait
 total=$(wc -l < "$work/results")
 killed=$(grep -c ' killed ' "$work/results" || true)

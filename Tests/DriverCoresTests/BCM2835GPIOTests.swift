@@ -75,30 +75,22 @@ import Testing
         #expect(pins.outputs == 1 << 11 | 1 << 53)
     }
 
-    @Test func theOlderChipsPullIsClockedIn() {
-        let pins = pins()
-        pins.setPull(33, .up)
-        #expect(device.stores == [.store(0x94, 2), .store(0x9c, 2), .store(0x94, 0), .store(0x9c, 0)])
+    @Test(arguments: [(33, PinPull.up, 2), (33, .down, 1), (33, .none, 0), (4, .up, 2)] as [(Int, PinPull, UInt32)])
+    func theOlderChipsPullIsClockedIn(pin: Int, pull: PinPull, code: UInt32) {
+        let (clock, bit): (Int, UInt32) = pin < 32 ? (0x98, 16) : (0x9c, 2)
+        pins().setPull(pin, pull)
+        #expect(device.stores == [.store(0x94, code), .store(clock, bit), .store(0x94, 0), .store(clock, 0)])
         // Time passes before and after the clock: at least 150 cycles each.
-        let clock = device.accesses.firstIndex(of: .store(0x9c, 2)) ?? 0
-        #expect(clock > 150 && device.accesses.count - clock > 150)
-        device.accesses = []
-        pins.setPull(4, .down)
-        #expect(device.stores.prefix(2) == [.store(0x94, 1), .store(0x98, 16)])
-        device.accesses = []
-        pins.setPull(4, .none)
-        #expect(device.stores.prefix(2) == [.store(0x94, 0), .store(0x98, 16)])
+        let before = device.accesses.firstIndex(of: .store(clock, bit)) ?? 0
+        #expect(before > 150 && device.accesses.count - before > 150)
     }
 
-    @Test func theNewerChipsPullStandsInARegister() {
+    @Test(arguments: [(PinPull.up, 0xffdf_ffff), (.down, 0xffef_ffff), (.none, 0xffcf_ffff)] as [(PinPull, UInt32)])
+    func theNewerChipsPullStandsInARegister(pull: PinPull, register: UInt32) {
         let pins = pins(.bcm2711)
         device.values[0xec] = 0xffff_ffff
-        pins.setPull(42, .up)
-        #expect(device.accesses == [.load(0xec), .store(0xec, 0xffdf_ffff)])
-        pins.setPull(42, .down)
-        #expect(device.values[0xec] == 0xffef_ffff)
-        pins.setPull(42, .none)
-        #expect(device.values[0xec] == 0xffcf_ffff)
+        pins.setPull(42, pull)
+        #expect(device.accesses == [.load(0xec), .store(0xec, register)])
     }
 
     @Test func aWatchedPinIsAnInputWithTheEdgesThatWereAskedFor() {

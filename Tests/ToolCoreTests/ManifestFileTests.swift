@@ -6,7 +6,7 @@ import XCTest
 @testable import ToolCore
 
 final class ManifestFileTests: XCTestCase {
-    private let good = """
+    private static let log = """
         [[task]]
         name = "log"
         binary = "Log"
@@ -17,20 +17,23 @@ final class ManifestFileTests: XCTestCase {
         arena_bits = 18
         provides = "log"
 
-        [[task]]
-        name = "uart"
-        binary = "UART"
-        start = "device"
-        priority = 100
-        reason = "characters"
-        stack = 8192
-        arena_bits = 16
-        provides = "serial"
-        opens = ["log", "serial.1"]
-        compatible = ["acme,uart", "acme,old-uart"]
-        restart = { maximum = 5, initial_ms = 50, maximum_ms = 5000, stable_ms = 10000 }
-
         """
+    private let good =
+        log + """
+            [[task]]
+            name = "uart"
+            binary = "UART"
+            start = "device"
+            priority = 100
+            reason = "characters"
+            stack = 8192
+            arena_bits = 16
+            provides = "serial"
+            opens = ["log", "serial.1"]
+            compatible = ["acme,uart", "acme,old-uart"]
+            restart = { maximum = 5, initial_ms = 50, maximum_ms = 5000, stable_ms = 10000 }
+
+            """
 
     private func encode(_ toml: String) throws -> [UInt8] {
         let board = try SystemFile(toml: "[board]\ncompatible = [\"acme,board\"]\n")
@@ -50,7 +53,7 @@ final class ManifestFileTests: XCTestCase {
     }
 
     func testWhatIsWrongIsSaidWithItsPlace() {
-        let many = (0...64).map { good.prefix(while: { $0 != "\n" }) + "\nname = \"t\($0)\"\n" + body }.joined()
+        let many = (0...64).map { ManifestFileTests.log.replacing("\"log\"", with: "\"t\($0)\"") }.joined()
         for (text, replacement, words) in [
             ("priority = 100", "priority = 256", "task uart: priority is 256; it has 0 to 255"),
             ("priority = 100", "priority = -1", "task uart: priority is -1; it has 0 to 255"),
@@ -111,19 +114,9 @@ final class ManifestFileTests: XCTestCase {
         XCTAssertEqual(manifest.tasks[0].privileges, .none)
     }
 
-    private let body = """
-        binary = "Log"
-        start = "boot"
-        priority = 7
-        reason = "because"
-        stack = 4096
-        arena_bits = 18
-
-        """
-
     func testABrokenFileIsSaidWithItsLine() {
         XCTAssertThrowsError(try encode(good.replacing("stack = 8192", with: "stack = "))) { error in
-            XCTAssertTrue("\(error)".hasPrefix("line 17, column "), "\(error)")
+            XCTAssertTrue("\(error)".hasPrefix("line 16, column "), "\(error)")
         }
     }
 

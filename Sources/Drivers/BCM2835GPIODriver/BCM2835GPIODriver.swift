@@ -169,19 +169,6 @@ struct PinDriver {
         return RegisterMessage(0)
     }
 
-    private func use(_ function: PinFunction) -> PinUse {
-        switch function {
-        case .input: .input
-        case .output: .output
-        case .alternative0: .alternative0
-        case .alternative1: .alternative1
-        case .alternative2: .alternative2
-        case .alternative3: .alternative3
-        case .alternative4: .alternative4
-        case .alternative5: .alternative5
-        }
-    }
-
     private func function(_ use: PinUse) -> PinFunction {
         switch use {
         case .input: .input
@@ -193,5 +180,13 @@ struct PinDriver {
         case .alternative4: .alternative4
         case .alternative5: .alternative5
         }
+    }
+
+    /// The other way round.
+    private func use(_ asked: PinFunction) -> PinUse {
+        for code in 0..<8 as Range<UInt64> {
+            if let use = PinUse(rawValue: code), function(use) == asked { return use }
+        }
+        return .input
     }
 }
