@@ -29,6 +29,8 @@ struct Devices {
         }
     }
     private var devices: [Device] = []
+    /// What the task's heap has room for, with the listing.
+    private static var maximum: Int { 256 }
     /// Devices of each kind so far, by the manifest's index.
     private var instances: [Int] = []
 
@@ -42,6 +44,10 @@ struct Devices {
         var depth = 0
         var node: DeviceNode? = tree.root
         while let current = node {
+            if devices.count == Devices.maximum {
+                log(Text("the device tree has more than 256 devices; what follows is left out:").bytes.span)
+                return logPlace(of: current)
+            }
             if let first, current.offset == console?.offset {
                 devices.append(first)
             } else if current.isDevice {

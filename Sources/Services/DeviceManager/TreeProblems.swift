@@ -17,6 +17,13 @@ func logPlace(of error: DeviceTreeError, _ tree: DeviceTree) {
     log(text.bytes.span)
 }
 
+/// One line: the node's path.
+func logPlace(of node: DeviceNode) {
+    var text = Text("  at ")
+    addPath(of: node, &text)
+    log(text.bytes.span)
+}
+
 private func addPath(of node: DeviceNode, _ text: inout Text) {
     if node.offset == 0 { text.add("/") }
     unsafe node.eachName { name in
@@ -25,6 +32,9 @@ private func addPath(of node: DeviceNode, _ text: inout Text) {
     }
 }
 
+/// What the task's heap has room for; the largest trees of Linux have some 1,500.
+private var maximumPhandles: Int { 4096 }
+
 /// Two nodes must not have one phandle: what refers to it may mean either.
 ///
 /// - Complexity: O(n log n) in the nodes with a phandle.
@@ -32,7 +42,7 @@ func logSharedPhandles(_ tree: DeviceTree) {
     var owners: [(phandle: UInt32, node: Int32)] = []
     var depth = 0
     var node: DeviceNode? = tree.root
-    while let current = node {
+    while let current = node, owners.count < maximumPhandles {
         if let phandle = current.property("phandle")?.word(0) { owners.append((phandle, current.offset)) }
         node = tree.node(after: current, depth: &depth)
     }
