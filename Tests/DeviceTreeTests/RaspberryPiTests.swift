@@ -29,7 +29,7 @@ final class RaspberryPiTests: TreeTestCase {
     }
 
     func testPi3HasTwoControllersInAChain() throws {
-        for board in ["3", "zero-2-w"] {
+        for board in ["3", "3-plus", "zero-2-w"] {
             try describe(tree(board, memory: "0x0 0x1c000000")) { _, machine in
                 XCTAssertEqual(machine.controller, .bcm2836)
                 XCTAssertEqual(machine.distributor, RegisterRange(base: 0x4000_0000, size: 0x100))
@@ -127,8 +127,8 @@ final class RaspberryPiTests: TreeTestCase {
     }
 
     func testThePageOfTheSpinTableIsKept() throws {
-        for board in ["3", "4"] {
-            let memory = board == "3" ? "0x0 0x3b400000" : "0x0 0x0 0x3b400000"
+        for board in ["3", "3-plus", "4"] {
+            let memory = board != "4" ? "0x0 0x3b400000" : "0x0 0x0 0x3b400000"
             let reservation = ("/memreserve/ 0x0 0x1000;", "")
             try describe(tree(board, memory: memory, reservation)) { _, machine in
                 XCTAssertEqual(machine.reserved.count, 1, "four cores wait in one page")
@@ -151,7 +151,7 @@ final class RaspberryPiTests: TreeTestCase {
     }
 
     func testTheFirmwareMustNameTheMemory() throws {
-        for board in ["3", "zero-2-w", "4", "5"] {
+        for board in ["3", "3-plus", "zero-2-w", "4", "5"] {
             XCTAssertEqual(cause(try compile("raspberry-pi-\(board).dts")), .noMemory, board)
         }
         let all = try tree("3", memory: "0x0 0x40000000")

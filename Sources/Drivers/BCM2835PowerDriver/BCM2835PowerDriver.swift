@@ -19,7 +19,7 @@ import UserRuntime
         let request = server.next()
         if request.delivery == .oneWay && request[0] == PowerRequest.feed {
             signs &+= 1
-            if watchdog.isArmed { watchdog.feed(seconds: unsafe Int(truncatingIfNeeded: seconds[0])) }
+            if watchdog.isArmed { watchdog.feed(seconds: unsafe seconds[0]) }
         }
         if request.delivery != .message { continue }
         switch request[0] {
@@ -29,9 +29,9 @@ import UserRuntime
         case PowerRequest.powerOff:
             watchdog.powerOff()
             awaitReset(server)
-        case PowerRequest.watchdog where request[1] <= UInt64(BCM2835Watchdog<MMIORegisters>.maximumSeconds):
+        case PowerRequest.watchdog where request[1] == 0 || BCM2835Watchdog<MMIORegisters>.seconds.contains(request[1]):
             unsafe seconds[0] = request[1]
-            if request[1] == 0 { watchdog.disarm() } else { watchdog.arm(seconds: Int(request[1])) }
+            if request[1] == 0 { watchdog.disarm() } else { watchdog.arm(seconds: request[1]) }
             server.reply(RegisterMessage(0))
         case PowerRequest.state: server.reply(RegisterMessage(0, unsafe seconds[0], signs))
         default: server.reply(RegisterMessage(1))

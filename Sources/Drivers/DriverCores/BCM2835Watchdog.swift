@@ -26,7 +26,8 @@ public struct BCM2835Watchdog<Registers: RegisterAccess> {
     static var halt: UInt32 { 0x555 }
     /// 1/65536 s each, 20 bits.
     static var ticksPerSecond: UInt32 { 1 << 16 }
-    public static var maximumSeconds: Int { 15 }
+    /// What it can be set to: signs of life come twice a second, and one may go amiss.
+    public static var seconds: ClosedRange<UInt64> { 2...15 }
 
     public init(registers: Registers) { self.registers = registers }
 
@@ -38,19 +39,20 @@ public struct BCM2835Watchdog<Registers: RegisterAccess> {
     /// The seconds to feed it, for a driver that starts and remembers `kept` ones: 0 where it is off. One that somebody else
     /// armed, the firmware or a driver that died of it, gets all there are.
     public func seconds(kept: UInt64) -> UInt64 {
-        let most = UInt64(BCM2835Watchdog.maximumSeconds)
-        return isArmed ? (1...most ~= kept ? kept : most) : 0
+        let range = BCM2835Watchdog.seconds
+        return isArmed ? (range.contains(kept) ? kept : range.upperBound) : 0
     }
 
-    /// Lets the chip be reset `seconds` (1 to 15, others are cut) from now, unless it is fed or armed again before.
-    public func arm(seconds: Int) {
+    /// Lets the chip be reset `seconds` (2 to 15, others are cut) from now, unless it is fed or armed again before.
+    public func arm(seconds: UInt64) {
         feed(seconds: seconds)
         start()
     }
 
-    /// Gives the watchdog its `seconds` (1 to 15, others are cut) anew, armed or not.
-    public func feed(seconds: Int) {
-        let time = UInt32(max(1, min(seconds, BCM2835Watchdog.maximumSeconds))) * BCM2835Watchdog.ticksPerSecond
+    /// Gives the watchdog its `seconds` (2 to 15, others are cut) anew, armed or not.
+    public func feed(seconds: UInt64) {
+        let range = BCM2835Watchdog.seconds
+        let time = UInt32(max(range.lowerBound, min(seconds, range.upperBound))) * BCM2835Watchdog.ticksPerSecond
         registers.write32(BCM2835PowerRegister.watchdog, BCM2835Watchdog.password | time)
     }
 

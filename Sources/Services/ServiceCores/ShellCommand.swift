@@ -151,7 +151,7 @@ public enum ShellCommand: UInt8, Sendable {
             "lost: the UART was full; damaged: another speed, or noise; both and breaks since its driver started"
         case .timer: "US are microseconds, 2147483648 at most; ^C ends the wait"
         case .random: "COUNT words of 64 bits, 1 where nothing is said, 1000 at most"
-        case .watchdog: "SECONDS 1 to 15, 0 switches it off; without a sign of life for so long the board is reset"
+        case .watchdog: "SECONDS 2 to 15, 0 switches it off; without a sign of life for so long the board is reset"
         case .disk:
             "FILE: a short name in the first FAT32 partition's root; WHAT: block N, check (reads all of it), rewrite N"
         case .sleep: "MS are milliseconds, 1000 where nothing is said; ^C ends the wait"

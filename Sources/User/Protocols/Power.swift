@@ -6,8 +6,8 @@ public enum PowerRequest {
     public static var reboot: UInt64 { 1 }
     /// Never answered either.
     public static var powerOff: UInt64 { 2 }
-    /// Word 1: seconds, 1 to 15; 0 switches it off. From now on the board is reset when the supervisor shows no sign of life
-    /// for that long; it shows one each half second. Reply: 0, or 1: out of range.
+    /// Word 1: seconds, 2 to 15; 0 switches it off. From now on the board is reset when the supervisor shows no sign of life
+    /// for that long; it shows one each half second, and one may go amiss. Reply: 0, or 1: out of range.
     public static var watchdog: UInt64 { 3 }
     /// One-way, from the supervisor: it lives.
     public static var feed: UInt64 { 4 }
