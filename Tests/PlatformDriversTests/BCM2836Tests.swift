@@ -107,6 +107,11 @@ private struct Peripheral: Sendable {
         #expect(controller.acknowledge() == 97)
         record[.local, 0x60] = 1 << 9
         #expect(controller.acknowledge() == 25)
+        #expect(
+            record.stores == [
+                .store(.peripherals, 0x1c, 1 << 3), .store(.peripherals, 0x1c, 1 << 29),
+                .store(.peripherals, 0x20, 1 << 25), .store(.peripherals, 0x24, 1 << 1), .store(.local, 0x14, 1),
+            ], "the others stay open")
     }
 
     /// Moving the deadline quiets it: the least work on the way of the most urgent task.
