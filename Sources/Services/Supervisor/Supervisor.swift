@@ -80,16 +80,17 @@ import UserRuntime
     private mutating func tick() {
         let isLate = now > lastTick + 2 * Supervisor.period
         lastTick = now
-        findNewTasks(isFirstLook: false)
-        feedWatchdog()
         // Where something more urgent kept the supervisor itself from running, it kept the others too: nobody is judged.
-        flushLines()
         if isLate {
             for index in 0..<watched.count { watched[index].heartbeat.seen(at: now) }
         }
+        // Before it wakes anybody: whom it has just told something looks as if it kept those below from running.
+        for index in culprits() { endHanging(index) }
+        feedWatchdog()
+        findNewTasks(isFirstLook: false)
+        flushLines()
         for index in 0..<watched.count where watched[index].state.phase == .starting { noteProgress(index) }
         for index in 0..<watched.count where watched[index].state.isDue(at: now) { begin(index) }
-        for index in culprits() { endHanging(index) }
         arm()
     }
 
