@@ -73,12 +73,13 @@ public enum KernelLayout {
     public mutating func mapDevice(_ physical: UInt64, bytes: UInt64) throws(BootFailure) -> UInt64 {
         let first = physical & ~4095
         let size = (physical &+ bytes &+ 4095 &- first) & ~4095
-        if size > swiftlet_device_base() &+ swiftlet_device_bytes() &- nextDevice {
-            throw BootFailure("the kernel's devices have too many registers")
-        }
-        let virtual = nextDevice
+        // As far from a 2 MiB boundary as the registers are: a GICv3's megabytes are then mapped in blocks.
+        let skip = size >= 1 << 21 ? (first &- nextDevice) & 0x1f_ffff : 0
+        let room = swiftlet_device_base() &+ swiftlet_device_bytes() &- nextDevice
+        if size > room || skip > room &- size { throw BootFailure("the kernel's devices have too many registers") }
+        let virtual = nextDevice &+ skip
         try map(virtual, first, bytes: size, writable: true, .device)
-        nextDevice &+= size &+ 4096  // a gap between devices
+        nextDevice = virtual &+ size &+ 4096  // a gap between devices
         return virtual &+ (physical & 4095)
     }
 
