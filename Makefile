@@ -23,7 +23,7 @@ SOURCES := Package.swift Sources Tests
 ifeq ($(filter output-sync,$(.FEATURES)),)
 $(error error: GNU make 4 or newer is needed, this is $(MAKE_VERSION))
 endif
-ifneq ($(filter-out $(BOARDS),$(BOARD)),)
+ifneq ($(words $(filter $(BOARDS),$(BOARD))),1)
 $(error error: no board $(BOARD): there are $(BOARDS))
 endif
 # SwiftPM is parallel by itself; two verbs at once would write the same files.
@@ -69,10 +69,10 @@ tests-bundle: build
 	@$(TOOL) bundle --root build/tasks/TargetTests.elf -o build/tests.bundle
 
 run: build ## Boot on QEMU (BOARD=rpi3 or rpi4 for another board; RUN='ps; poweroff' runs shell commands and exits with the system's status)
-	@[ $(BOARD) = virt ] || platform/fetch-qemu
+	@[ '$(BOARD)' != rpi4 ] || platform/fetch-qemu
 	@$(TOOL) run build/kernel8.img --board $(BOARD) $(if $(CARD),--card '$(CARD)') $(if $(RUN),--run '$(RUN)') $(if $(APPEND),--append '$(APPEND)')
 
-test: test-host test-target test-system test-trees test-debian-trees matrix test-boards test-verbs ## All tests: host, target, system and trees under QEMU, the Raspberry Pi, boot matrix, the verbs
+test: test-host test-target test-system test-trees test-verbs matrix test-debian-trees test-boards ## All tests: host, target, system and trees under QEMU, the Raspberry Pi, boot matrix, the verbs
 
 test-host: deps ## Tests on the host (TEST=name filters)
 	@mkdir -p build
@@ -99,6 +99,7 @@ test-trees: build ## Boot with device trees that are wrong in one place: refused
 	@Tests/OnTarget/tree-tests build/tree-tests.totals
 
 matrix: build ## Boot the same image under every QEMU variant
+	@platform/install-dependencies trees
 	@platform/fetch-qemu
 	@$(TOOL) matrix --totals build/matrix.totals
 
@@ -113,6 +114,7 @@ mutation: deps ## Prove that the tests notice a broken kernel (inheritance switc
 	@Tests/mutation.sh
 
 debug: build ## Boot stopped, with gdb attached to kernel and symbols (GDB='-batch -ex bt' passes options)
+	@[ '$(BOARD)' = virt ] || { echo "error: make debug is for BOARD=virt"; exit 1; }
 	@command -v gdb-multiarch >/dev/null || { echo "error: no gdb-multiarch: run make deps"; exit 1; }
 	@rm -f build/gdb.sock; setsid qemu-system-aarch64 -machine virt,gic-version=2 -cpu cortex-a53 -m 256M -display none -nodefaults \
 	  -serial file:build/debug.log -S -gdb unix:build/gdb.sock,server=on,wait=off $(if $(RUN),-append 'run="$(RUN)"') \
@@ -141,7 +143,7 @@ bench-image: tool
 BENCH_OUTPUT := build/bench$(if $(filter-out virt,$(BOARD)),-$(BOARD))
 bench: bench-image ## Measure path lengths and latencies (ROWS=quick, or the beginning of rows' names; BOARD=rpi3, rpi4); results go to build/bench, build/bench-BOARD
 	@platform/install-dependencies plot
-	@platform/fetch-qemu
+	@[ '$(BOARD)' != rpi4 ] || platform/fetch-qemu
 	@$(TOOL) bench build/bench.img --board '$(BOARD)' --rows '$(ROWS)' --output $(BENCH_OUTPUT)
 
 clean: ## Remove everything that was built

@@ -182,8 +182,10 @@ import Testing
     @Test func anEdgeIsDeliveredToAllAtOnce() {
         let s = TestSystem()
         let notification = UInt64(s.make(.notification))
-        let interrupts = (0..<8).map { _ in makeInterrupt(s, line: 41, trigger: .edge) }
+        let interrupts = (0..<3).map { _ in makeInterrupt(s, line: 41, trigger: .edge) }
+        let fourth = makeInterrupt(s, line: 41, trigger: .edge)
         for interrupt in interrupts { #expect(s.perform(.bindInterrupt, interrupt, notification, 1).error == nil) }
+        #expect(s.perform(.bindInterrupt, fourth, notification, 1).error == .exhausted)
         s.go()
         s.raise(line: 41)
         #expect(s.hardware.opened == [] && s.hardware.quiet == [41])

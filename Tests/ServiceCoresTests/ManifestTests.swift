@@ -106,6 +106,11 @@ private func decode(_ bytes: [UInt8]) throws(ManifestError) -> Manifest { try Ma
         #expect(error { $0.boards.compatible = Array(repeating: $0.boards.compatible[0], count: 17) } == .badBoards)
         #expect(error { $0.tasks[1].name = $0.tasks[0].name } == .duplicate(task: 1))
         #expect(error { $0.tasks[1].provides = Name("serial") } == .duplicate(task: 1))
+        #expect(
+            error {
+                $0.tasks[1].start = .device
+                $0.tasks[1].compatible = [$0.tasks[0].compatible[1]]
+            } == .duplicate(task: 1))
         #expect(error { $0.tasks[1].binary = .empty } == .badName(task: 1))
         #expect(error { $0.tasks[0].maximumPriority = 139 } == .badValue(task: 0, .maximumPriority))
         #expect(error { $0.tasks[0].stackBytes = 0 } == .badValue(task: 0, .stackBytes))

@@ -73,7 +73,7 @@ final class ManifestFileTests: XCTestCase {
             ("restart = {", "restart = 3 #", "task uart: restart is a table"),
             (
                 "name = \"uart\"", "name = \"log\"",
-                "task log: another task before it has the same name, or provides the same service"
+                "task log: another task before it has the same name, provides the same service, or drives the same devices"
             ),
             ("name = \"uart\"\n", "", "task 2: name is missing"),
             ("name = \"uart\"", "name = \"\"", "task 2: name \"\" has 1 to 32 bytes"),

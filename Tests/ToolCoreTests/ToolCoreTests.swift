@@ -70,6 +70,7 @@ final class ToolCoreTests: XCTestCase {
         XCTAssertEqual(bundle.number(0, 8), Bundle.magic)
         XCTAssertEqual(bundle.number(Bundle.sizeOffset, 8), UInt64(bundle.count))
         XCTAssertEqual(bundle.count % 4096, 0)
+        XCTAssertEqual(bundle.number(bundle.count - 8, 8), Bundle.magic)
         let offset = Int(bundle.number(Bundle.rootSegmentsOffset, 8))
         XCTAssertEqual(bundle.number(Bundle.rootSegmentsOffset + 8, 8), 0x40_0000)
         XCTAssertEqual(bundle.number(Bundle.rootSegmentsOffset + 16, 8), 8192)

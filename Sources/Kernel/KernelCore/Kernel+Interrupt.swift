@@ -11,9 +11,9 @@ extension Kernel where H: ~Copyable {
     /// `open`.
     ///
     /// Where many share the line a few are signalled at a time: it is opened, and interrupts again at once, until all were. An edge
-    /// would not come again.
+    /// would not come again: no more than a few may share a line of edges.
     ///
-    /// - Complexity: `KernelLimits.deliveryStep` signals, on a line of edges `KernelLimits.sharedLine`.
+    /// - Complexity: `KernelLimits.deliveryStep` signals.
     mutating func deliverInterrupt(line: Int) {
         statistics.interrupts &+= 1
         if line < 0 || line >= Limits.interruptLines { return }
@@ -23,7 +23,7 @@ extension Kernel where H: ~Copyable {
             hardware.open(line: line)
             return
         }
-        var left = first.pointee.trigger == .level ? KernelLimits.deliveryStep : KernelLimits.sharedLine
+        var left = KernelLimits.deliveryStep
         var outstanding = 0
         var at: Ref<Interrupt>? = first
         while let interrupt = at {  // bounded by `sharedLine`
@@ -68,7 +68,8 @@ extension Kernel where H: ~Copyable {
                 if other.pointee.trigger != interrupt.pointee.trigger { return .wrongState }
                 at = other.pointee.nextOnLine
             }
-            if count > KernelLimits.sharedLine { return .exhausted }
+            let isLevel = interrupt.pointee.trigger == .level
+            if count > (isLevel ? KernelLimits.sharedLine : KernelLimits.deliveryStep) { return .exhausted }
         }
         connect(interrupt.source, to: notification, bits: bits)
         if interrupt.pointee.isListed { return nil }

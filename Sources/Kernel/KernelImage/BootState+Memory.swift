@@ -17,16 +17,19 @@ extension BootState {
 
     /// Map all RAM, and find out what of it is free.
     mutating func mapMemory() throws(BootFailure) {
-        free.remove(reservationsOf: machine)
+        // A boot loader may reserve what it loaded: that is for the kernel.
+        for index in 0..<machine.reserved.count where !isInitialDisk(machine.reserved[index]) {
+            free.remove(pagesAround: machine.reserved[index].base, machine.reserved[index].size)
+        }
         if free.lost > 0 { BootState.refuse(DeviceTreeError(.tooManyRanges), nil, &map) }
         free.remove(pagesAround: image.base, image.size)
         leaveIdentityMapping()
         try mapFree()
         Translation.invalidateAll()
         try checkMemory()
+        free.remove(pagesAround: treeAddress, UInt64(tree.size))
         findBundle()
         free.remove(pagesAround: bundle.base, bundle.size)
-        free.remove(pagesAround: treeAddress, UInt64(tree.size))
     }
 
     /// Look at the free memory here and there: a tree may name more than there is, and a task that is given it would stop the
@@ -82,24 +85,41 @@ extension BootState {
     /// directly, if anything does.
     private mutating func findBundle() {
         if let disk = initialDisk {
-            if let found = findBundle(at: disk.base) { return bundle = found }
-            console.write(
-                "swiftlet: what the device tree calls initial RAM disk is no bundle of tasks, and is not used")
+            guard let problem = take(bundleAt: disk.base, limit: disk.size) else { return }
+            console.write("swiftlet: the initial RAM disk is not used: ")
+            console.write(problem)
             console.endLine()
         }
-        bundle = findBundle(at: image.base + image.size) ?? bundle
+        if let problem = take(bundleAt: image.base + image.size, limit: .max) {
+            console.write("swiftlet: behind the kernel, where the tasks should be: ")
+            console.write(problem)
+            console.endLine()
+        }
     }
 
-    /// A bundle with its whole pages, all of it in memory that nobody else has.
-    private mutating func findBundle(at start: UInt64) -> PhysicalRange? {
-        if start & 4095 != 0 || start >= KernelLayout.linearBytes || !free.contains(start, start + 4096) { return nil }
+    /// Take a bundle with its whole pages.
+    ///
+    /// - Parameter limit: bytes that it may have.
+    /// - Returns: why there is none to take; nil where it was taken.
+    private mutating func take(bundleAt start: UInt64, limit: UInt64) -> StaticString? {
+        let noMemory: StaticString = "memory there is reserved, or absent"
+        if start & 4095 != 0 { return "it does not start on a page" }
+        if start >= KernelLayout.linearBytes || !free.contains(start, start + 4096) { return noMemory }
         // Safety: this page is RAM and mapped.
         let words = unsafe KernelLayout.pointer(start).assumingMemoryBound(to: UInt64.self)
-        if unsafe words[0] != Bundle.magic { return nil }
+        if unsafe words[0] != Bundle.magic { return "it is no bundle of tasks" }
         let size = unsafe words[Bundle.sizeOffset / 8]
-        if size < 4096 || size > 1 << 30 { return nil }
-        let pages = (size + 4095) & ~4095
-        return free.contains(start, start + pages) ? PhysicalRange(base: start, size: pages) : nil
+        if size == 0 || size & 4095 != 0 || size > limit { return "its size is wrong, or it is cut short" }
+        if size > KernelLayout.linearBytes || !free.contains(start, start + size) { return noMemory }
+        // Safety: all of its pages are RAM and mapped.
+        if unsafe words[Int(size) / 8 - 1] != Bundle.magic { return "it is cut short" }
+        bundle = PhysicalRange(base: start, size: size)
+        return nil
+    }
+
+    private func isInitialDisk(_ range: RegisterRange) -> Bool {
+        guard let disk = initialDisk, range.base & ~4095 == disk.base & ~4095 else { return false }
+        return (range.base &+ range.size &+ 4095) & ~4095 == (disk.base &+ disk.size &+ 4095) & ~4095
     }
 
     /// Where a boot loader put a file for the kernel (Linux, Documentation/devicetree/bindings/chosen.txt); the properties have

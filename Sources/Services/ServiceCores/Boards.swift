@@ -23,14 +23,10 @@ public struct Boards: Equatable, Sendable {
     /// - Complexity: O(bytes × boards).
     public func rank(for root: Span<UInt8>) -> Int? {
         var rank = 0
-        var value = Compatible(bytes: [])
-        for index in 0..<root.count {
-            if root[index] != 0 {
-                value.bytes.append(root[index])
-                continue
-            }
-            if compatible.contains(value) { return rank }
-            value.bytes = []
+        var start = 0
+        for end in 0..<root.count where root[end] == 0 {
+            for value in compatible where value.isAt(start..<end, of: root) { return rank }
+            start = end + 1
             rank += 1
         }
         return nil
@@ -52,5 +48,13 @@ public struct Boards: Equatable, Sendable {
         let boards = Boards(compatible: try reader.values(bytes), isFallback: fallback == 1)
         try boards.check()
         return boards
+    }
+}
+
+extension Compatible {
+    fileprivate func isAt(_ place: Range<Int>, of text: Span<UInt8>) -> Bool {
+        if bytes.count != place.count { return false }
+        for index in 0..<bytes.count where bytes[index] != text[place.lowerBound + index] { return false }
+        return true
     }
 }

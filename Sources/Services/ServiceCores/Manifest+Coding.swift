@@ -64,6 +64,9 @@ extension Manifest {
                 if tasks[other].name == tasks[index].name { throw .duplicate(task: index) }
                 let service = tasks[index].provides
                 if !service.isEmpty && service == tasks[other].provides { throw .duplicate(task: index) }
+                for value in tasks[index].compatible where tasks[other].compatible.contains(value) {
+                    throw .duplicate(task: index)
+                }
             }
         }
     }

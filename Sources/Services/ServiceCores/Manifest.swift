@@ -11,6 +11,8 @@ public struct Manifest: Equatable, Sendable {
         self.tasks = tasks
     }
 
+    /// What a manifest is called in the bundle, ahead of a `.` and the board's name.
+    public static var entryName: StaticString { "manifest" }
     /// Tasks of the largest manifest.
     public static let maximumTasks = 64
 
@@ -129,7 +131,7 @@ public enum ManifestError: Error, Equatable, Sendable {
     case tooManyTasks
     /// A name is empty where one is needed, or longer than 32 bytes, or has a byte behind its padding.
     case badName(task: Int)
-    /// Two tasks have the same name, or provide the same service.
+    /// Two tasks have the same name, provide the same service, or drive the same devices.
     case duplicate(task: Int)
     /// A number is outside its range.
     case badValue(task: Int, ManifestField)

@@ -54,7 +54,7 @@ struct Shell {
             return pair.value.isEmpty ? ": it has no value" : nil
         }
         return pair.key.matches("test")
-            ? ": this is no tests image" : ": unknown; there are run=\"COMMANDS\" and bench=ROWS"
+            ? ": these are not the tests" : ": unknown; there are run=\"COMMANDS\" and bench=ROWS"
     }
 
     mutating func interact() -> Never {

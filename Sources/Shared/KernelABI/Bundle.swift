@@ -8,6 +8,7 @@
 //   0x020  root segments, 4 × { offset, virtual address, size (a multiple of 4096, zero-filled), rights }
 //   0x0a0  number of entries
 //   0x0a8  entries, each { offset, size, name (32 bytes, zero-padded) }
+//   the last word: the magic once more, so that a bundle that was cut short is known
 //
 // The root task is laid out as pages that the kernel maps in place, so that the kernel needs no ELF reader.
 // Each other entry is a file as it is: "<name>" an ELF file, "manifest.<board>" an encoded manifest, "arguments" the text that

@@ -53,6 +53,8 @@ public struct BundleWriter {
         }
         var head: [UInt8] = []
         head.append(word: Bundle.magic)
+        body += [UInt8](repeating: 0, count: 4096 - 8)
+        body.append(word: Bundle.magic)
         head.append(word: UInt64(headSize + body.count))
         head.append(word: UInt64(root.segments.count))
         head.append(word: root.entry)

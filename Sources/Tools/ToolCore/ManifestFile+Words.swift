@@ -13,7 +13,8 @@ extension ManifestError {
             return "board: compatible has 1 to \(Boards.maximumCount) values of 1 to \(Compatible.maximumLength) bytes"
         case .badName(let index): return "\(task(index)): a name is empty"
         case .duplicate(let index):
-            return "\(task(index)): another task before it has the same name, or provides the same service"
+            return
+                "\(task(index)): another task before it has the same name, provides the same service, or drives the same devices"
         case .badValue(let index, let field): return "\(task(index)): \(field.rule)"
         case .truncated, .wrongMagic, .wrongVersion, .trailingBytes: return "the encoded manifest is damaged"
         }

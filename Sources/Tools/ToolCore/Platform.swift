@@ -27,9 +27,7 @@ public struct Platform {
     let boards: [Board]
 
     public init(common: [SystemFile], boards: [Board]) throws {
-        for file in common where file.boards != nil || !file.additions.isEmpty {
-            throw ToolError("[board] and [[addition]] are for a file of one board: platform/BOARD/system.toml")
-        }
+        try common.forEach(Platform.checkCommon)
         self.common = common.flatMap(\.tasks)
         self.boards = boards
     }
@@ -39,7 +37,11 @@ public struct Platform {
     /// - Parameter more: further files with tasks for every board.
     public init(folder: String, more: [String] = []) throws {
         let common = try (["\(folder)/system.toml"] + more).map { path in
-            try within(path) { try SystemFile(toml: try text(of: path)) }
+            try within(path) {
+                let file = try SystemFile(toml: try text(of: path))
+                try Platform.checkCommon(file)
+                return file
+            }
         }
         let names = (try? FileManager.default.contentsOfDirectory(atPath: folder))?.sorted() ?? []
         let boards = try names.compactMap { name -> Board? in
@@ -51,6 +53,12 @@ public struct Platform {
         }
         if boards.isEmpty { throw ToolError("\(folder): no board: there is no \(folder)/*/system.toml") }
         try self.init(common: common, boards: boards)
+    }
+
+    private static func checkCommon(_ file: SystemFile) throws {
+        if file.boards != nil || !file.additions.isEmpty {
+            throw ToolError("[board] and [[addition]] are for a file of one board: platform/BOARD/system.toml")
+        }
     }
 
     private func manifest(_ board: Board) throws -> Manifest {

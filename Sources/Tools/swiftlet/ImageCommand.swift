@@ -1,6 +1,7 @@
 // `swiftlet bundle` and `swiftlet image`: root task, tasks and manifests become a bundle, kernel and bundle become one file.
 
 import ArgumentParser
+import ServiceCores
 import ToolCore
 
 struct BundleCommand: ParsableCommand {
@@ -24,7 +25,7 @@ struct BundleCommand: ParsableCommand {
         if let platform {
             let files = try Platform(folder: platform, more: tasks)
             for (board, bytes) in try files.manifests(binaries: writer.entries.map(\.name)) {
-                writer.entries.append(("manifest.\(board)", bytes))
+                writer.entries.append(("\(Manifest.entryName).\(board)", bytes))
             }
         }
         try writeFile(try within(root) { try writer.pack() }, to: output)

@@ -16,7 +16,7 @@ struct RunCommand: ParsableCommand {
         "virt"
     @Option(help: "What is in a board's card slot; left alone.") var card: String?
     @Option(help: "Memory, as QEMU writes it.") var memory = "256M"
-    @Option(help: "Machine, as QEMU writes it.") var machine = "virt,gic-version=2"
+    @Option(help: "Machine, as QEMU writes it.") var machine: String?
     @Option(help: "Processor, as QEMU writes it.") var cpu = "cortex-a53"
     @Option(help: "Seconds after which a run with --run is stopped.") var timeout = 120
     @Flag(help: "Count instructions as time: every run is the same.") var counted = false
@@ -28,10 +28,13 @@ struct RunCommand: ParsableCommand {
         }
         var emulator = Emulator(kernel: image)
         emulator.memory = memory
-        emulator.machine = machine
+        if let machine { emulator.machine = machine }
         emulator.processor = cpu
         emulator.isCounted = counted
-        if board != "virt" { try emulator.become(board) }
+        if board != "virt" {
+            if machine != nil { throw ToolError("--machine \(machine ?? ""): \(board) is a machine; say one of them") }
+            try emulator.become(board)
+        }
         emulator.card = card
         emulator.append = ([append] + (commands.map { ["run=\"\($0)\""] } ?? [])).filter { !$0.isEmpty }.joined(
             separator: " ")

@@ -13,7 +13,7 @@ struct TestTargetCommand: ParsableCommand {
         "build/tests.bundle"
     @Option(help: "One test's name, or `all`.") var test = "all"
     @Option(help: "Seconds after which a run that hangs is stopped.") var timeout = 300
-    @Option(help: "Machine, as QEMU writes it.") var machine = "virt,gic-version=2"
+    @Option(help: "Machine, as QEMU writes it; left out: virt with either interrupt controller.") var machine: String?
     @Option(help: "Device tree in place of QEMU's own: a source or what dtc made of it.") var tree: String?
     @Option(help: "Then the same tests on each board that QEMU has, with the trees of: project, linux.") var boards:
         Board.TreeOwner?
@@ -21,7 +21,13 @@ struct TestTargetCommand: ParsableCommand {
     @Option(help: "Write the totals to this file: PASSED FAILED.") var totals: String?
 
     func run() throws {
-        var (passed, failed) = onlyBoards ? (0, 0) : try runSuite(machine, tree: tree, name: machine)
+        var (passed, failed) = (0, 0)
+        let machines = machine.map { [$0] } ?? ["virt,gic-version=2", "virt,gic-version=3"]
+        for machine in onlyBoards ? [] : machines {
+            let suite = try runSuite(machine, tree: tree, name: machine)
+            passed += suite.passed
+            failed += suite.failed
+        }
         if let boards {
             for board in Board.all {
                 let name = "\(board.machine) with \(boards.text)"
