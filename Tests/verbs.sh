@@ -108,6 +108,19 @@ leftOver() {
 }
 check stopped-run-leaves-no-emulator 0 '^gone' leftOver
 
+# Parts of a test that prove nothing are failures: parts FILE COMMANDS, where the commands write a file's totals, or none.
+parts() {
+    bash -c 'source Tests/OnTarget/parts.sh; part build/part.totals bash -c "$0"; echo "$passed and $failed"' "$1"
+}
+check part-that-passes 0 '^3 and 0$' parts 'echo 3 0 > build/part.totals'
+check part-that-fails 0 '^3 and 1$' parts 'echo 3 1 > build/part.totals; exit 1'
+check part-that-fails-after-its-totals 0 '^3 and 1$' parts 'echo 3 0 > build/part.totals; exit 1'
+check part-that-fails-with-nothing 0 '^0 and 1$' parts 'echo 0 0 > build/part.totals; exit 1'
+check part-that-fails-without-totals 0 '^0 and 1$' parts 'exit 1'
+check part-without-totals 0 '^0 and 1$' parts 'echo "  skipped all: no reason"'
+check part-of-nothing 0 '^0 and 1$' parts 'echo 0 0 > build/part.totals'
+check part-that-is-skipped 0 '^0 and 0$' parts 'echo 0 0 > build/part.totals; echo "  skipped all: no board"'
+
 mkdir -p "$(dirname "$totals")"
 echo "$passed $failed" > "$totals"
 echo "tests of the verbs: $passed passed, $failed failed"
