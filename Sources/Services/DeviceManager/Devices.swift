@@ -109,7 +109,7 @@ struct Devices {
         message.setName(name, at: DriverRequest.name)
         for index in 0..<ranges {
             let range = try node.driverRegisters(index, machine)
-            if !entry.sharesPage && hasNeighbours(node, range) { return .factory(.pageShared) }
+            if !entry.sharesPage && node.hasNeighbours(of: range) { return .factory(.pageShared) }
             message.setWord(DriverRequest.device + 2 * index, range.base)
             message.setWord(DriverRequest.device + 2 * index + 1, range.size)
         }
@@ -127,26 +127,6 @@ struct Devices {
         // A device manager that was restarted finds its drivers at work.
         if reply[0] == 0 || reply[0] == FactoryError.wrongState.rawValue { return nil }
         return .factory(FactoryError(rawValue: reply[0]) ?? .kernel)
-    }
-
-    /// Whether another node's registers lie in the same pages, also those of a node that is disabled. The very same range is
-    /// the same device, described twice: the root task gives it to one driver only.
-    /// - Complexity: O(nodes × register ranges).
-    private func hasNeighbours(_ node: DeviceNode, _ range: RegisterRange) -> Bool {
-        guard let pages = RegisterPages(base: range.base, size: range.size) else { return false }
-        var depth = 0
-        var other: DeviceNode? = node.tree.root
-        while let current = other {
-            other = node.tree.node(after: current, depth: &depth)
-            if current.offset == node.offset { continue }
-            for index in 0..<((try? current.registerCount()) ?? 0) {
-                guard let theirs = try? current.registers(index), theirs != range,
-                    let others = RegisterPages(base: theirs.base, size: theirs.size)
-                else { continue }
-                if others.touches(pages) { return true }
-            }
-        }
-        return false
     }
 
     /// Which of its kind the driver of the node called `name` is; nil when there is none.

@@ -1,6 +1,7 @@
 // `swiftlet dt check`: what the kernel would make of device trees, without a board.
 
 import ArgumentParser
+import ServiceCores
 import ToolCore
 import TreeReport
 
@@ -20,16 +21,32 @@ struct DeviceTreeCommand: ParsableCommand {
             let boards = try Platform(folder: platform)
             var refused = 0
             for file in files {
-                let report = TreeReport(try readFile(file))
+                let report = try TreeReport(try readFile(file)) { root in
+                    try boards.choice(for: root).map(TreeReport.Board.init)
+                }
                 if report.refusal != nil { refused += 1 }
                 if brief {
                     print("\(report.verdict)  \(file)")
                 } else {
                     if files.count > 1 { print("\(file):") }
-                    print(report.text(manifest: try boards.choice(for: report.compatible)))
+                    print(report.text)
                 }
             }
             if refused > 0 { throw ExitCode(1) }
         }
     }
 }
+
+extension TreeReport.Board {
+    fileprivate init(_ choice: (board: String, isFallback: Bool, drivers: [TaskDescription])) {
+        let drivers = choice.drivers.map { driver in
+            TreeReport.Driver(
+                name: text(driver.name.bytes), compatible: driver.compatible.map { text($0.bytes) },
+                registers: Int(driver.registerCount), interrupts: Int(driver.interruptCount),
+                sharesPage: driver.sharesPage)
+        }
+        self.init(name: choice.board, isFallback: choice.isFallback, drivers: drivers)
+    }
+}
+
+private func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
