@@ -39,21 +39,17 @@ struct Devices {
     mutating func startDrivers(_ tree: DeviceTree, _ machine: MachineDescription, _ manifest: Manifest) {
         instances = [Int](repeating: 0, count: manifest.tasks.count)
         let console = tree.chosenConsole
-        var first: Device?
-        if let console, console.isDevice { first = start(console, machine, manifest) }
+        if let console, console.isDevice { devices.append(start(console, machine, manifest)) }
         var depth = 0
         var node: DeviceNode? = tree.root
         while let current = node {
+            node = tree.node(after: current, depth: &depth)
+            if !current.isDevice || current.offset == console?.offset { continue }
             if devices.count == Devices.maximum {
                 log(Text("the device tree has more than 256 devices; what follows is left out:").bytes.span)
                 return logPlace(of: current)
             }
-            if let first, current.offset == console?.offset {
-                devices.append(first)
-            } else if current.isDevice {
-                devices.append(start(current, machine, manifest))
-            }
-            node = tree.node(after: current, depth: &depth)
+            devices.append(start(current, machine, manifest))
         }
     }
 
