@@ -130,6 +130,22 @@ final class TreeReportTests: TreeTestCase {
         }
     }
 
+    func testARefusedTreesDriversAreNamed() throws {
+        let foreign = try compile(replacing: "<0 2 4>;", with: "<0 2 4>; interrupt-parent = <0x7777>;")
+        let memory = report(
+            try compile(
+                replacing: "device_type = \"memory\";", with: "",
+                and: ("<0 2 4>;", "<0 2 4>; interrupt-parent = <0x7777>;")), uart, driver)
+        XCTAssertEqual(memory.refusal?.cause, .noMemory)
+        XCTAssertEqual(memory.devices.map(\.driver), ["pl011", "clock"])
+        XCTAssertEqual(memory.devices.map { $0.problem?.cause }, [nil, .foreignInterrupt])
+        XCTAssertEqual(memory.devices.last?.problem, report(foreign, uart, driver).devices.last?.problem)
+        let controller = report(try compile(replacing: "arm,cortex-a15-gic", with: "acme,gic"), uart)
+        XCTAssertEqual(controller.refusal?.cause, .noInterruptController)
+        XCTAssertEqual(controller.devices.first { $0.path == "/bus/pl011@1000" }?.driver, "pl011")
+        XCTAssertNil(controller.devices.first { $0.path == "/bus/pl011@1000" }?.problem)
+    }
+
     func testPowerBySecureMonitorCall() throws {
         let report = TreeReport(try compile(replacing: "\"hvc\"", with: "\"smc\""))
         XCTAssertEqual(report.power, .smc)

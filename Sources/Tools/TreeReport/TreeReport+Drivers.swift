@@ -41,6 +41,8 @@ extension TreeReport {
         guard let driver = board?.drivers.first(where: { $0.compatible.contains(where: device.compatible.contains) })
         else { return }
         device.driver = driver.name
+        // Of a machine that was read only in part, nothing more can be said. Memory is often left to the firmware to fill in.
+        if let refusal, refusal.cause != .noMemory { return }
         device.problem = nil
         do throws(DeviceTreeError) {
             for index in 0..<driver.registers {

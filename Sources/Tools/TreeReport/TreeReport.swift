@@ -157,7 +157,7 @@ extension TreeReport {
                     index += 1
                 }
             } catch { device.problem = problem(error, in: tree) }
-            if refusal == nil { choose(&device, node, machine) }
+            choose(&device, node, machine)
             // What is on another bus (I2C, SPI, CPUs) has no registers of its own.
             if !device.registers.isEmpty || device.problem != nil { devices.append(device) }
         }

@@ -1,7 +1,6 @@
 // `swiftlet dt check`: what the kernel would make of device trees, without a board.
 
 import ArgumentParser
-import ServiceCores
 import ToolCore
 import TreeReport
 
@@ -21,9 +20,7 @@ struct DeviceTreeCommand: ParsableCommand {
             let boards = try Platform(folder: platform)
             var refused = 0
             for file in files {
-                let report = try TreeReport(try readFile(file)) { root in
-                    try boards.choice(for: root).map(TreeReport.Board.init)
-                }
+                let report = try TreeReport(try readFile(file)) { root in try board(for: root, in: boards) }
                 if report.refusal != nil { refused += 1 }
                 if brief {
                     print("\(report.verdict)  \(file)")
@@ -37,16 +34,15 @@ struct DeviceTreeCommand: ParsableCommand {
     }
 }
 
-extension TreeReport.Board {
-    fileprivate init(_ choice: (board: String, isFallback: Bool, drivers: [TaskDescription])) {
-        let drivers = choice.drivers.map { driver in
-            TreeReport.Driver(
-                name: text(driver.name.bytes), compatible: driver.compatible.map { text($0.bytes) },
-                registers: Int(driver.registerCount), interrupts: Int(driver.interruptCount),
-                sharesPage: driver.sharesPage)
-        }
-        self.init(name: choice.board, isFallback: choice.isFallback, drivers: drivers)
+/// The manifest for a tree's root, as far as the report needs it.
+private func board(for root: [String], in platform: Platform) throws -> TreeReport.Board? {
+    guard let choice = try platform.choice(for: root) else { return nil }
+    let drivers = choice.drivers.map { driver in
+        TreeReport.Driver(
+            name: text(driver.name.bytes), compatible: driver.compatible.map { text($0.bytes) },
+            registers: Int(driver.registerCount), interrupts: Int(driver.interruptCount), sharesPage: driver.sharesPage)
     }
+    return TreeReport.Board(name: choice.board, isFallback: choice.isFallback, drivers: drivers)
 }
 
 private func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
