@@ -63,6 +63,11 @@ check no-system-test 1 '^no test.s name starts with nothing' .build/debug/swiftl
 check run-ends-with-the-systems-status 2 'power off, status 7' make run RUN='poweroff 7'
 check run-that-does-not-end 1 'Error: the system did not power off within 3 s' .build/debug/swiftlet run --timeout 3 --run 'sleep 600'
 check run-refuses-double-quotes 2 '^Error: --run: ' make run RUN='echo "a"; poweroff'
+if build/qemu10/qemu-system-aarch64 -machine help 2> /dev/null | grep -q '^raspi4b ' || qemu-system-aarch64 -machine help | grep -q '^raspi4b '; then
+    check run-on-the-raspberry-pi-4 0 'swiftlet: kernel .* on Raspberry Pi 4 Model B' make run BOARD=rpi4 RUN='poweroff'
+else
+    echo "  skipped verbs.run-on-the-raspberry-pi-4: no QEMU here has the machine raspi4b"
+fi
 check size 0 '^ +[0-9]+ +[0-9]+ +[0-9]+  build/kernel.elf' make size
 check debug 0 'KernelImage_main \(.*Sources/Kernel/KernelImage/KernelMain.swift:[0-9]+' \
     make debug GDB="-batch -ex 'break KernelImage_main' -ex continue -ex backtrace"
