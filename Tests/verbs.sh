@@ -63,6 +63,11 @@ check no-system-test 1 '^no test.s name starts with nothing' .build/debug/swiftl
 check run-ends-with-the-systems-status 2 'power off, status 7' make run RUN='poweroff 7'
 check run-that-does-not-end 1 'Error: the system did not power off within 3 s' .build/debug/swiftlet run --timeout 3 --run 'sleep 600'
 check run-refuses-double-quotes 2 '^Error: --run: ' make run RUN='echo "a"; poweroff'
+if build/qemu10/qemu-system-aarch64 -machine help 2> /dev/null | grep -q '^raspi4b ' || qemu-system-aarch64 -machine help | grep -q '^raspi4b '; then
+    check run-on-the-raspberry-pi-4 0 'swiftlet: kernel .* on Raspberry Pi 4 Model B' make run BOARD=rpi4 RUN='poweroff'
+else
+    echo "  skipped verbs.run-on-the-raspberry-pi-4: no QEMU here has the machine raspi4b"
+fi
 check size 0 '^ +[0-9]+ +[0-9]+ +[0-9]+  build/kernel.elf' make size
 check debug 0 'KernelImage_main \(.*Sources/Kernel/KernelImage/KernelMain.swift:[0-9]+' \
     make debug GDB="-batch -ex 'break KernelImage_main' -ex continue -ex backtrace"
@@ -107,6 +112,19 @@ leftOver() {
     return 1
 }
 check stopped-run-leaves-no-emulator 0 '^gone' leftOver
+
+# Parts of a test that prove nothing are failures: parts FILE COMMANDS, where the commands write a file's totals, or none.
+parts() {
+    bash -c 'source Tests/OnTarget/parts.sh; part build/part.totals bash -c "$0"; echo "$passed and $failed"' "$1"
+}
+check part-that-passes 0 '^3 and 0$' parts 'echo 3 0 > build/part.totals'
+check part-that-fails 0 '^3 and 1$' parts 'echo 3 1 > build/part.totals; exit 1'
+check part-that-fails-after-its-totals 0 '^3 and 1$' parts 'echo 3 0 > build/part.totals; exit 1'
+check part-that-fails-with-nothing 0 '^0 and 1$' parts 'echo 0 0 > build/part.totals; exit 1'
+check part-that-fails-without-totals 0 '^0 and 1$' parts 'exit 1'
+check part-without-totals 0 '^0 and 1$' parts 'echo "  skipped all: no reason"'
+check part-of-nothing 0 '^0 and 1$' parts 'echo 0 0 > build/part.totals'
+check part-that-is-skipped 0 '^0 and 0$' parts 'echo 0 0 > build/part.totals; echo "  skipped all: no board"'
 
 mkdir -p "$(dirname "$totals")"
 echo "$passed $failed" > "$totals"

@@ -20,6 +20,18 @@ final class TreeErrorTests: TreeTestCase {
         }
     }
 
+    func testAnInterruptOfAnExtendedListIsNamedByThat() throws {
+        let lines = "<&gic 1 13 4>, <&gic 1 14 4>,"
+        for (third, cause) in [
+            ("<&gic 1 16 4>", DeviceTreeError.Cause.noSuchLine), ("<0x7777 1 11 4>", .foreignInterrupt),
+        ] {
+            let bytes = try compile(replacing: timer, with: "interrupts-extended = \(lines) \(third);")
+            XCTAssertEqual(
+                TreeReport(bytes).refusal,
+                TreeReport.Problem(cause: cause, path: "/timer", property: .interruptsExtended), third)
+        }
+    }
+
     func testTheFirstTimerCounts() throws {
         let second = "timer2 { compatible = \"arm,armv8-timer\"; interrupts = <1 1 4>, <1 2 4>, <1 3 4>; };"
         try describe(compile(replacing: "\tbus {", with: second + "bus {")) { _, machine in
@@ -38,7 +50,7 @@ final class TreeErrorTests: TreeTestCase {
         XCTAssertEqual(
             silent.consoleProblem, TreeReport.Problem(cause: .badCells, path: "/bus", property: .addressCells))
         XCTAssertTrue(
-            silent.text(manifest: nil).contains(
+            silent.text.contains(
                 "  console      none: the device tree has a wrong number of cells, at /bus, property #address-cells\n"))
     }
 
@@ -75,7 +87,7 @@ final class TreeErrorTests: TreeTestCase {
         let report = TreeReport(bytes)
         XCTAssertEqual(report.sharedPhandles, [["/bus/pl031@11000", "/bus/pl061@31000"]])
         XCTAssertTrue(
-            report.text(manifest: nil).contains(
+            report.text.contains(
                 "  one phandle  /bus/pl031@11000, /bus/pl061@31000: the first is taken\n"))
         try describe(bytes) { tree, _ in
             XCTAssertEqual(tree.node(phandle: 0x5555)?.offset, tree.node("/bus/pl031@11000")?.offset)

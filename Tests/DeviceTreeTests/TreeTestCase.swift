@@ -2,6 +2,7 @@
 
 import DeviceTree
 import Foundation
+import TreeReport
 import XCTest
 
 class TreeTestCase: XCTestCase {
@@ -61,4 +62,9 @@ class TreeTestCase: XCTestCase {
         try source.write(to: changed, atomically: true, encoding: .utf8)
         return try compile(changed)
     }
+}
+
+extension TreeReport {
+    /// Without any driver.
+    init(_ bytes: [UInt8]) { self.init(bytes) { _ in nil } }
 }

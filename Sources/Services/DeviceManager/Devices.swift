@@ -39,21 +39,17 @@ struct Devices {
     mutating func startDrivers(_ tree: DeviceTree, _ machine: MachineDescription, _ manifest: Manifest) {
         instances = [Int](repeating: 0, count: manifest.tasks.count)
         let console = tree.chosenConsole
-        var first: Device?
-        if let console, console.isDevice { first = start(console, machine, manifest) }
+        if let console, console.isDevice { devices.append(start(console, machine, manifest)) }
         var depth = 0
         var node: DeviceNode? = tree.root
         while let current = node {
+            node = tree.node(after: current, depth: &depth)
+            if !current.isDevice || current.offset == console?.offset { continue }
             if devices.count == Devices.maximum {
                 log(Text("the device tree has more than 256 devices; what follows is left out:").bytes.span)
                 return logPlace(of: current)
             }
-            if let first, current.offset == console?.offset {
-                devices.append(first)
-            } else if current.isDevice {
-                devices.append(start(current, machine, manifest))
-            }
-            node = tree.node(after: current, depth: &depth)
+            devices.append(start(current, machine, manifest))
         }
     }
 
@@ -109,7 +105,7 @@ struct Devices {
         message.setName(name, at: DriverRequest.name)
         for index in 0..<ranges {
             let range = try node.driverRegisters(index, machine)
-            if !entry.sharesPage && hasNeighbours(node, range) { return .factory(.pageShared) }
+            if !entry.sharesPage && node.hasNeighbours(of: range) { return .factory(.pageShared) }
             message.setWord(DriverRequest.device + 2 * index, range.base)
             message.setWord(DriverRequest.device + 2 * index + 1, range.size)
         }
@@ -127,26 +123,6 @@ struct Devices {
         // A device manager that was restarted finds its drivers at work.
         if reply[0] == 0 || reply[0] == FactoryError.wrongState.rawValue { return nil }
         return .factory(FactoryError(rawValue: reply[0]) ?? .kernel)
-    }
-
-    /// Whether another node's registers lie in the same pages, also those of a node that is disabled. The very same range is
-    /// the same device, described twice: the root task gives it to one driver only.
-    /// - Complexity: O(nodes × register ranges).
-    private func hasNeighbours(_ node: DeviceNode, _ range: RegisterRange) -> Bool {
-        guard let pages = RegisterPages(base: range.base, size: range.size) else { return false }
-        var depth = 0
-        var other: DeviceNode? = node.tree.root
-        while let current = other {
-            other = node.tree.node(after: current, depth: &depth)
-            if current.offset == node.offset { continue }
-            for index in 0..<((try? current.registerCount()) ?? 0) {
-                guard let theirs = try? current.registers(index), theirs != range,
-                    let others = RegisterPages(base: theirs.base, size: theirs.size)
-                else { continue }
-                if others.touches(pages) { return true }
-            }
-        }
-        return false
     }
 
     /// Which of its kind the driver of the node called `name` is; nil when there is none.

@@ -59,24 +59,3 @@ func logSharedPhandles(_ tree: DeviceTree) {
         log(text.bytes.span)
     }
 }
-
-extension DeviceNode {
-    /// A range of registers that the driver must have.
-    func driverRegisters(_ index: Int, _ machine: MachineDescription) throws(DeviceTreeError) -> RegisterRange {
-        if let range = try registers(index) {
-            if machine.keeps(range) { throw DeviceTreeError(.reservedRegisters, .reg, node: offset) }
-            return range
-        }
-        throw DeviceTreeError(try registerCount() > index ? .unreachable : .tooFewRegisters, .reg, node: offset)
-    }
-
-    /// An interrupt that the driver must have, at one of the kernel's controllers.
-    func driverInterrupt(_ index: Int, _ machine: MachineDescription) throws(DeviceTreeError) -> DeviceInterrupt {
-        if let interrupt = try interrupt(index), machine.drives(controller: interrupt.controller) { return interrupt }
-        if property("interrupts-extended") != nil {
-            throw DeviceTreeError(.foreignInterrupt, .interruptsExtended, node: offset)
-        }
-        let isForeign = !machine.drives(controller: interruptParent?.offset ?? -2) && property("interrupts") != nil
-        throw DeviceTreeError(isForeign ? .foreignInterrupt : .tooFewInterrupts, .interrupts, node: offset)
-    }
-}

@@ -120,6 +120,11 @@ extension DeviceNode {
         tree.scan(phandle: phandle).map { DeviceNode(tree: tree, offset: Int32(truncatingIfNeeded: $0)) }
     }
 
+    /// Which property holds the node's interrupts: where there are both, `interrupts-extended` counts (2.4.1).
+    var interruptProperty: DeviceTreeError.Property {
+        property("interrupts-extended") == nil ? .interrupts : .interruptsExtended
+    }
+
     /// Interrupt `index` of the node; nil behind the last, or where its controller is of no known kind.
     ///
     /// - Throws: `noSuchLine` where the controller does not have it, `badCells`, `badLength`.
@@ -170,7 +175,7 @@ extension DeviceNode {
             let base = first == 0 ? 96 : Int(first & 3) * 32
             line = first > 2 || second >= (first == 0 ? 8 : 32) ? nil : base + Int(second)
         }
-        guard let line else { throw DeviceTreeError(.noSuchLine, .interrupts, node: offset) }
+        guard let line else { throw DeviceTreeError(.noSuchLine, interruptProperty, node: offset) }
         return DeviceInterrupt(
             line: line, isEdge: flags & 0xf == 1 || flags & 0xf == 2, controller: controller.offset)
     }

@@ -114,7 +114,8 @@ extension DeviceTree {
         }
         if machine.timerNode < 0 { throw DeviceTreeError(.noTimer) }
         if machine.timerLine == 0 || machine.timerController != machine.controllerNode {
-            throw DeviceTreeError(.foreignInterrupt, .interrupts, node: machine.timerNode)
+            let property = self.node(at: machine.timerNode)?.interruptProperty ?? .interrupts
+            throw DeviceTreeError(.foreignInterrupt, property, node: machine.timerNode)
         }
         if machine.memory.count == 0 { throw DeviceTreeError(.noMemory) }
         let interfaceNode = machine.chainedNode < 0 ? machine.controllerNode : machine.chainedNode

@@ -119,21 +119,18 @@ public struct Platform {
         return Dictionary(tasks.map { ($0.name.text, $0.binary.text) }, uniquingKeysWith: { first, _ in first })
     }
 
-    /// The manifest that the root task takes: the board's name, and its drivers' names by each value of `compatible` that they
-    /// know; nil where none fits and none is the fallback.
+    /// The manifest that the root task takes: the board's name, and its drivers in the manifest's order; nil where none fits
+    /// and none is the fallback.
     ///
     /// - Parameter compatible: of the device tree's root.
-    public func choice(for compatible: [String]) throws -> (board: String, isFallback: Bool, drivers: [String: String])?
-    {
+    public func choice(
+        for compatible: [String]
+    ) throws -> (board: String, isFallback: Bool, drivers: [TaskDescription])? {
         let root: [UInt8] = compatible.flatMap { Array($0.utf8) + [0] }
         func rank(_ board: Board) -> Int? { board.file.boards?.rank(for: root.span) }
         let fitting = boards.filter { rank($0) != nil }.min { rank($0) ?? 0 < rank($1) ?? 0 }
         guard let board = fitting ?? boards.first(where: { $0.file.boards?.isFallback == true }) else { return nil }
-        var drivers: [String: String] = [:]
-        for task in try manifest(board).tasks {
-            for value in task.compatible { drivers[String(decoding: value.bytes, as: UTF8.self)] = task.name.text }
-        }
-        return (board.name, fitting == nil, drivers)
+        return (board.name, fitting == nil, try manifest(board).tasks.filter { !$0.compatible.isEmpty })
     }
 }
 

@@ -4,26 +4,30 @@ import DeviceTree
 
 extension TreeReport {
     /// Lines of text.
-    ///
-    /// - Parameter manifest: what the root task would take: a board, whether for want of a better one, and a driver's name for
-    ///   each value of `compatible` that has one.
-    public func text(manifest: (board: String, isFallback: Bool, drivers: [String: String])?) -> String {
+    public var text: String {
         var lines = [model.isEmpty ? "no model" : model, "  compatible   \(list(compatible))"]
         lines.append("  \(verdict)")
         if let refusal { lines.append("  remedy       \(refusal.cause.remedy)") }
-        let board = manifest.map { "\($0.board)\($0.isFallback ? ", for want of one for this board" : "")" }
-        lines.append("  manifest     \(board ?? "none")")
+        let manifest = board.map { "\($0.name)\($0.isFallback ? ", for want of one for this board" : "")" }
+        lines.append("  manifest     \(manifest ?? "none")")
         lines += machineLines + memoryLines
         lines += sharedPhandles.map { "  one phandle  \(list($0)): the first is taken" }
         for device in devices {
-            let driver = device.compatible.lazy.compactMap { manifest?.drivers[$0] }.first
-            let state = device.problem.map { "damaged: \(text($0))" } ?? driver ?? "(no driver)"
             let place = device.registers.first.map { hexadecimal($0.base) } ?? "-"
             let interrupts = device.lines.isEmpty ? "-" : device.lines.map(String.init).joined(separator: " ")
             lines.append(
-                "  device       \(device.path)  \(place)  irq \(interrupts)  \(list(device.compatible))  \(state)")
+                "  device       \(device.path)  \(place)  irq \(interrupts)  \(list(device.compatible))  \(state(device))"
+            )
         }
         return lines.joined(separator: "\n") + "\n"
+    }
+
+    /// What becomes of a device.
+    private func state(_ device: Device) -> String {
+        var reason = device.problem.map { text($0) }
+        if device.isOnSharedPage { reason = "other devices have registers in its page (see shares_page)" }
+        guard let driver = device.driver else { return reason.map { "damaged: \($0)" } ?? "(no driver)" }
+        return reason.map { "\(driver) does not start: \($0)" } ?? driver
     }
 
     /// One line: boots, or why not.

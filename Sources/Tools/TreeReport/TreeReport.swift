@@ -19,8 +19,12 @@ public struct TreeReport: Sendable {
         public var registers: [RegisterRange] = []
         /// The kernel's numbers; lines of controllers that the kernel does not drive are left out.
         public var lines: [Int] = []
-        /// What is damaged: the device gets no driver.
+        /// The driver in the manifest that knows it.
+        public var driver: String?
+        /// What is damaged; where there is a driver, why that does not start.
         public var problem: Problem?
+        /// Other devices' registers lie in the pages that its driver would get, which does not start for that.
+        public var isOnSharedPage = false
     }
 
     /// Why the kernel refuses the tree.
@@ -44,28 +48,37 @@ public struct TreeReport: Sendable {
     /// Bytes above the kernel's reach.
     public var unreachable: UInt64 = 0
     public var devices: [Device] = []
+    /// What the root task would take.
+    public var board: Board?
     /// Paths of nodes that have one phandle: the first is taken.
     public var sharedPhandles: [[String]] = []
 
     /// Physical addresses that the kernel reaches: 256 GiB.
     public static let reach: UInt64 = 256 << 30
 
-    /// - Parameter bytes: a flattened device tree, as a boot loader would hand it over.
-    public init(_ bytes: [UInt8]) {
+    /// - Parameters:
+    ///   - bytes: a flattened device tree, as a boot loader would hand it over.
+    ///   - board: the manifest that the root task would take for this `compatible` of the tree's root.
+    /// - Throws: what `board` throws.
+    public init<Failure: Error>(
+        _ bytes: [UInt8], board: (_ compatible: [String]) throws(Failure) -> Board?
+    ) throws(Failure) {
         let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: max(bytes.count, 8), alignment: 8)
         defer { unsafe memory.deallocate() }
         unsafe memory.copyBytes(from: bytes)
+        var tree: DeviceTree?
         do throws(DeviceTreeError) {
             // Safety: the memory is not empty, holds all of the bytes, and outlives the tree.
-            let tree = try unsafe DeviceTree(
+            tree = try unsafe DeviceTree(
                 at: UnsafeRawPointer(memory.baseAddress.unsafelyUnwrapped), limit: bytes.count)
-            read(tree)
         } catch { refusal = Problem(cause: error.cause) }
+        compatible = tree?.root.property("compatible").map(strings) ?? []
+        self.board = try board(compatible)
+        if let tree { read(tree) }
     }
 
     private mutating func read(_ tree: DeviceTree) {
         model = tree.root.property("model").map { strings($0).first ?? "" } ?? ""
-        compatible = tree.root.property("compatible").map(strings) ?? []
         var machine = MachineDescription()
         do throws(DeviceTreeError) {
             tree.describeConsole(&machine)
@@ -109,7 +122,7 @@ private func path(of node: DeviceNode) -> String {
     return path.isEmpty ? "/" : path
 }
 
-private func problem(_ error: DeviceTreeError, in tree: DeviceTree) -> TreeReport.Problem {
+func problem(_ error: DeviceTreeError, in tree: DeviceTree) -> TreeReport.Problem {
     let place = tree.node(at: error.node).map(path) ?? ""
     return TreeReport.Problem(cause: error.cause, path: place, property: error.property)
 }
@@ -144,6 +157,7 @@ extension TreeReport {
                     index += 1
                 }
             } catch { device.problem = problem(error, in: tree) }
+            choose(&device, node, machine)
             // What is on another bus (I2C, SPI, CPUs) has no registers of its own.
             if !device.registers.isEmpty || device.problem != nil { devices.append(device) }
         }
