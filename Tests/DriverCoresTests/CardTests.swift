@@ -343,6 +343,20 @@ struct Slot {
         #expect(!slot.device.mayInterrupt)
     }
 
+    @Test(arguments: 0..<11 as Range<UInt64>) func noStoreComesTooSoonForTheController(_ phase: UInt64) throws {
+        clock.look = 90
+        clock.nanoseconds += phase * 90
+        let slot = Slot(sdhci: clock, sdhci)
+        slot.model.bad = [20]
+        _ = try slot.read(0, 2)
+        try slot.write(0, [UInt32](repeating: 1, count: 256))
+        #expect(slot.readError(18, 8) == .cardFailed)
+        slot.model.isPresent = false
+        #expect(slot.readError(0) == .noCard)
+        #expect(slot.informationError == .noCard)
+        #expect(sdhci.lostStores == 0)
+    }
+
     @Test func theClockIsNeverFasterThanAsked() throws {
         var host = SDHCI(registers: ModelRegisters(device: sdhci), pace: ModelPace(clock: clock))
         for hertz: UInt32 in [400_000, 25_000_000] {

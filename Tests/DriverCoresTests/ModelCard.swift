@@ -185,25 +185,36 @@ final class ModelCard {
 
 /// Time for tests: it goes on by a microsecond at each look, and to the end of each sleep that no interrupt cuts short.
 final class ModelClock {
-    var microseconds: UInt64 = 1_000
+    var nanoseconds: UInt64 = 1_000_000
+    /// What a look takes, nanoseconds.
+    var look: UInt64 = 1_000
     var sleeps = 0
+    /// The longest time from the end of a sleep to the beginning of the next, nanoseconds.
+    private(set) var longestStretch: UInt64 = 0
+    private var wokeUp: UInt64 = 1_000_000
     /// Lets the device do what it does in the meantime; whether it interrupts.
     var device: () -> Bool = { false }
+    /// Rounded down.
+    var microseconds: UInt64 { nanoseconds / 1_000 }
+
+    /// Sleeps until `instant`, microseconds; for 10 µs at most where something interrupts.
+    func sleep(until instant: UInt64, _ interrupts: Bool) {
+        sleeps += 1
+        longestStretch = max(longestStretch, nanoseconds - wokeUp)
+        nanoseconds = max(nanoseconds, interrupts ? nanoseconds + 10_000 : instant * 1_000)
+        wokeUp = nanoseconds
+    }
 }
 
 struct ModelPace: Pace {
     let clock: ModelClock
     var now: UInt64 {
-        clock.microseconds += 1
+        clock.nanoseconds += clock.look
         return clock.microseconds
     }
     mutating func sleep(until instant: UInt64) {
-        clock.sleeps += 1
         _ = clock.device()
-        clock.microseconds = max(clock.microseconds, instant)
+        clock.sleep(until: instant, false)
     }
-    mutating func wait(until instant: UInt64) {
-        clock.sleeps += 1
-        if clock.device() { clock.microseconds += 10 } else { clock.microseconds = max(clock.microseconds, instant) }
-    }
+    mutating func wait(until instant: UInt64) { clock.sleep(until: instant, clock.device()) }
 }

@@ -32,12 +32,19 @@ final class ModelSDHCI: ModelController {
     var endsEarly = false
     /// It begins nothing, and ends no reset.
     var isStuck = false
+    /// Stores that came within four of the card's cycles after another: they have no effect.
+    private(set) var lostStores = 0
+    private var lastStore: UInt64 = 0
+    /// Four cycles of the card's clock, nanoseconds. The firmware may have left the clock as slow as for identification.
+    private var fourCycles: UInt64 = 12_520
+    private let clock: ModelClock
     private var values: [Int: UInt32] = [SDHCIRegister.version: 2 << 16]
     private var status: UInt32 = 0
     private var buffer: [UInt32] = []
     private var blocksLeft = 0
 
     init(card: ModelCard, clock: ModelClock) {
+        self.clock = clock
         super.init(card: card)
         clock.device = { [unowned self] in status & value(SDHCIRegister.signalEnable) != 0 }
     }
@@ -55,10 +62,26 @@ final class ModelSDHCI: ModelController {
         }
     }
 
+    /// Whether a store to a register comes too soon: to the port for data it may.
+    private func isLost(_ offset: Int) -> Bool {
+        if offset == SDHCIRegister.data { return false }
+        let isEarly = clock.nanoseconds - lastStore < fourCycles
+        if isEarly { lostStores += 1 }
+        lastStore = clock.nanoseconds
+        return isEarly
+    }
+    /// With a base clock of 200 MHz.
+    private func noteClock(_ value: UInt32) {
+        let divider = UInt64(value >> 8 & 0xff | (value >> 6 & 3) << 8)
+        if value & SDHCIClock.cardEnable != 0 { fourCycles = 4 * 2 * divider * 5 }
+    }
+
     override func store(_ offset: Int, _ value: UInt32) {
+        if isLost(offset) { return }
         switch offset {
         case SDHCIRegister.status: status &= ~value
         case SDHCIRegister.clockControl:
+            noteClock(value)
             values[offset] = isStuck ? value : value & 0x00ff_ffff
             if value & (SDHCIClock.resetAll | SDHCIClock.resetData) != 0 {
                 buffer = []

@@ -30,9 +30,10 @@ public protocol Pace {
 }
 
 extension Pace {
-    /// Spins. For what is too short to sleep: a few cycles of the card's clock.
+    /// Spins for so long at least. For what is too short to sleep: a few cycles of the card's clock.
     func spin(microseconds: UInt64) {
-        let end = now &+ microseconds
+        // `now` is rounded down: one more, or up to one would be missing.
+        let end = now &+ microseconds &+ 1
         while now < end {}
     }
 }
@@ -55,7 +56,7 @@ public struct CardCommand: Equatable, Sendable {
 /// A response: bits 31–0 in word 0. A short one has one word, its 32 bits between index and checksum; a long one has four.
 public typealias CardResponse = InlineArray<4, UInt32>
 
-/// A host controller. Every operation ends at `deadline` (an instant of its `Pace`) at the latest, and no wait spins for longer than
+/// A host controller. Every operation ends at `deadline` (an instant of its `Pace`) at the latest, and no wait looks for longer than
 /// `spinLimit` before it sleeps.
 public protocol CardHost {
     var pace: Time { get set }
@@ -81,8 +82,7 @@ public protocol CardHost {
 }
 
 extension CardHost {
-    /// The longest time that a driver spins for something before it sleeps, microseconds: a command at full clock takes 7, and at the
-    /// clock of identification four of the card's cycles take 10.
+    /// The longest time that a driver looks for something before it sleeps, microseconds: a command at full clock takes 7.
     public static var spinLimit: UInt64 { 20 }
     /// How often a state that has no interrupt is looked at, microseconds.
     public static var pollInterval: UInt64 { 100 }
