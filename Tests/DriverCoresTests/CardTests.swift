@@ -195,6 +195,16 @@ struct Slot {
         #expect(slot.writeError(7, block) == .timeOut)
     }
 
+    @Test(arguments: Controller.allCases) func aCardThatStaysInAnotherStateIsIdentifiedAnew(
+        _ controller: Controller
+    ) throws {
+        let slot = Slot(controller)
+        _ = try slot.information()
+        slot.model.isStuckReceiving = true
+        #expect(slot.writeError(0, [UInt32](repeating: 5, count: 512)) == .timeOut)
+        #expect(try slot.read(7) == slot.content(7, 1))
+    }
+
     @Test(arguments: Controller.allCases) func aLockedCardIsUnsupported(_ controller: Controller) throws {
         let slot = Slot(controller)
         slot.model.isLocked = true
