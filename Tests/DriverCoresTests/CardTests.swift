@@ -367,6 +367,16 @@ struct Slot {
         #expect(sdhci.lostStores == 0)
     }
 
+    @Test func whatIsCompleteHasNotTimedOut() throws {
+        let slot = Slot(sdhci: clock, sdhci)
+        sdhci.timesOutAtTheEnd = true
+        #expect(try slot.read(1) == slot.content(1, 1))
+        #expect(try slot.read(1, 4) == slot.content(1, 4))
+        let words = (0..<256).map { UInt32($0) * 7 }
+        try slot.write(3, words)
+        #expect(slot.content(3, 2) == words)
+    }
+
     @Test func theClockIsNeverFasterThanAsked() throws {
         var host = SDHCI(registers: ModelRegisters(device: sdhci), pace: ModelPace(clock: clock))
         for hertz: UInt32 in [400_000, 25_000_000] {

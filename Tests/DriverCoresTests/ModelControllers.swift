@@ -30,6 +30,8 @@ struct ModelRegisters: RegisterAccess {
 final class ModelSDHCI: ModelController {
     /// The card sends no more than a block, and the controller takes that for the transfer's end.
     var endsEarly = false
+    /// The time for data is over at the moment in which they are complete, or a busy signal ends.
+    var timesOutAtTheEnd = false
     /// It begins nothing, and ends no reset.
     var isStuck = false
     /// Stores that came within four of the card's cycles after another: they have no effect.
@@ -115,7 +117,7 @@ final class ModelSDHCI: ModelController {
         }
         raise(SDHCIStatus.commandComplete)
         if word & SDHCICommand.hasData == 0 {
-            if word >> 16 & 3 == 3 { raise(SDHCIStatus.transferComplete) }
+            if word >> 16 & 3 == 3 { complete() }
             return
         }
         let isMany = word & SDHCICommand.manyBlocks != 0
@@ -127,7 +129,10 @@ final class ModelSDHCI: ModelController {
     private var isMany: Bool { value(SDHCIRegister.command) & SDHCICommand.manyBlocks != 0 }
     private func finish() {
         if !isMany { card.endSingle() }
-        raise(SDHCIStatus.transferComplete)
+        complete()
+    }
+    private func complete() {
+        raise(SDHCIStatus.transferComplete | (timesOutAtTheEnd ? SDHCIStatus.dataTimeOut : 0))
     }
 
     private func fill() {

@@ -169,7 +169,9 @@ extension SDHCI {
     private mutating func take(_ event: UInt32, _ time: UInt64, _ deadline: UInt64) throws(CardError) {
         let end = min(deadline, pace.now &+ time)
         while true {
-            let status = load(SDHCIRegister.status)
+            var status = load(SDHCIRegister.status)
+            // A transfer that is complete has not timed out, whatever the data line says (2.2.17).
+            if status & SDHCIStatus.transferComplete != 0 { status &= ~SDHCIStatus.dataTimeOut }
             if status & SDHCIStatus.errors != 0 {
                 throw status & SDHCIStatus.checksums != 0 ? .checksum : .timeOut
             }
