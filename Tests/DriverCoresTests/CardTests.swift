@@ -377,6 +377,26 @@ struct Slot {
         #expect(slot.content(3, 2) == words)
     }
 
+    /// Nine stores of 17 µs and a look, as docs/reference/block-service.md says.
+    @Test func theDriverSpinsNoLongerThanItsPageSays() throws {
+        clock.look = 90
+        sdhci.isSlow = true
+        let slot = Slot(sdhci: clock, sdhci)
+        _ = try slot.information()
+        // A command that fails, and the next one.
+        slot.model.insert(blocks: 1024)
+        slot.model.isVersion2 = false
+        slot.model.isHighCapacity = false
+        slot.model.silent = [16]
+        #expect(slot.informationError != nil)
+        slot.model.silent = []
+        _ = try slot.information()
+        slot.model.isPresent = false
+        #expect(slot.readError(0) == .noCard)
+        #expect(slot.informationError == .noCard)
+        #expect(150_000...160_000 ~= clock.longestStretch)
+    }
+
     @Test func theClockIsNeverFasterThanAsked() throws {
         var host = SDHCI(registers: ModelRegisters(device: sdhci), pace: ModelPace(clock: clock))
         for hertz: UInt32 in [400_000, 25_000_000] {

@@ -34,6 +34,9 @@ final class ModelSDHCI: ModelController {
     var timesOutAtTheEnd = false
     /// It begins nothing, and ends no reset.
     var isStuck = false
+    /// What it does takes longer than the driver looks: it is done in the driver's next sleep.
+    var isSlow = false
+    private var pending: UInt32 = 0
     /// Stores that came within four of the card's cycles after another: they have no effect.
     private(set) var lostStores = 0
     private var lastStore: UInt64 = 0
@@ -48,11 +51,17 @@ final class ModelSDHCI: ModelController {
     init(card: ModelCard, clock: ModelClock) {
         self.clock = clock
         super.init(card: card)
-        clock.device = { [unowned self] in status & value(SDHCIRegister.signalEnable) != 0 }
+        clock.device = { [unowned self] in
+            status |= pending & value(SDHCIRegister.statusEnable)
+            pending = 0
+            return status & value(SDHCIRegister.signalEnable) != 0
+        }
     }
     override var mayInterrupt: Bool { value(SDHCIRegister.signalEnable) != 0 }
     func value(_ offset: Int) -> UInt32 { values[offset] ?? 0 }
-    private func raise(_ bits: UInt32) { status |= bits & value(SDHCIRegister.statusEnable) }
+    private func raise(_ bits: UInt32) {
+        if isSlow { pending |= bits } else { status |= bits & value(SDHCIRegister.statusEnable) }
+    }
 
     override func load(_ offset: Int) -> UInt32 {
         switch offset {
@@ -91,6 +100,7 @@ final class ModelSDHCI: ModelController {
             }
             if value & SDHCIClock.resetAll != 0 {
                 status = 0
+                pending = 0
                 values = [SDHCIRegister.version: self.value(SDHCIRegister.version)]
             }
         case SDHCIRegister.data: received(value)
