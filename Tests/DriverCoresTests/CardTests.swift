@@ -397,6 +397,21 @@ struct Slot {
         #expect(150_000...160_000 ~= clock.longestStretch)
     }
 
+    @Test func anotherDeviceOnTheLineIsNotKeptWaiting() {
+        // It interrupts whenever it is let in.
+        var isIn = 0
+        clock.device = {
+            isIn += 1
+            return true
+        }
+        var pace = ModelPace(clock: clock)
+        let end = clock.microseconds + 10_000
+        pace.sleep(until: end)
+        #expect(clock.microseconds >= end && clock.microseconds <= end + 10)
+        // Each time 10 µs and a pause, in which nothing is let in.
+        #expect(80...200 ~= isIn)
+    }
+
     @Test func theClockIsNeverFasterThanAsked() throws {
         var host = SDHCI(registers: ModelRegisters(device: sdhci), pace: ModelPace(clock: clock))
         for hertz: UInt32 in [400_000, 25_000_000] {

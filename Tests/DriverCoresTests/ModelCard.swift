@@ -224,7 +224,7 @@ struct ModelPace: Pace {
         clock.nanoseconds += clock.look
         return clock.microseconds
     }
-    mutating func sleep(until instant: UInt64) {
+    mutating func rest(until instant: UInt64) {
         _ = clock.device()
         clock.sleep(until: instant, false)
     }

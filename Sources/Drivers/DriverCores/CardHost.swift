@@ -22,14 +22,26 @@ public enum CardError: UInt8, Error, Equatable, Sendable {
 /// Time and waiting. Instants are microseconds of a counter that only grows.
 public protocol Pace {
     var now: UInt64 { get }
-    /// Sleeps until the device interrupts, or until `instant`; it may return early for no reason.
+    /// Lets the interrupt in and sleeps until it comes, or until `instant`; it may return early for no reason.
     mutating func wait(until instant: UInt64)
-    /// Sleeps until `instant`, whatever interrupts. An interrupt that comes meanwhile is not let in again before the next call: its
-    /// cause, which nobody ends yet, would wake the driver over and over.
-    mutating func sleep(until instant: UInt64)
+    /// Sleeps until `instant` without letting in another interrupt; it may return early.
+    mutating func rest(until instant: UInt64)
 }
 
 extension Pace {
+    /// How long an interrupt is kept out that comes while nobody waits for it, microseconds.
+    static var pause: UInt64 { 100 }
+
+    /// Sleeps until `instant`, whatever interrupts. An interrupt that comes meanwhile is let in again a `pause` later: not at once, since
+    /// its cause may last and would wake the driver over and over; not at the end, since another device on the line waits for it.
+    mutating func sleep(until instant: UInt64) {
+        while now < instant {
+            wait(until: instant)
+            let end = min(instant, now &+ Self.pause)
+            while now < end { rest(until: end) }
+        }
+    }
+
     /// Spins for so long at least. For what is too short to sleep: a few cycles of the card's clock.
     func spin(microseconds: UInt64) {
         // `now` is rounded down: one more, or up to one would be missing.
