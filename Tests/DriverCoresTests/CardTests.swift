@@ -353,9 +353,10 @@ struct Slot {
         #expect(!slot.device.mayInterrupt)
     }
 
-    @Test(arguments: 0..<11 as Range<UInt64>) func noStoreComesTooSoonForTheController(_ phase: UInt64) throws {
-        clock.look = 90
-        clock.nanoseconds += phase * 90
+    @Test(arguments: 0..<20 as Range<UInt64>) func noStoreComesTooSoonForTheController(_ lateness: UInt64) throws {
+        clock.look = 70
+        clock.lateness = lateness * 50
+        sdhci.isSlow = true
         let slot = Slot(sdhci: clock, sdhci)
         slot.model.bad = [20]
         _ = try slot.read(0, 2)

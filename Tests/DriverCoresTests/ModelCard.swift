@@ -200,6 +200,8 @@ final class ModelClock {
     var nanoseconds: UInt64 = 1_000_000
     /// What a look takes, nanoseconds.
     var look: UInt64 = 1_000
+    /// Nanoseconds by which each sleep ends late.
+    var lateness: UInt64 = 0
     var sleeps = 0
     /// The longest time from the end of a sleep to the beginning of the next, nanoseconds.
     private(set) var longestStretch: UInt64 = 0
@@ -213,7 +215,7 @@ final class ModelClock {
     func sleep(until instant: UInt64, _ interrupts: Bool) {
         sleeps += 1
         longestStretch = max(longestStretch, nanoseconds - wokeUp)
-        nanoseconds = max(nanoseconds, interrupts ? nanoseconds + 10_000 : instant * 1_000)
+        nanoseconds = max(nanoseconds, interrupts ? nanoseconds + 10_000 : instant * 1_000) + lateness
         wokeUp = nanoseconds
     }
 }
