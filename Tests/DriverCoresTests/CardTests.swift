@@ -195,6 +195,16 @@ struct Slot {
         #expect(slot.writeError(7, block) == .timeOut)
     }
 
+    @Test(arguments: Controller.allCases) func aCardThatStaysInAnotherStateIsIdentifiedAnew(
+        _ controller: Controller
+    ) throws {
+        let slot = Slot(controller)
+        _ = try slot.information()
+        slot.model.isStuckReceiving = true
+        #expect(slot.writeError(0, [UInt32](repeating: 5, count: 512)) == .timeOut)
+        #expect(try slot.read(7) == slot.content(7, 1))
+    }
+
     @Test(arguments: Controller.allCases) func aLockedCardIsUnsupported(_ controller: Controller) throws {
         let slot = Slot(controller)
         slot.model.isLocked = true
@@ -341,6 +351,66 @@ struct Slot {
         slot.model.isPresent = false
         #expect(slot.readError(0) == .noCard)
         #expect(!slot.device.mayInterrupt)
+    }
+
+    @Test(arguments: 0..<20 as Range<UInt64>) func noStoreComesTooSoonForTheController(_ lateness: UInt64) throws {
+        clock.look = 70
+        clock.lateness = lateness * 50
+        sdhci.isSlow = true
+        let slot = Slot(sdhci: clock, sdhci)
+        slot.model.bad = [20]
+        _ = try slot.read(0, 2)
+        try slot.write(0, [UInt32](repeating: 1, count: 256))
+        #expect(slot.readError(18, 8) == .cardFailed)
+        slot.model.isPresent = false
+        #expect(slot.readError(0) == .noCard)
+        #expect(slot.informationError == .noCard)
+        #expect(sdhci.lostStores == 0)
+    }
+
+    @Test func whatIsCompleteHasNotTimedOut() throws {
+        let slot = Slot(sdhci: clock, sdhci)
+        sdhci.timesOutAtTheEnd = true
+        #expect(try slot.read(1) == slot.content(1, 1))
+        #expect(try slot.read(1, 4) == slot.content(1, 4))
+        let words = (0..<256).map { UInt32($0) * 7 }
+        try slot.write(3, words)
+        #expect(slot.content(3, 2) == words)
+    }
+
+    /// Nine stores of 17 µs and a look, as docs/reference/block-service.md says.
+    @Test func theDriverSpinsNoLongerThanItsPageSays() throws {
+        clock.look = 90
+        sdhci.isSlow = true
+        let slot = Slot(sdhci: clock, sdhci)
+        _ = try slot.information()
+        // A command that fails, and the next one.
+        slot.model.insert(blocks: 1024)
+        slot.model.isVersion2 = false
+        slot.model.isHighCapacity = false
+        slot.model.silent = [16]
+        #expect(slot.informationError != nil)
+        slot.model.silent = []
+        _ = try slot.information()
+        slot.model.isPresent = false
+        #expect(slot.readError(0) == .noCard)
+        #expect(slot.informationError == .noCard)
+        #expect(150_000...160_000 ~= clock.longestStretch)
+    }
+
+    @Test func anotherDeviceOnTheLineIsNotKeptWaiting() {
+        // It interrupts whenever it is let in.
+        var isIn = 0
+        clock.device = {
+            isIn += 1
+            return true
+        }
+        var pace = ModelPace(clock: clock)
+        let end = clock.microseconds + 10_000
+        pace.sleep(until: end)
+        #expect(clock.microseconds >= end && clock.microseconds <= end + 10)
+        // Each time 10 µs and a pause, in which nothing is let in.
+        #expect(80...200 ~= isIn)
     }
 
     @Test func theClockIsNeverFasterThanAsked() throws {

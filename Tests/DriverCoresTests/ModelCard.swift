@@ -3,7 +3,8 @@
 import DriverCores
 
 final class ModelCard {
-    enum State { case idle, ready, identification, standBy, transfer, sending, receiving }
+    /// By the numbers that the status names (4.10.1).
+    enum State: UInt32 { case idle, ready, identification, standBy, transfer, sending, receiving, storing }
     var state = State.idle
     var isPresent = true
     var isVersion2 = true
@@ -22,6 +23,8 @@ final class ModelCard {
     /// Times that it says after a write that it is storing still; an error inside it comes with the last.
     var looksUntilStored = 0
     var failsWhileStoring = false
+    /// It takes data for ever, until it is identified anew.
+    var isStuckReceiving = false
     /// Commands that are not answered.
     var silent: Set<UInt8> = []
     private(set) var commands: [UInt8] = []
@@ -43,10 +46,11 @@ final class ModelCard {
     func words(of block: UInt64) -> [UInt32] {
         content[block] ?? (0..<128).map { UInt32(block) << 8 | UInt32($0) }
     }
-    private func status() -> [UInt32] {
+    /// The status, with the state in which the command found the card. While it stores it takes no data.
+    private func status(_ before: State) -> [UInt32] {
         defer { errors = 0 }
-        // State 4, transfer; 7, storing, in which it takes no data.
-        return [errors | (isLocked ? 1 << 25 : 0) | (isStoring ? 0xe00 : 0x900)]
+        let now = isStoring ? State.storing : before
+        return [errors | (isLocked ? 1 << 25 : 0) | now.rawValue << 9 | (isStoring ? 0 : 1 << 8)]
     }
 
     /// The response to a command: no word, one, or four; nil: silence.
@@ -66,9 +70,12 @@ final class ModelCard {
             isApplication = false
             return application(index, argument)
         }
+        let before = state
         switch index {
         case 0:
             state = .idle
+            isStoring = false
+            isStuckReceiving = false
             return []
         case 2:
             state = .identification
@@ -81,14 +88,19 @@ final class ModelCard {
         case 9: return specificData()
         case 12:
             if state != .sending && state != .receiving { errors |= 1 << 22 }
-            state = .transfer
+            if !isStuckReceiving { state = .transfer }
         case 13: store()
         case 16: break
-        case 17, 18, 24, 25: begin(index, argument)
+        case 17, 18, 24, 25:
+            if state != .transfer {
+                errors |= 1 << 22
+                return nil
+            }
+            begin(index, argument)
         case 55: isApplication = true
         default: return nil
         }
-        return status()
+        return status(before)
     }
 
     private func application(_ index: UInt8, _ argument: UInt32) -> [UInt32]? {
@@ -103,8 +115,8 @@ final class ModelCard {
             state = .sending
             // Specification 2, four lines and one: bytes 02 05.
             register = [0x0000_0502, 0]
-            return status()
-        case 6: return status()
+            return status(.transfer)
+        case 6: return status(state)
         default: return nil
         }
     }
@@ -185,25 +197,38 @@ final class ModelCard {
 
 /// Time for tests: it goes on by a microsecond at each look, and to the end of each sleep that no interrupt cuts short.
 final class ModelClock {
-    var microseconds: UInt64 = 1_000
+    var nanoseconds: UInt64 = 1_000_000
+    /// What a look takes, nanoseconds.
+    var look: UInt64 = 1_000
+    /// Nanoseconds by which each sleep ends late.
+    var lateness: UInt64 = 0
     var sleeps = 0
+    /// The longest time from the end of a sleep to the beginning of the next, nanoseconds.
+    private(set) var longestStretch: UInt64 = 0
+    private var wokeUp: UInt64 = 1_000_000
     /// Lets the device do what it does in the meantime; whether it interrupts.
     var device: () -> Bool = { false }
+    /// Rounded down.
+    var microseconds: UInt64 { nanoseconds / 1_000 }
+
+    /// Sleeps until `instant`, microseconds; for 10 µs at most where something interrupts.
+    func sleep(until instant: UInt64, _ interrupts: Bool) {
+        sleeps += 1
+        longestStretch = max(longestStretch, nanoseconds - wokeUp)
+        nanoseconds = max(nanoseconds, interrupts ? nanoseconds + 10_000 : instant * 1_000) + lateness
+        wokeUp = nanoseconds
+    }
 }
 
 struct ModelPace: Pace {
     let clock: ModelClock
     var now: UInt64 {
-        clock.microseconds += 1
+        clock.nanoseconds += clock.look
         return clock.microseconds
     }
-    mutating func sleep(until instant: UInt64) {
-        clock.sleeps += 1
+    mutating func rest(until instant: UInt64) {
         _ = clock.device()
-        clock.microseconds = max(clock.microseconds, instant)
+        clock.sleep(until: instant, false)
     }
-    mutating func wait(until instant: UInt64) {
-        clock.sleeps += 1
-        if clock.device() { clock.microseconds += 10 } else { clock.microseconds = max(clock.microseconds, instant) }
-    }
+    mutating func wait(until instant: UInt64) { clock.sleep(until: instant, clock.device()) }
 }

@@ -30,20 +30,38 @@ struct ModelRegisters: RegisterAccess {
 final class ModelSDHCI: ModelController {
     /// The card sends no more than a block, and the controller takes that for the transfer's end.
     var endsEarly = false
+    /// The time for data is over at the moment in which they are complete, or a busy signal ends.
+    var timesOutAtTheEnd = false
     /// It begins nothing, and ends no reset.
     var isStuck = false
+    /// What it does takes longer than the driver looks: it is done in the driver's next sleep.
+    var isSlow = false
+    private var pending: UInt32 = 0
+    /// Stores that came within four of the card's cycles after another: they have no effect.
+    private(set) var lostStores = 0
+    private var lastStore: UInt64 = 0
+    /// Four cycles of the card's clock, nanoseconds. The firmware may have left the clock as slow as for identification.
+    private var fourCycles: UInt64 = 12_520
+    private let clock: ModelClock
     private var values: [Int: UInt32] = [SDHCIRegister.version: 2 << 16]
     private var status: UInt32 = 0
     private var buffer: [UInt32] = []
     private var blocksLeft = 0
 
     init(card: ModelCard, clock: ModelClock) {
+        self.clock = clock
         super.init(card: card)
-        clock.device = { [unowned self] in status & value(SDHCIRegister.signalEnable) != 0 }
+        clock.device = { [unowned self] in
+            status |= pending & value(SDHCIRegister.statusEnable)
+            pending = 0
+            return status & value(SDHCIRegister.signalEnable) != 0
+        }
     }
     override var mayInterrupt: Bool { value(SDHCIRegister.signalEnable) != 0 }
     func value(_ offset: Int) -> UInt32 { values[offset] ?? 0 }
-    private func raise(_ bits: UInt32) { status |= bits & value(SDHCIRegister.statusEnable) }
+    private func raise(_ bits: UInt32) {
+        if isSlow { pending |= bits } else { status |= bits & value(SDHCIRegister.statusEnable) }
+    }
 
     override func load(_ offset: Int) -> UInt32 {
         switch offset {
@@ -55,10 +73,26 @@ final class ModelSDHCI: ModelController {
         }
     }
 
+    /// Whether a store to a register comes too soon: to the port for data it may.
+    private func isLost(_ offset: Int) -> Bool {
+        if offset == SDHCIRegister.data { return false }
+        let isEarly = clock.nanoseconds - lastStore < fourCycles
+        if isEarly { lostStores += 1 }
+        lastStore = clock.nanoseconds
+        return isEarly
+    }
+    /// With a base clock of 200 MHz.
+    private func noteClock(_ value: UInt32) {
+        let divider = UInt64(value >> 8 & 0xff | (value >> 6 & 3) << 8)
+        if value & SDHCIClock.cardEnable != 0 { fourCycles = 4 * 2 * divider * 5 }
+    }
+
     override func store(_ offset: Int, _ value: UInt32) {
+        if isLost(offset) { return }
         switch offset {
         case SDHCIRegister.status: status &= ~value
         case SDHCIRegister.clockControl:
+            noteClock(value)
             values[offset] = isStuck ? value : value & 0x00ff_ffff
             if value & (SDHCIClock.resetAll | SDHCIClock.resetData) != 0 {
                 buffer = []
@@ -66,6 +100,7 @@ final class ModelSDHCI: ModelController {
             }
             if value & SDHCIClock.resetAll != 0 {
                 status = 0
+                pending = 0
                 values = [SDHCIRegister.version: self.value(SDHCIRegister.version)]
             }
         case SDHCIRegister.data: received(value)
@@ -92,7 +127,7 @@ final class ModelSDHCI: ModelController {
         }
         raise(SDHCIStatus.commandComplete)
         if word & SDHCICommand.hasData == 0 {
-            if word >> 16 & 3 == 3 { raise(SDHCIStatus.transferComplete) }
+            if word >> 16 & 3 == 3 { complete() }
             return
         }
         let isMany = word & SDHCICommand.manyBlocks != 0
@@ -104,7 +139,10 @@ final class ModelSDHCI: ModelController {
     private var isMany: Bool { value(SDHCIRegister.command) & SDHCICommand.manyBlocks != 0 }
     private func finish() {
         if !isMany { card.endSingle() }
-        raise(SDHCIStatus.transferComplete)
+        complete()
+    }
+    private func complete() {
+        raise(SDHCIStatus.transferComplete | (timesOutAtTheEnd ? SDHCIStatus.dataTimeOut : 0))
     }
 
     private func fill() {

@@ -21,13 +21,8 @@ public struct TaskPace: Pace {
         rest(until: instant)
     }
 
-    public mutating func sleep(until instant: UInt64) {
-        acknowledge()
-        while now < instant { rest(until: instant) }
-    }
-
     /// A sign of life that is due is given on the way: a request may take longer than the time between two.
-    private mutating func rest(until instant: UInt64) {
+    public mutating func rest(until instant: UInt64) {
         let deadline = Instant(ticks: Duration.microseconds(instant).ticks)
         guard let bits = try? notification.wait(deadline: deadline) else { return }
         if bits & TaskPace.interruptBit != 0 { isOutstanding = true }

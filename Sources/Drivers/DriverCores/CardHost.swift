@@ -22,17 +22,30 @@ public enum CardError: UInt8, Error, Equatable, Sendable {
 /// Time and waiting. Instants are microseconds of a counter that only grows.
 public protocol Pace {
     var now: UInt64 { get }
-    /// Sleeps until the device interrupts, or until `instant`; it may return early for no reason.
+    /// Lets the interrupt in and sleeps until it comes, or until `instant`; it may return early for no reason.
     mutating func wait(until instant: UInt64)
-    /// Sleeps until `instant`, whatever interrupts. An interrupt that comes meanwhile is not let in again before the next call: its
-    /// cause, which nobody ends yet, would wake the driver over and over.
-    mutating func sleep(until instant: UInt64)
+    /// Sleeps until `instant` without letting in another interrupt; it may return early.
+    mutating func rest(until instant: UInt64)
 }
 
 extension Pace {
-    /// Spins. For what is too short to sleep: a few cycles of the card's clock.
+    /// How long an interrupt is kept out that comes while nobody waits for it, microseconds.
+    static var pause: UInt64 { 100 }
+
+    /// Sleeps until `instant`, whatever interrupts. An interrupt that comes meanwhile is let in again a `pause` later: not at once, since
+    /// its cause may last and would wake the driver over and over; not at the end, since another device on the line waits for it.
+    mutating func sleep(until instant: UInt64) {
+        while now < instant {
+            wait(until: instant)
+            let end = min(instant, now &+ Self.pause)
+            while now < end { rest(until: end) }
+        }
+    }
+
+    /// Spins for so long at least. For what is too short to sleep: a few cycles of the card's clock.
     func spin(microseconds: UInt64) {
-        let end = now &+ microseconds
+        // `now` is rounded down: one more, or up to one would be missing.
+        let end = now &+ microseconds &+ 1
         while now < end {}
     }
 }
@@ -55,7 +68,7 @@ public struct CardCommand: Equatable, Sendable {
 /// A response: bits 31–0 in word 0. A short one has one word, its 32 bits between index and checksum; a long one has four.
 public typealias CardResponse = InlineArray<4, UInt32>
 
-/// A host controller. Every operation ends at `deadline` (an instant of its `Pace`) at the latest, and no wait spins for longer than
+/// A host controller. Every operation ends at `deadline` (an instant of its `Pace`) at the latest, and no wait looks for longer than
 /// `spinLimit` before it sleeps.
 public protocol CardHost {
     var pace: Time { get set }
@@ -81,8 +94,7 @@ public protocol CardHost {
 }
 
 extension CardHost {
-    /// The longest time that a driver spins for something before it sleeps, microseconds: a command at full clock takes 7, and at the
-    /// clock of identification four of the card's cycles take 10.
+    /// The longest time that a driver looks for something before it sleeps, microseconds: a command at full clock takes 7.
     public static var spinLimit: UInt64 { 20 }
     /// How often a state that has no interrupt is looked at, microseconds.
     public static var pollInterval: UInt64 { 100 }

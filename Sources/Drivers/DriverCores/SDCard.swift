@@ -111,7 +111,7 @@ public struct SDCard<Host: CardHost> {
     }
 
     /// Brings the card back into the transfer state after `error`, within `tidyTime` after the deadline; a card that does not answer any
-    /// more has gone.
+    /// more has gone, and one that stays in another state is identified anew.
     private mutating func explanation(_ error: CardError, _ card: Identity, _ deadline: UInt64) -> CardError {
         let limit = deadline &+ Self.tidyTime
         host.abandon(deadline: limit)
@@ -119,6 +119,7 @@ public struct SDCard<Host: CardHost> {
         let stopped = (try? command(12, 0, .shortWithBusy, limit)[0]) ?? 0
         do throws(CardError) {
             let status = try command(13, card.address, .short, limit)[0]
+            if !CardStatus.isAtRest(status) { self.card = nil }
             // The card's own word on it, said once only, is more exact than what the controller saw.
             return CardStatus.error((stopped | status) & ~(CardStatus.illegalCommand | CardStatus.outOfRange)) ?? error
         } catch let silence {

@@ -6,9 +6,12 @@ import MMIO
 public struct SDHCI<Registers: RegisterAccess, Time: Pace>: CardHost {
     private let registers: Registers
     public var pace: Time
-    /// Microseconds that four cycles of the card's clock take: the distance of two stores, of which the controller of the
+    /// Microseconds that four cycles of the card's clock take at least: the distance of two stores, of which the controller of the
     /// BCM2835 loses one where they come closer (its clock domains differ).
-    private var storeDistance: UInt64 = 10
+    private var storeDistance: UInt64 = identificationDistance
+
+    /// Four cycles in identification: 12.5 µs where the base clock is 200 MHz, and 16 down to 156 MHz.
+    private static var identificationDistance: UInt64 { 16 }
 
     /// The fastest that the base clock can be, hertz: what the capabilities say of it is wrong on these chips. Where it is
     /// slower the card's clock is slower too, which is safe.
@@ -29,7 +32,7 @@ public struct SDHCI<Registers: RegisterAccess, Time: Pace>: CardHost {
     }
 
     public mutating func reset(deadline: UInt64) throws(CardError) {
-        storeDistance = 10
+        storeDistance = SDHCI.identificationDistance
         // Dividers of any value came with version 3 (number 2; 2.2.29).
         if load(SDHCIRegister.version) >> 16 & 0xff < 2 { throw .unsupported }
         store(SDHCIRegister.signalEnable, 0)
@@ -66,7 +69,7 @@ public struct SDHCI<Registers: RegisterAccess, Time: Pace>: CardHost {
         store(SDHCIRegister.clockControl, running)
         try poll(deadline) { $0.load(SDHCIRegister.clockControl) & SDHCIClock.isStable != 0 }
         store(SDHCIRegister.clockControl, running | SDHCIClock.cardEnable)
-        storeDistance = hertz > 400_000 ? 1 : 10
+        storeDistance = hertz > 400_000 ? 1 : SDHCI.identificationDistance
     }
 
     public mutating func perform(_ command: CardCommand, deadline: UInt64) throws(CardError) -> CardResponse {
@@ -166,7 +169,9 @@ extension SDHCI {
     private mutating func take(_ event: UInt32, _ time: UInt64, _ deadline: UInt64) throws(CardError) {
         let end = min(deadline, pace.now &+ time)
         while true {
-            let status = load(SDHCIRegister.status)
+            var status = load(SDHCIRegister.status)
+            // A transfer that is complete has not timed out, whatever the data line says (2.2.17).
+            if status & SDHCIStatus.transferComplete != 0 { status &= ~SDHCIStatus.dataTimeOut }
             if status & SDHCIStatus.errors != 0 {
                 throw status & SDHCIStatus.checksums != 0 ? .checksum : .timeOut
             }

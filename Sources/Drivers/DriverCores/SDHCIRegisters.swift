@@ -70,7 +70,9 @@ enum SDHCIStatus {
     static var transferComplete: UInt32 { 1 << 1 }
     static var bufferWrite: UInt32 { 1 << 4 }
     static var bufferRead: UInt32 { 1 << 5 }
-    static var timeOuts: UInt32 { 1 << 16 | 1 << 20 }
+    static var dataTimeOut: UInt32 { 1 << 20 }
+    /// Of commands and of data.
+    static var timeOuts: UInt32 { 1 << 16 | dataTimeOut }
     /// Checksum, end bit and index of commands and data.
     static var checksums: UInt32 { 7 << 17 | 3 << 21 }
     static var errors: UInt32 { 0xffff_0000 }
