@@ -99,13 +99,14 @@ if onTarget {
         library("User", "UserRuntime", ["KernelABI", "CUserEntry"]),
 
         task("Drivers", "SerialDriver", ["Protocols", "DriverCores", "MMIO"], swift: noHeap),
-        task("Drivers", "BCM2835GPIODriver", ["Protocols", "DriverCores", "MMIO"], swift: noHeap),
+        library("Drivers", "PinService", ["KernelABI", "Protocols", "DriverCores", "UserRuntime"], swift: noHeap),
+        task("Drivers", "BCM2835GPIODriver", ["PinService", "DriverCores", "MMIO"], swift: noHeap),
         task("Drivers", "BCM2835TimerDriver", ["Protocols", "DriverCores", "MMIO"], swift: noHeap),
         task("Drivers", "BCM2835RandomDriver", ["Protocols", "DriverCores", "MMIO"], swift: noHeap),
         task("Drivers", "BCM2835MailboxDriver", ["Protocols", "DriverCores", "MMIO"], swift: noHeap),
         task("Drivers", "BCM2835PowerDriver", ["Protocols", "DriverCores", "MMIO"], swift: noHeap),
         task("Drivers", "PL031Driver", ["Protocols", "DriverCores", "MMIO"], swift: noHeap),
-        task("Drivers", "PL061Driver", ["Protocols", "DriverCores", "MMIO"], swift: noHeap),
+        task("Drivers", "PL061Driver", ["PinService", "DriverCores", "MMIO"], swift: noHeap),
 
         library(
             "Drivers", "BlockService", ["KernelABI", "Protocols", "DriverCores", "UserRuntime"], swift: noHeap),

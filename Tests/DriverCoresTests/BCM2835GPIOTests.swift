@@ -7,13 +7,13 @@ import Testing
     let device = TraceDevice()
 
     private func pins(_ model: BCM2835GPIO<TraceRegisters>.Model = .bcm2835) -> BCM2835GPIO<TraceRegisters> {
-        let pins = BCM2835GPIO(registers: TraceRegisters(device: device), model: model, watched: 0)
+        let pins = BCM2835GPIO(registers: TraceRegisters(device: device), model: model, rising: 0, falling: 0)
         device.accesses = []
         return pins
     }
 
     @Test func openingEndsAllDetectionAndChangesNoPin() {
-        _ = BCM2835GPIO(registers: TraceRegisters(device: device), model: .bcm2835, watched: 0)
+        _ = BCM2835GPIO(registers: TraceRegisters(device: device), model: .bcm2835, rising: 0, falling: 0)
         var expected: [Access] = []
         for bank in 0..<2 {
             for kind in [0x4c, 0x58, 0x64, 0x70, 0x7c, 0x88] { expected.append(.store(kind + 4 * bank, 0)) }
@@ -23,14 +23,15 @@ import Testing
     }
 
     @Test func openingKeepsTheEdgesOfWatchedPins() {
-        // Pins 5 and 40 are keys; the chip has no pin 60.
+        // Pins 5, 40 and 41 are keys; the chip has no pin 60.
         _ = BCM2835GPIO(
-            registers: TraceRegisters(device: device), model: .bcm2711, watched: 1 << 5 | 1 << 40 | 1 << 60)
+            registers: TraceRegisters(device: device), model: .bcm2711, rising: 1 << 5 | 1 << 40 | 1 << 60,
+            falling: 1 << 41)
         #expect(device.values[0x4c] == 1 << 5 && device.values[0x50] == 1 << 8)
-        #expect(device.values[0x58] == 0 && device.values[0x5c] == 0)
+        #expect(device.values[0x58] == 0 && device.values[0x5c] == 1 << 9)
         // What came while no driver ran is still to be told.
         #expect(device.stores.filter { if case .store(0x40, _) = $0 { true } else { false } } == [.store(0x40, ~0x20)])
-        #expect(device.stores.last == .store(0x44, ~0x100))
+        #expect(device.stores.last == .store(0x44, ~0x300))
         #expect(!device.stores.contains(.store(0x4c, 0)))
     }
 
@@ -107,6 +108,27 @@ import Testing
         #expect(pins.watched == 1 << 32 | 1 << 37)
     }
 
+    /// Whose edges nobody wants any more may be an output by now: its function is not touched.
+    @Test func theEndOfEdgesLeavesTheFunctionAlone() {
+        let pins = pins()
+        pins.watch(17, rising: true, falling: true)
+        pins.watch(18, rising: true, falling: true)
+        pins.write(17, high: true)
+        device.accesses = []
+        pins.stopWatching(17)
+        #expect(device.stores == [.store(0x4c, 1 << 18), .store(0x58, 1 << 18), .store(0x40, 1 << 17)])
+        #expect(pins.function(17) == .output && pins.watched == 1 << 18)
+    }
+
+    @Test func aPinIsConfiguredWithItsPullOrWithout() {
+        let pins = pins(.bcm2711)
+        #expect(pins.configure(42, .alternative0, .up))
+        #expect(device.stores == [.store(0xec, 1 << 20), .store(0x10, 4 << 6)])
+        device.accesses = []
+        #expect(pins.configure(42, .output, nil))
+        #expect(device.stores == [.store(0x10, 1 << 6)])
+    }
+
     @Test func edgesStayUntilTheyAreClearedAndOnlyThoseAre() {
         let pins = pins()
         device.values[0x40] = 0x10
@@ -129,6 +151,8 @@ import Testing
             pins.write(pin, high: true)
             pins.setPull(pin, .up)
             pins.watch(pin, rising: true, falling: true)
+            pins.stopWatching(pin)
+            #expect(!pins.configure(pin, .output, .up))
         }
         #expect(device.accesses.isEmpty)
         let newer = self.pins(.bcm2711)

@@ -83,5 +83,11 @@ private final class Words: RandomSource {
         #expect(all([0, 0, 0, 0]) == [nil, nil, nil, nil])
         #expect(all([7, 8, 8, 8, 9]) == [nil, 8, nil, nil, 9])
     }
+    @Test func aHalfWordWaitsForItsOtherHalf() {
+        var source = CheckedRandom(Words([1, 2, nil, nil, 3, 4, 5]))
+        // The first word of all is only compared with.
+        let words = (0..<5).map { _ in source.nextDouble() }
+        #expect(words == [nil, nil, nil, 0x3_0000_0002, 0x5_0000_0004] as [UInt64?])
+    }
     @Test func nothingIsNoWordToCompareWith() { #expect(all([nil, 5, nil, 5, 6]) == [nil, nil, nil, nil, 6]) }
 }

@@ -200,32 +200,51 @@ private let transmitFull: UInt32 = 1 << 5
 }
 
 @Suite struct PL061Tests {
-    @Test func watchedPinsAreInputsWithRisingEdges() {
-        let device = TraceDevice()
-        device.values[0x400] = 0xff
-        device.values[0x404] = 0xff
-        device.values[0x408] = 0xff
-        var pins = PL061(registers: TraceRegisters(device: device), watched: 0)
-        pins.watch(3)
+    let device = TraceDevice()
+
+    private func pins(rising: UInt64 = 0, falling: UInt64 = 0) -> PL061<TraceRegisters> {
+        let pins = PL061(registers: TraceRegisters(device: device), rising: rising, falling: falling)
+        device.accesses = []
+        return pins
+    }
+
+    @Test func watchedPinsAreInputsWithTheEdgesThatWereAskedFor() {
+        var pins = pins()
+        for register in [0x400, 0x404, 0x408] { device.values[register] = 0xff }
+        device.values[0x40c] = 1
+        pins.watch(3, rising: true, falling: false)
         #expect(device.values[0x400] == 0xf7 && device.values[0x404] == 0xf7 && device.values[0x408] == 0xf7)
-        #expect(device.values[0x40c] == 8 && device.values[0x410] == 8)
-        pins.watch(0)
+        #expect(device.values[0x40c] == 9 && device.values[0x410] == 8)
+        pins.watch(0, rising: false, falling: true)
+        #expect(device.values[0x408] == 0xf6 && device.values[0x40c] == 8)
         #expect(device.values[0x410] == 9 && pins.watched == 9)
+        pins.watch(0, rising: true, falling: true)
+        #expect(device.values[0x408] == 0xf7)
+        // An event from before is none: it ends before the pin interrupts.
+        #expect(device.stores.suffix(2) == [.store(0x41c, 1), .store(0x410, 9)])
     }
 
     @Test func aRestartWatchesTheSamePins() {
-        let device = TraceDevice()
-        let pins = PL061(registers: TraceRegisters(device: device), watched: 0x81)
-        #expect(pins.watched == 0x81 && device.values[0x410] == 0x81)
+        device.values[0x40c] = 1
+        let pins = PL061(registers: TraceRegisters(device: device), rising: 0x180, falling: 1)
+        #expect(pins.watched == 0x81 && device.values[0x410] == 0x81 && device.values[0x40c] == 0x80)
         #expect(device.stores.first == .store(0x410, 0))
         // An edge that came while no driver ran is not thrown away.
         #expect(device.stores.filter { if case .store(0x41c, _) = $0 { true } else { false } } == [.store(0x41c, 0x7e)])
     }
 
-    @Test func onePinIsWrittenThroughItsMaskedAddress() {
-        let device = TraceDevice()
-        let pins = PL061(registers: TraceRegisters(device: device), watched: 0)
+    /// Whose edges nobody wants any more may be an output by now: its direction is not touched.
+    @Test func theEndOfEdgesLeavesTheDirectionAlone() {
+        var pins = pins(rising: 9)
+        pins.write(3, high: true)
         device.accesses = []
+        pins.stopWatching(3)
+        #expect(device.stores == [.store(0x410, 1), .store(0x41c, 8)])
+        #expect(pins.watched == 1 && pins.function(3) == .output)
+    }
+
+    @Test func onePinIsWrittenThroughItsMaskedAddress() {
+        let pins = pins()
         pins.write(2, high: true)
         #expect(device.stores == [.store(0x10, 4), .store(0x400, 4), .store(0x10, 4)])
         device.accesses = []
@@ -233,22 +252,39 @@ private let transmitFull: UInt32 = 1 << 5
         #expect(device.stores == [.store(0x10, 0), .store(0x400, 4), .store(0x10, 0)])
     }
 
-    @Test func edgesStayUntilTheyAreCleared() {
-        let device = TraceDevice()
-        let pins = PL061(registers: TraceRegisters(device: device), watched: 8)
-        device.values[0x418] = 8
+    @Test func itHasInputsAndOutputsAndNothingElse() {
+        let pins = pins()
+        #expect(pins.configure(2, .output, nil) && pins.function(2) == .output && pins.function(1) == .input)
+        #expect(pins.configure(2, .input, nil) && pins.function(2) == .input)
         device.accesses = []
-        #expect(pins.risen == 8)
+        #expect(!pins.configure(2, .alternative0, nil) && !pins.configure(2, .output, PinPull.none))
+        #expect(device.accesses.isEmpty)
+    }
+
+    @Test func pinsThatTheBankDoesNotHaveTouchNothing() {
+        var pins = pins()
+        for pin in [-1, 8, 1000] {
+            pins.write(pin, high: true)
+            pins.watch(pin, rising: true, falling: true)
+            pins.stopWatching(pin)
+            #expect(!pins.configure(pin, .output, nil) && pins.function(pin) == .input)
+        }
+        #expect(device.accesses.isEmpty)
+    }
+
+    @Test func edgesStayUntilTheyAreCleared() {
+        let pins = pins(rising: 8)
+        device.values[0x418] = 8
+        #expect(pins.edges == 8)
         #expect(device.accesses == [.load(0x418)])
         pins.clear(8)
         #expect(device.accesses == [.load(0x418), .store(0x41c, 8)])
     }
 
     @Test func levelsComeFromAllEightPins() {
-        let device = TraceDevice()
         device.values[0x3fc] = 0xa5
         device.values[0x400] = 0x0f
-        let pins = PL061(registers: TraceRegisters(device: device), watched: 0)
+        let pins = PL061(registers: TraceRegisters(device: device), rising: 0, falling: 0)
         #expect(pins.levels == 0xa5 && pins.outputs == 0x0f)
     }
 }

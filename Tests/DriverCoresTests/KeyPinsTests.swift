@@ -9,8 +9,8 @@ import Testing
 
     @Test func onlyKeysHavePresses() {
         var keys = KeyPins(memory: words)
-        keys.setCode(3, 116)
-        keys.setCode(63, 28)
+        keys.setKey(3, 116, isFalling: false)
+        keys.setKey(63, 28, isFalling: false)
         #expect(keys.pins == 1 << 3 | 1 << 63 && keys.code(3) == 116 && keys.code(4) == 0)
         keys.note(1 << 3 | 1 << 4)
         #expect(keys.pressed == 1 << 3)
@@ -18,8 +18,8 @@ import Testing
 
     @Test func aPressStaysUntilItIsTakenAndIsToldOnce() {
         var keys = KeyPins(memory: words)
-        keys.setCode(3, 116)
-        keys.setCode(9, 28)
+        keys.setKey(3, 116, isFalling: false)
+        keys.setKey(9, 28, isFalling: false)
         keys.note(1 << 3 | 1 << 9)
         var told: [UInt64] = []
         keys.tell { code in
@@ -36,10 +36,33 @@ import Testing
 
     @Test func theNextDriverFindsKeysAndPresses() {
         var keys = KeyPins(memory: words)
-        keys.setCode(3, 116)
+        keys.setKey(3, 116, isFalling: false)
         keys.note(1 << 3)
         let next = KeyPins(memory: words)
         #expect(next.pins == 1 << 3 && next.pressed == 1 << 3 && next.code(3) == 116)
+    }
+}
+
+@Suite struct KeyEdgeTests {
+    let words = UnsafeMutableBufferPointer<UInt64>.allocate(capacity: KeyPins.wordCount)
+    init() { words.initialize(repeating: 0) }
+
+    @Test func theNextDriverFindsWhichEdgeIsThePress() {
+        var keys = KeyPins(memory: words)
+        keys.setKey(3, 116, isFalling: true)
+        keys.setKey(9, 28, isFalling: false)
+        let next = KeyPins(memory: words)
+        #expect(next.falling == 1 << 3 && next.rising == 1 << 9)
+    }
+
+    @Test func aKeyIsTheSameOnlyByCodeAndEdge() {
+        var keys = KeyPins(memory: words)
+        keys.setKey(3, 116, isFalling: true)
+        #expect(keys.isKey(3, 116, isFalling: true))
+        #expect(!keys.isKey(3, 116, isFalling: false) && !keys.isKey(3, 30, isFalling: true))
+        #expect(!keys.isKey(4, 116, isFalling: true))
+        keys.setKey(3, 116, isFalling: false)
+        #expect(keys.falling == 0 && keys.rising == 1 << 3)
     }
 }
 

@@ -29,9 +29,10 @@ private let room: UInt32 = 1 << 5
         #expect(!device.stores.contains { if case .store(0x08, _) = $0 { true } else { false } })
     }
 
-    @Test func aDivisorLatchThatWasLeftOpenIsClosed() {
+    @Test(arguments: [0x83, 0x43] as [UInt32])
+    func aDivisorLatchOrABreakThatWasLeftEnds(lineControl: UInt32) {
         let device = TraceDevice()
-        device.values[0x0c] = 0x83
+        device.values[0x0c] = lineControl
         _ = serial(device, memory)
         #expect(device.values[0x0c] == 3)
     }

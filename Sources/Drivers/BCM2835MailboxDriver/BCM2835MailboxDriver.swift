@@ -12,15 +12,15 @@ import UserRuntime
     driver.serve()
 }
 
-struct MailboxDriver {
+@safe struct MailboxDriver {
     private var server: Server
     private let mailbox: BCM2835Mailbox<MMIORegisters>
     private let interrupt = Interrupt(StartSlot.interrupt)
     /// The messages, in memory that the firmware reaches; nil where there is none.
     private let memory: DeviceMemory?
-    /// How many questions were asked; each life of the driver begins elsewhere, since the last one may have died of a question
-    /// that the firmware is still at.
-    private var asked: UInt64
+    /// Word 0: how many questions were asked, also in earlier lives of the driver: the last one may have died of a question that
+    /// the firmware is still at.
+    private let kept: UnsafeMutableBufferPointer<UInt64>
     private static var interruptBit: UInt64 { 1 }
     /// Milliseconds that the firmware has for an answer.
     private static var patience: UInt64 { 1000 }
@@ -29,7 +29,8 @@ struct MailboxDriver {
         server = Server(information)
         mailbox = BCM2835Mailbox(registers: MMIORegisters(address: information.registers[0]))
         memory = DeviceMemory(information, slot: StartSlot.firstFree)
-        asked = UInt64(information.generation) << 4
+        // Safety: the manifest gives this task a page, 512 words.
+        unsafe kept = persistentMemory(information)
         try? interrupt.bind(server.notification, bits: MailboxDriver.interruptBit)
     }
 
@@ -59,14 +60,13 @@ struct MailboxDriver {
             let argument = question.argumentCount > 0 ? UInt32(truncatingIfNeeded: request[2]) : 0
             let answer = try ask(tag, argument, results: question.resultCount)
             return RegisterMessage(0, UInt64(answer.count), UInt64(answer.first), UInt64(answer.second))
-        case FirmwareRequest.pin: return try pin(request, FirmwarePin.get)
-        case FirmwareRequest.setPin: return try pin(request, FirmwarePin.set)
+        case FirmwareRequest.pin where FirmwarePin.mayRead(request[1]): return try pin(request, FirmwarePin.get)
+        case FirmwareRequest.setPin where FirmwarePin.maySet(request[1]): return try pin(request, FirmwarePin.set)
         default: throw .notPermitted
         }
     }
 
     private mutating func pin(_ request: Received, _ tag: UInt32) throws(FirmwareError) -> RegisterMessage {
-        guard request[1] < UInt64(FirmwarePin.count) else { throw .notPermitted }
         let pin = FirmwarePin.first + UInt32(truncatingIfNeeded: request[1])
         let answer = try ask(tag, pin, request[2] == 0 ? 0 : 1, results: 2)
         // The firmware leaves the pin's number there when it cannot do it.
@@ -78,8 +78,8 @@ struct MailboxDriver {
     private mutating func ask(
         _ tag: UInt32, _ first: UInt32, _ second: UInt32 = 0, results: Int
     ) throws(FirmwareError) -> (count: Int, first: UInt32, second: UInt32) {
-        let offset = PropertyMessage.offset(asked)
-        asked &+= 1
+        let offset = unsafe PropertyMessage.offset(kept[0])
+        unsafe kept[0] &+= 1
         // The mailbox takes addresses of 32 bits.
         guard let memory, let address = UInt32(exactly: memory.deviceAddress + UInt64(offset)) else { throw .noMemory }
         let bytes = PropertyMessage.bytes

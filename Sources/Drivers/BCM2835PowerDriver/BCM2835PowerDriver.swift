@@ -17,7 +17,7 @@ import UserRuntime
     var signs: UInt64 = 0
     while true {
         let request = server.next()
-        if request.delivery == .oneWay && request[0] == PowerRequest.feed {
+        if request.delivery == .oneWay && request[0] == PowerRequest.feed && request.badge == information.supervisor {
             signs &+= 1
             if watchdog.isArmed { watchdog.feed(seconds: unsafe seconds[0]) }
         }

@@ -28,8 +28,8 @@ import UserRuntime
             continue
         }
         var message = RegisterMessage(0, 0)
-        while message.length < 2 + RandomRequest.maximumWords, let low = source.next(), let high = source.next() {
-            message.setWord(message.length, UInt64(low) | UInt64(high) << 32)
+        while message.length < 2 + RandomRequest.maximumWords, let word = source.nextDouble() {
+            message.setWord(message.length, word)
         }
         message[1] = UInt64(message.length - 2)
         server.reply(message)

@@ -20,27 +20,7 @@ enum BCM2835GPIORegister {
     static func pullControl(pin: Int) -> Int { 0xe4 + pin / 16 * 4 }
 }
 
-/// What a pin does: the function-select code.
-public enum PinFunction: UInt8, Sendable {
-    case input = 0
-    case output = 1
-    case alternative0 = 4
-    case alternative1 = 5
-    case alternative2 = 6
-    case alternative3 = 7
-    case alternative4 = 3
-    case alternative5 = 2
-}
-
-/// The resistor at a pin.
-public enum PinPull: UInt8, Sendable {
-    case none = 0
-    case up = 1
-    case down = 2
-}
-
-/// Invariant: a pin outside `0..<pinCount` touches no register.
-public struct BCM2835GPIO<Registers: RegisterAccess> {
+public struct BCM2835GPIO<Registers: RegisterAccess>: PinBank {
     /// Which of the two chips.
     public enum Model: Sendable {
         /// 54 pins; a pull is clocked in and cannot be read back.
@@ -51,28 +31,28 @@ public struct BCM2835GPIO<Registers: RegisterAccess> {
     private let registers: Registers
     private let model: Model
 
-    /// Takes the pins over with the functions, pulls and levels that they have. Of `watched` pins the rising edges interrupt,
-    /// also one that came before this; no others do.
-    public init(registers: Registers, model: Model, watched: UInt64) {
+    /// Takes the pins over with the functions, pulls and levels that they have. The rising edges of some and the falling edges
+    /// of others interrupt, also one that came before this; no others do.
+    public init(registers: Registers, model: Model, rising: UInt64, falling: UInt64) {
         self.registers = registers
         self.model = model
         for bank in 0..<2 {
-            let pins = UInt32(truncatingIfNeeded: (watched & mask) >> UInt64(32 * bank))
+            let up = UInt32(truncatingIfNeeded: (rising & mask) >> UInt64(32 * bank))
+            let down = UInt32(truncatingIfNeeded: (falling & mask) >> UInt64(32 * bank))
             // The six kinds of detection stand twelve bytes apart.
             let first = BCM2835GPIORegister.risingEdge
             for kind in stride(from: first, through: BCM2835GPIORegister.asynchronousFalling, by: 12) {
-                registers.write32(kind + 4 * bank, kind == first ? pins : 0)
+                let pins = kind == first ? up : kind == BCM2835GPIORegister.fallingEdge ? down : 0
+                registers.write32(kind + 4 * bank, pins)
             }
-            registers.write32(BCM2835GPIORegister.event + 4 * bank, ~pins)
+            registers.write32(BCM2835GPIORegister.event + 4 * bank, ~(up | down))
         }
     }
 
     public var pinCount: Int { model == .bcm2835 ? 54 : 58 }
 
-    /// A bit for each pin that is high.
     public var levels: UInt64 { pair(BCM2835GPIORegister.level) }
 
-    /// A bit for each pin that is an output.
     public var outputs: UInt64 {
         var pins: UInt64 = 0
         for pin in 0..<pinCount where function(pin) == .output { pins |= 1 << UInt64(pin) }
@@ -91,7 +71,13 @@ public struct BCM2835GPIO<Registers: RegisterAccess> {
         registers.write32(offset, registers.read32(offset) & ~(7 << shift) | UInt32(function.rawValue) << shift)
     }
 
-    /// Makes `pin` an output at a level: the level first, so that the other one never shows.
+    public func configure(_ pin: Int, _ function: PinFunction, _ pull: PinPull?) -> Bool {
+        if let pull { setPull(pin, pull) }
+        setFunction(pin, function)
+        return isPin(pin)
+    }
+
+    /// The level first, so that the other one never shows.
     public func write(_ pin: Int, high: Bool) {
         guard isPin(pin) else { return }
         registers.write32((high ? BCM2835GPIORegister.set : BCM2835GPIORegister.clear) + bank(pin), bit(pin))
@@ -126,22 +112,24 @@ public struct BCM2835GPIO<Registers: RegisterAccess> {
         for _ in 0..<150 { _ = registers.read32(BCM2835GPIORegister.level) }
     }
 
-    /// Makes `pin` an input whose edges interrupt; neither edge: an input that does not.
     public func watch(_ pin: Int, rising: Bool, falling: Bool) {
-        guard isPin(pin) else { return }
         setFunction(pin, .input)
+        detect(pin, rising: rising, falling: falling)
+    }
+
+    public func stopWatching(_ pin: Int) { detect(pin, rising: false, falling: false) }
+
+    private func detect(_ pin: Int, rising: Bool, falling: Bool) {
+        guard isPin(pin) else { return }
         set(BCM2835GPIORegister.risingEdge, pin, rising)
         set(BCM2835GPIORegister.fallingEdge, pin, falling)
         registers.write32(BCM2835GPIORegister.event + bank(pin), bit(pin))
     }
 
-    /// A bit for each pin whose edges interrupt.
     public var watched: UInt64 { pair(BCM2835GPIORegister.risingEdge) | pair(BCM2835GPIORegister.fallingEdge) }
 
-    /// The pins that had an edge. They stay so until `clear`: who notes them first loses none.
     public var edges: UInt64 { pair(BCM2835GPIORegister.event) }
 
-    /// Ends the interrupts of `pins`.
     public func clear(_ pins: UInt64) {
         for bank in 0..<2 {
             let events = UInt32(truncatingIfNeeded: pins >> UInt64(32 * bank))

@@ -44,4 +44,11 @@ public enum FirmwarePin {
     public static var set: UInt32 { 0x0003_8041 }
     public static var first: UInt32 { 128 }
     public static var count: Int { 8 }
+
+    /// The pins that a task may set, a bit each: the light of a Pi 3 B, 3 B+ or 4 B (Linux's trees of these boards). The others
+    /// reset the board or switch the supply of its card, its radio or its Ethernet.
+    static var lights: UInt64 { 1 << 2 }
+    /// Whether `pin`, as a caller gave it, may be read; and, of those, set.
+    public static func mayRead(_ pin: UInt64) -> Bool { pin < UInt64(count) }
+    public static func maySet(_ pin: UInt64) -> Bool { mayRead(pin) && lights & 1 << pin != 0 }
 }

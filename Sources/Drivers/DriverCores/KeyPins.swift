@@ -1,11 +1,12 @@
 // Keys at a bank's pins: which pins are keys, and the presses that nobody was told of yet, in memory that survives the task. So a
 // key stays one, and no press is lost with a driver or with the one who is told.
 
-/// Words 0–63: each pin's key code, 0 where it is none. Word 64: keys that were pressed, a bit a pin.
+/// Words 0–63: each pin's key code, 0 where it is none. Word 64: keys that were pressed, a bit a pin. Word 65: keys whose press is
+/// the falling edge.
 @safe public struct KeyPins {
     private let words: UnsafeMutableBufferPointer<UInt64>
     /// Words of memory that it takes.
-    public static var wordCount: Int { 65 }
+    public static var wordCount: Int { 66 }
 
     /// - Precondition: `memory` has `wordCount` words, zeros at first.
     public init(memory: UnsafeMutableBufferPointer<UInt64>) { unsafe words = memory }
@@ -17,8 +18,22 @@
     /// The code of the key at `pin` (0 to 63); 0 where it is none.
     public func code(_ pin: Int) -> UInt64 { word(pin & 63) }
 
-    /// Makes `pin` a key, for good. - Precondition: the code is not 0.
-    public mutating func setCode(_ pin: Int, _ code: UInt64) { setWord(pin & 63, code) }
+    /// Makes `pin` (0 to 63) a key, for good: of that code, not 0, and pressed at its rising or its falling edge.
+    public mutating func setKey(_ pin: Int, _ code: UInt64, isFalling: Bool) {
+        let bit: UInt64 = 1 << UInt64(pin & 63)
+        // Before the code: who dies between leaves no key with the wrong edge.
+        setWord(65, isFalling ? word(65) | bit : word(65) & ~bit)
+        setWord(pin & 63, code)
+    }
+
+    /// Whether `pin` is that very key already.
+    public func isKey(_ pin: Int, _ code: UInt64, isFalling: Bool) -> Bool {
+        self.code(pin) == code && (falling & 1 << UInt64(pin & 63) != 0) == isFalling
+    }
+
+    /// The keys that are pressed at a rising edge, and those at a falling one, a bit a pin.
+    public var rising: UInt64 { pins & ~word(65) }
+    public var falling: UInt64 { pins & word(65) }
 
     /// The pins that are keys, a bit each.
     public var pins: UInt64 {

@@ -31,8 +31,9 @@ public struct MiniUART<Registers: RegisterAccess>: SerialPort {
     /// core's clock, which only the firmware knows. The interrupt identity is never written, since that empties the FIFOs.
     public init(registers: Registers) {
         self.registers = registers
-        // Eight bits: both low bits, of which the manual names one. Bit 7 would put the divisor into the data register.
-        if registers.read32(MiniUARTRegister.lineControl) & 0x83 != 3 {
+        // Eight bits: both low bits, of which the manual names one. Bit 6 would hold the line in a break, bit 7 put
+        // the divisor into the data register.
+        if registers.read32(MiniUARTRegister.lineControl) & 0xc3 != 3 {
             registers.write32(MiniUARTRegister.lineControl, 3)
         }
         // Receiver and transmitter on.

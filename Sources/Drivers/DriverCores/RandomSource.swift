@@ -12,6 +12,8 @@ public protocol RandomSource {
 public struct CheckedRandom<Source: RandomSource> {
     private let source: Source
     private var last: UInt32?
+    /// A word that waits for its other half.
+    private var half: UInt32?
 
     public init(_ source: Source) { self.source = source }
 
@@ -20,5 +22,13 @@ public struct CheckedRandom<Source: RandomSource> {
         guard let word = source.next() else { return nil }
         defer { last = word }
         return last == nil || word == last ? nil : word
+    }
+
+    /// 64 random bits; nil while there are not so many. What there is by then stays for the next time.
+    public mutating func nextDouble() -> UInt64? {
+        if half == nil { half = next() }
+        guard let low = half, let high = next() else { return nil }
+        half = nil
+        return UInt64(low) | UInt64(high) << 32
     }
 }

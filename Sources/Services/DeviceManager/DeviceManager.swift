@@ -69,7 +69,7 @@ private func watchKeys(_ tree: DeviceTree, _ devices: Devices) {
     var node: DeviceNode? = tree.root
     while let current = node {
         node = tree.node(after: current, depth: &depth)
-        guard let parent = current.parent, parent.isCompatible("gpio-keys"),
+        guard let parent = current.parent, parent.isCompatible("gpio-keys"), parent.isEnabled, current.isEnabled,
             let pins = current.property("gpios"), let phandle = pins.word(0), let pin = pins.word(1),
             let code = current.property("linux,code")?.word(0),
             let bank = tree.node(phandle: phandle), let instance = devices.instance(of: unsafe copy(bank.name))
@@ -78,7 +78,9 @@ private func watchKeys(_ tree: DeviceTree, _ devices: Devices) {
         let name = instance == 0 ? plain : plain.numbered(instance)
         try? CapabilityTable.own.delete(gpio)
         guard openService([name.word0, name.word1, name.word2, name.word3], to: gpio) else { continue }
-        _ = try? Endpoint(gpio).call(
-            RegisterMessage(GPIORequest.watch, UInt64(pin), UInt64(code)), deadline: .after(milliseconds: 500))
+        // Of a key whose flags say that it is low while it is pressed, the press is the falling edge.
+        let edge: UInt64 = (pins.word(2) ?? 0) & 1 != 0 ? 2 : 1
+        let request = RegisterMessage(GPIORequest.watch, UInt64(pin), UInt64(code), edge)
+        _ = try? Endpoint(gpio).call(request, deadline: .after(milliseconds: 500))
     }
 }

@@ -126,6 +126,7 @@ extension Factory {
             tasks[entry].description.start == .device
         else { throw FactoryFailure(.noSuchTask) }
         var device = DeviceShare()
+        device.manager = request.badge
         device.variant = request[0] >> 32 & 0xff
         let window = DriverRequest.window(ranges: ranges, lines: lines)
         device.memory = DMAWindow(

@@ -36,7 +36,7 @@ extension Shell {
             guard let reply = try? pins.call(RegisterMessage(GPIORequest.function, pin), deadline: Shell.patience),
                 reply[0] == 0,
                 let use = PinUse(rawValue: reply[1])
-            else { return say("no such pin, or a bank that cannot tell") }
+            else { return say("no such pin") }
             return say(Shell.useText(use))
         }
         var use: PinUse?
@@ -52,7 +52,7 @@ extension Shell {
         guard let use, let pull else { return say("USE: input, output, alt0 to alt5; PULL: none, up, down") }
         let request = RegisterMessage(GPIORequest.configure, pin, use.rawValue, pull.rawValue)
         let reply = try? pins.call(request, deadline: Shell.patience)
-        say(reply?[0] == 0 ? "done" : "no such pin, a key's, or a bank that cannot do it")
+        say(reply?[0] == 0 ? "done" : "no such pin, a key's or another task's, or a bank that cannot do it")
     }
 
     /// Waits for both edges of a pin by a notification.
@@ -62,18 +62,20 @@ extension Shell {
             seconds <= 3600
         else { return sayUsage(.edge) }
         let notification = Notification(StartSlot.notification)
+        let edgeBit: UInt64 = 1
         let passing = Shell.slot(10)
         try? CapabilityTable.own.copy(notification.slot, to: passing, rights: .write)
-        let request = RegisterMessage(GPIORequest.notify, pin, 3, 1)
+        let request = RegisterMessage(GPIORequest.notify, pin, 3, edgeBit)
         // An edge that came when nobody waited any more is none now.
         _ = try? notification.poll()
         let reply = try? pins.call(request, Attachment(passing), deadline: Shell.patience)
         try? CapabilityTable.own.delete(passing)
-        guard reply?[0] == 0 else { return say("no such pin, a key's, or a bank that cannot do it") }
+        guard reply?[0] == 0 else { return say("no such pin, a key's or another task's, or a bank that cannot do it") }
         let end = Instant.after(.seconds(seconds))
         var hasCome = false
         while !hasCome && !terminal.isInterrupted && Instant.now < end {
-            hasCome = (try? notification.wait(deadline: min(end, .after(milliseconds: 200)))) != nil
+            let bits = try? notification.wait(deadline: min(end, .after(milliseconds: 200)))
+            hasCome = (bits ?? 0) & edgeBit != 0
             if !hasCome { terminal.pause(milliseconds: 1) }
         }
         _ = try? pins.call(RegisterMessage(GPIORequest.notify, pin, 0, 0), deadline: Shell.patience)

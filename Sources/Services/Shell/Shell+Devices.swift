@@ -90,7 +90,7 @@ extension Shell {
             guard let reply = try? pins.call(request, deadline: Shell.patience) else {
                 return say("the pins' driver does not answer")
             }
-            return say(reply[0] == 0 ? "done" : "no such pin, or a key's")
+            return say(reply[0] == 0 ? "done" : "no such pin, or a key's or another task's")
         }
         guard let reply = try? pins.call(RegisterMessage(GPIORequest.read), deadline: Shell.patience) else {
             return say("the pins' driver does not answer")

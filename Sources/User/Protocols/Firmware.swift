@@ -7,7 +7,8 @@ public enum FirmwareRequest {
     public static var ask: UInt64 { 1 }
     /// Word 1: a pin of the firmware's own expander, 0 to 7. Reply: 0, its level; or a `FirmwareError`.
     public static var pin: UInt64 { 2 }
-    /// Word 1: such a pin. Word 2: its level from now on. Reply: as above.
+    /// Word 1: such a pin, one that a light hangs on; `notPermitted` for the others. Word 2: its level from now on. Reply: as
+    /// above.
     public static var setPin: UInt64 { 3 }
 }
 

@@ -1,13 +1,14 @@
 // The service of a bank of up to 64 pins.
 
 /// Word 0 of requests. The reply's word 0 is 0, or 1: no such pin, one that is in use as a key or whose edges another task waits
-/// for, or what this bank cannot do.
+/// for, what this bank cannot do, or what the caller may not ask for.
 public enum GPIORequest {
     /// Reply: 0, levels, directions (1: output), watched pins, a bit each; number of pins.
     public static var read: UInt64 { 1 }
     /// Word 1: pin. Word 2: level. Makes the pin an output.
     public static var write: UInt64 { 2 }
-    /// Word 1: pin. Word 2: key code, not 0. From now on the pin is a key: each rising edge is told to the supervisor.
+    /// Word 1: pin. Word 2: key code, not 0. Word 3: edge, 1 rising, 2 falling. From now on the pin is a key: each such edge is
+    /// told to the supervisor. Only from the task that had the driver started; the same once more is taken, another key is not.
     public static var watch: UInt64 { 3 }
     /// Word 1: pin. Reply: 0, its `PinUse`.
     public static var function: UInt64 { 4 }
@@ -16,7 +17,7 @@ public enum GPIORequest {
     /// Word 1: pin. Word 2: edges, 1 rising, 2 falling. Word 3: bits. A notification comes with the call; it is signalled
     /// with the bits at such an edge, until the task puts another in its place, a call of it with no edges ends it, or one of
     /// task and driver dies. The pin becomes an input. Edges that follow each other faster than the driver takes interrupts
-    /// (sixteen in a millisecond for all of the bank) are told as one.
+    /// (sixteen in each window of a millisecond for all of the bank) are told as one.
     public static var notify: UInt64 { 6 }
 }
 

@@ -9,7 +9,7 @@ public enum PowerRequest {
     /// Word 1: seconds, 2 to 15; 0 switches it off. From now on the board is reset when the supervisor shows no sign of life
     /// for that long; it shows one each half second, and one may go amiss. Reply: 0, or 1: out of range.
     public static var watchdog: UInt64 { 3 }
-    /// One-way, from the supervisor: it lives.
+    /// One-way, from the supervisor: it lives. From others it counts for nothing.
     public static var feed: UInt64 { 4 }
     /// Reply: 0, the watchdog's seconds or 0, the supervisor's signs of life since the driver started.
     public static var state: UInt64 { 5 }

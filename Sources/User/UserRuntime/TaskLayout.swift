@@ -59,6 +59,10 @@ public struct StartInformation: Sendable {
     public var version: UInt64 = abiVersion
     /// The task's number: the badge under which its servers know it.
     public var task: UInt64 = 0
+    /// The numbers of the supervisor and, for a driver, of the task that had it started; 0: none. Who serves them knows their
+    /// messages by it.
+    public var supervisor: UInt64 = 0
+    public var deviceManager: UInt64 = 0
     /// 1 for the first start.
     public var generation: UInt64 = 1
     public var heapBytes: UInt64 = 0
