@@ -55,10 +55,11 @@ private func answer(_ request: Received, _ server: inout Server, _ devices: Devi
     server.reply(RegisterMessage(0, UInt64(bytes.count), UInt64(count)))
 }
 
+/// Of any length in a tree: what is behind 4,096 bytes is left out.
 private func commandLine(_ tree: DeviceTree) -> [UInt8] {
     var bytes: [UInt8] = []
     guard let text = unsafe tree.node("/chosen")?.property("bootargs")?.string else { return bytes }
-    for index in 0..<text.count { bytes.append(unsafe text[index]) }
+    for index in 0..<min(text.count, 4096) { bytes.append(unsafe text[index]) }
     return bytes
 }
 

@@ -158,10 +158,10 @@ struct Devices {
     }
 }
 
-/// Bytes of the tree as an array.
+/// Bytes of the tree as an array, 64 at most: its names may be of any length.
 func copy(_ text: UnsafeRawBufferPointer) -> [UInt8] {
     var bytes: [UInt8] = []
-    for index in 0..<text.count { bytes.append(unsafe text[index]) }
+    for index in 0..<min(text.count, 64) { bytes.append(unsafe text[index]) }
     return bytes
 }
 

@@ -4,10 +4,18 @@
 import DeviceTree
 import ServiceCores
 
-/// Writes the whole tree. - Complexity: O(bytes of the tree).
+/// Writes the tree, as far as this task's heap has room for it.
 func describe(_ tree: DeviceTree, _ text: inout Text) {
     describe(tree.root, depth: 0, &text)
+    if text.bytes.count < longestText { return }
+    text.add("the rest of the tree is left out")
+    text.newLine()
 }
+
+/// Bytes of text at which no further node is begun, and of a property's value that is shown: with both, the text stays below
+/// 128 KiB, of which the heap holds two at a time while it grows.
+private let longestText = 72 << 10
+private let longestValue = 1024
 
 private func indent(_ depth: Int, _ text: inout Text) {
     for _ in 0..<depth { text.add("  ") }
@@ -15,7 +23,7 @@ private func indent(_ depth: Int, _ text: inout Text) {
 
 /// - Precondition: `depth` counts from the root; deeper than the reader's limit nothing is shown.
 private func describe(_ node: DeviceNode, depth: Int, _ text: inout Text) {
-    if depth > DeviceNode.maximumDepth { return }
+    if depth > DeviceNode.maximumDepth || text.bytes.count >= longestText { return }
     indent(depth, &text)
     if depth == 0 { text.add("/") } else { text.add(unsafe copy(node.name)) }
     text.add(" {")
@@ -49,6 +57,7 @@ private let shownProperties: [StaticString] = [
 ]
 
 private func describe(_ property: DeviceProperty, _ text: inout Text) {
+    if property.count > longestValue { return text.add("(too long to show)") }
     let bytes = unsafe property.bytes
     if unsafe isText(bytes) {
         text.add("\"")
