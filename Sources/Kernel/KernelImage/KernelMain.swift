@@ -99,7 +99,7 @@ struct BootState {
             try map.map(window + 8192, physical - offset + 8192, bytes: end - 8192, writable: false, .normal)
         }
         // A header that states too much reaches beyond memory.
-        if !MemoryProbe.answers(window + end - 4) { refuse(DeviceTreeError(.truncated), nil, &map) }
+        if end > 4096, !MemoryProbe.answers(window + end - 4) { refuse(DeviceTreeError(.truncated), nil, &map) }
         do throws(DeviceTreeError) {
             // Two pages are there at least: a header that states less is a damaged one.
             return try unsafe DeviceTree(at: start, limit: max(Int(size), 4096))
