@@ -9,4 +9,5 @@ rpi-image: build ## Make a card image for the Raspberry Pi 3, Zero 2 W, 4 (and 5
 	@platform/rpi/make-image build/kernel8.img $(RPI_IMAGE)
 
 test-rpi-image: rpi-image ## Take kernel, trees and firmware out of the card image again, check them, and boot them
+	@platform/fetch-qemu
 	@Tests/OnTarget/image-tests $(RPI_IMAGE) build/image-tests.totals
