@@ -1,12 +1,13 @@
 // Several tasks write to one screen, and one of them may have a line under work there: a prompt, and what somebody types. Who
-// writes meanwhile takes that line's place; its owner is told, and shows it anew.
+// writes meanwhile takes that line's place, and its owner shows it anew. That it must is a number that the owner compares with the
+// one it knows, not an answer given once: an answer may come to a reader whose time-out was a moment earlier.
 
 /// Whose line is under work. Tasks are numbers above 0.
 public struct ScreenLine: Equatable, Sendable {
     /// The task whose line is the last on the screen; 0: nobody's.
     private var owner: UInt64 = 0
-    /// The task whose line went, and that was not told yet; 0: none.
-    private var disturbed: UInt64 = 0
+    /// How often a line under work was taken away.
+    public private(set) var disturbances: UInt64 = 0
 
     public init() {}
 
@@ -14,17 +15,9 @@ public struct ScreenLine: Equatable, Sendable {
     /// - Returns: whether the screen's last line is another's, and `clear` must be sent first.
     public mutating func write(by writer: UInt64, isEdited: Bool) -> Bool {
         let isForeign = owner != 0 && owner != writer
-        if isForeign { disturbed = owner }
-        if disturbed == writer && !isEdited { disturbed = 0 }
+        if isForeign { disturbances &+= 1 }
         owner = isEdited ? writer : 0
         return isForeign
-    }
-
-    /// Whether task `reader` must show its line anew: the answer is given once.
-    public mutating func takeDisturbance(of reader: UInt64) -> Bool {
-        if disturbed == 0 || disturbed != reader { return false }
-        disturbed = 0
-        return true
     }
 
     /// Back to the start of the line, and clear it (ECMA-48, CR and EL).

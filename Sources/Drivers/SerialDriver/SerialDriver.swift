@@ -23,11 +23,11 @@ struct SerialDriver<Port: SerialPort> {
     private var server: Server
     private var uart: SerialLine<Port>
     private let interrupt = Interrupt(StartSlot.interrupt)
-    private var reader: Waiting?
+    private var reader: Reply?
     private var writers: (Waiting?, Waiting?)
     private var screen = ScreenLine()
 
-    /// A caller that is answered later.
+    /// A writer that is answered later.
     private struct Waiting {
         var reply: Reply
         var task: UInt64
@@ -84,14 +84,15 @@ struct SerialDriver<Port: SerialPort> {
         let count = min(Int(request[0] >> 8 & 0xff), SerialRequest.maximumWrite)
         let clear = ScreenLine.clear
         if uart.pending.room < UInt64(count + clear.utf8CodeUnitCount) { return hold(request) }
-        if screen.write(by: request.badge, isEdited: request[0] & SerialRequest.edited != 0) {
+        let isForeign = screen.write(by: request.badge, isEdited: request[0] & SerialRequest.edited != 0)
+        if isForeign {
             // Safety: the index stays below the literal's length.
             for index in 0..<clear.utf8CodeUnitCount { uart.pending.add(unsafe clear.utf8Start[index]) }
         }
         for index in 0..<count { uart.pending.add(request.byte(index, at: 1)) }
         uart.service()
-        if let waiting = reader, screen.takeDisturbance(of: waiting.task) { release(waiting) }
-        server.reply(RegisterMessage(0, UInt64(count)))
+        if isForeign, let held = reader { release(held) }
+        server.reply(RegisterMessage(0, UInt64(count), screen.disturbances))
     }
 
     /// Keeps a writer until there is room, at the reader's cost if need be: a reader asks again.
@@ -107,8 +108,8 @@ struct SerialDriver<Port: SerialPort> {
         }
         if writers.0 != nil && writers.1 != nil { return server.reply(RegisterMessage(0, 0)) }
         var held = server.hold()
-        if held == nil, let waiting = reader {
-            release(waiting)
+        if held == nil, let earlier = reader {
+            release(earlier)
             held = server.hold()
         }
         guard let held else { return server.reply(RegisterMessage(0, 0)) }
@@ -117,19 +118,22 @@ struct SerialDriver<Port: SerialPort> {
     }
 
     /// Answers the waiting reader without bytes.
-    private mutating func release(_ waiting: Waiting) {
+    private mutating func release(_ held: Reply) {
         reader = nil
-        server.release(waiting.reply, RegisterMessage(0, 0, 0))
+        server.release(held, nothing)
     }
+
+    /// The answer to a reader that brings no bytes.
+    private var nothing: RegisterMessage { RegisterMessage(0, screen.disturbances, 0) }
 
     private mutating func read(_ request: Received) {
         if request[1] != SerialRequest.fromOldest { _ = uart.received.take(upTo: request[1]) }
         uart.service()
         if let earlier = reader { release(earlier) }
-        if screen.takeDisturbance(of: request.badge) { return server.reply(RegisterMessage(0, 0, 0)) }
+        if screen.disturbances != request[2] { return server.reply(nothing) }
         if uart.received.count > 0 { return server.reply(bytes()) }
-        guard let held = server.hold() else { return server.reply(RegisterMessage(0, 0, 0)) }
-        reader = Waiting(reply: held, task: request.badge)
+        guard let held = server.hold() else { return server.reply(nothing) }
+        reader = held
     }
 
     private func bytes() -> RegisterMessage {
@@ -147,7 +151,7 @@ struct SerialDriver<Port: SerialPort> {
     private mutating func wake() {
         if let held = reader, uart.received.count > 0 {
             reader = nil
-            server.release(held.reply, bytes())
+            server.release(held, bytes())
         }
         // Half empty, so that a writer that comes again finds room.
         if uart.pending.room < ByteRing.capacity / 2 { return }

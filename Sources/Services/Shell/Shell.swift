@@ -60,6 +60,7 @@ struct Shell {
     mutating func interact() -> Never {
         terminal.out.add("Swiftlet. Type `help` for the commands.")
         terminal.out.newLine()
+        terminal.flush()
         var editor = LineEditor(prompt: Text("> ").bytes)
         var shown: [UInt8] = []
         editor.begin(&shown)

@@ -15,6 +15,8 @@ struct Terminal {
     private var next: UInt64?
     private var input: [UInt8] = []
     private var position = 0
+    /// How often a line under work was replaced, up to the one that is on the screen.
+    private var replacements: UInt64 = 0
     /// ^C came while a command waited.
     var isInterrupted = false
     private var nextSign = Instant.immediately
@@ -43,9 +45,12 @@ struct Terminal {
             var message = RegisterMessage(head | UInt64(count) << 8)
             message.setBytes(bytes.span.extracting(start..<(start + count)), at: 1)
             do throws(KernelError) {
-                let taken = try Endpoint(serial).call(message, deadline: .after(milliseconds: Terminal.patience))[1]
+                let reply = try Endpoint(serial).call(message, deadline: .after(milliseconds: Terminal.patience))
+                let taken = min(Int(reply[1]), count)
                 if taken == 0 { nap(milliseconds: 5) }
-                start += min(Int(taken), count)
+                // Output ends the line that was under work: whatever took its place.
+                if taken > 0 && !isEdited { replacements = reply[2] }
+                start += taken
             } catch { nap(milliseconds: 10) }
         }
         out.clear()
@@ -113,12 +118,12 @@ struct Terminal {
         showSignOfLife()
         input.removeFirst(position)
         position = 0
-        let request = RegisterMessage(SerialRequest.read, next ?? SerialRequest.fromOldest)
+        let request = RegisterMessage(SerialRequest.read, next ?? SerialRequest.fromOldest, replacements)
         do throws(KernelError) {
             let reply = try Endpoint(serial).call(request, deadline: deadline)
             let count = min(Int(reply[2]), SerialRequest.maximumRead)
             for index in 0..<count { input.append(reply.byte(index, at: 3)) }
-            if count > 0 { next = reply[1] &+ UInt64(count) }
+            if count > 0 { next = reply[1] &+ UInt64(count) } else { replacements = reply[1] }
             return reply[0] == 0 && count > 0
         } catch {
             if error == .timedOut { return true }

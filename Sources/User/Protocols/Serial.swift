@@ -9,18 +9,20 @@
 // driver took its bytes and was ended before the reply, since the writer sees `peerDied` and writes again.
 //
 // Several tasks write, and one of them may have a line under work: a prompt, and what somebody types. Another's bytes take that
-// line's place on the screen, and its owner's next read, or the one that waits, brings nothing: the sign to show the line anew.
+// line's place on the screen, and a read that waits brings nothing: the sign to show the line anew. How often that was is a number,
+// which answers to reads and writes tell and a read names; so the sign is not lost with a read whose time was just over.
 
 /// Word 0 of requests.
 public enum SerialRequest {
     /// Bits 8–15: number of bytes, at most `maximumWrite`, from word 1 on; with `edited`, they belong to a line under work.
     /// Taken as a whole, so that a line in one request is one line on the screen. Reply: 0, number of bytes taken: all, or 0
-    /// where the caller waited for room, and asks again now.
+    /// where the caller waited for room, and asks again now; how often a line under work was replaced.
     public static var write: UInt64 { 1 }
     /// A flag of `write`.
     public static var edited: UInt64 { 1 << 16 }
-    /// Word 1: bytes taken so far, or `fromOldest`. Reply: 0, the number of the first byte, how many (at most 32), bytes
-    /// from word 3 on. Waits for at least one; a count of 0: another reader came, or the caller's line under work is gone.
+    /// Word 1: bytes taken so far, or `fromOldest`. Word 2: how often a line under work was replaced, as far as the caller knows.
+    /// Reply: 0, the number of the first byte, how many (at most 32), bytes from word 3 on. Waits for at least one; a count of 0:
+    /// another reader came, or a line under work was replaced, and word 1 is how often that was.
     public static var read: UInt64 { 2 }
     /// Word 1: bytes taken so far. They are let go at once, as a read would do: before the reader does what they say, so that
     /// one that dies of it is not told again. Reply: 0.
