@@ -1,5 +1,5 @@
 // A driver that tries to take what its manifest entry does not give it, for Tests/OnTarget/system/authority.txt. It holds its
-// registers and its line, the log, a way to show the supervisor a sign of life, and the right to look at tasks.
+// registers and its line, the log, the pins, a way to show the supervisor a sign of life, and the right to look at tasks.
 
 import KernelABI
 import Protocols
@@ -34,8 +34,9 @@ private let clock: UInt64 = 9
     var service = RegisterMessage(UInt64(FactoryOperation.service.rawValue), 0x6c61_6972_6573)  // "serial"
     service.setWord(5, information.task)
     attempts.ask(factory, service)
+    let isRefusedKeys = isRefusedKeys()
     // 3 of the supervisor, 10 of the factory (7 of its 17 only look), and a service that is not under `opens`.
-    if attempts.refused == 14 && (try? SystemControl(StartSlot.systemControl).trace(0)) == nil {
+    if attempts.refused == 14 && isRefusedKeys && (try? SystemControl(StartSlot.systemControl).trace(0)) == nil {
         say("the intruder was refused everything")
     } else {
         say("the intruder was not refused everything")
@@ -47,6 +48,26 @@ private let clock: UInt64 = 9
         if request?.delivery == .message { server.reply(RegisterMessage(1)) }
         attempts.ask(supervisor, RegisterMessage(SupervisorRequest.kill, clock))
     }
+}
+
+/// Whether no pin can be made a key, and the power key (pin 3) is nothing else. Then pin 5 is this task's while it lives.
+private func isRefusedKeys() -> Bool {
+    let pins = Endpoint(StartSlot.firstFree)
+    guard openService([0x6f69_7067, 0, 0, 0], to: pins.slot) else { return false }  // "gpio"
+    func watched() -> UInt64? { (try? pins.call(RegisterMessage(GPIORequest.read)))?[3] }
+    // Its driver may not have been told of the key yet.
+    for _ in 0..<100 where watched() == 0 {
+        _ = try? Notification(StartSlot.notification).wait(deadline: .after(milliseconds: 10))
+    }
+    func isRefused(_ message: RegisterMessage) -> Bool { (try? pins.call(message))?[0] == 1 }
+    let isRefused =
+        isRefused(RegisterMessage(GPIORequest.watch, 5, SupervisorRequest.powerKey, 1))
+        && isRefused(RegisterMessage(GPIORequest.watch, 3, 30, 1)) && isRefused(RegisterMessage(GPIORequest.write, 3, 1))
+        && watched() == 1 << 3
+    let passing = Slot(pins.slot.index + 1)
+    try? CapabilityTable.own.copy(StartSlot.notification, to: passing, rights: .write)
+    let edges = try? pins.call(RegisterMessage(GPIORequest.notify, 5, 3, 1), Attachment(passing))
+    return isRefused && edges?[0] == 0
 }
 
 private func say(_ text: StaticString) {
