@@ -12,7 +12,7 @@ func describeLed(_ index: UInt64, _ tree: DeviceTree, _ devices: Devices) -> Reg
     var node: DeviceNode? = tree.root
     while let current = node {
         node = tree.node(after: current, depth: &depth)
-        guard let parent = current.parent, parent.isCompatible("gpio-leds"), parent.isEnabled,
+        guard let parent = current.parent, parent.isCompatible("gpio-leds"), parent.isEnabled, current.isEnabled,
             let pins = current.property("gpios"), let phandle = pins.word(0), let pin = pins.word(1),
             let bank = tree.node(phandle: phandle)
         else { continue }
