@@ -123,10 +123,11 @@ debug: build ## Boot stopped, with gdb attached to kernel and symbols (GDB='-bat
 	echo "the console's text goes to build/debug.log"; \
 	gdb-multiarch -q -iex 'set complaints 0' build/kernel.elf -ex 'target remote build/gdb.sock' $(GDB)
 
-lint: build ## Check format, the linked kernel and tasks, and the books' references to code
+lint: build ## Check format, the linked kernel and tasks, and that books and mutations find the code they speak of
 	@$(SWIFT) format lint --strict -r $(SOURCES)
 	@$(TOOL) lint-elf build/kernel.elf $$(find $(BIN) -maxdepth 1 -type f -perm -u+x ! -name KernelImage | sort)
 	@platform/check-references
+	@Tests/mutation.sh --places
 
 bench-image: tool
 	@echo "building benchmark, kernel, and the kernel that records its masked paths"

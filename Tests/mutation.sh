@@ -2,7 +2,8 @@
 # Do the host tests of the kernel core notice when the kernel is wrong?
 #
 # Each mutation changes one place of a copy of the kernel core, in a package of its own, and the tests must fail there.
-# Two copies work side by side. Usage: Tests/mutation.sh [NUMBER…]; without numbers, all mutations.
+# Two copies work side by side. Usage: Tests/mutation.sh [NUMBER…]; without numbers, all mutations. Tests/mutation.sh --places only
+# looks whether each mutation still finds its place.
 set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -49,6 +50,12 @@ run() {
 
 # try NUMBER FILE OLD NEW WHAT: one worker takes the even numbers, the other the odd ones.
 try() {
+    if [ "$selected" = " --places " ]; then
+        OLD=$3 perl -0ne 'exit(index($_, $ENV{OLD}) < 0)' "$root/Sources/Kernel/KernelCore/$2" && return 0
+        echo "Tests/mutation.sh: $1, $5: $2 has no such place"
+        stale=1
+        return 0
+    fi
     case "$selected" in "  " | *" $1 "*) ;; *) return 0 ;; esac
     [ $(($1 % 2)) -eq "$remainder" ] || return 0
     file="$package/Sources/KernelCore/$2"
@@ -124,7 +131,7 @@ mutations() {
         "a reply needs no right"
     try 24 Kernel+Interrupt.swift 'if interrupt.pointee.isOutstanding { _ = acknowledge(interrupt) }' '' \
         "a dead driver keeps a shared line closed"
-    try 25 Kernel+Interrupt.swift 'if count > KernelLimits.sharedLine { return .exhausted }' '' \
+    try 25 Kernel+Interrupt.swift 'isLevel ? KernelLimits.sharedLine :' 'isLevel ? .max :' \
         "any number of drivers share a line"
     try 26 Kernel+FastSignal.swift 'if waiter.effective <= thread.effective {' 'if waiter.effective == 255 {' \
         "a signal switches to a less urgent thread"
@@ -151,8 +158,18 @@ mutations() {
         'root.pointee.greatest,' "a less urgent timer interrupts by the fast path"
     try 36 Kernel+Fault.swift 'endWait(of: endpoint, for: thread)' '' \
         "a fault waits for a handler that waits for the faulting thread"
+    try 37 Kernel+Interrupt.swift ': KernelLimits.deliveryStep) { return' ': KernelLimits.sharedLine) { return' \
+        "more drivers share a line of edges than are signalled at once"
+    try 38 Kernel+Interrupt.swift 'outstanding = outstanding &+ 1
+            hardware.open(line: line)' 'outstanding = outstanding &+ 1' \
+        "of many drivers at a line only the first few are signalled"
 }
 
+if [ "$selected" = " --places " ]; then
+    stale=0
+    mutations
+    exit $stale
+fi
 make_package "$work/0"
 make_package "$work/1"
 package="$work/0"
