@@ -62,8 +62,8 @@ private func isRefusedKeys() -> Bool {
     func isRefused(_ message: RegisterMessage) -> Bool { (try? pins.call(message))?[0] == 1 }
     let isRefused =
         isRefused(RegisterMessage(GPIORequest.watch, 5, SupervisorRequest.powerKey, 1))
-        && isRefused(RegisterMessage(GPIORequest.watch, 3, 30, 1)) && isRefused(RegisterMessage(GPIORequest.write, 3, 1))
-        && watched() == 1 << 3
+        && isRefused(RegisterMessage(GPIORequest.watch, 3, 30, 1))
+        && isRefused(RegisterMessage(GPIORequest.write, 3, 1)) && watched() == 1 << 3
     let passing = Slot(pins.slot.index + 1)
     try? CapabilityTable.own.copy(StartSlot.notification, to: passing, rights: .write)
     let edges = try? pins.call(RegisterMessage(GPIORequest.notify, 5, 3, 1), Attachment(passing))
