@@ -288,6 +288,30 @@ struct Slot {
         #expect(slot.clock.sleeps - sleeps >= 40)
     }
 
+    // For 0.6 seconds after the look of each number, in which the device goes on: longer than it may take for anything.
+    @Test(arguments: Controller.allCases, 0..<400) func aDriverThatIsKeptFromRunningBlamesNobody(
+        _ controller: Controller, _ number: Int
+    ) throws {
+        let slot: Slot
+        switch controller {
+        case .sdhost:
+            sdhost.looksPerCommand = 2
+            slot = Slot(sdhost: sdhostClock, sdhost)
+        case .sdhci:
+            sdhci.isSlow = true
+            slot = Slot(sdhci: clock, sdhci)
+        }
+        var looks = 0
+        slot.device.behindLoad = {
+            looks += 1
+            if looks != number { return }
+            _ = slot.clock.device()
+            slot.clock.nanoseconds += 600_000_000
+        }
+        _ = try slot.information()
+        #expect(try slot.read(0, 2) == slot.content(0, 2))
+    }
+
     @Test(arguments: [[17], [12, 13], [12, 13, 17]] as [Set<UInt8>], [1_000, 2_000_000] as [UInt64])
     func aCommandThatNeverEndsIsGivenUp(_ hanging: Set<UInt8>, _ time: UInt64) throws {
         let slot = Slot(sdhost: sdhostClock, sdhost)

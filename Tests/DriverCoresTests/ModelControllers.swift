@@ -9,6 +9,8 @@ class ModelController {
     let card: ModelCard
     /// The next block that comes from the card has a wrong checksum.
     var spoilsChecksum = false
+    /// Comes behind each load.
+    var behindLoad: () -> Void = {}
     init(card: ModelCard) { self.card = card }
     /// Whether it interrupts, or may do so without another command.
     var mayInterrupt: Bool { false }
@@ -18,7 +20,10 @@ class ModelController {
 
 struct ModelRegisters: RegisterAccess {
     let device: ModelController
-    func read32(_ offset: Int) -> UInt32 { device.load(offset) }
+    func read32(_ offset: Int) -> UInt32 {
+        defer { device.behindLoad() }
+        return device.load(offset)
+    }
     func write32(_ offset: Int, _ value: UInt32) { device.store(offset, value) }
     func read8(_ offset: Int) -> UInt8 { fatalError("8-bit load at \(offset)") }
     func read64(_ offset: Int) -> UInt64 { fatalError("64-bit load at \(offset)") }

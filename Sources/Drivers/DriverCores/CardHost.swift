@@ -69,7 +69,8 @@ public struct CardCommand: Equatable, Sendable {
 public typealias CardResponse = InlineArray<4, UInt32>
 
 /// A host controller. Every operation ends at `deadline` (an instant of its `Pace`) at the latest, and no wait looks for longer than
-/// `spinLimit` before it sleeps.
+/// `spinLimit` before it sleeps. The clock is read before the device is looked at: where more urgent tasks keep the driver from running
+/// between the two, the device has had that time too.
 public protocol CardHost {
     var pace: Time { get set }
     associatedtype Time: Pace

@@ -53,9 +53,11 @@ public struct SDHCI<Registers: RegisterAccess, Time: Pace>: CardHost {
 
     private mutating func poll(_ deadline: UInt64, _ isDone: (SDHCI) -> Bool) throws(CardError) {
         let end = min(deadline, pace.now &+ SDHCI.commandTime)
-        while !isDone(self) {
-            if pace.now >= end { throw .timeOut }
-            pace.sleep(until: min(end, pace.now &+ SDHCI.pollInterval))
+        while true {
+            let now = pace.now
+            if isDone(self) { return }
+            if now >= end { throw .timeOut }
+            pace.sleep(until: min(end, now &+ SDHCI.pollInterval))
         }
     }
 
@@ -169,6 +171,7 @@ extension SDHCI {
     private mutating func take(_ event: UInt32, _ time: UInt64, _ deadline: UInt64) throws(CardError) {
         let end = min(deadline, pace.now &+ time)
         while true {
+            let now = pace.now
             var status = load(SDHCIRegister.status)
             // A transfer that is complete has not timed out, whatever the data line says (2.2.17).
             if status & SDHCIStatus.transferComplete != 0 { status &= ~SDHCIStatus.dataTimeOut }
@@ -176,7 +179,7 @@ extension SDHCI {
                 throw status & SDHCIStatus.checksums != 0 ? .checksum : .timeOut
             }
             if status & event != 0 { return store(SDHCIRegister.status, event) }
-            if pace.now >= end { throw .timeOut }
+            if now >= end { throw .timeOut }
             store(SDHCIRegister.signalEnable, event | SDHCIStatus.timeOuts | SDHCIStatus.checksums)
             pace.wait(until: end)
             store(SDHCIRegister.signalEnable, 0)

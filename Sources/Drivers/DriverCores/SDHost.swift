@@ -157,9 +157,9 @@ extension SDHost {
         let spinEnd = pace.now &+ SDHost.spinLimit
         let end = min(deadline, pace.now &+ SDHost.commandTime)
         while true {
+            let now = pace.now
             let word = read(SDHostRegister.command)
             if word & SDHostCommand.new == 0 { return word }
-            let now = pace.now
             if now >= end { throw .timeOut }
             if now >= spinEnd { pace.sleep(until: min(end, now &+ SDHost.pollInterval)) }
         }
@@ -168,11 +168,12 @@ extension SDHost {
     private mutating func waitForBusy(_ deadline: UInt64) throws(CardError) {
         let end = min(deadline, pace.now &+ SDHost.blockTime)
         while true {
+            let now = pace.now
             let status = read(SDHostRegister.status)
             write(SDHostRegister.status, status & SDHostStatus.all)
             if let error = SDHost.error(status) { throw error }
             if status & SDHostStatus.busyInterrupt != 0 { return }
-            if pace.now >= end { throw .timeOut }
+            if now >= end { throw .timeOut }
             pace.wait(until: end)
         }
     }
@@ -181,10 +182,11 @@ extension SDHost {
     private mutating func room(_ deadline: UInt64, _ count: (UInt32) -> Int) throws(CardError) -> Int {
         let end = min(deadline, pace.now &+ SDHost.blockTime)
         while true {
+            let now = pace.now
             if let error = SDHost.error(read(SDHostRegister.status)) { throw error }
             let words = count(read(SDHostRegister.debug))
             if words > 0 { return words }
-            if pace.now >= end { throw .timeOut }
+            if now >= end { throw .timeOut }
             // Cleared before the FIFO is looked at for the last time: what comes after that interrupts anew.
             write(SDHostRegister.status, SDHostStatus.events)
             if count(read(SDHostRegister.debug)) == 0 { pace.wait(until: end) }
@@ -197,6 +199,7 @@ extension SDHost {
         write(SDHostRegister.configuration, configuration)
         let end = min(deadline, pace.now &+ SDHost.blockTime)
         while true {
+            let now = pace.now
             // The status after the state: an error that comes with the last word is in it.
             let debug = read(SDHostRegister.debug)
             if let error = SDHost.error(read(SDHostRegister.status)) { throw error }
@@ -206,8 +209,8 @@ extension SDHost {
                 if !isIdle { write(SDHostRegister.debug, debug | SDHostDebug.forceDataMode) }
                 return silence()
             }
-            if pace.now >= end { throw .timeOut }
-            pace.sleep(until: min(end, pace.now &+ SDHost.pollInterval))
+            if now >= end { throw .timeOut }
+            pace.sleep(until: min(end, now &+ SDHost.pollInterval))
         }
     }
 
