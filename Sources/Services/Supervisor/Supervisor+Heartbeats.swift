@@ -8,7 +8,8 @@ import UserRuntime
 extension Supervisor {
     /// The silent tasks that are to blame for it themselves. The others get their time anew.
     mutating func culprits() -> [Int] {
-        let silent = (0..<watched.count).filter { watched[$0].isRunning && watched[$0].heartbeat.isLate(at: now) }
+        // Late at this tick: had the supervisor itself been kept from running since, so had all the others.
+        let silent = (0..<watched.count).filter { watched[$0].isRunning && watched[$0].heartbeat.isLate(at: lastTick) }
         if silent.isEmpty { return [] }
         let urgencies = watched.map { urgency($0.number) }
         var mostUrgent: UInt8 = 0

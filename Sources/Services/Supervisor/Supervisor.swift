@@ -20,7 +20,7 @@ import UserRuntime
     let ownNumber: UInt64
     let factory = Endpoint(StartSlot.factory)
     var watched: [Watched] = []
-    private var lastTick: UInt64 = 0
+    private(set) var lastTick: UInt64 = 0
     var refusals = Refusals()
     var hasWatchdog = false
     /// Number of tasks when it was last looked for.
@@ -78,6 +78,7 @@ import UserRuntime
     }
 
     private mutating func tick() {
+        let now = now
         let isLate = now > lastTick + 2 * Supervisor.period
         lastTick = now
         // Where something more urgent kept the supervisor itself from running, it kept the others too: nobody is judged.
