@@ -177,12 +177,14 @@ extension Shell {
             let end = Instant.after(.microseconds(delay + 1_000_000))
             var isRung = false
             while !isRung && !terminal.isInterrupted {
+                // Before the call: one whose time was over when it was made has asked for the last time.
+                let isLast = Instant.now > end
                 do throws(KernelError) {
                     reply = try timer.call(alarm, deadline: .after(milliseconds: 200))
                     isRung = true
                 } catch {
                     if error != .timedOut { return say("the driver died") }
-                    if Instant.now > end { return say("the timer does not ring") }
+                    if isLast { return say("the timer does not ring") }
                 }
                 if !isRung { terminal.pause(milliseconds: 1) }
             }
