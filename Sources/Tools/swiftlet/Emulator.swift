@@ -132,6 +132,10 @@ private final class Flag: Sendable { let isSet = Atomic(false) }
 
 /// The emulator that a signal's handler ends; 0: none.
 nonisolated(unsafe) var runningEmulator: pid_t = 0
+/// An emulator is being started, whose number is not known yet.
+nonisolated(unsafe) private var isStarting = false
+/// A signal that came meanwhile; 0: none.
+nonisolated(unsafe) private var pendingSignal: Int32 = 0
 
 /// Puts a process group in front of the terminal, where there is one that belongs to the other.
 ///
@@ -148,15 +152,27 @@ private func handTerminal(from group: pid_t, to other: pid_t) -> Bool {
 
 /// Starts an emulator that ends when this program is told to end.
 func start(_ emulator: Process) throws {
-    do { try emulator.run() } catch {
-        throw ToolError("qemu-system-aarch64 cannot be started: \(error.localizedDescription); run `make deps`")
-    }
-    runningEmulator = emulator.processIdentifier
+    // Before the start: a signal that comes in its midst would leave the emulator behind.
+    isStarting = true
     for number in [SIGINT, SIGTERM, SIGHUP, SIGPIPE] {
         signal(number) { number in
-            // Only what a handler may call (signal-safety(7)).
-            if runningEmulator > 0 { kill(runningEmulator, SIGTERM) }
-            _exit(128 + number)
+            if isStarting { pendingSignal = number } else { end(by: number) }
         }
     }
+    defer {
+        isStarting = false
+        if pendingSignal != 0 { end(by: pendingSignal) }
+    }
+    do {
+        try emulator.run()
+        runningEmulator = emulator.processIdentifier
+    } catch {
+        throw ToolError("qemu-system-aarch64 cannot be started: \(error.localizedDescription); run `make deps`")
+    }
+}
+
+/// Ends the emulator and this program. Only what a signal's handler may call (signal-safety(7)).
+private func end(by number: Int32) {
+    if runningEmulator > 0 { kill(runningEmulator, SIGTERM) }
+    _exit(128 + number)
 }
