@@ -121,7 +121,7 @@ debug: build ## Boot stopped, with gdb attached to kernel and symbols (GDB='-bat
 	  -kernel build/kernel8.img < /dev/null & \
 	qemu=$$!; trap "kill $$qemu" EXIT; until [ -S build/gdb.sock ]; do kill -0 $$qemu || exit 1; sleep 0.1; done; \
 	echo "the console's text goes to build/debug.log"; \
-	gdb-multiarch -q -iex 'set complaints 0' build/kernel.elf -ex 'target remote build/gdb.sock' $(GDB)
+	gdb-multiarch -q -iex 'set complaints 0' -iex 'set remotetimeout 60' build/kernel.elf -ex 'target remote build/gdb.sock' $(GDB)
 
 lint: build ## Check format, the linked kernel and tasks, and that books and mutations find the code they speak of
 	@$(SWIFT) format lint --strict -r $(SOURCES)
