@@ -29,7 +29,7 @@ done
 # A path with the shell's own programs, and without a Swift toolchain.
 bare=$(mktemp -d)
 trap 'rm -rf "$bare"' EXIT
-for program in bash sh grep awk head sed sort env dirname mktemp rm mkdir tail; do ln -s "$(command -v $program)" "$bare/$program"; done
+for program in bash sh grep awk head sed sort env dirname mktemp rm mkdir tail sleep; do ln -s "$(command -v $program)" "$bare/$program"; done
 check no-toolchain 2 '^error: no Swift toolchain: install Swift' env PATH="$bare" "$(command -v make)" run
 # A program of that path: pretend NAME COMMANDS.
 pretend() {
@@ -80,11 +80,11 @@ import os, pty, select, sys
 tool, terminal = pty.fork()
 if tool == 0: os.execvp("make", ["make", "run"])
 said, typed = b"", False
-while select.select([terminal], [], [], 120)[0]:
+while select.select([terminal], [], [], 600)[0]:
     try: some = os.read(terminal, 4096)
     except OSError: break
     said += some
-    if not typed and said.endswith(b"\n> "):
+    if not typed and b"\n> " in said:
         typed = True
         os.write(terminal, b"irq\rpoweroff\r")
     if b"power off, status 0" in said: break
@@ -98,14 +98,14 @@ check run-on-a-terminal 0 '^ *33  pl011 +[0-9]+  open' typed
 leftOver() {
     .build/debug/swiftlet run > /dev/null 2>&1 &
     local tool=$! emulator=
-    for _ in $(seq 50); do
+    for _ in $(seq 600); do
         emulator=$(pgrep -P "$tool" | head -1)
         [ -n "$emulator" ] && break
         sleep 0.1
     done
     kill "$tool"
     wait "$tool" 2>/dev/null
-    for _ in $(seq 50); do
+    for _ in $(seq 600); do
         [ -n "$emulator" ] && [[ "$(ps -o stat= -p "$emulator")" =~ ^Z*$|^Z ]] && { echo gone; return 0; }
         sleep 0.1
     done
