@@ -112,6 +112,36 @@ leftOver() {
     return 1
 }
 check stopped-run-leaves-no-emulator 0 '^gone' leftOver
+# Nor does one that is ended in the midst of starting it: at once when it has a child, ten times.
+leftOverAtTheStart() {
+    python3 - <<'END'
+import os, subprocess, time
+def children(tool):
+    for thread in os.listdir(f"/proc/{tool}/task"):
+        with open(f"/proc/{tool}/task/{thread}/children") as file: yield from file.read().split()
+def runs(process):
+    try:
+        with open(f"/proc/{process}/stat") as file: return file.read().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError: return False
+left = []
+for _ in range(10):
+    tool = subprocess.Popen([".build/debug/swiftlet", "run"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    started, limit = [], time.time() + 60
+    while not started and tool.poll() is None and time.time() < limit:
+        try: started = list(children(tool.pid))
+        except OSError: pass
+    tool.terminate()
+    tool.wait()
+    left += started
+for _ in range(600):
+    left = [process for process in left if runs(process)]
+    if not left: break
+    time.sleep(0.1)
+for process in left: os.kill(int(process), 15)
+print(len(left), "left")
+END
+}
+check run-stopped-at-its-start-leaves-no-emulator 0 '^0 left' leftOverAtTheStart
 
 # Parts of a test that prove nothing are failures: parts FILE COMMANDS, where the commands write a file's totals, or none.
 parts() {
