@@ -98,7 +98,7 @@ struct MatrixCommand: ParsableCommand {
         var status = -1
         var last = ""
         var panic = PanicWatch(kernel: kernel)
-        let ended = try emulator.run(interactive: false, timeout: 60) { line in
+        let ended = try emulator.run(interactive: false, timeout: 300) { line in
             missing = missing.filter { !line.contains($0) }
             if case .powerOff(let code) = ConsoleEvent(line: line) { status = code }
             if !line.trimmingCharacters(in: .whitespaces).isEmpty { last = line }

@@ -13,7 +13,7 @@ struct TestSystemCommand: ParsableCommand {
     @Option(help: "The image.") var image = "build/kernel8.img"
     @Option(help: "The same kernel as an ELF file.") var kernel = "build/kernel.elf"
     @Option(help: "Only the tests whose names start so.") var test = "all"
-    @Option(help: "Seconds to wait for an expected line.") var timeout = 40.0
+    @Option(help: "Seconds to wait for an expected line.") var timeout = 240.0
     @Option(help: "Write the totals to this file: PASSED FAILED.") var totals: String?
 
     func run() throws {

@@ -12,7 +12,7 @@ struct TestTargetCommand: ParsableCommand {
     @Option(help: "The bundle with the test task as root task, taken in place of the image's own.") var bundle =
         "build/tests.bundle"
     @Option(help: "One test's name, or `all`.") var test = "all"
-    @Option(help: "Seconds after which a run that hangs is stopped.") var timeout = 300
+    @Option(help: "Seconds after which a run that hangs is stopped.") var timeout = 1500
     @Option(help: "Machine, as QEMU writes it; left out: virt with either interrupt controller.") var machine: String?
     @Option(help: "Device tree in place of QEMU's own: a source or what dtc made of it.") var tree: String?
     @Option(help: "Then the same tests on each board that QEMU has, with the trees of: project, linux.") var boards:
