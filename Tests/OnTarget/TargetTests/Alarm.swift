@@ -42,7 +42,12 @@ struct Alarm {
         switch kind {
         case .realTimeClock:
             unsafe register(0x10).pointee = 1  // interrupt mask: on
-            unsafe register(0x04).pointee = unsafe register(0x00).pointee
+            // A second that is over when it is set comes no more.
+            var second: UInt32
+            repeat {
+                second = unsafe register(0x00).pointee
+                unsafe register(0x04).pointee = second
+            } while unsafe register(0x00).pointee != second
         case .serial:
             unsafe register(0x2c).pointee = 3 << 5  // eight bits, no FIFO: the interrupt comes when nothing is left
             unsafe register(0x30).pointee = 1 << 8 | 1
