@@ -254,6 +254,16 @@ import UserRuntime
         while let first = lines.first, log(first.span, deadline: .immediately) { lines.removeFirst() }
     }
 
+    /// Before the machine goes down: waits until the log has shown what was said, a second at most, and for the console to send it.
+    private mutating func awaitLog() {
+        let end = Instant.after(milliseconds: 1000)
+        while let first = lines.first, logAndWait(first.span, deadline: end) { lines.removeFirst() }
+        // An empty answer: what the log took before is shown.
+        _ = try? Endpoint(StartSlot.log).call(RegisterMessage(LogWord.read, .max), deadline: end)
+        let sent = Instant.after(milliseconds: 50)
+        while Instant.now < sent { _ = try? server.notification.wait(deadline: sent) }
+    }
+
     // Requests
 
     private mutating func take(_ received: Received) {
@@ -262,9 +272,7 @@ import UserRuntime
             if let index = index(of: received.badge) { watched[index].heartbeat.seen(at: now) }
         case SupervisorRequest.key where received[1] == SupervisorRequest.powerKey && isPermitted(received):
             say(Text("power key: shutting down").bytes)
-            // Time for the line to reach the console; the timer's bit ends the wait early at most.
-            _ = try? server.notification.wait(deadline: .after(milliseconds: 50))
-            flushLines()
+            awaitLog()
             _ = try? factory.call(RegisterMessage(UInt64(FactoryOperation.power.rawValue), 0, 0))
         default: break
         }

@@ -23,7 +23,8 @@ public enum NamesWord {
 
 /// Word 0 of messages to the log, low byte; the text's length stands above it.
 public enum LogWord {
-    /// One-way. Bits 8–15: length of the text, which starts in word 1; at most 104 bytes.
+    /// One-way, or a call that is answered when the line was shown. Bits 8–15: length of the text, which starts in word 1; at
+    /// most 104 bytes.
     public static var append: UInt64 { 1 }
     /// Word 1: sequence number. Reply: 0 or 1 (none), sequence of the line (the first that is there from word 1 on),
     /// microseconds, task, length, text from word 5 on.
@@ -36,13 +37,22 @@ public enum LogWord {
 public func log(
     _ text: Span<UInt8>, to log: Endpoint = Endpoint(StartSlot.log), deadline: Instant = .after(milliseconds: 100)
 ) -> Bool {
+    do throws(KernelError) {
+        try log.send(logLine(text), Attachment(), deadline: deadline)
+        return true
+    } catch { return false }
+}
+
+/// Sends a line to the log and waits until it was shown, or `deadline`. Whether it was.
+public func logAndWait(_ text: Span<UInt8>, deadline: Instant) -> Bool {
+    (try? Endpoint(StartSlot.log).call(logLine(text), deadline: deadline)) != nil
+}
+
+private func logLine(_ text: Span<UInt8>) -> RegisterMessage {
     let count = min(text.count, LogWord.maximumLength)
     var message = RegisterMessage(LogWord.append | UInt64(count) << 8)
     message.setBytes(text.extracting(0..<count), at: 1)
-    do throws(KernelError) {
-        try log.send(message, Attachment(), deadline: deadline)
-        return true
-    } catch { return false }
+    return message
 }
 
 /// Calls `endpoint` with `message`, lends `capacity` bytes for the answer, and returns what was written there: word 2 of
