@@ -26,7 +26,7 @@ public struct PinService<Bank: PinBank> {
     private var bits = InlineArray<64, UInt64>(repeating: 0)
     /// Sixteen interrupts in a millisecond: more are a pin that nobody drives.
     private var budget = InterruptBudget(most: 16, window: Duration.milliseconds(1).ticks)
-    /// Lines that were delivered and stay closed for now, a bit each, and until when.
+    /// Lines that were delivered and stay closed, a bit each, and until when.
     private var closed: UInt64 = 0
     private var reopen = Instant.immediately
 

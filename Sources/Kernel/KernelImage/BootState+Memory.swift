@@ -17,7 +17,7 @@ extension BootState {
 
     /// Map all RAM, and find out what of it is free.
     mutating func mapMemory() throws(BootFailure) {
-        // A boot loader may reserve what it loaded: that is for the kernel.
+        // A boot loader may reserve what it loaded: that is for the kernel. Of 32 ranges at most.
         for index in 0..<machine.reserved.count where !isInitialDisk(machine.reserved[index]) {
             free.remove(pagesAround: machine.reserved[index].base, machine.reserved[index].size)
         }
