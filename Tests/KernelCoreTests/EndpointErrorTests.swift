@@ -254,10 +254,14 @@ import Testing
         s.call(easy, endpoint, [55])
         #expect(s.isRunning(receiver) && s.results(receiver).x[3] == 1)
         s.replyAndReceive(receiver, endpoint, reply: reply, [2])
-        #expect(s.results(row[14]).error == .chainTooLong && s.isRunning(row[14]))
-        #expect(s.results(early).error == nil && s.results(early).x[3] == 2)
+        // However long the row behind the caller is: the receiver waits for nobody.
+        #expect(s.isRunning(receiver) && s.results(receiver).error == nil && s.results(receiver).x[3] == 66)
+        #expect(s.effective(receiver) == 110 && s.state(row[14]) == .awaitingReply)
+        s.replyAndReceive(receiver, endpoint, reply: reply, [3])
+        #expect(s.isRunning(row[14]) && s.results(row[14]).x[3] == 3)
         s.perform(.suspend, row[14].slot)
-        s.perform(.suspend, early.slot)
-        #expect(s.isRunning(receiver) && s.results(receiver).error == nil && s.results(receiver).x[3] == 55)
+        #expect(s.isRunning(receiver) && s.results(receiver).x[3] == 55 && s.effective(receiver) == 30)
+        s.replyAndReceive(receiver, endpoint, reply: reply, [4])
+        #expect(s.isRunning(easy) && s.results(early).x[3] == 2)
     }
 }

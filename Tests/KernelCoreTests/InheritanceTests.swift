@@ -231,24 +231,49 @@ import Testing
         #expect(s.results(row.servers[2]).error == .deadlock)
     }
 
+    /// The limit counts what a caller itself would wait for; at its running end a chain may grow beyond.
     @Test(arguments: [true, false]) func aChainHasALimit(fast: Bool) {
-        let count = Limits.chain
+        let count = 2 * Limits.chain
         let row = Row(count: count, fast: fast, base: 100)
         let s = row.s
         let client = s.makeThread(priority: 30)
+        let late = s.makeThread(priority: 110)
         s.start(client)
         s.call(client, row.doors[0].endpoint)
-        for index in 0..<count - 2 { s.call(row.servers[index], row.doors[index + 1].endpoint) }
-        // The client and 15 servers stand in line: the limit. One more is refused before it blocks.
-        let last = row.servers[count - 2]
-        #expect(s.isRunning(last))
-        s.call(last, row.doors[count - 1].endpoint)
-        #expect(s.isRunning(last) && s.results(last).error == .chainTooLong)
-        s.replyAndReceive(last, row.doors[count - 2].endpoint, reply: row.doors[count - 2].reply)
-        #expect(s.isRunning(row.servers[count - 3]))
-        // Shorter by one, it may call the other.
-        s.call(row.servers[count - 3], row.doors[count - 1].endpoint)
-        #expect(s.isRunning(row.servers[count - 1]))
+        for index in 0..<count - 1 { s.call(row.servers[index], row.doors[index + 1].endpoint) }
+        let last = row.servers[count - 1]
+        #expect(s.isRunning(last) && s.effective(last) == 100)
+        // The caller and 15 servers: the limit. One more is refused before it blocks.
+        s.start(late)
+        s.call(late, row.doors[count - Limits.chain].endpoint)
+        #expect(s.isRunning(late) && s.results(late).error == .chainTooLong)
+        s.call(late, row.doors[count - Limits.chain + 1].endpoint)
+        #expect(s.isRunning(last) && s.effective(last) == 110)
+        // A cycle is seen as far as the limit, and refused as too long beyond.
+        for (index, error) in [
+            (count - 1, KernelError.deadlock), (count - Limits.chain, .deadlock), (2, .chainTooLong),
+        ] {
+            s.call(last, row.doors[index].endpoint)
+            #expect(s.isRunning(last) && s.results(last).error == error)
+        }
+    }
+
+    /// Threads that queue up in a line at a server do not limit what the server itself may call.
+    @Test(arguments: [true, false]) func aLineOfCallersDoesNotLimitTheServer(fast: Bool) {
+        let row = Row(count: Limits.chain, fast: fast, base: 100)
+        let s = row.s
+        let service = s.makeThread(priority: 20)
+        let (door, reply) = s.serve(service)
+        s.start(service)
+        s.receive(service, door, reply: reply)
+        let client = s.makeThread(priority: 30)
+        s.start(client)
+        s.call(client, row.doors[0].endpoint)
+        for index in 0..<Limits.chain - 1 { s.call(row.servers[index], row.doors[index + 1].endpoint) }
+        let shared = row.servers[Limits.chain - 1]
+        #expect(s.isRunning(shared))
+        s.call(shared, door, [4])
+        #expect(s.isRunning(service) && s.results(service).x[3] == 4 && s.effective(service) == 100)
     }
 
     @Test func aServerThatWaitsElsewhereIsBoostedToo() {

@@ -95,6 +95,21 @@ final class ModelState {
     }
 }
 
+extension ModelState {
+    /// What the processor would take now.
+    func take() -> TakenInterrupt {
+        if isGhostPending {
+            isGhostPending = false
+            return .nothing
+        }
+        if isTimerDue { return .timer }
+        guard let line = takeable else { return .nothing }
+        quiet.insert(line)
+        pulses.remove(line)
+        return .line(line)
+    }
+}
+
 struct ModelHardware: Hardware {
     let state: ModelState
 
@@ -106,6 +121,7 @@ struct ModelHardware: Hardware {
     var cycles: UInt64 { state.spentCycles }
 
     var interruptPending: Bool { state.query() }
+    func takeInterrupt() -> TakenInterrupt { state.take() }
     var lineCount: Int { 64 }
     func isAssignable(line: Int) -> Bool { line >= 32 && line < 64 && !state.reserved.contains(line) }
     mutating func enable(line: Int, trigger: Trigger) { state.enabled.insert(line) }

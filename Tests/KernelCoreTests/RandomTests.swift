@@ -56,13 +56,7 @@ final class RandomWalk {
 
     func step() {
         if let task = model.running, random.next() % 10 < 8 { act(task) } else { interfere() }
-        while true {
-            model.serveDeadlines()
-            guard let task = model.running, let again = model.tasks[task].again else { break }
-            model.tasks[task].again = nil
-            model.receive(task, again.door, again.reply, again.deadline)
-            model.reschedule()
-        }
+        model.serveDeadlines()
         compare(log.last ?? "")
     }
     private func pick(_ count: Int) -> Int { Int.random(in: 0..<count, using: &random) }
@@ -223,7 +217,7 @@ final class RandomWalk {
             if s.effective(thread) != task.effective {
                 differences.append("\(index) has priority \(s.effective(thread)), should have \(task.effective)")
             }
-            if task.state == .running || task.state == .ready, task.again == nil {
+            if task.state == .running || task.state == .ready {
                 let x = s.results(thread).x
                 let result = [x[0] & 0xffff, x[1], x[3]]
                 if result != task.result { differences.append("\(index) got \(result), should get \(task.result)") }

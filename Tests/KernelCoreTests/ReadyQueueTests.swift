@@ -8,16 +8,16 @@ import Testing
 @Suite struct ReadyQueueTests {
     @Test(arguments: [7, 8]) func agreesWithArrays(seed: UInt64) {
         var random = SeededGenerator(seed: seed)
-        let lists = UnsafeMutablePointer<ReadyLists>.allocate(capacity: 1)
+        let lists = UnsafeMutablePointer<ReadyHeads>.allocate(capacity: 1)
         UnsafeMutableRawPointer(lists).initializeMemory(
-            as: UInt8.self, repeating: 0, count: MemoryLayout<ReadyLists>.size)
+            as: UInt8.self, repeating: 0, count: MemoryLayout<ReadyHeads>.size)
         let memory = UnsafeMutablePointer<KernelThread>.allocate(capacity: 40)
         for index in 0..<40 { (memory + index).initialize(to: KernelThread(header: ObjectHeader(.thread, size: 1024))) }
         defer {
             lists.deallocate()
             memory.deallocate()
         }
-        var queue = ReadyQueue(lists: Ref(lists))
+        var queue = ReadyQueue(heads: Ref(lists))
         var model = [[Int]](repeating: [], count: 256)
         // The borders of the bitmap's words are among them.
         let priorities = [0, 1, 62, 63, 64, 65, 127, 128, 191, 192, 254, 255]
@@ -39,16 +39,16 @@ import Testing
             #expect(queue.top == top ?? -1)
             let limits = (queue.isSurpassed(by: queue.top), queue.isSurpassed(by: queue.top + 1))
             #expect(limits == (false, true))
-            #expect(queue.first() == top.map { Ref(memory + model[$0][0]) })
+            #expect(queue.first == top.map { Ref(memory + model[$0][0]) })
         }
     }
 
     @Test func noPrioritySurpassesWhileWatched() {
-        let lists = UnsafeMutablePointer<ReadyLists>.allocate(capacity: 1)
+        let lists = UnsafeMutablePointer<ReadyHeads>.allocate(capacity: 1)
         UnsafeMutableRawPointer(lists).initializeMemory(
-            as: UInt8.self, repeating: 0, count: MemoryLayout<ReadyLists>.size)
+            as: UInt8.self, repeating: 0, count: MemoryLayout<ReadyHeads>.size)
         defer { lists.deallocate() }
-        var queue = ReadyQueue(lists: Ref(lists))
+        var queue = ReadyQueue(heads: Ref(lists))
         queue.watch = Limits.priorities
         let watched = queue.isSurpassed(by: 255)
         queue.watch = 0

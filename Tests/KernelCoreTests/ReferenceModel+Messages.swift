@@ -6,6 +6,7 @@ extension ReferenceModel {
     private func badge(_ task: Int) -> UInt64 { tasks[task].isFaulting ? 1000 + UInt64(task) : 0 }
 
     mutating func send(_ task: Int, _ door: Int, _ word: UInt64, _ deadline: UInt64, isCall: Bool) {
+        number(task, deadline)
         if doors[door].isClosed { return finish(task, .peerDied) }
         tasks[task].word = word
         if let error = offer(task, door, deadline, isCall ? .calling : .sending) { finish(task, error) }
@@ -15,8 +16,9 @@ extension ReferenceModel {
         if let receiver = doors[door].receivers.first {
             if wantsReply, let error = chainError(task, receiver) { return error }
             tasks[task].state = state
-            doors[door].receivers.removeFirst()
+            leave(receiver, door)
             tasks[receiver].on.endpoint = nil
+            deadlines.removeAll { $0.task == receiver }
             deliver(task, receiver)
             makeReady(receiver, first: wantsReply)
             if wantsReply { start(task, deadline) }
@@ -51,15 +53,11 @@ extension ReferenceModel {
         block(sender, on: receiver)
     }
     mutating func receive(_ task: Int, _ door: Int, _ reply: Int, _ deadline: UInt64) {
+        number(task, deadline)
         if replies[reply] != Answer() { return finish(task, .noCaller) }
         if let note = tasks[task].bound, notes[note].bits != 0 { return take(task, note) }
-        while let sender = doors[door].senders.first {
-            if tasks[sender].state != .sending, tasks[sender].blockedOn != task, let error = chainError(sender, task) {
-                abort(sender, error)
-                // The kernel makes the receiver call again, after those who are more urgent.
-                tasks[task].again = Again(door: door, reply: reply, deadline: deadline)
-                return
-            }
+        if let sender = doors[door].senders.first, updatesTop > tasks[sender].effective { performUpdate() }
+        if let sender = doors[door].senders.first {
             doors[door].senders.removeFirst()
             tasks[sender].on.endpoint = nil
             tasks[task].on.reply = reply
@@ -69,6 +67,9 @@ extension ReferenceModel {
         tasks[task].on = Waiting(endpoint: door, reply: reply)
         replies[reply].holder = task
         tasks[task].state = .receiving
+        let isPlain =
+            deadline == ~0 && doors[door].receivers.isEmpty && !doors[door].isClosed && tasks[task].callers.isEmpty
+        doors[door].plain = isPlain ? task : nil
         doors[door].receivers = placed(task, in: doors[door].receivers)
         start(task, deadline)
     }

@@ -24,6 +24,7 @@ extension ReferenceModel {
         signal(note, bits)
     }
     mutating func wait(_ task: Int, _ note: Int, _ deadline: UInt64?) {
+        number(task, deadline ?? ~0)
         if notes[note].bits != 0 { return take(task, note) }
         guard let deadline else { return finish(task, .wouldBlock) }
         if hasPassed(deadline) { return finish(task, .timedOut) }
@@ -37,11 +38,15 @@ extension ReferenceModel {
 
     mutating func yield(_ task: Int) {
         finish(task)
-        if let next = ready.first, tasks[next].effective == tasks[task].effective { enqueue(task) }
+        let top = max(ready.first.map { tasks[$0].effective } ?? -1, updatesTop)
+        if top == tasks[task].effective {
+            isUpdatesTurn = true
+            enqueue(task)
+        }
     }
     mutating func setPriority(_ task: Int, _ base: Int) {
         tasks[task].base = base
-        update()
+        request(task)
     }
     mutating func suspend(_ task: Int) {
         switch tasks[task].state {
@@ -74,6 +79,7 @@ extension ReferenceModel {
     }
     mutating func close(_ door: Int) {
         doors[door].isClosed = true
+        doors[door].plain = nil
         while let sender = doors[door].senders.first { abort(sender, .peerDied) }
     }
     mutating func deleteReply(_ reply: Int) {
@@ -95,27 +101,5 @@ extension ReferenceModel {
         let handler = tasks[task].handler
         tasks[task] = Task(base: base, effective: base)
         tasks[task].handler = handler
-    }
-    /// Time went on: what is due and no less urgent than who runs, the most urgent first, two at a time as the kernel does it.
-    mutating func serveDeadlines() {
-        while true {
-            let urgency = running.map { tasks[$0].effective } ?? 0
-            var served = 0
-            while served < ReferenceModel.deadlineStep, let task = mostUrgentDue(atLeast: urgency) {
-                abort(task, .timedOut)
-                served += 1
-            }
-            if served == 0 { return }
-            reschedule()
-        }
-    }
-    private func mostUrgentDue(atLeast urgency: Int) -> Int? {
-        let due = deadlines.enumerated().filter {
-            $0.element.at <= now && tasks[$0.element.task].effective >= urgency
-        }
-        return due.min {
-            (-tasks[$0.element.task].effective, $0.element.at, $0.offset)
-                < (-tasks[$1.element.task].effective, $1.element.at, $1.offset)
-        }?.element.task
     }
 }

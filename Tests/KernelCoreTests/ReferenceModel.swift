@@ -17,7 +17,6 @@ struct ReferenceModel {
         var blockedOn: Int?
         /// Those who wait for it, in the order in which they would be refused.
         var callers: [Int] = []
-        var depth = 0
         var isFaulting = false
         var isSuspended = false
         var handler: Int?
@@ -25,21 +24,18 @@ struct ReferenceModel {
         /// Error and delivery (x0), badge (x1) and first word (x3) of its last call.
         var result: [UInt64] = [0, 0, 0]
         var bound: Int?
-        /// A receive that is to be performed again when the thread runs.
-        var again: Again?
         /// Endpoints that it serves, the last bound first.
         var owned: [Int] = []
-    }
-    struct Again {
-        var door: Int
-        var reply: Int
-        var deadline: UInt64
+        /// The number of its deadlines: the lowest that was free when it first had one.
+        var number: Int?
     }
     struct Door {
         var server: Int?
         var isClosed = false
         var senders: [Int] = []
         var receivers: [Int] = []
+        /// The one receiver that stands in no queue: its priority follows at once.
+        var plain: Int?
     }
     struct Answer: Equatable {
         var caller: Int?
@@ -51,17 +47,19 @@ struct ReferenceModel {
         var bound: Int?
     }
 
-    /// Deadlines that one timer interrupt serves: said here as well, so that a change in the kernel is noticed.
-    static let deadlineStep = 2
-
     var tasks: [Task] = []
     var doors: [Door] = []
     var replies: [Answer] = []
     var notes: [Bits] = []
     var ready: [Int] = []
     var running: Int?
-    var deadlines: [(at: UInt64, task: Int)] = []
+    var deadlines: [(at: UInt64, task: Int, urgency: Int)] = []
     var now: UInt64 = 0
+    /// What the timer is set to.
+    var armed = UInt64.max
+    /// Updates that wait, oldest first.
+    var updates: [(task: Int, urgency: Int)] = []
+    var isUpdatesTurn = false
 
     // Order
 
@@ -73,16 +71,18 @@ struct ReferenceModel {
         list.insert(task, at: place)
         return list
     }
-    private func replaced(_ task: Int, in list: [Int]) -> [Int] {
+    func replaced(_ task: Int, in list: [Int]) -> [Int] {
         list.contains(task) ? placed(task, in: list.filter { $0 != task }) : list
     }
     mutating func makeReady(_ task: Int, first: Bool = false) {
         deadlines.removeAll { $0.task == task }
+        cancelUpdate(task)
         if tasks[task].isSuspended {
             tasks[task].isSuspended = false
             tasks[task].state = .stopped
         } else {
-            enqueue(task, first: first)
+            let passes = updatesTop == tasks[task].effective && tasks[task].base == tasks[task].effective
+            enqueue(task, first: first || passes)
         }
     }
     mutating func enqueue(_ task: Int, first: Bool = false) {
@@ -90,66 +90,32 @@ struct ReferenceModel {
         ready = placed(task, in: ready, first: first)
     }
     mutating func reschedule() {
+        performUpdates()
         if let at = running, tasks[at].state == .running {
-            guard let next = ready.first, tasks[next].effective > tasks[at].effective else { return }
-            enqueue(at, first: true)
+            let priority = tasks[at].effective
+            let isStale = updatesTop == priority && tasks[at].base < priority
+            if let next = ready.first,
+                tasks[next].effective > priority || (tasks[next].effective == priority && isStale)
+            {
+                ready.removeFirst()
+                enqueue(at, first: true)
+                running = next
+                tasks[next].state = .running
+            }
+        } else {
+            running = ready.first
+            if let next = running {
+                ready.removeFirst()
+                tasks[next].state = .running
+            }
         }
-        running = ready.first
-        if let next = running {
-            ready.removeFirst()
-            tasks[next].state = .running
-        }
+        arm(atLeast: running.map { tasks[$0].effective } ?? 0)
     }
     /// The root task, more urgent than all, comes between.
     mutating func preempt() {
         if let at = running, tasks[at].state == .running { enqueue(at, first: true) }
         running = nil
-    }
-
-    // Inheritance
-
-    private func inherited(_ task: Int) -> Int {
-        tasks.indices.filter { tasks[$0].blockedOn == task }.map(inherited).reduce(tasks[task].base, max)
-    }
-    mutating func update() {
-        let changed = tasks.indices.filter { inherited($0) != tasks[$0].effective }
-        for task in changed { tasks[task].effective = inherited(task) }
-        for task in changed {
-            ready = replaced(task, in: ready)
-            for door in doors.indices {
-                doors[door].senders = replaced(task, in: doors[door].senders)
-                doors[door].receivers = replaced(task, in: doors[door].receivers)
-            }
-            for note in notes.indices { notes[note].waiters = replaced(task, in: notes[note].waiters) }
-            for other in tasks.indices { tasks[other].callers = replaced(task, in: tasks[other].callers) }
-        }
-    }
-    mutating func block(_ caller: Int, on server: Int) {
-        tasks[caller].blockedOn = server
-        tasks[server].callers = placed(caller, in: tasks[server].callers)
-        var depth = tasks[caller].depth
-        var at: Int? = server
-        while let task = at {
-            depth += 1
-            if tasks[task].depth < depth { tasks[task].depth = depth } else { break }
-            at = tasks[task].blockedOn
-        }
-        update()
-    }
-    mutating func unblock(_ caller: Int) {
-        guard let server = tasks[caller].blockedOn else { return }
-        tasks[caller].blockedOn = nil
-        tasks[server].callers.removeAll { $0 == caller }
-        if tasks[server].callers.isEmpty { tasks[server].depth = 0 }
-        update()
-    }
-    func chainError(_ caller: Int, _ server: Int) -> KernelError? {
-        var row = [server]
-        while let next = tasks[row[row.count - 1]].blockedOn { row.append(next) }
-        let place = row.firstIndex(of: caller)
-        let end = tasks[caller].depth + row.count >= Limits.chain ? Limits.chain - tasks[caller].depth - 1 : nil
-        if let place, place <= end ?? row.count { return .deadlock }
-        return end == nil ? nil : .chainTooLong
+        armed = ~0
     }
 
     // Waits
@@ -169,14 +135,14 @@ struct ReferenceModel {
     mutating func withdraw(_ task: Int) {
         ready.removeAll { $0 == task }
         if let door = tasks[task].on.endpoint {
-            doors[door].senders.removeAll { $0 == task }
-            doors[door].receivers.removeAll { $0 == task }
+            leave(task, door)
         }
         if let reply = tasks[task].on.reply { free(reply) }
         if let note = tasks[task].on.notification { notes[note].waiters.removeAll { $0 == task } }
         tasks[task].on = Waiting()
         unblock(task)
         deadlines.removeAll { $0.task == task }
+        cancelUpdate(task)
         tasks[task].isFaulting = false
         tasks[task].state = .stopped
     }
@@ -190,8 +156,19 @@ struct ReferenceModel {
             makeReady(task)
         }
     }
+    /// A call with a deadline gives its thread a number, whatever becomes of it.
+    mutating func number(_ task: Int, _ deadline: UInt64) {
+        if deadline == ~0 || tasks[task].number != nil { return }
+        let taken = Set(tasks.compactMap(\.number))
+        tasks[task].number = (0...).first { !taken.contains($0) }
+    }
+    mutating func leave(_ task: Int, _ door: Int) {
+        doors[door].senders.removeAll { $0 == task }
+        doors[door].receivers.removeAll { $0 == task }
+        if doors[door].plain == task { doors[door].plain = nil }
+    }
     func hasPassed(_ deadline: UInt64) -> Bool { deadline != ~0 && deadline <= now }
     mutating func start(_ task: Int, _ deadline: UInt64) {
-        if deadline != ~0 { deadlines.append((deadline, task)) }
+        if deadline != ~0 { deadlines.append((deadline, task, tasks[task].effective)) }
     }
 }

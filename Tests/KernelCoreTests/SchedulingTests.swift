@@ -217,8 +217,8 @@ import Testing
         }
         #expect(s.running == nil)
         s.advance(by: 1005)
-        // 0, 3 and 6 are due; the most urgent two come in one interrupt, and nothing less urgent interrupts 0.
-        #expect(s.isRunning(threads[0]) && s.state(threads[3]) == .ready && s.state(threads[6]) == .waiting)
+        // 0, 3 and 6 are due; the most urgent comes first, and nothing less urgent interrupts it.
+        #expect(s.isRunning(threads[0]) && s.state(threads[3]) == .waiting && s.state(threads[6]) == .waiting)
         s.advance(by: 1000)
         #expect(s.isRunning(threads[0]) && s.hardware.deadline == ~0)
         var order: [Int] = []

@@ -179,17 +179,36 @@ import Testing
         #expect(s.hardware.quiet == [])
     }
 
-    @Test func anEdgeIsDeliveredToAllAtOnce() {
+    /// An edge would not come again for the bindings that are left for another interrupt.
+    @Test func aLineOfEdgesIsNotShared() {
         let s = TestSystem()
         let notification = UInt64(s.make(.notification))
-        let interrupts = (0..<3).map { _ in makeInterrupt(s, line: 41, trigger: .edge) }
-        let fourth = makeInterrupt(s, line: 41, trigger: .edge)
-        for interrupt in interrupts { #expect(s.perform(.bindInterrupt, interrupt, notification, 1).error == nil) }
-        #expect(s.perform(.bindInterrupt, fourth, notification, 1).error == .exhausted)
+        let first = makeInterrupt(s, line: 41, trigger: .edge)
+        let second = makeInterrupt(s, line: 41, trigger: .edge)
+        #expect(s.perform(.bindInterrupt, first, notification, 1).error == nil)
+        #expect(s.perform(.bindInterrupt, second, notification, 1).error == .exhausted)
         s.go()
         s.raise(line: 41)
         #expect(s.hardware.opened == [] && s.hardware.quiet == [41])
-        for interrupt in interrupts { #expect(s.perform(.acknowledge, interrupt).error == nil) }
+        #expect(s.perform(.acknowledge, first).error == nil)
+        #expect(s.hardware.quiet == [])
+    }
+
+    /// Where another interrupt is pending after a signal, the other bindings of a shared line wait for the next delivery.
+    @Test func aSharedLineLetsOthersBetween() {
+        let s = TestSystem()
+        let drivers = (0..<3).map { makeDriver(s, line: 41, priority: UInt64(50 - $0), bits: 1) }
+        s.go()
+        s.hardware.queriesLeft = 0
+        s.raise(line: 41)
+        // One was signalled before the ghost, and the line opened for the others.
+        #expect(s.hardware.opened == [41] && s.hardware.quiet == [])
+        #expect(drivers.count { s.perform(.acknowledge, $0.interrupt).error == nil } == 1)
+        s.hardware.asserted.insert(41)
+        s.settle()
+        s.hardware.asserted.remove(41)
+        #expect(s.hardware.quiet == [41])
+        #expect(drivers.count { s.perform(.acknowledge, $0.interrupt).error == nil } == 3)
         #expect(s.hardware.quiet == [])
     }
 

@@ -8,7 +8,7 @@ import Testing
 @Suite struct UrgencyTests {
     @Test(arguments: [1, 2, 3]) func theQueueAnswersAsAnArrayDoes(seed: UInt64) {
         var random = SeededGenerator(seed: seed)
-        let memory = UnsafeMutablePointer<QueueNode>.allocate(capacity: 60)
+        let memory = UnsafeMutablePointer<DeadlineNode>.allocate(capacity: 60)
         let owner = UnsafeMutablePointer<ObjectHeader>.allocate(capacity: 1)
         defer {
             memory.deallocate()
@@ -16,41 +16,65 @@ import Testing
         }
         owner.initialize(to: ObjectHeader(.thread, size: 1))
         for index in 0..<60 {
-            (memory + index).initialize(to: QueueNode())
+            (memory + index).initialize(to: DeadlineNode())
             (memory + index).pointee.owner = Ref(owner)
+            // Neighbours differ in the last bit, so that the tree grows as deep as it can.
+            (memory + index).pointee.place = UInt32(seed == 1 ? index : 0xfff - index * 68)
+            (memory + index).pointee.hasNumber = true
         }
-        var queue = OrderedQueue()
-        // In the order of service.
-        var order: [(index: Int, key: UInt64, urgency: UInt8)] = []
+        var queue = DeadlineQueue()
+        // In the order of service among equals in urgency.
+        var order: [(index: Int, at: UInt64, urgency: UInt8)] = []
+        func isEarlier(_ a: (index: Int, at: UInt64, urgency: UInt8), _ b: (index: Int, at: UInt64, urgency: UInt8))
+            -> Bool
+        {
+            (a.at, (memory + a.index).pointee.number) < (b.at, (memory + b.index).pointee.number)
+        }
         for _ in 0..<3000 {
             let index = Int.random(in: 0..<60, using: &random)
-            let urgency = UInt8.random(in: 0..<6, using: &random)
+            let urgency = UInt8.random(in: 0..<6, using: &random) * (seed == 3 ? 51 : 1)
             let node = Ref(memory + index)
             if let at = order.firstIndex(where: { $0.index == index }) {
-                if Bool.random(using: &random) {
-                    queue.removeUrgent(node)
-                    order.remove(at: at)
-                } else {
-                    queue.setUrgency(node, urgency)
-                    order[at].urgency = urgency
-                }
+                queue.remove(node)
+                order.remove(at: at)
             } else {
-                let key = UInt64.random(in: 0..<40, using: &random)
-                queue.insert(node, key: key, urgency: urgency)
-                order.insert((index, key, urgency), at: order.firstIndex { $0.key < key } ?? order.count)
+                let instant = UInt64.random(in: 0..<40, using: &random)
+                queue.insert(node, at: Instant(ticks: instant), urgency: urgency)
+                order.append((index, instant, urgency))
+                order.sort(by: isEarlier)
             }
             var inspection = Inspection()
             inspection.kinds[UInt(bitPattern: owner)] = .thread
-            _ = inspection.inspect(queue, "queue")
-            #expect(inspection.violations == [])
+            let nodes = inspection.inspect(queue, "queue")
+            #expect(inspection.violations == [] && nodes.count == order.count)
             let limit = UInt64.random(in: 0..<42, using: &random)
-            let due = order.filter { $0.key >= limit }
+            let due = order.filter { $0.at <= limit }
             let greatest = due.map(\.urgency).max()
             let expected = due.first { $0.urgency == greatest }
-            #expect(queue.mostUrgent(from: limit) == expected.map { Ref(memory + $0.index) })
+            #expect(queue.mostUrgent(dueAt: Instant(ticks: limit)) == expected.map { Ref(memory + $0.index) })
             let early = order.first { $0.urgency >= urgency }
             #expect(queue.first(atLeast: urgency) == early.map { Ref(memory + $0.index) })
         }
+    }
+
+    /// The numbers are a limit, a quarter of which only the urgent may use up; one that is given back is free again.
+    @Test func numbersAreLimited() {
+        let memory = UnsafeMutablePointer<DeadlineNumbers>.allocate(capacity: 1)
+        UnsafeMutableRawPointer(memory).initializeMemory(
+            as: UInt8.self, repeating: 0, count: MemoryLayout<DeadlineNumbers>.size)
+        defer { memory.deallocate() }
+        var seen: Set<UInt32> = []
+        for _ in 0..<3072 { if let number = memory.pointee.take(maximum: 127) { seen.insert(number) } }
+        #expect(seen.count == 3072)
+        #expect(memory.pointee.take(maximum: 127) == nil)
+        for _ in 0..<1024 { if let number = memory.pointee.take(maximum: 128) { seen.insert(number) } }
+        #expect(seen.count == 4096 && seen.max() == 4095)
+        #expect(memory.pointee.take(maximum: 255) == nil)
+        memory.pointee.give(back: 77)
+        #expect(memory.pointee.take(maximum: 10) == 77)
+        memory.pointee.give(back: 4000)
+        #expect(memory.pointee.take(maximum: 127) == nil)
+        #expect(memory.pointee.take(maximum: 200) == 4000)
     }
 
     /// A timer that a less urgent thread armed does not interrupt; it is served as soon as a less urgent thread runs, though

@@ -21,6 +21,10 @@ public protocol Hardware: ~Copyable {
 
     /// Is an interrupt waiting to be taken? Asked between the steps of long operations.
     var interruptPending: Bool { get }
+    /// Take the pending interrupt: its line is quiet until it is opened; others may be taken again from here on.
+    ///
+    /// The timer's is open at once: a new deadline is set, or none, before any interrupt can be taken.
+    func takeInterrupt() -> TakenInterrupt
     /// Lines are numbered 0 ..< lineCount, in one space over all controllers.
     var lineCount: Int { get }
     /// May a task be given this line? False for the kernel's own (the timer's) and for those that do not exist.

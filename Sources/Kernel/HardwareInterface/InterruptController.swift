@@ -2,6 +2,14 @@
 
 import KernelABI
 
+/// What interrupted.
+@frozen public enum TakenInterrupt: Equatable, Sendable {
+    case timer
+    case line(Int)
+    /// It went away.
+    case nothing
+}
+
 /// A controller of interrupt lines. The composed machine holds one closed enum of all conforming drivers, decided once at boot.
 public protocol InterruptController {
     var lineCount: Int { get }

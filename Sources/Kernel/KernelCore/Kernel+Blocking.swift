@@ -6,7 +6,7 @@ import KernelABI
 extension Kernel where H: ~Copyable {
     /// Take a thread out of whatever it waits for. It is in no queue then, waits for nobody, and its state is `stopped`.
     ///
-    /// - Complexity: O(log n), and the inheritance chain.
+    /// - Complexity: constant; the update of the next link is left behind.
     @inline(never) mutating func withdraw(_ thread: Ref<Thread>) {
         let state = thread.state
         if state == .ready {
@@ -24,8 +24,10 @@ extension Kernel where H: ~Copyable {
             thread.pointee.notification = nil
         }
         cancelDeadline(thread)
+        if thread.pointee.scheduling.isPending { cancelUpdate(thread) }
         endLoan(thread)
         thread.pointee.scheduling.isFaulting = false
+        thread.pointee.scheduling.isExempt = false
         thread.state = .stopped
     }
 

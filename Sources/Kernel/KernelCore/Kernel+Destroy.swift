@@ -157,6 +157,7 @@ extension Kernel where H: ~Copyable {
         case .timer:
             cancel(object.rebound(to: Timer.self))
             connect(object.rebound(to: Timer.self).source, to: nil, bits: 0)
+            dropNumber(object.rebound(to: Timer.self).node)
             return true
         case .frame, .untyped, .null, .interruptControl, .systemControl: return true
         }
@@ -190,7 +191,7 @@ extension Kernel where H: ~Copyable {
     }
 
     private mutating func destroyStep(_ notification: Ref<Notification>) -> Bool {
-        if let waiter = notification.pointee.waiters.first?.thread {
+        if let waiter = notification.pointee.waiters.first?.waiter {
             abort(waiter, .invalidCapability)
             return false
         }
@@ -227,6 +228,7 @@ extension Kernel where H: ~Copyable {
         remove(thread.bufferSlot)
         remove(thread.faultSlot)
         if core.current == thread { core.current = nil }
+        dropNumber(thread.deadlineNode)
         return true
     }
 

@@ -2,8 +2,8 @@
 //
 // Each checks that nothing unusual holds, without a change, and returns nil otherwise; the general path then does the same
 // work in full. What makes them short is state that is kept elsewhere: `uses` tells in one bit what kind and rights allow,
-// `readyServer` and `occupation` tell in one load who waits at an endpoint, the scheduling word carries state, priority,
-// depth and everything rare together, `soleCaller` takes a caller without a queue, and the message registers are never
+// `readyServer` and `occupation` tell in one load who waits at an endpoint, the scheduling word carries state, priority
+// and everything rare together, `soleCaller` takes a caller without a queue, and the message registers are never
 // copied: the exit loads them from the sender's context.
 
 import HardwareInterface
@@ -41,10 +41,8 @@ extension Kernel where H: ~Copyable {
         let endpoint: Ref<Endpoint> = slot.fastObject()
         guard let server = endpoint.pointee.readyServer else { return nil }
         let word = thread.pointee.scheduling.raw
-        // The server's word: the caller's, one deeper. A depth of `Limits.chain` carries into the attention bits.
-        let deeper = word &+ 0x100
-        if deeper & SchedulingWord.attentionMask != 0 { return nil }
-        connect(thread, to: server, at: endpoint, deeper)
+        if word & SchedulingWord.attentionMask != 0 { return nil }
+        connect(thread, to: server, at: endpoint, word)
         thread.pointee.scheduling.raw = word | RunState.awaitingReply.raw &<< SchedulingWord.stateShift
         return Handover(
             thread: server, result: raw & ControlWord.messageMask, badge: slot.pointee.badge, source: thread)
@@ -52,7 +50,9 @@ extension Kernel where H: ~Copyable {
 
     /// A ready server takes a caller, and runs.
     ///
-    /// - Parameter word: the caller's scheduling word, one deeper: the server's, where its base priority is no higher.
+    /// The server waits for no thread, so no chain grows too long and no cycle closes.
+    ///
+    /// - Parameter word: the caller's scheduling word: the server's, where its base priority is no higher.
     @inline(__always) private mutating func connect(
         _ thread: Ref<Thread>, to server: Ref<Thread>, at endpoint: Ref<Endpoint>, _ word: UInt32
     ) {
@@ -76,9 +76,8 @@ extension Kernel where H: ~Copyable {
         let endpoint: Ref<Endpoint> = slot.fastObject()
         guard let server = endpoint.pointee.readyServer else { return nil }
         let word = thread.pointee.scheduling.raw
-        let deeper = word &+ 0x100
-        if deeper & SchedulingWord.attentionMask != 0 { return nil }
-        connect(thread, to: server, at: endpoint, deeper)
+        if word & SchedulingWord.attentionMask != 0 { return nil }
+        connect(thread, to: server, at: endpoint, word)
         thread.pointee.scheduling.raw =
             word | SchedulingWord.faultingBit | RunState.faulted.raw &<< SchedulingWord.stateShift
         writeFault(of: thread, to: server, badge: slot.pointee.badge)

@@ -40,7 +40,7 @@ extension Kernel where H: ~Copyable {
         let notification: Ref<Notification> = slot.fastObject()
         let badge = slot.pointee.badge
         let value = badge != 0 ? badge : bits
-        if notification.pointee.boundThread == nil && notification.pointee.waiters.root == nil {
+        if notification.pointee.boundThread == nil && notification.pointee.waiters.first == nil {
             notification.pointee.bits |= value
             return .done
         }
@@ -93,13 +93,13 @@ extension Kernel where H: ~Copyable {
     ///
     /// - Precondition: `isSettled`, as for all three.
     @inline(__always) public mutating func fastExpire(_ thread: Ref<Thread>) -> Wakeup? {
-        guard let node = core.deadlines.root, node.pointee.height == 0, ~node.pointee.key <= hardware.now.ticks,
-            node.pointee.urgency >= thread.effective, let timer = node.timer, timer.pointee.period == 0, isUndisturbed,
+        guard let node = core.deadlines.root, node.pointee.left == nil, node.pointee.right == nil,
+            node.pointee.instant <= hardware.now, node.pointee.urgency >= thread.effective, let timer = node.timer,
+            timer.pointee.period == 0, isUndisturbed,
             let notification = timer.pointee.source.notification,
             let waiter = urgentWaiter(notification, instead: thread)
         else { return nil }
         core.deadlines.root = nil
-        core.deadlines.first = nil
         timer.pointee.isArmed = false
         core.ready.watch = 0
         core.armed = .never
@@ -111,9 +111,8 @@ extension Kernel where H: ~Copyable {
     /// has a slice, of which something is left.
     @inline(__always) public mutating func expireFirst(_ thread: Ref<Thread>) -> Wakeup? {
         let now = hardware.now.ticks
-        guard let node = core.deadlines.first, ~node.pointee.key <= now, let timer = node.timer,
-            let root = core.deadlines.root,
-            node.pointee.urgency == root.pointee.greatest, node.pointee.urgency >= thread.effective,
+        guard let node = core.deadlines.root, node.pointee.instant.ticks <= now, let timer = node.timer,
+            core.deadlines.mostUrgent(dueAt: Instant(ticks: now)) == node, node.pointee.urgency >= thread.effective,
             core.sliceEnd.ticks > now, !isTracing, let notification = timer.pointee.source.notification,
             let waiter = urgentWaiter(notification, instead: thread)
         else { return nil }
@@ -122,7 +121,7 @@ extension Kernel where H: ~Copyable {
         core.sliceEnd = .never
         core.armed = Instant(ticks: 0)
         let wakeup = preempt(thread, by: waiter, notification, timer.pointee.source.bits)
-        updateDeadline(waiter)
+        updateDeadline(waiter.effective)
         return wakeup
     }
 
@@ -162,7 +161,7 @@ extension Kernel where H: ~Copyable {
             }
             return thread
         }
-        guard let node = notification.pointee.waiters.root, node.pointee.height == 0, let thread = node.thread,
+        guard let thread = notification.pointee.waiters.first?.waiter, notification.pointee.waiters.root == nil,
             thread.pointee.scheduling.raw & SchedulingWord.attentionMask == 0
         else { return nil }
         return thread
@@ -177,7 +176,6 @@ extension Kernel where H: ~Copyable {
             thread.pointee.endpoint = nil
             thread.pointee.reply = nil
         } else {
-            notification.pointee.waiters.root = nil
             notification.pointee.waiters.first = nil
             thread.pointee.notification = nil
         }

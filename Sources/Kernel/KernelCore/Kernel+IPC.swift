@@ -91,12 +91,16 @@ extension Kernel where H: ~Copyable {
             complete(thread, ResultWord(.notification), take(notification))
             return .done
         }
+        if let caller = endpoint.waitingSender, core.ready.updates.top > Int(caller.effective),
+            let update = core.ready.updates.first
+        {
+            // One step before each caller, so that a chain that is being lifted overtakes those that wait here; and no more, so
+            // that the updates of others never delay this thread by more than a step.
+            performUpdate(update)
+            if isInterrupted() { return .restart }
+        }
         if let sender = endpoint.waitingSender {
-            // A queued caller was checked against the bound server; another receiver is checked here.
-            if sender.state != .sending, sender.pointee.blockedOn != thread, let error = checkChain(sender, thread) {
-                abort(sender, error)
-                return .restart
-            }
+            // The receiver runs, so it waits for no thread: no chain grows too long and no cycle closes.
             endpoint.remove(sender)
             thread.pointee.reply = reply
             deliver(from: sender, to: thread)
@@ -194,8 +198,8 @@ extension Ref where Object == Endpoint {
     /// The most urgent thread that waits to receive here.
     var waitingReceiver: Ref<Thread>? {
         if let server = pointee.readyServer { return server }
-        return pointee.holdsSenders ? nil : pointee.waiters.first?.thread
+        return pointee.holdsSenders ? nil : pointee.waiters.first?.waiter
     }
     /// The most urgent thread that waits here to be received.
-    var waitingSender: Ref<Thread>? { pointee.holdsSenders ? pointee.waiters.first?.thread : nil }
+    var waitingSender: Ref<Thread>? { pointee.holdsSenders ? pointee.waiters.first?.waiter : nil }
 }

@@ -1,54 +1,65 @@
-// Priority inheritance: effective = max(base, effective of every thread that waits for this one).
+// Priority inheritance: effective = max(base, effective of every thread that is blocked on this one).
 //
 // A caller is blocked on the endpoint's server while it is queued, and on the holder of the reply object after it was
-// received. The edges form a forest, since every thread waits for one other at most and a call that would close a cycle is
-// refused. A change travels along one path towards the thread that can run, and stops where a maximum did not change.
+// received. The links form a forest, since every thread is blocked on at most one other and a call that would close a cycle is
+// refused. Links change at once. Priorities follow one link a step, so no path in the kernel is as long as a chain.
 //
-// Bound: a path has at most `Limits.chain` edges. `depth` of a thread is the most threads that stood in line above it since
-// it last had no caller at all; a call is refused when depth and the path below it exceed the limit. The depth may be
-// larger than the line that stands there now, never smaller, so the limit always holds; and a system whose possible calls
-// form no cycle and respect the limit never meets a refusal: each depth is then at most the longest path of possible calls.
+// **Updates.** A blocked thread whose base priority or callers changed has a pending update: it stands in the ready
+// queue under the urgency that the update carries, which is the larger of its present effective priority and what that becomes;
+// a second change before the step keeps the maximum. A step sets the effective priority, moves the thread in its wait
+// queue and among its server's callers, and leaves the server's update behind. Whatever takes a thread out of a chain (reply,
+// time-out, death, a move to another server) leaves the update of the next link behind as well. A thread that runs, is
+// ready or stands in no queue is brought up to date at once, since that takes constant time and its chain ends there.
+//
+// **Order.** The scheduler (Kernel+Schedule) lets no thread run that is less urgent than a pending update. Among equals
+// the update goes first, since the thread may be the very one whose priority is stale: a server of base 10 that was lifted to
+// 100 must not keep a thread of 60 waiting when its client has gone. A thread whose base alone reaches what the update
+// carries is not stale, and goes before it: a caller that timed out does not wait for the lowering of the chain that it left.
+//
+// **Bounds.** A step is constant, whatever the queues hold. A chain has no bound at its running end; what a caller itself
+// comes to wait for is bounded by `Limits.chain`, so its own urgency arrives at the running end after at most that many steps.
 
 import HardwareInterface
 import KernelABI
 
 extension Kernel where H: ~Copyable {
-    /// May `caller` come to wait for `server`? Nothing changes.
+    // Links
+
+    /// Returns why `caller` may not come to wait for `server`; nil where it may. Nothing changes.
     ///
-    /// - Complexity: `Limits.chain` steps.
+    /// Counts what the caller itself would wait for, from the server to the thread at the end of its chain: who waits for
+    /// the caller does not count.
+    ///
+    /// - Complexity: `Limits.chain` rounds.
     func checkChain(_ caller: Ref<Thread>, _ server: Ref<Thread>) -> KernelError? {
-        var depth = caller.pointee.scheduling.depth
+        var length = 1
         var at = server
-        // Bounded by the chain limit: each step adds 1 to depth.
+        var rounds = LoopBound(Limits.chain)
         while true {
+            rounds.count()
             if at == caller { return .deadlock }
-            depth = depth &+ 1
-            if depth >= Limits.chain { return .chainTooLong }
+            length = length &+ 1
+            if length > Limits.chain { return .chainTooLong }
             guard let next = at.pointee.blockedOn else { return nil }
             at = next
         }
     }
 
-    /// Let `caller` wait for `server`.
+    /// Makes `caller` wait for `server`.
     ///
-    /// - Precondition: `checkChain` found nothing, and the caller waits for nobody.
+    /// - Precondition: `checkChain` found nothing, and the caller waits for no thread.
+    /// - Complexity: constant.
     @inline(never) mutating func addCaller(_ caller: Ref<Thread>, to server: Ref<Thread>) {
         caller.pointee.blockedOn = server
         if let endpoint = server.pointee.endpoint, endpoint.pointee.readyServer == server { queueReadyServer(endpoint) }
-        settleCaller(of: server)
-        server.pointee.callers.insert(caller.callerNode, key: UInt64(caller.effective))
-        var depth = caller.pointee.scheduling.depth
-        var at: Ref<Thread>? = server
-        while let thread = at {  // bounded by the chain limit, and ends where the depth is large enough already
-            depth = depth &+ 1
-            if thread.pointee.scheduling.depth >= depth { break }
-            thread.pointee.scheduling.depth = depth
-            at = thread.pointee.blockedOn
-        }
-        updateEffective(server)
+        queueSoleCaller(of: server)
+        server.pointee.callers.insert(caller.callerNode, key: caller.effective)
+        requestUpdate(server)
     }
 
-    /// `caller` waits no longer.
+    /// Ends the caller's wait for its server, if it has one.
+    ///
+    /// - Complexity: constant.
     @inline(never) mutating func removeCaller(_ caller: Ref<Thread>) {
         guard let server = caller.pointee.blockedOn else { return }
         caller.pointee.blockedOn = nil
@@ -57,58 +68,95 @@ extension Kernel where H: ~Copyable {
         } else {
             server.pointee.callers.remove(caller.callerNode)
         }
-        if !server.hasCallers { server.pointee.scheduling.depth = 0 }
-        updateEffective(server)
+        requestUpdate(server)
     }
 
-    /// Put the caller that the fast path brought among the others.
-    func settleCaller(of server: Ref<Thread>) {
+    /// Moves the caller that a fast path brought into the queue of callers.
+    func queueSoleCaller(of server: Ref<Thread>) {
         guard let caller = server.pointee.soleCaller else { return }
         server.pointee.soleCaller = nil
-        server.pointee.callers.insert(caller.callerNode, key: UInt64(caller.effective))
+        server.pointee.callers.insert(caller.callerNode, key: caller.effective)
     }
 
-    /// What the invariant says a thread's effective priority is.
+    /// Returns the effective priority that the inheritance invariant requires.
     func inheritedPriority(_ thread: Ref<Thread>) -> UInt8 {
         var priority = thread.pointee.base
         if let caller = thread.firstCaller, caller.effective > priority { priority = caller.effective }
         return priority
     }
 
-    /// Restore the invariant for a thread whose base priority or callers changed, and for those that it waits for.
-    ///
-    /// - Complexity: `Limits.chain` steps of O(log n).
-    @inline(never) mutating func updateEffective(_ start: Ref<Thread>) {
-        var at: Ref<Thread>? = start
-        while let thread = at {  // bounded by the chain limit
-            let priority = inheritedPriority(thread)
-            if priority == thread.effective { return }
-            requeue(thread, priority)
-            at = thread.pointee.blockedOn
-            if let server = at, server.pointee.soleCaller != thread {
-                server.pointee.callers.rekey(thread.callerNode, key: UInt64(priority))
-            }
-        }
-    }
+    // Updates
 
-    /// Change the effective priority of one thread, and its place wherever it is queued.
-    private mutating func requeue(_ thread: Ref<Thread>, _ priority: UInt8) {
-        let state = thread.state
-        if state == .ready {
+    /// Restores the invariant for a thread whose base priority or callers changed: at once, or by a pending update.
+    ///
+    /// - Complexity: constant.
+    @inline(never) mutating func requestUpdate(_ thread: Ref<Thread>) {
+        let priority = inheritedPriority(thread)
+        let old = thread.effective
+        let isPending = thread.pointee.scheduling.isPending
+        if !isPending && priority == old { return }
+        core.isStale = true
+        if thread.state == .ready {
             core.ready.remove(thread)
             thread.pointee.scheduling.effective = priority
-            insertReady(thread)
+            return insertReady(thread)
+        }
+        if !thread.isQueued {
+            if isPending { cancelUpdate(thread) } else { thread.pointee.scheduling.effective = priority }
             return
         }
-        core.isStale = true
-        thread.pointee.scheduling.effective = priority
-        if thread.pointee.scheduling.hasDeadline { core.deadlines.setUrgency(thread.deadlineNode, priority) }
-        if let endpoint = thread.pointee.endpoint {
-            if endpoint.pointee.readyServer != thread {
-                endpoint.pointee.waiters.rekey(thread.waitNode, key: UInt64(priority))
-            }
-        } else if let notification = thread.pointee.notification {
-            notification.pointee.waiters.rekey(thread.waitNode, key: UInt64(priority))
+        let urgency = priority > old ? priority : old
+        if isPending {
+            if urgency <= thread.pointee.pendingUrgency { return }
+            core.ready.removeUpdate(thread)
+        } else {
+            thread.pointee.scheduling.isPending = true
         }
+        thread.pointee.pendingUrgency = urgency
+        core.ready.insertUpdate(thread)
+    }
+
+    /// Performs the step of one link: the thread's own priority and places; the next link's update is left behind.
+    ///
+    /// - Precondition: the thread's update is pending.
+    /// - Complexity: constant.
+    @inline(never) mutating func performUpdate(_ thread: Ref<Thread>) {
+        core.ready.removeUpdate(thread)
+        thread.pointee.scheduling.isPending = false
+        let priority = inheritedPriority(thread)
+        if priority != thread.effective {
+            thread.pointee.scheduling.effective = priority
+            if let endpoint = thread.pointee.endpoint {
+                if endpoint.pointee.readyServer != thread {
+                    endpoint.pointee.waiters.rekey(thread.waitNode, key: priority)
+                }
+            } else if let notification = thread.pointee.notification {
+                notification.pointee.waiters.rekey(thread.waitNode, key: priority)
+            }
+            if let server = thread.pointee.blockedOn {
+                if server.pointee.soleCaller != thread {
+                    server.pointee.callers.rekey(thread.callerNode, key: priority)
+                }
+                requestUpdate(server)
+            }
+        }
+        if thread.pointee.scheduling.hasDeadline { setUrgency(thread) }
+    }
+
+    /// Ends the pending update of a thread that left its queues: its priority is what it inherits.
+    ///
+    /// - Complexity: constant.
+    @inline(never) mutating func cancelUpdate(_ thread: Ref<Thread>) {
+        core.ready.removeUpdate(thread)
+        thread.pointee.scheduling.isPending = false
+        thread.pointee.scheduling.effective = inheritedPriority(thread)
+    }
+}
+
+extension Ref where Object == Thread {
+    /// Does the thread stand in a queue by its priority, so that a change of it takes a step?
+    var isQueued: Bool {
+        if let endpoint = pointee.endpoint { return endpoint.pointee.readyServer != self || pointee.blockedOn != nil }
+        return pointee.blockedOn != nil || pointee.notification != nil
     }
 }

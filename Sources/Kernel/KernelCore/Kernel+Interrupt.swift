@@ -10,10 +10,10 @@ extension Kernel where H: ~Copyable {
     /// An interrupt of `line` was taken: signal the bindings that it was not signalled to. The controller keeps the line quiet until
     /// `open`.
     ///
-    /// Where many share the line a few are signalled at a time: it is opened, and interrupts again at once, until all were. An edge
-    /// would not come again: no more than a few may share a line of edges.
+    /// Where many share the line a few are signalled at a time: it is opened, and interrupts again at once, until all were. So it
+    /// is where another interrupt is pending after a signal. An edge would not come again: a line of edges is not shared.
     ///
-    /// - Complexity: `KernelLimits.deliveryStep` signals.
+    /// - Complexity: `KernelLimits.deliveryStep` signals, with a look at the pending interrupts after each.
     mutating func deliverInterrupt(line: Int) {
         statistics.interrupts &+= 1
         if line < 0 || line >= Limits.interruptLines { return }
@@ -26,7 +26,9 @@ extension Kernel where H: ~Copyable {
         var left = KernelLimits.deliveryStep
         var outstanding = 0
         var at: Ref<Interrupt>? = first
-        while let interrupt = at {  // bounded by `sharedLine`
+        var rounds = LoopBound(KernelLimits.sharedLine)
+        while let interrupt = at {
+            rounds.count()
             at = interrupt.pointee.nextOnLine
             if !interrupt.pointee.isOutstanding {
                 left = left &- 1
@@ -36,6 +38,7 @@ extension Kernel where H: ~Copyable {
                 if let notification = interrupt.pointee.source.notification {
                     signal(notification, interrupt.pointee.source.bits)
                 }
+                if at != nil && isInterrupted() { left = 0 }
             }
             outstanding = outstanding &+ 1
         }
@@ -69,7 +72,7 @@ extension Kernel where H: ~Copyable {
                 at = other.pointee.nextOnLine
             }
             let isLevel = interrupt.pointee.trigger == .level
-            if count > (isLevel ? KernelLimits.sharedLine : KernelLimits.deliveryStep) { return .exhausted }
+            if count > (isLevel ? KernelLimits.sharedLine : 1) { return .exhausted }
         }
         connect(interrupt.source, to: notification, bits: bits)
         if interrupt.pointee.isListed { return nil }

@@ -116,9 +116,13 @@
             if let running {
                 inspection.require(inspection.isLive(running, .thread), "the running thread is dead")
                 inspection.require(running.state == .running, "the resumed thread is in state \(running.state.raw)")
-                inspection.require(Int(running.effective) >= core.ready.top, "a more urgent thread is ready")
+                inspection.require(
+                    Int(running.effective) >= core.ready.top, "a more urgent thread is ready, or a more urgent update")
+                inspection.require(
+                    core.ready.updates.top < Int(running.effective) || running.pointee.base == running.effective,
+                    "a thread runs whose priority may be stale")
             } else {
-                inspection.require(core.ready.top == -1, "idle while a thread is ready")
+                inspection.require(core.ready.top == -1, "idle while a thread is ready or an update is pending")
             }
         }
 
@@ -145,17 +149,17 @@
                 if !timer.pointee.isArmed { continue }
                 expected += 1
                 inspection.require(members.contains(timer.node.bits), "an armed timer is in no queue")
-                inspection.require(timer.node.pointee.key == ~timer.pointee.deadline.ticks, "a timer has another key")
+                inspection.require(timer.node.pointee.instant == timer.pointee.deadline, "a timer has another key")
             }
             inspection.require(nodes.count == expected, "\(nodes.count) deadlines queued, \(expected) wanted")
             let running = inspection.threads.first { $0.state == .running }?.effective ?? 0
             var earliest = core.sliceEnd
             for node in nodes where node.pointee.urgency >= running || core.ready.watch == 0 {
-                earliest = min(earliest, Instant(ticks: ~node.pointee.key))
+                earliest = min(earliest, node.pointee.instant)
             }
             inspection.require(
                 core.armed <= earliest, "armed at \(core.armed.ticks), the earliest is \(earliest.ticks)")
-            let all = [core.sliceEnd, .never] + nodes.map { Instant(ticks: ~$0.pointee.key) }
+            let all = [core.sliceEnd, .never] + nodes.map { $0.pointee.instant }
             inspection.require(all.contains(core.armed), "armed at \(core.armed.ticks), where nothing is due")
         }
 

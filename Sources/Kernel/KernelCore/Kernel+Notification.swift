@@ -12,7 +12,8 @@ extension Kernel where H: ~Copyable {
         if let thread = notification.pointee.boundThread, thread.state == .receiving {
             withdraw(thread)
             wake(thread, notification, bits)
-        } else if let node = notification.pointee.waiters.first, let thread = node.thread {
+        } else if let node = notification.pointee.waiters.first {
+            let thread = node.waiter
             notification.pointee.waiters.remove(node)
             thread.pointee.notification = nil
             wake(thread, notification, bits)
@@ -58,7 +59,7 @@ extension Kernel where H: ~Copyable {
         if hasPassed(deadline) { return .failed(.timedOut) }
         thread.state = .waiting
         thread.pointee.notification = notification
-        notification.pointee.waiters.insert(thread.waitNode, key: UInt64(thread.effective))
+        notification.pointee.waiters.insert(thread.waitNode, key: thread.effective)
         startDeadline(thread, deadline)
         return .blocked
     }

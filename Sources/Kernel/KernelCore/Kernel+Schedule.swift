@@ -1,30 +1,35 @@
-// Scheduling: who is ready, who runs next, and when the timer must interrupt.
+// Scheduling: which thread runs next, what comes before it, and when the timer must interrupt.
 //
-// The rule: the running thread's effective priority is at least that of every ready thread. Every operation that can break
-// it ends in `reschedule`, which restores it. Between threads of one priority the order is first come, first served; a
-// preempted thread keeps its place at the head and the rest of its slice. Whatever may have broken the rule, or changed
-// the earliest deadline, marks the core as stale, and only then is anything chosen anew. A slice, where a thread has one, ends only while
-// somebody of the same priority waits (so the timer is silent otherwise).
+// The rule: the running thread's effective priority is at least that of every ready thread, and no pending update of priority
+// inheritance is more urgent. Every operation that can break it ends in `reschedule`, which restores it. Between threads of one
+// priority the order is first come, first served; a preempted thread keeps its place at the head and the rest of its slice.
+// Whatever may have broken the rule, or changed the earliest deadline, marks the core as stale, and only then is anything
+// chosen anew. A slice, where a thread has one, ends only while a thread or an update of the same priority waits (so the timer
+// is silent otherwise).
+//
+// Updates are performed one at a time, and pending interrupts are taken between two of them right here: never by resuming
+// a thread that may not run. A more urgent thread that an interrupt wakes is chosen next, and the rest of the updates waits.
 
 import HardwareInterface
 import KernelABI
 
 extension Kernel where H: ~Copyable {
-    /// The thread to resume after an operation of `thread` (nil: the processor was idle).
+    /// Returns the thread to resume after an operation of `thread` (nil: the processor was idle).
     ///
-    /// - Complexity: constant.
+    /// - Complexity: constant between two looks at the pending interrupts.
     @inline(__always) mutating func reschedule(_ thread: Ref<Thread>?) -> Ref<Thread>? {
         if let thread, thread.state == .running, !core.isStale { return thread }
         return choose(thread)
     }
 
     @inline(never) private mutating func choose(_ thread: Ref<Thread>?) -> Ref<Thread>? {
+        if core.ready.updates.top >= 0 { performUpdates(thread) }
         core.isStale = false
         if let thread, thread.state == .running {
-            if core.ready.top <= Int(thread.effective) {
+            if core.ready.top < Int(thread.effective) || (core.ready.top == Int(thread.effective) && !mustYield(thread))
+            {
                 if thread.pointee.slice != 0 || core.sliceEnd != .never { refreshSlice(thread) }
-                updateDeadline(thread)
-                return thread
+                return settleOn(thread)
             }
             keepSlice(thread)
             let next = core.ready.removeFirst()
@@ -34,7 +39,60 @@ extension Kernel where H: ~Copyable {
         return switchTo(core.ready.removeFirst(), from: thread)
     }
 
-    /// Make `next`, which is in no queue, the running thread.
+    // Updates
+
+    /// Performs the pending updates that go before every thread.
+    ///
+    /// - Complexity: as many steps as there are such updates; pending interrupts are taken after each.
+    @inline(never) private mutating func performUpdates(_ thread: Ref<Thread>?) {
+        while let update = dueUpdate(thread) {
+            let urgency = update.pointee.pendingUrgency
+            performUpdate(update)
+            if isInterrupted() { takeInterrupt(urgency: urgency, thread) }
+        }
+        core.isUpdatesTurn = false
+    }
+
+    /// Returns the update that goes before every thread; nil where a thread goes first.
+    private func dueUpdate(_ thread: Ref<Thread>?) -> Ref<Thread>? {
+        guard let update = core.ready.updates.first else { return nil }
+        let urgency = core.ready.updates.top
+        if let thread, thread.state == .running, goesFirst(thread, urgency) { return nil }
+        if let first = core.ready.first, goesFirst(first, urgency) { return nil }
+        return update
+    }
+
+    /// Does the thread go before an update that carries this urgency?
+    @inline(__always) private func goesFirst(_ thread: Ref<Thread>, _ urgency: Int) -> Bool {
+        let effective = Int(thread.effective)
+        return effective > urgency
+            || (effective == urgency && Int(thread.pointee.base) == urgency && !core.isUpdatesTurn)
+    }
+
+    /// Must the running thread give way to a ready one of the same priority, since its own may be stale?
+    private func mustYield(_ thread: Ref<Thread>) -> Bool {
+        core.ready.updates.top == Int(thread.effective) && thread.pointee.base < thread.effective
+    }
+
+    /// Takes one pending interrupt between two updates.
+    ///
+    /// - Parameters:
+    ///   - urgency: what the last update carried: a less urgent deadline waits.
+    ///   - thread: the thread that may run still.
+    private mutating func takeInterrupt(urgency: UInt8, _ thread: Ref<Thread>?) {
+        core.isUpdatesTurn = false
+        switch hardware.takeInterrupt() {
+        case .timer:
+            var least = urgency
+            if let thread, thread.state == .running, thread.effective > least { least = thread.effective }
+            serveDeadlines(atLeast: least)
+            updateDeadline(least)
+        case .line(let line): deliverInterrupt(line: line)
+        case .nothing: break
+        }
+    }
+
+    /// Makes `next`, which is in no queue, the running thread.
     @inline(never) mutating func switchTo(_ next: Ref<Thread>?, from previous: Ref<Thread>?) -> Ref<Thread>? {
         core.sliceEnd = .never
         account(from: previous, to: next)
@@ -43,8 +101,18 @@ extension Kernel where H: ~Copyable {
             if isTracing { trace(.switched, next) }
             if next.pointee.slice != 0 { refreshSlice(next) }
         }
-        updateDeadline(next)
-        return next
+        guard let next else {
+            updateDeadline(nil)
+            return nil
+        }
+        return settleOn(next)
+    }
+
+    /// Prepares what is left for the thread that goes on: the deadline, and whether it passes an update as urgent.
+    @inline(__always) private mutating func settleOn(_ thread: Ref<Thread>) -> Ref<Thread> {
+        thread.pointee.scheduling.isExempt = core.ready.updates.top == Int(thread.effective)
+        updateDeadline(thread.effective)
+        return thread
     }
 
     /// The books of a switch: processor time, floating point, who runs.
@@ -52,6 +120,7 @@ extension Kernel where H: ~Copyable {
         let now = hardware.now.ticks
         if let previous {
             previous.pointee.processorTime &+= now &- core.lastSwitch
+            previous.pointee.scheduling.isExempt = false
             if previous.pointee.scheduling.hasFloatingPoint {
                 previous.pointee.scheduling.hasFloatingPoint = false
                 hardware.setFloatingPoint(enabled: false)
@@ -95,17 +164,17 @@ extension Kernel where H: ~Copyable {
         thread.pointee.sliceRest = core.sliceEnd > now ? core.sliceEnd.ticks &- now.ticks : 1
     }
 
-    /// Set the hardware's deadline to the earliest of slice end, time-outs and timers; but to none that is less urgent than the
-    /// thread that runs (nil: the processor is idle).
+    /// Sets the hardware's deadline to the earliest of slice end, time-outs and timers; but to none that is less urgent than
+    /// what goes on (nil: the processor is idle).
     ///
     /// What is left out must be looked for when a less urgent thread runs: until then the fast paths, which do not look, decline.
-    @inline(__always) mutating func updateDeadline(_ running: Ref<Thread>?) {
+    @inline(__always) mutating func updateDeadline(_ urgency: UInt8?) {
         var earliest = core.sliceEnd
         core.ready.watch = isTracing ? Limits.priorities : 0
-        if let first = core.deadlines.first {
-            var deadline = Instant(ticks: ~first.pointee.key)
-            if let running, first.pointee.urgency < running.effective {
-                deadline = deferredDeadline(running)
+        if let first = core.deadlines.root {
+            var deadline = first.pointee.instant
+            if let urgency, first.pointee.urgency < urgency {
+                deadline = core.deadlines.first(atLeast: urgency)?.pointee.instant ?? .never
                 core.ready.watch = Limits.priorities
             }
             if deadline < earliest { earliest = deadline }
@@ -116,40 +185,41 @@ extension Kernel where H: ~Copyable {
         }
     }
 
-    /// The earliest deadline that may interrupt this thread.
-    @inline(never) private mutating func deferredDeadline(_ running: Ref<Thread>) -> Instant {
-        guard let node = core.deadlines.first(atLeast: running.effective) else { return .never }
-        return Instant(ticks: ~node.pointee.key)
-    }
-
-    /// Give the processor to the next ready thread of the same priority.
+    /// Gives the processor to the next ready thread of the same priority; to a pending update that is as urgent first.
     mutating func yield(_ thread: Ref<Thread>) -> Ref<Thread>? {
         if core.isStale || core.ready.top != Int(thread.effective) { return reschedule(thread) }
-        let next = core.ready.removeFirst()
+        core.isUpdatesTurn = true
         core.ready.insert(thread)
-        return switchTo(next, from: thread)
+        return choose(thread)
     }
 
-    /// The slice ended: the thread goes behind its equals.
+    /// The slice ended: the thread goes behind its equals, and pending updates go before them.
     mutating func endSlice(now: Instant) {
         if core.sliceEnd > now { return }
         core.sliceEnd = .never
         core.isStale = true
         if let thread = core.current, thread.state == .running, core.ready.top == Int(thread.effective) {
+            core.isUpdatesTurn = true
             core.ready.insert(thread)
         }
     }
 
-    /// Make a thread that was blocked runnable, with its results already in its context.
+    /// Makes a thread that was blocked runnable, with its results already in its context.
     ///
-    /// - Postcondition: it is ready; the caller's `reschedule` decides who runs.
+    /// A thread whose base alone gives its priority goes before its equals while updates as urgent are pending: else it would
+    /// wait behind a thread whose priority is stale.
+    ///
+    /// - Postcondition: it is ready; the caller's `reschedule` decides which thread runs.
     @inline(never) mutating func makeReady(_ thread: Ref<Thread>, atHead: Bool = false) {
         cancelDeadline(thread)
+        if thread.pointee.scheduling.isPending { cancelUpdate(thread) }
         if thread.pointee.scheduling.isSuspended {
             thread.pointee.scheduling.isSuspended = false
             thread.state = .stopped
         } else {
-            insertReady(thread, atHead: atHead)
+            let priority = thread.effective
+            let passes = core.ready.updates.top == Int(priority) && thread.pointee.base == priority
+            insertReady(thread, atHead: atHead || passes)
             if isTracing { trace(.readied, thread) }
         }
     }
@@ -158,31 +228,4 @@ extension Kernel where H: ~Copyable {
         core.isStale = true
         core.ready.insert(thread, atHead: atHead)
     }
-
-    // Deadlines of blocked threads
-
-    /// Wake the thread with `timedOut` at `deadline`, unless that is never.
-    @inline(never) mutating func startDeadline(_ thread: Ref<Thread>, _ deadline: Instant) {
-        if deadline == .never { return }
-        thread.pointee.scheduling.hasDeadline = true
-        insertDeadline(thread.deadlineNode, deadline, urgency: thread.effective)
-    }
-
-    mutating func cancelDeadline(_ thread: Ref<Thread>) {
-        if !thread.pointee.scheduling.hasDeadline { return }
-        thread.pointee.scheduling.hasDeadline = false
-        removeDeadline(thread.deadlineNode)
-    }
-
-    @inline(never) mutating func insertDeadline(_ node: Ref<QueueNode>, _ deadline: Instant, urgency: UInt8) {
-        core.isStale = true
-        core.deadlines.insert(node, key: ~deadline.ticks, urgency: urgency)
-    }
-    @inline(never) mutating func removeDeadline(_ node: Ref<QueueNode>) {
-        core.isStale = true
-        core.deadlines.removeUrgent(node)
-    }
-
-    /// Has the deadline passed already? Then the call must not block.
-    func hasPassed(_ deadline: Instant) -> Bool { deadline != .never && deadline <= hardware.now }
 }

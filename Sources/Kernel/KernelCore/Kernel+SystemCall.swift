@@ -41,7 +41,11 @@ extension Kernel where H: ~Copyable {
         if call == .invoke { return invoke(thread, control) }  // the most frequent of all that come here
         let second = thread.pointee.context.x.1
         let secondSlot = Slot(UInt32(truncatingIfNeeded: second))
-        let deadline = control.isTimed ? Instant(ticks: thread.pointee.context.x.2) : .never
+        var deadline = Instant.never
+        if control.isTimed {
+            if !number(thread.deadlineNode, maximum: thread.pointee.maximum) { return .failed(.exhausted) }
+            deadline = Instant(ticks: thread.pointee.context.x.2)
+        }
         switch call {
         case .call: return send(thread, control, deadline: deadline, isCall: true)
         case .send: return send(thread, control, deadline: deadline, isCall: false)
@@ -86,7 +90,7 @@ extension Kernel where H: ~Copyable {
     /// - Context: after `fastExpire` and `expireFirst` declined, or while idle.
     @inline(__always) public mutating func timerInterrupt(_ thread: Ref<Thread>?) -> Ref<Thread>? {
         core.current = thread
-        serveDeadlines()
+        serveDeadlines(atLeast: thread?.effective ?? 0)
         return reschedule(thread)
     }
 

@@ -19,7 +19,7 @@ extension Kernel where H: ~Copyable {
             if let endpoint = thread.pointee.endpoint, endpoint.pointee.readyServer == thread {
                 queueReadyServer(endpoint)
             }
-            settleCaller(of: thread)
+            queueSoleCaller(of: thread)
         case .resume: return try done(caller, resume(thread))
         case .suspend:
             complete(caller, .success)
@@ -114,7 +114,7 @@ extension Kernel where H: ~Copyable {
     /// Change the base priority; what the thread inherits stays.
     mutating func setBase(_ thread: Ref<Thread>, _ base: UInt8) {
         thread.pointee.base = base
-        updateEffective(thread)
+        requestUpdate(thread)
     }
 
     // Registers

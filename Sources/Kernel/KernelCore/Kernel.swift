@@ -25,11 +25,13 @@ public enum Outcome {
 public struct Core: ~Copyable {
     var ready: ReadyQueue
     /// Time-outs and timers, earliest first.
-    var deadlines = OrderedQueue()
+    var deadlines = DeadlineQueue()
     /// The thread that was resumed last; nil while idle. The fast path does not keep it: see `Kernel.enter`.
     var current: Ref<Thread>?
     /// The running thread or the hardware's deadline may not be what they should be any more: `reschedule` chooses anew.
     var isStale = false
+    /// A thread gave up the rest of its turn: pending updates go before every thread of the same priority.
+    var isUpdatesTurn = false
     /// When the running thread's slice ends; `.never` while nobody of its priority is ready.
     var sliceEnd = Instant.never
     /// What the hardware's deadline is set to.
@@ -50,7 +52,8 @@ public struct InterruptLine {
 
 /// Storage that the kernel's state refers to; all-zero is its initial value.
 public struct KernelTables: ~Copyable {
-    var lists: ReadyLists
+    var ready: ReadyHeads
+    var deadlineNumbers: DeadlineNumbers
     var lines: InlineArray<1024, InterruptLine>
     var trace: InlineArray<512, TraceEvent>
 }
@@ -89,7 +92,7 @@ public struct Kernel<H: Hardware & ~Copyable>: ~Copyable {
         emptyTranslationBase = hardware.translationBase(rootTable: emptyTable, asid: 0)
         self.hardware = hardware
         self.tables = tables
-        core = Core(ready: ReadyQueue(lists: tables.rebound(to: ReadyLists.self)))
+        core = Core(ready: ReadyQueue(heads: tables.rebound(to: ReadyHeads.self)))
         systemControl = Authority(header: ObjectHeader(.systemControl, size: 0))
         interruptControl = Authority(header: ObjectHeader(.interruptControl, size: 0))
     }

@@ -12,8 +12,6 @@ public enum KernelLimits {
     public static var loanStep: Int { 1024 }
     /// Slots of a table looked at in a step.
     public static var slotStep: Int { 32 }
-    /// Deadlines handled in one timer interrupt; further ones interrupt again at once.
-    public static var deadlineStep: Int { 2 }
     /// Interrupt objects that may share a line.
     public static var sharedLine: Int { 8 }
     /// Interrupt objects signalled in one interrupt of a level; further ones at the next, which comes at once.

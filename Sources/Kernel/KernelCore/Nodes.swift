@@ -6,14 +6,14 @@ import KernelABI
 // Safety: each takes the address of a stored property of an object behind a `Ref`, which stays where it is.
 
 extension Ref where Object == Thread {
-    @inline(__always) var callerNode: Ref<QueueNode> {
-        unsafe withUnsafeMutablePointer(to: &address.pointee.callerNode) { unsafe Ref<QueueNode>($0) }
+    @inline(__always) var callerNode: Ref<WaitNode> {
+        unsafe withUnsafeMutablePointer(to: &address.pointee.callerNode) { unsafe Ref<WaitNode>($0) }
     }
-    @inline(__always) var waitNode: Ref<QueueNode> {
-        unsafe withUnsafeMutablePointer(to: &address.pointee.waitNode) { unsafe Ref<QueueNode>($0) }
+    @inline(__always) var waitNode: Ref<WaitNode> {
+        unsafe withUnsafeMutablePointer(to: &address.pointee.waitNode) { unsafe Ref<WaitNode>($0) }
     }
-    @inline(__always) var deadlineNode: Ref<QueueNode> {
-        unsafe withUnsafeMutablePointer(to: &address.pointee.deadlineNode) { unsafe Ref<QueueNode>($0) }
+    @inline(__always) var deadlineNode: Ref<DeadlineNode> {
+        unsafe withUnsafeMutablePointer(to: &address.pointee.deadlineNode) { unsafe Ref<DeadlineNode>($0) }
     }
     @inline(__always) var tableSlot: Ref<Capability> {
         unsafe withUnsafeMutablePointer(to: &address.pointee.tableSlot) { unsafe Ref<Capability>($0) }
@@ -28,18 +28,19 @@ extension Ref where Object == Thread {
         unsafe withUnsafeMutablePointer(to: &address.pointee.faultSlot) { unsafe Ref<Capability>($0) }
     }
 
-    /// Do the parts that the assembly reaches stand where it expects them?
+    /// Do the parts that the assembly and the queues' nodes reach stand where they are expected?
     var hasPartsInPlace: Bool {
         let base = unsafe withUnsafeMutablePointer(to: &address.pointee.translationBase) { UnsafeMutableRawPointer($0) }
         let zeros = unsafe withUnsafeMutablePointer(to: &address.pointee.zeros) { UnsafeMutableRawPointer($0) }
         let context = unsafe withUnsafeMutablePointer(to: &address.pointee.context) { UnsafeMutableRawPointer($0) }
-        return unsafe base == raw + 40 && zeros == raw + 48 && context == contextAddress
+        let nodes =
+            unsafe callerNode.raw == raw + Ref<WaitNode>.callerOffset
+            && waitNode.raw == raw + Ref<WaitNode>.waiterOffset
+        return unsafe base == raw + 40 && zeros == raw + 48 && context == contextAddress && nodes
     }
 
     /// Give the embedded parts their owner and their place. Called once, when the thread is made.
     func initializeParts() {
-        callerNode.pointee.owner = header
-        waitNode.pointee.owner = header
         deadlineNode.pointee.owner = header
         tableSlot.pointee.place = .threadTable
         spaceSlot.pointee.place = .threadSpace
@@ -49,8 +50,8 @@ extension Ref where Object == Thread {
 }
 
 extension Ref where Object == Timer {
-    @inline(__always) var node: Ref<QueueNode> {
-        unsafe withUnsafeMutablePointer(to: &address.pointee.node) { unsafe Ref<QueueNode>($0) }
+    @inline(__always) var node: Ref<DeadlineNode> {
+        unsafe withUnsafeMutablePointer(to: &address.pointee.node) { unsafe Ref<DeadlineNode>($0) }
     }
     @inline(__always) var source: Ref<SignalSource> {
         unsafe withUnsafeMutablePointer(to: &address.pointee.source) { unsafe Ref<SignalSource>($0) }
@@ -63,16 +64,27 @@ extension Ref where Object == Interrupt {
     }
 }
 
-extension Ref where Object == QueueNode {
+extension Ref where Object == DeadlineNode {
     /// The timer that this node of the deadline queue stands in; nil where it is a thread's.
     @inline(__always) var timer: Ref<Timer>? {
         guard let owner = pointee.owner, owner.pointee.kind == .timer else { return nil }
         return owner.rebound(to: Timer.self)
     }
-    /// The thread that this node stands in.
+}
+
+extension Ref where Object == WaitNode {
+    /// Bytes from a thread to its nodes; `hasPartsInPlace` compares at boot.
+    fileprivate static var callerOffset: Int { 416 }
+    fileprivate static var waiterOffset: Int { 464 }
+
+    /// The thread whose `callerNode` this is.
     ///
-    /// - Precondition: the node is a thread's: it is in a `callers`, `senders`, `receivers` or `waiters` queue.
-    @inline(__always) var thread: Ref<Thread>? { pointee.owner?.rebound(to: Thread.self) }
+    /// - Precondition: the node is in a queue of callers.
+    @inline(__always) var caller: Ref<Thread> { unsafe reference(raw - Ref.callerOffset, as: Thread.self) }
+    /// The thread whose `waitNode` this is.
+    ///
+    /// - Precondition: the node is in the queue of an endpoint or a notification.
+    @inline(__always) var waiter: Ref<Thread> { unsafe reference(raw - Ref.waiterOffset, as: Thread.self) }
 }
 
 extension Ref where Object == Capability {

@@ -9,9 +9,9 @@
             let name = "endpoint \(self.name(endpoint))"
             let nodes = inspect(endpoint.pointee.waiters, name)
             for node in nodes {
-                guard let thread = node.thread else { continue }
-                require(node == thread.waitNode && thread.pointee.endpoint == endpoint, "\(name): a stranger waits")
-                require(node.pointee.key == UInt64(thread.effective), "\(name): a waiter has another key")
+                let thread = node.waiter
+                require(thread.pointee.endpoint == endpoint, "\(name): a stranger waits")
+                require(node.pointee.key == thread.effective, "\(name): a waiter has another key")
                 require(
                     (thread.state == .receiving) != endpoint.pointee.holdsSenders,
                     "\(name): senders and receivers at once")
@@ -60,11 +60,11 @@
             let nodes = inspect(notification.pointee.waiters, name)
             require(nodes.isEmpty || notification.pointee.bits == 0, "\(name): bits that nobody took, and a waiter")
             for node in nodes {
-                guard let thread = node.thread else { continue }
+                let thread = node.waiter
                 require(
-                    node == thread.waitNode && thread.pointee.notification == notification && thread.state == .waiting,
+                    thread.pointee.notification == notification && thread.state == .waiting,
                     "\(name): a stranger waits")
-                require(node.pointee.key == UInt64(thread.effective), "\(name): a waiter has another key")
+                require(node.pointee.key == thread.effective, "\(name): a waiter has another key")
             }
             for thread in threads where thread.pointee.notification == notification {
                 require(nodes.contains(thread.waitNode), "\(name): a thread waits here in no queue")

@@ -32,7 +32,7 @@ public struct Endpoint: ~Copyable {
     /// 0 if and only if it is open and nobody waits here: what the fast path of a reply looks for. See `noteOccupation`.
     var occupation: UInt64 = 0
     /// Everybody else who waits here: senders or receivers.
-    var waiters = OrderedQueue()
+    var waiters = WaitQueue()
     /// The waiters, if there are any, are senders.
     var holdsSenders = false
     /// The thread that inherits from queued callers.
@@ -51,7 +51,7 @@ extension Ref where Object == Endpoint {
         pointee.occupation = isOccupied ? 1 : 0
     }
     func insert(_ waiter: Ref<Thread>) {
-        pointee.waiters.insert(waiter.waitNode, key: UInt64(waiter.effective))
+        pointee.waiters.insert(waiter.waitNode, key: waiter.effective)
         pointee.occupation = 1
     }
     func remove(_ waiter: Ref<Thread>) {
@@ -78,7 +78,7 @@ public struct Reply: ~Copyable {
 public struct Notification: ~Copyable {
     var header: ObjectHeader
     var bits: UInt64 = 0
-    var waiters = OrderedQueue()
+    var waiters = WaitQueue()
     /// The thread whose `receive` takes the bits as well.
     var boundThread: Ref<Thread>?
     /// Interrupts and timers that signal it.
@@ -112,7 +112,7 @@ public struct Interrupt: ~Copyable {
 public struct Timer: ~Copyable {
     var header: ObjectHeader
     var source = SignalSource()
-    var node = QueueNode()
+    var node = DeadlineNode()
     var isArmed = false
     var deadline = Instant.never
     var period: UInt64 = 0

@@ -1,4 +1,5 @@
-// The invariants of the ready queue: lists, bitmaps and the cached top agree, and hold exactly the ready threads.
+// The invariants of the ready queue: circles, bitmaps and the cached tops agree, and hold exactly the ready threads and
+// the pending updates.
 
 #if !hasFeature(Embedded)
     import HardwareInterface
@@ -6,33 +7,20 @@
 
     extension Kernel where H: ~Copyable {
         func inspectReadyQueue(_ inspection: inout Inspection) {
-            var members: Set<UInt> = []
-            var top = -1
-            for priority in 0..<Limits.priorities {
-                let head = core.ready.lists.pointee.heads[priority]
-                let isMarked = core.ready.map[priority / 64] >> UInt64(priority % 64) & 1 == 1
-                inspection.require(isMarked == (head != nil), "ready map: wrong bit of priority \(priority)")
-                if head == nil { continue }
-                top = priority
-                var previous = head?.pointee.previousReady
-                let tail = previous
-                var at = head
-                while let thread = at, members.insert(thread.bits).inserted {
-                    inspection.require(inspection.isLive(thread, .thread), "a dead thread is ready")
-                    inspection.require(thread.state == .ready, "a thread in the ready queue is not ready")
-                    inspection.require(Int(thread.effective) == priority, "a thread is ready under another priority")
-                    inspection.require(thread.pointee.previousReady == previous, "ready list: wrong link")
-                    previous = thread
-                    at = thread.pointee.nextReady
-                }
-                inspection.require(at == head && tail == previous, "ready list: wrong end")
+            let ready = inspection.inspect(core.ready.threads, "ready threads")
+            let updates = inspection.inspect(core.ready.updates, "updates")
+            for (thread, priority) in ready {
+                inspection.require(thread.state == .ready, "a thread in the ready queue is not ready")
+                inspection.require(Int(thread.effective) == priority, "a thread is ready under another priority")
             }
-            for word in 0..<4 {
-                let isMarked = core.ready.summary >> UInt64(word) & 1 == 1
-                inspection.require(isMarked == (core.ready.map[word] != 0), "ready summary: wrong bit \(word)")
+            for (thread, priority) in updates {
+                inspection.require(thread.pointee.scheduling.isPending, "a queued update is not marked")
+                inspection.require(Int(thread.pointee.pendingUrgency) == priority, "an update stands elsewhere")
             }
-            inspection.require(core.ready.listTop == top, "ready lists' top is \(core.ready.listTop) instead of \(top)")
-            inspection.require(core.ready.behind == nil || core.ready.front != nil, "somebody stands behind nobody")
+            var top = max(core.ready.threads.top, core.ready.updates.top)
+            inspection.require(core.ready.listTop == top, "the lists' top is \(core.ready.listTop) instead of \(top)")
+            var members = Set(ready.map { $0.0.bits })
+            inspection.require(core.ready.behind == nil || core.ready.front != nil, "a thread stands behind none")
             for front in [core.ready.behind, core.ready.front] {
                 guard let front else { continue }
                 inspection.require(inspection.isLive(front, .thread), "a dead thread is first")
@@ -44,10 +32,48 @@
             inspection.require(
                 core.ready.watch == Limits.priorities || (core.ready.watch == 0 && !isTracing),
                 "the watch on switches is wrong")
+            let pending = Set(updates.map { $0.0.bits })
             for thread in inspection.threads {
                 inspection.require(
                     (thread.state == .ready) == members.contains(thread.bits), "a ready thread is in no ready list")
+                inspection.require(
+                    thread.pointee.scheduling.isPending == pending.contains(thread.bits), "an update is in no list")
             }
+        }
+    }
+
+    extension Inspection {
+        /// Checks the circles of one kind and returns their members with the priority of the circle.
+        fileprivate mutating func inspect(
+            _ lists: borrowing PriorityLists, _ name: String
+        ) -> [(Ref<Thread>, Int)] {
+            var members: [(Ref<Thread>, Int)] = []
+            var seen: Set<UInt> = []
+            var top = -1
+            for priority in 0..<Limits.priorities {
+                let head = lists.heads.pointee.first[priority]
+                let isMarked = lists.map[priority / 64] >> UInt64(priority % 64) & 1 == 1
+                require(isMarked == (head != nil), "\(name): wrong bit of priority \(priority)")
+                if head == nil { continue }
+                top = priority
+                var previous = head?.pointee.previousReady
+                let tail = previous
+                var at = head
+                while let thread = at, seen.insert(thread.bits).inserted {
+                    require(isLive(thread, .thread), "\(name): a dead thread")
+                    require(thread.pointee.previousReady == previous, "\(name): wrong link")
+                    members.append((thread, priority))
+                    previous = thread
+                    at = thread.pointee.nextReady
+                }
+                require(at == head && tail == previous, "\(name): wrong end")
+            }
+            for word in 0..<4 {
+                let isMarked = lists.summary >> UInt64(word) & 1 == 1
+                require(isMarked == (lists.map[word] != 0), "\(name): wrong bit \(word) of the summary")
+            }
+            require(lists.top == top, "\(name): top is \(lists.top) instead of \(top)")
+            return members
         }
     }
 #endif

@@ -13,7 +13,6 @@
             let word = thread.pointee.scheduling
             inspection.require(!word.isFaulting || thread.state == .faulted, "\(name): faulting in another state")
             inspection.require(!word.isSuspended || thread.state == .faulted, "\(name): suspended bit in another state")
-            inspection.require(word.raw & 1 << 12 == 0, "\(name): the depth ran over")
             inspection.require(
                 !word.hasFloatingPoint || (thread.state == .running && core.floatingPointOwner == thread),
                 "\(name): has floating point without owning it")
@@ -78,41 +77,36 @@
                 priority = max(priority, sole.effective)
             }
             for node in nodes {
-                guard let caller = node.thread else { continue }
-                require(node == caller.callerNode, "\(name): another node among the callers")
+                let caller = node.caller
                 require(caller.pointee.blockedOn == thread, "\(name): a caller that waits for another")
-                require(node.pointee.key == UInt64(caller.effective), "\(name): a caller has another key")
+                require(node.pointee.key == caller.effective, "\(name): a caller has another key")
                 priority = max(priority, caller.effective)
             }
-            require(thread.effective == priority, "\(name): effective \(thread.effective) instead of \(priority)")
+            let isPending = thread.pointee.scheduling.isPending
+            require(
+                thread.effective == priority || isPending,
+                "\(name): effective \(thread.effective) instead of \(priority)")
+            require(
+                !isPending || thread.pointee.pendingUrgency >= max(priority, thread.effective),
+                "\(name): its update carries too little")
+            require(!isPending || thread.isQueued, "\(name): an update is pending of a thread in no queue")
             if let server = thread.pointee.blockedOn {
                 require(isLive(server, .thread), "\(name): waits for a dead thread")
-                var at = thread.callerNode
-                var steps = 0
-                while let parent = at.pointee.parent, steps < 64 {
-                    at = parent
-                    steps += 1
-                }
-                require(
-                    server.pointee.soleCaller == thread || server.pointee.callers.root == at,
-                    "\(name): not among the callers of its server")
             }
+            let members = nodes.count + (thread.pointee.soleCaller == nil ? 0 : 1)
+            let expected = threads.filter { $0.pointee.blockedOn == thread }.count
+            require(members == expected, "\(name): \(members) callers, \(expected) threads are blocked on it")
         }
 
-        /// No cycle, no chain beyond the limit, and a depth that covers what stands above.
+        /// No cycle.
         fileprivate mutating func inspectChain(_ thread: Ref<Thread>, _ name: String) {
-            let depth = thread.pointee.scheduling.depth
-            require(thread.hasCallers || depth == 0, "\(name): a depth without callers")
-            if let server = thread.pointee.blockedOn {
-                require(server.pointee.scheduling.depth > depth, "\(name): its server is not deeper")
-            }
             var length = 1
             var at = thread
-            while let next = at.pointee.blockedOn, length <= Limits.chain {
+            while let next = at.pointee.blockedOn, length <= threads.count {
                 at = next
                 length += 1
             }
-            require(length <= Limits.chain, "\(name): a chain beyond the limit, or a cycle")
+            require(length <= threads.count, "\(name): a cycle")
         }
 
         /// The state against what the thread waits for.

@@ -9,8 +9,8 @@ import KernelABI
 /// | bits | |
 /// |---|---|
 /// | 0–7 | effective priority |
-/// | 8–11 | upstream depth: most threads that waited for one another up to this one since it last had no caller |
-/// | 12 | 0: where a depth of `Limits.chain` carries into |
+/// | 11 | it runs or ran although an update as urgent is pending: its base alone reaches the same priority |
+/// | 12 | its update is pending (Kernel+Inheritance) |
 /// | 13 | its floating-point registers are in the processor and enabled |
 /// | 14 | it is in the deadline queue |
 /// | 15 | the message that it sends is a fault's |
@@ -22,27 +22,33 @@ struct SchedulingWord: Sendable {
     var raw: UInt32
     init(raw: UInt32) { self.raw = raw }
 
+    static var exemptBit: UInt32 { 1 << 11 }
+    static var pendingBit: UInt32 { 1 << 12 }
     static var floatingPointBit: UInt32 { 1 << 13 }
     static var deadlineBit: UInt32 { 1 << 14 }
     static var faultingBit: UInt32 { 1 << 15 }
     static var suspendedBit: UInt32 { 1 << 16 }
     static var lendingBit: UInt32 { 1 << 17 }
     static var signalledBit: UInt32 { 1 << 18 }
-    /// What keeps a thread off the fast path: bits 12–18.
-    static var attentionMask: UInt32 { 0x7_f000 }
+    /// What keeps a thread off the fast path: bits 11–18.
+    static var attentionMask: UInt32 { 0x7_f800 }
     static var stateShift: UInt32 { 20 }
 
     var effective: UInt8 {
         get { UInt8(truncatingIfNeeded: raw) }
         set { raw = raw & ~0xff | UInt32(newValue) }
     }
-    var depth: Int {
-        get { Int(truncatingIfNeeded: (raw &>> 8) & 15) }
-        set { raw = raw & ~0xf00 | UInt32(truncatingIfNeeded: newValue) << 8 }
-    }
     var state: RunState {
         get { RunState(raw: (raw &>> SchedulingWord.stateShift) & 15) }
         set { raw = raw & ~(15 << SchedulingWord.stateShift) | newValue.raw << SchedulingWord.stateShift }
+    }
+    var isExempt: Bool {
+        get { raw & SchedulingWord.exemptBit != 0 }
+        set { set(SchedulingWord.exemptBit, newValue) }
+    }
+    var isPending: Bool {
+        get { raw & SchedulingWord.pendingBit != 0 }
+        set { set(SchedulingWord.pendingBit, newValue) }
     }
     var hasFloatingPoint: Bool {
         get { raw & SchedulingWord.floatingPointBit != 0 }
@@ -98,7 +104,8 @@ struct RunState: Equatable, Sendable {
 /// A thread.
 ///
 /// Invariants (checked by `Kernel+Invariants` after every step of a host test):
-/// - effective = max(base, effective of every thread in `callers`, effective of `soleCaller`);
+/// - effective = max(base, effective of every thread in `callers`, effective of `soleCaller`), unless its update is pending;
+/// - an update is pending only of a thread that is queued somewhere;
 /// - `blockedOn` is set if and only if this is that thread's `soleCaller`, or `callerNode` is in its `callers`;
 /// - a thread with a `soleCaller` has no other caller;
 /// - ready ⇔ in the ready queue of its effective priority; at most one thread runs.
@@ -116,11 +123,11 @@ public struct Thread: ~Copyable {
     var zeros: (UInt64, UInt64) = (0, 0)
     var context = UserContext()
 
-    /// The one thread that waits for this one, where the fast path brought it: it is not in `callers` then. Whoever looks at
-    /// the callers asks `firstCaller` and `hasCallers`; whoever adds to them settles this one first.
+    /// The one thread that waits for this one, where the fast path brought it: it is not in `callers` then. `firstCaller` and
+    /// `hasCallers` look at both; before another caller is added, this one moves into the queue.
     var soleCaller: Ref<Thread>?
     /// The threads that wait for this one: callers whose reply it holds, and callers queued at its endpoints.
-    var callers = OrderedQueue()
+    var callers = WaitQueue()
     /// The thread that this one waits for, in whose `callers` it stands.
     var blockedOn: Ref<Thread>?
     /// The reply object that holds this caller, or that this receiver holds ready.
@@ -129,12 +136,15 @@ public struct Thread: ~Copyable {
     var notification: Ref<Notification>?
     /// The notification that `receive` takes as well.
     var boundNotification: Ref<Notification>?
-    var callerNode = QueueNode()
+    var callerNode = WaitNode()
     /// In an endpoint's or a notification's queue.
-    var waitNode = QueueNode()
-    var deadlineNode = QueueNode()
+    var waitNode = WaitNode()
+    var deadlineNode = DeadlineNode()
+    /// The circle in the ready queue: as a ready thread, or as a blocked one with a pending update.
     var nextReady: Ref<Thread>?
     var previousReady: Ref<Thread>?
+    /// What its pending update carries.
+    var pendingUrgency: UInt8 = 0
     /// Badge of the capability with which it sends.
     var sendBadge: UInt64 = 0
     /// Control word of the message that it sends.
@@ -201,6 +211,6 @@ extension Ref where Object == Thread {
     @inline(__always) var header: Ref<ObjectHeader> { rebound(to: ObjectHeader.self) }
 
     /// The most urgent thread that waits for this one.
-    @inline(__always) var firstCaller: Ref<Thread>? { pointee.soleCaller ?? pointee.callers.first?.thread }
+    @inline(__always) var firstCaller: Ref<Thread>? { pointee.soleCaller ?? pointee.callers.first?.caller }
     @inline(__always) var hasCallers: Bool { pointee.soleCaller != nil || !pointee.callers.isEmpty }
 }

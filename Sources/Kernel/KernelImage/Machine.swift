@@ -61,7 +61,6 @@ struct Machine: Hardware {
         if wanted[line >> 5 & 3] & 1 &<< UInt32(truncatingIfNeeded: line) != 0 { controller.open(line: line) }
     }
 
-    /// Take the pending interrupt: its line is quiet until it is opened; others may be taken again from here on.
     @inline(__always) func takeInterrupt() -> TakenInterrupt { controller.take(timerLine: timerLine) }
 
     // Memory

@@ -4,14 +4,6 @@ import HardwareInterface
 import KernelABI
 import MMIO
 
-/// What interrupted.
-public enum TakenInterrupt: Equatable {
-    case timer
-    case line(Int)
-    /// It went away.
-    case nothing
-}
-
 public enum AnyInterruptController<Registers: RegisterAccess, Core: GICSystemRegisters> {
     case gicv2(GICv2<Registers>)
     case gicv3(GICv3<Registers, Core>)

@@ -1,35 +1,26 @@
-// The ordered queue against a sorted array: every order of insertion, removal and re-keying leaves a balanced tree that
-// serves by key, and by arrival among equals.
+// The wait queue against a sorted array: every order of insertion, removal and re-keying serves by priority, and by arrival
+// among equals.
 
 import KernelABI
 import Testing
 
 @testable import KernelCore
 
-/// Nodes of one live object, and the same queue as an array.
+/// Nodes, and the same queue as an array.
 private struct QueueModel: ~Copyable {
-    let memory: UnsafeMutablePointer<QueueNode>
-    let owner: UnsafeMutablePointer<ObjectHeader>
-    var queue = OrderedQueue()
-    var order: [(index: Int, key: UInt64)] = []
+    let memory: UnsafeMutablePointer<WaitNode>
+    var queue = WaitQueue()
+    var order: [(index: Int, key: UInt8)] = []
 
     init(count: Int) {
         memory = .allocate(capacity: count)
-        owner = .allocate(capacity: 1)
-        owner.initialize(to: ObjectHeader(.thread, size: 1))
-        for index in 0..<count {
-            (memory + index).initialize(to: QueueNode())
-            (memory + index).pointee.owner = Ref(owner)
-        }
+        for index in 0..<count { (memory + index).initialize(to: WaitNode()) }
     }
-    deinit {
-        memory.deallocate()
-        owner.deallocate()
-    }
+    deinit { memory.deallocate() }
 
-    func node(_ index: Int) -> Ref<QueueNode> { Ref(memory + index) }
+    func node(_ index: Int) -> Ref<WaitNode> { Ref(memory + index) }
 
-    mutating func insert(_ index: Int, key: UInt64) {
+    mutating func insert(_ index: Int, key: UInt8) {
         queue.insert(node(index), key: key)
         let place = order.firstIndex { $0.key < key } ?? order.count
         order.insert((index, key), at: place)
@@ -38,7 +29,7 @@ private struct QueueModel: ~Copyable {
         queue.remove(node(index))
         order.removeAll { $0.index == index }
     }
-    mutating func rekey(_ index: Int, key: UInt64) {
+    mutating func rekey(_ index: Int, key: UInt8) {
         queue.rekey(node(index), key: key)
         order.removeAll { $0.index == index }
         let place = order.firstIndex { $0.key < key } ?? order.count
@@ -46,7 +37,6 @@ private struct QueueModel: ~Copyable {
     }
     func check(sourceLocation: SourceLocation = #_sourceLocation) {
         var inspection = Inspection()
-        inspection.kinds[UInt(bitPattern: owner)] = .thread
         let nodes = inspection.inspect(queue, "queue")
         #expect(inspection.violations == [], sourceLocation: sourceLocation)
         #expect(nodes == order.map { node($0.index) }, sourceLocation: sourceLocation)
@@ -54,10 +44,10 @@ private struct QueueModel: ~Copyable {
     }
 }
 
-@Suite struct OrderedQueueTests {
+@Suite struct WaitQueueTests {
     @Test func servesByKeyAndThenByArrival() {
         var model = QueueModel(count: 6)
-        for (index, key) in [5, 9, 5, 1, 9, 5].enumerated() { model.insert(index, key: UInt64(key)) }
+        for (index, key) in [5, 9, 5, 1, 9, 5].enumerated() { model.insert(index, key: UInt8(key)) }
         model.check()
         var served: [Int] = []
         while let node = model.queue.first {
@@ -67,24 +57,28 @@ private struct QueueModel: ~Copyable {
         #expect(served == [1, 4, 0, 2, 5, 3])
     }
 
-    @Test func keepsItsBalanceInSortedOrders() {
-        for direction in [1, -1] {
-            var model = QueueModel(count: 200)
-            for step in 0..<200 { model.insert(step, key: UInt64(1000 + direction * step)) }
-            model.check()
-            // 1.44·log2(200) is 11.
-            #expect(model.queue.root.map { $0.pointee.height } ?? 99 <= 11)
-            for step in stride(from: 0, to: 200, by: 2) { model.remove(step) }
-            model.check()
+    /// All priorities at once, in orders that a tree without balance could suffer from. `LoopBound` counts the nodes visited.
+    @Test(arguments: [1, 255, 128, 37]) func takesAllPrioritiesInAnyOrder(stride: Int) {
+        var model = QueueModel(count: 512)
+        for step in 0..<256 { model.insert(step, key: UInt8(truncatingIfNeeded: step * stride)) }
+        for step in 256..<512 { model.insert(step, key: UInt8(truncatingIfNeeded: step)) }
+        model.check()
+        for step in Swift.stride(from: 0, to: 512, by: 3) { model.remove(step) }
+        model.check()
+        for step in Swift.stride(from: 1, to: 512, by: 3) {
+            model.rekey(step, key: UInt8(truncatingIfNeeded: step * 7))
         }
+        model.check()
+        while let first = model.order.first { model.remove(first.index) }
+        model.check()
     }
 
-    /// All orders of removing five nodes of a full tree: each case of removal, at the root and below.
+    /// All orders of removing five nodes, two of which are equals: each case of removal, at the root and below.
     @Test func removesInEveryOrder() {
         func visit(_ left: [Int], _ done: [Int]) {
             if left.isEmpty {
                 var model = QueueModel(count: 5)
-                for index in 0..<5 { model.insert(index, key: UInt64((index * 3) % 5)) }
+                for (index, key) in [0x80, 0x40, 0xc0, 0x80, 0x60].enumerated() { model.insert(index, key: UInt8(key)) }
                 for index in done {
                     model.remove(index)
                     model.check()
@@ -96,13 +90,13 @@ private struct QueueModel: ~Copyable {
         visit([0, 1, 2, 3, 4], [])
     }
 
-    @Test(arguments: [1, 2, 3]) func agreesWithAnArray(seed: UInt64) {
+    @Test(arguments: [(1, 8), (2, 256), (3, 3)] as [(UInt64, Int)]) func agreesWithAnArray(seed: UInt64, keys: Int) {
         var random = SeededGenerator(seed: seed)
         var model = QueueModel(count: 64)
         var queued: Set<Int> = []
         for _ in 0..<3000 {
             let index = Int.random(in: 0..<64, using: &random)
-            let key = UInt64.random(in: 0..<8, using: &random)
+            let key = UInt8(Int.random(in: 0..<keys, using: &random) * (256 / keys))
             if !queued.contains(index) {
                 model.insert(index, key: key)
                 queued.insert(index)

@@ -1,0 +1,177 @@
+// The wait queue: threads in the order of their effective priority, first come first served among equals.
+//
+// A digital search tree (Coffman and Eve 1970; Knuth, TAOCP vol. 3, 6.3) over the eight bits of the priority. The node at
+// depth d shares its first d bits with everything below it, and branches on the next bit. One node stands in the tree for each
+// distinct priority; further threads of that priority form a ring behind it. So the tree is at most nine nodes deep
+// without any balancing, and the cost of an operation depends neither on the number of threads nor on their priorities.
+// The most urgent node is cached. A single waiter stands in no tree: entering an empty queue is one store.
+
+import HardwareInterface
+
+/// A place in a `WaitQueue`, embedded in a thread.
+///
+/// Invariant: a node in no queue, and the only node of a queue, has nil links.
+public struct WaitNode: ~Copyable {
+    /// The subtree of the nodes whose next bit is 0.
+    var left: Ref<WaitNode>?
+    /// The subtree of the nodes whose next bit is 1: they are more urgent than those on the left.
+    var right: Ref<WaitNode>?
+    var parent: Ref<WaitNode>?
+    /// The ring of the nodes with this priority, oldest first; nil for a node that has no equal.
+    var next: Ref<WaitNode>?
+    var previous: Ref<WaitNode>?
+    /// The priority under which the thread stands in the queue.
+    var key: UInt8 = 0
+    init() {}
+}
+
+/// A queue of threads by priority.
+///
+/// Invariants: `first` is the oldest node of the largest key; `root` is nil if and only if there are fewer than two nodes.
+public struct WaitQueue: ~Copyable {
+    /// The node that is served next.
+    var first: Ref<WaitNode>?
+    var root: Ref<WaitNode>?
+    init() {}
+
+    /// The largest depth of a tree over eight bits, in nodes.
+    static var depth: Int { 9 }
+
+    @inline(__always) var isEmpty: Bool { first == nil }
+
+    /// Puts a node behind those that have its key.
+    ///
+    /// - Precondition: the node is in no queue.
+    /// - Complexity: constant; at most `depth` nodes are visited.
+    @inline(__always) mutating func insert(_ node: Ref<WaitNode>, key: UInt8) {
+        node.pointee.key = key
+        guard let first else {
+            first = node
+            return
+        }
+        insertBeside(first, node)
+    }
+
+    @inline(never) private mutating func insertBeside(_ most: Ref<WaitNode>, _ node: Ref<WaitNode>) {
+        let key = node.pointee.key
+        if key > most.pointee.key { first = node }
+        var at = root ?? most
+        root = at
+        var bit: UInt8 = 0x80
+        var rounds = LoopBound(WaitQueue.depth)
+        while at.pointee.key != key {
+            rounds.count()
+            let isRight = key & bit != 0
+            guard let next = isRight ? at.pointee.right : at.pointee.left else {
+                if isRight { at.pointee.right = node } else { at.pointee.left = node }
+                node.pointee.parent = at
+                return
+            }
+            at = next
+            bit = bit &>> 1
+        }
+        // `at` is the oldest of the ring, so the node before it is the youngest.
+        let last = at.pointee.previous ?? at
+        last.pointee.next = node
+        node.pointee.previous = last
+        node.pointee.next = at
+        at.pointee.previous = node
+    }
+
+    /// Takes a node out.
+    ///
+    /// - Precondition: the node is in this queue.
+    /// - Complexity: constant; at most twice `depth` nodes are visited.
+    @inline(__always) mutating func remove(_ node: Ref<WaitNode>) {
+        if root == nil { first = nil } else { removeFromTree(node) }
+    }
+
+    @inline(never) private mutating func removeFromTree(_ node: Ref<WaitNode>) {
+        if let next = node.pointee.next, let previous = node.pointee.previous {
+            leaveRing(node, next, previous)
+        } else {
+            replace(node, by: detachLeaf(below: node))
+            if first == node { first = greatest() }
+        }
+        if let root, root.pointee.next == nil, root.pointee.left == nil, root.pointee.right == nil { self.root = nil }
+    }
+
+    /// Takes one of several equals out; where it stood in the tree, the next oldest takes its place.
+    @inline(__always) private mutating func leaveRing(
+        _ node: Ref<WaitNode>, _ next: Ref<WaitNode>, _ previous: Ref<WaitNode>
+    ) {
+        if next == previous {
+            next.pointee.next = nil
+            next.pointee.previous = nil
+        } else {
+            next.pointee.previous = previous
+            previous.pointee.next = next
+        }
+        node.pointee.next = nil
+        node.pointee.previous = nil
+        if node.pointee.parent != nil || root == node { replace(node, by: next) }
+        if first == node { first = next }
+    }
+
+    /// Takes a leaf of the node's subtree out of the tree and returns it; nil where the node is itself a leaf.
+    ///
+    /// A leaf may stand anywhere above its place: it shares the bits that lead there.
+    @inline(__always) private func detachLeaf(below node: Ref<WaitNode>) -> Ref<WaitNode>? {
+        guard var leaf = node.pointee.left ?? node.pointee.right else { return nil }
+        var rounds = LoopBound(WaitQueue.depth)
+        while let next = leaf.pointee.left ?? leaf.pointee.right {
+            rounds.count()
+            leaf = next
+        }
+        if let parent = leaf.pointee.parent {
+            if parent.pointee.left == leaf { parent.pointee.left = nil } else { parent.pointee.right = nil }
+        }
+        return leaf
+    }
+
+    /// Gives the node's place in the tree, with its subtrees, to another node; nil: to nobody.
+    @inline(__always) private mutating func replace(_ node: Ref<WaitNode>, by heir: Ref<WaitNode>?) {
+        let (left, right, parent) = (node.pointee.left, node.pointee.right, node.pointee.parent)
+        if let heir {
+            heir.pointee.left = left
+            heir.pointee.right = right
+            heir.pointee.parent = parent
+            left?.pointee.parent = heir
+            right?.pointee.parent = heir
+        }
+        if let parent {
+            if parent.pointee.left == node { parent.pointee.left = heir } else { parent.pointee.right = heir }
+        } else {
+            root = heir
+        }
+        node.pointee.left = nil
+        node.pointee.right = nil
+        node.pointee.parent = nil
+    }
+
+    /// Returns the node with the largest key: it stands on the way that keeps to the right.
+    @inline(__always) private func greatest() -> Ref<WaitNode>? {
+        guard var at = root else { return nil }
+        var best = at
+        var rounds = LoopBound(WaitQueue.depth)
+        while let next = at.pointee.right ?? at.pointee.left {
+            rounds.count()
+            at = next
+            if at.pointee.key > best.pointee.key { best = at }
+        }
+        return best
+    }
+
+    /// Moves a queued node behind those that have the key already.
+    ///
+    /// - Precondition: the node is in this queue.
+    /// - Complexity: constant, as `remove` and `insert` together.
+    @inline(never) mutating func rekey(_ node: Ref<WaitNode>, key: UInt8) {
+        if root == nil {
+            node.pointee.key = key
+        } else {
+            removeFromTree(node)
+            insert(node, key: key)
+        }
+    }
+}

@@ -1,0 +1,122 @@
+// The model's priority inheritance: links change at once, priorities follow one link a step, in the order of urgency.
+
+import KernelABI
+
+extension ReferenceModel {
+    // Links
+
+    mutating func block(_ caller: Int, on server: Int) {
+        tasks[caller].blockedOn = server
+        if let door = tasks[server].on.endpoint, doors[door].plain == server { doors[door].plain = nil }
+        tasks[server].callers = placed(caller, in: tasks[server].callers)
+        request(server)
+    }
+    mutating func unblock(_ caller: Int) {
+        guard let server = tasks[caller].blockedOn else { return }
+        tasks[caller].blockedOn = nil
+        tasks[server].callers.removeAll { $0 == caller }
+        request(server)
+    }
+    func chainError(_ caller: Int, _ server: Int) -> KernelError? {
+        var row = [server]
+        while let next = tasks[row[row.count - 1]].blockedOn { row.append(next) }
+        if let place = row.firstIndex(of: caller), place < Limits.chain { return .deadlock }
+        return row.count >= Limits.chain ? .chainTooLong : nil
+    }
+    private func inherited(_ task: Int) -> Int {
+        tasks[task].callers.map { tasks[$0].effective }.reduce(tasks[task].base, max)
+    }
+    /// Does the task stand in a queue by its priority?
+    private func isQueued(_ task: Int) -> Bool {
+        if tasks[task].blockedOn != nil { return true }
+        if let door = tasks[task].on.endpoint { return doors[door].plain != task }
+        return tasks[task].on.notification != nil
+    }
+
+    // Updates
+
+    var updatesTop: Int { updates.map(\.urgency).max() ?? -1 }
+    private var firstUpdate: Int? { updates.first { $0.urgency == updatesTop }?.task }
+
+    mutating func request(_ task: Int) {
+        let priority = inherited(task)
+        let waiting = updates.firstIndex { $0.task == task }
+        if waiting == nil && priority == tasks[task].effective { return }
+        if tasks[task].state == .ready {
+            tasks[task].effective = priority
+            ready = replaced(task, in: ready)
+        } else if !isQueued(task) {
+            updates.removeAll { $0.task == task }
+            tasks[task].effective = priority
+        } else {
+            let urgency = max(priority, tasks[task].effective)
+            if let waiting {
+                if urgency <= updates[waiting].urgency { return }
+                updates.remove(at: waiting)
+            }
+            updates.append((task, urgency))
+        }
+    }
+    mutating func cancelUpdate(_ task: Int) {
+        if !updates.contains(where: { $0.task == task }) { return }
+        updates.removeAll { $0.task == task }
+        tasks[task].effective = inherited(task)
+    }
+    /// One step: the most urgent update, the oldest of equals.
+    mutating func performUpdate() {
+        guard let task = firstUpdate else { return }
+        updates.removeAll { $0.task == task }
+        let priority = inherited(task)
+        if priority != tasks[task].effective {
+            tasks[task].effective = priority
+            if let door = tasks[task].on.endpoint {
+                doors[door].senders = replaced(task, in: doors[door].senders)
+                doors[door].receivers = replaced(task, in: doors[door].receivers)
+            }
+            if let note = tasks[task].on.notification { notes[note].waiters = replaced(task, in: notes[note].waiters) }
+            if let server = tasks[task].blockedOn {
+                tasks[server].callers = replaced(task, in: tasks[server].callers)
+                request(server)
+            }
+        }
+        for index in deadlines.indices where deadlines[index].task == task { deadlines[index].urgency = priority }
+    }
+    /// Steps until a thread goes first; a timer that is due is served after a step.
+    mutating func performUpdates() {
+        while let urgency = updates.map(\.urgency).max() {
+            if let at = running, tasks[at].state == .running, goesFirst(at, urgency) { break }
+            if let next = ready.first, goesFirst(next, urgency) { break }
+            performUpdate()
+            if armed > now { continue }
+            isUpdatesTurn = false
+            let own = running.map { tasks[$0].state == .running ? tasks[$0].effective : 0 } ?? 0
+            serveDeadline(atLeast: max(urgency, own))
+            arm(atLeast: max(urgency, own))
+        }
+        isUpdatesTurn = false
+    }
+    private func goesFirst(_ task: Int, _ urgency: Int) -> Bool {
+        let effective = tasks[task].effective
+        return effective > urgency || (effective == urgency && tasks[task].base == urgency && !isUpdatesTurn)
+    }
+
+    // Deadlines
+
+    mutating func arm(atLeast urgency: Int) {
+        armed = deadlines.filter { $0.urgency >= urgency }.map(\.at).min() ?? ~0
+    }
+    mutating func serveDeadline(atLeast urgency: Int) {
+        let due = deadlines.filter { $0.at <= now }
+        let first = due.min {
+            (-$0.urgency, $0.at, tasks[$0.task].number ?? 0) < (-$1.urgency, $1.at, tasks[$1.task].number ?? 0)
+        }
+        if let first, first.urgency >= urgency { abort(first.task, .timedOut) }
+    }
+    /// The timer interrupts as long as something is due that is no less urgent than the task that runs.
+    mutating func serveDeadlines() {
+        while armed <= now {
+            serveDeadline(atLeast: running.map { tasks[$0].effective } ?? 0)
+            reschedule()
+        }
+    }
+}
