@@ -41,11 +41,8 @@ extension Kernel where H: ~Copyable {
         if call == .invoke { return invoke(thread, control) }  // the most frequent of all that come here
         let second = thread.pointee.context.x.1
         let secondSlot = Slot(UInt32(truncatingIfNeeded: second))
-        var deadline = Instant.never
-        if control.isTimed {
-            if !number(thread.deadlineNode, maximum: thread.pointee.maximum) { return .failed(.exhausted) }
-            deadline = Instant(ticks: thread.pointee.context.x.2)
-        }
+        if control.isTimed && !hasNumber(thread) { return .failed(.exhausted) }
+        let deadline = control.isTimed ? Instant(ticks: thread.pointee.context.x.2) : .never
         switch call {
         case .call: return send(thread, control, deadline: deadline, isCall: true)
         case .send: return send(thread, control, deadline: deadline, isCall: false)

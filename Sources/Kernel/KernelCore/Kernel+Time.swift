@@ -118,6 +118,11 @@ extension Kernel where H: ~Copyable {
         return true
     }
 
+    /// May the thread wait with a deadline? It gets a number where it has none.
+    @inline(never) func hasNumber(_ thread: Ref<Thread>) -> Bool {
+        number(thread.deadlineNode, maximum: thread.pointee.maximum)
+    }
+
     /// The thread or timer is destroyed: its number is free again.
     func dropNumber(_ node: Ref<DeadlineNode>) {
         if !node.pointee.hasNumber { return }

@@ -36,7 +36,9 @@ extension Checks {
         try pause(line: line)
         return server
     }
+    /// Sleeps first: an update of a less urgent thread waits while the test's own thread runs.
     func effective(_ thread: Thread, _ expected: UInt64, line: UInt = #line) throws(Failure) {
+        try pause(milliseconds: 1, line: line)
         try equal(UInt64(try information(thread, line: line).effective), expected, "effective priority", line: line)
     }
 }
