@@ -20,7 +20,9 @@ extension Kernel where H: ~Copyable {
         var depth = caller.pointee.scheduling.depth
         var at = server
         // Bounded by the chain limit: each step adds 1 to depth.
+        var rounds = LoopBound(Limits.chain)
         while true {
+            rounds.count()
             if at == caller { return .deadlock }
             depth = depth &+ 1
             if depth >= Limits.chain { return .chainTooLong }
@@ -39,7 +41,9 @@ extension Kernel where H: ~Copyable {
         server.pointee.callers.insert(caller.callerNode, key: UInt64(caller.effective))
         var depth = caller.pointee.scheduling.depth
         var at: Ref<Thread>? = server
-        while let thread = at {  // bounded by the chain limit, and ends where the depth is large enough already
+        var rounds = LoopBound(Limits.chain)
+        while let thread = at {
+            rounds.count()
             depth = depth &+ 1
             if thread.pointee.scheduling.depth >= depth { break }
             thread.pointee.scheduling.depth = depth
@@ -80,7 +84,9 @@ extension Kernel where H: ~Copyable {
     /// - Complexity: `Limits.chain` steps of O(log n).
     @inline(never) mutating func updateEffective(_ start: Ref<Thread>) {
         var at: Ref<Thread>? = start
-        while let thread = at {  // bounded by the chain limit
+        var rounds = LoopBound(Limits.chain)
+        while let thread = at {
+            rounds.count()
             let priority = inheritedPriority(thread)
             if priority == thread.effective { return }
             requeue(thread, priority)

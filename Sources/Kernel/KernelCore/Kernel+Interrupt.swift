@@ -26,7 +26,9 @@ extension Kernel where H: ~Copyable {
         var left = KernelLimits.deliveryStep
         var outstanding = 0
         var at: Ref<Interrupt>? = first
-        while let interrupt = at {  // bounded by `sharedLine`
+        var rounds = LoopBound(KernelLimits.sharedLine)
+        while let interrupt = at {
+            rounds.count()
             at = interrupt.pointee.nextOnLine
             if !interrupt.pointee.isOutstanding {
                 left = left &- 1
@@ -63,7 +65,9 @@ extension Kernel where H: ~Copyable {
         if !interrupt.pointee.isListed {
             var count = 1
             var at = tables.pointee.lines[line].first
-            while let other = at {  // bounded by `sharedLine`
+            var rounds = LoopBound(KernelLimits.sharedLine)
+            while let other = at {
+                rounds.count()
                 count = count &+ 1
                 if other.pointee.trigger != interrupt.pointee.trigger { return .wrongState }
                 at = other.pointee.nextOnLine
@@ -91,7 +95,9 @@ extension Kernel where H: ~Copyable {
             tables.pointee.lines[line].first = interrupt.pointee.nextOnLine
         } else {
             var at = tables.pointee.lines[line].first
-            while let other = at {  // bounded by `sharedLine`
+            var rounds = LoopBound(KernelLimits.sharedLine)
+            while let other = at {
+                rounds.count()
                 if other.pointee.nextOnLine == interrupt {
                     other.pointee.nextOnLine = interrupt.pointee.nextOnLine
                     break

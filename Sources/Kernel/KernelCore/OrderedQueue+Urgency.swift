@@ -4,6 +4,7 @@
 // of the deadlines that are due is the most urgent, and when is the next one that is urgent enough. That is a priority search
 // tree (McCreight 1985) in the simple form that a balanced tree allows.
 
+import HardwareInterface
 import KernelABI
 
 extension Ref where Object == QueueNode {
@@ -45,7 +46,9 @@ extension OrderedQueue {
     /// Bring the greatest urgencies up to date, from a node to the root.
     @inline(never) private func refresh(from start: Ref<QueueNode>) {
         var at: Ref<QueueNode>? = start
-        while let node = at {  // bounded by the height
+        var rounds = LoopBound(24)
+        while let node = at {
+            rounds.count()
             node.noteGreatest()
             at = node.pointee.parent
         }
@@ -57,7 +60,9 @@ extension OrderedQueue {
         var isSubtree = false
         var urgency = -1
         var at = root
-        while let node = at {  // bounded by the height
+        var rounds = LoopBound(24)
+        while let node = at {
+            rounds.count()
             if node.pointee.key < key {
                 at = node.pointee.left
                 continue
@@ -83,7 +88,9 @@ extension OrderedQueue {
     /// - Precondition: there is one in the subtree.
     private func first(below top: Ref<QueueNode>, atLeast urgency: UInt8) -> Ref<QueueNode> {
         var at = top
-        while true {  // bounded by the height
+        var rounds = LoopBound(24)
+        while true {
+            rounds.count()
             if let left = at.pointee.left, left.pointee.greatest >= urgency {
                 at = left
             } else if at.pointee.urgency < urgency, let right = at.pointee.right {

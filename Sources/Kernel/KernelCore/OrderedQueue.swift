@@ -4,6 +4,8 @@
 // so that looking at it costs one load. Insert, remove and re-key take at most 1.44·log2(n) steps down and as many up, in
 // the worst case and not on average: that is why it is a tree and neither a list nor a heap with amortised bounds.
 
+import HardwareInterface
+
 /// A place in an `OrderedQueue`, embedded in the object that queues.
 ///
 /// Invariant: a node in no queue has nil links and height 0, as a leaf has: entering an empty queue changes no node.
@@ -42,8 +44,9 @@ public struct OrderedQueue: ~Copyable {
             return
         }
         var isFirst = true
-        // Bounded by the height of the tree.
+        var rounds = LoopBound(24)
         while true {
+            rounds.count()
             if key > at.pointee.key {
                 guard let next = at.pointee.left else {
                     at.pointee.left = node
@@ -78,7 +81,11 @@ public struct OrderedQueue: ~Copyable {
         if let left = node.pointee.left, let right = node.pointee.right {
             // Two children: the successor takes the node's place.
             var heir = right
-            while let next = heir.pointee.left { heir = next }  // bounded by the height
+            var levels = LoopBound(24)
+            while let next = heir.pointee.left {
+                levels.count()
+                heir = next
+            }
             if heir == right {
                 start = heir
             } else {
@@ -113,11 +120,17 @@ public struct OrderedQueue: ~Copyable {
     /// The node served after this one.
     @inline(never) private func successor(_ node: Ref<QueueNode>) -> Ref<QueueNode>? {
         if var at = node.pointee.right {
-            while let next = at.pointee.left { at = next }  // bounded by the height
+            var levels = LoopBound(24)
+            while let next = at.pointee.left {
+                levels.count()
+                at = next
+            }
             return at
         }
         var at = node
-        while let parent = at.pointee.parent {  // bounded by the height
+        var rounds = LoopBound(24)
+        while let parent = at.pointee.parent {
+            rounds.count()
             if parent.pointee.left == at { return parent }
             at = parent
         }
@@ -167,7 +180,9 @@ public struct OrderedQueue: ~Copyable {
     /// Restore the balance on the way from a changed node to the root; stops where the height did not change.
     private mutating func rebalance(from start: Ref<QueueNode>) {
         var at: Ref<QueueNode>? = start
-        while var node = at {  // bounded by the height
+        var rounds = LoopBound(24)
+        while var node = at {
+            rounds.count()
             let before = node.pointee.height
             let balance = height(node.pointee.left) &- height(node.pointee.right)
             if balance > 1, let left = node.pointee.left {
