@@ -31,7 +31,7 @@ endif
 
 .DEFAULT_GOAL := help
 .PHONY: help deps toolchain tool build tests-bundle bench-image system-tests-image run test test-host test-target test-system test-trees \
-        test-debian-trees test-boards test-verbs matrix mutation bench debug lint format size clean
+        test-debian-trees test-boards test-verbs matrix mutation bench debug wcet lint format size clean
 
 help: ## List the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{ printf "  make %-17s %s\n", $$1, $$2 }'
@@ -128,6 +128,9 @@ lint: build ## Check format, the linked kernel and tasks, and that books and mut
 	@$(TOOL) lint-elf build/kernel.elf $$(find $(BIN) -maxdepth 1 -type f -perm -u+x ! -name KernelImage | sort)
 	@platform/check-references
 	@Tests/mutation.sh --places
+
+wcet: build ## Bound the longest masked section of every kernel entry, from the linked kernel (ENTRY=name shows its path)
+	@$(TOOL) wcet build/kernel.elf $(if $(ENTRY),--entry '$(ENTRY)')
 
 bench-image: tool
 	@echo "building benchmark, kernel, and the kernel that records its masked paths"

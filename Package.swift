@@ -144,9 +144,12 @@ if onTarget {
 } else {
     targets += [
         library("Tools", "TreeReport", ["DeviceTree"]),
+        // Debian's disassembler, for `swiftlet wcet`.
+        .systemLibrary(
+            name: "CCapstone", path: path("Tools", "CCapstone"), providers: [.apt(["libcapstone-dev"])]),
         .target(
             name: "ToolCore",
-            dependencies: ["KernelABI", "ServiceCores", .product(name: "TOMLKit", package: "TOMLKit")],
+            dependencies: ["KernelABI", "ServiceCores", "CCapstone", .product(name: "TOMLKit", package: "TOMLKit")],
             path: "Sources/Tools/ToolCore", swiftSettings: [.swiftLanguageMode(.v6)]),
         .executableTarget(
             name: "swiftlet",

@@ -13,7 +13,9 @@ extension Kernel where H: ~Copyable {
         var at: Ref<TableEntries> = unsafe reference(
             hardware.kernelAddress(physical: space.pointee.rootPhysical), as: TableEntries.self)
         var depth = 1
-        while depth < level {  // at most two rounds
+        var rounds = LoopBound(2)
+        while depth < level {
+            rounds.count()
             let entry = at.pointee.entries[PageDescriptor.index(address, level: depth)]
             if !entry.isValid || !entry.isTable { throw MissingLevel(level: depth &+ 1, isBlock: entry.isValid) }
             at = unsafe reference(hardware.kernelAddress(physical: entry.address), as: TableEntries.self)
@@ -121,7 +123,9 @@ extension Kernel where H: ~Copyable {
         if table.pointee.addressSpace != nil { throw MapError(.alreadyMapped) }
         if address >= Limits.userEnd { throw MapError(.invalidArgument) }
         var level = 1
-        while level <= 2 {  // at most 2 rounds
+        var rounds = LoopBound(2)
+        while level <= 2 {
+            rounds.count()
             guard let entries = try? self.table(space, address, level: level) else { throw MapError(.alreadyMapped) }
             let index = PageDescriptor.index(address, level: level)
             let entry = entries.pointee.entries[index]
@@ -171,7 +175,7 @@ extension Kernel where H: ~Copyable {
     // ASIDs
 
     mutating func allocateASID() -> UInt16? {
-        for word in 0..<4 {  // 4 words hold all numbers
+        for word in 0..<4 {
             let free = ~asids[word]
             if free != 0 {
                 let bit = free.trailingZeroBitCount
@@ -194,7 +198,9 @@ extension Kernel where H: ~Copyable {
     func translate(_ thread: Ref<Thread>, _ address: UInt64, write: Bool) -> (UnsafeMutableRawPointer, Int)? {
         guard let space = thread.spaceSlot.addressSpace, address < Limits.userEnd else { return nil }
         var level = 1
-        while level <= 3 {  // at most 3 rounds
+        var rounds = LoopBound(3)
+        while level <= 3 {
+            rounds.count()
             guard let entries = try? table(space, address, level: level) else { return nil }
             let entry = entries.pointee.entries[PageDescriptor.index(address, level: level)]
             if !entry.isValid { return nil }

@@ -13,7 +13,11 @@ extension Kernel where H: ~Copyable {
         while slot.hasChildren {
             // Down to a leaf: bounded by `Limits.derivationDepth`, since each step goes one level deeper.
             var leaf = slot
-            while leaf.hasChildren, let next = leaf.pointee.next { leaf = next }
+            var levels = LoopBound(Limits.derivationDepth)
+            while leaf.hasChildren, let next = leaf.pointee.next {
+                levels.count()
+                leaf = next
+            }
             if drain(leaf) { remove(leaf) }
             if isInterrupted() { return false }
         }
@@ -93,7 +97,11 @@ extension Kernel where H: ~Copyable {
         while true {  // one reference a round, an interrupt is taken between rounds
             // The innermost region that still has objects: bounded by 48 levels, since each lies within the one before.
             var region = untyped
-            while let inner = innerRegion(region) { region = inner }
+            var levels = LoopBound(KernelLimits.nestedRegions)
+            while let inner = innerRegion(region) {
+                levels.count()
+                region = inner
+            }
             if region.pointee.reclaimCursor >= region.pointee.low {
                 if region == untyped {
                     finishReclaim(untyped)
@@ -239,7 +247,11 @@ extension Kernel where H: ~Copyable {
             let slot = table.slot(table.pointee.cursor)
             if slot.pointee.object != nil {
                 var leaf = slot
-                while leaf.hasChildren, let next = leaf.pointee.next { leaf = next }  // bounded by `derivationDepth`
+                var levels = LoopBound(Limits.derivationDepth)
+                while leaf.hasChildren, let next = leaf.pointee.next {
+                    levels.count()
+                    leaf = next
+                }
                 if drain(leaf) { remove(leaf) }
                 return false
             }

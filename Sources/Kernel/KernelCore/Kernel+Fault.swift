@@ -44,7 +44,9 @@ extension Kernel where H: ~Copyable {
     /// End the call, of the endpoint's server or of one that it waits for, that waits for `thread`.
     private mutating func endWait(of endpoint: Ref<Endpoint>, for thread: Ref<Thread>) {
         var at = endpoint.pointee.server
-        while let waiting = at {  // bounded by the chain limit
+        var rounds = LoopBound(Limits.chain)
+        while let waiting = at {
+            rounds.count()
             at = waiting.pointee.blockedOn
             if at == thread { return abort(waiting, .deadlock) }
         }
@@ -63,7 +65,11 @@ extension Kernel where H: ~Copyable {
     }
     /// A constant of a fault's words: below 64 bytes.
     @inline(never) private mutating func write(_ text: StaticString) {
-        for index in 0..<text.utf8CodeUnitCount { hardware.writeConsole(unsafe text.utf8Start[index]) }
+        var rounds = LoopBound(KernelLimits.reportText)
+        for index in 0..<text.utf8CodeUnitCount {
+            rounds.count()
+            hardware.writeConsole(unsafe text.utf8Start[index])
+        }
     }
     /// Sixteen hexadecimal digits.
     @inline(never) private mutating func write(_ value: UInt64) {

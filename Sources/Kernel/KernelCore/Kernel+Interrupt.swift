@@ -66,7 +66,9 @@ extension Kernel where H: ~Copyable {
         if !interrupt.pointee.isListed {
             var count = 1
             var at = tables.pointee.lines[line].first
-            while let other = at {  // bounded by `sharedLine`
+            var rounds = LoopBound(KernelLimits.sharedLine)
+            while let other = at {
+                rounds.count()
                 count = count &+ 1
                 if other.pointee.trigger != interrupt.pointee.trigger { return .wrongState }
                 at = other.pointee.nextOnLine
@@ -94,7 +96,9 @@ extension Kernel where H: ~Copyable {
             tables.pointee.lines[line].first = interrupt.pointee.nextOnLine
         } else {
             var at = tables.pointee.lines[line].first
-            while let other = at {  // bounded by `sharedLine`
+            var rounds = LoopBound(KernelLimits.sharedLine)
+            while let other = at {
+                rounds.count()
                 if other.pointee.nextOnLine == interrupt {
                     other.pointee.nextOnLine = interrupt.pointee.nextOnLine
                     break

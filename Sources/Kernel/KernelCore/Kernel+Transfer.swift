@@ -22,7 +22,9 @@ extension Kernel where H: ~Copyable {
     }
 
     private func checkSentSlots(_ thread: Ref<Thread>, _ count: Int) -> KernelError? {
-        for index in 0..<count {  // at most 4
+        var rounds = LoopBound(Message.maximumCapabilities)
+        for index in 0..<count {
+            rounds.count()
             guard let slot = sentSlot(thread, index), slot.pointee.object != nil else { return .invalidCapability }
         }
         return nil
@@ -77,11 +79,15 @@ extension Kernel where H: ~Copyable {
     /// Words 8 to `length`, eight at a time, and not one more: what lies behind them in the buffer is the sender's own.
     @inline(__always) func copyWords(_ from: Ref<BufferPage>, _ to: Ref<BufferPage>, _ length: Int) {
         var index = Message.registerWords
-        while index &+ 8 <= length {  // at most 15 rounds
+        var rounds = LoopBound(Message.maximumWords / 8)
+        while index &+ 8 <= length {
+            rounds.count()
             to.group(index).set(from.group(index))
             index = index &+ 8
         }
-        while index < length {  // at most 7 rounds
+        var rest = LoopBound(7)
+        while index < length {
+            rest.count()
             to.pointee.words[index & 511] = from.pointee.words[index & 511]
             index = index &+ 1
         }
@@ -89,7 +95,9 @@ extension Kernel where H: ~Copyable {
 
     private mutating func passCapabilities(from sender: Ref<Thread>, to receiver: Ref<Thread>, _ count: Int) -> Int {
         guard let buffer = receiver.pointee.buffer else { return 0 }
-        for index in 0..<count {  // at most 4
+        var rounds = LoopBound(Message.maximumCapabilities)
+        for index in 0..<count {
+            rounds.count()
             let word = buffer.pointee.words[(IPCBuffer.receiveSlots / 8 &+ index) & 511]
             guard let target = slot(receiver, Slot(UInt32(truncatingIfNeeded: word))), target.pointee.object == nil,
                 let source = sentSlot(sender, index),

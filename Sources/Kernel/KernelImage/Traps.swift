@@ -61,7 +61,7 @@ func signalEntry(_ control: UInt64, _ second: UInt64, _ third: UInt64, _ running
     _ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer
 ) {
     kernelState.pointee.settle()
-    unsafe signalEntry(control, second, third, running)
+    unsafe signalEntry(control, second, third, running)  // bound: 1
 }
 @inline(never) private func makeReady(_ thread: Ref<KernelCore.Thread>) {
     kernelState.pointee.makeReadyBelow(thread)
@@ -169,7 +169,7 @@ func idleInterruptEntry() {
 }
 @inline(never) private func settleAndInterrupt(_ running: UnsafeMutableRawPointer) {
     kernelState.pointee.settle()
-    unsafe interruptEntry(running)
+    unsafe interruptEntry(running)  // bound: 1
 }
 @inline(never) private func expire(_ thread: Ref<KernelCore.Thread>) {
     if let wakeup = kernelState.pointee.expireFirst(thread) { return wake(wakeup) }

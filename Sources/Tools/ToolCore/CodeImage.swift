@@ -40,6 +40,7 @@ public struct CodeImage {
     public func instruction(_ address: UInt64) -> UInt32? {
         range.contains(address) && address % 4 == 0 ? words[Int(address - base) / 4] : nil
     }
+    public var functionNames: Set<String> { Set(functions.map(\.name)) }
     public func address(of name: String) -> UInt64? { addresses[name] }
 
     /// Index of the function that holds an address.
@@ -115,6 +116,26 @@ public struct CodeImage {
         return word >> 31 == 0 ? address &+ offset : (address & ~4095) &+ offset << 12
     }
 
+    /// All addresses that `adr`, and `adrp` with the addition behind it, form; in order.
+    public func formedAddresses() -> [UInt64] {
+        var formed: Set<UInt64> = []
+        for at in stride(from: range.lowerBound, to: range.upperBound, by: 4) {
+            guard let place = address(formedAt: at), let word = instruction(at) else { continue }
+            if word >> 31 == 0 {
+                formed.insert(place)
+                continue
+            }
+            // add xD, xN, #imm, at most a few instructions further on.
+            for next in stride(from: at + 4, through: at + 64, by: 4) {
+                guard let add = instruction(next) else { break }
+                if add & 0xffc0_0000 == 0x9100_0000 && (add >> 5) & 31 == word & 31 {
+                    formed.insert(place + UInt64((add >> 10) & 0xfff))
+                }
+            }
+        }
+        return formed.sorted()
+    }
+
     /// The constant that the third argument has at the call at `address`, as far as the code before it says.
     func constantThirdArgument(_ address: UInt64) -> Int? {
         for back in 1...64 as ClosedRange<UInt64> {
@@ -150,6 +171,12 @@ extension ElfFile {
             let image = segment.virtualAddress..<(segment.virtualAddress + UInt64(segment.fileSize))
             return CodeImage(base: segment.virtualAddress, words: words, symbols: try symbols(in: image))
         }
+    }
+
+    /// Where a name of the symbol table lies.
+    public func address(of name: String) throws -> UInt64? {
+        let lowest = segments.map(\.virtualAddress).min() ?? 0
+        return try symbols(in: lowest..<end).first { $0.name == name }?.start
     }
 
     private func symbols(in image: Range<UInt64>) throws -> [(start: UInt64, name: String)] {

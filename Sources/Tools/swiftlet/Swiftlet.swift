@@ -12,7 +12,7 @@ struct Swiftlet: ParsableCommand {
             BundleCommand.self, ImageCommand.self, RunCommand.self, TestTargetCommand.self, TestSystemCommand.self,
             MatrixCommand.self,
             BenchCommand.self,
-            SymbolicateCommand.self, LintElfCommand.self, SizeCommand.self, DeviceTreeCommand.self,
+            SymbolicateCommand.self, LintElfCommand.self, WcetCommand.self, SizeCommand.self, DeviceTreeCommand.self,
         ])
 }
 
@@ -28,8 +28,12 @@ func output(of program: String, _ arguments: [String], input: String? = nil) thr
         let pipe = Pipe()
         process.standardInput = pipe
         try process.run()
-        pipe.fileHandleForWriting.write(Data(input.utf8))
-        try pipe.fileHandleForWriting.close()
+        // Beside the reading below: neither pipe holds as much as a program may be given or say.
+        let end = pipe.fileHandleForWriting
+        Thread.detachNewThread {
+            try? end.write(contentsOf: Data(input.utf8))
+            try? end.close()
+        }
     } else {
         process.standardInput = FileHandle.nullDevice
         try process.run()

@@ -1,0 +1,122 @@
+// The kernel's entries: from where each starts, and what is known when it does.
+
+import KernelABI
+
+/// One row of the table: the longest masked section of an entry.
+public struct EntryBound {
+    public var name: String
+    public var path: Path
+}
+
+/// A way into the kernel.
+struct KernelEntry {
+    var name: String
+    var start: UInt64
+    var state: AbstractState
+    /// Functions that this kind of entry does not run.
+    var excluded: Set<String> = []
+}
+
+extension LongestPaths {
+    static let vectorBytes: UInt64 = 128
+
+    /// All entries but boot's.
+    func entries() throws -> [KernelEntry] {
+        guard let vectors = code.image.address(of: "swiftlet_vectors"),
+            let idle = code.image.address(of: "swiftlet_idle_interrupt")
+        else { throw ToolError("the kernel has no vectors") }
+        return systemCalls(vectors + 8 * LongestPaths.vectorBytes) + faults(vectors)
+            + interrupts("user", vectors + 9 * LongestPaths.vectorBytes) + interrupts("idle", idle)
+    }
+
+    private func entryState(_ syndrome: AbstractValue) -> AbstractState {
+        var state = AbstractState()
+        state.systemRegisters[AbstractState.threadRegister] = .place(.runningThread, 0)
+        state.systemRegisters[AbstractState.syndromeRegister] = syndrome
+        return state
+    }
+
+    /// `svc`: an exception class in bits 26–31 of the syndrome.
+    private func call(_ name: String, _ start: UInt64, known: UInt64, value: UInt64) -> KernelEntry {
+        var state = entryState(.bits(known: ~0x3ff_ffff, value: 0x15 << 26))
+        state[0] = .fromBits(known, value)
+        return KernelEntry(name: name, start: start, state: state)
+    }
+
+    private func systemCalls(_ start: UInt64) -> [KernelEntry] {
+        var entries: [KernelEntry] = []
+        // Bits 40–46 are the call, bits 32–39 the method of `invoke`.
+        for number in UInt8.min...127 {
+            guard let call = SystemCall(rawValue: number), call != .invoke else { continue }
+            entries.append(
+                self.call("\(call)", start, known: 0x7f << 40, value: UInt64(number) << 40))
+        }
+        for (known, value) in others(atLeast: 11, bits: 7) {
+            entries.append(call("unknown system call", start, known: known << 40, value: value << 40))
+        }
+        let invoke = UInt64(SystemCall.invoke.rawValue) << 40
+        var methods: UInt64 = 0
+        while let method = Method(rawValue: UInt8(methods)) {
+            entries.append(
+                call("invoke \(method)", start, known: 0x7fff << 32, value: invoke | methods << 32))
+            methods += 1
+        }
+        for (known, value) in others(atLeast: methods, bits: 8) {
+            entries.append(
+                call("invoke, unknown method", start, known: 0x7f << 40 | known << 32, value: invoke | value << 32))
+        }
+        return entries
+    }
+
+    /// All numbers of so many bits from `first` on, as sets of numbers with some bits known.
+    private func others(atLeast first: UInt64, bits: Int) -> [(known: UInt64, value: UInt64)] {
+        var sets: [(known: UInt64, value: UInt64)] = []
+        var at = first
+        let end: UInt64 = 1 << UInt64(bits)
+        while at < end {
+            let size: UInt64 = 1 << UInt64(min(at.trailingZeroBitCount, bits))
+            sets.append((end - 1 & ~(size - 1), at))
+            at += size
+        }
+        return sets
+    }
+
+    private func faults(_ vectors: UInt64) -> [KernelEntry] {
+        let synchronous = vectors + 8 * LongestPaths.vectorBytes
+        var entries: [KernelEntry] = []
+        for exceptionClass in 0..<64 as Range<UInt64> where exceptionClass != 0x15 {
+            let name =
+                switch exceptionClass {
+                case 0x07: "floating-point trap"
+                case 0x20, 0x24: "fault: page"
+                case 0x22, 0x26: "fault: alignment"
+                case 0x3c: "fault: breakpoint"
+                case 0x00, 0x0e: "fault: illegal instruction"
+                default: "fault: other"
+                }
+            entries.append(
+                KernelEntry(
+                    name: name, start: synchronous,
+                    state: entryState(.bits(known: ~0x3ff_ffff, value: exceptionClass << 26))))
+        }
+        entries.append(
+            KernelEntry(
+                name: "system error", start: vectors + 11 * LongestPaths.vectorBytes, state: entryState(.unknown)))
+        return entries
+    }
+
+    private func interrupts(_ from: String, _ start: UInt64) -> [KernelEntry] {
+        [KernelEntry(name: "interrupt while \(from), any", start: start, state: entryState(.unknown))]
+    }
+
+    /// The longest masked section of each entry, the longest first.
+    public func bounds() throws -> [EntryBound] {
+        var longest: [String: Path] = [:]
+        for entry in try entries() {
+            guard let path = lengths(from: entry.start, entry.state, excluding: entry.excluded).longest else { continue }
+            if path.length > longest[entry.name]?.length ?? -1 { longest[entry.name] = path }
+        }
+        return longest.map { EntryBound(name: $0.key, path: $0.value) }
+            .sorted { ($0.path.length, $1.name) > ($1.path.length, $0.name) }
+    }
+}
