@@ -18,7 +18,7 @@ extension ReferenceModel {
             tasks[task].state = state
             leave(receiver, door)
             tasks[receiver].on.endpoint = nil
-            deadlines.removeAll { $0.task == receiver }
+            cancelDeadline(receiver)
             deliver(task, receiver)
             makeReady(receiver, first: wantsReply)
             if wantsReply { start(task, deadline) }

@@ -26,7 +26,10 @@ extension ReferenceModel {
     mutating func wait(_ task: Int, _ note: Int, _ deadline: UInt64?) {
         number(task, deadline ?? ~0)
         if notes[note].bits != 0 { return take(task, note) }
-        guard let deadline else { return finish(task, .wouldBlock) }
+        guard let deadline else {
+            while notes[note].bits == 0 && serveDeadline(atLeast: tasks[task].effective) {}
+            return notes[note].bits != 0 ? take(task, note) : finish(task, .wouldBlock)
+        }
         if hasPassed(deadline) { return finish(task, .timedOut) }
         tasks[task].state = .waiting
         tasks[task].on.notification = note
@@ -38,6 +41,7 @@ extension ReferenceModel {
 
     mutating func yield(_ task: Int) {
         finish(task)
+        serveDeadline(atLeast: tasks[task].effective)
         let top = max(ready.first.map { tasks[$0].effective } ?? -1, updatesTop)
         if top == tasks[task].effective {
             isUpdatesTurn = true

@@ -62,24 +62,28 @@ extension ReferenceModel {
         updates.removeAll { $0.task == task }
         tasks[task].effective = inherited(task)
     }
-    /// One step: the most urgent update, the oldest of equals.
+    /// One step: the most urgent update, the oldest of equals. The urgency of a time-out is a second step.
     mutating func performUpdate() {
         guard let task = firstUpdate else { return }
+        let urgency = updatesTop
         updates.removeAll { $0.task == task }
         let priority = inherited(task)
-        if priority != tasks[task].effective {
-            tasks[task].effective = priority
-            if let door = tasks[task].on.endpoint {
-                doors[door].senders = replaced(task, in: doors[door].senders)
-                doors[door].receivers = replaced(task, in: doors[door].receivers)
-            }
-            if let note = tasks[task].on.notification { notes[note].waiters = replaced(task, in: notes[note].waiters) }
-            if let server = tasks[task].blockedOn {
-                tasks[server].callers = replaced(task, in: tasks[server].callers)
-                request(server)
-            }
+        let deadline = deadlines.firstIndex { $0.task == task && !$0.isOver && $0.urgency != priority }
+        if priority == tasks[task].effective {
+            if let deadline { deadlines[deadline].urgency = priority }
+            return
         }
-        for index in deadlines.indices where deadlines[index].task == task { deadlines[index].urgency = priority }
+        tasks[task].effective = priority
+        if let door = tasks[task].on.endpoint {
+            doors[door].senders = replaced(task, in: doors[door].senders)
+            doors[door].receivers = replaced(task, in: doors[door].receivers)
+        }
+        if let note = tasks[task].on.notification { notes[note].waiters = replaced(task, in: notes[note].waiters) }
+        if let server = tasks[task].blockedOn {
+            tasks[server].callers = replaced(task, in: tasks[server].callers)
+            request(server)
+        }
+        if deadline != nil { updates.append((task, urgency)) }
     }
     /// Steps until a thread goes first; a timer that is due is served after a step.
     mutating func performUpdates() {
@@ -87,11 +91,12 @@ extension ReferenceModel {
             if let at = running, tasks[at].state == .running, goesFirst(at, urgency) { break }
             if let next = ready.first, goesFirst(next, urgency) { break }
             performUpdate()
-            if armed > now { continue }
-            isUpdatesTurn = false
-            let own = running.map { tasks[$0].state == .running ? tasks[$0].effective : 0 } ?? 0
-            serveDeadline(atLeast: max(urgency, own))
-            arm(atLeast: max(urgency, own))
+            if armed <= now {
+                isUpdatesTurn = false
+                let own = running.map { tasks[$0].state == .running ? tasks[$0].effective + 1 : 0 } ?? 0
+                serveDeadline(atLeast: max(urgency, own))
+                arm(atLeast: max(urgency, own))
+            }
         }
         isUpdatesTurn = false
     }
@@ -105,17 +110,19 @@ extension ReferenceModel {
     mutating func arm(atLeast urgency: Int) {
         armed = deadlines.filter { $0.urgency >= urgency }.map(\.at).min() ?? ~0
     }
-    mutating func serveDeadline(atLeast urgency: Int) {
+    @discardableResult mutating func serveDeadline(atLeast urgency: Int) -> Bool {
         let due = deadlines.filter { $0.at <= now }
-        let first = due.min {
-            (-$0.urgency, $0.at, tasks[$0.task].number ?? 0) < (-$1.urgency, $1.at, tasks[$1.task].number ?? 0)
+        // No two are at one instant.
+        guard let first = due.min(by: { (-$0.urgency, $0.at) < (-$1.urgency, $1.at) }), first.urgency >= urgency else {
+            return false
         }
-        if let first, first.urgency >= urgency { abort(first.task, .timedOut) }
+        if first.isOver { deadlines.removeAll { $0.task == first.task } } else { abort(first.task, .timedOut) }
+        return true
     }
-    /// The timer interrupts as long as something is due that is no less urgent than the task that runs.
+    /// The timer interrupts as long as something is due that is more urgent than the task that runs.
     mutating func serveDeadlines() {
         while armed <= now {
-            serveDeadline(atLeast: running.map { tasks[$0].effective } ?? 0)
+            serveDeadline(atLeast: running.map { tasks[$0].effective + 1 } ?? 0)
             reschedule()
         }
     }

@@ -53,7 +53,8 @@ struct ReferenceModel {
     var notes: [Bits] = []
     var ready: [Int] = []
     var running: Int?
-    var deadlines: [(at: UInt64, task: Int, urgency: Int)] = []
+    /// Those of tasks that were woken stay until they are due, or until the task waits with a deadline again.
+    var deadlines: [(at: UInt64, task: Int, urgency: Int, isOver: Bool)] = []
     var now: UInt64 = 0
     /// What the timer is set to.
     var armed = UInt64.max
@@ -75,7 +76,7 @@ struct ReferenceModel {
         list.contains(task) ? placed(task, in: list.filter { $0 != task }) : list
     }
     mutating func makeReady(_ task: Int, first: Bool = false) {
-        deadlines.removeAll { $0.task == task }
+        cancelDeadline(task)
         cancelUpdate(task)
         if tasks[task].isSuspended {
             tasks[task].isSuspended = false
@@ -109,7 +110,7 @@ struct ReferenceModel {
                 tasks[next].state = .running
             }
         }
-        arm(atLeast: running.map { tasks[$0].effective } ?? 0)
+        arm(atLeast: running.map { tasks[$0].effective + 1 } ?? 0)
     }
     /// The root task, more urgent than all, comes between.
     mutating func preempt() {
@@ -141,7 +142,7 @@ struct ReferenceModel {
         if let note = tasks[task].on.notification { notes[note].waiters.removeAll { $0 == task } }
         tasks[task].on = Waiting()
         unblock(task)
-        deadlines.removeAll { $0.task == task }
+        cancelDeadline(task)
         cancelUpdate(task)
         tasks[task].isFaulting = false
         tasks[task].state = .stopped
@@ -158,9 +159,15 @@ struct ReferenceModel {
     }
     /// A call with a deadline gives its thread a number, whatever becomes of it.
     mutating func number(_ task: Int, _ deadline: UInt64) {
-        if deadline == ~0 || tasks[task].number != nil { return }
+        if deadline == ~0 { return }
+        deadlines.removeAll { $0.task == task }
+        if tasks[task].number != nil { return }
         let taken = Set(tasks.compactMap(\.number))
         tasks[task].number = (0...).first { !taken.contains($0) }
+    }
+    mutating func cancelDeadline(_ task: Int) {
+        guard let index = deadlines.firstIndex(where: { $0.task == task && !$0.isOver }) else { return }
+        if deadlines.count == 1 { deadlines = [] } else { deadlines[index].isOver = true }
     }
     mutating func leave(_ task: Int, _ door: Int) {
         doors[door].senders.removeAll { $0 == task }
@@ -169,6 +176,6 @@ struct ReferenceModel {
     }
     func hasPassed(_ deadline: UInt64) -> Bool { deadline != ~0 && deadline <= now }
     mutating func start(_ task: Int, _ deadline: UInt64) {
-        if deadline != ~0 { deadlines.append((deadline, task, tasks[task].effective)) }
+        if deadline != ~0 { deadlines.append((deadline, task, tasks[task].effective, false)) }
     }
 }

@@ -7,13 +7,12 @@
         /// Checks the queue and returns its nodes.
         mutating func inspect(_ queue: borrowing DeadlineQueue, _ name: String) -> [Ref<DeadlineNode>] {
             var nodes: [Ref<DeadlineNode>] = []
-            if let root = queue.root {
-                require(root.pointee.parent == nil, "\(name): the root has a parent")
+            if let root = queue.first {
                 inspect(subtree: root, name, depth: 0, prefix: 0, &nodes)
             }
             for node in nodes {
                 require(queued.insert(node.bits).inserted, "\(name): a node is in two queues")
-                require(node.pointee.hasNumber, "\(name): a deadline without a number")
+                require(node.pointee.isQueued && node.pointee.hasNumber, "\(name): a deadline without a number")
                 require(
                     node.pointee.owner.map { kinds[$0.bits] != nil } ?? false, "\(name): a node of a dead object")
             }
@@ -31,9 +30,8 @@
             }
             nodes.append(node)
             require(node.pointee.place >> UInt32(20 - depth) == prefix, "\(name): a node on the wrong side")
-            for (child, bit) in [(node.pointee.left, UInt32(0)), (node.pointee.right, 1)] {
+            for (child, bit) in [(node.pointee.left.node, UInt32(0)), (node.pointee.right.node, 1)] {
                 guard let child else { continue }
-                require(child.pointee.parent == node, "\(name): a child has another parent")
                 require(child.pointee.instant >= node.pointee.instant, "\(name): a child is earlier")
                 inspect(subtree: child, name, depth: depth + 1, prefix: prefix << 1 | bit, &nodes)
             }

@@ -10,15 +10,20 @@
 import HardwareInterface
 import KernelABI
 
+/// A link of the tree: the node that stands there.
+public struct DeadlineLink: ~Copyable {
+    var node: Ref<DeadlineNode>?
+    init() {}
+}
+
 /// A place in the `DeadlineQueue`, embedded in a thread or a timer.
 ///
 /// Invariant: a node that is not queued has nil links.
 public struct DeadlineNode: ~Copyable {
     /// The subtree of the nodes whose next bit is 0.
-    var left: Ref<DeadlineNode>?
+    var left = DeadlineLink()
     /// The subtree of the nodes whose next bit is 1: as long as that is a bit of the urgency, they are more urgent.
-    var right: Ref<DeadlineNode>?
-    var parent: Ref<DeadlineNode>?
+    var right = DeadlineLink()
     /// The thread or the timer that this node stands in.
     var owner: Ref<ObjectHeader>?
     var instant = Instant.never
@@ -26,16 +31,20 @@ public struct DeadlineNode: ~Copyable {
     var place: UInt32 = 0
     /// The number is this node's until the object is destroyed.
     var hasNumber = false
+    /// It is in the queue.
+    var isQueued = false
     init() {}
 
     var urgency: UInt8 { UInt8(truncatingIfNeeded: place &>> DeadlineNumbers.bits) }
     var number: UInt32 { place & (1 &<< DeadlineNumbers.bits &- 1) }
+    /// No deadline stands below it.
+    var isLeaf: Bool { left.node == nil && right.node == nil }
 }
 
 /// Deadlines by instant and urgency.
 public struct DeadlineQueue: ~Copyable {
     /// The earliest deadline.
-    var root: Ref<DeadlineNode>?
+    var root = DeadlineLink()
     init() {}
 
     /// The largest depth, in nodes: one for each bit of a place, and the root.
@@ -44,6 +53,13 @@ public struct DeadlineQueue: ~Copyable {
     static var urgencyDepth: Int { 8 + 1 }
     private static var firstBit: UInt32 { 1 &<< 19 }
 
+    /// The earliest deadline.
+    @inline(__always) var first: Ref<DeadlineNode>? { root.node }
+    private var top: Ref<DeadlineLink> {
+        // Safety: the queue is part of the kernel's state, which stays where it is; the link is not kept.
+        mutating get { unsafe withUnsafeMutablePointer(to: &root) { unsafe Ref($0) } }
+    }
+
     /// Adds a deadline.
     ///
     /// - Precondition: the node has a number and is not queued.
@@ -51,99 +67,96 @@ public struct DeadlineQueue: ~Copyable {
     @inline(never) mutating func insert(_ node: Ref<DeadlineNode>, at instant: Instant, urgency: UInt8) {
         node.pointee.instant = instant
         node.pointee.place = node.pointee.number | UInt32(urgency) &<< DeadlineNumbers.bits
-        guard var here = root else {
-            root = node
-            return
-        }
+        node.pointee.isQueued = true
         // The earlier of both stays; the later one goes on downwards.
         var lower = node
+        var link = top
         var bit = DeadlineQueue.firstBit
         var rounds = LoopBound(DeadlineQueue.depth)
-        while true {
+        while var here = link.pointee.node {
             rounds.count()
-            if lower.isEarlier(than: here) {
-                replace(here, by: lower)
+            if lower.pointee.instant < here.pointee.instant {
+                lower.pointee.left.node = here.pointee.left.node
+                lower.pointee.right.node = here.pointee.right.node
+                here.pointee.left.node = nil
+                here.pointee.right.node = nil
+                link.pointee.node = lower
                 (here, lower) = (lower, here)
             }
-            let isRight = lower.pointee.place & bit != 0
-            guard let next = isRight ? here.pointee.right : here.pointee.left else {
-                if isRight { here.pointee.right = lower } else { here.pointee.left = lower }
-                lower.pointee.parent = here
-                return
-            }
-            here = next
+            link = here.child(lower.pointee.place & bit != 0)
             bit = bit &>> 1
         }
+        link.pointee.node = lower
     }
 
-    /// Gives the node's place in the tree, with its subtrees, to another node.
-    @inline(__always) private mutating func replace(_ node: Ref<DeadlineNode>, by heir: Ref<DeadlineNode>) {
-        let (left, right, parent) = (node.pointee.left, node.pointee.right, node.pointee.parent)
-        heir.pointee.left = left
-        heir.pointee.right = right
-        heir.pointee.parent = parent
-        left?.pointee.parent = heir
-        right?.pointee.parent = heir
-        setChild(of: parent, isRight: parent?.pointee.right == node, heir)
-        node.pointee.left = nil
-        node.pointee.right = nil
-        node.pointee.parent = nil
-    }
+    /// Is it the only deadline?
+    @inline(__always) func isAlone(_ node: Ref<DeadlineNode>) -> Bool { first == node && node.pointee.isLeaf }
 
-    /// Links a node, or nil, below its parent; without a parent it is the root.
-    @inline(__always) private mutating func setChild(
-        of parent: Ref<DeadlineNode>?, isRight: Bool, _ child: Ref<DeadlineNode>?
-    ) {
-        guard let parent else {
-            root = child
-            return
-        }
-        if isRight { parent.pointee.right = child } else { parent.pointee.left = child }
+    /// Takes the only deadline out.
+    ///
+    /// - Precondition: `isAlone`.
+    @inline(__always) mutating func removeOnly(_ node: Ref<DeadlineNode>) {
+        root.node = nil
+        node.pointee.isQueued = false
     }
 
     /// Takes a deadline out: the earlier of two children moves up, level by level.
     ///
     /// - Precondition: the node is queued.
-    /// - Complexity: constant; at most `depth` nodes are moved.
+    /// - Complexity: constant; at most `depth` nodes are visited, and as many moved.
     @inline(never) mutating func remove(_ node: Ref<DeadlineNode>) {
-        var (left, right, parent) = (node.pointee.left, node.pointee.right, node.pointee.parent)
-        var isRight = parent?.pointee.right == node
-        node.pointee.left = nil
-        node.pointee.right = nil
-        node.pointee.parent = nil
+        var link = self.link(to: node)
+        var (left, right) = (node.pointee.left.node, node.pointee.right.node)
+        node.pointee.left.node = nil
+        node.pointee.right.node = nil
+        node.pointee.isQueued = false
         var rounds = LoopBound(DeadlineQueue.depth)
-        while true {
+        while let child = earlier(left, right) {
             rounds.count()
-            let goesRight: Bool
-            if let left, let right { goesRight = right.isEarlier(than: left) } else { goesRight = left == nil }
-            guard let child = goesRight ? right : left else { break }
-            let (lowerLeft, lowerRight) = (child.pointee.left, child.pointee.right)
-            setChild(of: parent, isRight: isRight, child)
-            child.pointee.parent = parent
-            if goesRight {
-                child.pointee.left = left
-                left?.pointee.parent = child
-            } else {
-                child.pointee.right = right
-                right?.pointee.parent = child
-            }
-            (parent, isRight, left, right) = (child, goesRight, lowerLeft, lowerRight)
+            link.pointee.node = child
+            let isRight = child == right
+            let (lowerLeft, lowerRight) = (child.pointee.left.node, child.pointee.right.node)
+            child.child(!isRight).pointee.node = isRight ? left : right
+            link = child.child(isRight)
+            (left, right) = (lowerLeft, lowerRight)
         }
-        setChild(of: parent, isRight: isRight, nil)
+        link.pointee.node = nil
+    }
+
+    /// Returns the link that leads to a queued node: its place tells the way.
+    @inline(__always) private mutating func link(to node: Ref<DeadlineNode>) -> Ref<DeadlineLink> {
+        var link = top
+        var bit = DeadlineQueue.firstBit
+        let place = node.pointee.place
+        var rounds = LoopBound(DeadlineQueue.depth)
+        while let here = link.pointee.node, here != node {
+            rounds.count()
+            link = here.child(place & bit != 0)
+            bit = bit &>> 1
+        }
+        return link
+    }
+
+    @inline(__always) private func earlier(
+        _ left: Ref<DeadlineNode>?, _ right: Ref<DeadlineNode>?
+    ) -> Ref<DeadlineNode>? {
+        guard let left else { return right }
+        guard let right else { return left }
+        return right.pointee.instant < left.pointee.instant ? right : left
     }
 
     /// Returns the most urgent of the deadlines that are due; of equally urgent ones, the earliest.
     ///
     /// - Complexity: constant; at most `urgencyDepth` nodes are visited.
     func mostUrgent(dueAt now: Instant) -> Ref<DeadlineNode>? {
-        guard var at = root, at.pointee.instant <= now else { return nil }
+        guard var at = first, at.pointee.instant <= now else { return nil }
         var best = at
         var rounds = LoopBound(DeadlineQueue.urgencyDepth)
         for _ in 1..<DeadlineQueue.urgencyDepth {
             rounds.count()
-            if let right = at.pointee.right, right.pointee.instant <= now {
+            if let right = at.pointee.right.node, right.pointee.instant <= now {
                 at = right
-            } else if let left = at.pointee.left, left.pointee.instant <= now {
+            } else if let left = at.pointee.left.node, left.pointee.instant <= now {
                 at = left
             } else {
                 break
@@ -158,7 +171,7 @@ public struct DeadlineQueue: ~Copyable {
     /// - Complexity: constant; at most `urgencyDepth` nodes are visited.
     func first(atLeast urgency: UInt8) -> Ref<DeadlineNode>? {
         var best: Ref<DeadlineNode>?
-        var next = root
+        var next = first
         var bit: UInt8 = 0x80
         var rounds = LoopBound(DeadlineQueue.urgencyDepth)
         while let at = next {
@@ -166,10 +179,10 @@ public struct DeadlineQueue: ~Copyable {
             if at.pointee.urgency >= urgency { return at.earlier(of: best) }
             // Everything on the right is more urgent where this bit of the limit is 0.
             if urgency & bit != 0 {
-                next = at.pointee.right
+                next = at.pointee.right.node
             } else {
-                if let right = at.pointee.right { best = right.earlier(of: best) }
-                next = at.pointee.left
+                if let right = at.pointee.right.node { best = right.earlier(of: best) }
+                next = at.pointee.left.node
             }
             bit = bit &>> 1
         }
@@ -178,13 +191,13 @@ public struct DeadlineQueue: ~Copyable {
 }
 
 extension Ref where Object == DeadlineNode {
-    /// Is this deadline served before the other one, where both are equally urgent?
-    @inline(__always) fileprivate func isEarlier(than other: Ref<DeadlineNode>) -> Bool {
-        if pointee.instant != other.pointee.instant { return pointee.instant < other.pointee.instant }
-        return pointee.number < other.pointee.number
+    /// The link to one of the subtrees.
+    @inline(__always) fileprivate func child(_ isRight: Bool) -> Ref<DeadlineLink> {
+        // Safety: the links are the first two members of a node; `hasPartsInPlace` compares at boot.
+        unsafe reference(raw + (isRight ? MemoryLayout<DeadlineLink>.stride : 0), as: DeadlineLink.self)
     }
     @inline(__always) fileprivate func earlier(of other: Ref<DeadlineNode>?) -> Ref<DeadlineNode> {
         guard let other else { return self }
-        return other.isEarlier(than: self) ? other : self
+        return other.pointee.instant < pointee.instant ? other : self
     }
 }

@@ -95,7 +95,7 @@ extension Kernel where H: ~Copyable {
     mutating func reclaim(_ untyped: Ref<Untyped>) -> Bool {
         if untyped.pointee.reclaimCursor < 0 { untyped.pointee.reclaimCursor = 0 }
         while true {  // one reference a round, an interrupt is taken between rounds
-            // The innermost region that still has objects: bounded by 48 levels, since each lies within the one before.
+            // The innermost region that still has objects: each is at most half of the one around it, from 38 bits to 12.
             var region = untyped
             var levels = LoopBound(KernelLimits.nestedRegions)
             while let inner = innerRegion(region) {
@@ -226,6 +226,11 @@ extension Kernel where H: ~Copyable {
         }
         if let caller = thread.firstCaller {
             refuse(caller)
+            return false
+        }
+        if thread.deadlineNode.pointee.isQueued {
+            core.isStale = true
+            core.deadlines.remove(thread.deadlineNode)
             return false
         }
         if !drain(thread.faultSlot) { return false }

@@ -66,6 +66,7 @@ extension Kernel where H: ~Copyable {
 
     /// `yield`, where the next thread has no slice.
     @inline(__always) public mutating func fastYield(_ thread: Ref<Thread>) -> QuickOutcome {
+        if core.ready.watch != 0 { return .declined }
         if core.ready.top != Int(thread.effective) { return .done }
         guard core.sliceEnd == .never, !isTracing, let next = core.ready.front, next.pointee.slice == 0,
             (core.ready.behind.map { Int($0.effective) } ?? core.ready.listTop) < core.ready.top
@@ -88,40 +89,39 @@ extension Kernel where H: ~Copyable {
         return bits
     }
 
-    /// A timer interrupt whose one deadline is a timer's that expires for good, as urgent as the running thread, and wakes a more
+    /// A timer interrupt whose one deadline is a timer's that expires for good, more urgent than the running thread, and wakes a more
     /// urgent one.
     ///
     /// - Precondition: `isSettled`, as for all three.
     @inline(__always) public mutating func fastExpire(_ thread: Ref<Thread>) -> Wakeup? {
-        guard let node = core.deadlines.root, node.pointee.left == nil, node.pointee.right == nil,
-            node.pointee.instant <= hardware.now, node.pointee.urgency >= thread.effective, let timer = node.timer,
+        guard let node = core.deadlines.first, node.pointee.isLeaf, node.pointee.instant <= hardware.now,
+            node.pointee.urgency >= thread.effective, let timer = node.timer,
             timer.pointee.period == 0, isUndisturbed,
             let notification = timer.pointee.source.notification,
             let waiter = urgentWaiter(notification, instead: thread)
         else { return nil }
-        core.deadlines.root = nil
-        timer.pointee.isArmed = false
+        core.deadlines.removeOnly(node)
         core.ready.watch = 0
         core.armed = .never
         hardware.setDeadline(.never)
         return preempt(thread, by: waiter, notification, timer.pointee.source.bits)
     }
 
-    /// The same where there are more deadlines, of which the first is a timer's and as urgent as any; or where the running thread
-    /// has a slice, of which something is left.
+    /// The same where there are more deadlines, and the most urgent of those that are due is a timer's; or where the running
+    /// thread has a slice, of which something is left.
     @inline(__always) public mutating func expireFirst(_ thread: Ref<Thread>) -> Wakeup? {
-        let now = hardware.now.ticks
-        guard let node = core.deadlines.root, node.pointee.instant.ticks <= now, let timer = node.timer,
-            core.deadlines.mostUrgent(dueAt: Instant(ticks: now)) == node, node.pointee.urgency >= thread.effective,
-            core.sliceEnd.ticks > now, !isTracing, let notification = timer.pointee.source.notification,
+        let now = hardware.now
+        guard let node = core.deadlines.mostUrgent(dueAt: now), let timer = node.timer,
+            !timer.pointee.hasSignalled, node.pointee.urgency > thread.effective,
+            core.sliceEnd > now, !isTracing, let notification = timer.pointee.source.notification,
             let waiter = urgentWaiter(notification, instead: thread)
         else { return nil }
-        advance(timer, now: now)
+        if core.deadlines.isAlone(node) { advance(timer, now: now.ticks) } else { timer.pointee.hasSignalled = true }
         keepSlice(thread)
         core.sliceEnd = .never
         core.armed = Instant(ticks: 0)
         let wakeup = preempt(thread, by: waiter, notification, timer.pointee.source.bits)
-        updateDeadline(waiter.effective)
+        updateDeadline(leastUrgency(beside: waiter))
         return wakeup
     }
 

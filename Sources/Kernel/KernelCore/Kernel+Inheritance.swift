@@ -116,7 +116,8 @@ extension Kernel where H: ~Copyable {
         core.ready.insertUpdate(thread)
     }
 
-    /// Performs the step of one link: the thread's own priority and places; the next link's update is left behind.
+    /// Performs the step of one link: the thread's own priority and places; the next link's update is left behind. The
+    /// urgency of its time-out is a second step.
     ///
     /// - Precondition: the thread's update is pending.
     /// - Complexity: constant.
@@ -124,23 +125,28 @@ extension Kernel where H: ~Copyable {
         core.ready.removeUpdate(thread)
         thread.pointee.scheduling.isPending = false
         let priority = inheritedPriority(thread)
-        if priority != thread.effective {
-            thread.pointee.scheduling.effective = priority
-            if let endpoint = thread.pointee.endpoint {
-                if endpoint.pointee.readyServer != thread {
-                    endpoint.pointee.waiters.rekey(thread.waitNode, key: priority)
-                }
-            } else if let notification = thread.pointee.notification {
-                notification.pointee.waiters.rekey(thread.waitNode, key: priority)
-            }
-            if let server = thread.pointee.blockedOn {
-                if server.pointee.soleCaller != thread {
-                    server.pointee.callers.rekey(thread.callerNode, key: priority)
-                }
-                requestUpdate(server)
-            }
+        let hasOtherDeadline =
+            thread.pointee.scheduling.hasDeadline && thread.deadlineNode.pointee.urgency != priority
+        if priority == thread.effective {
+            if hasOtherDeadline { setUrgency(thread) }
+            return
         }
-        if thread.pointee.scheduling.hasDeadline { setUrgency(thread) }
+        thread.pointee.scheduling.effective = priority
+        if let endpoint = thread.pointee.endpoint {
+            if endpoint.pointee.readyServer != thread {
+                endpoint.pointee.waiters.rekey(thread.waitNode, key: priority)
+            }
+        } else if let notification = thread.pointee.notification {
+            notification.pointee.waiters.rekey(thread.waitNode, key: priority)
+        }
+        if let server = thread.pointee.blockedOn {
+            if server.pointee.soleCaller != thread { server.pointee.callers.rekey(thread.callerNode, key: priority) }
+            requestUpdate(server)
+        }
+        if hasOtherDeadline {
+            thread.pointee.scheduling.isPending = true
+            core.ready.insertUpdate(thread)
+        }
     }
 
     /// Ends the pending update of a thread that left its queues: its priority is what it inherits.

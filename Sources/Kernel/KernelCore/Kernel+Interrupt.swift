@@ -38,7 +38,7 @@ extension Kernel where H: ~Copyable {
                 if let notification = interrupt.pointee.source.notification {
                     signal(notification, interrupt.pointee.source.bits)
                 }
-                if at != nil && isInterrupted() { left = 0 }
+                if isInterrupted() { left = 0 }
             }
             outstanding = outstanding &+ 1
         }

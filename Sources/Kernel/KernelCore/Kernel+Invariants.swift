@@ -132,29 +132,33 @@
             var members: Set<UInt> = []
             for node in nodes { members.insert(node.bits) }
             var expected = 0
-            for thread in inspection.threads where thread.pointee.scheduling.hasDeadline {
-                expected += 1
+            for thread in inspection.threads {
+                let isQueued = thread.deadlineNode.pointee.isQueued
+                if isQueued { expected += 1 }
+                if !thread.pointee.scheduling.hasDeadline { continue }
                 inspection.require(
-                    members.contains(thread.deadlineNode.bits), "a thread's deadline is in no queue")
+                    isQueued && members.contains(thread.deadlineNode.bits), "a thread's deadline is in no queue")
                 inspection.require(
                     thread.state != .ready && thread.state != .running && thread.state != .stopped,
                     "a thread that does not wait has a deadline")
                 inspection.require(
-                    thread.deadlineNode.pointee.urgency == thread.effective, "a deadline is not as urgent as its thread"
+                    thread.deadlineNode.pointee.urgency == thread.effective || thread.pointee.scheduling.isPending,
+                    "a deadline is not as urgent as its thread"
                 )
             }
             for timer in inspection.timers {
                 inspection.require(
                     inspection.isLive(timer.pointee.source.notification, .notification), "timer: dead notification")
-                if !timer.pointee.isArmed { continue }
+                if !timer.node.pointee.isQueued { continue }
                 expected += 1
                 inspection.require(members.contains(timer.node.bits), "an armed timer is in no queue")
                 inspection.require(timer.node.pointee.instant == timer.pointee.deadline, "a timer has another key")
             }
             inspection.require(nodes.count == expected, "\(nodes.count) deadlines queued, \(expected) wanted")
-            let running = inspection.threads.first { $0.state == .running }?.effective ?? 0
+            let running = inspection.threads.first { $0.state == .running }
+            let least = running.map { leastUrgency(beside: $0) } ?? 0
             var earliest = core.sliceEnd
-            for node in nodes where node.pointee.urgency >= running || core.ready.watch == 0 {
+            for node in nodes where Int(node.pointee.urgency) >= least || core.ready.watch == 0 {
                 earliest = min(earliest, node.pointee.instant)
             }
             inspection.require(

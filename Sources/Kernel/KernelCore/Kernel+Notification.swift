@@ -55,7 +55,7 @@ extension Kernel where H: ~Copyable {
             complete(thread, ResultWord(.notification), take(notification))
             return .done
         }
-        guard let deadline else { return .failed(.wouldBlock) }
+        guard let deadline else { return serveDue(for: thread) ? .restart : .failed(.wouldBlock) }
         if hasPassed(deadline) { return .failed(.timedOut) }
         thread.state = .waiting
         thread.pointee.notification = notification

@@ -133,28 +133,30 @@ extension Kernel where H: ~Copyable {
     private mutating func clearLow(_ untyped: Ref<Untyped>, to end: Int) -> Bool {
         if untyped.pointee.lowCleared < untyped.pointee.low { untyped.pointee.lowCleared = untyped.pointee.low }
         // Bounded per step by zeroStep; the progress stays in the object.
-        while untyped.pointee.lowCleared < end {
+        while true {
             let at = untyped.pointee.lowCleared
+            if at >= end { return true }
             let bytes = min(end &- at, KernelLimits.zeroStep)
             unsafe hardware.zero(memory(untyped, at), bytes: bytes)
             untyped.pointee.lowCleared = at &+ bytes
-            if untyped.pointee.lowCleared < end && isInterrupted() { return false }
+            if untyped.pointee.lowCleared >= end { return true }
+            if isInterrupted() { return false }
         }
-        return true
     }
 
     /// Zero down to `to` at the high end; false where an interrupt came between.
     private mutating func clearHigh(_ untyped: Ref<Untyped>, to end: Int) -> Bool {
         if untyped.pointee.highCleared > untyped.pointee.high { untyped.pointee.highCleared = untyped.pointee.high }
         // Bounded per step by zeroStep; the progress stays in the object.
-        while untyped.pointee.highCleared > end {
+        while true {
+            if untyped.pointee.highCleared <= end { return true }
             let bytes = min(untyped.pointee.highCleared &- end, KernelLimits.zeroStep)
             let at = untyped.pointee.highCleared &- bytes
             unsafe hardware.zero(memory(untyped, at), bytes: bytes)
             untyped.pointee.highCleared = at
-            if at > end && isInterrupted() { return false }
+            if at <= end { return true }
+            if isInterrupted() { return false }
         }
-        return true
     }
 
     /// The kernel's address of a byte of untyped memory.

@@ -83,8 +83,7 @@ extension Kernel where H: ~Copyable {
         core.isUpdatesTurn = false
         switch hardware.takeInterrupt() {
         case .timer:
-            var least = urgency
-            if let thread, thread.state == .running, thread.effective > least { least = thread.effective }
+            let least = max(Int(urgency), thread.map { $0.state == .running ? leastUrgency(beside: $0) : 0 } ?? 0)
             serveDeadlines(atLeast: least)
             updateDeadline(least)
         case .line(let line): deliverInterrupt(line: line)
@@ -102,7 +101,7 @@ extension Kernel where H: ~Copyable {
             if next.pointee.slice != 0 { refreshSlice(next) }
         }
         guard let next else {
-            updateDeadline(nil)
+            updateDeadline(0)
             return nil
         }
         return settleOn(next)
@@ -111,7 +110,7 @@ extension Kernel where H: ~Copyable {
     /// Prepares what is left for the thread that goes on: the deadline, and whether it passes an update as urgent.
     @inline(__always) private mutating func settleOn(_ thread: Ref<Thread>) -> Ref<Thread> {
         thread.pointee.scheduling.isExempt = core.ready.updates.top == Int(thread.effective)
-        updateDeadline(thread.effective)
+        updateDeadline(leastUrgency(beside: thread))
         return thread
     }
 
@@ -165,16 +164,16 @@ extension Kernel where H: ~Copyable {
     }
 
     /// Sets the hardware's deadline to the earliest of slice end, time-outs and timers; but to none that is less urgent than
-    /// what goes on (nil: the processor is idle).
+    /// `least`.
     ///
     /// What is left out must be looked for when a less urgent thread runs: until then the fast paths, which do not look, decline.
-    @inline(__always) mutating func updateDeadline(_ urgency: UInt8?) {
+    @inline(__always) mutating func updateDeadline(_ least: Int) {
         var earliest = core.sliceEnd
         core.ready.watch = isTracing ? Limits.priorities : 0
-        if let first = core.deadlines.root {
+        if let first = core.deadlines.first {
             var deadline = first.pointee.instant
-            if let urgency, first.pointee.urgency < urgency {
-                deadline = core.deadlines.first(atLeast: urgency)?.pointee.instant ?? .never
+            if Int(first.pointee.urgency) < least {
+                deadline = deferredDeadline(least)
                 core.ready.watch = Limits.priorities
             }
             if deadline < earliest { earliest = deadline }
@@ -185,9 +184,16 @@ extension Kernel where H: ~Copyable {
         }
     }
 
+    /// Returns the earliest deadline that is at least so urgent.
+    @inline(never) private func deferredDeadline(_ least: Int) -> Instant {
+        if least > 255 { return .never }
+        return core.deadlines.first(atLeast: UInt8(truncatingIfNeeded: least))?.pointee.instant ?? .never
+    }
+
     /// Gives the processor to the next ready thread of the same priority; to a pending update that is as urgent first.
     mutating func yield(_ thread: Ref<Thread>) -> Ref<Thread>? {
-        if core.isStale || core.ready.top != Int(thread.effective) { return reschedule(thread) }
+        _ = serveDue(for: thread)
+        if core.ready.top != Int(thread.effective) { return reschedule(thread) }
         core.isUpdatesTurn = true
         core.ready.insert(thread)
         return choose(thread)

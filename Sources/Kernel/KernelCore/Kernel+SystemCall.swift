@@ -41,7 +41,7 @@ extension Kernel where H: ~Copyable {
         if call == .invoke { return invoke(thread, control) }  // the most frequent of all that come here
         let second = thread.pointee.context.x.1
         let secondSlot = Slot(UInt32(truncatingIfNeeded: second))
-        if control.isTimed && !hasNumber(thread) { return .failed(.exhausted) }
+        if control.isTimed, let outcome = prepareDeadline(thread) { return outcome }
         let deadline = control.isTimed ? Instant(ticks: thread.pointee.context.x.2) : .never
         switch call {
         case .call: return send(thread, control, deadline: deadline, isCall: true)
@@ -87,7 +87,7 @@ extension Kernel where H: ~Copyable {
     /// - Context: after `fastExpire` and `expireFirst` declined, or while idle.
     @inline(__always) public mutating func timerInterrupt(_ thread: Ref<Thread>?) -> Ref<Thread>? {
         core.current = thread
-        serveDeadlines(atLeast: thread?.effective ?? 0)
+        serveDeadlines(atLeast: thread.map { leastUrgency(beside: $0) } ?? 0)
         return reschedule(thread)
     }
 

@@ -1,48 +1,78 @@
 // Deadlines: time-outs of blocked threads, and timers.
 //
 // A time-out is as urgent as its thread, a timer as the thread that armed it may make itself (its maximum priority, which is its
-// authority to disturb others). Of what is due the most urgent is served first, and nothing interrupts a thread that is more
-// urgent: however many deadlines of others come together, they do not delay it.
+// authority to disturb others). Of what is due the most urgent is served first, and nothing interrupts a thread that is as
+// urgent: however many deadlines of others come together, they do not delay it. So what an expiry leaves to be done comes when
+// the woken thread waits again. A thread with a slice is interrupted by equals too, since its slice ends only while one is
+// ready; and a thread that polls or yields serves what is due of its own urgency.
 
 import HardwareInterface
 import KernelABI
 
 extension Kernel where H: ~Copyable {
-    /// Serves the most urgent of the deadlines that are due, unless it is less urgent than `urgency`, and the end of a slice.
+    /// Serves the most urgent of the deadlines that are due, unless it is less urgent than `least`, and the end of a slice.
     ///
     /// The timer interrupts again at once while others are due, so that other interrupts get between.
     ///
     /// - Complexity: constant.
-    mutating func serveDeadlines(atLeast urgency: UInt8) {
+    mutating func serveDeadlines(atLeast least: Int) {
         // The hardware holds an instant of the past, so that `updateDeadline` sets it anew, or off.
         core.armed = Instant(ticks: 0)
         core.isStale = true
         let now = hardware.now
         endSlice(now: now)
-        guard let node = core.deadlines.mostUrgent(dueAt: now), node.pointee.urgency >= urgency,
-            let owner = node.pointee.owner
-        else { return }
-        if owner.pointee.kind == .thread {
-            abort(owner.rebound(to: Thread.self), .timedOut)
-        } else {
-            expire(owner.rebound(to: Timer.self), now: now)
+        if let node = core.deadlines.mostUrgent(dueAt: now), Int(node.pointee.urgency) >= least {
+            serve(node, now: now)
         }
     }
 
-    private mutating func expire(_ timer: Ref<Timer>, now: Instant) {
-        advance(timer, now: now.ticks)
+    /// Serves one deadline that is due and as urgent as the running thread, which offers the processor to its equals.
+    ///
+    /// - Returns: false where there is none.
+    @inline(never) mutating func serveDue(for thread: Ref<Thread>) -> Bool {
+        let now = hardware.now
+        guard let node = core.deadlines.mostUrgent(dueAt: now), node.pointee.urgency >= thread.effective else {
+            return false
+        }
         core.isStale = true
-        if let notification = timer.pointee.source.notification { signal(notification, timer.pointee.source.bits) }
+        serve(node, now: now)
+        return true
+    }
+
+    /// Returns how urgent a deadline must be to interrupt this thread.
+    @inline(__always) func leastUrgency(beside thread: Ref<Thread>) -> Int {
+        Int(thread.effective) &+ (thread.pointee.slice == 0 ? 1 : 0)
+    }
+
+    private mutating func serve(_ node: Ref<DeadlineNode>, now: Instant) {
+        guard let owner = node.pointee.owner else { return }
+        if owner.pointee.kind == .timer {
+            expire(owner.rebound(to: Timer.self), now: now)
+        } else if owner.rebound(to: Thread.self).pointee.scheduling.hasDeadline {
+            abort(owner.rebound(to: Thread.self), .timedOut)
+        } else {
+            core.deadlines.remove(node)
+        }
+    }
+
+    /// Signals, and takes the deadline out or sets the next one. Where others are queued these are two steps.
+    private mutating func expire(_ timer: Ref<Timer>, now: Instant) {
+        let isSecondStep = timer.pointee.hasSignalled
+        if isSecondStep || core.deadlines.isAlone(timer.node) {
+            advance(timer, now: now.ticks)
+        } else {
+            timer.pointee.hasSignalled = true
+        }
+        guard !isSecondStep, let notification = timer.pointee.source.notification else { return }
+        signal(notification, timer.pointee.source.bits)
     }
 
     /// Takes an expired timer's deadline out, or puts the next one in where the timer is periodic.
     @inline(__always) mutating func advance(_ timer: Ref<Timer>, now: UInt64) {
         core.deadlines.remove(timer.node)
+        timer.pointee.hasSignalled = false
         let period = timer.pointee.period
-        if period == 0 {
-            timer.pointee.isArmed = false
-            return
-        }
+        if period == 0 { return }
         // Missed periods are skipped, not delivered in a burst.
         var next = timer.pointee.deadline.ticks &+ period
         if next <= now { next = now &+ period }
@@ -63,24 +93,38 @@ extension Kernel where H: ~Copyable {
         cancel(timer)
         timer.pointee.deadline = deadline
         timer.pointee.period = period
-        timer.pointee.isArmed = true
         core.isStale = true
         core.deadlines.insert(timer.node, at: deadline, urgency: urgency)
         return nil
     }
 
     mutating func cancel(_ timer: Ref<Timer>) {
-        if !timer.pointee.isArmed { return }
-        timer.pointee.isArmed = false
+        if !timer.node.pointee.isQueued { return }
+        timer.pointee.hasSignalled = false
         core.isStale = true
         core.deadlines.remove(timer.node)
     }
 
     // Time-outs of blocked threads
+    //
+    // A thread that is woken leaves its deadline in the queue, unless it is the only one: taking it out is as much work as all
+    // the rest of the wake-up. It goes before the thread's next wait with a deadline, or when it is due, as a step of its own.
+
+    /// Makes the thread ready for a wait with a deadline: it gets a number, and its last deadline leaves the queue.
+    ///
+    /// - Returns: why it cannot wait so, or that an interrupt came between; nil where it can.
+    @inline(never) mutating func prepareDeadline(_ thread: Ref<Thread>) -> Outcome? {
+        let node = thread.deadlineNode
+        if !number(node, maximum: thread.pointee.maximum) { return .failed(.exhausted) }
+        if !node.pointee.isQueued { return nil }
+        core.isStale = true
+        core.deadlines.remove(node)
+        return isInterrupted() ? .restart : nil
+    }
 
     /// Wakes the thread with `timedOut` at `deadline`, unless that is never.
     ///
-    /// - Precondition: the thread's deadline has a number.
+    /// - Precondition: `prepareDeadline` returned nil in this call.
     @inline(never) mutating func startDeadline(_ thread: Ref<Thread>, _ deadline: Instant) {
         if deadline == .never { return }
         thread.pointee.scheduling.hasDeadline = true
@@ -88,17 +132,17 @@ extension Kernel where H: ~Copyable {
         core.deadlines.insert(thread.deadlineNode, at: deadline, urgency: thread.effective)
     }
 
-    mutating func cancelDeadline(_ thread: Ref<Thread>) {
+    @inline(__always) mutating func cancelDeadline(_ thread: Ref<Thread>) {
         if !thread.pointee.scheduling.hasDeadline { return }
         thread.pointee.scheduling.hasDeadline = false
+        if !core.deadlines.isAlone(thread.deadlineNode) { return }
         core.isStale = true
-        core.deadlines.remove(thread.deadlineNode)
+        core.deadlines.removeOnly(thread.deadlineNode)
     }
 
     /// Makes the time-out of a blocked thread as urgent as the thread is.
     mutating func setUrgency(_ thread: Ref<Thread>) {
         let node = thread.deadlineNode
-        if node.pointee.urgency == thread.effective { return }
         core.isStale = true
         core.deadlines.remove(node)
         core.deadlines.insert(node, at: node.pointee.instant, urgency: thread.effective)
@@ -116,11 +160,6 @@ extension Kernel where H: ~Copyable {
         node.pointee.place = number
         node.pointee.hasNumber = true
         return true
-    }
-
-    /// May the thread wait with a deadline? It gets a number where it has none.
-    @inline(never) func hasNumber(_ thread: Ref<Thread>) -> Bool {
-        number(thread.deadlineNode, maximum: thread.pointee.maximum)
     }
 
     /// The thread or timer is destroyed: its number is free again.

@@ -36,7 +36,11 @@ extension Ref where Object == Thread {
         let nodes =
             unsafe callerNode.raw == raw + Ref<WaitNode>.callerOffset
             && waitNode.raw == raw + Ref<WaitNode>.waiterOffset
-        return unsafe base == raw + 40 && zeros == raw + 48 && context == contextAddress && nodes
+        let links = unsafe withUnsafeMutablePointer(to: &address.pointee.deadlineNode.right) {
+            UnsafeMutableRawPointer($0)
+        }
+        let isLinked = unsafe links == deadlineNode.raw + MemoryLayout<DeadlineLink>.stride
+        return unsafe isLinked && base == raw + 40 && zeros == raw + 48 && context == contextAddress && nodes
     }
 
     /// Give the embedded parts their owner and their place. Called once, when the thread is made.

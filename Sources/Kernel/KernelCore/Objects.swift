@@ -113,7 +113,8 @@ public struct Timer: ~Copyable {
     var header: ObjectHeader
     var source = SignalSource()
     var node = DeadlineNode()
-    var isArmed = false
+    /// It has signalled for the instant at which its deadline still stands.
+    var hasSignalled = false
     var deadline = Instant.never
     var period: UInt64 = 0
 }

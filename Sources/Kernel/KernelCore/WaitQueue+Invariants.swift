@@ -79,8 +79,7 @@
             }
             for node in threads.map({ $0.deadlineNode }) + timers.map({ $0.node }) where !queued.contains(node.bits) {
                 require(
-                    node.pointee.left == nil && node.pointee.right == nil && node.pointee.parent == nil,
-                    "a deadline in no queue has links")
+                    node.pointee.isLeaf && !node.pointee.isQueued, "a deadline in no queue has links")
             }
         }
     }
