@@ -116,16 +116,18 @@ extension Bench {
         name.append(condition)
         if !selection.accepts(name) || !canTell(part) { return }
         var histogram = Histogram()
+        try startMasked()
         for round in 0..<bursts + UInt64(Bench.warmUp) {
             let first = bench_counter() &+ 200 &+ round &* 7 % 211
             try burst(timer, from: first, every: period, work)
             if round >= UInt64(Bench.warmUp) { collect(part, from: first, every: period, into: &histogram) }
         }
+        try stopMasked()
         report(name, unit: timerClock.unit, histogram)
     }
     /// The kernel notes its entry in benchmark builds, by the cycle counter where there is one.
     private func canTell(_ part: Part) -> Bool {
-        !part.needsKernelStamp || (isBenchmarkKernel && timerClock.isCounter == clock.isCounter)
+        !part.needsKernelStamp || (recordsMasked && timerClock.isCounter == clock.isCounter)
     }
 
     /// In a machine that is idle otherwise: user code is interrupted, or nothing runs.
