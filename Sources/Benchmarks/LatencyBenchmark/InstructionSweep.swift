@@ -80,7 +80,7 @@ extension Bench {
     func sweepTicks(
         _ name: RowName, _ timer: Timer, delay: UInt64,
         prepare: (Instant) throws(KernelError) -> Void = { (_) throws(KernelError) in },
-        _ work: (Instant) throws(KernelError) -> Void = { (_) throws(KernelError) in }
+        work: (Instant) throws(KernelError) -> Void = { (_) throws(KernelError) in }
     ) throws(KernelError) {
         let begin = Instant(ticks: bench_counter() &+ delay)
         try prepare(begin)

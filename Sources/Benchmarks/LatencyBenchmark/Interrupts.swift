@@ -98,11 +98,11 @@ extension Bench {
         if seen == 0 { histogram.addMissed() }
         for index in 0..<seen {
             let cause = timerClock.value(atTick: first &+ index &* period)
+            histogram.add(length(part, of: index, cause: cause))
             // Later than the next one's cause: a period was missed, and the kernel counts the next ones from then on.
             if period > 0 && length(.toDriver, of: index, cause: cause) >= period &* timerClock.unitsPerTick {
                 return histogram.addMissed()
             }
-            histogram.add(length(part, of: index, cause: cause))
         }
     }
 

@@ -127,10 +127,12 @@ extension Bench {
             try startDriver(0, device, parts.arena), try startDriver(1, device, parts.arena),
             try startDriver(2, device, parts.arena),
         ]
-        try sweepTicks(name, parts.timer, delay: 300) { (instant) throws(KernelError) in
-            while bench_counter() < instant.ticks {}
-            _ = clock.loops.raise(device.mask, Shared.start, Device.transmitted)
-        }
+        try sweepTicks(
+            name, parts.timer, delay: 300,
+            work: { (instant) throws(KernelError) in
+                while bench_counter() < instant.ticks {}
+                _ = clock.loops.raise(device.mask, Shared.start, Device.transmitted)
+            })
         // They would try again and again to wait on what is gone.
         for index in drivers.indices { try drivers[index].suspend() }
         try parts.arena.reclaim()
