@@ -85,6 +85,12 @@ struct Bench {
         nextSlot += 1
         return Slot(nextSlot)
     }
+    /// The first of so many slots side by side.
+    mutating func slots(_ count: Int) -> Slot {
+        let first = Slot(nextSlot + 1)
+        nextSlot += UInt32(count)
+        return first
+    }
     mutating func make(_ kind: ObjectKind, sizeBits: Int = 0) throws(KernelError) -> Slot {
         let target = slot()
         try memory.retype(kind, sizeBits: sizeBits, index: target)

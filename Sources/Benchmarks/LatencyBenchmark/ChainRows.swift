@@ -46,15 +46,17 @@ struct TreeParts {
     /// The most urgent thread's.
     let timer: Timer
     let arena: Untyped
-    /// For each tree's calls a notification that nobody waits on.
+    /// A notification that nobody signals.
     let nobody: Notification
+    /// The first of the timers that are armed meanwhile.
+    let farTimers: Slot
+    static var farTimerCount: Int { 200 }
 }
 
 extension Bench {
     mutating func chainRows() throws(KernelError) {
         if !needs("chain.") { return }
-        let parts = try treeParts()
-        try setMain(1)
+        let parts = try enterTrees()
         let lengths: InlineArray<4, Int> = [1, 4, 8, 15]
         let callers: InlineArray<4, Int> = [0, 8, 64, 200]
         for index in lengths.indices {
@@ -67,28 +69,36 @@ extension Bench {
             try longChainRows(64, parts)
             try longChainRows(200, parts)
         }
-        try setMain(254)
+        try leaveTrees(parts)
     }
 
-    /// Made when they are needed first.
-    mutating func treeParts() throws(KernelError) -> TreeParts {
-        if let trees { return trees }
-        try mapBlocks()
-        let parts = TreeParts(
-            timer: try timer(hasClient: false),
-            arena: Untyped(try make(.untyped, sizeBits: min(22, memoryBits - 2))), nobody: try makeNotification())
-        try armFarTimers(parts.nobody)
-        trees = parts
+    /// This thread stands below all others from here on, and many deadlines that never come make their order as high as it
+    /// may be, until `leaveTrees`.
+    mutating func enterTrees() throws(KernelError) -> TreeParts {
+        if trees == nil { trees = try makeTreeParts() }
+        guard let parts = trees else { throw .wrongState }
+        let shape = QueueShape(TreeParts.farTimerCount)
+        for place in 0..<shape.count {
+            try farTimer(parts, place).arm(ChainTree.farDeadline(1000 + shape[place]))
+        }
+        try setMain(1)
         return parts
     }
-    /// Deadlines that never come, so that the order of deadlines is as high as it may be.
-    private mutating func armFarTimers(_ nobody: Notification) throws(KernelError) {
-        let shape = QueueShape(200)
-        for place in 0..<shape.count {
-            let timer = Timer(try make(.timer))
-            try timer.bind(nobody, bits: 1)
-            try timer.arm(ChainTree.farDeadline(1000 + shape[place]))
-        }
+    func leaveTrees(_ parts: TreeParts) throws(KernelError) {
+        try setMain(254)
+        for place in 0..<TreeParts.farTimerCount { try farTimer(parts, place).cancel() }
+    }
+    private func farTimer(_ parts: TreeParts, _ number: Int) -> Timer {
+        Timer(Slot(parts.farTimers.index + UInt32(number)))
+    }
+    private mutating func makeTreeParts() throws(KernelError) -> TreeParts {
+        try mapBlocks()
+        let parts = TreeParts(
+            timer: try timer(hasClient: false), arena: Untyped(try make(.untyped, sizeBits: min(22, memoryBits - 2))),
+            nobody: try makeNotification(), farTimers: slots(TreeParts.farTimerCount))
+        try memory.retype(.timer, count: TreeParts.farTimerCount, index: parts.farTimers)
+        for number in 0..<TreeParts.farTimerCount { try farTimer(parts, number).bind(parts.nobody, bits: 1) }
+        return parts
     }
 
     private mutating func chainRows(_ length: Int, _ callers: Int, _ parts: TreeParts) throws(KernelError) {

@@ -43,9 +43,7 @@ extension Bench {
 
     private func takeMasked(forRow isRow: Bool) throws(KernelError) {
         if !recordsMasked { return }
-        let length = try console.statistic(.longestMasked)
-        let control = try console.statistic(.longestMaskedControl)
-        let place = try console.statistic(.longestMaskedPlace)
+        let (length, control, place) = try console.longestMasked()
         try console.resetStatistics()
         MaskedPath.ofRun.note(length, control: control, place: place)
         if isRow { MaskedPath.ofRow.note(length, control: control, place: place) }

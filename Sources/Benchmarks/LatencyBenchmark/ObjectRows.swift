@@ -71,5 +71,9 @@ extension Bench {
         row(RowName("kernel.longest-masked"), unit: clock.unit, longest.length)
         note("Longest masked path: control word ", longest.control)
         note("Longest masked path: returned to ", longest.place)
+        for index in 0..<UInt64(EntryKind.count) {
+            let length = try console.longestMasked(of: EntryKind(index: index))
+            if length > 0 { noteEntry(index, length) }
+        }
     }
 }

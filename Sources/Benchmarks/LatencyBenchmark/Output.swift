@@ -62,6 +62,15 @@ extension Bench {
         line.flush(console)
     }
 
+    /// The longest masked path of an entry.
+    func noteEntry(_ index: UInt64, _ length: UInt64) {
+        var line = OutputLine()
+        line.append("# Longest of entry ")
+        line.append(index)
+        line.append(": ", length, digits: 5)
+        line.flush(console)
+    }
+
     /// The longest masked path of the row, where the kernel records it; the next row begins without one.
     private func appendMasked(_ text: inout OutputLine) {
         let masked = MaskedPath.ofRow

@@ -13,8 +13,7 @@ private let crowd = 200
 extension Bench {
     mutating func togetherRows() throws(KernelError) {
         if !needs("together.") { return }
-        let parts = try treeParts()
-        try setMain(1)
+        let parts = try enterTrees()
         let counts: InlineArray<3, Int> = [2, 8, 64]
         for index in counts.indices {
             try timeOutsRow(counts[index], nil, parts)
@@ -24,7 +23,7 @@ extension Bench {
         for index in counts.indices { try timeOutsRow(counts[index], 64, parts) }
         for index in 0..<2 { try timeOutsRow(counts[index], 200, parts) }
         try sharedLineRow(parts)
-        try setMain(254)
+        try leaveTrees(parts)
     }
 
     // Time-outs

@@ -9,14 +9,13 @@ import UserRuntime
 extension Bench {
     mutating func walkRows() throws(KernelError) {
         if !needs("walk.") { return }
-        let parts = try treeParts()
-        try setMain(1)
+        let parts = try enterTrees()
         let lengths: InlineArray<4, Int> = [1, 4, 8, 15]
         let callers: InlineArray<2, Int> = [0, 200]
         for second in callers.indices {
             for index in lengths.indices { try walkRow(lengths[index], callers[second], parts) }
         }
-        try setMain(254)
+        try leaveTrees(parts)
     }
 
     /// The chain's last server watches the clock, until the client, which a timer has woken, has called.

@@ -21,6 +21,8 @@ public struct BenchRow: Codable, Equatable {
     public var missed: UInt64 = 0
     /// Value to count.
     public var histogram: [String: UInt64] = [:]
+    /// The longest path with interrupts masked while the row ran, where the kernel recorded it.
+    public var masked: MaskedFigure?
 
     /// A line for people; `BenchReport.tableHead` stands above.
     public var tableLine: String {
@@ -45,15 +47,47 @@ public struct BenchRow: Codable, Equatable {
     }
 }
 
+/// The longest path with interrupts masked of a row.
+public struct MaskedFigure: Codable, Equatable {
+    public var length: UInt64
+    /// nil where the clock does not count instructions.
+    public var goal: UInt64?
+    /// The entry that the path belongs to.
+    public var entry = ""
+    /// The program counter that it returned to.
+    public var place: UInt64 = 0
+
+    public var isKept: Bool? { goal.map { length <= $0 } }
+}
+
+/// The longest masked path of a kernel entry, measured and proven.
+public struct EntryFigure: Codable, Equatable {
+    public var entry: String
+    public var measured: UInt64
+    /// nil where no bound is known.
+    public var bound: UInt64?
+
+    /// A line for people; `BenchReport.entryHead` stands above.
+    public var tableLine: String {
+        let ratio = bound.map { bound in
+            measured == 0 ? "-" : "\(bound / measured).\(String(bound * 100 / measured % 100).zeros(2))"
+        }
+        return entry.padded(32) + String(measured).aligned(9) + (bound.map(String.init) ?? "-").aligned(9)
+            + (ratio ?? "-").aligned(17)
+    }
+}
+
 public struct BenchReport: Codable, Equatable {
     public private(set) var rows: [BenchRow] = []
     /// Lines that belong to no row: the clock and its check, what was not run and why.
     public private(set) var notes: [String] = []
+    /// The longest masked path of each kernel entry that was seen.
+    public private(set) var entries: [EntryFigure] = []
     private var isInside = false
     /// Whether its last line came.
     public private(set) var hasEnded = false
 
-    private enum CodingKeys: String, CodingKey { case rows, notes }
+    private enum CodingKeys: String, CodingKey { case rows, notes, entries }
 
     public init() {}
     public init(text: String) {
@@ -65,8 +99,12 @@ public struct BenchReport: Codable, Equatable {
 
     public func contains(_ name: String) -> Bool { rows.contains { $0.name == name } }
 
-    /// Takes the rows and the notes of another run that this one does not have.
+    /// Takes the rows, the masked paths and the notes of another run that this one does not have.
     public mutating func add(_ other: BenchReport) {
+        for index in rows.indices where rows[index].masked == nil {
+            rows[index].masked = other.rows.first { $0.name == rows[index].name }?.masked
+        }
+        entries += other.entries.filter { entry in !entries.contains { $0.entry == entry.entry } }
         rows += other.rows.filter { !contains($0.name) }
         notes += other.notes.filter { !notes.contains($0) }
     }
@@ -84,6 +122,8 @@ public struct BenchReport: Codable, Equatable {
             rows.append(BenchRow(name: name))
         } else if !rows.isEmpty, BenchReport.read(line, &rows[rows.count - 1]) {
             return line.hasPrefix(BenchReport.lastLabel) ? rows.last : nil
+        } else if let entry = BenchReport.entryFigure(line) {
+            entries.append(entry)
         } else if let note = line.after("# ") {
             notes.append(BenchReport.readable(note))
         }
@@ -94,9 +134,32 @@ public struct BenchReport: Codable, Equatable {
         let prefix = "Longest masked path: control word "
         guard let raw = note.after(prefix).flatMap(UInt64.init) else { return note }
         let word = ControlWord(raw: raw)
-        guard raw != ~0, let call = word.systemCall else { return "Longest masked path: an interrupt or a fault" }
-        if call == .invoke { return "Longest masked path: \(word.method.map { "\($0)" } ?? "invoke")" }
+        let name = EntryKind(control: raw).name
+        guard let call = EntryKind(control: raw).systemCall else { return "Longest masked path: \(name)" }
         return "Longest masked path: \(call), \(word.length) words, \(word.capabilityCount) capabilities"
+    }
+    private static func entryFigure(_ line: String) -> EntryFigure? {
+        let parts = line.after("# Longest of entry ")?.split(separator: ":").map { UInt64($0.trimmed) }
+        guard let parts, parts.count == 2, let index = parts[0], let length = parts[1] else { return nil }
+        return EntryFigure(entry: EntryKind(index: index).name, measured: length)
+    }
+
+    // Bounds
+
+    /// Sets the proven bounds beside what was measured. Each line of `text` is the name of an entry, a tab and its bound; of names
+    /// with more after the kind ("interrupt while …", "fault: …") the largest bound counts.
+    public mutating func setBounds(_ text: String) {
+        for line in text.split(separator: "\n") {
+            let parts = line.split(separator: "\t").map(String.init)
+            guard parts.count >= 2, let bound = UInt64(parts[1]) else { continue }
+            for index in entries.indices where EntryKind.isNamed(entries[index].entry, by: parts[0]) {
+                entries[index].bound = max(entries[index].bound ?? 0, bound)
+            }
+        }
+    }
+    public static var entryHead: String {
+        "longest masked path by entry".padded(32) + "measured".aligned(9) + "bound".aligned(9)
+            + "bound ÷ measured".aligned(17)
     }
     private static let lastLabel = "# Missed Cycles: "
 
@@ -119,6 +182,14 @@ public struct BenchReport: Codable, Equatable {
             row.maximum = value
         } else if let value = number("# Histogram Overflows: ") {
             row.overflows = value
+        } else if let value = number("# Longest Masked: ") {
+            row.masked = MaskedFigure(length: value)
+        } else if let value = number("# Longest Masked Goal: ") {
+            row.masked?.goal = value
+        } else if let value = number("# Longest Masked Call: ") {
+            row.masked?.entry = EntryKind(control: value).name
+        } else if let value = number("# Longest Masked Place: ") {
+            row.masked?.place = value
         } else if let value = number(lastLabel) {
             row.missed = value
         } else if let list = line.after("# Percentiles: ") {
@@ -134,6 +205,19 @@ public struct BenchReport: Codable, Equatable {
         return true
     }
 
+    /// The masked paths, the longest first, and how many keep their goal.
+    public var maskedLines: [String] {
+        let figures = rows.compactMap { row in row.masked.map { (row.name, $0) } }
+            .sorted { ($1.1.length, $0.0) < ($0.1.length, $1.0) }
+        if figures.isEmpty { return [] }
+        let lines = figures.map { name, figure in
+            let verdict = figure.isKept.map { $0 ? "  kept" : "  missed" } ?? ""
+            return name.padded(46) + String(figure.length).aligned(7)
+                + (figure.goal.map(String.init) ?? "-").aligned(9) + verdict.padded(8) + "  " + figure.entry
+        }
+        return ["longest masked path by row".padded(46) + "max".aligned(7) + "goal".aligned(9)] + lines
+    }
+
     public static var tableHead: String {
         "row".padded(46) + ["min", "avg", "max"].map { $0.aligned(7) }.joined() + "goal".aligned(9)
     }
@@ -142,14 +226,38 @@ public struct BenchReport: Codable, Equatable {
     public var summary: String {
         let kept = rows.count { $0.isKept == true }
         let missed = rows.count { $0.isKept == false }
+        let masked = rows.compactMap { $0.masked?.isKept }
+        let long = masked.count { !$0 }
         return
             "\(rows.count) rows: \(kept) kept their goal, \(missed) missed it, \(rows.count - kept - missed) have none"
+            + (masked.isEmpty ? "" : "; longest masked path: \(masked.count - long) kept the goal, \(long) missed it")
     }
 
     public func json() throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
         return String(decoding: try encoder.encode(self), as: UTF8.self) + "\n"
+    }
+}
+
+extension EntryKind {
+    /// As the table of bounds names it.
+    public var name: String {
+        if let systemCall { return "\(systemCall)" }
+        if self == .interrupt { return "interrupt" }
+        if self == .fault { return "fault" }
+        guard let method else { return "unknown" }
+        return "invoke \(method)"
+    }
+    /// Whether a line of the table of bounds is about the entry of this name.
+    static func isNamed(_ name: String, by line: String) -> Bool {
+        if line == name { return true }
+        switch name {
+        case "interrupt": return line.hasPrefix("interrupt ")
+        case "fault": return line.hasPrefix("fault") || line.hasPrefix("floating-point")
+        case "unknown": return line.contains("unknown")
+        default: return false
+        }
     }
 }
 
