@@ -23,7 +23,8 @@ final class QueueShapeTests: XCTestCase {
     private func height(_ node: Node?) -> Int {
         guard let node else { return 0 }
         let (left, right) = (height(node.left), height(node.right))
-        XCTAssertLessThanOrEqual(abs(left - right), 1, "the tree would be turned at rank \(node.rank)")
+        XCTAssertLessThanOrEqual(
+            abs(left - right), 1, "the tree would be turned at rank \(node.rank)")
         return max(left, right) + 1
     }
 

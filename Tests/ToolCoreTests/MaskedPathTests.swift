@@ -1,11 +1,14 @@
-// The benchmark's record of paths with interrupts masked: read, merged with the shipped kernel's rows, compared with bounds.
+// The benchmark's record of paths with interrupts masked: read, merged with the shipped kernel's
+// rows, compared with bounds.
 
 import KernelABI
 import ToolCore
 import XCTest
 
 final class MaskedPathTests: XCTestCase {
-    private func block(_ name: String, _ length: Int, _ control: UInt64, goal: Int? = 1200) -> String {
+    private func block(_ name: String, _ length: Int, _ control: UInt64, goal: Int? = 1200)
+        -> String
+    {
         """
         # Row: \(name)
         # Goal: -
@@ -16,11 +19,15 @@ final class MaskedPathTests: XCTestCase {
 
         """
     }
-    private func report(_ blocks: String) -> BenchReport { BenchReport(text: "# bench begin\n\(blocks)# bench end\n") }
+    private func report(_ blocks: String) -> BenchReport {
+        BenchReport(text: "# bench begin\n\(blocks)# bench end\n")
+    }
     private let setPriority = ControlWord(invoke: .setPriority, Slot(9)).raw
 
     func testARowHasItsOwnPath() {
-        let rows = report(block("a", 1201, setPriority) + block("b", 1200, EntryKind.interruptControl)).rows
+        let rows = report(
+            block("a", 1201, setPriority) + block("b", 1200, EntryKind.interruptControl)
+        ).rows
         XCTAssertEqual(rows[0].masked?.length, 1201)
         XCTAssertEqual(rows[0].masked?.entry, "invoke setPriority")
         XCTAssertEqual(rows[0].masked?.place, 4096)
@@ -44,7 +51,8 @@ final class MaskedPathTests: XCTestCase {
         XCTAssertEqual(shipped.rows[0].masked?.length, 1201)
         XCTAssertEqual(
             shipped.summary,
-            "2 rows: 1 kept their goal, 0 missed it, 1 have none; longest masked path: 1 kept the goal, 1 missed it")
+            "2 rows: 1 kept their goal, 0 missed it, 1 have none; longest masked path: 1 kept the goal, 1 missed it"
+        )
     }
 
     func testTheLongestComesFirst() {
@@ -65,7 +73,8 @@ final class MaskedPathTests: XCTestCase {
 
     func testEntriesAreNamedAndCompared() {
         var report = entries([
-            (EntryKind(control: setPriority), 400), (EntryKind(control: 0), 500), (.interrupt, 600), (.fault, 300),
+            (EntryKind(control: setPriority), 400), (EntryKind(control: 0), 500), (.interrupt, 600),
+            (.fault, 300),
         ])
         XCTAssertEqual(report.notes, [])
         report.setBounds(
@@ -79,9 +88,12 @@ final class MaskedPathTests: XCTestCase {
             floating-point trap\t340
             something else\tnone
             """)
-        XCTAssertEqual(report.entries.map(\.entry), ["invoke setPriority", "call", "interrupt", "fault"])
+        XCTAssertEqual(
+            report.entries.map(\.entry), ["invoke setPriority", "call", "interrupt", "fault"])
         XCTAssertEqual(report.entries.map(\.bound), [410, 1000, 650, 340])
-        XCTAssertTrue(report.entries[0].tableLine.hasSuffix("410             1.02"), report.entries[0].tableLine)
+        XCTAssertTrue(
+            report.entries[0].tableLine.hasSuffix("410             1.02"),
+            report.entries[0].tableLine)
         XCTAssertTrue(report.entries[1].tableLine.hasSuffix("1000             2.00"))
         XCTAssertEqual(report.entries[0].tableLine.count, BenchReport.entryHead.count)
     }
@@ -93,10 +105,13 @@ final class MaskedPathTests: XCTestCase {
     }
 
     func testEveryEntryHasItsIndex() {
-        var seen: Set<UInt64> = [EntryKind.interrupt.index, EntryKind.fault.index, EntryKind.unknown.index]
+        var seen: Set<UInt64> = [
+            EntryKind.interrupt.index, EntryKind.fault.index, EntryKind.unknown.index,
+        ]
         for number in UInt8.min...127 {
             guard let call = SystemCall(rawValue: number), call != .invoke else { continue }
-            let kind = EntryKind(control: ControlWord(call, Slot(3), length: 120, capabilities: 4, timed: true).raw)
+            let kind = EntryKind(
+                control: ControlWord(call, Slot(3), length: 120, capabilities: 4, timed: true).raw)
             XCTAssertEqual(kind.systemCall, call)
             XCTAssertNil(kind.method)
             XCTAssertTrue(seen.insert(kind.index).inserted)
@@ -110,6 +125,7 @@ final class MaskedPathTests: XCTestCase {
             XCTAssertTrue(seen.insert(kind.index).inserted)
         }
         XCTAssertEqual(EntryKind(control: 0x7f << 40), .unknown)
-        XCTAssertEqual(EntryKind(control: UInt64(SystemCall.invoke.rawValue) << 40 | 0xff << 32), .unknown)
+        XCTAssertEqual(
+            EntryKind(control: UInt64(SystemCall.invoke.rawValue) << 40 | 0xff << 32), .unknown)
     }
 }

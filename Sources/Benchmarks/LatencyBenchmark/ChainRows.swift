@@ -1,9 +1,12 @@
-// What threads without privilege do to a tree of callers, and how long the most urgent thread waits meanwhile.
+// What threads without privilege do to a tree of callers, and how long the most urgent thread waits
+// meanwhile.
 //
-// A worker makes its call at an exact instant; a timer of the most urgent thread expires once at each tick from then on until
-// everything is quiet again, and once at every instruction around the tick at which the wait was longest. The measuring thread
-// has the lowest priority of all: where it runs again, nothing is left to be done. Operations that take longer than a few
-// periods have a periodic timer beside them, first with its first expiry at one tick, then at the next (SweepRows.swift).
+// A worker makes its call at an exact instant; a timer of the most urgent thread expires once at
+// each tick from then on until everything is quiet again, and once at every instruction around the
+// tick at which the wait was longest. The measuring thread has the lowest priority of all: where it
+// runs again, nothing is left to be done. Operations that take longer than a few periods have a
+// periodic timer beside them, first with its first expiry at one tick, then at the next
+// (SweepRows.swift).
 
 import BenchmarkStatistics
 import CBenchmark
@@ -12,12 +15,14 @@ import LoadGenerator
 import UserRuntime
 
 enum ChainOperation {
-    case call, callWithDeadline, timeOut, priorityUp, priorityDown, suspend, resume, deathOfFirst, deathOfMiddle,
+    case call, callWithDeadline, timeOut, priorityUp, priorityDown, suspend, resume, deathOfFirst,
+        deathOfMiddle,
         deathOfLast
 
     static var all: InlineArray<10, ChainOperation> {
         [
-            .call, .callWithDeadline, .timeOut, .priorityUp, .priorityDown, .suspend, .resume, .deathOfFirst,
+            .call, .callWithDeadline, .timeOut, .priorityUp, .priorityDown, .suspend, .resume,
+            .deathOfFirst,
             .deathOfMiddle, .deathOfLast,
         ]
     }
@@ -37,7 +42,8 @@ enum ChainOperation {
     }
     /// Whether the client itself makes the measured call.
     var isClients: Bool { self == .call || self == .callWithDeadline }
-    /// Whether it can be made while the client stays where it is, in a chain too long to be called again.
+    /// Whether it can be made while the client stays where it is, in a chain too long to be called
+    /// again.
     var keepsClient: Bool { self == .priorityUp || self == .priorityDown }
 }
 
@@ -72,8 +78,8 @@ extension Bench {
         try leaveTrees(parts)
     }
 
-    /// This thread stands below all others from here on, and many deadlines that never come make their order as high as it
-    /// may be, until `leaveTrees`.
+    /// This thread stands below all others from here on, and many deadlines that never come make
+    /// their order as high as it may be, until `leaveTrees`.
     mutating func enterTrees() throws(KernelError) -> TreeParts {
         if trees == nil { trees = try makeTreeParts() }
         guard let parts = trees else { throw .wrongState }
@@ -94,14 +100,19 @@ extension Bench {
     private mutating func makeTreeParts() throws(KernelError) -> TreeParts {
         try mapBlocks()
         let parts = TreeParts(
-            timer: try timer(hasClient: false), arena: Untyped(try make(.untyped, sizeBits: min(22, memoryBits - 2))),
+            timer: try timer(hasClient: false),
+            arena: Untyped(try make(.untyped, sizeBits: min(22, memoryBits - 2))),
             nobody: try makeNotification(), farTimers: slots(TreeParts.farTimerCount))
         try memory.retype(.timer, count: TreeParts.farTimerCount, index: parts.farTimers)
-        for number in 0..<TreeParts.farTimerCount { try farTimer(parts, number).bind(parts.nobody, bits: 1) }
+        for number in 0..<TreeParts.farTimerCount {
+            try farTimer(parts, number).bind(parts.nobody, bits: 1)
+        }
         return parts
     }
 
-    private mutating func chainRows(_ length: Int, _ callers: Int, _ parts: TreeParts) throws(KernelError) {
+    private mutating func chainRows(_ length: Int, _ callers: Int, _ parts: TreeParts)
+        throws(KernelError)
+    {
         if !selection.needs(ChainTree.rowName("chain.", length, callers)) { return }
         let tree = try makeTree(length: length, callers: callers, parts.arena)
         try build(tree)
@@ -133,7 +144,9 @@ extension Bench {
 
     // One row
 
-    private func row(_ operation: ChainOperation, _ tree: ChainTree, _ timer: Timer) throws(KernelError) {
+    private func row(_ operation: ChainOperation, _ tree: ChainTree, _ timer: Timer)
+        throws(KernelError)
+    {
         var name = tree.rowName("chain.")
         name.append(operation.name)
         if !selection.accepts(name) { return }
@@ -142,7 +155,8 @@ extension Bench {
         if operation == .timeOut { return try timeOutRow(name, tree, timer) }
         performer.block.prepare(wake: performer.wake.slot, request(operation, tree))
         try sweepInstructions(
-            name, timer, performer, before: { () throws(KernelError) in try prepare(operation, tree) },
+            name, timer, performer,
+            before: { () throws(KernelError) in try prepare(operation, tree) },
             after: { () throws(KernelError) in try restore(operation, tree) })
     }
 
@@ -150,8 +164,10 @@ extension Bench {
         let client = tree.client.thread.slot
         switch operation {
         case .call, .timeOut: return Request(tree.request(tree.length))
-        case .callWithDeadline: return Request(tree.request(tree.length), by: ChainTree.farDeadline(500))
-        case .priorityUp: return Request(.setPriority, client, UInt64(ChainTree.clientPriority), 254)
+        case .callWithDeadline:
+            return Request(tree.request(tree.length), by: ChainTree.farDeadline(500))
+        case .priorityUp:
+            return Request(.setPriority, client, UInt64(ChainTree.clientPriority), 254)
         case .priorityDown: return Request(.setPriority, client, UInt64(ChainTree.lowPriority), 254)
         case .suspend: return Request(.suspend, client)
         case .resume: return Request(.resume, client)

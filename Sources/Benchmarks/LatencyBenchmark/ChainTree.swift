@@ -1,10 +1,11 @@
-// A chain of servers, each of which waits for the next one, among many other callers of it: the tree in which priority
-// inheritance has most to do.
+// A chain of servers, each of which waits for the next one, among many other callers of it: the
+// tree in which priority inheritance has most to do.
 //
-// Server n is bound to endpoint n and is queued with a call, which has a deadline, at endpoint n - 1; the first, where the
-// chain ends, waits on a notification among as many waiters. So a change of priority moves each server in two queues and in the
-// order of deadlines. The queues are filled in the order that makes them highest (QueueShape). The client stands at the other
-// end, above all of them or below.
+// Server n is bound to endpoint n and is queued with a call, which has a deadline, at endpoint n -
+// 1; the first, where the chain ends, waits on a notification among as many waiters. So a change of
+// priority moves each server in two queues and in the order of deadlines. The queues are filled in
+// the order that makes them highest (QueueShape). The client stands at the other end, above all of
+// them or below.
 //
 //     client → [ server n → … → server 2 → server 1 ] → a notification that nobody signals
 //                   ↑ callers        ↑ callers              ↑ waiters
@@ -57,7 +58,9 @@ struct ChainTree {
     static var lowPriority: UInt8 { 3 }
     var middle: Int { (length + 1) / 2 }
 
-    func endpoint(_ number: Int) -> Endpoint { Endpoint(Slot(TreePlace.endpoints + UInt32(number - 1))) }
+    func endpoint(_ number: Int) -> Endpoint {
+        Endpoint(Slot(TreePlace.endpoints + UInt32(number - 1)))
+    }
     func server(_ number: Int) -> Thread { Thread(Slot(TreePlace.servers + UInt32(number - 1))) }
     /// Whether the client can call only before the chain has grown.
     var isBeyondLimit: Bool { length >= Limits.chain }
@@ -78,8 +81,11 @@ struct ChainTree {
         link == 1 ? TreePlace.callersOfLast : link == middle ? TreePlace.callersOfMiddle : nil
     }
 
-    /// The priority of the further caller of this rank: all different, from 4 up to below the ceiling.
-    func priority(ofRank rank: Int) -> UInt8 { UInt8(4 + rank * (Int(ceiling) - 5) / max(callers, 1)) }
+    /// The priority of the further caller of this rank: all different, from 4 up to below the
+    /// ceiling.
+    func priority(ofRank rank: Int) -> UInt8 {
+        UInt8(4 + rank * (Int(ceiling) - 5) / max(callers, 1))
+    }
 
     /// What waits at the chain's end (0), or calls server `link`.
     func request(_ link: Int) -> ControlWord {
@@ -95,7 +101,9 @@ extension Bench {
         treeSlots += 1
         return Slot(TreePlace.others + treeSlots)
     }
-    mutating func makeForTree(_ kind: ObjectKind, sizeBits: Int = 0, _ arena: Untyped) throws(KernelError) -> Slot {
+    mutating func makeForTree(_ kind: ObjectKind, sizeBits: Int = 0, _ arena: Untyped)
+        throws(KernelError) -> Slot
+    {
         let target = treeSlot()
         try arena.retype(kind, sizeBits: sizeBits, index: target)
         return target
@@ -122,7 +130,8 @@ extension Bench {
             shape: QueueShape(callers + 1), arena: arena, graves: graves,
             client: try makeWorker(Block(TreePlace.freeBlocks), arena),
             other: try makeWorker(Block(TreePlace.freeBlocks + 1), arena),
-            parking: try makeForTree(.notification, arena), end: try makeForTree(.notification, arena))
+            parking: try makeForTree(.notification, arena),
+            end: try makeForTree(.notification, arena))
         try arena.retype(.endpoint, count: length, index: tree.endpoint(1).slot)
         for number in 1...length {
             TreePlace.serverBlock(number).prepare(
@@ -136,8 +145,9 @@ extension Bench {
         return tree
     }
 
-    /// The tree's threads, from the client's end to the chain's; so the chain grows where it ends, and may be longer than what
-    /// a new caller may wait for. The client is queued first (`withClient`), or waits to be woken.
+    /// The tree's threads, from the client's end to the chain's; so the chain grows where it ends,
+    /// and may be longer than what a new caller may wait for. The client is queued first
+    /// (`withClient`), or waits to be woken.
     ///
     /// - Throws: `chainTooLong` where the kernel has no chains of this length.
     func build(_ tree: ChainTree, withClient: Bool = false) throws(KernelError) {
@@ -160,14 +170,16 @@ extension Bench {
         try tree.endpoint(number).bindServer(thread)
     }
 
-    /// New threads queue at the endpoint of server `link` (0: the chain's end), and in its turn the server before it.
+    /// New threads queue at the endpoint of server `link` (0: the chain's end), and in its turn the
+    /// server before it.
     private func fill(_ tree: ChainTree, _ link: Int) throws(KernelError) {
         let slots = tree.keptCallers(link) ?? TreePlace.passing
         if tree.callers > 0 {
             try tree.arena.retype(.thread, count: tree.callers, index: Slot(slots))
             for rank in 0..<tree.callers {
                 try configure(
-                    Thread(Slot(slots + UInt32(rank))), tree.priority(ofRank: rank), timerClock.loops.performer,
+                    Thread(Slot(slots + UInt32(rank))), tree.priority(ofRank: rank),
+                    timerClock.loops.performer,
                     TreePlace.callerBlock(link))
             }
         }
@@ -176,7 +188,8 @@ extension Bench {
         for rank in 0..<UInt32(tree.callers) { try CapabilityTable.own.delete(Slot(slots + rank)) }
     }
 
-    /// Let stopped threads call, in the order of the shape: the callers, and the server whose place is the highest rank's.
+    /// Let stopped threads call, in the order of the shape: the callers, and the server whose place
+    /// is the highest rank's.
     private func queue(_ tree: ChainTree, _ link: Int, _ callers: UInt32) throws(KernelError) {
         for place in 0...tree.callers {
             let rank = tree.shape[place]
@@ -201,7 +214,8 @@ extension Bench {
     func reviveClient(_ tree: ChainTree) throws(KernelError) {
         try start(tree.client, ChainTree.clientPriority, from: tree.graves[0])
     }
-    /// A dead server again, and those that had called it. Where they wait by now each of them calls anew.
+    /// A dead server again, and those that had called it. Where they wait by now each of them calls
+    /// anew.
     func revive(_ tree: ChainTree, server number: Int) throws(KernelError) {
         try makeServer(tree, number)
         try tree.server(number).resume()
@@ -209,13 +223,16 @@ extension Bench {
         for rank in 0..<UInt32(tree.callers) {
             try callAnew(Thread(Slot(callers + rank)), TreePlace.callerBlock(number))
         }
-        if number < tree.length { try callAnew(tree.server(number + 1), TreePlace.serverBlock(number + 1)) }
+        if number < tree.length {
+            try callAnew(tree.server(number + 1), TreePlace.serverBlock(number + 1))
+        }
         try queue(tree, number, callers)
     }
     /// Stop a parked thread where it begins.
     private func callAnew(_ thread: Thread, _ block: Block) throws(KernelError) {
         try thread.suspend()
         try thread.setEntry(
-            programCounter: timerClock.loops.performer, stackPointer: 0, argument: block.address, threadPointer: 0)
+            programCounter: timerClock.loops.performer, stackPointer: 0, argument: block.address,
+            threadPointer: 0)
     }
 }

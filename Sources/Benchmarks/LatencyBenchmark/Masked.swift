@@ -1,19 +1,22 @@
-// The longest path with interrupts masked, row by row: the kernel's record is read and set back around what a row performs.
+// The longest path with interrupts masked, row by row: the kernel's record is read and set back
+// around what a row performs.
 //
-// Only a kernel that was built to record has one. What lies between the rows (building, restoring, printing) counts for the
-// whole run and for no row.
+// Only a kernel that was built to record has one. What lies between the rows (building, restoring,
+// printing) counts for the whole run and for no row.
 
 import CBenchmark
 import KernelABI
 import UserRuntime
 
-/// The longest masked path of a while, with the system call it belongs to and the place where it ended.
+/// The longest masked path of a while, with the system call it belongs to and the place where it
+/// ended.
 struct MaskedPath {
     var length: UInt64 = 0
     var control: UInt64 = 0
     var place: UInt64 = 0
 
-    /// Where the record of the present row, or of the whole run, stands: rows are made by methods that change nothing.
+    /// Where the record of the present row, or of the whole run, stands: rows are made by methods
+    /// that change nothing.
     private let address: UInt64
 
     static var ofRow: MaskedPath { MaskedPath(at: Shared.maskedInRow) }

@@ -1,5 +1,6 @@
-// What happens many times at one instant: time-outs, with and without a chain that each of them lets down a little; timers that
-// an urgent thread has armed; and a line that three drivers share, each of which waits among many.
+// What happens many times at one instant: time-outs, with and without a chain that each of them
+// lets down a little; timers that an urgent thread has armed; and a line that three drivers share,
+// each of which waits among many.
 
 import BenchmarkStatistics
 import CBenchmark
@@ -28,12 +29,16 @@ extension Bench {
 
     // Time-outs
 
-    /// The threads are more urgent than all in the tree, and as many as do not reach down to its servers' priority.
+    /// The threads are more urgent than all in the tree, and as many as do not reach down to its
+    /// servers' priority.
     private func urgency(ofThread number: Int) -> UInt8 { UInt8(252 - number) }
 
-    /// - Parameter callers: where the threads call the end of a chain of 15, its servers' further callers; nil: they wait on
+    /// - Parameter callers: where the threads call the end of a chain of 15, its servers' further
+    /// callers; nil: they wait on
     ///   a notification.
-    private mutating func timeOutsRow(_ count: Int, _ callers: Int?, _ parts: TreeParts) throws(KernelError) {
+    private mutating func timeOutsRow(_ count: Int, _ callers: Int?, _ parts: TreeParts)
+        throws(KernelError)
+    {
         var name = RowName("together.time-outs-", count)
         if let callers {
             name.append(".chain-15.callers-")
@@ -68,9 +73,11 @@ extension Bench {
 
     // Timers
 
-    /// Timers that this thread, which may make itself as urgent as any, has armed. Their notification has a waiter, and less
-    /// urgent ones behind it.
-    private mutating func timersRow(_ count: Int, waiters: Int, _ parts: TreeParts) throws(KernelError) {
+    /// Timers that this thread, which may make itself as urgent as any, has armed. Their
+    /// notification has a waiter, and less urgent ones behind it.
+    private mutating func timersRow(_ count: Int, waiters: Int, _ parts: TreeParts)
+        throws(KernelError)
+    {
         var name = RowName("together.timers-", count)
         if waiters > 0 {
             name.append(".waiters-")
@@ -83,7 +90,9 @@ extension Bench {
         try startWaiter(notification, 253, parts.arena)
         let first = TreePlace.servers
         try parts.arena.retype(.timer, count: count, index: Slot(first))
-        for index in 0..<UInt32(count) { try Timer(Slot(first + index)).bind(notification, bits: 1) }
+        for index in 0..<UInt32(count) {
+            try Timer(Slot(first + index)).bind(notification, bits: 1)
+        }
         try sweepTicks(
             name, parts.timer, delay: 300 + 100 * UInt64(count),
             prepare: { (instant) throws(KernelError) in
@@ -93,7 +102,9 @@ extension Bench {
     }
 
     /// Threads that wait for ever, in the order that makes their queue highest.
-    private func startWaiters(_ notification: Notification, _ count: Int, _ arena: Untyped) throws(KernelError) {
+    private func startWaiters(_ notification: Notification, _ count: Int, _ arena: Untyped)
+        throws(KernelError)
+    {
         let shape = QueueShape(count)
         for place in 0..<count { try startWaiter(notification, UInt8(4 + shape[place]), arena) }
     }
@@ -113,13 +124,15 @@ extension Bench {
 
     // A shared line
 
-    /// Three drivers of the device's line, each the most urgent waiter of a notification with many others. The device's own
-    /// binding is gone meanwhile.
+    /// Three drivers of the device's line, each the most urgent waiter of a notification with many
+    /// others. The device's own binding is gone meanwhile.
     private mutating func sharedLineRow(_ parts: TreeParts) throws(KernelError) {
         let name = RowName("together.lines-3.waiters-", crowd)
         if !selection.accepts(name) { return }
         try findDriver()
-        guard let device else { return note("Not run for want of a PL011 that interrupts: together.lines-3") }
+        guard let device else {
+            return note("Not run for want of a PL011 that interrupts: together.lines-3")
+        }
         try device.arena.reclaim()
         treeSlots = 0
         let drivers: InlineArray<3, Thread> = [
@@ -146,7 +159,8 @@ extension Bench {
         let notification = Notification(try makeForTree(.notification, arena))
         try startWaiters(notification, crowd, arena)
         let driver = try start(
-            252 - UInt8(number), in: otherSpace, clock.loops.driver, ControlWord(.wait, notification.slot).raw,
+            252 - UInt8(number), in: otherSpace, clock.loops.driver,
+            ControlWord(.wait, notification.slot).raw,
             Shared.client, 0, device.mask, ControlWord(invoke: .acknowledge, interrupt.slot).raw)
         try interrupt.bind(notification, bits: 1)
         return driver

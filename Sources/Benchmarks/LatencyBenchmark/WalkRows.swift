@@ -1,5 +1,5 @@
-// How long a caller's own urgency takes to the end of a chain: from an urgent thread's call to the first instruction of the
-// thread that all others wait for, and that was running before.
+// How long a caller's own urgency takes to the end of a chain: from an urgent thread's call to the
+// first instruction of the thread that all others wait for, and that was running before.
 
 import BenchmarkStatistics
 import CBenchmark
@@ -18,8 +18,11 @@ extension Bench {
         try leaveTrees(parts)
     }
 
-    /// The chain's last server watches the clock, until the client, which a timer has woken, has called.
-    private mutating func walkRow(_ length: Int, _ callers: Int, _ parts: TreeParts) throws(KernelError) {
+    /// The chain's last server watches the clock, until the client, which a timer has woken, has
+    /// called.
+    private mutating func walkRow(_ length: Int, _ callers: Int, _ parts: TreeParts)
+        throws(KernelError)
+    {
         let name = ChainTree.rowName("walk.chain-", length, callers)
         if !selection.accepts(name) { return }
         let tree = try makeTree(length: length, callers: callers, watchesEnd: true, parts.arena)

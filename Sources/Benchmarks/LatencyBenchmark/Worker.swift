@@ -1,4 +1,5 @@
-// Threads that make one system call at an exact instant, so that an expiry meets the kernel at every instruction of it.
+// Threads that make one system call at an exact instant, so that an expiry meets the kernel at
+// every instruction of it.
 
 import CBenchmark
 import KernelABI
@@ -49,12 +50,16 @@ extension Bench {
     mutating func mapBlocks() throws(KernelError) {
         for offset in stride(from: 0, to: UInt64(128 * Block.count), by: 4096) {
             try map(
-                try make(.frame, sizeBits: 12), at: Area.blocks + offset, .read | .write, in: RootSlot.addressSpace)
+                try make(.frame, sizeBits: 12), at: Area.blocks + offset, .read | .write,
+                in: RootSlot.addressSpace)
         }
     }
 
-    /// Give a new thread its parts, without stack and IPC buffer: it makes calls of up to eight words.
-    func configure(_ thread: Thread, _ priority: UInt8, _ entry: UInt64, _ block: Block) throws(KernelError) {
+    /// Give a new thread its parts, without stack and IPC buffer: it makes calls of up to eight
+    /// words.
+    func configure(_ thread: Thread, _ priority: UInt8, _ entry: UInt64, _ block: Block)
+        throws(KernelError)
+    {
         try thread.configure(table: RootSlot.table, addressSpace: RootSlot.addressSpace)
         try thread.setPriority(priority, maximum: 254)
         try thread.setEntry(

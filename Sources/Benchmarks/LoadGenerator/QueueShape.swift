@@ -1,10 +1,13 @@
-// The shape in which an ordered queue costs most: a balanced tree as high as its number of nodes allows.
+// The shape in which an ordered queue costs most: a balanced tree as high as its number of nodes
+// allows.
 //
-// In an AVL tree of height h the two subtrees of a node may differ by one level. Where they do so everywhere, the tree has the
-// fewest nodes for its height (a Fibonacci tree): ways down are longest, and a removal on the light side turns an edge at every
-// level. A tree that is filled level by level is never turned while it is built.
+// In an AVL tree of height h the two subtrees of a node may differ by one level. Where they do so
+// everywhere, the tree has the fewest nodes for its height (a Fibonacci tree): ways down are
+// longest, and a removal on the light side turns an edge at every level. A tree that is filled
+// level by level is never turned while it is built.
 
-/// The order of arrival that gives the highest AVL tree of `count` nodes, with the light side where the ranks are highest.
+/// The order of arrival that gives the highest AVL tree of `count` nodes, with the light side where
+/// the ranks are highest.
 public struct QueueShape: Sendable {
     /// Nodes that it has room for.
     public static var capacity: Int { 256 }
@@ -33,7 +36,8 @@ public struct QueueShape: Sendable {
         return levels == 0 ? 0 : lower
     }
 
-    /// Goes through the tree level by level; each subtree that is still to be placed is a range of ranks.
+    /// Goes through the tree level by level; each subtree that is still to be placed is a range of
+    /// ranks.
     private mutating func arrange() {
         var subtrees = InlineArray<513, Subtree>(repeating: Subtree(first: 0, count: 0, height: 0))
         subtrees[0] = Subtree(first: 0, count: count, height: height)
@@ -42,7 +46,8 @@ public struct QueueShape: Sendable {
             let tree = subtrees[next]
             next += 1
             if tree.count == 0 { continue }
-            // The heavy side has one level less than the tree; what it has no room for goes to the light side.
+            // The heavy side has one level less than the tree; what it has no room for goes to the
+            // light side.
             let room = 1 << (tree.height - 1) - 1
             let light = max(QueueShape.fewest(max(tree.height - 2, 0)), tree.count - 1 - room)
             let heavy = tree.count - 1 - light
@@ -51,7 +56,8 @@ public struct QueueShape: Sendable {
             place += 1
             subtrees[end] = Subtree(first: tree.first, count: heavy, height: tree.height - 1)
             subtrees[end + 1] = Subtree(
-                first: tree.first + heavy + 1, count: light, height: tree.height - (isLight ? 2 : 1))
+                first: tree.first + heavy + 1, count: light, height: tree.height - (isLight ? 2 : 1)
+            )
             end += 2
         }
     }

@@ -6,7 +6,8 @@
     @inlinable public init(index: UInt64) { self.index = index }
 
     @inlinable public static var count: Int { 96 }
-    /// The kernel's statistics from here on are the longest masked path of each, since boot (benchmark builds; else 0).
+    /// The kernel's statistics from here on are the longest masked path of each, since boot
+    /// (benchmark builds; else 0).
     @inlinable public static var firstStatistic: UInt64 { 64 }
 
     @inlinable public static var interrupt: EntryKind { EntryKind(index: 16) }
@@ -40,7 +41,8 @@
 
     /// The system call; nil where it is none, or a method.
     @inlinable public var systemCall: SystemCall? {
-        index < EntryKind.interrupt.index ? SystemCall(rawValue: UInt8(truncatingIfNeeded: index)) : nil
+        index < EntryKind.interrupt.index
+            ? SystemCall(rawValue: UInt8(truncatingIfNeeded: index)) : nil
     }
     @inlinable public var method: Method? {
         index < EntryKind.firstMethod

@@ -1,4 +1,5 @@
-// The benchmark's text (docs/reference/benchmark-format.md) as values: JSON, a table beside the goals, cyclictest's files.
+// The benchmark's text (docs/reference/benchmark-format.md) as values: JSON, a table beside the
+// goals, cyclictest's files.
 
 import Foundation
 import KernelABI
@@ -47,42 +48,12 @@ public struct BenchRow: Codable, Equatable {
     }
 }
 
-/// The longest path with interrupts masked of a row.
-public struct MaskedFigure: Codable, Equatable {
-    public var length: UInt64
-    /// nil where the clock does not count instructions.
-    public var goal: UInt64?
-    /// The entry that the path belongs to.
-    public var entry = ""
-    /// The program counter that it returned to.
-    public var place: UInt64 = 0
-
-    public var isKept: Bool? { goal.map { length <= $0 } }
-}
-
-/// The longest masked path of a kernel entry, measured and proven.
-public struct EntryFigure: Codable, Equatable {
-    public var entry: String
-    public var measured: UInt64
-    /// nil where no bound is known.
-    public var bound: UInt64?
-
-    /// A line for people; `BenchReport.entryHead` stands above.
-    public var tableLine: String {
-        let ratio = bound.map { bound in
-            measured == 0 ? "-" : "\(bound / measured).\(String(bound * 100 / measured % 100).zeros(2))"
-        }
-        return entry.padded(32) + String(measured).aligned(9) + (bound.map(String.init) ?? "-").aligned(9)
-            + (ratio ?? "-").aligned(17)
-    }
-}
-
 public struct BenchReport: Codable, Equatable {
     public private(set) var rows: [BenchRow] = []
     /// Lines that belong to no row: the clock and its check, what was not run and why.
     public private(set) var notes: [String] = []
     /// The longest masked path of each kernel entry that was seen.
-    public private(set) var entries: [EntryFigure] = []
+    public internal(set) var entries: [EntryFigure] = []
     private var isInside = false
     /// Whether its last line came.
     public private(set) var hasEnded = false
@@ -144,23 +115,6 @@ public struct BenchReport: Codable, Equatable {
         return EntryFigure(entry: EntryKind(index: index).name, measured: length)
     }
 
-    // Bounds
-
-    /// Sets the proven bounds beside what was measured. Each line of `text` is the name of an entry, a tab and its bound; of names
-    /// with more after the kind ("interrupt while …", "fault: …") the largest bound counts.
-    public mutating func setBounds(_ text: String) {
-        for line in text.split(separator: "\n") {
-            let parts = line.split(separator: "\t").map(String.init)
-            guard parts.count >= 2, let bound = UInt64(parts[1]) else { continue }
-            for index in entries.indices where EntryKind.isNamed(entries[index].entry, by: parts[0]) {
-                entries[index].bound = max(entries[index].bound ?? 0, bound)
-            }
-        }
-    }
-    public static var entryHead: String {
-        "longest masked path by entry".padded(32) + "measured".aligned(9) + "bound".aligned(9)
-            + "bound ÷ measured".aligned(17)
-    }
     private static let lastLabel = "# Missed Cycles: "
 
     private static func read(_ line: String, _ row: inout BenchRow) -> Bool {
@@ -205,19 +159,6 @@ public struct BenchReport: Codable, Equatable {
         return true
     }
 
-    /// The masked paths, the longest first, and how many keep their goal.
-    public var maskedLines: [String] {
-        let figures = rows.compactMap { row in row.masked.map { (row.name, $0) } }
-            .sorted { ($1.1.length, $0.0) < ($0.1.length, $1.0) }
-        if figures.isEmpty { return [] }
-        let lines = figures.map { name, figure in
-            let verdict = figure.isKept.map { $0 ? "  kept" : "  missed" } ?? ""
-            return name.padded(46) + String(figure.length).aligned(7)
-                + (figure.goal.map(String.init) ?? "-").aligned(9) + verdict.padded(8) + "  " + figure.entry
-        }
-        return ["longest masked path by row".padded(46) + "max".aligned(7) + "goal".aligned(9)] + lines
-    }
-
     public static var tableHead: String {
         "row".padded(46) + ["min", "avg", "max"].map { $0.aligned(7) }.joined() + "goal".aligned(9)
     }
@@ -226,38 +167,15 @@ public struct BenchReport: Codable, Equatable {
     public var summary: String {
         let kept = rows.count { $0.isKept == true }
         let missed = rows.count { $0.isKept == false }
-        let masked = rows.compactMap { $0.masked?.isKept }
-        let long = masked.count { !$0 }
         return
-            "\(rows.count) rows: \(kept) kept their goal, \(missed) missed it, \(rows.count - kept - missed) have none"
-            + (masked.isEmpty ? "" : "; longest masked path: \(masked.count - long) kept the goal, \(long) missed it")
+            "\(rows.count) rows: \(kept) kept their goal, \(missed) missed it, "
+            + "\(rows.count - kept - missed) have none" + maskedSummary
     }
 
     public func json() throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
         return String(decoding: try encoder.encode(self), as: UTF8.self) + "\n"
-    }
-}
-
-extension EntryKind {
-    /// As the table of bounds names it.
-    public var name: String {
-        if let systemCall { return "\(systemCall)" }
-        if self == .interrupt { return "interrupt" }
-        if self == .fault { return "fault" }
-        guard let method else { return "unknown" }
-        return "invoke \(method)"
-    }
-    /// Whether a line of the table of bounds is about the entry of this name.
-    static func isNamed(_ name: String, by line: String) -> Bool {
-        if line == name { return true }
-        switch name {
-        case "interrupt": return line.hasPrefix("interrupt ")
-        case "fault": return line.hasPrefix("fault") || line.hasPrefix("floating-point")
-        case "unknown": return line.contains("unknown")
-        default: return false
-        }
     }
 }
 
