@@ -65,6 +65,23 @@ final class MaskedPathTests: XCTestCase {
         XCTAssertEqual(report("").maskedLines, [])
     }
 
+    func testOperationsOnTreesAreSummed() {
+        func row(_ name: String, _ maximum: Int, _ length: Int) -> String {
+            block(name, length, 0).replacing("# Goal: -", with: "# Max Latencies: \(maximum)")
+        }
+        let lines = report(
+            row("chain.1.callers-0.call", 700, 640) + row("chain.15.callers-200.call", 900, 500)
+                + row("chain.15.callers-200.suspend", 800, 600) + row("sweep.yield", 9000, 9000)
+        ).treeLines
+        XCTAssertEqual(
+            lines.dropFirst(2),
+            ["| call | 900 (15 × 200) | 640 (1 × 0) |", "| suspend | 800 (15 × 200) | 600 (15 × 200) |"])
+        XCTAssertEqual(report(block("sweep.yield", 1, 0)).treeLines, [])
+        XCTAssertEqual(
+            report("# Row: chain.1.callers-0.call\n# Max Latencies: 5\n").treeLines.last,
+            "| call | 5 (1 × 0) | – |")
+    }
+
     // Entries and their bounds
 
     private func entries(_ list: [(EntryKind, Int)]) -> BenchReport {

@@ -50,6 +50,30 @@ extension BenchReport {
         return ["longest masked path by row".padded(46) + "max".aligned(7) + "goal".aligned(9)]
             + lines
     }
+    /// The rows of trees by operation, as a table in Markdown: the most urgent thread's longest wait
+    /// and the longest masked path, each with the chain and the callers where it was met.
+    public var treeLines: [String] {
+        var waits: [String: (value: UInt64, tree: String)] = [:]
+        var masked = waits
+        var operations: [String] = []
+        for row in rows {
+            let parts = row.name.split(separator: ".").map(String.init)
+            guard parts.count == 4, parts[0] == "chain", let callers = parts[2].after("callers-")
+            else { continue }
+            let (operation, tree) = (parts[3], "\(parts[1]) × \(callers)")
+            if !operations.contains(operation) { operations.append(operation) }
+            if row.maximum > waits[operation]?.value ?? 0 { waits[operation] = (row.maximum, tree) }
+            let length = row.masked?.length ?? 0
+            if length > masked[operation]?.value ?? 0 { masked[operation] = (length, tree) }
+        }
+        if operations.isEmpty { return [] }
+        func cell(_ figure: (value: UInt64, tree: String)?) -> String {
+            figure.map { "\($0.value) (\($0.tree))" } ?? "–"
+        }
+        return ["| operation | wait (chain × callers) | longest masked path |", "|---|---|---|"]
+            + operations.map { "| \($0) | \(cell(waits[$0])) | \(cell(masked[$0])) |" }
+    }
+
     /// What follows in the summary: nothing where no path was recorded.
     var maskedSummary: String {
         let verdicts = rows.compactMap { $0.masked?.isKept }

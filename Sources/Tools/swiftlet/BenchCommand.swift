@@ -35,6 +35,7 @@ struct BenchCommand: ParsableCommand {
         }
         try draw()
         for line in report.maskedLines { print(line) }
+        for line in report.treeLines { print(line) }
         if !report.entries.isEmpty {
             print(BenchReport.entryHead)
             for entry in report.entries.sorted(by: { $0.measured > $1.measured }) { print(entry.tableLine) }
