@@ -177,7 +177,7 @@ if onTarget {
             name: "ServiceCoresTests", dependencies: ["ServiceCores", "Protocols"],
             swiftSettings: [.swiftLanguageMode(.v6)]),
         .testTarget(
-            name: "BenchmarkStatisticsTests", dependencies: ["BenchmarkStatistics"],
+            name: "BenchmarkStatisticsTests", dependencies: ["BenchmarkStatistics", "LoadGenerator"],
             swiftSettings: [.swiftLanguageMode(.v6)]),
     ]
 }

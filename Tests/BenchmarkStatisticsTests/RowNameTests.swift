@@ -16,6 +16,9 @@ final class RowNameTests: XCTestCase {
         var name = RowName("a.")
         name.append("b")
         XCTAssertEqual(name, RowName("a.b"))
+        name.append(200)
+        XCTAssertEqual(text(name), "a.b200")
+        name = RowName("a.b")
         XCTAssertNotEqual(name, RowName("a.c"))
         XCTAssertNotEqual(name, RowName("a.bc"))
     }
@@ -47,6 +50,10 @@ final class RowNameTests: XCTestCase {
         XCTAssertEqual(RowName("interrupt.timer.to-driver.load-all").goal, 1500)
         XCTAssertNil(RowName("interrupt.timer.to-kernel.load-all").goal)
         XCTAssertEqual(RowName("sweep.clean-2-MiB").goal, 1500)
+        XCTAssertEqual(RowName("chain.15.callers-", 200, ".time-out").goal, 1500)
+        XCTAssertEqual(RowName("together.timers-", 64).goal, 1500)
+        XCTAssertNil(RowName("walk.chain-", 15, ".callers-0").goal)
+        XCTAssertEqual(RowName("kernel.longest-masked").goal, RowName.maskedGoal)
         XCTAssertNil(RowName("nothing").goal)
     }
 }

@@ -197,8 +197,9 @@ final class ToolCoreTests: XCTestCase {
         XCTAssertEqual(
             note(ControlWord(.call, Slot(7), length: 120, capabilities: 4).raw),
             "Longest masked path: call, 120 words, 4 capabilities")
-        XCTAssertEqual(note(ControlWord(invoke: .retype, Slot(7)).raw), "Longest masked path: retype")
-        XCTAssertEqual(note(~0), "Longest masked path: an interrupt or a fault")
+        XCTAssertEqual(note(ControlWord(invoke: .retype, Slot(7)).raw), "Longest masked path: invoke retype")
+        XCTAssertEqual(note(EntryKind.interruptControl), "Longest masked path: interrupt")
+        XCTAssertEqual(note(EntryKind.faultControl), "Longest masked path: fault")
     }
 
     func testCyclictestText() {

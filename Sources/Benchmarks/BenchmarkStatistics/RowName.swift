@@ -22,7 +22,7 @@ public struct RowName: Equatable, Sendable {
     public mutating func append(_ text: StaticString) {
         for index in 0..<text.utf8CodeUnitCount { append(unsafe text.utf8Start[index]) }
     }
-    private mutating func append(_ number: Int) {
+    public mutating func append(_ number: Int) {
         if number >= 10 { append(number / 10) }
         append(UInt8(48 + number % 10))
     }

@@ -211,6 +211,52 @@
     function bench_hog, \clock
 1:  b       1b
 
+    // One system call at each wake-up, at an exact instant of the clock; needs no stack. x0: a block (Worker.swift) with the
+    // clock's value 14 instructions before the `svc` (one that has passed: at once), the control word of `wait`, and x0-x10
+    // of the call. What the call returned and the clock behind it go to words 13 and 14.
+    function bench_worker, \clock
+    mov     x19, x0
+    b       4f
+    // The same, which begins with the call.
+    function bench_performer, \clock
+    mov     x19, x0
+1:  ldr     x11, [x19]
+2:  mrs     x12, \clock
+    sub     x12, x11, x12
+    cmp     x12, #64
+    b.gt    2b
+    bic     x12, x12, x12, asr #63
+    adr     x13, 3f
+    sub     x13, x13, x12, lsl #2
+    br      x13
+    .rept 64
+    nop
+    .endr
+3:  ldp     x0, x1, [x19, #16]
+    ldp     x2, x3, [x19, #32]
+    ldp     x4, x5, [x19, #48]
+    ldp     x6, x7, [x19, #64]
+    ldp     x8, x9, [x19, #80]
+    ldr     x10, [x19, #96]
+    svc     #0
+    mrs     x12, \clock
+    stp     x0, x12, [x19, #104]
+4:  ldr     x0, [x19, #8]
+    svc     #0
+    b       1b
+
+    // A block as above: from each wake-up on, reads the clock until it has passed word 0, and leaves that read in word 14.
+    function bench_watcher, \clock
+    mov     x19, x0
+1:  ldr     x0, [x19, #8]
+    svc     #0
+2:  ldr     x11, [x19]
+    mrs     x12, \clock
+    cmp     x12, x11
+    b.lo    2b
+    str     x12, [x19, #112]
+    b       1b
+
     // Make the x1 system calls of the table at x0, for ever: 12 words each, x0-x10 and one that is not used.
     function bench_repeat, \clock
     mov     x19, x0
@@ -237,7 +283,7 @@ bench_loops_\clock:
     .quad   bench_raise_\clock, bench_probe_\clock, bench_server_\clock, bench_stamping_server_\clock
     .quad   bench_vector_server_\clock, bench_working_server_\clock, bench_vector_client_\clock, bench_driver_\clock
     .quad   bench_yielder_\clock, bench_fault_handler_\clock, bench_caller_\clock, bench_relay_\clock, bench_hog_\clock
-    .quad   bench_repeat_\clock
+    .quad   bench_repeat_\clock, bench_worker_\clock, bench_performer_\clock, bench_watcher_\clock
     .text
 .endm
 

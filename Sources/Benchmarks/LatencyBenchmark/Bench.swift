@@ -20,6 +20,9 @@ enum Shared {
     static let yielded = base + 40
     /// x0–x10 of the measured call.
     static let request = base + 128
+    /// Three words each (Masked.swift).
+    static let maskedInRow = base + 256
+    static let maskedInRun = base + 288
     /// Rings of `bench_driver`: a count, and 512 pairs from byte 16.
     static let driver = base + 0x1000
     static let client = base + 0x4000
@@ -35,6 +38,7 @@ enum Area {
     static let loads: UInt64 = 0xc400_0000
     static let device: UInt64 = 0xc500_0000
     static let large: UInt64 = 0xc600_0000
+    static let blocks: UInt64 = 0xc700_0000
     static let threads: UInt64 = 0xd000_0000
 }
 
@@ -59,6 +63,12 @@ struct Bench {
     var loads: Loads?
     /// The device whose line is measured, once its driver waits.
     var device: Device?
+    /// Whether the kernel was built to record its longest masked path and its last interrupt's entry.
+    private(set) var recordsMasked = false
+    /// What rows of trees share, once there is one.
+    var trees: TreeParts?
+    /// Slots of the present tree so far, behind `TreePlace.others`.
+    var treeSlots: UInt32 = 0
     /// Pages for tables of calls so far.
     var tableCount = 0
     private var nextSlot: UInt32 = 700
@@ -74,6 +84,12 @@ struct Bench {
     mutating func slot() -> Slot {
         nextSlot += 1
         return Slot(nextSlot)
+    }
+    /// The first of so many slots side by side.
+    mutating func slots(_ count: Int) -> Slot {
+        let first = Slot(nextSlot + 1)
+        nextSlot += UInt32(count)
+        return first
     }
     mutating func make(_ kind: ObjectKind, sizeBits: Int = 0) throws(KernelError) -> Slot {
         let target = slot()
@@ -98,6 +114,8 @@ struct Bench {
             try mapInBoth(try make(.frame, sizeBits: 12), at: Shared.base + offset)
         }
         try copySegments()
+        try console.resetStatistics()
+        recordsMasked = try console.statistic(.longestMasked) != 0
     }
 
     mutating func map(_ frame: Slot, at address: UInt64, _ rights: Rights, in space: Slot) throws(KernelError) {

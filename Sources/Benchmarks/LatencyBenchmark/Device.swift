@@ -15,19 +15,23 @@ private enum Register {
     static let interruptMask: UInt64 = 0x38
     static let rawInterrupts: UInt64 = 0x3c
 }
-/// The transmit interrupt (3.3.10).
-private let transmitted: UInt64 = 1 << 5
 
-/// Where its interrupt mask is, and the line that it raises.
+/// Where its interrupt mask is, the line that it raises, and its driver's binding.
 struct Device {
+    /// The transmit interrupt (3.3.10).
+    static var transmitted: UInt64 { 1 << 5 }
     let mask: UInt64
     let line: Int
+    /// What the binding is made from, the binding, and what it signals.
+    let arena: Untyped
+    let interrupt: Interrupt
+    let notification: Notification
 }
 
 extension Bench {
     mutating func deviceRows() throws(KernelError) {
         if !needs("interrupt.device.") { return }
-        if device == nil { device = try startDevice() }
+        try findDriver()
         guard let device else {
             return note("Not run for want of a PL011 that interrupts: interrupt.device.")
         }
@@ -37,14 +41,17 @@ extension Bench {
         try setMain(254)
     }
 
+    /// The device with its driver, where there is one; made when it is needed first.
+    mutating func findDriver() throws(KernelError) { if device == nil { device = try startDevice() } }
+
     private func deviceRow(_ part: Part, _ device: Device, _ condition: StaticString = "") throws(KernelError) {
-        if part.needsKernelStamp && !isBenchmarkKernel { return }
+        if part.needsKernelStamp && !recordsMasked { return }
         var name = RowName("interrupt.device.")
         name.append(part.name)
         name.append(condition)
         try row(name) { () throws(KernelError) in
             clearRings()
-            _ = clock.loops.raise(device.mask, Shared.start, transmitted)
+            _ = clock.loops.raise(device.mask, Shared.start, Device.transmitted)
             let start = bench_counter()
             while interruptsSeen == 0 {
                 if bench_counter() &- start > patience { return nil }
@@ -69,7 +76,7 @@ extension Bench {
         try deviceRow(.toDriver, device, name)
         try arena.reclaim()
     }
-    private mutating func makeInterrupt(
+    mutating func makeInterrupt(
         _ line: Int, from memory: Untyped
     ) throws(KernelError) -> (Interrupt, Notification) {
         let interrupt = Interrupt(slot())
@@ -84,12 +91,20 @@ extension Bench {
         let mask = Area.device + Register.interruptMask
         bench_store32(mask, 0)
         if !sendByte() { return nil }
-        let (interrupt, notification) = try makeInterrupt(line, from: memory)
+        let device = Device(
+            mask: mask, line: line, arena: Untyped(try make(.untyped, sizeBits: 12)), interrupt: Interrupt(slot()),
+            notification: try makeNotification())
         try startDriver(
-            clock.loops, notification.slot, hasClient: true, register: mask,
-            acknowledge: ControlWord(invoke: .acknowledge, interrupt.slot).raw)
-        try interrupt.bind(notification, bits: 1)
-        return Device(mask: mask, line: line)
+            clock.loops, device.notification.slot, hasClient: true, register: mask,
+            acknowledge: ControlWord(invoke: .acknowledge, device.interrupt.slot).raw)
+        try bind(device)
+        return device
+    }
+    /// The driver is told of the device's interrupts from here on, until the binding's memory is reclaimed.
+    func bind(_ device: Device) throws(KernelError) {
+        try InterruptControl(RootSlot.interruptControl).create(
+            line: device.line, .level, from: device.arena, index: device.interrupt.slot)
+        try device.interrupt.bind(device.notification, bits: 1)
     }
 
     /// Send a line's end, without FIFO: the interrupt comes when it has gone. What the kernel wrote has gone before. Returns
@@ -101,7 +116,7 @@ extension Bench {
         bench_store32(Area.device + Register.control, 0x301)
         bench_store32(Area.device + Register.data, 10)
         settle(ticks: time)
-        return UInt64(bench_load32(Area.device + Register.rawInterrupts)) & transmitted != 0
+        return UInt64(bench_load32(Area.device + Register.rawInterrupts)) & Device.transmitted != 0
     }
 
     /// Physical base and line of the first PL011 in the device tree.

@@ -98,11 +98,11 @@ extension Bench {
         if seen == 0 { histogram.addMissed() }
         for index in 0..<seen {
             let cause = timerClock.value(atTick: first &+ index &* period)
+            histogram.add(length(part, of: index, cause: cause))
             // Later than the next one's cause: a period was missed, and the kernel counts the next ones from then on.
             if period > 0 && length(.toDriver, of: index, cause: cause) >= period &* timerClock.unitsPerTick {
                 return histogram.addMissed()
             }
-            histogram.add(length(part, of: index, cause: cause))
         }
     }
 
@@ -116,16 +116,18 @@ extension Bench {
         name.append(condition)
         if !selection.accepts(name) || !canTell(part) { return }
         var histogram = Histogram()
+        try startMasked()
         for round in 0..<bursts + UInt64(Bench.warmUp) {
             let first = bench_counter() &+ 200 &+ round &* 7 % 211
             try burst(timer, from: first, every: period, work)
             if round >= UInt64(Bench.warmUp) { collect(part, from: first, every: period, into: &histogram) }
         }
+        try stopMasked()
         report(name, unit: timerClock.unit, histogram)
     }
     /// The kernel notes its entry in benchmark builds, by the cycle counter where there is one.
     private func canTell(_ part: Part) -> Bool {
-        !part.needsKernelStamp || (isBenchmarkKernel && timerClock.isCounter == clock.isCounter)
+        !part.needsKernelStamp || (recordsMasked && timerClock.isCounter == clock.isCounter)
     }
 
     /// In a machine that is idle otherwise: user code is interrupted, or nothing runs.

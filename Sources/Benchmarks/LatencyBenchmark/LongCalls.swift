@@ -136,7 +136,9 @@ extension Bench {
             try first.go.signal(1)
             try second.go.signal(1)
             settle()
+            try startMasked()
             try burst(timer, from: together, every: 0) { () throws(KernelError) in }
+            try stopMasked()
             collect(.toDriver, from: together, every: 0, into: &histogram)
         }
         for index in 0..<64 as Range<UInt32> { try CapabilityTable.own.delete(Slot(scratch + index)) }

@@ -22,12 +22,14 @@ private func measure(_ bench: inout Bench) throws(KernelError) {
     try bench.prepare()
     try bench.findClock()
     bench.describeClock()
-    try bench.console.resetStatistics()
     try bench.pathRows()
     try bench.timerRows()
     if !bench.selection.isQuick { try bench.inversionRows() }
+    if bench.selection.isAlone { try bench.chainRows() }
     if !bench.selection.isQuick && bench.selection.isAlone {
         try bench.sweepRows()
+        try bench.walkRows()
+        try bench.togetherRows()
         let loads = try bench.makeLoads()
         try bench.timerRowsUnderLoad(loads)
         bench.loads = loads

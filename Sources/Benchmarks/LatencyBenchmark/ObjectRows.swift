@@ -65,12 +65,15 @@ extension Bench {
         row(RowName("kernel.boot"), unit: timerClock.unit, ticks &* timerClock.unitsPerTick)
         row(RowName("kernel.text-bytes"), unit: .bytes, try console.statistic(.kernelTextBytes))
         row(RowName("kernel.thread-bytes"), unit: .bytes, UInt64(Footprint.descriptor(.thread)))
-        if isBenchmarkKernel {
-            row(RowName("kernel.longest-masked"), unit: clock.unit, try console.statistic(.longestMasked))
-            note("Longest masked path: control word ", try console.statistic(.longestMaskedControl))
-            note("Longest masked path: returned to ", try console.statistic(.longestMaskedPlace))
+        if !recordsMasked { return }
+        try startMasked()
+        let longest = MaskedPath.ofRun
+        row(RowName("kernel.longest-masked"), unit: clock.unit, longest.length)
+        note("Longest masked path: control word ", longest.control)
+        note("Longest masked path: returned to ", longest.place)
+        for index in 0..<UInt64(EntryKind.count) {
+            let length = try console.longestMasked(of: EntryKind(index: index))
+            if length > 0 { noteEntry(index, length) }
         }
     }
-    /// Whether the kernel was built to record its longest masked path and its last interrupt's entry.
-    var isBenchmarkKernel: Bool { ((try? console.statistic(.longestMasked)) ?? 0) != 0 }
 }

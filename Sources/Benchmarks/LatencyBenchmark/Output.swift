@@ -62,6 +62,26 @@ extension Bench {
         line.flush(console)
     }
 
+    /// The longest masked path of an entry.
+    func noteEntry(_ index: UInt64, _ length: UInt64) {
+        var line = OutputLine()
+        line.append("# Longest of entry ")
+        line.append(index)
+        line.append(": ", length, digits: 5)
+        line.flush(console)
+    }
+
+    /// The longest masked path of the row, where the kernel records it; the next row begins without one.
+    private func appendMasked(_ text: inout OutputLine) {
+        let masked = MaskedPath.ofRow
+        if masked.length == 0 { return }
+        text.append("# Longest Masked: ", masked.length, digits: 5)
+        if clock.unit.hasGoals { text.append("# Longest Masked Goal: ", RowName.maskedGoal, digits: 5) }
+        text.append("# Longest Masked Call: ", masked.control, digits: 1)
+        text.append("# Longest Masked Place: ", masked.place, digits: 1)
+        masked.clear()
+    }
+
     /// One row: the histogram, what is read off it, and whether the maximum keeps the goal.
     func report(_ name: RowName, unit: Unit, _ histogram: borrowing Histogram) {
         var text = OutputLine()
@@ -101,6 +121,8 @@ extension Bench {
         text.append(histogram.percentile(99_990))
         text.append("\n")
         text.append("# Histogram Overflows: ", histogram.overflows, digits: 5)
+        text.flush(console)
+        appendMasked(&text)
         text.append("# Missed Cycles: ", histogram.missed, digits: 5)
         text.flush(console)
     }

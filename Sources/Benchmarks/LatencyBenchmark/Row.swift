@@ -16,6 +16,11 @@ struct Request {
         words[0] = control.raw
         words[1] = second
     }
+    /// A call with a deadline.
+    init(_ control: ControlWord, by deadline: Instant) {
+        words[0] = control.by(deadline).raw
+        words[2] = deadline.ticks
+    }
     init(
         _ method: Method, _ slot: Slot, _ a: UInt64 = 0, _ b: UInt64 = 0, _ c: UInt64 = 0, _ d: UInt64 = 0,
         _ e: UInt64 = 0
@@ -28,8 +33,9 @@ struct Request {
         words[5] = e
     }
     /// Puts the words where the measured loops read them.
-    func stage() {
-        for index in words.indices { bench_store(Shared.request + 8 * UInt64(index), words[index]) }
+    func stage() { store(at: Shared.request) }
+    func store(at address: UInt64) {
+        for index in words.indices { bench_store(address + 8 * UInt64(index), words[index]) }
     }
 }
 
@@ -44,18 +50,20 @@ extension Bench {
 
     /// One row: `sample` gives a value of the clock, or nil where the cycle brought none.
     func row(
-        _ name: RowName, samples: Int = 1000, _ sample: () throws(KernelError) -> UInt64?
+        _ name: RowName, clock: Clock? = nil, samples: Int = 1000, _ sample: () throws(KernelError) -> UInt64?
     ) throws(KernelError) {
         let name = loads == nil ? name : name.underLoad
         if !selection.accepts(name) { return }
         var histogram = Histogram()
+        try startMasked()
         for round in 0..<(loads == nil ? samples : 100) + Bench.warmUp {
             if loads != nil { settle(ticks: 400 + UInt64(round * 7 % 37)) }
             let value = try sample()
             if round < Bench.warmUp { continue }
             if let value { histogram.add(value) } else { histogram.addMissed() }
         }
-        report(name, unit: clock.unit, histogram)
+        try stopMasked()
+        report(name, unit: (clock ?? self.clock).unit, histogram)
     }
 
     /// A row with one value that is known already.

@@ -40,6 +40,7 @@ extension Bench {
         if !selection.accepts(name) { return }
         let period = isShort ? 0 : self.period
         var histogram = Histogram()
+        try startMasked()
         for lead in stride(from: 0, to: self.period, by: Int(max(step, self.period / 691))) {
             try before()
             let first = bench_counter() &+ firstLead &+ lead
@@ -49,6 +50,7 @@ extension Bench {
             collect(.toDriver, from: first, every: period, into: &histogram)
             try after()
         }
+        try stopMasked()
         report(name, unit: timerClock.unit, histogram)
     }
 

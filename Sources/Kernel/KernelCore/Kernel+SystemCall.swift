@@ -113,7 +113,9 @@ extension Kernel where H: ~Copyable {
     /// Asked between the steps of a long operation: is an interrupt waiting to be taken?
     @inline(__always) mutating func isInterrupted() -> Bool {
         #if BENCHMARK
-            recordMasked(control: core.current?.firstArgument ?? ~0, place: core.current?.programCounter ?? 0)
+            recordMasked(
+                control: core.current?.firstArgument ?? EntryKind.interruptControl,
+                place: core.current?.programCounter ?? 0)
             maskedSince = hardware.cycles
         #endif
         return hardware.interruptPending
@@ -126,6 +128,10 @@ extension Kernel where H: ~Copyable {
     /// the system call and program counter that it belongs to.
     public mutating func recordMasked(control: UInt64, place: UInt64) {
         let length = hardware.cycles &- maskedSince
+        #if BENCHMARK
+            let entry = Int(EntryKind(control: control).index)
+            if length > statistics.longestOfEntry[entry] { statistics.longestOfEntry[entry] = length }
+        #endif
         if length > statistics.longestMasked {
             statistics.longestMasked = length
             statistics.longestMaskedControl = control

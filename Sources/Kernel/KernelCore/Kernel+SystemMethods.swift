@@ -61,6 +61,10 @@ extension Kernel where H: ~Copyable {
 
     /// The value of one statistic; 0 for an index that is none.
     @inline(never) public mutating func statistic(_ index: UInt64) -> UInt64 {
+        #if BENCHMARK
+            let entry = index &- EntryKind.firstStatistic
+            if entry < UInt64(EntryKind.count) { return statistics.longestOfEntry[Int(entry)] }
+        #endif
         guard let statistic = Statistic(rawValue: index) else { return 0 }
         switch statistic {
         case .longestMasked: return statistics.longestMasked

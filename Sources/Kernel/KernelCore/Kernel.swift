@@ -109,6 +109,9 @@ public struct Statistics {
     var longestMasked: UInt64 = 0
     var longestMaskedControl: UInt64 = 0
     var longestMaskedPlace: UInt64 = 0
+    #if BENCHMARK
+        var longestOfEntry = InlineArray<96, UInt64>(repeating: 0)
+    #endif
     public var kernelTextBytes: UInt64 = 0
     public var kernelDataBytes: UInt64 = 0
     public var bootTicks: UInt64 = 0

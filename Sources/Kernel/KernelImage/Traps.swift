@@ -127,7 +127,7 @@ func faultEntry(
         next = kernel.pointee.fault(
             thread, cause.faultKind, address: cause.hasAddress ? address : 0, syndrome: syndrome)
     }
-    recordMasked(kernel, control: ~0, next)
+    recordMasked(kernel, control: EntryKind.faultControl, next)
     return unsafe next?.raw
 }
 
@@ -164,7 +164,7 @@ func idleInterruptEntry() {
 }
 
 @inline(__always) private func wake(_ wakeup: Wakeup) {
-    recordMasked(kernelState, control: ~0, wakeup.thread)
+    recordMasked(kernelState, control: EntryKind.interruptControl, wakeup.thread)
     unsafe swiftlet_exit_woken(wakeup.thread.raw, wakeup.bits)
 }
 @inline(never) private func settleAndInterrupt(_ running: UnsafeMutableRawPointer) {
@@ -185,7 +185,7 @@ func idleInterruptEntry() {
     resume(kernelState.pointee.noInterrupt(thread))
 }
 @inline(__always) private func resume(_ next: Ref<KernelCore.Thread>?) {
-    recordMasked(kernelState, control: ~0, next)
+    recordMasked(kernelState, control: EntryKind.interruptControl, next)
     unsafe swiftlet_exit(next?.raw)
 }
 

@@ -155,7 +155,7 @@
 @frozen public enum Statistic: UInt64, Sendable {
     /// Longest path with interrupts off in ticks of the cycle counter (benchmark builds; else 0).
     case longestMasked = 0
-    /// The control word of the system call that set it, or ~0 for an interrupt.
+    /// The control word of the system call that set it, or what stands for an interrupt or a fault (`EntryKind`).
     case longestMaskedControl = 1
     /// The program counter that the path returned to.
     case longestMaskedPlace = 2

@@ -1,4 +1,5 @@
-// The benchmark's text (docs/reference/benchmark-format.md) as values: JSON, a table beside the goals, cyclictest's files.
+// The benchmark's text (docs/reference/benchmark-format.md) as values: JSON, a table beside the
+// goals, cyclictest's files.
 
 import Foundation
 import KernelABI
@@ -21,6 +22,8 @@ public struct BenchRow: Codable, Equatable {
     public var missed: UInt64 = 0
     /// Value to count.
     public var histogram: [String: UInt64] = [:]
+    /// The longest path with interrupts masked while the row ran, where the kernel recorded it.
+    public var masked: MaskedFigure?
 
     /// A line for people; `BenchReport.tableHead` stands above.
     public var tableLine: String {
@@ -49,11 +52,13 @@ public struct BenchReport: Codable, Equatable {
     public private(set) var rows: [BenchRow] = []
     /// Lines that belong to no row: the clock and its check, what was not run and why.
     public private(set) var notes: [String] = []
+    /// The longest masked path of each kernel entry that was seen.
+    public internal(set) var entries: [EntryFigure] = []
     private var isInside = false
     /// Whether its last line came.
     public private(set) var hasEnded = false
 
-    private enum CodingKeys: String, CodingKey { case rows, notes }
+    private enum CodingKeys: String, CodingKey { case rows, notes, entries }
 
     public init() {}
     public init(text: String) {
@@ -65,8 +70,12 @@ public struct BenchReport: Codable, Equatable {
 
     public func contains(_ name: String) -> Bool { rows.contains { $0.name == name } }
 
-    /// Takes the rows and the notes of another run that this one does not have.
+    /// Takes the rows, the masked paths and the notes of another run that this one does not have.
     public mutating func add(_ other: BenchReport) {
+        for index in rows.indices where rows[index].masked == nil {
+            rows[index].masked = other.rows.first { $0.name == rows[index].name }?.masked
+        }
+        entries += other.entries.filter { entry in !entries.contains { $0.entry == entry.entry } }
         rows += other.rows.filter { !contains($0.name) }
         notes += other.notes.filter { !notes.contains($0) }
     }
@@ -84,6 +93,8 @@ public struct BenchReport: Codable, Equatable {
             rows.append(BenchRow(name: name))
         } else if !rows.isEmpty, BenchReport.read(line, &rows[rows.count - 1]) {
             return line.hasPrefix(BenchReport.lastLabel) ? rows.last : nil
+        } else if let entry = BenchReport.entryFigure(line) {
+            entries.append(entry)
         } else if let note = line.after("# ") {
             notes.append(BenchReport.readable(note))
         }
@@ -94,10 +105,16 @@ public struct BenchReport: Codable, Equatable {
         let prefix = "Longest masked path: control word "
         guard let raw = note.after(prefix).flatMap(UInt64.init) else { return note }
         let word = ControlWord(raw: raw)
-        guard raw != ~0, let call = word.systemCall else { return "Longest masked path: an interrupt or a fault" }
-        if call == .invoke { return "Longest masked path: \(word.method.map { "\($0)" } ?? "invoke")" }
+        let name = EntryKind(control: raw).name
+        guard let call = EntryKind(control: raw).systemCall else { return "Longest masked path: \(name)" }
         return "Longest masked path: \(call), \(word.length) words, \(word.capabilityCount) capabilities"
     }
+    private static func entryFigure(_ line: String) -> EntryFigure? {
+        let parts = line.after("# Longest of entry ")?.split(separator: ":").map { UInt64($0.trimmed) }
+        guard let parts, parts.count == 2, let index = parts[0], let length = parts[1] else { return nil }
+        return EntryFigure(entry: EntryKind(index: index).name, measured: length)
+    }
+
     private static let lastLabel = "# Missed Cycles: "
 
     private static func read(_ line: String, _ row: inout BenchRow) -> Bool {
@@ -119,6 +136,14 @@ public struct BenchReport: Codable, Equatable {
             row.maximum = value
         } else if let value = number("# Histogram Overflows: ") {
             row.overflows = value
+        } else if let value = number("# Longest Masked: ") {
+            row.masked = MaskedFigure(length: value)
+        } else if let value = number("# Longest Masked Goal: ") {
+            row.masked?.goal = value
+        } else if let value = number("# Longest Masked Call: ") {
+            row.masked?.entry = EntryKind(control: value).name
+        } else if let value = number("# Longest Masked Place: ") {
+            row.masked?.place = value
         } else if let value = number(lastLabel) {
             row.missed = value
         } else if let list = line.after("# Percentiles: ") {
@@ -143,7 +168,8 @@ public struct BenchReport: Codable, Equatable {
         let kept = rows.count { $0.isKept == true }
         let missed = rows.count { $0.isKept == false }
         return
-            "\(rows.count) rows: \(kept) kept their goal, \(missed) missed it, \(rows.count - kept - missed) have none"
+            "\(rows.count) rows: \(kept) kept their goal, \(missed) missed it, "
+            + "\(rows.count - kept - missed) have none" + maskedSummary
     }
 
     public func json() throws -> String {

@@ -15,6 +15,8 @@ struct BenchCommand: ParsableCommand {
     @Option(help: "Where: virt, or a board that QEMU has: rpi3, rpi4.") var board = "virt"
     @Option(help: "Which rows: all, quick, or the beginning of rows' names.") var rows = "all"
     @Option(help: "Where to write the figures.") var output = "build/bench"
+    @Option(help: "The proven bounds of the kernel's entries, where they are known: lines of name, tab, bound.")
+    var bounds = "build/wcet.tsv"
     @Option(help: "The script that draws them.") var plot = "Sources/Tools/plot/histograms.py"
     @Option(help: "Seconds after which a run that hangs is stopped.") var timeout = 600
 
@@ -24,6 +26,7 @@ struct BenchCommand: ParsableCommand {
         var report = BenchReport()
         try measure(machine, image, "bench", into: &report)
         try measure(machine, recording, "bench-recording", into: &report)
+        if let text = try? String(contentsOfFile: bounds, encoding: .utf8) { report.setBounds(text) }
         if report.rows.isEmpty { throw ToolError("no row begins with \(rows)") }
         try writeFile(Array(try report.json().utf8), to: "\(output)/bench.json")
         try? FileManager.default.removeItem(atPath: "\(output)/histograms")
@@ -31,6 +34,12 @@ struct BenchCommand: ParsableCommand {
             try writeFile(Array(row.cyclictestText.utf8), to: "\(output)/histograms/\(row.name).txt")
         }
         try draw()
+        for line in report.maskedLines { print(line) }
+        for line in report.treeLines { print(line) }
+        if !report.entries.isEmpty {
+            print(BenchReport.entryHead)
+            for entry in report.entries.sorted(by: { $0.measured > $1.measured }) { print(entry.tableLine) }
+        }
         for note in report.notes { print(note) }
         print("\(output): bench.txt, bench-recording.txt, bench.json, bench.svg, bench.png, histograms/ROW.txt")
         print(report.summary)

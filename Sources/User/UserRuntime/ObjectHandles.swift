@@ -292,6 +292,15 @@ public struct SystemControl: Sendable {
     public func statistic(_ which: Statistic) throws(KernelError) -> UInt64 {
         try invokeForResults(.statistics, slot, which.rawValue).w0
     }
+    /// The longest masked path with its control word and its place, all three of one instant (right: read).
+    public func longestMasked() throws(KernelError) -> (length: UInt64, control: UInt64, place: UInt64) {
+        let words = try invokeForResults(.statistics, slot, Statistic.longestMasked.rawValue)
+        return (words.w0, words.w1, words.w2)
+    }
+    /// The longest masked path of an entry since boot (benchmark builds; else 0; right: read).
+    public func longestMasked(of entry: EntryKind) throws(KernelError) -> UInt64 {
+        try invokeForResults(.statistics, slot, EntryKind.firstStatistic + entry.index).w0
+    }
     /// Set the maxima back to 0 (right: manage).
     public func resetStatistics() throws(KernelError) { try invoke(.resetStatistics, slot) }
     /// 1 record, 0 stop, 2 read two events from `first` on (w0: how many there are, w1–w6); right: execute.

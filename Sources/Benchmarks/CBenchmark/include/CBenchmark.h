@@ -21,7 +21,7 @@ typedef struct {
     /// The clock, to `stamp`, just before `value` is stored to a device's register.
     uint64_t (*_Nonnull raise)(uint64_t address, uint64_t stamp, uint64_t value);
     uint64_t probe, server, stamping_server, vector_server, working_server, vector_client, driver, yielder, fault_handler,
-        caller, relay, hog, repeat;
+        caller, relay, hog, repeat, worker, performer, watcher;
 } BenchLoops;
 
 /// With PMCCNTR_EL0.
