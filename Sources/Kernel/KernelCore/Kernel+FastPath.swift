@@ -43,7 +43,7 @@ extension Kernel where H: ~Copyable {
         let word = thread.pointee.scheduling.raw
         // The server's word: the caller's, one deeper. A depth of `Limits.chain` carries into the attention bits.
         let deeper = word &+ 0x100
-        if deeper & SchedulingWord.attentionMask != 0 { return nil }
+        if deeper & SchedulingWord.attentionMask != 0 || core.sliceEnd != .never { return nil }
         connect(thread, to: server, at: endpoint, deeper)
         thread.pointee.scheduling.raw = word | RunState.awaitingReply.raw &<< SchedulingWord.stateShift
         return Handover(
@@ -77,7 +77,7 @@ extension Kernel where H: ~Copyable {
         guard let server = endpoint.pointee.readyServer else { return nil }
         let word = thread.pointee.scheduling.raw
         let deeper = word &+ 0x100
-        if deeper & SchedulingWord.attentionMask != 0 { return nil }
+        if deeper & SchedulingWord.attentionMask != 0 || core.sliceEnd != .never { return nil }
         connect(thread, to: server, at: endpoint, deeper)
         thread.pointee.scheduling.raw =
             word | SchedulingWord.faultingBit | RunState.faulted.raw &<< SchedulingWord.stateShift
