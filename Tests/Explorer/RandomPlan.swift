@@ -67,18 +67,22 @@ extension Plan {
             return [
                 .call(0, .forever), .call(0, .forever), .call(0, .forever), .call(2, .forever), .call(4, .forever),
                 .call(1, .forever), .call(1, .forever), .call(3, .forever), .longCall(0), .longCall(0),
-                .signal(thread % 2), .signal(2), .signal(3), .fault, .yield, .yield, .compute, .wait(1, .forever), .poll(1),
+                .signal(thread % 2), .signal(2), .signal(3), .fault, .yield, .yield, .compute, .wait(1, .forever),
+                .poll(1),
             ]
         }
     }
 
     private static func everything(for thread: Int, of count: Int) -> [Action] {
         var actions: [Action] = [
-            .yield, .compute, .fault, .acknowledge, .cancelTimer, .arm(1, isPeriodic: false), .arm(2, isPeriodic: false),
-            .arm(1, isPeriodic: true), .reply(0), .reply(1), .send(0, .forever), .send(1, .timed), .receive(0, 2, .timed),
+            .yield, .compute, .fault, .acknowledge, .cancelTimer, .arm(1, isPeriodic: false),
+            .arm(2, isPeriodic: false),
+            .arm(1, isPeriodic: true), .reply(0), .reply(1), .send(0, .forever), .send(1, .timed),
+            .receive(0, 2, .timed),
             .receive(1, 1, .timed), .receive(0, 2, .forever), .replyAndReceive(0, 2, .forever),
             .replyAndReceive(2, 0, .forever), .replyAndReceive(1, 1, .timed), .call(0, .timed), .call(1, .timed),
-            .wait(0, .timed), .wait(1, .timed), .wait(2, .forever), .poll(0), .poll(2), .poll(3), .signal(0), .signal(1),
+            .wait(0, .timed), .wait(1, .timed), .wait(2, .forever), .poll(0), .poll(2), .poll(3), .signal(0),
+            .signal(1),
             .answerFault(1, 1, 2), .close(1), .bindServer(1, 1),
         ]
         let other = (thread + 1) % count

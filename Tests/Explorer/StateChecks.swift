@@ -12,7 +12,9 @@ extension System {
             .violations
         let hardware = machine.hardware.pointee
         let armed = machine.kernel.pointee.core.armed.ticks
-        if hardware.deadline != armed && armed != 0 { found.append("the timer is set to another instant than it seems") }
+        if hardware.deadline != armed && armed != 0 {
+            found.append("the timer is set to another instant than it seems")
+        }
         if let running = machine.running, hardware.translationBase != running.translationBase {
             found.append("another address space is active than the running thread's")
         }

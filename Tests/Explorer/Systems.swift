@@ -16,10 +16,12 @@ extension Plan {
                 ThreadPlan(
                     base: 2,
                     actions: [
-                        .receive(1, 1, .forever), .replyAndReceive(1, 1, .forever), .call(0, .forever), .call(0, .timed),
+                        .receive(1, 1, .forever), .replyAndReceive(1, 1, .forever), .call(0, .forever),
+                        .call(0, .timed),
                     ]),
                 ThreadPlan(base: 3, actions: [.call(1, .forever), .setPriority(0, 4), .setPriority(0, 1)]),
-                ThreadPlan(base: 4, actions: [.call(1, .timed), .call(0, .forever), .setPriority(2, 6), .setPriority(2, 3)]),
+                ThreadPlan(
+                    base: 4, actions: [.call(1, .timed), .call(0, .forever), .setPriority(2, 6), .setPriority(2, 3)]),
             ],
             endpoints: [0, 1], replies: 2)
     }
@@ -50,7 +52,8 @@ extension Plan {
                 ThreadPlan(
                     base: 5,
                     actions: [
-                        .receive(0, 0, .forever), .receive(0, 0, .timed), .replyAndReceive(0, 0, .forever), .acknowledge,
+                        .receive(0, 0, .forever), .receive(0, 0, .timed), .replyAndReceive(0, 0, .forever),
+                        .acknowledge,
                         .wait(0, .forever),
                     ]),
                 ThreadPlan(
@@ -66,9 +69,11 @@ extension Plan {
         Plan(
             name: "removal",
             threads: [
-                ThreadPlan(base: 2, actions: [.receive(0, 0, .forever), .replyAndReceive(0, 0, .forever), .deleteReply(0)]),
+                ThreadPlan(
+                    base: 2, actions: [.receive(0, 0, .forever), .replyAndReceive(0, 0, .forever), .deleteReply(0)]),
                 ThreadPlan(base: 3, actions: [.call(0, .forever), .call(0, .timed), .send(0, .forever)]),
-                ThreadPlan(base: 3, actions: [.call(0, .forever), .call(1, .forever), .receive(1, 1, .forever), .reply(1)]),
+                ThreadPlan(
+                    base: 3, actions: [.call(0, .forever), .call(1, .forever), .receive(1, 1, .forever), .reply(1)]),
                 ThreadPlan(
                     base: 5,
                     actions: [

@@ -22,7 +22,8 @@ extension Walk {
             }
         }
         let lines = best.map { step in
-            let path = step.isFast || step.action == .tick || step.action == .interrupt ? "" : "  // by the general path"
+            let path =
+                step.isFast || step.action == .tick || step.action == .interrupt ? "" : "  // by the general path"
             return system.words(step.action, of: step.thread) + path
         }
         return ([system.setUp] + lines).joined(separator: "\n") + "  // differs"
