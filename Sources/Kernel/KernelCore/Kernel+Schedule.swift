@@ -3,8 +3,13 @@
 // The rule: the running thread's effective priority is at least that of every ready thread. Every operation that can break
 // it ends in `reschedule`, which restores it. Between threads of one priority the order is first come, first served; a
 // preempted thread keeps its place at the head and the rest of its slice. Whatever may have broken the rule, or changed
-// the earliest deadline, marks the core as stale, and only then is anything chosen anew. A slice, where a thread has one, ends only while
-// somebody of the same priority waits (so the timer is silent otherwise).
+// the earliest deadline, marks the core as stale, and only then is anything chosen anew.
+//
+// A slice is the longest time that its thread runs while an equal is ready. It begins when the thread runs and an equal is
+// ready, stands still while the thread is preempted, and is over when it is used up (the thread goes behind its equals), when
+// the thread yields or blocks, or when no equal is ready any more. A call blocks: neither the time of the server counts, nor
+// does the server run on the caller's slice. `sliceEnd` is `.never` while no slice runs, so the timer is silent; a fast path
+// that would end or begin a slice declines.
 
 import HardwareInterface
 import KernelABI
