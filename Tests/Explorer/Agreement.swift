@@ -24,13 +24,17 @@ final class Agreement {
     private(set) var systems = 0
     private(set) var difference: String?
 
+    private var walk: Walk?
+
     init(seed: UInt64) { random = SeededGenerator(state: seed) }
 
     /// Walks through new systems until so many states were compared, or a difference shows.
     func compare(states count: Int) {
         while states.count < count && difference == nil {
             let walk = Walk(Plan.random(&random))
+            self.walk = walk
             systems += 1
+            Watch.restart()
             for _ in 0..<6 where difference == nil {
                 walk.begin()
                 for _ in 0..<Agreement.walkLength {
@@ -47,6 +51,14 @@ final class Agreement {
                 }
             }
         }
+    }
+}
+
+extension Agreement {
+    /// Says after which steps the kernel stopped.
+    func reportUnfinished() {
+        guard let walk else { return }
+        print("error: the kernel stops after these steps and one more\n" + walk.story(walk.steps))
     }
 }
 

@@ -33,6 +33,8 @@ final class Explorer {
     private let restart: Int
     private let take: Int
     private(set) var result = SearchResult()
+    /// The step that is being taken.
+    private var underWay = Origin(parent: 0, action: 0, look: -1, thread: -1)
 
     init(_ plan: Plan) {
         system = System(plan)
@@ -65,11 +67,12 @@ final class Explorer {
         area.save(to: first)
         var level = Level(size: area.words)
         _ = seen.insert(hash(first))
-        origins.append(Origin(parent: 0, action: 0, look: -1))
+        origins.append(Origin(parent: 0, action: 0, look: -1, thread: -1))
         level.append(0, first, first)
         for round in 0..<depth {
             var next = Level(size: area.words)
             while let number = level.next(present, first) {
+                Watch.restart()
                 expand(number, &next)
                 if result.violation != nil || origins.count >= states { return finish() }
             }
@@ -102,9 +105,12 @@ final class Explorer {
             repeat {
                 area.restore(from: present)
                 system.machine.hardware.pointee.interruptAtLook = look
+                underWay = Origin(
+                    parent: UInt32(number), action: UInt16(action), look: Int8(look), thread: Int8(before.running ?? -1)
+                )
                 system.perform(actions[action], fast: true)
                 let looks = system.machine.hardware.pointee.looks
-                conclude(Origin(parent: UInt32(number), action: UInt16(action), look: Int16(look)), before, &next)
+                conclude(underWay, before, &next)
                 if result.violation != nil { return }
                 look += 1
                 if !canInterrupt || look >= looks || actions[action].isHardware { break }
@@ -133,7 +139,7 @@ final class Explorer {
         origins.append(origin)
         let violations = problem.map { [$0] } ?? system.violations()
         if !violations.isEmpty {
-            result.violation = violations.prefix(4).joined(separator: "\n") + "\n" + story()
+            result.violation = violations.prefix(4).joined(separator: "\n") + "\n" + story(origin)
             return
         }
         next.append(origins.count - 1, after, first)
@@ -164,26 +170,23 @@ final class Explorer {
         system.keyAddresses(thread).map { area.place($0) ?? 0 }
     }
 
-    /// The steps from the first state to the last one that was met, as a host test writes them.
-    private func story() -> String {
-        var path: [Origin] = []
-        var at = origins.count - 1
+    /// The steps from the first state to the end of a step, as a host test writes them.
+    private func story(_ last: Origin) -> String {
+        var path = [last]
+        var at = Int(last.parent)
         while at != 0 {
             path.append(origins[at])
             at = Int(origins[at].parent)
         }
-        area.restore(from: first)
-        var lines = [system.setUp]
-        for origin in path.reversed() {
-            let action = actions[Int(origin.action)]
+        let lines = path.reversed().map { origin in
             let comment = origin.look < 0 ? "" : "  // line 32 interrupts at look \(origin.look)"
-            lines.append(system.words(action, of: system.runningIndex) + comment)
-            system.machine.hardware.pointee.interruptAtLook = Int(origin.look)
-            system.perform(action, fast: true)
-            finishStep()
+            return system.words(actions[Int(origin.action)], of: origin.thread < 0 ? nil : Int(origin.thread)) + comment
         }
-        return lines.joined(separator: "\n")
+        return ([system.setUp] + lines).joined(separator: "\n")
     }
+
+    /// Says which step never came to its end.
+    func reportUnfinished() { print("error: the kernel stops within the last step\n" + story(underWay)) }
 }
 
 extension System {

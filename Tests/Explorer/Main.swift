@@ -22,7 +22,9 @@ import Foundation
         var total = 0
         for plan in Plan.all where system.map({ plan.name.hasPrefix($0) }) ?? true {
             let start = Date()
-            let result = Explorer(plan).search(states: states, depth: 1000)
+            let explorer = Explorer(plan)
+            Watch.begin { explorer.reportUnfinished() }
+            let result = explorer.search(states: states, depth: 1000)
             let extent = result.isExhausted ? "all of them" : "all up to depth \(result.depth)"
             print("\(plan.name): \(result.states) states, \(extent), \(result.steps) steps, \(seconds(start))")
             total += result.states
@@ -38,13 +40,19 @@ import Foundation
     static func agree(states: Int, seed: UInt64) -> Bool {
         let start = Date()
         let agreement = Agreement(seed: seed)
+        Watch.begin { agreement.reportUnfinished() }
         agreement.compare(states: states)
         print(
             "fast and general path: \(agreement.states.count) states of \(agreement.systems) systems,",
             "\(agreement.steps) entries, \(seconds(start)); by a fast path:",
             agreement.fastEntries.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", "))
         if let difference = agreement.difference { print("error: \(difference)") }
-        return agreement.difference == nil
+        let unused = [
+            "call", "replyAndReceive", "answerFault", "longCall", "longReplyAndReceive", "signal", "poll", "yield",
+            "interrupt", "tick",
+        ].filter { agreement.fastEntries[$0] == nil }
+        if agreement.difference == nil && !unused.isEmpty { print("error: no fast path took part in \(unused)") }
+        return agreement.difference == nil && unused.isEmpty
     }
 
     private static func seconds(_ start: Date) -> String {

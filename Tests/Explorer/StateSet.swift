@@ -38,11 +38,13 @@ extension Int {
     fileprivate var nextPowerOf2: Int { self <= 1 ? 1 : 1 << (Int.bitWidth - (self - 1).leadingZeroBitCount) }
 }
 
-/// How a state was reached first: from which one, by which action, and with an interrupt at which look.
+/// How a state was reached first: from which one, by which action of which thread (-1: nobody ran), and with an interrupt at
+/// which look (-1: at none).
 struct Origin {
     var parent: UInt32
     var action: UInt16
-    var look: Int16
+    var look: Int8
+    var thread: Int8
 }
 
 /// States of one depth, each as its difference to the first state: a bitmap of changed words, then these words.

@@ -138,6 +138,9 @@ final class System {
         for (index, server) in plan.endpoints.enumerated() {
             lines.append("// e\(index): endpoint" + (server.map { ", server t\($0)" } ?? ""))
         }
+        for (index, copy) in plan.endpointCopies.enumerated() {
+            lines.append("// e\(index + plan.endpoints.count): \(words(copy, "e"))")
+        }
         for index in 0..<plan.replies { lines.append("// r\(index): reply") }
         for index in 0..<plan.notifications {
             var line = "// n\(index): notification"
@@ -146,6 +149,12 @@ final class System {
             if plan.timerNotification == index { line += ", signalled by timer" }
             lines.append(line)
         }
+        for (index, copy) in plan.notificationCopies.enumerated() {
+            lines.append("// n\(index + plan.notifications): \(words(copy, "n"))")
+        }
         return lines.joined(separator: "\n")
+    }
+    private func words(_ copy: Plan.CopyPlan, _ kind: String) -> String {
+        "s.copy(\(kind)\(copy.source), rights: Rights(raw: \(copy.rights.raw)), badge: \(copy.badge))"
     }
 }

@@ -21,12 +21,17 @@ extension Walk {
                 }
             }
         }
-        let lines = best.map { step in
-            let path =
-                step.isFast || step.action == .tick || step.action == .interrupt ? "" : "  // by the general path"
+        return story(best) + "  // differs"
+    }
+
+    /// Steps as a host test writes them.
+    func story(_ steps: [WalkStep]) -> String {
+        let lines = steps.map { step in
+            let hasOnePath = step.action == .tick || step.action == .interrupt
+            let path = step.isFast || hasOnePath ? "" : "  // by the general path"
             return system.words(step.action, of: step.thread) + path
         }
-        return ([system.setUp] + lines).joined(separator: "\n") + "  // differs"
+        return ([system.setUp] + lines).joined(separator: "\n")
     }
 
     /// Performs steps again, as far as they can be; nil: none makes a difference.
