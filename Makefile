@@ -4,7 +4,7 @@
 BOARD ?= virt
 TEST ?= all
 ROWS ?= all
-STATES ?= 2000000
+STATES ?= 1000000
 
 SWIFT := swift
 HOST := $(SWIFT) build --scratch-path .build --explicit-target-dependency-import-check error

@@ -28,7 +28,9 @@ struct Abstraction {
         values.append(value)
         if isNamed { names.append(name()) }
     }
-    private func number(_ thread: Ref<KernelThread>?) -> UInt64 { system.index(thread).map { UInt64($0) } ?? ~0 }
+    private func number(_ thread: Ref<KernelThread>?) -> UInt64 {
+        system.index(thread).map { UInt64($0) } ?? ~0
+    }
     private mutating func add(_ threads: [Ref<KernelThread>], _ name: @autoclosure () -> String) {
         var packed: UInt64 = 0
         for thread in threads { packed = packed << 4 | (number(thread) + 1) }
@@ -44,10 +46,14 @@ struct Abstraction {
 
     private mutating func addCore() {
         let kernel = system.machine.kernel
-        add(number(system.machine.running), "who runs")
-        var ready = [kernel.pointee.core.ready.front, kernel.pointee.core.ready.behind].compactMap { $0 }
+        add(number(system.machine.running), "the running thread")
+        var ready = [kernel.pointee.core.ready.front, kernel.pointee.core.ready.behind].compactMap {
+            $0
+        }
         for priority in (0..<Priorities.count).reversed() {
-            guard let head = kernel.pointee.core.ready.lists.pointee.heads[priority] else { continue }
+            guard let head = kernel.pointee.core.ready.lists.pointee.heads[priority] else {
+                continue
+            }
             var at = head
             repeat {
                 ready.append(at)
@@ -57,11 +63,13 @@ struct Abstraction {
         add(ready, "the ready queue")
         for node in nodes(kernel.pointee.core.deadlines.root) {
             add(node.pointee.key, "a deadline")
-            add(node.timer == nil ? number(node.thread) : 99, "whose deadline it is")
-            add(UInt64(node.pointee.urgency), "how urgent it is")
+            add(node.timer == nil ? number(node.thread) : 99, "a deadline's owner")
+            add(UInt64(node.pointee.urgency), "a deadline's urgency")
         }
         add(kernel.pointee.core.sliceEnd.ticks, "the slice's end")
-        add(number(kernel.pointee.core.floatingPointOwner), "the owner of the floating-point registers")
+        add(
+            number(kernel.pointee.core.floatingPointOwner),
+            "the owner of the floating-point registers")
     }
 
     private mutating func addThread(_ index: Int) {
@@ -70,7 +78,8 @@ struct Abstraction {
         add(UInt64(thread.pointee.scheduling.raw), "\(name) scheduling word")
         add(UInt64(thread.pointee.base), "\(name) base priority")
         add(number(thread.pointee.blockedOn), "\(name) server")
-        let callers = [thread.pointee.soleCaller].compactMap { $0 } + sequence(thread.pointee.callers)
+        let callers =
+            [thread.pointee.soleCaller].compactMap { $0 } + sequence(thread.pointee.callers)
         add(callers, "\(name) callers")
         add(place(thread.pointee.endpoint, system.endpointRefs), "\(name) endpoint")
         add(place(thread.pointee.reply, system.replyRefs), "\(name) reply")
@@ -90,7 +99,9 @@ struct Abstraction {
         }
         if let buffer = thread.pointee.buffer {
             for word in 8..<16 { add(buffer.pointee.words[word], "\(name) buffer word \(word)") }
-            add(buffer.pointee.words[IPCBuffer.floatingPoint / 8], "\(name) saved floating-point register")
+            add(
+                buffer.pointee.words[IPCBuffer.floatingPoint / 8],
+                "\(name) saved floating-point register")
         }
     }
 
@@ -101,7 +112,7 @@ struct Abstraction {
     private mutating func addObjects() {
         for (index, endpoint) in system.endpointRefs.enumerated() {
             let ready = [endpoint.pointee.readyServer].compactMap { $0 }
-            add(ready + sequence(endpoint.pointee.waiters), "who waits at e\(index)")
+            add(ready + sequence(endpoint.pointee.waiters), "e\(index)'s waiters")
             add(endpoint.pointee.isClosed ? 1 : 0, "is e\(index) closed")
             add(number(endpoint.pointee.server), "e\(index)'s server")
         }
@@ -111,7 +122,7 @@ struct Abstraction {
         }
         for (index, notification) in system.notificationRefs.enumerated() {
             add(notification.pointee.bits, "n\(index)'s bits")
-            add(sequence(notification.pointee.waiters), "who waits on n\(index)")
+            add(sequence(notification.pointee.waiters), "n\(index)'s waiters")
         }
         add(system.armedDeadline ?? ~0, "the timer's deadline")
         add(system.isOutstanding ? 1 : 0, "is the interrupt outstanding")
@@ -133,15 +144,18 @@ extension System {
     /// How many deadlines are due so many ticks from now.
     func dueDeadlines(after ticks: UInt64) -> Int {
         let now = machine.now + ticks
-        let waits = threads.filter { $0.ref.pointee.scheduling.hasDeadline && ~$0.ref.deadlineNode.pointee.key <= now }
+        let waits = threads.filter {
+            $0.ref.pointee.scheduling.hasDeadline && ~$0.ref.deadlineNode.pointee.key <= now
+        }
         return waits.count + ((armedDeadline ?? ~0) <= now ? 1 : 0)
     }
 
-    /// The instant at which the timer must interrupt who runs: for the end of a slice, or a deadline that is urgent enough.
+    /// The instant at which the timer must interrupt the running thread: for the end of a slice, or a deadline that is urgent enough.
     var latestInterrupt: UInt64 {
         let running = machine.running?.effective ?? 0
         var instant = machine.kernel.pointee.core.sliceEnd.ticks
-        for thread in threads where thread.ref.pointee.scheduling.hasDeadline && thread.ref.effective >= running {
+        for thread in threads
+        where thread.ref.pointee.scheduling.hasDeadline && thread.ref.effective >= running {
             instant = min(instant, ~thread.ref.deadlineNode.pointee.key)
         }
         if let deadline = armedDeadline {

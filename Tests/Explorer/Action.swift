@@ -47,7 +47,7 @@ enum Action: Equatable {
     case interrupt
     case tick
 
-    /// Does the hardware do it, whoever runs?
+    /// Returns whether the hardware does it, independent of the running thread.
     var isHardware: Bool { self == .interrupt || self == .tick }
 }
 
@@ -56,25 +56,39 @@ extension System {
     func arguments(_ action: Action, of thread: Int) -> [UInt64]? {
         let token = Token.message(of: thread)
         switch action {
-        case .call(let endpoint, let wait): return timed(.call, endpoints[endpoint], 0, wait, [token])
-        case .send(let endpoint, let wait): return timed(.send, endpoints[endpoint], 0, wait, [token])
+        case .call(let endpoint, let wait):
+            return timed(.call, endpoints[endpoint], 0, wait, [token])
+        case .send(let endpoint, let wait):
+            return timed(.send, endpoints[endpoint], 0, wait, [token])
         case .receive(let endpoint, let reply, let wait):
             return timed(.receive, endpoints[endpoint], replies[reply], wait, [])
         case .reply(let reply):
-            return [ControlWord(.reply, Slot(replies[reply]), length: 1).raw, 0, 0, Token.answer(of: thread)]
+            return [
+                ControlWord(.reply, Slot(replies[reply]), length: 1).raw, 0, 0,
+                Token.answer(of: thread),
+            ]
         case .replyAndReceive(let endpoint, let reply, let wait):
-            return timed(.replyAndReceive, endpoints[endpoint], replies[reply], wait, [Token.answer(of: thread)])
+            return timed(
+                .replyAndReceive, endpoints[endpoint], replies[reply], wait,
+                [Token.answer(of: thread)])
         case .longCall(let endpoint):
-            return [ControlWord(.call, Slot(endpoints[endpoint]), length: 11).raw, 0, 0, token, 1, 2, 3, 4, 5, 6, 7]
+            return [
+                ControlWord(.call, Slot(endpoints[endpoint]), length: 11).raw, 0, 0, token, 1, 2, 3,
+                4, 5, 6, 7,
+            ]
         case .longReplyAndReceive(let endpoint, let reply):
             let control = ControlWord(.replyAndReceive, Slot(endpoints[endpoint]), length: 9).raw
-            return [control, UInt64(replies[reply]), 0, Token.answer(of: thread), 7, 6, 5, 4, 3, 2, 1]
+            return [
+                control, UInt64(replies[reply]), 0, Token.answer(of: thread), 7, 6, 5, 4, 3, 2, 1,
+            ]
         case .signal(let notification):
             return [
                 ControlWord(.signal, Slot(notifications[notification])).raw, Token.bit(of: thread),
             ]
-        case .wait(let notification, let wait): return timed(.wait, notifications[notification], 0, wait, [])
-        case .poll(let notification): return [ControlWord(.poll, Slot(notifications[notification])).raw]
+        case .wait(let notification, let wait):
+            return timed(.wait, notifications[notification], 0, wait, [])
+        case .poll(let notification):
+            return [ControlWord(.poll, Slot(notifications[notification])).raw]
         case .yield: return [ControlWord(.yield, Slot(0)).raw]
         case .answerFault(let endpoint, let reply, let answer):
             let control = ControlWord(.replyAndReceive, Slot(endpoints[endpoint]), length: 2).raw
@@ -88,7 +102,8 @@ extension System {
         _ call: SystemCall, _ slot: UInt32, _ second: UInt32, _ wait: Wait, _ words: [UInt64]
     ) -> [UInt64] {
         let deadline = wait == .timed ? machine.now + 1 : ~0
-        let control = ControlWord(call, Slot(slot), length: words.count).by(Instant(ticks: deadline))
+        let control = ControlWord(call, Slot(slot), length: words.count).by(
+            Instant(ticks: deadline))
         return [control.raw, UInt64(second), wait == .timed ? deadline : 0] + words
     }
 
@@ -102,7 +117,8 @@ extension System {
         case .setSlice(let thread, let slice): return invoke(.setSlice, threads[thread].slot, slice)
         case .suspend(let thread): return invoke(.suspend, threads[thread].slot)
         case .resume(let thread): return invoke(.resume, threads[thread].slot)
-        case .deleteReply(let reply): return invoke(.delete, Slot.ownTable.index, UInt64(replies[reply]))
+        case .deleteReply(let reply):
+            return invoke(.delete, Slot.ownTable.index, UInt64(replies[reply]))
         case .close(let endpoint): return invoke(.close, endpoints[endpoint])
         case .bindServer(let endpoint, let thread):
             return invoke(.bindServer, endpoints[endpoint], UInt64(threads[thread].slot))
@@ -122,7 +138,8 @@ extension System {
         case .interrupt:
             machine.hardware.pointee.raised |= Lines.bit(Lines.first)
             // Quiet until the driver acknowledges: it stays raised.
-            return machine.hardware.pointee.isInterruptPending ? machine.takeInterrupt(fast: fast) : false
+            return machine.hardware.pointee.isInterruptPending
+                ? machine.takeInterrupt(fast: fast) : false
         case .take: return machine.takeInterrupt(fast: fast)
         case .tick:
             machine.hardware.pointee.now += 1
@@ -135,7 +152,9 @@ extension System {
             machine.useFloatingPoint(UInt64(runningIndex ?? 0) + 1)
             return false
         default:
-            guard let thread = runningIndex, let arguments = arguments(action, of: thread) else { return false }
+            guard let thread = runningIndex, let arguments = arguments(action, of: thread) else {
+                return false
+            }
             machine.setArguments(threads[thread].ref, arguments)
             return machine.trap(fast: fast)
         }
@@ -143,18 +162,22 @@ extension System {
 
     /// The step as a host test writes it.
     func words(_ action: Action, of thread: Int?) -> String {
-        let s = thread.map { "t\($0)" } ?? "nobody"
+        let s = thread.map { "t\($0)" } ?? "idle"
         func by(_ wait: Wait) -> String { wait == .timed ? ", deadline: s.hardware.now + 1" : "" }
-        func invoke(_ method: String, _ rest: String) -> String { "s.invoke(\(s), .\(method), \(rest))" }
+        func invoke(_ method: String, _ rest: String) -> String {
+            "s.invoke(\(s), .\(method), \(rest))"
+        }
         switch action {
         case .call(let e, let wait): return "s.call(\(s), e\(e), [1]\(by(wait)))"
         case .send(let e, let wait): return "s.send(\(s), e\(e), [1]\(by(wait)))"
-        case .receive(let e, let r, let wait): return "s.receive(\(s), e\(e), reply: r\(r)\(by(wait)))"
+        case .receive(let e, let r, let wait):
+            return "s.receive(\(s), e\(e), reply: r\(r)\(by(wait)))"
         case .reply(let r): return "s.reply(\(s), r\(r), [2])"
         case .replyAndReceive(let e, let r, let wait):
             return "s.replyAndReceive(\(s), e\(e), reply: r\(r), [2]\(by(wait)))"
         case .longCall(let e): return "s.call(\(s), e\(e), [], length: 11)"
-        case .longReplyAndReceive(let e, let r): return "s.replyAndReceive(\(s), e\(e), reply: r\(r), [], length: 9)"
+        case .longReplyAndReceive(let e, let r):
+            return "s.replyAndReceive(\(s), e\(e), reply: r\(r), [], length: 9)"
         case .answerFault(let e, let r, let answer):
             return "s.replyAndReceive(\(s), e\(e), reply: r\(r), [\(answer), 0x4000])"
         case .signal(let n): return "s.signal(\(s), n\(n), bits: 1)"
@@ -182,7 +205,7 @@ extension System {
     }
 }
 
-/// The words that messages carry: each tells who sent it.
+/// The words that messages carry: each names its sender.
 enum Token {
     static func message(of thread: Int) -> UInt64 { 0x100 + UInt64(thread) }
     static func answer(of thread: Int) -> UInt64 { 0x200 + UInt64(thread) }

@@ -95,7 +95,9 @@ final class Walk {
     func choose(_ random: inout SeededGenerator) -> WalkStep? {
         let running = system.runningIndex
         let hardware = system.machine.hardware.pointee
-        func step(_ action: Action) -> WalkStep { WalkStep(action: action, thread: running, isFast: true) }
+        func step(_ action: Action) -> WalkStep {
+            WalkStep(action: action, thread: running, isFast: true)
+        }
         if hardware.isInterruptPending { return step(.take) }
         if system.machine.running?.isRestarting == true { return step(.restart) }
         let canInterrupt = (hardware.raised | hardware.quiet) & Lines.bit(Lines.first) == 0
@@ -137,7 +139,9 @@ final class Walk {
         for index in 0..<min(fast.values.count, general.values.count) where lines.count < 6 {
             if fast.values[index] == general.values[index] { continue }
             let values = [fast, general].map { String($0.values[index], radix: 16) }
-            lines.append("\(fast.names[index]): \(values[0]) by the fast path, \(values[1]) by the general one")
+            lines.append(
+                "\(fast.names[index]): \(values[0]) by the fast path, \(values[1]) by the general one"
+            )
             if fast.names[index] != general.names[index] { break }
         }
         return lines.joined(separator: "\n")
@@ -149,7 +153,9 @@ final class Walk {
             area.restore(from: after)
         }
         steps[steps.count - 1].isFast = fast
-        if let running = system.machine.running, !running.isRestarting { system.machine.setArguments(running, []) }
+        if let running = system.machine.running, !running.isRestarting {
+            system.machine.setArguments(running, [])
+        }
     }
 
     var hash: UInt64 {

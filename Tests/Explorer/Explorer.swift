@@ -99,14 +99,16 @@ final class Explorer {
         area.restore(from: present)
         let before = Before(system)
         let line = system.machine.hardware.pointee
-        let canInterrupt = system.plan.hasInterrupts && (line.raised | line.quiet) & Lines.bit(Lines.first) == 0
+        let canInterrupt =
+            system.plan.hasInterrupts && (line.raised | line.quiet) & Lines.bit(Lines.first) == 0
         for action in choices(canInterrupt) {
             var look = -1
             repeat {
                 area.restore(from: present)
                 system.machine.hardware.pointee.interruptAtLook = look
                 underWay = Origin(
-                    parent: UInt32(number), action: UInt16(action), look: Int8(look), thread: Int8(before.running ?? -1)
+                    parent: UInt32(number), action: UInt16(action), look: Int8(look),
+                    thread: Int8(before.running ?? -1)
                 )
                 system.perform(actions[action], fast: true)
                 let looks = system.machine.hardware.pointee.looks
@@ -160,7 +162,8 @@ final class Explorer {
     private var deadPlaces: [Int] {
         var places: [Int] = []
         for thread in system.threads.indices {
-            for (address, isQueued) in zip(keyPlaces[thread], system.areQueued(thread)) where !isQueued {
+            for (address, isQueued) in zip(keyPlaces[thread], system.areQueued(thread))
+            where !isQueued {
                 places.append(address)
             }
         }
@@ -180,17 +183,21 @@ final class Explorer {
         }
         let lines = path.reversed().map { origin in
             let comment = origin.look < 0 ? "" : "  // line 32 interrupts at look \(origin.look)"
-            return system.words(actions[Int(origin.action)], of: origin.thread < 0 ? nil : Int(origin.thread)) + comment
+            return system.words(
+                actions[Int(origin.action)], of: origin.thread < 0 ? nil : Int(origin.thread))
+                + comment
         }
         return ([system.setUp] + lines).joined(separator: "\n")
     }
 
     /// Says which step never came to its end.
-    func reportUnfinished() { print("error: the kernel stops within the last step\n" + story(underWay)) }
+    func reportUnfinished() {
+        print("error: the kernel stops within the last step\n" + story(underWay))
+    }
 }
 
 extension System {
-    /// Does time change anything: is there a deadline, or the end of a slice?
+    /// Whether the passing of time changes anything: a deadline or the end of a slice lies ahead.
     var isTimeAwaited: Bool {
         let core = machine.kernel.pointee.core.sliceEnd != .never
         if core { return true }

@@ -11,7 +11,7 @@ extension Machine {
     ///
     /// - Returns: whether a fast path did it.
     @discardableResult func trap(fast: Bool) -> Bool {
-        guard let thread = running else { preconditionFailure("nobody runs") }
+        guard let thread = running else { preconditionFailure("no thread runs") }
         thread.pointee.context.programCounter = Machine.callPlace + 4
         thread.pointee.context.isFull = 0
         if fast && enterFast(thread) { return true }
@@ -24,12 +24,18 @@ extension Machine {
         let control = ControlWord(raw: x[0])
         if control.isPlainCall { return follow(kernel.pointee.fastCall(thread, x[0])) }
         if control.isPlainReplyAndReceive {
-            if follow(kernel.pointee.fastReplyAndReceive(thread, x[0], replySlot: x[1])) { return true }
-            guard let next = kernel.pointee.fastResume(thread, x[0], replySlot: x[1]) else { return false }
+            if follow(kernel.pointee.fastReplyAndReceive(thread, x[0], replySlot: x[1])) {
+                return true
+            }
+            guard let next = kernel.pointee.fastResume(thread, x[0], replySlot: x[1]) else {
+                return false
+            }
             follow(next)
             return true
         }
-        if control.isPlainExchange { return follow(kernel.pointee.fastExchange(thread, x[0], replySlot: x[1])) }
+        if control.isPlainExchange {
+            return follow(kernel.pointee.fastExchange(thread, x[0], replySlot: x[1]))
+        }
         switch control.systemCall {
         case .signal: return follow(signalFast(thread, x[0], x[1]), of: thread)
         case .yield: return follow(kernel.pointee.fastYield(thread), of: thread)
@@ -42,7 +48,9 @@ extension Machine {
         }
     }
 
-    private func signalFast(_ thread: Ref<KernelThread>, _ control: UInt64, _ bits: UInt64) -> QuickOutcome {
+    private func signalFast(_ thread: Ref<KernelThread>, _ control: UInt64, _ bits: UInt64)
+        -> QuickOutcome
+    {
         let outcome = kernel.pointee.fastSignal(thread, control, bits)
         guard case .unsettled = outcome else { return outcome }
         kernel.pointee.settle()
@@ -91,7 +99,9 @@ extension Machine {
 
     /// What the assembly does with what the kernel returned.
     func follow(_ thread: Ref<KernelThread>?) {
-        if let thread, thread != running { hardware.pointee.translationBase = thread.translationBase }
+        if let thread, thread != running {
+            hardware.pointee.translationBase = thread.translationBase
+        }
         hardware.pointee.running = thread
     }
 
@@ -130,7 +140,7 @@ extension Machine {
     }
 
     func fault() {
-        guard let thread = running else { preconditionFailure("nobody runs") }
+        guard let thread = running else { preconditionFailure("no thread runs") }
         thread.pointee.context.programCounter = 0x3000
         thread.pointee.context.isFull = 1
         follow(kernel.pointee.fault(thread, .pageRead, address: 0xdead_0000, syndrome: 0x9200_0007))
@@ -138,7 +148,7 @@ extension Machine {
 
     /// The running thread computes with floating point.
     func useFloatingPoint(_ value: UInt64) {
-        guard let thread = running else { preconditionFailure("nobody runs") }
+        guard let thread = running else { preconditionFailure("no thread runs") }
         if !hardware.pointee.isFloatingPointEnabled {
             thread.pointee.context.programCounter = 0x3000
             thread.pointee.context.isFull = 1

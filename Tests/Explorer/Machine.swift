@@ -7,7 +7,7 @@ import KernelABI
 
 @testable import KernelCore
 
-/// Slots of the root task's table that the root task and all threads under test share.
+/// Memory, hardware, a booted kernel, and the root task that makes the objects under test. All threads share its table.
 final class Machine {
     static let bytes = 4 << 20
     static let untypedOffset = 2 << 20
@@ -33,7 +33,9 @@ final class Machine {
         hardware = memory.bindMemory(to: HardwareState.self, capacity: 1)
         hardware.initialize(to: HardwareState())
         kernel = (memory + 1024).bindMemory(to: Kernel<ModelHardware>.self, capacity: 1)
-        precondition(MemoryLayout<HardwareState>.size <= 1024 && MemoryLayout<Kernel<ModelHardware>>.size <= 3072)
+        precondition(
+            MemoryLayout<HardwareState>.size <= 1024
+                && MemoryLayout<Kernel<ModelHardware>>.size <= 3072)
         precondition(Kernel<ModelHardware>.tableBytes <= 124 << 10)
         let bundle = (memory + (132 << 10)).bindMemory(to: UInt64.self, capacity: 512)
         bundle[0] = Bundle.magic
@@ -47,11 +49,14 @@ final class Machine {
                 BootRequest(
                     bundle: PhysicalRange(base: base + (132 << 10), size: 4096),
                     deviceTree: PhysicalRange(base: base + (136 << 10), size: 100),
-                    counterFrequency: Instants.frequency, console: 0, ramBytes: UInt64(Machine.bytes)),
-                memory: BootMemory(base: base + (140 << 10), end: base + UInt64(Machine.untypedOffset)))
+                    counterFrequency: Instants.frequency, console: 0,
+                    ramBytes: UInt64(Machine.bytes)),
+                memory: BootMemory(
+                    base: base + (140 << 10), end: base + UInt64(Machine.untypedOffset)))
             kernel.pointee.grantAuthorities(task)
             let left = kernel.pointee.addUntyped(
-                &task, PhysicalRange(base: base + UInt64(Machine.untypedOffset), size: 2 << 20), isDevice: false)
+                &task, PhysicalRange(base: base + UInt64(Machine.untypedOffset), size: 2 << 20),
+                isDevice: false)
             precondition(left == 0)
             root = task.thread
             table = task.table
@@ -78,11 +83,15 @@ final class Machine {
     }
     func make(_ kind: ObjectKind, sizeBits: UInt64 = 0) -> UInt32 {
         let slot = allocateSlot()
-        perform(.retype, Machine.untyped, UInt64(kind.rawValue) | sizeBits << 8, 1, own, UInt64(slot), none)
+        perform(
+            .retype, Machine.untyped, UInt64(kind.rawValue) | sizeBits << 8, 1, own, UInt64(slot),
+            none)
         return slot
     }
     func object<Object: ~Copyable>(_ slot: UInt32) -> Ref<Object> {
-        guard let object = table.slot(Int(slot)).pointee.object else { preconditionFailure("slot \(slot) is empty") }
+        guard let object = table.slot(Int(slot)).pointee.object else {
+            preconditionFailure("slot \(slot) is empty")
+        }
         return object.rebound(to: Object.self)
     }
     var own: UInt64 { UInt64(Slot.ownTable.index) }
@@ -90,7 +99,8 @@ final class Machine {
 
     /// A method that the root task invokes, which must succeed.
     func perform(
-        _ method: Method, _ slot: UInt32, _ a: UInt64 = 0, _ b: UInt64 = 0, _ c: UInt64 = 0, _ d: UInt64 = 0,
+        _ method: Method, _ slot: UInt32, _ a: UInt64 = 0, _ b: UInt64 = 0, _ c: UInt64 = 0,
+        _ d: UInt64 = 0,
         _ e: UInt64 = 0, _ f: UInt64 = 0
     ) {
         precondition(running == root, "the root task does not run")
@@ -111,7 +121,9 @@ final class Machine {
 
 extension Ref where Object == KernelThread {
     /// x0–x30.
-    var registers: UnsafeMutablePointer<UInt64> { contextAddress.assumingMemoryBound(to: UInt64.self) }
+    var registers: UnsafeMutablePointer<UInt64> {
+        contextAddress.assumingMemoryBound(to: UInt64.self)
+    }
     /// Its system call was interrupted, and is performed again when the thread runs.
     var isRestarting: Bool { pointee.context.programCounter == Machine.callPlace }
 }

@@ -9,7 +9,8 @@ import Foundation
         let last = arguments.count > 2 ? arguments[2] : nil
         switch (arguments.first, count) {
         case ("explore", .some(let states)): exit(explore(states: states, system: last) ? 0 : 1)
-        case ("agree", .some(let states)): exit(agree(states: states, seed: last.flatMap { UInt64($0) } ?? 1) ? 0 : 1)
+        case ("agree", .some(let states)):
+            exit(agree(states: states, seed: last.flatMap { UInt64($0) } ?? 1) ? 0 : 1)
         default:
             print("usage: Explorer explore STATES [SYSTEM] | Explorer agree STATES [SEED]")
             exit(2)
@@ -26,12 +27,15 @@ import Foundation
             Watch.begin { explorer.reportUnfinished() }
             let result = explorer.search(states: states, depth: 1000)
             let extent = result.isExhausted ? "all of them" : "all up to depth \(result.depth)"
-            print("\(plan.name): \(result.states) states, \(extent), \(result.steps) steps, \(seconds(start))")
+            print(
+                "\(plan.name): \(result.states) states, \(extent), \(result.steps) steps, \(seconds(start))"
+            )
             total += result.states
             if let violation = result.violation {
                 print("error: \(violation)")
                 isSound = false
             }
+            fflush(nil)
         }
         if total == 0 { print("error: no system has such a name") }
         return isSound && total > 0
@@ -45,13 +49,17 @@ import Foundation
         print(
             "fast and general path: \(agreement.states.count) states of \(agreement.systems) systems,",
             "\(agreement.steps) entries, \(seconds(start)); by a fast path:",
-            agreement.fastEntries.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", "))
+            agreement.fastEntries.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(
+                separator: ", "))
         if let difference = agreement.difference { print("error: \(difference)") }
         let unused = [
-            "call", "replyAndReceive", "answerFault", "longCall", "longReplyAndReceive", "signal", "poll", "yield",
+            "call", "replyAndReceive", "answerFault", "longCall", "longReplyAndReceive", "signal",
+            "poll", "yield",
             "interrupt", "tick",
         ].filter { agreement.fastEntries[$0] == nil }
-        if agreement.difference == nil && !unused.isEmpty { print("error: no fast path took part in \(unused)") }
+        if agreement.difference == nil && !unused.isEmpty {
+            print("error: no fast path took part in \(unused)")
+        }
         return agreement.difference == nil && unused.isEmpty
     }
 

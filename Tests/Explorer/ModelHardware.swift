@@ -62,7 +62,9 @@ struct ModelHardware: Hardware {
     var cycles: UInt64 { 0 }
 
     var interruptPending: Bool {
-        if state.pointee.looks == state.pointee.interruptAtLook { state.pointee.raised |= Lines.bit(Lines.first) }
+        if state.pointee.looks == state.pointee.interruptAtLook {
+            state.pointee.raised |= Lines.bit(Lines.first)
+        }
         state.pointee.looks += 1
         return state.pointee.isInterruptPending
     }
@@ -72,12 +74,18 @@ struct ModelHardware: Hardware {
     mutating func disable(line: Int) { state.pointee.enabled &= ~Lines.bit(line) }
     mutating func open(line: Int) { state.pointee.quiet &= ~Lines.bit(line) }
 
-    func kernelAddress(physical: UInt64) -> UnsafeMutableRawPointer { memory + Int(physical - ModelHardware.ramBase) }
-    func physicalAddress(kernel: UnsafeMutableRawPointer) -> UInt64 { ModelHardware.ramBase + UInt64(kernel - memory) }
+    func kernelAddress(physical: UInt64) -> UnsafeMutableRawPointer {
+        memory + Int(physical - ModelHardware.ramBase)
+    }
+    func physicalAddress(kernel: UnsafeMutableRawPointer) -> UInt64 {
+        ModelHardware.ramBase + UInt64(kernel - memory)
+    }
     func zero(_ start: UnsafeMutableRawPointer, bytes: Int) { memset(start, 0, bytes) }
     func maintainCache(_ operation: CacheOperation, _ start: UnsafeMutableRawPointer, bytes: Int) {}
 
-    func translationBase(rootTable physical: UInt64, asid: UInt16) -> UInt64 { physical | UInt64(asid) << 48 }
+    func translationBase(rootTable physical: UInt64, asid: UInt16) -> UInt64 {
+        physical | UInt64(asid) << 48
+    }
     func activate(translationBase: UInt64) { state.pointee.translationBase = translationBase }
     func publishTableEntry() {}
     func invalidate(page: UInt64, asid: UInt16) {}

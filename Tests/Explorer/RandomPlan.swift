@@ -28,7 +28,8 @@ extension Plan {
                 badge: random.chance(70) ? UInt64.random(in: 1...7, using: &random) << 48 : 0)
         }
         let count = Int.random(in: 4...6, using: &random)
-        var plan = Plan(name: "by chance", threads: [], endpoints: [0, random.chance(80) ? 1 : nil])
+        var plan = Plan(
+            name: "by chance", threads: [], endpoints: [0, random.chance(80) ? 1 : nil])
         plan.endpointCopies = [copy(0, &random), copy(1, &random), copy(0, &random)]
         plan.notificationCopies = [copy(0, &random), copy(1, &random)]
         plan.replies = 3
@@ -44,7 +45,8 @@ extension Plan {
             let others = everything(for: thread, of: count)
             var actions = others
             while actions.count < 6 * others.count { actions += duties(of: thread) }
-            return ThreadPlan(base: .random(in: 1...highest, using: &random), slice: slice, actions: actions)
+            return ThreadPlan(
+                base: .random(in: 1...highest, using: &random), slice: slice, actions: actions)
         }
         return plan
     }
@@ -54,20 +56,29 @@ extension Plan {
         switch thread {
         case 0:
             return [
-                .replyAndReceive(0, 0, .forever), .replyAndReceive(0, 0, .forever), .replyAndReceive(0, 0, .forever),
+                .replyAndReceive(0, 0, .forever), .replyAndReceive(0, 0, .forever),
+                .replyAndReceive(0, 0, .forever),
                 .longReplyAndReceive(0, 0),
             ]
         case 1:
             return [
-                .replyAndReceive(1, 1, .forever), .replyAndReceive(1, 1, .forever), .answerFault(1, 1, 0),
+                .replyAndReceive(1, 1, .forever), .replyAndReceive(1, 1, .forever),
+                .answerFault(1, 1, 0),
                 .answerFault(1, 1, 1), .answerFault(1, 1, 1), .call(0, .forever),
             ]
-        case 2: return [.wait(1, .forever), .wait(1, .forever), .wait(1, .forever), .acknowledge, .call(0, .forever)]
+        case 2:
+            return [
+                .wait(1, .forever), .wait(1, .forever), .wait(1, .forever), .acknowledge,
+                .call(0, .forever),
+            ]
         default:
             return [
-                .call(0, .forever), .call(0, .forever), .call(0, .forever), .call(2, .forever), .call(4, .forever),
-                .call(1, .forever), .call(1, .forever), .call(3, .forever), .longCall(0), .longCall(0),
-                .signal(thread % 2), .signal(2), .signal(3), .fault, .yield, .yield, .compute, .wait(1, .forever),
+                .call(0, .forever), .call(0, .forever), .call(0, .forever), .call(2, .forever),
+                .call(4, .forever),
+                .call(1, .forever), .call(1, .forever), .call(3, .forever), .longCall(0),
+                .longCall(0),
+                .signal(thread % 2), .signal(2), .signal(3), .fault, .yield, .yield, .compute,
+                .wait(1, .forever),
                 .poll(1),
             ]
         }
@@ -80,15 +91,19 @@ extension Plan {
             .arm(1, isPeriodic: true), .reply(0), .reply(1), .send(0, .forever), .send(1, .timed),
             .receive(0, 2, .timed),
             .receive(1, 1, .timed), .receive(0, 2, .forever), .replyAndReceive(0, 2, .forever),
-            .replyAndReceive(2, 0, .forever), .replyAndReceive(1, 1, .timed), .call(0, .timed), .call(1, .timed),
-            .wait(0, .timed), .wait(1, .timed), .wait(2, .forever), .poll(0), .poll(2), .poll(3), .signal(0),
+            .replyAndReceive(2, 0, .forever), .replyAndReceive(1, 1, .timed), .call(0, .timed),
+            .call(1, .timed),
+            .wait(0, .timed), .wait(1, .timed), .wait(2, .forever), .poll(0), .poll(2), .poll(3),
+            .signal(0),
             .signal(1),
             .answerFault(1, 1, 2), .close(1), .bindServer(1, 1),
         ]
         let other = (thread + 1) % count
         actions += [.suspend(other), .resume(other), .resume((thread + 2) % count)]
         for priority: UInt64 in [1, 3, 5] { actions.append(.setPriority(other, priority)) }
-        actions += [.setSlice(other, 2), .setSlice(thread, 0), .setSlice(other, 0), .setSlice(thread, 1)]
+        actions += [
+            .setSlice(other, 2), .setSlice(thread, 0), .setSlice(other, 0), .setSlice(thread, 1),
+        ]
         return actions
     }
 }

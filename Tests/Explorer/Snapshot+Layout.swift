@@ -7,7 +7,9 @@ import KernelABI
 
 extension Machine {
     func lineAddress(_ line: Int) -> UnsafeMutableRawPointer {
-        withUnsafeMutablePointer(to: &kernel.pointee.tables.pointee.lines[line]) { UnsafeMutableRawPointer($0) }
+        withUnsafeMutablePointer(to: &kernel.pointee.tables.pointee.lines[line]) {
+            UnsafeMutableRawPointer($0)
+        }
     }
 
     /// The kernel's books, and the clock, from which the others count.
@@ -15,11 +17,17 @@ extension Machine {
         var words: [UnsafeRawPointer] = []
         withUnsafePointer(to: &hardware.pointee.now) { words.append(UnsafeRawPointer($0)) }
         withUnsafePointer(to: &hardware.pointee.looks) { words.append(UnsafeRawPointer($0)) }
-        withUnsafePointer(to: &hardware.pointee.interruptAtLook) { words.append(UnsafeRawPointer($0)) }
-        withUnsafePointer(to: &kernel.pointee.core.lastSwitch) { words.append(UnsafeRawPointer($0)) }
+        withUnsafePointer(to: &hardware.pointee.interruptAtLook) {
+            words.append(UnsafeRawPointer($0))
+        }
+        withUnsafePointer(to: &kernel.pointee.core.lastSwitch) {
+            words.append(UnsafeRawPointer($0))
+        }
         withUnsafePointer(to: &kernel.pointee.core.current) { words.append(UnsafeRawPointer($0)) }
         withUnsafePointer(to: &kernel.pointee.statistics) {
-            for index in 0..<MemoryLayout<Statistics>.size / 8 { words.append(UnsafeRawPointer($0) + 8 * index) }
+            for index in 0..<MemoryLayout<Statistics>.size / 8 {
+                words.append(UnsafeRawPointer($0) + 8 * index)
+            }
         }
         return words
     }
@@ -30,12 +38,18 @@ extension System {
     var bookkeeping: [UnsafeRawPointer] {
         var words: [UnsafeRawPointer] = []
         for thread in threads {
-            withUnsafePointer(to: &thread.ref.address.pointee.processorTime) { words.append(UnsafeRawPointer($0)) }
-            withUnsafePointer(to: &thread.ref.address.pointee.switches) { words.append(UnsafeRawPointer($0)) }
+            withUnsafePointer(to: &thread.ref.address.pointee.processorTime) {
+                words.append(UnsafeRawPointer($0))
+            }
+            withUnsafePointer(to: &thread.ref.address.pointee.switches) {
+                words.append(UnsafeRawPointer($0))
+            }
         }
         if plan.hasInterrupts {
             let interrupt: Ref<Interrupt> = machine.object(interrupt)
-            withUnsafePointer(to: &interrupt.address.pointee.count) { words.append(UnsafeRawPointer($0)) }
+            withUnsafePointer(to: &interrupt.address.pointee.count) {
+                words.append(UnsafeRawPointer($0))
+            }
         }
         return words
     }
@@ -47,7 +61,7 @@ extension System {
             withUnsafePointer(to: &node.address.pointee.key) { UnsafeRawPointer($0) }
         }
     }
-    /// Does each of these nodes stand in a queue?
+    /// Whether each of these nodes stands in a queue.
     func areQueued(_ thread: Int) -> [Bool] {
         let ref = threads[thread].ref
         let waitsReady = ref.pointee.endpoint.map { $0.pointee.readyServer == ref } ?? false

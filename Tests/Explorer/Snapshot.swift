@@ -82,7 +82,7 @@ struct SnapshotArea {
         }
     }
 
-    /// Has any step changed a byte outside the snapshot?
+    /// Whether no step has changed a byte outside the snapshot.
     var isComplete: Bool { SnapshotArea.rest(memory, ranges) == untouched }
 
     /// Digests of the arena's pages, without what lies in the ranges.

@@ -1,5 +1,5 @@
 // What must hold in every state, apart from the kernel's own invariants (`Kernel.inspect`): the definition of effective
-// priorities, computed anew from who waits for whom, and that nobody waits for what cannot come.
+// priorities, computed anew from the links between blocked threads, and that no thread waits in vain.
 
 import KernelABI
 
@@ -8,8 +8,10 @@ import KernelABI
 extension System {
     /// Everything that is wrong with the present state.
     func violations() -> [String] {
-        var found = machine.kernel.pointee.inspect(boot: machine.boot, running: machine.running, scanTables: false)
-            .violations
+        var found = machine.kernel.pointee.inspect(
+            boot: machine.boot, running: machine.running, scanTables: false
+        )
+        .violations
         let hardware = machine.hardware.pointee
         let armed = machine.kernel.pointee.core.armed.ticks
         if hardware.deadline != armed && armed != 0 {
@@ -18,7 +20,9 @@ extension System {
         if let running = machine.running, hardware.translationBase != running.translationBase {
             found.append("another address space is active than the running thread's")
         }
-        if hardware.isFloatingPointEnabled != (machine.running?.pointee.scheduling.hasFloatingPoint ?? false) {
+        if hardware.isFloatingPointEnabled
+            != (machine.running?.pointee.scheduling.hasFloatingPoint ?? false)
+        {
             found.append("floating point is enabled for the wrong thread")
         }
         for index in threads.indices {
@@ -28,7 +32,7 @@ extension System {
         return found
     }
 
-    /// Is a change of this thread's effective priority still under way?
+    /// Whether a change of this thread's effective priority is still under way.
     func hasPendingUpdate(_ thread: Ref<KernelThread>) -> Bool { false }
 
     /// effective = max(base, effective of each thread that is blocked on it).
@@ -39,10 +43,11 @@ extension System {
             expected = max(expected, other.ref.effective)
         }
         if thread.effective != expected && !hasPendingUpdate(thread) {
-            found.append("t\(index) has effective priority \(thread.effective) instead of \(expected)")
+            found.append(
+                "t\(index) has effective priority \(thread.effective) instead of \(expected)")
         }
         if thread.state == .ready, let running = machine.running, running.effective < expected {
-            found.append("t\(index) is ready and more urgent than who runs")
+            found.append("t\(index) is ready and more urgent than the running thread")
         }
     }
 
@@ -50,17 +55,19 @@ extension System {
         let thread = threads[index].ref
         let state = thread.state
         let isQueued = state == .calling || state == .sending
-        if isQueued, let endpoint = thread.pointee.endpoint, endpoint.pointee.isClosed, !isSomethingUnfinished {
+        if isQueued, let endpoint = thread.pointee.endpoint, endpoint.pointee.isClosed,
+            !isSomethingUnfinished
+        {
             found.append("t\(index) waits at a closed endpoint")
         }
         if state == .receiving || isQueued, let endpoint = thread.pointee.endpoint {
             if endpoint.pointee.header.firstCapability == nil {
-                found.append("t\(index) waits at an endpoint that nobody can reach")
+                found.append("t\(index) waits at an endpoint without a capability")
             }
         }
         if state == .receiving || state == .awaitingReply, let reply = thread.pointee.reply {
             if reply.pointee.header.firstCapability == nil {
-                found.append("t\(index) waits with a reply that nobody can use")
+                found.append("t\(index) waits with a reply without a capability")
             }
         }
         if state == .ready || state == .running, thread.pointee.scheduling.hasDeadline {
@@ -68,6 +75,6 @@ extension System {
         }
     }
 
-    /// Does some thread have to perform a long call again?
+    /// Whether some thread has to perform a long call again.
     private var isSomethingUnfinished: Bool { threads.contains { $0.ref.isRestarting } }
 }

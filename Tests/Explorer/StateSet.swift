@@ -35,10 +35,12 @@ struct HashSet64 {
 }
 
 extension Int {
-    fileprivate var nextPowerOf2: Int { self <= 1 ? 1 : 1 << (Int.bitWidth - (self - 1).leadingZeroBitCount) }
+    fileprivate var nextPowerOf2: Int {
+        self <= 1 ? 1 : 1 << (Int.bitWidth - (self - 1).leadingZeroBitCount)
+    }
 }
 
-/// How a state was reached first: from which one, by which action of which thread (-1: nobody ran), and with an interrupt at
+/// How a state was reached first: from which one, by which action of which thread (-1: the processor was idle), and with an interrupt at
 /// which look (-1: at none).
 struct Origin {
     var parent: UInt32
@@ -60,7 +62,9 @@ struct Level {
         bitmapWords = (size + 63) / 64
     }
 
-    mutating func append(_ number: Int, _ state: UnsafePointer<UInt64>, _ first: UnsafePointer<UInt64>) {
+    mutating func append(
+        _ number: Int, _ state: UnsafePointer<UInt64>, _ first: UnsafePointer<UInt64>
+    ) {
         count += 1
         words.append(UInt64(number))
         let bitmap = words.count
@@ -72,7 +76,9 @@ struct Level {
     }
 
     /// The next state, written to `state`, and its number; nil: no more.
-    mutating func next(_ state: UnsafeMutablePointer<UInt64>, _ first: UnsafePointer<UInt64>) -> Int? {
+    mutating func next(_ state: UnsafeMutablePointer<UInt64>, _ first: UnsafePointer<UInt64>)
+        -> Int?
+    {
         if at >= words.count { return nil }
         let number = Int(words[at])
         let bitmap = at + 1

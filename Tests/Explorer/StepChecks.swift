@@ -21,7 +21,9 @@ struct Before {
     init(_ system: System) {
         let threads = system.threads.map { $0.ref }
         states = threads.map { $0.state }
-        deadlines = threads.map { $0.pointee.scheduling.hasDeadline ? ~$0.deadlineNode.pointee.key : nil }
+        deadlines = threads.map {
+            $0.pointee.scheduling.hasDeadline ? ~$0.deadlineNode.pointee.key : nil
+        }
         awaited = threads.map {
             $0.state == .receiving ? $0.pointee.boundNotification : $0.pointee.notification
         }
@@ -48,15 +50,19 @@ extension System {
 
     /// What is wrong with the step from `before` to the present state; nil: nothing.
     func violation(of action: Action, after before: Before) -> String? {
-        let control = action == .restart ? before.restarted : before.running.flatMap { arguments(action, of: $0)?[0] }
+        let control =
+            action == .restart
+            ? before.restarted : before.running.flatMap { arguments(action, of: $0)?[0] }
         let purpose = Purpose(control)
         return messageViolation(purpose, before) ?? bitViolation(of: action, purpose, before)
     }
 
-    /// Has the thread's wait ended in this step, or its call been done, with results in its registers?
+    /// Whether this step ended the thread's wait, or did its call, and left results in its registers.
     private func hasResults(_ index: Int, _ before: Before) -> Bool {
         let thread = threads[index].ref
-        if thread.isRestarting || (thread.state != .ready && thread.state != .running) { return false }
+        if thread.isRestarting || (thread.state != .ready && thread.state != .running) {
+            return false
+        }
         if index == before.running { return before.states[index] == .running }
         return before.states[index].raw >= RunState.calling.raw && before.states[index] != .faulted
     }
@@ -72,23 +78,26 @@ extension System {
                 if let problem = errorViolation(error, index, purpose, before) { return problem }
             } else if before.states[index] == .awaitingReply {
                 if word != before.running.map(Token.answer) || !purpose.answers {
-                    return "t\(index) got an answer that nobody gave"
+                    return "t\(index) got an answer that no server gave"
                 }
             } else if before.states[index] == .receiving || (isCaller && purpose.receives),
                 result.delivery == .message || result.delivery == .oneWay
             {
                 let sender = Int(word) - Int(Token.message(of: 0))
-                if !threads.indices.contains(sender) { return "t\(index) received a message that nobody sent" }
+                if !threads.indices.contains(sender) {
+                    return "t\(index) received a message that no thread sent"
+                }
                 arrived[sender] += 1
             }
         }
-        for sender in threads.indices where arrived[sender] != (wasTaken(from: sender, purpose, before) ? 1 : 0) {
+        for sender in threads.indices
+        where arrived[sender] != (wasTaken(from: sender, purpose, before) ? 1 : 0) {
             return "a message of t\(sender) arrived \(arrived[sender]) times"
         }
         return nil
     }
 
-    /// Has this step taken the thread's message?
+    /// Whether this step has taken the thread's message.
     private func wasTaken(from sender: Int, _ purpose: Purpose, _ before: Before) -> Bool {
         let thread = threads[sender].ref
         if thread.state == .awaitingReply { return before.states[sender] != .awaitingReply }
@@ -96,14 +105,17 @@ extension System {
         return sent && hasResults(sender, before) && thread.registers[0] == 0
     }
 
-    private func errorViolation(_ error: KernelError, _ index: Int, _ purpose: Purpose, _ before: Before) -> String? {
+    private func errorViolation(
+        _ error: KernelError, _ index: Int, _ purpose: Purpose, _ before: Before
+    ) -> String? {
         switch error {
         case .timedOut:
             if let deadline = before.deadlines[index], deadline <= machine.now { return nil }
             return "t\(index) timed out without a deadline that has passed"
         case .peerDied, .invalidCapability:
-            return purpose.endsWaits ? nil : "t\(index) lost its peer, and nobody went"
-        case .deadlock, .chainTooLong: return purpose.receives ? nil : "t\(index) is refused long after it called"
+            return purpose.endsWaits ? nil : "t\(index) is told that its server went, and none went"
+        case .deadlock, .chainTooLong:
+            return purpose.receives ? nil : "t\(index) is refused long after it called"
         default: return "t\(index) ends its wait with \(error)"
         }
     }
@@ -111,9 +123,15 @@ extension System {
     private func bitViolation(of action: Action, _ purpose: Purpose, _ before: Before) -> String? {
         for (number, notification) in notificationRefs.enumerated() {
             var sent: UInt64 = 0
-            if case .signal(number) = action, let running = before.running { sent |= Token.bit(of: running) }
-            if plan.interruptNotification == number, !before.isOutstanding, isOutstanding { sent |= Token.interruptBit }
-            if plan.timerNotification == number, let timer = before.timer, !purpose.setsTimer, armedDeadline != timer {
+            if case .signal(number) = action, let running = before.running {
+                sent |= Token.bit(of: running)
+            }
+            if plan.interruptNotification == number, !before.isOutstanding, isOutstanding {
+                sent |= Token.interruptBit
+            }
+            if plan.timerNotification == number, let timer = before.timer, !purpose.setsTimer,
+                armedDeadline != timer
+            {
                 sent |= Token.timerBit
             }
             var taken: UInt64 = 0
@@ -123,12 +141,15 @@ extension System {
                 if result.error != nil || result.delivery != .notification { continue }
                 let source =
                     index == before.running
-                    ? purpose.taken.map { machine.object($0) } ?? threads[index].ref.pointee.boundNotification
+                    ? purpose.taken.map { machine.object($0) }
+                        ?? threads[index].ref.pointee.boundNotification
                     : before.awaited[index]
                 if source == notification { taken |= x[1] }
             }
             let left = notification.pointee.bits
-            if left | taken != before.bits[number] | sent { return "bits of n\(number) are lost, or made up" }
+            if left | taken != before.bits[number] | sent {
+                return "bits of n\(number) are lost, or made up"
+            }
             if left & taken & ~sent != 0 { return "bits of n\(number) are taken and left" }
         }
         return nil
@@ -140,7 +161,7 @@ struct Purpose {
     var sends = false
     var receives = false
     var answers = false
-    /// May it end others' waits?
+    /// Whether it may end the waits of others.
     var endsWaits = false
     var setsTimer = false
     /// The slot that it takes bits from.

@@ -35,9 +35,9 @@ struct Plan {
     /// The endpoint that handles the threads' faults.
     var faultEndpoint: Int?
     var hasBuffers = false
-    /// Do slots of capabilities change?
+    /// Whether slots of capabilities change.
     var deletesReplies = false
-    /// Does the line interrupt at any time, and at each look of the kernel?
+    /// Whether the line interrupts, at any time and at each look of the kernel.
     var hasInterrupts: Bool { interruptNotification != nil }
 }
 
@@ -73,9 +73,13 @@ final class System {
         endpointRefs = endpoints.map { machine.object($0) }
         replyRefs = replies.map { machine.object($0) }
         notificationRefs = notifications.map { machine.object($0) }
-        if plan.hasBuffers { buffers = plan.threads.map { _ in machine.make(.frame, sizeBits: 12) } }
+        if plan.hasBuffers {
+            buffers = plan.threads.map { _ in machine.make(.frame, sizeBits: 12) }
+        }
         for (index, server) in plan.endpoints.enumerated() {
-            if let server { machine.perform(.bindServer, endpoints[index], UInt64(threads[server].slot)) }
+            if let server {
+                machine.perform(.bindServer, endpoints[index], UInt64(threads[server].slot))
+            }
         }
         endpoints += plan.endpointCopies.map { copy(endpoints[$0.source], $0) }
         notifications += plan.notificationCopies.map { copy(notifications[$0.source], $0) }
@@ -87,21 +91,26 @@ final class System {
     private func copy(_ slot: UInt32, _ plan: Plan.CopyPlan) -> UInt32 {
         let target = machine.allocateSlot()
         machine.perform(
-            .mint, Slot.ownTable.index, UInt64(slot), machine.own, UInt64(target), UInt64(plan.rights.raw),
+            .mint, Slot.ownTable.index, UInt64(slot), machine.own, UInt64(target),
+            UInt64(plan.rights.raw),
             Placement.child.rawValue, plan.badge)
         return target
     }
 
     private func connectSources() {
         if let bound = plan.boundNotification {
-            machine.perform(.bindNotification, threads[bound.thread].slot, UInt64(notifications[bound.notification]))
+            machine.perform(
+                .bindNotification, threads[bound.thread].slot,
+                UInt64(notifications[bound.notification]))
         }
         if let number = plan.interruptNotification {
             interrupt = machine.allocateSlot()
             machine.perform(
-                .createInterrupt, RootSlot.interruptControl.index, UInt64(Lines.first), Trigger.level.rawValue,
+                .createInterrupt, RootSlot.interruptControl.index, UInt64(Lines.first),
+                Trigger.level.rawValue,
                 UInt64(Machine.untyped), machine.own, UInt64(interrupt))
-            machine.perform(.bindInterrupt, interrupt, UInt64(notifications[number]), Token.interruptBit)
+            machine.perform(
+                .bindInterrupt, interrupt, UInt64(notifications[number]), Token.interruptBit)
         }
         if let number = plan.timerNotification {
             timer = machine.make(.timer)
@@ -144,7 +153,9 @@ final class System {
         for index in 0..<plan.replies { lines.append("// r\(index): reply") }
         for index in 0..<plan.notifications {
             var line = "// n\(index): notification"
-            if let bound = plan.boundNotification, bound.notification == index { line += ", bound to t\(bound.thread)" }
+            if let bound = plan.boundNotification, bound.notification == index {
+                line += ", bound to t\(bound.thread)"
+            }
             if plan.interruptNotification == index { line += ", signalled by line 32" }
             if plan.timerNotification == index { line += ", signalled by timer" }
             lines.append(line)

@@ -44,12 +44,15 @@ extension Walk {
                 _ = compare(WalkStep(action: .take, thread: system.runningIndex, isFast: true))
                 finish(fast: true)
             }
-            if step.action == .take && !system.machine.hardware.pointee.isInterruptPending { continue }
+            if step.action == .take && !system.machine.hardware.pointee.isInterruptPending {
+                continue
+            }
             let isRestarting = system.machine.running?.isRestarting == true
             if isRestarting != (step.action == .restart) && !step.action.isHardware { continue }
             if !step.action.isHardware && step.thread != system.runningIndex { continue }
             if step.action == .tick && !system.isTimeAwaited { continue }
-            _ = compare(WalkStep(action: step.action, thread: system.runningIndex, isFast: step.isFast))
+            _ = compare(
+                WalkStep(action: step.action, thread: system.runningIndex, isFast: step.isFast))
             if difference != nil { return steps }
             finish(fast: step.isFast)
         }
