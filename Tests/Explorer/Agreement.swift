@@ -35,7 +35,7 @@ final class Agreement {
             self.walk = walk
             systems += 1
             Watch.restart()
-            for _ in 0..<6 where difference == nil {
+            for _ in 0..<10 where difference == nil {
                 walk.begin()
                 for _ in 0..<Agreement.walkLength {
                     guard let step = walk.choose(&random) else { break }

@@ -9,8 +9,8 @@ import KernelABI
 
 /// Memory, hardware, a booted kernel, and the root task that makes the objects under test. All threads share its table.
 final class Machine {
-    static let bytes = 4 << 20
-    static let untypedOffset = 2 << 20
+    static let bytes = 3 << 19
+    static let untypedOffset = 1 << 20
     static let untyped = RootSlot.firstUntyped.index
     /// Where a thread's `svc` stands.
     static let callPlace: UInt64 = 0x1000
@@ -55,7 +55,7 @@ final class Machine {
                     base: base + (140 << 10), end: base + UInt64(Machine.untypedOffset)))
             kernel.pointee.grantAuthorities(task)
             let left = kernel.pointee.addUntyped(
-                &task, PhysicalRange(base: base + UInt64(Machine.untypedOffset), size: 2 << 20),
+                &task, PhysicalRange(base: base + UInt64(Machine.untypedOffset), size: 1 << 19),
                 isDevice: false)
             precondition(left == 0)
             root = task.thread

@@ -32,9 +32,6 @@ extension System {
         return found
     }
 
-    /// Whether a change of this thread's effective priority is still under way.
-    func hasPendingUpdate(_ thread: Ref<KernelThread>) -> Bool { false }
-
     /// effective = max(base, effective of each thread that is blocked on it).
     private func checkPriority(_ index: Int, _ found: inout [String]) {
         let thread = threads[index].ref
@@ -42,7 +39,7 @@ extension System {
         for other in threads where other.ref.pointee.blockedOn == thread {
             expected = max(expected, other.ref.effective)
         }
-        if thread.effective != expected && !hasPendingUpdate(thread) {
+        if thread.effective != expected {
             found.append(
                 "t\(index) has effective priority \(thread.effective) instead of \(expected)")
         }
