@@ -79,7 +79,7 @@ run: build ## Boot on QEMU (BOARD=rpi3 or rpi4 for another board; RUN='ps; power
 
 test: test-host test-target test-system test-trees test-verbs matrix test-debian-trees test-boards ## All tests: host, target, system and trees under QEMU, the Raspberry Pi, boot matrix, the verbs
 
-test-host: deps ## Tests on the host, and a short exploration of the kernel (TEST=name filters the tests)
+test-host: deps $(if $(filter all,$(TEST)),explorer) ## Tests on the host, and a short exploration of the kernel (TEST=name filters the tests)
 	@mkdir -p build
 	@echo "building and running the host tests"
 	@$(SWIFT) test --scratch-path .build $(if $(filter-out all,$(TEST)),--filter '$(TEST)') > build/test-host.log 2>&1; \
@@ -87,7 +87,7 @@ test-host: deps ## Tests on the host, and a short exploration of the kernel (TES
 	  platform/count-tests build/test-host.log > build/test-host.totals; \
 	  if grep -qx '0 0' build/test-host.totals; then echo "error: no test ran; the build or the name $(TEST) is wrong: build/test-host.log"; exit 1; fi; \
 	  exit $$status
-	@$(if $(filter all,$(TEST)),$(MAKE) --no-print-directory explorer && $(EXPLORER) explore 40000 && $(EXPLORER) agree 100000)
+	@$(if $(filter all,$(TEST)),$(EXPLORER) explore 40000 && $(EXPLORER) agree 100000)
 
 explorer: deps
 	@set -o pipefail; $(EXPLORER_BUILD) 2>&1 | { grep -E 'error:|warning:' || true; }

@@ -1,6 +1,7 @@
 // What must hold in every state, apart from the kernel's own invariants (`Kernel.inspect`): the definition of effective
 // priorities, computed anew from the links between blocked threads, and that no thread waits in vain.
 
+import Foundation
 import KernelABI
 
 @testable import KernelCore
@@ -29,7 +30,18 @@ extension System {
             checkPriority(index, &found)
             checkWait(index, &found)
         }
-        return found
+        return found.map(named)
+    }
+
+    /// The kernel's invariants name objects by their addresses; a reader knows them by their numbers.
+    private func named(_ violation: String) -> String {
+        var objects = threads.indices.map { (threads[$0].ref.bits, "t\($0)") }
+        objects += endpointRefs.indices.map { (endpointRefs[$0].bits, "e\($0)") }
+        objects += replyRefs.indices.map { (replyRefs[$0].bits, "r\($0)") }
+        objects += notificationRefs.indices.map { (notificationRefs[$0].bits, "n\($0)") }
+        return objects.reduce(violation) { text, object in
+            text.replacingOccurrences(of: String(object.0, radix: 16), with: object.1)
+        }
     }
 
     /// effective = max(base, effective of each thread that is blocked on it).
