@@ -199,7 +199,7 @@ extension System {
         case .compute: return "s.useFloatingPoint(\(s))"
         case .restart: return "// \(s) performs its call again"
         case .take: return "// the pending interrupt is taken"
-        case .interrupt: return "s.raise(line: 32)"
+        case .interrupt: return "s.raise(line: \(Lines.first))"
         case .tick: return "s.advance(by: 1)"
         }
     }

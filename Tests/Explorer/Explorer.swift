@@ -182,7 +182,7 @@ final class Explorer {
             at = Int(origins[at].parent)
         }
         let lines = path.reversed().map { origin in
-            let comment = origin.look < 0 ? "" : "  // line 32 interrupts at look \(origin.look)"
+            let comment = origin.look < 0 ? "" : "  // line \(Lines.first) interrupts at look \(origin.look)"
             return system.words(
                 actions[Int(origin.action)], of: origin.thread < 0 ? nil : Int(origin.thread))
                 + comment

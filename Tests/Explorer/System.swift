@@ -156,7 +156,7 @@ final class System {
             if let bound = plan.boundNotification, bound.notification == index {
                 line += ", bound to t\(bound.thread)"
             }
-            if plan.interruptNotification == index { line += ", signalled by line 32" }
+            if plan.interruptNotification == index { line += ", signalled by line \(Lines.first)" }
             if plan.timerNotification == index { line += ", signalled by timer" }
             lines.append(line)
         }
