@@ -4,12 +4,17 @@
 BOARD ?= virt
 TEST ?= all
 ROWS ?= all
+STATES ?= 1000000
 
 SWIFT := swift
 HOST := $(SWIFT) build --scratch-path .build --explicit-target-dependency-import-check error
 TARGET := SWIFTLET_TARGET=aarch64 $(SWIFT) build -c release --triple aarch64-none-none-elf --toolset platform/aarch64.json \
           --explicit-target-dependency-import-check error
 PLAIN := $(TARGET) --scratch-path .build-aarch64
+# Optimised, since it takes millions of steps; it looks into the kernel as the tests do.
+EXPLORER_BUILD := $(SWIFT) build -c release --scratch-path .build-explorer --explicit-target-dependency-import-check error \
+                  -Xswiftc -enable-testing -Xswiftc -cross-module-optimization --product Explorer
+EXPLORER := .build-explorer/release/Explorer
 # A kernel that records the longest path with interrupts masked, and when an interrupt entered it.
 RECORDING := SWIFTLET_BENCHMARK=1 $(TARGET) --scratch-path .build-aarch64-bench
 BIN := .build-aarch64/aarch64-none-none-elf/release
@@ -30,8 +35,8 @@ endif
 .NOTPARALLEL:
 
 .DEFAULT_GOAL := help
-.PHONY: help deps toolchain tool build tests-bundle bench-image system-tests-image run test test-host test-target test-system test-trees \
-        test-debian-trees test-boards test-verbs matrix mutation bench debug wcet lint format size clean
+.PHONY: help deps toolchain tool build tests-bundle bench-image system-tests-image run test test-host explorer explore test-target test-system \
+        test-trees test-debian-trees test-boards test-verbs matrix mutation bench debug wcet lint format size clean
 
 help: ## List the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{ printf "  make %-17s %s\n", $$1, $$2 }'
@@ -74,7 +79,7 @@ run: build ## Boot on QEMU (BOARD=rpi3 or rpi4 for another board; RUN='ps; power
 
 test: test-host test-target test-system test-trees test-verbs matrix test-debian-trees test-boards ## All tests: host, target, system and trees under QEMU, the Raspberry Pi, boot matrix, the verbs
 
-test-host: deps ## Tests on the host (TEST=name filters)
+test-host: deps $(if $(filter all,$(TEST)),explorer) ## Tests on the host, and a short exploration of the kernel (TEST=name filters the tests)
 	@mkdir -p build
 	@echo "building and running the host tests"
 	@$(SWIFT) test --scratch-path .build $(if $(filter-out all,$(TEST)),--filter '$(TEST)') > build/test-host.log 2>&1; \
@@ -82,6 +87,14 @@ test-host: deps ## Tests on the host (TEST=name filters)
 	  platform/count-tests build/test-host.log > build/test-host.totals; \
 	  if grep -qx '0 0' build/test-host.totals; then echo "error: no test ran; the build or the name $(TEST) is wrong: build/test-host.log"; exit 1; fi; \
 	  exit $$status
+	@$(if $(filter all,$(TEST)),$(EXPLORER) explore 40000 && $(EXPLORER) agree 100000)
+
+explorer: deps
+	@set -o pipefail; $(EXPLORER_BUILD) 2>&1 | { grep -E 'error:|warning:' || true; }
+
+explore: explorer ## Enumerate all steps of small systems, and compare fast and general path (STATES=n a system and in all)
+	@$(EXPLORER) explore $(STATES)
+	@$(EXPLORER) agree $(STATES)
 
 test-target: tests-bundle ## Tests on the target under QEMU: virt, and the boards that it has (TEST=name runs one)
 	@platform/fetch-qemu
@@ -151,7 +164,7 @@ bench: bench-image ## Measure path lengths and latencies (ROWS=quick, or the beg
 	@$(TOOL) bench build/bench.img --board '$(BOARD)' --rows '$(ROWS)' --output $(BENCH_OUTPUT)
 
 clean: ## Remove everything that was built
-	rm -rf .build .build-aarch64 .build-aarch64-bench build
+	rm -rf .build .build-aarch64 .build-aarch64-bench .build-explorer build
 
 format: toolchain ## Format the sources
 	@$(SWIFT) format -i -r $(SOURCES)

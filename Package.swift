@@ -163,6 +163,9 @@ if onTarget {
         .testTarget(
             name: "KernelCoreTests", dependencies: ["KernelCore", "KernelABI", "HardwareInterface"],
             swiftSettings: [.swiftLanguageMode(.v6)]),
+        .executableTarget(
+            name: "Explorer", dependencies: ["KernelCore", "KernelABI", "HardwareInterface"], path: "Tests/Explorer",
+            swiftSettings: [.swiftLanguageMode(.v6)]),
         .testTarget(
             name: "DeviceTreeTests", dependencies: ["DeviceTree", "TreeReport"],
             swiftSettings: [.swiftLanguageMode(.v6)]),

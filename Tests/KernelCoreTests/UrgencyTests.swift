@@ -153,7 +153,8 @@ import Testing
         for timer in timers { s.perform(.bindTimer, timer, UInt64(theirs), 1) }
         let urgent = s.make(.timer)
         s.perform(.bindTimer, urgent, UInt64(mine), 1)
-        s.perform(.setPriority, low.slot, 10, 10)
+        s.perform(.setPriority, low.slot, 10, 12)
+        s.perform(.setPriority, high.slot, 60, 60)
         s.start(low)
         s.go()
         for timer in timers { s.invoke(low, .arm, timer, 5000, 700) }
@@ -216,6 +217,9 @@ import Testing
         } else {
             #expect(s.results(deferred.low).badge == (isSilenced ? 0 : 1))
         }
+        // A thread that finds nothing serves what is due of its own urgency.
+        s.poll(deferred.low, deferred.never)
+        #expect(s.isRunning(deferred.low) && s.results(deferred.low).error == .wouldBlock)
         if end != .sleeper { #expect(s.results(deferred.sleeper).error == .timedOut) }
         #expect(s.hardware.deadline == (isSilenced && end != .notification ? 5000 : 2200))
         s.advance(by: 5000 - s.hardware.now)

@@ -27,7 +27,7 @@ extension Kernel where H: ~Copyable {
         if thread.pointee.scheduling.isPending { cancelUpdate(thread) }
         endLoan(thread)
         thread.pointee.scheduling.isFaulting = false
-        thread.pointee.scheduling.isExempt = false
+        thread.pointee.scheduling.isGuarded = false
         thread.state = .stopped
     }
 

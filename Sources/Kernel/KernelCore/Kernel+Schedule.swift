@@ -4,11 +4,16 @@
 // inheritance is more urgent. Every operation that can break it ends in `reschedule`, which restores it. Between threads of one
 // priority the order is first come, first served; a preempted thread keeps its place at the head and the rest of its slice.
 // Whatever may have broken the rule, or changed the earliest deadline, marks the core as stale, and only then is anything
-// chosen anew. A slice, where a thread has one, ends only while a thread or an update of the same priority waits (so the timer
-// is silent otherwise).
+// chosen anew.
 //
 // Updates are performed one at a time, and pending interrupts are taken between two of them right here: never by resuming
 // a thread that may not run. A more urgent thread that an interrupt wakes is chosen next, and the rest of the updates waits.
+//
+// A slice is the longest time that its thread runs while an equal is ready, or an update as urgent waits. It begins when the
+// thread runs and there is one, stands still while the thread is preempted, and is over when it is used up (the thread goes
+// behind its equals), when the thread yields or blocks, or when there is no equal any more. A call blocks: neither the time of
+// the server counts, nor does the server run on the caller's slice. `sliceEnd` is `.never` while no slice runs, so the timer is
+// silent; a fast path that would end or begin a slice declines.
 
 import HardwareInterface
 import KernelABI
@@ -107,9 +112,9 @@ extension Kernel where H: ~Copyable {
         return settleOn(next)
     }
 
-    /// Prepares what is left for the thread that goes on: the deadline, and whether it passes an update as urgent.
+    /// Prepares what is left for the thread that goes on: the deadline, and whether a call must look at more.
     @inline(__always) private mutating func settleOn(_ thread: Ref<Thread>) -> Ref<Thread> {
-        thread.pointee.scheduling.isExempt = core.ready.updates.top == Int(thread.effective)
+        thread.pointee.scheduling.isGuarded = core.ready.updates.top == Int(thread.effective) || core.sliceEnd != .never
         updateDeadline(leastUrgency(beside: thread))
         return thread
     }
@@ -119,7 +124,7 @@ extension Kernel where H: ~Copyable {
         let now = hardware.now.ticks
         if let previous {
             previous.pointee.processorTime &+= now &- core.lastSwitch
-            previous.pointee.scheduling.isExempt = false
+            previous.pointee.scheduling.isGuarded = false
             if previous.pointee.scheduling.hasFloatingPoint {
                 previous.pointee.scheduling.hasFloatingPoint = false
                 hardware.setFloatingPoint(enabled: false)

@@ -9,7 +9,7 @@ import KernelABI
 /// | bits | |
 /// |---|---|
 /// | 0–7 | effective priority |
-/// | 11 | it runs or ran although an update as urgent is pending: its base alone reaches the same priority |
+/// | 11 | while it runs: its slice runs, or an update as urgent is pending, so its calls take the general path |
 /// | 12 | its update is pending (Kernel+Inheritance) |
 /// | 13 | its floating-point registers are in the processor and enabled |
 /// | 14 | it is in the deadline queue |
@@ -22,7 +22,7 @@ struct SchedulingWord: Sendable {
     var raw: UInt32
     init(raw: UInt32) { self.raw = raw }
 
-    static var exemptBit: UInt32 { 1 << 11 }
+    static var guardedBit: UInt32 { 1 << 11 }
     static var pendingBit: UInt32 { 1 << 12 }
     static var floatingPointBit: UInt32 { 1 << 13 }
     static var deadlineBit: UInt32 { 1 << 14 }
@@ -42,9 +42,9 @@ struct SchedulingWord: Sendable {
         get { RunState(raw: (raw &>> SchedulingWord.stateShift) & 15) }
         set { raw = raw & ~(15 << SchedulingWord.stateShift) | newValue.raw << SchedulingWord.stateShift }
     }
-    var isExempt: Bool {
-        get { raw & SchedulingWord.exemptBit != 0 }
-        set { set(SchedulingWord.exemptBit, newValue) }
+    var isGuarded: Bool {
+        get { raw & SchedulingWord.guardedBit != 0 }
+        set { set(SchedulingWord.guardedBit, newValue) }
     }
     var isPending: Bool {
         get { raw & SchedulingWord.pendingBit != 0 }

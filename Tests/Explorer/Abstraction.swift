@@ -1,0 +1,167 @@
+// What a state means, without its representation: queues are sequences of threads wherever the threads stand, and dead fields
+// do not count. The fast and the general path must lead to the same.
+
+import HardwareInterface
+import KernelABI
+
+@testable import KernelCore
+
+/// The meaning of a state as a list of values.
+struct Abstraction {
+    private(set) var values: [UInt64] = []
+    private(set) var names: [String] = []
+    private let isNamed: Bool
+    private let system: System
+
+    /// - Parameter isNamed: also say what each value is.
+    init(_ system: System, isNamed: Bool = false) {
+        self.system = system
+        self.isNamed = isNamed
+        values.reserveCapacity(160)
+        addCore()
+        for index in system.threads.indices { addThread(index) }
+        addObjects()
+        addHardware()
+    }
+
+    private mutating func add(_ value: UInt64, _ name: @autoclosure () -> String) {
+        values.append(value)
+        if isNamed { names.append(name()) }
+    }
+    private func number(_ thread: Ref<KernelThread>?) -> UInt64 {
+        system.index(thread).map { UInt64($0) } ?? ~0
+    }
+    private mutating func add(_ threads: [Ref<KernelThread>], _ name: @autoclosure () -> String) {
+        var packed: UInt64 = 0
+        for thread in threads { packed = packed << 4 | (number(thread) + 1) }
+        add(packed, name())
+    }
+    private func sequence(_ queue: borrowing OrderedQueue) -> [Ref<KernelThread>] {
+        nodes(queue.root).compactMap { $0.thread }
+    }
+    private func nodes(_ root: Ref<QueueNode>?) -> [Ref<QueueNode>] {
+        guard let root else { return [] }
+        return nodes(root.pointee.left) + [root] + nodes(root.pointee.right)
+    }
+
+    private mutating func addCore() {
+        let kernel = system.machine.kernel
+        add(number(system.machine.running), "the running thread")
+        var ready = [kernel.pointee.core.ready.front, kernel.pointee.core.ready.behind].compactMap {
+            $0
+        }
+        for priority in (0..<Priorities.count).reversed() {
+            guard let head = kernel.pointee.core.ready.lists.pointee.heads[priority] else {
+                continue
+            }
+            var at = head
+            repeat {
+                ready.append(at)
+                at = at.pointee.nextReady ?? head
+            } while at != head
+        }
+        add(ready, "the ready queue")
+        for node in nodes(kernel.pointee.core.deadlines.root) {
+            add(node.pointee.key, "a deadline")
+            add(node.timer == nil ? number(node.thread) : 99, "a deadline's owner")
+            add(UInt64(node.pointee.urgency), "a deadline's urgency")
+        }
+        add(kernel.pointee.core.sliceEnd.ticks, "the slice's end")
+        add(
+            number(kernel.pointee.core.floatingPointOwner),
+            "the owner of the floating-point registers")
+    }
+
+    private mutating func addThread(_ index: Int) {
+        let thread = system.threads[index].ref
+        let name = "t\(index)'s"
+        add(UInt64(thread.pointee.scheduling.raw), "\(name) scheduling word")
+        add(UInt64(thread.pointee.base), "\(name) base priority")
+        add(number(thread.pointee.blockedOn), "\(name) server")
+        let callers =
+            [thread.pointee.soleCaller].compactMap { $0 } + sequence(thread.pointee.callers)
+        add(callers, "\(name) callers")
+        add(place(thread.pointee.endpoint, system.endpointRefs), "\(name) endpoint")
+        add(place(thread.pointee.reply, system.replyRefs), "\(name) reply")
+        add(place(thread.pointee.notification, system.notificationRefs), "\(name) notification")
+        add(thread.pointee.slice, "\(name) slice")
+        add(thread.pointee.sliceRest, "\(name) rest of its slice")
+        add(thread.pointee.loanLength, "\(name) loan")
+        let state = thread.state
+        if state == .running || state == .ready || state == .stopped {
+            add(thread.pointee.context.programCounter, "\(name) program counter")
+            for register in 0...10 { add(thread.registers[register], "\(name) x\(register)") }
+        } else if state == .calling || state == .sending {
+            add(thread.pointee.sendBadge, "\(name) badge")
+            add(thread.pointee.sendControl, "\(name) control word")
+            add(UInt64(thread.pointee.sendRights.raw), "\(name) rights")
+            for register in 3...10 { add(thread.registers[register], "\(name) x\(register)") }
+        }
+        if let buffer = thread.pointee.buffer {
+            for word in 8..<16 { add(buffer.pointee.words[word], "\(name) buffer word \(word)") }
+            add(
+                buffer.pointee.words[IPCBuffer.floatingPoint / 8],
+                "\(name) saved floating-point register")
+        }
+    }
+
+    private func place<Object: ~Copyable>(_ object: Ref<Object>?, _ list: [Ref<Object>]) -> UInt64 {
+        object.flatMap { list.firstIndex(of: $0) }.map { UInt64($0) } ?? ~0
+    }
+
+    private mutating func addObjects() {
+        for (index, endpoint) in system.endpointRefs.enumerated() {
+            let ready = [endpoint.pointee.readyServer].compactMap { $0 }
+            add(ready + sequence(endpoint.pointee.waiters), "e\(index)'s waiters")
+            add(endpoint.pointee.isClosed ? 1 : 0, "is e\(index) closed")
+            add(number(endpoint.pointee.server), "e\(index)'s server")
+        }
+        for (index, reply) in system.replyRefs.enumerated() {
+            add(number(reply.pointee.caller), "r\(index)'s caller")
+            add(number(reply.pointee.holder), "r\(index)'s holder")
+        }
+        for (index, notification) in system.notificationRefs.enumerated() {
+            add(notification.pointee.bits, "n\(index)'s bits")
+            add(sequence(notification.pointee.waiters), "n\(index)'s waiters")
+        }
+        add(system.armedDeadline ?? ~0, "the timer's deadline")
+        add(system.isOutstanding ? 1 : 0, "is the interrupt outstanding")
+    }
+
+    private mutating func addHardware() {
+        let hardware = system.machine.hardware.pointee
+        // A fast path leaves the timer as it is: it may interrupt a more urgent thread once, in vain, but never too late.
+        add(hardware.deadline <= system.latestInterrupt ? 1 : 0, "does the timer interrupt in time")
+        add(hardware.raised, "raised lines")
+        add(hardware.quiet, "quiet lines")
+        add(hardware.translationBase, "the address space")
+        add(hardware.isFloatingPointEnabled ? 1 : 0, "is floating point enabled")
+        add(hardware.floatingPointRegister, "the floating-point register")
+    }
+}
+
+extension System {
+    /// How many deadlines are due so many ticks from now.
+    func dueDeadlines(after ticks: UInt64) -> Int {
+        let now = machine.now + ticks
+        let waits = threads.filter {
+            $0.ref.pointee.scheduling.hasDeadline && ~$0.ref.deadlineNode.pointee.key <= now
+        }
+        return waits.count + ((armedDeadline ?? ~0) <= now ? 1 : 0)
+    }
+
+    /// The instant at which the timer must interrupt the running thread: for the end of a slice, or a deadline that is urgent enough.
+    var latestInterrupt: UInt64 {
+        let running = machine.running?.effective ?? 0
+        var instant = machine.kernel.pointee.core.sliceEnd.ticks
+        for thread in threads
+        where thread.ref.pointee.scheduling.hasDeadline && thread.ref.effective >= running {
+            instant = min(instant, ~thread.ref.deadlineNode.pointee.key)
+        }
+        if let deadline = armedDeadline {
+            let timer: Ref<Timer> = machine.object(timer)
+            if timer.node.pointee.urgency >= running { instant = min(instant, deadline) }
+        }
+        return instant
+    }
+}

@@ -1,0 +1,215 @@
+// What threads and hardware can do in an explored system, and how a regression test writes it.
+
+import HardwareInterface
+import KernelABI
+
+@testable import KernelCore
+
+/// A way to wait: for ever, or with a deadline one tick ahead.
+enum Wait: UInt8, CaseIterable { case forever, timed }
+
+/// One step. Numbers are places in the system's lists of threads, endpoint capabilities, replies and so on.
+enum Action: Equatable {
+    // The running thread's calls
+    case call(Int, Wait)
+    case send(Int, Wait)
+    case receive(Int, Int, Wait)
+    case reply(Int)
+    case replyAndReceive(Int, Int, Wait)
+    /// `call` and `replyAndReceive` with more words than registers hold.
+    case longCall(Int)
+    case longReplyAndReceive(Int, Int)
+    case signal(Int)
+    case wait(Int, Wait)
+    case poll(Int)
+    case yield
+    case setPriority(Int, UInt64)
+    case setSlice(Int, UInt64)
+    case suspend(Int)
+    case resume(Int)
+    case deleteReply(Int)
+    case close(Int)
+    case bindServer(Int, Int)
+    /// Sets the timer, so many ticks ahead, once or with that period.
+    case arm(UInt64, isPeriodic: Bool)
+    case cancelTimer
+    case acknowledge
+    // What else the running thread does
+    case fault
+    /// Answers a fault: `FaultReply` as a number.
+    case answerFault(Int, Int, UInt64)
+    case compute
+    /// Goes on with a call that was interrupted.
+    case restart
+    /// A pending interrupt is taken.
+    case take
+    // The hardware
+    case interrupt
+    case tick
+
+    /// Returns whether the hardware does it, independent of the running thread.
+    var isHardware: Bool { self == .interrupt || self == .tick }
+}
+
+extension System {
+    /// The system call that an action of the running thread is; nil where it is none.
+    func arguments(_ action: Action, of thread: Int) -> [UInt64]? {
+        let token = Token.message(of: thread)
+        switch action {
+        case .call(let endpoint, let wait):
+            return timed(.call, endpoints[endpoint], 0, wait, [token])
+        case .send(let endpoint, let wait):
+            return timed(.send, endpoints[endpoint], 0, wait, [token])
+        case .receive(let endpoint, let reply, let wait):
+            return timed(.receive, endpoints[endpoint], replies[reply], wait, [])
+        case .reply(let reply):
+            return [
+                ControlWord(.reply, Slot(replies[reply]), length: 1).raw, 0, 0,
+                Token.answer(of: thread),
+            ]
+        case .replyAndReceive(let endpoint, let reply, let wait):
+            return timed(
+                .replyAndReceive, endpoints[endpoint], replies[reply], wait,
+                [Token.answer(of: thread)])
+        case .longCall(let endpoint):
+            return [
+                ControlWord(.call, Slot(endpoints[endpoint]), length: 11).raw, 0, 0, token, 1, 2, 3,
+                4, 5, 6, 7,
+            ]
+        case .longReplyAndReceive(let endpoint, let reply):
+            let control = ControlWord(.replyAndReceive, Slot(endpoints[endpoint]), length: 9).raw
+            return [
+                control, UInt64(replies[reply]), 0, Token.answer(of: thread), 7, 6, 5, 4, 3, 2, 1,
+            ]
+        case .signal(let notification):
+            return [
+                ControlWord(.signal, Slot(notifications[notification])).raw, Token.bit(of: thread),
+            ]
+        case .wait(let notification, let wait):
+            return timed(.wait, notifications[notification], 0, wait, [])
+        case .poll(let notification):
+            return [ControlWord(.poll, Slot(notifications[notification])).raw]
+        case .yield: return [ControlWord(.yield, Slot(0)).raw]
+        case .answerFault(let endpoint, let reply, let answer):
+            let control = ControlWord(.replyAndReceive, Slot(endpoints[endpoint]), length: 2).raw
+            return [control, UInt64(replies[reply]), 0, answer, 0x4000]
+        case .fault, .compute, .restart, .take, .interrupt, .tick: return nil
+        default: return invocation(action)
+        }
+    }
+
+    private func timed(
+        _ call: SystemCall, _ slot: UInt32, _ second: UInt32, _ wait: Wait, _ words: [UInt64]
+    ) -> [UInt64] {
+        let deadline = wait == .timed ? machine.now + 1 : ~0
+        let control = ControlWord(call, Slot(slot), length: words.count).by(
+            Instant(ticks: deadline))
+        return [control.raw, UInt64(second), wait == .timed ? deadline : 0] + words
+    }
+
+    private func invocation(_ action: Action) -> [UInt64]? {
+        func invoke(_ method: Method, _ slot: UInt32, _ a: UInt64 = 0, _ b: UInt64 = 0) -> [UInt64] {
+            [ControlWord(invoke: method, Slot(slot)).raw, a, b]
+        }
+        switch action {
+        case .setPriority(let thread, let priority):
+            return invoke(.setPriority, threads[thread].slot, priority, 63)
+        case .setSlice(let thread, let slice): return invoke(.setSlice, threads[thread].slot, slice)
+        case .suspend(let thread): return invoke(.suspend, threads[thread].slot)
+        case .resume(let thread): return invoke(.resume, threads[thread].slot)
+        case .deleteReply(let reply):
+            return invoke(.delete, Slot.ownTable.index, UInt64(replies[reply]))
+        case .close(let endpoint): return invoke(.close, endpoints[endpoint])
+        case .bindServer(let endpoint, let thread):
+            return invoke(.bindServer, endpoints[endpoint], UInt64(threads[thread].slot))
+        case .arm(let ticks, let isPeriodic):
+            return invoke(.arm, timer, machine.now + ticks, isPeriodic ? ticks : 0)
+        case .cancelTimer: return invoke(.cancelTimer, timer)
+        case .acknowledge: return invoke(.acknowledge, interrupt)
+        default: return nil
+        }
+    }
+
+    /// Performs one step: one entry into the kernel, or the passing of a tick.
+    ///
+    /// - Returns: whether a fast path did it.
+    @discardableResult func perform(_ action: Action, fast: Bool) -> Bool {
+        switch action {
+        case .interrupt:
+            machine.hardware.pointee.raised |= Lines.bit(Lines.first)
+            // Quiet until the driver acknowledges: it stays raised.
+            return machine.hardware.pointee.isInterruptPending
+                ? machine.takeInterrupt(fast: fast) : false
+        case .take: return machine.takeInterrupt(fast: fast)
+        case .tick:
+            machine.hardware.pointee.now += 1
+            return machine.hardware.pointee.isTimerDue ? machine.takeInterrupt(fast: fast) : false
+        case .restart: return machine.trap(fast: fast)
+        case .fault:
+            machine.fault()
+            return false
+        case .compute:
+            machine.useFloatingPoint(UInt64(runningIndex ?? 0) + 1)
+            return false
+        default:
+            guard let thread = runningIndex, let arguments = arguments(action, of: thread) else {
+                return false
+            }
+            machine.setArguments(threads[thread].ref, arguments)
+            return machine.trap(fast: fast)
+        }
+    }
+
+    /// The step as a host test writes it.
+    func words(_ action: Action, of thread: Int?) -> String {
+        let s = thread.map { "t\($0)" } ?? "idle"
+        func by(_ wait: Wait) -> String { wait == .timed ? ", deadline: s.hardware.now + 1" : "" }
+        func invoke(_ method: String, _ rest: String) -> String {
+            "s.invoke(\(s), .\(method), \(rest))"
+        }
+        switch action {
+        case .call(let e, let wait): return "s.call(\(s), e\(e), [1]\(by(wait)))"
+        case .send(let e, let wait): return "s.send(\(s), e\(e), [1]\(by(wait)))"
+        case .receive(let e, let r, let wait):
+            return "s.receive(\(s), e\(e), reply: r\(r)\(by(wait)))"
+        case .reply(let r): return "s.reply(\(s), r\(r), [2])"
+        case .replyAndReceive(let e, let r, let wait):
+            return "s.replyAndReceive(\(s), e\(e), reply: r\(r), [2]\(by(wait)))"
+        case .longCall(let e): return "s.call(\(s), e\(e), [], length: 11)"
+        case .longReplyAndReceive(let e, let r):
+            return "s.replyAndReceive(\(s), e\(e), reply: r\(r), [], length: 9)"
+        case .answerFault(let e, let r, let answer):
+            return "s.replyAndReceive(\(s), e\(e), reply: r\(r), [\(answer), 0x4000])"
+        case .signal(let n): return "s.signal(\(s), n\(n), bits: 1)"
+        case .wait(let n, let wait): return "s.wait(\(s), n\(n)\(by(wait)))"
+        case .poll(let n): return "s.poll(\(s), n\(n))"
+        case .yield: return "s.yield(\(s))"
+        case .setPriority(let t, let p): return invoke("setPriority", "t\(t).slot, \(p), 63")
+        case .setSlice(let t, let slice): return invoke("setSlice", "t\(t).slot, \(slice)")
+        case .suspend(let t): return invoke("suspend", "t\(t).slot")
+        case .resume(let t): return invoke("resume", "t\(t).slot")
+        case .deleteReply(let r): return invoke("delete", "Slot.ownTable.index, UInt64(r\(r))")
+        case .close(let e): return invoke("close", "e\(e)")
+        case .bindServer(let e, let t): return invoke("bindServer", "e\(e), UInt64(t\(t).slot)")
+        case .arm(let ticks, let isPeriodic):
+            return invoke("arm", "timer, s.hardware.now + \(ticks), \(isPeriodic ? ticks : 0)")
+        case .cancelTimer: return invoke("cancelTimer", "timer")
+        case .acknowledge: return invoke("acknowledge", "interrupt")
+        case .fault: return "s.fault(\(s))"
+        case .compute: return "s.useFloatingPoint(\(s))"
+        case .restart: return "// \(s) performs its call again"
+        case .take: return "// the pending interrupt is taken"
+        case .interrupt: return "s.raise(line: \(Lines.first))"
+        case .tick: return "s.advance(by: 1)"
+        }
+    }
+}
+
+/// The words that messages carry: each names its sender.
+enum Token {
+    static func message(of thread: Int) -> UInt64 { 0x100 + UInt64(thread) }
+    static func answer(of thread: Int) -> UInt64 { 0x200 + UInt64(thread) }
+    static func bit(of thread: Int) -> UInt64 { 1 << UInt64(thread) }
+    static var interruptBit: UInt64 { 1 << 40 }
+    static var timerBit: UInt64 { 1 << 41 }
+}

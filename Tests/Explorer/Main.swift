@@ -1,0 +1,69 @@
+// The command: `Explorer explore STATES [SYSTEM]` enumerates, `Explorer agree STATES [SEED]` compares the paths.
+
+import Foundation
+
+@main struct Main {
+    static func main() {
+        let arguments = Array(CommandLine.arguments.dropFirst())
+        let count = arguments.count > 1 ? Int(arguments[1]) : nil
+        let last = arguments.count > 2 ? arguments[2] : nil
+        switch (arguments.first, count) {
+        case ("explore", .some(let states)): exit(explore(states: states, system: last) ? 0 : 1)
+        case ("agree", .some(let states)):
+            exit(agree(states: states, seed: last.flatMap { UInt64($0) } ?? 1) ? 0 : 1)
+        default:
+            print("usage: Explorer explore STATES [SYSTEM] | Explorer agree STATES [SEED]")
+            exit(2)
+        }
+    }
+
+    /// Searches each system, or those whose name starts so.
+    static func explore(states: Int, system: String?) -> Bool {
+        var isSound = true
+        var total = 0
+        for plan in Plan.all where system.map({ plan.name.hasPrefix($0) }) ?? true {
+            let start = Date()
+            let explorer = Explorer(plan)
+            Watch.begin { explorer.reportUnfinished() }
+            let result = explorer.search(states: states, depth: 1000)
+            let extent = result.isExhausted ? "all of them" : "all up to depth \(result.depth)"
+            print(
+                "\(plan.name): \(result.states) states, \(extent), \(result.steps) steps, \(seconds(start))"
+            )
+            total += result.states
+            if let violation = result.violation {
+                print("error: \(violation)")
+                isSound = false
+            }
+            fflush(nil)
+        }
+        if total == 0 { print("error: no system has such a name") }
+        return isSound && total > 0
+    }
+
+    static func agree(states: Int, seed: UInt64) -> Bool {
+        let start = Date()
+        let agreement = Agreement(seed: seed)
+        Watch.begin { agreement.reportUnfinished() }
+        agreement.compare(states: states)
+        print(
+            "fast and general path: \(agreement.states.count) states of \(agreement.systems) systems,",
+            "\(agreement.steps) entries, \(seconds(start)); by a fast path:",
+            agreement.fastEntries.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(
+                separator: ", "))
+        if let difference = agreement.difference { print("error: \(difference)") }
+        let unused = [
+            "call", "replyAndReceive", "answerFault", "longCall", "longReplyAndReceive", "signal",
+            "poll", "yield",
+            "interrupt", "tick",
+        ].filter { agreement.fastEntries[$0] == nil }
+        if agreement.difference == nil && !unused.isEmpty {
+            print("error: no fast path took part in \(unused)")
+        }
+        return agreement.difference == nil && unused.isEmpty
+    }
+
+    private static func seconds(_ start: Date) -> String {
+        String(format: "%.1f s", Date().timeIntervalSince(start))
+    }
+}

@@ -1,0 +1,107 @@
+// The machine under the explored kernel. Its whole state is one plain value inside the arena, so that a snapshot of the
+// arena holds it too.
+
+import Foundation
+import HardwareInterface
+import KernelABI
+
+@testable import KernelCore
+
+typealias KernelThread = KernelCore.Thread
+
+/// What the hardware knows, and which thread it executes.
+struct HardwareState {
+    var now = Instants.start
+    var deadline = ~UInt64(0)
+    /// Interrupt lines by number: bit n is line `Lines.first` + n.
+    var raised: UInt64 = 0
+    var enabled: UInt64 = 0
+    /// Taken, and not opened since.
+    var quiet: UInt64 = 0
+    /// How often the kernel has looked for pending interrupts in this step.
+    var looks = 0
+    /// The look of this step before which the line interrupts; -1: at none.
+    var interruptAtLook = -1
+    var translationBase: UInt64 = 0
+    var isFloatingPointEnabled = false
+    /// One register stands for all.
+    var floatingPointRegister: UInt64 = 0
+    var running: Ref<KernelThread>?
+
+    var isTimerDue: Bool { deadline <= now && deadline != ~0 }
+    /// The first line that would interrupt.
+    var takeable: Int? {
+        let lines = raised & enabled & ~quiet
+        return lines == 0 ? nil : Lines.first + lines.trailingZeroBitCount
+    }
+    var isInterruptPending: Bool { isTimerDue || takeable != nil }
+}
+
+/// Instants are far from every other value, so that a word tells whether it is one.
+enum Instants {
+    static let start: UInt64 = 1 << 40
+    static let span: UInt64 = 1 << 20
+    /// Ticks of the counter in a second: a slice may be one tick.
+    static let frequency: UInt64 = 100_000
+}
+
+enum Lines {
+    /// `TestSystem` keeps line 32 for its root task.
+    static let first = 33
+    static let count = 64
+    static func bit(_ line: Int) -> UInt64 { 1 << UInt64(line - first) }
+}
+
+/// Hardware whose state is in the arena.
+struct ModelHardware: Hardware {
+    static let ramBase: UInt64 = 0x4000_0000
+    let state: UnsafeMutablePointer<HardwareState>
+    let memory: UnsafeMutableRawPointer
+
+    var now: Instant { Instant(ticks: state.pointee.now) }
+    mutating func setDeadline(_ instant: Instant) { state.pointee.deadline = instant.ticks }
+    var cycles: UInt64 { 0 }
+
+    var interruptPending: Bool {
+        if state.pointee.looks == state.pointee.interruptAtLook {
+            state.pointee.raised |= Lines.bit(Lines.first)
+        }
+        state.pointee.looks += 1
+        return state.pointee.isInterruptPending
+    }
+    var lineCount: Int { Lines.count }
+    func isAssignable(line: Int) -> Bool { line >= Lines.first && line < Lines.count }
+    mutating func enable(line: Int, trigger: Trigger) { state.pointee.enabled |= Lines.bit(line) }
+    mutating func disable(line: Int) { state.pointee.enabled &= ~Lines.bit(line) }
+    mutating func open(line: Int) { state.pointee.quiet &= ~Lines.bit(line) }
+
+    func kernelAddress(physical: UInt64) -> UnsafeMutableRawPointer {
+        memory + Int(physical - ModelHardware.ramBase)
+    }
+    func physicalAddress(kernel: UnsafeMutableRawPointer) -> UInt64 {
+        ModelHardware.ramBase + UInt64(kernel - memory)
+    }
+    func zero(_ start: UnsafeMutableRawPointer, bytes: Int) { memset(start, 0, bytes) }
+    func maintainCache(_ operation: CacheOperation, _ start: UnsafeMutableRawPointer, bytes: Int) {}
+
+    func translationBase(rootTable physical: UInt64, asid: UInt16) -> UInt64 {
+        physical | UInt64(asid) << 48
+    }
+    func activate(translationBase: UInt64) { state.pointee.translationBase = translationBase }
+    func publishTableEntry() {}
+    func invalidate(page: UInt64, asid: UInt16) {}
+    func invalidate(asid: UInt16) {}
+
+    func setFloatingPoint(enabled: Bool) { state.pointee.isFloatingPointEnabled = enabled }
+    func saveFloatingPoint(to area: UnsafeMutableRawPointer) {
+        area.storeBytes(of: state.pointee.floatingPointRegister, as: UInt64.self)
+    }
+    func restoreFloatingPoint(from area: UnsafeMutableRawPointer) {
+        state.pointee.floatingPointRegister = area.load(as: UInt64.self)
+    }
+
+    func writeConsole(_ byte: UInt8) {}
+    func offerConsole(_ byte: UInt8) -> Bool { true }
+    func powerOff(status: UInt64) {}
+    func reboot() {}
+}

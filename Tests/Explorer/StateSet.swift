@@ -1,0 +1,97 @@
+// What the search remembers: hashes of the states it met, how each was reached first, and the states still to be expanded.
+
+import Foundation
+
+/// A set of 64-bit hashes: open addressing, half full at most.
+struct HashSet64 {
+    private var slots: [UInt64]
+    private(set) var count = 0
+    init(capacity: Int) { slots = Array(repeating: 0, count: max(1024, capacity.nextPowerOf2 * 2)) }
+
+    /// - Returns: whether it was new.
+    mutating func insert(_ hash: UInt64) -> Bool {
+        let hash = hash == 0 ? 1 : hash
+        if count * 2 >= slots.count { grow() }
+        if !place(hash) { return false }
+        count += 1
+        return true
+    }
+    private mutating func place(_ hash: UInt64) -> Bool {
+        slots.withUnsafeMutableBufferPointer { slots in
+            var at = Int(truncatingIfNeeded: hash) & (slots.count - 1)
+            while slots[at] != 0 {
+                if slots[at] == hash { return false }
+                at = (at + 1) & (slots.count - 1)
+            }
+            slots[at] = hash
+            return true
+        }
+    }
+    private mutating func grow() {
+        let old = slots
+        slots = Array(repeating: 0, count: old.count * 2)
+        for hash in old where hash != 0 { _ = place(hash) }
+    }
+}
+
+extension Int {
+    fileprivate var nextPowerOf2: Int {
+        self <= 1 ? 1 : 1 << (Int.bitWidth - (self - 1).leadingZeroBitCount)
+    }
+}
+
+/// How a state was reached first: from which one, by which action of which thread (-1: the processor was idle), and with an interrupt at
+/// which look (-1: at none).
+struct Origin {
+    var parent: UInt32
+    var action: UInt16
+    var look: Int8
+    var thread: Int8
+}
+
+/// States of one depth, each as its difference to the first state: a bitmap of changed words, then these words.
+struct Level {
+    private var words: [UInt64] = []
+    private(set) var count = 0
+    private let size: Int
+    private let bitmapWords: Int
+    private var at = 0
+
+    init(size: Int) {
+        self.size = size
+        bitmapWords = (size + 63) / 64
+    }
+
+    mutating func append(
+        _ number: Int, _ state: UnsafePointer<UInt64>, _ first: UnsafePointer<UInt64>
+    ) {
+        count += 1
+        words.append(UInt64(number))
+        let bitmap = words.count
+        for _ in 0..<bitmapWords { words.append(0) }
+        for index in 0..<size where state[index] != first[index] {
+            words[bitmap + index / 64] |= 1 << UInt64(index % 64)
+            words.append(state[index])
+        }
+    }
+
+    /// The next state, written to `state`, and its number; nil: no more.
+    mutating func next(_ state: UnsafeMutablePointer<UInt64>, _ first: UnsafePointer<UInt64>)
+        -> Int?
+    {
+        if at >= words.count { return nil }
+        let number = Int(words[at])
+        let bitmap = at + 1
+        at = bitmap + bitmapWords
+        memcpy(state, first, size * 8)
+        for word in 0..<bitmapWords {
+            var bits = words[bitmap + word]
+            while bits != 0 {
+                state[word * 64 + bits.trailingZeroBitCount] = words[at]
+                at += 1
+                bits &= bits - 1
+            }
+        }
+        return number
+    }
+}

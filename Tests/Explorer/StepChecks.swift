@@ -1,0 +1,185 @@
+// What must hold of every step: messages and bits are conserved. Whatever is sent arrives once, unchanged and at one place;
+// and a wait ends for a reason that the step gives.
+
+import KernelABI
+
+@testable import KernelCore
+
+/// What the checks need to know of the state before a step.
+struct Before {
+    let states: [RunState]
+    let deadlines: [UInt64?]
+    let awaited: [Ref<KernelCore.Notification>?]
+    let replies: [Ref<Reply>?]
+    let bits: [UInt64]
+    let isOutstanding: Bool
+    let timer: UInt64?
+    let running: Int?
+    /// The control word of the call that was interrupted and is performed again.
+    let restarted: UInt64?
+
+    init(_ system: System) {
+        let threads = system.threads.map { $0.ref }
+        states = threads.map { $0.state }
+        deadlines = threads.map {
+            $0.pointee.scheduling.hasDeadline ? ~$0.deadlineNode.pointee.key : nil
+        }
+        awaited = threads.map {
+            $0.state == .receiving ? $0.pointee.boundNotification : $0.pointee.notification
+        }
+        replies = threads.map { $0.pointee.reply }
+        bits = system.notificationRefs.map { $0.pointee.bits }
+        isOutstanding = system.isOutstanding
+        timer = system.armedDeadline
+        running = system.runningIndex
+        restarted = system.machine.running.flatMap { $0.isRestarting ? $0.registers[0] : nil }
+    }
+}
+
+extension System {
+    var isOutstanding: Bool {
+        if !plan.hasInterrupts { return false }
+        let interrupt: Ref<Interrupt> = machine.object(interrupt)
+        return interrupt.pointee.isOutstanding
+    }
+    var armedDeadline: UInt64? {
+        if plan.timerNotification == nil { return nil }
+        let timer: Ref<Timer> = machine.object(timer)
+        return timer.pointee.isArmed ? timer.pointee.deadline.ticks : nil
+    }
+
+    /// What is wrong with the step from `before` to the present state; nil: nothing.
+    func violation(of action: Action, after before: Before) -> String? {
+        let control =
+            action == .restart
+            ? before.restarted : before.running.flatMap { arguments(action, of: $0)?[0] }
+        let purpose = Purpose(control)
+        return messageViolation(purpose, before) ?? bitViolation(of: action, purpose, before)
+    }
+
+    /// Whether this step ended the thread's wait, or did its call, and left results in its registers.
+    private func hasResults(_ index: Int, _ before: Before) -> Bool {
+        let thread = threads[index].ref
+        if thread.isRestarting || (thread.state != .ready && thread.state != .running) {
+            return false
+        }
+        if index == before.running { return before.states[index] == .running }
+        return before.states[index].raw >= RunState.calling.raw && before.states[index] != .faulted
+    }
+
+    private func messageViolation(_ purpose: Purpose, _ before: Before) -> String? {
+        var arrived = [Int](repeating: 0, count: threads.count)
+        for index in threads.indices where hasResults(index, before) {
+            let result = ResultWord(raw: threads[index].ref.registers[0])
+            let word = threads[index].ref.registers[3]
+            let isCaller = index == before.running
+            if let error = result.error {
+                if isCaller { continue }
+                if let problem = errorViolation(error, index, purpose, before) { return problem }
+            } else if before.states[index] == .awaitingReply {
+                if word != before.running.map(Token.answer) || !purpose.answers {
+                    return "t\(index) got an answer that no server gave"
+                }
+            } else if before.states[index] == .receiving || (isCaller && purpose.receives),
+                result.delivery == .message || result.delivery == .oneWay
+            {
+                let sender = Int(word) - Int(Token.message(of: 0))
+                if !threads.indices.contains(sender) {
+                    return "t\(index) received a message that no thread sent"
+                }
+                arrived[sender] += 1
+            }
+        }
+        for sender in threads.indices
+        where arrived[sender] != (wasTaken(from: sender, purpose, before) ? 1 : 0) {
+            return "a message of t\(sender) arrived \(arrived[sender]) times"
+        }
+        return nil
+    }
+
+    /// Whether this step has taken the thread's message.
+    private func wasTaken(from sender: Int, _ purpose: Purpose, _ before: Before) -> Bool {
+        let thread = threads[sender].ref
+        if thread.state == .awaitingReply { return before.states[sender] != .awaitingReply }
+        let sent = before.states[sender] == .sending || (sender == before.running && purpose.sends)
+        return sent && hasResults(sender, before) && thread.registers[0] == 0
+    }
+
+    private func errorViolation(
+        _ error: KernelError, _ index: Int, _ purpose: Purpose, _ before: Before
+    ) -> String? {
+        switch error {
+        case .timedOut:
+            if let deadline = before.deadlines[index], deadline <= machine.now { return nil }
+            return "t\(index) timed out without a deadline that has passed"
+        case .peerDied, .invalidCapability:
+            return purpose.endsWaits ? nil : "t\(index) is told that its server went, and none went"
+        case .deadlock, .chainTooLong:
+            return purpose.receives ? nil : "t\(index) is refused long after it called"
+        default: return "t\(index) ends its wait with \(error)"
+        }
+    }
+
+    private func bitViolation(of action: Action, _ purpose: Purpose, _ before: Before) -> String? {
+        for (number, notification) in notificationRefs.enumerated() {
+            var sent: UInt64 = 0
+            if case .signal(number) = action, let running = before.running {
+                sent |= Token.bit(of: running)
+            }
+            if plan.interruptNotification == number, !before.isOutstanding, isOutstanding {
+                sent |= Token.interruptBit
+            }
+            if plan.timerNotification == number, let timer = before.timer, !purpose.setsTimer,
+                armedDeadline != timer
+            {
+                sent |= Token.timerBit
+            }
+            var taken: UInt64 = 0
+            for index in threads.indices where hasResults(index, before) {
+                let x = threads[index].ref.registers
+                let result = ResultWord(raw: x[0])
+                if result.error != nil || result.delivery != .notification { continue }
+                let source =
+                    index == before.running
+                    ? purpose.taken.map { machine.object($0) }
+                        ?? threads[index].ref.pointee.boundNotification
+                    : before.awaited[index]
+                if source == notification { taken |= x[1] }
+            }
+            let left = notification.pointee.bits
+            if left | taken != before.bits[number] | sent {
+                return "bits of n\(number) are lost, or made up"
+            }
+            if left & taken & ~sent != 0 { return "bits of n\(number) are taken and left" }
+        }
+        return nil
+    }
+}
+
+/// What a step may do to messages and waits, from the control word of the call that it performs.
+struct Purpose {
+    var sends = false
+    var receives = false
+    var answers = false
+    /// Whether it may end the waits of others.
+    var endsWaits = false
+    var setsTimer = false
+    /// The slot that it takes bits from.
+    var taken: UInt32?
+
+    /// - Parameter control: nil where the step is no system call.
+    init(_ control: UInt64?) {
+        guard let control = control.map({ ControlWord(raw: $0) }) else { return }
+        switch control.systemCall {
+        case .send: sends = true
+        case .receive: receives = true
+        case .reply: answers = true
+        case .replyAndReceive: (receives, answers) = (true, true)
+        case .wait, .poll: taken = control.slot.index
+        case .invoke:
+            endsWaits = control.method == .close || control.method == .delete
+            setsTimer = control.method == .arm || control.method == .cancelTimer
+        default: break
+        }
+    }
+}

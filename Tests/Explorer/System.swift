@@ -1,0 +1,171 @@
+// A small system to explore: its threads and objects, and what each thread may do.
+
+import HardwareInterface
+import KernelABI
+
+@testable import KernelCore
+
+/// What a system consists of.
+struct Plan {
+    struct ThreadPlan {
+        var base: UInt64
+        var slice: UInt64 = 0
+        var actions: [Action]
+    }
+    /// A second capability to an endpoint or a notification: badge and rights.
+    struct CopyPlan {
+        var source: Int
+        var rights: Rights
+        var badge: UInt64
+    }
+    var name: String
+    var threads: [ThreadPlan]
+    /// For each endpoint the thread that is bound to it as its server.
+    var endpoints: [Int?]
+    /// Further capabilities to endpoints and notifications; their numbers follow those of the objects.
+    var endpointCopies: [CopyPlan] = []
+    var notificationCopies: [CopyPlan] = []
+    var replies = 0
+    var notifications = 0
+    /// Which notification is bound to which thread.
+    var boundNotification: (notification: Int, thread: Int)?
+    /// The notification that the interrupt line, and the timer, signal.
+    var interruptNotification: Int?
+    var timerNotification: Int?
+    /// The endpoint that handles the threads' faults.
+    var faultEndpoint: Int?
+    var hasBuffers = false
+    /// Whether slots of capabilities change.
+    var deletesReplies = false
+    /// Whether the line interrupts, at any time and at each look of the kernel.
+    var hasInterrupts: Bool { interruptNotification != nil }
+}
+
+/// A plan made real, ready for its first step.
+final class System {
+    struct ThreadPlace {
+        let slot: UInt32
+        let ref: Ref<KernelThread>
+    }
+    let plan: Plan
+    let machine = Machine()
+    private(set) var threads: [ThreadPlace] = []
+    private(set) var endpoints: [UInt32] = []
+    private(set) var replies: [UInt32] = []
+    private(set) var notifications: [UInt32] = []
+    private(set) var buffers: [UInt32] = []
+    private(set) var timer: UInt32 = 0
+    private(set) var interrupt: UInt32 = 0
+    let endpointRefs: [Ref<Endpoint>]
+    let replyRefs: [Ref<Reply>]
+    let notificationRefs: [Ref<KernelCore.Notification>]
+
+    init(_ plan: Plan) {
+        self.plan = plan
+        let machine = machine
+        threads = plan.threads.map { _ in
+            let slot = machine.make(.thread)
+            return ThreadPlace(slot: slot, ref: machine.object(slot))
+        }
+        endpoints = plan.endpoints.map { _ in machine.make(.endpoint) }
+        replies = (0..<plan.replies).map { _ in machine.make(.reply) }
+        notifications = (0..<plan.notifications).map { _ in machine.make(.notification) }
+        endpointRefs = endpoints.map { machine.object($0) }
+        replyRefs = replies.map { machine.object($0) }
+        notificationRefs = notifications.map { machine.object($0) }
+        if plan.hasBuffers {
+            buffers = plan.threads.map { _ in machine.make(.frame, sizeBits: 12) }
+        }
+        for (index, server) in plan.endpoints.enumerated() {
+            if let server {
+                machine.perform(.bindServer, endpoints[index], UInt64(threads[server].slot))
+            }
+        }
+        endpoints += plan.endpointCopies.map { copy(endpoints[$0.source], $0) }
+        notifications += plan.notificationCopies.map { copy(notifications[$0.source], $0) }
+        connectSources()
+        for (index, thread) in plan.threads.enumerated() { configure(index, thread) }
+        machine.stopRoot()
+    }
+
+    private func copy(_ slot: UInt32, _ plan: Plan.CopyPlan) -> UInt32 {
+        let target = machine.allocateSlot()
+        machine.perform(
+            .mint, Slot.ownTable.index, UInt64(slot), machine.own, UInt64(target),
+            UInt64(plan.rights.raw),
+            Placement.child.rawValue, plan.badge)
+        return target
+    }
+
+    private func connectSources() {
+        if let bound = plan.boundNotification {
+            machine.perform(
+                .bindNotification, threads[bound.thread].slot,
+                UInt64(notifications[bound.notification]))
+        }
+        if let number = plan.interruptNotification {
+            interrupt = machine.allocateSlot()
+            machine.perform(
+                .createInterrupt, RootSlot.interruptControl.index, UInt64(Lines.first),
+                Trigger.level.rawValue,
+                UInt64(Machine.untyped), machine.own, UInt64(interrupt))
+            machine.perform(
+                .bindInterrupt, interrupt, UInt64(notifications[number]), Token.interruptBit)
+        }
+        if let number = plan.timerNotification {
+            timer = machine.make(.timer)
+            machine.perform(.bindTimer, timer, UInt64(notifications[number]), Token.timerBit)
+        }
+    }
+
+    private func configure(_ index: Int, _ thread: Plan.ThreadPlan) {
+        let slot = threads[index].slot
+        machine.perform(
+            .configure, slot, UInt64(RootSlot.table.index), UInt64(RootSlot.addressSpace.index),
+            plan.hasBuffers ? UInt64(buffers[index]) : machine.none,
+            plan.faultEndpoint.map { UInt64(endpoints[$0]) } ?? machine.none)
+        machine.perform(.setPriority, slot, thread.base, 63)
+        machine.perform(.setEntry, slot, 0x2000)
+        if thread.slice != 0 { machine.perform(.setSlice, slot, thread.slice) }
+        machine.perform(.resume, slot)
+    }
+
+    /// The place of the running thread in the list; nil while the processor is idle.
+    var runningIndex: Int? { index(machine.running) }
+    func index(_ thread: Ref<KernelThread>?) -> Int? {
+        guard let thread else { return nil }
+        return threads.firstIndex { $0.ref == thread }
+    }
+
+    /// The set-up as comments that a regression test follows.
+    var setUp: String {
+        var lines: [String] = []
+        for (index, thread) in plan.threads.enumerated() {
+            let slice = thread.slice == 0 ? "" : ", slice \(thread.slice)"
+            lines.append("// t\(index): s.makeThread(priority: \(thread.base))\(slice), started")
+        }
+        for (index, server) in plan.endpoints.enumerated() {
+            lines.append("// e\(index): endpoint" + (server.map { ", server t\($0)" } ?? ""))
+        }
+        for (index, copy) in plan.endpointCopies.enumerated() {
+            lines.append("// e\(index + plan.endpoints.count): \(words(copy, "e"))")
+        }
+        for index in 0..<plan.replies { lines.append("// r\(index): reply") }
+        for index in 0..<plan.notifications {
+            var line = "// n\(index): notification"
+            if let bound = plan.boundNotification, bound.notification == index {
+                line += ", bound to t\(bound.thread)"
+            }
+            if plan.interruptNotification == index { line += ", signalled by line \(Lines.first)" }
+            if plan.timerNotification == index { line += ", signalled by timer" }
+            lines.append(line)
+        }
+        for (index, copy) in plan.notificationCopies.enumerated() {
+            lines.append("// n\(index + plan.notifications): \(words(copy, "n"))")
+        }
+        return lines.joined(separator: "\n")
+    }
+    private func words(_ copy: Plan.CopyPlan, _ kind: String) -> String {
+        "s.copy(\(kind)\(copy.source), rights: Rights(raw: \(copy.rights.raw)), badge: \(copy.badge))"
+    }
+}

@@ -1,0 +1,178 @@
+// The systems that are explored: each small enough to be searched deep, and each about one mechanism.
+
+import KernelABI
+
+@testable import KernelCore
+
+extension Plan {
+    static var all: [Plan] { [nested, chain, crowd, signals, removal, timers] }
+
+    /// Two bound servers, one of which calls the other, and two clients: calls nest, and priorities change meanwhile.
+    static var nested: Plan {
+        Plan(
+            name: "nested calls",
+            threads: [
+                ThreadPlan(
+                    base: 1,
+                    actions: [
+                        .receive(0, 0, .forever), .receive(0, 0, .timed),
+                        .replyAndReceive(0, 0, .forever), .reply(0),
+                    ]),
+                ThreadPlan(
+                    base: 2,
+                    actions: [
+                        .receive(1, 1, .forever), .replyAndReceive(1, 1, .forever),
+                        .call(0, .forever),
+                        .call(0, .timed),
+                    ]),
+                ThreadPlan(
+                    base: 3,
+                    actions: [
+                        .call(1, .forever), .call(0, .timed), .setPriority(0, 4),
+                        .setPriority(0, 1),
+                        .setPriority(1, 5), .setPriority(1, 2), .yield,
+                    ]),
+                ThreadPlan(
+                    base: 4,
+                    actions: [
+                        .call(1, .timed), .call(0, .forever), .setPriority(2, 6),
+                        .setPriority(2, 3), .suspend(2),
+                        .resume(2), .wait(0, .timed),
+                    ]),
+            ],
+            endpoints: [0, 1], replies: 2, notifications: 1)
+    }
+
+    /// A line of three servers below two clients, of which one changes the priorities of those that wait.
+    static var chain: Plan {
+        func server(_ number: Int) -> Plan.ThreadPlan {
+            var actions: [Action] = [
+                .receive(number, number, .forever), .replyAndReceive(number, number, .forever),
+            ]
+            if number > 0 { actions += [.call(number - 1, .forever), .call(number - 1, .timed)] }
+            return ThreadPlan(base: UInt64(number) + 1, actions: actions)
+        }
+        return Plan(
+            name: "a line of servers",
+            threads: [
+                server(0), server(1), server(2),
+                ThreadPlan(base: 4, actions: [.call(2, .forever), .call(1, .timed)]),
+                ThreadPlan(
+                    base: 5,
+                    actions: [
+                        .call(2, .timed), .wait(0, .timed), .setPriority(3, 6), .setPriority(3, 2),
+                        .setPriority(1, 6),
+                        .setPriority(1, 1), .suspend(2), .resume(2),
+                    ]),
+            ],
+            endpoints: [0, 1, 2], replies: 3, notifications: 1)
+    }
+
+    /// One endpoint and three clients of two priorities: order among equals, time-outs, one-way messages.
+    static var crowd: Plan {
+        let client: [Action] = [
+            .call(0, .forever), .call(0, .timed), .send(0, .forever), .send(0, .timed), .yield,
+        ]
+        return Plan(
+            name: "a crowd at one endpoint",
+            threads: [
+                ThreadPlan(
+                    base: 2,
+                    actions: [
+                        .receive(0, 0, .forever), .receive(0, 0, .timed),
+                        .replyAndReceive(0, 0, .forever), .reply(0),
+                        .reply(1), .receive(0, 1, .forever),
+                    ]),
+                ThreadPlan(base: 3, actions: client), ThreadPlan(base: 3, actions: client),
+                ThreadPlan(base: 4, actions: client + [.setPriority(1, 5), .setPriority(1, 3)]),
+            ],
+            endpoints: [0], replies: 2)
+    }
+
+    /// Notifications: the first is bound to a server, several threads wait on the second; an interrupt line.
+    static var signals: Plan {
+        Plan(
+            name: "signals",
+            threads: [
+                ThreadPlan(
+                    base: 4,
+                    actions: [
+                        .receive(0, 0, .forever), .receive(0, 0, .timed),
+                        .replyAndReceive(0, 0, .forever),
+                        .acknowledge, .wait(0, .forever),
+                    ]),
+                ThreadPlan(
+                    base: 3,
+                    actions: [
+                        .wait(1, .forever), .wait(1, .timed), .poll(1), .signal(0),
+                        .call(0, .forever),
+                    ]),
+                ThreadPlan(base: 3, actions: [.wait(1, .forever), .signal(0), .signal(1), .yield]),
+                ThreadPlan(
+                    base: 5,
+                    actions: [
+                        .call(0, .timed), .signal(0), .signal(1), .setPriority(1, 4), .poll(0),
+                        .wait(1, .timed),
+                    ]),
+            ],
+            endpoints: [0], replies: 1, notifications: 2, boundNotification: (0, 0),
+            interruptNotification: 0)
+    }
+
+    /// Threads that wait are suspended, lose their reply, or their endpoint closes; the line interrupts at each look of the
+    /// kernel.
+    static var removal: Plan {
+        Plan(
+            name: "removal",
+            threads: [
+                ThreadPlan(
+                    base: 2,
+                    actions: [
+                        .receive(0, 0, .forever), .replyAndReceive(0, 0, .forever), .deleteReply(0),
+                    ]),
+                ThreadPlan(
+                    base: 3, actions: [.call(0, .forever), .call(0, .timed), .send(0, .forever)]),
+                ThreadPlan(
+                    base: 3,
+                    actions: [
+                        .call(0, .forever), .call(1, .forever), .receive(1, 1, .forever), .reply(1),
+                    ]),
+                ThreadPlan(
+                    base: 5,
+                    actions: [
+                        .wait(0, .forever), .acknowledge, .close(0), .bindServer(0, 0), .suspend(1),
+                        .suspend(0),
+                        .resume(1), .resume(0), .deleteReply(0), .deleteReply(1),
+                    ]),
+            ],
+            endpoints: [0, 2], replies: 2, notifications: 1, interruptNotification: 0,
+            deletesReplies: true)
+    }
+
+    /// Time-outs and a timer that fall due together, with slices among equals.
+    static var timers: Plan {
+        Plan(
+            name: "timers and slices",
+            threads: [
+                ThreadPlan(
+                    base: 2, slice: 2,
+                    actions: [
+                        .receive(0, 0, .timed), .replyAndReceive(0, 0, .timed), .yield,
+                        .wait(0, .timed),
+                    ]),
+                ThreadPlan(
+                    base: 2, slice: 2,
+                    actions: [.call(0, .timed), .call(0, .forever), .yield, .signal(0)]),
+                ThreadPlan(
+                    base: 3, actions: [.call(0, .timed), .wait(0, .timed), .wait(0, .forever)]),
+                ThreadPlan(
+                    base: 4,
+                    actions: [
+                        .wait(0, .timed), .wait(0, .forever), .arm(1, isPeriodic: false),
+                        .arm(1, isPeriodic: true),
+                        .cancelTimer, .setPriority(1, 3), .setPriority(1, 2),
+                    ]),
+            ],
+            endpoints: [0], replies: 1, notifications: 1, timerNotification: 0)
+    }
+}
