@@ -84,8 +84,7 @@ mutations() {
             if let server = thread.pointee.blockedOn,' "inheritance is not transitive"
     try 3 Kernel+Inheritance.swift 'scheduling.depth = 0 }
         updateEffective(server)' 'scheduling.depth = 0 }' "a boost stays after its caller went"
-    try 4 Kernel+FastPath.swift 'word &+ (above > 0 ? UInt32(bitPattern: above) : 0)' \
-        'word & 0xf00 | UInt32(server.pointee.base)' \
+    try 4 Kernel+FastPath.swift 'if low > word & 0xff {' 'if low > 0 {' \
         "the fast path does not inherit"
     try 5 Kernel+IPC.swift 'if let server = endpoint.pointee.server { addCaller(thread, to: server) }' '' \
         "queued callers do not boost their server"

@@ -13,8 +13,8 @@ struct LintElfCommand: ParsableCommand {
     @Argument(help: "The kernel's ELF file.") var elf = "build/kernel.elf"
     @Argument(help: "Tasks' ELF files.") var tasks: [String] = []
 
-    /// Functions that may use floating-point registers: the save and restore, and libfdt's boot-only parts. `$d` marks data.
-    static let mayUseFloatingPoint = ["swiftlet_save_floating_point", "swiftlet_restore_floating_point", "fdt_", "$d"]
+    /// Functions that may use floating-point registers: the switch, and libfdt's boot-only parts. `$d` marks data.
+    static let mayUseFloatingPoint = ["swiftlet_switch_floating_point", "fdt_", "$d"]
 
     func run() throws {
         let kernel = try ElfFile(path: elf)
