@@ -40,7 +40,7 @@ extension RowName {
             Goal("retype.thread", 700),
             Goal("interrupt.timer.to-driver.spinning", 150),
             Goal("interrupt.timer.to-driver.spinning.floating-point", 190),
-            Goal("floating-point.first-use", 200),
+            Goal("floating-point.first-use", 150),
             Goal("interrupt.timer.to-driver.*", 1500),
             Goal("sweep.*", 1500),
             Goal("kernel.longest-masked", 1200),
