@@ -213,37 +213,34 @@ private final class Pair {
 
     // Another IPC buffer
 
-    /// The registers move to the new buffer, all of them and nothing else; they stay where they are when the thread has them.
-    @Test func aNewBufferKeepsTheRegisters() {
-        for isRunning in [true, false] {
-            let s = TestSystem()
-            let note = s.make(.notification)
-            let thread = s.run(20)
-            let frame = s.make(.frame, sizeBits: 12)
-            s.useFloatingPoint(thread)
-            let old = s.buffer(thread)
-            if !isRunning { s.wait(thread, note) }
-            let first = IPCBuffer.floatingPoint / 8
-            for index in first..<512 where index != first + ModelState.registerOffset / 8 { old[index] = UInt64(index) }
-            if isRunning {
-                s.invoke(thread, .configure, thread.slot, s.none, s.none, UInt64(frame), s.none)
-            } else {
-                s.perform(.configure, thread.slot, s.none, s.none, UInt64(frame), s.none)
-            }
-            let new = s.buffer(thread)
-            #expect(new != old)
-            if isRunning {
-                #expect(s.isRunning(thread) && s.hardware.isFloatingPointEnabled)
-                s.wait(thread, note)
-            } else {
-                for index in 0..<512 { #expect(new[index] == (first..<first + 66 ~= index ? old[index] : 0)) }
-            }
-            let signaller = s.makeThread(priority: 10)
-            s.start(signaller)
-            s.signal(signaller, note, bits: 1)
-            #expect(s.isRunning(thread) && s.hardware.isFloatingPointEnabled)
-            s.useFloatingPoint(thread)
-        }
+    /// The registers move to the new buffer; they stay where they are when the thread has them. Nothing else moves, and the
+    /// thread that gives the buffer keeps its own registers.
+    @Test(arguments: [true, false], [true, false]) func aNewBufferKeepsTheRegisters(isRunning: Bool, giverUses: Bool) {
+        let s = TestSystem()
+        let note = s.make(.notification)
+        let thread = s.makeThread(priority: 20)
+        let giver = s.makeThread(priority: 10)
+        let frame = UInt64(s.make(.frame, sizeBits: 12))
+        s.start(giver)
+        s.go()
+        if giverUses { s.useFloatingPoint(giver) }
+        s.start(thread)
+        s.useFloatingPoint(thread)
+        let old = s.buffer(thread)
+        let first = IPCBuffer.floatingPoint / 8
+        for index in first + 66..<512 { old[index] = UInt64(index) }
+        if !isRunning { s.wait(thread, note) }
+        #expect(s.isRunning(isRunning ? thread : giver))
+        s.invoke(isRunning ? thread : giver, .configure, thread.slot, s.none, s.none, frame, s.none)
+        #expect(s.isRunning(isRunning ? thread : giver))
+        let new = s.buffer(thread)
+        #expect(new != old && s.hardware.isFloatingPointEnabled == (isRunning || giverUses))
+        if isRunning { s.wait(thread, note) }
+        #expect((first + 66..<512).allSatisfy { new[$0] == 0 })
+        s.signal(giver, note, bits: 1)
+        #expect(s.isRunning(thread) && s.hardware.isFloatingPointEnabled)
+        s.useFloatingPoint(thread)
+        s.inspectTables()
     }
 
     /// A buffer that goes takes the registers with it, of whoever runs; the next use is a fault, or begins anew.

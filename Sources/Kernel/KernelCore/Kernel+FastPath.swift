@@ -70,7 +70,7 @@ extension Kernel where H: ~Copyable {
     }
 
     /// A ready server takes a caller, and runs; both get their scheduling words, the caller's without its new state.
-    @inline(__always) func connect(
+    @inline(__always) mutating func connect(
         _ thread: Ref<Thread>, _ word: UInt32, to server: Ref<Thread>, _ serverWord: UInt32, at endpoint: Ref<Endpoint>
     ) {
         let reply = server.pointee.reply.fastValue
@@ -184,7 +184,7 @@ extension Kernel where H: ~Copyable {
     }
 
     /// A server lets its caller go, and waits; both get their scheduling words, the server's but for priority and state.
-    @inline(__always) func disconnect(
+    @inline(__always) mutating func disconnect(
         _ thread: Ref<Thread>, _ serverBits: UInt32, from caller: Ref<Thread>, _ word: UInt32, _ reply: Ref<Reply>,
         at endpoint: Ref<Endpoint>
     ) {

@@ -16,7 +16,7 @@ extension Kernel where H: ~Copyable {
     /// Switches the registers where one of the two threads uses floating point.
     ///
     /// - Context: in every switch outside the fast paths, before `core.current` changes.
-    @inline(__always) func switchFloatingPoint(from previous: Ref<Thread>?, to next: Ref<Thread>?) {
+    @inline(__always) mutating func switchFloatingPoint(from previous: Ref<Thread>?, to next: Ref<Thread>?) {
         let old = previous?.pointee.floatingPointArea
         let new = next?.pointee.floatingPointArea
         if old == nil && new == nil { return }
@@ -36,36 +36,28 @@ extension Kernel where H: ~Copyable {
     }
 
     /// Ends a thread's use of floating point, because its IPC buffer goes: its registers are lost. Its next access traps.
-    func dropFloatingPoint(of thread: Ref<Thread>) {
+    mutating func dropFloatingPoint(of thread: Ref<Thread>) {
         if !thread.pointee.scheduling.usesFloatingPoint { return }
         thread.pointee.scheduling.usesFloatingPoint = false
         thread.pointee.floatingPointArea = nil
         if core.current == thread { hardware.setFloatingPoint(enabled: false) }
     }
 
-    /// Where the registers of a thread that uses floating point go because it is about to get another IPC buffer; they are
-    /// copied there, unless the thread runs and so has them.
+    /// Where the registers of a thread that uses floating point go because it is about to get another IPC buffer. They are
+    /// copied there through the processor, whose registers the running thread gets back; unless it is the running thread's.
     ///
     /// - Returns: the place, for `keepFloatingPoint` when the thread has got the buffer; nil: it uses none.
-    /// - Complexity: eight groups of eight words, and two words.
-    func copyFloatingPoint(of thread: Ref<Thread>, to page: Ref<BufferPage>) -> Ref<FloatingPointArea>? {
+    mutating func copyFloatingPoint(of thread: Ref<Thread>, to page: Ref<BufferPage>) -> Ref<FloatingPointArea>? {
         guard let old = thread.pointee.floatingPointArea else { return nil }
-        let area = page.floatingPointArea
-        if core.current == thread { return area }
-        area.pointee.status = old.pointee.status
-        area.pointee.control = old.pointee.control
-        var index = 0
-        var rounds = LoopBound(8)
-        while index < 8 {
-            rounds.count()
-            area.group(index).set(old.group(index))
-            index = index &+ 1
-        }
-        return area
+        let new = page.floatingPointArea
+        if core.current == thread { return new }
+        unsafe hardware.switchFloatingPoint(from: core.current?.floatingPointArea ?? nil, to: old.raw)
+        unsafe hardware.switchFloatingPoint(from: new.raw, to: core.current?.floatingPointArea ?? nil)
+        return new
     }
 
     /// Lets a thread go on to use floating point that has got another IPC buffer.
-    func keepFloatingPoint(of thread: Ref<Thread>, in area: Ref<FloatingPointArea>) {
+    mutating func keepFloatingPoint(of thread: Ref<Thread>, in area: Ref<FloatingPointArea>) {
         thread.pointee.scheduling.usesFloatingPoint = true
         thread.pointee.floatingPointArea = area
         if core.current == thread { hardware.setFloatingPoint(enabled: true) }
@@ -130,27 +122,16 @@ extension Kernel where H: ~Copyable {
     }
 }
 
-/// A thread's floating-point registers while it does not run: a part of its IPC buffer, which the thread may change.
+/// A thread's floating-point registers while it does not run: FPSR, FPCR, v0–v31. A part of its IPC buffer, which the
+/// thread may change.
 public struct FloatingPointArea: ~Copyable {
-    /// FPSR and FPCR.
-    var status: UInt64
-    var control: UInt64
-    /// v0–v31.
-    var registers: InlineArray<64, UInt64>
+    var words: InlineArray<66, UInt64>
 }
 
 extension Ref where Object == BufferPage {
     @inline(__always) var floatingPointArea: Ref<FloatingPointArea> {
         // Safety: 528 bytes from offset 0x800 on lie within the page.
         unsafe reference(raw + IPCBuffer.floatingPoint, as: FloatingPointArea.self)
-    }
-}
-
-extension Ref where Object == FloatingPointArea {
-    /// Four of the registers.
-    @inline(__always) fileprivate func group(_ index: Int) -> Ref<WordGroup> {
-        // Safety: the caller keeps index below 8, so the group lies within the registers.
-        unsafe reference(raw + 16 + (index &* 64), as: WordGroup.self)
     }
 }
 
