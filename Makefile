@@ -12,7 +12,7 @@ TARGET := SWIFTLET_TARGET=aarch64 $(SWIFT) build -c release --triple aarch64-non
           --explicit-target-dependency-import-check error
 PLAIN := $(TARGET) --scratch-path .build-aarch64
 # Optimised, since it takes millions of steps; it looks into the kernel as the tests do.
-EXPLORER_BUILD := $(SWIFT) build -c release --scratch-path .build-explorer --explicit-target-dependency-import-check error \
+EXPLORER_BUILD := SWIFTLET_EXPLORER=1 $(SWIFT) build -c release --scratch-path .build-explorer --explicit-target-dependency-import-check error \
                   -Xswiftc -enable-testing -Xswiftc -cross-module-optimization --product Explorer
 EXPLORER := .build-explorer/release/Explorer
 # A kernel that records the longest path with interrupts masked, and when an interrupt entered it.

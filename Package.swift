@@ -9,15 +9,19 @@ import PackageDescription
 let onTarget = Context.environment["SWIFTLET_TARGET"] != nil
 let root = Context.packageDirectory
 
-let strict: [SwiftSetting] = [
-    .swiftLanguageMode(.v6),
-    .strictMemorySafety(),
-    .enableExperimentalFeature("Lifetimes"),
-    .unsafeFlags(["-warnings-as-errors"]),
-]
-/// Code that runs in the kernel, or may: no allocation, no floating-point register. The benchmark's is measured without either.
-let kernelFlags: [SwiftSetting] =
-    onTarget ? strict + [.unsafeFlags(["-no-allocations", "-Xcc", "-mgeneral-regs-only"])] : strict
+/// No code of the kernel or of a task uses floating-point registers: a compiler copies memory through them, and from then on
+/// every switch to and from the thread costs more (docs/decisions/0005).
+let integersOnly: [SwiftSetting] = onTarget ? [.unsafeFlags(["-Xcc", "-mgeneral-regs-only"])] : []
+let integersOnlyC: [CSetting] = onTarget ? [.unsafeFlags(["-mgeneral-regs-only"])] : []
+let strict: [SwiftSetting] =
+    [
+        .swiftLanguageMode(.v6),
+        .strictMemorySafety(),
+        .enableExperimentalFeature("Lifetimes"),
+        .unsafeFlags(["-warnings-as-errors"]),
+    ] + integersOnly
+/// Code that runs in the kernel, or may: no allocation. The benchmark's is measured without.
+let kernelFlags: [SwiftSetting] = onTarget ? strict + [.unsafeFlags(["-no-allocations"])] : strict
 let benchmarkBuild: [SwiftSetting] =
     Context.environment["SWIFTLET_BENCHMARK"] != nil ? [.define("BENCHMARK")] : []
 /// Tasks whose author promised to do without a heap.
@@ -29,7 +33,6 @@ let libfdtSwift: [SwiftSetting] = onTarget ? [.unsafeFlags(libfdtHeaders.flatMap
 let libfdtLibrary: [LinkerSetting] =
     onTarget
     ? [.unsafeFlags(["-Xlinker", "-L\(root)/build/sysroot/usr/lib/aarch64-linux-gnu", "-Xlinker", "-lfdt"])] : []
-let kernelC: [CSetting] = onTarget ? [.unsafeFlags(["-mgeneral-regs-only"])] : []
 
 func linked(_ script: String) -> [LinkerSetting] {
     onTarget
@@ -64,7 +67,7 @@ var targets: [Target] = [
     library("Shared", "MMIO", swift: kernelFlags),
     .target(
         name: "CLibFDT", path: path("Shared", "CLibFDT"), exclude: ["freestanding"],
-        cSettings: onTarget ? [.unsafeFlags(libfdtHeaders + ["-mgeneral-regs-only"])] : []),
+        cSettings: onTarget ? integersOnlyC + [.unsafeFlags(libfdtHeaders)] : []),
     library("Shared", "DeviceTree", ["CLibFDT"], swift: kernelFlags + libfdtSwift),
 
     library("Kernel", "HardwareInterface", ["KernelABI"], swift: kernelFlags),
@@ -83,7 +86,7 @@ var targets: [Target] = [
 
 if onTarget {
     targets += [
-        .target(name: "CAArch64", path: path("Kernel", "CAArch64"), cSettings: kernelC),
+        .target(name: "CAArch64", path: path("Kernel", "CAArch64"), cSettings: integersOnlyC),
         library("Kernel", "AArch64", ["KernelABI", "HardwareInterface", "CAArch64"], swift: kernelFlags),
         .executableTarget(
             name: "KernelImage",
@@ -95,7 +98,8 @@ if onTarget {
             linkerSettings: linked("kernel.ld") + libfdtLibrary),
 
         .target(
-            name: "CUserEntry", path: path("User", "CUserEntry"), cSettings: [.unsafeFlags(["-fno-builtin"])]),
+            name: "CUserEntry", path: path("User", "CUserEntry"),
+            cSettings: integersOnlyC + [.unsafeFlags(["-fno-builtin"])]),
         library("User", "UserRuntime", ["KernelABI", "CUserEntry"]),
 
         task("Drivers", "SerialDriver", ["Protocols", "DriverCores", "MMIO"], swift: noHeap),
@@ -138,7 +142,7 @@ if onTarget {
         .executableTarget(
             name: "TargetTests", dependencies: ["KernelABI", "CUserEntry", "UserRuntime", "CTargetTests"],
             path: "Tests/OnTarget/TargetTests",
-            swiftSettings: strict + taskFlags + [.unsafeFlags(["-Xcc", "-mgeneral-regs-only"])],
+            swiftSettings: strict + taskFlags,
             linkerSettings: linked("task.ld")),
     ]
 } else {
@@ -163,9 +167,6 @@ if onTarget {
         .testTarget(
             name: "KernelCoreTests", dependencies: ["KernelCore", "KernelABI", "HardwareInterface"],
             swiftSettings: [.swiftLanguageMode(.v6)]),
-        .executableTarget(
-            name: "Explorer", dependencies: ["KernelCore", "KernelABI", "HardwareInterface"], path: "Tests/Explorer",
-            swiftSettings: [.swiftLanguageMode(.v6)]),
         .testTarget(
             name: "DeviceTreeTests", dependencies: ["DeviceTree", "TreeReport"],
             swiftSettings: [.swiftLanguageMode(.v6)]),
@@ -183,6 +184,14 @@ if onTarget {
             name: "BenchmarkStatisticsTests", dependencies: ["BenchmarkStatistics", "LoadGenerator"],
             swiftSettings: [.swiftLanguageMode(.v6)]),
     ]
+}
+
+// The explorer is built by itself, optimised (`make explorer`).
+if Context.environment["SWIFTLET_EXPLORER"] != nil {
+    targets.append(
+        .executableTarget(
+            name: "Explorer", dependencies: ["KernelCore", "KernelABI", "HardwareInterface"], path: "Tests/Explorer",
+            swiftSettings: [.swiftLanguageMode(.v6)]))
 }
 
 let package = Package(

@@ -84,8 +84,7 @@ mutations() {
             if let server = thread.pointee.blockedOn,' "inheritance is not transitive"
     try 3 Kernel+Inheritance.swift 'scheduling.depth = 0 }
         updateEffective(server)' 'scheduling.depth = 0 }' "a boost stays after its caller went"
-    try 4 Kernel+FastPath.swift 'word &+ (above > 0 ? UInt32(bitPattern: above) : 0)' \
-        'word & 0xf00 | UInt32(server.pointee.base)' \
+    try 4 Kernel+FastPath.swift 'if low > word & 0xff {' 'if low > 0 {' \
         "the fast path does not inherit"
     try 5 Kernel+IPC.swift 'if let server = endpoint.pointee.server { addCaller(thread, to: server) }' '' \
         "queued callers do not boost their server"
@@ -163,6 +162,34 @@ mutations() {
     try 38 Kernel+Interrupt.swift 'outstanding = outstanding &+ 1
             hardware.open(line: line)' 'outstanding = outstanding &+ 1' \
         "of many drivers at a line only the first few are signalled"
+    try 39 Kernel+FloatingPoint.swift 'if core.current == thread { hardware.setFloatingPoint(enabled: false) }' '' \
+        "registers stay usable when the buffer that keeps them goes"
+    try 40 Kernel+Schedule.swift 'switchFloatingPoint(from: previous, to: next)' '' \
+        "the general path switches no floating-point registers"
+    try 41 Kernel+Schedule.swift 'return (left | taken) & SchedulingWord.floatingPointBit' \
+        'return left & SchedulingWord.floatingPointBit' \
+        "a thread that is woken or yielded to finds another one's registers"
+    try 42 Kernel+FloatingPoint.swift ' | own & SchedulingWord.floatingPointBit' '' \
+        "a called server forgets that it uses floating point"
+    try 43 Kernel+FloatingPoint.swift 'disconnect(thread, own,' 'disconnect(thread, 0,' \
+        "an answering server forgets that it uses floating point"
+    try 44 Kernel+FastPath.swift 'if low & SchedulingWord.floatingPointBit != 0 {' 'if low == 0 {' \
+        "the fast path does not see that the server uses floating point"
+    try 45 Kernel+FloatingPoint.swift 'if core.current == thread { return new }' 'return new' \
+        "another IPC buffer loses the registers of a thread that waits"
+    try 46 Kernel+FloatingPoint.swift 'if core.current == thread { return new }' '' \
+        "another IPC buffer of its own changes a thread's registers"
+    try 47 Kernel+ThreadMethods.swift 'if let area { keepFloatingPoint(of: thread, in: area) }' '' \
+        "another IPC buffer ends the use of floating point"
+    try 48 Kernel+FastPath.swift 'switchFloatingPoint(from: thread, to: server)
+' '
+' "a fault's handler sees the registers of the thread that faulted"
+    try 49 Kernel+FastPath.swift 'switchFloatingPoint(from: handler, to: caller)' '' \
+        "a thread that goes on after a fault finds its handler's registers"
+    try 50 Kernel+FloatingPoint.swift 'if !core.ready.isSurpassed(by: Int(word & 0xff)) { return nil }' '' \
+        "an answer by floating-point users passes over a more urgent thread"
+    try 51 Kernel+FloatingPoint.swift 'from: new.raw, to: core.current?.floatingPointArea ?? nil)' 'from: new.raw, to: nil)' \
+        "who gives another thread an IPC buffer loses its own registers"
 }
 
 if [ "$selected" = " --places " ]; then

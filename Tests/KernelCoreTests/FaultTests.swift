@@ -1,4 +1,4 @@
-// Faults become messages, replies resume the thread; and the floating-point registers follow their owner.
+// Faults become messages, replies resume the thread.
 
 import HardwareInterface
 import KernelABI
@@ -135,77 +135,6 @@ import Testing
         s.go()
         s.fault(thread)
         #expect(s.state(thread) == .faulted && s.running == nil)
-    }
-}
-
-@Suite struct FloatingPointTests {
-    @Test func registersFollowTheirOwnerAndOnlyUsersPay() {
-        let s = TestSystem()
-        let (a, b, plain) = s.run(20, 20, 20)
-        s.useFloatingPoint(a)
-        s.hardware.floatingPointRegister = 111
-        s.yield(a)
-        #expect(s.isRunning(b) && !s.hardware.isFloatingPointEnabled)
-        s.useFloatingPoint(b)
-        #expect(s.hardware.saves == 1 && s.hardware.restores == 2)
-        #expect(s.buffer(a)[IPCBuffer.floatingPoint / 8] == 111)
-        s.hardware.floatingPointRegister = 222
-        s.yield(b)
-        s.yield(plain)
-        #expect(s.isRunning(a))
-        s.useFloatingPoint(a)
-        #expect(s.hardware.floatingPointRegister == 111 && s.hardware.saves == 2)
-        // Nobody else used them in between: nothing is copied.
-        s.yield(a)
-        s.yield(b)
-        s.yield(plain)
-        s.useFloatingPoint(a)
-        #expect(s.hardware.floatingPointRegister == 111 && s.hardware.saves == 2 && s.hardware.restores == 3)
-    }
-
-    @Test func withoutBufferItIsAFault() {
-        let s = TestSystem()
-        let handler = s.makeThread(priority: 40)
-        let (endpoint, reply) = s.serve(handler)
-        let bare = s.makeThread(priority: 20, hasBuffer: false, faultHandler: endpoint)
-        s.start(handler, bare)
-        s.go()
-        s.receive(handler, endpoint, reply: reply)
-        s.useFloatingPoint(bare)
-        #expect(s.isRunning(handler) && s.results(handler).x[3] == UInt64(FaultKind.noFloatingPoint.rawValue))
-        #expect(!s.hardware.isFloatingPointEnabled)
-    }
-
-    @Test(arguments: [true, false]) func callsOfUsersSwitchItOff(fast: Bool) {
-        let s = TestSystem(fast: fast)
-        let (server, client, endpoint, reply) = s.makePair()
-        s.useFloatingPoint(client)
-        s.hardware.floatingPointRegister = 5
-        s.call(client, endpoint)
-        #expect(s.isRunning(server) && !s.hardware.isFloatingPointEnabled)
-        s.useFloatingPoint(server)
-        s.hardware.floatingPointRegister = 6
-        s.replyAndReceive(server, endpoint, reply: reply)
-        #expect(s.isRunning(client) && !s.hardware.isFloatingPointEnabled)
-        s.useFloatingPoint(client)
-        #expect(s.hardware.floatingPointRegister == 5)
-    }
-
-    @Test func theBuffersDeathDropsTheRegisters() {
-        let s = TestSystem()
-        let arena = s.make(.untyped, sizeBits: 14)
-        let thread = s.makeThread(priority: 20, hasBuffer: false)
-        let buffer = s.make(.frame, sizeBits: 12, from: arena)
-        s.perform(.configure, thread.slot, s.none, s.none, UInt64(buffer), s.none)
-        let other = s.makeThread(priority: 19)
-        s.start(thread, other)
-        s.go()
-        s.useFloatingPoint(thread)
-        s.perform(.reclaim, arena)
-        #expect(s.kernel.pointee.core.floatingPointOwner == nil)
-        s.perform(.suspend, thread.slot)
-        s.useFloatingPoint(other)
-        #expect(s.hardware.saves == 0)
     }
 }
 

@@ -54,7 +54,8 @@ final class ModelState {
     var invalidatedSpaces: [UInt16] = []
     var tablePublications = 0
 
-    // Floating point: one register stands for all.
+    // Floating point: one register, v0, stands for all.
+    static let registerOffset = 16
     var isFloatingPointEnabled = false
     var floatingPointRegister: UInt64 = 0
     var saves = 0
@@ -158,13 +159,17 @@ struct ModelHardware: Hardware {
     func invalidate(asid: UInt16) { state.invalidatedSpaces.append(asid) }
 
     func setFloatingPoint(enabled: Bool) { state.isFloatingPointEnabled = enabled }
-    func saveFloatingPoint(to area: UnsafeMutableRawPointer) {
-        area.storeBytes(of: state.floatingPointRegister, as: UInt64.self)
-        state.saves += 1
-    }
-    func restoreFloatingPoint(from area: UnsafeMutableRawPointer) {
-        state.floatingPointRegister = area.load(as: UInt64.self)
-        state.restores += 1
+    func switchFloatingPoint(from old: UnsafeMutableRawPointer?, to new: UnsafeMutableRawPointer?) {
+        precondition(old != nil || new != nil, "a switch of no registers")
+        if let old {
+            old.storeBytes(of: state.floatingPointRegister, toByteOffset: ModelState.registerOffset, as: UInt64.self)
+            state.saves += 1
+        }
+        if let new {
+            state.floatingPointRegister = new.load(fromByteOffset: ModelState.registerOffset, as: UInt64.self)
+            state.restores += 1
+        }
+        state.isFloatingPointEnabled = new != nil
     }
 
     func writeConsole(_ byte: UInt8) { state.console.append(byte) }

@@ -24,19 +24,19 @@ extension TestSystem {
         thread.pointee.context.isFull = 0
         let x = thread.registers
         let control = ControlWord(raw: x[0])
-        var handover: Handover?
+        var outcome = FastOutcome.declined
         if usesFastPath && control.isPlainCall {
-            handover = kernel.pointee.fastCall(thread, x[0])
+            outcome = kernel.pointee.fastCall(thread, x[0])
         } else if usesFastPath && control.isPlainReplyAndReceive {
-            handover = kernel.pointee.fastReplyAndReceive(thread, x[0], replySlot: x[1])
-            if handover == nil, let next = kernel.pointee.fastResume(thread, x[0], replySlot: x[1]) {
+            outcome = kernel.pointee.fastReplyAndReceive(thread, x[0], replySlot: x[1])
+            if case .declined = outcome, let next = kernel.pointee.fastResume(thread, x[0], replySlot: x[1]) {
                 fastEntries += 1
                 return follow(next)
             }
         } else if usesFastPath && control.isPlainExchange {
-            handover = kernel.pointee.fastExchange(thread, x[0], replySlot: x[1])
+            outcome = kernel.pointee.fastExchange(thread, x[0], replySlot: x[1])
         }
-        if let handover {
+        if let handover = handover(outcome, control, thread) {
             fastEntries += 1
             follow(handover)
         } else if usesFastPath && control.systemCall == .signal {
@@ -48,6 +48,27 @@ extension TestSystem {
         } else {
             follow(kernel.pointee.systemCall(thread))
         }
+    }
+
+    /// What a fast path of messages comes to, after a switch of the floating-point registers where that is needed.
+    private func handover(_ outcome: FastOutcome, _ control: ControlWord, _ thread: Ref<KernelThread>) -> Handover? {
+        guard case .usesFloatingPoint(let slot, let reply) = outcome else {
+            if case .handedOver(let handover) = outcome { return handover }
+            return nil
+        }
+        let handover: Handover?
+        if control.isPlainCall {
+            handover = kernel.pointee.floatingPointCall(thread, control.raw, slot)
+        } else if control.isPlainReplyAndReceive {
+            handover = kernel.pointee.floatingPointReply(thread, control.raw, slot, reply)
+        } else {
+            handover = kernel.pointee.floatingPointExchange(thread, control.raw, slot, reply)
+        }
+        if let handover { switchFloatingPoint(from: handover.source, to: handover.thread) }
+        return handover
+    }
+    private func switchFloatingPoint(from thread: Ref<KernelThread>, to next: Ref<KernelThread>) {
+        kernel.pointee.hardware.switchFloatingPoint(from: thread.floatingPointArea, to: next.floatingPointArea)
     }
 
     /// What the assembly does where a quick call changed no register of its caller.
@@ -75,15 +96,17 @@ extension TestSystem {
         case .signalled(let wakeup):
             fastEntries += 1
             setResults(thread, .success)
-            follow(wakeup)
-        case .switched(let next):
+            follow(wakeup, instead: thread)
+        case .switched(let next, let usesFloatingPoint):
             fastEntries += 1
             setResults(thread, .success)
+            if usesFloatingPoint { switchFloatingPoint(from: thread, to: next) }
             follow(next)
         }
     }
-    private func follow(_ wakeup: Wakeup) {
+    private func follow(_ wakeup: Wakeup, instead thread: Ref<KernelThread>) {
         #expect(wakeup.thread.pointee.context.isFull == 0)
+        if wakeup.usesFloatingPoint { switchFloatingPoint(from: thread, to: wakeup.thread) }
         setResults(wakeup.thread, ResultWord(.notification), wakeup.bits)
         follow(wakeup.thread)
     }
@@ -106,7 +129,7 @@ extension TestSystem {
                 isTimer
                 ? kernel.pointee.fastExpire(thread) ?? kernel.pointee.expireFirst(thread)
                 : kernel.pointee.fastDeliver(thread, line: line)
-            if let wakeup { return follow(wakeup) }
+            if let wakeup { return follow(wakeup, instead: thread) }
         }
         follow(isTimer ? kernel.pointee.timerInterrupt(running) : kernel.pointee.interrupt(running, line: line))
     }
@@ -160,19 +183,10 @@ extension TestSystem {
         follow(kernel.pointee.fault(thread.ref, kind, address: address, syndrome: 0x9200_0007))
         settle()
     }
-    func useFloatingPoint(_ thread: TestThread) {
-        guard running == thread.ref else {
-            Issue.record("a thread that does not run cannot compute")
-            return
-        }
-        if hardware.isFloatingPointEnabled { return }
-        thread.ref.pointee.context.programCounter = 0x3000
-        follow(kernel.pointee.floatingPointTrap(thread.ref))
-        settle()
-    }
-
     private func inspect() {
         steps += 1
+        if isBroken { return }
+        inspectFloatingPoint()
         if isBroken || steps % inspectionPeriod != 0 { return }
         var violations = kernel.pointee.inspect(boot: boot, running: running, scanTables: steps % 33 == 0).violations
         let armed = kernel.pointee.core.armed.ticks
@@ -182,9 +196,9 @@ extension TestSystem {
         if let running, hardware.translationBase != running.translationBase {
             violations.append("another address space is active than the running thread's")
         }
-        if hardware.isFloatingPointEnabled != (running?.pointee.scheduling.hasFloatingPoint ?? false) {
-            violations.append("floating point is enabled for the wrong thread")
-        }
+        fail(violations)
+    }
+    func fail(_ violations: [String]) {
         if violations.isEmpty { return }
         isBroken = true
         Issue.record("after step \(steps): \(violations.prefix(8).joined(separator: "; "))")

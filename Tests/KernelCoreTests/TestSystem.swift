@@ -44,6 +44,9 @@ final class TestSystem {
     var steps = 0
     var isBroken = false
     private var isRootAsleep = false
+    /// What each thread that uses floating point wrote to the register last: no two values are the same.
+    var floatingPointValues: [UInt: UInt64] = [:]
+    var lastFloatingPointValue: UInt64 = 0
     /// How many entries took a fast path.
     var fastEntries = 0
     /// Inspect after every n-th entry only, where much is done and something else looks as well.

@@ -246,7 +246,7 @@ import Testing
         }
         #expect(s.perform(.frameInformation, frame).x[5] == 0)
         #expect(s.hardware.deadline == ~0 && s.hardware.quiet.isEmpty && !s.hardware.enabled.contains(40))
-        #expect(s.kernel.pointee.core.floatingPointOwner == nil)
+        #expect(s.floatingPointValues.isEmpty && !s.hardware.isFloatingPointEnabled)
         s.inspectTables()
         // The memory serves again.
         for index in 0..<20 as Range<UInt64> { #expect(retype(s, arena, .thread, at: 3000 + index).error == nil) }

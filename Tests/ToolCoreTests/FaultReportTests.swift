@@ -88,7 +88,7 @@ final class FaultReportTests: XCTestCase {
         XCTAssertEqual(tests.map(\.name), ["one", "two", "three"])
         XCTAssertEqual(tests[0].setup.memory, "64M")
         XCTAssertTrue(tests[0].setup.isCounted)
-        XCTAssertEqual(tests[0].setup.append, "run=\"ps; poweroff 3\"")
+        XCTAssertEqual(tests[0].setup.commands, "ps; poweroff 3")
         XCTAssertEqual(tests[0].steps, [.type("ps"), .keys([97, 3, 27, 91, 65, 13]), .expect("^ok")])
         XCTAssertEqual(tests[0].absent, ["panic"])
         XCTAssertEqual(tests[0].end, .status(3))

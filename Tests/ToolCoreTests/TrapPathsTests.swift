@@ -87,7 +87,8 @@ final class TrapPathsTests: XCTestCase {
         for word in [0x9e67_0000, 0x3dc0_0000, 0x6d00_27e8] as [UInt32] {
             XCTAssertEqual(follow([("entry", [word])]).problems, ["entry uses floating-point registers"])
         }
-        XCTAssertEqual(follow([("swiftlet_save_floating_point", [0x3dc0_0000])]).problems, [])
+        XCTAssertEqual(follow([("swiftlet_switch_floating_point", [0x3dc0_0000])]).problems, [])
+        XCTAssertEqual(follow([("swiftlet_switch_floating_point_registers", [0x3dc0_0000])]).problems, [])
     }
     func testLargeCopiesAreRefused() {
         // mov w2, #size; bl

@@ -132,6 +132,18 @@
     stp     x23, x24, [x21]
     b       1b
 
+    // One use of floating point at each wake-up. x0 wait, x1 where the reads go.
+    function bench_vector_user, \clock
+    mov     x19, x0
+    mov     x20, x1
+1:  mov     x0, x19
+    svc     #0
+    mrs     x23, \clock
+    fmov    d0, x19
+    mrs     x24, \clock
+    stp     x23, x24, [x20]
+    b       1b
+
     // A driver, or any thread that waits: each wake-up leaves the clock and the kernel's note of its entry (TPIDRRO_EL0, in
     // benchmark builds) in a ring. x0 wait, x1 ring (count, then 512 pairs from its byte 16), x2 `signal` for a client or 0,
     // x3 a device's register to be set to 0, or 0, x4 `acknowledge`.
@@ -283,12 +295,19 @@ bench_loops_\clock:
     .quad   bench_raise_\clock, bench_probe_\clock, bench_server_\clock, bench_stamping_server_\clock
     .quad   bench_vector_server_\clock, bench_working_server_\clock, bench_vector_client_\clock, bench_driver_\clock
     .quad   bench_yielder_\clock, bench_fault_handler_\clock, bench_caller_\clock, bench_relay_\clock, bench_hog_\clock
-    .quad   bench_repeat_\clock, bench_worker_\clock, bench_performer_\clock, bench_watcher_\clock
+    .quad   bench_repeat_\clock, bench_worker_\clock, bench_performer_\clock, bench_watcher_\clock, bench_vector_user_\clock
     .text
 .endm
 
     loops pmccntr_el0
     loops cntvct_el0
+
+// From here on the thread has floating-point state.
+    .balign 16
+    .globl bench_use_vectors
+bench_use_vectors:
+    fmov    d0, xzr
+    ret
 
 // The cycle counter's value at the beginning of tick 0: x0 cycles a tick, x1 pairs of reads. The smallest difference is the
 // one whose tick had just begun, at its own read. Seven instructions a round, so that the reads visit every place in a tick.

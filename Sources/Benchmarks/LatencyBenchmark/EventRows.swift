@@ -53,4 +53,21 @@ extension Bench {
         }
         try row(RowName("fault.round-trip")) { () throws(KernelError) in clock.loops.fault(0, Shared.start, 0) }
     }
+
+    /// A thread's first use of floating point. It loses its registers with its IPC buffer before each sample.
+    mutating func firstUseRow() throws(KernelError) {
+        if !needs("floating-point.") { return }
+        let wake = try makeNotification()
+        let user = try start(
+            200, in: otherSpace, clock.loops.vector_user, ControlWord(.wait, wake.slot).raw, Shared.start)
+        let buffer = try make(.frame, sizeBits: 12)
+        try setMain(100)
+        try row(RowName("floating-point.first-use")) { () throws(KernelError) in
+            try CapabilityTable.own.revoke(buffer)
+            try user.configure(ipcBuffer: buffer)
+            try wake.signal(1)
+            return bench_load(Shared.end) &- bench_load(Shared.start)
+        }
+        try setMain(254)
+    }
 }

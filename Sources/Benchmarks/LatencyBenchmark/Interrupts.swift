@@ -143,6 +143,16 @@ extension Bench {
         }
         try setMain(254)
     }
+    /// The same where the thread that is interrupted uses floating point: this one, from here on.
+    mutating func timerRowsWithFloatingPoint() throws(KernelError) {
+        let name = RowName("interrupt.timer.to-driver.spinning.floating-point")
+        if !selection.accepts(name) { return }
+        let timer = try timer(hasClient: false)
+        try setMain(100)
+        bench_use_vectors()
+        try expiries(.toDriver, ".spinning.floating-point", timer, bursts: 1000, every: 0) { () throws(KernelError) in }
+        try setMain(254)
+    }
     /// Wait for some 20 periods, so that what is below runs.
     func sleep() { settle(ticks: 20 * period + period / 2) }
 }

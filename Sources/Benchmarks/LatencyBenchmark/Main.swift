@@ -38,6 +38,8 @@ private func measure(_ bench: inout Bench) throws(KernelError) {
         try loads.suspend()
         bench.loads = nil
     }
+    // The last of those that measure paths: this thread uses floating point from then on.
+    try bench.timerRowsWithFloatingPoint()
     try bench.kernelRows()
 }
 
@@ -48,6 +50,7 @@ extension Bench {
         try messageRows()
         try signalRows()
         try faultRows()
+        try firstUseRow()
         try objectRows()
         try deviceRows()
     }

@@ -65,39 +65,51 @@ function swiftlet_cache_unify
 
     .arch_extension fp
     .arch_extension simd
-.macro each_pair operation
-    \operation q0, q1, [x0]
-    \operation q2, q3, [x0, #32]
-    \operation q4, q5, [x0, #64]
-    \operation q6, q7, [x0, #96]
-    \operation q8, q9, [x0, #128]
-    \operation q10, q11, [x0, #160]
-    \operation q12, q13, [x0, #192]
-    \operation q14, q15, [x0, #224]
-    \operation q16, q17, [x0, #256]
-    \operation q18, q19, [x0, #288]
-    \operation q20, q21, [x0, #320]
-    \operation q22, q23, [x0, #352]
-    \operation q24, q25, [x0, #384]
-    \operation q26, q27, [x0, #416]
-    \operation q28, q29, [x0, #448]
-    \operation q30, q31, [x0, #480]
+// q0-q31, behind FPSR and FPCR: so all of them are within an instruction's reach.
+.macro each_pair operation, area
+    \operation q0, q1, [\area, #16]
+    \operation q2, q3, [\area, #48]
+    \operation q4, q5, [\area, #80]
+    \operation q6, q7, [\area, #112]
+    \operation q8, q9, [\area, #144]
+    \operation q10, q11, [\area, #176]
+    \operation q12, q13, [\area, #208]
+    \operation q14, q15, [\area, #240]
+    \operation q16, q17, [\area, #272]
+    \operation q18, q19, [\area, #304]
+    \operation q20, q21, [\area, #336]
+    \operation q22, q23, [\area, #368]
+    \operation q24, q25, [\area, #400]
+    \operation q26, q27, [\area, #432]
+    \operation q28, q29, [\area, #464]
+    \operation q30, q31, [\area, #496]
 .endm
+// CPACR_EL1.FPEN: user code may use floating point, or traps; the kernel may.
+#define MAY_USE (3 << 20)
+#define MUST_TRAP (1 << 20)
 
-function swiftlet_save_floating_point
-    each_pair stp
-    mrs x1, fpsr
-    mrs x2, fpcr
-    add x0, x0, #512
-    stp x1, x2, [x0]
+// x0: where the registers go, x1: where others come from; 0: nowhere.
+function swiftlet_switch_floating_point
+    mov x5, x0
+    mov x6, x1
+// The same in x5 and x6. Changes x16 and x17.
+    .global swiftlet_switch_floating_point_registers
+swiftlet_switch_floating_point_registers:
+    cbz x5, 1f
+    mrs x16, fpsr
+    mrs x17, fpcr
+    stp x16, x17, [x5]
+    each_pair stp, x5
+    cbnz x6, 2f
+    mov x16, #MUST_TRAP
+    msr cpacr_el1, x16
     ret
-
-function swiftlet_restore_floating_point
-    each_pair ldp
-    add x0, x0, #512
-    ldp x1, x2, [x0]
-    msr fpsr, x1
-    msr fpcr, x2
+1:  mov x16, #MAY_USE
+    msr cpacr_el1, x16
+2:  ldp x16, x17, [x6]
+    msr fpsr, x16
+    msr fpcr, x17
+    each_pair ldp, x6
     ret
 
 // memcpy and memmove: x0 destination, x1 source, x2 bytes; x0 is the result. Normal memory allows any alignment.

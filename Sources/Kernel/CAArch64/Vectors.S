@@ -50,7 +50,7 @@
     stp x27, x28, [\thread, #SWIFTLET_THREAD_X(27)]
 .endm
 
-// All that a quick call must keep of its thread, which succeeded and does not go on itself.
+// All that a quick call must keep of its thread, which succeeded and does not go on itself; x4 and x5 are free then.
 .macro save_quick thread
     mrs x4, sp_el0
     mrs x5, elr_el1
@@ -428,3 +428,28 @@ swiftlet_exit_woken:
     clear_scratch sp
     eret
 
+// The same exits with a switch of the floating-point registers: where those of the thread that is left go, and where those
+// of the next one come from, in x5 and x6, x2 and x3, x3 and x4, x2 and x3; 0: that thread uses none.
+    .global swiftlet_exit_message_floating_point
+swiftlet_exit_message_floating_point:
+    bl swiftlet_switch_floating_point_registers
+    b swiftlet_exit_message
+    .global swiftlet_exit_signal_floating_point
+swiftlet_exit_signal_floating_point:
+    mov x6, x4
+    save_quick x2
+    mov x5, x3
+    b 1f
+    .global swiftlet_exit_woken_floating_point
+swiftlet_exit_woken_floating_point:
+    mov x5, x2
+    mov x6, x3
+1:  bl swiftlet_switch_floating_point_registers
+    b swiftlet_exit_woken
+    .global swiftlet_exit_yield_floating_point
+swiftlet_exit_yield_floating_point:
+    save_quick x1
+    mov x5, x2
+    mov x6, x3
+    bl swiftlet_switch_floating_point_registers
+    b exit_to_thread

@@ -61,11 +61,13 @@ public protocol Hardware: ~Copyable {
 
     // Floating point
 
-    /// Let user code use the floating-point registers, or have its first use trap.
+    /// Lets user code use the floating-point registers, or makes each use trap. The registers keep their values.
     func setFloatingPoint(enabled: Bool)
-    /// Write v0–v31, FPSR, FPCR (528 bytes), and the reverse.
-    func saveFloatingPoint(to area: UnsafeMutableRawPointer)
-    func restoreFloatingPoint(from area: UnsafeMutableRawPointer)
+    /// Writes FPSR, FPCR and v0–v31 (528 bytes) to `old`, then loads them from `new`, each where there is one. User code
+    /// may use the registers afterwards if they were loaded.
+    ///
+    /// - Precondition: one of the two is there.
+    func switchFloatingPoint(from old: UnsafeMutableRawPointer?, to new: UnsafeMutableRawPointer?)
 
     // Machine
 

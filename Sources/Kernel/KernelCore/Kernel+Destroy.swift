@@ -234,7 +234,6 @@ extension Kernel where H: ~Copyable {
             return false
         }
         if !drain(thread.faultSlot) { return false }
-        dropFloatingPoint(of: thread)
         _ = bind(thread, nil)
         remove(thread.tableSlot)
         remove(thread.spaceSlot)

@@ -1,7 +1,9 @@
 // The fast paths of `call` and `replyAndReceive`: the frequent case of both, with nothing to search and nothing to decide.
 //
-// Each checks that nothing unusual holds, without a change, and returns nil otherwise; the general path then does the same
-// work in full. What makes them short is state that is kept elsewhere: `uses` tells in one bit what kind and rights allow,
+// Each checks that nothing unusual holds, without a change, and declines otherwise; the general path then does the same
+// work in full. Threads that use floating point have fast paths of their own, which go on from where these decline
+// (`Kernel+FloatingPoint`). What makes them short is state that is kept elsewhere: `uses` tells in one bit what kind and rights
+// allow,
 // `readyServer` and `occupation` tell in one load who waits at an endpoint, the scheduling word carries state, priority
 // and everything rare together, `soleCaller` takes a caller without a queue, and the message registers are never
 // copied: the exit loads them from the sender's context.
@@ -16,6 +18,16 @@ public struct Handover {
     public var result: UInt64
     public let badge: UInt64
     public let source: Ref<Thread>
+}
+
+/// How a fast path of messages ended.
+public enum FastOutcome {
+    case handedOver(Handover)
+    /// Nothing changed, and all that is unusual is that one of the two threads uses floating point. These slots hold what
+    /// the call names: the endpoint, and the reply where it answers.
+    case usesFloatingPoint(endpoint: Ref<Capability>, reply: Ref<Capability>)
+    /// Nothing changed: the general path decides.
+    case declined
 }
 
 extension ControlWord {
@@ -33,40 +45,47 @@ extension Kernel where H: ~Copyable {
     /// `call` to a server that waits. The caller's words stay in its context, from where the exit loads them.
     ///
     /// - Precondition: the caller runs, and its control word announces nothing but words.
-    @inline(__always) public mutating func fastCall(_ thread: Ref<Thread>, _ raw: UInt64) -> Handover? {
+    @inline(__always) public mutating func fastCall(_ thread: Ref<Thread>, _ raw: UInt64) -> FastOutcome {
         let index = UInt(raw & 0xffff_ffff)
-        if index >= thread.pointee.tableCount { return nil }
+        if index >= thread.pointee.tableCount { return .declined }
         let slot = fastSlot(thread, index)
-        if !slot.pointee.uses.contains(.call) { return nil }
+        if !slot.pointee.uses.contains(.call) { return .declined }
         let endpoint: Ref<Endpoint> = slot.fastObject()
-        guard let server = endpoint.pointee.readyServer else { return nil }
+        guard let server = endpoint.pointee.readyServer else { return .declined }
         let word = thread.pointee.scheduling.raw
-        if word & SchedulingWord.attentionMask != 0 { return nil }
-        connect(thread, to: server, at: endpoint, word)
-        thread.pointee.scheduling.raw = word | RunState.awaitingReply.raw &<< SchedulingWord.stateShift
-        return Handover(
-            thread: server, result: raw & ControlWord.messageMask, badge: slot.pointee.badge, source: thread)
+        if word & SchedulingWord.attentionMask != 0 {
+            return word & SchedulingWord.seriousMask == 0
+                ? .usesFloatingPoint(endpoint: slot, reply: slot) : .declined
+        }
+        // One comparison asks two things of the server: is its base priority above the caller's, does it use floating point?
+        var serverWord = word
+        let low = server.pointee.scheduling.raw & SchedulingWord.lowHalf
+        if low > word & 0xff {
+            if low & SchedulingWord.floatingPointBit != 0 { return .usesFloatingPoint(endpoint: slot, reply: slot) }
+            serverWord = word & ~0xff | low & 0xff
+        }
+        connect(thread, word, to: server, serverWord, at: endpoint)
+        return .handedOver(
+            Handover(thread: server, result: raw & ControlWord.messageMask, badge: slot.pointee.badge, source: thread))
     }
 
-    /// A ready server takes a caller, and runs.
+    /// A ready server takes a caller, and runs; both get their scheduling words, the caller's without its new state.
     ///
     /// The server waits for no thread, so no chain grows too long and no cycle closes.
-    ///
-    /// - Parameter word: the caller's scheduling word: the server's, where its base priority is no higher.
-    @inline(__always) private mutating func connect(
-        _ thread: Ref<Thread>, to server: Ref<Thread>, at endpoint: Ref<Endpoint>, _ word: UInt32
+    @inline(__always) mutating func connect(
+        _ thread: Ref<Thread>, _ word: UInt32, to server: Ref<Thread>, _ serverWord: UInt32, at endpoint: Ref<Endpoint>
     ) {
-        let above = Int32(server.pointee.base) &- Int32(word & 0xff)
         let reply = server.pointee.reply.fastValue
         endpoint.pointee.readyServer = nil
         endpoint.pointee.occupation = 0
         server.pointee.endpoint = nil
         server.pointee.reply = nil
-        server.pointee.scheduling.raw = word &+ (above > 0 ? UInt32(bitPattern: above) : 0)
+        server.pointee.scheduling.raw = serverWord
         server.pointee.soleCaller = thread
         thread.pointee.blockedOn = server
         thread.pointee.reply = reply
         reply.pointee.caller = thread
+        thread.pointee.scheduling.raw = word | RunState.awaitingReply.raw &<< SchedulingWord.stateShift
     }
 
     /// A fault whose handler waits: the handler runs, with the fault's message.
@@ -76,10 +95,11 @@ extension Kernel where H: ~Copyable {
         let endpoint: Ref<Endpoint> = slot.fastObject()
         guard let server = endpoint.pointee.readyServer else { return nil }
         let word = thread.pointee.scheduling.raw
-        if word & SchedulingWord.attentionMask != 0 { return nil }
-        connect(thread, to: server, at: endpoint, word)
+        if word & SchedulingWord.seriousMask != 0 { return nil }
+        connect(thread, word, to: server, inherited(word, by: server), at: endpoint)
         thread.pointee.scheduling.raw =
             word | SchedulingWord.faultingBit | RunState.faulted.raw &<< SchedulingWord.stateShift
+        switchFloatingPoint(from: thread, to: server)
         writeFault(of: thread, to: server, badge: slot.pointee.badge)
         return server
     }
@@ -90,20 +110,26 @@ extension Kernel where H: ~Copyable {
     /// - Complexity: 15 groups of eight words.
     @inline(__always) public mutating func fastExchange(
         _ thread: Ref<Thread>, _ raw: UInt64, replySlot: UInt64
-    ) -> Handover? {
+    ) -> FastOutcome {
         let length = ControlWord(raw: raw).length
-        guard length > Message.registerWords, length <= Message.maximumWords, let from = thread.pointee.buffer else {
-            return nil
-        }
-        let isCall = raw & 1 &<< 40 == 0
-        guard var handover = isCall ? fastCall(thread, raw) : fastReplyAndReceive(thread, raw, replySlot: replySlot)
-        else { return nil }
+        if length <= Message.registerWords || length > Message.maximumWords { return .declined }
+        guard let from = thread.pointee.buffer else { return .declined }
+        let outcome =
+            isCall(raw) ? fastCall(thread, raw) : fastReplyAndReceive(thread, raw, replySlot: replySlot)
+        guard case .handedOver(var handover) = outcome else { return outcome }
+        copyWords(from, length, with: &handover)
+        return .handedOver(handover)
+    }
+    /// - Precondition: the control word announces `call` or `replyAndReceive`.
+    @inline(__always) func isCall(_ raw: UInt64) -> Bool { raw & 1 &<< 40 == 0 }
+
+    /// Words 8 and further of a message that goes over; a receiver without IPC buffer gets none of them.
+    @inline(__always) func copyWords(_ from: Ref<BufferPage>, _ length: Int, with handover: inout Handover) {
         if let to = handover.thread.pointee.buffer {
             copyWords(from, to, length)
         } else {
             handover.result = UInt64(truncatingIfNeeded: Message.registerWords) &<< 32
         }
-        return handover
     }
 
     /// `replyAndReceive` where the caller is a thread that faulted, and the answer lets it go on.
@@ -114,9 +140,17 @@ extension Kernel where H: ~Copyable {
     ) -> Ref<Thread>? {
         let answer = FaultReply(rawValue: handler.pointee.context.x.3)
         guard answer == .retry || answer == .resumeAt, let caller = handler.pointee.soleCaller,
-            caller.pointee.scheduling.isFaulting,
-            fastReplyAndReceive(handler, raw, replySlot: replySlot, tolerating: SchedulingWord.faultingBit) != nil
+            caller.pointee.scheduling.isFaulting
         else { return nil }
+        switch fastReplyAndReceive(handler, raw, replySlot: replySlot, tolerating: SchedulingWord.faultingBit) {
+        case .handedOver: break
+        case .usesFloatingPoint(let endpoint, let reply):
+            if floatingPointReply(handler, raw, endpoint, reply, tolerating: SchedulingWord.faultingBit) == nil {
+                return nil
+            }
+            switchFloatingPoint(from: handler, to: caller)
+        case .declined: return nil
+        }
         if answer == .resumeAt { caller.pointee.context.programCounter = handler.pointee.context.x.4 }
         return caller
     }
@@ -127,24 +161,34 @@ extension Kernel where H: ~Copyable {
     /// - Parameter tolerating: bits of the caller's scheduling word that are no reason to decline; they are cleared.
     @inline(__always) public mutating func fastReplyAndReceive(
         _ thread: Ref<Thread>, _ raw: UInt64, replySlot: UInt64, tolerating: UInt32 = 0
-    ) -> Handover? {
+    ) -> FastOutcome {
         let index = UInt(raw & 0xffff_ffff)
         let replyIndex = UInt(replySlot & 0xffff_ffff)
         let count = thread.pointee.tableCount
-        if index >= count || replyIndex >= count { return nil }
+        if index >= count || replyIndex >= count { return .declined }
         let slot = fastSlot(thread, index)
         let replyCapability = fastSlot(thread, replyIndex)
-        if !slot.pointee.uses.contains(.receive) || !replyCapability.pointee.uses.contains(.reply) { return nil }
+        if !slot.pointee.uses.contains(.receive) || !replyCapability.pointee.uses.contains(.reply) { return .declined }
         let endpoint: Ref<Endpoint> = slot.fastObject()
         let reply: Ref<Reply> = replyCapability.fastObject()
-        guard let caller = reply.pointee.caller else { return nil }
-        if endpoint.pointee.occupation != 0 || !thread.pointee.soleCaller.isSame(as: caller) { return nil }
+        guard let caller = reply.pointee.caller else { return .declined }
+        if endpoint.pointee.occupation != 0 || !thread.pointee.soleCaller.isSame(as: caller) { return .declined }
         let word = caller.pointee.scheduling.raw & ~tolerating
-        if (word | thread.pointee.scheduling.raw) & SchedulingWord.attentionMask != 0
-            || !core.ready.isSurpassed(by: Int(word & 0xff))
-        {
-            return nil
+        let both = word | thread.pointee.scheduling.raw
+        if both & SchedulingWord.attentionMask != 0 {
+            return both & SchedulingWord.seriousMask == 0
+                ? .usesFloatingPoint(endpoint: slot, reply: replyCapability) : .declined
         }
+        if !core.ready.isSurpassed(by: Int(word & 0xff)) { return .declined }
+        disconnect(thread, 0, from: caller, word, reply, at: endpoint)
+        return .handedOver(Handover(thread: caller, result: raw & ControlWord.messageMask, badge: 0, source: thread))
+    }
+
+    /// A server lets its caller go, and waits; both get their scheduling words, the server's but for priority and state.
+    @inline(__always) mutating func disconnect(
+        _ thread: Ref<Thread>, _ serverBits: UInt32, from caller: Ref<Thread>, _ word: UInt32, _ reply: Ref<Reply>,
+        at endpoint: Ref<Endpoint>
+    ) {
         caller.pointee.blockedOn = nil
         caller.pointee.reply = nil
         caller.pointee.scheduling.raw = word & ~(15 << SchedulingWord.stateShift)
@@ -154,10 +198,9 @@ extension Kernel where H: ~Copyable {
         thread.pointee.reply = reply
         thread.pointee.endpoint = endpoint
         thread.pointee.scheduling.raw =
-            UInt32(thread.pointee.base) | RunState.receiving.raw &<< SchedulingWord.stateShift
+            UInt32(thread.pointee.base) | serverBits | RunState.receiving.raw &<< SchedulingWord.stateShift
         endpoint.pointee.readyServer = thread
         endpoint.pointee.occupation = 1
-        return Handover(thread: caller, result: raw & ControlWord.messageMask, badge: 0, source: thread)
     }
 
     @inline(__always) func fastSlot(_ thread: Ref<Thread>, _ index: UInt) -> Ref<Capability> {
@@ -176,13 +219,18 @@ extension Ref where Object == Capability {
 
 extension Optional where Wrapped == Ref<Reply> {
     /// The reply object of a `readyServer`, which always has one.
-    @inline(__always) fileprivate var fastValue: Ref<Reply> {
+    @inline(__always) var fastValue: Ref<Reply> {
         // Safety: an invariant of `Endpoint.readyServer`.
         unsafe unsafelyUnwrapped
     }
 }
 
 extension Optional where Wrapped == Ref<Thread> {
+    /// Of a field that was found to be set.
+    @inline(__always) var fastValue: Ref<Thread> {
+        // Safety: the fast path that declined for floating point has looked.
+        unsafe unsafelyUnwrapped
+    }
     /// Is it that thread? One comparison, without one for nil before it.
     @inline(__always) func isSame(as other: Ref<Thread>) -> Bool {
         // Safety: an optional reference is an address, and nil is 0.

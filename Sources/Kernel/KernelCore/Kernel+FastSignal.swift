@@ -18,14 +18,16 @@ public enum QuickOutcome {
     case woken(Ref<Thread>)
     /// The caller succeeded; this thread was woken by a signal and goes on instead.
     case signalled(Wakeup)
-    /// The caller succeeded; this thread goes on instead.
-    case switched(Ref<Thread>)
+    /// The caller succeeded; this thread goes on instead, after a switch of the floating-point registers or without.
+    case switched(Ref<Thread>, usesFloatingPoint: Bool)
 }
 
 /// A thread that waited in a system call and goes on with a notification's bits. Its results are not in its context.
 public struct Wakeup {
     public let thread: Ref<Thread>
     public let bits: UInt64
+    /// Whether it or the thread that it preempts uses floating point: then the registers are to be switched.
+    public let usesFloatingPoint: Bool
 }
 
 extension Kernel where H: ~Copyable {
@@ -72,8 +74,7 @@ extension Kernel where H: ~Copyable {
             (core.ready.behind.map { Int($0.effective) } ?? core.ready.listTop) < core.ready.top
         else { return .declined }
         core.ready.front = thread
-        handOver(from: thread, to: next)
-        return .switched(next)
+        return .switched(next, usesFloatingPoint: handOver(from: thread, to: next))
     }
 
     /// `poll` of a notification that is bound to no thread and has bits; they are returned.
@@ -162,7 +163,7 @@ extension Kernel where H: ~Copyable {
             return thread
         }
         guard let thread = notification.pointee.waiters.first?.waiter, notification.pointee.waiters.root == nil,
-            thread.pointee.scheduling.raw & SchedulingWord.attentionMask == 0
+            thread.pointee.scheduling.raw & SchedulingWord.seriousMask == 0
         else { return nil }
         return thread
     }
@@ -189,7 +190,7 @@ extension Kernel where H: ~Copyable {
     ) -> Wakeup {
         detach(waiter, notification)
         core.ready.pushFront(thread, Int(thread.effective))
-        handOver(from: thread, to: waiter)
-        return Wakeup(thread: waiter, bits: bits)
+        return Wakeup(
+            thread: waiter, bits: bits, usesFloatingPoint: handOver(from: thread, to: waiter))
     }
 }

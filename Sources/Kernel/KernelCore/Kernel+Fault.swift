@@ -103,35 +103,4 @@ extension Kernel where H: ~Copyable {
         }
         thread.pointee.scheduling.isFaulting = false
     }
-
-    // Floating point
-
-    /// The thread used floating point while it was disabled: give it the registers.
-    ///
-    /// - Returns: false where it has no IPC buffer to keep them in.
-    mutating func giveFloatingPoint(to thread: Ref<Thread>) -> Bool {
-        guard let buffer = thread.pointee.buffer else { return false }
-        hardware.setFloatingPoint(enabled: true)
-        if core.floatingPointOwner != thread {
-            saveFloatingPoint()
-            unsafe hardware.restoreFloatingPoint(from: buffer.raw + IPCBuffer.floatingPoint)
-            core.floatingPointOwner = thread
-        }
-        thread.pointee.scheduling.hasFloatingPoint = true
-        return true
-    }
-
-    /// Write the owner's registers to its IPC buffer.
-    private mutating func saveFloatingPoint() {
-        guard let owner = core.floatingPointOwner, let buffer = owner.pointee.buffer else { return }
-        unsafe hardware.saveFloatingPoint(to: buffer.raw + IPCBuffer.floatingPoint)
-    }
-
-    /// The thread goes, or its buffer: its registers are nobody's.
-    mutating func dropFloatingPoint(of thread: Ref<Thread>) {
-        if core.floatingPointOwner != thread { return }
-        core.floatingPointOwner = nil
-        thread.pointee.scheduling.hasFloatingPoint = false
-        hardware.setFloatingPoint(enabled: false)
-    }
 }

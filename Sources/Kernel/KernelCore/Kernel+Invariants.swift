@@ -112,7 +112,6 @@
                 inspection.require(thread == running, "a thread is marked running, and is not")
             }
             inspection.require(inspection.isLive(core.current, .thread), "the current thread is dead")
-            inspection.require(inspection.isLive(core.floatingPointOwner, .thread), "the floating-point owner is dead")
             if let running {
                 inspection.require(inspection.isLive(running, .thread), "the running thread is dead")
                 inspection.require(running.state == .running, "the resumed thread is in state \(running.state.raw)")

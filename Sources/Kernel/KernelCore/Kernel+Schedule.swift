@@ -125,29 +125,26 @@ extension Kernel where H: ~Copyable {
         if let previous {
             previous.pointee.processorTime &+= now &- core.lastSwitch
             previous.pointee.scheduling.isGuarded = false
-            if previous.pointee.scheduling.hasFloatingPoint {
-                previous.pointee.scheduling.hasFloatingPoint = false
-                hardware.setFloatingPoint(enabled: false)
-            }
         }
+        switchFloatingPoint(from: previous, to: next)
         core.lastSwitch = now
         core.current = next
         next?.state = .running
     }
 
     /// The same where the running thread is ready still, and another goes on.
-    @inline(__always) mutating func handOver(from previous: Ref<Thread>, to next: Ref<Thread>) {
+    ///
+    /// - Returns: whether one of the two uses floating point. Then whoever resumes the next one switches the registers.
+    @inline(__always) mutating func handOver(from previous: Ref<Thread>, to next: Ref<Thread>) -> Bool {
         let now = hardware.now.ticks
-        var word = previous.pointee.scheduling.raw | RunState.ready.raw &<< SchedulingWord.stateShift
-        if word & SchedulingWord.floatingPointBit != 0 {
-            word &= ~SchedulingWord.floatingPointBit
-            hardware.setFloatingPoint(enabled: false)
-        }
-        previous.pointee.scheduling.raw = word
+        let left = previous.pointee.scheduling.raw
+        let taken = next.pointee.scheduling.raw
+        previous.pointee.scheduling.raw = left | RunState.ready.raw &<< SchedulingWord.stateShift
         previous.pointee.processorTime &+= now &- core.lastSwitch
         core.lastSwitch = now
         core.current = next
-        next.pointee.scheduling.raw &= ~(15 << SchedulingWord.stateShift)
+        next.pointee.scheduling.raw = taken & ~(15 << SchedulingWord.stateShift)
+        return (left | taken) & SchedulingWord.floatingPointBit != 0
     }
 
     /// A slice runs only while a thread of the same priority is ready.

@@ -100,7 +100,7 @@ extension Kernel where H: ~Copyable {
         return raise(thread, kind, address: address, syndrome: syndrome)
     }
 
-    /// A user thread used floating point while it was disabled.
+    /// A user thread used floating point that did not use it before.
     public mutating func floatingPointTrap(_ thread: Ref<Thread>) -> Ref<Thread>? {
         enter(thread)
         return giveFloatingPoint(to: thread)

@@ -58,8 +58,13 @@ extension Kernel where H: ~Copyable {
         if let space, let error = set(thread.spaceSlot, space) { throw error }
         if let fault, let error = set(thread.faultSlot, fault) { throw error }
         if let table, let error = set(thread.tableSlot, table) { throw error }
-        if let buffer, let error = set(thread.bufferSlot, buffer) { throw error }
+        var area: Ref<FloatingPointArea>?
+        if let buffer {
+            if let page = bufferPage(buffer) { area = copyFloatingPoint(of: thread, to: page) }
+            if let error = set(thread.bufferSlot, buffer) { throw error }
+        }
         refreshParts(thread)
+        if let area { keepFloatingPoint(of: thread, in: area) }
         return try done(caller, nil)
     }
 
@@ -87,10 +92,12 @@ extension Kernel where H: ~Copyable {
             thread.pointee.tableCount = UInt(truncatingIfNeeded: table.pointee.count)
         }
         if let space = thread.spaceSlot.addressSpace { setTranslationBase(thread, space.pointee.translationBase) }
-        if let frame = thread.bufferSlot.frame {
-            thread.pointee.buffer = unsafe reference(
-                hardware.kernelAddress(physical: frame.pointee.physical), as: BufferPage.self)
-        }
+        if let page = bufferPage(thread.bufferSlot) { thread.pointee.buffer = page }
+    }
+    /// The page of a capability to a frame.
+    private func bufferPage(_ slot: Ref<Capability>) -> Ref<BufferPage>? {
+        guard let frame = slot.frame else { return nil }
+        return unsafe reference(hardware.kernelAddress(physical: frame.pointee.physical), as: BufferPage.self)
     }
 
     /// A call that goes on in its own thread changes no translation base at its exit: it is changed here.

@@ -36,8 +36,6 @@ public struct Core: ~Copyable {
     var sliceEnd = Instant.never
     /// What the hardware's deadline is set to.
     var armed = Instant.never
-    /// The thread whose floating-point registers are in the processor.
-    var floatingPointOwner: Ref<Thread>?
     var lastSwitch: UInt64 = 0
     init(ready: consuming ReadyQueue) { self.ready = ready }
 }

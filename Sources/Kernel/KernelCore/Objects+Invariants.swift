@@ -36,8 +36,11 @@
                 "\(name): the ready server is elsewhere")
             require(!ready.hasCallers, "\(name): the ready server has callers")
             require(
-                ready.pointee.scheduling.raw & SchedulingWord.attentionMask == 0,
+                ready.pointee.scheduling.raw & SchedulingWord.seriousMask == 0,
                 "\(name): the ready server needs thought")
+            require(
+                ready.pointee.scheduling.raw & SchedulingWord.lowHalf & ~SchedulingWord.floatingPointBit
+                    == UInt32(ready.pointee.base), "\(name): the ready server is more urgent than its base")
             require(!endpoint.pointee.isClosed, "\(name): closed, with a ready server")
         }
 

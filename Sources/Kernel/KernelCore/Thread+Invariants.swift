@@ -14,8 +14,12 @@
             inspection.require(!word.isFaulting || thread.state == .faulted, "\(name): faulting in another state")
             inspection.require(!word.isSuspended || thread.state == .faulted, "\(name): suspended bit in another state")
             inspection.require(
-                !word.hasFloatingPoint || (thread.state == .running && core.floatingPointOwner == thread),
-                "\(name): has floating point without owning it")
+                thread.pointee.floatingPointArea
+                    == (word.usesFloatingPoint ? thread.pointee.buffer?.floatingPointArea : nil),
+                "\(name): its floating-point registers are kept elsewhere than in its IPC buffer")
+            inspection.require(
+                !word.usesFloatingPoint || thread.pointee.buffer != nil,
+                "\(name): uses floating point without an IPC buffer")
             let lends = thread.pointee.loanLength != 0
             inspection.require(lends == word.isLending, "\(name): the lending bit is wrong")
             inspection.require(

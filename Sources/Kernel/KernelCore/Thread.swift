@@ -11,7 +11,7 @@ import KernelABI
 /// | 0–7 | effective priority |
 /// | 11 | while it runs: its slice runs, or an update as urgent is pending, so its calls take the general path |
 /// | 12 | its update is pending (Kernel+Inheritance) |
-/// | 13 | its floating-point registers are in the processor and enabled |
+/// | 13 | it uses floating point: its registers are in the processor while it runs, else in its IPC buffer |
 /// | 14 | it is in the deadline queue |
 /// | 15 | the message that it sends is a fault's |
 /// | 16 | suspended while faulted: the handler's answer must not start it |
@@ -32,6 +32,10 @@ struct SchedulingWord: Sendable {
     static var signalledBit: UInt32 { 1 << 18 }
     /// What keeps a thread off the fast path: bits 11–18.
     static var attentionMask: UInt32 { 0x7_f800 }
+    /// What keeps it off those fast paths too that switch the floating-point registers: bits 11, 12 and 14–18.
+    static var seriousMask: UInt32 { attentionMask & ~floatingPointBit }
+    /// Bits 0–15: of a `readyServer`, which has no caller, its base priority and whether it uses floating point.
+    static var lowHalf: UInt32 { 0xffff }
     static var stateShift: UInt32 { 20 }
 
     var effective: UInt8 {
@@ -50,7 +54,7 @@ struct SchedulingWord: Sendable {
         get { raw & SchedulingWord.pendingBit != 0 }
         set { set(SchedulingWord.pendingBit, newValue) }
     }
-    var hasFloatingPoint: Bool {
+    var usesFloatingPoint: Bool {
         get { raw & SchedulingWord.floatingPointBit != 0 }
         set { set(SchedulingWord.floatingPointBit, newValue) }
     }
@@ -108,7 +112,8 @@ struct RunState: Equatable, Sendable {
 /// - an update is pending only of a thread that is queued somewhere;
 /// - `blockedOn` is set if and only if this is that thread's `soleCaller`, or `callerNode` is in its `callers`;
 /// - a thread with a `soleCaller` has no other caller;
-/// - ready ⇔ in the ready queue of its effective priority; at most one thread runs.
+/// - ready ⇔ in the ready queue of its effective priority; at most one thread runs;
+/// - a thread that uses floating point has an IPC buffer, and its `floatingPointArea` lies there; others have none.
 public struct Thread: ~Copyable {
     var header: ObjectHeader
     var scheduling = SchedulingWord(raw: RunState.stopped.raw << SchedulingWord.stateShift)
@@ -157,6 +162,8 @@ public struct Thread: ~Copyable {
     var loanLength: UInt64 = 0
     /// Kernel address of its IPC buffer.
     var buffer: Ref<BufferPage>?
+    /// Of a thread that uses floating point: the place in its IPC buffer where its registers are kept while it does not run.
+    var floatingPointArea: Ref<FloatingPointArea>?
     /// Endpoints that it serves.
     var ownedEndpoints: Ref<Endpoint>?
     /// Round-robin slice in ticks; 0: none.

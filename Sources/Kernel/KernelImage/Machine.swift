@@ -95,8 +95,9 @@ struct Machine: Hardware {
     // Floating point
 
     func setFloatingPoint(enabled: Bool) { FloatingPoint.set(enabled: enabled) }
-    func saveFloatingPoint(to area: UnsafeMutableRawPointer) { unsafe swiftlet_save_floating_point(area) }
-    func restoreFloatingPoint(from area: UnsafeMutableRawPointer) { unsafe swiftlet_restore_floating_point(area) }
+    func switchFloatingPoint(from old: UnsafeMutableRawPointer?, to new: UnsafeMutableRawPointer?) {
+        unsafe swiftlet_switch_floating_point(old, new)
+    }
 
     // Machine
 

@@ -14,7 +14,11 @@ import KernelCore
 func callEntry(_ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer) {
     let kernel = kernelState
     let thread = unsafe Ref<KernelCore.Thread>(running: running)
-    if let handover = kernel.pointee.fastCall(thread, control) { return leave(handover) }
+    switch kernel.pointee.fastCall(thread, control) {
+    case .handedOver(let handover): return leave(handover)
+    case .usesFloatingPoint(let slot, _): return callWithFloatingPoint(control, thread, slot)
+    case .declined: break
+    }
     thread.setArguments(control, second, third)
     unsafe swiftlet_exit(systemCallEntry(running))
 }
@@ -24,12 +28,12 @@ func callEntry(_ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: 
 func replyAndReceiveEntry(_ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer) {
     let kernel = kernelState
     let thread = unsafe Ref<KernelCore.Thread>(running: running)
-    if let handover = kernel.pointee.fastReplyAndReceive(thread, control, replySlot: second) { return leave(handover) }
-    if let next = kernel.pointee.fastResume(thread, control, replySlot: second) {
-        return unsafe swiftlet_exit(next.raw)
+    switch kernel.pointee.fastReplyAndReceive(thread, control, replySlot: second) {
+    case .handedOver(let handover): leave(handover)
+    case .usesFloatingPoint(let slot, let reply):
+        replyWithFloatingPoint(control, second, third, thread, slot, reply)
+    case .declined: resumeOrCall(control, second, third, thread)
     }
-    thread.setArguments(control, second, third)
-    unsafe swiftlet_exit(systemCallEntry(running))
 }
 
 /// Either of them with the IPC buffer, likewise.
@@ -37,9 +41,52 @@ func replyAndReceiveEntry(_ control: UInt64, _ second: UInt64, _ third: UInt64, 
 func exchangeEntry(_ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer) {
     let kernel = kernelState
     let thread = unsafe Ref<KernelCore.Thread>(running: running)
-    if let handover = kernel.pointee.fastExchange(thread, control, replySlot: second) { return leave(handover) }
+    switch kernel.pointee.fastExchange(thread, control, replySlot: second) {
+    case .handedOver(let handover): return leave(handover)
+    case .usesFloatingPoint(let slot, let reply):
+        return exchangeWithFloatingPoint(control, second, third, thread, slot, reply)
+    case .declined: break
+    }
     thread.setArguments(control, second, third)
     unsafe swiftlet_exit(systemCallEntry(running))
+}
+
+// What these entries do less often is done in functions that they enter by a branch: a thread that uses floating point, the
+// answer to a fault.
+
+@inline(never) private func callWithFloatingPoint(
+    _ control: UInt64, _ thread: Ref<KernelCore.Thread>, _ slot: Ref<Capability>
+) {
+    leaveWithFloatingPoint(kernelState.pointee.floatingPointCall(thread, control, slot))
+}
+@inline(never) private func replyWithFloatingPoint(
+    _ control: UInt64, _ second: UInt64, _ third: UInt64, _ thread: Ref<KernelCore.Thread>, _ slot: Ref<Capability>,
+    _ reply: Ref<Capability>
+) {
+    if let handover = kernelState.pointee.floatingPointReply(thread, control, slot, reply) {
+        return leaveWithFloatingPoint(handover)
+    }
+    thread.setArguments(control, second, third)
+    unsafe swiftlet_exit(systemCallEntry(thread.raw))
+}
+@inline(never) private func exchangeWithFloatingPoint(
+    _ control: UInt64, _ second: UInt64, _ third: UInt64, _ thread: Ref<KernelCore.Thread>, _ slot: Ref<Capability>,
+    _ reply: Ref<Capability>
+) {
+    if let handover = kernelState.pointee.floatingPointExchange(thread, control, slot, reply) {
+        return leaveWithFloatingPoint(handover)
+    }
+    thread.setArguments(control, second, third)
+    unsafe swiftlet_exit(systemCallEntry(thread.raw))
+}
+@inline(never) private func resumeOrCall(
+    _ control: UInt64, _ second: UInt64, _ third: UInt64, _ thread: Ref<KernelCore.Thread>
+) {
+    if let next = kernelState.pointee.fastResume(thread, control, replySlot: second) {
+        return unsafe swiftlet_exit(next.raw)
+    }
+    thread.setArguments(control, second, third)
+    unsafe swiftlet_exit(systemCallEntry(thread.raw))
 }
 
 /// `signal`: only x0–x2 are given, and nothing is in the context.
@@ -50,7 +97,9 @@ func signalEntry(_ control: UInt64, _ second: UInt64, _ third: UInt64, _ running
     case .done: swiftlet_exit_quick(0, 0)
     case .unsettled: unsafe settleAndSignal(control, second, third, running)
     case .woken(let waiter): makeReady(waiter)
-    case .signalled(let wakeup): unsafe swiftlet_exit_signal(wakeup.thread.raw, wakeup.bits, running)
+    case .signalled(let wakeup):
+        if wakeup.usesFloatingPoint { return preempt(thread, wakeup) }
+        unsafe swiftlet_exit_signal(wakeup.thread.raw, wakeup.bits, running)
     case .declined, .switched: decline(thread, control, second, third)
     }
 }
@@ -67,6 +116,14 @@ func signalEntry(_ control: UInt64, _ second: UInt64, _ third: UInt64, _ running
     kernelState.pointee.makeReadyBelow(thread)
     swiftlet_exit_quick(0, 0)
 }
+@inline(never) private func preempt(_ thread: Ref<KernelCore.Thread>, _ wakeup: Wakeup) {
+    unsafe swiftlet_exit_signal_floating_point(
+        wakeup.thread.raw, wakeup.bits, thread.raw, thread.floatingPointArea, wakeup.thread.floatingPointArea)
+}
+@inline(never) private func yield(_ thread: Ref<KernelCore.Thread>, to next: Ref<KernelCore.Thread>) {
+    unsafe swiftlet_exit_yield_floating_point(
+        next.raw, thread.raw, thread.floatingPointArea, next.floatingPointArea)
+}
 @inline(__always) private func decline(
     _ thread: Ref<KernelCore.Thread>, _ control: UInt64, _ second: UInt64, _ third: UInt64
 ) {
@@ -80,7 +137,9 @@ func yieldEntry(_ control: UInt64, _ second: UInt64, _ third: UInt64, _ running:
     let thread = unsafe Ref<KernelCore.Thread>(running: running)
     switch kernelState.pointee.fastYield(thread) {
     case .done: swiftlet_exit_quick(0, 0)
-    case .switched(let next): unsafe swiftlet_exit_yield(next.raw, running)
+    case .switched(let next, let usesFloatingPoint):
+        if usesFloatingPoint { return yield(thread, to: next) }
+        unsafe swiftlet_exit_yield(next.raw, running)
     default: decline(thread, control, second, third)
     }
 }
@@ -141,10 +200,10 @@ func interruptEntry(_ running: UnsafeMutableRawPointer) {
     noteEntry(kernel)
     switch kernel.pointee.hardware.takeInterrupt() {
     case .timer:
-        if let wakeup = kernel.pointee.fastExpire(thread) { return wake(wakeup) }
+        if let wakeup = kernel.pointee.fastExpire(thread) { return wake(wakeup, instead: thread) }
         expire(thread)
     case .line(let line):
-        if let wakeup = kernel.pointee.fastDeliver(thread, line: line) { return wake(wakeup) }
+        if let wakeup = kernel.pointee.fastDeliver(thread, line: line) { return wake(wakeup, instead: thread) }
         deliver(thread, line)
     case .nothing: takeNothing(thread)
     }
@@ -163,16 +222,21 @@ func idleInterruptEntry() {
     }
 }
 
-@inline(__always) private func wake(_ wakeup: Wakeup) {
+@inline(__always) private func wake(_ wakeup: Wakeup, instead thread: Ref<KernelCore.Thread>) {
     recordMasked(kernelState, control: EntryKind.interruptControl, wakeup.thread)
+    if wakeup.usesFloatingPoint { return wakeWithFloatingPoint(wakeup, instead: thread) }
     unsafe swiftlet_exit_woken(wakeup.thread.raw, wakeup.bits)
+}
+@inline(never) private func wakeWithFloatingPoint(_ wakeup: Wakeup, instead thread: Ref<KernelCore.Thread>) {
+    unsafe swiftlet_exit_woken_floating_point(
+        wakeup.thread.raw, wakeup.bits, thread.floatingPointArea, wakeup.thread.floatingPointArea)
 }
 @inline(never) private func settleAndInterrupt(_ running: UnsafeMutableRawPointer) {
     kernelState.pointee.settle()
     unsafe interruptEntry(running)  // bound: 1
 }
 @inline(never) private func expire(_ thread: Ref<KernelCore.Thread>) {
-    if let wakeup = kernelState.pointee.expireFirst(thread) { return wake(wakeup) }
+    if let wakeup = kernelState.pointee.expireFirst(thread) { return wake(wakeup, instead: thread) }
     serve(thread)
 }
 @inline(never) private func serve(_ thread: Ref<KernelCore.Thread>?) {
@@ -193,6 +257,13 @@ func idleInterruptEntry() {
 @inline(__always) private func leave(_ handover: Handover) {
     unsafe swiftlet_exit_message(
         handover.result, handover.badge, handover.thread.raw, handover.source.raw, handover.thread.translationBase)
+}
+
+/// The same where one of the two threads uses floating point.
+@inline(__always) private func leaveWithFloatingPoint(_ handover: Handover) {
+    unsafe swiftlet_exit_message_floating_point(
+        handover.result, handover.badge, handover.thread.raw, handover.source.raw, handover.thread.translationBase,
+        handover.source.floatingPointArea, handover.thread.floatingPointArea)
 }
 
 // Recorded in benchmark builds only: when the kernel was entered by an interrupt, for user code to read from TPIDRRO_EL0; and

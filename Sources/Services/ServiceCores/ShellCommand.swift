@@ -176,7 +176,8 @@ public enum BenchmarkRows {
     /// What all rows of a kind begin with, up to the first dot.
     public static var kinds: [StaticString] {
         [
-            "capability.", "fault.", "interrupt.", "inversion.", "ipc.", "kernel.", "retype.", "signal.", "space.",
+            "capability.", "fault.", "floating-point.", "interrupt.", "inversion.", "ipc.", "kernel.", "retype.",
+            "signal.", "space.",
             "system-call.", "yield.",
         ]
     }

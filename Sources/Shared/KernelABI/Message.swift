@@ -60,8 +60,8 @@
     @inlinable public static var loanAddress: Int { 0x440 }
     @inlinable public static var loanLength: Int { 0x448 }
     @inlinable public static var loanRights: Int { 0x450 }
-    /// Where the kernel keeps the thread's floating-point registers while another thread uses the unit:
-    /// v0–v31, FPSR, FPCR. A thread that uses floating point needs an IPC buffer.
+    /// Where the kernel keeps the floating-point registers of a thread that uses them, while it does not run:
+    /// FPSR, FPCR, v0–v31. A thread that uses floating point needs an IPC buffer.
     @inlinable public static var floatingPoint: Int { 0x800 }
     /// From here on the page belongs to the thread's runtime.
     @inlinable public static var runtime: Int { 0xc00 }

@@ -23,6 +23,8 @@ public struct Dialogue: Equatable {
         public var memory: String?
         /// The kernel's command line.
         public var append = ""
+        /// Shell commands, for the kernel's command line too.
+        public var commands = ""
         /// QEMU's clock counts instructions, and leaps while nothing runs: waiting takes no time.
         public var isCounted = false
         /// Another image than the system's own.
@@ -84,7 +86,7 @@ public struct Dialogue: Equatable {
         case "cpu": setup.processor = text
         case "memory": setup.memory = text
         case "append": setup.append = text
-        case "run": setup.append = "run=\"\(text)\""
+        case "run": setup.commands = text
         case "tree": setup.tree = text
         case "damage": setup.damage = text
         case "type": steps.append(.type(text))

@@ -8,7 +8,7 @@ public struct TrapPaths {
     /// Functions that copy or clear as many bytes as they are told: their callers bound it, in the source.
     public var boundedCopies = ["copyLoan"]
     /// Functions that may touch floating-point registers.
-    public var mayUseVectors = ["swiftlet_save_floating_point", "swiftlet_restore_floating_point"]
+    public var mayUseVectors = ["swiftlet_switch_floating_point", "swiftlet_switch_floating_point_registers"]
     /// Functions of a heap, of locks, of lazily initialised globals.
     public static let forbidden: Set<String> = [
         "swift_once", "swift_allocObject", "swift_retain", "swift_release", "swift_slowAlloc", "malloc", "free",

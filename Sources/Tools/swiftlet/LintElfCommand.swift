@@ -8,13 +8,18 @@ struct LintElfCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "lint-elf",
         abstract: "Check the linked kernel (no floating point, no lazy globals, no heap, sound trap paths), "
-            + "and tasks with it (W^X, no erratum of the Cortex-A53).")
+            + "and tasks with it (W^X, no floating point, no erratum of the Cortex-A53).")
 
     @Argument(help: "The kernel's ELF file.") var elf = "build/kernel.elf"
     @Argument(help: "Tasks' ELF files.") var tasks: [String] = []
 
-    /// Functions that may use floating-point registers: the save and restore, and libfdt's boot-only parts. `$d` marks data.
-    static let mayUseFloatingPoint = ["swiftlet_save_floating_point", "swiftlet_restore_floating_point", "fdt_", "$d"]
+    /// Functions that may use floating-point registers: the switch, and libfdt's boot-only parts. `$d` marks data.
+    static let mayUseFloatingPoint = ["swiftlet_switch_floating_point", "fdt_", "$d"]
+    /// The same of tasks: what measures it and what tests it.
+    static let mayUseInTasks = [
+        "bench_vector_", "bench_use_vectors", "setFloatingPoint", "changedFloatingPoint", "joinedFloatingPoint", "fdt_",
+        "$d",
+    ]
 
     func run() throws {
         let kernel = try ElfFile(path: elf)
@@ -24,6 +29,9 @@ struct LintElfCommand: ParsableCommand {
         for path in [elf] + tasks {
             problems += try everywhere(ElfFile(path: path)).map { "\(path): \($0)" }
         }
+        for task in tasks {
+            problems += try floatingPointUses(task, LintElfCommand.mayUseInTasks).map { "\(task): \($0)" }
+        }
         for problem in problems { print(problem) }
         if !problems.isEmpty { throw ExitCode(1) }
         let text = kernel.segments.filter(\.isExecutable).reduce(0) { $0 + $1.memorySize }
@@ -32,6 +40,7 @@ struct LintElfCommand: ParsableCommand {
         print(
             "\(elf): trap paths reach \(paths.functionCount) functions, \(paths.instructionCount) instructions; "
                 + "no boot code, no unknown jump, no copy above \(paths.largestCopy) B")
+        print("\(tasks.count) tasks: no floating point")
         print("the kernel and \(tasks.count) tasks: W^X, no sequence of the Cortex-A53's errata 835769 and 843419")
     }
 
@@ -49,7 +58,7 @@ struct LintElfCommand: ParsableCommand {
             if name.hasSuffix("_Wz") || name.hasSuffix("_WZ") { problems.append("lazily initialised global: \(name)") }
             if TrapPaths.forbidden.contains(name) { problems.append("the kernel must not contain \(name)") }
         }
-        return try problems + floatingPointUses()
+        return try problems + floatingPointUses(elf, LintElfCommand.mayUseFloatingPoint)
     }
 
     /// What the running kernel can execute: from the sixteen vectors, and from where the idle loop takes an interrupt.
@@ -62,7 +71,7 @@ struct LintElfCommand: ParsableCommand {
     }
 
     /// Instructions with a v, q, d, s, h or b register outside the functions that may have them.
-    private func floatingPointUses() throws -> [String] {
+    private func floatingPointUses(_ elf: String, _ allowed: [String]) throws -> [String] {
         let listing = try output(of: "llvm-objdump", ["-d", "--no-show-raw-insn", "--no-leading-addr", elf]).text
         var function = ""
         var uses: [String: Int] = [:]
@@ -75,7 +84,7 @@ struct LintElfCommand: ParsableCommand {
             guard parts.count >= 2 else { continue }
             let operands = parts[1].split(whereSeparator: { !$0.isLetter && !$0.isNumber && $0 != "_" })
             guard operands.contains(where: isVectorRegister) else { continue }
-            if !LintElfCommand.mayUseFloatingPoint.contains(where: { function.hasPrefix($0) }) {
+            if !allowed.contains(where: { function.hasPrefix($0) }) {
                 uses[function, default: 0] += 1
             }
         }

@@ -94,7 +94,10 @@ struct TestSystemCommand: ParsableCommand {
         let machine = try emulator(dialogue.setup)
         let (status, text) = try output(
             of: CommandLine.arguments[0],
-            ["run", machine.kernel, "--timeout", String(Int(timeout)), "--run", "", "--append", machine.append])
+            [
+                "run", machine.kernel, "--timeout", String(Int(timeout)), "--run", dialogue.setup.commands,
+                "--append", dialogue.setup.append,
+            ])
         if status != PanicWatch.status { return ("`swiftlet run` ended with status \(status)", text) }
         let said = text.replacingOccurrences(of: "\r", with: "")
         var position = 0
@@ -148,6 +151,7 @@ struct TestSystemCommand: ParsableCommand {
         if let processor = setup.processor { emulator.processor = processor }
         if let memory = setup.memory { emulator.memory = memory }
         emulator.append = setup.append
+        if !setup.commands.isEmpty { emulator.append += " run=\"\(setup.commands)\"" }
         emulator.isCounted = setup.isCounted
         if let source = setup.tree { emulator.tree = try compileTree(source) }
         return emulator

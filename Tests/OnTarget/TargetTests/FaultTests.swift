@@ -1,4 +1,4 @@
-// Faults: every kind reaches the handler with what it needs to know; floating point.
+// Faults: every kind reaches the handler with what it needs to know.
 
 import CTargetTests
 import KernelABI
@@ -181,47 +181,5 @@ func faultTests(_ runner: inout Runner) {
         try c.succeed { () throws(KernelError) in try release.signal(1) }
         try c.pause()
         try c.equal(UInt64(try c.information(handler).effective), 10)
-    }
-}
-
-func floatingPointTests(_ runner: inout Runner) {
-    runner.test("fp.preserved-across-preemption") { c throws(Failure) in
-        clearNotes()
-        for index in 0..<2 {
-            let thread = try c.thread(
-                priority: 20,
-                { index in
-                    setFloatingPoint(100 + index)
-                    while true {
-                        if floatingPoint() != 100 + index { addNote(10) }
-                        addNote(Int(index))
-                    }
-                }, UInt64(index))
-            try c.succeed { () throws(KernelError) in
-                try thread.setSlice(.microseconds(200))
-                try thread.resume()
-            }
-        }
-        try c.pause(milliseconds: 10)
-        try c.expect(note(0) > 0 && note(1) > 0, "both must have run")
-        try c.equal(note(10), 0, "registers changed")
-    }
-    runner.test("fp.preserved-across-system-calls") { c throws(Failure) in
-        let endpoint = try c.echo(priority: 255)
-        setFloatingPoint(4242)
-        for _ in 0..<10 { try c.exchange(endpoint, length: 4) }
-        yield()
-        try c.equal(floatingPoint(), 4242)
-    }
-    runner.test("fp.starts-clear") { c throws(Failure) in
-        clearNotes()
-        setFloatingPoint(999)
-        _ = try c.spawn(
-            priority: 255,
-            { _ in
-                setNote(0, floatingPoint() + 1)
-                endThread()
-            })
-        try c.equal(note(0), 1, "another thread's registers leaked")
     }
 }

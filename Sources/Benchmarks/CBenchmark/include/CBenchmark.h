@@ -21,13 +21,16 @@ typedef struct {
     /// The clock, to `stamp`, just before `value` is stored to a device's register.
     uint64_t (*_Nonnull raise)(uint64_t address, uint64_t stamp, uint64_t value);
     uint64_t probe, server, stamping_server, vector_server, working_server, vector_client, driver, yielder, fault_handler,
-        caller, relay, hog, repeat, worker, performer, watcher;
+        caller, relay, hog, repeat, worker, performer, watcher, vector_user;
 } BenchLoops;
 
 /// With PMCCNTR_EL0.
 extern const BenchLoops bench_loops_pmccntr_el0;
 /// With CNTVCT_EL0.
 extern const BenchLoops bench_loops_cntvct_el0;
+
+/// The calling thread uses floating point from here on.
+void bench_use_vectors(void);
 
 /// The cycle counter at the beginning of the counter's tick 0, from `pairs` reads of both.
 uint64_t bench_offset(uint64_t cycles_per_tick, uint64_t pairs);

@@ -33,6 +33,17 @@ SWIFTLET_PLAIN void swiftlet_exit_yield(void *_Nonnull thread, void *_Nonnull ru
 SWIFTLET_PLAIN void swiftlet_exit_signal(void *_Nonnull thread, uint64_t bits, void *_Nonnull running);
 /// The same, where the thread that ran is saved already.
 SWIFTLET_PLAIN void swiftlet_exit_woken(void *_Nonnull thread, uint64_t bits);
+/// The same four where one of the two threads uses floating point: the registers of the one that is left are written to
+/// `from`, those of the next are loaded from `to`; one of the two may be null.
+SWIFTLET_PLAIN void swiftlet_exit_message_floating_point(
+    uint64_t result, uint64_t badge, void *_Nonnull thread, const void *_Nonnull source, uint64_t translation_base,
+    void *_Nullable from, const void *_Nullable to);
+SWIFTLET_PLAIN void swiftlet_exit_yield_floating_point(
+    void *_Nonnull thread, void *_Nonnull running, void *_Nullable from, const void *_Nullable to);
+SWIFTLET_PLAIN void swiftlet_exit_signal_floating_point(
+    void *_Nonnull thread, uint64_t bits, void *_Nonnull running, void *_Nullable from, const void *_Nullable to);
+SWIFTLET_PLAIN void swiftlet_exit_woken_floating_point(
+    void *_Nonnull thread, uint64_t bits, void *_Nullable from, const void *_Nullable to);
 /// The end of boot: its code is unmapped, and `swiftlet_first_exit` entered on an empty stack.
 SWIFTLET_PLAIN _Noreturn void swiftlet_leave_boot(void);
 /// The 32-bit register at a mapped address, or all ones where the access aborts.
@@ -42,9 +53,9 @@ SWIFTLET_PLAIN _Noreturn void swiftlet_halt(void);
 
 // Memory (Memory.S)
 
-/// v0-v31, FPSR, FPCR: 528 bytes, 16-byte aligned.
-SWIFTLET_PLAIN void swiftlet_save_floating_point(void *_Nonnull area);
-SWIFTLET_PLAIN void swiftlet_restore_floating_point(const void *_Nonnull area);
+/// FPSR, FPCR, v0-v31 (528 bytes, 16-byte aligned) are written to `from` and loaded from `to`, of which one may be null.
+/// User code may use them afterwards if they were loaded, else it traps.
+SWIFTLET_PLAIN void swiftlet_switch_floating_point(void *_Nullable from, const void *_Nullable to);
 /// Start and length are multiples of 64.
 SWIFTLET_PLAIN void swiftlet_zero(void *_Nonnull start, uint64_t bytes);
 /// Write to memory what caches hold, and forget it.

@@ -14,8 +14,12 @@ static inline void misalignedExclusiveLoad(uint64_t address) {
     uint64_t value;
     __asm__ volatile("ldxr %0, [%1]" : "=r"(value) : "r"(address) : "memory");
 }
+/// All floating-point registers are made from `value`; FPCR and FPSR too.
 void setFloatingPoint(uint64_t value);
-uint64_t floatingPoint(void);
+/// 0 where they are still what was made of `value`, else how many are not.
+uint64_t changedFloatingPoint(uint64_t value);
+/// The bits that are set in any of them.
+uint64_t joinedFloatingPoint(void);
 
 /// x0 to x10 of a system call: arguments before, results behind.
 typedef struct {
