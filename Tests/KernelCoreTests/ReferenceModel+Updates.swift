@@ -93,7 +93,7 @@ extension ReferenceModel {
             performUpdate()
             if armed <= now {
                 isUpdatesTurn = false
-                let own = running.map { tasks[$0].state == .running ? tasks[$0].effective + 1 : 0 } ?? 0
+                let own = running.map { tasks[$0].state == .running ? tasks[$0].effective : 0 } ?? 0
                 serveDeadline(atLeast: max(urgency, own))
                 arm(atLeast: max(urgency, own))
             }
@@ -119,10 +119,10 @@ extension ReferenceModel {
         if first.isOver { deadlines.removeAll { $0.task == first.task } } else { abort(first.task, .timedOut) }
         return true
     }
-    /// The timer interrupts as long as something is due that is more urgent than the task that runs.
+    /// The timer interrupts as long as something is due that is no less urgent than the task that runs.
     mutating func serveDeadlines() {
         while armed <= now {
-            serveDeadline(atLeast: running.map { tasks[$0].effective + 1 } ?? 0)
+            serveDeadline(atLeast: running.map { tasks[$0].effective } ?? 0)
             reschedule()
         }
     }

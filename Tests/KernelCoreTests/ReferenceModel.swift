@@ -110,7 +110,7 @@ struct ReferenceModel {
                 tasks[next].state = .running
             }
         }
-        arm(atLeast: running.map { tasks[$0].effective + 1 } ?? 0)
+        arm(atLeast: running.map { tasks[$0].effective } ?? 0)
     }
     /// The root task, more urgent than all, comes between.
     mutating func preempt() {

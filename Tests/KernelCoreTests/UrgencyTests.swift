@@ -34,7 +34,7 @@ import Testing
                 order.remove(at: at)
             } else {
                 let instant = UInt64.random(in: 0..<40, using: &random)
-                queue.insert(node, at: Instant(ticks: instant), urgency: urgency)
+                queue.insert(node, at: Instant(ticks: instant), level: UInt32(urgency))
                 order.append((index, instant, urgency))
                 order.sort { $0.at < $1.at }
             }
@@ -48,10 +48,12 @@ import Testing
             // Which of several at one instant comes first is the queue's own affair.
             let expected = due.first { $0.urgency == greatest }
             let found = queue.mostUrgent(dueAt: Instant(ticks: limit))
-            #expect(found?.pointee.urgency == expected?.urgency && found?.pointee.instant.ticks == expected?.at)
-            let early = queue.first(atLeast: urgency)
+            #expect(
+                found?.pointee.level == expected.map { UInt32($0.urgency) }
+                    && found?.pointee.instant.ticks == expected?.at)
+            let early = queue.first(atLeast: UInt32(urgency))
             #expect(early?.pointee.instant.ticks == order.first { $0.urgency >= urgency }?.at)
-            #expect((early?.pointee.urgency ?? 255) >= urgency)
+            #expect((early?.pointee.level ?? 999) >= UInt32(urgency))
         }
     }
 

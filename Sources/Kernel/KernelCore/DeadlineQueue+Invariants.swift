@@ -29,7 +29,7 @@
                 return
             }
             nodes.append(node)
-            require(node.pointee.place >> UInt32(20 - depth) == prefix, "\(name): a node on the wrong side")
+            require(node.pointee.place >> UInt32(21 - depth) == prefix, "\(name): a node on the wrong side")
             for (child, bit) in [(node.pointee.left.node, UInt32(0)), (node.pointee.right.node, 1)] {
                 guard let child else { continue }
                 require(child.pointee.instant >= node.pointee.instant, "\(name): a child is earlier")

@@ -1,10 +1,10 @@
-// The deadline queue: time-outs and timers, each with an instant and an urgency.
+// The deadline queue: time-outs and timers, each with an instant and a level of urgency.
 //
 // A radix priority search tree (McCreight 1985) whose nodes stand in the objects themselves. By instant it is a heap: no node is
 // later than those below it. By place it is a digital tree: the node at depth d shares the first d bits of its place with
-// everything below it, and branches on the next bit. A place is the urgency above a number that no other deadline has
+// everything below it, and branches on the next bit. A place is the level above a number that no other deadline has
 // (`DeadlineNumbers`), so the tree is at most `depth` nodes deep without any balancing, whoever adds what in which order. Both
-// questions of the timer need the bits of the urgency only: which deadline that is due is the most urgent, and
+// questions of the timer need the bits of the level only: which deadline that is due is the most urgent, and
 // which is the first that is urgent enough.
 
 import HardwareInterface
@@ -22,12 +22,12 @@ public struct DeadlineLink: ~Copyable {
 public struct DeadlineNode: ~Copyable {
     /// The subtree of the nodes whose next bit is 0.
     var left = DeadlineLink()
-    /// The subtree of the nodes whose next bit is 1: as long as that is a bit of the urgency, they are more urgent.
+    /// The subtree of the nodes whose next bit is 1: as long as that is a bit of the level, they are more urgent.
     var right = DeadlineLink()
     /// The thread or the timer that this node stands in.
     var owner: Ref<ObjectHeader>?
     var instant = Instant.never
-    /// The urgency (8 bits) above the number (12 bits).
+    /// The level (9 bits) above the number (12 bits).
     var place: UInt32 = 0
     /// The number is this node's until the object is destroyed.
     var hasNumber = false
@@ -35,23 +35,33 @@ public struct DeadlineNode: ~Copyable {
     var isQueued = false
     init() {}
 
-    var urgency: UInt8 { UInt8(truncatingIfNeeded: place &>> DeadlineNumbers.bits) }
+    /// How urgent it is: `DeadlineLevel`.
+    var level: UInt32 { place &>> DeadlineNumbers.bits }
     var number: UInt32 { place & (1 &<< DeadlineNumbers.bits &- 1) }
     /// No deadline stands below it.
     var isLeaf: Bool { left.node == nil && right.node == nil }
 }
 
-/// Deadlines by instant and urgency.
+/// How urgent a deadline is: twice a priority, and one more for a time-out.
+///
+/// A time-out interrupts a thread of the same priority, since that may run with the urgency of the very caller that waits. A
+/// timer does not: however many timers others arm, they delay no thread that is as urgent.
+enum DeadlineLevel {
+    @inline(__always) static func timeOut(_ priority: UInt8) -> UInt32 { UInt32(priority) &<< 1 | 1 }
+    @inline(__always) static func timer(_ priority: UInt8) -> UInt32 { UInt32(priority) &<< 1 }
+}
+
+/// Deadlines by instant and level.
 public struct DeadlineQueue: ~Copyable {
     /// The earliest deadline.
     var root = DeadlineLink()
     init() {}
 
     /// The largest depth, in nodes: one for each bit of a place, and the root.
-    static var depth: Int { 8 + 12 + 1 }
-    /// The largest depth at which nodes of different urgency stand.
-    static var urgencyDepth: Int { 8 + 1 }
-    private static var firstBit: UInt32 { 1 &<< 19 }
+    static var depth: Int { 9 + 12 + 1 }
+    /// The largest depth at which nodes of different levels stand.
+    static var levelDepth: Int { 9 + 1 }
+    private static var firstBit: UInt32 { 1 &<< 20 }
 
     /// The earliest deadline.
     @inline(__always) var first: Ref<DeadlineNode>? { root.node }
@@ -64,9 +74,9 @@ public struct DeadlineQueue: ~Copyable {
     ///
     /// - Precondition: the node has a number and is not queued.
     /// - Complexity: constant; at most `depth` nodes are visited.
-    @inline(never) mutating func insert(_ node: Ref<DeadlineNode>, at instant: Instant, urgency: UInt8) {
+    @inline(never) mutating func insert(_ node: Ref<DeadlineNode>, at instant: Instant, level: UInt32) {
         node.pointee.instant = instant
-        node.pointee.place = node.pointee.number | UInt32(urgency) &<< DeadlineNumbers.bits
+        node.pointee.place = node.pointee.number | level &<< DeadlineNumbers.bits
         node.pointee.isQueued = true
         // The earlier of both stays; the later one goes on downwards.
         var lower = node
@@ -147,12 +157,12 @@ public struct DeadlineQueue: ~Copyable {
 
     /// Returns the most urgent of the deadlines that are due; of equally urgent ones, the earliest.
     ///
-    /// - Complexity: constant; at most `urgencyDepth` nodes are visited.
+    /// - Complexity: constant; at most `levelDepth` nodes are visited.
     func mostUrgent(dueAt now: Instant) -> Ref<DeadlineNode>? {
         guard var at = first, at.pointee.instant <= now else { return nil }
         var best = at
-        var rounds = LoopBound(DeadlineQueue.urgencyDepth)
-        for _ in 1..<DeadlineQueue.urgencyDepth {
+        var rounds = LoopBound(DeadlineQueue.levelDepth)
+        for _ in 1..<DeadlineQueue.levelDepth {
             rounds.count()
             if let right = at.pointee.right.node, right.pointee.instant <= now {
                 at = right
@@ -161,24 +171,24 @@ public struct DeadlineQueue: ~Copyable {
             } else {
                 break
             }
-            if at.pointee.urgency > best.pointee.urgency { best = at }
+            if at.pointee.level > best.pointee.level { best = at }
         }
         return best
     }
 
     /// Returns the earliest of the deadlines that are at least this urgent.
     ///
-    /// - Complexity: constant; at most `urgencyDepth` nodes are visited.
-    func first(atLeast urgency: UInt8) -> Ref<DeadlineNode>? {
+    /// - Complexity: constant; at most `levelDepth` nodes are visited.
+    func first(atLeast level: UInt32) -> Ref<DeadlineNode>? {
         var best: Ref<DeadlineNode>?
         var next = first
-        var bit: UInt8 = 0x80
-        var rounds = LoopBound(DeadlineQueue.urgencyDepth)
+        var bit: UInt32 = 0x100
+        var rounds = LoopBound(DeadlineQueue.levelDepth)
         while let at = next {
             rounds.count()
-            if at.pointee.urgency >= urgency { return at.earlier(of: best) }
+            if at.pointee.level >= level { return at.earlier(of: best) }
             // Everything on the right is more urgent where this bit of the limit is 0.
-            if urgency & bit != 0 {
+            if level & bit != 0 {
                 next = at.pointee.right.node
             } else {
                 if let right = at.pointee.right.node { best = right.earlier(of: best) }

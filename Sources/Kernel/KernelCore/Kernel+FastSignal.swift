@@ -68,7 +68,9 @@ extension Kernel where H: ~Copyable {
 
     /// `yield`, where the next thread has no slice.
     @inline(__always) public mutating func fastYield(_ thread: Ref<Thread>) -> QuickOutcome {
-        if core.ready.watch != 0 { return .declined }
+        if core.ready.watch != 0, let first = core.deadlines.first, first.pointee.instant <= hardware.now {
+            return .declined
+        }
         if core.ready.top != Int(thread.effective) { return .done }
         guard core.sliceEnd == .never, !isTracing, let next = core.ready.front, next.pointee.slice == 0,
             (core.ready.behind.map { Int($0.effective) } ?? core.ready.listTop) < core.ready.top
@@ -96,7 +98,7 @@ extension Kernel where H: ~Copyable {
     /// - Precondition: `isSettled`, as for all three.
     @inline(__always) public mutating func fastExpire(_ thread: Ref<Thread>) -> Wakeup? {
         guard let node = core.deadlines.first, node.pointee.isLeaf, node.pointee.instant <= hardware.now,
-            node.pointee.urgency >= thread.effective, let timer = node.timer,
+            node.pointee.level > DeadlineLevel.timeOut(thread.effective), let timer = node.timer,
             timer.pointee.period == 0, isUndisturbed,
             let notification = timer.pointee.source.notification,
             let waiter = urgentWaiter(notification, instead: thread)
@@ -113,7 +115,7 @@ extension Kernel where H: ~Copyable {
     @inline(__always) public mutating func expireFirst(_ thread: Ref<Thread>) -> Wakeup? {
         let now = hardware.now
         guard let node = core.deadlines.mostUrgent(dueAt: now), let timer = node.timer,
-            !timer.pointee.hasSignalled, node.pointee.urgency > thread.effective,
+            !timer.pointee.hasSignalled, node.pointee.level > DeadlineLevel.timeOut(thread.effective),
             core.sliceEnd > now, !isTracing, let notification = timer.pointee.source.notification,
             let waiter = urgentWaiter(notification, instead: thread)
         else { return nil }
@@ -122,7 +124,7 @@ extension Kernel where H: ~Copyable {
         core.sliceEnd = .never
         core.armed = Instant(ticks: 0)
         let wakeup = preempt(thread, by: waiter, notification, timer.pointee.source.bits)
-        updateDeadline(leastUrgency(beside: waiter))
+        updateDeadline(leastLevel(beside: waiter))
         return wakeup
     }
 

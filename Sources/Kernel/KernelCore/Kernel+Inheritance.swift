@@ -126,7 +126,8 @@ extension Kernel where H: ~Copyable {
         thread.pointee.scheduling.isPending = false
         let priority = inheritedPriority(thread)
         let hasOtherDeadline =
-            thread.pointee.scheduling.hasDeadline && thread.deadlineNode.pointee.urgency != priority
+            thread.pointee.scheduling.hasDeadline
+            && thread.deadlineNode.pointee.level != DeadlineLevel.timeOut(priority)
         if priority == thread.effective {
             if hasOtherDeadline { setUrgency(thread) }
             return

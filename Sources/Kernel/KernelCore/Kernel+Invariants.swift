@@ -141,7 +141,8 @@
                     thread.state != .ready && thread.state != .running && thread.state != .stopped,
                     "a thread that does not wait has a deadline")
                 inspection.require(
-                    thread.deadlineNode.pointee.urgency == thread.effective || thread.pointee.scheduling.isPending,
+                    thread.deadlineNode.pointee.level == DeadlineLevel.timeOut(thread.effective)
+                        || thread.pointee.scheduling.isPending,
                     "a deadline is not as urgent as its thread"
                 )
             }
@@ -155,9 +156,9 @@
             }
             inspection.require(nodes.count == expected, "\(nodes.count) deadlines queued, \(expected) wanted")
             let running = inspection.threads.first { $0.state == .running }
-            let least = running.map { leastUrgency(beside: $0) } ?? 0
+            let least = running.map { leastLevel(beside: $0) } ?? 0
             var earliest = core.sliceEnd
-            for node in nodes where Int(node.pointee.urgency) >= least || core.ready.watch == 0 {
+            for node in nodes where node.pointee.level >= least || core.ready.watch == 0 {
                 earliest = min(earliest, node.pointee.instant)
             }
             inspection.require(

@@ -88,7 +88,8 @@ extension Kernel where H: ~Copyable {
         core.isUpdatesTurn = false
         switch hardware.takeInterrupt() {
         case .timer:
-            let least = max(Int(urgency), thread.map { $0.state == .running ? leastUrgency(beside: $0) : 0 } ?? 0)
+            let own = thread.map { $0.state == .running ? leastLevel(beside: $0) : 0 } ?? 0
+            let least = max(DeadlineLevel.timeOut(urgency), own)
             serveDeadlines(atLeast: least)
             updateDeadline(least)
         case .line(let line): deliverInterrupt(line: line)
@@ -115,7 +116,7 @@ extension Kernel where H: ~Copyable {
     /// Prepares what is left for the thread that goes on: the deadline, and whether a call must look at more.
     @inline(__always) private mutating func settleOn(_ thread: Ref<Thread>) -> Ref<Thread> {
         thread.pointee.scheduling.isGuarded = core.ready.updates.top == Int(thread.effective) || core.sliceEnd != .never
-        updateDeadline(leastUrgency(beside: thread))
+        updateDeadline(leastLevel(beside: thread))
         return thread
     }
 
@@ -169,12 +170,12 @@ extension Kernel where H: ~Copyable {
     /// `least`.
     ///
     /// What is left out must be looked for when a less urgent thread runs: until then the fast paths, which do not look, decline.
-    @inline(__always) mutating func updateDeadline(_ least: Int) {
+    @inline(__always) mutating func updateDeadline(_ least: UInt32) {
         var earliest = core.sliceEnd
         core.ready.watch = isTracing ? Limits.priorities : 0
         if let first = core.deadlines.first {
             var deadline = first.pointee.instant
-            if Int(first.pointee.urgency) < least {
+            if first.pointee.level < least {
                 deadline = deferredDeadline(least)
                 core.ready.watch = Limits.priorities
             }
@@ -187,18 +188,22 @@ extension Kernel where H: ~Copyable {
     }
 
     /// Returns the earliest deadline that is at least so urgent.
-    @inline(never) private func deferredDeadline(_ least: Int) -> Instant {
-        if least > 255 { return .never }
-        return core.deadlines.first(atLeast: UInt8(truncatingIfNeeded: least))?.pointee.instant ?? .never
+    @inline(never) private func deferredDeadline(_ least: UInt32) -> Instant {
+        core.deadlines.first(atLeast: least)?.pointee.instant ?? .never
     }
 
     /// Gives the processor to the next ready thread of the same priority; to a pending update that is as urgent first.
     mutating func yield(_ thread: Ref<Thread>) -> Ref<Thread>? {
         _ = serveDue(for: thread)
         if core.ready.top != Int(thread.effective) { return reschedule(thread) }
-        core.isUpdatesTurn = true
+        if core.ready.updates.top == Int(thread.effective) {
+            core.isUpdatesTurn = true
+            core.ready.insert(thread)
+            return choose(thread)
+        }
+        let next = core.ready.removeFirst()
         core.ready.insert(thread)
-        return choose(thread)
+        return switchTo(next, from: thread)
     }
 
     /// The slice ended: the thread goes behind its equals, and pending updates go before them.

@@ -1,10 +1,10 @@
 // Deadlines: time-outs of blocked threads, and timers.
 //
 // A time-out is as urgent as its thread, a timer as the thread that armed it may make itself (its maximum priority, which is its
-// authority to disturb others). Of what is due the most urgent is served first, and nothing interrupts a thread that is as
-// urgent: however many deadlines of others come together, they do not delay it. So what an expiry leaves to be done comes when
-// the woken thread waits again. A thread with a slice is interrupted by equals too, since its slice ends only while one is
-// ready; and a thread that polls or yields serves what is due of its own urgency.
+// authority to disturb others). Of what is due the most urgent is served first, and nothing interrupts a more urgent thread,
+// nor a timer one that is as urgent (`DeadlineLevel`): however many of them come together, they do not delay it. So what an
+// expiry leaves to be done comes when the woken thread waits again. A thread with a slice is interrupted by timers of its own
+// urgency, since its slice ends only while an equal is ready; a thread that polls or yields serves what is due of its own urgency.
 
 import HardwareInterface
 import KernelABI
@@ -15,13 +15,13 @@ extension Kernel where H: ~Copyable {
     /// The timer interrupts again at once while others are due, so that other interrupts get between.
     ///
     /// - Complexity: constant.
-    mutating func serveDeadlines(atLeast least: Int) {
+    mutating func serveDeadlines(atLeast least: UInt32) {
         // The hardware holds an instant of the past, so that `updateDeadline` sets it anew, or off.
         core.armed = Instant(ticks: 0)
         core.isStale = true
         let now = hardware.now
         endSlice(now: now)
-        if let node = core.deadlines.mostUrgent(dueAt: now), Int(node.pointee.urgency) >= least {
+        if let node = core.deadlines.mostUrgent(dueAt: now), node.pointee.level >= least {
             serve(node, now: now)
         }
     }
@@ -31,7 +31,9 @@ extension Kernel where H: ~Copyable {
     /// - Returns: false where there is none.
     @inline(never) mutating func serveDue(for thread: Ref<Thread>) -> Bool {
         let now = hardware.now
-        guard let node = core.deadlines.mostUrgent(dueAt: now), node.pointee.urgency >= thread.effective else {
+        guard let node = core.deadlines.mostUrgent(dueAt: now),
+            node.pointee.level >= DeadlineLevel.timer(thread.effective)
+        else {
             return false
         }
         core.isStale = true
@@ -39,9 +41,9 @@ extension Kernel where H: ~Copyable {
         return true
     }
 
-    /// Returns how urgent a deadline must be to interrupt this thread.
-    @inline(__always) func leastUrgency(beside thread: Ref<Thread>) -> Int {
-        Int(thread.effective) &+ (thread.pointee.slice == 0 ? 1 : 0)
+    /// Returns the lowest level of a deadline that interrupts this thread.
+    @inline(__always) func leastLevel(beside thread: Ref<Thread>) -> UInt32 {
+        DeadlineLevel.timer(thread.effective) &+ (thread.pointee.slice == 0 ? 1 : 0)
     }
 
     private mutating func serve(_ node: Ref<DeadlineNode>, now: Instant) {
@@ -77,7 +79,7 @@ extension Kernel where H: ~Copyable {
         var next = timer.pointee.deadline.ticks &+ period
         if next <= now { next = now &+ period }
         timer.pointee.deadline = Instant(ticks: next)
-        core.deadlines.insert(timer.node, at: Instant(ticks: next), urgency: timer.node.pointee.urgency)
+        core.deadlines.insert(timer.node, at: Instant(ticks: next), level: timer.node.pointee.level)
     }
 
     // Timers
@@ -94,7 +96,7 @@ extension Kernel where H: ~Copyable {
         timer.pointee.deadline = deadline
         timer.pointee.period = period
         core.isStale = true
-        core.deadlines.insert(timer.node, at: deadline, urgency: urgency)
+        core.deadlines.insert(timer.node, at: deadline, level: DeadlineLevel.timer(urgency))
         return nil
     }
 
@@ -129,7 +131,7 @@ extension Kernel where H: ~Copyable {
         if deadline == .never { return }
         thread.pointee.scheduling.hasDeadline = true
         core.isStale = true
-        core.deadlines.insert(thread.deadlineNode, at: deadline, urgency: thread.effective)
+        core.deadlines.insert(thread.deadlineNode, at: deadline, level: DeadlineLevel.timeOut(thread.effective))
     }
 
     @inline(__always) mutating func cancelDeadline(_ thread: Ref<Thread>) {
@@ -145,7 +147,7 @@ extension Kernel where H: ~Copyable {
         let node = thread.deadlineNode
         core.isStale = true
         core.deadlines.remove(node)
-        core.deadlines.insert(node, at: node.pointee.instant, urgency: thread.effective)
+        core.deadlines.insert(node, at: node.pointee.instant, level: DeadlineLevel.timeOut(thread.effective))
     }
 
     /// Has the deadline passed already? Then the call must not block.
