@@ -51,7 +51,8 @@ extension Kernel where H: ~Copyable {
                 request.offset &+= 1 << UInt64(truncatingIfNeeded: request.sizeBits)
                 thread.pointee.context.x.6 = request.offset
             }
-            if thread.pointee.context.x.2 > 0 && isInterrupted() { return .restart }
+            if thread.pointee.context.x.2 == 0 { break }
+            if isInterrupted() { return .restart }
         }
         let made = thread.pointee.context.x.7
         complete(thread, .success)
@@ -132,13 +133,14 @@ extension Kernel where H: ~Copyable {
     /// Zero up to `to` at the low end; false where an interrupt came between.
     private mutating func clearLow(_ untyped: Ref<Untyped>, to end: Int) -> Bool {
         if untyped.pointee.lowCleared < untyped.pointee.low { untyped.pointee.lowCleared = untyped.pointee.low }
-        // Bounded per step by zeroStep; the progress stays in the object.
+        // The progress stays in the object; an interrupt is taken between two steps.
         while untyped.pointee.lowCleared < end {
             let at = untyped.pointee.lowCleared
             let bytes = min(end &- at, KernelLimits.zeroStep)
             unsafe hardware.zero(memory(untyped, at), bytes: bytes)
             untyped.pointee.lowCleared = at &+ bytes
-            if untyped.pointee.lowCleared < end && isInterrupted() { return false }
+            if untyped.pointee.lowCleared >= end { break }
+            if isInterrupted() { return false }
         }
         return true
     }
@@ -146,13 +148,14 @@ extension Kernel where H: ~Copyable {
     /// Zero down to `to` at the high end; false where an interrupt came between.
     private mutating func clearHigh(_ untyped: Ref<Untyped>, to end: Int) -> Bool {
         if untyped.pointee.highCleared > untyped.pointee.high { untyped.pointee.highCleared = untyped.pointee.high }
-        // Bounded per step by zeroStep; the progress stays in the object.
+        // The progress stays in the object; an interrupt is taken between two steps.
         while untyped.pointee.highCleared > end {
             let bytes = min(untyped.pointee.highCleared &- end, KernelLimits.zeroStep)
             let at = untyped.pointee.highCleared &- bytes
             unsafe hardware.zero(memory(untyped, at), bytes: bytes)
             untyped.pointee.highCleared = at
-            if at > end && isInterrupted() { return false }
+            if at <= end { break }
+            if isInterrupted() { return false }
         }
         return true
     }

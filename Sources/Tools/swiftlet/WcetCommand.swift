@@ -10,7 +10,9 @@ struct WcetCommand: ParsableCommand {
 
     @Argument(help: "The kernel's ELF file.") var elf = "build/kernel.elf"
     @Option(help: "Folders of the kernel's sources.") var sources = ["Sources/Kernel", "Sources/Shared"]
-    @Flag(help: "Show each loop and its bound.") var loops = false
+    @Option(help: "Where the bounds go, one entry a line.") var output = "build/wcet.tsv"
+    @Flag(help: "Print the table for docs/realtime.md.") var markdown = false
+    @Flag(help: "Show each loop of the kernel's code, and its bound.") var loops = false
     @Option(help: "Show the longest path of this entry in full.") var entry: String?
 
     func run() throws {
@@ -18,20 +20,29 @@ struct WcetCommand: ParsableCommand {
         guard let image = try kernel.codes().first else { return }
         let code = try KernelCode(image, constants: try KernelConstants(kernel, image))
         let paths = try LongestPaths(code, lines: symbolize(image), sources: SourceLoops(sourceFiles()))
-        let bounds = try paths.bounds()
-        for bound in bounds {
-            print("\(bound.path.length)\t\(bound.name)\t\(bound.path.spine)")
-        }
-        if let entry, let bound = bounds.first(where: { $0.name == entry }) {
+        let report = BoundReport(try paths.bounds())
+        for problem in paths.problems { print("error: \(problem)") }
+        if !paths.problems.isEmpty { throw ExitCode(1) }
+        try writeFile(Array(report.list.utf8), to: output)
+        if let entry {
+            guard let bound = report.bounds.first(where: { $0.name == entry }) else { throw ToolError("no entry \(entry)") }
             for line in bound.path.listing() { print(line) }
+            return
         }
         if loops {
             for (address, loop) in paths.loopTable.sorted(by: { $0.key < $1.key }) {
-                print("0x\(String(address, radix: 16))\t\(paths.name(address))\t\(loop.place)\t\(loop.bound)")
+                print("\(loop.bound)\t\(loop.place)\t0x\(String(address, radix: 16)) of \(paths.name(address))")
             }
+            return
         }
-        print("\(paths.contextCount) situations")
-        for problem in paths.problems { print("error: \(problem)") }
+        for line in markdown ? report.markdown : report.table { print(line) }
+        for (function, reason) in paths.excludedPaths.sorted(by: { $0.key < $1.key }) {
+            print("without \(function): \(reason)")
+        }
+        if !report.excesses.isEmpty {
+            for excess in report.excesses { print("error: \(excess)") }
+            throw ExitCode(1)
+        }
     }
 
     private func sourceFiles() throws -> [(path: String, text: String)] {

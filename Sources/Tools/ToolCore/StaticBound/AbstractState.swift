@@ -29,8 +29,17 @@ struct AbstractState: Hashable {
     var threadWords: [UInt64: AbstractValue] = [:]
     /// The same of the stack.
     var stackWords: [UInt64: AbstractValue] = [:]
-    /// Somebody else may hold a pointer to the stack.
-    var isStackShared = false
+    /// Somebody else may hold a pointer to the stack: the lowest place. Such a pointer reaches what lies above it.
+    private(set) var sharedStack: Int64?
+    private mutating func share(_ offset: UInt64) {
+        sharedStack = min(sharedStack ?? .max, Int64(bitPattern: offset))
+    }
+    /// Others' stores and called functions change what they can reach.
+    private mutating func forgetShared() {
+        threadWords = [:]
+        guard let sharedStack else { return }
+        for word in stackWords.keys where Int64(bitPattern: word) &+ 8 > sharedStack { stackWords[word] = nil }
+    }
     /// Of system registers, by their encoding in `mrs` and `msr`.
     var systemRegisters: [UInt32: AbstractValue] = [:]
     static let systemMask: UInt32 = 0x1f_ffe0
@@ -75,8 +84,8 @@ struct AbstractState: Hashable {
             systemRegisters[register] = nil
             grew = true
         }
-        if other.isStackShared && !isStackShared {
-            isStackShared = true
+        if let shared = other.sharedStack, shared < sharedStack ?? .max {
+            sharedStack = shared
             grew = true
         }
         for (offset, word) in stackWords where other.stackWords[offset] != word {
@@ -93,14 +102,11 @@ struct AbstractState: Hashable {
     /// A function was called: what the procedure call standard lets it change is unknown, and x21, by which Swift throws.
     mutating func call(returning results: [Int: AbstractValue] = [:]) {
         for number in Array(0...8) + [20] {
-            // A pointer to the stack reaches what lies above it.
-            guard case .place(.stack, let offset) = registers[number] else { continue }
-            isStackShared = true
-            for word in stackWords.keys where Int64(bitPattern: word &+ 8 &- offset) > 0 { stackWords[word] = nil }
+            if case .place(.stack, let offset) = registers[number] { share(offset) }
         }
+        forgetShared()
         for number in Array(0...18) + [21, 30] { self[number] = .unknown }
         comparison = nil
-        threadWords = [:]
         systemRegisters = [:]
         for (number, value) in results { self[number] = value }
     }
@@ -207,14 +213,29 @@ struct AbstractState: Hashable {
         case "sxtw": return a?.signExtended(32)
         case "sxtb": return a?.signExtended(8)
         case "sxth": return a?.signExtended(16)
-        case "cset": return .constants([0, 1])
-        case "csel": if let a, let b { return a.joined(b) }
-        case "csinc": if let a, let b { return a.joined(b.adding(.constant(1))) }
-        case "cinc": if let a { return a.joined(a.adding(.constant(1))) }
-        case "csetm": return .constants([0, ~0 >> UInt64(64 - width)])
+        case "csel": if let a, let b { return chosen(instruction, a, b) }
+        case "csinc": if let a, let b { return chosen(instruction, a, b.adding(.constant(1))) }
+        case "csinv": if let a, let b { return chosen(instruction, a, b.inverted) }
+        case "cinc": if let a { return chosen(instruction, a.adding(.constant(1)), a) }
+        case "cset": return chosen(instruction, .constant(1), .constant(0))
+        case "csetm": return chosen(instruction, .constant(~0 >> UInt64(64 - width)), .constant(0))
         default: break
         }
         return nil
+    }
+
+    /// The first value where the instruction's condition holds, the second where it does not.
+    private func chosen(_ instruction: Instruction, _ first: AbstractValue, _ second: AbstractValue) -> AbstractValue {
+        guard let comparison, let condition = instruction.condition else { return first.joined(second) }
+        func narrowed(_ value: AbstractValue, _ operand: Int, _ condition: Condition) -> AbstractValue {
+            guard operand < instruction.operands.count, case .register(let register) = instruction.operands[operand],
+                instruction.mnemonic == "csel", register.number == comparison.register
+            else { return value }
+            return comparison.left(where: condition) ?? value
+        }
+        if !comparison.isPossible(condition) { return narrowed(second, 2, condition.inverted) }
+        if !comparison.isPossible(condition.inverted) { return narrowed(first, 1, condition) }
+        return narrowed(first, 1, condition).joined(narrowed(second, 2, condition.inverted))
     }
 
     private mutating func noteComparison(_ instruction: Instruction) {
@@ -280,7 +301,7 @@ struct AbstractState: Hashable {
             default: return (read(register), register.is64 ? 8 : 4)
             }
         }
-        for source in sources { if case .place(.stack, _) = source.value { isStackShared = true } }
+        for source in sources { if case .place(.stack, let offset) = source.value { share(offset) } }
         switch place(instruction, constants) {
         case .place(let place, let offset)?:
             let words: WritableKeyPath<AbstractState, [UInt64: AbstractValue]> =
@@ -291,13 +312,11 @@ struct AbstractState: Hashable {
                 where Int64(bitPattern: word &- at) < Int64(source.bytes) && Int64(bitPattern: at &- word) < 8 {
                     self[keyPath: words][word] = nil
                 }
-                if source.bytes == 8 { self[keyPath: words][at] = source.value }
+                if source.bytes == 8 && source.value != .unknown { self[keyPath: words][at] = source.value }
                 at &+= source.bytes
             }
         case .constants?: break  // the kernel's static memory holds neither threads nor the stack
-        default:
-            threadWords = [:]
-            if isStackShared { stackWords = [:] }
+        default: forgetShared()
         }
         writeBack(instruction)
     }
@@ -351,8 +370,7 @@ struct AbstractState: Hashable {
             case .register(let register): write(register, .unknown)
             case .memory(let base, _, _):
                 if instruction.writesBack { write(base, .unknown) }
-                threadWords = [:]
-                stackWords = [:]
+                forgetShared()
             default: break
             }
         }

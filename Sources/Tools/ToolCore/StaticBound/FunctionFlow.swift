@@ -158,11 +158,11 @@ struct FunctionFlow {
         var instructions: [UInt64] = []
         var next: [(UInt64, AbstractState)] = []
         var end = CodeBlock.End.flow
-        if isExcluded(at) {
-            blocks[block].end = .trap
-            return true
-        }
         walk: while true {
+            if isExcluded(at) {
+                blocks[block].end = .trap
+                return true
+            }
             let instruction = try code.instruction(at)
             instructions.append(at)
             switch instruction.flow {

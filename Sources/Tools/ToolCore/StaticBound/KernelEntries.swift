@@ -75,7 +75,7 @@ extension LongestPaths {
         let end: UInt64 = 1 << UInt64(bits)
         while at < end {
             let size: UInt64 = 1 << UInt64(min(at.trailingZeroBitCount, bits))
-            sets.append((end - 1 & ~(size - 1), at))
+            sets.append(((end - 1) & ~(size - 1), at))
             at += size
         }
         return sets
@@ -106,7 +106,11 @@ extension LongestPaths {
     }
 
     private func interrupts(_ from: String, _ start: UInt64) -> [KernelEntry] {
-        [KernelEntry(name: "interrupt while \(from), any", start: start, state: entryState(.unknown))]
+        KernelGoals.interruptKinds.map { kind in
+            KernelEntry(
+                name: "interrupt: \(kind.name), \(from)", start: start, state: entryState(.unknown),
+                excluded: kind.excluded)
+        } + [KernelEntry(name: "interrupt: any, \(from)", start: start, state: entryState(.unknown))]
     }
 
     /// The longest masked section of each entry, the longest first.
@@ -115,6 +119,12 @@ extension LongestPaths {
         for entry in try entries() {
             guard let path = lengths(from: entry.start, entry.state, excluding: entry.excluded).longest else { continue }
             if path.length > longest[entry.name]?.length ?? -1 { longest[entry.name] = path }
+        }
+        // The kinds together are all interrupts: the row of any tells only where they are not.
+        for from in ["user", "idle"] {
+            let kinds = KernelGoals.interruptKinds.map { longest["interrupt: \($0.name), \(from)"]?.length ?? 0 }
+            let any = "interrupt: any, \(from)"
+            if kinds.max() == longest[any]?.length { longest[any] = nil }
         }
         return longest.map { EntryBound(name: $0.key, path: $0.value) }
             .sorted { ($0.path.length, $1.name) > ($1.path.length, $0.name) }

@@ -13,6 +13,8 @@ public final class LongestPaths {
     private var contexts: [UInt64: Int] = [:]
     /// Each machine loop that was given a bound: header, source place, bound.
     public private(set) var loopTable: [UInt64: (place: String, bound: Int)] = [:]
+    /// Functions that a path reaches and that no bound covers, and why.
+    public private(set) var excludedPaths: [String: String] = [:]
     /// A function that is called in more situations than this is looked at once for all further ones.
     private static let contextLimit = 400
 
@@ -67,9 +69,7 @@ public final class LongestPaths {
         defer { flowing.remove(start) }
         let new = try FunctionFlow(
             code, start: start, state: state,
-            excluding: { address in
-                !excluded.isEmpty && self.lines[address].contains { excluded.contains($0.function) }
-            },
+            excluding: { address in self.isExcluded(address, excluded) },
             called: { target, state in
                 // A function that calls itself is refused elsewhere; so are jumps that cannot be followed.
                 if self.flowing.contains(target) { return [:] }
@@ -78,6 +78,17 @@ public final class LongestPaths {
             })
         flows[key] = new
         return new
+    }
+
+    private func isExcluded(_ address: UInt64, _ excluded: Set<String>) -> Bool {
+        for frame in lines[address] {
+            if excluded.contains(frame.function) { return true }
+            if let never = KernelGoals.excluded.first(where: { $0.function == frame.function }) {
+                excludedPaths[never.function] = never.reason
+                return true
+            }
+        }
+        return false
     }
 
     private func analyse(_ start: UInt64, _ state: AbstractState, _ excluded: Set<String>) throws -> Lengths {

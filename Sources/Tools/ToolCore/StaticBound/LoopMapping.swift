@@ -36,7 +36,7 @@ struct LoopMapping {
             if own.isEmpty { own = [loop.header] }
             let nests = own.flatMap { blocks[$0].instructions }.map { LoopMapping.nest(lines[$0], sources) }
             let around = loop.parent.flatMap { chosen[$0] }
-            let candidates = LoopMapping.candidates(nests.compactMap { $0 }, around)
+            let candidates = LoopMapping.candidates(nests, around)
             guard let best = candidates.first else { continue }
             chosen[index] = best
             var rounds = 0
@@ -66,31 +66,30 @@ struct LoopMapping {
         return largest
     }
 
-    /// Source loops around an instruction, outermost first; nil: its line is not known.
-    private static func nest(_ frames: [SourceFrame], _ sources: SourceLoops) -> [Instance]? {
-        guard frames.first?.line ?? 0 > 0 else { return nil }
+    /// Source loops around an instruction, outermost first. Its nest is partial where the compiler lost its line.
+    private static func nest(_ frames: [SourceFrame], _ sources: SourceLoops) -> (loops: [Instance], isPartial: Bool) {
         var path: [String] = []
         var nest: [Instance] = []
         for frame in frames.reversed() {
             nest += sources.around(frame.file, frame.line).map { Instance(loop: $0, path: path) }
             path.append("\(frame.file):\(frame.line):\(frame.column)")
         }
-        return nest
+        return (nest, frames.isEmpty || frames.contains { $0.line == 0 })
     }
 
     /// The likely one first, then others that it may be instead; none lies outside `around` or is it.
-    private static func candidates(_ nests: [[Instance]], _ around: Instance?) -> [Instance] {
+    private static func candidates(_ nests: [(loops: [Instance], isPartial: Bool)], _ around: Instance?) -> [Instance] {
         var count: [Instance: Int] = [:]
         var depth: [Instance: Int] = [:]
         for nest in nests {
-            for (index, instance) in nest.enumerated() {
+            for (index, instance) in nest.loops.enumerated() {
                 count[instance, default: 0] += 1
                 depth[instance] = max(depth[instance] ?? 0, index)
             }
         }
         let least = around.flatMap { depth[$0] ?? -1 } ?? -1
         let inside = count.keys.filter { $0 != around && depth[$0, default: 0] > least }
-        let all = inside.filter { count[$0] == nests.count }.max { depth[$0, default: 0] < depth[$1, default: 0] }
+        let all = inside.filter { instance in nests.allSatisfy { $0.isPartial || $0.loops.contains(instance) } }.max { depth[$0, default: 0] < depth[$1, default: 0] }
         let sorted = inside.sorted {
             (count[$0, default: 0], depth[$0, default: 0]) > (count[$1, default: 0], depth[$1, default: 0])
         }
