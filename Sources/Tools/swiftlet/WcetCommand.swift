@@ -10,7 +10,7 @@ struct WcetCommand: ParsableCommand {
 
     @Argument(help: "The kernel's ELF file.") var elf = "build/kernel.elf"
     @Option(help: "Folders of the kernel's sources.") var sources = ["Sources/Kernel", "Sources/Shared"]
-    @Option(help: "Where the bounds go, one entry a line.") var output = "build/wcet.tsv"
+    @Option(help: "Where the bounds go, one entry a line.") var list = "build/wcet.tsv"
     @Flag(help: "Print the table for docs/realtime.md.") var markdown = false
     @Flag(help: "Show each loop of the kernel's code, and its bound.") var loops = false
     @Option(help: "Show the longest path of this entry in full.") var entry: String?
@@ -23,7 +23,7 @@ struct WcetCommand: ParsableCommand {
         let report = BoundReport(try paths.bounds())
         for problem in paths.problems { print("error: \(problem)") }
         if !paths.problems.isEmpty { throw ExitCode(1) }
-        try writeFile(Array(report.list.utf8), to: output)
+        try writeFile(Array(report.list.utf8), to: list)
         if let entry {
             guard let bound = report.bounds.first(where: { $0.name == entry }) else { throw ToolError("no entry \(entry)") }
             for line in bound.path.listing() { print(line) }
