@@ -19,7 +19,7 @@ function swiftlet_zero
 1:  dc zva, x0
     add x0, x0, #64
     cmp x0, x1
-    b.lo 1b                     // bound: KernelLimits.zeroStep / 64
+    b.lo 1b                     // bound: KernelLimits.zeroStep / 64 - 1
     dsb ishst
     ret
 2:  stp xzr, xzr, [x0]
@@ -28,7 +28,7 @@ function swiftlet_zero
     stp xzr, xzr, [x0, #48]
     add x0, x0, #64
     cmp x0, x1
-    b.lo 2b                     // bound: KernelLimits.zeroStep / 64
+    b.lo 2b                     // bound: KernelLimits.zeroStep / 64 - 1
     dsb ishst
     ret
 
@@ -51,12 +51,12 @@ function swiftlet_zero
 .endm
 
 function swiftlet_cache_clean
-    clean_by_line               // bound: KernelLimits.cacheStep / 64 + 1
+    clean_by_line               // bound: KernelLimits.cacheStep / 64
     dsb sy
     ret
 
 function swiftlet_cache_unify
-    clean_by_line               // bound: KernelLimits.cacheStep / 64 + 1
+    clean_by_line               // bound: KernelLimits.cacheStep / 64
     dsb ish
     ic ialluis
     dsb ish
@@ -117,19 +117,19 @@ memcpy_up:
     add x1, x1, #64
     add x3, x3, #64
     subs x2, x2, #64
-    b.hs 1b                     // bound: KernelLimits.loanStep / 64
+    b.hs 1b                     // bound: KernelLimits.loanStep / 64 - 1
 2:  adds x2, x2, #56
     b.mi 4f
 3:  ldr x4, [x1], #8
     str x4, [x3], #8
     subs x2, x2, #8
-    b.pl 3b                     // bound: 7
+    b.pl 3b                     // bound: 6
 4:  adds x2, x2, #8
     b.eq 6f
 5:  ldrb w4, [x1], #1
     strb w4, [x3], #1
     subs x2, x2, #1
-    b.ne 5b                     // bound: 7
+    b.ne 5b                     // bound: 6
 6:  ret
 
 function memmove
@@ -148,7 +148,7 @@ function memmove
 3:  ldrb w4, [x1, #-1]!
     strb w4, [x3, #-1]!
     subs x2, x2, #1
-    b.ne 3b                     // bound: 7
+    b.ne 3b                     // bound: 6
 4:  ret
 
 // x0 destination, w1 byte, x2 bytes; x0 is the result.
@@ -161,10 +161,10 @@ function memset
 1:  subs x2, x2, #16
     b.lo 2f
     stp x1, x1, [x3], #16
-    b 1b                        // bound: 18
+    b 1b                        // bound: 288 / 16
 2:  adds x2, x2, #16
     b.eq 4f
 3:  strb w1, [x3], #1
     subs x2, x2, #1
-    b.ne 3b                     // bound: 15
+    b.ne 3b                     // bound: 14
 4:  ret

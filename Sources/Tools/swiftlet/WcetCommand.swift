@@ -6,7 +6,8 @@ import ToolCore
 
 struct WcetCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "wcet", abstract: "Bound the longest masked section of every kernel entry, from the linked kernel.")
+        commandName: "wcet", abstract: "Bound the longest masked section of every kernel entry, from the linked kernel."
+    )
 
     @Argument(help: "The kernel's ELF file.") var elf = "build/kernel.elf"
     @Option(help: "Folders of the kernel's sources.") var sources = ["Sources/Kernel", "Sources/Shared"]
@@ -25,7 +26,9 @@ struct WcetCommand: ParsableCommand {
         if !paths.problems.isEmpty { throw ExitCode(1) }
         try writeFile(Array(report.list.utf8), to: list)
         if let entry {
-            guard let bound = report.bounds.first(where: { $0.name == entry }) else { throw ToolError("no entry \(entry)") }
+            guard let bound = report.bounds.first(where: { $0.name == entry }) else {
+                throw ToolError("no entry \(entry)")
+            }
             for line in bound.path.listing() { print(line) }
             return
         }
@@ -48,7 +51,9 @@ struct WcetCommand: ParsableCommand {
     private func sourceFiles() throws -> [(path: String, text: String)] {
         var files: [(path: String, text: String)] = []
         for folder in sources {
-            guard let walk = FileManager.default.enumerator(atPath: folder) else { throw ToolError("\(folder): not there") }
+            guard let walk = FileManager.default.enumerator(atPath: folder) else {
+                throw ToolError("\(folder): not there")
+            }
             for case let name as String in walk where [".swift", ".c", ".S", ".h"].contains(where: name.hasSuffix) {
                 let path = "\(folder)/\(name)"
                 files.append((path, String(decoding: try readFile(path), as: UTF8.self)))
@@ -69,11 +74,15 @@ struct WcetCommand: ParsableCommand {
 
     private func demangled(_ names: Set<String>) -> [String: String] {
         let list = names.sorted()
-        guard let found = try? output(of: "swift-demangle", ["--simplified", "--compact"], input: list.joined(separator: "\n"))
+        guard
+            let found = try? output(
+                of: "swift-demangle", ["--simplified", "--compact"], input: list.joined(separator: "\n"))
         else { return [:] }
         let readable = found.text.split(separator: "\n").map { name in
             var name = String(name)
-            for noise in ["specialized ", "Kernel<>.", "static "] { name = name.replacingOccurrences(of: noise, with: "") }
+            for noise in ["specialized ", "Kernel<>.", "static "] {
+                name = name.replacingOccurrences(of: noise, with: "")
+            }
             return name
         }
         return Dictionary(zip(list, readable), uniquingKeysWith: { first, _ in first })
@@ -91,14 +100,16 @@ struct KernelConstants: ConstantMemory {
 
     init(_ kernel: ElfFile, _ image: CodeImage) throws {
         self.kernel = kernel
-        guard let start = try kernel.address(of: "swiftlet_got_start"), let end = try kernel.address(of: "swiftlet_got_end")
+        guard let start = try kernel.address(of: "swiftlet_got_start"),
+            let end = try kernel.address(of: "swiftlet_got_end")
         else { throw ToolError("the kernel has no table of addresses") }
         resolved = start..<max(start, end)
         formed = image.formedAddresses()
     }
     func read(_ address: UInt64, _ bytes: Int) -> UInt64? {
         for segment in kernel.segments where !segment.isWritable || resolved.contains(address) {
-            guard address >= segment.virtualAddress, address + UInt64(bytes) <= segment.virtualAddress + UInt64(segment.fileSize)
+            guard address >= segment.virtualAddress,
+                address + UInt64(bytes) <= segment.virtualAddress + UInt64(segment.fileSize)
             else { continue }
             return kernel.bytes.number(segment.offset + Int(address - segment.virtualAddress), bytes)
         }

@@ -24,6 +24,8 @@ public protocol ConstantMemory {
 /// The registers, the last comparison, and words of the running thread.
 struct AbstractState: Hashable {
     private(set) var registers = [AbstractValue](repeating: .unknown, count: Register.count)
+    /// What is known of the low half of a register whose high half is not known.
+    private var lowHalves: [Int: AbstractValue] = [:]
     var comparison: Comparison?
     /// Words that were stored to the running thread and that nothing since may have changed, by their offset.
     var threadWords: [UInt64: AbstractValue] = [:]
@@ -54,12 +56,13 @@ struct AbstractState: Hashable {
 
     func read(_ register: Register) -> AbstractValue {
         let value = registers[register.number]
-        return register.is64 ? value : value.low(32)
+        return register.is64 ? value : lowHalves[register.number] ?? value.low(32)
     }
     mutating func write(_ register: Register, _ value: AbstractValue) {
         if register.number == Register.zero { return }
         if comparison?.register == register.number { comparison?.register = nil }
         registers[register.number] = register.is64 ? value : value.low(32)
+        lowHalves[register.number] = nil
     }
     subscript(_ number: Int) -> AbstractValue {
         get { registers[number] }
@@ -69,6 +72,13 @@ struct AbstractState: Hashable {
     /// - Returns: true where this state grew.
     mutating func join(_ other: AbstractState, giveUp: Bool) -> Bool {
         var grew = false
+        for (number, half) in lowHalves {
+            let all = giveUp ? .unknown : half.joined(other.read(Register(number: number, is64: false)))
+            if all != half {
+                lowHalves[number] = all == .unknown ? nil : all
+                grew = true
+            }
+        }
         for index in registers.indices where registers[index] != other.registers[index] {
             let all = giveUp ? .unknown : registers[index].joined(other.registers[index])
             if all != registers[index] {
@@ -101,7 +111,7 @@ struct AbstractState: Hashable {
 
     /// A function was called: what the procedure call standard lets it change is unknown, and x21, by which Swift throws.
     mutating func call(returning results: [Int: AbstractValue] = [:]) {
-        for number in Array(0...8) + [20] {
+        for number in Array(0...8) + [20, 21] {
             if case .place(.stack, let offset) = registers[number] { share(offset) }
         }
         forgetShared()
@@ -114,7 +124,7 @@ struct AbstractState: Hashable {
     /// What a called function sees: arguments only, so that calls with the same arguments are the same.
     var arguments: AbstractState {
         var state = AbstractState()
-        for number in Array(0...8) + [20] { state.registers[number] = registers[number] }
+        for number in Array(0...8) + [20, 21] { state.registers[number] = registers[number] }
         if case .place(.stack, _) = registers[8] { state.registers[8] = .unknown }
         for number in 0...8 { if case .place(.stack, _) = registers[number] { state.registers[number] = .unknown } }
         state.threadWords = threadWords
@@ -229,7 +239,8 @@ struct AbstractState: Hashable {
         guard let comparison, let condition = instruction.condition else { return first.joined(second) }
         func narrowed(_ value: AbstractValue, _ operand: Int, _ condition: Condition) -> AbstractValue {
             guard operand < instruction.operands.count, case .register(let register) = instruction.operands[operand],
-                instruction.mnemonic == "csel", register.number == comparison.register
+                instruction.mnemonic == "csel", register.number == comparison.register,
+                comparison.is64 || !register.is64
             else { return value }
             return comparison.left(where: condition) ?? value
         }
@@ -347,7 +358,8 @@ struct AbstractState: Hashable {
                 }
             let words = places.compactMap { place in bytes.flatMap { constants.read(place, $0) } }
             if let bytes, words.count == places.count, let found = AbstractValue.oneOf(words) {
-                values[0] = instruction.mnemonic.hasPrefix("ldrs") || instruction.mnemonic == "ldursw"
+                values[0] =
+                    instruction.mnemonic.hasPrefix("ldrs") || instruction.mnemonic == "ldursw"
                     ? found.signExtended(8 * bytes) : found
             }
         }
@@ -419,11 +431,15 @@ struct AbstractState: Hashable {
     }
 
     private func refined(_ register: Int, _ is64: Bool, _ value: AbstractValue) -> AbstractState {
-        // Of half a register nothing may be said about the whole, unless the other half is 0.
-        if !is64 && registers[register].knownBits.known >> 32 != 0xffff_ffff { return self }
-        if !is64 && registers[register].knownBits.value >> 32 != 0 { return self }
         var state = self
-        if register != Register.zero { state.registers[register] = value }
+        if register == Register.zero { return self }
+        let (known, bits) = registers[register].knownBits
+        if is64 || known >> 32 == 0xffff_ffff && bits >> 32 == 0 {
+            state.registers[register] = value
+            state.lowHalves[register] = nil
+        } else {
+            state.lowHalves[register] = value
+        }
         return state
     }
 

@@ -160,7 +160,8 @@ public struct FlowGraph {
     }
 
     /// Enter the nodes from outside of `inside` through copies of them.
-    private mutating func copy(_ region: Set<Int>, _ inside: Set<Int>, _ predecessors: [[Int]], _ origins: inout [Int]) {
+    private mutating func copy(_ region: Set<Int>, _ inside: Set<Int>, _ predecessors: [[Int]], _ origins: inout [Int])
+    {
         var copies: [Int: Int] = [:]
         for node in region.sorted() {
             copies[node] = nodes.count
@@ -380,11 +381,13 @@ private struct Search {
     private func passes(from node: Int, _ tail: Path) -> [Pass] {
         let around = structure.loops.filter { $0.nodes.contains(node) }
         var seeds: [Int: Path] = [:]
-        for to in graph.nodes[node].successors where structure.position[to] > structure.position[node] { seeds[to] = tail }
+        for to in graph.nodes[node].successors where structure.position[to] > structure.position[node] {
+            seeds[to] = tail
+        }
         var passes: [Pass] = seeds.isEmpty ? [] : [pass(seeds)]
         for loop in around {
             var back: Path?
-            if loop.latches.contains(node) && node != loop.header || loop.latches.contains(node) { back = tail }
+            if loop.latches.contains(node) { back = tail }
             for pass in passes {
                 for latch in loop.latches where latch != node && pass.length[latch] > Search.none {
                     guard let through = graph.nodes[latch].lengths.through else { continue }

@@ -23,10 +23,18 @@ extension LongestPaths {
     /// All entries but boot's.
     func entries() throws -> [KernelEntry] {
         guard let vectors = code.image.address(of: "swiftlet_vectors"),
-            let idle = code.image.address(of: "swiftlet_idle_interrupt")
+            let idle = try afterWait()
         else { throw ToolError("the kernel has no vectors") }
         return systemCalls(vectors + 8 * LongestPaths.vectorBytes) + faults(vectors)
             + interrupts("user", vectors + 9 * LongestPaths.vectorBytes) + interrupts("idle", idle)
+    }
+
+    /// Behind the idle loop's `wfi`.
+    private func afterWait() throws -> UInt64? {
+        guard let idle = code.image.address(of: "swiftlet_idle") else { return nil }
+        for address in stride(from: idle, to: code.image.extent(idle).upperBound, by: 4)
+        where try code.instruction(address).flow == .leave { return address + 4 }
+        return nil
     }
 
     private func entryState(_ syndrome: AbstractValue) -> AbstractState {
@@ -117,7 +125,9 @@ extension LongestPaths {
     public func bounds() throws -> [EntryBound] {
         var longest: [String: Path] = [:]
         for entry in try entries() {
-            guard let path = lengths(from: entry.start, entry.state, excluding: entry.excluded).longest else { continue }
+            guard let path = lengths(from: entry.start, entry.state, excluding: entry.excluded).longest else {
+                continue
+            }
             if path.length > longest[entry.name]?.length ?? -1 { longest[entry.name] = path }
         }
         // The kinds together are all interrupts: the row of any tells only where they are not.

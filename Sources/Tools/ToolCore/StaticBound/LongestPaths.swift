@@ -10,13 +10,13 @@ public final class LongestPaths {
     private var reported: Set<String> = []
     private var known: [Key: Lengths] = [:]
     private var open: [UInt64] = []
-    private var contexts: [UInt64: Int] = [:]
+    private var situations: [UInt64: Int] = [:]
     /// Each machine loop that was given a bound: header, source place, bound.
     public private(set) var loopTable: [UInt64: (place: String, bound: Int)] = [:]
     /// Functions that a path reaches and that no bound covers, and why.
     public private(set) var excludedPaths: [String: String] = [:]
     /// A function that is called in more situations than this is looked at once for all further ones.
-    private static let contextLimit = 400
+    private static let situationLimit = 400
 
     private struct Key: Hashable {
         var function: UInt64
@@ -30,19 +30,12 @@ public final class LongestPaths {
         self.sources = sources
     }
 
-    public var contextCount: Int { known.count }
-
     private func report(_ problem: String) { if reported.insert(problem).inserted { problems.append(problem) } }
 
     /// The lengths of the code that begins at `start`; `excluded` names functions that it does not run.
     func lengths(from start: UInt64, _ state: AbstractState, excluding excluded: Set<String> = []) -> Lengths {
-        var key = Key(function: start, state: state, excluded: excluded)
+        let key = situation(start, state, excluded)
         if let found = known[key] { return found }
-        contexts[start, default: 0] += 1
-        if contexts[start, default: 0] > LongestPaths.contextLimit {
-            key.state = AbstractState()
-            if let found = known[key] { return found }
-        }
         if let first = open.firstIndex(of: start) {
             let cycle = (open[first...] + [start]).map { code.image.name($0) }
             report("recursion: " + cycle.joined(separator: " → "))
@@ -51,7 +44,7 @@ public final class LongestPaths {
         open.append(start)
         defer { open.removeLast() }
         let found: Lengths
-        do { found = try analyse(start, key.state, excluded) } catch {
+        do { found = try analyse(key) } catch {
             report("\(code.image.name(start)): \(error)")
             found = Lengths(through: Path(0))
         }
@@ -62,18 +55,25 @@ public final class LongestPaths {
     private var flows: [Key: FunctionFlow] = [:]
     private var flowing: Set<UInt64> = []
 
-    private func flow(_ start: UInt64, _ state: AbstractState, _ excluded: Set<String>) throws -> FunctionFlow {
+    private func situation(_ start: UInt64, _ state: AbstractState, _ excluded: Set<String>) -> Key {
         let key = Key(function: start, state: state, excluded: excluded)
+        if flows[key] != nil || situations[start, default: 0] < LongestPaths.situationLimit { return key }
+        return Key(function: start, state: AbstractState(), excluded: excluded)
+    }
+
+    private func flow(_ key: Key) throws -> FunctionFlow {
         if let known = flows[key] { return known }
+        let (start, excluded) = (key.function, key.excluded)
+        situations[start, default: 0] += 1
         flowing.insert(start)
         defer { flowing.remove(start) }
         let new = try FunctionFlow(
-            code, start: start, state: state,
+            code, start: start, state: key.state,
             excluding: { address in self.isExcluded(address, excluded) },
             called: { target, state in
                 // A function that calls itself is refused elsewhere; so are jumps that cannot be followed.
                 if self.flowing.contains(target) { return [:] }
-                guard let flow = try? self.flow(target, state, excluded) else { return [:] }
+                guard let flow = try? self.flow(self.situation(target, state, excluded)) else { return [:] }
                 return flow.results
             })
         flows[key] = new
@@ -91,11 +91,14 @@ public final class LongestPaths {
         return false
     }
 
-    private func analyse(_ start: UInt64, _ state: AbstractState, _ excluded: Set<String>) throws -> Lengths {
-        let flow = try flow(start, state, excluded)
-        let (graph, origins) = FlowGraph(flow.blocks.map { self.node($0, excluded) }).reduced()
+    private func analyse(_ key: Key) throws -> Lengths {
+        let flow = try flow(key)
+        let (graph, origins) = FlowGraph(flow.blocks.map { self.node($0, key.excluded) }).reduced()
         let structure = graph.structure()
         let blocks = origins.map { flow.blocks[$0] }
+        if let second = structure.irreducible.first {
+            throw BoundError("\(linePlace(blocks[second].instructions[0])): a cycle with two entries")
+        }
         let mapping = LoopMapping(blocks, structure, lines, sources)
         do {
             return try graph.lengths(structure) { loop in

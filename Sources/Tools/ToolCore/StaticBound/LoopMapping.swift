@@ -30,7 +30,8 @@ struct LoopMapping {
                 continue
             }
             var own = loop.nodes
-            for inner in structure.loops.indices where inner < index && structure.loops[inner].nodes.isStrictSubset(of: loop.nodes) {
+            for inner in structure.loops.indices
+            where inner < index && structure.loops[inner].nodes.isStrictSubset(of: loop.nodes) {
                 own.subtract(structure.loops[inner].nodes)
             }
             if own.isEmpty { own = [loop.header] }
@@ -89,7 +90,9 @@ struct LoopMapping {
         }
         let least = around.flatMap { depth[$0] ?? -1 } ?? -1
         let inside = count.keys.filter { $0 != around && depth[$0, default: 0] > least }
-        let all = inside.filter { instance in nests.allSatisfy { $0.isPartial || $0.loops.contains(instance) } }.max { depth[$0, default: 0] < depth[$1, default: 0] }
+        let all = inside.filter { instance in nests.allSatisfy { $0.isPartial || $0.loops.contains(instance) } }.max {
+            depth[$0, default: 0] < depth[$1, default: 0]
+        }
         let sorted = inside.sorted {
             (count[$0, default: 0], depth[$0, default: 0]) > (count[$1, default: 0], depth[$1, default: 0])
         }
@@ -97,7 +100,8 @@ struct LoopMapping {
         // A deeper one that holds half of the instructions may be meant, and the others strayed.
         return [best]
             + inside.filter {
-                $0 != best && depth[$0, default: 0] > depth[best, default: 0] && 2 * count[$0, default: 0] >= nests.count
+                $0 != best && depth[$0, default: 0] > depth[best, default: 0]
+                    && 2 * count[$0, default: 0] >= nests.count
             }
     }
 }

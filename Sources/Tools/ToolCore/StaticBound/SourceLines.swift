@@ -53,7 +53,8 @@ public struct SourceLines {
                 var file = Array(parts.joined(separator: [58]))[...]
                 if file.starts(with: prefix) { file = file.dropFirst(prefix.count) }
                 current.append(
-                    SourceFrame(function: function, file: String(decoding: file, as: UTF8.self), line: number, column: column))
+                    SourceFrame(
+                        function: function, file: String(decoding: file, as: UTF8.self), line: number, column: column))
                 isName = true
             }
         }

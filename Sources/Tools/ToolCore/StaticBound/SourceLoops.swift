@@ -61,7 +61,8 @@ public struct SourceLoops {
                 if let range = line.range(of: name), line[range.upperBound...].hasPrefix(" ") {
                     found = (name, line[range.upperBound...])
                 }
-            } else if let at = words.firstIndex(of: "var"), at > 0, words[..<at].contains("static"), at + 1 < words.count,
+            } else if let at = words.firstIndex(of: "var"), at > 0, words[..<at].contains("static"),
+                at + 1 < words.count,
                 let open = line.firstIndex(of: "{"), let close = line.lastIndex(of: "}"), open < close
             {
                 found = (words[at + 1], line[line.index(after: open)..<close])
@@ -125,7 +126,9 @@ public struct SourceLoops {
                         bound: annotated(lines, first, body) ?? (keyword == "for" ? range(header) : nil)))
             }
         }
-        return loops.sorted { ($0.lines.lowerBound, -$0.lines.upperBound) < ($1.lines.lowerBound, -$1.lines.upperBound) }
+        return loops.sorted {
+            ($0.lines.lowerBound, -$0.lines.upperBound) < ($1.lines.lowerBound, -$1.lines.upperBound)
+        }
     }
 
     /// The `LoopBound` that the body counts.
