@@ -15,7 +15,9 @@ final class AbstractValueTests: XCTestCase {
     }
     /// A set and a member of it, of all shapes.
     private func sample(_ random: inout some RandomNumberGenerator) -> (AbstractValue, UInt64) {
-        let member = UInt64.random(in: 0...UInt64.max, using: &random) >> UInt64.random(in: 0...63, using: &random)
+        let member =
+            UInt64.random(in: 0...UInt64.max, using: &random)
+            >> UInt64.random(in: 0...63, using: &random)
         switch Int.random(in: 0..<4, using: &random) {
         case 0: return (.constant(member), member)
         case 1:
@@ -23,7 +25,8 @@ final class AbstractValueTests: XCTestCase {
             return (AbstractValue.oneOf(others + [member]) ?? .unknown, member)
         case 2:
             let known =
-                UInt64.random(in: 0...UInt64.max, using: &random) | UInt64.random(in: 0...UInt64.max, using: &random)
+                UInt64.random(in: 0...UInt64.max, using: &random)
+                | UInt64.random(in: 0...UInt64.max, using: &random)
             return (.fromBits(known, member), member)
         default: return (.fromBits(~0 << 16, member), member)
         }
@@ -37,13 +40,16 @@ final class AbstractValueTests: XCTestCase {
             let shift = Int.random(in: 0...63, using: &random)
             let width = Int.random(in: 1...64, using: &random)
             let mask: UInt64 = width == 64 ? ~0 : 1 << UInt64(width) - 1
-            let signed = UInt64(bitPattern: Int64(bitPattern: a << UInt64(64 - width)) >> Int64(64 - width))
+            let signed = UInt64(
+                bitPattern: Int64(bitPattern: a << UInt64(64 - width)) >> Int64(64 - width))
             let results: [(String, AbstractValue, UInt64)] = [
                 ("and", left.and(right), a & b), ("or", left.or(right), a | b),
                 ("exclusive or", left.exclusiveOr(right), a ^ b), ("not", left.inverted, ~a),
-                ("sum", left.adding(right), a &+ b), ("difference", left.subtracting(right), a &- b),
+                ("sum", left.adding(right), a &+ b),
+                ("difference", left.subtracting(right), a &- b),
                 ("left", left.shiftedLeft(shift), a << UInt64(shift)),
-                ("right", left.shiftedRight(shift), a >> UInt64(shift)), ("low", left.low(width), a & mask),
+                ("right", left.shiftedRight(shift), a >> UInt64(shift)),
+                ("low", left.low(width), a & mask),
                 ("sign", left.signExtended(width), signed), ("join", left.joined(right), a),
                 ("join", left.joined(right), b),
             ]
@@ -63,7 +69,8 @@ final class AbstractValueTests: XCTestCase {
     }
     func testComparisonsDecideAndNarrow() {
         func comparison(_ left: AbstractValue, _ right: UInt64) -> Comparison {
-            Comparison(kind: .subtract, left: left, right: .constant(right), is64: true, register: nil)
+            Comparison(
+                kind: .subtract, left: left, right: .constant(right), is64: true, register: nil)
         }
         XCTAssertFalse(comparison(.constants([1, 2]), 5).isPossible(.hs))
         XCTAssertTrue(comparison(.constants([1, 7]), 5).isPossible(.hs))
@@ -71,7 +78,8 @@ final class AbstractValueTests: XCTestCase {
         XCTAssertEqual(comparison(.unknown, 3).left(where: .lo), .constants([0, 1, 2]))
         XCTAssertFalse(comparison(.fromBits(1 << 63, 1 << 63), 5).isPossible(.lo))
         XCTAssertTrue(comparison(.constant(UInt64.max), 5).isPossible(.lt), "-1 is less than 5")
-        let test = Comparison(kind: .and, left: .fromBits(4, 4), right: .constant(4), is64: true, register: nil)
+        let test = Comparison(
+            kind: .and, left: .fromBits(4, 4), right: .constant(4), is64: true, register: nil)
         XCTAssertFalse(test.isPossible(.eq))
         XCTAssertTrue(test.isPossible(.ne))
     }

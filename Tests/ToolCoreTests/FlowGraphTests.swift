@@ -6,8 +6,12 @@ import XCTest
 
 final class FlowGraphTests: XCTestCase {
     /// Straight code of so many instructions.
-    private func code(_ count: Int, _ to: Int...) -> FlowGraph.Node { .init(Lengths(through: Path(count)), to: to) }
-    private func exit(_ count: Int) -> FlowGraph.Node { .init(Lengths(through: Path(count)), isExit: true) }
+    private func code(_ count: Int, _ to: Int...) -> FlowGraph.Node {
+        .init(Lengths(through: Path(count)), to: to)
+    }
+    private func exit(_ count: Int) -> FlowGraph.Node {
+        .init(Lengths(through: Path(count)), isExit: true)
+    }
     /// So many instructions, of which the last looks for interrupts.
     private func look(_ count: Int, _ to: Int...) -> FlowGraph.Node {
         .init(Lengths(head: Path(count), tail: Path(0)), to: to)
@@ -23,17 +27,22 @@ final class FlowGraphTests: XCTestCase {
     }
 
     func testTheLongerBranchCounts() throws {
-        XCTAssertEqual(try lengths([code(1, 1, 2), code(10, 3), code(20, 3), exit(100)]), [121, nil, nil, nil])
+        XCTAssertEqual(
+            try lengths([code(1, 1, 2), code(10, 3), code(20, 3), exit(100)]), [121, nil, nil, nil])
     }
     func testALoopCountsItsRounds() throws {
         // The header, a body with a short and a long way, the exit.
         let nodes = [code(1, 1), code(2, 2, 5), code(3, 3, 4), code(10, 1), code(20, 1), exit(7)]
-        XCTAssertEqual(try lengths(nodes, rounds: [1: 4]), [1 + 4 * (2 + 3 + 20) + 2 + 7, nil, nil, nil])
+        XCTAssertEqual(
+            try lengths(nodes, rounds: [1: 4]), [1 + 4 * (2 + 3 + 20) + 2 + 7, nil, nil, nil])
     }
     func testInnerLoopsCountInEachRound() throws {
         let nodes = [code(1, 1), code(1, 2, 4), code(1, 3, 1), code(5, 2), exit(1)]
-        // A round of the outer loop: its header, ten rounds of the inner one, the inner header again.
-        XCTAssertEqual(try lengths(nodes, rounds: [1: 3, 2: 10]), [1 + 3 * (1 + 10 * 6 + 1) + 1 + 1, nil, nil, nil])
+        // A round of the outer loop: its header, ten rounds of the inner one, the inner header
+        // again.
+        XCTAssertEqual(
+            try lengths(nodes, rounds: [1: 3, 2: 10]),
+            [1 + 3 * (1 + 10 * 6 + 1) + 1 + 1, nil, nil, nil])
     }
     func testALoopWithoutABoundIsRefused() {
         XCTAssertThrowsError(try lengths([code(1, 1), code(2, 1, 2), exit(1)])) { error in
@@ -41,7 +50,9 @@ final class FlowGraphTests: XCTestCase {
         }
     }
     func testALookEndsASectionAndBeginsTheNext() throws {
-        XCTAssertEqual(try lengths([code(5, 1), look(3, 2), code(40, 3), look(2, 4), exit(9)]), [nil, 8, 9, 42])
+        XCTAssertEqual(
+            try lengths([code(5, 1), look(3, 2), code(40, 3), look(2, 4), exit(9)]),
+            [nil, 8, 9, 42])
     }
     func testALoopThatLooksInEachRoundNeedsNoBound() throws {
         // Before it 10, a round of 1 + 30 up to the look, 4 behind it, the exit from the header.
@@ -57,12 +68,16 @@ final class FlowGraphTests: XCTestCase {
             [10 + 2 * 51 + 1 + 100, 10 + 2 * 51 + 1 + 30, 2 * 51 + 1 + 100, 2 * 51 + 1 + 30])
     }
     func testASectionMayBeginInALoopWithinALoop() throws {
-        // The look stands in the inner loop; the way from it leaves the inner loop, goes round the outer one, and comes back.
+        // The look stands in the inner loop; the way from it leaves the inner loop, goes round the
+        // outer one, and comes back.
         let nodes = [code(1, 1), code(2, 2, 5), code(3, 3, 4), look(4, 2), code(50, 1), exit(6)]
         // Each cycle of the outer loop that does not look: header, inner header, 50.
         XCTAssertEqual(
             try lengths(nodes, rounds: [1: 3]),
-            [1 + 3 * 55 + 2 + 6, 1 + 3 * 55 + 2 + 3 + 4, 3 + 50 + 3 * 55 + 2 + 6, 3 + 50 + 3 * 55 + 2 + 3 + 4])
+            [
+                1 + 3 * 55 + 2 + 6, 1 + 3 * 55 + 2 + 3 + 4, 3 + 50 + 3 * 55 + 2 + 6,
+                3 + 50 + 3 * 55 + 2 + 3 + 4,
+            ])
     }
     func testACycleWithTwoEntriesIsBoundedAsOne() throws {
         // 1 and 2 lead to each other, and the entry leads to both.
@@ -73,7 +88,8 @@ final class FlowGraphTests: XCTestCase {
         let header = try XCTUnwrap(graph.structure().loops.first?.header)
         let through = try XCTUnwrap(try lengths(nodes, rounds: [header: 3]).first ?? nil)
         // At least the entry, three rounds of 30, and the way out.
-        XCTAssertEqual(through, header == 2 ? 1 + 10 + 3 * 30 + 20 + 100 : 1 + 20 + 3 * 30 + 10 + 20 + 100)
+        XCTAssertEqual(
+            through, header == 2 ? 1 + 10 + 3 * 30 + 20 + 100 : 1 + 20 + 3 * 30 + 10 + 20 + 100)
     }
     func testWhatACalleeLooksAtEndsASectionOfItsCaller() throws {
         let callee = FlowGraph.Node(

@@ -20,14 +20,17 @@ final class LongestPathsTests: XCTestCase {
         var start: UInt64 = 0
         var bytes: [UInt8] = []
         func read(_ address: UInt64, _ count: Int) -> UInt64? {
-            guard address >= start, address + UInt64(count) <= start + UInt64(bytes.count) else { return nil }
+            guard address >= start, address + UInt64(count) <= start + UInt64(bytes.count) else {
+                return nil
+            }
             return bytes.number(Int(address - start), count)
         }
         func end(of base: UInt64) -> UInt64 { start + UInt64(bytes.count) }
     }
     /// Functions of sixteen instructions each; `lines` names the source line of a word.
     private func paths(
-        _ functions: [(String, [UInt32])], table: Table = Table(), lines: [Int: Int] = [:], source: String = ""
+        _ functions: [(String, [UInt32])], table: Table = Table(), lines: [Int: Int] = [:],
+        source: String = ""
     ) throws -> LongestPaths {
         var words: [UInt32] = []
         var names: [(start: UInt64, name: String)] = []
@@ -40,7 +43,8 @@ final class LongestPathsTests: XCTestCase {
             (address(word), [SourceFrame(function: "f", file: "Some.swift", line: line)])
         }
         return LongestPaths(
-            try KernelCode(image, constants: table), lines: SourceLines(Dictionary(uniqueKeysWithValues: frames)),
+            try KernelCode(image, constants: table),
+            lines: SourceLines(Dictionary(uniqueKeysWithValues: frames)),
             sources: SourceLoops([("Some.swift", source)]))
     }
     private func address(_ word: Int) -> UInt64 { LongestPathsTests.base + 4 * UInt64(word) }
@@ -53,7 +57,8 @@ final class LongestPathsTests: XCTestCase {
 
     func testCallsAreCountedAndBranchesFollowed() throws {
         let paths = try paths([
-            ("entry", [nop, branch(1, 16), branch(2, 32, link: false)]), ("callee", [nop, nop, ret]),
+            ("entry", [nop, branch(1, 16), branch(2, 32, link: false)]),
+            ("callee", [nop, nop, ret]),
             ("exit", [nop, eret]),
         ])
         XCTAssertEqual(longest(paths), 3 + 3 + 2)
@@ -61,7 +66,8 @@ final class LongestPathsTests: XCTestCase {
     }
     func testALookInACalleeCutsTheCallersPath() throws {
         let paths = try paths([
-            ("entry", [nop, branch(1, 16), nop, nop, nop, nop, eret]), ("callee", [nop, look, nop, ret]),
+            ("entry", [nop, branch(1, 16), nop, nop, nop, nop, eret]),
+            ("callee", [nop, look, nop, ret]),
         ])
         let lengths = paths.lengths(from: LongestPathsTests.base, AbstractState())
         XCTAssertEqual(lengths.head?.length, 2 + 2)
@@ -70,7 +76,8 @@ final class LongestPathsTests: XCTestCase {
     }
     func testRecursionIsRefused() throws {
         let paths = try paths([
-            ("entry", [branch(0, 16), eret]), ("a", [branch(16, 32), ret]), ("b", [branch(32, 16), ret]),
+            ("entry", [branch(0, 16), eret]), ("a", [branch(16, 32), ret]),
+            ("b", [branch(32, 16), ret]),
         ])
         _ = longest(paths)
         XCTAssertEqual(paths.problems, ["recursion: a → b → a"])
@@ -87,9 +94,11 @@ final class LongestPathsTests: XCTestCase {
     }
     func testALoopWithoutABoundIsRefusedByNameAndLine() throws {
         let source = "func f() {\n    while true {\n        work()\n    }\n}\n"
-        let paths = try paths([("entry", [nop, nop, stepBack, eret])], lines: [1: 3, 2: 2], source: source)
+        let paths = try paths(
+            [("entry", [nop, nop, stepBack, eret])], lines: [1: 3, 2: 2], source: source)
         _ = longest(paths)
-        XCTAssertEqual(paths.problems, ["entry at Some.swift:3: the loop at Some.swift:2 has no bound"])
+        XCTAssertEqual(
+            paths.problems, ["entry at Some.swift:3: the loop at Some.swift:2 has no bound"])
     }
     func testALoopOfNoSourceIsRefused() throws {
         let paths = try paths([("entry", [nop, nop, stepBack, eret])])
@@ -108,7 +117,8 @@ final class LongestPathsTests: XCTestCase {
                 }
             }
             """
-        let paths = try paths([("entry", [nop, nop, stepBack, eret])], lines: [1: 7, 2: 6], source: source)
+        let paths = try paths(
+            [("entry", [nop, nop, stepBack, eret])], lines: [1: 7, 2: 6], source: source)
         XCTAssertEqual(longest(paths), 1 + 5 * 2 + 2 + 1)
         XCTAssertEqual(paths.problems, [])
     }
@@ -140,7 +150,9 @@ final class LongestPathsTests: XCTestCase {
         XCTAssertEqual(paths.problems, [])
     }
     func testAKnownArgumentTakesItsCaseOnly() throws {
-        for (argument, length) in [(0, 8 + 1), (1, 8 + 2), (2, 8 + 3), (7, 2 + 1)] as [(UInt64, Int)] {
+        for (argument, length) in [(0, 8 + 1), (1, 8 + 2), (2, 8 + 3), (7, 2 + 1)]
+            as [(UInt64, Int)]
+        {
             var state = AbstractState()
             state[0] = .constant(argument)
             XCTAssertEqual(longest(try switching(), state), length, "argument \(argument)")
@@ -149,7 +161,8 @@ final class LongestPathsTests: XCTestCase {
     func testWhatACalleeReturnsIsKnown() throws {
         // The callee returns 5; the caller compares with 5 and would otherwise run a long way.
         let code: [UInt32] = [
-            branch(0, 16), 0x7100_141f /* cmp w0, #5 */, 0x5400_00e0 /* b.eq word 9 */, nop, nop, nop, nop, nop, eret,
+            branch(0, 16), 0x7100_141f /* cmp w0, #5 */, 0x5400_00e0 /* b.eq word 9 */, nop, nop,
+            nop, nop, nop, eret,
             eret,
         ]
         let paths = try paths([("entry", code), ("callee", [0x5280_00a0 /* mov w0, #5 */, ret])])
@@ -157,14 +170,18 @@ final class LongestPathsTests: XCTestCase {
     }
     func testWhatWasStoredOnTheStackIsKnown() throws {
         let code: [UInt32] = [
-            0x5280_00a0 /* mov w0, #5 */, 0xf81f_0fe0 /* str x0, [sp, #-16]! */, 0xd280_0000 /* mov x0, #0 */,
-            0xf940_03e1 /* ldr x1, [sp] */, 0x7100_143f /* cmp w1, #5 */, 0x5400_0080 /* b.eq word 9 */, nop, nop, eret,
+            0x5280_00a0 /* mov w0, #5 */, 0xf81f_0fe0 /* str x0, [sp, #-16]! */,
+            0xd280_0000 /* mov x0, #0 */,
+            0xf940_03e1 /* ldr x1, [sp] */, 0x7100_143f /* cmp w1, #5 */,
+            0x5400_0080 /* b.eq word 9 */, nop, nop, eret,
             eret,
         ]
         XCTAssertEqual(longest(try paths([("entry", code)])), 7)
     }
     func testAPanicIsNoPath() throws {
-        let paths = try paths([("entry", [0xb400_0060 /* cbz x0, word 3 */, nop, eret, nop, nop, nop, nop, trap])])
+        let paths = try paths([
+            ("entry", [0xb400_0060 /* cbz x0, word 3 */, nop, eret, nop, nop, nop, nop, trap])
+        ])
         XCTAssertEqual(longest(paths), 3)
     }
 }

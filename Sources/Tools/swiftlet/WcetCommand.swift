@@ -1,4 +1,5 @@
-// `swiftlet wcet`: the longest path of each kernel entry with interrupts masked, from the linked kernel.
+// `swiftlet wcet`: the longest path of each kernel entry with interrupts masked, from the linked
+// kernel.
 
 import ArgumentParser
 import Foundation
@@ -6,11 +7,14 @@ import ToolCore
 
 struct WcetCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "wcet", abstract: "Bound the longest masked section of every kernel entry, from the linked kernel."
+        commandName: "wcet",
+        abstract: "Bound the longest masked section of every kernel entry, from the linked kernel."
     )
 
     @Argument(help: "The kernel's ELF file.") var elf = "build/kernel.elf"
-    @Option(help: "Folders of the kernel's sources.") var sources = ["Sources/Kernel", "Sources/Shared"]
+    @Option(help: "Folders of the kernel's sources.") var sources = [
+        "Sources/Kernel", "Sources/Shared",
+    ]
     @Option(help: "Where the bounds go, one entry a line.") var list = "build/wcet.tsv"
     @Flag(help: "Print the table for docs/realtime.md.") var markdown = false
     @Flag(help: "Show each loop of the kernel's code, and its bound.") var loops = false
@@ -20,7 +24,8 @@ struct WcetCommand: ParsableCommand {
         let kernel = try ElfFile(path: elf)
         guard let image = try kernel.codes().first else { return }
         let code = try KernelCode(image, constants: try KernelConstants(kernel, image))
-        let paths = try LongestPaths(code, lines: symbolize(image), sources: SourceLoops(sourceFiles()))
+        let paths = try LongestPaths(
+            code, lines: symbolize(image), sources: SourceLoops(sourceFiles()))
         let report = BoundReport(try paths.bounds())
         for problem in paths.problems { print("error: \(problem)") }
         if !paths.problems.isEmpty { throw ExitCode(1) }
@@ -34,7 +39,10 @@ struct WcetCommand: ParsableCommand {
         }
         if loops {
             for (address, loop) in paths.loopTable.sorted(by: { $0.key < $1.key }) {
-                print("\(loop.bound)\t\(loop.place)\t0x\(String(address, radix: 16)) of \(paths.name(address))")
+                print(
+                    "\(loop.bound)\t\(loop.place)\t"
+                        + "0x\(String(address, radix: 16)) of \(paths.name(address))"
+                )
             }
             return
         }
@@ -54,7 +62,8 @@ struct WcetCommand: ParsableCommand {
             guard let walk = FileManager.default.enumerator(atPath: folder) else {
                 throw ToolError("\(folder): not there")
             }
-            for case let name as String in walk where [".swift", ".c", ".S", ".h"].contains(where: name.hasSuffix) {
+            for case let name as String in walk
+            where [".swift", ".c", ".S", ".h"].contains(where: name.hasSuffix) {
                 let path = "\(folder)/\(name)"
                 files.append((path, String(decoding: try readFile(path), as: UTF8.self)))
             }
@@ -63,12 +72,16 @@ struct WcetCommand: ParsableCommand {
     }
 
     private func symbolize(_ image: CodeImage) throws -> SourceLines {
-        let addresses = Array(stride(from: image.range.lowerBound, to: image.range.upperBound, by: 4))
+        let addresses = Array(
+            stride(from: image.range.lowerBound, to: image.range.upperBound, by: 4))
         let text = addresses.map { "0x\(String($0, radix: 16))" }.joined(separator: "\n")
         let found = try output(of: "llvm-symbolizer", ["--inlines", "-e", elf], input: text)
-        if found.status != 0 { throw ToolError("llvm-symbolizer, a part of the Swift toolchain, cannot be run") }
+        if found.status != 0 {
+            throw ToolError("llvm-symbolizer, a part of the Swift toolchain, cannot be run")
+        }
         return SourceLines(
-            addresses: addresses, symbolizer: found.text, root: FileManager.default.currentDirectoryPath,
+            addresses: addresses, symbolizer: found.text,
+            root: FileManager.default.currentDirectoryPath,
             symbols: image.functionNames, demangled: demangled)
     }
 
@@ -76,7 +89,8 @@ struct WcetCommand: ParsableCommand {
         let list = names.sorted()
         guard
             let found = try? output(
-                of: "swift-demangle", ["--simplified", "--compact"], input: list.joined(separator: "\n"))
+                of: "swift-demangle", ["--simplified", "--compact"],
+                input: list.joined(separator: "\n"))
         else { return [:] }
         let readable = found.text.split(separator: "\n").map { name in
             var name = String(name)
@@ -111,7 +125,8 @@ struct KernelConstants: ConstantMemory {
             guard address >= segment.virtualAddress,
                 address + UInt64(bytes) <= segment.virtualAddress + UInt64(segment.fileSize)
             else { continue }
-            return kernel.bytes.number(segment.offset + Int(address - segment.virtualAddress), bytes)
+            return kernel.bytes.number(
+                segment.offset + Int(address - segment.virtualAddress), bytes)
         }
         return nil
     }

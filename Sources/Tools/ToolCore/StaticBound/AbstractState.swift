@@ -1,7 +1,7 @@
 // What is known of the registers at a place in the code, and how an instruction changes it.
 //
-// An instruction that is not modelled here makes every register that it names unknown, so that a forgotten one costs
-// precision and not truth.
+// An instruction that is not modelled here makes every register that it names unknown, so that a
+// forgotten one costs precision and not truth.
 
 /// What the last comparison compared.
 struct Comparison: Hashable {
@@ -27,11 +27,13 @@ struct AbstractState: Hashable {
     /// What is known of the low half of a register whose high half is not known.
     private var lowHalves: [Int: AbstractValue] = [:]
     var comparison: Comparison?
-    /// Words that were stored to the running thread and that nothing since may have changed, by their offset.
+    /// Words that were stored to the running thread and that nothing since may have changed, by
+    /// their offset.
     var threadWords: [UInt64: AbstractValue] = [:]
     /// The same of the stack.
     var stackWords: [UInt64: AbstractValue] = [:]
-    /// Somebody else may hold a pointer to the stack: the lowest place. Such a pointer reaches what lies above it.
+    /// Somebody else may hold a pointer to the stack: the lowest place. Such a pointer reaches what
+    /// lies above it.
     private(set) var sharedStack: Int64?
     private mutating func share(_ offset: UInt64) {
         sharedStack = min(sharedStack ?? .max, Int64(bitPattern: offset))
@@ -40,7 +42,9 @@ struct AbstractState: Hashable {
     private mutating func forgetShared() {
         threadWords = [:]
         guard let sharedStack else { return }
-        for word in stackWords.keys where Int64(bitPattern: word) &+ 8 > sharedStack { stackWords[word] = nil }
+        for word in stackWords.keys where Int64(bitPattern: word) &+ 8 > sharedStack {
+            stackWords[word] = nil
+        }
     }
     /// Of system registers, by their encoding in `mrs` and `msr`.
     var systemRegisters: [UInt32: AbstractValue] = [:]
@@ -73,7 +77,8 @@ struct AbstractState: Hashable {
     mutating func join(_ other: AbstractState, giveUp: Bool) -> Bool {
         var grew = false
         for (number, half) in lowHalves {
-            let all = giveUp ? .unknown : half.joined(other.read(Register(number: number, is64: false)))
+            let all =
+                giveUp ? .unknown : half.joined(other.read(Register(number: number, is64: false)))
             if all != half {
                 lowHalves[number] = all == .unknown ? nil : all
                 grew = true
@@ -109,7 +114,8 @@ struct AbstractState: Hashable {
         return grew
     }
 
-    /// A function was called: what the procedure call standard lets it change is unknown, and x21, by which Swift throws.
+    /// A function was called: what the procedure call standard lets it change is unknown, and x21,
+    /// by which Swift throws.
     mutating func call(returning results: [Int: AbstractValue] = [:]) {
         for number in Array(0...8) + [20, 21] {
             if case .place(.stack, let offset) = registers[number] { share(offset) }
@@ -121,12 +127,15 @@ struct AbstractState: Hashable {
         for (number, value) in results { self[number] = value }
     }
 
-    /// What a called function sees: arguments only, so that calls with the same arguments are the same.
+    /// What a called function sees: arguments only, so that calls with the same arguments are the
+    /// same.
     var arguments: AbstractState {
         var state = AbstractState()
         for number in Array(0...8) + [20, 21] { state.registers[number] = registers[number] }
         if case .place(.stack, _) = registers[8] { state.registers[8] = .unknown }
-        for number in 0...8 { if case .place(.stack, _) = registers[number] { state.registers[number] = .unknown } }
+        for number in 0...8 {
+            if case .place(.stack, _) = registers[number] { state.registers[number] = .unknown }
+        }
         state.threadWords = threadWords
         return state
     }
@@ -151,14 +160,19 @@ struct AbstractState: Hashable {
         case (.left, let amount): value = value.shiftedLeft(amount)
         case (.right, let amount): value = value.shiftedRight(amount)
         case (.arithmetic, let amount):
-            guard amount >= 0, let exact = value.mapped({ UInt64(bitPattern: Int64(bitPattern: $0) >> Int64(amount)) })
+            guard amount >= 0,
+                let exact = value.mapped({
+                    UInt64(bitPattern: Int64(bitPattern: $0) >> Int64(amount))
+                })
             else { return .unknown }
             value = exact
         }
         return value
     }
     private func number(_ instruction: Instruction, _ index: Int) -> UInt64? {
-        guard index < instruction.operands.count, case .immediate(let number) = instruction.operands[index] else {
+        guard index < instruction.operands.count,
+            case .immediate(let number) = instruction.operands[index]
+        else {
             return nil
         }
         return number
@@ -177,12 +191,17 @@ struct AbstractState: Hashable {
         case "mrs":
             forget(instruction)
             if case .register(let target)? = instruction.operands.first {
-                write(target, systemRegisters[instruction.word & AbstractState.systemMask] ?? .unknown)
+                write(
+                    target, systemRegisters[instruction.word & AbstractState.systemMask] ?? .unknown
+                )
             }
         case "msr": systemRegisters[instruction.word & AbstractState.systemMask] = nil
-        case "nop", "dsb", "isb", "dmb", "dc", "ic", "tlbi", "at", "prfm", "hint", "yield", "bti": break
-        case "str", "stp", "strb", "strh", "stur", "sturb", "sturh", "stlr", "stlrb": store(instruction, constants)
-        case "ldr", "ldrb", "ldrh", "ldrsw", "ldur", "ldurb", "ldurh", "ldp", "ldrsb", "ldrsh", "ldpsw", "ldursw":
+        case "nop", "dsb", "isb", "dmb", "dc", "ic", "tlbi", "at", "prfm", "hint", "yield", "bti":
+            break
+        case "str", "stp", "strb", "strh", "stur", "sturb", "sturh", "stlr", "stlrb":
+            store(instruction, constants)
+        case "ldr", "ldrb", "ldrh", "ldrsw", "ldur", "ldurb", "ldurh", "ldp", "ldrsb", "ldrsh",
+            "ldpsw", "ldursw":
             load(instruction, constants)
         default: forget(instruction)
         }
@@ -198,7 +217,9 @@ struct AbstractState: Hashable {
         case "mvn": return a?.inverted
         case "movn": return a?.inverted
         case "movk":
-            guard let value = number(instruction, 1), instruction.shift.kind != .arithmetic else { return nil }
+            guard let value = number(instruction, 1), instruction.shift.kind != .arithmetic else {
+                return nil
+            }
             let shift = UInt64(instruction.shift.amount)
             return read(target).and(.constant(~(0xffff << shift))).or(.constant(value << shift))
         case "add", "adds": if let a, let b { return a.adding(b) }
@@ -235,10 +256,17 @@ struct AbstractState: Hashable {
     }
 
     /// The first value where the instruction's condition holds, the second where it does not.
-    private func chosen(_ instruction: Instruction, _ first: AbstractValue, _ second: AbstractValue) -> AbstractValue {
-        guard let comparison, let condition = instruction.condition else { return first.joined(second) }
-        func narrowed(_ value: AbstractValue, _ operand: Int, _ condition: Condition) -> AbstractValue {
-            guard operand < instruction.operands.count, case .register(let register) = instruction.operands[operand],
+    private func chosen(_ instruction: Instruction, _ first: AbstractValue, _ second: AbstractValue)
+        -> AbstractValue
+    {
+        guard let comparison, let condition = instruction.condition else {
+            return first.joined(second)
+        }
+        func narrowed(_ value: AbstractValue, _ operand: Int, _ condition: Condition)
+            -> AbstractValue
+        {
+            guard operand < instruction.operands.count,
+                case .register(let register) = instruction.operands[operand],
                 instruction.mnemonic == "csel", register.number == comparison.register,
                 comparison.is64 || !register.is64
             else { return value }
@@ -259,13 +287,15 @@ struct AbstractState: Hashable {
             return
         default: return
         }
-        guard first + 1 < instruction.operands.count, case .register(let left) = instruction.operands[first],
+        guard first + 1 < instruction.operands.count,
+            case .register(let left) = instruction.operands[first],
             let right = operand(instruction, first + 1)
         else {
             comparison = nil
             return
         }
-        let kind: Comparison.Kind = instruction.mnemonic == "cmp" || instruction.mnemonic == "subs" ? .subtract : .and
+        let kind: Comparison.Kind =
+            instruction.mnemonic == "cmp" || instruction.mnemonic == "subs" ? .subtract : .and
         comparison = Comparison(
             kind: kind, left: read(left), right: left.is64 ? right : right.low(32), is64: left.is64,
             register: left.number)
@@ -279,7 +309,9 @@ struct AbstractState: Hashable {
                 if let (bits, isSigned) = instruction.extended {
                     offset = isSigned ? offset.signExtended(bits) : offset.low(bits)
                 }
-                if instruction.shift.kind == .left { offset = offset.shiftedLeft(instruction.shift.amount) }
+                if instruction.shift.kind == .left {
+                    offset = offset.shiftedLeft(instruction.shift.amount)
+                }
                 if !index.is64 && instruction.extended == nil { return .unknown }
                 // A constant table at an index with few values.
                 if let base = address.single, let list = offset.candidates(256) {
@@ -297,14 +329,17 @@ struct AbstractState: Hashable {
         guard instruction.writesBack else { return }
         for case .memory(let base, _, let displacement) in instruction.operands {
             // Before: the displacement; after: the last operand.
-            let step = number(instruction, instruction.operands.count - 1) ?? UInt64(bitPattern: displacement)
+            let step =
+                number(instruction, instruction.operands.count - 1)
+                ?? UInt64(bitPattern: displacement)
             write(base, read(base).adding(.constant(step)))
         }
     }
 
     private mutating func store(_ instruction: Instruction, _ constants: ConstantMemory) {
         let count = instruction.mnemonic == "stp" ? 2 : 1
-        let sources = instruction.operands.prefix(count).map { operand -> (value: AbstractValue, bytes: UInt64) in
+        let sources = instruction.operands.prefix(count).map {
+            operand -> (value: AbstractValue, bytes: UInt64) in
             guard case .register(let register) = operand else { return (.unknown, 16) }
             switch instruction.mnemonic {
             case "strb", "sturb", "stlrb": return (.unknown, 1)
@@ -312,7 +347,9 @@ struct AbstractState: Hashable {
             default: return (read(register), register.is64 ? 8 : 4)
             }
         }
-        for source in sources { if case .place(.stack, let offset) = source.value { share(offset) } }
+        for source in sources {
+            if case .place(.stack, let offset) = source.value { share(offset) }
+        }
         switch place(instruction, constants) {
         case .place(let place, let offset)?:
             let words: WritableKeyPath<AbstractState, [UInt64: AbstractValue]> =
@@ -320,10 +357,14 @@ struct AbstractState: Hashable {
             var at = offset
             for source in sources {
                 for word in self[keyPath: words].keys
-                where Int64(bitPattern: word &- at) < Int64(source.bytes) && Int64(bitPattern: at &- word) < 8 {
+                where Int64(bitPattern: word &- at) < Int64(source.bytes)
+                    && Int64(bitPattern: at &- word) < 8
+                {
                     self[keyPath: words][word] = nil
                 }
-                if source.bytes == 8 && source.value != .unknown { self[keyPath: words][at] = source.value }
+                if source.bytes == 8 && source.value != .unknown {
+                    self[keyPath: words][at] = source.value
+                }
                 at &+= source.bytes
             }
         case .constants?: break  // the kernel's static memory holds neither threads nor the stack
@@ -372,7 +413,9 @@ struct AbstractState: Hashable {
         }
         writeBack(instruction)
         for index in 0..<(isPair ? 2 : 1) {
-            if case .register(let target) = instruction.operands[index] { write(target, values[index]) }
+            if case .register(let target) = instruction.operands[index] {
+                write(target, values[index])
+            }
         }
     }
 
@@ -392,9 +435,12 @@ struct AbstractState: Hashable {
 
     // Branches
 
-    /// The state on the way that `instruction` leads where it branches, or where it does not; nil: nobody comes there.
+    /// The state on the way that `instruction` leads where it branches, or where it does not; nil:
+    /// nobody comes there.
     func following(_ instruction: Instruction, taken: Bool) -> AbstractState? {
-        guard case .register(let register)? = instruction.operands.first, instruction.condition == nil else {
+        guard case .register(let register)? = instruction.operands.first,
+            instruction.condition == nil
+        else {
             return followingCondition(instruction, taken: taken)
         }
         let value = read(register)
@@ -447,7 +493,8 @@ struct AbstractState: Hashable {
         guard let comparison, let stated = instruction.condition else { return self }
         let condition = taken ? stated : stated.inverted
         guard comparison.isPossible(condition) else { return nil }
-        guard let register = comparison.register, let left = comparison.left(where: condition) else { return self }
+        guard let register = comparison.register, let left = comparison.left(where: condition)
+        else { return self }
         return refined(register, comparison.is64, left)
     }
 }
@@ -515,7 +562,8 @@ extension Comparison {
         switch condition {
         case .eq:
             let (a, b) = (left.knownBits, right.knownBits)
-            return (a.value ^ b.value) & a.known & b.known == 0 && low <= right.largest && high >= right.smallest
+            return (a.value ^ b.value) & a.known & b.known == 0 && low <= right.largest
+                && high >= right.smallest
         case .hs: return high >= right.smallest
         case .lo: return low < right.largest
         case .hi: return high > right.smallest
@@ -532,7 +580,8 @@ extension Comparison {
         let bits = left.knownBits
         if kind == .and {
             if condition == .eq { return .fromBits(bits.known | b, bits.value & ~b) }
-            return b.nonzeroBitCount == 1 && condition == .ne ? .fromBits(bits.known | b, bits.value | b) : nil
+            return b.nonzeroBitCount == 1 && condition == .ne
+                ? .fromBits(bits.known | b, bits.value | b) : nil
         }
         let end: UInt64
         switch condition {

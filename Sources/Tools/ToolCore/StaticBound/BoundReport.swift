@@ -8,18 +8,25 @@ public struct BoundReport {
     public var longestMasked: EntryBound? { bounds.first }
     /// The longest interrupt that may make a more urgent thread run.
     public var longestInterrupt: EntryBound? { bounds.first { $0.name.hasPrefix("interrupt: ") } }
-    /// How long the most urgent thread waits at most: a masked section has just begun when its interrupt comes.
-    public var longestWait: Int { (longestMasked?.path.length ?? 0) + (longestInterrupt?.path.length ?? 0) }
+    /// How long the most urgent thread waits at most: a masked section has just begun when its
+    /// interrupt comes.
+    public var longestWait: Int {
+        (longestMasked?.path.length ?? 0) + (longestInterrupt?.path.length ?? 0)
+    }
 
     /// What exceeds a goal.
     public var excesses: [String] {
         var excesses: [String] = []
         let long = bounds.filter { $0.path.length > KernelGoals.longestMasked }
         if !long.isEmpty {
-            excesses.append("\(long.count) of \(bounds.count) entries exceed \(KernelGoals.longestMasked) instructions")
+            excesses.append(
+                "\(long.count) of \(bounds.count) entries exceed "
+                    + "\(KernelGoals.longestMasked) instructions"
+            )
         }
         if longestWait > KernelGoals.longestWait {
-            excesses.append("the wait of \(longestWait) instructions exceeds \(KernelGoals.longestWait)")
+            excesses.append(
+                "the wait of \(longestWait) instructions exceeds \(KernelGoals.longestWait)")
         }
         return excesses
     }
@@ -28,7 +35,8 @@ public struct BoundReport {
     public var list: String { bounds.map { "\($0.name)\t\($0.path.length)\n" }.joined() }
 
     private var wait: String {
-        "longest wait \(longestWait): \(longestMasked?.name ?? "none") \(longestMasked?.path.length ?? 0)"
+        "longest wait \(longestWait): "
+            + "\(longestMasked?.name ?? "none") \(longestMasked?.path.length ?? 0)"
             + " + \(longestInterrupt?.name ?? "none") \(longestInterrupt?.path.length ?? 0)"
     }
 
@@ -36,7 +44,8 @@ public struct BoundReport {
         let width = bounds.map(\.name.count).max() ?? 0
         return bounds.map { bound in
             let number = String(bound.path.length)
-            return String(repeating: " ", count: max(0, 8 - number.count)) + number + "  " + bound.name
+            return String(repeating: " ", count: max(0, 8 - number.count)) + number + "  "
+                + bound.name
                 + String(repeating: " ", count: width - bound.name.count) + "  " + bound.path.spine
         } + [wait]
     }

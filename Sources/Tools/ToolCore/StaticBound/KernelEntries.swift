@@ -45,7 +45,9 @@ extension LongestPaths {
     }
 
     /// `svc`: an exception class in bits 26–31 of the syndrome.
-    private func call(_ name: String, _ start: UInt64, known: UInt64, value: UInt64) -> KernelEntry {
+    private func call(_ name: String, _ start: UInt64, known: UInt64, value: UInt64)
+        -> KernelEntry
+    {
         var state = entryState(.bits(known: ~0x3ff_ffff, value: 0x15 << 26))
         state[0] = .fromBits(known, value)
         return KernelEntry(name: name, start: start, state: state)
@@ -60,7 +62,8 @@ extension LongestPaths {
                 self.call("\(call)", start, known: 0x7f << 40, value: UInt64(number) << 40))
         }
         for (known, value) in others(atLeast: 11, bits: 7) {
-            entries.append(call("unknown system call", start, known: known << 40, value: value << 40))
+            entries.append(
+                call("unknown system call", start, known: known << 40, value: value << 40))
         }
         let invoke = UInt64(SystemCall.invoke.rawValue) << 40
         var methods: UInt64 = 0
@@ -71,7 +74,9 @@ extension LongestPaths {
         }
         for (known, value) in others(atLeast: methods, bits: 8) {
             entries.append(
-                call("invoke, unknown method", start, known: 0x7f << 40 | known << 32, value: invoke | value << 32))
+                call(
+                    "invoke, unknown method", start, known: 0x7f << 40 | known << 32,
+                    value: invoke | value << 32))
         }
         return entries
     }
@@ -109,7 +114,8 @@ extension LongestPaths {
         }
         entries.append(
             KernelEntry(
-                name: "system error", start: vectors + 11 * LongestPaths.vectorBytes, state: entryState(.unknown)))
+                name: "system error", start: vectors + 11 * LongestPaths.vectorBytes,
+                state: entryState(.unknown)))
         return entries
     }
 
@@ -118,21 +124,28 @@ extension LongestPaths {
             KernelEntry(
                 name: "interrupt: \(kind.name), \(from)", start: start, state: entryState(.unknown),
                 excluded: kind.excluded)
-        } + [KernelEntry(name: "interrupt: any, \(from)", start: start, state: entryState(.unknown))]
+        } + [
+            KernelEntry(name: "interrupt: any, \(from)", start: start, state: entryState(.unknown))
+        ]
     }
 
     /// The longest masked section of each entry, the longest first.
     public func bounds() throws -> [EntryBound] {
         var longest: [String: Path] = [:]
         for entry in try entries() {
-            guard let path = lengths(from: entry.start, entry.state, excluding: entry.excluded).longest else {
+            guard
+                let path = lengths(from: entry.start, entry.state, excluding: entry.excluded)
+                    .longest
+            else {
                 continue
             }
             if path.length > longest[entry.name]?.length ?? -1 { longest[entry.name] = path }
         }
         // The kinds together are all interrupts: the row of any tells only where they are not.
         for from in ["user", "idle"] {
-            let kinds = KernelGoals.interruptKinds.map { longest["interrupt: \($0.name), \(from)"]?.length ?? 0 }
+            let kinds = KernelGoals.interruptKinds.map {
+                longest["interrupt: \($0.name), \(from)"]?.length ?? 0
+            }
             let any = "interrupt: any, \(from)"
             if kinds.max() == longest[any]?.length { longest[any] = nil }
         }

@@ -1,4 +1,5 @@
-// Longest masked sections of the kernel: each function's, in each situation that it is called in, from its callees'.
+// Longest masked sections of the kernel: each function's, in each situation that it is called in,
+// from its callees'.
 
 /// What `wcet` knows about the kernel, and what it found so far.
 public final class LongestPaths {
@@ -15,7 +16,8 @@ public final class LongestPaths {
     public private(set) var loopTable: [UInt64: (place: String, bound: Int)] = [:]
     /// Functions that a path reaches and that no bound covers, and why.
     public private(set) var excludedPaths: [String: String] = [:]
-    /// A function that is called in more situations than this is looked at once for all further ones.
+    /// A function that is called in more situations than this is looked at once for all further
+    /// ones.
     private static let situationLimit = 400
 
     private struct Key: Hashable {
@@ -30,10 +32,15 @@ public final class LongestPaths {
         self.sources = sources
     }
 
-    private func report(_ problem: String) { if reported.insert(problem).inserted { problems.append(problem) } }
+    private func report(_ problem: String) {
+        if reported.insert(problem).inserted { problems.append(problem) }
+    }
 
-    /// The lengths of the code that begins at `start`; `excluded` names functions that it does not run.
-    func lengths(from start: UInt64, _ state: AbstractState, excluding excluded: Set<String> = []) -> Lengths {
+    /// The lengths of the code that begins at `start`; `excluded` names functions that it does not
+    /// run.
+    func lengths(from start: UInt64, _ state: AbstractState, excluding excluded: Set<String> = [])
+        -> Lengths
+    {
         let key = situation(start, state, excluded)
         if let found = known[key] { return found }
         if let first = open.firstIndex(of: start) {
@@ -55,9 +62,13 @@ public final class LongestPaths {
     private var flows: [Key: FunctionFlow] = [:]
     private var flowing: Set<UInt64> = []
 
-    private func situation(_ start: UInt64, _ state: AbstractState, _ excluded: Set<String>) -> Key {
+    private func situation(_ start: UInt64, _ state: AbstractState, _ excluded: Set<String>)
+        -> Key
+    {
         let key = Key(function: start, state: state, excluded: excluded)
-        if flows[key] != nil || situations[start, default: 0] < LongestPaths.situationLimit { return key }
+        if flows[key] != nil || situations[start, default: 0] < LongestPaths.situationLimit {
+            return key
+        }
         return Key(function: start, state: AbstractState(), excluded: excluded)
     }
 
@@ -71,9 +82,12 @@ public final class LongestPaths {
             code, start: start, state: key.state,
             excluding: { address in self.isExcluded(address, excluded) },
             called: { target, state in
-                // A function that calls itself is refused elsewhere; so are jumps that cannot be followed.
+                // A function that calls itself is refused elsewhere; so are jumps that cannot be
+                // followed.
                 if self.flowing.contains(target) { return [:] }
-                guard let flow = try? self.flow(self.situation(target, state, excluded)) else { return [:] }
+                guard let flow = try? self.flow(self.situation(target, state, excluded)) else {
+                    return [:]
+                }
                 return flow.results
             })
         flows[key] = new
@@ -97,7 +111,8 @@ public final class LongestPaths {
         let structure = graph.structure()
         let blocks = origins.map { flow.blocks[$0] }
         if let second = structure.irreducible.first {
-            throw BoundError("\(linePlace(blocks[second].instructions[0])): a cycle with two entries")
+            throw BoundError(
+                "\(linePlace(blocks[second].instructions[0])): a cycle with two entries")
         }
         let mapping = LoopMapping(blocks, structure, lines, sources)
         do {
@@ -123,7 +138,8 @@ public final class LongestPaths {
         case .flow: return .init(Lengths(through: Path(count, own)), to: block.successors)
         case .return: return .init(Lengths(through: Path(count, own)), isExit: true)
         case .leave: return .init(Lengths(head: Path(count, own)))
-        case .look: return .init(Lengths(head: Path(count, own), tail: Path(0)), to: block.successors)
+        case .look:
+            return .init(Lengths(head: Path(count, own), tail: Path(0)), to: block.successors)
         case .trap: return .init(Lengths())
         case .call(let target, let state):
             let callee = lengths(from: target, state, excluding: excluded)
@@ -132,13 +148,16 @@ public final class LongestPaths {
                 path.map { path in
                     Path(
                         path.length + (before ? count : 0),
-                        (before ? own : []) + [.call(function: name(target), place: site, path: path)])
+                        (before ? own : []) + [
+                            .call(function: name(target), place: site, path: path)
+                        ])
                 }
             }
             return .init(
                 Lengths(
                     through: called(callee.through, true), head: called(callee.head, true),
-                    tail: called(callee.tail, false), inner: called(callee.inner, false)), to: block.successors)
+                    tail: called(callee.tail, false), inner: called(callee.inner, false)),
+                to: block.successors)
         }
     }
 
@@ -149,7 +168,8 @@ public final class LongestPaths {
     }
     /// The line that an address comes from.
     func linePlace(_ address: UInt64) -> String {
-        lines[address].first.flatMap { $0.line > 0 ? $0.place : nil } ?? "0x\(String(address, radix: 16))"
+        lines[address].first.flatMap { $0.line > 0 ? $0.place : nil }
+            ?? "0x\(String(address, radix: 16))"
     }
     private func place(_ address: UInt64) -> String { "\(name(address)) at \(linePlace(address))" }
 }
@@ -158,13 +178,15 @@ extension Path {
     /// The calls that cost most, one line.
     public var spine: String {
         var words: [String] = []
-        for step in steps.sorted(by: { $0.length > $1.length }).prefix(3) where step.length * 5 >= length {
+        for step in steps.sorted(by: { $0.length > $1.length }).prefix(3)
+        where step.length * 5 >= length {
             words.append(step.summary)
         }
         return words.joined(separator: " + ")
     }
 
-    /// What the path consists of, indented by depth; pieces below `least` instructions are added up.
+    /// What the path consists of, indented by depth; pieces below `least` instructions are added
+    /// up.
     public func listing(_ depth: Int = 0, least: Int = 12) -> [String] {
         var lines: [String] = []
         var small = 0
@@ -198,8 +220,10 @@ extension PathStep {
     }
     var title: String {
         switch self {
-        case .call(let function, let place, let path): "\(path.length) \(function), called at \(place)"
-        case .rounds(let count, let place, let path): "\(count * path.length) = \(count) × \(path.length) \(place)"
+        case .call(let function, let place, let path):
+            "\(path.length) \(function), called at \(place)"
+        case .rounds(let count, let place, let path):
+            "\(count * path.length) = \(count) × \(path.length) \(place)"
         case .code(let function, let place, let count): "\(count) \(function) at \(place)"
         }
     }

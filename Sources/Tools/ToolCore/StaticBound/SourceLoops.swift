@@ -1,7 +1,8 @@
 // The loops of the kernel's sources, and the bounds that stand at them.
 //
-// In Swift: `var rounds = LoopBound(EXPRESSION)` above the loop whose body begins with `rounds.count()`, or a range of constants
-// in `for … in`. In C and in assembly: `// bound: EXPRESSION` on the line of the branch that goes back.
+// In Swift: `var rounds = LoopBound(EXPRESSION)` above the loop whose body begins with
+// `rounds.count()`, or a range of constants in `for … in`. In C and in assembly: `// bound:
+// EXPRESSION` on the line of the branch that goes back.
 
 import Foundation
 
@@ -25,7 +26,9 @@ public struct SourceLoops {
         for (_, text) in files { collectConstants(text) }
         for (path, text) in files {
             if path.hasSuffix(".swift") { loops[path] = swiftLoops(path, text) }
-            for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+            for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false)
+                .enumerated()
+            {
                 guard let comment = line.range(of: "// bound: ") else { continue }
                 let frame = SourceFrame(function: "", file: path, line: index + 1)
                 comments[frame] = value(String(line[comment.upperBound...]))
@@ -45,12 +48,15 @@ public struct SourceLoops {
 
     // Constants
 
-    /// `static var NAME: TYPE { EXPRESSION }`, `let NAME = EXPRESSION`, `#define NAME EXPRESSION`; by `TYPE.NAME` and by `NAME`.
+    /// `static var NAME: TYPE { EXPRESSION }`, `let NAME = EXPRESSION`, `#define NAME EXPRESSION`;
+    /// by `TYPE.NAME` and by `NAME`.
     private mutating func collectConstants(_ text: String) {
         var type = ""
         for line in text.split(separator: "\n") {
             let words = line.split(whereSeparator: { !$0.isLetter && !$0.isNumber && $0 != "_" })
-            if let keyword = words.firstIndex(where: { ["enum", "struct", "extension"].contains($0) }),
+            if let keyword = words.firstIndex(where: {
+                ["enum", "struct", "extension"].contains($0)
+            }),
                 keyword + 1 < words.count, !line.hasPrefix("    "), !line.hasPrefix("//")
             {
                 type = String(words[keyword + 1])
@@ -63,15 +69,20 @@ public struct SourceLoops {
                 }
             } else if let at = words.firstIndex(of: "var"), at > 0, words[..<at].contains("static"),
                 at + 1 < words.count,
-                let open = line.firstIndex(of: "{"), let close = line.lastIndex(of: "}"), open < close
+                let open = line.firstIndex(of: "{"), let close = line.lastIndex(of: "}"),
+                open < close
             {
                 found = (words[at + 1], line[line.index(after: open)..<close])
-            } else if let at = words.firstIndex(of: "let"), at + 1 < words.count, let equals = line.range(of: " = ") {
+            } else if let at = words.firstIndex(of: "let"), at + 1 < words.count,
+                let equals = line.range(of: " = ")
+            {
                 found = (words[at + 1], line[equals.upperBound...])
             }
             guard let found else { continue }
             let expression = String(found.expression)
-            if !line.hasPrefix("#") && line.first == " " { constants["\(type).\(found.name)"] = expression }
+            if !line.hasPrefix("#") && line.first == " " {
+                constants["\(type).\(found.name)"] = expression
+            }
             if constants[String(found.name)] == nil { constants[String(found.name)] = expression }
         }
     }
@@ -97,7 +108,8 @@ public struct SourceLoops {
             lineOf.append(line)
             if byte == 10 { line += 1 }
         }
-        let lines = String(decoding: code, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
+        let lines = String(decoding: code, as: UTF8.self).split(
+            separator: "\n", omittingEmptySubsequences: false)
         func isWord(_ at: Int) -> Bool {
             guard code.indices.contains(at) else { return false }
             let byte = code[at]
@@ -109,7 +121,8 @@ public struct SourceLoops {
             var at = 0
             while at + word.count <= code.count {
                 defer { at += 1 }
-                guard code[at] == word[0], code[at..<(at + word.count)].elementsEqual(word), !isWord(at - 1),
+                guard code[at] == word[0], code[at..<(at + word.count)].elementsEqual(word),
+                    !isWord(at - 1),
                     !isWord(at + word.count)
                 else { continue }
                 guard let open = SourceLoops.bodyStart(code, at + word.count),
@@ -123,11 +136,14 @@ public struct SourceLoops {
                 loops.append(
                     SourceLoop(
                         file: path, lines: first...lineOf[close],
-                        bound: annotated(lines, first, body) ?? (keyword == "for" ? range(header) : nil)))
+                        bound: annotated(lines, first, body)
+                            ?? (keyword == "for" ? range(header) : nil)))
             }
         }
         return loops.sorted {
-            ($0.lines.lowerBound, -$0.lines.upperBound) < ($1.lines.lowerBound, -$1.lines.upperBound)
+            ($0.lines.lowerBound, -$0.lines.upperBound) < (
+                $1.lines.lowerBound, -$1.lines.upperBound
+            )
         }
     }
 
@@ -152,7 +168,8 @@ public struct SourceLoops {
         let isClosed = range.contains("...")
         guard let middle = range.range(of: isClosed ? "..." : "..<"),
             let low = value(String(range[..<middle.lowerBound])),
-            let high = value(String(range[middle.upperBound...].components(separatedBy: " where ")[0]))
+            let high = value(
+                String(range[middle.upperBound...].components(separatedBy: " where ")[0]))
         else { return nil }
         return max(0, high - low + (isClosed ? 1 : 0))
     }
@@ -227,10 +244,13 @@ private struct ExpressionParser {
         space()
         return at == text.count || text[at] == "," || text[at] == ";" ? value : nil
     }
-    private mutating func space() { while at < text.count, text[at] == " " || text[at] == "&" { at += 1 } }
+    private mutating func space() {
+        while at < text.count, text[at] == " " || text[at] == "&" { at += 1 }
+    }
     private mutating func take(_ symbol: String) -> Bool {
         space()
-        guard at + symbol.count <= text.count, String(text[at..<(at + symbol.count)]) == symbol else { return false }
+        guard at + symbol.count <= text.count, String(text[at..<(at + symbol.count)]) == symbol
+        else { return false }
         at += symbol.count
         return true
     }
@@ -283,7 +303,9 @@ private struct ExpressionParser {
         }
         space()
         let start = at
-        while at < text.count, text[at].isLetter || text[at].isNumber || text[at] == "_" || text[at] == "." {
+        while at < text.count,
+            text[at].isLetter || text[at].isNumber || text[at] == "_" || text[at] == "."
+        {
             // A range is no part of a name.
             if text[at] == ".", at + 1 < text.count, text[at + 1] == "." { break }
             at += 1
