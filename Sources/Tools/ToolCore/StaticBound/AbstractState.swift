@@ -35,8 +35,22 @@ struct AbstractState: Hashable {
     /// Somebody else may hold a pointer to the stack: the lowest place. Such a pointer reaches what
     /// lies above it.
     private(set) var sharedStack: Int64?
-    private mutating func share(_ offset: UInt64) {
-        sharedStack = min(sharedStack ?? .max, Int64(bitPattern: offset))
+    /// - Returns: false where it was shared from here on already.
+    @discardableResult private mutating func share(_ offset: UInt64) -> Bool {
+        let old = sharedStack
+        sharedStack = min(old ?? .max, Int64(bitPattern: offset))
+        return sharedStack != old
+    }
+    /// A pointer to the stack went into a value that is not followed.
+    private mutating func shareOperands(_ instruction: Instruction) {
+        for operand in instruction.operands {
+            let register: Register
+            switch operand {
+            case .register(let number), .memory(let number, _, _): register = number
+            default: continue
+            }
+            if case .place(.stack, let offset) = registers[register.number] { share(offset) }
+        }
     }
     /// Others' stores and called functions change what they can reach.
     private mutating func forgetShared() {
@@ -86,6 +100,9 @@ struct AbstractState: Hashable {
         }
         for index in registers.indices where registers[index] != other.registers[index] {
             let all = giveUp ? .unknown : registers[index].joined(other.registers[index])
+            for value in [registers[index], other.registers[index]] where value != all {
+                if case .place(.stack, let offset) = value { grew = share(offset) || grew }
+            }
             if all != registers[index] {
                 registers[index] = all
                 grew = true
@@ -182,6 +199,7 @@ struct AbstractState: Hashable {
         if case .register(let target)? = instruction.operands.first {
             if let result = result(of: instruction, target) {
                 noteComparison(instruction)
+                if case .place = result {} else { shareOperands(instruction) }
                 write(target, result)
                 return
             }
@@ -196,7 +214,9 @@ struct AbstractState: Hashable {
                 )
             }
         case "msr": systemRegisters[instruction.word & AbstractState.systemMask] = nil
-        case "nop", "dsb", "isb", "dmb", "dc", "ic", "tlbi", "at", "prfm", "hint", "yield", "bti":
+        case "svc", "hvc", "smc": call()
+        case "dc": forgetShared()
+        case "nop", "dsb", "isb", "dmb", "ic", "tlbi", "at", "prfm", "hint", "yield", "bti":
             break
         case "str", "stp", "strb", "strh", "stur", "sturb", "sturh", "stlr", "stlrb":
             store(instruction, constants)
@@ -325,6 +345,14 @@ struct AbstractState: Hashable {
         return nil
     }
 
+    /// An access to the stack at a place that is not known.
+    private mutating func shareBase(_ instruction: Instruction, _ place: AbstractValue?) {
+        if case .place? = place { return }
+        for case .memory(let base, _, _) in instruction.operands {
+            if case .place(.stack, let offset) = registers[base.number] { share(offset) }
+        }
+    }
+
     private mutating func writeBack(_ instruction: Instruction) {
         guard instruction.writesBack else { return }
         for case .memory(let base, _, let displacement) in instruction.operands {
@@ -350,7 +378,9 @@ struct AbstractState: Hashable {
         for source in sources {
             if case .place(.stack, let offset) = source.value { share(offset) }
         }
-        switch place(instruction, constants) {
+        let place = place(instruction, constants)
+        shareBase(instruction, place)
+        switch place {
         case .place(let place, let offset)?:
             let words: WritableKeyPath<AbstractState, [UInt64: AbstractValue]> =
                 place == .stack ? \.stackWords : \.threadWords
@@ -374,6 +404,7 @@ struct AbstractState: Hashable {
     }
     private mutating func load(_ instruction: Instruction, _ constants: ConstantMemory) {
         let place = place(instruction, constants)
+        shareBase(instruction, place)
         let isPair = instruction.mnemonic.hasPrefix("ldp")
         var values: [AbstractValue] = [.unknown, .unknown]
         if case .place(let place, let offset)? = place {
@@ -420,12 +451,14 @@ struct AbstractState: Hashable {
     }
 
     private mutating func forget(_ instruction: Instruction) {
+        shareOperands(instruction)
         for operand in instruction.operands {
             switch operand {
             case .register(let register): write(register, .unknown)
             case .memory(let base, _, _):
                 if instruction.writesBack { write(base, .unknown) }
                 forgetShared()
+                stackWords = [:]
             default: break
             }
         }

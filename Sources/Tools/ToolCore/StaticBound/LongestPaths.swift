@@ -175,14 +175,11 @@ public final class LongestPaths {
 }
 
 extension Path {
-    /// The calls that cost most, one line.
+    /// The calls and loops that cost most, one line.
     public var spine: String {
-        var words: [String] = []
-        for step in steps.sorted(by: { $0.length > $1.length }).prefix(3)
-        where step.length * 5 >= length {
-            words.append(step.summary)
-        }
-        return words.joined(separator: " + ")
+        let parts = steps.filter { !$0.isCode && $0.length >= 40 && $0.length * 5 >= length }
+        let largest = parts.sorted { $0.length > $1.length }.prefix(3)
+        return largest.map(\.summary).joined(separator: " + ")
     }
 
     /// What the path consists of, indented by depth; pieces below `least` instructions are added
@@ -212,6 +209,7 @@ extension PathStep {
         case .code(_, _, let count): count
         }
     }
+    var isCode: Bool { if case .code = self { true } else { false } }
     var inside: Path? {
         switch self {
         case .call(_, _, let path), .rounds(_, _, let path): path
