@@ -138,18 +138,31 @@ function memmove
     b.hs memcpy
     add x1, x1, x2
     add x3, x0, x2
-1:  subs x2, x2, #8
+    subs x2, x2, #64
     b.lo 2f
-    ldr x4, [x1, #-8]!
+1:  ldp x4, x5, [x1, #-16]
+    ldp x6, x7, [x1, #-32]
+    ldp x8, x9, [x1, #-48]
+    ldp x10, x11, [x1, #-64]!
+    stp x4, x5, [x3, #-16]
+    stp x6, x7, [x3, #-32]
+    stp x8, x9, [x3, #-48]
+    stp x10, x11, [x3, #-64]!
+    subs x2, x2, #64
+    b.hs 1b                     // bound: KernelLimits.loanStep / 64 - 1
+2:  adds x2, x2, #56
+    b.mi 4f
+3:  ldr x4, [x1, #-8]!
     str x4, [x3, #-8]!
-    b 1b                        // bound: KernelLimits.loanStep / 8
-2:  adds x2, x2, #8
-    b.eq 4f
-3:  ldrb w4, [x1, #-1]!
+    subs x2, x2, #8
+    b.pl 3b                     // bound: 6
+4:  adds x2, x2, #8
+    b.eq 6f
+5:  ldrb w4, [x1, #-1]!
     strb w4, [x3, #-1]!
     subs x2, x2, #1
-    b.ne 3b                     // bound: 6
-4:  ret
+    b.ne 5b                     // bound: 6
+6:  ret
 
 // x0 destination, w1 byte, x2 bytes; x0 is the result.
 function memset

@@ -133,13 +133,12 @@ extension Kernel where H: ~Copyable {
     /// Zero up to `to` at the low end; false where an interrupt came between.
     private mutating func clearLow(_ untyped: Ref<Untyped>, to end: Int) -> Bool {
         if untyped.pointee.lowCleared < untyped.pointee.low { untyped.pointee.lowCleared = untyped.pointee.low }
-        // The progress stays in the object; an interrupt is taken between two steps.
+        // The progress stays in the object; an interrupt is taken after each step.
         while untyped.pointee.lowCleared < end {
             let at = untyped.pointee.lowCleared
             let bytes = min(end &- at, KernelLimits.zeroStep)
             unsafe hardware.zero(memory(untyped, at), bytes: bytes)
             untyped.pointee.lowCleared = at &+ bytes
-            if untyped.pointee.lowCleared >= end { break }
             if isInterrupted() { return false }
         }
         return true
@@ -148,13 +147,12 @@ extension Kernel where H: ~Copyable {
     /// Zero down to `to` at the high end; false where an interrupt came between.
     private mutating func clearHigh(_ untyped: Ref<Untyped>, to end: Int) -> Bool {
         if untyped.pointee.highCleared > untyped.pointee.high { untyped.pointee.highCleared = untyped.pointee.high }
-        // The progress stays in the object; an interrupt is taken between two steps.
+        // The progress stays in the object; an interrupt is taken after each step.
         while untyped.pointee.highCleared > end {
             let bytes = min(untyped.pointee.highCleared &- end, KernelLimits.zeroStep)
             let at = untyped.pointee.highCleared &- bytes
             unsafe hardware.zero(memory(untyped, at), bytes: bytes)
             untyped.pointee.highCleared = at
-            if at <= end { break }
             if isInterrupted() { return false }
         }
         return true
