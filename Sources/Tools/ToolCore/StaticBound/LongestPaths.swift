@@ -175,11 +175,15 @@ public final class LongestPaths {
 }
 
 extension Path {
-    /// The calls and loops that cost most, one line.
+    /// The call or loop that costs most, and in it likewise, one line; beside it the next one, where
+    /// that is a quarter of the whole.
     public var spine: String {
         let parts = steps.filter { !$0.isCode && $0.length >= 40 && $0.length * 5 >= length }
-        let largest = parts.sorted { $0.length > $1.length }.prefix(3)
-        return largest.map(\.summary).joined(separator: " + ")
+            .sorted { $0.length > $1.length }
+        guard let first = parts.first else { return "" }
+        let inner = first.inside?.spine ?? ""
+        let second = parts.dropFirst().first { $0.length * 4 >= length }
+        return first.head + (inner.isEmpty ? "" : " › " + inner) + (second.map { " + " + $0.head } ?? "")
     }
 
     /// What the path consists of, indented by depth; pieces below `least` instructions are added
@@ -225,15 +229,12 @@ extension PathStep {
         case .code(let function, let place, let count): "\(count) \(function) at \(place)"
         }
     }
-    var summary: String {
+    /// Without what lies in it.
+    var head: String {
         switch self {
-        case .call(let function, _, let path):
-            let inner = path.spine
-            return "\(function) \(path.length)" + (inner.isEmpty ? "" : " (\(inner))")
-        case .rounds(let count, let place, let path):
-            let inner = path.spine
-            return "\(count) × \(path.length) at \(place)" + (inner.isEmpty ? "" : " (\(inner))")
-        case .code(let function, let place, let count): return "\(function) \(count) at \(place)"
+        case .call(let function, _, let path): "\(function) \(path.length)"
+        case .rounds(let count, let place, let path): "\(count) × \(path.length) at \(place)"
+        case .code(let function, let place, let count): "\(function) \(count) at \(place)"
         }
     }
 }
