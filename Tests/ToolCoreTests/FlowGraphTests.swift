@@ -16,12 +16,14 @@ final class FlowGraphTests: XCTestCase {
     private func look(_ count: Int, _ to: Int...) -> FlowGraph.Node {
         .init(Lengths(head: Path(count), tail: Path(0)), to: to)
     }
-    private func lengths(_ nodes: [FlowGraph.Node], rounds: [Int: Int] = [:]) throws -> [Int?] {
+    private func lengths(
+        _ nodes: [FlowGraph.Node], rounds: [Int: Int] = [:], branch: FlowGraph.Branch? = nil
+    ) throws -> [Int?] {
         let graph = FlowGraph(nodes).reduced().graph
         let structure = graph.structure()
         XCTAssertEqual(structure.irreducible, [])
         let found = try graph.lengths(structure) { loop in
-            rounds[structure.loops[loop].header].map { ($0, "") }
+            rounds[structure.loops[loop].header].map { FlowGraph.Rounds($0, "", branch: branch) }
         }
         return [found.through, found.head, found.tail, found.inner].map { $0?.length }
     }
@@ -43,6 +45,15 @@ final class FlowGraphTests: XCTestCase {
         XCTAssertEqual(
             try lengths(nodes, rounds: [1: 3, 2: 10]),
             [1 + 3 * (1 + 10 * 6 + 1) + 1 + 1, nil, nil, nil])
+    }
+    func testABranchCountsInFewerRounds() throws {
+        let nodes = [code(1, 1), code(2, 2, 5), code(3, 3, 4), code(10, 1), code(20, 1), exit(7)]
+        XCTAssertEqual(
+            try lengths(nodes, rounds: [1: 8], branch: .init(count: 3, nodes: [4])),
+            [1 + 3 * (2 + 3 + 20) + 5 * (2 + 3 + 10) + 2 + 7, nil, nil, nil])
+        XCTAssertEqual(
+            try lengths(nodes, rounds: [1: 2], branch: .init(count: 3, nodes: [4])),
+            [1 + 2 * (2 + 3 + 20) + 2 + 7, nil, nil, nil], "more than the loop has rounds")
     }
     func testALoopWithoutABoundIsRefused() {
         XCTAssertThrowsError(try lengths([code(1, 1), code(2, 1, 2), exit(1)])) { error in

@@ -26,6 +26,34 @@ final class SourceLoopsTests: XCTestCase {
             + "    while y {\n        b.count()\n    }\n}\n"
         XCTAssertEqual(loops(two).around("A.swift", 6).map(\.bound), [1, 2])
     }
+    func testABranchHasItsOwnBound() {
+        let text = """
+            var rounds = LoopBound(8)
+            var deliveries = LoopBound(3)
+            while a {
+                rounds.count()
+                if b {
+                    deliveries.count()
+                    deliver()
+                }
+                skip()
+            }
+            """
+        let loop = loops(text).around("A.swift", 4).first
+        XCTAssertEqual(loop?.bound, 8)
+        XCTAssertEqual(loop?.branch, SourceLoop.Branch(lines: 6...8, bound: 3))
+        let inner = """
+            var rounds = LoopBound(8)
+            while a {
+                rounds.count()
+                var rounds = LoopBound(2)
+                while b {
+                    rounds.count()
+                }
+            }
+            """
+        XCTAssertNil(loops(inner).around("A.swift", 3).first?.branch, "that is the inner loop's")
+    }
     func testARangeOfConstantsIsItsBound() {
         XCTAssertEqual(bound("for _ in 0..<4 {\n}\n", line: 1), 4)
         XCTAssertEqual(bound("for i in 1...4 {\n}\n", line: 1), 4)

@@ -290,17 +290,45 @@ public struct FlowGraph {
     /// A loop whose rounds need a bound and have none: index into the structure's loops.
     public struct Unbounded: Error { public var loop: Int }
 
+    /// Nodes of a loop that at most so many rounds pass.
+    public struct Branch {
+        public var count: Int
+        public var nodes: Set<Int>
+        public init(count: Int, nodes: Set<Int>) {
+            self.count = count
+            self.nodes = nodes
+        }
+    }
+    /// The largest number of times that a loop goes back to its header.
+    public struct Rounds {
+        public var count: Int
+        public var place: String
+        public var branch: Branch?
+        public init(_ count: Int, _ place: String, branch: Branch? = nil) {
+            self.count = count
+            self.place = place
+            self.branch = branch
+        }
+    }
+
     /// - Parameter rounds: the largest number of times that a loop goes back to its header; nil:
     /// not known.
     /// - Throws: where a cycle without a look has no bound.
-    public func lengths(_ structure: Structure, rounds: (Int) -> (count: Int, place: String)?)
+    public func lengths(_ structure: Structure, rounds: (Int) -> Rounds?)
         throws -> Lengths
     {
         var search = Search(graph: self, structure: structure)
         for index in structure.loops.indices {
             guard let cycle = search.cycle(index) else { continue }
             guard let bound = rounds(index) else { throw Unbounded(loop: index) }
-            search.extra[structure.loops[index].header] = (index, bound.count, bound.place, cycle)
+            var parts = [(count: bound.count, cycle: cycle)]
+            if let branch = bound.branch, branch.count < bound.count, !branch.nodes.isEmpty {
+                parts = [(branch.count, cycle)]
+                if let rest = search.cycle(index, without: branch.nodes) {
+                    parts.append((bound.count - branch.count, rest))
+                }
+            }
+            search.extra[structure.loops[index].header] = (bound.place, parts)
         }
         return search.lengths()
     }
@@ -310,7 +338,7 @@ public struct FlowGraph {
 private struct Search {
     let graph: FlowGraph
     let structure: FlowGraph.Structure
-    var extra: [Int: (loop: Int, count: Int, place: String, cycle: Path)] = [:]
+    var extra: [Int: (place: String, parts: [(count: Int, cycle: Path)])] = [:]
 
     /// How far it is to the start of each node, and the node before.
     struct Pass {
@@ -321,7 +349,9 @@ private struct Search {
     }
     private static let none = Int.min / 4
 
-    private func added(_ node: Int) -> Int { extra[node].map { $0.count * $0.cycle.length } ?? 0 }
+    private func added(_ node: Int) -> Int {
+        extra[node]?.parts.reduce(0) { $0 + $1.count * $1.cycle.length } ?? 0
+    }
 
     /// Longest ways from the seeds, along edges that are not back edges, within `within`.
     private func pass(_ seeds: [Int: Path], within: Set<Int>? = nil) -> Pass {
@@ -354,7 +384,9 @@ private struct Search {
         var steps = pass.start[nodes[nodes.count - 1]]?.steps ?? []
         for (index, at) in nodes.reversed().enumerated() {
             if let more = extra[at] {
-                steps.append(.rounds(more.count, place: more.place, path: more.cycle))
+                for part in more.parts {
+                    steps.append(.rounds(part.count, place: more.place, path: part.cycle))
+                }
             }
             if index < nodes.count - 1 { steps += graph.nodes[at].lengths.through?.steps ?? [] }
         }
@@ -362,9 +394,10 @@ private struct Search {
     }
 
     /// The longest round of a loop without a look; nil: every round looks.
-    func cycle(_ index: Int) -> Path? {
+    func cycle(_ index: Int, without left: Set<Int> = []) -> Path? {
         let loop = structure.loops[index]
-        let pass = pass([loop.header: Path(0)], within: loop.nodes)
+        if left.contains(loop.header) { return nil }
+        let pass = pass([loop.header: Path(0)], within: loop.nodes.subtracting(left))
         var longest: Path?
         for latch in loop.latches where pass.length[latch] > Search.none {
             guard let through = graph.nodes[latch].lengths.through else { continue }

@@ -121,10 +121,10 @@ public final class LongestPaths {
                 switch mapping.bounds[loop] {
                 case .success(let bound):
                     self.loopTable[header] = (bound.place, bound.rounds)
-                    return (bound.rounds, bound.place)
+                    return FlowGraph.Rounds(bound.rounds, bound.place, branch: bound.branch)
                 case .failure(let why):
                     self.report("\(self.place(header)): \(why)")
-                    return (1, "?")
+                    return FlowGraph.Rounds(1, "?")
                 }
             }
         } catch { return Lengths() }

@@ -10,6 +10,8 @@ struct LoopMapping {
     struct Bound {
         var rounds: Int
         var place: String
+        /// Calls that fewer rounds make.
+        var branch: FlowGraph.Branch?
     }
     private(set) var bounds: [Result<Bound, BoundError>] = []
 
@@ -60,8 +62,33 @@ struct LoopMapping {
                 bounds[index] = .failure(
                     BoundError("the loop at \(missing.loop.place) has no bound"))
             } else {
-                bounds[index] = .success(Bound(rounds: rounds, place: best.loop.place))
+                let branch = candidates.count > 1 ? nil : best.loop.branch
+                bounds[index] = .success(
+                    Bound(
+                        rounds: rounds, place: best.loop.place,
+                        branch: branch.map { branch in
+                            FlowGraph.Branch(
+                                count: branch.bound,
+                                nodes: LoopMapping.calls(blocks, loop, branch, best, lines))
+                        }))
             }
+        }
+    }
+
+    /// The nodes of a loop that end in a call from the lines of a branch. A call stays where it was
+    /// written; what else the compiler may have moved is no part of it.
+    private static func calls(
+        _ blocks: [CodeBlock], _ loop: FlowGraph.Loop, _ branch: SourceLoop.Branch,
+        _ instance: Instance, _ lines: SourceLines
+    ) -> Set<Int> {
+        loop.nodes.filter { node in
+            guard case .call = blocks[node].end, let call = blocks[node].instructions.last else {
+                return false
+            }
+            let frames = lines[call]
+            let depth = frames.count - 1 - instance.path.count
+            return frames.indices.contains(depth) && frames[depth].file == instance.loop.file
+                && branch.lines.contains(frames[depth].line)
         }
     }
 

@@ -12,6 +12,13 @@ struct SourceLoop: Hashable {
     var lines: ClosedRange<Int>
     /// nil: none stands there, or none that can be evaluated.
     var bound: Int?
+    /// A branch of the body that fewer rounds take: it begins with the count of another `LoopBound`,
+    /// which is stated before the loop.
+    var branch: Branch?
+    struct Branch: Hashable {
+        var lines: ClosedRange<Int>
+        var bound: Int
+    }
     var place: String { "\(file.split(separator: "/").last ?? "?"):\(lines.lowerBound)" }
 }
 
@@ -137,7 +144,8 @@ public struct SourceLoops {
                     SourceLoop(
                         file: path, lines: first...lineOf[close],
                         bound: annotated(lines, first, body)
-                            ?? (keyword == "for" ? range(header) : nil)))
+                            ?? (keyword == "for" ? range(header) : nil),
+                        branch: branch(lines, first...lineOf[close])))
             }
         }
         return loops.sorted {
@@ -157,6 +165,31 @@ public struct SourceLoops {
             guard let start = lines[index].range(of: "var \(name) = LoopBound(") else { continue }
             guard let close = lines[index].lastIndex(of: ")") else { return nil }
             return value(String(lines[index][start.upperBound..<close]))
+        }
+        return nil
+    }
+
+    /// The first count in the body of a bound that stands above the loop, but for the loop's own.
+    private func branch(_ lines: [Substring], _ loop: ClosedRange<Int>) -> SourceLoop.Branch? {
+        for line in loop.dropFirst(2) where line <= lines.count {
+            let statement = lines[line - 1].drop { $0 == " " }
+            guard statement.hasSuffix(".count()") else { continue }
+            let declaration = "var \(statement.dropLast(8)) = LoopBound("
+            guard let above = (0..<line).last(where: { lines[$0].contains(declaration) }),
+                above + 1 < loop.lowerBound, let start = lines[above].range(of: declaration),
+                let close = lines[above].lastIndex(of: ")"),
+                let bound = value(String(lines[above][start.upperBound..<close]))
+            else { continue }
+            var depth = 0
+            var end = line
+            while end < loop.upperBound, depth >= 0 {
+                for byte in lines[end].utf8 where depth >= 0 {
+                    if byte == 123 { depth += 1 }
+                    if byte == 125 { depth -= 1 }
+                }
+                end += 1
+            }
+            return SourceLoop.Branch(lines: line...max(line, end - 1), bound: bound)
         }
         return nil
     }
