@@ -41,7 +41,7 @@ final class SourceLoopsTests: XCTestCase {
             """
         let loop = loops(text).around("A.swift", 4).first
         XCTAssertEqual(loop?.bound, 8)
-        XCTAssertEqual(loop?.branch, SourceLoop.Branch(lines: 6...8, bound: 3))
+        XCTAssertEqual(loop?.branch, SourceLoop.Branch(lines: 6...7, bound: 3))
         let inner = """
             var rounds = LoopBound(8)
             while a {
