@@ -55,6 +55,14 @@ final class FlowGraphTests: XCTestCase {
             try lengths(nodes, rounds: [1: 2], branch: .init(count: 3, nodes: [4])),
             [1 + 2 * (2 + 3 + 20) + 2 + 7, nil, nil, nil], "more than the loop has rounds")
     }
+    func testThePassThatLeavesALoopMayTakeTheBranch() throws {
+        // The test stands at the end: 2, then 10 or 20, then back or on.
+        let nodes = [code(1, 1), code(2, 2, 3), code(10, 4), code(20, 4), code(1, 1, 5), exit(7)]
+        // Three times 20 in all: eight rounds and the last pass.
+        XCTAssertEqual(
+            try lengths(nodes, rounds: [1: 8], branch: .init(count: 3, nodes: [3])),
+            [1 + 3 * 23 + 6 * 13 + 7, nil, nil, nil])
+    }
     func testALoopWithoutABoundIsRefused() {
         XCTAssertThrowsError(try lengths([code(1, 1), code(2, 1, 2), exit(1)])) { error in
             XCTAssertEqual((error as? FlowGraph.Unbounded)?.loop, 0)

@@ -304,6 +304,8 @@ public struct FlowGraph {
         public var count: Int
         public var place: String
         public var branch: Branch?
+        /// Do some rounds have to go without the branch?
+        var splits: Bool { branch.map { $0.count < count && !$0.nodes.isEmpty } ?? false }
         public init(_ count: Int, _ place: String, branch: Branch? = nil) {
             self.count = count
             self.place = place
@@ -317,18 +319,64 @@ public struct FlowGraph {
     public func lengths(_ structure: Structure, rounds: (Int) -> Rounds?)
         throws -> Lengths
     {
+        var bounds: [Int: Rounds] = [:]
         var search = Search(graph: self, structure: structure)
         for index in structure.loops.indices {
             guard let cycle = search.cycle(index) else { continue }
             guard let bound = rounds(index) else { throw Unbounded(loop: index) }
-            var parts = [(count: bound.count, cycle: cycle)]
-            if let branch = bound.branch, branch.count < bound.count, !branch.nodes.isEmpty {
-                parts = [(branch.count, cycle)]
-                if let rest = search.cycle(index, without: branch.nodes) {
-                    parts.append((bound.count - branch.count, rest))
-                }
+            let header = structure.loops[index].header
+            bounds[header] = bound
+            search.note(index, bound, cycle)
+        }
+        let isExact = structure.loops.allSatisfy { loop in
+            bounds[loop.header]?.branch == nil
+                || loop.nodes.allSatisfy { nodes[$0].lengths.tail == nil }
+        }
+        guard isExact,
+            let branched = structure.loops.first(where: {
+                $0.header != 0 && bounds[$0.header]?.splits == true
+            })
+        else { return search.lengths() }
+        return branchedLengths(branched, bounds)
+    }
+
+    /// The last pass through a loop, which leaves it, may take the branch as well or not: two copies of
+    /// the loop, of which the second does not.
+    private func branchedLengths(_ loop: Loop, _ bounds: [Int: Rounds]) -> Lengths {
+        var graph = self
+        var origins = Array(nodes.indices)
+        var copies: [Int: Int] = [:]
+        for node in loop.nodes.sorted() {
+            copies[node] = graph.nodes.count
+            graph.nodes.append(nodes[node])
+            origins.append(node)
+        }
+        let branch = bounds[loop.header]?.branch
+        for (node, copy) in copies {
+            graph.nodes[copy].successors = nodes[node].successors.map { copies[$0] ?? $0 }
+            if branch?.nodes.contains(node) == true { graph.nodes[copy].lengths = Lengths() }
+        }
+        let second = copies[loop.header] ?? loop.header
+        for node in nodes.indices where !loop.nodes.contains(node) {
+            if nodes[node].successors.contains(loop.header) {
+                graph.nodes[node].successors.append(second)
             }
-            search.extra[structure.loops[index].header] = (bound.place, parts)
+        }
+        let structure = graph.structure()
+        var search = Search(graph: graph, structure: structure)
+        var most: Path?
+        for index in structure.loops.indices {
+            guard let cycle = search.cycle(index) else { continue }
+            let header = structure.loops[index].header
+            guard let bound = bounds[origins[header]] else { continue }
+            if origins[header] != loop.header {
+                search.note(index, bound, cycle)
+            } else if header == loop.header {
+                most = cycle
+                search.note(index, bound, cycle, lastTakesBranch: true)
+            } else {
+                search.note(index, bound, most ?? cycle, rest: cycle)
+            }
         }
         return search.lengths()
     }
@@ -348,6 +396,24 @@ private struct Search {
         var start: [Int: Path]
     }
     private static let none = Int.min / 4
+
+    /// - Parameters:
+    ///   - lastTakesBranch: the pass that leaves the loop takes the branch, too.
+    ///   - rest: the longest round without the branch; else it is computed.
+    mutating func note(
+        _ index: Int, _ bound: FlowGraph.Rounds, _ cycle: Path, lastTakesBranch: Bool = false,
+        rest: Path? = nil
+    ) {
+        var parts = [(count: bound.count, cycle: cycle)]
+        if let branch = bound.branch, bound.splits {
+            let taken = branch.count - (lastTakesBranch ? 1 : 0)
+            parts = [(taken, cycle)]
+            if let rest = rest ?? self.cycle(index, without: branch.nodes) {
+                parts.append((bound.count - taken, rest))
+            }
+        }
+        extra[structure.loops[index].header] = (bound.place, parts)
+    }
 
     private func added(_ node: Int) -> Int {
         extra[node]?.parts.reduce(0) { $0 + $1.count * $1.cycle.length } ?? 0
