@@ -19,7 +19,7 @@ function swiftlet_zero
 1:  dc zva, x0
     add x0, x0, #64
     cmp x0, x1
-    b.lo 1b                     // bound: KernelLimits.zeroStep / 64
+    b.lo 1b                     // bound: KernelLimits.zeroStep / 64 - 1
     dsb ishst
     ret
 2:  stp xzr, xzr, [x0]
@@ -28,7 +28,7 @@ function swiftlet_zero
     stp xzr, xzr, [x0, #48]
     add x0, x0, #64
     cmp x0, x1
-    b.lo 2b                     // bound: KernelLimits.zeroStep / 64
+    b.lo 2b                     // bound: KernelLimits.zeroStep / 64 - 1
     dsb ishst
     ret
 
@@ -51,12 +51,12 @@ function swiftlet_zero
 .endm
 
 function swiftlet_cache_clean
-    clean_by_line               // bound: KernelLimits.cacheStep / 64 + 1
+    clean_by_line               // bound: KernelLimits.cacheStep / 64
     dsb sy
     ret
 
 function swiftlet_cache_unify
-    clean_by_line               // bound: KernelLimits.cacheStep / 64 + 1
+    clean_by_line               // bound: KernelLimits.cacheStep / 64
     dsb ish
     ic ialluis
     dsb ish
@@ -129,19 +129,19 @@ memcpy_up:
     add x1, x1, #64
     add x3, x3, #64
     subs x2, x2, #64
-    b.hs 1b                     // bound: KernelLimits.loanStep / 64
+    b.hs 1b                     // bound: KernelLimits.loanStep / 64 - 1
 2:  adds x2, x2, #56
     b.mi 4f
 3:  ldr x4, [x1], #8
     str x4, [x3], #8
     subs x2, x2, #8
-    b.pl 3b                     // bound: 7
+    b.pl 3b                     // bound: 6
 4:  adds x2, x2, #8
     b.eq 6f
 5:  ldrb w4, [x1], #1
     strb w4, [x3], #1
     subs x2, x2, #1
-    b.ne 5b                     // bound: 7
+    b.ne 5b                     // bound: 6
 6:  ret
 
 function memmove
@@ -150,18 +150,31 @@ function memmove
     b.hs memcpy
     add x1, x1, x2
     add x3, x0, x2
-1:  subs x2, x2, #8
+    subs x2, x2, #64
     b.lo 2f
-    ldr x4, [x1, #-8]!
+1:  ldp x4, x5, [x1, #-16]
+    ldp x6, x7, [x1, #-32]
+    ldp x8, x9, [x1, #-48]
+    ldp x10, x11, [x1, #-64]!
+    stp x4, x5, [x3, #-16]
+    stp x6, x7, [x3, #-32]
+    stp x8, x9, [x3, #-48]
+    stp x10, x11, [x3, #-64]!
+    subs x2, x2, #64
+    b.hs 1b                     // bound: KernelLimits.loanStep / 64 - 1
+2:  adds x2, x2, #56
+    b.mi 4f
+3:  ldr x4, [x1, #-8]!
     str x4, [x3, #-8]!
-    b 1b                        // bound: KernelLimits.loanStep / 8
-2:  adds x2, x2, #8
-    b.eq 4f
-3:  ldrb w4, [x1, #-1]!
+    subs x2, x2, #8
+    b.pl 3b                     // bound: 6
+4:  adds x2, x2, #8
+    b.eq 6f
+5:  ldrb w4, [x1, #-1]!
     strb w4, [x3, #-1]!
     subs x2, x2, #1
-    b.ne 3b                     // bound: 7
-4:  ret
+    b.ne 5b                     // bound: 6
+6:  ret
 
 // x0 destination, w1 byte, x2 bytes; x0 is the result.
 function memset
@@ -173,10 +186,10 @@ function memset
 1:  subs x2, x2, #16
     b.lo 2f
     stp x1, x1, [x3], #16
-    b 1b                        // bound: 18
+    b 1b                        // bound: 288 / 16
 2:  adds x2, x2, #16
     b.eq 4f
 3:  strb w1, [x3], #1
     subs x2, x2, #1
-    b.ne 3b                     // bound: 15
+    b.ne 3b                     // bound: 14
 4:  ret

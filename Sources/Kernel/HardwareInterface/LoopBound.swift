@@ -10,6 +10,8 @@
 ///         rounds.count()
 ///         …
 ///     }
+///
+/// Counted in a branch of the body instead, it bounds how many rounds take that branch.
 public struct LoopBound {
     #if !hasFeature(Embedded)
         @usableFromInline var left: Int

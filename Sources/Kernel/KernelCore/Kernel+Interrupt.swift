@@ -27,12 +27,14 @@ extension Kernel where H: ~Copyable {
         var outstanding = 0
         var at: Ref<Interrupt>? = first
         var rounds = LoopBound(KernelLimits.sharedLine)
+        var deliveries = LoopBound(KernelLimits.deliveryStep)
         while let interrupt = at {
             rounds.count()
             at = interrupt.pointee.nextOnLine
             if !interrupt.pointee.isOutstanding {
                 left = left &- 1
                 if left < 0 { continue }
+                deliveries.count()
                 interrupt.pointee.count &+= 1
                 interrupt.pointee.isOutstanding = true
                 if let notification = interrupt.pointee.source.notification {

@@ -51,7 +51,8 @@ extension Kernel where H: ~Copyable {
                 request.offset &+= 1 << UInt64(truncatingIfNeeded: request.sizeBits)
                 thread.pointee.context.x.6 = request.offset
             }
-            if thread.pointee.context.x.2 > 0 && isInterrupted() { return .restart }
+            if thread.pointee.context.x.2 == 0 { break }
+            if isInterrupted() { return .restart }
         }
         let made = thread.pointee.context.x.7
         complete(thread, .success)

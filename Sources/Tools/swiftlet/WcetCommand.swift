@@ -1,4 +1,5 @@
-// `swiftlet wcet`: the longest path of each kernel entry with interrupts masked, from the linked kernel.
+// `swiftlet wcet`: the longest path of each kernel entry with interrupts masked, from the linked
+// kernel.
 
 import ArgumentParser
 import Foundation
@@ -6,39 +7,63 @@ import ToolCore
 
 struct WcetCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "wcet", abstract: "Bound the longest masked section of every kernel entry, from the linked kernel.")
+        commandName: "wcet",
+        abstract: "Bound the longest masked section of every kernel entry, from the linked kernel."
+    )
 
     @Argument(help: "The kernel's ELF file.") var elf = "build/kernel.elf"
-    @Option(help: "Folders of the kernel's sources.") var sources = ["Sources/Kernel", "Sources/Shared"]
-    @Flag(help: "Show each loop and its bound.") var loops = false
+    @Option(help: "Folders of the kernel's sources.") var sources = [
+        "Sources/Kernel", "Sources/Shared",
+    ]
+    @Option(help: "Where the bounds go, one entry a line.") var list = "build/wcet.tsv"
+    @Flag(help: "Print the table for docs/realtime.md.") var markdown = false
+    @Flag(help: "Show each loop of the kernel's code, and its bound.") var loops = false
     @Option(help: "Show the longest path of this entry in full.") var entry: String?
 
     func run() throws {
         let kernel = try ElfFile(path: elf)
         guard let image = try kernel.codes().first else { return }
         let code = try KernelCode(image, constants: try KernelConstants(kernel, image))
-        let paths = try LongestPaths(code, lines: symbolize(image), sources: SourceLoops(sourceFiles()))
-        let bounds = try paths.bounds()
-        for bound in bounds {
-            print("\(bound.path.length)\t\(bound.name)\t\(bound.path.spine)")
-        }
-        if let entry, let bound = bounds.first(where: { $0.name == entry }) {
+        let paths = try LongestPaths(
+            code, lines: symbolize(image), sources: SourceLoops(sourceFiles()))
+        let report = BoundReport(try paths.bounds())
+        for problem in paths.problems { print("error: \(problem)") }
+        if !paths.problems.isEmpty { throw ExitCode(1) }
+        try writeFile(Array(report.list.utf8), to: list)
+        if let entry {
+            guard let bound = report.bounds.first(where: { $0.name == entry }) else {
+                throw ToolError("no entry \(entry)")
+            }
             for line in bound.path.listing() { print(line) }
+            return
         }
         if loops {
             for (address, loop) in paths.loopTable.sorted(by: { $0.key < $1.key }) {
-                print("0x\(String(address, radix: 16))\t\(paths.name(address))\t\(loop.place)\t\(loop.bound)")
+                print(
+                    "\(loop.bound)\t\(loop.place)\t"
+                        + "0x\(String(address, radix: 16)) of \(paths.name(address))"
+                )
             }
+            return
         }
-        print("\(paths.contextCount) situations")
-        for problem in paths.problems { print("error: \(problem)") }
+        for line in markdown ? report.markdown : report.table { print(line) }
+        for (function, reason) in paths.excludedPaths.sorted(by: { $0.key < $1.key }) {
+            print("without \(function): \(reason)")
+        }
+        if !report.excesses.isEmpty {
+            for excess in report.excesses { print("error: \(excess)") }
+            throw ExitCode(1)
+        }
     }
 
     private func sourceFiles() throws -> [(path: String, text: String)] {
         var files: [(path: String, text: String)] = []
         for folder in sources {
-            guard let walk = FileManager.default.enumerator(atPath: folder) else { throw ToolError("\(folder): not there") }
-            for case let name as String in walk where [".swift", ".c", ".S", ".h"].contains(where: name.hasSuffix) {
+            guard let walk = FileManager.default.enumerator(atPath: folder) else {
+                throw ToolError("\(folder): not there")
+            }
+            for case let name as String in walk
+            where [".swift", ".c", ".S", ".h"].contains(where: name.hasSuffix) {
                 let path = "\(folder)/\(name)"
                 files.append((path, String(decoding: try readFile(path), as: UTF8.self)))
             }
@@ -47,22 +72,31 @@ struct WcetCommand: ParsableCommand {
     }
 
     private func symbolize(_ image: CodeImage) throws -> SourceLines {
-        let addresses = Array(stride(from: image.range.lowerBound, to: image.range.upperBound, by: 4))
+        let addresses = Array(
+            stride(from: image.range.lowerBound, to: image.range.upperBound, by: 4))
         let text = addresses.map { "0x\(String($0, radix: 16))" }.joined(separator: "\n")
         let found = try output(of: "llvm-symbolizer", ["--inlines", "-e", elf], input: text)
-        if found.status != 0 { throw ToolError("llvm-symbolizer, a part of the Swift toolchain, cannot be run") }
+        if found.status != 0 {
+            throw ToolError("llvm-symbolizer, a part of the Swift toolchain, cannot be run")
+        }
         return SourceLines(
-            addresses: addresses, symbolizer: found.text, root: FileManager.default.currentDirectoryPath,
+            addresses: addresses, symbolizer: found.text,
+            root: FileManager.default.currentDirectoryPath,
             symbols: image.functionNames, demangled: demangled)
     }
 
     private func demangled(_ names: Set<String>) -> [String: String] {
         let list = names.sorted()
-        guard let found = try? output(of: "swift-demangle", ["--simplified", "--compact"], input: list.joined(separator: "\n"))
+        guard
+            let found = try? output(
+                of: "swift-demangle", ["--simplified", "--compact"],
+                input: list.joined(separator: "\n"))
         else { return [:] }
         let readable = found.text.split(separator: "\n").map { name in
             var name = String(name)
-            for noise in ["specialized ", "Kernel<>.", "static "] { name = name.replacingOccurrences(of: noise, with: "") }
+            for noise in ["specialized ", "Kernel<>.", "static "] {
+                name = name.replacingOccurrences(of: noise, with: "")
+            }
             return name
         }
         return Dictionary(zip(list, readable), uniquingKeysWith: { first, _ in first })
@@ -80,16 +114,19 @@ struct KernelConstants: ConstantMemory {
 
     init(_ kernel: ElfFile, _ image: CodeImage) throws {
         self.kernel = kernel
-        guard let start = try kernel.address(of: "swiftlet_got_start"), let end = try kernel.address(of: "swiftlet_got_end")
+        guard let start = try kernel.address(of: "swiftlet_got_start"),
+            let end = try kernel.address(of: "swiftlet_got_end")
         else { throw ToolError("the kernel has no table of addresses") }
         resolved = start..<max(start, end)
         formed = image.formedAddresses()
     }
     func read(_ address: UInt64, _ bytes: Int) -> UInt64? {
         for segment in kernel.segments where !segment.isWritable || resolved.contains(address) {
-            guard address >= segment.virtualAddress, address + UInt64(bytes) <= segment.virtualAddress + UInt64(segment.fileSize)
+            guard address >= segment.virtualAddress,
+                address + UInt64(bytes) <= segment.virtualAddress + UInt64(segment.fileSize)
             else { continue }
-            return kernel.bytes.number(segment.offset + Int(address - segment.virtualAddress), bytes)
+            return kernel.bytes.number(
+                segment.offset + Int(address - segment.virtualAddress), bytes)
         }
         return nil
     }

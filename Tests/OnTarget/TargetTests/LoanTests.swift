@@ -42,6 +42,31 @@ func loanTests(_ runner: inout Runner) {
         try c.equal(note(0), 1)
         try c.refuse(.noCaller) { () throws(KernelError) in try reply.loanRead(offset: 0, to: 0xa000_4000, length: 8) }
     }
+    runner.test("loan.overlapping") { c throws(Failure) in
+        let (endpoint, reply) = try c.door()
+        _ = try c.map(at: 0xa000_0000)
+        _ = try c.spawn(
+            priority: 30,
+            { _ in
+                let attachment = Attachment(lending: 0xa000_0000, length: 1024, .read)
+                _ = try? doorEndpoint.call(RegisterMessage(1), attachment)
+                endThread()
+            })
+        _ = try c.succeed { () throws(KernelError) in try endpoint.receive(reply: reply) }
+        let page = 0xa000_0000 as UInt64
+        for (shift, length) in [(1, 1024), (8, 1024), (13, 200), (64, 64), (72, 63), (3, 15)] as [(UInt64, UInt64)] {
+            for word in 0..<256 as Range<UInt64> { poke(page + 8 * word, (word + 1) &* 0x9e37_79b9_7f4a_7c15) }
+            try c.succeed { () throws(KernelError) in
+                try reply.loanRead(offset: 0, to: page + shift, length: length)
+            }
+            for at in 0..<2048 as Range<UInt64> {
+                // Byte n of the pattern, or what was copied there.
+                let origin = at >= shift && at < shift + length ? at - shift : at
+                let expected = ((origin / 8 + 1) &* 0x9e37_79b9_7f4a_7c15) >> (8 * (origin % 8)) & 0xff
+                try c.equal(peek(page + at / 8 * 8) >> (8 * (at % 8)) & 0xff, expected)
+            }
+        }
+    }
     runner.test("loan.rights") { c throws(Failure) in
         let (endpoint, reply) = try c.door()
         _ = try c.map(at: 0xa000_0000)

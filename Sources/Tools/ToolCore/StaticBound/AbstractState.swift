@@ -1,7 +1,7 @@
 // What is known of the registers at a place in the code, and how an instruction changes it.
 //
-// An instruction that is not modelled here makes every register that it names unknown, so that a forgotten one costs
-// precision and not truth.
+// An instruction that is not modelled here makes every register that it names unknown, so that a
+// forgotten one costs precision and not truth.
 
 /// What the last comparison compared.
 struct Comparison: Hashable {
@@ -24,13 +24,42 @@ public protocol ConstantMemory {
 /// The registers, the last comparison, and words of the running thread.
 struct AbstractState: Hashable {
     private(set) var registers = [AbstractValue](repeating: .unknown, count: Register.count)
+    /// What is known of the low half of a register whose high half is not known.
+    private var lowHalves: [Int: AbstractValue] = [:]
     var comparison: Comparison?
-    /// Words that were stored to the running thread and that nothing since may have changed, by their offset.
+    /// Words that were stored to the running thread and that nothing since may have changed, by
+    /// their offset.
     var threadWords: [UInt64: AbstractValue] = [:]
     /// The same of the stack.
     var stackWords: [UInt64: AbstractValue] = [:]
-    /// Somebody else may hold a pointer to the stack.
-    var isStackShared = false
+    /// Somebody else may hold a pointer to the stack: the lowest place. Such a pointer reaches what
+    /// lies above it.
+    private(set) var sharedStack: Int64?
+    /// - Returns: false where it was shared from here on already.
+    @discardableResult private mutating func share(_ offset: UInt64) -> Bool {
+        let old = sharedStack
+        sharedStack = min(old ?? .max, Int64(bitPattern: offset))
+        return sharedStack != old
+    }
+    /// A pointer to the stack went into a value that is not followed.
+    private mutating func shareOperands(_ instruction: Instruction) {
+        for operand in instruction.operands {
+            let register: Register
+            switch operand {
+            case .register(let number), .memory(let number, _, _): register = number
+            default: continue
+            }
+            if case .place(.stack, let offset) = registers[register.number] { share(offset) }
+        }
+    }
+    /// Others' stores and called functions change what they can reach.
+    private mutating func forgetShared() {
+        threadWords = [:]
+        guard let sharedStack else { return }
+        for word in stackWords.keys where Int64(bitPattern: word) &+ 8 > sharedStack {
+            stackWords[word] = nil
+        }
+    }
     /// Of system registers, by their encoding in `mrs` and `msr`.
     var systemRegisters: [UInt32: AbstractValue] = [:]
     static let systemMask: UInt32 = 0x1f_ffe0
@@ -45,12 +74,13 @@ struct AbstractState: Hashable {
 
     func read(_ register: Register) -> AbstractValue {
         let value = registers[register.number]
-        return register.is64 ? value : value.low(32)
+        return register.is64 ? value : lowHalves[register.number] ?? value.low(32)
     }
     mutating func write(_ register: Register, _ value: AbstractValue) {
         if register.number == Register.zero { return }
         if comparison?.register == register.number { comparison?.register = nil }
         registers[register.number] = register.is64 ? value : value.low(32)
+        lowHalves[register.number] = nil
     }
     subscript(_ number: Int) -> AbstractValue {
         get { registers[number] }
@@ -60,8 +90,19 @@ struct AbstractState: Hashable {
     /// - Returns: true where this state grew.
     mutating func join(_ other: AbstractState, giveUp: Bool) -> Bool {
         var grew = false
+        for (number, half) in lowHalves {
+            let all =
+                giveUp ? .unknown : half.joined(other.read(Register(number: number, is64: false)))
+            if all != half {
+                lowHalves[number] = all == .unknown ? nil : all
+                grew = true
+            }
+        }
         for index in registers.indices where registers[index] != other.registers[index] {
             let all = giveUp ? .unknown : registers[index].joined(other.registers[index])
+            for value in [registers[index], other.registers[index]] where value != all {
+                if case .place(.stack, let offset) = value { grew = share(offset) || grew }
+            }
             if all != registers[index] {
                 registers[index] = all
                 grew = true
@@ -75,8 +116,8 @@ struct AbstractState: Hashable {
             systemRegisters[register] = nil
             grew = true
         }
-        if other.isStackShared && !isStackShared {
-            isStackShared = true
+        if let shared = other.sharedStack, shared < sharedStack ?? .max {
+            sharedStack = shared
             grew = true
         }
         for (offset, word) in stackWords where other.stackWords[offset] != word {
@@ -90,27 +131,28 @@ struct AbstractState: Hashable {
         return grew
     }
 
-    /// A function was called: what the procedure call standard lets it change is unknown, and x21, by which Swift throws.
+    /// A function was called: what the procedure call standard lets it change is unknown, and x21,
+    /// by which Swift throws.
     mutating func call(returning results: [Int: AbstractValue] = [:]) {
-        for number in Array(0...8) + [20] {
-            // A pointer to the stack reaches what lies above it.
-            guard case .place(.stack, let offset) = registers[number] else { continue }
-            isStackShared = true
-            for word in stackWords.keys where Int64(bitPattern: word &+ 8 &- offset) > 0 { stackWords[word] = nil }
+        for number in Array(0...8) + [20, 21] {
+            if case .place(.stack, let offset) = registers[number] { share(offset) }
         }
+        forgetShared()
         for number in Array(0...18) + [21, 30] { self[number] = .unknown }
         comparison = nil
-        threadWords = [:]
         systemRegisters = [:]
         for (number, value) in results { self[number] = value }
     }
 
-    /// What a called function sees: arguments only, so that calls with the same arguments are the same.
+    /// What a called function sees: arguments only, so that calls with the same arguments are the
+    /// same.
     var arguments: AbstractState {
         var state = AbstractState()
-        for number in Array(0...8) + [20] { state.registers[number] = registers[number] }
+        for number in Array(0...8) + [20, 21] { state.registers[number] = registers[number] }
         if case .place(.stack, _) = registers[8] { state.registers[8] = .unknown }
-        for number in 0...8 { if case .place(.stack, _) = registers[number] { state.registers[number] = .unknown } }
+        for number in 0...8 {
+            if case .place(.stack, _) = registers[number] { state.registers[number] = .unknown }
+        }
         state.threadWords = threadWords
         return state
     }
@@ -135,14 +177,19 @@ struct AbstractState: Hashable {
         case (.left, let amount): value = value.shiftedLeft(amount)
         case (.right, let amount): value = value.shiftedRight(amount)
         case (.arithmetic, let amount):
-            guard amount >= 0, let exact = value.mapped({ UInt64(bitPattern: Int64(bitPattern: $0) >> Int64(amount)) })
+            guard amount >= 0,
+                let exact = value.mapped({
+                    UInt64(bitPattern: Int64(bitPattern: $0) >> Int64(amount))
+                })
             else { return .unknown }
             value = exact
         }
         return value
     }
     private func number(_ instruction: Instruction, _ index: Int) -> UInt64? {
-        guard index < instruction.operands.count, case .immediate(let number) = instruction.operands[index] else {
+        guard index < instruction.operands.count,
+            case .immediate(let number) = instruction.operands[index]
+        else {
             return nil
         }
         return number
@@ -152,6 +199,7 @@ struct AbstractState: Hashable {
         if case .register(let target)? = instruction.operands.first {
             if let result = result(of: instruction, target) {
                 noteComparison(instruction)
+                if case .place = result {} else { shareOperands(instruction) }
                 write(target, result)
                 return
             }
@@ -161,12 +209,19 @@ struct AbstractState: Hashable {
         case "mrs":
             forget(instruction)
             if case .register(let target)? = instruction.operands.first {
-                write(target, systemRegisters[instruction.word & AbstractState.systemMask] ?? .unknown)
+                write(
+                    target, systemRegisters[instruction.word & AbstractState.systemMask] ?? .unknown
+                )
             }
         case "msr": systemRegisters[instruction.word & AbstractState.systemMask] = nil
-        case "nop", "dsb", "isb", "dmb", "dc", "ic", "tlbi", "at", "prfm", "hint", "yield", "bti": break
-        case "str", "stp", "strb", "strh", "stur", "sturb", "sturh", "stlr", "stlrb": store(instruction, constants)
-        case "ldr", "ldrb", "ldrh", "ldrsw", "ldur", "ldurb", "ldurh", "ldp", "ldrsb", "ldrsh", "ldpsw", "ldursw":
+        case "svc", "hvc", "smc": call()
+        case "dc": forgetShared()
+        case "nop", "dsb", "isb", "dmb", "ic", "tlbi", "at", "prfm", "hint", "yield", "bti":
+            break
+        case "str", "stp", "strb", "strh", "stur", "sturb", "sturh", "stlr", "stlrb":
+            store(instruction, constants)
+        case "ldr", "ldrb", "ldrh", "ldrsw", "ldur", "ldurb", "ldurh", "ldp", "ldrsb", "ldrsh",
+            "ldpsw", "ldursw":
             load(instruction, constants)
         default: forget(instruction)
         }
@@ -182,7 +237,9 @@ struct AbstractState: Hashable {
         case "mvn": return a?.inverted
         case "movn": return a?.inverted
         case "movk":
-            guard let value = number(instruction, 1), instruction.shift.kind != .arithmetic else { return nil }
+            guard let value = number(instruction, 1), instruction.shift.kind != .arithmetic else {
+                return nil
+            }
             let shift = UInt64(instruction.shift.amount)
             return read(target).and(.constant(~(0xffff << shift))).or(.constant(value << shift))
         case "add", "adds": if let a, let b { return a.adding(b) }
@@ -207,14 +264,37 @@ struct AbstractState: Hashable {
         case "sxtw": return a?.signExtended(32)
         case "sxtb": return a?.signExtended(8)
         case "sxth": return a?.signExtended(16)
-        case "cset": return .constants([0, 1])
-        case "csel": if let a, let b { return a.joined(b) }
-        case "csinc": if let a, let b { return a.joined(b.adding(.constant(1))) }
-        case "cinc": if let a { return a.joined(a.adding(.constant(1))) }
-        case "csetm": return .constants([0, ~0 >> UInt64(64 - width)])
+        case "csel": if let a, let b { return chosen(instruction, a, b) }
+        case "csinc": if let a, let b { return chosen(instruction, a, b.adding(.constant(1))) }
+        case "csinv": if let a, let b { return chosen(instruction, a, b.inverted) }
+        case "cinc": if let a { return chosen(instruction, a.adding(.constant(1)), a) }
+        case "cset": return chosen(instruction, .constant(1), .constant(0))
+        case "csetm": return chosen(instruction, .constant(~0 >> UInt64(64 - width)), .constant(0))
         default: break
         }
         return nil
+    }
+
+    /// The first value where the instruction's condition holds, the second where it does not.
+    private func chosen(_ instruction: Instruction, _ first: AbstractValue, _ second: AbstractValue)
+        -> AbstractValue
+    {
+        guard let comparison, let condition = instruction.condition else {
+            return first.joined(second)
+        }
+        func narrowed(_ value: AbstractValue, _ operand: Int, _ condition: Condition)
+            -> AbstractValue
+        {
+            guard operand < instruction.operands.count,
+                case .register(let register) = instruction.operands[operand],
+                instruction.mnemonic == "csel", register.number == comparison.register,
+                comparison.is64 || !register.is64
+            else { return value }
+            return comparison.left(where: condition) ?? value
+        }
+        if !comparison.isPossible(condition) { return narrowed(second, 2, condition.inverted) }
+        if !comparison.isPossible(condition.inverted) { return narrowed(first, 1, condition) }
+        return narrowed(first, 1, condition).joined(narrowed(second, 2, condition.inverted))
     }
 
     private mutating func noteComparison(_ instruction: Instruction) {
@@ -227,13 +307,15 @@ struct AbstractState: Hashable {
             return
         default: return
         }
-        guard first + 1 < instruction.operands.count, case .register(let left) = instruction.operands[first],
+        guard first + 1 < instruction.operands.count,
+            case .register(let left) = instruction.operands[first],
             let right = operand(instruction, first + 1)
         else {
             comparison = nil
             return
         }
-        let kind: Comparison.Kind = instruction.mnemonic == "cmp" || instruction.mnemonic == "subs" ? .subtract : .and
+        let kind: Comparison.Kind =
+            instruction.mnemonic == "cmp" || instruction.mnemonic == "subs" ? .subtract : .and
         comparison = Comparison(
             kind: kind, left: read(left), right: left.is64 ? right : right.low(32), is64: left.is64,
             register: left.number)
@@ -247,7 +329,9 @@ struct AbstractState: Hashable {
                 if let (bits, isSigned) = instruction.extended {
                     offset = isSigned ? offset.signExtended(bits) : offset.low(bits)
                 }
-                if instruction.shift.kind == .left { offset = offset.shiftedLeft(instruction.shift.amount) }
+                if instruction.shift.kind == .left {
+                    offset = offset.shiftedLeft(instruction.shift.amount)
+                }
                 if !index.is64 && instruction.extended == nil { return .unknown }
                 // A constant table at an index with few values.
                 if let base = address.single, let list = offset.candidates(256) {
@@ -261,18 +345,29 @@ struct AbstractState: Hashable {
         return nil
     }
 
+    /// An access to the stack at a place that is not known.
+    private mutating func shareBase(_ instruction: Instruction, _ place: AbstractValue?) {
+        if case .place? = place { return }
+        for case .memory(let base, _, _) in instruction.operands {
+            if case .place(.stack, let offset) = registers[base.number] { share(offset) }
+        }
+    }
+
     private mutating func writeBack(_ instruction: Instruction) {
         guard instruction.writesBack else { return }
         for case .memory(let base, _, let displacement) in instruction.operands {
             // Before: the displacement; after: the last operand.
-            let step = number(instruction, instruction.operands.count - 1) ?? UInt64(bitPattern: displacement)
+            let step =
+                number(instruction, instruction.operands.count - 1)
+                ?? UInt64(bitPattern: displacement)
             write(base, read(base).adding(.constant(step)))
         }
     }
 
     private mutating func store(_ instruction: Instruction, _ constants: ConstantMemory) {
         let count = instruction.mnemonic == "stp" ? 2 : 1
-        let sources = instruction.operands.prefix(count).map { operand -> (value: AbstractValue, bytes: UInt64) in
+        let sources = instruction.operands.prefix(count).map {
+            operand -> (value: AbstractValue, bytes: UInt64) in
             guard case .register(let register) = operand else { return (.unknown, 16) }
             switch instruction.mnemonic {
             case "strb", "sturb", "stlrb": return (.unknown, 1)
@@ -280,29 +375,36 @@ struct AbstractState: Hashable {
             default: return (read(register), register.is64 ? 8 : 4)
             }
         }
-        for source in sources { if case .place(.stack, _) = source.value { isStackShared = true } }
-        switch place(instruction, constants) {
+        for source in sources {
+            if case .place(.stack, let offset) = source.value { share(offset) }
+        }
+        let place = place(instruction, constants)
+        shareBase(instruction, place)
+        switch place {
         case .place(let place, let offset)?:
             let words: WritableKeyPath<AbstractState, [UInt64: AbstractValue]> =
                 place == .stack ? \.stackWords : \.threadWords
             var at = offset
             for source in sources {
                 for word in self[keyPath: words].keys
-                where Int64(bitPattern: word &- at) < Int64(source.bytes) && Int64(bitPattern: at &- word) < 8 {
+                where Int64(bitPattern: word &- at) < Int64(source.bytes)
+                    && Int64(bitPattern: at &- word) < 8
+                {
                     self[keyPath: words][word] = nil
                 }
-                if source.bytes == 8 { self[keyPath: words][at] = source.value }
+                if source.bytes == 8 && source.value != .unknown {
+                    self[keyPath: words][at] = source.value
+                }
                 at &+= source.bytes
             }
         case .constants?: break  // the kernel's static memory holds neither threads nor the stack
-        default:
-            threadWords = [:]
-            if isStackShared { stackWords = [:] }
+        default: forgetShared()
         }
         writeBack(instruction)
     }
     private mutating func load(_ instruction: Instruction, _ constants: ConstantMemory) {
         let place = place(instruction, constants)
+        shareBase(instruction, place)
         let isPair = instruction.mnemonic.hasPrefix("ldp")
         var values: [AbstractValue] = [.unknown, .unknown]
         if case .place(let place, let offset)? = place {
@@ -328,7 +430,8 @@ struct AbstractState: Hashable {
                 }
             let words = places.compactMap { place in bytes.flatMap { constants.read(place, $0) } }
             if let bytes, words.count == places.count, let found = AbstractValue.oneOf(words) {
-                values[0] = instruction.mnemonic.hasPrefix("ldrs") || instruction.mnemonic == "ldursw"
+                values[0] =
+                    instruction.mnemonic.hasPrefix("ldrs") || instruction.mnemonic == "ldursw"
                     ? found.signExtended(8 * bytes) : found
             }
         }
@@ -341,17 +444,20 @@ struct AbstractState: Hashable {
         }
         writeBack(instruction)
         for index in 0..<(isPair ? 2 : 1) {
-            if case .register(let target) = instruction.operands[index] { write(target, values[index]) }
+            if case .register(let target) = instruction.operands[index] {
+                write(target, values[index])
+            }
         }
     }
 
     private mutating func forget(_ instruction: Instruction) {
+        shareOperands(instruction)
         for operand in instruction.operands {
             switch operand {
             case .register(let register): write(register, .unknown)
             case .memory(let base, _, _):
                 if instruction.writesBack { write(base, .unknown) }
-                threadWords = [:]
+                forgetShared()
                 stackWords = [:]
             default: break
             }
@@ -362,9 +468,12 @@ struct AbstractState: Hashable {
 
     // Branches
 
-    /// The state on the way that `instruction` leads where it branches, or where it does not; nil: nobody comes there.
+    /// The state on the way that `instruction` leads where it branches, or where it does not; nil:
+    /// nobody comes there.
     func following(_ instruction: Instruction, taken: Bool) -> AbstractState? {
-        guard case .register(let register)? = instruction.operands.first, instruction.condition == nil else {
+        guard case .register(let register)? = instruction.operands.first,
+            instruction.condition == nil
+        else {
             return followingCondition(instruction, taken: taken)
         }
         let value = read(register)
@@ -401,11 +510,15 @@ struct AbstractState: Hashable {
     }
 
     private func refined(_ register: Int, _ is64: Bool, _ value: AbstractValue) -> AbstractState {
-        // Of half a register nothing may be said about the whole, unless the other half is 0.
-        if !is64 && registers[register].knownBits.known >> 32 != 0xffff_ffff { return self }
-        if !is64 && registers[register].knownBits.value >> 32 != 0 { return self }
         var state = self
-        if register != Register.zero { state.registers[register] = value }
+        if register == Register.zero { return self }
+        let (known, bits) = registers[register].knownBits
+        if is64 || known >> 32 == 0xffff_ffff && bits >> 32 == 0 {
+            state.registers[register] = value
+            state.lowHalves[register] = nil
+        } else {
+            state.lowHalves[register] = value
+        }
         return state
     }
 
@@ -413,7 +526,8 @@ struct AbstractState: Hashable {
         guard let comparison, let stated = instruction.condition else { return self }
         let condition = taken ? stated : stated.inverted
         guard comparison.isPossible(condition) else { return nil }
-        guard let register = comparison.register, let left = comparison.left(where: condition) else { return self }
+        guard let register = comparison.register, let left = comparison.left(where: condition)
+        else { return self }
         return refined(register, comparison.is64, left)
     }
 }
@@ -481,7 +595,8 @@ extension Comparison {
         switch condition {
         case .eq:
             let (a, b) = (left.knownBits, right.knownBits)
-            return (a.value ^ b.value) & a.known & b.known == 0 && low <= right.largest && high >= right.smallest
+            return (a.value ^ b.value) & a.known & b.known == 0 && low <= right.largest
+                && high >= right.smallest
         case .hs: return high >= right.smallest
         case .lo: return low < right.largest
         case .hi: return high > right.smallest
@@ -498,7 +613,8 @@ extension Comparison {
         let bits = left.knownBits
         if kind == .and {
             if condition == .eq { return .fromBits(bits.known | b, bits.value & ~b) }
-            return b.nonzeroBitCount == 1 && condition == .ne ? .fromBits(bits.known | b, bits.value | b) : nil
+            return b.nonzeroBitCount == 1 && condition == .ne
+                ? .fromBits(bits.known | b, bits.value | b) : nil
         }
         let end: UInt64
         switch condition {

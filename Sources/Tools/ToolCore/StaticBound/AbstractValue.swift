@@ -1,6 +1,8 @@
-// What is known of a register without running the code: a few constants, some bits, or a place in the thread or on the stack.
+// What is known of a register without running the code: a few constants, some bits, or a place in
+// the thread or on the stack.
 
-/// A set of 64-bit values. Every operation may return a larger set than the exact one, never a smaller one.
+/// A set of 64-bit values. Every operation may return a larger set than the exact one, never a
+/// smaller one.
 enum AbstractValue: Hashable {
     case unknown
     /// One of these, in order; at most `AbstractValue.limit`.
@@ -88,7 +90,9 @@ enum AbstractValue: Hashable {
     static func combined(
         _ a: AbstractValue, _ b: AbstractValue, _ operation: (UInt64, UInt64) -> UInt64
     ) -> AbstractValue? {
-        guard case .constants(let left) = a, case .constants(let right) = b, left.count * right.count <= 1024 else {
+        guard case .constants(let left) = a, case .constants(let right) = b,
+            left.count * right.count <= 1024
+        else {
             return nil
         }
         return .oneOf(left.flatMap { x in right.map { operation(x, $0) } })
@@ -120,12 +124,14 @@ enum AbstractValue: Hashable {
     func shiftedLeft(_ amount: Int) -> AbstractValue {
         if let exact = mapped({ $0 << UInt64(amount) }) { return exact }
         let a = knownBits
-        return .fromBits(a.known << UInt64(amount) | (1 << UInt64(amount) &- 1), a.value << UInt64(amount))
+        return .fromBits(
+            a.known << UInt64(amount) | (1 << UInt64(amount) &- 1), a.value << UInt64(amount))
     }
     func shiftedRight(_ amount: Int) -> AbstractValue {
         if let exact = mapped({ $0 >> UInt64(amount) }) { return exact }
         let a = knownBits
-        return .fromBits(a.known >> UInt64(amount) | ~(~0 >> UInt64(amount)), a.value >> UInt64(amount))
+        return .fromBits(
+            a.known >> UInt64(amount) | ~(~0 >> UInt64(amount)), a.value >> UInt64(amount))
     }
     /// The low bits of each, the others 0.
     func low(_ bits: Int) -> AbstractValue {
@@ -136,7 +142,9 @@ enum AbstractValue: Hashable {
     func signExtended(_ bits: Int) -> AbstractValue {
         if bits >= 64 { return self }
         let up = UInt64(64 - bits)
-        if let exact = mapped({ UInt64(bitPattern: Int64(bitPattern: $0 << up) >> Int64(up)) }) { return exact }
+        if let exact = mapped({ UInt64(bitPattern: Int64(bitPattern: $0 << up) >> Int64(up)) }) {
+            return exact
+        }
         let a = low(bits).knownBits
         let sign: UInt64 = 1 << UInt64(bits - 1)
         let above = ~(sign &* 2 &- 1)
@@ -145,15 +153,20 @@ enum AbstractValue: Hashable {
     }
     func adding(_ other: AbstractValue) -> AbstractValue {
         if let exact = AbstractValue.combined(self, other, &+) { return exact }
-        if case .place(let place, let offset) = self, let more = other.single { return .place(place, offset &+ more) }
-        if case .place(let place, let offset) = other, let more = single { return .place(place, offset &+ more) }
+        if case .place(let place, let offset) = self, let more = other.single {
+            return .place(place, offset &+ more)
+        }
+        if case .place(let place, let offset) = other, let more = single {
+            return .place(place, offset &+ more)
+        }
         // Exact below the lowest unknown bit: no carry from below is unknown there.
         let (a, b) = (knownBits, other.knownBits)
         let sum = a.value &+ b.value
         let unknown = ~a.known | ~b.known
         let exactLow = unknown == 0 ? 64 : unknown.trailingZeroBitCount
         let lowMask: UInt64 = exactLow >= 64 ? ~0 : 1 << UInt64(exactLow) &- 1
-        // Without wrapping, the values lie between the smallest and the largest sum: they agree on their common prefix.
+        // Without wrapping, the values lie between the smallest and the largest sum: they agree on
+        // their common prefix.
         let (low, overflowLow) = smallest.addingReportingOverflow(other.smallest)
         let (high, overflowHigh) = largest.addingReportingOverflow(other.largest)
         var known = lowMask
@@ -163,7 +176,9 @@ enum AbstractValue: Hashable {
     }
     func subtracting(_ other: AbstractValue) -> AbstractValue {
         if let exact = AbstractValue.combined(self, other, &-) { return exact }
-        if case .place(let place, let offset) = self, let less = other.single { return .place(place, offset &- less) }
+        if case .place(let place, let offset) = self, let less = other.single {
+            return .place(place, offset &- less)
+        }
         let (a, b) = (knownBits, other.knownBits)
         let unknown = ~a.known | ~b.known
         let exactLow = unknown == 0 ? 64 : unknown.trailingZeroBitCount

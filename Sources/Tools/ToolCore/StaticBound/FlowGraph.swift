@@ -1,7 +1,9 @@
-// The way through one function as a graph, its loops, and the longest paths in it. Nothing here knows instructions.
+// The way through one function as a graph, its loops, and the longest paths in it. Nothing here
+// knows instructions.
 //
-// A node is a straight piece of code. It may let a path through, and it may hold looks at pending interrupts, which end one
-// masked section and begin the next. So four lengths say all about a node, and about a whole function in turn.
+// A node is a straight piece of code. It may let a path through, and it may hold looks at pending
+// interrupts, which end one masked section and begin the next. So four lengths say all about a
+// node, and about a whole function in turn.
 
 /// The longest way of one kind, and what it consists of.
 public struct Path {
@@ -41,7 +43,9 @@ public struct Lengths {
         self.inner = inner
     }
     /// The longest of the sections that lie within, or begin at its start.
-    public var longest: Path? { [through, head, tail, inner].compactMap { $0 }.max { $0.length < $1.length } }
+    public var longest: Path? {
+        [through, head, tail, inner].compactMap { $0 }.max { $0.length < $1.length }
+    }
 }
 
 /// A graph with one entry, node 0.
@@ -118,7 +122,8 @@ public struct FlowGraph {
         return dominator
     }
 
-    /// The same paths without cycles that have two entries: what is reached through the second is copied, up to the first.
+    /// The same paths without cycles that have two entries: what is reached through the second is
+    /// copied, up to the first.
     ///
     /// - Returns: the graph, and the node that each of its nodes is or is a copy of.
     public func reduced() -> (graph: FlowGraph, origins: [Int]) {
@@ -135,7 +140,9 @@ public struct FlowGraph {
             // Cycles, those nested in others after the header of the outer one is cut.
             let components = components(isCut)
             var predecessors = [[Int]](repeating: [], count: nodes.count)
-            for node in reversePostorder() { for to in nodes[node].successors { predecessors[to].append(node) } }
+            for node in reversePostorder() {
+                for to in nodes[node].successors { predecessors[to].append(node) }
+            }
             var isNew = false
             for component in components {
                 let inside = Set(component)
@@ -148,7 +155,9 @@ public struct FlowGraph {
                     continue
                 }
                 let header = entries.max { a, b in
-                    func within(_ node: Int) -> Int { predecessors[node].filter { inside.contains($0) }.count }
+                    func within(_ node: Int) -> Int {
+                        predecessors[node].filter { inside.contains($0) }.count
+                    }
                     return (within(a), -a) < (within(b), -b)
                 }
                 guard let header else { continue }
@@ -160,22 +169,29 @@ public struct FlowGraph {
     }
 
     /// Enter the nodes from outside of `inside` through copies of them.
-    private mutating func copy(_ region: Set<Int>, _ inside: Set<Int>, _ predecessors: [[Int]], _ origins: inout [Int]) {
+    private mutating func copy(
+        _ region: Set<Int>, _ inside: Set<Int>, _ predecessors: [[Int]], _ origins: inout [Int]
+    ) {
         var copies: [Int: Int] = [:]
         for node in region.sorted() {
             copies[node] = nodes.count
             nodes.append(nodes[node])
             origins.append(origins[node])
         }
-        for (_, copy) in copies { nodes[copy].successors = nodes[copy].successors.map { copies[$0] ?? $0 } }
+        for (_, copy) in copies {
+            nodes[copy].successors = nodes[copy].successors.map { copies[$0] ?? $0 }
+        }
         for node in region {
             for from in predecessors[node] where !inside.contains(from) {
-                nodes[from].successors = nodes[from].successors.map { $0 == node ? copies[node] ?? $0 : $0 }
+                nodes[from].successors = nodes[from].successors.map {
+                    $0 == node ? copies[node] ?? $0 : $0
+                }
             }
         }
     }
 
-    /// Strongly connected components with a cycle in them (Tarjan 1972), without the nodes that are cut.
+    /// Strongly connected components with a cycle in them (Tarjan 1972), without the nodes that are
+    /// cut.
     private func components(_ isCut: [Bool]) -> [[Int]] {
         var number = [Int](repeating: -1, count: nodes.count)
         var low = number
@@ -212,7 +228,9 @@ public struct FlowGraph {
                     component.append(open.removeLast())
                     isOpen[component[component.count - 1]] = false
                 } while component[component.count - 1] != node
-                if component.count > 1 || nodes[node].successors.contains(node) { found.append(component) }
+                if component.count > 1 || nodes[node].successors.contains(node) {
+                    found.append(component)
+                }
             }
         }
         return found
@@ -243,20 +261,27 @@ public struct FlowGraph {
         var irreducible: [Int] = []
         for node in order {
             for to in nodes[node].successors where position[to] <= position[node] {
-                if dominates(to, node) { latches[to, default: []].append(node) } else { irreducible.append(to) }
+                if dominates(to, node) {
+                    latches[to, default: []].append(node)
+                } else {
+                    irreducible.append(to)
+                }
             }
         }
         var loops: [Loop] = []
         for (header, ends) in latches {
             var body: Set<Int> = [header]
             var work = ends
-            while let node = work.popLast() { if body.insert(node).inserted { work += predecessors[node] } }
+            while let node = work.popLast() {
+                if body.insert(node).inserted { work += predecessors[node] }
+            }
             loops.append(Loop(header: header, latches: ends, nodes: body, parent: nil))
         }
         loops.sort { ($0.nodes.count, $0.header) < ($1.nodes.count, $1.header) }
         for index in loops.indices {
             loops[index].parent = loops.indices.first {
-                $0 > index && loops[$0].header != loops[index].header && loops[$0].nodes.contains(loops[index].header)
+                $0 > index && loops[$0].header != loops[index].header
+                    && loops[$0].nodes.contains(loops[index].header)
             }
         }
         return Structure(order: order, position: position, loops: loops, irreducible: irreducible)
@@ -265,14 +290,93 @@ public struct FlowGraph {
     /// A loop whose rounds need a bound and have none: index into the structure's loops.
     public struct Unbounded: Error { public var loop: Int }
 
-    /// - Parameter rounds: the largest number of times that a loop goes back to its header; nil: not known.
+    /// Nodes of a loop that at most so many rounds pass.
+    public struct Branch {
+        public var count: Int
+        public var nodes: Set<Int>
+        public init(count: Int, nodes: Set<Int>) {
+            self.count = count
+            self.nodes = nodes
+        }
+    }
+    /// The largest number of times that a loop goes back to its header.
+    public struct Rounds {
+        public var count: Int
+        public var place: String
+        public var branch: Branch?
+        /// Do some rounds have to go without the branch?
+        var splits: Bool { branch.map { $0.count < count && !$0.nodes.isEmpty } ?? false }
+        public init(_ count: Int, _ place: String, branch: Branch? = nil) {
+            self.count = count
+            self.place = place
+            self.branch = branch
+        }
+    }
+
+    /// - Parameter rounds: the largest number of times that a loop goes back to its header; nil:
+    /// not known.
     /// - Throws: where a cycle without a look has no bound.
-    public func lengths(_ structure: Structure, rounds: (Int) -> (count: Int, place: String)?) throws -> Lengths {
+    public func lengths(_ structure: Structure, rounds: (Int) -> Rounds?)
+        throws -> Lengths
+    {
+        var bounds: [Int: Rounds] = [:]
         var search = Search(graph: self, structure: structure)
         for index in structure.loops.indices {
             guard let cycle = search.cycle(index) else { continue }
             guard let bound = rounds(index) else { throw Unbounded(loop: index) }
-            search.extra[structure.loops[index].header] = (index, bound.count, bound.place, cycle)
+            let header = structure.loops[index].header
+            bounds[header] = bound
+            search.note(index, bound, cycle)
+        }
+        let isExact = structure.loops.allSatisfy { loop in
+            bounds[loop.header]?.branch == nil
+                || loop.nodes.allSatisfy { nodes[$0].lengths.tail == nil }
+        }
+        guard isExact,
+            let branched = structure.loops.first(where: {
+                $0.header != 0 && bounds[$0.header]?.splits == true
+            })
+        else { return search.lengths() }
+        return branchedLengths(branched, bounds)
+    }
+
+    /// The last pass through a loop, which leaves it, may take the branch as well or not: two copies of
+    /// the loop, of which the second does not.
+    private func branchedLengths(_ loop: Loop, _ bounds: [Int: Rounds]) -> Lengths {
+        var graph = self
+        var origins = Array(nodes.indices)
+        var copies: [Int: Int] = [:]
+        for node in loop.nodes.sorted() {
+            copies[node] = graph.nodes.count
+            graph.nodes.append(nodes[node])
+            origins.append(node)
+        }
+        let branch = bounds[loop.header]?.branch
+        for (node, copy) in copies {
+            graph.nodes[copy].successors = nodes[node].successors.map { copies[$0] ?? $0 }
+            if branch?.nodes.contains(node) == true { graph.nodes[copy].lengths = Lengths() }
+        }
+        let second = copies[loop.header] ?? loop.header
+        for node in nodes.indices where !loop.nodes.contains(node) {
+            if nodes[node].successors.contains(loop.header) {
+                graph.nodes[node].successors.append(second)
+            }
+        }
+        let structure = graph.structure()
+        var search = Search(graph: graph, structure: structure)
+        var most: Path?
+        for index in structure.loops.indices {
+            guard let cycle = search.cycle(index) else { continue }
+            let header = structure.loops[index].header
+            guard let bound = bounds[origins[header]] else { continue }
+            if origins[header] != loop.header {
+                search.note(index, bound, cycle)
+            } else if header == loop.header {
+                most = cycle
+                search.note(index, bound, cycle, lastTakesBranch: true)
+            } else {
+                search.note(index, bound, most ?? cycle, rest: cycle)
+            }
         }
         return search.lengths()
     }
@@ -282,7 +386,7 @@ public struct FlowGraph {
 private struct Search {
     let graph: FlowGraph
     let structure: FlowGraph.Structure
-    var extra: [Int: (loop: Int, count: Int, place: String, cycle: Path)] = [:]
+    var extra: [Int: (place: String, parts: [(count: Int, cycle: Path)])] = [:]
 
     /// How far it is to the start of each node, and the node before.
     struct Pass {
@@ -293,7 +397,27 @@ private struct Search {
     }
     private static let none = Int.min / 4
 
-    private func added(_ node: Int) -> Int { extra[node].map { $0.count * $0.cycle.length } ?? 0 }
+    /// - Parameters:
+    ///   - lastTakesBranch: the pass that leaves the loop takes the branch, too.
+    ///   - rest: the longest round without the branch; else it is computed.
+    mutating func note(
+        _ index: Int, _ bound: FlowGraph.Rounds, _ cycle: Path, lastTakesBranch: Bool = false,
+        rest: Path? = nil
+    ) {
+        var parts = [(count: bound.count, cycle: cycle)]
+        if let branch = bound.branch, bound.splits {
+            let taken = branch.count - (lastTakesBranch ? 1 : 0)
+            parts = [(taken, cycle)]
+            if let rest = rest ?? self.cycle(index, without: branch.nodes) {
+                parts.append((bound.count - taken, rest))
+            }
+        }
+        extra[structure.loops[index].header] = (bound.place, parts)
+    }
+
+    private func added(_ node: Int) -> Int {
+        extra[node]?.parts.reduce(0) { $0 + $1.count * $1.cycle.length } ?? 0
+    }
 
     /// Longest ways from the seeds, along edges that are not back edges, within `within`.
     private func pass(_ seeds: [Int: Path], within: Set<Int>? = nil) -> Pass {
@@ -305,7 +429,8 @@ private struct Search {
         for node in structure.order[first...] where pass.length[node] > Search.none {
             guard let through = graph.nodes[node].lengths.through else { continue }
             let end = pass.length[node] + through.length
-            for to in graph.nodes[node].successors where structure.position[to] > structure.position[node] {
+            for to in graph.nodes[node].successors
+            where structure.position[to] > structure.position[node] {
                 if let within, !within.contains(to) { continue }
                 if end + added(to) > pass.length[to] {
                     pass.length[to] = end + added(to)
@@ -319,19 +444,26 @@ private struct Search {
     /// The path to the start of `node`, rounds included.
     private func path(_ pass: Pass, to node: Int) -> Path {
         var nodes = [node]
-        while pass.before[nodes[nodes.count - 1]] >= 0 { nodes.append(pass.before[nodes[nodes.count - 1]]) }
+        while pass.before[nodes[nodes.count - 1]] >= 0 {
+            nodes.append(pass.before[nodes[nodes.count - 1]])
+        }
         var steps = pass.start[nodes[nodes.count - 1]]?.steps ?? []
         for (index, at) in nodes.reversed().enumerated() {
-            if let more = extra[at] { steps.append(.rounds(more.count, place: more.place, path: more.cycle)) }
+            if let more = extra[at] {
+                for part in more.parts {
+                    steps.append(.rounds(part.count, place: more.place, path: part.cycle))
+                }
+            }
             if index < nodes.count - 1 { steps += graph.nodes[at].lengths.through?.steps ?? [] }
         }
         return Path(pass.length[node], steps)
     }
 
     /// The longest round of a loop without a look; nil: every round looks.
-    func cycle(_ index: Int) -> Path? {
+    func cycle(_ index: Int, without left: Set<Int> = []) -> Path? {
         let loop = structure.loops[index]
-        let pass = pass([loop.header: Path(0)], within: loop.nodes)
+        if left.contains(loop.header) { return nil }
+        let pass = pass([loop.header: Path(0)], within: loop.nodes.subtracting(left))
         var longest: Path?
         for latch in loop.latches where pass.length[latch] > Search.none {
             guard let through = graph.nodes[latch].lengths.through else { continue }
@@ -349,18 +481,23 @@ private struct Search {
             if length > result[keyPath: slot]?.length ?? -1 { result[keyPath: slot] = path() }
         }
         func collect(
-            _ pass: Pass, exit: WritableKeyPath<Lengths, Path?>, end: WritableKeyPath<Lengths, Path?>
+            _ pass: Pass, exit: WritableKeyPath<Lengths, Path?>,
+            end: WritableKeyPath<Lengths, Path?>
         ) {
             for node in structure.order where pass.length[node] > Search.none {
                 let lengths = graph.nodes[node].lengths
                 if let head = lengths.head {
                     note(end, pass.length[node] + head.length) {
-                        Path(pass.length[node] + head.length, path(pass, to: node).steps + head.steps)
+                        Path(
+                            pass.length[node] + head.length, path(pass, to: node).steps + head.steps
+                        )
                     }
                 }
                 if graph.nodes[node].isExit, let through = lengths.through {
                     note(exit, pass.length[node] + through.length) {
-                        Path(pass.length[node] + through.length, path(pass, to: node).steps + through.steps)
+                        Path(
+                            pass.length[node] + through.length,
+                            path(pass, to: node).steps + through.steps)
                     }
                 }
             }
@@ -376,15 +513,19 @@ private struct Search {
         return result
     }
 
-    /// Paths that begin at a look within `node`: first without going back, then back to the header of each loop around it.
+    /// Paths that begin at a look within `node`: first without going back, then back to the header
+    /// of each loop around it.
     private func passes(from node: Int, _ tail: Path) -> [Pass] {
         let around = structure.loops.filter { $0.nodes.contains(node) }
         var seeds: [Int: Path] = [:]
-        for to in graph.nodes[node].successors where structure.position[to] > structure.position[node] { seeds[to] = tail }
+        for to in graph.nodes[node].successors
+        where structure.position[to] > structure.position[node] {
+            seeds[to] = tail
+        }
         var passes: [Pass] = seeds.isEmpty ? [] : [pass(seeds)]
         for loop in around {
             var back: Path?
-            if loop.latches.contains(node) && node != loop.header || loop.latches.contains(node) { back = tail }
+            if loop.latches.contains(node) { back = tail }
             for pass in passes {
                 for latch in loop.latches where latch != node && pass.length[latch] > Search.none {
                     guard let through = graph.nodes[latch].lengths.through else { continue }

@@ -1,6 +1,7 @@
 // The feasible way through one function, called with what is known of its arguments.
 //
-// Branches to other functions (`b`) are followed as if they belonged to this one: they do not return here. Calls are nodes.
+// Branches to other functions (`b`) are followed as if they belonged to this one: they do not
+// return here. Calls are nodes.
 
 /// A straight piece of code.
 struct CodeBlock {
@@ -51,7 +52,9 @@ public final class KernelCode {
 
     func instruction(_ address: UInt64) throws -> Instruction {
         if let known = decoded[address] { return known }
-        guard let word = image.instruction(address), let new = disassembler.decode(word, at: address) else {
+        guard let word = image.instruction(address),
+            let new = disassembler.decode(word, at: address)
+        else {
             throw BoundError("0x\(String(address, radix: 16)): no instruction")
         }
         decoded[address] = new
@@ -108,7 +111,8 @@ struct FunctionFlow {
     /// - Parameter called: what a call returns; nil: it does not.
     /// - Throws: at a jump that cannot be followed.
     init(
-        _ code: KernelCode, start: UInt64, state: AbstractState, excluding isExcluded: @escaping (UInt64) -> Bool,
+        _ code: KernelCode, start: UInt64, state: AbstractState,
+        excluding isExcluded: @escaping (UInt64) -> Bool,
         called: @escaping (UInt64, AbstractState) -> [Int: AbstractValue]?
     ) throws {
         self.code = code
@@ -138,7 +142,9 @@ struct FunctionFlow {
     private mutating func arrive(_ address: UInt64, _ state: AbstractState) -> Int {
         if let known = index[address] {
             visits[known] += 1
-            if states[known].join(state, giveUp: visits[known] > FunctionFlow.patience), !work.contains(known) {
+            if states[known].join(state, giveUp: visits[known] > FunctionFlow.patience),
+                !work.contains(known)
+            {
                 work.append(known)
             }
             return known
@@ -158,11 +164,11 @@ struct FunctionFlow {
         var instructions: [UInt64] = []
         var next: [(UInt64, AbstractState)] = []
         var end = CodeBlock.End.flow
-        if isExcluded(at) {
-            blocks[block].end = .trap
-            return true
-        }
         walk: while true {
+            if isExcluded(at) {
+                blocks[block].end = .trap
+                return true
+            }
             let instruction = try code.instruction(at)
             instructions.append(at)
             switch instruction.flow {
@@ -184,18 +190,26 @@ struct FunctionFlow {
                 }
             case .jump(let target): next = [(target, state)]
             case .branch(let target):
-                if let way = state.following(instruction, taken: true) { next.append((target, way)) }
-                if let way = state.following(instruction, taken: false) { next.append((at + 4, way)) }
+                if let way = state.following(instruction, taken: true) {
+                    next.append((target, way))
+                }
+                if let way = state.following(instruction, taken: false) {
+                    next.append((at + 4, way))
+                }
             case .return:
                 end = .return
                 returned[block] = state
             case .leave: end = .leave
             case .trap: end = .trap
-            case .indirectCall: throw BoundError("0x\(String(at, radix: 16)): a call through a pointer")
+            case .indirectCall:
+                throw BoundError("0x\(String(at, radix: 16)): a call through a pointer")
             case .indirectJump:
                 guard case .register(let register)? = instruction.operands.first,
                     case .constants(let targets) = state.read(register)
-                else { throw BoundError("0x\(String(at, radix: 16)): a jump without a list of its targets") }
+                else {
+                    throw BoundError(
+                        "0x\(String(at, radix: 16)): a jump without a list of its targets")
+                }
                 for target in targets {
                     if code.addLeader(target) { return false }
                     next.append((target, state))

@@ -92,7 +92,8 @@ public final class Disassembler {
         case "lr": return Register(number: 30, is64: true)
         default: break
         }
-        guard let first = name.first, first == "x" || first == "w", let number = Int(name.dropFirst()), number <= 30
+        guard let first = name.first, first == "x" || first == "w",
+            let number = Int(name.dropFirst()), number <= 30
         else { return nil }
         return Register(number: number, is64: first == "x")
     }
@@ -117,7 +118,8 @@ public final class Disassembler {
         }
         let operands = raw.map(operand)
         return Instruction(
-            address: address, word: word, mnemonic: mnemonic, operands: operands, shift: shift(raw.last),
+            address: address, word: word, mnemonic: mnemonic, operands: operands,
+            shift: shift(raw.last),
             extended: extent(of: raw.last), condition: condition(arm.cc), writesBack: arm.writeback,
             flow: flow(mnemonic, word, operands))
     }
@@ -129,7 +131,8 @@ public final class Disassembler {
         case ARM64_OP_MEM:
             guard let base = registers[raw.mem.base.rawValue] else { return .other }
             return .memory(
-                base: base, index: registers[raw.mem.index.rawValue], displacement: Int64(raw.mem.disp))
+                base: base, index: registers[raw.mem.index.rawValue],
+                displacement: Int64(raw.mem.disp))
         default: return .other
         }
     }
@@ -158,7 +161,9 @@ public final class Disassembler {
         raw == ARM64_CC_INVALID ? nil : Condition(rawValue: raw.rawValue - 1)
     }
 
-    private func flow(_ mnemonic: String, _ word: UInt32, _ operands: [Instruction.Operand]) -> Instruction.Flow {
+    private func flow(_ mnemonic: String, _ word: UInt32, _ operands: [Instruction.Operand])
+        -> Instruction.Flow
+    {
         var target: UInt64 { if case .immediate(let place)? = operands.last { place } else { 0 } }
         switch mnemonic {
         case "bl": return .call(target)

@@ -23,10 +23,18 @@ extension LongestPaths {
     /// All entries but boot's.
     func entries() throws -> [KernelEntry] {
         guard let vectors = code.image.address(of: "swiftlet_vectors"),
-            let idle = code.image.address(of: "swiftlet_idle_interrupt")
+            let idle = try afterWait()
         else { throw ToolError("the kernel has no vectors") }
         return systemCalls(vectors + 8 * LongestPaths.vectorBytes) + faults(vectors)
             + interrupts("user", vectors + 9 * LongestPaths.vectorBytes) + interrupts("idle", idle)
+    }
+
+    /// Behind the idle loop's `wfi`.
+    private func afterWait() throws -> UInt64? {
+        guard let idle = code.image.address(of: "swiftlet_idle") else { return nil }
+        for address in stride(from: idle, to: code.image.extent(idle).upperBound, by: 4)
+        where try code.instruction(address).flow == .leave { return address + 4 }
+        return nil
     }
 
     private func entryState(_ syndrome: AbstractValue) -> AbstractState {
@@ -37,7 +45,9 @@ extension LongestPaths {
     }
 
     /// `svc`: an exception class in bits 26–31 of the syndrome.
-    private func call(_ name: String, _ start: UInt64, known: UInt64, value: UInt64) -> KernelEntry {
+    private func call(_ name: String, _ start: UInt64, known: UInt64, value: UInt64)
+        -> KernelEntry
+    {
         var state = entryState(.bits(known: ~0x3ff_ffff, value: 0x15 << 26))
         state[0] = .fromBits(known, value)
         return KernelEntry(name: name, start: start, state: state)
@@ -52,7 +62,8 @@ extension LongestPaths {
                 self.call("\(call)", start, known: 0x7f << 40, value: UInt64(number) << 40))
         }
         for (known, value) in others(atLeast: 11, bits: 7) {
-            entries.append(call("unknown system call", start, known: known << 40, value: value << 40))
+            entries.append(
+                call("unknown system call", start, known: known << 40, value: value << 40))
         }
         let invoke = UInt64(SystemCall.invoke.rawValue) << 40
         var methods: UInt64 = 0
@@ -63,7 +74,9 @@ extension LongestPaths {
         }
         for (known, value) in others(atLeast: methods, bits: 8) {
             entries.append(
-                call("invoke, unknown method", start, known: 0x7f << 40 | known << 32, value: invoke | value << 32))
+                call(
+                    "invoke, unknown method", start, known: 0x7f << 40 | known << 32,
+                    value: invoke | value << 32))
         }
         return entries
     }
@@ -75,7 +88,7 @@ extension LongestPaths {
         let end: UInt64 = 1 << UInt64(bits)
         while at < end {
             let size: UInt64 = 1 << UInt64(min(at.trailingZeroBitCount, bits))
-            sets.append((end - 1 & ~(size - 1), at))
+            sets.append(((end - 1) & ~(size - 1), at))
             at += size
         }
         return sets
@@ -101,20 +114,40 @@ extension LongestPaths {
         }
         entries.append(
             KernelEntry(
-                name: "system error", start: vectors + 11 * LongestPaths.vectorBytes, state: entryState(.unknown)))
+                name: "system error", start: vectors + 11 * LongestPaths.vectorBytes,
+                state: entryState(.unknown)))
         return entries
     }
 
     private func interrupts(_ from: String, _ start: UInt64) -> [KernelEntry] {
-        [KernelEntry(name: "interrupt while \(from), any", start: start, state: entryState(.unknown))]
+        KernelGoals.interruptKinds.map { kind in
+            KernelEntry(
+                name: "interrupt: \(kind.name), \(from)", start: start, state: entryState(.unknown),
+                excluded: kind.excluded)
+        } + [
+            KernelEntry(name: "interrupt: any, \(from)", start: start, state: entryState(.unknown))
+        ]
     }
 
     /// The longest masked section of each entry, the longest first.
     public func bounds() throws -> [EntryBound] {
         var longest: [String: Path] = [:]
         for entry in try entries() {
-            guard let path = lengths(from: entry.start, entry.state, excluding: entry.excluded).longest else { continue }
+            guard
+                let path = lengths(from: entry.start, entry.state, excluding: entry.excluded)
+                    .longest
+            else {
+                continue
+            }
             if path.length > longest[entry.name]?.length ?? -1 { longest[entry.name] = path }
+        }
+        // The kinds together are all interrupts: the row of any tells only where they are not.
+        for from in ["user", "idle"] {
+            let kinds = KernelGoals.interruptKinds.map {
+                longest["interrupt: \($0.name), \(from)"]?.length ?? 0
+            }
+            let any = "interrupt: any, \(from)"
+            if kinds.max() == longest[any]?.length { longest[any] = nil }
         }
         return longest.map { EntryBound(name: $0.key, path: $0.value) }
             .sorted { ($0.path.length, $1.name) > ($1.path.length, $0.name) }

@@ -1,4 +1,5 @@
-// Longest masked sections of the kernel: each function's, in each situation that it is called in, from its callees'.
+// Longest masked sections of the kernel: each function's, in each situation that it is called in,
+// from its callees'.
 
 /// What `wcet` knows about the kernel, and what it found so far.
 public final class LongestPaths {
@@ -10,11 +11,14 @@ public final class LongestPaths {
     private var reported: Set<String> = []
     private var known: [Key: Lengths] = [:]
     private var open: [UInt64] = []
-    private var contexts: [UInt64: Int] = [:]
+    private var situations: [UInt64: Int] = [:]
     /// Each machine loop that was given a bound: header, source place, bound.
     public private(set) var loopTable: [UInt64: (place: String, bound: Int)] = [:]
-    /// A function that is called in more situations than this is looked at once for all further ones.
-    private static let contextLimit = 400
+    /// Functions that a path reaches and that no bound covers, and why.
+    public private(set) var excludedPaths: [String: String] = [:]
+    /// A function that is called in more situations than this is looked at once for all further
+    /// ones.
+    private static let situationLimit = 400
 
     private struct Key: Hashable {
         var function: UInt64
@@ -28,19 +32,17 @@ public final class LongestPaths {
         self.sources = sources
     }
 
-    public var contextCount: Int { known.count }
+    private func report(_ problem: String) {
+        if reported.insert(problem).inserted { problems.append(problem) }
+    }
 
-    private func report(_ problem: String) { if reported.insert(problem).inserted { problems.append(problem) } }
-
-    /// The lengths of the code that begins at `start`; `excluded` names functions that it does not run.
-    func lengths(from start: UInt64, _ state: AbstractState, excluding excluded: Set<String> = []) -> Lengths {
-        var key = Key(function: start, state: state, excluded: excluded)
+    /// The lengths of the code that begins at `start`; `excluded` names functions that it does not
+    /// run.
+    func lengths(from start: UInt64, _ state: AbstractState, excluding excluded: Set<String> = [])
+        -> Lengths
+    {
+        let key = situation(start, state, excluded)
         if let found = known[key] { return found }
-        contexts[start, default: 0] += 1
-        if contexts[start, default: 0] > LongestPaths.contextLimit {
-            key.state = AbstractState()
-            if let found = known[key] { return found }
-        }
         if let first = open.firstIndex(of: start) {
             let cycle = (open[first...] + [start]).map { code.image.name($0) }
             report("recursion: " + cycle.joined(separator: " → "))
@@ -49,7 +51,7 @@ public final class LongestPaths {
         open.append(start)
         defer { open.removeLast() }
         let found: Lengths
-        do { found = try analyse(start, key.state, excluded) } catch {
+        do { found = try analyse(key) } catch {
             report("\(code.image.name(start)): \(error)")
             found = Lengths(through: Path(0))
         }
@@ -60,31 +62,58 @@ public final class LongestPaths {
     private var flows: [Key: FunctionFlow] = [:]
     private var flowing: Set<UInt64> = []
 
-    private func flow(_ start: UInt64, _ state: AbstractState, _ excluded: Set<String>) throws -> FunctionFlow {
+    private func situation(_ start: UInt64, _ state: AbstractState, _ excluded: Set<String>)
+        -> Key
+    {
         let key = Key(function: start, state: state, excluded: excluded)
+        if flows[key] != nil || situations[start, default: 0] < LongestPaths.situationLimit {
+            return key
+        }
+        return Key(function: start, state: AbstractState(), excluded: excluded)
+    }
+
+    private func flow(_ key: Key) throws -> FunctionFlow {
         if let known = flows[key] { return known }
+        let (start, excluded) = (key.function, key.excluded)
+        situations[start, default: 0] += 1
         flowing.insert(start)
         defer { flowing.remove(start) }
         let new = try FunctionFlow(
-            code, start: start, state: state,
-            excluding: { address in
-                !excluded.isEmpty && self.lines[address].contains { excluded.contains($0.function) }
-            },
+            code, start: start, state: key.state,
+            excluding: { address in self.isExcluded(address, excluded) },
             called: { target, state in
-                // A function that calls itself is refused elsewhere; so are jumps that cannot be followed.
+                // A function that calls itself is refused elsewhere; so are jumps that cannot be
+                // followed.
                 if self.flowing.contains(target) { return [:] }
-                guard let flow = try? self.flow(target, state, excluded) else { return [:] }
+                guard let flow = try? self.flow(self.situation(target, state, excluded)) else {
+                    return [:]
+                }
                 return flow.results
             })
         flows[key] = new
         return new
     }
 
-    private func analyse(_ start: UInt64, _ state: AbstractState, _ excluded: Set<String>) throws -> Lengths {
-        let flow = try flow(start, state, excluded)
-        let (graph, origins) = FlowGraph(flow.blocks.map { self.node($0, excluded) }).reduced()
+    private func isExcluded(_ address: UInt64, _ excluded: Set<String>) -> Bool {
+        for frame in lines[address] {
+            if excluded.contains(frame.function) { return true }
+            if let never = KernelGoals.excluded.first(where: { $0.function == frame.function }) {
+                excludedPaths[never.function] = never.reason
+                return true
+            }
+        }
+        return false
+    }
+
+    private func analyse(_ key: Key) throws -> Lengths {
+        let flow = try flow(key)
+        let (graph, origins) = FlowGraph(flow.blocks.map { self.node($0, key.excluded) }).reduced()
         let structure = graph.structure()
         let blocks = origins.map { flow.blocks[$0] }
+        if let second = structure.irreducible.first {
+            throw BoundError(
+                "\(linePlace(blocks[second].instructions[0])): a cycle with two entries")
+        }
         let mapping = LoopMapping(blocks, structure, lines, sources)
         do {
             return try graph.lengths(structure) { loop in
@@ -92,10 +121,10 @@ public final class LongestPaths {
                 switch mapping.bounds[loop] {
                 case .success(let bound):
                     self.loopTable[header] = (bound.place, bound.rounds)
-                    return (bound.rounds, bound.place)
+                    return FlowGraph.Rounds(bound.rounds, bound.place, branch: bound.branch)
                 case .failure(let why):
                     self.report("\(self.place(header)): \(why)")
-                    return (1, "?")
+                    return FlowGraph.Rounds(1, "?")
                 }
             }
         } catch { return Lengths() }
@@ -109,7 +138,8 @@ public final class LongestPaths {
         case .flow: return .init(Lengths(through: Path(count, own)), to: block.successors)
         case .return: return .init(Lengths(through: Path(count, own)), isExit: true)
         case .leave: return .init(Lengths(head: Path(count, own)))
-        case .look: return .init(Lengths(head: Path(count, own), tail: Path(0)), to: block.successors)
+        case .look:
+            return .init(Lengths(head: Path(count, own), tail: Path(0)), to: block.successors)
         case .trap: return .init(Lengths())
         case .call(let target, let state):
             let callee = lengths(from: target, state, excluding: excluded)
@@ -118,13 +148,16 @@ public final class LongestPaths {
                 path.map { path in
                     Path(
                         path.length + (before ? count : 0),
-                        (before ? own : []) + [.call(function: name(target), place: site, path: path)])
+                        (before ? own : []) + [
+                            .call(function: name(target), place: site, path: path)
+                        ])
                 }
             }
             return .init(
                 Lengths(
                     through: called(callee.through, true), head: called(callee.head, true),
-                    tail: called(callee.tail, false), inner: called(callee.inner, false)), to: block.successors)
+                    tail: called(callee.tail, false), inner: called(callee.inner, false)),
+                to: block.successors)
         }
     }
 
@@ -135,22 +168,26 @@ public final class LongestPaths {
     }
     /// The line that an address comes from.
     func linePlace(_ address: UInt64) -> String {
-        lines[address].first.flatMap { $0.line > 0 ? $0.place : nil } ?? "0x\(String(address, radix: 16))"
+        lines[address].first.flatMap { $0.line > 0 ? $0.place : nil }
+            ?? "0x\(String(address, radix: 16))"
     }
     private func place(_ address: UInt64) -> String { "\(name(address)) at \(linePlace(address))" }
 }
 
 extension Path {
-    /// The calls that cost most, one line.
+    /// The call or loop that costs most, and in it likewise, one line; beside it the next one, where
+    /// that is a quarter of the whole.
     public var spine: String {
-        var words: [String] = []
-        for step in steps.sorted(by: { $0.length > $1.length }).prefix(3) where step.length * 5 >= length {
-            words.append(step.summary)
-        }
-        return words.joined(separator: " + ")
+        let parts = steps.filter { !$0.isCode && $0.length >= 40 && $0.length * 5 >= length }
+            .sorted { $0.length > $1.length }
+        guard let first = parts.first else { return "" }
+        let inner = first.inside?.spine ?? ""
+        let second = parts.dropFirst().first { $0.length * 4 >= length }
+        return first.head + (inner.isEmpty ? "" : " › " + inner) + (second.map { " + " + $0.head } ?? "")
     }
 
-    /// What the path consists of, indented by depth; pieces below `least` instructions are added up.
+    /// What the path consists of, indented by depth; pieces below `least` instructions are added
+    /// up.
     public func listing(_ depth: Int = 0, least: Int = 12) -> [String] {
         var lines: [String] = []
         var small = 0
@@ -176,6 +213,7 @@ extension PathStep {
         case .code(_, _, let count): count
         }
     }
+    var isCode: Bool { if case .code = self { true } else { false } }
     var inside: Path? {
         switch self {
         case .call(_, _, let path), .rounds(_, _, let path): path
@@ -184,20 +222,19 @@ extension PathStep {
     }
     var title: String {
         switch self {
-        case .call(let function, let place, let path): "\(path.length) \(function), called at \(place)"
-        case .rounds(let count, let place, let path): "\(count * path.length) = \(count) × \(path.length) \(place)"
+        case .call(let function, let place, let path):
+            "\(path.length) \(function), called at \(place)"
+        case .rounds(let count, let place, let path):
+            "\(count * path.length) = \(count) × \(path.length) \(place)"
         case .code(let function, let place, let count): "\(count) \(function) at \(place)"
         }
     }
-    var summary: String {
+    /// Without what lies in it.
+    var head: String {
         switch self {
-        case .call(let function, _, let path):
-            let inner = path.spine
-            return "\(function) \(path.length)" + (inner.isEmpty ? "" : " (\(inner))")
-        case .rounds(let count, let place, let path):
-            let inner = path.spine
-            return "\(count) × \(path.length) at \(place)" + (inner.isEmpty ? "" : " (\(inner))")
-        case .code(let function, let place, let count): return "\(function) \(count) at \(place)"
+        case .call(let function, _, let path): "\(function) \(path.length)"
+        case .rounds(let count, let place, let path): "\(count) × \(path.length) at \(place)"
+        case .code(let function, let place, let count): "\(function) \(count) at \(place)"
         }
     }
 }

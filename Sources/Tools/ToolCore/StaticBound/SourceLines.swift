@@ -1,4 +1,5 @@
-// Where an instruction comes from: the innermost function with its line, and the functions that it was inlined into.
+// Where an instruction comes from: the innermost function with its line, and the functions that it
+// was inlined into.
 
 /// A line of a source file, in a function.
 public struct SourceFrame: Hashable, Sendable {
@@ -24,7 +25,8 @@ public struct SourceLines {
     public init(_ frames: [UInt64: [SourceFrame]] = [:]) { self.frames = frames }
     public subscript(_ address: UInt64) -> [SourceFrame] { frames[address] ?? [] }
 
-    /// Reads what `llvm-symbolizer --inlines --output-style=LLVM` prints for these addresses, in their order.
+    /// Reads what `llvm-symbolizer --inlines --output-style=LLVM` prints for these addresses, in
+    /// their order.
     ///
     /// - Parameter symbols: further names to make readable.
     public init(
@@ -53,7 +55,9 @@ public struct SourceLines {
                 var file = Array(parts.joined(separator: [58]))[...]
                 if file.starts(with: prefix) { file = file.dropFirst(prefix.count) }
                 current.append(
-                    SourceFrame(function: function, file: String(decoding: file, as: UTF8.self), line: number, column: column))
+                    SourceFrame(
+                        function: function, file: String(decoding: file, as: UTF8.self),
+                        line: number, column: column))
                 isName = true
             }
         }

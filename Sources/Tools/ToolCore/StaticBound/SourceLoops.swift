@@ -1,7 +1,8 @@
 // The loops of the kernel's sources, and the bounds that stand at them.
 //
-// In Swift: `var rounds = LoopBound(EXPRESSION)` above the loop whose body begins with `rounds.count()`, or a range of constants
-// in `for … in`. In C and in assembly: `// bound: EXPRESSION` on the line of the branch that goes back.
+// In Swift: `var rounds = LoopBound(EXPRESSION)` above the loop whose body begins with
+// `rounds.count()`, or a range of constants in `for … in`. In C and in assembly: `// bound:
+// EXPRESSION` on the line of the branch that goes back.
 
 import Foundation
 
@@ -11,6 +12,13 @@ struct SourceLoop: Hashable {
     var lines: ClosedRange<Int>
     /// nil: none stands there, or none that can be evaluated.
     var bound: Int?
+    /// A branch of the body that fewer rounds take: it begins with the count of another `LoopBound`,
+    /// which is stated before the loop.
+    var branch: Branch?
+    struct Branch: Hashable {
+        var lines: ClosedRange<Int>
+        var bound: Int
+    }
     var place: String { "\(file.split(separator: "/").last ?? "?"):\(lines.lowerBound)" }
 }
 
@@ -25,7 +33,9 @@ public struct SourceLoops {
         for (_, text) in files { collectConstants(text) }
         for (path, text) in files {
             if path.hasSuffix(".swift") { loops[path] = swiftLoops(path, text) }
-            for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+            for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false)
+                .enumerated()
+            {
                 guard let comment = line.range(of: "// bound: ") else { continue }
                 let frame = SourceFrame(function: "", file: path, line: index + 1)
                 comments[frame] = value(String(line[comment.upperBound...]))
@@ -45,12 +55,15 @@ public struct SourceLoops {
 
     // Constants
 
-    /// `static var NAME: TYPE { EXPRESSION }`, `let NAME = EXPRESSION`, `#define NAME EXPRESSION`; by `TYPE.NAME` and by `NAME`.
+    /// `static var NAME: TYPE { EXPRESSION }`, `let NAME = EXPRESSION`, `#define NAME EXPRESSION`;
+    /// by `TYPE.NAME` and by `NAME`.
     private mutating func collectConstants(_ text: String) {
         var type = ""
         for line in text.split(separator: "\n") {
             let words = line.split(whereSeparator: { !$0.isLetter && !$0.isNumber && $0 != "_" })
-            if let keyword = words.firstIndex(where: { ["enum", "struct", "extension"].contains($0) }),
+            if let keyword = words.firstIndex(where: {
+                ["enum", "struct", "extension"].contains($0)
+            }),
                 keyword + 1 < words.count, !line.hasPrefix("    "), !line.hasPrefix("//")
             {
                 type = String(words[keyword + 1])
@@ -61,16 +74,22 @@ public struct SourceLoops {
                 if let range = line.range(of: name), line[range.upperBound...].hasPrefix(" ") {
                     found = (name, line[range.upperBound...])
                 }
-            } else if let at = words.firstIndex(of: "var"), at > 0, words[..<at].contains("static"), at + 1 < words.count,
-                let open = line.firstIndex(of: "{"), let close = line.lastIndex(of: "}"), open < close
+            } else if let at = words.firstIndex(of: "var"), at > 0, words[..<at].contains("static"),
+                at + 1 < words.count,
+                let open = line.firstIndex(of: "{"), let close = line.lastIndex(of: "}"),
+                open < close
             {
                 found = (words[at + 1], line[line.index(after: open)..<close])
-            } else if let at = words.firstIndex(of: "let"), at + 1 < words.count, let equals = line.range(of: " = ") {
+            } else if let at = words.firstIndex(of: "let"), at + 1 < words.count,
+                let equals = line.range(of: " = ")
+            {
                 found = (words[at + 1], line[equals.upperBound...])
             }
             guard let found else { continue }
             let expression = String(found.expression)
-            if !line.hasPrefix("#") && line.first == " " { constants["\(type).\(found.name)"] = expression }
+            if !line.hasPrefix("#") && line.first == " " {
+                constants["\(type).\(found.name)"] = expression
+            }
             if constants[String(found.name)] == nil { constants[String(found.name)] = expression }
         }
     }
@@ -96,7 +115,8 @@ public struct SourceLoops {
             lineOf.append(line)
             if byte == 10 { line += 1 }
         }
-        let lines = String(decoding: code, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
+        let lines = String(decoding: code, as: UTF8.self).split(
+            separator: "\n", omittingEmptySubsequences: false)
         func isWord(_ at: Int) -> Bool {
             guard code.indices.contains(at) else { return false }
             let byte = code[at]
@@ -108,7 +128,8 @@ public struct SourceLoops {
             var at = 0
             while at + word.count <= code.count {
                 defer { at += 1 }
-                guard code[at] == word[0], code[at..<(at + word.count)].elementsEqual(word), !isWord(at - 1),
+                guard code[at] == word[0], code[at..<(at + word.count)].elementsEqual(word),
+                    !isWord(at - 1),
                     !isWord(at + word.count)
                 else { continue }
                 guard let open = SourceLoops.bodyStart(code, at + word.count),
@@ -122,10 +143,16 @@ public struct SourceLoops {
                 loops.append(
                     SourceLoop(
                         file: path, lines: first...lineOf[close],
-                        bound: annotated(lines, first, body) ?? (keyword == "for" ? range(header) : nil)))
+                        bound: annotated(lines, first, body)
+                            ?? (keyword == "for" ? range(header) : nil),
+                        branch: branch(lines, first...lineOf[close])))
             }
         }
-        return loops.sorted { ($0.lines.lowerBound, -$0.lines.upperBound) < ($1.lines.lowerBound, -$1.lines.upperBound) }
+        return loops.sorted {
+            ($0.lines.lowerBound, -$0.lines.upperBound) < (
+                $1.lines.lowerBound, -$1.lines.upperBound
+            )
+        }
     }
 
     /// The `LoopBound` that the body counts.
@@ -142,6 +169,31 @@ public struct SourceLoops {
         return nil
     }
 
+    /// The first count in the body of a bound that stands above the loop, but for the loop's own.
+    private func branch(_ lines: [Substring], _ loop: ClosedRange<Int>) -> SourceLoop.Branch? {
+        for line in loop.dropFirst(2) where line <= lines.count {
+            let statement = lines[line - 1].drop { $0 == " " }
+            guard statement.hasSuffix(".count()") else { continue }
+            let declaration = "var \(statement.dropLast(8)) = LoopBound("
+            guard let above = (0..<line).last(where: { lines[$0].contains(declaration) }),
+                above + 1 < loop.lowerBound, let start = lines[above].range(of: declaration),
+                let close = lines[above].lastIndex(of: ")"),
+                let bound = value(String(lines[above][start.upperBound..<close]))
+            else { continue }
+            var depth = 0
+            var end = line
+            while end < loop.upperBound, depth >= 0 {
+                for byte in lines[end].utf8 where depth >= 0 {
+                    if byte == 123 { depth += 1 }
+                    if byte == 125 { depth -= 1 }
+                }
+                end += 1
+            }
+            return SourceLoop.Branch(lines: line...max(line, end - 1), bound: bound)
+        }
+        return nil
+    }
+
     /// `for … in A..<B` and `A...B` of constants.
     private func range(_ header: String) -> Int? {
         guard let start = header.range(of: " in ") else { return nil }
@@ -149,7 +201,8 @@ public struct SourceLoops {
         let isClosed = range.contains("...")
         guard let middle = range.range(of: isClosed ? "..." : "..<"),
             let low = value(String(range[..<middle.lowerBound])),
-            let high = value(String(range[middle.upperBound...].components(separatedBy: " where ")[0]))
+            let high = value(
+                String(range[middle.upperBound...].components(separatedBy: " where ")[0]))
         else { return nil }
         return max(0, high - low + (isClosed ? 1 : 0))
     }
@@ -224,10 +277,13 @@ private struct ExpressionParser {
         space()
         return at == text.count || text[at] == "," || text[at] == ";" ? value : nil
     }
-    private mutating func space() { while at < text.count, text[at] == " " || text[at] == "&" { at += 1 } }
+    private mutating func space() {
+        while at < text.count, text[at] == " " || text[at] == "&" { at += 1 }
+    }
     private mutating func take(_ symbol: String) -> Bool {
         space()
-        guard at + symbol.count <= text.count, String(text[at..<(at + symbol.count)]) == symbol else { return false }
+        guard at + symbol.count <= text.count, String(text[at..<(at + symbol.count)]) == symbol
+        else { return false }
         at += symbol.count
         return true
     }
@@ -280,7 +336,9 @@ private struct ExpressionParser {
         }
         space()
         let start = at
-        while at < text.count, text[at].isLetter || text[at].isNumber || text[at] == "_" || text[at] == "." {
+        while at < text.count,
+            text[at].isLetter || text[at].isNumber || text[at] == "_" || text[at] == "."
+        {
             // A range is no part of a name.
             if text[at] == ".", at + 1 < text.count, text[at + 1] == "." { break }
             at += 1

@@ -1,0 +1,58 @@
+// The table of the bounds, and what it says against the goals.
+
+public struct BoundReport {
+    /// The longest first.
+    public let bounds: [EntryBound]
+    public init(_ bounds: [EntryBound]) { self.bounds = bounds }
+
+    public var longestMasked: EntryBound? { bounds.first }
+    /// The longest interrupt that may make a more urgent thread run.
+    public var longestInterrupt: EntryBound? { bounds.first { $0.name.hasPrefix("interrupt: ") } }
+    /// How long the most urgent thread waits at most: a masked section has just begun when its
+    /// interrupt comes.
+    public var longestWait: Int {
+        (longestMasked?.path.length ?? 0) + (longestInterrupt?.path.length ?? 0)
+    }
+
+    /// What exceeds a goal.
+    public var excesses: [String] {
+        var excesses: [String] = []
+        let long = bounds.filter { $0.path.length > KernelGoals.longestMasked }
+        if !long.isEmpty {
+            excesses.append(
+                "\(long.count) of \(bounds.count) entries exceed "
+                    + "\(KernelGoals.longestMasked) instructions"
+            )
+        }
+        if longestWait > KernelGoals.longestWait {
+            excesses.append(
+                "the wait of \(longestWait) instructions exceeds \(KernelGoals.longestWait)")
+        }
+        return excesses
+    }
+
+    /// Entry, tabulator, bound.
+    public var list: String { bounds.map { "\($0.name)\t\($0.path.length)\n" }.joined() }
+
+    private var wait: String {
+        "longest wait \(longestWait): "
+            + "\(longestMasked?.name ?? "none") \(longestMasked?.path.length ?? 0)"
+            + " + \(longestInterrupt?.name ?? "none") \(longestInterrupt?.path.length ?? 0)"
+    }
+
+    public var table: [String] {
+        let width = bounds.map(\.name.count).max() ?? 0
+        return bounds.map { bound in
+            let number = String(bound.path.length)
+            return String(repeating: " ", count: max(0, 8 - number.count)) + number + "  "
+                + bound.name
+                + String(repeating: " ", count: width - bound.name.count) + "  " + bound.path.spine
+        } + [wait]
+    }
+
+    /// For docs/realtime.md.
+    public var markdown: [String] {
+        ["| entry | longest masked section | most of it |", "|---|---|---|"]
+            + bounds.map { "| \($0.name) | \($0.path.length) | \($0.path.spine) |" } + ["", wait]
+    }
+}
