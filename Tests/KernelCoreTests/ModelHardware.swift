@@ -42,6 +42,8 @@ final class ModelState {
     /// The query at which the root task's line interrupts.
     var urgentAfter: Int?
     var queries = 0
+    var fastInterrupts: UInt64 = 0
+    var systemErrors: UInt64 = 0
     var takeable: Int? { asserted.union(pulses).intersection(enabled).subtracting(quiet).min() }
 
     // Work
@@ -106,6 +108,7 @@ struct ModelHardware: Hardware {
     var cycles: UInt64 { state.spentCycles }
 
     var interruptPending: Bool { state.query() }
+    var strayExceptions: (fastInterrupts: UInt64, systemErrors: UInt64) { (state.fastInterrupts, state.systemErrors) }
     var lineCount: Int { 64 }
     func isAssignable(line: Int) -> Bool { line >= 32 && line < 64 && !state.reserved.contains(line) }
     mutating func enable(line: Int, trigger: Trigger) { state.enabled.insert(line) }

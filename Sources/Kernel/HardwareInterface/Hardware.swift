@@ -21,6 +21,8 @@ public protocol Hardware: ~Copyable {
 
     /// Is an interrupt waiting to be taken? Asked between the steps of long operations.
     var interruptPending: Bool { get }
+    /// How often a fast interrupt kept an idle processor awake, and a system error came: nobody is told, and nobody stops.
+    var strayExceptions: (fastInterrupts: UInt64, systemErrors: UInt64) { get }
     /// Lines are numbered 0 ..< lineCount, in one space over all controllers.
     var lineCount: Int { get }
     /// May a task be given this line? False for the kernel's own (the timer's) and for those that do not exist.

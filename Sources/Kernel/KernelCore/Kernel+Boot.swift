@@ -301,7 +301,7 @@ extension Kernel where H: ~Copyable {
     /// Do the types have the sizes and offsets that the interface and the assembly state?
     private func isLayoutSound(_ thread: Ref<Thread>) -> Bool {
         let sizes =
-            MemoryLayout<Capability>.stride == 64 && MemoryLayout<UserContext>.size == 288
+            MemoryLayout<Capability>.stride == 64 && MemoryLayout<UserContext>.size == 280
             && MemoryLayout<Thread>.size <= Footprint.descriptor(.thread)
             && MemoryLayout<Endpoint>.size <= Footprint.descriptor(.endpoint)
             && MemoryLayout<Timer>.size <= Footprint.descriptor(.timer)

@@ -217,7 +217,7 @@ extension Kernel where H: ~Copyable {
     func initializeThread(_ thread: Ref<Thread>) {
         thread.state = .stopped
         thread.pointee.faultKind = .other
-        thread.pointee.context.isFull = 1
+        thread.pointee.context.setFlags(0)
         thread.pointee.translationBase = emptyTranslationBase
         thread.initializeParts()
     }

@@ -15,8 +15,10 @@ extension BootState {
         let controller = try startController()
         processor.openUserRegisters()
         GenericTimer.off()
+        // What was entered at EL2 has left it: nobody answers an `hvc` there.
+        let power = level == 2 && machine.power == .hvc ? .none : machine.power
         var machine = Machine(
-            controller: controller, console: console, power: machine.power, timerLine: self.machine.timerLine,
+            controller: controller, console: console, power: power, timerLine: self.machine.timerLine,
             processor: processor)
         if machine.timerLine >= machine.lineCount {
             throw BootFailure("the interrupt controller does not have the timer's line")
@@ -40,6 +42,9 @@ extension BootState {
                 distributor: first, redistributors: second, size: machine.interface.size,
                 affinity: processor.affinity, core: CoreGICRegisters())
         else { throw BootFailure("the interrupt controller has no part for this core") }
+        let size = machine.interface.size
+        controller.initializeMessages(size: size) { base, bytes in free.remove(pagesAround: base, bytes) }
+        if free.lost > 0 { BootState.refuse(DeviceTreeError(.tooManyRanges), nil, &map) }
         return .gicv3(controller)
     }
 }

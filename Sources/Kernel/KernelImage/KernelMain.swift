@@ -49,6 +49,8 @@ struct BootState {
     let entryTicks: UInt64
     let tree: DeviceTree
     let treeAddress: UInt64
+    /// Whether the tree's pages are in the linear mapping: what user code is shown and may lend must be.
+    var isTreeMapped = false
     let machine: MachineDescription
     let console: KernelConsole
     var map: KernelMap

@@ -42,7 +42,11 @@ struct Machine: Hardware {
 
     // Interrupts
 
-    @inline(__always) var interruptPending: Bool { swiftlet_read_isr() != 0 }
+    /// ISR_EL1.I alone: what else may be pending is not taken, and would be waited for without end.
+    @inline(__always) var interruptPending: Bool { swiftlet_read_isr() & 1 << 7 != 0 }
+    var strayExceptions: (fastInterrupts: UInt64, systemErrors: UInt64) {
+        (swiftlet_fast_interrupt_count(), swiftlet_system_error_count())
+    }
     /// Lines 0 to 15 are software interrupts.
     func isAssignable(line: Int) -> Bool { line >= 16 && line < lineCount && line != timerLine }
     mutating func enable(line: Int, trigger: Trigger) {

@@ -51,10 +51,11 @@ extension BootState {
         throw BootFailure(BootError.memory)
     }
 
-    /// The tree where the root task can see it: whole pages, in place or as a copy.
+    /// The tree where the root task can see it: in place, or as a copy where its first page is not its own or where its
+    /// memory is reserved, or none at all, and so not in the linear mapping.
     private mutating func placeTree(_ memory: inout BootMemory) throws(BootFailure) -> PhysicalRange {
         let size = UInt64(tree.size)
-        if treeAddress & 4095 == 0 { return PhysicalRange(base: treeAddress, size: size) }
+        if isTreeMapped { return PhysicalRange(base: treeAddress, size: size) }
         guard let copy = memory.take(size, alignment: 4096) else { throw BootFailure(BootError.memory) }
         // Safety: the tree is mapped in its window, the copy's place in the linear mapping.
         unsafe KernelLayout.pointer(copy).copyMemory(

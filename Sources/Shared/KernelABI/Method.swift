@@ -42,7 +42,7 @@
     case suspend = 13
     /// Copies x0–x30, SP, PC, PSTATE, TPIDR_EL0 (35 words) of a stopped thread into words 8–42 of the caller's IPC buffer.
     case readRegisters = 14
-    /// The reverse. PSTATE: only the condition flags are taken.
+    /// The reverse. PSTATE: the condition flags, TCO, DIT and SSBS; the others are the kernel's.
     case writeRegisters = 15
     /// Set where a stopped thread starts. x1: PC. x2: SP. x3: value of its x0. x4: TPIDR_EL0.
     case setEntry = 16
@@ -168,4 +168,8 @@
     case bootTicks = 7
     /// Interrupts that no binding wanted; their lines were masked.
     case spuriousInterrupts = 8
+    /// Times that a pending fast interrupt (FIQ), which is never taken, kept an idle processor from sleeping.
+    case fastInterrupts = 9
+    /// System errors (SError): late reports of accesses that failed, of whichever thread.
+    case systemErrors = 10
 }

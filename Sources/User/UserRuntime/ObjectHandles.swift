@@ -139,7 +139,7 @@ public struct Thread: Sendable {
     ///
     /// - Throws: `wrongState` (not stopped), `noBuffer`.
     public func readRegisters() throws(KernelError) { try invoke(.readRegisters, slot) }
-    /// The reverse; of PSTATE only the condition flags.
+    /// The reverse; of PSTATE only the condition flags, TCO, DIT and SSBS.
     public func writeRegisters() throws(KernelError) { try invoke(.writeRegisters, slot) }
 
     public struct Information: Sendable {

@@ -102,6 +102,12 @@ SWIFTLET_INLINE void swiftlet_set_version(uint64_t version, uint64_t frequency) 
     swiftlet_version[0] = version;
     swiftlet_version[1] = frequency;
 }
+/// Exceptions that interrupt nobody, counted by Vectors.S: fast interrupts that kept the processor from sleeping, and system
+/// errors.
+extern uint64_t swiftlet_fast_interrupts;
+extern uint64_t swiftlet_system_errors;
+SWIFTLET_INLINE uint64_t swiftlet_fast_interrupt_count(void) { return swiftlet_fast_interrupts; }
+SWIFTLET_INLINE uint64_t swiftlet_system_error_count(void) { return swiftlet_system_errors; }
 SWIFTLET_INLINE void swiftlet_set_idle_translation_base(uint64_t value) { swiftlet_idle_translation_base = value; }
 
 /// Offsets and sizes for the start-up check.
