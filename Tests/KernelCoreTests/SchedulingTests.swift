@@ -1,5 +1,6 @@
 // Who runs: the most urgent, in order of arrival among equals, with slices where a thread has one.
 
+import HardwareInterface
 import KernelABI
 import Testing
 
