@@ -30,7 +30,7 @@ endif
 .NOTPARALLEL:
 
 .DEFAULT_GOAL := help
-.PHONY: help deps toolchain tool build tests-bundle bench-image system-tests-image run test test-host test-target test-system test-trees \
+.PHONY: help deps toolchain tool build tests-bundle bench-image system-tests-image run test test-host test-target test-system test-trees test-firmware \
         test-debian-trees test-boards test-verbs matrix mutation bench debug lint format size clean
 
 help: ## List the verbs
@@ -72,7 +72,7 @@ run: build ## Boot on QEMU (BOARD=rpi3 or rpi4 for another board; RUN='ps; power
 	@[ '$(BOARD)' != rpi4 ] || platform/fetch-qemu
 	@$(TOOL) run build/kernel8.img --board $(BOARD) $(if $(CARD),--card '$(CARD)') $(if $(RUN),--run '$(RUN)') $(if $(APPEND),--append '$(APPEND)')
 
-test: test-host test-target test-system test-trees test-verbs matrix test-debian-trees test-boards ## All tests: host, target, system and trees under QEMU, the Raspberry Pi, boot matrix, the verbs
+test: test-host test-target test-system test-trees test-firmware test-verbs matrix test-debian-trees test-boards ## All tests: host, target, system, trees and firmware under QEMU, the Raspberry Pi, boot matrix, the verbs
 
 test-host: deps ## Tests on the host (TEST=name filters)
 	@mkdir -p build
@@ -102,6 +102,9 @@ matrix: build ## Boot the same image under every QEMU variant
 	@platform/install-dependencies trees
 	@platform/fetch-qemu
 	@$(TOOL) matrix --totals build/matrix.totals
+
+test-firmware: tests-bundle ## Boot below firmware that leaves the machine as a kernel must not expect it
+	@Tests/OnTarget/firmware-tests build/firmware-tests.totals
 
 test-debian-trees: tool ## What the kernel would make of each device tree of Debian's arm64 kernel
 	@platform/install-dependencies trees

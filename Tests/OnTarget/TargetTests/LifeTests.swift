@@ -1,5 +1,6 @@
 // Life and death: what happens to others when threads and tasks end, and system control.
 
+import CTargetTests
 import KernelABI
 import UserRuntime
 
@@ -120,6 +121,23 @@ func systemTests(_ runner: inout Runner) {
         try c.expect(after >= before + 10, "system calls are not counted", after)
         try c.expect(
             try c.succeed { () throws(KernelError) in try system.statistic(.kernelTextBytes) } > 4096, "no size")
+    }
+    // Below a firmware that makes each `wfi` of user code raise a system error, three come here (Tests/OnTarget/firmware).
+    runner.test("system.errors-stop-nobody") { c throws(Failure) in
+        let beat = try c.notification()
+        let timer = Timer(try c.make(.timer))
+        let before = try c.succeed { () throws(KernelError) in
+            try timer.bind(beat, bits: 1)
+            try timer.arm(.after(milliseconds: 1), period: .milliseconds(1))
+            return try system.statistic(.systemErrors)
+        }
+        for _ in 0..<3 { waitForInterrupt() }
+        let after = try c.succeed { () throws(KernelError) in
+            try timer.cancel()
+            return try system.statistic(.systemErrors)
+        }
+        try c.expect(after == before || after == before + 3, "not all are counted", after - before)
+        if before == 1 && after == 4 { system.write("system errors are counted\n") }
     }
     runner.test("system.trace") { c throws(Failure) in
         try c.succeed { () throws(KernelError) in

@@ -138,6 +138,7 @@ SWIFTLET_INLINE uint64_t swiftlet_tree_base(void) { return SWIFTLET_TREE_BASE; }
 SWIFTLET_READ(midr, "midr_el1")
 SWIFTLET_READ(mpidr, "mpidr_el1")
 SWIFTLET_READ(isr, "isr_el1")
+SWIFTLET_READ(memory_features, "id_aa64mmfr0_el1")
 SWIFTLET_READ(debug_features, "id_aa64dfr0_el1")
 SWIFTLET_READ(counter, "cntvct_el0")
 SWIFTLET_READ(counter_frequency, "cntfrq_el0")
