@@ -63,6 +63,8 @@ final class ModelState {
     var restores = 0
 
     // Machine
+    /// Registers of other devices in pages of the kernel's, by the kernel's address.
+    var registers: [UInt64: UInt32] = [:]
     var console: [UInt8] = []
     /// How many bytes the console takes before it is full.
     var consoleRoom = Int.max
@@ -137,6 +139,9 @@ struct ModelHardware: Hardware {
         state.largestCache = max(state.largestCache, bytes)
         state.cacheOperations.append(operation)
     }
+
+    func readRegister(_ address: UInt64) -> UInt32 { state.registers[address] ?? ~0 }
+    func writeRegister(_ address: UInt64, _ value: UInt32) { state.registers[address] = value }
 
     func translationBase(rootTable physical: UInt64, asid: UInt16) -> UInt64 { physical | UInt64(asid) << 48 }
     func activate(translationBase: UInt64) { state.translationBase = translationBase }

@@ -75,7 +75,9 @@ public enum KernelLayout {
     /// - Returns: the virtual address of the register at `physical`.
     public mutating func mapDevice(_ physical: UInt64, bytes: UInt64) throws(BootFailure) -> UInt64 {
         // A translation to more than the processor has would fault at its first use.
-        if physical >= 1 << KernelMap.physicalBits { throw BootFailure("a device lies where the processor has no addresses") }
+        if physical >= 1 << KernelMap.physicalBits {
+            throw BootFailure("a device lies where the processor has no addresses")
+        }
         let first = physical & ~4095
         let size = (physical &+ bytes &+ 4095 &- first) & ~4095
         // As far from a 2 MiB boundary as the registers are: a GICv3's megabytes are then mapped in blocks.

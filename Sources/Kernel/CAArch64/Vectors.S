@@ -16,6 +16,8 @@
 #define REPLY_AND_RECEIVE (1 << 8)
 #define SIGNAL (2 << 8)
 #define VERSION (5 << 8)
+// The bit of x0 in which REPLY_AND_RECEIVE differs from CALL: the lowest of the operation.
+#define ODD 40
 // The bit that announces the IPC buffer, alone above what CALL and REPLY_AND_RECEIVE differ in.
 #define EXTENDED (1 << 6)
 // ISR_EL1: a fast interrupt is pending. SPSR_EL1: system errors are masked.
@@ -224,12 +226,15 @@ swiftlet_exit_message:
     clear_scratch sp
     eret
 
-    // From EL1: synchronous. One instruction of the kernel may abort: the load of a probe.
+    // From EL1: synchronous. Two instructions of the kernel may abort: the load and the store of a probe.
     vector 4
     msr tpidr_el1, x0
     msr tpidrro_el0, x1
     mrs x0, elr_el1
     adr x1, probe_load
+    cmp x0, x1
+    b.eq probe_failed
+    adr x1, swiftlet_probe_write
     cmp x0, x1
     b.eq probe_failed
     mrs x1, tpidrro_el0
@@ -241,6 +246,10 @@ swiftlet_probe:
 probe_load:
     ldr w0, [x0]
 probe_done:
+    ret
+    .global swiftlet_probe_write
+swiftlet_probe_write:
+    str w1, [x0]
     ret
 probe_failed:
     adr x0, probe_done
@@ -301,6 +310,7 @@ swiftlet_halt:
     lsr x17, x16, #26
     cmp x17, #EC_SVC64
     b.ne user_fault
+    tbnz x0, #ODD, odd_call
     lsr x16, x0, #32
     cmp x16, #PLAIN
     b.hi other_call
@@ -342,10 +352,11 @@ exit_full:
     .org swiftlet_vectors + 0x800
 
     .balign 64
-other_call:
+odd_call:
+    lsr x16, x0, #32
     sub x17, x16, #REPLY_AND_RECEIVE
     cmp x17, #PLAIN
-    b.hi 1f
+    b.hi other_call
     mrs x17, tpidr_el1
     save_caller
     mov x3, x17
@@ -353,7 +364,8 @@ other_call:
 
     // What needs no more than x0 and x1, and mostly ends in the thread that asked: nothing is saved, and Swift leaves by
     // a branch to one of the exits below, with x19-x30 as they were.
-1:  sub x17, x16, #SIGNAL
+other_call:
+    sub x17, x16, #SIGNAL
     cmp x17, #(VERSION - SIGNAL)
     b.hi 8f
     b.eq version_call

@@ -44,6 +44,10 @@ public protocol Hardware: ~Copyable {
     /// `start` is a kernel address; callers pass at most `KernelLimits.cacheStep` bytes at a time.
     func maintainCache(_ operation: CacheOperation, _ start: UnsafeMutableRawPointer, bytes: Int)
 
+    /// Load and store 32 bits of a register in a page of the kernel's. A load that nothing answers is all ones.
+    func readRegister(_ address: UInt64) -> UInt32
+    func writeRegister(_ address: UInt64, _ value: UInt32)
+
     // Address spaces
 
     /// The value that selects a root table and its ASID (TTBR0_EL1).

@@ -55,7 +55,7 @@ extension Kernel where H: ~Copyable {
         case .timer:
             cancel(object.rebound(to: Timer.self))
         case .null, .endpoint, .notification, .thread, .capabilityTable, .addressSpace, .pageTable, .frame, .untyped,
-            .interruptControl, .systemControl:
+            .interruptControl, .systemControl, .registers:
             break
         }
     }
@@ -158,7 +158,7 @@ extension Kernel where H: ~Copyable {
             cancel(object.rebound(to: Timer.self))
             connect(object.rebound(to: Timer.self).source, to: nil, bits: 0)
             return true
-        case .frame, .untyped, .null, .interruptControl, .systemControl: return true
+        case .frame, .untyped, .null, .interruptControl, .systemControl, .registers: return true
         }
     }
 

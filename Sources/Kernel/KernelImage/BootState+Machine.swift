@@ -28,10 +28,11 @@ extension BootState {
     }
 
     private mutating func startController() throws(BootFailure) -> Machine.Controller {
-        let first = MMIORegisters(
-            address: try map.mapDevice(machine.distributor.base, bytes: machine.distributor.size))
-        let second = MMIORegisters(
-            address: try map.mapDevice(machine.interface.base, bytes: machine.interface.size))
+        controllerAddresses.distributor =
+            try map.mapDevice(machine.distributor.base, bytes: machine.distributor.size)
+        controllerAddresses.interface = try map.mapDevice(machine.interface.base, bytes: machine.interface.size)
+        let first = MMIORegisters(address: controllerAddresses.distributor)
+        let second = MMIORegisters(address: controllerAddresses.interface)
         switch machine.controller {
         case .gicv2: return .gicv2(GICv2(distributor: first, interface: second))
         case .bcm2836: return .bcm2836(BCM2836(local: first, peripherals: second))

@@ -87,6 +87,9 @@ struct Machine: Hardware {
         }
     }
 
+    func readRegister(_ address: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: swiftlet_probe(address)) }
+    func writeRegister(_ address: UInt64, _ value: UInt32) { swiftlet_probe_write(address, UInt64(value)) }
+
     // Address spaces
 
     @inline(__always) func translationBase(rootTable physical: UInt64, asid: UInt16) -> UInt64 {

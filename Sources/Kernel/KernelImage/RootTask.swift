@@ -27,6 +27,11 @@ extension BootState {
         findDevices()
         for index in 0..<devices.count { give(&root, PhysicalRange(devices[index]), isDevice: true) }
         let kept = try giveLeftovers(&root)
+        for index in 0..<windowCount {
+            let window = windows[index]
+            let lost = kernel.pointee.addRegisters(&root, window.range, mappedAt: window.address)
+            if lost > 0 { tellLost(lost, isDevice: true) }
+        }
         processor.closeFloatingPoint()
         swiftlet_set_version(abiVersion, processor.counterFrequency)
         let text = unsafe map.physical(swiftlet_rodata_end_address()) - image.base - bootCode
@@ -66,12 +71,13 @@ extension BootState {
 
     private mutating func give(_ root: inout RootTask, _ range: PhysicalRange, isDevice: Bool) {
         let lost = kernelState.pointee.addUntyped(&root, range, isDevice: isDevice)
-        if lost > 0 {
-            console.write("swiftlet: no room to list ")
-            console.write(decimal: lost)
-            console.write(isDevice ? " bytes of registers" : " bytes of memory")
-            console.endLine()
-        }
+        if lost > 0 { tellLost(lost, isDevice: isDevice) }
+    }
+    private func tellLost(_ lost: UInt64, isDevice: Bool) {
+        console.write("swiftlet: no room to list ")
+        console.write(decimal: lost)
+        console.write(isDevice ? " bytes of registers" : " bytes of memory")
+        console.endLine()
     }
 
     /// What boot needed and nobody needs now: its code, its page tables, the rest of the root task's memory.

@@ -111,6 +111,12 @@
     /// x1: 1 to record, 0 to stop, 2 to read: x3 returns the number of events, up to two events a call in x4–x9
     /// (three words each: instant, kind | priority << 8 | slot << 16, thread).
     case trace = 41
+
+    // Registers
+    /// x1: byte offset, a multiple of 4. x3: what the register's 32 bits read; all ones where nothing answers.
+    case readRegister = 42
+    /// x1: byte offset, a multiple of 4. x2: the 32 bits to write.
+    case writeRegister = 43
 }
 
 /// What `maintainCache` does to a range of a frame.

@@ -198,6 +198,20 @@ public struct Frame: Sendable {
     }
 }
 
+/// A device's registers in a page of the kernel's.
+public struct RegisterWindow: Sendable {
+    public let slot: Slot
+    public init(_ slot: Slot) { self.slot = slot }
+    /// 32 bits at a byte offset (right: read). Throws `invalidArgument`: not a multiple of 4, or outside.
+    public func read(_ offset: UInt64) throws(KernelError) -> UInt32 {
+        UInt32(truncatingIfNeeded: try invokeForResults(.readRegister, slot, offset).w0)
+    }
+    /// The reverse (right: write).
+    public func write(_ offset: UInt64, _ value: UInt32) throws(KernelError) {
+        try invoke(.writeRegister, slot, offset, UInt64(value))
+    }
+}
+
 /// One binding of an interrupt line.
 public struct Interrupt: Sendable {
     public let slot: Slot

@@ -37,6 +37,8 @@ SWIFTLET_PLAIN void swiftlet_exit_woken(void *_Nonnull thread, uint64_t bits);
 SWIFTLET_PLAIN _Noreturn void swiftlet_leave_boot(void);
 /// The 32-bit register at a mapped address, or all ones where the access aborts.
 SWIFTLET_PLAIN uint64_t swiftlet_probe(uint64_t address);
+/// Store 32 bits to a mapped address; an access that aborts is none.
+SWIFTLET_PLAIN void swiftlet_probe_write(uint64_t address, uint64_t value);
 /// Stop this processor for good.
 SWIFTLET_PLAIN _Noreturn void swiftlet_halt(void);
 
