@@ -31,7 +31,7 @@ import Testing
         #expect(s.perform(.readRegister, window, 0x20).x[3] == 0xffff_ffff, "nothing answers")
     }
 
-    @Test(arguments: [1, 2, 3, 0x3d, 0x40, 0x1000, 1 << 63, ~0, ~0 - 3, 0 - 0x680] as [UInt64])
+    @Test(arguments: [1, 2, 3, 0x3d, 0x40, 0x1000, 1 << 63, ~0, ~0 - 3, ~0x67f] as [UInt64])
     func whatIsOutsideIsRefused(offset: UInt64) {
         #expect(s.perform(.readRegister, window, offset).error == .invalidArgument)
         #expect(s.perform(.writeRegister, window, offset, 1).error == .invalidArgument)
