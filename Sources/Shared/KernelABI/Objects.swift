@@ -75,8 +75,8 @@
     @inlinable public static func descriptor(_ kind: ObjectKind, sizeBits: Int = 0) -> Int {
         switch kind {
         case .null, .interruptControl, .systemControl: return 0
-        case .registers: return 128
-        case .endpoint, .notification, .reply, .pageTable, .frame, .untyped, .addressSpace, .interrupt, .timer:
+        case .endpoint, .notification, .reply, .pageTable, .frame, .untyped, .addressSpace, .interrupt, .timer,
+            .registers:
             return 128
         case .thread: return 1024
         case .capabilityTable: return 128 + (64 << sizeBits)
