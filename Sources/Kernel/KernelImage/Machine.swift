@@ -42,7 +42,7 @@ struct Machine: Hardware {
 
     // Interrupts
 
-    /// ISR_EL1.I alone: what else may be pending is not taken, and would be waited for without end.
+    /// ISR_EL1.I alone: nothing else that may be pending is taken, so nothing would end it.
     @inline(__always) var interruptPending: Bool { swiftlet_read_isr() & 1 << 7 != 0 }
     var strayExceptions: (fastInterrupts: UInt64, systemErrors: UInt64) {
         (swiftlet_fast_interrupt_count(), swiftlet_system_error_count())
