@@ -40,6 +40,8 @@ enum Redistributor {
     static let pendingTable = 0x0078
     static let waker = 0x0014
     static let stride = 0x20000
+    /// As many as the kernel's window for its devices has room for (SWIFTLET_DEVICE_BYTES).
+    static let maximum = 8192
     /// The second page: private lines.
     static let privatePage = 0x10000
 

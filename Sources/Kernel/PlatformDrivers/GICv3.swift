@@ -97,7 +97,9 @@ public struct GICv3<Registers: RegisterAccess, Core: GICSystemRegisters>: Interr
     ///   - keep: is told base and bytes of each table that stays in use.
     public func initializeMessages(size: UInt64, keep: (UInt64, UInt64) -> Void) {
         var own = 0
+        var rounds = LoopBound(Redistributor.maximum)
         while own + Redistributor.stride <= Int(clamping: size) {  // one redistributor a round
+            rounds.count()
             let type = redistributors.read64(own + Redistributor.type)
             if type & 1 != 0 && !initializeWithoutMessages(at: own) {
                 let configuration = redistributors.read64(own + Redistributor.configurationTable)
@@ -117,10 +119,12 @@ public struct GICv3<Registers: RegisterAccess, Core: GICSystemRegisters>: Interr
         let control = redistributors.read32(own + Redistributor.control)
         if control & Redistributor.messages == 0 { return true }
         redistributors.write32(own + Redistributor.control, control & ~Redistributor.messages)
-        var rounds = 0
-        while redistributors.read32(own + Redistributor.control) & Redistributor.writePending != 0,
-            rounds < gicPatience
-        { rounds += 1 }
+        var left = gicPatience
+        var rounds = LoopBound(gicPatience)
+        while redistributors.read32(own + Redistributor.control) & Redistributor.writePending != 0, left > 0 {
+            rounds.count()
+            left -= 1
+        }
         return redistributors.read32(own + Redistributor.control) & Redistributor.messages == 0
     }
 
