@@ -36,7 +36,7 @@ endif
 
 .DEFAULT_GOAL := help
 .PHONY: help deps toolchain tool build tests-bundle bench-image system-tests-image run test test-host explorer explore test-target test-system \
-        test-trees test-debian-trees test-boards test-verbs matrix mutation bench debug wcet lint format size clean
+        test-trees test-firmware test-debian-trees test-boards test-verbs matrix mutation bench debug wcet lint format size clean
 
 help: ## List the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{ printf "  make %-17s %s\n", $$1, $$2 }'
@@ -77,7 +77,7 @@ run: build ## Boot on QEMU (BOARD=rpi3 or rpi4 for another board; RUN='ps; power
 	@[ '$(BOARD)' != rpi4 ] || platform/fetch-qemu
 	@$(TOOL) run build/kernel8.img --board $(BOARD) $(if $(CARD),--card '$(CARD)') $(if $(RUN),--run '$(RUN)') $(if $(APPEND),--append '$(APPEND)')
 
-test: test-host test-target test-system test-trees test-verbs matrix test-debian-trees test-boards ## All tests: host, target, system and trees under QEMU, the Raspberry Pi, boot matrix, the verbs
+test: test-host test-target test-system test-trees test-firmware test-verbs matrix test-debian-trees test-boards ## All tests: host, target, system, trees and firmware under QEMU, the Raspberry Pi, boot matrix, the verbs
 
 test-host: deps $(if $(filter all,$(TEST)),explorer) ## Tests on the host, and a short exploration of the kernel (TEST=name filters the tests)
 	@mkdir -p build
@@ -115,6 +115,9 @@ matrix: build ## Boot the same image under every QEMU variant
 	@platform/install-dependencies trees
 	@platform/fetch-qemu
 	@$(TOOL) matrix --totals build/matrix.totals
+
+test-firmware: tests-bundle ## Boot below firmware that leaves the machine as a kernel must not expect it
+	@Tests/OnTarget/firmware-tests build/firmware-tests.totals
 
 test-debian-trees: tool ## What the kernel would make of each device tree of Debian's arm64 kernel
 	@platform/install-dependencies trees

@@ -107,6 +107,16 @@ mutations() {
         return nil' "a restarted call finds its arguments gone"
     try 13 Capability.swift 'pointee.rights = rights & source.pointee.rights' 'pointee.rights = rights' \
         "a copy has more rights than its source"
+    try 101 Kernel+AddressSpace.swift 'if entry.isDevice || (write' 'if (write' \
+        "registers are translated as if they were memory"
+    try 102 Kernel+AddressSpace.swift 'if entry.isValid && entry.address == frame.pointee.physical {' 'if entry.isValid {' \
+        "an old mapping takes its place's new frame away"
+    try 103 Kernel+AddressSpace.swift 'hardware.invalidate(asid: asid)
+        asids' 'asids' "an address space's number is used again with its translations"
+    try 104 Kernel+AddressSpace.swift 'if level == 3 || !entry.isTable {' 'if level == 3 {' \
+        "blocks are not translated"
+    try 105 Kernel+ThreadMethods.swift 'thread.pointee.context.setFlags(thread.pointee.context.flags)' \
+        'thread.pointee.context.isFull = true' "a thread's PSTATE is taken as it comes"
     try 14 Kernel+Interrupt.swift 'outstanding == 0 {' 'outstanding >= 0 {' \
         "a shared line opens before all have acknowledged"
     try 15 OrderedQueue.swift 'if let start { rebalance(from: start) }' '_ = start' \

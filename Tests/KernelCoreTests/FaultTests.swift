@@ -238,7 +238,7 @@ import Testing
         #expect(!entry.isUserWritable)
         let head = (s.hardware.memory + Int(entry.address - ModelState.ramBase)).load(as: BootInformation.self)
         #expect(head.magic == BootInformation.magic && head.abiVersion == abiVersion)
-        #expect(head.untypedCount == 3 && head.firstFreeSlot == 19 && head.slotCount == 4096)
+        #expect(head.untypedCount == 4 && head.firstFreeSlot == 20 && head.slotCount == 4096)
         #expect(head.counterFrequency == 62_500_000)
         #expect(s.root.ref.pointee.context.stackPointer == RootLayout.stackTop)
     }

@@ -42,6 +42,8 @@ final class ModelState {
     /// The query at which the root task's line interrupts.
     var urgentAfter: Int?
     var queries = 0
+    var fastInterrupts: UInt64 = 0
+    var systemErrors: UInt64 = 0
     var takeable: Int? { asserted.union(pulses).intersection(enabled).subtracting(quiet).min() }
 
     // Work
@@ -62,6 +64,8 @@ final class ModelState {
     var restores = 0
 
     // Machine
+    /// Registers of other devices in pages of the kernel's, by the kernel's address.
+    var registers: [UInt64: UInt32] = [:]
     var console: [UInt8] = []
     /// How many bytes the console takes before it is full.
     var consoleRoom = Int.max
@@ -123,6 +127,7 @@ struct ModelHardware: Hardware {
 
     var interruptPending: Bool { state.query() }
     func takeInterrupt() -> TakenInterrupt { state.take() }
+    var strayExceptions: (fastInterrupts: UInt64, systemErrors: UInt64) { (state.fastInterrupts, state.systemErrors) }
     var lineCount: Int { 64 }
     func isAssignable(line: Int) -> Bool { line >= 32 && line < 64 && !state.reserved.contains(line) }
     mutating func enable(line: Int, trigger: Trigger) { state.enabled.insert(line) }
@@ -151,6 +156,9 @@ struct ModelHardware: Hardware {
         state.largestCache = max(state.largestCache, bytes)
         state.cacheOperations.append(operation)
     }
+
+    func readRegister(_ address: UInt64) -> UInt32 { state.registers[address] ?? ~0 }
+    func writeRegister(_ address: UInt64, _ value: UInt32) { state.registers[address] = value }
 
     func translationBase(rootTable physical: UInt64, asid: UInt16) -> UInt64 { physical | UInt64(asid) << 48 }
     func activate(translationBase: UInt64) { state.translationBase = translationBase }

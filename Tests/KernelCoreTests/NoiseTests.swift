@@ -160,6 +160,7 @@ private final class Noise {
         case .cancelTimer: return (slot(.timer), [])
         case .consoleWrite, .powerOff, .reboot, .statistics, .resetStatistics, .trace:
             return (slot(.systemControl), [random.next() % 4])
+        case .readRegister, .writeRegister: return (slot(.registers), [random.next() % 80, random.next()])
         }
     }
     private func wanted(_ call: SystemCall) -> (UInt64, [UInt64]) {

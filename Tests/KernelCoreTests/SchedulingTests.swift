@@ -1,5 +1,6 @@
 // Who runs: the most urgent, in order of arrival among equals, with slices where a thread has one.
 
+import HardwareInterface
 import KernelABI
 import Testing
 
@@ -297,8 +298,28 @@ import Testing
         for index in 0..<35 { words[index] = UInt64(index) | 0xf_ffff_0000_0000 }
         #expect(s.invoke(b, .writeRegisters, a.slot).error == nil)
         #expect(a.ref.registers[30] == 30 | 0xf_ffff_0000_0000)
-        // PSTATE takes the condition flags only: no other bit of it may come from user code.
-        #expect(a.ref.pointee.context.flags & ~0xf000_0000 == 0)
-        #expect(a.ref.pointee.context.isFull == 1)
+        #expect(a.ref.pointee.context.isFull)
+    }
+
+    /// PSTATE takes what EL0 may set: the condition flags, TCO, DIT and SSBS. Fast interrupts stay masked, nothing else is,
+    /// and the kernel's own bit does not show.
+    @Test(arguments: [0, ~0, 0x9300_1000, 0x3c5, 1 << 63] as [UInt64])
+    func onlyTheThreadsOwnPartOfPSTATEIsWritten(flags: UInt64) {
+        let s = TestSystem()
+        let a = s.makeThread(priority: 30)
+        let b = s.makeThread(priority: 20)
+        s.start(b)
+        s.go()
+        let words = s.buffer(b) + 8
+        words[33] = 0xdead
+        #expect(s.invoke(b, .readRegisters, a.slot).error == nil)
+        #expect(words[33] == 0 && a.ref.pointee.context.flags == UserContext.full | 1 << 6)
+        words[33] = flags
+        #expect(s.invoke(b, .writeRegisters, a.slot).error == nil)
+        #expect(a.ref.pointee.context.flags == flags & 0xf300_1000 | 1 << 6 | UserContext.full)
+        #expect(s.invoke(b, .readRegisters, a.slot).error == nil)
+        #expect(words[33] == flags & 0xf300_1000)
+        #expect(s.invoke(b, .setEntry, a.slot, 0x2000, 0x8000, 7, 9).error == nil)
+        #expect(a.ref.pointee.context.flags == UserContext.full | 1 << 6)
     }
 }

@@ -21,7 +21,7 @@ extension TestSystem {
 
     private func enter(_ thread: Ref<KernelThread>) {
         thread.pointee.context.programCounter = TestSystem.callPlace + 4
-        thread.pointee.context.isFull = 0
+        thread.pointee.context.isFull = false
         let x = thread.registers
         let control = ControlWord(raw: x[0])
         var outcome = FastOutcome.declined
@@ -105,7 +105,7 @@ extension TestSystem {
         }
     }
     private func follow(_ wakeup: Wakeup, instead thread: Ref<KernelThread>) {
-        #expect(wakeup.thread.pointee.context.isFull == 0)
+        #expect(wakeup.thread.pointee.context.isFull == false)
         if wakeup.usesFloatingPoint { switchFloatingPoint(from: thread, to: wakeup.thread) }
         setResults(wakeup.thread, ResultWord(.notification), wakeup.bits)
         follow(wakeup.thread)
@@ -179,7 +179,7 @@ extension TestSystem {
             return
         }
         thread.ref.pointee.context.programCounter = 0x3000
-        thread.ref.pointee.context.isFull = 1
+        thread.ref.pointee.context.isFull = true
         follow(kernel.pointee.fault(thread.ref, kind, address: address, syndrome: 0x9200_0007))
         settle()
     }

@@ -19,7 +19,7 @@ extension TestSystem {
         }
         if !hardware.isFloatingPointEnabled {
             thread.ref.pointee.context.programCounter = 0x3000
-            thread.ref.pointee.context.isFull = 1
+            thread.ref.pointee.context.isFull = true
             let expected = thread.ref.pointee.buffer.map { _ in savedFloatingPoint(thread.ref) }
             trapFloatingPoint(thread.ref, expected)
             if running != thread.ref || thread.ref.programCounter != 0x3000 { return false }

@@ -29,6 +29,9 @@ final class TestSystem {
     static let ram: UInt32 = 16
     static let smallDevice: UInt32 = 17
     static let largeDevice: UInt32 = 18
+    /// 64 bytes of registers at physical address 0x3f00_b880, which the kernel has mapped at `registersAddress`.
+    static let registers: UInt32 = 19
+    static let registersAddress: UInt64 = 0xffff_ffff_0000_2880
     static let rootLine = 32
 
     let hardware = ModelState()
@@ -85,6 +88,8 @@ final class TestSystem {
                 kernel.pointee.addUntyped(&task, PhysicalRange(base: base + (8 << 20), size: 8 << 20), isDevice: false)
                 + kernel.pointee.addUntyped(&task, PhysicalRange(base: 0x900_0000, size: 0x1_0000), isDevice: true)
                 + kernel.pointee.addUntyped(&task, PhysicalRange(base: 1 << 32, size: 1 << 30), isDevice: true)
+                + kernel.pointee.addRegisters(
+                    &task, PhysicalRange(base: 0x3f00_b880, size: 64), mappedAt: TestSystem.registersAddress)
             precondition(left == 0)
             root = TestThread(slot: RootSlot.thread.index, ref: task.thread)
             rootTable = task.table
@@ -94,7 +99,7 @@ final class TestSystem {
             ]
             kernel.pointee.finishBoot(task, kernelBytes: 1 << 20)
         } catch { preconditionFailure("boot: \(error)") }
-        for slot in TestSystem.ram...TestSystem.largeDevice {
+        for slot in TestSystem.ram...TestSystem.registers {
             if let object = rootTable.slot(Int(slot)).pointee.object { boot.append(object) }
         }
         hardware.largestZero = 0

@@ -70,7 +70,7 @@ import Testing
             #expect(result.error == error, sourceLocation: sourceLocation)
             #expect(result.x[3] == made, sourceLocation: sourceLocation)
         }
-        for kind in [ObjectKind.null, .interrupt, .interruptControl, .systemControl] {
+        for kind in [ObjectKind.null, .interrupt, .interruptControl, .systemControl, .registers] {
             expect(retype(s, arena, kind, at: free), .invalidArgument)
         }
         for (kind, bits) in [

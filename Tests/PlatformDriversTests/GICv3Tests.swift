@@ -126,7 +126,48 @@ private let isGICv4: UInt64 = 2
         #expect(record.accesses == [.take, .system(.end, 34), .system(.deactivate, 34)])
     }
 
-    @Test(arguments: [1020, 1021, 1022, 1023, 8192, 0xff_ffff] as [UInt64])
+    @Test(arguments: [8192, 0xff_ffff] as [UInt64]) func aMessageInterruptIsEndedAndNone(value: UInt64) throws {
+        let controller = try started()
+        record.taken = [value]
+        #expect(controller.acknowledge() == nil)
+        #expect(record.accesses == [.take, .system(.end, value)])
+    }
+
+    /// Two redistributors: the first without LPIs, the second as it is told.
+    private func messageTables(control: UInt64, stuck: UInt64 = 0, type: UInt64 = 1) throws -> [[UInt64]] {
+        record.stuck[Place(window: .redistributors, offset: 0x20000)] = stuck
+        record[.redistributors, 0x20000] = control
+        record[.redistributors, 0x20070] = 0x10_0009_4000_018f
+        record[.redistributors, 0x20078] = 0x4000_0009_5001_0080
+        record[.redistributors, 0x0000] = 1
+        let types: [Int: UInt64] = [0: 0, 0x20000: 0x100 << 32 | type | last]
+        let controller = try #require(start(types: types))
+        var tables: [[UInt64]] = []
+        record.accesses = []
+        controller.initializeMessages(size: 0x40000) { tables.append([$0, $1]) }
+        return tables
+    }
+
+    @Test func messageInterruptsThatTheFirmwareLeftOnAreTurnedOffAtEveryCore() throws {
+        #expect(try messageTables(control: 0x0400_0001).isEmpty)
+        #expect(record.stores == [.store(.redistributors, 0x20000, 0x0400_0000)], "nothing but EnableLPIs changes")
+    }
+    @Test func theTablesOfMessageInterruptsThatStayOnAreKept() throws {
+        record.keepsLoads = false
+        let tables = try messageTables(control: 1, stuck: 1)
+        #expect(tables == [[0x9_4000_0000, 0x1_0000], [0x9_5001_0000, 0x2000]])
+    }
+    @Test func aRedistributorThatIsNotDoneIsWaitedForButNotForEver() throws {
+        record.keepsLoads = false
+        #expect(try messageTables(control: 1, stuck: 8).isEmpty)
+        #expect(record.loads > 100_000)
+    }
+    @Test func messageInterruptsThatAreOffOrAbsentAreLeftAlone() throws {
+        #expect(try messageTables(control: 0).isEmpty && record.stores.isEmpty)
+        #expect(try messageTables(control: 1, type: 0).isEmpty && record.stores.isEmpty)
+    }
+
+    @Test(arguments: [1020, 1021, 1022, 1023] as [UInt64])
     func aSpuriousInterruptIsNone(value: UInt64) throws {
         let controller = try started()
         record.taken = [value, 1019]

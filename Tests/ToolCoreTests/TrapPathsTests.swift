@@ -96,7 +96,7 @@ final class TrapPathsTests: XCTestCase {
             follow([("entry", [0x5280_0002 | size << 5, nop, branch(6, 2)]), (name, [])])
         }
         XCTAssertEqual(copy(64).problems, [])
-        XCTAssertEqual(copy(288).problems, [])
+        XCTAssertEqual(copy(280).problems, [])
         XCTAssertEqual(copy(400).problems, ["entry calls memcpy over 400 bytes"])
         for name in ["memcpy", "memset", "memmove"] {
             XCTAssertEqual(copy(17920, name).problems, ["entry calls \(name) over 17920 bytes"])

@@ -12,9 +12,33 @@ import UserRuntime
     driver.serve()
 }
 
+/// The registers: mapped, or through the kernel where an interrupt controller of its own is in the same page.
+enum MailboxRegisters: WordRegisterAccess {
+    case mapped(MMIORegisters)
+    case kernel(RegisterWindow)
+
+    init(_ information: StartInformation) {
+        let address = information.registers[0]
+        self = address != 0 ? .mapped(MMIORegisters(address: address)) : .kernel(RegisterWindow(StartSlot.registers(0)))
+    }
+    /// All ones where the kernel refuses, as where nothing answers: an empty and full mailbox.
+    func read32(_ offset: Int) -> UInt32 {
+        switch self {
+        case .mapped(let registers): return registers.read32(offset)
+        case .kernel(let window): return (try? window.read(UInt64(offset))) ?? ~0
+        }
+    }
+    func write32(_ offset: Int, _ value: UInt32) {
+        switch self {
+        case .mapped(let registers): registers.write32(offset, value)
+        case .kernel(let window): try? window.write(UInt64(offset), value)
+        }
+    }
+}
+
 @safe struct MailboxDriver {
     private var server: Server
-    private let mailbox: BCM2835Mailbox<MMIORegisters>
+    private let mailbox: BCM2835Mailbox<MailboxRegisters>
     private let interrupt = Interrupt(StartSlot.interrupt)
     /// The messages, in memory that the firmware reaches; nil where there is none.
     private let memory: DeviceMemory?
@@ -27,7 +51,7 @@ import UserRuntime
 
     init(_ information: StartInformation) {
         server = Server(information)
-        mailbox = BCM2835Mailbox(registers: MMIORegisters(address: information.registers[0]))
+        mailbox = BCM2835Mailbox(registers: MailboxRegisters(information))
         memory = DeviceMemory(information, slot: StartSlot.firstFree)
         // Safety: the manifest gives this task a page, 512 words.
         unsafe kept = persistentMemory(information)

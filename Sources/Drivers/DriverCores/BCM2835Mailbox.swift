@@ -13,7 +13,7 @@ enum BCM2835MailboxRegister {
     static var writeStatus: Int { 0x38 }
 }
 
-public struct BCM2835Mailbox<Registers: RegisterAccess> {
+public struct BCM2835Mailbox<Registers: WordRegisterAccess> {
     private let registers: Registers
 
     /// Status: nothing to read, no room to write.

@@ -64,6 +64,9 @@ public enum KernelLayout {
 
     /// RAM at its place in the linear mapping.
     public mutating func mapLinear(_ physical: UInt64, bytes: UInt64, writable: Bool) throws(BootFailure) {
+        if physical >= KernelLayout.linearBytes || bytes > KernelLayout.linearBytes - physical {
+            throw BootFailure("the image lies above 256 GiB")
+        }
         try map(KernelLayout.linear(physical), physical, bytes: bytes, writable: writable, .normal)
     }
 
@@ -71,6 +74,10 @@ public enum KernelLayout {
     ///
     /// - Returns: the virtual address of the register at `physical`.
     public mutating func mapDevice(_ physical: UInt64, bytes: UInt64) throws(BootFailure) -> UInt64 {
+        // A translation to more than the processor has would fault at its first use.
+        if physical >= 1 << KernelMap.physicalBits {
+            throw BootFailure("a device lies where the processor has no addresses")
+        }
         let first = physical & ~4095
         let size = (physical &+ bytes &+ 4095 &- first) & ~4095
         // As far from a 2 MiB boundary as the registers are: a GICv3's megabytes are then mapped in blocks.
@@ -81,6 +88,18 @@ public enum KernelLayout {
         try map(virtual, first, bytes: size, writable: true, .device)
         nextDevice = virtual &+ size &+ 4096  // a gap between devices
         return virtual &+ (physical & 4095)
+    }
+
+    /// Bits of a physical address, of 48 that this format of tables has (ID_AA64MMFR0_EL1.PARange).
+    private static var physicalBits: UInt64 {
+        switch swiftlet_read_memory_features() & 15 {
+        case 0: return 32
+        case 1: return 36
+        case 2: return 40
+        case 3: return 42
+        case 4: return 44
+        default: return 48
+        }
     }
 
     /// Take pages of the image out of the kernel's half.

@@ -77,12 +77,13 @@ swiftlet_start:
     mrs x1, id_aa64dfr0_el1
     ubfx x1, x1, #8, #4         // PMUVer: 0 none, 15 not the architected one
     add x2, x1, #1
+    mov x0, xzr                 // no debug exception and no register of debug is EL2's
     tst x2, #0xe
     b.eq 3f
     mrs x0, pmcr_el0
     ubfx x0, x0, #11, #5        // all event counters are EL1's
-    msr mdcr_el2, x0
-3:  mrs x0, id_aa64pfr0_el1
+3:  msr mdcr_el2, x0
+    mrs x0, id_aa64pfr0_el1
     tst x0, #(0xf << 24)        // GIC system registers
     b.eq 4f
     mrs x0, s3_4_c12_c9_5       // ICC_SRE_EL2
@@ -235,12 +236,15 @@ unmap_page:
     str xzr, [x4, x0, lsl #3]
     ret
 
+    .ltorg
+
+// Other cores, and this one where nothing can go on, stay here at their physical address with the MMU off. Boot gives away
+// the page above and everything else that only boot runs: this stays (`swiftlet lint-elf` checks that it does).
+    .section .text.park, "ax"
     .global swiftlet_park
 swiftlet_park:
     wfe
     b swiftlet_park
-
-    .ltorg
 
 // At the kernel's own address from here on.
     .section .text.upper, "ax"
@@ -257,6 +261,9 @@ upper:
     mov x0, #(3 << 20)          // boot code may use floating point (libfdt does)
     msr cpacr_el1, x0
     isb
+    msr daifclr, #4             // a system error that the firmware left is nobody's: vector 7 counts it
+    isb
+    msr daifset, #4
     mov x29, xzr
     mov x30, xzr
     mov x0, x21

@@ -18,6 +18,8 @@ PAGES unsigned char swiftlet_image_level3[SWIFTLET_IMAGE_TABLES * SWIFTLET_PAGE_
 PAGES unsigned char swiftlet_empty_root[SWIFTLET_PAGE_BYTES];
 uint64_t swiftlet_idle_translation_base;
 uint64_t swiftlet_version[2];
+uint64_t swiftlet_fast_interrupts;
+uint64_t swiftlet_system_errors;
 uint64_t swiftlet_console[2];
 
 /// Each stack lies above a page that Boot.S leaves unmapped; the page above is another's guard or not a stack.

@@ -16,8 +16,13 @@
 #define REPLY_AND_RECEIVE (1 << 8)
 #define SIGNAL (2 << 8)
 #define VERSION (5 << 8)
+// The bit of x0 in which REPLY_AND_RECEIVE differs from CALL: the lowest of the operation.
+#define ODD 40
 // The bit that announces the IPC buffer, alone above what CALL and REPLY_AND_RECEIVE differ in.
 #define EXTENDED (1 << 6)
+// ISR_EL1: a fast interrupt is pending. SPSR_EL1: system errors are masked.
+#define ISR_F 6
+#define SPSR_A (1 << 8)
 // x0 of a call that returns a notification's bits (ResultWord).
 #define NOTIFICATION (1 << 8)
 
@@ -27,7 +32,8 @@
     .org swiftlet_vectors + 0x80 * \number
 .endm
 
-// x3-x10 and x19-x30, SP, PC and TPIDR_EL0 of a thread that may be left, to the thread in x17; x4 and x5 are free then.
+// x3-x10 and x19-x30, SP, PC, PSTATE and TPIDR_EL0 of a thread that may be left, to the thread in x17; x4 and x5 are
+// free then.
 .macro save_caller
     stp x3, x4, [x17, #SWIFTLET_THREAD_X(3)]
     stp x5, x6, [x17, #SWIFTLET_THREAD_X(5)]
@@ -36,10 +42,16 @@
     mrs x4, sp_el0
     mrs x5, elr_el1
     stp x4, x5, [x17, #SWIFTLET_THREAD_SP]
-    mrs x4, tpidr_el0
-    stp x4, xzr, [x17, #SWIFTLET_THREAD_TPIDR]
+    save_state x17
     save_preserved x17
     stp x29, x30, [x17, #SWIFTLET_THREAD_X(29)]
+.endm
+
+// PSTATE and TPIDR_EL0 of a thread that is left in a system call: not every register is current (SWIFTLET_FULL is clear).
+.macro save_state thread
+    mrs x4, spsr_el1
+    mrs x5, tpidr_el0
+    stp x4, x5, [\thread, #SWIFTLET_THREAD_FLAGS]
 .endm
 
 .macro save_preserved thread
@@ -55,8 +67,7 @@
     mrs x4, sp_el0
     mrs x5, elr_el1
     stp x4, x5, [\thread, #SWIFTLET_THREAD_SP]
-    mrs x4, tpidr_el0
-    stp x4, xzr, [\thread, #SWIFTLET_THREAD_TPIDR]
+    save_state \thread
     save_preserved \thread
     stp x29, x30, [\thread, #SWIFTLET_THREAD_X(29)]
     stp xzr, xzr, [\thread, #SWIFTLET_THREAD_X(0)]
@@ -98,10 +109,10 @@
     stp x30, x14, [x16, #SWIFTLET_THREAD_X(30)]
     mrs x14, elr_el1
     mrs x15, spsr_el1
+    orr x15, x15, #SWIFTLET_FULL
     stp x14, x15, [x16, #SWIFTLET_THREAD_PC]
     mrs x14, tpidr_el0
-    mov x15, #1
-    stp x14, x15, [x16, #SWIFTLET_THREAD_TPIDR]
+    str x14, [x16, #SWIFTLET_THREAD_TPIDR]
     mov x0, x16
 .endm
 
@@ -125,6 +136,14 @@
     msr tpidr_el1, x0
     mov x0, #\number
     b kernel_exception
+.endm
+
+// One more in a 64-bit counter; x16 and x17 are lost.
+.macro count counter
+    adrp x16, \counter
+    ldr x17, [x16, :lo12:\counter]
+    add x17, x17, #1
+    str x17, [x16, :lo12:\counter]
 .endm
 
     .section .text.vectors, "ax"
@@ -195,9 +214,9 @@ swiftlet_exit_message:
     ldp x16, x17, [x2, #SWIFTLET_THREAD_SP]
     msr sp_el0, x16
     msr elr_el1, x17
-    ldr x16, [x2, #SWIFTLET_THREAD_TPIDR]
-    msr tpidr_el0, x16
-    msr spsr_el1, xzr
+    ldp x16, x17, [x2, #SWIFTLET_THREAD_FLAGS]
+    msr spsr_el1, x16
+    msr tpidr_el0, x17
     restore_preserved x2
     mov x2, xzr
     ldp x9, x10, [x3, #SWIFTLET_THREAD_X(9)]
@@ -207,12 +226,15 @@ swiftlet_exit_message:
     clear_scratch sp
     eret
 
-    // From EL1: synchronous. One instruction of the kernel may abort: the load of a probe.
+    // From EL1: synchronous. Two instructions of the kernel may abort: the load and the store of a probe.
     vector 4
     msr tpidr_el1, x0
     msr tpidrro_el0, x1
     mrs x0, elr_el1
     adr x1, probe_load
+    cmp x0, x1
+    b.eq probe_failed
+    adr x1, swiftlet_probe_write
     cmp x0, x1
     b.eq probe_failed
     mrs x1, tpidrro_el0
@@ -224,6 +246,10 @@ swiftlet_probe:
 probe_load:
     ldr w0, [x0]
 probe_done:
+    ret
+    .global swiftlet_probe_write
+swiftlet_probe_write:
+    str w1, [x0]
     ret
 probe_failed:
     adr x0, probe_done
@@ -246,21 +272,36 @@ swiftlet_exit_yield:
     save_quick x1
     b exit_to_thread
 
-    broken 7
+    // From EL1: system error. It is let in at two places where x16 and x17 are free: Boot.S, and below. One each time.
+    vector 7
+    count swiftlet_system_errors
+    mrs x16, spsr_el1
+    orr x16, x16, #SPSR_A
+    msr spsr_el1, x16
+    eret
+
+    // Nobody runs. What nobody takes, a fast interrupt and a system error, would end every wfi at once: both are counted
+    // here, and the system error ends.
     .global swiftlet_idle
 swiftlet_idle:
     adrp x0, swiftlet_idle_translation_base
     ldr x0, [x0, :lo12:swiftlet_idle_translation_base]
     msr ttbr0_el1, x0
     dsb sy
+    mrs x0, isr_el1
+    tbz x0, #ISR_F, 1f
+    count swiftlet_fast_interrupts
+1:  msr daifclr, #4
+    isb
+    msr daifset, #4
     wfi                         // a masked interrupt ends it as well
     b swiftlet_idle_interrupt
 
     .global swiftlet_halt
 swiftlet_halt:
     msr daifset, #0xf
-1:  wfi
-    b 1b
+2:  wfi
+    b 2b
 
     // From EL0: synchronous
     vector 8
@@ -269,6 +310,7 @@ swiftlet_halt:
     lsr x17, x16, #26
     cmp x17, #EC_SVC64
     b.ne user_fault
+    tbnz x0, #ODD, odd_call
     lsr x16, x0, #32
     cmp x16, #PLAIN
     b.hi other_call
@@ -286,7 +328,7 @@ swiftlet_halt:
 
     broken 10
 exit_full:
-    ldr x16, [x0, #SWIFTLET_THREAD_FLAGS]
+    and x16, x16, #~SWIFTLET_FULL
     msr spsr_el1, x16
     ldp x10, x11, [x0, #SWIFTLET_THREAD_X(10)]
     ldp x12, x13, [x0, #SWIFTLET_THREAD_X(12)]
@@ -296,16 +338,12 @@ exit_full:
     ldp x0, x1, [x0, #SWIFTLET_THREAD_X(0)]
     eret
 
-    // From EL0: system error. Nothing says which access it was; it came while this thread ran.
+    // From EL0: system error. Nothing says whose access it was (docs/decisions/0013-strays.md): the thread goes on.
     vector 11
     stp x16, x17, [sp, #-16]
-user_fault:
-    mrs x16, tpidr_el1
-    save_all
-    mrs x1, esr_el1
-    mrs x2, far_el1
-    bl swiftlet_fault
-    b swiftlet_exit
+    count swiftlet_system_errors
+    ldp x16, x17, [sp, #-16]
+    eret
 
     broken 12
     broken 13
@@ -314,10 +352,11 @@ user_fault:
     .org swiftlet_vectors + 0x800
 
     .balign 64
-other_call:
+odd_call:
+    lsr x16, x0, #32
     sub x17, x16, #REPLY_AND_RECEIVE
     cmp x17, #PLAIN
-    b.hi 1f
+    b.hi other_call
     mrs x17, tpidr_el1
     save_caller
     mov x3, x17
@@ -325,7 +364,8 @@ other_call:
 
     // What needs no more than x0 and x1, and mostly ends in the thread that asked: nothing is saved, and Swift leaves by
     // a branch to one of the exits below, with x19-x30 as they were.
-1:  sub x17, x16, #SIGNAL
+other_call:
+    sub x17, x16, #SIGNAL
     cmp x17, #(VERSION - SIGNAL)
     b.hi 8f
     b.eq version_call
@@ -380,8 +420,7 @@ general_saved:
     ldp x29, x30, [x29, #SWIFTLET_THREAD_X(29)]
     eret
 5:  save_preserved x29
-    mrs x4, tpidr_el0
-    stp x4, xzr, [x29, #SWIFTLET_THREAD_TPIDR]
+    save_state x29
 
 // Resume the thread in x0 as its context says; 0: wait for an interrupt.
     .global swiftlet_exit
@@ -394,16 +433,16 @@ exit_to_thread:
     ldp x16, x17, [x0, #SWIFTLET_THREAD_SP]
     msr sp_el0, x16
     msr elr_el1, x17
-    ldp x16, x17, [x0, #SWIFTLET_THREAD_TPIDR]
-    msr tpidr_el0, x16
+    ldp x16, x17, [x0, #SWIFTLET_THREAD_FLAGS]
+    msr tpidr_el0, x17
     restore_preserved x0
     ldp x2, x3, [x0, #SWIFTLET_THREAD_X(2)]
     ldp x4, x5, [x0, #SWIFTLET_THREAD_X(4)]
     ldp x6, x7, [x0, #SWIFTLET_THREAD_X(6)]
     ldp x8, x9, [x0, #SWIFTLET_THREAD_X(8)]
-    cbnz x17, exit_full
+    tbnz x16, #SWIFTLET_FULL_BIT, exit_full
     ldr x10, [x0, #SWIFTLET_THREAD_X(10)]
-    msr spsr_el1, xzr
+    msr spsr_el1, x16
     clear_scratch sp
     ldp x0, x1, [x0, #SWIFTLET_THREAD_X(0)]
     eret
@@ -418,9 +457,9 @@ swiftlet_exit_woken:
     ldp x16, x17, [x0, #SWIFTLET_THREAD_SP]
     msr sp_el0, x16
     msr elr_el1, x17
-    ldr x16, [x0, #SWIFTLET_THREAD_TPIDR]
-    msr tpidr_el0, x16
-    msr spsr_el1, xzr
+    ldp x16, x17, [x0, #SWIFTLET_THREAD_FLAGS]
+    msr spsr_el1, x16
+    msr tpidr_el0, x17
     restore_preserved x0
     mov x0, #NOTIFICATION
     mov x2, xzr
@@ -453,3 +492,12 @@ swiftlet_exit_yield_floating_point:
     mov x6, x3
     bl swiftlet_switch_floating_point_registers
     b exit_to_thread
+
+    // All that a synchronous exception of EL0 may be, but a system call.
+user_fault:
+    mrs x16, tpidr_el1
+    save_all
+    mrs x1, esr_el1
+    mrs x2, far_el1
+    bl swiftlet_fault
+    b swiftlet_exit

@@ -25,6 +25,8 @@ public protocol Hardware: ~Copyable {
     ///
     /// The timer's is open at once: a new deadline is set, or none, before any interrupt can be taken.
     func takeInterrupt() -> TakenInterrupt
+    /// How often a fast interrupt kept an idle processor awake, and a system error came: nobody is told, and nobody stops.
+    var strayExceptions: (fastInterrupts: UInt64, systemErrors: UInt64) { get }
     /// Lines are numbered 0 ..< lineCount, in one space over all controllers.
     var lineCount: Int { get }
     /// May a task be given this line? False for the kernel's own (the timer's) and for those that do not exist.
@@ -45,6 +47,10 @@ public protocol Hardware: ~Copyable {
     func zero(_ start: UnsafeMutableRawPointer, bytes: Int)
     /// `start` is a kernel address; callers pass at most `KernelLimits.cacheStep` bytes at a time.
     func maintainCache(_ operation: CacheOperation, _ start: UnsafeMutableRawPointer, bytes: Int)
+
+    /// Load and store 32 bits of a register in a page of the kernel's. A load that nothing answers is all ones.
+    func readRegister(_ address: UInt64) -> UInt32
+    func writeRegister(_ address: UInt64, _ value: UInt32)
 
     // Address spaces
 

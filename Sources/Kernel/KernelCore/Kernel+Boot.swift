@@ -230,16 +230,39 @@ extension Kernel where H: ~Copyable {
             initializeUntyped(object.rebound(to: Untyped.self), physical: at, sizeBits: bits, isDevice: isDevice)
             let slot = root.table.slot(Int(RootSlot.firstUntyped.index) &+ root.untypedCount)
             slot.makeFirst(of: object, kind: .untyped)
-            let entry =
-                unsafe (root.information.raw + MemoryLayout<BootInformation>.size)
-                .assumingMemoryBound(to: UntypedRegion.self) + root.untypedCount
-            unsafe entry.initialize(
-                to: UntypedRegion(
+            list(
+                &root,
+                UntypedRegion(
                     physicalBase: at, sizeBits: UInt32(truncatingIfNeeded: bits), isDevice: isDevice ? 1 : 0))
-            root.untypedCount &+= 1
             at &+= 1 << UInt64(truncatingIfNeeded: bits)
         }
         return 0
+    }
+
+    /// Give registers that lie in a page of the kernel's to the root task, to be read and written through the kernel.
+    ///
+    /// - Parameter address: where the kernel has mapped the first one.
+    /// - Returns: bytes for which there was no place: all or none.
+    public mutating func addRegisters(
+        _ root: inout RootTask, _ range: PhysicalRange, mappedAt address: UInt64
+    ) -> UInt64 {
+        if root.untypedCount >= RootLayout.untypedRegions { return range.size }
+        guard let place = try? unsafe take(&root.memory, Footprint.descriptor(.registers)) else { return range.size }
+        // Safety: zeroed memory of the kind's size, taken for this object.
+        unsafe place.bindMemory(to: RegisterWindow.self, capacity: 1).initialize(
+            to: RegisterWindow(header: ObjectHeader(.registers, size: 0), address: address, bytes: range.size))
+        root.table.slot(Int(RootSlot.firstUntyped.index) &+ root.untypedCount).makeFirst(
+            of: unsafe reference(place, as: ObjectHeader.self), kind: .registers)
+        list(&root, UntypedRegion(physicalBase: range.base, sizeBits: 0, isDevice: 2))
+        return 0
+    }
+
+    private func list(_ root: inout RootTask, _ region: UntypedRegion) {
+        let entry =
+            unsafe (root.information.raw + MemoryLayout<BootInformation>.size)
+            .assumingMemoryBound(to: UntypedRegion.self) + root.untypedCount
+        unsafe entry.initialize(to: region)
+        root.untypedCount &+= 1
     }
 
     /// Everything is handed over: let the root task be the first thread to run.
@@ -301,12 +324,13 @@ extension Kernel where H: ~Copyable {
     /// Do the types have the sizes and offsets that the interface and the assembly state?
     private func isLayoutSound(_ thread: Ref<Thread>) -> Bool {
         let sizes =
-            MemoryLayout<Capability>.stride == 64 && MemoryLayout<UserContext>.size == 288
+            MemoryLayout<Capability>.stride == 64 && MemoryLayout<UserContext>.size == 280
             && MemoryLayout<Thread>.size <= Footprint.descriptor(.thread)
             && MemoryLayout<Endpoint>.size <= Footprint.descriptor(.endpoint)
             && MemoryLayout<Timer>.size <= Footprint.descriptor(.timer)
             && MemoryLayout<Interrupt>.size <= Footprint.descriptor(.interrupt)
             && MemoryLayout<Untyped>.size <= Footprint.descriptor(.untyped)
+            && MemoryLayout<RegisterWindow>.size <= Footprint.descriptor(.registers)
             && MemoryLayout<Notification>.size <= Footprint.descriptor(.notification)
             && MemoryLayout<AddressSpace>.size <= Footprint.descriptor(.addressSpace)
             && MemoryLayout<CapabilityTable>.size <= Ref<CapabilityTable>.slotOffset

@@ -59,7 +59,7 @@ extension Kernel where H: ~Copyable {
         case .timer:
             cancel(object.rebound(to: Timer.self))
         case .null, .endpoint, .notification, .thread, .capabilityTable, .addressSpace, .pageTable, .frame, .untyped,
-            .interruptControl, .systemControl:
+            .interruptControl, .systemControl, .registers:
             break
         }
     }
@@ -167,7 +167,7 @@ extension Kernel where H: ~Copyable {
             connect(object.rebound(to: Timer.self).source, to: nil, bits: 0)
             dropNumber(object.rebound(to: Timer.self).node)
             return true
-        case .frame, .untyped, .null, .interruptControl, .systemControl: return true
+        case .frame, .untyped, .null, .interruptControl, .systemControl, .registers: return true
         }
     }
 

@@ -50,7 +50,7 @@
             case .untyped: untyped.append(object.rebound(to: Untyped.self))
             case .interrupt: interrupts.append(object.rebound(to: Interrupt.self))
             case .timer: timers.append(object.rebound(to: Timer.self))
-            case .interruptControl, .systemControl: break
+            case .interruptControl, .systemControl, .registers: break
             case .null: violations.append("an object of no kind at \(name(object))")
             }
         }

@@ -30,6 +30,7 @@ extension Kernel where H: ~Copyable {
         case .bindTimer, .arm, .cancelTimer: return try timerMethod(thread, slot, method)
         case .consoleWrite, .powerOff, .reboot, .statistics, .resetStatistics, .trace:
             return try systemMethod(thread, slot, method)
+        case .readRegister, .writeRegister: return try registerMethod(thread, slot, method)
         }
     }
 
@@ -192,6 +193,21 @@ extension Kernel where H: ~Copyable {
             thread.pointee.context.x.3 &-= bytes
             if argument(thread, 3) > 0 && isInterrupted() { return .restart }
         }
+        return try done(thread, nil)
+    }
+
+    /// One access of 32 bits to a register of a device whose page is the kernel's.
+    private func registerMethod(
+        _ thread: Ref<Thread>, _ number: Slot, _ method: Method
+    ) throws(KernelError) -> Outcome {
+        let isRead = method == .readRegister
+        let window: Ref<RegisterWindow> = try object(thread, number, .registers, isRead ? .read : .write)
+        let offset = argument(thread, 1)
+        let bytes = window.pointee.bytes
+        if offset & 3 != 0 || offset >= bytes || bytes &- offset < 4 { throw .invalidArgument }
+        let address = window.pointee.address &+ offset
+        if isRead { return done(thread, UInt64(hardware.readRegister(address))) }
+        hardware.writeRegister(address, UInt32(truncatingIfNeeded: argument(thread, 2)))
         return try done(thread, nil)
     }
 

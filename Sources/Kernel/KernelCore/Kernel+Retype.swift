@@ -86,7 +86,7 @@ extension Kernel where H: ~Copyable {
     /// Is this a kind that can be made, in a size that it comes in?
     private func checkSize(_ kind: ObjectKind, _ sizeBits: Int, isDevice: Bool) throws(KernelError) {
         switch kind {
-        case .null, .interrupt, .interruptControl, .systemControl: throw .invalidArgument
+        case .null, .interrupt, .interruptControl, .systemControl, .registers: throw .invalidArgument
         case .frame: if FrameSize(rawValue: UInt8(truncatingIfNeeded: sizeBits)) == nil { throw .invalidArgument }
         case .untyped: if sizeBits < 12 || sizeBits > 38 { throw .invalidArgument }
         case .capabilityTable: if !Limits.tableBits.contains(sizeBits) { throw .invalidArgument }
@@ -193,7 +193,7 @@ extension Kernel where H: ~Copyable {
         _ object: Ref<ObjectHeader>, _ kind: ObjectKind, sizeBits: Int, isDevice: Bool, physical: UInt64, asid: UInt16
     ) {
         switch kind {
-        case .endpoint, .notification, .reply, .null, .interrupt, .interruptControl, .systemControl: break
+        case .endpoint, .notification, .reply, .null, .interrupt, .interruptControl, .systemControl, .registers: break
         case .timer:
             let timer = object.rebound(to: Timer.self)
             timer.pointee.deadline = .never
@@ -220,7 +220,7 @@ extension Kernel where H: ~Copyable {
     func initializeThread(_ thread: Ref<Thread>) {
         thread.state = .stopped
         thread.pointee.faultKind = .other
-        thread.pointee.context.isFull = 1
+        thread.pointee.context.setFlags(0)
         thread.pointee.translationBase = emptyTranslationBase
         thread.initializeParts()
     }

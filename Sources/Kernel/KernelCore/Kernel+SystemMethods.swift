@@ -76,6 +76,8 @@ extension Kernel where H: ~Copyable {
         case .kernelDataBytes: return statistics.kernelDataBytes
         case .bootTicks: return statistics.bootTicks
         case .spuriousInterrupts: return statistics.spuriousInterrupts
+        case .fastInterrupts: return hardware.strayExceptions.fastInterrupts
+        case .systemErrors: return hardware.strayExceptions.systemErrors
         }
     }
 

@@ -134,11 +134,10 @@ extension Kernel where H: ~Copyable {
         let words = unsafe reference(buffer.raw + 64, as: RegisterWords.self)
         if write {
             copy(words, to: registers)
-            // Only the condition flags: the rest of PSTATE is the kernel's.
-            thread.pointee.context.flags &= 0xf000_0000
-            thread.pointee.context.isFull = 1
+            thread.pointee.context.setFlags(thread.pointee.context.flags)
         } else {
             copy(registers, to: words)
+            words.pointee.words[33] &= UserContext.settable
         }
     }
     @inline(never) private func copy(_ from: Ref<RegisterWords>, to: Ref<RegisterWords>) {

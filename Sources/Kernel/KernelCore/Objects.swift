@@ -175,6 +175,14 @@ public struct CapabilityTable: ~Copyable {
     var cursor: Int = 0
 }
 
+/// Registers of a device that share a page with the kernel's own: no task may map that page.
+public struct RegisterWindow: ~Copyable {
+    var header: ObjectHeader
+    /// Where the kernel has mapped the first one.
+    var address: UInt64
+    var bytes: UInt64
+}
+
 /// The root task's authorities, which are objects without state.
 public struct Authority: ~Copyable {
     var header: ObjectHeader

@@ -1,5 +1,6 @@
 // Boot: where devices are. The kernel does not know them; it hands out every register range that the tree names, except RAM,
-// what is reserved, and the interrupt controller, whose registers are the kernel's.
+// what is reserved, and the pages of its interrupt controllers, also of one that is chained behind another. Where a device's
+// registers share such a page, the kernel reads and writes them for whoever has the capability (docs/decisions/0013-strays.md).
 
 import AArch64
 import DeviceTree
@@ -41,11 +42,38 @@ extension BootState {
     private mutating func add(_ node: DeviceNode) {
         for index in 0..<8 {
             guard let found = try? node.registers(index) else { return }
-            if node.offset == machine.controllerNode {
+            if machine.drives(controller: node.offset) {
                 keep(found)
+            } else if isInControllersPage(found) {
+                addWindow(found)
             } else if found.base < 1 << 40 && found.size <= 1 << 40 {
                 devices.add(pagesAround: found.base, found.size)
             }
         }
+    }
+
+    // Registers in pages of the interrupt controllers
+
+    private func pages(of range: RegisterRange) -> Range<UInt64> {
+        range.base & ~4095..<(range.base + range.size + 4095) & ~4095
+    }
+    private func isInControllersPage(_ found: RegisterRange) -> Bool {
+        found.size > 0 && found.base < 1 << 48
+            && (pages(of: found).overlaps(pages(of: machine.distributor))
+                || pages(of: found).overlaps(pages(of: machine.interface)))
+    }
+
+    /// Note registers that lie in mapped pages wholly, and are none of the controllers'. What is left out has no driver.
+    private mutating func addWindow(_ found: RegisterRange) {
+        if machine.distributor.overlaps(found) || machine.interface.overlaps(found) { return }
+        if found.base & 3 != 0 || windowCount == 8 { return }
+        let end = found.base + found.size
+        let isFirst = pages(of: machine.distributor).contains(found.base)
+        let controller = isFirst ? machine.distributor : machine.interface
+        let mapped = isFirst ? controllerAddresses.distributor : controllerAddresses.interface
+        if !pages(of: controller).contains(found.base) || end > pages(of: controller).upperBound { return }
+        windows[windowCount] = RegisterWindowPlace(
+            range: PhysicalRange(found), address: mapped &+ found.base &- controller.base)
+        windowCount += 1
     }
 }

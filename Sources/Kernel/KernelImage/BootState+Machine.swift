@@ -15,8 +15,10 @@ extension BootState {
         let controller = try startController()
         processor.openUserRegisters()
         GenericTimer.off()
+        // What was entered at EL2 has left it: nobody answers an `hvc` there.
+        let power = level == 2 && machine.power == .hvc ? .none : machine.power
         var machine = Machine(
-            controller: controller, console: console, power: machine.power, timerLine: self.machine.timerLine,
+            controller: controller, console: console, power: power, timerLine: self.machine.timerLine,
             processor: processor)
         if machine.timerLine >= machine.lineCount {
             throw BootFailure("the interrupt controller does not have the timer's line")
@@ -26,10 +28,11 @@ extension BootState {
     }
 
     private mutating func startController() throws(BootFailure) -> Machine.Controller {
-        let first = MMIORegisters(
-            address: try map.mapDevice(machine.distributor.base, bytes: machine.distributor.size))
-        let second = MMIORegisters(
-            address: try map.mapDevice(machine.interface.base, bytes: machine.interface.size))
+        controllerAddresses.distributor =
+            try map.mapDevice(machine.distributor.base, bytes: machine.distributor.size)
+        controllerAddresses.interface = try map.mapDevice(machine.interface.base, bytes: machine.interface.size)
+        let first = MMIORegisters(address: controllerAddresses.distributor)
+        let second = MMIORegisters(address: controllerAddresses.interface)
         switch machine.controller {
         case .gicv2: return .gicv2(GICv2(distributor: first, interface: second))
         case .bcm2836: return .bcm2836(BCM2836(local: first, peripherals: second))
@@ -40,6 +43,9 @@ extension BootState {
                 distributor: first, redistributors: second, size: machine.interface.size,
                 affinity: processor.affinity, core: CoreGICRegisters())
         else { throw BootFailure("the interrupt controller has no part for this core") }
+        let size = machine.interface.size
+        controller.initializeMessages(size: size) { base, bytes in free.remove(pagesAround: base, bytes) }
+        if free.lost > 0 { BootState.refuse(DeviceTreeError(.tooManyRanges), nil, &map) }
         return .gicv3(controller)
     }
 }

@@ -27,6 +27,9 @@ extension BootState {
         try mapFree()
         Translation.invalidateAll()
         try checkMemory()
+        isTreeMapped =
+            treeAddress & 4095 == 0
+            && free.contains(treeAddress, treeAddress + (UInt64(tree.size) + 4095) & ~4095)
         free.remove(pagesAround: treeAddress, UInt64(tree.size))
         findBundle()
         free.remove(pagesAround: bundle.base, bundle.size)

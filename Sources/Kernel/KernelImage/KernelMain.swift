@@ -41,6 +41,12 @@ extension BootFailure {
     }
 }
 
+/// A device's registers in a page of the kernel's.
+struct RegisterWindowPlace {
+    var range = PhysicalRange(base: 0, size: 0)
+    var address: UInt64 = 0
+}
+
 /// What is known of the machine while it boots. It is large: its methods are `mutating`, so that none copies it.
 struct BootState {
     let processor = Processor()
@@ -49,6 +55,8 @@ struct BootState {
     let entryTicks: UInt64
     let tree: DeviceTree
     let treeAddress: UInt64
+    /// Whether the tree's pages are in the linear mapping: what user code is shown and may lend must be.
+    var isTreeMapped = false
     let machine: MachineDescription
     let console: KernelConsole
     var map: KernelMap
@@ -57,6 +65,11 @@ struct BootState {
     /// Registers to hand out, and what must not be handed out as registers.
     var devices = MemoryMap()
     var kept = MemoryMap()
+    /// Where the interrupt controllers are mapped: the machine's `distributor` and `interface`.
+    var controllerAddresses: (distributor: UInt64, interface: UInt64) = (0, 0)
+    /// Registers of other devices in those pages, and where they are mapped.
+    var windows = InlineArray<8, RegisterWindowPlace>(repeating: RegisterWindowPlace())
+    var windowCount = 0
     var ramBytes: UInt64 = 0
     /// Memory behind the image, up to the end of what the tool appended to it.
     var bundle = PhysicalRange(base: 0, size: 0)

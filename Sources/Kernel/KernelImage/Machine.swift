@@ -42,7 +42,11 @@ struct Machine: Hardware {
 
     // Interrupts
 
-    @inline(__always) var interruptPending: Bool { swiftlet_read_isr() != 0 }
+    /// ISR_EL1.I alone: nothing else that may be pending is taken, so nothing would end it.
+    @inline(__always) var interruptPending: Bool { swiftlet_read_isr() & 1 << 7 != 0 }
+    var strayExceptions: (fastInterrupts: UInt64, systemErrors: UInt64) {
+        (swiftlet_fast_interrupt_count(), swiftlet_system_error_count())
+    }
     /// Lines 0 to 15 are software interrupts.
     func isAssignable(line: Int) -> Bool { line >= 16 && line < lineCount && line != timerLine }
     mutating func enable(line: Int, trigger: Trigger) {
@@ -81,6 +85,9 @@ struct Machine: Hardware {
         case .unifyInstructions: unsafe swiftlet_cache_unify(start, length)
         }
     }
+
+    func readRegister(_ address: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: swiftlet_probe(address)) }
+    func writeRegister(_ address: UInt64, _ value: UInt32) { swiftlet_probe_write(address, UInt64(value)) }
 
     // Address spaces
 

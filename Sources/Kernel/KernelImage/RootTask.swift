@@ -27,6 +27,11 @@ extension BootState {
         findDevices()
         for index in 0..<devices.count { give(&root, PhysicalRange(devices[index]), isDevice: true) }
         let kept = try giveLeftovers(&root)
+        for index in 0..<windowCount {
+            let window = windows[index]
+            let lost = kernel.pointee.addRegisters(&root, window.range, mappedAt: window.address)
+            if lost > 0 { tellLost(lost, isDevice: true) }
+        }
         processor.closeFloatingPoint()
         swiftlet_set_version(abiVersion, processor.counterFrequency)
         let text = unsafe map.physical(swiftlet_rodata_end_address()) - image.base - bootCode
@@ -51,10 +56,11 @@ extension BootState {
         throw BootFailure(BootError.memory)
     }
 
-    /// The tree where the root task can see it: whole pages, in place or as a copy.
+    /// The tree where the root task can see it: in place, or as a copy where its first page is not its own or where its
+    /// memory is reserved, or none at all, and so not in the linear mapping.
     private mutating func placeTree(_ memory: inout BootMemory) throws(BootFailure) -> PhysicalRange {
         let size = UInt64(tree.size)
-        if treeAddress & 4095 == 0 { return PhysicalRange(base: treeAddress, size: size) }
+        if isTreeMapped { return PhysicalRange(base: treeAddress, size: size) }
         guard let copy = memory.take(size, alignment: 4096) else { throw BootFailure(BootError.memory) }
         // Safety: the tree is mapped in its window, the copy's place in the linear mapping.
         unsafe KernelLayout.pointer(copy).copyMemory(
@@ -65,12 +71,13 @@ extension BootState {
 
     private mutating func give(_ root: inout RootTask, _ range: PhysicalRange, isDevice: Bool) {
         let lost = kernelState.pointee.addUntyped(&root, range, isDevice: isDevice)
-        if lost > 0 {
-            console.write("swiftlet: no room to list ")
-            console.write(decimal: lost)
-            console.write(isDevice ? " bytes of registers" : " bytes of memory")
-            console.endLine()
-        }
+        if lost > 0 { tellLost(lost, isDevice: isDevice) }
+    }
+    private func tellLost(_ lost: UInt64, isDevice: Bool) {
+        console.write("swiftlet: no room to list ")
+        console.write(decimal: lost)
+        console.write(isDevice ? " bytes of registers" : " bytes of memory")
+        console.endLine()
     }
 
     /// What boot needed and nobody needs now: its code, its page tables, the rest of the root task's memory.

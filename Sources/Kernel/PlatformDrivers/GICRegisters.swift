@@ -31,13 +31,24 @@ enum Distributor {
 
 /// A redistributor of a GICv3: the first page.
 enum Redistributor {
-    /// 64 bits; bit 4: the last of its region, bit 1: two pages more (GICv4), bits 32 to 63: the core's affinity.
+    static let control = 0x0000
+    /// 64 bits; bit 0: it has LPIs, bit 1: two pages more (GICv4), bit 4: the last of its region, bits 32 to 63: the core's
+    /// affinity.
     static let type = 0x0008
+    /// 64 bits: the tables of the LPIs' configuration and of what is pending.
+    static let configurationTable = 0x0070
+    static let pendingTable = 0x0078
     static let waker = 0x0014
     static let stride = 0x20000
+    /// As many as the kernel's window for its devices has room for (SWIFTLET_DEVICE_BYTES).
+    static let maximum = 8192
     /// The second page: private lines.
     static let privatePage = 0x10000
 
+    /// CTLR.EnableLPIs; RWP: an earlier write has not taken effect everywhere.
+    static let messages: UInt32 = 1
+    static let writePending: UInt32 = 1 << 3
+    static func stride(type: UInt64) -> Int { stride << (type & 2 != 0 ? 1 : 0) }
     /// WAKER.ProcessorSleep, ChildrenAsleep.
     static let sleep: UInt32 = 2
     static let asleep: UInt32 = 4

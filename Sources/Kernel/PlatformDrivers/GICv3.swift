@@ -27,7 +27,7 @@ public struct GICv3<Registers: RegisterAccess, Core: GICSystemRegisters>: Interr
             let type = redistributors.read64(own + Redistributor.type)
             if type >> 32 == packed { break }
             if type & 16 != 0 { return nil }
-            own += Redistributor.stride << (type & 2 != 0 ? 1 : 0)
+            own += Redistributor.stride(type: type)
         }
         self.distributor = distributor
         self.redistributors = redistributors
@@ -87,9 +87,53 @@ public struct GICv3<Registers: RegisterAccess, Core: GICSystemRegisters>: Interr
         }
     }
 
+    /// Turn off the message interrupts (LPIs) that the firmware left on, those of every core: the kernel has none.
+    ///
+    /// A redistributor whose LPIs are on writes to a table in memory. Some never turn them off again (Arm IHI 0069H, 12.11.2,
+    /// GICR_CTLR.EnableLPIs).
+    ///
+    /// - Parameters:
+    ///   - size: bytes of the region that holds every core's redistributor.
+    ///   - keep: is told base and bytes of each table that stays in use.
+    public func initializeMessages(size: UInt64, keep: (UInt64, UInt64) -> Void) {
+        var own = 0
+        var rounds = LoopBound(Redistributor.maximum)
+        while own + Redistributor.stride <= Int(clamping: size) {  // one redistributor a round
+            rounds.count()
+            let type = redistributors.read64(own + Redistributor.type)
+            if type & 1 != 0 && !initializeWithoutMessages(at: own) {
+                let configuration = redistributors.read64(own + Redistributor.configurationTable)
+                let pending = redistributors.read64(own + Redistributor.pendingTable)
+                // IDbits: how many bits a number has, less one. A byte for each number above 8191, and a bit for each.
+                let numbers: UInt64 = 2 << (configuration & 31)
+                keep(configuration & 0x000f_ffff_ffff_f000, numbers)
+                keep(pending & 0x000f_ffff_ffff_0000, numbers / 8)
+            }
+            if type & 16 != 0 { return }
+            own += Redistributor.stride(type: type)
+        }
+    }
+
+    /// - Returns: false where the LPIs of the redistributor at `own` stay on.
+    private func initializeWithoutMessages(at own: Int) -> Bool {
+        let control = redistributors.read32(own + Redistributor.control)
+        if control & Redistributor.messages == 0 { return true }
+        redistributors.write32(own + Redistributor.control, control & ~Redistributor.messages)
+        var left = gicPatience
+        var rounds = LoopBound(gicPatience)
+        while redistributors.read32(own + Redistributor.control) & Redistributor.writePending != 0, left > 0 {
+            rounds.count()
+            left -= 1
+        }
+        return redistributors.read32(own + Redistributor.control) & Redistributor.messages == 0
+    }
+
+    /// A message interrupt is none of the kernel's: it is ended, or it would keep all others away.
     @inline(__always) public func acknowledge() -> Int? {
         let line = Int(truncatingIfNeeded: core.readAcknowledge() & 0xff_ffff)
-        return line >= 1020 ? nil : line
+        if _fastPath(line < 1020) { return line }
+        if line >= 8192 { core.write(.end, UInt64(truncatingIfNeeded: line)) }
+        return nil
     }
     @inline(__always) public func end(line: Int) { core.write(.end, UInt64(truncatingIfNeeded: line)) }
     @inline(__always) public func open(line: Int) { core.write(.deactivate, UInt64(truncatingIfNeeded: line)) }

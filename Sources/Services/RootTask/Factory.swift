@@ -147,7 +147,8 @@ import UserRuntime
         }
     }
 
-    /// Registers and lines of the task's device; the addresses at which the registers stand.
+    /// Registers and lines of the task's device; the addresses at which the registers stand, 0 for those that only the kernel
+    /// may map.
     private func giveDevice(_ number: Int, _ builder: inout TaskBuilder) throws(FactoryFailure)
         -> InlineArray<4, UInt64>
     {
@@ -155,6 +156,13 @@ import UserRuntime
         let device = tasks[number].device
         for index in 0..<device.registers.count {
             let range = device.registers[index]
+            if let window = memory.registers(from: range.base), index < 3 {
+                let table = CapabilityTable(slots.task(number).table)
+                try builder.kernel { () throws(KernelError) in
+                    try CapabilityTable.own.copy(window, to: StartSlot.registers(index), in: table)
+                }
+                continue
+            }
             let at = TaskAddress.registers + UInt64(index) * TaskAddress.registerStride
             guard let pages = RegisterPages(base: range.base, size: range.size),
                 pages.count <= TaskAddress.registerStride / 4096

@@ -118,7 +118,7 @@ struct RootMemory {
         return false
     }
     /// In the place of `isDevice`: the region belongs to a task.
-    private static let given: UInt32 = 2
+    private static let given: UInt32 = 3
 
     /// Bytes of ordinary memory that nothing was made from yet.
     func freeBytes() -> UInt64 {
@@ -128,6 +128,14 @@ struct RootMemory {
             total += (1 << UInt64(state.sizeBits)) - state.lowBytes - state.highBytes
         }
         return total
+    }
+
+    /// The capability to registers from `base` on that lie in a page of the kernel's.
+    func registers(from base: UInt64) -> Slot? {
+        for index in 0..<regions.count where regions[index].isDevice == 2 && regions[index].physicalBase == base {
+            return slot(index)
+        }
+        return nil
     }
 
     /// The device region that holds a page, and the page's offset in it.

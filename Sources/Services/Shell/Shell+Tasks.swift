@@ -313,6 +313,7 @@ extension ObjectKind {
         case .timer: "timer"
         case .interruptControl: "interrupt control"
         case .systemControl: "system control"
+        case .registers: "registers"
         }
     }
 }

@@ -10,7 +10,7 @@ public struct RegisterRange: Equatable, Sendable {
         self.size = size
     }
     /// Do the two share a byte?
-    func overlaps(_ other: RegisterRange) -> Bool {
+    public func overlaps(_ other: RegisterRange) -> Bool {
         if size == 0 || other.size == 0 { return false }
         return base <= other.base &+ (other.size &- 1) && other.base <= base &+ (size &- 1)
     }

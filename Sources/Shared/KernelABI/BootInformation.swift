@@ -15,7 +15,8 @@
 @frozen public struct UntypedRegion: Sendable {
     public var physicalBase: UInt64
     public var sizeBits: UInt32
-    /// 1: registers or other memory that is not RAM.
+    /// 1: registers or other memory that is not RAM. 2: no untyped memory, but a capability to `registers` from `physicalBase`
+    /// on, in a page of the kernel's.
     public var isDevice: UInt32
     @inlinable public init(physicalBase: UInt64, sizeBits: UInt32, isDevice: UInt32) {
         self.physicalBase = physicalBase

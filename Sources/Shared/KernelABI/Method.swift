@@ -42,7 +42,7 @@
     case suspend = 13
     /// Copies x0–x30, SP, PC, PSTATE, TPIDR_EL0 (35 words) of a stopped thread into words 8–42 of the caller's IPC buffer.
     case readRegisters = 14
-    /// The reverse. PSTATE: only the condition flags are taken.
+    /// The reverse. PSTATE: the condition flags, TCO, DIT and SSBS; the others are the kernel's.
     case writeRegisters = 15
     /// Set where a stopped thread starts. x1: PC. x2: SP. x3: value of its x0. x4: TPIDR_EL0.
     case setEntry = 16
@@ -111,6 +111,12 @@
     /// x1: 1 to record, 0 to stop, 2 to read: x3 returns the number of events, up to two events a call in x4–x9
     /// (three words each: instant, kind | priority << 8 | slot << 16, thread).
     case trace = 41
+
+    // Registers
+    /// x1: byte offset, a multiple of 4. x3: what the register's 32 bits read; all ones where nothing answers.
+    case readRegister = 42
+    /// x1: byte offset, a multiple of 4. x2: the 32 bits to write.
+    case writeRegister = 43
 }
 
 /// What `maintainCache` does to a range of a frame.
@@ -168,4 +174,8 @@
     case bootTicks = 7
     /// Interrupts that no binding wanted; their lines were masked.
     case spuriousInterrupts = 8
+    /// Times that a pending fast interrupt (FIQ), which is never taken, kept an idle processor from sleeping.
+    case fastInterrupts = 9
+    /// System errors (SError): late reports of accesses that failed, of whichever thread.
+    case systemErrors = 10
 }

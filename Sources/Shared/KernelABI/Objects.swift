@@ -19,6 +19,9 @@
     case interruptControl = 12
     /// The authority over the machine: console of last resort, power, statistics; made at boot for the root task.
     case systemControl = 13
+    /// A device's registers in a page that is the kernel's own: read and written through the kernel, one at a time. Made at
+    /// boot for the root task.
+    case registers = 14
 }
 
 /// What a capability allows. Each kind reads the bits in its own way:
@@ -31,6 +34,7 @@
 /// | frame | map readable | map writable | map executable | – | physical address, cache maintenance |
 /// | thread | read state | – | – | – | everything else |
 /// | capability table | describe | change | – | – | – |
+/// | registers | read | write | – | – | – |
 /// | system control | statistics | console | trace | – | power, reset statistics |
 /// | all others | describe | – | – | – | everything else |
 @frozen public struct Rights: Equatable, Sendable {
@@ -71,7 +75,8 @@
     @inlinable public static func descriptor(_ kind: ObjectKind, sizeBits: Int = 0) -> Int {
         switch kind {
         case .null, .interruptControl, .systemControl: return 0
-        case .endpoint, .notification, .reply, .pageTable, .frame, .untyped, .addressSpace, .interrupt, .timer:
+        case .endpoint, .notification, .reply, .pageTable, .frame, .untyped, .addressSpace, .interrupt, .timer,
+            .registers:
             return 128
         case .thread: return 1024
         case .capabilityTable: return 128 + (64 << sizeBits)
@@ -83,7 +88,7 @@
         case .frame, .untyped: return 1 << sizeBits
         case .pageTable, .addressSpace: return 4096
         case .null, .endpoint, .notification, .reply, .thread, .capabilityTable, .interrupt, .timer, .interruptControl,
-            .systemControl:
+            .systemControl, .registers:
             return 0
         }
     }

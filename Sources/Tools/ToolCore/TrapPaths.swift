@@ -4,7 +4,7 @@
 /// Rules over the code that is reachable from the entries.
 public struct TrapPaths {
     /// The largest copy or clearing, in bytes, that a trap path may make at once: a thread's registers, which `setEntry` clears.
-    public var largestCopy = 288
+    public var largestCopy = 280
     /// Functions that copy or clear as many bytes as they are told: their callers bound it, in the source.
     public var boundedCopies = ["copyLoan"]
     /// Functions that may touch floating-point registers.

@@ -61,12 +61,13 @@ struct LintElfCommand: ParsableCommand {
         return try problems + floatingPointUses(elf, LintElfCommand.mayUseFloatingPoint)
     }
 
-    /// What the running kernel can execute: from the sixteen vectors, and from where the idle loop takes an interrupt.
+    /// What the running kernel can execute: from the sixteen vectors, from where the idle loop takes an interrupt, and from
+    /// where other cores stay.
     private func follow(_ paths: inout TrapPaths, _ code: CodeImage) -> [String] {
         guard let vectors = code.address(of: "swiftlet_vectors"), let idle = code.address(of: "swiftlet_idle"),
-            let runStart = code.address(of: "swiftlet_boot_text_end")
-        else { return ["the kernel has no vectors"] }
-        paths.follow(entries: (0..<16).map { vectors + 128 * $0 } + [idle], runStart: runStart)
+            let park = code.address(of: "swiftlet_park"), let runStart = code.address(of: "swiftlet_boot_text_end")
+        else { return ["the kernel has no vectors, or no place for other cores"] }
+        paths.follow(entries: (0..<16).map { vectors + 128 * $0 } + [idle, park], runStart: runStart)
         return paths.problems
     }
 

@@ -139,7 +139,7 @@ public struct Thread: Sendable {
     ///
     /// - Throws: `wrongState` (not stopped), `noBuffer`.
     public func readRegisters() throws(KernelError) { try invoke(.readRegisters, slot) }
-    /// The reverse; of PSTATE only the condition flags.
+    /// The reverse; of PSTATE only the condition flags, TCO, DIT and SSBS.
     public func writeRegisters() throws(KernelError) { try invoke(.writeRegisters, slot) }
 
     public struct Information: Sendable {
@@ -195,6 +195,20 @@ public struct Frame: Sendable {
     /// A range in bytes, in steps of 4 KiB. Throws `invalidArgument` (a device frame, or outside it). Restartable.
     public func maintainCache(_ operation: CacheOperation, offset: UInt64, length: UInt64) throws(KernelError) {
         try invoke(.maintainCache, slot, operation.rawValue, offset, length)
+    }
+}
+
+/// A device's registers in a page of the kernel's.
+public struct RegisterWindow: Sendable {
+    public let slot: Slot
+    public init(_ slot: Slot) { self.slot = slot }
+    /// 32 bits at a byte offset (right: read). Throws `invalidArgument`: not a multiple of 4, or outside.
+    public func read(_ offset: UInt64) throws(KernelError) -> UInt32 {
+        UInt32(truncatingIfNeeded: try invokeForResults(.readRegister, slot, offset).w0)
+    }
+    /// The reverse (right: write).
+    public func write(_ offset: UInt64, _ value: UInt32) throws(KernelError) {
+        try invoke(.writeRegister, slot, offset, UInt64(value))
     }
 }
 

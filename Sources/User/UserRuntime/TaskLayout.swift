@@ -48,6 +48,9 @@ public enum StartSlot {
     public static var untyped: Slot { Slot(16) }
     /// Up to four interrupts.
     public static var interrupt: Slot { Slot(17) }
+    /// Up to three ranges of registers that the kernel reads and writes for the task, by the range's number: those whose
+    /// address is 0.
+    public static func registers(_ range: Int) -> Slot { Slot(21 + UInt32(range)) }
     public static var firstFree: Slot { Slot(24) }
     /// Bits of the table's size.
     public static var tableBits: Int { 7 }
@@ -70,7 +73,7 @@ public struct StartInformation: Sendable {
     public var persistentBytes: UInt64 = 0
     public var deviceTreeBytes: UInt64 = 0
     public var registerRanges: UInt64 = 0
-    /// Address of the first register in each window.
+    /// Address of the first register in each range; 0 for one that is a capability (`StartSlot.registers`).
     public var registers = InlineArray<4, UInt64>(repeating: 0)
     public var interrupts: UInt64 = 0
     /// Which of the manifest's `compatible` values the device has, from 0.

@@ -38,6 +38,24 @@
     .endr
 .endm
 
+// x0 to x2: a system call's; x3: the condition flags. Returns the flags behind the call.
+    .globl flagsAcrossCall
+flagsAcrossCall:
+    msr     nzcv, x3
+    svc     #0
+    mrs     x0, nzcv
+    ret
+
+// The same with PSTATE.DIT set.
+    .globl dataIndependenceAcrossCall
+dataIndependenceAcrossCall:
+    mov     x3, #(1 << 24)
+    msr     s3_3_c4_c2_5, x3
+    svc     #0
+    mrs     x0, s3_3_c4_c2_5
+    msr     s3_3_c4_c2_5, xzr
+    ret
+
 // x0: the 11 words x0 to x10 of the call, which receive its results. Returns bits: 0: x11 to x18 are not clear;
 // 1: x19 to x30 changed; 2: TPIDR_EL0 changed.
     .globl checkedSystemCall

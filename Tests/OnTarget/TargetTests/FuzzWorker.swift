@@ -275,6 +275,8 @@ struct FuzzWorker {
         case .cancelTimer: return (slot(FuzzSlot.timers, 2), [edge(), edge(), edge()])
         case .consoleWrite, .powerOff, .reboot, .statistics, .resetStatistics, .trace:
             return (slot(FuzzSlot.systemControl, 1), [edge(), edge(), edge()])
+        // Only a Raspberry Pi 3 has such a capability: here it is always another's.
+        case .readRegister, .writeRegister: return (frame(), [edge(), edge(), edge()])
         }
     }
     private func frame() -> UInt64 { slot(FuzzSlot.frames, 2) }

@@ -1,5 +1,6 @@
 // Life and death: what happens to others when threads and tasks end, and system control.
 
+import CTargetTests
 import KernelABI
 import UserRuntime
 
@@ -120,6 +121,45 @@ func systemTests(_ runner: inout Runner) {
         try c.expect(after >= before + 10, "system calls are not counted", after)
         try c.expect(
             try c.succeed { () throws(KernelError) in try system.statistic(.kernelTextBytes) } > 4096, "no size")
+    }
+    // On a Raspberry Pi 3 the mailbox's registers are in the page of the peripherals' controller.
+    runner.test("system.controllers-pages-are-not-given") { c throws(Failure) in
+        let pages: InlineArray<6, UInt64> = [
+            0x0800_0000, 0x0801_0000, 0x3f00_b000, 0x4000_0000, 0xff84_1000, 0xff84_2000,
+        ]
+        let isPi3 = deviceRegion(holding: 0x3f20_1000) != nil
+        for index in 0..<6 where isPi3 || index != 2 && index != 3 {
+            try c.expect(deviceRegion(holding: pages[index]) == nil, "it is given away", pages[index])
+        }
+        var count = 0
+        for index in 0..<UInt32(truncatingIfNeeded: c.boot.untypedCount) {
+            let window = RegisterWindow(Slot(RootSlot.firstUntyped.index + index))
+            guard let status = try? window.read(0x18) else { continue }
+            count += 1
+            try c.expect(status & 1 << 30 != 0, "the mailbox is not empty", UInt64(status))
+            try c.succeed { () throws(KernelError) in try window.write(0x1c, 0) }
+            try c.refuse(.invalidArgument) { () throws(KernelError) in try window.read(0x40) }
+            try c.refuse(.invalidArgument) { () throws(KernelError) in try window.write(0 &- 0x680, 0) }
+            try c.refuse(.invalidArgument) { () throws(KernelError) in try window.read(2) }
+        }
+        try c.equal(UInt64(count), isPi3 ? 1 : 0, "windows")
+    }
+    // Below a firmware that makes each `wfi` of user code raise a system error, three come here (Tests/OnTarget/firmware).
+    runner.test("system.errors-stop-nobody") { c throws(Failure) in
+        let beat = try c.notification()
+        let timer = Timer(try c.make(.timer))
+        let before = try c.succeed { () throws(KernelError) in
+            try timer.bind(beat, bits: 1)
+            try timer.arm(.after(milliseconds: 1), period: .milliseconds(1))
+            return try system.statistic(.systemErrors)
+        }
+        for _ in 0..<3 { waitForInterrupt() }
+        let after = try c.succeed { () throws(KernelError) in
+            try timer.cancel()
+            return try system.statistic(.systemErrors)
+        }
+        try c.expect(after == before || after == before + 3, "not all are counted", after - before)
+        if before == 1 && after == 4 { system.write("system errors are counted\n") }
     }
     runner.test("system.trace") { c throws(Failure) in
         try c.succeed { () throws(KernelError) in

@@ -82,6 +82,17 @@ func loanTests(_ runner: inout Runner) {
             try reply.loanWrite(offset: 0, from: 0xa000_0000, length: 8)
         }
     }
+    // Wherever the boot loader put them, and whatever the tree reserves.
+    runner.test("loan.what-boot-mapped") { c throws(Failure) in
+        let own = 0xa000_0000 as UInt64
+        _ = try c.map(at: own)
+        try c.lendAndRead(c.boot.bundleAddress, c.boot.bundleSize, to: own)
+        try c.lendAndRead(c.boot.deviceTreeAddress, c.boot.deviceTreeSize, to: own)
+        try c.lendAndRead(c.boot.ipcBufferAddress, 4096, to: own)
+        let stack = unsafe withUnsafeMutablePointer(to: &c) { UInt64(UInt(bitPattern: $0)) }
+        try c.lendAndRead(stack & ~4095, 4096, to: own)
+        try c.lendAndRead(0xa000_0000, 4096, to: own)
+    }
     runner.test("loan.kernel-addresses-are-refused") { c throws(Failure) in
         let endpoint = try c.echo(priority: 255)
         try c.refuse(.invalidArgument) { () throws(KernelError) in
@@ -105,5 +116,33 @@ func loanTests(_ runner: inout Runner) {
         try c.refuse(.memoryFault) { () throws(KernelError) in
             try reply.loanRead(offset: 0, to: 0xa000_0000, length: 8)
         }
+    }
+}
+
+extension Checks {
+    /// Lend a range, and copy its first and last words through the loan to `own`, as the server does.
+    fileprivate mutating func lendAndRead(_ start: UInt64, _ length: UInt64, to own: UInt64) throws(Failure) {
+        let (endpoint, reply) = try door()
+        setNote(1, start)
+        setNote(2, length)
+        _ = try spawn(
+            priority: 30,
+            { _ in
+                let attachment = Attachment(lending: note(1), length: note(2), .read)
+                if (try? doorEndpoint.call(RegisterMessage(1), attachment)) != nil { setNote(0, 1) }
+                endThread()
+            })
+        let received = try succeed { () throws(KernelError) in try endpoint.receive(reply: reply) }
+        try equal(received.loanLength, length)
+        for part in 0..<2 as Range<UInt64> {
+            let offset = part * ((length - 8) & ~7)
+            poke(own, ~0)
+            let before = peek(start + offset)
+            try succeed { () throws(KernelError) in try reply.loanRead(offset: offset, to: own, length: 8) }
+            try expect(peek(own) == before || own == start, "another word", peek(own))
+        }
+        try succeed { () throws(KernelError) in try reply.reply(RegisterMessage(2)) }
+        try pause()
+        try equal(note(0), 1)
     }
 }

@@ -186,6 +186,37 @@ func registerTests(_ runner: inout Runner) {
             try memory.retype(.endpoint, index: Slot(1000))
         }
     }
+    runner.test("registers.flags-across-calls") { c throws(Failure) in
+        let endpoint = try c.echo(priority: 5)
+        let flags: InlineArray<4, UInt64> = [0xf000_0000, 0, 0x9000_0000, 0x6000_0000]
+        for index in 0..<4 {
+            let call = ControlWord(.call, endpoint.slot)
+            try c.equal(flagsAcrossCall(call.raw, 0, 0, flags[index]), flags[index], "a fast call")
+            let timed = call.by(.after(milliseconds: 50))
+            try c.equal(
+                flagsAcrossCall(timed.raw, 0, Instant.after(milliseconds: 50).ticks, flags[index]), flags[index],
+                "a call on the general path")
+            let yielded = ControlWord(.yield, .none)
+            try c.equal(flagsAcrossCall(yielded.raw, 0, 0, flags[index]), flags[index], "a call that stays")
+        }
+    }
+    // Code that relies on it would lose its protection without a word.
+    runner.test("registers.data-independence-across-calls") { c throws(Failure) in
+        _ = try c.echo(priority: 5)
+        let thread = try c.spawn(
+            priority: 20,
+            { _ in
+                setNote(0, 1)
+                setNote(0, dataIndependenceAcrossCall(ControlWord(.call, doorEndpoint.slot).raw, 0, 0))
+                endThread()
+            })
+        try c.pause()
+        // On a processor without DIT it is an illegal instruction.
+        let state = try c.information(thread).state
+        let isMissing = note(0) == 1 && state == .faulted
+        try c.expect(isMissing || note(0) == 1 << 24, "DIT is lost", note(0))
+        if !isMissing { SystemControl(RootSlot.systemControl).write("DIT is kept\n") }
+    }
     runner.test("registers.preempted-loop") { c throws(Failure) in
         clearNotes()
         for number in 0..<2 as Range<UInt64> {

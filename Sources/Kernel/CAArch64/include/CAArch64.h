@@ -48,6 +48,8 @@ SWIFTLET_PLAIN void swiftlet_exit_woken_floating_point(
 SWIFTLET_PLAIN _Noreturn void swiftlet_leave_boot(void);
 /// The 32-bit register at a mapped address, or all ones where the access aborts.
 SWIFTLET_PLAIN uint64_t swiftlet_probe(uint64_t address);
+/// Store 32 bits to a mapped address; an access that aborts is none.
+SWIFTLET_PLAIN void swiftlet_probe_write(uint64_t address, uint64_t value);
 /// Stop this processor for good.
 SWIFTLET_PLAIN _Noreturn void swiftlet_halt(void);
 
@@ -113,6 +115,12 @@ SWIFTLET_INLINE void swiftlet_set_version(uint64_t version, uint64_t frequency) 
     swiftlet_version[0] = version;
     swiftlet_version[1] = frequency;
 }
+/// Exceptions that interrupt nobody, counted by Vectors.S: fast interrupts that kept the processor from sleeping, and system
+/// errors.
+extern uint64_t swiftlet_fast_interrupts;
+extern uint64_t swiftlet_system_errors;
+SWIFTLET_INLINE uint64_t swiftlet_fast_interrupt_count(void) { return swiftlet_fast_interrupts; }
+SWIFTLET_INLINE uint64_t swiftlet_system_error_count(void) { return swiftlet_system_errors; }
 SWIFTLET_INLINE void swiftlet_set_idle_translation_base(uint64_t value) { swiftlet_idle_translation_base = value; }
 
 /// Offsets and sizes for the start-up check.
@@ -143,6 +151,7 @@ SWIFTLET_INLINE uint64_t swiftlet_tree_base(void) { return SWIFTLET_TREE_BASE; }
 SWIFTLET_READ(midr, "midr_el1")
 SWIFTLET_READ(mpidr, "mpidr_el1")
 SWIFTLET_READ(isr, "isr_el1")
+SWIFTLET_READ(memory_features, "id_aa64mmfr0_el1")
 SWIFTLET_READ(debug_features, "id_aa64dfr0_el1")
 SWIFTLET_READ(counter, "cntvct_el0")
 SWIFTLET_READ(counter_frequency, "cntfrq_el0")

@@ -9,8 +9,10 @@
 #define SWIFTLET_CONTEXT_PC 256
 #define SWIFTLET_CONTEXT_FLAGS 264
 #define SWIFTLET_CONTEXT_TPIDR 272
-#define SWIFTLET_CONTEXT_FULL 280
-#define SWIFTLET_CONTEXT_BYTES 288
+#define SWIFTLET_CONTEXT_BYTES 280
+// In the flags: every register is current. PSTATE has nothing there.
+#define SWIFTLET_FULL_BIT 63
+#define SWIFTLET_FULL (1 << SWIFTLET_FULL_BIT)
 
 // Thread (Sources/Kernel/KernelCore/Thread.swift): what an entry or an exit reaches of it.
 #define SWIFTLET_THREAD_TRANSLATION_BASE 40

@@ -30,6 +30,11 @@ typedef struct {
 uint64_t checkedSystemCall(CallRegisters *_Nonnull registers);
 /// Loop with every register filled until the word at `address` is not 0. 0 where no register and no flag changed.
 uint64_t spinWithRegisters(uint64_t address);
+/// A system call with these condition flags; those behind it.
+uint64_t flagsAcrossCall(uint64_t control, uint64_t second, uint64_t third, uint64_t flags);
+/// Set PSTATE.DIT, which not every processor has, call, and return DIT.
+uint64_t dataIndependenceAcrossCall(uint64_t control, uint64_t second, uint64_t third);
+static inline void waitForInterrupt(void) { __asm__ volatile("wfi" ::: "memory"); }
 /// Execute an instruction that a task cannot or should not execute, by its number.
 void oddInstruction(uint64_t number, uint64_t address);
 enum { oddInstructions = 24 };
