@@ -78,8 +78,8 @@ extension Ref where Object == DeadlineNode {
 
 extension Ref where Object == WaitNode {
     /// Bytes from a thread to its nodes; `hasPartsInPlace` compares at boot.
-    fileprivate static var callerOffset: Int { 416 }
-    fileprivate static var waiterOffset: Int { 464 }
+    fileprivate static var callerOffset: Int { 408 }
+    fileprivate static var waiterOffset: Int { 456 }
 
     /// The thread whose `callerNode` this is.
     ///
