@@ -47,24 +47,29 @@ extension ReferenceModel {
             ready = replaced(task, in: ready)
         } else if !isQueued(task) {
             updates.removeAll { $0.task == task }
+            tasks[task].isTimedOut = false
             tasks[task].effective = priority
         } else {
-            let urgency = max(priority, tasks[task].effective)
-            if let waiting {
-                if urgency <= updates[waiting].urgency { return }
-                updates.remove(at: waiting)
-            }
-            updates.append((task, urgency))
+            queueUpdate(task, max(priority, tasks[task].effective))
         }
+    }
+    private mutating func queueUpdate(_ task: Int, _ urgency: Int) {
+        if let waiting = updates.firstIndex(where: { $0.task == task }) {
+            if urgency <= updates[waiting].urgency { return }
+            updates.remove(at: waiting)
+        }
+        updates.append((task, urgency))
     }
     mutating func cancelUpdate(_ task: Int) {
         if !updates.contains(where: { $0.task == task }) { return }
         updates.removeAll { $0.task == task }
+        tasks[task].isTimedOut = false
         tasks[task].effective = inherited(task)
     }
     /// One step: the most urgent update, the oldest of equals. The urgency of a time-out is a second step.
     mutating func performUpdate() {
         guard let task = firstUpdate else { return }
+        if tasks[task].isTimedOut { return abort(task, .timedOut) }
         let urgency = updatesTop
         updates.removeAll { $0.task == task }
         let priority = inherited(task)
@@ -116,7 +121,13 @@ extension ReferenceModel {
         guard let first = due.min(by: { (-$0.urgency, $0.at) < (-$1.urgency, $1.at) }), first.urgency >= urgency else {
             return false
         }
-        if first.isOver { deadlines.removeAll { $0.task == first.task } } else { abort(first.task, .timedOut) }
+        if first.isOver {
+            deadlines.removeAll { $0.task == first.task }
+        } else {
+            cancelDeadline(first.task)
+            tasks[first.task].isTimedOut = true
+            queueUpdate(first.task, tasks[first.task].effective)
+        }
         return true
     }
     /// The timer interrupts as long as something is due that is no less urgent than the task that runs.

@@ -18,6 +18,8 @@ struct ReferenceModel {
         /// Those who wait for it, in the order in which they would be refused.
         var callers: [Int] = []
         var isFaulting = false
+        /// Its deadline has passed, and its update will end its wait.
+        var isTimedOut = false
         var isSuspended = false
         var handler: Int?
         var word: UInt64 = 0

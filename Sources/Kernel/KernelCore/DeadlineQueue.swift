@@ -102,6 +102,13 @@ public struct DeadlineQueue: ~Copyable {
     /// Is it the only deadline?
     @inline(__always) func isAlone(_ node: Ref<DeadlineNode>) -> Bool { first == node && node.pointee.isLeaf }
 
+    /// Adds a deadline to an empty queue, under the place that it had before.
+    @inline(__always) mutating func insertOnly(_ node: Ref<DeadlineNode>, at instant: Instant) {
+        node.pointee.instant = instant
+        node.pointee.isQueued = true
+        root.node = node
+    }
+
     /// Takes the only deadline out.
     ///
     /// - Precondition: `isAlone`.

@@ -4,34 +4,41 @@ import HardwareInterface
 import KernelABI
 
 extension Kernel where H: ~Copyable {
-    /// Take a thread out of whatever it waits for. It is in no queue then, waits for nobody, and its state is `stopped`.
+    /// Takes a thread out of whatever it waits for. It is in no queue then, waits for nobody, and its state is `stopped`.
     ///
     /// - Complexity: constant; the update of the next link is left behind.
     @inline(never) mutating func withdraw(_ thread: Ref<Thread>) {
+        leaveWait(thread)
+        cancelDeadline(thread)
+        if thread.pointee.scheduling.isPending { cancelUpdate(thread) }
+    }
+
+    /// The same, but for its deadline and its pending update: `makeReady` ends those.
+    @inline(__always) private mutating func leaveWait(_ thread: Ref<Thread>) {
         let state = thread.state
         if state == .ready {
             core.ready.remove(thread)
         } else if state == .receiving {
-            withdrawReceiver(thread)
-        } else if let endpoint = thread.pointee.endpoint {
-            endpoint.remove(thread)
-            removeCaller(thread)
-        } else if let reply = thread.pointee.reply {
-            release(reply)
-            removeCaller(thread)
+            leaveReceive(thread)
         } else if let notification = thread.pointee.notification {
             notification.pointee.waiters.remove(thread.waitNode)
             thread.pointee.notification = nil
+        } else {
+            if let endpoint = thread.pointee.endpoint {
+                endpoint.remove(thread)
+            } else if let reply = thread.pointee.reply {
+                release(reply)
+            }
+            removeCaller(thread)
         }
-        cancelDeadline(thread)
-        if thread.pointee.scheduling.isPending { cancelUpdate(thread) }
         endLoan(thread)
         thread.pointee.scheduling.isFaulting = false
         thread.pointee.scheduling.isGuarded = false
         thread.state = .stopped
     }
 
-    private mutating func withdrawReceiver(_ thread: Ref<Thread>) {
+    /// Takes a receiver out of its endpoint's queue; the reply object that it holds ready is free again.
+    @inline(never) mutating func leaveReceive(_ thread: Ref<Thread>) {
         thread.pointee.endpoint?.remove(thread)
         if let reply = thread.pointee.reply { release(reply) }
     }
@@ -47,8 +54,10 @@ extension Kernel where H: ~Copyable {
     /// End a thread's wait with an error, and let it run. A faulted thread stays stopped: nobody answers for its fault.
     @inline(never) mutating func abort(_ thread: Ref<Thread>, _ error: KernelError) {
         let isFaulted = thread.pointee.scheduling.isFaulting
-        withdraw(thread)
+        leaveWait(thread)
         if isFaulted {
+            // A fault has no deadline.
+            if thread.pointee.scheduling.isPending { cancelUpdate(thread) }
             thread.state = .faulted
             return
         }

@@ -119,7 +119,12 @@ extension Kernel where H: ~Copyable {
             core.sliceEnd > now, !isTracing, let notification = timer.pointee.source.notification,
             let waiter = urgentWaiter(notification, instead: thread)
         else { return nil }
-        if core.deadlines.isAlone(node) { advance(timer, now: now.ticks) } else { timer.pointee.hasSignalled = true }
+        if core.deadlines.isAlone(node) {
+            core.deadlines.removeOnly(node)
+            if let next = nextDeadline(of: timer, now: now) { core.deadlines.insertOnly(node, at: next) }
+        } else {
+            timer.pointee.hasSignalled = true
+        }
         keepSlice(thread)
         core.sliceEnd = .never
         core.armed = Instant(ticks: 0)

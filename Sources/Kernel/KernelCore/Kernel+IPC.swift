@@ -54,14 +54,14 @@ extension Kernel where H: ~Copyable {
 
     /// Hand a sender's message to a receiver that holds a free reply object.
     ///
-    /// - Precondition: both are out of the endpoint's queues; `checkChain` was asked where a reply is expected.
+    /// - Precondition: both are out of the endpoint's queues, and the sender is blocked on no thread; `checkChain` was asked
+    ///   where a reply is expected.
     /// - Postcondition: the receiver's results are set (it is not made ready here); a caller awaits the reply, a one-way
     ///   sender is ready.
     private mutating func deliver(from sender: Ref<Thread>, to receiver: Ref<Thread>) {
         let isOneWay = sender.state == .sending
         let delivery: Delivery = sender.pointee.scheduling.isFaulting ? .fault : isOneWay ? .oneWay : .message
         transfer(from: sender, to: receiver, delivery, badge: sender.pointee.sendBadge)
-        removeCaller(sender)
         guard let reply = receiver.pointee.reply else { return }
         receiver.pointee.reply = nil
         if isOneWay {
@@ -102,6 +102,7 @@ extension Kernel where H: ~Copyable {
         if let sender = endpoint.waitingSender {
             // The receiver runs, so it waits for no thread: no chain grows too long and no cycle closes.
             endpoint.remove(sender)
+            removeCaller(sender)
             thread.pointee.reply = reply
             deliver(from: sender, to: thread)
             return .done

@@ -11,6 +11,8 @@
 // time-out, death, a move to another server) leaves the update of the next link behind as well. A thread that runs, is
 // ready or stands in no queue is brought up to date at once, since that takes constant time and its chain ends there.
 //
+// The end of a wait whose deadline has passed is a step of the same queue.
+//
 // **Order.** The scheduler (Kernel+Schedule) lets no thread run that is less urgent than a pending update. Among equals
 // the update goes first, since the thread may be the very one whose priority is stale: a server of base 10 that was lifted to
 // 100 must not keep a thread of 60 waiting when its client has gone. A thread whose base alone reaches what the update
@@ -105,8 +107,13 @@ extension Kernel where H: ~Copyable {
             if isPending { cancelUpdate(thread) } else { thread.pointee.scheduling.effective = priority }
             return
         }
-        let urgency = priority > old ? priority : old
-        if isPending {
+        queueUpdate(thread, urgency: priority > old ? priority : old)
+    }
+
+    /// Makes the thread's update pending; one that is pending keeps the larger urgency.
+    @inline(never) mutating func queueUpdate(_ thread: Ref<Thread>, urgency: UInt8) {
+        core.isStale = true
+        if thread.pointee.scheduling.isPending {
             if urgency <= thread.pointee.pendingUrgency { return }
             core.ready.removeUpdate(thread)
         } else {
@@ -117,11 +124,12 @@ extension Kernel where H: ~Copyable {
     }
 
     /// Performs the step of one link: the thread's own priority and places; the next link's update is left behind. The
-    /// urgency of its time-out is a second step.
+    /// urgency of its time-out is a second step. Where its deadline has passed, the step ends its wait instead.
     ///
     /// - Precondition: the thread's update is pending.
     /// - Complexity: constant.
     @inline(never) mutating func performUpdate(_ thread: Ref<Thread>) {
+        if thread.pointee.scheduling.isTimedOut { return abort(thread, .timedOut) }
         core.ready.removeUpdate(thread)
         thread.pointee.scheduling.isPending = false
         let priority = inheritedPriority(thread)
@@ -156,6 +164,7 @@ extension Kernel where H: ~Copyable {
     @inline(never) mutating func cancelUpdate(_ thread: Ref<Thread>) {
         core.ready.removeUpdate(thread)
         thread.pointee.scheduling.isPending = false
+        thread.pointee.scheduling.isTimedOut = false
         thread.pointee.scheduling.effective = inheritedPriority(thread)
     }
 }

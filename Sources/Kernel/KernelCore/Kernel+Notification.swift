@@ -10,7 +10,7 @@ extension Kernel where H: ~Copyable {
     @inline(never) mutating func signal(_ notification: Ref<Notification>, _ bits: UInt64) {
         if notification.pointee.bits | bits == 0 { return }
         if let thread = notification.pointee.boundThread, thread.state == .receiving {
-            withdraw(thread)
+            leaveReceive(thread)
             wake(thread, notification, bits)
         } else if let node = notification.pointee.waiters.first {
             let thread = node.waiter

@@ -51,7 +51,7 @@ extension Kernel where H: ~Copyable {
         if owner.pointee.kind == .timer {
             expire(owner.rebound(to: Timer.self), now: now)
         } else if owner.rebound(to: Thread.self).pointee.scheduling.hasDeadline {
-            abort(owner.rebound(to: Thread.self), .timedOut)
+            requestTimeOut(owner.rebound(to: Thread.self))
         } else {
             core.deadlines.remove(node)
         }
@@ -59,27 +59,34 @@ extension Kernel where H: ~Copyable {
 
     /// Signals, and takes the deadline out or sets the next one. Where others are queued these are two steps.
     private mutating func expire(_ timer: Ref<Timer>, now: Instant) {
-        let isSecondStep = timer.pointee.hasSignalled
-        if isSecondStep || core.deadlines.isAlone(timer.node) {
-            advance(timer, now: now.ticks)
+        if timer.pointee.hasSignalled { return advance(timer, now: now) }
+        if core.deadlines.isAlone(timer.node) {
+            core.deadlines.removeOnly(timer.node)
+            if let next = nextDeadline(of: timer, now: now) { core.deadlines.insertOnly(timer.node, at: next) }
         } else {
             timer.pointee.hasSignalled = true
         }
-        guard !isSecondStep, let notification = timer.pointee.source.notification else { return }
-        signal(notification, timer.pointee.source.bits)
+        if let notification = timer.pointee.source.notification { signal(notification, timer.pointee.source.bits) }
     }
 
     /// Takes an expired timer's deadline out, or puts the next one in where the timer is periodic.
-    @inline(__always) mutating func advance(_ timer: Ref<Timer>, now: UInt64) {
-        core.deadlines.remove(timer.node)
+    private mutating func advance(_ timer: Ref<Timer>, now: Instant) {
         timer.pointee.hasSignalled = false
+        core.deadlines.remove(timer.node)
+        if let next = nextDeadline(of: timer, now: now) {
+            core.deadlines.insert(timer.node, at: next, level: timer.node.pointee.level)
+        }
+    }
+
+    /// Sets a periodic timer's deadline to the next period; nil for another.
+    @inline(__always) func nextDeadline(of timer: Ref<Timer>, now: Instant) -> Instant? {
         let period = timer.pointee.period
-        if period == 0 { return }
+        if period == 0 { return nil }
         // Missed periods are skipped, not delivered in a burst.
         var next = timer.pointee.deadline.ticks &+ period
-        if next <= now { next = now &+ period }
+        if next <= now.ticks { next = now.ticks &+ period }
         timer.pointee.deadline = Instant(ticks: next)
-        core.deadlines.insert(timer.node, at: Instant(ticks: next), level: timer.node.pointee.level)
+        return timer.pointee.deadline
     }
 
     // Timers
@@ -140,6 +147,13 @@ extension Kernel where H: ~Copyable {
         if !core.deadlines.isAlone(thread.deadlineNode) { return }
         core.isStale = true
         core.deadlines.removeOnly(thread.deadlineNode)
+    }
+
+    /// The thread's deadline has passed: ending its wait is a step, which goes before whatever is less urgent.
+    private mutating func requestTimeOut(_ thread: Ref<Thread>) {
+        cancelDeadline(thread)
+        thread.pointee.scheduling.isTimedOut = true
+        queueUpdate(thread, urgency: thread.effective)
     }
 
     /// Makes the time-out of a blocked thread as urgent as the thread is.

@@ -17,6 +17,7 @@ import KernelABI
 /// | 16 | suspended while faulted: the handler's answer must not start it |
 /// | 17 | it lends memory with its call |
 /// | 18 | bits are set in the notification that is bound to it |
+/// | 19 | its deadline has passed, and its update will end its wait |
 /// | 20–23 | `RunState` |
 struct SchedulingWord: Sendable {
     var raw: UInt32
@@ -36,6 +37,7 @@ struct SchedulingWord: Sendable {
     static var seriousMask: UInt32 { attentionMask & ~floatingPointBit }
     /// Bits 0–15: of a `readyServer`, which has no caller, its base priority and whether it uses floating point.
     static var lowHalf: UInt32 { 0xffff }
+    static var timedOutBit: UInt32 { 1 << 19 }
     static var stateShift: UInt32 { 20 }
 
     var effective: UInt8 {
@@ -61,6 +63,10 @@ struct SchedulingWord: Sendable {
     var hasDeadline: Bool {
         get { raw & SchedulingWord.deadlineBit != 0 }
         set { set(SchedulingWord.deadlineBit, newValue) }
+    }
+    var isTimedOut: Bool {
+        get { raw & SchedulingWord.timedOutBit != 0 }
+        set { set(SchedulingWord.timedOutBit, newValue) }
     }
     var isFaulting: Bool {
         get { raw & SchedulingWord.faultingBit != 0 }
