@@ -109,12 +109,9 @@ final class Walk {
 
     /// Takes a step both ways, and notes the difference; the state is the general path's afterwards.
     ///
-    /// Where several deadlines are due at once, the general path serves more of them in one interrupt: nothing to compare.
-    ///
     /// - Returns: whether a fast path did it.
     func compare(_ step: WalkStep, isNamed: Bool = false) -> Bool {
         area.save(to: present)
-        let isBurst = system.dueDeadlines(after: step.action == .tick ? 1 : 0) > 1
         let isFast = system.perform(step.action, fast: true)
         let fast = Abstraction(system, isNamed: isNamed)
         area.save(to: after)
@@ -124,7 +121,7 @@ final class Walk {
         let general = Abstraction(system, isNamed: isNamed)
         steps.append(step)
         difference = nil
-        if fast.values == general.values || isBurst { return isFast }
+        if fast.values == general.values { return isFast }
         if !isNamed {
             steps.removeLast()
             area.restore(from: present)
