@@ -80,12 +80,15 @@ struct Abstraction {
         add(system.timerState?.hasSignalled == true ? 1 : 0, "has the timer signalled")
         add(kernel.pointee.core.sliceEnd.ticks, "the slice's end")
         add(kernel.pointee.core.isUpdatesTurn ? 1 : 0, "is it the updates' turn")
+        add(system.isGuardedEnough ? 1 : 0, "do the running thread's calls look at more where they must")
     }
 
     private mutating func addThread(_ index: Int) {
         let thread = system.threads[index].ref
         let name = "t\(index)'s"
-        add(UInt64(thread.pointee.scheduling.raw), "\(name) scheduling word")
+        // A thread that a fast path preempts may stay guarded, which only keeps it off other fast paths.
+        let word = thread.pointee.scheduling.raw & ~SchedulingWord.guardedBit
+        add(UInt64(word), "\(name) scheduling word")
         add(UInt64(thread.pointee.base), "\(name) base priority")
         add(number(thread.pointee.blockedOn), "\(name) server")
         let callers =
@@ -155,6 +158,15 @@ struct Abstraction {
 }
 
 extension System {
+    /// Where a slice runs, or an update is as urgent as the running thread, its calls take the general path.
+    var isGuardedEnough: Bool {
+        guard let running = machine.running, !running.pointee.scheduling.isGuarded else { return true }
+        if machine.kernel.pointee.core.sliceEnd != .never { return false }
+        return !threads.contains {
+            $0.ref.pointee.scheduling.isPending && $0.ref.pointee.pendingUrgency == running.effective
+        }
+    }
+
     /// The instant at which the timer must interrupt the running thread: for the end of a slice, or a deadline that is
     /// urgent enough.
     var latestInterrupt: UInt64 {

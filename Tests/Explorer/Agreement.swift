@@ -116,7 +116,9 @@ final class Walk {
         let fast = Abstraction(system, isNamed: isNamed)
         area.save(to: after)
         area.restore(from: present)
-        system.machine.keepOffFastFault(system)
+        if step.action == .fault || step.action == .compute {
+            system.machine.keepOffFastFault(system)
+        }
         system.perform(step.action, fast: false)
         let general = Abstraction(system, isNamed: isNamed)
         steps.append(step)

@@ -99,13 +99,11 @@ extension System {
                 found.append("t\(index) is ready and more urgent than the running thread")
             }
         }
+        if !isGuardedEnough { found.append("the running thread's calls do not look at what they must") }
         for index in pending {
             let urgency = threads[index].ref.pointee.pendingUrgency
             if urgency > priority || (urgency == priority && running.pointee.base < priority) {
                 found.append("t\(index)'s update goes before the running thread")
-            }
-            if urgency == priority && !running.pointee.scheduling.isGuarded {
-                found.append("the running thread's calls take no notice of t\(index)'s update")
             }
         }
     }

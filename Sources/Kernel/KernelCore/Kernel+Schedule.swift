@@ -29,6 +29,7 @@ extension Kernel where H: ~Copyable {
 
     @inline(never) private mutating func choose(_ thread: Ref<Thread>?) -> Ref<Thread>? {
         if core.ready.updates.top >= 0 { performUpdates(thread) }
+        core.isUpdatesTurn = false
         core.isStale = false
         if let thread, thread.state == .running {
             if core.ready.top < Int(thread.effective) || (core.ready.top == Int(thread.effective) && !mustYield(thread))
@@ -55,7 +56,6 @@ extension Kernel where H: ~Copyable {
             performUpdate(update)
             if isInterrupted() { takeInterrupt(urgency: urgency, thread) }
         }
-        core.isUpdatesTurn = false
     }
 
     /// Returns the update that goes before every thread; nil where a thread goes first.
