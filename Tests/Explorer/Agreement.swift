@@ -18,6 +18,8 @@ final class Agreement {
     private var random: SeededGenerator
     /// Different states that an entry was compared from.
     private(set) var states = HashSet64(capacity: 1 << 17)
+    /// Those in which an update of priority inheritance was pending.
+    private(set) var laggingStates = 0
     /// How often a fast path did an entry of each kind.
     private(set) var fastEntries: [String: Int] = [:]
     private(set) var steps = 0
@@ -39,7 +41,8 @@ final class Agreement {
                 walk.begin()
                 for _ in 0..<Agreement.walkLength {
                     guard let step = walk.choose(&random) else { break }
-                    _ = states.insert(mix(walk.hash, UInt64(systems)))
+                    let isNew = states.insert(mix(walk.hash, UInt64(systems)))
+                    if isNew && walk.system.hasPendingUpdate { laggingStates += 1 }
                     steps += 1
                     let isFast = walk.compare(step)
                     if isFast { fastEntries[step.action.kind, default: 0] += 1 }

@@ -12,6 +12,8 @@ struct SearchResult {
     var steps = 0
     /// All states that are so many steps away were expanded.
     var depth = 0
+    /// States in which an update of priority inheritance was pending.
+    var laggingStates = 0
     /// Nothing was left to expand.
     var isExhausted = false
     var violation: String?
@@ -152,6 +154,7 @@ final class Explorer {
         area.save(to: after)
         if problem == nil && !seen.insert(hash(after)) { return }
         origins.append(origin)
+        if system.hasPendingUpdate { result.laggingStates += 1 }
         let violations = problem.map { [$0] } ?? system.violations()
         if !violations.isEmpty {
             result.violation = violations.prefix(4).joined(separator: "\n") + "\n" + story(origin)
@@ -203,6 +206,8 @@ final class Explorer {
 }
 
 extension System {
+    var hasPendingUpdate: Bool { threads.contains { $0.ref.pointee.scheduling.isPending } }
+
     /// Whether the passing of time changes anything: a deadline or the end of a slice lies ahead.
     var isTimeAwaited: Bool {
         if machine.kernel.pointee.core.sliceEnd != .never { return true }

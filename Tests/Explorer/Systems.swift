@@ -182,12 +182,14 @@ extension Plan {
     // rest of them.
 
     /// The servers of a line of calls, from the one that answers on.
-    private static func line(_ count: Int, timed: Bool) -> [ThreadPlan] {
+    private static func line(_ count: Int, timed: Bool, end: [Action] = []) -> [ThreadPlan] {
         (0..<count).map { number in
             var actions: [Action] = [.replyAndReceive(number, number, .forever)]
             if number > 0 {
                 actions.append(.call(number - 1, .forever))
                 if timed { actions.append(.call(number - 1, .timed)) }
+            } else {
+                actions += end
             }
             return ThreadPlan(base: UInt64(number) + 1, actions: actions)
         }
@@ -215,17 +217,17 @@ extension Plan {
     static var endings: Plan {
         Plan(
             name: "ends in a line",
-            threads: line(3, timed: true) + [
+            threads: line(3, timed: true, end: [.wait(1, .forever), .yield]) + [
                 ThreadPlan(base: 5, actions: [.call(2, .timed), .call(1, .timed)]),
                 ThreadPlan(
                     base: 4,
                     actions: [
                         .wait(0, .forever), .acknowledge, .deleteReply(1), .close(1),
-                        .bindServer(1, 1), .suspend(3), .resume(3), .setPriority(3, 6),
+                        .bindServer(1, 1), .suspend(3), .resume(3), .setPriority(3, 6), .signal(1),
                         .setPriority(3, 3),
                     ]),
             ],
-            endpoints: [0, 1, 2], replies: 3, notifications: 1, interruptNotification: 0,
+            endpoints: [0, 1, 2], replies: 3, notifications: 2, interruptNotification: 0,
             deletesReplies: true, hasTicksInside: true)
     }
 
