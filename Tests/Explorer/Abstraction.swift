@@ -36,54 +36,71 @@ struct Abstraction {
         for thread in threads { packed = packed << 4 | (number(thread) + 1) }
         add(packed, name())
     }
-    private func sequence(_ queue: borrowing OrderedQueue) -> [Ref<KernelThread>] {
-        nodes(queue.root).compactMap { $0.thread }
+    /// The threads of a queue, most urgent first, oldest first among equals.
+    private func sequence(
+        _ queue: borrowing WaitQueue, _ thread: (Ref<WaitNode>) -> Ref<KernelThread>
+    ) -> [Ref<KernelThread>] {
+        guard let root = queue.root else { return [queue.first].compactMap { $0.map(thread) } }
+        let rings = nodes(root).sorted { $0.pointee.key > $1.pointee.key }
+        return rings.flatMap { ring($0) }.map(thread)
     }
-    private func nodes(_ root: Ref<QueueNode>?) -> [Ref<QueueNode>] {
+    private func nodes(_ root: Ref<WaitNode>?) -> [Ref<WaitNode>] {
         guard let root else { return [] }
         return nodes(root.pointee.left) + [root] + nodes(root.pointee.right)
+    }
+    private func ring(_ first: Ref<WaitNode>) -> [Ref<WaitNode>] {
+        var ring = [first]
+        while let next = ring[ring.count - 1].pointee.next, next != first { ring.append(next) }
+        return ring
+    }
+    private func circles(_ lists: borrowing PriorityLists) -> [Ref<KernelThread>] {
+        var threads: [Ref<KernelThread>] = []
+        for priority in (0..<Priorities.count).reversed() {
+            guard let head = lists.heads.pointee.first[priority] else { continue }
+            var at = head
+            repeat {
+                threads.append(at)
+                at = at.pointee.nextReady ?? head
+            } while at != head
+        }
+        return threads
     }
 
     private mutating func addCore() {
         let kernel = system.machine.kernel
         add(number(system.machine.running), "the running thread")
-        var ready = [kernel.pointee.core.ready.front, kernel.pointee.core.ready.behind].compactMap {
-            $0
-        }
-        for priority in (0..<Priorities.count).reversed() {
-            guard let head = kernel.pointee.core.ready.lists.pointee.heads[priority] else {
-                continue
-            }
-            var at = head
-            repeat {
-                ready.append(at)
-                at = at.pointee.nextReady ?? head
-            } while at != head
-        }
-        add(ready, "the ready queue")
-        for node in nodes(kernel.pointee.core.deadlines.root) {
-            add(node.pointee.key, "a deadline")
-            add(node.timer == nil ? number(node.thread) : 99, "a deadline's owner")
-            add(UInt64(node.pointee.urgency), "a deadline's urgency")
-        }
-        add(kernel.pointee.core.sliceEnd.ticks, "the slice's end")
+        let front = [kernel.pointee.core.ready.front, kernel.pointee.core.ready.behind]
         add(
-            number(kernel.pointee.core.floatingPointOwner),
-            "the owner of the floating-point registers")
+            front.compactMap { $0 } + circles(kernel.pointee.core.ready.threads), "the ready queue")
+        add(circles(kernel.pointee.core.ready.updates), "the pending updates")
+        for (number, node) in system.deadlineNodes.enumerated() where node.pointee.isQueued {
+            add(node.pointee.instant.ticks, "deadline \(number)")
+            add(UInt64(node.pointee.urgency), "the urgency of deadline \(number)")
+        }
+        add(system.timerState?.hasSignalled == true ? 1 : 0, "has the timer signalled")
+        add(kernel.pointee.core.sliceEnd.ticks, "the slice's end")
+        add(kernel.pointee.core.isUpdatesTurn ? 1 : 0, "is it the updates' turn")
+        add(system.isGuardedEnough ? 1 : 0, "do the running thread's calls look at more where they must")
     }
 
     private mutating func addThread(_ index: Int) {
         let thread = system.threads[index].ref
         let name = "t\(index)'s"
-        add(UInt64(thread.pointee.scheduling.raw), "\(name) scheduling word")
+        // A thread that a fast path preempts may stay guarded, which only keeps it off other fast paths.
+        let word = thread.pointee.scheduling.raw & ~SchedulingWord.guardedBit
+        add(UInt64(word), "\(name) scheduling word")
         add(UInt64(thread.pointee.base), "\(name) base priority")
         add(number(thread.pointee.blockedOn), "\(name) server")
         let callers =
-            [thread.pointee.soleCaller].compactMap { $0 } + sequence(thread.pointee.callers)
+            [thread.pointee.soleCaller].compactMap { $0 }
+            + sequence(thread.pointee.callers) { $0.caller }
         add(callers, "\(name) callers")
         add(place(thread.pointee.endpoint, system.endpointRefs), "\(name) endpoint")
         add(place(thread.pointee.reply, system.replyRefs), "\(name) reply")
         add(place(thread.pointee.notification, system.notificationRefs), "\(name) notification")
+        if thread.pointee.scheduling.isPending {
+            add(UInt64(thread.pointee.pendingUrgency), "what \(name) update carries")
+        }
         add(thread.pointee.slice, "\(name) slice")
         add(thread.pointee.sliceRest, "\(name) rest of its slice")
         add(thread.pointee.loanLength, "\(name) loan")
@@ -100,7 +117,7 @@ struct Abstraction {
         if let buffer = thread.pointee.buffer {
             for word in 8..<16 { add(buffer.pointee.words[word], "\(name) buffer word \(word)") }
             add(
-                buffer.pointee.words[IPCBuffer.floatingPoint / 8],
+                buffer.pointee.words[(IPCBuffer.floatingPoint + HardwareState.registerOffset) / 8],
                 "\(name) saved floating-point register")
         }
     }
@@ -112,7 +129,7 @@ struct Abstraction {
     private mutating func addObjects() {
         for (index, endpoint) in system.endpointRefs.enumerated() {
             let ready = [endpoint.pointee.readyServer].compactMap { $0 }
-            add(ready + sequence(endpoint.pointee.waiters), "e\(index)'s waiters")
+            add(ready + sequence(endpoint.pointee.waiters) { $0.waiter }, "e\(index)'s waiters")
             add(endpoint.pointee.isClosed ? 1 : 0, "is e\(index) closed")
             add(number(endpoint.pointee.server), "e\(index)'s server")
         }
@@ -122,9 +139,9 @@ struct Abstraction {
         }
         for (index, notification) in system.notificationRefs.enumerated() {
             add(notification.pointee.bits, "n\(index)'s bits")
-            add(sequence(notification.pointee.waiters), "n\(index)'s waiters")
+            add(sequence(notification.pointee.waiters) { $0.waiter }, "n\(index)'s waiters")
         }
-        add(system.armedDeadline ?? ~0, "the timer's deadline")
+        add(system.timerState?.deadline ?? ~0, "the timer's deadline")
         add(system.isOutstanding ? 1 : 0, "is the interrupt outstanding")
     }
 
@@ -141,26 +158,28 @@ struct Abstraction {
 }
 
 extension System {
-    /// How many deadlines are due so many ticks from now.
-    func dueDeadlines(after ticks: UInt64) -> Int {
-        let now = machine.now + ticks
-        let waits = threads.filter {
-            $0.ref.pointee.scheduling.hasDeadline && ~$0.ref.deadlineNode.pointee.key <= now
+    /// Where a slice runs, or an update is as urgent as the running thread, its calls take the general path.
+    var isGuardedEnough: Bool {
+        guard let running = machine.running, !running.pointee.scheduling.isGuarded else { return true }
+        if machine.kernel.pointee.core.sliceEnd != .never { return false }
+        return !threads.contains {
+            $0.ref.pointee.scheduling.isPending && $0.ref.pointee.pendingUrgency == running.effective
         }
-        return waits.count + ((armedDeadline ?? ~0) <= now ? 1 : 0)
     }
 
-    /// The instant at which the timer must interrupt the running thread: for the end of a slice, or a deadline that is urgent enough.
+    /// The instant at which the timer must interrupt the running thread: for the end of a slice, or a deadline that is
+    /// urgent enough.
     var latestInterrupt: UInt64 {
-        let running = machine.running?.effective ?? 0
-        var instant = machine.kernel.pointee.core.sliceEnd.ticks
-        for thread in threads
-        where thread.ref.pointee.scheduling.hasDeadline && thread.ref.effective >= running {
-            instant = min(instant, ~thread.ref.deadlineNode.pointee.key)
-        }
-        if let deadline = armedDeadline {
-            let timer: Ref<Timer> = machine.object(timer)
-            if timer.node.pointee.urgency >= running { instant = min(instant, deadline) }
+        let kernel = machine.kernel
+        let least = machine.running.map { kernel.pointee.leastUrgency(beside: $0) } ?? 0
+        var instant = kernel.pointee.core.sliceEnd.ticks
+        for node in deadlineNodes where node.pointee.isQueued && Int(node.pointee.urgency) >= least {
+            let isStale =
+                node.timer == nil
+                && !threads.contains {
+                    $0.ref.deadlineNode == node && $0.ref.pointee.scheduling.hasDeadline
+                }
+            if !isStale { instant = min(instant, node.pointee.instant.ticks) }
         }
         return instant
     }

@@ -18,6 +18,8 @@ final class Agreement {
     private var random: SeededGenerator
     /// Different states that an entry was compared from.
     private(set) var states = HashSet64(capacity: 1 << 17)
+    /// Those in which an update of priority inheritance was pending.
+    private(set) var laggingStates = 0
     /// How often a fast path did an entry of each kind.
     private(set) var fastEntries: [String: Int] = [:]
     private(set) var steps = 0
@@ -39,7 +41,8 @@ final class Agreement {
                 walk.begin()
                 for _ in 0..<Agreement.walkLength {
                     guard let step = walk.choose(&random) else { break }
-                    _ = states.insert(mix(walk.hash, UInt64(systems)))
+                    let isNew = states.insert(mix(walk.hash, UInt64(systems)))
+                    if isNew && walk.system.hasPendingUpdate { laggingStates += 1 }
                     steps += 1
                     let isFast = walk.compare(step)
                     if isFast { fastEntries[step.action.kind, default: 0] += 1 }
@@ -109,22 +112,21 @@ final class Walk {
 
     /// Takes a step both ways, and notes the difference; the state is the general path's afterwards.
     ///
-    /// Where several deadlines are due at once, the general path serves more of them in one interrupt: nothing to compare.
-    ///
     /// - Returns: whether a fast path did it.
     func compare(_ step: WalkStep, isNamed: Bool = false) -> Bool {
         area.save(to: present)
-        let isBurst = system.dueDeadlines(after: step.action == .tick ? 1 : 0) > 1
         let isFast = system.perform(step.action, fast: true)
         let fast = Abstraction(system, isNamed: isNamed)
         area.save(to: after)
         area.restore(from: present)
-        system.machine.keepOffFastFault(system)
+        if step.action == .fault || step.action == .compute {
+            system.machine.keepOffFastFault(system)
+        }
         system.perform(step.action, fast: false)
         let general = Abstraction(system, isNamed: isNamed)
         steps.append(step)
         difference = nil
-        if fast.values == general.values || isBurst { return isFast }
+        if fast.values == general.values { return isFast }
         if !isNamed {
             steps.removeLast()
             area.restore(from: present)

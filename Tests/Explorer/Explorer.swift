@@ -12,6 +12,8 @@ struct SearchResult {
     var steps = 0
     /// All states that are so many steps away were expanded.
     var depth = 0
+    /// States in which an update of priority inheritance was pending.
+    var laggingStates = 0
     /// Nothing was left to expand.
     var isExhausted = false
     var violation: String?
@@ -34,7 +36,7 @@ final class Explorer {
     private let take: Int
     private(set) var result = SearchResult()
     /// The step that is being taken.
-    private var underWay = Origin(parent: 0, action: 0, look: -1, thread: -1)
+    private var underWay = Origin(parent: 0, action: 0, thread: -1)
 
     init(_ plan: Plan) {
         system = System(plan)
@@ -67,7 +69,7 @@ final class Explorer {
         area.save(to: first)
         var level = Level(size: area.words)
         _ = seen.insert(hash(first))
-        origins.append(Origin(parent: 0, action: 0, look: -1, thread: -1))
+        origins.append(Origin(parent: 0, action: 0, thread: -1))
         level.append(0, first, first)
         for round in 0..<depth {
             var next = Level(size: area.words)
@@ -94,7 +96,7 @@ final class Explorer {
         return result
     }
 
-    /// Takes every step from the present state.
+    /// Takes every step from the present state, each as it is and with an interrupt at each of the kernel's looks.
     private func expand(_ number: Int, _ next: inout Level) {
         area.restore(from: present)
         let before = Before(system)
@@ -102,22 +104,35 @@ final class Explorer {
         let canInterrupt =
             system.plan.hasInterrupts && (line.raised | line.quiet) & Lines.bit(Lines.first) == 0
         for action in choices(canInterrupt) {
-            var look = -1
-            repeat {
-                area.restore(from: present)
-                system.machine.hardware.pointee.interruptAtLook = look
-                underWay = Origin(
-                    parent: UInt32(number), action: UInt16(action), look: Int8(look),
-                    thread: Int8(before.running ?? -1)
-                )
-                system.perform(actions[action], fast: true)
-                let looks = system.machine.hardware.pointee.looks
-                conclude(underWay, before, &next)
-                if result.violation != nil { return }
-                look += 1
-                if !canInterrupt || look >= looks || actions[action].isHardware { break }
-            } while true
+            var origin = Origin(
+                parent: UInt32(number), action: UInt16(action), thread: Int8(before.running ?? -1))
+            let looks = take(origin, before, &next)
+            if actions[action].isHardware { continue }
+            for look in 0..<looks {
+                origin.look = Int8(look)
+                if result.violation == nil && canInterrupt { _ = take(origin, before, &next) }
+                origin.isTick = true
+                if result.violation == nil && system.plan.hasTicksInside {
+                    _ = take(origin, before, &next)
+                }
+                origin.isTick = false
+            }
+            if result.violation != nil { return }
         }
+    }
+
+    /// Takes one step from the present state.
+    ///
+    /// - Returns: how often the kernel looked for interrupts.
+    private func take(_ origin: Origin, _ before: Before, _ next: inout Level) -> Int {
+        area.restore(from: present)
+        system.machine.hardware.pointee.eventAtLook = Int(origin.look)
+        system.machine.hardware.pointee.isEventTick = origin.isTick
+        underWay = origin
+        system.perform(actions[Int(origin.action)], fast: true)
+        let looks = system.machine.hardware.pointee.looks
+        conclude(origin, before, &next)
+        return looks
     }
 
     private func choices(_ canInterrupt: Bool) -> [Int] {
@@ -139,6 +154,7 @@ final class Explorer {
         area.save(to: after)
         if problem == nil && !seen.insert(hash(after)) { return }
         origins.append(origin)
+        if system.hasPendingUpdate { result.laggingStates += 1 }
         let violations = problem.map { [$0] } ?? system.violations()
         if !violations.isEmpty {
             result.violation = violations.prefix(4).joined(separator: "\n") + "\n" + story(origin)
@@ -150,7 +166,8 @@ final class Explorer {
     /// User code has taken its results, and its registers hold nothing that counts.
     private func finishStep() {
         system.machine.hardware.pointee.looks = 0
-        system.machine.hardware.pointee.interruptAtLook = -1
+        system.machine.hardware.pointee.eventAtLook = -1
+        system.machine.hardware.pointee.isEventTick = false
         guard let running = system.machine.running, !running.isRestarting else { return }
         system.machine.setArguments(running, [])
     }
@@ -158,20 +175,11 @@ final class Explorer {
     private func hash(_ saved: UnsafePointer<UInt64>) -> UInt64 {
         area.hash(saved, now: system.machine.now, dead: deadPlaces)
     }
-    /// Where keys of nodes stand that are in no queue, in rising order.
+    /// Where words stand that mean nothing now, in rising order.
     private var deadPlaces: [Int] {
-        var places: [Int] = []
-        for thread in system.threads.indices {
-            for (address, isQueued) in zip(keyPlaces[thread], system.areQueued(thread))
-            where !isQueued {
-                places.append(address)
-            }
-        }
-        return places.sorted()
+        zip(temporaryPlaces, system.areMeant).filter { !$0.1 }.map { $0.0 }.sorted()
     }
-    private lazy var keyPlaces: [[Int]] = system.threads.indices.map { thread in
-        system.keyAddresses(thread).map { area.place($0) ?? 0 }
-    }
+    private lazy var temporaryPlaces = system.temporaryAddresses.map { area.place($0) ?? 0 }
 
     /// The steps from the first state to the end of a step, as a host test writes them.
     private func story(_ last: Origin) -> String {
@@ -182,7 +190,8 @@ final class Explorer {
             at = Int(origins[at].parent)
         }
         let lines = path.reversed().map { origin in
-            let comment = origin.look < 0 ? "" : "  // line \(Lines.first) interrupts at look \(origin.look)"
+            let event = origin.isTick ? "a tick passes" : "line \(Lines.first) interrupts"
+            let comment = origin.look < 0 ? "" : "  // \(event) at look \(origin.look)"
             return system.words(
                 actions[Int(origin.action)], of: origin.thread < 0 ? nil : Int(origin.thread))
                 + comment
@@ -197,20 +206,13 @@ final class Explorer {
 }
 
 extension System {
+    var hasPendingUpdate: Bool { threads.contains { $0.ref.pointee.scheduling.isPending } }
+
     /// Whether the passing of time changes anything: a deadline or the end of a slice lies ahead.
     var isTimeAwaited: Bool {
-        let core = machine.kernel.pointee.core.sliceEnd != .never
-        if core { return true }
-        guard let last = machine.kernel.pointee.lastDeadline else { return false }
-        return last > machine.now
-    }
-}
-
-extension Kernel where H: ~Copyable {
-    /// The latest deadline of a thread or a timer.
-    fileprivate var lastDeadline: UInt64? {
-        guard var at = core.deadlines.root else { return nil }
-        while let next = at.pointee.right { at = next }
-        return ~at.pointee.key
+        if machine.kernel.pointee.core.sliceEnd != .never { return true }
+        return deadlineNodes.contains {
+            $0.pointee.isQueued && $0.pointee.instant.ticks > machine.now
+        }
     }
 }

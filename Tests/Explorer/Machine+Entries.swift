@@ -22,19 +22,23 @@ extension Machine {
     private func enterFast(_ thread: Ref<KernelThread>) -> Bool {
         let x = thread.registers
         let control = ControlWord(raw: x[0])
-        if control.isPlainCall { return follow(kernel.pointee.fastCall(thread, x[0])) }
-        if control.isPlainReplyAndReceive {
-            if follow(kernel.pointee.fastReplyAndReceive(thread, x[0], replySlot: x[1])) {
+        var outcome = FastOutcome.declined
+        if control.isPlainCall {
+            outcome = kernel.pointee.fastCall(thread, x[0])
+        } else if control.isPlainReplyAndReceive {
+            outcome = kernel.pointee.fastReplyAndReceive(thread, x[0], replySlot: x[1])
+            if case .declined = outcome,
+                let next = kernel.pointee.fastResume(thread, x[0], replySlot: x[1])
+            {
+                follow(next)
                 return true
             }
-            guard let next = kernel.pointee.fastResume(thread, x[0], replySlot: x[1]) else {
-                return false
-            }
-            follow(next)
-            return true
+        } else if control.isPlainExchange {
+            outcome = kernel.pointee.fastExchange(thread, x[0], replySlot: x[1])
         }
-        if control.isPlainExchange {
-            return follow(kernel.pointee.fastExchange(thread, x[0], replySlot: x[1]))
+        if let handover = handover(outcome, control, thread) {
+            follow(handover)
+            return true
         }
         switch control.systemCall {
         case .signal: return follow(signalFast(thread, x[0], x[1]), of: thread)
@@ -48,9 +52,33 @@ extension Machine {
         }
     }
 
-    private func signalFast(_ thread: Ref<KernelThread>, _ control: UInt64, _ bits: UInt64)
-        -> QuickOutcome
-    {
+    /// What a fast path of messages comes to, after a switch of the floating-point registers where that is needed.
+    private func handover(
+        _ outcome: FastOutcome, _ control: ControlWord, _ thread: Ref<KernelThread>
+    ) -> Handover? {
+        guard case .usesFloatingPoint(let slot, let reply) = outcome else {
+            if case .handedOver(let handover) = outcome { return handover }
+            return nil
+        }
+        let handover: Handover?
+        if control.isPlainCall {
+            handover = kernel.pointee.floatingPointCall(thread, control.raw, slot)
+        } else if control.isPlainReplyAndReceive {
+            handover = kernel.pointee.floatingPointReply(thread, control.raw, slot, reply)
+        } else {
+            handover = kernel.pointee.floatingPointExchange(thread, control.raw, slot, reply)
+        }
+        if let handover { switchFloatingPoint(from: handover.source, to: handover.thread) }
+        return handover
+    }
+    private func switchFloatingPoint(from thread: Ref<KernelThread>, to next: Ref<KernelThread>) {
+        kernel.pointee.hardware.switchFloatingPoint(
+            from: thread.floatingPointArea, to: next.floatingPointArea)
+    }
+
+    private func signalFast(
+        _ thread: Ref<KernelThread>, _ control: UInt64, _ bits: UInt64
+    ) -> QuickOutcome {
         let outcome = kernel.pointee.fastSignal(thread, control, bits)
         guard case .unsettled = outcome else { return outcome }
         kernel.pointee.settle()
@@ -58,15 +86,13 @@ extension Machine {
     }
 
     /// What the assembly does at the end of a fast path.
-    private func follow(_ handover: Handover?) -> Bool {
-        guard let handover else { return false }
+    private func follow(_ handover: Handover) {
         let to = handover.thread.registers
         for index in 3...10 { to[index] = handover.source.registers[index] }
         to[0] = handover.result
         to[1] = handover.badge
         to[2] = 0
         follow(handover.thread)
-        return true
     }
     private func follow(_ outcome: QuickOutcome, of thread: Ref<KernelThread>) -> Bool {
         switch outcome {
@@ -80,14 +106,16 @@ extension Machine {
             follow(thread)
         case .signalled(let wakeup):
             setResults(thread, .success)
-            follow(wakeup)
-        case .switched(let next):
+            follow(wakeup, instead: thread)
+        case .switched(let next, let usesFloatingPoint):
             setResults(thread, .success)
+            if usesFloatingPoint { switchFloatingPoint(from: thread, to: next) }
             follow(next)
         }
         return true
     }
-    private func follow(_ wakeup: Wakeup) {
+    private func follow(_ wakeup: Wakeup, instead thread: Ref<KernelThread>) {
+        if wakeup.usesFloatingPoint { switchFloatingPoint(from: thread, to: wakeup.thread) }
         setResults(wakeup.thread, ResultWord(.notification), wakeup.bits)
         follow(wakeup.thread)
     }
@@ -109,34 +137,29 @@ extension Machine {
     ///
     /// - Returns: whether a fast path did it.
     @discardableResult func takeInterrupt(fast: Bool) -> Bool {
-        let isTimer = hardware.pointee.isTimerDue
-        let line = hardware.pointee.takeable
-        if !isTimer, let line {
-            hardware.pointee.quiet |= Lines.bit(line)
-            hardware.pointee.raised &= ~Lines.bit(line)
-        }
-        if let thread = running { thread.pointee.context.isFull = 1 }
-        if fast, let thread = running {
-            if !kernel.pointee.isSettled { kernel.pointee.settle() }
-            var wakeup: Wakeup?
-            if isTimer {
-                wakeup = kernel.pointee.fastExpire(thread) ?? kernel.pointee.expireFirst(thread)
-            } else if let line {
-                wakeup = kernel.pointee.fastDeliver(thread, line: line)
-            }
-            if let wakeup {
-                follow(wakeup)
+        let thread = running
+        let taken = kernel.pointee.hardware.takeInterrupt()
+        if let thread {
+            thread.pointee.context.isFull = 1
+            if fast, let wakeup = wakeup(by: taken, instead: thread) {
+                follow(wakeup, instead: thread)
                 return true
             }
         }
-        if isTimer {
-            follow(kernel.pointee.timerInterrupt(running))
-        } else if let line {
-            follow(kernel.pointee.interrupt(running, line: line))
-        } else {
-            follow(kernel.pointee.noInterrupt(running))
+        switch taken {
+        case .timer: follow(kernel.pointee.timerInterrupt(thread))
+        case .line(let line): follow(kernel.pointee.interrupt(thread, line: line))
+        case .nothing: follow(kernel.pointee.noInterrupt(thread))
         }
         return false
+    }
+    private func wakeup(by taken: TakenInterrupt, instead thread: Ref<KernelThread>) -> Wakeup? {
+        if !kernel.pointee.isSettled { kernel.pointee.settle() }
+        switch taken {
+        case .timer: return kernel.pointee.fastExpire(thread) ?? kernel.pointee.expireFirst(thread)
+        case .line(let line): return kernel.pointee.fastDeliver(thread, line: line)
+        case .nothing: return nil
+        }
     }
 
     func fault() {

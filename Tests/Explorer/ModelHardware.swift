@@ -20,11 +20,14 @@ struct HardwareState {
     var quiet: UInt64 = 0
     /// How often the kernel has looked for pending interrupts in this step.
     var looks = 0
-    /// The look of this step before which the line interrupts; -1: at none.
-    var interruptAtLook = -1
+    /// The look of this step before which something interrupts; -1: at none.
+    var eventAtLook = -1
+    /// What that is: a tick, after which the timer may be due, or else the line.
+    var isEventTick = false
     var translationBase: UInt64 = 0
     var isFloatingPointEnabled = false
-    /// One register stands for all.
+    /// One register, v0, stands for all.
+    static let registerOffset = 16
     var floatingPointRegister: UInt64 = 0
     var running: Ref<KernelThread>?
 
@@ -63,11 +66,23 @@ struct ModelHardware: Hardware {
     var cycles: UInt64 { 0 }
 
     var interruptPending: Bool {
-        if state.pointee.looks == state.pointee.interruptAtLook {
-            state.pointee.raised |= Lines.bit(Lines.first)
+        if state.pointee.looks == state.pointee.eventAtLook {
+            if state.pointee.isEventTick {
+                state.pointee.now += 1
+            } else {
+                state.pointee.raised |= Lines.bit(Lines.first)
+            }
         }
         state.pointee.looks += 1
         return state.pointee.isInterruptPending
+    }
+    func takeInterrupt() -> TakenInterrupt {
+        if state.pointee.isTimerDue { return .timer }
+        guard let line = state.pointee.takeable else { return .nothing }
+        // Quiet until the driver acknowledges.
+        state.pointee.quiet |= Lines.bit(line)
+        state.pointee.raised &= ~Lines.bit(line)
+        return .line(line)
     }
     var lineCount: Int { Lines.count }
     func isAssignable(line: Int) -> Bool { line >= Lines.first && line < Lines.count }
@@ -93,11 +108,17 @@ struct ModelHardware: Hardware {
     func invalidate(asid: UInt16) {}
 
     func setFloatingPoint(enabled: Bool) { state.pointee.isFloatingPointEnabled = enabled }
-    func saveFloatingPoint(to area: UnsafeMutableRawPointer) {
-        area.storeBytes(of: state.pointee.floatingPointRegister, as: UInt64.self)
-    }
-    func restoreFloatingPoint(from area: UnsafeMutableRawPointer) {
-        state.pointee.floatingPointRegister = area.load(as: UInt64.self)
+    func switchFloatingPoint(from old: UnsafeMutableRawPointer?, to new: UnsafeMutableRawPointer?) {
+        if let old {
+            old.storeBytes(
+                of: state.pointee.floatingPointRegister,
+                toByteOffset: HardwareState.registerOffset, as: UInt64.self)
+        }
+        if let new {
+            state.pointee.floatingPointRegister = new.load(
+                fromByteOffset: HardwareState.registerOffset, as: UInt64.self)
+        }
+        state.pointee.isFloatingPointEnabled = new != nil
     }
 
     func writeConsole(_ byte: UInt8) {}

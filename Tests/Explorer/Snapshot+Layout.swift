@@ -17,7 +17,10 @@ extension Machine {
         var words: [UnsafeRawPointer] = []
         withUnsafePointer(to: &hardware.pointee.now) { words.append(UnsafeRawPointer($0)) }
         withUnsafePointer(to: &hardware.pointee.looks) { words.append(UnsafeRawPointer($0)) }
-        withUnsafePointer(to: &hardware.pointee.interruptAtLook) {
+        withUnsafePointer(to: &hardware.pointee.eventAtLook) {
+            words.append(UnsafeRawPointer($0))
+        }
+        withUnsafePointer(to: &hardware.pointee.isEventTick) {
             words.append(UnsafeRawPointer($0))
         }
         withUnsafePointer(to: &kernel.pointee.core.lastSwitch) {
@@ -54,21 +57,49 @@ extension System {
         return words
     }
 
-    /// For each thread the keys of its nodes: of callers, of waiters, of deadlines.
-    func keyAddresses(_ thread: Int) -> [UnsafeRawPointer] {
-        let ref = threads[thread].ref
-        return [ref.callerNode, ref.waitNode, ref.deadlineNode].map { node in
-            withUnsafePointer(to: &node.address.pointee.key) { UnsafeRawPointer($0) }
+    /// Places that a thread or a timer keeps while they mean nothing: the keys of its nodes, what its update carried.
+    var temporaryAddresses: [UnsafeRawPointer] {
+        var addresses: [UnsafeRawPointer] = []
+        for thread in threads.map({ $0.ref }) {
+            for node in [thread.callerNode, thread.waitNode] {
+                withUnsafePointer(to: &node.address.pointee.key) {
+                    addresses.append(UnsafeRawPointer($0))
+                }
+            }
+            withUnsafePointer(to: &thread.address.pointee.pendingUrgency) {
+                addresses.append(UnsafeRawPointer($0))
+            }
         }
+        for node in deadlineNodes {
+            withUnsafePointer(to: &node.address.pointee.instant) {
+                addresses.append(UnsafeRawPointer($0))
+            }
+            withUnsafePointer(to: &node.address.pointee.place) {
+                addresses.append(UnsafeRawPointer($0))
+            }
+        }
+        return addresses
     }
-    /// Whether each of these nodes stands in a queue.
-    func areQueued(_ thread: Int) -> [Bool] {
-        let ref = threads[thread].ref
-        let waitsReady = ref.pointee.endpoint.map { $0.pointee.readyServer == ref } ?? false
-        return [
-            ref.pointee.blockedOn.map { $0.pointee.soleCaller != ref } ?? false,
-            (ref.pointee.endpoint != nil && !waitsReady) || ref.pointee.notification != nil,
-            ref.pointee.scheduling.hasDeadline,
-        ]
+    /// Whether each of these places means something now.
+    var areMeant: [Bool] {
+        var meant: [Bool] = []
+        for thread in threads.map({ $0.ref }) {
+            let waitsReady =
+                thread.pointee.endpoint.map { $0.pointee.readyServer == thread } ?? false
+            let waits = thread.pointee.endpoint != nil && !waitsReady
+            meant.append(thread.pointee.blockedOn.map { $0.pointee.soleCaller != thread } ?? false)
+            meant.append(waits || thread.pointee.notification != nil)
+            meant.append(thread.pointee.scheduling.isPending)
+        }
+        for node in deadlineNodes {
+            meant += [node.pointee.isQueued, node.pointee.isQueued]
+        }
+        return meant
+    }
+    /// The deadlines of all threads, and the timer's.
+    var deadlineNodes: [Ref<DeadlineNode>] {
+        let timers: [Ref<Timer>] =
+            plan.timerNotification == nil ? [] : [machine.object(timer)]
+        return threads.map { $0.ref.deadlineNode } + timers.map { $0.node }
     }
 }

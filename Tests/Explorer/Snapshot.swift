@@ -1,7 +1,7 @@
 // Snapshots of a system: the parts of the arena that its steps change, saved, put back, and hashed.
 //
 // The hash is over content that decides what can happen next. Words that are instants count by their distance from now; the
-// kernel's books, and keys of nodes that stand in no queue, do not count.
+// kernel's books, keys of nodes that stand in no queue, and what an update carried that is done, do not count.
 
 import Foundation
 import KernelABI
@@ -27,7 +27,8 @@ struct SnapshotArea {
         var parts: [(UnsafeMutableRawPointer, Int)] = [
             (UnsafeMutableRawPointer(machine.hardware), MemoryLayout<HardwareState>.size),
             (UnsafeMutableRawPointer(machine.kernel), MemoryLayout<Kernel<ModelHardware>>.size),
-            (machine.kernel.pointee.core.ready.lists.raw, 8 * Priorities.count),
+            (machine.kernel.pointee.core.ready.threads.heads.raw, 8 * Priorities.count),
+            (machine.kernel.pointee.core.ready.updates.heads.raw, 8 * Priorities.count),
             (machine.lineAddress(Lines.first), MemoryLayout<InterruptLine>.size),
         ]
         // The objects stand one behind the other at the low end of the untyped memory.
@@ -40,7 +41,7 @@ struct SnapshotArea {
             let frame: Ref<Frame> = machine.object(buffer)
             let page = memory + Int(frame.pointee.physical - ModelHardware.ramBase)
             parts.append((page, 128))
-            parts.append((page + IPCBuffer.floatingPoint, 8))
+            parts.append((page + IPCBuffer.floatingPoint + HardwareState.registerOffset, 8))
         }
         for (start, bytes) in parts {
             precondition(Int(bitPattern: start) % 8 == 0)

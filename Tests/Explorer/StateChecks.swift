@@ -22,7 +22,7 @@ extension System {
             found.append("another address space is active than the running thread's")
         }
         if hardware.isFloatingPointEnabled
-            != (machine.running?.pointee.scheduling.hasFloatingPoint ?? false)
+            != (machine.running?.pointee.scheduling.usesFloatingPoint ?? false)
         {
             found.append("floating point is enabled for the wrong thread")
         }
@@ -30,6 +30,7 @@ extension System {
             checkPriority(index, &found)
             checkWait(index, &found)
         }
+        checkOrder(&found)
         return found.map(named)
     }
 
@@ -44,19 +45,66 @@ extension System {
         }
     }
 
-    /// effective = max(base, effective of each thread that is blocked on it).
+    /// effective = max(base, effective of each thread that is blocked on it), or an update is pending that carries both
+    /// the old priority and the new one.
     private func checkPriority(_ index: Int, _ found: inout [String]) {
         let thread = threads[index].ref
         var expected = thread.pointee.base
         for other in threads where other.ref.pointee.blockedOn == thread {
             expected = max(expected, other.ref.effective)
         }
-        if thread.effective != expected {
+        if thread.pointee.scheduling.isPending {
+            if thread.pointee.pendingUrgency < max(expected, thread.effective) {
+                found.append(
+                    "t\(index)'s update carries \(thread.pointee.pendingUrgency): it has "
+                        + "\(thread.effective), and is to get \(expected)")
+            }
+        } else if thread.effective != expected {
             found.append(
                 "t\(index) has effective priority \(thread.effective) instead of \(expected)")
         }
-        if thread.state == .ready, let running = machine.running, running.effective < expected {
-            found.append("t\(index) is ready and more urgent than the running thread")
+    }
+
+    /// The largest base priority of the thread and of all that wait for it, however indirectly: what the links alone give.
+    private func finalPriority(_ thread: Ref<KernelThread>) -> UInt8 {
+        var priority = thread.pointee.base
+        for other in threads where other.ref.pointee.blockedOn == thread {
+            priority = max(priority, finalPriority(other.ref))
+        }
+        return priority
+    }
+
+    /// What runs goes before all that waits for the processor, and has the priority that it ends up with: nobody runs on a
+    /// priority that lags, nor before one whose lags.
+    private func checkOrder(_ found: inout [String]) {
+        let pending = threads.indices.filter { threads[$0].ref.pointee.scheduling.isPending }
+        let ready = threads.indices.filter { threads[$0].ref.state == .ready }
+        for index in threads.indices where pending.isEmpty {
+            let (present, final) = (threads[index].ref.effective, finalPriority(threads[index].ref))
+            if present != final {
+                found.append("t\(index) has priority \(present), the links give \(final)")
+            }
+        }
+        guard let running = machine.running else {
+            for index in pending { found.append("idle, and t\(index)'s update is pending") }
+            for index in ready { found.append("idle, and t\(index) is ready") }
+            return
+        }
+        let priority = running.effective
+        if priority != finalPriority(running) {
+            found.append("a thread runs whose priority lags")
+        }
+        for index in ready {
+            if max(threads[index].ref.effective, finalPriority(threads[index].ref)) > priority {
+                found.append("t\(index) is ready and more urgent than the running thread")
+            }
+        }
+        if !isGuardedEnough { found.append("the running thread's calls do not look at what they must") }
+        for index in pending {
+            let urgency = threads[index].ref.pointee.pendingUrgency
+            if urgency > priority || (urgency == priority && running.pointee.base < priority) {
+                found.append("t\(index)'s update goes before the running thread")
+            }
         }
     }
 
@@ -79,7 +127,8 @@ extension System {
                 found.append("t\(index) waits with a reply without a capability")
             }
         }
-        if state == .ready || state == .running, thread.pointee.scheduling.hasDeadline {
+        let isUp = state == .ready || state == .running || state == .stopped
+        if isUp, thread.pointee.scheduling.hasDeadline {
             found.append("t\(index) does not wait, and can time out")
         }
     }

@@ -40,13 +40,28 @@ extension Int {
     }
 }
 
-/// How a state was reached first: from which one, by which action of which thread (-1: the processor was idle), and with an interrupt at
-/// which look (-1: at none).
+/// How a state was reached first: from which one, by which action of which thread (-1: the processor was idle), and with an
+/// interrupt or a tick at which look (-1: at none).
 struct Origin {
     var parent: UInt32
     var action: UInt16
-    var look: Int8
     var thread: Int8
+    private var event: Int8 = -1
+
+    init(parent: UInt32, action: UInt16, thread: Int8) {
+        self.parent = parent
+        self.action = action
+        self.thread = thread
+    }
+
+    var look: Int8 {
+        get { event < 0 ? -1 : event & 63 }
+        set { event = newValue < 0 ? -1 : newValue }
+    }
+    var isTick: Bool {
+        get { event >= 0 && event & 64 != 0 }
+        set { if event >= 0 { event = event & 63 | (newValue ? 64 : 0) } }
+    }
 }
 
 /// States of one depth, each as its difference to the first state: a bitmap of changed words, then these words.

@@ -5,6 +5,12 @@ import KernelABI
 
 @testable import KernelCore
 
+/// An armed timer: when it is due, and whether it has signalled for that already.
+struct TimerState: Equatable {
+    let deadline: UInt64
+    let hasSignalled: Bool
+}
+
 /// What the checks need to know of the state before a step.
 struct Before {
     let states: [RunState]
@@ -13,7 +19,7 @@ struct Before {
     let replies: [Ref<Reply>?]
     let bits: [UInt64]
     let isOutstanding: Bool
-    let timer: UInt64?
+    let timer: TimerState?
     let running: Int?
     /// The control word of the call that was interrupted and is performed again.
     let restarted: UInt64?
@@ -22,7 +28,7 @@ struct Before {
         let threads = system.threads.map { $0.ref }
         states = threads.map { $0.state }
         deadlines = threads.map {
-            $0.pointee.scheduling.hasDeadline ? ~$0.deadlineNode.pointee.key : nil
+            $0.pointee.scheduling.hasDeadline ? $0.deadlineNode.pointee.instant.ticks : nil
         }
         awaited = threads.map {
             $0.state == .receiving ? $0.pointee.boundNotification : $0.pointee.notification
@@ -30,7 +36,7 @@ struct Before {
         replies = threads.map { $0.pointee.reply }
         bits = system.notificationRefs.map { $0.pointee.bits }
         isOutstanding = system.isOutstanding
-        timer = system.armedDeadline
+        timer = system.timerState
         running = system.runningIndex
         restarted = system.machine.running.flatMap { $0.isRestarting ? $0.registers[0] : nil }
     }
@@ -42,10 +48,13 @@ extension System {
         let interrupt: Ref<Interrupt> = machine.object(interrupt)
         return interrupt.pointee.isOutstanding
     }
-    var armedDeadline: UInt64? {
+    /// The timer, while it is armed.
+    var timerState: TimerState? {
         if plan.timerNotification == nil { return nil }
         let timer: Ref<Timer> = machine.object(timer)
-        return timer.pointee.isArmed ? timer.pointee.deadline.ticks : nil
+        if !timer.node.pointee.isQueued { return nil }
+        return TimerState(
+            deadline: timer.pointee.deadline.ticks, hasSignalled: timer.pointee.hasSignalled)
     }
 
     /// What is wrong with the step from `before` to the present state; nil: nothing.
@@ -129,10 +138,14 @@ extension System {
             if plan.interruptNotification == number, !before.isOutstanding, isOutstanding {
                 sent |= Token.interruptBit
             }
-            if plan.timerNotification == number, let timer = before.timer, !purpose.setsTimer,
-                armedDeadline != timer
-            {
-                sent |= Token.timerBit
+            // Where the step sets the timer, it may be due at once: then it signals or it does not.
+            var mayBeSent: UInt64 = 0
+            if plan.timerNotification == number {
+                if purpose.setsTimer {
+                    mayBeSent = Token.timerBit
+                } else if let timer = before.timer, !timer.hasSignalled, timerState != timer {
+                    sent |= Token.timerBit
+                }
             }
             var taken: UInt64 = 0
             for index in threads.indices where hasResults(index, before) {
@@ -147,7 +160,8 @@ extension System {
                 if source == notification { taken |= x[1] }
             }
             let left = notification.pointee.bits
-            if left | taken != before.bits[number] | sent {
+            let known = before.bits[number] | sent
+            if (left | taken) & ~mayBeSent != known & ~mayBeSent || known & ~(left | taken) != 0 {
                 return "bits of n\(number) are lost, or made up"
             }
             if left & taken & ~sent != 0 { return "bits of n\(number) are taken and left" }

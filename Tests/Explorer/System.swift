@@ -39,6 +39,8 @@ struct Plan {
     var deletesReplies = false
     /// Whether the line interrupts, at any time and at each look of the kernel.
     var hasInterrupts: Bool { interruptNotification != nil }
+    /// Whether time passes at each look of the kernel, too.
+    var hasTicksInside = false
 }
 
 /// A plan made real, ready for its first step.
@@ -85,6 +87,7 @@ final class System {
         notifications += plan.notificationCopies.map { copy(notifications[$0.source], $0) }
         connectSources()
         for (index, thread) in plan.threads.enumerated() { configure(index, thread) }
+        numberDeadlines()
         machine.stopRoot()
     }
 
@@ -115,6 +118,14 @@ final class System {
         if let number = plan.timerNotification {
             timer = machine.make(.timer)
             machine.perform(.bindTimer, timer, UInt64(notifications[number]), Token.timerBit)
+        }
+    }
+
+    /// Each deadline gets its number now, so that states do not differ by who got which.
+    private func numberDeadlines() {
+        for node in deadlineNodes {
+            let isNumbered = machine.kernel.pointee.number(node, maximum: 63)
+            precondition(isNumbered)
         }
     }
 

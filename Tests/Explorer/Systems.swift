@@ -5,7 +5,9 @@ import KernelABI
 @testable import KernelCore
 
 extension Plan {
-    static var all: [Plan] { [nested, chain, crowd, signals, removal, timers] }
+    static var all: [Plan] {
+        [nested, chain, crowd, signals, removal, timers, lagging, endings, overtaking, equals]
+    }
 
     /// Two bound servers, one of which calls the other, and two clients: calls nest, and priorities change meanwhile.
     static var nested: Plan {
@@ -174,5 +176,96 @@ extension Plan {
                     ]),
             ],
             endpoints: [0], replies: 1, notifications: 1, timerNotification: 0)
+    }
+
+    // Systems whose updates of priority inheritance lag: an interrupt between two steps wakes a thread that goes before the
+    // rest of them.
+
+    /// The servers of a line of calls, from the one that answers on.
+    private static func line(_ count: Int, timed: Bool, end: [Action] = []) -> [ThreadPlan] {
+        (0..<count).map { number in
+            var actions: [Action] = [.replyAndReceive(number, number, .forever)]
+            if number > 0 {
+                actions.append(.call(number - 1, .forever))
+                if timed { actions.append(.call(number - 1, .timed)) }
+            } else {
+                actions += end
+            }
+            return ThreadPlan(base: UInt64(number) + 1, actions: actions)
+        }
+    }
+
+    /// A line of four callers and a driver that an interrupt wakes between the steps: it changes the priorities of those
+    /// that wait, and suspends one.
+    static var lagging: Plan {
+        Plan(
+            name: "a line that lags",
+            threads: line(3, timed: false) + [
+                ThreadPlan(base: 4, actions: [.call(2, .forever)]),
+                ThreadPlan(
+                    base: 7,
+                    actions: [
+                        .wait(0, .forever), .acknowledge, .setPriority(3, 8), .setPriority(3, 6),
+                        .setPriority(3, 2), .setPriority(1, 5), .setPriority(1, 1), .suspend(2),
+                        .resume(2), .call(1, .forever),
+                    ]),
+            ],
+            endpoints: [0, 1, 2], replies: 3, notifications: 1, interruptNotification: 0)
+    }
+
+    /// Waits in a line end between two steps: by a time-out, by the deletion of a reply, because an endpoint closes.
+    static var endings: Plan {
+        Plan(
+            name: "ends in a line",
+            threads: line(3, timed: true, end: [.wait(1, .forever), .yield]) + [
+                ThreadPlan(base: 5, actions: [.call(2, .timed), .call(1, .timed)]),
+                ThreadPlan(
+                    base: 4,
+                    actions: [
+                        .wait(0, .forever), .acknowledge, .deleteReply(1), .close(1),
+                        .bindServer(1, 1), .suspend(3), .resume(3), .setPriority(3, 6), .signal(1),
+                        .setPriority(3, 3),
+                    ]),
+            ],
+            endpoints: [0, 1, 2], replies: 3, notifications: 2, interruptNotification: 0,
+            deletesReplies: true, hasTicksInside: true)
+    }
+
+    /// A server takes the callers that queue at its endpoint while a line among them is being lifted or lowered.
+    static var overtaking: Plan {
+        Plan(
+            name: "callers that overtake",
+            threads: [
+                ThreadPlan(
+                    base: 6,
+                    actions: [
+                        .receive(0, 0, .forever), .replyAndReceive(0, 0, .forever), .reply(0),
+                        .wait(0, .forever), .acknowledge, .setPriority(2, 5), .setPriority(2, 2),
+                        .setPriority(2, 7),
+                    ]),
+                ThreadPlan(
+                    base: 1,
+                    actions: [.receive(1, 1, .forever), .replyAndReceive(1, 1, .forever), .call(0, .forever)]),
+                ThreadPlan(base: 2, actions: [.call(1, .forever), .call(0, .forever)]),
+                ThreadPlan(base: 3, actions: [.call(0, .forever), .send(0, .forever), .call(1, .forever)]),
+            ],
+            endpoints: [0, 1], replies: 2, notifications: 1, interruptNotification: 0)
+    }
+
+    /// Threads as urgent as the updates of a line, with and without slices: whose turn is it?
+    static var equals: Plan {
+        let rival: [Action] = [
+            .yield, .setPriority(2, 4), .setPriority(2, 2), .call(0, .forever), .poll(0),
+            .wait(0, .timed),
+        ]
+        return Plan(
+            name: "equals of updates",
+            threads: line(2, timed: true) + [
+                ThreadPlan(base: 4, actions: [.call(1, .timed), .call(1, .forever), .yield]),
+                ThreadPlan(base: 4, slice: 1, actions: rival),
+                ThreadPlan(base: 4, actions: rival + [.signal(0)]),
+            ],
+            endpoints: [0, 1], replies: 2, notifications: 1, timerNotification: 0,
+            hasTicksInside: true)
     }
 }

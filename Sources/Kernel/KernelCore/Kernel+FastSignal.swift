@@ -63,8 +63,10 @@ extension Kernel where H: ~Copyable {
     /// Make that room.
     @inline(__always) public mutating func settle() { core.ready.settle() }
 
-    /// Behind those of its priority; nobody is to be switched to.
-    @inline(__always) public mutating func makeReadyBelow(_ thread: Ref<Thread>) { core.ready.insert(thread) }
+    /// Makes a woken thread ready that is to run later: at its place among its equals.
+    @inline(__always) public mutating func makeReadyBelow(_ thread: Ref<Thread>) {
+        core.ready.insert(thread, atHead: passesEquals(thread))
+    }
 
     /// `yield`, where the next thread has no slice.
     @inline(__always) public mutating func fastYield(_ thread: Ref<Thread>) -> QuickOutcome {

@@ -29,6 +29,7 @@ extension Kernel where H: ~Copyable {
 
     @inline(never) private mutating func choose(_ thread: Ref<Thread>?) -> Ref<Thread>? {
         if core.ready.updates.top >= 0 { performUpdates(thread) }
+        core.isUpdatesTurn = false
         core.isStale = false
         if let thread, thread.state == .running {
             if core.ready.top < Int(thread.effective) || (core.ready.top == Int(thread.effective) && !mustYield(thread))
@@ -55,7 +56,6 @@ extension Kernel where H: ~Copyable {
             performUpdate(update)
             if isInterrupted() { takeInterrupt(urgency: urgency, thread) }
         }
-        core.isUpdatesTurn = false
     }
 
     /// Returns the update that goes before every thread; nil where a thread goes first.
@@ -219,9 +219,6 @@ extension Kernel where H: ~Copyable {
 
     /// Makes a thread that was blocked runnable, with its results already in its context.
     ///
-    /// A thread whose base alone gives its priority goes before its equals while updates as urgent are pending: else it would
-    /// wait behind a thread whose priority is stale.
-    ///
     /// - Postcondition: it is ready; the caller's `reschedule` decides which thread runs.
     @inline(never) mutating func makeReady(_ thread: Ref<Thread>, atHead: Bool = false) {
         cancelDeadline(thread)
@@ -230,11 +227,15 @@ extension Kernel where H: ~Copyable {
             thread.pointee.scheduling.isSuspended = false
             thread.state = .stopped
         } else {
-            let priority = thread.effective
-            let passes = core.ready.updates.top == Int(priority) && thread.pointee.base == priority
-            insertReady(thread, atHead: atHead || passes)
+            insertReady(thread, atHead: atHead || passesEquals(thread))
             if isTracing { trace(.readied, thread) }
         }
+    }
+
+    /// Does a woken thread go before its equals? A thread whose base alone gives its priority does while updates as urgent are
+    /// pending: else it would wait behind a thread whose priority is stale.
+    @inline(__always) func passesEquals(_ thread: Ref<Thread>) -> Bool {
+        core.ready.updates.top == Int(thread.effective) && thread.pointee.base == thread.effective
     }
 
     @inline(__always) mutating func insertReady(_ thread: Ref<Thread>, atHead: Bool = false) {
