@@ -42,9 +42,12 @@ extension ReferenceModel {
     mutating func yield(_ task: Int) {
         finish(task)
         serveDeadline(atLeast: tasks[task].effective)
-        let top = max(ready.first.map { tasks[$0].effective } ?? -1, updatesTop)
-        if top == tasks[task].effective {
+        if updatesTop == tasks[task].effective {
             isUpdatesTurn = true
+            performUpdates()
+        }
+        let top = max(ready.first.map { tasks[$0].effective } ?? -1, updatesTop)
+        if let next = ready.first, tasks[next].effective == tasks[task].effective, top == tasks[task].effective {
             enqueue(task)
         }
     }

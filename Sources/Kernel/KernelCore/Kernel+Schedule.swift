@@ -195,12 +195,14 @@ extension Kernel where H: ~Copyable {
     /// Gives the processor to the next ready thread of the same priority; to a pending update that is as urgent first.
     mutating func yield(_ thread: Ref<Thread>) -> Ref<Thread>? {
         _ = serveDue(for: thread)
-        if core.ready.top != Int(thread.effective) { return reschedule(thread) }
         if core.ready.updates.top == Int(thread.effective) {
             core.isUpdatesTurn = true
-            core.ready.insert(thread)
-            return choose(thread)
+            performUpdates(thread)
+            core.isUpdatesTurn = false
         }
+        guard thread.state == .running, core.ready.top == Int(thread.effective),
+            let first = core.ready.first, first.effective == thread.effective
+        else { return reschedule(thread) }
         let next = core.ready.removeFirst()
         core.ready.insert(thread)
         return switchTo(next, from: thread)

@@ -20,7 +20,8 @@
             inspection.require(
                 !word.usesFloatingPoint || thread.pointee.buffer != nil,
                 "\(name): uses floating point without an IPC buffer")
-            inspection.require(!word.isTimedOut || (word.isPending && !word.hasDeadline), "\(name): timed out without a step")
+            inspection.require(
+                !word.isTimedOut || (word.isPending && !word.hasDeadline), "\(name): timed out without a step")
             let lends = thread.pointee.loanLength != 0
             inspection.require(lends == word.isLending, "\(name): the lending bit is wrong")
             inspection.require(
