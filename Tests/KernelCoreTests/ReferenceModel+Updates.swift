@@ -90,17 +90,18 @@ extension ReferenceModel {
         }
         if deadline != nil { updates.append((task, urgency)) }
     }
-    /// Steps until a thread goes first; a timer that is due is served after a step.
+    /// Steps until a thread goes first; a timer that is due is served before each.
     mutating func performUpdates() {
         while let urgency = updates.map(\.urgency).max() {
             if let at = running, tasks[at].state == .running, goesFirst(at, urgency) { break }
             if let next = ready.first, goesFirst(next, urgency) { break }
-            performUpdate()
             if armed <= now {
                 isUpdatesTurn = false
                 let own = running.map { tasks[$0].state == .running ? tasks[$0].effective : 0 } ?? 0
                 serveDeadline(atLeast: max(urgency, own))
                 arm(atLeast: max(urgency, own))
+            } else {
+                performUpdate()
             }
         }
         isUpdatesTurn = false

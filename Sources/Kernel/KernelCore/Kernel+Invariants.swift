@@ -112,6 +112,7 @@
                 inspection.require(thread == running, "a thread is marked running, and is not")
             }
             inspection.require(inspection.isLive(core.current, .thread), "the current thread is dead")
+            inspection.require(core.unarmed == nil, "a periodic timer has no deadline")
             if let running {
                 inspection.require(inspection.isLive(running, .thread), "the running thread is dead")
                 inspection.require(running.state == .running, "the resumed thread is in state \(running.state.raw)")

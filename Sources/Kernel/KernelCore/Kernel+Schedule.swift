@@ -6,7 +6,7 @@
 // Whatever may have broken the rule, or changed the earliest deadline, marks the core as stale, and only then is anything
 // chosen anew.
 //
-// Updates are performed one at a time, and pending interrupts are taken between two of them right here: never by resuming
+// Updates are performed one at a time, and pending interrupts are taken before each of them right here: never by resuming
 // a thread that may not run. A more urgent thread that an interrupt wakes is chosen next, and the rest of the updates waits.
 //
 // A slice is the longest time that its thread runs while an equal is ready, or an update as urgent waits. It begins when the
@@ -28,7 +28,7 @@ extension Kernel where H: ~Copyable {
     }
 
     @inline(never) private mutating func choose(_ thread: Ref<Thread>?) -> Ref<Thread>? {
-        if core.ready.updates.top >= 0 { performUpdates(thread) }
+        if core.ready.updates.top >= 0 || core.unarmed != nil { performSteps(thread) }
         core.isUpdatesTurn = false
         core.isStale = false
         if let thread, thread.state == .running {
@@ -45,16 +45,22 @@ extension Kernel where H: ~Copyable {
         return switchTo(core.ready.removeFirst(), from: thread)
     }
 
-    // Updates
+    // Steps
 
-    /// Performs the pending updates that go before every thread.
+    /// Performs what goes before every thread: the next deadline of a periodic timer, and pending updates.
     ///
-    /// - Complexity: as many steps as there are such updates; pending interrupts are taken after each.
-    @inline(never) private mutating func performUpdates(_ thread: Ref<Thread>?) {
-        while let update = dueUpdate(thread) {
-            let urgency = update.pointee.pendingUrgency
-            performUpdate(update)
-            if isInterrupted() { takeInterrupt(urgency: urgency, thread) }
+    /// - Complexity: as many steps as there are; pending interrupts are taken before each.
+    @inline(never) private mutating func performSteps(_ thread: Ref<Thread>?) {
+        while true {
+            let update = dueUpdate(thread)
+            if update == nil && core.unarmed == nil { return }
+            if isInterrupted(), takeInterrupt(urgency: update?.pointee.pendingUrgency ?? 0, thread) { continue }
+            if let timer = core.unarmed {
+                core.unarmed = nil
+                rearm(timer)
+            } else if let update {
+                performUpdate(update)
+            }
         }
     }
 
@@ -79,22 +85,25 @@ extension Kernel where H: ~Copyable {
         core.ready.updates.top == Int(thread.effective) && thread.pointee.base < thread.effective
     }
 
-    /// Takes one pending interrupt between two updates.
+    /// Takes one pending interrupt before a step.
     ///
     /// - Parameters:
-    ///   - urgency: what the last update carried: a less urgent deadline waits.
+    ///   - urgency: what the update carries that is next: a less urgent deadline waits.
     ///   - thread: the thread that may run still.
-    private mutating func takeInterrupt(urgency: UInt8, _ thread: Ref<Thread>?) {
+    /// - Returns: false where nothing was done, so that the step is next.
+    private mutating func takeInterrupt(urgency: UInt8, _ thread: Ref<Thread>?) -> Bool {
         core.isUpdatesTurn = false
         switch hardware.takeInterrupt() {
         case .timer:
+            if core.unarmed != nil { return false }
             let own = thread.map { $0.state == .running ? leastLevel(beside: $0) : 0 } ?? 0
             let least = max(DeadlineLevel.timeOut(urgency), own)
             serveDeadlines(atLeast: least)
             updateDeadline(least)
         case .line(let line): deliverInterrupt(line: line)
-        case .nothing: break
+        case .nothing: return false
         }
+        return true
     }
 
     /// Makes `next`, which is in no queue, the running thread.
@@ -195,9 +204,9 @@ extension Kernel where H: ~Copyable {
     /// Gives the processor to the next ready thread of the same priority; to a pending update that is as urgent first.
     mutating func yield(_ thread: Ref<Thread>) -> Ref<Thread>? {
         _ = serveDue(for: thread)
-        if core.ready.updates.top == Int(thread.effective) {
+        if core.ready.updates.top == Int(thread.effective) || core.unarmed != nil {
             core.isUpdatesTurn = true
-            performUpdates(thread)
+            performSteps(thread)
             core.isUpdatesTurn = false
         }
         guard thread.state == .running, core.ready.top == Int(thread.effective),

@@ -57,9 +57,14 @@ extension Kernel where H: ~Copyable {
         }
     }
 
-    /// Signals, and takes the deadline out or sets the next one. Where others are queued these are two steps.
+    /// Signals, takes the deadline out and sets the next one. Where others are queued these are three steps.
     private mutating func expire(_ timer: Ref<Timer>, now: Instant) {
-        if timer.pointee.hasSignalled { return advance(timer, now: now) }
+        if timer.pointee.hasSignalled {
+            timer.pointee.hasSignalled = false
+            core.deadlines.remove(timer.node)
+            if timer.pointee.period != 0 { core.unarmed = timer }
+            return
+        }
         if core.deadlines.isAlone(timer.node) {
             core.deadlines.removeOnly(timer.node)
             if let next = nextDeadline(of: timer, now: now) { core.deadlines.insertOnly(timer.node, at: next) }
@@ -69,13 +74,11 @@ extension Kernel where H: ~Copyable {
         if let notification = timer.pointee.source.notification { signal(notification, timer.pointee.source.bits) }
     }
 
-    /// Takes an expired timer's deadline out, or puts the next one in where the timer is periodic.
-    private mutating func advance(_ timer: Ref<Timer>, now: Instant) {
-        timer.pointee.hasSignalled = false
-        core.deadlines.remove(timer.node)
-        if let next = nextDeadline(of: timer, now: now) {
-            core.deadlines.insert(timer.node, at: next, level: timer.node.pointee.level)
-        }
+    /// Sets the next deadline of a periodic timer whose last one was taken out.
+    @inline(never) mutating func rearm(_ timer: Ref<Timer>) {
+        guard let next = nextDeadline(of: timer, now: hardware.now) else { return }
+        core.isStale = true
+        core.deadlines.insert(timer.node, at: next, level: timer.node.pointee.level)
     }
 
     /// Sets a periodic timer's deadline to the next period; nil for another.

@@ -30,6 +30,8 @@ public struct Core: ~Copyable {
     var current: Ref<Thread>?
     /// The running thread or the hardware's deadline may not be what they should be any more: `reschedule` chooses anew.
     var isStale = false
+    /// A periodic timer whose deadline was taken out: the next one is set by a step before the kernel is left.
+    var unarmed: Ref<Timer>?
     /// A thread gave up the rest of its turn: pending updates go before every thread of the same priority.
     var isUpdatesTurn = false
     /// When the running thread's slice ends; `.never` while nobody of its priority is ready.
