@@ -90,19 +90,22 @@ extension ReferenceModel {
         }
         if deadline != nil { updates.append((task, urgency)) }
     }
-    /// Steps until a thread goes first; a timer that is due is served before each.
+    /// Steps until a thread goes first; a timer that is due is served before each and after the last.
     mutating func performUpdates() {
-        while let urgency = updates.map(\.urgency).max() {
-            if let at = running, tasks[at].state == .running, goesFirst(at, urgency) { break }
-            if let next = ready.first, goesFirst(next, urgency) { break }
+        if updates.isEmpty { return isUpdatesTurn = false }
+        while true {
             if armed <= now {
                 isUpdatesTurn = false
                 let own = running.map { tasks[$0].state == .running ? tasks[$0].effective : 0 } ?? 0
-                serveDeadline(atLeast: max(urgency, own))
-                arm(atLeast: max(urgency, own))
-            } else {
-                performUpdate()
+                serveDeadline(atLeast: max(updatesTop, own))
+                arm(atLeast: max(updatesTop, own))
+                continue
             }
+            let urgency = updatesTop
+            if urgency < 0 { break }
+            if let at = running, tasks[at].state == .running, goesFirst(at, urgency) { break }
+            if let next = ready.first, goesFirst(next, urgency) { break }
+            performUpdate()
         }
         isUpdatesTurn = false
     }

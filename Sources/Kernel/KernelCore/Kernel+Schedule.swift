@@ -49,19 +49,41 @@ extension Kernel where H: ~Copyable {
 
     /// Performs what goes before every thread: the next deadline of a periodic timer, and pending updates.
     ///
-    /// - Complexity: as many steps as there are; pending interrupts are taken before each.
+    /// - Complexity: as many steps as there are; pending interrupts are taken before each and after the last.
     @inline(never) private mutating func performSteps(_ thread: Ref<Thread>?) {
         while true {
-            let update = dueUpdate(thread)
-            if update == nil && core.unarmed == nil { return }
-            if isInterrupted(), takeInterrupt(urgency: update?.pointee.pendingUrgency ?? 0, thread) { continue }
+            let taken = isInterrupted() ? hardware.takeInterrupt() : .nothing
+            if case .line(let line) = taken {
+                core.isUpdatesTurn = false
+                deliverInterrupt(line: line)
+                continue
+            }
+            if taken == .timer && core.unarmed == nil {
+                core.isUpdatesTurn = false
+                serveDeadlines(beside: thread)
+                continue
+            }
             if let timer = core.unarmed {
                 core.unarmed = nil
                 rearm(timer)
-            } else if let update {
+            } else if let update = dueUpdate(thread) {
                 performUpdate(update)
+            } else {
+                return
             }
         }
+    }
+
+    /// Serves a deadline between two steps, unless it is less urgent than the next update or than the thread that may run still.
+    @inline(never) private mutating func serveDeadlines(beside thread: Ref<Thread>?) {
+        var least: UInt32 = 0
+        if let thread, thread.state == .running { least = leastLevel(beside: thread) }
+        if let update = core.ready.updates.first {
+            let level = DeadlineLevel.timeOut(update.pointee.pendingUrgency)
+            if level > least { least = level }
+        }
+        serveDeadlines(atLeast: least)
+        updateDeadline(least)
     }
 
     /// Returns the update that goes before every thread; nil where a thread goes first.
@@ -83,27 +105,6 @@ extension Kernel where H: ~Copyable {
     /// Must the running thread give way to a ready one of the same priority, since its own may be stale?
     private func mustYield(_ thread: Ref<Thread>) -> Bool {
         core.ready.updates.top == Int(thread.effective) && thread.pointee.base < thread.effective
-    }
-
-    /// Takes one pending interrupt before a step.
-    ///
-    /// - Parameters:
-    ///   - urgency: what the update carries that is next: a less urgent deadline waits.
-    ///   - thread: the thread that may run still.
-    /// - Returns: false where nothing was done, so that the step is next.
-    private mutating func takeInterrupt(urgency: UInt8, _ thread: Ref<Thread>?) -> Bool {
-        core.isUpdatesTurn = false
-        switch hardware.takeInterrupt() {
-        case .timer:
-            if core.unarmed != nil { return false }
-            let own = thread.map { $0.state == .running ? leastLevel(beside: $0) : 0 } ?? 0
-            let least = max(DeadlineLevel.timeOut(urgency), own)
-            serveDeadlines(atLeast: least)
-            updateDeadline(least)
-        case .line(let line): deliverInterrupt(line: line)
-        case .nothing: return false
-        }
-        return true
     }
 
     /// Makes `next`, which is in no queue, the running thread.
