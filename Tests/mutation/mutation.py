@@ -1,0 +1,288 @@
+#!/usr/bin/env python3
+"""Do the host tests notice when the kernel is wrong?
+
+A rule chooses mutations in every source of the kernel (`sites.py` finds the places). All of them stand in one copy of the
+sources, each behind a switch, so that the tests are built once and run once for each mutation. Faults that a review planted
+are in `faults.toml`; mutations that change no behaviour are excluded there, each with its reason.
+
+Usage: mutation.py [NAME…]     run all mutations, or those of these names
+       mutation.py --places    only check the lists in faults.toml and the number of mutations
+       mutation.py --list      print the mutations
+"""
+
+import os
+import re
+import resource
+import shutil
+import subprocess
+import sys
+import time
+import tomllib
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import sites
+
+ROOT = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).resolve().parent
+PACKAGE = ROOT / "build" / "mutation"
+# Each module, where it is, and the tests that must notice.
+MODULES = {
+    "KernelCore": ("Sources/Kernel/KernelCore", "KernelCoreTests"),
+    "AArch64": ("Sources/Kernel/AArch64", "AArch64Tests"),
+    "PlatformDrivers": ("Sources/Kernel/PlatformDrivers", "PlatformDriversTests"),
+}
+# What the modules and their tests need besides: name, place, dependencies.
+OTHERS = [
+    ("KernelABI", "Sources/Shared/KernelABI", []),
+    ("MMIO", "Sources/Shared/MMIO", []),
+    ("CLibFDT", "Sources/Shared/CLibFDT", []),
+    ("DeviceTree", "Sources/Shared/DeviceTree", ["CLibFDT"]),
+    ("HardwareInterface", "Sources/Kernel/HardwareInterface", ["KernelABI"]),
+    ("CAArch64", "Sources/Kernel/CAArch64", []),
+]
+EVERY_LINES = 60  # one mutation for so many lines of a file
+AT_LEAST = 2  # in each file that has so many sites
+FEWEST = 80
+# Two runs a mutation: most tests, and only where those notice nothing, the long random ones.
+RUNS = {
+    "KernelCoreTests": [["--skip", "RandomTests", "--skip", "NoiseTests"], ["--filter", "RandomTests/fixedSeeds"]],
+}
+
+
+def fail(*lines):
+    sys.exit("\n".join(f"mutation.py: {line}" for line in lines))
+
+
+def sources():
+    """Every source that is mutated: not the checks of the kernel's invariants, which are tests themselves."""
+    for module, (folder, _) in MODULES.items():
+        for path in sorted((ROOT / folder).glob("*.swift")):
+            if not path.name.endswith("+Invariants.swift"):
+                yield module, path
+
+
+class Plan:
+    """The mutations of all sources, by the rule and by name."""
+
+    def __init__(self):
+        lists = tomllib.loads((HERE / "faults.toml").read_text())
+        self.faults, self.equivalents = lists.get("fault", []), lists.get("equivalent", [])
+        self.found = {}
+        for module, path in sources():
+            self.found[path.name] = (module, path, sites.sites(path.name, path.read_text()))
+        self.problems = []
+        self.check()
+
+    def check(self):
+        keys = {site.key: site for _, _, found in self.found.values() for site in found}
+        for entry in self.equivalents:
+            if entry["key"] not in keys:
+                self.problems.append(f"equivalent {entry['key']} ({entry['place']}) has no such place any more")
+        for fault in self.faults:
+            _, path, _ = self.found.get(fault["file"], (None, None, None))
+            if path is None or planted(path.read_text(), fault, 0) is None:
+                self.problems.append(f"fault \"{fault['name']}\": {fault['file']} has no such place, or several")
+            if "ACTIVE" not in fault.get("before", "") + fault.get("after", ""):
+                self.problems.append(f"fault \"{fault['name']}\" never asks whether it is ACTIVE")
+        if len(self.choose(set())) < FEWEST:
+            self.problems.append(f"the rule finds fewer than {FEWEST} mutations")
+
+    def choose(self, refused):
+        """The rule: in each file the sites with the smallest names, in proportion to its lines."""
+        excluded = {entry["key"] for entry in self.equivalents} | refused
+        chosen = []
+        for module, path, found in self.found.values():
+            count = max(AT_LEAST, -(-path.read_text().count("\n") // EVERY_LINES))
+            usable = sorted((site for site in found if site.key not in excluded), key=lambda site: site.key)
+            chosen += [(module, path, site) for site in sorted(usable[:count], key=lambda site: site.start)]
+        for number, (_, _, site) in enumerate(chosen):
+            site.number = number + 1
+        return chosen
+
+
+def planted(source, fault, number):
+    """A fault of the list as a site: `text` within `near`, with `before` and `after` around it. None where it is not once."""
+    near = fault.get("near", fault["text"])
+    if source.count(near) != 1 or near.count(fault["text"]) != 1:
+        return None
+    start = source.index(near) + near.index(fault["text"])
+    wrap = tuple(
+        fault.get(side, "").replace("{", "{{").replace("}", "}}").replace("ACTIVE", "Mutation.isActive({n})")
+        for side in ("before", "after"))
+    return sites.Site(
+        fault["file"], "", "planted", fault["name"], 0, start, start + len(fault["text"]), wrap, number=number)
+
+
+def write(path, text):
+    """Only where it differs: what stays is not built again."""
+    if not path.exists() or path.read_text() != text:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+def mirror(source, target):
+    wanted = {path.relative_to(source) for path in source.rglob("*") if path.is_file()}
+    for path in [path for path in target.rglob("*") if path.is_file()]:
+        if path.relative_to(target) not in wanted:
+            path.unlink()
+    for path in wanted:
+        write(target / path, (source / path).read_text())
+
+
+def make_package(plan, chosen):
+    settings = 'let settings: [SwiftSetting] = [.swiftLanguageMode(.v6), .enableExperimentalFeature("Lifetimes")]'
+    targets = ['.target(name: "MutationSwitch", dependencies: ["KernelABI"], swiftSettings: settings)']
+    write(PACKAGE / "Sources/MutationSwitch/MutationSwitch.swift", (HERE / "MutationSwitch.swift").read_text())
+    names = [name for name, _, _ in OTHERS]
+    for name, folder, needs in OTHERS:
+        mirror(ROOT / folder, PACKAGE / "Sources" / name)
+        depend = ", ".join(f'"{need}"' for need in needs)
+        is_c = not any((ROOT / folder).glob("*.swift"))
+        swift = "" if is_c else ", swiftSettings: settings"
+        # Of the C modules, what the host builds.
+        only = {"CAArch64": ', sources: ["Model.c"]', "CLibFDT": ', sources: ["CLibFDT.c"]'}.get(name, "")
+        targets.append(f'.target(name: "{name}", dependencies: [{depend}]{only}{swift})')
+    depend = ", ".join(f'"{need}"' for need in names)
+    for module, (_, tests) in MODULES.items():
+        targets.append(
+            f'.target(name: "{module}", dependencies: [{depend}, "MutationSwitch"], swiftSettings: settings)')
+        targets.append(
+            f'.testTarget(name: "{tests}", dependencies: [{depend}, "{module}"], swiftSettings: settings)')
+        mirror(ROOT / "Tests" / tests, PACKAGE / "Tests" / tests)
+    for module, (folder, _) in MODULES.items():
+        target, wanted = PACKAGE / "Sources" / module, set()
+        for path in sorted((ROOT / folder).glob("*.swift")):
+            text = path.read_text()
+            mine = [site for _, owner, site in chosen if owner == path]
+            for index, fault in enumerate(plan.faults):
+                if fault["file"] == path.name:
+                    mine.append(planted(text, fault, len(chosen) + 1 + index))
+            text = sites.mutated(text, mine)
+            if mine:
+                text = "import MutationSwitch\n" + text
+            write(target / path.name, text)
+            wanted.add(path.name)
+        for path in target.glob("*.swift"):
+            if path.name not in wanted:
+                path.unlink()
+    write(
+        PACKAGE / "Package.swift",
+        "// swift-tools-version: 6.2\nimport PackageDescription\n" + settings
+        + '\nlet package = Package(\n    name: "Mutant",\n    targets: [\n        ' + ",\n        ".join(targets) + "\n    ])\n")
+
+
+def build(plan):
+    """Build all mutations in one package; sites that the compiler refuses are passed over for the next ones."""
+    refused = set()
+    for _ in range(8):
+        chosen = plan.choose(refused)
+        make_package(plan, chosen)
+        started = time.monotonic()
+        done = subprocess.run(
+            ["swift", "build", "--build-tests"], cwd=PACKAGE, capture_output=True, text=True)
+        (PACKAGE / "build.log").write_text(done.stdout + done.stderr)
+        if done.returncode == 0:
+            print(f"built {len(chosen)} mutations and {len(plan.faults)} faults in {time.monotonic() - started:.0f} s")
+            return chosen, refused
+        lines = {
+            (Path(name).name, int(line) - 1)
+            for name, line in re.findall(r"^(\S+/Sources/\S+\.swift):(\d+):\d+: error:", done.stdout + done.stderr, re.M)
+        }
+        more = {
+            site.key for _, path, site in chosen
+            if any(path.name == name and site.line <= line <= site.line + path.read_text()[site.start:site.end].count("\n")
+                   for name, line in lines)
+        }
+        if not more:
+            output = (done.stdout + done.stderr).splitlines()
+            fail("the package does not build:", *dict.fromkeys(line for line in output if "error:" in line))
+        refused |= more
+    fail("the compiler refuses too many sites")
+
+
+def run(number, tests, arguments, limit):
+    """One run of the tests. Returns what noticed, or None; and the processor time that it took."""
+    environment = dict(os.environ, MUTATION=str(number), SWIFT_BACKTRACE="enable=no")
+    program = PACKAGE / ".build/debug/MutantPackageTests.xctest"
+    if "--filter" not in arguments:
+        arguments = ["--filter", f"{tests}\\.", *arguments]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    child = subprocess.Popen(
+        [program, "--testing-library", "swift-testing", *arguments], cwd=PACKAGE, env=environment, text=True,
+        errors="replace", stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 1)))
+    noticed, last, count = None, "", 0
+    for line in child.stdout:
+        last = line.strip() or last
+        issue = re.search(r"Test (?:case passing .* to )?\"?([\w`]+).* recorded an issue", line)
+        if issue:
+            noticed = issue.group(1)
+            child.kill()
+            break
+        total = re.search(r"Test run with (\d+) test", line)
+        count = int(total.group(1)) if total else count
+    child.stdout.read()
+    status = child.wait()
+    if noticed is None and status != 0:
+        noticed = "a test does not end" if status in (-24, -9) else f"a trap ({last[:60]})"
+    if noticed is None and count == 0:
+        fail(f"no test of {tests} ran: {last}")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return noticed, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def attempt(number, tests, limits):
+    for index, arguments in enumerate(RUNS.get(tests, [[]])):
+        noticed, _ = run(number, tests, arguments, limits[tests][index])
+        if noticed:
+            return noticed
+    return None
+
+
+def main():
+    arguments = sys.argv[1:]
+    plan = Plan()
+    if plan.problems:
+        fail(*plan.problems)
+    if arguments == ["--places"]:
+        return
+    if arguments == ["--list"]:
+        for _, path, site in plan.choose(set()):
+            print(f"{site.key} {path.name}:{site.line} {site.function}: {site.operator}: {site.text}")
+        return
+    chosen, refused = build(plan)
+    limits = {}
+    for _, tests in MODULES.values():
+        limits[tests] = []
+        for run_arguments in RUNS.get(tests, [[]]):
+            noticed, seconds = run(0, tests, run_arguments, 600)
+            if noticed:
+                fail(f"the tests fail without any mutation: {tests}: {noticed}")
+            limits[tests].append(int(3 * seconds) + 10)
+    work = [
+        (site.number, MODULES[module][1], site.key, f"{path.name}:{site.line} {site.function}: {site.operator} `{site.text}`")
+        for module, path, site in chosen
+    ] + [
+        (len(chosen) + 1 + index, MODULES[plan.found[fault["file"]][0]][1], "planted", fault["name"])
+        for index, fault in enumerate(plan.faults)
+    ]
+    if arguments:
+        work = [entry for entry in work if entry[2] in arguments or entry[3] in arguments]
+    if not work:
+        fail("no such mutation")
+    survivors = []
+    with ThreadPoolExecutor(2) as workers:
+        for (_, _, key, what), noticed in zip(work, workers.map(lambda entry: attempt(entry[0], entry[1], limits), work)):
+            print(f"{key:8} {'killed  ' if noticed else 'SURVIVED'} {what[:110]} [{noticed or ''}]", flush=True)
+            if not noticed:
+                survivors.append(f"{key:8} {what}")
+    if refused:
+        print(f"{len(refused)} sites passed over that the compiler refuses")
+    print(f"{len(work) - len(survivors)} of {len(work)} mutations killed, all by host tests")
+    if survivors:
+        print("SURVIVED:", *survivors, sep="\n  ")
+        sys.exit(1)
+
+
+main()
