@@ -13,7 +13,7 @@ Usage: mutation.py [NAME…]     run all mutations, or those of these names
 import os
 import re
 import resource
-import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -212,9 +212,9 @@ def run(number, tests, arguments, limit):
         [program, "--testing-library", "swift-testing", *arguments], cwd=PACKAGE, env=environment, text=True,
         errors="replace", stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 1)))
-    noticed, last, count = None, "", 0
+    noticed, trap, count = None, "", 0
     for line in child.stdout:
-        last = line.strip() or last
+        trap = line if "atal error" in line else trap
         issue = re.search(r"Test (?:case passing .* to )?\"?([\w`]+).* recorded an issue", line)
         if issue:
             noticed = issue.group(1)
@@ -225,9 +225,10 @@ def run(number, tests, arguments, limit):
     child.stdout.read()
     status = child.wait()
     if noticed is None and status != 0:
-        noticed = "a test does not end" if status in (-24, -9) else f"a trap ({last[:60]})"
+        reason = "".join(filter(str.isprintable, trap.rpartition("atal error: ")[2]))[:60]
+        noticed = "a test does not end" if status in (-signal.SIGXCPU, -signal.SIGKILL) else f"a trap: {reason}"
     if noticed is None and count == 0:
-        fail(f"no test of {tests} ran: {last}")
+        fail(f"no test of {tests} ran")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return noticed, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
