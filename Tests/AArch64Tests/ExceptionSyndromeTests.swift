@@ -19,7 +19,9 @@ import Testing
     }
 
     @Test func floatingPointHasOneClass() {
-        for number in 0..<UInt64(64) { #expect(syndrome(number).isFloatingPointTrap == (number == 0x07)) }
+        for number in 0..<UInt64(64) {
+            #expect(syndrome(number).isFloatingPointTrap == (number == 0x07))
+        }
     }
 
     @Test func anAddressComesWithAbortsThatHaveOne() {
@@ -27,8 +29,12 @@ import Testing
         let always: Set<UInt64> = [0x22, 0x34, 0x35]
         for number in 0..<UInt64(64) {
             let hasAddress = aborts.contains(number) || always.contains(number)
-            #expect(syndrome(number, ~Self.hasNoAddress & 0x3ff_ffff).hasAddress == hasAddress, "class \(number)")
-            #expect(syndrome(number, Self.hasNoAddress).hasAddress == always.contains(number), "class \(number)")
+            #expect(
+                syndrome(number, ~Self.hasNoAddress & 0x3ff_ffff).hasAddress == hasAddress,
+                "class \(number)")
+            #expect(
+                syndrome(number, Self.hasNoAddress).hasAddress == always.contains(number),
+                "class \(number)")
         }
     }
 
@@ -55,21 +61,28 @@ import Testing
             let store: FaultKind = status == 0x21 ? .alignment : isPage ? .pageWrite : .other
             #expect(syndrome(0x24, status).faultKind == data, "status \(status)")
             #expect(syndrome(0x24, status | Self.isWrite).faultKind == store, "status \(status)")
-            #expect("\(syndrome(0x21, status).name)" == (isPage ? "instruction page fault" : "instruction abort"))
+            #expect(
+                "\(syndrome(0x21, status).name)"
+                    == (isPage ? "instruction page fault" : "instruction abort"))
         }
     }
 
     @Test func eachClassHasItsName() {
         let names: [UInt64: String] = [
-            0x00: "unknown instruction", 0x07: "floating point is disabled", 0x0e: "illegal execution state",
+            0x00: "unknown instruction", 0x07: "floating point is disabled",
+            0x0e: "illegal execution state",
             0x15: "system call", 0x18: "system register access", 0x20: "instruction page fault",
-            0x21: "instruction page fault", 0x22: "misaligned program counter", 0x24: "read from an unmapped page",
-            0x25: "read from an unmapped page", 0x26: "misaligned stack pointer", 0x2f: "system error",
-            0x30: "debug exception", 0x31: "debug exception", 0x32: "debug exception", 0x33: "debug exception",
+            0x21: "instruction page fault", 0x22: "misaligned program counter",
+            0x24: "read from an unmapped page",
+            0x25: "read from an unmapped page", 0x26: "misaligned stack pointer",
+            0x2f: "system error",
+            0x30: "debug exception", 0x31: "debug exception", 0x32: "debug exception",
+            0x33: "debug exception",
             0x34: "debug exception", 0x35: "debug exception", 0x3c: "trap instruction",
         ]
         for number in 0..<UInt64(64) {
-            #expect("\(syndrome(number, 0x07).name)" == names[number] ?? "exception", "class \(number)")
+            #expect(
+                "\(syndrome(number, 0x07).name)" == names[number] ?? "exception", "class \(number)")
         }
     }
 
@@ -79,8 +92,10 @@ import Testing
             switch status {
             case 0x21: (load, store) = ("misaligned access", "misaligned access")
             case 0x10: (load, store) = ("external abort", "external abort")
-            case 0x00..<0x0c: (load, store) = ("read from an unmapped page", "write to an unmapped page")
-            case 0x0c..<0x10: (load, store) = ("read without permission", "write without permission")
+            case 0x00..<0x0c:
+                (load, store) = ("read from an unmapped page", "write to an unmapped page")
+            case 0x0c..<0x10:
+                (load, store) = ("read without permission", "write without permission")
             default: (load, store) = ("data abort", "data abort")
             }
             #expect("\(syndrome(0x25, status).name)" == load, "status \(status)")

@@ -1,5 +1,5 @@
-// What an event must not do to those whom it does not concern: a less urgent driver does not preempt, an idle priority runs, and
-// the processor's books name the thread that runs.
+// What an event must not do to those whom it does not concern: a less urgent driver does not
+// preempt, an idle priority runs, and the processor's books name the thread that runs.
 
 import KernelABI
 import Testing
@@ -7,7 +7,8 @@ import Testing
 @testable import KernelCore
 
 @Suite struct BystanderTests {
-    /// The interrupt of a less urgent driver lets the running thread go on, on either path; so does one that is as urgent.
+    /// The interrupt of a less urgent driver lets the running thread go on, on either path; so does
+    /// one that is as urgent.
     @Test(arguments: [true, false], [5, 20] as [UInt64]) func aDriverThatIsNoMoreUrgentWaits(
         fast: Bool, priority: UInt64
     ) {
@@ -17,7 +18,8 @@ import Testing
         let notification = s.make(.notification)
         let interrupt = s.allocateSlot()
         s.perform(
-            .createInterrupt, RootSlot.interruptControl.index, 40, Trigger.level.rawValue, UInt64(TestSystem.ram),
+            .createInterrupt, RootSlot.interruptControl.index, 40, Trigger.level.rawValue,
+            UInt64(TestSystem.ram),
             s.own,
             UInt64(interrupt))
         #expect(s.perform(.bindInterrupt, interrupt, UInt64(notification), 4).error == nil)
@@ -68,6 +70,46 @@ import Testing
         #expect(s.isRunning(b))
     }
 
+    /// Three threads of one priority, of which the first preempted the second before it became its equal.
+    ///
+    /// - Parameter third: whether the third is ready too.
+    private func makeEquals(_ s: TestSystem, third: Bool) -> [TestThread] {
+        let notification = s.make(.notification)
+        let threads = [20, 10, 10].map { s.makeThread(priority: $0) }
+        s.start(threads[0])
+        s.go()
+        s.wait(threads[0], notification)
+        s.start(threads[1])
+        if third { s.start(threads[2]) }
+        s.signal(threads[1], notification, bits: 1)
+        #expect(s.isRunning(threads[0]))
+        #expect(s.invoke(threads[0], .setPriority, threads[0].slot, 10, 20).error == nil)
+        #expect(s.isRunning(threads[0]))
+        return threads
+    }
+
+    /// A thread that yields goes behind all its equals, on either path.
+    @Test(arguments: [true, false]) func aThreadThatYieldsGoesBehindAllItsEquals(fast: Bool) {
+        let s = TestSystem(fast: fast)
+        let threads = makeEquals(s, third: true)
+        for index in [0, 1, 2, 0, 1, 2] {
+            #expect(s.isRunning(threads[index]))
+            s.yield(threads[index])
+        }
+    }
+
+    /// Two equals take turns on the fast path.
+    @Test func twoEqualsTakeTurnsOnTheFastPath() {
+        let s = TestSystem()
+        let threads = makeEquals(s, third: false)
+        let before = s.fastEntries
+        for index in [0, 1, 0, 1] {
+            #expect(s.isRunning(threads[index]))
+            s.yield(threads[index])
+        }
+        #expect(s.fastEntries == before + 4)
+    }
+
     /// A fast call switches without a note; the next exception makes up for it.
     @Test func aTrapAfterAFastCallIsTheServers() {
         let s = TestSystem()
@@ -99,7 +141,9 @@ import Testing
         let s = TestSystem()
         let frame = s.make(.frame, sizeBits: 12)
         let space = RootSlot.addressSpace.index
-        for _ in 0..<2 { _ = s.perform(.attachTable, space, UInt64(s.make(.pageTable)), 0x7000_0000) }
+        for _ in 0..<2 {
+            _ = s.perform(.attachTable, space, UInt64(s.make(.pageTable)), 0x7000_0000)
+        }
         #expect(s.perform(.map, space, UInt64(frame), 0x7000_0000, 1).error == nil)
         let other = s.copy(frame)
         #expect(s.perform(.describe, Slot.ownTable.index, UInt64(frame)).x[5] == 0x7000_0000)

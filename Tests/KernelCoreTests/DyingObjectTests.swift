@@ -1,4 +1,5 @@
-// Objects in the middle of their end: nobody gets a capability to one, and no memory of one becomes anything.
+// Objects in the middle of their end: nobody gets a capability to one, and no memory of one becomes
+// anything.
 
 import KernelABI
 import Testing
@@ -6,8 +7,8 @@ import Testing
 @testable import KernelCore
 
 @Suite struct DyingObjectTests {
-    /// An object of `kind` with many capabilities, whose memory a thread reclaims; the root task interrupts, when a few of the
-    /// capabilities are gone, with one that is left.
+    /// An object of `kind` with many capabilities, whose memory a thread reclaims; the root task
+    /// interrupts, when a few of the capabilities are gone, with one that is left.
     private func inTheMiddle(_ kind: ObjectKind, _ body: (TestSystem, UInt32, UInt32) -> Void) {
         let s = TestSystem()
         let arena = s.make(.untyped, sizeBits: 13)
@@ -29,11 +30,14 @@ import Testing
         s.inspectTables()
     }
 
-    @Test(arguments: [Placement.child, .peer]) func itsCapabilitiesAreNotCopied(placement: Placement) {
+    @Test(arguments: [Placement.child, .peer]) func itsCapabilitiesAreNotCopied(
+        placement: Placement
+    ) {
         inTheMiddle(.endpoint) { s, _, left in
             let target = s.allocateSlot()
             let result = s.perform(
-                .copy, Slot.ownTable.index, UInt64(left), s.own, UInt64(target), 31, placement.rawValue)
+                .copy, Slot.ownTable.index, UInt64(left), s.own, UInt64(target), 31,
+                placement.rawValue)
             #expect(result.error == .invalidCapability && s.isEmpty(target))
         }
     }
@@ -64,7 +68,9 @@ import Testing
             s.send(root, endpoint, capabilities: 1)
             #expect(s.results(root).error == nil)
         }
-        #expect(s.isRunning(receiver) && s.results(receiver).word.capabilityCount == 0 && s.isEmpty(target))
+        #expect(
+            s.isRunning(receiver) && s.results(receiver).word.capabilityCount == 0
+                && s.isEmpty(target))
     }
 
     /// The thread keeps the part that it had.
@@ -90,7 +96,8 @@ import Testing
         inTheMiddle(.endpoint) { s, arena, _ in
             let target = s.allocateSlot()
             let result = s.perform(
-                .retype, TestSystem.smallDevice, UInt64(ObjectKind.frame.rawValue) | 12 << 8, 1, s.own, UInt64(target),
+                .retype, TestSystem.smallDevice, UInt64(ObjectKind.frame.rawValue) | 12 << 8, 1,
+                s.own, UInt64(target),
                 UInt64(arena))
             #expect(result.error == .wrongState && result.x[3] == 0 && s.isEmpty(target))
         }
@@ -101,16 +108,20 @@ import Testing
         let s = TestSystem()
         let frame = s.allocateSlot()
         let made = s.perform(
-            .retype, TestSystem.smallDevice, UInt64(ObjectKind.frame.rawValue) | 12 << 8, 1, s.own, UInt64(frame),
+            .retype, TestSystem.smallDevice, UInt64(ObjectKind.frame.rawValue) | 12 << 8, 1, s.own,
+            UInt64(frame),
             UInt64(TestSystem.ram))
         #expect(made.error == nil)
         let thread = s.makeThread(priority: 1)
         let before = thread.ref.bufferSlot.pointee.object
-        #expect(s.perform(.configure, thread.slot, s.none, s.none, UInt64(frame), s.none).error == .invalidArgument)
+        #expect(
+            s.perform(.configure, thread.slot, s.none, s.none, UInt64(frame), s.none).error
+                == .invalidArgument)
         #expect(before != nil && thread.ref.bufferSlot.pointee.object == before)
     }
 
-    /// A thread that another one's end concerns goes on as it was, and the processor knows who runs.
+    /// A thread that another one's end concerns goes on as it was, and the processor knows who
+    /// runs.
     @Test func whoReclaimsGoesOnRunning() {
         let s = TestSystem()
         let arena = s.make(.untyped, sizeBits: 16)

@@ -1,5 +1,5 @@
-// What every method and every system call asks of the capabilities that it names: one declaration, from which the tests of
-// `RightsTests` make every refusal.
+// What every method and every system call asks of the capabilities that it names: one declaration,
+// from which the tests of `RightsTests` make every refusal.
 
 import KernelABI
 
@@ -73,7 +73,8 @@ extension Method {
         case .retype:
             return [
                 Form(
-                    operands: [.invoked(.untyped, .manage), .x(3, .capabilityTable, .write)], indices: [.target(4)],
+                    operands: [.invoked(.untyped, .manage), .x(3, .capabilityTable, .write)],
+                    indices: [.target(4)],
                     arguments: [1: endpoint, 2: 1, 5: UInt64(Slot.none.index)]),
                 Form(
                     operands: [
@@ -86,18 +87,24 @@ extension Method {
         case .copy, .mint:
             return [
                 Form(
-                    operands: [.invoked(.capabilityTable, .write), .x(2, .capabilityTable, .write)],
-                    indices: [.source(1), .target(3)], arguments: [4: 31, 5: Placement.child.rawValue, 6: 1])
+                    operands: [
+                        .invoked(.capabilityTable, .write), .x(2, .capabilityTable, .write),
+                    ],
+                    indices: [.source(1), .target(3)],
+                    arguments: [4: 31, 5: Placement.child.rawValue, 6: 1])
             ]
         case .move:
             return [
                 Form(
-                    operands: [.invoked(.capabilityTable, .write), .x(2, .capabilityTable, .write)],
+                    operands: [
+                        .invoked(.capabilityTable, .write), .x(2, .capabilityTable, .write),
+                    ],
                     indices: [.source(1), .target(3)])
             ]
         case .delete, .revoke:
             return [Form(operands: [.invoked(.capabilityTable, .write)], indices: [.source(1)])]
-        case .describe: return [Form(operands: [.invoked(.capabilityTable, .read)], indices: [.any(1)])]
+        case .describe:
+            return [Form(operands: [.invoked(.capabilityTable, .read)], indices: [.any(1)])]
         case .configure:
             return [
                 Form(operands: [
@@ -110,18 +117,24 @@ extension Method {
             return [Form(operands: [.invoked(.thread, .manage)])]
         case .readRegisters, .threadInformation: return [Form(operands: [.invoked(.thread, .read)])]
         case .bindNotification:
-            return [Form(operands: [.invoked(.thread, .manage), .x(1, .notification, .manage).optional])]
+            return [
+                Form(operands: [.invoked(.thread, .manage), .x(1, .notification, .manage).optional])
+            ]
         case .map:
             return [
                 Form(
                     operands: [.invoked(.addressSpace, .manage), .x(1, .frame, .read | .write)],
                     arguments: [2: 0x7000_0000, 3: 3])
             ]
-        case .unmap: return [Form(operands: [.invoked(.addressSpace, .manage), .x(1, .frame, .none).mapped])]
+        case .unmap:
+            return [
+                Form(operands: [.invoked(.addressSpace, .manage), .x(1, .frame, .none).mapped])
+            ]
         case .protect:
             return [
                 Form(
-                    operands: [.invoked(.addressSpace, .manage), .x(1, .frame, .write).mapped], arguments: [2: 3])
+                    operands: [.invoked(.addressSpace, .manage), .x(1, .frame, .write).mapped],
+                    arguments: [2: 3])
             ]
         case .attachTable:
             return [
@@ -130,7 +143,8 @@ extension Method {
                     arguments: [2: 0x70_0000_0000])
             ]
         case .frameInformation, .maintainCache: return [Form(operands: [.invoked(.frame, .manage)])]
-        case .bindServer: return [Form(operands: [.invoked(.endpoint, .manage), .x(1, .thread, .manage)])]
+        case .bindServer:
+            return [Form(operands: [.invoked(.endpoint, .manage), .x(1, .thread, .manage)])]
         case .close: return [Form(operands: [.invoked(.endpoint, .manage)])]
         case .loanRead, .loanWrite: return [Form(operands: [.invoked(.reply, .read)])]
         case .createInterrupt:
@@ -143,15 +157,22 @@ extension Method {
             ]
         case .bindInterrupt:
             return [
-                Form(operands: [.invoked(.interrupt, .manage), .x(1, .notification, .manage)], arguments: [2: 1])
+                Form(
+                    operands: [.invoked(.interrupt, .manage), .x(1, .notification, .manage)],
+                    arguments: [2: 1])
             ]
         case .acknowledge: return [Form(operands: [.invoked(.interrupt, .manage)])]
         case .interruptInformation: return [Form(operands: [.invoked(.interrupt, .read)])]
         case .bindTimer:
-            return [Form(operands: [.invoked(.timer, .manage), .x(1, .notification, .manage)], arguments: [2: 1])]
+            return [
+                Form(
+                    operands: [.invoked(.timer, .manage), .x(1, .notification, .manage)],
+                    arguments: [2: 1])
+            ]
         case .arm, .cancelTimer: return [Form(operands: [.invoked(.timer, .manage)])]
         case .consoleWrite: return [Form(operands: [.invoked(.systemControl, .write)])]
-        case .powerOff, .reboot, .resetStatistics: return [Form(operands: [.invoked(.systemControl, .manage)])]
+        case .powerOff, .reboot, .resetStatistics:
+            return [Form(operands: [.invoked(.systemControl, .manage)])]
         case .statistics: return [Form(operands: [.invoked(.systemControl, .read)])]
         case .trace: return [Form(operands: [.invoked(.systemControl, .execute)])]
         }
@@ -165,7 +186,9 @@ extension SystemCall {
         switch self {
         case .call, .send: return [Form(operands: [.invoked(.endpoint, .write)], arguments: past)]
         case .receive, .replyAndReceive:
-            return [Form(operands: [.invoked(.endpoint, .read), .x(1, .reply, .none)], arguments: past)]
+            return [
+                Form(operands: [.invoked(.endpoint, .read), .x(1, .reply, .none)], arguments: past)
+            ]
         case .reply: return [Form(operands: [.invoked(.reply, .write)])]
         case .signal: return [Form(operands: [.invoked(.notification, .write)], arguments: [1: 1])]
         case .wait: return [Form(operands: [.invoked(.notification, .read)], arguments: past)]

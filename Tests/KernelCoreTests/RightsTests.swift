@@ -1,5 +1,5 @@
-// Every method and every system call, with every missing right, every wrong kind of object, empty slots and slots outside the
-// table: each gives its error, and changes nothing.
+// Every method and every system call, with every missing right, every wrong kind of object, empty
+// slots and slots outside the table: each gives its error, and changes nothing.
 
 import Foundation
 import HardwareInterface
@@ -44,19 +44,23 @@ private struct Snapshot: Equatable {
 
     init(_ system: TestSystem) {
         let model = system.hardware
-        // Kernel tables and boot's objects; both ends of the untyped memory, where objects begin and frames end.
+        // Kernel tables and boot's objects; both ends of the untyped memory, where objects begin
+        // and frames end.
         let parts = [(0, 1 << 20), (8 << 20, 256 << 10), (16 << 20 - 128 << 10, 128 << 10)]
         memory = parts.map { Data(bytes: model.memory + $0.0, count: $0.1) }
         memory.append(Data(bytes: system.kernel, count: MemoryLayout<Kernel<ModelHardware>>.size))
         hardware = [
-            model.zeroSteps, model.cacheSteps, model.tablePublications, model.invalidatedPages.count,
-            model.invalidatedSpaces.count, model.opened.count, model.enabled.count, model.console.count, model.reboots,
+            model.zeroSteps, model.cacheSteps, model.tablePublications,
+            model.invalidatedPages.count,
+            model.invalidatedSpaces.count, model.opened.count, model.enabled.count,
+            model.console.count, model.reboots,
             model.saves, model.restores, Int(truncatingIfNeeded: model.deadline),
         ]
     }
 }
 
-/// One form of a call under test: its capabilities stand ready, and one of them is exchanged at a time.
+/// One form of a call under test: its capabilities stand ready, and one of them is exchanged at a
+/// time.
 private final class Bench {
     let system: TestSystem
     let call: TabledCall
@@ -80,12 +84,14 @@ private final class Bench {
         // Tables for what is mapped at 0x70000000 and above.
         for _ in 0..<2 {
             _ = system.perform(
-                .attachTable, RootSlot.addressSpace.index, UInt64(system.make(.pageTable)), nextAddress)
+                .attachTable, RootSlot.addressSpace.index, UInt64(system.make(.pageTable)),
+                nextAddress)
         }
         for operand in form.operands {
             let whole = make(operand)
             wholes.append(whole)
-            exact.append(operand.rights == .all ? whole : narrowed(operand, whole, to: operand.rights))
+            exact.append(
+                operand.rights == .all ? whole : narrowed(operand, whole, to: operand.rights))
         }
         for (number, value) in form.arguments { arguments[number] = value }
         // An index names slot 3 of the table, which holds something where it must.
@@ -129,13 +135,15 @@ private final class Bench {
         let s = system
         switch operand.kind {
         case .capabilityTable: return table
-        case .untyped: return operand.isDevice ? TestSystem.smallDevice : s.make(.untyped, sizeBits: 16)
+        case .untyped:
+            return operand.isDevice ? TestSystem.smallDevice : s.make(.untyped, sizeBits: 16)
         case .interrupt: return makeInterrupt(line: 34)
         case .interruptControl: return RootSlot.interruptControl.index
         case .systemControl: return RootSlot.systemControl.index
         case .addressSpace: return RootSlot.addressSpace.index
         case .frame: return s.make(.frame, sizeBits: 12)
-        case .null, .endpoint, .notification, .reply, .thread, .pageTable, .timer: return s.make(operand.kind)
+        case .null, .endpoint, .notification, .reply, .thread, .pageTable, .timer:
+            return s.make(operand.kind)
         }
     }
     /// A copy with fewer rights; mapped, where the call speaks of a mapping.
@@ -144,7 +152,8 @@ private final class Bench {
         if operand.isMapped {
             nextAddress += 4096
             let result = system.perform(
-                .map, RootSlot.addressSpace.index, UInt64(slot), nextAddress, UInt64(Rights.read.raw))
+                .map, RootSlot.addressSpace.index, UInt64(slot), nextAddress,
+                UInt64(Rights.read.raw))
             #expect(result.error == nil)
         }
         return slot
@@ -175,7 +184,9 @@ private final class Bench {
         let before = Snapshot(system)
         let result = perform(slots, values)
         #expect(result == error, "\(call): \(why)")
-        registers.withUnsafeBytes { context.copyMemory(from: $0.baseAddress.unsafelyUnwrapped, byteCount: $0.count) }
+        registers.withUnsafeBytes {
+            context.copyMemory(from: $0.baseAddress.unsafelyUnwrapped, byteCount: $0.count)
+        }
         system.kernel.pointee.statistics.systemCalls = systemCalls
         #expect(Snapshot(system) == before, "\(call): \(why): something changed")
     }
@@ -185,8 +196,10 @@ private final class Bench {
         _ = system.perform(.untypedInformation, TestSystem.ram)
         for (position, operand) in form.operands.enumerated() {
             var slots = wholes
-            for right: Rights in [.read, .write, .execute, .grant, .manage] where operand.rights.contains(right) {
-                slots[position] = narrowed(operand, wholes[position], to: Rights(raw: 31 & ~right.raw))
+            for right: Rights in [.read, .write, .execute, .grant, .manage]
+            where operand.rights.contains(right) {
+                slots[position] = narrowed(
+                    operand, wholes[position], to: Rights(raw: 31 & ~right.raw))
                 refuse(slots, arguments, .missingRights, "operand \(position) lacks \(right)")
             }
             for (kind, slot) in objects where kind != operand.kind {
@@ -223,7 +236,9 @@ private final class Bench {
 }
 
 @Suite struct RightsTests {
-    static let refusals: Set<KernelError> = [.invalidCapability, .wrongKind, .missingRights, .slotOccupied]
+    static let refusals: Set<KernelError> = [
+        .invalidCapability, .wrongKind, .missingRights, .slotOccupied,
+    ]
 
     @Test(arguments: [true, false]) func everyCallRefusesWhatItMayNotUse(fast: Bool) {
         for call in TabledCall.all {
@@ -231,14 +246,16 @@ private final class Bench {
         }
     }
 
-    /// The same calls are accepted with no more than the rights of the table: no row asks for too much, and none is refused for
-    /// another reason.
+    /// The same calls are accepted with no more than the rights of the table: no row asks for too
+    /// much, and none is refused for another reason.
     @Test(arguments: [true, false]) func everyCallIsContentWithTheRightsOfTheTable(fast: Bool) {
         for call in TabledCall.all {
             for form in call.forms {
                 let bench = Bench(call, form, fast: fast)
                 let error = bench.perform(bench.exact, bench.arguments)
-                #expect(error.map { !Self.refusals.contains($0) } ?? true, "\(call): \(String(describing: error))")
+                #expect(
+                    error.map { !Self.refusals.contains($0) } ?? true,
+                    "\(call): \(String(describing: error))")
             }
         }
     }
@@ -252,7 +269,9 @@ private final class Bench {
                     let bench = Bench(call, form, fast: false)
                     var slots = bench.wholes
                     slots[position] = Slot.none.index
-                    #expect(bench.perform(slots, bench.arguments) == nil, "\(call) without operand \(position)")
+                    #expect(
+                        bench.perform(slots, bench.arguments) == nil,
+                        "\(call) without operand \(position)")
                 }
             }
         }

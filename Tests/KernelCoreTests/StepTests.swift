@@ -1,4 +1,5 @@
-// How much the kernel does between two looks at the interrupts, and that it does not stop for nothing.
+// How much the kernel does between two looks at the interrupts, and that it does not stop for
+// nothing.
 
 import KernelABI
 import Testing
@@ -24,11 +25,14 @@ import Testing
         #expect(
             entries(s) {
                 s.perform(
-                    .retype, arena, UInt64(ObjectKind.endpoint.rawValue), 8, s.own, UInt64(s.nextSlot), s.none)
+                    .retype, arena, UInt64(ObjectKind.endpoint.rawValue), 8, s.own,
+                    UInt64(s.nextSlot), s.none)
             } == 1)
         #expect(entries(s) { s.perform(.reclaim, arena) } == 1 && s.results(s.root).error == nil)
         let frame = s.make(.frame, sizeBits: 21)
-        #expect(entries(s) { s.perform(.maintainCache, frame, 0, 0, 1 << 21) } == 1 && s.results(s.root).error == nil)
+        #expect(
+            entries(s) { s.perform(.maintainCache, frame, 0, 0, 1 << 21) } == 1
+                && s.results(s.root).error == nil)
     }
 
     /// A table that dies is looked through 32 slots a step.
@@ -57,19 +61,29 @@ import Testing
         #expect(s.perform(.reclaim, arena).error == nil)
         // A page at the high end leaves no room for its descriptor.
         #expect(
-            s.perform(.retype, arena, UInt64(ObjectKind.frame.rawValue) | 12 << 8, 1, s.own, first, s.none).error
+            s.perform(
+                .retype, arena, UInt64(ObjectKind.frame.rawValue) | 12 << 8, 1, s.own, first, s.none
+            ).error
                 == .insufficientMemory)
         let larger = s.make(.untyped, sizeBits: 13)
         for index in 0..<UInt64(31) {
             #expect(
-                s.perform(.retype, larger, UInt64(ObjectKind.endpoint.rawValue), 1, s.own, first + index, s.none).error
+                s.perform(
+                    .retype, larger, UInt64(ObjectKind.endpoint.rawValue), 1, s.own, first + index,
+                    s.none
+                ).error
                     == nil)
         }
         #expect(
-            s.perform(.retype, larger, UInt64(ObjectKind.frame.rawValue) | 12 << 8, 1, s.own, first + 31, s.none).error
+            s.perform(
+                .retype, larger, UInt64(ObjectKind.frame.rawValue) | 12 << 8, 1, s.own, first + 31,
+                s.none
+            ).error
                 == nil)
         #expect(
-            s.perform(.retype, larger, UInt64(ObjectKind.endpoint.rawValue), 1, s.own, first + 32, s.none).error
+            s.perform(
+                .retype, larger, UInt64(ObjectKind.endpoint.rawValue), 1, s.own, first + 32, s.none
+            ).error
                 == .insufficientMemory)
     }
 
@@ -82,7 +96,9 @@ import Testing
             s.kernel.pointee.recordMasked(control: mark, place: mark + 1)
         }
         func longest() -> [UInt64] {
-            let words = s.perform(.statistics, RootSlot.systemControl.index, Statistic.longestMasked.rawValue).words
+            let words = s.perform(
+                .statistics, RootSlot.systemControl.index, Statistic.longestMasked.rawValue
+            ).words
             return Array(words.prefix(3))
         }
         s.perform(.resetStatistics, RootSlot.systemControl.index)

@@ -1,4 +1,5 @@
-// What the drivers do to the processor itself, against its model: a GICv3's system registers, firmware calls, a probing load.
+// What the drivers do to the processor itself, against its model: a GICv3's system registers,
+// firmware calls, a probing load.
 
 import CAArch64
 import PlatformDrivers
@@ -30,7 +31,8 @@ private func record(_ registers: [String: UInt64] = [:], _ body: () -> Void) -> 
         }
         #expect(
             writes == [
-                "s3_0_c12_c12_1 1", "s3_0_c12_c11_1 2", "s3_0_c12_c12_4 3", "s3_0_c4_c6_0 4", "s3_0_c12_c12_7 5",
+                "s3_0_c12_c12_1 1", "s3_0_c12_c11_1 2", "s3_0_c12_c12_4 3", "s3_0_c4_c6_0 4",
+                "s3_0_c12_c12_7 5",
                 "s3_0_c12_c12_5 6", "isb 0",
             ])
         #expect(record(["s3_0_c12_c12_0": 40]) {}.isEmpty && core.readAcknowledge() == 40)

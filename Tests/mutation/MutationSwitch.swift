@@ -1,4 +1,5 @@
-// The switch between a source and its mutations: which one is active, the environment says once, when the tests start.
+// The switch between a source and its mutations: which one is active, the environment says once,
+// when the tests start.
 
 import Foundation
 import KernelABI
@@ -8,7 +9,9 @@ public enum Mutation {
 
     public static func isActive(_ number: Int) -> Bool { number == active }
 
-    public static func negated(_ number: Int, _ condition: Bool) -> Bool { isActive(number) != condition }
+    public static func negated(_ number: Int, _ condition: Bool) -> Bool {
+        isActive(number) != condition
+    }
     public static func neighbour<Value: FixedWidthInteger>(_ number: Int, _ value: Value) -> Value {
         isActive(number) ? value &+ 1 : value
     }
@@ -24,7 +27,9 @@ public enum Mutation {
     public static func greater<Value: Comparable>(_ number: Int, _ a: Value, _ b: Value) -> Bool {
         isActive(number) ? a >= b : a > b
     }
-    public static func greaterOrEqual<Value: Comparable>(_ number: Int, _ a: Value, _ b: Value) -> Bool {
+    public static func greaterOrEqual<Value: Comparable>(_ number: Int, _ a: Value, _ b: Value)
+        -> Bool
+    {
         isActive(number) ? a > b : a >= b
     }
     public static func equal<Value: Equatable>(_ number: Int, _ a: Value, _ b: Value) -> Bool {
@@ -39,9 +44,13 @@ public enum Mutation {
     public static func none<Value: FixedWidthInteger>(_ number: Int, _ value: Value) -> Value {
         isActive(number) ? 0 : value
     }
-    public static func none(_ number: Int, _ value: Rights) -> Rights { isActive(number) ? .none : value }
+    public static func none(_ number: Int, _ value: Rights) -> Rights {
+        isActive(number) ? .none : value
+    }
     public static func all<Value: FixedWidthInteger>(_ number: Int, _ value: Value) -> Value {
         isActive(number) ? ~0 : value
     }
-    public static func all(_ number: Int, _ value: Rights) -> Rights { isActive(number) ? .all : value }
+    public static func all(_ number: Int, _ value: Rights) -> Rights {
+        isActive(number) ? .all : value
+    }
 }

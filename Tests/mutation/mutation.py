@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Do the host tests notice when the kernel is wrong?
 
-A rule chooses mutations in every source of the kernel (`sites.py` finds the places). All of them stand in one copy of the
-sources, each behind a switch, so that the tests are built once and run once for each mutation. Faults that a review planted
-are in `faults.toml`; mutations that change no behaviour are excluded there, each with its reason.
+A rule chooses mutations in every source of the kernel (`sites.py` finds the places). All of them
+stand in one copy of the sources, each behind a switch, so that the tests are built once, and run
+once for each mutation. `faults.toml` lists faults that a review planted, and mutations that are
+excluded because they change no behaviour, each with its reason.
 
 Usage: mutation.py [NAME…]     run all mutations, or those of these names
-       mutation.py --places    only check the lists in faults.toml and the number of mutations
+       mutation.py --places    check the lists in faults.toml and the number of mutations
        mutation.py --list      print the mutations
 """
 
@@ -16,6 +17,7 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
@@ -41,12 +43,33 @@ OTHERS = [
     ("HardwareInterface", "Sources/Kernel/HardwareInterface", ["KernelABI"]),
     ("CAArch64", "Sources/Kernel/CAArch64", []),
 ]
+ONLY = {"CAArch64": "Model.c", "CLibFDT": "CLibFDT.c"}
+MANIFEST = """// swift-tools-version: 6.2
+import PackageDescription
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6), .enableExperimentalFeature("Lifetimes"),
+]
+let package = Package(
+    name: "Mutant",
+    targets: [
+        TARGETS
+    ])
+"""
 EVERY_LINES = 60  # one mutation for so many lines of a file
 AT_LEAST = 2  # in each file that has so many sites
 FEWEST = 80
-# Two runs a mutation: most tests, and only where those notice nothing, the long random ones.
+# The runs of one mutation: the quick tests, and only where those notice nothing, the longer ones.
+LONG = [
+    "RightsTests", "CapabilityTreeTests", "RivalTests", "UntypedTests", "UrgencyTests",
+    "InheritanceTests", "SystemTests", "QueueTests",
+]
+RANDOM = ["RandomTests", "NoiseTests"]
 RUNS = {
-    "KernelCoreTests": [["--skip", "RandomTests", "--skip", "NoiseTests"], ["--filter", "RandomTests/fixedSeeds"]],
+    "KernelCoreTests": [
+        [word for name in LONG + RANDOM for word in ("--skip", name)],
+        [word for name in LONG for word in ("--filter", name)],
+        ["--filter", "RandomTests/fixedSeeds"],
+    ],
 }
 
 
@@ -55,7 +78,7 @@ def fail(*lines):
 
 
 def sources():
-    """Every source that is mutated: not the checks of the kernel's invariants, which are tests themselves."""
+    """Yields every source that is mutated. The checks of the invariants are tests themselves."""
     for module, (folder, _) in MODULES.items():
         for path in sorted((ROOT / folder).glob("*.swift")):
             if not path.name.endswith("+Invariants.swift"):
@@ -70,48 +93,56 @@ class Plan:
         self.faults, self.equivalents = lists.get("fault", []), lists.get("equivalent", [])
         self.found = {}
         for module, path in sources():
-            self.found[path.name] = (module, path, sites.sites(path.name, path.read_text()))
+            found = sites.sites(path.name, path.read_text())
+            self.found[path.name] = (module, path, found)
         self.problems = []
         self.check()
 
     def check(self):
-        keys = {site.key: site for _, _, found in self.found.values() for site in found}
+        keys = {site.key for _, _, found in self.found.values() for site in found}
         for entry in self.equivalents:
             if entry["key"] not in keys:
-                self.problems.append(f"equivalent {entry['key']} ({entry['place']}) has no such place any more")
+                self.problems.append(f"equivalent {entry['key']}: no such place: {entry['place']}")
         for fault in self.faults:
             _, path, _ = self.found.get(fault["file"], (None, None, None))
             if path is None or planted(path.read_text(), fault, 0) is None:
-                self.problems.append(f"fault \"{fault['name']}\": {fault['file']} has no such place, or several")
+                self.problems.append(
+                    f"fault \"{fault['name']}\": {fault['file']} has no such place, or several")
             if "ACTIVE" not in fault.get("before", "") + fault.get("after", ""):
-                self.problems.append(f"fault \"{fault['name']}\" never asks whether it is ACTIVE")
+                self.problems.append(f"fault \"{fault['name']}\" does not ask for ACTIVE")
         if len(self.choose(set())) < FEWEST:
             self.problems.append(f"the rule finds fewer than {FEWEST} mutations")
 
     def choose(self, refused):
-        """The rule: in each file the sites with the smallest names, in proportion to its lines."""
+        """Applies the rule: in each file the sites with the smallest names, by its lines."""
         excluded = {entry["key"] for entry in self.equivalents} | refused
         chosen = []
         for module, path, found in self.found.values():
             count = max(AT_LEAST, -(-path.read_text().count("\n") // EVERY_LINES))
-            usable = sorted((site for site in found if site.key not in excluded), key=lambda site: site.key)
-            chosen += [(module, path, site) for site in sorted(usable[:count], key=lambda site: site.start)]
+            usable = [site for site in found if site.key not in excluded]
+            usable = sorted(usable, key=lambda site: site.key)[:count]
+            usable.sort(key=lambda site: site.start)
+            chosen += [(module, path, site) for site in usable]
         for number, (_, _, site) in enumerate(chosen):
             site.number = number + 1
         return chosen
 
 
 def planted(source, fault, number):
-    """A fault of the list as a site: `text` within `near`, with `before` and `after` around it. None where it is not once."""
+    """Returns a fault of the list as a site: `text` within `near`, with `before` and `after`.
+
+    Returns None where the source does not have it, or has it twice.
+    """
     near = fault.get("near", fault["text"])
     if source.count(near) != 1 or near.count(fault["text"]) != 1:
         return None
     start = source.index(near) + near.index(fault["text"])
-    wrap = tuple(
-        fault.get(side, "").replace("{", "{{").replace("}", "}}").replace("ACTIVE", "Mutation.isActive({n})")
-        for side in ("before", "after"))
+    around = (fault.get(side, "") for side in ("before", "after"))
+    around = (text.replace("{", "{{").replace("}", "}}") for text in around)
+    wrap = tuple(text.replace("ACTIVE", "Mutation.isActive({n})") for text in around)
+    end = start + len(fault["text"])
     return sites.Site(
-        fault["file"], "", "planted", fault["name"], 0, start, start + len(fault["text"]), wrap, number=number)
+        fault["file"], "", "planted", fault["name"], 0, start, end, wrap, number=number)
 
 
 def write(path, text):
@@ -130,50 +161,49 @@ def mirror(source, target):
         write(target / path, (source / path).read_text())
 
 
+def target(kind, name, needs, only=None):
+    """Returns the manifest's entry of a target; `only` is the one C file that the host builds."""
+    depend = ", ".join(f'"{need}"' for need in needs)
+    rest = f'sources: ["{only}"]' if only else "swiftSettings: settings"
+    return f'.{kind}(name: "{name}", dependencies: [{depend}], {rest})'
+
+
 def make_package(plan, chosen):
-    settings = 'let settings: [SwiftSetting] = [.swiftLanguageMode(.v6), .enableExperimentalFeature("Lifetimes")]'
-    targets = ['.target(name: "MutationSwitch", dependencies: ["KernelABI"], swiftSettings: settings)']
-    write(PACKAGE / "Sources/MutationSwitch/MutationSwitch.swift", (HERE / "MutationSwitch.swift").read_text())
+    targets = [target("target", "MutationSwitch", ["KernelABI"])]
+    switch = (HERE / "MutationSwitch.swift").read_text()
+    write(PACKAGE / "Sources/MutationSwitch/MutationSwitch.swift", switch)
     names = [name for name, _, _ in OTHERS]
     for name, folder, needs in OTHERS:
         mirror(ROOT / folder, PACKAGE / "Sources" / name)
-        depend = ", ".join(f'"{need}"' for need in needs)
-        is_c = not any((ROOT / folder).glob("*.swift"))
-        swift = "" if is_c else ", swiftSettings: settings"
-        # Of the C modules, what the host builds.
-        only = {"CAArch64": ', sources: ["Model.c"]', "CLibFDT": ', sources: ["CLibFDT.c"]'}.get(name, "")
-        targets.append(f'.target(name: "{name}", dependencies: [{depend}]{only}{swift})')
-    depend = ", ".join(f'"{need}"' for need in names)
+        targets.append(target("target", name, needs, ONLY.get(name)))
     for module, (_, tests) in MODULES.items():
-        targets.append(
-            f'.target(name: "{module}", dependencies: [{depend}, "MutationSwitch"], swiftSettings: settings)')
-        targets.append(
-            f'.testTarget(name: "{tests}", dependencies: [{depend}, "{module}"], swiftSettings: settings)')
+        targets.append(target("target", module, [*names, "MutationSwitch"]))
+        targets.append(target("testTarget", tests, [*names, module]))
         mirror(ROOT / "Tests" / tests, PACKAGE / "Tests" / tests)
     for module, (folder, _) in MODULES.items():
-        target, wanted = PACKAGE / "Sources" / module, set()
+        copies, wanted = PACKAGE / "Sources" / module, set()
         for path in sorted((ROOT / folder).glob("*.swift")):
             text = path.read_text()
             mine = [site for _, owner, site in chosen if owner == path]
             for index, fault in enumerate(plan.faults):
                 if fault["file"] == path.name:
                     mine.append(planted(text, fault, len(chosen) + 1 + index))
-            text = sites.mutated(text, mine)
             if mine:
-                text = "import MutationSwitch\n" + text
-            write(target / path.name, text)
+                text = "import MutationSwitch\n" + sites.mutated(text, mine)
+            write(copies / path.name, text)
             wanted.add(path.name)
-        for path in target.glob("*.swift"):
+        for path in copies.glob("*.swift"):
             if path.name not in wanted:
                 path.unlink()
-    write(
-        PACKAGE / "Package.swift",
-        "// swift-tools-version: 6.2\nimport PackageDescription\n" + settings
-        + '\nlet package = Package(\n    name: "Mutant",\n    targets: [\n        ' + ",\n        ".join(targets) + "\n    ])\n")
+    manifest = MANIFEST.replace("TARGETS", ",\n        ".join(targets))
+    write(PACKAGE / "Package.swift", manifest)
 
 
 def build(plan):
-    """Build all mutations in one package; sites that the compiler refuses are passed over for the next ones."""
+    """Builds all mutations in one package.
+
+    Where the compiler refuses a site, the next one of the file takes its place.
+    """
     refused = set()
     for _ in range(8):
         chosen = plan.choose(refused)
@@ -182,40 +212,44 @@ def build(plan):
         done = subprocess.run(
             ["swift", "build", "--build-tests"], cwd=PACKAGE, capture_output=True, text=True)
         (PACKAGE / "build.log").write_text(done.stdout + done.stderr)
+        output = done.stdout + done.stderr
         if done.returncode == 0:
-            print(f"built {len(chosen)} mutations and {len(plan.faults)} faults in {time.monotonic() - started:.0f} s")
+            count = f"{len(chosen)} mutations and {len(plan.faults)} faults"
+            print(f"built {count} in {time.monotonic() - started:.0f} s", flush=True)
             return chosen, refused
-        lines = {
-            (Path(name).name, int(line) - 1)
-            for name, line in re.findall(r"^(\S+/Sources/\S+\.swift):(\d+):\d+: error:", done.stdout + done.stderr, re.M)
-        }
-        more = {
-            site.key for _, path, site in chosen
-            if any(path.name == name and site.line <= line <= site.line + path.read_text()[site.start:site.end].count("\n")
-                   for name, line in lines)
-        }
+        places = re.findall(r"^(\S+/Sources/\S+\.swift):(\d+):\d+: error:", output, re.M)
+        # One line more in the copy: its import.
+        lines = {(Path(name).name, int(line) - 1) for name, line in places}
+        more = set()
+        for _, path, site in chosen:
+            last = site.line + path.read_text()[site.start:site.end].count("\n")
+            if any(name == path.name and site.line <= line <= last for name, line in lines):
+                more.add(site.key)
         if not more:
-            output = (done.stdout + done.stderr).splitlines()
-            fail("the package does not build:", *dict.fromkeys(line for line in output if "error:" in line))
+            errors = [line for line in output.splitlines() if "error:" in line]
+            fail("the package does not build:", *dict.fromkeys(errors))
         refused |= more
     fail("the compiler refuses too many sites")
 
 
 def run(number, tests, arguments, limit):
-    """One run of the tests. Returns what noticed, or None; and the processor time that it took."""
+    """Runs tests once. Returns what noticed the mutation, or None; and the processor time."""
     environment = dict(os.environ, MUTATION=str(number), SWIFT_BACKTRACE="enable=no")
     program = PACKAGE / ".build/debug/MutantPackageTests.xctest"
     if "--filter" not in arguments:
         arguments = ["--filter", f"{tests}\\.", *arguments]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     child = subprocess.Popen(
-        [program, "--testing-library", "swift-testing", *arguments], cwd=PACKAGE, env=environment, text=True,
-        errors="replace", stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        [program, "--testing-library", "swift-testing", *arguments], cwd=PACKAGE, env=environment,
+        text=True, errors="replace", stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 1)))
+    # A test that waits for ever takes no processor time.
+    watch = threading.Timer(1200, child.kill)
+    watch.start()
     noticed, trap, count = None, "", 0
     for line in child.stdout:
         trap = line if "atal error" in line else trap
-        issue = re.search(r"Test (?:case passing .* to )?\"?([\w`]+).* recorded an issue", line)
+        issue = re.search(r"Test (?:case passing .* to )?([\w`]+).* recorded an issue", line)
         if issue:
             noticed = issue.group(1)
             child.kill()
@@ -224,13 +258,16 @@ def run(number, tests, arguments, limit):
         count = int(total.group(1)) if total else count
     child.stdout.read()
     status = child.wait()
+    watch.cancel()
     if noticed is None and status != 0:
         reason = "".join(filter(str.isprintable, trap.rpartition("atal error: ")[2]))[:60]
-        noticed = "a test does not end" if status in (-signal.SIGXCPU, -signal.SIGKILL) else f"a trap: {reason}"
+        is_endless = status in (-signal.SIGXCPU, -signal.SIGKILL)
+        noticed = "a test does not end" if is_endless else f"a trap: {reason}"
     if noticed is None and count == 0:
         fail(f"no test of {tests} ran")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return noticed, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return noticed, seconds
 
 
 def attempt(number, tests, limits):
@@ -250,7 +287,8 @@ def main():
         return
     if arguments == ["--list"]:
         for _, path, site in plan.choose(set()):
-            print(f"{site.key} {path.name}:{site.line} {site.function}: {site.operator}: {site.text}")
+            place = f"{path.name}:{site.line} {site.function}"
+            print(f"{site.key} {place}: {site.operator}: {site.text}")
         return
     chosen, refused = build(plan)
     limits = {}
@@ -261,21 +299,23 @@ def main():
             if noticed:
                 fail(f"the tests fail without any mutation: {tests}: {noticed}")
             limits[tests].append(int(3 * seconds) + 10)
-    work = [
-        (site.number, MODULES[module][1], site.key, f"{path.name}:{site.line} {site.function}: {site.operator} `{site.text}`")
-        for module, path, site in chosen
-    ] + [
-        (len(chosen) + 1 + index, MODULES[plan.found[fault["file"]][0]][1], "planted", fault["name"])
-        for index, fault in enumerate(plan.faults)
-    ]
+    work = []
+    for module, path, site in chosen:
+        what = f"{path.name}:{site.line} {site.function}: {site.operator} `{site.text}`"
+        work.append((site.number, MODULES[module][1], site.key, what))
+    for index, fault in enumerate(plan.faults):
+        module, _, _ = plan.found[fault["file"]]
+        work.append((len(chosen) + 1 + index, MODULES[module][1], "planted", fault["name"]))
     if arguments:
         work = [entry for entry in work if entry[2] in arguments or entry[3] in arguments]
     if not work:
         fail("no such mutation")
     survivors = []
     with ThreadPoolExecutor(2) as workers:
-        for (_, _, key, what), noticed in zip(work, workers.map(lambda entry: attempt(entry[0], entry[1], limits), work)):
-            print(f"{key:8} {'killed  ' if noticed else 'SURVIVED'} {what[:110]} [{noticed or ''}]", flush=True)
+        results = workers.map(lambda entry: attempt(entry[0], entry[1], limits), work)
+        for (_, _, key, what), noticed in zip(work, results):
+            verdict = f"killed   {what[:110]} [{noticed}]" if noticed else f"SURVIVED {what}"
+            print(f"{key:8} {verdict}", flush=True)
             if not noticed:
                 survivors.append(f"{key:8} {what}")
     if refused:

@@ -1,7 +1,8 @@
-"""Where a Swift source can be mutated: every site of six operators, found by a parser of the parts of Swift that the kernel uses.
+"""Where a Swift source can be mutated: the sites of six operators.
 
-A site has a name that depends on its file, its function, its operator and its own text, and on nothing else. So an edit
-elsewhere moves no other site.
+The parser knows the parts of Swift that the kernel uses, and how the project formats them. A site
+has a name that depends on its file, its function, its operator and its own text, and on nothing
+else. So an edit elsewhere moves no other site.
 """
 
 import hashlib
@@ -9,16 +10,20 @@ import re
 from dataclasses import dataclass, field
 
 TOKEN = re.compile(
-    r"""(?P<space>[ \t]+)|(?P<newline>\n)|(?P<comment>//[^\n]*|/\*.*?\*/)|(?P<string>"(?:\\.|[^"\\\n])*")
-    |(?P<number>0x[0-9a-fA-F_]+|0b[01_]+|[0-9][0-9_]*)|(?P<word>[A-Za-z_`$][A-Za-z0-9_`]*)
-    |(?P<directive>\#(?:if|elseif|else|endif)[^\n]*)|(?P<hash>\#[a-zA-Z_]+)|(?P<attribute>@[A-Za-z_]+)
+    r"""(?P<space>[ \t]+)|(?P<newline>\n)|(?P<comment>//[^\n]*|/\*.*?\*/)
+    |(?P<string>"(?:\\.|[^"\\\n])*")|(?P<number>0x[0-9a-fA-F_]+|0b[01_]+|[0-9][0-9_]*)
+    |(?P<word>[A-Za-z_`$][A-Za-z0-9_`]*)|(?P<directive>\#(?:if|elseif|else|endif)[^\n]*)
+    |(?P<hash>\#[a-zA-Z_]+)|(?P<attribute>@[A-Za-z_]+)
     |(?P<operator>[-/=+!*%<>&|^~?.]+)|(?P<mark>[(){}\[\],:;])""",
     re.X | re.S,
 )
 COMPARISONS = {
-    "<": "less", "<=": "lessOrEqual", ">": "greater", ">=": "greaterOrEqual", "==": "equal", "!=": "notEqual",
+    "<": "less", "<=": "lessOrEqual", ">": "greater", ">=": "greaterOrEqual", "==": "equal",
+    "!=": "notEqual",
 }
 ASSIGNMENTS = {"=", "+=", "-=", "&+=", "&-=", "|=", "&=", "^=", "*="}
+# What stands before a parenthesis and is no behaviour, or cannot go.
+NO_CALLS = {"(", "rounds", "precondition", "preconditionFailure", "fatalError"}
 ADDITION = {"+", "-", "&+", "&-", "|", "^"}
 MULTIPLICATION = {"*", "/", "%", "&", "&*"}
 SHIFT = {"<<", ">>", "&<<", "&>>"}
@@ -81,7 +86,7 @@ def tokens(source):
 
 
 class Parser:
-    """Walks one file: types, functions, statements, expressions. Knows how the project formats its sources."""
+    """Walks one file: types, functions, statements, expressions."""
 
     def __init__(self, file, source):
         self.file, self.source = file, source
@@ -93,13 +98,14 @@ class Parser:
         self.name_sites()
 
     def skipping_embedded(self):
-        """Leave out what only a board compiles, and the lines that say so."""
+        """Leaves out what only a board compiles, and the lines that say so."""
         kept, stack = [], []
         for token in self.all:
             if token.kind == "directive":
                 word, _, condition = token.text[1:].partition(" ")
                 if word == "if":
-                    stack.append("hasFeature(Embedded)" not in condition.replace("!has", "") and condition != "BENCHMARK")
+                    is_board = condition in ("hasFeature(Embedded)", "BENCHMARK")
+                    stack.append(not is_board)
                 elif word in ("else", "elseif"):
                     stack[-1] = not stack[-1]
                 else:
@@ -121,7 +127,7 @@ class Parser:
         raise ValueError(f"{self.file}: no end of {self.all[at - 1].line}")
 
     def find(self, at, end, texts):
-        """The first token of these outside all brackets."""
+        """Returns the place of the first of these tokens outside all brackets."""
         while at < end:
             text = self.all[at].text
             if text in texts:
@@ -132,7 +138,7 @@ class Parser:
     def members(self, at, end, path):
         while at < end:
             token = self.all[at]
-            if token.text in ("struct", "enum", "class", "extension", "protocol") and token.kind == "word":
+            if token.text in ("struct", "enum", "class", "extension", "protocol"):
                 brace = self.find(at, end, {"{"})
                 close = self.matching(brace)
                 if token.text != "protocol":
@@ -150,7 +156,7 @@ class Parser:
                 at += 1
 
     def line_end(self, at, end):
-        """Behind the statement that begins here: at the first new line outside brackets that does not go on."""
+        """Returns the end of the statement that begins here: a new line that does not go on."""
         first = at
         while at < end:
             if at > first and self.all[at].after_newline and not self.continues(at):
@@ -166,19 +172,22 @@ class Parser:
         token, before = self.all[at], self.all[at - 1]
         if token.text in ("else", "catch", ")", "]") or token.text.startswith("."):
             return True
-        return token.is_infix or before.is_infix or before.text in (",", "->") or token.text in ("?", ":")
+        if token.is_infix or token.text in ("?", ":"):
+            return True
+        return before.is_infix or before.text in (",", "->")
 
     def declared_function(self, at, end, path):
         name = "init" if self.all[at].text == "init" else self.all[at + 1].text
-        brace = at
+        brace, next_member = at, ("func", "var", "init", "}", "case")
         while brace < end and self.all[brace].text != "{":
             brace = self.matching(brace) + 1 if self.all[brace].text in OPENING else brace + 1
-            if brace < end and self.all[brace].after_newline and self.all[brace].text in ("func", "var", "init", "}", "case"):
+            token = self.all[brace] if brace < end else None
+            if token and token.after_newline and token.text in next_member:
                 return brace
         if brace >= end:
             return end
         outer, self.function = self.function, ".".join(path + [name])
-        returns = any(token.text == "->" for token in self.all[at:brace]) or name == "subscript"
+        returns = name == "subscript" or any(token.text == "->" for token in self.all[at:brace])
         self.block(brace, returns, name == "init")
         self.function = outer
         return self.matching(brace) + 1
@@ -197,11 +206,11 @@ class Parser:
         else:
             close = self.matching(brace)
             accessor = self.find(brace + 1, close, {"{"})
-            heads = {"get", "set", "unsafeAddress", "unsafeMutableAddress", "willSet", "didSet", "_read", "_modify"}
+            getters = {"get", "unsafeAddress", "unsafeMutableAddress"}
+            heads = getters | {"set", "willSet", "didSet", "_read", "_modify"}
             if any(token.text in heads for token in self.all[brace + 1:min(accessor, brace + 6)]):
                 while accessor < close:
-                    head = self.all[accessor - 1].text
-                    self.block(accessor, head in ("get", "unsafeAddress", "unsafeMutableAddress"), False)
+                    self.block(accessor, self.all[accessor - 1].text in getters, False)
                     accessor = self.find(self.matching(accessor) + 1, close, {"{"})
             else:
                 self.block(brace, True, False)
@@ -221,7 +230,8 @@ class Parser:
             at = max(self.statement_end(at, end), at + 1)
         for index, start in enumerate(starts):
             stop = starts[index + 1] if index + 1 < len(starts) else end
-            self.statement(start, stop, returns, initializes, deferred, is_value=returns and len(starts) == 1)
+            is_value = returns and len(starts) == 1
+            self.statement(start, stop, returns, initializes, deferred, is_value)
 
     def statement_end(self, at, end):
         if self.all[at].text in ("if", "guard", "while", "for", "switch", "do", "defer"):
@@ -250,7 +260,8 @@ class Parser:
         elif first in ("for", "do", "defer"):
             brace = self.find(at, end, {"{"})
             if first == "for":
-                self.expression(self.find(at, brace, {"in"}) + 1, self.find(at, brace, {"where"}), (at, brace))
+                source = self.find(at, brace, {"in"}) + 1
+                self.expression(source, self.find(at, brace, {"where"}), (at, brace))
             while brace < end:
                 self.block(brace, False, initializes, deferred)
                 brace = self.find(self.matching(brace) + 1, end, {"{"})
@@ -291,22 +302,22 @@ class Parser:
     # Operators
 
     def removal(self, at, end, initializes, deferred):
-        """Remove a statement: an assignment, or a call whose result nobody needs."""
+        """Removes a statement: an assignment, or a call whose result is not needed."""
         texts = [token.text for token in self.all[at:end]]
         assigned = next((text for text in texts if text in ASSIGNMENTS), None)
         if assigned:
-            if initializes or texts[0] in deferred or texts[0] == "_" or assigned == "=" and texts[0] == "self":
+            if initializes or texts[0] in deferred or texts[0] in ("_", "self"):
                 return
             if texts[0] == "(" and set(texts[:texts.index("=")]) & set(deferred):
                 return
-        elif "(" not in texts or texts[0] in ("(", "LoopBound", "rounds", "preconditionFailure", "fatalError", "precondition"):
+        elif "(" not in texts or texts[0] in NO_CALLS:
             return
         if "self . init" in " ".join(texts):
             return
         self.add("remove", at, end, ("if !Mutation.isActive({n}) {{ ", " }}"), (at, end))
 
     def conditions(self, at, end):
-        """Negate each clause that is a plain condition."""
+        """Negates each clause that is a plain condition."""
         while at < end:
             comma = self.find(at, end, {","})
             if self.all[at].text not in ("let", "var", "case", "#available"):
@@ -333,24 +344,27 @@ class Parser:
                 before = self.all[index - 1]
                 is_generic = before.text == "<" and not before.before_space
                 if before.text != "." and not is_generic:
-                    self.add("constant", index, index + 1, ("Mutation.neighbour({n}, ", ")"), context)
+                    wrap = ("Mutation.neighbour({n}, ", ")")
+                    self.add("constant", index, index + 1, wrap, context)
 
     def comparison(self, index, at, end, context):
         left = self.left(index, at, lower={"&&", "||", "?"})
         right = self.right(index + 1, end, {"&&", "||", "?"} | set(COMPARISONS))
-        if self.all[index + 1].text == "nil" or any(t.text == "nil" for t in self.all[left:index]):
+        if any(token.text == "nil" for token in self.all[left:right]):
             return
-        self.add(
-            "compare", left, right, (f"Mutation.{COMPARISONS[self.all[index].text]}({{n}}, ", ")"), context, (index, ","))
+        name = COMPARISONS[self.all[index].text]
+        wrap = (f"Mutation.{name}({{n}}, ", ")")
+        self.add("compare", left, right, wrap, context, (index, ","))
 
     def operand(self, index, end, context):
-        """Leave out the operand behind `|` or `&`."""
+        """Leaves out the operand behind `|` or `&`."""
         stop = {"&&", "||", "?", "??"} | set(COMPARISONS) | ADDITION | ASSIGNMENTS
         if self.all[index].text == "&":
             stop |= MULTIPLICATION
         right = self.right(index + 1, end, stop)
         neutral = "none" if self.all[index].text == "|" else "all"
-        self.add("operand", index + 1, right, (f"Mutation.{neutral}({{n}}, ", ")"), context)
+        wrap = (f"Mutation.{neutral}({{n}}, ", ")")
+        self.add("operand", index + 1, right, wrap, context)
 
     def left(self, index, at, lower):
         depth = 0
@@ -363,7 +377,8 @@ class Parser:
                     return position + 1
                 depth -= 1
             elif depth == 0:
-                if token.text in BORDERS or token.is_infix and (token.text in lower or token.text in ASSIGNMENTS):
+                is_lower = token.text in lower or token.text in ASSIGNMENTS
+                if token.text in BORDERS or token.is_infix and is_lower:
                     return position + 1
         return at
 
@@ -371,7 +386,8 @@ class Parser:
         position = at
         while position < end:
             token = self.all[position]
-            if token.text in CLOSING or token.text in BORDERS or token.is_infix and token.text in stop:
+            is_end = token.text in CLOSING or token.text in BORDERS
+            if is_end or token.is_infix and token.text in stop:
                 return position
             position = self.matching(position) + 1 if token.text in OPENING else position + 1
         return end
@@ -384,27 +400,31 @@ class Parser:
     def add(self, operator, at, end, wrap, context, middle=None):
         if end <= at:
             return
-        replaced = None if middle is None else (self.all[middle[0]].start, self.all[middle[0]].end, middle[1])
+        replaced = None
+        if middle:
+            replaced = (self.all[middle[0]].start, self.all[middle[0]].end, middle[1])
+        first, last = self.all[at], self.all[end - 1]
         self.sites.append(
             Site(
-                self.file, self.function, operator, self.text(at, end), self.all[at].line, self.all[at].start,
-                self.all[end - 1].end, wrap, replaced, context=self.text(*context)))
+                self.file, self.function, operator, self.text(at, end), first.line, first.start,
+                last.end, wrap, replaced, context=self.text(*context)))
 
     def name_sites(self):
         seen = {}
         for site in self.sites:
-            what = "|".join((site.file, site.function, site.operator, site.text, site.context))
+            words = (site.file, site.function, site.operator, site.text, site.context)
+            what = "|".join(words)
             ordinal = seen[what] = seen.get(what, -1) + 1
             site.key = hashlib.sha256(f"{what}|{ordinal}".encode()).hexdigest()[:8]
 
 
 def sites(file, source):
-    """All sites of a source, in the order of their text."""
+    """Returns all sites of a source."""
     return Parser(file, source).sites
 
 
 def mutated(source, chosen):
-    """The source with all chosen sites in it, each active only while its number is."""
+    """Returns the source with all chosen sites in it, each behind the switch of its number."""
     edits = []  # position, order at that position, text, end of what is replaced
     for site in chosen:
         length = site.end - site.start

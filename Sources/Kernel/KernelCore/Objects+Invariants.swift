@@ -22,6 +22,13 @@
                 while let at = owned, at != endpoint, isLive(at, .endpoint) { owned = at.pointee.nextOwned }
                 require(owned == endpoint, "\(name): not in the list of its server")
             }
+            let neighbours = [
+                endpoint.pointee.previousOwned?.pointee.nextOwned,
+                endpoint.pointee.nextOwned?.pointee.previousOwned,
+            ]
+            require(neighbours.allSatisfy { $0 == nil || $0 == endpoint }, "\(name): wrong links of its server's list")
+            let isLinked = endpoint.pointee.previousOwned != nil || endpoint.pointee.nextOwned != nil
+            require(!isLinked || endpoint.pointee.server != nil, "\(name): linked, and nobody's")
             for thread in threads where thread.pointee.endpoint == endpoint {
                 require(
                     thread == endpoint.pointee.readyServer || nodes.contains(thread.waitNode),

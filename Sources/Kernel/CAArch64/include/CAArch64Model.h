@@ -1,4 +1,5 @@
-// A model of the processor for host tests: registers that keep what is written, and a record of what was done, in order.
+// A model of the processor for host tests: registers that keep what is written, and a record of
+// what was done, in order.
 #ifndef SWIFTLET_CAARCH64_MODEL_H
 #define SWIFTLET_CAARCH64_MODEL_H
 #ifdef SWIFTLET_MODEL
@@ -22,7 +23,8 @@ uint64_t swiftlet_model_read(const char *_Nonnull name);
 void swiftlet_model_note(const char *_Nonnull name, uint64_t value);
 size_t swiftlet_model_count(void);
 SwiftletModelNote swiftlet_model_get(size_t index);
-/// Has the next `swiftlet_probe` abort: ESR_EL1 gets `syndrome`, and ISR_EL1 the bits of `pending` as well.
+/// Has the next `swiftlet_probe` abort: ESR_EL1 gets `syndrome`, and ISR_EL1 the bits of `pending`
+/// as well.
 void swiftlet_model_abort(uint64_t syndrome, uint64_t pending);
 
 #endif
