@@ -110,6 +110,21 @@ import Testing
         #expect(s.fastEntries == before + 4)
     }
 
+    /// On the general path every switch is counted, and a thread's time runs while it does.
+    @Test func aThreadsBooksTellHowOftenAndHowLongItRan() {
+        let s = TestSystem(fast: false)
+        let (a, b) = s.run(10, 10)
+        a.ref.pointee.processorTime = 0
+        for thread in [a, b, a] {
+            s.hardware.now += 7
+            s.yield(thread)
+        }
+        let books = [a, b].map { Array(s.perform(.threadInformation, $0.slot).x[4...7]) }
+        #expect(books[0][3] == 2 && books[1][3] == 2)
+        #expect(books[0][0] == 14)
+        #expect(books[0][1] == TestSystem.callPlace + 4)
+    }
+
     /// A fast call switches without a note; the next exception makes up for it.
     @Test func aTrapAfterAFastCallIsTheServers() {
         let s = TestSystem()
