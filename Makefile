@@ -126,8 +126,8 @@ test-debian-trees: tool ## What the kernel would make of each device tree of Deb
 test-verbs: build ## Tests of make's own verbs: help, errors, debug, symbols
 	@Tests/verbs.sh build/test-verbs.totals
 
-mutation: deps ## Prove that the tests notice a broken kernel (inheritance switched off, and others)
-	@Tests/mutation.sh
+mutation: deps ## Prove that the host tests notice a broken kernel: mutations by a rule, and planted faults (TEST=name runs one)
+	@Tests/mutation/mutation.py $(filter-out all,$(TEST))
 
 debug: build ## Boot stopped, with gdb attached to kernel and symbols (GDB='-batch -ex bt' passes options)
 	@[ '$(BOARD)' = virt ] || { echo "error: make debug is for BOARD=virt"; exit 1; }
@@ -139,11 +139,11 @@ debug: build ## Boot stopped, with gdb attached to kernel and symbols (GDB='-bat
 	echo "the console's text goes to build/debug.log"; \
 	gdb-multiarch -q -iex 'set complaints 0' -iex 'set remotetimeout 60' build/kernel.elf -ex 'target remote build/gdb.sock' $(GDB)
 
-lint: build ## Check format, the linked kernel and tasks, and that books and mutations find the code they speak of
+lint: build ## Check format, the linked kernel and tasks, and that books and planted faults find the code they speak of
 	@$(SWIFT) format lint --strict -r $(SOURCES)
 	@$(TOOL) lint-elf build/kernel.elf $$(find $(BIN) -maxdepth 1 -type f -perm -u+x ! -name KernelImage | sort)
 	@platform/check-references
-	@Tests/mutation.sh --places
+	@Tests/mutation/mutation.py --places
 
 wcet: build ## Bound the longest masked section of every kernel entry, from the linked kernel (ENTRY=name shows its path)
 	@$(TOOL) wcet build/kernel.elf $(if $(ENTRY),--entry '$(ENTRY)')

@@ -70,11 +70,17 @@ var targets: [Target] = [
         cSettings: onTarget ? integersOnlyC + [.unsafeFlags(libfdtHeaders)] : []),
     library("Shared", "DeviceTree", ["CLibFDT"], swift: kernelFlags + libfdtSwift),
 
+    // On the host, a model of the processor in place of the processor.
+    .target(
+        name: "CAArch64", path: path("Kernel", "CAArch64"),
+        exclude: onTarget ? ["Model.c"] : ["Boot.S", "Memory.S", "State.c", "Strings.c", "Vectors.S"],
+        cSettings: integersOnlyC),
     library("Kernel", "HardwareInterface", ["KernelABI"], swift: kernelFlags),
+    library("Kernel", "AArch64", ["KernelABI", "HardwareInterface", "CAArch64"], swift: kernelFlags),
     library("Kernel", "KernelCore", ["KernelABI", "HardwareInterface"], swift: kernelFlags + benchmarkBuild),
     library(
         "Kernel", "PlatformDrivers",
-        ["KernelABI", "HardwareInterface", "MMIO", "DeviceTree"] + (onTarget ? ["CAArch64"] : []),
+        ["KernelABI", "HardwareInterface", "MMIO", "DeviceTree", "CAArch64"],
         swift: kernelFlags + libfdtSwift),
 
     library("User", "Protocols", ["KernelABI"]),
@@ -86,8 +92,6 @@ var targets: [Target] = [
 
 if onTarget {
     targets += [
-        .target(name: "CAArch64", path: path("Kernel", "CAArch64"), cSettings: integersOnlyC),
-        library("Kernel", "AArch64", ["KernelABI", "HardwareInterface", "CAArch64"], swift: kernelFlags),
         .executableTarget(
             name: "KernelImage",
             dependencies: [
@@ -172,7 +176,10 @@ if onTarget {
             swiftSettings: [.swiftLanguageMode(.v6)]),
         .testTarget(
             name: "PlatformDriversTests",
-            dependencies: ["PlatformDrivers", "HardwareInterface", "KernelABI", "MMIO", "DeviceTree"],
+            dependencies: ["PlatformDrivers", "HardwareInterface", "KernelABI", "MMIO", "DeviceTree", "CAArch64"],
+            swiftSettings: [.swiftLanguageMode(.v6)]),
+        .testTarget(
+            name: "AArch64Tests", dependencies: ["AArch64", "CAArch64", "HardwareInterface", "KernelABI"],
             swiftSettings: [.swiftLanguageMode(.v6)]),
         .testTarget(
             name: "DriverCoresTests", dependencies: ["DriverCores", "MMIO"],

@@ -147,6 +147,7 @@ struct ModelHardware: Hardware {
         ModelState.ramBase + UInt64(kernel - state.memory)
     }
     func zero(_ start: UnsafeMutableRawPointer, bytes: Int) {
+        precondition(UInt(bitPattern: start) % 64 == 0 && bytes % 64 == 0, "zeroing by 64 bytes")
         memset(start, 0, bytes)
         state.zeroSteps += 1
         state.largestZero = max(state.largestZero, bytes)

@@ -39,8 +39,10 @@ private final class CallRecord: FirmwareCalls {
         record.keepsLoads = false
         record[.console, 0x18] = 1 << 5
         console(.pl011).write(0x41)
+        #expect(record.loads == 100_000, "a byte at 9600 baud takes a millisecond")
         record[.console, 0x14] = 0
         console(.miniUART).write(0x42)
+        #expect(record.loads == 200_000)
         #expect(record.stores == [.store(.console, 0x00, 0x41), .store(.console, 0x00, 0x42)])
     }
 

@@ -83,7 +83,8 @@ public enum KernelLayout {
         // As far from a 2 MiB boundary as the registers are: a GICv3's megabytes are then mapped in blocks.
         let skip = size >= 1 << 21 ? (first &- nextDevice) & 0x1f_ffff : 0
         let room = swiftlet_device_base() &+ swiftlet_device_bytes() &- nextDevice
-        if size > room || skip > room &- size { throw BootFailure("the kernel's devices have too many registers") }
+        // The gap behind a device has its room as well.
+        if size >= room || skip >= room &- size { throw BootFailure("the kernel's devices have too many registers") }
         let virtual = nextDevice &+ skip
         try map(virtual, first, bytes: size, writable: true, .device)
         nextDevice = virtual &+ size &+ 4096  // a gap between devices

@@ -49,7 +49,6 @@ extension Kernel where H: ~Copyable {
         hardware.publishTableEntry()
         slot.pointee.badge = address
         slot.pointee.mappedIn = space
-        slot.pointee.previousMapping = nil
         slot.pointee.nextMapping = space.pointee.mappings
         space.pointee.mappings?.pointee.previousMapping = slot
         space.pointee.mappings = slot

@@ -106,7 +106,7 @@ extension Kernel where H: ~Copyable {
         let spacePlace = try unsafe take(&memory, Footprint.descriptor(.addressSpace))
         unsafe spacePlace.bindMemory(to: AddressSpace.self, capacity: 1).initialize(
             to: AddressSpace(
-                header: ObjectHeader(.addressSpace, size: 0), rootPhysical: rootTable, asid: asid,
+                header: ObjectHeader(.addressSpace), rootPhysical: rootTable, asid: asid,
                 translationBase: hardware.translationBase(rootTable: rootTable, asid: asid)))
         let thread = unsafe reference(try take(&memory, Footprint.descriptor(.thread)), as: Thread.self)
         thread.header.pointee.kind = .thread

@@ -28,7 +28,6 @@ extension Kernel where H: ~Copyable {
         }
         thread.pointee.sendBadge = slot.pointee.badge
         thread.pointee.sendControl = 0
-        thread.pointee.sendRights = slot.pointee.rights
         endLoan(thread)
         switch offer(thread, endpoint, deadline: .never, state: .faulted) {
         case .failed(.deadlock):

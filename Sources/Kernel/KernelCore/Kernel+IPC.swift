@@ -17,7 +17,6 @@ extension Kernel where H: ~Copyable {
         if endpoint.pointee.isClosed { return .failed(.peerDied) }
         thread.pointee.sendControl = control.raw & ControlWord.messageMask
         thread.pointee.sendBadge = slot.pointee.badge
-        thread.pointee.sendRights = slot.pointee.rights
         takeLoan(thread, isCall ? control : ControlWord(raw: 0))
         let outcome = offer(thread, endpoint, deadline: deadline, state: isCall ? .calling : .sending)
         if case .failed = outcome { endLoan(thread) }
@@ -162,7 +161,6 @@ extension Kernel where H: ~Copyable {
         guard let caller = reply.pointee.caller else { return .noCaller }
         if let error = checkMessage(thread, control, rights: slot.pointee.rights) { return error }
         thread.pointee.sendControl = control.raw & ControlWord.messageMask & ~ControlWord.loanBit
-        thread.pointee.sendRights = slot.pointee.rights
         answer(caller, reply, from: thread)
         return nil
     }

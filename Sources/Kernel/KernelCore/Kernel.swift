@@ -93,8 +93,8 @@ public struct Kernel<H: Hardware & ~Copyable>: ~Copyable {
         self.hardware = hardware
         self.tables = tables
         core = Core(ready: ReadyQueue(heads: tables.rebound(to: ReadyHeads.self)))
-        systemControl = Authority(header: ObjectHeader(.systemControl, size: 0))
-        interruptControl = Authority(header: ObjectHeader(.interruptControl, size: 0))
+        systemControl = Authority(header: ObjectHeader(.systemControl))
+        interruptControl = Authority(header: ObjectHeader(.interruptControl))
     }
 
     /// Bytes of zero-filled memory that `init` wants for its tables.

@@ -22,13 +22,20 @@
                 while let at = owned, at != endpoint, isLive(at, .endpoint) { owned = at.pointee.nextOwned }
                 require(owned == endpoint, "\(name): not in the list of its server")
             }
+            let neighbours = [
+                endpoint.pointee.previousOwned?.pointee.nextOwned,
+                endpoint.pointee.nextOwned?.pointee.previousOwned,
+            ]
+            require(neighbours.allSatisfy { $0 == nil || $0 == endpoint }, "\(name): wrong links of its server's list")
+            let isLinked = endpoint.pointee.previousOwned != nil || endpoint.pointee.nextOwned != nil
+            require(!isLinked || endpoint.pointee.server != nil, "\(name): linked, and nobody's")
             for thread in threads where thread.pointee.endpoint == endpoint {
                 require(
                     thread == endpoint.pointee.readyServer || nodes.contains(thread.waitNode),
                     "\(name): a thread waits here in no queue")
             }
             let isFree = nodes.isEmpty && endpoint.pointee.readyServer == nil && !endpoint.pointee.isClosed
-            require((endpoint.pointee.occupation == 0) == isFree, "\(name): occupation is wrong")
+            require(endpoint.pointee.occupation == (isFree ? 0 : 1), "\(name): occupation is wrong")
             guard let ready = endpoint.pointee.readyServer else { return }
             require(isLive(ready, .thread) && nodes.isEmpty, "\(name): the ready server does not wait alone")
             require(
@@ -149,6 +156,10 @@
                 inspection.require(one.pointee.addressSpace == space, "\(name): a table of another")
                 count += 1
                 table = one.pointee.next
+            }
+            for table in inspection.pageTables where table.pointee.addressSpace == nil {
+                inspection.require(
+                    table.pointee.next == nil && table.pointee.previous == nil, "\(name): a table of none is linked")
             }
             let expected = inspection.pageTables.filter { $0.pointee.addressSpace == space }.count
             inspection.require(count == expected, "\(name): \(count) tables listed, \(expected) refer to it")

@@ -15,7 +15,7 @@ public struct ObjectHeader: ~Copyable {
     /// The first capability to it, and head of the derivation list; nil when no capability is left.
     var firstCapability: Ref<Capability>?
 
-    init(_ kind: ObjectKind, size: Int) {
+    init(_ kind: ObjectKind, size: Int = 0) {
         self.kind = kind
         self.size = UInt32(truncatingIfNeeded: size)
     }

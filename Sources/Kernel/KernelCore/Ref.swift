@@ -25,9 +25,6 @@
         unsafe Ref<Other>(UnsafeMutableRawPointer(address).assumingMemoryBound(to: Other.self))
     }
     @inline(__always) public var raw: UnsafeMutableRawPointer { unsafe UnsafeMutableRawPointer(address) }
-    @inline(__always) public func isSame<Other: ~Copyable>(as other: Ref<Other>) -> Bool {
-        unsafe raw == other.raw
-    }
     /// The address as a number: for identity in traces and for arithmetic in this module's memory files.
     @inline(__always) public var bits: UInt { unsafe UInt(bitPattern: address) }
 }

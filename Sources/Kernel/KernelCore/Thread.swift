@@ -160,8 +160,6 @@ public struct Thread: ~Copyable {
     var sendBadge: UInt64 = 0
     /// Control word of the message that it sends.
     var sendControl: UInt64 = 0
-    /// May it pass capabilities with the message?
-    var sendRights: Rights = .none
     /// The loan that goes with its call.
     var loanRights: Rights = .none
     var loanAddress: UInt64 = 0

@@ -1,5 +1,7 @@
 // A GICv3's CPU interface is made of system registers: behind a protocol, so that the driver runs on the host as well.
 
+import CAArch64
+
 /// The registers that the driver writes (Arm IHI 0069H, 12.2).
 public enum GICSystemRegister: Sendable {
     /// ICC_EOIR1_EL1
@@ -25,24 +27,20 @@ public protocol GICSystemRegisters {
     func synchronize()
 }
 
-#if hasFeature(Embedded)
-    import CAArch64
-
-    /// This core's real registers. Only a board has them.
-    public struct CoreGICRegisters: GICSystemRegisters, Sendable {
-        public init() {}
-        @inline(__always) public func readAcknowledge() -> UInt64 { swiftlet_read_gic_acknowledge() }
-        /// `register` is a constant of the driver: one instruction remains.
-        @inline(__always) public func write(_ register: GICSystemRegister, _ value: UInt64) {
-            switch register {
-            case .end: swiftlet_write_gic_end(value)
-            case .deactivate: swiftlet_write_gic_deactivate(value)
-            case .control: swiftlet_write_gic_control(value)
-            case .priorityMask: swiftlet_write_gic_priority_mask(value)
-            case .groupEnable: swiftlet_write_gic_group_enable(value)
-            case .systemAccess: swiftlet_write_gic_system_access(value)
-            }
+/// This core's real registers. Only a board has them.
+public struct CoreGICRegisters: GICSystemRegisters, Sendable {
+    public init() {}
+    @inline(__always) public func readAcknowledge() -> UInt64 { swiftlet_read_gic_acknowledge() }
+    /// `register` is a constant of the driver: one instruction remains.
+    @inline(__always) public func write(_ register: GICSystemRegister, _ value: UInt64) {
+        switch register {
+        case .end: swiftlet_write_gic_end(value)
+        case .deactivate: swiftlet_write_gic_deactivate(value)
+        case .control: swiftlet_write_gic_control(value)
+        case .priorityMask: swiftlet_write_gic_priority_mask(value)
+        case .groupEnable: swiftlet_write_gic_group_enable(value)
+        case .systemAccess: swiftlet_write_gic_system_access(value)
         }
-        @inline(__always) public func synchronize() { swiftlet_isb() }
     }
-#endif
+    @inline(__always) public func synchronize() { swiftlet_isb() }
+}

@@ -1,5 +1,6 @@
 // Switching the machine off and on again: PSCI (Arm DEN 0022), where the tree says how to call it.
 
+import CAArch64
 import DeviceTree
 
 /// Calls of the firmware (Arm DEN 0028). They return where it does not know the function.
@@ -23,13 +24,9 @@ extension PowerMethod {
     }
 }
 
-#if hasFeature(Embedded)
-    import CAArch64
-
-    /// The real firmware. Only a board has it.
-    public struct CoreFirmware: FirmwareCalls {
-        public init() {}
-        public func hypervisorCall(_ function: UInt64) { _ = swiftlet_firmware_call(function, 0) }
-        public func secureMonitorCall(_ function: UInt64) { _ = swiftlet_firmware_call(function, 1) }
-    }
-#endif
+/// The real firmware. Only a board has it.
+public struct CoreFirmware: FirmwareCalls {
+    public init() {}
+    public func hypervisorCall(_ function: UInt64) { _ = swiftlet_firmware_call(function, 0) }
+    public func secureMonitorCall(_ function: UInt64) { _ = swiftlet_firmware_call(function, 1) }
+}

@@ -8,6 +8,9 @@
 #include <stdint.h>
 
 #include "CAArch64Layout.h"
+#if defined(__linux__) || defined(__APPLE__)
+#define SWIFTLET_MODEL
+#endif
 
 #define SWIFTLET_PLAIN __attribute__((swift_attr("@_noLocks"), swift_attr("@_noAllocation")))
 #define SWIFTLET_INLINE SWIFTLET_PLAIN static inline __attribute__((always_inline))
@@ -135,8 +138,17 @@ SWIFTLET_INLINE uint64_t swiftlet_device_base(void) { return SWIFTLET_DEVICE_BAS
 SWIFTLET_INLINE uint64_t swiftlet_device_bytes(void) { return SWIFTLET_DEVICE_BYTES; }
 SWIFTLET_INLINE uint64_t swiftlet_tree_base(void) { return SWIFTLET_TREE_BASE; }
 
-// System registers
+// System registers. In host tests a model of the processor takes their place: it notes what is written and performed.
 
+#ifdef SWIFTLET_MODEL
+#include "CAArch64Model.h"
+#define SWIFTLET_READ(name, reg) \
+    SWIFTLET_INLINE uint64_t swiftlet_read_##name(void) { return swiftlet_model_read(reg); }
+#define SWIFTLET_WRITE(name, reg) \
+    SWIFTLET_INLINE void swiftlet_write_##name(uint64_t value) { swiftlet_model_note(reg, value); }
+#define SWIFTLET_PERFORM(instructions) swiftlet_model_note(instructions, 0)
+#define SWIFTLET_PERFORM_ON(instructions, operand) swiftlet_model_note(instructions, operand)
+#else
 #define SWIFTLET_READ(name, reg) \
     SWIFTLET_INLINE uint64_t swiftlet_read_##name(void) { \
         uint64_t value; \
@@ -147,6 +159,9 @@ SWIFTLET_INLINE uint64_t swiftlet_tree_base(void) { return SWIFTLET_TREE_BASE; }
     SWIFTLET_INLINE void swiftlet_write_##name(uint64_t value) { \
         __asm__ volatile("msr " reg ", %x0" ::"rZ"(value) : "memory"); \
     }
+#define SWIFTLET_PERFORM(instructions) __asm__ volatile(instructions ::: "memory")
+#define SWIFTLET_PERFORM_ON(instructions, operand) __asm__ volatile(instructions ::"r"(operand) : "memory")
+#endif
 
 SWIFTLET_READ(midr, "midr_el1")
 SWIFTLET_READ(mpidr, "mpidr_el1")
@@ -171,18 +186,18 @@ SWIFTLET_WRITE(interrupt_entry, "tpidrro_el0")
 
 // Barriers and translation
 
-SWIFTLET_INLINE void swiftlet_isb(void) { __asm__ volatile("isb" ::: "memory"); }
+SWIFTLET_INLINE void swiftlet_isb(void) { SWIFTLET_PERFORM("isb"); }
 /// Make a written table entry visible to the walker of this processor, before what follows.
-SWIFTLET_INLINE void swiftlet_publish_table(void) { __asm__ volatile("dsb ishst; isb" ::: "memory"); }
+SWIFTLET_INLINE void swiftlet_publish_table(void) { SWIFTLET_PERFORM("dsb ishst; isb"); }
 /// Forget one page of one ASID (operand: Arm ARM D8.14.6, VA[55:12] | ASID << 48).
 SWIFTLET_INLINE void swiftlet_invalidate_page(uint64_t operand) {
-    __asm__ volatile("dsb ishst; tlbi vae1is, %0; dsb ish; isb" ::"r"(operand) : "memory");
+    SWIFTLET_PERFORM_ON("dsb ishst; tlbi vae1is, %0; dsb ish; isb", operand);
 }
 SWIFTLET_INLINE void swiftlet_invalidate_asid(uint64_t operand) {
-    __asm__ volatile("dsb ishst; tlbi aside1is, %0; dsb ish; isb" ::"r"(operand) : "memory");
+    SWIFTLET_PERFORM_ON("dsb ishst; tlbi aside1is, %0; dsb ish; isb", operand);
 }
 SWIFTLET_INLINE void swiftlet_invalidate_all(void) {
-    __asm__ volatile("dsb ishst; tlbi vmalle1is; dsb ish; isb" ::: "memory");
+    SWIFTLET_PERFORM("dsb ishst; tlbi vmalle1is; dsb ish; isb");
 }
 
 #endif

@@ -17,10 +17,14 @@ SWIFTLET_WRITE(gic_system_access, "s3_0_c12_c12_5")  // ICC_SRE_EL1
 SWIFTLET_READ(syndrome, "esr_el1")
 SWIFTLET_WRITE(syndrome, "esr_el1")
 /// All earlier accesses are complete, and have aborted if they do.
-SWIFTLET_INLINE void swiftlet_complete(void) { __asm__ volatile("dsb sy; isb" ::: "memory"); }
+SWIFTLET_INLINE void swiftlet_complete(void) { SWIFTLET_PERFORM("dsb sy; isb"); }
 
 /// A PSCI function without arguments that matter (Arm DEN 0022), by `smc` or `hvc`.
 SWIFTLET_INLINE uint64_t swiftlet_firmware_call(uint64_t function, uint64_t use_smc) {
+#ifdef SWIFTLET_MODEL
+    swiftlet_model_note(use_smc ? "smc" : "hvc", function);
+    return 0;
+#else
     register uint64_t x0 __asm__("x0") = function;
     register uint64_t x1 __asm__("x1") = 0;
     register uint64_t x2 __asm__("x2") = 0;
@@ -32,6 +36,7 @@ SWIFTLET_INLINE uint64_t swiftlet_firmware_call(uint64_t function, uint64_t use_
         __asm__ volatile("hvc #0" : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3)::"memory", "x4", "x5", "x6", "x7", "x8", "x9",
                          "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17");
     return x0;
+#endif
 }
 
 #endif

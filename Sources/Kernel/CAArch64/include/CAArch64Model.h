@@ -1,0 +1,31 @@
+// A model of the processor for host tests: registers that keep what is written, and a record of
+// what was done, in order.
+#ifndef SWIFTLET_CAARCH64_MODEL_H
+#define SWIFTLET_CAARCH64_MODEL_H
+#ifdef SWIFTLET_MODEL
+
+#include <stddef.h>
+#include <stdint.h>
+
+/// One write of a register, or one sequence of instructions with its operand.
+typedef struct {
+    const char *_Nonnull what;
+    uint64_t value;
+} SwiftletModelNote;
+
+/// Forgets the record, and sets every register to 0.
+void swiftlet_model_reset(void);
+/// Sets what a register reads as.
+void swiftlet_model_set(const char *_Nonnull name, uint64_t value);
+/// Returns what was set or written last.
+uint64_t swiftlet_model_read(const char *_Nonnull name);
+/// Adds to the record, and writes the register of that name. `name` is a constant.
+void swiftlet_model_note(const char *_Nonnull name, uint64_t value);
+size_t swiftlet_model_count(void);
+SwiftletModelNote swiftlet_model_get(size_t index);
+/// Has the next `swiftlet_probe` abort: ESR_EL1 gets `syndrome`, and ISR_EL1 the bits of `pending`
+/// as well.
+void swiftlet_model_abort(uint64_t syndrome, uint64_t pending);
+
+#endif
+#endif
