@@ -6,7 +6,10 @@ import KernelABI
 
 extension Plan {
     static var all: [Plan] {
-        [nested, chain, crowd, signals, removal, timers, lagging, endings, overtaking, equals, death]
+        [
+            nested, chain, crowd, signals, removal, timers, lagging, endings, overtaking, equals,
+            death,
+        ]
     }
 
     /// Two bound servers, one of which calls the other, and two clients: calls nest, and priorities change meanwhile.
@@ -245,9 +248,13 @@ extension Plan {
                     ]),
                 ThreadPlan(
                     base: 1,
-                    actions: [.receive(1, 1, .forever), .replyAndReceive(1, 1, .forever), .call(0, .forever)]),
+                    actions: [
+                        .receive(1, 1, .forever), .replyAndReceive(1, 1, .forever),
+                        .call(0, .forever),
+                    ]),
                 ThreadPlan(base: 2, actions: [.call(1, .forever), .call(0, .forever)]),
-                ThreadPlan(base: 3, actions: [.call(0, .forever), .send(0, .forever), .call(1, .forever)]),
+                ThreadPlan(
+                    base: 3, actions: [.call(0, .forever), .send(0, .forever), .call(1, .forever)]),
             ],
             endpoints: [0, 1], replies: 2, notifications: 1, interruptNotification: 0)
     }
