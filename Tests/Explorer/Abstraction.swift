@@ -80,7 +80,9 @@ struct Abstraction {
         add(system.timerState?.hasSignalled == true ? 1 : 0, "has the timer signalled")
         add(kernel.pointee.core.sliceEnd.ticks, "the slice's end")
         add(kernel.pointee.core.isUpdatesTurn ? 1 : 0, "is it the updates' turn")
-        add(system.isGuardedEnough ? 1 : 0, "do the running thread's calls look at more where they must")
+        add(
+            system.isGuardedEnough ? 1 : 0,
+            "do the running thread's calls look at more where they must")
     }
 
     private mutating func addThread(_ index: Int) {
@@ -160,10 +162,13 @@ struct Abstraction {
 extension System {
     /// Where a slice runs, or an update is as urgent as the running thread, its calls take the general path.
     var isGuardedEnough: Bool {
-        guard let running = machine.running, !running.pointee.scheduling.isGuarded else { return true }
+        guard let running = machine.running, !running.pointee.scheduling.isGuarded else {
+            return true
+        }
         if machine.kernel.pointee.core.sliceEnd != .never { return false }
         return !threads.contains {
-            $0.ref.pointee.scheduling.isPending && $0.ref.pointee.pendingUrgency == running.effective
+            $0.ref.pointee.scheduling.isPending
+                && $0.ref.pointee.pendingUrgency == running.effective
         }
     }
 

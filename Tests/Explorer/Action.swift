@@ -27,6 +27,8 @@ enum Action: Equatable {
     case setSlice(Int, UInt64)
     case suspend(Int)
     case resume(Int)
+    /// Destroys the thread that has memory of its own.
+    case destroy
     case deleteReply(Int)
     case close(Int)
     case bindServer(Int, Int)
@@ -116,6 +118,7 @@ extension System {
             return invoke(.setPriority, threads[thread].slot, priority, 63)
         case .setSlice(let thread, let slice): return invoke(.setSlice, threads[thread].slot, slice)
         case .suspend(let thread): return invoke(.suspend, threads[thread].slot)
+        case .destroy: return invoke(.reclaim, arena)
         case .resume(let thread): return invoke(.resume, threads[thread].slot)
         case .deleteReply(let reply):
             return invoke(.delete, Slot.ownTable.index, UInt64(replies[reply]))
@@ -187,6 +190,7 @@ extension System {
         case .setPriority(let t, let p): return invoke("setPriority", "t\(t).slot, \(p), 63")
         case .setSlice(let t, let slice): return invoke("setSlice", "t\(t).slot, \(slice)")
         case .suspend(let t): return invoke("suspend", "t\(t).slot")
+        case .destroy: return invoke("reclaim", "arena")
         case .resume(let t): return invoke("resume", "t\(t).slot")
         case .deleteReply(let r): return invoke("delete", "Slot.ownTable.index, UInt64(r\(r))")
         case .close(let e): return invoke("close", "e\(e)")

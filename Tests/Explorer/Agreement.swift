@@ -15,6 +15,8 @@ struct WalkStep {
 
 final class Agreement {
     static let walkLength = 300
+    /// The states after every so many steps are inspected too.
+    static let inspectionPeriod = 8
     private var random: SeededGenerator
     /// Different states that an entry was compared from.
     private(set) var states = HashSet64(capacity: 1 << 17)
@@ -44,7 +46,8 @@ final class Agreement {
                     let isNew = states.insert(mix(walk.hash, UInt64(systems)))
                     if isNew && walk.system.hasPendingUpdate { laggingStates += 1 }
                     steps += 1
-                    let isFast = walk.compare(step)
+                    let isFast = walk.compare(
+                        step, inspects: steps % Agreement.inspectionPeriod == 0)
                     if isFast { fastEntries[step.action.kind, default: 0] += 1 }
                     if let found = walk.difference {
                         difference = found + "\n" + walk.shrink()
@@ -112,11 +115,13 @@ final class Walk {
 
     /// Takes a step both ways, and notes the difference; the state is the general path's afterwards.
     ///
+    /// - Parameter inspects: note also what is wrong with either state.
     /// - Returns: whether a fast path did it.
-    func compare(_ step: WalkStep, isNamed: Bool = false) -> Bool {
+    func compare(_ step: WalkStep, inspects: Bool, isNamed: Bool = false) -> Bool {
         area.save(to: present)
         let isFast = system.perform(step.action, fast: true)
         let fast = Abstraction(system, isNamed: isNamed)
+        var violations = inspects ? system.violations() : []
         area.save(to: after)
         area.restore(from: present)
         if step.action == .fault || step.action == .compute {
@@ -124,13 +129,14 @@ final class Walk {
         }
         system.perform(step.action, fast: false)
         let general = Abstraction(system, isNamed: isNamed)
+        if inspects { violations += system.violations() }
         steps.append(step)
-        difference = nil
-        if fast.values == general.values { return isFast }
+        difference = violations.isEmpty ? nil : violations.prefix(4).joined(separator: "\n")
+        if fast.values == general.values || difference != nil { return isFast }
         if !isNamed {
             steps.removeLast()
             area.restore(from: present)
-            return compare(step, isNamed: true)
+            return compare(step, inspects: inspects, isNamed: true)
         }
         difference = describe(fast, general)
         return isFast

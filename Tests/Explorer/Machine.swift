@@ -81,10 +81,12 @@ final class Machine {
         nextSlot += 1
         return nextSlot - 1
     }
-    func make(_ kind: ObjectKind, sizeBits: UInt64 = 0) -> UInt32 {
+    func make(
+        _ kind: ObjectKind, sizeBits: UInt64 = 0, from untyped: UInt32 = Machine.untyped
+    ) -> UInt32 {
         let slot = allocateSlot()
         perform(
-            .retype, Machine.untyped, UInt64(kind.rawValue) | sizeBits << 8, 1, own, UInt64(slot),
+            .retype, untyped, UInt64(kind.rawValue) | sizeBits << 8, 1, own, UInt64(slot),
             none)
         return slot
     }

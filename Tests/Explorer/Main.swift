@@ -28,7 +28,8 @@ import Foundation
             let result = explorer.search(states: states, depth: 1000)
             let extent = result.isExhausted ? "all of them" : "all up to depth \(result.depth)"
             print(
-                "\(plan.name): \(result.states) states (\(result.laggingStates) with a pending update), \(extent),",
+                "\(plan.name): \(result.states) states,",
+                "\(result.laggingStates) with a pending update, \(extent),",
                 "\(result.steps) steps, \(seconds(start))"
             )
             total += result.states
@@ -48,7 +49,8 @@ import Foundation
         Watch.begin { agreement.reportUnfinished() }
         agreement.compare(states: states)
         print(
-            "fast and general path: \(agreement.states.count) states (\(agreement.laggingStates) with a pending update)",
+            "fast and general path: \(agreement.states.count) states,",
+            "\(agreement.laggingStates) with a pending update,",
             "of \(agreement.systems) systems,",
             "\(agreement.steps) entries, \(seconds(start)); by a fast path:",
             agreement.fastEntries.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(

@@ -12,6 +12,13 @@ extension Machine {
         }
     }
 
+    /// Which numbers of deadlines are taken.
+    var deadlineNumbers: (UnsafeMutableRawPointer, Int) {
+        withUnsafeMutablePointer(to: &kernel.pointee.tables.pointee.deadlineNumbers) {
+            (UnsafeMutableRawPointer($0), MemoryLayout<DeadlineNumbers>.size)
+        }
+    }
+
     /// The kernel's books, and the clock, from which the others count.
     var bookkeeping: [UnsafeRawPointer] {
         var words: [UnsafeRawPointer] = []

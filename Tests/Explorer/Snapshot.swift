@@ -34,9 +34,17 @@ struct SnapshotArea {
         // The objects stand one behind the other at the low end of the untyped memory.
         let region: Ref<Untyped> = machine.object(Machine.untyped)
         parts.append((memory + Machine.untypedOffset, region.pointee.low))
-        if system.plan.deletesReplies {
-            parts.append((machine.table.slot(32).raw, (Int(machine.nextSlot) - 32) * 64))
+        // The memory of a thread that dies is its own; it stood among the derived capabilities of the root task's objects.
+        var firstSlot = system.plan.deletesReplies ? 32 : Int(machine.nextSlot)
+        if system.plan.mortal != nil {
+            let arena: Ref<Untyped> = machine.object(system.arena)
+            let start = memory + Int(arena.pointee.physicalBase - ModelHardware.ramBase)
+            parts.append((start, arena.pointee.low))
+            parts.append(machine.deadlineNumbers)
+            firstSlot = 0
         }
+        let slots = Int(machine.nextSlot) - firstSlot
+        parts.append((machine.table.slot(firstSlot).raw, slots * 64))
         for buffer in system.buffers {
             let frame: Ref<Frame> = machine.object(buffer)
             let page = memory + Int(frame.pointee.physical - ModelHardware.ramBase)

@@ -99,7 +99,9 @@ extension System {
                 found.append("t\(index) is ready and more urgent than the running thread")
             }
         }
-        if !isGuardedEnough { found.append("the running thread's calls do not look at what they must") }
+        if !isGuardedEnough {
+            found.append("the running thread's calls do not look at what they must")
+        }
         for index in pending {
             let urgency = threads[index].ref.pointee.pendingUrgency
             if urgency > priority || (urgency == priority && running.pointee.base < priority) {

@@ -191,7 +191,7 @@ struct Purpose {
         case .replyAndReceive: (receives, answers) = (true, true)
         case .wait, .poll: taken = control.slot.index
         case .invoke:
-            endsWaits = control.method == .close || control.method == .delete
+            endsWaits = [.close, .delete, .reclaim].contains(control.method)
             setsTimer = control.method == .arm || control.method == .cancelTimer
         default: break
         }

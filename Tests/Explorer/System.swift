@@ -37,6 +37,8 @@ struct Plan {
     var hasBuffers = false
     /// Whether slots of capabilities change.
     var deletesReplies = false
+    /// The thread that may be destroyed: its memory is its own.
+    var mortal: Int?
     /// Whether the line interrupts, at any time and at each look of the kernel.
     var hasInterrupts: Bool { interruptNotification != nil }
     /// Whether time passes at each look of the kernel, too.
@@ -57,6 +59,8 @@ final class System {
     private(set) var notifications: [UInt32] = []
     private(set) var buffers: [UInt32] = []
     private(set) var timer: UInt32 = 0
+    /// The memory of the thread that may be destroyed.
+    private(set) var arena: UInt32 = 0
     private(set) var interrupt: UInt32 = 0
     let endpointRefs: [Ref<Endpoint>]
     let replyRefs: [Ref<Reply>]
@@ -65,8 +69,11 @@ final class System {
     init(_ plan: Plan) {
         self.plan = plan
         let machine = machine
-        threads = plan.threads.map { _ in
-            let slot = machine.make(.thread)
+        let arena = plan.mortal == nil ? 0 : machine.make(.untyped, sizeBits: 12)
+        self.arena = arena
+        threads = plan.threads.indices.map { index in
+            let slot = machine.make(
+                .thread, from: index == plan.mortal ? arena : Machine.untyped)
             return ThreadPlace(slot: slot, ref: machine.object(slot))
         }
         endpoints = plan.endpoints.map { _ in machine.make(.endpoint) }
@@ -153,7 +160,9 @@ final class System {
         var lines: [String] = []
         for (index, thread) in plan.threads.enumerated() {
             let slice = thread.slice == 0 ? "" : ", slice \(thread.slice)"
-            lines.append("// t\(index): s.makeThread(priority: \(thread.base))\(slice), started")
+            let memory = index == plan.mortal ? ", from: arena" : ""
+            lines.append(
+                "// t\(index): s.makeThread(priority: \(thread.base)\(memory))\(slice), started")
         }
         for (index, server) in plan.endpoints.enumerated() {
             lines.append("// e\(index): endpoint" + (server.map { ", server t\($0)" } ?? ""))

@@ -6,7 +6,10 @@ import KernelABI
 
 extension Plan {
     static var all: [Plan] {
-        [nested, chain, crowd, signals, removal, timers, lagging, endings, overtaking, equals]
+        [
+            nested, chain, crowd, signals, removal, timers, lagging, endings, overtaking, equals,
+            death,
+        ]
     }
 
     /// Two bound servers, one of which calls the other, and two clients: calls nest, and priorities change meanwhile.
@@ -245,11 +248,32 @@ extension Plan {
                     ]),
                 ThreadPlan(
                     base: 1,
-                    actions: [.receive(1, 1, .forever), .replyAndReceive(1, 1, .forever), .call(0, .forever)]),
+                    actions: [
+                        .receive(1, 1, .forever), .replyAndReceive(1, 1, .forever),
+                        .call(0, .forever),
+                    ]),
                 ThreadPlan(base: 2, actions: [.call(1, .forever), .call(0, .forever)]),
-                ThreadPlan(base: 3, actions: [.call(0, .forever), .send(0, .forever), .call(1, .forever)]),
+                ThreadPlan(
+                    base: 3, actions: [.call(0, .forever), .send(0, .forever), .call(1, .forever)]),
             ],
             endpoints: [0, 1], replies: 2, notifications: 1, interruptNotification: 0)
+    }
+
+    /// A server in the middle of a line is destroyed, an interrupt comes between any two steps of that.
+    static var death: Plan {
+        Plan(
+            name: "death in a line",
+            threads: line(3, timed: false, end: [.wait(1, .forever)]) + [
+                ThreadPlan(base: 5, actions: [.call(2, .forever), .call(1, .timed)]),
+                ThreadPlan(
+                    base: 4,
+                    actions: [
+                        .wait(0, .forever), .acknowledge, .destroy, .setPriority(3, 6),
+                        .setPriority(3, 3), .signal(1), .suspend(2), .resume(2),
+                    ]),
+            ],
+            endpoints: [0, 1, 2], replies: 3, notifications: 2, interruptNotification: 0,
+            mortal: 1)
     }
 
     /// Threads as urgent as the updates of a line, with and without slices: whose turn is it?

@@ -41,7 +41,10 @@ extension Walk {
         begin()
         for step in wanted {
             while system.machine.hardware.pointee.isInterruptPending && step.action != .take {
-                _ = compare(WalkStep(action: .take, thread: system.runningIndex, isFast: true))
+                _ = compare(
+                    WalkStep(action: .take, thread: system.runningIndex, isFast: true),
+                    inspects: true)
+                if difference != nil { return steps }
                 finish(fast: true)
             }
             if step.action == .take && !system.machine.hardware.pointee.isInterruptPending {
@@ -52,7 +55,8 @@ extension Walk {
             if !step.action.isHardware && step.thread != system.runningIndex { continue }
             if step.action == .tick && !system.isTimeAwaited { continue }
             _ = compare(
-                WalkStep(action: step.action, thread: system.runningIndex, isFast: step.isFast))
+                WalkStep(action: step.action, thread: system.runningIndex, isFast: step.isFast),
+                inspects: true)
             if difference != nil { return steps }
             finish(fast: step.isFast)
         }
