@@ -36,7 +36,7 @@ extension Kernel where H: ~Copyable {
             _ = offer(thread, endpoint, deadline: .never, state: .faulted)
         // A line of waiting threads that is too long already: it stays faulted, as its state tells.
         case .failed: break
-        case .blocked, .done, .yielded, .restart: break
+        case .blocked, .done, .restart: break
         }
     }
 

@@ -87,7 +87,7 @@ extension Kernel where H: ~Copyable {
     }
 
     /// Returns the update that goes before every thread; nil where a thread goes first.
-    private func dueUpdate(_ thread: Ref<Thread>?) -> Ref<Thread>? {
+    private mutating func dueUpdate(_ thread: Ref<Thread>?) -> Ref<Thread>? {
         guard let update = core.ready.updates.first else { return nil }
         let urgency = core.ready.updates.top
         if let thread, thread.state == .running, goesFirst(thread, urgency) { return nil }
@@ -96,14 +96,14 @@ extension Kernel where H: ~Copyable {
     }
 
     /// Does the thread go before an update that carries this urgency?
-    @inline(__always) private func goesFirst(_ thread: Ref<Thread>, _ urgency: Int) -> Bool {
+    @inline(__always) private mutating func goesFirst(_ thread: Ref<Thread>, _ urgency: Int) -> Bool {
         let effective = Int(thread.effective)
         return effective > urgency
             || (effective == urgency && Int(thread.pointee.base) == urgency && !core.isUpdatesTurn)
     }
 
     /// Must the running thread give way to a ready one of the same priority, since its own may be stale?
-    private func mustYield(_ thread: Ref<Thread>) -> Bool {
+    private mutating func mustYield(_ thread: Ref<Thread>) -> Bool {
         core.ready.updates.top == Int(thread.effective) && thread.pointee.base < thread.effective
     }
 
@@ -198,12 +198,14 @@ extension Kernel where H: ~Copyable {
     }
 
     /// Returns the earliest deadline that is at least so urgent.
-    @inline(never) private func deferredDeadline(_ least: UInt32) -> Instant {
+    @inline(never) private mutating func deferredDeadline(_ least: UInt32) -> Instant {
         core.deadlines.first(atLeast: least)?.pointee.instant ?? .never
     }
 
-    /// Gives the processor to the next ready thread of the same priority; to a pending update that is as urgent first.
-    mutating func yield(_ thread: Ref<Thread>) -> Ref<Thread>? {
+    /// Puts the running thread behind the ready threads of the same priority, if there are any. Pending updates that are as
+    /// urgent go first, and a deadline that is due.
+    mutating func yield(_ thread: Ref<Thread>) -> Outcome {
+        complete(thread, .success)
         _ = serveDue(for: thread)
         if core.ready.updates.top == Int(thread.effective) || core.unarmed != nil {
             core.isUpdatesTurn = true
@@ -211,11 +213,12 @@ extension Kernel where H: ~Copyable {
             core.isUpdatesTurn = false
         }
         guard thread.state == .running, core.ready.top == Int(thread.effective),
-            let first = core.ready.first, first.effective == thread.effective
-        else { return reschedule(thread) }
-        let next = core.ready.removeFirst()
+            let next = core.ready.first, next.effective == thread.effective
+        else { return .done }
+        core.ready.remove(next)
         core.ready.insert(thread)
-        return switchTo(next, from: thread)
+        insertReady(next, atHead: true)
+        return .blocked
     }
 
     /// The slice ended: the thread goes behind its equals, and pending updates go before them.

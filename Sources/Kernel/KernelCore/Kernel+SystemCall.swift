@@ -16,7 +16,6 @@ extension Kernel where H: ~Copyable {
         guard let call = control.systemCall else { return raiseUnknownCall(thread) }
         switch dispatch(thread, call, control) {
         case .done, .blocked: break
-        case .yielded: return yield(thread)
         case .restart: restart(thread)
         case .failed(let error): complete(thread, ResultWord(error: error))
         }
@@ -52,9 +51,7 @@ extension Kernel where H: ~Copyable {
         case .signal: return signal(thread, control.slot, bits: second)
         case .wait: return wait(thread, control.slot, deadline: deadline)
         case .poll: return wait(thread, control.slot, deadline: nil)
-        case .yield:
-            complete(thread, .success)
-            return .yielded
+        case .yield: return yield(thread)
         case .invoke: return invoke(thread, control)
         case .version:
             complete(thread, .success)

@@ -13,8 +13,6 @@ public enum Outcome {
     case done
     /// The thread is blocked or stopped; or it was made to wait for its turn.
     case blocked
-    /// The thread offers the processor to its equals.
-    case yielded
     /// An interrupt is pending: perform the call again from where the objects say it stopped.
     case restart
     /// Refused.
