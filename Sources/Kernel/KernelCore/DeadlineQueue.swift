@@ -38,6 +38,10 @@ public struct DeadlineNode: ~Copyable {
     /// How urgent it is: `DeadlineLevel`.
     var level: UInt32 { place &>> DeadlineNumbers.bits }
     var number: UInt32 { place & (1 &<< DeadlineNumbers.bits &- 1) }
+    /// Of a timer's: is it more urgent than this priority?
+    @inline(__always) func isTimer(above priority: UInt8) -> Bool {
+        place >= (UInt32(priority) &+ 1) &<< (DeadlineNumbers.bits &+ 1)
+    }
     /// No deadline stands below it.
     var isLeaf: Bool { left.node == nil && right.node == nil }
 }

@@ -46,8 +46,11 @@ extension Kernel where H: ~Copyable {
             notification.pointee.bits |= value
             return .done
         }
-        guard value != 0, !isTracing, let waiter = plainWaiter(notification) else { return .declined }
-        if waiter.effective <= thread.effective {
+        let word = thread.pointee.scheduling.raw
+        guard value != 0, word & SchedulingWord.guardedBit == 0, let waiter = plainWaiter(notification) else {
+            return .declined
+        }
+        if UInt32(waiter.effective) <= word & 0xff {
             if thread.pointee.slice != 0 { return .declined }
             detach(waiter, notification)
             complete(waiter, ResultWord(.notification), value)
@@ -100,8 +103,8 @@ extension Kernel where H: ~Copyable {
     /// - Precondition: `isSettled`, as for all three.
     @inline(__always) public mutating func fastExpire(_ thread: Ref<Thread>) -> Wakeup? {
         guard let node = core.deadlines.first, node.pointee.isLeaf, node.pointee.instant <= hardware.now,
-            node.pointee.level > DeadlineLevel.timeOut(thread.effective), let timer = node.timer,
-            timer.pointee.period == 0, isUndisturbed,
+            node.pointee.isTimer(above: thread.effective), let timer = node.timer,
+            timer.pointee.period == 0, thread.isUndisturbed,
             let notification = timer.pointee.source.notification,
             let waiter = urgentWaiter(notification, instead: thread)
         else { return nil }
@@ -117,7 +120,7 @@ extension Kernel where H: ~Copyable {
     @inline(__always) public mutating func expireFirst(_ thread: Ref<Thread>) -> Wakeup? {
         let now = hardware.now
         guard let node = core.deadlines.mostUrgent(dueAt: now), let timer = node.timer,
-            !timer.pointee.hasSignalled, node.pointee.level > DeadlineLevel.timeOut(thread.effective),
+            !timer.pointee.hasSignalled, node.pointee.isTimer(above: thread.effective),
             core.sliceEnd > now, !isTracing, let notification = timer.pointee.source.notification,
             let waiter = urgentWaiter(notification, instead: thread)
         else { return nil }
@@ -139,7 +142,7 @@ extension Kernel where H: ~Copyable {
     @inline(__always) public mutating func fastDeliver(_ thread: Ref<Thread>, line: Int) -> Wakeup? {
         if line < 0 || line >= Limits.interruptLines { return nil }
         guard let interrupt = tables.pointee.lines[line].first, interrupt.pointee.nextOnLine == nil,
-            !interrupt.pointee.isOutstanding, isUndisturbed,
+            !interrupt.pointee.isOutstanding, thread.isUndisturbed,
             let notification = interrupt.pointee.source.notification,
             let waiter = urgentWaiter(notification, instead: thread)
         else { return nil }
@@ -151,9 +154,6 @@ extension Kernel where H: ~Copyable {
     }
 
     // Parts
-
-    /// No slice runs, and no trace is recorded.
-    @inline(__always) private var isUndisturbed: Bool { core.sliceEnd == .never && !isTracing }
 
     @inline(__always) private func urgentWaiter(
         _ notification: Ref<Notification>, instead thread: Ref<Thread>
@@ -201,5 +201,12 @@ extension Kernel where H: ~Copyable {
         core.ready.pushFront(thread, Int(thread.effective))
         return Wakeup(
             thread: waiter, bits: bits, usesFloatingPoint: handOver(from: thread, to: waiter))
+    }
+}
+
+extension Ref where Object == Thread {
+    /// No slice of the running thread runs, no update as urgent is pending, and no trace is recorded (`settleOn`).
+    @inline(__always) fileprivate var isUndisturbed: Bool {
+        pointee.scheduling.raw & SchedulingWord.guardedBit == 0
     }
 }

@@ -125,7 +125,8 @@ extension Kernel where H: ~Copyable {
 
     /// Prepares what is left for the thread that goes on: the deadline, and whether a call must look at more.
     @inline(__always) private mutating func settleOn(_ thread: Ref<Thread>) -> Ref<Thread> {
-        thread.pointee.scheduling.isGuarded = core.ready.updates.top == Int(thread.effective) || core.sliceEnd != .never
+        thread.pointee.scheduling.isGuarded =
+            core.ready.updates.top == Int(thread.effective) || core.sliceEnd != .never || isTracing
         updateDeadline(leastLevel(beside: thread))
         return thread
     }
