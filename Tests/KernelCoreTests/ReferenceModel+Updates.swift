@@ -97,17 +97,24 @@ extension ReferenceModel {
             if armed <= now {
                 isUpdatesTurn = false
                 let own = running.map { tasks[$0].state == .running ? tasks[$0].effective : 0 } ?? 0
-                serveDeadline(atLeast: max(updatesTop, own))
-                arm(atLeast: max(updatesTop, own))
+                let least = max(updatesTop, own)
+                serveDeadline(atLeast: least)
+                if firstGoes { break }
+                arm(atLeast: least)
                 continue
             }
-            let urgency = updatesTop
-            if urgency < 0 { break }
-            if let at = running, tasks[at].state == .running, goesFirst(at, urgency) { break }
-            if let next = ready.first, goesFirst(next, urgency) { break }
+            if firstGoes { break }
             performUpdate()
         }
         isUpdatesTurn = false
+    }
+    /// Does a task go before every update?
+    private var firstGoes: Bool {
+        let urgency = updatesTop
+        if urgency < 0 { return true }
+        if let at = running, tasks[at].state == .running, goesFirst(at, urgency) { return true }
+        if let next = ready.first, goesFirst(next, urgency) { return true }
+        return false
     }
     private func goesFirst(_ task: Int, _ urgency: Int) -> Bool {
         let effective = tasks[task].effective

@@ -60,7 +60,11 @@ extension Kernel where H: ~Copyable {
             }
             if taken == .timer && core.unarmed == nil {
                 core.isUpdatesTurn = false
-                serveDeadlines(beside: thread)
+                let least = leastLevel(between: thread)
+                serveDeadlines(atLeast: least)
+                // Where a thread goes first now, its exit sets the timer.
+                if dueUpdate(thread) == nil && core.unarmed == nil { return }
+                updateDeadline(least)
                 continue
             }
             if let timer = core.unarmed {
@@ -74,16 +78,16 @@ extension Kernel where H: ~Copyable {
         }
     }
 
-    /// Serves a deadline between two steps, unless it is less urgent than the next update or than the thread that may run still.
-    @inline(never) private mutating func serveDeadlines(beside thread: Ref<Thread>?) {
+    /// Returns the lowest level of a deadline that is served between two steps: that of the next update, or of the thread that
+    /// may run still.
+    private mutating func leastLevel(between thread: Ref<Thread>?) -> UInt32 {
         var least: UInt32 = 0
         if let thread, thread.state == .running { least = leastLevel(beside: thread) }
         if let update = core.ready.updates.first {
             let level = DeadlineLevel.timeOut(update.pointee.pendingUrgency)
             if level > least { least = level }
         }
-        serveDeadlines(atLeast: least)
-        updateDeadline(least)
+        return least
     }
 
     /// Returns the update that goes before every thread; nil where a thread goes first.
