@@ -1,4 +1,4 @@
-// The shape in which an ordered queue costs most: a balanced tree as high as its number of nodes
+// The shape in which a balanced tree costs most: a balanced tree as high as its number of nodes
 // allows.
 //
 // In an AVL tree of height h the two subtrees of a node may differ by one level. Where they do so
