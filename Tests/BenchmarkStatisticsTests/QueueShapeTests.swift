@@ -1,4 +1,4 @@
-// The order of arrival that makes an ordered queue as high as it can be.
+// The order of arrival that makes an AVL tree as high as it can be.
 
 import LoadGenerator
 import XCTest

@@ -1,5 +1,5 @@
-// The shape in which an ordered queue costs most: a balanced tree as high as its number of nodes
-// allows.
+// The shape in which an AVL tree costs most: one that is as high as its number
+// of nodes allows.
 //
 // In an AVL tree of height h the two subtrees of a node may differ by one level. Where they do so
 // everywhere, the tree has the fewest nodes for its height (a Fibonacci tree): ways down are

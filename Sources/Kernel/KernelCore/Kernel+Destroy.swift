@@ -42,7 +42,7 @@ extension Kernel where H: ~Copyable {
 
     /// Empty a slot from which nothing derives, with what follows for the object.
     ///
-    /// - Complexity: constant, or O(log n) where a caller must be woken.
+    /// - Complexity: constant.
     @inline(never) mutating func remove(_ slot: Ref<Capability>) {
         guard let object = slot.pointee.object else { return }
         if slot.pointee.place != .table { detachPart(slot) }

@@ -6,7 +6,7 @@ import KernelABI
 extension Kernel where H: ~Copyable {
     /// Set bits; wake the thread that is bound and receiving, or else the most urgent waiter.
     ///
-    /// - Complexity: O(log n) in the waiters.
+    /// - Complexity: constant.
     @inline(never) mutating func signal(_ notification: Ref<Notification>, _ bits: UInt64) {
         if notification.pointee.bits | bits == 0 { return }
         if let thread = notification.pointee.boundThread, thread.state == .receiving {

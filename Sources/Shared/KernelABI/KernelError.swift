@@ -24,7 +24,7 @@
     case cancelled = 10
     /// The call would close a cycle of threads that wait for one another.
     case deadlock = 11
-    /// The call would make an inheritance chain longer than `Limits.chain`.
+    /// The caller would wait in a chain of more than `Limits.chain` threads, itself included.
     case chainTooLong = 12
     /// The capability would stand deeper in the derivation tree than `Limits.derivationDepth`.
     case derivationTooDeep = 13
@@ -42,13 +42,13 @@
     case noCaller = 19
     /// The thread has no IPC buffer, and the message needs one.
     case noBuffer = 20
-    /// All of a limited resource is in use: address-space numbers, interrupt lines.
+    /// All of a limited resource is in use: address-space numbers, bindings of a line, numbers of deadlines.
     case exhausted = 21
 }
 
 /// Limits that bound the kernel's paths.
 @frozen public enum Limits {
-    /// Threads in one inheritance chain.
+    /// Threads from a caller to the end of what it waits for, itself included.
     @inlinable public static var chain: Int { 16 }
     /// Levels of the derivation tree below an object's first capability.
     @inlinable public static var derivationDepth: Int { 32 }
