@@ -21,6 +21,7 @@ struct Before {
     let isOutstanding: Bool
     let timer: TimerState?
     let running: Int?
+    let priorities: PrioritiesBefore
     /// The control word of the call that was interrupted and is performed again.
     let restarted: UInt64?
 
@@ -38,6 +39,7 @@ struct Before {
         isOutstanding = system.isOutstanding
         timer = system.timerState
         running = system.runningIndex
+        priorities = PrioritiesBefore(system)
         restarted = system.machine.running.flatMap { $0.isRestarting ? $0.registers[0] : nil }
     }
 }
@@ -64,6 +66,7 @@ extension System {
             ? before.restarted : before.running.flatMap { arguments(action, of: $0)?[0] }
         let purpose = Purpose(control)
         return messageViolation(purpose, before) ?? bitViolation(of: action, purpose, before)
+            ?? orderViolation(of: action, before.running, after: before.priorities)
     }
 
     /// Whether this step ended the thread's wait, or did its call, and left results in its registers.
