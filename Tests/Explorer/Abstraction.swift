@@ -75,7 +75,7 @@ struct Abstraction {
         add(circles(kernel.pointee.core.ready.updates), "the pending updates")
         for (number, node) in system.deadlineNodes.enumerated() where node.pointee.isQueued {
             add(node.pointee.instant.ticks, "deadline \(number)")
-            add(UInt64(node.pointee.urgency), "the urgency of deadline \(number)")
+            add(UInt64(node.pointee.level), "the level of deadline \(number)")
         }
         add(system.timerState?.hasSignalled == true ? 1 : 0, "has the timer signalled")
         add(kernel.pointee.core.sliceEnd.ticks, "the slice's end")
@@ -113,7 +113,6 @@ struct Abstraction {
         } else if state == .calling || state == .sending {
             add(thread.pointee.sendBadge, "\(name) badge")
             add(thread.pointee.sendControl, "\(name) control word")
-            add(UInt64(thread.pointee.sendRights.raw), "\(name) rights")
             for register in 3...10 { add(thread.registers[register], "\(name) x\(register)") }
         }
         if let buffer = thread.pointee.buffer {
@@ -176,9 +175,9 @@ extension System {
     /// urgent enough.
     var latestInterrupt: UInt64 {
         let kernel = machine.kernel
-        let least = machine.running.map { kernel.pointee.leastUrgency(beside: $0) } ?? 0
+        let least = machine.running.map { kernel.pointee.leastLevel(beside: $0) } ?? 0
         var instant = kernel.pointee.core.sliceEnd.ticks
-        for node in deadlineNodes where node.pointee.isQueued && Int(node.pointee.urgency) >= least {
+        for node in deadlineNodes where node.pointee.isQueued && node.pointee.level >= least {
             let isStale =
                 node.timer == nil
                 && !threads.contains {

@@ -13,7 +13,7 @@ extension Machine {
     @discardableResult func trap(fast: Bool) -> Bool {
         guard let thread = running else { preconditionFailure("no thread runs") }
         thread.pointee.context.programCounter = Machine.callPlace + 4
-        thread.pointee.context.isFull = 0
+        thread.pointee.context.isFull = false
         if fast && enterFast(thread) { return true }
         follow(kernel.pointee.systemCall(thread))
         return false
@@ -140,7 +140,7 @@ extension Machine {
         let thread = running
         let taken = kernel.pointee.hardware.takeInterrupt()
         if let thread {
-            thread.pointee.context.isFull = 1
+            thread.pointee.context.isFull = true
             if fast, let wakeup = wakeup(by: taken, instead: thread) {
                 follow(wakeup, instead: thread)
                 return true
@@ -165,7 +165,7 @@ extension Machine {
     func fault() {
         guard let thread = running else { preconditionFailure("no thread runs") }
         thread.pointee.context.programCounter = 0x3000
-        thread.pointee.context.isFull = 1
+        thread.pointee.context.isFull = true
         follow(kernel.pointee.fault(thread, .pageRead, address: 0xdead_0000, syndrome: 0x9200_0007))
     }
 
@@ -174,7 +174,7 @@ extension Machine {
         guard let thread = running else { preconditionFailure("no thread runs") }
         if !hardware.pointee.isFloatingPointEnabled {
             thread.pointee.context.programCounter = 0x3000
-            thread.pointee.context.isFull = 1
+            thread.pointee.context.isFull = true
             follow(kernel.pointee.floatingPointTrap(thread))
         }
         if running == thread && hardware.pointee.isFloatingPointEnabled {

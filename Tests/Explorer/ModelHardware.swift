@@ -64,6 +64,7 @@ struct ModelHardware: Hardware {
     var now: Instant { Instant(ticks: state.pointee.now) }
     mutating func setDeadline(_ instant: Instant) { state.pointee.deadline = instant.ticks }
     var cycles: UInt64 { 0 }
+    var strayExceptions: (fastInterrupts: UInt64, systemErrors: UInt64) { (0, 0) }
 
     var interruptPending: Bool {
         if state.pointee.looks == state.pointee.eventAtLook {
@@ -120,6 +121,9 @@ struct ModelHardware: Hardware {
         }
         state.pointee.isFloatingPointEnabled = new != nil
     }
+
+    func readRegister(_ address: UInt64) -> UInt32 { ~0 }
+    func writeRegister(_ address: UInt64, _ value: UInt32) {}
 
     func writeConsole(_ byte: UInt8) {}
     func offerConsole(_ byte: UInt8) -> Bool { true }

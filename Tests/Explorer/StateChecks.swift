@@ -53,6 +53,9 @@ extension System {
         for other in threads where other.ref.pointee.blockedOn == thread {
             expected = max(expected, other.ref.effective)
         }
+        if thread.pointee.scheduling.isTimedOut, !thread.pointee.scheduling.isPending {
+            found.append("t\(index)'s time-out has come, and no step will end its wait")
+        }
         if thread.pointee.scheduling.isPending {
             if thread.pointee.pendingUrgency < max(expected, thread.effective) {
                 found.append(

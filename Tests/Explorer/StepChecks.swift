@@ -28,7 +28,8 @@ struct Before {
         let threads = system.threads.map { $0.ref }
         states = threads.map { $0.state }
         deadlines = threads.map {
-            $0.pointee.scheduling.hasDeadline ? $0.deadlineNode.pointee.instant.ticks : nil
+            if $0.pointee.scheduling.isTimedOut { return 0 }
+            return $0.pointee.scheduling.hasDeadline ? $0.deadlineNode.pointee.instant.ticks : nil
         }
         awaited = threads.map {
             $0.state == .receiving ? $0.pointee.boundNotification : $0.pointee.notification
@@ -101,9 +102,16 @@ extension System {
         }
         for sender in threads.indices
         where arrived[sender] != (wasTaken(from: sender, purpose, before) ? 1 : 0) {
+            // Received, and timed out while it awaited the answer, in one step.
+            if arrived[sender] == 1, hasTimedOut(sender, before) { continue }
             return "a message of t\(sender) arrived \(arrived[sender]) times"
         }
         return nil
+    }
+
+    private func hasTimedOut(_ index: Int, _ before: Before) -> Bool {
+        hasResults(index, before)
+            && ResultWord(raw: threads[index].ref.registers[0]).error == .timedOut
     }
 
     /// Whether this step has taken the thread's message.
