@@ -132,9 +132,7 @@ extension Kernel where H: ~Copyable {
         endpoint.pointee.holdsSenders = false
         if endpoint.pointee.readyServer != nil {
             queueReadyServer(endpoint)
-        } else if isPlain && endpoint.pointee.occupation == 0 && !thread.hasCallers && thread.pointee.slice == 0
-            && !isTracing
-        {
+        } else if isPlain && endpoint.pointee.occupation == 0 && !thread.hasCallers && thread.pointee.slice == 0 {
             endpoint.pointee.readyServer = thread
             endpoint.pointee.occupation = 1
             return

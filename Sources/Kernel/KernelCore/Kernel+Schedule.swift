@@ -125,7 +125,8 @@ extension Kernel where H: ~Copyable {
 
     /// Prepares what is left for the thread that goes on: the deadline, and whether a call must look at more.
     @inline(__always) private mutating func settleOn(_ thread: Ref<Thread>) -> Ref<Thread> {
-        thread.pointee.scheduling.isGuarded = core.ready.updates.top == Int(thread.effective) || core.sliceEnd != .never
+        thread.pointee.scheduling.isGuarded =
+            core.ready.updates.top == Int(thread.effective) || core.sliceEnd != .never || isTracing
         updateDeadline(leastLevel(beside: thread))
         return thread
     }
@@ -182,7 +183,7 @@ extension Kernel where H: ~Copyable {
     /// What is left out must be looked for when a less urgent thread runs: until then the fast paths, which do not look, decline.
     @inline(__always) mutating func updateDeadline(_ least: UInt32) {
         var earliest = core.sliceEnd
-        core.ready.watch = isTracing ? Limits.priorities : 0
+        core.ready.watch = 0
         if let first = core.deadlines.first {
             var deadline = first.pointee.instant
             if first.pointee.level < least {

@@ -9,7 +9,7 @@ import KernelABI
 /// | bits | |
 /// |---|---|
 /// | 0–7 | effective priority |
-/// | 11 | while it runs: its slice runs, or an update as urgent is pending, so its calls take the general path |
+/// | 11 | while it runs: its slice runs, an update as urgent is pending, or a trace is recorded, so its calls take the general path |
 /// | 12 | its update is pending (Kernel+Inheritance) |
 /// | 13 | it uses floating point: its registers are in the processor while it runs, else in its IPC buffer |
 /// | 14 | it is in the deadline queue |
