@@ -227,6 +227,35 @@ import Testing
         #expect(s.perform(.trace, control, 2, 511).x[3] == 512)
     }
 
+    /// A server that waited before the recording began: the first call to it is noted as well.
+    @Test func theTraceHasTheFirstCallToAServerThatWaits() {
+        let s = TestSystem()
+        let control = RootSlot.systemControl.index
+        let (server, client, endpoint, reply) = s.makePair()
+        #expect(s.isRunning(client))
+        s.perform(.trace, control, 1)
+        let fast = s.fastEntries
+        s.call(client, endpoint)
+        #expect(s.isRunning(server))
+        s.replyAndReceive(server, endpoint, reply: reply)
+        #expect(s.isRunning(client) && s.fastEntries == fast)
+        s.perform(.trace, control, 0)
+        let count = s.perform(.trace, control, 2, 0).x[3]
+        var calls: [UInt64] = []
+        for index in 0..<count {
+            let event = s.perform(.trace, control, 2, index)
+            if event.x[5] & 0xff == TraceKind.systemCall.rawValue, event.x[6] != UInt64(s.root.ref.bits) {
+                calls.append(event.x[5] >> 16)
+            }
+        }
+        #expect(calls == [UInt64(SystemCall.call.rawValue), UInt64(SystemCall.replyAndReceive.rawValue)])
+        // The recording leaves nothing behind.
+        let before = s.fastEntries
+        s.call(client, endpoint)
+        s.replyAndReceive(server, endpoint, reply: reply)
+        #expect(s.fastEntries == before + 2)
+    }
+
     @Test func theRootTaskIsToldWhatItHas() {
         let s = TestSystem()
         guard let space = s.object(RootSlot.addressSpace.index, as: AddressSpace.self) else { return }

@@ -11,6 +11,7 @@
                 guard let object = Ref<ObjectHeader>(bits: address) else { continue }
                 listed += inspectDerivation(object)
             }
+            inspectUnlisted()
             if !scanTables { return }
             let found = countSlots()
             require(listed == found, "\(listed) capabilities listed, \(found) in slots")
@@ -45,11 +46,53 @@
                 }
                 require(
                     isLive(slot.pointee.mappedIn, .addressSpace), "\(name): mapped in a dead address space")
+                require(
+                    slot.pointee.usedBy == nil || slot.pointee.kind == .frame || slot.pointee.kind == .endpoint,
+                    "\(name): used by something as a frame or an endpoint is")
+                inspectSenders(slot, name)
                 count += 1
                 previous = slot
                 at = slot.pointee.next
             }
             return count
+        }
+
+        /// Those that are queued with a capability wait at its endpoint, with its badge.
+        private mutating func inspectSenders(_ slot: Ref<Capability>, _ name: String) {
+            var at = slot.pointee.firstSender
+            var previous: Ref<Thread>?
+            while let sender = at {
+                guard isLive(sender, .thread), listedSenders.insert(sender.bits).inserted else {
+                    violations.append("\(name): a dead thread, or one twice, among those queued with it")
+                    return
+                }
+                require(sender.pointee.endpoint == slot.endpoint, "\(name): a sender is queued elsewhere")
+                require(
+                    [.calling, .sending, .faulted].contains(sender.state), "\(name): a sender does not send")
+                require(sender.pointee.sendBadge == slot.pointee.badge, "\(name): a sender has another badge")
+                require(
+                    sender.pointee.sentThrough == (previous == nil ? slot : nil),
+                    "\(name): a sender refers to another capability")
+                require(sender.pointee.previousSender == previous, "\(name): wrong link of senders")
+                previous = sender
+                at = sender.pointee.nextSender
+            }
+        }
+
+        /// Whoever is queued to send is queued with some capability, nobody else is.
+        private mutating func inspectUnlisted() {
+            for thread in threads {
+                let name = "thread \(name(thread))"
+                let isQueued = thread.pointee.endpoint != nil && thread.state != .receiving
+                require(
+                    isQueued == listedSenders.contains(thread.bits),
+                    "\(name): queued without a capability, or listed without being queued")
+                require(
+                    isQueued
+                        || (thread.pointee.sentThrough == nil && thread.pointee.nextSender == nil
+                            && thread.pointee.previousSender == nil),
+                    "\(name): linked to senders though it is not queued")
+            }
         }
 
         private func isInSlot(_ slot: Ref<Capability>) -> Bool {

@@ -61,14 +61,27 @@ public struct Capability: ~Copyable {
     var badge: UInt64 = 0
     var next: Ref<Capability>?
     var previous: Ref<Capability>?
-    /// For a frame: where this capability has mapped it, and the list of that address space's mappings.
-    var mappedIn: Ref<AddressSpace>?
+    /// What uses this capability as long as it is there; which object that is depends on its kind: see `mappedIn` and
+    /// `firstSender`.
+    var usedBy: Ref<ObjectHeader>?
+    /// For a frame that is mapped: the list of that address space's mappings.
     var nextMapping: Ref<Capability>?
     var previousMapping: Ref<Capability>?
 
     init(place: Place) { self.place = place }
 
     var isEmpty: Bool { object == nil }
+
+    /// For a frame: the address space where this capability has mapped it.
+    var mappedIn: Ref<AddressSpace>? {
+        get { kind == .frame ? usedBy?.rebound(to: AddressSpace.self) : nil }
+        set { usedBy = newValue?.rebound(to: ObjectHeader.self) }
+    }
+    /// For an endpoint: the first of the threads that are queued there with this capability.
+    var firstSender: Ref<Thread>? {
+        get { kind == .endpoint ? usedBy?.rebound(to: Thread.self) : nil }
+        set { usedBy = newValue?.rebound(to: ObjectHeader.self) }
+    }
 }
 
 extension Ref where Object == Capability {
@@ -138,7 +151,7 @@ extension Ref where Object == Capability {
         pointee.previous = nil
     }
 
-    /// Move to an empty slot, with its place in the derivation tree and its mapping.
+    /// Move to an empty slot, with its place in the derivation tree, its mapping, and those that are queued with it.
     func move(to destination: Ref<Capability>) {
         destination.pointee.object = pointee.object
         destination.pointee.kind = pointee.kind
@@ -148,7 +161,7 @@ extension Ref where Object == Capability {
         destination.pointee.badge = pointee.badge
         destination.pointee.next = pointee.next
         destination.pointee.previous = pointee.previous
-        destination.pointee.mappedIn = pointee.mappedIn
+        destination.pointee.usedBy = pointee.usedBy
         destination.pointee.nextMapping = pointee.nextMapping
         destination.pointee.previousMapping = pointee.previousMapping
         if let previous = pointee.previous {
@@ -162,6 +175,8 @@ extension Ref where Object == Capability {
             previous.pointee.nextMapping = destination
         } else if let space = pointee.mappedIn {
             space.pointee.mappings = destination
+        } else if let sender = pointee.firstSender {
+            sender.pointee.sentThrough = destination
         }
         pointee.object = nil
         pointee.kind = .null
@@ -171,7 +186,7 @@ extension Ref where Object == Capability {
         pointee.badge = 0
         pointee.next = nil
         pointee.previous = nil
-        pointee.mappedIn = nil
+        pointee.usedBy = nil
         pointee.nextMapping = nil
         pointee.previousMapping = nil
     }

@@ -1,6 +1,6 @@
 // Destruction, in steps: deleting and revoking capabilities, and reclaiming untyped memory with every object in it.
 //
-// `delete` and `revoke` remove one leaf of the derivation tree a step. `reclaim` walks the descriptors of a region from its
+// `delete` and `revoke` remove one leaf of the derivation tree a step, or cancel one thread that is queued with it. `reclaim` walks the descriptors of a region from its
 // low end; each step removes one capability, one mapping, one waiter or one slot, and the progress stands in the objects
 // themselves. So an interrupt is taken after every step, and a call that restarts goes on where the objects say.
 
@@ -33,11 +33,15 @@ extension Kernel where H: ~Copyable {
         return true
     }
 
-    /// Before the last capability to an endpoint goes: nobody must be left waiting where nobody can come any more. Ends one
-    /// wait with `peerDied`; true when nobody waits.
+    /// Before a capability to an endpoint goes: nobody must be left queued with it, for its badge may be another's by the time
+    /// that a message arrives; and before the last one goes, nobody must be left waiting where nobody can come any more. Ends
+    /// one wait; true when none is left to end.
     private mutating func drain(_ slot: Ref<Capability>) -> Bool {
-        guard slot.pointee.previous == nil, slot.pointee.next == nil, let endpoint = slot.endpoint else { return true }
-        return closeStep(endpoint, forGood: true)
+        guard let endpoint = slot.endpoint else { return true }
+        if slot.pointee.previous == nil && slot.pointee.next == nil { return closeStep(endpoint, forGood: true) }
+        guard let sender = slot.pointee.firstSender else { return true }
+        abort(sender, endpoint.pointee.header.isDying ? .peerDied : .invalidCapability)
+        return false
     }
 
     /// Empty a slot from which nothing derives, with what follows for the object.
@@ -144,7 +148,7 @@ extension Kernel where H: ~Copyable {
     private mutating func destroyStep(_ object: Ref<ObjectHeader>) -> Bool {
         if let first = object.pointee.firstCapability {
             // All of the object's capabilities go, so the order among them does not matter.
-            remove(first)
+            if drain(first) { remove(first) }
             return false
         }
         switch object.pointee.kind {

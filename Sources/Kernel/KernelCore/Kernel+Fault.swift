@@ -29,11 +29,11 @@ extension Kernel where H: ~Copyable {
         thread.pointee.sendBadge = slot.pointee.badge
         thread.pointee.sendControl = 0
         endLoan(thread)
-        switch offer(thread, endpoint, deadline: .never, state: .faulted) {
+        switch offer(thread, endpoint, through: slot, deadline: .never, state: .faulted) {
         case .failed(.deadlock):
             // The handler waits for this very thread, which cannot answer: that call ends, and the fault is offered again.
             endWait(of: endpoint, for: thread)
-            _ = offer(thread, endpoint, deadline: .never, state: .faulted)
+            _ = offer(thread, endpoint, through: slot, deadline: .never, state: .faulted)
         // A line of waiting threads that is too long already: it stays faulted, as its state tells.
         case .failed: break
         case .blocked, .done, .restart: break

@@ -18,14 +18,17 @@ extension Kernel where H: ~Copyable {
         thread.pointee.sendControl = control.raw & ControlWord.messageMask
         thread.pointee.sendBadge = slot.pointee.badge
         takeLoan(thread, isCall ? control : ControlWord(raw: 0))
-        let outcome = offer(thread, endpoint, deadline: deadline, state: isCall ? .calling : .sending)
+        let outcome = offer(
+            thread, endpoint, through: slot, deadline: deadline, state: isCall ? .calling : .sending)
         if case .failed = outcome { endLoan(thread) }
         return outcome
     }
 
     /// Bring a message (or a fault) to a waiting receiver, or queue its sender.
-    mutating func offer(_ thread: Ref<Thread>, _ endpoint: Ref<Endpoint>, deadline: Instant, state: RunState) -> Outcome
-    {
+    mutating func offer(
+        _ thread: Ref<Thread>, _ endpoint: Ref<Endpoint>, through slot: Ref<Capability>, deadline: Instant,
+        state: RunState
+    ) -> Outcome {
         let expectsReply = state != .sending
         if let receiver = endpoint.waitingReceiver {
             if expectsReply, let error = checkChain(thread, receiver) { return .failed(error) }
@@ -46,6 +49,7 @@ extension Kernel where H: ~Copyable {
         thread.pointee.endpoint = endpoint
         endpoint.pointee.holdsSenders = true
         endpoint.insert(thread)
+        thread.joinSenders(of: slot)
         if let server = endpoint.pointee.server { addCaller(thread, to: server) }
         startDeadline(thread, deadline)
         return .blocked
@@ -128,9 +132,7 @@ extension Kernel where H: ~Copyable {
         endpoint.pointee.holdsSenders = false
         if endpoint.pointee.readyServer != nil {
             queueReadyServer(endpoint)
-        } else if isPlain && endpoint.pointee.occupation == 0 && !thread.hasCallers && thread.pointee.slice == 0
-            && !isTracing
-        {
+        } else if isPlain && endpoint.pointee.occupation == 0 && !thread.hasCallers && thread.pointee.slice == 0 {
             endpoint.pointee.readyServer = thread
             endpoint.pointee.occupation = 1
             return

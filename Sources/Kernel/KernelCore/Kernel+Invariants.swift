@@ -24,6 +24,8 @@
         var untyped: [Ref<Untyped>] = []
         /// Nodes that were met in a queue.
         var queued: Set<UInt> = []
+        /// Threads that were met in the list of those that are queued with a capability.
+        var listedSenders: Set<UInt> = []
         public internal(set) var violations: [String] = []
 
         mutating func require(_ holds: Bool, _ what: @autoclosure () -> String) {

@@ -187,7 +187,7 @@ extension Kernel where H: ~Copyable {
     /// What is left out must be looked for when a less urgent thread runs: until then the fast paths, which do not look, decline.
     @inline(__always) mutating func updateDeadline(_ least: UInt32) {
         var earliest = core.sliceEnd
-        core.ready.watch = isTracing ? Limits.priorities : 0
+        core.ready.watch = 0
         if let first = core.deadlines.first {
             var deadline = first.pointee.instant
             if first.pointee.level < least {

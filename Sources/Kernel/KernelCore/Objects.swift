@@ -59,6 +59,7 @@ extension Ref where Object == Endpoint {
             pointee.readyServer = nil
         } else {
             pointee.waiters.remove(waiter.waitNode)
+            if pointee.holdsSenders { waiter.leaveSenders() }
         }
         waiter.pointee.endpoint = nil
         noteOccupation()

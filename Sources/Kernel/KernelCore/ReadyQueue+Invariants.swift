@@ -30,7 +30,7 @@
             }
             inspection.require(core.ready.top == top, "ready top is \(core.ready.top) instead of \(top)")
             inspection.require(
-                core.ready.watch == Limits.priorities || (core.ready.watch == 0 && !isTracing),
+                core.ready.watch == Limits.priorities || core.ready.watch == 0,
                 "the watch on switches is wrong")
             let pending = Set(updates.map { $0.0.bits })
             for thread in inspection.threads {

@@ -22,6 +22,8 @@
                 "\(name): uses floating point without an IPC buffer")
             inspection.require(
                 !word.isTimedOut || (word.isPending && !word.hasDeadline), "\(name): timed out without a step")
+            inspection.require(
+                thread.state != .running || !isTracing || word.isGuarded, "\(name): runs unrecorded while a trace is")
             let lends = thread.pointee.loanLength != 0
             inspection.require(lends == word.isLending, "\(name): the lending bit is wrong")
             inspection.require(

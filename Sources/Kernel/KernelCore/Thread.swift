@@ -158,6 +158,10 @@ public struct Thread: ~Copyable {
     var pendingUrgency: UInt8 = 0
     /// Badge of the capability with which it sends.
     var sendBadge: UInt64 = 0
+    /// The threads that are queued with one capability form a list, which the capability heads; the first one refers to it.
+    var sentThrough: Ref<Capability>?
+    var nextSender: Ref<Thread>?
+    var previousSender: Ref<Thread>?
     /// Control word of the message that it sends.
     var sendControl: UInt64 = 0
     /// The loan that goes with its call.
