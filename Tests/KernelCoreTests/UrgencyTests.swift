@@ -144,6 +144,28 @@ import Testing
         }
     }
 
+    /// A timer of the thread's own urgency does not interrupt it. A yield serves the timer once it is
+    /// due, and the woken equal runs.
+    @Test(arguments: [true, false]) func aYieldServesAnEquallyUrgentTimer(fast: Bool) {
+        let s = TestSystem(fast: fast)
+        let (bell, timer) = (s.make(.notification), s.make(.timer))
+        s.perform(.bindTimer, timer, UInt64(bell), 4)
+        let (waiter, armer) = s.run(10, 10)
+        s.perform(.setPriority, armer.slot, 10, 10)
+        s.wait(waiter, bell)
+        s.invoke(armer, .arm, timer, s.hardware.now + 500)
+        #expect(s.hardware.deadline == ~0)
+        s.yield(armer)
+        #expect(s.isRunning(armer) && s.state(waiter) == .waiting)
+        s.advance(by: 499)
+        s.yield(armer)
+        #expect(s.isRunning(armer) && s.state(waiter) == .waiting)
+        s.advance(by: 1)
+        #expect(s.isRunning(armer) && s.state(waiter) == .waiting)
+        s.yield(armer)
+        #expect(s.isRunning(waiter) && s.results(waiter).badge == 4)
+    }
+
     /// However many timers others arm for the same instant: the urgent one is served first, and undisturbed.
     @Test func manyTimersOfOthersDelayNobodyMoreUrgent() {
         let s = TestSystem()

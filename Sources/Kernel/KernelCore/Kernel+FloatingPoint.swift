@@ -69,10 +69,11 @@ extension Kernel where H: ~Copyable {
     ///
     /// - Parameter word: the caller's.
     @inline(__always) func inherited(_ word: UInt32, by server: Ref<Thread>) -> UInt32 {
-        let own = server.pointee.scheduling.raw
-        let above = Int32(bitPattern: own & 0xff) &- Int32(bitPattern: word & 0xff)
-        let kept = word & ~SchedulingWord.floatingPointBit | own & SchedulingWord.floatingPointBit
-        return kept &+ (above > 0 ? UInt32(bitPattern: above) : 0)
+        let kept = word & ~SchedulingWord.floatingPointBit
+        var result = SchedulingWord(
+            raw: kept | server.pointee.scheduling.raw & SchedulingWord.floatingPointBit)
+        result.effective = max(result.effective, server.effective)
+        return result.raw
     }
 
     /// `call` where one of the two threads uses floating point, and all else is as for `fastCall`.
