@@ -34,8 +34,9 @@ struct SnapshotArea {
         // The objects stand one behind the other at the low end of the untyped memory.
         let region: Ref<Untyped> = machine.object(Machine.untyped)
         parts.append((memory + Machine.untypedOffset, region.pointee.low))
-        // The memory of a thread that dies is its own; it stood among the derived capabilities of the root task's objects.
-        var firstSlot = system.plan.deletesReplies ? 32 : Int(machine.nextSlot)
+        // Each capability heads the list of the senders that are queued with it. The memory of a thread that dies is its own;
+        // it stood among the derived capabilities of the root task's objects.
+        var firstSlot = 32
         if system.plan.mortal != nil {
             let arena: Ref<Untyped> = machine.object(system.arena)
             let start = memory + Int(arena.pointee.physicalBase - ModelHardware.ramBase)
