@@ -94,13 +94,13 @@ extension ReferenceModel {
     mutating func performUpdates() {
         if updates.isEmpty { return isUpdatesTurn = false }
         while true {
+            let own = running.map { tasks[$0].state == .running ? tasks[$0].effective : 0 } ?? 0
+            let least = max(updatesTop, own)
+            arm(atLeast: least)
             if armed <= now {
                 isUpdatesTurn = false
-                let own = running.map { tasks[$0].state == .running ? tasks[$0].effective : 0 } ?? 0
-                let least = max(updatesTop, own)
                 serveDeadline(atLeast: least)
                 if firstGoes { break }
-                arm(atLeast: least)
                 continue
             }
             if firstGoes { break }

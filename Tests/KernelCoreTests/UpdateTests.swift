@@ -56,4 +56,32 @@ import Testing
         s.yield(lowering.driver)
         #expect(s.isRunning(lowering.caller) && s.effective(lowering.server) == 5)
     }
+
+    /// The timer is set anew for the steps: the deadline of a thread that has just blocked is served before the first of them.
+    @Test(arguments: [true, false]) func aDeadlineThatIsDueGoesBeforeTheSteps(fast: Bool) {
+        let s = TestSystem(fast: fast)
+        let (server, client, urgent) = (
+            s.makeThread(priority: 5), s.makeThread(priority: 40), s.makeThread(priority: 60)
+        )
+        let (endpoint, reply) = s.serve(server)
+        let (bell, timer) = (s.make(.notification), s.make(.timer))
+        s.perform(.bindTimer, timer, UInt64(bell), 1)
+        s.perform(.setPriority, urgent.slot, 60, 60)
+        s.start(server)
+        s.go()
+        s.receive(server, endpoint, reply: reply)
+        s.start(client)
+        s.call(client, endpoint)
+        s.start(urgent)
+        s.invoke(urgent, .setPriority, client.slot, 50, 60)
+        #expect(s.kernel.pointee.core.ready.updates.top == 50)
+        s.invoke(urgent, .arm, timer, s.hardware.now + 10)
+        s.advance(by: 20)
+        #expect(s.isRunning(urgent) && s.hardware.deadline == ~0)
+        s.wait(urgent, bell)
+        #expect(s.isRunning(urgent) && s.results(urgent).badge == 1)
+        #expect(s.kernel.pointee.core.ready.updates.top == 50)
+        s.wait(urgent, bell)
+        #expect(s.isRunning(server) && s.effective(server) == 50)
+    }
 }

@@ -32,7 +32,7 @@ extension Kernel where H: ~Copyable {
         _ slot: Ref<Capability>, in space: Ref<AddressSpace>, at address: UInt64, rights: Rights
     ) throws(MapError) {
         let frame: Ref<Frame> = slot.fastObject()
-        if slot.pointee.mappedIn != nil { throw MapError(.alreadyMapped) }
+        if slot.pointee.usedBy != nil { throw MapError(.alreadyMapped) }
         let size = frame.pointee.size
         let bytes: UInt64 = 1 << UInt64(size.rawValue)
         if address & (bytes &- 1) != 0 || address >= Limits.userEnd { throw MapError(.invalidArgument) }

@@ -52,6 +52,9 @@ extension Kernel where H: ~Copyable {
     /// - Complexity: as many steps as there are; pending interrupts are taken before each and after the last.
     @inline(never) private mutating func performSteps(_ thread: Ref<Thread>?) {
         while true {
+            // The timer may still be set for a more urgent thread, which has left.
+            let least = leastLevel(between: thread)
+            updateDeadline(least)
             let taken = isInterrupted() ? hardware.takeInterrupt() : .nothing
             if case .line(let line) = taken {
                 core.isUpdatesTurn = false
@@ -60,11 +63,9 @@ extension Kernel where H: ~Copyable {
             }
             if taken == .timer && core.unarmed == nil {
                 core.isUpdatesTurn = false
-                let least = leastLevel(between: thread)
                 serveDeadlines(atLeast: least)
                 // Where a thread goes first now, its exit sets the timer.
                 if dueUpdate(thread) == nil && core.unarmed == nil { return }
-                updateDeadline(least)
                 continue
             }
             if let timer = core.unarmed {
