@@ -134,7 +134,8 @@ func systemTests(_ runner: inout Runner) {
         var count = 0
         for index in 0..<UInt32(truncatingIfNeeded: c.boot.untypedCount) {
             let window = RegisterWindow(Slot(RootSlot.firstUntyped.index + index))
-            guard let status = try? window.read(0x18) else { continue }
+            // Linux' tree has another device in that page, with fewer registers than the mailbox.
+            guard (try? window.read(0x3c)) != nil, let status = try? window.read(0x18) else { continue }
             count += 1
             try c.expect(status & 1 << 30 != 0, "the mailbox is not empty", UInt64(status))
             try c.succeed { () throws(KernelError) in try window.write(0x1c, 0) }
