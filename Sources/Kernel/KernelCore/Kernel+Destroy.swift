@@ -1,8 +1,9 @@
 // Destruction, in steps: deleting and revoking capabilities, and reclaiming untyped memory with every object in it.
 //
-// `delete` and `revoke` remove one leaf of the derivation tree a step, or cancel one thread that is queued with it. `reclaim` walks the descriptors of a region from its
-// low end; each step removes one capability, one mapping, one waiter or one slot, and the progress stands in the objects
-// themselves. So an interrupt is taken after every step, and a call that restarts goes on where the objects say.
+// `delete` and `revoke` remove one leaf of the derivation tree a step, or cancel one thread that is
+// queued with it. `reclaim` walks the descriptors of a region from its low end; each step removes one
+// capability, one mapping, one waiter or one slot. The progress stands in the objects themselves, so an
+// interrupt is taken after every step, and a call that restarts goes on where the objects say.
 
 import HardwareInterface
 import KernelABI

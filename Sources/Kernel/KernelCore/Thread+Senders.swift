@@ -1,8 +1,8 @@
-// The threads that are queued at an endpoint with the same capability: their calls end when that capability is deleted or
-// revoked, since the badge that they carry means nothing then, or somebody else.
+// The threads that are queued at an endpoint with the same capability. Deleting or revoking the
+// capability cancels their calls: their badge may belong to another client afterwards.
 //
-// The capability refers to the first of them and only the first one refers back, so a capability moves in constant time, and
-// a thread leaves the list in constant time.
+// The capability refers to the first thread, and only that thread refers back. So moving a capability
+// and leaving the list take constant time.
 
 extension Ref where Object == Thread {
     /// Becomes the first of those that are queued with a capability.
@@ -15,7 +15,7 @@ extension Ref where Object == Thread {
         slot.pointee.firstSender = self
     }
 
-    /// Is queued no more: received, or its wait ended.
+    /// Leaves the list: the thread was received, or its wait ended.
     func leaveSenders() {
         let next = pointee.nextSender
         let previous = pointee.previousSender
