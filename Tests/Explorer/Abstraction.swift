@@ -102,6 +102,12 @@ struct Abstraction {
         add(place(thread.pointee.notification, system.notificationRefs), "\(name) notification")
         if thread.pointee.scheduling.isPending {
             add(UInt64(thread.pointee.pendingUrgency), "what \(name) update carries")
+            add(UInt64(thread.waitNode.pointee.key), "\(name) priority where it waits")
+            add(UInt64(thread.callerNode.pointee.key), "\(name) priority as its server knows it")
+            let node = thread.deadlineNode
+            let isMoving = thread.pointee.scheduling.hasDeadline && !node.pointee.isQueued
+            add(isMoving ? node.pointee.instant.ticks : 0, "\(name) moving deadline")
+            add(thread.isEnding ? thread.registers[0] : 0, "\(name) result")
         }
         add(thread.pointee.slice, "\(name) slice")
         add(thread.pointee.sliceRest, "\(name) rest of its slice")

@@ -6,14 +6,27 @@ import KernelABI
 
 @testable import KernelCore
 
+/// Under which priorities a thread stands in its queues.
+struct Place: Equatable {
+    let wait, caller: UInt8
+    let deadline: UInt32?
+
+    init(_ thread: Ref<KernelThread>) {
+        wait = thread.waitNode.pointee.key
+        caller = thread.callerNode.pointee.key
+        deadline = thread.deadlineNode.pointee.isQueued ? thread.deadlineNode.pointee.level : nil
+    }
+}
+
 /// What the checks need to know of the priorities before a step.
 struct PrioritiesBefore {
     let pending: [UInt8?]
     let effective: [UInt8]
+    let places: [Place]
     let states: [RunState]
     let servers: [Ref<KernelThread>?]
     /// The endpoints at which they wait.
-    let places: [Ref<Endpoint>?]
+    let endpoints: [Ref<Endpoint>?]
     let isSliceRunning: Bool
     /// The thread whose update comes first.
     let first: Int?
@@ -25,7 +38,8 @@ struct PrioritiesBefore {
         }
         effective = threads.map { $0.effective }
         states = threads.map { $0.state }
-        places = threads.map { $0.pointee.endpoint }
+        places = threads.map { Place($0) }
+        endpoints = threads.map { $0.pointee.endpoint }
         servers = threads.map { $0.pointee.blockedOn }
         first = system.index(system.machine.kernel.pointee.core.ready.updates.first)
         isSliceRunning = system.machine.kernel.pointee.core.sliceEnd != .never
@@ -89,8 +103,9 @@ extension System {
         let isUntouched =
             thread.pointee.pendingUrgency == urgency && thread.pointee.scheduling.isPending
             && thread.effective == before.effective[first] && thread.state == before.states[first]
+            && Place(thread) == before.places[first]
         if !isUntouched { return nil }
-        for index in threads.indices where before.places[index] == endpoint {
+        for index in threads.indices where before.endpoints[index] == endpoint {
             let other = threads[index].ref
             let isTaken = other.pointee.endpoint == nil && other.state == .awaitingReply
             if isTaken, before.effective[index] < urgency {

@@ -45,13 +45,13 @@ extension System {
         }
     }
 
-    /// effective = max(base, effective of each thread that is blocked on it), or an update is pending that carries both
-    /// the old priority and the new one.
+    /// effective = max(base, what each thread that is blocked on it has passed on), or an update is pending that carries
+    /// both the old priority and the new one.
     private func checkPriority(_ index: Int, _ found: inout [String]) {
         let thread = threads[index].ref
         var expected = thread.pointee.base
         for other in threads where other.ref.pointee.blockedOn == thread {
-            expected = max(expected, other.ref.effective)
+            expected = max(expected, passedOn(other.ref, to: thread))
         }
         if thread.pointee.scheduling.isTimedOut, !thread.pointee.scheduling.isPending {
             found.append("t\(index)'s time-out has come, and no step will end its wait")
@@ -66,6 +66,12 @@ extension System {
             found.append(
                 "t\(index) has effective priority \(thread.effective) instead of \(expected)")
         }
+    }
+
+    /// A caller's effective priority; while its own update is pending, what the server knows of it.
+    private func passedOn(_ caller: Ref<KernelThread>, to server: Ref<KernelThread>) -> UInt8 {
+        let lags = caller.pointee.scheduling.isPending && server.pointee.soleCaller != caller
+        return lags ? caller.callerNode.pointee.key : caller.effective
     }
 
     /// The largest base priority of the thread and of all that wait for it, however indirectly: what the links alone give.

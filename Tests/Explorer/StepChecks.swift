@@ -17,6 +17,8 @@ struct Before {
     let deadlines: [UInt64?]
     let awaited: [Ref<KernelCore.Notification>?]
     let replies: [Ref<Reply>?]
+    /// The result of a thread whose wait has ended, but for the step that lets it run.
+    let ended: [UInt64?]
     let bits: [UInt64]
     let isOutstanding: Bool
     let timer: TimerState?
@@ -35,6 +37,7 @@ struct Before {
             $0.state == .receiving ? $0.pointee.boundNotification : $0.pointee.notification
         }
         replies = threads.map { $0.pointee.reply }
+        ended = threads.map { $0.isEnding ? $0.registers[0] : nil }
         bits = system.notificationRefs.map { $0.pointee.bits }
         isOutstanding = system.isOutstanding
         timer = system.timerState
@@ -83,6 +86,10 @@ extension System {
             let result = ResultWord(raw: threads[index].ref.registers[0])
             let word = threads[index].ref.registers[3]
             let isCaller = index == before.running
+            if let ended = before.ended[index] {
+                if ended != result.raw { return "t\(index) lost the result of its wait" }
+                continue
+            }
             if let error = result.error {
                 if isCaller { continue }
                 if let problem = errorViolation(error, index, purpose, before) { return problem }

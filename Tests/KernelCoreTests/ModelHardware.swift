@@ -39,8 +39,9 @@ final class ModelState {
     var queriesLeft: Int?
     /// Let it appear again at every n-th query.
     var ghostPeriod: Int?
-    /// The query at which the root task's line interrupts.
+    /// The query at which a line interrupts: the root task's, or another.
     var urgentAfter: Int?
+    var urgentLine = TestSystem.rootLine
     var queries = 0
     var fastInterrupts: UInt64 = 0
     var systemErrors: UInt64 = 0
@@ -86,7 +87,7 @@ final class ModelState {
         queries += 1
         if let left = urgentAfter {
             urgentAfter = left > 0 ? left - 1 : nil
-            if left == 0 { pulses.insert(TestSystem.rootLine) }
+            if left == 0 { pulses.insert(urgentLine) }
         }
         if let left = queriesLeft {
             if left <= 0 {

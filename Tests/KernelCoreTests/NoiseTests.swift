@@ -189,7 +189,8 @@ private final class Noise {
         }
         if number == 100 + Int(Method.retype.rawValue) { x[7] = 0 }
         s.hardware.queriesLeft = random.next() % 4 == 0 ? Int(random.next() % 5) : nil
-        s.hardware.ghostPeriod = Int(random.next() % 3)
+        // As many looks between two as the longest call has before it changes anything.
+        s.hardware.ghostPeriod = 4 + Int(random.next() % 3)
         s.trap(thread)
         s.hardware.queriesLeft = nil
         // Whoever waits at first may succeed later, when its result is set by another.

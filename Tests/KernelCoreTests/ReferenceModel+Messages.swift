@@ -28,7 +28,7 @@ extension ReferenceModel {
         if let server = doors[door].server, let error = chainError(task, server) { return error }
         tasks[task].state = state
         tasks[task].on.endpoint = door
-        doors[door].senders = placed(task, in: doors[door].senders)
+        doors[door].senders = queued(task, in: doors[door].senders, by: \.waitKey)
         if let server = doors[door].server { block(task, on: server) }
         start(task, deadline)
         return nil
@@ -38,7 +38,7 @@ extension ReferenceModel {
         let delivery: Delivery = tasks[sender].isFaulting ? .fault : isOneWay ? .oneWay : .message
         let word = tasks[sender].isFaulting ? UInt64(FaultKind.pageRead.rawValue) : tasks[sender].word
         tasks[receiver].result = [UInt64(delivery.rawValue) << 8, badge(sender), word]
-        unblock(sender)
+        if isOneWay || tasks[sender].blockedOn != receiver { unblock(sender) }
         guard let reply = tasks[receiver].on.reply else { return }
         tasks[receiver].on.reply = nil
         if isOneWay {
@@ -50,7 +50,7 @@ extension ReferenceModel {
         replies[reply] = Answer(caller: sender, holder: receiver)
         tasks[sender].on.reply = reply
         if !tasks[sender].isFaulting { tasks[sender].state = .awaitingReply }
-        block(sender, on: receiver)
+        if tasks[sender].blockedOn == nil { block(sender, on: receiver) }
     }
     mutating func receive(_ task: Int, _ door: Int, _ reply: Int, _ deadline: UInt64) {
         number(task, deadline)
@@ -69,8 +69,9 @@ extension ReferenceModel {
         tasks[task].state = .receiving
         let isPlain =
             deadline == ~0 && doors[door].receivers.isEmpty && !doors[door].isClosed && tasks[task].callers.isEmpty
-        doors[door].plain = isPlain ? task : nil
-        doors[door].receivers = placed(task, in: doors[door].receivers)
+        queuePlain(door)
+        if isPlain { doors[door].plain = task }
+        doors[door].receivers = queued(task, in: doors[door].receivers, by: \.waitKey)
         start(task, deadline)
     }
     mutating func reply(_ task: Int, _ reply: Int, _ word: UInt64) {
@@ -103,7 +104,7 @@ extension ReferenceModel {
         while let waiting = at {
             at = tasks[waiting].blockedOn
             if at == task {
-                abort(waiting, .deadlock)
+                end(waiting, .deadlock)
                 break
             }
         }

@@ -7,7 +7,7 @@ extension ReferenceModel {
 
     mutating func signal(_ note: Int, _ bits: UInt64) {
         if let task = notes[note].bound, tasks[task].state == .receiving {
-            withdraw(task)
+            leavePlace(task)
             take(task, note, bits)
             makeReady(task)
         } else if let task = notes[note].waiters.first {
@@ -33,7 +33,7 @@ extension ReferenceModel {
         if hasPassed(deadline) { return finish(task, .timedOut) }
         tasks[task].state = .waiting
         tasks[task].on.notification = note
-        notes[note].waiters = placed(task, in: notes[note].waiters)
+        notes[note].waiters = queued(task, in: notes[note].waiters, by: \.waitKey)
         start(task, deadline)
     }
 
@@ -59,14 +59,12 @@ extension ReferenceModel {
         switch tasks[task].state {
         case .stopped: return
         case .faulted: tasks[task].isSuspended = true
-        case .ready, .running: withdraw(task)
-        default:
-            withdraw(task)
-            finish(task, .cancelled)
+        default: stop(task)
         }
     }
     mutating func resume(_ task: Int) -> KernelError? {
         if tasks[task].state == .faulted {
+            if isEnding(task) { conclude(task) }
             tasks[task].isSuspended = false
             if tasks[task].on != Waiting() { return nil }
             tasks[task].isFaulting = false
@@ -86,24 +84,24 @@ extension ReferenceModel {
     }
     mutating func close(_ door: Int) {
         doors[door].isClosed = true
-        doors[door].plain = nil
-        while let sender = doors[door].senders.first { abort(sender, .peerDied) }
+        queuePlain(door)
+        while let sender = doors[door].senders.first { end(sender, .peerDied) }
     }
     mutating func deleteReply(_ reply: Int) {
         if let caller = replies[reply].caller {
-            abort(caller, .peerDied)
+            end(caller, .peerDied)
         } else if let holder = replies[reply].holder {
-            abort(holder, .invalidCapability)
+            end(holder, .invalidCapability)
         }
     }
     /// Its memory is reclaimed, and a new thread of that number is made.
     mutating func replace(_ task: Int, base: Int) {
-        withdraw(task)
+        stop(task)
         for door in tasks[task].owned {
             close(door)
             doors[door].server = nil
         }
-        while let caller = tasks[task].callers.first { abort(caller, .peerDied) }
+        while let caller = tasks[task].callers.first { end(caller, .peerDied) }
         if let note = tasks[task].bound { notes[note].bound = nil }
         let handler = tasks[task].handler
         tasks[task] = Task(base: base, effective: base)

@@ -7,8 +7,8 @@ extension ReferenceModel {
 
     mutating func block(_ caller: Int, on server: Int) {
         tasks[caller].blockedOn = server
-        if let door = tasks[server].on.endpoint, doors[door].plain == server { doors[door].plain = nil }
-        tasks[server].callers = placed(caller, in: tasks[server].callers)
+        if let door = tasks[server].on.endpoint, doors[door].plain == server { queuePlain(door) }
+        tasks[server].callers = queued(caller, in: tasks[server].callers, by: \.callerKey)
         request(server)
     }
     mutating func unblock(_ caller: Int) {
@@ -19,12 +19,12 @@ extension ReferenceModel {
     }
     func chainError(_ caller: Int, _ server: Int) -> KernelError? {
         var row = [server]
-        while let next = tasks[row[row.count - 1]].blockedOn { row.append(next) }
+        while let last = row.last, !isEnding(last), let next = tasks[last].blockedOn { row.append(next) }
         if let place = row.firstIndex(of: caller), place < Limits.chain { return .deadlock }
         return row.count >= Limits.chain ? .chainTooLong : nil
     }
     private func inherited(_ task: Int) -> Int {
-        tasks[task].callers.map { tasks[$0].effective }.reduce(tasks[task].base, max)
+        tasks[task].callers.map { tasks[$0].callerKey }.reduce(tasks[task].base, max)
     }
     /// Does the task stand in a queue by its priority?
     private func isQueued(_ task: Int) -> Bool {
@@ -44,7 +44,7 @@ extension ReferenceModel {
         if waiting == nil && priority == tasks[task].effective { return }
         if tasks[task].state == .ready {
             tasks[task].effective = priority
-            ready = replaced(task, in: ready)
+            ready = placed(task, in: ready.filter { $0 != task })
         } else if !isQueued(task) {
             updates.removeAll { $0.task == task }
             tasks[task].isTimedOut = false
@@ -53,7 +53,7 @@ extension ReferenceModel {
             queueUpdate(task, max(priority, tasks[task].effective))
         }
     }
-    private mutating func queueUpdate(_ task: Int, _ urgency: Int) {
+    mutating func queueUpdate(_ task: Int, _ urgency: Int) {
         if let waiting = updates.firstIndex(where: { $0.task == task }) {
             if urgency <= updates[waiting].urgency { return }
             updates.remove(at: waiting)
@@ -66,47 +66,71 @@ extension ReferenceModel {
         tasks[task].isTimedOut = false
         tasks[task].effective = inherited(task)
     }
-    /// One step: the most urgent update, the oldest of equals. The urgency of a time-out is a second step.
+    /// One step of the most urgent update, the oldest of equals: one move in one queue.
     mutating func performUpdate() {
         guard let task = firstUpdate else { return }
-        if tasks[task].isTimedOut { return abort(task, .timedOut) }
-        let urgency = updatesTop
-        updates.removeAll { $0.task == task }
-        let priority = inherited(task)
-        let deadline = deadlines.firstIndex { $0.task == task && !$0.isOver && $0.urgency != priority }
-        if priority == tasks[task].effective {
-            if let deadline { deadlines[deadline].urgency = priority }
-            return
-        }
-        tasks[task].effective = priority
-        if let door = tasks[task].on.endpoint {
-            doors[door].senders = replaced(task, in: doors[door].senders)
-            doors[door].receivers = replaced(task, in: doors[door].receivers)
-        }
-        if let note = tasks[task].on.notification { notes[note].waiters = replaced(task, in: notes[note].waiters) }
-        if let server = tasks[task].blockedOn {
-            tasks[server].callers = replaced(task, in: tasks[server].callers)
+        if isEnding(task) { return conclude(task) }
+        if tasks[task].isTimedOut { return end(task, .timedOut) }
+        tasks[task].effective = inherited(task)
+        move(task)
+        if !hasMove(task) { updates.removeAll { $0.task == task } }
+    }
+    /// The queues that hold the task under another priority than its own: where it waits, the callers of its server, and the
+    /// deadlines, which it leaves in one step and enters in another.
+    private func isMisplaced(_ task: Int) -> (waits: Bool, calls: Bool, hasDeadline: Bool) {
+        let priority = tasks[task].effective
+        let waits =
+            tasks[task].on.notification != nil
+            || tasks[task].on.endpoint.map { doors[$0].plain != task } ?? false
+        let hasDeadline = deadlines.contains { $0.task == task && !$0.isOver && $0.urgency != priority }
+        return (
+            waits && tasks[task].waitKey != priority,
+            tasks[task].blockedOn != nil && tasks[task].callerKey != priority,
+            hasDeadline || tasks[task].movingDeadline != nil
+        )
+    }
+    private func hasMove(_ task: Int) -> Bool { isMisplaced(task) != (false, false, false) }
+    private mutating func move(_ task: Int) {
+        let place = isMisplaced(task)
+        if place.waits {
+            if let door = tasks[task].on.endpoint {
+                if doors[door].senders.contains(task) {
+                    doors[door].senders = queued(task, in: doors[door].senders, by: \.waitKey)
+                } else {
+                    doors[door].receivers = queued(task, in: doors[door].receivers, by: \.waitKey)
+                }
+            } else if let note = tasks[task].on.notification {
+                notes[note].waiters = queued(task, in: notes[note].waiters, by: \.waitKey)
+            }
+        } else if place.calls, let server = tasks[task].blockedOn {
+            tasks[server].callers = queued(task, in: tasks[server].callers, by: \.callerKey)
             request(server)
+        } else if let at = tasks[task].movingDeadline {
+            tasks[task].movingDeadline = nil
+            deadlines.append((at, task, tasks[task].effective, false))
+        } else if let index = deadlines.firstIndex(where: { $0.task == task && !$0.isOver }), place.hasDeadline {
+            tasks[task].movingDeadline = deadlines.remove(at: index).at
         }
-        if deadline != nil { updates.append((task, urgency)) }
     }
     /// Steps until a thread goes first; a timer that is due is served before each and after the last.
     mutating func performUpdates() {
-        if updates.isEmpty { return isUpdatesTurn = false }
+        if updates.isEmpty && armed > now { return isUpdatesTurn = false }
         while true {
-            let own = running.map { tasks[$0].state == .running ? tasks[$0].effective : 0 } ?? 0
-            let least = max(updatesTop, own)
-            arm(atLeast: least)
             if armed <= now {
                 isUpdatesTurn = false
-                serveDeadline(atLeast: least)
-                if firstGoes { break }
-                continue
+                armed = ~0
+                serveDeadline(atLeast: leastUrgency)
+            } else if firstGoes {
+                break
+            } else {
+                arm(atLeast: leastUrgency)
+                if armed > now { performUpdate() }
             }
-            if firstGoes { break }
-            performUpdate()
         }
         isUpdatesTurn = false
+    }
+    private var leastUrgency: Int {
+        max(updatesTop, running.map { tasks[$0].state == .running ? tasks[$0].effective : 0 } ?? 0)
     }
     /// Does a task go before every update?
     private var firstGoes: Bool {
@@ -144,6 +168,7 @@ extension ReferenceModel {
     /// The timer interrupts as long as something is due that is no less urgent than the task that runs.
     mutating func serveDeadlines() {
         while armed <= now {
+            armed = ~0
             serveDeadline(atLeast: running.map { tasks[$0].effective } ?? 0)
             reschedule()
         }

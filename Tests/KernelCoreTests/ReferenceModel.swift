@@ -20,6 +20,11 @@ struct ReferenceModel {
         var isFaulting = false
         /// Its deadline has passed, and its update will end its wait.
         var isTimedOut = false
+        /// The priorities under which it stands in the queue where it waits, and among the callers of its server.
+        var waitKey = 0
+        var callerKey = 0
+        /// Its deadline, while a step has taken it out of the queue to give it another urgency.
+        var movingDeadline: UInt64?
         var isSuspended = false
         var handler: Int?
         var word: UInt64 = 0
@@ -66,16 +71,25 @@ struct ReferenceModel {
 
     // Order
 
-    func placed(_ task: Int, in list: [Int], first: Bool = false) -> [Int] {
-        let priority = tasks[task].effective
+    func placed(
+        _ task: Int, in list: [Int], by key: KeyPath<Task, Int> = \.effective, first: Bool = false
+    ) -> [Int] {
+        let priority = tasks[task][keyPath: key]
         let place =
-            list.firstIndex { first ? tasks[$0].effective <= priority : tasks[$0].effective < priority } ?? list.count
+            list.firstIndex {
+                let other = tasks[$0][keyPath: key]
+                return first ? other <= priority : other < priority
+            } ?? list.count
         var list = list
         list.insert(task, at: place)
         return list
     }
-    func replaced(_ task: Int, in list: [Int]) -> [Int] {
-        list.contains(task) ? placed(task, in: list.filter { $0 != task }) : list
+    /// The list with the task at the place that its present priority gives it.
+    mutating func queued(
+        _ task: Int, in list: [Int], by key: WritableKeyPath<Task, Int>
+    ) -> [Int] {
+        tasks[task][keyPath: key] = tasks[task].effective
+        return placed(task, in: list.filter { $0 != task }, by: key)
     }
     mutating func makeReady(_ task: Int, first: Bool = false) {
         cancelDeadline(task)
@@ -135,29 +149,44 @@ struct ReferenceModel {
         if let holder = replies[reply].holder, tasks[holder].on.reply == reply { tasks[holder].on.reply = nil }
         replies[reply] = Answer()
     }
-    mutating func withdraw(_ task: Int) {
-        ready.removeAll { $0 == task }
+    /// Takes a task out of where it waits.
+    mutating func leavePlace(_ task: Int) {
         if let door = tasks[task].on.endpoint {
             leave(task, door)
         }
         if let reply = tasks[task].on.reply { free(reply) }
         if let note = tasks[task].on.notification { notes[note].waiters.removeAll { $0 == task } }
         tasks[task].on = Waiting()
+        tasks[task].isFaulting = false
+        tasks[task].isTimedOut = false
+    }
+    /// Is its wait over, but for the step that takes it out of its chain?
+    func isEnding(_ task: Int) -> Bool { tasks[task].blockedOn != nil && tasks[task].on == Waiting() }
+    mutating func end(_ task: Int, _ error: KernelError) {
+        if isEnding(task) { return conclude(task) }
+        leavePlace(task)
+        if tasks[task].state != .faulted { finish(task, error) }
+        if tasks[task].blockedOn == nil {
+            conclude(task)
+        } else {
+            queueUpdate(task, tasks[task].effective)
+        }
+    }
+    mutating func conclude(_ task: Int) {
+        unblock(task)
+        if tasks[task].state == .faulted { cancelUpdate(task) } else { makeReady(task) }
+    }
+    mutating func stop(_ task: Int) {
+        let state = tasks[task].state
+        if state != .ready, state != .running, state != .stopped, !isEnding(task) {
+            leavePlace(task)
+            if state != .faulted { finish(task, .cancelled) }
+        }
+        ready.removeAll { $0 == task }
         unblock(task)
         cancelDeadline(task)
         cancelUpdate(task)
-        tasks[task].isFaulting = false
         tasks[task].state = .stopped
-    }
-    mutating func abort(_ task: Int, _ error: KernelError) {
-        let isFaulted = tasks[task].isFaulting
-        withdraw(task)
-        if isFaulted {
-            tasks[task].state = .faulted
-        } else {
-            finish(task, error)
-            makeReady(task)
-        }
     }
     /// A call with a deadline gives its thread a number, whatever becomes of it.
     mutating func number(_ task: Int, _ deadline: UInt64) {
@@ -168,6 +197,7 @@ struct ReferenceModel {
         tasks[task].number = (0...).first { !taken.contains($0) }
     }
     mutating func cancelDeadline(_ task: Int) {
+        tasks[task].movingDeadline = nil
         guard let index = deadlines.firstIndex(where: { $0.task == task && !$0.isOver }) else { return }
         if deadlines.count == 1 { deadlines = [] } else { deadlines[index].isOver = true }
     }
@@ -175,6 +205,11 @@ struct ReferenceModel {
         doors[door].senders.removeAll { $0 == task }
         doors[door].receivers.removeAll { $0 == task }
         if doors[door].plain == task { doors[door].plain = nil }
+    }
+    /// The plain receiver stands in the queue from now on.
+    mutating func queuePlain(_ door: Int) {
+        if let task = doors[door].plain { tasks[task].waitKey = tasks[task].effective }
+        doors[door].plain = nil
     }
     func hasPassed(_ deadline: UInt64) -> Bool { deadline != ~0 && deadline <= now }
     mutating func start(_ task: Int, _ deadline: UInt64) {

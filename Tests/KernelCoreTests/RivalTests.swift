@@ -138,7 +138,8 @@ private final class Rivals {
             #expect(error == nil || (work == .inner && other == .outer && error == .invalidCapability))
         }
         let isEnded = [works.0, works.1].contains { $0 != .copies }
-        #expect(s.state(client) == (isEnded ? .ready : .calling) && (!isEnded || s.results(client).error == .peerDied))
+        #expect((s.state(client) == .ready || client.ref.isEnding) == isEnded)
+        #expect(!isEnded || s.results(client).error == .peerDied)
         #expect(s.isEmpty(door) == isEnded)
         for (object, work) in ends where works.0 == work || works.1 == work { #expect(s.isEmpty(object)) }
         #expect(s.revoke(outer).error == nil && !s.capability(outer).hasChildren)

@@ -156,6 +156,8 @@ extension TestSystem {
                 interrupt(line: line, isTimer: false)
             } else if let thread = running, thread.programCounter == TestSystem.callPlace {
                 enter(thread)
+            } else if let thread = running, let (kind, address) = interruptedFaults[thread.bits] {
+                fault(thread, kind, address: address)
             } else {
                 return
             }
@@ -180,8 +182,15 @@ extension TestSystem {
         }
         thread.ref.pointee.context.programCounter = 0x3000
         thread.ref.pointee.context.isFull = true
-        follow(kernel.pointee.fault(thread.ref, kind, address: address, syndrome: 0x9200_0007))
+        fault(thread.ref, kind, address: address)
         settle()
+    }
+    private func fault(_ thread: Ref<KernelThread>, _ kind: FaultKind, address: UInt64) {
+        let next = kernel.pointee.fault(thread, kind, address: address, syndrome: 0x9200_0007)
+        // An interrupt came between: the instruction faults again.
+        let faultsAgain = thread.state == .running || thread.state == .ready
+        interruptedFaults[thread.bits] = faultsAgain ? (kind, address) : nil
+        follow(next)
     }
     private func inspect() {
         steps += 1

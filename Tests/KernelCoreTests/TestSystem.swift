@@ -45,6 +45,8 @@ final class TestSystem {
     private var wake: UInt32 = 0
     private var wakeInterrupt: UInt32 = 0
     var steps = 0
+    /// The faults of threads that an interrupt came between: the instruction faults again.
+    var interruptedFaults: [UInt: (FaultKind, UInt64)] = [:]
     var isBroken = false
     private var isRootAsleep = false
     /// What each thread that uses floating point wrote to the register last: no two values are the same.

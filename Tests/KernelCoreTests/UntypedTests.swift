@@ -163,6 +163,7 @@ import Testing
         let memory = s.hardware.memory + Int(physical - ModelState.ramBase)
         #expect((0..<(2 << 20) / 4096).allSatisfy { memory.load(fromByteOffset: $0 * 4096, as: UInt64.self) == 0 })
         s.hardware.queriesLeft = 0
+        s.hardware.ghostPeriod = 1
         #expect(s.perform(.reclaim, arena).error == nil)
         s.hardware.queriesLeft = nil
         s.inspectTables()
@@ -170,7 +171,7 @@ import Testing
 
     /// Objects of every kind, all in use, nested regions among them: reclaimed with an interrupt at every step, and the
     /// whole state inspected after each.
-    @Test(arguments: [0, 2, nil]) func reclaimOfEverythingInUse(period: Int?) {
+    @Test(arguments: [1, 2, nil]) func reclaimOfEverythingInUse(period: Int?) {
         let s = TestSystem()
         let arena = s.make(.untyped, sizeBits: 21)
         let inner = s.make(.untyped, sizeBits: 18, from: arena)
@@ -254,7 +255,7 @@ import Testing
     }
 
     /// A task that reclaims the memory it lives in.
-    @Test(arguments: [nil, 0]) func aThreadMayReclaimItself(period: Int?) {
+    @Test(arguments: [nil, 1]) func aThreadMayReclaimItself(period: Int?) {
         let s = TestSystem()
         let arena = s.make(.untyped, sizeBits: 16)
         let fool = s.makeThread(priority: 20, from: arena)

@@ -49,7 +49,8 @@ import Testing
     @Test(arguments: [true, false]) func anInterruptEndsTheTurnOfTheUpdates(fast: Bool) {
         let lowering = Lowering(fast: fast)
         let s = lowering.s
-        s.hardware.pulses.insert(Lowering.line)
+        s.hardware.urgentLine = Lowering.line
+        s.hardware.urgentAfter = 1
         s.yield(lowering.caller)
         #expect(s.isRunning(lowering.driver) && s.results(lowering.driver).badge == 1)
         #expect(s.effective(lowering.server) == 10)

@@ -1,49 +1,61 @@
 // Ending a wait early: time-out, suspension, cancellation, and the death of either side.
+//
+// A wait for a server ends in two steps. First the thread leaves the endpoint or the reply object where
+// it waits, and gets its result: from then on it is *ending*. A pending update takes it out of its
+// inheritance chain and makes it ready. A wait for no server ends at once.
 
 import HardwareInterface
 import KernelABI
 
 extension Kernel where H: ~Copyable {
-    /// Takes a thread out of whatever it waits for. It is in no queue then, waits for nobody, and its state is `stopped`.
+    /// Ends a thread's wait with an error.
+    ///
+    /// - Precondition: the thread waits, and is not ending.
+    /// - Complexity: constant.
+    @inline(never) mutating func end(_ thread: Ref<Thread>, _ error: KernelError) {
+        leave(thread)
+        if thread.state != .faulted { complete(thread, ResultWord(error: error)) }
+        if thread.pointee.blockedOn == nil {
+            resumeOrFault(thread)
+        } else {
+            queueUpdate(thread, urgency: thread.effective)
+        }
+    }
+
+    /// Takes an ending thread out of its inheritance chain, and lets it run.
     ///
     /// - Complexity: constant; the update of the next link is left behind.
-    @inline(never) mutating func withdraw(_ thread: Ref<Thread>) {
-        leaveWait(thread)
-        cancelDeadline(thread)
+    @inline(never) mutating func finish(_ thread: Ref<Thread>) {
+        removeCaller(thread)
+        resumeOrFault(thread)
+    }
+
+    /// A thread whose wait is over runs; a faulted one stays faulted, since nobody answers for its fault.
+    private mutating func resumeOrFault(_ thread: Ref<Thread>) {
+        if thread.state != .faulted { return makeReady(thread) }
         if thread.pointee.scheduling.isPending { cancelUpdate(thread) }
     }
 
-    /// The same, but for its deadline and its pending update: `makeReady` ends those.
-    @inline(__always) private mutating func leaveWait(_ thread: Ref<Thread>) {
-        let state = thread.state
-        if state == .ready {
-            core.ready.remove(thread)
-        } else if state == .receiving {
-            leaveReceive(thread)
-        } else if let notification = thread.pointee.notification {
+    /// Takes a thread out of the endpoint, notification or reply object where it waits.
+    @inline(never) private mutating func leave(_ thread: Ref<Thread>) {
+        if let notification = thread.pointee.notification {
             notification.pointee.waiters.remove(thread.waitNode)
             thread.pointee.notification = nil
         } else {
-            if let endpoint = thread.pointee.endpoint {
-                endpoint.remove(thread)
-            } else if let reply = thread.pointee.reply {
-                release(reply)
-            }
-            removeCaller(thread)
+            leaveReceive(thread)
         }
         endLoan(thread)
         thread.pointee.scheduling.isFaulting = false
-        thread.pointee.scheduling.isGuarded = false
-        thread.state = .stopped
+        thread.pointee.scheduling.isTimedOut = false
     }
 
-    /// Takes a receiver out of its endpoint's queue; the reply object that it holds ready is free again.
+    /// Takes a thread out of its endpoint's queue; the reply object that it holds ready, or that holds it, is free again.
     @inline(never) mutating func leaveReceive(_ thread: Ref<Thread>) {
         thread.pointee.endpoint?.remove(thread)
         if let reply = thread.pointee.reply { release(reply) }
     }
 
-    /// Make a reply object free again. Its caller, if there is one, must be taken care of by the caller of this function.
+    /// Makes a reply object free again. The wait of its caller, if there is one, is for the caller of this function to end.
     func release(_ reply: Ref<Reply>) {
         if let thread = reply.pointee.caller { thread.pointee.reply = nil }
         if let holder = reply.pointee.holder, holder.pointee.reply == reply { holder.pointee.reply = nil }
@@ -51,21 +63,7 @@ extension Kernel where H: ~Copyable {
         reply.pointee.holder = nil
     }
 
-    /// End a thread's wait with an error, and let it run. A faulted thread stays stopped: nobody answers for its fault.
-    @inline(never) mutating func abort(_ thread: Ref<Thread>, _ error: KernelError) {
-        let isFaulted = thread.pointee.scheduling.isFaulting
-        leaveWait(thread)
-        if isFaulted {
-            // A fault has no deadline.
-            if thread.pointee.scheduling.isPending { cancelUpdate(thread) }
-            thread.state = .faulted
-            return
-        }
-        complete(thread, ResultWord(error: error))
-        makeReady(thread)
-    }
-
-    /// Set the results of a system call that carries no message.
+    /// Sets the results of a system call that carries no message.
     ///
     /// The zero is loaded, not a constant: the compiler would make one `memset` of nine stores, which is a loop.
     @inline(__always) func complete(_ thread: Ref<Thread>, _ result: ResultWord, _ value: UInt64 = 0) {
@@ -83,27 +81,53 @@ extension Kernel where H: ~Copyable {
         thread.pointee.context.x.10 = zero
     }
 
-    /// Stop a thread, wherever it is. A blocked operation ends with `cancelled`.
-    mutating func suspend(_ thread: Ref<Thread>) {
-        let state = thread.state
-        if state == .stopped { return }
-        if state == .faulted {
+    /// Stops a thread, wherever it is. A blocked operation ends with `cancelled`.
+    ///
+    /// - Returns: false where an interrupt came between: call again.
+    mutating func suspend(_ thread: Ref<Thread>) -> Bool {
+        if thread.state == .faulted {
             thread.pointee.scheduling.isSuspended = true
-            return
+            return true
         }
-        let wasWaiting = state != .ready && state != .running
-        withdraw(thread)
-        if wasWaiting { complete(thread, ResultWord(error: .cancelled)) }
+        return stop(thread)
     }
 
-    /// Let a stopped thread run.
+    /// Takes a thread out of all queues, and stops it.
+    ///
+    /// - Returns: false where an interrupt came between: call again.
+    @inline(never) mutating func stop(_ thread: Ref<Thread>) -> Bool {
+        let state = thread.state
+        if thread.pointee.blockedOn != nil && !thread.isEnding {
+            // Where its step comes first, it stops the thread.
+            thread.pointee.scheduling.isSuspended = true
+            end(thread, .cancelled)
+            if isInterrupted() { return false }
+        }
+        if thread.pointee.blockedOn != nil {
+            removeCaller(thread)
+        } else if state == .ready {
+            core.ready.remove(thread)
+        } else if state != .running && state != .stopped {
+            leave(thread)
+            if state != .faulted { complete(thread, ResultWord(error: .cancelled)) }
+        }
+        cancelDeadline(thread)
+        if thread.pointee.scheduling.isPending { cancelUpdate(thread) }
+        thread.pointee.scheduling.isGuarded = false
+        thread.pointee.scheduling.isSuspended = false
+        thread.state = .stopped
+        return true
+    }
+
+    /// Lets a stopped thread run.
     mutating func resume(_ thread: Ref<Thread>) -> KernelError? {
         if thread.state == .faulted {
-            // A fault that nobody answers any more; the instruction is tried again.
+            if thread.isEnding { finish(thread) }
             if thread.pointee.endpoint != nil || thread.pointee.reply != nil {
                 thread.pointee.scheduling.isSuspended = false
                 return nil
             }
+            // A fault that nobody answers any more; the instruction is tried again.
             thread.pointee.scheduling.isFaulting = false
         } else if thread.state != .stopped {
             return .wrongState
@@ -111,5 +135,12 @@ extension Kernel where H: ~Copyable {
         thread.pointee.scheduling.isSuspended = false
         insertReady(thread)
         return nil
+    }
+}
+
+extension Ref where Object == Thread {
+    /// Has its wait ended, but for the step that takes it out of its inheritance chain?
+    @inline(__always) var isEnding: Bool {
+        pointee.blockedOn != nil && pointee.endpoint == nil && pointee.reply == nil
     }
 }

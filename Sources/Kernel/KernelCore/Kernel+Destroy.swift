@@ -12,37 +12,55 @@ extension Kernel where H: ~Copyable {
     /// Remove everything that was derived from a capability; then, for `delete`, the capability itself.
     mutating func revoke(_ slot: Ref<Capability>, andDelete: Bool) -> Bool {
         while slot.hasChildren {
-            // Down to a leaf: bounded by `Limits.derivationDepth`, since each step goes one level deeper.
-            var leaf = slot
-            var levels = LoopBound(Limits.derivationDepth)
-            while leaf.hasChildren, let next = leaf.pointee.next {
-                levels.count()
-                leaf = next
-            }
-            if drain(leaf) { remove(leaf) }
+            _ = removeStep(leaf(below: slot))
             if isInterrupted() { return false }
         }
         return !andDelete || delete(slot)
     }
 
-    /// Empty a slot from which nothing derives. False: an interrupt came between; call again.
-    mutating func delete(_ slot: Ref<Capability>) -> Bool {
-        while !drain(slot) {  // one waiter a round
+    /// Empties a slot from which nothing derives. False: an interrupt came between; call again.
+    private mutating func delete(_ slot: Ref<Capability>) -> Bool {
+        while true {  // one wait a round
+            if removeStep(slot) { return true }
             if isInterrupted() { return false }
+        }
+    }
+
+    /// Ends one wait that depends on a capability from which nothing derives, or empties its slot where there is none.
+    ///
+    /// - Returns: whether the slot is empty.
+    private mutating func removeStep(_ slot: Ref<Capability>) -> Bool {
+        if let thread = waiter(with: slot) {
+            endWait(of: thread, with: slot)
+            return false
         }
         remove(slot)
         return true
     }
 
-    /// Before a capability to an endpoint goes: nobody must be left queued with it, for its badge may be another's by the time
-    /// that a message arrives; and before the last one goes, nobody must be left waiting where nobody can come any more. Ends
-    /// one wait; true when none is left to end.
-    private mutating func drain(_ slot: Ref<Capability>) -> Bool {
-        guard let endpoint = slot.endpoint else { return true }
-        if slot.pointee.previous == nil && slot.pointee.next == nil { return closeStep(endpoint, forGood: true) }
-        guard let sender = slot.pointee.firstSender else { return true }
-        abort(sender, endpoint.pointee.header.isDying ? .peerDied : .invalidCapability)
-        return false
+    /// Ends all waits that depend on a capability from which nothing derives. False: an interrupt came between; call again.
+    mutating func endWaits(with slot: Ref<Capability>) -> Bool {
+        while let thread = waiter(with: slot) {  // one wait a round
+            endWait(of: thread, with: slot)
+            if isInterrupted() { return false }
+        }
+        return true
+    }
+
+    /// Returns a thread whose wait must end before this capability to an endpoint goes: a thread that is queued with it, since
+    /// its badge may belong to another client by the time that the message arrives; and any thread where it is the last one,
+    /// since no other can come any more. The endpoint closes then.
+    private mutating func waiter(with slot: Ref<Capability>) -> Ref<Thread>? {
+        guard let endpoint = slot.endpoint else { return nil }
+        if slot.pointee.previous != nil || slot.pointee.next != nil { return slot.pointee.firstSender }
+        close(endpoint)
+        return endpoint.pointee.waiters.first?.waiter
+    }
+
+    private mutating func endWait(of thread: Ref<Thread>, with slot: Ref<Capability>) {
+        let isLast = slot.pointee.previous == nil && slot.pointee.next == nil
+        let isDying = slot.pointee.object?.pointee.isDying ?? true
+        end(thread, isLast || isDying ? .peerDied : .invalidCapability)
     }
 
     /// Empty a slot from which nothing derives, with what follows for the object.
@@ -50,16 +68,27 @@ extension Kernel where H: ~Copyable {
     /// - Complexity: constant.
     @inline(never) mutating func remove(_ slot: Ref<Capability>) {
         guard let object = slot.pointee.object else { return }
-        if slot.pointee.place != .table { detachPart(slot) }
-        unmap(slot)
+        if slot.pointee.place != .table { return removePart(slot) }
+        if slot.pointee.kind == .frame {
+            unmap(slot)
+            return slot.unlink()
+        }
         slot.unlink()
-        if object.pointee.firstCapability == nil { orphan(object) }
+        if object.pointee.firstCapability == nil { loseLast(object) }
+    }
+
+    /// Empties a slot of a thread control block. None of the kinds that stand there mind their last capability, and none of
+    /// these slots maps a frame.
+    mutating func removePart(_ slot: Ref<Capability>) {
+        if slot.pointee.object == nil { return }
+        detachPart(slot)
+        slot.unlink()
     }
 
     /// Nobody can reach the object any more; its memory stays until its untyped memory is reclaimed.
-    private mutating func orphan(_ object: Ref<ObjectHeader>) {
+    private mutating func loseLast(_ object: Ref<ObjectHeader>) {
         switch object.pointee.kind {
-        case .reply: abandon(object.rebound(to: Reply.self))
+        case .reply: cancel(object.rebound(to: Reply.self))
         case .interrupt: unbind(object.rebound(to: Interrupt.self))
         case .timer:
             cancel(object.rebound(to: Timer.self))
@@ -70,11 +99,11 @@ extension Kernel where H: ~Copyable {
     }
 
     /// The reply object goes: its caller gets an error, a receiver that holds it ready too.
-    private mutating func abandon(_ reply: Ref<Reply>) {
+    private mutating func cancel(_ reply: Ref<Reply>) {
         if let caller = reply.pointee.caller {
-            refuse(caller)
+            end(caller, .peerDied)
         } else if let holder = reply.pointee.holder {
-            abort(holder, .invalidCapability)
+            end(holder, .invalidCapability)
         }
     }
 
@@ -107,6 +136,7 @@ extension Kernel where H: ~Copyable {
                 levels.count()
                 region = inner
             }
+            if isInterrupted() { return false }
             if region.pointee.reclaimCursor >= region.pointee.low {
                 if region == untyped {
                     finishReclaim(untyped)
@@ -145,17 +175,17 @@ extension Kernel where H: ~Copyable {
         untyped.pointee.reclaimCursor = -1
     }
 
-    /// One step of an object's end; true when nothing refers to it any more.
+    /// Performs one step of an object's end; true when nothing refers to it any more.
     private mutating func destroyStep(_ object: Ref<ObjectHeader>) -> Bool {
+        // All of the object's capabilities go, so the order among them does not matter.
         if let first = object.pointee.firstCapability {
-            // All of the object's capabilities go, so the order among them does not matter.
-            if drain(first) { remove(first) }
+            _ = removeStep(first)
             return false
         }
         switch object.pointee.kind {
-        case .endpoint: return closeStep(object.rebound(to: Endpoint.self), forGood: true)
+        case .endpoint: return destroyStep(object.rebound(to: Endpoint.self))
         case .reply:
-            abandon(object.rebound(to: Reply.self))
+            cancel(object.rebound(to: Reply.self))
             return true
         case .notification: return destroyStep(object.rebound(to: Notification.self))
         case .thread: return destroyStep(object.rebound(to: Thread.self))
@@ -176,36 +206,36 @@ extension Kernel where H: ~Copyable {
         }
     }
 
-    /// Refuse one queued caller, or one receiver where the endpoint goes for good. True when none is left.
-    @inline(never) mutating func closeStep(_ endpoint: Ref<Endpoint>, forGood: Bool) -> Bool {
+    /// Refuses calls from now on; its ready server stands in the queue.
+    private mutating func close(_ endpoint: Ref<Endpoint>) {
         endpoint.pointee.isClosed = true
         endpoint.noteOccupation()
         queueReadyServer(endpoint)
-        if let sender = endpoint.waitingSender {
-            refuse(sender)
-            return false
-        }
-        if forGood {
-            if let receiver = endpoint.waitingReceiver {
-                abort(receiver, .peerDied)
-                return false
-            }
-            disown(endpoint)
-        }
-        return true
     }
 
-    /// `close`. False: an interrupt came between; call again.
-    mutating func close(_ endpoint: Ref<Endpoint>) -> Bool {
-        while !closeStep(endpoint, forGood: false) {  // one caller a round
+    /// `close`: ends the wait of every sender. False: an interrupt came between; call again.
+    mutating func refuseSenders(_ endpoint: Ref<Endpoint>) -> Bool {
+        close(endpoint)
+        while let sender = endpoint.waitingSender {  // one sender a round
+            end(sender, .peerDied)
             if isInterrupted() { return false }
         }
         return true
     }
 
+    private mutating func destroyStep(_ endpoint: Ref<Endpoint>) -> Bool {
+        close(endpoint)
+        if let waiter = endpoint.pointee.waiters.first?.waiter {
+            end(waiter, .peerDied)
+            return false
+        }
+        unbindServer(endpoint)
+        return true
+    }
+
     private mutating func destroyStep(_ notification: Ref<Notification>) -> Bool {
         if let waiter = notification.pointee.waiters.first?.waiter {
-            abort(waiter, .invalidCapability)
+            end(waiter, .invalidCapability)
             return false
         }
         if let source = notification.pointee.sources {
@@ -220,17 +250,21 @@ extension Kernel where H: ~Copyable {
 
     private mutating func destroyStep(_ thread: Ref<Thread>) -> Bool {
         if thread.state != .stopped {
-            withdraw(thread)
-            thread.state = .stopped
+            _ = stop(thread)
             return false
         }
         // Its endpoints close first, so that nobody new comes to wait for it.
         if let endpoint = thread.pointee.ownedEndpoints {
-            if closeStep(endpoint, forGood: false) { disown(endpoint) }
+            close(endpoint)
+            if let sender = endpoint.waitingSender {
+                end(sender, .peerDied)
+            } else {
+                unbindServer(endpoint)
+            }
             return false
         }
         if let caller = thread.firstCaller {
-            refuse(caller)
+            if caller.isEnding { finish(caller) } else { end(caller, .peerDied) }
             return false
         }
         if thread.deadlineNode.pointee.isQueued {
@@ -238,35 +272,47 @@ extension Kernel where H: ~Copyable {
             core.deadlines.remove(thread.deadlineNode)
             return false
         }
-        if !drain(thread.faultSlot) { return false }
+        if let sender = waiter(with: thread.faultSlot) {
+            endWait(of: sender, with: thread.faultSlot)
+            return false
+        }
         _ = bind(thread, nil)
-        remove(thread.tableSlot)
-        remove(thread.spaceSlot)
-        remove(thread.bufferSlot)
-        remove(thread.faultSlot)
+        removePart(thread.tableSlot)
+        removePart(thread.spaceSlot)
+        removePart(thread.bufferSlot)
+        removePart(thread.faultSlot)
         if core.current == thread { core.current = nil }
         dropNumber(thread.deadlineNode)
         return true
     }
 
-    /// Empty the table, at most `slotStep` slots a step and one capability of a tree.
+    /// Removes one capability of the tree below the table's first one, or else looks through `slotStep` slots.
     private mutating func destroyStep(_ table: Ref<CapabilityTable>) -> Bool {
+        let count = table.pointee.count
+        if table.pointee.cursor >= count { return true }
+        let slot = table.slot(table.pointee.cursor)
+        if slot.pointee.object != nil {
+            _ = removeStep(leaf(below: slot))
+            return false
+        }
         for _ in 0..<KernelLimits.slotStep {
-            if table.pointee.cursor >= table.pointee.count { return true }
-            let slot = table.slot(table.pointee.cursor)
-            if slot.pointee.object != nil {
-                var leaf = slot
-                var levels = LoopBound(Limits.derivationDepth)
-                while leaf.hasChildren, let next = leaf.pointee.next {
-                    levels.count()
-                    leaf = next
-                }
-                if drain(leaf) { remove(leaf) }
-                return false
-            }
+            if table.pointee.cursor >= count || table.slot(table.pointee.cursor).pointee.object != nil { break }
             table.pointee.cursor &+= 1
         }
         return false
+    }
+
+    /// Returns a capability that derives from this one, and from which nothing derives; where none does, this one.
+    ///
+    /// - Complexity: `Limits.derivationDepth` rounds, since each goes one level deeper.
+    @inline(__always) private func leaf(below slot: Ref<Capability>) -> Ref<Capability> {
+        var leaf = slot
+        var levels = LoopBound(Limits.derivationDepth)
+        while leaf.hasChildren, let next = leaf.pointee.next {
+            levels.count()
+            leaf = next
+        }
+        return leaf
     }
 
     private mutating func destroyStep(_ space: Ref<AddressSpace>) -> Bool {
@@ -287,7 +333,7 @@ extension Kernel where H: ~Copyable {
     /// `bindServer`: the thread inherits from those that queue at the endpoint from now on; a closed endpoint opens.
     mutating func bindServer(_ endpoint: Ref<Endpoint>, _ thread: Ref<Thread>) -> KernelError? {
         if endpoint.waitingSender != nil { return .wrongState }
-        disown(endpoint)
+        unbindServer(endpoint)
         endpoint.pointee.server = thread
         endpoint.pointee.isClosed = false
         endpoint.noteOccupation()
@@ -297,7 +343,7 @@ extension Kernel where H: ~Copyable {
         return nil
     }
 
-    private func disown(_ endpoint: Ref<Endpoint>) {
+    private func unbindServer(_ endpoint: Ref<Endpoint>) {
         guard let server = endpoint.pointee.server else { return }
         if let previous = endpoint.pointee.previousOwned {
             previous.pointee.nextOwned = endpoint.pointee.nextOwned

@@ -14,30 +14,38 @@ extension Kernel where H: ~Copyable {
         thread.pointee.faultAddress = address
         thread.pointee.faultSyndrome = syndrome
         if let handler = fastFault(thread) { return handler }
-        offerFault(thread)
+        if !offerFault(thread) {
+            // The thread goes on where it was, and faults again.
+            thread.pointee.scheduling.isFaulting = false
+            thread.state = .running
+            if kind == .unknownSystemCall { restart(thread) }
+        }
         return reschedule(thread)
     }
 
-    private mutating func offerFault(_ thread: Ref<Thread>) {
+    /// Stops the thread, and queues its fault or brings it to the waiting handler.
+    ///
+    /// - Returns: false where an interrupt came between.
+    @inline(never) private mutating func offerFault(_ thread: Ref<Thread>) -> Bool {
         thread.pointee.scheduling.isFaulting = true
         thread.state = .faulted
         let slot = thread.faultSlot
         guard let endpoint = slot.endpoint, !endpoint.pointee.isClosed else {
             if thread == rootThread { reportRootFault(thread) }
-            return
+            return true
         }
         thread.pointee.sendBadge = slot.pointee.badge
         thread.pointee.sendControl = 0
         endLoan(thread)
-        switch offer(thread, endpoint, through: slot, deadline: .never, state: .faulted) {
-        case .failed(.deadlock):
+        if case .failed(.deadlock) = offer(thread, endpoint, through: slot, deadline: .never, state: .faulted) {
             // The handler waits for this very thread, which cannot answer: that call ends, and the fault is offered again.
+            if isInterrupted() { return false }
             endWait(of: endpoint, for: thread)
+            if isInterrupted() { return false }
             _ = offer(thread, endpoint, through: slot, deadline: .never, state: .faulted)
-        // A line of waiting threads that is too long already: it stays faulted, as its state tells.
-        case .failed: break
-        case .blocked, .done, .restart: break
         }
+        // Any other failure is a chain that is too long already: the thread stays faulted, as its state tells.
+        return true
     }
 
     /// End the call, of the endpoint's server or of one that it waits for, that waits for `thread`.
@@ -47,7 +55,7 @@ extension Kernel where H: ~Copyable {
         while let waiting = at {
             rounds.count()
             at = waiting.pointee.blockedOn
-            if at == thread { return abort(waiting, .deadlock) }
+            if at == thread { return end(waiting, .deadlock) }
         }
     }
 

@@ -20,11 +20,11 @@ extension Kernel where H: ~Copyable {
         takeLoan(thread, isCall ? control : ControlWord(raw: 0))
         let outcome = offer(
             thread, endpoint, through: slot, deadline: deadline, state: isCall ? .calling : .sending)
-        if case .failed = outcome { endLoan(thread) }
+        if thread.state == .running { endLoan(thread) }
         return outcome
     }
 
-    /// Bring a message (or a fault) to a waiting receiver, or queue its sender.
+    /// Brings a message (or a fault) to a waiting receiver, or queues its sender. Restartable.
     mutating func offer(
         _ thread: Ref<Thread>, _ endpoint: Ref<Endpoint>, through slot: Ref<Capability>, deadline: Instant,
         state: RunState
@@ -32,16 +32,16 @@ extension Kernel where H: ~Copyable {
         let expectsReply = state != .sending
         if let receiver = endpoint.waitingReceiver {
             if expectsReply, let error = checkChain(thread, receiver) { return .failed(error) }
-            thread.state = state
+            guard let capabilities = carry(from: thread, to: receiver) else { return .restart }
             endpoint.remove(receiver)
-            cancelDeadline(receiver)
-            deliver(from: thread, to: receiver)
-            // Who answers a call takes its caller's place among its equals, as on the fast path.
+            deliver(from: thread, in: state, to: receiver, capabilities)
+            // The server of a call takes its caller's place among its equals, as on the fast path.
             makeReady(receiver, atHead: expectsReply)
             if expectsReply { startDeadline(thread, deadline) }
             return .blocked
         }
         if hasPassed(deadline) { return .failed(.timedOut) }
+        if isInterrupted() { return .restart }
         if let server = endpoint.pointee.server {
             if let error = checkChain(thread, server) { return .failed(error) }
         }
@@ -55,30 +55,39 @@ extension Kernel where H: ~Copyable {
         return .blocked
     }
 
-    /// Hand a sender's message to a receiver that holds a free reply object.
+    /// Hands a sender's message to a receiver that holds a free reply object.
     ///
-    /// - Precondition: both are out of the endpoint's queues, and the sender is blocked on no thread; `checkChain` was asked
-    ///   where a reply is expected.
+    /// - Precondition: `carry` has copied the payload. Both are out of the endpoint's queues; the receiver waits for no thread,
+    ///   so no chain grows too long and no cycle closes. The sender waits for nobody, or for the receiver.
+    /// - Parameters:
+    ///   - state: the sender's: calling, sending or faulted.
+    ///   - capabilities: how many were passed.
     /// - Postcondition: the receiver's results are set (it is not made ready here); a caller awaits the reply, a one-way
     ///   sender is ready.
-    private mutating func deliver(from sender: Ref<Thread>, to receiver: Ref<Thread>) {
-        let isOneWay = sender.state == .sending
-        let delivery: Delivery = sender.pointee.scheduling.isFaulting ? .fault : isOneWay ? .oneWay : .message
-        transfer(from: sender, to: receiver, delivery, badge: sender.pointee.sendBadge)
+    @inline(never) private mutating func deliver(
+        from sender: Ref<Thread>, in state: RunState, to receiver: Ref<Thread>, _ capabilities: Int
+    ) {
         guard let reply = receiver.pointee.reply else { return }
         receiver.pointee.reply = nil
-        if isOneWay {
+        if state == .faulted {
+            writeFault(of: sender, to: receiver, badge: sender.pointee.sendBadge)
+        } else {
+            transfer(
+                from: sender, to: receiver, state == .sending ? .oneWay : .message, badge: sender.pointee.sendBadge,
+                capabilities)
+        }
+        if state == .sending {
             reply.pointee.holder = nil
             complete(sender, .success)
             // A sender that need not wait goes on, and keeps its place among its equals.
-            if core.current == sender { sender.state = .running } else { makeReady(sender) }
+            if sender.state != .running { makeReady(sender) }
             return
         }
         reply.pointee.holder = receiver
         reply.pointee.caller = sender
         sender.pointee.reply = reply
-        if !sender.pointee.scheduling.isFaulting { sender.state = .awaitingReply }
-        addCaller(sender, to: receiver)
+        sender.state = state == .faulted ? .faulted : .awaitingReply
+        if sender.pointee.blockedOn == nil { adoptCaller(sender, by: receiver) }
     }
 
     mutating func receive(
@@ -103,11 +112,12 @@ extension Kernel where H: ~Copyable {
             if isInterrupted() { return .restart }
         }
         if let sender = endpoint.waitingSender {
-            // The receiver runs, so it waits for no thread: no chain grows too long and no cycle closes.
+            guard let capabilities = carry(from: sender, to: thread) else { return .restart }
+            let state = sender.state
             endpoint.remove(sender)
-            removeCaller(sender)
+            if sender.pointee.blockedOn != thread || state == .sending { removeCaller(sender) }
             thread.pointee.reply = reply
-            deliver(from: sender, to: thread)
+            deliver(from: sender, in: state, to: thread, capabilities)
             return .done
         }
         if hasPassed(deadline) { return .failed(.timedOut) }
@@ -141,43 +151,47 @@ extension Kernel where H: ~Copyable {
     }
 
     /// Something about the waiting receiver needs thought from now on: it waits in the queue, off the fast path.
-    mutating func queueReadyServer(_ endpoint: Ref<Endpoint>) {
+    @inline(__always) mutating func queueReadyServer(_ endpoint: Ref<Endpoint>) {
         guard let server = endpoint.pointee.readyServer else { return }
         endpoint.pointee.readyServer = nil
         endpoint.pointee.holdsSenders = false
-        endpoint.insert(server)
+        endpoint.pointee.waiters.insertFirst(server.waitNode, key: server.effective)
+        endpoint.pointee.occupation = 1
     }
 
-    /// `reply`: answer the caller that the reply object in `replySlot` holds.
+    /// `reply`: answers the caller that the reply object in `replySlot` holds.
     mutating func reply(_ thread: Ref<Thread>, _ replySlot: Slot, _ control: ControlWord) -> Outcome {
-        if let error = tryReply(thread, replySlot, control) { return .failed(error) }
+        do throws(KernelError) {
+            if !(try answer(thread, replySlot, control)) { return .restart }
+        } catch { return .failed(error) }
         complete(thread, .success)
         return .done
     }
 
-    /// Answer without touching the replier's registers: `replyAndReceive` may have to be performed again.
-    private mutating func tryReply(_ thread: Ref<Thread>, _ replySlot: Slot, _ control: ControlWord) -> KernelError? {
-        guard let slot = slot(thread, replySlot), slot.pointee.object != nil else { return .invalidCapability }
-        guard let reply = slot.reply else { return .wrongKind }
-        if !slot.pointee.rights.contains(.write) { return .missingRights }
-        guard let caller = reply.pointee.caller else { return .noCaller }
-        if let error = checkMessage(thread, control, rights: slot.pointee.rights) { return error }
+    /// Delivers the answer and lets the caller run; the replier's registers stay as they are.
+    ///
+    /// - Returns: false where an interrupt came between, and nothing changed.
+    private mutating func answer(
+        _ thread: Ref<Thread>, _ replySlot: Slot, _ control: ControlWord
+    ) throws(KernelError) -> Bool {
+        guard let slot = slot(thread, replySlot), slot.pointee.object != nil else { throw .invalidCapability }
+        guard let reply = slot.reply else { throw .wrongKind }
+        if !slot.pointee.rights.contains(.write) { throw .missingRights }
+        guard let caller = reply.pointee.caller else { throw .noCaller }
+        if let error = checkMessage(thread, control, rights: slot.pointee.rights) { throw error }
         thread.pointee.sendControl = control.raw & ControlWord.messageMask & ~ControlWord.loanBit
-        answer(caller, reply, from: thread)
-        return nil
-    }
-
-    /// Deliver the answer and let the caller run.
-    private mutating func answer(_ caller: Ref<Thread>, _ reply: Ref<Reply>, from thread: Ref<Thread>) {
         if caller.pointee.scheduling.isFaulting {
+            if isInterrupted() { return false }
             applyFaultReply(caller, thread)
         } else {
-            transfer(from: thread, to: caller, .message, badge: 0)
+            guard let capabilities = carry(from: thread, to: caller) else { return false }
+            transfer(from: thread, to: caller, .message, badge: 0, capabilities)
         }
         endLoan(caller)
         release(reply)
         removeCaller(caller)
         if caller.state != .stopped { makeReady(caller) }
+        return true
     }
 
     /// `replyAndReceive`: without a held caller it is a plain receive. Nobody is answered where the receive is refused.
@@ -186,13 +200,14 @@ extension Kernel where H: ~Copyable {
     {
         do throws(KernelError) {
             let (_, reply) = try checkReceive(thread, control.slot, replySlot)
-            if reply.pointee.caller != nil, let error = tryReply(thread, replySlot, control) { return .failed(error) }
+            if reply.pointee.caller != nil {
+                let isAnswered = try answer(thread, replySlot, control)
+                if !isAnswered || isInterrupted() { return .restart }
+            }
         } catch { return .failed(error) }
         return receive(thread, endpoint: control.slot, reply: replySlot, deadline: deadline)
     }
 
-    /// End a caller's wait because its server is gone.
-    mutating func refuse(_ caller: Ref<Thread>) { abort(caller, .peerDied) }
 }
 
 extension Ref where Object == Endpoint {

@@ -42,7 +42,7 @@ extension Kernel where H: ~Copyable {
             if at == caller { return .deadlock }
             length = length &+ 1
             if length > Limits.chain { return .chainTooLong }
-            guard let next = at.pointee.blockedOn else { return nil }
+            guard let next = at.pointee.blockedOn, !at.isEnding else { return nil }
             at = next
         }
     }
@@ -59,6 +59,18 @@ extension Kernel where H: ~Copyable {
         requestUpdate(server)
     }
 
+    /// Makes `caller` wait for a receiver, which stands in no queue: its priority follows at once.
+    ///
+    /// - Precondition: the caller waits for no thread.
+    /// - Complexity: constant.
+    mutating func adoptCaller(_ caller: Ref<Thread>, by receiver: Ref<Thread>) {
+        caller.pointee.blockedOn = receiver
+        queueSoleCaller(of: receiver)
+        receiver.pointee.callers.insert(caller.callerNode, key: caller.effective)
+        receiver.pointee.scheduling.effective = inheritedPriority(receiver)
+        core.isStale = true
+    }
+
     /// Ends the caller's wait for its server, if it has one.
     ///
     /// - Complexity: constant.
@@ -73,18 +85,20 @@ extension Kernel where H: ~Copyable {
         requestUpdate(server)
     }
 
-    /// Moves the caller that a fast path brought into the queue of callers.
-    func queueSoleCaller(of server: Ref<Thread>) {
+    /// Moves the caller that a fast path brought into the queue of callers, which is empty.
+    @inline(__always) func queueSoleCaller(of server: Ref<Thread>) {
         guard let caller = server.pointee.soleCaller else { return }
         server.pointee.soleCaller = nil
-        server.pointee.callers.insert(caller.callerNode, key: caller.effective)
+        server.pointee.callers.insertFirst(caller.callerNode, key: caller.effective)
     }
 
-    /// Returns the effective priority that the inheritance invariant requires.
+    /// Returns the effective priority that the inheritance invariant requires: the keys of the callers count, since a caller
+    /// whose own update is pending has not passed it on yet.
     func inheritedPriority(_ thread: Ref<Thread>) -> UInt8 {
-        var priority = thread.pointee.base
-        if let caller = thread.firstCaller, caller.effective > priority { priority = caller.effective }
-        return priority
+        let base = thread.pointee.base
+        if let caller = thread.pointee.soleCaller { return max(base, caller.effective) }
+        guard let first = thread.pointee.callers.first else { return base }
+        return max(base, first.pointee.key)
     }
 
     // Updates
@@ -123,39 +137,56 @@ extension Kernel where H: ~Copyable {
         core.ready.insertUpdate(thread)
     }
 
-    /// Performs the step of one link: the thread's own priority and places; the next link's update is left behind. The
-    /// urgency of its time-out is a second step. Where its deadline has passed, the step ends its wait instead.
+    /// Performs one step of a pending update: the thread's own priority, and one move in one queue. The last step ends the
+    /// update. Where the deadline of the thread has passed, the step ends its wait instead.
+    ///
+    /// The keys of its places tell which moves are left, so the steps need no state of their own.
     ///
     /// - Precondition: the thread's update is pending.
     /// - Complexity: constant.
     @inline(never) mutating func performUpdate(_ thread: Ref<Thread>) {
-        if thread.pointee.scheduling.isTimedOut { return abort(thread, .timedOut) }
+        if thread.isEnding { return finish(thread) }
+        if thread.pointee.scheduling.isTimedOut { return end(thread, .timedOut) }
+        if let server = thread.pointee.blockedOn { queueSoleCaller(of: server) }
+        thread.pointee.scheduling.effective = inheritedPriority(thread)
+        move(thread)
+        if nextMove(of: thread) == nil { endUpdate(thread) }
+    }
+
+    /// Returns the move that brings one of the thread's places in line with its priority; nil where all are.
+    @inline(__always) private func nextMove(of thread: Ref<Thread>) -> Move? {
+        let priority = thread.effective
+        if thread.waitingPlace != nil && thread.waitNode.pointee.key != priority { return .wait }
+        if thread.pointee.blockedOn != nil && thread.callerNode.pointee.key != priority { return .caller }
+        if !thread.pointee.scheduling.hasDeadline { return nil }
+        let node = thread.deadlineNode
+        if !node.pointee.isQueued { return .deadlineIn }
+        return node.pointee.level == DeadlineLevel.timeOut(priority) ? nil : .deadlineOut
+    }
+
+    /// Makes the next move, if there is one; the update of the next link is left behind.
+    @inline(__always) private mutating func move(_ thread: Ref<Thread>) {
+        let priority = thread.effective
+        switch nextMove(of: thread) {
+        case .wait: thread.waitingPlace?.pointee.rekey(thread.waitNode, key: priority)
+        case .caller:
+            guard let server = thread.pointee.blockedOn else { return }
+            server.pointee.callers.rekey(thread.callerNode, key: priority)
+            requestUpdate(server)
+        case .deadlineOut:
+            core.isStale = true
+            core.deadlines.remove(thread.deadlineNode)
+        case .deadlineIn:
+            let node = thread.deadlineNode
+            core.isStale = true
+            core.deadlines.insert(node, at: node.pointee.instant, level: DeadlineLevel.timeOut(priority))
+        case nil: break
+        }
+    }
+
+    private mutating func endUpdate(_ thread: Ref<Thread>) {
         core.ready.removeUpdate(thread)
         thread.pointee.scheduling.isPending = false
-        let priority = inheritedPriority(thread)
-        let hasOtherDeadline =
-            thread.pointee.scheduling.hasDeadline
-            && thread.deadlineNode.pointee.level != DeadlineLevel.timeOut(priority)
-        if priority == thread.effective {
-            if hasOtherDeadline { setUrgency(thread) }
-            return
-        }
-        thread.pointee.scheduling.effective = priority
-        if let endpoint = thread.pointee.endpoint {
-            if endpoint.pointee.readyServer != thread {
-                endpoint.pointee.waiters.rekey(thread.waitNode, key: priority)
-            }
-        } else if let notification = thread.pointee.notification {
-            notification.pointee.waiters.rekey(thread.waitNode, key: priority)
-        }
-        if let server = thread.pointee.blockedOn {
-            if server.pointee.soleCaller != thread { server.pointee.callers.rekey(thread.callerNode, key: priority) }
-            requestUpdate(server)
-        }
-        if hasOtherDeadline {
-            thread.pointee.scheduling.isPending = true
-            core.ready.insertUpdate(thread)
-        }
     }
 
     /// Ends the pending update of a thread that left its queues: its priority is what it inherits.
@@ -169,10 +200,24 @@ extension Kernel where H: ~Copyable {
     }
 }
 
+/// What a step of an update moves.
+private enum Move {
+    /// The thread in the queue of its endpoint or notification.
+    case wait
+    /// The thread among the callers of its server.
+    case caller
+    /// Its deadline out of the deadline queue, and back under its new urgency.
+    case deadlineOut
+    case deadlineIn
+}
+
 extension Ref where Object == Thread {
     /// Does the thread stand in a queue by its priority, so that a change of it takes a step?
-    var isQueued: Bool {
-        if let endpoint = pointee.endpoint { return endpoint.pointee.readyServer != self || pointee.blockedOn != nil }
-        return pointee.blockedOn != nil || pointee.notification != nil
+    var isQueued: Bool { pointee.blockedOn != nil || waitingPlace != nil }
+
+    /// The queue of the endpoint or notification where the thread waits; nil for a ready server, which stands in none.
+    @inline(__always) fileprivate var waitingPlace: Ref<WaitQueue>? {
+        if let endpoint = pointee.endpoint { return endpoint.pointee.readyServer == self ? nil : endpoint.waiters }
+        return pointee.notification?.waiters
     }
 }

@@ -139,7 +139,9 @@
                 if isQueued { expected += 1 }
                 if !thread.pointee.scheduling.hasDeadline { continue }
                 inspection.require(
-                    isQueued && members.contains(thread.deadlineNode.bits), "a thread's deadline is in no queue")
+                    isQueued == members.contains(thread.deadlineNode.bits), "a thread's deadline is lost")
+                inspection.require(
+                    isQueued || thread.pointee.scheduling.isPending, "a thread's deadline is in no queue")
                 inspection.require(
                     thread.state != .ready && thread.state != .running && thread.state != .stopped,
                     "a thread that does not wait has a deadline")

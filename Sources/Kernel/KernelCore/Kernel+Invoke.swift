@@ -217,7 +217,7 @@ extension Kernel where H: ~Copyable {
         _ thread: Ref<Thread>, _ number: Slot, _ method: Method
     ) throws(KernelError) -> Outcome {
         let endpoint: Ref<Endpoint> = try object(thread, number, .endpoint, .manage)
-        if method == .close { return close(endpoint) ? try done(thread, nil) : .restart }
+        if method == .close { return refuseSenders(endpoint) ? try done(thread, nil) : .restart }
         let server: Ref<Thread> = try object(thread, slotArgument(thread, 1), .thread, .manage)
         return try done(thread, bindServer(endpoint, server))
     }
@@ -244,11 +244,10 @@ extension Kernel where H: ~Copyable {
         let timer: Ref<Timer> = try object(thread, number, .timer, .manage)
         switch method {
         case .arm:
-            return try done(
-                thread,
-                arm(
-                    timer, at: Instant(ticks: argument(thread, 1)), period: argument(thread, 2),
-                    urgency: thread.pointee.maximum))
+            let isArmed = try arm(
+                timer, at: Instant(ticks: argument(thread, 1)), period: argument(thread, 2),
+                urgency: thread.pointee.maximum)
+            if !isArmed { return .restart }
         case .bindTimer:
             let notification: Ref<Notification> = try object(thread, slotArgument(thread, 1), .notification, .manage)
             if argument(thread, 2) == 0 { throw .invalidArgument }

@@ -155,7 +155,6 @@ extension Kernel where H: ~Copyable {
             let at = untyped.pointee.highCleared &- bytes
             unsafe hardware.zero(memory(untyped, at), bytes: bytes)
             untyped.pointee.highCleared = at
-            if at <= end { return true }
             if isInterrupted() { return false }
         }
     }

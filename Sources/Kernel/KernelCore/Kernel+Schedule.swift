@@ -28,7 +28,7 @@ extension Kernel where H: ~Copyable {
     }
 
     @inline(never) private mutating func choose(_ thread: Ref<Thread>?) -> Ref<Thread>? {
-        if core.ready.updates.top >= 0 || core.unarmed != nil { performSteps(thread) }
+        if isInterrupted() || core.ready.updates.top >= 0 || core.unarmed != nil { performSteps(thread) }
         core.isUpdatesTurn = false
         core.isStale = false
         if let thread, thread.state == .running {
@@ -49,33 +49,49 @@ extension Kernel where H: ~Copyable {
 
     /// Performs what goes before every thread: the next deadline of a periodic timer, and pending updates.
     ///
-    /// - Complexity: as many steps as there are; pending interrupts are taken before each and after the last.
+    /// - Complexity: as many steps as there are; pending interrupts are taken before and after each.
     @inline(never) private mutating func performSteps(_ thread: Ref<Thread>?) {
         while true {
-            // The timer may still be set for a more urgent thread, which has left.
-            let least = leastLevel(between: thread)
-            updateDeadline(least)
-            let taken = isInterrupted() ? hardware.takeInterrupt() : .nothing
-            if case .line(let line) = taken {
-                core.isUpdatesTurn = false
-                deliverInterrupt(line: line)
-                continue
+            var taken = takePending()
+            if taken == .nothing {
+                let update = core.unarmed == nil ? dueUpdate(thread) : nil
+                if core.unarmed == nil && update == nil { return }
+                // The timer may still be set for a more urgent thread, which has left.
+                updateDeadline(leastLevel(between: thread))
+                taken = takePending()
+                if taken == .nothing {
+                    performStep(update)
+                    continue
+                }
             }
-            if taken == .timer && core.unarmed == nil {
-                core.isUpdatesTurn = false
-                serveDeadlines(atLeast: least)
-                // Where a thread goes first now, its exit sets the timer.
-                if dueUpdate(thread) == nil && core.unarmed == nil { return }
-                continue
-            }
-            if let timer = core.unarmed {
-                core.unarmed = nil
-                rearm(timer)
-            } else if let update = dueUpdate(thread) {
-                performUpdate(update)
-            } else {
-                return
-            }
+            handle(taken, beside: thread)
+        }
+    }
+
+    private mutating func performStep(_ update: Ref<Thread>?) {
+        if let update {
+            performUpdate(update)
+        } else if let timer = core.unarmed {
+            rearm(timer)
+        }
+    }
+
+    /// Takes an interrupt from the controller where one is pending.
+    @inline(never) private mutating func takePending() -> TakenInterrupt {
+        isInterrupted() ? hardware.takeInterrupt() : .nothing
+    }
+
+    /// Handles an interrupt that was taken between two steps. Of a timer without deadline the next one is set first: it may be
+    /// due.
+    @inline(never) private mutating func handle(_ interrupt: TakenInterrupt, beside thread: Ref<Thread>?) {
+        if case .line(let line) = interrupt {
+            core.isUpdatesTurn = false
+            deliverInterrupt(line: line)
+        } else if let timer = core.unarmed {
+            rearm(timer)
+        } else {
+            core.isUpdatesTurn = false
+            serveDeadlines(atLeast: leastLevel(between: thread))
         }
     }
 
@@ -211,8 +227,9 @@ extension Kernel where H: ~Copyable {
     /// Puts the running thread behind the ready threads of the same priority, if there are any. Pending updates that are as
     /// urgent go first, and a deadline that is due.
     mutating func yield(_ thread: Ref<Thread>) -> Outcome {
-        complete(thread, .success)
         _ = serveDue(for: thread)
+        if isInterrupted() { return .restart }
+        complete(thread, .success)
         if core.ready.updates.top == Int(thread.effective) || core.unarmed != nil {
             core.isUpdatesTurn = true
             performSteps(thread)

@@ -26,7 +26,7 @@ extension Kernel where H: ~Copyable {
     @inline(__always) mutating func enter(_ thread: Ref<Thread>) { core.current = thread }
 
     /// Let the thread perform its `svc` again: its arguments are still in its context.
-    private func restart(_ thread: Ref<Thread>) {
+    func restart(_ thread: Ref<Thread>) {
         if thread.state == .running || thread.state == .ready { thread.pointee.context.programCounter &-= 4 }
     }
 

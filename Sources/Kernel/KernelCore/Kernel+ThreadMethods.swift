@@ -22,9 +22,7 @@ extension Kernel where H: ~Copyable {
             queueSoleCaller(of: thread)
         case .resume: return try done(caller, resume(thread))
         case .suspend:
-            complete(caller, .success)
-            suspend(thread)
-            return .done
+            if !suspend(thread) { return .restart }
         case .setEntry:
             if !isStopped(thread) { throw .wrongState }
             thread.pointee.context = UserContext()
@@ -54,7 +52,7 @@ extension Kernel where H: ~Copyable {
         let buffer = try part(caller, 3, .frame, .read | .write)
         let fault = try part(caller, 4, .endpoint, .write)
         if let frame = buffer?.frame, frame.pointee.isDevice || frame.pointee.size != .page { throw .invalidArgument }
-        if fault != nil && !delete(thread.faultSlot) { return .restart }
+        if fault != nil && !endWaits(with: thread.faultSlot) { return .restart }
         if let space, let error = set(thread.spaceSlot, space) { throw error }
         if let fault, let error = set(thread.faultSlot, fault) { throw error }
         if let table, let error = set(thread.tableSlot, table) { throw error }
@@ -81,7 +79,7 @@ extension Kernel where H: ~Copyable {
 
     /// Put a copy of a capability into a slot of the control block; nothing derives from such a slot.
     private mutating func set(_ slot: Ref<Capability>, _ source: Ref<Capability>) -> KernelError? {
-        remove(slot)
+        removePart(slot)
         return slot.derive(from: source, rights: .all, badge: source.badgeToCopy, placement: .child)
     }
 

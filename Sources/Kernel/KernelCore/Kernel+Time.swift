@@ -10,19 +10,21 @@ import HardwareInterface
 import KernelABI
 
 extension Kernel where H: ~Copyable {
-    /// Serves the most urgent of the deadlines that are due, unless it is less urgent than `least`, and the end of a slice.
+    /// Serves the most urgent of the deadlines that are due, unless it is less urgent than `least`; or else the end of a slice.
     ///
     /// The timer interrupts again at once while others are due, so that other interrupts get between.
     ///
     /// - Complexity: constant.
     mutating func serveDeadlines(atLeast least: UInt32) {
-        // The hardware holds an instant of the past, so that `updateDeadline` sets it anew, or off.
-        core.armed = Instant(ticks: 0)
+        // The hardware holds an instant of the past: it is silent until `updateDeadline` sets it anew.
+        core.armed = .never
+        hardware.setDeadline(.never)
         core.isStale = true
         let now = hardware.now
-        endSlice(now: now)
         if let node = core.deadlines.mostUrgent(dueAt: now), node.pointee.level >= least {
             serve(node, now: now)
+        } else {
+            endSlice(now: now)
         }
     }
 
@@ -76,6 +78,7 @@ extension Kernel where H: ~Copyable {
 
     /// Sets the next deadline of a periodic timer whose last one was taken out.
     @inline(never) mutating func rearm(_ timer: Ref<Timer>) {
+        core.unarmed = nil
         guard let next = nextDeadline(of: timer, now: hardware.now) else { return }
         core.isStale = true
         core.deadlines.insert(timer.node, at: next, level: timer.node.pointee.level)
@@ -94,20 +97,25 @@ extension Kernel where H: ~Copyable {
 
     // Timers
 
-    /// `arm`: replaces what was armed before.
+    /// `arm`: replaces what was armed before. Restartable: taking the old deadline out is a step.
     ///
     /// - Parameter urgency: the maximum priority of the thread that arms it.
-    mutating func arm(_ timer: Ref<Timer>, at deadline: Instant, period: UInt64, urgency: UInt8) -> KernelError? {
-        if timer.pointee.source.notification == nil { return .wrongState }
-        if deadline == .never || period >= 1 &<< 62 { return .invalidArgument }
-        if period != 0 && period < shortestPeriod { return .invalidArgument }
-        if !number(timer.node, maximum: urgency) { return .exhausted }
-        cancel(timer)
+    mutating func arm(
+        _ timer: Ref<Timer>, at deadline: Instant, period: UInt64, urgency: UInt8
+    ) throws(KernelError) -> Bool {
+        if timer.pointee.source.notification == nil { throw .wrongState }
+        if deadline == .never || period >= 1 &<< 62 { throw .invalidArgument }
+        if period != 0 && period < shortestPeriod { throw .invalidArgument }
+        if !number(timer.node, maximum: urgency) { throw .exhausted }
+        if timer.node.pointee.isQueued {
+            cancel(timer)
+            if isInterrupted() { return false }
+        }
         timer.pointee.deadline = deadline
         timer.pointee.period = period
         core.isStale = true
         core.deadlines.insert(timer.node, at: deadline, level: DeadlineLevel.timer(urgency))
-        return nil
+        return true
     }
 
     mutating func cancel(_ timer: Ref<Timer>) {
@@ -134,14 +142,18 @@ extension Kernel where H: ~Copyable {
         return isInterrupted() ? .restart : nil
     }
 
-    /// Wakes the thread with `timedOut` at `deadline`, unless that is never.
+    /// Wakes the thread, which is blocked, with `timedOut` at `deadline`, unless that is never. Where an interrupt is pending,
+    /// the deadline enters the queue by a step.
     ///
     /// - Precondition: `prepareDeadline` returned nil in this call.
     @inline(never) mutating func startDeadline(_ thread: Ref<Thread>, _ deadline: Instant) {
         if deadline == .never { return }
+        let node = thread.deadlineNode
         thread.pointee.scheduling.hasDeadline = true
+        node.pointee.instant = deadline
         core.isStale = true
-        core.deadlines.insert(thread.deadlineNode, at: deadline, level: DeadlineLevel.timeOut(thread.effective))
+        if isInterrupted() { return queueUpdate(thread, urgency: thread.effective) }
+        core.deadlines.insert(node, at: deadline, level: DeadlineLevel.timeOut(thread.effective))
     }
 
     @inline(__always) mutating func cancelDeadline(_ thread: Ref<Thread>) {
@@ -157,14 +169,6 @@ extension Kernel where H: ~Copyable {
         cancelDeadline(thread)
         thread.pointee.scheduling.isTimedOut = true
         queueUpdate(thread, urgency: thread.effective)
-    }
-
-    /// Makes the time-out of a blocked thread as urgent as the thread is.
-    mutating func setUrgency(_ thread: Ref<Thread>) {
-        let node = thread.deadlineNode
-        core.isStale = true
-        core.deadlines.remove(node)
-        core.deadlines.insert(node, at: node.pointee.instant, level: DeadlineLevel.timeOut(thread.effective))
     }
 
     /// Has the deadline passed already? Then the call must not block.

@@ -53,6 +53,18 @@ extension Ref where Object == Thread {
     }
 }
 
+extension Ref where Object == Endpoint {
+    @inline(__always) var waiters: Ref<WaitQueue> {
+        unsafe withUnsafeMutablePointer(to: &address.pointee.waiters) { unsafe Ref<WaitQueue>($0) }
+    }
+}
+
+extension Ref where Object == Notification {
+    @inline(__always) var waiters: Ref<WaitQueue> {
+        unsafe withUnsafeMutablePointer(to: &address.pointee.waiters) { unsafe Ref<WaitQueue>($0) }
+    }
+}
+
 extension Ref where Object == Timer {
     @inline(__always) var node: Ref<DeadlineNode> {
         unsafe withUnsafeMutablePointer(to: &address.pointee.node) { unsafe Ref<DeadlineNode>($0) }

@@ -11,7 +11,9 @@
             for node in nodes {
                 let thread = node.waiter
                 require(thread.pointee.endpoint == endpoint, "\(name): a stranger waits")
-                require(node.pointee.key == thread.effective, "\(name): a waiter has another key")
+                require(
+                    node.pointee.key == thread.effective || thread.pointee.scheduling.isPending,
+                    "\(name): a waiter has another key")
                 require(
                     (thread.state == .receiving) != endpoint.pointee.holdsSenders,
                     "\(name): senders and receivers at once")
@@ -74,7 +76,9 @@
                 require(
                     thread.pointee.notification == notification && thread.state == .waiting,
                     "\(name): a stranger waits")
-                require(node.pointee.key == thread.effective, "\(name): a waiter has another key")
+                require(
+                    node.pointee.key == thread.effective || thread.pointee.scheduling.isPending,
+                    "\(name): a waiter has another key")
             }
             for thread in threads where thread.pointee.notification == notification {
                 require(nodes.contains(thread.waitNode), "\(name): a thread waits here in no queue")

@@ -12,7 +12,8 @@
             inspection.inspectWait(thread, name)
             let word = thread.pointee.scheduling
             inspection.require(!word.isFaulting || thread.state == .faulted, "\(name): faulting in another state")
-            inspection.require(!word.isSuspended || thread.state == .faulted, "\(name): suspended bit in another state")
+            inspection.require(
+                !word.isSuspended || thread.state == .faulted || thread.isEnding, "\(name): suspended bit in another state")
             inspection.require(
                 thread.pointee.floatingPointArea
                     == (word.usesFloatingPoint ? thread.pointee.buffer?.floatingPointArea : nil),
@@ -87,8 +88,10 @@
             for node in nodes {
                 let caller = node.caller
                 require(caller.pointee.blockedOn == thread, "\(name): a caller that waits for another")
-                require(node.pointee.key == caller.effective, "\(name): a caller has another key")
-                priority = max(priority, caller.effective)
+                require(
+                    node.pointee.key == caller.effective || caller.pointee.scheduling.isPending,
+                    "\(name): a caller has another key")
+                priority = max(priority, node.pointee.key)
             }
             let isPending = thread.pointee.scheduling.isPending
             require(
@@ -101,6 +104,7 @@
             if let server = thread.pointee.blockedOn {
                 require(isLive(server, .thread), "\(name): waits for a dead thread")
             }
+            require(!thread.isEnding || isPending, "\(name): ending without a step")
             let members = nodes.count + (thread.pointee.soleCaller == nil ? 0 : 1)
             let expected = threads.filter { $0.pointee.blockedOn == thread }.count
             require(members == expected, "\(name): \(members) callers, \(expected) threads are blocked on it")
@@ -110,7 +114,7 @@
         fileprivate mutating func inspectChain(_ thread: Ref<Thread>, _ name: String) {
             var length = 1
             var at = thread
-            while let next = at.pointee.blockedOn, length <= threads.count {
+            while let next = at.pointee.blockedOn, !at.isEnding, length <= threads.count {
                 at = next
                 length += 1
             }
@@ -126,6 +130,12 @@
             require(isLive(endpoint, .endpoint), "\(name): a dead endpoint")
             require(isLive(reply, .reply), "\(name): a dead reply")
             require(isLive(notification, .notification), "\(name): a dead notification")
+            if thread.isEnding {
+                require(
+                    state == .calling || state == .sending || state == .awaitingReply || state == .faulted,
+                    "\(name): ending in state \(state.raw)")
+                return require(notification == nil, "\(name): ending, and waits on a notification")
+            }
             switch state {
             case .running, .ready, .stopped:
                 require(

@@ -44,12 +44,15 @@ public struct WaitQueue: ~Copyable {
     /// - Precondition: the node is in no queue.
     /// - Complexity: constant; at most `depth` nodes are visited.
     @inline(__always) mutating func insert(_ node: Ref<WaitNode>, key: UInt8) {
+        guard let first else { return insertFirst(node, key: key) }
         node.pointee.key = key
-        guard let first else {
-            first = node
-            return
-        }
         insertBeside(first, node)
+    }
+
+    /// Puts a node into an empty queue.
+    @inline(__always) mutating func insertFirst(_ node: Ref<WaitNode>, key: UInt8) {
+        node.pointee.key = key
+        first = node
     }
 
     @inline(never) private mutating func insertBeside(_ most: Ref<WaitNode>, _ node: Ref<WaitNode>) {
