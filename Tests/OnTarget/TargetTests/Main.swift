@@ -23,6 +23,8 @@ import UserRuntime
     timerTests(&runner)
     interruptTests(&runner)
     inheritanceTests(&runner)
+    chainCutTests(&runner)
+    revocationTests(&runner)
     schedulingTests(&runner)
     faultTests(&runner)
     floatingPointTests(&runner)
