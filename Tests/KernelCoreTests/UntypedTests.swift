@@ -18,7 +18,8 @@ import Testing
     ) -> Results {
         s.perform(
             .retype, untyped, UInt64(kind.rawValue) | sizeBits << 8, count, table ?? s.own, index,
-            descriptors ?? s.none, offset)
+            descriptors ?? (kind == .addressSpace ? UInt64(RootSlot.asidPool.index) : s.none),
+            offset)
     }
 
     @Test(arguments: kinds) func everyKindIsMadeAndCounted(kind: ObjectKind, sizeBits: UInt64) {
@@ -70,7 +71,10 @@ import Testing
             #expect(result.error == error, sourceLocation: sourceLocation)
             #expect(result.x[3] == made, sourceLocation: sourceLocation)
         }
-        for kind in [ObjectKind.null, .interrupt, .interruptControl, .systemControl, .registers] {
+        for kind in [
+            ObjectKind.null, .interrupt, .interruptControl, .systemControl, .registers,
+            .asidControl, .asidPool,
+        ] {
             expect(retype(s, arena, kind, at: free), .invalidArgument)
         }
         for (kind, bits) in [
@@ -99,17 +103,6 @@ import Testing
         expect(retype(s, arena, .frame, 12, count: 10, at: start + 100), .insufficientMemory, made: 3)
         expect(retype(s, arena, .endpoint, count: 5, at: 4094), .invalidCapability, made: 2)
         #expect(retype(s, arena, .endpoint, count: 0, at: start + 3).x[3] == 0)
-    }
-
-    @Test func addressSpaceNumbersRunOut() {
-        let s = TestSystem()
-        let arena = s.make(.untyped, sizeBits: 21)
-        // The root task has one of 255.
-        #expect(retype(s, arena, .addressSpace, count: 254, at: 1000).error == nil)
-        let more = retype(s, TestSystem.ram, .addressSpace, at: 3000)
-        #expect(more.error == .exhausted)
-        #expect(s.perform(.reclaim, arena).error == nil)
-        #expect(retype(s, TestSystem.ram, .addressSpace, at: 3000).error == nil)
     }
 
     @Test func deviceMemoryTakesDescriptorsElsewhere() {

@@ -64,7 +64,7 @@ extension Kernel where H: ~Copyable {
         case .timer:
             cancel(object.rebound(to: Timer.self))
         case .null, .endpoint, .notification, .thread, .capabilityTable, .addressSpace, .pageTable, .frame, .untyped,
-            .interruptControl, .systemControl, .registers:
+            .interruptControl, .systemControl, .registers, .asidControl, .asidPool:
             break
         }
     }
@@ -172,7 +172,9 @@ extension Kernel where H: ~Copyable {
             connect(object.rebound(to: Timer.self).source, to: nil, bits: 0)
             dropNumber(object.rebound(to: Timer.self).node)
             return true
-        case .frame, .untyped, .null, .interruptControl, .systemControl, .registers: return true
+        case .asidPool: return destroyStep(object.rebound(to: ASIDPool.self))
+        case .frame, .untyped, .null, .interruptControl, .systemControl, .registers, .asidControl:
+            return true
         }
     }
 
@@ -269,7 +271,7 @@ extension Kernel where H: ~Copyable {
         return false
     }
 
-    private mutating func destroyStep(_ space: Ref<AddressSpace>) -> Bool {
+    mutating func destroyStep(_ space: Ref<AddressSpace>) -> Bool {
         if let mapping = space.pointee.mappings {
             forgetMapping(mapping)
             return false
@@ -278,7 +280,7 @@ extension Kernel where H: ~Copyable {
             detach(table)
             return false
         }
-        free(asid: space.pointee.asid)
+        releaseASID(of: space)
         return true
     }
 

@@ -64,7 +64,9 @@ func untypedTests(_ runner: inout Runner) {
     runner.test("untyped.bad-kind") { c throws(Failure) in
         let memory = c.memory
         let target = c.slot()
-        let kinds: InlineArray<4, ObjectKind> = [ObjectKind.null, .interrupt, .interruptControl, .systemControl]
+        let kinds: InlineArray<6, ObjectKind> = [
+            ObjectKind.null, .interrupt, .interruptControl, .systemControl, .asidControl, .asidPool,
+        ]
         for index in kinds.indices {
             let kind = kinds[index]
             try c.refuse(.invalidArgument) { () throws(KernelError) in try memory.retype(kind, index: target) }
