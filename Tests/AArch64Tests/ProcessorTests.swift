@@ -29,6 +29,15 @@ import Testing
         }
     }
 
+    /// ID_AA64MMFR0_EL1.ASIDBits: 2 is 16 bits, everything else counts as 8.
+    @Test func addressSpacesHaveNumbersOfEightOrSixteenBits() {
+        for field in 0..<UInt64(16) {
+            _ = onProcessor(["id_aa64mmfr0_el1": field << 4 | 0xffff_ff0f]) {
+                #expect(Processor().asidBits == (field == 2 ? 16 : 8), "ASIDBits \(field)")
+            }
+        }
+    }
+
     static let withoutCounters = [
         Note("cntkctl_el1", 1 << 1), Note("mdscr_el1", 1 << 12), Note("isb"),
     ]

@@ -63,6 +63,7 @@ final class Machine {
             boot = [
                 task.thread.header, task.table.rebound(to: ObjectHeader.self),
                 task.space.rebound(to: ObjectHeader.self),
+                task.asidPool.rebound(to: ObjectHeader.self),
             ]
             kernel.pointee.finishBoot(task, kernelBytes: 1 << 20)
         } catch { preconditionFailure("boot: \(error)") }

@@ -100,6 +100,7 @@ struct ModelHardware: Hardware {
     func zero(_ start: UnsafeMutableRawPointer, bytes: Int) { memset(start, 0, bytes) }
     func maintainCache(_ operation: CacheOperation, _ start: UnsafeMutableRawPointer, bytes: Int) {}
 
+    var asidBits: Int { 16 }
     func translationBase(rootTable physical: UInt64, asid: UInt16) -> UInt64 {
         physical | UInt64(asid) << 48
     }

@@ -178,7 +178,7 @@ import Testing
         s.perform(.suspend, server.slot)
         #expect(s.isRunning(worker))
         s.hardware.queriesLeft = 0
-        s.hardware.ghostPeriod = 1
+        s.hardware.ghostPeriod = 0
         s.setRegisters(worker, ControlWord(invoke: .reclaim, Slot(arena)).raw)
         s.trap(worker.ref)
         for client in clients.reversed() {

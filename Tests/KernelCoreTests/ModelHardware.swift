@@ -21,8 +21,25 @@ final class ModelState {
     var deadlineWrites = 0
     var isTimerDue: Bool { deadline <= now && deadline != ~0 }
 
+    var asidBits = 16
     /// What user addresses mean to the thread that runs.
-    var translationBase: UInt64 = 0
+    var translationBase: UInt64 = 0 {
+        didSet { remembered.insert(UInt16(truncatingIfNeeded: translationBase >> 48)) }
+    }
+    /// ASIDs under which the processor may remember translations: each that was active since it was
+    /// invalidated.
+    private(set) var remembered: Set<UInt16> = []
+    func forget(_ asid: UInt16) {
+        invalidatedSpaces.append(asid)
+        if UInt16(truncatingIfNeeded: translationBase >> 48) != asid { remembered.remove(asid) }
+    }
+    /// An address space is numbered: what another one left under the number must be gone.
+    func base(_ physical: UInt64, _ asid: UInt16) -> UInt64 {
+        precondition(Int(asid) < 1 << asidBits, "the processor has no ASID \(asid)")
+        precondition(
+            asid == 0 || !remembered.contains(asid), "ASID \(asid) is used again, not invalidated")
+        return physical | UInt64(asid) << 48
+    }
 
     // Interrupts
     /// Lines whose device asks; `pulses` ask once.
@@ -162,11 +179,14 @@ struct ModelHardware: Hardware {
     func readRegister(_ address: UInt64) -> UInt32 { state.registers[address] ?? ~0 }
     func writeRegister(_ address: UInt64, _ value: UInt32) { state.registers[address] = value }
 
-    func translationBase(rootTable physical: UInt64, asid: UInt16) -> UInt64 { physical | UInt64(asid) << 48 }
+    var asidBits: Int { state.asidBits }
+    func translationBase(rootTable physical: UInt64, asid: UInt16) -> UInt64 {
+        state.base(physical, asid)
+    }
     func activate(translationBase: UInt64) { state.translationBase = translationBase }
     func publishTableEntry() { state.tablePublications += 1 }
     func invalidate(page: UInt64, asid: UInt16) { state.invalidatedPages.append((page, asid)) }
-    func invalidate(asid: UInt16) { state.invalidatedSpaces.append(asid) }
+    func invalidate(asid: UInt16) { state.forget(asid) }
 
     func setFloatingPoint(enabled: Bool) { state.isFloatingPointEnabled = enabled }
     func switchFloatingPoint(from old: UnsafeMutableRawPointer?, to new: UnsafeMutableRawPointer?) {

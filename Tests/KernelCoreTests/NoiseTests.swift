@@ -60,6 +60,7 @@ private final class Noise {
             s.make(.pageTable), s.make(.pageTable), s.make(.frame, sizeBits: 12), s.make(.frame, sizeBits: 21),
             s.make(.timer), s.make(.timer), arena, TestSystem.smallDevice, TestSystem.largeDevice,
             RootSlot.interruptControl.index, RootSlot.systemControl.index,
+            RootSlot.asidControl.index, s.makePool(),
         ]
         for thread in threads { s.start(thread) }
         refill()
@@ -119,12 +120,11 @@ private final class Noise {
         case .retype:
             let kinds: [UInt64] = [1, 2, 3, 4, 5 | 4 << 8, 6, 7, 8 | 12 << 8, 9 | 12 << 8, 9 | 13 << 8, 11]
             let isDevice = random.next() % 4 == 0
+            let kind = isDevice ? 8 | 12 << 8 : any(kinds)
+            let other = isDevice ? slot(.untyped) : kind == 6 ? slot(.asidPool) : s.none
             return (
                 slot(.untyped),
-                [
-                    isDevice ? 8 | 12 << 8 : any(kinds), 1 + random.next() % 3, s.own, freeSlot(),
-                    isDevice ? slot(.untyped) : s.none, (random.next() % 16) << 12,
-                ]
+                [kind, 1 + random.next() % 3, s.own, freeSlot(), other, (random.next() % 16) << 12]
             )
         case .reclaim, .untypedInformation: return (slot(.untyped), [])
         case .copy, .mint, .move:
@@ -149,6 +149,8 @@ private final class Noise {
         case .bindServer: return (slot(.endpoint), [slot(.thread)])
         case .close: return (slot(.endpoint), [])
         case .loanRead, .loanWrite: return (slot(.reply), [random.next() % 100, address(), random.next() % 100])
+        case .createASIDPool:
+            return (slot(.asidControl), [junk(), junk(), slot(.untyped), s.own, freeSlot()])
         case .createInterrupt:
             return (
                 slot(.interruptControl), [33 + random.next() % 8, random.next() % 2, slot(.untyped), s.own, freeSlot()]

@@ -81,6 +81,12 @@ extension Method {
                         .invoked(.untyped, .manage).ofDevice, .x(3, .capabilityTable, .write),
                         .x(5, .untyped, .manage).optional,
                     ], indices: [.target(4)], arguments: [1: frame, 2: 1]),
+                Form(
+                    operands: [
+                        .invoked(.untyped, .manage), .x(3, .capabilityTable, .write),
+                        .x(5, .asidPool, .manage),
+                    ], indices: [.target(4)],
+                    arguments: [1: UInt64(ObjectKind.addressSpace.rawValue), 2: 1]),
             ]
         case .reclaim: return [Form(operands: [.invoked(.untyped, .manage)])]
         case .untypedInformation: return [Form(operands: [.invoked(.untyped, .read)])]
@@ -154,6 +160,14 @@ extension Method {
                         .invoked(.interruptControl, .manage), .x(3, .untyped, .manage),
                         .x(4, .capabilityTable, .write),
                     ], indices: [.target(5)], arguments: [1: 40])
+            ]
+        case .createASIDPool:
+            return [
+                Form(
+                    operands: [
+                        .invoked(.asidControl, .manage), .x(3, .untyped, .manage),
+                        .x(4, .capabilityTable, .write),
+                    ], indices: [.target(5)])
             ]
         case .bindInterrupt:
             return [

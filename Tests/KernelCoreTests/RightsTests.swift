@@ -120,6 +120,8 @@ private final class Bench {
         objects[.interrupt] = makeInterrupt(line: 33)
         objects[.interruptControl] = RootSlot.interruptControl.index
         objects[.systemControl] = RootSlot.systemControl.index
+        objects[.asidControl] = RootSlot.asidControl.index
+        objects[.asidPool] = RootSlot.asidPool.index
         objects[.registers] = TestSystem.registers
     }
     func makeInterrupt(line: UInt64) -> UInt32 {
@@ -142,6 +144,8 @@ private final class Bench {
         case .interruptControl: return RootSlot.interruptControl.index
         case .registers: return TestSystem.registers
         case .systemControl: return RootSlot.systemControl.index
+        case .asidControl: return RootSlot.asidControl.index
+        case .asidPool: return RootSlot.asidPool.index
         case .addressSpace: return RootSlot.addressSpace.index
         case .frame: return s.make(.frame, sizeBits: 12)
         case .null, .endpoint, .notification, .reply, .thread, .pageTable, .timer:

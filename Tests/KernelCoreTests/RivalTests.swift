@@ -99,7 +99,8 @@ private final class Rivals {
     }
 
     private func make(_ kind: ObjectKind, from region: UInt32, at slot: UInt64 = free) -> Results {
-        s.perform(.retype, region, UInt64(kind.rawValue), 1, s.own, slot, s.none)
+        let pool = kind == .addressSpace ? UInt64(RootSlot.asidPool.index) : s.none
+        return s.perform(.retype, region, UInt64(kind.rawValue), 1, s.own, slot, pool)
     }
 
     /// Let the first work until its n-th step, then the second until its own, then one to its end, then the other.

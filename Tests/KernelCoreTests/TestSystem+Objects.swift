@@ -13,14 +13,27 @@ extension TestSystem {
     /// An object of the root task.
     func make(
         _ kind: ObjectKind, sizeBits: UInt64 = 0, from untyped: UInt32 = TestSystem.ram,
-        sourceLocation: SourceLocation = #_sourceLocation
+        pool: UInt32 = RootSlot.asidPool.index, sourceLocation: SourceLocation = #_sourceLocation
     ) -> UInt32 {
         let slot = allocateSlot()
         let result = perform(
-            .retype, untyped, UInt64(kind.rawValue) | sizeBits << 8, 1, own, UInt64(slot), none,
+            .retype, untyped, UInt64(kind.rawValue) | sizeBits << 8, 1, own, UInt64(slot),
+            kind == .addressSpace ? UInt64(pool) : none,
             sourceLocation: sourceLocation)
         #expect(result.error == nil, "making \(kind)", sourceLocation: sourceLocation)
         return slot
+    }
+    /// A pool of address-space numbers.
+    func makePool(
+        from untyped: UInt32 = TestSystem.ram, sourceLocation: SourceLocation = #_sourceLocation
+    ) -> UInt32 {
+        let slot = allocateSlot()
+        let result = createPool(from: untyped, at: UInt64(slot))
+        #expect(result.error == nil, sourceLocation: sourceLocation)
+        return slot
+    }
+    func createPool(from untyped: UInt32, at slot: UInt64) -> Results {
+        perform(.createASIDPool, RootSlot.asidControl.index, 0, 0, UInt64(untyped), own, slot)
     }
     func object<Object: ~Copyable>(_ slot: UInt32, as: Object.Type) -> Ref<Object>? {
         rootTable.slot(Int(slot)).pointee.object?.rebound(to: Object.self)

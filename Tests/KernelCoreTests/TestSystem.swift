@@ -57,8 +57,9 @@ final class TestSystem {
     /// Inspect after every n-th entry only, where much is done and something else looks as well.
     var inspectionPeriod = 1
 
-    init(fast: Bool = true) {
+    init(fast: Bool = true, asidBits: Int = 16) {
         usesFastPath = fast
+        hardware.asidBits = asidBits
         let memory = hardware.memory
         let base = ModelState.ramBase
         // Kernel tables at +0, the empty page table at +128 KiB, the bundle and the device tree behind; then boot memory.
@@ -98,6 +99,7 @@ final class TestSystem {
             boot = [
                 task.thread.header, task.table.rebound(to: ObjectHeader.self),
                 task.space.rebound(to: ObjectHeader.self),
+                task.asidPool.rebound(to: ObjectHeader.self),
             ]
             kernel.pointee.finishBoot(task, kernelBytes: 1 << 20)
         } catch { preconditionFailure("boot: \(error)") }

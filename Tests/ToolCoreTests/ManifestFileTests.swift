@@ -89,7 +89,8 @@ final class ManifestFileTests: XCTestCase {
                 "opens =", "privileges = [\"all\"]\nopens =",
                 "task uart: privilege \"all\" is none of interrupt_control, device_tree, root_view, system.console, "
                     + "system.statistics, system.trace, system.power, factory.inspect, factory.control, factory.devices, "
-                    + "factory.services, factory.power, supervisor.control, supervisor.keys, send_capabilities"
+                    + "factory.services, factory.power, supervisor.control, supervisor.keys, send_capabilities, "
+                    + "asid_pool"
             ),
             ("opens =", "shares_page = 1\nopens =", "task uart: shares_page is true or false"),
             (good, "[task]\nname = \"a\"", "task is a list of tables: write [[task]]"),

@@ -108,7 +108,7 @@ struct Bench {
                 memoryBits = information.sizeBits
             }
         }
-        try memory.retype(.addressSpace, index: otherSpace)
+        try memory.makeAddressSpaces(ASIDPool(RootSlot.asidPool), index: otherSpace)
         try memory.retype(.notification, index: Bench.pause)
         for offset in stride(from: 0 as UInt64, to: Shared.bytes, by: 4096) {
             try mapInBoth(try make(.frame, sizeBits: 12), at: Shared.base + offset)

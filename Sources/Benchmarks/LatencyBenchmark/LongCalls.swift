@@ -84,7 +84,7 @@ extension Bench {
     mutating func spaceSweep(_ timer: Timer, _ arena: Untyped) throws(KernelError) {
         let space = AddressSpace(Slot(scratch + 300))
         func build() throws(KernelError) {
-            try arena.retype(.addressSpace, index: space.slot)
+            try arena.makeAddressSpaces(ASIDPool(RootSlot.asidPool), index: space.slot)
             try arena.retype(.pageTable, count: 2, index: Slot(scratch + 301))
             try space.attachTable(Slot(scratch + 301), at: 0)
             try space.attachTable(Slot(scratch + 302), at: 0)

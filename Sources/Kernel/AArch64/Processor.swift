@@ -16,6 +16,8 @@ public struct Processor: Sendable {
         let version = (swiftlet_read_debug_features() >> 8) & 15
         return version != 0 && version != 15
     }
+    /// Bits of an ASID (ID_AA64MMFR0_EL1.ASIDBits); Boot.S sets TCR_EL1.AS by the same field.
+    public var asidBits: Int { (swiftlet_read_memory_features() >> 4) & 15 == 2 ? 16 : 8 }
     public var counterFrequency: UInt64 { swiftlet_read_counter_frequency() }
 
     /// What user code may use: the virtual counter, and the cycle counter where there is one. Everything else traps.

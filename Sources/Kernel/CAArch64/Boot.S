@@ -19,7 +19,7 @@
 // WXN, nTWE, nTWI (EL0 may wait), DZE (EL0 may zero lines), I, SA0, SA, C, M. Off: UCI, UCT, UMA, A.
 #define SCTLR_ON (SCTLR_OFF | 1 << 19 | 1 << 18 | 1 << 16 | 1 << 14 | 1 << 12 | 1 << 4 | 1 << 3 | 1 << 2 | 1)
 #define SCTLR_SPAN (1 << 23)
-// TCR_EL1: 39 bits and 4 KiB pages in both halves, tables in write-back inner-shareable memory, 8-bit ASIDs in TTBR0.
+// TCR_EL1: 39 bits and 4 KiB pages in both halves, tables in write-back inner-shareable memory, ASIDs in TTBR0.
 #define TCR (25 | 1 << 8 | 1 << 10 | 3 << 12 | 25 << 16 | 1 << 24 | 1 << 26 | 3 << 28 | 2 << 30)
 
 #define TREE_MAGIC 0xedfe0dd0
@@ -199,6 +199,10 @@ in_el1:
     msr mair_el1, x0
     ldr x0, =TCR
     mrs x1, id_aa64mmfr0_el1
+    ubfx x2, x1, #4, #4         // ASIDBits: 2 where an ASID has 16
+    cmp x2, #2
+    cset x2, eq
+    orr x0, x0, x2, lsl #36     // AS
     and x1, x1, #0xf            // PARange; beyond 48 bits other table formats begin
     mov x2, #5
     cmp x1, x2

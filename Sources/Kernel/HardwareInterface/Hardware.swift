@@ -54,6 +54,8 @@ public protocol Hardware: ~Copyable {
 
     // Address spaces
 
+    /// Bits of an ASID: 8 or 16.
+    var asidBits: Int { get }
     /// The value that selects a root table and its ASID (TTBR0_EL1).
     func translationBase(rootTable physical: UInt64, asid: UInt16) -> UInt64
     /// Make the current thread's address space the one that user addresses mean.

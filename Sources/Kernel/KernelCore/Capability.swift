@@ -26,7 +26,7 @@ public struct Uses: Equatable, Sendable {
         case .notification: raw = access &<< 2
         case .reply: raw = (access & 2) &<< 4
         case .null, .thread, .capabilityTable, .addressSpace, .pageTable, .frame, .untyped, .interrupt, .timer,
-            .interruptControl, .systemControl, .registers:
+            .interruptControl, .systemControl, .registers, .asidControl, .asidPool:
             raw = 0
         }
     }

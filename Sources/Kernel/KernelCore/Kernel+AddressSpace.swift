@@ -171,25 +171,6 @@ extension Kernel where H: ~Copyable {
         table.pointee.previous = nil
     }
 
-    // ASIDs
-
-    mutating func allocateASID() -> UInt16? {
-        for word in 0..<4 {
-            let free = ~asids[word]
-            if free != 0 {
-                let bit = free.trailingZeroBitCount
-                asids[word] |= 1 &<< UInt64(truncatingIfNeeded: bit)
-                return UInt16(truncatingIfNeeded: word &* 64 &+ bit)
-            }
-        }
-        return nil
-    }
-
-    mutating func free(asid: UInt16) {
-        hardware.invalidate(asid: asid)
-        asids[Int(asid >> 6) & 3] &= ~(1 &<< UInt64(asid & 63))
-    }
-
     /// Translate a user address by the tables, as the given access would: the kernel address of the byte and how many
     /// bytes follow in the same page.
     ///

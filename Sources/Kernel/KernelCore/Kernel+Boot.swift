@@ -85,6 +85,7 @@ public struct RootTask: ~Copyable {
     let thread: Ref<Thread>
     let table: Ref<CapabilityTable>
     let space: Ref<AddressSpace>
+    let asidPool: Ref<ASIDPool>
     let information: Ref<BootInformation>
     var untypedCount = 0
 }
@@ -102,12 +103,17 @@ extension Kernel where H: ~Copyable {
             to: CapabilityTable(
                 header: ObjectHeader(.capabilityTable, size: tableBytes), count: 1 << RootLayout.tableBits))
         let rootTable = try takePage(&memory)
-        guard let asid = allocateASID() else { throw .memory }
-        let spacePlace = try unsafe take(&memory, Footprint.descriptor(.addressSpace))
-        unsafe spacePlace.bindMemory(to: AddressSpace.self, capacity: 1).initialize(
-            to: AddressSpace(
-                header: ObjectHeader(.addressSpace), rootPhysical: rootTable, asid: asid,
-                translationBase: hardware.translationBase(rootTable: rootTable, asid: asid)))
+        let pool = unsafe reference(
+            try take(&memory, Footprint.descriptor(.asidPool)), as: ASIDPool.self)
+        pool.pointee.header.kind = .asidPool
+        asidRanges[0] |= 1
+        // ASID 0 is the kernel's.
+        pool.pointee.used = 1
+        let space = unsafe reference(
+            try take(&memory, Footprint.descriptor(.addressSpace)), as: AddressSpace.self)
+        space.pointee.header.kind = .addressSpace
+        space.pointee.rootPhysical = rootTable
+        assignASID(to: space, from: pool)
         let thread = unsafe reference(try take(&memory, Footprint.descriptor(.thread)), as: Thread.self)
         thread.header.pointee.kind = .thread
         initializeThread(thread)
@@ -117,7 +123,7 @@ extension Kernel where H: ~Copyable {
         information.pointee = BootInformation()
         var root = unsafe RootTask(
             memory: memory, thread: thread,
-            table: reference(tablePlace, as: CapabilityTable.self), space: reference(spacePlace, as: AddressSpace.self),
+            table: reference(tablePlace, as: CapabilityTable.self), space: space, asidPool: pool,
             information: information)
         if !isLayoutSound(root.thread) { throw .layout }
         makeFirstCapabilities(root)
@@ -132,6 +138,8 @@ extension Kernel where H: ~Copyable {
             of: root.table.rebound(to: ObjectHeader.self), kind: .capabilityTable)
         root.table.slot(Int(RootSlot.addressSpace.index)).makeFirst(
             of: root.space.rebound(to: ObjectHeader.self), kind: .addressSpace)
+        root.table.slot(Int(RootSlot.asidPool.index)).makeFirst(
+            of: root.asidPool.rebound(to: ObjectHeader.self), kind: .asidPool)
         root.table.slot(Int(RootSlot.thread.index)).makeFirst(of: root.thread.header, kind: .thread)
     }
 
@@ -141,6 +149,10 @@ extension Kernel where H: ~Copyable {
         let interrupt = unsafe withUnsafeMutablePointer(to: &interruptControl.header) { unsafe Ref<ObjectHeader>($0) }
         root.table.slot(Int(RootSlot.systemControl.index)).makeFirst(of: system, kind: .systemControl)
         root.table.slot(Int(RootSlot.interruptControl.index)).makeFirst(of: interrupt, kind: .interruptControl)
+        let asid = unsafe withUnsafeMutablePointer(to: &asidControl.header) {
+            unsafe Ref<ObjectHeader>($0)
+        }
+        root.table.slot(Int(RootSlot.asidControl.index)).makeFirst(of: asid, kind: .asidControl)
     }
 
     /// Map the bundle, the root segments within it and the device tree.
@@ -323,6 +335,7 @@ struct BundleHead: ~Copyable {
 extension Kernel where H: ~Copyable {
     /// Do the types have the sizes and offsets that the interface and the assembly state?
     private func isLayoutSound(_ thread: Ref<Thread>) -> Bool {
+        if MemoryLayout<ASIDPool>.size > Footprint.descriptor(.asidPool) { return false }
         let sizes =
             MemoryLayout<Capability>.stride == 64 && MemoryLayout<UserContext>.size == 280
             && MemoryLayout<Thread>.size <= Footprint.descriptor(.thread)

@@ -93,7 +93,7 @@ extension Kernel where H: ~Copyable {
         case .timer:
             cancel(object.rebound(to: Timer.self))
         case .null, .endpoint, .notification, .thread, .capabilityTable, .addressSpace, .pageTable, .frame, .untyped,
-            .interruptControl, .systemControl, .registers:
+            .interruptControl, .systemControl, .registers, .asidControl, .asidPool:
             break
         }
     }
@@ -125,26 +125,20 @@ extension Kernel where H: ~Copyable {
 
     // Reclaiming
 
-    /// Destroy all objects of a region. False: an interrupt came between; call again.
+    /// Destroys all objects of a region. False: an interrupt came between; call again.
     mutating func reclaim(_ untyped: Ref<Untyped>) -> Bool {
         if untyped.pointee.reclaimCursor < 0 { untyped.pointee.reclaimCursor = 0 }
-        while true {  // one reference a round, an interrupt is taken between rounds
-            // The innermost region that still has objects: each is at most half of the one around it, from 38 bits to 12.
-            var region = untyped
-            var levels = LoopBound(KernelLimits.nestedRegions)
-            while let inner = innerRegion(region) {
-                levels.count()
-                region = inner
-            }
-            if isInterrupted() { return false }
-            if region.pointee.reclaimCursor >= region.pointee.low {
-                if region == untyped {
-                    finishReclaim(untyped)
-                    return true
-                }
-                // An inner region is empty: its parent's cursor stands at it and finishes it as an object.
+        while true {  // one step a round: a level down, a reference, or a level up
+            let region = untyped.pointee.innermost ?? untyped
+            if region.pointee.reclaimCursor < 0 || region.pointee.reclaimCursor >= region.pointee.low {
+                // The cursor of the region around it stands at this one, and finishes it as an object.
                 finishReclaim(region)
+                if region == untyped { return true }
                 region.pointee.header.isDying = true
+                untyped.pointee.innermost = region.pointee.outer == untyped ? nil : region.pointee.outer
+            } else if let inner = innerRegion(region) {
+                inner.pointee.outer = region
+                untyped.pointee.innermost = inner
             } else {
                 let object = unsafe reference(memory(region, region.pointee.reclaimCursor), as: ObjectHeader.self)
                 object.pointee.isDying = true
@@ -154,9 +148,10 @@ extension Kernel where H: ~Copyable {
         }
     }
 
-    /// The object at the cursor, if it is untyped memory that still holds objects.
+    /// Returns the object at the cursor, if it is untyped memory that still holds objects.
+    ///
+    /// - Precondition: the cursor stands at an object.
     private func innerRegion(_ region: Ref<Untyped>) -> Ref<Untyped>? {
-        if region.pointee.reclaimCursor >= region.pointee.low { return nil }
         let object = unsafe reference(memory(region, region.pointee.reclaimCursor), as: ObjectHeader.self)
         if object.pointee.kind != .untyped { return nil }
         let inner = object.rebound(to: Untyped.self)
@@ -173,6 +168,7 @@ extension Kernel where H: ~Copyable {
         untyped.pointee.lowCleared = 0
         untyped.pointee.highCleared = untyped.pointee.high
         untyped.pointee.reclaimCursor = -1
+        untyped.pointee.innermost = nil
     }
 
     /// Performs one step of an object's end; true when nothing refers to it any more.
@@ -202,7 +198,9 @@ extension Kernel where H: ~Copyable {
             connect(object.rebound(to: Timer.self).source, to: nil, bits: 0)
             dropNumber(object.rebound(to: Timer.self).node)
             return true
-        case .frame, .untyped, .null, .interruptControl, .systemControl, .registers: return true
+        case .asidPool: return destroyStep(object.rebound(to: ASIDPool.self))
+        case .frame, .untyped, .null, .interruptControl, .systemControl, .registers, .asidControl:
+            return true
         }
     }
 
@@ -315,7 +313,7 @@ extension Kernel where H: ~Copyable {
         return leaf
     }
 
-    private mutating func destroyStep(_ space: Ref<AddressSpace>) -> Bool {
+    mutating func destroyStep(_ space: Ref<AddressSpace>) -> Bool {
         if let mapping = space.pointee.mappings {
             forgetMapping(mapping)
             return false
@@ -324,7 +322,7 @@ extension Kernel where H: ~Copyable {
             detach(table)
             return false
         }
-        free(asid: space.pointee.asid)
+        releaseASID(of: space)
         return true
     }
 

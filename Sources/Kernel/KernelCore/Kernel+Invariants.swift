@@ -19,6 +19,7 @@
         var timers: [Ref<Timer>] = []
         var tables: [Ref<CapabilityTable>] = []
         var spaces: [Ref<AddressSpace>] = []
+        var asidPools: [Ref<ASIDPool>] = []
         var pageTables: [Ref<PageTable>] = []
         var frames: [Ref<Frame>] = []
         var untyped: [Ref<Untyped>] = []
@@ -52,7 +53,8 @@
             case .untyped: untyped.append(object.rebound(to: Untyped.self))
             case .interrupt: interrupts.append(object.rebound(to: Interrupt.self))
             case .timer: timers.append(object.rebound(to: Timer.self))
-            case .interruptControl, .systemControl, .registers: break
+            case .asidPool: asidPools.append(object.rebound(to: ASIDPool.self))
+            case .interruptControl, .systemControl, .registers, .asidControl: break
             case .null: violations.append("an object of no kind at \(name(object))")
             }
         }
@@ -73,6 +75,7 @@
             for object in boot { inspection.add(object) }
             systemControl.header.firstCapability.map { inspection.addAuthority($0) }
             interruptControl.header.firstCapability.map { inspection.addAuthority($0) }
+            asidControl.header.firstCapability.map { inspection.addAuthority($0) }
             var next = 0
             while next < inspection.untyped.count {
                 collect(inspection.untyped[next], &inspection)
@@ -88,6 +91,7 @@
             inspectDeadlines(&inspection)
             inspection.inspectIdleNodes()
             for space in inspection.spaces { inspectSpace(space, &inspection) }
+            inspectPools(&inspection)
             for region in inspection.untyped { inspectUntyped(region, &inspection) }
             inspection.inspectCapabilities(scanTables: scanTables)
             return inspection

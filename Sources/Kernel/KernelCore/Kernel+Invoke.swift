@@ -26,6 +26,9 @@ extension Kernel where H: ~Copyable {
         case .createInterrupt:
             _ = try object(thread, slot, .interruptControl, .manage) as Ref<Authority>
             return try createInterrupt(thread)
+        case .createASIDPool:
+            _ = try object(thread, slot, .asidControl, .manage) as Ref<Authority>
+            return try createASIDPool(thread)
         case .bindInterrupt, .acknowledge, .interruptInformation: return try interruptMethod(thread, slot, method)
         case .bindTimer, .arm, .cancelTimer: return try timerMethod(thread, slot, method)
         case .consoleWrite, .powerOff, .reboot, .statistics, .resetStatistics, .trace:

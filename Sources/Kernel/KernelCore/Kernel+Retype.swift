@@ -21,7 +21,8 @@ struct RetypeRequest {
 }
 
 extension Kernel where H: ~Copyable {
-    /// `retype`. x1: kind | sizeBits << 8, x2: count, x3: table, x4: first index, x5: memory for descriptors, x6: offset.
+    /// `retype`. x1: kind | sizeBits << 8, x2: count, x3: table, x4: first index, x5: memory for
+    /// descriptors or ASID pool, x6: offset.
     ///
     /// x7 is the kernel's while the call restarts: how many were made (user code starts it at 0).
     mutating func retype(_ thread: Ref<Thread>, _ slot: Ref<Capability>) -> Outcome {
@@ -43,7 +44,7 @@ extension Kernel where H: ~Copyable {
                 index: thread.pointee.context.x.4, right: .write)
             if target.pointee.object != nil { throw .slotOccupied }
             guard let high = try prepare(request) else { return .restart }
-            try make(request, high, target)
+            try make(thread, request, high, target)
             thread.pointee.context.x.2 &-= 1
             thread.pointee.context.x.4 &+= 1
             thread.pointee.context.x.7 &+= 1
@@ -70,27 +71,41 @@ extension Kernel where H: ~Copyable {
         let sizeBits = Int(truncatingIfNeeded: (thread.pointee.context.x.1 &>> 8) & 0xff)
         let other = Slot(UInt32(truncatingIfNeeded: thread.pointee.context.x.5))
         var descriptors = source
-        if other != .none {
-            if !source.pointee.isDevice { throw .invalidArgument }
-            descriptors = try object(thread, other, .untyped, .manage)
-        }
+        if other != .none { descriptors = try otherMemory(thread, source, kind, other) }
         if descriptors.pointee.isDevice { throw .invalidArgument }
         if !source.isOpen || !descriptors.isOpen { throw .wrongState }
-        try checkSize(kind, sizeBits, isDevice: source.pointee.isDevice)
+        try checkSize(thread, kind, sizeBits, isDevice: source.pointee.isDevice)
         return RetypeRequest(
             source: source, descriptors: descriptors, kind: kind, sizeBits: sizeBits,
             offset: thread.pointee.context.x.6, low: Footprint.descriptor(kind, sizeBits: sizeBits),
             high: Footprint.memory(kind, sizeBits: sizeBits))
     }
 
+    /// Returns the memory for descriptors where x5 names something: a device region takes other
+    /// memory, and address spaces name their pool there.
+    @inline(never) private func otherMemory(
+        _ thread: Ref<Thread>, _ source: Ref<Untyped>, _ kind: ObjectKind, _ other: Slot
+    ) throws(KernelError) -> Ref<Untyped> {
+        if kind == .addressSpace { return source }
+        if !source.pointee.isDevice { throw .invalidArgument }
+        return try object(thread, other, .untyped, .manage)
+    }
+
     /// Is this a kind that can be made, in a size that it comes in?
-    private func checkSize(_ kind: ObjectKind, _ sizeBits: Int, isDevice: Bool) throws(KernelError) {
+    private func checkSize(
+        _ thread: Ref<Thread>, _ kind: ObjectKind, _ sizeBits: Int, isDevice: Bool
+    ) throws(KernelError) {
         switch kind {
-        case .null, .interrupt, .interruptControl, .systemControl, .registers: throw .invalidArgument
+        case .null, .interrupt, .interruptControl, .systemControl, .registers, .asidControl,
+            .asidPool:
+            throw .invalidArgument
         case .frame: if FrameSize(rawValue: UInt8(truncatingIfNeeded: sizeBits)) == nil { throw .invalidArgument }
         case .untyped: if sizeBits < 12 || sizeBits > 38 { throw .invalidArgument }
         case .capabilityTable: if !Limits.tableBits.contains(sizeBits) { throw .invalidArgument }
-        case .endpoint, .notification, .reply, .thread, .addressSpace, .pageTable, .timer:
+        case .addressSpace:
+            if sizeBits != 0 { throw .invalidArgument }
+            try checkPool(thread)
+        case .endpoint, .notification, .reply, .thread, .pageTable, .timer:
             if sizeBits != 0 { throw .invalidArgument }
         }
         if isDevice && kind != .frame && kind != .untyped { throw .invalidArgument }
@@ -165,14 +180,10 @@ extension Kernel where H: ~Copyable {
     }
 
     /// Make one object in prepared memory, and its first capability.
-    @inline(__always) private mutating func make(_ request: RetypeRequest, _ high: Int, _ target: Ref<Capability>)
-        throws(KernelError)
-    {
-        var asid: UInt16 = 0
-        if request.kind == .addressSpace {
-            guard let free = allocateASID() else { throw .exhausted }
-            asid = free
-        }
+    @inline(__always) private mutating func make(
+        _ thread: Ref<Thread>, _ request: RetypeRequest, _ high: Int, _ target: Ref<Capability>
+    ) throws(KernelError) {
+        if request.kind == .addressSpace && checkedPool(thread).pointee.used == ~0 { throw .exhausted }
         let place = unsafe memory(request.descriptors, request.descriptors.pointee.low)
         request.descriptors.pointee.low &+= request.low
         request.source.pointee.high = high
@@ -181,18 +192,21 @@ extension Kernel where H: ~Copyable {
         object.pointee.kind = request.kind
         object.pointee.size = UInt32(truncatingIfNeeded: request.low)
         initialize(
-            object, request.kind, sizeBits: request.sizeBits, isDevice: request.source.pointee.isDevice,
-            physical: request.source.pointee.physicalBase &+ offset, asid: asid)
+            thread, object, request.kind, sizeBits: request.sizeBits, isDevice: request.source.pointee.isDevice,
+            physical: request.source.pointee.physicalBase &+ offset)
         target.makeFirst(of: object, kind: request.kind)
     }
 
     /// Give zeroed memory the shape of its kind: all-zero is a valid value of every object, so that only what is not zero is
     /// written.
     @inline(__always) private func initialize(
-        _ object: Ref<ObjectHeader>, _ kind: ObjectKind, sizeBits: Int, isDevice: Bool, physical: UInt64, asid: UInt16
+        _ thread: Ref<Thread>, _ object: Ref<ObjectHeader>, _ kind: ObjectKind, sizeBits: Int,
+        isDevice: Bool, physical: UInt64
     ) {
         switch kind {
-        case .endpoint, .notification, .reply, .null, .interrupt, .interruptControl, .systemControl, .registers: break
+        case .endpoint, .notification, .reply, .null, .interrupt, .interruptControl, .systemControl,
+            .registers, .asidControl, .asidPool:
+            break
         case .timer:
             let timer = object.rebound(to: Timer.self)
             timer.pointee.deadline = .never
@@ -207,8 +221,7 @@ extension Kernel where H: ~Copyable {
         case .addressSpace:
             let space = object.rebound(to: AddressSpace.self)
             space.pointee.rootPhysical = physical
-            space.pointee.asid = asid
-            space.pointee.translationBase = hardware.translationBase(rootTable: physical, asid: asid)
+            assignASID(to: space, from: checkedPool(thread))
         case .untyped:
             initializeUntyped(
                 object.rebound(to: Untyped.self), physical: physical, sizeBits: sizeBits, isDevice: isDevice)
@@ -233,12 +246,29 @@ extension Kernel where H: ~Copyable {
         untyped.pointee.reclaimCursor = -1
     }
 
-    /// `createInterrupt`. x1: line, x2: trigger, x3: untyped memory, x4: table, x5: index. Restartable.
+    /// `createInterrupt`. x1: line, x2: trigger; x3 to x5: see `makeGranted`. Restartable.
     mutating func createInterrupt(_ thread: Ref<Thread>) throws(KernelError) -> Outcome {
         let line = Int(truncatingIfNeeded: thread.pointee.context.x.1)
         guard line >= 0, line < Limits.interruptLines, hardware.isAssignable(line: line),
             let trigger = Trigger(rawValue: thread.pointee.context.x.2)
         else { throw .invalidArgument }
+        guard let (object, target) = try makeGranted(thread, .interrupt) else { return .restart }
+        let interrupt = object.rebound(to: Interrupt.self)
+        interrupt.pointee.line = line
+        interrupt.pointee.trigger = trigger
+        target.makeFirst(of: object, kind: .interrupt)
+        complete(thread, .success)
+        return .done
+    }
+
+    /// Takes memory for an object that an authority grants. x3: untyped memory, x4: table, x5:
+    /// index.
+    ///
+    /// - Returns: the object, all zeros behind its header, and the empty slot for its first
+    ///   capability; nil where an interrupt came between.
+    mutating func makeGranted(
+        _ thread: Ref<Thread>, _ kind: ObjectKind
+    ) throws(KernelError) -> (Ref<ObjectHeader>, Ref<Capability>)? {
         let slot = try need(thread, Slot(UInt32(truncatingIfNeeded: thread.pointee.context.x.3)), .manage)
         let untyped: Ref<Untyped> = try slot.object(.untyped)
         if untyped.pointee.isDevice { throw .invalidArgument }
@@ -248,17 +278,14 @@ extension Kernel where H: ~Copyable {
             index: thread.pointee.context.x.5,
             right: .write)
         if target.pointee.object != nil { throw .slotOccupied }
-        let size = Footprint.descriptor(.interrupt)
+        let size = Footprint.descriptor(kind)
         if !fits(untyped, size, high: untyped.pointee.high) { throw .insufficientMemory }
-        if !clearLow(untyped, to: untyped.pointee.low &+ size) { return .restart }
-        let place = unsafe memory(untyped, untyped.pointee.low)
+        if !clearLow(untyped, to: untyped.pointee.low &+ size) { return nil }
+        let object = unsafe reference(memory(untyped, untyped.pointee.low), as: ObjectHeader.self)
         untyped.pointee.low &+= size
-        // Safety: `place` is zeroed memory of the kind's size that belongs to nothing else.
-        unsafe place.bindMemory(to: Interrupt.self, capacity: 1).initialize(
-            to: Interrupt(header: ObjectHeader(.interrupt, size: size), line: line, trigger: trigger))
-        unsafe target.makeFirst(of: reference(place, as: ObjectHeader.self), kind: .interrupt)
-        complete(thread, .success)
-        return .done
+        object.pointee.kind = kind
+        object.pointee.size = UInt32(truncatingIfNeeded: size)
+        return (object, target)
     }
 }
 

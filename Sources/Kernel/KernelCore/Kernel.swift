@@ -62,8 +62,8 @@ public struct Kernel<H: Hardware & ~Copyable>: ~Copyable {
     public var hardware: H
     var tables: Ref<KernelTables>
     var statistics = Statistics()
-    /// One bit per ASID in use; 0 is the kernel's.
-    var asids: InlineArray<4, UInt64> = [1, 0, 0, 0]
+    /// One bit for each range of ASIDs that is a pool's, or that the processor does not have.
+    var asidRanges: InlineArray<16, UInt64>
     var traceCount: Int = 0
     var isTracing = false
     /// Benchmark builds: the cycle counter when interrupts were masked, or pending ones looked for.
@@ -78,6 +78,7 @@ public struct Kernel<H: Hardware & ~Copyable>: ~Copyable {
     var emptyTranslationBase: UInt64
     var systemControl: Authority
     var interruptControl: Authority
+    var asidControl: Authority
 
     /// - Parameters:
     ///   - tables: zero-filled memory for the larger tables; it stays the kernel's.
@@ -88,11 +89,13 @@ public struct Kernel<H: Hardware & ~Copyable>: ~Copyable {
 
     init(hardware: consuming H, tables: Ref<KernelTables>, emptyTable: UInt64) {
         emptyTranslationBase = hardware.translationBase(rootTable: emptyTable, asid: 0)
+        asidRanges = ASIDPool.ranges(asidBits: hardware.asidBits)
         self.hardware = hardware
         self.tables = tables
         core = Core(ready: ReadyQueue(heads: tables.rebound(to: ReadyHeads.self)))
         systemControl = Authority(header: ObjectHeader(.systemControl))
         interruptControl = Authority(header: ObjectHeader(.interruptControl))
+        asidControl = Authority(header: ObjectHeader(.asidControl))
     }
 
     /// Bytes of zero-filled memory that `init` wants for its tables.

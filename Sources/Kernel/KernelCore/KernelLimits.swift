@@ -18,9 +18,6 @@ public enum KernelLimits {
     public static var deliveryStep: Int { 3 }
     /// Bytes of a text that the kernel itself writes to its console at once.
     public static var reportText: Int { 64 }
-    /// Regions of untyped memory within one another: each is smaller than the one around it, from
-    /// 38 bits to 12.
-    public static var nestedRegions: Int { 27 }
     /// Events that the trace keeps.
     public static var traceEvents: Int { 512 }
 }

@@ -128,9 +128,16 @@
         /// Mappings and tables of an address space, against the entries that the processor reads.
         func inspectSpace(_ space: Ref<AddressSpace>, _ inspection: inout Inspection) {
             let name = "space \(inspection.name(space))"
-            let asid = Int(space.pointee.asid)
-            inspection.require(asids[asid / 64] >> UInt64(asid % 64) & 1 == 1, "\(name): its ASID is free")
-            for other in inspection.spaces where other != space {
+            inspection.require(
+                inspection.isLive(space.pointee.pool, .asidPool), "\(name): of a dead pool")
+            if space.pointee.pool == nil {
+                inspection.require(
+                    space.pointee.header.isDying && space.pointee.header.firstCapability == nil
+                        && space.pointee.mappings == nil && space.pointee.tables == nil
+                        && space.pointee.asid == 0,
+                    "\(name): in use without a pool")
+            }
+            for other in inspection.spaces where other != space && other.pointee.asid != 0 {
                 inspection.require(other.pointee.asid != space.pointee.asid, "\(name): shares its ASID")
             }
             var at = space.pointee.mappings
@@ -167,6 +174,53 @@
             }
             let expected = inspection.pageTables.filter { $0.pointee.addressSpace == space }.count
             inspection.require(count == expected, "\(name): \(count) tables listed, \(expected) refer to it")
+        }
+
+        /// The pools' ranges and numbers, against the address spaces that have them.
+        func inspectPools(_ inspection: inout Inspection) {
+            for pool in inspection.asidPools {
+                let name = "ASID pool \(inspection.name(pool))"
+                let first = Int(pool.pointee.first)
+                let range = first / Limits.asidPool
+                inspection.require(first % Limits.asidPool == 0, "\(name): begins within a range")
+                inspection.require(
+                    asidRanges[range / 64] >> UInt64(range % 64) & 1 == 1,
+                    "\(name): its range is free")
+                for other in inspection.asidPools where other != pool {
+                    inspection.require(
+                        other.pointee.first != pool.pointee.first, "\(name): shares its range")
+                }
+                var used: UInt64 = first == 0 ? 1 : 0
+                var at = pool.pointee.spaces
+                var previous: Ref<AddressSpace>?
+                while let space = at {
+                    guard inspection.isLive(space, .addressSpace), space.pointee.pool == pool else {
+                        inspection.violations.append("\(name): lists what is not its own")
+                        break
+                    }
+                    let index = Int(space.pointee.asid) - first
+                    inspection.require(
+                        0..<Limits.asidPool ~= index, "\(name): an ASID of another range")
+                    inspection.require(
+                        used >> UInt64(index & 63) & 1 == 0, "\(name): an ASID twice")
+                    inspection.require(
+                        space.pointee.previousInPool == previous, "\(name): wrong link")
+                    used |= 1 << UInt64(index & 63)
+                    previous = space
+                    at = space.pointee.nextInPool
+                }
+                inspection.require(pool.pointee.used == used, "\(name): used is wrong")
+                let count = inspection.spaces.filter { $0.pointee.pool == pool }.count
+                let listed = used.nonzeroBitCount - (first == 0 ? 1 : 0)
+                inspection.require(
+                    listed == count, "\(name): \(listed) spaces listed, \(count) refer to it")
+            }
+            let atBoot = ASIDPool.ranges(asidBits: hardware.asidBits)
+            let ranges = (0..<16).reduce(0) {
+                $0 + (asidRanges[$1] & ~atBoot[$1]).nonzeroBitCount
+            }
+            let count = inspection.asidPools.count
+            inspection.require(ranges == count, "\(ranges) ranges taken, \(count) pools")
         }
 
         /// Watermarks, and that no two objects were given the same memory.

@@ -135,6 +135,10 @@ public struct Untyped: ~Copyable {
     var highCleared: Int
     /// While its objects are being destroyed: offset of the next one.
     var reclaimCursor: Int = -1
+    /// While its objects are being destroyed: the region within it whose objects are, and around that one the next larger.
+    /// A region's memory stays as it is until the regions around it are empty, so both stay readable.
+    var innermost: Ref<Untyped>?
+    var outer: Ref<Untyped>?
 }
 
 /// Memory for user code to map.
@@ -161,11 +165,30 @@ public struct PageTable: ~Copyable {
 public struct AddressSpace: ~Copyable {
     var header: ObjectHeader
     var rootPhysical: UInt64
+    /// Its number, in the range of `pool`; 0 once the pool or the space was destroyed.
     var asid: UInt16
     var translationBase: UInt64
+    /// The pool that the number belongs to; nil once one of the two was destroyed.
+    var pool: Ref<ASIDPool>?
+    /// The address spaces of one pool form a list.
+    var nextInPool: Ref<AddressSpace>?
+    var previousInPool: Ref<AddressSpace>?
     /// Capabilities whose frames are mapped here.
     var mappings: Ref<Capability>?
     var tables: Ref<PageTable>?
+}
+
+/// A range of `Limits.asidPool` ASIDs, and the address spaces that have one of them.
+///
+/// Invariant: a bit of `used` is set if and only if a listed address space has that number; in the
+/// root task's pool also that of ASID 0, which is the kernel's.
+public struct ASIDPool: ~Copyable {
+    var header: ObjectHeader
+    /// The first ASID of the range, a multiple of its length.
+    var first: UInt16
+    /// One bit for each ASID of the range.
+    var used: UInt64 = 0
+    var spaces: Ref<AddressSpace>?
 }
 
 /// A flat array of capabilities, directly behind this head.

@@ -19,6 +19,7 @@ struct Machine: Hardware {
     /// Lines below 128 that may signal, for a controller that masks a line until it is opened.
     private var wanted = InlineArray<4, UInt32>(repeating: 0)
     let hasCycleCounter: Bool
+    let asidBits: Int
 
     init(
         controller: Controller, console: KernelConsole, power: PowerMethod, timerLine: Int,
@@ -30,6 +31,7 @@ struct Machine: Hardware {
         self.timerLine = timerLine
         lineCount = min(controller.lineCount, Limits.interruptLines)
         hasCycleCounter = processor.hasCycleCounter
+        asidBits = processor.asidBits
     }
 
     // Time

@@ -90,6 +90,7 @@ extension Factory {
             if privileges.contains(.interruptControl) {
                 try CapabilityTable.own.copy(RootSlot.interruptControl, to: RootSlot.interruptControl, in: table)
             }
+            if privileges.contains(.asidPool) { try giveASIDPool(number, RootSlot.asidPool) }
             if tasks[number].hasUntyped {
                 try Untyped(place.untyped).reclaim()
                 try CapabilityTable.own.copy(place.untyped, to: RootSlot.firstUntyped, in: table)

@@ -33,6 +33,7 @@ extension Factory {
             if privileges.contains(.interruptControl) {
                 try own.copy(RootSlot.interruptControl, to: StartSlot.interruptControl, in: table)
             }
+            if privileges.contains(.asidPool) { try giveASIDPool(number, StartSlot.asidPool) }
             if tasks[number].hasUntyped {
                 try Untyped(place.untyped).reclaim()
                 try own.copy(place.untyped, to: StartSlot.untyped, in: table)
@@ -49,6 +50,14 @@ extension Factory {
         if privileges.contains(.systemPower) { rights = rights | .manage }
         if rights.raw == 0 { return }
         try CapabilityTable.own.copy(RootSlot.systemControl, to: slot, in: table, rights: rights)
+    }
+
+    /// A pool of the task's own, from its arena: it ends with the task, and so do the address
+    /// spaces that it numbers.
+    func giveASIDPool(_ number: Int, _ slot: Slot) throws(KernelError) {
+        let place = slots.task(number)
+        try ASIDControl(RootSlot.asidControl).createPool(
+            from: Untyped(place.arena), table: place.table, index: slot)
     }
 
     /// A service's endpoint, to call and to send to; nobody sends capabilities along.

@@ -14,6 +14,8 @@ import UserRuntime
     let window: RootWindow
     /// The endpoint of this factory itself.
     let own: Slot
+    /// Numbers the tasks' address spaces: one each.
+    let asidPool: ASIDPool
     let console = RootConsole()
     var tasks: [TaskState] = []
     /// Of the supervisor, once it died.
@@ -103,7 +105,8 @@ import UserRuntime
     {
         let task = tasks[number]
         let place = slots.task(number)
-        var builder = TaskBuilder(slots: place, scratch: slots.scratch, window: window)
+        var builder = TaskBuilder(
+            slots: place, scratch: slots.scratch, window: window, asidPool: asidPool)
         var pages = 16 + task.stackPages + Int((task.description.heapBytes + task.description.persistentBytes) / 4096)
         for index in 0..<image.segmentCount { pages += image.segment(index).pageCount }
         let treePages = task.description.privileges.contains(.deviceTree) ? Int(boot.deviceTreeSize / 4096) + 2 : 0

@@ -103,6 +103,19 @@ struct RootMemory {
         throw FactoryFailure(failure == .insufficientMemory ? .noMemory : .kernel, failure)
     }
 
+    /// Makes an ASID pool from the first region that has the room.
+    func makePool(at index: Slot) throws(FactoryFailure) {
+        var failure = KernelError.insufficientMemory
+        for candidate in 0..<regions.count where regions[candidate].isDevice == 0 {
+            do throws(KernelError) {
+                return try ASIDControl(RootSlot.asidControl).createPool(
+                    from: Untyped(slot(candidate)), index: index)
+            } catch { failure = error }
+            if failure != .insufficientMemory { break }
+        }
+        throw FactoryFailure(failure == .insufficientMemory ? .noMemory : .kernel, failure)
+    }
+
     /// Gives away a region as it is: an object as large as its region leaves no room for its descriptor there.
     private mutating func takeWhole(sizeBits: Int, at index: Slot, within window: DMAWindow) -> Bool {
         for candidate in 0..<regions.count

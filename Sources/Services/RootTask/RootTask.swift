@@ -40,17 +40,21 @@ private func makeFactory(_ page: UnsafePointer<BootInformation>) throws(FactoryF
     let regions = unsafe UnsafeRawPointer(page + 1).assumingMemoryBound(to: UntypedRegion.self)
     for index in 0..<Int(boot.untypedCount) { memory.add(unsafe regions[index]) }
     // A page in the window once, so that its page tables are there for good.
-    guard let first = slots.own(), let own = slots.own() else { throw FactoryFailure(.exhausted) }
+    guard let first = slots.own(), let own = slots.own(), let pool = slots.own() else {
+        throw FactoryFailure(.exhausted)
+    }
     try memory.make(.frame, sizeBits: 12, at: first)
     try mapOwn(first, at: window.address, &memory, &slots)
     do throws(KernelError) { try AddressSpace(RootSlot.addressSpace).unmap(first) } catch {
         throw FactoryFailure(.kernel, error)
     }
     try memory.make(.endpoint, at: own)
+    try memory.makePool(at: pool)
     let bundle = BundleReader(boot: boot)
     guard let manifest = unsafe chooseManifest(boot, bundle, RootConsole()) else { throw FactoryFailure(.noSuchBinary) }
     return unsafe Factory(
-        boot: boot, bundle: bundle, manifestFile: manifest, memory: memory, slots: slots, window: window, own: own)
+        boot: boot, bundle: bundle, manifestFile: manifest, memory: memory, slots: slots,
+        window: window, own: own, asidPool: ASIDPool(pool))
 }
 
 private func mapOwn(_ frame: Slot, at address: UInt64, _ memory: inout RootMemory, _ slots: inout RootSlots)

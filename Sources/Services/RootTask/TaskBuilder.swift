@@ -13,6 +13,7 @@ struct TaskBuilder {
     let slots: TaskSlots
     let scratch: Slot
     let window: RootWindow
+    let asidPool: ASIDPool
     var held: UInt32 = 0
 
     var arena: Untyped { Untyped(slots.arena) }
@@ -32,7 +33,7 @@ struct TaskBuilder {
         try kernel { () throws(KernelError) in
             try arena.retype(.capabilityTable, sizeBits: tableBits, index: slots.table)
             try arena.retype(.capabilityTable, sizeBits: bits, index: slots.holding)
-            try arena.retype(.addressSpace, index: slots.space)
+            try arena.makeAddressSpaces(asidPool, index: slots.space)
             try arena.retype(.thread, index: slots.thread)
         }
     }

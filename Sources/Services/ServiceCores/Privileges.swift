@@ -39,8 +39,11 @@ public struct Privileges: Equatable, Sendable {
     public static let supervisorKeys = Privileges(raw: 1 << 13)
     /// Send capabilities along with calls to the services that it opens, as one that waits for a pin's edge does.
     public static let sendCapabilities = Privileges(raw: 1 << 14)
+    /// A pool of address-space numbers: without one a task makes no address spaces, whatever memory
+    /// it has.
+    public static let asidPool = Privileges(raw: 1 << 15)
     /// Every bit that means something.
-    public static let known = Privileges(raw: 1 << 15 - 1)
+    public static let known = Privileges(raw: 1 << 16 - 1)
     /// Each of them gives a capability of the root task's factory.
     private static let factory: Privileges =
         .factoryInspect | .factoryControl | .factoryDevices | .factoryServices | .factoryPower

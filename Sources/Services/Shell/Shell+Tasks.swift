@@ -314,6 +314,8 @@ extension ObjectKind {
         case .interruptControl: "interrupt control"
         case .systemControl: "system control"
         case .registers: "registers"
+        case .asidControl: "ASID control"
+        case .asidPool: "ASID pool"
         }
     }
 }

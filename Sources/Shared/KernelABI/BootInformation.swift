@@ -7,6 +7,9 @@
     @inlinable public static var thread: Slot { Slot(3) }
     @inlinable public static var systemControl: Slot { Slot(4) }
     @inlinable public static var interruptControl: Slot { Slot(5) }
+    @inlinable public static var asidControl: Slot { Slot(6) }
+    /// The pool that the root task's own address space is numbered from.
+    @inlinable public static var asidPool: Slot { Slot(7) }
     /// `BootInformation.untypedCount` untyped regions follow.
     @inlinable public static var firstUntyped: Slot { Slot(16) }
 }

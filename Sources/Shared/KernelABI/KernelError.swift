@@ -42,7 +42,8 @@
     case noCaller = 19
     /// The thread has no IPC buffer, and the message needs one.
     case noBuffer = 20
-    /// All of a limited resource is in use: address-space numbers, bindings of a line, numbers of deadlines.
+    /// All of a limited resource is in use: numbers of the ASID pool, ranges for ASID pools,
+    /// bindings of a line, numbers of deadlines.
     case exhausted = 21
 }
 
@@ -56,8 +57,9 @@
     @inlinable public static var priorities: Int { 256 }
     /// Slots of a capability table: a power of two from 2^4 to 2^14.
     @inlinable public static var tableBits: ClosedRange<Int> { 4...14 }
-    /// Address spaces that exist at once (8-bit ASIDs, of which 0 is the kernel's).
-    @inlinable public static var addressSpaces: Int { 255 }
+    /// Address spaces that one ASID pool numbers at once. The root task's first pool has two less:
+    /// the kernel's and its own.
+    @inlinable public static var asidPool: Int { 64 }
     /// Interrupt lines of all controllers together.
     @inlinable public static var interruptLines: Int { 1024 }
     /// A periodic timer expires, and a slice ends, at most so often in a second.

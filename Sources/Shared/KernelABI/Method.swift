@@ -4,7 +4,8 @@
 @frozen public enum Method: UInt8, Sendable {
     // Untyped memory
     /// Make objects. x1: kind | sizeBits << 8. x2: count. x3: slot of the destination table. x4: first destination index.
-    /// x5: untyped memory for the descriptors (`Slot.none`: this one; a device region must name another).
+    /// x5: for address spaces, the ASID pool that numbers them (right: manage); in a device region,
+    /// untyped memory for the descriptors; else `Slot.none`.
     /// x6: byte offset of the first frame within a device region.
     /// Restartable: x3 returns how many were made, also where an error ends it early.
     case retype = 0
@@ -117,6 +118,11 @@
     case readRegister = 42
     /// x1: byte offset, a multiple of 4. x2: the 32 bits to write.
     case writeRegister = 43
+
+    // ASID pools
+    /// On ASID control: make a pool of `Limits.asidPool` address-space numbers. x3: untyped memory.
+    /// x4: destination table. x5: destination index.
+    case createASIDPool = 44
 }
 
 /// What `maintainCache` does to a range of a frame.

@@ -22,6 +22,11 @@
     /// A device's registers in a page that is the kernel's own: read and written through the kernel, one at a time. Made at
     /// boot for the root task.
     case registers = 14
+    /// The authority to make ASID pools; made at boot for the root task.
+    case asidControl = 15
+    /// A range of address-space numbers: each address space takes one from the pool that it is made
+    /// with.
+    case asidPool = 16
 }
 
 /// What a capability allows. Each kind reads the bits in its own way:
@@ -74,9 +79,9 @@
     /// What an object takes from the low end of an untyped region.
     @inlinable public static func descriptor(_ kind: ObjectKind, sizeBits: Int = 0) -> Int {
         switch kind {
-        case .null, .interruptControl, .systemControl: return 0
+        case .null, .interruptControl, .systemControl, .asidControl: return 0
         case .endpoint, .notification, .reply, .pageTable, .frame, .untyped, .addressSpace, .interrupt, .timer,
-            .registers:
+            .registers, .asidPool:
             return 128
         case .thread: return 1024
         case .capabilityTable: return 128 + (64 << sizeBits)
@@ -88,7 +93,7 @@
         case .frame, .untyped: return 1 << sizeBits
         case .pageTable, .addressSpace: return 4096
         case .null, .endpoint, .notification, .reply, .thread, .capabilityTable, .interrupt, .timer, .interruptControl,
-            .systemControl, .registers:
+            .systemControl, .registers, .asidControl, .asidPool:
             return 0
         }
     }

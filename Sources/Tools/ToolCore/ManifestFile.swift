@@ -145,7 +145,7 @@ extension Privileges {
             "factory.inspect": .factoryInspect, "factory.control": .factoryControl, "factory.devices": .factoryDevices,
             "factory.services": .factoryServices, "factory.power": .factoryPower,
             "supervisor.control": .supervisorControl, "supervisor.keys": .supervisorKeys,
-            "send_capabilities": .sendCapabilities,
+            "send_capabilities": .sendCapabilities, "asid_pool": .asidPool,
         ]
     }
 }

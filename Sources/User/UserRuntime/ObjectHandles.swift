@@ -16,7 +16,8 @@ public struct Untyped: Sendable {
     ///
     /// - Parameters:
     ///   - sizeBits: log2 of a frame's or region's bytes, or of a table's slots; 0 for other kinds.
-    ///   - descriptors: ordinary memory for the descriptors of a device region's objects.
+    ///   - descriptors: ordinary memory for the descriptors of a device region's objects; for
+    ///     address spaces see `makeAddressSpaces`.
     ///   - offset: bytes into a device region, a multiple of the object's size.
     /// - Throws: `invalidArgument`, `insufficientMemory`, `slotOccupied`, `wrongState` (being reclaimed), `exhausted`.
     public func retype(
@@ -26,6 +27,15 @@ public struct Untyped: Sendable {
         try invoke(
             .retype, slot, UInt64(kind.rawValue) | UInt64(sizeBits) << 8, UInt64(count), UInt64(table.index),
             UInt64(index.index), UInt64(descriptors.index), offset)
+    }
+    /// Makes address spaces that get their numbers from a pool (right: manage). Restartable.
+    ///
+    /// - Throws: as `retype`; `exhausted` where the pool has no number left, `wrongState` also
+    ///   while it is being destroyed.
+    public func makeAddressSpaces(
+        _ pool: ASIDPool, count: Int = 1, table: Slot = .ownTable, index: Slot
+    ) throws(KernelError) {
+        try retype(.addressSpace, count: count, table: table, index: index, descriptors: pool.slot)
     }
     /// Destroy everything made from it; the memory is whole again. Restartable.
     ///
@@ -261,6 +271,30 @@ public struct InterruptControl: Sendable {
     ) throws(KernelError) {
         try invoke(
             .createInterrupt, slot, UInt64(line), trigger.rawValue, UInt64(untyped.slot.index), UInt64(table.index),
+            UInt64(index.index))
+    }
+}
+
+/// Numbers for `Limits.asidPool` address spaces. Reclaiming its memory ends the address spaces that
+/// have them.
+public struct ASIDPool: Sendable {
+    public let slot: Slot
+    public init(_ slot: Slot) { self.slot = slot }
+}
+
+/// The authority to make ASID pools.
+public struct ASIDControl: Sendable {
+    public let slot: Slot
+    public init(_ slot: Slot) { self.slot = slot }
+    /// Makes a pool. Restartable.
+    ///
+    /// - Throws: `exhausted` (the processor has no further numbers), `insufficientMemory`,
+    ///   `slotOccupied`, `invalidArgument`, `wrongState`.
+    public func createPool(
+        from untyped: Untyped, table: Slot = .ownTable, index: Slot
+    ) throws(KernelError) {
+        try invoke(
+            .createASIDPool, slot, 0, 0, UInt64(untyped.slot.index), UInt64(table.index),
             UInt64(index.index))
     }
 }

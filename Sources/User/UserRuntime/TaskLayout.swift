@@ -51,7 +51,9 @@ public enum StartSlot {
     /// Up to three ranges of registers that the kernel reads and writes for the task, by the range's number: those whose
     /// address is 0.
     public static func registers(_ range: Int) -> Slot { Slot(21 + UInt32(range)) }
-    public static var firstFree: Slot { Slot(24) }
+    /// Numbers for address spaces that the task makes.
+    public static var asidPool: Slot { Slot(24) }
+    public static var firstFree: Slot { Slot(25) }
     /// Bits of the table's size.
     public static var tableBits: Int { 7 }
 }

@@ -107,12 +107,6 @@ func addressSpaceTests(_ runner: inout Runner) {
         try c.succeed { () throws(KernelError) in try own.delete(frame) }
         _ = try c.map(at: 0xa000_0000)
     }
-    runner.test("space.exhausted") { c throws(Failure) in
-        let memory = c.memory
-        try c.refuse(.exhausted) { () throws(KernelError) in
-            try memory.retype(.addressSpace, count: 256, index: Slot(1000))
-        }
-    }
     runner.test("frame.maintain-cache") { c throws(Failure) in
         let frame = Frame(try c.make(.frame, sizeBits: 21))
         let operations: InlineArray<3, CacheOperation> = [

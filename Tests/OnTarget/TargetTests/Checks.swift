@@ -54,8 +54,19 @@ struct Checks {
     mutating func make(_ kind: ObjectKind, sizeBits: Int = 0, line: UInt = #line) throws(Failure) -> Slot {
         let target = slot()
         let memory = memory
-        try succeed(line: line) { () throws(KernelError) in try memory.retype(kind, sizeBits: sizeBits, index: target) }
+        let pool = kind == .addressSpace ? RootSlot.asidPool : Slot.none
+        try succeed(line: line) { () throws(KernelError) in
+            try memory.retype(kind, sizeBits: sizeBits, index: target, descriptors: pool)
+        }
         return target
+    }
+    /// A pool of address-space numbers from `memory`.
+    mutating func asidPool(from memory: Untyped, line: UInt = #line) throws(Failure) -> ASIDPool {
+        let target = slot()
+        try succeed(line: line) { () throws(KernelError) in
+            try ASIDControl(RootSlot.asidControl).createPool(from: memory, index: target)
+        }
+        return ASIDPool(target)
     }
     mutating func endpoint(line: UInt = #line) throws(Failure) -> Endpoint { Endpoint(try make(.endpoint, line: line)) }
     mutating func notification(line: UInt = #line) throws(Failure) -> Notification {

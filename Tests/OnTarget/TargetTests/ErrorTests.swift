@@ -22,7 +22,7 @@ private struct Need {
 
 /// One object of each kind, and capabilities with less than all rights.
 private struct Objects {
-    private var slots = InlineArray<14, Slot>(repeating: .none)
+    private var slots = InlineArray<17, Slot>(repeating: .none)
     let empty: Slot
     let weak: Slot
 
@@ -40,6 +40,8 @@ private struct Objects {
         slots[Int(ObjectKind.untyped.rawValue)] = try checks.make(.untyped, sizeBits: 14)
         slots[Int(ObjectKind.interruptControl.rawValue)] = RootSlot.interruptControl
         slots[Int(ObjectKind.systemControl.rawValue)] = RootSlot.systemControl
+        slots[Int(ObjectKind.asidControl.rawValue)] = RootSlot.asidControl
+        slots[Int(ObjectKind.asidPool.rawValue)] = RootSlot.asidPool
         let (interrupt, memory) = (checks.slot(), checks.memory)
         try checks.succeed { () throws(KernelError) in
             try InterruptControl(RootSlot.interruptControl).create(line: 40, .level, from: memory, index: interrupt)
@@ -101,7 +103,7 @@ extension Objects {
 func errorTests(_ runner: inout Runner) {
     runner.test("error.object-of-every-method") { c throws(Failure) in
         let objects = try Objects(&c)
-        let needs: InlineArray<37, Need> = [
+        let needs: InlineArray<38, Need> = [
             Need(.retype, .untyped, .manage), Need(.reclaim, .untyped, .manage),
             Need(.untypedInformation, .untyped, .read),
             Need(.copy, .capabilityTable, .write), Need(.mint, .capabilityTable, .write),
@@ -121,6 +123,7 @@ func errorTests(_ runner: inout Runner) {
             Need(.bindTimer, .timer, .manage), Need(.arm, .timer, .manage), Need(.cancelTimer, .timer, .manage),
             Need(.consoleWrite, .systemControl, .write), Need(.statistics, .systemControl, .read),
             Need(.resetStatistics, .systemControl, .manage),
+            Need(.createASIDPool, .asidControl, .manage),
         ]
         for index in needs.indices { try c.refusals(needs[index], objects, [0, 0, 0, 0]) }
         let others: InlineArray<5, Need> = [

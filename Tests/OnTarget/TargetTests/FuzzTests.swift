@@ -65,6 +65,12 @@ private struct FuzzTask {
             }
         }
         give(FuzzSlot.interruptControl, RootSlot.interruptControl)
+        let pool = Slot(Sandbox.firstSlot - 3)
+        try checks.succeed { () throws(KernelError) in
+            try ASIDControl(RootSlot.asidControl).createPool(from: arena, index: pool)
+        }
+        give(FuzzSlot.asidPool, pool)
+        give(FuzzSlot.asidControl, RootSlot.asidControl)
         give(FuzzSlot.systemControl, RootSlot.systemControl, .read)
         give(FuzzSlot.handler, handler, .write)
     }

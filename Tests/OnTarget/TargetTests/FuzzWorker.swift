@@ -28,6 +28,8 @@ enum FuzzSlot {
     static var interruptControl: UInt32 { 27 }
     static var systemControl: UInt32 { 28 }
     static var handler: UInt32 { 29 }
+    static var asidPool: UInt32 { 30 }
+    static var asidControl: UInt32 { 31 }
     /// From here on the task's own.
     static var free: UInt32 { 32 }
 }
@@ -234,6 +236,14 @@ struct FuzzWorker {
         registers.x5 = random(2) == 0 ? UInt64(Slot.none.index) : random(32)
         registers.x6 = random(4) == 0 ? random(16) << 12 : edge()
         registers.x7 = edge()
+        let isSpace = arguments[0] == UInt64(ObjectKind.addressSpace.rawValue)
+        switch Method(rawValue: UInt8(method)) {
+        case .createASIDPool:
+            registers.x4 = UInt64(Slot.ownTable.index)
+            registers.x5 = freeSlot()
+        case .retype where isSpace: registers.x5 = slot(FuzzSlot.asidPool, 1)
+        default: break
+        }
         return registers
     }
 
@@ -268,6 +278,8 @@ struct FuzzWorker {
         case .loanRead, .loanWrite: return (reply(), [random(9000), address(), random(9000)])
         case .createInterrupt:
             return (slot(FuzzSlot.interruptControl, 1), [34 + random(200), random(3), slot(FuzzSlot.untyped, 1)])
+        case .createASIDPool:
+            return (slot(FuzzSlot.asidControl, 1), [edge(), edge(), slot(FuzzSlot.untyped, 1)])
         case .bindInterrupt: return (slot(FuzzSlot.interrupts, 2), [notification(), edge(), edge()])
         case .acknowledge, .interruptInformation: return (slot(FuzzSlot.interrupts, 2), [edge(), edge(), edge()])
         case .bindTimer: return (slot(FuzzSlot.timers, 2), [notification(), edge(), edge()])

@@ -15,6 +15,7 @@ import UserRuntime
     capabilityTests(&runner)
     untypedTests(&runner)
     addressSpaceTests(&runner)
+    asidPoolTests(&runner)
     threadTests(&runner)
     ipcTests(&runner)
     ipcErrorTests(&runner)

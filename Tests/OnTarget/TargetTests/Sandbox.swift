@@ -24,15 +24,19 @@ struct Sandbox {
 
     static var firstSlot: UInt32 { 2000 }
 
-    /// - Parameter arena: empty; it needs half a MiB, and what the test wants beyond.
-    init(_ checks: inout Checks, arena: Untyped) throws(Failure) {
+    /// - Parameters:
+    ///   - arena: empty; it needs half a MiB, and what the test wants beyond.
+    ///   - pool: numbers the address space.
+    init(
+        _ checks: inout Checks, arena: Untyped, pool: ASIDPool = ASIDPool(RootSlot.asidPool)
+    ) throws(Failure) {
         self.arena = arena
         space = AddressSpace(Slot(Sandbox.firstSlot))
         table = CapabilityTable(Slot(Sandbox.firstSlot + 1))
         nextSlot = Sandbox.firstSlot + 2
         let (space, table) = (space, table)
         try checks.succeed { () throws(KernelError) in
-            try arena.retype(.addressSpace, index: space.slot)
+            try arena.makeAddressSpaces(pool, index: space.slot)
             try arena.retype(.capabilityTable, sizeBits: 6, index: table.slot)
         }
         try copyImage(&checks)

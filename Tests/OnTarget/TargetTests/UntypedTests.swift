@@ -4,6 +4,18 @@ import CTargetTests
 import KernelABI
 import UserRuntime
 
+/// Where a test maps a device's registers.
+private let registerPage: UInt64 = 0xa000_0000
+
+/// Reads a register that both of the boards' devices may be asked for, and notes that it came so far.
+private let readRegister: @convention(c) (UInt64) -> Void = { round in
+    // Safety: the page is mapped, or the read faults, which the test expects.
+    let register = unsafe UnsafePointer<UInt32>(bitPattern: UInt(registerPage) + 0x18).unsafelyUnwrapped
+    setNote(10, UInt64(unsafe register.pointee))
+    setNote(Int(round), 1)
+    endThread()
+}
+
 func untypedTests(_ runner: inout Runner) {
     let own = CapabilityTable.own
     runner.test("untyped.retype-every-kind") { c throws(Failure) in
@@ -64,7 +76,9 @@ func untypedTests(_ runner: inout Runner) {
     runner.test("untyped.bad-kind") { c throws(Failure) in
         let memory = c.memory
         let target = c.slot()
-        let kinds: InlineArray<4, ObjectKind> = [ObjectKind.null, .interrupt, .interruptControl, .systemControl]
+        let kinds: InlineArray<6, ObjectKind> = [
+            ObjectKind.null, .interrupt, .interruptControl, .systemControl, .asidControl, .asidPool,
+        ]
         for index in kinds.indices {
             let kind = kinds[index]
             try c.refuse(.invalidArgument) { () throws(KernelError) in try memory.retype(kind, index: target) }
@@ -200,6 +214,28 @@ func untypedTests(_ runner: inout Runner) {
         }
         try c.refuse(.invalidArgument) { () throws(KernelError) in
             try region.retype(.frame, sizeBits: 12, index: target, descriptors: memory.slot, offset: 100)
+        }
+    }
+    runner.test("untyped.device-frame-taken-back") { c throws(Failure) in
+        clearNotes()
+        let (alarm, memory, own) = (try c.alarm(), c.memory, CapabilityTable.own)
+        let (frame, lent) = (c.slot(), c.slot())
+        try c.succeed { () throws(KernelError) in
+            try alarm.region.retype(
+                .frame, sizeBits: 12, index: frame, descriptors: memory.slot,
+                offset: alarm.base - alarm.region.information().physicalBase)
+        }
+        // Handed out, taken back, and handed out again: the middle reader faults.
+        for round in 0..<3 as Range<UInt64> {
+            if round != 1 {
+                try c.succeed { () throws(KernelError) in try own.copy(frame, to: lent) }
+                try c.mapFrame(lent, at: registerPage, .read | .write)
+            }
+            _ = try c.spawn(priority: 255, readRegister, round)
+            try c.equal(note(Int(round)), round == 1 ? 0 : 1, "the registers were read, or not")
+            try c.succeed { () throws(KernelError) in try own.revoke(frame) }
+            let kind = try c.succeed { () throws(KernelError) in try own.describe(lent).kind }
+            try c.equal(UInt64(kind.rawValue), 0, "the capability is left")
         }
     }
 }

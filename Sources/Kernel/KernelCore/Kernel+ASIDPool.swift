@@ -1,0 +1,115 @@
+// ASID pools: each owns a range of address-space numbers, so that no task can use up another's.
+//
+// An address space takes its number from the pool that it is made with, and gives it back when it
+// is destroyed. A pool that is destroyed first ends its address spaces, one reference a step: they
+// lose every capability, and so their threads. A number is free only after the processor has
+// forgotten all translations under it, and a range only after all its numbers are.
+
+import HardwareInterface
+import KernelABI
+
+extension Kernel where H: ~Copyable {
+    /// `createASIDPool`. x3 to x5: see `makeGranted`. Restartable.
+    mutating func createASIDPool(_ thread: Ref<Thread>) throws(KernelError) -> Outcome {
+        guard let range = freeRange() else { throw .exhausted }
+        guard let (object, target) = try makeGranted(thread, .asidPool) else { return .restart }
+        asidRanges[range &>> 6] |= 1 &<< UInt64(truncatingIfNeeded: range & 63)
+        let first = UInt16(truncatingIfNeeded: range &* Limits.asidPool)
+        object.rebound(to: ASIDPool.self).pointee.first = first
+        target.makeFirst(of: object, kind: .asidPool)
+        complete(thread, .success)
+        return .done
+    }
+
+    /// Returns the number of a range that no pool owns.
+    private mutating func freeRange() -> Int? {
+        for word in 0..<16 {
+            let free = ~asidRanges[word]
+            if free != 0 { return word &* 64 &+ free.trailingZeroBitCount }
+        }
+        return nil
+    }
+
+    /// Checks the pool that x5 of `retype` names.
+    ///
+    /// - Throws: `wrongState` while the pool is being destroyed.
+    @inline(never) func checkPool(_ thread: Ref<Thread>) throws(KernelError) {
+        let number = Slot(UInt32(truncatingIfNeeded: thread.pointee.context.x.5))
+        let pool: Ref<ASIDPool> = try object(thread, number, .asidPool, .manage)
+        if pool.pointee.header.isDying { throw .wrongState }
+    }
+
+    /// Returns the pool that x5 of `retype` names.
+    ///
+    /// - Precondition: it was checked since the kernel was entered.
+    @inline(never) func checkedPool(_ thread: Ref<Thread>) -> Ref<ASIDPool> {
+        fastSlot(thread, UInt(UInt32(truncatingIfNeeded: thread.pointee.context.x.5))).fastObject()
+    }
+
+    /// Gives a new address space a free number of the pool.
+    ///
+    /// - Precondition: the pool has one.
+    @inline(never) func assignASID(to space: Ref<AddressSpace>, from pool: Ref<ASIDPool>) {
+        let index = (~pool.pointee.used).trailingZeroBitCount
+        pool.pointee.used |= 1 &<< UInt64(truncatingIfNeeded: index)
+        let asid = pool.pointee.first &+ UInt16(truncatingIfNeeded: index)
+        space.pointee.asid = asid
+        space.pointee.translationBase = hardware.translationBase(
+            rootTable: space.pointee.rootPhysical, asid: asid)
+        space.pointee.pool = pool
+        space.pointee.nextInPool = pool.pointee.spaces
+        pool.pointee.spaces?.pointee.previousInPool = space
+        pool.pointee.spaces = space
+    }
+
+    /// Gives the number of an address space back to its pool. Nothing happens where that was done
+    /// already.
+    ///
+    /// - Precondition: no thread has the address space, and it has neither mappings nor tables.
+    func releaseASID(of space: Ref<AddressSpace>) {
+        guard let pool = space.pointee.pool else { return }
+        hardware.invalidate(asid: space.pointee.asid)
+        pool.pointee.used &= ~(1 &<< UInt64(space.pointee.asid & 63))
+        if let previous = space.pointee.previousInPool {
+            previous.pointee.nextInPool = space.pointee.nextInPool
+        } else {
+            pool.pointee.spaces = space.pointee.nextInPool
+        }
+        space.pointee.nextInPool?.pointee.previousInPool = space.pointee.previousInPool
+        space.pointee.asid = 0
+        space.pointee.pool = nil
+        space.pointee.nextInPool = nil
+        space.pointee.previousInPool = nil
+    }
+
+    /// Removes one reference to an address space of the pool, or the range from the pool; true when
+    /// that is done.
+    ///
+    /// What is left of an address space cannot be reached by anybody; its memory stays until it is
+    /// reclaimed.
+    mutating func destroyStep(_ pool: Ref<ASIDPool>) -> Bool {
+        if let space = pool.pointee.spaces {
+            space.pointee.header.isDying = true
+            if let first = space.pointee.header.firstCapability {
+                remove(first)
+            } else {
+                _ = destroyStep(space)
+            }
+            return false
+        }
+        let range = Int(truncatingIfNeeded: pool.pointee.first) / Limits.asidPool
+        asidRanges[range &>> 6] &= ~(1 &<< UInt64(truncatingIfNeeded: range & 63))
+        return true
+    }
+}
+
+extension ASIDPool {
+    /// Returns the ranges that are taken before there is any pool: those that ASIDs of this size do
+    /// not reach.
+    static func ranges(asidBits: Int) -> InlineArray<16, UInt64> {
+        if asidBits == 16 { return InlineArray(repeating: 0) }
+        var ranges = InlineArray<16, UInt64>(repeating: ~0)
+        ranges[0] = ~0 &<< UInt64(256 / Limits.asidPool)
+        return ranges
+    }
+}
