@@ -159,19 +159,16 @@ enum AbstractValue: Hashable {
         if case .place(let place, let offset) = other, let more = single {
             return .place(place, offset &+ more)
         }
-        // Exact below the lowest unknown bit: no carry from below is unknown there.
-        let (a, b) = (knownBits, other.knownBits)
-        let sum = a.value &+ b.value
-        let unknown = ~a.known | ~b.known
-        let exactLow = unknown == 0 ? 64 : unknown.trailingZeroBitCount
-        let lowMask: UInt64 = exactLow >= 64 ? ~0 : 1 << UInt64(exactLow) &- 1
+        var (known, value) = AbstractValue.sum(knownBits, other.knownBits, carry: 0)
         // Without wrapping, the values lie between the smallest and the largest sum: they agree on
         // their common prefix.
         let (low, overflowLow) = smallest.addingReportingOverflow(other.smallest)
         let (high, overflowHigh) = largest.addingReportingOverflow(other.largest)
-        var known = lowMask
-        if !overflowLow && !overflowHigh { known |= AbstractValue.commonPrefix(low, high) }
-        let value = (sum & lowMask) | (low & ~lowMask)
+        if !overflowLow && !overflowHigh {
+            let prefix = AbstractValue.commonPrefix(low, high)
+            known |= prefix
+            value |= low & prefix
+        }
         return .fromBits(known, value & known)
     }
     func subtracting(_ other: AbstractValue) -> AbstractValue {
@@ -179,12 +176,8 @@ enum AbstractValue: Hashable {
         if case .place(let place, let offset) = self, let less = other.single {
             return .place(place, offset &- less)
         }
-        let (a, b) = (knownBits, other.knownBits)
-        let unknown = ~a.known | ~b.known
-        let exactLow = unknown == 0 ? 64 : unknown.trailingZeroBitCount
-        let lowMask: UInt64 = exactLow >= 64 ? ~0 : 1 << UInt64(exactLow) &- 1
-        var known = lowMask
-        var value = (a.value &- b.value) & lowMask
+        let b = other.knownBits
+        var (known, value) = AbstractValue.sum(knownBits, (b.known, ~b.value & b.known), carry: 1)
         if smallest >= other.largest {
             let (low, high) = (smallest &- other.largest, largest &- other.smallest)
             let prefix = AbstractValue.commonPrefix(low, high)
@@ -192,6 +185,21 @@ enum AbstractValue: Hashable {
             value |= low & prefix
         }
         return .fromBits(known, value & known)
+    }
+    /// The bits of a sum that are the same for all values of both sides, and what they are.
+    ///
+    /// Larger operands carry wherever smaller ones do. So a carry that the largest operands lack is in no sum, and one that the
+    /// smallest operands have is in every sum.
+    private static func sum(
+        _ a: (known: UInt64, value: UInt64), _ b: (known: UInt64, value: UInt64), carry: UInt64
+    ) -> (known: UInt64, value: UInt64) {
+        let (largestA, largestB) = (a.value | ~a.known, b.value | ~b.known)
+        let largest = largestA &+ largestB &+ carry
+        let smallest = a.value &+ b.value &+ carry
+        let possibleCarries = largest ^ largestA ^ largestB
+        let certainCarries = smallest ^ a.value ^ b.value
+        let known = a.known & b.known & (~possibleCarries | certainCarries)
+        return (known, smallest & known)
     }
     /// The high bits in which two numbers, and so all between them, agree.
     static func commonPrefix(_ a: UInt64, _ b: UInt64) -> UInt64 {

@@ -61,7 +61,7 @@ extension LongestPaths {
             entries.append(
                 self.call("\(call)", start, known: 0x7f << 40, value: UInt64(number) << 40))
         }
-        for (known, value) in others(atLeast: 11, bits: 7) {
+        for (known, value) in others(atLeast: 11, bits: 7, setBits: 1) {
             entries.append(
                 call("unknown system call", start, known: known << 40, value: value << 40))
         }
@@ -72,7 +72,7 @@ extension LongestPaths {
                 call("invoke \(method)", start, known: 0x7fff << 32, value: invoke | methods << 32))
             methods += 1
         }
-        for (known, value) in others(atLeast: methods, bits: 8) {
+        for (known, value) in others(atLeast: methods, bits: 8, setBits: 8) {
             entries.append(
                 call(
                     "invoke, unknown method", start, known: 0x7f << 40 | known << 32,
@@ -81,13 +81,16 @@ extension LongestPaths {
         return entries
     }
 
-    /// All numbers of so many bits from `first` on, as sets of numbers with some bits known.
-    private func others(atLeast first: UInt64, bits: Int) -> [(known: UInt64, value: UInt64)] {
+    /// All numbers of so many bits from `first` on, as sets of numbers in which at most `setBits` bits
+    /// are unknown: the smaller the sets, the more comparisons they decide.
+    private func others(
+        atLeast first: UInt64, bits: Int, setBits: Int
+    ) -> [(known: UInt64, value: UInt64)] {
         var sets: [(known: UInt64, value: UInt64)] = []
         var at = first
         let end: UInt64 = 1 << UInt64(bits)
         while at < end {
-            let size: UInt64 = 1 << UInt64(min(at.trailingZeroBitCount, bits))
+            let size: UInt64 = 1 << UInt64(min(at.trailingZeroBitCount, bits, setBits))
             sets.append(((end - 1) & ~(size - 1), at))
             at += size
         }
