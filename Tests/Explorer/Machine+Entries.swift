@@ -154,10 +154,10 @@ extension Machine {
         return false
     }
     private func wakeup(by taken: TakenInterrupt, instead thread: Ref<KernelThread>) -> Wakeup? {
-        if !kernel.pointee.isSettled { kernel.pointee.settle() }
         switch taken {
         case .timer: return kernel.pointee.fastExpire(thread) ?? kernel.pointee.expireFirst(thread)
-        case .line(let line): return kernel.pointee.fastDeliver(thread, line: line)
+        case .line(let line):
+            return kernel.pointee.fastDeliver(thread, line: line) ?? kernel.pointee.deliverFirst(thread, line: line)
         case .nothing: return nil
         }
     }

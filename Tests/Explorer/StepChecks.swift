@@ -73,23 +73,26 @@ extension System {
     /// Whether this step ended the thread's wait, or did its call, and left results in its registers.
     private func hasResults(_ index: Int, _ before: Before) -> Bool {
         let thread = threads[index].ref
-        if thread.isRestarting || (thread.state != .ready && thread.state != .running) {
-            return false
-        }
+        if thread.isRestarting || before.ended[index] != nil { return false }
+        if thread.isEnding { return true }
+        if thread.state != .ready && thread.state != .running { return false }
         if index == before.running { return before.states[index] == .running }
         return before.states[index].raw >= RunState.calling.raw && before.states[index] != .faulted
     }
 
     private func messageViolation(_ purpose: Purpose, _ before: Before) -> String? {
+        for index in threads.indices {
+            let thread = threads[index].ref
+            let isUp = thread.state == .ready || thread.state == .running
+            if let ended = before.ended[index], isUp, ended != thread.registers[0] {
+                return "t\(index) lost the result of its wait"
+            }
+        }
         var arrived = [Int](repeating: 0, count: threads.count)
         for index in threads.indices where hasResults(index, before) {
             let result = ResultWord(raw: threads[index].ref.registers[0])
             let word = threads[index].ref.registers[3]
             let isCaller = index == before.running
-            if let ended = before.ended[index] {
-                if ended != result.raw { return "t\(index) lost the result of its wait" }
-                continue
-            }
             if let error = result.error {
                 if isCaller { continue }
                 if let problem = errorViolation(error, index, purpose, before) { return problem }
@@ -125,6 +128,7 @@ extension System {
     private func wasTaken(from sender: Int, _ purpose: Purpose, _ before: Before) -> Bool {
         let thread = threads[sender].ref
         if thread.state == .awaitingReply { return before.states[sender] != .awaitingReply }
+        if before.ended[sender] != nil { return false }
         let sent = before.states[sender] == .sending || (sender == before.running && purpose.sends)
         return sent && hasResults(sender, before) && thread.registers[0] == 0
     }
@@ -136,7 +140,7 @@ extension System {
         case .timedOut:
             if let deadline = before.deadlines[index], deadline <= machine.now { return nil }
             return "t\(index) timed out without a deadline that has passed"
-        case .peerDied, .invalidCapability:
+        case .peerDied, .invalidCapability, .cancelled:
             return purpose.endsWaits ? nil : "t\(index) is told that its server went, and none went"
         case .deadlock, .chainTooLong:
             return purpose.receives ? nil : "t\(index) is refused long after it called"
@@ -206,7 +210,7 @@ struct Purpose {
         case .replyAndReceive: (receives, answers) = (true, true)
         case .wait, .poll: taken = control.slot.index
         case .invoke:
-            endsWaits = [.close, .delete, .reclaim].contains(control.method)
+            endsWaits = [.close, .delete, .reclaim, .suspend].contains(control.method)
             setsTimer = control.method == .arm || control.method == .cancelTimer
         default: break
         }

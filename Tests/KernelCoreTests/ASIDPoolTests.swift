@@ -223,7 +223,7 @@ import Testing
     /// Two threads reclaim at once, the pool's memory and the address spaces', and meet at every
     /// pair of steps.
     @Test func poolAndAddressSpacesMayDieAtOnce() {
-        for first in 0..<40 {
+        for first in 0..<100 {
             var isCut = false
             for second in [0, 1, 2, 5, 11, 100] {
                 let town = Town()

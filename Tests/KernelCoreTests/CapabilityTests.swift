@@ -134,7 +134,7 @@ import Testing
         var slots = [first]
         for _ in 0..<20 { slots.append(s.copy(first)) }
         let worker = s.run(20)
-        let isInterrupted = s.interfere(after: 5) {
+        let isInterrupted = s.interfere(after: 11) {
             s.invoke(worker, .revoke, Slot.ownTable.index, UInt64(first))
         } _: {
             #expect(slots.dropFirst().filter { s.isEmpty($0) }.count == 6)

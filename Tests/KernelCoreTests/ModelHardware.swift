@@ -51,7 +51,8 @@ final class ModelState {
     var opened: [Int] = []
     /// Lines that no more interrupt objects are made for.
     var reserved: Set<Int> = []
-    /// An interrupt that goes away before it is taken; it appears when `queriesLeft` gets to 0.
+    /// An interrupt that goes away before it is taken; it appears when `queriesLeft` gets to 0, but not at the first query of
+    /// an entry, since an interrupt that is pending by then comes before the entry.
     var isGhostPending = false
     var queriesLeft: Int?
     /// Let it appear again at every n-th query.
@@ -60,6 +61,7 @@ final class ModelState {
     var urgentAfter: Int?
     var urgentLine = TestSystem.rootLine
     var queries = 0
+    var isFirstQuery = false
     var fastInterrupts: UInt64 = 0
     var systemErrors: UInt64 = 0
     var takeable: Int? { asserted.union(pulses).intersection(enabled).subtracting(quiet).min() }
@@ -106,8 +108,11 @@ final class ModelState {
             urgentAfter = left > 0 ? left - 1 : nil
             if left == 0 { pulses.insert(urgentLine) }
         }
+        defer { isFirstQuery = false }
         if let left = queriesLeft {
-            if left <= 0 {
+            if left <= 0 && isFirstQuery {
+                queriesLeft = 0
+            } else if left <= 0 {
                 isGhostPending = true
                 queriesLeft = ghostPeriod
             } else {

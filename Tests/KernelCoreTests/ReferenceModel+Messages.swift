@@ -20,7 +20,7 @@ extension ReferenceModel {
             tasks[receiver].on.endpoint = nil
             cancelDeadline(receiver)
             deliver(task, receiver)
-            makeReady(receiver, first: wantsReply)
+            letGo(receiver, first: wantsReply)
             if wantsReply { start(task, deadline) }
             return nil
         }
@@ -38,13 +38,13 @@ extension ReferenceModel {
         let delivery: Delivery = tasks[sender].isFaulting ? .fault : isOneWay ? .oneWay : .message
         let word = tasks[sender].isFaulting ? UInt64(FaultKind.pageRead.rawValue) : tasks[sender].word
         tasks[receiver].result = [UInt64(delivery.rawValue) << 8, badge(sender), word]
-        if isOneWay || tasks[sender].blockedOn != receiver { unblock(sender) }
+        if !isOneWay && tasks[sender].blockedOn != receiver { unblock(sender) }
         guard let reply = tasks[receiver].on.reply else { return }
         tasks[receiver].on.reply = nil
         if isOneWay {
             replies[reply] = Answer()
             finish(sender)
-            if running == sender { tasks[sender].state = .running } else { makeReady(sender) }
+            if running == sender { tasks[sender].state = .running } else { letGo(sender) }
             return
         }
         replies[reply] = Answer(caller: sender, holder: receiver)
@@ -91,8 +91,9 @@ extension ReferenceModel {
             tasks[caller].result = [0, 0, word]
         }
         free(reply)
-        unblock(caller)
-        makeReady(caller)
+        tasks[caller].state = .awaitingReply
+        if tasks[caller].blockedOn == running { unblock(caller) }
+        letGo(caller)
     }
     mutating func fault(_ task: Int) {
         tasks[task].isFaulting = true

@@ -6,15 +6,15 @@ extension ReferenceModel {
     // Notifications
 
     mutating func signal(_ note: Int, _ bits: UInt64) {
-        if let task = notes[note].bound, tasks[task].state == .receiving {
+        if let task = notes[note].bound, tasks[task].state == .receiving, !isEnding(task) {
             leavePlace(task)
             take(task, note, bits)
-            makeReady(task)
+            letGo(task)
         } else if let task = notes[note].waiters.first {
             notes[note].waiters.removeFirst()
             tasks[task].on.notification = nil
             take(task, note, bits)
-            makeReady(task)
+            letGo(task)
         } else {
             notes[note].bits |= bits
         }

@@ -45,7 +45,7 @@ extension ReferenceModel {
         if tasks[task].state == .ready {
             tasks[task].effective = priority
             ready = placed(task, in: ready.filter { $0 != task })
-        } else if !isQueued(task) {
+        } else if !isQueued(task) && !isEnding(task) {
             updates.removeAll { $0.task == task }
             tasks[task].isTimedOut = false
             tasks[task].effective = priority

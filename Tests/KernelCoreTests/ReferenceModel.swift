@@ -93,7 +93,6 @@ struct ReferenceModel {
     }
     mutating func makeReady(_ task: Int, first: Bool = false) {
         cancelDeadline(task)
-        cancelUpdate(task)
         if tasks[task].isSuspended {
             tasks[task].isSuspended = false
             tasks[task].state = .stopped
@@ -161,20 +160,25 @@ struct ReferenceModel {
         tasks[task].isTimedOut = false
     }
     /// Is its wait over, but for the step that takes it out of its chain?
-    func isEnding(_ task: Int) -> Bool { tasks[task].blockedOn != nil && tasks[task].on == Waiting() }
+    func isEnding(_ task: Int) -> Bool { updates.contains { $0.task == task } && tasks[task].on == Waiting() }
     mutating func end(_ task: Int, _ error: KernelError) {
         if isEnding(task) { return conclude(task) }
         leavePlace(task)
         if tasks[task].state != .faulted { finish(task, error) }
-        if tasks[task].blockedOn == nil {
-            conclude(task)
-        } else {
+        letGo(task)
+    }
+    /// A task whose wait is over goes on: at once where it waits for no server and no update of it is pending, else by a step.
+    mutating func letGo(_ task: Int, first: Bool = false) {
+        if tasks[task].blockedOn != nil || updates.contains(where: { $0.task == task }) {
             queueUpdate(task, tasks[task].effective)
+        } else if tasks[task].state != .faulted {
+            makeReady(task, first: first)
         }
     }
     mutating func conclude(_ task: Int) {
         unblock(task)
-        if tasks[task].state == .faulted { cancelUpdate(task) } else { makeReady(task) }
+        cancelUpdate(task)
+        if tasks[task].state != .faulted { makeReady(task) }
     }
     mutating func stop(_ task: Int) {
         let state = tasks[task].state

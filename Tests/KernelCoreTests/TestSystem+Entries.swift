@@ -22,6 +22,7 @@ extension TestSystem {
     private func enter(_ thread: Ref<KernelThread>) {
         thread.pointee.context.programCounter = TestSystem.callPlace + 4
         thread.pointee.context.isFull = false
+        hardware.isFirstQuery = true
         let x = thread.registers
         let control = ControlWord(raw: x[0])
         var outcome = FastOutcome.declined
@@ -124,11 +125,10 @@ extension TestSystem {
 
     private func interrupt(line: Int, isTimer: Bool) {
         if usesFastPath, let thread = running {
-            if !kernel.pointee.isSettled { kernel.pointee.settle() }
             let wakeup =
                 isTimer
                 ? kernel.pointee.fastExpire(thread) ?? kernel.pointee.expireFirst(thread)
-                : kernel.pointee.fastDeliver(thread, line: line)
+                : kernel.pointee.fastDeliver(thread, line: line) ?? kernel.pointee.deliverFirst(thread, line: line)
             if let wakeup { return follow(wakeup, instead: thread) }
         }
         follow(isTimer ? kernel.pointee.timerInterrupt(running) : kernel.pointee.interrupt(running, line: line))

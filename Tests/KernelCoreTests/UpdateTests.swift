@@ -85,4 +85,28 @@ import Testing
         s.wait(urgent, bell)
         #expect(s.isRunning(server) && s.effective(server) == 50)
     }
+
+    /// A thread whose wait has ended runs by a step. A signal that comes before that step stays in the notification.
+    @Test(arguments: [true, false]) func aSignalBeforeTheStepIsNotLost(fast: Bool) {
+        let s = TestSystem(fast: fast)
+        let (server, endpoint, _) = s.makeServer(5)
+        let client = s.makeThread(priority: 40)
+        let urgent = s.makeThread(priority: 60)
+        let (elsewhere, spare) = s.serve(server)
+        let bell = s.make(.notification)
+        s.perform(.bindNotification, server.slot, UInt64(bell))
+        s.start(client)
+        s.call(client, endpoint)
+        s.receive(server, elsewhere, reply: spare)
+        s.start(urgent)
+        s.perform(.setPriority, urgent.slot, 60, 200)
+        s.invoke(urgent, .setPriority, server.slot, 45, 100)
+        s.signal(urgent, bell, bits: 1)
+        #expect(server.ref.isEnding)
+        s.signal(urgent, bell, bits: 2)
+        s.invoke(urgent, .suspend, urgent.slot)
+        #expect(s.isRunning(server) && s.results(server).badge == 1)
+        s.poll(server, bell)
+        #expect(s.results(server).badge == 2)
+    }
 }

@@ -51,9 +51,8 @@ import Testing
             #expect(
                 found?.pointee.level == expected.map { UInt32($0.urgency) }
                     && found?.pointee.instant.ticks == expected?.at)
-            let early = queue.first(atLeast: UInt32(urgency))
-            #expect(early?.pointee.instant.ticks == order.first { $0.urgency >= urgency }?.at)
-            #expect((early?.pointee.level ?? 999) >= UInt32(urgency))
+            let early = queue.earliest(atLeast: UInt32(urgency))
+            #expect(early.ticks == order.first { $0.urgency >= urgency }?.at ?? ~0)
         }
     }
 

@@ -39,8 +39,8 @@ public struct DeadlineNode: ~Copyable {
     var level: UInt32 { place &>> DeadlineNumbers.bits }
     var number: UInt32 { place & (1 &<< DeadlineNumbers.bits &- 1) }
     /// Of a timer's: is it more urgent than this priority?
-    @inline(__always) func isTimer(above priority: UInt8) -> Bool {
-        place >= (UInt32(priority) &+ 1) &<< (DeadlineNumbers.bits &+ 1)
+    @inline(__always) func isTimer(above priority: Int) -> Bool {
+        place >= UInt32(truncatingIfNeeded: priority &+ 1) &<< (DeadlineNumbers.bits &+ 1)
     }
     /// No deadline stands below it.
     var isLeaf: Bool { left.node == nil && right.node == nil }
@@ -172,38 +172,47 @@ public struct DeadlineQueue: ~Copyable {
     func mostUrgent(dueAt now: Instant) -> Ref<DeadlineNode>? {
         guard var at = first, at.pointee.instant <= now else { return nil }
         var best = at
+        var highest = at.pointee.level
         var rounds = LoopBound(DeadlineQueue.levelDepth)
         for _ in 1..<DeadlineQueue.levelDepth {
             rounds.count()
-            if let right = at.pointee.right.node, right.pointee.instant <= now {
+            let (left, right) = (at.pointee.left.node, at.pointee.right.node)
+            if let right, right.pointee.instant <= now {
                 at = right
-            } else if let left = at.pointee.left.node, left.pointee.instant <= now {
+            } else if let left, left.pointee.instant <= now {
                 at = left
             } else {
                 break
             }
-            if at.pointee.level > best.pointee.level { best = at }
+            let level = at.pointee.level
+            if level > highest {
+                best = at
+                highest = level
+            }
         }
         return best
     }
 
-    /// Returns the earliest of the deadlines that are at least this urgent.
+    /// Returns when the earliest of the deadlines is due that are at least this urgent; `.never` where none is.
     ///
     /// - Complexity: constant; at most `levelDepth` nodes are visited.
-    func first(atLeast level: UInt32) -> Ref<DeadlineNode>? {
-        var best: Ref<DeadlineNode>?
+    func earliest(atLeast level: UInt32) -> Instant {
+        let least = level &<< DeadlineNumbers.bits
+        var best = Instant.never
         var next = first
-        var bit: UInt32 = 0x100
+        var bit = DeadlineQueue.firstBit
         var rounds = LoopBound(DeadlineQueue.levelDepth)
         while let at = next {
             rounds.count()
-            if at.pointee.level >= level { return at.earlier(of: best) }
-            // Everything on the right is more urgent where this bit of the limit is 0.
-            if level & bit != 0 {
-                next = at.pointee.right.node
+            // Everything below it is later.
+            if at.pointee.place >= least { return min(at.pointee.instant, best) }
+            let (left, right) = (at.pointee.left.node, at.pointee.right.node)
+            if least & bit != 0 {
+                next = right
             } else {
-                if let right = at.pointee.right.node { best = right.earlier(of: best) }
-                next = at.pointee.left.node
+                // Everything on the right is more urgent.
+                if let right { best = min(right.pointee.instant, best) }
+                next = left
             }
             bit = bit &>> 1
         }
@@ -216,9 +225,5 @@ extension Ref where Object == DeadlineNode {
     @inline(__always) fileprivate func child(_ isRight: Bool) -> Ref<DeadlineLink> {
         // Safety: the links are the first two members of a node; `hasPartsInPlace` compares at boot.
         unsafe reference(raw + (isRight ? MemoryLayout<DeadlineLink>.stride : 0), as: DeadlineLink.self)
-    }
-    @inline(__always) fileprivate func earlier(of other: Ref<DeadlineNode>?) -> Ref<DeadlineNode> {
-        guard let other else { return self }
-        return other.pointee.instant < pointee.instant ? other : self
     }
 }

@@ -15,25 +15,30 @@ extension Kernel where H: ~Copyable {
     @inline(never) mutating func end(_ thread: Ref<Thread>, _ error: KernelError) {
         leave(thread)
         if thread.state != .faulted { complete(thread, ResultWord(error: error)) }
-        if thread.pointee.blockedOn == nil {
-            resumeOrFault(thread)
-        } else {
-            queueUpdate(thread, urgency: thread.effective)
+        unblock(thread)
+    }
+
+    /// Lets a thread go on that has left where it waited, and has its result: at once where it waits for no server and no
+    /// update of it is pending, else by a step.
+    ///
+    /// - Complexity: constant.
+    @inline(never) mutating func unblock(_ thread: Ref<Thread>, atHead: Bool = false) {
+        if thread.pointee.blockedOn != nil || thread.pointee.scheduling.isPending {
+            return queueUpdate(thread, urgency: thread.effective)
         }
+        if thread.state != .faulted { makeReady(thread, atHead: atHead) }
     }
 
     /// Takes an ending thread out of its inheritance chain, and lets it run.
     ///
     /// - Complexity: constant; the update of the next link is left behind.
+    ///
+    /// - Precondition: its update is pending.
     @inline(never) mutating func finish(_ thread: Ref<Thread>) {
         removeCaller(thread)
-        resumeOrFault(thread)
-    }
-
-    /// A thread whose wait is over runs; a faulted one stays faulted, since nobody answers for its fault.
-    private mutating func resumeOrFault(_ thread: Ref<Thread>) {
-        if thread.state != .faulted { return makeReady(thread) }
-        if thread.pointee.scheduling.isPending { cancelUpdate(thread) }
+        cancelUpdate(thread)
+        // A faulted thread stays faulted: no handler answers for its fault.
+        if thread.state != .faulted { makeReady(thread) }
     }
 
     /// Takes a thread out of the endpoint, notification or reply object where it waits.
@@ -41,17 +46,21 @@ extension Kernel where H: ~Copyable {
         if let notification = thread.pointee.notification {
             notification.pointee.waiters.remove(thread.waitNode)
             thread.pointee.notification = nil
-        } else {
+        } else if thread.state == .receiving {
             leaveReceive(thread)
+        } else if let reply = thread.pointee.reply {
+            release(reply)
+        } else {
+            thread.pointee.endpoint?.removeSender(thread)
         }
         endLoan(thread)
         thread.pointee.scheduling.isFaulting = false
         thread.pointee.scheduling.isTimedOut = false
     }
 
-    /// Takes a thread out of its endpoint's queue; the reply object that it holds ready, or that holds it, is free again.
+    /// Takes a receiver out of its endpoint's queue; the reply object that it holds ready is free again.
     @inline(never) mutating func leaveReceive(_ thread: Ref<Thread>) {
-        thread.pointee.endpoint?.remove(thread)
+        thread.pointee.endpoint?.removeReceiver(thread)
         if let reply = thread.pointee.reply { release(reply) }
     }
 
@@ -107,7 +116,7 @@ extension Kernel where H: ~Copyable {
             removeCaller(thread)
         } else if state == .ready {
             core.ready.remove(thread)
-        } else if state != .running && state != .stopped {
+        } else if state != .running && state != .stopped && !thread.isEnding {
             leave(thread)
             if state != .faulted { complete(thread, ResultWord(error: .cancelled)) }
         }
@@ -122,7 +131,6 @@ extension Kernel where H: ~Copyable {
     /// Lets a stopped thread run.
     mutating func resume(_ thread: Ref<Thread>) -> KernelError? {
         if thread.state == .faulted {
-            if thread.isEnding { finish(thread) }
             if thread.pointee.endpoint != nil || thread.pointee.reply != nil {
                 thread.pointee.scheduling.isSuspended = false
                 return nil
@@ -139,8 +147,9 @@ extension Kernel where H: ~Copyable {
 }
 
 extension Ref where Object == Thread {
-    /// Has its wait ended, but for the step that takes it out of its inheritance chain?
+    /// Has its wait ended, but for the step that takes it out of its inheritance chain and lets it run?
     @inline(__always) var isEnding: Bool {
-        pointee.blockedOn != nil && pointee.endpoint == nil && pointee.reply == nil
+        pointee.scheduling.isPending && pointee.endpoint == nil && pointee.reply == nil
+            && pointee.notification == nil
     }
 }

@@ -12,7 +12,9 @@ extension Kernel where H: ~Copyable {
     /// Remove everything that was derived from a capability; then, for `delete`, the capability itself.
     mutating func revoke(_ slot: Ref<Capability>, andDelete: Bool) -> Bool {
         while slot.hasChildren {
-            _ = removeStep(leaf(below: slot))
+            let leaf = leaf(below: slot)
+            if isInterrupted() { return false }
+            _ = removeStep(leaf)
             if isInterrupted() { return false }
         }
         return !andDelete || delete(slot)
@@ -32,6 +34,10 @@ extension Kernel where H: ~Copyable {
     private mutating func removeStep(_ slot: Ref<Capability>) -> Bool {
         if let thread = waiter(with: slot) {
             endWait(of: thread, with: slot)
+            return false
+        }
+        if slot.pointee.previous == nil && slot.pointee.next == nil, let object = slot.pointee.object, isInUse(object) {
+            loseLast(object)
             return false
         }
         remove(slot)
@@ -67,14 +73,13 @@ extension Kernel where H: ~Copyable {
     ///
     /// - Complexity: constant.
     @inline(never) mutating func remove(_ slot: Ref<Capability>) {
-        guard let object = slot.pointee.object else { return }
+        if slot.pointee.object == nil { return }
         if slot.pointee.place != .table { return removePart(slot) }
         if slot.pointee.kind == .frame {
             unmap(slot)
             return slot.unlink()
         }
         slot.unlink()
-        if object.pointee.firstCapability == nil { loseLast(object) }
     }
 
     /// Empties a slot of a thread control block. None of the kinds that stand there mind their last capability, and none of
@@ -85,16 +90,24 @@ extension Kernel where H: ~Copyable {
         slot.unlink()
     }
 
-    /// Nobody can reach the object any more; its memory stays until its untyped memory is reclaimed.
+    /// Does the object do something that must end before its last capability goes?
+    private func isInUse(_ object: Ref<ObjectHeader>) -> Bool {
+        switch object.pointee.kind {
+        case .reply:
+            let reply = object.rebound(to: Reply.self)
+            return reply.pointee.caller != nil || reply.pointee.holder != nil
+        case .interrupt: return object.rebound(to: Interrupt.self).pointee.isListed
+        case .timer: return object.rebound(to: Timer.self).node.pointee.isQueued
+        default: return false
+        }
+    }
+
+    /// Ends that, before nobody can reach the object any more. Its memory stays until its untyped memory is reclaimed.
     private mutating func loseLast(_ object: Ref<ObjectHeader>) {
         switch object.pointee.kind {
         case .reply: cancel(object.rebound(to: Reply.self))
         case .interrupt: unbind(object.rebound(to: Interrupt.self))
-        case .timer:
-            cancel(object.rebound(to: Timer.self))
-        case .null, .endpoint, .notification, .thread, .capabilityTable, .addressSpace, .pageTable, .frame, .untyped,
-            .interruptControl, .systemControl, .registers, .asidControl, .asidPool:
-            break
+        default: cancel(object.rebound(to: Timer.self))
         }
     }
 
@@ -140,6 +153,7 @@ extension Kernel where H: ~Copyable {
                 inner.pointee.outer = region
                 untyped.pointee.innermost = inner
             } else {
+                if isInterrupted() { return false }
                 let object = unsafe reference(memory(region, region.pointee.reclaimCursor), as: ObjectHeader.self)
                 object.pointee.isDying = true
                 if destroyStep(object) { region.pointee.reclaimCursor &+= Int(object.pointee.size) }

@@ -30,6 +30,13 @@ public struct Wakeup {
     public let usesFloatingPoint: Bool
 }
 
+/// An interrupt that a fast path has taken: the thread that it wakes, still where it waits, and the bits for it.
+private struct Claim {
+    let thread: Ref<Thread>
+    let notification: Ref<Notification>
+    let bits: UInt64
+}
+
 extension Kernel where H: ~Copyable {
     /// `signal`.
     @inline(__always) public mutating func fastSignal(
@@ -100,13 +107,12 @@ extension Kernel where H: ~Copyable {
     /// A timer interrupt whose one deadline is a timer's that expires for good, more urgent than the running thread, and wakes a more
     /// urgent one.
     ///
-    /// - Precondition: `isSettled`, as for all three.
     @inline(__always) public mutating func fastExpire(_ thread: Ref<Thread>) -> Wakeup? {
-        guard let node = core.deadlines.first, node.pointee.isLeaf, node.pointee.instant <= hardware.now,
-            node.pointee.isTimer(above: thread.effective), let timer = node.timer,
+        guard isSettled, let node = core.deadlines.first, node.pointee.isLeaf, node.pointee.instant <= hardware.now,
+            node.pointee.isTimer(above: Int(thread.effective)), let timer = node.timer,
             timer.pointee.period == 0, thread.isUndisturbed,
             let notification = timer.pointee.source.notification,
-            let waiter = urgentWaiter(notification, instead: thread)
+            let waiter = urgentWaiter(notification, above: Int(thread.effective))
         else { return nil }
         core.deadlines.removeOnly(node)
         core.ready.watch = 0
@@ -115,14 +121,87 @@ extension Kernel where H: ~Copyable {
         return preempt(thread, by: waiter, notification, timer.pointee.source.bits)
     }
 
-    /// The same where there are more deadlines, and the most urgent of those that are due is a timer's; or where the running
-    /// thread has a slice, of which something is left.
+    /// The same where there are more deadlines, and the most urgent of those that are due is a timer's; or where a slice of the
+    /// running thread runs.
     @inline(__always) public mutating func expireFirst(_ thread: Ref<Thread>) -> Wakeup? {
+        settle()
+        guard let wake = claimTimer(above: Int(thread.effective)) else { return nil }
+        return preemptSlice(of: thread, by: wake)
+    }
+
+    /// An interrupt of a line with one binding, which wakes a thread more urgent than the running one.
+    @inline(__always) public mutating func fastDeliver(_ thread: Ref<Thread>, line: Int) -> Wakeup? {
+        if !isSettled || !thread.isUndisturbed { return nil }
+        guard let wake = claimLine(line, above: Int(thread.effective)) else { return nil }
+        return preempt(thread, by: wake.thread, wake.notification, wake.bits)
+    }
+
+    /// The same where a slice of the running thread runs, or an update as urgent as it is pending.
+    @inline(__always) public mutating func deliverFirst(_ thread: Ref<Thread>, line: Int) -> Wakeup? {
+        if isTracing { return nil }
+        settle()
+        guard let wake = claimLine(line, above: Int(thread.effective)) else { return nil }
+        return preemptSlice(of: thread, by: wake)
+    }
+
+    /// Wakes a thread that is more urgent than all others, for an interrupt of a line that was taken between two steps.
+    ///
+    /// - Returns: the thread, which is in no queue, with its results; nil where nothing changed.
+    @inline(never) mutating func wakeAtOnce(line: Int, beside thread: Ref<Thread>?) -> Ref<Thread>? {
+        if isTracing || core.unarmed != nil { return nil }
+        return wake(claimLine(line, above: topPriority(with: thread)))
+    }
+
+    /// The same for the timer.
+    @inline(never) mutating func expireAtOnce(beside thread: Ref<Thread>?) -> Ref<Thread>? {
+        if core.unarmed != nil { return nil }
+        return wake(claimTimer(above: topPriority(with: thread)))
+    }
+
+    /// The largest priority of a thread that could run, or of a pending update.
+    @inline(__always) private func topPriority(with thread: Ref<Thread>?) -> Int {
+        guard let thread, thread.state == .running else { return core.ready.top }
+        return max(core.ready.top, Int(thread.effective))
+    }
+
+    @inline(__always) private func wake(_ claim: Claim?) -> Ref<Thread>? {
+        guard let claim else { return nil }
+        detach(claim.thread, claim.notification)
+        complete(claim.thread, ResultWord(.notification), claim.bits)
+        return claim.thread
+    }
+
+    // Parts
+
+    @inline(__always) private func urgentWaiter(
+        _ notification: Ref<Notification>, above priority: Int
+    ) -> Ref<Thread>? {
+        guard let waiter = plainWaiter(notification), Int(waiter.effective) > priority else { return nil }
+        return waiter
+    }
+
+    /// Takes the delivery of a line to its one binding, where that wakes a thread above this priority.
+    @inline(__always) private mutating func claimLine(_ line: Int, above priority: Int) -> Claim? {
+        if line < 0 || line >= Limits.interruptLines { return nil }
+        guard let interrupt = tables.pointee.lines[line].first, interrupt.pointee.nextOnLine == nil,
+            !interrupt.pointee.isOutstanding,
+            let notification = interrupt.pointee.source.notification,
+            let waiter = urgentWaiter(notification, above: priority)
+        else { return nil }
+        statistics.interrupts &+= 1
+        interrupt.pointee.count &+= 1
+        interrupt.pointee.isOutstanding = true
+        tables.pointee.lines[line].outstanding = 1
+        return Claim(thread: waiter, notification: notification, bits: interrupt.pointee.source.bits)
+    }
+
+    /// Takes the expiry of the most urgent deadline that is due, where it is a timer's and wakes a thread above this priority.
+    @inline(__always) private mutating func claimTimer(above priority: Int) -> Claim? {
         let now = hardware.now
         guard let node = core.deadlines.mostUrgent(dueAt: now), let timer = node.timer,
-            !timer.pointee.hasSignalled, node.pointee.isTimer(above: thread.effective),
-            core.sliceEnd > now, !isTracing, let notification = timer.pointee.source.notification,
-            let waiter = urgentWaiter(notification, instead: thread)
+            !timer.pointee.hasSignalled, node.pointee.isTimer(above: priority),
+            !isTracing, let notification = timer.pointee.source.notification,
+            let waiter = urgentWaiter(notification, above: priority)
         else { return nil }
         if core.deadlines.isAlone(node) {
             core.deadlines.removeOnly(node)
@@ -130,36 +209,17 @@ extension Kernel where H: ~Copyable {
         } else {
             timer.pointee.hasSignalled = true
         }
+        core.armed = Instant(ticks: 0)
+        return Claim(thread: waiter, notification: notification, bits: timer.pointee.source.bits)
+    }
+
+    /// Preempts a thread whose slice may run; what is left of it is kept.
+    @inline(__always) private mutating func preemptSlice(of thread: Ref<Thread>, by claim: Claim) -> Wakeup {
         keepSlice(thread)
         core.sliceEnd = .never
-        core.armed = Instant(ticks: 0)
-        let wakeup = preempt(thread, by: waiter, notification, timer.pointee.source.bits)
-        updateDeadline(leastLevel(beside: waiter))
+        let wakeup = preempt(thread, by: claim.thread, claim.notification, claim.bits)
+        updateDeadline(leastLevel(beside: claim.thread))
         return wakeup
-    }
-
-    /// An interrupt of a line with one binding, which wakes a thread more urgent than the running one.
-    @inline(__always) public mutating func fastDeliver(_ thread: Ref<Thread>, line: Int) -> Wakeup? {
-        if line < 0 || line >= Limits.interruptLines { return nil }
-        guard let interrupt = tables.pointee.lines[line].first, interrupt.pointee.nextOnLine == nil,
-            !interrupt.pointee.isOutstanding, thread.isUndisturbed,
-            let notification = interrupt.pointee.source.notification,
-            let waiter = urgentWaiter(notification, instead: thread)
-        else { return nil }
-        statistics.interrupts &+= 1
-        interrupt.pointee.count &+= 1
-        interrupt.pointee.isOutstanding = true
-        tables.pointee.lines[line].outstanding = 1
-        return preempt(thread, by: waiter, notification, interrupt.pointee.source.bits)
-    }
-
-    // Parts
-
-    @inline(__always) private func urgentWaiter(
-        _ notification: Ref<Notification>, instead thread: Ref<Thread>
-    ) -> Ref<Thread>? {
-        guard let waiter = plainWaiter(notification), waiter.effective > thread.effective else { return nil }
-        return waiter
     }
 
     /// The thread that a signal wakes, where nothing about it needs thought: the ready server of an endpoint that the

@@ -33,18 +33,18 @@ extension Kernel where H: ~Copyable {
         if let receiver = endpoint.waitingReceiver {
             if expectsReply, let error = checkChain(thread, receiver) { return .failed(error) }
             guard let capabilities = carry(from: thread, to: receiver) else { return .restart }
-            endpoint.remove(receiver)
+            endpoint.removeReceiver(receiver)
             deliver(from: thread, in: state, to: receiver, capabilities)
             // The server of a call takes its caller's place among its equals, as on the fast path.
-            makeReady(receiver, atHead: expectsReply)
+            unblock(receiver, atHead: expectsReply)
             if expectsReply { startDeadline(thread, deadline) }
             return .blocked
         }
         if hasPassed(deadline) { return .failed(.timedOut) }
-        if isInterrupted() { return .restart }
         if let server = endpoint.pointee.server {
             if let error = checkChain(thread, server) { return .failed(error) }
         }
+        if isInterrupted() { return .restart }
         thread.state = state
         thread.pointee.endpoint = endpoint
         endpoint.pointee.holdsSenders = true
@@ -62,8 +62,8 @@ extension Kernel where H: ~Copyable {
     /// - Parameters:
     ///   - state: the sender's: calling, sending or faulted.
     ///   - capabilities: how many were passed.
-    /// - Postcondition: the receiver's results are set (it is not made ready here); a caller awaits the reply, a one-way
-    ///   sender is ready.
+    /// - Postcondition: the receiver's results are set (it is not made ready here); a caller awaits the reply, and a one-way
+    ///   sender has its result.
     @inline(never) private mutating func deliver(
         from sender: Ref<Thread>, in state: RunState, to receiver: Ref<Thread>, _ capabilities: Int
     ) {
@@ -78,10 +78,7 @@ extension Kernel where H: ~Copyable {
         }
         if state == .sending {
             reply.pointee.holder = nil
-            complete(sender, .success)
-            // A sender that need not wait goes on, and keeps its place among its equals.
-            if sender.state != .running { makeReady(sender) }
-            return
+            return complete(sender, .success)
         }
         reply.pointee.holder = receiver
         reply.pointee.caller = sender
@@ -108,16 +105,23 @@ extension Kernel where H: ~Copyable {
         {
             // One step before each caller, so that a chain that is being lifted overtakes those that wait here; and no more, so
             // that the updates of others never delay this thread by more than a step.
+            if isInterrupted() { return .restart }
             performUpdate(update)
             if isInterrupted() { return .restart }
         }
         if let sender = endpoint.waitingSender {
             guard let capabilities = carry(from: sender, to: thread) else { return .restart }
             let state = sender.state
-            endpoint.remove(sender)
-            if sender.pointee.blockedOn != thread || state == .sending { removeCaller(sender) }
+            if state != .sending, let server = sender.pointee.blockedOn, server != thread {
+                // The sender waits for this thread from now on, although it is still queued.
+                removeCaller(sender)
+                adoptCaller(sender, by: thread)
+                if isInterrupted() { return .restart }
+            }
+            endpoint.removeSender(sender)
             thread.pointee.reply = reply
             deliver(from: sender, in: state, to: thread, capabilities)
+            if state == .sending { unblock(sender) }
             return .done
         }
         if hasPassed(deadline) { return .failed(.timedOut) }
@@ -183,14 +187,15 @@ extension Kernel where H: ~Copyable {
         if caller.pointee.scheduling.isFaulting {
             if isInterrupted() { return false }
             applyFaultReply(caller, thread)
+            caller.state = .awaitingReply
         } else {
             guard let capabilities = carry(from: thread, to: caller) else { return false }
             transfer(from: thread, to: caller, .message, badge: 0, capabilities)
         }
         endLoan(caller)
         release(reply)
-        removeCaller(caller)
-        if caller.state != .stopped { makeReady(caller) }
+        if caller.pointee.blockedOn == thread { dropCaller(caller, of: thread) }
+        unblock(caller)
         return true
     }
 

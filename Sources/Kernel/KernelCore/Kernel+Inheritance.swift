@@ -71,6 +71,20 @@ extension Kernel where H: ~Copyable {
         core.isStale = true
     }
 
+    /// Ends the caller's wait for the running thread, whose priority follows at once.
+    ///
+    /// - Complexity: constant.
+    mutating func dropCaller(_ caller: Ref<Thread>, of running: Ref<Thread>) {
+        caller.pointee.blockedOn = nil
+        if running.pointee.soleCaller == caller {
+            running.pointee.soleCaller = nil
+        } else {
+            running.pointee.callers.remove(caller.callerNode)
+        }
+        running.pointee.scheduling.effective = inheritedPriority(running)
+        core.isStale = true
+    }
+
     /// Ends the caller's wait for its server, if it has one.
     ///
     /// - Complexity: constant.
@@ -117,7 +131,7 @@ extension Kernel where H: ~Copyable {
             thread.pointee.scheduling.effective = priority
             return insertReady(thread)
         }
-        if !thread.isQueued {
+        if !thread.isQueued && !thread.isEnding {
             if isPending { cancelUpdate(thread) } else { thread.pointee.scheduling.effective = priority }
             return
         }

@@ -119,6 +119,7 @@
             }
             inspection.require(inspection.isLive(core.current, .thread), "the current thread is dead")
             inspection.require(core.unarmed == nil, "a periodic timer has no deadline")
+            inspection.require(core.dueLevel == .max, "a deadline that is due waits for a step")
             if let running {
                 inspection.require(inspection.isLive(running, .thread), "the running thread is dead")
                 inspection.require(running.state == .running, "the resumed thread is in state \(running.state.raw)")

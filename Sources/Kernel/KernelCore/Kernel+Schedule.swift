@@ -28,34 +28,64 @@ extension Kernel where H: ~Copyable {
     }
 
     @inline(never) private mutating func choose(_ thread: Ref<Thread>?) -> Ref<Thread>? {
-        if isInterrupted() || core.ready.updates.top >= 0 || core.unarmed != nil { performSteps(thread) }
+        let hasSteps = core.unarmed != nil || core.dueLevel != .max || core.isYielding
+        if isInterrupted() || core.ready.updates.top >= 0 || hasSteps { return performSteps(thread) }
+        return chooseNext(thread)
+    }
+
+    /// Lets a thread run that an interrupt woke and that goes before all others. No slice of it begins: no ready thread has its
+    /// priority.
+    @inline(never) private mutating func switchAtOnce(to woken: Ref<Thread>, from thread: Ref<Thread>?) -> Ref<Thread> {
         core.isUpdatesTurn = false
         core.isStale = false
+        // What is due waits until a less urgent thread runs: the timer interrupts that one.
+        core.dueLevel = .max
         if let thread, thread.state == .running {
-            if core.ready.top < Int(thread.effective) || (core.ready.top == Int(thread.effective) && !mustYield(thread))
-            {
-                if thread.pointee.slice != 0 || core.sliceEnd != .never { refreshSlice(thread) }
-                return settleOn(thread)
-            }
+            if core.isYielding { restart(thread) }
+            core.isYielding = false
             keepSlice(thread)
-            let next = core.ready.removeFirst()
             core.ready.insert(thread, atHead: true)
-            return switchTo(next, from: thread)
         }
-        return switchTo(core.ready.removeFirst(), from: thread)
+        core.sliceEnd = .never
+        account(from: thread, to: woken)
+        updateDeadline(leastLevel(beside: woken))
+        return woken
+    }
+
+    @inline(never) private mutating func chooseNext(_ thread: Ref<Thread>?) -> Ref<Thread>? {
+        core.isUpdatesTurn = false
+        core.isStale = false
+        guard let thread, thread.state == .running else { return switchTo(core.ready.removeFirst(), from: thread) }
+        if core.ready.top < Int(thread.effective) || (core.ready.top == Int(thread.effective) && !mustYield(thread)) {
+            if thread.pointee.slice != 0 || core.sliceEnd != .never { refreshSlice(thread) }
+            return settleOn(thread)
+        }
+        keepSlice(thread)
+        let next = core.ready.removeFirst()
+        core.ready.insert(thread, atHead: true)
+        return switchTo(next, from: thread)
     }
 
     // Steps
 
     /// Performs what goes before every thread: the next deadline of a periodic timer, and pending updates.
     ///
+    /// - Returns: the thread to resume.
     /// - Complexity: as many steps as there are; pending interrupts are taken before and after each.
-    @inline(never) private mutating func performSteps(_ thread: Ref<Thread>?) {
+    @inline(never) private mutating func performSteps(_ thread: Ref<Thread>?) -> Ref<Thread>? {
         while true {
             var taken = takePending()
             if taken == .nothing {
+                if core.dueLevel != .max {
+                    serveDeadlines()
+                    continue
+                }
                 let update = core.unarmed == nil ? dueUpdate(thread) : nil
-                if core.unarmed == nil && update == nil { return }
+                if core.unarmed == nil && update == nil {
+                    if !core.isYielding { return chooseNext(thread) }
+                    endYield(thread)
+                    continue
+                }
                 // The timer may still be set for a more urgent thread, which has left.
                 updateDeadline(leastLevel(between: thread))
                 taken = takePending()
@@ -64,7 +94,14 @@ extension Kernel where H: ~Copyable {
                     continue
                 }
             }
-            handle(taken, beside: thread)
+            if case .line(let line) = taken {
+                if let woken = wakeAtOnce(line: line, beside: thread) { return switchAtOnce(to: woken, from: thread) }
+                core.isUpdatesTurn = false
+                deliverInterrupt(line: line)
+            } else {
+                if let woken = expireAtOnce(beside: thread) { return switchAtOnce(to: woken, from: thread) }
+                handleTimer(beside: thread)
+            }
         }
     }
 
@@ -81,18 +118,12 @@ extension Kernel where H: ~Copyable {
         isInterrupted() ? hardware.takeInterrupt() : .nothing
     }
 
-    /// Handles an interrupt that was taken between two steps. Of a timer without deadline the next one is set first: it may be
+    /// Handles an interrupt of the timer's between two steps. Of a timer without deadline the next one is set first: it may be
     /// due.
-    @inline(never) private mutating func handle(_ interrupt: TakenInterrupt, beside thread: Ref<Thread>?) {
-        if case .line(let line) = interrupt {
-            core.isUpdatesTurn = false
-            deliverInterrupt(line: line)
-        } else if let timer = core.unarmed {
-            rearm(timer)
-        } else {
-            core.isUpdatesTurn = false
-            serveDeadlines(atLeast: leastLevel(between: thread))
-        }
+    private mutating func handleTimer(beside thread: Ref<Thread>?) {
+        if let timer = core.unarmed { return rearm(timer) }
+        core.isUpdatesTurn = false
+        requestService(atLeast: leastLevel(between: thread))
     }
 
     /// Returns the lowest level of a deadline that is served between two steps: that of the next update, or of the thread that
@@ -221,46 +252,50 @@ extension Kernel where H: ~Copyable {
 
     /// Returns the earliest deadline that is at least so urgent.
     @inline(never) private mutating func deferredDeadline(_ least: UInt32) -> Instant {
-        core.deadlines.first(atLeast: least)?.pointee.instant ?? .never
+        core.deadlines.earliest(atLeast: least)
     }
 
-    /// Puts the running thread behind the ready threads of the same priority, if there are any. Pending updates that are as
-    /// urgent go first, and a deadline that is due.
+    /// Puts the running thread at the end of the ready threads of its priority. A deadline that is due and pending updates that are
+    /// as urgent go first: `endYield` ends the call.
     mutating func yield(_ thread: Ref<Thread>) -> Outcome {
-        _ = serveDue(for: thread)
-        if isInterrupted() { return .restart }
-        complete(thread, .success)
-        if core.ready.updates.top == Int(thread.effective) || core.unarmed != nil {
-            core.isUpdatesTurn = true
-            performSteps(thread)
-            core.isUpdatesTurn = false
-        }
-        guard thread.state == .running, core.ready.top == Int(thread.effective),
-            let next = core.ready.first, next.effective == thread.effective
-        else { return .done }
-        core.ready.remove(next)
-        core.ready.insert(thread)
-        insertReady(next, atHead: true)
+        requestService(of: thread)
+        core.isYielding = true
+        core.isUpdatesTurn = true
+        core.isStale = true
         return .blocked
     }
 
-    /// The slice ended: the thread goes behind its equals, and pending updates go before them.
+    /// Ends `yield`: the next of the equals is the first, and the thread the last.
+    @inline(never) private mutating func endYield(_ thread: Ref<Thread>?) {
+        core.isYielding = false
+        core.isUpdatesTurn = false
+        guard let thread else { return }
+        complete(thread, .success)
+        guard thread.state == .running, core.ready.top == Int(thread.effective), let next = core.ready.first,
+            next.effective == thread.effective
+        else { return }
+        core.ready.remove(next)
+        insertReady(thread)
+        insertReady(next, atHead: true)
+    }
+
+    /// Ends the slice of the running thread, where that is over: its equals go first, and before them the updates that are as
+    /// urgent.
     mutating func endSlice(now: Instant) {
         if core.sliceEnd > now { return }
         core.sliceEnd = .never
         core.isStale = true
-        if let thread = core.current, thread.state == .running, core.ready.top == Int(thread.effective) {
-            core.isUpdatesTurn = true
-            core.ready.insert(thread)
-        }
+        guard let thread = core.current, thread.state == .running, core.ready.top == Int(thread.effective) else { return }
+        core.isUpdatesTurn = true
+        insertReady(thread)
     }
 
     /// Makes a thread that was blocked runnable, with its results already in its context.
     ///
+    /// - Precondition: no update of it is pending.
     /// - Postcondition: it is ready; the caller's `reschedule` decides which thread runs.
     @inline(never) mutating func makeReady(_ thread: Ref<Thread>, atHead: Bool = false) {
         cancelDeadline(thread)
-        if thread.pointee.scheduling.isPending { cancelUpdate(thread) }
         if thread.pointee.scheduling.isSuspended {
             thread.pointee.scheduling.isSuspended = false
             thread.state = .stopped

@@ -84,7 +84,7 @@ extension Kernel where H: ~Copyable {
     /// - Context: after `fastExpire` and `expireFirst` declined, or while idle.
     @inline(__always) public mutating func timerInterrupt(_ thread: Ref<Thread>?) -> Ref<Thread>? {
         core.current = thread
-        serveDeadlines(atLeast: thread.map { leastLevel(beside: $0) } ?? 0)
+        requestService(atLeast: thread.map { leastLevel(beside: $0) } ?? 0)
         return reschedule(thread)
     }
 

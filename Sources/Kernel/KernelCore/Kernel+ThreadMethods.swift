@@ -20,7 +20,13 @@ extension Kernel where H: ~Copyable {
                 queueReadyServer(endpoint)
             }
             queueSoleCaller(of: thread)
-        case .resume: return try done(caller, resume(thread))
+        case .resume:
+            if thread.state == .faulted && thread.isEnding {
+                if isInterrupted() { return .restart }
+                finish(thread)
+                if isInterrupted() { return .restart }
+            }
+            return try done(caller, resume(thread))
         case .suspend:
             if !suspend(thread) { return .restart }
         case .setEntry:
@@ -45,16 +51,20 @@ extension Kernel where H: ~Copyable {
 
     // Configuration
 
-    /// Replace what the thread reaches; the arguments are slots, `Slot.none` leaves a part as it is.
+    /// Replaces what the thread reaches; the arguments are slots, `Slot.none` leaves a part as it is. Restartable.
     private mutating func configure(_ caller: Ref<Thread>, _ thread: Ref<Thread>) throws(KernelError) -> Outcome {
         let table = try part(caller, 1, .capabilityTable, .write)
         let space = try part(caller, 2, .addressSpace, .manage)
         let buffer = try part(caller, 3, .frame, .read | .write)
         let fault = try part(caller, 4, .endpoint, .write)
         if let frame = buffer?.frame, frame.pointee.isDevice || frame.pointee.size != .page { throw .invalidArgument }
+        if isInterrupted() { return .restart }
         if fault != nil && !endWaits(with: thread.faultSlot) { return .restart }
         if let space, let error = set(thread.spaceSlot, space) { throw error }
         if let fault, let error = set(thread.faultSlot, fault) { throw error }
+        refreshParts(thread)
+        if isInterrupted() { return .restart }
+        // The caller's own table comes last: the slots are looked up in the present one.
         if let table, let error = set(thread.tableSlot, table) { throw error }
         var area: Ref<FloatingPointArea>?
         if let buffer {

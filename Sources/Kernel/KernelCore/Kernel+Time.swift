@@ -10,37 +10,41 @@ import HardwareInterface
 import KernelABI
 
 extension Kernel where H: ~Copyable {
-    /// Serves the most urgent of the deadlines that are due, unless it is less urgent than `least`; or else the end of a slice.
+    /// Has the next step serve the most urgent of the deadlines that are due, unless it is less urgent than `least`; or else the
+    /// end of a slice.
     ///
     /// The timer interrupts again at once while others are due, so that other interrupts get between.
-    ///
-    /// - Complexity: constant.
-    mutating func serveDeadlines(atLeast least: UInt32) {
+    mutating func requestService(atLeast least: UInt32) {
         // The hardware holds an instant of the past: it is silent until `updateDeadline` sets it anew.
         core.armed = .never
         hardware.setDeadline(.never)
         core.isStale = true
+        core.dueLevel = least
+    }
+
+    /// The same for a running thread that offers the processor to its equals: a deadline that is as urgent is served.
+    ///
+    /// - Returns: false where none is due.
+    @discardableResult mutating func requestService(of thread: Ref<Thread>) -> Bool {
+        let level = DeadlineLevel.timer(thread.effective)
+        guard let node = core.deadlines.mostUrgent(dueAt: hardware.now), node.pointee.level >= level else { return false }
+        core.isStale = true
+        core.dueLevel = level
+        return true
+    }
+
+    /// Serves what was requested.
+    ///
+    /// - Complexity: constant.
+    @inline(never) mutating func serveDeadlines() {
+        let least = core.dueLevel
+        core.dueLevel = .max
         let now = hardware.now
         if let node = core.deadlines.mostUrgent(dueAt: now), node.pointee.level >= least {
             serve(node, now: now)
         } else {
             endSlice(now: now)
         }
-    }
-
-    /// Serves one deadline that is due and as urgent as the running thread, which offers the processor to its equals.
-    ///
-    /// - Returns: false where there is none.
-    @inline(never) mutating func serveDue(for thread: Ref<Thread>) -> Bool {
-        let now = hardware.now
-        guard let node = core.deadlines.mostUrgent(dueAt: now),
-            node.pointee.level >= DeadlineLevel.timer(thread.effective)
-        else {
-            return false
-        }
-        core.isStale = true
-        serve(node, now: now)
-        return true
     }
 
     /// Returns the lowest level of a deadline that interrupts this thread.

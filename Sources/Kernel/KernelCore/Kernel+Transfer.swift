@@ -44,6 +44,7 @@ extension Kernel where H: ~Copyable {
     /// - Complexity: 120 words, and 4 capabilities.
     @inline(never) mutating func carry(from sender: Ref<Thread>, to receiver: Ref<Thread>) -> Int? {
         let control = ControlWord(raw: sender.pointee.sendControl)
+        if isInterrupted() { return nil }
         if control.length > Message.registerWords, let from = sender.pointee.buffer, let to = receiver.pointee.buffer {
             copyWords(from, to, control.length)
         }

@@ -30,8 +30,12 @@ public struct Core: ~Copyable {
     var isStale = false
     /// A periodic timer whose deadline was taken out: the next one is set by a step before the kernel is left.
     var unarmed: Ref<Timer>?
+    /// From which level on a deadline that is due is served by the next step; `.max`: none is.
+    var dueLevel = UInt32.max
     /// A thread gave up the rest of its turn: pending updates go before every thread of the same priority.
     var isUpdatesTurn = false
+    /// The running thread offers the processor to its equals, once what goes before them is done.
+    var isYielding = false
     /// When the running thread's slice ends; `.never` while nobody of its priority is ready.
     var sliceEnd = Instant.never
     /// What the hardware's deadline is set to.

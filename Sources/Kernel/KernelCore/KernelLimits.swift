@@ -3,7 +3,7 @@
 /// Step sizes of long operations. Each step stays below the bound on the masked path (docs/realtime.md).
 public enum KernelLimits {
     /// Bytes zeroed in a step.
-    public static var zeroStep: Int { 4096 }
+    public static var zeroStep: Int { 1024 }
     /// Bytes of cache maintenance in a step.
     public static var cacheStep: Int { 4096 }
     /// Steps in which the kernel's console takes nothing, until a byte for it is dropped.

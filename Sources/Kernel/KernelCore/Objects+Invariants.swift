@@ -88,7 +88,8 @@
                     isLive(bound, .thread) && bound.pointee.boundNotification == notification,
                     "\(name): bound to a stranger")
                 require(
-                    bound.state != .receiving || notification.pointee.bits == 0, "\(name): its receiver was not woken")
+                    bound.state != .receiving || bound.isEnding || notification.pointee.bits == 0,
+                    "\(name): its receiver was not woken")
             }
             let sources = timers.map { $0.source } + interrupts.map { $0.source }
             var at = notification.pointee.sources

@@ -54,14 +54,19 @@ extension Ref where Object == Endpoint {
         pointee.waiters.insert(waiter.waitNode, key: waiter.effective)
         pointee.occupation = 1
     }
-    func remove(_ waiter: Ref<Thread>) {
-        if pointee.readyServer == waiter {
+    func removeSender(_ sender: Ref<Thread>) {
+        pointee.waiters.remove(sender.waitNode)
+        sender.leaveSenders()
+        sender.pointee.endpoint = nil
+        noteOccupation()
+    }
+    func removeReceiver(_ receiver: Ref<Thread>) {
+        if pointee.readyServer == receiver {
             pointee.readyServer = nil
         } else {
-            pointee.waiters.remove(waiter.waitNode)
-            if pointee.holdsSenders { waiter.leaveSenders() }
+            pointee.waiters.remove(receiver.waitNode)
         }
-        waiter.pointee.endpoint = nil
+        receiver.pointee.endpoint = nil
         noteOccupation()
     }
 }

@@ -100,11 +100,10 @@
             require(
                 !isPending || thread.pointee.pendingUrgency >= max(priority, thread.effective),
                 "\(name): its update carries too little")
-            require(!isPending || thread.isQueued, "\(name): an update is pending of a thread in no queue")
+            require(!isPending || thread.isQueued || thread.isEnding, "\(name): an update is pending of a thread in no queue")
             if let server = thread.pointee.blockedOn {
                 require(isLive(server, .thread), "\(name): waits for a dead thread")
             }
-            require(!thread.isEnding || isPending, "\(name): ending without a step")
             let members = nodes.count + (thread.pointee.soleCaller == nil ? 0 : 1)
             let expected = threads.filter { $0.pointee.blockedOn == thread }.count
             require(members == expected, "\(name): \(members) callers, \(expected) threads are blocked on it")
@@ -131,10 +130,8 @@
             require(isLive(reply, .reply), "\(name): a dead reply")
             require(isLive(notification, .notification), "\(name): a dead notification")
             if thread.isEnding {
-                require(
-                    state == .calling || state == .sending || state == .awaitingReply || state == .faulted,
-                    "\(name): ending in state \(state.raw)")
-                return require(notification == nil, "\(name): ending, and waits on a notification")
+                return require(
+                    state != .running && state != .ready && state != .stopped, "\(name): ending in state \(state.raw)")
             }
             switch state {
             case .running, .ready, .stopped:
@@ -162,8 +159,8 @@
             }
             if state != .receiving, let endpoint {
                 require(
-                    endpoint.pointee.isClosed || thread.pointee.blockedOn == endpoint.pointee.server,
-                    "\(name): queued, but not blocked on the server")
+                    endpoint.pointee.isClosed || (thread.pointee.blockedOn == nil) == (endpoint.pointee.server == nil),
+                    "\(name): queued, but blocked on no server")
             }
         }
     }

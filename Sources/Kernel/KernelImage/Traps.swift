@@ -95,7 +95,7 @@ func signalEntry(_ control: UInt64, _ second: UInt64, _ third: UInt64, _ running
     let thread = unsafe Ref<KernelCore.Thread>(running: running)
     switch kernelState.pointee.fastSignal(thread, control, second) {
     case .done: swiftlet_exit_quick(0, 0)
-    case .unsettled: unsafe settleAndSignal(control, second, third, running)
+    case .unsettled: settleAndSignal(thread, control, second)
     case .woken(let waiter): makeReady(waiter)
     case .signalled(let wakeup):
         if wakeup.usesFloatingPoint { return preempt(thread, wakeup) }
@@ -107,10 +107,15 @@ func signalEntry(_ control: UInt64, _ second: UInt64, _ third: UInt64, _ running
 // What a quick entry rarely does is done in functions that it enters by a branch, so that it needs no stack.
 
 @inline(never) private func settleAndSignal(
-    _ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer
+    _ thread: Ref<KernelCore.Thread>, _ control: UInt64, _ second: UInt64
 ) {
     kernelState.pointee.settle()
-    unsafe signalEntry(control, second, third, running)  // bound: 1
+    guard case .signalled(let wakeup) = kernelState.pointee.fastSignal(thread, control, second) else {
+        // Nothing else changed since `fastSignal` asked for this.
+        preconditionFailure()
+    }
+    if wakeup.usesFloatingPoint { return preempt(thread, wakeup) }
+    unsafe swiftlet_exit_signal(wakeup.thread.raw, wakeup.bits, thread.raw)
 }
 @inline(never) private func makeReady(_ thread: Ref<KernelCore.Thread>) {
     kernelState.pointee.makeReadyBelow(thread)
@@ -195,7 +200,6 @@ func faultEntry(
 func interruptEntry(_ running: UnsafeMutableRawPointer) {
     let kernel = kernelState
     let thread = unsafe Ref<KernelCore.Thread>(running: running)
-    if !kernel.pointee.isSettled { return unsafe settleAndInterrupt(running) }
     startMasked(kernel)
     noteEntry(kernel)
     switch kernel.pointee.hardware.takeInterrupt() {
@@ -204,7 +208,7 @@ func interruptEntry(_ running: UnsafeMutableRawPointer) {
         expire(thread)
     case .line(let line):
         if let wakeup = kernel.pointee.fastDeliver(thread, line: line) { return wake(wakeup, instead: thread) }
-        deliver(thread, line)
+        deliverFirst(thread, line)
     case .nothing: takeNothing(thread)
     }
 }
@@ -231,16 +235,16 @@ func idleInterruptEntry() {
     unsafe swiftlet_exit_woken_floating_point(
         wakeup.thread.raw, wakeup.bits, thread.floatingPointArea, wakeup.thread.floatingPointArea)
 }
-@inline(never) private func settleAndInterrupt(_ running: UnsafeMutableRawPointer) {
-    kernelState.pointee.settle()
-    unsafe interruptEntry(running)  // bound: 1
-}
 @inline(never) private func expire(_ thread: Ref<KernelCore.Thread>) {
     if let wakeup = kernelState.pointee.expireFirst(thread) { return wake(wakeup, instead: thread) }
     serve(thread)
 }
 @inline(never) private func serve(_ thread: Ref<KernelCore.Thread>?) {
     resume(kernelState.pointee.timerInterrupt(thread))
+}
+@inline(never) private func deliverFirst(_ thread: Ref<KernelCore.Thread>, _ line: Int) {
+    if let wakeup = kernelState.pointee.deliverFirst(thread, line: line) { return wake(wakeup, instead: thread) }
+    deliver(thread, line)
 }
 @inline(never) private func deliver(_ thread: Ref<KernelCore.Thread>?, _ line: Int) {
     resume(kernelState.pointee.interrupt(thread, line: line))

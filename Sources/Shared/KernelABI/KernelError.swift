@@ -52,7 +52,7 @@
     /// Threads from a caller to the end of what it waits for, itself included.
     @inlinable public static var chain: Int { 16 }
     /// Levels of the derivation tree below an object's first capability.
-    @inlinable public static var derivationDepth: Int { 32 }
+    @inlinable public static var derivationDepth: Int { 16 }
     /// Priorities: 0 (least urgent) to 255.
     @inlinable public static var priorities: Int { 256 }
     /// Slots of a capability table: a power of two from 2^4 to 2^14.

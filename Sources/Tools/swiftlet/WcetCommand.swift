@@ -26,12 +26,12 @@ struct WcetCommand: ParsableCommand {
         let code = try KernelCode(image, constants: try KernelConstants(kernel, image))
         let paths = try LongestPaths(
             code, lines: symbolize(image), sources: SourceLoops(sourceFiles()))
-        let report = BoundReport(try paths.bounds())
+        let report = BoundReport(try paths.bounds(), wakes: try paths.wakes())
         for problem in paths.problems { print("error: \(problem)") }
         if !paths.problems.isEmpty { throw ExitCode(1) }
         try writeFile(Array(report.list.utf8), to: list)
         if let entry {
-            guard let bound = report.bounds.first(where: { $0.name == entry }) else {
+            guard let bound = (report.bounds + report.wakes).first(where: { $0.name == entry }) else {
                 throw ToolError("no entry \(entry)")
             }
             for line in bound.path.listing() { print(line) }

@@ -3,15 +3,18 @@
 public struct BoundReport {
     /// The longest first.
     public let bounds: [EntryBound]
-    public init(_ bounds: [EntryBound]) { self.bounds = bounds }
+    /// How an interrupt resumes the most urgent thread; the longest path first.
+    public let wakes: [EntryBound]
+    public init(_ bounds: [EntryBound], wakes: [EntryBound]) {
+        self.bounds = bounds
+        self.wakes = wakes
+    }
 
     public var longestMasked: EntryBound? { bounds.first }
-    /// The longest interrupt that may make a more urgent thread run.
-    public var longestInterrupt: EntryBound? { bounds.first { $0.name.hasPrefix("interrupt: ") } }
     /// How long the most urgent thread waits at most: a masked section has just begun when its
     /// interrupt comes.
     public var longestWait: Int {
-        (longestMasked?.path.length ?? 0) + (longestInterrupt?.path.length ?? 0)
+        (longestMasked?.path.length ?? 0) + (wakes.first?.path.length ?? 0)
     }
 
     /// What exceeds a goal.
@@ -37,12 +40,12 @@ public struct BoundReport {
     private var wait: String {
         "longest wait \(longestWait): "
             + "\(longestMasked?.name ?? "none") \(longestMasked?.path.length ?? 0)"
-            + " + \(longestInterrupt?.name ?? "none") \(longestInterrupt?.path.length ?? 0)"
+            + " + \(wakes.first?.name ?? "none") \(wakes.first?.path.length ?? 0)"
     }
 
     public var table: [String] {
-        let width = bounds.map(\.name.count).max() ?? 0
-        return bounds.map { bound in
+        let width = (bounds + wakes).map(\.name.count).max() ?? 0
+        return (bounds + wakes).map { bound in
             let number = String(bound.path.length)
             return String(repeating: " ", count: max(0, 8 - number.count)) + number + "  "
                 + bound.name
@@ -53,6 +56,6 @@ public struct BoundReport {
     /// For docs/realtime.md.
     public var markdown: [String] {
         ["| entry | longest masked section | most of it |", "|---|---|---|"]
-            + bounds.map { "| \($0.name) | \($0.path.length) | \($0.path.spine) |" } + ["", wait]
+            + (bounds + wakes).map { "| \($0.name) | \($0.path.length) | \($0.path.spine) |" } + ["", wait]
     }
 }

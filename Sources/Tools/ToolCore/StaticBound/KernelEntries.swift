@@ -132,6 +132,32 @@ extension LongestPaths {
         ]
     }
 
+    /// The longest path on which an interrupt of each kind resumes the most urgent thread of all,
+    /// from the vector or from a look between two steps: no step comes between. The longest first.
+    public func wakes() throws -> [EntryBound] {
+        guard let vectors = code.image.address(of: "swiftlet_vectors") else { return [] }
+        let kinds = KernelGoals.interruptKinds.filter { $0.name != "spurious" }
+        var found: [EntryBound] = []
+        for (name, excluded) in kinds {
+            let without = excluded.union(KernelGoals.generalWake)
+            let entries = [
+                ("user code", vectors + 9 * LongestPaths.vectorBytes, entryState(.unknown)),
+                ("a look of the kernel", vectors + 8 * LongestPaths.vectorBytes, plainCall),
+            ]
+            for (from, start, state) in entries {
+                guard let path = lengths(from: start, state, excluding: without).longest else { continue }
+                found.append(EntryBound(name: "\(name) wakes, from \(from)", path: path))
+            }
+        }
+        return found.sorted { $0.path.length > $1.path.length }
+    }
+
+    /// A call that does little itself and ends in the scheduler's loop.
+    private var plainCall: AbstractState {
+        let control = UInt64(SystemCall.invoke.rawValue) << 40 | UInt64(Method.acknowledge.rawValue) << 32
+        return call("", 0, known: 0x7fff << 32, value: control).state
+    }
+
     /// The longest masked section of each entry, the longest first.
     public func bounds() throws -> [EntryBound] {
         var longest: [String: Path] = [:]
