@@ -15,10 +15,7 @@ import Testing
     /// A space with tables for the 2 MiB around `place`.
     func makeSpace(_ s: TestSystem, from untyped: UInt32 = TestSystem.ram) -> UInt32 {
         let space = s.make(.addressSpace, from: untyped)
-        for _ in 0..<2 {
-            let table = s.make(.pageTable, from: untyped)
-            #expect(s.perform(.attachTable, space, UInt64(table), AddressSpaceTests.place).error == nil)
-        }
+        s.attachTables(to: space, at: AddressSpaceTests.place, from: untyped)
         return space
     }
     /// What a table walker finds; nil for nothing.

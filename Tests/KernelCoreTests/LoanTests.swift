@@ -23,7 +23,7 @@ import Testing
             (endpoint, reply) = s.serve(server)
             for thread in [server, client] {
                 let space = s.make(.addressSpace)
-                for _ in 0..<2 { s.perform(.attachTable, space, UInt64(s.make(.pageTable)), Pair.place) }
+                s.attachTables(to: space, at: Pair.place)
                 for index in 0..<2 as Range<UInt64> {
                     let frame = s.make(.frame, sizeBits: 12)
                     s.perform(.map, space, UInt64(frame), Pair.place + index * 4096, index == 0 ? 3 : 1)
@@ -38,10 +38,7 @@ import Testing
             s.start(client)
         }
         func lend(_ address: UInt64, _ length: UInt64, _ rights: Rights) {
-            let buffer = s.buffer(client)
-            buffer[IPCBuffer.loanAddress / 8] = address
-            buffer[IPCBuffer.loanLength / 8] = length
-            buffer[IPCBuffer.loanRights / 8] = UInt64(rights.raw)
+            s.offerLoan(client, address, length, rights)
             s.call(client, endpoint, loan: true)
         }
         func copy(_ method: Method, _ offset: UInt64, _ address: UInt64, _ length: UInt64) -> KernelError? {
@@ -113,15 +110,12 @@ import Testing
         #expect(pair.copy(.loanRead, 0, Pair.place, 1) == .noCaller)
     }
 
-    /// A call that was refused lends nothing, not even to the next server that is called plainly.
+    /// A call that was refused lends nothing, not even to a server that is called without a loan.
     @Test(arguments: [true, false]) func aRefusedCallLendsNothing(fast: Bool) {
         let pair = Pair(fast: fast)
         let s = pair.s
         let nobody = s.make(.endpoint)
-        let buffer = s.buffer(pair.client)
-        buffer[IPCBuffer.loanAddress / 8] = Pair.place
-        buffer[IPCBuffer.loanLength / 8] = 100
-        buffer[IPCBuffer.loanRights / 8] = 3
+        s.offerLoan(pair.client, Pair.place, 100, .read | .write)
         s.call(pair.client, nobody, deadline: 1, loan: true)
         #expect(s.isRunning(pair.client) && s.results(pair.client).error == .timedOut)
         s.call(pair.client, pair.endpoint)

@@ -107,8 +107,7 @@ import Testing
         let b = s.makeThread(priority: 10)
         let urgent = s.makeThread(priority: 50)
         let notification = s.make(.notification)
-        let timer = s.make(.timer)
-        s.perform(.bindTimer, timer, UInt64(notification), 1)
+        let timer = s.makeTimer(signalling: notification)
         s.asRoot { for thread in [a, b] { s.perform(.setSlice, thread.slot, 1000) } }
         s.start(urgent)
         s.go()

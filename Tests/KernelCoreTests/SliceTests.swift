@@ -81,10 +81,7 @@ import Testing
         let (endpoint, reply) = s.serve(lender)
         s.start(lender, client)
         s.go()
-        let buffer = s.buffer(lender)
-        buffer[IPCBuffer.loanAddress / 8] = 0x1000
-        buffer[IPCBuffer.loanLength / 8] = 64
-        buffer[IPCBuffer.loanRights / 8] = UInt64(Rights.read.raw)
+        s.offerLoan(lender, 0x1000, 64, .read)
         s.call(lender, busy, deadline: s.hardware.now + 10, loan: true)
         #expect(s.isRunning(client) && lender.ref.pointee.loanLength == 64)
         if isTimeOut {

@@ -109,11 +109,7 @@ final class TestSystem {
         hardware.largestZero = 0
         follow(kernel.pointee.start())
         wake = make(.notification)
-        wakeInterrupt = allocateSlot()
-        perform(
-            .createInterrupt, RootSlot.interruptControl.index, UInt64(TestSystem.rootLine), Trigger.edge.rawValue,
-            UInt64(TestSystem.ram), own, UInt64(wakeInterrupt))
-        perform(.bindInterrupt, wakeInterrupt, UInt64(wake), 1)
+        wakeInterrupt = makeInterrupt(line: TestSystem.rootLine, signalling: wake)
         hardware.reserved.insert(TestSystem.rootLine)
     }
 

@@ -180,19 +180,15 @@ import Testing
         let notification = s.make(.notification, from: innermost)
         let spare = s.make(.reply)
         let arenaReply = s.make(.reply, from: arena)
-        let timer = s.make(.timer, from: inner)
-        s.perform(.bindTimer, timer, UInt64(notification), 1)
+        let timer = s.makeTimer(from: inner, signalling: notification)
         s.perform(.arm, timer, 1 << 40, 5000)
         s.perform(.bindNotification, doomed[1].slot, UInt64(notification))
-        let interrupt = s.allocateSlot()
-        s.perform(.createInterrupt, RootSlot.interruptControl.index, 40, 0, UInt64(inner), s.own, UInt64(interrupt))
-        s.perform(.bindInterrupt, interrupt, UInt64(notification), 2)
+        let interrupt = s.makeInterrupt(
+            line: 40, trigger: .level, from: inner, signalling: notification, bits: 2)
         s.raise(line: 40)
         // An address space with mappings of frames from within and without.
         let space = s.make(.addressSpace, from: arena)
-        for address in [0x40_0000, 0x40_0000] as [UInt64] {
-            s.perform(.attachTable, space, UInt64(s.make(.pageTable, from: inner)), address)
-        }
+        s.attachTables(to: space, at: 0x40_0000, from: inner)
         let frame = s.make(.frame, sizeBits: 12)
         let innerFrame = s.make(.frame, sizeBits: 12, from: innermost)
         #expect(s.perform(.map, space, UInt64(frame), 0x40_0000, 3).error == nil)
