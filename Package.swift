@@ -168,8 +168,13 @@ if onTarget {
         .testTarget(
             name: "ToolCoreTests", dependencies: ["ToolCore", "KernelABI", "ServiceCores"],
             swiftSettings: [.swiftLanguageMode(.v6)]),
+        // The trap glue of a model machine, for the kernel core's tests and the explorer.
+        .target(
+            name: "TestSupport", dependencies: ["KernelCore", "KernelABI", "HardwareInterface"],
+            path: "Tests/TestSupport", swiftSettings: [.swiftLanguageMode(.v6)]),
         .testTarget(
-            name: "KernelCoreTests", dependencies: ["KernelCore", "KernelABI", "HardwareInterface"],
+            name: "KernelCoreTests",
+            dependencies: ["KernelCore", "KernelABI", "HardwareInterface", "TestSupport"],
             swiftSettings: [.swiftLanguageMode(.v6)]),
         .testTarget(
             name: "DeviceTreeTests", dependencies: ["DeviceTree", "TreeReport"],
@@ -197,8 +202,9 @@ if onTarget {
 if Context.environment["SWIFTLET_EXPLORER"] != nil {
     targets.append(
         .executableTarget(
-            name: "Explorer", dependencies: ["KernelCore", "KernelABI", "HardwareInterface"], path: "Tests/Explorer",
-            swiftSettings: [.swiftLanguageMode(.v6)]))
+            name: "Explorer",
+            dependencies: ["KernelCore", "KernelABI", "HardwareInterface", "TestSupport"],
+            path: "Tests/Explorer", swiftSettings: [.swiftLanguageMode(.v6)]))
 }
 
 let package = Package(

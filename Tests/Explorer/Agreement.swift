@@ -30,7 +30,7 @@ final class Agreement {
 
     private var walk: Walk?
 
-    init(seed: UInt64) { random = SeededGenerator(state: seed) }
+    init(seed: UInt64) { random = SeededGenerator(seed: seed) }
 
     /// Walks through new systems until so many states were compared, or a difference shows.
     func compare(states count: Int) {

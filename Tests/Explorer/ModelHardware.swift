@@ -1,13 +1,15 @@
-// The machine under the explored kernel. Its whole state is one plain value inside the arena, so that a snapshot of the
-// arena holds it too.
+// The machine under the explored kernel. Its whole state is one plain value inside the arena, so that
+// a snapshot of the arena holds it too.
 
 import Foundation
 import HardwareInterface
 import KernelABI
+import TestSupport
 
 @testable import KernelCore
 
-typealias KernelThread = KernelCore.Thread
+typealias KernelThread = TestSupport.KernelThread
+typealias SeededGenerator = TestSupport.SeededGenerator
 
 /// What the hardware knows, and which thread it executes.
 struct HardwareState {

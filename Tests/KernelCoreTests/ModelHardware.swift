@@ -1,5 +1,5 @@
-// A machine that the kernel core runs on in host tests: memory is one allocation, time stands still until a test moves it,
-// and an interrupt can be made to appear at any step of a long operation.
+// The machine under the kernel core in host tests. Memory is one allocation, time stands still until
+// a test moves it, and a test can raise an interrupt at any step of a long operation.
 
 import Foundation
 import HardwareInterface
@@ -94,7 +94,7 @@ final class ModelState {
 
     init() {
         memory = .allocate(byteCount: ModelState.ramBytes, alignment: 2 << 20)
-        // What lies in RAM after power-up is no zeros.
+        // RAM does not hold zeros after power-up.
         memset(memory, 0xa5, 1 << 20)
         memset(memory + (8 << 20), 0xa5, 8 << 20)
     }
@@ -114,12 +114,13 @@ final class ModelState {
                 queriesLeft = left - 1
             }
         }
-        return isGhostPending || isTimerDue || takeable != nil
+        return isInterruptPending
     }
 }
 
 extension ModelState {
-    /// What the processor would take now.
+    var isInterruptPending: Bool { isGhostPending || isTimerDue || takeable != nil }
+    /// Takes the interrupt that the processor would take now.
     func take() -> TakenInterrupt {
         if isGhostPending {
             isGhostPending = false

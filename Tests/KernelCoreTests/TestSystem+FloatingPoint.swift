@@ -1,15 +1,17 @@
-// Floating point as user code sees it: a thread finds in the register what it wrote there last, and another one's value
-// never. Every value that is written is a new one, so it tells whose it is; all of them are looked at after every step.
+// Floating point as user code sees it: a thread finds in the register the value that it wrote last,
+// never another thread's. Every value is new, so it names its thread. The tests check all values after
+// every step.
 
 import KernelABI
+import TestSupport
 import Testing
 
 @testable import KernelCore
 
 extension TestSystem {
-    /// The running thread reads the register and writes a new value to it, after a trap where the processor makes one.
+    /// Reads the register as the running thread, and writes a new value to it. The first use traps.
     ///
-    /// - Returns: false: the thread has faulted instead.
+    /// - Returns: false where the thread faulted instead.
     @discardableResult func useFloatingPoint(
         _ thread: TestThread, sourceLocation: SourceLocation = #_sourceLocation
     ) -> Bool {
@@ -18,11 +20,9 @@ extension TestSystem {
             return false
         }
         if !hardware.isFloatingPointEnabled {
-            thread.ref.pointee.context.programCounter = 0x3000
-            thread.ref.pointee.context.isFull = true
             let expected = thread.ref.pointee.buffer.map { _ in savedFloatingPoint(thread.ref) }
             trapFloatingPoint(thread.ref, expected)
-            if running != thread.ref || thread.ref.programCounter != 0x3000 { return false }
+            if running != thread.ref || thread.ref.programCounter != TestSystem.faultPlace { return false }
         }
         lastFloatingPointValue += 1
         floatingPointValues[thread.ref.bits] = lastFloatingPointValue
@@ -30,14 +30,14 @@ extension TestSystem {
         inspectFloatingPoint()
         return true
     }
-    /// The first use: the thread finds what its IPC buffer holds.
+    /// Takes the trap of the first use: the thread finds what its IPC buffer holds.
     private func trapFloatingPoint(_ thread: Ref<KernelThread>, _ expected: UInt64?) {
         if let expected { floatingPointValues[thread.bits] = expected }
-        follow(kernel.pointee.floatingPointTrap(thread))
+        enterFloatingPointTrap(thread)
         settle()
     }
 
-    /// The value that a thread which does not run left in its IPC buffer.
+    /// Returns the value that a thread which does not run left in its IPC buffer.
     func savedFloatingPoint(_ thread: Ref<KernelThread>) -> UInt64 {
         guard let buffer = thread.pointee.buffer else { return 0 }
         return buffer.pointee.words[(IPCBuffer.floatingPoint + ModelState.registerOffset) / 8]

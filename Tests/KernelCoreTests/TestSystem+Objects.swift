@@ -121,8 +121,3 @@ extension TestSystem {
     func effective(_ thread: TestThread) -> Int { Int(thread.ref.effective) }
     func isRunning(_ thread: TestThread) -> Bool { running == thread.ref }
 }
-
-extension Ref where Object == KernelThread {
-    /// x0–x30.
-    var registers: UnsafeMutablePointer<UInt64> { contextAddress.assumingMemoryBound(to: UInt64.self) }
-}
