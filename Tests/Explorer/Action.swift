@@ -8,7 +8,7 @@ import KernelABI
 /// A way to wait: for ever, or with a deadline one tick ahead.
 enum Wait: UInt8, CaseIterable { case forever, timed }
 
-/// One step. Numbers are places in the system's lists of threads, endpoint capabilities, replies and so on.
+/// One step. Numbers are places in the system's lists of threads, endpoint capabilities and so on.
 enum Action: Equatable {
     // The running thread's calls
     case call(Int, Wait)
@@ -110,7 +110,9 @@ extension System {
     }
 
     private func invocation(_ action: Action) -> [UInt64]? {
-        func invoke(_ method: Method, _ slot: UInt32, _ a: UInt64 = 0, _ b: UInt64 = 0) -> [UInt64] {
+        func invoke(
+            _ method: Method, _ slot: UInt32, _ a: UInt64 = 0, _ b: UInt64 = 0
+        ) -> [UInt64] {
             [ControlWord(invoke: method, Slot(slot)).raw, a, b]
         }
         switch action {

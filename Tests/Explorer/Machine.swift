@@ -1,5 +1,5 @@
-// A booted kernel in one arena. Kernel, hardware and objects stand at fixed addresses: a copy of the
-// bytes is a snapshot, and references within it are valid when it is restored.
+// A booted kernel in one arena. Kernel, hardware and objects stand at fixed addresses: a copy of
+// the bytes is a snapshot, and references within it are valid when it is restored.
 
 import Foundation
 import HardwareInterface
@@ -28,8 +28,8 @@ final class Machine: ModelMachine {
         memset(memory, 0, Machine.bytes)
         self.memory = memory
         let base = ModelHardware.ramBase
-        // Hardware and kernel in the first page, tables at +4 KiB, the empty page table at +128 KiB,
-        // bundle and device tree behind it; then boot memory.
+        // Hardware and kernel in the first page, tables at +4 KiB, the empty page table at +128
+        // KiB, bundle and device tree behind it; then boot memory.
         hardware = memory.bindMemory(to: HardwareState.self, capacity: 1)
         hardware.initialize(to: HardwareState())
         kernel = (memory + 1024).bindMemory(to: Kernel<ModelHardware>.self, capacity: 1)

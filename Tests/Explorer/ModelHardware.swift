@@ -1,5 +1,5 @@
-// The machine under the explored kernel. Its whole state is one plain value inside the arena, so that
-// a snapshot of the arena holds it too.
+// The machine under the explored kernel. Its whole state is one plain value inside the arena, so
+// that a snapshot of the arena holds it too.
 
 import Foundation
 import HardwareInterface

@@ -1,5 +1,5 @@
-// Systems by chance, with everything that a fast path looks at: equal priorities, slices, badges, missing rights, floating
-// point, buffers, fault handlers, bound notifications, deadlines.
+// Random systems with everything that a fast path looks at: equal priorities, slices, badges,
+// missing rights, floating point, buffers, fault handlers, bound notifications, deadlines.
 
 import KernelABI
 
@@ -11,7 +11,8 @@ extension SeededGenerator {
 }
 
 extension Plan {
-    /// Two servers, two or three clients and a driver; each may do everything, and mostly does what its role is.
+    /// Two servers, two or three clients and a driver. Each thread may do everything, and mostly
+    /// does what its role is.
     static func random(_ random: inout SeededGenerator) -> Plan {
         func copy(_ source: Int, _ random: inout SeededGenerator) -> CopyPlan {
             let rights: [Rights] = [.all, .read, .write, .read | .write, .none]

@@ -22,7 +22,8 @@ struct Plan {
     var threads: [ThreadPlan]
     /// For each endpoint the thread that is bound to it as its server.
     var endpoints: [Int?]
-    /// Further capabilities to endpoints and notifications; their numbers follow those of the objects.
+    /// Further capabilities to endpoints and notifications. Their numbers follow those of the
+    /// objects.
     var endpointCopies: [CopyPlan] = []
     var notificationCopies: [CopyPlan] = []
     var replies = 0
@@ -186,6 +187,7 @@ final class System {
         return lines.joined(separator: "\n")
     }
     private func words(_ copy: Plan.CopyPlan, _ kind: String) -> String {
-        "s.copy(\(kind)\(copy.source), rights: Rights(raw: \(copy.rights.raw)), badge: \(copy.badge))"
+        let rights = "Rights(raw: \(copy.rights.raw))"
+        return "s.copy(\(kind)\(copy.source), rights: \(rights), badge: \(copy.badge))"
     }
 }

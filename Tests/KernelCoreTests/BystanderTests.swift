@@ -63,7 +63,8 @@ import Testing
         #expect(s.isRunning(b))
     }
 
-    /// Makes three threads of one priority. The first preempted the second before it became its equal.
+    /// Makes three threads of one priority. The first preempted the second before it became its
+    /// equal.
     ///
     /// - Parameter third: whether the third is ready too.
     private func makeEquals(_ s: TestSystem, third: Bool) -> [TestThread] {

@@ -1,4 +1,5 @@
-// What must not be left behind: callers of an endpoint that nobody can reach, faults that nobody can answer.
+// Nothing is left behind by what ends: callers of an endpoint that no thread can reach, faults that
+// no thread can answer.
 
 import KernelABI
 import Testing
@@ -7,7 +8,9 @@ import Testing
 
 @Suite struct EndingTests {
     /// Threads that wait at an endpoint which nobody serves.
-    private func makeCrowd(_ s: TestSystem, _ count: Int) -> (clients: [TestThread], endpoint: UInt32) {
+    private func makeCrowd(_ s: TestSystem, _ count: Int) -> (
+        clients: [TestThread], endpoint: UInt32
+    ) {
         let endpoint = s.make(.endpoint)
         let clients = s.run((0..<count).map { UInt64(30 - $0) })
         for client in clients { s.call(client, endpoint) }
@@ -24,7 +27,8 @@ import Testing
         s.inspectTables()
     }
 
-    /// The same, with an interrupt at each step: the root task acts in between, and the call goes on.
+    /// The same with an interrupt at each step: the root task acts in between, and the call goes
+    /// on.
     @Test func deletionOfTheLastCapabilityTakesInterrupts() {
         let s = TestSystem()
         let worker = s.makeThread(priority: 40)
@@ -46,7 +50,8 @@ import Testing
         let arena = s.make(.untyped, sizeBits: 14)
         let table = s.make(.capabilityTable, sizeBits: 4, from: arena)
         let (clients, endpoint) = makeCrowd(s, 3)
-        #expect(s.perform(.move, Slot.ownTable.index, UInt64(endpoint), UInt64(table), 5).error == nil)
+        #expect(
+            s.perform(.move, Slot.ownTable.index, UInt64(endpoint), UInt64(table), 5).error == nil)
         #expect(s.isEmpty(endpoint))
         s.hardware.queriesLeft = period
         s.hardware.ghostPeriod = period
@@ -86,7 +91,7 @@ import Testing
         s.inspectTables()
     }
 
-    /// A call that goes on in its own thread: what the thread did to its address space holds from there on.
+    /// A thread whose call changes its own address space returns in the new one.
     @Test func aThreadThatChangesItsOwnAddressSpaceGoesOnInTheNewOne() {
         let s = TestSystem()
         let space = s.make(.addressSpace)

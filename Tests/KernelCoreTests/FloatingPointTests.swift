@@ -10,8 +10,11 @@ import Testing
 @testable import KernelCore
 
 @Suite struct FloatingPointTests {
-    @Test(arguments: Way.allCases, [true, false]) func registersFollowTheirThread(way: Way, fast: Bool) {
-        for (firstUses, secondUses) in [(false, false), (false, true), (true, false), (true, true)] {
+    @Test(arguments: Way.allCases, [true, false]) func registersFollowTheirThread(
+        way: Way, fast: Bool
+    ) {
+        let uses = [(false, false), (false, true), (true, false), (true, true)]
+        for (firstUses, secondUses) in uses {
             let pair = WayPair(way, fast: fast, firstUses: firstUses, secondUses: secondUses)
             let s = pair.s
             #expect(s.isRunning(pair.first))
@@ -21,7 +24,9 @@ import Testing
             #expect(s.hardware.isFloatingPointEnabled == secondUses)
             #expect(s.hardware.saves == before.0 + (firstUses ? 1 : 0))
             #expect(s.hardware.restores == before.1 + (secondUses ? 1 : 0))
-            if fast && [.call, .longCall, .reply, .longReply, .resume, .signal, .yield].contains(way) {
+            if fast
+                && [.call, .longCall, .reply, .longReply, .resume, .signal, .yield].contains(way)
+            {
                 #expect(s.fastEntries > before.2, "\(way) is no fast path")
             }
             s.useFloatingPoint(pair.second)
@@ -53,10 +58,13 @@ import Testing
         s.go()
         s.receive(handler, endpoint, reply: reply)
         #expect(!s.useFloatingPoint(bare))
-        #expect(s.isRunning(handler) && s.results(handler).x[3] == UInt64(FaultKind.noFloatingPoint.rawValue))
+        #expect(
+            s.isRunning(handler)
+                && s.results(handler).x[3] == UInt64(FaultKind.noFloatingPoint.rawValue))
         #expect(!s.hardware.isFloatingPointEnabled)
         // With a buffer it may.
-        s.perform(.configure, bare.slot, s.none, s.none, UInt64(s.make(.frame, sizeBits: 12)), s.none)
+        s.perform(
+            .configure, bare.slot, s.none, s.none, UInt64(s.make(.frame, sizeBits: 12)), s.none)
         s.replyAndReceive(handler, endpoint, reply: reply, [FaultReply.retry.rawValue])
         #expect(s.isRunning(bare) && s.useFloatingPoint(bare))
     }
@@ -92,7 +100,9 @@ import Testing
 
     /// The saved registers move to the new buffer; a running thread keeps them in the processor.
     /// Nothing else moves, and the thread that gives the buffer keeps its own registers.
-    @Test(arguments: [true, false], [true, false]) func aNewBufferKeepsTheRegisters(isRunning: Bool, giverUses: Bool) {
+    @Test(arguments: [true, false], [true, false]) func aNewBufferKeepsTheRegisters(
+        isRunning: Bool, giverUses: Bool
+    ) {
         let s = TestSystem()
         let note = s.make(.notification)
         let thread = s.makeThread(priority: 20)
@@ -120,8 +130,8 @@ import Testing
         s.inspectTables()
     }
 
-    /// A thread that loses its buffer loses its registers, running or not. Its next use is a fault, or
-    /// begins anew with another buffer.
+    /// A thread that loses its buffer loses its registers, running or not. Its next use is a fault,
+    /// or begins anew with another buffer.
     @Test(arguments: [true, false]) func theBuffersDeathDropsTheRegisters(isRunning: Bool) {
         let s = TestSystem()
         let thread = s.makeThread(priority: 20, hasBuffer: false)

@@ -33,14 +33,17 @@ final class FloatingPointWalk {
             replies.append(s.make(.reply))
             threads.append(makeThread(index))
         }
-        for server in doors.indices { s.perform(.bindServer, doors[server], UInt64(threads[server].slot)) }
+        for server in doors.indices {
+            s.perform(.bindServer, doors[server], UInt64(threads[server].slot))
+        }
         s.perform(.bindNotification, threads[0].slot, UInt64(notes[2]))
         s.inspectionPeriod = 7
         s.go()
     }
     private func makeThread(_ index: Int) -> TestThread {
         let thread = s.makeThread(
-            priority: UInt64(10 + 2 * index % 7), from: arenas[index], faultHandler: index > 1 ? doors[index % 2] : nil)
+            priority: UInt64(10 + 2 * index % 7), from: arenas[index],
+            faultHandler: index > 1 ? doors[index % 2] : nil)
         s.start(thread)
         return thread
     }
@@ -50,7 +53,9 @@ final class FloatingPointWalk {
     private func callDeadline() -> UInt64 { pick(8) == 0 ? deadline() : ~0 }
 
     func step() {
-        guard let running = s.running, let index = threads.firstIndex(where: { $0.ref == running }), pick(10) < 8 else {
+        guard let running = s.running, let index = threads.firstIndex(where: { $0.ref == running }),
+            pick(10) < 8
+        else {
             return interfere(pick(FloatingPointWalk.count))
         }
         // Half of the threads use floating point often, and one of the others seldom.
@@ -103,12 +108,16 @@ final class FloatingPointWalk {
         case 8: configure(index, by: nil)
         case 9:
             // The thread loses its buffer, and may get another one.
-            if let frame = threads[index].ref.bufferSlot.frame, let slot = slotOf(frame) { _ = s.revoke(slot) }
+            if let frame = threads[index].ref.bufferSlot.frame, let slot = slotOf(frame) {
+                _ = s.revoke(slot)
+            }
             if pick(2) == 0 { configure(index, by: nil) }
         case 10:
             s.perform(.reclaim, arenas[index])
             threads[index] = makeThread(index)
-            if index < doors.count { s.perform(.bindServer, doors[index], UInt64(threads[index].slot)) }
+            if index < doors.count {
+                s.perform(.bindServer, doors[index], UInt64(threads[index].slot))
+            }
         default: wakeAll()
         }
     }

@@ -7,7 +7,8 @@ import Testing
 
 /// A way from one running thread to another.
 enum Way: CaseIterable {
-    case call, longCall, reply, longReply, send, signal, wake, interrupt, timer, yield, slice, fault, resume, block
+    case call, longCall, reply, longReply, send, signal, wake, interrupt, timer, yield, slice,
+        fault, resume, block
     case timeOut, suspend, restart
 }
 

@@ -1,5 +1,5 @@
-// The machine under the kernel core in host tests. Memory is one allocation, time stands still until
-// a test moves it, and a test can raise an interrupt at any step of a long operation.
+// The machine under the kernel core in host tests. Memory is one allocation, time stands still
+// until a test moves it, and a test can raise an interrupt at any step of a long operation.
 
 import Foundation
 import HardwareInterface
@@ -146,9 +146,13 @@ struct ModelHardware: Hardware {
 
     var interruptPending: Bool { state.query() }
     func takeInterrupt() -> TakenInterrupt { state.take() }
-    var strayExceptions: (fastInterrupts: UInt64, systemErrors: UInt64) { (state.fastInterrupts, state.systemErrors) }
+    var strayExceptions: (fastInterrupts: UInt64, systemErrors: UInt64) {
+        (state.fastInterrupts, state.systemErrors)
+    }
     var lineCount: Int { 64 }
-    func isAssignable(line: Int) -> Bool { line >= 32 && line < 64 && !state.reserved.contains(line) }
+    func isAssignable(line: Int) -> Bool {
+        line >= 32 && line < 64 && !state.reserved.contains(line)
+    }
     mutating func enable(line: Int, trigger: Trigger) { state.enabled.insert(line) }
     mutating func disable(line: Int) { state.enabled.remove(line) }
     mutating func open(line: Int) {
@@ -158,7 +162,8 @@ struct ModelHardware: Hardware {
 
     func kernelAddress(physical: UInt64) -> UnsafeMutableRawPointer {
         precondition(
-            physical >= ModelState.ramBase && physical < ModelState.ramBase + UInt64(ModelState.ramBytes),
+            physical >= ModelState.ramBase
+                && physical < ModelState.ramBase + UInt64(ModelState.ramBytes),
             "physical address \(String(physical, radix: 16)) is no RAM")
         return state.memory + Int(physical - ModelState.ramBase)
     }
@@ -193,11 +198,14 @@ struct ModelHardware: Hardware {
     func switchFloatingPoint(from old: UnsafeMutableRawPointer?, to new: UnsafeMutableRawPointer?) {
         precondition(old != nil || new != nil, "a switch of no registers")
         if let old {
-            old.storeBytes(of: state.floatingPointRegister, toByteOffset: ModelState.registerOffset, as: UInt64.self)
+            old.storeBytes(
+                of: state.floatingPointRegister, toByteOffset: ModelState.registerOffset,
+                as: UInt64.self)
             state.saves += 1
         }
         if let new {
-            state.floatingPointRegister = new.load(fromByteOffset: ModelState.registerOffset, as: UInt64.self)
+            state.floatingPointRegister = new.load(
+                fromByteOffset: ModelState.registerOffset, as: UInt64.self)
             state.restores += 1
         }
         state.isFloatingPointEnabled = new != nil

@@ -186,8 +186,8 @@ private final class Bench {
     }
 
     func refuseEverything() {
-        // What the kernel remembers of the running thread, and of its first call with a deadline, it
-        // remembers from here on.
+        // From here on the kernel holds state of the running thread and of its first call with a
+        // deadline.
         if let notification = objects[.notification] {
             system.wait(system.root, notification, deadline: 1)
             #expect(system.results(system.root).error == .timedOut)

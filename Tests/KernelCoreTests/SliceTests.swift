@@ -1,4 +1,4 @@
-// Slices on every way into the kernel: a slice runs while an equal of its thread is ready, however that came about, and ends
+// Slices on every way into the kernel. A slice runs while an equal of its thread is ready, and ends
 // when its thread blocks.
 
 import KernelABI
@@ -7,7 +7,8 @@ import Testing
 @testable import KernelCore
 
 @Suite struct SliceTests {
-    /// A signal that wakes an equal starts the signaller's slice: else the equal could wait for ever.
+    /// A signal that wakes an equal starts the signaller's slice. Otherwise the equal could wait
+    /// for ever.
     @Test(arguments: [true, false]) func aSignalToAnEqualStartsTheSlice(fast: Bool) {
         let s = TestSystem(fast: fast)
         let notification = s.make(.notification)
@@ -36,7 +37,8 @@ import Testing
         #expect(s.isRunning(equal))
     }
 
-    /// A call ends its caller's slice: the server, which has none, is not put behind its equals at the end of it.
+    /// A call ends its caller's slice. The server has none, and does not go behind its equals when
+    /// the caller's would have ended.
     @Test(arguments: [true, false]) func aCallEndsTheSlice(fast: Bool) {
         let s = TestSystem(fast: fast)
         let (server, endpoint, reply) = s.makeServer(5)

@@ -10,8 +10,8 @@ import Testing
 @testable import KernelCore
 
 extension TestSystem {
-    /// Performs the call whose arguments stand in the thread's registers, and every entry before user
-    /// code runs again.
+    /// Performs the call whose arguments stand in the thread's registers, and every entry before
+    /// user code runs again.
     func trap(_ thread: Ref<KernelThread>, sourceLocation: SourceLocation = #_sourceLocation) {
         guard running == thread else {
             Issue.record("a thread that does not run cannot call", sourceLocation: sourceLocation)
@@ -32,7 +32,8 @@ extension TestSystem {
         inspect()
     }
 
-    /// Takes pending interrupts and restarts calls, until user code would run or the processor sleeps.
+    /// Takes pending interrupts and restarts calls, until user code would run or the processor
+    /// sleeps.
     func settle(_ sourceLocation: SourceLocation = #_sourceLocation) {
         for _ in 0..<10_000 {
             if isBroken { return }
@@ -80,10 +81,13 @@ extension TestSystem {
         if isBroken { return }
         inspectFloatingPoint()
         if isBroken || steps % inspectionPeriod != 0 { return }
-        var violations = kernel.pointee.inspect(boot: boot, running: running, scanTables: steps % 33 == 0).violations
+        var violations = kernel.pointee.inspect(
+            boot: boot, running: running, scanTables: steps % 33 == 0
+        ).violations
         let armed = kernel.pointee.core.armed.ticks
         if hardware.deadline != armed && armed != 0 {
-            violations.append("the hardware's deadline is \(hardware.deadline), the kernel thinks \(armed)")
+            violations.append(
+                "the hardware's deadline is \(hardware.deadline), the kernel thinks \(armed)")
         }
         if let running, hardware.translationBase != running.translationBase {
             violations.append("another address space is active than the running thread's")
@@ -96,7 +100,8 @@ extension TestSystem {
         Issue.record("after step \(steps): \(violations.prefix(8).joined(separator: "; "))")
     }
     func inspectTables() {
-        let violations = kernel.pointee.inspect(boot: boot, running: running, scanTables: true).violations
+        let violations = kernel.pointee.inspect(boot: boot, running: running, scanTables: true)
+            .violations
         #expect(violations == [])
     }
 }

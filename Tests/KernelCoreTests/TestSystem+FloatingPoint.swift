@@ -1,6 +1,6 @@
 // Floating point as user code sees it: a thread finds in the register the value that it wrote last,
-// never another thread's. Every value is new, so it names its thread. The tests check all values after
-// every step.
+// never another thread's. Every value is new, so it names its thread. The tests check all values
+// after every step.
 
 import KernelABI
 import TestSupport
@@ -16,13 +16,16 @@ extension TestSystem {
         _ thread: TestThread, sourceLocation: SourceLocation = #_sourceLocation
     ) -> Bool {
         guard running == thread.ref else {
-            Issue.record("a thread that does not run cannot compute", sourceLocation: sourceLocation)
+            Issue.record(
+                "a thread that does not run cannot compute", sourceLocation: sourceLocation)
             return false
         }
         if !hardware.isFloatingPointEnabled {
             let expected = thread.ref.pointee.buffer.map { _ in savedFloatingPoint(thread.ref) }
             trapFloatingPoint(thread.ref, expected)
-            if running != thread.ref || thread.ref.programCounter != TestSystem.faultPlace { return false }
+            if running != thread.ref || thread.ref.programCounter != TestSystem.faultPlace {
+                return false
+            }
         }
         lastFloatingPointValue += 1
         floatingPointValues[thread.ref.bits] = lastFloatingPointValue
@@ -46,22 +49,27 @@ extension TestSystem {
     func inspectFloatingPoint() {
         var violations: [String] = []
         for (bits, value) in floatingPointValues {
-            guard let address = UnsafeMutablePointer<KernelThread>(bitPattern: bits) else { continue }
+            guard let address = UnsafeMutablePointer<KernelThread>(bitPattern: bits) else {
+                continue
+            }
             let thread = Ref(address)
             // With its IPC buffer a thread loses its registers.
             if thread.pointee.buffer == nil {
                 floatingPointValues[bits] = nil
             } else if thread != running && savedFloatingPoint(thread) != value {
-                violations.append("a thread's buffer holds \(savedFloatingPoint(thread)), it had \(value)")
+                violations.append(
+                    "a thread's buffer holds \(savedFloatingPoint(thread)), it had \(value)")
             }
         }
         let expected = running.flatMap { floatingPointValues[$0.bits] }
         if hardware.isFloatingPointEnabled != (expected != nil) {
             violations.append(
                 expected == nil
-                    ? "the running thread sees another one's registers" : "the running thread lost its registers")
+                    ? "the running thread sees another one's registers"
+                    : "the running thread lost its registers")
         } else if let expected, expected != hardware.floatingPointRegister {
-            violations.append("the running thread sees \(hardware.floatingPointRegister), it wrote \(expected)")
+            violations.append(
+                "the running thread sees \(hardware.floatingPointRegister), it wrote \(expected)")
         }
         fail(violations)
     }

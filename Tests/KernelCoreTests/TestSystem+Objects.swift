@@ -62,8 +62,8 @@ extension TestSystem {
         #expect(bound.error == nil, sourceLocation: sourceLocation)
         return slot
     }
-    /// Gives an address space the tables of these levels for the 2 MiB around `place`. The root task's
-    /// space has the upper one.
+    /// Gives an address space the tables of these levels for the 2 MiB around `place`. The root
+    /// task's space has the upper one.
     func attachTables(
         to space: UInt32, at place: UInt64, levels: Int = 2,
         from untyped: UInt32 = TestSystem.ram, sourceLocation: SourceLocation = #_sourceLocation
@@ -90,12 +90,15 @@ extension TestSystem {
             let slot = make(.thread, from: untyped)
             let buffer = hasBuffer ? UInt64(make(.frame, sizeBits: 12, from: untyped)) : none
             let configured = perform(
-                .configure, slot, UInt64(RootSlot.table.index), UInt64(RootSlot.addressSpace.index), buffer,
+                .configure, slot, UInt64(RootSlot.table.index), UInt64(RootSlot.addressSpace.index),
+                buffer,
                 faultHandler.map { UInt64($0) } ?? none)
             #expect(configured.error == nil)
             #expect(perform(.setPriority, slot, priority, max(priority, 200)).error == nil)
             #expect(perform(.setEntry, slot, 0x2000).error == nil)
-            guard let ref = object(slot, as: KernelThread.self) else { preconditionFailure("no thread was made") }
+            guard let ref = object(slot, as: KernelThread.self) else {
+                preconditionFailure("no thread was made")
+            }
             return TestThread(slot: slot, ref: ref)
         }
     }
@@ -103,7 +106,9 @@ extension TestSystem {
         asRoot { for thread in threads { #expect(perform(.resume, thread.slot).error == nil) } }
     }
     func buffer(_ thread: TestThread) -> UnsafeMutablePointer<UInt64> {
-        guard let buffer = thread.ref.pointee.buffer else { preconditionFailure("the thread has no buffer") }
+        guard let buffer = thread.ref.pointee.buffer else {
+            preconditionFailure("the thread has no buffer")
+        }
         return buffer.raw.assumingMemoryBound(to: UInt64.self)
     }
 

@@ -1,5 +1,5 @@
-// A booted kernel on the model, and the calls of its user threads. The root task, most urgent of all,
-// sleeps while the threads under test run. A test wakes it to make or change an object.
+// A booted kernel on the model, and the calls of its user threads. The root task, most urgent of
+// all, sleeps while the threads under test run. A test wakes it to make or change an object.
 
 import HardwareInterface
 import KernelABI
@@ -81,21 +81,27 @@ final class TestSystem: ModelMachine {
         kernel = .allocate(capacity: 1)
         kernel.initialize(
             to: Kernel(
-                hardware: ModelHardware(state: hardware), tables: memory, emptyTable: base + (128 << 10)))
+                hardware: ModelHardware(state: hardware), tables: memory,
+                emptyTable: base + (128 << 10)))
         do throws(BootError) {
             var task = try kernel.pointee.makeRootTask(
                 BootRequest(
                     bundle: PhysicalRange(base: base + (160 << 10), size: 4096),
-                    deviceTree: PhysicalRange(base: base + (164 << 10), size: 100), counterFrequency: 62_500_000,
+                    deviceTree: PhysicalRange(base: base + (164 << 10), size: 100),
+                    counterFrequency: 62_500_000,
                     console: 0, ramBytes: UInt64(ModelState.ramBytes)),
                 memory: BootMemory(base: base + (168 << 10), end: base + (1 << 20)))
             kernel.pointee.grantAuthorities(task)
             let left =
-                kernel.pointee.addUntyped(&task, PhysicalRange(base: base + (8 << 20), size: 8 << 20), isDevice: false)
-                + kernel.pointee.addUntyped(&task, PhysicalRange(base: 0x900_0000, size: 0x1_0000), isDevice: true)
-                + kernel.pointee.addUntyped(&task, PhysicalRange(base: 1 << 32, size: 1 << 30), isDevice: true)
+                kernel.pointee.addUntyped(
+                    &task, PhysicalRange(base: base + (8 << 20), size: 8 << 20), isDevice: false)
+                + kernel.pointee.addUntyped(
+                    &task, PhysicalRange(base: 0x900_0000, size: 0x1_0000), isDevice: true)
+                + kernel.pointee.addUntyped(
+                    &task, PhysicalRange(base: 1 << 32, size: 1 << 30), isDevice: true)
                 + kernel.pointee.addRegisters(
-                    &task, PhysicalRange(base: 0x3f00_b880, size: 64), mappedAt: TestSystem.registersAddress)
+                    &task, PhysicalRange(base: 0x3f00_b880, size: 64),
+                    mappedAt: TestSystem.registersAddress)
             precondition(left == 0)
             root = TestThread(slot: RootSlot.thread.index, ref: task.thread)
             rootTable = task.table
@@ -133,8 +139,8 @@ final class TestSystem: ModelMachine {
         trap(root.ref)
     }
 
-    /// Wakes the root task by its interrupt, lets it act, and puts it to sleep again. The interrupted
-    /// thread goes on afterwards.
+    /// Wakes the root task by its interrupt, lets it act, and puts it to sleep again. The
+    /// interrupted thread goes on afterwards.
     @discardableResult func asRoot<Value>(_ body: () -> Value) -> Value {
         if !isRootAsleep { return body() }
         isRootAsleep = false
@@ -162,8 +168,10 @@ final class TestSystem: ModelMachine {
 
     /// Invokes a method as the root task.
     @discardableResult func perform(
-        _ method: Method, _ slot: UInt32, _ a: UInt64 = 0, _ b: UInt64 = 0, _ c: UInt64 = 0, _ d: UInt64 = 0,
-        _ e: UInt64 = 0, _ f: UInt64 = 0, _ g: UInt64 = 0, sourceLocation: SourceLocation = #_sourceLocation
+        _ method: Method, _ slot: UInt32, _ a: UInt64 = 0, _ b: UInt64 = 0, _ c: UInt64 = 0,
+        _ d: UInt64 = 0,
+        _ e: UInt64 = 0, _ f: UInt64 = 0, _ g: UInt64 = 0,
+        sourceLocation: SourceLocation = #_sourceLocation
     ) -> Results {
         asRoot { invoke(root, method, slot, a, b, c, d, e, f, g, sourceLocation: sourceLocation) }
     }
@@ -171,7 +179,8 @@ final class TestSystem: ModelMachine {
     // Calls of any thread
 
     @discardableResult func invoke(
-        _ thread: TestThread, _ method: Method, _ slot: UInt32, _ a: UInt64 = 0, _ b: UInt64 = 0, _ c: UInt64 = 0,
+        _ thread: TestThread, _ method: Method, _ slot: UInt32, _ a: UInt64 = 0, _ b: UInt64 = 0,
+        _ c: UInt64 = 0,
         _ d: UInt64 = 0, _ e: UInt64 = 0, _ f: UInt64 = 0, _ g: UInt64 = 0,
         sourceLocation: SourceLocation = #_sourceLocation
     ) -> Results {
@@ -184,5 +193,7 @@ final class TestSystem: ModelMachine {
         let x = thread.ref.registers
         for index in 0...10 { x[index] = index < values.count ? values[index] : 0 }
     }
-    func results(_ thread: TestThread) -> Results { Results(x: (0...10).map { thread.ref.registers[$0] }) }
+    func results(_ thread: TestThread) -> Results {
+        Results(x: (0...10).map { thread.ref.registers[$0] })
+    }
 }

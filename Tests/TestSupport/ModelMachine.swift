@@ -185,7 +185,9 @@ extension ModelMachine {
         follow(wakeup.thread)
     }
 
-    private func setResults(_ thread: Ref<KernelThread>, _ result: ResultWord, _ value: UInt64 = 0) {
+    private func setResults(
+        _ thread: Ref<KernelThread>, _ result: ResultWord, _ value: UInt64 = 0
+    ) {
         for index in 2...10 { thread.registers[index] = 0 }
         thread.registers[0] = result.raw
         thread.registers[1] = value
