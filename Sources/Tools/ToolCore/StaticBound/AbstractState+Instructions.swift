@@ -145,7 +145,8 @@ extension AbstractState {
         return nil
     }
 
-    /// Returns the first value where the instruction's condition holds, the second where it does not.
+    /// Returns the first value where the instruction's condition holds, the second where it does
+    /// not.
     private func chosen(_ instruction: Instruction, _ first: AbstractValue, _ second: AbstractValue)
         -> AbstractValue
     {

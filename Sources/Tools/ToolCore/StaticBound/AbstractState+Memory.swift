@@ -1,4 +1,5 @@
-// Loads and stores: the places that they reach, and the words of the stack and of the running thread.
+// Loads and stores: the places that they reach, and the words of the stack and of the running
+// thread.
 
 /// Memory that nothing writes: code and constants.
 public protocol ConstantMemory {

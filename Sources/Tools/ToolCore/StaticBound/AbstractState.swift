@@ -2,7 +2,8 @@
 // the stack and in the running thread.
 //
 // The other parts of this type tell how an instruction changes the state:
-// `AbstractState+Instructions.swift`, `AbstractState+Memory.swift` and `AbstractState+Branches.swift`.
+// `AbstractState+Instructions.swift`, `AbstractState+Memory.swift` and
+// `AbstractState+Branches.swift`.
 
 /// The registers, the last comparison, and words of the running thread.
 struct AbstractState: Hashable {
@@ -10,7 +11,8 @@ struct AbstractState: Hashable {
     /// What is known of the low half of a register whose high half is not known.
     private var lowHalves: [Int: AbstractValue] = [:]
     var comparison: Comparison?
-    /// Words that were stored to the running thread, by offset. Nothing may have changed them since.
+    /// Words that were stored to the running thread, by offset. Nothing may have changed them
+    /// since.
     var threadWords: [UInt64: AbstractValue] = [:]
     /// Words that were stored to the stack, by offset. Nothing may have changed them since.
     var stackWords: [UInt64: AbstractValue] = [:]
@@ -25,7 +27,8 @@ struct AbstractState: Hashable {
         sharedStack = min(old ?? .max, Int64(bitPattern: offset))
         return sharedStack != old
     }
-    /// Shares the stack of each operand that points to it: the instruction's result is not followed.
+    /// Shares the stack of each operand that points to it: the instruction's result is not
+    /// followed.
     mutating func shareOperands(_ instruction: Instruction) {
         for operand in instruction.operands {
             let register: Register

@@ -188,8 +188,8 @@ enum AbstractValue: Hashable {
     }
     /// The bits of a sum that are the same for all values of both sides, and what they are.
     ///
-    /// Larger operands carry wherever smaller ones do. So a carry that the largest operands lack is in no sum, and one that the
-    /// smallest operands have is in every sum.
+    /// Larger operands carry wherever smaller ones do. So a carry that the largest operands lack is
+    /// in no sum, and one that the smallest operands have is in every sum.
     private static func sum(
         _ a: (known: UInt64, value: UInt64), _ b: (known: UInt64, value: UInt64), carry: UInt64
     ) -> (known: UInt64, value: UInt64) {

@@ -56,8 +56,8 @@ extension FlowGraph {
         return branchedLengths(branched, bounds)
     }
 
-    /// Returns the lengths where a loop's last pass, which leaves it, may take the branch or not. The
-    /// loop stands in the graph twice; its second copy does not take the branch.
+    /// Returns the lengths where a loop's last pass, which leaves it, may take the branch or not.
+    /// The loop stands in the graph twice; its second copy does not take the branch.
     private func branchedLengths(_ loop: Loop, _ bounds: [Int: Rounds]) -> Lengths {
         var graph = self
         var origins = Array(nodes.indices)

@@ -1,8 +1,8 @@
 // Cycles with two entries, which no bound of a loop covers, are copied until each has one.
 
 extension FlowGraph {
-    /// Returns a graph of the same paths in which no cycle has two entries. The nodes that are reached
-    /// through the second entry are copied, up to the first.
+    /// Returns a graph of the same paths in which no cycle has two entries. The nodes that are
+    /// reached through the second entry are copied, up to the first.
     ///
     /// - Returns: the graph, and for each of its nodes the node here that it is or copies.
     public func reduced() -> (graph: FlowGraph, origins: [Int]) {

@@ -53,7 +53,8 @@ extension FlowGraph {
         return Structure(order: order, position: position, loops: loops, irreducible: irreducible)
     }
 
-    /// Returns the nodes in an order in which each follows all that lead to it, except by back edges.
+    /// Returns the nodes in an order in which each follows all that lead to it, except by back
+    /// edges.
     func reversePostorder() -> [Int] {
         var order: [Int] = []
         var isSeen = [Bool](repeating: false, count: nodes.count)

@@ -11,6 +11,7 @@ struct CodeBlock {
         case call(UInt64, AbstractState)
         case look
         case `return`
+        /// `eret` or `wfi`: interrupts are taken from here on.
         case leave
         case trap
     }
@@ -40,12 +41,13 @@ public final class KernelCode {
         self.constants = constants
         disassembler = try Disassembler()
         for address in stride(from: image.range.lowerBound, to: image.range.upperBound, by: 4) {
-            switch image.step(address) {
+            switch image.flow(address) {
             case .jump(let target), .branch(let target), .call(let target):
                 leaders.insert(target)
                 leaders.insert(address + 4)
-            case .indirectJump, .indirectCall, .end: leaders.insert(address + 4)
-            case .next: break
+            case .indirectJump, .indirectCall, .return, .exceptionReturn, .trap:
+                leaders.insert(address + 4)
+            case .next, .wait, .look, nil: break
             }
         }
     }
@@ -81,7 +83,7 @@ public final class KernelCode {
                     break walk
                 case .branch(let target): work.append(target)
                 case .indirectJump, .indirectCall, .return: return true
-                case .leave, .trap: break walk
+                case .exceptionReturn, .wait, .trap: break walk
                 }
                 at += 4
             }
@@ -199,7 +201,7 @@ struct FunctionFlow {
             case .return:
                 end = .return
                 returned[block] = state
-            case .leave: end = .leave
+            case .exceptionReturn, .wait: end = .leave
             case .trap: end = .trap
             case .indirectCall:
                 throw BoundError("0x\(String(at, radix: 16)): a call through a pointer")

@@ -175,15 +175,16 @@ public final class LongestPaths {
 }
 
 extension Path {
-    /// The call or loop that costs most, and in it likewise, one line; beside it the next one, where
-    /// that is a quarter of the whole.
+    /// The call or loop that costs most, and in it likewise, one line; beside it the next one,
+    /// where that is a quarter of the whole.
     public var spine: String {
         let parts = steps.filter { !$0.isCode && $0.length >= 40 && $0.length * 5 >= length }
             .sorted { $0.length > $1.length }
         guard let first = parts.first else { return "" }
         let inner = first.inside?.spine ?? ""
         let second = parts.dropFirst().first { $0.length * 4 >= length }
-        return first.head + (inner.isEmpty ? "" : " › " + inner) + (second.map { " + " + $0.head } ?? "")
+        return first.head + (inner.isEmpty ? "" : " › " + inner)
+            + (second.map { " + " + $0.head } ?? "")
     }
 
     /// What the path consists of, indented by depth; pieces below `least` instructions are added

@@ -47,7 +47,8 @@ struct PathSearch {
         extra[node]?.parts.reduce(0) { $0 + $1.count * $1.cycle.length } ?? 0
     }
 
-    /// Returns the longest paths from the seeds, along edges that are not back edges, within `within`.
+    /// Returns the longest paths from the seeds, along edges that are not back edges, within
+    /// `within`.
     private func pass(_ seeds: [Int: Path], within: Set<Int>? = nil) -> Pass {
         var pass = Pass(
             length: [Int](repeating: PathSearch.none, count: graph.nodes.count),
@@ -156,7 +157,8 @@ struct PathSearch {
             var back: Path?
             if loop.latches.contains(node) { back = tail }
             for pass in passes {
-                for latch in loop.latches where latch != node && pass.length[latch] > PathSearch.none {
+                for latch in loop.latches
+                where latch != node && pass.length[latch] > PathSearch.none {
                     guard let through = graph.nodes[latch].lengths.through else { continue }
                     let length = pass.length[latch] + through.length
                     if length > back?.length ?? -1 {
