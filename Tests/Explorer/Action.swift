@@ -1,4 +1,5 @@
-// What threads and hardware can do in an explored system, and how a regression test writes it.
+// The steps of threads and hardware in an explored system, and the form in which a regression test
+// writes them.
 
 import HardwareInterface
 import KernelABI
@@ -36,7 +37,7 @@ enum Action: Equatable {
     case arm(UInt64, isPeriodic: Bool)
     case cancelTimer
     case acknowledge
-    // What else the running thread does
+    // Other steps of the running thread
     case fault
     /// Answers a fault: `FaultReply` as a number.
     case answerFault(Int, Int, UInt64)

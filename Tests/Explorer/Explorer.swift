@@ -6,7 +6,7 @@ import KernelABI
 
 @testable import KernelCore
 
-/// How far a search goes, and what it found.
+/// The limits of a search, and its result.
 struct SearchResult {
     var states = 0
     var steps = 0

@@ -11,7 +11,7 @@ import TestSupport
 typealias KernelThread = TestSupport.KernelThread
 typealias SeededGenerator = TestSupport.SeededGenerator
 
-/// What the hardware knows, and which thread it executes.
+/// The state of the hardware, and the thread that it executes.
 struct HardwareState {
     var now = Instants.start
     var deadline = ~UInt64(0)
@@ -24,7 +24,8 @@ struct HardwareState {
     var looks = 0
     /// The look of this step before which something interrupts; -1: at none.
     var eventAtLook = -1
-    /// What that is: a tick, after which the timer may be due, or else the line.
+    /// Whether that event is a tick, after which the timer may be due. Otherwise the line
+    /// interrupts.
     var isEventTick = false
     var translationBase: UInt64 = 0
     var isFloatingPointEnabled = false

@@ -5,7 +5,7 @@ import KernelABI
 
 @testable import KernelCore
 
-/// What a system consists of.
+/// The parts of a system.
 struct Plan {
     struct ThreadPlan {
         var base: UInt64
@@ -129,7 +129,7 @@ final class System {
         }
     }
 
-    /// Each deadline gets its number now, so that states do not differ by who got which.
+    /// Numbers all deadlines now, so that states do not differ by the order of numbering.
     private func numberDeadlines() {
         for node in deadlineNodes {
             let isNumbered = machine.kernel.pointee.number(node, maximum: 63)

@@ -188,7 +188,7 @@ extension Plan {
     // Systems with pending updates of priority inheritance: an interrupt between two steps wakes a
     // thread that goes before the rest of the updates.
 
-    /// The servers of a line of calls, from the one that answers on.
+    /// Returns the servers of a chain of calls, beginning with the one that replies.
     private static func line(_ count: Int, timed: Bool, end: [Action] = []) -> [ThreadPlan] {
         (0..<count).map { number in
             var actions: [Action] = [.replyAndReceive(number, number, .forever)]
@@ -283,7 +283,8 @@ extension Plan {
             mortal: 1)
     }
 
-    /// Threads as urgent as the updates of a line, with and without slices: whose turn is it?
+    /// Threads as urgent as the updates of a chain, with and without slices: the order of their
+    /// turns.
     static var equals: Plan {
         let rival: [Action] = [
             .yield, .setPriority(2, 4), .setPriority(2, 2), .call(0, .forever), .poll(0),

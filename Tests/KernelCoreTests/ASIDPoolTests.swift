@@ -146,7 +146,7 @@ import Testing
         var numbers: Set<UInt16> {
             Set(spaces.compactMap { s.object($0, as: AddressSpace.self)?.pointee.asid })
         }
-        /// Nobody reaches the address spaces any more.
+        /// Expects that no thread and no translation reaches the address spaces any more.
         func expectEnd(_ numbers: Set<UInt16>) {
             #expect(numbers.isSubset(of: s.hardware.invalidatedSpaces))
             for space in spaces { #expect(s.isEmpty(space)) }

@@ -19,7 +19,7 @@ import Testing
         s.attachTables(to: space, at: AddressSpaceTests.place, from: untyped)
         return space
     }
-    /// What a table walker finds; nil for nothing.
+    /// Returns the entry that a table walker finds; nil where it finds none.
     func walk(_ s: TestSystem, _ space: UInt32, _ address: UInt64) -> PageDescriptor? {
         guard let space = s.object(space, as: AddressSpace.self) else { return nil }
         var at = space.pointee.rootPhysical

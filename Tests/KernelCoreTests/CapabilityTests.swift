@@ -188,7 +188,7 @@ import Testing
                 == .missingRights)
     }
 
-    /// A thread without a table can name nothing, and what it still can do harms nobody.
+    /// A thread without a table can name no object. Its other calls harm no thread.
     @Test func aThreadWithoutTable() {
         let s = TestSystem()
         let slot = s.make(.thread)

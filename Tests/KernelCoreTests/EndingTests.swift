@@ -7,7 +7,7 @@ import Testing
 @testable import KernelCore
 
 @Suite struct EndingTests {
-    /// Threads that wait at an endpoint which nobody serves.
+    /// Makes threads that wait at an endpoint without a server.
     private func makeCrowd(_ s: TestSystem, _ count: Int) -> (
         clients: [TestThread], endpoint: UInt32
     ) {
@@ -18,7 +18,7 @@ import Testing
         return (clients, endpoint)
     }
 
-    /// The last capability to an endpoint goes: whoever waits there is released, one a step.
+    /// The last capability to an endpoint is deleted: the kernel releases its callers, one a step.
     @Test func nobodyWaitsAtAnEndpointWithoutCapability() {
         let s = TestSystem()
         let (clients, endpoint) = makeCrowd(s, 5)

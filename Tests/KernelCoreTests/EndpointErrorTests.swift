@@ -148,7 +148,8 @@ import Testing
         s.call(client, endpoint)
         #expect(s.isRunning(server))
         s.perform(.close, endpoint)
-        // What was received is answered still; and then the closed endpoint refuses again.
+        // The server still answers the call that it received. Then the closed endpoint refuses
+        // again.
         s.replyAndReceive(server, endpoint, reply: reply, [1])
         #expect(s.isRunning(client) && s.results(client).error == nil)
         s.call(client, endpoint)
@@ -234,7 +235,7 @@ import Testing
         let reply = s.make(.reply)
         var doors: [(endpoint: UInt32, reply: UInt32)] = []
         var row: [TestThread] = []
-        // Nobody is bound to the endpoint, so a long row may queue there.
+        // No server is bound to the endpoint, so a long chain may queue there.
         for index in 0..<15 {
             let server = s.makeThread(priority: UInt64(100 - index))
             row.append(server)
@@ -264,7 +265,7 @@ import Testing
         s.call(easy, endpoint, [55])
         #expect(s.isRunning(receiver) && s.results(receiver).x[3] == 1)
         s.replyAndReceive(receiver, endpoint, reply: reply, [2])
-        // However long the row behind the caller is: the receiver waits for nobody.
+        // The receiver waits for no thread, however long the chain behind the caller is.
         #expect(
             s.isRunning(receiver) && s.results(receiver).error == nil
                 && s.results(receiver).x[3] == 66)

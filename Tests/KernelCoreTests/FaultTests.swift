@@ -7,7 +7,7 @@ import Testing
 @testable import KernelCore
 
 @Suite struct FaultTests {
-    /// A handler that waits, and a thread whose faults go to it under a badge.
+    /// Makes a waiting handler, and a thread whose faults go to it under a badge.
     func makePair(_ s: TestSystem, handlerWaits: Bool = true) -> (
         handler: TestThread, thread: TestThread, endpoint: UInt32, reply: UInt32
     ) {
@@ -40,7 +40,7 @@ import Testing
                 0x5678, 0,
             ])
         #expect(s.state(thread) == .faulted)
-        // Its registers are there for the handler, and what it was about to do is not lost.
+        // The handler finds the thread's registers, and the faulting instruction is not lost.
         #expect(s.invoke(handler, .readRegisters, thread.slot).error == nil)
         #expect(s.buffer(handler)[8 + 32] == 0x3000)
         s.replyAndReceive(handler, endpoint, reply: reply, [FaultReply.retry.rawValue])
@@ -142,7 +142,7 @@ import Testing
 }
 
 @Suite struct SystemTests {
-    /// Nobody handles its faults: the kernel's console is all there is to tell it.
+    /// No handler takes the root task's faults: the kernel's console reports them.
     @Test func aFaultOfTheRootTaskIsReportedInWords() {
         let s = TestSystem()
         s.root.ref.pointee.context.programCounter = 0x40_1234

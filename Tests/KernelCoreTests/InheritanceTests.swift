@@ -115,7 +115,7 @@ import Testing
             clients.append(client)
             s.start(client)
             if !s.isRunning(client) {
-                // The server runs with what it inherits: lift the newcomer for a moment.
+                // The server runs with its inherited priority: raise the new client for a moment.
                 s.perform(.setPriority, client.slot, 100, 200)
             }
             s.call(client, endpoint, [UInt64(clients.count)])
@@ -131,7 +131,7 @@ import Testing
             order.append(s.results(server).x[3])
             boosts.append(s.effective(server))
             s.reply(server, reply, [order.last ?? 0])
-            // Those who were answered stop, so that the server goes on.
+            // Answered clients stop, so that the server goes on.
             for client in clients where s.isRunning(client) {
                 s.invoke(client, .suspend, client.slot)
             }
@@ -274,7 +274,7 @@ import Testing
         }
     }
 
-    /// Threads that queue up in a line at a server do not limit what the server itself may call.
+    /// A chain of callers behind a server does not limit the calls of the server itself.
     @Test(arguments: [true, false]) func aLineOfCallersDoesNotLimitTheServer(fast: Bool) {
         let row = Row(count: Limits.chain, fast: fast, base: 100)
         let s = row.s

@@ -7,11 +7,10 @@ import KernelABI
 
 @testable import KernelCore
 
-/// The model's state; `ModelHardware` refers to it, so that a test sees what the kernel does.
+/// The model's state. `ModelHardware` refers to it, so that a test sees the kernel's actions.
 final class ModelState {
     static let ramBase: UInt64 = 0x4000_0000
     static let ramBytes = 16 << 20
-    static let timerLine = 27
 
     let memory: UnsafeMutableRawPointer
 
@@ -22,7 +21,7 @@ final class ModelState {
     var isTimerDue: Bool { deadline <= now && deadline != ~0 }
 
     var asidBits = 16
-    /// What user addresses mean to the thread that runs.
+    /// The translation of user addresses for the running thread.
     var translationBase: UInt64 = 0 {
         didSet { remembered.insert(UInt16(truncatingIfNeeded: translationBase >> 48)) }
     }
@@ -33,7 +32,8 @@ final class ModelState {
         invalidatedSpaces.append(asid)
         if UInt16(truncatingIfNeeded: translationBase >> 48) != asid { remembered.remove(asid) }
     }
-    /// An address space is numbered: what another one left under the number must be gone.
+    /// Returns the translation base of an address space. Its ASID must hold no translations of
+    /// another one.
     func base(_ physical: UInt64, _ asid: UInt16) -> UInt64 {
         precondition(Int(asid) < 1 << asidBits, "the processor has no ASID \(asid)")
         precondition(
@@ -49,12 +49,12 @@ final class ModelState {
     /// Taken, and not opened since.
     var quiet: Set<Int> = []
     var opened: [Int] = []
-    /// Lines that no more interrupt objects are made for.
+    /// Lines for which no interrupt object can be made.
     var reserved: Set<Int> = []
     /// An interrupt that goes away before it is taken; it appears when `queriesLeft` gets to 0.
     var isGhostPending = false
     var queriesLeft: Int?
-    /// Let it appear again at every n-th query.
+    /// The number of queries after which it appears again.
     var ghostPeriod: Int?
     /// The query at which a line interrupts: the root task's, or another.
     var urgentAfter: Int?

@@ -70,7 +70,7 @@ private final class Noise {
         s.inspectionPeriod = 3
     }
 
-    /// Give the task anew what it threw away, and let its threads run.
+    /// Gives the task new objects for those that it destroyed, and lets its threads run.
     private func refill() {
         s.asRoot {
             if random.next() % 6 == 0 { #expect(s.perform(.reclaim, arena).error == nil) }
@@ -225,7 +225,7 @@ private final class Noise {
         s.hardware.ghostPeriod = 4 + Int(random.next() % 3)
         s.trap(thread)
         s.hardware.queriesLeft = nil
-        // Whoever waits at first may succeed later, when its result is set by another.
+        // A call that blocks may succeed later, when another call sets its result.
         if thread.registers[0] & 0xff == 0 && thread.registers[0] != control {
             successes.insert(number)
         }

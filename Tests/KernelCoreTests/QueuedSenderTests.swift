@@ -23,7 +23,8 @@ import Testing
     private func firstSender(_ s: TestSystem, _ slot: UInt32) -> Ref<KernelThread>? {
         s.capability(slot).pointee.firstSender
     }
-    /// What a server, more urgent than all, receives at the endpoint; nil: it does not run.
+    /// Returns the message that a server, more urgent than all, receives at the endpoint; nil where
+    /// the server does not run.
     private func received(_ s: TestSystem, _ endpoint: UInt32) -> Results? {
         let server = s.makeThread(priority: 90)
         let reply = s.make(.reply)
@@ -69,7 +70,7 @@ import Testing
         s.inspectTables()
     }
 
-    /// Whoever queues with it before or after a move is found by its new slot.
+    /// Senders that queue before and after a move are found by the new slot.
     @Test func aCapabilityThatMovesTakesThemAlong() {
         let s = TestSystem()
         let (clients, _, minted) = queue(s, 3)

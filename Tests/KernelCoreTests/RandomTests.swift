@@ -134,7 +134,7 @@ final class RandomWalk {
         }
         model.reschedule()
     }
-    /// A reply object whose caller waits for this thread, most of the time.
+    /// Returns a reply object of this thread that has a caller.
     private func held(_ task: Int) -> Int? {
         let held = model.replies.indices.filter {
             model.replies[$0].caller != nil && model.replies[$0].holder == task
@@ -142,7 +142,7 @@ final class RandomWalk {
         return held.first
     }
 
-    /// What comes from outside: time, or the root task.
+    /// Lets time pass, or the root task act.
     private func interfere() {
         let kind = random.next() % 100
         let task = pick(threads.count)

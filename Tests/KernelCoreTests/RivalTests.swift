@@ -80,7 +80,7 @@ private final class Rivals {
         let server = s.make(.thread, from: outer)
         let table = s.make(.capabilityTable, sizeBits: 4, from: outer)
         let copies = (0..<3).map { _ in s.copy(outer) }
-        // What each kind of work ends.
+        // The objects that each kind of work ends.
         ends = [
             (door, .inner), (s.make(.addressSpace, from: inner), .inner), (inner, .outer),
             (server, .outer),

@@ -1,4 +1,5 @@
-// Who runs: the most urgent, in order of arrival among equals, with slices where a thread has one.
+// The most urgent thread runs: in order of arrival among equals, with slices where a thread has
+// one.
 
 import HardwareInterface
 import KernelABI
@@ -78,7 +79,8 @@ import Testing
         #expect(s.isRunning(a))
     }
 
-    /// Who preempts takes nothing of a slice, and gives nothing: else equals could wait for ever.
+    /// A preempting thread neither takes from a slice nor adds to it. Otherwise equals could wait
+    /// for ever.
     @Test func aPreemptedThreadKeepsTheRestOfItsSlice() {
         let s = TestSystem()
         let a = s.makeThread(priority: 10)

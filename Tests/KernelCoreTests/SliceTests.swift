@@ -59,7 +59,7 @@ import Testing
         #expect(s.isRunning(client) && s.hardware.deadline == s.hardware.now + 1000)
     }
 
-    /// So does a fault, whose handler has no slice either.
+    /// A fault ends the slice too: its handler has no slice either.
     @Test func aFaultEndsTheSlice() {
         let s = TestSystem()
         let (handler, endpoint, reply) = s.makeServer(5)

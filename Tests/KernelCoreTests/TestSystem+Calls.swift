@@ -95,7 +95,7 @@ extension TestSystem {
         trap(thread.ref, sourceLocation: sourceLocation)
     }
 
-    // What is often made
+    // Threads and servers that tests often make
 
     /// Makes and starts threads of these priorities. The root task sleeps, and the most urgent of
     /// them runs.

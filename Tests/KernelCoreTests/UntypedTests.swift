@@ -297,8 +297,8 @@ import Testing
         #expect(s.isEmpty(fool.slot))
     }
 
-    /// While a region is being reclaimed, nothing new is made of it, nor of the regions within; and
-    /// who is stopped in the middle may be followed by another who finishes.
+    /// While a region is being reclaimed, no object is made of it or of the regions within. A
+    /// reclaim that stops in the middle may be finished by another.
     @Test(arguments: 0..<24) func nothingIsMadeOfDyingMemory(step: Int) {
         let s = TestSystem()
         let arena = s.make(.untyped, sizeBits: 20)

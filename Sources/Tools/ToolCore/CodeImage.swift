@@ -1,5 +1,5 @@
-// The code of a linked kernel or task: its instructions, the names of its functions, and what
-// single instructions put into registers.
+// The code of a linked kernel or task: instructions, names of functions, and the effect of single
+// instructions on registers.
 
 /// Executable memory, and the functions in it.
 public struct CodeImage {

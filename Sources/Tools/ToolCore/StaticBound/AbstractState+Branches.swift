@@ -1,4 +1,4 @@
-// What a branch tells of the registers on either of its two ways.
+// The knowledge about registers on either way of a branch.
 
 extension AbstractState {
     /// Returns the state after a branch that is taken, or is not; nil where no run takes that way.

@@ -1,4 +1,4 @@
-// What an instruction does to the registers and the flags.
+// The effect of an instruction on the registers and the flags.
 //
 // An instruction that is not modelled here makes every register that it names unknown. So a
 // forgotten instruction costs precision, never truth.

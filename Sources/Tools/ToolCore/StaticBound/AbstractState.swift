@@ -1,5 +1,5 @@
-// What is known of the machine at a place in the code: registers, the last comparison, and words on
-// the stack and in the running thread.
+// The knowledge about the machine at a place in the code: registers, the last comparison, and words
+// on the stack and in the running thread.
 //
 // The other parts of this type tell how an instruction changes the state:
 // `AbstractState+Instructions.swift`, `AbstractState+Memory.swift` and
@@ -8,7 +8,7 @@
 /// The registers, the last comparison, and words of the running thread.
 struct AbstractState: Hashable {
     private(set) var registers = [AbstractValue](repeating: .unknown, count: Register.count)
-    /// What is known of the low half of a register whose high half is not known.
+    /// The known low halves of registers whose high halves are not known.
     private var lowHalves: [Int: AbstractValue] = [:]
     var comparison: Comparison?
     /// Words that were stored to the running thread, by offset. Nothing may have changed them

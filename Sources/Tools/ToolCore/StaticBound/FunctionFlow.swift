@@ -1,4 +1,4 @@
-// The feasible way through one function, called with what is known of its arguments.
+// The feasible paths through one function, given the knowledge about its arguments.
 //
 // Branches to other functions (`b`) are followed as if they belonged to this one: they do not
 // return here. Calls are nodes.
@@ -32,7 +32,8 @@ public final class KernelCode {
     let constants: ConstantMemory
     private let disassembler: Disassembler
     private var decoded: [UInt64: Instruction] = [:]
-    /// Where blocks begin: targets of branches, and what follows a branch, a call or a look.
+    /// The starts of blocks: targets of branches, and instructions behind a branch, a call or a
+    /// look.
     private var leaders: Set<UInt64> = []
     private var returning: [UInt64: Bool] = [:]
 
@@ -66,7 +67,8 @@ public final class KernelCode {
     /// - Returns: false where it is one already.
     func addLeader(_ address: UInt64) -> Bool { leaders.insert(address).inserted }
 
-    /// Can a call of the function come back? What ends in `brk` or stops the core does not.
+    /// Returns whether a call of the function can come back. A function that ends in `brk`, or
+    /// stops the core, does not.
     func returns(_ function: UInt64) throws -> Bool {
         if let known = returning[function] { return known }
         returning[function] = true
@@ -104,10 +106,10 @@ struct FunctionFlow {
     private var visits: [Int] = []
     private var work: [Int] = []
     private var returned: [Int: AbstractState] = [:]
-    /// What is known of the results, x0 to x7 and x21, where it returns; nil: it does not.
+    /// The knowledge about the results, x0 to x7 and x21; nil where the function does not return.
     private(set) var results: [Int: AbstractValue]?
     private let called: (UInt64, AbstractState) -> [Int: AbstractValue]?
-    /// Joins after which what still changes becomes unknown.
+    /// The number of joins after which a register that still changes becomes unknown.
     private static let patience = 12
 
     /// - Parameter called: what a call returns; nil: it does not.

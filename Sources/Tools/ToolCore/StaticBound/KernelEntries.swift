@@ -1,4 +1,4 @@
-// The kernel's entries: from where each starts, and what is known when it does.
+// The kernel's entries: the start of each, and the knowledge about the machine there.
 
 import KernelABI
 
