@@ -1,16 +1,17 @@
 // swift-tools-version: 6.2
 // The one build description. It has two faces:
 //   * without SWIFTLET_TARGET: the host's face (libraries, the `swiftlet` command, host tests);
-//   * with SWIFTLET_TARGET=aarch64: the board's face (kernel and tasks, each an ELF file), built with
-//     `--triple aarch64-none-none-elf --toolset platform/aarch64.json`.
-// Which target may import which is stated here and enforced by `--explicit-target-dependency-import-check error`.
+//   * with SWIFTLET_TARGET=aarch64: the board's face (kernel and tasks, each an ELF file), built
+//     with `--triple aarch64-none-none-elf --toolset platform/aarch64.json`.
+// It states which target may import which; the build enforces that by
+// `--explicit-target-dependency-import-check error`.
 import PackageDescription
 
 let onTarget = Context.environment["SWIFTLET_TARGET"] != nil
 let root = Context.packageDirectory
 
-/// No code of the kernel or of a task uses floating-point registers: a compiler copies memory through them, and from then on
-/// every switch to and from the thread costs more (docs/decisions/0005).
+/// Keeps floating-point registers out of the kernel and of tasks. A compiler copies memory through
+/// them, and from then on every switch to and from the thread costs more (docs/decisions/0005).
 let integersOnly: [SwiftSetting] = onTarget ? [.unsafeFlags(["-Xcc", "-mgeneral-regs-only"])] : []
 let integersOnlyC: [CSetting] = onTarget ? [.unsafeFlags(["-mgeneral-regs-only"])] : []
 let strict: [SwiftSetting] =
@@ -20,19 +21,29 @@ let strict: [SwiftSetting] =
         .enableExperimentalFeature("Lifetimes"),
         .unsafeFlags(["-warnings-as-errors"]),
     ] + integersOnly
-/// Code that runs in the kernel, or may: no allocation. The benchmark's is measured without.
+/// For code that may run in the kernel: no allocation.
 let kernelFlags: [SwiftSetting] = onTarget ? strict + [.unsafeFlags(["-no-allocations"])] : strict
 let benchmarkBuild: [SwiftSetting] =
     Context.environment["SWIFTLET_BENCHMARK"] != nil ? [.define("BENCHMARK")] : []
-/// Tasks whose author promised to do without a heap.
+/// For tasks without a heap.
 let noHeap: [SwiftSetting] = onTarget ? strict + [.unsafeFlags(["-no-allocations"])] : strict
-/// Debian's libfdt: on the host from where it is installed, for the target from its arm64 package under build/sysroot.
+/// Debian's libfdt: on the host from where it is installed, for the target from its arm64 package
+/// under build/sysroot.
 let libfdtHeaders =
-    onTarget ? ["-I", "\(root)/build/sysroot/usr/include", "-I", "\(root)/Sources/Shared/CLibFDT/freestanding"] : []
-let libfdtSwift: [SwiftSetting] = onTarget ? [.unsafeFlags(libfdtHeaders.flatMap { ["-Xcc", $0] })] : []
+    onTarget
+    ? [
+        "-I", "\(root)/build/sysroot/usr/include",
+        "-I", "\(root)/Sources/Shared/CLibFDT/freestanding",
+    ] : []
+let libfdtSwift: [SwiftSetting] =
+    onTarget ? [.unsafeFlags(libfdtHeaders.flatMap { ["-Xcc", $0] })] : []
 let libfdtLibrary: [LinkerSetting] =
     onTarget
-    ? [.unsafeFlags(["-Xlinker", "-L\(root)/build/sysroot/usr/lib/aarch64-linux-gnu", "-Xlinker", "-lfdt"])] : []
+    ? [
+        .unsafeFlags([
+            "-Xlinker", "-L\(root)/build/sysroot/usr/lib/aarch64-linux-gnu", "-Xlinker", "-lfdt",
+        ])
+    ] : []
 
 func linked(_ script: String) -> [LinkerSetting] {
     onTarget
@@ -46,7 +57,8 @@ func linked(_ script: String) -> [LinkerSetting] {
 }
 func path(_ group: String, _ name: String) -> String { "Sources/\(group)/\(name)" }
 func library(
-    _ group: String, _ name: String, _ dependencies: [Target.Dependency] = [], swift: [SwiftSetting] = strict
+    _ group: String, _ name: String, _ dependencies: [Target.Dependency] = [],
+    swift: [SwiftSetting] = strict
 ) -> Target {
     .target(name: name, dependencies: dependencies, path: path(group, name), swiftSettings: swift)
 }
@@ -54,8 +66,8 @@ func library(
 let taskFlags: [SwiftSetting] = [.unsafeFlags(["-parse-as-library"])]
 /// A task: one ELF file with its own address space.
 func task(
-    _ group: String, _ name: String, _ dependencies: [Target.Dependency], swift: [SwiftSetting] = strict,
-    linker: [LinkerSetting] = []
+    _ group: String, _ name: String, _ dependencies: [Target.Dependency],
+    swift: [SwiftSetting] = strict, linker: [LinkerSetting] = []
 ) -> Target {
     .executableTarget(
         name: name, dependencies: ["UserRuntime"] + dependencies, path: path(group, name),
@@ -73,11 +85,15 @@ var targets: [Target] = [
     // On the host, a model of the processor in place of the processor.
     .target(
         name: "CAArch64", path: path("Kernel", "CAArch64"),
-        exclude: onTarget ? ["Model.c"] : ["Boot.S", "Memory.S", "State.c", "Strings.c", "Vectors.S"],
+        exclude: onTarget
+            ? ["Model.c"] : ["Boot.S", "Memory.S", "State.c", "Strings.c", "Vectors.S"],
         cSettings: integersOnlyC),
     library("Kernel", "HardwareInterface", ["KernelABI"], swift: kernelFlags),
-    library("Kernel", "AArch64", ["KernelABI", "HardwareInterface", "CAArch64"], swift: kernelFlags),
-    library("Kernel", "KernelCore", ["KernelABI", "HardwareInterface"], swift: kernelFlags + benchmarkBuild),
+    library(
+        "Kernel", "AArch64", ["KernelABI", "HardwareInterface", "CAArch64"], swift: kernelFlags),
+    library(
+        "Kernel", "KernelCore", ["KernelABI", "HardwareInterface"],
+        swift: kernelFlags + benchmarkBuild),
     library(
         "Kernel", "PlatformDrivers",
         ["KernelABI", "HardwareInterface", "MMIO", "DeviceTree", "CAArch64"],
@@ -95,10 +111,11 @@ if onTarget {
         .executableTarget(
             name: "KernelImage",
             dependencies: [
-                "KernelABI", "MMIO", "DeviceTree", "HardwareInterface", "KernelCore", "CAArch64", "AArch64",
-                "PlatformDrivers",
+                "KernelABI", "MMIO", "DeviceTree", "HardwareInterface", "KernelCore", "CAArch64",
+                "AArch64", "PlatformDrivers",
             ],
-            path: path("Kernel", "KernelImage"), swiftSettings: kernelFlags + benchmarkBuild + libfdtSwift,
+            path: path("Kernel", "KernelImage"),
+            swiftSettings: kernelFlags + benchmarkBuild + libfdtSwift,
             linkerSettings: linked("kernel.ld") + libfdtLibrary),
 
         .target(
@@ -107,27 +124,32 @@ if onTarget {
         library("User", "UserRuntime", ["KernelABI", "CUserEntry"]),
 
         task("Drivers", "SerialDriver", ["Protocols", "DriverCores", "MMIO"], swift: noHeap),
-        library("Drivers", "PinService", ["KernelABI", "Protocols", "DriverCores", "UserRuntime"], swift: noHeap),
+        library(
+            "Drivers", "PinService", ["KernelABI", "Protocols", "DriverCores", "UserRuntime"],
+            swift: noHeap),
         task("Drivers", "BCM2835GPIODriver", ["PinService", "DriverCores", "MMIO"], swift: noHeap),
         task("Drivers", "BCM2835TimerDriver", ["Protocols", "DriverCores", "MMIO"], swift: noHeap),
-        task("Drivers", "BCM2835RandomDriver", ["Protocols", "DriverCores", "MMIO"], swift: noHeap),
-        task("Drivers", "BCM2835MailboxDriver", ["Protocols", "DriverCores", "MMIO"], swift: noHeap),
+        task(
+            "Drivers", "BCM2835RandomDriver", ["Protocols", "DriverCores", "MMIO"], swift: noHeap),
+        task(
+            "Drivers", "BCM2835MailboxDriver", ["Protocols", "DriverCores", "MMIO"], swift: noHeap),
         task("Drivers", "BCM2835PowerDriver", ["Protocols", "DriverCores", "MMIO"], swift: noHeap),
         task("Drivers", "PL031Driver", ["Protocols", "DriverCores", "MMIO"], swift: noHeap),
         task("Drivers", "PL061Driver", ["PinService", "DriverCores", "MMIO"], swift: noHeap),
 
         library(
-            "Drivers", "BlockService", ["KernelABI", "Protocols", "DriverCores", "UserRuntime"], swift: noHeap),
+            "Drivers", "BlockService", ["KernelABI", "Protocols", "DriverCores", "UserRuntime"],
+            swift: noHeap),
         task("Drivers", "SDHostDriver", ["BlockService", "DriverCores", "MMIO"], swift: noHeap),
         task("Drivers", "SDHCIDriver", ["BlockService", "DriverCores", "MMIO"], swift: noHeap),
 
         task(
-            "Services", "RootTask", ["Protocols", "ServiceCores", "DeviceTree"], swift: strict + libfdtSwift,
-            linker: libfdtLibrary),
+            "Services", "RootTask", ["Protocols", "ServiceCores", "DeviceTree"],
+            swift: strict + libfdtSwift, linker: libfdtLibrary),
         task("Services", "Supervisor", ["Protocols", "ServiceCores"]),
         task(
-            "Services", "DeviceManager", ["Protocols", "ServiceCores", "DeviceTree"], swift: strict + libfdtSwift,
-            linker: libfdtLibrary),
+            "Services", "DeviceManager", ["Protocols", "ServiceCores", "DeviceTree"],
+            swift: strict + libfdtSwift, linker: libfdtLibrary),
         task("Services", "NameService", ["Protocols", "ServiceCores"]),
         task("Services", "Log", ["Protocols", "ServiceCores"]),
         task("Services", "Shell", ["Protocols", "ServiceCores"]),
@@ -139,12 +161,14 @@ if onTarget {
             swift: kernelFlags + libfdtSwift, linker: libfdtLibrary),
 
         .executableTarget(
-            name: "Intruder", dependencies: ["KernelABI", "UserRuntime", "Protocols"], path: "Tests/OnTarget/Intruder",
+            name: "Intruder", dependencies: ["KernelABI", "UserRuntime", "Protocols"],
+            path: "Tests/OnTarget/Intruder",
             exclude: ["system.toml", "intruder.dts"], swiftSettings: noHeap + taskFlags,
             linkerSettings: linked("task.ld")),
         .target(name: "CTargetTests", path: "Tests/OnTarget/CTargetTests"),
         .executableTarget(
-            name: "TargetTests", dependencies: ["KernelABI", "CUserEntry", "UserRuntime", "CTargetTests"],
+            name: "TargetTests",
+            dependencies: ["KernelABI", "CUserEntry", "UserRuntime", "CTargetTests"],
             path: "Tests/OnTarget/TargetTests",
             swiftSettings: strict + taskFlags,
             linkerSettings: linked("task.ld")),
@@ -154,32 +178,46 @@ if onTarget {
         library("Tools", "TreeReport", ["DeviceTree"]),
         // Debian's disassembler, for `swiftlet wcet`.
         .systemLibrary(
-            name: "CCapstone", path: path("Tools", "CCapstone"), providers: [.apt(["libcapstone-dev"])]),
+            name: "CCapstone", path: path("Tools", "CCapstone"),
+            providers: [.apt(["libcapstone-dev"])]),
         .target(
             name: "ToolCore",
-            dependencies: ["KernelABI", "ServiceCores", "CCapstone", .product(name: "TOMLKit", package: "TOMLKit")],
+            dependencies: [
+                "KernelABI", "ServiceCores", "CCapstone",
+                .product(name: "TOMLKit", package: "TOMLKit"),
+            ],
             path: "Sources/Tools/ToolCore", swiftSettings: [.swiftLanguageMode(.v6)]),
         .executableTarget(
             name: "swiftlet",
             dependencies: [
-                "ToolCore", "TreeReport", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "ToolCore", "TreeReport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Sources/Tools/swiftlet", swiftSettings: [.swiftLanguageMode(.v5)]),
         .testTarget(
             name: "ToolCoreTests", dependencies: ["ToolCore", "KernelABI", "ServiceCores"],
             swiftSettings: [.swiftLanguageMode(.v6)]),
+        // The trap glue of a model machine, for the kernel core's tests and the explorer.
+        .target(
+            name: "TestSupport", dependencies: ["KernelCore", "KernelABI", "HardwareInterface"],
+            path: "Tests/TestSupport", swiftSettings: [.swiftLanguageMode(.v6)]),
         .testTarget(
-            name: "KernelCoreTests", dependencies: ["KernelCore", "KernelABI", "HardwareInterface"],
+            name: "KernelCoreTests",
+            dependencies: ["KernelCore", "KernelABI", "HardwareInterface", "TestSupport"],
             swiftSettings: [.swiftLanguageMode(.v6)]),
         .testTarget(
             name: "DeviceTreeTests", dependencies: ["DeviceTree", "TreeReport"],
             swiftSettings: [.swiftLanguageMode(.v6)]),
         .testTarget(
             name: "PlatformDriversTests",
-            dependencies: ["PlatformDrivers", "HardwareInterface", "KernelABI", "MMIO", "DeviceTree", "CAArch64"],
+            dependencies: [
+                "PlatformDrivers", "HardwareInterface", "KernelABI", "MMIO", "DeviceTree",
+                "CAArch64",
+            ],
             swiftSettings: [.swiftLanguageMode(.v6)]),
         .testTarget(
-            name: "AArch64Tests", dependencies: ["AArch64", "CAArch64", "HardwareInterface", "KernelABI"],
+            name: "AArch64Tests",
+            dependencies: ["AArch64", "CAArch64", "HardwareInterface", "KernelABI"],
             swiftSettings: [.swiftLanguageMode(.v6)]),
         .testTarget(
             name: "DriverCoresTests", dependencies: ["DriverCores", "MMIO"],
@@ -188,7 +226,8 @@ if onTarget {
             name: "ServiceCoresTests", dependencies: ["ServiceCores", "Protocols"],
             swiftSettings: [.swiftLanguageMode(.v6)]),
         .testTarget(
-            name: "BenchmarkStatisticsTests", dependencies: ["BenchmarkStatistics", "LoadGenerator"],
+            name: "BenchmarkStatisticsTests",
+            dependencies: ["BenchmarkStatistics", "LoadGenerator"],
             swiftSettings: [.swiftLanguageMode(.v6)]),
     ]
 }
@@ -197,8 +236,9 @@ if onTarget {
 if Context.environment["SWIFTLET_EXPLORER"] != nil {
     targets.append(
         .executableTarget(
-            name: "Explorer", dependencies: ["KernelCore", "KernelABI", "HardwareInterface"], path: "Tests/Explorer",
-            swiftSettings: [.swiftLanguageMode(.v6)]))
+            name: "Explorer",
+            dependencies: ["KernelCore", "KernelABI", "HardwareInterface", "TestSupport"],
+            path: "Tests/Explorer", swiftSettings: [.swiftLanguageMode(.v6)]))
 }
 
 let package = Package(

@@ -1,4 +1,5 @@
-// What threads and hardware can do in an explored system, and how a regression test writes it.
+// The steps of threads and hardware in an explored system, and the form in which a regression test
+// writes them.
 
 import HardwareInterface
 import KernelABI
@@ -8,7 +9,7 @@ import KernelABI
 /// A way to wait: for ever, or with a deadline one tick ahead.
 enum Wait: UInt8, CaseIterable { case forever, timed }
 
-/// One step. Numbers are places in the system's lists of threads, endpoint capabilities, replies and so on.
+/// One step. Numbers are places in the system's lists of threads, endpoint capabilities and so on.
 enum Action: Equatable {
     // The running thread's calls
     case call(Int, Wait)
@@ -36,7 +37,7 @@ enum Action: Equatable {
     case arm(UInt64, isPeriodic: Bool)
     case cancelTimer
     case acknowledge
-    // What else the running thread does
+    // Other steps of the running thread
     case fault
     /// Answers a fault: `FaultReply` as a number.
     case answerFault(Int, Int, UInt64)
@@ -110,7 +111,9 @@ extension System {
     }
 
     private func invocation(_ action: Action) -> [UInt64]? {
-        func invoke(_ method: Method, _ slot: UInt32, _ a: UInt64 = 0, _ b: UInt64 = 0) -> [UInt64] {
+        func invoke(
+            _ method: Method, _ slot: UInt32, _ a: UInt64 = 0, _ b: UInt64 = 0
+        ) -> [UInt64] {
             [ControlWord(invoke: method, Slot(slot)).raw, a, b]
         }
         switch action {

@@ -1,5 +1,5 @@
-// The fast paths do what the general path does: from random reachable states the same entry is performed both ways, and both
-// must end in states of the same meaning.
+// The fast paths agree with the general path. From random reachable states the explorer performs
+// the same entry both ways, and both must end in states of the same meaning.
 
 import Foundation
 import KernelABI
@@ -30,7 +30,7 @@ final class Agreement {
 
     private var walk: Walk?
 
-    init(seed: UInt64) { random = SeededGenerator(state: seed) }
+    init(seed: UInt64) { random = SeededGenerator(seed: seed) }
 
     /// Walks through new systems until so many states were compared, or a difference shows.
     func compare(states count: Int) {
@@ -113,7 +113,8 @@ final class Walk {
         return system.plan.threads[running].actions.randomElement(using: &random).map(step)
     }
 
-    /// Takes a step both ways, and notes the difference; the state is the general path's afterwards.
+    /// Takes a step both ways and notes the difference. The system is left in the state of the
+    /// general path.
     ///
     /// - Parameter inspects: note also what is wrong with either state.
     /// - Returns: whether a fast path did it.
@@ -147,9 +148,8 @@ final class Walk {
         for index in 0..<min(fast.values.count, general.values.count) where lines.count < 6 {
             if fast.values[index] == general.values[index] { continue }
             let values = [fast, general].map { String($0.values[index], radix: 16) }
-            lines.append(
-                "\(fast.names[index]): \(values[0]) by the fast path, \(values[1]) by the general one"
-            )
+            let ways = "\(values[0]) by the fast path, \(values[1]) by the general one"
+            lines.append("\(fast.names[index]): \(ways)")
             if fast.names[index] != general.names[index] { break }
         }
         return lines.joined(separator: "\n")
@@ -173,7 +173,8 @@ final class Walk {
 }
 
 extension Machine {
-    /// Lets a fault take the general path: the receiver that waits at an endpoint waits in its queue.
+    /// Makes a fault take the general path: the ready server of its endpoint moves into the wait
+    /// queue.
     func keepOffFastFault(_ system: System) {
         guard let number = system.plan.faultEndpoint else { return }
         kernel.pointee.queueReadyServer(system.endpointRefs[number])

@@ -1,12 +1,12 @@
-// The search: breadth first through every state that the threads and the hardware can bring about, so that the way to the
-// first violation is a shortest one.
+// The search goes breadth first through every state that the threads and the hardware can reach. So
+// the path to the first violation is a shortest one.
 
 import Foundation
 import KernelABI
 
 @testable import KernelCore
 
-/// How far a search goes, and what it found.
+/// The limits of a search, and its result.
 struct SearchResult {
     var states = 0
     var steps = 0
@@ -96,7 +96,8 @@ final class Explorer {
         return result
     }
 
-    /// Takes every step from the present state, each as it is and with an interrupt at each of the kernel's looks.
+    /// Takes every step from the present state: without interrupts, and with one at each look of
+    /// the kernel.
     private func expand(_ number: Int, _ next: inout Level) {
         area.restore(from: present)
         let before = Before(system)

@@ -1,19 +1,19 @@
-// A booted kernel in one arena: kernel, hardware and objects stand at fixed addresses, so that a copy of the bytes is a
-// snapshot, and references within it stay valid when it is put back.
+// A booted kernel in one arena. Kernel, hardware and objects stand at fixed addresses: a copy of
+// the bytes is a snapshot, and references within it are valid when it is restored.
 
 import Foundation
 import HardwareInterface
 import KernelABI
+import TestSupport
 
 @testable import KernelCore
 
-/// Memory, hardware, a booted kernel, and the root task that makes the objects under test. All threads share its table.
-final class Machine {
+/// Memory, hardware, a booted kernel, and the root task that makes the objects under test. All
+/// threads share its table.
+final class Machine: ModelMachine {
     static let bytes = 3 << 19
     static let untypedOffset = 1 << 20
     static let untyped = RootSlot.firstUntyped.index
-    /// Where a thread's `svc` stands.
-    static let callPlace: UInt64 = 0x1000
 
     let memory: UnsafeMutableRawPointer
     let kernel: UnsafeMutablePointer<Kernel<ModelHardware>>
@@ -28,8 +28,8 @@ final class Machine {
         memset(memory, 0, Machine.bytes)
         self.memory = memory
         let base = ModelHardware.ramBase
-        // Hardware and kernel in the first page, tables at +4 KiB, the empty page table at +128 KiB, bundle and device tree
-        // behind it; then boot memory.
+        // Hardware and kernel in the first page, tables at +4 KiB, the empty page table at +128
+        // KiB, bundle and device tree behind it; then boot memory.
         hardware = memory.bindMemory(to: HardwareState.self, capacity: 1)
         hardware.initialize(to: HardwareState())
         kernel = (memory + 1024).bindMemory(to: Kernel<ModelHardware>.self, capacity: 1)
@@ -76,7 +76,7 @@ final class Machine {
     var running: Ref<KernelThread>? { hardware.pointee.running }
     var now: UInt64 { hardware.pointee.now }
 
-    // What the root task makes before the exploration begins
+    // Calls of the root task, before the exploration begins
 
     func allocateSlot() -> UInt32 {
         nextSlot += 1
@@ -100,7 +100,7 @@ final class Machine {
     var own: UInt64 { UInt64(Slot.ownTable.index) }
     var none: UInt64 { UInt64(Slot.none.index) }
 
-    /// A method that the root task invokes, which must succeed.
+    /// Invokes a method as the root task. It must succeed.
     func perform(
         _ method: Method, _ slot: UInt32, _ a: UInt64 = 0, _ b: UInt64 = 0, _ c: UInt64 = 0,
         _ d: UInt64 = 0,
@@ -111,7 +111,7 @@ final class Machine {
         trap(fast: false)
         precondition(root.registers[0] == 0, "\(method) ends with \(root.registers[0])")
     }
-    /// The root task stops for good: the most urgent of the threads under test runs.
+    /// Stops the root task for good: the most urgent of the threads under test runs.
     func stopRoot() {
         setArguments(root, [ControlWord(invoke: .suspend, RootSlot.thread).raw])
         trap(fast: false)
@@ -123,10 +123,6 @@ final class Machine {
 }
 
 extension Ref where Object == KernelThread {
-    /// x0–x30.
-    var registers: UnsafeMutablePointer<UInt64> {
-        contextAddress.assumingMemoryBound(to: UInt64.self)
-    }
-    /// Its system call was interrupted, and is performed again when the thread runs.
+    /// Whether its system call was interrupted, and is performed again when the thread runs.
     var isRestarting: Bool { pointee.context.programCounter == Machine.callPlace }
 }

@@ -1,4 +1,5 @@
-// The command: `Explorer explore STATES [SYSTEM]` enumerates, `Explorer agree STATES [SEED]` compares the paths.
+// The command: `Explorer explore STATES [SYSTEM]` enumerates states, and `Explorer agree STATES
+// [SEED]` compares the paths.
 
 import Foundation
 

@@ -1,15 +1,17 @@
-// The machine under the explored kernel. Its whole state is one plain value inside the arena, so that a snapshot of the
-// arena holds it too.
+// The machine under the explored kernel. Its whole state is one plain value inside the arena, so
+// that a snapshot of the arena holds it too.
 
 import Foundation
 import HardwareInterface
 import KernelABI
+import TestSupport
 
 @testable import KernelCore
 
-typealias KernelThread = KernelCore.Thread
+typealias KernelThread = TestSupport.KernelThread
+typealias SeededGenerator = TestSupport.SeededGenerator
 
-/// What the hardware knows, and which thread it executes.
+/// The state of the hardware, and the thread that it executes.
 struct HardwareState {
     var now = Instants.start
     var deadline = ~UInt64(0)
@@ -22,7 +24,8 @@ struct HardwareState {
     var looks = 0
     /// The look of this step before which something interrupts; -1: at none.
     var eventAtLook = -1
-    /// What that is: a tick, after which the timer may be due, or else the line.
+    /// Whether that event is a tick, after which the timer may be due. Otherwise the line
+    /// interrupts.
     var isEventTick = false
     var translationBase: UInt64 = 0
     var isFloatingPointEnabled = false

@@ -1,25 +1,18 @@
-// Systems by chance, with everything that a fast path looks at: equal priorities, slices, badges, missing rights, floating
-// point, buffers, fault handlers, bound notifications, deadlines.
+// Random systems with everything that a fast path looks at: equal priorities, slices, badges,
+// missing rights, floating point, buffers, fault handlers, bound notifications, deadlines.
 
 import KernelABI
 
 @testable import KernelCore
 
-/// A generator of numbers that gives the same ones for the same seed (SplitMix64).
-struct SeededGenerator: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var word = state
-        word = (word ^ word >> 30) &* 0xbf58_476d_1ce4_e5b9
-        word = (word ^ word >> 27) &* 0x94d0_49bb_1331_11eb
-        return word ^ word >> 31
-    }
+extension SeededGenerator {
+    /// Returns true in so many cases of a hundred.
     mutating func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &self) < percent }
 }
 
 extension Plan {
-    /// Two servers, two or three clients and a driver; each may do everything, and mostly does what its role is.
+    /// Two servers, two or three clients and a driver. Each thread may do everything, and mostly
+    /// does what its role is.
     static func random(_ random: inout SeededGenerator) -> Plan {
         func copy(_ source: Int, _ random: inout SeededGenerator) -> CopyPlan {
             let rights: [Rights] = [.all, .read, .write, .read | .write, .none]

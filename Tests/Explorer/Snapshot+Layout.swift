@@ -64,7 +64,8 @@ extension System {
         return words
     }
 
-    /// Places that a thread or a timer keeps while they mean nothing: the keys of its nodes, what its update carried.
+    /// Words of a thread or a timer that have no meaning at present: the keys of nodes in no queue,
+    /// and the urgency of a finished update.
     var temporaryAddresses: [UnsafeRawPointer] {
         var addresses: [UnsafeRawPointer] = []
         for thread in threads.map({ $0.ref }) {

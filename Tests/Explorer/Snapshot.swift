@@ -1,7 +1,7 @@
 // Snapshots of a system: the parts of the arena that its steps change, saved, put back, and hashed.
 //
-// The hash is over content that decides what can happen next. Words that are instants count by their distance from now; the
-// kernel's books, keys of nodes that stand in no queue, and what an update carried that is done, do not count.
+// The hash covers the content that decides what can happen next. Instants count by their distance
+// from now. Accounts, keys of nodes in no queue and the urgency of finished updates do not count.
 
 import Foundation
 import KernelABI
@@ -34,8 +34,9 @@ struct SnapshotArea {
         // The objects stand one behind the other at the low end of the untyped memory.
         let region: Ref<Untyped> = machine.object(Machine.untyped)
         parts.append((memory + Machine.untypedOffset, region.pointee.low))
-        // Each capability heads the list of the senders that are queued with it. The memory of a thread that dies is its own;
-        // it stood among the derived capabilities of the root task's objects.
+        // Each capability heads the list of the senders that are queued with it. A thread that dies
+        // has memory of its own. The capability of that memory is derived from the root task's, so
+        // the snapshot then holds all slots.
         var firstSlot = 32
         if system.plan.mortal != nil {
             let arena: Ref<Untyped> = machine.object(system.arena)

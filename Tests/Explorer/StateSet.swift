@@ -1,4 +1,5 @@
-// What the search remembers: hashes of the states it met, how each was reached first, and the states still to be expanded.
+// The memory of the search: hashes of the states that it met, the first path to each, and the
+// states still to be expanded.
 
 import Foundation
 
@@ -40,8 +41,8 @@ extension Int {
     }
 }
 
-/// How a state was reached first: from which one, by which action of which thread (-1: the processor was idle), and with an
-/// interrupt or a tick at which look (-1: at none).
+/// The first path to a state: the state before, the action and its thread (-1: the processor was
+/// idle), and the look at which an interrupt or a tick came (-1: at none).
 struct Origin {
     var parent: UInt32
     var action: UInt16
@@ -64,7 +65,8 @@ struct Origin {
     }
 }
 
-/// States of one depth, each as its difference to the first state: a bitmap of changed words, then these words.
+/// States of one depth. Each is stored as its difference to the first state: a bitmap of changed
+/// words, then these words.
 struct Level {
     private var words: [UInt64] = []
     private(set) var count = 0

@@ -5,7 +5,7 @@ import KernelABI
 
 @testable import KernelCore
 
-/// What a system consists of.
+/// The parts of a system.
 struct Plan {
     struct ThreadPlan {
         var base: UInt64
@@ -22,7 +22,8 @@ struct Plan {
     var threads: [ThreadPlan]
     /// For each endpoint the thread that is bound to it as its server.
     var endpoints: [Int?]
-    /// Further capabilities to endpoints and notifications; their numbers follow those of the objects.
+    /// Further capabilities to endpoints and notifications. Their numbers follow those of the
+    /// objects.
     var endpointCopies: [CopyPlan] = []
     var notificationCopies: [CopyPlan] = []
     var replies = 0
@@ -128,7 +129,7 @@ final class System {
         }
     }
 
-    /// Each deadline gets its number now, so that states do not differ by who got which.
+    /// Numbers all deadlines now, so that states do not differ by the order of numbering.
     private func numberDeadlines() {
         for node in deadlineNodes {
             let isNumbered = machine.kernel.pointee.number(node, maximum: 63)
@@ -186,6 +187,7 @@ final class System {
         return lines.joined(separator: "\n")
     }
     private func words(_ copy: Plan.CopyPlan, _ kind: String) -> String {
-        "s.copy(\(kind)\(copy.source), rights: Rights(raw: \(copy.rights.raw)), badge: \(copy.badge))"
+        let rights = "Rights(raw: \(copy.rights.raw))"
+        return "s.copy(\(kind)\(copy.source), rights: \(rights), badge: \(copy.badge))"
     }
 }

@@ -1,4 +1,4 @@
-// The systems that are explored: each small enough to be searched deep, and each about one mechanism.
+// The systems to explore. Each is small enough for a deep search, and each is about one mechanism.
 
 import KernelABI
 
@@ -12,7 +12,8 @@ extension Plan {
         ]
     }
 
-    /// Two bound servers, one of which calls the other, and two clients: calls nest, and priorities change meanwhile.
+    /// Two bound servers, of which one calls the other, and two clients. Calls nest while
+    /// priorities change.
     static var nested: Plan {
         Plan(
             name: "nested calls",
@@ -48,7 +49,8 @@ extension Plan {
             endpoints: [0, 1], replies: 2, notifications: 1)
     }
 
-    /// A line of three servers below two clients, of which one changes the priorities of those that wait.
+    /// A chain of three servers below two clients. One client changes the priorities of blocked
+    /// threads.
     static var chain: Plan {
         func server(_ number: Int) -> Plan.ThreadPlan {
             var actions: [Action] = [
@@ -73,7 +75,8 @@ extension Plan {
             endpoints: [0, 1, 2], replies: 3, notifications: 1)
     }
 
-    /// One endpoint and three clients of two priorities: order among equals, time-outs, one-way messages.
+    /// One endpoint and three clients of two priorities: order among equals, time-outs, one-way
+    /// messages.
     static var crowd: Plan {
         let client: [Action] = [
             .call(0, .forever), .call(0, .timed), .send(0, .forever), .send(0, .timed), .yield,
@@ -94,7 +97,8 @@ extension Plan {
             endpoints: [0], replies: 2)
     }
 
-    /// Notifications: the first is bound to a server, several threads wait on the second; an interrupt line.
+    /// Notifications: the first is bound to a server, several threads wait on the second, and an
+    /// interrupt line signals.
     static var signals: Plan {
         Plan(
             name: "signals",
@@ -124,8 +128,8 @@ extension Plan {
             interruptNotification: 0)
     }
 
-    /// Threads that wait are suspended, lose their reply, or their endpoint closes; the line interrupts at each look of the
-    /// kernel.
+    /// Blocked threads are suspended, lose their reply, or their endpoint closes. The line
+    /// interrupts at each look of the kernel.
     static var removal: Plan {
         Plan(
             name: "removal",
@@ -181,10 +185,10 @@ extension Plan {
             endpoints: [0], replies: 1, notifications: 1, timerNotification: 0)
     }
 
-    // Systems whose updates of priority inheritance lag: an interrupt between two steps wakes a thread that goes before the
-    // rest of them.
+    // Systems with pending updates of priority inheritance: an interrupt between two steps wakes a
+    // thread that goes before the rest of the updates.
 
-    /// The servers of a line of calls, from the one that answers on.
+    /// Returns the servers of a chain of calls, beginning with the one that replies.
     private static func line(_ count: Int, timed: Bool, end: [Action] = []) -> [ThreadPlan] {
         (0..<count).map { number in
             var actions: [Action] = [.replyAndReceive(number, number, .forever)]
@@ -198,8 +202,8 @@ extension Plan {
         }
     }
 
-    /// A line of four callers and a driver that an interrupt wakes between the steps: it changes the priorities of those
-    /// that wait, and suspends one.
+    /// A chain of four callers, and a driver that an interrupt wakes between the steps. The driver
+    /// changes the priorities of blocked callers and suspends one.
     static var lagging: Plan {
         Plan(
             name: "a line that lags",
@@ -216,7 +220,8 @@ extension Plan {
             endpoints: [0, 1, 2], replies: 3, notifications: 1, interruptNotification: 0)
     }
 
-    /// Waits in a line end between two steps: by a time-out, by the deletion of a reply, because an endpoint closes.
+    /// Waits in a chain end between two steps: by a time-out, by the deletion of a reply, or
+    /// because an endpoint closes.
     static var endings: Plan {
         Plan(
             name: "ends in a line",
@@ -234,7 +239,8 @@ extension Plan {
             deletesReplies: true, hasTicksInside: true)
     }
 
-    /// A server takes the callers that queue at its endpoint while a line among them is being lifted or lowered.
+    /// A server receives the callers at its endpoint while updates raise or lower a chain among
+    /// them.
     static var overtaking: Plan {
         Plan(
             name: "callers that overtake",
@@ -259,7 +265,8 @@ extension Plan {
             endpoints: [0, 1], replies: 2, notifications: 1, interruptNotification: 0)
     }
 
-    /// A server in the middle of a line is destroyed, an interrupt comes between any two steps of that.
+    /// A server in the middle of a chain is destroyed. An interrupt comes between any two steps of
+    /// that.
     static var death: Plan {
         Plan(
             name: "death in a line",
@@ -276,7 +283,8 @@ extension Plan {
             mortal: 1)
     }
 
-    /// Threads as urgent as the updates of a line, with and without slices: whose turn is it?
+    /// Threads as urgent as the updates of a chain, with and without slices: the order of their
+    /// turns.
     static var equals: Plan {
         let rival: [Action] = [
             .yield, .setPriority(2, 4), .setPriority(2, 2), .call(0, .forever), .poll(0),

@@ -1,4 +1,5 @@
-// A walk that found a difference, made short: steps are left out as long as the last one still makes the difference.
+// Shortens a walk that found a difference: leaves out steps as long as the last one still makes the
+// difference.
 
 import KernelABI
 

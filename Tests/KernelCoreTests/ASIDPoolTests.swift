@@ -133,10 +133,7 @@ import Testing
             for index in 0..<3 {
                 let space = s.make(.addressSpace, from: spaceArena, pool: pool)
                 let frame = s.make(.frame, sizeBits: 12)
-                for _ in 0..<2 {
-                    let table = s.make(.pageTable, from: spaceArena)
-                    #expect(s.perform(.attachTable, space, UInt64(table), 0x40_0000).error == nil)
-                }
+                s.attachTables(to: space, at: 0x40_0000, from: spaceArena)
                 #expect(s.perform(.map, space, UInt64(frame), 0x40_0000, 3).error == nil)
                 let thread = s.makeThread(priority: UInt64(30 - index))
                 s.perform(.configure, thread.slot, s.none, UInt64(space), s.none, s.none)
@@ -149,7 +146,7 @@ import Testing
         var numbers: Set<UInt16> {
             Set(spaces.compactMap { s.object($0, as: AddressSpace.self)?.pointee.asid })
         }
-        /// Nobody reaches the address spaces any more.
+        /// Expects that no thread and no translation reaches the address spaces any more.
         func expectEnd(_ numbers: Set<UInt16>) {
             #expect(numbers.isSubset(of: s.hardware.invalidatedSpaces))
             for space in spaces { #expect(s.isEmpty(space)) }

@@ -1,4 +1,5 @@
-// Address spaces: mapping by capability, W^X, table levels, and that no entry outlives what it points to.
+// Address spaces: mapping by capability, W^X, levels of tables. No entry outlives the memory that
+// it points to.
 
 import HardwareInterface
 import KernelABI
@@ -15,20 +16,19 @@ import Testing
     /// A space with tables for the 2 MiB around `place`.
     func makeSpace(_ s: TestSystem, from untyped: UInt32 = TestSystem.ram) -> UInt32 {
         let space = s.make(.addressSpace, from: untyped)
-        for _ in 0..<2 {
-            let table = s.make(.pageTable, from: untyped)
-            #expect(s.perform(.attachTable, space, UInt64(table), AddressSpaceTests.place).error == nil)
-        }
+        s.attachTables(to: space, at: AddressSpaceTests.place, from: untyped)
         return space
     }
-    /// What a table walker finds; nil for nothing.
+    /// Returns the entry that a table walker finds; nil where it finds none.
     func walk(_ s: TestSystem, _ space: UInt32, _ address: UInt64) -> PageDescriptor? {
         guard let space = s.object(space, as: AddressSpace.self) else { return nil }
         var at = space.pointee.rootPhysical
         for level in 1...3 {
             let table = s.hardware.memory + Int(at - ModelState.ramBase)
             let entry = PageDescriptor(
-                raw: table.load(fromByteOffset: PageDescriptor.index(address, level: level) * 8, as: UInt64.self))
+                raw: table.load(
+                    fromByteOffset: PageDescriptor.index(address, level: level) * 8, as: UInt64.self
+                ))
             if !entry.isValid { return nil }
             if level == 3 || !entry.isTable { return entry }
             at = entry.address
@@ -75,7 +75,8 @@ import Testing
         }
         let readable = s.copy(frame, rights: .read)
         #expect(s.perform(.map, space, UInt64(readable), place, readWrite).error == .missingRights)
-        #expect(s.perform(.map, space, UInt64(readable), place, readExecute).error == .missingRights)
+        #expect(
+            s.perform(.map, space, UInt64(readable), place, readExecute).error == .missingRights)
         #expect(s.perform(.map, space, UInt64(readable), place, read).error == nil)
         #expect(s.perform(.protect, space, UInt64(readable), readWrite).error == .missingRights)
         #expect(s.perform(.protect, space, UInt64(readable), 7).error == .invalidArgument)
@@ -120,14 +121,18 @@ import Testing
         let block = s.make(.frame, sizeBits: 21)
         let page = s.make(.frame, sizeBits: 12)
         s.perform(.attachTable, space, UInt64(s.make(.pageTable)), 0)
-        #expect(s.perform(.map, space, UInt64(block), 0x10_0000, readWrite).error == .invalidArgument)
+        #expect(
+            s.perform(.map, space, UInt64(block), 0x10_0000, readWrite).error == .invalidArgument)
         #expect(s.perform(.map, space, UInt64(block), 0x20_0000, readWrite).error == nil)
         #expect(walk(s, space, 0x20_5000)?.address == s.perform(.frameInformation, block).x[3])
         #expect(s.perform(.map, space, UInt64(page), 0x20_0000, read).error == .alreadyMapped)
-        #expect(s.perform(.attachTable, space, UInt64(s.make(.pageTable)), 0x20_0000).error == .alreadyMapped)
+        #expect(
+            s.perform(.attachTable, space, UInt64(s.make(.pageTable)), 0x20_0000).error
+                == .alreadyMapped)
         let device = UInt64(s.allocateSlot())
         let made = s.perform(
-            .retype, TestSystem.largeDevice, UInt64(ObjectKind.frame.rawValue) | 30 << 8, 1, s.own, device,
+            .retype, TestSystem.largeDevice, UInt64(ObjectKind.frame.rawValue) | 30 << 8, 1, s.own,
+            device,
             UInt64(TestSystem.ram))
         #expect(made.error == nil)
         #expect(s.perform(.map, space, device, 1 << 30, readExecute).error == .invalidArgument)
@@ -146,12 +151,16 @@ import Testing
         let copies = (0..<5).map { _ in s.copy(frame) }
         let place = AddressSpaceTests.place
         for (index, copy) in copies.enumerated() {
-            #expect(s.perform(.map, space, UInt64(copy), place + UInt64(index) * 4096, read).error == nil)
+            #expect(
+                s.perform(.map, space, UInt64(copy), place + UInt64(index) * 4096, read).error
+                    == nil)
         }
         _ = s.delete(copies[0])
         #expect(walk(s, space, place) == nil)
         let target = s.allocateSlot()
-        #expect(s.perform(.move, Slot.ownTable.index, UInt64(copies[1]), s.own, UInt64(target)).error == nil)
+        #expect(
+            s.perform(.move, Slot.ownTable.index, UInt64(copies[1]), s.own, UInt64(target)).error
+                == nil)
         #expect(s.perform(.frameInformation, target).x[5] == place + 4096)
         #expect(s.perform(.unmap, space, UInt64(target)).error == nil)
         #expect(walk(s, space, place + 4096) == nil)
@@ -209,7 +218,9 @@ import Testing
         s.hardware.queriesLeft = 0
         s.hardware.ghostPeriod = 3
         let before = s.hardware.cacheSteps
-        #expect(s.perform(.maintainCache, block, CacheOperation.clean.rawValue, 0x1000, 0x10_0000).error == nil)
+        #expect(
+            s.perform(.maintainCache, block, CacheOperation.clean.rawValue, 0x1000, 0x10_0000).error
+                == nil)
         s.hardware.queriesLeft = nil
         #expect(s.hardware.cacheSteps - before == 256)
         #expect(s.hardware.largestCache <= KernelLimits.cacheStep)

@@ -1,5 +1,5 @@
-// What an event must not do to those whom it does not concern: a less urgent driver does not
-// preempt, an idle priority runs, and the processor's books name the thread that runs.
+// Events must not disturb threads that they do not concern: a less urgent driver does not preempt,
+// the lowest priority runs, and the kernel's accounts name the thread that runs.
 
 import KernelABI
 import Testing
@@ -16,13 +16,7 @@ import Testing
         let driver = s.makeThread(priority: priority)
         let other = s.makeThread(priority: 20)
         let notification = s.make(.notification)
-        let interrupt = s.allocateSlot()
-        s.perform(
-            .createInterrupt, RootSlot.interruptControl.index, 40, Trigger.level.rawValue,
-            UInt64(TestSystem.ram),
-            s.own,
-            UInt64(interrupt))
-        #expect(s.perform(.bindInterrupt, interrupt, UInt64(notification), 4).error == nil)
+        _ = s.makeInterrupt(line: 40, trigger: .level, signalling: notification, bits: 4)
         s.start(driver)
         s.go()
         s.wait(driver, notification)
@@ -34,7 +28,7 @@ import Testing
         #expect(s.isRunning(driver) && s.results(driver).badge == 4)
     }
 
-    /// The same of a timer that a thread of a high maximum armed.
+    /// A timer that a thread of a high maximum armed does the same.
     @Test(arguments: [true, false], [5, 20] as [UInt64]) func aTimersWaiterThatIsNoMoreUrgentWaits(
         fast: Bool, priority: UInt64
     ) {
@@ -42,8 +36,7 @@ import Testing
         let waiter = s.makeThread(priority: priority)
         let other = s.makeThread(priority: 20)
         let notification = s.make(.notification)
-        let timer = s.make(.timer)
-        s.perform(.bindTimer, timer, UInt64(notification), 2)
+        let timer = s.makeTimer(signalling: notification, bits: 2)
         s.start(waiter)
         s.go()
         s.wait(waiter, notification)
@@ -70,7 +63,8 @@ import Testing
         #expect(s.isRunning(b))
     }
 
-    /// Three threads of one priority, of which the first preempted the second before it became its equal.
+    /// Makes three threads of one priority. The first preempted the second before it became its
+    /// equal.
     ///
     /// - Parameter third: whether the third is ready too.
     private func makeEquals(_ s: TestSystem, third: Bool) -> [TestThread] {
@@ -126,7 +120,7 @@ import Testing
         #expect(books[0][1] == TestSystem.callPlace + 4)
     }
 
-    /// A fast call switches without a note; the next exception makes up for it.
+    /// A fast call does not record the switch; the next exception does.
     @Test func aTrapAfterAFastCallIsTheServers() {
         let s = TestSystem()
         let (server, client, endpoint, _) = s.makePair()
@@ -157,9 +151,7 @@ import Testing
         let s = TestSystem()
         let frame = s.make(.frame, sizeBits: 12)
         let space = RootSlot.addressSpace.index
-        for _ in 0..<2 {
-            _ = s.perform(.attachTable, space, UInt64(s.make(.pageTable)), 0x7000_0000)
-        }
+        s.attachTables(to: space, at: 0x7000_0000, levels: 1)
         #expect(s.perform(.map, space, UInt64(frame), 0x7000_0000, 1).error == nil)
         let other = s.copy(frame)
         #expect(s.perform(.describe, Slot.ownTable.index, UInt64(frame)).x[5] == 0x7000_0000)

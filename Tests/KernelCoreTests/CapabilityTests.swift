@@ -1,4 +1,5 @@
-// Capabilities: the derivation tree through copy, mint, move, delete and revoke, with an interrupt at every step.
+// Capabilities: the derivation tree through copy, mint, move, delete and revoke, with an interrupt
+// at every step.
 
 import KernelABI
 import Testing
@@ -54,7 +55,9 @@ import Testing
         let readOnly = s.copy(other, rights: .read)
         let own = Slot.ownTable.index
         let free = UInt64(s.allocateSlot())
-        func copy(_ source: UInt64, _ table: UInt64, _ target: UInt64, _ placement: UInt64 = 0) -> KernelError? {
+        func copy(_ source: UInt64, _ table: UInt64, _ target: UInt64, _ placement: UInt64 = 0)
+            -> KernelError?
+        {
             s.perform(.copy, own, source, table, target, 31, placement).error
         }
         #expect(copy(free, s.own, free) == .invalidCapability)
@@ -69,10 +72,12 @@ import Testing
         #expect(copy(UInt64(endpoint), UInt64(other), 15) == nil)
         #expect(s.perform(.copy, readOnly, 15, s.own, free, 31).error == .missingRights)
         #expect(s.perform(.describe, readOnly, 15).x[3] == UInt64(ObjectKind.endpoint.rawValue))
-        #expect(s.perform(.mint, own, UInt64(badged), s.own, free, 31, 0, 2).error == .invalidArgument)
+        #expect(
+            s.perform(.mint, own, UInt64(badged), s.own, free, 31, 0, 2).error == .invalidArgument)
         #expect(s.perform(.delete, own, free).error == .invalidCapability)
         #expect(s.perform(.revoke, own, free).error == .invalidCapability)
-        #expect(s.perform(.move, own, UInt64(endpoint), s.own, UInt64(badged)).error == .slotOccupied)
+        #expect(
+            s.perform(.move, own, UInt64(endpoint), s.own, UInt64(badged)).error == .slotOccupied)
         #expect(s.perform(.copy, endpoint, 1, s.own, free, 31).error == .wrongKind)
         s.setRegisters(s.root, ControlWord(.invoke, Slot(endpoint)).raw | 255 << 32)
         s.trap(s.root.ref)
@@ -86,13 +91,16 @@ import Testing
         for _ in 0..<Limits.derivationDepth { slot = s.copy(slot) }
         let free = UInt64(s.allocateSlot())
         #expect(
-            s.perform(.copy, Slot.ownTable.index, UInt64(slot), s.own, free, 31, 0).error == .derivationTooDeep)
-        #expect(s.perform(.copy, Slot.ownTable.index, UInt64(slot), s.own, free, 31, 1).error == nil)
+            s.perform(.copy, Slot.ownTable.index, UInt64(slot), s.own, free, 31, 0).error
+                == .derivationTooDeep)
+        #expect(
+            s.perform(.copy, Slot.ownTable.index, UInt64(slot), s.own, free, 31, 1).error == nil)
         let thread = s.makeThread(priority: 1)
         var endpoint = s.make(.endpoint)
         for _ in 0..<Limits.derivationDepth { endpoint = s.copy(endpoint) }
         #expect(
-            s.perform(.configure, thread.slot, s.none, s.none, s.none, UInt64(endpoint)).error == .derivationTooDeep)
+            s.perform(.configure, thread.slot, s.none, s.none, s.none, UInt64(endpoint)).error
+                == .derivationTooDeep)
     }
 
     @Test func moveKeepsThePlaceInTheTree() {
@@ -101,16 +109,20 @@ import Testing
         let child = s.copy(first)
         let grandchild = s.copy(child)
         let target = s.allocateSlot()
-        #expect(s.perform(.move, Slot.ownTable.index, UInt64(child), s.own, UInt64(target)).error == nil)
+        #expect(
+            s.perform(.move, Slot.ownTable.index, UInt64(child), s.own, UInt64(target)).error == nil
+        )
         #expect(s.isEmpty(child) && order(s, first) == [first, target, grandchild])
-        #expect(s.perform(.move, Slot.ownTable.index, UInt64(first), s.own, UInt64(child)).error == nil)
+        #expect(
+            s.perform(.move, Slot.ownTable.index, UInt64(first), s.own, UInt64(child)).error == nil)
         #expect(order(s, child) == [child, target, grandchild])
         #expect(s.delete(target).error == nil)
         #expect(order(s, child) == [child])
         s.inspectTables()
     }
 
-    /// A tree of 40, with an interrupt at every query, or at every third: the same end, and never more than one removal late.
+    /// A tree of 40 ends the same with an interrupt at every query, or at every third. An interrupt
+    /// waits for one removal at most.
     @Test(arguments: [0, 1, 3]) func revokeTakesInterruptsBetweenSteps(period: Int) {
         let s = TestSystem()
         let first = s.make(.endpoint)
@@ -127,7 +139,8 @@ import Testing
         s.inspectTables()
     }
 
-    /// A more urgent thread runs in the middle of a long revocation, and may even add to what is revoked.
+    /// A more urgent thread runs in the middle of a long revocation, and may add to the revoked
+    /// tree.
     @Test func aMoreUrgentThreadRunsInTheMiddle() {
         let s = TestSystem()
         let first = s.make(.endpoint)
@@ -154,7 +167,9 @@ import Testing
         let buffer = s.make(.frame, sizeBits: 12)
         let thread = s.make(.thread)
         #expect(
-            s.perform(.configure, thread, UInt64(table), UInt64(space), UInt64(buffer), UInt64(handler)).error == nil)
+            s.perform(
+                .configure, thread, UInt64(table), UInt64(space), UInt64(buffer), UInt64(handler)
+            ).error == nil)
         guard let ref = s.object(thread, as: KernelThread.self) else { return }
         #expect(ref.pointee.tableCount == 16 && ref.pointee.buffer != nil)
         #expect(s.revoke(table).error == nil && ref.pointee.tableCount == 0)
@@ -163,13 +178,17 @@ import Testing
         #expect(s.revoke(buffer).error == nil && ref.pointee.buffer == nil)
         #expect(s.revoke(handler).error == nil)
         #expect(ref.faultSlot.endpoint == nil)
-        #expect(s.perform(.configure, thread, UInt64(space), s.none, s.none, s.none).error == .wrongKind)
         #expect(
-            s.perform(.configure, thread, s.none, s.none, UInt64(s.copy(buffer, rights: .read)), s.none).error
+            s.perform(.configure, thread, UInt64(space), s.none, s.none, s.none).error == .wrongKind
+        )
+        #expect(
+            s.perform(
+                .configure, thread, s.none, s.none, UInt64(s.copy(buffer, rights: .read)), s.none
+            ).error
                 == .missingRights)
     }
 
-    /// A thread without a table can name nothing, and what it still can do harms nobody.
+    /// A thread without a table can name no object. Its other calls harm no thread.
     @Test func aThreadWithoutTable() {
         let s = TestSystem()
         let slot = s.make(.thread)
@@ -200,7 +219,9 @@ import Testing
         let targets = (0..<4).map { _ in s.allocateSlot() }
         s.start(server)
         s.go()
-        for index in 0..<4 { s.buffer(server)[IPCBuffer.receiveSlots / 8 + index] = UInt64(targets[index]) }
+        for index in 0..<4 {
+            s.buffer(server)[IPCBuffer.receiveSlots / 8 + index] = UInt64(targets[index])
+        }
         s.receive(server, endpoint, reply: reply)
         s.start(client)
         s.buffer(client)[IPCBuffer.sendSlots / 8] = UInt64(first)
@@ -252,7 +273,9 @@ import Testing
         s.buffer(client)[IPCBuffer.sendSlots / 8 + 1] = UInt64(gone)
         s.call(client, endpoint, capabilities: 2)
         _ = s.delete(gone)
-        for index in 0..<2 { s.buffer(server)[IPCBuffer.receiveSlots / 8 + index] = UInt64(targets[index]) }
+        for index in 0..<2 {
+            s.buffer(server)[IPCBuffer.receiveSlots / 8 + index] = UInt64(targets[index])
+        }
         s.receive(server, endpoint, reply: reply)
         #expect(s.results(server).error == nil && s.results(server).word.capabilityCount == 1)
         #expect(s.isEmpty(targets[1]))

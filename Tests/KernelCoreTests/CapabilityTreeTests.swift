@@ -1,4 +1,5 @@
-// Random copies, moves, deletions and revocations of one object's capabilities, against a tree of parents.
+// Random copies, moves, deletions and revocations of one object's capabilities, compared with a
+// tree of parents.
 
 import KernelABI
 import Testing
@@ -40,21 +41,25 @@ import Testing
         }
     }
 
-    @Test(arguments: [1, 2, 3], [nil, 0, 2]) func agreesWithATreeOfParents(seed: UInt64, period: Int?) {
+    @Test(arguments: [1, 2, 3], [nil, 0, 2]) func agreesWithATreeOfParents(
+        seed: UInt64, period: Int?
+    ) {
         let s = TestSystem()
         s.inspectionPeriod = 2
         var random = SeededGenerator(seed: seed)
         var tree = Tree()
         let own = Slot.ownTable.index
         func pick() -> UInt32 {
-            CapabilityTreeTests.first + UInt32.random(in: 0..<CapabilityTreeTests.count, using: &random)
+            CapabilityTreeTests.first
+                + UInt32.random(in: 0..<CapabilityTreeTests.count, using: &random)
         }
         for _ in 0..<1500 {
             let slot = pick()
             let target = pick()
             if tree.parents.isEmpty {
                 let made = s.perform(
-                    .retype, TestSystem.ram, UInt64(ObjectKind.notification.rawValue), 1, s.own, UInt64(slot), s.none)
+                    .retype, TestSystem.ram, UInt64(ObjectKind.notification.rawValue), 1, s.own,
+                    UInt64(slot), s.none)
                 #expect(made.error == nil)
                 tree.parents[slot] = .some(nil)
                 continue
@@ -68,8 +73,11 @@ import Testing
                 let isPeer = random.next() % 2 == 1
                 if isThere && !isFree { error = .slotOccupied }
                 let parent = isPeer ? tree.parents[slot].flatMap { $0 } ?? slot : slot
-                if error == nil, tree.depth(parent) >= Limits.derivationDepth { error = .derivationTooDeep }
-                result = s.perform(.copy, own, UInt64(slot), s.own, UInt64(target), 31, isPeer ? 1 : 0)
+                if error == nil, tree.depth(parent) >= Limits.derivationDepth {
+                    error = .derivationTooDeep
+                }
+                result = s.perform(
+                    .copy, own, UInt64(slot), s.own, UInt64(target), 31, isPeer ? 1 : 0)
                 if error == nil { tree.parents[target] = .some(parent) }
             case 7, 8:
                 if isThere && !isFree { error = .slotOccupied }
@@ -78,7 +86,9 @@ import Testing
             default:
                 let isDelete = random.next() % 3 > 0
                 // Mostly leaves, so that the tree grows.
-                if isThere, random.next() % 3 > 0, tree.parents.keys.contains(where: { tree.isBelow($0, slot) }) {
+                if isThere, random.next() % 3 > 0,
+                    tree.parents.keys.contains(where: { tree.isBelow($0, slot) })
+                {
                     continue
                 }
                 s.hardware.queriesLeft = period
@@ -94,8 +104,8 @@ import Testing
                 let depth = tree.parents[place] == nil ? nil : tree.depth(place)
                 let actual = s.isEmpty(place) ? nil : Int(s.capability(place).pointee.depth)
                 if actual != depth {
-                    Issue.record(
-                        "slot \(place) has depth \(String(describing: actual)), not \(String(describing: depth))")
+                    let (found, expected) = (actual ?? -1, depth ?? -1)
+                    Issue.record("slot \(place) has depth \(found), not \(expected) (-1: empty)")
                     return
                 }
             }

@@ -27,9 +27,7 @@ import Testing
             self.s = s
             table = s.make(.capabilityTable, sizeBits: 4)
             space = s.make(.addressSpace)
-            for _ in 0..<2 {
-                s.perform(.attachTable, space, UInt64(s.make(.pageTable)), place)
-            }
+            s.attachTables(to: space, at: place)
             thread = s.makeThread(priority: priority)
             s.perform(.configure, thread.slot, UInt64(table), UInt64(space), s.none, s.none)
             give(space, at: Self.spaceSlot)

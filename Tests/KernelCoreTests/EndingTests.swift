@@ -1,4 +1,5 @@
-// What must not be left behind: callers of an endpoint that nobody can reach, faults that nobody can answer.
+// Nothing is left behind by what ends: callers of an endpoint that no thread can reach, faults that
+// no thread can answer.
 
 import KernelABI
 import Testing
@@ -6,8 +7,10 @@ import Testing
 @testable import KernelCore
 
 @Suite struct EndingTests {
-    /// Threads that wait at an endpoint which nobody serves.
-    private func makeCrowd(_ s: TestSystem, _ count: Int) -> (clients: [TestThread], endpoint: UInt32) {
+    /// Makes threads that wait at an endpoint without a server.
+    private func makeCrowd(_ s: TestSystem, _ count: Int) -> (
+        clients: [TestThread], endpoint: UInt32
+    ) {
         let endpoint = s.make(.endpoint)
         let clients = s.run((0..<count).map { UInt64(30 - $0) })
         for client in clients { s.call(client, endpoint) }
@@ -15,7 +18,7 @@ import Testing
         return (clients, endpoint)
     }
 
-    /// The last capability to an endpoint goes: whoever waits there is released, one a step.
+    /// The last capability to an endpoint is deleted: the kernel releases its callers, one a step.
     @Test func nobodyWaitsAtAnEndpointWithoutCapability() {
         let s = TestSystem()
         let (clients, endpoint) = makeCrowd(s, 5)
@@ -24,7 +27,8 @@ import Testing
         s.inspectTables()
     }
 
-    /// The same, with an interrupt at each step: the root task acts in between, and the call goes on.
+    /// The same with an interrupt at each step: the root task acts in between, and the call goes
+    /// on.
     @Test func deletionOfTheLastCapabilityTakesInterrupts() {
         let s = TestSystem()
         let worker = s.makeThread(priority: 40)
@@ -46,7 +50,8 @@ import Testing
         let arena = s.make(.untyped, sizeBits: 14)
         let table = s.make(.capabilityTable, sizeBits: 4, from: arena)
         let (clients, endpoint) = makeCrowd(s, 3)
-        #expect(s.perform(.move, Slot.ownTable.index, UInt64(endpoint), UInt64(table), 5).error == nil)
+        #expect(
+            s.perform(.move, Slot.ownTable.index, UInt64(endpoint), UInt64(table), 5).error == nil)
         #expect(s.isEmpty(endpoint))
         s.hardware.queriesLeft = period
         s.hardware.ghostPeriod = period
@@ -86,7 +91,7 @@ import Testing
         s.inspectTables()
     }
 
-    /// A call that goes on in its own thread: what the thread did to its address space holds from there on.
+    /// A thread whose call changes its own address space returns in the new one.
     @Test func aThreadThatChangesItsOwnAddressSpaceGoesOnInTheNewOne() {
         let s = TestSystem()
         let space = s.make(.addressSpace)

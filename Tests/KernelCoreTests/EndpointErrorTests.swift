@@ -1,4 +1,4 @@
-// Messages that are refused, waits that end early, and endpoints that close: on the fast path and on the general one.
+// Refused messages, cancelled waits and closed endpoints, on the fast path and on the general path.
 
 import KernelABI
 import Testing
@@ -26,7 +26,8 @@ import Testing
         let calls: [(UInt32) -> Void] = [
             { s.call(a, $0) }, { s.send(a, $0) }, { s.receive(a, $0, reply: reply) },
             { s.receive(a, other, reply: $0) },
-            { s.replyAndReceive(a, $0, reply: reply) }, { s.replyAndReceive(a, other, reply: $0) }, { s.reply(a, $0) },
+            { s.replyAndReceive(a, $0, reply: reply) }, { s.replyAndReceive(a, other, reply: $0) },
+            { s.reply(a, $0) },
             { s.signal(a, $0) }, { s.wait(a, $0) }, { s.poll(a, $0) },
         ]
         for slot in [0, 4000, 4096, 0xffff_ffff, 0xffff_fffe] as [UInt32] {
@@ -40,7 +41,8 @@ import Testing
             expect(.wrongKind)
         }
         let weak = [
-            unwritable, unwritable, unreadable, nil, unreadable, nil, deafReply, unsignalled, unawaited, unawaited,
+            unwritable, unwritable, unreadable, nil, unreadable, nil, deafReply, unsignalled,
+            unawaited, unawaited,
         ]
         for (call, slot) in zip(calls, weak) {
             guard let slot else { continue }
@@ -76,7 +78,9 @@ import Testing
         s.call(client, endpoint)
         #expect(s.isRunning(server))
         for extra in [UInt64(9) << 32, 4 << 48, ControlWord.loanBit] {
-            s.setRegisters(server, ControlWord(.replyAndReceive, Slot(endpoint)).raw | extra, UInt64(reply), ~0)
+            s.setRegisters(
+                server, ControlWord(.replyAndReceive, Slot(endpoint)).raw | extra, UInt64(reply), ~0
+            )
             s.trap(server.ref)
             #expect(s.isRunning(server) && s.results(server).error == .invalidArgument)
         }
@@ -119,7 +123,9 @@ import Testing
         s.call(client, endpoint)
         #expect(s.isRunning(server) && s.effective(server) == 40)
         #expect(s.perform(.close, endpoint).error == nil)
-        #expect(s.isRunning(client) && s.results(client).error == .peerDied && s.results(sender).error == .peerDied)
+        #expect(
+            s.isRunning(client) && s.results(client).error == .peerDied
+                && s.results(sender).error == .peerDied)
         // The sender is less urgent than the client: its step waits.
         #expect(s.effective(server) == 30 && sender.ref.isEnding)
         s.perform(.suspend, client.slot)
@@ -142,7 +148,8 @@ import Testing
         s.call(client, endpoint)
         #expect(s.isRunning(server))
         s.perform(.close, endpoint)
-        // What was received is answered still; and then the closed endpoint refuses again.
+        // The server still answers the call that it received. Then the closed endpoint refuses
+        // again.
         s.replyAndReceive(server, endpoint, reply: reply, [1])
         #expect(s.isRunning(client) && s.results(client).error == nil)
         s.call(client, endpoint)
@@ -163,7 +170,7 @@ import Testing
         #expect(s.perform(.bindServer, endpoint, UInt64(heir.slot)).error == nil)
     }
 
-    /// While a server is being destroyed, nobody new comes to wait for it: else its callers could prolong its end.
+    /// No caller joins a server that is being destroyed. Otherwise callers could prolong its end.
     @Test func aDyingServerTakesNoNewCallers() {
         let s = TestSystem()
         let arena = s.make(.untyped, sizeBits: 16)
@@ -220,15 +227,15 @@ import Testing
         #expect(s.isEmpty(senders))
     }
 
-    /// A queued caller whose chain would be too long for this receiver is turned away, and the receiver's own call is
-    /// performed again with its arguments intact, after it has answered.
+    /// A receiver refuses a queued caller whose chain would become too long. Its own call is
+    /// performed again with its arguments intact.
     @Test func aReceiverIsNotHarmedByARefusedSender() {
         let s = TestSystem()
         let endpoint = s.make(.endpoint)
         let reply = s.make(.reply)
         var doors: [(endpoint: UInt32, reply: UInt32)] = []
         var row: [TestThread] = []
-        // Nobody is bound to the endpoint, so a long row may queue there.
+        // No server is bound to the endpoint, so a long chain may queue there.
         for index in 0..<15 {
             let server = s.makeThread(priority: UInt64(100 - index))
             row.append(server)
@@ -240,7 +247,9 @@ import Testing
         let early = s.makeThread(priority: 120)
         let receiver = s.makeThread(priority: 20)
         s.go()
-        for index in 0..<15 { s.receive(row[index], doors[index].endpoint, reply: doors[index].reply) }
+        for index in 0..<15 {
+            s.receive(row[index], doors[index].endpoint, reply: doors[index].reply)
+        }
         s.start(receiver)
         s.receive(receiver, endpoint, reply: reply)
         s.start(early)
@@ -256,13 +265,16 @@ import Testing
         s.call(easy, endpoint, [55])
         #expect(s.isRunning(receiver) && s.results(receiver).x[3] == 1)
         s.replyAndReceive(receiver, endpoint, reply: reply, [2])
-        // However long the row behind the caller is: the receiver waits for nobody.
-        #expect(s.isRunning(receiver) && s.results(receiver).error == nil && s.results(receiver).x[3] == 66)
+        // The receiver waits for no thread, however long the chain behind the caller is.
+        #expect(
+            s.isRunning(receiver) && s.results(receiver).error == nil
+                && s.results(receiver).x[3] == 66)
         #expect(s.effective(receiver) == 110 && s.state(row[14]) == .awaitingReply)
         s.replyAndReceive(receiver, endpoint, reply: reply, [3])
         #expect(s.isRunning(row[14]) && s.results(row[14]).x[3] == 3)
         s.perform(.suspend, row[14].slot)
-        #expect(s.isRunning(receiver) && s.results(receiver).x[3] == 55 && s.effective(receiver) == 30)
+        #expect(
+            s.isRunning(receiver) && s.results(receiver).x[3] == 55 && s.effective(receiver) == 30)
         s.replyAndReceive(receiver, endpoint, reply: reply, [4])
         #expect(s.isRunning(easy) && s.results(early).x[3] == 2)
     }

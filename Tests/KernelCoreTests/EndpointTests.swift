@@ -16,7 +16,9 @@ import Testing
             s.call(client, badged, [1, 2, 3, 4, 5, 6, 7, round])
             #expect(s.isRunning(server))
             let request = s.results(server)
-            #expect(request.word.delivery == .message && request.word.length == 8 && !request.word.hasLoan)
+            #expect(
+                request.word.delivery == .message && request.word.length == 8
+                    && !request.word.hasLoan)
             #expect(request.badge == 77 && request.x[2] == 0)
             #expect(request.words == [1, 2, 3, 4, 5, 6, 7, round])
             s.replyAndReceive(server, endpoint, reply: reply, [10, 20, round], length: 3)
@@ -40,7 +42,8 @@ import Testing
         #expect(s.fastEntries > 0)
     }
 
-    /// A server takes its caller's place among equals, and an answered caller queues behind them, on both paths.
+    /// A server takes its caller's place among equals. An answered caller queues behind them, on
+    /// both paths.
     @Test(arguments: [true, false]) func bothPathsScheduleAlike(fast: Bool) {
         let s = TestSystem(fast: fast)
         let (server, client, endpoint, reply) = s.makePair(server: 10)
@@ -116,7 +119,9 @@ import Testing
         let s = TestSystem()
         let endpoint = s.make(.endpoint)
         let reply = s.make(.reply)
-        let senders = [30, 20, 30].enumerated().map { ($0.offset, s.makeThread(priority: UInt64($0.element))) }
+        let senders = [30, 20, 30].enumerated().map {
+            ($0.offset, s.makeThread(priority: UInt64($0.element)))
+        }
         let receiver = s.makeThread(priority: 10)
         for (_, sender) in senders { s.start(sender) }
         s.start(receiver)

@@ -7,7 +7,7 @@ import Testing
 @testable import KernelCore
 
 @Suite struct FaultTests {
-    /// A handler that waits, and a thread whose faults go to it under a badge.
+    /// Makes a waiting handler, and a thread whose faults go to it under a badge.
     func makePair(_ s: TestSystem, handlerWaits: Bool = true) -> (
         handler: TestThread, thread: TestThread, endpoint: UInt32, reply: UInt32
     ) {
@@ -31,13 +31,16 @@ import Testing
         #expect(s.isRunning(handler) && s.effective(handler) == 30)
         if !handlerWaits { s.receive(handler, endpoint, reply: reply) }
         let message = s.results(handler)
-        #expect(message.word.delivery == .fault && message.badge == 42 && message.word.length == Fault.words)
+        #expect(
+            message.word.delivery == .fault && message.badge == 42
+                && message.word.length == Fault.words)
         #expect(
             message.words == [
-                UInt64(FaultKind.pageWrite.rawValue), 0x3000, 0xbad, 0x9200_0007, 0x7000, 0x1234, 0x5678, 0,
+                UInt64(FaultKind.pageWrite.rawValue), 0x3000, 0xbad, 0x9200_0007, 0x7000, 0x1234,
+                0x5678, 0,
             ])
         #expect(s.state(thread) == .faulted)
-        // Its registers are there for the handler, and what it was about to do is not lost.
+        // The handler finds the thread's registers, and the faulting instruction is not lost.
         #expect(s.invoke(handler, .readRegisters, thread.slot).error == nil)
         #expect(s.buffer(handler)[8 + 32] == 0x3000)
         s.replyAndReceive(handler, endpoint, reply: reply, [FaultReply.retry.rawValue])
@@ -139,13 +142,15 @@ import Testing
 }
 
 @Suite struct SystemTests {
-    /// Nobody handles its faults: the kernel's console is all there is to tell it.
+    /// No handler takes the root task's faults: the kernel's console reports them.
     @Test func aFaultOfTheRootTaskIsReportedInWords() {
         let s = TestSystem()
         s.root.ref.pointee.context.programCounter = 0x40_1234
         s.fault(s.root, .pageWrite, address: 0xbad)
         let text = String(decoding: s.hardware.console, as: UTF8.self)
-        #expect(text.hasPrefix("swiftlet: the root task stopped: write to memory that is not its own, PC "))
+        #expect(
+            text.hasPrefix(
+                "swiftlet: the root task stopped: write to memory that is not its own, PC "))
         #expect(text.hasSuffix(", address 0000000000000bad\n"))
         #expect(s.state(s.root) == .faulted)
     }
@@ -160,8 +165,11 @@ import Testing
     @Test func consolePowerAndRights() {
         let s = TestSystem()
         let control = RootSlot.systemControl.index
-        let word = "swiftlet".utf8.enumerated().reduce(UInt64(0)) { $0 | UInt64($1.element) << UInt64($1.offset * 8) }
-        s.setRegisters(s.root, ControlWord(invoke: .consoleWrite, Slot(control)).raw, 12, 0, word, word)
+        let word = "swiftlet".utf8.enumerated().reduce(UInt64(0)) {
+            $0 | UInt64($1.element) << UInt64($1.offset * 8)
+        }
+        s.setRegisters(
+            s.root, ControlWord(invoke: .consoleWrite, Slot(control)).raw, 12, 0, word, word)
         s.trap(s.root.ref)
         #expect(String(decoding: s.hardware.console, as: UTF8.self) == "swiftletswif")
         #expect(s.perform(.consoleWrite, control, 65).error == .invalidArgument)
@@ -244,11 +252,16 @@ import Testing
         var calls: [UInt64] = []
         for index in 0..<count {
             let event = s.perform(.trace, control, 2, index)
-            if event.x[5] & 0xff == TraceKind.systemCall.rawValue, event.x[6] != UInt64(s.root.ref.bits) {
+            if event.x[5] & 0xff == TraceKind.systemCall.rawValue,
+                event.x[6] != UInt64(s.root.ref.bits)
+            {
                 calls.append(event.x[5] >> 16)
             }
         }
-        #expect(calls == [UInt64(SystemCall.call.rawValue), UInt64(SystemCall.replyAndReceive.rawValue)])
+        #expect(
+            calls == [
+                UInt64(SystemCall.call.rawValue), UInt64(SystemCall.replyAndReceive.rawValue),
+            ])
         // The recording leaves nothing behind.
         let before = s.fastEntries
         s.call(client, endpoint)
@@ -258,14 +271,20 @@ import Testing
 
     @Test func theRootTaskIsToldWhatItHas() {
         let s = TestSystem()
-        guard let space = s.object(RootSlot.addressSpace.index, as: AddressSpace.self) else { return }
+        guard let space = s.object(RootSlot.addressSpace.index, as: AddressSpace.self) else {
+            return
+        }
         let page = try? s.kernel.pointee.table(space, RootLayout.information, level: 3)
-        guard let entry = page?.pointee.entries[PageDescriptor.index(RootLayout.information, level: 3)] else {
+        guard
+            let entry = page?.pointee.entries[
+                PageDescriptor.index(RootLayout.information, level: 3)]
+        else {
             Issue.record("no information page")
             return
         }
         #expect(!entry.isUserWritable)
-        let head = (s.hardware.memory + Int(entry.address - ModelState.ramBase)).load(as: BootInformation.self)
+        let head = (s.hardware.memory + Int(entry.address - ModelState.ramBase)).load(
+            as: BootInformation.self)
         #expect(head.magic == BootInformation.magic && head.abiVersion == abiVersion)
         #expect(head.untypedCount == 4 && head.firstFreeSlot == 20 && head.slotCount == 4096)
         #expect(head.counterFrequency == 62_500_000)

@@ -1,4 +1,5 @@
-// Priority inheritance: effective = max(base, effective of all who wait for a thread), through every way in and out.
+// Priority inheritance: effective = max(base, effective of all threads blocked on this one), for
+// every way into a chain and out of it.
 
 import KernelABI
 import Testing
@@ -6,7 +7,8 @@ import Testing
 @testable import KernelCore
 
 @Suite struct InheritanceTests {
-    /// `count` servers in a row, each calls the next; the last holds its caller's reply. Their priorities fall along the row.
+    /// Makes a chain of `count` servers with falling priorities. Each calls the next, and the last
+    /// one holds its caller's reply.
     struct Row {
         let s: TestSystem
         var servers: [TestThread] = []
@@ -21,7 +23,9 @@ import Testing
                 s.start(server)
             }
             s.go()
-            for index in 0..<count { s.receive(servers[index], doors[index].endpoint, reply: doors[index].reply) }
+            for index in 0..<count {
+                s.receive(servers[index], doors[index].endpoint, reply: doors[index].reply)
+            }
         }
     }
 
@@ -76,7 +80,8 @@ import Testing
         s.perform(.setPriority, row.servers[1].slot, 80, 200)
         #expect(row.servers.map { s.effective($0) } == [60, 80, 80, 80])
         for index in (0..<4).reversed() {
-            s.replyAndReceive(row.servers[index], row.doors[index].endpoint, reply: row.doors[index].reply)
+            s.replyAndReceive(
+                row.servers[index], row.doors[index].endpoint, reply: row.doors[index].reply)
         }
         #expect(s.isRunning(client))
         #expect(row.servers.map { s.effective($0) } == [60, 80, 58, 57])
@@ -110,14 +115,15 @@ import Testing
             clients.append(client)
             s.start(client)
             if !s.isRunning(client) {
-                // The server runs with what it inherits: lift the newcomer for a moment.
+                // The server runs with its inherited priority: raise the new client for a moment.
                 s.perform(.setPriority, client.slot, 100, 200)
             }
             s.call(client, endpoint, [UInt64(clients.count)])
             s.perform(.setPriority, client.slot, UInt64(priority), 200)
         }
         #expect(s.effective(server) == 30)
-        // Served by priority, first come first served among the two of 30; the boost falls as they go.
+        // The server takes callers by priority, and the two of 30 in order of arrival. Its priority
+        // falls as they leave.
         var order: [UInt64] = []
         var boosts: [Int] = []
         s.receive(server, endpoint, reply: reply)
@@ -125,8 +131,10 @@ import Testing
             order.append(s.results(server).x[3])
             boosts.append(s.effective(server))
             s.reply(server, reply, [order.last ?? 0])
-            // Those who were answered stop, so that the server goes on.
-            for client in clients where s.isRunning(client) { s.invoke(client, .suspend, client.slot) }
+            // Answered clients stop, so that the server goes on.
+            for client in clients where s.isRunning(client) {
+                s.invoke(client, .suspend, client.slot)
+            }
             if order.count < 5 { s.receive(server, endpoint, reply: reply) }
         }
         #expect(order == [2, 4, 5, 3, 1])
@@ -137,7 +145,9 @@ import Testing
     enum Ending: CaseIterable { case timeOut, suspend, reclaimCaller, deleteReply, reclaimReply }
 
     /// Every way in which a wait ends without an answer takes the inheritance away.
-    @Test(arguments: Ending.allCases, [true, false]) func itEndsWithTheWait(ending: Ending, isReceived: Bool) {
+    @Test(arguments: Ending.allCases, [true, false]) func itEndsWithTheWait(
+        ending: Ending, isReceived: Bool
+    ) {
         let s = TestSystem()
         let server = s.makeThread(priority: 5)
         let (endpoint, _) = s.serve(server)
@@ -189,12 +199,16 @@ import Testing
         if isReceived { s.receive(server, endpoint, reply: reply) }
         for (index, client) in clients.enumerated() {
             s.start(client)
-            if !s.isRunning(client) { s.perform(.setPriority, client.slot, UInt64(100 + index), 200) }
+            if !s.isRunning(client) {
+                s.perform(.setPriority, client.slot, UInt64(100 + index), 200)
+            }
             s.call(client, endpoint)
         }
         #expect(s.isRunning(server))
         #expect(s.perform(.reclaim, arena).error == nil)
-        for client in clients { #expect(s.results(client).error == .peerDied && s.state(client) != .calling) }
+        for client in clients {
+            #expect(s.results(client).error == .peerDied && s.state(client) != .calling)
+        }
         // Closed, until another server is bound.
         let first = clients.first { s.isRunning($0) }
         if let first {
@@ -231,7 +245,8 @@ import Testing
         #expect(s.results(row.servers[2]).error == .deadlock)
     }
 
-    /// The limit counts what a caller itself would wait for; at its running end a chain may grow beyond.
+    /// The limit counts the threads that a caller itself waits for. A chain may grow beyond it at
+    /// its running end.
     @Test(arguments: [true, false]) func aChainHasALimit(fast: Bool) {
         let count = 2 * Limits.chain
         let row = Row(count: count, fast: fast, base: 100)
@@ -251,14 +266,15 @@ import Testing
         #expect(s.isRunning(last) && s.effective(last) == 110)
         // A cycle is seen as far as the limit, and refused as too long beyond.
         for (index, error) in [
-            (count - 1, KernelError.deadlock), (count - Limits.chain, .deadlock), (2, .chainTooLong),
+            (count - 1, KernelError.deadlock), (count - Limits.chain, .deadlock),
+            (2, .chainTooLong),
         ] {
             s.call(last, row.doors[index].endpoint)
             #expect(s.isRunning(last) && s.results(last).error == error)
         }
     }
 
-    /// Threads that queue up in a line at a server do not limit what the server itself may call.
+    /// A chain of callers behind a server does not limit the calls of the server itself.
     @Test(arguments: [true, false]) func aLineOfCallersDoesNotLimitTheServer(fast: Bool) {
         let row = Row(count: Limits.chain, fast: fast, base: 100)
         let s = row.s
@@ -269,7 +285,9 @@ import Testing
         let client = s.makeThread(priority: 30)
         s.start(client)
         s.call(client, row.doors[0].endpoint)
-        for index in 0..<Limits.chain - 1 { s.call(row.servers[index], row.doors[index + 1].endpoint) }
+        for index in 0..<Limits.chain - 1 {
+            s.call(row.servers[index], row.doors[index + 1].endpoint)
+        }
         let shared = row.servers[Limits.chain - 1]
         #expect(s.isRunning(shared))
         s.call(shared, door, [4])

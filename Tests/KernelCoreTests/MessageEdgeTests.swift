@@ -1,4 +1,4 @@
-// Where a message ends, who is answered by a call that is refused, and a console that takes nothing.
+// Edge cases: words behind a message, a reply with a refused receive, and a console that is full.
 
 import KernelABI
 import Testing
@@ -7,8 +7,9 @@ import Testing
 
 @Suite struct MessageEdgeTests {
     /// What lies behind a message in its sender's buffer stays there, on both paths and both ways.
-    @Test(arguments: [true, false], [9, 15, 16, 17, 23, 121]) func noWordBeyondTheLengthTravels(fast: Bool, length: Int)
-    {
+    @Test(arguments: [true, false], [9, 15, 16, 17, 23, 121]) func noWordBeyondTheLengthTravels(
+        fast: Bool, length: Int
+    ) {
         let s = TestSystem(fast: fast)
         let (server, client, endpoint, reply) = s.makePair()
         let from = s.buffer(client)
@@ -22,7 +23,8 @@ import Testing
         #expect((8..<128).allSatisfy { from[$0] == ($0 < length ? 2000 + UInt64($0) : 7) })
     }
 
-    /// A reply that goes with an impossible receive is not given: the error can only mean that nothing happened.
+    /// A reply together with an impossible receive is not given: an error means that nothing
+    /// happened.
     @Test func nobodyIsAnsweredWhereTheReceiveIsRefused() {
         let s = TestSystem()
         let (server, client, endpoint, reply) = s.makePair()
@@ -59,7 +61,8 @@ import Testing
             let s = TestSystem()
             s.hardware.queriesLeft = queries
             s.hardware.ghostPeriod = queries
-            #expect(s.perform(.consoleWrite, RootSlot.systemControl.index, 3, 0, 0x636261).error == nil)
+            #expect(
+                s.perform(.consoleWrite, RootSlot.systemControl.index, 3, 0, 0x636261).error == nil)
             #expect(s.hardware.console == [0x61, 0x62, 0x63])
         }
     }

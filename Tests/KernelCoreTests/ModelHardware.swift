@@ -1,5 +1,5 @@
-// A machine that the kernel core runs on in host tests: memory is one allocation, time stands still until a test moves it,
-// and an interrupt can be made to appear at any step of a long operation.
+// The machine under the kernel core in host tests. Memory is one allocation, time stands still
+// until a test moves it, and a test can raise an interrupt at any step of a long operation.
 
 import Foundation
 import HardwareInterface
@@ -7,11 +7,10 @@ import KernelABI
 
 @testable import KernelCore
 
-/// The model's state; `ModelHardware` refers to it, so that a test sees what the kernel does.
+/// The model's state. `ModelHardware` refers to it, so that a test sees the kernel's actions.
 final class ModelState {
     static let ramBase: UInt64 = 0x4000_0000
     static let ramBytes = 16 << 20
-    static let timerLine = 27
 
     let memory: UnsafeMutableRawPointer
 
@@ -22,7 +21,7 @@ final class ModelState {
     var isTimerDue: Bool { deadline <= now && deadline != ~0 }
 
     var asidBits = 16
-    /// What user addresses mean to the thread that runs.
+    /// The translation of user addresses for the running thread.
     var translationBase: UInt64 = 0 {
         didSet { remembered.insert(UInt16(truncatingIfNeeded: translationBase >> 48)) }
     }
@@ -33,7 +32,8 @@ final class ModelState {
         invalidatedSpaces.append(asid)
         if UInt16(truncatingIfNeeded: translationBase >> 48) != asid { remembered.remove(asid) }
     }
-    /// An address space is numbered: what another one left under the number must be gone.
+    /// Returns the translation base of an address space. Its ASID must hold no translations of
+    /// another one.
     func base(_ physical: UInt64, _ asid: UInt16) -> UInt64 {
         precondition(Int(asid) < 1 << asidBits, "the processor has no ASID \(asid)")
         precondition(
@@ -49,13 +49,13 @@ final class ModelState {
     /// Taken, and not opened since.
     var quiet: Set<Int> = []
     var opened: [Int] = []
-    /// Lines that no more interrupt objects are made for.
+    /// Lines for which no interrupt object can be made.
     var reserved: Set<Int> = []
     /// An interrupt that goes away before it is taken; it appears when `queriesLeft` gets to 0, but not at the first query of
     /// an entry, since an interrupt that is pending by then comes before the entry.
     var isGhostPending = false
     var queriesLeft: Int?
-    /// Let it appear again at every n-th query.
+    /// The number of queries after which it appears again.
     var ghostPeriod: Int?
     /// The query at which a line interrupts: the root task's, or another.
     var urgentAfter: Int?
@@ -96,7 +96,7 @@ final class ModelState {
 
     init() {
         memory = .allocate(byteCount: ModelState.ramBytes, alignment: 2 << 20)
-        // What lies in RAM after power-up is no zeros.
+        // RAM does not hold zeros after power-up.
         memset(memory, 0xa5, 1 << 20)
         memset(memory + (8 << 20), 0xa5, 8 << 20)
     }
@@ -119,12 +119,13 @@ final class ModelState {
                 queriesLeft = left - 1
             }
         }
-        return isGhostPending || isTimerDue || takeable != nil
+        return isInterruptPending
     }
 }
 
 extension ModelState {
-    /// What the processor would take now.
+    var isInterruptPending: Bool { isGhostPending || isTimerDue || takeable != nil }
+    /// Takes the interrupt that the processor would take now.
     func take() -> TakenInterrupt {
         if isGhostPending {
             isGhostPending = false
@@ -150,9 +151,13 @@ struct ModelHardware: Hardware {
 
     var interruptPending: Bool { state.query() }
     func takeInterrupt() -> TakenInterrupt { state.take() }
-    var strayExceptions: (fastInterrupts: UInt64, systemErrors: UInt64) { (state.fastInterrupts, state.systemErrors) }
+    var strayExceptions: (fastInterrupts: UInt64, systemErrors: UInt64) {
+        (state.fastInterrupts, state.systemErrors)
+    }
     var lineCount: Int { 64 }
-    func isAssignable(line: Int) -> Bool { line >= 32 && line < 64 && !state.reserved.contains(line) }
+    func isAssignable(line: Int) -> Bool {
+        line >= 32 && line < 64 && !state.reserved.contains(line)
+    }
     mutating func enable(line: Int, trigger: Trigger) { state.enabled.insert(line) }
     mutating func disable(line: Int) { state.enabled.remove(line) }
     mutating func open(line: Int) {
@@ -162,7 +167,8 @@ struct ModelHardware: Hardware {
 
     func kernelAddress(physical: UInt64) -> UnsafeMutableRawPointer {
         precondition(
-            physical >= ModelState.ramBase && physical < ModelState.ramBase + UInt64(ModelState.ramBytes),
+            physical >= ModelState.ramBase
+                && physical < ModelState.ramBase + UInt64(ModelState.ramBytes),
             "physical address \(String(physical, radix: 16)) is no RAM")
         return state.memory + Int(physical - ModelState.ramBase)
     }
@@ -197,11 +203,14 @@ struct ModelHardware: Hardware {
     func switchFloatingPoint(from old: UnsafeMutableRawPointer?, to new: UnsafeMutableRawPointer?) {
         precondition(old != nil || new != nil, "a switch of no registers")
         if let old {
-            old.storeBytes(of: state.floatingPointRegister, toByteOffset: ModelState.registerOffset, as: UInt64.self)
+            old.storeBytes(
+                of: state.floatingPointRegister, toByteOffset: ModelState.registerOffset,
+                as: UInt64.self)
             state.saves += 1
         }
         if let new {
-            state.floatingPointRegister = new.load(fromByteOffset: ModelState.registerOffset, as: UInt64.self)
+            state.floatingPointRegister = new.load(
+                fromByteOffset: ModelState.registerOffset, as: UInt64.self)
             state.restores += 1
         }
         state.isFloatingPointEnabled = new != nil

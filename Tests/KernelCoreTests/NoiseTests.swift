@@ -1,5 +1,5 @@
-// Any system call with any register values: a task that calls at random, with capabilities of every kind, gets errors and
-// faults; the kernel's state stays whole, and the root task stays in command.
+// A task makes random system calls with random registers and capabilities of every kind. It gets
+// errors and faults. The kernel's state stays whole, and the root task keeps control.
 //
 // Half of the arguments are such as mean something, since pure noise is refused at the first check.
 
@@ -55,9 +55,11 @@ private final class Noise {
             threads.append(thread)
         }
         gifts = [
-            s.make(.endpoint), s.make(.endpoint), s.make(.reply), s.make(.reply), s.make(.notification),
+            s.make(.endpoint), s.make(.endpoint), s.make(.reply), s.make(.reply),
+            s.make(.notification),
             s.make(.notification), threads[0].slot, threads[1].slot, threads[2].slot, table, space,
-            s.make(.pageTable), s.make(.pageTable), s.make(.frame, sizeBits: 12), s.make(.frame, sizeBits: 21),
+            s.make(.pageTable), s.make(.pageTable), s.make(.frame, sizeBits: 12),
+            s.make(.frame, sizeBits: 21),
             s.make(.timer), s.make(.timer), arena, TestSystem.smallDevice, TestSystem.largeDevice,
             RootSlot.interruptControl.index, RootSlot.systemControl.index,
             RootSlot.asidControl.index, s.makePool(),
@@ -68,15 +70,17 @@ private final class Noise {
         s.inspectionPeriod = 3
     }
 
-    /// Give the task anew what it threw away, and let its threads run.
+    /// Gives the task new objects for those that it destroyed, and lets its threads run.
     private func refill() {
         s.asRoot {
             if random.next() % 6 == 0 { #expect(s.perform(.reclaim, arena).error == nil) }
             for (index, gift) in gifts.enumerated() {
-                _ = s.perform(.copy, Slot.ownTable.index, UInt64(gift), UInt64(table), UInt64(index), 31)
+                _ = s.perform(
+                    .copy, Slot.ownTable.index, UInt64(gift), UInt64(table), UInt64(index), 31)
             }
             for thread in threads {
-                _ = s.perform(.configure, thread.slot, UInt64(table), UInt64(gifts[10]), s.none, s.none)
+                _ = s.perform(
+                    .configure, thread.slot, UInt64(table), UInt64(gifts[10]), s.none, s.none)
                 if s.state(thread) != .ready, random.next() % 2 == 0 {
                     s.perform(.suspend, thread.slot)
                     _ = s.perform(.resume, thread.slot)
@@ -88,7 +92,9 @@ private final class Noise {
 
     // Values
 
-    private func any<Value>(_ values: [Value]) -> Value { values[Int(random.next() % UInt64(values.count))] }
+    private func any<Value>(_ values: [Value]) -> Value {
+        values[Int(random.next() % UInt64(values.count))]
+    }
     private func junk() -> UInt64 {
         switch random.next() % 6 {
         case 0: return any([~0, 0xffff_ffff, 0xffff_fffe, 1 << 63, 1 << 39, 1 << 32, 1 << 31])
@@ -111,14 +117,18 @@ private final class Noise {
         return found.isEmpty ? 0 : UInt64(any(found))
     }
     private func freeSlot() -> UInt64 { 24 + random.next() % 40 }
-    private func deadline() -> UInt64 { any([~0, ~0, s.hardware.now + random.next() % 300, random.next() % 2000]) }
+    private func deadline() -> UInt64 {
+        any([~0, ~0, s.hardware.now + random.next() % 300, random.next() % 2000])
+    }
     private func address() -> UInt64 { 0x40_0000 + (random.next() % 4) << 12 }
 
     /// The object and the arguments that a method might want.
     private func wanted(_ method: Method) -> (UInt64, [UInt64]) {
         switch method {
         case .retype:
-            let kinds: [UInt64] = [1, 2, 3, 4, 5 | 4 << 8, 6, 7, 8 | 12 << 8, 9 | 12 << 8, 9 | 13 << 8, 11]
+            let kinds: [UInt64] = [
+                1, 2, 3, 4, 5 | 4 << 8, 6, 7, 8 | 12 << 8, 9 | 12 << 8, 9 | 13 << 8, 11,
+            ]
             let isDevice = random.next() % 4 == 0
             let kind = isDevice ? 8 | 12 << 8 : any(kinds)
             let other = isDevice ? slot(.untyped) : kind == 6 ? slot(.asidPool) : s.none
@@ -128,41 +138,60 @@ private final class Noise {
             )
         case .reclaim, .untypedInformation: return (slot(.untyped), [])
         case .copy, .mint, .move:
-            return (s.own, [anySlot(), s.own, freeSlot(), any([31, 31, 3, 1]), random.next() % 2, random.next() % 9])
+            return (
+                s.own,
+                [
+                    anySlot(), s.own, freeSlot(), any([31, 31, 3, 1]), random.next() % 2,
+                    random.next() % 9,
+                ]
+            )
         case .delete, .revoke: return (s.own, [24 + random.next() % 40])
         case .describe: return (s.own, [anySlot()])
         case .configure:
             return (
                 slot(.thread),
-                [slot(.capabilityTable), any([s.none, slot(.addressSpace)]), s.none, any([s.none, slot(.endpoint)])]
+                [
+                    slot(.capabilityTable), any([s.none, slot(.addressSpace)]), s.none,
+                    any([s.none, slot(.endpoint)]),
+                ]
             )
         case .setPriority: return (slot(.thread), [random.next() % 60, 60 + random.next() % 20])
         case .setSlice: return (slot(.thread), [any([0, 600 + random.next() % 100])])
-        case .resume, .suspend, .readRegisters, .writeRegisters, .threadInformation: return (slot(.thread), [])
+        case .resume, .suspend, .readRegisters, .writeRegisters, .threadInformation:
+            return (slot(.thread), [])
         case .setEntry: return (slot(.thread), [0x2000, 0x3000, 1, 2])
         case .bindNotification: return (slot(.thread), [any([s.none, slot(.notification)])])
         case .map: return (slot(.addressSpace), [slot(.frame), address(), any([1, 3, 5])])
         case .unmap, .protect: return (slot(.addressSpace), [slot(.frame), any([1, 3, 5])])
         case .attachTable: return (slot(.addressSpace), [slot(.pageTable), address()])
         case .frameInformation: return (slot(.frame), [])
-        case .maintainCache: return (slot(.frame), [random.next() % 4, random.next() % 4096, random.next() % 9000])
+        case .maintainCache:
+            return (slot(.frame), [random.next() % 4, random.next() % 4096, random.next() % 9000])
         case .bindServer: return (slot(.endpoint), [slot(.thread)])
         case .close: return (slot(.endpoint), [])
-        case .loanRead, .loanWrite: return (slot(.reply), [random.next() % 100, address(), random.next() % 100])
+        case .loanRead, .loanWrite:
+            return (slot(.reply), [random.next() % 100, address(), random.next() % 100])
         case .createASIDPool:
             return (slot(.asidControl), [junk(), junk(), slot(.untyped), s.own, freeSlot()])
         case .createInterrupt:
             return (
-                slot(.interruptControl), [33 + random.next() % 8, random.next() % 2, slot(.untyped), s.own, freeSlot()]
+                slot(.interruptControl),
+                [33 + random.next() % 8, random.next() % 2, slot(.untyped), s.own, freeSlot()]
             )
-        case .bindInterrupt: return (slot(.interrupt), [slot(.notification), 1 << (random.next() % 4)])
+        case .bindInterrupt:
+            return (slot(.interrupt), [slot(.notification), 1 << (random.next() % 4)])
         case .acknowledge, .interruptInformation: return (slot(.interrupt), [])
         case .bindTimer: return (slot(.timer), [slot(.notification), 1 << (random.next() % 4)])
-        case .arm: return (slot(.timer), [s.hardware.now + random.next() % 300, any([0, 600 + random.next() % 100])])
+        case .arm:
+            return (
+                slot(.timer),
+                [s.hardware.now + random.next() % 300, any([0, 600 + random.next() % 100])]
+            )
         case .cancelTimer: return (slot(.timer), [])
         case .consoleWrite, .powerOff, .reboot, .statistics, .resetStatistics, .trace:
             return (slot(.systemControl), [random.next() % 4])
-        case .readRegister, .writeRegister: return (slot(.registers), [random.next() % 80, random.next()])
+        case .readRegister, .writeRegister:
+            return (slot(.registers), [random.next() % 80, random.next()])
         }
     }
     private func wanted(_ call: SystemCall) -> (UInt64, [UInt64]) {
@@ -187,7 +216,8 @@ private final class Noise {
         let x = thread.registers
         x[0] = control
         for index in 1...10 {
-            x[index] = index <= arguments.count && random.next() % 24 != 0 ? arguments[index - 1] : junk()
+            x[index] =
+                index <= arguments.count && random.next() % 24 != 0 ? arguments[index - 1] : junk()
         }
         if number == 100 + Int(Method.retype.rawValue) { x[7] = 0 }
         s.hardware.queriesLeft = random.next() % 4 == 0 ? Int(random.next() % 5) : nil
@@ -195,8 +225,10 @@ private final class Noise {
         s.hardware.ghostPeriod = 4 + Int(random.next() % 3)
         s.trap(thread)
         s.hardware.queriesLeft = nil
-        // Whoever waits at first may succeed later, when its result is set by another.
-        if thread.registers[0] & 0xff == 0 && thread.registers[0] != control { successes.insert(number) }
+        // A call that blocks may succeed later, when another call sets its result.
+        if thread.registers[0] & 0xff == 0 && thread.registers[0] != control {
+            successes.insert(number)
+        }
     }
 
     /// A control word, its arguments, and a number for its kind.

@@ -1,4 +1,4 @@
-// Notifications: bits are collected, waiters are woken by priority, a bound thread takes them in `receive`.
+// Notifications collect bits and wake waiters by priority. A bound thread takes them in `receive`.
 
 import KernelABI
 import Testing
@@ -38,7 +38,9 @@ import Testing
         s.perform(.setPriority, waiters[0].slot, 25, 200)
         for (expected, bits) in [(1, 1), (0, 2), (2, 4)] {
             s.signal(signaller, notification, bits: UInt64(bits))
-            #expect(s.isRunning(waiters[expected]) && s.results(waiters[expected]).badge == UInt64(bits))
+            #expect(
+                s.isRunning(waiters[expected]) && s.results(waiters[expected]).badge == UInt64(bits)
+            )
             s.perform(.suspend, waiters[expected].slot)
         }
     }
@@ -119,7 +121,9 @@ import Testing
         #expect(s.perform(.bindNotification, b.slot, UInt64(first)).error == nil)
         #expect(s.perform(.bindNotification, a.slot, s.none).error == nil)
         #expect(a.ref.pointee.boundNotification == nil)
-        #expect(s.perform(.bindNotification, a.slot, UInt64(s.copy(second, rights: .read))).error == .missingRights)
+        #expect(
+            s.perform(.bindNotification, a.slot, UInt64(s.copy(second, rights: .read))).error
+                == .missingRights)
     }
 
     @Test func itsMemoryIsTakenFromWaitersAndTheBoundThread() {

@@ -1,4 +1,5 @@
-// What is queued with a capability ends with it: its badge may be somebody else's when a message arrives.
+// Senders that are queued with a capability leave with it. Otherwise a message could arrive under a
+// badge that means another client by then.
 
 import KernelABI
 import Testing
@@ -8,7 +9,7 @@ import Testing
 @Suite struct QueuedSenderTests {
     static let badge: UInt64 = 7
 
-    /// Clients that are queued with one capability of badge 7, at an endpoint which the root task keeps.
+    /// Queues clients with one capability of badge 7, at an endpoint that the root task keeps.
     private func queue(
         _ s: TestSystem, _ count: Int, deadline: UInt64 = TestSystem.never
     ) -> (clients: [TestThread], endpoint: UInt32, minted: UInt32) {
@@ -22,7 +23,8 @@ import Testing
     private func firstSender(_ s: TestSystem, _ slot: UInt32) -> Ref<KernelThread>? {
         s.capability(slot).pointee.firstSender
     }
-    /// What a server, more urgent than all, receives at the endpoint; nil: it does not run.
+    /// Returns the message that a server, more urgent than all, receives at the endpoint; nil where
+    /// the server does not run.
     private func received(_ s: TestSystem, _ endpoint: UInt32) -> Results? {
         let server = s.makeThread(priority: 90)
         let reply = s.make(.reply)
@@ -33,7 +35,9 @@ import Testing
         return s.results(server)
     }
 
-    @Test(arguments: [true, false]) func aBadgeThatSomebodyElseGotComesFromNobodyElse(isRevoked: Bool) {
+    @Test(arguments: [true, false]) func aBadgeThatSomebodyElseGotComesFromNobodyElse(
+        isRevoked: Bool
+    ) {
         let s = TestSystem()
         let (clients, endpoint, minted) = queue(s, 3)
         let result = isRevoked ? s.revoke(endpoint) : s.delete(minted)
@@ -45,7 +49,8 @@ import Testing
         s.inspectTables()
     }
 
-    /// One-way messages too; what is queued with another capability, or with the one whose copies go, stays.
+    /// One-way messages leave too. Senders that used another capability, or the one whose copies
+    /// are deleted, stay.
     @Test func whatIsQueuedWithAnotherCapabilityStays() {
         let s = TestSystem()
         let endpoint = s.make(.endpoint)
@@ -65,12 +70,14 @@ import Testing
         s.inspectTables()
     }
 
-    /// Whoever queues with it before or after a move is found by its new slot.
+    /// Senders that queue before and after a move are found by the new slot.
     @Test func aCapabilityThatMovesTakesThemAlong() {
         let s = TestSystem()
         let (clients, _, minted) = queue(s, 3)
         let target = s.allocateSlot()
-        #expect(s.perform(.move, Slot.ownTable.index, UInt64(minted), s.own, UInt64(target)).error == nil)
+        #expect(
+            s.perform(.move, Slot.ownTable.index, UInt64(minted), s.own, UInt64(target)).error
+                == nil)
         #expect(s.isEmpty(minted) && firstSender(s, minted) == nil && firstSender(s, target) != nil)
         let late = s.makeThread(priority: 26)
         s.start(late)
@@ -88,7 +95,8 @@ import Testing
         s.start(worker)
         let wasBusy = s.interfere(after: 1) {
             s.invoke(
-                worker, isRevoked ? .revoke : .delete, Slot.ownTable.index, UInt64(isRevoked ? endpoint : minted))
+                worker, isRevoked ? .revoke : .delete, Slot.ownTable.index,
+                UInt64(isRevoked ? endpoint : minted))
         } _: {
             #expect(!s.isEmpty(minted))
             let waiting = clients.filter { s.state($0) == .calling }.count
@@ -99,7 +107,8 @@ import Testing
         s.inspectTables()
     }
 
-    /// First, in the middle, last: whoever leaves the queue for another reason is not in the list any more.
+    /// A sender that leaves the queue for another reason leaves the list too: from its start,
+    /// middle or end.
     @Test(arguments: [[0, 1, 2, 3], [3, 2, 1, 0], [1, 2, 0, 3], [2, 0, 3, 1]])
     func whoLeavesTheQueueLeavesTheList(order: [Int]) {
         let s = TestSystem()
@@ -125,7 +134,8 @@ import Testing
         #expect(firstSender(s, minted) == other.ref)
         #expect(received(s, endpoint)?.badge == QueuedSenderTests.badge)
         #expect(firstSender(s, minted) == nil)
-        // Its call was received: what it waits for is the reply, which the capability's end does not take away.
+        // The server received the call. The caller waits for the reply, and the capability's end
+        // does not cancel that.
         #expect(s.delete(minted).error == nil)
         #expect(s.state(other) == .awaitingReply)
         s.inspectTables()
@@ -152,8 +162,10 @@ import Testing
         s.inspectTables()
     }
 
-    /// The endpoint goes, or the table with the capability in it: by whatever way, nobody stays behind.
-    @Test(arguments: [nil, 0, 1], [true, false]) func memoryThatIsReclaimed(period: Int?, isEndpoint: Bool) {
+    /// No sender stays when the endpoint is destroyed, or the table that holds the capability.
+    @Test(arguments: [nil, 0, 1], [true, false]) func memoryThatIsReclaimed(
+        period: Int?, isEndpoint: Bool
+    ) {
         let s = TestSystem()
         let arena = s.make(.untyped, sizeBits: 14)
         let endpoint = isEndpoint ? s.make(.endpoint, from: arena) : s.make(.endpoint)
@@ -162,17 +174,22 @@ import Testing
         let clients = s.run([30, 29, 28])
         for client in clients { s.call(client, minted) }
         if !isEndpoint {
-            #expect(s.perform(.move, Slot.ownTable.index, UInt64(minted), UInt64(table), 3).error == nil)
+            #expect(
+                s.perform(.move, Slot.ownTable.index, UInt64(minted), UInt64(table), 3).error == nil
+            )
         }
         s.hardware.queriesLeft = period
         s.hardware.ghostPeriod = period
         #expect(s.perform(.reclaim, arena).error == nil)
         s.hardware.queriesLeft = nil
-        for client in clients { #expect(s.results(client).error == (isEndpoint ? .peerDied : .invalidCapability)) }
+        for client in clients {
+            #expect(s.results(client).error == (isEndpoint ? .peerDied : .invalidCapability))
+        }
         s.inspectTables()
     }
 
-    /// A fault is queued with the capability in the thread's slot for it: nobody answers it when that goes.
+    /// A fault is queued with the capability in the thread's slot for it. When that is deleted, no
+    /// thread answers the fault.
     @Test(arguments: [true, false]) func aFaultThatIsQueued(isReplaced: Bool) {
         let s = TestSystem()
         let endpoint = s.make(.endpoint)

@@ -1,4 +1,5 @@
-// Long random sequences of everything that threads do to one another, held against the reference model after every step.
+// Long random sequences of everything that threads do to one another, compared with the reference
+// model after every step.
 
 import KernelABI
 import Testing
@@ -35,7 +36,9 @@ final class RandomWalk {
             model.tasks.append(.init(base: 10 + index, effective: 10 + index))
             model.tasks[index].handler = handler == nil ? nil : index % 2
             threads.append(
-                s.makeThread(priority: UInt64(10 + index), from: arenas[index], hasBuffer: false, faultHandler: handler)
+                s.makeThread(
+                    priority: UInt64(10 + index), from: arenas[index], hasBuffer: false,
+                    faultHandler: handler)
             )
         }
         for (door, server) in [(0, 0), (1, 1), (2, 0)] { asRoot { bindServer(door, server) } }
@@ -89,7 +92,8 @@ final class RandomWalk {
                 kind = 0
             }
         }
-        log.append("\(task): \(kind) door \(door) reply \(reply) note \(note) word \(word) until \(until)")
+        log.append(
+            "\(task): \(kind) door \(door) reply \(reply) note \(note) word \(word) until \(until)")
         switch kind {
         case 0..<22:
             s.call(thread, doors[door], [word], deadline: until)
@@ -130,13 +134,15 @@ final class RandomWalk {
         }
         model.reschedule()
     }
-    /// A reply object whose caller waits for this thread, most of the time.
+    /// Returns a reply object of this thread that has a caller.
     private func held(_ task: Int) -> Int? {
-        let held = model.replies.indices.filter { model.replies[$0].caller != nil && model.replies[$0].holder == task }
+        let held = model.replies.indices.filter {
+            model.replies[$0].caller != nil && model.replies[$0].holder == task
+        }
         return held.first
     }
 
-    /// What comes from outside: time, or the root task.
+    /// Lets time pass, or the root task act.
     private func interfere() {
         let kind = random.next() % 100
         let task = pick(threads.count)
@@ -170,7 +176,10 @@ final class RandomWalk {
                 replies[reply] = s.make(.reply)
             case 90..<94: replace(task, priority)
             case 94..<97: bind(pick(notes.count), to: task)
-            default: for other in threads.indices where model.tasks[other].state == .stopped { resume(other) }
+            default:
+                for other in threads.indices where model.tasks[other].state == .stopped {
+                    resume(other)
+                }
             }
         }
     }
@@ -185,7 +194,9 @@ final class RandomWalk {
         #expect(s.perform(.resume, threads[task].slot).error == model.resume(task))
     }
     private func bindServer(_ door: Int, _ task: Int) {
-        #expect(s.perform(.bindServer, doors[door], UInt64(threads[task].slot)).error == model.bindServer(door, task))
+        #expect(
+            s.perform(.bindServer, doors[door], UInt64(threads[task].slot)).error
+                == model.bindServer(door, task))
     }
     private func bind(_ note: Int, to task: Int) {
         let result = s.perform(.bindNotification, threads[task].slot, UInt64(notes[note])).error
@@ -203,7 +214,8 @@ final class RandomWalk {
         #expect(s.perform(.reclaim, arenas[task]).error == nil)
         model.replace(task, base: priority)
         threads[task] = s.makeThread(
-            priority: UInt64(priority), from: arenas[task], hasBuffer: false, faultHandler: handlers[task])
+            priority: UInt64(priority), from: arenas[task], hasBuffer: false,
+            faultHandler: handlers[task])
         resume(task)
     }
 
@@ -216,12 +228,15 @@ final class RandomWalk {
                 differences.append("\(index) is \(s.state(thread)), should be \(task.state)")
             }
             if s.effective(thread) != task.effective {
-                differences.append("\(index) has priority \(s.effective(thread)), should have \(task.effective)")
+                differences.append(
+                    "\(index) has priority \(s.effective(thread)), should have \(task.effective)")
             }
             if task.state == .running || task.state == .ready {
                 let x = s.results(thread).x
                 let result = [x[0] & 0xffff, x[1], x[3]]
-                if result != task.result { differences.append("\(index) got \(result), should get \(task.result)") }
+                if result != task.result {
+                    differences.append("\(index) got \(result), should get \(task.result)")
+                }
             }
         }
         let running = model.running.map { threads[$0].ref }
@@ -229,7 +244,8 @@ final class RandomWalk {
         if differences.isEmpty { return }
         hasFailed = true
         let history = log.suffix(6).joined(separator: "\n  ")
-        Issue.record("step \(log.count): \(differences.joined(separator: "; ")); last steps:\n  \(history)")
+        Issue.record(
+            "step \(log.count): \(differences.joined(separator: "; ")); last steps:\n  \(history)")
     }
 }
 

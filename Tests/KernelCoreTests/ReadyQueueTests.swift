@@ -12,7 +12,9 @@ import Testing
         UnsafeMutableRawPointer(lists).initializeMemory(
             as: UInt8.self, repeating: 0, count: MemoryLayout<ReadyHeads>.size)
         let memory = UnsafeMutablePointer<KernelThread>.allocate(capacity: 40)
-        for index in 0..<40 { (memory + index).initialize(to: KernelThread(header: ObjectHeader(.thread, size: 1024))) }
+        for index in 0..<40 {
+            (memory + index).initialize(to: KernelThread(header: ObjectHeader(.thread, size: 1024)))
+        }
         defer {
             lists.deallocate()
             memory.deallocate()
@@ -33,7 +35,11 @@ import Testing
                 thread.pointee.scheduling.effective = UInt8(priority)
                 let atHead = Bool.random(using: &random)
                 queue.insert(thread, atHead: atHead)
-                if atHead { model[priority].insert(index, at: 0) } else { model[priority].append(index) }
+                if atHead {
+                    model[priority].insert(index, at: 0)
+                } else {
+                    model[priority].append(index)
+                }
             }
             let top = model.lastIndex { !$0.isEmpty }
             #expect(queue.top == top ?? -1)

@@ -1,4 +1,5 @@
-// Registers in a page of the kernel's: exactly those of the device, exactly by the right, and no way to map them.
+// Registers in a page of the kernel's: a task reaches exactly those of its device, as its rights
+// allow, and cannot map them.
 
 import KernelABI
 import Testing
@@ -47,9 +48,12 @@ import Testing
         #expect(s.perform(.writeRegister, writable, 0, 1).error == nil)
         let frame = s.make(.frame, sizeBits: 12)
         #expect(s.perform(.readRegister, frame, 0).error == .wrongKind)
-        #expect(s.perform(.map, RootSlot.addressSpace.index, UInt64(window), 0x40_0000, 1).error == .wrongKind)
+        #expect(
+            s.perform(.map, RootSlot.addressSpace.index, UInt64(window), 0x40_0000, 1).error
+                == .wrongKind)
         #expect(s.perform(.frameInformation, window).error != nil)
-        #expect(s.perform(.retype, window, UInt64(ObjectKind.frame.rawValue) | 12 << 8, 1).error != nil)
+        #expect(
+            s.perform(.retype, window, UInt64(ObjectKind.frame.rawValue) | 12 << 8, 1).error != nil)
         _ = s.revoke(window)
         #expect(s.perform(.readRegister, readable, 0).error == .invalidCapability)
         #expect(s.perform(.readRegister, window, 0).error == nil)

@@ -81,12 +81,8 @@ private final class Bench {
         self.form = form
         table = system.make(.capabilityTable, sizeBits: 4)
         makeObjects()
-        // Tables for what is mapped at 0x70000000 and above.
-        for _ in 0..<2 {
-            _ = system.perform(
-                .attachTable, RootSlot.addressSpace.index, UInt64(system.make(.pageTable)),
-                nextAddress)
-        }
+        // A table for the frames that are mapped at 0x70000000 and above.
+        system.attachTables(to: RootSlot.addressSpace.index, at: nextAddress, levels: 1)
         for operand in form.operands {
             let whole = make(operand)
             wholes.append(whole)
@@ -117,20 +113,12 @@ private final class Bench {
         objects[.capabilityTable] = s.make(.capabilityTable, sizeBits: 4)
         objects[.frame] = s.make(.frame, sizeBits: 12)
         objects[.untyped] = s.make(.untyped, sizeBits: 16)
-        objects[.interrupt] = makeInterrupt(line: 33)
+        objects[.interrupt] = system.makeInterrupt(line: 33, trigger: .level)
         objects[.interruptControl] = RootSlot.interruptControl.index
         objects[.systemControl] = RootSlot.systemControl.index
         objects[.asidControl] = RootSlot.asidControl.index
         objects[.asidPool] = RootSlot.asidPool.index
         objects[.registers] = TestSystem.registers
-    }
-    func makeInterrupt(line: UInt64) -> UInt32 {
-        let slot = system.allocateSlot()
-        let result = system.perform(
-            .createInterrupt, RootSlot.interruptControl.index, line, Trigger.level.rawValue,
-            UInt64(TestSystem.ram), system.own, UInt64(slot))
-        #expect(result.error == nil)
-        return slot
     }
 
     /// An object that suits the operand.
@@ -140,7 +128,7 @@ private final class Bench {
         case .capabilityTable: return table
         case .untyped:
             return operand.isDevice ? TestSystem.smallDevice : s.make(.untyped, sizeBits: 16)
-        case .interrupt: return makeInterrupt(line: 34)
+        case .interrupt: return system.makeInterrupt(line: 34, trigger: .level)
         case .interruptControl: return RootSlot.interruptControl.index
         case .registers: return TestSystem.registers
         case .systemControl: return RootSlot.systemControl.index
@@ -198,8 +186,8 @@ private final class Bench {
     }
 
     func refuseEverything() {
-        // What the kernel remembers of the running thread, and of its first call with a deadline, it
-        // remembers from here on.
+        // From here on the kernel holds state of the running thread and of its first call with a
+        // deadline.
         if let notification = objects[.notification] {
             system.wait(system.root, notification, deadline: 1)
             #expect(system.results(system.root).error == .timedOut)

@@ -1,5 +1,6 @@
-// Two threads that reclaim or revoke the same thing at once: each is interrupted in the middle, and the other goes on. Both
-// must end with the right answer, nobody is left waiting, and the memory is whole again.
+// Two threads reclaim or revoke the same thing at once. Each is interrupted in the middle, and the
+// other goes on. Both must end with the right result, no thread stays blocked, and the memory is
+// whole again.
 
 import KernelABI
 import Testing
@@ -7,12 +8,14 @@ import Testing
 @testable import KernelCore
 
 @Suite struct RivalTests {
-    /// What a thread does: reclaim the region, or the region within, or revoke what was derived from the region's capability.
+    /// The work of a thread: reclaim the region or the region within, or revoke all capabilities
+    /// derived from the region's.
     enum Work { case outer, inner, copies }
 
     @Test(
         arguments: [
-            (.outer, .outer), (.outer, .inner), (.inner, .outer), (.inner, .inner), (.copies, .copies),
+            (.outer, .outer), (.outer, .inner), (.inner, .outer), (.inner, .inner),
+            (.copies, .copies),
             (.copies, .outer), (.outer, .copies),
         ] as [(Work, Work)])
     func twoEndTheSame(works: (Work, Work)) {
@@ -24,7 +27,8 @@ import Testing
             for second in stride(from: first % 3, to: 60, by: 3)
             where isFirstCut && isSecondCut && !rivals.s.isBroken {
                 rivals.fill()
-                (isFirstCut, isSecondCut) = rivals.meet(first, second, secondEndsFirst: (first + second) % 2 == 0)
+                (isFirstCut, isSecondCut) = rivals.meet(
+                    first, second, secondEndsFirst: (first + second) % 2 == 0)
                 if isFirstCut { rivals.check() }
                 meetings += 1
             }
@@ -68,16 +72,18 @@ private final class Rivals {
         return made
     }
 
-    /// A server with a caller that waits, an address space, a table with a capability, memory within memory.
+    /// A server with a blocked caller, an address space, a table with a capability, and memory
+    /// within memory.
     func fill() {
         inner = s.make(.untyped, sizeBits: 14, from: outer)
         door = s.make(.endpoint, from: inner)
         let server = s.make(.thread, from: outer)
         let table = s.make(.capabilityTable, sizeBits: 4, from: outer)
         let copies = (0..<3).map { _ in s.copy(outer) }
-        // What each kind of work ends.
+        // The objects that each kind of work ends.
         ends = [
-            (door, .inner), (s.make(.addressSpace, from: inner), .inner), (inner, .outer), (server, .outer),
+            (door, .inner), (s.make(.addressSpace, from: inner), .inner), (inner, .outer),
+            (server, .outer),
             (table, .outer), (s.copy(copies[0]), .copies),
         ]
         ends += copies.map { ($0, .copies) }
@@ -103,7 +109,8 @@ private final class Rivals {
         return s.perform(.retype, region, UInt64(kind.rawValue), 1, s.own, slot, pool)
     }
 
-    /// Let the first work until its n-th step, then the second until its own, then one to its end, then the other.
+    /// Lets the first thread work until its n-th step, then the second until its own, then one to
+    /// its end, then the other.
     ///
     /// - Returns: whether the first, and the second, was interrupted in the middle.
     func meet(_ first: Int, _ second: Int, secondEndsFirst: Bool) -> (Bool, Bool) {
@@ -121,8 +128,8 @@ private final class Rivals {
         } _: {
             if !secondEndsFirst { s.perform(.setPriority, b.slot, 10, 200) }
         }
-        // One has ended. Before the other goes on, somebody comes new, whom it does not concern; and what is about to end is
-        // not filled anew.
+        // One thread has ended its work. Before the other goes on, a new object comes that the work
+        // does not concern. A region that is being reclaimed takes none.
         #expect(make(.addressSpace, from: TestSystem.ram).error == nil)
         let isDoomed = isSecondCut && (works.0 == .outer || works.1 == .outer)
         if isDoomed { #expect(make(.endpoint, from: inner, at: Rivals.free + 1).error != nil) }
@@ -131,18 +138,22 @@ private final class Rivals {
         return (true, isSecondCut)
     }
 
-    /// Whoever works at the region within finds its capability gone where the other was faster; nobody else may fail. What
-    /// neither was to end is there still.
+    /// A thread that works at the region within finds its capability gone where the other was
+    /// faster. No other call may fail, and objects outside the work remain.
     func check() {
-        for (work, thread, other) in [(works.0, threads.0, works.1), (works.1, threads.1, works.0)] {
+        let both = [(works.0, threads.0, works.1), (works.1, threads.1, works.0)]
+        for (work, thread, other) in both {
             let error = s.results(thread).error
-            #expect(error == nil || (work == .inner && other == .outer && error == .invalidCapability))
+            #expect(
+                error == nil || (work == .inner && other == .outer && error == .invalidCapability))
         }
         let isEnded = [works.0, works.1].contains { $0 != .copies }
         #expect((s.state(client) == .ready || client.ref.isEnding) == isEnded)
         #expect(!isEnded || s.results(client).error == .peerDied)
         #expect(s.isEmpty(door) == isEnded)
-        for (object, work) in ends where works.0 == work || works.1 == work { #expect(s.isEmpty(object)) }
+        for (object, work) in ends where works.0 == work || works.1 == work {
+            #expect(s.isEmpty(object))
+        }
         #expect(s.revoke(outer).error == nil && !s.capability(outer).hasChildren)
         #expect(s.perform(.reclaim, outer).error == nil)
         for (object, _) in ends { #expect(s.isEmpty(object)) }

@@ -1,4 +1,5 @@
-// Who runs: the most urgent, in order of arrival among equals, with slices where a thread has one.
+// The most urgent thread runs: in order of arrival among equals, with slices where a thread has
+// one.
 
 import HardwareInterface
 import KernelABI
@@ -78,7 +79,8 @@ import Testing
         #expect(s.isRunning(a))
     }
 
-    /// Who preempts takes nothing of a slice, and gives nothing: else equals could wait for ever.
+    /// A preempting thread neither takes from a slice nor adds to it. Otherwise equals could wait
+    /// for ever.
     @Test func aPreemptedThreadKeepsTheRestOfItsSlice() {
         let s = TestSystem()
         let a = s.makeThread(priority: 10)
@@ -107,8 +109,7 @@ import Testing
         let b = s.makeThread(priority: 10)
         let urgent = s.makeThread(priority: 50)
         let notification = s.make(.notification)
-        let timer = s.make(.timer)
-        s.perform(.bindTimer, timer, UInt64(notification), 1)
+        let timer = s.makeTimer(signalling: notification)
         s.asRoot { for thread in [a, b] { s.perform(.setSlice, thread.slot, 1000) } }
         s.start(urgent)
         s.go()
@@ -143,7 +144,9 @@ import Testing
         s.signal(threads[0], notifications[1], bits: 1)
         s.signal(threads[1], notifications[2], bits: 1)
         for index in [2, 1, 0] {
-            #expect(s.isRunning(threads[index]) && s.results(threads[index]).badge == (index == 2 ? 1 : 0))
+            #expect(
+                s.isRunning(threads[index])
+                    && s.results(threads[index]).badge == (index == 2 ? 1 : 0))
             s.wait(threads[index], notifications[index])
         }
         #expect(s.isRunning(low) && s.results(low).error == nil)
@@ -154,14 +157,17 @@ import Testing
     /// When a server gets its slice.
     enum SliceSetting: CaseIterable { case before, whileItWaits, whileItServes }
 
-    /// A server that a call starts has its slice too, though the call is plain: else its equals could wait for ever.
+    /// A server that a plain call starts has its slice too. Otherwise its equals could wait for
+    /// ever.
     @Test(arguments: SliceSetting.allCases) func aServerKeepsItsSlice(setting: SliceSetting) {
         let s = TestSystem()
         let server = s.makeThread(priority: 5)
         let client = s.makeThread(priority: 10)
         let other = s.makeThread(priority: 10)
         let (endpoint, reply) = s.serve(server)
-        func setSlice(_ now: SliceSetting) { if now == setting { s.perform(.setSlice, server.slot, 1000) } }
+        func setSlice(_ now: SliceSetting) {
+            if now == setting { s.perform(.setSlice, server.slot, 1000) }
+        }
         setSlice(.before)
         s.start(server)
         s.go()
@@ -219,11 +225,15 @@ import Testing
         #expect(s.running == nil)
         s.advance(by: 1005)
         // 0, 3 and 6 are due; the most urgent comes first, and nothing less urgent interrupts it.
-        #expect(s.isRunning(threads[0]) && s.state(threads[3]) == .waiting && s.state(threads[6]) == .waiting)
+        #expect(
+            s.isRunning(threads[0]) && s.state(threads[3]) == .waiting
+                && s.state(threads[6]) == .waiting)
         s.advance(by: 1000)
         #expect(s.isRunning(threads[0]) && s.hardware.deadline == ~0)
         var order: [Int] = []
-        while let running = s.running, let index = threads.firstIndex(where: { $0.ref == running }) {
+        while let running = s.running,
+            let index = threads.firstIndex(where: { $0.ref == running })
+        {
             order.append(index)
             s.wait(threads[index], notification)
         }
@@ -301,8 +311,8 @@ import Testing
         #expect(a.ref.pointee.context.isFull)
     }
 
-    /// PSTATE takes what EL0 may set: the condition flags, TCO, DIT and SSBS. Fast interrupts stay masked, nothing else is,
-    /// and the kernel's own bit does not show.
+    /// PSTATE takes the bits that EL0 may set: the condition flags, TCO, DIT and SSBS. Only fast
+    /// interrupts are masked, and the kernel's own bit does not show.
     @Test(arguments: [0, ~0, 0x9300_1000, 0x3c5, 1 << 63] as [UInt64])
     func onlyTheThreadsOwnPartOfPSTATEIsWritten(flags: UInt64) {
         let s = TestSystem()

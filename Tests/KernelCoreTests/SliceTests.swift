@@ -1,4 +1,4 @@
-// Slices on every way into the kernel: a slice runs while an equal of its thread is ready, however that came about, and ends
+// Slices on every way into the kernel. A slice runs while an equal of its thread is ready, and ends
 // when its thread blocks.
 
 import KernelABI
@@ -7,7 +7,8 @@ import Testing
 @testable import KernelCore
 
 @Suite struct SliceTests {
-    /// A signal that wakes an equal starts the signaller's slice: else the equal could wait for ever.
+    /// A signal that wakes an equal starts the signaller's slice. Otherwise the equal could wait
+    /// for ever.
     @Test(arguments: [true, false]) func aSignalToAnEqualStartsTheSlice(fast: Bool) {
         let s = TestSystem(fast: fast)
         let notification = s.make(.notification)
@@ -36,7 +37,8 @@ import Testing
         #expect(s.isRunning(equal))
     }
 
-    /// A call ends its caller's slice: the server, which has none, is not put behind its equals at the end of it.
+    /// A call ends its caller's slice. The server has none, and does not go behind its equals when
+    /// the caller's would have ended.
     @Test(arguments: [true, false]) func aCallEndsTheSlice(fast: Bool) {
         let s = TestSystem(fast: fast)
         let (server, endpoint, reply) = s.makeServer(5)
@@ -57,7 +59,7 @@ import Testing
         #expect(s.isRunning(client) && s.hardware.deadline == s.hardware.now + 1000)
     }
 
-    /// So does a fault, whose handler has no slice either.
+    /// A fault ends the slice too: its handler has no slice either.
     @Test func aFaultEndsTheSlice() {
         let s = TestSystem()
         let (handler, endpoint, reply) = s.makeServer(5)
@@ -81,10 +83,7 @@ import Testing
         let (endpoint, reply) = s.serve(lender)
         s.start(lender, client)
         s.go()
-        let buffer = s.buffer(lender)
-        buffer[IPCBuffer.loanAddress / 8] = 0x1000
-        buffer[IPCBuffer.loanLength / 8] = 64
-        buffer[IPCBuffer.loanRights / 8] = UInt64(Rights.read.raw)
+        s.offerLoan(lender, 0x1000, 64, .read)
         s.call(lender, busy, deadline: s.hardware.now + 10, loan: true)
         #expect(s.isRunning(client) && lender.ref.pointee.loanLength == 64)
         if isTimeOut {

@@ -1,4 +1,5 @@
-// The IPC calls of a test's threads, each by registers. Results are read when the thread runs again.
+// The IPC calls of a test's threads, by registers. A test reads the results when the thread runs
+// again.
 
 import KernelABI
 import Testing
@@ -14,31 +15,39 @@ extension TestSystem {
         sourceLocation: SourceLocation = #_sourceLocation
     ) {
         let control = ControlWord(
-            .call, Slot(endpoint), length: length ?? words.count, capabilities: capabilities, loan: loan)
+            .call, Slot(endpoint), length: length ?? words.count, capabilities: capabilities,
+            loan: loan)
         message(thread, control, 0, deadline, words, sourceLocation)
     }
     func send(
-        _ thread: TestThread, _ endpoint: UInt32, _ words: [UInt64] = [], length: Int? = nil, deadline: UInt64 = never,
+        _ thread: TestThread, _ endpoint: UInt32, _ words: [UInt64] = [], length: Int? = nil,
+        deadline: UInt64 = never,
         capabilities: Int = 0, sourceLocation: SourceLocation = #_sourceLocation
     ) {
-        let control = ControlWord(.send, Slot(endpoint), length: length ?? words.count, capabilities: capabilities)
+        let control = ControlWord(
+            .send, Slot(endpoint), length: length ?? words.count, capabilities: capabilities)
         message(thread, control, 0, deadline, words, sourceLocation)
     }
     func receive(
         _ thread: TestThread, _ endpoint: UInt32, reply: UInt32, deadline: UInt64 = never,
         sourceLocation: SourceLocation = #_sourceLocation
     ) {
-        message(thread, ControlWord(.receive, Slot(endpoint)), UInt64(reply), deadline, [], sourceLocation)
+        message(
+            thread, ControlWord(.receive, Slot(endpoint)), UInt64(reply), deadline, [],
+            sourceLocation)
     }
     func reply(
-        _ thread: TestThread, _ reply: UInt32, _ words: [UInt64] = [], length: Int? = nil, capabilities: Int = 0,
+        _ thread: TestThread, _ reply: UInt32, _ words: [UInt64] = [], length: Int? = nil,
+        capabilities: Int = 0,
         sourceLocation: SourceLocation = #_sourceLocation
     ) {
-        let control = ControlWord(.reply, Slot(reply), length: length ?? words.count, capabilities: capabilities)
+        let control = ControlWord(
+            .reply, Slot(reply), length: length ?? words.count, capabilities: capabilities)
         message(thread, control, 0, TestSystem.never, words, sourceLocation)
     }
     func replyAndReceive(
-        _ thread: TestThread, _ endpoint: UInt32, reply: UInt32, _ words: [UInt64] = [], length: Int? = nil,
+        _ thread: TestThread, _ endpoint: UInt32, reply: UInt32, _ words: [UInt64] = [],
+        length: Int? = nil,
         deadline: UInt64 = never, sourceLocation: SourceLocation = #_sourceLocation
     ) {
         let control = ControlWord(.replyAndReceive, Slot(endpoint), length: length ?? words.count)
@@ -48,7 +57,9 @@ extension TestSystem {
         _ thread: TestThread, _ notification: UInt32, bits: UInt64 = 0,
         sourceLocation: SourceLocation = #_sourceLocation
     ) {
-        message(thread, ControlWord(.signal, Slot(notification)), bits, TestSystem.never, [], sourceLocation)
+        message(
+            thread, ControlWord(.signal, Slot(notification)), bits, TestSystem.never, [],
+            sourceLocation)
     }
     func wait(
         _ thread: TestThread, _ notification: UInt32, deadline: UInt64 = never,
@@ -56,15 +67,20 @@ extension TestSystem {
     ) {
         message(thread, ControlWord(.wait, Slot(notification)), 0, deadline, [], sourceLocation)
     }
-    func poll(_ thread: TestThread, _ notification: UInt32, sourceLocation: SourceLocation = #_sourceLocation) {
-        message(thread, ControlWord(.poll, Slot(notification)), 0, TestSystem.never, [], sourceLocation)
+    func poll(
+        _ thread: TestThread, _ notification: UInt32,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) {
+        message(
+            thread, ControlWord(.poll, Slot(notification)), 0, TestSystem.never, [], sourceLocation)
     }
     func yield(_ thread: TestThread, sourceLocation: SourceLocation = #_sourceLocation) {
         message(thread, ControlWord(.yield, Slot(0)), 0, TestSystem.never, [], sourceLocation)
     }
 
     private func message(
-        _ thread: TestThread, _ control: ControlWord, _ second: UInt64, _ third: UInt64, _ words: [UInt64],
+        _ thread: TestThread, _ control: ControlWord, _ second: UInt64, _ third: UInt64,
+        _ words: [UInt64],
         _ sourceLocation: SourceLocation
     ) {
         let x = thread.ref.registers
@@ -79,9 +95,10 @@ extension TestSystem {
         trap(thread.ref, sourceLocation: sourceLocation)
     }
 
-    // What is often made
+    // Threads and servers that tests often make
 
-    /// Threads of these priorities, started; the root task sleeps, and the most urgent of them runs.
+    /// Makes and starts threads of these priorities. The root task sleeps, and the most urgent of
+    /// them runs.
     func run(_ priorities: [UInt64]) -> [TestThread] {
         let threads = priorities.map { makeThread(priority: $0) }
         for thread in threads { start(thread) }
@@ -93,13 +110,17 @@ extension TestSystem {
         let threads = run([first, second])
         return (threads[0], threads[1])
     }
-    func run(_ first: UInt64, _ second: UInt64, _ third: UInt64) -> (TestThread, TestThread, TestThread) {
+    func run(_ first: UInt64, _ second: UInt64, _ third: UInt64) -> (
+        TestThread, TestThread, TestThread
+    ) {
         let threads = run([first, second, third])
         return (threads[0], threads[1], threads[2])
     }
 
     /// An endpoint with a bound server; the server receives at it, with a reply object of its own.
-    func serve(_ server: TestThread, from untyped: UInt32 = TestSystem.ram) -> (endpoint: UInt32, reply: UInt32) {
+    func serve(_ server: TestThread, from untyped: UInt32 = TestSystem.ram) -> (
+        endpoint: UInt32, reply: UInt32
+    ) {
         asRoot {
             let endpoint = make(.endpoint, from: untyped)
             let reply = make(.reply, from: untyped)
@@ -118,7 +139,7 @@ extension TestSystem {
         return (server, endpoint, reply)
     }
 
-    /// A client that runs, and a server that waits plainly at its endpoint: what the fast path is for.
+    /// Makes a running client and a ready server at its endpoint, for the fast path.
     func makePair(
         server: UInt64 = 5, client: UInt64 = 20
     ) -> (server: TestThread, client: TestThread, endpoint: UInt32, reply: UInt32) {
@@ -135,7 +156,8 @@ extension TestSystem {
     ) -> UInt32 {
         let target = allocateSlot()
         let result = perform(
-            badge == nil ? .copy : .mint, Slot.ownTable.index, UInt64(slot), own, UInt64(target), UInt64(rights.raw),
+            badge == nil ? .copy : .mint, Slot.ownTable.index, UInt64(slot), own, UInt64(target),
+            UInt64(rights.raw),
             placement.rawValue, badge ?? 0)
         #expect(result.error == nil, sourceLocation: sourceLocation)
         return target

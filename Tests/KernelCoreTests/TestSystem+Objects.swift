@@ -1,4 +1,4 @@
-// What tests make of the root task's memory, and how they look at it.
+// Objects that tests make from the root task's memory, and the state of threads.
 
 import KernelABI
 import Testing
@@ -35,6 +35,45 @@ extension TestSystem {
     func createPool(from untyped: UInt32, at slot: UInt64) -> Results {
         perform(.createASIDPool, RootSlot.asidControl.index, 0, 0, UInt64(untyped), own, slot)
     }
+    /// An interrupt object of a line, bound to a notification where there is one.
+    func makeInterrupt(
+        line: Int, trigger: Trigger = .edge, from untyped: UInt32 = TestSystem.ram,
+        signalling notification: UInt32? = nil, bits: UInt64 = 1,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) -> UInt32 {
+        let slot = allocateSlot()
+        let result = perform(
+            .createInterrupt, RootSlot.interruptControl.index, UInt64(line), trigger.rawValue,
+            UInt64(untyped), own, UInt64(slot))
+        #expect(result.error == nil, sourceLocation: sourceLocation)
+        if let notification {
+            let bound = perform(.bindInterrupt, slot, UInt64(notification), bits)
+            #expect(bound.error == nil, sourceLocation: sourceLocation)
+        }
+        return slot
+    }
+    /// A timer that is bound to a notification.
+    func makeTimer(
+        from untyped: UInt32 = TestSystem.ram, signalling notification: UInt32, bits: UInt64 = 1,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) -> UInt32 {
+        let slot = make(.timer, from: untyped, sourceLocation: sourceLocation)
+        let bound = perform(.bindTimer, slot, UInt64(notification), bits)
+        #expect(bound.error == nil, sourceLocation: sourceLocation)
+        return slot
+    }
+    /// Gives an address space the tables of these levels for the 2 MiB around `place`. The root
+    /// task's space has the upper one.
+    func attachTables(
+        to space: UInt32, at place: UInt64, levels: Int = 2,
+        from untyped: UInt32 = TestSystem.ram, sourceLocation: SourceLocation = #_sourceLocation
+    ) {
+        for _ in 0..<levels {
+            let table = UInt64(make(.pageTable, from: untyped, sourceLocation: sourceLocation))
+            let attached = perform(.attachTable, space, table, place)
+            #expect(attached.error == nil, sourceLocation: sourceLocation)
+        }
+    }
     func object<Object: ~Copyable>(_ slot: UInt32, as: Object.Type) -> Ref<Object>? {
         rootTable.slot(Int(slot)).pointee.object?.rebound(to: Object.self)
     }
@@ -51,12 +90,15 @@ extension TestSystem {
             let slot = make(.thread, from: untyped)
             let buffer = hasBuffer ? UInt64(make(.frame, sizeBits: 12, from: untyped)) : none
             let configured = perform(
-                .configure, slot, UInt64(RootSlot.table.index), UInt64(RootSlot.addressSpace.index), buffer,
+                .configure, slot, UInt64(RootSlot.table.index), UInt64(RootSlot.addressSpace.index),
+                buffer,
                 faultHandler.map { UInt64($0) } ?? none)
             #expect(configured.error == nil)
             #expect(perform(.setPriority, slot, priority, max(priority, 200)).error == nil)
             #expect(perform(.setEntry, slot, 0x2000).error == nil)
-            guard let ref = object(slot, as: KernelThread.self) else { preconditionFailure("no thread was made") }
+            guard let ref = object(slot, as: KernelThread.self) else {
+                preconditionFailure("no thread was made")
+            }
             return TestThread(slot: slot, ref: ref)
         }
     }
@@ -64,18 +106,23 @@ extension TestSystem {
         asRoot { for thread in threads { #expect(perform(.resume, thread.slot).error == nil) } }
     }
     func buffer(_ thread: TestThread) -> UnsafeMutablePointer<UInt64> {
-        guard let buffer = thread.ref.pointee.buffer else { preconditionFailure("the thread has no buffer") }
+        guard let buffer = thread.ref.pointee.buffer else {
+            preconditionFailure("the thread has no buffer")
+        }
         return buffer.raw.assumingMemoryBound(to: UInt64.self)
     }
 
-    // What a thread is doing
+    /// Writes a loan into the thread's IPC buffer, for its next call.
+    func offerLoan(_ thread: TestThread, _ address: UInt64, _ length: UInt64, _ rights: Rights) {
+        let words = buffer(thread)
+        words[IPCBuffer.loanAddress / 8] = address
+        words[IPCBuffer.loanLength / 8] = length
+        words[IPCBuffer.loanRights / 8] = UInt64(rights.raw)
+    }
+
+    // The state of a thread
 
     func state(_ thread: TestThread) -> ThreadState { thread.ref.state.reported }
     func effective(_ thread: TestThread) -> Int { Int(thread.ref.effective) }
     func isRunning(_ thread: TestThread) -> Bool { running == thread.ref }
-}
-
-extension Ref where Object == KernelThread {
-    /// x0–x30.
-    var registers: UnsafeMutablePointer<UInt64> { contextAddress.assumingMemoryBound(to: UInt64.self) }
 }

@@ -1,13 +1,15 @@
-// A booted kernel on the model, and the hands of its user threads: the root task, most urgent of all, sleeps while the threads
-// under test run, and is woken where a test makes or changes something.
+// A booted kernel on the model, and the calls of its user threads. The root task, most urgent of
+// all, sleeps while the threads under test run. A test wakes it to make or change an object.
 
 import HardwareInterface
 import KernelABI
+import TestSupport
 import Testing
 
 @testable import KernelCore
 
-typealias KernelThread = KernelCore.Thread
+typealias KernelThread = TestSupport.KernelThread
+typealias SeededGenerator = TestSupport.SeededGenerator
 
 /// A thread, and the slot of its capability in the root task's table.
 struct TestThread: Equatable {
@@ -15,7 +17,7 @@ struct TestThread: Equatable {
     let ref: Ref<KernelThread>
 }
 
-/// What a system call left in x0–x10.
+/// The results of a system call, in x0–x10.
 struct Results: Equatable {
     var x: [UInt64]
     var word: ResultWord { ResultWord(raw: x[0]) }
@@ -24,12 +26,12 @@ struct Results: Equatable {
     var words: [UInt64] { Array(x[3...10]) }
 }
 
-final class TestSystem {
-    static let callPlace: UInt64 = 0x1000
+final class TestSystem: ModelMachine {
     static let ram: UInt32 = 16
     static let smallDevice: UInt32 = 17
     static let largeDevice: UInt32 = 18
-    /// 64 bytes of registers at physical address 0x3f00_b880, which the kernel has mapped at `registersAddress`.
+    /// 64 bytes of registers at physical address 0x3f00_b880, which the kernel has mapped at
+    /// `registersAddress`.
     static let registers: UInt32 = 19
     static let registersAddress: UInt64 = 0xffff_ffff_0000_2880
     static let rootLine = 32
@@ -45,16 +47,16 @@ final class TestSystem {
     private var wake: UInt32 = 0
     private var wakeInterrupt: UInt32 = 0
     var steps = 0
-    /// The faults of threads that an interrupt came between: the instruction faults again.
+    /// Faults that an interrupt came between, by thread: the instruction faults again.
     var interruptedFaults: [UInt: (FaultKind, UInt64)] = [:]
     var isBroken = false
     private var isRootAsleep = false
-    /// What each thread that uses floating point wrote to the register last: no two values are the same.
+    /// The value that each thread wrote to the floating-point register last. All values differ.
     var floatingPointValues: [UInt: UInt64] = [:]
     var lastFloatingPointValue: UInt64 = 0
-    /// How many entries took a fast path.
+    /// How many system calls took a fast path.
     var fastEntries = 0
-    /// Inspect after every n-th entry only, where much is done and something else looks as well.
+    /// Inspect after every n-th entry only: for long tests with checks of their own.
     var inspectionPeriod = 1
 
     init(fast: Bool = true, asidBits: Int = 16) {
@@ -62,7 +64,8 @@ final class TestSystem {
         hardware.asidBits = asidBits
         let memory = hardware.memory
         let base = ModelState.ramBase
-        // Kernel tables at +0, the empty page table at +128 KiB, the bundle and the device tree behind; then boot memory.
+        // Kernel tables at +0, the empty page table at +128 KiB, the bundle and the device tree
+        // behind; then boot memory.
         precondition(Kernel<ModelHardware>.tableBytes <= 128 << 10)
         (memory).initializeMemory(as: UInt8.self, repeating: 0, count: (128 << 10) + 4096)
         let bundle = (memory + (160 << 10)).bindMemory(to: UInt64.self, capacity: 512)
@@ -78,21 +81,27 @@ final class TestSystem {
         kernel = .allocate(capacity: 1)
         kernel.initialize(
             to: Kernel(
-                hardware: ModelHardware(state: hardware), tables: memory, emptyTable: base + (128 << 10)))
+                hardware: ModelHardware(state: hardware), tables: memory,
+                emptyTable: base + (128 << 10)))
         do throws(BootError) {
             var task = try kernel.pointee.makeRootTask(
                 BootRequest(
                     bundle: PhysicalRange(base: base + (160 << 10), size: 4096),
-                    deviceTree: PhysicalRange(base: base + (164 << 10), size: 100), counterFrequency: 62_500_000,
+                    deviceTree: PhysicalRange(base: base + (164 << 10), size: 100),
+                    counterFrequency: 62_500_000,
                     console: 0, ramBytes: UInt64(ModelState.ramBytes)),
                 memory: BootMemory(base: base + (168 << 10), end: base + (1 << 20)))
             kernel.pointee.grantAuthorities(task)
             let left =
-                kernel.pointee.addUntyped(&task, PhysicalRange(base: base + (8 << 20), size: 8 << 20), isDevice: false)
-                + kernel.pointee.addUntyped(&task, PhysicalRange(base: 0x900_0000, size: 0x1_0000), isDevice: true)
-                + kernel.pointee.addUntyped(&task, PhysicalRange(base: 1 << 32, size: 1 << 30), isDevice: true)
+                kernel.pointee.addUntyped(
+                    &task, PhysicalRange(base: base + (8 << 20), size: 8 << 20), isDevice: false)
+                + kernel.pointee.addUntyped(
+                    &task, PhysicalRange(base: 0x900_0000, size: 0x1_0000), isDevice: true)
+                + kernel.pointee.addUntyped(
+                    &task, PhysicalRange(base: 1 << 32, size: 1 << 30), isDevice: true)
                 + kernel.pointee.addRegisters(
-                    &task, PhysicalRange(base: 0x3f00_b880, size: 64), mappedAt: TestSystem.registersAddress)
+                    &task, PhysicalRange(base: 0x3f00_b880, size: 64),
+                    mappedAt: TestSystem.registersAddress)
             precondition(left == 0)
             root = TestThread(slot: RootSlot.thread.index, ref: task.thread)
             rootTable = task.table
@@ -109,11 +118,7 @@ final class TestSystem {
         hardware.largestZero = 0
         follow(kernel.pointee.start())
         wake = make(.notification)
-        wakeInterrupt = allocateSlot()
-        perform(
-            .createInterrupt, RootSlot.interruptControl.index, UInt64(TestSystem.rootLine), Trigger.edge.rawValue,
-            UInt64(TestSystem.ram), own, UInt64(wakeInterrupt))
-        perform(.bindInterrupt, wakeInterrupt, UInt64(wake), 1)
+        wakeInterrupt = makeInterrupt(line: TestSystem.rootLine, signalling: wake)
         hardware.reserved.insert(TestSystem.rootLine)
     }
 
@@ -125,16 +130,17 @@ final class TestSystem {
     var own: UInt64 { UInt64(Slot.ownTable.index) }
     var none: UInt64 { UInt64(Slot.none.index) }
 
-    // The root task, most urgent of all, asleep while the threads under test run
+    // Calls of the root task
 
-    /// Let the root task sleep, so that the others run.
+    /// Puts the root task to sleep, so that the others run.
     func go() {
         isRootAsleep = true
         setRegisters(root, ControlWord(.wait, Slot(wake)).raw, 0, ~0)
         trap(root.ref)
     }
 
-    /// Wake the root task by its interrupt, let it act, and let it sleep again. Whoever ran goes on afterwards.
+    /// Wakes the root task by its interrupt, lets it act, and puts it to sleep again. The
+    /// interrupted thread goes on afterwards.
     @discardableResult func asRoot<Value>(_ body: () -> Value) -> Value {
         if !isRootAsleep { return body() }
         isRootAsleep = false
@@ -145,9 +151,9 @@ final class TestSystem {
         return value
     }
 
-    /// Do `work`, and let the root task interrupt it at its n-th step.
+    /// Does `work`, and lets the root task interrupt it at its n-th step.
     ///
-    /// - Returns: false when the work was over before.
+    /// - Returns: false where the work ended before.
     func interfere(after queries: Int, with work: () -> Void, _ body: () -> Void) -> Bool {
         hardware.urgentAfter = queries
         work()
@@ -160,10 +166,12 @@ final class TestSystem {
         return true
     }
 
-    /// A method that the root task invokes.
+    /// Invokes a method as the root task.
     @discardableResult func perform(
-        _ method: Method, _ slot: UInt32, _ a: UInt64 = 0, _ b: UInt64 = 0, _ c: UInt64 = 0, _ d: UInt64 = 0,
-        _ e: UInt64 = 0, _ f: UInt64 = 0, _ g: UInt64 = 0, sourceLocation: SourceLocation = #_sourceLocation
+        _ method: Method, _ slot: UInt32, _ a: UInt64 = 0, _ b: UInt64 = 0, _ c: UInt64 = 0,
+        _ d: UInt64 = 0,
+        _ e: UInt64 = 0, _ f: UInt64 = 0, _ g: UInt64 = 0,
+        sourceLocation: SourceLocation = #_sourceLocation
     ) -> Results {
         asRoot { invoke(root, method, slot, a, b, c, d, e, f, g, sourceLocation: sourceLocation) }
     }
@@ -171,7 +179,8 @@ final class TestSystem {
     // Calls of any thread
 
     @discardableResult func invoke(
-        _ thread: TestThread, _ method: Method, _ slot: UInt32, _ a: UInt64 = 0, _ b: UInt64 = 0, _ c: UInt64 = 0,
+        _ thread: TestThread, _ method: Method, _ slot: UInt32, _ a: UInt64 = 0, _ b: UInt64 = 0,
+        _ c: UInt64 = 0,
         _ d: UInt64 = 0, _ e: UInt64 = 0, _ f: UInt64 = 0, _ g: UInt64 = 0,
         sourceLocation: SourceLocation = #_sourceLocation
     ) -> Results {
@@ -184,5 +193,7 @@ final class TestSystem {
         let x = thread.ref.registers
         for index in 0...10 { x[index] = index < values.count ? values[index] : 0 }
     }
-    func results(_ thread: TestThread) -> Results { Results(x: (0...10).map { thread.ref.registers[$0] }) }
+    func results(_ thread: TestThread) -> Results {
+        Results(x: (0...10).map { thread.ref.registers[$0] })
+    }
 }

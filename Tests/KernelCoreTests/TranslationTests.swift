@@ -1,5 +1,5 @@
-// Where user addresses become memory, and where they stop being it: translation by every kind of table entry, mappings that
-// outlived their table, numbers of address spaces that are used again.
+// Translation of user addresses by every kind of table entry, mappings that outlived their table,
+// and ASIDs that are used again.
 
 import HardwareInterface
 import KernelABI
@@ -18,26 +18,39 @@ import Testing
         attachLower(s, space, from: arena)
         return space
     }
-    private func attachLower(_ s: TestSystem, _ space: UInt32, from untyped: UInt32 = TestSystem.ram) {
-        #expect(s.perform(.attachTable, space, UInt64(s.make(.pageTable, from: untyped)), place).error == nil)
+    private func attachLower(
+        _ s: TestSystem, _ space: UInt32, from untyped: UInt32 = TestSystem.ram
+    ) {
+        #expect(
+            s.perform(.attachTable, space, UInt64(s.make(.pageTable, from: untyped)), place).error
+                == nil)
     }
-    private func makeDeviceFrame(_ s: TestSystem, sizeBits: UInt64, from untyped: UInt32) -> UInt32 {
+    private func makeDeviceFrame(
+        _ s: TestSystem, sizeBits: UInt64, from untyped: UInt32
+    ) -> UInt32 {
         let slot = s.allocateSlot()
         let kind = UInt64(ObjectKind.frame.rawValue) | sizeBits << 8
-        #expect(s.perform(.retype, untyped, kind, 1, s.own, UInt64(slot), UInt64(TestSystem.ram)).error == nil)
+        #expect(
+            s.perform(.retype, untyped, kind, 1, s.own, UInt64(slot), UInt64(TestSystem.ram)).error
+                == nil)
         return slot
     }
     private func thread(_ s: TestSystem, in space: UInt32) -> TestThread {
         let thread = s.makeThread(priority: 20)
-        #expect(s.perform(.configure, thread.slot, s.none, UInt64(space), s.none, s.none).error == nil)
+        #expect(
+            s.perform(.configure, thread.slot, s.none, UInt64(space), s.none, s.none).error == nil)
         return thread
     }
-    private func translate(_ s: TestSystem, _ thread: TestThread, _ address: UInt64, write: Bool = false) -> UInt64? {
+    private func translate(
+        _ s: TestSystem, _ thread: TestThread, _ address: UInt64, write: Bool = false
+    ) -> UInt64? {
         s.kernel.pointee.translate(thread.ref, address, write: write).map {
             ModelState.ramBase + UInt64($0.0 - s.hardware.memory)
         }
     }
-    private func physical(_ s: TestSystem, _ frame: UInt32) -> UInt64 { s.perform(.frameInformation, frame).x[3] }
+    private func physical(_ s: TestSystem, _ frame: UInt32) -> UInt64 {
+        s.perform(.frameInformation, frame).x[3]
+    }
 
     /// Pages and blocks, and what the kernel itself mapped for the root task.
     @Test func everyKindOfEntryIsTranslated() {
@@ -50,18 +63,23 @@ import Testing
         let user = thread(s, in: space)
         #expect(translate(s, user, place + 0x5123) == physical(s, page) + 0x123)
         #expect(translate(s, user, place + 0x5123, write: true) == nil)
-        #expect(translate(s, user, place + 0x4fff) == nil && translate(s, user, place + 0x6000) == nil)
+        #expect(
+            translate(s, user, place + 0x4fff) == nil && translate(s, user, place + 0x6000) == nil)
         for offset in [0, 0x1234, 0x1f_ffff] as [UInt64] {
-            #expect(translate(s, user, 0x60_0000 + offset, write: true) == physical(s, block) + offset)
+            #expect(
+                translate(s, user, 0x60_0000 + offset, write: true) == physical(s, block) + offset)
         }
         #expect(translate(s, user, 0x80_0000) == nil)
         #expect(translate(s, user, 1 << 30) == nil && translate(s, user, Limits.userEnd) == nil)
-        for address in [RootLayout.information, RootLayout.ipcBuffer, RootLayout.deviceTree, RootLayout.bundle] {
+        for address in [
+            RootLayout.information, RootLayout.ipcBuffer, RootLayout.deviceTree, RootLayout.bundle,
+        ] {
             #expect(translate(s, s.root, address) != nil, "\(String(address, radix: 16))")
         }
     }
 
-    /// Registers are nobody's memory: the kernel neither reads nor writes them for a task, whatever their size.
+    /// Device registers are not memory: the kernel neither reads nor writes them for a task,
+    /// whatever their size.
     @Test func registersAreNotTranslated() {
         let s = TestSystem()
         let space = makeSpace(s)
@@ -77,7 +95,7 @@ import Testing
         }
     }
 
-    /// A capability whose mapping went with its table takes nothing away from what was mapped there since.
+    /// A capability whose mapping went with its table does not remove what was mapped there since.
     @Test func anOldMappingLeavesItsPlacesNewFrameAlone() {
         let s = TestSystem()
         let arena = s.make(.untyped, sizeBits: 14)
@@ -90,18 +108,22 @@ import Testing
         attachLower(s, space)
         let new = [s.make(.frame, sizeBits: 12), s.make(.frame, sizeBits: 12)]
         for (index, frame) in new.enumerated() {
-            #expect(s.perform(.map, space, UInt64(frame), place + 4096 * UInt64(index), readWrite).error == nil)
+            #expect(
+                s.perform(.map, space, UInt64(frame), place + 4096 * UInt64(index), readWrite).error
+                    == nil)
         }
         #expect(s.perform(.protect, space, UInt64(old), 1).error == .notMapped)
         #expect(s.perform(.unmap, space, UInt64(old)).error == nil)
         _ = s.delete(second)
         let user = thread(s, in: space)
         for (index, frame) in new.enumerated() {
-            #expect(translate(s, user, place + 4096 * UInt64(index), write: true) == physical(s, frame))
+            #expect(
+                translate(s, user, place + 4096 * UInt64(index), write: true) == physical(s, frame))
         }
     }
 
-    /// The number of an address space that ended is used again: what the processor remembers of it goes first.
+    /// The ASID of a destroyed address space is used again. The processor forgets its translations
+    /// first.
     @Test func aNumberIsForgottenBeforeItIsUsedAgain() {
         let s = TestSystem()
         let arena = s.make(.untyped, sizeBits: 14)

@@ -1,5 +1,5 @@
-// Untyped memory: what is made of it, in which memory, with interrupts at every step; and that reclaiming it ends
-// everything that was made, however deep in use it is.
+// Untyped memory: which objects it makes from which memory, with interrupts at every step.
+// Reclaiming it destroys every object, however deep in use it is.
 
 import KernelABI
 import Testing
@@ -8,12 +8,15 @@ import Testing
 
 @Suite struct UntypedTests {
     static let kinds: [(ObjectKind, UInt64)] = [
-        (.endpoint, 0), (.notification, 0), (.reply, 0), (.thread, 0), (.capabilityTable, 4), (.capabilityTable, 10),
-        (.addressSpace, 0), (.pageTable, 0), (.frame, 12), (.frame, 21), (.untyped, 12), (.untyped, 20), (.timer, 0),
+        (.endpoint, 0), (.notification, 0), (.reply, 0), (.thread, 0), (.capabilityTable, 4),
+        (.capabilityTable, 10),
+        (.addressSpace, 0), (.pageTable, 0), (.frame, 12), (.frame, 21), (.untyped, 12),
+        (.untyped, 20), (.timer, 0),
     ]
 
     func retype(
-        _ s: TestSystem, _ untyped: UInt32, _ kind: ObjectKind, _ sizeBits: UInt64 = 0, count: UInt64 = 1,
+        _ s: TestSystem, _ untyped: UInt32, _ kind: ObjectKind, _ sizeBits: UInt64 = 0,
+        count: UInt64 = 1,
         table: UInt64? = nil, at index: UInt64, descriptors: UInt64? = nil, offset: UInt64 = 0
     ) -> Results {
         s.perform(
@@ -49,7 +52,10 @@ import Testing
             for frame in frames {
                 let physical = s.perform(.frameInformation, frame).x[3]
                 let words = s.hardware.memory + Int(physical - ModelState.ramBase)
-                #expect((0..<512).allSatisfy { words.load(fromByteOffset: $0 * 8, as: UInt64.self) == 0 })
+                #expect(
+                    (0..<512).allSatisfy {
+                        words.load(fromByteOffset: $0 * 8, as: UInt64.self) == 0
+                    })
                 words.initializeMemory(as: UInt8.self, repeating: 0x5a, count: 4096)
             }
             let table = s.make(.capabilityTable, sizeBits: 6, from: arena)
@@ -78,10 +84,14 @@ import Testing
             expect(retype(s, arena, kind, at: free), .invalidArgument)
         }
         for (kind, bits) in [
-            (.endpoint, 1), (.frame, 13), (.frame, 0), (.frame, 255), (.untyped, 11), (.untyped, 39),
+            (.endpoint, 1), (.frame, 13), (.frame, 0), (.frame, 255), (.untyped, 11),
+            (.untyped, 39),
             (.capabilityTable, 3), (.capabilityTable, 15),
-        ] as [(ObjectKind, UInt64)] { expect(retype(s, arena, kind, bits, at: free), .invalidArgument) }
-        s.setRegisters(s.root, ControlWord(invoke: .retype, Slot(arena)).raw, 200, 1, s.own, free, s.none)
+        ] as [(ObjectKind, UInt64)] {
+            expect(retype(s, arena, kind, bits, at: free), .invalidArgument)
+        }
+        s.setRegisters(
+            s.root, ControlWord(invoke: .retype, Slot(arena)).raw, 200, 1, s.own, free, s.none)
         s.trap(s.root.ref)
         expect(s.results(s.root), .invalidArgument)
         #expect(retype(s, weak, .endpoint, at: free).error == .missingRights)
@@ -98,9 +108,12 @@ import Testing
         #expect(s.perform(.untypedInformation, arena).x[5...6] == [0, 0])
         // Some are made, then the row of free slots or the memory ends.
         let start: UInt64 = 2000
-        #expect(s.perform(.copy, Slot.ownTable.index, UInt64(arena), s.own, start + 3, 31, 0).error == nil)
+        #expect(
+            s.perform(.copy, Slot.ownTable.index, UInt64(arena), s.own, start + 3, 31, 0).error
+                == nil)
         expect(retype(s, arena, .endpoint, count: 10, at: start), .slotOccupied, made: 3)
-        expect(retype(s, arena, .frame, 12, count: 10, at: start + 100), .insufficientMemory, made: 3)
+        expect(
+            retype(s, arena, .frame, 12, count: 10, at: start + 100), .insufficientMemory, made: 3)
         expect(retype(s, arena, .endpoint, count: 5, at: 4094), .invalidCapability, made: 2)
         #expect(retype(s, arena, .endpoint, count: 0, at: start + 3).x[3] == 0)
     }
@@ -111,22 +124,34 @@ import Testing
         let device = TestSystem.smallDevice
         let free = UInt64(s.allocateSlot())
         #expect(retype(s, device, .frame, 12, at: free).error == .invalidArgument)
-        #expect(retype(s, device, .frame, 12, at: free, descriptors: UInt64(device)).error == .invalidArgument)
-        #expect(retype(s, device, .endpoint, at: free, descriptors: UInt64(arena)).error == .invalidArgument)
+        #expect(
+            retype(s, device, .frame, 12, at: free, descriptors: UInt64(device)).error
+                == .invalidArgument)
+        #expect(
+            retype(s, device, .endpoint, at: free, descriptors: UInt64(arena)).error
+                == .invalidArgument)
         for offset in [0x800, 0x1_0000, 0xf_ffff_0000, UInt64(bitPattern: -4096)] as [UInt64] {
             #expect(
-                retype(s, device, .frame, 12, at: free, descriptors: UInt64(arena), offset: offset).error
+                retype(s, device, .frame, 12, at: free, descriptors: UInt64(arena), offset: offset)
+                    .error
                     == .invalidArgument)
         }
-        #expect(retype(s, device, .frame, 21, at: free, descriptors: UInt64(arena)).error == .invalidArgument)
-        let result = retype(s, device, .frame, 12, count: 3, at: 2000, descriptors: UInt64(arena), offset: 0x2000)
+        #expect(
+            retype(s, device, .frame, 21, at: free, descriptors: UInt64(arena)).error
+                == .invalidArgument)
+        let result = retype(
+            s, device, .frame, 12, count: 3, at: 2000, descriptors: UInt64(arena), offset: 0x2000)
         #expect(result.error == nil && result.x[3] == 3)
         for index in 0..<3 as Range<UInt64> {
             let information = s.perform(.frameInformation, UInt32(2000 + index))
             #expect(information.x[3] == 0x900_2000 + index * 0x1000 && information.x[4] == 12 | 256)
         }
-        #expect(retype(s, TestSystem.largeDevice, .frame, 30, at: free, descriptors: UInt64(arena)).error == nil)
-        #expect(retype(s, device, .untyped, 14, at: 2010, descriptors: UInt64(arena), offset: 0x4000).error == nil)
+        #expect(
+            retype(s, TestSystem.largeDevice, .frame, 30, at: free, descriptors: UInt64(arena))
+                .error == nil)
+        #expect(
+            retype(s, device, .untyped, 14, at: 2010, descriptors: UInt64(arena), offset: 0x4000)
+                .error == nil)
         let inner = s.perform(.untypedInformation, 2010)
         #expect(inner.x[3] == 0x900_4000 && inner.x[4] == 14 | 256)
         #expect(s.perform(.reclaim, device).error == .wrongState)
@@ -154,15 +179,18 @@ import Testing
         #expect(places.count == 20)
         let physical = s.perform(.frameInformation, 1101).x[3]
         let memory = s.hardware.memory + Int(physical - ModelState.ramBase)
-        #expect((0..<(2 << 20) / 4096).allSatisfy { memory.load(fromByteOffset: $0 * 4096, as: UInt64.self) == 0 })
+        #expect(
+            (0..<(2 << 20) / 4096).allSatisfy {
+                memory.load(fromByteOffset: $0 * 4096, as: UInt64.self) == 0
+            })
         s.hardware.queriesLeft = 0
         #expect(s.perform(.reclaim, arena).error == nil)
         s.hardware.queriesLeft = nil
         s.inspectTables()
     }
 
-    /// Objects of every kind, all in use, nested regions among them: reclaimed with an interrupt at every step, and the
-    /// whole state inspected after each.
+    /// Objects of every kind, all in use, nested regions among them: reclaimed with an interrupt at
+    /// every step, and the whole state inspected after each.
     @Test(arguments: [0, 2, nil]) func reclaimOfEverythingInUse(period: Int?) {
         let s = TestSystem()
         let arena = s.make(.untyped, sizeBits: 21)
@@ -170,7 +198,8 @@ import Testing
         let innermost = s.make(.untyped, sizeBits: 14, from: inner)
         let handler = s.make(.endpoint, from: inner)
         let doomed = (0..<6).map {
-            s.makeThread(priority: UInt64(50 - $0), from: $0 % 2 == 0 ? arena : inner, faultHandler: handler)
+            s.makeThread(
+                priority: UInt64(50 - $0), from: $0 % 2 == 0 ? arena : inner, faultHandler: handler)
         }
         let survivors = (0..<3).map { s.makeThread(priority: UInt64(60 - $0)) }
         let (door, doorReply) = s.serve(doomed[0], from: innermost)
@@ -180,29 +209,28 @@ import Testing
         let notification = s.make(.notification, from: innermost)
         let spare = s.make(.reply)
         let arenaReply = s.make(.reply, from: arena)
-        let timer = s.make(.timer, from: inner)
-        s.perform(.bindTimer, timer, UInt64(notification), 1)
+        let timer = s.makeTimer(from: inner, signalling: notification)
         s.perform(.arm, timer, 1 << 40, 5000)
         s.perform(.bindNotification, doomed[1].slot, UInt64(notification))
-        let interrupt = s.allocateSlot()
-        s.perform(.createInterrupt, RootSlot.interruptControl.index, 40, 0, UInt64(inner), s.own, UInt64(interrupt))
-        s.perform(.bindInterrupt, interrupt, UInt64(notification), 2)
+        let interrupt = s.makeInterrupt(
+            line: 40, trigger: .level, from: inner, signalling: notification, bits: 2)
         s.raise(line: 40)
         // An address space with mappings of frames from within and without.
         let space = s.make(.addressSpace, from: arena)
-        for address in [0x40_0000, 0x40_0000] as [UInt64] {
-            s.perform(.attachTable, space, UInt64(s.make(.pageTable, from: inner)), address)
-        }
+        s.attachTables(to: space, at: 0x40_0000, from: inner)
         let frame = s.make(.frame, sizeBits: 12)
         let innerFrame = s.make(.frame, sizeBits: 12, from: innermost)
         #expect(s.perform(.map, space, UInt64(frame), 0x40_0000, 3).error == nil)
         #expect(s.perform(.map, space, UInt64(innerFrame), 0x40_1000, 3).error == nil)
-        #expect(s.perform(.map, RootSlot.addressSpace.index, UInt64(s.copy(innerFrame)), 0x20_1000, 3).error == nil)
+        #expect(
+            s.perform(.map, RootSlot.addressSpace.index, UInt64(s.copy(innerFrame)), 0x20_1000, 3)
+                .error == nil)
         // A table with capabilities of things within and without.
         let table = s.make(.capabilityTable, sizeBits: 6, from: inner)
         for index in 0..<40 as Range<UInt64> {
             s.perform(
-                .copy, Slot.ownTable.index, UInt64([outside, door, frame, table][Int(index % 4)]), UInt64(table), index,
+                .copy, Slot.ownTable.index, UInt64([outside, door, frame, table][Int(index % 4)]),
+                UInt64(table), index,
                 31)
         }
         // Threads in every state.
@@ -238,11 +266,15 @@ import Testing
             #expect(s.results(survivor).error == .peerDied)
         }
         #expect(s.perform(.frameInformation, frame).x[5] == 0)
-        #expect(s.hardware.deadline == ~0 && s.hardware.quiet.isEmpty && !s.hardware.enabled.contains(40))
+        #expect(
+            s.hardware.deadline == ~0 && s.hardware.quiet.isEmpty
+                && !s.hardware.enabled.contains(40))
         #expect(s.floatingPointValues.isEmpty && !s.hardware.isFloatingPointEnabled)
         s.inspectTables()
         // The memory serves again.
-        for index in 0..<20 as Range<UInt64> { #expect(retype(s, arena, .thread, at: 3000 + index).error == nil) }
+        for index in 0..<20 as Range<UInt64> {
+            #expect(retype(s, arena, .thread, at: 3000 + index).error == nil)
+        }
         s.inspectTables()
     }
 
@@ -265,8 +297,8 @@ import Testing
         #expect(s.isEmpty(fool.slot))
     }
 
-    /// While a region is being reclaimed, nothing new is made of it, nor of the regions within; and who is stopped in the
-    /// middle may be followed by another who finishes.
+    /// While a region is being reclaimed, no object is made of it or of the regions within. A
+    /// reclaim that stops in the middle may be finished by another.
     @Test(arguments: 0..<24) func nothingIsMadeOfDyingMemory(step: Int) {
         let s = TestSystem()
         let arena = s.make(.untyped, sizeBits: 20)
@@ -281,7 +313,10 @@ import Testing
             let free = UInt64(s.allocateSlot())
             #expect(retype(s, arena, .endpoint, at: free).error == .wrongState)
             #expect(
-                s.perform(.createInterrupt, RootSlot.interruptControl.index, 44, 0, UInt64(arena), s.own, free).error
+                s.perform(
+                    .createInterrupt, RootSlot.interruptControl.index, 44, 0, UInt64(arena), s.own,
+                    free
+                ).error
                     == .wrongState)
             if s.isEmpty(notifications[3]), !s.isEmpty(inner) {
                 // The inner region is empty, and goes next.
@@ -295,7 +330,8 @@ import Testing
                 let endpoint = s.make(.endpoint)
                 _ = s.perform(.bindServer, endpoint, UInt64(thread.slot))
                 _ = s.perform(.resume, thread.slot)
-                _ = s.perform(.configure, thread.slot, UInt64(RootSlot.table.index), s.none, s.none, s.none)
+                _ = s.perform(
+                    .configure, thread.slot, UInt64(RootSlot.table.index), s.none, s.none, s.none)
             }
             s.perform(.suspend, worker.slot)
             #expect(s.perform(.reclaim, arena).error == nil)

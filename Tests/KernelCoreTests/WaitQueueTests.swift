@@ -1,5 +1,5 @@
-// The wait queue against a sorted array: every order of insertion, removal and re-keying serves by priority, and by arrival
-// among equals.
+// The wait queue against a sorted array: every order of insertion, removal and re-keying serves by
+// priority, and by arrival among equals.
 
 import KernelABI
 import Testing
@@ -57,7 +57,8 @@ private struct QueueModel: ~Copyable {
         #expect(served == [1, 4, 0, 2, 5, 3])
     }
 
-    /// All priorities at once, in orders that a tree without balance could suffer from. `LoopBound` counts the nodes visited.
+    /// All priorities at once, in orders that a tree without balance could suffer from. `LoopBound`
+    /// counts the nodes visited.
     @Test(arguments: [1, 255, 128, 37]) func takesAllPrioritiesInAnyOrder(stride: Int) {
         var model = QueueModel(count: 512)
         for step in 0..<256 { model.insert(step, key: UInt8(truncatingIfNeeded: step * stride)) }
@@ -73,12 +74,15 @@ private struct QueueModel: ~Copyable {
         model.check()
     }
 
-    /// All orders of removing five nodes, two of which are equals: each case of removal, at the root and below.
+    /// All orders of removing five nodes, two of which are equals: each case of removal, at the
+    /// root and below.
     @Test func removesInEveryOrder() {
         func visit(_ left: [Int], _ done: [Int]) {
             if left.isEmpty {
                 var model = QueueModel(count: 5)
-                for (index, key) in [0x80, 0x40, 0xc0, 0x80, 0x60].enumerated() { model.insert(index, key: UInt8(key)) }
+                for (index, key) in [0x80, 0x40, 0xc0, 0x80, 0x60].enumerated() {
+                    model.insert(index, key: UInt8(key))
+                }
                 for index in done {
                     model.remove(index)
                     model.check()
@@ -90,7 +94,9 @@ private struct QueueModel: ~Copyable {
         visit([0, 1, 2, 3, 4], [])
     }
 
-    @Test(arguments: [(1, 8), (2, 256), (3, 3)] as [(UInt64, Int)]) func agreesWithAnArray(seed: UInt64, keys: Int) {
+    @Test(arguments: [(1, 8), (2, 256), (3, 3)] as [(UInt64, Int)]) func agreesWithAnArray(
+        seed: UInt64, keys: Int
+    ) {
         var random = SeededGenerator(seed: seed)
         var model = QueueModel(count: 64)
         var queued: Set<Int> = []
@@ -108,18 +114,5 @@ private struct QueueModel: ~Copyable {
             }
             model.check()
         }
-    }
-}
-
-/// A repeatable source of numbers (SplitMix64).
-struct SeededGenerator: RandomNumberGenerator {
-    var state: UInt64
-    init(seed: UInt64) { state = seed }
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-        return z ^ (z >> 31)
     }
 }

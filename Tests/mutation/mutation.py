@@ -43,6 +43,8 @@ OTHERS = [
     ("HardwareInterface", "Sources/Kernel/HardwareInterface", ["KernelABI"]),
     ("CAArch64", "Sources/Kernel/CAArch64", []),
 ]
+# What the tests of a mutated module need: name, place, module.
+SUPPORT = [("TestSupport", "Tests/TestSupport", "KernelCore")]
 ONLY = {"CAArch64": "Model.c", "CLibFDT": "CLibFDT.c"}
 MANIFEST = """// swift-tools-version: 6.2
 import PackageDescription
@@ -180,8 +182,12 @@ def make_package(plan, chosen):
         targets.append(target("target", name, needs, ONLY.get(name)))
     for module, (_, tests) in MODULES.items():
         targets.append(target("target", module, [*names, "MutationSwitch"]))
-        targets.append(target("testTarget", tests, [*names, module]))
+        support = [name for name, _, owner in SUPPORT if owner == module]
+        targets.append(target("testTarget", tests, [*names, module, *support]))
         mirror(ROOT / "Tests" / tests, PACKAGE / "Tests" / tests)
+    for name, folder, module in SUPPORT:
+        mirror(ROOT / folder, PACKAGE / "Sources" / name)
+        targets.append(target("target", name, [*names, module]))
     for module, (folder, _) in MODULES.items():
         copies, wanted = PACKAGE / "Sources" / module, set()
         for path in sorted((ROOT / folder).glob("*.swift")):

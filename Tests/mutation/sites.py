@@ -6,47 +6,21 @@ else. So an edit elsewhere moves no other site.
 """
 
 import hashlib
-import re
 from dataclasses import dataclass, field
 
-TOKEN = re.compile(
-    r"""(?P<space>[ \t]+)|(?P<newline>\n)|(?P<comment>//[^\n]*|/\*.*?\*/)
-    |(?P<string>"(?:\\.|[^"\\\n])*")|(?P<number>0x[0-9a-fA-F_]+|0b[01_]+|[0-9][0-9_]*)
-    |(?P<word>[A-Za-z_`$][A-Za-z0-9_`]*)|(?P<directive>\#(?:if|elseif|else|endif)[^\n]*)
-    |(?P<hash>\#[a-zA-Z_]+)|(?P<attribute>@[A-Za-z_]+)
-    |(?P<operator>[-/=+!*%<>&|^~?.]+)|(?P<mark>[(){}\[\],:;])""",
-    re.X | re.S,
-)
+from swift_tokens import CLOSING, OPENING, tokens, without_board
+
 COMPARISONS = {
     "<": "less", "<=": "lessOrEqual", ">": "greater", ">=": "greaterOrEqual", "==": "equal",
     "!=": "notEqual",
 }
 ASSIGNMENTS = {"=", "+=", "-=", "&+=", "&-=", "|=", "&=", "^=", "*="}
-# What stands before a parenthesis and is no behaviour, or cannot go.
+# Words before a parenthesis that change no behaviour, or cannot be removed.
 NO_CALLS = {"(", "rounds", "precondition", "preconditionFailure", "fatalError"}
 ADDITION = {"+", "-", "&+", "&-", "|", "^"}
 MULTIPLICATION = {"*", "/", "%", "&", "&*"}
-SHIFT = {"<<", ">>", "&<<", "&>>"}
-OPENING, CLOSING = {"(": ")", "[": "]", "{": "}"}, {")", "]", "}"}
-# What no expression of one operator reaches across.
+# Tokens that end the operands of every operator.
 BORDERS = {",", ":", ";", "{", "}", "return", "in", "case", "where", "else", "throw", "let", "var"}
-
-
-@dataclass
-class Token:
-    kind: str
-    text: str
-    start: int
-    end: int
-    line: int
-    after_newline: bool = False
-    after_space: bool = False
-    before_space: bool = False
-
-    @property
-    def is_infix(self):
-        """The format puts a space on either side of an operator between two operands."""
-        return self.kind == "operator" and self.after_space and self.before_space
 
 
 @dataclass
@@ -56,7 +30,7 @@ class Site:
     operator: str
     text: str
     line: int
-    # Positions in the source, and what stands before, instead of the token in between, and behind.
+    # Positions in the source; then the text before, instead of the middle token, and behind.
     start: int
     end: int
     wrap: tuple
@@ -66,53 +40,16 @@ class Site:
     number: int = field(default=0)
 
 
-def tokens(source):
-    found, at, line, newline, space = [], 0, 1, True, True
-    while at < len(source):
-        match = TOKEN.match(source, at)
-        if not match:
-            raise ValueError(f"line {line}: {source[at:at + 20]!r}")
-        kind, text = match.lastgroup, match.group()
-        if kind in ("space", "newline", "comment"):
-            if found:
-                found[-1].before_space = found[-1].before_space or found[-1].end == at
-            newline, space = newline or kind == "newline", True
-        else:
-            found.append(Token(kind, text, at, match.end(), line, newline, space))
-            newline = space = False
-        line += text.count("\n")
-        at = match.end()
-    return found
-
-
 class Parser:
     """Walks one file: types, functions, statements, expressions."""
 
     def __init__(self, file, source):
         self.file, self.source = file, source
-        self.all = tokens(source)
+        self.all = without_board(tokens(source))
         self.sites = []
         self.function = ""
-        self.skipping_embedded()
         self.members(0, len(self.all), [])
         self.name_sites()
-
-    def skipping_embedded(self):
-        """Leaves out what only a board compiles, and the lines that say so."""
-        kept, stack = [], []
-        for token in self.all:
-            if token.kind == "directive":
-                word, _, condition = token.text[1:].partition(" ")
-                if word == "if":
-                    is_board = condition in ("hasFeature(Embedded)", "BENCHMARK")
-                    stack.append(not is_board)
-                elif word in ("else", "elseif"):
-                    stack[-1] = not stack[-1]
-                else:
-                    stack.pop()
-            elif all(stack):
-                kept.append(token)
-        self.all = kept
 
     # Structure
 

@@ -1,21 +1,5 @@
-// The code of a linked kernel or task, as `lint-elf` reads it: instructions, the names of functions, and what a branch does.
-
-/// What an instruction means for the way through the code.
-public enum Step: Equatable {
-    case next
-    /// `bl`: there, and on behind it.
-    case call(UInt64)
-    /// `b`: there only.
-    case jump(UInt64)
-    /// A condition: there, or on.
-    case branch(UInt64)
-    /// `br`: one of a table's places, or anywhere.
-    case indirectJump
-    /// `blr`.
-    case indirectCall
-    /// `ret`, `eret`, `brk`: the way ends.
-    case end
-}
+// The code of a linked kernel or task: instructions, names of functions, and the effect of single
+// instructions on registers.
 
 /// Executable memory, and the functions in it.
 public struct CodeImage {
@@ -32,11 +16,12 @@ public struct CodeImage {
             same.map(\.name).max { ($0.count, $0) < ($1.count, $1) }
         }
         functions = longest.map { (start: $0.key, name: $0.value) }.sorted { $0.start < $1.start }
-        addresses = Dictionary(symbols.map { ($0.name, $0.start) }, uniquingKeysWith: { first, _ in first })
+        addresses = Dictionary(
+            symbols.map { ($0.name, $0.start) }, uniquingKeysWith: { first, _ in first })
     }
 
     public var range: Range<UInt64> { base..<(base + 4 * UInt64(words.count)) }
-    /// The instruction at an address, nil outside.
+    /// Returns the instruction at an address; nil outside of the code.
     public func instruction(_ address: UInt64) -> UInt32? {
         range.contains(address) && address % 4 == 0 ? words[Int(address - base) / 4] : nil
     }
@@ -52,36 +37,23 @@ public struct CodeImage {
         }
         return low == 0 ? nil : low - 1
     }
-    func name(_ address: UInt64) -> String { function(address).map { functions[$0].name } ?? "no function" }
+    func name(_ address: UInt64) -> String {
+        function(address).map { functions[$0].name } ?? "no function"
+    }
     /// From the start of the function that holds `address` to the start of the next.
     func extent(_ address: UInt64) -> Range<UInt64> {
         guard let index = function(address) else { return address..<(address + 4) }
-        return functions[index].start..<(index + 1 < functions.count ? functions[index + 1].start : range.upperBound)
+        let isLast = index + 1 == functions.count
+        return functions[index].start..<(isLast ? range.upperBound : functions[index + 1].start)
     }
 
-    /// Where the instruction at `address` leads (Arm ARM C4.1.89, branches).
-    public func step(_ address: UInt64) -> Step {
-        guard let word = instruction(address) else { return .end }
-        func target(_ shift: UInt32, _ bits: UInt32) -> UInt64 {
-            let field = (word >> shift) & (1 << bits - 1)
-            let offset = Int64(Int32(bitPattern: field << (32 - bits)) >> Int32(32 - bits)) * 4
-            return address &+ UInt64(bitPattern: offset)
-        }
-        if word >> 26 == 0b100101 { return .call(target(0, 26)) }
-        if word >> 26 == 0b000101 { return .jump(target(0, 26)) }
-        // b.cond; cbz and cbnz; tbz and tbnz.
-        if word >> 24 == 0x54 || (word >> 25) & 0x3f == 0x1a { return .branch(target(5, 19)) }
-        if (word >> 25) & 0x3f == 0x1b { return .branch(target(5, 14)) }
-        if word & 0xffff_fc1f == 0xd61f_0000 { return .indirectJump }
-        if word & 0xffff_fc1f == 0xd63f_0000 { return .indirectCall }
-        if word & 0xffff_fc1f == 0xd65f_0000 || word == 0xd69f_03e0 || word & 0xffe0_001f == 0xd420_0000 {
-            return .end
-        }
-        return .next
+    /// Returns where the instruction at `address` leads; nil outside of the code.
+    public func flow(_ address: UInt64) -> InstructionFlow? {
+        instruction(address).map { InstructionFlow($0, at: address) }
     }
 
-    /// Is the `br` at `address` the end of a `switch`: an entry of a table added to a place of this function? Entries are bytes that
-    /// are multiplied by four, or words.
+    /// Returns whether the `br` at `address` ends a `switch`: it adds an entry of a table to a
+    /// place of this function. Entries are bytes that are multiplied by four, or words.
     func isTableJump(_ address: UInt64) -> Bool {
         guard let jump = instruction(address) else { return false }
         let register = (jump >> 5) & 31
@@ -91,7 +63,8 @@ public struct CodeImage {
             if word & 0xffe0_fc00 == 0x8b00_0800 && word & 31 == register { return true }
             // ldrsw xM, [xT, xI, lsl #2]; add xD, xN, xM
             if word & 0xffe0_fc00 == 0x8b00_0000 && word & 31 == register,
-                let load = instruction(address &- 4 &* (back + 1)), load & 0xffe0_fc00 == 0xb8a0_7800,
+                let load = instruction(address &- 4 &* (back + 1)),
+                load & 0xffe0_fc00 == 0xb8a0_7800,
                 load & 31 == (word >> 16) & 31
             {
                 return true
@@ -100,7 +73,8 @@ public struct CodeImage {
         return false
     }
 
-    /// Does the instruction touch a floating-point or vector register (Arm ARM C4.1.96, C4.1.94)?
+    /// Returns whether the instruction touches a floating-point or vector register (Arm ARM
+    /// C4.1.96, C4.1.94).
     func usesVectors(_ address: UInt64) -> Bool {
         guard let word = instruction(address) else { return false }
         let isData = (word >> 25) & 7 == 7
@@ -108,7 +82,8 @@ public struct CodeImage {
         return isData || isAccess
     }
 
-    /// The address, or for `adrp` its page, that the instruction puts into a register (Arm ARM C6.2.10, C6.2.11).
+    /// Returns the address, or for `adrp` its page, that the instruction puts into a register (Arm
+    /// ARM C6.2.10, C6.2.11).
     func address(formedAt address: UInt64) -> UInt64? {
         guard let word = instruction(address), word & 0x1f00_0000 == 0x1000_0000 else { return nil }
         let field = (word >> 5 & 0x7ffff) << 2 | word >> 29 & 3
@@ -116,7 +91,7 @@ public struct CodeImage {
         return word >> 31 == 0 ? address &+ offset : (address & ~4095) &+ offset << 12
     }
 
-    /// All addresses that `adr`, and `adrp` with the addition behind it, form; in order.
+    /// Returns all addresses that `adr`, and `adrp` with the addition behind it, form; in order.
     public func formedAddresses() -> [UInt64] {
         var formed: Set<UInt64> = []
         for at in stride(from: range.lowerBound, to: range.upperBound, by: 4) {
@@ -136,21 +111,22 @@ public struct CodeImage {
         return formed.sorted()
     }
 
-    /// The constant that the third argument has at the call at `address`, as far as the code before it says.
+    /// Returns the constant that is the third argument of the call at `address`; nil where the code
+    /// before it does not say.
     func constantThirdArgument(_ address: UInt64) -> Int? {
         for back in 1...64 as ClosedRange<UInt64> {
             let at = address &- 4 &* back
             guard extent(address).contains(at), let word = instruction(at) else { return nil }
-            if step(at) != .next {
-                if case .call = step(at) { return nil }
-                continue
-            }
+            let flow = InstructionFlow(word, at: at)
+            if case .call = flow { return nil }
+            if !flow.isStraight { continue }
             // movz w2, #imm or movz x2, #imm
             if word & 0x7fe0_001f == 0x5280_0002 { return Int((word >> 5) & 0xffff) }
             // Loads and stores: only a load writes, and a pair of them two registers.
             if (word >> 25) & 5 == 4 {
                 let isPair = (word >> 27) & 7 == 5
-                if word & 1 << 22 != 0 && (word & 31 == 2 || isPair && (word >> 10) & 31 == 2) { return nil }
+                let isTarget = word & 31 == 2 || isPair && (word >> 10) & 31 == 2
+                if word & 1 << 22 != 0 && isTarget { return nil }
             } else if word & 31 == 2 {
                 return nil
             }
@@ -165,11 +141,13 @@ extension ElfFile {
         let executable = segments.filter(\.isExecutable)
         if executable.isEmpty { throw ToolError("no executable segment") }
         return try executable.map { segment in
-            let words = stride(from: segment.offset, to: segment.offset + segment.fileSize & ~3, by: 4).map {
+            let end = segment.offset + segment.fileSize & ~3
+            let words = stride(from: segment.offset, to: end, by: 4).map {
                 UInt32(truncatingIfNeeded: bytes.number($0, 4))
             }
             let image = segment.virtualAddress..<(segment.virtualAddress + UInt64(segment.fileSize))
-            return CodeImage(base: segment.virtualAddress, words: words, symbols: try symbols(in: image))
+            return CodeImage(
+                base: segment.virtualAddress, words: words, symbols: try symbols(in: image))
         }
     }
 

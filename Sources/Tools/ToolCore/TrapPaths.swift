@@ -1,19 +1,26 @@
-// What the kernel can execute once it runs: everything that the vectors lead to. On those paths there is no code or text that
-// boot gave back, no heap, no once-token, no floating-point register, no copy of a large value, and no jump that cannot be followed.
+// The code that the kernel can execute once it runs: everything that the vectors lead to. On those
+// paths there is no code or text that boot gave back, no heap, no once-token, no floating-point
+// register, no copy of a large value, and no jump that cannot be followed.
 
 /// Rules over the code that is reachable from the entries.
 public struct TrapPaths {
-    /// The largest copy or clearing, in bytes, that a trap path may make at once: a thread's registers, which `setEntry` clears.
+    /// The largest copy or clearing, in bytes, that a trap path may make at once: a thread's
+    /// registers, which `setEntry` clears.
     public var largestCopy = 280
-    /// Functions that copy or clear as many bytes as they are told: their callers bound it, in the source.
+    /// Functions that copy or clear as many bytes as an argument says. Their callers bound it, in
+    /// the source.
     public var boundedCopies = ["copyLoan"]
     /// Functions that may touch floating-point registers.
-    public var mayUseVectors = ["swiftlet_switch_floating_point", "swiftlet_switch_floating_point_registers"]
+    public var mayUseVectors = [
+        "swiftlet_switch_floating_point", "swiftlet_switch_floating_point_registers",
+    ]
     /// Functions of a heap, of locks, of lazily initialised globals.
     public static let forbidden: Set<String> = [
-        "swift_once", "swift_allocObject", "swift_retain", "swift_release", "swift_slowAlloc", "malloc", "free",
+        "swift_once", "swift_allocObject", "swift_retain", "swift_release", "swift_slowAlloc",
+        "malloc", "free",
     ]
-    /// What the names of the exits begin with, by which a fast path leaves the kernel: entered by a branch, so that the stack is empty again.
+    /// The prefix of the exits by which a fast path leaves the kernel. It enters them by a branch,
+    /// so that the stack is empty again.
     static let exits = "swiftlet_exit"
     static let copies: Set<String> = ["memcpy", "memmove", "memset", "memcpy_up"]
 
@@ -25,7 +32,7 @@ public struct TrapPaths {
 
     public init(_ image: CodeImage) { self.image = image }
 
-    /// Follow everything from `entries`; code below `runStart` is boot's.
+    /// Follows everything from `entries`. Code below `runStart` is boot's.
     public mutating func follow(entries: [UInt64], runStart: UInt64) {
         var work = entries
         while let start = work.popLast() {
@@ -49,17 +56,18 @@ public struct TrapPaths {
     }
 
     private mutating func targets(_ at: UInt64) -> (also: [UInt64], goesOn: Bool)? {
-        switch image.step(at) {
-        case .next: return ([], true)
+        switch image.flow(at) {
+        case .next, .wait, .look: return ([], true)
         case .call(let target):
             if image.name(target).hasPrefix(TrapPaths.exits) {
                 problems.append(
-                    "\(image.name(at)) calls \(image.name(target)), which does not return: the stack would grow")
+                    "\(image.name(at)) calls \(image.name(target)), which does not return: "
+                        + "the stack would grow")
             }
             return ([target], true)
         case .branch(let target): return ([target], true)
         case .jump(let target): return ([target], false)
-        case .end: return nil
+        case .return, .exceptionReturn, .trap, nil: return nil
         case .indirectCall:
             problems.append("\(image.name(at)) calls through a pointer")
             return ([], true)
@@ -68,8 +76,9 @@ public struct TrapPaths {
                 problems.append("\(image.name(at)) jumps through a pointer")
                 return nil
             }
-            // Any place of the function may be meant.
-            return (stride(from: image.extent(at).lowerBound, to: image.extent(at).upperBound, by: 4).map { $0 }, false)
+            // The table may name any place of the function.
+            let extent = image.extent(at)
+            return (Array(stride(from: extent.lowerBound, to: extent.upperBound, by: 4)), false)
         }
     }
 
@@ -96,7 +105,7 @@ public struct TrapPaths {
 
     private mutating func checkCopy(_ at: UInt64, _ name: String) {
         let target: UInt64
-        switch image.step(at) {
+        switch image.flow(at) {
         case .call(let to), .jump(let to): target = to
         default: return
         }

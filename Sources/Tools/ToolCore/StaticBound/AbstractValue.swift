@@ -1,5 +1,5 @@
-// What is known of a register without running the code: a few constants, some bits, or a place in
-// the thread or on the stack.
+// The knowledge about a register without running the code: a few constants, some bits, or a place
+// in the thread or on the stack.
 
 /// A set of 64-bit values. Every operation may return a larger set than the exact one, never a
 /// smaller one.
@@ -186,10 +186,10 @@ enum AbstractValue: Hashable {
         }
         return .fromBits(known, value & known)
     }
-    /// The bits of a sum that are the same for all values of both sides, and what they are.
+    /// Returns the bits that the sums of all values of both sides agree on.
     ///
-    /// Larger operands carry wherever smaller ones do. So a carry that the largest operands lack is in no sum, and one that the
-    /// smallest operands have is in every sum.
+    /// Larger operands carry wherever smaller ones do. So a carry that the largest operands lack is
+    /// in no sum, and one that the smallest operands have is in every sum.
     private static func sum(
         _ a: (known: UInt64, value: UInt64), _ b: (known: UInt64, value: UInt64), carry: UInt64
     ) -> (known: UInt64, value: UInt64) {

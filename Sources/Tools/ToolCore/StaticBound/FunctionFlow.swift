@@ -1,4 +1,4 @@
-// The feasible way through one function, called with what is known of its arguments.
+// The feasible paths through one function, given the knowledge about its arguments.
 //
 // Branches to other functions (`b`) are followed as if they belonged to this one: they do not
 // return here. Calls are nodes.
@@ -11,6 +11,7 @@ struct CodeBlock {
         case call(UInt64, AbstractState)
         case look
         case `return`
+        /// `eret` or `wfi`: interrupts are taken from here on.
         case leave
         case trap
     }
@@ -31,7 +32,8 @@ public final class KernelCode {
     let constants: ConstantMemory
     private let disassembler: Disassembler
     private var decoded: [UInt64: Instruction] = [:]
-    /// Where blocks begin: targets of branches, and what follows a branch, a call or a look.
+    /// The starts of blocks: targets of branches, and instructions behind a branch, a call or a
+    /// look.
     private var leaders: Set<UInt64> = []
     private var returning: [UInt64: Bool] = [:]
 
@@ -40,12 +42,13 @@ public final class KernelCode {
         self.constants = constants
         disassembler = try Disassembler()
         for address in stride(from: image.range.lowerBound, to: image.range.upperBound, by: 4) {
-            switch image.step(address) {
+            switch image.flow(address) {
             case .jump(let target), .branch(let target), .call(let target):
                 leaders.insert(target)
                 leaders.insert(address + 4)
-            case .indirectJump, .indirectCall, .end: leaders.insert(address + 4)
-            case .next: break
+            case .indirectJump, .indirectCall, .return, .exceptionReturn, .trap:
+                leaders.insert(address + 4)
+            case .next, .wait, .look, nil: break
             }
         }
     }
@@ -64,7 +67,8 @@ public final class KernelCode {
     /// - Returns: false where it is one already.
     func addLeader(_ address: UInt64) -> Bool { leaders.insert(address).inserted }
 
-    /// Can a call of the function come back? What ends in `brk` or stops the core does not.
+    /// Returns whether a call of the function can come back. A function that ends in `brk`, or
+    /// stops the core, does not.
     func returns(_ function: UInt64) throws -> Bool {
         if let known = returning[function] { return known }
         returning[function] = true
@@ -81,7 +85,7 @@ public final class KernelCode {
                     break walk
                 case .branch(let target): work.append(target)
                 case .indirectJump, .indirectCall, .return: return true
-                case .leave, .trap: break walk
+                case .exceptionReturn, .wait, .trap: break walk
                 }
                 at += 4
             }
@@ -102,10 +106,10 @@ struct FunctionFlow {
     private var visits: [Int] = []
     private var work: [Int] = []
     private var returned: [Int: AbstractState] = [:]
-    /// What is known of the results, x0 to x7 and x21, where it returns; nil: it does not.
+    /// The knowledge about the results, x0 to x7 and x21; nil where the function does not return.
     private(set) var results: [Int: AbstractValue]?
     private let called: (UInt64, AbstractState) -> [Int: AbstractValue]?
-    /// Joins after which what still changes becomes unknown.
+    /// The number of joins after which a register that still changes becomes unknown.
     private static let patience = 12
 
     /// - Parameter called: what a call returns; nil: it does not.
@@ -199,7 +203,7 @@ struct FunctionFlow {
             case .return:
                 end = .return
                 returned[block] = state
-            case .leave: end = .leave
+            case .exceptionReturn, .wait: end = .leave
             case .trap: end = .trap
             case .indirectCall:
                 throw BoundError("0x\(String(at, radix: 16)): a call through a pointer")

@@ -22,24 +22,6 @@ public struct Instruction {
     }
     enum Shift { case left, right, arithmetic, none }
 
-    /// What an instruction means for the way through the code.
-    enum Flow: Equatable {
-        case next
-        case call(UInt64)
-        case jump(UInt64)
-        /// There, or on.
-        case branch(UInt64)
-        case indirectJump
-        case indirectCall
-        case `return`
-        /// `eret`, and `wfi`, which a masked interrupt ends: interrupts are taken from here on.
-        case leave
-        /// `brk`: a panic.
-        case trap
-        /// ISR_EL1 is read: the kernel looks for pending interrupts.
-        case look
-    }
-
     let address: UInt64
     let word: UInt32
     let mnemonic: String
@@ -50,7 +32,7 @@ public struct Instruction {
     let extended: (bits: Int, isSigned: Bool)?
     let condition: Condition?
     let writesBack: Bool
-    let flow: Flow
+    let flow: InstructionFlow
 }
 
 /// The conditions of `b.cond`, `csel` and `ccmp`, by their number.
@@ -121,7 +103,7 @@ public final class Disassembler {
             address: address, word: word, mnemonic: mnemonic, operands: operands,
             shift: shift(raw.last),
             extended: extent(of: raw.last), condition: condition(arm.cc), writesBack: arm.writeback,
-            flow: flow(mnemonic, word, operands))
+            flow: InstructionFlow(word, at: address))
     }
 
     private func operand(_ raw: cs_arm64_op) -> Instruction.Operand {
@@ -159,24 +141,5 @@ public final class Disassembler {
     }
     private func condition(_ raw: arm64_cc) -> Condition? {
         raw == ARM64_CC_INVALID ? nil : Condition(rawValue: raw.rawValue - 1)
-    }
-
-    private func flow(_ mnemonic: String, _ word: UInt32, _ operands: [Instruction.Operand])
-        -> Instruction.Flow
-    {
-        var target: UInt64 { if case .immediate(let place)? = operands.last { place } else { 0 } }
-        switch mnemonic {
-        case "bl": return .call(target)
-        case "b": return .jump(target)
-        case "cbz", "cbnz", "tbz", "tbnz": return .branch(target)
-        case "br": return .indirectJump
-        case "blr": return .indirectCall
-        case "ret": return .return
-        case "eret", "wfi": return .leave
-        case "brk", "hlt", "udf": return .trap
-        // mrs xN, isr_el1
-        case "mrs": return word & ~31 == 0xd538_c100 ? .look : .next
-        default: return mnemonic.hasPrefix("b.") ? .branch(target) : .next
-        }
     }
 }

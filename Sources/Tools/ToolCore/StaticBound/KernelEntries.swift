@@ -1,4 +1,4 @@
-// The kernel's entries: from where each starts, and what is known when it does.
+// The kernel's entries: the start of each, and the knowledge about the machine there.
 
 import KernelABI
 
@@ -33,7 +33,7 @@ extension LongestPaths {
     private func afterWait() throws -> UInt64? {
         guard let idle = code.image.address(of: "swiftlet_idle") else { return nil }
         for address in stride(from: idle, to: code.image.extent(idle).upperBound, by: 4)
-        where try code.instruction(address).flow == .leave { return address + 4 }
+        where try code.instruction(address).flow == .wait { return address + 4 }
         return nil
     }
 
@@ -81,8 +81,8 @@ extension LongestPaths {
         return entries
     }
 
-    /// All numbers of so many bits from `first` on, as sets of numbers in which at most `setBits` bits
-    /// are unknown: the smaller the sets, the more comparisons they decide.
+    /// All numbers of so many bits from `first` on, as sets of numbers in which at most `setBits`
+    /// bits are unknown: the smaller the sets, the more comparisons they decide.
     private func others(
         atLeast first: UInt64, bits: Int, setBits: Int
     ) -> [(known: UInt64, value: UInt64)] {

@@ -1,12 +1,12 @@
 // Longest masked sections of the kernel: each function's, in each situation that it is called in,
 // from its callees'.
 
-/// What `wcet` knows about the kernel, and what it found so far.
+/// The knowledge of `wcet` about the kernel, and its results so far.
 public final class LongestPaths {
     let code: KernelCode
     let lines: SourceLines
     let sources: SourceLoops
-    /// What stands in the way of a bound.
+    /// The reasons for which there is no bound.
     public private(set) var problems: [String] = []
     private var reported: Set<String> = []
     private var known: [Key: Lengths] = [:]
@@ -175,19 +175,20 @@ public final class LongestPaths {
 }
 
 extension Path {
-    /// The call or loop that costs most, and in it likewise, one line; beside it the next one, where
-    /// that is a quarter of the whole.
+    /// The call or loop that costs most, and in it likewise, one line; beside it the next one,
+    /// where that is a quarter of the whole.
     public var spine: String {
         let parts = steps.filter { !$0.isCode && $0.length >= 40 && $0.length * 5 >= length }
             .sorted { $0.length > $1.length }
         guard let first = parts.first else { return "" }
         let inner = first.inside?.spine ?? ""
         let second = parts.dropFirst().first { $0.length * 4 >= length }
-        return first.head + (inner.isEmpty ? "" : " › " + inner) + (second.map { " + " + $0.head } ?? "")
+        return first.head + (inner.isEmpty ? "" : " › " + inner)
+            + (second.map { " + " + $0.head } ?? "")
     }
 
-    /// What the path consists of, indented by depth; pieces below `least` instructions are added
-    /// up.
+    /// Returns the parts of the path, indented by depth. Pieces below `least` instructions are
+    /// added up.
     public func listing(_ depth: Int = 0, least: Int = 12) -> [String] {
         var lines: [String] = []
         var small = 0
@@ -229,7 +230,7 @@ extension PathStep {
         case .code(let function, let place, let count): "\(count) \(function) at \(place)"
         }
     }
-    /// Without what lies in it.
+    /// The step in one line, without its parts.
     var head: String {
         switch self {
         case .call(let function, _, let path): "\(function) \(path.length)"

@@ -12,8 +12,8 @@ struct SourceLoop: Hashable {
     var lines: ClosedRange<Int>
     /// nil: none stands there, or none that can be evaluated.
     var bound: Int?
-    /// A branch of the body that fewer rounds take: it begins with the count of another `LoopBound`,
-    /// which is stated before the loop.
+    /// A branch of the body that fewer rounds take: it begins with the count of another
+    /// `LoopBound`, which is stated before the loop.
     var branch: Branch?
     struct Branch: Hashable {
         var lines: ClosedRange<Int>
