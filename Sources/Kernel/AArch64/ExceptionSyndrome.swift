@@ -65,7 +65,9 @@ public struct ExceptionSyndrome: Sendable {
         if status == 0x21 { return "misaligned access" }
         if status == 0x10 { return "external abort" }
         if !isTranslation { return "data abort" }
-        if status >= 0x0c { return isWrite ? "write without permission" : "read without permission" }
+        if status >= 0x0c {
+            return isWrite ? "write without permission" : "read without permission"
+        }
         return isWrite ? "write to an unmapped page" : "read from an unmapped page"
     }
 }

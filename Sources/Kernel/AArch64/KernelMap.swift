@@ -14,7 +14,9 @@ public enum KernelLayout {
     public static var linearBase: UInt64 { swiftlet_linear_base() }
     public static var linearBytes: UInt64 { swiftlet_linear_bytes() }
 
-    @inline(__always) public static func linear(_ physical: UInt64) -> UInt64 { physical &+ swiftlet_linear_base() }
+    @inline(__always) public static func linear(_ physical: UInt64) -> UInt64 {
+        physical &+ swiftlet_linear_base()
+    }
     @inline(__always) public static func pointer(_ physical: UInt64) -> UnsafeMutableRawPointer {
         // Safety: the linear mapping never reaches address 0; whether this part of it is mapped is the caller's knowledge.
         unsafe UnsafeMutableRawPointer(bitPattern: UInt(linear(physical))).unsafelyUnwrapped
@@ -29,7 +31,8 @@ public enum KernelLayout {
 
     /// - Parameter imagePhysical: where the boot loader put the image.
     public init(imagePhysical: UInt64) {
-        imageOffset = unsafe UInt64(UInt(bitPattern: swiftlet_image_start_address())) &- imagePhysical
+        imageOffset =
+            unsafe UInt64(UInt(bitPattern: swiftlet_image_start_address())) &- imagePhysical
         nextTable = unsafe UInt64(UInt(bitPattern: swiftlet_pool_end_address()))
     }
 
@@ -48,22 +51,29 @@ public enum KernelLayout {
     ///
     /// - Complexity: one entry for each step; a range has at most 1,024 pages and 1,024 blocks of 2 MiB around its GiBs.
     public mutating func map(
-        _ virtual: UInt64, _ physical: UInt64, bytes: UInt64, writable: Bool, _ memory: PageDescriptor.Memory
+        _ virtual: UInt64, _ physical: UInt64, bytes: UInt64, writable: Bool,
+        _ memory: PageDescriptor.Memory
     ) throws(BootFailure) {
         var done: UInt64 = 0
         while done < bytes {  // once a step
             let size = KernelMap.largestStep((virtual &+ done) | (physical &+ done), bytes &- done)
             let entry = try unsafe entry(virtual &+ done, level: PageDescriptor.level(size))
-            if unsafe PageDescriptor(raw: entry.pointee).isValid { throw BootFailure("memory is described twice") }
+            if unsafe PageDescriptor(raw: entry.pointee).isValid {
+                throw BootFailure("memory is described twice")
+            }
             unsafe entry.pointee =
-                PageDescriptor.kernel(physical &+ done, size, writable: writable, executable: false, memory).raw
+                PageDescriptor.kernel(
+                    physical &+ done, size, writable: writable, executable: false, memory
+                ).raw
             done &+= 1 << UInt64(size.rawValue)
         }
         Translation.publish()
     }
 
     /// RAM at its place in the linear mapping.
-    public mutating func mapLinear(_ physical: UInt64, bytes: UInt64, writable: Bool) throws(BootFailure) {
+    public mutating func mapLinear(_ physical: UInt64, bytes: UInt64, writable: Bool)
+        throws(BootFailure)
+    {
         if physical >= KernelLayout.linearBytes || bytes > KernelLayout.linearBytes - physical {
             throw BootFailure("the image lies above 256 GiB")
         }
@@ -73,7 +83,9 @@ public enum KernelLayout {
     /// The kernel's own device registers.
     ///
     /// - Returns: the virtual address of the register at `physical`.
-    public mutating func mapDevice(_ physical: UInt64, bytes: UInt64) throws(BootFailure) -> UInt64 {
+    public mutating func mapDevice(
+        _ physical: UInt64, bytes: UInt64
+    ) throws(BootFailure) -> UInt64 {
         // A translation to more than the processor has would fault at its first use.
         if physical >= 1 << KernelMap.physicalBits {
             throw BootFailure("a device lies where the processor has no addresses")
@@ -84,7 +96,9 @@ public enum KernelLayout {
         let skip = size >= 1 << 21 ? (first &- nextDevice) & 0x1f_ffff : 0
         let room = swiftlet_device_base() &+ swiftlet_device_bytes() &- nextDevice
         // The gap behind a device has its room as well.
-        if size >= room || skip >= room &- size { throw BootFailure("the kernel's devices have too many registers") }
+        if size >= room || skip >= room &- size {
+            throw BootFailure("the kernel's devices have too many registers")
+        }
         let virtual = nextDevice &+ skip
         try map(virtual, first, bytes: size, writable: true, .device)
         nextDevice = virtual &+ size &+ 4096  // a gap between devices
@@ -119,12 +133,16 @@ public enum KernelLayout {
     }
 
     /// The entry for an address at a level, with the tables above it.
-    private mutating func entry(_ virtual: UInt64, level: Int) throws(BootFailure) -> UnsafeMutablePointer<UInt64> {
+    private mutating func entry(_ virtual: UInt64, level: Int) throws(BootFailure)
+        -> UnsafeMutablePointer<UInt64>
+    {
         var table = unsafe swiftlet_kernel_root_address()
         for above in 1..<level {
             let slot = unsafe KernelMap.slot(table, virtual, level: above)
             let current = unsafe PageDescriptor(raw: slot.pointee)
-            if current.isValid && !current.isTable { throw BootFailure("memory is described twice") }
+            if current.isValid && !current.isTable {
+                throw BootFailure("memory is described twice")
+            }
             if !current.isValid { unsafe slot.pointee = PageDescriptor.table(try takeTable()).raw }
             unsafe table = imagePointer(PageDescriptor(raw: slot.pointee).address)
         }
@@ -135,7 +153,8 @@ public enum KernelLayout {
         _ table: UnsafeMutableRawPointer, _ virtual: UInt64, level: Int
     ) -> UnsafeMutablePointer<UInt64> {
         // Safety: a table is a page of 512 entries, and the index is below 512.
-        unsafe (table + 8 * PageDescriptor.index(virtual, level: level)).assumingMemoryBound(to: UInt64.self)
+        unsafe (table + 8 * PageDescriptor.index(virtual, level: level)).assumingMemoryBound(
+            to: UInt64.self)
     }
 
     private func imagePointer(_ physical: UInt64) -> UnsafeMutableRawPointer {
@@ -146,7 +165,9 @@ public enum KernelLayout {
     /// - Returns: the physical address of an empty table.
     private mutating func takeTable() throws(BootFailure) -> UInt64 {
         let pool = unsafe UInt64(UInt(bitPattern: swiftlet_pool_start_address()))
-        if nextTable == pool { throw BootFailure("memory lies in too many pieces for the kernel's page tables") }
+        if nextTable == pool {
+            throw BootFailure("memory lies in too many pieces for the kernel's page tables")
+        }
         nextTable &-= 4096
         let physical = nextTable &- imageOffset
         unsafe swiftlet_zero(imagePointer(physical), 4096)

@@ -16,6 +16,8 @@ public enum Translation {
     @inline(__always) public static func invalidate(page: UInt64, asid: UInt16) {
         swiftlet_invalidate_page((page >> 12) & 0xfff_ffff_ffff | UInt64(asid) << 48)
     }
-    @inline(__always) public static func invalidate(asid: UInt16) { swiftlet_invalidate_asid(UInt64(asid) << 48) }
+    @inline(__always) public static func invalidate(asid: UInt16) {
+        swiftlet_invalidate_asid(UInt64(asid) << 48)
+    }
     public static func invalidateAll() { swiftlet_invalidate_all() }
 }

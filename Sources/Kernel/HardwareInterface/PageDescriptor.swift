@@ -6,7 +6,9 @@ import KernelABI
 @frozen public struct PageDescriptor: Equatable, Sendable {
     public var raw: UInt64
     @inlinable public init(raw: UInt64) { self.raw = raw }
-    @inlinable public static func == (a: PageDescriptor, b: PageDescriptor) -> Bool { a.raw == b.raw }
+    @inlinable public static func == (a: PageDescriptor, b: PageDescriptor) -> Bool {
+        a.raw == b.raw
+    }
     @inlinable public static var invalid: PageDescriptor { PageDescriptor(raw: 0) }
 
     /// Index of `address` in the table of `level` (1, 2 or 3).
@@ -23,7 +25,9 @@ import KernelABI
     }
 
     /// Points to the table of the next level.
-    @inlinable public static func table(_ physical: UInt64) -> PageDescriptor { PageDescriptor(raw: physical | 3) }
+    @inlinable public static func table(_ physical: UInt64) -> PageDescriptor {
+        PageDescriptor(raw: physical | 3)
+    }
 
     /// Memory attributes, as indices into MAIR_EL1.
     @frozen public enum Memory: UInt64, Sendable {

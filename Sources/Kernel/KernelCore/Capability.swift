@@ -25,7 +25,8 @@ public struct Uses: Equatable, Sendable {
         case .endpoint: raw = access
         case .notification: raw = access &<< 2
         case .reply: raw = (access & 2) &<< 4
-        case .null, .thread, .capabilityTable, .addressSpace, .pageTable, .frame, .untyped, .interrupt, .timer,
+        case .null, .thread, .capabilityTable, .addressSpace, .pageTable, .frame, .untyped,
+            .interrupt, .timer,
             .interruptControl, .systemControl, .registers, .asidControl, .asidPool:
             raw = 0
         }
@@ -107,8 +108,12 @@ extension Ref where Object == Capability {
     /// Make this empty slot a copy of `source` in the derivation tree.
     ///
     /// - Returns: an error before anything changed, or nil.
-    func derive(from source: Ref<Capability>, rights: Rights, badge: UInt64, placement: Placement) -> KernelError? {
-        guard let object = source.pointee.object, !object.pointee.isDying else { return .invalidCapability }
+    func derive(from source: Ref<Capability>, rights: Rights, badge: UInt64, placement: Placement)
+        -> KernelError?
+    {
+        guard let object = source.pointee.object, !object.pointee.isDying else {
+            return .invalidCapability
+        }
         let isPeer = placement == .peer && source.pointee.depth > 0
         let depth = Int(source.pointee.depth) &+ (isPeer ? 0 : 1)
         if depth > Limits.derivationDepth { return .derivationTooDeep }

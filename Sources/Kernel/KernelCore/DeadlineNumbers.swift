@@ -25,7 +25,8 @@ public struct DeadlineNumbers: ~Copyable {
     /// - Parameter maximum: the maximum priority of the thread that asks.
     /// - Complexity: constant.
     mutating func take(maximum: UInt8) -> UInt32? {
-        let words = ~full & (maximum >= DeadlineNumbers.urgentMaximum ? ~0 : DeadlineNumbers.commonWords)
+        let words =
+            ~full & (maximum >= DeadlineNumbers.urgentMaximum ? ~0 : DeadlineNumbers.commonWords)
         if words == 0 { return nil }
         let word = words.trailingZeroBitCount & 63
         let bit = (~taken[word]).trailingZeroBitCount & 63

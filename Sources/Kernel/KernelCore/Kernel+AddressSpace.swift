@@ -7,9 +7,9 @@ extension Kernel where H: ~Copyable {
     /// The table that holds the entry for `address` at `level`, by its kernel address.
     ///
     /// - Complexity: two loads at most.
-    @inline(__always) func table(_ space: Ref<AddressSpace>, _ address: UInt64, level: Int) throws(MissingLevel) -> Ref<
-        TableEntries
-    > {
+    @inline(__always) func table(
+        _ space: Ref<AddressSpace>, _ address: UInt64, level: Int
+    ) throws(MissingLevel) -> Ref<TableEntries> {
         var at: Ref<TableEntries> = unsafe reference(
             hardware.kernelAddress(physical: space.pointee.rootPhysical), as: TableEntries.self)
         var depth = 1
@@ -17,8 +17,11 @@ extension Kernel where H: ~Copyable {
         while depth < level {
             rounds.count()
             let entry = at.pointee.entries[PageDescriptor.index(address, level: depth)]
-            if !entry.isValid || !entry.isTable { throw MissingLevel(level: depth &+ 1, isBlock: entry.isValid) }
-            at = unsafe reference(hardware.kernelAddress(physical: entry.address), as: TableEntries.self)
+            if !entry.isValid || !entry.isTable {
+                throw MissingLevel(level: depth &+ 1, isBlock: entry.isValid)
+            }
+            at = unsafe reference(
+                hardware.kernelAddress(physical: entry.address), as: TableEntries.self)
             depth = depth &+ 1
         }
         return at
@@ -35,13 +38,16 @@ extension Kernel where H: ~Copyable {
         if slot.pointee.usedBy != nil { throw MapError(.alreadyMapped) }
         let size = frame.pointee.size
         let bytes: UInt64 = 1 << UInt64(size.rawValue)
-        if address & (bytes &- 1) != 0 || address >= Limits.userEnd { throw MapError(.invalidArgument) }
+        if address & (bytes &- 1) != 0 || address >= Limits.userEnd {
+            throw MapError(.invalidArgument)
+        }
         try checkAccess(rights, slot, frame)
         let level = PageDescriptor.level(size)
         let index = PageDescriptor.index(address, level: level)
         let entries: Ref<TableEntries>
         do throws(MissingLevel) { entries = try table(space, address, level: level) } catch {
-            throw error.isBlock ? MapError(.alreadyMapped) : MapError(.notMapped, level: error.level)
+            throw error.isBlock
+                ? MapError(.alreadyMapped) : MapError(.notMapped, level: error.level)
         }
         if entries.pointee.entries[index].isValid { throw MapError(.alreadyMapped) }
         entries.pointee.entries[index] = .user(
@@ -55,9 +61,13 @@ extension Kernel where H: ~Copyable {
     }
 
     /// Are these rights to a mapping allowed by W^X, by the capability and by the kind of memory?
-    private func checkAccess(_ rights: Rights, _ slot: Ref<Capability>, _ frame: Ref<Frame>) throws(MapError) {
+    private func checkAccess(_ rights: Rights, _ slot: Ref<Capability>, _ frame: Ref<Frame>)
+        throws(MapError)
+    {
         let access = rights & (.read | .write | .execute)
-        if access == .none || access != rights || !access.contains(.read) { throw MapError(.invalidArgument) }
+        if access == .none || access != rights || !access.contains(.read) {
+            throw MapError(.invalidArgument)
+        }
         if access.contains(.write | .execute) { throw MapError(.invalidArgument) }
         if frame.pointee.isDevice && access.contains(.execute) { throw MapError(.invalidArgument) }
         if !slot.pointee.rights.contains(access) { throw MapError(.missingRights) }
@@ -98,14 +108,17 @@ extension Kernel where H: ~Copyable {
     /// Change the rights of a mapping.
     ///
     /// - Precondition: the capability is a frame's.
-    func protect(_ slot: Ref<Capability>, in space: Ref<AddressSpace>, rights: Rights) throws(MapError) {
+    func protect(_ slot: Ref<Capability>, in space: Ref<AddressSpace>, rights: Rights)
+        throws(MapError)
+    {
         let frame: Ref<Frame> = slot.fastObject()
         if slot.pointee.mappedIn != space { throw MapError(.notMapped) }
         try checkAccess(rights, slot, frame)
         let level = PageDescriptor.level(frame.pointee.size)
         let address = slot.pointee.badge
         let index = PageDescriptor.index(address, level: level)
-        guard let entries = try? table(space, address, level: level), entries.pointee.entries[index].isValid,
+        guard let entries = try? table(space, address, level: level),
+            entries.pointee.entries[index].isValid,
             entries.pointee.entries[index].address == frame.pointee.physical
         else { throw MapError(.notMapped) }
         // Break before make (Arm ARM D8.17.1): no two translations of one address at once.
@@ -113,19 +126,24 @@ extension Kernel where H: ~Copyable {
         hardware.publishTableEntry()
         hardware.invalidate(page: address, asid: space.pointee.asid)
         entries.pointee.entries[index] = .user(
-            frame.pointee.physical, frame.pointee.size, rights, frame.pointee.isDevice ? .device : .normal)
+            frame.pointee.physical, frame.pointee.size, rights,
+            frame.pointee.isDevice ? .device : .normal)
         hardware.publishTableEntry()
     }
 
     /// Make a page table the next missing level for `address`.
-    func attach(_ table: Ref<PageTable>, to space: Ref<AddressSpace>, at address: UInt64) throws(MapError) {
+    func attach(_ table: Ref<PageTable>, to space: Ref<AddressSpace>, at address: UInt64)
+        throws(MapError)
+    {
         if table.pointee.addressSpace != nil { throw MapError(.alreadyMapped) }
         if address >= Limits.userEnd { throw MapError(.invalidArgument) }
         var level = 1
         var rounds = LoopBound(2)
         while level <= 2 {
             rounds.count()
-            guard let entries = try? self.table(space, address, level: level) else { throw MapError(.alreadyMapped) }
+            guard let entries = try? self.table(space, address, level: level) else {
+                throw MapError(.alreadyMapped)
+            }
             let index = PageDescriptor.index(address, level: level)
             let entry = entries.pointee.entries[index]
             if !entry.isValid {
@@ -175,8 +193,12 @@ extension Kernel where H: ~Copyable {
     /// bytes follow in the same page.
     ///
     /// This is where an address that user code supplies becomes memory; nothing else in the kernel touches user memory.
-    func translate(_ thread: Ref<Thread>, _ address: UInt64, write: Bool) -> (UnsafeMutableRawPointer, Int)? {
-        guard let space = thread.spaceSlot.addressSpace, address < Limits.userEnd else { return nil }
+    func translate(
+        _ thread: Ref<Thread>, _ address: UInt64, write: Bool
+    ) -> (UnsafeMutableRawPointer, Int)? {
+        guard let space = thread.spaceSlot.addressSpace, address < Limits.userEnd else {
+            return nil
+        }
         var level = 1
         var rounds = LoopBound(3)
         while level <= 3 {

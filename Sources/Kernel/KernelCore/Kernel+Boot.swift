@@ -42,7 +42,8 @@ public struct BootRequest {
     public var console: UInt64
     public var ramBytes: UInt64
     public init(
-        bundle: PhysicalRange, deviceTree: PhysicalRange, counterFrequency: UInt64, console: UInt64, ramBytes: UInt64
+        bundle: PhysicalRange, deviceTree: PhysicalRange, counterFrequency: UInt64, console: UInt64,
+        ramBytes: UInt64
     ) {
         self.bundle = bundle
         self.deviceTree = deviceTree
@@ -92,7 +93,8 @@ public struct RootTask: ~Copyable {
 
 extension Kernel where H: ~Copyable {
     /// Make the root task with its segments, stack, IPC buffer and information page; it does not run yet.
-    public mutating func makeRootTask(_ request: BootRequest, memory: consuming BootMemory) throws(BootError)
+    public mutating func makeRootTask(_ request: BootRequest, memory: consuming BootMemory)
+        throws(BootError)
         -> RootTask
     {
         var memory = memory
@@ -101,7 +103,8 @@ extension Kernel where H: ~Copyable {
         // Safety: zeroed memory of the kind's size, taken for this object.
         unsafe tablePlace.bindMemory(to: CapabilityTable.self, capacity: 1).initialize(
             to: CapabilityTable(
-                header: ObjectHeader(.capabilityTable, size: tableBytes), count: 1 << RootLayout.tableBits))
+                header: ObjectHeader(.capabilityTable, size: tableBytes),
+                count: 1 << RootLayout.tableBits))
         let rootTable = try takePage(&memory)
         let pool = unsafe reference(
             try take(&memory, Footprint.descriptor(.asidPool)), as: ASIDPool.self)
@@ -114,7 +117,8 @@ extension Kernel where H: ~Copyable {
         space.pointee.header.kind = .addressSpace
         space.pointee.rootPhysical = rootTable
         assignASID(to: space, from: pool)
-        let thread = unsafe reference(try take(&memory, Footprint.descriptor(.thread)), as: Thread.self)
+        let thread = unsafe reference(
+            try take(&memory, Footprint.descriptor(.thread)), as: Thread.self)
         thread.header.pointee.kind = .thread
         initializeThread(thread)
         let informationPage = try takePage(&memory)
@@ -127,7 +131,9 @@ extension Kernel where H: ~Copyable {
             information: information)
         if !isLayoutSound(root.thread) { throw .layout }
         makeFirstCapabilities(root)
-        try mapRoot(&root, PhysicalRange(base: informationPage, size: 4096), at: RootLayout.information, .read)
+        try mapRoot(
+            &root, PhysicalRange(base: informationPage, size: 4096), at: RootLayout.information,
+            .read)
         try mapImage(&root, request)
         try prepareThread(&root, request)
         return root
@@ -145,10 +151,16 @@ extension Kernel where H: ~Copyable {
 
     /// The authorities are part of the kernel's state, which must stand at its final address when this is called.
     public mutating func grantAuthorities(_ root: borrowing RootTask) {
-        let system = unsafe withUnsafeMutablePointer(to: &systemControl.header) { unsafe Ref<ObjectHeader>($0) }
-        let interrupt = unsafe withUnsafeMutablePointer(to: &interruptControl.header) { unsafe Ref<ObjectHeader>($0) }
-        root.table.slot(Int(RootSlot.systemControl.index)).makeFirst(of: system, kind: .systemControl)
-        root.table.slot(Int(RootSlot.interruptControl.index)).makeFirst(of: interrupt, kind: .interruptControl)
+        let system = unsafe withUnsafeMutablePointer(to: &systemControl.header) {
+            unsafe Ref<ObjectHeader>($0)
+        }
+        let interrupt = unsafe withUnsafeMutablePointer(to: &interruptControl.header) {
+            unsafe Ref<ObjectHeader>($0)
+        }
+        root.table.slot(Int(RootSlot.systemControl.index)).makeFirst(
+            of: system, kind: .systemControl)
+        root.table.slot(Int(RootSlot.interruptControl.index)).makeFirst(
+            of: interrupt, kind: .interruptControl)
         let asid = unsafe withUnsafeMutablePointer(to: &asidControl.header) {
             unsafe Ref<ObjectHeader>($0)
         }
@@ -156,7 +168,9 @@ extension Kernel where H: ~Copyable {
     }
 
     /// Map the bundle, the root segments within it and the device tree.
-    private mutating func mapImage(_ root: inout RootTask, _ request: BootRequest) throws(BootError) {
+    private mutating func mapImage(
+        _ root: inout RootTask, _ request: BootRequest
+    ) throws(BootError) {
         let bundle = unsafe reference(
             hardware.kernelAddress(physical: request.bundle.base), as: BundleHead.self)
         if request.bundle.size < 4096 || bundle.pointee.words[0] != Bundle.magic
@@ -172,21 +186,28 @@ extension Kernel where H: ~Copyable {
             let bytes = bundle.pointee.words[first &+ 2]
             let rights = Rights(raw: UInt8(truncatingIfNeeded: bundle.pointee.words[first &+ 3]))
             if (offset | address | bytes) & 4095 != 0 || offset > size || bytes > size &- offset
-                || address >= RootLayout.stackTop &- RootLayout.stackBytes || rights.contains(.write | .execute)
+                || address >= RootLayout.stackTop &- RootLayout.stackBytes
+                || rights.contains(.write | .execute)
             {
                 throw .bundle
             }
-            try mapRoot(&root, PhysicalRange(base: request.bundle.base &+ offset, size: bytes), at: address, rights)
+            try mapRoot(
+                &root, PhysicalRange(base: request.bundle.base &+ offset, size: bytes), at: address,
+                rights)
             if rights.contains(.execute) {
                 unsafe hardware.maintainCache(
-                    .unifyInstructions, hardware.kernelAddress(physical: request.bundle.base &+ offset),
+                    .unifyInstructions,
+                    hardware.kernelAddress(physical: request.bundle.base &+ offset),
                     bytes: Int(truncatingIfNeeded: bytes))
             }
         }
-        try mapRoot(&root, PhysicalRange(base: request.bundle.base, size: size), at: RootLayout.bundle, .read)
+        try mapRoot(
+            &root, PhysicalRange(base: request.bundle.base, size: size), at: RootLayout.bundle,
+            .read)
         let treeBytes = (request.deviceTree.size &+ 4095) & ~4095
         try mapRoot(
-            &root, PhysicalRange(base: request.deviceTree.base, size: treeBytes), at: RootLayout.deviceTree, .read)
+            &root, PhysicalRange(base: request.deviceTree.base, size: treeBytes),
+            at: RootLayout.deviceTree, .read)
         root.thread.pointee.context.programCounter = bundle.pointee.words[3]
         root.information.pointee.bundleAddress = RootLayout.bundle
         root.information.pointee.bundleSize = bundle.pointee.words[1]
@@ -194,21 +215,31 @@ extension Kernel where H: ~Copyable {
         root.information.pointee.deviceTreeSize = request.deviceTree.size
     }
 
-    private mutating func prepareThread(_ root: inout RootTask, _ request: BootRequest) throws(BootError) {
+    private mutating func prepareThread(_ root: inout RootTask, _ request: BootRequest)
+        throws(BootError)
+    {
         let buffer = try takePage(&root.memory)
-        try mapRoot(&root, PhysicalRange(base: buffer, size: 4096), at: RootLayout.ipcBuffer, .read | .write)
-        guard let stack = root.memory.take(RootLayout.stackBytes, alignment: 4096) else { throw .memory }
-        unsafe hardware.zero(hardware.kernelAddress(physical: stack), bytes: Int(RootLayout.stackBytes))
+        try mapRoot(
+            &root, PhysicalRange(base: buffer, size: 4096), at: RootLayout.ipcBuffer, .read | .write
+        )
+        guard let stack = root.memory.take(RootLayout.stackBytes, alignment: 4096) else {
+            throw .memory
+        }
+        unsafe hardware.zero(
+            hardware.kernelAddress(physical: stack), bytes: Int(RootLayout.stackBytes))
         try mapRoot(
             &root, PhysicalRange(base: stack, size: RootLayout.stackBytes),
             at: RootLayout.stackTop &- RootLayout.stackBytes, .read | .write)
         let thread = root.thread
         _ = thread.tableSlot.derive(
-            from: root.table.slot(Int(RootSlot.table.index)), rights: .all, badge: 0, placement: .child)
+            from: root.table.slot(Int(RootSlot.table.index)), rights: .all, badge: 0,
+            placement: .child)
         _ = thread.spaceSlot.derive(
-            from: root.table.slot(Int(RootSlot.addressSpace.index)), rights: .all, badge: 0, placement: .child)
+            from: root.table.slot(Int(RootSlot.addressSpace.index)), rights: .all, badge: 0,
+            placement: .child)
         refreshParts(thread)
-        thread.pointee.buffer = unsafe reference(hardware.kernelAddress(physical: buffer), as: BufferPage.self)
+        thread.pointee.buffer = unsafe reference(
+            hardware.kernelAddress(physical: buffer), as: BufferPage.self)
         thread.pointee.context.stackPointer = RootLayout.stackTop
         thread.pointee.context.threadPointer = RootLayout.ipcBuffer
         thread.pointee.context.x.0 = RootLayout.information
@@ -229,23 +260,29 @@ extension Kernel where H: ~Copyable {
     ///
     /// - Returns: bytes that did not fit the information page, or for which no descriptor was left.
     /// - Complexity: two regions for every bit of the range's size at most.
-    public mutating func addUntyped(_ root: inout RootTask, _ range: PhysicalRange, isDevice: Bool) -> UInt64 {
+    public mutating func addUntyped(_ root: inout RootTask, _ range: PhysicalRange, isDevice: Bool)
+        -> UInt64
+    {
         var at = (range.base &+ 4095) & ~4095
         let end = (range.base &+ range.size) & ~4095
         while at < end {
             var bits = min(at == 0 ? 38 : at.trailingZeroBitCount, 38)
-            while 1 << UInt64(truncatingIfNeeded: bits) > end &- at { bits -= 1 }  // at most 26 steps, down to a page
+            while 1 << UInt64(truncatingIfNeeded: bits) > end &- at { bits -= 1 }  // at most 26
             if root.untypedCount >= RootLayout.untypedRegions { return end &- at }
-            guard let place = try? unsafe take(&root.memory, Footprint.descriptor(.untyped)) else { return end &- at }
+            guard let place = try? unsafe take(&root.memory, Footprint.descriptor(.untyped)) else {
+                return end &- at
+            }
             let object = unsafe reference(place, as: ObjectHeader.self)
             object.pointee.kind = .untyped
-            initializeUntyped(object.rebound(to: Untyped.self), physical: at, sizeBits: bits, isDevice: isDevice)
+            initializeUntyped(
+                object.rebound(to: Untyped.self), physical: at, sizeBits: bits, isDevice: isDevice)
             let slot = root.table.slot(Int(RootSlot.firstUntyped.index) &+ root.untypedCount)
             slot.makeFirst(of: object, kind: .untyped)
             list(
                 &root,
                 UntypedRegion(
-                    physicalBase: at, sizeBits: UInt32(truncatingIfNeeded: bits), isDevice: isDevice ? 1 : 0))
+                    physicalBase: at, sizeBits: UInt32(truncatingIfNeeded: bits),
+                    isDevice: isDevice ? 1 : 0))
             at &+= 1 << UInt64(truncatingIfNeeded: bits)
         }
         return 0
@@ -259,10 +296,13 @@ extension Kernel where H: ~Copyable {
         _ root: inout RootTask, _ range: PhysicalRange, mappedAt address: UInt64
     ) -> UInt64 {
         if root.untypedCount >= RootLayout.untypedRegions { return range.size }
-        guard let place = try? unsafe take(&root.memory, Footprint.descriptor(.registers)) else { return range.size }
+        guard let place = try? unsafe take(&root.memory, Footprint.descriptor(.registers)) else {
+            return range.size
+        }
         // Safety: zeroed memory of the kind's size, taken for this object.
         unsafe place.bindMemory(to: RegisterWindow.self, capacity: 1).initialize(
-            to: RegisterWindow(header: ObjectHeader(.registers, size: 0), address: address, bytes: range.size))
+            to: RegisterWindow(
+                header: ObjectHeader(.registers, size: 0), address: address, bytes: range.size))
         root.table.slot(Int(RootSlot.firstUntyped.index) &+ root.untypedCount).makeFirst(
             of: unsafe reference(place, as: ObjectHeader.self), kind: .registers)
         list(&root, UntypedRegion(physicalBase: range.base, sizeBits: 0, isDevice: 2))
@@ -289,7 +329,9 @@ extension Kernel where H: ~Copyable {
 
     // Memory
 
-    private func take(_ memory: inout BootMemory, _ bytes: Int) throws(BootError) -> UnsafeMutableRawPointer {
+    private func take(_ memory: inout BootMemory, _ bytes: Int) throws(BootError)
+        -> UnsafeMutableRawPointer
+    {
         let rounded = UInt64(truncatingIfNeeded: (bytes &+ 63) & ~63)
         guard let at = memory.take(rounded, alignment: 64) else { throw .memory }
         let place = unsafe hardware.kernelAddress(physical: at)
@@ -310,14 +352,16 @@ extension Kernel where H: ~Copyable {
         var offset: UInt64 = 0
         while offset < range.size {  // once a page
             var entries: Ref<TableEntries> = unsafe reference(
-                hardware.kernelAddress(physical: root.space.pointee.rootPhysical), as: TableEntries.self)
+                hardware.kernelAddress(physical: root.space.pointee.rootPhysical),
+                as: TableEntries.self)
             for level in 1...2 {
                 let index = PageDescriptor.index(address &+ offset, level: level)
                 if !entries.pointee.entries[index].isValid {
                     entries.pointee.entries[index] = .table(try takePage(&root.memory))
                 }
                 entries = unsafe reference(
-                    hardware.kernelAddress(physical: entries.pointee.entries[index].address), as: TableEntries.self)
+                    hardware.kernelAddress(physical: entries.pointee.entries[index].address),
+                    as: TableEntries.self)
             }
             entries.pointee.entries[PageDescriptor.index(address &+ offset, level: 3)] = .user(
                 range.base &+ offset, .page, rights, .normal)

@@ -58,7 +58,9 @@
             case .null: violations.append("an object of no kind at \(name(object))")
             }
         }
-        func name<Object: ~Copyable>(_ object: Ref<Object>) -> String { String(object.bits, radix: 16) }
+        func name<Object: ~Copyable>(_ object: Ref<Object>) -> String {
+            String(object.bits, radix: 16)
+        }
     }
 
     extension Kernel where H: ~Copyable {
@@ -110,25 +112,33 @@
                 inspection.add(object)
                 offset += Int(object.pointee.size)
             }
-            inspection.require(offset == region.pointee.low, "descriptors end at \(offset), not at the low mark")
+            inspection.require(
+                offset == region.pointee.low, "descriptors end at \(offset), not at the low mark")
         }
 
         private func inspectRunning(_ running: Ref<Thread>?, _ inspection: inout Inspection) {
             for thread in inspection.threads where thread.state == .running {
                 inspection.require(thread == running, "a thread is marked running, and is not")
             }
-            inspection.require(inspection.isLive(core.current, .thread), "the current thread is dead")
+            inspection.require(
+                inspection.isLive(core.current, .thread), "the current thread is dead")
             inspection.require(core.unarmed == nil, "a periodic timer has no deadline")
             if let running {
-                inspection.require(inspection.isLive(running, .thread), "the running thread is dead")
-                inspection.require(running.state == .running, "the resumed thread is in state \(running.state.raw)")
                 inspection.require(
-                    Int(running.effective) >= core.ready.top, "a more urgent thread is ready, or a more urgent update")
+                    inspection.isLive(running, .thread), "the running thread is dead")
                 inspection.require(
-                    core.ready.updates.top < Int(running.effective) || running.pointee.base == running.effective,
+                    running.state == .running, "the resumed thread is in state \(running.state.raw)"
+                )
+                inspection.require(
+                    Int(running.effective) >= core.ready.top,
+                    "a more urgent thread is ready, or a more urgent update")
+                inspection.require(
+                    core.ready.updates.top < Int(running.effective)
+                        || running.pointee.base == running.effective,
                     "a thread runs whose priority may be stale")
             } else {
-                inspection.require(core.ready.top == -1, "idle while a thread is ready or an update is pending")
+                inspection.require(
+                    core.ready.top == -1, "idle while a thread is ready or an update is pending")
             }
         }
 
@@ -143,9 +153,11 @@
                 if isQueued { expected += 1 }
                 if !thread.pointee.scheduling.hasDeadline { continue }
                 inspection.require(
-                    isQueued == members.contains(thread.deadlineNode.bits), "a thread's deadline is lost")
+                    isQueued == members.contains(thread.deadlineNode.bits),
+                    "a thread's deadline is lost")
                 inspection.require(
-                    isQueued || thread.pointee.scheduling.isPending, "a thread's deadline is in no queue")
+                    isQueued || thread.pointee.scheduling.isPending,
+                    "a thread's deadline is in no queue")
                 inspection.require(
                     thread.state != .ready && thread.state != .running && thread.state != .stopped,
                     "a thread that does not wait has a deadline")
@@ -157,13 +169,17 @@
             }
             for timer in inspection.timers {
                 inspection.require(
-                    inspection.isLive(timer.pointee.source.notification, .notification), "timer: dead notification")
+                    inspection.isLive(timer.pointee.source.notification, .notification),
+                    "timer: dead notification")
                 if !timer.node.pointee.isQueued { continue }
                 expected += 1
-                inspection.require(members.contains(timer.node.bits), "an armed timer is in no queue")
-                inspection.require(timer.node.pointee.instant == timer.pointee.deadline, "a timer has another key")
+                inspection.require(
+                    members.contains(timer.node.bits), "an armed timer is in no queue")
+                inspection.require(
+                    timer.node.pointee.instant == timer.pointee.deadline, "a timer has another key")
             }
-            inspection.require(nodes.count == expected, "\(nodes.count) deadlines queued, \(expected) wanted")
+            inspection.require(
+                nodes.count == expected, "\(nodes.count) deadlines queued, \(expected) wanted")
             let running = inspection.threads.first { $0.state == .running }
             let least = running.map { leastLevel(beside: $0) } ?? 0
             var earliest = core.sliceEnd
@@ -171,9 +187,11 @@
                 earliest = min(earliest, node.pointee.instant)
             }
             inspection.require(
-                core.armed <= earliest, "armed at \(core.armed.ticks), the earliest is \(earliest.ticks)")
+                core.armed <= earliest,
+                "armed at \(core.armed.ticks), the earliest is \(earliest.ticks)")
             let all = [core.sliceEnd, .never] + nodes.map { $0.pointee.instant }
-            inspection.require(all.contains(core.armed), "armed at \(core.armed.ticks), where nothing is due")
+            inspection.require(
+                all.contains(core.armed), "armed at \(core.armed.ticks), where nothing is due")
         }
 
         /// Shared interrupt lines.
@@ -183,22 +201,29 @@
                 var outstanding = 0
                 var at = tables.pointee.lines[line].first
                 while let interrupt = at, listed.insert(interrupt.bits).inserted {
-                    inspection.require(inspection.isLive(interrupt, .interrupt), "a dead interrupt on line \(line)")
-                    inspection.require(interrupt.pointee.line == line, "an interrupt on another's line")
-                    inspection.require(interrupt.pointee.isListed, "an unlisted interrupt on its line")
+                    inspection.require(
+                        inspection.isLive(interrupt, .interrupt), "a dead interrupt on line \(line)"
+                    )
+                    inspection.require(
+                        interrupt.pointee.line == line, "an interrupt on another's line")
+                    inspection.require(
+                        interrupt.pointee.isListed, "an unlisted interrupt on its line")
                     if interrupt.pointee.isOutstanding { outstanding += 1 }
                     at = interrupt.pointee.nextOnLine
                 }
                 inspection.require(at == nil, "the list of line \(line) has a cycle")
                 let recorded = tables.pointee.lines[line].outstanding
                 inspection.require(
-                    recorded == outstanding || recorded == outstanding + 1, "line \(line): outstanding is miscounted")
+                    recorded == outstanding || recorded == outstanding + 1,
+                    "line \(line): outstanding is miscounted")
             }
             for interrupt in inspection.interrupts {
                 inspection.require(
-                    interrupt.pointee.isListed == listed.contains(interrupt.bits), "an interrupt's listing is wrong")
+                    interrupt.pointee.isListed == listed.contains(interrupt.bits),
+                    "an interrupt's listing is wrong")
                 inspection.require(
-                    interrupt.pointee.isListed || !interrupt.pointee.isOutstanding, "unbound, but not acknowledged")
+                    interrupt.pointee.isListed || !interrupt.pointee.isOutstanding,
+                    "unbound, but not acknowledged")
                 inspection.require(
                     inspection.isLive(interrupt.pointee.source.notification, .notification),
                     "interrupt: dead notification")

@@ -9,7 +9,9 @@ extension Kernel where H: ~Copyable {
         let index = UInt(slot.index)
         if index >= thread.pointee.tableCount { return nil }
         // Safety: tableBase and tableCount are set together from a live table (`attach`), and cleared with it.
-        return unsafe Ref(UnsafeMutablePointer(bitPattern: thread.pointee.tableBase &+ index &<< 6).unsafelyUnwrapped)
+        return unsafe Ref(
+            UnsafeMutablePointer(bitPattern: thread.pointee.tableBase &+ index &<< 6)
+                .unsafelyUnwrapped)
     }
 
     /// The object of that kind behind a capability of the thread's own table that carries `right`.
@@ -17,11 +19,15 @@ extension Kernel where H: ~Copyable {
         _ thread: Ref<Thread>, _ number: Slot, _ kind: ObjectKind, _ right: Rights
     ) throws(KernelError) -> Ref<Object> {
         guard let found = slot(thread, number) else { throw .invalidCapability }
-        if found.pointee.kind == kind && found.pointee.rights.contains(right) { return found.fastObject() }
+        if found.pointee.kind == kind && found.pointee.rights.contains(right) {
+            return found.fastObject()
+        }
         throw refusal(of: found, kind)
     }
 
-    @inline(never) private func refusal(of slot: Ref<Capability>, _ kind: ObjectKind) -> KernelError {
+    @inline(never) private func refusal(
+        of slot: Ref<Capability>, _ kind: ObjectKind
+    ) -> KernelError {
         if slot.pointee.object == nil { return .invalidCapability }
         return slot.pointee.kind == kind ? .missingRights : .wrongKind
     }
@@ -41,8 +47,12 @@ extension Kernel where H: ~Copyable {
     }
 
     /// A capability of the thread's own table that is there and carries `right`.
-    func need(_ thread: Ref<Thread>, _ number: Slot, _ right: Rights) throws(KernelError) -> Ref<Capability> {
-        guard let found = slot(thread, number), found.pointee.object != nil else { throw .invalidCapability }
+    func need(
+        _ thread: Ref<Thread>, _ number: Slot, _ right: Rights
+    ) throws(KernelError) -> Ref<Capability> {
+        guard let found = slot(thread, number), found.pointee.object != nil else {
+            throw .invalidCapability
+        }
         if !found.pointee.rights.contains(right) { throw .missingRights }
         return found
     }

@@ -19,11 +19,14 @@ extension Kernel where H: ~Copyable {
             wake(thread, notification, bits)
         } else {
             notification.pointee.bits |= bits
-            notification.pointee.boundThread?.pointee.scheduling.isSignalled = notification.pointee.bits != 0
+            notification.pointee.boundThread?.pointee.scheduling.isSignalled =
+                notification.pointee.bits != 0
         }
     }
 
-    private mutating func wake(_ thread: Ref<Thread>, _ notification: Ref<Notification>, _ bits: UInt64) {
+    private mutating func wake(
+        _ thread: Ref<Thread>, _ notification: Ref<Notification>, _ bits: UInt64
+    ) {
         complete(thread, ResultWord(.notification), take(notification) | bits)
         makeReady(thread)
     }
@@ -38,7 +41,9 @@ extension Kernel where H: ~Copyable {
 
     /// `signal`.
     mutating func signal(_ thread: Ref<Thread>, _ number: Slot, bits: UInt64) -> Outcome {
-        guard let slot = slot(thread, number), slot.pointee.object != nil else { return .failed(.invalidCapability) }
+        guard let slot = slot(thread, number), slot.pointee.object != nil else {
+            return .failed(.invalidCapability)
+        }
         guard let notification = slot.notification else { return .failed(.wrongKind) }
         if !slot.pointee.rights.contains(.write) { return .failed(.missingRights) }
         complete(thread, .success)
@@ -48,7 +53,9 @@ extension Kernel where H: ~Copyable {
 
     /// `wait`, and `poll` where the deadline is nil.
     mutating func wait(_ thread: Ref<Thread>, _ number: Slot, deadline: Instant?) -> Outcome {
-        guard let slot = slot(thread, number), slot.pointee.object != nil else { return .failed(.invalidCapability) }
+        guard let slot = slot(thread, number), slot.pointee.object != nil else {
+            return .failed(.invalidCapability)
+        }
         guard let notification = slot.notification else { return .failed(.wrongKind) }
         if !slot.pointee.rights.contains(.read) { return .failed(.missingRights) }
         if notification.pointee.bits != 0 {

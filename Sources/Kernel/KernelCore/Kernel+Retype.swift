@@ -34,11 +34,11 @@ extension Kernel where H: ~Copyable {
         }
     }
 
-    @inline(__always) private mutating func retypeSteps(_ thread: Ref<Thread>, _ slot: Ref<Capability>)
-        throws(KernelError) -> Outcome
-    {
+    @inline(__always) private mutating func retypeSteps(
+        _ thread: Ref<Thread>, _ slot: Ref<Capability>
+    ) throws(KernelError) -> Outcome {
         var request = try decodeRetype(thread, slot)
-        while thread.pointee.context.x.2 > 0 {  // one object a round, an interrupt is taken between rounds
+        while thread.pointee.context.x.2 > 0 {  // one object a round
             let target = try self.slot(
                 thread, table: Slot(UInt32(truncatingIfNeeded: thread.pointee.context.x.3)),
                 index: thread.pointee.context.x.4, right: .write)
@@ -61,11 +61,13 @@ extension Kernel where H: ~Copyable {
         return .done
     }
 
-    @inline(__always) private func decodeRetype(_ thread: Ref<Thread>, _ slot: Ref<Capability>) throws(KernelError)
+    @inline(__always) private func decodeRetype(_ thread: Ref<Thread>, _ slot: Ref<Capability>)
+        throws(KernelError)
         -> RetypeRequest
     {
         let source: Ref<Untyped> = try slot.object(.untyped)
-        guard let kind = ObjectKind(rawValue: UInt8(truncatingIfNeeded: thread.pointee.context.x.1)) else {
+        guard let kind = ObjectKind(rawValue: UInt8(truncatingIfNeeded: thread.pointee.context.x.1))
+        else {
             throw .invalidArgument
         }
         let sizeBits = Int(truncatingIfNeeded: (thread.pointee.context.x.1 &>> 8) & 0xff)
@@ -99,7 +101,10 @@ extension Kernel where H: ~Copyable {
         case .null, .interrupt, .interruptControl, .systemControl, .registers, .asidControl,
             .asidPool:
             throw .invalidArgument
-        case .frame: if FrameSize(rawValue: UInt8(truncatingIfNeeded: sizeBits)) == nil { throw .invalidArgument }
+        case .frame:
+            if FrameSize(rawValue: UInt8(truncatingIfNeeded: sizeBits)) == nil {
+                throw .invalidArgument
+            }
         case .untyped: if sizeBits < 12 || sizeBits > 38 { throw .invalidArgument }
         case .capabilityTable: if !Limits.tableBits.contains(sizeBits) { throw .invalidArgument }
         case .addressSpace:
@@ -124,14 +129,18 @@ extension Kernel where H: ~Copyable {
         }
         if !fits(source, request.low, high: high) { throw .insufficientMemory }
         // Smaller untyped memory is cleared when it becomes an object itself.
-        if request.kind != .untyped && high < source.pointee.high && !clearHigh(source, to: high) { return nil }
+        if request.kind != .untyped && high < source.pointee.high && !clearHigh(source, to: high) {
+            return nil
+        }
         return clearLow(source, to: source.pointee.low &+ request.low) ? high : nil
     }
 
     private mutating func prepareDevice(_ request: RetypeRequest) throws(KernelError) -> Int? {
         let size: UInt64 = 1 << UInt64(truncatingIfNeeded: request.sizeBits)
         let end: UInt64 = 1 << UInt64(truncatingIfNeeded: request.source.pointee.sizeBits)
-        if request.offset & (size &- 1) != 0 || request.offset >= end || size > end &- request.offset {
+        if request.offset & (size &- 1) != 0 || request.offset >= end
+            || size > end &- request.offset
+        {
             throw .invalidArgument
         }
         if !fits(request.descriptors, request.low, high: request.descriptors.pointee.high) {
@@ -147,7 +156,9 @@ extension Kernel where H: ~Copyable {
 
     /// Zero up to `to` at the low end; false where an interrupt came between.
     private mutating func clearLow(_ untyped: Ref<Untyped>, to end: Int) -> Bool {
-        if untyped.pointee.lowCleared < untyped.pointee.low { untyped.pointee.lowCleared = untyped.pointee.low }
+        if untyped.pointee.lowCleared < untyped.pointee.low {
+            untyped.pointee.lowCleared = untyped.pointee.low
+        }
         // Bounded per step by zeroStep; the progress stays in the object.
         while true {
             let at = untyped.pointee.lowCleared
@@ -162,7 +173,9 @@ extension Kernel where H: ~Copyable {
 
     /// Zero down to `to` at the high end; false where an interrupt came between.
     private mutating func clearHigh(_ untyped: Ref<Untyped>, to end: Int) -> Bool {
-        if untyped.pointee.highCleared > untyped.pointee.high { untyped.pointee.highCleared = untyped.pointee.high }
+        if untyped.pointee.highCleared > untyped.pointee.high {
+            untyped.pointee.highCleared = untyped.pointee.high
+        }
         // Bounded per step by zeroStep; the progress stays in the object.
         while true {
             if untyped.pointee.highCleared <= end { return true }
@@ -183,16 +196,20 @@ extension Kernel where H: ~Copyable {
     @inline(__always) private mutating func make(
         _ thread: Ref<Thread>, _ request: RetypeRequest, _ high: Int, _ target: Ref<Capability>
     ) throws(KernelError) {
-        if request.kind == .addressSpace && checkedPool(thread).pointee.used == ~0 { throw .exhausted }
+        if request.kind == .addressSpace && checkedPool(thread).pointee.used == ~0 {
+            throw .exhausted
+        }
         let place = unsafe memory(request.descriptors, request.descriptors.pointee.low)
         request.descriptors.pointee.low &+= request.low
         request.source.pointee.high = high
-        let offset = request.source.pointee.isDevice ? request.offset : UInt64(truncatingIfNeeded: high)
+        let offset =
+            request.source.pointee.isDevice ? request.offset : UInt64(truncatingIfNeeded: high)
         let object = unsafe reference(place, as: ObjectHeader.self)
         object.pointee.kind = request.kind
         object.pointee.size = UInt32(truncatingIfNeeded: request.low)
         initialize(
-            thread, object, request.kind, sizeBits: request.sizeBits, isDevice: request.source.pointee.isDevice,
+            thread, object, request.kind, sizeBits: request.sizeBits,
+            isDevice: request.source.pointee.isDevice,
             physical: request.source.pointee.physicalBase &+ offset)
         target.makeFirst(of: object, kind: request.kind)
     }
@@ -224,8 +241,10 @@ extension Kernel where H: ~Copyable {
             assignASID(to: space, from: checkedPool(thread))
         case .untyped:
             initializeUntyped(
-                object.rebound(to: Untyped.self), physical: physical, sizeBits: sizeBits, isDevice: isDevice)
-        case .capabilityTable: object.rebound(to: CapabilityTable.self).pointee.count = 1 << sizeBits
+                object.rebound(to: Untyped.self), physical: physical, sizeBits: sizeBits,
+                isDevice: isDevice)
+        case .capabilityTable:
+            object.rebound(to: CapabilityTable.self).pointee.count = 1 << sizeBits
         }
     }
 
@@ -237,7 +256,9 @@ extension Kernel where H: ~Copyable {
         thread.initializeParts()
     }
 
-    func initializeUntyped(_ untyped: Ref<Untyped>, physical: UInt64, sizeBits: Int, isDevice: Bool) {
+    func initializeUntyped(
+        _ untyped: Ref<Untyped>, physical: UInt64, sizeBits: Int, isDevice: Bool
+    ) {
         untyped.pointee.physicalBase = physical
         untyped.pointee.sizeBits = sizeBits
         untyped.pointee.isDevice = isDevice
@@ -269,7 +290,8 @@ extension Kernel where H: ~Copyable {
     mutating func makeGranted(
         _ thread: Ref<Thread>, _ kind: ObjectKind
     ) throws(KernelError) -> (Ref<ObjectHeader>, Ref<Capability>)? {
-        let slot = try need(thread, Slot(UInt32(truncatingIfNeeded: thread.pointee.context.x.3)), .manage)
+        let slot = try need(
+            thread, Slot(UInt32(truncatingIfNeeded: thread.pointee.context.x.3)), .manage)
         let untyped: Ref<Untyped> = try slot.object(.untyped)
         if untyped.pointee.isDevice { throw .invalidArgument }
         if !untyped.isOpen { throw .wrongState }

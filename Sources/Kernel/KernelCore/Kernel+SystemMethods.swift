@@ -13,7 +13,9 @@ public enum TraceKind: UInt64, Sendable {
 }
 
 extension Kernel where H: ~Copyable {
-    mutating func systemMethod(_ thread: Ref<Thread>, _ number: Slot, _ method: Method) throws(KernelError) -> Outcome {
+    mutating func systemMethod(_ thread: Ref<Thread>, _ number: Slot, _ method: Method)
+        throws(KernelError) -> Outcome
+    {
         let right: Rights
         switch method {
         case .statistics: right = .read
@@ -44,10 +46,11 @@ extension Kernel where H: ~Copyable {
     /// takes nothing for `consolePatience` steps loses the byte: its writer must not stand for ever.
     private mutating func writeConsole(_ thread: Ref<Thread>) -> Bool {
         let words = unsafe reference(thread.contextAddress, as: RegisterWords.self)
-        while argument(thread, 2) & 0xff < argument(thread, 1) {  // at most 64 * consolePatience rounds
+        while argument(thread, 2) & 0xff < argument(thread, 1) {  // one look a round
             let index = Int(truncatingIfNeeded: argument(thread, 2) & 63)
             let word = words.pointee.words[3 &+ index / 8]
-            let byte = UInt8(truncatingIfNeeded: word &>> UInt64(truncatingIfNeeded: 8 &* (index & 7)))
+            let byte = UInt8(
+                truncatingIfNeeded: word &>> UInt64(truncatingIfNeeded: 8 &* (index & 7)))
             let refusals = argument(thread, 2) &>> 32
             let isOver = hardware.offerConsole(byte) || refusals >= KernelLimits.consolePatience
             thread.pointee.context.x.2 =
@@ -104,11 +107,14 @@ extension Kernel where H: ~Copyable {
 
     // Trace
 
-    @inline(never) mutating func trace(_ kind: TraceKind, _ thread: Ref<Thread>, detail: UInt64 = 0) {
+    @inline(never) mutating func trace(
+        _ kind: TraceKind, _ thread: Ref<Thread>, detail: UInt64 = 0
+    ) {
         if traceCount >= KernelLimits.traceEvents { return }
         tables.pointee.trace[traceCount] = TraceEvent(
             instant: hardware.now.ticks,
-            what: kind.rawValue | UInt64(thread.effective) << 8 | detail << 16, thread: UInt64(thread.bits))
+            what: kind.rawValue | UInt64(thread.effective) << 8 | detail << 16,
+            thread: UInt64(thread.bits))
         traceCount &+= 1
     }
 

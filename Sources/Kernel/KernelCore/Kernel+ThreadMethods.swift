@@ -4,7 +4,9 @@ import HardwareInterface
 import KernelABI
 
 extension Kernel where H: ~Copyable {
-    mutating func threadMethod(_ caller: Ref<Thread>, _ number: Slot, _ method: Method) throws(KernelError) -> Outcome {
+    mutating func threadMethod(_ caller: Ref<Thread>, _ number: Slot, _ method: Method)
+        throws(KernelError) -> Outcome
+    {
         let isReading = method == .threadInformation || method == .readRegisters
         let thread: Ref<Thread> = try object(caller, number, .thread, isReading ? .read : .manage)
         switch method {
@@ -30,10 +32,12 @@ extension Kernel where H: ~Copyable {
             thread.pointee.context.stackPointer = argument(caller, 2)
             thread.pointee.context.x.0 = argument(caller, 3)
             thread.pointee.context.threadPointer = argument(caller, 4)
-        case .readRegisters, .writeRegisters: try exchangeRegisters(caller, thread, write: method == .writeRegisters)
+        case .readRegisters, .writeRegisters:
+            try exchangeRegisters(caller, thread, write: method == .writeRegisters)
         case .bindNotification:
             if slotArgument(caller, 1) == .none { return try done(caller, bind(thread, nil)) }
-            let notification: Ref<Notification> = try object(caller, slotArgument(caller, 1), .notification, .manage)
+            let notification: Ref<Notification> = try object(
+                caller, slotArgument(caller, 1), .notification, .manage)
             return try done(caller, bind(thread, notification))
         default: return information(caller, thread)
         }
@@ -41,17 +45,23 @@ extension Kernel where H: ~Copyable {
     }
 
     /// Registers may be changed only while nothing else can be about to.
-    private func isStopped(_ thread: Ref<Thread>) -> Bool { thread.state == .stopped || thread.state == .faulted }
+    private func isStopped(_ thread: Ref<Thread>) -> Bool {
+        thread.state == .stopped || thread.state == .faulted
+    }
 
     // Configuration
 
     /// Replace what the thread reaches; the arguments are slots, `Slot.none` leaves a part as it is.
-    private mutating func configure(_ caller: Ref<Thread>, _ thread: Ref<Thread>) throws(KernelError) -> Outcome {
+    private mutating func configure(_ caller: Ref<Thread>, _ thread: Ref<Thread>)
+        throws(KernelError) -> Outcome
+    {
         let table = try part(caller, 1, .capabilityTable, .write)
         let space = try part(caller, 2, .addressSpace, .manage)
         let buffer = try part(caller, 3, .frame, .read | .write)
         let fault = try part(caller, 4, .endpoint, .write)
-        if let frame = buffer?.frame, frame.pointee.isDevice || frame.pointee.size != .page { throw .invalidArgument }
+        if let frame = buffer?.frame, frame.pointee.isDevice || frame.pointee.size != .page {
+            throw .invalidArgument
+        }
         if fault != nil && !endWaits(with: thread.faultSlot) { return .restart }
         if let space, let error = set(thread.spaceSlot, space) { throw error }
         if let fault, let error = set(thread.faultSlot, fault) { throw error }
@@ -89,13 +99,16 @@ extension Kernel where H: ~Copyable {
             thread.pointee.tableBase = table.slot(0).bits
             thread.pointee.tableCount = UInt(truncatingIfNeeded: table.pointee.count)
         }
-        if let space = thread.spaceSlot.addressSpace { setTranslationBase(thread, space.pointee.translationBase) }
+        if let space = thread.spaceSlot.addressSpace {
+            setTranslationBase(thread, space.pointee.translationBase)
+        }
         if let page = bufferPage(thread.bufferSlot) { thread.pointee.buffer = page }
     }
     /// The page of a capability to a frame.
     private func bufferPage(_ slot: Ref<Capability>) -> Ref<BufferPage>? {
         guard let frame = slot.frame else { return nil }
-        return unsafe reference(hardware.kernelAddress(physical: frame.pointee.physical), as: BufferPage.self)
+        return unsafe reference(
+            hardware.kernelAddress(physical: frame.pointee.physical), as: BufferPage.self)
     }
 
     /// A call that goes on in its own thread changes no translation base at its exit: it is changed here.
@@ -106,7 +119,9 @@ extension Kernel where H: ~Copyable {
 
     // Priority
 
-    private mutating func setPriority(_ caller: Ref<Thread>, _ thread: Ref<Thread>) throws(KernelError) -> Outcome {
+    private mutating func setPriority(_ caller: Ref<Thread>, _ thread: Ref<Thread>)
+        throws(KernelError) -> Outcome
+    {
         let base = argument(caller, 1)
         let maximum = argument(caller, 2)
         if base > 255 || maximum > 255 || base > maximum { throw .invalidArgument }
@@ -124,7 +139,9 @@ extension Kernel where H: ~Copyable {
 
     // Registers
 
-    private func exchangeRegisters(_ caller: Ref<Thread>, _ thread: Ref<Thread>, write: Bool) throws(KernelError) {
+    private func exchangeRegisters(_ caller: Ref<Thread>, _ thread: Ref<Thread>, write: Bool)
+        throws(KernelError)
+    {
         if !isStopped(thread) { throw .wrongState }
         guard let buffer = caller.pointee.buffer else { throw .noBuffer }
         // x0–x30 and SP, PC, flags, TPIDR_EL0 are 35 words in a row, in the context and from word 8 of the buffer on.
@@ -151,7 +168,8 @@ extension Kernel where H: ~Copyable {
         }
         let state = UInt64(thread.state.reported.rawValue)
         let priorities =
-            UInt64(thread.pointee.base) << 8 | UInt64(thread.effective) << 16 | UInt64(thread.pointee.maximum) << 24
+            UInt64(thread.pointee.base) << 8 | UInt64(thread.effective) << 16 | UInt64(
+                thread.pointee.maximum) << 24
         let time = thread.pointee.processorTime
         let counter = thread.pointee.context.programCounter
         let stack = thread.pointee.context.stackPointer

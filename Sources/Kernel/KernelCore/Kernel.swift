@@ -84,7 +84,9 @@ public struct Kernel<H: Hardware & ~Copyable>: ~Copyable {
     ///   - tables: zero-filled memory for the larger tables; it stays the kernel's.
     ///   - emptyTable: physical address of an all-zero page table.
     public init(hardware: consuming H, tables memory: UnsafeMutableRawPointer, emptyTable: UInt64) {
-        unsafe self.init(hardware: hardware, tables: reference(memory, as: KernelTables.self), emptyTable: emptyTable)
+        unsafe self.init(
+            hardware: hardware, tables: reference(memory, as: KernelTables.self),
+            emptyTable: emptyTable)
     }
 
     init(hardware: consuming H, tables: Ref<KernelTables>, emptyTable: UInt64) {

@@ -7,32 +7,50 @@ import KernelABI
 
 extension Ref where Object == Thread {
     @inline(__always) var callerNode: Ref<WaitNode> {
-        unsafe withUnsafeMutablePointer(to: &address.pointee.callerNode) { unsafe Ref<WaitNode>($0) }
+        unsafe withUnsafeMutablePointer(to: &address.pointee.callerNode) {
+            unsafe Ref<WaitNode>($0)
+        }
     }
     @inline(__always) var waitNode: Ref<WaitNode> {
         unsafe withUnsafeMutablePointer(to: &address.pointee.waitNode) { unsafe Ref<WaitNode>($0) }
     }
     @inline(__always) var deadlineNode: Ref<DeadlineNode> {
-        unsafe withUnsafeMutablePointer(to: &address.pointee.deadlineNode) { unsafe Ref<DeadlineNode>($0) }
+        unsafe withUnsafeMutablePointer(to: &address.pointee.deadlineNode) {
+            unsafe Ref<DeadlineNode>($0)
+        }
     }
     @inline(__always) var tableSlot: Ref<Capability> {
-        unsafe withUnsafeMutablePointer(to: &address.pointee.tableSlot) { unsafe Ref<Capability>($0) }
+        unsafe withUnsafeMutablePointer(to: &address.pointee.tableSlot) {
+            unsafe Ref<Capability>($0)
+        }
     }
     @inline(__always) var spaceSlot: Ref<Capability> {
-        unsafe withUnsafeMutablePointer(to: &address.pointee.spaceSlot) { unsafe Ref<Capability>($0) }
+        unsafe withUnsafeMutablePointer(to: &address.pointee.spaceSlot) {
+            unsafe Ref<Capability>($0)
+        }
     }
     @inline(__always) var bufferSlot: Ref<Capability> {
-        unsafe withUnsafeMutablePointer(to: &address.pointee.bufferSlot) { unsafe Ref<Capability>($0) }
+        unsafe withUnsafeMutablePointer(to: &address.pointee.bufferSlot) {
+            unsafe Ref<Capability>($0)
+        }
     }
     @inline(__always) var faultSlot: Ref<Capability> {
-        unsafe withUnsafeMutablePointer(to: &address.pointee.faultSlot) { unsafe Ref<Capability>($0) }
+        unsafe withUnsafeMutablePointer(to: &address.pointee.faultSlot) {
+            unsafe Ref<Capability>($0)
+        }
     }
 
     /// Do the parts that the assembly and the queues' nodes reach stand where they are expected?
     var hasPartsInPlace: Bool {
-        let base = unsafe withUnsafeMutablePointer(to: &address.pointee.translationBase) { UnsafeMutableRawPointer($0) }
-        let zeros = unsafe withUnsafeMutablePointer(to: &address.pointee.zeros) { UnsafeMutableRawPointer($0) }
-        let context = unsafe withUnsafeMutablePointer(to: &address.pointee.context) { UnsafeMutableRawPointer($0) }
+        let base = unsafe withUnsafeMutablePointer(to: &address.pointee.translationBase) {
+            UnsafeMutableRawPointer($0)
+        }
+        let zeros = unsafe withUnsafeMutablePointer(to: &address.pointee.zeros) {
+            UnsafeMutableRawPointer($0)
+        }
+        let context = unsafe withUnsafeMutablePointer(to: &address.pointee.context) {
+            UnsafeMutableRawPointer($0)
+        }
         let nodes =
             unsafe callerNode.raw == raw + Ref<WaitNode>.callerOffset
             && waitNode.raw == raw + Ref<WaitNode>.waiterOffset
@@ -40,7 +58,8 @@ extension Ref where Object == Thread {
             UnsafeMutableRawPointer($0)
         }
         let isLinked = unsafe links == deadlineNode.raw + MemoryLayout<DeadlineLink>.stride
-        return unsafe isLinked && base == raw + 40 && zeros == raw + 48 && context == contextAddress && nodes
+        return unsafe isLinked && base == raw + 40 && zeros == raw + 48 && context == contextAddress
+            && nodes
     }
 
     /// Give the embedded parts their owner and their place. Called once, when the thread is made.
@@ -70,13 +89,17 @@ extension Ref where Object == Timer {
         unsafe withUnsafeMutablePointer(to: &address.pointee.node) { unsafe Ref<DeadlineNode>($0) }
     }
     @inline(__always) var source: Ref<SignalSource> {
-        unsafe withUnsafeMutablePointer(to: &address.pointee.source) { unsafe Ref<SignalSource>($0) }
+        unsafe withUnsafeMutablePointer(to: &address.pointee.source) {
+            unsafe Ref<SignalSource>($0)
+        }
     }
 }
 
 extension Ref where Object == Interrupt {
     @inline(__always) var source: Ref<SignalSource> {
-        unsafe withUnsafeMutablePointer(to: &address.pointee.source) { unsafe Ref<SignalSource>($0) }
+        unsafe withUnsafeMutablePointer(to: &address.pointee.source) {
+            unsafe Ref<SignalSource>($0)
+        }
     }
 }
 
@@ -96,11 +119,15 @@ extension Ref where Object == WaitNode {
     /// The thread whose `callerNode` this is.
     ///
     /// - Precondition: the node is in a queue of callers.
-    @inline(__always) var caller: Ref<Thread> { unsafe reference(raw - Ref.callerOffset, as: Thread.self) }
+    @inline(__always) var caller: Ref<Thread> {
+        unsafe reference(raw - Ref.callerOffset, as: Thread.self)
+    }
     /// The thread whose `waitNode` this is.
     ///
     /// - Precondition: the node is in the queue of an endpoint or a notification.
-    @inline(__always) var waiter: Ref<Thread> { unsafe reference(raw - Ref.waiterOffset, as: Thread.self) }
+    @inline(__always) var waiter: Ref<Thread> {
+        unsafe reference(raw - Ref.waiterOffset, as: Thread.self)
+    }
 }
 
 extension Ref where Object == Capability {
@@ -110,7 +137,8 @@ extension Ref where Object == Capability {
     var thread: Ref<Thread> {
         let offset: Int
         switch pointee.place {
-        case .table, .threadTable: offset = MemoryLayout<Thread>.size - 4 * MemoryLayout<Capability>.stride
+        case .table, .threadTable:
+            offset = MemoryLayout<Thread>.size - 4 * MemoryLayout<Capability>.stride
         case .threadSpace: offset = MemoryLayout<Thread>.size - 3 * MemoryLayout<Capability>.stride
         case .threadBuffer: offset = MemoryLayout<Thread>.size - 2 * MemoryLayout<Capability>.stride
         case .threadFault: offset = MemoryLayout<Thread>.size - MemoryLayout<Capability>.stride

@@ -10,21 +10,27 @@
 @safe public struct Ref<Object: ~Copyable>: Equatable {
     let address: UnsafeMutablePointer<Object>
 
-    @inline(__always) public init(_ address: UnsafeMutablePointer<Object>) { unsafe self.address = address }
+    @inline(__always) public init(_ address: UnsafeMutablePointer<Object>) {
+        unsafe self.address = address
+    }
 
     /// The object. Reading a member loads just that member.
     public var pointee: Object {
         @inline(__always) unsafeAddress { unsafe UnsafePointer(address) }
         @inline(__always) nonmutating unsafeMutableAddress { unsafe address }
     }
-    @inline(__always) public static func == (a: Ref, b: Ref) -> Bool { unsafe a.address == b.address }
+    @inline(__always) public static func == (a: Ref, b: Ref) -> Bool {
+        unsafe a.address == b.address
+    }
 
     /// The same memory under another type: for the header every object starts with.
     @inline(__always) public func rebound<Other: ~Copyable>(to: Other.Type) -> Ref<Other> {
         // Safety: callers convert between an object and its header, which is its first member.
         unsafe Ref<Other>(UnsafeMutableRawPointer(address).assumingMemoryBound(to: Other.self))
     }
-    @inline(__always) public var raw: UnsafeMutableRawPointer { unsafe UnsafeMutableRawPointer(address) }
+    @inline(__always) public var raw: UnsafeMutableRawPointer {
+        unsafe UnsafeMutableRawPointer(address)
+    }
     /// The address as a number: for identity in traces and for arithmetic in this module's memory files.
     @inline(__always) public var bits: UInt { unsafe UInt(bitPattern: address) }
 }

@@ -46,7 +46,10 @@ struct SchedulingWord: Sendable {
     }
     var state: RunState {
         get { RunState(raw: (raw &>> SchedulingWord.stateShift) & 15) }
-        set { raw = raw & ~(15 << SchedulingWord.stateShift) | newValue.raw << SchedulingWord.stateShift }
+        set {
+            raw =
+                raw & ~(15 << SchedulingWord.stateShift) | newValue.raw << SchedulingWord.stateShift
+        }
     }
     var isGuarded: Bool {
         get { raw & SchedulingWord.guardedBit != 0 }
@@ -205,12 +208,16 @@ extension Ref where Object == Thread {
         // Safety: the assembly passes the address that an exit gave it, which is a thread's.
         unsafe self.init(thread.assumingMemoryBound(to: Thread.self))
     }
-    @inline(__always) public var contextAddress: UnsafeMutableRawPointer { unsafe raw + Ref.contextOffset }
+    @inline(__always) public var contextAddress: UnsafeMutableRawPointer {
+        unsafe raw + Ref.contextOffset
+    }
     @inline(__always) public var translationBase: UInt64 { pointee.translationBase }
     /// x0 of the system call that is being performed.
     public var firstArgument: UInt64 { pointee.context.x.0 }
     /// Put x0 to x2 of a system call where the general path looks for them.
-    @inline(__always) public func setArguments(_ control: UInt64, _ second: UInt64, _ third: UInt64) {
+    @inline(__always) public func setArguments(
+        _ control: UInt64, _ second: UInt64, _ third: UInt64
+    ) {
         pointee.context.x.0 = control
         pointee.context.x.1 = second
         pointee.context.x.2 = third
@@ -226,6 +233,8 @@ extension Ref where Object == Thread {
     @inline(__always) var header: Ref<ObjectHeader> { rebound(to: ObjectHeader.self) }
 
     /// The most urgent thread that waits for this one.
-    @inline(__always) var firstCaller: Ref<Thread>? { pointee.soleCaller ?? pointee.callers.first?.caller }
+    @inline(__always) var firstCaller: Ref<Thread>? {
+        pointee.soleCaller ?? pointee.callers.first?.caller
+    }
     @inline(__always) var hasCallers: Bool { pointee.soleCaller != nil || !pointee.callers.isEmpty }
 }

@@ -55,7 +55,9 @@ public struct WaitQueue: ~Copyable {
         first = node
     }
 
-    @inline(never) private mutating func insertBeside(_ most: Ref<WaitNode>, _ node: Ref<WaitNode>) {
+    @inline(never) private mutating func insertBeside(
+        _ most: Ref<WaitNode>, _ node: Ref<WaitNode>
+    ) {
         let key = node.pointee.key
         if key > most.pointee.key { first = node }
         var at = root ?? most
@@ -96,7 +98,9 @@ public struct WaitQueue: ~Copyable {
             replace(node, by: detachLeaf(below: node))
             if first == node { first = greatest() }
         }
-        if let root, root.pointee.next == nil, root.pointee.left == nil, root.pointee.right == nil { self.root = nil }
+        if let root, root.pointee.next == nil, root.pointee.left == nil, root.pointee.right == nil {
+            self.root = nil
+        }
     }
 
     /// Takes one of several equals out; where it stood in the tree, the next oldest takes its place.
@@ -127,13 +131,19 @@ public struct WaitQueue: ~Copyable {
             leaf = next
         }
         if let parent = leaf.pointee.parent {
-            if parent.pointee.left == leaf { parent.pointee.left = nil } else { parent.pointee.right = nil }
+            if parent.pointee.left == leaf {
+                parent.pointee.left = nil
+            } else {
+                parent.pointee.right = nil
+            }
         }
         return leaf
     }
 
     /// Gives the node's place in the tree, with its subtrees, to another node; nil: to nobody.
-    @inline(__always) private mutating func replace(_ node: Ref<WaitNode>, by heir: Ref<WaitNode>?) {
+    @inline(__always) private mutating func replace(
+        _ node: Ref<WaitNode>, by heir: Ref<WaitNode>?
+    ) {
         let (left, right, parent) = (node.pointee.left, node.pointee.right, node.pointee.parent)
         if let heir {
             heir.pointee.left = left
@@ -143,7 +153,11 @@ public struct WaitQueue: ~Copyable {
             right?.pointee.parent = heir
         }
         if let parent {
-            if parent.pointee.left == node { parent.pointee.left = heir } else { parent.pointee.right = heir }
+            if parent.pointee.left == node {
+                parent.pointee.left = heir
+            } else {
+                parent.pointee.right = heir
+            }
         } else {
             root = heir
         }

@@ -17,7 +17,7 @@ extension BootState {
         var node: DeviceNode? = tree.root
         while let current = node {  // once for each node of the tree
             if current.isEnabled { add(current) }
-            while devices.count > 48 && gap < 1 << 30 {  // at most 10 rounds in all: make room for more
+            while devices.count > 48 && gap < 1 << 30 {  // at most 10 rounds in all
                 devices.join(gap: gap, avoiding: &kept)
                 gap = max(gap << 2, 4096)
             }
@@ -36,7 +36,9 @@ extension BootState {
         for index in 0..<machine.reserved.count { keep(machine.reserved[index]) }
         for index in 0..<machine.memory.count { keep(machine.memory[index]) }
     }
-    private mutating func keep(_ range: RegisterRange) { kept.add(pagesAround: range.base, range.size) }
+    private mutating func keep(_ range: RegisterRange) {
+        kept.add(pagesAround: range.base, range.size)
+    }
 
     /// A node that is damaged is left out: the device manager will say so.
     private mutating func add(_ node: DeviceNode) {
@@ -71,7 +73,9 @@ extension BootState {
         let isFirst = pages(of: machine.distributor).contains(found.base)
         let controller = isFirst ? machine.distributor : machine.interface
         let mapped = isFirst ? controllerAddresses.distributor : controllerAddresses.interface
-        if !pages(of: controller).contains(found.base) || end > pages(of: controller).upperBound { return }
+        if !pages(of: controller).contains(found.base) || end > pages(of: controller).upperBound {
+            return
+        }
         windows[windowCount] = RegisterWindowPlace(
             range: PhysicalRange(found), address: mapped &+ found.base &- controller.base)
         windowCount += 1

@@ -61,7 +61,8 @@ extension BootState {
 
     /// Nothing runs at a physical address any more: the user half becomes empty.
     private mutating func leaveIdentityMapping() {
-        let base = Translation.base(rootTable: unsafe map.physical(swiftlet_empty_root_address()), asid: 0)
+        let base = Translation.base(
+            rootTable: unsafe map.physical(swiftlet_empty_root_address()), asid: 0)
         swiftlet_set_idle_translation_base(base)
         Translation.activate(base)
     }
@@ -107,13 +108,19 @@ extension BootState {
     private mutating func take(bundleAt start: UInt64, limit: UInt64) -> StaticString? {
         let noMemory: StaticString = "memory there is reserved, or absent"
         if start & 4095 != 0 { return "it does not start on a page" }
-        if start >= KernelLayout.linearBytes || !free.contains(start, start + 4096) { return noMemory }
+        if start >= KernelLayout.linearBytes || !free.contains(start, start + 4096) {
+            return noMemory
+        }
         // Safety: this page is RAM and mapped.
         let words = unsafe KernelLayout.pointer(start).assumingMemoryBound(to: UInt64.self)
         if unsafe words[0] != Bundle.magic { return "it is no bundle of tasks" }
         let size = unsafe words[Bundle.sizeOffset / 8]
-        if size == 0 || size & 4095 != 0 || size > limit { return "its size is wrong, or it is cut short" }
-        if size > KernelLayout.linearBytes || !free.contains(start, start + size) { return noMemory }
+        if size == 0 || size & 4095 != 0 || size > limit {
+            return "its size is wrong, or it is cut short"
+        }
+        if size > KernelLayout.linearBytes || !free.contains(start, start + size) {
+            return noMemory
+        }
         // Safety: all of its pages are RAM and mapped.
         if unsafe words[Int(size) / 8 - 1] != Bundle.magic { return "it is cut short" }
         bundle = PhysicalRange(base: start, size: size)
@@ -122,7 +129,8 @@ extension BootState {
 
     private func isInitialDisk(_ range: RegisterRange) -> Bool {
         guard let disk = initialDisk, range.base & ~4095 == disk.base & ~4095 else { return false }
-        return (range.base &+ range.size &+ 4095) & ~4095 == (disk.base &+ disk.size &+ 4095) & ~4095
+        return (range.base &+ range.size &+ 4095) & ~4095 == (disk.base &+ disk.size &+ 4095)
+            & ~4095
     }
 
     /// Where a boot loader put a file for the kernel (Linux, Documentation/devicetree/bindings/chosen.txt); the properties have

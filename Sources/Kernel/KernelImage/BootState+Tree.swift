@@ -8,7 +8,9 @@ extension BootState {
     /// The kernel cannot run on this tree.
     ///
     /// - Parameter tree: where it could be read.
-    static func refuse(_ error: DeviceTreeError, _ tree: DeviceTree?, _ map: inout KernelMap) -> Never {
+    static func refuse(_ error: DeviceTreeError, _ tree: DeviceTree?, _ map: inout KernelMap)
+        -> Never
+    {
         if swiftlet_console_kind() == 0 { ConsoleProbe.findConsole(&map) }
         let console = KernelConsole.noted
         console.write("swiftlet: kernel panic: ")
@@ -27,7 +29,9 @@ extension BootState {
         describe(error, tree, console)
     }
 
-    private static func describe(_ error: DeviceTreeError, _ tree: DeviceTree?, _ console: KernelConsole) {
+    private static func describe(
+        _ error: DeviceTreeError, _ tree: DeviceTree?, _ console: KernelConsole
+    ) {
         console.write(error.cause.message)
         if let node = tree?.node(at: error.node) {
             console.write(", at /")

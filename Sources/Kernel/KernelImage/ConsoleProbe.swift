@@ -31,8 +31,11 @@ enum ConsoleProbe {
 
     /// UARTPeriphID0 and 1, UARTPCellID0 to 3 (Arm DDI 0183, 3.3).
     private static func isPL011(_ address: UInt64) -> Bool {
-        swiftlet_probe(address + 0xfe0) & 0xff == 0x11 && swiftlet_probe(address + 0xfe4) & 0xff == 0x10
-            && swiftlet_probe(address + 0xff0) & 0xff == 0x0d && swiftlet_probe(address + 0xff4) & 0xff == 0xf0
-            && swiftlet_probe(address + 0xff8) & 0xff == 0x05 && swiftlet_probe(address + 0xffc) & 0xff == 0xb1
+        swiftlet_probe(address + 0xfe0) & 0xff == 0x11
+            && swiftlet_probe(address + 0xfe4) & 0xff == 0x10
+            && swiftlet_probe(address + 0xff0) & 0xff == 0x0d
+            && swiftlet_probe(address + 0xff4) & 0xff == 0xf0
+            && swiftlet_probe(address + 0xff8) & 0xff == 0x05
+            && swiftlet_probe(address + 0xffc) & 0xff == 0xb1
     }
 }

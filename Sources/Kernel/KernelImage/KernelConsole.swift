@@ -14,7 +14,8 @@ struct KernelConsole {
 
     /// The console as boot code noted it: what a panic writes to.
     static var noted: KernelConsole {
-        let kind = ConsoleKind(rawValue: UInt8(truncatingIfNeeded: swiftlet_console_kind())) ?? .none
+        let kind =
+            ConsoleKind(rawValue: UInt8(truncatingIfNeeded: swiftlet_console_kind())) ?? .none
         let registers = MMIORegisters(address: swiftlet_console_registers())
         return KernelConsole(device: AnyEarlyConsole(kind, registers: registers))
     }

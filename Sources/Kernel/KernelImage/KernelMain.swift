@@ -18,7 +18,8 @@ import PlatformDrivers
 @c(KernelImage_main)
 func kernelMain(_ treeAddress: UInt64, _ image: UInt64, _ level: UInt64, _ entryTicks: UInt64) {
     do throws(BootFailure) {
-        var boot = try BootState(treeAddress: treeAddress, image: image, level: level, entryTicks: entryTicks)
+        var boot = try BootState(
+            treeAddress: treeAddress, image: image, level: level, entryTicks: entryTicks)
         boot.findMemory()
         boot.announce()
         try BootState.checkLayout()
@@ -74,7 +75,9 @@ struct BootState {
     /// Memory behind the image, up to the end of what the tool appended to it.
     var bundle = PhysicalRange(base: 0, size: 0)
 
-    init(treeAddress: UInt64, image: UInt64, level: UInt64, entryTicks: UInt64) throws(BootFailure) {
+    init(
+        treeAddress: UInt64, image: UInt64, level: UInt64, entryTicks: UInt64
+    ) throws(BootFailure) {
         var map = KernelMap(imagePhysical: image)
         let end = unsafe map.physical(swiftlet_image_end_address())
         self.image = PhysicalRange(base: image, size: end - image)
@@ -98,7 +101,9 @@ struct BootState {
     }
 
     /// Map the tree where boot code reads it, first its header and then all of it.
-    private static func readTree(_ physical: UInt64, _ map: inout KernelMap) throws(BootFailure) -> DeviceTree {
+    private static func readTree(_ physical: UInt64, _ map: inout KernelMap) throws(BootFailure)
+        -> DeviceTree
+    {
         if physical == .max { refuse(DeviceTreeError(.noMagic), nil, &map) }
         let window = swiftlet_tree_base()
         let offset = physical & 4095
@@ -109,10 +114,14 @@ struct BootState {
         if size > UInt64(DeviceTree.maximumBytes) { refuse(DeviceTreeError(.tooLarge), nil, &map) }
         let end = (offset + size + 4095) & ~4095
         if end > 8192 {
-            try map.map(window + 8192, physical - offset + 8192, bytes: end - 8192, writable: false, .normal)
+            try map.map(
+                window + 8192, physical - offset + 8192, bytes: end - 8192, writable: false, .normal
+            )
         }
         // A header that states too much reaches beyond memory.
-        if end > 4096, !MemoryProbe.answers(window + end - 4) { refuse(DeviceTreeError(.truncated), nil, &map) }
+        if end > 4096, !MemoryProbe.answers(window + end - 4) {
+            refuse(DeviceTreeError(.truncated), nil, &map)
+        }
         do throws(DeviceTreeError) {
             // Two pages are there at least: a header that states less is a damaged one.
             return try unsafe DeviceTree(at: start, limit: max(Int(size), 4096))
@@ -124,7 +133,9 @@ struct BootState {
     /// Map the console and note it, so that panics are seen from here on.
     private static func openConsole(_ machine: MachineDescription, _ map: inout KernelMap) {
         if machine.consoleKind == .none { return }
-        if let address = try? map.mapDevice(machine.console.base, bytes: min(machine.console.size, 4096)) {
+        if let address = try? map.mapDevice(
+            machine.console.base, bytes: min(machine.console.size, 4096))
+        {
             swiftlet_set_console(UInt64(machine.consoleKind.rawValue), address)
         }
     }

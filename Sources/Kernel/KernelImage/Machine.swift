@@ -64,10 +64,14 @@ struct Machine: Hardware {
         controller.open(line: line)
     }
     @inline(never) private mutating func unmask(_ line: Int, _ controller: BCM2836<MMIORegisters>) {
-        if wanted[line >> 5 & 3] & 1 &<< UInt32(truncatingIfNeeded: line) != 0 { controller.open(line: line) }
+        if wanted[line >> 5 & 3] & 1 &<< UInt32(truncatingIfNeeded: line) != 0 {
+            controller.open(line: line)
+        }
     }
 
-    @inline(__always) func takeInterrupt() -> TakenInterrupt { controller.take(timerLine: timerLine) }
+    @inline(__always) func takeInterrupt() -> TakenInterrupt {
+        controller.take(timerLine: timerLine)
+    }
 
     // Memory
 
@@ -88,8 +92,12 @@ struct Machine: Hardware {
         }
     }
 
-    func readRegister(_ address: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: swiftlet_probe(address)) }
-    func writeRegister(_ address: UInt64, _ value: UInt32) { swiftlet_probe_write(address, UInt64(value)) }
+    func readRegister(_ address: UInt64) -> UInt32 {
+        UInt32(truncatingIfNeeded: swiftlet_probe(address))
+    }
+    func writeRegister(_ address: UInt64, _ value: UInt32) {
+        swiftlet_probe_write(address, UInt64(value))
+    }
 
     // Address spaces
 

@@ -30,19 +30,26 @@ func kernelException(_ exception: UnsafePointer<KernelException>) {
     let console = KernelConsole.noted
     let syndrome = unsafe ExceptionSyndrome(raw: exception.pointee.syndrome)
     console.write("swiftlet: kernel panic: ")
-    console.write(unsafe cause(exception.pointee.vector, syndrome, stackPointer: exception.pointee.stack_pointer))
+    console.write(
+        unsafe cause(
+            exception.pointee.vector, syndrome, stackPointer: exception.pointee.stack_pointer))
     console.endLine()
     unsafe show(console, "pc ", exception.pointee.program_counter, " lr ", exception.pointee.x.30)
     unsafe show(console, "esr ", syndrome.raw, " far ", exception.pointee.address)
     unsafe show(console, "sp ", exception.pointee.stack_pointer, " psr ", exception.pointee.flags)
     unsafe showRegisters(console, UnsafeRawPointer(exception))
-    unsafe showStack(console, programCounter: exception.pointee.program_counter, frame: exception.pointee.x.29)
+    unsafe showStack(
+        console, programCounter: exception.pointee.program_counter, frame: exception.pointee.x.29)
     halt(console)
 }
 
-private func cause(_ vector: UInt64, _ syndrome: ExceptionSyndrome, stackPointer: UInt64) -> StaticString {
+private func cause(_ vector: UInt64, _ syndrome: ExceptionSyndrome, stackPointer: UInt64)
+    -> StaticString
+{
     let stack = unsafe UInt64(UInt(bitPattern: swiftlet_stack_address()))
-    if stackPointer < stack + 64 && stackPointer > stack - 4096 { return "the kernel's stack is exhausted" }
+    if stackPointer < stack + 64 && stackPointer > stack - 4096 {
+        return "the kernel's stack is exhausted"
+    }
     switch vector & 3 {
     case 0: return vector >= 12 ? "exception of 32-bit code" : syndrome.name
     case 1: return "interrupt where none is taken"
@@ -51,7 +58,10 @@ private func cause(_ vector: UInt64, _ syndrome: ExceptionSyndrome, stackPointer
     }
 }
 
-private func show(_ console: KernelConsole, _ first: StaticString, _ a: UInt64, _ second: StaticString, _ b: UInt64) {
+private func show(
+    _ console: KernelConsole, _ first: StaticString, _ a: UInt64, _ second: StaticString,
+    _ b: UInt64
+) {
     console.write("  ")
     console.write(first)
     write(console, address: a)
@@ -71,7 +81,8 @@ private func showRegisters(_ console: KernelConsole, _ registers: UnsafeRawPoint
         console.write(decimal: UInt64(index))
         console.write(index < 10 ? "  " : " ")
         // Safety: x0 to x30 come first in the saved registers.
-        console.write(hexadecimal: unsafe registers.load(fromByteOffset: 8 * index, as: UInt64.self))
+        console.write(
+            hexadecimal: unsafe registers.load(fromByteOffset: 8 * index, as: UInt64.self))
         if index % 4 == 3 || index == 30 { console.endLine() }
     }
 }

@@ -14,7 +14,8 @@ extension BootState {
         let kernel = kernelState
         var memory = try takeBootMemory()
         let request = BootRequest(
-            bundle: bundle, deviceTree: try placeTree(&memory), counterFrequency: processor.counterFrequency,
+            bundle: bundle, deviceTree: try placeTree(&memory),
+            counterFrequency: processor.counterFrequency,
             console: machine.console.base, ramBytes: ramBytes)
         var root: RootTask
         do throws(BootError) {
@@ -25,7 +26,9 @@ extension BootState {
         kernel.pointee.grantAuthorities(root)
         for index in 0..<free.count { give(&root, PhysicalRange(free[index]), isDevice: false) }
         findDevices()
-        for index in 0..<devices.count { give(&root, PhysicalRange(devices[index]), isDevice: true) }
+        for index in 0..<devices.count {
+            give(&root, PhysicalRange(devices[index]), isDevice: true)
+        }
         let kept = try giveLeftovers(&root)
         for index in 0..<windowCount {
             let window = windows[index]
@@ -35,7 +38,8 @@ extension BootState {
         processor.closeFloatingPoint()
         swiftlet_set_version(abiVersion, processor.counterFrequency)
         let text = unsafe map.physical(swiftlet_rodata_end_address()) - image.base - bootCode
-        kernel.pointee.noteBoot(textBytes: text, dataBytes: kept - text, ticks: swiftlet_read_counter() - entryTicks)
+        kernel.pointee.noteBoot(
+            textBytes: text, dataBytes: kept - text, ticks: swiftlet_read_counter() - entryTicks)
         kernel.pointee.finishBoot(root, kernelBytes: kept)
     }
 
@@ -58,13 +62,18 @@ extension BootState {
 
     /// The tree where the root task can see it: in place, or as a copy where its first page is not its own or where its
     /// memory is reserved, or none at all, and so not in the linear mapping.
-    private mutating func placeTree(_ memory: inout BootMemory) throws(BootFailure) -> PhysicalRange {
+    private mutating func placeTree(
+        _ memory: inout BootMemory
+    ) throws(BootFailure) -> PhysicalRange {
         let size = UInt64(tree.size)
         if isTreeMapped { return PhysicalRange(base: treeAddress, size: size) }
-        guard let copy = memory.take(size, alignment: 4096) else { throw BootFailure(BootError.memory) }
+        guard let copy = memory.take(size, alignment: 4096) else {
+            throw BootFailure(BootError.memory)
+        }
         // Safety: the tree is mapped in its window, the copy's place in the linear mapping.
         unsafe KernelLayout.pointer(copy).copyMemory(
-            from: UnsafeRawPointer(bitPattern: UInt(swiftlet_tree_base() + treeAddress & 4095)).unsafelyUnwrapped,
+            from: UnsafeRawPointer(bitPattern: UInt(swiftlet_tree_base() + treeAddress & 4095))
+                .unsafelyUnwrapped,
             byteCount: Int(size))
         return PhysicalRange(base: copy, size: size)
     }
@@ -86,7 +95,8 @@ extension BootState {
     private mutating func giveLeftovers(_ root: inout RootTask) throws(BootFailure) -> UInt64 {
         let tables = map.leftover
         try map.unmapImage(
-            unsafe UInt64(UInt(bitPattern: swiftlet_boot_tables_start_address())), bytes: tables.size)
+            unsafe UInt64(UInt(bitPattern: swiftlet_boot_tables_start_address())),
+            bytes: tables.size)
         Translation.invalidateAll()
         give(&root, PhysicalRange(base: tables.base, size: tables.size), isDevice: false)
         give(&root, PhysicalRange(base: image.base, size: bootCode), isDevice: false)

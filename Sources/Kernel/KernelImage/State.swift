@@ -21,6 +21,9 @@ func placeKernel(_ machine: Machine, emptyTable: UInt64) {
         panic("the kernel's state is larger than its memory")
     }
     // Safety: sizes were compared; both are zero-filled and used by nobody else.
-    unsafe swiftlet_kernel_state_address().bindMemory(to: Kernel<Machine>.self, capacity: 1).initialize(
-        to: Kernel(hardware: machine, tables: swiftlet_kernel_tables_address(), emptyTable: emptyTable))
+    unsafe swiftlet_kernel_state_address().bindMemory(to: Kernel<Machine>.self, capacity: 1)
+        .initialize(
+            to: Kernel(
+                hardware: machine, tables: swiftlet_kernel_tables_address(), emptyTable: emptyTable)
+        )
 }

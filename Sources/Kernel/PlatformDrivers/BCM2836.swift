@@ -67,7 +67,8 @@ public struct BCM2836<Registers: RegisterAccess>: InterruptController {
         // The register of the line's bank: 32 lines to a word.
         let bank = (line &- Self.firstPeripheral) >> 3 & ~3
         let bit: UInt32 = 1 &<< UInt32(truncatingIfNeeded: line)
-        peripherals.write32((isOpen ? PeripheralController.open : PeripheralController.mask) &+ bank, bit)
+        peripherals.write32(
+            (isOpen ? PeripheralController.open : PeripheralController.mask) &+ bank, bit)
     }
     /// Lines of the core that have no mask of their own are left alone.
     @inline(__always) private func setLocal(_ line: Int, isOpen: Bool) {

@@ -46,7 +46,8 @@ public enum AnyEarlyConsole<Registers: RegisterAccess>: EarlyConsole {
         case .pl011(let registers):
             hasRoom = registers.read32(PL011Register.flags) & PL011Register.transmitFull == 0
         case .miniUART(let registers):
-            hasRoom = registers.read32(MiniUARTRegister.lineStatus) & MiniUARTRegister.transmitEmpty != 0
+            hasRoom =
+                registers.read32(MiniUARTRegister.lineStatus) & MiniUARTRegister.transmitEmpty != 0
         }
         if hasRoom { put(byte) }
         return hasRoom

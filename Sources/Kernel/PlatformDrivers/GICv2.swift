@@ -36,7 +36,9 @@ public struct GICv2<Registers: RegisterAccess>: InterruptController {
             distributor.write32(Distributor.group + 4 * word, 0)
         }
         let words = Distributor.count(lineCount, each: 4)
-        for word in 0..<words { distributor.write32(Distributor.priority + 4 * word, LinePriority.ofFourLines) }
+        for word in 0..<words {
+            distributor.write32(Distributor.priority + 4 * word, LinePriority.ofFourLines)
+        }
         let here = initializeTarget()
         for word in 8..<words { distributor.write32(Distributor.target + 4 * word, here) }
         distributor.write32(Distributor.control, Distributor.bothGroups)

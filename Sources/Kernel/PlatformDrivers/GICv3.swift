@@ -19,7 +19,10 @@ public struct GICv3<Registers: RegisterAccess, Core: GICSystemRegisters>: Interr
     ///   - redistributors: the region that holds every core's, of `size` bytes.
     ///   - affinity: MPIDR_EL1 of this core.
     /// - Returns: nil where this core has no redistributor.
-    public init?(distributor: Registers, redistributors: Registers, size: UInt64, affinity: UInt64, core: Core) {
+    public init?(
+        distributor: Registers, redistributors: Registers, size: UInt64, affinity: UInt64,
+        core: Core
+    ) {
         let packed = (affinity & 0xff_ffff) | (affinity >> 32 & 0xff) << 24
         var own = 0
         while true {  // one redistributor a round, within the region
@@ -53,7 +56,9 @@ public struct GICv3<Registers: RegisterAccess, Core: GICSystemRegisters>: Interr
         }
         distributor.write32(Distributor.control, Distributor.routedGroup)
         initializeWait()
-        for line in 32..<lineCount { distributor.write64(Distributor.route + 8 * line, affinity & 0xff_00ff_ffff) }
+        for line in 32..<lineCount {
+            distributor.write64(Distributor.route + 8 * line, affinity & 0xff_00ff_ffff)
+        }
     }
 
     /// - Parameter own: where in the region this core's redistributor is.
@@ -61,13 +66,16 @@ public struct GICv3<Registers: RegisterAccess, Core: GICSystemRegisters>: Interr
         let waker = own + Redistributor.waker
         redistributors.write32(waker, redistributors.read32(waker) & ~Redistributor.sleep)
         var rounds = 0
-        while redistributors.read32(waker) & Redistributor.asleep != 0, rounds < gicPatience { rounds += 1 }
+        while redistributors.read32(waker) & Redistributor.asleep != 0, rounds < gicPatience {
+            rounds += 1
+        }
         redistributors.write32(privatePage + Distributor.clearEnable, 0xffff_ffff)
         redistributors.write32(privatePage + Distributor.clearPending, 0xffff_ffff)
         redistributors.write32(privatePage + Distributor.clearActive, 0xffff_ffff)
         redistributors.write32(privatePage + Distributor.group, 0xffff_ffff)
         for word in 0..<8 {
-            redistributors.write32(privatePage + Distributor.priority + 4 * word, LinePriority.ofFourLines)
+            redistributors.write32(
+                privatePage + Distributor.priority + 4 * word, LinePriority.ofFourLines)
         }
     }
 
@@ -82,7 +90,9 @@ public struct GICv3<Registers: RegisterAccess, Core: GICSystemRegisters>: Interr
 
     private func initializeWait() {
         var rounds = 0
-        while distributor.read32(Distributor.control) & Distributor.writePending != 0, rounds < gicPatience {
+        while distributor.read32(Distributor.control) & Distributor.writePending != 0,
+            rounds < gicPatience
+        {
             rounds += 1
         }
     }
@@ -121,7 +131,9 @@ public struct GICv3<Registers: RegisterAccess, Core: GICSystemRegisters>: Interr
         redistributors.write32(own + Redistributor.control, control & ~Redistributor.messages)
         var left = gicPatience
         var rounds = LoopBound(gicPatience)
-        while redistributors.read32(own + Redistributor.control) & Redistributor.writePending != 0, left > 0 {
+        while redistributors.read32(own + Redistributor.control) & Redistributor.writePending != 0,
+            left > 0
+        {
             rounds.count()
             left -= 1
         }
@@ -135,8 +147,12 @@ public struct GICv3<Registers: RegisterAccess, Core: GICSystemRegisters>: Interr
         if line >= 8192 { core.write(.end, UInt64(truncatingIfNeeded: line)) }
         return nil
     }
-    @inline(__always) public func end(line: Int) { core.write(.end, UInt64(truncatingIfNeeded: line)) }
-    @inline(__always) public func open(line: Int) { core.write(.deactivate, UInt64(truncatingIfNeeded: line)) }
+    @inline(__always) public func end(line: Int) {
+        core.write(.end, UInt64(truncatingIfNeeded: line))
+    }
+    @inline(__always) public func open(line: Int) {
+        core.write(.deactivate, UInt64(truncatingIfNeeded: line))
+    }
     public func enable(line: Int, trigger: Trigger) {
         if line < 32 {
             redistributors.enableLine(line, trigger, page: privatePage)
@@ -145,7 +161,11 @@ public struct GICv3<Registers: RegisterAccess, Core: GICSystemRegisters>: Interr
         }
     }
     public func disable(line: Int) {
-        if line < 32 { redistributors.disableLine(line, page: privatePage) } else { distributor.disableLine(line) }
+        if line < 32 {
+            redistributors.disableLine(line, page: privatePage)
+        } else {
+            distributor.disableLine(line)
+        }
     }
 }
 

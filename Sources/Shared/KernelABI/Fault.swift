@@ -32,7 +32,9 @@ extension FaultKind {
     }
 
     /// The kind in word 0 of a fault message; what this runtime does not know is `other`.
-    public init(word: UInt64) { self = FaultKind(rawValue: UInt8(truncatingIfNeeded: word)) ?? .other }
+    public init(word: UInt64) {
+        self = FaultKind(rawValue: UInt8(truncatingIfNeeded: word)) ?? .other
+    }
 }
 
 /// Layout of a fault message (delivery `fault`).

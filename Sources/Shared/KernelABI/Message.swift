@@ -39,9 +39,13 @@
         raw = message & ControlWord.messageMask | UInt64(delivery.rawValue) << 8
     }
     @inlinable public static var success: ResultWord { ResultWord(raw: 0) }
-    @inlinable public var error: KernelError? { KernelError(rawValue: UInt8(truncatingIfNeeded: raw)) }
+    @inlinable public var error: KernelError? {
+        KernelError(rawValue: UInt8(truncatingIfNeeded: raw))
+    }
     @inlinable public var isSuccess: Bool { raw & 0xff == 0 }
-    @inlinable public var delivery: Delivery? { Delivery(rawValue: UInt8(truncatingIfNeeded: raw &>> 8)) }
+    @inlinable public var delivery: Delivery? {
+        Delivery(rawValue: UInt8(truncatingIfNeeded: raw &>> 8))
+    }
     @inlinable public var length: Int { Int(truncatingIfNeeded: (raw &>> 32) & 0xff) }
     @inlinable public var capabilityCount: Int { Int(truncatingIfNeeded: (raw &>> 48) & 15) }
     @inlinable public var hasLoan: Bool { raw & ControlWord.loanBit != 0 }

@@ -80,7 +80,8 @@
     @inlinable public static func descriptor(_ kind: ObjectKind, sizeBits: Int = 0) -> Int {
         switch kind {
         case .null, .interruptControl, .systemControl, .asidControl: return 0
-        case .endpoint, .notification, .reply, .pageTable, .frame, .untyped, .addressSpace, .interrupt, .timer,
+        case .endpoint, .notification, .reply, .pageTable, .frame, .untyped, .addressSpace,
+            .interrupt, .timer,
             .registers, .asidPool:
             return 128
         case .thread: return 1024
@@ -92,7 +93,8 @@
         switch kind {
         case .frame, .untyped: return 1 << sizeBits
         case .pageTable, .addressSpace: return 4096
-        case .null, .endpoint, .notification, .reply, .thread, .capabilityTable, .interrupt, .timer, .interruptControl,
+        case .null, .endpoint, .notification, .reply, .thread, .capabilityTable, .interrupt, .timer,
+            .interruptControl,
             .systemControl, .registers, .asidControl, .asidPool:
             return 0
         }

@@ -76,18 +76,22 @@ public let abiVersion: UInt64 = 1
     @inlinable public init(raw: UInt64) { self.raw = raw }
 
     @inlinable public init(
-        _ call: SystemCall, _ slot: Slot, length: Int = 0, capabilities: Int = 0, loan: Bool = false,
+        _ call: SystemCall, _ slot: Slot, length: Int = 0, capabilities: Int = 0,
+        loan: Bool = false,
         timed: Bool = false
     ) {
         let extended = length > Message.registerWords || capabilities > 0 || loan
         raw =
-            UInt64(slot.index) | UInt64(UInt8(truncatingIfNeeded: length)) << 32 | UInt64(call.rawValue) << 40
+            UInt64(slot.index) | UInt64(UInt8(truncatingIfNeeded: length)) << 32 | UInt64(
+                call.rawValue) << 40
             | (extended ? ControlWord.extendedBit : 0)
             | UInt64(UInt8(truncatingIfNeeded: capabilities) & 15) << 48
             | (loan ? ControlWord.loanBit : 0) | (timed ? ControlWord.timedBit : 0)
     }
     @inlinable public init(invoke method: Method, _ slot: Slot) {
-        raw = UInt64(slot.index) | UInt64(method.rawValue) << 32 | UInt64(SystemCall.invoke.rawValue) << 40
+        raw =
+            UInt64(slot.index) | UInt64(method.rawValue) << 32 | UInt64(SystemCall.invoke.rawValue)
+            << 40
     }
     /// The same call, with the deadline that stands in x2 unless that is `.never`.
     @inlinable public func by(_ deadline: Instant) -> ControlWord {
@@ -102,8 +106,12 @@ public let abiVersion: UInt64 = 1
 
     @inlinable public var slot: Slot { Slot(UInt32(truncatingIfNeeded: raw)) }
     @inlinable public var length: Int { Int(truncatingIfNeeded: (raw &>> 32) & 0xff) }
-    @inlinable public var method: Method? { Method(rawValue: UInt8(truncatingIfNeeded: raw &>> 32)) }
-    @inlinable public var systemCall: SystemCall? { SystemCall(rawValue: UInt8(truncatingIfNeeded: raw &>> 40) & 0x7f) }
+    @inlinable public var method: Method? {
+        Method(rawValue: UInt8(truncatingIfNeeded: raw &>> 32))
+    }
+    @inlinable public var systemCall: SystemCall? {
+        SystemCall(rawValue: UInt8(truncatingIfNeeded: raw &>> 40) & 0x7f)
+    }
     @inlinable public var isExtended: Bool { raw & ControlWord.extendedBit != 0 }
     @inlinable public var capabilityCount: Int { Int(truncatingIfNeeded: (raw &>> 48) & 15) }
     @inlinable public var hasLoan: Bool { raw & ControlWord.loanBit != 0 }
