@@ -1,5 +1,5 @@
-// The invariants of the derivation lists: each spells a tree in preorder, rights only shrink, and every capability that
-// stands in a slot is in the list of its object.
+// Checks the derivation lists. Each spells a tree in preorder, a child has only rights of its
+// parent, and each capability in a slot is in its object's list.
 
 #if !hasFeature(Embedded)
     import KernelABI
@@ -17,7 +17,9 @@
             require(listed == found, "\(listed) capabilities listed, \(found) in slots")
         }
 
-        /// - Returns: how many capabilities the object has.
+        /// Checks the list of one object.
+        ///
+        /// - Returns: the number of its capabilities.
         private mutating func inspectDerivation(_ object: Ref<ObjectHeader>) -> Int {
             let name = "\(object.pointee.kind) \(name(object))"
             var at = object.pointee.firstCapability
@@ -68,7 +70,8 @@
             return count
         }
 
-        /// Those that are queued with a capability wait at its endpoint, with its badge.
+        /// Checks the threads that are queued with a capability: they wait at its endpoint, with
+        /// its badge.
         private mutating func inspectSenders(_ slot: Ref<Capability>, _ name: String) {
             var at = slot.pointee.firstSender
             var previous: Ref<Thread>?
@@ -96,7 +99,7 @@
             }
         }
 
-        /// Whoever is queued to send is queued with some capability, nobody else is.
+        /// Checks that a thread is in a list of senders if and only if it is queued to send.
         private mutating func inspectUnlisted() {
             for thread in threads {
                 let name = "thread \(name(thread))"
@@ -140,7 +143,7 @@
     }
 
     extension Ref where Object == ObjectHeader {
-        /// From an address that `bits` gave.
+        /// Creates a reference from a value of `bits`.
         fileprivate init?(bits: UInt) {
             guard let pointer = unsafe UnsafeMutablePointer<ObjectHeader>(bitPattern: bits) else {
                 return nil

@@ -1,4 +1,4 @@
-// The invariants of the deadline queue: a heap by instant, a digital tree by place, and places that differ.
+// Checks the deadline queue: a heap by instant, a digital tree by place, with distinct numbers.
 
 #if !hasFeature(Embedded)
     import KernelABI

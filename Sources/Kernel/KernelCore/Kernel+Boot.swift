@@ -1,12 +1,14 @@
-// Boot: the root task's objects, made before anybody runs, and the rest of memory as untyped capabilities for it.
+// Boot: makes the root task's objects before any thread runs, and gives it the rest of memory as
+// untyped capabilities.
 //
-// The boot code hands over a stretch of memory for good (`BootMemory`); objects here are never reclaimed. What is mapped for
-// the root task here (its own segments, the bundle, the device tree) has no frame capability: it stays for good too.
+// The objects lie in memory that the boot code hands over for good (`BootMemory`), and are never
+// reclaimed. The mappings made here (segments, stack, IPC buffer, information page, bundle, device
+// tree) have no frame capabilities, and stay for good too.
 
 import HardwareInterface
 import KernelABI
 
-/// Physical memory from which boot takes what it needs, in order.
+/// Physical memory that boot takes from, in ascending order.
 public struct BootMemory {
     public var next: UInt64
     public let end: UInt64
@@ -14,7 +16,9 @@ public struct BootMemory {
         next = base
         self.end = end
     }
-    /// Aligned memory; nil when it is used up.
+    /// Takes aligned memory.
+    ///
+    /// - Returns: its physical address; nil if too little is left.
     public mutating func take(_ bytes: UInt64, alignment: UInt64) -> UInt64? {
         let at = (next &+ alignment &- 1) & ~(alignment &- 1)
         if at > end || bytes > end &- at { return nil }
@@ -23,7 +27,7 @@ public struct BootMemory {
     }
 }
 
-/// A stretch of physical memory.
+/// A range of physical memory.
 public struct PhysicalRange {
     public var base: UInt64
     public var size: UInt64
@@ -33,10 +37,10 @@ public struct PhysicalRange {
     }
 }
 
-/// What boot must know to make the root task.
+/// The input of `makeRootTask`.
 public struct BootRequest {
     public var bundle: PhysicalRange
-    /// Page-aligned copy of the device tree.
+    /// The device tree, page-aligned: in place, or a copy.
     public var deviceTree: PhysicalRange
     public var counterFrequency: UInt64
     public var console: UInt64
@@ -53,7 +57,7 @@ public struct BootRequest {
     }
 }
 
-/// Why there is no root task.
+/// The failure to make the root task.
 public enum BootError: Error {
     /// Too little memory for the root task's objects.
     case memory
@@ -63,7 +67,7 @@ public enum BootError: Error {
     case layout
 }
 
-/// Where things lie in the root task's address space.
+/// The layout of the root task's address space.
 public enum RootLayout {
     public static var stackTop: UInt64 { 0x4000_0000 }
     public static var stackBytes: UInt64 { BootInformation.stackBytes }
@@ -72,15 +76,15 @@ public enum RootLayout {
     public static var deviceTree: UInt64 { 0x5000_0000 }
     public static var bundle: UInt64 { 0x6000_0000 }
     public static var firstFree: UInt64 { 0x8000_0000 }
-    /// 2^12 slots.
+    /// The binary logarithm of the number of slots.
     public static var tableBits: Int { 12 }
-    /// Untyped regions that the information page has room for.
+    /// The number of regions that the information page has room for.
     public static var untypedRegions: Int {
         (4096 - MemoryLayout<BootInformation>.size) / MemoryLayout<UntypedRegion>.stride
     }
 }
 
-/// The root task while it is being made.
+/// The root task under construction.
 public struct RootTask: ~Copyable {
     public var memory: BootMemory
     let thread: Ref<Thread>
@@ -92,7 +96,8 @@ public struct RootTask: ~Copyable {
 }
 
 extension Kernel where H: ~Copyable {
-    /// Make the root task with its segments, stack, IPC buffer and information page; it does not run yet.
+    /// Makes the root task with its segments, stack, IPC buffer and information page. `finishBoot`
+    /// lets it run.
     public mutating func makeRootTask(_ request: BootRequest, memory: consuming BootMemory)
         throws(BootError)
         -> RootTask
@@ -149,7 +154,10 @@ extension Kernel where H: ~Copyable {
         root.table.slot(Int(RootSlot.thread.index)).makeFirst(of: root.thread.header, kind: .thread)
     }
 
-    /// The authorities are part of the kernel's state, which must stand at its final address when this is called.
+    /// Gives the root task the capabilities of the authorities.
+    ///
+    /// - Precondition: the kernel's state is at its final address, since the authorities are part
+    ///   of it.
     public mutating func grantAuthorities(_ root: borrowing RootTask) {
         let system = unsafe withUnsafeMutablePointer(to: &systemControl.header) {
             unsafe Ref<ObjectHeader>($0)
@@ -167,7 +175,7 @@ extension Kernel where H: ~Copyable {
         root.table.slot(Int(RootSlot.asidControl.index)).makeFirst(of: asid, kind: .asidControl)
     }
 
-    /// Map the bundle, the root segments within it and the device tree.
+    /// Maps the bundle, the root segments within it and the device tree.
     private mutating func mapImage(
         _ root: inout RootTask, _ request: BootRequest
     ) throws(BootError) {
@@ -256,10 +264,12 @@ extension Kernel where H: ~Copyable {
         root.information.pointee.slotCount = UInt64(truncatingIfNeeded: root.table.pointee.count)
     }
 
-    /// Give a range to the root task as untyped memory: naturally aligned powers of two of at least a page.
+    /// Gives a range to the root task as untyped memory: naturally aligned powers of two of at
+    /// least a page.
     ///
-    /// - Returns: bytes that did not fit the information page, or for which no descriptor was left.
-    /// - Complexity: two regions for every bit of the range's size at most.
+    /// - Returns: the bytes left out, for which the information page had no room or no descriptor
+    ///   was left.
+    /// - Complexity: at most two regions for each bit of the range's size.
     public mutating func addUntyped(_ root: inout RootTask, _ range: PhysicalRange, isDevice: Bool)
         -> UInt64
     {
@@ -288,10 +298,11 @@ extension Kernel where H: ~Copyable {
         return 0
     }
 
-    /// Give registers that lie in a page of the kernel's to the root task, to be read and written through the kernel.
+    /// Gives the root task registers that share a page with the kernel's own. The kernel reads and
+    /// writes them for it.
     ///
-    /// - Parameter address: where the kernel has mapped the first one.
-    /// - Returns: bytes for which there was no place: all or none.
+    /// - Parameter address: the kernel's address of the first register.
+    /// - Returns: the bytes left out: all or none.
     public mutating func addRegisters(
         _ root: inout RootTask, _ range: PhysicalRange, mappedAt address: UInt64
     ) -> UInt64 {
@@ -317,7 +328,7 @@ extension Kernel where H: ~Copyable {
         root.untypedCount &+= 1
     }
 
-    /// Everything is handed over: let the root task be the first thread to run.
+    /// Completes the information page and makes the root task ready: it is the first thread to run.
     public mutating func finishBoot(_ root: consuming RootTask, kernelBytes: UInt64) {
         root.information.pointee.untypedCount = UInt64(truncatingIfNeeded: root.untypedCount)
         root.information.pointee.firstFreeSlot =
@@ -345,7 +356,7 @@ extension Kernel where H: ~Copyable {
         return at
     }
 
-    /// Map pages for good, with the tables that they need.
+    /// Maps pages for good, with the page tables that they need.
     private func mapRoot(
         _ root: inout RootTask, _ range: PhysicalRange, at address: UInt64, _ rights: Rights
     ) throws(BootError) {
@@ -377,7 +388,8 @@ struct BundleHead: ~Copyable {
 }
 
 extension Kernel where H: ~Copyable {
-    /// Do the types have the sizes and offsets that the interface and the assembly state?
+    /// Returns whether the types have the sizes and offsets that the interface and the assembly
+    /// state.
     private func isLayoutSound(_ thread: Ref<Thread>) -> Bool {
         if MemoryLayout<ASIDPool>.size > Footprint.descriptor(.asidPool) { return false }
         let sizes =

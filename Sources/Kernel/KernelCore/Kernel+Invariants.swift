@@ -1,13 +1,14 @@
-// What must hold of the kernel's whole state between two steps: host tests ask after each.
+// The invariants of the kernel's whole state. Host tests check them after every step.
 //
-// The walk starts from the objects that boot made, finds every live object by the descriptors in untyped memory, and holds
-// each stored reference, queue and list against them. Nothing of it is in the kernel image.
+// The walk starts from the objects that boot made, and finds every live object by the descriptors
+// in untyped memory. It compares each stored reference, queue and list with them. None of it is in
+// the kernel image.
 
 #if !hasFeature(Embedded)
     import HardwareInterface
     import KernelABI
 
-    /// All live objects, and what was found wrong with them.
+    /// All live objects, and the violations that were found.
     public struct Inspection {
         /// Address and kind of each live object.
         var kinds: [UInt: ObjectKind] = [:]
@@ -23,9 +24,9 @@
         var pageTables: [Ref<PageTable>] = []
         var frames: [Ref<Frame>] = []
         var untyped: [Ref<Untyped>] = []
-        /// Nodes that were met in a queue.
+        /// Nodes that were found in a queue.
         var queued: Set<UInt> = []
-        /// Threads that were met in the list of those that are queued with a capability.
+        /// Threads that were found in a capability's list of senders.
         var listedSenders: Set<UInt> = []
         public internal(set) var violations: [String] = []
 
@@ -64,12 +65,13 @@
     }
 
     extension Kernel where H: ~Copyable {
-        /// Everything that is wrong with the kernel's state.
+        /// Checks the kernel's state.
         ///
         /// - Parameters:
-        ///   - boot: the objects that boot made: root thread, table, address space, and the untyped regions.
+        ///   - boot: the objects that boot made, among them the untyped regions.
         ///   - running: the thread that the last exit resumed.
-        ///   - scanTables: also look at every slot of every table, which is slow.
+        ///   - scanTables: also examine every slot of every table, which is slow.
+        /// - Returns: the live objects and the violations.
         public mutating func inspect(
             boot: [Ref<ObjectHeader>], running: Ref<Thread>?, scanTables: Bool
         ) -> Inspection {
@@ -99,7 +101,8 @@
             return inspection
         }
 
-        /// The objects whose descriptors lie in a region, from where a reclaim has come to.
+        /// Adds the objects whose descriptors lie in a region, except those that a reclaim has
+        /// destroyed.
         private func collect(_ region: Ref<Untyped>, _ inspection: inout Inspection) {
             if region.pointee.isDevice { return }
             var offset = max(region.pointee.reclaimCursor, 0)
@@ -142,7 +145,7 @@
             }
         }
 
-        /// Deadlines of threads and timers, and what the hardware was told of them.
+        /// Checks the deadlines of threads and timers, and the hardware's deadline.
         private func inspectDeadlines(_ inspection: inout Inspection) {
             let nodes = inspection.inspect(core.deadlines, "the deadline queue")
             var members: Set<UInt> = []
@@ -194,7 +197,7 @@
                 all.contains(core.armed), "armed at \(core.armed.ticks), where nothing is due")
         }
 
-        /// Shared interrupt lines.
+        /// Checks the bindings of interrupt lines.
         private func inspectLines(_ inspection: inout Inspection) {
             var listed: Set<UInt> = []
             for line in Set(inspection.interrupts.map { $0.pointee.line }) {
@@ -232,7 +235,8 @@
     }
 
     extension Inspection {
-        /// An authority is part of the kernel's own state; its first capability leads to it.
+        /// Adds an authority, which is part of the kernel's own state. Its first capability refers
+        /// to it.
         fileprivate mutating func addAuthority(_ capability: Ref<Capability>) {
             if let object = capability.pointee.object { add(object) }
         }

@@ -1,4 +1,5 @@
-// `invoke`: one exhaustive switch over the methods, each decoded and checked before anything changes.
+// `invoke`: one exhaustive switch dispatches the methods. Each is decoded and checked before
+// anything changes.
 
 import HardwareInterface
 import KernelABI
@@ -42,7 +43,7 @@ extension Kernel where H: ~Copyable {
         }
     }
 
-    /// Argument n of the call: x1…x10.
+    /// Returns argument n of the call: x1 to x6.
     @inline(__always) func argument(_ thread: Ref<Thread>, _ number: Int) -> UInt64 {
         switch number {
         case 1: return thread.pointee.context.x.1
@@ -61,7 +62,7 @@ extension Kernel where H: ~Copyable {
         complete(thread, .success)
         return .done
     }
-    /// Up to four results in x3–x6.
+    /// Completes the call with up to four results in x3–x6.
     func done(_ thread: Ref<Thread>, _ a: UInt64, _ b: UInt64 = 0, _ c: UInt64 = 0, _ d: UInt64 = 0)
         -> Outcome
     {
@@ -156,7 +157,9 @@ extension Kernel where H: ~Copyable {
         return .done
     }
 
-    /// The slot that x1 names, which must hold a frame.
+    /// Returns the slot that x1 names.
+    ///
+    /// - Throws: `invalidCapability` or `wrongKind` if it holds no frame.
     @inline(__always) private func frameSlot(
         _ thread: Ref<Thread>
     ) throws(MapError) -> Ref<Capability> {
@@ -225,7 +228,7 @@ extension Kernel where H: ~Copyable {
         return try done(thread, nil)
     }
 
-    /// One access of 32 bits to a register of a device whose page is the kernel's.
+    /// Reads or writes a 32-bit device register that shares a page with the kernel's own.
     private func registerMethod(
         _ thread: Ref<Thread>, _ number: Slot, _ method: Method
     ) throws(KernelError) -> Outcome {

@@ -1,11 +1,17 @@
-// Loans: the server of a call copies from or to the memory that its caller lent with it.
+// Loans: a server reads or writes the memory that its caller lent with the call.
 
 import HardwareInterface
 import KernelABI
 
 extension Kernel where H: ~Copyable {
-    /// `loanRead` and `loanWrite`. x1: offset in the loan, x2: own address, x3: length. Restartable: the registers keep the
-    /// progress. Both sides are translated page by page by their own tables, so neither side reaches what it could not touch.
+    /// Performs `loanRead` and `loanWrite`. x1: offset in the loan, x2: the server's address, x3:
+    /// length.
+    ///
+    /// Each side is translated page by page by its own tables, so neither reaches memory that it
+    /// could not access itself. The call is restartable: the registers keep the progress.
+    ///
+    /// - Complexity: chunks of at most `KernelLimits.loanStep` bytes, with a look at the pending
+    ///   interrupts after each.
     mutating func copyLoan(_ thread: Ref<Thread>, _ number: Slot, toLoan: Bool) throws(KernelError)
         -> Outcome
     {
@@ -28,7 +34,8 @@ extension Kernel where H: ~Copyable {
                 truncatingIfNeeded: min(
                     argument(thread, 3), UInt64(truncatingIfNeeded: KernelLimits.loanStep)))
             let bytes = min(left, min(farLeft, nearLeft))
-            // Safety: `translate` found both ranges mapped to RAM for the owner, for at least `bytes` bytes.
+            // Safety: `translate` found both ranges mapped to RAM for the owner, for at least
+            // `bytes` bytes.
             unsafe (toLoan ? far : near).copyMemory(from: toLoan ? near : far, byteCount: bytes)
             let moved = UInt64(truncatingIfNeeded: bytes)
             thread.pointee.context.x.1 &+= moved

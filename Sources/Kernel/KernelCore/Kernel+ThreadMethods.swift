@@ -1,4 +1,4 @@
-// The methods of a thread: what it may reach, how urgent it is, where it starts.
+// The methods of a thread: its parts, its priorities and its registers.
 
 import HardwareInterface
 import KernelABI
@@ -17,7 +17,7 @@ extension Kernel where H: ~Copyable {
             if slice >= 1 << 62 || (slice != 0 && slice < shortestPeriod) { throw .invalidArgument }
             thread.pointee.slice = slice
             core.isStale = true
-            // Who has a slice is started with it: by the general path.
+            // A thread with a slice takes the general path, which starts the slice.
             if let endpoint = thread.pointee.endpoint, endpoint.pointee.readyServer == thread {
                 queueReadyServer(endpoint)
             }
@@ -44,14 +44,16 @@ extension Kernel where H: ~Copyable {
         return try done(caller, nil)
     }
 
-    /// Registers may be changed only while nothing else can be about to.
+    /// Whether the thread's registers may be exchanged: no operation of its own is going to change
+    /// them.
     private func isStopped(_ thread: Ref<Thread>) -> Bool {
         thread.state == .stopped || thread.state == .faulted
     }
 
     // Configuration
 
-    /// Replace what the thread reaches; the arguments are slots, `Slot.none` leaves a part as it is.
+    /// Replaces the thread's table, address space, buffer and fault handler. The arguments are
+    /// slots; `Slot.none` leaves a part as it is.
     private mutating func configure(_ caller: Ref<Thread>, _ thread: Ref<Thread>)
         throws(KernelError) -> Outcome
     {
@@ -87,13 +89,14 @@ extension Kernel where H: ~Copyable {
         return slot
     }
 
-    /// Put a copy of a capability into a slot of the control block; nothing derives from such a slot.
+    /// Puts a copy of a capability into a slot of the control block. Nothing derives from such a
+    /// slot.
     private mutating func set(_ slot: Ref<Capability>, _ source: Ref<Capability>) -> KernelError? {
         removePart(slot)
         return slot.derive(from: source, rights: .all, badge: source.badgeToCopy, placement: .child)
     }
 
-    /// Recompute what the control block caches of its capabilities.
+    /// Updates the values that the control block caches of its capabilities.
     mutating func refreshParts(_ thread: Ref<Thread>) {
         if let table = thread.tableSlot.capabilityTable {
             thread.pointee.tableBase = table.slot(0).bits
@@ -104,14 +107,15 @@ extension Kernel where H: ~Copyable {
         }
         if let page = bufferPage(thread.bufferSlot) { thread.pointee.buffer = page }
     }
-    /// The page of a capability to a frame.
+    /// Returns the page of a capability to a frame; nil for another kind.
     private func bufferPage(_ slot: Ref<Capability>) -> Ref<BufferPage>? {
         guard let frame = slot.frame else { return nil }
         return unsafe reference(
             hardware.kernelAddress(physical: frame.pointee.physical), as: BufferPage.self)
     }
 
-    /// A call that goes on in its own thread changes no translation base at its exit: it is changed here.
+    /// Sets the thread's translation base. The current thread's takes effect here: an exit to the
+    /// same thread does not load it.
     mutating func setTranslationBase(_ thread: Ref<Thread>, _ base: UInt64) {
         thread.pointee.translationBase = base
         if core.current == thread { hardware.activate(translationBase: base) }
@@ -131,7 +135,7 @@ extension Kernel where H: ~Copyable {
         return try done(caller, nil)
     }
 
-    /// Change the base priority; what the thread inherits stays.
+    /// Changes the base priority. Inherited priority stays.
     mutating func setBase(_ thread: Ref<Thread>, _ base: UInt8) {
         thread.pointee.base = base
         requestUpdate(thread)
@@ -144,7 +148,8 @@ extension Kernel where H: ~Copyable {
     {
         if !isStopped(thread) { throw .wrongState }
         guard let buffer = caller.pointee.buffer else { throw .noBuffer }
-        // x0–x30 and SP, PC, flags, TPIDR_EL0 are 35 words in a row, in the context and from word 8 of the buffer on.
+        // x0–x30 and SP, PC, flags, TPIDR_EL0 are 35 words in a row, in the context and from word 8
+        // of the buffer on.
         let registers = unsafe reference(thread.contextAddress, as: RegisterWords.self)
         let words = unsafe reference(buffer.raw + 64, as: RegisterWords.self)
         if write {
@@ -190,7 +195,7 @@ public struct RegisterWords: ~Copyable {
 }
 
 extension RunState {
-    /// The state under the name that the interface gives it.
+    /// The state as the interface reports it.
     var reported: ThreadState {
         switch raw {
         case RunState.running.raw: return .running

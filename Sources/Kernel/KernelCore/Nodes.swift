@@ -3,7 +3,7 @@
 import HardwareInterface
 import KernelABI
 
-// Safety: each takes the address of a stored property of an object behind a `Ref`, which stays where it is.
+// Safety: each takes the address of a stored property of an object, which does not move.
 
 extension Ref where Object == Thread {
     @inline(__always) var callerNode: Ref<WaitNode> {
@@ -40,7 +40,7 @@ extension Ref where Object == Thread {
         }
     }
 
-    /// Do the parts that the assembly and the queues' nodes reach stand where they are expected?
+    /// Whether the parts that the assembly and the queues' nodes reach are at the expected offsets.
     var hasPartsInPlace: Bool {
         let base = unsafe withUnsafeMutablePointer(to: &address.pointee.translationBase) {
             UnsafeMutableRawPointer($0)
@@ -62,7 +62,7 @@ extension Ref where Object == Thread {
             && nodes
     }
 
-    /// Give the embedded parts their owner and their place. Called once, when the thread is made.
+    /// Sets the owner and the place of the embedded parts, when the thread is made.
     func initializeParts() {
         deadlineNode.pointee.owner = header
         tableSlot.pointee.place = .threadTable
@@ -104,7 +104,7 @@ extension Ref where Object == Interrupt {
 }
 
 extension Ref where Object == DeadlineNode {
-    /// The timer that this node of the deadline queue stands in; nil where it is a thread's.
+    /// The timer that contains this node; nil if a thread contains it.
     @inline(__always) var timer: Ref<Timer>? {
         guard let owner = pointee.owner, owner.pointee.kind == .timer else { return nil }
         return owner.rebound(to: Timer.self)
@@ -112,7 +112,7 @@ extension Ref where Object == DeadlineNode {
 }
 
 extension Ref where Object == WaitNode {
-    /// Bytes from a thread to its nodes; `hasPartsInPlace` compares at boot.
+    /// Bytes from a thread to its nodes. `hasPartsInPlace` checks them at boot.
     fileprivate static var callerOffset: Int { 408 }
     fileprivate static var waiterOffset: Int { 456 }
 
@@ -131,7 +131,7 @@ extension Ref where Object == WaitNode {
 }
 
 extension Ref where Object == Capability {
-    /// The thread control block that this slot is part of.
+    /// The thread control block that contains this slot.
     ///
     /// - Precondition: `place` is not `.table`.
     var thread: Ref<Thread> {
@@ -143,7 +143,8 @@ extension Ref where Object == Capability {
         case .threadBuffer: offset = MemoryLayout<Thread>.size - 2 * MemoryLayout<Capability>.stride
         case .threadFault: offset = MemoryLayout<Thread>.size - MemoryLayout<Capability>.stride
         }
-        // Safety: the four slots are the last members of a thread; `Layout.check` compares.
+        // Safety: the four slots are the last members of a thread; `isLayoutSound` checks them at
+        // boot.
         return unsafe reference(raw - offset, as: Thread.self)
     }
 }

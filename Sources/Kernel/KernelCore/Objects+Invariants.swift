@@ -1,4 +1,4 @@
-// The invariants of endpoints, replies, notifications, address spaces and untyped memory.
+// Checks endpoints, replies, notifications, address spaces, ASID pools and untyped memory.
 
 #if !hasFeature(Embedded)
     import HardwareInterface
@@ -129,7 +129,7 @@
     }
 
     extension Kernel where H: ~Copyable {
-        /// Whether a listed mapping of the space puts the frame at `physical` there.
+        /// Returns whether a listed mapping of the space maps the frame at `physical` there.
         private func isMapped(
             _ space: Ref<AddressSpace>, at address: UInt64, level: Int, _ physical: UInt64
         ) -> Bool {
@@ -146,7 +146,8 @@
             return false
         }
 
-        /// Mappings and tables of an address space, against the entries that the processor reads.
+        /// Checks the mappings and tables of an address space against the entries that the
+        /// processor reads.
         func inspectSpace(_ space: Ref<AddressSpace>, _ inspection: inout Inspection) {
             let name = "space \(inspection.name(space))"
             inspection.require(
@@ -174,7 +175,8 @@
                 if let entries = try? table(space, slot.pointee.badge, level: level) {
                     let entry = entries.pointee.entries[
                         PageDescriptor.index(slot.pointee.badge, level: level)]
-                    // A mapping that went with its table is listed until it is undone: the place may be another's by now.
+                    // A mapping whose table is gone stays listed until it is removed. Another
+                    // mapping may have its place by now.
                     let isMapped = isMapped(
                         space, at: slot.pointee.badge, level: level, entry.address)
                     inspection.require(
@@ -205,7 +207,7 @@
                 count == expected, "\(name): \(count) tables listed, \(expected) refer to it")
         }
 
-        /// The pools' ranges and numbers, against the address spaces that have them.
+        /// Checks the pools' ranges and numbers against the address spaces that have them.
         func inspectPools(_ inspection: inout Inspection) {
             for pool in inspection.asidPools {
                 let name = "ASID pool \(inspection.name(pool))"
@@ -252,7 +254,7 @@
             inspection.require(ranges == count, "\(ranges) ranges taken, \(count) pools")
         }
 
-        /// Watermarks, and that no two objects were given the same memory.
+        /// Checks the watermarks, and that no two objects have the same memory.
         func inspectUntyped(_ region: Ref<Untyped>, _ inspection: inout Inspection) {
             let name = "untyped \(inspection.name(region))"
             let size = 1 << region.pointee.sizeBits
@@ -283,7 +285,7 @@
                 inspection.require(
                     range.0 & (range.1 - 1) == 0, "\(name): memory that is not aligned")
                 let isInside = range.0 + range.1 <= end && end > base + UInt64(region.pointee.high)
-                // What lies within an inner region is that region's.
+                // Memory within an inner region belongs to that region.
                 inspection.require(
                     range.0 >= end || isInside, "\(name): memory given out twice, or below the mark"
                 )

@@ -1,5 +1,5 @@
-// The invariants of the ready queue: circles, bitmaps and the cached tops agree, and hold exactly the ready threads and
-// the pending updates.
+// Checks the ready queue: circles, bitmaps and cached tops agree, and hold exactly the ready
+// threads and the pending updates.
 
 #if !hasFeature(Embedded)
     import HardwareInterface
@@ -56,7 +56,8 @@
     }
 
     extension Inspection {
-        /// Checks the circles of one kind and returns their members with the priority of the circle.
+        /// Checks the circles of one kind and returns their members with the priority of the
+        /// circle.
         fileprivate mutating func inspect(
             _ lists: borrowing PriorityLists, _ name: String
         ) -> [(Ref<Thread>, Int)] {

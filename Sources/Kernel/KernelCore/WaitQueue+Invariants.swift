@@ -1,4 +1,5 @@
-// The invariants of the wait queue: bits and links of the tree, the rings of equals, and the cached first node.
+// Checks the wait queue: bits and links of the tree, the rings of equals, and the cached first
+// node.
 
 #if !hasFeature(Embedded)
     import KernelABI
@@ -79,7 +80,7 @@
             return nodes
         }
 
-        /// Nodes in no queue must have no links: entering an empty queue writes none.
+        /// Checks that nodes in no queue have no links: inserting into an empty queue writes none.
         mutating func inspectIdleNodes() {
             for thread in threads {
                 for node in [thread.callerNode, thread.waitNode] where !queued.contains(node.bits) {

@@ -10,15 +10,17 @@ import MMIO
 public struct GICv3<Registers: RegisterAccess, Core: GICSystemRegisters>: InterruptController {
     let distributor: Registers
     let redistributors: Registers
-    /// Where in `redistributors` this core's private lines are.
+    /// The offset of this core's private lines in `redistributors`.
     let privatePage: Int
     let core: Core
     public let lineCount: Int
 
+    /// Masks every line and opens the CPU interface.
+    ///
     /// - Parameters:
     ///   - redistributors: the region that holds every core's, of `size` bytes.
     ///   - affinity: MPIDR_EL1 of this core.
-    /// - Returns: nil where this core has no redistributor.
+    /// - Returns: nil if this core has no redistributor.
     public init?(
         distributor: Registers, redistributors: Registers, size: UInt64, affinity: UInt64,
         core: Core
@@ -61,7 +63,9 @@ public struct GICv3<Registers: RegisterAccess, Core: GICSystemRegisters>: Interr
         }
     }
 
-    /// - Parameter own: where in the region this core's redistributor is.
+    /// Wakes this core's redistributor and masks its private lines.
+    ///
+    /// - Parameter own: the redistributor's offset in the region.
     private func initializeRedistributor(at own: Int) {
         let waker = own + Redistributor.waker
         redistributors.write32(waker, redistributors.read32(waker) & ~Redistributor.sleep)
@@ -97,14 +101,15 @@ public struct GICv3<Registers: RegisterAccess, Core: GICSystemRegisters>: Interr
         }
     }
 
-    /// Turn off the message interrupts (LPIs) that the firmware left on, those of every core: the kernel has none.
+    /// Turns off the message interrupts (LPIs) that the firmware left on, those of every core. The
+    /// kernel uses none.
     ///
-    /// A redistributor whose LPIs are on writes to a table in memory. Some never turn them off again (Arm IHI 0069H, 12.11.2,
-    /// GICR_CTLR.EnableLPIs).
+    /// A redistributor whose LPIs are on writes to a table in memory. Some never turn them off
+    /// again (Arm IHI 0069H, 12.11.2, GICR_CTLR.EnableLPIs).
     ///
     /// - Parameters:
     ///   - size: bytes of the region that holds every core's redistributor.
-    ///   - keep: is told base and bytes of each table that stays in use.
+    ///   - keep: receives base and bytes of each table that stays in use.
     public func initializeMessages(size: UInt64, keep: (UInt64, UInt64) -> Void) {
         var own = 0
         var rounds = LoopBound(Redistributor.maximum)
@@ -114,7 +119,8 @@ public struct GICv3<Registers: RegisterAccess, Core: GICSystemRegisters>: Interr
             if type & 1 != 0 && !initializeWithoutMessages(at: own) {
                 let configuration = redistributors.read64(own + Redistributor.configurationTable)
                 let pending = redistributors.read64(own + Redistributor.pendingTable)
-                // IDbits: how many bits a number has, less one. A byte for each number above 8191, and a bit for each.
+                // IDbits is the width of a number less one. The tables have a byte for each number
+                // above 8191, and a bit for each number.
                 let numbers: UInt64 = 2 << (configuration & 31)
                 keep(configuration & 0x000f_ffff_ffff_f000, numbers)
                 keep(pending & 0x000f_ffff_ffff_0000, numbers / 8)
@@ -124,7 +130,9 @@ public struct GICv3<Registers: RegisterAccess, Core: GICSystemRegisters>: Interr
         }
     }
 
-    /// - Returns: false where the LPIs of the redistributor at `own` stay on.
+    /// Turns off the LPIs of the redistributor at `own`.
+    ///
+    /// - Returns: false if they stay on.
     private func initializeWithoutMessages(at own: Int) -> Bool {
         let control = redistributors.read32(own + Redistributor.control)
         if control & Redistributor.messages == 0 { return true }
@@ -140,7 +148,8 @@ public struct GICv3<Registers: RegisterAccess, Core: GICSystemRegisters>: Interr
         return redistributors.read32(own + Redistributor.control) & Redistributor.messages == 0
     }
 
-    /// A message interrupt is none of the kernel's: it is ended, or it would keep all others away.
+    /// Takes a pending interrupt. A message interrupt is ended here: the kernel uses none, and it
+    /// would keep all others away.
     @inline(__always) public func acknowledge() -> Int? {
         let line = Int(truncatingIfNeeded: core.readAcknowledge() & 0xff_ffff)
         if _fastPath(line < 1020) { return line }
@@ -169,5 +178,6 @@ public struct GICv3<Registers: RegisterAccess, Core: GICSystemRegisters>: Interr
     }
 }
 
-/// Reads until a write has taken effect, at most: the architecture sets no limit, hardware needs a few.
+/// The most reads until a write has taken effect. The architecture sets no limit; hardware needs a
+/// few.
 let gicPatience = 100_000
