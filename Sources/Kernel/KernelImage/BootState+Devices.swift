@@ -1,15 +1,16 @@
-// Boot: where devices are. The kernel does not know them; it hands out every register range that the tree names, except RAM,
-// what is reserved, and the pages of its interrupt controllers, also of one that is chained behind another. Where a device's
-// registers share such a page, the kernel reads and writes them for whoever has the capability (docs/decisions/0013-strays.md).
+// Boot: finds the devices' registers. The kernel does not know the devices. It hands out every
+// register range that the tree names, except RAM, reserved memory and the pages of its interrupt
+// controllers, also of a chained one. If a device's registers share such a page, the kernel reads
+// and writes them for a task with the capability (docs/decisions/0013-strays.md).
 
 import AArch64
 import DeviceTree
 import KernelCore
 
 extension BootState {
-    /// Fill `devices` with the register ranges below 2^40 of all enabled nodes.
+    /// Fills `devices` with the register ranges below 2^40 of all enabled nodes.
     ///
-    /// - Complexity: once for each node of the tree.
+    /// - Complexity: one round for each node of the tree.
     mutating func findDevices() {
         keepFromDevices()
         var gap: UInt64 = 0
@@ -31,7 +32,8 @@ extension BootState {
         devices.join(gap: 0, avoiding: &kept)
     }
 
-    /// What no task gets as registers: memory swallows the reservations in it, so those come first.
+    /// Collects the ranges that no task gets as registers. Reservations come first, since memory
+    /// then absorbs those within it.
     private mutating func keepFromDevices() {
         for index in 0..<machine.reserved.count { keep(machine.reserved[index]) }
         for index in 0..<machine.memory.count { keep(machine.memory[index]) }
@@ -40,7 +42,7 @@ extension BootState {
         kept.add(pagesAround: range.base, range.size)
     }
 
-    /// A node that is damaged is left out: the device manager will say so.
+    /// Adds the registers of a node. A damaged node is left out; the device manager reports it.
     private mutating func add(_ node: DeviceNode) {
         for index in 0..<8 {
             guard let found = try? node.registers(index) else { return }
@@ -65,7 +67,8 @@ extension BootState {
                 || pages(of: found).overlaps(pages(of: machine.interface)))
     }
 
-    /// Note registers that lie in mapped pages wholly, and are none of the controllers'. What is left out has no driver.
+    /// Records registers that lie entirely in mapped pages and are not the controllers'. A device
+    /// that is left out gets no driver.
     private mutating func addWindow(_ found: RegisterRange) {
         if machine.distributor.overlaps(found) || machine.interface.overlaps(found) { return }
         if found.base & 3 != 0 || windowCount == 8 { return }

@@ -1,11 +1,11 @@
-// Boot: do Swift and the assembly agree on where a thread's registers are?
+// Boot: checks that Swift and the assembly agree on the layout of a thread's registers.
 
 import AArch64
 import CAArch64
 import HardwareInterface
 
 extension BootState {
-    /// Write each field through Swift's type, and look for it where CAArch64Layout.h says.
+    /// Writes fields through Swift's type, and looks for them at the offsets of CAArch64Layout.h.
     static func checkLayout() throws(BootFailure) {
         var context = UserContext()
         context.x.0 = 1

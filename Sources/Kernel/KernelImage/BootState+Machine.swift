@@ -10,12 +10,12 @@ import MMIO
 import PlatformDrivers
 
 extension BootState {
-    /// Start the drivers and build the kernel's state.
+    /// Starts the drivers and builds the kernel's state.
     mutating func startMachine() throws(BootFailure) {
         let controller = try startController()
         processor.openUserRegisters()
         GenericTimer.off()
-        // What was entered at EL2 has left it: nobody answers an `hvc` there.
+        // A kernel that was entered at EL2 has left it: an `hvc` has no handler there.
         let power = level == 2 && machine.power == .hvc ? .none : machine.power
         var machine = Machine(
             controller: controller, console: console, power: power,

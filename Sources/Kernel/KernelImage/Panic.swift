@@ -1,14 +1,15 @@
-// The end: the kernel found itself broken. It says what it knows on its console, and stops.
+// Panics: the kernel found itself broken. It reports what it knows on its console, and stops.
 //
-// A panic uses nothing of the kernel's state but the console, and nothing of the stack that failed: an exception of the
-// kernel enters here on a stack of its own. The last line says that there is no more to come. The host command turns the
-// addresses that start with 0x into functions, files and lines (Sources/Tools/ToolCore/FaultReport.swift).
+// Of the kernel's state a panic uses only the console. An exception of the kernel enters here on a
+// stack of its own, not on the stack that failed. The last line marks the end of the report. The
+// host command turns the addresses that start with 0x into functions, files and lines
+// (Sources/Tools/ToolCore/FaultReport.swift).
 
 import AArch64
 import CAArch64
 import HardwareInterface
 
-/// Report a cause that the code found itself, and stop.
+/// Reports a cause that the code detected itself, and stops.
 func panic(_ cause: StaticString) -> Never {
     let console = KernelConsole.noted
     console.write("swiftlet: kernel panic: ")
@@ -17,14 +18,15 @@ func panic(_ cause: StaticString) -> Never {
     halt(console)
 }
 
-/// Say that there is no more to come, and stop.
+/// Marks the end of the report, and stops.
 func halt(_ console: KernelConsole) -> Never {
     console.write("swiftlet: halted")
     console.endLine()
     swiftlet_halt()
 }
 
-/// An exception of the kernel itself; `exception` holds all registers. A second one, in here, stops without a word.
+/// Reports an exception of the kernel itself; `exception` holds all registers. A second exception
+/// in here stops without a report.
 @c(swiftlet_kernel_exception)
 func kernelException(_ exception: UnsafePointer<KernelException>) {
     let console = KernelConsole.noted
@@ -87,7 +89,8 @@ private func showRegisters(_ console: KernelConsole, _ registers: UnsafeRawPoint
     }
 }
 
-/// Return addresses along the frame records (AAPCS64 6.4.6), for as long as they lie on the kernel's stack and rise.
+/// Writes the return addresses of the frame records (AAPCS64 6.4.6), as long as the records lie on
+/// the kernel's stack and ascend.
 private func showStack(_ console: KernelConsole, programCounter: UInt64, frame first: UInt64) {
     let bottom = unsafe UInt64(UInt(bitPattern: swiftlet_stack_address()))
     let top = bottom + swiftlet_stack_bytes()

@@ -1,4 +1,4 @@
-// Boot: the root task, and everything that is left for it: free memory, devices.
+// Boot: makes the root task and gives it the free memory and the devices.
 
 import AArch64
 import CAArch64
@@ -8,7 +8,8 @@ import KernelABI
 import KernelCore
 
 extension BootState {
-    /// Make the root task and hand over all memory and all devices. It runs when boot leaves the kernel.
+    /// Makes the root task and hands over all memory and all devices. It runs when boot leaves the
+    /// kernel.
     mutating func makeRootTask() throws(BootFailure) {
         if bundle.size == 0 { throw BootFailure(BootError.bundle) }
         let kernel = kernelState
@@ -43,11 +44,12 @@ extension BootState {
         kernel.pointee.finishBoot(root, kernelBytes: kept)
     }
 
-    /// Memory for the root task's objects: its capability table, stack and page tables are most of it.
+    /// Takes memory for the root task's objects: mostly its capability table, stack and page
+    /// tables.
     private mutating func takeBootMemory() throws(BootFailure) -> BootMemory {
         let need = (1 << 20) + ((bundle.size >> 8) + UInt64(tree.size) + 4095) & ~4095
         free.sort()
-        // Behind the bundle, where alignment is lost anyway; else wherever there is room.
+        // After the bundle, where alignment is lost anyway; else wherever there is room.
         for attempt in 0..<2 {
             for index in 0..<free.count {
                 let range = free[index]
@@ -60,8 +62,8 @@ extension BootState {
         throw BootFailure(BootError.memory)
     }
 
-    /// The tree where the root task can see it: in place, or as a copy where its first page is not its own or where its
-    /// memory is reserved, or none at all, and so not in the linear mapping.
+    /// Returns the tree as the root task sees it: in place or a copy. It is copied if it does not
+    /// start on a page, or if it is not in the linear mapping: its memory is reserved, or no RAM.
     private mutating func placeTree(
         _ memory: inout BootMemory
     ) throws(BootFailure) -> PhysicalRange {
@@ -89,9 +91,10 @@ extension BootState {
         console.endLine()
     }
 
-    /// What boot needed and nobody needs now: its code, its page tables, the rest of the root task's memory.
+    /// Gives away the memory that only boot needed: its code, its page tables, the rest of the root
+    /// task's memory.
     ///
-    /// - Returns: bytes of RAM that the kernel keeps.
+    /// - Returns: the bytes of RAM that the kernel keeps.
     private mutating func giveLeftovers(_ root: inout RootTask) throws(BootFailure) -> UInt64 {
         let tables = map.leftover
         try map.unmapImage(
@@ -100,7 +103,8 @@ extension BootState {
         Translation.invalidateAll()
         give(&root, PhysicalRange(base: tables.base, size: tables.size), isDevice: false)
         give(&root, PhysicalRange(base: image.base, size: bootCode), isDevice: false)
-        // The last range's own descriptors still come from this memory: two pages hold more than it can need.
+        // The last range's own descriptors still come from this memory: two pages are more than
+        // they need.
         let next = (root.memory.next + 3 * 4096 - 1) & ~4095
         if next < root.memory.end {
             give(&root, PhysicalRange(base: next, size: root.memory.end - next), isDevice: false)
