@@ -4,7 +4,7 @@
 
 import KernelABI
 
-/// The machine as the kernel core sees it. `Kernel.hardware` holds the only value.
+/// The machine as the kernel core sees it. `Kernel.hardware` holds its value.
 ///
 /// - Context: every member is called with interrupts masked, from the kernel only.
 /// - Complexity: every member is constant-time, or linear in a length that its caller bounds.

@@ -1,5 +1,5 @@
-// Checks the derivation lists. Each spells a tree in preorder, a child has only rights of its
-// parent, and each capability in a slot is in its object's list.
+// Checks the derivation lists. Each spells a tree in preorder, and a child has only rights of its
+// parent. Each capability in a slot is in its object's list.
 
 #if !hasFeature(Embedded)
     import KernelABI

@@ -1,7 +1,7 @@
 // The kernel's state: one value, generic over the hardware, at one address, built at boot.
 //
-// The kernel is event-driven. An exception enters with interrupts masked, one operation runs to its
-// end or to its next step boundary on the one stack, and the exit resumes the most urgent thread.
+// The kernel is event-driven. An exception enters with interrupts masked. One operation runs to its
+// end, or to its next step boundary, on the one stack. The exit resumes the most urgent thread.
 // Long operations look for pending interrupts between steps and restart at their `svc`
 // (`Outcome.restart`). So the kernel needs no locks.
 
