@@ -110,7 +110,7 @@ extension Ref where Object == Capability {
 
     /// Makes this empty slot a copy of `source` in the derivation tree.
     ///
-    /// - Returns: nil, or the error; then nothing has changed.
+    /// - Returns: nil, or an error, after which nothing has changed.
     /// - Complexity: constant.
     func derive(from source: Ref<Capability>, rights: Rights, badge: UInt64, placement: Placement)
         -> KernelError?

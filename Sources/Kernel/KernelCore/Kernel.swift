@@ -76,7 +76,7 @@ public struct Kernel<H: Hardware & ~Copyable>: ~Copyable {
     /// The cycle counter when the kernel masked interrupts or last looked for pending ones
     /// (benchmark builds).
     var maskedSince: UInt64 = 0
-    /// The root task's first thread. The console reports its faults, since it has no fault handler.
+    /// The root task's first thread. The console reports its faults if it has no fault handler.
     var rootThread: Ref<Thread>?
     /// The frequency of the counter, in ticks a second.
     var counterFrequency: UInt64 = 0

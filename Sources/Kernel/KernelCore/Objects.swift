@@ -25,8 +25,8 @@ public struct ObjectHeader: ~Copyable {
 /// A rendezvous for messages.
 ///
 /// Invariants: senders and receivers never wait at the same time. `readyServer` is in no queue,
-/// holds a free reply object, has no caller and waits without a deadline. No other thread waits at
-/// the same time.
+/// holds a free reply object, has no caller and waits without a deadline. While it is set, no other
+/// thread waits here.
 public struct Endpoint: ~Copyable {
     var header: ObjectHeader
     /// The receiver that a fast call may switch to without further checks.
