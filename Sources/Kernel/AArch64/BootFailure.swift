@@ -1,6 +1,6 @@
-// Why the machine cannot run: one sentence for the panic line. What boot code cannot do, nobody can do for it.
+// Boot failures: each is one sentence for the panic line, since boot cannot continue after one.
 
-/// A reason to give up booting.
+/// A reason for which boot stops.
 public struct BootFailure: Error {
     public let reason: StaticString
     public init(_ reason: StaticString) { self.reason = reason }

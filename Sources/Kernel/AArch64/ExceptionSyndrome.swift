@@ -1,4 +1,5 @@
-// What an exception was: ESR_EL1 (Arm ARM D19.2.37) in words, for fault messages and for the kernel's own panics.
+// The cause of an exception: ESR_EL1 (Arm ARM D19.2.37) in words, for fault messages and kernel
+// panics.
 
 import KernelABI
 
@@ -12,10 +13,10 @@ public struct ExceptionSyndrome: Sendable {
     private var status: UInt64 { raw & 0x3f }
     private var isWrite: Bool { raw & (1 << 6) != 0 }
 
-    /// Floating point or SIMD was used while it was disabled.
+    /// Whether floating point or SIMD was used while it was disabled.
     public var isFloatingPointTrap: Bool { exceptionClass == 0x07 }
 
-    /// Does FAR_EL1 hold the address?
+    /// Whether FAR_EL1 holds the address of the access.
     public var hasAddress: Bool {
         switch exceptionClass {
         case 0x20, 0x21, 0x24, 0x25: return raw & (1 << 10) == 0  // FnV
@@ -39,7 +40,8 @@ public struct ExceptionSyndrome: Sendable {
         }
     }
 
-    /// Address size, translation, access flag or permission, at any level: what a page table decides.
+    /// Whether a page table caused the fault: address size, translation, access flag or permission,
+    /// at any level.
     private var isTranslation: Bool { status < 0x10 }
 
     /// The cause in words.
@@ -65,7 +67,9 @@ public struct ExceptionSyndrome: Sendable {
         if status == 0x21 { return "misaligned access" }
         if status == 0x10 { return "external abort" }
         if !isTranslation { return "data abort" }
-        if status >= 0x0c { return isWrite ? "write without permission" : "read without permission" }
+        if status >= 0x0c {
+            return isWrite ? "write without permission" : "read without permission"
+        }
         return isWrite ? "write to an unmapped page" : "read from an unmapped page"
     }
 }

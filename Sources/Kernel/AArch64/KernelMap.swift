@@ -1,22 +1,27 @@
-// The kernel's own address space: what boot code adds to the image's mapping, which Boot.S has made.
+// The kernel's own address space. Boot code extends the mapping of the image, which Boot.S made.
 //
-// All RAM appears at one fixed distance from its physical address, never executable, and read-only where the kernel's text
-// and constants lie: no byte of memory is both writable and executable under any of its addresses. Tables come from a static
-// pool, so that mapping needs no memory that is not mapped yet.
+// All RAM that the kernel uses is at one fixed distance from its physical address. There it is
+// never executable, and the kernel's text and constants are read-only. So after boot no byte of
+// memory is both writable and executable, under any of its addresses. Page tables come from a
+// static pool, so mapping needs no memory that is not mapped yet.
 
 import CAArch64
 import HardwareInterface
 import KernelABI
 
-/// Where memory is seen in the kernel's half.
+/// The layout of the kernel's half of the address space.
 public enum KernelLayout {
-    /// Physical address 0 of the linear mapping, and its size: RAM above is not used.
+    /// The kernel's address of physical address 0, and the size of the linear mapping. RAM above it
+    /// is not used.
     public static var linearBase: UInt64 { swiftlet_linear_base() }
     public static var linearBytes: UInt64 { swiftlet_linear_bytes() }
 
-    @inline(__always) public static func linear(_ physical: UInt64) -> UInt64 { physical &+ swiftlet_linear_base() }
+    @inline(__always) public static func linear(_ physical: UInt64) -> UInt64 {
+        physical &+ swiftlet_linear_base()
+    }
     @inline(__always) public static func pointer(_ physical: UInt64) -> UnsafeMutableRawPointer {
-        // Safety: the linear mapping never reaches address 0; whether this part of it is mapped is the caller's knowledge.
+        // Safety: the linear mapping never reaches address 0. The caller knows that this part of it
+        // is mapped.
         unsafe UnsafeMutableRawPointer(bitPattern: UInt(linear(physical))).unsafelyUnwrapped
     }
 }
@@ -27,71 +32,89 @@ public enum KernelLayout {
     private var nextTable: UInt64
     private var nextDevice = swiftlet_device_base()
 
+    /// Continues from the tables that Boot.S made.
+    ///
     /// - Parameter imagePhysical: where the boot loader put the image.
     public init(imagePhysical: UInt64) {
-        imageOffset = unsafe UInt64(UInt(bitPattern: swiftlet_image_start_address())) &- imagePhysical
+        imageOffset =
+            unsafe UInt64(UInt(bitPattern: swiftlet_image_start_address())) &- imagePhysical
         nextTable = unsafe UInt64(UInt(bitPattern: swiftlet_pool_end_address()))
     }
 
-    /// Physical address of something in the image.
+    /// Returns the physical address of an address in the image.
     public func physical(_ image: UnsafeMutableRawPointer) -> UInt64 {
         UInt64(UInt(bitPattern: image)) &- imageOffset
     }
-    /// Physical pages that boot needed and the running kernel does not: the tables of the identity mapping, and the rest of
-    /// the pool.
+    /// The physical pages that only boot needed: the tables of the identity mapping, and the rest
+    /// of the pool.
     public var leftover: (base: UInt64, size: UInt64) {
         let start = unsafe UInt64(UInt(bitPattern: swiftlet_boot_tables_start_address()))
         return (start &- imageOffset, nextTable &- start)
     }
 
-    /// Map a page-aligned range, in the largest steps that its alignment allows.
+    /// Maps a page-aligned range in the largest steps that its alignment allows.
     ///
-    /// - Complexity: one entry for each step; a range has at most 1,024 pages and 1,024 blocks of 2 MiB around its GiBs.
+    /// - Complexity: one entry for each step. If both addresses agree modulo 1 GiB, a range has at
+    ///   most 1,024 pages and 1,024 blocks of 2 MiB around its GiBs.
     public mutating func map(
-        _ virtual: UInt64, _ physical: UInt64, bytes: UInt64, writable: Bool, _ memory: PageDescriptor.Memory
+        _ virtual: UInt64, _ physical: UInt64, bytes: UInt64, writable: Bool,
+        _ memory: PageDescriptor.Memory
     ) throws(BootFailure) {
         var done: UInt64 = 0
         while done < bytes {  // once a step
             let size = KernelMap.largestStep((virtual &+ done) | (physical &+ done), bytes &- done)
             let entry = try unsafe entry(virtual &+ done, level: PageDescriptor.level(size))
-            if unsafe PageDescriptor(raw: entry.pointee).isValid { throw BootFailure("memory is described twice") }
+            if unsafe PageDescriptor(raw: entry.pointee).isValid {
+                throw BootFailure("memory is described twice")
+            }
             unsafe entry.pointee =
-                PageDescriptor.kernel(physical &+ done, size, writable: writable, executable: false, memory).raw
+                PageDescriptor.kernel(
+                    physical &+ done, size, writable: writable, executable: false, memory
+                ).raw
             done &+= 1 << UInt64(size.rawValue)
         }
         Translation.publish()
     }
 
-    /// RAM at its place in the linear mapping.
-    public mutating func mapLinear(_ physical: UInt64, bytes: UInt64, writable: Bool) throws(BootFailure) {
+    /// Maps RAM at its place in the linear mapping.
+    public mutating func mapLinear(_ physical: UInt64, bytes: UInt64, writable: Bool)
+        throws(BootFailure)
+    {
         if physical >= KernelLayout.linearBytes || bytes > KernelLayout.linearBytes - physical {
             throw BootFailure("the image lies above 256 GiB")
         }
         try map(KernelLayout.linear(physical), physical, bytes: bytes, writable: writable, .normal)
     }
 
-    /// The kernel's own device registers.
+    /// Maps registers of the kernel's own devices.
     ///
     /// - Returns: the virtual address of the register at `physical`.
-    public mutating func mapDevice(_ physical: UInt64, bytes: UInt64) throws(BootFailure) -> UInt64 {
-        // A translation to more than the processor has would fault at its first use.
+    public mutating func mapDevice(
+        _ physical: UInt64, bytes: UInt64
+    ) throws(BootFailure) -> UInt64 {
+        // A translation to an address that the processor does not have would fault at its first
+        // use.
         if physical >= 1 << KernelMap.physicalBits {
             throw BootFailure("a device lies where the processor has no addresses")
         }
         let first = physical & ~4095
         let size = (physical &+ bytes &+ 4095 &- first) & ~4095
-        // As far from a 2 MiB boundary as the registers are: a GICv3's megabytes are then mapped in blocks.
+        // The same distance from a 2 MiB boundary as the registers, so that blocks map a GICv3's
+        // megabytes.
         let skip = size >= 1 << 21 ? (first &- nextDevice) & 0x1f_ffff : 0
         let room = swiftlet_device_base() &+ swiftlet_device_bytes() &- nextDevice
-        // The gap behind a device has its room as well.
-        if size >= room || skip >= room &- size { throw BootFailure("the kernel's devices have too many registers") }
+        // The gap after a device needs room as well.
+        if size >= room || skip >= room &- size {
+            throw BootFailure("the kernel's devices have too many registers")
+        }
         let virtual = nextDevice &+ skip
         try map(virtual, first, bytes: size, writable: true, .device)
         nextDevice = virtual &+ size &+ 4096  // a gap between devices
         return virtual &+ (physical & 4095)
     }
 
-    /// Bits of a physical address, of 48 that this format of tables has (ID_AA64MMFR0_EL1.PARange).
+    /// The width of a physical address in bits, at most the 48 of this table format
+    /// (ID_AA64MMFR0_EL1.PARange).
     private static var physicalBits: UInt64 {
         switch swiftlet_read_memory_features() & 15 {
         case 0: return 32
@@ -103,7 +126,7 @@ public enum KernelLayout {
         }
     }
 
-    /// Take pages of the image out of the kernel's half.
+    /// Unmaps pages of the image in the kernel's half.
     public mutating func unmapImage(_ start: UInt64, bytes: UInt64) throws(BootFailure) {
         var done: UInt64 = 0
         while done < bytes {  // once a page
@@ -118,13 +141,18 @@ public enum KernelLayout {
         return .page
     }
 
-    /// The entry for an address at a level, with the tables above it.
-    private mutating func entry(_ virtual: UInt64, level: Int) throws(BootFailure) -> UnsafeMutablePointer<UInt64> {
+    /// Returns the entry for an address at a level, and takes tables from the pool for missing
+    /// levels above.
+    private mutating func entry(_ virtual: UInt64, level: Int) throws(BootFailure)
+        -> UnsafeMutablePointer<UInt64>
+    {
         var table = unsafe swiftlet_kernel_root_address()
         for above in 1..<level {
             let slot = unsafe KernelMap.slot(table, virtual, level: above)
             let current = unsafe PageDescriptor(raw: slot.pointee)
-            if current.isValid && !current.isTable { throw BootFailure("memory is described twice") }
+            if current.isValid && !current.isTable {
+                throw BootFailure("memory is described twice")
+            }
             if !current.isValid { unsafe slot.pointee = PageDescriptor.table(try takeTable()).raw }
             unsafe table = imagePointer(PageDescriptor(raw: slot.pointee).address)
         }
@@ -135,7 +163,8 @@ public enum KernelLayout {
         _ table: UnsafeMutableRawPointer, _ virtual: UInt64, level: Int
     ) -> UnsafeMutablePointer<UInt64> {
         // Safety: a table is a page of 512 entries, and the index is below 512.
-        unsafe (table + 8 * PageDescriptor.index(virtual, level: level)).assumingMemoryBound(to: UInt64.self)
+        unsafe (table + 8 * PageDescriptor.index(virtual, level: level)).assumingMemoryBound(
+            to: UInt64.self)
     }
 
     private func imagePointer(_ physical: UInt64) -> UnsafeMutableRawPointer {
@@ -143,10 +172,14 @@ public enum KernelLayout {
         unsafe UnsafeMutableRawPointer(bitPattern: UInt(physical &+ imageOffset)).unsafelyUnwrapped
     }
 
-    /// - Returns: the physical address of an empty table.
+    /// Takes a table from the pool and zeroes it.
+    ///
+    /// - Returns: its physical address.
     private mutating func takeTable() throws(BootFailure) -> UInt64 {
         let pool = unsafe UInt64(UInt(bitPattern: swiftlet_pool_start_address()))
-        if nextTable == pool { throw BootFailure("memory lies in too many pieces for the kernel's page tables") }
+        if nextTable == pool {
+            throw BootFailure("memory lies in too many pieces for the kernel's page tables")
+        }
         nextTable &-= 4096
         let physical = nextTable &- imageOffset
         unsafe swiftlet_zero(imagePointer(physical), 4096)

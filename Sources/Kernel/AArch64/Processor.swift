@@ -1,8 +1,8 @@
-// The processor: what it is, what it has, and how the kernel sets it up once.
+// The processor: its identification, its features and its one-time set-up.
 
 import CAArch64
 
-/// Features of this processor that the kernel asks for, from its identification registers.
+/// The features of this processor that the kernel uses, from its identification registers.
 public struct Processor: Sendable {
     /// MIDR_EL1: implementer, part, revision.
     public let identification = swiftlet_read_midr()
@@ -11,16 +11,19 @@ public struct Processor: Sendable {
 
     public init() {}
 
-    /// Has it the architected performance counters? (ID_AA64DFR0_EL1.PMUVer: 0 none, 15 others.)
+    /// Whether it has the architected performance counters. (ID_AA64DFR0_EL1.PMUVer: 0 none, 15
+    /// others.)
     public var hasCycleCounter: Bool {
         let version = (swiftlet_read_debug_features() >> 8) & 15
         return version != 0 && version != 15
     }
-    /// Bits of an ASID (ID_AA64MMFR0_EL1.ASIDBits); Boot.S sets TCR_EL1.AS by the same field.
+    /// The width of an ASID in bits (ID_AA64MMFR0_EL1.ASIDBits). Boot.S sets TCR_EL1.AS by the same
+    /// field.
     public var asidBits: Int { (swiftlet_read_memory_features() >> 4) & 15 == 2 ? 16 : 8 }
     public var counterFrequency: UInt64 { swiftlet_read_counter_frequency() }
 
-    /// What user code may use: the virtual counter, and the cycle counter where there is one. Everything else traps.
+    /// Lets user code read the virtual counter, and the cycle counter if there is one. Other
+    /// counters, timers and debug registers trap.
     public func openUserRegisters() {
         swiftlet_write_timer_user_control(1 << 1)  // CNTKCTL_EL1.EL0VCTEN
         swiftlet_write_debug_control(1 << 12)  // MDSCR_EL1.TDCC
@@ -34,13 +37,14 @@ public struct Processor: Sendable {
         swiftlet_isb()
     }
 
-    /// Boot is over: floating point belongs to user threads, and its first use traps.
+    /// Ends boot's use of floating point: from now on the first use by user code traps.
     public func closeFloatingPoint() { FloatingPoint.set(enabled: false) }
 }
 
 /// The floating-point unit.
 public enum FloatingPoint {
-    /// CPACR_EL1.FPEN: EL0 may use it, or traps. The kernel's save and restore always may.
+    /// Lets EL0 use floating point, or makes its use trap (CPACR_EL1.FPEN). The kernel can save and
+    /// restore the registers in both cases.
     @inline(__always) public static func set(enabled: Bool) {
         swiftlet_write_coprocessor_access(enabled ? 3 << 20 : 1 << 20)
     }
@@ -49,7 +53,7 @@ public enum FloatingPoint {
 /// The generic timer (Arm ARM D11): the virtual counter and its compare register.
 public enum GenericTimer {
     @inline(__always) public static var now: UInt64 { swiftlet_read_counter() }
-    /// Interrupt when the counter reaches `ticks`.
+    /// Sets the timer to interrupt when the counter reaches `ticks`.
     @inline(__always) public static func set(_ ticks: UInt64) {
         swiftlet_write_timer_compare(ticks)
         swiftlet_write_timer_control(1)

@@ -1,12 +1,13 @@
-// From the boot loader to Swift: the image header, the way down to EL1, the first page tables.
+// From the boot loader to Swift: the image header, the drop to EL1, the first page tables.
 //
-// Everything here fits one page, the image's first, and finds its data relative to its own address: it runs at any
-// page-aligned physical address, with the MMU off, until it jumps to the kernel's own address. Nothing before that jump
-// may access memory unaligned.
+// The code before the jump to the kernel's own address fits one page, the image's first. It finds
+// its data relative to its own address, so it runs at any page-aligned physical address with the
+// MMU off. It may not access memory unaligned.
 
 #include "CAArch64Layout.h"
 
-// Page-table entries (Sources/Kernel/HardwareInterface/PageDescriptor.swift): inner shareable, accessed, not for EL0.
+// Page-table entries (Sources/Kernel/HardwareInterface/PageDescriptor.swift): inner shareable,
+// accessed, not for EL0.
 #define PAGE_COMMON (3 | 3 << 8 | 1 << 10 | 1 << 54)
 #define PAGE_TEXT (PAGE_COMMON | 1 << 7)
 #define PAGE_READ_ONLY (PAGE_COMMON | 1 << 7 | 1 << 53)
@@ -14,12 +15,16 @@
 // PageDescriptor.memoryAttributes
 #define MEMORY_ATTRIBUTES 0x4404ff
 
-// SCTLR_EL1 (Arm ARM D19.2.118). Bits that were RES1 in Armv8.0: LSMAOE, nTLSMD, SPAN, EIS, TSCXT, EOS.
+// SCTLR_EL1 (Arm ARM D19.2.118). Bits that were RES1 in Armv8.0: LSMAOE, nTLSMD, SPAN, EIS, TSCXT,
+// EOS.
 #define SCTLR_OFF (1 << 29 | 1 << 28 | 1 << 23 | 1 << 22 | 1 << 20 | 1 << 11)
-// WXN, nTWE, nTWI (EL0 may wait), DZE (EL0 may zero lines), I, SA0, SA, C, M. Off: UCI, UCT, UMA, A.
-#define SCTLR_ON (SCTLR_OFF | 1 << 19 | 1 << 18 | 1 << 16 | 1 << 14 | 1 << 12 | 1 << 4 | 1 << 3 | 1 << 2 | 1)
+// WXN, nTWE, nTWI (EL0 may wait), DZE (EL0 may zero lines), I, SA0, SA, C, M. Off: UCI, UCT, UMA,
+// A.
+#define SCTLR_ON \
+    (SCTLR_OFF | 1 << 19 | 1 << 18 | 1 << 16 | 1 << 14 | 1 << 12 | 1 << 4 | 1 << 3 | 1 << 2 | 1)
 #define SCTLR_SPAN (1 << 23)
-// TCR_EL1: 39 bits and 4 KiB pages in both halves, tables in write-back inner-shareable memory, ASIDs in TTBR0.
+// TCR_EL1: 39 bits and 4 KiB pages in both halves, tables in write-back inner-shareable memory,
+// ASIDs in TTBR0.
 #define TCR (25 | 1 << 8 | 1 << 10 | 3 << 12 | 25 << 16 | 1 << 24 | 1 << 26 | 3 << 28 | 2 << 30)
 
 #define TREE_MAGIC 0xedfe0dd0
@@ -54,7 +59,7 @@ swiftlet_start:
     b.hi swiftlet_park
     b.lo in_el1
 
-// EL2: give EL1 everything, then drop.
+// EL2: gives EL1 everything, then drops to it.
     mov x0, #(1 << 31)          // HCR_EL2.RW
     mrs x1, id_aa64isar1_el1
     ubfx x2, x1, #4, #8         // APA, API
@@ -110,7 +115,8 @@ in_el1:
     tst x20, #0xfff
     b.ne swiftlet_park
 
-// The device tree: where x0 says, or else at a multiple of 2 MiB below the image, in its GiB.
+// The device tree: at the address in x0, or else at a multiple of 2 MiB below the image, in its
+// GiB.
     ldr w1, =TREE_MAGIC
     cbz x21, 5f
     tst x21, #7
@@ -128,7 +134,8 @@ in_el1:
     b.hi 6b
     mov x21, #-1                // none
 
-// Clear .bss. Its lines may be in a cache since before the loader cleaned them: drop those as well, below.
+// Clears .bss. A cache may hold its lines from before the loader cleaned them: below, those are
+// dropped as well.
 7:  address x0, __bss_start
     address x1, __bss_end
 8:  stp xzr, xzr, [x0]
@@ -139,7 +146,7 @@ in_el1:
     cmp x0, x1
     b.lo 8b
 
-// The image at its own address: text, read-only data, data.
+// Maps the image at its own address: text, read-only data, data.
     address x4, swiftlet_image_level3
     mov x0, x20
     address x1, swiftlet_text_end
@@ -165,7 +172,7 @@ in_el1:
     orr x0, x5, #3
     str x0, [x6, #(8 * ((SWIFTLET_IMAGE_BASE >> 30) & 511))]
 
-// This page at its physical address.
+// Maps this page at its physical address.
     address x4, swiftlet_identity_level3
     ubfx x1, x20, #12, #9
     ldr x2, =PAGE_TEXT
@@ -192,7 +199,7 @@ in_el1:
     b.lo 9b
     dsb sy
 
-// The MMU.
+// Turns the MMU on.
     tlbi vmalle1
     ic iallu
     ldr x0, =MEMORY_ATTRIBUTES
@@ -223,7 +230,7 @@ in_el1:
     ldr x0, =upper
     br x0
 
-// Enter pages from x0 to x1 with attributes x2; x4: the next entry.
+// Writes entries for the pages from x0 to x1 with attributes x2; x4: the next entry.
 map_pages:
     cmp x0, x1
     b.hs 11f
@@ -233,7 +240,7 @@ map_pages:
     b map_pages
 11: ret
 
-// Clear the entry of the page at x0.
+// Clears the entry of the page at x0.
 unmap_page:
     sub x0, x0, x20
     lsr x0, x0, #12
@@ -242,15 +249,16 @@ unmap_page:
 
     .ltorg
 
-// Other cores, and this one where nothing can go on, stay here at their physical address with the MMU off. Boot gives away
-// the page above and everything else that only boot runs: this stays (`swiftlet lint-elf` checks that it does).
+// Parks a core at its physical address with the MMU off: all other cores, and this one if boot
+// cannot go on. Boot gives away the page above and all other code that only boot runs, but keeps
+// this (`swiftlet lint-elf` checks that it does).
     .section .text.park, "ax"
     .global swiftlet_park
 swiftlet_park:
     wfe
     b swiftlet_park
 
-// At the kernel's own address from here on.
+// Runs at the kernel's own address from here on.
     .section .text.upper, "ax"
 upper:
     mrs x1, id_aa64mmfr1_el1
@@ -265,7 +273,7 @@ upper:
     mov x0, #(3 << 20)          // boot code may use floating point (libfdt does)
     msr cpacr_el1, x0
     isb
-    msr daifclr, #4             // a system error that the firmware left is nobody's: vector 7 counts it
+    msr daifclr, #4             // vector 7 counts a system error that the firmware left
     isb
     msr daifset, #4
     mov x29, xzr
@@ -276,8 +284,8 @@ upper:
     mov x3, x23
     b KernelImage_main
 
-// Boot is over: take its code out of the kernel's half, and start the first thread from an empty stack. This routine
-// stays.
+// Ends boot: unmaps its code in the kernel's half, and starts the first thread from an empty stack.
+// This routine stays.
     .section .text.leave_boot, "ax"
     .global swiftlet_leave_boot
 swiftlet_leave_boot:

@@ -1,5 +1,5 @@
-// Memory by the block: zeroing, copying, cache maintenance, the floating-point registers. Integer registers only, but for
-// the last.
+// Memory by the block: zeroing, copying, cache maintenance, the floating-point registers. Only the
+// last uses other than integer registers.
 
     .macro function name
     .section .text.\name, "ax"
@@ -8,8 +8,9 @@
 \name:
     .endm
 
-// Zero x1 bytes (not 0) at x0, both multiples of 64. DC ZVA where the processor offers it for blocks of 64 bytes. The zeros are
-// ordered before whatever makes them reachable: the walker of page tables observes memory on its own (Arm ARM B2.3.12).
+// Zeroes x1 bytes (not 0) at x0, both multiples of 64; by DC ZVA if the processor has it for blocks
+// of 64 bytes. The zeros are ordered before later stores that make them reachable, since the walker
+// of page tables observes memory on its own (Arm ARM B2.3.12).
 function swiftlet_zero
     add x1, x0, x1
     mrs x2, dczid_el0
@@ -32,8 +33,8 @@ function swiftlet_zero
     dsb ishst
     ret
 
-// Every cache line that x1 bytes at x0 touch is cleaned and forgotten, also where cleaning would do: a mere clean is what errata
-// 819472, 824069, 826319, 827319 and 855873 of the Cortex-A53 are about.
+// Cleans and invalidates every cache line that x1 bytes at x0 touch. It never only cleans: errata
+// 819472, 824069, 826319, 827319 and 855873 of the Cortex-A53 concern a mere clean.
 .macro clean_by_line
     cbz x1, 2f
     mrs x2, ctr_el0
@@ -65,7 +66,7 @@ function swiftlet_cache_unify
 
     .arch_extension fp
     .arch_extension simd
-// q0-q31, behind FPSR and FPCR: so all of them are within an instruction's reach.
+// q0-q31 at byte 16, after FPSR and FPCR: so all of them are within an instruction's reach.
 .macro each_pair operation, area
     \operation q0, q1, [\area, #16]
     \operation q2, q3, [\area, #48]
@@ -88,7 +89,7 @@ function swiftlet_cache_unify
 #define MAY_USE (3 << 20)
 #define MUST_TRAP (1 << 20)
 
-// x0: where the registers go, x1: where others come from; 0: nowhere.
+// Writes the registers to x0 and loads others from x1; 0: leaves that part out.
 function swiftlet_switch_floating_point
     mov x5, x0
     mov x6, x1
@@ -112,7 +113,8 @@ swiftlet_switch_floating_point_registers:
     each_pair ldp, x6
     ret
 
-// memcpy and memmove: x0 destination, x1 source, x2 bytes; x0 is the result. Normal memory allows any alignment.
+// memcpy and memmove: x0 destination, x1 source, x2 bytes; x0 is the result. Normal memory allows
+// any alignment.
 function memcpy
 memcpy_up:
     mov x3, x0

@@ -1,4 +1,5 @@
-// The rest of what libfdt and the compiler expect of a C library. Only boot code calls these.
+// The remaining functions of a C library that libfdt and the compiler expect. Only boot code calls
+// these.
 
 #include "CAArch64.h"
 

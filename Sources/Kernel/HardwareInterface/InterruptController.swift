@@ -1,36 +1,39 @@
-// The hardware abstraction's smaller protocols: what the boot code composes into the machine.
+// The smaller protocols of the hardware abstraction, from which boot code composes the machine.
 
 import KernelABI
 
-/// What interrupted.
+/// The interrupt that was taken.
 @frozen public enum TakenInterrupt: Equatable, Sendable {
     case timer
     case line(Int)
-    /// It went away.
+    /// No interrupt: it went away.
     case nothing
 }
 
-/// A controller of interrupt lines. The composed machine holds one closed enum of all conforming drivers, decided once at boot.
+/// A controller of interrupt lines. The composed machine holds one closed enum of all conforming
+/// drivers, decided once at boot.
 public protocol InterruptController {
     var lineCount: Int { get }
-    /// Take the most urgent pending interrupt; nil when there is none (it went away, or is spurious).
+    /// Takes a pending interrupt; nil if there is none (it went away, or is spurious).
     ///
-    /// `mask` or a priority drop keeps the line quiet from here to `open`.
+    /// A mask or the line's active state keeps it quiet from here to `open`.
     mutating func acknowledge() -> Int?
-    /// The kernel has dispatched the interrupt: let others be taken, while this line stays quiet until `open`.
+    /// Lets other interrupts be taken, while this line stays quiet until `open`.
     mutating func end(line: Int)
-    /// Let the line signal again after `end`.
+    /// Lets the line signal again after `end`.
     mutating func open(line: Int)
-    /// Configure and unmask.
+    /// Configures and unmasks the line.
     mutating func enable(line: Int, trigger: Trigger)
-    /// Mask.
+    /// Masks the line.
     mutating func disable(line: Int)
 }
 
-/// An output device for the kernel's own messages, polled: before drivers run, and in a panic.
+/// A polled output device for the kernel's own messages: before drivers run, and in a panic.
 public protocol EarlyConsole {
-    /// Waits for room first, for a bounded time.
+    /// Writes a byte. Waits for room first, for a bounded time.
     func write(_ byte: UInt8)
-    /// Write if there is room now; false where there is none.
+    /// Writes a byte if there is room now.
+    ///
+    /// - Returns: false if there is none.
     func offer(_ byte: UInt8) -> Bool
 }

@@ -1,7 +1,8 @@
 // The bound of a loop in the kernel: stated at the loop, checked on the host, free on the target.
 //
-// `make wcet` reads the argument of `LoopBound` from the source and uses it as the bound of the machine loop. A host build
-// counts the rounds and traps when a loop exceeds its bound, so every host test checks the statement.
+// `make wcet` reads the argument of `LoopBound` from the source and uses it as the bound of the
+// machine loop. A host build counts the rounds and traps when a loop exceeds its bound, so every
+// host test checks the statement.
 
 /// The largest number of rounds that the loop below it may take.
 ///

@@ -1,4 +1,5 @@
-// The 4 KiB-granule page-table format (Arm ARM D8.3): 39-bit addresses, tables of 512 entries at levels 1, 2 and 3.
+// The 4 KiB-granule page-table format (Arm ARM D8.3): 39-bit addresses, tables of 512 entries at
+// levels 1, 2 and 3.
 
 import KernelABI
 
@@ -6,14 +7,16 @@ import KernelABI
 @frozen public struct PageDescriptor: Equatable, Sendable {
     public var raw: UInt64
     @inlinable public init(raw: UInt64) { self.raw = raw }
-    @inlinable public static func == (a: PageDescriptor, b: PageDescriptor) -> Bool { a.raw == b.raw }
+    @inlinable public static func == (a: PageDescriptor, b: PageDescriptor) -> Bool {
+        a.raw == b.raw
+    }
     @inlinable public static var invalid: PageDescriptor { PageDescriptor(raw: 0) }
 
-    /// Index of `address` in the table of `level` (1, 2 or 3).
+    /// Returns the index of `address` in the table of `level` (1, 2 or 3).
     @inlinable public static func index(_ address: UInt64, level: Int) -> Int {
         Int(truncatingIfNeeded: (address &>> UInt64(39 &- 9 &* level)) & 511)
     }
-    /// Level at which a mapping of this size stands: 1 (1 GiB), 2 (2 MiB), 3 (4 KiB).
+    /// Returns the level of a mapping of this size: 1 (1 GiB), 2 (2 MiB), 3 (4 KiB).
     @inlinable public static func level(_ size: FrameSize) -> Int {
         switch size {
         case .page: return 3
@@ -22,8 +25,10 @@ import KernelABI
         }
     }
 
-    /// Points to the table of the next level.
-    @inlinable public static func table(_ physical: UInt64) -> PageDescriptor { PageDescriptor(raw: physical | 3) }
+    /// Returns an entry that points to the table of the next level.
+    @inlinable public static func table(_ physical: UInt64) -> PageDescriptor {
+        PageDescriptor(raw: physical | 3)
+    }
 
     /// Memory attributes, as indices into MAIR_EL1.
     @frozen public enum Memory: UInt64, Sendable {
@@ -37,7 +42,8 @@ import KernelABI
     /// The value of MAIR_EL1 that gives `Memory` its meaning.
     @inlinable public static var memoryAttributes: UInt64 { 0x44_04ff }
 
-    /// A user mapping: AP[1] user, AP[2] read-only, UXN, PXN, nG (per ASID), AF, inner shareable.
+    /// Returns a user mapping: AP[1] user, PXN, nG (per ASID), AF, inner shareable; AP[2] read-only
+    /// and UXN by the rights.
     @inlinable public static func user(
         _ physical: UInt64, _ size: FrameSize, _ rights: Rights, _ memory: Memory
     ) -> PageDescriptor {
@@ -47,7 +53,8 @@ import KernelABI
         if !rights.contains(.execute) { raw |= 1 << 54 }
         return PageDescriptor(raw: raw)
     }
-    /// A kernel mapping: global, UXN, AF, inner shareable.
+    /// Returns a kernel mapping: global, UXN, AF, inner shareable; AP[2] read-only and PXN by the
+    /// arguments.
     @inlinable public static func kernel(
         _ physical: UInt64, _ size: FrameSize, writable: Bool, executable: Bool, _ memory: Memory
     ) -> PageDescriptor {
@@ -59,9 +66,9 @@ import KernelABI
     }
 
     @inlinable public var isValid: Bool { raw & 1 != 0 }
-    /// Is it a table at levels 1 and 2? (At level 3 the same bits mean a page.)
+    /// Whether it points to a table, at levels 1 and 2. (At level 3 the same bits mean a page.)
     @inlinable public var isTable: Bool { raw & 3 == 3 }
-    /// Physical address of the next table or of the page.
+    /// The physical address of the next table or of the page.
     @inlinable public var address: UInt64 { raw & 0x0000_ffff_ffff_f000 }
     @inlinable public var isUserWritable: Bool { raw & (1 << 7) == 0 }
     @inlinable public var isDevice: Bool { (raw >> 2) & 7 == Memory.device.rawValue }

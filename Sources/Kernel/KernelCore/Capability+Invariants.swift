@@ -1,5 +1,5 @@
-// The invariants of the derivation lists: each spells a tree in preorder, rights only shrink, and every capability that
-// stands in a slot is in the list of its object.
+// Checks the derivation lists. Each spells a tree in preorder, and a child has only rights of its
+// parent. Each capability in a slot is in its object's list.
 
 #if !hasFeature(Embedded)
     import KernelABI
@@ -17,7 +17,9 @@
             require(listed == found, "\(listed) capabilities listed, \(found) in slots")
         }
 
-        /// - Returns: how many capabilities the object has.
+        /// Checks the list of one object.
+        ///
+        /// - Returns: the number of its capabilities.
         private mutating func inspectDerivation(_ object: Ref<ObjectHeader>) -> Int {
             let name = "\(object.pointee.kind) \(name(object))"
             var at = object.pointee.firstCapability
@@ -29,25 +31,36 @@
                     violations.append("\(name): a capability outside every live table")
                     return count
                 }
-                require(slot.pointee.object == object, "\(name): a capability to another object in its list")
-                require(slot.pointee.kind == object.pointee.kind, "\(name): a capability of another kind")
                 require(
-                    slot.pointee.uses == Uses(slot.pointee.kind, slot.pointee.rights), "\(name): uses beside its rights"
+                    slot.pointee.object == object,
+                    "\(name): a capability to another object in its list")
+                require(
+                    slot.pointee.kind == object.pointee.kind,
+                    "\(name): a capability of another kind")
+                require(
+                    slot.pointee.uses == Uses(slot.pointee.kind, slot.pointee.rights),
+                    "\(name): uses beside its rights"
                 )
-                require(slot.pointee.previous == previous, "\(name): wrong link in the derivation list")
+                require(
+                    slot.pointee.previous == previous, "\(name): wrong link in the derivation list")
                 if slot.pointee.object != object { return count }
                 let depth = Int(slot.pointee.depth)
                 require(depth <= Limits.derivationDepth, "\(name): derived too deep")
                 if !object.pointee.isDying {
-                    require(depth <= path.count && (depth > 0 || previous == nil), "\(name): no tree")
+                    require(
+                        depth <= path.count && (depth > 0 || previous == nil), "\(name): no tree")
                     if depth < path.count { path.removeLast(path.count - depth) }
-                    if let parent = path.last { require(parent.contains(slot.pointee.rights), "\(name): rights grew") }
+                    if let parent = path.last {
+                        require(parent.contains(slot.pointee.rights), "\(name): rights grew")
+                    }
                     path.append(slot.pointee.rights)
                 }
                 require(
-                    isLive(slot.pointee.mappedIn, .addressSpace), "\(name): mapped in a dead address space")
+                    isLive(slot.pointee.mappedIn, .addressSpace),
+                    "\(name): mapped in a dead address space")
                 require(
-                    slot.pointee.usedBy == nil || slot.pointee.kind == .frame || slot.pointee.kind == .endpoint,
+                    slot.pointee.usedBy == nil || slot.pointee.kind == .frame
+                        || slot.pointee.kind == .endpoint,
                     "\(name): used by something as a frame or an endpoint is")
                 inspectSenders(slot, name)
                 count += 1
@@ -57,19 +70,26 @@
             return count
         }
 
-        /// Those that are queued with a capability wait at its endpoint, with its badge.
+        /// Checks the threads that are queued with a capability: they wait at its endpoint, with
+        /// its badge.
         private mutating func inspectSenders(_ slot: Ref<Capability>, _ name: String) {
             var at = slot.pointee.firstSender
             var previous: Ref<Thread>?
             while let sender = at {
                 guard isLive(sender, .thread), listedSenders.insert(sender.bits).inserted else {
-                    violations.append("\(name): a dead thread, or one twice, among those queued with it")
+                    violations.append(
+                        "\(name): a dead thread, or one twice, among those queued with it")
                     return
                 }
-                require(sender.pointee.endpoint == slot.endpoint, "\(name): a sender is queued elsewhere")
                 require(
-                    [.calling, .sending, .faulted].contains(sender.state), "\(name): a sender does not send")
-                require(sender.pointee.sendBadge == slot.pointee.badge, "\(name): a sender has another badge")
+                    sender.pointee.endpoint == slot.endpoint,
+                    "\(name): a sender is queued elsewhere")
+                require(
+                    [.calling, .sending, .faulted].contains(sender.state),
+                    "\(name): a sender does not send")
+                require(
+                    sender.pointee.sendBadge == slot.pointee.badge,
+                    "\(name): a sender has another badge")
                 require(
                     sender.pointee.sentThrough == (previous == nil ? slot : nil),
                     "\(name): a sender refers to another capability")
@@ -79,7 +99,7 @@
             }
         }
 
-        /// Whoever is queued to send is queued with some capability, nobody else is.
+        /// Checks that a thread is in a list of senders if and only if it is queued to send.
         private mutating func inspectUnlisted() {
             for thread in threads {
                 let name = "thread \(name(thread))"
@@ -108,10 +128,14 @@
         private func countSlots() -> Int {
             var count = 0
             for table in tables {
-                for index in 0..<table.pointee.count where table.slot(index).pointee.object != nil { count += 1 }
+                for index in 0..<table.pointee.count where table.slot(index).pointee.object != nil {
+                    count += 1
+                }
             }
             for thread in threads {
-                for slot in [thread.tableSlot, thread.spaceSlot, thread.bufferSlot, thread.faultSlot]
+                for slot in [
+                    thread.tableSlot, thread.spaceSlot, thread.bufferSlot, thread.faultSlot,
+                ]
                 where slot.pointee.object != nil { count += 1 }
             }
             return count
@@ -119,9 +143,11 @@
     }
 
     extension Ref where Object == ObjectHeader {
-        /// From an address that `bits` gave.
+        /// Creates a reference from a value of `bits`.
         fileprivate init?(bits: UInt) {
-            guard let pointer = unsafe UnsafeMutablePointer<ObjectHeader>(bitPattern: bits) else { return nil }
+            guard let pointer = unsafe UnsafeMutablePointer<ObjectHeader>(bitPattern: bits) else {
+                return nil
+            }
             unsafe self.init(pointer)
         }
     }

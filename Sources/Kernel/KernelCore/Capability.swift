@@ -1,17 +1,19 @@
 // A capability in its slot, and its place in the derivation tree.
 //
-// An object's capabilities form one list in preorder, each with its depth: what was derived from a capability stands
-// directly behind it with a larger depth. Inserting, moving and removing are constant-time, and `revoke` removes behind a
-// slot until the depth is back at its own. Removing a capability removes what was derived from it first, so the list always
-// spells a tree.
+// An object's capabilities form one list in preorder, each with its depth. The capabilities that
+// derive from one follow it directly, with a larger depth. Inserting, moving and removing take
+// constant time. A capability is removed only after all that derive from it, so the list spells a
+// tree. (While the object is destroyed, the order does not matter.)
 
 import KernelABI
 
-/// The messages and signals that a capability allows, from its kind and rights: one bit to test on every such call.
+/// The IPC operations that a capability allows, by its kind and rights. Each such call tests one
+/// bit.
 public struct Uses: Equatable, Sendable {
     let raw: UInt8
     static var none: Uses { Uses(raw: 0) }
-    /// Rights `read` and `write` of an endpoint are bits 0 and 1, of a notification bits 2 and 3, `write` of a reply bit 5.
+    /// An endpoint's rights `read` and `write` are bits 0 and 1, a notification's bits 2 and 3. A
+    /// reply's `write` is bit 5.
     static var receive: Uses { Uses(raw: 1) }
     static var call: Uses { Uses(raw: 2) }
     static var wait: Uses { Uses(raw: 4) }
@@ -25,7 +27,8 @@ public struct Uses: Equatable, Sendable {
         case .endpoint: raw = access
         case .notification: raw = access &<< 2
         case .reply: raw = (access & 2) &<< 4
-        case .null, .thread, .capabilityTable, .addressSpace, .pageTable, .frame, .untyped, .interrupt, .timer,
+        case .null, .thread, .capabilityTable, .addressSpace, .pageTable, .frame, .untyped,
+            .interrupt, .timer,
             .interruptControl, .systemControl, .registers, .asidControl, .asidPool:
             raw = 0
         }
@@ -37,9 +40,10 @@ public struct Uses: Equatable, Sendable {
     }
 }
 
-/// One slot: 64 bytes, a cache line.
+/// A slot of 64 bytes, a cache line.
 public struct Capability: ~Copyable {
-    /// Where the slot stands, for those that are part of a thread control block: clearing them concerns the thread.
+    /// The place of a slot: in a capability table, or as a part of a thread control block. Clearing
+    /// a part changes the thread.
     public enum Place: UInt8 {
         case table = 0
         case threadTable = 1
@@ -55,16 +59,16 @@ public struct Capability: ~Copyable {
     /// Depth in the derivation tree; 0 is the object's first capability.
     var depth: UInt8 = 0
     var place: Place = .table
-    /// What `kind` and `rights` say together.
+    /// The operations that `kind` and `rights` allow together.
     var uses: Uses = .none
-    /// What a receiver sees of the sender; for a mapped frame: the virtual address.
+    /// The badge that a receiver gets; the virtual address of a mapped frame.
     var badge: UInt64 = 0
     var next: Ref<Capability>?
     var previous: Ref<Capability>?
-    /// What uses this capability as long as it is there; which object that is depends on its kind: see `mappedIn` and
+    /// The object that uses this capability; its kind depends on `kind`: see `mappedIn` and
     /// `firstSender`.
     var usedBy: Ref<ObjectHeader>?
-    /// For a frame that is mapped: the list of that address space's mappings.
+    /// Links in the address space's list of mappings, for a mapped frame.
     var nextMapping: Ref<Capability>?
     var previousMapping: Ref<Capability>?
 
@@ -72,12 +76,12 @@ public struct Capability: ~Copyable {
 
     var isEmpty: Bool { object == nil }
 
-    /// For a frame: the address space where this capability has mapped it.
+    /// The address space in which this capability maps its frame; nil for other kinds.
     var mappedIn: Ref<AddressSpace>? {
         get { kind == .frame ? usedBy?.rebound(to: AddressSpace.self) : nil }
         set { usedBy = newValue?.rebound(to: ObjectHeader.self) }
     }
-    /// For an endpoint: the first of the threads that are queued there with this capability.
+    /// The first thread that is queued at the endpoint with this capability; nil for other kinds.
     var firstSender: Ref<Thread>? {
         get { kind == .endpoint ? usedBy?.rebound(to: Thread.self) : nil }
         set { usedBy = newValue?.rebound(to: ObjectHeader.self) }
@@ -85,13 +89,13 @@ public struct Capability: ~Copyable {
 }
 
 extension Ref where Object == Capability {
-    /// Does anything derive from this capability?
+    /// Whether a capability derives from this one.
     var hasChildren: Bool {
         guard let next = pointee.next else { return false }
         return next.pointee.depth > pointee.depth
     }
 
-    /// Make this empty slot the first capability of an object.
+    /// Makes this empty slot the first capability of an object.
     func makeFirst(of object: Ref<ObjectHeader>, kind: ObjectKind) {
         pointee.object = object
         pointee.kind = kind
@@ -104,11 +108,16 @@ extension Ref where Object == Capability {
         object.pointee.firstCapability = self
     }
 
-    /// Make this empty slot a copy of `source` in the derivation tree.
+    /// Makes this empty slot a copy of `source` in the derivation tree.
     ///
-    /// - Returns: an error before anything changed, or nil.
-    func derive(from source: Ref<Capability>, rights: Rights, badge: UInt64, placement: Placement) -> KernelError? {
-        guard let object = source.pointee.object, !object.pointee.isDying else { return .invalidCapability }
+    /// - Returns: nil, or an error, after which nothing has changed.
+    /// - Complexity: constant.
+    func derive(from source: Ref<Capability>, rights: Rights, badge: UInt64, placement: Placement)
+        -> KernelError?
+    {
+        guard let object = source.pointee.object, !object.pointee.isDying else {
+            return .invalidCapability
+        }
         let isPeer = placement == .peer && source.pointee.depth > 0
         let depth = Int(source.pointee.depth) &+ (isPeer ? 0 : 1)
         if depth > Limits.derivationDepth { return .derivationTooDeep }
@@ -133,7 +142,10 @@ extension Ref where Object == Capability {
         after.pointee.next = self
     }
 
-    /// Take a childless capability out of its list and empty the slot. What the object must learn of it is the caller's to do.
+    /// Removes a capability without children from its list and empties the slot. The caller updates
+    /// the objects that used the capability.
+    ///
+    /// - Complexity: constant.
     func unlink() {
         if let previous = pointee.previous {
             previous.pointee.next = pointee.next
@@ -151,7 +163,10 @@ extension Ref where Object == Capability {
         pointee.previous = nil
     }
 
-    /// Move to an empty slot, with its place in the derivation tree, its mapping, and those that are queued with it.
+    /// Moves the capability to an empty slot, with its place in the derivation tree, its mapping
+    /// and its queued senders.
+    ///
+    /// - Complexity: constant.
     func move(to destination: Ref<Capability>) {
         destination.pointee.object = pointee.object
         destination.pointee.kind = pointee.kind

@@ -1,15 +1,16 @@
-// Address spaces: mapping frames under capabilities, and table levels that user land supplies.
+// Address spaces: mappings of frames, and page tables that user land supplies.
 
 import HardwareInterface
 import KernelABI
 
 extension Kernel where H: ~Copyable {
-    /// The table that holds the entry for `address` at `level`, by its kernel address.
+    /// Returns the table that holds the entry for `address` at `level`, by its kernel address.
     ///
-    /// - Complexity: two loads at most.
-    @inline(__always) func table(_ space: Ref<AddressSpace>, _ address: UInt64, level: Int) throws(MissingLevel) -> Ref<
-        TableEntries
-    > {
+    /// - Throws: the level of the first table that is missing.
+    /// - Complexity: at most two loads.
+    @inline(__always) func table(
+        _ space: Ref<AddressSpace>, _ address: UInt64, level: Int
+    ) throws(MissingLevel) -> Ref<TableEntries> {
         var at: Ref<TableEntries> = unsafe reference(
             hardware.kernelAddress(physical: space.pointee.rootPhysical), as: TableEntries.self)
         var depth = 1
@@ -17,17 +18,20 @@ extension Kernel where H: ~Copyable {
         while depth < level {
             rounds.count()
             let entry = at.pointee.entries[PageDescriptor.index(address, level: depth)]
-            if !entry.isValid || !entry.isTable { throw MissingLevel(level: depth &+ 1, isBlock: entry.isValid) }
-            at = unsafe reference(hardware.kernelAddress(physical: entry.address), as: TableEntries.self)
+            if !entry.isValid || !entry.isTable {
+                throw MissingLevel(level: depth &+ 1, isBlock: entry.isValid)
+            }
+            at = unsafe reference(
+                hardware.kernelAddress(physical: entry.address), as: TableEntries.self)
             depth = depth &+ 1
         }
         return at
     }
 
-    /// Map the frame of a capability that is not mapped yet.
+    /// Maps the frame of a capability.
     ///
-    /// - Precondition: it is a frame's.
-    /// - Throws: `notMapped` and the level that is missing.
+    /// - Precondition: the capability is a frame's.
+    /// - Throws: the refusal; `notMapped` comes with the level of the missing table.
     func map(
         _ slot: Ref<Capability>, in space: Ref<AddressSpace>, at address: UInt64, rights: Rights
     ) throws(MapError) {
@@ -35,13 +39,16 @@ extension Kernel where H: ~Copyable {
         if slot.pointee.usedBy != nil { throw MapError(.alreadyMapped) }
         let size = frame.pointee.size
         let bytes: UInt64 = 1 << UInt64(size.rawValue)
-        if address & (bytes &- 1) != 0 || address >= Limits.userEnd { throw MapError(.invalidArgument) }
+        if address & (bytes &- 1) != 0 || address >= Limits.userEnd {
+            throw MapError(.invalidArgument)
+        }
         try checkAccess(rights, slot, frame)
         let level = PageDescriptor.level(size)
         let index = PageDescriptor.index(address, level: level)
         let entries: Ref<TableEntries>
         do throws(MissingLevel) { entries = try table(space, address, level: level) } catch {
-            throw error.isBlock ? MapError(.alreadyMapped) : MapError(.notMapped, level: error.level)
+            throw error.isBlock
+                ? MapError(.alreadyMapped) : MapError(.notMapped, level: error.level)
         }
         if entries.pointee.entries[index].isValid { throw MapError(.alreadyMapped) }
         entries.pointee.entries[index] = .user(
@@ -54,16 +61,21 @@ extension Kernel where H: ~Copyable {
         space.pointee.mappings = slot
     }
 
-    /// Are these rights to a mapping allowed by W^X, by the capability and by the kind of memory?
-    private func checkAccess(_ rights: Rights, _ slot: Ref<Capability>, _ frame: Ref<Frame>) throws(MapError) {
+    /// Refuses rights that W^X, the capability or the kind of memory does not allow.
+    private func checkAccess(_ rights: Rights, _ slot: Ref<Capability>, _ frame: Ref<Frame>)
+        throws(MapError)
+    {
         let access = rights & (.read | .write | .execute)
-        if access == .none || access != rights || !access.contains(.read) { throw MapError(.invalidArgument) }
+        if access == .none || access != rights || !access.contains(.read) {
+            throw MapError(.invalidArgument)
+        }
         if access.contains(.write | .execute) { throw MapError(.invalidArgument) }
         if frame.pointee.isDevice && access.contains(.execute) { throw MapError(.invalidArgument) }
         if !slot.pointee.rights.contains(access) { throw MapError(.missingRights) }
     }
 
-    /// Take away the mapping that this capability made. Nothing happens where its table is gone already.
+    /// Removes the mapping that this capability made. Where its page table is gone already, only
+    /// the capability's own record is left to clear.
     func unmap(_ slot: Ref<Capability>) {
         guard let space = slot.pointee.mappedIn, let frame = slot.frame else { return }
         let address = slot.pointee.badge
@@ -80,7 +92,7 @@ extension Kernel where H: ~Copyable {
         forgetMapping(slot)
     }
 
-    /// Take a capability out of its address space's list of mappings.
+    /// Removes a capability from its address space's list of mappings.
     func forgetMapping(_ slot: Ref<Capability>) {
         guard let space = slot.pointee.mappedIn else { return }
         if let previous = slot.pointee.previousMapping {
@@ -95,37 +107,46 @@ extension Kernel where H: ~Copyable {
         slot.pointee.badge = 0
     }
 
-    /// Change the rights of a mapping.
+    /// Changes the rights of a mapping.
     ///
     /// - Precondition: the capability is a frame's.
-    func protect(_ slot: Ref<Capability>, in space: Ref<AddressSpace>, rights: Rights) throws(MapError) {
+    /// - Throws: `notMapped`, or the refusal of the rights.
+    func protect(_ slot: Ref<Capability>, in space: Ref<AddressSpace>, rights: Rights)
+        throws(MapError)
+    {
         let frame: Ref<Frame> = slot.fastObject()
         if slot.pointee.mappedIn != space { throw MapError(.notMapped) }
         try checkAccess(rights, slot, frame)
         let level = PageDescriptor.level(frame.pointee.size)
         let address = slot.pointee.badge
         let index = PageDescriptor.index(address, level: level)
-        guard let entries = try? table(space, address, level: level), entries.pointee.entries[index].isValid,
+        guard let entries = try? table(space, address, level: level),
+            entries.pointee.entries[index].isValid,
             entries.pointee.entries[index].address == frame.pointee.physical
         else { throw MapError(.notMapped) }
-        // Break before make (Arm ARM D8.17.1): no two translations of one address at once.
+        // Break before make (Arm ARM D8.17.1): an address never has two translations at once.
         entries.pointee.entries[index] = .invalid
         hardware.publishTableEntry()
         hardware.invalidate(page: address, asid: space.pointee.asid)
         entries.pointee.entries[index] = .user(
-            frame.pointee.physical, frame.pointee.size, rights, frame.pointee.isDevice ? .device : .normal)
+            frame.pointee.physical, frame.pointee.size, rights,
+            frame.pointee.isDevice ? .device : .normal)
         hardware.publishTableEntry()
     }
 
-    /// Make a page table the next missing level for `address`.
-    func attach(_ table: Ref<PageTable>, to space: Ref<AddressSpace>, at address: UInt64) throws(MapError) {
+    /// Inserts a page table as the next missing level for `address`.
+    func attach(_ table: Ref<PageTable>, to space: Ref<AddressSpace>, at address: UInt64)
+        throws(MapError)
+    {
         if table.pointee.addressSpace != nil { throw MapError(.alreadyMapped) }
         if address >= Limits.userEnd { throw MapError(.invalidArgument) }
         var level = 1
         var rounds = LoopBound(2)
         while level <= 2 {
             rounds.count()
-            guard let entries = try? self.table(space, address, level: level) else { throw MapError(.alreadyMapped) }
+            guard let entries = try? self.table(space, address, level: level) else {
+                throw MapError(.alreadyMapped)
+            }
             let index = PageDescriptor.index(address, level: level)
             let entry = entries.pointee.entries[index]
             if !entry.isValid {
@@ -146,7 +167,7 @@ extension Kernel where H: ~Copyable {
         throw MapError(.alreadyMapped)
     }
 
-    /// Take a table out of its address space. What was mapped through it is not mapped any more.
+    /// Removes a page table from its address space. The mappings through it end.
     func detach(_ table: Ref<PageTable>) {
         guard let space = table.pointee.addressSpace else { return }
         let above = table.pointee.level &- 1
@@ -158,7 +179,7 @@ extension Kernel where H: ~Copyable {
             }
         }
         hardware.invalidate(asid: space.pointee.asid)
-        // Another address space may get it: what it said must not hold there.
+        // Another address space may get this table: its entries must not hold there.
         unsafe hardware.zero(hardware.kernelAddress(physical: table.pointee.physical), bytes: 4096)
         if let previous = table.pointee.previous {
             previous.pointee.next = table.pointee.next
@@ -171,12 +192,18 @@ extension Kernel where H: ~Copyable {
         table.pointee.previous = nil
     }
 
-    /// Translate a user address by the tables, as the given access would: the kernel address of the byte and how many
-    /// bytes follow in the same page.
+    /// Translates a user address by the tables, as the given access would.
     ///
-    /// This is where an address that user code supplies becomes memory; nothing else in the kernel touches user memory.
-    func translate(_ thread: Ref<Thread>, _ address: UInt64, write: Bool) -> (UnsafeMutableRawPointer, Int)? {
-        guard let space = thread.spaceSlot.addressSpace, address < Limits.userEnd else { return nil }
+    /// Only here does an address that user code supplies become memory.
+    ///
+    /// - Returns: the kernel address of the byte, and the number of bytes from it to the end of its
+    ///   4 KiB page; nil if the access would fault, or for device memory.
+    func translate(
+        _ thread: Ref<Thread>, _ address: UInt64, write: Bool
+    ) -> (UnsafeMutableRawPointer, Int)? {
+        guard let space = thread.spaceSlot.addressSpace, address < Limits.userEnd else {
+            return nil
+        }
         var level = 1
         var rounds = LoopBound(3)
         while level <= 3 {
@@ -197,19 +224,19 @@ extension Kernel where H: ~Copyable {
     }
 }
 
-/// The 512 entries of a table.
+/// The 512 entries of a page table.
 public struct TableEntries: ~Copyable {
     var entries: InlineArray<512, PageDescriptor>
 }
 
-/// A walk met no table of this level.
+/// The error of a walk that found no table of this level.
 struct MissingLevel: Error {
     var level: Int
-    /// A larger mapping stands there.
+    /// Whether a larger mapping is there instead.
     var isBlock: Bool
 }
 
-/// Why a mapping was refused; `level` with `notMapped`.
+/// The refusal of a mapping. `level` goes with `notMapped`.
 struct MapError: Error {
     var error: KernelError
     var level = 0

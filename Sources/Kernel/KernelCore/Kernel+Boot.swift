@@ -1,12 +1,14 @@
-// Boot: the root task's objects, made before anybody runs, and the rest of memory as untyped capabilities for it.
+// Boot: makes the root task's objects before any thread runs, and gives it the rest of memory as
+// untyped capabilities.
 //
-// The boot code hands over a stretch of memory for good (`BootMemory`); objects here are never reclaimed. What is mapped for
-// the root task here (its own segments, the bundle, the device tree) has no frame capability: it stays for good too.
+// The objects lie in memory that the boot code hands over for good (`BootMemory`), and are never
+// reclaimed. The mappings made here (segments, stack, IPC buffer, information page, bundle, device
+// tree) have no frame capabilities, and stay for good too.
 
 import HardwareInterface
 import KernelABI
 
-/// Physical memory from which boot takes what it needs, in order.
+/// Physical memory that boot takes from, in ascending order.
 public struct BootMemory {
     public var next: UInt64
     public let end: UInt64
@@ -14,7 +16,9 @@ public struct BootMemory {
         next = base
         self.end = end
     }
-    /// Aligned memory; nil when it is used up.
+    /// Takes aligned memory.
+    ///
+    /// - Returns: its physical address; nil if too little is left.
     public mutating func take(_ bytes: UInt64, alignment: UInt64) -> UInt64? {
         let at = (next &+ alignment &- 1) & ~(alignment &- 1)
         if at > end || bytes > end &- at { return nil }
@@ -23,7 +27,7 @@ public struct BootMemory {
     }
 }
 
-/// A stretch of physical memory.
+/// A range of physical memory.
 public struct PhysicalRange {
     public var base: UInt64
     public var size: UInt64
@@ -33,16 +37,17 @@ public struct PhysicalRange {
     }
 }
 
-/// What boot must know to make the root task.
+/// The input of `makeRootTask`.
 public struct BootRequest {
     public var bundle: PhysicalRange
-    /// Page-aligned copy of the device tree.
+    /// The device tree, page-aligned: in place, or a copy.
     public var deviceTree: PhysicalRange
     public var counterFrequency: UInt64
     public var console: UInt64
     public var ramBytes: UInt64
     public init(
-        bundle: PhysicalRange, deviceTree: PhysicalRange, counterFrequency: UInt64, console: UInt64, ramBytes: UInt64
+        bundle: PhysicalRange, deviceTree: PhysicalRange, counterFrequency: UInt64, console: UInt64,
+        ramBytes: UInt64
     ) {
         self.bundle = bundle
         self.deviceTree = deviceTree
@@ -52,7 +57,7 @@ public struct BootRequest {
     }
 }
 
-/// Why there is no root task.
+/// The failure to make the root task.
 public enum BootError: Error {
     /// Too little memory for the root task's objects.
     case memory
@@ -62,7 +67,7 @@ public enum BootError: Error {
     case layout
 }
 
-/// Where things lie in the root task's address space.
+/// The layout of the root task's address space.
 public enum RootLayout {
     public static var stackTop: UInt64 { 0x4000_0000 }
     public static var stackBytes: UInt64 { BootInformation.stackBytes }
@@ -71,15 +76,15 @@ public enum RootLayout {
     public static var deviceTree: UInt64 { 0x5000_0000 }
     public static var bundle: UInt64 { 0x6000_0000 }
     public static var firstFree: UInt64 { 0x8000_0000 }
-    /// 2^12 slots.
+    /// The binary logarithm of the number of slots.
     public static var tableBits: Int { 12 }
-    /// Untyped regions that the information page has room for.
+    /// The number of regions that the information page has room for.
     public static var untypedRegions: Int {
         (4096 - MemoryLayout<BootInformation>.size) / MemoryLayout<UntypedRegion>.stride
     }
 }
 
-/// The root task while it is being made.
+/// The root task under construction.
 public struct RootTask: ~Copyable {
     public var memory: BootMemory
     let thread: Ref<Thread>
@@ -91,8 +96,10 @@ public struct RootTask: ~Copyable {
 }
 
 extension Kernel where H: ~Copyable {
-    /// Make the root task with its segments, stack, IPC buffer and information page; it does not run yet.
-    public mutating func makeRootTask(_ request: BootRequest, memory: consuming BootMemory) throws(BootError)
+    /// Makes the root task with its segments, stack, IPC buffer and information page. `finishBoot`
+    /// lets it run.
+    public mutating func makeRootTask(_ request: BootRequest, memory: consuming BootMemory)
+        throws(BootError)
         -> RootTask
     {
         var memory = memory
@@ -101,7 +108,8 @@ extension Kernel where H: ~Copyable {
         // Safety: zeroed memory of the kind's size, taken for this object.
         unsafe tablePlace.bindMemory(to: CapabilityTable.self, capacity: 1).initialize(
             to: CapabilityTable(
-                header: ObjectHeader(.capabilityTable, size: tableBytes), count: 1 << RootLayout.tableBits))
+                header: ObjectHeader(.capabilityTable, size: tableBytes),
+                count: 1 << RootLayout.tableBits))
         let rootTable = try takePage(&memory)
         let pool = unsafe reference(
             try take(&memory, Footprint.descriptor(.asidPool)), as: ASIDPool.self)
@@ -114,7 +122,8 @@ extension Kernel where H: ~Copyable {
         space.pointee.header.kind = .addressSpace
         space.pointee.rootPhysical = rootTable
         assignASID(to: space, from: pool)
-        let thread = unsafe reference(try take(&memory, Footprint.descriptor(.thread)), as: Thread.self)
+        let thread = unsafe reference(
+            try take(&memory, Footprint.descriptor(.thread)), as: Thread.self)
         thread.header.pointee.kind = .thread
         initializeThread(thread)
         let informationPage = try takePage(&memory)
@@ -127,7 +136,9 @@ extension Kernel where H: ~Copyable {
             information: information)
         if !isLayoutSound(root.thread) { throw .layout }
         makeFirstCapabilities(root)
-        try mapRoot(&root, PhysicalRange(base: informationPage, size: 4096), at: RootLayout.information, .read)
+        try mapRoot(
+            &root, PhysicalRange(base: informationPage, size: 4096), at: RootLayout.information,
+            .read)
         try mapImage(&root, request)
         try prepareThread(&root, request)
         return root
@@ -143,20 +154,31 @@ extension Kernel where H: ~Copyable {
         root.table.slot(Int(RootSlot.thread.index)).makeFirst(of: root.thread.header, kind: .thread)
     }
 
-    /// The authorities are part of the kernel's state, which must stand at its final address when this is called.
+    /// Gives the root task the capabilities of the authorities.
+    ///
+    /// - Precondition: the kernel's state is at its final address, since the authorities are part
+    ///   of it.
     public mutating func grantAuthorities(_ root: borrowing RootTask) {
-        let system = unsafe withUnsafeMutablePointer(to: &systemControl.header) { unsafe Ref<ObjectHeader>($0) }
-        let interrupt = unsafe withUnsafeMutablePointer(to: &interruptControl.header) { unsafe Ref<ObjectHeader>($0) }
-        root.table.slot(Int(RootSlot.systemControl.index)).makeFirst(of: system, kind: .systemControl)
-        root.table.slot(Int(RootSlot.interruptControl.index)).makeFirst(of: interrupt, kind: .interruptControl)
+        let system = unsafe withUnsafeMutablePointer(to: &systemControl.header) {
+            unsafe Ref<ObjectHeader>($0)
+        }
+        let interrupt = unsafe withUnsafeMutablePointer(to: &interruptControl.header) {
+            unsafe Ref<ObjectHeader>($0)
+        }
+        root.table.slot(Int(RootSlot.systemControl.index)).makeFirst(
+            of: system, kind: .systemControl)
+        root.table.slot(Int(RootSlot.interruptControl.index)).makeFirst(
+            of: interrupt, kind: .interruptControl)
         let asid = unsafe withUnsafeMutablePointer(to: &asidControl.header) {
             unsafe Ref<ObjectHeader>($0)
         }
         root.table.slot(Int(RootSlot.asidControl.index)).makeFirst(of: asid, kind: .asidControl)
     }
 
-    /// Map the bundle, the root segments within it and the device tree.
-    private mutating func mapImage(_ root: inout RootTask, _ request: BootRequest) throws(BootError) {
+    /// Maps the bundle, the root segments within it and the device tree.
+    private mutating func mapImage(
+        _ root: inout RootTask, _ request: BootRequest
+    ) throws(BootError) {
         let bundle = unsafe reference(
             hardware.kernelAddress(physical: request.bundle.base), as: BundleHead.self)
         if request.bundle.size < 4096 || bundle.pointee.words[0] != Bundle.magic
@@ -172,21 +194,28 @@ extension Kernel where H: ~Copyable {
             let bytes = bundle.pointee.words[first &+ 2]
             let rights = Rights(raw: UInt8(truncatingIfNeeded: bundle.pointee.words[first &+ 3]))
             if (offset | address | bytes) & 4095 != 0 || offset > size || bytes > size &- offset
-                || address >= RootLayout.stackTop &- RootLayout.stackBytes || rights.contains(.write | .execute)
+                || address >= RootLayout.stackTop &- RootLayout.stackBytes
+                || rights.contains(.write | .execute)
             {
                 throw .bundle
             }
-            try mapRoot(&root, PhysicalRange(base: request.bundle.base &+ offset, size: bytes), at: address, rights)
+            try mapRoot(
+                &root, PhysicalRange(base: request.bundle.base &+ offset, size: bytes), at: address,
+                rights)
             if rights.contains(.execute) {
                 unsafe hardware.maintainCache(
-                    .unifyInstructions, hardware.kernelAddress(physical: request.bundle.base &+ offset),
+                    .unifyInstructions,
+                    hardware.kernelAddress(physical: request.bundle.base &+ offset),
                     bytes: Int(truncatingIfNeeded: bytes))
             }
         }
-        try mapRoot(&root, PhysicalRange(base: request.bundle.base, size: size), at: RootLayout.bundle, .read)
+        try mapRoot(
+            &root, PhysicalRange(base: request.bundle.base, size: size), at: RootLayout.bundle,
+            .read)
         let treeBytes = (request.deviceTree.size &+ 4095) & ~4095
         try mapRoot(
-            &root, PhysicalRange(base: request.deviceTree.base, size: treeBytes), at: RootLayout.deviceTree, .read)
+            &root, PhysicalRange(base: request.deviceTree.base, size: treeBytes),
+            at: RootLayout.deviceTree, .read)
         root.thread.pointee.context.programCounter = bundle.pointee.words[3]
         root.information.pointee.bundleAddress = RootLayout.bundle
         root.information.pointee.bundleSize = bundle.pointee.words[1]
@@ -194,21 +223,31 @@ extension Kernel where H: ~Copyable {
         root.information.pointee.deviceTreeSize = request.deviceTree.size
     }
 
-    private mutating func prepareThread(_ root: inout RootTask, _ request: BootRequest) throws(BootError) {
+    private mutating func prepareThread(_ root: inout RootTask, _ request: BootRequest)
+        throws(BootError)
+    {
         let buffer = try takePage(&root.memory)
-        try mapRoot(&root, PhysicalRange(base: buffer, size: 4096), at: RootLayout.ipcBuffer, .read | .write)
-        guard let stack = root.memory.take(RootLayout.stackBytes, alignment: 4096) else { throw .memory }
-        unsafe hardware.zero(hardware.kernelAddress(physical: stack), bytes: Int(RootLayout.stackBytes))
+        try mapRoot(
+            &root, PhysicalRange(base: buffer, size: 4096), at: RootLayout.ipcBuffer, .read | .write
+        )
+        guard let stack = root.memory.take(RootLayout.stackBytes, alignment: 4096) else {
+            throw .memory
+        }
+        unsafe hardware.zero(
+            hardware.kernelAddress(physical: stack), bytes: Int(RootLayout.stackBytes))
         try mapRoot(
             &root, PhysicalRange(base: stack, size: RootLayout.stackBytes),
             at: RootLayout.stackTop &- RootLayout.stackBytes, .read | .write)
         let thread = root.thread
         _ = thread.tableSlot.derive(
-            from: root.table.slot(Int(RootSlot.table.index)), rights: .all, badge: 0, placement: .child)
+            from: root.table.slot(Int(RootSlot.table.index)), rights: .all, badge: 0,
+            placement: .child)
         _ = thread.spaceSlot.derive(
-            from: root.table.slot(Int(RootSlot.addressSpace.index)), rights: .all, badge: 0, placement: .child)
+            from: root.table.slot(Int(RootSlot.addressSpace.index)), rights: .all, badge: 0,
+            placement: .child)
         refreshParts(thread)
-        thread.pointee.buffer = unsafe reference(hardware.kernelAddress(physical: buffer), as: BufferPage.self)
+        thread.pointee.buffer = unsafe reference(
+            hardware.kernelAddress(physical: buffer), as: BufferPage.self)
         thread.pointee.context.stackPointer = RootLayout.stackTop
         thread.pointee.context.threadPointer = RootLayout.ipcBuffer
         thread.pointee.context.x.0 = RootLayout.information
@@ -225,44 +264,56 @@ extension Kernel where H: ~Copyable {
         root.information.pointee.slotCount = UInt64(truncatingIfNeeded: root.table.pointee.count)
     }
 
-    /// Give a range to the root task as untyped memory: naturally aligned powers of two of at least a page.
+    /// Gives a range to the root task as untyped memory: naturally aligned powers of two of at
+    /// least a page.
     ///
-    /// - Returns: bytes that did not fit the information page, or for which no descriptor was left.
-    /// - Complexity: two regions for every bit of the range's size at most.
-    public mutating func addUntyped(_ root: inout RootTask, _ range: PhysicalRange, isDevice: Bool) -> UInt64 {
+    /// - Returns: the bytes left out, for which the information page had no room or no descriptor
+    ///   was left.
+    /// - Complexity: at most two regions for each bit of the range's size.
+    public mutating func addUntyped(_ root: inout RootTask, _ range: PhysicalRange, isDevice: Bool)
+        -> UInt64
+    {
         var at = (range.base &+ 4095) & ~4095
         let end = (range.base &+ range.size) & ~4095
         while at < end {
             var bits = min(at == 0 ? 38 : at.trailingZeroBitCount, 38)
-            while 1 << UInt64(truncatingIfNeeded: bits) > end &- at { bits -= 1 }  // at most 26 steps, down to a page
+            while 1 << UInt64(truncatingIfNeeded: bits) > end &- at { bits -= 1 }  // at most 26
             if root.untypedCount >= RootLayout.untypedRegions { return end &- at }
-            guard let place = try? unsafe take(&root.memory, Footprint.descriptor(.untyped)) else { return end &- at }
+            guard let place = try? unsafe take(&root.memory, Footprint.descriptor(.untyped)) else {
+                return end &- at
+            }
             let object = unsafe reference(place, as: ObjectHeader.self)
             object.pointee.kind = .untyped
-            initializeUntyped(object.rebound(to: Untyped.self), physical: at, sizeBits: bits, isDevice: isDevice)
+            initializeUntyped(
+                object.rebound(to: Untyped.self), physical: at, sizeBits: bits, isDevice: isDevice)
             let slot = root.table.slot(Int(RootSlot.firstUntyped.index) &+ root.untypedCount)
             slot.makeFirst(of: object, kind: .untyped)
             list(
                 &root,
                 UntypedRegion(
-                    physicalBase: at, sizeBits: UInt32(truncatingIfNeeded: bits), isDevice: isDevice ? 1 : 0))
+                    physicalBase: at, sizeBits: UInt32(truncatingIfNeeded: bits),
+                    isDevice: isDevice ? 1 : 0))
             at &+= 1 << UInt64(truncatingIfNeeded: bits)
         }
         return 0
     }
 
-    /// Give registers that lie in a page of the kernel's to the root task, to be read and written through the kernel.
+    /// Gives the root task registers that share a page with the kernel's own. The kernel reads and
+    /// writes them for it.
     ///
-    /// - Parameter address: where the kernel has mapped the first one.
-    /// - Returns: bytes for which there was no place: all or none.
+    /// - Parameter address: the kernel's address of the first register.
+    /// - Returns: the bytes left out: all or none.
     public mutating func addRegisters(
         _ root: inout RootTask, _ range: PhysicalRange, mappedAt address: UInt64
     ) -> UInt64 {
         if root.untypedCount >= RootLayout.untypedRegions { return range.size }
-        guard let place = try? unsafe take(&root.memory, Footprint.descriptor(.registers)) else { return range.size }
+        guard let place = try? unsafe take(&root.memory, Footprint.descriptor(.registers)) else {
+            return range.size
+        }
         // Safety: zeroed memory of the kind's size, taken for this object.
         unsafe place.bindMemory(to: RegisterWindow.self, capacity: 1).initialize(
-            to: RegisterWindow(header: ObjectHeader(.registers, size: 0), address: address, bytes: range.size))
+            to: RegisterWindow(
+                header: ObjectHeader(.registers, size: 0), address: address, bytes: range.size))
         root.table.slot(Int(RootSlot.firstUntyped.index) &+ root.untypedCount).makeFirst(
             of: unsafe reference(place, as: ObjectHeader.self), kind: .registers)
         list(&root, UntypedRegion(physicalBase: range.base, sizeBits: 0, isDevice: 2))
@@ -277,7 +328,7 @@ extension Kernel where H: ~Copyable {
         root.untypedCount &+= 1
     }
 
-    /// Everything is handed over: let the root task be the first thread to run.
+    /// Completes the information page and makes the root task ready: it is the first thread to run.
     public mutating func finishBoot(_ root: consuming RootTask, kernelBytes: UInt64) {
         root.information.pointee.untypedCount = UInt64(truncatingIfNeeded: root.untypedCount)
         root.information.pointee.firstFreeSlot =
@@ -289,7 +340,9 @@ extension Kernel where H: ~Copyable {
 
     // Memory
 
-    private func take(_ memory: inout BootMemory, _ bytes: Int) throws(BootError) -> UnsafeMutableRawPointer {
+    private func take(_ memory: inout BootMemory, _ bytes: Int) throws(BootError)
+        -> UnsafeMutableRawPointer
+    {
         let rounded = UInt64(truncatingIfNeeded: (bytes &+ 63) & ~63)
         guard let at = memory.take(rounded, alignment: 64) else { throw .memory }
         let place = unsafe hardware.kernelAddress(physical: at)
@@ -303,21 +356,23 @@ extension Kernel where H: ~Copyable {
         return at
     }
 
-    /// Map pages for good, with the tables that they need.
+    /// Maps pages for good, with the page tables that they need.
     private func mapRoot(
         _ root: inout RootTask, _ range: PhysicalRange, at address: UInt64, _ rights: Rights
     ) throws(BootError) {
         var offset: UInt64 = 0
         while offset < range.size {  // once a page
             var entries: Ref<TableEntries> = unsafe reference(
-                hardware.kernelAddress(physical: root.space.pointee.rootPhysical), as: TableEntries.self)
+                hardware.kernelAddress(physical: root.space.pointee.rootPhysical),
+                as: TableEntries.self)
             for level in 1...2 {
                 let index = PageDescriptor.index(address &+ offset, level: level)
                 if !entries.pointee.entries[index].isValid {
                     entries.pointee.entries[index] = .table(try takePage(&root.memory))
                 }
                 entries = unsafe reference(
-                    hardware.kernelAddress(physical: entries.pointee.entries[index].address), as: TableEntries.self)
+                    hardware.kernelAddress(physical: entries.pointee.entries[index].address),
+                    as: TableEntries.self)
             }
             entries.pointee.entries[PageDescriptor.index(address &+ offset, level: 3)] = .user(
                 range.base &+ offset, .page, rights, .normal)
@@ -333,7 +388,8 @@ struct BundleHead: ~Copyable {
 }
 
 extension Kernel where H: ~Copyable {
-    /// Do the types have the sizes and offsets that the interface and the assembly state?
+    /// Returns whether the types have the sizes and offsets that the interface and the assembly
+    /// state.
     private func isLayoutSound(_ thread: Ref<Thread>) -> Bool {
         if MemoryLayout<ASIDPool>.size > Footprint.descriptor(.asidPool) { return false }
         let sizes =

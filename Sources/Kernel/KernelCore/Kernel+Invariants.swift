@@ -1,13 +1,14 @@
-// What must hold of the kernel's whole state between two steps: host tests ask after each.
+// The invariants of the kernel's whole state. Host tests check them after every step.
 //
-// The walk starts from the objects that boot made, finds every live object by the descriptors in untyped memory, and holds
-// each stored reference, queue and list against them. Nothing of it is in the kernel image.
+// The walk starts from the objects that boot made, and finds every live object by the descriptors
+// in untyped memory. It compares each stored reference, queue and list with them. None of it is in
+// the kernel image.
 
 #if !hasFeature(Embedded)
     import HardwareInterface
     import KernelABI
 
-    /// All live objects, and what was found wrong with them.
+    /// All live objects, and the violations that were found.
     public struct Inspection {
         /// Address and kind of each live object.
         var kinds: [UInt: ObjectKind] = [:]
@@ -23,9 +24,9 @@
         var pageTables: [Ref<PageTable>] = []
         var frames: [Ref<Frame>] = []
         var untyped: [Ref<Untyped>] = []
-        /// Nodes that were met in a queue.
+        /// Nodes that were found in a queue.
         var queued: Set<UInt> = []
-        /// Threads that were met in the list of those that are queued with a capability.
+        /// Threads that were found in a capability's list of senders.
         var listedSenders: Set<UInt> = []
         public internal(set) var violations: [String] = []
 
@@ -58,16 +59,19 @@
             case .null: violations.append("an object of no kind at \(name(object))")
             }
         }
-        func name<Object: ~Copyable>(_ object: Ref<Object>) -> String { String(object.bits, radix: 16) }
+        func name<Object: ~Copyable>(_ object: Ref<Object>) -> String {
+            String(object.bits, radix: 16)
+        }
     }
 
     extension Kernel where H: ~Copyable {
-        /// Everything that is wrong with the kernel's state.
+        /// Checks the kernel's state.
         ///
         /// - Parameters:
-        ///   - boot: the objects that boot made: root thread, table, address space, and the untyped regions.
+        ///   - boot: the objects that boot made, among them the untyped regions.
         ///   - running: the thread that the last exit resumed.
-        ///   - scanTables: also look at every slot of every table, which is slow.
+        ///   - scanTables: also examine every slot of every table, which is slow.
+        /// - Returns: the live objects and the violations.
         public mutating func inspect(
             boot: [Ref<ObjectHeader>], running: Ref<Thread>?, scanTables: Bool
         ) -> Inspection {
@@ -97,7 +101,8 @@
             return inspection
         }
 
-        /// The objects whose descriptors lie in a region, from where a reclaim has come to.
+        /// Adds the objects whose descriptors lie in a region, except those that a reclaim has
+        /// destroyed.
         private func collect(_ region: Ref<Untyped>, _ inspection: inout Inspection) {
             if region.pointee.isDevice { return }
             var offset = max(region.pointee.reclaimCursor, 0)
@@ -110,30 +115,38 @@
                 inspection.add(object)
                 offset += Int(object.pointee.size)
             }
-            inspection.require(offset == region.pointee.low, "descriptors end at \(offset), not at the low mark")
+            inspection.require(
+                offset == region.pointee.low, "descriptors end at \(offset), not at the low mark")
         }
 
         private func inspectRunning(_ running: Ref<Thread>?, _ inspection: inout Inspection) {
             for thread in inspection.threads where thread.state == .running {
                 inspection.require(thread == running, "a thread is marked running, and is not")
             }
-            inspection.require(inspection.isLive(core.current, .thread), "the current thread is dead")
+            inspection.require(
+                inspection.isLive(core.current, .thread), "the current thread is dead")
             inspection.require(core.unarmed == nil, "a periodic timer has no deadline")
             inspection.require(core.dueLevel == .max, "a deadline that is due waits for a step")
             if let running {
-                inspection.require(inspection.isLive(running, .thread), "the running thread is dead")
-                inspection.require(running.state == .running, "the resumed thread is in state \(running.state.raw)")
                 inspection.require(
-                    Int(running.effective) >= core.ready.top, "a more urgent thread is ready, or a more urgent update")
+                    inspection.isLive(running, .thread), "the running thread is dead")
                 inspection.require(
-                    core.ready.updates.top < Int(running.effective) || running.pointee.base == running.effective,
+                    running.state == .running, "the resumed thread is in state \(running.state.raw)"
+                )
+                inspection.require(
+                    Int(running.effective) >= core.ready.top,
+                    "a more urgent thread is ready, or a more urgent update")
+                inspection.require(
+                    core.ready.updates.top < Int(running.effective)
+                        || running.pointee.base == running.effective,
                     "a thread runs whose priority may be stale")
             } else {
-                inspection.require(core.ready.top == -1, "idle while a thread is ready or an update is pending")
+                inspection.require(
+                    core.ready.top == -1, "idle while a thread is ready or an update is pending")
             }
         }
 
-        /// Deadlines of threads and timers, and what the hardware was told of them.
+        /// Checks the deadlines of threads and timers, and the hardware's deadline.
         private func inspectDeadlines(_ inspection: inout Inspection) {
             let nodes = inspection.inspect(core.deadlines, "the deadline queue")
             var members: Set<UInt> = []
@@ -144,9 +157,11 @@
                 if isQueued { expected += 1 }
                 if !thread.pointee.scheduling.hasDeadline { continue }
                 inspection.require(
-                    isQueued == members.contains(thread.deadlineNode.bits), "a thread's deadline is lost")
+                    isQueued == members.contains(thread.deadlineNode.bits),
+                    "a thread's deadline is lost")
                 inspection.require(
-                    isQueued || thread.pointee.scheduling.isPending, "a thread's deadline is in no queue")
+                    isQueued || thread.pointee.scheduling.isPending,
+                    "a thread's deadline is in no queue")
                 inspection.require(
                     thread.state != .ready && thread.state != .running && thread.state != .stopped,
                     "a thread that does not wait has a deadline")
@@ -158,13 +173,17 @@
             }
             for timer in inspection.timers {
                 inspection.require(
-                    inspection.isLive(timer.pointee.source.notification, .notification), "timer: dead notification")
+                    inspection.isLive(timer.pointee.source.notification, .notification),
+                    "timer: dead notification")
                 if !timer.node.pointee.isQueued { continue }
                 expected += 1
-                inspection.require(members.contains(timer.node.bits), "an armed timer is in no queue")
-                inspection.require(timer.node.pointee.instant == timer.pointee.deadline, "a timer has another key")
+                inspection.require(
+                    members.contains(timer.node.bits), "an armed timer is in no queue")
+                inspection.require(
+                    timer.node.pointee.instant == timer.pointee.deadline, "a timer has another key")
             }
-            inspection.require(nodes.count == expected, "\(nodes.count) deadlines queued, \(expected) wanted")
+            inspection.require(
+                nodes.count == expected, "\(nodes.count) deadlines queued, \(expected) wanted")
             let running = inspection.threads.first { $0.state == .running }
             let least = running.map { leastLevel(beside: $0) } ?? 0
             var earliest = core.sliceEnd
@@ -172,34 +191,43 @@
                 earliest = min(earliest, node.pointee.instant)
             }
             inspection.require(
-                core.armed <= earliest, "armed at \(core.armed.ticks), the earliest is \(earliest.ticks)")
+                core.armed <= earliest,
+                "armed at \(core.armed.ticks), the earliest is \(earliest.ticks)")
             let all = [core.sliceEnd, .never] + nodes.map { $0.pointee.instant }
-            inspection.require(all.contains(core.armed), "armed at \(core.armed.ticks), where nothing is due")
+            inspection.require(
+                all.contains(core.armed), "armed at \(core.armed.ticks), where nothing is due")
         }
 
-        /// Shared interrupt lines.
+        /// Checks the bindings of interrupt lines.
         private func inspectLines(_ inspection: inout Inspection) {
             var listed: Set<UInt> = []
             for line in Set(inspection.interrupts.map { $0.pointee.line }) {
                 var outstanding = 0
                 var at = tables.pointee.lines[line].first
                 while let interrupt = at, listed.insert(interrupt.bits).inserted {
-                    inspection.require(inspection.isLive(interrupt, .interrupt), "a dead interrupt on line \(line)")
-                    inspection.require(interrupt.pointee.line == line, "an interrupt on another's line")
-                    inspection.require(interrupt.pointee.isListed, "an unlisted interrupt on its line")
+                    inspection.require(
+                        inspection.isLive(interrupt, .interrupt), "a dead interrupt on line \(line)"
+                    )
+                    inspection.require(
+                        interrupt.pointee.line == line, "an interrupt on another's line")
+                    inspection.require(
+                        interrupt.pointee.isListed, "an unlisted interrupt on its line")
                     if interrupt.pointee.isOutstanding { outstanding += 1 }
                     at = interrupt.pointee.nextOnLine
                 }
                 inspection.require(at == nil, "the list of line \(line) has a cycle")
                 let recorded = tables.pointee.lines[line].outstanding
                 inspection.require(
-                    recorded == outstanding || recorded == outstanding + 1, "line \(line): outstanding is miscounted")
+                    recorded == outstanding || recorded == outstanding + 1,
+                    "line \(line): outstanding is miscounted")
             }
             for interrupt in inspection.interrupts {
                 inspection.require(
-                    interrupt.pointee.isListed == listed.contains(interrupt.bits), "an interrupt's listing is wrong")
+                    interrupt.pointee.isListed == listed.contains(interrupt.bits),
+                    "an interrupt's listing is wrong")
                 inspection.require(
-                    interrupt.pointee.isListed || !interrupt.pointee.isOutstanding, "unbound, but not acknowledged")
+                    interrupt.pointee.isListed || !interrupt.pointee.isOutstanding,
+                    "unbound, but not acknowledged")
                 inspection.require(
                     inspection.isLive(interrupt.pointee.source.notification, .notification),
                     "interrupt: dead notification")
@@ -208,7 +236,8 @@
     }
 
     extension Inspection {
-        /// An authority is part of the kernel's own state; its first capability leads to it.
+        /// Adds an authority, which is part of the kernel's own state. Its first capability refers
+        /// to it.
         fileprivate mutating func addAuthority(_ capability: Ref<Capability>) {
             if let object = capability.pointee.object { add(object) }
         }

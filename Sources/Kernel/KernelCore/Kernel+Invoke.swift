@@ -1,21 +1,26 @@
-// `invoke`: one exhaustive switch over the methods, each decoded and checked before anything changes.
+// `invoke`: one exhaustive switch dispatches the methods. Each is decoded and checked before
+// anything changes.
 
 import HardwareInterface
 import KernelABI
 
 extension Kernel where H: ~Copyable {
-    @inline(__always) mutating func invoke(_ thread: Ref<Thread>, _ control: ControlWord) -> Outcome {
+    @inline(__always) mutating func invoke(
+        _ thread: Ref<Thread>, _ control: ControlWord
+    ) -> Outcome {
         guard let method = control.method else { return .failed(.invalidArgument) }
         do { return try perform(thread, control.slot, method) } catch { return .failed(error) }
     }
 
-    @inline(__always) private mutating func perform(_ thread: Ref<Thread>, _ slot: Slot, _ method: Method)
-        throws(KernelError) -> Outcome
-    {
+    @inline(__always) private mutating func perform(
+        _ thread: Ref<Thread>, _ slot: Slot, _ method: Method
+    ) throws(KernelError) -> Outcome {
         switch method {
         case .retype, .reclaim, .untypedInformation: return try untypedMethod(thread, slot, method)
-        case .copy, .mint, .move, .delete, .revoke, .describe: return try tableMethod(thread, slot, method)
-        case .configure, .setPriority, .setSlice, .resume, .suspend, .readRegisters, .writeRegisters, .setEntry,
+        case .copy, .mint, .move, .delete, .revoke, .describe:
+            return try tableMethod(thread, slot, method)
+        case .configure, .setPriority, .setSlice, .resume, .suspend, .readRegisters,
+            .writeRegisters, .setEntry,
             .bindNotification, .threadInformation:
             return try threadMethod(thread, slot, method)
         case .map, .unmap, .protect, .attachTable: return try spaceMethod(thread, slot, method)
@@ -29,7 +34,8 @@ extension Kernel where H: ~Copyable {
         case .createASIDPool:
             _ = try object(thread, slot, .asidControl, .manage) as Ref<Authority>
             return try createASIDPool(thread)
-        case .bindInterrupt, .acknowledge, .interruptInformation: return try interruptMethod(thread, slot, method)
+        case .bindInterrupt, .acknowledge, .interruptInformation:
+            return try interruptMethod(thread, slot, method)
         case .bindTimer, .arm, .cancelTimer: return try timerMethod(thread, slot, method)
         case .consoleWrite, .powerOff, .reboot, .statistics, .resetStatistics, .trace:
             return try systemMethod(thread, slot, method)
@@ -37,7 +43,7 @@ extension Kernel where H: ~Copyable {
         }
     }
 
-    /// Argument n of the call: x1…x10.
+    /// Returns argument n of the call: x1 to x6.
     @inline(__always) func argument(_ thread: Ref<Thread>, _ number: Int) -> UInt64 {
         switch number {
         case 1: return thread.pointee.context.x.1
@@ -56,8 +62,10 @@ extension Kernel where H: ~Copyable {
         complete(thread, .success)
         return .done
     }
-    /// Up to four results in x3–x6.
-    func done(_ thread: Ref<Thread>, _ a: UInt64, _ b: UInt64 = 0, _ c: UInt64 = 0, _ d: UInt64 = 0) -> Outcome {
+    /// Completes the call with up to four results in x3–x6.
+    func done(_ thread: Ref<Thread>, _ a: UInt64, _ b: UInt64 = 0, _ c: UInt64 = 0, _ d: UInt64 = 0)
+        -> Outcome
+    {
         complete(thread, .success)
         thread.pointee.context.x.3 = a
         thread.pointee.context.x.4 = b
@@ -82,7 +90,8 @@ extension Kernel where H: ~Copyable {
         let taken = (1 << untyped.pointee.sizeBits) &- untyped.pointee.high
         return done(
             thread, untyped.pointee.physicalBase,
-            UInt64(truncatingIfNeeded: untyped.pointee.sizeBits) | (untyped.pointee.isDevice ? 256 : 0),
+            UInt64(truncatingIfNeeded: untyped.pointee.sizeBits)
+                | (untyped.pointee.isDevice ? 256 : 0),
             UInt64(truncatingIfNeeded: untyped.pointee.low), UInt64(truncatingIfNeeded: taken))
     }
 
@@ -92,11 +101,13 @@ extension Kernel where H: ~Copyable {
         _ thread: Ref<Thread>, _ number: Slot, _ method: Method
     ) throws(KernelError) -> Outcome {
         let source = try slot(
-            thread, table: number, index: argument(thread, 1), right: method == .describe ? .read : .write)
+            thread, table: number, index: argument(thread, 1),
+            right: method == .describe ? .read : .write)
         switch method {
         case .describe:
             return done(
-                thread, UInt64(source.pointee.kind.rawValue), UInt64(source.pointee.rights.raw), source.pointee.badge,
+                thread, UInt64(source.pointee.kind.rawValue), UInt64(source.pointee.rights.raw),
+                source.pointee.badge,
                 UInt64(source.pointee.depth))
         case .delete, .revoke:
             if source.pointee.object == nil { throw .invalidCapability }
@@ -104,20 +115,24 @@ extension Kernel where H: ~Copyable {
         default: break
         }
         if source.pointee.object == nil { throw .invalidCapability }
-        let target = try slot(thread, table: slotArgument(thread, 2), index: argument(thread, 3), right: .write)
+        let target = try slot(
+            thread, table: slotArgument(thread, 2), index: argument(thread, 3), right: .write)
         if target.pointee.object != nil { throw .slotOccupied }
         if method == .move {
             source.move(to: target)
             return try done(thread, nil)
         }
-        guard let placement = Placement(rawValue: argument(thread, 5)) else { throw .invalidArgument }
+        guard let placement = Placement(rawValue: argument(thread, 5)) else {
+            throw .invalidArgument
+        }
         var badge = source.badgeToCopy
         if method == .mint {
             if source.pointee.badge != 0 || source.pointee.kind == .frame { throw .invalidArgument }
             badge = argument(thread, 6)
         }
         let rights = Rights(raw: UInt8(truncatingIfNeeded: argument(thread, 4)))
-        return try done(thread, target.derive(from: source, rights: rights, badge: badge, placement: placement))
+        return try done(
+            thread, target.derive(from: source, rights: rights, badge: badge, placement: placement))
     }
 
     // Address spaces and frames
@@ -142,17 +157,27 @@ extension Kernel where H: ~Copyable {
         return .done
     }
 
-    /// The slot that x1 names, which must hold a frame.
-    @inline(__always) private func frameSlot(_ thread: Ref<Thread>) throws(MapError) -> Ref<Capability> {
-        guard let slot = slot(thread, slotArgument(thread, 1)) else { throw MapError(.invalidCapability) }
+    /// Returns the slot that x1 names.
+    ///
+    /// - Throws: `invalidCapability` or `wrongKind` if it holds no frame.
+    @inline(__always) private func frameSlot(
+        _ thread: Ref<Thread>
+    ) throws(MapError) -> Ref<Capability> {
+        guard let slot = slot(thread, slotArgument(thread, 1)) else {
+            throw MapError(.invalidCapability)
+        }
         if slot.pointee.kind == .frame { return slot }
         throw MapError(slot.pointee.object == nil ? .invalidCapability : .wrongKind)
     }
-    @inline(__always) private func map(_ thread: Ref<Thread>, in space: Ref<AddressSpace>) throws(MapError) {
+    @inline(__always) private func map(_ thread: Ref<Thread>, in space: Ref<AddressSpace>)
+        throws(MapError)
+    {
         let rights = Rights(raw: UInt8(truncatingIfNeeded: thread.pointee.context.x.3))
         try map(frameSlot(thread), in: space, at: thread.pointee.context.x.2, rights: rights)
     }
-    @inline(__always) private func unmap(_ thread: Ref<Thread>, in space: Ref<AddressSpace>) throws(MapError) {
+    @inline(__always) private func unmap(_ thread: Ref<Thread>, in space: Ref<AddressSpace>)
+        throws(MapError)
+    {
         let slot = try frameSlot(thread)
         if slot.pointee.mappedIn != space { throw MapError(.notMapped) }
         unmap(slot)
@@ -182,15 +207,19 @@ extension Kernel where H: ~Copyable {
                 UInt64(frame.pointee.size.rawValue) | (frame.pointee.isDevice ? 256 : 0),
                 slot.pointee.mappedIn == nil ? 0 : slot.pointee.badge)
         }
-        guard let operation = CacheOperation(rawValue: argument(thread, 1)), !frame.pointee.isDevice else {
+        guard let operation = CacheOperation(rawValue: argument(thread, 1)), !frame.pointee.isDevice
+        else {
             throw .invalidArgument
         }
         let size: UInt64 = 1 << UInt64(frame.pointee.size.rawValue)
-        if argument(thread, 2) > size || argument(thread, 3) > size &- argument(thread, 2) { throw .invalidArgument }
+        if argument(thread, 2) > size || argument(thread, 3) > size &- argument(thread, 2) {
+            throw .invalidArgument
+        }
         // One step a round; x2 and x3 keep the progress when the call restarts.
         while argument(thread, 3) > 0 {
             let bytes = min(argument(thread, 3), UInt64(truncatingIfNeeded: KernelLimits.cacheStep))
-            let start = unsafe hardware.kernelAddress(physical: frame.pointee.physical &+ argument(thread, 2))
+            let start = unsafe hardware.kernelAddress(
+                physical: frame.pointee.physical &+ argument(thread, 2))
             unsafe hardware.maintainCache(operation, start, bytes: Int(truncatingIfNeeded: bytes))
             thread.pointee.context.x.2 &+= bytes
             thread.pointee.context.x.3 &-= bytes
@@ -199,12 +228,13 @@ extension Kernel where H: ~Copyable {
         return try done(thread, nil)
     }
 
-    /// One access of 32 bits to a register of a device whose page is the kernel's.
+    /// Reads or writes a 32-bit device register that shares a page with the kernel's own.
     private func registerMethod(
         _ thread: Ref<Thread>, _ number: Slot, _ method: Method
     ) throws(KernelError) -> Outcome {
         let isRead = method == .readRegister
-        let window: Ref<RegisterWindow> = try object(thread, number, .registers, isRead ? .read : .write)
+        let window: Ref<RegisterWindow> = try object(
+            thread, number, .registers, isRead ? .read : .write)
         let offset = argument(thread, 1)
         let bytes = window.pointee.bytes
         if offset & 3 != 0 || offset >= bytes || bytes &- offset < 4 { throw .invalidArgument }
@@ -232,7 +262,8 @@ extension Kernel where H: ~Copyable {
             thread, number, .interrupt, method == .interruptInformation ? .read : .manage)
         if method == .acknowledge { return try done(thread, acknowledge(interrupt)) }
         if method == .bindInterrupt {
-            let notification: Ref<Notification> = try object(thread, slotArgument(thread, 1), .notification, .manage)
+            let notification: Ref<Notification> = try object(
+                thread, slotArgument(thread, 1), .notification, .manage)
             if argument(thread, 2) == 0 { throw .invalidArgument }
             return try done(thread, bind(interrupt, notification, bits: argument(thread, 2)))
         }
@@ -252,7 +283,8 @@ extension Kernel where H: ~Copyable {
                 urgency: thread.pointee.maximum)
             if !isArmed { return .restart }
         case .bindTimer:
-            let notification: Ref<Notification> = try object(thread, slotArgument(thread, 1), .notification, .manage)
+            let notification: Ref<Notification> = try object(
+                thread, slotArgument(thread, 1), .notification, .manage)
             if argument(thread, 2) == 0 { throw .invalidArgument }
             connect(timer.source, to: notification, bits: argument(thread, 2))
         default: cancel(timer)

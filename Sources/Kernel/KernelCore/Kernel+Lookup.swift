@@ -1,32 +1,47 @@
-// From a number that user code supplies to a capability, and from a capability to its object.
+// Look-up: from a slot number that user code supplies to a capability, and from a capability to its
+// object.
 
 import HardwareInterface
 import KernelABI
 
 extension Kernel where H: ~Copyable {
-    /// The slot in the thread's own table, empty or not; nil outside the table.
+    /// Returns a slot of the thread's own table, empty or not; nil outside the table.
     @inline(__always) func slot(_ thread: Ref<Thread>, _ slot: Slot) -> Ref<Capability>? {
         let index = UInt(slot.index)
         if index >= thread.pointee.tableCount { return nil }
-        // Safety: tableBase and tableCount are set together from a live table (`attach`), and cleared with it.
-        return unsafe Ref(UnsafeMutablePointer(bitPattern: thread.pointee.tableBase &+ index &<< 6).unsafelyUnwrapped)
+        // Safety: `refreshParts` sets tableBase and tableCount from a live table, and `detachPart`
+        // clears them.
+        return unsafe Ref(
+            UnsafeMutablePointer(bitPattern: thread.pointee.tableBase &+ index &<< 6)
+                .unsafelyUnwrapped)
     }
 
-    /// The object of that kind behind a capability of the thread's own table that carries `right`.
+    /// Returns the object of a capability in the thread's own table.
+    ///
+    /// - Throws: `invalidCapability`, `wrongKind` or `missingRights`, unless the capability is of
+    ///   this kind and carries `right`.
     @inline(__always) func object<Object: ~Copyable>(
         _ thread: Ref<Thread>, _ number: Slot, _ kind: ObjectKind, _ right: Rights
     ) throws(KernelError) -> Ref<Object> {
         guard let found = slot(thread, number) else { throw .invalidCapability }
-        if found.pointee.kind == kind && found.pointee.rights.contains(right) { return found.fastObject() }
+        if found.pointee.kind == kind && found.pointee.rights.contains(right) {
+            return found.fastObject()
+        }
         throw refusal(of: found, kind)
     }
 
-    @inline(never) private func refusal(of slot: Ref<Capability>, _ kind: ObjectKind) -> KernelError {
+    @inline(never) private func refusal(
+        of slot: Ref<Capability>, _ kind: ObjectKind
+    ) -> KernelError {
         if slot.pointee.object == nil { return .invalidCapability }
         return slot.pointee.kind == kind ? .missingRights : .wrongKind
     }
 
-    /// The slot at `index` of the table behind `table` (`Slot.ownTable`: the thread's own), which must carry `right`.
+    /// Returns the slot at `index` of the table in slot `table`; `Slot.ownTable` is the thread's
+    /// own.
+    ///
+    /// - Throws: an error if `index` is outside the table, or if the capability to a named table
+    ///   lacks `right`.
     func slot(
         _ thread: Ref<Thread>, table: Slot, index: UInt64, right: Rights
     ) throws(KernelError) -> Ref<Capability> {
@@ -40,9 +55,15 @@ extension Kernel where H: ~Copyable {
         return object.slot(Int(truncatingIfNeeded: index))
     }
 
-    /// A capability of the thread's own table that is there and carries `right`.
-    func need(_ thread: Ref<Thread>, _ number: Slot, _ right: Rights) throws(KernelError) -> Ref<Capability> {
-        guard let found = slot(thread, number), found.pointee.object != nil else { throw .invalidCapability }
+    /// Returns a capability of the thread's own table.
+    ///
+    /// - Throws: `invalidCapability` if there is none, `missingRights` if it lacks `right`.
+    func need(
+        _ thread: Ref<Thread>, _ number: Slot, _ right: Rights
+    ) throws(KernelError) -> Ref<Capability> {
+        guard let found = slot(thread, number), found.pointee.object != nil else {
+            throw .invalidCapability
+        }
         if !found.pointee.rights.contains(right) { throw .missingRights }
         return found
     }
@@ -52,15 +73,17 @@ extension Ref where Object == CapabilityTable {
     /// Bytes from the table's header to its first slot.
     static var slotOffset: Int { 128 }
 
+    /// Returns the slot at `index`.
+    ///
     /// - Precondition: 0 ≤ index < count.
     func slot(_ index: Int) -> Ref<Capability> {
-        // Safety: retype reserved count slots behind the header.
+        // Safety: retype reserved count slots after the header.
         unsafe reference(raw + (Ref.slotOffset &+ index &<< 6), as: Capability.self)
     }
 }
 
 extension Ref where Object == Capability {
-    // The object, if it is of that kind.
+    // The object if it is of this kind, else nil.
     @inline(__always) var endpoint: Ref<Endpoint>? { typed(.endpoint) }
     @inline(__always) var reply: Ref<Reply>? { typed(.reply) }
     @inline(__always) var notification: Ref<Notification>? { typed(.notification) }
@@ -77,6 +100,7 @@ extension Ref where Object == Capability {
         return object
     }
 
-    /// The badge that a copy gets: a frame's is the address where this very capability is mapped, and is not copied.
+    /// The badge of a copy. A frame's badge is the address of this capability's mapping, and is not
+    /// copied.
     var badgeToCopy: UInt64 { pointee.kind == .frame ? 0 : pointee.badge }
 }

@@ -1,10 +1,10 @@
-// Notifications: set bits, take bits, wake whoever waits for them.
+// Notifications: threads, interrupts and timers set bits; a waiter takes them.
 
 import HardwareInterface
 import KernelABI
 
 extension Kernel where H: ~Copyable {
-    /// Set bits; wake the thread that is bound and receiving, or else the most urgent waiter.
+    /// Sets bits, and wakes the bound thread if it is receiving, else the most urgent waiter.
     ///
     /// - Complexity: constant.
     @inline(never) mutating func signal(_ notification: Ref<Notification>, _ bits: UInt64) {
@@ -19,16 +19,19 @@ extension Kernel where H: ~Copyable {
             wake(thread, notification, bits)
         } else {
             notification.pointee.bits |= bits
-            notification.pointee.boundThread?.pointee.scheduling.isSignalled = notification.pointee.bits != 0
+            notification.pointee.boundThread?.pointee.scheduling.isSignalled =
+                notification.pointee.bits != 0
         }
     }
 
-    private mutating func wake(_ thread: Ref<Thread>, _ notification: Ref<Notification>, _ bits: UInt64) {
+    private mutating func wake(
+        _ thread: Ref<Thread>, _ notification: Ref<Notification>, _ bits: UInt64
+    ) {
         complete(thread, ResultWord(.notification), take(notification) | bits)
         unblock(thread)
     }
 
-    /// Take all bits.
+    /// Takes all bits and returns them.
     func take(_ notification: Ref<Notification>) -> UInt64 {
         let bits = notification.pointee.bits
         notification.pointee.bits = 0
@@ -36,9 +39,11 @@ extension Kernel where H: ~Copyable {
         return bits
     }
 
-    /// `signal`.
+    /// Performs `signal`.
     mutating func signal(_ thread: Ref<Thread>, _ number: Slot, bits: UInt64) -> Outcome {
-        guard let slot = slot(thread, number), slot.pointee.object != nil else { return .failed(.invalidCapability) }
+        guard let slot = slot(thread, number), slot.pointee.object != nil else {
+            return .failed(.invalidCapability)
+        }
         guard let notification = slot.notification else { return .failed(.wrongKind) }
         if !slot.pointee.rights.contains(.write) { return .failed(.missingRights) }
         complete(thread, .success)
@@ -46,9 +51,11 @@ extension Kernel where H: ~Copyable {
         return .done
     }
 
-    /// `wait`, and `poll` where the deadline is nil.
+    /// Performs `wait`; with a nil deadline `poll`.
     mutating func wait(_ thread: Ref<Thread>, _ number: Slot, deadline: Instant?) -> Outcome {
-        guard let slot = slot(thread, number), slot.pointee.object != nil else { return .failed(.invalidCapability) }
+        guard let slot = slot(thread, number), slot.pointee.object != nil else {
+            return .failed(.invalidCapability)
+        }
         guard let notification = slot.notification else { return .failed(.wrongKind) }
         if !slot.pointee.rights.contains(.read) { return .failed(.missingRights) }
         if notification.pointee.bits != 0 {
@@ -64,7 +71,10 @@ extension Kernel where H: ~Copyable {
         return .blocked
     }
 
-    /// `bindNotification`: nil unbinds. Bits that are set already wake a thread that receives.
+    /// Performs `bindNotification`; nil unbinds. Bits that are set already wake a thread that
+    /// receives.
+    ///
+    /// - Returns: `wrongState` if the notification is bound already; else nil.
     mutating func bind(_ thread: Ref<Thread>, _ notification: Ref<Notification>?) -> KernelError? {
         if let notification, notification.pointee.boundThread != nil { return .wrongState }
         thread.pointee.boundNotification?.pointee.boundThread = nil
@@ -77,7 +87,10 @@ extension Kernel where H: ~Copyable {
 
     // Sources
 
-    /// Have an interrupt or a timer signal this notification, instead of the one before.
+    /// Connects an interrupt or a timer to the notification that it signals from now on; nil
+    /// disconnects it.
+    ///
+    /// - Complexity: constant.
     func connect(_ source: Ref<SignalSource>, to notification: Ref<Notification>?, bits: UInt64) {
         if let old = source.pointee.notification {
             if let previous = source.pointee.previous {

@@ -1,8 +1,8 @@
-// Untyped memory becomes objects.
+// Retype: makes objects from untyped memory.
 //
-// Descriptors are taken from the low end, handed-out memory from the high end, both zeroed in steps before the object is
-// made. The objects of one call are made one at a time; the registers of the caller keep the count, so the call restarts
-// after an interrupt where it stopped.
+// Descriptors come from the low end of a region; memory for user code and page tables comes from
+// the high end. Both are zeroed in steps before the object is made. A call makes its objects one at
+// a time. The caller's registers keep the count, so a restarted call continues where it stopped.
 
 import HardwareInterface
 import KernelABI
@@ -13,18 +13,19 @@ struct RetypeRequest {
     var descriptors: Ref<Untyped>
     var kind: ObjectKind
     var sizeBits: Int
-    /// Byte offset within a device region.
+    /// The byte offset within a device region.
     var offset: UInt64
-    /// Bytes that one object takes at the low end of `descriptors`, and at the high end of `source`.
+    /// The bytes that one object takes at the low end of `descriptors`, and at the high end of
+    /// `source`.
     var low: Int
     var high: Int
 }
 
 extension Kernel where H: ~Copyable {
-    /// `retype`. x1: kind | sizeBits << 8, x2: count, x3: table, x4: first index, x5: memory for
-    /// descriptors or ASID pool, x6: offset.
+    /// Performs `retype`. x1: kind | sizeBits << 8, x2: count, x3: table, x4: first index, x5:
+    /// memory for descriptors or ASID pool, x6: offset.
     ///
-    /// x7 is the kernel's while the call restarts: how many were made (user code starts it at 0).
+    /// x7 counts the objects that were made, also across restarts. User code sets it to 0.
     mutating func retype(_ thread: Ref<Thread>, _ slot: Ref<Capability>) -> Outcome {
         do { return try retypeSteps(thread, slot) } catch {
             let made = thread.pointee.context.x.7
@@ -34,11 +35,11 @@ extension Kernel where H: ~Copyable {
         }
     }
 
-    @inline(__always) private mutating func retypeSteps(_ thread: Ref<Thread>, _ slot: Ref<Capability>)
-        throws(KernelError) -> Outcome
-    {
+    @inline(__always) private mutating func retypeSteps(
+        _ thread: Ref<Thread>, _ slot: Ref<Capability>
+    ) throws(KernelError) -> Outcome {
         var request = try decodeRetype(thread, slot)
-        while thread.pointee.context.x.2 > 0 {  // one object a round, an interrupt is taken between rounds
+        while thread.pointee.context.x.2 > 0 {  // one object a round
             let target = try self.slot(
                 thread, table: Slot(UInt32(truncatingIfNeeded: thread.pointee.context.x.3)),
                 index: thread.pointee.context.x.4, right: .write)
@@ -61,11 +62,13 @@ extension Kernel where H: ~Copyable {
         return .done
     }
 
-    @inline(__always) private func decodeRetype(_ thread: Ref<Thread>, _ slot: Ref<Capability>) throws(KernelError)
+    @inline(__always) private func decodeRetype(_ thread: Ref<Thread>, _ slot: Ref<Capability>)
+        throws(KernelError)
         -> RetypeRequest
     {
         let source: Ref<Untyped> = try slot.object(.untyped)
-        guard let kind = ObjectKind(rawValue: UInt8(truncatingIfNeeded: thread.pointee.context.x.1)) else {
+        guard let kind = ObjectKind(rawValue: UInt8(truncatingIfNeeded: thread.pointee.context.x.1))
+        else {
             throw .invalidArgument
         }
         let sizeBits = Int(truncatingIfNeeded: (thread.pointee.context.x.1 &>> 8) & 0xff)
@@ -81,8 +84,8 @@ extension Kernel where H: ~Copyable {
             high: Footprint.memory(kind, sizeBits: sizeBits))
     }
 
-    /// Returns the memory for descriptors where x5 names something: a device region takes other
-    /// memory, and address spaces name their pool there.
+    /// Returns the memory for descriptors if x5 names a slot: other untyped memory for a device
+    /// region; for an address space, whose ASID pool x5 names, the source itself.
     @inline(never) private func otherMemory(
         _ thread: Ref<Thread>, _ source: Ref<Untyped>, _ kind: ObjectKind, _ other: Slot
     ) throws(KernelError) -> Ref<Untyped> {
@@ -91,7 +94,8 @@ extension Kernel where H: ~Copyable {
         return try object(thread, other, .untyped, .manage)
     }
 
-    /// Is this a kind that can be made, in a size that it comes in?
+    /// Refuses kinds that `retype` does not make, sizes that a kind does not have, and an address
+    /// space without a usable ASID pool.
     private func checkSize(
         _ thread: Ref<Thread>, _ kind: ObjectKind, _ sizeBits: Int, isDevice: Bool
     ) throws(KernelError) {
@@ -99,7 +103,10 @@ extension Kernel where H: ~Copyable {
         case .null, .interrupt, .interruptControl, .systemControl, .registers, .asidControl,
             .asidPool:
             throw .invalidArgument
-        case .frame: if FrameSize(rawValue: UInt8(truncatingIfNeeded: sizeBits)) == nil { throw .invalidArgument }
+        case .frame:
+            if FrameSize(rawValue: UInt8(truncatingIfNeeded: sizeBits)) == nil {
+                throw .invalidArgument
+            }
         case .untyped: if sizeBits < 12 || sizeBits > 38 { throw .invalidArgument }
         case .capabilityTable: if !Limits.tableBits.contains(sizeBits) { throw .invalidArgument }
         case .addressSpace:
@@ -111,9 +118,11 @@ extension Kernel where H: ~Copyable {
         if isDevice && kind != .frame && kind != .untyped { throw .invalidArgument }
     }
 
-    /// Zero the memory of the next object.
+    /// Zeroes the memory of the next object.
     ///
-    /// - Returns: where the high end of the source lies after it; nil where an interrupt came between.
+    /// - Returns: the high end of the source once the object is made; nil if an interrupt came
+    ///   between.
+    /// - Throws: `insufficientMemory`; `invalidArgument` for a range outside a device region.
     private mutating func prepare(_ request: RetypeRequest) throws(KernelError) -> Int? {
         let source = request.source
         if source.pointee.isDevice { return try prepareDevice(request) }
@@ -123,15 +132,19 @@ extension Kernel where H: ~Copyable {
             if high < 0 { throw .insufficientMemory }
         }
         if !fits(source, request.low, high: high) { throw .insufficientMemory }
-        // Smaller untyped memory is cleared when it becomes an object itself.
-        if request.kind != .untyped && high < source.pointee.high && !clearHigh(source, to: high) { return nil }
+        // Memory of a smaller region is zeroed later, when objects are made from it.
+        if request.kind != .untyped && high < source.pointee.high && !clearHigh(source, to: high) {
+            return nil
+        }
         return clearLow(source, to: source.pointee.low &+ request.low) ? high : nil
     }
 
     private mutating func prepareDevice(_ request: RetypeRequest) throws(KernelError) -> Int? {
         let size: UInt64 = 1 << UInt64(truncatingIfNeeded: request.sizeBits)
         let end: UInt64 = 1 << UInt64(truncatingIfNeeded: request.source.pointee.sizeBits)
-        if request.offset & (size &- 1) != 0 || request.offset >= end || size > end &- request.offset {
+        if request.offset & (size &- 1) != 0 || request.offset >= end
+            || size > end &- request.offset
+        {
             throw .invalidArgument
         }
         if !fits(request.descriptors, request.low, high: request.descriptors.pointee.high) {
@@ -145,10 +158,14 @@ extension Kernel where H: ~Copyable {
         high &- untyped.pointee.low >= descriptor
     }
 
-    /// Zero up to `to` at the low end; false where an interrupt came between.
+    /// Zeroes the low end up to `end`.
+    ///
+    /// - Returns: false if an interrupt came between.
     private mutating func clearLow(_ untyped: Ref<Untyped>, to end: Int) -> Bool {
-        if untyped.pointee.lowCleared < untyped.pointee.low { untyped.pointee.lowCleared = untyped.pointee.low }
-        // Bounded per step by zeroStep; the progress stays in the object.
+        if untyped.pointee.lowCleared < untyped.pointee.low {
+            untyped.pointee.lowCleared = untyped.pointee.low
+        }
+        // Each step zeroes at most `zeroStep` bytes. The object keeps the progress.
         while true {
             let at = untyped.pointee.lowCleared
             if at >= end { return true }
@@ -160,10 +177,14 @@ extension Kernel where H: ~Copyable {
         }
     }
 
-    /// Zero down to `to` at the high end; false where an interrupt came between.
+    /// Zeroes the high end down to `end`.
+    ///
+    /// - Returns: false if an interrupt came between.
     private mutating func clearHigh(_ untyped: Ref<Untyped>, to end: Int) -> Bool {
-        if untyped.pointee.highCleared > untyped.pointee.high { untyped.pointee.highCleared = untyped.pointee.high }
-        // Bounded per step by zeroStep; the progress stays in the object.
+        if untyped.pointee.highCleared > untyped.pointee.high {
+            untyped.pointee.highCleared = untyped.pointee.high
+        }
+        // Each step zeroes at most `zeroStep` bytes. The object keeps the progress.
         while true {
             if untyped.pointee.highCleared <= end { return true }
             let bytes = min(untyped.pointee.highCleared &- end, KernelLimits.zeroStep)
@@ -174,31 +195,37 @@ extension Kernel where H: ~Copyable {
         }
     }
 
-    /// The kernel's address of a byte of untyped memory.
+    /// Returns the kernel's address of a byte of untyped memory.
     func memory(_ untyped: Ref<Untyped>, _ offset: Int) -> UnsafeMutableRawPointer {
         unsafe hardware.kernelAddress(physical: untyped.pointee.physicalBase) + offset
     }
 
-    /// Make one object in prepared memory, and its first capability.
+    /// Makes one object in prepared memory, and its first capability.
+    ///
+    /// - Throws: `exhausted` if the ASID pool has no number left.
     @inline(__always) private mutating func make(
         _ thread: Ref<Thread>, _ request: RetypeRequest, _ high: Int, _ target: Ref<Capability>
     ) throws(KernelError) {
-        if request.kind == .addressSpace && checkedPool(thread).pointee.used == ~0 { throw .exhausted }
+        if request.kind == .addressSpace && checkedPool(thread).pointee.used == ~0 {
+            throw .exhausted
+        }
         let place = unsafe memory(request.descriptors, request.descriptors.pointee.low)
         request.descriptors.pointee.low &+= request.low
         request.source.pointee.high = high
-        let offset = request.source.pointee.isDevice ? request.offset : UInt64(truncatingIfNeeded: high)
+        let offset =
+            request.source.pointee.isDevice ? request.offset : UInt64(truncatingIfNeeded: high)
         let object = unsafe reference(place, as: ObjectHeader.self)
         object.pointee.kind = request.kind
         object.pointee.size = UInt32(truncatingIfNeeded: request.low)
         initialize(
-            thread, object, request.kind, sizeBits: request.sizeBits, isDevice: request.source.pointee.isDevice,
+            thread, object, request.kind, sizeBits: request.sizeBits,
+            isDevice: request.source.pointee.isDevice,
             physical: request.source.pointee.physicalBase &+ offset)
         target.makeFirst(of: object, kind: request.kind)
     }
 
-    /// Give zeroed memory the shape of its kind: all-zero is a valid value of every object, so that only what is not zero is
-    /// written.
+    /// Initialises zeroed memory as an object of a kind. All zeros is a valid value of every
+    /// object, so only other members are written.
     @inline(__always) private func initialize(
         _ thread: Ref<Thread>, _ object: Ref<ObjectHeader>, _ kind: ObjectKind, sizeBits: Int,
         isDevice: Bool, physical: UInt64
@@ -224,8 +251,10 @@ extension Kernel where H: ~Copyable {
             assignASID(to: space, from: checkedPool(thread))
         case .untyped:
             initializeUntyped(
-                object.rebound(to: Untyped.self), physical: physical, sizeBits: sizeBits, isDevice: isDevice)
-        case .capabilityTable: object.rebound(to: CapabilityTable.self).pointee.count = 1 << sizeBits
+                object.rebound(to: Untyped.self), physical: physical, sizeBits: sizeBits,
+                isDevice: isDevice)
+        case .capabilityTable:
+            object.rebound(to: CapabilityTable.self).pointee.count = 1 << sizeBits
         }
     }
 
@@ -237,7 +266,9 @@ extension Kernel where H: ~Copyable {
         thread.initializeParts()
     }
 
-    func initializeUntyped(_ untyped: Ref<Untyped>, physical: UInt64, sizeBits: Int, isDevice: Bool) {
+    func initializeUntyped(
+        _ untyped: Ref<Untyped>, physical: UInt64, sizeBits: Int, isDevice: Bool
+    ) {
         untyped.pointee.physicalBase = physical
         untyped.pointee.sizeBits = sizeBits
         untyped.pointee.isDevice = isDevice
@@ -246,7 +277,7 @@ extension Kernel where H: ~Copyable {
         untyped.pointee.reclaimCursor = -1
     }
 
-    /// `createInterrupt`. x1: line, x2: trigger; x3 to x5: see `makeGranted`. Restartable.
+    /// Performs `createInterrupt`. x1: line, x2: trigger, x3 to x5: see `makeGranted`. Restartable.
     mutating func createInterrupt(_ thread: Ref<Thread>) throws(KernelError) -> Outcome {
         let line = Int(truncatingIfNeeded: thread.pointee.context.x.1)
         guard line >= 0, line < Limits.interruptLines, hardware.isAssignable(line: line),
@@ -264,12 +295,13 @@ extension Kernel where H: ~Copyable {
     /// Takes memory for an object that an authority grants. x3: untyped memory, x4: table, x5:
     /// index.
     ///
-    /// - Returns: the object, all zeros behind its header, and the empty slot for its first
-    ///   capability; nil where an interrupt came between.
+    /// - Returns: the object, zeroed except for its header, and the empty slot for its first
+    ///   capability; nil if an interrupt came between.
     mutating func makeGranted(
         _ thread: Ref<Thread>, _ kind: ObjectKind
     ) throws(KernelError) -> (Ref<ObjectHeader>, Ref<Capability>)? {
-        let slot = try need(thread, Slot(UInt32(truncatingIfNeeded: thread.pointee.context.x.3)), .manage)
+        let slot = try need(
+            thread, Slot(UInt32(truncatingIfNeeded: thread.pointee.context.x.3)), .manage)
         let untyped: Ref<Untyped> = try slot.object(.untyped)
         if untyped.pointee.isDevice { throw .invalidArgument }
         if !untyped.isOpen { throw .wrongState }
@@ -290,6 +322,6 @@ extension Kernel where H: ~Copyable {
 }
 
 extension Ref where Object == Untyped {
-    /// Is nobody reclaiming it, or the memory that it lies in?
+    /// Whether objects may be made from it: neither it nor a region around it is being reclaimed.
     fileprivate var isOpen: Bool { pointee.reclaimCursor < 0 && !pointee.header.isDying }
 }

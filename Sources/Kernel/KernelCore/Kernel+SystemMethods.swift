@@ -3,7 +3,7 @@
 import HardwareInterface
 import KernelABI
 
-/// What a trace event tells.
+/// The kind of a trace event.
 public enum TraceKind: UInt64, Sendable {
     case switched = 1
     case readied = 2
@@ -13,7 +13,9 @@ public enum TraceKind: UInt64, Sendable {
 }
 
 extension Kernel where H: ~Copyable {
-    mutating func systemMethod(_ thread: Ref<Thread>, _ number: Slot, _ method: Method) throws(KernelError) -> Outcome {
+    mutating func systemMethod(_ thread: Ref<Thread>, _ number: Slot, _ method: Method)
+        throws(KernelError) -> Outcome
+    {
         let right: Rights
         switch method {
         case .statistics: right = .read
@@ -38,16 +40,21 @@ extension Kernel where H: ~Copyable {
         return try done(thread, nil)
     }
 
-    /// At most 64 bytes from the message registers, one look at the console a step. False: an interrupt came between.
+    /// Writes at most 64 bytes from the message registers to the kernel's console, one attempt a
+    /// step.
     ///
-    /// x2 keeps the progress: how many bytes went out, and in its upper half how often the next was refused. A console that
-    /// takes nothing for `consolePatience` steps loses the byte: its writer must not stand for ever.
+    /// x2 keeps the progress: how many bytes are done, and in its upper half how often the console
+    /// refused the next one. After `consolePatience` refusals the byte is dropped, so that the
+    /// writer does not wait for ever.
+    ///
+    /// - Returns: false if an interrupt came between.
     private mutating func writeConsole(_ thread: Ref<Thread>) -> Bool {
         let words = unsafe reference(thread.contextAddress, as: RegisterWords.self)
-        while argument(thread, 2) & 0xff < argument(thread, 1) {  // at most 64 * consolePatience rounds
+        while argument(thread, 2) & 0xff < argument(thread, 1) {  // one look a round
             let index = Int(truncatingIfNeeded: argument(thread, 2) & 63)
             let word = words.pointee.words[3 &+ index / 8]
-            let byte = UInt8(truncatingIfNeeded: word &>> UInt64(truncatingIfNeeded: 8 &* (index & 7)))
+            let byte = UInt8(
+                truncatingIfNeeded: word &>> UInt64(truncatingIfNeeded: 8 &* (index & 7)))
             let refusals = argument(thread, 2) &>> 32
             let isOver = hardware.offerConsole(byte) || refusals >= KernelLimits.consolePatience
             thread.pointee.context.x.2 =
@@ -59,7 +66,7 @@ extension Kernel where H: ~Copyable {
         return true
     }
 
-    /// The value of one statistic; 0 for an index that is none.
+    /// Returns the value of a statistic; 0 for an unknown index.
     @inline(never) public mutating func statistic(_ index: UInt64) -> UInt64 {
         #if BENCHMARK
             let entry = index &- EntryKind.firstStatistic
@@ -95,7 +102,7 @@ extension Kernel where H: ~Copyable {
         return .done
     }
 
-    /// Sizes and times that only the boot code knows.
+    /// Records the sizes and the time that only the boot code knows.
     public mutating func noteBoot(textBytes: UInt64, dataBytes: UInt64, ticks: UInt64) {
         statistics.kernelTextBytes = textBytes
         statistics.kernelDataBytes = dataBytes
@@ -104,11 +111,14 @@ extension Kernel where H: ~Copyable {
 
     // Trace
 
-    @inline(never) mutating func trace(_ kind: TraceKind, _ thread: Ref<Thread>, detail: UInt64 = 0) {
+    @inline(never) mutating func trace(
+        _ kind: TraceKind, _ thread: Ref<Thread>, detail: UInt64 = 0
+    ) {
         if traceCount >= KernelLimits.traceEvents { return }
         tables.pointee.trace[traceCount] = TraceEvent(
             instant: hardware.now.ticks,
-            what: kind.rawValue | UInt64(thread.effective) << 8 | detail << 16, thread: UInt64(thread.bits))
+            what: kind.rawValue | UInt64(thread.effective) << 8 | detail << 16,
+            thread: UInt64(thread.bits))
         traceCount &+= 1
     }
 

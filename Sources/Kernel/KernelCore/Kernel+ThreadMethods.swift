@@ -1,10 +1,12 @@
-// The methods of a thread: what it may reach, how urgent it is, where it starts.
+// The methods of a thread: its parts, its priorities and its registers.
 
 import HardwareInterface
 import KernelABI
 
 extension Kernel where H: ~Copyable {
-    mutating func threadMethod(_ caller: Ref<Thread>, _ number: Slot, _ method: Method) throws(KernelError) -> Outcome {
+    mutating func threadMethod(_ caller: Ref<Thread>, _ number: Slot, _ method: Method)
+        throws(KernelError) -> Outcome
+    {
         let isReading = method == .threadInformation || method == .readRegisters
         let thread: Ref<Thread> = try object(caller, number, .thread, isReading ? .read : .manage)
         switch method {
@@ -15,7 +17,7 @@ extension Kernel where H: ~Copyable {
             if slice >= 1 << 62 || (slice != 0 && slice < shortestPeriod) { throw .invalidArgument }
             thread.pointee.slice = slice
             core.isStale = true
-            // Who has a slice is started with it: by the general path.
+            // A thread with a slice takes the general path, which starts the slice.
             if let endpoint = thread.pointee.endpoint, endpoint.pointee.readyServer == thread {
                 queueReadyServer(endpoint)
             }
@@ -36,28 +38,38 @@ extension Kernel where H: ~Copyable {
             thread.pointee.context.stackPointer = argument(caller, 2)
             thread.pointee.context.x.0 = argument(caller, 3)
             thread.pointee.context.threadPointer = argument(caller, 4)
-        case .readRegisters, .writeRegisters: try exchangeRegisters(caller, thread, write: method == .writeRegisters)
+        case .readRegisters, .writeRegisters:
+            try exchangeRegisters(caller, thread, write: method == .writeRegisters)
         case .bindNotification:
             if slotArgument(caller, 1) == .none { return try done(caller, bind(thread, nil)) }
-            let notification: Ref<Notification> = try object(caller, slotArgument(caller, 1), .notification, .manage)
+            let notification: Ref<Notification> = try object(
+                caller, slotArgument(caller, 1), .notification, .manage)
             return try done(caller, bind(thread, notification))
         default: return information(caller, thread)
         }
         return try done(caller, nil)
     }
 
-    /// Registers may be changed only while nothing else can be about to.
-    private func isStopped(_ thread: Ref<Thread>) -> Bool { thread.state == .stopped || thread.state == .faulted }
+    /// Whether the thread's registers may be exchanged: no operation of its own is going to change
+    /// them.
+    private func isStopped(_ thread: Ref<Thread>) -> Bool {
+        thread.state == .stopped || thread.state == .faulted
+    }
 
     // Configuration
 
-    /// Replaces what the thread reaches; the arguments are slots, `Slot.none` leaves a part as it is. Restartable.
-    private mutating func configure(_ caller: Ref<Thread>, _ thread: Ref<Thread>) throws(KernelError) -> Outcome {
+    /// Replaces the thread's table, address space, buffer and fault handler. The arguments are
+    /// slots; `Slot.none` leaves a part as it is. Restartable.
+    private mutating func configure(_ caller: Ref<Thread>, _ thread: Ref<Thread>)
+        throws(KernelError) -> Outcome
+    {
         let table = try part(caller, 1, .capabilityTable, .write)
         let space = try part(caller, 2, .addressSpace, .manage)
         let buffer = try part(caller, 3, .frame, .read | .write)
         let fault = try part(caller, 4, .endpoint, .write)
-        if let frame = buffer?.frame, frame.pointee.isDevice || frame.pointee.size != .page { throw .invalidArgument }
+        if let frame = buffer?.frame, frame.pointee.isDevice || frame.pointee.size != .page {
+            throw .invalidArgument
+        }
         if isInterrupted() { return .restart }
         if fault != nil && !endWaits(with: thread.faultSlot) { return .restart }
         if let space, let error = set(thread.spaceSlot, space) { throw error }
@@ -87,28 +99,33 @@ extension Kernel where H: ~Copyable {
         return slot
     }
 
-    /// Put a copy of a capability into a slot of the control block; nothing derives from such a slot.
+    /// Puts a copy of a capability into a slot of the control block. Nothing derives from such a
+    /// slot.
     private mutating func set(_ slot: Ref<Capability>, _ source: Ref<Capability>) -> KernelError? {
         removePart(slot)
         return slot.derive(from: source, rights: .all, badge: source.badgeToCopy, placement: .child)
     }
 
-    /// Recompute what the control block caches of its capabilities.
+    /// Updates the values that the control block caches of its capabilities.
     mutating func refreshParts(_ thread: Ref<Thread>) {
         if let table = thread.tableSlot.capabilityTable {
             thread.pointee.tableBase = table.slot(0).bits
             thread.pointee.tableCount = UInt(truncatingIfNeeded: table.pointee.count)
         }
-        if let space = thread.spaceSlot.addressSpace { setTranslationBase(thread, space.pointee.translationBase) }
+        if let space = thread.spaceSlot.addressSpace {
+            setTranslationBase(thread, space.pointee.translationBase)
+        }
         if let page = bufferPage(thread.bufferSlot) { thread.pointee.buffer = page }
     }
-    /// The page of a capability to a frame.
+    /// Returns the page of a capability to a frame; nil for another kind.
     private func bufferPage(_ slot: Ref<Capability>) -> Ref<BufferPage>? {
         guard let frame = slot.frame else { return nil }
-        return unsafe reference(hardware.kernelAddress(physical: frame.pointee.physical), as: BufferPage.self)
+        return unsafe reference(
+            hardware.kernelAddress(physical: frame.pointee.physical), as: BufferPage.self)
     }
 
-    /// A call that goes on in its own thread changes no translation base at its exit: it is changed here.
+    /// Sets the thread's translation base. The current thread's takes effect here: an exit to the
+    /// same thread does not load it.
     mutating func setTranslationBase(_ thread: Ref<Thread>, _ base: UInt64) {
         thread.pointee.translationBase = base
         if core.current == thread { hardware.activate(translationBase: base) }
@@ -116,7 +133,9 @@ extension Kernel where H: ~Copyable {
 
     // Priority
 
-    private mutating func setPriority(_ caller: Ref<Thread>, _ thread: Ref<Thread>) throws(KernelError) -> Outcome {
+    private mutating func setPriority(_ caller: Ref<Thread>, _ thread: Ref<Thread>)
+        throws(KernelError) -> Outcome
+    {
         let base = argument(caller, 1)
         let maximum = argument(caller, 2)
         if base > 255 || maximum > 255 || base > maximum { throw .invalidArgument }
@@ -126,7 +145,7 @@ extension Kernel where H: ~Copyable {
         return try done(caller, nil)
     }
 
-    /// Change the base priority; what the thread inherits stays.
+    /// Changes the base priority. Inherited priority stays.
     mutating func setBase(_ thread: Ref<Thread>, _ base: UInt8) {
         thread.pointee.base = base
         requestUpdate(thread)
@@ -134,10 +153,13 @@ extension Kernel where H: ~Copyable {
 
     // Registers
 
-    private func exchangeRegisters(_ caller: Ref<Thread>, _ thread: Ref<Thread>, write: Bool) throws(KernelError) {
+    private func exchangeRegisters(_ caller: Ref<Thread>, _ thread: Ref<Thread>, write: Bool)
+        throws(KernelError)
+    {
         if !isStopped(thread) { throw .wrongState }
         guard let buffer = caller.pointee.buffer else { throw .noBuffer }
-        // x0–x30 and SP, PC, flags, TPIDR_EL0 are 35 words in a row, in the context and from word 8 of the buffer on.
+        // x0–x30 and SP, PC, flags, TPIDR_EL0 are 35 words in a row, in the context and from word 8
+        // of the buffer on.
         let registers = unsafe reference(thread.contextAddress, as: RegisterWords.self)
         let words = unsafe reference(buffer.raw + 64, as: RegisterWords.self)
         if write {
@@ -161,7 +183,8 @@ extension Kernel where H: ~Copyable {
         }
         let state = UInt64(thread.state.reported.rawValue)
         let priorities =
-            UInt64(thread.pointee.base) << 8 | UInt64(thread.effective) << 16 | UInt64(thread.pointee.maximum) << 24
+            UInt64(thread.pointee.base) << 8 | UInt64(thread.effective) << 16 | UInt64(
+                thread.pointee.maximum) << 24
         let time = thread.pointee.processorTime
         let counter = thread.pointee.context.programCounter
         let stack = thread.pointee.context.stackPointer
@@ -182,7 +205,7 @@ public struct RegisterWords: ~Copyable {
 }
 
 extension RunState {
-    /// The state under the name that the interface gives it.
+    /// The state as the interface reports it.
     var reported: ThreadState {
         switch raw {
         case RunState.running.raw: return .running

@@ -1,58 +1,65 @@
 // The kernel's state: one value, generic over the hardware, at one address, built at boot.
 //
-// The kernel is event-driven: an exception enters with interrupts masked, one operation runs to its end or to its next
-// step boundary on the one stack, and the exit resumes the most urgent thread. Long operations look for pending interrupts
-// between steps and restart at their `svc` (`Outcome.restart`), so nothing is ever locked.
+// The kernel is event-driven. An exception enters with interrupts masked. One operation runs to its
+// end, or to its next step boundary, on the one stack. The exit resumes the most urgent thread.
+// Long operations look for pending interrupts between steps and restart at their `svc`
+// (`Outcome.restart`). So the kernel needs no locks.
 
 import HardwareInterface
 import KernelABI
 
-/// How an operation ended, for the thread that asked for it.
+/// The outcome of an operation for the thread that called it.
 public enum Outcome {
     /// The results are in the thread's context.
     case done
-    /// The thread is blocked or stopped; or it was made to wait for its turn.
+    /// The thread is blocked or stopped, or it yielded and is ready.
     case blocked
-    /// An interrupt is pending: perform the call again from where the objects say it stopped.
+    /// An interrupt is pending. The call restarts, and continues from the progress that objects and
+    /// registers keep.
     case restart
-    /// Refused.
+    /// The kernel refused the call.
     case failed(KernelError)
 }
 
-/// What belongs to one processor core. More cores are more of these.
+/// The state of one processor core.
 public struct Core: ~Copyable {
     var ready: ReadyQueue
     /// Time-outs and timers, earliest first.
     var deadlines = DeadlineQueue()
-    /// The thread that was resumed last; nil while idle. The fast path does not keep it: see `Kernel.enter`.
+    /// The thread that was resumed last; nil while idle. The fast path does not update it: see
+    /// `Kernel.enter`.
     var current: Ref<Thread>?
-    /// The running thread or the hardware's deadline may not be what they should be any more: `reschedule` chooses anew.
+    /// Whether the running thread or the hardware's deadline may be out of date. Then `reschedule`
+    /// chooses again.
     var isStale = false
-    /// A periodic timer whose deadline was taken out: the next one is set by a step before the kernel is left.
+    /// A periodic timer whose deadline was removed. A step sets the next one before the kernel
+    /// exits.
     var unarmed: Ref<Timer>?
-    /// From which level on a deadline that is due is served by the next step; `.max`: none is.
+    /// The level from which on the next step serves a deadline that is due; `.max`: no level.
     var dueLevel = UInt32.max
-    /// A thread gave up the rest of its turn: pending updates go before every thread of the same priority.
+    /// Whether pending updates go before every thread of the same priority: a thread gave up the
+    /// rest of its turn.
     var isUpdatesTurn = false
-    /// The running thread offers the processor to its equals, once what goes before them is done.
+    /// Whether the running thread offers the processor to its equals, after the steps that go first.
     var isYielding = false
-    /// When the running thread's slice ends; `.never` while nobody of its priority is ready.
+    /// The end of the running thread's slice; `.never` while no slice runs.
     var sliceEnd = Instant.never
-    /// What the hardware's deadline is set to.
+    /// The instant to which the hardware's deadline is set.
     var armed = Instant.never
     var lastSwitch: UInt64 = 0
     init(ready: consuming ReadyQueue) { self.ready = ready }
 }
 
-/// Interrupts that share one line.
+/// The bindings of one interrupt line.
 public struct InterruptLine {
     var first: Ref<Interrupt>?
-    /// Bindings that have not acknowledged the last delivery; one more while some are still to be signalled.
+    /// The bindings that have not acknowledged the last delivery; one more while some are still to
+    /// be signalled.
     var outstanding: Int = 0
     init() {}
 }
 
-/// Storage that the kernel's state refers to; all-zero is its initial value.
+/// Memory that the kernel's state refers to. The initial value is all zeros.
 public struct KernelTables: ~Copyable {
     var ready: ReadyHeads
     var deadlineNumbers: DeadlineNumbers
@@ -70,25 +77,31 @@ public struct Kernel<H: Hardware & ~Copyable>: ~Copyable {
     var asidRanges: InlineArray<16, UInt64>
     var traceCount: Int = 0
     var isTracing = false
-    /// Benchmark builds: the cycle counter when interrupts were masked, or pending ones looked for.
+    /// The cycle counter when the kernel masked interrupts or last looked for pending ones
+    /// (benchmark builds).
     var maskedSince: UInt64 = 0
-    /// The root task's first thread: its faults have no other reader than the console.
+    /// The root task's first thread. The console reports its faults if it has no fault handler.
     var rootThread: Ref<Thread>?
-    /// Ticks of the counter in a second.
+    /// The frequency of the counter, in ticks a second.
     var counterFrequency: UInt64 = 0
-    /// Shortest period of a timer and shortest slice, in ticks: below it, interrupts would leave little time for anything else.
+    /// The shortest period of a timer and the shortest slice, in ticks. Shorter ones would leave
+    /// little time besides interrupts.
     var shortestPeriod: UInt64 { counterFrequency / Limits.expiriesPerSecond }
-    /// Translation base of a thread without address space: an empty table.
+    /// The translation base of a thread without an address space: an empty table.
     var emptyTranslationBase: UInt64
     var systemControl: Authority
     var interruptControl: Authority
     var asidControl: Authority
 
+    /// Creates the kernel's state.
+    ///
     /// - Parameters:
     ///   - tables: zero-filled memory for the larger tables; it stays the kernel's.
     ///   - emptyTable: physical address of an all-zero page table.
     public init(hardware: consuming H, tables memory: UnsafeMutableRawPointer, emptyTable: UInt64) {
-        unsafe self.init(hardware: hardware, tables: reference(memory, as: KernelTables.self), emptyTable: emptyTable)
+        unsafe self.init(
+            hardware: hardware, tables: reference(memory, as: KernelTables.self),
+            emptyTable: emptyTable)
     }
 
     init(hardware: consuming H, tables: Ref<KernelTables>, emptyTable: UInt64) {
@@ -102,11 +115,11 @@ public struct Kernel<H: Hardware & ~Copyable>: ~Copyable {
         asidControl = Authority(header: ObjectHeader(.asidControl))
     }
 
-    /// Bytes of zero-filled memory that `init` wants for its tables.
+    /// The bytes of zero-filled memory that `init` needs for its tables.
     public static var tableBytes: Int { MemoryLayout<KernelTables>.size }
 }
 
-/// Figures that the kernel keeps of itself (`Statistic`).
+/// The kernel's statistics (`Statistic`).
 public struct Statistics {
     var systemCalls: UInt64 = 0
     var interrupts: UInt64 = 0

@@ -1,4 +1,4 @@
-// The invariants of endpoints, replies, notifications, address spaces and untyped memory.
+// Checks endpoints, replies, notifications, address spaces, ASID pools and untyped memory.
 
 #if !hasFeature(Embedded)
     import HardwareInterface
@@ -21,25 +21,33 @@
             require(isLive(endpoint.pointee.server, .thread), "\(name): a dead server")
             if let server = endpoint.pointee.server {
                 var owned = server.pointee.ownedEndpoints
-                while let at = owned, at != endpoint, isLive(at, .endpoint) { owned = at.pointee.nextOwned }
+                while let at = owned, at != endpoint, isLive(at, .endpoint) {
+                    owned = at.pointee.nextOwned
+                }
                 require(owned == endpoint, "\(name): not in the list of its server")
             }
             let neighbours = [
                 endpoint.pointee.previousOwned?.pointee.nextOwned,
                 endpoint.pointee.nextOwned?.pointee.previousOwned,
             ]
-            require(neighbours.allSatisfy { $0 == nil || $0 == endpoint }, "\(name): wrong links of its server's list")
-            let isLinked = endpoint.pointee.previousOwned != nil || endpoint.pointee.nextOwned != nil
+            require(
+                neighbours.allSatisfy { $0 == nil || $0 == endpoint },
+                "\(name): wrong links of its server's list")
+            let isLinked =
+                endpoint.pointee.previousOwned != nil || endpoint.pointee.nextOwned != nil
             require(!isLinked || endpoint.pointee.server != nil, "\(name): linked, and nobody's")
             for thread in threads where thread.pointee.endpoint == endpoint {
                 require(
                     thread == endpoint.pointee.readyServer || nodes.contains(thread.waitNode),
                     "\(name): a thread waits here in no queue")
             }
-            let isFree = nodes.isEmpty && endpoint.pointee.readyServer == nil && !endpoint.pointee.isClosed
+            let isFree =
+                nodes.isEmpty && endpoint.pointee.readyServer == nil && !endpoint.pointee.isClosed
             require(endpoint.pointee.occupation == (isFree ? 0 : 1), "\(name): occupation is wrong")
             guard let ready = endpoint.pointee.readyServer else { return }
-            require(isLive(ready, .thread) && nodes.isEmpty, "\(name): the ready server does not wait alone")
+            require(
+                isLive(ready, .thread) && nodes.isEmpty,
+                "\(name): the ready server does not wait alone")
             require(
                 ready.state == .receiving && ready.pointee.endpoint == endpoint,
                 "\(name): the ready server is elsewhere")
@@ -48,8 +56,10 @@
                 ready.pointee.scheduling.raw & SchedulingWord.seriousMask == 0,
                 "\(name): the ready server needs thought")
             require(
-                ready.pointee.scheduling.raw & SchedulingWord.lowHalf & ~SchedulingWord.floatingPointBit
-                    == UInt32(ready.pointee.base), "\(name): the ready server is more urgent than its base")
+                ready.pointee.scheduling.raw & SchedulingWord.lowHalf & ~SchedulingWord
+                    .floatingPointBit
+                    == UInt32(ready.pointee.base),
+                "\(name): the ready server is more urgent than its base")
             require(!endpoint.pointee.isClosed, "\(name): closed, with a ready server")
         }
 
@@ -59,18 +69,26 @@
             require(isLive(reply.pointee.holder, .thread), "\(name): a dead holder")
             if let caller = reply.pointee.caller {
                 require(caller.pointee.reply == reply, "\(name): its caller has another reply")
-                require(caller.state == .awaitingReply || caller.state == .faulted, "\(name): its caller does not wait")
+                require(
+                    caller.state == .awaitingReply || caller.state == .faulted,
+                    "\(name): its caller does not wait")
                 require(reply.pointee.holder != nil, "\(name): a caller without holder")
-                require(caller.pointee.blockedOn == reply.pointee.holder, "\(name): its caller is blocked on another")
+                require(
+                    caller.pointee.blockedOn == reply.pointee.holder,
+                    "\(name): its caller is blocked on another")
             } else if let holder = reply.pointee.holder {
-                require(holder.pointee.reply == reply && holder.state == .receiving, "\(name): held by a stranger")
+                require(
+                    holder.pointee.reply == reply && holder.state == .receiving,
+                    "\(name): held by a stranger")
             }
         }
 
         mutating func inspect(_ notification: Ref<Notification>) {
             let name = "notification \(self.name(notification))"
             let nodes = inspect(notification.pointee.waiters, name)
-            require(nodes.isEmpty || notification.pointee.bits == 0, "\(name): bits that nobody took, and a waiter")
+            require(
+                nodes.isEmpty || notification.pointee.bits == 0,
+                "\(name): bits that nobody took, and a waiter")
             for node in nodes {
                 let thread = node.waiter
                 require(
@@ -98,7 +116,8 @@
             while let source = at, count <= sources.count {
                 require(sources.contains(source), "\(name): a dead source")
                 require(
-                    source.pointee.notification == notification && source.pointee.previous == previous,
+                    source.pointee.notification == notification
+                        && source.pointee.previous == previous,
                     "\(name): wrong source")
                 previous = source
                 at = source.pointee.next
@@ -110,13 +129,14 @@
     }
 
     extension Kernel where H: ~Copyable {
-        /// Whether a listed mapping of the space puts the frame at `physical` there.
+        /// Returns whether a listed mapping of the space maps the frame at `physical` there.
         private func isMapped(
             _ space: Ref<AddressSpace>, at address: UInt64, level: Int, _ physical: UInt64
         ) -> Bool {
             var at = space.pointee.mappings
             while let slot = at {
-                if slot.pointee.badge == address, let frame = slot.frame, frame.pointee.physical == physical,
+                if slot.pointee.badge == address, let frame = slot.frame,
+                    frame.pointee.physical == physical,
                     PageDescriptor.level(frame.pointee.size) == level
                 {
                     return true
@@ -126,7 +146,8 @@
             return false
         }
 
-        /// Mappings and tables of an address space, against the entries that the processor reads.
+        /// Checks the mappings and tables of an address space against the entries that the
+        /// processor reads.
         func inspectSpace(_ space: Ref<AddressSpace>, _ inspection: inout Inspection) {
             let name = "space \(inspection.name(space))"
             inspection.require(
@@ -139,24 +160,31 @@
                     "\(name): in use without a pool")
             }
             for other in inspection.spaces where other != space && other.pointee.asid != 0 {
-                inspection.require(other.pointee.asid != space.pointee.asid, "\(name): shares its ASID")
+                inspection.require(
+                    other.pointee.asid != space.pointee.asid, "\(name): shares its ASID")
             }
             var at = space.pointee.mappings
             var previous: Ref<Capability>?
             while let slot = at {
                 inspection.require(slot.pointee.mappedIn == space, "\(name): a mapping of another")
-                inspection.require(slot.pointee.previousMapping == previous, "\(name): wrong link of mappings")
+                inspection.require(
+                    slot.pointee.previousMapping == previous, "\(name): wrong link of mappings")
                 inspection.require(slot.pointee.kind == .frame, "\(name): maps what is no frame")
                 guard slot.pointee.mappedIn == space, let frame = slot.frame else { break }
                 let level = PageDescriptor.level(frame.pointee.size)
                 if let entries = try? table(space, slot.pointee.badge, level: level) {
-                    let entry = entries.pointee.entries[PageDescriptor.index(slot.pointee.badge, level: level)]
-                    // A mapping that went with its table is listed until it is undone: the place may be another's by now.
-                    let isMapped = isMapped(space, at: slot.pointee.badge, level: level, entry.address)
-                    inspection.require(!entry.isValid || isMapped, "\(name): an entry of another frame")
+                    let entry = entries.pointee.entries[
+                        PageDescriptor.index(slot.pointee.badge, level: level)]
+                    // A mapping whose table is gone stays listed until it is removed. Another
+                    // mapping may have its place by now.
+                    let isMapped = isMapped(
+                        space, at: slot.pointee.badge, level: level, entry.address)
+                    inspection.require(
+                        !entry.isValid || isMapped, "\(name): an entry of another frame")
                     let isExecutable = entry.raw & 1 << 54 == 0
                     inspection.require(
-                        !entry.isValid || !(isExecutable && entry.isUserWritable), "\(name): writable and executable")
+                        !entry.isValid || !(isExecutable && entry.isUserWritable),
+                        "\(name): writable and executable")
                 }
                 previous = slot
                 at = slot.pointee.nextMapping
@@ -171,13 +199,15 @@
             }
             for table in inspection.pageTables where table.pointee.addressSpace == nil {
                 inspection.require(
-                    table.pointee.next == nil && table.pointee.previous == nil, "\(name): a table of none is linked")
+                    table.pointee.next == nil && table.pointee.previous == nil,
+                    "\(name): a table of none is linked")
             }
             let expected = inspection.pageTables.filter { $0.pointee.addressSpace == space }.count
-            inspection.require(count == expected, "\(name): \(count) tables listed, \(expected) refer to it")
+            inspection.require(
+                count == expected, "\(name): \(count) tables listed, \(expected) refer to it")
         }
 
-        /// The pools' ranges and numbers, against the address spaces that have them.
+        /// Checks the pools' ranges and numbers against the address spaces that have them.
         func inspectPools(_ inspection: inout Inspection) {
             for pool in inspection.asidPools {
                 let name = "ASID pool \(inspection.name(pool))"
@@ -224,22 +254,25 @@
             inspection.require(ranges == count, "\(ranges) ranges taken, \(count) pools")
         }
 
-        /// Watermarks, and that no two objects were given the same memory.
+        /// Checks the watermarks, and that no two objects have the same memory.
         func inspectUntyped(_ region: Ref<Untyped>, _ inspection: inout Inspection) {
             let name = "untyped \(inspection.name(region))"
             let size = 1 << region.pointee.sizeBits
             inspection.require(
-                0 <= region.pointee.low && region.pointee.low <= region.pointee.high && region.pointee.high <= size,
+                0 <= region.pointee.low && region.pointee.low <= region.pointee.high
+                    && region.pointee.high <= size,
                 "\(name): watermarks \(region.pointee.low), \(region.pointee.high)")
             inspection.require(
-                !region.pointee.isDevice || region.pointee.low == 0, "\(name): descriptors in device memory")
+                !region.pointee.isDevice || region.pointee.low == 0,
+                "\(name): descriptors in device memory")
             if region.pointee.isDevice || region.pointee.reclaimCursor >= 0 { return }
             let base = region.pointee.physicalBase
             var ranges: [(UInt64, UInt64)] = []
             for frame in inspection.frames where !frame.pointee.isDevice {
                 ranges.append((frame.pointee.physical, 1 << UInt64(frame.pointee.size.rawValue)))
             }
-            for inner in inspection.untyped where inner != region && inner.pointee.sizeBits < region.pointee.sizeBits {
+            for inner in inspection.untyped
+            where inner != region && inner.pointee.sizeBits < region.pointee.sizeBits {
                 ranges.append((inner.pointee.physicalBase, 1 << UInt64(inner.pointee.sizeBits)))
             }
             for table in inspection.pageTables { ranges.append((table.pointee.physical, 4096)) }
@@ -249,10 +282,13 @@
             }
             var end = base + UInt64(region.pointee.high)
             for range in within {
-                inspection.require(range.0 & (range.1 - 1) == 0, "\(name): memory that is not aligned")
+                inspection.require(
+                    range.0 & (range.1 - 1) == 0, "\(name): memory that is not aligned")
                 let isInside = range.0 + range.1 <= end && end > base + UInt64(region.pointee.high)
-                // What lies within an inner region is that region's.
-                inspection.require(range.0 >= end || isInside, "\(name): memory given out twice, or below the mark")
+                // Memory within an inner region belongs to that region.
+                inspection.require(
+                    range.0 >= end || isInside, "\(name): memory given out twice, or below the mark"
+                )
                 end = max(end, range.0 + range.1)
             }
         }

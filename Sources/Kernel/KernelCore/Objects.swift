@@ -1,18 +1,19 @@
-// The kernel objects' memory: each starts with a header, and holds its links to other objects itself.
+// The kernel objects. Each starts with a header, and embeds its links to other objects.
 //
-// Sizes are stated in `Footprint` (KernelABI) and checked at boot against these types.
+// `Footprint` (KernelABI) states their sizes; boot checks the types against it.
 
 import HardwareInterface
 import KernelABI
 
-/// What every object starts with.
+/// The header of every object.
 public struct ObjectHeader: ~Copyable {
     var kind: ObjectKind
-    /// Set when its memory is being reclaimed: no new capability to it is made.
+    /// Whether its memory is being reclaimed. No new capability to it is made then.
     var isDying = false
-    /// Bytes that it takes at the low end of its untyped memory: the next object's header follows there.
+    /// The bytes that it takes at the low end of its untyped memory. The next object's header
+    /// follows.
     var size: UInt32
-    /// The first capability to it, and head of the derivation list; nil when no capability is left.
+    /// The object's first capability, the head of the derivation list; nil if none is left.
     var firstCapability: Ref<Capability>?
 
     init(_ kind: ObjectKind, size: Int = 0) {
@@ -23,29 +24,32 @@ public struct ObjectHeader: ~Copyable {
 
 /// A rendezvous for messages.
 ///
-/// Invariants: senders and receivers never wait at once. `readyServer` is in no queue, holds a free reply object and no
-/// caller, and waits without deadline; nobody else waits then.
+/// Invariants: senders and receivers never wait at the same time. `readyServer` is in no queue,
+/// holds a free reply object, has no caller and waits without a deadline. While it is set, no other
+/// thread waits here.
 public struct Endpoint: ~Copyable {
     var header: ObjectHeader
-    /// The one waiting receiver, when nothing about it needs thought: what the fast path of a call looks for.
+    /// The receiver that a fast call may switch to without further checks.
     var readyServer: Ref<Thread>?
-    /// 0 if and only if it is open and nobody waits here: what the fast path of a reply looks for. See `noteOccupation`.
+    /// 0 if and only if the endpoint is open and no thread waits here. The fast path of a reply
+    /// tests it; `noteOccupation` updates it.
     var occupation: UInt64 = 0
-    /// Everybody else who waits here: senders or receivers.
+    /// All other waiting threads: senders or receivers.
     var waiters = WaitQueue()
-    /// The waiters, if there are any, are senders.
+    /// Whether the waiters, if there are any, are senders.
     var holdsSenders = false
     /// The thread that inherits from queued callers.
     var server: Ref<Thread>?
-    /// Calls are refused until a server is bound: the last one died.
+    /// Whether calls are refused until a server is bound: the endpoint was closed, its server died,
+    /// or its last capability is gone.
     var isClosed = false
-    /// The endpoints of one server form a list.
+    /// Links in the server's list of endpoints.
     var nextOwned: Ref<Endpoint>?
     var previousOwned: Ref<Endpoint>?
 }
 
 extension Ref where Object == Endpoint {
-    /// Bring `occupation` up to date, after any change of what it stands for.
+    /// Updates `occupation` after a change of `readyServer`, `waiters` or `isClosed`.
     @inline(__always) func noteOccupation() {
         let isOccupied = pointee.readyServer != nil || !pointee.waiters.isEmpty || pointee.isClosed
         pointee.occupation = isOccupied ? 1 : 0
@@ -91,7 +95,7 @@ public struct Notification: ~Copyable {
     var sources: Ref<SignalSource>?
 }
 
-/// What an interrupt and a timer have in common: the notification that they signal.
+/// The common part of an interrupt and a timer: the notification that they signal.
 public struct SignalSource: ~Copyable {
     var notification: Ref<Notification>?
     var bits: UInt64 = 0
@@ -100,35 +104,36 @@ public struct SignalSource: ~Copyable {
     init() {}
 }
 
-/// One binding of an interrupt line. Several may share a line; they form a list there.
+/// A binding of an interrupt line. Several may share a line, which lists them.
 public struct Interrupt: ~Copyable {
     var header: ObjectHeader
     var source = SignalSource()
     var line: Int
     var trigger: Trigger
-    /// In the list of its line: bound and open for delivery.
+    /// Whether it is in the list of its line: bound, and open for delivery.
     var isListed = false
-    /// Delivered, and not acknowledged yet.
+    /// Whether a delivery is not acknowledged yet.
     var isOutstanding = false
     var nextOnLine: Ref<Interrupt>?
     var count: UInt64 = 0
 }
 
-/// Signals its notification at an instant, once or periodically.
+/// A timer: signals its notification at an instant, once or periodically.
 public struct Timer: ~Copyable {
     var header: ObjectHeader
     var source = SignalSource()
     var node = DeadlineNode()
-    /// It has signalled for the instant at which its deadline still stands.
+    /// Whether it has signalled for the deadline that is still in the queue.
     var hasSignalled = false
     var deadline = Instant.never
     var period: UInt64 = 0
 }
 
-/// Memory that user land may turn into objects.
+/// Memory from which user land may make objects.
 ///
-/// Descriptors grow from the low end, memory that is handed out (frames, tables, smaller untyped regions) from the high
-/// end. Bytes in [low, lowCleared) and [highCleared, high) are known to be zero.
+/// Descriptors grow from the low end; memory that is handed out (frames, page tables, smaller
+/// untyped regions) grows from the high end. The bytes in [low, lowCleared) and [highCleared, high)
+/// are zero.
 public struct Untyped: ~Copyable {
     var header: ObjectHeader
     var physicalBase: UInt64
@@ -138,10 +143,11 @@ public struct Untyped: ~Copyable {
     var high: Int
     var lowCleared: Int = 0
     var highCleared: Int
-    /// While its objects are being destroyed: offset of the next one.
+    /// The offset of the next object while its objects are destroyed; else negative.
     var reclaimCursor: Int = -1
-    /// While its objects are being destroyed: the region within it whose objects are, and around that one the next larger.
-    /// A region's memory stays as it is until the regions around it are empty, so both stay readable.
+    /// While its objects are destroyed: `innermost` is the region within it whose objects go first,
+    /// and `outer` of that one the next larger region. A region's memory stays as it is until the
+    /// regions around it are empty, so both stay readable.
     var innermost: Ref<Untyped>?
     var outer: Ref<Untyped>?
 }
@@ -159,7 +165,7 @@ public struct PageTable: ~Copyable {
     var header: ObjectHeader
     var physical: UInt64
     var level: Int = 0
-    /// First address that it covers.
+    /// An address that it covers.
     var address: UInt64 = 0
     var addressSpace: Ref<AddressSpace>?
     var next: Ref<PageTable>?
@@ -170,23 +176,23 @@ public struct PageTable: ~Copyable {
 public struct AddressSpace: ~Copyable {
     var header: ObjectHeader
     var rootPhysical: UInt64
-    /// Its number, in the range of `pool`; 0 once the pool or the space was destroyed.
+    /// Its ASID, in the range of `pool`; 0 after the pool or the space was destroyed.
     var asid: UInt16
     var translationBase: UInt64
-    /// The pool that the number belongs to; nil once one of the two was destroyed.
+    /// The pool that the ASID belongs to; nil after one of the two was destroyed.
     var pool: Ref<ASIDPool>?
-    /// The address spaces of one pool form a list.
+    /// Links in the pool's list of address spaces.
     var nextInPool: Ref<AddressSpace>?
     var previousInPool: Ref<AddressSpace>?
-    /// Capabilities whose frames are mapped here.
+    /// The list of the capabilities whose frames are mapped here.
     var mappings: Ref<Capability>?
     var tables: Ref<PageTable>?
 }
 
 /// A range of `Limits.asidPool` ASIDs, and the address spaces that have one of them.
 ///
-/// Invariant: a bit of `used` is set if and only if a listed address space has that number; in the
-/// root task's pool also that of ASID 0, which is the kernel's.
+/// Invariant: a bit of `used` is set if and only if a listed address space has that ASID. In the
+/// root task's pool the bit of ASID 0, the kernel's, is set too.
 public struct ASIDPool: ~Copyable {
     var header: ObjectHeader
     /// The first ASID of the range, a multiple of its length.
@@ -196,23 +202,23 @@ public struct ASIDPool: ~Copyable {
     var spaces: Ref<AddressSpace>?
 }
 
-/// A flat array of capabilities, directly behind this head.
+/// The header of a flat array of capabilities, which follows it.
 public struct CapabilityTable: ~Copyable {
     var header: ObjectHeader
     var count: Int
-    /// While it is being destroyed: the next slot to empty.
+    /// The next slot to empty while the table is destroyed.
     var cursor: Int = 0
 }
 
-/// Registers of a device that share a page with the kernel's own: no task may map that page.
+/// Registers of a device that share a page with the kernel's own, so that no task may map the page.
 public struct RegisterWindow: ~Copyable {
     var header: ObjectHeader
-    /// Where the kernel has mapped the first one.
+    /// The kernel's address of the first register.
     var address: UInt64
     var bytes: UInt64
 }
 
-/// The root task's authorities, which are objects without state.
+/// An authority of the root task: an object without state.
 public struct Authority: ~Copyable {
     var header: ObjectHeader
 }

@@ -1,5 +1,5 @@
-// The invariants of the ready queue: circles, bitmaps and the cached tops agree, and hold exactly the ready threads and
-// the pending updates.
+// Checks the ready queue: circles, bitmaps and cached tops agree, and hold exactly the ready
+// threads and the pending updates.
 
 #if !hasFeature(Embedded)
     import HardwareInterface
@@ -10,40 +10,54 @@
             let ready = inspection.inspect(core.ready.threads, "ready threads")
             let updates = inspection.inspect(core.ready.updates, "updates")
             for (thread, priority) in ready {
-                inspection.require(thread.state == .ready, "a thread in the ready queue is not ready")
-                inspection.require(Int(thread.effective) == priority, "a thread is ready under another priority")
+                inspection.require(
+                    thread.state == .ready, "a thread in the ready queue is not ready")
+                inspection.require(
+                    Int(thread.effective) == priority, "a thread is ready under another priority")
             }
             for (thread, priority) in updates {
-                inspection.require(thread.pointee.scheduling.isPending, "a queued update is not marked")
-                inspection.require(Int(thread.pointee.pendingUrgency) == priority, "an update stands elsewhere")
+                inspection.require(
+                    thread.pointee.scheduling.isPending, "a queued update is not marked")
+                inspection.require(
+                    Int(thread.pointee.pendingUrgency) == priority, "an update stands elsewhere")
             }
             var top = max(core.ready.threads.top, core.ready.updates.top)
-            inspection.require(core.ready.listTop == top, "the lists' top is \(core.ready.listTop) instead of \(top)")
+            inspection.require(
+                core.ready.listTop == top,
+                "the lists' top is \(core.ready.listTop) instead of \(top)")
             var members = Set(ready.map { $0.0.bits })
-            inspection.require(core.ready.behind == nil || core.ready.front != nil, "a thread stands behind none")
+            inspection.require(
+                core.ready.behind == nil || core.ready.front != nil, "a thread stands behind none")
             for front in [core.ready.behind, core.ready.front] {
                 guard let front else { continue }
                 inspection.require(inspection.isLive(front, .thread), "a dead thread is first")
-                inspection.require(front.state == .ready && Int(front.effective) >= top, "the front is not the first")
-                inspection.require(members.insert(front.bits).inserted, "the front stands in a list too")
+                inspection.require(
+                    front.state == .ready && Int(front.effective) >= top,
+                    "the front is not the first")
+                inspection.require(
+                    members.insert(front.bits).inserted, "the front stands in a list too")
                 top = Int(front.effective)
             }
-            inspection.require(core.ready.top == top, "ready top is \(core.ready.top) instead of \(top)")
+            inspection.require(
+                core.ready.top == top, "ready top is \(core.ready.top) instead of \(top)")
             inspection.require(
                 core.ready.watch == Limits.priorities || core.ready.watch == 0,
                 "the watch on switches is wrong")
             let pending = Set(updates.map { $0.0.bits })
             for thread in inspection.threads {
                 inspection.require(
-                    (thread.state == .ready) == members.contains(thread.bits), "a ready thread is in no ready list")
+                    (thread.state == .ready) == members.contains(thread.bits),
+                    "a ready thread is in no ready list")
                 inspection.require(
-                    thread.pointee.scheduling.isPending == pending.contains(thread.bits), "an update is in no list")
+                    thread.pointee.scheduling.isPending == pending.contains(thread.bits),
+                    "an update is in no list")
             }
         }
     }
 
     extension Inspection {
-        /// Checks the circles of one kind and returns their members with the priority of the circle.
+        /// Checks the circles of one kind and returns their members with the priority of the
+        /// circle.
         fileprivate mutating func inspect(
             _ lists: borrowing PriorityLists, _ name: String
         ) -> [(Ref<Thread>, Int)] {
@@ -70,7 +84,8 @@
             }
             for word in 0..<4 {
                 let isMarked = lists.summary >> UInt64(word) & 1 == 1
-                require(isMarked == (lists.map[word] != 0), "\(name): wrong bit \(word) of the summary")
+                require(
+                    isMarked == (lists.map[word] != 0), "\(name): wrong bit \(word) of the summary")
             }
             require(lists.top == top, "\(name): top is \(lists.top) instead of \(top)")
             return members

@@ -1,11 +1,11 @@
 // The threads that are queued at an endpoint with the same capability. Deleting or revoking the
-// capability cancels their calls: their badge may belong to another client afterwards.
+// capability ends their waits: their badge may belong to another client afterwards.
 //
-// The capability refers to the first thread, and only that thread refers back. So moving a capability
-// and leaving the list take constant time.
+// The capability refers to the first thread, and only that thread refers back. So moving a
+// capability and leaving the list take constant time.
 
 extension Ref where Object == Thread {
-    /// Becomes the first of those that are queued with a capability.
+    /// Joins the list of a capability's senders as its first member.
     func joinSenders(of slot: Ref<Capability>) {
         let next = slot.pointee.firstSender
         pointee.sentThrough = slot

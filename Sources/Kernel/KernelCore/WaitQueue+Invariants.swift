@@ -1,4 +1,5 @@
-// The invariants of the wait queue: bits and links of the tree, the rings of equals, and the cached first node.
+// Checks the wait queue: bits and links of the tree, the rings of equals, and the cached first
+// node.
 
 #if !hasFeature(Embedded)
     import KernelABI
@@ -22,8 +23,12 @@
             require(representatives.first == first, "\(name): the cached first node is another")
             var nodes: [Ref<WaitNode>] = []
             for representative in representatives { nodes += ring(of: representative, name) }
-            require((nodes.count > 1) == (queue.root != nil), "\(name): \(nodes.count) nodes, tree or not")
-            for node in nodes { require(queued.insert(node.bits).inserted, "\(name): a node is in two queues") }
+            require(
+                (nodes.count > 1) == (queue.root != nil),
+                "\(name): \(nodes.count) nodes, tree or not")
+            for node in nodes {
+                require(queued.insert(node.bits).inserted, "\(name): a node is in two queues")
+            }
             return nodes
         }
 
@@ -43,11 +48,14 @@
                 inspect(subtree: child, name, depth: depth + 1, &found)
                 for other in found[below...] {
                     require(
-                        depth < 8 && other.pointee.key >> UInt8(7 - min(depth, 7)) & 1 == bit, "\(name): wrong side")
+                        depth < 8 && other.pointee.key >> UInt8(7 - min(depth, 7)) & 1 == bit,
+                        "\(name): wrong side")
                 }
             }
             for other in found[start...] where other != node {
-                require(other.pointee.key != node.pointee.key, "\(name): two nodes of one priority in the tree")
+                require(
+                    other.pointee.key != node.pointee.key,
+                    "\(name): two nodes of one priority in the tree")
             }
         }
 
@@ -57,9 +65,11 @@
             var at = first
             while let next = at.pointee.next, next != first, nodes.count <= 10_000 {
                 require(next.pointee.previous == at, "\(name): wrong link in a ring")
-                require(next.pointee.key == first.pointee.key, "\(name): another priority in a ring")
                 require(
-                    next.pointee.left == nil && next.pointee.right == nil && next.pointee.parent == nil,
+                    next.pointee.key == first.pointee.key, "\(name): another priority in a ring")
+                require(
+                    next.pointee.left == nil && next.pointee.right == nil
+                        && next.pointee.parent == nil,
                     "\(name): a younger equal stands in the tree")
                 nodes.append(next)
                 at = next
@@ -70,23 +80,26 @@
             return nodes
         }
 
-        /// Nodes in no queue must have no links: entering an empty queue writes none.
+        /// Checks that nodes in no queue have no links: inserting into an empty queue writes none.
         mutating func inspectIdleNodes() {
             for thread in threads {
                 for node in [thread.callerNode, thread.waitNode] where !queued.contains(node.bits) {
                     require(node.hasNoLinks, "a node in no queue has links")
                 }
             }
-            for node in threads.map({ $0.deadlineNode }) + timers.map({ $0.node }) where !queued.contains(node.bits) {
+            for node in threads.map({ $0.deadlineNode }) + timers.map({ $0.node })
+            where !queued.contains(node.bits) {
                 require(
-                    node.pointee.isLeaf && !node.pointee.isQueued, "a deadline in no queue has links")
+                    node.pointee.isLeaf && !node.pointee.isQueued,
+                    "a deadline in no queue has links")
             }
         }
     }
 
     extension Ref where Object == WaitNode {
         fileprivate var hasNoLinks: Bool {
-            pointee.left == nil && pointee.right == nil && pointee.parent == nil && pointee.next == nil
+            pointee.left == nil && pointee.right == nil && pointee.parent == nil
+                && pointee.next == nil
                 && pointee.previous == nil
         }
     }

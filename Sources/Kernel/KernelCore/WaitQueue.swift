@@ -1,10 +1,13 @@
-// The wait queue: threads in the order of their effective priority, first come first served among equals.
+// The wait queue: threads in the order of their effective priority, first come first served among
+// equals.
 //
-// A digital search tree (Coffman and Eve 1970; Knuth, TAOCP vol. 3, 6.3) over the eight bits of the priority. The node at
-// depth d shares its first d bits with everything below it, and branches on the next bit. One node stands in the tree for each
-// distinct priority; further threads of that priority form a ring behind it. So the tree is at most nine nodes deep
-// without any balancing, and the cost of an operation depends neither on the number of threads nor on their priorities.
-// The most urgent node is cached. A single waiter stands in no tree: entering an empty queue is one store.
+// It is a digital search tree (Coffman and Eve 1970; Knuth, TAOCP vol. 3, 6.3) over the eight bits
+// of the priority. The node at depth d shares its first d bits with every node below it, and
+// branches on the next bit. The tree has one node for each distinct priority; further threads of
+// that priority form a ring with it. So the tree is at most nine nodes deep without any balancing.
+// The bound of an operation depends neither on the number of threads nor on their priorities. The
+// most urgent node is cached. A single waiter is in no tree: inserting into an empty queue costs
+// two stores.
 
 import HardwareInterface
 
@@ -27,7 +30,8 @@ public struct WaitNode: ~Copyable {
 
 /// A queue of threads by priority.
 ///
-/// Invariants: `first` is the oldest node of the largest key; `root` is nil if and only if there are fewer than two nodes.
+/// Invariants: `first` is the oldest node of the largest key; `root` is nil if and only if there
+/// are fewer than two nodes.
 public struct WaitQueue: ~Copyable {
     /// The node that is served next.
     var first: Ref<WaitNode>?
@@ -39,7 +43,7 @@ public struct WaitQueue: ~Copyable {
 
     @inline(__always) var isEmpty: Bool { first == nil }
 
-    /// Puts a node behind those that have its key.
+    /// Inserts a node after those that have its key.
     ///
     /// - Precondition: the node is in no queue.
     /// - Complexity: constant; at most `depth` nodes are visited.
@@ -49,13 +53,17 @@ public struct WaitQueue: ~Copyable {
         insertBeside(first, node)
     }
 
-    /// Puts a node into an empty queue.
+    /// Inserts a node into an empty queue.
+    ///
+    /// - Precondition: the queue is empty, and the node is in no queue.
     @inline(__always) mutating func insertFirst(_ node: Ref<WaitNode>, key: UInt8) {
         node.pointee.key = key
         first = node
     }
 
-    @inline(never) private mutating func insertBeside(_ most: Ref<WaitNode>, _ node: Ref<WaitNode>) {
+    @inline(never) private mutating func insertBeside(
+        _ most: Ref<WaitNode>, _ node: Ref<WaitNode>
+    ) {
         let key = node.pointee.key
         if key > most.pointee.key { first = node }
         var at = root ?? most
@@ -81,7 +89,7 @@ public struct WaitQueue: ~Copyable {
         at.pointee.previous = node
     }
 
-    /// Takes a node out.
+    /// Removes a node.
     ///
     /// - Precondition: the node is in this queue.
     /// - Complexity: constant; at most twice `depth` nodes are visited.
@@ -96,10 +104,12 @@ public struct WaitQueue: ~Copyable {
             replace(node, by: detachLeaf(below: node))
             if first == node { first = greatest() }
         }
-        if let root, root.pointee.next == nil, root.pointee.left == nil, root.pointee.right == nil { self.root = nil }
+        if let root, root.pointee.next == nil, root.pointee.left == nil, root.pointee.right == nil {
+            self.root = nil
+        }
     }
 
-    /// Takes one of several equals out; where it stood in the tree, the next oldest takes its place.
+    /// Removes one of several equals. If it is in the tree, the next oldest takes its place.
     @inline(__always) private mutating func leaveRing(
         _ node: Ref<WaitNode>, _ next: Ref<WaitNode>, _ previous: Ref<WaitNode>
     ) {
@@ -116,9 +126,9 @@ public struct WaitQueue: ~Copyable {
         if first == node { first = next }
     }
 
-    /// Takes a leaf of the node's subtree out of the tree and returns it; nil where the node is itself a leaf.
+    /// Detaches a leaf of the node's subtree and returns it; nil if the node is itself a leaf.
     ///
-    /// A leaf may stand anywhere above its place: it shares the bits that lead there.
+    /// The leaf may take the place of any node above it, since it shares the bits that lead there.
     @inline(__always) private func detachLeaf(below node: Ref<WaitNode>) -> Ref<WaitNode>? {
         guard var leaf = node.pointee.left ?? node.pointee.right else { return nil }
         var rounds = LoopBound(WaitQueue.depth)
@@ -127,13 +137,19 @@ public struct WaitQueue: ~Copyable {
             leaf = next
         }
         if let parent = leaf.pointee.parent {
-            if parent.pointee.left == leaf { parent.pointee.left = nil } else { parent.pointee.right = nil }
+            if parent.pointee.left == leaf {
+                parent.pointee.left = nil
+            } else {
+                parent.pointee.right = nil
+            }
         }
         return leaf
     }
 
-    /// Gives the node's place in the tree, with its subtrees, to another node; nil: to nobody.
-    @inline(__always) private mutating func replace(_ node: Ref<WaitNode>, by heir: Ref<WaitNode>?) {
+    /// Puts another node (nil: none) into the node's place in the tree, with its subtrees.
+    @inline(__always) private mutating func replace(
+        _ node: Ref<WaitNode>, by heir: Ref<WaitNode>?
+    ) {
         let (left, right, parent) = (node.pointee.left, node.pointee.right, node.pointee.parent)
         if let heir {
             heir.pointee.left = left
@@ -143,7 +159,11 @@ public struct WaitQueue: ~Copyable {
             right?.pointee.parent = heir
         }
         if let parent {
-            if parent.pointee.left == node { parent.pointee.left = heir } else { parent.pointee.right = heir }
+            if parent.pointee.left == node {
+                parent.pointee.left = heir
+            } else {
+                parent.pointee.right = heir
+            }
         } else {
             root = heir
         }
@@ -152,7 +172,7 @@ public struct WaitQueue: ~Copyable {
         node.pointee.parent = nil
     }
 
-    /// Returns the node with the largest key: it stands on the way that keeps to the right.
+    /// Returns the node with the largest key: it is on the path that goes right wherever it can.
     @inline(__always) private func greatest() -> Ref<WaitNode>? {
         guard var at = root else { return nil }
         var best = at
@@ -165,7 +185,7 @@ public struct WaitQueue: ~Copyable {
         return best
     }
 
-    /// Moves a queued node behind those that have the key already.
+    /// Changes the key of a queued node and moves it after those that have the key already.
     ///
     /// - Precondition: the node is in this queue.
     /// - Complexity: constant, as `remove` and `insert` together.

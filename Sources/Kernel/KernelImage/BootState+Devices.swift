@@ -1,15 +1,16 @@
-// Boot: where devices are. The kernel does not know them; it hands out every register range that the tree names, except RAM,
-// what is reserved, and the pages of its interrupt controllers, also of one that is chained behind another. Where a device's
-// registers share such a page, the kernel reads and writes them for whoever has the capability (docs/decisions/0013-strays.md).
+// Boot: finds the devices' registers. The kernel does not know the devices. It hands out every
+// register range that the tree names, except RAM, reserved memory and the pages of its interrupt
+// controllers, also of a chained one. If a device's registers share such a page, the kernel reads
+// and writes them for a task with the capability (docs/decisions/0013-strays.md).
 
 import AArch64
 import DeviceTree
 import KernelCore
 
 extension BootState {
-    /// Fill `devices` with the register ranges below 2^40 of all enabled nodes.
+    /// Fills `devices` with the register ranges below 2^40 of all enabled nodes.
     ///
-    /// - Complexity: once for each node of the tree.
+    /// - Complexity: one round for each node of the tree.
     mutating func findDevices() {
         keepFromDevices()
         var gap: UInt64 = 0
@@ -17,7 +18,7 @@ extension BootState {
         var node: DeviceNode? = tree.root
         while let current = node {  // once for each node of the tree
             if current.isEnabled { add(current) }
-            while devices.count > 48 && gap < 1 << 30 {  // at most 10 rounds in all: make room for more
+            while devices.count > 48 && gap < 1 << 30 {  // at most 10 rounds in all
                 devices.join(gap: gap, avoiding: &kept)
                 gap = max(gap << 2, 4096)
             }
@@ -31,14 +32,17 @@ extension BootState {
         devices.join(gap: 0, avoiding: &kept)
     }
 
-    /// What no task gets as registers: memory swallows the reservations in it, so those come first.
+    /// Collects the ranges that no task gets as registers. Reservations come first, since memory
+    /// then absorbs those within it.
     private mutating func keepFromDevices() {
         for index in 0..<machine.reserved.count { keep(machine.reserved[index]) }
         for index in 0..<machine.memory.count { keep(machine.memory[index]) }
     }
-    private mutating func keep(_ range: RegisterRange) { kept.add(pagesAround: range.base, range.size) }
+    private mutating func keep(_ range: RegisterRange) {
+        kept.add(pagesAround: range.base, range.size)
+    }
 
-    /// A node that is damaged is left out: the device manager will say so.
+    /// Adds the registers of a node. A damaged node is left out; the device manager reports it.
     private mutating func add(_ node: DeviceNode) {
         for index in 0..<8 {
             guard let found = try? node.registers(index) else { return }
@@ -63,7 +67,8 @@ extension BootState {
                 || pages(of: found).overlaps(pages(of: machine.interface)))
     }
 
-    /// Note registers that lie in mapped pages wholly, and are none of the controllers'. What is left out has no driver.
+    /// Records registers that lie entirely in mapped pages and are not the controllers'. A device
+    /// that is left out gets no driver.
     private mutating func addWindow(_ found: RegisterRange) {
         if machine.distributor.overlaps(found) || machine.interface.overlaps(found) { return }
         if found.base & 3 != 0 || windowCount == 8 { return }
@@ -71,7 +76,9 @@ extension BootState {
         let isFirst = pages(of: machine.distributor).contains(found.base)
         let controller = isFirst ? machine.distributor : machine.interface
         let mapped = isFirst ? controllerAddresses.distributor : controllerAddresses.interface
-        if !pages(of: controller).contains(found.base) || end > pages(of: controller).upperBound { return }
+        if !pages(of: controller).contains(found.base) || end > pages(of: controller).upperBound {
+            return
+        }
         windows[windowCount] = RegisterWindowPlace(
             range: PhysicalRange(found), address: mapped &+ found.base &- controller.base)
         windowCount += 1

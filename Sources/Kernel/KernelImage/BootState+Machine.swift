@@ -10,15 +10,16 @@ import MMIO
 import PlatformDrivers
 
 extension BootState {
-    /// Start the drivers and build the kernel's state.
+    /// Starts the drivers and builds the kernel's state.
     mutating func startMachine() throws(BootFailure) {
         let controller = try startController()
         processor.openUserRegisters()
         GenericTimer.off()
-        // What was entered at EL2 has left it: nobody answers an `hvc` there.
+        // A kernel that was entered at EL2 has left it: an `hvc` has no handler there.
         let power = level == 2 && machine.power == .hvc ? .none : machine.power
         var machine = Machine(
-            controller: controller, console: console, power: power, timerLine: self.machine.timerLine,
+            controller: controller, console: console, power: power,
+            timerLine: self.machine.timerLine,
             processor: processor)
         if machine.timerLine >= machine.lineCount {
             throw BootFailure("the interrupt controller does not have the timer's line")
@@ -30,7 +31,8 @@ extension BootState {
     private mutating func startController() throws(BootFailure) -> Machine.Controller {
         controllerAddresses.distributor =
             try map.mapDevice(machine.distributor.base, bytes: machine.distributor.size)
-        controllerAddresses.interface = try map.mapDevice(machine.interface.base, bytes: machine.interface.size)
+        controllerAddresses.interface = try map.mapDevice(
+            machine.interface.base, bytes: machine.interface.size)
         let first = MMIORegisters(address: controllerAddresses.distributor)
         let second = MMIORegisters(address: controllerAddresses.interface)
         switch machine.controller {
@@ -44,7 +46,9 @@ extension BootState {
                 affinity: processor.affinity, core: CoreGICRegisters())
         else { throw BootFailure("the interrupt controller has no part for this core") }
         let size = machine.interface.size
-        controller.initializeMessages(size: size) { base, bytes in free.remove(pagesAround: base, bytes) }
+        controller.initializeMessages(size: size) { base, bytes in
+            free.remove(pagesAround: base, bytes)
+        }
         if free.lost > 0 { BootState.refuse(DeviceTreeError(.tooManyRanges), nil, &map) }
         return .gicv3(controller)
     }

@@ -1,4 +1,4 @@
-// Boot: RAM into the linear mapping, and what of it is free.
+// Boot: maps RAM in the linear mapping, finds its free part, and finds the bundle.
 
 import AArch64
 import CAArch64
@@ -9,15 +9,16 @@ import KernelCore
 import PlatformDrivers
 
 extension BootState {
-    /// What RAM there is.
+    /// Finds the RAM.
     mutating func findMemory() {
         free.add(memoryOf: machine, below: KernelLayout.linearBytes)
         ramBytes = free.bytes
     }
 
-    /// Map all RAM, and find out what of it is free.
+    /// Maps all RAM and finds its free part.
     mutating func mapMemory() throws(BootFailure) {
-        // A boot loader may reserve what it loaded: that is for the kernel. Of 32 ranges at most.
+        // A boot loader may reserve the initial RAM disk: that is the kernel's to use. At most 32
+        // ranges.
         for index in 0..<machine.reserved.count where !isInitialDisk(machine.reserved[index]) {
             free.remove(pagesAround: machine.reserved[index].base, machine.reserved[index].size)
         }
@@ -35,8 +36,8 @@ extension BootState {
         free.remove(pagesAround: bundle.base, bundle.size)
     }
 
-    /// Look at the free memory here and there: a tree may name more than there is, and a task that is given it would stop the
-    /// kernel. Memory that answers with whatever it likes is not noticed.
+    /// Tests samples of the free memory. A tree may name more than there is, and a task that gets
+    /// it would stop the kernel. Memory that answers with wrong data is not noticed.
     ///
     /// - Complexity: one load for each 64 MiB, and two for each range.
     private mutating func checkMemory() throws(BootFailure) {
@@ -59,19 +60,21 @@ extension BootState {
         throw BootFailure("the device tree names memory that is not there")
     }
 
-    /// Nothing runs at a physical address any more: the user half becomes empty.
+    /// Makes the user half empty: no code runs at a physical address any more.
     private mutating func leaveIdentityMapping() {
-        let base = Translation.base(rootTable: unsafe map.physical(swiftlet_empty_root_address()), asid: 0)
+        let base = Translation.base(
+            rootTable: unsafe map.physical(swiftlet_empty_root_address()), asid: 0)
         swiftlet_set_idle_translation_base(base)
         Translation.activate(base)
     }
-    /// Bytes of the image, from its start, that hold code which only boot runs. `swiftlet_leave_boot` unmaps it.
+    /// The bytes at the start of the image that hold code which only boot runs.
+    /// `swiftlet_leave_boot` unmaps them.
     var bootCode: UInt64 {
         mutating get { unsafe map.physical(swiftlet_boot_text_end_address()) - image.base }
     }
 
-    /// The linear mapping: RAM writable, the image's text and constants not. Boot's own code is writable there already: it
-    /// becomes ordinary memory before any other code runs.
+    /// Maps RAM in the linear mapping: writable, but for the image's text and constants. Boot's own
+    /// code is writable there already: it becomes ordinary memory before any other code runs.
     private mutating func mapFree() throws(BootFailure) {
         free.sort()
         for index in 0..<free.count {
@@ -84,8 +87,8 @@ extension BootState {
         try map.mapLinear(data, bytes: image.base + image.size - data, writable: true)
     }
 
-    /// The tasks: what the boot loader brought as initial RAM disk, where that is a bundle; else what follows the image
-    /// directly, if anything does.
+    /// Finds the bundle of tasks: the initial RAM disk if that is a bundle, else the data directly
+    /// after the image.
     private mutating func findBundle() {
         if let disk = initialDisk {
             guard let problem = take(bundleAt: disk.base, limit: disk.size) else { return }
@@ -100,20 +103,26 @@ extension BootState {
         }
     }
 
-    /// Take a bundle with its whole pages.
+    /// Takes a bundle with its whole pages.
     ///
-    /// - Parameter limit: bytes that it may have.
-    /// - Returns: why there is none to take; nil where it was taken.
+    /// - Parameter limit: the most bytes that it may have.
+    /// - Returns: nil if it was taken, else the reason.
     private mutating func take(bundleAt start: UInt64, limit: UInt64) -> StaticString? {
         let noMemory: StaticString = "memory there is reserved, or absent"
         if start & 4095 != 0 { return "it does not start on a page" }
-        if start >= KernelLayout.linearBytes || !free.contains(start, start + 4096) { return noMemory }
+        if start >= KernelLayout.linearBytes || !free.contains(start, start + 4096) {
+            return noMemory
+        }
         // Safety: this page is RAM and mapped.
         let words = unsafe KernelLayout.pointer(start).assumingMemoryBound(to: UInt64.self)
         if unsafe words[0] != Bundle.magic { return "it is no bundle of tasks" }
         let size = unsafe words[Bundle.sizeOffset / 8]
-        if size == 0 || size & 4095 != 0 || size > limit { return "its size is wrong, or it is cut short" }
-        if size > KernelLayout.linearBytes || !free.contains(start, start + size) { return noMemory }
+        if size == 0 || size & 4095 != 0 || size > limit {
+            return "its size is wrong, or it is cut short"
+        }
+        if size > KernelLayout.linearBytes || !free.contains(start, start + size) {
+            return noMemory
+        }
         // Safety: all of its pages are RAM and mapped.
         if unsafe words[Int(size) / 8 - 1] != Bundle.magic { return "it is cut short" }
         bundle = PhysicalRange(base: start, size: size)
@@ -122,11 +131,12 @@ extension BootState {
 
     private func isInitialDisk(_ range: RegisterRange) -> Bool {
         guard let disk = initialDisk, range.base & ~4095 == disk.base & ~4095 else { return false }
-        return (range.base &+ range.size &+ 4095) & ~4095 == (disk.base &+ disk.size &+ 4095) & ~4095
+        return (range.base &+ range.size &+ 4095) & ~4095 == (disk.base &+ disk.size &+ 4095)
+            & ~4095
     }
 
-    /// Where a boot loader put a file for the kernel (Linux, Documentation/devicetree/bindings/chosen.txt); the properties have
-    /// one cell or two.
+    /// The file that a boot loader brought for the kernel (Linux,
+    /// Documentation/devicetree/bindings/chosen.txt). The properties have one cell or two.
     private var initialDisk: PhysicalRange? {
         guard let chosen = tree.node("/chosen"), let start = chosen.property("linux,initrd-start"),
             let end = chosen.property("linux,initrd-end"),

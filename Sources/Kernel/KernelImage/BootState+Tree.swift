@@ -1,14 +1,16 @@
-// Boot: what is wrong with the device tree, in words: the cause, the node and its property, and what a person can do.
+// Boot: reports an error of the device tree: the cause, the node, its property and the remedy.
 
 import AArch64
 import CAArch64
 import DeviceTree
 
 extension BootState {
-    /// The kernel cannot run on this tree.
+    /// Reports that the kernel cannot run on this tree, and halts.
     ///
-    /// - Parameter tree: where it could be read.
-    static func refuse(_ error: DeviceTreeError, _ tree: DeviceTree?, _ map: inout KernelMap) -> Never {
+    /// - Parameter tree: the tree, if it could be read.
+    static func refuse(_ error: DeviceTreeError, _ tree: DeviceTree?, _ map: inout KernelMap)
+        -> Never
+    {
         if swiftlet_console_kind() == 0 { ConsoleProbe.findConsole(&map) }
         let console = KernelConsole.noted
         console.write("swiftlet: kernel panic: ")
@@ -19,7 +21,7 @@ extension BootState {
         halt(console)
     }
 
-    /// The console's node is wrong: the rest may still run, and says so where a console is likely to be.
+    /// Reports an error of the console's node on a console that the probe finds. Boot continues.
     static func warn(_ error: DeviceTreeError, _ tree: DeviceTree, _ map: inout KernelMap) {
         ConsoleProbe.findConsole(&map)
         let console = KernelConsole.noted
@@ -27,7 +29,9 @@ extension BootState {
         describe(error, tree, console)
     }
 
-    private static func describe(_ error: DeviceTreeError, _ tree: DeviceTree?, _ console: KernelConsole) {
+    private static func describe(
+        _ error: DeviceTreeError, _ tree: DeviceTree?, _ console: KernelConsole
+    ) {
         console.write(error.cause.message)
         if let node = tree?.node(at: error.node) {
             console.write(", at /")

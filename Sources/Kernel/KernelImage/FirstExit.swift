@@ -1,4 +1,5 @@
-// The first thread: the assembly enters here when boot has left, as it enters for any other reason to choose a thread.
+// The first thread: the assembly enters here after boot to choose it, as an entry does for any
+// other reason.
 
 import CAArch64
 import KernelCore

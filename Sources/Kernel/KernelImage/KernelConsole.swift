@@ -1,5 +1,5 @@
-// The kernel's own output: a line at a time, polled, in plain numbers. It works from the moment the console's registers are
-// mapped, and in a panic.
+// The kernel's own output, polled. It works from the moment the console's registers are mapped, and
+// in a panic.
 
 import CAArch64
 import DeviceTree
@@ -8,23 +8,26 @@ import KernelCore
 import MMIO
 import PlatformDrivers
 
-/// The console that the device tree names, or one that swallows everything.
+/// The console that the device tree names. Without one, output is discarded.
 struct KernelConsole {
     private let device: AnyEarlyConsole<MMIORegisters>
 
-    /// The console as boot code noted it: what a panic writes to.
+    /// The console that boot code recorded. A panic writes to it.
     static var noted: KernelConsole {
-        let kind = ConsoleKind(rawValue: UInt8(truncatingIfNeeded: swiftlet_console_kind())) ?? .none
+        let kind =
+            ConsoleKind(rawValue: UInt8(truncatingIfNeeded: swiftlet_console_kind())) ?? .none
         let registers = MMIORegisters(address: swiftlet_console_registers())
         return KernelConsole(device: AnyEarlyConsole(kind, registers: registers))
     }
 
-    /// One byte; a line feed goes out with the carriage return that terminals want.
+    /// Writes a byte; a line feed after the carriage return that terminals want.
     func write(_ byte: UInt8) {
         if byte == 10 { device.write(13) }
         device.write(byte)
     }
-    /// One byte as it is, if there is room now.
+    /// Writes a byte as it is, if there is room now.
+    ///
+    /// - Returns: false if there is none.
     func offer(_ byte: UInt8) -> Bool { device.offer(byte) }
     func write(_ text: StaticString) {
         var rounds = LoopBound(KernelLimits.reportText)
@@ -34,7 +37,7 @@ struct KernelConsole {
             write(unsafe text.utf8Start[index])
         }
     }
-    /// Bytes of unknown origin, at most 64: what is not printable becomes a dot.
+    /// Writes at most 64 bytes of unknown origin. A byte that is not printable becomes a dot.
     func write(printable text: UnsafeRawBufferPointer) {
         var rounds = LoopBound(64)
         for index in 0..<min(text.count, 64) {
@@ -57,7 +60,7 @@ struct KernelConsole {
             divisor /= 10
         }
     }
-    /// `digits` hexadecimal digits.
+    /// Writes `digits` hexadecimal digits.
     func write(hexadecimal value: UInt64, digits: Int = 16) {
         var rounds = LoopBound(16)
         for digit in 1...digits {

@@ -1,4 +1,4 @@
-// From the first Swift instruction to the first user instruction: read the tree, map memory, start the drivers, hand over.
+// Boot in Swift: reads the device tree, maps memory, starts the drivers and makes the root task.
 
 import AArch64
 import CAArch64
@@ -8,17 +8,19 @@ import KernelABI
 import KernelCore
 import PlatformDrivers
 
-/// Boot.S enters here, at the kernel's own address, with floating point on and everything masked.
+/// Boots the kernel. Boot.S enters here at the kernel's own address, with floating point on and all
+/// exceptions masked.
 ///
 /// - Parameters:
-///   - treeAddress: physical address of what looks like a device tree, or all ones.
+///   - treeAddress: physical address of a possible device tree; all ones if there is none.
 ///   - image: physical address of the image.
 ///   - level: exception level at entry, 1 or 2.
 ///   - entryTicks: the counter at entry.
 @c(KernelImage_main)
 func kernelMain(_ treeAddress: UInt64, _ image: UInt64, _ level: UInt64, _ entryTicks: UInt64) {
     do throws(BootFailure) {
-        var boot = try BootState(treeAddress: treeAddress, image: image, level: level, entryTicks: entryTicks)
+        var boot = try BootState(
+            treeAddress: treeAddress, image: image, level: level, entryTicks: entryTicks)
         boot.findMemory()
         boot.announce()
         try BootState.checkLayout()
@@ -41,13 +43,13 @@ extension BootFailure {
     }
 }
 
-/// A device's registers in a page of the kernel's.
+/// The place of a device's registers in a page of the kernel's.
 struct RegisterWindowPlace {
     var range = PhysicalRange(base: 0, size: 0)
     var address: UInt64 = 0
 }
 
-/// What is known of the machine while it boots. It is large: its methods are `mutating`, so that none copies it.
+/// The state of boot. It is large: its methods are `mutating`, so that none copies it.
 struct BootState {
     let processor = Processor()
     let image: PhysicalRange
@@ -55,26 +57,29 @@ struct BootState {
     let entryTicks: UInt64
     let tree: DeviceTree
     let treeAddress: UInt64
-    /// Whether the tree's pages are in the linear mapping: what user code is shown and may lend must be.
+    /// Whether the tree's pages are in the linear mapping, as memory must be that user code sees
+    /// and may lend.
     var isTreeMapped = false
     let machine: MachineDescription
     let console: KernelConsole
     var map: KernelMap
-    /// RAM, then what of it nobody uses.
+    /// RAM, and later its free part.
     var free = MemoryMap()
-    /// Registers to hand out, and what must not be handed out as registers.
+    /// Registers to hand out; ranges that are not handed out as registers.
     var devices = MemoryMap()
     var kept = MemoryMap()
-    /// Where the interrupt controllers are mapped: the machine's `distributor` and `interface`.
+    /// The mapped addresses of the machine's `distributor` and `interface`.
     var controllerAddresses: (distributor: UInt64, interface: UInt64) = (0, 0)
-    /// Registers of other devices in those pages, and where they are mapped.
+    /// Registers of other devices in those pages, and the addresses at which they are mapped.
     var windows = InlineArray<8, RegisterWindowPlace>(repeating: RegisterWindowPlace())
     var windowCount = 0
     var ramBytes: UInt64 = 0
-    /// Memory behind the image, up to the end of what the tool appended to it.
+    /// The bundle of tasks: the initial RAM disk, or the data after the image.
     var bundle = PhysicalRange(base: 0, size: 0)
 
-    init(treeAddress: UInt64, image: UInt64, level: UInt64, entryTicks: UInt64) throws(BootFailure) {
+    init(
+        treeAddress: UInt64, image: UInt64, level: UInt64, entryTicks: UInt64
+    ) throws(BootFailure) {
         var map = KernelMap(imagePhysical: image)
         let end = unsafe map.physical(swiftlet_image_end_address())
         self.image = PhysicalRange(base: image, size: end - image)
@@ -83,7 +88,7 @@ struct BootState {
         self.treeAddress = treeAddress
         var machine = MachineDescription()
         tree = try BootState.readTree(treeAddress, &map)
-        // The console first, so that the rest can fail in words.
+        // The console comes first, so that later failures can be reported.
         tree.describeConsole(&machine)
         BootState.openConsole(machine, &map)
         if let problem = machine.consoleProblem { BootState.warn(problem, tree, &map) }
@@ -97,8 +102,10 @@ struct BootState {
         self.map = map
     }
 
-    /// Map the tree where boot code reads it, first its header and then all of it.
-    private static func readTree(_ physical: UInt64, _ map: inout KernelMap) throws(BootFailure) -> DeviceTree {
+    /// Maps the tree for boot code, first its header and then all of it.
+    private static func readTree(_ physical: UInt64, _ map: inout KernelMap) throws(BootFailure)
+        -> DeviceTree
+    {
         if physical == .max { refuse(DeviceTreeError(.noMagic), nil, &map) }
         let window = swiftlet_tree_base()
         let offset = physical & 4095
@@ -109,27 +116,33 @@ struct BootState {
         if size > UInt64(DeviceTree.maximumBytes) { refuse(DeviceTreeError(.tooLarge), nil, &map) }
         let end = (offset + size + 4095) & ~4095
         if end > 8192 {
-            try map.map(window + 8192, physical - offset + 8192, bytes: end - 8192, writable: false, .normal)
+            try map.map(
+                window + 8192, physical - offset + 8192, bytes: end - 8192, writable: false, .normal
+            )
         }
-        // A header that states too much reaches beyond memory.
-        if end > 4096, !MemoryProbe.answers(window + end - 4) { refuse(DeviceTreeError(.truncated), nil, &map) }
+        // A header that states too large a size reaches beyond memory.
+        if end > 4096, !MemoryProbe.answers(window + end - 4) {
+            refuse(DeviceTreeError(.truncated), nil, &map)
+        }
         do throws(DeviceTreeError) {
-            // Two pages are there at least: a header that states less is a damaged one.
+            // At least 4096 bytes are mapped: a header that states less is damaged.
             return try unsafe DeviceTree(at: start, limit: max(Int(size), 4096))
         } catch {
             refuse(error, nil, &map)
         }
     }
 
-    /// Map the console and note it, so that panics are seen from here on.
+    /// Maps the console and records it, so that panics are visible from here on.
     private static func openConsole(_ machine: MachineDescription, _ map: inout KernelMap) {
         if machine.consoleKind == .none { return }
-        if let address = try? map.mapDevice(machine.console.base, bytes: min(machine.console.size, 4096)) {
+        if let address = try? map.mapDevice(
+            machine.console.base, bytes: min(machine.console.size, 4096))
+        {
             swiftlet_set_console(UInt64(machine.consoleKind.rawValue), address)
         }
     }
 
-    /// One line that says what booted, and on what.
+    /// Writes one line that names the kernel and the machine, and another if some RAM is not used.
     mutating func announce() {
         console.write("swiftlet: kernel ")
         console.write(kernelVersion)
@@ -153,5 +166,5 @@ struct BootState {
     }
 }
 
-/// The version that the banner names.
+/// The version in the boot message.
 var kernelVersion: StaticString { "0.1" }

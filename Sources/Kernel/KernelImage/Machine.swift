@@ -1,4 +1,5 @@
-// The composed machine: what the kernel core asks of the hardware, answered by this processor and this board's drivers.
+// The composed machine: this processor and this board's drivers implement `Hardware` for the kernel
+// core.
 
 import AArch64
 import CAArch64
@@ -16,7 +17,7 @@ struct Machine: Hardware {
     /// The virtual timer's line.
     let timerLine: Int
     let lineCount: Int
-    /// Lines below 128 that may signal, for a controller that masks a line until it is opened.
+    /// The lines below 128 that may signal, for a controller that masks a line until `open`.
     private var wanted = InlineArray<4, UInt32>(repeating: 0)
     let hasCycleCounter: Bool
     let asidBits: Int
@@ -44,12 +45,12 @@ struct Machine: Hardware {
 
     // Interrupts
 
-    /// ISR_EL1.I alone: nothing else that may be pending is taken, so nothing would end it.
+    /// Tests ISR_EL1.I alone: the kernel takes no other pending exception, so none would end it.
     @inline(__always) var interruptPending: Bool { swiftlet_read_isr() & 1 << 7 != 0 }
     var strayExceptions: (fastInterrupts: UInt64, systemErrors: UInt64) {
         (swiftlet_fast_interrupt_count(), swiftlet_system_error_count())
     }
-    /// Lines 0 to 15 are software interrupts.
+    /// Refuses the timer's line, and lines 0 to 15, which are software interrupts.
     func isAssignable(line: Int) -> Bool { line >= 16 && line < lineCount && line != timerLine }
     mutating func enable(line: Int, trigger: Trigger) {
         wanted[line >> 5 & 3] |= 1 &<< UInt32(truncatingIfNeeded: line)
@@ -64,10 +65,14 @@ struct Machine: Hardware {
         controller.open(line: line)
     }
     @inline(never) private mutating func unmask(_ line: Int, _ controller: BCM2836<MMIORegisters>) {
-        if wanted[line >> 5 & 3] & 1 &<< UInt32(truncatingIfNeeded: line) != 0 { controller.open(line: line) }
+        if wanted[line >> 5 & 3] & 1 &<< UInt32(truncatingIfNeeded: line) != 0 {
+            controller.open(line: line)
+        }
     }
 
-    @inline(__always) func takeInterrupt() -> TakenInterrupt { controller.take(timerLine: timerLine) }
+    @inline(__always) func takeInterrupt() -> TakenInterrupt {
+        controller.take(timerLine: timerLine)
+    }
 
     // Memory
 
@@ -88,8 +93,12 @@ struct Machine: Hardware {
         }
     }
 
-    func readRegister(_ address: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: swiftlet_probe(address)) }
-    func writeRegister(_ address: UInt64, _ value: UInt32) { swiftlet_probe_write(address, UInt64(value)) }
+    func readRegister(_ address: UInt64) -> UInt32 {
+        UInt32(truncatingIfNeeded: swiftlet_probe(address))
+    }
+    func writeRegister(_ address: UInt64, _ value: UInt32) {
+        swiftlet_probe_write(address, UInt64(value))
+    }
 
     // Address spaces
 
@@ -125,7 +134,7 @@ struct Machine: Hardware {
         power.reset(CoreFirmware())
         stayOn()
     }
-    /// The firmware came back, or there is none to ask.
+    /// Halts: the firmware returned, or there is none.
     private func stayOn() -> Never {
         console.write("swiftlet: the firmware cannot do that")
         console.endLine()

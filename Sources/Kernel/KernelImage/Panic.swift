@@ -1,14 +1,15 @@
-// The end: the kernel found itself broken. It says what it knows on its console, and stops.
+// Panics: the kernel found itself broken. It reports what it knows on its console, and stops.
 //
-// A panic uses nothing of the kernel's state but the console, and nothing of the stack that failed: an exception of the
-// kernel enters here on a stack of its own. The last line says that there is no more to come. The host command turns the
-// addresses that start with 0x into functions, files and lines (Sources/Tools/ToolCore/FaultReport.swift).
+// Of the kernel's state a panic uses only the console. An exception of the kernel enters here on a
+// stack of its own, not on the stack that failed. The last line marks the end of the report. The
+// host command turns the addresses that start with 0x into functions, files and lines
+// (Sources/Tools/ToolCore/FaultReport.swift).
 
 import AArch64
 import CAArch64
 import HardwareInterface
 
-/// Report a cause that the code found itself, and stop.
+/// Reports a cause that the code detected itself, and stops.
 func panic(_ cause: StaticString) -> Never {
     let console = KernelConsole.noted
     console.write("swiftlet: kernel panic: ")
@@ -17,32 +18,40 @@ func panic(_ cause: StaticString) -> Never {
     halt(console)
 }
 
-/// Say that there is no more to come, and stop.
+/// Marks the end of the report, and stops.
 func halt(_ console: KernelConsole) -> Never {
     console.write("swiftlet: halted")
     console.endLine()
     swiftlet_halt()
 }
 
-/// An exception of the kernel itself; `exception` holds all registers. A second one, in here, stops without a word.
+/// Reports an exception of the kernel itself; `exception` holds all registers. A second exception
+/// in here stops without a report.
 @c(swiftlet_kernel_exception)
 func kernelException(_ exception: UnsafePointer<KernelException>) {
     let console = KernelConsole.noted
     let syndrome = unsafe ExceptionSyndrome(raw: exception.pointee.syndrome)
     console.write("swiftlet: kernel panic: ")
-    console.write(unsafe cause(exception.pointee.vector, syndrome, stackPointer: exception.pointee.stack_pointer))
+    console.write(
+        unsafe cause(
+            exception.pointee.vector, syndrome, stackPointer: exception.pointee.stack_pointer))
     console.endLine()
     unsafe show(console, "pc ", exception.pointee.program_counter, " lr ", exception.pointee.x.30)
     unsafe show(console, "esr ", syndrome.raw, " far ", exception.pointee.address)
     unsafe show(console, "sp ", exception.pointee.stack_pointer, " psr ", exception.pointee.flags)
     unsafe showRegisters(console, UnsafeRawPointer(exception))
-    unsafe showStack(console, programCounter: exception.pointee.program_counter, frame: exception.pointee.x.29)
+    unsafe showStack(
+        console, programCounter: exception.pointee.program_counter, frame: exception.pointee.x.29)
     halt(console)
 }
 
-private func cause(_ vector: UInt64, _ syndrome: ExceptionSyndrome, stackPointer: UInt64) -> StaticString {
+private func cause(_ vector: UInt64, _ syndrome: ExceptionSyndrome, stackPointer: UInt64)
+    -> StaticString
+{
     let stack = unsafe UInt64(UInt(bitPattern: swiftlet_stack_address()))
-    if stackPointer < stack + 64 && stackPointer > stack - 4096 { return "the kernel's stack is exhausted" }
+    if stackPointer < stack + 64 && stackPointer > stack - 4096 {
+        return "the kernel's stack is exhausted"
+    }
     switch vector & 3 {
     case 0: return vector >= 12 ? "exception of 32-bit code" : syndrome.name
     case 1: return "interrupt where none is taken"
@@ -51,7 +60,10 @@ private func cause(_ vector: UInt64, _ syndrome: ExceptionSyndrome, stackPointer
     }
 }
 
-private func show(_ console: KernelConsole, _ first: StaticString, _ a: UInt64, _ second: StaticString, _ b: UInt64) {
+private func show(
+    _ console: KernelConsole, _ first: StaticString, _ a: UInt64, _ second: StaticString,
+    _ b: UInt64
+) {
     console.write("  ")
     console.write(first)
     write(console, address: a)
@@ -71,12 +83,14 @@ private func showRegisters(_ console: KernelConsole, _ registers: UnsafeRawPoint
         console.write(decimal: UInt64(index))
         console.write(index < 10 ? "  " : " ")
         // Safety: x0 to x30 come first in the saved registers.
-        console.write(hexadecimal: unsafe registers.load(fromByteOffset: 8 * index, as: UInt64.self))
+        console.write(
+            hexadecimal: unsafe registers.load(fromByteOffset: 8 * index, as: UInt64.self))
         if index % 4 == 3 || index == 30 { console.endLine() }
     }
 }
 
-/// Return addresses along the frame records (AAPCS64 6.4.6), for as long as they lie on the kernel's stack and rise.
+/// Writes the return addresses of the frame records (AAPCS64 6.4.6), as long as the records lie on
+/// the kernel's stack and ascend.
 private func showStack(_ console: KernelConsole, programCounter: UInt64, frame first: UInt64) {
     let bottom = unsafe UInt64(UInt(bitPattern: swiftlet_stack_address()))
     let top = bottom + swiftlet_stack_bytes()

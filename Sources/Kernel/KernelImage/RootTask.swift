@@ -1,4 +1,4 @@
-// Boot: the root task, and everything that is left for it: free memory, devices.
+// Boot: makes the root task and gives it the free memory and the devices.
 
 import AArch64
 import CAArch64
@@ -8,13 +8,15 @@ import KernelABI
 import KernelCore
 
 extension BootState {
-    /// Make the root task and hand over all memory and all devices. It runs when boot leaves the kernel.
+    /// Makes the root task and hands over all memory and all devices. It runs when boot leaves the
+    /// kernel.
     mutating func makeRootTask() throws(BootFailure) {
         if bundle.size == 0 { throw BootFailure(BootError.bundle) }
         let kernel = kernelState
         var memory = try takeBootMemory()
         let request = BootRequest(
-            bundle: bundle, deviceTree: try placeTree(&memory), counterFrequency: processor.counterFrequency,
+            bundle: bundle, deviceTree: try placeTree(&memory),
+            counterFrequency: processor.counterFrequency,
             console: machine.console.base, ramBytes: ramBytes)
         var root: RootTask
         do throws(BootError) {
@@ -25,7 +27,9 @@ extension BootState {
         kernel.pointee.grantAuthorities(root)
         for index in 0..<free.count { give(&root, PhysicalRange(free[index]), isDevice: false) }
         findDevices()
-        for index in 0..<devices.count { give(&root, PhysicalRange(devices[index]), isDevice: true) }
+        for index in 0..<devices.count {
+            give(&root, PhysicalRange(devices[index]), isDevice: true)
+        }
         let kept = try giveLeftovers(&root)
         for index in 0..<windowCount {
             let window = windows[index]
@@ -35,15 +39,17 @@ extension BootState {
         processor.closeFloatingPoint()
         swiftlet_set_version(abiVersion, processor.counterFrequency)
         let text = unsafe map.physical(swiftlet_rodata_end_address()) - image.base - bootCode
-        kernel.pointee.noteBoot(textBytes: text, dataBytes: kept - text, ticks: swiftlet_read_counter() - entryTicks)
+        kernel.pointee.noteBoot(
+            textBytes: text, dataBytes: kept - text, ticks: swiftlet_read_counter() - entryTicks)
         kernel.pointee.finishBoot(root, kernelBytes: kept)
     }
 
-    /// Memory for the root task's objects: its capability table, stack and page tables are most of it.
+    /// Takes memory for the root task's objects: mostly its capability table, stack and page
+    /// tables.
     private mutating func takeBootMemory() throws(BootFailure) -> BootMemory {
         let need = (1 << 20) + ((bundle.size >> 8) + UInt64(tree.size) + 4095) & ~4095
         free.sort()
-        // Behind the bundle, where alignment is lost anyway; else wherever there is room.
+        // After the bundle, where alignment is lost anyway; else wherever there is room.
         for attempt in 0..<2 {
             for index in 0..<free.count {
                 let range = free[index]
@@ -56,15 +62,20 @@ extension BootState {
         throw BootFailure(BootError.memory)
     }
 
-    /// The tree where the root task can see it: in place, or as a copy where its first page is not its own or where its
-    /// memory is reserved, or none at all, and so not in the linear mapping.
-    private mutating func placeTree(_ memory: inout BootMemory) throws(BootFailure) -> PhysicalRange {
+    /// Returns the tree as the root task sees it: in place or a copy. It is copied if it does not
+    /// start on a page, or if it is not in the linear mapping: its memory is reserved, or no RAM.
+    private mutating func placeTree(
+        _ memory: inout BootMemory
+    ) throws(BootFailure) -> PhysicalRange {
         let size = UInt64(tree.size)
         if isTreeMapped { return PhysicalRange(base: treeAddress, size: size) }
-        guard let copy = memory.take(size, alignment: 4096) else { throw BootFailure(BootError.memory) }
+        guard let copy = memory.take(size, alignment: 4096) else {
+            throw BootFailure(BootError.memory)
+        }
         // Safety: the tree is mapped in its window, the copy's place in the linear mapping.
         unsafe KernelLayout.pointer(copy).copyMemory(
-            from: UnsafeRawPointer(bitPattern: UInt(swiftlet_tree_base() + treeAddress & 4095)).unsafelyUnwrapped,
+            from: UnsafeRawPointer(bitPattern: UInt(swiftlet_tree_base() + treeAddress & 4095))
+                .unsafelyUnwrapped,
             byteCount: Int(size))
         return PhysicalRange(base: copy, size: size)
     }
@@ -80,17 +91,20 @@ extension BootState {
         console.endLine()
     }
 
-    /// What boot needed and nobody needs now: its code, its page tables, the rest of the root task's memory.
+    /// Gives away the memory that only boot needed: its code, its page tables, the rest of the root
+    /// task's memory.
     ///
-    /// - Returns: bytes of RAM that the kernel keeps.
+    /// - Returns: the bytes of RAM that the kernel keeps.
     private mutating func giveLeftovers(_ root: inout RootTask) throws(BootFailure) -> UInt64 {
         let tables = map.leftover
         try map.unmapImage(
-            unsafe UInt64(UInt(bitPattern: swiftlet_boot_tables_start_address())), bytes: tables.size)
+            unsafe UInt64(UInt(bitPattern: swiftlet_boot_tables_start_address())),
+            bytes: tables.size)
         Translation.invalidateAll()
         give(&root, PhysicalRange(base: tables.base, size: tables.size), isDevice: false)
         give(&root, PhysicalRange(base: image.base, size: bootCode), isDevice: false)
-        // The last range's own descriptors still come from this memory: two pages hold more than it can need.
+        // The last range's own descriptors still come from this memory: two pages are more than
+        // they need.
         let next = (root.memory.next + 3 * 4096 - 1) & ~4095
         if next < root.memory.end {
             give(&root, PhysicalRange(base: next, size: root.memory.end - next), isDevice: false)

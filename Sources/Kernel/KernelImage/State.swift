@@ -5,13 +5,14 @@ import KernelCore
 
 /// The kernel. Valid from `placeKernel` on.
 var kernelState: Ref<Kernel<Machine>> {
-    // Safety: this memory is the kernel's state and nothing else; `placeKernel` compared the sizes and initialised it.
+    // Safety: this memory is the kernel's state and nothing else; `placeKernel` compared the sizes
+    // and initialised it.
     @inline(__always) get {
         unsafe Ref(swiftlet_kernel_state_address().assumingMemoryBound(to: Kernel<Machine>.self))
     }
 }
 
-/// Initialise the kernel's state in its static memory.
+/// Initialises the kernel's state in its static memory.
 ///
 /// - Context: boot, once.
 func placeKernel(_ machine: Machine, emptyTable: UInt64) {
@@ -20,7 +21,10 @@ func placeKernel(_ machine: Machine, emptyTable: UInt64) {
     {
         panic("the kernel's state is larger than its memory")
     }
-    // Safety: sizes were compared; both are zero-filled and used by nobody else.
-    unsafe swiftlet_kernel_state_address().bindMemory(to: Kernel<Machine>.self, capacity: 1).initialize(
-        to: Kernel(hardware: machine, tables: swiftlet_kernel_tables_address(), emptyTable: emptyTable))
+    // Safety: sizes were compared; both memories are zero-filled and have no other user.
+    unsafe swiftlet_kernel_state_address().bindMemory(to: Kernel<Machine>.self, capacity: 1)
+        .initialize(
+            to: Kernel(
+                hardware: machine, tables: swiftlet_kernel_tables_address(), emptyTable: emptyTable)
+        )
 }

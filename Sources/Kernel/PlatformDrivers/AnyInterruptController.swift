@@ -1,4 +1,5 @@
-// The controllers that the kernel can drive, in one closed enum: chosen once at boot, dispatched by a switch.
+// The controllers that the kernel can drive, in one closed enum: chosen once at boot, dispatched by
+// a switch.
 
 import HardwareInterface
 import KernelABI
@@ -16,11 +17,12 @@ public enum AnyInterruptController<Registers: RegisterAccess, Core: GICSystemReg
         case .bcm2836(let controller): return controller.lineCount
         }
     }
-    /// Take the pending interrupt: its line is quiet until it is opened; others may be taken again from here on.
+    /// Takes the pending interrupt. Its line stays quiet until `open`; others may be taken again.
     ///
-    /// The timer's is open at once: a new deadline is set, or none, before any interrupt can be taken.
+    /// The timer's line is open at once: the kernel sets a new deadline, or none, before it can
+    /// take an interrupt.
     @inline(__always) public func take(timerLine: Int) -> TakenInterrupt {
-        // What the driver is, is asked once.
+        // One switch on the driver covers `acknowledge`, `end` and `open`.
         switch self {
         case .gicv2(let controller): controller.take(timerLine)
         case .gicv3(let controller): controller.take(timerLine)

@@ -1,14 +1,17 @@
-// The interrupt controllers of a Raspberry Pi 3: BCM2836's, one for each core, and BCM2835's for all peripherals behind it.
+// The interrupt controllers of a Raspberry Pi 3: the BCM2836's, one for each core, and the
+// BCM2835's for all peripherals, whose output is a line of the first.
 //
-// Neither has priorities, nor a state between pending and handled, so that a line is masked from its delivery to `open`. One
-// is not: the virtual timer's is the kernel's own, which moves the deadline, and so quiets it, before it takes interrupts again.
+// Neither has priorities, nor a state between pending and handled, so a line is masked from its
+// delivery to `open`. The virtual timer's is not: the kernel moves the deadline, which quiets the
+// line, before it takes interrupts again.
 
 import HardwareInterface
 import KernelABI
 import MMIO
 
-/// Both controllers as one. Lines 16 to 25 are the core's lines 0 to 9, 32 to 63 the peripherals' bank 1, 64 to 95 bank 2, and
-/// 96 to 103 bank 0. All are level-triggered, and go to core 0, where boot goes on.
+/// Both controllers as one. Lines 16 to 25 are the core's lines 0 to 9, 32 to 63 the peripherals'
+/// bank 1, 64 to 95 bank 2, and 96 to 103 bank 0. All are level-triggered, and go to core 0, on
+/// which boot runs.
 public struct BCM2836<Registers: RegisterAccess>: InterruptController {
     let local: Registers
     let peripherals: Registers
@@ -18,7 +21,7 @@ public struct BCM2836<Registers: RegisterAccess>: InterruptController {
     private static var firstPeripheral: Int { 32 }
     private static var virtualTimer: Int { firstLocal + LocalController.virtualTimer }
 
-    /// Mask every line.
+    /// Masks every line.
     public init(local: Registers, peripherals: Registers) {
         self.local = local
         self.peripherals = peripherals
@@ -32,7 +35,10 @@ public struct BCM2836<Registers: RegisterAccess>: InterruptController {
         local.write32(LocalController.mailboxes, 0)
     }
 
-    /// - Complexity: three loads and a store, however many lines are pending: the lowest one of the lowest bank is taken.
+    /// Takes a pending line: the virtual timer's first, then the peripherals' lowest, then the
+    /// core's lowest.
+    ///
+    /// - Complexity: at most three loads and a store, however many lines are pending.
     @inline(__always) public func acknowledge() -> Int? {
         let pending = local.read32(LocalController.pending)
         if pending & 1 << LocalController.virtualTimer != 0 { return Self.virtualTimer }
@@ -57,7 +63,8 @@ public struct BCM2836<Registers: RegisterAccess>: InterruptController {
     }
 
     @inline(__always) public func end(line: Int) {}
-    /// Unmask, also a line that was disabled meanwhile: the machine knows which are wanted.
+    /// Unmasks the line, even if it was disabled meanwhile. The machine knows which lines are
+    /// wanted.
     @inline(__always) public func open(line: Int) { set(line, isOpen: true) }
     @inline(__always) public func enable(line: Int, trigger: Trigger) { set(line, isOpen: true) }
     @inline(__always) public func disable(line: Int) { set(line, isOpen: false) }
@@ -67,9 +74,10 @@ public struct BCM2836<Registers: RegisterAccess>: InterruptController {
         // The register of the line's bank: 32 lines to a word.
         let bank = (line &- Self.firstPeripheral) >> 3 & ~3
         let bit: UInt32 = 1 &<< UInt32(truncatingIfNeeded: line)
-        peripherals.write32((isOpen ? PeripheralController.open : PeripheralController.mask) &+ bank, bit)
+        peripherals.write32(
+            (isOpen ? PeripheralController.open : PeripheralController.mask) &+ bank, bit)
     }
-    /// Lines of the core that have no mask of their own are left alone.
+    /// Masks or unmasks a line of the core. Does nothing for a line without a mask of its own.
     @inline(__always) private func setLocal(_ line: Int, isOpen: Bool) {
         if line == Self.firstLocal + LocalController.counters {
             local.write32(isOpen ? LocalController.openCounters : LocalController.maskCounters, 1)

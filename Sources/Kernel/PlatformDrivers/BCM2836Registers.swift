@@ -1,7 +1,8 @@
-// Register maps of the interrupt controllers of a Raspberry Pi 3: the cores' own one (BCM2836: "QA7", chapter 4), and behind
-// its line 8 the one of the peripherals (BCM2835 ARM Peripherals, 7.5): byte offsets and bits.
+// Register maps of the interrupt controllers of a Raspberry Pi 3, byte offsets and bits: the cores'
+// own (BCM2836: "QA7", chapter 4), and the peripherals' (BCM2835 ARM Peripherals, 7.5), whose
+// output is line 8 of the first.
 
-/// The local controller. Where each core has a register, core 0's.
+/// The local controller. If each core has a register, this is core 0's.
 enum LocalController {
     /// The core that takes the peripherals' IRQ (bits 0 and 1) and FIQ (bits 2 and 3).
     static let route = 0x0c
@@ -15,7 +16,7 @@ enum LocalController {
     /// Bits 0 to 3: the generic timers as IRQ; bits 4 to 7 as FIQ.
     static let timers = 0x40
     static let mailboxes = 0x50
-    /// What is pending as IRQ, a bit for each line.
+    /// The lines that are pending as IRQ, a bit each.
     static let pending = 0x60
 
     /// Lines: the virtual timer, the peripherals, the performance counters.
@@ -26,8 +27,8 @@ enum LocalController {
 
 /// The peripherals' controller, from the first register of its node on.
 enum PeripheralController {
-    /// Bits 0 to 7: bank 0. The others say which bank to look at: 8 bank 1 and 9 bank 2, unless what is pending there has a bit
-    /// of its own: 10 to 14 (bank 1) and 15 to 20 (bank 2).
+    /// Bits 0 to 7: bank 0. Bit 8 refers to bank 1 and bit 9 to bank 2, except for lines that have
+    /// a bit here: 10 to 14 (bank 1) and 15 to 20 (bank 2).
     static let pending = 0x00
     /// Two words: banks 1 and 2.
     static let pendingInBank = 0x04

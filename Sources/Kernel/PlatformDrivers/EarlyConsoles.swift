@@ -4,14 +4,16 @@ import DeviceTree
 import HardwareInterface
 import MMIO
 
-/// PL011 (Arm DDI 0183, 3.2): data and flags. As the firmware or the loader set it up.
+/// The PL011's data and flags (Arm DDI 0183, 3.2). The firmware or the loader has set the device
+/// up.
 private enum PL011Register {
     static let data = 0x00
     static let flags = 0x18
     static let transmitFull: UInt32 = 1 << 5
 }
 
-/// The BCM2835's mini-UART (BCM2835 ARM Peripherals, 2.2): data and line status, from the first register of its node on.
+/// The BCM2835's mini-UART (BCM2835 ARM Peripherals, 2.2): data and line status, as offsets from
+/// the first register of its node.
 private enum MiniUARTRegister {
     static let data = 0x00
     static let lineStatus = 0x14
@@ -24,7 +26,9 @@ public enum AnyEarlyConsole<Registers: RegisterAccess>: EarlyConsole {
     case pl011(Registers)
     case miniUART(Registers)
 
-    /// - Parameter registers: the node's first range, as it is mapped.
+    /// Creates the console of a kind.
+    ///
+    /// - Parameter registers: the mapped first range of the console's node.
     public init(_ kind: ConsoleKind, registers: Registers) {
         switch kind {
         case .none: self = .none
@@ -33,7 +37,8 @@ public enum AnyEarlyConsole<Registers: RegisterAccess>: EarlyConsole {
         }
     }
 
-    /// Waits for room first, but not for ever: a console that does not drain must not hang the kernel.
+    /// Writes a byte. Waits for room first, but not for ever: a console without progress must not
+    /// hang the kernel.
     public func write(_ byte: UInt8) {
         for _ in 0..<consolePatience where offer(byte) { return }
         put(byte)
@@ -46,7 +51,8 @@ public enum AnyEarlyConsole<Registers: RegisterAccess>: EarlyConsole {
         case .pl011(let registers):
             hasRoom = registers.read32(PL011Register.flags) & PL011Register.transmitFull == 0
         case .miniUART(let registers):
-            hasRoom = registers.read32(MiniUARTRegister.lineStatus) & MiniUARTRegister.transmitEmpty != 0
+            hasRoom =
+                registers.read32(MiniUARTRegister.lineStatus) & MiniUARTRegister.transmitEmpty != 0
         }
         if hasRoom { put(byte) }
         return hasRoom
@@ -61,6 +67,7 @@ public enum AnyEarlyConsole<Registers: RegisterAccess>: EarlyConsole {
     }
 }
 
-/// Polls until a byte is sent regardless: longer than a byte takes at 9600 baud (1 ms), whatever a load from a device takes; a text of
-/// a hundred bytes to a UART that is switched off costs seconds, and not minutes.
+/// The polls before a byte is sent regardless. They take longer than a byte at 9600 baud (1 ms),
+/// however fast a load from a device is. Yet a hundred bytes to a UART that is switched off cost
+/// seconds, not minutes.
 let consolePatience = 100_000

@@ -1,6 +1,8 @@
-// Register maps of the GICv2 (Arm IHI 0048B, chapter 4) and the GICv3 (Arm IHI 0069H, chapter 12): byte offsets and bits.
+// Register maps of the GICv2 (Arm IHI 0048B, chapter 4) and the GICv3 (Arm IHI 0069H, chapter 12):
+// byte offsets and bits.
 
-/// The distributor. A GICv3's redistributor has the same registers for private lines, in its second page.
+/// The distributor. A GICv3's redistributor has the same registers for private lines, in its second
+/// page.
 enum Distributor {
     static let control = 0x0000
     static let type = 0x0004
@@ -10,7 +12,8 @@ enum Distributor {
     static let clearPending = 0x0280
     static let clearActive = 0x0380
     static let priority = 0x0400
-    /// GICv2: the cores that a line goes to, a byte a line; those of lines 0 to 31 name the core that reads.
+    /// GICv2: the cores that a line goes to, a byte a line; those of lines 0 to 31 name the core
+    /// that reads.
     static let target = 0x0800
     static let configuration = 0x0c00
     /// GICv3: the one core that a line goes to, 64 bits a line.
@@ -23,24 +26,25 @@ enum Distributor {
     /// GICv3, CTLR: an earlier write has not taken effect everywhere.
     static let writePending: UInt32 = 1 << 31
 
-    /// Lines by TYPER.ITLinesNumber; INTIDs 1020 to 1023 are special.
+    /// Returns the number of lines by TYPER.ITLinesNumber. INTIDs 1020 to 1023 are special.
     static func lineCount(type: UInt32) -> Int { min(32 * (Int(type & 31) + 1), 1020) }
-    /// Registers that hold `lines` lines, `each` to a register: the last may be used in part.
+    /// Returns the number of registers for `lines` lines, `each` to a register. The last may be
+    /// used in part.
     static func count(_ lines: Int, each: Int) -> Int { (lines + each - 1) / each }
 }
 
 /// A redistributor of a GICv3: the first page.
 enum Redistributor {
     static let control = 0x0000
-    /// 64 bits; bit 0: it has LPIs, bit 1: two pages more (GICv4), bit 4: the last of its region, bits 32 to 63: the core's
-    /// affinity.
+    /// 64 bits; bit 0: it has LPIs, bit 1: two pages more (GICv4), bit 4: the last of its region,
+    /// bits 32 to 63: the core's affinity.
     static let type = 0x0008
-    /// 64 bits: the tables of the LPIs' configuration and of what is pending.
+    /// 64 bits: the tables of the LPIs' configuration and of the pending LPIs.
     static let configurationTable = 0x0070
     static let pendingTable = 0x0078
     static let waker = 0x0014
     static let stride = 0x20000
-    /// As many as the kernel's window for its devices has room for (SWIFTLET_DEVICE_BYTES).
+    /// The number that fits the kernel's window for its devices (SWIFTLET_DEVICE_BYTES).
     static let maximum = 8192
     /// The second page: private lines.
     static let privatePage = 0x10000
@@ -66,7 +70,7 @@ enum Interface {
     static let splitEnd: UInt32 = 0x603
 }
 
-/// Every line has one priority, in the middle; the mask lets it pass.
+/// All lines have the same priority, in the middle. The mask lets it pass.
 enum LinePriority {
     static let ofFourLines: UInt32 = 0x8080_8080
     static let mask: UInt32 = 0xf0

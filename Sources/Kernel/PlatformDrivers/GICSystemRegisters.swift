@@ -1,4 +1,5 @@
-// A GICv3's CPU interface is made of system registers: behind a protocol, so that the driver runs on the host as well.
+// The CPU interface of a GICv3, which is made of system registers. A protocol stands for them, so
+// that the driver runs on the host as well.
 
 import CAArch64
 
@@ -18,20 +19,20 @@ public enum GICSystemRegister: Sendable {
     case systemAccess
 }
 
-/// The CPU interface of the core that asks.
+/// The CPU interface of this core.
 public protocol GICSystemRegisters {
-    /// ICC_IAR1_EL1: takes the interrupt.
+    /// Takes the interrupt (ICC_IAR1_EL1).
     func readAcknowledge() -> UInt64
     func write(_ register: GICSystemRegister, _ value: UInt64)
-    /// What was written takes effect before what follows.
+    /// Makes earlier writes take effect before later instructions.
     func synchronize()
 }
 
-/// This core's real registers. Only a board has them.
+/// This core's real registers.
 public struct CoreGICRegisters: GICSystemRegisters, Sendable {
     public init() {}
     @inline(__always) public func readAcknowledge() -> UInt64 { swiftlet_read_gic_acknowledge() }
-    /// `register` is a constant of the driver: one instruction remains.
+    /// The driver passes a constant `register`, so one instruction remains.
     @inline(__always) public func write(_ register: GICSystemRegister, _ value: UInt64) {
         switch register {
         case .end: swiftlet_write_gic_end(value)

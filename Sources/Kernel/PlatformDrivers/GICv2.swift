@@ -1,11 +1,13 @@
 // GICv2 and GIC-400 (Arm IHI 0048): distributor and memory-mapped CPU interface.
 //
-// EOImode 1 splits the end of an interrupt in two: the write to EOIR drops the running priority, the write to DIR, when the
-// driver has acknowledged, deactivates the line. In between it is active and cannot signal, at no cost.
+// EOImode 1 splits the end of an interrupt in two. The write to EOIR drops the running priority.
+// The write to DIR deactivates the line, when the driver has acknowledged. In between the line is
+// active and cannot signal, at no cost.
 //
-// All lines go to group 0, which a read of IAR takes in each state of the processor that sees groups at all: secure, or a
-// controller without security. There group 1 would read as spurious, and never go away. In the non-secure view the
-// group registers ignore writes, and the firmware has put lines into group 1, which is the only one seen.
+// All lines go to group 0. A read of IAR takes it wherever the processor sees both groups: in
+// secure state, or with a controller without security. There a line of group 1 would read as
+// spurious and never go away. In the non-secure view the group registers ignore writes. The
+// firmware has put the lines into group 1, the only group that is visible there.
 
 import HardwareInterface
 import KernelABI
@@ -17,7 +19,7 @@ public struct GICv2<Registers: RegisterAccess>: InterruptController {
     let interface: Registers
     public let lineCount: Int
 
-    /// Mask every line and open the CPU interface.
+    /// Masks every line and opens the CPU interface.
     public init(distributor: Registers, interface: Registers) {
         self.distributor = distributor
         self.interface = interface
@@ -36,13 +38,16 @@ public struct GICv2<Registers: RegisterAccess>: InterruptController {
             distributor.write32(Distributor.group + 4 * word, 0)
         }
         let words = Distributor.count(lineCount, each: 4)
-        for word in 0..<words { distributor.write32(Distributor.priority + 4 * word, LinePriority.ofFourLines) }
+        for word in 0..<words {
+            distributor.write32(Distributor.priority + 4 * word, LinePriority.ofFourLines)
+        }
         let here = initializeTarget()
         for word in 8..<words { distributor.write32(Distributor.target + 4 * word, here) }
         distributor.write32(Distributor.control, Distributor.bothGroups)
     }
 
-    /// This core's bit in each of four lines' targets; a controller for one core reads as zero and needs none.
+    /// Returns this core's bit in each byte of a target register. A controller for one core reads
+    /// as zero and needs none.
     private func initializeTarget() -> UInt32 {
         for word in 0..<8 {
             let target = distributor.read32(Distributor.target + 4 * word)
@@ -52,7 +57,8 @@ public struct GICv2<Registers: RegisterAccess>: InterruptController {
         return 0x0101_0101
     }
 
-    /// A software interrupt comes with the core that sent it above bit 10, as EOIR wants it back: no line has such a number.
+    /// Takes a pending interrupt. A software interrupt's number has the sending core from bit 10
+    /// on, as EOIR wants it back; no line has such a number.
     @inline(__always) public func acknowledge() -> Int? {
         let taken = interface.read32(Interface.acknowledge) & 0x1fff
         return _slowPath(taken & 0x3ff >= 1020) ? nil : Int(taken)
@@ -69,11 +75,13 @@ public struct GICv2<Registers: RegisterAccess>: InterruptController {
     public func disable(line: Int) { distributor.disableLine(line) }
 }
 
-/// What distributors and redistributors have in common: 32 lines to an enable register, 16 to a configuration register.
+/// The common part of distributors and redistributors: 32 lines to an enable register, 16 to a
+/// configuration register.
 extension RegisterAccess {
-    /// Configure, then unmask: the line is masked until then. Lines 0 to 15 have a fixed configuration.
+    /// Configures the line, then unmasks it. Lines 0 to 15 have a fixed configuration.
     ///
-    /// - Parameter page: where the registers begin.
+    /// - Precondition: the line is masked.
+    /// - Parameter page: the offset of the registers.
     func enableLine(_ line: Int, _ trigger: Trigger, page: Int = 0) {
         if line >= 16 {
             let edge: UInt32 = 2 << UInt32(2 * (line % 16))

@@ -10,16 +10,21 @@ import MMIO
 public struct GICv3<Registers: RegisterAccess, Core: GICSystemRegisters>: InterruptController {
     let distributor: Registers
     let redistributors: Registers
-    /// Where in `redistributors` this core's private lines are.
+    /// The offset of this core's private lines in `redistributors`.
     let privatePage: Int
     let core: Core
     public let lineCount: Int
 
+    /// Masks every line and opens the CPU interface.
+    ///
     /// - Parameters:
     ///   - redistributors: the region that holds every core's, of `size` bytes.
     ///   - affinity: MPIDR_EL1 of this core.
-    /// - Returns: nil where this core has no redistributor.
-    public init?(distributor: Registers, redistributors: Registers, size: UInt64, affinity: UInt64, core: Core) {
+    /// - Returns: nil if this core has no redistributor.
+    public init?(
+        distributor: Registers, redistributors: Registers, size: UInt64, affinity: UInt64,
+        core: Core
+    ) {
         let packed = (affinity & 0xff_ffff) | (affinity >> 32 & 0xff) << 24
         var own = 0
         while true {  // one redistributor a round, within the region
@@ -53,21 +58,28 @@ public struct GICv3<Registers: RegisterAccess, Core: GICSystemRegisters>: Interr
         }
         distributor.write32(Distributor.control, Distributor.routedGroup)
         initializeWait()
-        for line in 32..<lineCount { distributor.write64(Distributor.route + 8 * line, affinity & 0xff_00ff_ffff) }
+        for line in 32..<lineCount {
+            distributor.write64(Distributor.route + 8 * line, affinity & 0xff_00ff_ffff)
+        }
     }
 
-    /// - Parameter own: where in the region this core's redistributor is.
+    /// Wakes this core's redistributor and masks its private lines.
+    ///
+    /// - Parameter own: the redistributor's offset in the region.
     private func initializeRedistributor(at own: Int) {
         let waker = own + Redistributor.waker
         redistributors.write32(waker, redistributors.read32(waker) & ~Redistributor.sleep)
         var rounds = 0
-        while redistributors.read32(waker) & Redistributor.asleep != 0, rounds < gicPatience { rounds += 1 }
+        while redistributors.read32(waker) & Redistributor.asleep != 0, rounds < gicPatience {
+            rounds += 1
+        }
         redistributors.write32(privatePage + Distributor.clearEnable, 0xffff_ffff)
         redistributors.write32(privatePage + Distributor.clearPending, 0xffff_ffff)
         redistributors.write32(privatePage + Distributor.clearActive, 0xffff_ffff)
         redistributors.write32(privatePage + Distributor.group, 0xffff_ffff)
         for word in 0..<8 {
-            redistributors.write32(privatePage + Distributor.priority + 4 * word, LinePriority.ofFourLines)
+            redistributors.write32(
+                privatePage + Distributor.priority + 4 * word, LinePriority.ofFourLines)
         }
     }
 
@@ -82,19 +94,22 @@ public struct GICv3<Registers: RegisterAccess, Core: GICSystemRegisters>: Interr
 
     private func initializeWait() {
         var rounds = 0
-        while distributor.read32(Distributor.control) & Distributor.writePending != 0, rounds < gicPatience {
+        while distributor.read32(Distributor.control) & Distributor.writePending != 0,
+            rounds < gicPatience
+        {
             rounds += 1
         }
     }
 
-    /// Turn off the message interrupts (LPIs) that the firmware left on, those of every core: the kernel has none.
+    /// Turns off the message interrupts (LPIs) that the firmware left on, those of every core. The
+    /// kernel uses none.
     ///
-    /// A redistributor whose LPIs are on writes to a table in memory. Some never turn them off again (Arm IHI 0069H, 12.11.2,
-    /// GICR_CTLR.EnableLPIs).
+    /// A redistributor whose LPIs are on writes to a table in memory. Some never turn them off
+    /// again (Arm IHI 0069H, 12.11.2, GICR_CTLR.EnableLPIs).
     ///
     /// - Parameters:
     ///   - size: bytes of the region that holds every core's redistributor.
-    ///   - keep: is told base and bytes of each table that stays in use.
+    ///   - keep: receives base and bytes of each table that stays in use.
     public func initializeMessages(size: UInt64, keep: (UInt64, UInt64) -> Void) {
         var own = 0
         var rounds = LoopBound(Redistributor.maximum)
@@ -104,7 +119,8 @@ public struct GICv3<Registers: RegisterAccess, Core: GICSystemRegisters>: Interr
             if type & 1 != 0 && !initializeWithoutMessages(at: own) {
                 let configuration = redistributors.read64(own + Redistributor.configurationTable)
                 let pending = redistributors.read64(own + Redistributor.pendingTable)
-                // IDbits: how many bits a number has, less one. A byte for each number above 8191, and a bit for each.
+                // IDbits is the width of a number less one. The tables have a byte for each number
+                // above 8191, and a bit for each number.
                 let numbers: UInt64 = 2 << (configuration & 31)
                 keep(configuration & 0x000f_ffff_ffff_f000, numbers)
                 keep(pending & 0x000f_ffff_ffff_0000, numbers / 8)
@@ -114,29 +130,38 @@ public struct GICv3<Registers: RegisterAccess, Core: GICSystemRegisters>: Interr
         }
     }
 
-    /// - Returns: false where the LPIs of the redistributor at `own` stay on.
+    /// Turns off the LPIs of the redistributor at `own`.
+    ///
+    /// - Returns: false if they stay on.
     private func initializeWithoutMessages(at own: Int) -> Bool {
         let control = redistributors.read32(own + Redistributor.control)
         if control & Redistributor.messages == 0 { return true }
         redistributors.write32(own + Redistributor.control, control & ~Redistributor.messages)
         var left = gicPatience
         var rounds = LoopBound(gicPatience)
-        while redistributors.read32(own + Redistributor.control) & Redistributor.writePending != 0, left > 0 {
+        while redistributors.read32(own + Redistributor.control) & Redistributor.writePending != 0,
+            left > 0
+        {
             rounds.count()
             left -= 1
         }
         return redistributors.read32(own + Redistributor.control) & Redistributor.messages == 0
     }
 
-    /// A message interrupt is none of the kernel's: it is ended, or it would keep all others away.
+    /// Takes a pending interrupt. A message interrupt is ended here: the kernel uses none, and it
+    /// would keep all others away.
     @inline(__always) public func acknowledge() -> Int? {
         let line = Int(truncatingIfNeeded: core.readAcknowledge() & 0xff_ffff)
         if _fastPath(line < 1020) { return line }
         if line >= 8192 { core.write(.end, UInt64(truncatingIfNeeded: line)) }
         return nil
     }
-    @inline(__always) public func end(line: Int) { core.write(.end, UInt64(truncatingIfNeeded: line)) }
-    @inline(__always) public func open(line: Int) { core.write(.deactivate, UInt64(truncatingIfNeeded: line)) }
+    @inline(__always) public func end(line: Int) {
+        core.write(.end, UInt64(truncatingIfNeeded: line))
+    }
+    @inline(__always) public func open(line: Int) {
+        core.write(.deactivate, UInt64(truncatingIfNeeded: line))
+    }
     public func enable(line: Int, trigger: Trigger) {
         if line < 32 {
             redistributors.enableLine(line, trigger, page: privatePage)
@@ -145,9 +170,14 @@ public struct GICv3<Registers: RegisterAccess, Core: GICSystemRegisters>: Interr
         }
     }
     public func disable(line: Int) {
-        if line < 32 { redistributors.disableLine(line, page: privatePage) } else { distributor.disableLine(line) }
+        if line < 32 {
+            redistributors.disableLine(line, page: privatePage)
+        } else {
+            distributor.disableLine(line)
+        }
     }
 }
 
-/// Reads until a write has taken effect, at most: the architecture sets no limit, hardware needs a few.
+/// The most reads until a write has taken effect. The architecture sets no limit; hardware needs a
+/// few.
 let gicPatience = 100_000

@@ -1,11 +1,13 @@
-// Is there anything at an address? A load that aborts, at once or later, says no.
+// The memory probe: tests by a load whether anything answers at an address. An abort, at once or
+// later, means no.
 
 import CAArch64
 
 public enum MemoryProbe {
-    /// Whether a 32-bit load from a mapped address ends without an abort.
+    /// Returns whether a 32-bit load from a mapped address ends without an abort.
     ///
-    /// - Context: boot, with everything masked: an abort that comes late stays pending, and is seen there.
+    /// - Context: boot, with all exceptions masked: a late abort stays pending, and is seen in
+    ///   ISR_EL1.
     public static func answers(_ address: UInt64) -> Bool {
         let pending = swiftlet_read_isr()
         swiftlet_write_syndrome(0)

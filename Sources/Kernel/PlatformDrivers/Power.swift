@@ -1,18 +1,18 @@
-// Switching the machine off and on again: PSCI (Arm DEN 0022), where the tree says how to call it.
+// Power off and reset by PSCI (Arm DEN 0022), if the device tree says how to call it.
 
 import CAArch64
 import DeviceTree
 
-/// Calls of the firmware (Arm DEN 0028). They return where it does not know the function.
+/// Calls of the firmware (Arm DEN 0028). A call returns if the firmware does not know the function.
 public protocol FirmwareCalls {
     func hypervisorCall(_ function: UInt64)
     func secureMonitorCall(_ function: UInt64)
 }
 
 extension PowerMethod {
-    /// SYSTEM_OFF. Returns where the firmware does not know it.
+    /// Calls SYSTEM_OFF. Returns if the firmware does not know it.
     public func switchOff(_ firmware: some FirmwareCalls) { call(0x8400_0008, firmware) }
-    /// SYSTEM_RESET. Returns where the firmware does not know it.
+    /// Calls SYSTEM_RESET. Returns if the firmware does not know it.
     public func reset(_ firmware: some FirmwareCalls) { call(0x8400_0009, firmware) }
 
     private func call(_ function: UInt64, _ firmware: some FirmwareCalls) {
@@ -24,7 +24,7 @@ extension PowerMethod {
     }
 }
 
-/// The real firmware. Only a board has it.
+/// The real firmware.
 public struct CoreFirmware: FirmwareCalls {
     public init() {}
     public func hypervisorCall(_ function: UInt64) { _ = swiftlet_firmware_call(function, 0) }

@@ -1,4 +1,5 @@
-// What the kernel tells the root task: one read-only page, whose address is in x0 when the root task starts.
+// The kernel's information for the root task: one read-only page. Its address is in x0 when the
+// root task starts.
 
 /// The root task's first slots.
 @frozen public enum RootSlot {
@@ -8,7 +9,7 @@
     @inlinable public static var systemControl: Slot { Slot(4) }
     @inlinable public static var interruptControl: Slot { Slot(5) }
     @inlinable public static var asidControl: Slot { Slot(6) }
-    /// The pool that the root task's own address space is numbered from.
+    /// The pool that numbers the root task's own address space.
     @inlinable public static var asidPool: Slot { Slot(7) }
     /// `BootInformation.untypedCount` untyped regions follow.
     @inlinable public static var firstUntyped: Slot { Slot(16) }
@@ -18,8 +19,8 @@
 @frozen public struct UntypedRegion: Sendable {
     public var physicalBase: UInt64
     public var sizeBits: UInt32
-    /// 1: registers or other memory that is not RAM. 2: no untyped memory, but a capability to `registers` from `physicalBase`
-    /// on, in a page of the kernel's.
+    /// 0: RAM. 1: registers or other memory that is not RAM. 2: no untyped memory, but a capability
+    /// to `registers` from `physicalBase` on, in a page of the kernel's.
     public var isDevice: UInt32
     @inlinable public init(physicalBase: UInt64, sizeBits: UInt32, isDevice: UInt32) {
         self.physicalBase = physicalBase
@@ -28,28 +29,29 @@
     }
 }
 
-/// The page's head; `untypedCount` `UntypedRegion`s follow it directly.
+/// The start of the page; `untypedCount` `UntypedRegion`s follow directly.
 @frozen public struct BootInformation: Sendable {
     public var magic: UInt64
     public var abiVersion: UInt64
     /// The bundle, mapped read-only.
     public var bundleAddress: UInt64
     public var bundleSize: UInt64
-    /// A copy of the device tree, mapped read-only.
+    /// The device tree, mapped read-only.
     public var deviceTreeAddress: UInt64
     public var deviceTreeSize: UInt64
-    /// Ticks of the counter in a second.
+    /// The frequency of the counter, in ticks a second.
     public var counterFrequency: UInt64
     public var untypedCount: UInt64
-    /// The first slot that is empty.
+    /// The slot after the last untyped region. It and all later slots are empty.
     public var firstFreeSlot: UInt64
-    /// Slots of the root task's table.
+    /// The number of slots of the root task's table.
     public var slotCount: UInt64
-    /// The first virtual address that the kernel did not use in the root task's address space.
+    /// The virtual address from which on the kernel mapped nothing in the root task's address
+    /// space.
     public var firstFreeAddress: UInt64
     /// The root task's own IPC buffer.
     public var ipcBufferAddress: UInt64
-    /// Physical address of the console that the kernel writes to, or 0.
+    /// The physical address of the console that the kernel writes to, or 0.
     public var consoleAddress: UInt64
     public var ramBytes: UInt64
     /// Bytes of RAM that the kernel keeps for itself.

@@ -1,18 +1,20 @@
-// The bundle: the tasks' ELF files and the boards' manifests, appended to the kernel in one file. All numbers are little-endian
-// 64-bit words; offsets are in bytes from the bundle's first byte, which is page-aligned.
+// The bundle: the tasks' ELF files and the boards' manifests, appended to the kernel in one file.
+// All numbers are little-endian 64-bit words. Offsets are in bytes from the bundle's first byte,
+// which is page-aligned.
 //
-//   0x000  magic "SWFBNDL1"
-//   0x008  size of the whole bundle
-//   0x010  number of root segments (at most 4)
-//   0x018  entry point of the root task
-//   0x020  root segments, 4 × { offset, virtual address, size (a multiple of 4096, zero-filled), rights }
-//   0x0a0  number of entries
-//   0x0a8  entries, each { offset, size, name (32 bytes, zero-padded) }
-//   the last word: the magic once more, so that a bundle that was cut short is known
+//    0x000  magic "SWFBNDL1"
+//    0x008  size of the whole bundle
+//    0x010  number of root segments (at most 4)
+//    0x018  entry point of the root task
+//    0x020  root segments, 4 × { offset, virtual address, size, rights }
+//    0x0a0  number of entries
+//    0x0a8  entries, each { offset, size, name (32 bytes, zero-padded) }
+//    end    the last word: the magic again, by which a truncated bundle is found out
 //
-// The root task is laid out as pages that the kernel maps in place, so that the kernel needs no ELF reader.
-// Each other entry is a file as it is: "<name>" an ELF file, "manifest.<board>" an encoded manifest, "arguments" the text that
-// a task with a bundle of its own was started with.
+// A root segment's size is a multiple of 4096; the segment is zero-filled to it. The kernel maps
+// the segments in place, so it needs no ELF reader. Each other entry is a file as it is: "<name>"
+// an ELF file, "manifest.<board>" an encoded manifest, "arguments" the text with which a task with
+// a bundle of its own was started.
 
 @frozen public enum Bundle {
     @inlinable public static var magic: UInt64 { 0x314c_444e_4246_5753 }  // "SWFBNDL1"

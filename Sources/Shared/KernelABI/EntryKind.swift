@@ -1,4 +1,4 @@
-// What the kernel is entered for, as its longest masked paths are told apart.
+// The kinds of kernel entries, by which the longest masked paths are told apart.
 
 /// A system call, a method of `invoke`, an interrupt or a fault.
 @frozen public struct EntryKind: Equatable, Sendable {
@@ -6,8 +6,8 @@
     @inlinable public init(index: UInt64) { self.index = index }
 
     @inlinable public static var count: Int { 96 }
-    /// The kernel's statistics from here on are the longest masked path of each, since boot
-    /// (benchmark builds; else 0).
+    /// The first of `count` statistics: the longest masked path of each kind since boot (benchmark
+    /// builds; else 0).
     @inlinable public static var firstStatistic: UInt64 { 64 }
 
     @inlinable public static var interrupt: EntryKind { EntryKind(index: 16) }
@@ -15,11 +15,11 @@
     @inlinable public static var unknown: EntryKind { EntryKind(index: 18) }
     @inlinable public static var firstMethod: UInt64 { 32 }
 
-    /// What stands for a control word where no system call was made.
+    /// The stand-ins for a control word where no system call was made.
     @inlinable public static var interruptControl: UInt64 { ~0 }
     @inlinable public static var faultControl: UInt64 { ~1 }
 
-    /// Of a control word, or of what stands for one.
+    /// Creates the kind of a control word, or of a stand-in for one.
     @inlinable public init(control raw: UInt64) {
         if raw == EntryKind.interruptControl {
             self = .interrupt
@@ -39,7 +39,7 @@
         }
     }
 
-    /// The system call; nil where it is none, or a method.
+    /// The system call; nil for a method of `invoke`, an interrupt or a fault.
     @inlinable public var systemCall: SystemCall? {
         index < EntryKind.interrupt.index
             ? SystemCall(rawValue: UInt8(truncatingIfNeeded: index)) : nil

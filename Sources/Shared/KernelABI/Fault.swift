@@ -1,6 +1,6 @@
-// A thread's fault, as its handler receives it, and what the handler may answer.
+// A thread's fault as its handler receives it, and the handler's answers.
 
-/// Why the thread stopped: word 0 of a fault message.
+/// The cause of a fault: word 0 of a fault message.
 @frozen public enum FaultKind: UInt8, Sendable {
     case pageRead = 1
     case pageWrite = 2
@@ -11,7 +11,7 @@
     case unknownSystemCall = 7
     /// Floating point was used without an IPC buffer to keep the registers in.
     case noFloatingPoint = 8
-    /// Anything else that the processor reported; the syndrome tells.
+    /// Any other exception of the processor; the syndrome has details.
     case other = 9
 }
 
@@ -31,8 +31,10 @@ extension FaultKind {
         }
     }
 
-    /// The kind in word 0 of a fault message; what this runtime does not know is `other`.
-    public init(word: UInt64) { self = FaultKind(rawValue: UInt8(truncatingIfNeeded: word)) ?? .other }
+    /// Creates the kind from word 0 of a fault message. An unknown value becomes `other`.
+    public init(word: UInt64) {
+        self = FaultKind(rawValue: UInt8(truncatingIfNeeded: word)) ?? .other
+    }
 }
 
 /// Layout of a fault message (delivery `fault`).
@@ -53,10 +55,10 @@ extension FaultKind {
 
 /// Word 0 of the reply to a fault.
 @frozen public enum FaultReply: UInt64, Sendable {
-    /// Run the instruction again.
+    /// The thread runs the instruction again.
     case retry = 0
-    /// Go on at the address in word 1.
+    /// The thread continues at the address in word 1.
     case resumeAt = 1
-    /// Leave the thread stopped.
+    /// The thread stays stopped.
     case stop = 2
 }

@@ -1,4 +1,5 @@
-// Why the kernel refused a call. A refused call has changed nothing, except where its page says how far it came.
+// The errors of a refused call. A refused call has changed nothing, except where its reference page
+// says how far it came.
 
 /// The error in bits 0–7 of the result word; 0 there means success.
 @frozen public enum KernelError: UInt8, Error, Sendable {
@@ -18,27 +19,28 @@
     case timedOut = 7
     /// There was nothing to take, and the call does not wait.
     case wouldBlock = 8
-    /// The server died, closed its endpoint or gave up the reply.
+    /// The server died, closed its endpoint or deleted the reply object.
     case peerDied = 9
     /// Another thread cancelled the operation: the thread was suspended and resumed meanwhile.
     case cancelled = 10
-    /// The call would close a cycle of threads that wait for one another.
+    /// The call would close a cycle of threads that are blocked on one another.
     case deadlock = 11
     /// The caller would wait in a chain of more than `Limits.chain` threads, itself included.
     case chainTooLong = 12
     /// The capability would stand deeper in the derivation tree than `Limits.derivationDepth`.
     case derivationTooDeep = 13
-    /// A page-table level is missing (x3: the level, 1 to 3), or the capability's frame is not mapped.
+    /// A page-table level is missing (x3: the level, 1 to 3), or the capability's frame is not
+    /// mapped.
     case notMapped = 14
     /// Something is mapped there, or the frame's capability is mapped already.
     case alreadyMapped = 15
     /// The object is not in a state that allows this.
     case wrongState = 16
-    /// The caller's authority does not reach so far: a priority above its own maximum.
+    /// The caller lacks the authority: the priority is above its own maximum.
     case notPermitted = 17
     /// Memory that the call names is not mapped with the access that it needs.
     case memoryFault = 18
-    /// The reply object holds no caller, or holds one already.
+    /// The reply object holds no caller, or holds one already, or its caller lends no memory.
     case noCaller = 19
     /// The thread has no IPC buffer, and the message needs one.
     case noBuffer = 20
@@ -49,7 +51,7 @@
 
 /// Limits that bound the kernel's paths.
 @frozen public enum Limits {
-    /// Threads from a caller to the end of what it waits for, itself included.
+    /// The most threads of an inheritance chain, from a caller to the last server, both included.
     @inlinable public static var chain: Int { 16 }
     /// Levels of the derivation tree below an object's first capability.
     @inlinable public static var derivationDepth: Int { 16 }
@@ -57,12 +59,12 @@
     @inlinable public static var priorities: Int { 256 }
     /// Slots of a capability table: a power of two from 2^4 to 2^14.
     @inlinable public static var tableBits: ClosedRange<Int> { 4...14 }
-    /// Address spaces that one ASID pool numbers at once. The root task's first pool has two less:
-    /// the kernel's and its own.
+    /// The address spaces that one ASID pool numbers at once. The root task's first pool has two
+    /// fewer: one number is the kernel's, one its own.
     @inlinable public static var asidPool: Int { 64 }
     /// Interrupt lines of all controllers together.
     @inlinable public static var interruptLines: Int { 1024 }
-    /// A periodic timer expires, and a slice ends, at most so often in a second.
+    /// The most expiries of a periodic timer, and the most ends of a slice, in a second.
     @inlinable public static var expiriesPerSecond: UInt64 { 100_000 }
     /// First address above a user's address space (39 bits: three levels of tables).
     @inlinable public static var userEnd: UInt64 { 1 << 39 }

@@ -2,7 +2,8 @@
 
 /// Limits of a message.
 @frozen public enum Message {
-    /// Words that travel in x3–x10. All eight registers always travel; the length says how many of them mean something.
+    /// Words that travel in x3–x10. All eight registers always travel; the length counts the valid
+    /// words.
     @inlinable public static var registerWords: Int { 8 }
     /// Words of the longest message.
     @inlinable public static var maximumWords: Int { 128 }
@@ -10,7 +11,7 @@
     @inlinable public static var maximumCapabilities: Int { 4 }
 }
 
-/// What a `receive` delivered.
+/// The kind of a delivery.
 @frozen public enum Delivery: UInt8, Sendable {
     /// A message whose sender waits for a reply; also: a reply.
     case message = 0
@@ -39,9 +40,13 @@
         raw = message & ControlWord.messageMask | UInt64(delivery.rawValue) << 8
     }
     @inlinable public static var success: ResultWord { ResultWord(raw: 0) }
-    @inlinable public var error: KernelError? { KernelError(rawValue: UInt8(truncatingIfNeeded: raw)) }
+    @inlinable public var error: KernelError? {
+        KernelError(rawValue: UInt8(truncatingIfNeeded: raw))
+    }
     @inlinable public var isSuccess: Bool { raw & 0xff == 0 }
-    @inlinable public var delivery: Delivery? { Delivery(rawValue: UInt8(truncatingIfNeeded: raw &>> 8)) }
+    @inlinable public var delivery: Delivery? {
+        Delivery(rawValue: UInt8(truncatingIfNeeded: raw &>> 8))
+    }
     @inlinable public var length: Int { Int(truncatingIfNeeded: (raw &>> 32) & 0xff) }
     @inlinable public var capabilityCount: Int { Int(truncatingIfNeeded: (raw &>> 48) & 15) }
     @inlinable public var hasLoan: Bool { raw & ControlWord.loanBit != 0 }
@@ -50,18 +55,21 @@
 /// Byte offsets within a thread's IPC buffer, a page of its own that the kernel reads and writes.
 @frozen public enum IPCBuffer {
     @inlinable public static var size: Int { 4096 }
-    /// Message words: word *i* at 8·*i*. Words 0–7 travel in registers and their places here are not touched.
+    /// Message words: word *i* at 8·*i*. Words 0–7 travel in registers and their places here are
+    /// not touched.
     @inlinable public static var words: Int { 0 }
     /// Up to four slots of the capabilities to send (one word each).
     @inlinable public static var sendSlots: Int { 0x400 }
-    /// Up to four empty slots of the own table, where received capabilities go (one word each; `Slot.none` ends the list).
+    /// Up to four empty slots of the thread's own table for received capabilities (one word each;
+    /// `Slot.none` ends the list).
     @inlinable public static var receiveSlots: Int { 0x420 }
-    /// The loan: address, length in bytes, and rights (`Rights.read`, `Rights.write`), one word each.
+    /// The loan: address, length in bytes, and rights (`Rights.read`, `Rights.write`), one word
+    /// each.
     @inlinable public static var loanAddress: Int { 0x440 }
     @inlinable public static var loanLength: Int { 0x448 }
     @inlinable public static var loanRights: Int { 0x450 }
-    /// Where the kernel keeps the floating-point registers of a thread that uses them, while it does not run:
-    /// FPSR, FPCR, v0–v31. A thread that uses floating point needs an IPC buffer.
+    /// The floating-point registers of a thread that uses them, while it does not run: FPSR, FPCR,
+    /// v0–v31. A thread that uses floating point needs an IPC buffer.
     @inlinable public static var floatingPoint: Int { 0x800 }
     /// From here on the page belongs to the thread's runtime.
     @inlinable public static var runtime: Int { 0xc00 }

@@ -1,6 +1,6 @@
 // Kernel objects as a task sees them: kinds, rights, sizes.
 
-/// The kind of object behind a capability.
+/// The kind of a capability's object.
 @frozen public enum ObjectKind: UInt8, Sendable {
     /// An empty slot.
     case null = 0
@@ -17,31 +17,32 @@
     case timer = 11
     /// The authority to create interrupt objects; made at boot for the root task.
     case interruptControl = 12
-    /// The authority over the machine: console of last resort, power, statistics; made at boot for the root task.
-    case systemControl = 13
-    /// A device's registers in a page that is the kernel's own: read and written through the kernel, one at a time. Made at
+    /// The authority over the machine: console of last resort, power, statistics, trace; made at
     /// boot for the root task.
+    case systemControl = 13
+    /// A device's registers in a page that is the kernel's own. The kernel reads and writes them,
+    /// one at a time. Made at boot for the root task.
     case registers = 14
     /// The authority to make ASID pools; made at boot for the root task.
     case asidControl = 15
-    /// A range of address-space numbers: each address space takes one from the pool that it is made
-    /// with.
+    /// A range of address-space numbers. Each address space takes one from the pool with which it
+    /// is made.
     case asidPool = 16
 }
 
-/// What a capability allows. Each kind reads the bits in its own way:
+/// The rights of a capability. Each kind reads the bits in its own way:
 ///
 /// | | read | write | execute | grant | manage |
 /// |---|---|---|---|---|---|
 /// | endpoint | receive | call, send | – | send capabilities | bind a server, close |
 /// | notification | wait, poll | signal | – | – | bind |
-/// | reply | loan read | reply | – | – | – |
-/// | frame | map readable | map writable | map executable | – | physical address, cache maintenance |
+/// | reply | use the loan | reply | – | reply with capabilities | – |
+/// | frame | map readable | map writable | map executable | – | information, caches |
 /// | thread | read state | – | – | – | everything else |
 /// | capability table | describe | change | – | – | – |
 /// | registers | read | write | – | – | – |
 /// | system control | statistics | console | trace | – | power, reset statistics |
-/// | all others | describe | – | – | – | everything else |
+/// | all others | information | – | – | – | everything else |
 @frozen public struct Rights: Equatable, Sendable {
     public var raw: UInt8
     @inlinable public init(raw: UInt8) { self.raw = raw }
@@ -58,41 +59,44 @@
     @inlinable public func contains(_ other: Rights) -> Bool { raw & other.raw == other.raw }
 }
 
-/// Where a copied or minted capability stands in the derivation tree.
+/// The place of a copied or minted capability in the derivation tree.
 @frozen public enum Placement: UInt64, Sendable {
-    /// Below its source: `revoke` or `delete` of the source takes it away.
+    /// Below its source: `revoke` or `delete` of the source removes it.
     case child = 0
     /// Beside its source: it outlives the source, and goes with the source's parent.
     /// An object's first capability has no siblings; its copies are always children.
     case peer = 1
 }
 
-/// How a frame is mapped, next to its rights.
+/// The sizes of a frame, each as the binary logarithm of its bytes.
 @frozen public enum FrameSize: UInt8, Sendable {
     case page = 12
     case block2M = 21
     case block1G = 30
 }
 
-/// Sizes in bytes of what objects take from untyped memory. Kinds with `sizeBits` grow with it.
+/// The bytes that objects take from untyped memory. Kinds with `sizeBits` grow with it.
 @frozen public enum Footprint {
-    /// What an object takes from the low end of an untyped region.
+    /// Returns the bytes that an object takes from the low end of an untyped region.
     @inlinable public static func descriptor(_ kind: ObjectKind, sizeBits: Int = 0) -> Int {
         switch kind {
         case .null, .interruptControl, .systemControl, .asidControl: return 0
-        case .endpoint, .notification, .reply, .pageTable, .frame, .untyped, .addressSpace, .interrupt, .timer,
+        case .endpoint, .notification, .reply, .pageTable, .frame, .untyped, .addressSpace,
+            .interrupt, .timer,
             .registers, .asidPool:
             return 128
         case .thread: return 1024
         case .capabilityTable: return 128 + (64 << sizeBits)
         }
     }
-    /// What it takes from the high end, aligned to its size: memory that is handed to user code or to the MMU.
+    /// Returns the bytes that it takes from the high end, aligned to their size: memory for user
+    /// code or the MMU.
     @inlinable public static func memory(_ kind: ObjectKind, sizeBits: Int = 0) -> Int {
         switch kind {
         case .frame, .untyped: return 1 << sizeBits
         case .pageTable, .addressSpace: return 4096
-        case .null, .endpoint, .notification, .reply, .thread, .capabilityTable, .interrupt, .timer, .interruptControl,
+        case .null, .endpoint, .notification, .reply, .thread, .capabilityTable, .interrupt, .timer,
+            .interruptControl,
             .systemControl, .registers, .asidControl, .asidPool:
             return 0
         }

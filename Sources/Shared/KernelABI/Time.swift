@@ -1,4 +1,5 @@
-// Time at the kernel's interface: ticks of the generic timer's counter, so that the kernel neither multiplies nor divides.
+// Time at the kernel's interface: ticks of the generic timer's counter, so that the kernel neither
+// multiplies nor divides.
 
 /// A point in time: the value of CNTVCT_EL0.
 @frozen public struct Instant: Equatable, Comparable, Sendable {

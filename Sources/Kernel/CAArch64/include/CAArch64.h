@@ -1,6 +1,8 @@
-// What Swift cannot say: the processor's registers and instructions, and the routines of the assembly files.
+// The processor's registers and instructions, which Swift cannot express, and the routines of the
+// assembly files.
 //
-// All declarations say that they neither lock nor allocate, so that the compiler's check of the trap paths passes them.
+// All declarations say that they neither lock nor allocate, so that the compiler's check of the
+// trap paths passes them.
 #ifndef SWIFTLET_CAARCH64_H
 #define SWIFTLET_CAARCH64_H
 
@@ -17,55 +19,62 @@
 
 // Leaving the kernel (Vectors.S)
 
-// Each is the last thing that an entry does, and is not declared as `_Noreturn`, so that the compiler enters it by a
-// branch: the kernel's stack is then empty again, and `swiftlet lint-elf` checks that it is a branch.
+// Each is the last action of an entry. None is declared as `_Noreturn`, so that the compiler enters
+// it by a branch: the kernel's stack is then empty again, and `swiftlet lint-elf` checks that it is
+// a branch.
 
-/// Resume `thread` from its system call: x0 = result, x1 = badge, x2 = 0, x3-x10 from `source`'s context.
+/// Resumes `thread` from its system call: x0 = result, x1 = badge, x2 = 0, x3-x10 from the context
+/// of `source`.
 SWIFTLET_PLAIN void swiftlet_exit_message(
-    uint64_t result, uint64_t badge, void *_Nonnull thread, const void *_Nonnull source, uint64_t translation_base);
-/// Resume it with all that its context holds: x0-x10 and x19-x30 after a system call, every register otherwise. Without a
-/// thread: wait for an interrupt with nobody's address space active, then enter `swiftlet_idle_interrupt`.
+    uint64_t result, uint64_t badge, void *_Nonnull thread, const void *_Nonnull source,
+    uint64_t translation_base);
+/// Resumes it with all that its context holds: x0-x10 and x19-x30 after a system call, every
+/// register otherwise. Without a thread: activates the empty address space, waits for an interrupt,
+/// then enters `swiftlet_idle_interrupt`.
 SWIFTLET_PLAIN void swiftlet_exit(void *_Nullable thread);
-/// Resume the running thread from a quick call, of which nothing was saved: x0 = result, x1 = value.
+/// Resumes the running thread from a quick call, of which nothing was saved: x0 = result, x1 =
+/// value.
 SWIFTLET_PLAIN void swiftlet_exit_quick(uint64_t result, uint64_t value);
-/// The same call is not that quick: x0 to x2 of `running` are in its context, and the general path decides.
+/// Enters the general path from a quick call, with x0 to x2 of `running` in its context.
 SWIFTLET_PLAIN void swiftlet_exit_general(void *_Nonnull running);
-/// Another thread goes on instead of `running`, whose quick call succeeded.
+/// Resumes another thread instead of `running`, whose quick call succeeded.
 SWIFTLET_PLAIN void swiftlet_exit_yield(void *_Nonnull thread, void *_Nonnull running);
-/// The same, where `thread` waited in a system call and is woken with a notification's bits.
-SWIFTLET_PLAIN void swiftlet_exit_signal(void *_Nonnull thread, uint64_t bits, void *_Nonnull running);
-/// The same, where the thread that ran is saved already.
+/// The same, if `thread` waited in a system call and wakes with a notification's bits.
+SWIFTLET_PLAIN void swiftlet_exit_signal(
+    void *_Nonnull thread, uint64_t bits, void *_Nonnull running);
+/// The same, if the thread that ran is saved already.
 SWIFTLET_PLAIN void swiftlet_exit_woken(void *_Nonnull thread, uint64_t bits);
-/// The same four where one of the two threads uses floating point: the registers of the one that is left are written to
-/// `from`, those of the next are loaded from `to`; one of the two may be null.
+/// The same four, if one of the two threads uses floating point. The registers of the thread that
+/// ran are written to `from`, those of the next are loaded from `to`; one of the two may be null.
 SWIFTLET_PLAIN void swiftlet_exit_message_floating_point(
-    uint64_t result, uint64_t badge, void *_Nonnull thread, const void *_Nonnull source, uint64_t translation_base,
-    void *_Nullable from, const void *_Nullable to);
+    uint64_t result, uint64_t badge, void *_Nonnull thread, const void *_Nonnull source,
+    uint64_t translation_base, void *_Nullable from, const void *_Nullable to);
 SWIFTLET_PLAIN void swiftlet_exit_yield_floating_point(
     void *_Nonnull thread, void *_Nonnull running, void *_Nullable from, const void *_Nullable to);
 SWIFTLET_PLAIN void swiftlet_exit_signal_floating_point(
-    void *_Nonnull thread, uint64_t bits, void *_Nonnull running, void *_Nullable from, const void *_Nullable to);
+    void *_Nonnull thread, uint64_t bits, void *_Nonnull running, void *_Nullable from,
+    const void *_Nullable to);
 SWIFTLET_PLAIN void swiftlet_exit_woken_floating_point(
     void *_Nonnull thread, uint64_t bits, void *_Nullable from, const void *_Nullable to);
-/// The end of boot: its code is unmapped, and `swiftlet_first_exit` entered on an empty stack.
+/// Ends boot: unmaps its code, and enters `swiftlet_first_exit` on an empty stack.
 SWIFTLET_PLAIN _Noreturn void swiftlet_leave_boot(void);
-/// The 32-bit register at a mapped address, or all ones where the access aborts.
+/// Returns the 32-bit register at a mapped address, or all ones if the access aborts.
 SWIFTLET_PLAIN uint64_t swiftlet_probe(uint64_t address);
-/// Store 32 bits to a mapped address; an access that aborts is none.
+/// Stores 32 bits to a mapped address. An access that aborts has no effect.
 SWIFTLET_PLAIN void swiftlet_probe_write(uint64_t address, uint64_t value);
-/// Stop this processor for good.
+/// Stops this processor for good.
 SWIFTLET_PLAIN _Noreturn void swiftlet_halt(void);
 
 // Memory (Memory.S)
 
-/// FPSR, FPCR, v0-v31 (528 bytes, 16-byte aligned) are written to `from` and loaded from `to`, of which one may be null.
-/// User code may use them afterwards if they were loaded, else it traps.
+/// Writes FPSR, FPCR, v0-v31 (528 bytes, 16-byte aligned) to `from`, and loads them from `to`; one
+/// may be null. User code may use them afterwards if they were loaded, else their use traps.
 SWIFTLET_PLAIN void swiftlet_switch_floating_point(void *_Nullable from, const void *_Nullable to);
-/// Start and length are multiples of 64.
+/// Zeroes memory. Start and length are multiples of 64.
 SWIFTLET_PLAIN void swiftlet_zero(void *_Nonnull start, uint64_t bytes);
-/// Write to memory what caches hold, and forget it.
+/// Writes the cached lines of a range to memory and invalidates them.
 SWIFTLET_PLAIN void swiftlet_cache_clean(const void *_Nonnull start, uint64_t bytes);
-/// The same, then forget all fetched instructions.
+/// The same, then invalidates all fetched instructions.
 SWIFTLET_PLAIN void swiftlet_cache_unify(const void *_Nonnull start, uint64_t bytes);
 
 // Static memory (State.c, Boot.S, linker/kernel.ld)
@@ -102,7 +111,8 @@ SWIFTLET_SYMBOL(swiftlet_pool_start)
 SWIFTLET_SYMBOL(swiftlet_pool_end)
 SWIFTLET_SYMBOL(swiftlet_image_end)
 
-/// The console that a panic writes to: what it is (0: none), and where its registers are mapped.
+/// The console that a panic writes to: its kind (0: none), and the address at which its registers
+/// are mapped.
 extern uint64_t swiftlet_console[2];
 SWIFTLET_INLINE uint64_t swiftlet_console_kind(void) { return swiftlet_console[0]; }
 SWIFTLET_INLINE uint64_t swiftlet_console_registers(void) { return swiftlet_console[1]; }
@@ -112,21 +122,23 @@ SWIFTLET_INLINE void swiftlet_set_console(uint64_t kind, uint64_t registers) {
 }
 /// TTBR0_EL1 of the idle loop.
 extern uint64_t swiftlet_idle_translation_base;
-/// What the system call `version` returns.
+/// The result of the system call `version`.
 extern uint64_t swiftlet_version[2];
 SWIFTLET_INLINE void swiftlet_set_version(uint64_t version, uint64_t frequency) {
     swiftlet_version[0] = version;
     swiftlet_version[1] = frequency;
 }
-/// Exceptions that interrupt nobody, counted by Vectors.S: fast interrupts that kept the processor from sleeping, and system
-/// errors.
+/// Exceptions that interrupt no thread, counted by Vectors.S: fast interrupts that kept the
+/// processor from sleeping, and system errors.
 extern uint64_t swiftlet_fast_interrupts;
 extern uint64_t swiftlet_system_errors;
 SWIFTLET_INLINE uint64_t swiftlet_fast_interrupt_count(void) { return swiftlet_fast_interrupts; }
 SWIFTLET_INLINE uint64_t swiftlet_system_error_count(void) { return swiftlet_system_errors; }
-SWIFTLET_INLINE void swiftlet_set_idle_translation_base(uint64_t value) { swiftlet_idle_translation_base = value; }
+SWIFTLET_INLINE void swiftlet_set_idle_translation_base(uint64_t value) {
+    swiftlet_idle_translation_base = value;
+}
 
-/// Offsets and sizes for the start-up check.
+/// Sizes for the start-up check.
 SWIFTLET_INLINE uint64_t swiftlet_state_bytes(void) { return SWIFTLET_KERNEL_STATE_BYTES; }
 SWIFTLET_INLINE uint64_t swiftlet_tables_bytes(void) { return SWIFTLET_KERNEL_TABLES_BYTES; }
 SWIFTLET_INLINE uint64_t swiftlet_stack_bytes(void) { return SWIFTLET_STACK_BYTES; }
@@ -138,7 +150,8 @@ SWIFTLET_INLINE uint64_t swiftlet_device_base(void) { return SWIFTLET_DEVICE_BAS
 SWIFTLET_INLINE uint64_t swiftlet_device_bytes(void) { return SWIFTLET_DEVICE_BYTES; }
 SWIFTLET_INLINE uint64_t swiftlet_tree_base(void) { return SWIFTLET_TREE_BASE; }
 
-// System registers. In host tests a model of the processor takes their place: it notes what is written and performed.
+// System registers. In host tests a model of the processor takes their place, and records the
+// writes and instructions.
 
 #ifdef SWIFTLET_MODEL
 #include "CAArch64Model.h"
@@ -160,7 +173,8 @@ SWIFTLET_INLINE uint64_t swiftlet_tree_base(void) { return SWIFTLET_TREE_BASE; }
         __asm__ volatile("msr " reg ", %x0" ::"rZ"(value) : "memory"); \
     }
 #define SWIFTLET_PERFORM(instructions) __asm__ volatile(instructions ::: "memory")
-#define SWIFTLET_PERFORM_ON(instructions, operand) __asm__ volatile(instructions ::"r"(operand) : "memory")
+#define SWIFTLET_PERFORM_ON(instructions, operand) \
+    __asm__ volatile(instructions ::"r"(operand) : "memory")
 #endif
 
 SWIFTLET_READ(midr, "midr_el1")
@@ -187,9 +201,9 @@ SWIFTLET_WRITE(interrupt_entry, "tpidrro_el0")
 // Barriers and translation
 
 SWIFTLET_INLINE void swiftlet_isb(void) { SWIFTLET_PERFORM("isb"); }
-/// Make a written table entry visible to the walker of this processor, before what follows.
+/// Makes a written table entry visible to the walker of this processor, before what follows.
 SWIFTLET_INLINE void swiftlet_publish_table(void) { SWIFTLET_PERFORM("dsb ishst; isb"); }
-/// Forget one page of one ASID (operand: Arm ARM D8.14.6, VA[55:12] | ASID << 48).
+/// Invalidates one page of one ASID (operand: Arm ARM D8.14.6, VA[55:12] | ASID << 48).
 SWIFTLET_INLINE void swiftlet_invalidate_page(uint64_t operand) {
     SWIFTLET_PERFORM_ON("dsb ishst; tlbi vae1is, %0; dsb ish; isb", operand);
 }

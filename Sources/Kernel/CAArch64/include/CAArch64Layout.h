@@ -1,20 +1,21 @@
-// The numbers that assembly, C and Swift share: offsets in a thread's saved registers, sizes of the kernel's static memory,
-// places in the kernel's half of the address space. A start-up check compares the offsets with Swift's layout.
+// The numbers that assembly, C and Swift share: offsets in a thread's saved registers, sizes of the
+// kernel's static memory, places in the kernel's half of the address space. A start-up check
+// compares the offsets with Swift's layout.
 #ifndef SWIFTLET_CAARCH64_LAYOUT_H
 #define SWIFTLET_CAARCH64_LAYOUT_H
 
-// UserContext (Sources/Kernel/HardwareInterface/UserContext.swift); register n of x0-x30 stands at 8*n.
+// UserContext (Sources/Kernel/HardwareInterface/UserContext.swift). Register n of x0-x30 is at 8*n.
 #define SWIFTLET_CONTEXT_X(n) (8 * (n))
 #define SWIFTLET_CONTEXT_SP 248
 #define SWIFTLET_CONTEXT_PC 256
 #define SWIFTLET_CONTEXT_FLAGS 264
 #define SWIFTLET_CONTEXT_TPIDR 272
 #define SWIFTLET_CONTEXT_BYTES 280
-// In the flags: every register is current. PSTATE has nothing there.
+// A bit of the flags that PSTATE does not use: every register is current.
 #define SWIFTLET_FULL_BIT 63
 #define SWIFTLET_FULL (1 << SWIFTLET_FULL_BIT)
 
-// Thread (Sources/Kernel/KernelCore/Thread.swift): what an entry or an exit reaches of it.
+// Thread (Sources/Kernel/KernelCore/Thread.swift): the parts that an entry or an exit reaches.
 #define SWIFTLET_THREAD_TRANSLATION_BASE 40
 #define SWIFTLET_THREAD_CONTEXT 64
 #define SWIFTLET_THREAD_X(n) (SWIFTLET_THREAD_CONTEXT + SWIFTLET_CONTEXT_X(n))
@@ -23,7 +24,7 @@
 #define SWIFTLET_THREAD_FLAGS (SWIFTLET_THREAD_CONTEXT + SWIFTLET_CONTEXT_FLAGS)
 #define SWIFTLET_THREAD_TPIDR (SWIFTLET_THREAD_CONTEXT + SWIFTLET_CONTEXT_TPIDR)
 
-// KernelException: what an exception of the kernel itself saves; x0-x30 come first.
+// KernelException: the registers that an exception of the kernel itself saves; x0-x30 come first.
 #define SWIFTLET_EXCEPTION_SP 248
 #define SWIFTLET_EXCEPTION_PC 256
 #define SWIFTLET_EXCEPTION_FLAGS 264
@@ -51,7 +52,7 @@
 #define SWIFTLET_EMERGENCY_STACK_BYTES 8192
 // Level-3 tables for the image: 2 MiB each.
 #define SWIFTLET_IMAGE_TABLES 2
-// Page tables for everything else that the kernel maps; what boot leaves over becomes untyped memory.
+// Page tables for all other mappings of the kernel. Boot turns the rest into untyped memory.
 #define SWIFTLET_POOL_TABLES 48
 
 #define SWIFTLET_KERNEL_STATE_BYTES 4096

@@ -1,5 +1,5 @@
-// A model of the processor for host tests: registers that keep what is written, and a record of
-// what was done, in order.
+// A model of the processor for host tests: registers that keep the values written, and a record of
+// writes and instructions in order.
 #ifndef SWIFTLET_CAARCH64_MODEL_H
 #define SWIFTLET_CAARCH64_MODEL_H
 #ifdef SWIFTLET_MODEL
@@ -15,9 +15,9 @@ typedef struct {
 
 /// Forgets the record, and sets every register to 0.
 void swiftlet_model_reset(void);
-/// Sets what a register reads as.
+/// Sets the value that a register reads as.
 void swiftlet_model_set(const char *_Nonnull name, uint64_t value);
-/// Returns what was set or written last.
+/// Returns the value that was set or written last.
 uint64_t swiftlet_model_read(const char *_Nonnull name);
 /// Adds to the record, and writes the register of that name. `name` is a constant.
 void swiftlet_model_note(const char *_Nonnull name, uint64_t value);

@@ -4,7 +4,8 @@
 
 #include "CAArch64.h"
 
-// GICv3 CPU interface (GIC architecture specification, 12.2), by encoding, since not every assembler setting knows the names.
+// GICv3 CPU interface (GIC architecture specification, 12.2), by encoding, since not every
+// assembler setting knows the names.
 SWIFTLET_READ(gic_acknowledge, "s3_0_c12_c12_0")     // ICC_IAR1_EL1
 SWIFTLET_WRITE(gic_end, "s3_0_c12_c12_1")            // ICC_EOIR1_EL1
 SWIFTLET_WRITE(gic_deactivate, "s3_0_c12_c11_1")     // ICC_DIR_EL1
@@ -13,13 +14,13 @@ SWIFTLET_WRITE(gic_priority_mask, "s3_0_c4_c6_0")    // ICC_PMR_EL1
 SWIFTLET_WRITE(gic_group_enable, "s3_0_c12_c12_7")   // ICC_IGRPEN1_EL1
 SWIFTLET_WRITE(gic_system_access, "s3_0_c12_c12_5")  // ICC_SRE_EL1
 
-// Whether a load aborted: `swiftlet_probe` survives it.
+// Tells whether a load aborted: `swiftlet_probe` survives it.
 SWIFTLET_READ(syndrome, "esr_el1")
 SWIFTLET_WRITE(syndrome, "esr_el1")
-/// All earlier accesses are complete, and have aborted if they do.
+/// Waits until all earlier accesses are complete, or have aborted.
 SWIFTLET_INLINE void swiftlet_complete(void) { SWIFTLET_PERFORM("dsb sy; isb"); }
 
-/// A PSCI function without arguments that matter (Arm DEN 0022), by `smc` or `hvc`.
+/// Calls a PSCI function without arguments that matter (Arm DEN 0022), by `smc` or `hvc`.
 SWIFTLET_INLINE uint64_t swiftlet_firmware_call(uint64_t function, uint64_t use_smc) {
 #ifdef SWIFTLET_MODEL
     swiftlet_model_note(use_smc ? "smc" : "hvc", function);
@@ -30,11 +31,13 @@ SWIFTLET_INLINE uint64_t swiftlet_firmware_call(uint64_t function, uint64_t use_
     register uint64_t x2 __asm__("x2") = 0;
     register uint64_t x3 __asm__("x3") = 0;
     if (use_smc)
-        __asm__ volatile("smc #0" : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3)::"memory", "x4", "x5", "x6", "x7", "x8", "x9",
-                         "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17");
+        __asm__ volatile("smc #0"
+                         : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3)::"memory", "x4", "x5", "x6", "x7",
+                           "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17");
     else
-        __asm__ volatile("hvc #0" : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3)::"memory", "x4", "x5", "x6", "x7", "x8", "x9",
-                         "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17");
+        __asm__ volatile("hvc #0"
+                         : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3)::"memory", "x4", "x5", "x6", "x7",
+                           "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17");
     return x0;
 #endif
 }
