@@ -124,7 +124,6 @@ extension Kernel where H: ~Copyable {
     /// The same where there are more deadlines, and the most urgent of those that are due is a timer's; or where a slice of the
     /// running thread runs.
     @inline(__always) public mutating func expireFirst(_ thread: Ref<Thread>) -> Wakeup? {
-        settle()
         guard let wake = claimTimer(above: Int(thread.effective)) else { return nil }
         return preemptSlice(of: thread, by: wake)
     }
@@ -139,7 +138,6 @@ extension Kernel where H: ~Copyable {
     /// The same where a slice of the running thread runs, or an update as urgent as it is pending.
     @inline(__always) public mutating func deliverFirst(_ thread: Ref<Thread>, line: Int) -> Wakeup? {
         if isTracing { return nil }
-        settle()
         guard let wake = claimLine(line, above: Int(thread.effective)) else { return nil }
         return preemptSlice(of: thread, by: wake)
     }
@@ -215,6 +213,7 @@ extension Kernel where H: ~Copyable {
 
     /// Preempts a thread whose slice may run; what is left of it is kept.
     @inline(__always) private mutating func preemptSlice(of thread: Ref<Thread>, by claim: Claim) -> Wakeup {
+        settle()
         keepSlice(thread)
         core.sliceEnd = .never
         let wakeup = preempt(thread, by: claim.thread, claim.notification, claim.bits)

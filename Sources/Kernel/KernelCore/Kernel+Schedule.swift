@@ -285,7 +285,9 @@ extension Kernel where H: ~Copyable {
         if core.sliceEnd > now { return }
         core.sliceEnd = .never
         core.isStale = true
-        guard let thread = core.current, thread.state == .running, core.ready.top == Int(thread.effective) else { return }
+        guard let thread = core.current, thread.state == .running, core.ready.top == Int(thread.effective) else {
+            return
+        }
         core.isUpdatesTurn = true
         insertReady(thread)
     }

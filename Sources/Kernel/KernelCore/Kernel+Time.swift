@@ -27,7 +27,9 @@ extension Kernel where H: ~Copyable {
     /// - Returns: false where none is due.
     @discardableResult mutating func requestService(of thread: Ref<Thread>) -> Bool {
         let level = DeadlineLevel.timer(thread.effective)
-        guard let node = core.deadlines.mostUrgent(dueAt: hardware.now), node.pointee.level >= level else { return false }
+        guard let node = core.deadlines.mostUrgent(dueAt: hardware.now), node.pointee.level >= level else {
+            return false
+        }
         core.isStale = true
         core.dueLevel = level
         return true

@@ -50,10 +50,12 @@ extension Kernel where H: ~Copyable {
         }
         if isInterrupted() { return nil }
         if control.capabilityCount == 0 { return 0 }
-        var passed = PassedSlots(repeating: nil)
-        let count = passCapabilities(from: sender, to: receiver, control.capabilityCount, &passed)
-        if !isInterrupted() { return count }
-        takeBack(passed)
+        repeat {  // a second time only where the interrupt has gone away
+            var passed = PassedSlots(repeating: nil)
+            let count = passCapabilities(from: sender, to: receiver, control.capabilityCount, &passed)
+            if !isInterrupted() { return count }
+            takeBack(passed)
+        } while !isInterrupted()
         return nil
     }
 

@@ -13,7 +13,8 @@
             let word = thread.pointee.scheduling
             inspection.require(!word.isFaulting || thread.state == .faulted, "\(name): faulting in another state")
             inspection.require(
-                !word.isSuspended || thread.state == .faulted || thread.isEnding, "\(name): suspended bit in another state")
+                !word.isSuspended || thread.state == .faulted || thread.isEnding,
+                "\(name): suspended bit in another state")
             inspection.require(
                 thread.pointee.floatingPointArea
                     == (word.usesFloatingPoint ? thread.pointee.buffer?.floatingPointArea : nil),
@@ -100,7 +101,9 @@
             require(
                 !isPending || thread.pointee.pendingUrgency >= max(priority, thread.effective),
                 "\(name): its update carries too little")
-            require(!isPending || thread.isQueued || thread.isEnding, "\(name): an update is pending of a thread in no queue")
+            require(
+                !isPending || thread.isQueued || thread.isEnding,
+                "\(name): an update is pending of a thread in no queue")
             if let server = thread.pointee.blockedOn {
                 require(isLive(server, .thread), "\(name): waits for a dead thread")
             }
