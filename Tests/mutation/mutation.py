@@ -84,7 +84,7 @@ def fail(*lines):
 def sources():
     """Yields every source that is mutated. The checks of the invariants are tests themselves."""
     for module, (folder, _) in MODULES.items():
-        for path in sorted((ROOT / folder).glob("*.swift")):
+        for path in sorted((ROOT / folder).rglob("*.swift")):
             if not path.name.endswith("+Invariants.swift"):
                 yield module, path
 
@@ -190,7 +190,7 @@ def make_package(plan, chosen):
         targets.append(target("target", name, [*names, module]))
     for module, (folder, _) in MODULES.items():
         copies, wanted = PACKAGE / "Sources" / module, set()
-        for path in sorted((ROOT / folder).glob("*.swift")):
+        for path in sorted((ROOT / folder).rglob("*.swift")):
             text = path.read_text()
             mine = [site for _, owner, site in chosen if owner == path]
             for index, fault in enumerate(plan.faults):

@@ -198,20 +198,22 @@ private func bury(in grave: Untyped) {
     } catch { addNote(ChainNote.strangeCuts) }
 }
 
-/// A member whose wait has ended stands in no queue. So it needs no step: at once it has what its
-/// own callers give it.
+/// A suspended member stands in no queue. So it needs no step: at once it has what its own callers
+/// have passed on, which is the old priority of the change or the new one.
 private func observeCut(_ cut: ChainCut) {
-    guard cut.kind == .suspend || cut.kind == .revoke || cut.kind == .deleteReply,
+    guard cut.kind == .suspend, let change = ChainChange(rawValue: note(ChainNote.change)),
         let member = try? Thread(ChainMember.slot(cut.member)).information()
     else { return }
-    var priority = member.base
-    if cut.member < ChainMember.client {
-        guard let caller = try? Thread(ChainMember.slot(cut.member + 1)).information() else {
-            return
+    var (old, new) = change.clientsPriority
+    if cut.member == ChainMember.client {
+        (old, new) = (member.base, member.base)
+    } else {
+        for server in cut.member...ChainMember.servers {
+            old = max(old, ChainMember.ownPriority(server))
+            new = max(new, ChainMember.ownPriority(server))
         }
-        priority = max(ChainMember.ownPriority(cut.member), caller.effective)
     }
-    if member.effective != priority { addNote(ChainNote.strangeCuts) }
+    if member.effective != old && member.effective != new { addNote(ChainNote.strangeCuts) }
 }
 
 /// A thread that the cutter wakes, less urgent than the change and more urgent than all else. When
