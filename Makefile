@@ -139,9 +139,10 @@ debug: build ## Boot stopped, with gdb attached to kernel and symbols (GDB='-bat
 	echo "the console's text goes to build/debug.log"; \
 	gdb-multiarch -q -iex 'set complaints 0' -iex 'set remotetimeout 60' build/kernel.elf -ex 'target remote build/gdb.sock' $(GDB)
 
-lint: build ## Check format, the linked kernel and tasks, and that books and planted faults find the code they speak of
+lint: build ## Check format, the linked kernel and its static bounds, the tasks, and that books and planted faults find their code
 	@$(SWIFT) format lint --strict -r $(SOURCES)
 	@$(TOOL) lint-elf build/kernel.elf $$(find $(BIN) -maxdepth 1 -type f -perm -u+x ! -name KernelImage | sort)
+	@$(TOOL) wcet build/kernel.elf > build/wcet.txt || { cat build/wcet.txt; exit 1; }
 	@platform/check-references
 	@Tests/mutation/mutation.py --places
 

@@ -73,8 +73,8 @@ extension Bench {
 
     // Timers
 
-    /// Timers that this thread, which may make itself as urgent as any, has armed. Their
-    /// notification has a waiter, and less urgent ones behind it.
+    /// Timers of an urgent thread, which is less urgent than the one that counts and does not own
+    /// its timer. Their notification has that thread's own waiter, and less urgent ones after it.
     private mutating func timersRow(_ count: Int, waiters: Int, _ parts: TreeParts)
         throws(KernelError)
     {
@@ -87,16 +87,28 @@ extension Bench {
         treeSlots = 0
         let notification = Notification(try makeForTree(.notification, parts.arena))
         try startWaiters(notification, waiters, parts.arena)
-        try startWaiter(notification, 253, parts.arena)
+        try startWaiter(notification, 252, parts.arena)
+        let wake = Notification(try makeForTree(.notification, parts.arena))
+        let block = Block(TreePlace.freeBlocks + 2)
         let first = TreePlace.servers
         try parts.arena.retype(.timer, count: count, index: Slot(first))
         for index in 0..<UInt32(count) {
             try Timer(Slot(first + index)).bind(notification, bits: 1)
         }
+        block.prepare(wake: wake.slot, Request(ControlWord(invoke: .cancelTimer, Slot(first))))
+        let owner = Thread(Slot(TreePlace.passing))
+        try parts.arena.retype(.thread, index: owner.slot)
+        try configure(owner, 253, timerClock.loops.worker, block)
+        try owner.setPriority(253, maximum: 253)
+        try owner.resume()
         try sweepTicks(
-            name, parts.timer, delay: 300 + 100 * UInt64(count),
+            name, parts.timer, delay: 1000 + 200 * UInt64(count),
             prepare: { (instant) throws(KernelError) in
-                for index in 0..<UInt32(count) { try Timer(Slot(first + index)).arm(instant) }
+                for index in 0..<UInt32(count) {
+                    let arm = ControlWord(invoke: .arm, Slot(first + index))
+                    block.prepare(wake: wake.slot, Request(arm, instant.ticks))
+                    try wake.signal(1)
+                }
             })
         try parts.arena.reclaim()
     }
