@@ -105,7 +105,10 @@ extension Kernel where H: ~Copyable {
     }
 
     /// Leave the boot code, or the idle loop: the first thread to run.
-    public mutating func start() -> Ref<Thread>? { reschedule(nil) }
+    public mutating func start() -> Ref<Thread>? {
+        startMasked()
+        return reschedule(nil)
+    }
 
     /// Asked between the steps of a long operation: is an interrupt waiting to be taken?
     @inline(__always) mutating func isInterrupted() -> Bool {

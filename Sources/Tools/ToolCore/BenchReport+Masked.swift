@@ -84,7 +84,7 @@ extension BenchReport {
     }
 
     /// Sets the proven bounds beside what was measured. Each line of `text` is the name of an
-    /// entry, a tab and its bound; of names with more after the kind ("interrupt while …", "fault:
+    /// entry, a tab and its bound; of names with more after the kind ("interrupt: …", "fault:
     /// …") the largest bound counts.
     public mutating func setBounds(_ text: String) {
         for line in text.split(separator: "\n") {
@@ -115,7 +115,7 @@ extension EntryKind {
     static func isNamed(_ name: String, by line: String) -> Bool {
         if line == name { return true }
         switch name {
-        case "interrupt": return line.hasPrefix("interrupt ")
+        case "interrupt": return line.hasPrefix("interrupt")
         case "fault": return line.hasPrefix("fault") || line.hasPrefix("floating-point")
         case "unknown": return line.contains("unknown")
         default: return false
