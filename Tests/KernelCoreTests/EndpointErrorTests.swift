@@ -110,6 +110,16 @@ import Testing
         #expect(s.state(a) == .receiving)
     }
 
+    /// An error comes with nothing else: no word of the message stays in a register.
+    @Test func anErrorClearsTheMessageRegisters() {
+        let s = TestSystem()
+        let client = s.run(20)
+        s.call(client, s.make(.endpoint), [1, 2, 3, 4, 5, 6, 7, 8], deadline: s.hardware.now + 10)
+        s.advance(by: 10)
+        #expect(s.isRunning(client) && s.results(client).error == .timedOut)
+        #expect((1...10).allSatisfy { client.ref.registers[$0] == 0 })
+    }
+
     @Test(arguments: [true, false]) func aClosedEndpointRefuses(fast: Bool) {
         let s = TestSystem(fast: fast)
         let server = s.makeThread(priority: 5)
