@@ -79,6 +79,14 @@ struct Bench {
         selection = Selection(boot)
     }
 
+    // Memory
+
+    /// The region of untyped memory at a place of boot's list; nil for a register window.
+    func region(_ index: UInt32) throws(KernelError) -> Untyped? {
+        let slot = Slot(RootSlot.firstUntyped.index + index)
+        return try CapabilityTable.own.describe(slot).kind == .untyped ? Untyped(slot) : nil
+    }
+
     // Objects
 
     mutating func slot() -> Slot {
@@ -101,7 +109,7 @@ struct Bench {
     /// Memory for the rows, the shared pages and the second address space.
     mutating func prepare() throws(KernelError) {
         for index in 0..<UInt32(boot.untypedCount) {
-            let region = Untyped(Slot(RootSlot.firstUntyped.index + index))
+            guard let region = try region(index) else { continue }
             let information = try region.information()
             if !information.isDevice && information.sizeBits > memoryBits {
                 memory = region

@@ -141,7 +141,7 @@ extension Bench {
     /// The page of registers at a physical address, from the device region that holds it.
     private mutating func deviceFrame(_ base: UInt64) throws(KernelError) -> Slot? {
         for index in 0..<UInt32(boot.untypedCount) {
-            let region = Untyped(Slot(RootSlot.firstUntyped.index + index))
+            guard let region = try region(index) else { continue }
             let information = try region.information()
             let offset = base &- information.physicalBase
             if !information.isDevice || offset >= 1 << UInt64(information.sizeBits) { continue }
