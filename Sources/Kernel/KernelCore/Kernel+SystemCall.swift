@@ -27,16 +27,18 @@ extension Kernel where H: ~Copyable {
 
     /// Let the thread perform its `svc` again: its arguments are still in its context.
     func restart(_ thread: Ref<Thread>) {
-        if thread.state == .running || thread.state == .ready { thread.pointee.context.programCounter &-= 4 }
+        if thread.state == .running || thread.state == .ready {
+            thread.pointee.context.programCounter &-= 4
+        }
     }
 
     private mutating func raiseUnknownCall(_ thread: Ref<Thread>) -> Ref<Thread>? {
         raise(thread, .unknownSystemCall, address: thread.pointee.context.x.0, syndrome: 0)
     }
 
-    @inline(__always) private mutating func dispatch(_ thread: Ref<Thread>, _ call: SystemCall, _ control: ControlWord)
-        -> Outcome
-    {
+    @inline(__always) private mutating func dispatch(
+        _ thread: Ref<Thread>, _ call: SystemCall, _ control: ControlWord
+    ) -> Outcome {
         if call == .invoke { return invoke(thread, control) }  // the most frequent of all that come here
         let second = thread.pointee.context.x.1
         let secondSlot = Slot(UInt32(truncatingIfNeeded: second))
@@ -45,9 +47,11 @@ extension Kernel where H: ~Copyable {
         switch call {
         case .call: return send(thread, control, deadline: deadline, isCall: true)
         case .send: return send(thread, control, deadline: deadline, isCall: false)
-        case .receive: return receive(thread, endpoint: control.slot, reply: secondSlot, deadline: deadline)
+        case .receive:
+            return receive(thread, endpoint: control.slot, reply: secondSlot, deadline: deadline)
         case .reply: return reply(thread, control.slot, control)
-        case .replyAndReceive: return replyAndReceive(thread, control, replySlot: secondSlot, deadline: deadline)
+        case .replyAndReceive:
+            return replyAndReceive(thread, control, replySlot: secondSlot, deadline: deadline)
         case .signal: return signal(thread, control.slot, bits: second)
         case .wait: return wait(thread, control.slot, deadline: deadline)
         case .poll: return wait(thread, control.slot, deadline: nil)
@@ -72,9 +76,13 @@ extension Kernel where H: ~Copyable {
     /// An interrupt of `line` was taken while `thread` ran (nil: while idle).
     ///
     /// - Context: from the trap entry, after `fastDeliver` declined, or while idle.
-    @inline(__always) public mutating func interrupt(_ thread: Ref<Thread>?, line: Int) -> Ref<Thread>? {
+    @inline(__always) public mutating func interrupt(
+        _ thread: Ref<Thread>?, line: Int
+    ) -> Ref<Thread>? {
         core.current = thread
-        if isTracing, let thread { trace(.interrupt, thread, detail: UInt64(truncatingIfNeeded: line)) }
+        if isTracing, let thread {
+            trace(.interrupt, thread, detail: UInt64(truncatingIfNeeded: line))
+        }
         deliverInterrupt(line: line)
         return reschedule(thread)
     }
@@ -89,9 +97,9 @@ extension Kernel where H: ~Copyable {
     }
 
     /// A user thread caused an exception.
-    public mutating func fault(_ thread: Ref<Thread>, _ kind: FaultKind, address: UInt64, syndrome: UInt64) -> Ref<
-        Thread
-    >? {
+    public mutating func fault(
+        _ thread: Ref<Thread>, _ kind: FaultKind, address: UInt64, syndrome: UInt64
+    ) -> Ref<Thread>? {
         enter(thread)
         if isTracing { trace(.fault, thread, detail: UInt64(kind.rawValue)) }
         return raise(thread, kind, address: address, syndrome: syndrome)
@@ -127,7 +135,9 @@ extension Kernel where H: ~Copyable {
         let length = hardware.cycles &- maskedSince
         #if BENCHMARK
             let entry = Int(EntryKind(control: control).index)
-            if length > statistics.longestOfEntry[entry] { statistics.longestOfEntry[entry] = length }
+            if length > statistics.longestOfEntry[entry] {
+                statistics.longestOfEntry[entry] = length
+            }
         #endif
         if length > statistics.longestMasked {
             statistics.longestMasked = length

@@ -11,7 +11,9 @@ import KernelCore
 
 /// A plain `call`: x0–x2 as the caller set them; all that it must preserve is in its context.
 @c(swiftlet_call)
-func callEntry(_ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer) {
+func callEntry(
+    _ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer
+) {
     let kernel = kernelState
     let thread = unsafe Ref<KernelCore.Thread>(running: running)
     switch kernel.pointee.fastCall(thread, control) {
@@ -25,7 +27,9 @@ func callEntry(_ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: 
 
 /// A plain `replyAndReceive`, likewise.
 @c(swiftlet_reply_and_receive)
-func replyAndReceiveEntry(_ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer) {
+func replyAndReceiveEntry(
+    _ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer
+) {
     let kernel = kernelState
     let thread = unsafe Ref<KernelCore.Thread>(running: running)
     switch kernel.pointee.fastReplyAndReceive(thread, control, replySlot: second) {
@@ -38,7 +42,9 @@ func replyAndReceiveEntry(_ control: UInt64, _ second: UInt64, _ third: UInt64, 
 
 /// Either of them with the IPC buffer, likewise.
 @c(swiftlet_exchange)
-func exchangeEntry(_ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer) {
+func exchangeEntry(
+    _ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer
+) {
     let kernel = kernelState
     let thread = unsafe Ref<KernelCore.Thread>(running: running)
     switch kernel.pointee.fastExchange(thread, control, replySlot: second) {
@@ -60,8 +66,8 @@ func exchangeEntry(_ control: UInt64, _ second: UInt64, _ third: UInt64, _ runni
     leaveWithFloatingPoint(kernelState.pointee.floatingPointCall(thread, control, slot))
 }
 @inline(never) private func replyWithFloatingPoint(
-    _ control: UInt64, _ second: UInt64, _ third: UInt64, _ thread: Ref<KernelCore.Thread>, _ slot: Ref<Capability>,
-    _ reply: Ref<Capability>
+    _ control: UInt64, _ second: UInt64, _ third: UInt64, _ thread: Ref<KernelCore.Thread>,
+    _ slot: Ref<Capability>, _ reply: Ref<Capability>
 ) {
     if let handover = kernelState.pointee.floatingPointReply(thread, control, slot, reply) {
         return leaveWithFloatingPoint(handover)
@@ -70,8 +76,8 @@ func exchangeEntry(_ control: UInt64, _ second: UInt64, _ third: UInt64, _ runni
     unsafe swiftlet_exit(systemCallEntry(thread.raw))
 }
 @inline(never) private func exchangeWithFloatingPoint(
-    _ control: UInt64, _ second: UInt64, _ third: UInt64, _ thread: Ref<KernelCore.Thread>, _ slot: Ref<Capability>,
-    _ reply: Ref<Capability>
+    _ control: UInt64, _ second: UInt64, _ third: UInt64, _ thread: Ref<KernelCore.Thread>,
+    _ slot: Ref<Capability>, _ reply: Ref<Capability>
 ) {
     if let handover = kernelState.pointee.floatingPointExchange(thread, control, slot, reply) {
         return leaveWithFloatingPoint(handover)
@@ -91,7 +97,9 @@ func exchangeEntry(_ control: UInt64, _ second: UInt64, _ third: UInt64, _ runni
 
 /// `signal`: only x0–x2 are given, and nothing is in the context.
 @c(swiftlet_signal) @inline(never)
-func signalEntry(_ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer) {
+func signalEntry(
+    _ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer
+) {
     let thread = unsafe Ref<KernelCore.Thread>(running: running)
     switch kernelState.pointee.fastSignal(thread, control, second) {
     case .done: swiftlet_exit_quick(0, 0)
@@ -110,7 +118,8 @@ func signalEntry(_ control: UInt64, _ second: UInt64, _ third: UInt64, _ running
     _ thread: Ref<KernelCore.Thread>, _ control: UInt64, _ second: UInt64
 ) {
     kernelState.pointee.settle()
-    guard case .signalled(let wakeup) = kernelState.pointee.fastSignal(thread, control, second) else {
+    guard case .signalled(let wakeup) = kernelState.pointee.fastSignal(thread, control, second)
+    else {
         // Nothing else changed since `fastSignal` asked for this.
         preconditionFailure()
     }
@@ -123,9 +132,12 @@ func signalEntry(_ control: UInt64, _ second: UInt64, _ third: UInt64, _ running
 }
 @inline(never) private func preempt(_ thread: Ref<KernelCore.Thread>, _ wakeup: Wakeup) {
     unsafe swiftlet_exit_signal_floating_point(
-        wakeup.thread.raw, wakeup.bits, thread.raw, thread.floatingPointArea, wakeup.thread.floatingPointArea)
+        wakeup.thread.raw, wakeup.bits, thread.raw, thread.floatingPointArea,
+        wakeup.thread.floatingPointArea)
 }
-@inline(never) private func yield(_ thread: Ref<KernelCore.Thread>, to next: Ref<KernelCore.Thread>) {
+@inline(never) private func yield(
+    _ thread: Ref<KernelCore.Thread>, to next: Ref<KernelCore.Thread>
+) {
     unsafe swiftlet_exit_yield_floating_point(
         next.raw, thread.raw, thread.floatingPointArea, next.floatingPointArea)
 }
@@ -138,7 +150,9 @@ func signalEntry(_ control: UInt64, _ second: UInt64, _ third: UInt64, _ running
 
 /// `yield`, likewise.
 @c(swiftlet_yield)
-func yieldEntry(_ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer) {
+func yieldEntry(
+    _ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer
+) {
     let thread = unsafe Ref<KernelCore.Thread>(running: running)
     switch kernelState.pointee.fastYield(thread) {
     case .done: swiftlet_exit_quick(0, 0)
@@ -151,7 +165,9 @@ func yieldEntry(_ control: UInt64, _ second: UInt64, _ third: UInt64, _ running:
 
 /// `poll`, likewise.
 @c(swiftlet_poll)
-func pollEntry(_ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer) {
+func pollEntry(
+    _ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer
+) {
     let thread = unsafe Ref<KernelCore.Thread>(running: running)
     if let bits = kernelState.pointee.fastPoll(thread, control) {
         return swiftlet_exit_quick(ResultWord(.notification).raw, bits)
@@ -207,7 +223,9 @@ func interruptEntry(_ running: UnsafeMutableRawPointer) {
         if let wakeup = kernel.pointee.fastExpire(thread) { return wake(wakeup, instead: thread) }
         expire(thread)
     case .line(let line):
-        if let wakeup = kernel.pointee.fastDeliver(thread, line: line) { return wake(wakeup, instead: thread) }
+        if let wakeup = kernel.pointee.fastDeliver(thread, line: line) {
+            return wake(wakeup, instead: thread)
+        }
         deliverFirst(thread, line)
     case .nothing: takeNothing(thread)
     }
@@ -231,7 +249,9 @@ func idleInterruptEntry() {
     if wakeup.usesFloatingPoint { return wakeWithFloatingPoint(wakeup, instead: thread) }
     unsafe swiftlet_exit_woken(wakeup.thread.raw, wakeup.bits)
 }
-@inline(never) private func wakeWithFloatingPoint(_ wakeup: Wakeup, instead thread: Ref<KernelCore.Thread>) {
+@inline(never) private func wakeWithFloatingPoint(
+    _ wakeup: Wakeup, instead thread: Ref<KernelCore.Thread>
+) {
     unsafe swiftlet_exit_woken_floating_point(
         wakeup.thread.raw, wakeup.bits, thread.floatingPointArea, wakeup.thread.floatingPointArea)
 }
@@ -243,7 +263,9 @@ func idleInterruptEntry() {
     resume(kernelState.pointee.timerInterrupt(thread))
 }
 @inline(never) private func deliverFirst(_ thread: Ref<KernelCore.Thread>, _ line: Int) {
-    if let wakeup = kernelState.pointee.deliverFirst(thread, line: line) { return wake(wakeup, instead: thread) }
+    if let wakeup = kernelState.pointee.deliverFirst(thread, line: line) {
+        return wake(wakeup, instead: thread)
+    }
     deliver(thread, line)
 }
 @inline(never) private func deliver(_ thread: Ref<KernelCore.Thread>?, _ line: Int) {
@@ -260,14 +282,16 @@ func idleInterruptEntry() {
 /// Resume what a fast path chose.
 @inline(__always) private func leave(_ handover: Handover) {
     unsafe swiftlet_exit_message(
-        handover.result, handover.badge, handover.thread.raw, handover.source.raw, handover.thread.translationBase)
+        handover.result, handover.badge, handover.thread.raw, handover.source.raw,
+        handover.thread.translationBase)
 }
 
 /// The same where one of the two threads uses floating point.
 @inline(__always) private func leaveWithFloatingPoint(_ handover: Handover) {
     unsafe swiftlet_exit_message_floating_point(
-        handover.result, handover.badge, handover.thread.raw, handover.source.raw, handover.thread.translationBase,
-        handover.source.floatingPointArea, handover.thread.floatingPointArea)
+        handover.result, handover.badge, handover.thread.raw, handover.source.raw,
+        handover.thread.translationBase, handover.source.floatingPointArea,
+        handover.thread.floatingPointArea)
 }
 
 // Recorded in benchmark builds only: when the kernel was entered by an interrupt, for user code to read from TPIDRRO_EL0; and

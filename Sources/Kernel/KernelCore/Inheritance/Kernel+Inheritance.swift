@@ -53,7 +53,9 @@ extension Kernel where H: ~Copyable {
     /// - Complexity: constant.
     @inline(never) mutating func addCaller(_ caller: Ref<Thread>, to server: Ref<Thread>) {
         caller.pointee.blockedOn = server
-        if let endpoint = server.pointee.endpoint, endpoint.pointee.readyServer == server { queueReadyServer(endpoint) }
+        if let endpoint = server.pointee.endpoint, endpoint.pointee.readyServer == server {
+            queueReadyServer(endpoint)
+        }
         queueSoleCaller(of: server)
         server.pointee.callers.insert(caller.callerNode, key: caller.effective)
         requestUpdate(server)
@@ -132,7 +134,11 @@ extension Kernel where H: ~Copyable {
             return insertReady(thread)
         }
         if !thread.isQueued && !thread.isEnding {
-            if isPending { cancelUpdate(thread) } else { thread.pointee.scheduling.effective = priority }
+            if isPending {
+                cancelUpdate(thread)
+            } else {
+                thread.pointee.scheduling.effective = priority
+            }
             return
         }
         queueUpdate(thread, urgency: priority > old ? priority : old)
@@ -171,7 +177,9 @@ extension Kernel where H: ~Copyable {
     @inline(__always) private func nextMove(of thread: Ref<Thread>) -> Move? {
         let priority = thread.effective
         if thread.waitingPlace != nil && thread.waitNode.pointee.key != priority { return .wait }
-        if thread.pointee.blockedOn != nil && thread.callerNode.pointee.key != priority { return .caller }
+        if thread.pointee.blockedOn != nil && thread.callerNode.pointee.key != priority {
+            return .caller
+        }
         if !thread.pointee.scheduling.hasDeadline { return nil }
         let node = thread.deadlineNode
         if !node.pointee.isQueued { return .deadlineIn }
@@ -193,7 +201,8 @@ extension Kernel where H: ~Copyable {
         case .deadlineIn:
             let node = thread.deadlineNode
             core.isStale = true
-            core.deadlines.insert(node, at: node.pointee.instant, level: DeadlineLevel.timeOut(priority))
+            core.deadlines.insert(
+                node, at: node.pointee.instant, level: DeadlineLevel.timeOut(priority))
         case nil: break
         }
     }
@@ -231,7 +240,9 @@ extension Ref where Object == Thread {
 
     /// The queue of the endpoint or notification where the thread waits; nil for a ready server, which stands in none.
     @inline(__always) fileprivate var waitingPlace: Ref<WaitQueue>? {
-        if let endpoint = pointee.endpoint { return endpoint.pointee.readyServer == self ? nil : endpoint.waiters }
+        if let endpoint = pointee.endpoint {
+            return endpoint.pointee.readyServer == self ? nil : endpoint.waiters
+        }
         return pointee.notification?.waiters
     }
 }

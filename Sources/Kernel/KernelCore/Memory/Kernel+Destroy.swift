@@ -36,7 +36,9 @@ extension Kernel where H: ~Copyable {
             endWait(of: thread, with: slot)
             return false
         }
-        if slot.pointee.previous == nil && slot.pointee.next == nil, let object = slot.pointee.object, isInUse(object) {
+        if slot.pointee.previous == nil && slot.pointee.next == nil,
+            let object = slot.pointee.object, isInUse(object)
+        {
             loseLast(object)
             return false
         }
@@ -58,7 +60,9 @@ extension Kernel where H: ~Copyable {
     /// since no other can come any more. The endpoint closes then.
     private mutating func waiter(with slot: Ref<Capability>) -> Ref<Thread>? {
         guard let endpoint = slot.endpoint else { return nil }
-        if slot.pointee.previous != nil || slot.pointee.next != nil { return slot.pointee.firstSender }
+        if slot.pointee.previous != nil || slot.pointee.next != nil {
+            return slot.pointee.firstSender
+        }
         close(endpoint)
         return endpoint.pointee.waiters.first?.waiter
     }
@@ -143,18 +147,22 @@ extension Kernel where H: ~Copyable {
         if untyped.pointee.reclaimCursor < 0 { untyped.pointee.reclaimCursor = 0 }
         while true {  // one step a round: a level down, a reference, or a level up
             let region = untyped.pointee.innermost ?? untyped
-            if region.pointee.reclaimCursor < 0 || region.pointee.reclaimCursor >= region.pointee.low {
+            if region.pointee.reclaimCursor < 0
+                || region.pointee.reclaimCursor >= region.pointee.low
+            {
                 // The cursor of the region around it stands at this one, and finishes it as an object.
                 finishReclaim(region)
                 if region == untyped { return true }
                 region.pointee.header.isDying = true
-                untyped.pointee.innermost = region.pointee.outer == untyped ? nil : region.pointee.outer
+                untyped.pointee.innermost =
+                    region.pointee.outer == untyped ? nil : region.pointee.outer
             } else if let inner = innerRegion(region) {
                 inner.pointee.outer = region
                 untyped.pointee.innermost = inner
             } else {
                 if isInterrupted() { return false }
-                let object = unsafe reference(memory(region, region.pointee.reclaimCursor), as: ObjectHeader.self)
+                let object = unsafe reference(
+                    memory(region, region.pointee.reclaimCursor), as: ObjectHeader.self)
                 object.pointee.isDying = true
                 if destroyStep(object) { region.pointee.reclaimCursor &+= Int(object.pointee.size) }
             }
@@ -166,7 +174,8 @@ extension Kernel where H: ~Copyable {
     ///
     /// - Precondition: the cursor stands at an object.
     private func innerRegion(_ region: Ref<Untyped>) -> Ref<Untyped>? {
-        let object = unsafe reference(memory(region, region.pointee.reclaimCursor), as: ObjectHeader.self)
+        let object = unsafe reference(
+            memory(region, region.pointee.reclaimCursor), as: ObjectHeader.self)
         if object.pointee.kind != .untyped { return nil }
         let inner = object.rebound(to: Untyped.self)
         if inner.pointee.isDevice || inner.pointee.low == 0 { return nil }
@@ -308,7 +317,11 @@ extension Kernel where H: ~Copyable {
             return false
         }
         for _ in 0..<KernelLimits.slotStep {
-            if table.pointee.cursor >= count || table.slot(table.pointee.cursor).pointee.object != nil { break }
+            if table.pointee.cursor >= count
+                || table.slot(table.pointee.cursor).pointee.object != nil
+            {
+                break
+            }
             table.pointee.cursor &+= 1
         }
         return false

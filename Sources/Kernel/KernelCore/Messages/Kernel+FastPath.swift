@@ -34,10 +34,13 @@ extension ControlWord {
     /// Does it announce a `call` of up to eight words and nothing else: no deadline, no capability, no loan?
     @inline(__always) public var isPlainCall: Bool { raw &>> 32 <= UInt64(Message.registerWords) }
     /// Does it announce `call` or `replyAndReceive` with the IPC buffer, and nothing but words?
-    @inline(__always) public var isPlainExchange: Bool { raw &>> 41 == ControlWord.extendedBit &>> 41 }
+    @inline(__always) public var isPlainExchange: Bool {
+        raw &>> 41 == ControlWord.extendedBit &>> 41
+    }
     /// The same as of a call, of `replyAndReceive`.
     @inline(__always) public var isPlainReplyAndReceive: Bool {
-        raw &>> 32 &- UInt64(SystemCall.replyAndReceive.rawValue) &<< 8 <= UInt64(Message.registerWords)
+        raw &>> 32 &- UInt64(SystemCall.replyAndReceive.rawValue) &<< 8
+            <= UInt64(Message.registerWords)
     }
 }
 
@@ -45,7 +48,9 @@ extension Kernel where H: ~Copyable {
     /// `call` to a server that waits. The caller's words stay in its context, from where the exit loads them.
     ///
     /// - Precondition: the caller runs, and its control word announces nothing but words.
-    @inline(__always) public mutating func fastCall(_ thread: Ref<Thread>, _ raw: UInt64) -> FastOutcome {
+    @inline(__always) public mutating func fastCall(
+        _ thread: Ref<Thread>, _ raw: UInt64
+    ) -> FastOutcome {
         let index = UInt(raw & 0xffff_ffff)
         if index >= thread.pointee.tableCount { return .declined }
         let slot = fastSlot(thread, index)
@@ -61,19 +66,24 @@ extension Kernel where H: ~Copyable {
         var serverWord = word
         let low = server.pointee.scheduling.raw & SchedulingWord.lowHalf
         if low > word & 0xff {
-            if low & SchedulingWord.floatingPointBit != 0 { return .usesFloatingPoint(endpoint: slot, reply: slot) }
+            if low & SchedulingWord.floatingPointBit != 0 {
+                return .usesFloatingPoint(endpoint: slot, reply: slot)
+            }
             serverWord = word & ~0xff | low & 0xff
         }
         connect(thread, word, to: server, serverWord, at: endpoint)
         return .handedOver(
-            Handover(thread: server, result: raw & ControlWord.messageMask, badge: slot.pointee.badge, source: thread))
+            Handover(
+                thread: server, result: raw & ControlWord.messageMask, badge: slot.pointee.badge,
+                source: thread))
     }
 
     /// A ready server takes a caller, and runs; both get their scheduling words, the caller's without its new state.
     ///
     /// The server waits for no thread, so no chain grows too long and no cycle closes.
     @inline(__always) mutating func connect(
-        _ thread: Ref<Thread>, _ word: UInt32, to server: Ref<Thread>, _ serverWord: UInt32, at endpoint: Ref<Endpoint>
+        _ thread: Ref<Thread>, _ word: UInt32, to server: Ref<Thread>, _ serverWord: UInt32,
+        at endpoint: Ref<Endpoint>
     ) {
         let reply = server.pointee.reply.fastValue
         endpoint.pointee.readyServer = nil
@@ -85,7 +95,8 @@ extension Kernel where H: ~Copyable {
         thread.pointee.blockedOn = server
         thread.pointee.reply = reply
         reply.pointee.caller = thread
-        thread.pointee.scheduling.raw = word | RunState.awaitingReply.raw &<< SchedulingWord.stateShift
+        thread.pointee.scheduling.raw =
+            word | RunState.awaitingReply.raw &<< SchedulingWord.stateShift
     }
 
     /// A fault whose handler waits: the handler runs, with the fault's message.
@@ -115,7 +126,8 @@ extension Kernel where H: ~Copyable {
         if length <= Message.registerWords || length > Message.maximumWords { return .declined }
         guard let from = thread.pointee.buffer else { return .declined }
         let outcome =
-            isCall(raw) ? fastCall(thread, raw) : fastReplyAndReceive(thread, raw, replySlot: replySlot)
+            isCall(raw)
+            ? fastCall(thread, raw) : fastReplyAndReceive(thread, raw, replySlot: replySlot)
         guard case .handedOver(var handover) = outcome else { return outcome }
         copyWords(from, length, with: &handover)
         return .handedOver(handover)
@@ -124,7 +136,9 @@ extension Kernel where H: ~Copyable {
     @inline(__always) func isCall(_ raw: UInt64) -> Bool { raw & 1 &<< 40 == 0 }
 
     /// Words 8 and further of a message that goes over; a receiver without IPC buffer gets none of them.
-    @inline(__always) func copyWords(_ from: Ref<BufferPage>, _ length: Int, with handover: inout Handover) {
+    @inline(__always) func copyWords(
+        _ from: Ref<BufferPage>, _ length: Int, with handover: inout Handover
+    ) {
         if let to = handover.thread.pointee.buffer {
             copyWords(from, to, length)
         } else {
@@ -142,16 +156,22 @@ extension Kernel where H: ~Copyable {
         guard answer == .retry || answer == .resumeAt, let caller = handler.pointee.soleCaller,
             caller.pointee.scheduling.isFaulting
         else { return nil }
-        switch fastReplyAndReceive(handler, raw, replySlot: replySlot, tolerating: SchedulingWord.faultingBit) {
+        switch fastReplyAndReceive(
+            handler, raw, replySlot: replySlot, tolerating: SchedulingWord.faultingBit)
+        {
         case .handedOver: break
         case .usesFloatingPoint(let endpoint, let reply):
-            if floatingPointReply(handler, raw, endpoint, reply, tolerating: SchedulingWord.faultingBit) == nil {
+            if floatingPointReply(
+                handler, raw, endpoint, reply, tolerating: SchedulingWord.faultingBit) == nil
+            {
                 return nil
             }
             switchFloatingPoint(from: handler, to: caller)
         case .declined: return nil
         }
-        if answer == .resumeAt { caller.pointee.context.programCounter = handler.pointee.context.x.4 }
+        if answer == .resumeAt {
+            caller.pointee.context.programCounter = handler.pointee.context.x.4
+        }
         return caller
     }
 
@@ -168,11 +188,15 @@ extension Kernel where H: ~Copyable {
         if index >= count || replyIndex >= count { return .declined }
         let slot = fastSlot(thread, index)
         let replyCapability = fastSlot(thread, replyIndex)
-        if !slot.pointee.uses.contains(.receive) || !replyCapability.pointee.uses.contains(.reply) { return .declined }
+        if !slot.pointee.uses.contains(.receive) || !replyCapability.pointee.uses.contains(.reply) {
+            return .declined
+        }
         let endpoint: Ref<Endpoint> = slot.fastObject()
         let reply: Ref<Reply> = replyCapability.fastObject()
         guard let caller = reply.pointee.caller else { return .declined }
-        if endpoint.pointee.occupation != 0 || !thread.pointee.soleCaller.isSame(as: caller) { return .declined }
+        if endpoint.pointee.occupation != 0 || !thread.pointee.soleCaller.isSame(as: caller) {
+            return .declined
+        }
         let word = caller.pointee.scheduling.raw & ~tolerating
         let both = word | thread.pointee.scheduling.raw
         if both & SchedulingWord.attentionMask != 0 {
@@ -181,13 +205,15 @@ extension Kernel where H: ~Copyable {
         }
         if !core.ready.isSurpassed(by: Int(word & 0xff)) { return .declined }
         disconnect(thread, 0, from: caller, word, reply, at: endpoint)
-        return .handedOver(Handover(thread: caller, result: raw & ControlWord.messageMask, badge: 0, source: thread))
+        return .handedOver(
+            Handover(
+                thread: caller, result: raw & ControlWord.messageMask, badge: 0, source: thread))
     }
 
     /// A server lets its caller go, and waits; both get their scheduling words, the server's but for priority and state.
     @inline(__always) mutating func disconnect(
-        _ thread: Ref<Thread>, _ serverBits: UInt32, from caller: Ref<Thread>, _ word: UInt32, _ reply: Ref<Reply>,
-        at endpoint: Ref<Endpoint>
+        _ thread: Ref<Thread>, _ serverBits: UInt32, from caller: Ref<Thread>, _ word: UInt32,
+        _ reply: Ref<Reply>, at endpoint: Ref<Endpoint>
     ) {
         caller.pointee.blockedOn = nil
         caller.pointee.reply = nil
@@ -198,14 +224,17 @@ extension Kernel where H: ~Copyable {
         thread.pointee.reply = reply
         thread.pointee.endpoint = endpoint
         thread.pointee.scheduling.raw =
-            UInt32(thread.pointee.base) | serverBits | RunState.receiving.raw &<< SchedulingWord.stateShift
+            UInt32(thread.pointee.base) | serverBits
+            | RunState.receiving.raw &<< SchedulingWord.stateShift
         endpoint.pointee.readyServer = thread
         endpoint.pointee.occupation = 1
     }
 
     @inline(__always) func fastSlot(_ thread: Ref<Thread>, _ index: UInt) -> Ref<Capability> {
         // Safety: the caller compared index with tableCount, which is set together with tableBase.
-        unsafe Ref(UnsafeMutablePointer(bitPattern: thread.pointee.tableBase &+ index &<< 6).unsafelyUnwrapped)
+        unsafe Ref(
+            UnsafeMutablePointer(bitPattern: thread.pointee.tableBase &+ index &<< 6)
+                .unsafelyUnwrapped)
     }
 }
 

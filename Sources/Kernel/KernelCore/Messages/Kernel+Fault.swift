@@ -37,7 +37,9 @@ extension Kernel where H: ~Copyable {
         thread.pointee.sendBadge = slot.pointee.badge
         thread.pointee.sendControl = 0
         endLoan(thread)
-        if case .failed(.deadlock) = offer(thread, endpoint, through: slot, deadline: .never, state: .faulted) {
+        if case .failed(.deadlock) = offer(
+            thread, endpoint, through: slot, deadline: .never, state: .faulted)
+        {
             // The handler waits for this very thread, which cannot answer: that call ends, and the fault is offered again.
             if isInterrupted() { return false }
             endWait(of: endpoint, for: thread)
@@ -88,7 +90,8 @@ extension Kernel where H: ~Copyable {
 
     /// The fault message, into the handler's registers.
     func writeFault(of thread: Ref<Thread>, to receiver: Ref<Thread>, badge: UInt64) {
-        receiver.pointee.context.x.0 = ResultWord(.fault, message: UInt64(truncatingIfNeeded: Fault.words) << 32).raw
+        receiver.pointee.context.x.0 =
+            ResultWord(.fault, message: UInt64(truncatingIfNeeded: Fault.words) << 32).raw
         receiver.pointee.context.x.1 = badge
         receiver.pointee.context.x.2 = 0
         receiver.pointee.context.x.3 = UInt64(thread.pointee.faultKind.rawValue)

@@ -7,27 +7,32 @@ import KernelABI
 
 extension Kernel where H: ~Copyable {
     /// `call` and `send`.
-    mutating func send(_ thread: Ref<Thread>, _ control: ControlWord, deadline: Instant, isCall: Bool) -> Outcome {
+    mutating func send(
+        _ thread: Ref<Thread>, _ control: ControlWord, deadline: Instant, isCall: Bool
+    ) -> Outcome {
         guard let slot = slot(thread, control.slot), slot.pointee.object != nil else {
             return .failed(.invalidCapability)
         }
         guard let endpoint = slot.endpoint else { return .failed(.wrongKind) }
         if !slot.pointee.rights.contains(.write) { return .failed(.missingRights) }
-        if let error = checkMessage(thread, control, rights: slot.pointee.rights) { return .failed(error) }
+        if let error = checkMessage(thread, control, rights: slot.pointee.rights) {
+            return .failed(error)
+        }
         if endpoint.pointee.isClosed { return .failed(.peerDied) }
         thread.pointee.sendControl = control.raw & ControlWord.messageMask
         thread.pointee.sendBadge = slot.pointee.badge
         takeLoan(thread, isCall ? control : ControlWord(raw: 0))
         let outcome = offer(
-            thread, endpoint, through: slot, deadline: deadline, state: isCall ? .calling : .sending)
+            thread, endpoint, through: slot, deadline: deadline,
+            state: isCall ? .calling : .sending)
         if thread.state == .running { endLoan(thread) }
         return outcome
     }
 
     /// Brings a message (or a fault) to a waiting receiver, or queues its sender. Restartable.
     mutating func offer(
-        _ thread: Ref<Thread>, _ endpoint: Ref<Endpoint>, through slot: Ref<Capability>, deadline: Instant,
-        state: RunState
+        _ thread: Ref<Thread>, _ endpoint: Ref<Endpoint>, through slot: Ref<Capability>,
+        deadline: Instant, state: RunState
     ) -> Outcome {
         let expectsReply = state != .sending
         if let receiver = endpoint.waitingReceiver {
@@ -73,8 +78,8 @@ extension Kernel where H: ~Copyable {
             writeFault(of: sender, to: receiver, badge: sender.pointee.sendBadge)
         } else {
             transfer(
-                from: sender, to: receiver, state == .sending ? .oneWay : .message, badge: sender.pointee.sendBadge,
-                capabilities)
+                from: sender, to: receiver, state == .sending ? .oneWay : .message,
+                badge: sender.pointee.sendBadge, capabilities)
         }
         if state == .sending {
             reply.pointee.holder = nil
@@ -135,18 +140,22 @@ extension Kernel where H: ~Copyable {
     }
 
     /// What a receive needs, whether or not the reply object is free yet.
-    private func checkReceive(_ thread: Ref<Thread>, _ endpointSlot: Slot, _ replySlot: Slot) throws(KernelError)
-        -> (Ref<Endpoint>, Ref<Reply>)
-    {
+    private func checkReceive(
+        _ thread: Ref<Thread>, _ endpointSlot: Slot, _ replySlot: Slot
+    ) throws(KernelError) -> (Ref<Endpoint>, Ref<Reply>) {
         let endpoint: Ref<Endpoint> = try object(thread, endpointSlot, .endpoint, .read)
         return (endpoint, try object(thread, replySlot, .reply, .none))
     }
 
-    private mutating func enqueueReceiver(_ thread: Ref<Thread>, _ endpoint: Ref<Endpoint>, isPlain: Bool) {
+    private mutating func enqueueReceiver(
+        _ thread: Ref<Thread>, _ endpoint: Ref<Endpoint>, isPlain: Bool
+    ) {
         endpoint.pointee.holdsSenders = false
         if endpoint.pointee.readyServer != nil {
             queueReadyServer(endpoint)
-        } else if isPlain && endpoint.pointee.occupation == 0 && !thread.hasCallers && thread.pointee.slice == 0 {
+        } else if isPlain && endpoint.pointee.occupation == 0 && !thread.hasCallers
+            && thread.pointee.slice == 0
+        {
             endpoint.pointee.readyServer = thread
             endpoint.pointee.occupation = 1
             return
@@ -164,7 +173,9 @@ extension Kernel where H: ~Copyable {
     }
 
     /// `reply`: answers the caller that the reply object in `replySlot` holds.
-    mutating func reply(_ thread: Ref<Thread>, _ replySlot: Slot, _ control: ControlWord) -> Outcome {
+    mutating func reply(
+        _ thread: Ref<Thread>, _ replySlot: Slot, _ control: ControlWord
+    ) -> Outcome {
         do throws(KernelError) {
             if !(try answer(thread, replySlot, control)) { return .restart }
         } catch { return .failed(error) }
@@ -178,7 +189,9 @@ extension Kernel where H: ~Copyable {
     private mutating func answer(
         _ thread: Ref<Thread>, _ replySlot: Slot, _ control: ControlWord
     ) throws(KernelError) -> Bool {
-        guard let slot = slot(thread, replySlot), slot.pointee.object != nil else { throw .invalidCapability }
+        guard let slot = slot(thread, replySlot), slot.pointee.object != nil else {
+            throw .invalidCapability
+        }
         guard let reply = slot.reply else { throw .wrongKind }
         if !slot.pointee.rights.contains(.write) { throw .missingRights }
         guard let caller = reply.pointee.caller else { throw .noCaller }
@@ -200,9 +213,9 @@ extension Kernel where H: ~Copyable {
     }
 
     /// `replyAndReceive`: without a held caller it is a plain receive. Nobody is answered where the receive is refused.
-    mutating func replyAndReceive(_ thread: Ref<Thread>, _ control: ControlWord, replySlot: Slot, deadline: Instant)
-        -> Outcome
-    {
+    mutating func replyAndReceive(
+        _ thread: Ref<Thread>, _ control: ControlWord, replySlot: Slot, deadline: Instant
+    ) -> Outcome {
         do throws(KernelError) {
             let (_, reply) = try checkReceive(thread, control.slot, replySlot)
             if reply.pointee.caller != nil {

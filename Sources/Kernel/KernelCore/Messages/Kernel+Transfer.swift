@@ -5,12 +5,17 @@ import KernelABI
 
 extension Kernel where H: ~Copyable {
     /// Can this thread send what its control word announces? Nothing changes.
-    func checkMessage(_ thread: Ref<Thread>, _ control: ControlWord, rights: Rights) -> KernelError? {
-        if control.length > Message.maximumWords || control.capabilityCount > Message.maximumCapabilities {
+    func checkMessage(
+        _ thread: Ref<Thread>, _ control: ControlWord, rights: Rights
+    ) -> KernelError? {
+        if control.length > Message.maximumWords
+            || control.capabilityCount > Message.maximumCapabilities
+        {
             return .invalidArgument
         }
         if !control.isExtended {
-            return control.length > Message.registerWords || control.capabilityCount > 0 || control.hasLoan
+            return control.length > Message.registerWords || control.capabilityCount > 0
+                || control.hasLoan
                 ? .invalidArgument : nil
         }
         if thread.pointee.buffer == nil { return .noBuffer }
@@ -25,7 +30,9 @@ extension Kernel where H: ~Copyable {
         var rounds = LoopBound(Message.maximumCapabilities)
         for index in 0..<count {
             rounds.count()
-            guard let slot = sentSlot(thread, index), slot.pointee.object != nil else { return .invalidCapability }
+            guard let slot = sentSlot(thread, index), slot.pointee.object != nil else {
+                return .invalidCapability
+            }
         }
         return nil
     }
@@ -45,14 +52,17 @@ extension Kernel where H: ~Copyable {
     @inline(never) mutating func carry(from sender: Ref<Thread>, to receiver: Ref<Thread>) -> Int? {
         let control = ControlWord(raw: sender.pointee.sendControl)
         if isInterrupted() { return nil }
-        if control.length > Message.registerWords, let from = sender.pointee.buffer, let to = receiver.pointee.buffer {
+        if control.length > Message.registerWords, let from = sender.pointee.buffer,
+            let to = receiver.pointee.buffer
+        {
             copyWords(from, to, control.length)
         }
         if isInterrupted() { return nil }
         if control.capabilityCount == 0 { return 0 }
         repeat {  // a second time only where the interrupt has gone away
             var passed = PassedSlots(repeating: nil)
-            let count = passCapabilities(from: sender, to: receiver, control.capabilityCount, &passed)
+            let count = passCapabilities(
+                from: sender, to: receiver, control.capabilityCount, &passed)
             if !isInterrupted() { return count }
             takeBack(passed)
         } while !isInterrupted()
@@ -66,13 +76,18 @@ extension Kernel where H: ~Copyable {
     ///
     /// - Complexity: constant.
     mutating func transfer(
-        from sender: Ref<Thread>, to receiver: Ref<Thread>, _ delivery: Delivery, badge: UInt64, _ capabilities: Int
+        from sender: Ref<Thread>, to receiver: Ref<Thread>, _ delivery: Delivery, badge: UInt64,
+        _ capabilities: Int
     ) {
         var length = ControlWord(raw: sender.pointee.sendControl).length
-        if length > Message.registerWords && (sender.pointee.buffer == nil || receiver.pointee.buffer == nil) {
+        if length > Message.registerWords
+            && (sender.pointee.buffer == nil || receiver.pointee.buffer == nil)
+        {
             length = Message.registerWords
         }
-        let message = UInt64(truncatingIfNeeded: length) << 32 | UInt64(truncatingIfNeeded: capabilities) << 48
+        let message =
+            UInt64(truncatingIfNeeded: length) << 32
+            | UInt64(truncatingIfNeeded: capabilities) << 48
         let loan = delivery == .message ? sender.pointee.loanLength : 0
         receiver.pointee.context.x.0 =
             ResultWord(delivery, message: message | (loan != 0 ? ControlWord.loanBit : 0)).raw
@@ -87,7 +102,9 @@ extension Kernel where H: ~Copyable {
     }
 
     /// Words 8 to `length`, eight at a time, and not one more: what lies behind them in the buffer is the sender's own.
-    @inline(__always) func copyWords(_ from: Ref<BufferPage>, _ to: Ref<BufferPage>, _ length: Int) {
+    @inline(__always) func copyWords(
+        _ from: Ref<BufferPage>, _ to: Ref<BufferPage>, _ length: Int
+    ) {
         var index = Message.registerWords
         var rounds = LoopBound(Message.maximumWords / 8)
         while index &+ 8 <= length {
@@ -107,16 +124,19 @@ extension Kernel where H: ~Copyable {
     ///
     /// - Returns: how many were passed: up to the first one without an empty slot.
     private func passCapabilities(
-        from sender: Ref<Thread>, to receiver: Ref<Thread>, _ count: Int, _ passed: inout PassedSlots
+        from sender: Ref<Thread>, to receiver: Ref<Thread>, _ count: Int,
+        _ passed: inout PassedSlots
     ) -> Int {
         guard let buffer = receiver.pointee.buffer else { return 0 }
         var rounds = LoopBound(Message.maximumCapabilities)
         for index in 0..<count {
             rounds.count()
             let word = buffer.pointee.words[(IPCBuffer.receiveSlots / 8 &+ index) & 511]
-            guard let target = slot(receiver, Slot(UInt32(truncatingIfNeeded: word))), target.pointee.object == nil,
+            guard let target = slot(receiver, Slot(UInt32(truncatingIfNeeded: word))),
+                target.pointee.object == nil,
                 let source = sentSlot(sender, index),
-                target.derive(from: source, rights: .all, badge: source.badgeToCopy, placement: .peer) == nil
+                target.derive(
+                    from: source, rights: .all, badge: source.badgeToCopy, placement: .peer) == nil
             else { return index }
             passed[index & 3] = target
         }
@@ -138,7 +158,9 @@ extension Kernel where H: ~Copyable {
         guard let buffer = thread.pointee.buffer else { return .noBuffer }
         let address = buffer.pointee.words[IPCBuffer.loanAddress / 8]
         let length = buffer.pointee.words[IPCBuffer.loanLength / 8]
-        if length == 0 || address >= Limits.userEnd || length > Limits.userEnd &- address { return .invalidArgument }
+        if length == 0 || address >= Limits.userEnd || length > Limits.userEnd &- address {
+            return .invalidArgument
+        }
         return nil
     }
 

@@ -67,7 +67,9 @@ extension Kernel where H: ~Copyable {
     /// Makes a reply object free again. The wait of its caller, if there is one, is for the caller of this function to end.
     func release(_ reply: Ref<Reply>) {
         if let thread = reply.pointee.caller { thread.pointee.reply = nil }
-        if let holder = reply.pointee.holder, holder.pointee.reply == reply { holder.pointee.reply = nil }
+        if let holder = reply.pointee.holder, holder.pointee.reply == reply {
+            holder.pointee.reply = nil
+        }
         reply.pointee.caller = nil
         reply.pointee.holder = nil
     }
@@ -75,7 +77,9 @@ extension Kernel where H: ~Copyable {
     /// Sets the results of a system call that carries no message.
     ///
     /// The zero is loaded, not a constant: the compiler would make one `memset` of nine stores, which is a loop.
-    @inline(__always) func complete(_ thread: Ref<Thread>, _ result: ResultWord, _ value: UInt64 = 0) {
+    @inline(__always) func complete(
+        _ thread: Ref<Thread>, _ result: ResultWord, _ value: UInt64 = 0
+    ) {
         let zero = thread.pointee.zeros.0
         thread.pointee.context.x.0 = result.raw
         thread.pointee.context.x.1 = value

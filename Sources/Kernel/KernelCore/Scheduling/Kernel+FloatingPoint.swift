@@ -16,7 +16,9 @@ extension Kernel where H: ~Copyable {
     /// Switches the registers where one of the two threads uses floating point.
     ///
     /// - Context: in every switch outside the fast paths, before `core.current` changes.
-    @inline(__always) mutating func switchFloatingPoint(from previous: Ref<Thread>?, to next: Ref<Thread>?) {
+    @inline(__always) mutating func switchFloatingPoint(
+        from previous: Ref<Thread>?, to next: Ref<Thread>?
+    ) {
         let old = previous?.pointee.floatingPointArea
         let new = next?.pointee.floatingPointArea
         if old == nil && new == nil { return }
@@ -47,12 +49,16 @@ extension Kernel where H: ~Copyable {
     /// copied there through the processor, whose registers the running thread gets back; unless it is the running thread's.
     ///
     /// - Returns: the place, for `keepFloatingPoint` when the thread has got the buffer; nil: it uses none.
-    mutating func copyFloatingPoint(of thread: Ref<Thread>, to page: Ref<BufferPage>) -> Ref<FloatingPointArea>? {
+    mutating func copyFloatingPoint(of thread: Ref<Thread>, to page: Ref<BufferPage>) -> Ref<
+        FloatingPointArea
+    >? {
         guard let old = thread.pointee.floatingPointArea else { return nil }
         let new = page.floatingPointArea
         if core.current == thread { return new }
-        unsafe hardware.switchFloatingPoint(from: core.current?.floatingPointArea ?? nil, to: old.raw)
-        unsafe hardware.switchFloatingPoint(from: new.raw, to: core.current?.floatingPointArea ?? nil)
+        unsafe hardware.switchFloatingPoint(
+            from: core.current?.floatingPointArea ?? nil, to: old.raw)
+        unsafe hardware.switchFloatingPoint(
+            from: new.raw, to: core.current?.floatingPointArea ?? nil)
         return new
     }
 
@@ -88,7 +94,8 @@ extension Kernel where H: ~Copyable {
         let word = thread.pointee.scheduling.raw
         connect(thread, word, to: server, inherited(word, by: server), at: endpoint)
         return Handover(
-            thread: server, result: raw & ControlWord.messageMask, badge: slot.pointee.badge, source: thread)
+            thread: server, result: raw & ControlWord.messageMask, badge: slot.pointee.badge,
+            source: thread)
     }
 
     /// `replyAndReceive`, likewise.
@@ -105,7 +112,8 @@ extension Kernel where H: ~Copyable {
         if !core.ready.isSurpassed(by: Int(word & 0xff)) { return nil }
         let own = thread.pointee.scheduling.raw & SchedulingWord.floatingPointBit
         disconnect(thread, own, from: caller, word, reply, at: endpoint)
-        return Handover(thread: caller, result: raw & ControlWord.messageMask, badge: 0, source: thread)
+        return Handover(
+            thread: caller, result: raw & ControlWord.messageMask, badge: 0, source: thread)
     }
 
     /// Either of them with the IPC buffer.
@@ -116,7 +124,8 @@ extension Kernel where H: ~Copyable {
     ) -> Handover? {
         guard let from = thread.pointee.buffer,
             var handover = isCall(raw)
-                ? floatingPointCall(thread, raw, slot) : floatingPointReply(thread, raw, slot, replySlot)
+                ? floatingPointCall(thread, raw, slot)
+                : floatingPointReply(thread, raw, slot, replySlot)
         else { return nil }
         copyWords(from, ControlWord(raw: raw).length, with: &handover)
         return handover

@@ -29,13 +29,17 @@ extension Kernel where H: ~Copyable {
 
     @inline(never) private mutating func choose(_ thread: Ref<Thread>?) -> Ref<Thread>? {
         let hasSteps = core.unarmed != nil || core.dueLevel != .max || core.isYielding
-        if isInterrupted() || core.ready.updates.top >= 0 || hasSteps { return performSteps(thread) }
+        if isInterrupted() || core.ready.updates.top >= 0 || hasSteps {
+            return performSteps(thread)
+        }
         return chooseNext(thread)
     }
 
     /// Lets a thread run that an interrupt woke and that goes before all others. No slice of it begins: no ready thread has its
     /// priority.
-    @inline(never) private mutating func switchAtOnce(to woken: Ref<Thread>, from thread: Ref<Thread>?) -> Ref<Thread> {
+    @inline(never) private mutating func switchAtOnce(
+        to woken: Ref<Thread>, from thread: Ref<Thread>?
+    ) -> Ref<Thread> {
         core.isUpdatesTurn = false
         core.isStale = false
         // What is due waits until a less urgent thread runs: the timer interrupts that one.
@@ -55,8 +59,12 @@ extension Kernel where H: ~Copyable {
     @inline(never) private mutating func chooseNext(_ thread: Ref<Thread>?) -> Ref<Thread>? {
         core.isUpdatesTurn = false
         core.isStale = false
-        guard let thread, thread.state == .running else { return switchTo(core.ready.removeFirst(), from: thread) }
-        if core.ready.top < Int(thread.effective) || (core.ready.top == Int(thread.effective) && !mustYield(thread)) {
+        guard let thread, thread.state == .running else {
+            return switchTo(core.ready.removeFirst(), from: thread)
+        }
+        if core.ready.top < Int(thread.effective)
+            || (core.ready.top == Int(thread.effective) && !mustYield(thread))
+        {
             if thread.pointee.slice != 0 || core.sliceEnd != .never { refreshSlice(thread) }
             return settleOn(thread)
         }
@@ -95,11 +103,15 @@ extension Kernel where H: ~Copyable {
                 }
             }
             if case .line(let line) = taken {
-                if let woken = wakeAtOnce(line: line, beside: thread) { return switchAtOnce(to: woken, from: thread) }
+                if let woken = wakeAtOnce(line: line, beside: thread) {
+                    return switchAtOnce(to: woken, from: thread)
+                }
                 core.isUpdatesTurn = false
                 deliverInterrupt(line: line)
             } else {
-                if let woken = expireAtOnce(beside: thread) { return switchAtOnce(to: woken, from: thread) }
+                if let woken = expireAtOnce(beside: thread) {
+                    return switchAtOnce(to: woken, from: thread)
+                }
                 handleTimer(beside: thread)
             }
         }
@@ -148,7 +160,9 @@ extension Kernel where H: ~Copyable {
     }
 
     /// Does the thread go before an update that carries this urgency?
-    @inline(__always) private mutating func goesFirst(_ thread: Ref<Thread>, _ urgency: Int) -> Bool {
+    @inline(__always) private mutating func goesFirst(
+        _ thread: Ref<Thread>, _ urgency: Int
+    ) -> Bool {
         let effective = Int(thread.effective)
         return effective > urgency
             || (effective == urgency && Int(thread.pointee.base) == urgency && !core.isUpdatesTurn)
@@ -160,7 +174,9 @@ extension Kernel where H: ~Copyable {
     }
 
     /// Makes `next`, which is in no queue, the running thread.
-    @inline(never) mutating func switchTo(_ next: Ref<Thread>?, from previous: Ref<Thread>?) -> Ref<Thread>? {
+    @inline(never) mutating func switchTo(
+        _ next: Ref<Thread>?, from previous: Ref<Thread>?
+    ) -> Ref<Thread>? {
         core.sliceEnd = .never
         account(from: previous, to: next)
         if let next {
@@ -199,7 +215,9 @@ extension Kernel where H: ~Copyable {
     /// The same where the running thread is ready still, and another goes on.
     ///
     /// - Returns: whether one of the two uses floating point. Then whoever resumes the next one switches the registers.
-    @inline(__always) mutating func handOver(from previous: Ref<Thread>, to next: Ref<Thread>) -> Bool {
+    @inline(__always) mutating func handOver(
+        from previous: Ref<Thread>, to next: Ref<Thread>
+    ) -> Bool {
         let now = hardware.now.ticks
         let left = previous.pointee.scheduling.raw
         let taken = next.pointee.scheduling.raw
@@ -218,7 +236,8 @@ extension Kernel where H: ~Copyable {
         } else if core.sliceEnd == .never {
             let rest = thread.pointee.sliceRest
             thread.pointee.sliceRest = 0
-            core.sliceEnd = Instant(ticks: hardware.now.ticks &+ (rest != 0 ? rest : thread.pointee.slice))
+            core.sliceEnd = Instant(
+                ticks: hardware.now.ticks &+ (rest != 0 ? rest : thread.pointee.slice))
         }
     }
 
@@ -271,7 +290,8 @@ extension Kernel where H: ~Copyable {
         core.isUpdatesTurn = false
         guard let thread else { return }
         complete(thread, .success)
-        guard thread.state == .running, core.ready.top == Int(thread.effective), let next = core.ready.first,
+        guard thread.state == .running, core.ready.top == Int(thread.effective),
+            let next = core.ready.first,
             next.effective == thread.effective
         else { return }
         core.ready.remove(next)
@@ -285,7 +305,9 @@ extension Kernel where H: ~Copyable {
         if core.sliceEnd > now { return }
         core.sliceEnd = .never
         core.isStale = true
-        guard let thread = core.current, thread.state == .running, core.ready.top == Int(thread.effective) else {
+        guard let thread = core.current, thread.state == .running,
+            core.ready.top == Int(thread.effective)
+        else {
             return
         }
         core.isUpdatesTurn = true

@@ -49,7 +49,11 @@ public struct ReadyQueue: ~Copyable {
             settle()
             pushFront(thread, priority)
         } else {
-            if let behind, atHead ? priority >= Int(behind.effective) : priority > Int(behind.effective) { settle() }
+            if let behind,
+                atHead ? priority >= Int(behind.effective) : priority > Int(behind.effective)
+            {
+                settle()
+            }
             append(thread, atHead: atHead)
         }
     }
@@ -171,14 +175,17 @@ public struct PriorityLists: ~Copyable {
 
     /// - Precondition: the thread is in the circle of this priority.
     mutating func remove(_ thread: Ref<Thread>, _ priority: UInt8) {
-        guard let next = thread.pointee.nextReady, let previous = thread.pointee.previousReady else { return }
+        guard let next = thread.pointee.nextReady, let previous = thread.pointee.previousReady
+        else { return }
         if next == thread {
             heads.pointee.first[Int(priority)] = nil
             clear(priority)
         } else {
             previous.pointee.nextReady = next
             next.pointee.previousReady = previous
-            if heads.pointee.first[Int(priority)] == thread { heads.pointee.first[Int(priority)] = next }
+            if heads.pointee.first[Int(priority)] == thread {
+                heads.pointee.first[Int(priority)] = next
+            }
         }
         thread.pointee.nextReady = nil
         thread.pointee.previousReady = nil
@@ -211,9 +218,13 @@ public struct ReadyHeads: ~Copyable {
 
 extension Ref where Object == ReadyHeads {
     var threads: Ref<PriorityHeads> {
-        unsafe withUnsafeMutablePointer(to: &address.pointee.threads) { unsafe Ref<PriorityHeads>($0) }
+        unsafe withUnsafeMutablePointer(to: &address.pointee.threads) {
+            unsafe Ref<PriorityHeads>($0)
+        }
     }
     var updates: Ref<PriorityHeads> {
-        unsafe withUnsafeMutablePointer(to: &address.pointee.updates) { unsafe Ref<PriorityHeads>($0) }
+        unsafe withUnsafeMutablePointer(to: &address.pointee.updates) {
+            unsafe Ref<PriorityHeads>($0)
+        }
     }
 }

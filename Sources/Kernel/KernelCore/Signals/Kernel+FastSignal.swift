@@ -54,7 +54,9 @@ extension Kernel where H: ~Copyable {
             return .done
         }
         let word = thread.pointee.scheduling.raw
-        guard value != 0, word & SchedulingWord.guardedBit == 0, let waiter = plainWaiter(notification) else {
+        guard value != 0, word & SchedulingWord.guardedBit == 0,
+            let waiter = plainWaiter(notification)
+        else {
             return .declined
         }
         if UInt32(waiter.effective) <= word & 0xff {
@@ -80,11 +82,14 @@ extension Kernel where H: ~Copyable {
 
     /// `yield`, where the next thread has no slice.
     @inline(__always) public mutating func fastYield(_ thread: Ref<Thread>) -> QuickOutcome {
-        if core.ready.watch != 0, let first = core.deadlines.first, first.pointee.instant <= hardware.now {
+        if core.ready.watch != 0, let first = core.deadlines.first,
+            first.pointee.instant <= hardware.now
+        {
             return .declined
         }
         if core.ready.top != Int(thread.effective) { return .done }
-        guard core.sliceEnd == .never, !isTracing, let next = core.ready.front, next.pointee.slice == 0,
+        guard core.sliceEnd == .never, !isTracing, let next = core.ready.front,
+            next.pointee.slice == 0,
             (core.ready.behind.map { Int($0.effective) } ?? core.ready.listTop) < core.ready.top
         else { return .declined }
         core.ready.front = thread
@@ -108,7 +113,8 @@ extension Kernel where H: ~Copyable {
     /// urgent one.
     ///
     @inline(__always) public mutating func fastExpire(_ thread: Ref<Thread>) -> Wakeup? {
-        guard isSettled, let node = core.deadlines.first, node.pointee.isLeaf, node.pointee.instant <= hardware.now,
+        guard isSettled, let node = core.deadlines.first, node.pointee.isLeaf,
+            node.pointee.instant <= hardware.now,
             node.pointee.isTimer(above: Int(thread.effective)), let timer = node.timer,
             timer.pointee.period == 0, thread.isUndisturbed,
             let notification = timer.pointee.source.notification,
@@ -129,14 +135,18 @@ extension Kernel where H: ~Copyable {
     }
 
     /// An interrupt of a line with one binding, which wakes a thread more urgent than the running one.
-    @inline(__always) public mutating func fastDeliver(_ thread: Ref<Thread>, line: Int) -> Wakeup? {
+    @inline(__always) public mutating func fastDeliver(
+        _ thread: Ref<Thread>, line: Int
+    ) -> Wakeup? {
         if !isSettled || !thread.isUndisturbed { return nil }
         guard let wake = claimLine(line, above: Int(thread.effective)) else { return nil }
         return preempt(thread, by: wake.thread, wake.notification, wake.bits)
     }
 
     /// The same where a slice of the running thread runs, or an update as urgent as it is pending.
-    @inline(__always) public mutating func deliverFirst(_ thread: Ref<Thread>, line: Int) -> Wakeup? {
+    @inline(__always) public mutating func deliverFirst(
+        _ thread: Ref<Thread>, line: Int
+    ) -> Wakeup? {
         if isTracing { return nil }
         guard let wake = claimLine(line, above: Int(thread.effective)) else { return nil }
         return preemptSlice(of: thread, by: wake)
@@ -145,7 +155,9 @@ extension Kernel where H: ~Copyable {
     /// Wakes a thread that is more urgent than all others, for an interrupt of a line that was taken between two steps.
     ///
     /// - Returns: the thread, which is in no queue, with its results; nil where nothing changed.
-    @inline(never) mutating func wakeAtOnce(line: Int, beside thread: Ref<Thread>?) -> Ref<Thread>? {
+    @inline(never) mutating func wakeAtOnce(
+        line: Int, beside thread: Ref<Thread>?
+    ) -> Ref<Thread>? {
         if isTracing || core.unarmed != nil { return nil }
         return wake(claimLine(line, above: topPriority(with: thread)))
     }
@@ -174,7 +186,9 @@ extension Kernel where H: ~Copyable {
     @inline(__always) private func urgentWaiter(
         _ notification: Ref<Notification>, above priority: Int
     ) -> Ref<Thread>? {
-        guard let waiter = plainWaiter(notification), Int(waiter.effective) > priority else { return nil }
+        guard let waiter = plainWaiter(notification), Int(waiter.effective) > priority else {
+            return nil
+        }
         return waiter
     }
 
@@ -190,7 +204,8 @@ extension Kernel where H: ~Copyable {
         interrupt.pointee.count &+= 1
         interrupt.pointee.isOutstanding = true
         tables.pointee.lines[line].outstanding = 1
-        return Claim(thread: waiter, notification: notification, bits: interrupt.pointee.source.bits)
+        return Claim(
+            thread: waiter, notification: notification, bits: interrupt.pointee.source.bits)
     }
 
     /// Takes the expiry of the most urgent deadline that is due, where it is a timer's and wakes a thread above this priority.
@@ -203,7 +218,9 @@ extension Kernel where H: ~Copyable {
         else { return nil }
         if core.deadlines.isAlone(node) {
             core.deadlines.removeOnly(node)
-            if let next = nextDeadline(of: timer, now: now) { core.deadlines.insertOnly(node, at: next) }
+            if let next = nextDeadline(of: timer, now: now) {
+                core.deadlines.insertOnly(node, at: next)
+            }
         } else {
             timer.pointee.hasSignalled = true
         }
@@ -212,7 +229,9 @@ extension Kernel where H: ~Copyable {
     }
 
     /// Preempts a thread whose slice may run; what is left of it is kept.
-    @inline(__always) private mutating func preemptSlice(of thread: Ref<Thread>, by claim: Claim) -> Wakeup {
+    @inline(__always) private mutating func preemptSlice(
+        of thread: Ref<Thread>, by claim: Claim
+    ) -> Wakeup {
         settle()
         keepSlice(thread)
         core.sliceEnd = .never
@@ -225,19 +244,24 @@ extension Kernel where H: ~Copyable {
     /// notification is bound to, or the only waiter, without deadline.
     @inline(__always) private func plainWaiter(_ notification: Ref<Notification>) -> Ref<Thread>? {
         if let thread = notification.pointee.boundThread {
-            guard let endpoint = thread.pointee.endpoint, endpoint.pointee.readyServer.isSame(as: thread) else {
+            guard let endpoint = thread.pointee.endpoint,
+                endpoint.pointee.readyServer.isSame(as: thread)
+            else {
                 return nil
             }
             return thread
         }
-        guard let thread = notification.pointee.waiters.first?.waiter, notification.pointee.waiters.root == nil,
+        guard let thread = notification.pointee.waiters.first?.waiter,
+            notification.pointee.waiters.root == nil,
             thread.pointee.scheduling.raw & SchedulingWord.seriousMask == 0
         else { return nil }
         return thread
     }
 
     /// Take what `plainWaiter` found out of where it waits.
-    @inline(__always) private func detach(_ thread: Ref<Thread>, _ notification: Ref<Notification>) {
+    @inline(__always) private func detach(
+        _ thread: Ref<Thread>, _ notification: Ref<Notification>
+    ) {
         if let endpoint = thread.pointee.endpoint {
             endpoint.pointee.readyServer = nil
             endpoint.pointee.occupation = 0
@@ -254,7 +278,8 @@ extension Kernel where H: ~Copyable {
     ///
     /// - Precondition: nobody is behind the front of the ready queue.
     @inline(__always) private mutating func preempt(
-        _ thread: Ref<Thread>, by waiter: Ref<Thread>, _ notification: Ref<Notification>, _ bits: UInt64
+        _ thread: Ref<Thread>, by waiter: Ref<Thread>, _ notification: Ref<Notification>,
+        _ bits: UInt64
     ) -> Wakeup {
         detach(waiter, notification)
         core.ready.pushFront(thread, Int(thread.effective))

@@ -63,7 +63,9 @@ extension Kernel where H: ~Copyable {
     }
 
     /// Bind to a notification and open the line.
-    mutating func bind(_ interrupt: Ref<Interrupt>, _ notification: Ref<Notification>, bits: UInt64) -> KernelError? {
+    mutating func bind(
+        _ interrupt: Ref<Interrupt>, _ notification: Ref<Notification>, bits: UInt64
+    ) -> KernelError? {
         let line = interrupt.pointee.line & 1023
         if !interrupt.pointee.isListed {
             var count = 1
@@ -84,7 +86,9 @@ extension Kernel where H: ~Copyable {
         interrupt.pointee.isListed = true
         interrupt.pointee.nextOnLine = tables.pointee.lines[line].first
         tables.pointee.lines[line].first = interrupt
-        if isFirst { hardware.enable(line: interrupt.pointee.line, trigger: interrupt.pointee.trigger) }
+        if isFirst {
+            hardware.enable(line: interrupt.pointee.line, trigger: interrupt.pointee.trigger)
+        }
         return nil
     }
 
@@ -109,7 +113,9 @@ extension Kernel where H: ~Copyable {
             }
         }
         interrupt.pointee.nextOnLine = nil
-        if tables.pointee.lines[line].first == nil { hardware.disable(line: interrupt.pointee.line) }
+        if tables.pointee.lines[line].first == nil {
+            hardware.disable(line: interrupt.pointee.line)
+        }
         if interrupt.pointee.isOutstanding { _ = acknowledge(interrupt) }
     }
 }

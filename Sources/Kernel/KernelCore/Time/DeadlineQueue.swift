@@ -51,7 +51,9 @@ public struct DeadlineNode: ~Copyable {
 /// A time-out interrupts a thread of the same priority, since that may run with the urgency of the very caller that waits. A
 /// timer does not: however many timers others arm, they delay no thread that is as urgent.
 enum DeadlineLevel {
-    @inline(__always) static func timeOut(_ priority: UInt8) -> UInt32 { UInt32(priority) &<< 1 | 1 }
+    @inline(__always) static func timeOut(_ priority: UInt8) -> UInt32 {
+        UInt32(priority) &<< 1 | 1
+    }
     @inline(__always) static func timer(_ priority: UInt8) -> UInt32 { UInt32(priority) &<< 1 }
 }
 
@@ -78,7 +80,9 @@ public struct DeadlineQueue: ~Copyable {
     ///
     /// - Precondition: the node has a number and is not queued.
     /// - Complexity: constant; at most `depth` nodes are visited.
-    @inline(never) mutating func insert(_ node: Ref<DeadlineNode>, at instant: Instant, level: UInt32) {
+    @inline(never) mutating func insert(
+        _ node: Ref<DeadlineNode>, at instant: Instant, level: UInt32
+    ) {
         node.pointee.instant = instant
         node.pointee.place = node.pointee.number | level &<< DeadlineNumbers.bits
         node.pointee.isQueued = true
@@ -104,7 +108,9 @@ public struct DeadlineQueue: ~Copyable {
     }
 
     /// Is it the only deadline?
-    @inline(__always) func isAlone(_ node: Ref<DeadlineNode>) -> Bool { first == node && node.pointee.isLeaf }
+    @inline(__always) func isAlone(_ node: Ref<DeadlineNode>) -> Bool {
+        first == node && node.pointee.isLeaf
+    }
 
     /// Adds a deadline to an empty queue, under the place that it had before.
     @inline(__always) mutating func insertOnly(_ node: Ref<DeadlineNode>, at instant: Instant) {
@@ -224,6 +230,7 @@ extension Ref where Object == DeadlineNode {
     /// The link to one of the subtrees.
     @inline(__always) fileprivate func child(_ isRight: Bool) -> Ref<DeadlineLink> {
         // Safety: the links are the first two members of a node; `hasPartsInPlace` compares at boot.
-        unsafe reference(raw + (isRight ? MemoryLayout<DeadlineLink>.stride : 0), as: DeadlineLink.self)
+        unsafe reference(
+            raw + (isRight ? MemoryLayout<DeadlineLink>.stride : 0), as: DeadlineLink.self)
     }
 }

@@ -27,7 +27,8 @@ extension Kernel where H: ~Copyable {
     /// - Returns: false where none is due.
     @discardableResult mutating func requestService(of thread: Ref<Thread>) -> Bool {
         let level = DeadlineLevel.timer(thread.effective)
-        guard let node = core.deadlines.mostUrgent(dueAt: hardware.now), node.pointee.level >= level else {
+        guard let node = core.deadlines.mostUrgent(dueAt: hardware.now), node.pointee.level >= level
+        else {
             return false
         }
         core.isStale = true
@@ -75,11 +76,15 @@ extension Kernel where H: ~Copyable {
         }
         if core.deadlines.isAlone(timer.node) {
             core.deadlines.removeOnly(timer.node)
-            if let next = nextDeadline(of: timer, now: now) { core.deadlines.insertOnly(timer.node, at: next) }
+            if let next = nextDeadline(of: timer, now: now) {
+                core.deadlines.insertOnly(timer.node, at: next)
+            }
         } else {
             timer.pointee.hasSignalled = true
         }
-        if let notification = timer.pointee.source.notification { signal(notification, timer.pointee.source.bits) }
+        if let notification = timer.pointee.source.notification {
+            signal(notification, timer.pointee.source.bits)
+        }
     }
 
     /// Sets the next deadline of a periodic timer whose last one was taken out.
@@ -185,7 +190,9 @@ extension Kernel where H: ~Copyable {
     /// Gives a deadline its number, which it keeps; false where the thread that asks may have none.
     func number(_ node: Ref<DeadlineNode>, maximum: UInt8) -> Bool {
         if node.pointee.hasNumber { return true }
-        guard let number = tables.pointee.deadlineNumbers.take(maximum: maximum) else { return false }
+        guard let number = tables.pointee.deadlineNumbers.take(maximum: maximum) else {
+            return false
+        }
         node.pointee.place = number
         node.pointee.hasNumber = true
         return true
