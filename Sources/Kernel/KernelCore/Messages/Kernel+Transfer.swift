@@ -1,10 +1,12 @@
-// Copying a message from one thread to another: words, capabilities, the length of a loan.
+// The transfer of a message from one thread to another: words, capabilities, and the length of a
+// loan.
 
 import HardwareInterface
 import KernelABI
 
 extension Kernel where H: ~Copyable {
-    /// Can this thread send what its control word announces? Nothing changes.
+    /// Returns why the thread cannot send the message that its control word announces; nil if it
+    /// can. Nothing changes.
     func checkMessage(
         _ thread: Ref<Thread>, _ control: ControlWord, rights: Rights
     ) -> KernelError? {
@@ -26,6 +28,7 @@ extension Kernel where H: ~Copyable {
         return control.hasLoan ? checkLoan(thread) : nil
     }
 
+    /// Returns an error if one of the slots to send from is empty or does not exist.
     private func checkSentSlots(_ thread: Ref<Thread>, _ count: Int) -> KernelError? {
         var rounds = LoopBound(Message.maximumCapabilities)
         for index in 0..<count {
@@ -37,17 +40,19 @@ extension Kernel where H: ~Copyable {
         return nil
     }
 
+    /// Returns the slot of the capability at this index that the thread sends.
     private func sentSlot(_ thread: Ref<Thread>, _ index: Int) -> Ref<Capability>? {
         guard let buffer = thread.pointee.buffer else { return nil }
         let word = buffer.pointee.words[(IPCBuffer.sendSlots / 8 &+ index) & 511]
         return slot(thread, Slot(UInt32(truncatingIfNeeded: word)))
     }
 
-    /// Copies what the registers do not hold: long words and capabilities. That comes before anything else changes, so that
-    /// each step is short. Where an interrupt comes between, the receiver keeps no capability, and the call starts anew.
+    /// Copies the payload that the registers do not hold, words and capabilities, before anything
+    /// else changes. The kernel looks for pending interrupts before and after each of the two. If
+    /// one is pending, the receiver keeps no capability, and the call restarts.
     ///
     /// - Precondition: the receiver waits, so that its buffer is free for a message.
-    /// - Returns: how many capabilities were passed; nil where an interrupt came between.
+    /// - Returns: the number of capabilities that were passed; nil if an interrupt is pending.
     /// - Complexity: 120 words, and 4 capabilities.
     @inline(never) mutating func carry(from sender: Ref<Thread>, to receiver: Ref<Thread>) -> Int? {
         let control = ControlWord(raw: sender.pointee.sendControl)
@@ -69,10 +74,11 @@ extension Kernel where H: ~Copyable {
         return nil
     }
 
-    /// Delivers a message whose payload `carry` has copied: registers, and the receiver's results.
+    /// Delivers a message whose payload `carry` has copied: the words in registers, and the
+    /// receiver's results.
     ///
-    /// A receiver without IPC buffer gets the first 8 words; capabilities for which it named no empty slot are not passed.
-    /// The result word tells what arrived.
+    /// A receiver without IPC buffer gets the first 8 words. A capability passes only if the
+    /// receiver named an empty slot for it. The result word tells what arrived.
     ///
     /// - Complexity: constant.
     mutating func transfer(
@@ -96,12 +102,16 @@ extension Kernel where H: ~Copyable {
         copyRegisterWords(from: sender, to: receiver)
     }
 
+    /// Copies words 0 to 7.
     @inline(__always) func copyRegisterWords(from sender: Ref<Thread>, to receiver: Ref<Thread>) {
         let from = unsafe reference(sender.contextAddress + 24, as: WordGroup.self)
         unsafe reference(receiver.contextAddress + 24, as: WordGroup.self).set(from)
     }
 
-    /// Words 8 to `length`, eight at a time, and not one more: what lies behind them in the buffer is the sender's own.
+    /// Copies the words from word 8 up to `length`, eight at a time, and no word more: the rest of
+    /// the buffer is the sender's own.
+    ///
+    /// - Complexity: at most 120 words.
     @inline(__always) func copyWords(
         _ from: Ref<BufferPage>, _ to: Ref<BufferPage>, _ length: Int
     ) {
@@ -122,7 +132,7 @@ extension Kernel where H: ~Copyable {
 
     /// Copies capabilities into the slots that the receiver named.
     ///
-    /// - Returns: how many were passed: up to the first one without an empty slot.
+    /// - Returns: the number passed: all before the first without an empty slot.
     private func passCapabilities(
         from sender: Ref<Thread>, to receiver: Ref<Thread>, _ count: Int,
         _ passed: inout PassedSlots
@@ -143,7 +153,8 @@ extension Kernel where H: ~Copyable {
         return count
     }
 
-    /// Removes capabilities that were passed in this very section: nothing derives from them, and no thread has used them.
+    /// Removes capabilities that were passed in this masked section. Nothing derives from them, and
+    /// no thread has used them.
     private func takeBack(_ passed: PassedSlots) {
         var rounds = LoopBound(Message.maximumCapabilities)
         for index in 0..<Message.maximumCapabilities {
@@ -154,6 +165,7 @@ extension Kernel where H: ~Copyable {
 
     // Loans
 
+    /// Returns an error unless the range in the IPC buffer is one of user addresses.
     private func checkLoan(_ thread: Ref<Thread>) -> KernelError? {
         guard let buffer = thread.pointee.buffer else { return .noBuffer }
         let address = buffer.pointee.words[IPCBuffer.loanAddress / 8]
@@ -164,16 +176,16 @@ extension Kernel where H: ~Copyable {
         return nil
     }
 
-    /// The memory that went with a call is the caller's alone again.
+    /// Ends the loan that went with a call.
     @inline(__always) func endLoan(_ thread: Ref<Thread>) {
         if !thread.pointee.scheduling.isLending { return }
         thread.pointee.scheduling.isLending = false
         thread.pointee.loanLength = 0
     }
 
-    /// Note the loan that goes with a call; `control` without loan clears it.
+    /// Records the loan that goes with a call; a `control` without loan clears it.
     ///
-    /// The buffer may have changed since `checkLoan`, so the range is made sound again here.
+    /// The buffer may have changed since `checkLoan`, so the range is checked again.
     func takeLoan(_ thread: Ref<Thread>, _ control: ControlWord) {
         endLoan(thread)
         guard control.hasLoan, let buffer = thread.pointee.buffer else { return }
@@ -188,11 +200,11 @@ extension Kernel where H: ~Copyable {
     }
 }
 
-/// The slots into which a message has passed capabilities.
+/// The slots into which a message passed capabilities.
 private typealias PassedSlots = InlineArray<4, Ref<Capability>?>
 
 extension Ref where Object == BufferPage {
-    /// Eight words from `index` on.
+    /// Returns the eight words from `index` on.
     @inline(__always) func group(_ index: Int) -> Ref<WordGroup> {
         // Safety: callers keep index below 512 - 8, so the group lies within the page.
         unsafe reference(raw + index &* 8, as: WordGroup.self)
@@ -205,7 +217,8 @@ public struct WordGroup {
 }
 
 extension Ref where Object == WordGroup {
-    /// All loads before all stores, so that both come in pairs; and no call of `memcpy`.
+    /// Copies eight words. All loads come before all stores, so that the compiler pairs both and
+    /// calls no `memcpy`.
     @inline(__always) func set(_ from: Ref<WordGroup>) {
         let (a, b, c, d) = (
             from.pointee.words.0, from.pointee.words.1, from.pointee.words.2, from.pointee.words.3
