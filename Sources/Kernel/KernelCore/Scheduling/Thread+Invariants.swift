@@ -1,10 +1,11 @@
-// The invariants of a thread: its priority, its state and its links say the same.
+// The invariants of a thread: its priority, its state and its links agree.
 
 #if !hasFeature(Embedded)
     import HardwareInterface
     import KernelABI
 
     extension Kernel where H: ~Copyable {
+        /// Checks a thread.
         func inspectThread(_ thread: Ref<Thread>, _ inspection: inout Inspection) {
             let name = "thread \(inspection.name(thread))"
             inspection.inspectPriority(thread, name)
@@ -41,7 +42,7 @@
             inspectParts(thread, name, &inspection)
         }
 
-        /// What the control block caches of its capabilities.
+        /// Checks the values that the control block caches of its capabilities, and its lists.
         private func inspectParts(
             _ thread: Ref<Thread>, _ name: String, _ inspection: inout Inspection
         ) {
@@ -89,7 +90,8 @@
     }
 
     extension Inspection {
-        /// effective = max(base, effective of all callers); and the callers are those that wait for this thread.
+        /// Checks that effective = max(base, effective of all callers), and that the callers are
+        /// the threads that are blocked on this one.
         fileprivate mutating func inspectPriority(_ thread: Ref<Thread>, _ name: String) {
             var priority = thread.pointee.base
             let nodes = inspect(thread.pointee.callers, "\(name)'s callers")
@@ -129,7 +131,7 @@
                 "\(name): \(members) callers, \(expected) threads are blocked on it")
         }
 
-        /// No cycle.
+        /// Checks that the inheritance chain has no cycle.
         fileprivate mutating func inspectChain(_ thread: Ref<Thread>, _ name: String) {
             var length = 1
             var at = thread
@@ -140,7 +142,7 @@
             require(length <= threads.count, "\(name): a cycle")
         }
 
-        /// The state against what the thread waits for.
+        /// Checks the state against the links of the wait.
         fileprivate mutating func inspectWait(_ thread: Ref<Thread>, _ name: String) {
             let state = thread.state
             let endpoint = thread.pointee.endpoint
