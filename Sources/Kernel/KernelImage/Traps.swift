@@ -1,7 +1,9 @@
-// Where the assembly enters Swift: system calls, faults, interrupts.
+// The entries from the assembly into Swift: system calls, faults, interrupts. Vectors.S has a
+// picture of the paths.
 //
-// Every entry is on an empty kernel stack with interrupts masked. The general ones return the thread to resume (nil: wait for
-// an interrupt); those of the fast paths end in an exit of their own.
+// Each entry starts on an empty kernel stack with interrupts masked. `systemCallEntry` and
+// `faultEntry` return the thread to resume; nil makes the processor wait for an interrupt. All
+// others end in an exit of the assembly and do not return.
 
 import AArch64
 import CAArch64
@@ -9,7 +11,8 @@ import HardwareInterface
 import KernelABI
 import KernelCore
 
-/// A plain `call`: x0–x2 as the caller set them; all that it must preserve is in its context.
+/// Performs a plain `call`. x0–x2 are the arguments; the context holds all other registers that the
+/// caller must keep.
 @c(swiftlet_call)
 func callEntry(
     _ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer
@@ -25,7 +28,7 @@ func callEntry(
     unsafe swiftlet_exit(systemCallEntry(running))
 }
 
-/// A plain `replyAndReceive`, likewise.
+/// Performs a plain `replyAndReceive`, with the same registers saved.
 @c(swiftlet_reply_and_receive)
 func replyAndReceiveEntry(
     _ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer
@@ -40,7 +43,7 @@ func replyAndReceiveEntry(
     }
 }
 
-/// Either of them with the IPC buffer, likewise.
+/// Performs either of them with the IPC buffer, with the same registers saved.
 @c(swiftlet_exchange)
 func exchangeEntry(
     _ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer
@@ -57,8 +60,8 @@ func exchangeEntry(
     unsafe swiftlet_exit(systemCallEntry(running))
 }
 
-// What these entries do less often is done in functions that they enter by a branch: a thread that uses floating point, the
-// answer to a fault.
+// The entries branch to the functions below for their less frequent cases: a thread that uses
+// floating point, and the answer to a fault.
 
 @inline(never) private func callWithFloatingPoint(
     _ control: UInt64, _ thread: Ref<KernelCore.Thread>, _ slot: Ref<Capability>
@@ -95,7 +98,7 @@ func exchangeEntry(
     unsafe swiftlet_exit(systemCallEntry(thread.raw))
 }
 
-/// `signal`: only x0–x2 are given, and nothing is in the context.
+/// Performs `signal`. x0–x2 are the arguments, and the context holds no register yet.
 @c(swiftlet_signal) @inline(never)
 func signalEntry(
     _ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer
@@ -112,7 +115,8 @@ func signalEntry(
     }
 }
 
-// What a quick entry rarely does is done in functions that it enters by a branch, so that it needs no stack.
+// A quick entry branches to the functions below for its rare cases, so that it needs no stack
+// itself.
 
 @inline(never) private func settleAndSignal(
     _ thread: Ref<KernelCore.Thread>, _ control: UInt64, _ second: UInt64
@@ -120,7 +124,7 @@ func signalEntry(
     kernelState.pointee.settle()
     guard case .signalled(let wakeup) = kernelState.pointee.fastSignal(thread, control, second)
     else {
-        // Nothing else changed since `fastSignal` asked for this.
+        // `fastSignal` asked for `settle`, and nothing else has changed since.
         preconditionFailure()
     }
     if wakeup.usesFloatingPoint { return preempt(thread, wakeup) }
@@ -148,7 +152,7 @@ func signalEntry(
     unsafe swiftlet_exit_general(thread.raw)
 }
 
-/// `yield`, likewise.
+/// Performs `yield`. The context holds no register yet.
 @c(swiftlet_yield)
 func yieldEntry(
     _ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer
@@ -163,7 +167,7 @@ func yieldEntry(
     }
 }
 
-/// `poll`, likewise.
+/// Performs `poll`. The context holds no register yet.
 @c(swiftlet_poll)
 func pollEntry(
     _ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer
@@ -175,7 +179,7 @@ func pollEntry(
     decline(thread, control, second, third)
 }
 
-/// Any system call: x0–x10 are in the context.
+/// Performs any system call. The context holds x0–x10.
 @c(swiftlet_system_call)
 func systemCallEntry(_ running: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer? {
     let kernel = kernelState
@@ -191,7 +195,7 @@ func systemCallEntry(_ running: UnsafeMutableRawPointer) -> UnsafeMutableRawPoin
     return unsafe next?.raw
 }
 
-/// Any other synchronous exception of user code.
+/// Handles any other synchronous exception of user code. The context holds every register.
 @c(swiftlet_fault)
 func faultEntry(
     _ running: UnsafeMutableRawPointer, _ syndrome: UInt64, _ address: UInt64
@@ -211,7 +215,7 @@ func faultEntry(
     return unsafe next?.raw
 }
 
-/// An interrupt while user code ran: every register is in the context.
+/// Handles an interrupt of user code. The context holds every register.
 @c(swiftlet_interrupt) @inline(never)
 func interruptEntry(_ running: UnsafeMutableRawPointer) {
     let kernel = kernelState
@@ -231,7 +235,7 @@ func interruptEntry(_ running: UnsafeMutableRawPointer) {
     }
 }
 
-/// An interrupt while the core was idle.
+/// Handles an interrupt while the processor is idle.
 @c(swiftlet_idle_interrupt)
 func idleInterruptEntry() {
     let kernel = kernelState
@@ -279,14 +283,14 @@ func idleInterruptEntry() {
     unsafe swiftlet_exit(next?.raw)
 }
 
-/// Resume what a fast path chose.
+/// Resumes the thread that a fast path chose.
 @inline(__always) private func leave(_ handover: Handover) {
     unsafe swiftlet_exit_message(
         handover.result, handover.badge, handover.thread.raw, handover.source.raw,
         handover.thread.translationBase)
 }
 
-/// The same where one of the two threads uses floating point.
+/// Resumes that thread with a switch of the floating-point registers.
 @inline(__always) private func leaveWithFloatingPoint(_ handover: Handover) {
     unsafe swiftlet_exit_message_floating_point(
         handover.result, handover.badge, handover.thread.raw, handover.source.raw,
@@ -294,8 +298,8 @@ func idleInterruptEntry() {
         handover.thread.floatingPointArea)
 }
 
-// Recorded in benchmark builds only: when the kernel was entered by an interrupt, for user code to read from TPIDRRO_EL0; and
-// the longest path with interrupts masked.
+// Records of benchmark builds: when an interrupt entered the kernel, for user code to read from
+// TPIDRRO_EL0; and the longest masked section.
 
 @inline(__always) private func noteEntry(_ kernel: Ref<Kernel<Machine>>) {
     #if BENCHMARK
