@@ -1,6 +1,6 @@
 // The exception vectors: the entries into the kernel, and the exits that resume a thread.
 //
-//     vector                  entry              Swift function              exit (_x: swiftlet_exit_x)
+//     vector                  entry              Swift function              exit
 //     8 EL0 synchronous
 //       plain call            (in the vector)    swiftlet_call               _message
 //       plain replyAndReceive odd_call           swiftlet_reply_and_receive  _message
@@ -22,7 +22,7 @@
 //     A fast path that declines continues as any other system call: signal, poll and yield by
 //     swiftlet_exit_general and general_saved; the others within Swift, and then swiftlet_exit.
 //     swiftlet_exit waits in swiftlet_idle if there is no thread to resume. Exits that may switch
-//     the floating-point registers have a second form, …_floating_point.
+//     the floating-point registers have a second form, …_floating_point. _x: swiftlet_exit_x.
 //
 // While user code runs, TPIDR_EL1 holds the running thread. SP_EL1 is the top of the kernel's
 // stack, where 16 bytes of zeros lie. A system call saves only the registers that it must preserve,
