@@ -414,7 +414,7 @@ swiftlet_exit_general:
     mov x17, x0
     b general_saved
 
-    // Is it a call or a reply with the IPC buffer, and nothing but words?
+    // A call or a replyAndReceive with the IPC buffer and nothing but words leaves here.
 8:  lsr x17, x16, #9
     cmp x17, #EXTENDED
     b.ne general_call

@@ -43,7 +43,7 @@ func replyAndReceiveEntry(
     }
 }
 
-/// Performs either of them with the IPC buffer, with the same registers saved.
+/// Performs one of the two with the IPC buffer, with the same registers saved.
 @c(swiftlet_exchange)
 func exchangeEntry(
     _ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer
