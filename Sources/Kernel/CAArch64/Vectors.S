@@ -1,24 +1,50 @@
-// Exceptions in, threads out.
+// The exception vectors: the entries into the kernel, and the exits that resume a thread.
 //
-// While user code runs, TPIDR_EL1 holds the running thread and SP_EL1 the top of the kernel's stack, where 16 bytes of zeros
-// lie. A system call saves only what it must preserve, and only when another thread goes on; an interrupt or a fault saves
-// everything. The kernel keeps nothing on its stack from one entry to the next.
+//     vector                  entry              Swift function              exit
+//     8 EL0 synchronous
+//       plain call            (in the vector)    swiftlet_call               _message
+//       plain replyAndReceive odd_call           swiftlet_reply_and_receive  _message
+//       both, with IPC buffer other_call, 8:     swiftlet_exchange           _message
+//       signal                other_call         swiftlet_signal             _quick, _signal
+//       poll                  other_call, 2:     swiftlet_poll               _quick
+//       yield                 other_call, 7:     swiftlet_yield              _quick, _yield
+//       version               version_call       –                           eret
+//       any other call        general_call       swiftlet_system_call        eret, swiftlet_exit
+//       no system call        user_fault         swiftlet_fault              swiftlet_exit
+//     9 EL0 interrupt         (in the vector)    swiftlet_interrupt          _woken, swiftlet_exit
+//     11 EL0 system error     (in the vector)    –                           eret
+//     4 EL1 synchronous       probe_failed       –                           eret
+//                             kernel_exception   swiftlet_kernel_exception   none: panic
+//     7 EL1 system error      (in the vector)    –                           eret
+//     all others              kernel_exception   swiftlet_kernel_exception   none: panic
+//     (no thread runs)        swiftlet_idle      swiftlet_idle_interrupt     swiftlet_exit
 //
-// Path length is the point of this file, and why it is one and long: entries stand in what their vectors leave free and end in
-// one another by short branches. Bits 32-63 of the control word tell the frequent calls from the others
-// (ControlWord): those have an entry of their own, which does no more than its fast path needs.
+//     A fast path that declines continues as any other system call: signal, poll and yield by
+//     swiftlet_exit_general and general_saved; the others within Swift, and then swiftlet_exit.
+//     swiftlet_exit waits in swiftlet_idle if there is no thread to resume. Exits that may switch
+//     the floating-point registers have a second form, …_floating_point. _x: swiftlet_exit_x.
+//
+// While user code runs, TPIDR_EL1 holds the running thread. SP_EL1 is the top of the kernel's
+// stack, where 16 bytes of zeros lie. A system call saves only the registers that it must preserve,
+// and some of them only if another thread continues. An interrupt or a fault saves all. The kernel
+// keeps nothing on its stack from one entry to the next.
+//
+// Path length decides the form of this file. Entries fill the room that their vectors leave, and
+// end in one another by short branches. Bits 32–63 of the control word tell the frequent calls from
+// the others (ControlWord). The frequent calls have entries of their own, which do only the work
+// that their fast path needs.
 
 #include "CAArch64Layout.h"
 
 #define EC_SVC64 0x15
-// Bits 32-63 of control words: the operation, above a length of up to PLAIN words in registers.
+// Bits 32–63 of control words: the operation, above a length of up to PLAIN words in registers.
 #define PLAIN 8
 #define REPLY_AND_RECEIVE (1 << 8)
 #define SIGNAL (2 << 8)
 #define VERSION (5 << 8)
-// The bit of x0 in which REPLY_AND_RECEIVE differs from CALL: the lowest of the operation.
+// The bit of x0 in which REPLY_AND_RECEIVE differs from CALL: the lowest bit of the operation.
 #define ODD 40
-// The bit that announces the IPC buffer, alone above what CALL and REPLY_AND_RECEIVE differ in.
+// The bit that announces the IPC buffer, above the bits in which CALL and REPLY_AND_RECEIVE differ.
 #define EXTENDED (1 << 6)
 // ISR_EL1: a fast interrupt is pending. SPSR_EL1: system errors are masked.
 #define ISR_F 6
@@ -26,14 +52,14 @@
 // x0 of a call that returns a notification's bits (ResultWord).
 #define NOTIFICATION (1 << 8)
 
-// Each vector has room for 32 instructions, which the assembler checks. What an exception of the kernel leaves of its own
-// is used by what stands below it there: it is entered by name.
+// Each vector has room for 32 instructions, which the assembler checks. A vector for an exception
+// of the kernel needs few of them. Code that is entered by name uses the rest.
 .macro vector number
     .org swiftlet_vectors + 0x80 * \number
 .endm
 
-// x3-x10 and x19-x30, SP, PC, PSTATE and TPIDR_EL0 of a thread that may be left, to the thread in x17; x4 and x5 are
-// free then.
+// Saves x3–x10, x19–x30, SP, PC, PSTATE and TPIDR_EL0 to the thread in x17, which may not continue.
+// x4 and x5 are free then.
 .macro save_caller
     stp x3, x4, [x17, #SWIFTLET_THREAD_X(3)]
     stp x5, x6, [x17, #SWIFTLET_THREAD_X(5)]
@@ -47,7 +73,8 @@
     stp x29, x30, [x17, #SWIFTLET_THREAD_X(29)]
 .endm
 
-// PSTATE and TPIDR_EL0 of a thread that is left in a system call: not every register is current (SWIFTLET_FULL is clear).
+// Saves PSTATE and TPIDR_EL0 of a thread that leaves in a system call. Not every register in its
+// context is current, so SWIFTLET_FULL is clear.
 .macro save_state thread
     mrs x4, spsr_el1
     mrs x5, tpidr_el0
@@ -62,7 +89,8 @@
     stp x27, x28, [\thread, #SWIFTLET_THREAD_X(27)]
 .endm
 
-// All that a quick call must keep of its thread, which succeeded and does not go on itself; x4 and x5 are free then.
+// Saves all that a quick call must keep of its thread, which succeeded and does not continue. x4
+// and x5 are free then.
 .macro save_quick thread
     mrs x4, sp_el0
     mrs x5, elr_el1
@@ -87,7 +115,8 @@
     ldp x29, x30, [\thread, #SWIFTLET_THREAD_X(29)]
 .endm
 
-// All registers of a thread that did not ask for this, to the thread in x16; x16 and x17 of the thread lie below SP.
+// Saves all registers to the thread in x16, which did not ask for this. Its x16 and x17 lie below
+// SP.
 .macro save_all
     stp x0, x1, [x16, #SWIFTLET_THREAD_X(0)]
     stp x2, x3, [x16, #SWIFTLET_THREAD_X(2)]
@@ -116,7 +145,8 @@
     mov x0, x16
 .endm
 
-// No kernel data in what a system call does not preserve: pairs from 16 bytes of zeros.
+// Clears the registers that a system call does not preserve, so that they hold no kernel data: in
+// pairs, from 16 bytes of zeros.
 .macro clear_scratch zeros:vararg
     ldp x11, x12, [\zeros]
     ldp x13, x14, [\zeros]
@@ -130,7 +160,8 @@
     ldp x9, x10, [\zeros]
 .endm
 
-// An exception of the kernel itself, or one that no configuration of ours can cause: x0 is kept in TPIDR_EL1 meanwhile.
+// An exception of the kernel itself, or one that this configuration cannot cause. TPIDR_EL1 keeps
+// x0 meanwhile.
 .macro broken number
     vector \number
     msr tpidr_el1, x0
@@ -138,7 +169,7 @@
     b kernel_exception
 .endm
 
-// One more in a 64-bit counter; x16 and x17 are lost.
+// Increments a 64-bit counter. x16 and x17 are lost.
 .macro count counter
     adrp x16, \counter
     ldr x17, [x16, :lo12:\counter]
@@ -151,7 +182,7 @@
     .global swiftlet_vectors
 swiftlet_vectors:
     broken 0
-// x0: the vector's number; TPIDR_EL1: x0 of the code that was interrupted. The stack cannot be trusted.
+// x0: the vector's number; TPIDR_EL1: x0 of the interrupted code. The stack cannot be trusted.
 kernel_exception:
     msr tpidrro_el0, x1
     adrp x1, swiftlet_kernel_exception_area
@@ -226,7 +257,8 @@ swiftlet_exit_message:
     clear_scratch sp
     eret
 
-    // From EL1: synchronous. Two instructions of the kernel may abort: the load and the store of a probe.
+    // From EL1: synchronous. Two instructions of the kernel may abort: the load and the store of a
+    // probe.
     vector 4
     msr tpidr_el1, x0
     msr tpidrro_el0, x1
@@ -272,7 +304,8 @@ swiftlet_exit_yield:
     save_quick x1
     b exit_to_thread
 
-    // From EL1: system error. It is let in at two places where x16 and x17 are free: Boot.S, and below. One each time.
+    // From EL1: system error. The kernel lets it in at two places where x16 and x17 are free: in
+    // Boot.S, and below. Each time it takes one.
     vector 7
     count swiftlet_system_errors
     mrs x16, spsr_el1
@@ -280,8 +313,8 @@ swiftlet_exit_yield:
     msr spsr_el1, x16
     eret
 
-    // Nobody runs. What nobody takes, a fast interrupt and a system error, would end every wfi at once: both are counted
-    // here, and the system error ends.
+    // No thread runs. A fast interrupt and a system error, which no thread takes, would end every
+    // wfi at once. Both are counted here, and the system error is cleared.
     .global swiftlet_idle
 swiftlet_idle:
     adrp x0, swiftlet_idle_translation_base
@@ -338,7 +371,8 @@ exit_full:
     ldp x0, x1, [x0, #SWIFTLET_THREAD_X(0)]
     eret
 
-    // From EL0: system error. Nothing says whose access it was (docs/decisions/0013-strays.md): the thread goes on.
+    // From EL0: system error. Nothing tells which thread made the access
+    // (docs/decisions/0013-strays.md), so the thread continues.
     vector 11
     stp x16, x17, [sp, #-16]
     count swiftlet_system_errors
@@ -362,8 +396,8 @@ odd_call:
     mov x3, x17
     b swiftlet_reply_and_receive
 
-    // What needs no more than x0 and x1, and mostly ends in the thread that asked: nothing is saved, and Swift leaves by
-    // a branch to one of the exits below, with x19-x30 as they were.
+    // Calls that need no more than x0 and x1, and mostly return to their thread. Nothing is saved.
+    // Swift leaves by a branch to one of the exits below, with x19–x30 unchanged.
 other_call:
     sub x17, x16, #SIGNAL
     cmp x17, #(VERSION - SIGNAL)
@@ -380,7 +414,7 @@ swiftlet_exit_general:
     mov x17, x0
     b general_saved
 
-    // A call or a reply with the IPC buffer, and nothing but words?
+    // A call or a replyAndReceive with the IPC buffer and nothing but words leaves here.
 8:  lsr x17, x16, #9
     cmp x17, #EXTENDED
     b.ne general_call
@@ -389,7 +423,8 @@ swiftlet_exit_general:
     mov x3, x17
     b swiftlet_exchange
 
-    // Everything else. The thread mostly goes on itself, so x19-x28 and TPIDR_EL0 are saved only where it does not.
+    // All other calls. The thread mostly continues, so x19–x28 and TPIDR_EL0 are saved only if it
+    // does not.
 general_call:
     mrs x17, tpidr_el1
     stp x0, x1, [x17, #SWIFTLET_THREAD_X(0)]
@@ -422,7 +457,7 @@ general_saved:
 5:  save_preserved x29
     save_state x29
 
-// Resume the thread in x0 as its context says; 0: wait for an interrupt.
+// Resumes the thread in x0 as its context says; 0: waits for an interrupt.
     .global swiftlet_exit
 swiftlet_exit:
     cbz x0, swiftlet_idle
@@ -467,8 +502,9 @@ swiftlet_exit_woken:
     clear_scratch sp
     eret
 
-// The same exits with a switch of the floating-point registers: where those of the thread that is left go, and where those
-// of the next one come from, in x5 and x6, x2 and x3, x3 and x4, x2 and x3; 0: that thread uses none.
+// The same exits with a switch of the floating-point registers. Two arguments are the areas of the
+// thread that leaves and of the next one: x5 and x6; x3 and x4; x2 and x3; x2 and x3. 0: that
+// thread uses no floating point.
     .global swiftlet_exit_message_floating_point
 swiftlet_exit_message_floating_point:
     bl swiftlet_switch_floating_point_registers
@@ -493,7 +529,7 @@ swiftlet_exit_yield_floating_point:
     bl swiftlet_switch_floating_point_registers
     b exit_to_thread
 
-    // All that a synchronous exception of EL0 may be, but a system call.
+    // Every synchronous exception of EL0 except a system call.
 user_fault:
     mrs x16, tpidr_el1
     save_all

@@ -1,12 +1,14 @@
-// System calls: the one dispatch, from a control word to an operation, and from its outcome to the next thread.
+// System calls: the one dispatch, from a control word to an operation, and from its outcome to the
+// next thread. And the entries of interrupts and faults.
 
 import HardwareInterface
 import KernelABI
 
 extension Kernel where H: ~Copyable {
-    /// Perform the system call whose arguments stand in the thread's context.
+    /// Performs the system call whose arguments are in the thread's context.
     ///
-    /// - Returns: the thread to resume, as its context says; nil: none is ready, wait for an interrupt. So do all entries.
+    /// - Returns: the thread to resume, as its context says; nil if none is ready and the processor
+    ///   waits for an interrupt. All entries return this.
     /// - Context: from the trap entry, after the fast paths declined; interrupts masked.
     @inline(__always) public mutating func systemCall(_ thread: Ref<Thread>) -> Ref<Thread>? {
         enter(thread)
@@ -22,22 +24,28 @@ extension Kernel where H: ~Copyable {
         return reschedule(thread)
     }
 
-    /// The exception came from `thread`: it is the running one (the fast path switches without a note).
+    /// Records the running thread, from which the exception came: the fast paths switch without a
+    /// record.
     @inline(__always) mutating func enter(_ thread: Ref<Thread>) { core.current = thread }
 
-    /// Let the thread perform its `svc` again: its arguments are still in its context.
+    /// Makes the thread perform its `svc` again: its arguments are still in its context.
     func restart(_ thread: Ref<Thread>) {
-        if thread.state == .running || thread.state == .ready { thread.pointee.context.programCounter &-= 4 }
+        if thread.state == .running || thread.state == .ready {
+            thread.pointee.context.programCounter &-= 4
+        }
     }
 
+    /// Raises the fault of an unknown system call.
     private mutating func raiseUnknownCall(_ thread: Ref<Thread>) -> Ref<Thread>? {
         raise(thread, .unknownSystemCall, address: thread.pointee.context.x.0, syndrome: 0)
     }
 
-    @inline(__always) private mutating func dispatch(_ thread: Ref<Thread>, _ call: SystemCall, _ control: ControlWord)
-        -> Outcome
-    {
-        if call == .invoke { return invoke(thread, control) }  // the most frequent of all that come here
+    /// Performs the operation of a system call.
+    @inline(__always) private mutating func dispatch(
+        _ thread: Ref<Thread>, _ call: SystemCall, _ control: ControlWord
+    ) -> Outcome {
+        // The most frequent of the calls that no fast path serves.
+        if call == .invoke { return invoke(thread, control) }
         let second = thread.pointee.context.x.1
         let secondSlot = Slot(UInt32(truncatingIfNeeded: second))
         if control.isTimed, let outcome = prepareDeadline(thread) { return outcome }
@@ -45,9 +53,11 @@ extension Kernel where H: ~Copyable {
         switch call {
         case .call: return send(thread, control, deadline: deadline, isCall: true)
         case .send: return send(thread, control, deadline: deadline, isCall: false)
-        case .receive: return receive(thread, endpoint: control.slot, reply: secondSlot, deadline: deadline)
+        case .receive:
+            return receive(thread, endpoint: control.slot, reply: secondSlot, deadline: deadline)
         case .reply: return reply(thread, control.slot, control)
-        case .replyAndReceive: return replyAndReceive(thread, control, replySlot: secondSlot, deadline: deadline)
+        case .replyAndReceive:
+            return replyAndReceive(thread, control, replySlot: secondSlot, deadline: deadline)
         case .signal: return signal(thread, control.slot, bits: second)
         case .wait: return wait(thread, control.slot, deadline: deadline)
         case .poll: return wait(thread, control.slot, deadline: nil)
@@ -63,41 +73,47 @@ extension Kernel where H: ~Copyable {
 
     // Other entries
 
-    /// An interrupt went away before it was taken.
+    /// Handles an interrupt that went away before it was taken.
     public mutating func noInterrupt(_ thread: Ref<Thread>?) -> Ref<Thread>? {
         core.current = thread
         return reschedule(thread)
     }
 
-    /// An interrupt of `line` was taken while `thread` ran (nil: while idle).
+    /// Handles an interrupt of `line` that was taken while `thread` ran; nil: while idle.
     ///
-    /// - Context: from the trap entry, after `fastDeliver` declined, or while idle.
-    @inline(__always) public mutating func interrupt(_ thread: Ref<Thread>?, line: Int) -> Ref<Thread>? {
+    /// - Context: from the trap entry, after `fastDeliver` and `deliverFirst` declined, or while
+    ///   idle.
+    @inline(__always) public mutating func interrupt(
+        _ thread: Ref<Thread>?, line: Int
+    ) -> Ref<Thread>? {
         core.current = thread
-        if isTracing, let thread { trace(.interrupt, thread, detail: UInt64(truncatingIfNeeded: line)) }
+        if isTracing, let thread {
+            trace(.interrupt, thread, detail: UInt64(truncatingIfNeeded: line))
+        }
         deliverInterrupt(line: line)
         return reschedule(thread)
     }
 
-    /// The same of the timer's line.
+    /// Handles an interrupt of the timer.
     ///
-    /// - Context: after `fastExpire` and `expireFirst` declined, or while idle.
+    /// - Context: from the trap entry, after `fastExpire` and `expireFirst` declined, or while
+    ///   idle.
     @inline(__always) public mutating func timerInterrupt(_ thread: Ref<Thread>?) -> Ref<Thread>? {
         core.current = thread
         requestService(atLeast: thread.map { leastLevel(beside: $0) } ?? 0)
         return reschedule(thread)
     }
 
-    /// A user thread caused an exception.
-    public mutating func fault(_ thread: Ref<Thread>, _ kind: FaultKind, address: UInt64, syndrome: UInt64) -> Ref<
-        Thread
-    >? {
+    /// Handles an exception that a user thread caused.
+    public mutating func fault(
+        _ thread: Ref<Thread>, _ kind: FaultKind, address: UInt64, syndrome: UInt64
+    ) -> Ref<Thread>? {
         enter(thread)
         if isTracing { trace(.fault, thread, detail: UInt64(kind.rawValue)) }
         return raise(thread, kind, address: address, syndrome: syndrome)
     }
 
-    /// A user thread used floating point that did not use it before.
+    /// Handles the first use of floating point by a user thread.
     public mutating func floatingPointTrap(_ thread: Ref<Thread>) -> Ref<Thread>? {
         enter(thread)
         return giveFloatingPoint(to: thread)
@@ -110,7 +126,7 @@ extension Kernel where H: ~Copyable {
         return reschedule(nil)
     }
 
-    /// Asked between the steps of a long operation: is an interrupt waiting to be taken?
+    /// Returns whether an interrupt is pending. Long operations ask between their steps.
     @inline(__always) mutating func isInterrupted() -> Bool {
         #if BENCHMARK
             recordMasked(
@@ -121,16 +137,19 @@ extension Kernel where H: ~Copyable {
         return hardware.interruptPending
     }
 
-    /// Benchmark builds: interrupts are masked from here on, and nobody has looked for pending ones yet.
+    /// Benchmark builds: records that interrupts are masked from here on, without a look at the
+    /// pending ones yet.
     public mutating func startMasked() { maskedSince = hardware.cycles }
 
-    /// Benchmark builds: note the longest path with interrupts masked, up to an exit or to a look at the pending ones, and
-    /// the system call and program counter that it belongs to.
+    /// Benchmark builds: records the longest masked section, up to an exit or a look at the pending
+    /// interrupts, with its system call and program counter.
     public mutating func recordMasked(control: UInt64, place: UInt64) {
         let length = hardware.cycles &- maskedSince
         #if BENCHMARK
             let entry = Int(EntryKind(control: control).index)
-            if length > statistics.longestOfEntry[entry] { statistics.longestOfEntry[entry] = length }
+            if length > statistics.longestOfEntry[entry] {
+                statistics.longestOfEntry[entry] = length
+            }
         #endif
         if length > statistics.longestMasked {
             statistics.longestMasked = length

@@ -40,7 +40,8 @@ public struct Core: ~Copyable {
     /// Whether pending updates go before every thread of the same priority: a thread gave up the
     /// rest of its turn.
     var isUpdatesTurn = false
-    /// Whether the running thread offers the processor to its equals, after the steps that go first.
+    /// Whether the running thread offers the processor to its equals, after the steps that go
+    /// first.
     var isYielding = false
     /// The end of the running thread's slice; `.never` while no slice runs.
     var sliceEnd = Instant.never

@@ -1,7 +1,9 @@
-// Where the assembly enters Swift: system calls, faults, interrupts.
+// The entries from the assembly into Swift: system calls, faults, interrupts. Vectors.S has a
+// picture of the paths.
 //
-// Every entry is on an empty kernel stack with interrupts masked. The general ones return the thread to resume (nil: wait for
-// an interrupt); those of the fast paths end in an exit of their own.
+// Each entry starts on an empty kernel stack with interrupts masked. `systemCallEntry` and
+// `faultEntry` return the thread to resume; nil makes the processor wait for an interrupt. All
+// others end in an exit of the assembly and do not return.
 
 import AArch64
 import CAArch64
@@ -9,9 +11,12 @@ import HardwareInterface
 import KernelABI
 import KernelCore
 
-/// A plain `call`: x0–x2 as the caller set them; all that it must preserve is in its context.
+/// Performs a plain `call`. x0–x2 are the arguments; the context holds all other registers that the
+/// caller must keep.
 @c(swiftlet_call)
-func callEntry(_ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer) {
+func callEntry(
+    _ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer
+) {
     let kernel = kernelState
     let thread = unsafe Ref<KernelCore.Thread>(running: running)
     switch kernel.pointee.fastCall(thread, control) {
@@ -23,9 +28,11 @@ func callEntry(_ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: 
     unsafe swiftlet_exit(systemCallEntry(running))
 }
 
-/// A plain `replyAndReceive`, likewise.
+/// Performs a plain `replyAndReceive`, with the same registers saved.
 @c(swiftlet_reply_and_receive)
-func replyAndReceiveEntry(_ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer) {
+func replyAndReceiveEntry(
+    _ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer
+) {
     let kernel = kernelState
     let thread = unsafe Ref<KernelCore.Thread>(running: running)
     switch kernel.pointee.fastReplyAndReceive(thread, control, replySlot: second) {
@@ -36,9 +43,11 @@ func replyAndReceiveEntry(_ control: UInt64, _ second: UInt64, _ third: UInt64, 
     }
 }
 
-/// Either of them with the IPC buffer, likewise.
+/// Performs one of the two with the IPC buffer, with the same registers saved.
 @c(swiftlet_exchange)
-func exchangeEntry(_ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer) {
+func exchangeEntry(
+    _ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer
+) {
     let kernel = kernelState
     let thread = unsafe Ref<KernelCore.Thread>(running: running)
     switch kernel.pointee.fastExchange(thread, control, replySlot: second) {
@@ -51,8 +60,8 @@ func exchangeEntry(_ control: UInt64, _ second: UInt64, _ third: UInt64, _ runni
     unsafe swiftlet_exit(systemCallEntry(running))
 }
 
-// What these entries do less often is done in functions that they enter by a branch: a thread that uses floating point, the
-// answer to a fault.
+// The entries branch to the functions below for their less frequent cases: a thread that uses
+// floating point, and the answer to a fault.
 
 @inline(never) private func callWithFloatingPoint(
     _ control: UInt64, _ thread: Ref<KernelCore.Thread>, _ slot: Ref<Capability>
@@ -60,8 +69,8 @@ func exchangeEntry(_ control: UInt64, _ second: UInt64, _ third: UInt64, _ runni
     leaveWithFloatingPoint(kernelState.pointee.floatingPointCall(thread, control, slot))
 }
 @inline(never) private func replyWithFloatingPoint(
-    _ control: UInt64, _ second: UInt64, _ third: UInt64, _ thread: Ref<KernelCore.Thread>, _ slot: Ref<Capability>,
-    _ reply: Ref<Capability>
+    _ control: UInt64, _ second: UInt64, _ third: UInt64, _ thread: Ref<KernelCore.Thread>,
+    _ slot: Ref<Capability>, _ reply: Ref<Capability>
 ) {
     if let handover = kernelState.pointee.floatingPointReply(thread, control, slot, reply) {
         return leaveWithFloatingPoint(handover)
@@ -70,8 +79,8 @@ func exchangeEntry(_ control: UInt64, _ second: UInt64, _ third: UInt64, _ runni
     unsafe swiftlet_exit(systemCallEntry(thread.raw))
 }
 @inline(never) private func exchangeWithFloatingPoint(
-    _ control: UInt64, _ second: UInt64, _ third: UInt64, _ thread: Ref<KernelCore.Thread>, _ slot: Ref<Capability>,
-    _ reply: Ref<Capability>
+    _ control: UInt64, _ second: UInt64, _ third: UInt64, _ thread: Ref<KernelCore.Thread>,
+    _ slot: Ref<Capability>, _ reply: Ref<Capability>
 ) {
     if let handover = kernelState.pointee.floatingPointExchange(thread, control, slot, reply) {
         return leaveWithFloatingPoint(handover)
@@ -89,9 +98,11 @@ func exchangeEntry(_ control: UInt64, _ second: UInt64, _ third: UInt64, _ runni
     unsafe swiftlet_exit(systemCallEntry(thread.raw))
 }
 
-/// `signal`: only x0–x2 are given, and nothing is in the context.
+/// Performs `signal`. x0–x2 are the arguments, and the context holds no register yet.
 @c(swiftlet_signal) @inline(never)
-func signalEntry(_ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer) {
+func signalEntry(
+    _ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer
+) {
     let thread = unsafe Ref<KernelCore.Thread>(running: running)
     switch kernelState.pointee.fastSignal(thread, control, second) {
     case .done: swiftlet_exit_quick(0, 0)
@@ -104,14 +115,16 @@ func signalEntry(_ control: UInt64, _ second: UInt64, _ third: UInt64, _ running
     }
 }
 
-// What a quick entry rarely does is done in functions that it enters by a branch, so that it needs no stack.
+// A quick entry branches to the functions below for its rare cases, so that it needs no stack
+// itself.
 
 @inline(never) private func settleAndSignal(
     _ thread: Ref<KernelCore.Thread>, _ control: UInt64, _ second: UInt64
 ) {
     kernelState.pointee.settle()
-    guard case .signalled(let wakeup) = kernelState.pointee.fastSignal(thread, control, second) else {
-        // Nothing else changed since `fastSignal` asked for this.
+    guard case .signalled(let wakeup) = kernelState.pointee.fastSignal(thread, control, second)
+    else {
+        // `fastSignal` asked for `settle`, and nothing else has changed since.
         preconditionFailure()
     }
     if wakeup.usesFloatingPoint { return preempt(thread, wakeup) }
@@ -123,9 +136,12 @@ func signalEntry(_ control: UInt64, _ second: UInt64, _ third: UInt64, _ running
 }
 @inline(never) private func preempt(_ thread: Ref<KernelCore.Thread>, _ wakeup: Wakeup) {
     unsafe swiftlet_exit_signal_floating_point(
-        wakeup.thread.raw, wakeup.bits, thread.raw, thread.floatingPointArea, wakeup.thread.floatingPointArea)
+        wakeup.thread.raw, wakeup.bits, thread.raw, thread.floatingPointArea,
+        wakeup.thread.floatingPointArea)
 }
-@inline(never) private func yield(_ thread: Ref<KernelCore.Thread>, to next: Ref<KernelCore.Thread>) {
+@inline(never) private func yield(
+    _ thread: Ref<KernelCore.Thread>, to next: Ref<KernelCore.Thread>
+) {
     unsafe swiftlet_exit_yield_floating_point(
         next.raw, thread.raw, thread.floatingPointArea, next.floatingPointArea)
 }
@@ -136,9 +152,11 @@ func signalEntry(_ control: UInt64, _ second: UInt64, _ third: UInt64, _ running
     unsafe swiftlet_exit_general(thread.raw)
 }
 
-/// `yield`, likewise.
+/// Performs `yield`. The context holds no register yet.
 @c(swiftlet_yield)
-func yieldEntry(_ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer) {
+func yieldEntry(
+    _ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer
+) {
     let thread = unsafe Ref<KernelCore.Thread>(running: running)
     switch kernelState.pointee.fastYield(thread) {
     case .done: swiftlet_exit_quick(0, 0)
@@ -149,9 +167,11 @@ func yieldEntry(_ control: UInt64, _ second: UInt64, _ third: UInt64, _ running:
     }
 }
 
-/// `poll`, likewise.
+/// Performs `poll`. The context holds no register yet.
 @c(swiftlet_poll)
-func pollEntry(_ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer) {
+func pollEntry(
+    _ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer
+) {
     let thread = unsafe Ref<KernelCore.Thread>(running: running)
     if let bits = kernelState.pointee.fastPoll(thread, control) {
         return swiftlet_exit_quick(ResultWord(.notification).raw, bits)
@@ -159,7 +179,7 @@ func pollEntry(_ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: 
     decline(thread, control, second, third)
 }
 
-/// Any system call: x0–x10 are in the context.
+/// Performs any system call. The context holds x0–x10.
 @c(swiftlet_system_call)
 func systemCallEntry(_ running: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer? {
     let kernel = kernelState
@@ -175,7 +195,7 @@ func systemCallEntry(_ running: UnsafeMutableRawPointer) -> UnsafeMutableRawPoin
     return unsafe next?.raw
 }
 
-/// Any other synchronous exception of user code.
+/// Handles any other synchronous exception of user code. The context holds every register.
 @c(swiftlet_fault)
 func faultEntry(
     _ running: UnsafeMutableRawPointer, _ syndrome: UInt64, _ address: UInt64
@@ -195,7 +215,7 @@ func faultEntry(
     return unsafe next?.raw
 }
 
-/// An interrupt while user code ran: every register is in the context.
+/// Handles an interrupt of user code. The context holds every register.
 @c(swiftlet_interrupt) @inline(never)
 func interruptEntry(_ running: UnsafeMutableRawPointer) {
     let kernel = kernelState
@@ -207,13 +227,15 @@ func interruptEntry(_ running: UnsafeMutableRawPointer) {
         if let wakeup = kernel.pointee.fastExpire(thread) { return wake(wakeup, instead: thread) }
         expire(thread)
     case .line(let line):
-        if let wakeup = kernel.pointee.fastDeliver(thread, line: line) { return wake(wakeup, instead: thread) }
+        if let wakeup = kernel.pointee.fastDeliver(thread, line: line) {
+            return wake(wakeup, instead: thread)
+        }
         deliverFirst(thread, line)
     case .nothing: takeNothing(thread)
     }
 }
 
-/// An interrupt while the core was idle.
+/// Handles an interrupt while the processor is idle.
 @c(swiftlet_idle_interrupt)
 func idleInterruptEntry() {
     let kernel = kernelState
@@ -231,7 +253,9 @@ func idleInterruptEntry() {
     if wakeup.usesFloatingPoint { return wakeWithFloatingPoint(wakeup, instead: thread) }
     unsafe swiftlet_exit_woken(wakeup.thread.raw, wakeup.bits)
 }
-@inline(never) private func wakeWithFloatingPoint(_ wakeup: Wakeup, instead thread: Ref<KernelCore.Thread>) {
+@inline(never) private func wakeWithFloatingPoint(
+    _ wakeup: Wakeup, instead thread: Ref<KernelCore.Thread>
+) {
     unsafe swiftlet_exit_woken_floating_point(
         wakeup.thread.raw, wakeup.bits, thread.floatingPointArea, wakeup.thread.floatingPointArea)
 }
@@ -243,7 +267,9 @@ func idleInterruptEntry() {
     resume(kernelState.pointee.timerInterrupt(thread))
 }
 @inline(never) private func deliverFirst(_ thread: Ref<KernelCore.Thread>, _ line: Int) {
-    if let wakeup = kernelState.pointee.deliverFirst(thread, line: line) { return wake(wakeup, instead: thread) }
+    if let wakeup = kernelState.pointee.deliverFirst(thread, line: line) {
+        return wake(wakeup, instead: thread)
+    }
     deliver(thread, line)
 }
 @inline(never) private func deliver(_ thread: Ref<KernelCore.Thread>?, _ line: Int) {
@@ -257,21 +283,23 @@ func idleInterruptEntry() {
     unsafe swiftlet_exit(next?.raw)
 }
 
-/// Resume what a fast path chose.
+/// Resumes the thread that a fast path chose.
 @inline(__always) private func leave(_ handover: Handover) {
     unsafe swiftlet_exit_message(
-        handover.result, handover.badge, handover.thread.raw, handover.source.raw, handover.thread.translationBase)
+        handover.result, handover.badge, handover.thread.raw, handover.source.raw,
+        handover.thread.translationBase)
 }
 
-/// The same where one of the two threads uses floating point.
+/// Resumes that thread with a switch of the floating-point registers.
 @inline(__always) private func leaveWithFloatingPoint(_ handover: Handover) {
     unsafe swiftlet_exit_message_floating_point(
-        handover.result, handover.badge, handover.thread.raw, handover.source.raw, handover.thread.translationBase,
-        handover.source.floatingPointArea, handover.thread.floatingPointArea)
+        handover.result, handover.badge, handover.thread.raw, handover.source.raw,
+        handover.thread.translationBase, handover.source.floatingPointArea,
+        handover.thread.floatingPointArea)
 }
 
-// Recorded in benchmark builds only: when the kernel was entered by an interrupt, for user code to read from TPIDRRO_EL0; and
-// the longest path with interrupts masked.
+// Records of benchmark builds: when an interrupt entered the kernel, for user code to read from
+// TPIDRRO_EL0; and the longest masked section.
 
 @inline(__always) private func noteEntry(_ kernel: Ref<Kernel<Machine>>) {
     #if BENCHMARK

@@ -15,7 +15,8 @@
 #define SWIFTLET_FULL_BIT 63
 #define SWIFTLET_FULL (1 << SWIFTLET_FULL_BIT)
 
-// Thread (Sources/Kernel/KernelCore/Scheduling/Thread.swift): the parts that an entry or an exit reaches.
+// Thread (Sources/Kernel/KernelCore/Scheduling/Thread.swift): the parts that entries and exits
+// reach.
 #define SWIFTLET_THREAD_TRANSLATION_BASE 40
 #define SWIFTLET_THREAD_CONTEXT 64
 #define SWIFTLET_THREAD_X(n) (SWIFTLET_THREAD_CONTEXT + SWIFTLET_CONTEXT_X(n))

@@ -59,7 +59,9 @@ public struct Capability: ~Copyable {
     /// Depth in the derivation tree; 0 is the object's first capability.
     var depth: UInt8 = 0
     var place: Place = .table
-    /// The operations that `kind` and `rights` allow together.
+    /// The operations that `kind` and `rights` allow together, so that a call tests one bit for
+    /// both. The rows `ipc.round-trip.words-…` and `signal.…` of the benchmark pay for it
+    /// (Kernel+FastPath).
     var uses: Uses = .none
     /// The badge that a receiver gets; the virtual address of a mapped frame.
     var badge: UInt64 = 0

@@ -1,25 +1,33 @@
-// Priority inheritance: effective = max(base, effective of every thread that is blocked on this one).
+// Priority inheritance: effective = max(base, effective of every thread that is blocked on this
+// one).
 //
-// A caller is blocked on the endpoint's server while it is queued, and on the holder of the reply object after it was
-// received. The links form a forest, since every thread is blocked on at most one other and a call that would close a cycle is
-// refused. Links change at once. Priorities follow one link a step, so no path in the kernel is as long as a chain.
+// **Links.** A queued caller is blocked on the endpoint's server. After its call was received, it
+// is blocked on the holder of the reply object. The links form a forest: each thread is blocked on
+// at most one other thread, and a call that would close a cycle is refused. Links change at once.
+// Priorities follow in steps, so no path in the kernel is as long as a chain.
 //
-// **Updates.** A blocked thread whose base priority or callers changed has a pending update: it stands in the ready
-// queue under the urgency that the update carries, which is the larger of its present effective priority and what that becomes;
-// a second change before the step keeps the maximum. A step sets the effective priority, moves the thread in its wait
-// queue and among its server's callers, and leaves the server's update behind. Whatever takes a thread out of a chain (reply,
-// time-out, death, a move to another server) leaves the update of the next link behind as well. A thread that runs, is
-// ready or stands in no queue is brought up to date at once, since that takes constant time and its chain ends there.
+// **Updates.** If the base priority or the callers of a blocked thread change, an update of that
+// thread becomes pending. The update stands in the ready queue under its urgency: the larger of the
+// thread's present effective priority and the new one. A second change before the next step keeps
+// the maximum. A thread that runs, is ready or stands in no queue is updated at once, since its
+// chain ends there.
 //
-// The end of a wait whose deadline has passed is a step of the same queue.
+// **Steps.** A step sets the thread's effective priority and makes one move in one queue: the
+// thread in its wait queue, then among its server's callers, then its deadline out of the deadline
+// queue and back in. The move among the callers makes the server's update pending. The keys of the
+// thread's nodes tell which moves are left, so a step keeps no state of its own. The same queue
+// also ends waits: those whose deadline has passed, and those of ending threads (Kernel+Blocking).
+// A thread that leaves a chain makes the update of its server pending.
 //
-// **Order.** The scheduler (Kernel+Schedule) lets no thread run that is less urgent than a pending update. Among equals
-// the update goes first, since the thread may be the very one whose priority is stale: a server of base 10 that was lifted to
-// 100 must not keep a thread of 60 waiting when its client has gone. A thread whose base alone reaches what the update
-// carries is not stale, and goes before it: a caller that timed out does not wait for the lowering of the chain that it left.
+// **Order.** The scheduler (Kernel+Schedule) runs no thread that is less urgent than a pending
+// update. At equality the update goes first, since the thread's own priority may be stale: a server
+// of base 10 that a client lifted to 100 must not keep a thread of 60 waiting after the client has
+// gone. A thread whose base alone reaches the update's urgency is not stale, and goes before the
+// update. So a caller that timed out does not wait until the chain that it left is lowered.
 //
-// **Bounds.** A step is constant, whatever the queues hold. A chain has no bound at its running end; what a caller itself
-// comes to wait for is bounded by `Limits.chain`, so its own urgency arrives at the running end after at most that many steps.
+// **Bounds.** A step is constant, whatever the queues hold. The length of a chain has no bound at
+// its running end. `Limits.chain` bounds the threads that a caller itself waits for, so the
+// caller's urgency passes at most that many links to the running end.
 
 import HardwareInterface
 import KernelABI
@@ -27,12 +35,12 @@ import KernelABI
 extension Kernel where H: ~Copyable {
     // Links
 
-    /// Returns why `caller` may not come to wait for `server`; nil where it may. Nothing changes.
+    /// Returns why `caller` must not wait for `server`; nil if it may. Nothing changes.
     ///
-    /// Counts what the caller itself would wait for, from the server to the thread at the end of its chain: who waits for
-    /// the caller does not count.
+    /// Counts the threads that the caller itself would wait for, from the server to the end of the
+    /// chain. Threads that wait for the caller do not count.
     ///
-    /// - Complexity: `Limits.chain` rounds.
+    /// - Complexity: at most `Limits.chain` rounds.
     func checkChain(_ caller: Ref<Thread>, _ server: Ref<Thread>) -> KernelError? {
         var length = 1
         var at = server
@@ -49,17 +57,20 @@ extension Kernel where H: ~Copyable {
 
     /// Makes `caller` wait for `server`.
     ///
-    /// - Precondition: `checkChain` found nothing, and the caller waits for no thread.
+    /// - Precondition: `checkChain` returned nil, and the caller waits for no thread.
     /// - Complexity: constant.
     @inline(never) mutating func addCaller(_ caller: Ref<Thread>, to server: Ref<Thread>) {
         caller.pointee.blockedOn = server
-        if let endpoint = server.pointee.endpoint, endpoint.pointee.readyServer == server { queueReadyServer(endpoint) }
+        if let endpoint = server.pointee.endpoint, endpoint.pointee.readyServer == server {
+            queueReadyServer(endpoint)
+        }
         queueSoleCaller(of: server)
         server.pointee.callers.insert(caller.callerNode, key: caller.effective)
         requestUpdate(server)
     }
 
-    /// Makes `caller` wait for a receiver, which stands in no queue: its priority follows at once.
+    /// Makes `caller` wait for a receiver that stands in no queue. The receiver's priority follows
+    /// at once.
     ///
     /// - Precondition: the caller waits for no thread.
     /// - Complexity: constant.
@@ -85,7 +96,8 @@ extension Kernel where H: ~Copyable {
         core.isStale = true
     }
 
-    /// Ends the caller's wait for its server, if it has one.
+    /// Ends the caller's wait for its server, if it has one. The server's priority follows at once
+    /// or by an update.
     ///
     /// - Complexity: constant.
     @inline(never) mutating func removeCaller(_ caller: Ref<Thread>) {
@@ -99,15 +111,15 @@ extension Kernel where H: ~Copyable {
         requestUpdate(server)
     }
 
-    /// Moves the caller that a fast path brought into the queue of callers, which is empty.
+    /// Moves the `soleCaller` of a server into its queue of callers, which is empty.
     @inline(__always) func queueSoleCaller(of server: Ref<Thread>) {
         guard let caller = server.pointee.soleCaller else { return }
         server.pointee.soleCaller = nil
         server.pointee.callers.insertFirst(caller.callerNode, key: caller.effective)
     }
 
-    /// Returns the effective priority that the inheritance invariant requires: the keys of the callers count, since a caller
-    /// whose own update is pending has not passed it on yet.
+    /// Returns the effective priority that the inheritance invariant requires. The keys of the
+    /// callers count: a caller whose own update is pending has not passed its new priority on yet.
     func inheritedPriority(_ thread: Ref<Thread>) -> UInt8 {
         let base = thread.pointee.base
         if let caller = thread.pointee.soleCaller { return max(base, caller.effective) }
@@ -117,7 +129,8 @@ extension Kernel where H: ~Copyable {
 
     // Updates
 
-    /// Restores the invariant for a thread whose base priority or callers changed: at once, or by a pending update.
+    /// Restores the invariant after a change of the thread's base priority or callers: at once, or
+    /// by a pending update.
     ///
     /// - Complexity: constant.
     @inline(never) mutating func requestUpdate(_ thread: Ref<Thread>) {
@@ -132,13 +145,18 @@ extension Kernel where H: ~Copyable {
             return insertReady(thread)
         }
         if !thread.isQueued && !thread.isEnding {
-            if isPending { cancelUpdate(thread) } else { thread.pointee.scheduling.effective = priority }
+            if isPending {
+                cancelUpdate(thread)
+            } else {
+                thread.pointee.scheduling.effective = priority
+            }
             return
         }
         queueUpdate(thread, urgency: priority > old ? priority : old)
     }
 
-    /// Makes the thread's update pending; one that is pending keeps the larger urgency.
+    /// Makes the thread's update pending. An update that is pending already keeps the larger
+    /// urgency.
     @inline(never) mutating func queueUpdate(_ thread: Ref<Thread>, urgency: UInt8) {
         core.isStale = true
         if thread.pointee.scheduling.isPending {
@@ -151,10 +169,9 @@ extension Kernel where H: ~Copyable {
         core.ready.insertUpdate(thread)
     }
 
-    /// Performs one step of a pending update: the thread's own priority, and one move in one queue. The last step ends the
-    /// update. Where the deadline of the thread has passed, the step ends its wait instead.
-    ///
-    /// The keys of its places tell which moves are left, so the steps need no state of their own.
+    /// Performs one step of a pending update: sets the thread's priority and makes one move in one
+    /// queue. The last move ends the update. If the thread is ending, or its deadline has passed,
+    /// the step ends its wait instead.
     ///
     /// - Precondition: the thread's update is pending.
     /// - Complexity: constant.
@@ -167,18 +184,22 @@ extension Kernel where H: ~Copyable {
         if nextMove(of: thread) == nil { endUpdate(thread) }
     }
 
-    /// Returns the move that brings one of the thread's places in line with its priority; nil where all are.
+    /// Returns the next move: of the first node whose key differs from the thread's priority.
+    /// Returns nil if none differs.
     @inline(__always) private func nextMove(of thread: Ref<Thread>) -> Move? {
         let priority = thread.effective
         if thread.waitingPlace != nil && thread.waitNode.pointee.key != priority { return .wait }
-        if thread.pointee.blockedOn != nil && thread.callerNode.pointee.key != priority { return .caller }
+        if thread.pointee.blockedOn != nil && thread.callerNode.pointee.key != priority {
+            return .caller
+        }
         if !thread.pointee.scheduling.hasDeadline { return nil }
         let node = thread.deadlineNode
         if !node.pointee.isQueued { return .deadlineIn }
         return node.pointee.level == DeadlineLevel.timeOut(priority) ? nil : .deadlineOut
     }
 
-    /// Makes the next move, if there is one; the update of the next link is left behind.
+    /// Makes the next move, if one is left. A move among the callers makes the server's update
+    /// pending.
     @inline(__always) private mutating func move(_ thread: Ref<Thread>) {
         let priority = thread.effective
         switch nextMove(of: thread) {
@@ -193,17 +214,20 @@ extension Kernel where H: ~Copyable {
         case .deadlineIn:
             let node = thread.deadlineNode
             core.isStale = true
-            core.deadlines.insert(node, at: node.pointee.instant, level: DeadlineLevel.timeOut(priority))
+            core.deadlines.insert(
+                node, at: node.pointee.instant, level: DeadlineLevel.timeOut(priority))
         case nil: break
         }
     }
 
+    /// Ends the pending update of a thread whose nodes all have its priority.
     private mutating func endUpdate(_ thread: Ref<Thread>) {
         core.ready.removeUpdate(thread)
         thread.pointee.scheduling.isPending = false
     }
 
-    /// Ends the pending update of a thread that left its queues: its priority is what it inherits.
+    /// Cancels the pending update of a thread that left its queues, and sets its effective
+    /// priority.
     ///
     /// - Complexity: constant.
     @inline(never) mutating func cancelUpdate(_ thread: Ref<Thread>) {
@@ -214,24 +238,29 @@ extension Kernel where H: ~Copyable {
     }
 }
 
-/// What a step of an update moves.
+/// One move of an update: a node in one queue.
 private enum Move {
     /// The thread in the queue of its endpoint or notification.
     case wait
     /// The thread among the callers of its server.
     case caller
-    /// Its deadline out of the deadline queue, and back under its new urgency.
+    /// Its deadline, out of the deadline queue.
     case deadlineOut
+    /// Its deadline, back into that queue under its new level.
     case deadlineIn
 }
 
 extension Ref where Object == Thread {
-    /// Does the thread stand in a queue by its priority, so that a change of it takes a step?
+    /// Whether the thread stands in a queue by its priority, so that a change of priority takes a
+    /// step.
     var isQueued: Bool { pointee.blockedOn != nil || waitingPlace != nil }
 
-    /// The queue of the endpoint or notification where the thread waits; nil for a ready server, which stands in none.
+    /// The queue of the endpoint or notification where the thread waits; nil for a ready server,
+    /// which stands in no queue.
     @inline(__always) fileprivate var waitingPlace: Ref<WaitQueue>? {
-        if let endpoint = pointee.endpoint { return endpoint.pointee.readyServer == self ? nil : endpoint.waiters }
+        if let endpoint = pointee.endpoint {
+            return endpoint.pointee.readyServer == self ? nil : endpoint.waiters
+        }
         return pointee.notification?.waiters
     }
 }

@@ -1,15 +1,17 @@
-// ASID pools: each owns a range of address-space numbers, so that no task can use up another's.
+// ASID pools: each owns a range of ASIDs, so that no task can use up another's.
 //
-// An address space takes its number from the pool that it is made with, and gives it back when it
-// is destroyed. A pool that is destroyed first ends its address spaces, one reference a step: they
-// lose every capability, and so their threads. A number is free only after the processor has
-// forgotten all translations under it, and a range only after all its numbers are.
+// An address space takes its ASID from the pool that `retype` names, and gives it back when it is
+// destroyed. A pool that is destroyed first ends its address spaces, one reference a step: they
+// lose every capability, and so their threads lose them. An ASID is free only after the processor
+// has forgotten all translations under it, and a range only after all its ASIDs are free.
 
 import HardwareInterface
 import KernelABI
 
 extension Kernel where H: ~Copyable {
-    /// `createASIDPool`. x3 to x5: see `makeGranted`. Restartable.
+    /// Performs `createASIDPool`. x3 to x5: see `makeGranted`. Restartable.
+    ///
+    /// - Throws: `exhausted` if every range has a pool, and the errors of `makeGranted`.
     mutating func createASIDPool(_ thread: Ref<Thread>) throws(KernelError) -> Outcome {
         guard let range = freeRange() else { throw .exhausted }
         guard let (object, target) = try makeGranted(thread, .asidPool) else { return .restart }
@@ -41,12 +43,12 @@ extension Kernel where H: ~Copyable {
 
     /// Returns the pool that x5 of `retype` names.
     ///
-    /// - Precondition: it was checked since the kernel was entered.
+    /// - Precondition: `checkPool` passed since the kernel was entered.
     @inline(never) func checkedPool(_ thread: Ref<Thread>) -> Ref<ASIDPool> {
         fastSlot(thread, UInt(UInt32(truncatingIfNeeded: thread.pointee.context.x.5))).fastObject()
     }
 
-    /// Gives a new address space a free number of the pool.
+    /// Gives a new address space a free ASID of the pool.
     ///
     /// - Precondition: the pool has one.
     @inline(never) func assignASID(to space: Ref<AddressSpace>, from pool: Ref<ASIDPool>) {
@@ -62,8 +64,8 @@ extension Kernel where H: ~Copyable {
         pool.pointee.spaces = space
     }
 
-    /// Gives the number of an address space back to its pool. Nothing happens where that was done
-    /// already.
+    /// Gives the ASID of an address space back to its pool. Nothing happens if the space has none
+    /// any more.
     ///
     /// - Precondition: no thread has the address space, and it has neither mappings nor tables.
     func releaseASID(of space: Ref<AddressSpace>) {
@@ -82,11 +84,12 @@ extension Kernel where H: ~Copyable {
         space.pointee.previousInPool = nil
     }
 
-    /// Removes one reference to an address space of the pool, or the range from the pool; true when
-    /// that is done.
+    /// Performs one step of a pool's destruction: removes one reference to one of its address
+    /// spaces, or gives the range back.
     ///
-    /// What is left of an address space cannot be reached by anybody; its memory stays until it is
-    /// reclaimed.
+    /// No task can reach the rest of such an address space. Its memory stays until it is reclaimed.
+    ///
+    /// - Returns: true if the pool has no address space and no range any more.
     mutating func destroyStep(_ pool: Ref<ASIDPool>) -> Bool {
         if let space = pool.pointee.spaces {
             space.pointee.header.isDying = true
@@ -104,8 +107,8 @@ extension Kernel where H: ~Copyable {
 }
 
 extension ASIDPool {
-    /// Returns the ranges that are taken before there is any pool: those that ASIDs of this size do
-    /// not reach.
+    /// Returns the ranges that are taken before there is any pool: those beyond the ASIDs of this
+    /// size.
     static func ranges(asidBits: Int) -> InlineArray<16, UInt64> {
         if asidBits == 16 { return InlineArray(repeating: 0) }
         var ranges = InlineArray<16, UInt64>(repeating: ~0)

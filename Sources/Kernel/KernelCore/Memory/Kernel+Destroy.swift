@@ -1,15 +1,20 @@
-// Destruction, in steps: deleting and revoking capabilities, and reclaiming untyped memory with every object in it.
+// Destruction, in steps: deleting and revoking capabilities, and reclaiming untyped memory with
+// every object in it.
 //
-// `delete` and `revoke` remove one leaf of the derivation tree a step, or cancel one thread that is
-// queued with it. `reclaim` walks the descriptors of a region from its low end; each step removes one
-// capability, one mapping, one waiter or one slot. The progress stands in the objects themselves, so an
-// interrupt is taken after every step, and a call that restarts goes on where the objects say.
+// A step of `delete` or `revoke` removes one leaf of the derivation tree, or ends one wait that
+// depends on it. `reclaim` walks the descriptors of a region from its low end. Each of its steps
+// removes one capability or mapping, ends one wait, or looks through some slots. The objects
+// themselves keep the progress. So interrupts are taken after each step, and a restarted call
+// continues from there.
 
 import HardwareInterface
 import KernelABI
 
 extension Kernel where H: ~Copyable {
-    /// Remove everything that was derived from a capability; then, for `delete`, the capability itself.
+    /// Removes all capabilities that derive from a capability; with `andDelete` also the capability
+    /// itself.
+    ///
+    /// - Returns: false if an interrupt is pending: call again.
     mutating func revoke(_ slot: Ref<Capability>, andDelete: Bool) -> Bool {
         while slot.hasChildren {
             let leaf = leaf(below: slot)
@@ -20,7 +25,9 @@ extension Kernel where H: ~Copyable {
         return !andDelete || delete(slot)
     }
 
-    /// Empties a slot from which nothing derives. False: an interrupt came between; call again.
+    /// Empties a slot from which nothing derives.
+    ///
+    /// - Returns: false if an interrupt is pending: call again.
     private mutating func delete(_ slot: Ref<Capability>) -> Bool {
         while true {  // one wait a round
             if removeStep(slot) { return true }
@@ -28,7 +35,8 @@ extension Kernel where H: ~Copyable {
         }
     }
 
-    /// Ends one wait that depends on a capability from which nothing derives, or empties its slot where there is none.
+    /// Performs one step of the removal of a capability from which nothing derives: ends one wait
+    /// that depends on it, or the last use of its object, or empties the slot.
     ///
     /// - Returns: whether the slot is empty.
     private mutating func removeStep(_ slot: Ref<Capability>) -> Bool {
@@ -36,7 +44,9 @@ extension Kernel where H: ~Copyable {
             endWait(of: thread, with: slot)
             return false
         }
-        if slot.pointee.previous == nil && slot.pointee.next == nil, let object = slot.pointee.object, isInUse(object) {
+        if slot.pointee.previous == nil && slot.pointee.next == nil,
+            let object = slot.pointee.object, isInUse(object)
+        {
             loseLast(object)
             return false
         }
@@ -44,7 +54,9 @@ extension Kernel where H: ~Copyable {
         return true
     }
 
-    /// Ends all waits that depend on a capability from which nothing derives. False: an interrupt came between; call again.
+    /// Ends all waits that depend on a capability from which nothing derives.
+    ///
+    /// - Returns: false if an interrupt is pending: call again.
     mutating func endWaits(with slot: Ref<Capability>) -> Bool {
         while let thread = waiter(with: slot) {  // one wait a round
             endWait(of: thread, with: slot)
@@ -53,24 +65,31 @@ extension Kernel where H: ~Copyable {
         return true
     }
 
-    /// Returns a thread whose wait must end before this capability to an endpoint goes: a thread that is queued with it, since
-    /// its badge may belong to another client by the time that the message arrives; and any thread where it is the last one,
-    /// since no other can come any more. The endpoint closes then.
+    /// Returns a thread whose wait must end before this capability to an endpoint goes; nil if
+    /// there is none.
+    ///
+    /// This is a thread that is queued with the capability, since its badge may belong to another
+    /// client when the message arrives. For the last capability it is any waiting thread, since no
+    /// other thread can come to the endpoint any more. The endpoint closes then.
     private mutating func waiter(with slot: Ref<Capability>) -> Ref<Thread>? {
         guard let endpoint = slot.endpoint else { return nil }
-        if slot.pointee.previous != nil || slot.pointee.next != nil { return slot.pointee.firstSender }
+        if slot.pointee.previous != nil || slot.pointee.next != nil {
+            return slot.pointee.firstSender
+        }
         close(endpoint)
         return endpoint.pointee.waiters.first?.waiter
     }
 
+    /// Ends the wait of a thread that `waiter(with:)` returned.
     private mutating func endWait(of thread: Ref<Thread>, with slot: Ref<Capability>) {
         let isLast = slot.pointee.previous == nil && slot.pointee.next == nil
         let isDying = slot.pointee.object?.pointee.isDying ?? true
         end(thread, isLast || isDying ? .peerDied : .invalidCapability)
     }
 
-    /// Empty a slot from which nothing derives, with what follows for the object.
+    /// Empties a slot from which nothing derives, and updates the objects that used its capability.
     ///
+    /// - Precondition: no wait depends on the capability.
     /// - Complexity: constant.
     @inline(never) mutating func remove(_ slot: Ref<Capability>) {
         if slot.pointee.object == nil { return }
@@ -82,15 +101,19 @@ extension Kernel where H: ~Copyable {
         slot.unlink()
     }
 
-    /// Empties a slot of a thread control block. None of the kinds that stand there mind their last capability, and none of
-    /// these slots maps a frame.
+    /// Empties a slot of a thread control block.
+    ///
+    /// Objects of the kinds that stand there have no use that must end with their last capability
+    /// (`isInUse`), and these slots map no frame.
+    ///
+    /// - Precondition: no wait depends on the capability.
     mutating func removePart(_ slot: Ref<Capability>) {
         if slot.pointee.object == nil { return }
         detachPart(slot)
         slot.unlink()
     }
 
-    /// Does the object do something that must end before its last capability goes?
+    /// Returns whether the object has a use that must end before its last capability goes.
     private func isInUse(_ object: Ref<ObjectHeader>) -> Bool {
         switch object.pointee.kind {
         case .reply:
@@ -102,7 +125,8 @@ extension Kernel where H: ~Copyable {
         }
     }
 
-    /// Ends that, before nobody can reach the object any more. Its memory stays until its untyped memory is reclaimed.
+    /// Ends the use of an object that is about to lose its last capability. Its memory stays until
+    /// the untyped memory is reclaimed.
     private mutating func loseLast(_ object: Ref<ObjectHeader>) {
         switch object.pointee.kind {
         case .reply: cancel(object.rebound(to: Reply.self))
@@ -111,7 +135,7 @@ extension Kernel where H: ~Copyable {
         }
     }
 
-    /// The reply object goes: its caller gets an error, a receiver that holds it ready too.
+    /// Ends the waits that depend on a reply object: of its caller, or of a receiver that holds it.
     private mutating func cancel(_ reply: Ref<Reply>) {
         if let caller = reply.pointee.caller {
             end(caller, .peerDied)
@@ -120,7 +144,7 @@ extension Kernel where H: ~Copyable {
         }
     }
 
-    /// A slot of a thread control block is emptied: the thread loses what it named.
+    /// Takes from a thread what a slot of its control block named.
     private mutating func detachPart(_ slot: Ref<Capability>) {
         let thread = slot.thread
         switch slot.pointee.place {
@@ -138,23 +162,30 @@ extension Kernel where H: ~Copyable {
 
     // Reclaiming
 
-    /// Destroys all objects of a region. False: an interrupt came between; call again.
+    /// Destroys all objects of a region.
+    ///
+    /// - Returns: false if an interrupt is pending: call again.
     mutating func reclaim(_ untyped: Ref<Untyped>) -> Bool {
         if untyped.pointee.reclaimCursor < 0 { untyped.pointee.reclaimCursor = 0 }
         while true {  // one step a round: a level down, a reference, or a level up
             let region = untyped.pointee.innermost ?? untyped
-            if region.pointee.reclaimCursor < 0 || region.pointee.reclaimCursor >= region.pointee.low {
-                // The cursor of the region around it stands at this one, and finishes it as an object.
+            if region.pointee.reclaimCursor < 0
+                || region.pointee.reclaimCursor >= region.pointee.low
+            {
+                // The cursor of the region around it stands at this region, and destroys it as an
+                // object.
                 finishReclaim(region)
                 if region == untyped { return true }
                 region.pointee.header.isDying = true
-                untyped.pointee.innermost = region.pointee.outer == untyped ? nil : region.pointee.outer
+                untyped.pointee.innermost =
+                    region.pointee.outer == untyped ? nil : region.pointee.outer
             } else if let inner = innerRegion(region) {
                 inner.pointee.outer = region
                 untyped.pointee.innermost = inner
             } else {
                 if isInterrupted() { return false }
-                let object = unsafe reference(memory(region, region.pointee.reclaimCursor), as: ObjectHeader.self)
+                let object = unsafe reference(
+                    memory(region, region.pointee.reclaimCursor), as: ObjectHeader.self)
                 object.pointee.isDying = true
                 if destroyStep(object) { region.pointee.reclaimCursor &+= Int(object.pointee.size) }
             }
@@ -162,20 +193,22 @@ extension Kernel where H: ~Copyable {
         }
     }
 
-    /// Returns the object at the cursor, if it is untyped memory that still holds objects.
+    /// Returns the object at the cursor if it is untyped memory that still holds objects.
     ///
     /// - Precondition: the cursor stands at an object.
     private func innerRegion(_ region: Ref<Untyped>) -> Ref<Untyped>? {
-        let object = unsafe reference(memory(region, region.pointee.reclaimCursor), as: ObjectHeader.self)
+        let object = unsafe reference(
+            memory(region, region.pointee.reclaimCursor), as: ObjectHeader.self)
         if object.pointee.kind != .untyped { return nil }
         let inner = object.rebound(to: Untyped.self)
         if inner.pointee.isDevice || inner.pointee.low == 0 { return nil }
-        // Nobody fills it again meanwhile, even after another has reclaimed it in between.
+        // No task can fill it again, even if another call has reclaimed it in between.
         inner.pointee.header.isDying = true
         if inner.pointee.reclaimCursor < 0 { inner.pointee.reclaimCursor = 0 }
         return inner
     }
 
+    /// Marks a region as empty.
     private func finishReclaim(_ untyped: Ref<Untyped>) {
         untyped.pointee.low = 0
         untyped.pointee.high = 1 << untyped.pointee.sizeBits
@@ -185,7 +218,9 @@ extension Kernel where H: ~Copyable {
         untyped.pointee.innermost = nil
     }
 
-    /// Performs one step of an object's end; true when nothing refers to it any more.
+    /// Performs one step of an object's destruction.
+    ///
+    /// - Returns: true if nothing refers to the object any more.
     private mutating func destroyStep(_ object: Ref<ObjectHeader>) -> Bool {
         // All of the object's capabilities go, so the order among them does not matter.
         if let first = object.pointee.firstCapability {
@@ -218,14 +253,16 @@ extension Kernel where H: ~Copyable {
         }
     }
 
-    /// Refuses calls from now on; its ready server stands in the queue.
+    /// Closes an endpoint: it refuses calls from now on. Its ready server moves into the queue.
     private mutating func close(_ endpoint: Ref<Endpoint>) {
         endpoint.pointee.isClosed = true
         endpoint.noteOccupation()
         queueReadyServer(endpoint)
     }
 
-    /// `close`: ends the wait of every sender. False: an interrupt came between; call again.
+    /// Performs `close`: ends the wait of every sender.
+    ///
+    /// - Returns: false if an interrupt is pending: call again.
     mutating func refuseSenders(_ endpoint: Ref<Endpoint>) -> Bool {
         close(endpoint)
         while let sender = endpoint.waitingSender {  // one sender a round
@@ -265,7 +302,7 @@ extension Kernel where H: ~Copyable {
             _ = stop(thread)
             return false
         }
-        // Its endpoints close first, so that nobody new comes to wait for it.
+        // Its endpoints close first, so that no new caller comes to wait for it.
         if let endpoint = thread.pointee.ownedEndpoints {
             close(endpoint)
             if let sender = endpoint.waitingSender {
@@ -298,7 +335,8 @@ extension Kernel where H: ~Copyable {
         return true
     }
 
-    /// Removes one capability of the tree below the table's first one, or else looks through `slotStep` slots.
+    /// Performs one step of a table's destruction: of the removal of a capability, which is a leaf
+    /// below the first slot in use, or a look through `slotStep` slots.
     private mutating func destroyStep(_ table: Ref<CapabilityTable>) -> Bool {
         let count = table.pointee.count
         if table.pointee.cursor >= count { return true }
@@ -308,13 +346,18 @@ extension Kernel where H: ~Copyable {
             return false
         }
         for _ in 0..<KernelLimits.slotStep {
-            if table.pointee.cursor >= count || table.slot(table.pointee.cursor).pointee.object != nil { break }
+            if table.pointee.cursor >= count
+                || table.slot(table.pointee.cursor).pointee.object != nil
+            {
+                break
+            }
             table.pointee.cursor &+= 1
         }
         return false
     }
 
-    /// Returns a capability that derives from this one, and from which nothing derives; where none does, this one.
+    /// Returns a leaf of the derivation tree below a capability: one that derives from it, and from
+    /// which nothing derives. If nothing derives from the capability, returns the capability.
     ///
     /// - Complexity: `Limits.derivationDepth` rounds, since each goes one level deeper.
     @inline(__always) private func leaf(below slot: Ref<Capability>) -> Ref<Capability> {
@@ -327,6 +370,8 @@ extension Kernel where H: ~Copyable {
         return leaf
     }
 
+    /// Performs one step of an address space's destruction: ends a mapping, detaches a page table,
+    /// or gives the ASID back.
     mutating func destroyStep(_ space: Ref<AddressSpace>) -> Bool {
         if let mapping = space.pointee.mappings {
             forgetMapping(mapping)
@@ -342,7 +387,10 @@ extension Kernel where H: ~Copyable {
 
     // Servers of endpoints
 
-    /// `bindServer`: the thread inherits from those that queue at the endpoint from now on; a closed endpoint opens.
+    /// Performs `bindServer`: from now on the thread inherits from the callers that queue at the
+    /// endpoint. A closed endpoint opens.
+    ///
+    /// - Returns: `wrongState` if senders wait at the endpoint; else nil.
     mutating func bindServer(_ endpoint: Ref<Endpoint>, _ thread: Ref<Thread>) -> KernelError? {
         if endpoint.waitingSender != nil { return .wrongState }
         unbindServer(endpoint)
@@ -355,6 +403,7 @@ extension Kernel where H: ~Copyable {
         return nil
     }
 
+    /// Removes an endpoint from the list of its server, if it has one.
     private func unbindServer(_ endpoint: Ref<Endpoint>) {
         guard let server = endpoint.pointee.server else { return }
         if let previous = endpoint.pointee.previousOwned {

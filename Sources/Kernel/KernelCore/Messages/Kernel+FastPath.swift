@@ -1,18 +1,29 @@
-// The fast paths of `call` and `replyAndReceive`: the frequent case of both, with nothing to search and nothing to decide.
+// The fast paths of `call` and `replyAndReceive`: the frequent case of both, without a search.
 //
-// Each checks that nothing unusual holds, without a change, and declines otherwise; the general path then does the same
-// work in full. Threads that use floating point have fast paths of their own, which go on from where these decline
-// (`Kernel+FloatingPoint`). What makes them short is state that is kept elsewhere: `uses` tells in one bit what kind and rights
-// allow,
-// `readyServer` and `occupation` tell in one load who waits at an endpoint, the scheduling word carries state, priority
-// and everything rare together, `soleCaller` takes a caller without a queue, and the message registers are never
-// copied: the exit loads them from the sender's context.
+// Each path first checks that nothing unusual holds, without a change. Otherwise it declines, and
+// the general path does the work in full. Threads that use floating point have fast paths of their
+// own, which continue where these decline (`Kernel+FloatingPoint`).
+//
+// **State kept for these paths.** The rest of the kernel keeps some state twice, so that a call has
+// less to compute:
+// | state | beside | saves |
+// |---|---|---|
+// | `uses` of a capability | its kind and rights | one bit test answers for both |
+// | `readyServer` of an endpoint | its queue of waiters | one load finds a server to switch to |
+// | `occupation` of an endpoint | the same | one load tells whether a thread waits there |
+// | the scheduling word of a thread | – | one mask tests all that is unusual |
+// | `soleCaller` of a thread | its queue of callers | a caller comes and goes without a queue |
+//
+// The message registers are never copied: the exit loads them from the sender's context. Four rows
+// of the benchmark pay for all this: `ipc.call.one-way` (goal 100), `ipc.reply.one-way` (105),
+// `ipc.round-trip.words-0` (205), and its `client-above` (260), which adds inheritance
+// (docs/realtime.md).
 
 import HardwareInterface
 import KernelABI
 
-/// How a fast path ended: resume `thread` from its system call with these results; the message words are in `source`'s
-/// context.
+/// A switch by a fast path: resume `thread` from its system call with these results. The message
+/// words are in the context of `source`.
 public struct Handover {
     public let thread: Ref<Thread>
     public var result: UInt64
@@ -20,32 +31,40 @@ public struct Handover {
     public let source: Ref<Thread>
 }
 
-/// How a fast path of messages ended.
+/// The outcome of a fast path of messages.
 public enum FastOutcome {
     case handedOver(Handover)
-    /// Nothing changed, and all that is unusual is that one of the two threads uses floating point. These slots hold what
-    /// the call names: the endpoint, and the reply where it answers.
+    /// Nothing changed. The only unusual fact is that one of the two threads uses floating point.
+    /// The slots hold the capabilities that the call names: the endpoint, and for an answer the
+    /// reply object.
     case usesFloatingPoint(endpoint: Ref<Capability>, reply: Ref<Capability>)
     /// Nothing changed: the general path decides.
     case declined
 }
 
 extension ControlWord {
-    /// Does it announce a `call` of up to eight words and nothing else: no deadline, no capability, no loan?
+    /// Whether it announces a `call` of up to eight words and nothing else: no deadline, no
+    /// capability, no loan.
     @inline(__always) public var isPlainCall: Bool { raw &>> 32 <= UInt64(Message.registerWords) }
-    /// Does it announce `call` or `replyAndReceive` with the IPC buffer, and nothing but words?
-    @inline(__always) public var isPlainExchange: Bool { raw &>> 41 == ControlWord.extendedBit &>> 41 }
-    /// The same as of a call, of `replyAndReceive`.
+    /// Whether it announces `call` or `replyAndReceive` with the IPC buffer, and nothing but words.
+    @inline(__always) public var isPlainExchange: Bool {
+        raw &>> 41 == ControlWord.extendedBit &>> 41
+    }
+    /// Whether it announces a `replyAndReceive` of up to eight words and nothing else.
     @inline(__always) public var isPlainReplyAndReceive: Bool {
-        raw &>> 32 &- UInt64(SystemCall.replyAndReceive.rawValue) &<< 8 <= UInt64(Message.registerWords)
+        raw &>> 32 &- UInt64(SystemCall.replyAndReceive.rawValue) &<< 8
+            <= UInt64(Message.registerWords)
     }
 }
 
 extension Kernel where H: ~Copyable {
-    /// `call` to a server that waits. The caller's words stay in its context, from where the exit loads them.
+    /// Performs a `call` to a ready server. The caller's words stay in its context, from where the
+    /// exit loads them.
     ///
     /// - Precondition: the caller runs, and its control word announces nothing but words.
-    @inline(__always) public mutating func fastCall(_ thread: Ref<Thread>, _ raw: UInt64) -> FastOutcome {
+    @inline(__always) public mutating func fastCall(
+        _ thread: Ref<Thread>, _ raw: UInt64
+    ) -> FastOutcome {
         let index = UInt(raw & 0xffff_ffff)
         if index >= thread.pointee.tableCount { return .declined }
         let slot = fastSlot(thread, index)
@@ -57,23 +76,30 @@ extension Kernel where H: ~Copyable {
             return word & SchedulingWord.seriousMask == 0
                 ? .usesFloatingPoint(endpoint: slot, reply: slot) : .declined
         }
-        // One comparison asks two things of the server: is its base priority above the caller's, does it use floating point?
+        // One comparison answers two questions about the server: is its base priority above the
+        // caller's, and does it use floating point?
         var serverWord = word
         let low = server.pointee.scheduling.raw & SchedulingWord.lowHalf
         if low > word & 0xff {
-            if low & SchedulingWord.floatingPointBit != 0 { return .usesFloatingPoint(endpoint: slot, reply: slot) }
+            if low & SchedulingWord.floatingPointBit != 0 {
+                return .usesFloatingPoint(endpoint: slot, reply: slot)
+            }
             serverWord = word & ~0xff | low & 0xff
         }
         connect(thread, word, to: server, serverWord, at: endpoint)
         return .handedOver(
-            Handover(thread: server, result: raw & ControlWord.messageMask, badge: slot.pointee.badge, source: thread))
+            Handover(
+                thread: server, result: raw & ControlWord.messageMask, badge: slot.pointee.badge,
+                source: thread))
     }
 
-    /// A ready server takes a caller, and runs; both get their scheduling words, the caller's without its new state.
+    /// Connects a caller with a ready server, which then runs. Both get their scheduling words; the
+    /// caller's lacks its new state.
     ///
     /// The server waits for no thread, so no chain grows too long and no cycle closes.
     @inline(__always) mutating func connect(
-        _ thread: Ref<Thread>, _ word: UInt32, to server: Ref<Thread>, _ serverWord: UInt32, at endpoint: Ref<Endpoint>
+        _ thread: Ref<Thread>, _ word: UInt32, to server: Ref<Thread>, _ serverWord: UInt32,
+        at endpoint: Ref<Endpoint>
     ) {
         let reply = server.pointee.reply.fastValue
         endpoint.pointee.readyServer = nil
@@ -85,10 +111,13 @@ extension Kernel where H: ~Copyable {
         thread.pointee.blockedOn = server
         thread.pointee.reply = reply
         reply.pointee.caller = thread
-        thread.pointee.scheduling.raw = word | RunState.awaitingReply.raw &<< SchedulingWord.stateShift
+        thread.pointee.scheduling.raw =
+            word | RunState.awaitingReply.raw &<< SchedulingWord.stateShift
     }
 
-    /// A fault whose handler waits: the handler runs, with the fault's message.
+    /// Delivers a fault to a handler that is a ready server.
+    ///
+    /// - Returns: the handler, which runs next; nil if nothing changed.
     @inline(__always) mutating func fastFault(_ thread: Ref<Thread>) -> Ref<Thread>? {
         let slot = thread.faultSlot
         if !slot.pointee.uses.contains(.call) { return nil }
@@ -104,9 +133,11 @@ extension Kernel where H: ~Copyable {
         return server
     }
 
-    /// `call` or `replyAndReceive` of more words than fit the registers: the fast paths, and a copy from buffer to buffer.
+    /// Performs a `call` or `replyAndReceive` of more words than fit the registers: by the fast
+    /// paths, and a copy from buffer to buffer.
     ///
-    /// - Precondition: the control word announces one of them, the IPC buffer, and besides words nothing.
+    /// - Precondition: the control word announces one of them with the IPC buffer, and nothing but
+    ///   words.
     /// - Complexity: 15 groups of eight words.
     @inline(__always) public mutating func fastExchange(
         _ thread: Ref<Thread>, _ raw: UInt64, replySlot: UInt64
@@ -115,16 +146,22 @@ extension Kernel where H: ~Copyable {
         if length <= Message.registerWords || length > Message.maximumWords { return .declined }
         guard let from = thread.pointee.buffer else { return .declined }
         let outcome =
-            isCall(raw) ? fastCall(thread, raw) : fastReplyAndReceive(thread, raw, replySlot: replySlot)
+            isCall(raw)
+            ? fastCall(thread, raw) : fastReplyAndReceive(thread, raw, replySlot: replySlot)
         guard case .handedOver(var handover) = outcome else { return outcome }
         copyWords(from, length, with: &handover)
         return .handedOver(handover)
     }
-    /// - Precondition: the control word announces `call` or `replyAndReceive`.
+    /// Whether the control word announces `call`.
+    ///
+    /// - Precondition: it announces `call` or `replyAndReceive`.
     @inline(__always) func isCall(_ raw: UInt64) -> Bool { raw & 1 &<< 40 == 0 }
 
-    /// Words 8 and further of a message that goes over; a receiver without IPC buffer gets none of them.
-    @inline(__always) func copyWords(_ from: Ref<BufferPage>, _ length: Int, with handover: inout Handover) {
+    /// Copies the words of a handed-over message from word 8 on. A receiver without IPC buffer gets
+    /// none of them.
+    @inline(__always) func copyWords(
+        _ from: Ref<BufferPage>, _ length: Int, with handover: inout Handover
+    ) {
         if let to = handover.thread.pointee.buffer {
             copyWords(from, to, length)
         } else {
@@ -132,9 +169,10 @@ extension Kernel where H: ~Copyable {
         }
     }
 
-    /// `replyAndReceive` where the caller is a thread that faulted, and the answer lets it go on.
+    /// Performs a `replyAndReceive` that answers a faulted thread and lets it continue.
     ///
     /// - Precondition: as for `fastCall`; the words are in the handler's context.
+    /// - Returns: the faulted thread, which runs next; nil if nothing changed.
     @inline(__always) public mutating func fastResume(
         _ handler: Ref<Thread>, _ raw: UInt64, replySlot: UInt64
     ) -> Ref<Thread>? {
@@ -142,23 +180,31 @@ extension Kernel where H: ~Copyable {
         guard answer == .retry || answer == .resumeAt, let caller = handler.pointee.soleCaller,
             caller.pointee.scheduling.isFaulting
         else { return nil }
-        switch fastReplyAndReceive(handler, raw, replySlot: replySlot, tolerating: SchedulingWord.faultingBit) {
+        switch fastReplyAndReceive(
+            handler, raw, replySlot: replySlot, tolerating: SchedulingWord.faultingBit)
+        {
         case .handedOver: break
         case .usesFloatingPoint(let endpoint, let reply):
-            if floatingPointReply(handler, raw, endpoint, reply, tolerating: SchedulingWord.faultingBit) == nil {
+            if floatingPointReply(
+                handler, raw, endpoint, reply, tolerating: SchedulingWord.faultingBit) == nil
+            {
                 return nil
             }
             switchFloatingPoint(from: handler, to: caller)
         case .declined: return nil
         }
-        if answer == .resumeAt { caller.pointee.context.programCounter = handler.pointee.context.x.4 }
+        if answer == .resumeAt {
+            caller.pointee.context.programCounter = handler.pointee.context.x.4
+        }
         return caller
     }
 
-    /// `replyAndReceive` where the one caller can run at once and nobody waits at the endpoint.
+    /// Performs a `replyAndReceive` if the only caller can run at once and no thread waits at the
+    /// endpoint.
     ///
     /// - Precondition: as for `fastCall`.
-    /// - Parameter tolerating: bits of the caller's scheduling word that are no reason to decline; they are cleared.
+    /// - Parameter tolerating: bits of the caller's scheduling word that are no reason to decline.
+    ///   They are cleared.
     @inline(__always) public mutating func fastReplyAndReceive(
         _ thread: Ref<Thread>, _ raw: UInt64, replySlot: UInt64, tolerating: UInt32 = 0
     ) -> FastOutcome {
@@ -168,11 +214,15 @@ extension Kernel where H: ~Copyable {
         if index >= count || replyIndex >= count { return .declined }
         let slot = fastSlot(thread, index)
         let replyCapability = fastSlot(thread, replyIndex)
-        if !slot.pointee.uses.contains(.receive) || !replyCapability.pointee.uses.contains(.reply) { return .declined }
+        if !slot.pointee.uses.contains(.receive) || !replyCapability.pointee.uses.contains(.reply) {
+            return .declined
+        }
         let endpoint: Ref<Endpoint> = slot.fastObject()
         let reply: Ref<Reply> = replyCapability.fastObject()
         guard let caller = reply.pointee.caller else { return .declined }
-        if endpoint.pointee.occupation != 0 || !thread.pointee.soleCaller.isSame(as: caller) { return .declined }
+        if endpoint.pointee.occupation != 0 || !thread.pointee.soleCaller.isSame(as: caller) {
+            return .declined
+        }
         let word = caller.pointee.scheduling.raw & ~tolerating
         let both = word | thread.pointee.scheduling.raw
         if both & SchedulingWord.attentionMask != 0 {
@@ -181,13 +231,20 @@ extension Kernel where H: ~Copyable {
         }
         if !core.ready.isSurpassed(by: Int(word & 0xff)) { return .declined }
         disconnect(thread, 0, from: caller, word, reply, at: endpoint)
-        return .handedOver(Handover(thread: caller, result: raw & ControlWord.messageMask, badge: 0, source: thread))
+        return .handedOver(
+            Handover(
+                thread: caller, result: raw & ControlWord.messageMask, badge: 0, source: thread))
     }
 
-    /// A server lets its caller go, and waits; both get their scheduling words, the server's but for priority and state.
+    /// Disconnects a caller from its server, which then waits as the ready server. Both get their
+    /// scheduling words.
+    ///
+    /// - Parameters:
+    ///   - serverBits: bits of the server's scheduling word besides its base priority and state.
+    ///   - word: the caller's scheduling word, with any state.
     @inline(__always) mutating func disconnect(
-        _ thread: Ref<Thread>, _ serverBits: UInt32, from caller: Ref<Thread>, _ word: UInt32, _ reply: Ref<Reply>,
-        at endpoint: Ref<Endpoint>
+        _ thread: Ref<Thread>, _ serverBits: UInt32, from caller: Ref<Thread>, _ word: UInt32,
+        _ reply: Ref<Reply>, at endpoint: Ref<Endpoint>
     ) {
         caller.pointee.blockedOn = nil
         caller.pointee.reply = nil
@@ -198,19 +255,26 @@ extension Kernel where H: ~Copyable {
         thread.pointee.reply = reply
         thread.pointee.endpoint = endpoint
         thread.pointee.scheduling.raw =
-            UInt32(thread.pointee.base) | serverBits | RunState.receiving.raw &<< SchedulingWord.stateShift
+            UInt32(thread.pointee.base) | serverBits
+            | RunState.receiving.raw &<< SchedulingWord.stateShift
         endpoint.pointee.readyServer = thread
         endpoint.pointee.occupation = 1
     }
 
+    /// Returns a slot of the thread's capability table.
+    ///
+    /// - Precondition: `index` is below `tableCount`.
     @inline(__always) func fastSlot(_ thread: Ref<Thread>, _ index: UInt) -> Ref<Capability> {
         // Safety: the caller compared index with tableCount, which is set together with tableBase.
-        unsafe Ref(UnsafeMutablePointer(bitPattern: thread.pointee.tableBase &+ index &<< 6).unsafelyUnwrapped)
+        unsafe Ref(
+            UnsafeMutablePointer(bitPattern: thread.pointee.tableBase &+ index &<< 6)
+                .unsafelyUnwrapped)
     }
 }
 
 extension Ref where Object == Capability {
-    /// The object of a capability that has a use: only an empty slot has no object, and no use.
+    /// Returns the object of a capability that has a use. Only an empty slot has no object, and it
+    /// has no use.
     @inline(__always) func fastObject<T: ~Copyable>() -> Ref<T> {
         // Safety: some use is set, so object is set, and of the kind that the use belongs to.
         unsafe pointee.object.unsafelyUnwrapped.rebound(to: T.self)
@@ -218,7 +282,7 @@ extension Ref where Object == Capability {
 }
 
 extension Optional where Wrapped == Ref<Reply> {
-    /// The reply object of a `readyServer`, which always has one.
+    /// The reply object of a `readyServer`.
     @inline(__always) var fastValue: Ref<Reply> {
         // Safety: an invariant of `Endpoint.readyServer`.
         unsafe unsafelyUnwrapped
@@ -226,12 +290,12 @@ extension Optional where Wrapped == Ref<Reply> {
 }
 
 extension Optional where Wrapped == Ref<Thread> {
-    /// Of a field that was found to be set.
+    /// The thread in a field that was found to be set.
     @inline(__always) var fastValue: Ref<Thread> {
         // Safety: the fast path that declined for floating point has looked.
         unsafe unsafelyUnwrapped
     }
-    /// Is it that thread? One comparison, without one for nil before it.
+    /// Whether it is that thread: one comparison, without another one for nil.
     @inline(__always) func isSame(as other: Ref<Thread>) -> Bool {
         // Safety: an optional reference is an address, and nil is 0.
         unsafe unsafeBitCast(self, to: UInt.self) == other.bits

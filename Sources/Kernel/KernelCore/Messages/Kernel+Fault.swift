@@ -1,10 +1,11 @@
-// Faults: an exception of a user thread becomes a call to its fault handler, and the reply resumes it.
+// Faults: an exception of a user thread becomes a call to its fault handler. The reply resumes the
+// thread.
 
 import HardwareInterface
 import KernelABI
 
 extension Kernel where H: ~Copyable {
-    /// Stop a thread with a fault and offer it to the handler.
+    /// Stops a thread with a fault and offers the fault to its handler.
     ///
     /// - Returns: the thread to resume.
     mutating func raise(
@@ -15,7 +16,7 @@ extension Kernel where H: ~Copyable {
         thread.pointee.faultSyndrome = syndrome
         if let handler = fastFault(thread) { return handler }
         if !offerFault(thread) {
-            // The thread goes on where it was, and faults again.
+            // The thread continues where it was, and faults again.
             thread.pointee.scheduling.isFaulting = false
             thread.state = .running
             if kind == .unknownSystemCall { restart(thread) }
@@ -23,9 +24,9 @@ extension Kernel where H: ~Copyable {
         return reschedule(thread)
     }
 
-    /// Stops the thread, and queues its fault or brings it to the waiting handler.
+    /// Stops the thread, and delivers its fault to the waiting handler or queues it.
     ///
-    /// - Returns: false where an interrupt came between.
+    /// - Returns: false if an interrupt is pending and the fault was not offered.
     @inline(never) private mutating func offerFault(_ thread: Ref<Thread>) -> Bool {
         thread.pointee.scheduling.isFaulting = true
         thread.state = .faulted
@@ -37,18 +38,24 @@ extension Kernel where H: ~Copyable {
         thread.pointee.sendBadge = slot.pointee.badge
         thread.pointee.sendControl = 0
         endLoan(thread)
-        if case .failed(.deadlock) = offer(thread, endpoint, through: slot, deadline: .never, state: .faulted) {
-            // The handler waits for this very thread, which cannot answer: that call ends, and the fault is offered again.
+        if case .failed(.deadlock) = offer(
+            thread, endpoint, through: slot, deadline: .never, state: .faulted)
+        {
+            // The handler waits for this thread, which cannot answer. So that call ends, and the
+            // fault is offered again.
             if isInterrupted() { return false }
             endWait(of: endpoint, for: thread)
             if isInterrupted() { return false }
             _ = offer(thread, endpoint, through: slot, deadline: .never, state: .faulted)
         }
-        // Any other failure is a chain that is too long already: the thread stays faulted, as its state tells.
+        // Any other failure means that the chain is too long already. The thread stays faulted.
         return true
     }
 
-    /// End the call, of the endpoint's server or of one that it waits for, that waits for `thread`.
+    /// Ends the call that waits for `thread`: of the endpoint's server, or of a thread that the
+    /// server waits for.
+    ///
+    /// - Complexity: at most `Limits.chain` rounds.
     private mutating func endWait(of endpoint: Ref<Endpoint>, for thread: Ref<Thread>) {
         var at = endpoint.pointee.server
         var rounds = LoopBound(Limits.chain)
@@ -59,8 +66,8 @@ extension Kernel where H: ~Copyable {
         }
     }
 
-    /// The root task has stopped for good, and nobody else can tell: one line on the kernel's console. The other tasks go on;
-    /// a call to the root task ends at its deadline, if it has one.
+    /// Reports on the kernel's console that the root task stopped, since no task can report it. The
+    /// other tasks continue. A call to the root task ends only at its deadline, if it has one.
     private mutating func reportRootFault(_ thread: Ref<Thread>) {
         write("swiftlet: the root task stopped: ")
         write(thread.pointee.faultKind.text)
@@ -70,7 +77,7 @@ extension Kernel where H: ~Copyable {
         write(thread.pointee.faultAddress)
         write("\n")
     }
-    /// A constant of a fault's words: below 64 bytes.
+    /// Writes a text, which is shorter than `KernelLimits.reportText`.
     @inline(never) private mutating func write(_ text: StaticString) {
         var rounds = LoopBound(KernelLimits.reportText)
         for index in 0..<text.utf8CodeUnitCount {
@@ -78,7 +85,7 @@ extension Kernel where H: ~Copyable {
             hardware.writeConsole(unsafe text.utf8Start[index])
         }
     }
-    /// Sixteen hexadecimal digits.
+    /// Writes a number as sixteen hexadecimal digits.
     @inline(never) private mutating func write(_ value: UInt64) {
         for index in 0..<16 {
             let digit = UInt8(truncatingIfNeeded: value >> UInt64(4 * (15 - index))) & 15
@@ -86,9 +93,10 @@ extension Kernel where H: ~Copyable {
         }
     }
 
-    /// The fault message, into the handler's registers.
+    /// Writes the fault message into the handler's registers.
     func writeFault(of thread: Ref<Thread>, to receiver: Ref<Thread>, badge: UInt64) {
-        receiver.pointee.context.x.0 = ResultWord(.fault, message: UInt64(truncatingIfNeeded: Fault.words) << 32).raw
+        receiver.pointee.context.x.0 =
+            ResultWord(.fault, message: UInt64(truncatingIfNeeded: Fault.words) << 32).raw
         receiver.pointee.context.x.1 = badge
         receiver.pointee.context.x.2 = 0
         receiver.pointee.context.x.3 = UInt64(thread.pointee.faultKind.rawValue)
@@ -101,7 +109,7 @@ extension Kernel where H: ~Copyable {
         receiver.pointee.context.x.10 = 0
     }
 
-    /// The handler answered: words 0 and 1 of its message say how the thread goes on.
+    /// Applies the handler's answer: words 0 and 1 of its message say how the thread continues.
     func applyFaultReply(_ thread: Ref<Thread>, _ handler: Ref<Thread>) {
         switch FaultReply(rawValue: handler.pointee.context.x.3) {
         case .retry: break

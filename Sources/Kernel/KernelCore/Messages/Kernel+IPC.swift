@@ -1,33 +1,41 @@
-// Messages through endpoints: call, send, receive, reply. The general paths; Kernel+FastPath has the frequent one.
+// Messages through endpoints: the general paths of call, send, receive and reply. Kernel+FastPath
+// has the frequent case.
 //
-// Order within each: look up and check, then change. A rendezvous always delivers at once to the side that waited.
+// Each operation looks up and checks first. Then `carry` copies the payload, and only then the
+// state of threads and objects changes. An operation that finds a pending interrupt before that
+// restarts. At a rendezvous the message is delivered at once to the side that waited.
 
 import HardwareInterface
 import KernelABI
 
 extension Kernel where H: ~Copyable {
-    /// `call` and `send`.
-    mutating func send(_ thread: Ref<Thread>, _ control: ControlWord, deadline: Instant, isCall: Bool) -> Outcome {
+    /// Performs `call` and `send`.
+    mutating func send(
+        _ thread: Ref<Thread>, _ control: ControlWord, deadline: Instant, isCall: Bool
+    ) -> Outcome {
         guard let slot = slot(thread, control.slot), slot.pointee.object != nil else {
             return .failed(.invalidCapability)
         }
         guard let endpoint = slot.endpoint else { return .failed(.wrongKind) }
         if !slot.pointee.rights.contains(.write) { return .failed(.missingRights) }
-        if let error = checkMessage(thread, control, rights: slot.pointee.rights) { return .failed(error) }
+        if let error = checkMessage(thread, control, rights: slot.pointee.rights) {
+            return .failed(error)
+        }
         if endpoint.pointee.isClosed { return .failed(.peerDied) }
         thread.pointee.sendControl = control.raw & ControlWord.messageMask
         thread.pointee.sendBadge = slot.pointee.badge
         takeLoan(thread, isCall ? control : ControlWord(raw: 0))
         let outcome = offer(
-            thread, endpoint, through: slot, deadline: deadline, state: isCall ? .calling : .sending)
+            thread, endpoint, through: slot, deadline: deadline,
+            state: isCall ? .calling : .sending)
         if thread.state == .running { endLoan(thread) }
         return outcome
     }
 
-    /// Brings a message (or a fault) to a waiting receiver, or queues its sender. Restartable.
+    /// Delivers a message or a fault to a waiting receiver, or queues its sender. Restartable.
     mutating func offer(
-        _ thread: Ref<Thread>, _ endpoint: Ref<Endpoint>, through slot: Ref<Capability>, deadline: Instant,
-        state: RunState
+        _ thread: Ref<Thread>, _ endpoint: Ref<Endpoint>, through slot: Ref<Capability>,
+        deadline: Instant, state: RunState
     ) -> Outcome {
         let expectsReply = state != .sending
         if let receiver = endpoint.waitingReceiver {
@@ -55,15 +63,16 @@ extension Kernel where H: ~Copyable {
         return .blocked
     }
 
-    /// Hands a sender's message to a receiver that holds a free reply object.
+    /// Delivers a sender's message to a receiver that holds a free reply object.
     ///
-    /// - Precondition: `carry` has copied the payload. Both are out of the endpoint's queues; the receiver waits for no thread,
-    ///   so no chain grows too long and no cycle closes. The sender waits for nobody, or for the receiver.
+    /// - Precondition: `carry` has copied the payload. Neither thread is in a queue of the
+    ///   endpoint. The receiver waits for no thread, so no chain grows too long and no cycle
+    ///   closes. The sender waits for no thread, or for the receiver.
     /// - Parameters:
     ///   - state: the sender's: calling, sending or faulted.
-    ///   - capabilities: how many were passed.
-    /// - Postcondition: the receiver's results are set (it is not made ready here); a caller awaits the reply, and a one-way
-    ///   sender has its result.
+    ///   - capabilities: the number of capabilities that were passed.
+    /// - Postcondition: the receiver's results are set, but it is not ready yet. A caller awaits
+    ///   the reply; a one-way sender has its result.
     @inline(never) private mutating func deliver(
         from sender: Ref<Thread>, in state: RunState, to receiver: Ref<Thread>, _ capabilities: Int
     ) {
@@ -73,8 +82,8 @@ extension Kernel where H: ~Copyable {
             writeFault(of: sender, to: receiver, badge: sender.pointee.sendBadge)
         } else {
             transfer(
-                from: sender, to: receiver, state == .sending ? .oneWay : .message, badge: sender.pointee.sendBadge,
-                capabilities)
+                from: sender, to: receiver, state == .sending ? .oneWay : .message,
+                badge: sender.pointee.sendBadge, capabilities)
         }
         if state == .sending {
             reply.pointee.holder = nil
@@ -87,6 +96,10 @@ extension Kernel where H: ~Copyable {
         if sender.pointee.blockedOn == nil { adoptCaller(sender, by: receiver) }
     }
 
+    /// Performs `receive`. Restartable.
+    ///
+    /// Bits of the bound notification come first, then the most urgent sender. If there is neither,
+    /// the thread waits.
     mutating func receive(
         _ thread: Ref<Thread>, endpoint endpointSlot: Slot, reply replySlot: Slot, deadline: Instant
     ) -> Outcome {
@@ -103,8 +116,9 @@ extension Kernel where H: ~Copyable {
         if let caller = endpoint.waitingSender, core.ready.updates.top > Int(caller.effective),
             let update = core.ready.updates.first
         {
-            // One step before each caller, so that a chain that is being lifted overtakes those that wait here; and no more, so
-            // that the updates of others never delay this thread by more than a step.
+            // One step of a more urgent update goes before each caller. So a chain that is being
+            // lifted overtakes the callers that wait here. It is only one step, so updates of
+            // others delay this thread by no more than that.
             if isInterrupted() { return .restart }
             performUpdate(update)
             if isInterrupted() { return .restart }
@@ -113,7 +127,7 @@ extension Kernel where H: ~Copyable {
             guard let capabilities = carry(from: sender, to: thread) else { return .restart }
             let state = sender.state
             if state != .sending, let server = sender.pointee.blockedOn, server != thread {
-                // The sender waits for this thread from now on, although it is still queued.
+                // From now on the sender waits for this thread, although it is still queued.
                 removeCaller(sender)
                 adoptCaller(sender, by: thread)
                 if isInterrupted() { return .restart }
@@ -134,19 +148,26 @@ extension Kernel where H: ~Copyable {
         return .blocked
     }
 
-    /// What a receive needs, whether or not the reply object is free yet.
-    private func checkReceive(_ thread: Ref<Thread>, _ endpointSlot: Slot, _ replySlot: Slot) throws(KernelError)
-        -> (Ref<Endpoint>, Ref<Reply>)
-    {
+    /// Looks up the objects that a receive needs. The reply object need not be free.
+    private func checkReceive(
+        _ thread: Ref<Thread>, _ endpointSlot: Slot, _ replySlot: Slot
+    ) throws(KernelError) -> (Ref<Endpoint>, Ref<Reply>) {
         let endpoint: Ref<Endpoint> = try object(thread, endpointSlot, .endpoint, .read)
         return (endpoint, try object(thread, replySlot, .reply, .none))
     }
 
-    private mutating func enqueueReceiver(_ thread: Ref<Thread>, _ endpoint: Ref<Endpoint>, isPlain: Bool) {
+    /// Makes a receiver wait at the endpoint: as its ready server, or in its queue.
+    ///
+    /// - Parameter isPlain: the receiver has no deadline.
+    private mutating func enqueueReceiver(
+        _ thread: Ref<Thread>, _ endpoint: Ref<Endpoint>, isPlain: Bool
+    ) {
         endpoint.pointee.holdsSenders = false
         if endpoint.pointee.readyServer != nil {
             queueReadyServer(endpoint)
-        } else if isPlain && endpoint.pointee.occupation == 0 && !thread.hasCallers && thread.pointee.slice == 0 {
+        } else if isPlain && endpoint.pointee.occupation == 0 && !thread.hasCallers
+            && thread.pointee.slice == 0
+        {
             endpoint.pointee.readyServer = thread
             endpoint.pointee.occupation = 1
             return
@@ -154,7 +175,8 @@ extension Kernel where H: ~Copyable {
         endpoint.insert(thread)
     }
 
-    /// Something about the waiting receiver needs thought from now on: it waits in the queue, off the fast path.
+    /// Moves the ready server of an endpoint, if it has one, into the endpoint's queue, which is
+    /// empty. From now on calls to it take the general path.
     @inline(__always) mutating func queueReadyServer(_ endpoint: Ref<Endpoint>) {
         guard let server = endpoint.pointee.readyServer else { return }
         endpoint.pointee.readyServer = nil
@@ -163,8 +185,10 @@ extension Kernel where H: ~Copyable {
         endpoint.pointee.occupation = 1
     }
 
-    /// `reply`: answers the caller that the reply object in `replySlot` holds.
-    mutating func reply(_ thread: Ref<Thread>, _ replySlot: Slot, _ control: ControlWord) -> Outcome {
+    /// Performs `reply`: answers the caller that the reply object in `replySlot` holds.
+    mutating func reply(
+        _ thread: Ref<Thread>, _ replySlot: Slot, _ control: ControlWord
+    ) -> Outcome {
         do throws(KernelError) {
             if !(try answer(thread, replySlot, control)) { return .restart }
         } catch { return .failed(error) }
@@ -172,13 +196,16 @@ extension Kernel where H: ~Copyable {
         return .done
     }
 
-    /// Delivers the answer and lets the caller run; the replier's registers stay as they are.
+    /// Delivers the answer and lets the caller run. The results of the replying thread stay as they
+    /// are.
     ///
-    /// - Returns: false where an interrupt came between, and nothing changed.
+    /// - Returns: false if an interrupt is pending; then nothing has changed.
     private mutating func answer(
         _ thread: Ref<Thread>, _ replySlot: Slot, _ control: ControlWord
     ) throws(KernelError) -> Bool {
-        guard let slot = slot(thread, replySlot), slot.pointee.object != nil else { throw .invalidCapability }
+        guard let slot = slot(thread, replySlot), slot.pointee.object != nil else {
+            throw .invalidCapability
+        }
         guard let reply = slot.reply else { throw .wrongKind }
         if !slot.pointee.rights.contains(.write) { throw .missingRights }
         guard let caller = reply.pointee.caller else { throw .noCaller }
@@ -199,10 +226,11 @@ extension Kernel where H: ~Copyable {
         return true
     }
 
-    /// `replyAndReceive`: without a held caller it is a plain receive. Nobody is answered where the receive is refused.
-    mutating func replyAndReceive(_ thread: Ref<Thread>, _ control: ControlWord, replySlot: Slot, deadline: Instant)
-        -> Outcome
-    {
+    /// Performs `replyAndReceive`: without a held caller it is a plain receive. If the receive is
+    /// refused, no caller is answered.
+    mutating func replyAndReceive(
+        _ thread: Ref<Thread>, _ control: ControlWord, replySlot: Slot, deadline: Instant
+    ) -> Outcome {
         do throws(KernelError) {
             let (_, reply) = try checkReceive(thread, control.slot, replySlot)
             if reply.pointee.caller != nil {
@@ -216,11 +244,11 @@ extension Kernel where H: ~Copyable {
 }
 
 extension Ref where Object == Endpoint {
-    /// The most urgent thread that waits to receive here.
+    /// The most urgent thread that waits here for a message.
     var waitingReceiver: Ref<Thread>? {
         if let server = pointee.readyServer { return server }
         return pointee.holdsSenders ? nil : pointee.waiters.first?.waiter
     }
-    /// The most urgent thread that waits here to be received.
+    /// The most urgent thread that waits here with a message.
     var waitingSender: Ref<Thread>? { pointee.holdsSenders ? pointee.waiters.first?.waiter : nil }
 }

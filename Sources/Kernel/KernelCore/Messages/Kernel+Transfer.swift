@@ -1,16 +1,23 @@
-// Copying a message from one thread to another: words, capabilities, the length of a loan.
+// The transfer of a message from one thread to another: words, capabilities, and the length of a
+// loan.
 
 import HardwareInterface
 import KernelABI
 
 extension Kernel where H: ~Copyable {
-    /// Can this thread send what its control word announces? Nothing changes.
-    func checkMessage(_ thread: Ref<Thread>, _ control: ControlWord, rights: Rights) -> KernelError? {
-        if control.length > Message.maximumWords || control.capabilityCount > Message.maximumCapabilities {
+    /// Returns why the thread cannot send the message that its control word announces; nil if it
+    /// can. Nothing changes.
+    func checkMessage(
+        _ thread: Ref<Thread>, _ control: ControlWord, rights: Rights
+    ) -> KernelError? {
+        if control.length > Message.maximumWords
+            || control.capabilityCount > Message.maximumCapabilities
+        {
             return .invalidArgument
         }
         if !control.isExtended {
-            return control.length > Message.registerWords || control.capabilityCount > 0 || control.hasLoan
+            return control.length > Message.registerWords || control.capabilityCount > 0
+                || control.hasLoan
                 ? .invalidArgument : nil
         }
         if thread.pointee.buffer == nil { return .noBuffer }
@@ -21,58 +28,72 @@ extension Kernel where H: ~Copyable {
         return control.hasLoan ? checkLoan(thread) : nil
     }
 
+    /// Returns an error if one of the slots to send from is empty or does not exist.
     private func checkSentSlots(_ thread: Ref<Thread>, _ count: Int) -> KernelError? {
         var rounds = LoopBound(Message.maximumCapabilities)
         for index in 0..<count {
             rounds.count()
-            guard let slot = sentSlot(thread, index), slot.pointee.object != nil else { return .invalidCapability }
+            guard let slot = sentSlot(thread, index), slot.pointee.object != nil else {
+                return .invalidCapability
+            }
         }
         return nil
     }
 
+    /// Returns the slot of the capability at this index that the thread sends.
     private func sentSlot(_ thread: Ref<Thread>, _ index: Int) -> Ref<Capability>? {
         guard let buffer = thread.pointee.buffer else { return nil }
         let word = buffer.pointee.words[(IPCBuffer.sendSlots / 8 &+ index) & 511]
         return slot(thread, Slot(UInt32(truncatingIfNeeded: word)))
     }
 
-    /// Copies what the registers do not hold: long words and capabilities. That comes before anything else changes, so that
-    /// each step is short. Where an interrupt comes between, the receiver keeps no capability, and the call starts anew.
+    /// Copies the payload that the registers do not hold, words and capabilities, before anything
+    /// else changes. The kernel looks for pending interrupts before and after each of the two. If
+    /// one is pending, the receiver keeps no capability, and the call restarts.
     ///
     /// - Precondition: the receiver waits, so that its buffer is free for a message.
-    /// - Returns: how many capabilities were passed; nil where an interrupt came between.
+    /// - Returns: the number of capabilities that were passed; nil if an interrupt is pending.
     /// - Complexity: 120 words, and 4 capabilities.
     @inline(never) mutating func carry(from sender: Ref<Thread>, to receiver: Ref<Thread>) -> Int? {
         let control = ControlWord(raw: sender.pointee.sendControl)
         if isInterrupted() { return nil }
-        if control.length > Message.registerWords, let from = sender.pointee.buffer, let to = receiver.pointee.buffer {
+        if control.length > Message.registerWords, let from = sender.pointee.buffer,
+            let to = receiver.pointee.buffer
+        {
             copyWords(from, to, control.length)
         }
         if isInterrupted() { return nil }
         if control.capabilityCount == 0 { return 0 }
         repeat {  // a second time only where the interrupt has gone away
             var passed = PassedSlots(repeating: nil)
-            let count = passCapabilities(from: sender, to: receiver, control.capabilityCount, &passed)
+            let count = passCapabilities(
+                from: sender, to: receiver, control.capabilityCount, &passed)
             if !isInterrupted() { return count }
             takeBack(passed)
         } while !isInterrupted()
         return nil
     }
 
-    /// Delivers a message whose payload `carry` has copied: registers, and the receiver's results.
+    /// Delivers a message whose payload `carry` has copied: the words in registers, and the
+    /// receiver's results.
     ///
-    /// A receiver without IPC buffer gets the first 8 words; capabilities for which it named no empty slot are not passed.
-    /// The result word tells what arrived.
+    /// A receiver without IPC buffer gets the first 8 words. A capability passes only if the
+    /// receiver named an empty slot for it. The result word tells what arrived.
     ///
     /// - Complexity: constant.
     mutating func transfer(
-        from sender: Ref<Thread>, to receiver: Ref<Thread>, _ delivery: Delivery, badge: UInt64, _ capabilities: Int
+        from sender: Ref<Thread>, to receiver: Ref<Thread>, _ delivery: Delivery, badge: UInt64,
+        _ capabilities: Int
     ) {
         var length = ControlWord(raw: sender.pointee.sendControl).length
-        if length > Message.registerWords && (sender.pointee.buffer == nil || receiver.pointee.buffer == nil) {
+        if length > Message.registerWords
+            && (sender.pointee.buffer == nil || receiver.pointee.buffer == nil)
+        {
             length = Message.registerWords
         }
-        let message = UInt64(truncatingIfNeeded: length) << 32 | UInt64(truncatingIfNeeded: capabilities) << 48
+        let message =
+            UInt64(truncatingIfNeeded: length) << 32
+            | UInt64(truncatingIfNeeded: capabilities) << 48
         let loan = delivery == .message ? sender.pointee.loanLength : 0
         receiver.pointee.context.x.0 =
             ResultWord(delivery, message: message | (loan != 0 ? ControlWord.loanBit : 0)).raw
@@ -81,13 +102,19 @@ extension Kernel where H: ~Copyable {
         copyRegisterWords(from: sender, to: receiver)
     }
 
+    /// Copies words 0 to 7.
     @inline(__always) func copyRegisterWords(from sender: Ref<Thread>, to receiver: Ref<Thread>) {
         let from = unsafe reference(sender.contextAddress + 24, as: WordGroup.self)
         unsafe reference(receiver.contextAddress + 24, as: WordGroup.self).set(from)
     }
 
-    /// Words 8 to `length`, eight at a time, and not one more: what lies behind them in the buffer is the sender's own.
-    @inline(__always) func copyWords(_ from: Ref<BufferPage>, _ to: Ref<BufferPage>, _ length: Int) {
+    /// Copies the words from word 8 up to `length`, eight at a time, and no word more: the rest of
+    /// the buffer is the sender's own.
+    ///
+    /// - Complexity: at most 120 words.
+    @inline(__always) func copyWords(
+        _ from: Ref<BufferPage>, _ to: Ref<BufferPage>, _ length: Int
+    ) {
         var index = Message.registerWords
         var rounds = LoopBound(Message.maximumWords / 8)
         while index &+ 8 <= length {
@@ -105,25 +132,29 @@ extension Kernel where H: ~Copyable {
 
     /// Copies capabilities into the slots that the receiver named.
     ///
-    /// - Returns: how many were passed: up to the first one without an empty slot.
+    /// - Returns: the number passed: all before the first without an empty slot.
     private func passCapabilities(
-        from sender: Ref<Thread>, to receiver: Ref<Thread>, _ count: Int, _ passed: inout PassedSlots
+        from sender: Ref<Thread>, to receiver: Ref<Thread>, _ count: Int,
+        _ passed: inout PassedSlots
     ) -> Int {
         guard let buffer = receiver.pointee.buffer else { return 0 }
         var rounds = LoopBound(Message.maximumCapabilities)
         for index in 0..<count {
             rounds.count()
             let word = buffer.pointee.words[(IPCBuffer.receiveSlots / 8 &+ index) & 511]
-            guard let target = slot(receiver, Slot(UInt32(truncatingIfNeeded: word))), target.pointee.object == nil,
+            guard let target = slot(receiver, Slot(UInt32(truncatingIfNeeded: word))),
+                target.pointee.object == nil,
                 let source = sentSlot(sender, index),
-                target.derive(from: source, rights: .all, badge: source.badgeToCopy, placement: .peer) == nil
+                target.derive(
+                    from: source, rights: .all, badge: source.badgeToCopy, placement: .peer) == nil
             else { return index }
             passed[index & 3] = target
         }
         return count
     }
 
-    /// Removes capabilities that were passed in this very section: nothing derives from them, and no thread has used them.
+    /// Removes capabilities that were passed in this masked section. Nothing derives from them, and
+    /// no thread has used them.
     private func takeBack(_ passed: PassedSlots) {
         var rounds = LoopBound(Message.maximumCapabilities)
         for index in 0..<Message.maximumCapabilities {
@@ -134,24 +165,27 @@ extension Kernel where H: ~Copyable {
 
     // Loans
 
+    /// Returns an error unless the range in the IPC buffer is one of user addresses.
     private func checkLoan(_ thread: Ref<Thread>) -> KernelError? {
         guard let buffer = thread.pointee.buffer else { return .noBuffer }
         let address = buffer.pointee.words[IPCBuffer.loanAddress / 8]
         let length = buffer.pointee.words[IPCBuffer.loanLength / 8]
-        if length == 0 || address >= Limits.userEnd || length > Limits.userEnd &- address { return .invalidArgument }
+        if length == 0 || address >= Limits.userEnd || length > Limits.userEnd &- address {
+            return .invalidArgument
+        }
         return nil
     }
 
-    /// The memory that went with a call is the caller's alone again.
+    /// Ends the loan that went with a call.
     @inline(__always) func endLoan(_ thread: Ref<Thread>) {
         if !thread.pointee.scheduling.isLending { return }
         thread.pointee.scheduling.isLending = false
         thread.pointee.loanLength = 0
     }
 
-    /// Note the loan that goes with a call; `control` without loan clears it.
+    /// Records the loan that goes with a call; a `control` without loan clears it.
     ///
-    /// The buffer may have changed since `checkLoan`, so the range is made sound again here.
+    /// The buffer may have changed since `checkLoan`, so the range is checked again.
     func takeLoan(_ thread: Ref<Thread>, _ control: ControlWord) {
         endLoan(thread)
         guard control.hasLoan, let buffer = thread.pointee.buffer else { return }
@@ -166,11 +200,11 @@ extension Kernel where H: ~Copyable {
     }
 }
 
-/// The slots into which a message has passed capabilities.
+/// The slots into which a message passed capabilities.
 private typealias PassedSlots = InlineArray<4, Ref<Capability>?>
 
 extension Ref where Object == BufferPage {
-    /// Eight words from `index` on.
+    /// Returns the eight words from `index` on.
     @inline(__always) func group(_ index: Int) -> Ref<WordGroup> {
         // Safety: callers keep index below 512 - 8, so the group lies within the page.
         unsafe reference(raw + index &* 8, as: WordGroup.self)
@@ -183,7 +217,8 @@ public struct WordGroup {
 }
 
 extension Ref where Object == WordGroup {
-    /// All loads before all stores, so that both come in pairs; and no call of `memcpy`.
+    /// Copies eight words. All loads come before all stores, so that the compiler pairs both and
+    /// calls no `memcpy`.
     @inline(__always) func set(_ from: Ref<WordGroup>) {
         let (a, b, c, d) = (
             from.pointee.words.0, from.pointee.words.1, from.pointee.words.2, from.pointee.words.3

@@ -1,8 +1,9 @@
-// Ending a wait early: time-out, suspension, cancellation, and the death of either side.
+// The early end of a wait: time-out, suspension, cancellation, and the death of either side.
 //
-// A wait for a server ends in two steps. First the thread leaves the endpoint or the reply object where
-// it waits, and gets its result: from then on it is *ending*. A pending update takes it out of its
-// inheritance chain and makes it ready. A wait for no server ends at once.
+// A wait for a server ends in two steps. First the thread leaves the endpoint or the reply object
+// where it waits, and gets its result. From then on it is *ending*: its update is pending. A step
+// of that update then takes the thread out of its inheritance chain and makes it ready. If the
+// thread waits for no server and no update of it is pending, its wait ends at once.
 
 import HardwareInterface
 import KernelABI
@@ -18,8 +19,9 @@ extension Kernel where H: ~Copyable {
         unblock(thread)
     }
 
-    /// Lets a thread go on that has left where it waited, and has its result: at once where it waits for no server and no
-    /// update of it is pending, else by a step.
+    /// Lets a thread continue that left the place of its wait and has its result. It becomes ready
+    /// at once, unless it waits for a server or an update of it is pending: then a step makes it
+    /// ready.
     ///
     /// - Complexity: constant.
     @inline(never) mutating func unblock(_ thread: Ref<Thread>, atHead: Bool = false) {
@@ -29,15 +31,15 @@ extension Kernel where H: ~Copyable {
         if thread.state != .faulted { makeReady(thread, atHead: atHead) }
     }
 
-    /// Takes an ending thread out of its inheritance chain, and lets it run.
+    /// Takes an ending thread out of its inheritance chain, and makes it ready. The update of its
+    /// server becomes pending.
     ///
-    /// - Complexity: constant; the update of the next link is left behind.
-    ///
-    /// - Precondition: its update is pending.
+    /// - Precondition: the thread's update is pending.
+    /// - Complexity: constant.
     @inline(never) mutating func finish(_ thread: Ref<Thread>) {
         removeCaller(thread)
         cancelUpdate(thread)
-        // A faulted thread stays faulted: no handler answers for its fault.
+        // A faulted thread stays faulted: no handler answers its fault.
         if thread.state != .faulted { makeReady(thread) }
     }
 
@@ -58,24 +60,30 @@ extension Kernel where H: ~Copyable {
         thread.pointee.scheduling.isTimedOut = false
     }
 
-    /// Takes a receiver out of its endpoint's queue; the reply object that it holds ready is free again.
+    /// Takes a receiver out of its endpoint, and frees the reply object that it holds.
     @inline(never) mutating func leaveReceive(_ thread: Ref<Thread>) {
         thread.pointee.endpoint?.removeReceiver(thread)
         if let reply = thread.pointee.reply { release(reply) }
     }
 
-    /// Makes a reply object free again. The wait of its caller, if there is one, is for the caller of this function to end.
+    /// Frees a reply object. The caller of this function ends the wait of the object's caller, if
+    /// there is one.
     func release(_ reply: Ref<Reply>) {
         if let thread = reply.pointee.caller { thread.pointee.reply = nil }
-        if let holder = reply.pointee.holder, holder.pointee.reply == reply { holder.pointee.reply = nil }
+        if let holder = reply.pointee.holder, holder.pointee.reply == reply {
+            holder.pointee.reply = nil
+        }
         reply.pointee.caller = nil
         reply.pointee.holder = nil
     }
 
     /// Sets the results of a system call that carries no message.
     ///
-    /// The zero is loaded, not a constant: the compiler would make one `memset` of nine stores, which is a loop.
-    @inline(__always) func complete(_ thread: Ref<Thread>, _ result: ResultWord, _ value: UInt64 = 0) {
+    /// The zero is loaded: for a constant the compiler would emit a `memset` of nine stores, which
+    /// is a loop.
+    @inline(__always) func complete(
+        _ thread: Ref<Thread>, _ result: ResultWord, _ value: UInt64 = 0
+    ) {
         let zero = thread.pointee.zeros.0
         thread.pointee.context.x.0 = result.raw
         thread.pointee.context.x.1 = value
@@ -90,9 +98,10 @@ extension Kernel where H: ~Copyable {
         thread.pointee.context.x.10 = zero
     }
 
-    /// Stops a thread, wherever it is. A blocked operation ends with `cancelled`.
+    /// Suspends a thread in any state. A blocked operation ends with `cancelled`; a faulted thread
+    /// stops when its fault is answered.
     ///
-    /// - Returns: false where an interrupt came between: call again.
+    /// - Returns: false if an interrupt is pending: call again.
     mutating func suspend(_ thread: Ref<Thread>) -> Bool {
         if thread.state == .faulted {
             thread.pointee.scheduling.isSuspended = true
@@ -101,13 +110,13 @@ extension Kernel where H: ~Copyable {
         return stop(thread)
     }
 
-    /// Takes a thread out of all queues, and stops it.
+    /// Stops a thread: takes it out of all queues but that of the deadlines.
     ///
-    /// - Returns: false where an interrupt came between: call again.
+    /// - Returns: false if an interrupt is pending: call again.
     @inline(never) mutating func stop(_ thread: Ref<Thread>) -> Bool {
         let state = thread.state
         if thread.pointee.blockedOn != nil && !thread.isEnding {
-            // Where its step comes first, it stops the thread.
+            // If a step of its update comes first, that step stops the thread.
             thread.pointee.scheduling.isSuspended = true
             end(thread, .cancelled)
             if isInterrupted() { return false }
@@ -128,14 +137,16 @@ extension Kernel where H: ~Copyable {
         return true
     }
 
-    /// Lets a stopped thread run.
+    /// Resumes a stopped thread, or takes back the suspension of a faulted one.
+    ///
+    /// - Returns: `wrongState` if the thread is neither; else nil.
     mutating func resume(_ thread: Ref<Thread>) -> KernelError? {
         if thread.state == .faulted {
             if thread.pointee.endpoint != nil || thread.pointee.reply != nil {
                 thread.pointee.scheduling.isSuspended = false
                 return nil
             }
-            // A fault that nobody answers any more; the instruction is tried again.
+            // No handler will answer this fault: the instruction is tried again.
             thread.pointee.scheduling.isFaulting = false
         } else if thread.state != .stopped {
             return .wrongState
@@ -147,7 +158,8 @@ extension Kernel where H: ~Copyable {
 }
 
 extension Ref where Object == Thread {
-    /// Has its wait ended, but for the step that takes it out of its inheritance chain and lets it run?
+    /// Whether its wait has ended, except for the step that takes it out of its inheritance chain
+    /// and makes it ready.
     @inline(__always) var isEnding: Bool {
         pointee.scheduling.isPending && pointee.endpoint == nil && pointee.reply == nil
             && pointee.notification == nil

@@ -1,44 +1,60 @@
-// Scheduling: which thread runs next, what comes before it, and when the timer must interrupt.
+// Scheduling: the next thread to run, the steps before it, and the timer's next interrupt.
 //
-// The rule: the running thread's effective priority is at least that of every ready thread, and no pending update of priority
-// inheritance is more urgent. Every operation that can break it ends in `reschedule`, which restores it. Between threads of one
-// priority the order is first come, first served; a preempted thread keeps its place at the head and the rest of its slice.
-// Whatever may have broken the rule, or changed the earliest deadline, marks the core as stale, and only then is anything
-// chosen anew.
+// **Rule.** The running thread's effective priority is at least that of every ready thread, and no
+// pending update of priority inheritance is more urgent. Each operation that may break the rule, or
+// that changes the earliest deadline, marks the core as stale. It ends in `reschedule`, which
+// chooses anew if the core is stale or the thread stopped running. Threads of one priority run
+// first come, first served. A preempted thread keeps its place at the head, and the rest of its
+// slice.
 //
-// Updates are performed one at a time, and pending interrupts are taken before each of them right here: never by resuming
-// a thread that may not run. A more urgent thread that an interrupt wakes is chosen next, and the rest of the updates waits.
+// **Steps.** The kernel performs one step at a time: it serves one deadline, sets the next deadline
+// of a periodic timer, or performs one step of an update. It takes pending interrupts before and
+// after each step, here in the kernel, since no thread may run yet. If an interrupt wakes a thread
+// that is more urgent than every other thread and every update, `switchAtOnce` lets that thread
+// run. The remaining steps wait until a less urgent thread could run.
 //
-// A slice is the longest time that its thread runs while an equal is ready, or an update as urgent waits. It begins when the
-// thread runs and there is one, stands still while the thread is preempted, and is over when it is used up (the thread goes
-// behind its equals), when the thread yields or blocks, or when there is no equal any more. A call blocks: neither the time of
-// the server counts, nor does the server run on the caller's slice. `sliceEnd` is `.never` while no slice runs, so the timer is
-// silent; a fast path that would end or begin a slice declines.
+// **Slices.** A slice is the longest time that its thread runs while an equal is ready, or an
+// update as urgent is pending. It begins when the thread runs beside such an equal. It stands still
+// while the thread is preempted. It ends when it is used up, when the thread yields or blocks, and
+// when no equal is left. A thread that used up its slice goes after its equals. A call blocks: the
+// server's time does not count, and the server does not run on the caller's slice. `sliceEnd` is
+// `.never` while no slice runs, so the timer stays silent. A fast path that would end or begin a
+// slice declines.
 
 import HardwareInterface
 import KernelABI
 
 extension Kernel where H: ~Copyable {
-    /// Returns the thread to resume after an operation of `thread` (nil: the processor was idle).
+    /// Returns the thread to resume after an operation of `thread`; nil if none is ready.
     ///
+    /// - Parameter thread: the running thread; nil if the processor was idle.
     /// - Complexity: constant between two looks at the pending interrupts.
     @inline(__always) mutating func reschedule(_ thread: Ref<Thread>?) -> Ref<Thread>? {
         if let thread, thread.state == .running, !core.isStale { return thread }
         return choose(thread)
     }
 
+    /// Chooses the thread to resume, after the steps that go before it.
     @inline(never) private mutating func choose(_ thread: Ref<Thread>?) -> Ref<Thread>? {
         let hasSteps = core.unarmed != nil || core.dueLevel != .max || core.isYielding
-        if isInterrupted() || core.ready.updates.top >= 0 || hasSteps { return performSteps(thread) }
+        if isInterrupted() || core.ready.updates.top >= 0 || hasSteps {
+            return performSteps(thread)
+        }
         return chooseNext(thread)
     }
 
-    /// Lets a thread run that an interrupt woke and that goes before all others. No slice of it begins: no ready thread has its
-    /// priority.
-    @inline(never) private mutating func switchAtOnce(to woken: Ref<Thread>, from thread: Ref<Thread>?) -> Ref<Thread> {
+    /// Switches to a thread that an interrupt woke and that is more urgent than all others. No
+    /// slice begins, since no ready thread has its priority. A `yield` that was in progress
+    /// restarts later.
+    ///
+    /// - Precondition: `woken` is in no queue, and its results are in its context.
+    @inline(never) private mutating func switchAtOnce(
+        to woken: Ref<Thread>, from thread: Ref<Thread>?
+    ) -> Ref<Thread> {
         core.isUpdatesTurn = false
         core.isStale = false
-        // What is due waits until a less urgent thread runs: the timer interrupts that one.
+        // A due deadline waits until a less urgent thread runs: the timer then interrupts that
+        // thread.
         core.dueLevel = .max
         if let thread, thread.state == .running {
             if core.isYielding { restart(thread) }
@@ -52,11 +68,16 @@ extension Kernel where H: ~Copyable {
         return woken
     }
 
+    /// Chooses the thread to resume after all steps that go before it.
     @inline(never) private mutating func chooseNext(_ thread: Ref<Thread>?) -> Ref<Thread>? {
         core.isUpdatesTurn = false
         core.isStale = false
-        guard let thread, thread.state == .running else { return switchTo(core.ready.removeFirst(), from: thread) }
-        if core.ready.top < Int(thread.effective) || (core.ready.top == Int(thread.effective) && !mustYield(thread)) {
+        guard let thread, thread.state == .running else {
+            return switchTo(core.ready.removeFirst(), from: thread)
+        }
+        if core.ready.top < Int(thread.effective)
+            || (core.ready.top == Int(thread.effective) && !mustYield(thread))
+        {
             if thread.pointee.slice != 0 || core.sliceEnd != .never { refreshSlice(thread) }
             return settleOn(thread)
         }
@@ -68,10 +89,13 @@ extension Kernel where H: ~Copyable {
 
     // Steps
 
-    /// Performs what goes before every thread: the next deadline of a periodic timer, and pending updates.
+    /// Performs the steps that go before every thread, and chooses the thread to resume.
     ///
-    /// - Returns: the thread to resume.
-    /// - Complexity: as many steps as there are; pending interrupts are taken before and after each.
+    /// In this order: a due deadline (`dueLevel`), the next deadline of a periodic timer
+    /// (`unarmed`), the most urgent update, the end of a `yield`.
+    ///
+    /// - Complexity: constant between two looks at the pending interrupts, which come before and
+    ///   after each step.
     @inline(never) private mutating func performSteps(_ thread: Ref<Thread>?) -> Ref<Thread>? {
         while true {
             var taken = takePending()
@@ -86,7 +110,7 @@ extension Kernel where H: ~Copyable {
                     endYield(thread)
                     continue
                 }
-                // The timer may still be set for a more urgent thread, which has left.
+                // The timer may still be set for a more urgent thread that has blocked since.
                 updateDeadline(leastLevel(between: thread))
                 taken = takePending()
                 if taken == .nothing {
@@ -95,16 +119,21 @@ extension Kernel where H: ~Copyable {
                 }
             }
             if case .line(let line) = taken {
-                if let woken = wakeAtOnce(line: line, beside: thread) { return switchAtOnce(to: woken, from: thread) }
+                if let woken = wakeAtOnce(line: line, beside: thread) {
+                    return switchAtOnce(to: woken, from: thread)
+                }
                 core.isUpdatesTurn = false
                 deliverInterrupt(line: line)
             } else {
-                if let woken = expireAtOnce(beside: thread) { return switchAtOnce(to: woken, from: thread) }
+                if let woken = expireAtOnce(beside: thread) {
+                    return switchAtOnce(to: woken, from: thread)
+                }
                 handleTimer(beside: thread)
             }
         }
     }
 
+    /// Performs one step of an update, or sets the next deadline of a periodic timer.
     private mutating func performStep(_ update: Ref<Thread>?) {
         if let update {
             performUpdate(update)
@@ -113,21 +142,22 @@ extension Kernel where H: ~Copyable {
         }
     }
 
-    /// Takes an interrupt from the controller where one is pending.
+    /// Takes a pending interrupt from the controller; returns `.nothing` if none is pending.
     @inline(never) private mutating func takePending() -> TakenInterrupt {
         isInterrupted() ? hardware.takeInterrupt() : .nothing
     }
 
-    /// Handles an interrupt of the timer's between two steps. Of a timer without deadline the next one is set first: it may be
-    /// due.
+    /// Handles a timer interrupt that was taken between two steps: the next step serves a deadline.
+    /// If a periodic timer has no deadline yet, its next one is set first, since it may be due
+    /// already.
     private mutating func handleTimer(beside thread: Ref<Thread>?) {
         if let timer = core.unarmed { return rearm(timer) }
         core.isUpdatesTurn = false
         requestService(atLeast: leastLevel(between: thread))
     }
 
-    /// Returns the lowest level of a deadline that is served between two steps: that of the next update, or of the thread that
-    /// may run still.
+    /// Returns the lowest level of a deadline to serve between two steps: it is as urgent as the
+    /// next update and interrupts the running thread.
     private mutating func leastLevel(between thread: Ref<Thread>?) -> UInt32 {
         var least: UInt32 = 0
         if let thread, thread.state == .running { least = leastLevel(beside: thread) }
@@ -138,7 +168,7 @@ extension Kernel where H: ~Copyable {
         return least
     }
 
-    /// Returns the update that goes before every thread; nil where a thread goes first.
+    /// Returns the update that goes before every thread; nil if a thread goes first.
     private mutating func dueUpdate(_ thread: Ref<Thread>?) -> Ref<Thread>? {
         guard let update = core.ready.updates.first else { return nil }
         let urgency = core.ready.updates.top
@@ -147,20 +177,25 @@ extension Kernel where H: ~Copyable {
         return update
     }
 
-    /// Does the thread go before an update that carries this urgency?
-    @inline(__always) private mutating func goesFirst(_ thread: Ref<Thread>, _ urgency: Int) -> Bool {
+    /// Returns whether the thread goes before an update of this urgency.
+    @inline(__always) private mutating func goesFirst(
+        _ thread: Ref<Thread>, _ urgency: Int
+    ) -> Bool {
         let effective = Int(thread.effective)
         return effective > urgency
             || (effective == urgency && Int(thread.pointee.base) == urgency && !core.isUpdatesTurn)
     }
 
-    /// Must the running thread give way to a ready one of the same priority, since its own may be stale?
+    /// Returns whether the running thread gives way to a ready thread of the same priority, since
+    /// its own priority may be stale.
     private mutating func mustYield(_ thread: Ref<Thread>) -> Bool {
         core.ready.updates.top == Int(thread.effective) && thread.pointee.base < thread.effective
     }
 
-    /// Makes `next`, which is in no queue, the running thread.
-    @inline(never) mutating func switchTo(_ next: Ref<Thread>?, from previous: Ref<Thread>?) -> Ref<Thread>? {
+    /// Makes `next`, which is in no queue, the running thread; nil makes the processor idle.
+    @inline(never) mutating func switchTo(
+        _ next: Ref<Thread>?, from previous: Ref<Thread>?
+    ) -> Ref<Thread>? {
         core.sliceEnd = .never
         account(from: previous, to: next)
         if let next {
@@ -175,7 +210,8 @@ extension Kernel where H: ~Copyable {
         return settleOn(next)
     }
 
-    /// Prepares what is left for the thread that goes on: the deadline, and whether a call must look at more.
+    /// Sets the timer for the thread that runs next, and its guarded bit: whether its calls take
+    /// the general path.
     @inline(__always) private mutating func settleOn(_ thread: Ref<Thread>) -> Ref<Thread> {
         thread.pointee.scheduling.isGuarded =
             core.ready.updates.top == Int(thread.effective) || core.sliceEnd != .never || isTracing
@@ -183,7 +219,7 @@ extension Kernel where H: ~Copyable {
         return thread
     }
 
-    /// The books of a switch: processor time, floating point, who runs.
+    /// Records a switch: processor time, floating-point registers, the running thread.
     @inline(__always) mutating func account(from previous: Ref<Thread>?, to next: Ref<Thread>?) {
         let now = hardware.now.ticks
         if let previous {
@@ -196,10 +232,14 @@ extension Kernel where H: ~Copyable {
         next?.state = .running
     }
 
-    /// The same where the running thread is ready still, and another goes on.
+    /// Records a switch from a thread that stays ready. The floating-point registers are not
+    /// switched.
     ///
-    /// - Returns: whether one of the two uses floating point. Then whoever resumes the next one switches the registers.
-    @inline(__always) mutating func handOver(from previous: Ref<Thread>, to next: Ref<Thread>) -> Bool {
+    /// - Returns: whether one of the two threads uses floating point. The exit must then switch the
+    ///   registers.
+    @inline(__always) mutating func handOver(
+        from previous: Ref<Thread>, to next: Ref<Thread>
+    ) -> Bool {
         let now = hardware.now.ticks
         let left = previous.pointee.scheduling.raw
         let taken = next.pointee.scheduling.raw
@@ -211,28 +251,32 @@ extension Kernel where H: ~Copyable {
         return (left | taken) & SchedulingWord.floatingPointBit != 0
     }
 
-    /// A slice runs only while a thread of the same priority is ready.
+    /// Starts or ends the thread's slice: a slice runs only while an equal is ready, or an update
+    /// as urgent is pending.
     @inline(never) private mutating func refreshSlice(_ thread: Ref<Thread>) {
         if thread.pointee.slice == 0 || core.ready.top != Int(thread.effective) {
             core.sliceEnd = .never
         } else if core.sliceEnd == .never {
             let rest = thread.pointee.sliceRest
             thread.pointee.sliceRest = 0
-            core.sliceEnd = Instant(ticks: hardware.now.ticks &+ (rest != 0 ? rest : thread.pointee.slice))
+            core.sliceEnd = Instant(
+                ticks: hardware.now.ticks &+ (rest != 0 ? rest : thread.pointee.slice))
         }
     }
 
-    /// A preempted thread goes on with the rest of its slice: else its equals could wait for ever.
+    /// Keeps the rest of a preempted thread's slice. With whole slices its equals could wait for
+    /// ever.
     @inline(__always) func keepSlice(_ thread: Ref<Thread>) {
         if core.sliceEnd == .never || thread.pointee.slice == 0 { return }
         let now = hardware.now
         thread.pointee.sliceRest = core.sliceEnd > now ? core.sliceEnd.ticks &- now.ticks : 1
     }
 
-    /// Sets the hardware's deadline to the earliest of slice end, time-outs and timers; but to none that is less urgent than
-    /// `least`.
+    /// Sets the hardware's deadline to the earliest of slice end, time-outs and timers, except
+    /// deadlines below the level `least`.
     ///
-    /// What is left out must be looked for when a less urgent thread runs: until then the fast paths, which do not look, decline.
+    /// If a deadline is left out, a less urgent thread must not miss it. `watch` then makes the
+    /// fast paths to such threads decline, since they do not look at deadlines.
     @inline(__always) mutating func updateDeadline(_ least: UInt32) {
         var earliest = core.sliceEnd
         core.ready.watch = 0
@@ -250,13 +294,14 @@ extension Kernel where H: ~Copyable {
         }
     }
 
-    /// Returns the earliest deadline that is at least so urgent.
+    /// Returns the earliest deadline of at least this level.
     @inline(never) private mutating func deferredDeadline(_ least: UInt32) -> Instant {
         core.deadlines.earliest(atLeast: least)
     }
 
-    /// Puts the running thread at the end of the ready threads of its priority. A deadline that is due and pending updates that are
-    /// as urgent go first: `endYield` ends the call.
+    /// Performs `yield`: the running thread goes after the ready threads of its priority. One due
+    /// deadline and all pending updates of that urgency go first, as steps; `endYield` then ends
+    /// the call.
     mutating func yield(_ thread: Ref<Thread>) -> Outcome {
         requestService(of: thread)
         core.isYielding = true
@@ -265,13 +310,14 @@ extension Kernel where H: ~Copyable {
         return .blocked
     }
 
-    /// Ends `yield`: the next of the equals is the first, and the thread the last.
+    /// Ends `yield`: the next equal becomes the first, and the thread the last.
     @inline(never) private mutating func endYield(_ thread: Ref<Thread>?) {
         core.isYielding = false
         core.isUpdatesTurn = false
         guard let thread else { return }
         complete(thread, .success)
-        guard thread.state == .running, core.ready.top == Int(thread.effective), let next = core.ready.first,
+        guard thread.state == .running, core.ready.top == Int(thread.effective),
+            let next = core.ready.first,
             next.effective == thread.effective
         else { return }
         core.ready.remove(next)
@@ -279,23 +325,26 @@ extension Kernel where H: ~Copyable {
         insertReady(next, atHead: true)
     }
 
-    /// Ends the slice of the running thread, where that is over: its equals go first, and before them the updates that are as
-    /// urgent.
+    /// Ends the running thread's slice if it is over. The updates that are as urgent go next, then
+    /// the thread's equals.
     mutating func endSlice(now: Instant) {
         if core.sliceEnd > now { return }
         core.sliceEnd = .never
         core.isStale = true
-        guard let thread = core.current, thread.state == .running, core.ready.top == Int(thread.effective) else {
+        guard let thread = core.current, thread.state == .running,
+            core.ready.top == Int(thread.effective)
+        else {
             return
         }
         core.isUpdatesTurn = true
         insertReady(thread)
     }
 
-    /// Makes a thread that was blocked runnable, with its results already in its context.
+    /// Makes a blocked thread ready, or stops it if it was suspended. Its results are already in
+    /// its context.
     ///
-    /// - Precondition: no update of it is pending.
-    /// - Postcondition: it is ready; the caller's `reschedule` decides which thread runs.
+    /// - Precondition: no update of the thread is pending.
+    /// - Postcondition: the caller's `reschedule` decides which thread runs.
     @inline(never) mutating func makeReady(_ thread: Ref<Thread>, atHead: Bool = false) {
         cancelDeadline(thread)
         if thread.pointee.scheduling.isSuspended {
@@ -307,8 +356,9 @@ extension Kernel where H: ~Copyable {
         }
     }
 
-    /// Does a woken thread go before its equals? A thread whose base alone gives its priority does while updates as urgent are
-    /// pending: else it would wait behind a thread whose priority is stale.
+    /// Returns whether a woken thread goes before its equals: its base alone gives its priority,
+    /// and an update as urgent is pending. Otherwise it might wait for a thread whose priority is
+    /// stale.
     @inline(__always) func passesEquals(_ thread: Ref<Thread>) -> Bool {
         core.ready.updates.top == Int(thread.effective) && thread.pointee.base == thread.effective
     }

@@ -1,34 +1,41 @@
-// The ready queue: what could use the processor, most urgent first; every operation is constant-time.
+// The ready queue: the ready threads and the pending updates of priority inheritance
+// (Kernel+Inheritance), most urgent first. Every operation is constant-time.
 //
-// It holds the ready threads and the pending updates of priority inheritance (Kernel+Inheritance). Each kind has one circle a
-// priority under a two-level bitmap. `top` covers both kinds, so a fast path that compares a priority with it declines by
-// itself while an update is as urgent.
+// Each kind has one circle for each priority, under a two-level bitmap. `top` covers both kinds. So
+// a fast path that compares a priority with `top` declines by itself while an update is as urgent.
 //
-// In front stand up to two threads, the most urgent of all, wherever that costs nothing: a thread that is preempted, or
-// woken in order to run at once, comes and goes without touching circles or bitmaps. Two, because an interrupt that preempts
-// a thread mostly ends in a signal, which preempts once more.
+// **Two threads before the circles.** Up to two threads, the most urgent of all, stand in `front`
+// and `behind` instead of a circle. A thread that is preempted, or woken to run at once, so comes
+// and goes without a change of circles and bitmaps. There are two places because the driver that
+// preempts a thread mostly ends in a signal, which preempts once more.
+//
+//     front ─▶ behind ─▶ circle of the largest priority ─▶ … ─▶ circle of the smallest
+//
+// These rows of the benchmark pay for the two places (docs/realtime.md):
+// `interrupt.timer.to-driver.spinning` (goal 150), `signal.higher-waiter-runs` (140) and
+// `yield.other-address-space` (110).
 
 import KernelABI
 
-/// Threads that could run but do not, and updates that wait.
+/// The ready threads and the pending updates.
 ///
-/// Invariants: `listTop` is the larger of both kinds' tops; `top` is the priority of `front`, or `listTop` without one;
-/// `behind` stands between `front` and the circles, and is nil without a front. The priorities of `front`, of `behind` and
-/// `listTop` do not rise in this order.
+/// Invariants: `listTop` is the larger of both kinds' tops. `top` is the priority of `front`, or
+/// `listTop` if there is no front. `behind` comes after `front` and before the circles, and is nil
+/// without a front. The priorities of `front` and `behind` and `listTop` do not rise in this order.
 public struct ReadyQueue: ~Copyable {
-    /// The thread before all others.
+    /// The first thread, before all others.
     var front: Ref<Thread>?
-    /// The second.
+    /// The second thread.
     var behind: Ref<Thread>?
-    /// The largest priority of a ready thread or a pending update; -1 when there is none.
+    /// The largest priority of a ready thread or a pending update; -1 if there is none.
     var top: Int = -1
-    /// 0; or as many as there are priorities, while every switch must be looked at: to be recorded, or because a deadline is
-    /// left out that a less urgent thread must not miss.
+    /// The number of priorities while the general path must see every switch, because a trace is
+    /// recorded or a deadline is left out that a less urgent thread must not miss; else 0.
     var watch: Int = 0
-    /// The same as `top`, without `front` and `behind`.
+    /// The largest priority in the circles; -1 if they are empty.
     var listTop: Int = -1
     var threads: PriorityLists
-    /// Blocked threads whose effective priority is to be brought up to date.
+    /// Blocked threads whose update is pending.
     var updates: PriorityLists
 
     init(heads: Ref<ReadyHeads>) {
@@ -36,12 +43,13 @@ public struct ReadyQueue: ~Copyable {
         updates = PriorityLists(heads: heads.updates)
     }
 
-    /// May a running thread of this priority be switched to without looking here?
+    /// Returns whether the kernel may switch to a blocked thread of this priority without a look at
+    /// this queue and at the deadlines.
     @inline(__always) func isSurpassed(by priority: Int) -> Bool { priority > top &+ watch }
 
     // Threads
 
-    /// Puts a thread behind those of its priority, or before them where it was preempted.
+    /// Inserts a thread after those of its priority, or before them if it was preempted.
     @inline(__always) mutating func insert(_ thread: Ref<Thread>, atHead: Bool = false) {
         let priority = Int(thread.effective)
         thread.state = .ready
@@ -49,20 +57,26 @@ public struct ReadyQueue: ~Copyable {
             settle()
             pushFront(thread, priority)
         } else {
-            if let behind, atHead ? priority >= Int(behind.effective) : priority > Int(behind.effective) { settle() }
+            if let behind,
+                atHead ? priority >= Int(behind.effective) : priority > Int(behind.effective)
+            {
+                settle()
+            }
             append(thread, atHead: atHead)
         }
     }
 
-    /// Puts a thread whose state is `ready` before all others, whose priority is no less than theirs.
+    /// Inserts a thread before all others. Its state is `ready` already.
     ///
-    /// - Precondition: no thread is `behind`.
+    /// - Precondition: `behind` is nil, and no thread or update is more urgent.
     @inline(__always) mutating func pushFront(_ thread: Ref<Thread>, _ priority: Int) {
         behind = front
         front = thread
         top = priority
     }
 
+    /// Removes a thread.
+    ///
     /// - Precondition: the thread is in this queue, under its present effective priority.
     mutating func remove(_ thread: Ref<Thread>) {
         if front == thread { return removeFront() }
@@ -74,10 +88,10 @@ public struct ReadyQueue: ~Copyable {
         refreshTop()
     }
 
-    /// Returns the thread that should run next; pending updates are not looked at.
+    /// The thread that should run next, without regard to pending updates.
     @inline(__always) var first: Ref<Thread>? { front ?? threads.first }
 
-    /// Takes the thread out that should run next.
+    /// Removes and returns the thread that should run next.
     @inline(__always) mutating func removeFirst() -> Ref<Thread>? {
         if let first = front {
             removeFront()
@@ -95,20 +109,20 @@ public struct ReadyQueue: ~Copyable {
         behind = nil
     }
 
-    /// Puts the thread behind the front into the circle of its priority, before the others.
+    /// Moves `behind` to the head of the circle of its priority, so that the place is free.
     @inline(__always) mutating func settle() {
         guard let thread = behind else { return }
         behind = nil
         append(thread, atHead: true)
     }
 
-    /// Into the circle of its priority.
+    /// Inserts a thread into the circle of its priority.
     @inline(never) private mutating func append(_ thread: Ref<Thread>, atHead: Bool) {
         threads.append(thread, thread.effective, atHead: atHead)
         refreshTop()
     }
 
-    /// Brings `listTop` and `top` up to date after a change in the circles.
+    /// Updates `listTop` and `top` after a change of the circles.
     @inline(__always) private mutating func refreshTop() {
         listTop = threads.top > updates.top ? threads.top : updates.top
         if front == nil { top = listTop }
@@ -116,9 +130,9 @@ public struct ReadyQueue: ~Copyable {
 
     // Updates
 
-    /// Adds the update of a blocked thread behind those that are as urgent.
+    /// Inserts the update of a blocked thread after those that are as urgent.
     ///
-    /// - Precondition: `pendingUrgency` of the thread is set, and its update is not queued.
+    /// - Precondition: the thread's `pendingUrgency` is set, and its update is not queued.
     mutating func insertUpdate(_ thread: Ref<Thread>) {
         let urgency = Int(thread.pointee.pendingUrgency)
         if let behind, urgency > Int(behind.effective) { settle() }
@@ -130,18 +144,21 @@ public struct ReadyQueue: ~Copyable {
         refreshTop()
     }
 
-    /// - Precondition: the thread's update is queued.
+    /// Removes the update of a thread.
+    ///
+    /// - Precondition: the update is queued.
     mutating func removeUpdate(_ thread: Ref<Thread>) {
         updates.remove(thread, thread.pointee.pendingUrgency)
         refreshTop()
     }
 }
 
-/// Circles of threads, one a priority, linked by `nextReady` and `previousReady`.
+/// Circles of threads, one for each priority, linked by `nextReady` and `previousReady`.
 ///
-/// Invariants: bit p of `map` is set ⇔ `heads[p]` is set; bit w of `summary` ⇔ `map[w]` ≠ 0; `top` is the highest such p, or -1.
+/// Invariants: bit p of `map` is set ⇔ `heads[p]` is set; bit w of `summary` is set ⇔ `map[w]` ≠ 0;
+/// `top` is the highest such p, or -1.
 public struct PriorityLists: ~Copyable {
-    /// The largest priority with a circle; -1 when there is none.
+    /// The largest priority with a circle; -1 if there is none.
     var top: Int = -1
     private(set) var summary: UInt64 = 0
     private(set) var map: InlineArray<4, UInt64> = [0, 0, 0, 0]
@@ -152,6 +169,7 @@ public struct PriorityLists: ~Copyable {
     /// The oldest thread of the largest priority.
     @inline(__always) var first: Ref<Thread>? { top < 0 ? nil : heads.pointee.first[top & 255] }
 
+    /// Inserts a thread as the last of its circle, or as the first.
     @inline(__always) mutating func append(_ thread: Ref<Thread>, _ priority: UInt8, atHead: Bool) {
         if let head = heads.pointee.first[Int(priority)], let last = head.pointee.previousReady {
             thread.pointee.nextReady = head
@@ -169,21 +187,27 @@ public struct PriorityLists: ~Copyable {
         if Int(priority) > top { top = Int(priority) }
     }
 
+    /// Removes a thread.
+    ///
     /// - Precondition: the thread is in the circle of this priority.
     mutating func remove(_ thread: Ref<Thread>, _ priority: UInt8) {
-        guard let next = thread.pointee.nextReady, let previous = thread.pointee.previousReady else { return }
+        guard let next = thread.pointee.nextReady, let previous = thread.pointee.previousReady
+        else { return }
         if next == thread {
             heads.pointee.first[Int(priority)] = nil
             clear(priority)
         } else {
             previous.pointee.nextReady = next
             next.pointee.previousReady = previous
-            if heads.pointee.first[Int(priority)] == thread { heads.pointee.first[Int(priority)] = next }
+            if heads.pointee.first[Int(priority)] == thread {
+                heads.pointee.first[Int(priority)] = next
+            }
         }
         thread.pointee.nextReady = nil
         thread.pointee.previousReady = nil
     }
 
+    /// Clears the bit of a priority whose circle is empty now.
     private mutating func clear(_ priority: UInt8) {
         let word = priority &>> 6
         map[Int(word)] &= ~(1 &<< UInt64(priority & 63))
@@ -198,7 +222,8 @@ public struct PriorityLists: ~Copyable {
     }
 }
 
-/// The oldest member of each circle: apart from the queue's hot words, so that those fit a cache line.
+/// The oldest member of each circle. They stand apart from the queue's frequent words, so that
+/// those fit a cache line.
 public struct PriorityHeads: ~Copyable {
     var first: InlineArray<256, Ref<Thread>?>
 }
@@ -211,9 +236,13 @@ public struct ReadyHeads: ~Copyable {
 
 extension Ref where Object == ReadyHeads {
     var threads: Ref<PriorityHeads> {
-        unsafe withUnsafeMutablePointer(to: &address.pointee.threads) { unsafe Ref<PriorityHeads>($0) }
+        unsafe withUnsafeMutablePointer(to: &address.pointee.threads) {
+            unsafe Ref<PriorityHeads>($0)
+        }
     }
     var updates: Ref<PriorityHeads> {
-        unsafe withUnsafeMutablePointer(to: &address.pointee.updates) { unsafe Ref<PriorityHeads>($0) }
+        unsafe withUnsafeMutablePointer(to: &address.pointee.updates) {
+            unsafe Ref<PriorityHeads>($0)
+        }
     }
 }

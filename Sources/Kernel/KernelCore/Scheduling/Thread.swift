@@ -145,7 +145,8 @@ public struct Thread: ~Copyable {
     var context = UserContext()
 
     /// The only caller, if the fast path brought it: it is not in `callers` then. `firstCaller` and
-    /// `hasCallers` cover both. Before a second caller is added, this one moves into `callers`.
+    /// `hasCallers` cover both. Before a second caller is added, this one moves into `callers`. The
+    /// rows `ipc.round-trip.words-…` of the benchmark pay for it (Kernel+FastPath).
     var soleCaller: Ref<Thread>?
     /// The callers of this thread: those whose reply it holds, and those queued at its endpoints.
     var callers = WaitQueue()

@@ -1,36 +1,54 @@
-// The fast paths of signals: `signal` and `poll`, timers and interrupt lines, where one thread waits plainly, or nobody;
-// and that of `yield`.
+// The fast paths of signals: `signal`, `poll`, timers and interrupt lines, if one thread waits
+// plainly or none waits. And that of `yield`.
 //
-// As the fast paths of IPC, each changes nothing before it is sure, and leaves everything else to the general path.
+// As on the fast paths of messages, each changes nothing before all checks have passed. It leaves
+// every other case to the general path.
+//
+// **The expiry of a timer has four forms**, the more general ones after the faster ones:
+// | form | when | switches |
+// |---|---|---|
+// | `fastExpire` | it expires once, no other deadline, no slice runs | at the entry |
+// | `expireFirst` | it is the most urgent due deadline | at the entry |
+// | `expireAtOnce` | the same, in `performSteps` | between two steps |
+// | `serveDeadlines` (Kernel+Time) | any deadline | at the end of the steps |
+//
+// The row `interrupt.timer.to-driver.spinning` (goal 150) pays for the first form. The wait of the
+// top thread beside other deadlines and chains (goal 1,500) pays for the second and third
+// (docs/realtime.md).
 
 import HardwareInterface
 import KernelABI
 
-/// How a fast path ended that had saved nothing of its caller.
+/// The outcome of a fast path that saved nothing of its caller.
 public enum QuickOutcome {
-    /// The caller goes on, with success.
+    /// The caller continues, with success.
     case done
     /// Nothing changed: the general path decides.
     case declined
-    /// Nothing changed: the same again, after `settle`.
+    /// Nothing changed. The fast path may be tried again after `settle`.
     case unsettled
-    /// The caller succeeded; this thread, woken with its results in its context, is to be made ready by `makeReadyBelow`.
+    /// The caller succeeded and continues. This woken thread has its results in its context, and
+    /// `makeReadyBelow` must make it ready.
     case woken(Ref<Thread>)
-    /// The caller succeeded; this thread was woken by a signal and goes on instead.
+    /// The caller succeeded, and this woken thread continues instead.
     case signalled(Wakeup)
-    /// The caller succeeded; this thread goes on instead, after a switch of the floating-point registers or without.
+    /// The caller succeeded, and this thread continues instead, if necessary after a switch of the
+    /// floating-point registers.
     case switched(Ref<Thread>, usesFloatingPoint: Bool)
 }
 
-/// A thread that waited in a system call and goes on with a notification's bits. Its results are not in its context.
+/// A thread that waited in a system call and continues with the bits of a notification. Its results
+/// are not in its context.
 public struct Wakeup {
     public let thread: Ref<Thread>
     public let bits: UInt64
-    /// Whether it or the thread that it preempts uses floating point: then the registers are to be switched.
+    /// Whether it or the preempted thread uses floating point. Then the exit must switch the
+    /// registers.
     public let usesFloatingPoint: Bool
 }
 
-/// An interrupt that a fast path has taken: the thread that it wakes, still where it waits, and the bits for it.
+/// A delivery that a fast path took over: the thread to wake, which still waits, and the bits for
+/// it.
 private struct Claim {
     let thread: Ref<Thread>
     let notification: Ref<Notification>
@@ -38,7 +56,7 @@ private struct Claim {
 }
 
 extension Kernel where H: ~Copyable {
-    /// `signal`.
+    /// Performs `signal`.
     @inline(__always) public mutating func fastSignal(
         _ thread: Ref<Thread>, _ raw: UInt64, _ bits: UInt64
     ) -> QuickOutcome {
@@ -54,7 +72,9 @@ extension Kernel where H: ~Copyable {
             return .done
         }
         let word = thread.pointee.scheduling.raw
-        guard value != 0, word & SchedulingWord.guardedBit == 0, let waiter = plainWaiter(notification) else {
+        guard value != 0, word & SchedulingWord.guardedBit == 0,
+            let waiter = plainWaiter(notification)
+        else {
             return .declined
         }
         if UInt32(waiter.effective) <= word & 0xff {
@@ -68,30 +88,35 @@ extension Kernel where H: ~Copyable {
         return .signalled(preempt(thread, by: waiter, notification, value))
     }
 
-    /// Is there room for who is preempted next?
+    /// Whether the ready queue has a free place for a thread that is preempted.
     @inline(__always) public var isSettled: Bool { core.ready.behind == nil }
-    /// Make that room.
+    /// Frees that place.
     @inline(__always) public mutating func settle() { core.ready.settle() }
 
-    /// Makes a woken thread ready that is to run later: at its place among its equals.
+    /// Makes a woken thread ready that is no more urgent than the running one.
     @inline(__always) public mutating func makeReadyBelow(_ thread: Ref<Thread>) {
         core.ready.insert(thread, atHead: passesEquals(thread))
     }
 
-    /// `yield`, where the next thread has no slice.
+    /// Performs `yield`, if the next thread has no slice.
     @inline(__always) public mutating func fastYield(_ thread: Ref<Thread>) -> QuickOutcome {
-        if core.ready.watch != 0, let first = core.deadlines.first, first.pointee.instant <= hardware.now {
+        if core.ready.watch != 0, let first = core.deadlines.first,
+            first.pointee.instant <= hardware.now
+        {
             return .declined
         }
         if core.ready.top != Int(thread.effective) { return .done }
-        guard core.sliceEnd == .never, !isTracing, let next = core.ready.front, next.pointee.slice == 0,
+        guard core.sliceEnd == .never, !isTracing, let next = core.ready.front,
+            next.pointee.slice == 0,
             (core.ready.behind.map { Int($0.effective) } ?? core.ready.listTop) < core.ready.top
         else { return .declined }
         core.ready.front = thread
         return .switched(next, usesFloatingPoint: handOver(from: thread, to: next))
     }
 
-    /// `poll` of a notification that is bound to no thread and has bits; they are returned.
+    /// Performs `poll` of a notification that is bound to no thread and has bits.
+    ///
+    /// - Returns: the bits; nil if nothing changed.
     @inline(__always) public func fastPoll(_ thread: Ref<Thread>, _ raw: UInt64) -> UInt64? {
         let index = UInt(raw & 0xffff_ffff)
         if index >= thread.pointee.tableCount { return nil }
@@ -104,11 +129,14 @@ extension Kernel where H: ~Copyable {
         return bits
     }
 
-    /// A timer interrupt whose one deadline is a timer's that expires for good, more urgent than the running thread, and wakes a more
-    /// urgent one.
+    /// Expires a timer whose deadline is the only one, that expires once, and that wakes a thread
+    /// more urgent than the running one. The timer itself is more urgent than the running thread,
+    /// too.
     ///
+    /// - Returns: the woken thread; nil if nothing changed.
     @inline(__always) public mutating func fastExpire(_ thread: Ref<Thread>) -> Wakeup? {
-        guard isSettled, let node = core.deadlines.first, node.pointee.isLeaf, node.pointee.instant <= hardware.now,
+        guard isSettled, let node = core.deadlines.first, node.pointee.isLeaf,
+            node.pointee.instant <= hardware.now,
             node.pointee.isTimer(above: Int(thread.effective)), let timer = node.timer,
             timer.pointee.period == 0, thread.isUndisturbed,
             let notification = timer.pointee.source.notification,
@@ -121,47 +149,61 @@ extension Kernel where H: ~Copyable {
         return preempt(thread, by: waiter, notification, timer.pointee.source.bits)
     }
 
-    /// The same where there are more deadlines, and the most urgent of those that are due is a timer's; or where a slice of the
-    /// running thread runs.
+    /// Expires the timer of the most urgent due deadline, if it wakes a thread more urgent than the
+    /// running one. A slice of the running thread may run.
+    ///
+    /// - Returns: the woken thread; nil if nothing changed.
     @inline(__always) public mutating func expireFirst(_ thread: Ref<Thread>) -> Wakeup? {
         guard let wake = claimTimer(above: Int(thread.effective)) else { return nil }
         return preemptSlice(of: thread, by: wake)
     }
 
-    /// An interrupt of a line with one binding, which wakes a thread more urgent than the running one.
-    @inline(__always) public mutating func fastDeliver(_ thread: Ref<Thread>, line: Int) -> Wakeup? {
+    /// Delivers an interrupt of a line with one binding, if it wakes a thread more urgent than the
+    /// running one.
+    ///
+    /// - Returns: the woken thread; nil if nothing changed.
+    @inline(__always) public mutating func fastDeliver(
+        _ thread: Ref<Thread>, line: Int
+    ) -> Wakeup? {
         if !isSettled || !thread.isUndisturbed { return nil }
         guard let wake = claimLine(line, above: Int(thread.effective)) else { return nil }
         return preempt(thread, by: wake.thread, wake.notification, wake.bits)
     }
 
-    /// The same where a slice of the running thread runs, or an update as urgent as it is pending.
-    @inline(__always) public mutating func deliverFirst(_ thread: Ref<Thread>, line: Int) -> Wakeup? {
+    /// Delivers such an interrupt while a slice of the running thread runs, or an update as urgent
+    /// is pending.
+    @inline(__always) public mutating func deliverFirst(
+        _ thread: Ref<Thread>, line: Int
+    ) -> Wakeup? {
         if isTracing { return nil }
         guard let wake = claimLine(line, above: Int(thread.effective)) else { return nil }
         return preemptSlice(of: thread, by: wake)
     }
 
-    /// Wakes a thread that is more urgent than all others, for an interrupt of a line that was taken between two steps.
+    /// Wakes a thread for an interrupt of a line that was taken between two steps, if the thread is
+    /// more urgent than all others and all updates.
     ///
-    /// - Returns: the thread, which is in no queue, with its results; nil where nothing changed.
-    @inline(never) mutating func wakeAtOnce(line: Int, beside thread: Ref<Thread>?) -> Ref<Thread>? {
+    /// - Returns: the thread, which is in no queue and has its results; nil if nothing changed.
+    @inline(never) mutating func wakeAtOnce(
+        line: Int, beside thread: Ref<Thread>?
+    ) -> Ref<Thread>? {
         if isTracing || core.unarmed != nil { return nil }
         return wake(claimLine(line, above: topPriority(with: thread)))
     }
 
-    /// The same for the timer.
+    /// Wakes such a thread for an interrupt of the timer.
     @inline(never) mutating func expireAtOnce(beside thread: Ref<Thread>?) -> Ref<Thread>? {
         if core.unarmed != nil { return nil }
         return wake(claimTimer(above: topPriority(with: thread)))
     }
 
-    /// The largest priority of a thread that could run, or of a pending update.
+    /// Returns the largest priority of a thread that could run, or of a pending update.
     @inline(__always) private func topPriority(with thread: Ref<Thread>?) -> Int {
         guard let thread, thread.state == .running else { return core.ready.top }
         return max(core.ready.top, Int(thread.effective))
     }
 
+    /// Wakes the thread of a claim, and sets its results.
     @inline(__always) private func wake(_ claim: Claim?) -> Ref<Thread>? {
         guard let claim else { return nil }
         detach(claim.thread, claim.notification)
@@ -171,14 +213,18 @@ extension Kernel where H: ~Copyable {
 
     // Parts
 
+    /// Returns the thread that a signal wakes plainly, if it is above this priority.
     @inline(__always) private func urgentWaiter(
         _ notification: Ref<Notification>, above priority: Int
     ) -> Ref<Thread>? {
-        guard let waiter = plainWaiter(notification), Int(waiter.effective) > priority else { return nil }
+        guard let waiter = plainWaiter(notification), Int(waiter.effective) > priority else {
+            return nil
+        }
         return waiter
     }
 
-    /// Takes the delivery of a line to its one binding, where that wakes a thread above this priority.
+    /// Takes over the delivery of a line to its only binding, if that wakes a thread above this
+    /// priority.
     @inline(__always) private mutating func claimLine(_ line: Int, above priority: Int) -> Claim? {
         if line < 0 || line >= Limits.interruptLines { return nil }
         guard let interrupt = tables.pointee.lines[line].first, interrupt.pointee.nextOnLine == nil,
@@ -190,10 +236,12 @@ extension Kernel where H: ~Copyable {
         interrupt.pointee.count &+= 1
         interrupt.pointee.isOutstanding = true
         tables.pointee.lines[line].outstanding = 1
-        return Claim(thread: waiter, notification: notification, bits: interrupt.pointee.source.bits)
+        return Claim(
+            thread: waiter, notification: notification, bits: interrupt.pointee.source.bits)
     }
 
-    /// Takes the expiry of the most urgent deadline that is due, where it is a timer's and wakes a thread above this priority.
+    /// Takes over the expiry of the most urgent due deadline, if it is a timer's and wakes a thread
+    /// above this priority. Beside other deadlines, its removal is left to a step (`hasSignalled`).
     @inline(__always) private mutating func claimTimer(above priority: Int) -> Claim? {
         let now = hardware.now
         guard let node = core.deadlines.mostUrgent(dueAt: now), let timer = node.timer,
@@ -203,7 +251,9 @@ extension Kernel where H: ~Copyable {
         else { return nil }
         if core.deadlines.isAlone(node) {
             core.deadlines.removeOnly(node)
-            if let next = nextDeadline(of: timer, now: now) { core.deadlines.insertOnly(node, at: next) }
+            if let next = nextDeadline(of: timer, now: now) {
+                core.deadlines.insertOnly(node, at: next)
+            }
         } else {
             timer.pointee.hasSignalled = true
         }
@@ -211,8 +261,10 @@ extension Kernel where H: ~Copyable {
         return Claim(thread: waiter, notification: notification, bits: timer.pointee.source.bits)
     }
 
-    /// Preempts a thread whose slice may run; what is left of it is kept.
-    @inline(__always) private mutating func preemptSlice(of thread: Ref<Thread>, by claim: Claim) -> Wakeup {
+    /// Preempts a thread whose slice may run, and keeps the rest of the slice.
+    @inline(__always) private mutating func preemptSlice(
+        of thread: Ref<Thread>, by claim: Claim
+    ) -> Wakeup {
         settle()
         keepSlice(thread)
         core.sliceEnd = .never
@@ -221,23 +273,28 @@ extension Kernel where H: ~Copyable {
         return wakeup
     }
 
-    /// The thread that a signal wakes, where nothing about it needs thought: the ready server of an endpoint that the
-    /// notification is bound to, or the only waiter, without deadline.
+    /// Returns the thread that a signal wakes, if nothing about it is unusual: the ready server of
+    /// an endpoint, to which the notification is bound, or the only waiter, without a deadline.
     @inline(__always) private func plainWaiter(_ notification: Ref<Notification>) -> Ref<Thread>? {
         if let thread = notification.pointee.boundThread {
-            guard let endpoint = thread.pointee.endpoint, endpoint.pointee.readyServer.isSame(as: thread) else {
+            guard let endpoint = thread.pointee.endpoint,
+                endpoint.pointee.readyServer.isSame(as: thread)
+            else {
                 return nil
             }
             return thread
         }
-        guard let thread = notification.pointee.waiters.first?.waiter, notification.pointee.waiters.root == nil,
+        guard let thread = notification.pointee.waiters.first?.waiter,
+            notification.pointee.waiters.root == nil,
             thread.pointee.scheduling.raw & SchedulingWord.seriousMask == 0
         else { return nil }
         return thread
     }
 
-    /// Take what `plainWaiter` found out of where it waits.
-    @inline(__always) private func detach(_ thread: Ref<Thread>, _ notification: Ref<Notification>) {
+    /// Detaches the thread that `plainWaiter` found from the place where it waits.
+    @inline(__always) private func detach(
+        _ thread: Ref<Thread>, _ notification: Ref<Notification>
+    ) {
         if let endpoint = thread.pointee.endpoint {
             endpoint.pointee.readyServer = nil
             endpoint.pointee.occupation = 0
@@ -250,11 +307,13 @@ extension Kernel where H: ~Copyable {
         }
     }
 
-    /// Let a woken thread run instead of a less urgent one. No slice begins: nobody of its priority is ready.
+    /// Lets a woken thread run instead of a less urgent one. No slice begins, since no thread of
+    /// its priority is ready.
     ///
-    /// - Precondition: nobody is behind the front of the ready queue.
+    /// - Precondition: `isSettled`.
     @inline(__always) private mutating func preempt(
-        _ thread: Ref<Thread>, by waiter: Ref<Thread>, _ notification: Ref<Notification>, _ bits: UInt64
+        _ thread: Ref<Thread>, by waiter: Ref<Thread>, _ notification: Ref<Notification>,
+        _ bits: UInt64
     ) -> Wakeup {
         detach(waiter, notification)
         core.ready.pushFront(thread, Int(thread.effective))
@@ -264,7 +323,8 @@ extension Kernel where H: ~Copyable {
 }
 
 extension Ref where Object == Thread {
-    /// No slice of the running thread runs, no update as urgent is pending, and no trace is recorded (`settleOn`).
+    /// Whether no slice of the running thread runs, no update as urgent is pending, and no trace is
+    /// recorded: its guarded bit is clear.
     @inline(__always) fileprivate var isUndisturbed: Bool {
         pointee.scheduling.raw & SchedulingWord.guardedBit == 0
     }

@@ -1,19 +1,23 @@
-// Interrupt lines: delivery to every binding, and opening again when all have acknowledged.
+// Interrupt lines: delivery to every binding. The line opens again when all have acknowledged.
 //
-// A line costs the kernel no more than its drivers let it: from its delivery until the last one has acknowledged it is quiet. One
-// that stays asserted comes again after that, once for each acknowledgement; one that nobody has bound is masked at once.
+// A line stays quiet from its delivery until the last driver has acknowledged, so it costs the
+// kernel no more than its drivers allow. A line that stays asserted then interrupts again, once for
+// each round of acknowledgements. A line without a binding is masked at once.
 
 import HardwareInterface
 import KernelABI
 
 extension Kernel where H: ~Copyable {
-    /// An interrupt of `line` was taken: signal the bindings that it was not signalled to. The controller keeps the line quiet until
-    /// `open`.
+    /// Delivers an interrupt of `line`: signals the bindings that have not been signalled since
+    /// they acknowledged. The controller keeps the line quiet until `open`.
     ///
-    /// Where many share the line a few are signalled at a time: it is opened, and interrupts again at once, until all were. So it
-    /// is where another interrupt is pending after a signal. An edge would not come again: a line of edges is not shared.
+    /// If many bindings share the line, only a few are signalled at a time. The line then opens
+    /// with bindings left, and interrupts again at once, until all are signalled. The same happens
+    /// if another interrupt is pending after a signal. An edge would not come again, so a line of
+    /// edges is not shared.
     ///
-    /// - Complexity: `KernelLimits.deliveryStep` signals, with a look at the pending interrupts after each.
+    /// - Complexity: `KernelLimits.deliveryStep` signals, with a look at the pending interrupts
+    ///   after each.
     mutating func deliverInterrupt(line: Int) {
         statistics.interrupts &+= 1
         if line < 0 || line >= Limits.interruptLines { return }
@@ -45,14 +49,17 @@ extension Kernel where H: ~Copyable {
             outstanding = outstanding &+ 1
         }
         if left < 0 {
-            // One more, so that no acknowledgement opens what is open.
+            // One more, so that no acknowledgement opens the line, which is open already.
             outstanding = outstanding &+ 1
             hardware.open(line: line)
         }
         tables.pointee.lines[line].outstanding = outstanding
     }
 
-    /// The driver has quieted its device.
+    /// Performs the driver's `acknowledge`: its device is quiet. The last acknowledgement opens the
+    /// line.
+    ///
+    /// - Returns: `wrongState` if no delivery is outstanding; else nil.
     mutating func acknowledge(_ interrupt: Ref<Interrupt>) -> KernelError? {
         if !interrupt.pointee.isOutstanding { return .wrongState }
         interrupt.pointee.isOutstanding = false
@@ -62,8 +69,14 @@ extension Kernel where H: ~Copyable {
         return nil
     }
 
-    /// Bind to a notification and open the line.
-    mutating func bind(_ interrupt: Ref<Interrupt>, _ notification: Ref<Notification>, bits: UInt64) -> KernelError? {
+    /// Binds an interrupt to a notification, and opens its line with the first binding.
+    ///
+    /// - Returns: `wrongState` if the line has another trigger, `exhausted` if it has too many
+    ///   bindings; else nil.
+    /// - Complexity: `KernelLimits.sharedLine` rounds.
+    mutating func bind(
+        _ interrupt: Ref<Interrupt>, _ notification: Ref<Notification>, bits: UInt64
+    ) -> KernelError? {
         let line = interrupt.pointee.line & 1023
         if !interrupt.pointee.isListed {
             var count = 1
@@ -84,11 +97,16 @@ extension Kernel where H: ~Copyable {
         interrupt.pointee.isListed = true
         interrupt.pointee.nextOnLine = tables.pointee.lines[line].first
         tables.pointee.lines[line].first = interrupt
-        if isFirst { hardware.enable(line: interrupt.pointee.line, trigger: interrupt.pointee.trigger) }
+        if isFirst {
+            hardware.enable(line: interrupt.pointee.line, trigger: interrupt.pointee.trigger)
+        }
         return nil
     }
 
-    /// Take the binding off its line. Where it had not acknowledged, that counts as done: a dead driver keeps nobody waiting.
+    /// Removes the binding from its line. An outstanding delivery counts as acknowledged, so a dead
+    /// driver does not keep the line quiet for the others.
+    ///
+    /// - Complexity: `KernelLimits.sharedLine` rounds.
     mutating func unbind(_ interrupt: Ref<Interrupt>) {
         connect(interrupt.source, to: nil, bits: 0)
         if !interrupt.pointee.isListed { return }
@@ -109,7 +127,9 @@ extension Kernel where H: ~Copyable {
             }
         }
         interrupt.pointee.nextOnLine = nil
-        if tables.pointee.lines[line].first == nil { hardware.disable(line: interrupt.pointee.line) }
+        if tables.pointee.lines[line].first == nil {
+            hardware.disable(line: interrupt.pointee.line)
+        }
         if interrupt.pointee.isOutstanding { _ = acknowledge(interrupt) }
     }
 }

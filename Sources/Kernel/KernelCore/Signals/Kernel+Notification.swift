@@ -9,7 +9,9 @@ extension Kernel where H: ~Copyable {
     /// - Complexity: constant.
     @inline(never) mutating func signal(_ notification: Ref<Notification>, _ bits: UInt64) {
         if notification.pointee.bits | bits == 0 { return }
-        if let thread = notification.pointee.boundThread, thread.state == .receiving, !thread.isEnding {
+        if let thread = notification.pointee.boundThread, thread.state == .receiving,
+            !thread.isEnding
+        {
             leaveReceive(thread)
             wake(thread, notification, bits)
         } else if let node = notification.pointee.waiters.first {
@@ -62,7 +64,9 @@ extension Kernel where H: ~Copyable {
             complete(thread, ResultWord(.notification), take(notification))
             return .done
         }
-        guard let deadline else { return requestService(of: thread) ? .restart : .failed(.wouldBlock) }
+        guard let deadline else {
+            return requestService(of: thread) ? .restart : .failed(.wouldBlock)
+        }
         if hasPassed(deadline) { return .failed(.timedOut) }
         thread.state = .waiting
         thread.pointee.notification = notification

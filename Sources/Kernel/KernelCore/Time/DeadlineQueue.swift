@@ -1,16 +1,17 @@
 // The deadline queue: time-outs and timers, each with an instant and a level of urgency.
 //
-// A radix priority search tree (McCreight 1985) whose nodes stand in the objects themselves. By instant it is a heap: no node is
-// later than those below it. By place it is a digital tree: the node at depth d shares the first d bits of its place with
-// everything below it, and branches on the next bit. A place is the level above a number that no other deadline has
-// (`DeadlineNumbers`), so the tree is at most `depth` nodes deep without any balancing, whoever adds what in which order. Both
-// questions of the timer need the bits of the level only: which deadline that is due is the most urgent, and
-// which is the first that is urgent enough.
+// It is a radix priority search tree (McCreight 1985), whose nodes stand in the threads and timers.
+// By instant it is a heap: no node is later than the nodes below it. By place it is a digital tree:
+// the node at depth d shares the first d bits of its place with every node below it, and branches
+// on the next bit. A place is the level above a number that no other deadline has
+// (`DeadlineNumbers`). So the tree is at most `depth` nodes deep without any balancing, whatever
+// the order of insertions. The timer asks for the most urgent due deadline, and for the earliest
+// deadline that is urgent enough. Both walks need only the bits of the level.
 
 import HardwareInterface
 import KernelABI
 
-/// A link of the tree: the node that stands there.
+/// A link of the tree: it refers to a node, or to none.
 public struct DeadlineLink: ~Copyable {
     var node: Ref<DeadlineNode>?
     init() {}
@@ -22,36 +23,40 @@ public struct DeadlineLink: ~Copyable {
 public struct DeadlineNode: ~Copyable {
     /// The subtree of the nodes whose next bit is 0.
     var left = DeadlineLink()
-    /// The subtree of the nodes whose next bit is 1: as long as that is a bit of the level, they are more urgent.
+    /// The subtree of the nodes whose next bit is 1. If that bit belongs to the level, they are
+    /// more urgent than those on the left.
     var right = DeadlineLink()
     /// The thread or the timer that this node stands in.
     var owner: Ref<ObjectHeader>?
     var instant = Instant.never
     /// The level (9 bits) above the number (12 bits).
     var place: UInt32 = 0
-    /// The number is this node's until the object is destroyed.
+    /// Whether the number is taken. It stays this node's until its thread or timer is destroyed.
     var hasNumber = false
-    /// It is in the queue.
+    /// Whether the node is in the queue.
     var isQueued = false
     init() {}
 
-    /// How urgent it is: `DeadlineLevel`.
+    /// The urgency and kind of the deadline (`DeadlineLevel`).
     var level: UInt32 { place &>> DeadlineNumbers.bits }
     var number: UInt32 { place & (1 &<< DeadlineNumbers.bits &- 1) }
-    /// Of a timer's: is it more urgent than this priority?
+    /// Returns whether a timer's deadline is more urgent than this priority.
     @inline(__always) func isTimer(above priority: Int) -> Bool {
         place >= UInt32(truncatingIfNeeded: priority &+ 1) &<< (DeadlineNumbers.bits &+ 1)
     }
-    /// No deadline stands below it.
+    /// Whether no node stands below this one.
     var isLeaf: Bool { left.node == nil && right.node == nil }
 }
 
-/// How urgent a deadline is: twice a priority, and one more for a time-out.
+/// The level of a deadline: twice its priority, and one more for a time-out.
 ///
-/// A time-out interrupts a thread of the same priority, since that may run with the urgency of the very caller that waits. A
-/// timer does not: however many timers others arm, they delay no thread that is as urgent.
+/// A time-out interrupts a thread of the same priority, since that thread may run with the urgency
+/// of the very caller that waits. A timer does not: the timers of equals do not delay a running
+/// thread, however many there are.
 enum DeadlineLevel {
-    @inline(__always) static func timeOut(_ priority: UInt8) -> UInt32 { UInt32(priority) &<< 1 | 1 }
+    @inline(__always) static func timeOut(_ priority: UInt8) -> UInt32 {
+        UInt32(priority) &<< 1 | 1
+    }
     @inline(__always) static func timer(_ priority: UInt8) -> UInt32 { UInt32(priority) &<< 1 }
 }
 
@@ -70,19 +75,22 @@ public struct DeadlineQueue: ~Copyable {
     /// The earliest deadline.
     @inline(__always) var first: Ref<DeadlineNode>? { root.node }
     private var top: Ref<DeadlineLink> {
-        // Safety: the queue is part of the kernel's state, which stays where it is; the link is not kept.
+        // Safety: the queue is part of the kernel's state, which does not move; the link is not
+        // kept.
         mutating get { unsafe withUnsafeMutablePointer(to: &root) { unsafe Ref($0) } }
     }
 
-    /// Adds a deadline.
+    /// Inserts a deadline.
     ///
     /// - Precondition: the node has a number and is not queued.
     /// - Complexity: constant; at most `depth` nodes are visited.
-    @inline(never) mutating func insert(_ node: Ref<DeadlineNode>, at instant: Instant, level: UInt32) {
+    @inline(never) mutating func insert(
+        _ node: Ref<DeadlineNode>, at instant: Instant, level: UInt32
+    ) {
         node.pointee.instant = instant
         node.pointee.place = node.pointee.number | level &<< DeadlineNumbers.bits
         node.pointee.isQueued = true
-        // The earlier of both stays; the later one goes on downwards.
+        // The earlier node stays; the later one moves on downwards.
         var lower = node
         var link = top
         var bit = DeadlineQueue.firstBit
@@ -103,17 +111,19 @@ public struct DeadlineQueue: ~Copyable {
         link.pointee.node = lower
     }
 
-    /// Is it the only deadline?
-    @inline(__always) func isAlone(_ node: Ref<DeadlineNode>) -> Bool { first == node && node.pointee.isLeaf }
+    /// Returns whether this is the only deadline in the queue.
+    @inline(__always) func isAlone(_ node: Ref<DeadlineNode>) -> Bool {
+        first == node && node.pointee.isLeaf
+    }
 
-    /// Adds a deadline to an empty queue, under the place that it had before.
+    /// Inserts a deadline into an empty queue, under the level that it had before.
     @inline(__always) mutating func insertOnly(_ node: Ref<DeadlineNode>, at instant: Instant) {
         node.pointee.instant = instant
         node.pointee.isQueued = true
         root.node = node
     }
 
-    /// Takes the only deadline out.
+    /// Removes the only deadline.
     ///
     /// - Precondition: `isAlone`.
     @inline(__always) mutating func removeOnly(_ node: Ref<DeadlineNode>) {
@@ -121,7 +131,7 @@ public struct DeadlineQueue: ~Copyable {
         node.pointee.isQueued = false
     }
 
-    /// Takes a deadline out: the earlier of two children moves up, level by level.
+    /// Removes a deadline: the earlier of two children moves up, level by level.
     ///
     /// - Precondition: the node is queued.
     /// - Complexity: constant; at most `depth` nodes are visited, and as many moved.
@@ -144,7 +154,7 @@ public struct DeadlineQueue: ~Copyable {
         link.pointee.node = nil
     }
 
-    /// Returns the link that leads to a queued node: its place tells the way.
+    /// Returns the link to a queued node: its place gives the path.
     @inline(__always) private mutating func link(to node: Ref<DeadlineNode>) -> Ref<DeadlineLink> {
         var link = top
         var bit = DeadlineQueue.firstBit
@@ -158,6 +168,7 @@ public struct DeadlineQueue: ~Copyable {
         return link
     }
 
+    /// Returns the earlier of two nodes; the left one if they are equal.
     @inline(__always) private func earlier(
         _ left: Ref<DeadlineNode>?, _ right: Ref<DeadlineNode>?
     ) -> Ref<DeadlineNode>? {
@@ -166,7 +177,7 @@ public struct DeadlineQueue: ~Copyable {
         return right.pointee.instant < left.pointee.instant ? right : left
     }
 
-    /// Returns the most urgent of the deadlines that are due; of equally urgent ones, the earliest.
+    /// Returns the most urgent due deadline; among equal levels, the earliest.
     ///
     /// - Complexity: constant; at most `levelDepth` nodes are visited.
     func mostUrgent(dueAt now: Instant) -> Ref<DeadlineNode>? {
@@ -193,24 +204,25 @@ public struct DeadlineQueue: ~Copyable {
         return best
     }
 
-    /// Returns when the earliest of the deadlines is due that are at least this urgent; `.never` where none is.
+    /// Returns the earliest instant of the deadlines of at least this level; `.never` if there is
+    /// none.
     ///
     /// - Complexity: constant; at most `levelDepth` nodes are visited.
     @inline(__always) func earliest(atLeast level: UInt32) -> Instant {
         let least = level &<< DeadlineNumbers.bits
-        // Its sign is the bit that decides next: a test of the sign is one instruction.
+        // The sign is the bit that decides next: its test is one instruction.
         var way = Int32(truncatingIfNeeded: least) &<< 11
         var best = Instant.never
         var next = first
         var rounds = LoopBound(DeadlineQueue.levelDepth)
         while let at = next {
             rounds.count()
-            // Everything below it is later.
+            // Every node below is later.
             if at.pointee.place >= least { return min(at.pointee.instant, best) }
             if way < 0 {
                 next = at.pointee.right.node
             } else {
-                // Everything on the right is more urgent.
+                // Every node on the right is more urgent.
                 if let right = at.pointee.right.node { best = min(right.pointee.instant, best) }
                 next = at.pointee.left.node
             }
@@ -221,9 +233,11 @@ public struct DeadlineQueue: ~Copyable {
 }
 
 extension Ref where Object == DeadlineNode {
-    /// The link to one of the subtrees.
+    /// Returns the link to one of the subtrees.
     @inline(__always) fileprivate func child(_ isRight: Bool) -> Ref<DeadlineLink> {
-        // Safety: the links are the first two members of a node; `hasPartsInPlace` compares at boot.
-        unsafe reference(raw + (isRight ? MemoryLayout<DeadlineLink>.stride : 0), as: DeadlineLink.self)
+        // Safety: the links are the first two members of a node; `hasPartsInPlace` checks it at
+        // boot.
+        unsafe reference(
+            raw + (isRight ? MemoryLayout<DeadlineLink>.stride : 0), as: DeadlineLink.self)
     }
 }

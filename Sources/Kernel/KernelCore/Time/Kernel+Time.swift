@@ -1,33 +1,45 @@
 // Deadlines: time-outs of blocked threads, and timers.
 //
-// A time-out is as urgent as its thread, a timer as the thread that armed it may make itself (its maximum priority, which is its
-// authority to disturb others). Of what is due the most urgent is served first, and nothing interrupts a more urgent thread,
-// nor a timer one that is as urgent (`DeadlineLevel`): however many of them come together, they do not delay it. So what an
-// expiry leaves to be done comes when the woken thread waits again. A thread with a slice is interrupted by timers of its own
-// urgency, since its slice ends only while an equal is ready; a thread that polls or yields serves what is due of its own urgency.
+// **Urgency.** A time-out is as urgent as its thread. A timer is as urgent as the thread that armed
+// it may make itself: that thread's maximum priority is its authority to disturb others. The kernel
+// serves the most urgent due deadline first. No deadline interrupts a more urgent thread, and no
+// timer interrupts a thread that is as urgent (`DeadlineLevel`). So less urgent deadlines delay a
+// thread by nothing, however many fall due together.
+//
+// **Exceptions.** Timers of its own urgency do interrupt a thread with a slice, since the slice
+// ends only while an equal is ready. A thread that polls in vain or yields has one due deadline of
+// its own urgency served.
+//
+// **Steps.** A timer interrupt and `yield` set `dueLevel`. The next step of the scheduler then
+// serves one deadline of at least that level, or ends a slice. An expiry beside other deadlines
+// takes further steps: the removal of the deadline, and the next deadline of a periodic timer.
+// Those that the woken thread preempts follow when a less urgent thread could run.
 
 import HardwareInterface
 import KernelABI
 
 extension Kernel where H: ~Copyable {
-    /// Has the next step serve the most urgent of the deadlines that are due, unless it is less urgent than `least`; or else the
-    /// end of a slice.
+    /// Makes the next step serve the most urgent due deadline of at least this level. If there is
+    /// none, the step ends the running thread's slice, if that is over.
     ///
-    /// The timer interrupts again at once while others are due, so that other interrupts get between.
+    /// If more deadlines are due, the timer interrupts again at once, so that other interrupts are
+    /// taken between them.
     mutating func requestService(atLeast least: UInt32) {
-        // The hardware holds an instant of the past: it is silent until `updateDeadline` sets it anew.
+        // The hardware's deadline has passed. It is silent until `updateDeadline` sets it anew.
         core.armed = .never
         hardware.setDeadline(.never)
         core.isStale = true
         core.dueLevel = least
     }
 
-    /// The same for a running thread that offers the processor to its equals: a deadline that is as urgent is served.
+    /// Makes the next step serve a due deadline that is as urgent as this running thread, which
+    /// offers the processor to its equals.
     ///
-    /// - Returns: false where none is due.
+    /// - Returns: false if no such deadline is due.
     @discardableResult mutating func requestService(of thread: Ref<Thread>) -> Bool {
         let level = DeadlineLevel.timer(thread.effective)
-        guard let node = core.deadlines.mostUrgent(dueAt: hardware.now), node.pointee.level >= level else {
+        guard let node = core.deadlines.mostUrgent(dueAt: hardware.now), node.pointee.level >= level
+        else {
             return false
         }
         core.isStale = true
@@ -35,7 +47,7 @@ extension Kernel where H: ~Copyable {
         return true
     }
 
-    /// Serves what was requested.
+    /// Serves one deadline of at least `dueLevel`, or else ends a slice that is over.
     ///
     /// - Complexity: constant.
     @inline(never) mutating func serveDeadlines() {
@@ -54,6 +66,8 @@ extension Kernel where H: ~Copyable {
         DeadlineLevel.timer(thread.effective) &+ (thread.pointee.slice == 0 ? 1 : 0)
     }
 
+    /// Serves a due deadline: a timer's, a time-out, or the stale one of a thread that was woken
+    /// before.
     private mutating func serve(_ node: Ref<DeadlineNode>, now: Instant) {
         guard let owner = node.pointee.owner else { return }
         if owner.pointee.kind == .timer {
@@ -65,7 +79,8 @@ extension Kernel where H: ~Copyable {
         }
     }
 
-    /// Signals, takes the deadline out and sets the next one. Where others are queued these are three steps.
+    /// Expires a timer: signals, removes its deadline, sets the next one. If the queue holds other
+    /// deadlines, each of these is a step.
     private mutating func expire(_ timer: Ref<Timer>, now: Instant) {
         if timer.pointee.hasSignalled {
             timer.pointee.hasSignalled = false
@@ -75,14 +90,18 @@ extension Kernel where H: ~Copyable {
         }
         if core.deadlines.isAlone(timer.node) {
             core.deadlines.removeOnly(timer.node)
-            if let next = nextDeadline(of: timer, now: now) { core.deadlines.insertOnly(timer.node, at: next) }
+            if let next = nextDeadline(of: timer, now: now) {
+                core.deadlines.insertOnly(timer.node, at: next)
+            }
         } else {
             timer.pointee.hasSignalled = true
         }
-        if let notification = timer.pointee.source.notification { signal(notification, timer.pointee.source.bits) }
+        if let notification = timer.pointee.source.notification {
+            signal(notification, timer.pointee.source.bits)
+        }
     }
 
-    /// Sets the next deadline of a periodic timer whose last one was taken out.
+    /// Sets the next deadline of a periodic timer whose last one was removed.
     @inline(never) mutating func rearm(_ timer: Ref<Timer>) {
         core.unarmed = nil
         guard let next = nextDeadline(of: timer, now: hardware.now) else { return }
@@ -90,7 +109,8 @@ extension Kernel where H: ~Copyable {
         core.deadlines.insert(timer.node, at: next, level: timer.node.pointee.level)
     }
 
-    /// Sets a periodic timer's deadline to the next period; nil for another.
+    /// Advances a periodic timer's deadline by a period and returns it; returns nil for a timer
+    /// that expires once.
     @inline(__always) func nextDeadline(of timer: Ref<Timer>, now: Instant) -> Instant? {
         let period = timer.pointee.period
         if period == 0 { return nil }
@@ -103,9 +123,13 @@ extension Kernel where H: ~Copyable {
 
     // Timers
 
-    /// `arm`: replaces what was armed before. Restartable: taking the old deadline out is a step.
+    /// Performs `arm`: replaces the deadline of the timer. Restartable: the removal of the old
+    /// deadline is a step.
     ///
-    /// - Parameter urgency: the maximum priority of the thread that arms it.
+    /// - Parameter urgency: the maximum priority of the thread that arms the timer.
+    /// - Returns: false if an interrupt is pending after the removal.
+    /// - Throws: `wrongState` if the timer is not connected to a notification, `invalidArgument`,
+    ///   or `exhausted` if no number is left for the deadline.
     mutating func arm(
         _ timer: Ref<Timer>, at deadline: Instant, period: UInt64, urgency: UInt8
     ) throws(KernelError) -> Bool {
@@ -124,6 +148,7 @@ extension Kernel where H: ~Copyable {
         return true
     }
 
+    /// Removes the timer's deadline, if it is armed.
     mutating func cancel(_ timer: Ref<Timer>) {
         if !timer.node.pointee.isQueued { return }
         timer.pointee.hasSignalled = false
@@ -133,12 +158,14 @@ extension Kernel where H: ~Copyable {
 
     // Time-outs of blocked threads
     //
-    // A thread that is woken leaves its deadline in the queue, unless it is the only one: taking it out is as much work as all
-    // the rest of the wake-up. It goes before the thread's next wait with a deadline, or when it is due, as a step of its own.
+    // A woken thread leaves its deadline in the queue, unless it is the only one: the removal is as
+    // much work as the rest of the wake-up. A step of its own removes the deadline, before the
+    // thread's next wait with a deadline or when the deadline is due.
 
-    /// Makes the thread ready for a wait with a deadline: it gets a number, and its last deadline leaves the queue.
+    /// Prepares a wait with a deadline: gives the thread a number, and removes its stale deadline.
     ///
-    /// - Returns: why it cannot wait so, or that an interrupt came between; nil where it can.
+    /// - Returns: nil if the thread may wait; else `exhausted`, or `restart` if an interrupt is
+    ///   pending after the removal.
     @inline(never) mutating func prepareDeadline(_ thread: Ref<Thread>) -> Outcome? {
         let node = thread.deadlineNode
         if !number(node, maximum: thread.pointee.maximum) { return .failed(.exhausted) }
@@ -148,8 +175,9 @@ extension Kernel where H: ~Copyable {
         return isInterrupted() ? .restart : nil
     }
 
-    /// Wakes the thread, which is blocked, with `timedOut` at `deadline`, unless that is never. Where an interrupt is pending,
-    /// the deadline enters the queue by a step.
+    /// Starts the time-out of a blocked thread: at `deadline` its wait ends with `timedOut`.
+    /// Nothing happens if that is `.never`. If an interrupt is pending, a step inserts the deadline
+    /// into the queue.
     ///
     /// - Precondition: `prepareDeadline` returned nil in this call.
     @inline(never) mutating func startDeadline(_ thread: Ref<Thread>, _ deadline: Instant) {
@@ -162,6 +190,8 @@ extension Kernel where H: ~Copyable {
         core.deadlines.insert(node, at: deadline, level: DeadlineLevel.timeOut(thread.effective))
     }
 
+    /// Cancels the time-out of a thread. Its deadline stays in the queue, unless it is the only
+    /// one.
     @inline(__always) mutating func cancelDeadline(_ thread: Ref<Thread>) {
         if !thread.pointee.scheduling.hasDeadline { return }
         thread.pointee.scheduling.hasDeadline = false
@@ -170,28 +200,34 @@ extension Kernel where H: ~Copyable {
         core.deadlines.removeOnly(thread.deadlineNode)
     }
 
-    /// The thread's deadline has passed: ending its wait is a step, which goes before whatever is less urgent.
+    /// Requests the end of a wait whose deadline has passed: a step that goes before everything
+    /// less urgent.
     private mutating func requestTimeOut(_ thread: Ref<Thread>) {
         cancelDeadline(thread)
         thread.pointee.scheduling.isTimedOut = true
         queueUpdate(thread, urgency: thread.effective)
     }
 
-    /// Has the deadline passed already? Then the call must not block.
+    /// Returns whether the deadline has passed. A call with such a deadline must not block.
     func hasPassed(_ deadline: Instant) -> Bool { deadline != .never && deadline <= hardware.now }
 
     // Numbers
 
-    /// Gives a deadline its number, which it keeps; false where the thread that asks may have none.
+    /// Gives a deadline its number, unless it has one.
+    ///
+    /// - Parameter maximum: the maximum priority of the thread that sets the deadline.
+    /// - Returns: false if no number is left for that thread.
     func number(_ node: Ref<DeadlineNode>, maximum: UInt8) -> Bool {
         if node.pointee.hasNumber { return true }
-        guard let number = tables.pointee.deadlineNumbers.take(maximum: maximum) else { return false }
+        guard let number = tables.pointee.deadlineNumbers.take(maximum: maximum) else {
+            return false
+        }
         node.pointee.place = number
         node.pointee.hasNumber = true
         return true
     }
 
-    /// The thread or timer is destroyed: its number is free again.
+    /// Frees the number of a deadline whose thread or timer is destroyed.
     func dropNumber(_ node: Ref<DeadlineNode>) {
         if !node.pointee.hasNumber { return }
         node.pointee.hasNumber = false
