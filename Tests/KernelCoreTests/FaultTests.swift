@@ -21,6 +21,20 @@ import Testing
         return (handler, thread, endpoint, reply)
     }
 
+    /// A fault that an interrupt interrupts is raised again, whichever look of the kernel meets it.
+    @Test(arguments: 0..<4, [true, false])
+    func anInterruptedFaultIsNotLost(queries: Int, handlerWaits: Bool) {
+        let s = TestSystem(fast: false)
+        let (handler, thread, endpoint, reply) = makePair(s, handlerWaits: handlerWaits)
+        s.perform(.setSlice, handler.slot, 100_000)
+        s.hardware.queriesLeft = queries
+        s.fault(thread)
+        s.hardware.queriesLeft = nil
+        #expect(s.isRunning(handler) && s.effective(handler) == 30)
+        if !handlerWaits { s.receive(handler, endpoint, reply: reply) }
+        #expect(s.results(handler).word.delivery == .fault && s.results(handler).badge == 42)
+    }
+
     @Test(arguments: [true, false]) func aFaultIsAMessage(handlerWaits: Bool) {
         let s = TestSystem()
         let (handler, thread, endpoint, reply) = makePair(s, handlerWaits: handlerWaits)

@@ -26,7 +26,7 @@ extension Kernel where H: ~Copyable {
 
     /// Stops the thread, and delivers its fault to the waiting handler or queues it.
     ///
-    /// - Returns: false if an interrupt is pending and the fault was not offered.
+    /// - Returns: false if an interrupt is pending: the instruction is to fault again.
     @inline(never) private mutating func offerFault(_ thread: Ref<Thread>) -> Bool {
         thread.pointee.scheduling.isFaulting = true
         thread.state = .faulted
@@ -38,17 +38,18 @@ extension Kernel where H: ~Copyable {
         thread.pointee.sendBadge = slot.pointee.badge
         thread.pointee.sendControl = 0
         endLoan(thread)
-        if case .failed(.deadlock) = offer(
-            thread, endpoint, through: slot, deadline: .never, state: .faulted)
-        {
+        var outcome = offer(thread, endpoint, through: slot, deadline: .never, state: .faulted)
+        if case .failed(.deadlock) = outcome {
             // The handler waits for this thread, which cannot answer. So that call ends, and the
             // fault is offered again.
             if isInterrupted() { return false }
             endWait(of: endpoint, for: thread)
             if isInterrupted() { return false }
-            _ = offer(thread, endpoint, through: slot, deadline: .never, state: .faulted)
+            outcome = offer(thread, endpoint, through: slot, deadline: .never, state: .faulted)
         }
-        // Any other failure means that the chain is too long already. The thread stays faulted.
+        // Any failure means that the chain is too long, or leads to the thread itself. It stays
+        // faulted.
+        if case .restart = outcome { return false }
         return true
     }
 
