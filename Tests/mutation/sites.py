@@ -257,7 +257,8 @@ class Parser:
         """Negates each clause that is a plain condition."""
         while at < end:
             comma = self.find(at, end, {","})
-            if self.all[at].text not in ("let", "var", "case", "#available"):
+            # The end of an endless loop cannot be negated: what follows it would be missing.
+            if self.all[at].text not in ("let", "var", "case", "#available", "true"):
                 self.add("negate", at, comma, ("Mutation.negated({n}, ", ")"), (at, comma))
                 self.expression(at, comma, (at, comma))
             else:

@@ -127,6 +127,8 @@
                 inspection.isLive(core.current, .thread), "the current thread is dead")
             inspection.require(core.unarmed == nil, "a periodic timer has no deadline")
             inspection.require(core.dueLevel == .max, "a deadline that is due waits for a step")
+            inspection.require(
+                !core.isYielding && !core.isUpdatesTurn, "a turn is over before its time")
             if let running {
                 inspection.require(
                     inspection.isLive(running, .thread), "the running thread is dead")

@@ -124,19 +124,7 @@ extension Kernel where H: ~Copyable {
             if isInterrupted() { return .restart }
         }
         if let sender = endpoint.waitingSender {
-            guard let capabilities = carry(from: sender, to: thread) else { return .restart }
-            let state = sender.state
-            if state != .sending, let server = sender.pointee.blockedOn, server != thread {
-                // From now on the sender waits for this thread, although it is still queued.
-                removeCaller(sender)
-                adoptCaller(sender, by: thread)
-                if isInterrupted() { return .restart }
-            }
-            endpoint.removeSender(sender)
-            thread.pointee.reply = reply
-            deliver(from: sender, in: state, to: thread, capabilities)
-            if state == .sending { unblock(sender) }
-            return .done
+            return take(sender, at: endpoint, by: thread, with: reply)
         }
         if hasPassed(deadline) { return .failed(.timedOut) }
         thread.pointee.endpoint = endpoint
@@ -146,6 +134,35 @@ extension Kernel where H: ~Copyable {
         enqueueReceiver(thread, endpoint, isPlain: deadline == .never)
         startDeadline(thread, deadline)
         return .blocked
+    }
+
+    /// Delivers the message of a queued sender to the running thread.
+    private mutating func take(
+        _ sender: Ref<Thread>, at endpoint: Ref<Endpoint>, by thread: Ref<Thread>,
+        with reply: Ref<Reply>
+    ) -> Outcome {
+        let state = sender.state
+        // A caller that is received by another thread than the endpoint's server waits for that
+        // thread from now on. Where an interrupt comes between, it waits for the server again.
+        let server = state == .sending ? nil : sender.pointee.blockedOn
+        let isMoved = server != nil && server != thread
+        if isInterrupted() { return .restart }
+        if isMoved {
+            removeCaller(sender)
+            adoptCaller(sender, by: thread)
+        }
+        guard let capabilities = carry(from: sender, to: thread) else {
+            if isMoved, let server {
+                dropCaller(sender, of: thread)
+                addCaller(sender, to: server)
+            }
+            return .restart
+        }
+        endpoint.removeSender(sender)
+        thread.pointee.reply = reply
+        deliver(from: sender, in: state, to: thread, capabilities)
+        if state == .sending { unblock(sender) }
+        return .done
     }
 
     /// Looks up the objects that a receive needs. The reply object need not be free.
@@ -234,8 +251,12 @@ extension Kernel where H: ~Copyable {
         do throws(KernelError) {
             let (_, reply) = try checkReceive(thread, control.slot, replySlot)
             if reply.pointee.caller != nil {
-                let isAnswered = try answer(thread, replySlot, control)
-                if !isAnswered || isInterrupted() { return .restart }
+                if !(try answer(thread, replySlot, control)) { return .restart }
+                // From here on it is a plain receive: another thread may receive with the reply
+                // object before this one starts anew.
+                let receive = ControlWord(.receive, control.slot, timed: control.isTimed)
+                thread.pointee.context.x.0 = receive.raw
+                if isInterrupted() { return .restart }
             }
         } catch { return .failed(error) }
         return receive(thread, endpoint: control.slot, reply: replySlot, deadline: deadline)

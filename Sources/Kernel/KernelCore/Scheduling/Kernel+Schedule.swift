@@ -57,11 +57,12 @@ extension Kernel where H: ~Copyable {
         // thread.
         core.dueLevel = .max
         if let thread, thread.state == .running {
+            // Its turn is not over: it performs the call again.
             if core.isYielding { restart(thread) }
-            core.isYielding = false
             keepSlice(thread)
             core.ready.insert(thread, atHead: true)
         }
+        core.isYielding = false
         core.sliceEnd = .never
         account(from: thread, to: woken)
         updateDeadline(leastLevel(beside: woken))
@@ -338,6 +339,9 @@ extension Kernel where H: ~Copyable {
         }
         core.isUpdatesTurn = true
         insertReady(thread)
+        if !core.isYielding { return }
+        core.isYielding = false
+        complete(thread, .success)
     }
 
     /// Makes a blocked thread ready, or stops it if it was suspended. Its results are already in

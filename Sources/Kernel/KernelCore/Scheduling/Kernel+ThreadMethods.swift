@@ -72,11 +72,10 @@ extension Kernel where H: ~Copyable {
         }
         if isInterrupted() { return .restart }
         if fault != nil && !endWaits(with: thread.faultSlot) { return .restart }
-        if let space, let error = set(thread.spaceSlot, space) { throw error }
         if let fault, let error = set(thread.faultSlot, fault) { throw error }
-        refreshParts(thread)
         if isInterrupted() { return .restart }
-        // The caller's own table comes last: the slots are looked up in the present one.
+        // Nothing restarts from here on: these may be the caller's own table and address space.
+        if let space, let error = set(thread.spaceSlot, space) { throw error }
         if let table, let error = set(thread.tableSlot, table) { throw error }
         var area: Ref<FloatingPointArea>?
         if let buffer {

@@ -198,8 +198,8 @@
             if state != .receiving, let endpoint {
                 require(
                     endpoint.pointee.isClosed
-                        || (thread.pointee.blockedOn == nil) == (endpoint.pointee.server == nil),
-                    "\(name): queued, but blocked on no server")
+                        || thread.pointee.blockedOn == endpoint.pointee.server,
+                    "\(name): queued, but not blocked on the server")
             }
         }
     }
