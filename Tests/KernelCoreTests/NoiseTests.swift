@@ -222,7 +222,7 @@ private final class Noise {
         if number == 100 + Int(Method.retype.rawValue) { x[7] = 0 }
         s.hardware.queriesLeft = random.next() % 4 == 0 ? Int(random.next() % 5) : nil
         // As many looks between two as the longest call has before it changes anything.
-        s.hardware.ghostPeriod = 4 + Int(random.next() % 3)
+        s.hardware.ghostPeriod = 12 + Int(random.next() % 5)
         s.trap(thread)
         s.hardware.queriesLeft = nil
         // A call that blocks may succeed later, when another call sets its result.

@@ -50,7 +50,7 @@ extension ReferenceModel {
         replies[reply] = Answer(caller: sender, holder: receiver)
         tasks[sender].on.reply = reply
         if !tasks[sender].isFaulting { tasks[sender].state = .awaitingReply }
-        if tasks[sender].blockedOn == nil { block(sender, on: receiver) }
+        if tasks[sender].blockedOn == nil { adopt(sender, by: receiver) }
     }
     mutating func receive(_ task: Int, _ door: Int, _ reply: Int, _ deadline: UInt64) {
         number(task, deadline)

@@ -11,6 +11,12 @@ extension ReferenceModel {
         tasks[server].callers = queued(caller, in: tasks[server].callers, by: \.callerKey)
         request(server)
     }
+    /// The same for a receiver, which stands in no queue: its priority follows at once.
+    mutating func adopt(_ caller: Int, by receiver: Int) {
+        tasks[caller].blockedOn = receiver
+        tasks[receiver].callers = queued(caller, in: tasks[receiver].callers, by: \.callerKey)
+        tasks[receiver].effective = inherited(receiver)
+    }
     mutating func unblock(_ caller: Int) {
         guard let server = tasks[caller].blockedOn else { return }
         tasks[caller].blockedOn = nil
