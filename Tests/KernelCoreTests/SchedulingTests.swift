@@ -129,6 +129,27 @@ import Testing
         #expect(s.isRunning(b))
     }
 
+    /// A slice that ends in the instant that preempts its thread does not begin again.
+    @Test(arguments: [true, false]) func aSliceThatIsOverStaysOver(fast: Bool) {
+        let s = TestSystem(fast: fast)
+        let (a, b) = (s.makeThread(priority: 10), s.makeThread(priority: 10))
+        let urgent = s.makeThread(priority: 50)
+        let notification = s.make(.notification)
+        let timer = s.makeTimer(signalling: notification)
+        s.asRoot { for thread in [a, b] { s.perform(.setSlice, thread.slot, 1000) } }
+        s.start(urgent)
+        s.go()
+        s.wait(urgent, notification)
+        s.start(a, b)
+        s.perform(.arm, timer, s.hardware.now + 1000)
+        s.advance(by: 1000)
+        #expect(s.isRunning(urgent) && s.results(urgent).badge == 1)
+        s.wait(urgent, notification)
+        #expect(s.isRunning(a) && s.hardware.deadline == s.hardware.now + 1)
+        s.advance(by: 1)
+        #expect(s.isRunning(b))
+    }
+
     /// More threads than the ready queue has room for in front, each preempted by the next.
     @Test func whoIsPreemptedInTurnGoesOnInTurn() {
         let s = TestSystem()
