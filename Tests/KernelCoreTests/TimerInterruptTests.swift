@@ -265,6 +265,14 @@ import Testing
         s.inspectTables()
     }
 
+    /// The first line and the last one are lines as all others are.
+    @Test(arguments: [0, Limits.interruptLines - 1]) func everyUnboundLineIsMasked(line: Int) {
+        let s = TestSystem()
+        s.hardware.enabled.insert(line)
+        s.raise(line: line)
+        #expect(!s.hardware.enabled.contains(line) && s.hardware.quiet.isEmpty)
+    }
+
     @Test func aLineThatNobodyWantsIsMasked() {
         let s = TestSystem()
         s.go()
