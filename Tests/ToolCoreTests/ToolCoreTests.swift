@@ -115,7 +115,12 @@ final class ToolCoreTests: XCTestCase {
     func testConsoleLines() {
         XCTAssertEqual(ConsoleEvent(line: "ok 3 - ipc.call\r"), .passed("ipc.call"))
         XCTAssertEqual(ConsoleEvent(line: "not ok 4 - ipc.send: got 3"), .failed("ipc.send", reason: "got 3"))
-        XCTAssertEqual(ConsoleEvent(line: "swiftlet-tests: 12 passed, 1 failed"), .finished(passed: 12, failed: 1))
+        XCTAssertEqual(
+            ConsoleEvent(line: "ok 5 - fp.calls # SKIP it counts instructions\r"),
+            .skipped("fp.calls", reason: "it counts instructions"))
+        XCTAssertEqual(
+            ConsoleEvent(line: "swiftlet-tests: 12 passed, 1 failed, 3 skipped"),
+            .finished(passed: 12, failed: 1, skipped: 3))
         XCTAssertEqual(ConsoleEvent(line: "swiftlet: power off, status 7"), .powerOff(status: 7))
         XCTAssertEqual(ConsoleEvent(line: "swiftlet: kernel panic: brk"), .panic("brk"))
         XCTAssertEqual(ConsoleEvent(line: "hello"), .other)

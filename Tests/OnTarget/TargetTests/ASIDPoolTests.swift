@@ -99,11 +99,10 @@ func asidPoolTests(_ runner: inout Runner) {
         let worker = try task.thread(&c, number: 0, priority: 20, maximum: 20, fault: .none)
         poke(SandboxAddress.sharedHere, 0)
         try c.succeed { () throws(KernelError) in try worker.restart(countingTask) }
-        try c.pause(milliseconds: 1)
-        try c.expect(peek(SandboxAddress.sharedHere) > 0, "it does not run")
+        try c.pause(milliseconds: 1, until: { peek(SandboxAddress.sharedHere) > 0 })
         try c.succeed { () throws(KernelError) in try poolMemory.reclaim() }
         let count = peek(SandboxAddress.sharedHere)
-        try c.pause(milliseconds: 1)
+        try c.settle()
         try c.equal(peek(SandboxAddress.sharedHere), count, "it still runs")
         let state = try c.information(worker.thread).state
         try c.equal(UInt64(state.rawValue), UInt64(ThreadState.faulted.rawValue))

@@ -156,7 +156,7 @@ extension CutChain {
 extension Runner {
     /// Cuts each change at one member, in each way.
     fileprivate mutating func cut(_ name: StaticString, _ kind: ChainCut.Kind, _ member: Int) {
-        test(name) { c throws(Failure) in
+        test(name, clock: .instructions) { c throws(Failure) in
             try c.setMain(priority: 1)
             let changes: InlineArray<3, ChainChange> = [.raise, .lower, .call]
             var cuts: UInt64 = 0

@@ -149,15 +149,62 @@ struct Checks {
         try? main.setSlice(Duration(ticks: 0))
         try? main.bindNotification(nil)
     }
-    /// Let everybody below run for a while.
-    func pause(milliseconds: UInt64 = 2, line: UInt = #line) throws(Failure) {
-        let memory = memory
-        let idle = Slot(636)
-        try? CapabilityTable.own.delete(idle)
-        try succeed(line: line) { () throws(KernelError) in try memory.retype(.notification, index: idle) }
-        _ = try? Notification(idle).wait(deadline: .after(milliseconds: milliseconds))
+}
+
+/// How a test waits for its other threads. What must come may take as long as a slow machine takes.
+extension Checks {
+    /// When a test gives up.
+    static var patience: Instant { .after(milliseconds: 20_000) }
+    private var never: Notification { Notification(Slot(636)) }
+    private var rest: Notification { Notification(Slot(637)) }
+    private var lowest: Thread { Thread(Slot(638)) }
+
+    /// Let all other threads run until each of them is blocked.
+    func settle(line: UInt = #line) throws(Failure) {
+        let (memory, rest, lowest) = (memory, rest, lowest)
+        let start = unsafe UInt64(UInt(bitPattern: unsafeBitCast(noteRest, to: UnsafeRawPointer.self)))
+        let stack = unsafe withUnsafePointer(to: &restStack) { UInt64(UInt(bitPattern: $0)) + 1024 }
+        try succeed(line: line) { () throws(KernelError) in
+            if try CapabilityTable.own.describe(lowest.slot).kind == .null {
+                try memory.retype(.notification, index: rest.slot)
+                try memory.retype(.thread, index: lowest.slot)
+                try lowest.configure(table: RootSlot.table, addressSpace: RootSlot.addressSpace)
+                try lowest.setPriority(0, maximum: 0)
+            }
+            try lowest.setEntry(
+                programCounter: start, stackPointer: stack, argument: UInt64(rest.slot.index), threadPointer: 0)
+            try lowest.resume()
+        }
+        if (try? rest.wait(deadline: Checks.patience)) == nil {
+            throw Failure(line: line, text: "the other threads do not block", value: 0)
+        }
+        // It has signalled; now it stops.
+        try succeed(line: line) { () throws(KernelError) in try lowest.suspend() }
+    }
+
+    /// Let time pass, and go on until the condition holds.
+    func pause(
+        milliseconds: UInt64 = 2, until condition: () -> Bool = { true }, line: UInt = #line
+    ) throws(Failure) {
+        let (memory, never, limit) = (memory, never, Checks.patience)
+        try succeed(line: line) { () throws(KernelError) in
+            if try CapabilityTable.own.describe(never.slot).kind == .null {
+                try memory.retype(.notification, index: never.slot)
+            }
+        }
+        repeat {
+            try expect(Instant.now < limit, "what the test waits for does not come", line: line)
+            _ = try? never.wait(deadline: .after(milliseconds: milliseconds))
+        } while !condition()
     }
 }
+
+/// Signals that no thread of a higher priority is ready.
+private let noteRest: @convention(c) (UInt64) -> Void = { slot in
+    try? Notification(Slot(UInt32(slot))).signal(1)
+    while true {}
+}
+nonisolated(unsafe) private var restStack = InlineArray<128, UInt64>(repeating: 0)
 
 /// Stacks of the test's threads: 32 of 4 KiB.
 struct Stacks { var words = InlineArray<16384, UInt64>(repeating: 0) }

@@ -18,7 +18,7 @@ extension Checks {
         }
         _ = try spawn(priority: 100, entry, fault: badged, withBuffer: withBuffer, line: line)
         let received = try succeed(line: line) { () throws(KernelError) in
-            try endpoint.receive(reply: reply, deadline: .after(milliseconds: 100))
+            try endpoint.receive(reply: reply, deadline: Checks.patience)
         }
         try equal(UInt64(received.delivery.rawValue), UInt64(Delivery.fault.rawValue), "delivery", line: line)
         try equal(received.badge, 0x5eed, "badge", line: line)
@@ -85,7 +85,7 @@ func faultTests(_ runner: inout Runner) {
         try c.succeed { () throws(KernelError) in
             try reply.reply(RegisterMessage(FaultReply.resumeAt.rawValue, received[Fault.programCounter] + 4))
         }
-        try c.pause()
+        try c.settle()
         try c.equal(note(0), 5)
     }
     runner.test("fault.retry-after-mapping") { c throws(Failure) in
@@ -101,7 +101,7 @@ func faultTests(_ runner: inout Runner) {
         try c.kind(received, .pageWrite)
         _ = try c.map(at: 0xa000_0000)
         try c.succeed { () throws(KernelError) in try reply.reply(RegisterMessage(FaultReply.retry.rawValue)) }
-        try c.pause()
+        try c.settle()
         try c.equal(note(0), 77)
     }
     runner.test("fault.reply-stop") { c throws(Failure) in
@@ -111,7 +111,7 @@ func faultTests(_ runner: inout Runner) {
             endThread()
         })
         _ = received
-        try c.pause()
+        try c.settle()
         try c.equal(note(0), 0)
     }
     runner.test("fault.unknown-system-call") { c throws(Failure) in
@@ -169,17 +169,17 @@ func faultTests(_ runner: inout Runner) {
                 try? doorReply.reply(RegisterMessage(FaultReply.stop.rawValue))
                 endThread()
             })
-        try c.pause()
+        try c.settle()
         _ = try c.spawn(
             priority: 120,
             { _ in
                 breakpoint()
                 endThread()
             }, fault: endpoint.slot)
-        try c.pause()
+        try c.settle()
         try c.equal(UInt64(try c.information(handler).effective), 120)
         try c.succeed { () throws(KernelError) in try release.signal(1) }
-        try c.pause()
+        try c.settle()
         try c.equal(UInt64(try c.information(handler).effective), 10)
     }
 }

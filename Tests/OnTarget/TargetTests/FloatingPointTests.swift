@@ -68,16 +68,15 @@ func floatingPointTests(_ runner: inout Runner) {
         let tick = try c.notification()
         let server = try c.spawn(priority: 30, vectorServer)
         try c.succeed { () throws(KernelError) in try endpoint.bindServer(server) }
-        try c.pause()
+        try c.settle()
         _ = try c.spawn(priority: 200, vectorWaiter, UInt64(tick.slot.index))
         _ = try c.spawn(priority: 30, vectorClient)
         try c.succeed { () throws(KernelError) in
             try timer.bind(tick, bits: 1)
             try timer.arm(.now, period: .microseconds(13))
         }
-        try c.pause(milliseconds: 10)
+        try c.pause(milliseconds: 10, until: { note(0) > 100 && note(1) > 100 })
         try c.succeed { () throws(KernelError) in try timer.cancel() }
-        try c.expect(note(0) > 100 && note(1) > 100, "too few rounds", note(0))
         try c.equal(note(10), 0, "the server's registers changed")
         try c.equal(note(11), 0, "the client's registers changed")
         try c.equal(note(12), 0, "the waiter's registers changed")
@@ -91,8 +90,7 @@ func floatingPointTests(_ runner: inout Runner) {
                 try thread.resume()
             }
         }
-        try c.pause(milliseconds: 10)
-        try c.expect(note(2) > 0 && note(3) > 0, "both must have run")
+        try c.pause(milliseconds: 10, until: { note(2) > 0 && note(3) > 0 })
         try c.equal(note(13), 0, "registers changed")
     }
     runner.test("fp.preserved-across-system-calls") { c throws(Failure) in

@@ -111,9 +111,9 @@ func ipcErrorTests(_ runner: inout Runner) {
     runner.test("ipc.error.peer-died-by-close") { c throws(Failure) in
         let (endpoint, _) = try c.door()
         try c.callers(5, priority: 30)
-        try c.pause()
+        try c.settle()
         try c.succeed { () throws(KernelError) in try endpoint.close() }
-        try c.pause()
+        try c.settle()
         for index in 0..<5 { try c.equal(note(index), UInt64(KernelError.peerDied.rawValue)) }
         try c.refuse(.peerDied) { () throws(KernelError) in try endpoint.call(RegisterMessage()) }
         let server = try c.thread(priority: 30, { _ in endThread() })
@@ -126,7 +126,7 @@ func ipcErrorTests(_ runner: inout Runner) {
         try c.callers(1, priority: 30)
         _ = try c.succeed { () throws(KernelError) in try endpoint.receive(reply: reply) }
         try c.succeed { () throws(KernelError) in try own.delete(reply.slot) }
-        try c.pause()
+        try c.settle()
         try c.equal(note(0), UInt64(KernelError.peerDied.rawValue))
     }
     runner.test("ipc.error.deadlock") { c throws(Failure) in
@@ -161,7 +161,7 @@ func ipcErrorTests(_ runner: inout Runner) {
         }
         for index in (0..<16).reversed() {
             try c.succeed { () throws(KernelError) in try Thread(Slot(UInt32(note(8 + index)))).resume() }
-            try c.pause(milliseconds: 1)
+            try c.settle()
         }
         try c.equal(note(0), UInt64(KernelError.chainTooLong.rawValue))
         try c.equal(note(1), 0)

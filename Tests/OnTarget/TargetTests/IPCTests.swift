@@ -63,7 +63,7 @@ func ipcTests(_ runner: inout Runner) {
                     endThread()
                 }, UInt64(priorities[index]))
         }
-        try c.pause()
+        try c.settle()
         let expected: InlineArray<3, UInt64> = [40, 30, 20]
         for index in expected.indices {
             let received = try c.succeed { () throws(KernelError) in try endpoint.receive(reply: reply) }
@@ -80,7 +80,7 @@ func ipcTests(_ runner: inout Runner) {
                     endThread()
                 }, UInt64(index))
         }
-        try c.pause()
+        try c.settle()
         for index in 0..<4 {
             let received = try c.succeed { () throws(KernelError) in try endpoint.receive(reply: reply) }
             try c.equal(received[0], UInt64(index))
@@ -100,14 +100,14 @@ func ipcTests(_ runner: inout Runner) {
                     endThread()
                 }, UInt64(index))
         }
-        try c.pause()
+        try c.settle()
         let a = try c.succeed { () throws(KernelError) in try endpoint.receive(reply: first) }
         let b = try c.succeed { () throws(KernelError) in try endpoint.receive(reply: second) }
         try c.succeed { () throws(KernelError) in
             try second.reply(RegisterMessage(b[0] + 100))
             try first.reply(RegisterMessage(a[0] + 100))
         }
-        try c.pause()
+        try c.settle()
         try c.equal(note(0), 100)
         try c.equal(note(1), 101)
     }

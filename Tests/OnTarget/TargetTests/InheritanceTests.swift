@@ -33,12 +33,12 @@ extension Checks {
         setNote(22, UInt64(release.slot.index))
         let server = try spawn(priority: priority, holdingServer, line: line)
         try succeed(line: line) { () throws(KernelError) in try endpoint.bindServer(server) }
-        try pause(line: line)
+        try settle(line: line)
         return server
     }
     /// Sleeps first: an update of a less urgent thread waits while the test's own thread runs.
     func effective(_ thread: Thread, _ expected: UInt64, line: UInt = #line) throws(Failure) {
-        try pause(milliseconds: 1, line: line)
+        try settle(line: line)
         try equal(UInt64(try information(thread, line: line).effective), expected, "effective priority", line: line)
     }
 }
@@ -48,20 +48,20 @@ func inheritanceTests(_ runner: inout Runner) {
     runner.test("inheritance.received-caller") { c throws(Failure) in
         let server = try c.holder(priority: 10)
         _ = try c.spawn(priority: 80, caller)
-        try c.pause()
+        try c.settle()
         try c.equal(note(0), 1)
         try c.effective(server, 80)
         try c.succeed { () throws(KernelError) in try doorRelease.signal(1) }
-        try c.pause()
+        try c.settle()
         try c.effective(server, 10)
         try c.equal(note(2), 1)
     }
     runner.test("inheritance.queued-caller") { c throws(Failure) in
         let server = try c.holder(priority: 10)
         _ = try c.spawn(priority: 50, caller)
-        try c.pause()
+        try c.settle()
         _ = try c.spawn(priority: 90, caller)
-        try c.pause()
+        try c.settle()
         try c.equal(note(0), 1, "one received, one queued")
         try c.effective(server, 90)
     }
@@ -88,33 +88,33 @@ func inheritanceTests(_ runner: inout Runner) {
                 addNote(5)
                 endThread()
             })
-        try c.pause()
+        try c.settle()
         try c.effective(middle, 100)
         try c.effective(last, 100)
         try c.succeed { () throws(KernelError) in try doorRelease.signal(1) }
-        try c.pause()
+        try c.settle()
         try c.effective(last, 10)
         try c.equal(note(5), 1)
     }
     runner.test("inheritance.time-out") { c throws(Failure) in
         let server = try c.holder(priority: 10)
-        setNote(23, Instant.after(milliseconds: 10).ticks)
+        setNote(23, Instant.after(milliseconds: 300).ticks)
         _ = try c.spawn(priority: 80, caller)
-        try c.pause()
+        try c.settle()
         try c.effective(server, 80)
-        try c.pause(milliseconds: 12)
+        try c.pause(until: { note(1) != 0 })
         try c.effective(server, 10)
         try c.equal(note(1), UInt64(KernelError.timedOut.rawValue))
     }
     runner.test("inheritance.cancellation") { c throws(Failure) in
         let server = try c.holder(priority: 10)
         let thread = try c.spawn(priority: 80, caller)
-        try c.pause()
+        try c.settle()
         try c.effective(server, 80)
         try c.succeed { () throws(KernelError) in try thread.suspend() }
         try c.effective(server, 10)
         try c.succeed { () throws(KernelError) in try thread.resume() }
-        try c.pause()
+        try c.settle()
         try c.equal(note(1), UInt64(KernelError.cancelled.rawValue))
     }
     runner.test("inheritance.death-of-the-caller") { c throws(Failure) in
@@ -129,7 +129,7 @@ func inheritanceTests(_ runner: inout Runner) {
             try thread.setEntry(programCounter: start, stackPointer: stackTop(30), argument: 0, threadPointer: 0)
             try thread.resume()
         }
-        try c.pause()
+        try c.settle()
         try c.effective(server, 80)
         try c.succeed { () throws(KernelError) in try arena.reclaim() }
         try c.effective(server, 10)
@@ -137,17 +137,17 @@ func inheritanceTests(_ runner: inout Runner) {
     runner.test("inheritance.reply-deletion") { c throws(Failure) in
         let server = try c.holder(priority: 10)
         _ = try c.spawn(priority: 80, caller)
-        try c.pause()
+        try c.settle()
         try c.effective(server, 80)
         try c.succeed { () throws(KernelError) in try own.delete(Slot(UInt32(note(21)))) }
         try c.effective(server, 10)
-        try c.pause()
+        try c.settle()
         try c.equal(note(1), UInt64(KernelError.peerDied.rawValue))
     }
     runner.test("inheritance.base-change-while-boosted") { c throws(Failure) in
         let server = try c.holder(priority: 10)
         _ = try c.spawn(priority: 80, caller)
-        try c.pause()
+        try c.settle()
         try c.succeed { () throws(KernelError) in try server.setPriority(30, maximum: 30) }
         try c.effective(server, 80)
         try c.succeed { () throws(KernelError) in try server.setPriority(90, maximum: 90) }
@@ -155,13 +155,13 @@ func inheritanceTests(_ runner: inout Runner) {
         try c.succeed { () throws(KernelError) in try server.setPriority(20, maximum: 90) }
         try c.effective(server, 80)
         try c.succeed { () throws(KernelError) in try doorRelease.signal(1) }
-        try c.pause()
+        try c.settle()
         try c.effective(server, 20)
     }
     runner.test("inheritance.caller-base-change") { c throws(Failure) in
         let server = try c.holder(priority: 10)
         let thread = try c.spawn(priority: 80, caller)
-        try c.pause()
+        try c.settle()
         try c.succeed { () throws(KernelError) in try thread.setPriority(40, maximum: 40) }
         try c.effective(server, 40)
         try c.succeed { () throws(KernelError) in try thread.setPriority(120, maximum: 120) }
@@ -193,7 +193,7 @@ func inheritanceTests(_ runner: inout Runner) {
                 while note(3) < 1_000_000 { addNote(3) }
                 endThread()
             })
-        try c.pause()
+        try c.settle()
         _ = try c.spawn(
             priority: 90,
             { _ in
@@ -202,8 +202,7 @@ func inheritanceTests(_ runner: inout Runner) {
                 setNote(5, 1)
                 endThread()
             })
-        try c.pause(milliseconds: 50)
-        try c.equal(note(5), 1, "the client has no answer")
+        try c.pause(until: { note(5) == 1 })
         try c.equal(note(4), 0, "the hog ran before the client had its answer")
         try c.equal(note(6), 1000)
     }

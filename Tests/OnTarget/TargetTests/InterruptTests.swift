@@ -24,7 +24,7 @@ extension Checks {
         var bits: UInt64 = 0
         while bits != 3 {
             bits |= try succeed(line: line) { () throws(KernelError) in
-                try notification.wait(deadline: .after(milliseconds: 3000))
+                try notification.wait(deadline: Checks.patience)
             }
         }
         alarm.quiet()
@@ -47,7 +47,7 @@ func interruptTests(_ runner: inout Runner) {
         for _ in 0..<2 {
             alarm.ring()
             let bits = try c.succeed { () throws(KernelError) in
-                try notification.wait(deadline: .after(milliseconds: 3000))
+                try notification.wait(deadline: Checks.patience)
             }
             try c.equal(bits, 2)
             try c.refuse(.wouldBlock) { () throws(KernelError) in try notification.poll() }
@@ -75,7 +75,7 @@ func interruptTests(_ runner: inout Runner) {
         }
         alarm.ring()
         let again = try c.succeed { () throws(KernelError) in
-            try notification.wait(deadline: .after(milliseconds: 3000))
+            try notification.wait(deadline: Checks.patience)
         }
         try c.equal(again, 1)
         alarm.quiet()
@@ -95,7 +95,7 @@ func interruptTests(_ runner: inout Runner) {
         alarm.ring()
         try c.equal(
             try c.succeed { () throws(KernelError) in
-                try notification.wait(deadline: .after(milliseconds: 3000))
+                try notification.wait(deadline: Checks.patience)
             }, 1)
         try c.succeed { () throws(KernelError) in try arena.reclaim() }
         try c.refuse(.timedOut) { () throws(KernelError) in
@@ -108,7 +108,7 @@ func interruptTests(_ runner: inout Runner) {
         }
         try c.equal(
             try c.succeed { () throws(KernelError) in
-                try notification.wait(deadline: .after(milliseconds: 3000))
+                try notification.wait(deadline: Checks.patience)
             }, 2)
         alarm.quiet()
         try c.succeed { () throws(KernelError) in try interrupt.acknowledge() }

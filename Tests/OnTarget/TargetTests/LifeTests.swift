@@ -15,7 +15,10 @@ func lifeCycleTests(_ runner: inout Runner) {
         let server = Thread(Slot(1000))
         let serve: @convention(c) (UInt64) -> Void = { _ in
             _ = try? doorEndpoint.receive(reply: Reply(Slot(1001)))
-            while true { yield() }
+            while true {
+                addNote(9)
+                yield()
+            }
         }
         let start = unsafe UInt64(UInt(bitPattern: unsafeBitCast(serve, to: UnsafeRawPointer.self)))
         try c.succeed { () throws(KernelError) in
@@ -26,9 +29,10 @@ func lifeCycleTests(_ runner: inout Runner) {
             try server.resume()
         }
         try c.callers(3, priority: 50)
-        try c.pause()
+        // The server yields to the callers, which are its equals then.
+        try c.pause(until: { note(9) > 8 })
         try c.succeed { () throws(KernelError) in try arena.reclaim() }
-        try c.pause()
+        try c.settle()
         for index in 0..<3 { try c.equal(note(index), UInt64(KernelError.peerDied.rawValue)) }
         try c.refuse(.peerDied) { () throws(KernelError) in try endpoint.call(RegisterMessage()) }
     }
@@ -81,7 +85,7 @@ func lifeCycleTests(_ runner: inout Runner) {
             try thread.resume()
         }
         let received = try c.succeed { () throws(KernelError) in
-            try endpoint.receive(reply: reply, deadline: .after(milliseconds: 100))
+            try endpoint.receive(reply: reply, deadline: Checks.patience)
         }
         try c.kind(received, .pageExecute)
         try c.equal(note(0), 0)

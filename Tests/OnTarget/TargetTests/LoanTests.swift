@@ -38,7 +38,7 @@ func loanTests(_ runner: inout Runner) {
             try reply.loanRead(offset: 0, to: 0xffff_ffff_c000_0000, length: 8)
         }
         try c.succeed { () throws(KernelError) in try reply.reply(RegisterMessage(2)) }
-        try c.pause()
+        try c.settle()
         try c.equal(note(0), 1)
         try c.refuse(.noCaller) { () throws(KernelError) in try reply.loanRead(offset: 0, to: 0xa000_4000, length: 8) }
     }
@@ -142,7 +142,7 @@ extension Checks {
             try expect(peek(own) == before || own == start, "another word", peek(own))
         }
         try succeed { () throws(KernelError) in try reply.reply(RegisterMessage(2)) }
-        try pause()
+        try settle()
         try equal(note(0), 1)
     }
 }

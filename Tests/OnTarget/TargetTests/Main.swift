@@ -1,7 +1,9 @@
 // The on-target tests: a root task that exercises the real kernel through its system calls, and then switches off.
 //
 // `test=NAME` on the command line runs one test, `test=ipc.` those whose names start so, `test=all` all. `seed=NUMBER` is
-// where random numbers start. Each test gets memory of its own, which is reclaimed behind it: so every test also tests that.
+// where random numbers start. `clock=instructions` says that the clock advances by instructions (QEMU's `-icount shift=0`);
+// without it, the tests that count instructions are skipped.
+// Each test gets memory of its own, which is reclaimed behind it: so every test also tests that.
 
 import KernelABI
 import UserRuntime

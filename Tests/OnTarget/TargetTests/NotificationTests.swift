@@ -51,10 +51,10 @@ func notificationTests(_ runner: inout Runner) {
                     endThread()
                 }, UInt64(priorities[index]))
         }
-        try c.pause()
+        try c.settle()
         for _ in 0..<3 {
             try c.succeed { () throws(KernelError) in try notification.signal(1) }
-            try c.pause()
+            try c.settle()
         }
         try c.equal(note(1), 60 << 16 | 40 << 8 | 20)
     }
@@ -115,7 +115,7 @@ func timerTests(_ runner: inout Runner) {
             try timer.arm(deadline)
         }
         try c.equal(
-            try c.succeed { () throws(KernelError) in try notification.wait(deadline: .after(milliseconds: 100)) }, 8)
+            try c.succeed { () throws(KernelError) in try notification.wait(deadline: Checks.patience) }, 8)
         try c.expect(Instant.now >= deadline, "early")
         try c.refuse(.timedOut) { () throws(KernelError) in try notification.wait(deadline: .after(milliseconds: 3)) }
     }
@@ -128,7 +128,7 @@ func timerTests(_ runner: inout Runner) {
             try timer.arm(.after(milliseconds: 1), period: .milliseconds(1))
         }
         for _ in 0..<5 {
-            _ = try c.succeed { () throws(KernelError) in try notification.wait(deadline: .after(milliseconds: 100)) }
+            _ = try c.succeed { () throws(KernelError) in try notification.wait(deadline: Checks.patience) }
         }
         try c.expect(Instant.now >= start + .milliseconds(5), "five periods took less than five milliseconds")
         try c.succeed { () throws(KernelError) in try timer.cancel() }
@@ -154,7 +154,7 @@ func timerTests(_ runner: inout Runner) {
             try timer.arm(Instant(ticks: 1))
         }
         try c.equal(
-            try c.succeed { () throws(KernelError) in try notification.wait(deadline: .after(milliseconds: 50)) }, 1)
+            try c.succeed { () throws(KernelError) in try notification.wait(deadline: Checks.patience) }, 1)
     }
     runner.test("timer.many-in-order") { c throws(Failure) in
         let notification = try c.notification()
@@ -173,7 +173,7 @@ func timerTests(_ runner: inout Runner) {
         var seen: UInt64 = 0
         while seen != (1 << 20) - 1 {
             let bits = try c.succeed { () throws(KernelError) in
-                try notification.wait(deadline: .after(milliseconds: 100))
+                try notification.wait(deadline: Checks.patience)
             }
             try c.expect(bits > seen, "out of order", bits)
             seen |= bits

@@ -126,15 +126,15 @@ extension Senders {
 }
 
 func revocationTests(_ runner: inout Runner) {
-    runner.test("revocation.many-senders") { c throws(Failure) in
+    runner.test("revocation.many-senders", clock: .instructions) { c throws(Failure) in
         try c.setMain(priority: 1)
         try Senders(&c, .revocation).sweep(c)
     }
-    runner.test("revocation.deletion-with-many-senders") { c throws(Failure) in
+    runner.test("revocation.deletion-with-many-senders", clock: .instructions) { c throws(Failure) in
         try c.setMain(priority: 1)
         try Senders(&c, .deletion).sweep(c)
     }
-    runner.test("revocation.last-capability-with-many-senders") { c throws(Failure) in
+    runner.test("revocation.last-capability-with-many-senders", clock: .instructions) { c throws(Failure) in
         try c.setMain(priority: 1)
         try Senders(&c, .lastDeletion).sweep(c)
     }

@@ -50,21 +50,19 @@ func threadTests(_ runner: inout Runner) {
                 endThread()
             }, UInt64(thread.slot.index))
         try c.succeed { () throws(KernelError) in try low.resume() }
-        try c.pause()
+        try c.settle()
         try c.equal(note(2), UInt64(KernelError.notPermitted.rawValue))
     }
     runner.test("thread.suspend-and-resume") { c throws(Failure) in
         clearNotes()
         let thread = try c.spawn(priority: 10, { _ in while true { addNote(0) } })
-        try c.pause()
-        try c.expect(note(0) > 0, "it did not run")
+        try c.pause(until: { note(0) > 0 })
         try c.succeed { () throws(KernelError) in try thread.suspend() }
         let count = note(0)
         try c.pause()
         try c.equal(note(0), count, "it ran while suspended")
         try c.succeed { () throws(KernelError) in try thread.resume() }
-        try c.pause()
-        try c.expect(note(0) > count, "it did not go on")
+        try c.pause(until: { note(0) > count })
     }
     runner.test("thread.resume-running") { c throws(Failure) in
         let thread = try c.spawn(priority: 10, { _ in while true { yield() } })
@@ -176,7 +174,7 @@ func threadTests(_ runner: inout Runner) {
                     endThread()
                 }, UInt64(number))
         }
-        try c.pause()
+        try c.settle()
         try c.equal(note(1), 0x121212)
     }
     runner.test("thread.yield-keeps-lower-waiting") { c throws(Failure) in
