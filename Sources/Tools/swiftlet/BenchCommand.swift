@@ -55,7 +55,6 @@ struct BenchCommand: ParsableCommand {
             emulator.memory = "1024M"
         } else {
             try emulator.become(board)
-            emulator.devices = Board.parkedCores
         }
         return emulator
     }

@@ -24,8 +24,8 @@ struct Board {
             finds: "Raspberry Pi 4 Model B, 960 MiB, entered at EL2, GICv2"),
     ]
 
-    /// What has the cores that the kernel leaves alone sleep in page 0: in the emulator's spin loop they would run by turns with
-    /// the first, and the clock would count their instructions too.
+    /// Options that let the cores which the kernel leaves alone sleep in page 0. In the emulator's spin loop they would take
+    /// turns with the first core: the clock would count their instructions too, and a run would take three times as long.
     static let parkedCores: [String] = {
         let (place, wait, branchBack) = ("addr=0x800", "d503207f", "17ffffff")
         let sleep = ["-device", "loader,\(place),data=0x\(branchBack)\(wait),data-len=8"]

@@ -54,7 +54,10 @@ struct Emulator {
         if let tree { list += ["-dtb", tree] }
         if !append.isEmpty { list += ["-append", append] }
         list += devices
-        if isCounted { list += ["-icount", "shift=0,sleep=off"] }
+        if isCounted {
+            list += ["-icount", "shift=0,sleep=off"]
+            if isRaspberryPi { list += Board.parkedCores }
+        }
         return list
     }
 
