@@ -64,14 +64,16 @@ func library(
 }
 /// A task's entry is a function, also where the task is a single file.
 let taskFlags: [SwiftSetting] = [.unsafeFlags(["-parse-as-library"])]
-/// A task: one ELF file with its own address space.
+/// A task: one ELF file with its own address space. On the host, a library for tests.
 func task(
     _ group: String, _ name: String, _ dependencies: [Target.Dependency],
     swift: [SwiftSetting] = strict, linker: [LinkerSetting] = []
 ) -> Target {
-    .executableTarget(
-        name: name, dependencies: ["UserRuntime"] + dependencies, path: path(group, name),
-        swiftSettings: swift + taskFlags, linkerSettings: linked("task.ld") + linker)
+    let all: [Target.Dependency] = ["UserRuntime"] + dependencies
+    if !onTarget { return library(group, name, all, swift: swift) }
+    return .executableTarget(
+        name: name, dependencies: all, path: path(group, name), swiftSettings: swift + taskFlags,
+        linkerSettings: linked("task.ld") + linker)
 }
 
 var targets: [Target] = [
@@ -99,11 +101,21 @@ var targets: [Target] = [
         ["KernelABI", "HardwareInterface", "MMIO", "DeviceTree", "CAArch64"],
         swift: kernelFlags + libfdtSwift),
 
+    // On the host, a model of the kernel in place of the kernel.
+    .target(
+        name: "CUserEntry", path: path("User", "CUserEntry"),
+        exclude: onTarget ? ["Model.c"] : ["Heap.c", "Memory.c", "Start.S"],
+        cSettings: onTarget ? integersOnlyC + [.unsafeFlags(["-fno-builtin"])] : []),
+    library("User", "UserRuntime", ["KernelABI", "CUserEntry"]),
     library("User", "Protocols", ["KernelABI"]),
     library("Drivers", "DriverCores", ["MMIO"], swift: noHeap),
     library("Services", "ServiceCores", ["Protocols"]),
     library("Benchmarks", "BenchmarkStatistics", swift: kernelFlags),
     library("Benchmarks", "LoadGenerator", ["KernelABI"], swift: kernelFlags),
+
+    task(
+        "Services", "RootTask", ["KernelABI", "Protocols", "ServiceCores", "DeviceTree"],
+        swift: strict + libfdtSwift, linker: libfdtLibrary),
 ]
 
 if onTarget {
@@ -117,11 +129,6 @@ if onTarget {
             path: path("Kernel", "KernelImage"),
             swiftSettings: kernelFlags + benchmarkBuild + libfdtSwift,
             linkerSettings: linked("kernel.ld") + libfdtLibrary),
-
-        .target(
-            name: "CUserEntry", path: path("User", "CUserEntry"),
-            cSettings: integersOnlyC + [.unsafeFlags(["-fno-builtin"])]),
-        library("User", "UserRuntime", ["KernelABI", "CUserEntry"]),
 
         task("Drivers", "SerialDriver", ["Protocols", "DriverCores", "MMIO"], swift: noHeap),
         library(
@@ -143,9 +150,6 @@ if onTarget {
         task("Drivers", "SDHostDriver", ["BlockService", "DriverCores", "MMIO"], swift: noHeap),
         task("Drivers", "SDHCIDriver", ["BlockService", "DriverCores", "MMIO"], swift: noHeap),
 
-        task(
-            "Services", "RootTask", ["Protocols", "ServiceCores", "DeviceTree"],
-            swift: strict + libfdtSwift, linker: libfdtLibrary),
         task("Services", "Supervisor", ["Protocols", "ServiceCores"]),
         task(
             "Services", "DeviceManager", ["Protocols", "ServiceCores", "DeviceTree"],
@@ -203,7 +207,10 @@ if onTarget {
             path: "Tests/TestSupport", swiftSettings: [.swiftLanguageMode(.v6)]),
         .testTarget(
             name: "KernelCoreTests",
-            dependencies: ["KernelCore", "KernelABI", "HardwareInterface", "TestSupport"],
+            dependencies: [
+                "KernelCore", "KernelABI", "HardwareInterface", "TestSupport", "RootTask",
+                "UserRuntime", "CUserEntry", "ServiceCores", "Protocols",
+            ],
             swiftSettings: [.swiftLanguageMode(.v6)]),
         .testTarget(
             name: "DeviceTreeTests", dependencies: ["DeviceTree", "TreeReport"],

@@ -7,6 +7,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#if defined(__linux__) || defined(__APPLE__)
+#define SWIFTLET_MODEL
+#endif
+
 #define SWIFTLET_ALWAYS static inline __attribute__((always_inline))
 
 /// Message words 0-7, or arguments and results of `invoke`.
@@ -19,6 +23,25 @@ typedef struct {
     uint64_t result, badge, loan;
 } SwiftletResult;
 
+#ifdef SWIFTLET_MODEL
+// On the host, a model of the kernel in place of the kernel: `Model.c`.
+
+/// Performs the system call whose arguments stand in `registers` (x0 to x10), and leaves its
+/// results there.
+typedef void (*SwiftletModelKernel)(void *_Nonnull context, uint64_t *_Nonnull registers);
+/// Sets this thread's kernel, and the address of its IPC buffer.
+void swiftlet_model_kernel(
+    SwiftletModelKernel _Nonnull kernel, void *_Nonnull context, uint64_t thread_pointer);
+
+SwiftletResult swiftlet_svc_words(
+    uint64_t control, uint64_t second, uint64_t third, SwiftletWords *_Nonnull words);
+SwiftletResult swiftlet_svc(uint64_t control, uint64_t second, uint64_t third);
+uint64_t swiftlet_counter(void);
+uint64_t swiftlet_counter_frequency(void);
+uint64_t swiftlet_cycles(void);
+uint64_t swiftlet_thread_pointer(void);
+void swiftlet_trap(void);
+#else
 /// A call that carries words both ways.
 SWIFTLET_ALWAYS SwiftletResult swiftlet_svc_words(uint64_t control, uint64_t second, uint64_t third, SwiftletWords *_Nonnull words) {
     register uint64_t x0 __asm__("x0") = control;
@@ -72,10 +95,11 @@ SWIFTLET_READER(counter_frequency, "cntfrq_el0")
 SWIFTLET_READER(cycles, "pmccntr_el0")
 SWIFTLET_READER(thread_pointer, "tpidr_el0")
 
-/// Give the heap its memory.
-void swiftlet_heap_add(uint64_t address, uint64_t size);
-
 /// Stop here: the supervisor gets a breakpoint fault.
 SWIFTLET_ALWAYS void swiftlet_trap(void) { __asm__ volatile("brk #0xdead"); }
+#endif
+
+/// Give the heap its memory.
+void swiftlet_heap_add(uint64_t address, uint64_t size);
 
 #endif

@@ -1,0 +1,42 @@
+// The model of the kernel that host tests run task code on.
+
+#include "CUserEntry.h"
+
+#include <string.h>
+
+// Each test has a thread, and with it a kernel, of its own.
+static _Thread_local SwiftletModelKernel modelKernel;
+static _Thread_local void *modelContext;
+static _Thread_local uint64_t modelThreadPointer;
+
+void swiftlet_model_kernel(SwiftletModelKernel kernel, void *context, uint64_t thread_pointer) {
+    modelKernel = kernel;
+    modelContext = context;
+    modelThreadPointer = thread_pointer;
+}
+
+SwiftletResult swiftlet_svc_words(
+    uint64_t control, uint64_t second, uint64_t third, SwiftletWords *words) {
+    uint64_t registers[11] = {control, second, third};
+    memcpy(registers + 3, words, sizeof *words);
+    if (!modelKernel) __builtin_trap();
+    modelKernel(modelContext, registers);
+    memcpy(words, registers + 3, sizeof *words);
+    return (SwiftletResult){registers[0], registers[1], registers[2]};
+}
+SwiftletResult swiftlet_svc(uint64_t control, uint64_t second, uint64_t third) {
+    SwiftletWords words = {0};
+    return swiftlet_svc_words(control, second, third, &words);
+}
+
+uint64_t swiftlet_counter(void) { return 1000; }
+uint64_t swiftlet_counter_frequency(void) { return 62500000; }
+uint64_t swiftlet_cycles(void) { return 0; }
+uint64_t swiftlet_thread_pointer(void) { return modelThreadPointer; }
+void swiftlet_trap(void) { __builtin_trap(); }
+
+// The host has a heap.
+void swiftlet_heap_add(uint64_t address, uint64_t size) {
+    (void)address;
+    (void)size;
+}
