@@ -65,7 +65,7 @@ private func commandLine(_ tree: DeviceTree) -> [UInt8] {
 
 /// Tells the drivers of pins which of them are keys (Linux bindings, gpio-keys.yaml).
 private func watchKeys(_ tree: DeviceTree, _ devices: Devices) {
-    let gpio = StartSlot.firstFree
+    let bankSlot = ScratchSlot(StartSlot.firstFree)
     var depth = 0
     var node: DeviceNode? = tree.root
     while let current = node {
@@ -77,11 +77,12 @@ private func watchKeys(_ tree: DeviceTree, _ devices: Devices) {
         else { continue }
         let plain = Name("gpio")
         let name = instance == 0 ? plain : plain.numbered(instance)
-        try? CapabilityTable.own.delete(gpio)
-        guard openService([name.word0, name.word1, name.word2, name.word3], to: gpio) else { continue }
         // Of a key whose flags say that it is low while it is pressed, the press is the falling edge.
         let edge: UInt64 = (pins.word(2) ?? 0) & 1 != 0 ? 2 : 1
         let request = RegisterMessage(GPIORequest.watch, UInt64(pin), UInt64(code), edge)
-        _ = try? Endpoint(gpio).call(request, deadline: .after(milliseconds: 500))
+        bankSlot.use { gpio in
+            guard openService([name.word0, name.word1, name.word2, name.word3], to: gpio) else { return }
+            _ = try? Endpoint(gpio).call(request, deadline: .after(milliseconds: 500))
+        }
     }
 }

@@ -18,16 +18,21 @@ import UserRuntime
     }
 }
 
-/// Where a capability stands on its way.
-private let passing = StartSlot.firstFree
+/// For capabilities on their way from the root task to a client.
+private let passing = ScratchSlot(StartSlot.firstFree)
 
+/// Answers the client at once, so that the slot is empty before the next request.
 private func open(_ request: Received, _ server: inout Server) {
-    try? CapabilityTable.own.delete(passing)
-    IPCBufferAccess().setReceiveSlots(passing)
     var query = RegisterMessage(UInt64(FactoryOperation.service.rawValue))
     for index in 1...4 { query.setWord(index, request[index]) }
     query.setWord(5, request.badge)
-    guard let answer = try? Endpoint(StartSlot.factory).call(query) else { return server.reply(RegisterMessage(1)) }
-    if answer[0] == 0 && answer.capabilityCount == 1 { return server.reply(RegisterMessage(0), Attachment(passing)) }
-    server.reply(RegisterMessage(answer[0] == FactoryError.notPermitted.rawValue ? 2 : 1))
+    let refusal: UInt64? = passing.receive { slot in
+        guard let answer = try? Endpoint(StartSlot.factory).call(query) else { return 1 }
+        if answer[0] == FactoryError.notPermitted.rawValue { return 2 }
+        guard answer[0] == 0 && answer.capabilityCount == 1 else { return 1 }
+        // A client that died meanwhile needs no answer.
+        try? server.caller.reply(RegisterMessage(0), Attachment(slot))
+        return nil
+    }
+    if let refusal { server.reply(RegisterMessage(refusal)) }
 }

@@ -41,8 +41,7 @@ extension Factory {
             guard let request = try? Endpoint(own).receive(reply: desk.spare, deadline: .immediately) else { return }
             switch request.delivery {
             case .message where !Factory.loads(request):
-                let answer = self.answer(request, desk.spare)
-                try? desk.spare.reply(answer.message, answer.attachment)
+                if let answer = self.answer(request, desk.spare) { try? desk.spare.reply(answer) }
             case .message, .fault: desk.waiting = request
             case .notification, .oneWay: break
             }

@@ -77,10 +77,11 @@ extension Factory {
         guard self.isWatching != isWatching, let supervisor = provider(of: Name("supervisor")) else { return }
         self.isWatching = isWatching
         if !isWatching { supervisorLife = nil }
-        for number in 0..<tasks.count where number != supervisor && tasks[number].hasPersistent {
+        for number in 0..<tasks.count where number != supervisor && tasks[number].hasFaultHandler {
             let place = slots.task(number)
             do throws(FactoryFailure) {
                 try? CapabilityTable.own.delete(place.faultHandler)
+                tasks[number].hasFaultHandler = false
                 try makeFaultHandler(number, supervisor)
                 guard tasks[number].phase == .running, let state = try? Thread(place.thread).information() else {
                     continue

@@ -8,7 +8,8 @@ import UserRuntime
 /// What goes back to the caller.
 struct FactoryAnswer {
     var message = RegisterMessage(length: 8)
-    var attachment = Attachment()
+    /// The request sent it already, with a capability.
+    var isSent = false
     init() {}
     init(_ failure: FactoryFailure) {
         message = RegisterMessage(failure.cause.rawValue, UInt64(failure.kernel?.rawValue ?? 0))
@@ -16,9 +17,14 @@ struct FactoryAnswer {
 }
 
 extension Factory {
-    /// Performs one request. `reply` is the caller's, for what it lent.
-    mutating func answer(_ request: Received, _ reply: Reply) -> FactoryAnswer {
-        do throws(FactoryFailure) { return try perform(request, reply) } catch { return FactoryAnswer(error) }
+    /// Performs one request of the caller that `reply` holds.
+    ///
+    /// - Returns: the answer; nil if the caller has it.
+    mutating func answer(_ request: Received, _ reply: Reply) -> RegisterMessage? {
+        do throws(FactoryFailure) {
+            let answer = try perform(request, reply)
+            return answer.isSent ? nil : answer.message
+        } catch { return FactoryAnswer(error).message }
     }
 
     private mutating func perform(_ request: Received, _ reply: Reply) throws(FactoryFailure) -> FactoryAnswer {
@@ -56,7 +62,7 @@ extension Factory {
             answer.message[2] = boot.kernelBytes
             answer.message[3] = memory.freeBytes()
             answer.message[4] = memory.givenBytes
-        case .service: try giveService(request, &answer)
+        case .service: try giveService(request, reply, &answer)
         case .power: try power(request[1], request[2])
         case .crash:
             let number = try task(request[1])
@@ -146,12 +152,21 @@ extension Factory {
             var state = TaskState(tasks[entry].description)
             state.name = name(request, at: DriverRequest.name)
             if !state.service.isEmpty { state.service = state.service.numbered(instance) }
-            if self.number(of: state.name) != nil { throw FactoryFailure(.wrongState) }
-            try checkFree(device, for: state.description, except: nil)
-            number = try list(state)
+            let listed = self.number(of: state.name)
+            // A driver that could not be started is listed, and has no device.
+            if let listed,
+                tasks[listed].generation > 0 || tasks[listed].description.name != state.description.name
+            {
+                throw FactoryFailure(.wrongState)
+            }
+            try checkFree(device, for: state.description, except: listed)
+            number = if let listed { listed } else { try list(state) }
         }
         tasks[number].device = device
-        try start(number)
+        do throws(FactoryFailure) { try start(number) } catch {
+            tasks[number].device = DeviceShare()
+            throw error
+        }
         return UInt64(number) + 1
     }
 
@@ -242,23 +257,29 @@ extension Factory {
         } catch { throw FactoryFailure(.kernel, error) }
     }
 
-    /// A badged capability of a service's endpoint, for the name service to pass on.
-    private func giveService(_ request: Received, _ answer: inout FactoryAnswer) throws(FactoryFailure) {
+    /// Sends a badged capability of a service's endpoint, for the name service to pass on.
+    private func giveService(
+        _ request: Received, _ reply: Reply, _ answer: inout FactoryAnswer
+    ) throws(FactoryFailure) {
         let client = try task(request[5])
         let service = name(request, at: 1)
         if !tasks[client].description.mayOpen(service) { throw FactoryFailure(.notPermitted) }
         guard let provider = provider(of: service), tasks[provider].generation > 0 else {
             throw FactoryFailure(.noSuchService)
         }
-        try? CapabilityTable.own.delete(slots.outgoing)
         let maySend = tasks[client].description.privileges.contains(.sendCapabilities)
         let rights: Rights = maySend ? .write | .grant : .write
-        do throws(KernelError) {
-            try CapabilityTable.own.mint(
-                slots.task(provider).endpoint, to: slots.outgoing, rights: rights, badge: UInt64(client) + 1)
-        } catch { throw FactoryFailure(.kernel, error) }
         answer.message[1] = UInt64(provider) + 1
-        answer.attachment = Attachment(slots.outgoing)
+        do throws(KernelError) {
+            try slots.outgoing.use { (slot) throws(KernelError) in
+                try CapabilityTable.own.mint(
+                    slots.task(provider).endpoint, to: slot, rights: rights,
+                    badge: UInt64(client) + 1)
+                // A caller that gave up meanwhile needs no answer.
+                try? reply.reply(answer.message, Attachment(slot))
+            }
+        } catch { throw FactoryFailure(.kernel, error) }
+        answer.isSent = true
     }
 }
 

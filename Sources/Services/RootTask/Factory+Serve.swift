@@ -48,7 +48,7 @@ extension Factory {
         do throws(FactoryFailure) { try openDesk() } catch { return report(Name("root"), error) }
         try? Endpoint(own).bindServer(Thread(RootSlot.thread))
         try? Thread(RootSlot.thread).setPriority(Factory.priority, maximum: 255)
-        var answer: FactoryAnswer?
+        var answer: RegisterMessage?
         while true {
             let next = nextRequest(&answer)
             if let received = next {
@@ -65,11 +65,11 @@ extension Factory {
 
     /// Answers the last request and takes the next: the one that was put off, or who waits. Nil where nobody does and there is
     /// something to start.
-    private mutating func nextRequest(_ answer: inout FactoryAnswer?) -> Received? {
+    private mutating func nextRequest(_ answer: inout RegisterMessage?) -> Received? {
         let ready = answer
         answer = nil
         if let waiting = desk.waiting {
-            if let ready { try? desk.current.reply(ready.message, ready.attachment) }
+            if let ready { try? desk.current.reply(ready) }
             desk.takeUp()
             return waiting
         }
@@ -77,8 +77,7 @@ extension Factory {
         let deadline = hasWork ? Instant.immediately : .never
         do throws(KernelError) {
             guard let ready else { return try Endpoint(own).receive(reply: desk.current, deadline: deadline) }
-            return try Endpoint(own).replyAndReceive(
-                ready.message, ready.attachment, reply: desk.current, deadline: deadline)
+            return try Endpoint(own).replyAndReceive(ready, reply: desk.current, deadline: deadline)
         } catch { return nil }
     }
 
@@ -88,15 +87,16 @@ extension Factory {
         tasks[number].progress = .underWay
     }
 
-    private mutating func startBegun(_ number: Int) {
+    mutating func startBegun(_ number: Int) {
         do throws(FactoryFailure) {
             try start(number)
             tasks[number].progress = .ended
         } catch { tasks[number].progress = .failed(error.cause) }
         guard let supervisor = provider(of: Name("supervisor")), tasks[supervisor].phase == .running else { return }
-        try? CapabilityTable.own.delete(slots.outgoing)
-        try? CapabilityTable(slots.task(supervisor).table).copy(
-            StartSlot.notification, to: slots.outgoing, in: .own, rights: .write)
-        try? Notification(slots.outgoing).signal(FactoryOperation.startedBit)
+        slots.outgoing.use { slot in
+            try? CapabilityTable(slots.task(supervisor).table).copy(
+                StartSlot.notification, to: slot, in: .own, rights: .write)
+            try? Notification(slot).signal(FactoryOperation.startedBit)
+        }
     }
 }

@@ -69,6 +69,7 @@ import UserRuntime
     }
 
     /// Memory that is the task's for good: its arena, its persistent pages, its own untyped memory.
+    /// What was made before an error stays the task's, and its next start goes on from there.
     private mutating func prepare(_ number: Int) throws(FactoryFailure) {
         let place = slots.task(number)
         let description = tasks[number].description
@@ -82,22 +83,26 @@ import UserRuntime
                 within: tasks[number].device.memory)
             tasks[number].hasUntyped = true
         }
-        if !tasks[number].hasPersistent {
-            let pages = Int(description.persistentBytes / 4096)
-            if pages > TaskSlots.persistentPages { throw FactoryFailure(.exhausted) }
-            for page in 0..<pages { try memory.make(.frame, sizeBits: 12, at: place.persistent(page)) }
-            tasks[number].hasPersistent = true
-            if let supervisor = provider(of: Name("supervisor")) { try makeFaultHandler(number, supervisor) }
+        let pages = Int(description.persistentBytes / 4096)
+        if pages > TaskSlots.persistentPages { throw FactoryFailure(.exhausted) }
+        while tasks[number].persistentPages < pages {
+            let page = place.persistent(tasks[number].persistentPages)
+            try memory.make(.frame, sizeBits: 12, at: page)
+            tasks[number].persistentPages += 1
+        }
+        if !tasks[number].hasFaultHandler, let supervisor = provider(of: Name("supervisor")) {
+            try makeFaultHandler(number, supervisor)
         }
     }
 
     /// Faults go to the supervisor; the supervisor's own come here, and all while it is given up.
-    func makeFaultHandler(_ number: Int, _ supervisor: Int) throws(FactoryFailure) {
+    mutating func makeFaultHandler(_ number: Int, _ supervisor: Int) throws(FactoryFailure) {
         let source = number == supervisor || isWatching ? own : slots.task(supervisor).endpoint
         do throws(KernelError) {
             try CapabilityTable.own.mint(
                 source, to: slots.task(number).faultHandler, rights: .write | .grant, badge: UInt64(number) + 1)
         } catch { throw FactoryFailure(.kernel, error) }
+        tasks[number].hasFaultHandler = true
     }
 
     private mutating func build(_ number: Int, _ image: ElfImage, _ file: UnsafeBufferPointer<UInt8>)
@@ -106,7 +111,8 @@ import UserRuntime
         let task = tasks[number]
         let place = slots.task(number)
         var builder = TaskBuilder(
-            slots: place, scratch: slots.scratch, window: window, asidPool: asidPool)
+            slots: place, frame: slots.frame, pageTable: slots.pageTable, window: window,
+            asidPool: asidPool)
         var pages = 16 + task.stackPages + Int((task.description.heapBytes + task.description.persistentBytes) / 4096)
         for index in 0..<image.segmentCount { pages += image.segment(index).pageCount }
         let treePages = task.description.privileges.contains(.deviceTree) ? Int(boot.deviceTreeSize / 4096) + 2 : 0

@@ -8,11 +8,14 @@ import UserRuntime
 
 /// Slots of the root task's own table behind those that the kernel filled.
 struct RootSlots {
-    /// Where frames stand while they are being filled and mapped.
-    let scratch: Slot
-    let window: Slot
-    /// A capability on its way to another task.
-    let outgoing: Slot
+    /// Frames that are being filled and mapped: of `TaskBuilder`.
+    let frame: ScratchSlot
+    /// Page tables that are being attached: of `TaskBuilder`.
+    let pageTable: ScratchSlot
+    /// Frames that the root task looks at: of `RootWindow`.
+    let window: ScratchSlot
+    /// Capabilities on their way to another task: of `Factory`.
+    let outgoing: ScratchSlot
     let reply: Slot
     /// Further capabilities of root's own: page tables, its heap's frames, the factory's objects.
     private var nextOwn: UInt32
@@ -21,12 +24,13 @@ struct RootSlots {
     let tasks: Int
 
     init(firstFree: UInt32, count: UInt32) {
-        scratch = Slot(firstFree)
-        window = Slot(firstFree + 1)
-        outgoing = Slot(firstFree + 2)
-        reply = Slot(firstFree + 3)
-        nextOwn = firstFree + 4
-        endOwn = firstFree + 4 + 256
+        frame = ScratchSlot(Slot(firstFree))
+        pageTable = ScratchSlot(Slot(firstFree + 1))
+        window = ScratchSlot(Slot(firstFree + 2))
+        outgoing = ScratchSlot(Slot(firstFree + 3))
+        reply = Slot(firstFree + 4)
+        nextOwn = firstFree + 5
+        endOwn = nextOwn + 256
         firstTask = endOwn
         tasks = min(64, Int(count - endOwn) / TaskSlots.count)
     }

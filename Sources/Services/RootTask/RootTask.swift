@@ -57,7 +57,7 @@ private func makeFactory(_ page: UnsafePointer<BootInformation>) throws(FactoryF
         window: window, own: own, asidPool: ASIDPool(pool))
 }
 
-private func mapOwn(_ frame: Slot, at address: UInt64, _ memory: inout RootMemory, _ slots: inout RootSlots)
+func mapOwn(_ frame: Slot, at address: UInt64, _ memory: inout RootMemory, _ slots: inout RootSlots)
     throws(FactoryFailure)
 {
     for _ in 0..<3 {

@@ -6,26 +6,20 @@ import UserRuntime
 /// The window, and the root task's heap behind it.
 struct RootWindow {
     let address: UInt64
-    let frame: Slot
+    let frame: ScratchSlot
 
     /// Maps `source`'s frame in the window, hands its words out, and takes it away again.
     func look<Result>(
-        at source: Slot, in table: CapabilityTable, _ body: (UnsafeMutableBufferPointer<UInt64>) -> Result
-    )
-        throws(KernelError) -> Result
-    {
-        try table.copy(source, to: frame, in: .own)
-        do throws(KernelError) {
-            try AddressSpace(RootSlot.addressSpace).map(frame, at: address, .read | .write)
-        } catch {
-            try CapabilityTable.own.delete(frame)
-            throw error
+        at source: Slot, in table: CapabilityTable,
+        _ body: (UnsafeMutableBufferPointer<UInt64>) -> Result
+    ) throws(KernelError) -> Result {
+        try frame.use { (slot) throws(KernelError) in
+            try table.copy(source, to: slot, in: .own)
+            try AddressSpace(RootSlot.addressSpace).map(slot, at: address, .read | .write)
+            // Safety: the frame's 4096 bytes are mapped here for as long as the slot is lent.
+            let words = unsafe UnsafeMutableBufferPointer<UInt64>(
+                start: UnsafeMutablePointer(bitPattern: UInt(address)), count: 512)
+            return unsafe body(words)
         }
-        // Safety: the frame's 4096 bytes are mapped here until the capability is deleted below.
-        let words = unsafe UnsafeMutableBufferPointer<UInt64>(
-            start: UnsafeMutablePointer(bitPattern: UInt(address)), count: 512)
-        let result = unsafe body(words)
-        try CapabilityTable.own.delete(frame)
-        return result
     }
 }

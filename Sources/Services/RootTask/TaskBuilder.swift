@@ -11,7 +11,9 @@ import UserRuntime
 /// One task under construction.
 struct TaskBuilder {
     let slots: TaskSlots
-    let scratch: Slot
+    /// The frame that is being filled and mapped, and the page table that is being attached.
+    let frame: ScratchSlot
+    let pageTable: ScratchSlot
     let window: RootWindow
     let asidPool: ASIDPool
     var held: UInt32 = 0
@@ -47,7 +49,9 @@ struct TaskBuilder {
         }
     }
 
-    /// Puts what stands in the scratch slot away; its place in the holding table.
+    /// Moves a capability from a scratch slot to the holding table.
+    ///
+    /// - Returns: its place there.
     private mutating func hold(_ slot: Slot) throws(FactoryFailure) -> UInt32 {
         let place = held
         try kernel { () throws(KernelError) in
@@ -66,12 +70,13 @@ struct TaskBuilder {
             } catch {
                 if error != .notMapped { throw FactoryFailure(.kernel, error) }
             }
-            let table = window.frame
-            try kernel { () throws(KernelError) in
-                try arena.retype(.pageTable, index: table)
-                try space.attachTable(table, at: address)
+            _ = try pageTable.use { (table) throws(FactoryFailure) in
+                try kernel { () throws(KernelError) in
+                    try arena.retype(.pageTable, index: table)
+                    try space.attachTable(table, at: address)
+                }
+                return try hold(table)
             }
-            _ = try hold(table)
         }
         throw FactoryFailure(.kernel, .notMapped)
     }
@@ -80,19 +85,28 @@ struct TaskBuilder {
     mutating func page(
         at address: UInt64, _ rights: Rights, fill: ((UnsafeMutableBufferPointer<UInt64>) -> Void)?
     ) throws(FactoryFailure) -> UInt32 {
-        let scratch = scratch
-        let window = window
-        try kernel { () throws(KernelError) in try arena.retype(.frame, sizeBits: 12, index: scratch) }
-        if let fill = unsafe fill {
-            try kernel { () throws(KernelError) in
-                unsafe try window.look(at: scratch, in: .own) { words in unsafe fill(words) }
-                if rights.contains(.execute) {
-                    try Frame(scratch).maintainCache(.unifyInstructions, offset: 0, length: 4096)
-                }
+        let (arena, window) = (arena, window)
+        return try place(at: address, rights) { (slot) throws(KernelError) in
+            try arena.retype(.frame, sizeBits: 12, index: slot)
+            guard let fill = unsafe fill else { return }
+            unsafe try window.look(at: slot, in: .own) { words in unsafe fill(words) }
+            if rights.contains(.execute) {
+                try Frame(slot).maintainCache(.unifyInstructions, offset: 0, length: 4096)
             }
         }
-        try map(scratch, at: address, rights)
-        return try hold(scratch)
+    }
+
+    /// Has `make` put a frame into a scratch slot, maps it, and moves it to the holding table.
+    ///
+    /// - Returns: its place there.
+    private mutating func place(
+        at address: UInt64, _ rights: Rights, _ make: (Slot) throws(KernelError) -> Void
+    ) throws(FactoryFailure) -> UInt32 {
+        try frame.use { (slot) throws(FactoryFailure) in
+            try kernel { () throws(KernelError) in try make(slot) }
+            try map(slot, at: address, rights)
+            return try hold(slot)
+        }
     }
 
     /// The file's segments, copied. Behind each page, here and below, `pause` is called.
@@ -144,22 +158,19 @@ struct TaskBuilder {
 
     /// Maps a copy of a frame that outlives the task.
     mutating func share(_ frame: Slot, at address: UInt64, _ rights: Rights) throws(FactoryFailure) {
-        let scratch = scratch
-        try kernel { () throws(KernelError) in try CapabilityTable.own.copy(frame, to: scratch) }
-        try map(scratch, at: address, rights)
-        _ = try hold(scratch)
+        _ = try place(at: address, rights) { (slot) throws(KernelError) in
+            try CapabilityTable.own.copy(frame, to: slot)
+        }
     }
 
     /// Maps device registers.
     mutating func mapRegisters(
         _ region: (slot: Slot, offset: UInt64), at address: UInt64
     ) throws(FactoryFailure) {
-        let scratch = scratch
-        try kernel { () throws(KernelError) in
+        let arena = slots.arena
+        _ = try place(at: address, .read | .write) { (slot) throws(KernelError) in
             try Untyped(region.slot).retype(
-                .frame, sizeBits: 12, index: scratch, descriptors: slots.arena, offset: region.offset)
+                .frame, sizeBits: 12, index: slot, descriptors: arena, offset: region.offset)
         }
-        try map(scratch, at: address, .read | .write)
-        _ = try hold(scratch)
     }
 }

@@ -34,7 +34,9 @@ struct TaskState {
     var stackStart: UInt32 = 0
     var hasArena = false
     var hasUntyped = false
-    var hasPersistent = false
+    /// Persistent pages that were made, the lowest first.
+    var persistentPages = 0
+    var hasFaultHandler = false
 
     init(_ description: TaskDescription) {
         self.description = description

@@ -63,13 +63,13 @@ extension Shell {
         else { return sayUsage(.edge) }
         let notification = Notification(StartSlot.notification)
         let edgeBit: UInt64 = 1
-        let passing = Shell.slot(10)
-        try? CapabilityTable.own.copy(notification.slot, to: passing, rights: .write)
         let request = RegisterMessage(GPIORequest.notify, pin, 3, edgeBit)
         // An edge that came when nobody waited any more is none now.
         _ = try? notification.poll()
-        let reply = try? pins.call(request, Attachment(passing), deadline: Shell.patience)
-        try? CapabilityTable.own.delete(passing)
+        let reply = ScratchSlot(Shell.slot(10)).use { passing in
+            try? CapabilityTable.own.copy(notification.slot, to: passing, rights: .write)
+            return try? pins.call(request, Attachment(passing), deadline: Shell.patience)
+        }
         guard reply?[0] == 0 else { return say("no such pin, a key's or another task's, or a bank that cannot do it") }
         let end = Instant.after(.seconds(seconds))
         var hasCome = false

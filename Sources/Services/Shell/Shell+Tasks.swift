@@ -253,11 +253,10 @@ extension Shell {
         query.setWord(4, service.word3)
         query.setWord(5, ownNumber)
         // The capability that comes with the answer is not wanted.
-        let unwanted = Shell.slot(3)
-        IPCBufferAccess().setReceiveSlots(unwanted)
-        defer { try? CapabilityTable.own.delete(unwanted) }
-        guard let reply = try? factory.call(query), reply[0] == 0 else { return nil }
-        return reply[1]
+        return ScratchSlot(Shell.slot(3)).receive { _ in
+            guard let reply = try? factory.call(query), reply[0] == 0 else { return nil }
+            return reply[1]
+        }
     }
 
     /// The root task watches the supervisor, which cannot watch itself.

@@ -24,6 +24,7 @@ extension Supervisor {
         message.setWord(4, name.word3)
         message.setWord(5, ownNumber)
         IPCBufferAccess().setReceiveSlots(Supervisor.power)
+        defer { IPCBufferAccess().setReceiveSlots(.none) }
         guard let reply = try? factory.call(message) else { return }
         hasWatchdog = reply[0] == 0 && reply.capabilityCount == 1
     }

@@ -34,22 +34,37 @@ public struct DMAWindow: Equatable, Sendable {
 
     /// Makes and maps the page, once in a task's life, from its untyped memory: `untyped_bits = 14` holds it, a page table
     /// and both descriptors. Takes the slots `slot` and the next.
-    /// - Returns: nil where there is no such memory, or the device does not reach it.
+    /// - Returns: nil where there is no such memory, or the device does not reach it. Then both
+    ///   slots are empty, nothing is mapped, and the memory is whole.
     public init?(_ information: StartInformation, slot: Slot) {
         let untyped = Untyped(StartSlot.untyped)
+        do throws(KernelError) {
+            deviceAddress = try DeviceMemory.map(untyped, slot, information.memory)
+            frame = Frame(slot)
+        } catch {
+            try? untyped.reclaim()
+            return nil
+        }
+    }
+
+    /// Makes the page and its page table, and maps the page.
+    ///
+    /// - Returns: the device's address of the page.
+    /// - Throws: `invalidArgument` where the device does not reach it.
+    private static func map(
+        _ untyped: Untyped, _ slot: Slot, _ window: DMAWindow
+    ) throws(KernelError) -> UInt64 {
         let space = AddressSpace(StartSlot.addressSpace)
         let table = Slot(slot.index + 1)
-        do throws(KernelError) {
-            try untyped.retype(.frame, sizeBits: 12, index: slot)
-            try untyped.retype(.pageTable, index: table)
-            try space.attachTable(table, at: TaskAddress.deviceMemory)
-            try space.map(slot, at: TaskAddress.deviceMemory, .read | .write)
-            frame = Frame(slot)
-            let physical = try frame.physicalAddress()
-            guard let address = information.memory.address(of: physical, length: UInt64(DeviceMemory.bytes))
-            else { return nil }
-            deviceAddress = address
-        } catch { return nil }
+        try untyped.retype(.frame, sizeBits: 12, index: slot)
+        try untyped.retype(.pageTable, index: table)
+        try space.attachTable(table, at: TaskAddress.deviceMemory)
+        try space.map(slot, at: TaskAddress.deviceMemory, .read | .write)
+        let physical = try Frame(slot).physicalAddress()
+        guard let address = window.address(of: physical, length: UInt64(DeviceMemory.bytes)) else {
+            throw .invalidArgument
+        }
+        return address
     }
 
     /// The page as the task sees it.

@@ -4,15 +4,17 @@ import KernelABI
 
 /// Asks the name service for `name` (four words, zero-padded); its capability goes to the empty slot `slot`.
 /// - Returns: whether it came. It does not while the service was never started, or where the manifest forbids it.
+/// - Postcondition: the slot is empty unless the capability came.
 public func openService(_ name: InlineArray<4, UInt64>, to slot: Slot, deadline: Instant = .never) -> Bool {
     IPCBufferAccess().setReceiveSlots(slot)
     defer { IPCBufferAccess().setReceiveSlots(.none) }
     var message = RegisterMessage(NamesWord.open)
     for index in 0..<4 { message.setWord(1 + index, name[index]) }
-    do throws(KernelError) {
-        let reply = try Endpoint(StartSlot.names).call(message, deadline: deadline)
-        return reply[0] == 0 && reply.capabilityCount == 1
-    } catch { return false }
+    guard let reply = try? Endpoint(StartSlot.names).call(message, deadline: deadline) else { return false }
+    if reply[0] == 0 { return reply.capabilityCount == 1 }
+    // Whatever came with a refusal.
+    if reply.capabilityCount > 0 { try? CapabilityTable.own.delete(slot) }
+    return false
 }
 
 /// Word 0 of requests to the name service.

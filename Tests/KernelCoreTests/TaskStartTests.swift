@@ -1,0 +1,261 @@
+// A start that fails: the root task's factory runs on the kernel core, and its kernel calls fail
+// one after the other. After each failure the scratch slots are empty, the arena is whole, and the
+// next start succeeds.
+
+import CUserEntry
+import Foundation
+import KernelABI
+import Protocols
+import ServiceCores
+import Testing
+
+@testable import KernelCore
+@testable import RootTask
+@testable import UserRuntime
+
+/// A root task on a machine of its own. Its calls go to the kernel core, and one of them fails.
+private final class RootMachine {
+    static let firstFree: UInt32 = 64
+    let system = TestSystem()
+    /// The calls so far that can fail, and the number of the one that fails.
+    var calls = 0
+    var failing: Int?
+    private let file = RootMachine.elfFile()
+    private let bundle: UnsafeMutablePointer<UInt8>
+    let window: UnsafeMutableRawPointer
+
+    init() throws {
+        system.inspectionPeriod = 16
+        let size = 0x1000 + file.count
+        bundle = .allocate(capacity: size)
+        bundle.initialize(repeating: 0, count: size)
+        for (index, byte) in file.enumerated() { bundle[0x1000 + index] = byte }
+        let words = UnsafeMutableRawPointer(bundle).assumingMemoryBound(to: UInt64.self)
+        words[Bundle.entryCountOffset / 8] = 1
+        let entry = Bundle.entriesOffset / 8
+        words[entry] = 0x1000
+        words[entry + 1] = UInt64(file.count)
+        let name = Name("Program")
+        (words[entry + 2], words[entry + 3]) = (name.word0, name.word1)
+        window = try #require(RootMachine.mapWindow())
+        let context = Unmanaged.passUnretained(self).toOpaque()
+        let found = system.root.ref.pointee.buffer
+        let buffer = try #require(found)
+        swiftlet_model_kernel(
+            { context, registers in
+                Unmanaged<RootMachine>.fromOpaque(context).takeUnretainedValue().call(registers)
+            }, context, UInt64(buffer.bits))
+    }
+    deinit {
+        bundle.deallocate()
+        munmap(window, 4096)
+    }
+
+    /// A page of the host below the end of user addresses, as the root task's window is.
+    private static func mapWindow() -> UnsafeMutableRawPointer? {
+        for place in stride(from: UInt(1) << 32, to: UInt(Limits.userEnd), by: 1 << 32) {
+            guard
+                let page = mmap(
+                    UnsafeMutableRawPointer(bitPattern: place), 4096, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), page != MAP_FAILED
+            else { return nil }
+            if UInt(bitPattern: page) < UInt(Limits.userEnd) { return page }
+            munmap(page, 4096)
+        }
+        return nil
+    }
+
+    /// `delete` and `reclaim` free memory and slots: they cannot lack any.
+    private func call(_ registers: UnsafeMutablePointer<UInt64>) {
+        let method = ControlWord(raw: registers[0]).method
+        if method != .delete && method != .reclaim {
+            calls += 1
+            if calls - 1 == failing {
+                registers[0] = UInt64(KernelError.insufficientMemory.rawValue)
+                return
+            }
+        }
+        let x = system.root.ref.registers
+        for index in 0...10 { x[index] = registers[index] }
+        system.trap(system.root.ref)
+        for index in 0...10 { registers[index] = x[index] }
+    }
+
+    /// The factory as the root task makes it at boot, with two tasks in its list.
+    func makeFactory() throws -> Factory {
+        var boot = BootInformation()
+        boot.firstFreeSlot = UInt64(RootMachine.firstFree)
+        boot.slotCount = UInt64(system.rootTable.pointee.count)
+        boot.firstFreeAddress = UInt64(UInt(bitPattern: window))
+        boot.bundleAddress = UInt64(UInt(bitPattern: bundle))
+        boot.bundleSize = UInt64(0x1000 + file.count)
+        var slots = RootSlots(firstFree: RootMachine.firstFree, count: UInt32(boot.slotCount))
+        var memory = RootMemory(boot: boot)
+        memory.add(UntypedRegion(physicalBase: 0x4080_0000, sizeBits: 23, isDevice: 0))
+        memory.add(UntypedRegion(physicalBase: 0x900_0000, sizeBits: 16, isDevice: 1))
+        let root = RootWindow(address: boot.firstFreeAddress, frame: slots.window)
+        let places = (slots.own(), slots.own(), slots.own())
+        let first = try #require(places.0)
+        let own = try #require(places.1)
+        let pool = try #require(places.2)
+        try memory.make(.frame, sizeBits: 12, at: first)
+        try mapOwn(first, at: root.address, &memory, &slots)
+        #expect(system.perform(.unmap, RootSlot.addressSpace.index, UInt64(first.index)).error == nil)
+        try memory.make(.endpoint, at: own)
+        try memory.makePool(at: pool)
+        var factory = Factory(
+            boot: boot, bundle: BundleReader(boot: boot),
+            manifestFile: UnsafeBufferPointer(start: nil, count: 0), memory: memory, slots: slots,
+            window: root, own: own, asidPool: .init(pool))
+        for name in ["supervisor", "first", "second"] as [StaticString] {
+            _ = try factory.list(TaskState(RootMachine.description(Name(name))))
+        }
+        // A device with a page of registers and an interrupt line.
+        factory.tasks[1].device.registers = [(0x900_0000, 4096)]
+        factory.tasks[1].device.lines = [(40, .level)]
+        try factory.openDesk()
+        calls = 0
+        return factory
+    }
+
+    /// A task that has some of everything.
+    private static func description(_ name: Name) -> TaskDescription {
+        var description = TaskDescription(name: name, binary: Name("Program"))
+        description.provides = name
+        description.priority = 20
+        description.maximumPriority = 20
+        description.stackBytes = 8192
+        description.heapBytes = 8192
+        description.persistentBytes = 8192
+        description.arenaBits = 17
+        description.untypedBits = 14
+        description.heartbeat = 1000
+        description.opens = [Name("supervisor")]
+        return description
+    }
+
+    /// Whether nothing is in the scratch slots.
+    var areScratchSlotsEmpty: Bool {
+        (RootMachine.firstFree..<RootMachine.firstFree + 4).allSatisfy {
+            system.capability($0).pointee.object == nil
+        }
+    }
+    /// Bytes of the region that a slot names which are taken.
+    func takenBytes(_ slot: UInt32) -> UInt64 {
+        if system.capability(slot).pointee.object == nil { return 0 }
+        let information = system.perform(.untypedInformation, slot).words
+        return information[2] + information[3]
+    }
+
+    /// An ELF file for AArch64 with a page of code and a page of data.
+    private static func elfFile() -> [UInt8] {
+        var file = [UInt8](repeating: 0, count: 0x3000)
+        func put(_ value: UInt64, _ bytes: Int, at offset: Int) {
+            for index in 0..<bytes {
+                file[offset + index] = UInt8(truncatingIfNeeded: value >> UInt64(8 * index))
+            }
+        }
+        put(0x0001_0102_464c_457f, 8, at: 0)
+        put(2, 2, at: 16)
+        put(183, 2, at: 18)
+        put(1, 4, at: 20)
+        put(0x40_0000, 8, at: 24)
+        put(64, 8, at: 32)
+        put(64, 2, at: 52)
+        put(56, 2, at: 54)
+        put(2, 2, at: 56)
+        for (index, flags) in [UInt64(5), 6].enumerated() {
+            let header = 64 + 56 * index
+            let start = UInt64(0x1000 * (index + 1))
+            put(1, 4, at: header)
+            put(flags, 4, at: header + 4)
+            put(start, 8, at: header + 8)
+            put(0x40_0000 + start - 0x1000, 8, at: header + 16)
+            put(0x1000, 8, at: header + 32)
+            put(0x1000, 8, at: header + 40)
+            put(0x1000, 8, at: header + 48)
+        }
+        return file
+    }
+}
+
+@Suite struct TaskStartTests {
+    /// What a start that nothing disturbs takes.
+    @Test func startUndisturbed() throws {
+        let machine = try RootMachine()
+        var factory = try machine.makeFactory()
+        for number in 0..<3 { try factory.start(number) }
+        #expect(machine.areScratchSlotsEmpty)
+        #expect(machine.calls > 250)
+        #expect(machine.system.isBroken == false)
+    }
+
+    /// Every call of a start fails in turn, each on a machine that has just booted.
+    @Test func everyCallOfAStartFails() throws {
+        let clean = try RootMachine()
+        var undisturbed = try clean.makeFactory()
+        try undisturbed.start(0)
+        clean.calls = 0
+        try undisturbed.start(1)
+        let calls = clean.calls
+        try undisturbed.start(2)
+        let taken = clean.takenBytes(TestSystem.ram)
+        var failures = 0
+        for number in 0..<calls {
+            let machine = try RootMachine()
+            var factory = try machine.makeFactory()
+            try factory.start(0)
+            machine.calls = 0
+            machine.failing = number
+            do throws(FactoryFailure) { try factory.start(1) } catch {
+                failures += 1
+                let arena = machine.takenBytes(factory.slots.task(1).arena.index)
+                #expect(arena == 0, "call \(number): the arena is not whole")
+            }
+            machine.failing = nil
+            #expect(machine.areScratchSlotsEmpty, "call \(number): a scratch slot is taken")
+            for task in 1...2 where factory.tasks[task].phase != .running {
+                #expect(throws: Never.self, "call \(number): the next start") {
+                    try factory.start(task)
+                }
+            }
+            let now = machine.takenBytes(TestSystem.ram)
+            #expect(now == taken, "call \(number): memory was lost")
+            if machine.system.isBroken { return }
+        }
+        // All but the looks for waiting callers count.
+        #expect(failures > calls / 2)
+    }
+
+    /// Handing out a service, and telling the supervisor that a start ended, leave nothing behind.
+    @Test func everyCallOfARequestFails() throws {
+        let machine = try RootMachine()
+        var factory = try machine.makeFactory()
+        try factory.start(0)
+        try factory.start(1)
+        let name = Name("supervisor")
+        let words = SwiftletWords(
+            w0: UInt64(FactoryOperation.service.rawValue), w1: name.word0, w2: name.word1,
+            w3: name.word2, w4: name.word3, w5: 2, w6: 0, w7: 0)
+        var request = Received(SwiftletResult(result: 0, badge: 2, loan: 0), words)
+        request.message.length = 6
+        for number in 0..<3 {
+            machine.calls = 0
+            machine.failing = number
+            let answer = factory.answer(request, factory.desk.spare)
+            #expect(answer == nil || answer?.words.w0 == FactoryError.kernel.rawValue)
+            #expect(machine.areScratchSlotsEmpty, "call \(number): a scratch slot is taken")
+        }
+        machine.failing = nil
+        try factory.kill(1)
+        let calls = machine.calls
+        for number in calls..<calls + 300 {
+            machine.failing = number
+            if factory.tasks[1].phase == .running { try factory.kill(1) }
+            try factory.begin(1)
+            factory.startBegun(1)
+            #expect(machine.areScratchSlotsEmpty, "call \(number): a scratch slot is taken")
+            if machine.system.isBroken { return }
+        }
+    }
+}
