@@ -101,7 +101,7 @@ final class RaspberryPiTests: TreeTestCase {
             var found: [Int] = []
             while let interrupt = try node.interrupt(found.count) {
                 XCTAssertFalse(interrupt.isEdge, "\(path)")
-                found.append(interrupt.line)
+                found.append(try XCTUnwrap(interrupt.line))
             }
             XCTAssertEqual(found, lines, "\(path)")
         }

@@ -129,9 +129,9 @@ extension Bench {
         var node: DeviceNode? = tree.root
         while let current = node {
             if current.isEnabled, current.isCompatible("arm,pl011"), let range = try? current.registers(0),
-                let interrupt = try? current.interrupt(0), !interrupt.isEdge
+                let interrupt = try? current.interrupt(0), let line = interrupt.line, !interrupt.isEdge
             {
-                return (range.base, interrupt.line)
+                return (range.base, line)
             }
             node = tree.node(after: current, depth: &depth)
         }

@@ -62,9 +62,7 @@ struct Devices {
         if let compatible = node.property("compatible") { device.compatible = unsafe copy(compatible.string) }
         do throws(DeviceTreeError) {
             if let range = try node.registers(0) { device.base = range.base }
-            if let interrupt = try node.interrupt(0), machine.drives(controller: interrupt.controller) {
-                device.line = UInt64(interrupt.line)
-            }
+            if let line = try node.interrupt(0, of: machine)?.line { device.line = UInt64(line) }
         } catch { device.problem = .tree(error) }
         for index in 0..<manifest.tasks.count {
             let entry = manifest.tasks[index]
@@ -112,7 +110,9 @@ struct Devices {
         for index in 0..<lines {
             let interrupt = try node.driverInterrupt(index, machine)
             let trigger: UInt64 = interrupt.isEdge ? Trigger.edge.rawValue : Trigger.level.rawValue
-            message.setWord(DriverRequest.device + 2 * ranges + index, UInt64(interrupt.line) | trigger << 32)
+            let line = UInt64(interrupt.line ?? 0) | trigger << 32
+            message.setWord(DriverRequest.device + 2 * ranges + index, line)
+            if index == lines - 1 && interrupt.index > index { logSkipped(interrupt.index - index, name, node) }
         }
         let memory = try node.memoryWindow()
         let window = DriverRequest.window(ranges: ranges, lines: lines)

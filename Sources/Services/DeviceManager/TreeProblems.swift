@@ -24,6 +24,18 @@ func logPlace(of node: DeviceNode) {
     log(text.bytes.span)
 }
 
+/// Two lines: interrupts of a device lead to controllers that the kernel does not drive, and its
+/// driver gets the next ones.
+func logSkipped(_ count: Int, _ driver: Name, _ node: DeviceNode) {
+    var text = Text()
+    text.add(driver)
+    text.add(" does without ")
+    text.decimal(UInt64(count))
+    text.add(" of its interrupts, which lead to no controller of the kernel:")
+    log(text.bytes.span)
+    logPlace(of: node)
+}
+
 private func addPath(of node: DeviceNode, _ text: inout Text) {
     if node.offset == 0 { text.add("/") }
     unsafe node.eachName { name in

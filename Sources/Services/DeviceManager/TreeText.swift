@@ -51,9 +51,10 @@ private func describe(_ node: DeviceNode, depth: Int, _ text: inout Text) {
 
 /// The properties that say what a device is and where.
 private let shownProperties: [StaticString] = [
-    "compatible", "model", "status", "device_type", "reg", "ranges", "interrupts", "interrupt-parent",
-    "interrupt-controller", "clock-frequency", "gpios", "linux,code", "method", "enable-method", "bootargs",
-    "stdout-path",
+    "compatible", "model", "status", "device_type", "reg", "ranges", "interrupts",
+    "interrupts-extended", "interrupt-names", "interrupt-parent", "interrupt-map",
+    "interrupt-map-mask", "interrupt-controller", "clock-frequency", "gpios", "linux,code",
+    "method", "enable-method", "bootargs", "stdout-path",
 ]
 
 private func describe(_ property: DeviceProperty, _ text: inout Text) {

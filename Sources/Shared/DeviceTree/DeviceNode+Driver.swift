@@ -15,18 +15,16 @@ extension DeviceNode {
         throw DeviceTreeError(try registerCount() > index ? .unreachable : .tooFewRegisters, .reg, node: offset)
     }
 
-    /// An interrupt that the driver must have, at one of the kernel's controllers.
+    /// An interrupt that the driver must have, at one of the kernel's controllers. Those of other
+    /// controllers are passed over: its `index` is larger then than what was asked for.
     ///
     /// - Throws: `tooFewInterrupts`, `foreignInterrupt`, or what `interrupt` throws.
     public func driverInterrupt(
         _ index: Int, _ machine: MachineDescription
     ) throws(DeviceTreeError) -> DeviceInterrupt {
-        if let interrupt = try interrupt(index), machine.drives(controller: interrupt.controller) { return interrupt }
-        if interruptProperty == .interruptsExtended {
-            throw DeviceTreeError(.foreignInterrupt, .interruptsExtended, node: offset)
-        }
-        let isForeign = !machine.drives(controller: interruptParent?.offset ?? -2) && property("interrupts") != nil
-        throw DeviceTreeError(isForeign ? .foreignInterrupt : .tooFewInterrupts, .interrupts, node: offset)
+        if let interrupt = try interrupt(index, of: machine) { return interrupt }
+        let isForeign = try interrupt(index) != nil
+        throw DeviceTreeError(isForeign ? .foreignInterrupt : .tooFewInterrupts, interruptProperty, node: offset)
     }
 
     /// Whether another node's registers lie in the same pages as this node's `range`, also those of a node that is disabled.

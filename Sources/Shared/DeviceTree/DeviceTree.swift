@@ -231,21 +231,25 @@ public struct DeviceNode {
         }
         return value
     }
-    /// Is `text` one of the strings of this list?
-    public func contains(_ text: StaticString) -> Bool {
+    /// Whether `text` is one of the strings of this list.
+    public func contains(_ text: StaticString) -> Bool { index(of: text) != nil }
+    /// The place of `text` among the strings of this list, from 0 on; nil where it is not there.
+    public func index(of text: StaticString) -> Int? {
         let length = text.utf8CodeUnitCount
         var position = 0
+        var place = 0
         while position < count {  // one string a round
             var end = position
             while end < count, unsafe bytes[end] != 0 { end += 1 }
             if end - position == length {
                 var index = 0
                 while index < length, unsafe bytes[position + index] == text.utf8Start[index] { index += 1 }
-                if index == length { return true }
+                if index == length { return place }
             }
             position = end + 1
+            place += 1
         }
-        return false
+        return nil
     }
     /// The first string, without terminator.
     public var string: UnsafeRawBufferPointer {

@@ -41,7 +41,7 @@ public struct DeviceTreeError: Error, Equatable {
     /// Properties that an error can be about.
     public enum Property: UInt8, Sendable {
         case none, reg, ranges, dmaRanges, addressCells, sizeCells, interrupts, interruptsExtended, interruptCells
-        case releaseAddress, compatible
+        case interruptMap, interruptNames, releaseAddress, compatible
     }
     public var cause: Cause
     public var property: Property
@@ -89,7 +89,8 @@ extension DeviceTreeError.Cause {
         case .tooFewRegisters: "compare reg with the device's manual"
         case .reservedRegisters: "compare reg with that of memory and of reserved-memory"
         case .noSuchLine, .tooFewInterrupts: "compare interrupts with the controller's binding"
-        case .foreignInterrupt: "compare interrupt-parent here and above; no two nodes may have one phandle"
+        case .foreignInterrupt:
+            "compare interrupt-parent and interrupt-map here and above; no two nodes may have one phandle"
         case .tooManyRanges: "32 of memory and 32 of reservations have places: join them"
         case .registersInMemory: "take them out of the memory node's reg"
         case .noMemory: "a node with device_type = \"memory\" and a size in reg is needed"
@@ -113,6 +114,8 @@ extension DeviceTreeError.Property {
         case .interrupts: "interrupts"
         case .interruptsExtended: "interrupts-extended"
         case .interruptCells: "#interrupt-cells"
+        case .interruptMap: "interrupt-map"
+        case .interruptNames: "interrupt-names"
         case .releaseAddress: "cpu-release-addr"
         case .compatible: "compatible"
         }

@@ -81,6 +81,10 @@ public struct MachineDescription {
 
     /// Whether the node at this offset is one of the kernel's interrupt controllers.
     public func drives(controller node: Int32) -> Bool { node == controllerNode || node == chainedNode }
+    /// Whether the interrupt is a line of one of the kernel's controllers.
+    public func delivers(_ interrupt: DeviceInterrupt) -> Bool {
+        interrupt.line != nil && drives(controller: interrupt.controller)
+    }
     /// Whether a byte of this range is memory or reserved: it is no device's then.
     public func keeps(_ range: RegisterRange) -> Bool { memory.overlaps(range) || reserved.overlaps(range) }
 }
@@ -162,11 +166,7 @@ extension DeviceTree {
             // The first is the timer. Looking for the controller of many would take long.
             if machine.timerNode >= 0 { return }
             machine.timerNode = node.offset
-            // Interrupts: secure, non-secure, virtual, hypervisor (Linux bindings, arm,arch_timer.yaml).
-            if let virtual = try node.interrupt(2) {
-                machine.timerLine = virtual.line
-                machine.timerController = virtual.controller
-            }
+            try machine.takeTimer(node)
         } else if compatible.contains("arm,psci-1.0") || compatible.contains("arm,psci-0.2") {
             if let method = node.property("method") {
                 machine.power = method.contains("smc") ? .smc : method.contains("hvc") ? .hvc : .none
@@ -176,6 +176,19 @@ extension DeviceTree {
 }
 
 extension MachineDescription {
+    /// The virtual timer's interrupt: by its name, or as the third, behind those of the secure and
+    /// the non-secure physical timer (Linux bindings, arm,arch_timer.yaml).
+    fileprivate mutating func takeTimer(_ node: DeviceNode) throws(DeviceTreeError) {
+        guard let index = node.interruptIndex(of: "virt", default: 2) else {
+            throw DeviceTreeError(.tooFewInterrupts, .interruptNames, node: node.offset)
+        }
+        guard let virtual = try node.interrupt(index) else {
+            throw DeviceTreeError(.tooFewInterrupts, node.interruptProperty, node: node.offset)
+        }
+        timerLine = virtual.line ?? 0
+        timerController = virtual.controller
+    }
+
     /// The page where another core waits for an address to jump to: it must not find somebody's data there.
     fileprivate mutating func reserve(spinTable place: DeviceProperty, of node: DeviceNode) throws(DeviceTreeError) {
         guard place.count > 0, let address = place.number(0, cells: place.count / 4) else {

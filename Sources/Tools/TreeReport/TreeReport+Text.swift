@@ -13,13 +13,19 @@ extension TreeReport {
         lines += machineLines + memoryLines
         lines += sharedPhandles.map { "  one phandle  \(list($0)): the first is taken" }
         for device in devices {
-            let place = device.registers.first.map { hexadecimal($0.base) } ?? "-"
-            let interrupts = device.lines.isEmpty ? "-" : device.lines.map(String.init).joined(separator: " ")
+            let places = device.registers.map { hexadecimal($0.base) }.joined(separator: " ")
             lines.append(
-                "  device       \(device.path)  \(place)  irq \(interrupts)  \(list(device.compatible))  \(state(device))"
-            )
+                "  device       \(device.path)  \(places.isEmpty ? "-" : places)  irq \(interrupts(of: device))"
+                    + "  \(list(device.compatible))  \(state(device))")
         }
         return lines.joined(separator: "\n") + "\n"
+    }
+
+    /// All lines of the device, and how many interrupts lead elsewhere.
+    private func interrupts(of device: Device) -> String {
+        var words = device.lines.map(String.init)
+        if device.foreignInterrupts > 0 { words.append("(\(device.foreignInterrupts) elsewhere)") }
+        return words.isEmpty ? "-" : words.joined(separator: " ")
     }
 
     /// What becomes of a device.

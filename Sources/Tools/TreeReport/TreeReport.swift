@@ -17,8 +17,10 @@ public struct TreeReport: Sendable {
         public var path: String
         public var compatible: [String]
         public var registers: [RegisterRange] = []
-        /// The kernel's numbers; lines of controllers that the kernel does not drive are left out.
+        /// The kernel's numbers.
         public var lines: [Int] = []
+        /// How many interrupts lead to controllers that the kernel does not drive.
+        public var foreignInterrupts = 0
         /// The driver in the manifest that knows it.
         public var driver: String?
         /// What is damaged; where there is a driver, why that does not start.
@@ -151,10 +153,13 @@ extension TreeReport {
                 for index in 0..<(try node.registerCount()) {
                     if let range = try node.registers(index) { device.registers.append(range) }
                 }
-                var index = 0
-                while let interrupt = try node.interrupt(index), index < 64 {
-                    if machine.drives(controller: interrupt.controller) { device.lines.append(interrupt.line) }
-                    index += 1
+                var list = try node.interrupts()
+                while let interrupt = try list?.next()?.route() {
+                    if let line = interrupt.line, machine.delivers(interrupt) {
+                        device.lines.append(line)
+                    } else {
+                        device.foreignInterrupts += 1
+                    }
                 }
             } catch { device.problem = problem(error, in: tree) }
             choose(&device, node, machine)
