@@ -1,5 +1,6 @@
-# Flattened device trees (Devicetree Specification 5) for the tests, read without the project's own reader, which they judge.
-import struct
+# Flattened device trees for the tests, read without the project's own reader, which they judge: the structure by libfdt's
+# Python module, the meaning of its properties by the Devicetree Specification.
+import libfdt, struct
 
 
 class Node:
@@ -34,12 +35,12 @@ class Node:
         for base, size in self.ranges():
             bus = self.parent
             while bus.parent is not None and base is not None:
-                base, bus = bus.passed(base), bus.parent
+                base, bus = bus.passed(base, size), bus.parent
             if base is not None: found.append((base, size))
         return found
 
-    def passed(self, address):
-        """An address on this bus as the parent's; None where `ranges` has no place for it."""
+    def passed(self, address, bytes):
+        """An address on this bus as the parent's; None where `ranges` has no place for all its bytes."""
         if self.properties.get("ranges") == b"": return address
         words = struct.unpack(">%dI" % (len(self.properties.get("ranges", b"")) // 4), self.properties.get("ranges", b""))
         child, parent, size = self.cells("#address-cells", 2), self.parent.cells("#address-cells", 2), self.cells("#size-cells", 1)
@@ -47,8 +48,48 @@ class Node:
         for at in range(0, len(words), child + parent + size):
             entry = words[at:at + child + parent + size]
             first, length = number(entry[:child]), number(entry[child + parent:])
-            if first <= address < first + length: return number(entry[child:child + parent]) + address - first
+            if first <= address < first + length and address + bytes <= first + length: return number(entry[child:child + parent]) + address - first
         return None
+
+    def interrupts(self, phandles):
+        """Where each of its interrupts leads: (controller, specifier); (None, []) where that is nobody. An interrupt of
+        `interrupts-extended` behind a phandle that nobody has is the last. Raises ValueError for what cannot be read."""
+        extended = "interrupts-extended" in self.properties
+        words = self.words("interrupts-extended" if extended else "interrupts")
+        found, parent = [], None if extended else self.interrupt_parent(phandles)
+        while words:
+            if extended: parent, words = phandles.get(words[0]), words[1:]
+            if parent is None: return found + [(None, [])]
+            count = parent.cells("#interrupt-cells", 0)
+            if not 0 < count <= len(words): raise ValueError("a specifier without an end")
+            found.append(parent.routed(self.words("reg"), list(words[:count]), phandles))
+            words = words[count:]
+        return found
+
+    def interrupt_parent(self, phandles):
+        """Devicetree Specification 2.4: where there is no interrupt-parent the parent counts, until something has #interrupt-cells."""
+        node = self
+        for _ in range(32):
+            named = node.words("interrupt-parent")
+            node = phandles.get(named[0]) if named else node.parent
+            if node is None or "#interrupt-cells" in node.properties: return node
+        return None
+
+    def routed(self, address, specifier, phandles, hops=0):
+        """An interrupt that arrives here, through interrupt-map (2.4.3) up to a controller."""
+        if "interrupt-map" not in self.properties or "interrupt-controller" in self.properties: return self, specifier
+        if hops == 16: return None, []
+        width, words = self.cells("#address-cells", 2), list(self.words("interrupt-map"))
+        own = (list(address) + [0] * width)[:width] + specifier
+        mask = list(self.words("interrupt-map-mask")) if "interrupt-map-mask" in self.properties else [0xffffffff] * len(own)
+        while words:
+            entry, parent, words = words[:len(own)], phandles.get(words[len(own)]), words[len(own) + 1:]
+            if parent is None: return None, []
+            first, count = parent.cells("#address-cells", 0), parent.cells("#interrupt-cells", 0)
+            if all((a ^ b) & m == 0 for a, b, m in zip(entry, own, mask)) and parent.strings("status")[:1] in ([], ["okay"], ["ok"]):
+                return parent.routed(words[:first], words[first:first + count], phandles, hops + 1)
+            words = words[first + count:]
+        return None, []
 
     def all(self):
         yield self
@@ -60,26 +101,20 @@ class Node:
 
 
 def read(data):
-    """The tree's root, and its header's reservations."""
-    structure, strings, reservations = struct.unpack_from(">III", data, 8)
-    text = lambda at: data[at:data.index(b"\0", at)].decode("latin-1")
-    at, node, root = structure, None, None
-    while True:
-        tag = struct.unpack_from(">I", data, at)[0]
-        at += 4
-        if tag == 1:
-            name = text(at)
-            child = Node(name, node)
-            if node: node.children.append(child)
-            root, node, at = root or child, child, at + len(name) + 4 & ~3
-        elif tag == 2:
-            node = node.parent
-        elif tag == 3:
-            length, name = struct.unpack_from(">II", data, at)
-            node.properties[text(strings + name)] = data[at + 8:at + 8 + length]
-            at += 8 + length + 3 & ~3
-        elif tag == 9:
-            break
-    kept = []
-    while (entry := struct.unpack_from(">QQ", data, reservations + 16 * len(kept))) != (0, 0): kept.append(entry)
-    return root, kept
+    """The tree's root, and its header's reservations, by Debian's python3-libfdt."""
+    tree = libfdt.FdtRo(data)
+    root, offset, depth, path = None, 0, 0, []
+    while depth >= 0:
+        node = Node(tree.get_name(offset), path[depth - 1] if depth else None)
+        if node.parent: node.parent.children.append(node)
+        root = root or node
+        path[depth:] = [node]
+        at = tree.first_property_offset(offset, libfdt.QUIET_NOTFOUND)
+        while at >= 0:
+            found = tree.get_property_by_offset(at)
+            node.properties[found.name] = bytes(found)
+            at = tree.next_property_offset(at, libfdt.QUIET_NOTFOUND)
+        offset, depth = tree.next_node(offset, depth)
+    # libfdt's module of Debian 12 drops an address of 0.
+    start = tree.off_mem_rsvmap()
+    return root, [struct.unpack_from(">QQ", data, start + 16 * index) for index in range(tree.num_mem_rsv())]
