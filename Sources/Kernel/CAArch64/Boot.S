@@ -106,6 +106,21 @@ swiftlet_start:
     isb
     eret
 
+// Vector 4 while VBAR_EL1 is the image's start, which is until the MMU is on: a synchronous
+// exception of EL1. A load that aborts (ESR_EL1.EC) is one of the search for the tree: it gives 0,
+// which is no tree's magic. Nothing else can be mended.
+    .org swiftlet_start + 0x200
+nothing_answers:
+    mrs x0, esr_el1
+    lsr x0, x0, #26
+    cmp x0, #0x25
+    b.ne swiftlet_park
+    mrs x0, elr_el1
+    add x0, x0, #4
+    msr elr_el1, x0
+    mov x0, xzr
+    eret
+
 in_el1:
     msr spsel, #1
     ldr x0, =SCTLR_OFF
@@ -116,7 +131,9 @@ in_el1:
     b.ne swiftlet_park
 
 // The device tree: at the address in x0, or else at a multiple of 2 MiB below the image, in its
-// GiB.
+// GiB. Where nothing answers, the load aborts, and nothing_answers goes on behind it.
+    msr vbar_el1, x20
+    isb
     ldr w1, =TREE_MAGIC
     cbz x21, 5f
     tst x21, #7

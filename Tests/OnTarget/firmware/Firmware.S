@@ -1,7 +1,7 @@
 // A firmware as it may be: what a kernel must not rely on, it leaves in a state of its own; one case an image (firmware-tests).
 //
-// Every core that starts here goes on at KERNEL, at EL2 (from EL3 as well) or, after SYSTEM_ERRORS, at EL1, without a tree's
-// address: the kernel looks for one below its image.
+// Every core that starts here goes on at KERNEL, at EL2 (from EL3 as well) or, after SYSTEM_ERRORS and AT_EL1, at EL1. X0 is
+// TREE, or no tree's address: the kernel looks for one below its image.
 
 #define EL2H 0x3c9
 #define EL1H 0x3c5
@@ -23,7 +23,23 @@ _start:
 1:  adr x0, vectors
     msr vbar_el2, x0
     ldr x30, =KERNEL
-    mov x0, xzr
+#ifndef TREE
+#define TREE 0
+#endif
+    ldr x0, =TREE
+
+#ifdef AT_EL1
+    mov x1, #(1 << 31)          // HCR_EL2.RW
+    msr hcr_el2, x1
+    mov x1, #3
+    msr cnthctl_el2, x1
+    msr cntvoff_el2, xzr
+    mov x1, #EL1H
+    msr spsr_el2, x1
+    msr elr_el2, x30
+    isb
+    eret
+#endif
 
 #ifdef DEBUG_TRAPS
     mov x1, #0xf60              // MDCR_EL2: TDRA, TDOSA, TDA, TDE, TPM, TPMCR
