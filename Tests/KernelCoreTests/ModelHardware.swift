@@ -4,8 +4,24 @@
 import Foundation
 import HardwareInterface
 import KernelABI
+import Synchronization
 
 @testable import KernelCore
+
+/// The memory of models. A new model takes the memory of one that has ended: to get fresh pages from
+/// the host takes longer than most tests.
+private enum ModelMemory {
+    /// Addresses.
+    private static let spare = Mutex<[UInt]>([])
+
+    static func take() -> UnsafeMutableRawPointer {
+        let found = spare.withLock { $0.popLast() }.flatMap(UnsafeMutableRawPointer.init(bitPattern:))
+        return found ?? .allocate(byteCount: ModelState.ramBytes, alignment: 2 << 20)
+    }
+    static func give(_ memory: UnsafeMutableRawPointer) {
+        spare.withLock { $0.append(UInt(bitPattern: memory)) }
+    }
+}
 
 /// The model's state. `ModelHardware` refers to it, so that a test sees the kernel's actions.
 final class ModelState {
@@ -95,12 +111,12 @@ final class ModelState {
     var spentCycles: UInt64 = 0
 
     init() {
-        memory = .allocate(byteCount: ModelState.ramBytes, alignment: 2 << 20)
+        memory = ModelMemory.take()
         // RAM does not hold zeros after power-up.
         memset(memory, 0xa5, 1 << 20)
         memset(memory + (8 << 20), 0xa5, 8 << 20)
     }
-    deinit { memory.deallocate() }
+    deinit { ModelMemory.give(memory) }
 
     func query() -> Bool {
         queries += 1
