@@ -191,6 +191,7 @@ extension Factory {
         record.stackBytes = task.description.stackBytes
         record.basePriority = task.description.priority
         record.maximumPriority = task.description.maximumPriority
+        record.start = task.description.start.rawValue
         if task.phase == .running, let state = try? Thread(slots.task(number).thread).information() {
             record.take(state)
             record.stackUsed = stackUsed(number)

@@ -138,7 +138,7 @@ extension Shell {
         if !rows.matches("quick") && !rows.matches("all") && !BenchmarkRows.mayBegin(with: rows) {
             return sayNoRow(rows)
         }
-        guard let task = find(Text("benchmark").bytes) else { return say("no benchmark task") }
+        guard let task = find(Text("benchmark").bytes)?.number else { return say("no benchmark task") }
         say("the benchmark takes the machine for itself; it prints on the kernel's console")
         terminal.flush()
         terminal.nap(milliseconds: 20)

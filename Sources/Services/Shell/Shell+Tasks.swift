@@ -33,20 +33,38 @@ extension Shell {
         return list
     }
 
-    func find(_ name: [UInt8]) -> UInt64? {
-        for task in tasks() where task.name.bytes == name || name.number == task.number { return task.number }
-        return nil
+    func find(_ name: [UInt8]) -> TaskLine? {
+        tasks().first { $0.name.bytes == name || name.number == $0.number }
     }
 
-    /// The task that a user named; says so where there is none.
-    private mutating func named(_ word: [UInt8]) -> UInt64? {
-        if let task = find(word) { return task }
-        if word.matches("root") || word.number == 0 {
-            say("the root task holds all the others: it can neither be ended nor looked into")
-        } else {
-            say(word, ": no such task; `ps` lists them")
+    /// The task that a user named, if it was ever started; otherwise says why there is none.
+    private mutating func started(_ word: [UInt8]) -> TaskLine? {
+        guard let task = find(word) else {
+            if word.matches("root") || word.number == 0 {
+                say("the root task holds all the others: it can neither be ended nor looked into")
+            } else {
+                say(word, ": no such task; `ps` lists them")
+            }
+            return nil
         }
-        return nil
+        let isOnDemand = task.record.start == StartMode.demand.rawValue
+        if task.record.phase == .waiting || (task.record.phase == .dead && isOnDemand) {
+            sayNotRunning(task)
+            return nil
+        }
+        return task
+    }
+
+    /// Says that a task does not run, and how it would come to.
+    private mutating func sayNotRunning(_ task: TaskLine) {
+        terminal.out.add(task.name)
+        terminal.out.add(" is not running: ")
+        switch (StartMode(rawValue: task.record.start), task.record.phase) {
+        case (.demand, _): say("it starts on demand; `bench` starts the benchmark, and waits for its end")
+        case (_, .dead): say("it was ended, or died; `restart` starts it")
+        case (.device, _): say("no device of this machine has started it; `dt list` shows them")
+        default: say("its start failed; the console said why at boot")
+        }
     }
 
     private func state(_ record: TaskRecord) -> StaticString {
@@ -197,8 +215,8 @@ extension Shell {
     }
 
     mutating func listCapabilities(_ word: [UInt8]) {
-        guard let task = named(word) else { return }
-        guard ask(.capability, task, 0) != nil else { return say(word, ": it does not run") }
+        guard let task = started(word) else { return }
+        guard ask(.capability, task.number, 0) != nil else { return sayNotRunning(task) }
         var table = TextTable()
         table.column("SLOT", .right)
         table.column("KIND")
@@ -206,7 +224,7 @@ extension Shell {
         table.column("BADGE", .right)
         table.column("DEPTH", .right)
         var slot: UInt64 = 0
-        while let reply = ask(.capability, task, slot) {
+        while let reply = ask(.capability, task.number, slot) {
             if reply[1] != 0 {
                 let kind = ObjectKind(rawValue: UInt8(truncatingIfNeeded: reply[1])) ?? .null
                 table.row([
@@ -229,8 +247,9 @@ extension Shell {
     }
 
     mutating func supervise(_ word: [UInt8], _ request: UInt64) {
-        guard let task = named(word) else { return }
-        if find(Text("supervisor").bytes) == task { return superviseSupervisor(task, request) }
+        guard let line = started(word) else { return }
+        let task = line.number
+        if line.name == Name("supervisor") { return superviseSupervisor(task, request) }
         if request == SupervisorRequest.kill && (task == ownNumber || task == provider(of: Name("serial"))) {
             return say("it stays: without it nobody could type `restart`")
         }
@@ -238,11 +257,11 @@ extension Shell {
         do throws(KernelError) {
             reply = try supervisor.call(RegisterMessage(request, task), deadline: Shell.patience)
         } catch {
-            if error == .peerDied { return superviseAlone(task, request, word) }
+            if error == .peerDied { return superviseAlone(line, request) }
             return say("the supervisor does not answer")
         }
         if reply[0] == 0 { return }
-        if reply[0] == FactoryError.wrongState.rawValue { return say(word, ": it does not run") }
+        if reply[0] == FactoryError.wrongState.rawValue { return sayNotRunning(line) }
         say(FactoryError(rawValue: reply[0])?.text ?? "refused")
     }
 
@@ -272,7 +291,7 @@ extension Shell {
     }
 
     /// There is no supervisor: the root task does what it can.
-    private mutating func superviseAlone(_ task: UInt64, _ request: UInt64, _ word: [UInt8]) {
+    private mutating func superviseAlone(_ task: TaskLine, _ request: UInt64) {
         let operations: [FactoryOperation]
         switch request {
         case SupervisorRequest.crash: operations = [.crash]
@@ -280,17 +299,17 @@ extension Shell {
         default: operations = [.kill, .restart]
         }
         var isDone = false
-        for operation in operations { isDone = ask(operation, task) != nil }
-        if !isDone { say(word, ": it does not run") }
+        for operation in operations { isDone = ask(operation, task.number) != nil }
+        if !isDone { sayNotRunning(task) }
     }
 
     /// Makes a task loop for ever, if somebody will notice.
     mutating func hang(_ word: [UInt8]) {
-        guard let task = named(word) else { return }
-        guard let policy = ask(.policy, task), policy[1] != 0 else {
+        guard let task = started(word) else { return }
+        guard let policy = ask(.policy, task.number), policy[1] != 0 else {
             return say("it has no heartbeat: nobody would notice")
         }
-        if ask(.hang, task) == nil { say(word, ": it does not run") }
+        if ask(.hang, task.number) == nil { sayNotRunning(task) }
     }
 }
 

@@ -125,6 +125,8 @@ import KernelABI
     public var basePriority: UInt8
     public var effectivePriority: UInt8
     public var maximumPriority: UInt8
+    /// When it is started, as the manifest encodes it: at boot, for a device, or on demand.
+    public var start: UInt8
     public var generation: UInt32
     /// Processor time in ticks.
     public var processorTicks: UInt64
@@ -144,6 +146,7 @@ import KernelABI
         basePriority = 0
         effectivePriority = 0
         maximumPriority = 0
+        start = 0
         generation = 0
         processorTicks = 0
         stackBytes = 0
@@ -158,6 +161,7 @@ import KernelABI
         case 1:
             return UInt64(phase.rawValue) | UInt64(state.rawValue) << 8 | UInt64(basePriority) << 16
                 | UInt64(effectivePriority) << 24 | UInt64(maximumPriority) << 32
+                | UInt64(start) << 40
         case 2: return UInt64(generation)
         case 3: return processorTicks
         case 4: return UInt64(stackBytes)
@@ -180,6 +184,7 @@ import KernelABI
             basePriority = UInt8(truncatingIfNeeded: value >> 16)
             effectivePriority = UInt8(truncatingIfNeeded: value >> 24)
             maximumPriority = UInt8(truncatingIfNeeded: value >> 32)
+            start = UInt8(truncatingIfNeeded: value >> 40)
         case 2: generation = UInt32(truncatingIfNeeded: value)
         case 3: processorTicks = value
         case 4: stackBytes = UInt32(truncatingIfNeeded: value)
