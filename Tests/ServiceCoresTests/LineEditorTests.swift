@@ -3,17 +3,23 @@ import Testing
 
 @testable import ServiceCores
 
-/// A terminal of one long row: it understands what the editor sends, and so tells what a person would see.
+/// A terminal of one long row: it understands what the editor sends, and so tells what a person
+/// would see. A cell holds a character with its marks; the second cell of a wide one is empty.
 private struct Screen {
-    var row: [UInt8] = []
-    var column = 0
+    private var cells: [String] = []
+    private(set) var column = 0
     private var escape = 0
+    private var pending: [UInt8] = []
+
+    var text: String { cells.joined() }
+    var isEmpty: Bool { cells.isEmpty }
+
     mutating func show(_ bytes: [UInt8]) {
         for byte in bytes {
             if escape == 1 {
                 escape = byte == 0x5b ? 2 : 0
             } else if escape == 2 {
-                if byte == 0x4b { row.removeSubrange(min(column, row.count)...) }
+                if byte == 0x4b { cells.removeSubrange(min(column, cells.count)...) }
                 escape = 0
             } else if byte == 27 {
                 escape = 1
@@ -22,12 +28,29 @@ private struct Screen {
             } else if byte == 13 {
                 column = 0
             } else if byte == 10 {
-                row = []
+                cells = []
             } else if byte != 7 {
-                if column < row.count { row[column] = byte } else { row.append(byte) }
-                column += 1
+                pending.append(byte)
+                if let character = String(validating: pending, as: UTF8.self) {
+                    put(character.unicodeScalars.first!)
+                    pending = []
+                }
             }
         }
+    }
+
+    private mutating func put(_ scalar: Unicode.Scalar) {
+        let width = widthOfTheCLibrary(scalar)
+        if width == 0 && column > 0 {
+            var place = column - 1
+            while cells[place].isEmpty { place -= 1 }
+            cells[place].unicodeScalars.append(scalar)
+            return
+        }
+        while cells.count < column + width { cells.append(" ") }
+        cells[column] = String(Character(scalar))
+        if width == 2 { cells[column + 1] = "" }
+        column += width
     }
 }
 
@@ -52,7 +75,11 @@ private struct Terminal {
     }
     var line: String { String(decoding: editor.line, as: UTF8.self) }
     var isConsistent: Bool {
-        screen.row == Array("> ".utf8) + editor.line && screen.column == 2 + editor.cursor
+        let before = String(decoding: editor.line[..<editor.cursor], as: UTF8.self)
+        let columns = before.unicodeScalars.reduce(2) { $0 + widthOfTheCLibrary($1) }
+        return String(validating: editor.line, as: UTF8.self) != nil
+            && screen.text.unicodeScalars.elementsEqual("> \(line)".unicodeScalars)
+            && screen.column == columns
     }
 }
 
@@ -120,23 +147,81 @@ private struct Terminal {
         #expect(terminal.isConsistent)
     }
 
-    @Test func aFullLineTakesNoMore() {
+    /// What does not fit is missing, so the line is another than was typed: it is not run.
+    @Test func aLineThatWasCutIsNotGiven() {
+        var terminal = Terminal(limit: 12)
+        terminal.type("poweroff 1" + String(repeating: " ", count: 5) + "0")
+        #expect(terminal.line == "poweroff 1  ")
+        #expect(terminal.isConsistent)
+        var out: [UInt8] = []
+        #expect(terminal.editor.feed(13, &out) == nil)
+        #expect(String(decoding: out, as: UTF8.self).contains("16 bytes, and at most 12 fit"))
+        #expect(terminal.line == "poweroff 1  ")
+        // Neither the history nor more text hides that it was cut; a deletion makes it the user's.
+        terminal.type("\u{1b}[A\u{1b}[B")
+        #expect(terminal.type("\r") == nil)
+        #expect(terminal.type("x\r") == nil)
+        #expect(terminal.type("\u{8}\u{8}\r") == .line)
+        #expect(terminal.line == "poweroff 1")
+        #expect(terminal.type("more text than fits\u{3}") == .interrupted)
+        #expect(terminal.type("ps\r") == .line)
+        #expect(terminal.line == "ps")
+    }
+
+    /// A line of exactly the limit is a line, and a character that fits only in part does not.
+    @Test func theLimitCountsBytes() {
         var terminal = Terminal(limit: 4)
-        terminal.type("abcdef")
-        #expect(terminal.line == "abcd")
+        #expect(terminal.type("abcd\r") == .line)
+        terminal.type("abc")
+        #expect(terminal.type("\u{e9}\r") == nil)
+        #expect(terminal.line == "abc")
         #expect(terminal.isConsistent)
     }
 
-    @Test(arguments: [1, 2, 3] as [UInt64]) func noiseKeepsTheDisplayTrue(seed: UInt64) {
+    @Test func textIsUTF8() {
+        #expect(result("caf\u{e9}") == "caf\u{e9}")
+        #expect(result("\u{e9}x\u{8}\u{8}") == "")
+        #expect(result("\u{65e5}\u{672c}\u{2}\u{2}x\u{6}y") == "x\u{65e5}y\u{672c}")
+        #expect(result("\u{1f600}\u{1}\u{4}z") == "z")
+        // A mark goes with the character before it, wherever the cursor comes from.
+        #expect(result("ae\u{301}b\u{2}\u{8}") == "ab")
+        #expect(result("ae\u{301}b\u{1}\u{6}\u{4}") == "ab")
+        #expect(result("ab\u{2}\u{301}x") == "a\u{301}xb")
+        // At the start it would stand over the prompt.
+        #expect(result("\u{301}a\u{1}\u{301}") == "a")
+        // Control characters beyond ASCII would reach the terminal as such.
+        #expect(result("a\u{85}\u{9b}\u{2028}b") == "ab")
+    }
+
+    /// Bytes that are no character are seen, and the next character is not lost with them.
+    @Test func bytesThatAreNoCharacterAreShown() {
+        func line(_ bytes: [UInt8]) -> String {
+            var terminal = Terminal()
+            terminal.type(bytes)
+            #expect(terminal.isConsistent)
+            return terminal.line
+        }
+        #expect(line([97, 0xff, 98]) == "a\u{fffd}b")
+        #expect(line([0xc3, 97]) == "\u{fffd}a")
+        #expect(line([0xe2, 0x82, 0xe2, 0x82, 0xac]) == "\u{fffd}\u{20ac}")
+        #expect(line([0xc0, 0x80, 97]) == "\u{fffd}\u{fffd}a")
+        #expect(line([0xed, 0xa0, 0x80, 97]) == "\u{fffd}\u{fffd}\u{fffd}a")
+        #expect(line([0xf0, 0x9f, 0x98, 27, 0x5b, 0x44, 97]) == "a\u{fffd}")
+    }
+
+    @Test(arguments: [1, 2, 3] as [UInt64]) func noiseKeepsTheDisplayTrue(seed: UInt64) throws {
         var generator = Generator(state: seed)
         var terminal = Terminal(limit: 20, historyLimit: 3)
-        let keys: [UInt8] = [
-            1, 2, 5, 6, 8, 11, 12, 14, 16, 21, 23, 127, 27, 0x5b, 0x41, 0x44, 0x33, 0x7e, 97, 98, 32, 13,
-        ]
+        let keys: [[UInt8]] =
+            [
+                1, 2, 5, 6, 8, 11, 12, 14, 16, 21, 23, 127, 27, 0x5b, 0x41, 0x44, 0x33, 0x7e, 97, 98,
+                32, 13, 0xc3, 0xa9, 0xe2, 0xf0, 0xff,
+            ].map { [$0] } + ["\u{e9}", "\u{301}", "\u{65e5}", "\u{1f600}"].map { Array($0.utf8) }
         for _ in 0..<20_000 {
-            let event = terminal.type([keys[Int(generator.next() % UInt64(keys.count))]])
-            #expect(terminal.editor.cursor <= terminal.editor.line.count && terminal.editor.line.count <= 20)
-            if event == nil && !terminal.screen.row.isEmpty { #expect(terminal.isConsistent) }
+            let event = terminal.type(keys[Int(generator.next() % UInt64(keys.count))])
+            let editor = terminal.editor
+            try #require(editor.cursor <= editor.line.count && editor.line.count <= 20)
+            if event == nil && !terminal.screen.isEmpty { try #require(terminal.isConsistent) }
         }
     }
 
@@ -147,7 +232,7 @@ private struct Terminal {
         var out: [UInt8] = []
         terminal.editor.redraw(&out)
         screen.show(out)
-        #expect(screen.row == Array("> abc".utf8))
+        #expect(screen.text == "> abc")
         #expect(screen.column == 4)
     }
 }

@@ -1,7 +1,8 @@
 // The line editor's keys, the escape sequences that terminals send for them, and the history.
 
 enum EditKey: Equatable, Sendable {
-    case left, right, up, down, start, end, backspace, delete, deleteToStart, deleteToEnd, deleteWord, redraw, ignored
+    case left, right, up, down, start, end
+    case backspace, delete, deleteToStart, deleteToEnd, deleteWord, redraw, ignored
 
     /// The key of a control byte.
     init?(control byte: UInt8) {
@@ -42,8 +43,8 @@ enum EscapeState: Equatable, Sendable {
     case escape
     case sequence(number: Int)
 
-    /// Takes a byte; the key when it ends a sequence. When the state is `none` afterwards and there is no key, the byte
-    /// belongs to no sequence.
+    /// Takes a byte. Returns the key that it completes. If there is none and the state is `none`
+    /// afterwards, the byte belongs to no sequence.
     mutating func take(_ byte: UInt8) -> EditKey? {
         switch self {
         case .none:
@@ -56,7 +57,8 @@ enum EscapeState: Equatable, Sendable {
             }
             if byte == 27 { return nil }
             self = .none
-            return byte < 32 ? nil : .ignored
+            // A key that is sent behind an escape byte, such as Alt with a letter.
+            return byte < 32 || byte >= 0x80 ? nil : .ignored
         case .sequence(let number):
             switch byte {
             case 0x30...0x39:

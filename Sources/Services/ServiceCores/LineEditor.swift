@@ -1,8 +1,14 @@
-// The shell's line editor: bytes from a terminal in, a line and the bytes for the terminal's display out. All buffers are
-// bounded; whatever comes in, the editor stays in a state from which Enter gives a line.
+// The shell's line editor: bytes from a terminal in, a line and the bytes for the terminal's
+// display out. All buffers are bounded; whatever comes in, the editor stays in a state from which
+// Enter gives a line.
 //
-// Keys: arrows, Home, End, Delete, Backspace, ^A ^E (start, end), ^B ^F ^P ^N (arrows), ^U (delete to the start),
-// ^K (to the end), ^W (the word before), ^L (redraw), ^C (drop the line), ^D (delete; end on an empty line).
+// Keys: arrows, Home, End, Delete, Backspace, ^A ^E (start, end), ^B ^F ^P ^N (arrows),
+// ^U (delete to the start), ^K (to the end), ^W (the word before), ^L (redraw), ^C (drop the line),
+// ^D (delete; end on an empty line).
+//
+// Text is UTF-8. The cursor moves by characters, each with the marks behind it, and over as many
+// columns as they take. Bytes that are no character become U+FFFD, so that what was typed is never
+// shorter than what is run.
 
 /// What a byte completed.
 public enum LineEvent: Equatable, Sendable {
@@ -14,15 +20,23 @@ public enum LineEvent: Equatable, Sendable {
     case end
 }
 
-/// A line under work. `cursor ≤ line.count ≤ limit` holds after every byte.
+/// A line under work.
+///
+/// Invariant: after every byte `cursor ≤ line.count ≤ limit`, the line is well-formed UTF-8 that
+/// starts with no mark, and the cursor stands at its end or before a character that takes a column.
 public struct LineEditor: Sendable {
     public private(set) var line: [UInt8] = []
+    /// Bytes before the cursor.
     public private(set) var cursor = 0
     /// Longest line in bytes.
     public let limit: Int
+    /// Bytes of the line's end that did not fit. Enter does not give such a line, which would be
+    /// another one than was typed; the next deletion makes it a line of the user's own again.
+    private var cutBytes = 0
     private let prompt: [UInt8]
     private var history: History
     private var escape = EscapeState.none
+    private var characters = CharacterInput()
     private var finished = false
     private var lastWasReturn = false
 
@@ -36,6 +50,7 @@ public struct LineEditor: Sendable {
     public mutating func begin(_ out: inout [UInt8]) {
         line.removeAll(keepingCapacity: true)
         cursor = 0
+        cutBytes = 0
         finished = false
         escape = .none
         out.append(contentsOf: prompt)
@@ -47,7 +62,7 @@ public struct LineEditor: Sendable {
         out.append(contentsOf: prompt)
         out.append(contentsOf: line)
         LineEditor.clearToEnd(&out)
-        LineEditor.left(line.count - cursor, &out)
+        LineEditor.left(over: line[cursor...], &out)
     }
 
     /// Takes one byte. - Complexity: O(limit).
@@ -57,29 +72,32 @@ public struct LineEditor: Sendable {
         // The second half of CR LF.
         if byte == 10 && wasReturn { return nil }
         if finished { begin(&out) }
+        if characters.isBroken(by: byte) { insert(CharacterInput.replacement, &out) }
         if let key = escape.take(byte) {
             act(key, &out)
             return nil
         }
         if escape != .none { return nil }
         switch byte {
-        case 13, 10: return finish(.line, &out)
+        case 13, 10: return cutBytes > 0 ? refuse(&out) : finish(.line, &out)
         case 3:
             out.append(contentsOf: [0x5e, 0x43])
             return finish(.interrupted, &out)
         case 4:
             if line.isEmpty { return finish(.end, &out) }
             act(.delete, &out)
-        case 32...126: insert(byte, &out)
         default:
-            if let key = EditKey(control: byte) { act(key, &out) } else if byte != 27 { out.append(7) }
+            if let key = EditKey(control: byte) {
+                act(key, &out)
+            } else if byte != 27, let scalar = characters.take(byte) {
+                insert(scalar, &out)
+            }
         }
         return nil
     }
 
     private mutating func finish(_ event: LineEvent, _ out: inout [UInt8]) -> LineEvent {
-        out.append(13)
-        out.append(10)
+        LineEditor.newLine(&out)
         if event == .line { history.add(line) } else { line.removeAll(keepingCapacity: true) }
         history.rewind()
         cursor = 0
@@ -87,45 +105,67 @@ public struct LineEditor: Sendable {
         return event
     }
 
-    private mutating func insert(_ byte: UInt8, _ out: inout [UInt8]) {
-        if line.count >= limit {
-            out.append(7)
-            return
+    /// Says that the line is too long, and shows it again.
+    private func refuse(_ out: inout [UInt8]) -> LineEvent? {
+        LineEditor.newLine(&out)
+        var text = Text("the line has ")
+        text.decimal(UInt64(line.count + cutBytes))
+        text.add(" bytes, and at most ")
+        text.decimal(UInt64(limit))
+        text.add(" fit: nothing was run; shorten the line, or drop it with ^C")
+        text.newLine()
+        out.append(contentsOf: text.bytes)
+        redraw(&out)
+        return nil
+    }
+
+    private mutating func insert(_ scalar: UInt32, _ out: inout [UInt8]) {
+        // A mark at the start would stand over the prompt.
+        let isMark = CharacterWidth.columns(of: scalar) == 0
+        if CharacterWidth.isControl(scalar) || (isMark && cursor == 0) {
+            return out.append(LineEditor.bell)
         }
-        line.insert(byte, at: cursor)
-        cursor += 1
-        out.append(contentsOf: line[(cursor - 1)...])
-        LineEditor.left(line.count - cursor, &out)
+        let bytes = CharacterInput.bytes(of: scalar)
+        if cutBytes > 0 || line.count + bytes.count > limit {
+            cutBytes += bytes.count
+            return out.append(LineEditor.bell)
+        }
+        let start = cursor
+        line.insert(contentsOf: bytes, at: start)
+        cursor += bytes.count
+        out.append(contentsOf: line[start...])
+        LineEditor.left(over: line[cursor...], &out)
     }
 
     private mutating func act(_ key: EditKey, _ out: inout [UInt8]) {
         switch key {
-        case .left: move(to: cursor - 1, &out)
-        case .right: move(to: cursor + 1, &out)
+        case .left: move(to: character(before: cursor), &out)
+        case .right: move(to: character(after: cursor), &out)
         case .start: move(to: 0, &out)
         case .end: move(to: line.count, &out)
-        case .backspace: if cursor > 0 { remove(from: cursor - 1, to: cursor, &out) }
-        case .delete: if cursor < line.count { remove(from: cursor, to: cursor + 1, &out) }
+        case .backspace: remove(from: character(before: cursor), to: cursor, &out)
+        case .delete: remove(from: cursor, to: character(after: cursor), &out)
         case .deleteToStart: remove(from: 0, to: cursor, &out)
         case .deleteToEnd: remove(from: cursor, to: line.count, &out)
         case .deleteWord: remove(from: startOfWord, to: cursor, &out)
-        case .up: if let earlier = history.earlier(than: line) { replace(with: earlier, &out) }
-        case .down: if let later = history.later() { replace(with: later, &out) }
+        // Of a line that was cut, the history could not give back what is missing.
+        case .up, .down: if cutBytes > 0 { out.append(LineEditor.bell) } else { recall(key, &out) }
         case .redraw: redraw(&out)
         case .ignored: break
         }
     }
 
-    private var startOfWord: Int {
-        var position = cursor
-        while position > 0 && line[position - 1] == 32 { position -= 1 }
-        while position > 0 && line[position - 1] != 32 { position -= 1 }
-        return position
+    private mutating func recall(_ key: EditKey, _ out: inout [UInt8]) {
+        guard let other = key == .up ? history.earlier(than: line) : history.later() else { return }
+        move(to: 0, &out)
+        line = other
+        cursor = line.count
+        out.append(contentsOf: line)
+        LineEditor.clearToEnd(&out)
     }
 
-    private mutating func move(to position: Int, _ out: inout [UInt8]) {
-        let target = max(0, min(position, line.count))
-        LineEditor.left(cursor - target, &out)
+    private mutating func move(to target: Int, _ out: inout [UInt8]) {
+        if target < cursor { LineEditor.left(over: line[target..<cursor], &out) }
         if target > cursor { out.append(contentsOf: line[cursor..<target]) }
         cursor = target
     }
@@ -134,25 +174,59 @@ public struct LineEditor: Sendable {
         if start == end { return }
         move(to: start, &out)
         line.removeSubrange(start..<end)
+        cutBytes = 0
         out.append(contentsOf: line[start...])
         LineEditor.clearToEnd(&out)
-        LineEditor.left(line.count - start, &out)
+        LineEditor.left(over: line[start...], &out)
+    }
+}
+
+// Characters of the line: places are numbers of bytes.
+extension LineEditor {
+    /// Where the scalar that starts at a place ends.
+    private func end(of start: Int) -> Int {
+        var end = start + 1
+        while end < line.count && line[end] & 0xc0 == 0x80 { end += 1 }
+        return end
+    }
+    private func columns(at start: Int) -> Int {
+        CharacterWidth.columns(of: line[start..<end(of: start)])
     }
 
-    private mutating func replace(with text: [UInt8], _ out: inout [UInt8]) {
-        move(to: 0, &out)
-        line = text
-        cursor = line.count
-        out.append(contentsOf: line)
-        LineEditor.clearToEnd(&out)
-    }
-
-    private static func left(_ count: Int, _ out: inout [UInt8]) {
-        var remaining = count
-        while remaining > 0 {
-            out.append(8)
-            remaining -= 1
+    /// Start of the character before a place, with the marks behind it; the line's start before it.
+    private func character(before place: Int) -> Int {
+        var start = place
+        while start > 0 {
+            start -= 1
+            if line[start] & 0xc0 != 0x80 && columns(at: start) > 0 { break }
         }
+        return start
     }
-    private static func clearToEnd(_ out: inout [UInt8]) { out.append(contentsOf: [27, 0x5b, 0x4b]) }
+    /// End of the character at a place, with the marks behind it; the line's end behind it.
+    private func character(after place: Int) -> Int {
+        if place == line.count { return place }
+        var end = end(of: place)
+        while end < line.count, columns(at: end) == 0 { end = self.end(of: end) }
+        return end
+    }
+
+    private var startOfWord: Int {
+        var start = cursor
+        while start > 0, line[character(before: start)] == 32 { start = character(before: start) }
+        while start > 0, line[character(before: start)] != 32 { start = character(before: start) }
+        return start
+    }
+}
+
+// What the terminal is told.
+extension LineEditor {
+    private static var bell: UInt8 { 7 }
+
+    private static func left(over text: ArraySlice<UInt8>, _ out: inout [UInt8]) {
+        for _ in 0..<CharacterWidth.columns(of: text) { out.append(8) }
+    }
+    private static func newLine(_ out: inout [UInt8]) { out.append(contentsOf: [13, 10]) }
+    private static func clearToEnd(_ out: inout [UInt8]) {
+        out.append(contentsOf: [27, 0x5b, 0x4b])
+    }
 }

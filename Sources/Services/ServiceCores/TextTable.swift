@@ -1,4 +1,5 @@
-// A table for the terminal: columns as wide as their widest cell, numbers to the right, text to the left.
+// A table for the terminal: columns as wide as their widest cell, numbers to the right, text to the
+// left. Widths are columns of the terminal, not bytes.
 
 /// Which side of its column a cell stands on.
 public enum Alignment: Sendable { case left, right }
@@ -26,7 +27,9 @@ public struct TextTable: Sendable {
         var widths: [Int] = []
         for column in 0..<headings.count {
             var width = headings[column].count
-            for row in rows where column < row.count { width = max(width, row[column].count) }
+            for row in rows where column < row.count {
+                width = max(width, CharacterWidth.columns(of: row[column]))
+            }
             widths.append(width)
         }
         render(headings, widths, &text)
@@ -37,7 +40,7 @@ public struct TextTable: Sendable {
         var pending = 0
         for column in 0..<min(cells.count, widths.count) {
             let cell = cells[column]
-            let blanks = widths[column] - cell.count
+            let blanks = widths[column] - CharacterWidth.columns(of: cell)
             if alignments[column] == .right { pending += blanks }
             if !cell.isEmpty {
                 for _ in 0..<pending { text.add(byte: 32) }

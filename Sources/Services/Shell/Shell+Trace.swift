@@ -78,7 +78,7 @@ extension Shell {
             name.add(home.name)
         }
         terminal.out.add(name.bytes)
-        for _ in name.bytes.count..<max(name.bytes.count, 10) { terminal.out.add(byte: 32) }
+        for _ in 0..<max(0, 10 - CharacterWidth.columns(of: name.bytes)) { terminal.out.add(byte: 32) }
         terminal.out.add("  thread ")
         terminal.out.hexadecimal(place)
         terminal.out.newLine()

@@ -24,15 +24,30 @@ final class Conversation: @unchecked Sendable {
     }
 
     private func read() {
+        var bytes: [UInt8] = []
         while true {
             let data = output.fileHandleForReading.availableData
+            bytes += data
+            // A character may come in pieces: it is text when all of it is here.
+            let whole = data.isEmpty ? bytes.count : bytes.count - Conversation.unfinished(bytes)
+            let piece = String(decoding: bytes[..<whole], as: UTF8.self)
+            bytes.removeFirst(whole)
             condition.lock()
-            text += String(decoding: data, as: UTF8.self).replacingOccurrences(of: "\r", with: "")
+            text += piece.replacingOccurrences(of: "\r", with: "")
             hasEnded = data.isEmpty
             condition.broadcast()
             condition.unlock()
             if data.isEmpty { return }
         }
+    }
+
+    /// Bytes at the end that begin a character of UTF-8 and do not complete it: 0 to 3.
+    private static func unfinished(_ bytes: [UInt8]) -> Int {
+        for (index, byte) in bytes.suffix(3).reversed().enumerated() where byte & 0xc0 != 0x80 {
+            let length = byte < 0xc0 ? 1 : byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : 4
+            return length > index + 1 ? index + 1 : 0
+        }
+        return 0
     }
 
     func send(_ bytes: [UInt8]) { try? input.fileHandleForWriting.write(contentsOf: Data(bytes)) }
