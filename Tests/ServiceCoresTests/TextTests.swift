@@ -31,20 +31,46 @@ private func text(_ build: (inout Text) -> Void) -> String {
         #expect(throws: Never.self) { try words(String(repeating: "a;", count: 32)) }
     }
 
-    @Test func bootArgumentsAreRead() {
-        let arguments = BootArguments(Array("run=\"ps; irq; poweroff\" quiet test=all test=one a=b=c x=".utf8))
+    @Test func bootArgumentsAreRead() throws {
+        let line = "run=\"ps; irq; poweroff\" quiet test=all test=one a=b=c x="
+        let arguments = try BootArguments(Array(line.utf8))
         #expect(arguments.value("run") == Array("ps; irq; poweroff".utf8))
         #expect(arguments.value("test") == Array("one".utf8))
         #expect(arguments.value("quiet") == [])
         #expect(arguments.value("a") == Array("b=c".utf8))
         #expect(arguments.value("x") == [])
         #expect(arguments.value("none") == nil)
-        #expect(BootArguments([]).pairs.isEmpty)
-        #expect(arguments.problem == nil)
-        #expect(BootArguments(Array("run=\"open".utf8)).problem == .unterminatedQuote)
-        #expect(BootArguments(Array(String(repeating: "a=b ", count: 33).utf8)).problem == .tooMany)
-        #expect(BootArguments(Array("=value".utf8)).pairs.count == 1)
-        #expect(BootArguments(Array("run=\"open".utf8)).value("run") == Array("open".utf8))
+        #expect(try BootArguments([]).pairs.isEmpty)
+        #expect(try BootArguments(Array("=value".utf8)).pairs.count == 1)
+        // Behind any number of others.
+        let many = String(repeating: "a=b ", count: 500) + "run=ps"
+        #expect(try BootArguments(Array(many.utf8)).value("run") == Array("ps".utf8))
+        #expect(throws: CommandLineError.unterminatedQuote) {
+            try BootArguments(Array("run=ps x=\"open".utf8))
+        }
+    }
+
+    @Test func bootArgumentsOfAnotherSystemTakeOneLine() throws {
+        func complaints(_ line: String) throws -> [String] {
+            try BootArguments(Array(line.utf8)).complaints.map {
+                String(decoding: $0.bytes, as: UTF8.self)
+            }
+        }
+        #expect(try complaints("run=ps bench=quick") == [])
+        #expect(
+            try complaints("console=ttyS0 run= root=/dev/sda quiet bench=quick test=all") == [
+                "boot options ignored: run: it has no value",
+                "boot options ignored: test: these are not the tests",
+                "boot options ignored: console root quiet: unknown;"
+                    + " there are run=\"COMMANDS\" and bench=ROWS",
+            ])
+        let hundred = String(repeating: "option=1 ", count: 100)
+        let named = Array(repeating: "option", count: 14).joined(separator: " ")
+        #expect(
+            try complaints(hundred) == [
+                "boot options ignored: \(named) and 86 more: unknown;"
+                    + " there are run=\"COMMANDS\" and bench=ROWS"
+            ])
     }
 
     @Test func numbersAreWritten() {
@@ -85,6 +111,15 @@ private func text(_ build: (inout Text) -> Void) -> String {
         table.row([Array("a".utf8), Array("100".utf8), Array("y".utf8)])
         table.row([Array("longer".utf8), Array("7".utf8)])
         #expect(text { table.render(to: &$0) } == "NAME      N  X\r\na       100  y\r\nlonger    7\r\n")
+        // Cells are as wide as the terminal shows them.
+        var wide = TextTable()
+        wide.column("NAME")
+        wide.column("N")
+        wide.row([Array("caf\u{e9}s".utf8), Array("1".utf8)])
+        wide.row([Array("\u{65e5}\u{672c}".utf8), Array("2".utf8)])
+        #expect(
+            text { wide.render(to: &$0) }
+                == "NAME   N\r\ncaf\u{e9}s  1\r\n\u{65e5}\u{672c}   2\r\n")
     }
 
     @Test(

@@ -40,27 +40,25 @@ private func answer(_ request: Received, _ server: inout Server, _ devices: Devi
         describe(tree, &text)
         bytes = text.bytes
     case DevicesRequest.list: bytes = devices.listing()
-    case DevicesRequest.arguments: bytes = commandLine(tree)
+    case DevicesRequest.arguments:
+        let text = unsafe tree.node("/chosen")?.property("bootargs")?.string
+        guard let text = unsafe text else { return server.reply(RegisterMessage(0, 0, 0)) }
+        return unsafe give(text, request, &server)
     case DevicesRequest.led: return server.reply(describeLed(request[1], tree, devices))
     default: return server.reply(RegisterMessage(1))
     }
-    let start = Int(min(request[1], UInt64(bytes.count)))
-    let count = min(bytes.count - start, Int(min(request.loanLength, 1 << 20)))
-    if count > 0 {
-        unsafe bytes.withUnsafeBytes { buffer in
-            let from = UInt64(UInt(bitPattern: buffer.baseAddress)) + UInt64(start)
-            try? server.caller.loanWrite(offset: 0, from: from, length: UInt64(count))
-        }
-    }
-    server.reply(RegisterMessage(0, UInt64(bytes.count), UInt64(count)))
+    unsafe bytes.withUnsafeBytes { unsafe give($0, request, &server) }
 }
 
-/// Of any length in a tree: what is behind 4,096 bytes is left out.
-private func commandLine(_ tree: DeviceTree) -> [UInt8] {
-    var bytes: [UInt8] = []
-    guard let text = unsafe tree.node("/chosen")?.property("bootargs")?.string else { return bytes }
-    for index in 0..<min(text.count, 4096) { bytes.append(unsafe text[index]) }
-    return bytes
+/// Answers with the part of a text that the caller asks for and has room for.
+private func give(_ text: UnsafeRawBufferPointer, _ request: Received, _ server: inout Server) {
+    let start = Int(min(request[1], UInt64(text.count)))
+    let count = min(text.count - start, Int(min(request.loanLength, 1 << 20)))
+    if count > 0 {
+        let from = UInt64(UInt(bitPattern: text.baseAddress)) + UInt64(start)
+        try? server.caller.loanWrite(offset: 0, from: from, length: UInt64(count))
+    }
+    server.reply(RegisterMessage(0, UInt64(text.count), UInt64(count)))
 }
 
 /// Tells the drivers of pins which of them are keys (Linux bindings, gpio-keys.yaml).

@@ -1,5 +1,5 @@
-// Splitting text into words: the shell's command lines (`ps; log 20; echo "a b"`), and the kernel's command line
-// (`run="ps; poweroff" test=all`).
+// Splitting text into words: the shell's command lines (`ps; log 20; echo "a b"`), and the kernel's
+// command line (`run="ps; poweroff" test=all`).
 
 /// Why a command line was refused.
 public enum CommandLineError: Error, Equatable, Sendable {
@@ -7,6 +7,15 @@ public enum CommandLineError: Error, Equatable, Sendable {
     case unterminatedQuote
     /// More words or commands than the limit.
     case tooMany
+
+    /// The error in words.
+    public var text: StaticString {
+        switch self {
+        case .unterminatedQuote: "a quote is left open"
+        // The numbers are `CommandLine.maximumCommands` and `CommandLine.maximumWords`.
+        case .tooMany: "too many words or commands: at most 32 commands, each of at most 32 words"
+        }
+    }
 }
 
 /// A list of commands, each a list of words, each some bytes.
@@ -15,8 +24,8 @@ public struct CommandLine: Equatable, Sendable {
     public static let maximumCommands = 32
     public static let maximumWords = 32
 
-    /// Splits at blanks and `;`. Quotes of either kind keep blanks and `;`; a backslash outside single quotes takes the
-    /// next byte as it is; `#` at the start of a word ends the line.
+    /// Splits at blanks and `;`. Quotes of either kind keep blanks and `;`; a backslash outside single
+    /// quotes takes the next byte as it is; `#` at the start of a word ends the line.
     /// - Complexity: O(bytes).
     public init(_ text: [UInt8]) throws(CommandLineError) {
         var splitter = Splitter()
@@ -95,13 +104,12 @@ public struct BootArguments: Equatable, Sendable {
         public var value: [UInt8]
     }
     public private(set) var pairs: [Pair] = []
-    /// What is wrong with the text as a whole, if anything.
-    public private(set) var problem: CommandLineError?
-    public static let maximumPairs = 32
+    /// Bytes of the longest command line that the system takes.
+    public static let maximumBytes = 4096
 
-    /// Reads the pairs. Total: a quote that is left open ends with the text, and pairs beyond the limit are dropped.
-    /// - Complexity: O(bytes).
-    public init(_ text: [UInt8]) {
+    /// Reads the pairs. - Complexity: O(bytes).
+    /// - Throws: `unterminatedQuote`: the text is only a part of what was meant.
+    public init(_ text: [UInt8]) throws(CommandLineError) {
         var pair = Pair(key: [], value: [])
         var inValue = false
         var inQuote = false
@@ -120,19 +128,55 @@ public struct BootArguments: Equatable, Sendable {
                 pair.key.append(byte)
             }
         }
+        if inQuote { throw .unterminatedQuote }
         add(pair)
-        if inQuote { problem = .unterminatedQuote }
     }
 
     private mutating func add(_ pair: Pair) {
-        if pair.key.isEmpty && pair.value.isEmpty { return }
-        if pairs.count < BootArguments.maximumPairs { pairs.append(pair) } else { problem = .tooMany }
+        if !pair.key.isEmpty || !pair.value.isEmpty { pairs.append(pair) }
     }
 
     /// The last value given for `key`.
     public func value(_ key: StaticString) -> [UInt8]? {
-        var found: [UInt8]?
-        for pair in pairs where pair.key.matches(key) { found = pair.value }
-        return found
+        pairs.last { $0.key.matches(key) }?.value
+    }
+
+    /// What is wrong with the options. Unknown ones share a line, since the command line of another
+    /// system may hold dozens; the line names those that fit.
+    public var complaints: [Text] {
+        var lines: [Text] = []
+        var unknown = Text()
+        var unnamed: UInt64 = 0
+        for pair in pairs {
+            if pair.key.matches("run") || pair.key.matches("bench") {
+                if pair.value.isEmpty { lines.append(.ignored(pair.key, ": it has no value")) }
+            } else if pair.key.matches("test") {
+                lines.append(.ignored(pair.key, ": these are not the tests"))
+            } else if unknown.bytes.count + pair.key.count < BootArguments.maximumNamedBytes {
+                unknown.add(unknown.bytes.isEmpty ? "" : " ")
+                unknown.add(pair.key)
+            } else {
+                unnamed += 1
+            }
+        }
+        if unnamed > 0 {
+            unknown.add(" and ")
+            unknown.decimal(unnamed)
+            unknown.add(" more")
+        }
+        if unknown.bytes.isEmpty { return lines }
+        let known: StaticString = ": unknown; there are run=\"COMMANDS\" and bench=ROWS"
+        return lines + [.ignored(unknown.bytes, known)]
+    }
+
+    private static let maximumNamedBytes = 100
+}
+
+extension Text {
+    fileprivate static func ignored(_ options: [UInt8], _ why: StaticString) -> Text {
+        var text = Text("boot options ignored: ")
+        text.add(options)
+        text.add(why)
+        return text
     }
 }

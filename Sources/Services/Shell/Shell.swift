@@ -28,33 +28,44 @@ struct Shell {
     /// Until when a service must have answered: one that hangs shall not make this task look as if it did.
     static var patience: Instant { .after(milliseconds: 1500) }
 
-    /// The options of the kernel's command line: `run="…"` has commands for the shell, `bench=…` rows of the benchmark.
+    /// Does what the kernel's command line asks for: `run="…"` has commands for the shell, `bench=…`
+    /// rows of the benchmark. Does nothing of a command line that is not whole, since a part may
+    /// mean something else.
     mutating func runBootCommands() {
         guard let devices = service(Name("devices"), Shell.slot(0)) else { return }
-        let text = callForBytes(
-            devices, RegisterMessage(DevicesRequest.arguments, 0), capacity: 2048, deadline: Shell.patience)
-        let arguments = BootArguments(text ?? [])
-        if let problem = arguments.problem {
+        let (text, bytes) = bootText(devices)
+        if bytes > text.count {
             terminal.out.add("boot options: ")
-            say(problem.text)
+            terminal.out.decimal(UInt64(bytes))
+            terminal.out.add(" bytes, and at most ")
+            terminal.out.decimal(UInt64(BootArguments.maximumBytes))
+            return say(" are taken: none of them is used")
         }
-        for pair in arguments.pairs {
-            guard let complaint = Shell.complaint(pair) else { continue }
-            terminal.out.add("boot option ignored: ")
-            terminal.out.add(pair.key)
-            say(complaint)
+        do throws(CommandLineError) {
+            let arguments = try BootArguments(text)
+            for line in arguments.complaints { say(line.bytes, "") }
+            if let commands = arguments.value("run") { run(commands) }
+            if let rows = arguments.value("bench"), !rows.isEmpty { bench([rows]) }
+        } catch {
+            terminal.out.add("boot options: ")
+            terminal.out.add(error.text)
+            say(": none of them is used")
         }
-        if let commands = arguments.value("run") { run(commands) }
-        if let rows = arguments.value("bench"), !rows.isEmpty { bench([rows]) }
     }
 
-    /// What is wrong with an option; nil where nothing is.
-    private static func complaint(_ pair: BootArguments.Pair) -> StaticString? {
-        if pair.key.matches("run") || pair.key.matches("bench") {
-            return pair.value.isEmpty ? ": it has no value" : nil
+    /// The kernel's command line and its length in bytes, which is larger than the text's where the
+    /// command line is too long.
+    private func bootText(_ devices: Endpoint) -> (text: [UInt8], bytes: Int) {
+        var text: [UInt8] = []
+        var bytes = 0
+        while true {
+            let piece = callForBytes(
+                devices, RegisterMessage(DevicesRequest.arguments, UInt64(bytes)), capacity: 2048,
+                deadline: Shell.patience)
+            guard let piece, !piece.isEmpty else { return (text, bytes) }
+            bytes += piece.count
+            if bytes <= BootArguments.maximumBytes { text += piece }
         }
-        return pair.key.matches("test")
-            ? ": these are not the tests" : ": unknown; there are run=\"COMMANDS\" and bench=ROWS"
     }
 
     mutating func interact() -> Never {
@@ -212,15 +223,5 @@ struct Shell {
         terminal.nap(milliseconds: 20)
         _ = try? factory.call(RegisterMessage(UInt64(FactoryOperation.power.rawValue), reboot ? 1 : 0, status))
         say("the machine does not switch off")
-    }
-}
-
-extension CommandLineError {
-    /// The error in words.
-    var text: StaticString {
-        switch self {
-        case .unterminatedQuote: "a quote is left open"
-        case .tooMany: "too many words or commands"
-        }
     }
 }

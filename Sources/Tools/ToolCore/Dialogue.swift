@@ -3,7 +3,7 @@
 // A file holds several tests. Lines that are blank or start with `#` say nothing; every other line is a word and its text:
 //
 //   test NAME          a new test; what follows up to the next `test` is its own
-//   machine, cpu, memory, append, run, counted, image, tree, damage    the machine, see `Dialogue.Setup`
+//   machine, cpu, memory, padding, append, run, counted, image, tree, damage    the machine, see `Dialogue.Setup`
 //   type TEXT          wait for the prompt, then type the text and Enter
 //   keys TEXT          type at once, without Enter; \e, \r, \b, \\ and \xNN as usual (\x01\x01: QEMU takes the first ^A)
 //   monitor COMMAND    tell it to QEMU's monitor
@@ -23,6 +23,8 @@ public struct Dialogue: Equatable {
         public var memory: String?
         /// The kernel's command line.
         public var append = ""
+        /// How many options `x=y` stand before it.
+        public var padding = 0
         /// Shell commands, for the kernel's command line too.
         public var commands = ""
         /// QEMU's clock counts instructions, and leaps while nothing runs: waiting takes no time.
@@ -86,6 +88,9 @@ public struct Dialogue: Equatable {
         case "cpu": setup.processor = text
         case "memory": setup.memory = text
         case "append": setup.append = text
+        case "padding":
+            guard let count = Int(text), count > 0 else { return false }
+            setup.padding = count
         case "run": setup.commands = text
         case "tree": setup.tree = text
         case "damage": setup.damage = text

@@ -150,7 +150,7 @@ struct TestSystemCommand: ParsableCommand {
         if let machine = setup.machine { emulator.machine = machine }
         if let processor = setup.processor { emulator.processor = processor }
         if let memory = setup.memory { emulator.memory = memory }
-        emulator.append = setup.append
+        emulator.append = String(repeating: "x=y ", count: setup.padding) + setup.append
         if !setup.commands.isEmpty { emulator.append += " run=\"\(setup.commands)\"" }
         emulator.isCounted = setup.isCounted
         if let source = setup.tree { emulator.tree = try compileTree(source) }
