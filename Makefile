@@ -35,12 +35,18 @@ endif
 .NOTPARALLEL:
 
 .DEFAULT_GOAL := help
-.PHONY: help deps toolchain tool build tests-bundle bench-image system-tests-image run test test-host explorer explore test-target test-system \
+.PHONY: help deps toolchain tool build tests-bundle bench-image system-tests-image test-images run test test-host explorer explore test-target test-system \
         test-trees test-firmware test-debian-trees test-boards test-verbs matrix mutation bench debug wcet lint format size clean
 
 help: ## List the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{ printf "  make %-17s %s\n", $$1, $$2 }'
 
+SYSTEM_BUNDLE := $(TOOL) bundle --root build/tasks/RootTask.elf --platform platform $(foreach task,$(TASKS),--entry $(task)=build/tasks/$(task).stripped)
+
+# BUILT=yes takes what was built before, as it is: the steps of `make test` run side by side.
+ifdef BUILT
+toolchain deps tool build system-tests-image tests-bundle: ;
+else
 toolchain:
 	@platform/check-toolchain $(SWIFT)
 
@@ -60,8 +66,6 @@ build: tool ## Build kernel and tasks, and pack build/kernel8.img, for all board
 	@$(TOOL) image --kernel build/kernel.elf --bundle build/system.bundle -o build/kernel8.img
 	@sha256sum build/kernel8.img
 
-SYSTEM_BUNDLE := $(TOOL) bundle --root build/tasks/RootTask.elf --platform platform $(foreach task,$(TASKS),--entry $(task)=build/tasks/$(task).stripped)
-
 # The same system, with one more driver that takes what is not its own.
 system-tests-image: build
 	@cp $(BIN)/Intruder build/tasks/Intruder.elf
@@ -72,12 +76,16 @@ system-tests-image: build
 tests-bundle: build
 	@cp $(BIN)/TargetTests build/tasks/TargetTests.elf
 	@$(TOOL) bundle --root build/tasks/TargetTests.elf -o build/tests.bundle
+endif
+
+test-images: tests-bundle system-tests-image
 
 run: build ## Boot on QEMU (BOARD=rpi3 or rpi4 for another board; RUN='ps; poweroff' runs shell commands and exits with the system's status)
 	@[ '$(BOARD)' != rpi4 ] || platform/fetch-qemu
 	@$(TOOL) run build/kernel8.img --board $(BOARD) $(if $(CARD),--card '$(CARD)') $(if $(RUN),--run '$(RUN)') $(if $(APPEND),--append '$(APPEND)')
 
-test: test-host test-target test-system test-trees test-firmware test-verbs matrix test-debian-trees test-boards ## All tests: host, target, system, trees and firmware under QEMU, the Raspberry Pi, boot matrix, the verbs
+test: ## All tests: host, target, system, trees and firmware under QEMU, the Raspberry Pi, boot matrix, the verbs
+	@Tests/steps
 
 test-host: deps $(if $(filter all,$(TEST)),explorer) ## Tests on the host, and a short exploration of the kernel (TEST=name filters the tests)
 	@mkdir -p build
@@ -109,7 +117,7 @@ test-boards: tests-bundle ## The Raspberry Pi under QEMU: its drivers, its card 
 	@Tests/OnTarget/board-tests build/test-boards.totals
 
 test-trees: build ## Boot with device trees that are wrong in one place: refused in words, or taken
-	@Tests/OnTarget/tree-tests build/tree-tests.totals
+	@Tests/OnTarget/tree-tests build/test-trees.totals
 
 matrix: build ## Boot the same image under every QEMU variant
 	@platform/install-dependencies trees
@@ -117,11 +125,11 @@ matrix: build ## Boot the same image under every QEMU variant
 	@$(TOOL) matrix --totals build/matrix.totals
 
 test-firmware: tests-bundle ## Boot below firmware that leaves the machine as a kernel must not expect it
-	@Tests/OnTarget/firmware-tests build/firmware-tests.totals
+	@Tests/OnTarget/firmware-tests build/test-firmware.totals
 
 test-debian-trees: tool ## What the kernel would make of each device tree of Debian's arm64 kernel
 	@platform/install-dependencies trees
-	@Tests/debian-trees build/debian-trees.totals
+	@Tests/debian-trees build/test-debian-trees.totals
 
 test-verbs: build ## Tests of make's own verbs: help, errors, debug, symbols
 	@Tests/verbs.sh build/test-verbs.totals

@@ -29,24 +29,25 @@ done
 # A path with the shell's own programs, and without a Swift toolchain.
 bare=$(mktemp -d)
 trap 'rm -rf "$bare"' EXIT
-for program in bash sh grep awk head sed sort env dirname mktemp rm mkdir tail sleep; do ln -s "$(command -v $program)" "$bare/$program"; done
-check no-toolchain 2 '^error: no Swift toolchain: install Swift' env PATH="$bare" "$(command -v make)" run
+for program in bash sh grep awk head sed sort env dirname mktemp rm mkdir tail sleep flock; do ln -s "$(command -v $program)" "$bare/$program"; done
+without() { env BUILT= PATH="$bare" "$(command -v make)" "$@"; }
+check no-toolchain 2 '^error: no Swift toolchain: install Swift' without run
 # A program of that path: pretend NAME COMMANDS.
 pretend() {
     printf '#!/bin/bash\n%s\n' "$2" > "$bare/$1"
     chmod +x "$bare/$1"
 }
 pretend swift 'echo "Swift version 6.2.4 (swift-6.2.4-RELEASE)"'
-check swift-too-old 2 '^error: Swift 6.2 is too old: install 6.3 or newer' env PATH="$bare" "$(command -v make)" run
+check swift-too-old 2 '^error: Swift 6.2 is too old: install 6.3 or newer' without run
 pretend swift 'echo "swift: libxml2.so.2: cannot open shared object file"; exit 127'
-check swift-does-not-start 2 '^error: .*/swift does not start.*libxml2' env PATH="$bare" "$(command -v make)" run
+check swift-does-not-start 2 '^error: .*/swift does not start.*libxml2' without run
 pretend swift 'echo "Swift version 6.10 (swift-6.10-RELEASE)"'
-check no-debian 2 '^error: no apt-get here' env PATH="$bare" "$(command -v make)" deps
+check no-debian 2 '^error: no apt-get here' without deps
 for program in apt-get dpkg dpkg-query; do pretend $program 'echo "$0: no answer"; exit 100'; done
 pretend id 'echo 1000'
-check no-sudo 2 '^error: to install: qemu-system-arm .*as root, or install sudo' env PATH="$bare" "$(command -v make)" deps
+check no-sudo 2 '^error: to install: qemu-system-arm .*as root, or install sudo' without deps
 pretend sudo 'exec "$@"'
-check no-network 2 '^error: qemu-system-arm .*cannot be installed: .*no answer' env PATH="$bare" "$(command -v make)" deps
+check no-network 2 '^error: qemu-system-arm .*cannot be installed: .*no answer' without deps
 check no-board 2 'error: no board nowhere: there are virt rpi3 rpi4' make run BOARD=nowhere
 check no-image 1 '^Error: nothing.img: not there' .build/debug/swiftlet run nothing.img
 check no-kernel 1 '^Error: /dev/null: neither an arm64 Image nor an ELF file' .build/debug/swiftlet run /dev/null
@@ -155,6 +156,27 @@ check part-that-fails-without-totals 0 '^0 and 1$' parts 'exit 1'
 check part-without-totals 0 '^0 and 1$' parts 'echo "  skipped all: no reason"'
 check part-of-nothing 0 '^0 and 1$' parts 'echo 0 0 > build/part.totals'
 check part-that-is-skipped 0 '^0 and 0$' parts 'echo 0 0 > build/part.totals; echo "  skipped all: no board"'
+
+# The steps of `make test`: a verb fails that fails, that leaves no totals, or that tests nothing. steps COMMANDS GROUP...
+steps() {
+    rm -f build/test-one.totals build/test-two.totals
+    pretend make "verb=\$2; $1"
+    for program in python3 touch date; do ln -sf "$(command -v $program)" "$bare/$program"; done
+    env PATH="$bare" Tests/steps "${@:2}"
+}
+totals_of='> build/$verb.totals'
+check steps-in-a-table 0 '^test-two +0:0[0-9] +0:00 +3 +0$' steps "echo 3 0 $totals_of" 'test-one test-two'
+check steps-are-added 0 '^6 passed, 0 failed$' steps "echo 3 0 $totals_of" 'test-one test-two'
+check step-that-fails 1 '^6 passed, 2 failed$' steps "echo 3 1 $totals_of; exit 1" test-one test-two
+check step-that-fails-after-its-totals 1 '^3 passed, 1 failed$' steps "echo 3 0 $totals_of; exit 1" test-one
+check step-without-totals 1 '^0 passed, 1 failed$' steps true test-one
+check step-of-nothing 1 '^0 passed, 1 failed$' steps "echo 0 0 $totals_of" test-one
+check steps-behind-a-build-that-fails 1 '^0 passed, 1 failed$' steps 'exit 1' deps test-one
+check steps-build-once 0 '^2 passed, 0 failed$' steps '[ "$verb,$BUILT" = deps, ] || echo 2 0 '"$totals_of"'; [ "$verb" = deps ] || [ "$BUILT" = yes ]' deps test-one
+# Each waits until the other has begun.
+check steps-side-by-side 0 '^2 passed, 0 failed$' steps "echo 1 0 $totals_of; for i in 1 2 3 4 5 6 7 8 9; do
+    [ -f build/test-one.totals ] && [ -f build/test-two.totals ] && exit 0; sleep 1; done; exit 1" 'test-one test-two'
+rm -f build/test-one.totals build/test-two.totals
 
 mkdir -p "$(dirname "$totals")"
 echo "$passed $failed" > "$totals"

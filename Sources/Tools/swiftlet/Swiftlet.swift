@@ -60,7 +60,11 @@ func writeFile(_ bytes: [UInt8], to path: String) throws {
 /// - Returns: the path of what dtc wrote.
 func compileTree(_ source: String) throws -> String {
     let compiled = "build/\(URL(fileURLWithPath: source).lastPathComponent).dtb"
-    let dtc = try output(of: "dtc", ["-q", "-@", "-I", "dts", "-O", "dtb", "-o", compiled, source])
+    // Tests that run side by side compile the same trees: each reads a whole one.
+    let draft = "\(compiled).\(getpid())"
+    let arguments = ["-q", "-@", "-I", "dts", "-O", "dtb", "-o", draft, source]
+    let dtc = try output(of: "dtc", arguments)
     if dtc.status != 0 { throw ToolError("\(source): \(dtc.text)") }
+    if rename(draft, compiled) != 0 { throw ToolError("\(compiled): cannot be written") }
     return compiled
 }
