@@ -242,7 +242,7 @@ private final class RootMachine {
         for number in 0..<3 {
             machine.calls = 0
             machine.failing = number
-            let answer = factory.answer(request, factory.desk.spare)
+            let answer = factory.answer(request, try #require(factory.desk.spare))
             #expect(answer == nil || answer?.words.w0 == FactoryError.kernel.rawValue)
             #expect(machine.areScratchSlotsEmpty, "call \(number): a scratch slot is taken")
         }

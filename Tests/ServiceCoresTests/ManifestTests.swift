@@ -16,7 +16,9 @@ private func sample() -> Manifest {
     driver.provides = Name("serial")
     driver.opens = [Name("log")]
     driver.compatible = [Compatible(bytes: Array("arm,pl011".utf8)), Compatible(bytes: Array("arm,primecell".utf8))]
-    driver.restart = RestartPolicy(maximumRestarts: 300, initialBackOff: 20, maximumBackOff: 5000, stableRun: 70000)
+    driver.restart = RestartPolicy(
+        maximumRestarts: 300, initialBackOff: 20, maximumBackOff: 5000, stableRun: 70000,
+        onGiveUp: .keepTrying)
     var shell = TaskDescription(name: Name("shell"), binary: Name("Shell"))
     shell.order = 5
     shell.heapBytes = 65536
@@ -52,7 +54,7 @@ private func decode(_ bytes: [UInt8]) throws(ManifestError) -> Manifest { try Ma
         bytes[0] ^= 1
         bytes[8] = 9
         #expect(throws: ManifestError.wrongVersion) { try Manifest.decode(bytes.span) }
-        bytes[8] = 3
+        bytes[8] = 4
         bytes[12] = 2
         #expect(throws: ManifestError.badBoards) { try Manifest.decode(bytes.span) }
         bytes[12] = 0
@@ -132,6 +134,35 @@ private func decode(_ bytes: [UInt8]) throws(ManifestError) -> Manifest { try Ma
         #expect(error { $0.tasks[0].heartbeat = 9 } == .badValue(task: 0, .heartbeat))
         #expect(error { $0.tasks[0].registerCount = 5 } == .badValue(task: 0, .registerCount))
         #expect(error { $0.tasks[0].interruptCount = 5 } == .badValue(task: 0, .interruptCount))
+    }
+
+    /// The supervisor outranks every task that does not say why, and no task outranks its watch.
+    @Test func urgencyAboveTheSupervisorNeedsItsFlag() {
+        func error(priority: UInt8, maximum: UInt8, isAbove: Bool) -> ManifestError? {
+            self.error {
+                var supervisor = TaskDescription(name: Name("guard"), binary: Name("Supervisor"))
+                supervisor.provides = Name("supervisor")
+                supervisor.priority = 230
+                supervisor.maximumPriority = 255
+                $0.tasks.append(supervisor)
+                $0.tasks[0].priority = priority
+                $0.tasks[0].maximumPriority = maximum
+                $0.tasks[0].isAboveSupervisor = isAbove
+            }
+        }
+        #expect(error(priority: 229, maximum: 229, isAbove: false) == nil)
+        #expect(error(priority: 229, maximum: 229, isAbove: true) == .badValue(task: 0, .aboveSupervisor))
+        #expect(error(priority: 230, maximum: 230, isAbove: false) == .badValue(task: 0, .aboveSupervisor))
+        #expect(error(priority: 100, maximum: 230, isAbove: false) == .badValue(task: 0, .aboveSupervisor))
+        #expect(error(priority: 100, maximum: 254, isAbove: true) == nil)
+        #expect(error(priority: 100, maximum: 255, isAbove: true) == .badValue(task: 0, .priority))
+        #expect(error(priority: 255, maximum: 255, isAbove: false) == .badValue(task: 0, .aboveSupervisor))
+    }
+
+    @Test func keepTryingNeedsARestart() {
+        #expect(error { $0.tasks[0].restart.onGiveUp = .keepTrying } == nil)
+        #expect(error { $0.tasks[1].restart.onGiveUp = .reboot } == nil)
+        #expect(error { $0.tasks[1].restart.onGiveUp = .keepTrying } == .badValue(task: 1, .onGiveUp))
     }
 
     @Test func namesHold32BytesAndNoMore() {

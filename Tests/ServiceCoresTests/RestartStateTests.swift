@@ -136,21 +136,55 @@ import Testing
         #expect(state.phase == .running(since: 60) && state.generation == 2)
     }
 
-    @Test func heartbeatIsLateAfterTwoPeriods() {
-        var heartbeat = Heartbeat(period: 100, now: 50)
-        #expect(!heartbeat.isLate(at: 250))
-        #expect(heartbeat.isLate(at: 251))
-        heartbeat.seen(at: 251)
-        #expect(!heartbeat.isLate(at: 451))
-        #expect(!heartbeat.isLate(at: 0))
-        #expect(!Heartbeat(period: 0, now: 0).isLate(at: ~0))
+    /// The board cannot do without it: it comes back after every death, and not more often than its policy allows.
+    @Test func whatIsEssentialIsStartedWithoutEnd() {
+        var policy = policy
+        policy.onGiveUp = .keepTrying
+        var state = RestartState(policy: policy, now: 0)
+        for _ in 0..<4 { #expect(state.died(at: 0).isRestart) }
+        for death in 1...100 as ClosedRange<UInt64> {
+            // The maximum back-off of 100 ms would be no rest for the processor.
+            #expect(state.died(at: death) == .persist(at: death + 1000))
+            #expect(state.phase == .waiting(until: death + 1000))
+            #expect(state.failures == 5)
+            state.started(at: death)
+        }
+        // A stable run makes it a task like others again.
+        #expect(state.died(at: 1100) == .restart(at: 1120))
     }
 
-    @Test func aStarvedTaskIsNotToBlame() {
-        #expect(!Urgency(priority: 110, isRunnable: true).isToBlame(mostUrgent: 120))
-        #expect(Urgency(priority: 120, isRunnable: true).isToBlame(mostUrgent: 120))
-        // Its time-out may not have been served.
-        #expect(!Urgency(priority: 110, isRunnable: false).isToBlame(mostUrgent: 120))
-        #expect(Urgency(priority: 110, isRunnable: false).isToBlame(mostUrgent: 40))
+    @Test func longBackOffsStayWithoutEnd() {
+        let slow = RestartPolicy(
+            maximumRestarts: 1, initialBackOff: 10, maximumBackOff: 5000, stableRun: 10_000, onGiveUp: .keepTrying)
+        var state = RestartState(policy: slow, now: 0)
+        #expect(state.died(at: 0) == .restart(at: 10))
+        #expect(state.died(at: 10) == .persist(at: 5010))
+    }
+
+    @Test func theBoardStartsAnewWhereTheManifestSaysSo() {
+        var policy = policy
+        policy.onGiveUp = .reboot
+        var state = RestartState(policy: policy, now: 0)
+        for _ in 0..<4 { #expect(state.died(at: 0).isRestart) }
+        #expect(state.died(at: 0) == .reboot)
+        #expect(state.phase == .dead)
+        policy.maximumRestarts = 0
+        var never = RestartState(policy: policy, now: 0)
+        #expect(never.died(at: 0) == .reboot)
+    }
+
+    /// The note of a planned restart outlives the supervisor: it stays where the task is to come back.
+    @Test func theNoteStaysWhereRestartsGoOn() {
+        var policy = policy
+        policy.onGiveUp = .keepTrying
+        var state = RestartState(policy: policy, now: 0)
+        for _ in 0..<4 { _ = state.died(at: 0) }
+        var notes: [Bool] = []
+        let decision = state.end(at: 0) {
+            notes.append($0)
+        } kill: {
+        }
+        #expect(decision == .persist(at: 1000))
+        #expect(notes == [true])
     }
 }

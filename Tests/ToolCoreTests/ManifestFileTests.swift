@@ -67,6 +67,18 @@ final class ManifestFileTests: XCTestCase {
             ("stack = 8192", "stack = 8193", "task uart: stack is a multiple of 4096, at most 16777216, and not 0"),
             ("arena_bits = 16", "arena_bits = 40", "task uart: arena_bits is 16 to 28"),
             ("arena_bits = 16", "arena_bits = 16\ncolour = 3", "task uart: unknown key \"colour\""),
+            (
+                "priority = 100", "priority = 100\non_give_up = \"halt\"",
+                "task uart: on_give_up is \"stay_dead\", \"reboot\" or \"keep_trying\", not \"halt\""
+            ),
+            (
+                "priority = 100", "priority = 100\nabove_supervisor = \"\"",
+                "task uart: say in above_supervisor why the supervisor may have to wait"
+            ),
+            (
+                "reason = \"because\"", "reason = \"because\"\non_give_up = \"keep_trying\"",
+                "task log: on_give_up is \"stay_dead\", \"reboot\", or with `restart` \"keep_trying\""
+            ),
             ("stable_ms", "settled_ms", "task uart: restart: stable_ms is missing"),
             ("stable_ms = 10000", "stable_ms = 10000, x = 1", "task uart: restart: unknown key \"x\""),
             ("initial_ms = 50,", "initial_ms = 0,", "task uart: restart: initial_ms is 1 to maximum_ms"),
@@ -113,6 +125,56 @@ final class ManifestFileTests: XCTestCase {
         XCTAssertTrue(manifest.tasks[1].sharesLine)
         XCTAssertFalse(manifest.tasks[1].sharesPage)
         XCTAssertEqual(manifest.tasks[0].privileges, .none)
+    }
+
+    /// A board does without a clock, but not without its console or its log.
+    func testWhatABoardCannotDoWithoutIsStartedWithoutEnd() throws {
+        func onGiveUp(_ toml: String) throws -> [GiveUp] {
+            let bytes = try encode(toml)
+            return try Manifest.decode(bytes.span).tasks.map(\.restart.onGiveUp)
+        }
+        XCTAssertEqual(try onGiveUp(good), [.stayDead, .keepTrying])
+        XCTAssertEqual(
+            try onGiveUp(
+                good.replacing("provides = \"serial\"", with: "provides = \"clock\"")
+                    .replacing(", \"serial.1\"", with: "")), [.stayDead, .stayDead])
+        let restart = "restart = { maximum = 1, initial_ms = 1, maximum_ms = 1, stable_ms = 1 }\n"
+        let log = "provides = \"log\"\n"
+        XCTAssertEqual(try onGiveUp(good.replacing(log, with: log + restart)), [.keepTrying, .keepTrying])
+        XCTAssertEqual(
+            try onGiveUp(good.replacing(log, with: log + restart + "on_give_up = \"stay_dead\"\n")),
+            [.stayDead, .keepTrying])
+        XCTAssertEqual(
+            try onGiveUp(good.replacing(log, with: log + "on_give_up = \"reboot\"\n")), [.reboot, .keepTrying])
+    }
+
+    func testUrgencyAboveTheSupervisorNeedsAReason() throws {
+        let supervisor = ManifestFileTests.log.replacing("\"log\"", with: "\"supervisor\"")
+            .replacing("priority = 7", with: "priority = 230")
+        func refusal(_ urgency: String) -> String {
+            do { _ = try encode(supervisor + good.replacing("priority = 100", with: urgency)) } catch {
+                return "\(error)".replacing("manifest of acme: task uart: ", with: "")
+            }
+            return "none"
+        }
+        let reason = "above_supervisor = \"it must\"\n"
+        XCTAssertEqual(refusal("priority = 229"), "none")
+        XCTAssertEqual(
+            refusal("priority = 255"),
+            "priority is 255: the supervisor (230) cannot run while this task does; say why that must be in "
+                + "above_supervisor")
+        XCTAssertEqual(
+            refusal("priority = 100\nmaximum_priority = 230"),
+            "maximum_priority is 230: the supervisor (230) cannot run while this task does; say why that must be in "
+                + "above_supervisor")
+        XCTAssertEqual(refusal(reason + "priority = 254"), "none")
+        XCTAssertEqual(
+            refusal(reason + "priority = 255"),
+            "priority and maximum_priority are 0 to 254: above that the supervisor looks whether something keeps it "
+                + "from running")
+        XCTAssertEqual(
+            refusal(reason + "priority = 200"),
+            "above_supervisor is for a priority of at least the supervisor's (230); priority is 200")
     }
 
     func testABrokenFileIsSaidWithItsLine() {

@@ -83,6 +83,27 @@ final class PlatformTests: XCTestCase {
             "addition to shell: unknown key \"open\"")
     }
 
+    func testATaskThatMaySilenceTheShellIsWarnedOf() throws {
+        let heartbeat = "start = \"boot\"\nheartbeat_ms = 1000"
+        func warnings(_ more: String) throws -> [String] {
+            try platform([], common: task("shell", heartbeat) + task("loop", more)).warnings
+        }
+        XCTAssertEqual(
+            try warnings("start = \"boot\""),
+            [
+                "task loop: heartbeat_ms is missing; its priority is 7, the shell's 7: if it hangs, nobody can type, "
+                    + "and nothing ends it"
+            ])
+        XCTAssertEqual(try warnings(heartbeat), [])
+        XCTAssertEqual(try warnings("start = \"demand\""), [])
+        XCTAssertEqual(try warnings("start = \"boot\"\nprovides = \"supervisor\""), [])
+        let driver = task("uart", "start = \"device\"\ncompatible = [\"acme,uart\"]")
+        let boards = try [board("acme", "compatible = [\"acme,one\"]", driver)]
+        XCTAssertEqual(try platform(boards, common: task("shell", heartbeat)).warnings.count, 1)
+        let common = task("shell", heartbeat).replacing("priority = 7", with: "priority = 8")
+        XCTAssertEqual(try platform(boards, common: common).warnings, [])
+    }
+
     func testWhatBoardsMayNotSay() throws {
         let one = try board("one", "compatible = [\"a\", \"b\"]\nfallback = true")
         func manifests(_ other: Platform.Board) -> String {
@@ -126,6 +147,7 @@ final class PlatformTests: XCTestCase {
         }
         XCTAssertEqual(try boards.choice(for: ["acme,board"])?.board, "virt")
         XCTAssertEqual(try boards.choice(for: ["acme,board"])?.isFallback, true)
+        XCTAssertEqual(boards.warnings, [])
         XCTAssertThrowsError(try Platform(folder: folder + "/none"))
     }
 }

@@ -2,47 +2,101 @@
 //
 // Loading takes long: whoever calls meanwhile lends this task its priority, and would wait for all of it, and so would everybody
 // less urgent. So between two pages those who wait are answered: nobody waits for more than a page. Only a request that loads a
-// task itself must wait, and its caller's priority then counts for the rest; so do the requests behind it.
+// task itself must wait, and its caller's priority then counts for the rest. A restart that is more urgent than what is being
+// loaded does not wait: it is loaded between two of its pages.
 
 import KernelABI
 import Protocols
 import ServiceCores
 import UserRuntime
 
-/// Two callers at a time: the one whose request is performed, and one that came meanwhile.
+/// The callers that this task holds at a time.
 struct Desk {
-    /// Who is being answered.
+    /// A request that is put off until the present one is done.
+    struct PutOff {
+        let request: Received
+        /// Holds its caller.
+        let reply: Reply
+        /// Its words behind the eighth, which stand in this task's IPC buffer until the next message.
+        let further: [UInt64]
+    }
+    /// The caller whose request is performed.
     var current = Reply(.none)
-    /// For who comes meanwhile.
-    var spare = Reply(.none)
-    /// A request that is put off until the present one is done; it is held by `spare`.
-    var waiting: Received?
-    var isOpen: Bool { current.slot != .none }
+    var waiting: [PutOff] = []
+    /// Reply objects that hold nobody.
+    private var free: [Reply] = []
+    /// Callers at a time: more than there are tasks that may have others loaded.
+    static let places = 6
 
-    /// The request that was put off is the present one now.
-    mutating func takeUp() {
-        (current, spare) = (spare, current)
-        waiting = nil
+    init() {}
+    init(_ replies: [Reply]) {
+        free = replies
+        if let first = free.popLast() { current = first }
+    }
+
+    /// For a caller that is answered at once; there is always one.
+    var spare: Reply? { free.last }
+
+    /// Keeps the caller that `spare` holds, and its request, for later; false where all places are taken.
+    mutating func putOff(_ request: Received) -> Bool {
+        guard free.count > 1, let reply = free.popLast() else { return false }
+        var further: [UInt64] = []
+        for index in 8..<max(8, request.message.length) { further.append(IPCBufferAccess()[index]) }
+        waiting.append(PutOff(request: request, reply: reply, further: further))
+        return true
+    }
+
+    /// The request that was put off first is the present one now.
+    mutating func takeUp() -> Received? {
+        if waiting.isEmpty { return nil }
+        let next = waiting.removeFirst()
+        free.append(current)
+        current = next.reply
+        for index in 0..<next.further.count { IPCBufferAccess()[8 + index] = next.further[index] }
+        return next.request
     }
 }
 
 extension Factory {
     mutating func openDesk() throws(FactoryFailure) {
-        guard let spare = slots.own() else { throw FactoryFailure(.exhausted) }
+        var replies: [Reply] = []
         try memory.make(.reply, at: slots.reply)
-        try memory.make(.reply, at: spare)
-        desk.current = Reply(slots.reply)
-        desk.spare = Reply(spare)
+        replies.append(Reply(slots.reply))
+        while replies.count < Desk.places {
+            guard let slot = slots.own() else { throw FactoryFailure(.exhausted) }
+            try memory.make(.reply, at: slot)
+            replies.append(Reply(slot))
+        }
+        desk = Desk(replies)
     }
 
-    /// Answers who waits, until there is nobody, or one whose request loads a task as well.
-    mutating func answerWaiting() {
-        while desk.isOpen && desk.waiting == nil {
-            guard let request = try? Endpoint(own).receive(reply: desk.spare, deadline: .immediately) else { return }
+    /// Between two pages of task `number`: answers who waits, and starts what is more urgent.
+    mutating func pause(_ number: Int) {
+        answerWaiting()
+        while nesting < Factory.maximumNesting, let other = nextStart,
+            tasks[other].description.priority > tasks[number].description.priority
+        {
+            nesting += 1
+            startBegun(other)
+            nesting -= 1
+        }
+    }
+
+    /// Loads within loads, each more urgent than the one around it: this task's stack holds them.
+    private static var maximumNesting: Int { 8 }
+
+    /// Answers who waits. A request that loads a task is put off.
+    private mutating func answerWaiting() {
+        while let spare = desk.spare {
+            guard let request = try? Endpoint(own).receive(reply: spare, deadline: .immediately) else { return }
             switch request.delivery {
             case .message where !Factory.loads(request):
-                if let answer = self.answer(request, desk.spare) { try? desk.spare.reply(answer) }
-            case .message, .fault: desk.waiting = request
+                if let answer = self.answer(request, spare) { try? spare.reply(answer) }
+            case .message:
+                if !desk.putOff(request) {
+                    try? spare.reply(FactoryAnswer(FactoryFailure(.exhausted)).message)
+                }
+            case .fault: try? spare.reply(RegisterMessage(faulted(request).rawValue))
             case .notification, .oneWay: break
             }
         }

@@ -1,4 +1,5 @@
-// The faults that come to the root task: the supervisor's, and everybody's once the supervisor is given up.
+// The faults that come to the root task: the supervisor's, and everybody's while there is no supervisor. It does with both
+// what their restart policies say.
 
 import KernelABI
 import Protocols
@@ -6,10 +7,12 @@ import ServiceCores
 import UserRuntime
 
 extension Factory {
-    /// A task that faulted, and whose fault nobody else takes.
-    mutating func faulted(_ fault: Received) {
-        let number = Int(truncatingIfNeeded: fault.badge) - 1
-        guard number >= 0, number < tasks.count else { return }
+    /// A task that faulted, and whose fault came here. The answer is for its thread, if that is still there.
+    ///
+    /// A fault that was on its way when the supervisor came back is the supervisor's: the thread faults again, to it.
+    mutating func faulted(_ fault: Received) -> FaultReply {
+        guard let number = try? task(fault.badge), isFaulted(number) else { return .stop }
+        if !isWatching && tasks[number].service != Name("supervisor") { return .retry }
         var report = FaultLines(
             tasks[number].name, faulted: FaultKind(word: fault[Fault.kind]).text, address: fault[Fault.address])
         report.add(programCounter: fault[Fault.programCounter], linkRegister: fault[Fault.linkRegister])
@@ -18,65 +21,44 @@ extension Factory {
             syndrome: fault[Fault.syndrome])
         report.add(
             stack: fault[Fault.programCounter], returnAddresses(number, frame: fault[Fault.framePointer]))
-        if tasks[number].service == Name("supervisor") {
-            show(report)
-            supervisorFaulted(number)
-        } else {
-            end(number, report)
-        }
+        end(number, report)
+        return .stop
+    }
+
+    /// Whether a task stands in a fault: not one that was started again since.
+    private func isFaulted(_ number: Int) -> Bool {
+        tasks[number].phase == .running
+            && (try? Thread(slots.task(number).thread).information())?.state == .faulted
     }
 
     private func show(_ report: FaultLines) {
         for line in report.lines { console.line { $0.add(line) } }
     }
 
-    /// Ends a task that no supervisor watches: before a word is said, so that its callers wait no longer.
+    /// Ends a task that no supervisor watches, and does what its policy says: before a word is said, so that its callers wait no
+    /// longer. The supervisor itself comes back at once, since meanwhile nobody ends a task that hangs.
     private mutating func end(_ number: Int, _ report: FaultLines) {
         do throws(FactoryFailure) { try kill(number) } catch { self.report(tasks[number].name, error) }
         show(report)
+        let decision = died(number)
+        if tasks[number].service == Name("supervisor") {
+            if case .restart = decision { beginPlanned(number) } else { watch(true) }
+        }
+        if case .restart = decision { return }
         var last = Text()
         last.add(tasks[number].name)
-        last.add(" stays dead: there is no supervisor to start it again")
+        last.add(" ")
+        last.add(decision.text)
         say(last.bytes)
-    }
-
-    /// The supervisor watches all others; this watches the supervisor. It is started again at once and at its own priority,
-    /// since meanwhile nobody handles a fault, and what is less urgent must not put that off; it is given up when it dies too
-    /// often.
-    private mutating func supervisorFaulted(_ number: Int) {
-        let name = tasks[number].name
-        try? Thread(RootSlot.thread).setPriority(tasks[number].description.priority, maximum: 255)
-        let now = (Instant.now - Instant.immediately).milliseconds
-        var life = supervisorLife ?? RestartState(policy: tasks[number].description.restart, now: 0)
-        let decision = life.died(at: now)
-        var isStarted = false
-        do throws(FactoryFailure) {
-            try kill(number)
-            if case .restart = decision {
-                try start(number)
-                life.started(at: now)
-                isStarted = true
-            }
-        } catch { self.report(name, error) }
-        supervisorLife = life
-        if !isStarted { watch(true) }
-        try? Thread(RootSlot.thread).setPriority(Factory.priority, maximum: 255)
-        var last = Text()
-        last.add(name)
-        if isStarted {
-            last.add(" restarted, generation ")
-            last.decimal(UInt64(tasks[number].generation))
-        } else {
-            last.add(" GIVEN UP: it died too often; from now on a task that faults is ended and stays dead")
-        }
-        say(last.bytes)
+        if decision != .reboot { return }
+        do throws(FactoryFailure) { try power(1, 0) } catch { self.report(tasks[number].name, error) }
     }
 
     /// Takes the faults of all tasks, or leaves them to the supervisor.
     mutating func watch(_ isWatching: Bool) {
         guard self.isWatching != isWatching, let supervisor = provider(of: Name("supervisor")) else { return }
         self.isWatching = isWatching
-        if !isWatching { supervisorLife = nil }
+        if isWatching { takeUpPlans(supervisor) } else { handOver(supervisor) }
         for number in 0..<tasks.count where number != supervisor && tasks[number].hasFaultHandler {
             let place = slots.task(number)
             do throws(FactoryFailure) {

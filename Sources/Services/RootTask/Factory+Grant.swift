@@ -23,7 +23,8 @@ extension Factory {
             if description.opens.contains(where: { $0 != Name("log") }) {
                 try giveService(Name("names"), number, StartSlot.names)
             }
-            if description.heartbeat > 0 || privileges.reachSupervisor {
+            // Where the log is not open the supervisor is told how many lines it misses.
+            if description.heartbeat > 0 || privileges.reachSupervisor || !description.opens.contains(Name("log")) {
                 try giveService(Name("supervisor"), number, StartSlot.supervisor)
             }
             if privileges.reachFactory {
@@ -87,9 +88,10 @@ extension Factory {
         } catch { throw FactoryFailure(.kernel, error) }
     }
 
-    /// Ends a task: its callers get `peerDied`, its arena is free again.
+    /// Ends a task: its callers get `peerDied`, its arena is free again. A task that waits for its restart, or is being loaded
+    /// again, stays dead.
     mutating func kill(_ number: Int) throws(FactoryFailure) {
-        if tasks[number].phase != .running { throw FactoryFailure(.wrongState) }
+        if tasks[number].phase != .running { return try withdraw(number) }
         tasks[number].phase = .dead
         do throws(KernelError) { try Untyped(slots.task(number).arena).reclaim() } catch {
             throw FactoryFailure(.kernel, error)

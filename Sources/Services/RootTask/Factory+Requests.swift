@@ -51,6 +51,7 @@ extension Factory {
                 throw FactoryFailure(.badRequest)
             }
             tasks[number].argument = argument
+            tasks[number].life = nil
             try start(number)
             answer.message[1] = UInt64(tasks[number].generation)
         case .task: describe(try task(request[1]), &answer)
@@ -69,6 +70,7 @@ extension Factory {
             try crash(number)
             note(operation, number, by: request.badge)
         case .root: describeRoot(&answer)
+        case .activity: describeActivity(request[1], &answer)
         case .stack: try describeStack(try task(request[1]), &answer)
         case .hang:
             let number = try task(request[1])
@@ -82,7 +84,8 @@ extension Factory {
             answer.message[1] = UInt64(description.heartbeat)
             answer.message[2] =
                 UInt64(description.restart.maximumRestarts) | UInt64(description.restart.initialBackOff) << 16
-            answer.message[3] = UInt64(description.restart.maximumBackOff)
+            answer.message[3] =
+                UInt64(description.restart.maximumBackOff) | UInt64(description.restart.onGiveUp.rawValue) << 32
             answer.message[4] = UInt64(description.restart.stableRun)
             answer.message[6] = UInt64(description.privileges.raw)
             answer.message[7] = state.progress.word
@@ -197,6 +200,22 @@ extension Factory {
             record.stackUsed = stackUsed(number)
         }
         write(record, &answer)
+    }
+
+    private func describeActivity(_ first: UInt64, _ answer: inout FactoryAnswer) {
+        let start = Int(clamping: first)
+        let end = min(tasks.count, start + ActivityRecord.maximumCount)
+        answer.message[1] = UInt64(max(0, end - start))
+        for number in min(start, end)..<end {
+            let at = ActivityRecord.start + ActivityRecord.stride * (number - start)
+            var record = TaskRecord(name: [0, 0, 0, 0])
+            record.phase = tasks[number].phase
+            if record.phase == .running, let state = try? Thread(slots.task(number).thread).information() {
+                record.take(state)
+            }
+            answer.message.setWord(at, record.word(1))
+            answer.message.setWord(at + 1, record.processorTicks)
+        }
     }
 
     private func describeStack(_ number: Int, _ answer: inout FactoryAnswer) throws(FactoryFailure) {

@@ -6,9 +6,6 @@ import ServiceCores
 import UserRuntime
 
 extension Factory {
-    /// The priority at which this task works for itself.
-    static var priority: UInt8 { 30 }
-
     /// Lists all tasks of the manifest, and starts those that start at boot.
     mutating func startAll() {
         let manifest: Manifest
@@ -43,7 +40,7 @@ extension Factory {
         }
     }
 
-    /// Answers requests, and faults of the supervisor; between them it starts what it was asked to `begin`.
+    /// Answers requests and faults; between them it starts what it was asked to `begin`.
     mutating func serve() {
         do throws(FactoryFailure) { try openDesk() } catch { return report(Name("root"), error) }
         try? Endpoint(own).bindServer(Thread(RootSlot.thread))
@@ -54,11 +51,12 @@ extension Factory {
             if let received = next {
                 switch received.delivery {
                 case .message: answer = self.answer(received, desk.current)
-                case .fault: faulted(received)
+                case .fault: try? desk.current.reply(RegisterMessage(faulted(received).rawValue))
                 case .notification, .oneWay: break
                 }
-            } else if let number = tasks.firstIndex(where: { $0.progress == .underWay }) {
-                startBegun(number)
+            } else {
+                beginDue()
+                if let number = nextStart { startBegun(number) }
             }
         }
     }
@@ -68,35 +66,14 @@ extension Factory {
     private mutating func nextRequest(_ answer: inout RegisterMessage?) -> Received? {
         let ready = answer
         answer = nil
-        if let waiting = desk.waiting {
+        if !desk.waiting.isEmpty {
             if let ready { try? desk.current.reply(ready) }
-            desk.takeUp()
-            return waiting
+            return desk.takeUp()
         }
-        let hasWork = tasks.contains { $0.progress == .underWay }
-        let deadline = hasWork ? Instant.immediately : .never
+        let deadline = nextStart == nil ? nextRestart : .immediately
         do throws(KernelError) {
             guard let ready else { return try Endpoint(own).receive(reply: desk.current, deadline: deadline) }
             return try Endpoint(own).replyAndReceive(ready, reply: desk.current, deadline: deadline)
         } catch { return nil }
-    }
-
-    /// Notes that a task is to be started: the caller does not wait.
-    mutating func begin(_ number: Int) throws(FactoryFailure) {
-        if tasks[number].phase != .dead { throw FactoryFailure(.wrongState) }
-        tasks[number].progress = .underWay
-    }
-
-    mutating func startBegun(_ number: Int) {
-        do throws(FactoryFailure) {
-            try start(number)
-            tasks[number].progress = .ended
-        } catch { tasks[number].progress = .failed(error.cause) }
-        guard let supervisor = provider(of: Name("supervisor")), tasks[supervisor].phase == .running else { return }
-        slots.outgoing.use { slot in
-            try? CapabilityTable(slots.task(supervisor).table).copy(
-                StartSlot.notification, to: slot, in: .own, rights: .write)
-            try? Notification(slot).signal(FactoryOperation.startedBit)
-        }
     }
 }

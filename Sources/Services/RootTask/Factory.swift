@@ -18,12 +18,12 @@ import UserRuntime
     let asidPool: ASIDPool
     let console = RootConsole()
     var tasks: [TaskState] = []
-    /// Of the supervisor, once it died.
-    var supervisorLife: RestartState?
     var refusals = Refusals()
-    /// Whether the faults of all tasks come here, since the supervisor was given up.
+    /// Whether the faults of all tasks come here, since there is no supervisor.
     var isWatching = false
     var desk = Desk()
+    /// Loads that are under way within another one's.
+    var nesting = 0
 
     // Finding
 
@@ -51,7 +51,9 @@ import UserRuntime
 
     /// Starts task `number`, for the first time or again.
     mutating func start(_ number: Int) throws(FactoryFailure) {
-        if tasks[number].phase == .running { throw FactoryFailure(.wrongState) }
+        if tasks[number].phase == .running || tasks[number].loading != .none { throw FactoryFailure(.wrongState) }
+        tasks[number].loading = .underWay
+        defer { tasks[number].loading = .none }
         let description = tasks[number].description
         guard let file = unsafe bundle.file(description.binary) else { throw FactoryFailure(.noSuchBinary) }
         let image: ElfImage
@@ -59,11 +61,12 @@ import UserRuntime
             image = try ElfImage(unsafe Span(_unsafeElements: file), permitted: TaskAddress.image)
         } catch { throw FactoryFailure(.badImage) }
         try prepare(number)
+        let phase = tasks[number].phase
         do throws(FactoryFailure) { unsafe try build(number, image, file) } catch {
             try? Untyped(slots.task(number).arena).reclaim()
+            tasks[number].phase = phase
             throw error
         }
-        tasks[number].phase = .running
         tasks[number].generation += 1
         if tasks[number].service == Name("supervisor") { watch(false) }
     }
@@ -95,7 +98,7 @@ import UserRuntime
         }
     }
 
-    /// Faults go to the supervisor; the supervisor's own come here, and all while it is given up.
+    /// Faults go to the supervisor; the supervisor's own come here, and all while there is none.
     mutating func makeFaultHandler(_ number: Int, _ supervisor: Int) throws(FactoryFailure) {
         let source = number == supervisor || isWatching ? own : slots.task(supervisor).endpoint
         do throws(KernelError) {
@@ -120,14 +123,14 @@ import UserRuntime
         try builder.makeObjects(
             pages: pages + treePages, tableBits: isBoxed ? Factory.boxTableBits : StartSlot.tableBits)
         if !isBoxed { try builder.makeServerObjects() }
-        unsafe try builder.load(image, file) { answerWaiting() }
-        tasks[number].stackStart = try builder.makeStack(pages: task.stackPages) { answerWaiting() }
-        try builder.makeHeap(pages: Int(task.description.heapBytes / 4096)) { answerWaiting() }
+        unsafe try builder.load(image, file) { pause(number) }
+        tasks[number].stackStart = try builder.makeStack(pages: task.stackPages) { pause(number) }
+        try builder.makeHeap(pages: Int(task.description.heapBytes / 4096)) { pause(number) }
         for page in 0..<Int(task.description.persistentBytes / 4096) {
             try builder.share(
                 place.persistent(page), at: TaskAddress.persistent + UInt64(page * 4096), .read | .write)
         }
-        if treePages > 0 { try copyTree(&builder) }
+        if treePages > 0 { try copyTree(number, &builder) }
         let registers = try giveDevice(number, &builder)
         if isBoxed {
             try giveRootView(number, &builder, image)
@@ -137,10 +140,13 @@ import UserRuntime
         try giveBuffer(number, &builder)
         tasks[number].held = builder.held
         if isBoxed { try giveRootCapabilities(number) } else { try giveCapabilities(number) }
+        if tasks[number].loading == .withdrawn { throw FactoryFailure(.wrongState) }
+        tasks[number].phase = .running
+        if isBoxed { signalSupervisor(FactoryOperation.machineTakenBit) }
         try run(number, image.entry)
     }
 
-    private mutating func copyTree(_ builder: inout TaskBuilder) throws(FactoryFailure) {
+    private mutating func copyTree(_ number: Int, _ builder: inout TaskBuilder) throws(FactoryFailure) {
         let size = Int(boot.deviceTreeSize)
         var start = 0
         while start < size {
@@ -151,7 +157,7 @@ import UserRuntime
                 let source = unsafe UnsafeRawBufferPointer(start: UnsafeRawPointer(bitPattern: from), count: count)
                 unsafe UnsafeMutableRawBufferPointer(words).copyMemory(from: source)
             }
-            answerWaiting()
+            pause(number)
             start += 4096
         }
     }

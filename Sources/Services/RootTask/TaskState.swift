@@ -16,6 +16,14 @@ struct DeviceShare {
     var memory = DMAWindow()
 }
 
+/// Whether a task is being loaded.
+enum Loading {
+    case none
+    case underWay
+    /// Somebody had it killed: it is not to run.
+    case withdrawn
+}
+
 struct TaskState {
     var name: Name
     /// The service that this very task answers.
@@ -28,6 +36,9 @@ struct TaskState {
     var argument = Name.empty
     /// What became of the last `begin`.
     var progress = StartProgress.ended
+    var loading = Loading.none
+    /// Its deaths and restarts, as far as this task deals with them: the supervisor's, and all while there is no supervisor.
+    var life: RestartState?
     /// Number of frames and tables in the holding table, of this generation.
     var held: UInt32 = 0
     /// Place in the holding table of the stack's lowest page.

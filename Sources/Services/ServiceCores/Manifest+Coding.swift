@@ -4,14 +4,14 @@
 //   number of tasks (4), then for each task
 //   name (32) · binary (32) · provides (32)
 //   start (1) · order (1) · priority (1) · maximum priority (1) · arenaBits (1) · untypedBits (1)
-//   register count (1) · interrupt count (1) · shares (1): bit 0 a page of registers, bit 1 a line
+//   register count (1) · interrupt count (1) · flags (1): bit 0 shares a page of registers, bit 1 a line, bit 2 may be above the supervisor
 //   privileges (4) · stack (4) · heap (4) · persistent (4) · slice (4) · heartbeat (4)
-//   restarts (4) · initial back-off (4) · maximum back-off (4) · stable run (4)
+//   restarts (4) · initial back-off (4) · maximum back-off (4) · stable run (4) · on giving up (1)
 //   number of opens (1), each a name (32) · number of compatible (1), each length (1) and bytes
 
 extension Manifest {
     static let magic: [UInt8] = [0x53, 0x57, 0x46, 0x4d, 0x41, 0x4e, 0x49, 0x31]
-    static let version: UInt32 = 3
+    static let version: UInt32 = 4
 
     /// The binary form, checked by the same rules as `decode`.
     public func encode() throws(ManifestError) -> [UInt8] {
@@ -69,6 +69,22 @@ extension Manifest {
                 }
             }
         }
+        try checkSupervisor()
+    }
+
+    /// No task keeps the supervisor from running without saying why, and none keeps its watch.
+    private func checkSupervisor() throws(ManifestError) {
+        guard let supervisor else { return }
+        for index in 0..<tasks.count where tasks[index].name != supervisor.name {
+            let task = tasks[index]
+            if (task.maximumPriority >= supervisor.priority) != task.isAboveSupervisor {
+                throw .badValue(task: index, .aboveSupervisor)
+            }
+            // A task with the root task's view has the machine for itself: the watch rests meanwhile.
+            if task.maximumPriority >= TaskDescription.watchPriority && !task.privileges.contains(.rootView) {
+                throw .badValue(task: index, .priority)
+            }
+        }
     }
 }
 
@@ -85,7 +101,7 @@ extension TaskDescription {
         out.byte(untypedBits)
         out.byte(registerCount)
         out.byte(interruptCount)
-        out.byte((sharesPage ? 1 : 0) | (sharesLine ? 2 : 0))
+        out.byte((sharesPage ? 1 : 0) | (sharesLine ? 2 : 0) | (isAboveSupervisor ? 4 : 0))
         out.word32(privileges.raw)
         out.word32(stackBytes)
         out.word32(heapBytes)
@@ -96,6 +112,7 @@ extension TaskDescription {
         out.word32(restart.initialBackOff)
         out.word32(restart.maximumBackOff)
         out.word32(restart.stableRun)
+        out.byte(restart.onGiveUp.rawValue)
         out.byte(UInt8(truncatingIfNeeded: opens.count))
         for service in opens { out.name(service) }
         out.values(compatible)
@@ -118,10 +135,11 @@ extension TaskDescription {
         task.untypedBits = try reader.byte(bytes)
         task.registerCount = try reader.byte(bytes)
         task.interruptCount = try reader.byte(bytes)
-        let shares = try reader.byte(bytes)
-        if shares > 3 { throw .badValue(task: index, .shares) }
-        task.sharesPage = shares & 1 != 0
-        task.sharesLine = shares & 2 != 0
+        let flags = try reader.byte(bytes)
+        if flags > 7 { throw .badValue(task: index, .shares) }
+        task.sharesPage = flags & 1 != 0
+        task.sharesLine = flags & 2 != 0
+        task.isAboveSupervisor = flags & 4 != 0
         task.privileges = Privileges(raw: try reader.word32(bytes))
         task.stackBytes = try reader.word32(bytes)
         task.heapBytes = try reader.word32(bytes)
@@ -134,6 +152,8 @@ extension TaskDescription {
         task.restart.initialBackOff = try reader.word32(bytes)
         task.restart.maximumBackOff = try reader.word32(bytes)
         task.restart.stableRun = try reader.word32(bytes)
+        guard let onGiveUp = GiveUp(rawValue: try reader.byte(bytes)) else { throw .badValue(task: index, .onGiveUp) }
+        task.restart.onGiveUp = onGiveUp
         try task.decodeLists(bytes, &reader, index)
         return task
     }
@@ -155,6 +175,7 @@ extension TaskDescription {
         if restart.maximumRestarts > 0 && (backOff == 0 || backOff > restart.maximumBackOff) {
             throw .badValue(task: index, .restart)
         }
+        if restart.maximumRestarts == 0 && restart.onGiveUp == .keepTrying { throw .badValue(task: index, .onGiveUp) }
         if opens.count > TaskDescription.maximumOpens { throw .badValue(task: index, .opens) }
         for service in opens where service.isEmpty { throw .badName(task: index) }
         if compatible.count > TaskDescription.maximumCompatible || (start == .device) != (compatible.count > 0) {

@@ -16,6 +16,9 @@ public struct Manifest: Equatable, Sendable {
     /// Tasks of the largest manifest.
     public static let maximumTasks = 64
 
+    /// The supervisor's description.
+    public var supervisor: TaskDescription? { tasks.first { $0.provides == Name("supervisor") } }
+
     /// The description called `name`.
     public func task(named name: Name) -> TaskDescription? {
         for task in tasks where task.name == name { return task }
@@ -33,6 +36,16 @@ public enum StartMode: UInt8, Sendable {
     case demand = 2
 }
 
+/// What happens to a task that died more often than its restart policy allows.
+public enum GiveUp: UInt8, Sendable {
+    /// It stays dead until a person starts it.
+    case stayDead = 0
+    /// The board starts anew.
+    case reboot = 1
+    /// It is started again without end, each time after the policy's maximum back-off.
+    case keepTrying = 2
+}
+
 /// What happens when a task dies.
 public struct RestartPolicy: Equatable, Sendable {
     /// Restarts without a stable run between them, after which the supervisor gives up; 0: never restart.
@@ -43,12 +56,17 @@ public struct RestartPolicy: Equatable, Sendable {
     public var maximumBackOff: UInt32
     /// A run of this many milliseconds is stable: it resets the count and the delay.
     public var stableRun: UInt32
+    public var onGiveUp: GiveUp
 
-    public init(maximumRestarts: UInt16, initialBackOff: UInt32, maximumBackOff: UInt32, stableRun: UInt32) {
+    public init(
+        maximumRestarts: UInt16, initialBackOff: UInt32, maximumBackOff: UInt32, stableRun: UInt32,
+        onGiveUp: GiveUp = .stayDead
+    ) {
         self.maximumRestarts = maximumRestarts
         self.initialBackOff = initialBackOff
         self.maximumBackOff = maximumBackOff
         self.stableRun = stableRun
+        self.onGiveUp = onGiveUp
     }
 }
 
@@ -63,6 +81,8 @@ public struct TaskDescription: Equatable, Sendable {
     public var priority: UInt8 = 0
     /// The highest priority that the task may give to itself or to its threads.
     public var maximumPriority: UInt8 = 0
+    /// It may be as urgent as the supervisor or more, and the system file says why.
+    public var isAboveSupervisor = false
     public var privileges: Privileges = .none
     /// Bytes of the stack, a multiple of 4096.
     public var stackBytes: UInt32 = 16384
@@ -97,6 +117,12 @@ public struct TaskDescription: Equatable, Sendable {
         self.name = name
         self.binary = binary
     }
+
+    /// The priority at which the supervisor looks whether something keeps it from running; no other task has it.
+    public static let watchPriority: UInt8 = 255
+
+    /// Whether a board cannot do without the task: it starts at boot, or it drives the console.
+    public var isEssential: Bool { start == .boot || provides == Name("serial") }
 
     /// Services that one task may open.
     public static let maximumOpens = 16
@@ -143,4 +169,5 @@ public enum ManifestError: Error, Equatable, Sendable {
 public enum ManifestField: UInt8, Sendable {
     case start, priority, maximumPriority, privileges, stackBytes, heapBytes, arenaBits, untypedBits, persistentBytes
     case restart, opens, compatible, heartbeat, registerCount, interruptCount, shares
+    case onGiveUp, aboveSupervisor
 }

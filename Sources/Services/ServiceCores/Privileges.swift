@@ -62,7 +62,7 @@ extension FactoryOperation {
     /// What its caller must hold.
     public var needed: Privileges {
         switch self {
-        case .task, .taskMemory, .interrupt, .capability, .memory, .policy, .root: .factoryInspect
+        case .task, .taskMemory, .interrupt, .capability, .memory, .policy, .root, .activity: .factoryInspect
         case .spawn, .kill, .restart, .crash, .stack, .hang, .begin: .factoryControl
         case .manifest, .spawnDriver: .factoryDevices
         case .service: .factoryServices
@@ -78,7 +78,7 @@ extension FactoryOperation {
         case .spawnDriver: "start a driver"
         case .kill: "kill"
         case .restart: "restart"
-        case .task, .taskMemory, .policy, .root: "look at a task"
+        case .task, .taskMemory, .policy, .root, .activity: "look at a task"
         case .interrupt: "look at an interrupt"
         case .capability: "look at a capability"
         case .memory: "look at the memory"

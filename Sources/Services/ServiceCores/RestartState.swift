@@ -1,16 +1,40 @@
 // What the supervisor does about a task that died: a state machine over milliseconds, without a clock of its own.
 //
 // Callers of the dead task are released at once by the kernel; only the restart waits. The wait doubles with each death
-// that no stable run came before, so that a task that dies at once cannot eat the processor, and ends in giving up.
+// that no stable run came before, so that a task that dies at once cannot eat the processor. A task that dies too often is
+// given up, restarted without end, or takes the board down with it: its manifest entry says which.
 
 /// What the supervisor has to do next about a task.
 public enum RestartDecision: Equatable, Sendable {
     /// Start it again at this time in milliseconds.
     case restart(at: UInt64)
+    /// It died too often, but the board cannot do without it: start it again at this time in milliseconds.
+    case persist(at: UInt64)
     /// Its policy says to leave it dead.
     case leave
     /// It died too often: report it loudly and leave it dead.
     case giveUp
+    /// It died too often: report it loudly and start the board anew.
+    case reboot
+
+    /// Whether the task is to come back.
+    public var isRestart: Bool {
+        switch self {
+        case .restart, .persist: true
+        case .leave, .giveUp, .reboot: false
+        }
+    }
+
+    /// What becomes of the task, in words that follow its name; empty where a restart says it.
+    public var text: StaticString {
+        switch self {
+        case .restart: ""
+        case .persist: "died too often, but is essential: restarts go on"
+        case .leave: "stays dead: it has no restart policy"
+        case .giveUp: "GIVEN UP: it died too often"
+        case .reboot: "GIVEN UP: it died too often, and its manifest entry says to reboot"
+        }
+    }
 }
 
 /// What a supervisor finds of a task that it did not know.
@@ -81,32 +105,34 @@ public struct RestartState: Equatable, Sendable {
         note(true)
         kill()
         let decision = died(at: now)
-        if case .restart = decision { return decision }
-        note(false)
+        if !decision.isRestart { note(false) }
         return decision
     }
 
     /// The task died, or its restart failed.
     public mutating func died(at now: UInt64) -> RestartDecision {
         if case .running(let since) = phase, now &- since >= UInt64(policy.stableRun) { failures = 0 }
-        failures += 1
-        if policy.maximumRestarts == 0 {
+        failures = min(failures, UInt32(policy.maximumRestarts)) + 1
+        let isTooOften = failures > UInt32(policy.maximumRestarts)
+        if isTooOften && policy.onGiveUp != .keepTrying {
             phase = .dead
-            return .leave
-        }
-        if failures > UInt32(policy.maximumRestarts) {
-            phase = .dead
-            failures = UInt32(policy.maximumRestarts) + 1
-            return .giveUp
+            if policy.onGiveUp == .reboot { return .reboot }
+            return policy.maximumRestarts == 0 ? .leave : .giveUp
         }
         let until = now &+ delay
         phase = .waiting(until: until)
-        return .restart(at: until)
+        return isTooOften ? .persist(at: until) : .restart(at: until)
     }
+
+    /// Least milliseconds between restarts without end.
+    private static var shortestPersistence: UInt64 { 1000 }
 
     /// Milliseconds to wait after the present number of failures.
     public var delay: UInt64 {
         if failures == 0 { return 0 }
+        if failures > UInt32(policy.maximumRestarts) {
+            return max(UInt64(policy.maximumBackOff), RestartState.shortestPersistence)
+        }
         let doublings = UInt64(min(failures - 1, 31))
         return min(UInt64(policy.initialBackOff) << doublings, UInt64(policy.maximumBackOff))
     }
@@ -131,35 +157,4 @@ public struct RestartState: Equatable, Sendable {
         if case .waiting(let until) = phase { return now >= until }
         return false
     }
-}
-
-/// Watches for a sign of life.
-public struct Heartbeat: Equatable, Sendable {
-    /// Milliseconds in which a sign of life must come; 0: not watched.
-    public let period: UInt32
-    private var lastSeen: UInt64
-
-    public init(period: UInt32, now: UInt64) {
-        self.period = period
-        lastSeen = now
-    }
-    public mutating func seen(at now: UInt64) { lastSeen = now }
-    /// Whether the last sign of life is older than twice the period: one may be late, two may not.
-    public func isLate(at now: UInt64) -> Bool { period != 0 && now > lastSeen && now - lastSeen > 2 * UInt64(period) }
-}
-
-/// How urgent a task is at a moment, and whether it could run if nothing more urgent did.
-public struct Urgency: Equatable, Sendable {
-    public let priority: UInt8
-    public let isRunnable: Bool
-
-    public init(priority: UInt8, isRunnable: Bool) {
-        self.priority = priority
-        self.isRunnable = isRunnable
-    }
-
-    /// Whether a task without a sign of life has itself to blame. Where something more urgent can run, it has not: it is kept
-    /// from running, or its time-out from being served, and what does that will be silent soon.
-    /// - Parameter mostUrgent: the largest priority of a task that can run.
-    public func isToBlame(mostUrgent: UInt8) -> Bool { priority >= mostUrgent }
 }

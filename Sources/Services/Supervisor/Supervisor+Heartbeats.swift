@@ -1,47 +1,108 @@
-// Tasks that show no sign of life: which of them hang, and which are only kept from running.
+// Tasks that show no sign of life: which of them hang, and which are only kept from running. And tasks that keep others from
+// running without ever waiting, whether they have a heartbeat or not.
 
 import KernelABI
 import Protocols
 import ServiceCores
 import UserRuntime
 
+/// What a task did at a look, and its processor time in milliseconds.
+struct Activity {
+    var urgency = Urgency(priority: 0, isRunnable: false)
+    var used: UInt64 = 0
+    /// It neither runs nor waits, and will not by itself.
+    var isStopped = true
+}
+
 extension Supervisor {
+    /// Ends the tasks that hang, and names those that compute without a wait.
+    ///
+    /// - Parameter wasKept: something more urgent kept the supervisor from running, and with it all that are less urgent.
+    mutating func judge(wasKept: Bool) {
+        let now = now
+        let hasSuspect = watched.indices.contains {
+            watched[$0].isRunning && watched[$0].heartbeat.look(at: now) != .alive
+        }
+        let isLook = now >= lastLook + Supervisor.period
+        if !hasSuspect && !wasKept && !isLook { return }
+        let all = activity()
+        for index in culprits(all, wasKept: wasKept) { endHanging(index) }
+        if !isLook { return }
+        lastLook = now
+        for index in 0..<watched.count where watched[index].isRunning {
+            let activity = all[Int(watched[index].number)]
+            let stretch = watched[index].processor.look(
+                at: now, used: activity.used, isRunnable: activity.urgency.isRunnable)
+            if let stretch { name(index, activity.urgency.priority, stretch) }
+        }
+    }
+
     /// The silent tasks that are to blame for it themselves. The others get their time anew.
-    mutating func culprits() -> [Int] {
-        // Late at this tick: had the supervisor itself been kept from running since, so had all the others.
-        let silent = (0..<watched.count).filter { watched[$0].isRunning && watched[$0].heartbeat.isLate(at: lastTick) }
-        if silent.isEmpty { return [] }
-        let urgencies = watched.map { urgency($0.number) }
+    private mutating func culprits(_ all: [Activity], wasKept: Bool) -> [Int] {
+        let now = now
         var mostUrgent: UInt8 = 0
-        for urgency in urgencies where urgency.isRunnable { mostUrgent = max(mostUrgent, urgency.priority) }
+        for activity in all where activity.urgency.isRunnable {
+            mostUrgent = max(mostUrgent, activity.urgency.priority)
+        }
         var culprits: [Int] = []
-        for index in silent {
-            if urgencies[index].isToBlame(mostUrgent: mostUrgent) {
-                culprits.append(index)
-            } else {
+        for index in 0..<watched.count where watched[index].isRunning {
+            let verdict = watched[index].heartbeat.look(at: now)
+            let urgency = all[Int(watched[index].number)].urgency
+            let couldRun = !wasKept || urgency.isRunnable && urgency.priority >= watch?.priority ?? 0
+            if verdict == .alive && couldRun { continue }
+            if !couldRun || !urgency.isToBlame(mostUrgent: mostUrgent) {
                 watched[index].heartbeat.seen(at: now)
+            } else if verdict == .silent {
+                culprits.append(index)
             }
         }
         return culprits
     }
 
-    private func urgency(_ number: UInt64) -> Urgency {
-        let request = RegisterMessage(UInt64(FactoryOperation.task.rawValue), number)
-        guard let reply = try? factory.call(request), reply[0] == 0 else {
-            return Urgency(priority: 0, isRunnable: false)
+    /// What each task does, by its number; nothing where the root task cannot be asked.
+    func activity() -> [Activity] {
+        var all = [Activity](repeating: Activity(), count: Int(Supervisor.maximumTasks) + 1)
+        var number = 1
+        while number < all.count {
+            let request = RegisterMessage(UInt64(FactoryOperation.activity.rawValue), UInt64(number - 1))
+            guard let reply = try? factory.call(request), reply[0] == 0, reply[1] > 0 else { break }
+            for index in 0..<Int(min(reply[1], UInt64(ActivityRecord.maximumCount))) where number < all.count {
+                let at = ActivityRecord.start + ActivityRecord.stride * index
+                var record = TaskRecord(name: [0, 0, 0, 0])
+                record.setWord(1, reply.word(at))
+                let isRunnable = record.phase == .running && (record.state == .ready || record.state == .running)
+                all[number].urgency = Urgency(priority: record.effectivePriority, isRunnable: isRunnable)
+                all[number].used = Duration(ticks: reply.word(at + 1)).milliseconds
+                all[number].isStopped =
+                    record.phase != .running
+                    || (record.state == .stopped || record.state == .faulted) && reply.word(at + 1) > 0
+                number += 1
+            }
         }
-        var record = TaskRecord(name: [0, 0, 0, 0])
-        record.setWord(1, reply[1])
-        let isRunnable = record.phase == .running && (record.state == .ready || record.state == .running)
-        return Urgency(priority: record.effectivePriority, isRunnable: isRunnable)
+        return all
     }
 
-    mutating func endHanging(_ index: Int) {
+    private mutating func endHanging(_ index: Int) {
         var report = FaultLines(hangs: watched[index].name)
         if let place = stack(index) {
             report.add(programCounter: place.programCounter, linkRegister: place.linkRegister)
             report.add(stack: place.programCounter, place.addresses)
         }
         end(index, report)
+    }
+
+    /// Says which task computes without a wait, and for how long: at once, also where the log is less urgent than that task. The
+    /// log then shows it in the supervisor's name; a task with a heartbeat may be what the log waits for, and can wait itself.
+    private mutating func name(_ index: Int, _ priority: UInt8, _ milliseconds: UInt64) {
+        var text = Text()
+        text.add(watched[index].name)
+        text.add(" computes without a wait for ")
+        text.decimal(milliseconds / 1000)
+        text.add(".")
+        text.decimal(milliseconds % 1000 / 100)
+        text.add(" s, at priority ")
+        text.decimal(UInt64(priority))
+        let isWatched = watched[index].heartbeat.period > 0
+        if isWatched || !logAndWait(text.bytes.span, deadline: .after(milliseconds: 100)) { say(text.bytes) }
     }
 }

@@ -2,7 +2,7 @@
 // and starts it again after a delay that doubles, until it gives up. A task that shows no sign of life is treated alike.
 //
 // It is above all tasks in priority, so it does little at a time: it ends a task, and asks the root task for the new one, which
-// is loaded at the root task's own low priority. The root task tells when that is done.
+// is loaded at that task's own priority. The root task tells when that is done.
 
 import KernelABI
 import Protocols
@@ -20,7 +20,13 @@ import UserRuntime
     let ownNumber: UInt64
     let factory = Endpoint(StartSlot.factory)
     var watched: [Watched] = []
-    private(set) var lastTick: UInt64 = 0
+    /// When it last looked round, and when it last looked what all tasks do, in milliseconds.
+    private var lastTick: UInt64 = 0
+    var lastLook: UInt64 = 0
+    /// Lifts this task above what keeps it from running; nil where that cannot be.
+    private(set) var watch: Watch?
+    /// A task has the machine for itself: until that has ended nobody is watched, and no timer of this task's interrupts it.
+    private var isMachineTaken = false
     var refusals = Refusals()
     var hasWatchdog = false
     /// Number of tasks when it was last looked for.
@@ -28,11 +34,11 @@ import UserRuntime
     /// Lines that the log has not taken yet, the oldest first.
     private var lines: [[UInt8]] = []
     private static let maximumLines = 32
-    private static let maximumTasks: UInt64 = 64
+    static let maximumTasks: UInt64 = 64
     /// By task number: 1 where a restart is planned. This memory survives the supervisor.
     private let plans: UnsafeMutableBufferPointer<UInt64>
     /// Time between looks at heartbeats and at tasks that are new, in milliseconds.
-    private static let period: UInt64 = 500
+    static let period: UInt64 = 500
     private static let timerBit: UInt64 = 1
 
     init(_ information: StartInformation) {
@@ -47,14 +53,19 @@ import UserRuntime
 
     mutating func serve() -> Never {
         lastTick = now
+        lastLook = now
+        do throws(KernelError) { watch = try Watch() } catch { say(Text("supervisor: no memory for its watch").bytes) }
         // What faulted while there was no supervisor waits for this.
         findNewTasks(isFirstLook: true)
         tick()
         while true {
             let received = server.next()
             switch received.delivery {
-            case .notification: tick()
-            case .oneWay: take(received)
+            case .notification:
+                if received.badge & FactoryOperation.machineTakenBit != 0 { leaveMachine() } else { tick() }
+            case .oneWay:
+                take(received)
+                if isMachineTaken { tick() }
             case .message:
                 answer(received)
                 arm()
@@ -65,34 +76,55 @@ import UserRuntime
 
     // Time
 
-    /// Sets the timer to the next restart or look-round, whichever comes first. The look-round is a period behind the last one,
-    /// however many requests come between: who asks often does not put it off, and the watchdog is fed.
-    private func arm() {
+    /// Sets the timer to the next restart, the next look at a heartbeat or the look-round, whichever comes first. The look-round is
+    /// a period behind the last one, however many requests come between: who asks often does not put it off, and the watchdog is
+    /// fed.
+    private mutating func arm() {
+        if isMachineTaken { return }
         var next = lastTick + Supervisor.period
         for task in watched {
             if case .waiting(let until) = task.state.phase { next = min(next, until) }
+            if task.isRunning, let look = task.heartbeat.nextLook { next = min(next, look) }
         }
         if !lines.isEmpty { next = min(next, now + 5) }
+        let now = now
         let wait = next > now ? next - now : 0
         try? server.timer.arm(.after(milliseconds: wait))
+        watch?.expect(in: wait)
+    }
+
+    /// A task is about to have the machine for itself.
+    private mutating func leaveMachine() {
+        isMachineTaken = true
+        try? server.timer.cancel()
+        watch?.rest()
+    }
+
+    /// Whether the task that has the machine for itself goes on. Whoever shows a sign of life makes the supervisor look.
+    private mutating func isMachineLeft() -> Bool {
+        findNewTasks(isFirstLook: false)
+        let all = activity()
+        return watched.contains { $0.takesMachine && !all[Int($0.number)].isStopped }
     }
 
     private mutating func tick() {
-        let now = now
-        let isLate = now > lastTick + 2 * Supervisor.period
-        lastTick = now
-        // Where something more urgent kept the supervisor itself from running, it kept the others too: nobody is judged.
-        if isLate {
-            for index in 0..<watched.count { watched[index].heartbeat.seen(at: now) }
+        // Who had the machine kept all the others from running.
+        var wasKept = watch?.hasLifted ?? false
+        if isMachineTaken {
+            if isMachineLeft() { return }
+            isMachineTaken = false
+            wasKept = true
         }
+        lastTick = now
         // Before it wakes anybody: whom it has just told something looks as if it kept those below from running.
-        for index in culprits() { endHanging(index) }
+        judge(wasKept: wasKept)
         feedWatchdog()
         findNewTasks(isFirstLook: false)
         flushLines()
         for index in 0..<watched.count where watched[index].state.phase == .starting { noteProgress(index) }
-        for index in 0..<watched.count where watched[index].state.isDue(at: now) { begin(index) }
+        for index in 0..<watched.count where watched[index].state.isDue(at: lastTick) { begin(index) }
         arm()
+        if watch?.hasLifted == true { watch?.lower() }
     }
 
     /// Tasks that were started since the last look.
@@ -166,11 +198,16 @@ import UserRuntime
     }
 
     private mutating func tell(_ index: Int, _ decision: RestartDecision) {
-        switch decision {
-        case .restart: break
-        case .leave: report(index, "stays dead: it has no restart policy")
-        case .giveUp: report(index, "GIVEN UP: it died too often")
-        }
+        if case .restart = decision { return }
+        report(index, decision.text)
+        if decision == .reboot { power(1) }
+    }
+
+    /// Switches the board off (0), or starts it anew (1), when the log has shown what was said.
+    private mutating func power(_ action: UInt64) {
+        awaitLog()
+        _ = try? factory.call(RegisterMessage(UInt64(FactoryOperation.power.rawValue), action, 0))
+        say(Text("the machine does not switch off").bytes)
     }
 
     // Starts
@@ -195,7 +232,7 @@ import UserRuntime
 
     private mutating func started(_ index: Int) {
         watched[index].state.started(at: now)
-        watched[index].heartbeat.seen(at: now)
+        watched[index].restarted(at: now)
         plan(index, false)
         if let asker = watched[index].asker {
             return release(index, asker, RegisterMessage(0, UInt64(watched[index].state.generation)))
@@ -264,16 +301,29 @@ import UserRuntime
         while Instant.now < sent { _ = try? server.notification.wait(deadline: sent) }
     }
 
+    /// A task's lines reach nobody, as many as it says: told at the first, and then at each doubling.
+    private mutating func noteLostLines(_ received: Received) {
+        guard let index = find(received.badge), received[1] > watched[index].lostTold &* 2 else { return }
+        watched[index].lostTold = received[1]
+        var text = Text()
+        text.add(watched[index].name)
+        text.add(" lost ")
+        text.decimal(received[1])
+        text.add(received[1] == 1 ? " line" : " lines")
+        text.add(": its manifest entry does not open the log")
+        say(text.bytes)
+    }
+
     // Requests
 
     private mutating func take(_ received: Received) {
         switch received[0] {
         case SupervisorWord.heartbeat:
             if let index = index(of: received.badge) { watched[index].heartbeat.seen(at: now) }
+        case SupervisorWord.lostLines: noteLostLines(received)
         case SupervisorRequest.key where received[1] == SupervisorRequest.powerKey && isPermitted(received):
             say(Text("power key: shutting down").bytes)
-            awaitLog()
-            _ = try? factory.call(RegisterMessage(UInt64(FactoryOperation.power.rawValue), 0, 0))
+            power(0)
         default: break
         }
     }
@@ -286,19 +336,27 @@ import UserRuntime
         switch request[0] {
         case SupervisorRequest.crash:
             server.reply(RegisterMessage(ask(.crash, request[1])))
-        case SupervisorRequest.kill:
-            let status = ask(.kill, request[1])
-            if status == 0 {
-                watched[index].state.stopped()
-                plan(index, false)
-            }
-            server.reply(RegisterMessage(status))
+        case SupervisorRequest.kill: server.reply(RegisterMessage(kill(index)))
         case SupervisorRequest.restart: restart(index)
         case SupervisorRequest.state:
             let isDead = watched[index].state.phase == .dead
             server.reply(RegisterMessage(0, UInt64(watched[index].state.failures), isDead ? 1 : 0))
         default: server.reply(RegisterMessage(FactoryError.badRequest.rawValue))
         }
+    }
+
+    /// A person wants it ended, also where it is dead and waits for its restart; the status.
+    private mutating func kill(_ index: Int) -> UInt64 {
+        var status = ask(.kill, watched[index].number)
+        if case .waiting = watched[index].state.phase { status = 0 }
+        if status == 0 {
+            if let asker = watched[index].asker {
+                release(index, asker, RegisterMessage(FactoryError.wrongState.rawValue))
+            }
+            watched[index].state.stopped()
+            plan(index, false)
+        }
+        return status
     }
 
     /// A person wants it anew; the answer comes when it runs.

@@ -10,6 +10,11 @@ struct Watched {
     let name: Name
     var state: RestartState
     var heartbeat: Heartbeat
+    var processor: ProcessorWatch
+    /// It has the root task's view: while it runs it has the machine for itself.
+    let takesMachine: Bool
+    /// Lines that it lost, at the last time that they were told.
+    var lostTold: UInt64 = 0
 
     /// How this supervisor found it.
     let found: Sighting
@@ -30,15 +35,24 @@ struct Watched {
         let restart = RestartPolicy(
             maximumRestarts: UInt16(truncatingIfNeeded: policy[2]),
             initialBackOff: UInt32(truncatingIfNeeded: policy[2] >> 16),
-            maximumBackOff: UInt32(truncatingIfNeeded: policy[3]), stableRun: UInt32(truncatingIfNeeded: policy[4]))
+            maximumBackOff: UInt32(truncatingIfNeeded: policy[3]), stableRun: UInt32(truncatingIfNeeded: policy[4]),
+            onGiveUp: GiveUp(rawValue: UInt8(truncatingIfNeeded: policy[3] >> 32)) ?? .stayDead)
         found = Sighting(
             isDead: phase == .dead, isFaulted: record[1] >> 8 & 0xff == UInt64(ThreadState.faulted.rawValue),
-            isPlanned: isPlanned, isFirstLook: isFirstLook)
+            isPlanned: isPlanned || StartProgress(word: policy[7]) == .underWay, isFirstLook: isFirstLook)
         state = RestartState(
             policy: restart, now: now, generation: UInt32(truncatingIfNeeded: policy[5] >> 8), found: found)
         heartbeat = Heartbeat(period: UInt32(truncatingIfNeeded: policy[1]), now: now)
-        // The supervisor before this one asked for its start.
+        processor = ProcessorWatch(now: now, used: Duration(ticks: record[3]).milliseconds)
+        takesMachine = Privileges(raw: UInt32(truncatingIfNeeded: policy[6])).contains(.rootView)
+        // The supervisor before this one asked for its start, or the root task meanwhile.
         if found == .planned && StartProgress(word: policy[7]) == .underWay { state.starting() }
+    }
+
+    /// It runs anew.
+    mutating func restarted(at now: UInt64) {
+        heartbeat.seen(at: now)
+        processor = ProcessorWatch(now: now, used: 0)
     }
 
     var isRunning: Bool {

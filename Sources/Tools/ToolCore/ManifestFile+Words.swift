@@ -15,9 +15,25 @@ extension ManifestError {
         case .duplicate(let index):
             return
                 "\(task(index)): another task before it has the same name, provides the same service, or drives the same devices"
+        case .badValue(let index, .aboveSupervisor) where index < manifest.tasks.count:
+            return "\(task(index)): \(manifest.tasks[index].urgencyRule(manifest))"
         case .badValue(let index, let field): return "\(task(index)): \(field.rule)"
         case .truncated, .wrongMagic, .wrongVersion, .trailingBytes: return "the encoded manifest is damaged"
         }
+    }
+}
+
+extension TaskDescription {
+    /// How `above_supervisor` and the priorities do not fit.
+    fileprivate func urgencyRule(_ manifest: Manifest) -> String {
+        let limit = manifest.supervisor.map { "\($0.priority)" } ?? "none"
+        let key = priority == maximumPriority ? "priority" : "maximum_priority"
+        if isAboveSupervisor {
+            return "above_supervisor is for a priority of at least the supervisor's (\(limit)); \(key) is "
+                + "\(maximumPriority)"
+        }
+        return "\(key) is \(maximumPriority): the supervisor (\(limit)) cannot run while this task does; say why that "
+            + "must be in above_supervisor"
     }
 }
 
@@ -27,7 +43,9 @@ extension ManifestField {
         let pages = "a multiple of 4096, at most 16777216"
         switch self {
         case .start: return "start is \"boot\", \"device\" or \"demand\""
-        case .priority: return "priority is 0 to 255"
+        case .priority:
+            return "priority and maximum_priority are 0 to \(TaskDescription.watchPriority - 1): above that the "
+                + "supervisor looks whether something keeps it from running"
         case .maximumPriority: return "maximum_priority is at least priority"
         case .privileges: return "privileges has a value without a meaning"
         case .stackBytes: return "stack is \(pages), and not 0"
@@ -45,6 +63,8 @@ extension ManifestField {
         case .registerCount: return "registers is 0 to 4"
         case .interruptCount: return "interrupts is 0 to 4"
         case .shares: return "shares_page and shares_line are true or false"
+        case .onGiveUp: return "on_give_up is \"stay_dead\", \"reboot\", or with `restart` \"keep_trying\""
+        case .aboveSupervisor: return "above_supervisor is for a task as urgent as the supervisor"
         }
     }
 }

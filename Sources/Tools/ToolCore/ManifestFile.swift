@@ -85,6 +85,7 @@ extension TaskDescription {
         privileges = try fields.privileges()
         heartbeat = try fields.number("heartbeat_ms") ?? 0
         if var policy = try fields.fields("restart") { restart = try RestartPolicy(reading: &policy) }
+        try readGiveUp(&fields)
         try fields.end()
     }
 
@@ -104,7 +105,23 @@ extension TaskDescription {
         if try fields.required("reason", try fields.text("reason")).isEmpty {
             throw fields.error("say in `reason` why its priority is \(priority)")
         }
+        if let reason = try fields.text("above_supervisor") {
+            if reason.isEmpty { throw fields.error("say in above_supervisor why the supervisor may have to wait") }
+            isAboveSupervisor = true
+        }
         sliceMicroseconds = try fields.number("slice_us") ?? 0
+    }
+
+    /// Left out: what a board cannot do without is started again without end, if it is started again at all.
+    private mutating func readGiveUp(_ fields: inout Fields) throws {
+        switch try fields.text("on_give_up") {
+        case "stay_dead": restart.onGiveUp = .stayDead
+        case "reboot": restart.onGiveUp = .reboot
+        case "keep_trying": restart.onGiveUp = .keepTrying
+        case nil: restart.onGiveUp = isEssential && restart.maximumRestarts > 0 ? .keepTrying : .stayDead
+        case let other?:
+            throw fields.error("on_give_up is \"stay_dead\", \"reboot\" or \"keep_trying\", not \"\(other)\"")
+        }
     }
 
     private mutating func readMemory(_ fields: inout Fields) throws {

@@ -113,6 +113,19 @@ public struct Platform {
         return bytes
     }
 
+    /// What the system files may say, but should not: a task that is as urgent as the shell or more, and has no heartbeat,
+    /// may silence the board, and is not ended.
+    public var warnings: [String] {
+        let all = common + boards.flatMap(\.file.tasks)
+        guard let shell = common.first(where: { $0.name == Name("shell") }) else { return [] }
+        return all.compactMap { task in
+            if task.start == .demand || task.priority < shell.priority || task.heartbeat > 0 { return nil }
+            if task.name == shell.name || task.provides == Name("supervisor") { return nil }
+            return "task \(task.name.text): heartbeat_ms is missing; its priority is \(task.priority), the shell's "
+                + "\(shell.priority): if it hangs, nobody can type, and nothing ends it"
+        }
+    }
+
     /// Which binary each task of any board is.
     public var taskBinaries: [String: String] {
         let tasks = common + boards.flatMap(\.file.tasks)

@@ -1,6 +1,7 @@
 // `swiftlet bundle` and `swiftlet image`: root task, tasks and manifests become a bundle, kernel and bundle become one file.
 
 import ArgumentParser
+import Foundation
 import ServiceCores
 import ToolCore
 
@@ -24,6 +25,9 @@ struct BundleCommand: ParsableCommand {
         }
         if let platform {
             let files = try Platform(folder: platform, more: tasks)
+            for warning in files.warnings {
+                FileHandle.standardError.write(Data("warning: \(platform): \(warning)\n".utf8))
+            }
             for (board, bytes) in try files.manifests(binaries: writer.entries.map(\.name)) {
                 writer.entries.append(("\(Manifest.entryName).\(board)", bytes))
             }

@@ -36,8 +36,8 @@ import KernelABI
     case power = 12
     /// Make task word 1 fault at once, as if its code had jumped to a null pointer.
     case crash = 13
-    /// Word 1: number. Reply: 1: ms between signs of life, 2: restarts | initial back-off << 16, 3: maximum back-off,
-    /// 4: stable run, 5: `TaskPhase` | generation << 8, 6: privileges, as the manifest encodes them, 7: what became of `begin`, see
+    /// Word 1: number. Reply: 1: ms between signs of life, 2: restarts | initial back-off << 16,
+    /// 3: maximum back-off | what happens on giving up, as the manifest encodes it, << 32, 4: stable run, 5: `TaskPhase` | generation << 8, 6: privileges, as the manifest encodes them, 7: what became of `begin`, see
     /// `StartProgress`.
     case policy = 14
     /// Reply: a `TaskRecord` of the root task itself.
@@ -47,10 +47,14 @@ import KernelABI
     case stack = 16
     /// Make task word 1 loop for ever at once, as if its code had lost its way.
     case hang = 17
-    /// Start task word 1 again, and reply at once: it is loaded when nobody more urgent wants the processor, and the
-    /// supervisor's notification gets `startedBit` then. `policy` tells what became of it.
+    /// Start task word 1 again, and reply at once: it is loaded at its own priority, the most urgent first, and the
+    /// supervisor's notification gets `startedBit` then. `policy` tells what became of it. `kill` takes it back.
     case begin = 18
+    /// What tasks do, without the first word 1 of them. Reply: see `ActivityRecord`.
+    case activity = 19
 
+    /// Bit of the supervisor's notification: a task with the root task's view is about to run; it has the machine for itself.
+    @inlinable public static var machineTakenBit: UInt64 { 4 }
     /// Bit of the supervisor's notification: a start that it asked for with `begin` has ended.
     @inlinable public static var startedBit: UInt64 { 2 }
     @inlinable public static var maximumDepth: Int { 10 }
@@ -215,6 +219,15 @@ import KernelABI
     @inlinable public static var arenaBase: Int { 6 }
     @inlinable public static var untypedBase: Int { 7 }
     @inlinable public static var words: Int { 8 }
+}
+
+/// Layout of a reply to `activity`. Word 1: how many tasks follow, in the order of their numbers.
+@frozen public enum ActivityRecord {
+    /// The first task's words: word 1 of its `TaskRecord`, and its processor time in ticks.
+    @inlinable public static var start: Int { 2 }
+    @inlinable public static var stride: Int { 2 }
+    /// Tasks of one reply, which bounds what it costs.
+    @inlinable public static var maximumCount: Int { 32 }
 }
 
 /// Layout of a reply to `interrupt`.

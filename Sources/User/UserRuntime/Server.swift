@@ -44,9 +44,9 @@ public struct Server {
         try? Thread(StartSlot.thread).bindNotification(notification)
         if heartbeat.ticks > 0 {
             try? timer.bind(notification, bits: Server.heartbeatBit)
-            // Twice in its period: one sign may go amiss.
-            let half = Duration(ticks: heartbeat.ticks / 2)
-            try? timer.arm(.after(half), period: half)
+            // Four times in its period: signs may go amiss.
+            let quarter = Duration(ticks: heartbeat.ticks / 4)
+            try? timer.arm(.after(quarter), period: quarter)
         }
     }
 
@@ -136,4 +136,6 @@ public func showSignOfLife() {
 /// Word 0 of what every task may send to the supervisor.
 public enum SupervisorWord {
     public static var heartbeat: UInt64 { 0 }
+    /// Word 1: how many lines for the log the task has lost so far, since it has no log.
+    public static var lostLines: UInt64 { 6 }
 }

@@ -1,0 +1,147 @@
+// Restarts: whoever asks for one does not wait for it. The most urgent is loaded first, and this task is as urgent meanwhile as
+// what it loads: a driver does not stay away because something less urgent than the driver is busy.
+//
+// While there is no supervisor, this task plans restarts as the supervisor does, by the same policies.
+
+import KernelABI
+import Protocols
+import ServiceCores
+import UserRuntime
+
+extension Factory {
+    /// The priority at which this task works for itself.
+    static var priority: UInt8 { 30 }
+
+    /// Notes that a task is to be started.
+    mutating func begin(_ number: Int) throws(FactoryFailure) {
+        if tasks[number].phase != .dead || tasks[number].progress == .underWay { throw FactoryFailure(.wrongState) }
+        tasks[number].progress = .underWay
+        setUrgency()
+    }
+
+    /// The most urgent task that is to be started and is not being loaded.
+    var nextStart: Int? {
+        var best: Int?
+        for number in 0..<tasks.count where tasks[number].progress == .underWay && tasks[number].loading == .none {
+            if let other = best, tasks[other].description.priority >= tasks[number].description.priority { continue }
+            best = number
+        }
+        return best
+    }
+
+    /// Makes this task as urgent as the most urgent start that it was asked for.
+    private mutating func setUrgency() {
+        var urgency = Factory.priority
+        for task in tasks where task.progress == .underWay { urgency = max(urgency, task.description.priority) }
+        try? Thread(RootSlot.thread).setPriority(urgency, maximum: 255)
+    }
+
+    /// Starts a task that was begun, and tells the supervisor.
+    mutating func startBegun(_ number: Int) {
+        do throws(FactoryFailure) {
+            try start(number)
+            tasks[number].progress = .ended
+        } catch { tasks[number].progress = .failed(error.cause) }
+        setUrgency()
+        if supervisor == nil || tasks[number].service == Name("supervisor") { noteOwnStart(number) }
+        signalSupervisor(FactoryOperation.startedBit)
+    }
+
+    /// Takes back a restart that was planned or begun.
+    mutating func withdraw(_ number: Int) throws(FactoryFailure) {
+        var isPlanned = tasks[number].progress == .underWay
+        if case .waiting? = tasks[number].life?.phase { isPlanned = true }
+        if tasks[number].loading == .underWay {
+            tasks[number].loading = .withdrawn
+        } else if !isPlanned {
+            throw FactoryFailure(.wrongState)
+        }
+        tasks[number].progress = .ended
+        tasks[number].life?.stopped()
+        setUrgency()
+    }
+
+    /// The supervisor, where it runs.
+    private var supervisor: Int? {
+        guard let number = provider(of: Name("supervisor")), tasks[number].phase == .running else { return nil }
+        return number
+    }
+
+    func signalSupervisor(_ bits: UInt64) {
+        guard let supervisor else { return }
+        slots.outgoing.use { slot in
+            try? CapabilityTable(slots.task(supervisor).table).copy(
+                StartSlot.notification, to: slot, in: .own, rights: .write)
+            try? Notification(slot).signal(bits)
+        }
+    }
+
+    // Without a supervisor
+
+    private var now: UInt64 { (Instant.now - Instant.immediately).milliseconds }
+
+    /// Counts a death, and plans what the task's policy says.
+    mutating func died(_ number: Int) -> RestartDecision {
+        var life = tasks[number].life ?? RestartState(policy: tasks[number].description.restart, now: 0)
+        let decision = life.died(at: now)
+        tasks[number].life = life
+        return decision
+    }
+
+    /// When the next planned restart is due.
+    var nextRestart: Instant {
+        var next: UInt64?
+        for task in tasks { if case .waiting(let until)? = task.life?.phase { next = min(next ?? until, until) } }
+        guard let next else { return .never }
+        return .immediately + .milliseconds(next)
+    }
+
+    /// Begins the restarts whose time has come.
+    mutating func beginDue() {
+        let now = now
+        for number in 0..<tasks.count where tasks[number].life?.isDue(at: now) == true { beginPlanned(number) }
+    }
+
+    mutating func beginPlanned(_ number: Int) {
+        tasks[number].life?.starting()
+        do throws(FactoryFailure) { try begin(number) } catch { report(tasks[number].name, error) }
+    }
+
+    /// What became of a start that this task planned itself.
+    private mutating func noteOwnStart(_ number: Int) {
+        guard tasks[number].life?.phase == .starting else { return }
+        if case .failed(let error) = tasks[number].progress {
+            report(tasks[number].name, FactoryFailure(error))
+            _ = died(number)
+            return
+        }
+        guard tasks[number].phase == .running else { return }
+        let now = now
+        tasks[number].life?.started(at: now)
+        var text = Text()
+        text.add(tasks[number].name)
+        text.add(" restarted, generation ")
+        text.decimal(UInt64(tasks[number].generation))
+        say(text.bytes)
+    }
+
+    /// Plans the restarts that the supervisor planned and did not live to make: its memory survives it.
+    mutating func takeUpPlans(_ supervisor: Int) {
+        if tasks[supervisor].persistentPages == 0 { return }
+        for number in 0..<tasks.count where tasks[number].phase == .dead && tasks[number].progress != .underWay {
+            let isPlanned = unsafe try? window.look(at: slots.task(supervisor).persistent(0), in: .own) { words in
+                // Safety: a page has 512 words, and there are 64 tasks at most.
+                unsafe words[number + 1] == 1
+            }
+            if isPlanned == true { _ = died(number) }
+        }
+    }
+
+    /// Leaves all lives but its own to the supervisor: what waits for its restart is begun, and the supervisor sees that.
+    mutating func handOver(_ supervisor: Int) {
+        for number in 0..<tasks.count where number != supervisor {
+            if case .waiting? = tasks[number].life?.phase { beginPlanned(number) }
+            tasks[number].life = nil
+        }
+    }
+}

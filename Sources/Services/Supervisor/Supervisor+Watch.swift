@@ -1,0 +1,76 @@
+// What keeps the supervisor from running: a thread above all tasks that sees to it that the supervisor is not kept for long.
+//
+// Whenever the supervisor goes to sleep it sets this thread's timer a little behind its own. Where it runs in time it sets it
+// anew, so this thread never wakes and costs nobody anything. Where it does not, something more urgent keeps the processor: this
+// thread lifts the supervisor above that, and waits again. The supervisor then judges, and goes back to its own priority.
+
+import KernelABI
+import ServiceCores
+import UserRuntime
+
+@safe struct Watch {
+    private static var notification: Slot { Slot(StartSlot.firstFree.index + 1) }
+    private static var timer: Slot { Slot(StartSlot.firstFree.index + 2) }
+    private static var thread: Slot { Slot(StartSlot.firstFree.index + 3) }
+    private static let stackBytes = 1024
+    /// Milliseconds that the supervisor may be late.
+    static let patience: UInt64 = 10
+
+    /// The supervisor's own base priority, and the one to which it is lifted: this thread's, its maximum.
+    let priority: UInt8
+    private let top: UInt8
+    /// 1 once the supervisor was lifted.
+    private let lifted: UnsafeMutablePointer<UInt64>
+
+    /// Makes the thread from the task's own untyped memory, and lets it wait.
+    init() throws(KernelError) {
+        let state = try Thread(StartSlot.thread).information()
+        (priority, top) = (state.base, state.maximum)
+        // Safety: neither is ever freed; the stack is used by the new thread alone.
+        unsafe lifted = .allocate(capacity: 1)
+        unsafe lifted.pointee = 0
+        let stack = UnsafeMutableRawPointer.allocate(byteCount: Watch.stackBytes, alignment: 16)
+        let memory = Untyped(StartSlot.untyped)
+        try memory.retype(.notification, index: Watch.notification)
+        try memory.retype(.timer, index: Watch.timer)
+        try memory.retype(.thread, index: Watch.thread)
+        try Timer(Watch.timer).bind(Notification(Watch.notification), bits: 1)
+        let thread = Thread(Watch.thread)
+        try thread.configure(table: StartSlot.table, addressSpace: StartSlot.addressSpace)
+        try thread.setPriority(top, maximum: top)
+        // Safety: the argument is the word's address, and the stack's end that of the memory above.
+        let start = unsafe UInt64(UInt(bitPattern: unsafeBitCast(Watch.run, to: UnsafeRawPointer.self)))
+        try thread.setEntry(
+            programCounter: start, stackPointer: UInt64(UInt(bitPattern: stack)) + UInt64(Watch.stackBytes),
+            argument: unsafe UInt64(UInt(bitPattern: lifted)), threadPointer: 0)
+        try thread.resume()
+    }
+
+    /// The thread. It has no IPC buffer: its calls pass their words in registers.
+    private static let run: @convention(c) (UInt64) -> Void = { word in
+        while (try? Notification(Watch.notification).wait()) != nil {
+            // Safety: `init` allocated the word, and nobody frees it.
+            unsafe UnsafeMutablePointer<UInt64>(bitPattern: UInt(word))?.pointee = 1
+            guard let state = try? Thread(Watch.thread).information() else { break }
+            try? Thread(StartSlot.thread).setPriority(state.maximum, maximum: state.maximum)
+        }
+        // It would keep everybody from running: without its objects it is of no use.
+        try? Thread(Watch.thread).suspend()
+    }
+
+    /// Expects the supervisor to run in so many milliseconds.
+    func expect(in milliseconds: UInt64) {
+        try? Timer(Watch.timer).arm(.after(milliseconds: milliseconds + Watch.patience))
+    }
+
+    func rest() { try? Timer(Watch.timer).cancel() }
+
+    /// Whether the supervisor had to be lifted since the last `lower`.
+    var hasLifted: Bool { unsafe lifted.pointee == 1 }
+
+    /// Ends the lift.
+    func lower() {
+        unsafe lifted.pointee = 0
+        try? Thread(StartSlot.thread).setPriority(priority, maximum: top)
+    }
+}

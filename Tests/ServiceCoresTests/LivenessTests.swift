@@ -1,0 +1,110 @@
+// Heartbeats and processor time: a hang is noticed within its period, and no task is blamed for another one's.
+import Testing
+
+@testable import ServiceCores
+
+@Suite struct LivenessTests {
+    @Test func aHangIsNoticedWithinThePeriod() {
+        var heartbeat = Heartbeat(period: 1000, now: 50)
+        #expect(heartbeat.nextLook == 800)
+        #expect(heartbeat.look(at: 799) == .alive)
+        #expect(heartbeat.look(at: 800) == .suspect)
+        #expect(heartbeat.nextLook == 925)
+        #expect(heartbeat.look(at: 924) == .suspect)
+        #expect(heartbeat.look(at: 925) == .silent)
+        #expect(heartbeat.look(at: 926) == .silent)
+    }
+
+    /// Whenever the last sign of life came: looks that come in time end a hanging task before its period is over, and never one
+    /// that shows its four signs.
+    @Test func looksInTimeFindEveryHang() {
+        for period in [10, 80, 1000, 5000] as [UInt32] {
+            for phase in 0..<8 as Range<UInt64> {
+                var heartbeat = Heartbeat(period: period, now: 0)
+                let sign = UInt64(period) / 4
+                var last: UInt64 = 0
+                for number in 1...20 as ClosedRange<UInt64> {
+                    while let look = heartbeat.nextLook, look < number * sign {
+                        #expect(heartbeat.look(at: look) != .silent)
+                    }
+                    last = number * sign + phase * sign / 16
+                    heartbeat.seen(at: last)
+                }
+                var now = last
+                while heartbeat.look(at: now) != .silent { now = max(now + 1, heartbeat.nextLook ?? 0) }
+                #expect(now - last < UInt64(period), "period \(period), phase \(phase)")
+                #expect(now - last >= UInt64(period) * 3 / 4)
+            }
+        }
+    }
+
+    @Test func aSignOfLifeClearsASuspect() {
+        var heartbeat = Heartbeat(period: 1000, now: 0)
+        #expect(heartbeat.look(at: 760) == .suspect)
+        heartbeat.seen(at: 870)
+        #expect(heartbeat.look(at: 900) == .alive)
+        #expect(heartbeat.nextLook == 1620)
+    }
+
+    /// A look that comes late gives the task its eighth all the same: its sign may wait to be taken.
+    @Test func aLateLookDoesNotBlameAtOnce() {
+        var heartbeat = Heartbeat(period: 1000, now: 0)
+        #expect(heartbeat.look(at: 100_000) == .suspect)
+        #expect(heartbeat.look(at: 100_001) == .suspect)
+        #expect(heartbeat.look(at: 100_125) == .silent)
+    }
+
+    @Test func whatHasNoHeartbeatIsNeverSilent() {
+        var heartbeat = Heartbeat(period: 0, now: 0)
+        #expect(heartbeat.nextLook == nil)
+        #expect(heartbeat.look(at: ~0) == .alive)
+    }
+
+    @Test func aStarvedTaskIsNotToBlame() {
+        #expect(!Urgency(priority: 110, isRunnable: true).isToBlame(mostUrgent: 120))
+        #expect(Urgency(priority: 120, isRunnable: true).isToBlame(mostUrgent: 120))
+        // Its time-out may not have been served.
+        #expect(!Urgency(priority: 110, isRunnable: false).isToBlame(mostUrgent: 120))
+        #expect(Urgency(priority: 110, isRunnable: false).isToBlame(mostUrgent: 40))
+    }
+
+    @Test func computingWithoutAWaitIsToldAtEachDoubling() {
+        var watch = ProcessorWatch(now: 0, used: 7)
+        var told: [UInt64] = []
+        for look in 1...100 as ClosedRange<UInt64> {
+            if let stretch = watch.look(at: look * 500, used: 7 + look * 500, isRunnable: true) { told.append(stretch) }
+        }
+        #expect(told == [2000, 4000, 8000, 16_000, 32_000])
+    }
+
+    @Test func aWaitEndsTheStretch() {
+        var watch = ProcessorWatch(now: 0, used: 0)
+        for look in 1...3 as ClosedRange<UInt64> {
+            #expect(watch.look(at: look * 500, used: look * 500, isRunnable: true) == nil)
+        }
+        #expect(watch.look(at: 2000, used: 2000, isRunnable: false) == nil)
+        #expect(watch.look(at: 3999, used: 3900, isRunnable: true) == nil)
+        #expect(watch.look(at: 4000, used: 3901, isRunnable: true) == 2000)
+    }
+
+    /// Four that take turns compute without a wait; one that wants the processor and does not get it does not compute.
+    @Test func aShareOfTheProcessorCounts() {
+        var quarter = ProcessorWatch(now: 0, used: 0)
+        var starved = ProcessorWatch(now: 0, used: 0)
+        var told: UInt64?
+        for look in 1...4 as ClosedRange<UInt64> {
+            told = quarter.look(at: look * 500, used: look * 125, isRunnable: true)
+            #expect(starved.look(at: look * 500, used: look * 124, isRunnable: true) == nil)
+        }
+        #expect(told == 2000)
+    }
+
+    @Test func aNewLifeStartsANewStretch() {
+        var watch = ProcessorWatch(now: 0, used: 0)
+        for look in 1...3 as ClosedRange<UInt64> { _ = watch.look(at: look * 500, used: look * 500, isRunnable: true) }
+        // The processor time of the task's next thread starts at nothing.
+        #expect(watch.look(at: 2000, used: 400, isRunnable: true) == nil)
+        #expect(watch.look(at: 3999, used: 2399, isRunnable: true) == nil)
+        #expect(watch.look(at: 4000, used: 2400, isRunnable: true) == 2000)
+    }
+}
