@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""Damages a copy of the card image in one place: spoil-card.py CARD DAMAGE. The image has one FAT32 partition, and an allocation
-table of 32-bit entries in blocks of 512 bytes."""
+"""Damages a copy of the card image in one place, or gives it a newer table: spoil-card.py CARD CHANGE. The image has one FAT32
+partition, and an allocation table of 32-bit entries in blocks of 512 bytes."""
 
 import random
 import struct
 import sys
+import uuid
+import zlib
 
 FIRST = 8192  # the partition's first block
 card = open(sys.argv[1], "r+b")
@@ -64,6 +66,40 @@ def only_newer_header():
     card.write(b"EFI PART\0\0\1\0\x5c\0\0\0")
 
 
+def guid_table(*classic):
+    """A GUID partition table with the FAT32 partition behind another, and these entries in the first block."""
+    blocks = 262144
+    card.truncate(blocks * 512)
+    entries = b""
+    for kind, first, count in (
+        ("0fc63daf-8483-4772-8e79-3d69d8477de4", 2048, 2048),
+        ("ebd0a0a2-b9e5-4433-87c0-68b6b72699c7", FIRST, 122880),
+    ):
+        entries += uuid.UUID(kind).bytes_le + uuid.uuid4().bytes_le + struct.pack("<QQ80x", first, first + count - 1)
+    entries = entries.ljust(128 * 128, b"\0")
+    for own, other, table in ((1, blocks - 1, 2), (blocks - 1, 1, blocks - 33)):
+        header = struct.pack("<8sIIIIQQQQ16sQIII", b"EFI PART", 0x10000, 92, 0, 0, own, other, 34, blocks - 34,
+                             uuid.uuid4().bytes_le, table, 128, 128, zlib.crc32(entries))
+        header = header[:16] + struct.pack("<I", zlib.crc32(header)) + header[20:]
+        for place, content in (own, header), (table, entries):
+            card.seek(place * 512)
+            card.write(content)
+    put(446, "64x")
+    for number, fields in enumerate(classic):
+        entry(number, *fields)
+
+
+def guid_table_without(*places):
+    """The table with these blocks overwritten."""
+    guid_table(GUARD)
+    for place in places:
+        noise(place * 512, 512)
+
+
+GUARD = (0xEE, 1, 2047)
+FAT = (12, FIRST, 122880)
+
+
 def noise_with_signature():
     noise(0, 510)
     entry(0, 12, 8192, 8)
@@ -74,8 +110,13 @@ damages = {
     "zeros": no_table,
     "noise": lambda: noise(0, 4096),
     "noise-with-signature": noise_with_signature,
-    "newer-table": lambda: entry(0, 0xEE, 1, 131071),
-    "newer-table-without-guard": only_newer_header,
+    "guard-of-nothing": lambda: entry(0, *GUARD),
+    "guid-table": lambda: guid_table(GUARD),
+    "hybrid": lambda: guid_table(FAT, GUARD),
+    "hybrid-with-the-guard-first": lambda: guid_table(GUARD, FAT),
+    "guid-table-whose-copy-counts": lambda: guid_table_without(1),
+    "guid-table-without-entries": lambda: guid_table_without(2, 262144 - 33),
+    "guid-table-without-guard": only_newer_header,
     "overlap": lambda: entry(1, 0x83, FIRST + 100, 100),
     "beyond-end": lambda: entry(1, 0x83, 131071, 2),
     "far-beyond-end": lambda: entry(0, 12, 0xFFFFFFFF, 0xFFFFFFFF),

@@ -1,5 +1,5 @@
-// A FAT32 volume, read only, as far as a file in its root directory needs (Microsoft, FAT32 File System Specification 1.03). Files are known by
-// their short names: eight characters, a point, three.
+// A FAT32 volume, read only, as far as a file in its root directory needs (Microsoft, FAT32 File
+// System Specification 1.03). Files are known by their short names: eight characters, a point, three.
 
 /// Where blocks of 512 bytes come from.
 public protocol BlockSource {
@@ -9,6 +9,7 @@ public protocol BlockSource {
 
 public enum FileError: Error, Equatable, Sendable {
     case unreadable
+    case noPartition
     case noFileSystem
     case noSuchFile
     case damaged
@@ -16,6 +17,7 @@ public enum FileError: Error, Equatable, Sendable {
     public var text: StaticString {
         switch self {
         case .unreadable: "a block cannot be read"
+        case .noPartition: "no FAT32 partition"
         case .noFileSystem: "no FAT32 file system"
         case .noSuchFile: "no such file"
         case .damaged: "the file system is damaged"
@@ -33,7 +35,7 @@ public struct FileEntry: Equatable, Sendable {
 
 public struct FATVolume: Equatable, Sendable {
     private var blocksPerCluster: UInt64
-    /// First block of the allocation table, and of the data (cluster 2).
+    /// First block of the allocation table that counts, and of the data (cluster 2).
     private var table: UInt64
     private var data: UInt64
     private var clusters: UInt64
@@ -54,14 +56,44 @@ public struct FATVolume: Equatable, Sendable {
         let total = block.littleEndian(32, 4)
         root = block.littleEndian(44, 4)
         let before = reserved + UInt64(block[16]) * tableBlocks
-        // Short fields that only the older kinds of FAT use are 0.
-        if block.littleEndian(17, 2) != 0 || block.littleEndian(22, 2) != 0 { throw .noFileSystem }
+        // Short fields that only the older kinds of FAT use are 0, and so is the version.
+        if block.littleEndian(17, 2) != 0 || block.littleEndian(22, 2) != 0
+            || block.littleEndian(42, 2) != 0
+        {
+            throw .noFileSystem
+        }
+        // NTFS has neither reserved blocks nor tables.
+        if reserved == 0 && block[16] == 0 { throw .noFileSystem }
         if blocksPerCluster == 0 || blocksPerCluster & (blocksPerCluster - 1) != 0 { throw .damaged }
         if reserved == 0 || block[16] == 0 || total > partition.count || before >= total { throw .damaged }
-        table = partition.first + reserved
+        // All tables are the same, or one counts, and the flags say which.
+        let flags = block.littleEndian(40, 2)
+        let active = flags & 0x80 == 0 ? 0 : flags & 0xf
+        if active >= UInt64(block[16]) { throw .damaged }
+        table = partition.first + reserved + active * tableBlocks
         data = partition.first + before
         // The table's first two entries are no cluster's.
         clusters = min((total - before) / blocksPerCluster, max(tableBlocks * 128, 2) - 2)
+    }
+
+    /// Finds the first FAT32 volume of a card.
+    ///
+    /// - Throws: `noPartition` where no partition may hold one, or what opening them throws.
+    public init(
+        _ source: inout some BlockSource, firstOf table: PartitionTable
+    ) throws(FileError) {
+        var problem = FileError.noPartition
+        for partition in table.partitions where partition.kind.mayHoldFAT32 {
+            do throws(FileError) {
+                self = try FATVolume(&source, partition: partition)
+                return
+            } catch {
+                // A GUID's "basic data" may be another kind of file system. Damage is said.
+                if error != .noFileSystem { throw error }
+                problem = error
+            }
+        }
+        throw problem
     }
 
     /// Looks for a file in the root directory; letters of either case are the same.

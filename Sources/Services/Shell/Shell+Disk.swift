@@ -125,22 +125,34 @@ extension Shell {
         terminal.out.size(blocks << 9)
         if isReadOnly { terminal.out.add(", read-only") }
         terminal.out.newLine()
-        guard let first = card.block(0) else { return say(card.problem ?? "no card") }
+        guard let partitions = partitionTable(&card, blocks) else { return }
+        var table = TextTable()
+        table.column("PARTITION", .right)
+        table.column("TYPE", .right)
+        table.column("FIRST", .right)
+        table.column("SIZE", .right)
+        for partition in partitions.partitions {
+            var kind = Text()
+            partition.kind.write(to: &kind)
+            var size = Text()
+            size.size(partition.count << 9)
+            table.row([
+                number(UInt64(partition.number)), kind.bytes, number(partition.first), size.bytes,
+            ])
+        }
+        table.render(to: &terminal.out)
+    }
+
+    /// Reads the card's partition table, and says what is wrong with it; nil where there is none.
+    private mutating func partitionTable(_ card: inout Card, _ blocks: UInt64) -> PartitionTable? {
         do throws(PartitionTableError) {
-            var table = TextTable()
-            table.column("PARTITION", .right)
-            table.column("TYPE", .right)
-            table.column("FIRST", .right)
-            table.column("SIZE", .right)
-            for partition in try PartitionTable(first, blocks: blocks).partitions {
-                var kind = Text()
-                kind.hexadecimal(UInt64(partition.kind), digits: 2)
-                var size = Text()
-                size.size(partition.count << 9)
-                table.row([number(UInt64(partition.number)), kind.bytes, number(partition.first), size.bytes])
-            }
-            table.render(to: &terminal.out)
-        } catch { say(error.text) }
+            let table = try PartitionTable(&card, blocks: blocks)
+            if table.isCopy { say("the first GUID partition table is damaged: this is its copy") }
+            return table
+        } catch {
+            say(error == .unreadable ? card.problem ?? error.text : error.text)
+            return nil
+        }
     }
 
     /// Reads the whole card, and names the blocks that cannot be read; ^C ends it.
@@ -185,18 +197,10 @@ extension Shell {
     private static var mostUnread: UInt64 { 16 }
 
     private mutating func showFile(_ name: [UInt8], _ card: inout Card) {
-        guard let (blocks, _) = card.information(), let first = card.block(0) else {
-            return say(card.problem ?? "no card")
-        }
-        let table: PartitionTable
-        do throws(PartitionTableError) { table = try PartitionTable(first, blocks: blocks) } catch {
-            return say(error.text)
-        }
-        guard let partition = table.partitions.first(where: { $0.kind == 0x0b || $0.kind == 0x0c }) else {
-            return say("no FAT32 partition")
-        }
+        guard let (blocks, _) = card.information() else { return say(card.problem ?? "no card") }
+        guard let table = partitionTable(&card, blocks) else { return }
         do throws(FileError) {
-            let file = try FATVolume(&card, partition: partition).find(name, in: &card)
+            let file = try FATVolume(&card, firstOf: table).find(name, in: &card)
             if file.size == 0 { return say("an empty file") }
             show(card.block(file.firstBlock), of: card, bytes: Int(min(file.size, 512)))
         } catch { say(error == .unreadable ? card.problem ?? error.text : error.text) }
