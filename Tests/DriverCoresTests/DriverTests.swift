@@ -167,7 +167,16 @@ private let transmitFull: UInt32 = 1 << 5
         device.accesses = []
         let rang7 = clock.setAlarm(102)
         #expect(!rang7)
-        #expect(device.accesses == [.store(0x04, 102), .store(0x10, 1), .load(0)])
+        #expect(device.accesses == [.load(0), .store(0x04, 102), .store(0x10, 1), .load(0)])
+    }
+
+    /// Behind its 32 bits the clock starts again at 0, and the second that was waited for is over.
+    @Test func anAlarmBeforeTheClockStartsAgainRings() {
+        let device = TraceDevice()
+        var clock = PL031(registers: TraceRegisters(device: device))
+        device.queue[0] = [0xffff_fffe, 0]
+        let isRung = clock.setAlarm(0xffff_ffff)
+        #expect(isRung && clock.alarm == nil)
     }
 
     @Test func settingTheClockPastAnAlarmRingsIt() {

@@ -37,28 +37,34 @@ public struct PL031<Registers: RegisterAccess> {
     /// - Returns: whether the alarm rings by that: no match comes any more for a second that was stepped over.
     public mutating func set(seconds: UInt32) -> Bool {
         registers.write32(PL031Register.load, seconds)
-        // The new time shows at the counter's next edge (DDI 0224C, 3.3.3), so what was written counts as well.
-        return ringIfReached(seconds)
+        // The new time shows at the counter's next edge (DDI 0224C, 3.3.3), so what was written
+        // counts as well.
+        return ringIfReached(by: max(seconds, self.seconds))
     }
 
     /// Interrupts when the clock shows `seconds`. It replaces an earlier alarm.
-    /// - Returns: whether it rings at once: the clock had reached that second by the time the match was written.
+    /// - Returns: whether it rings at once: the clock had reached that second by the time the match
+    ///   was written, or had started again at 0.
     public mutating func setAlarm(_ seconds: UInt32) -> Bool {
+        let before = self.seconds
         alarm = seconds
         registers.write32(PL031Register.match, seconds)
         registers.write32(PL031Register.interruptMask, 1)
-        return ringIfReached(0)
+        let now = self.seconds
+        return ringIfReached(by: now < before ? .max : now)
     }
 
     /// Ends the interrupt; whether the alarm rang.
     public mutating func handleInterrupt() -> Bool {
-        if registers.read32(PL031Register.rawInterrupt) & 1 == 0 { return ringIfReached(0) }
+        if registers.read32(PL031Register.rawInterrupt) & 1 == 0 {
+            return ringIfReached(by: seconds)
+        }
         end()
         return true
     }
 
-    private mutating func ringIfReached(_ written: UInt32) -> Bool {
-        guard let alarm, max(written, seconds) >= alarm else { return false }
+    private mutating func ringIfReached(by second: UInt32) -> Bool {
+        guard let alarm, second >= alarm else { return false }
         end()
         return true
     }

@@ -42,18 +42,18 @@ struct ClockDriver {
         switch request[0] {
         case ClockRequest.read: server.reply(RegisterMessage(0, UInt64(clock.seconds)))
         case ClockRequest.set:
-            guard let seconds = UInt32(exactly: request[1]) else { return refuse() }
+            guard let seconds = UInt32(exactly: request[1]) else { return refuse(.noSuchSecond) }
             if clock.set(seconds: seconds) { ring() }
             server.reply(RegisterMessage(0))
         case ClockRequest.alarm:
-            guard let seconds = UInt32(exactly: request[1]) else { return refuse() }
+            guard let seconds = UInt32(exactly: request[1]) else { return refuse(.noSuchSecond) }
             wait(until: seconds)
-        default: server.reply(RegisterMessage(1))
+        default: refuse(.unknownRequest)
         }
     }
 
     private mutating func wait(until seconds: UInt32) {
-        if let earlier = sleeper { server.release(earlier, RegisterMessage(1)) }
+        if let earlier = sleeper { server.release(earlier, RegisterMessage(ClockError.replaced.rawValue)) }
         sleeper = nil
         // A caller that waits on: setting the alarm again could put it off.
         let hasRung = seconds != clock.alarm && clock.setAlarm(seconds)
@@ -66,5 +66,7 @@ struct ClockDriver {
         sleeper = nil
     }
 
-    private mutating func refuse() { server.reply(RegisterMessage(ClockRequest.noSuchSecond)) }
+    private mutating func refuse(_ error: ClockError) {
+        server.reply(RegisterMessage(error.rawValue))
+    }
 }

@@ -59,7 +59,7 @@ extension Shell {
         while !terminal.isInterrupted {
             do throws(KernelError) {
                 let rung = try clock.call(request, deadline: .after(milliseconds: 200))
-                if rung[0] != 0 { return say("another alarm came between") }
+                if rung[0] != 0 { return say(ClockError(rawValue: rung[0])?.text ?? "refused") }
                 return say(time: rung[1])
             } catch {
                 if error != .timedOut { return say("the clock's driver died") }

@@ -150,6 +150,7 @@ struct TestSystemCommand: ParsableCommand {
         if let machine = setup.machine { emulator.machine = machine }
         if let processor = setup.processor { emulator.processor = processor }
         if let memory = setup.memory { emulator.memory = memory }
+        if let date = setup.date { emulator.devices += ["-rtc", "base=\(date),clock=vm"] }
         emulator.append = String(repeating: "x=y ", count: setup.padding) + setup.append
         if !setup.commands.isEmpty { emulator.append += " run=\"\(setup.commands)\"" }
         emulator.isCounted = setup.isCounted
