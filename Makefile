@@ -49,6 +49,7 @@ toolchain deps tool build system-tests-image tests-bundle: ;
 else
 toolchain:
 	@platform/check-toolchain $(SWIFT)
+	@platform/check-checkout
 
 deps: toolchain ## Install what a build, a run and the tests need (Debian; as root or through sudo)
 	@platform/install-dependencies
@@ -91,9 +92,10 @@ test-host: deps $(if $(filter all,$(TEST)),explorer) ## Tests on the host, and a
 	@mkdir -p build
 	@echo "building and running the host tests"
 	@$(SWIFT) test --scratch-path .build $(if $(filter-out all,$(TEST)),--filter '$(TEST)') > build/test-host.log 2>&1; \
-	  status=$$?; grep -E 'error:|failed|Executed' build/test-host.log | tail -40; \
+	  status=$$?; grep -E 'error:|failed' build/test-host.log | awk '!seen[$$0]++' | tail -40; \
 	  platform/count-tests build/test-host.log > build/test-host.totals; \
 	  if grep -qx '0 0' build/test-host.totals; then echo "error: no test ran; the build or the name $(TEST) is wrong: build/test-host.log"; exit 1; fi; \
+	  awk '{ print "host tests: " $$1 " passed, " $$2 " failed" }' build/test-host.totals; \
 	  exit $$status
 	@$(if $(filter all,$(TEST)),$(EXPLORER) explore 40000 && $(EXPLORER) agree 100000)
 

@@ -69,6 +69,20 @@ if build/qemu10/qemu-system-aarch64 -machine help 2> /dev/null | grep -q '^raspi
 else
     echo "  skipped verbs.run-on-the-raspberry-pi-4: no QEMU here has the machine raspi4b"
 fi
+check test-host-one 0 '^host tests: 1 passed, 0 failed$' make test-host TEST=LineEditorTests/theLimitCountsBytes
+# A checkout that was built and then moved builds, with the modules of its new place.
+movedCheckout() {
+    mkdir -p "$bare/first/platform" "$bare/first/Sources/Moved"
+    cp platform/check-checkout "$bare/first/platform"
+    echo 'import Glibc; print("moved", getpid() > 0)' > "$bare/first/Sources/Moved/main.swift"
+    printf '%s\n' '// swift-tools-version: 6.0' 'import PackageDescription' \
+        'let package = Package(name: "Moved", targets: [.executableTarget(name: "Moved")])' > "$bare/first/Package.swift"
+    build() { platform/check-checkout && swift build -q --scratch-path .build && .build/debug/Moved; }
+    (cd "$bare/first" && build && build) || return
+    mv "$bare/first" "$bare/second"
+    (cd "$bare/second" && build && build)
+}
+check moved-checkout-builds 0 '^this checkout was moved or copied here: building .build anew$' movedCheckout
 check size 0 '^ +[0-9]+ +[0-9]+ +[0-9]+  build/kernel.elf' make size
 check debug 0 'KernelImage_main \(.*Sources/Kernel/KernelImage/KernelMain.swift:[0-9]+' \
     make debug GDB="-batch -ex 'break KernelImage_main' -ex continue -ex backtrace"
