@@ -51,6 +51,22 @@ class Node:
             if first <= address < first + length and address + bytes <= first + length: return number(entry[child:child + parent]) + address - first
         return None
 
+    def memory_window(self):
+        """The largest (bus, physical, size) of what all buses above pass by dma-ranges (2.3.9); None where they pass all."""
+        windows, bus, number = [(0, 0, 1 << 64)], self.parent, lambda part: sum(word << 32 * index for index, word in enumerate(reversed(part)))
+        while bus.parent is not None:
+            words, passed = bus.words("dma-ranges"), []
+            child, parent, size = bus.cells("#address-cells", 2), bus.parent.cells("#address-cells", 2), bus.cells("#size-cells", 1)
+            for at in range(0, len(words), child + parent + size):
+                entry = words[at:at + child + parent + size]
+                first, place, length = number(entry[:child]), number(entry[child:child + parent]), number(entry[child + parent:])
+                for base, physical, bytes in windows:
+                    start, end = max(physical, first), min(physical + bytes, first + length)
+                    if start < end: passed.append((base + start - physical, place + start - first, end - start))
+            bus, windows = bus.parent, passed if words else windows
+        if windows == [(0, 0, 1 << 64)]: return None
+        return max(windows, key=lambda window: window[2], default=(0, 0, 0))
+
     def interrupts(self, phandles):
         """Where each of its interrupts leads: (controller, specifier); (None, []) where that is nobody. An interrupt of
         `interrupts-extended` behind a phandle that nobody has is the last. Raises ValueError for what cannot be read."""

@@ -16,7 +16,7 @@ extension TreeReport {
             let places = device.registers.map { hexadecimal($0.base) }.joined(separator: " ")
             lines.append(
                 "  device       \(device.path)  \(places.isEmpty ? "-" : places)  irq \(interrupts(of: device))"
-                    + "  \(list(device.compatible))  \(state(device))")
+                    + "\(memoryWindow(of: device))  \(list(device.compatible))  \(state(device))")
         }
         return lines.joined(separator: "\n") + "\n"
     }
@@ -26,6 +26,13 @@ extension TreeReport {
         var words = device.lines.map(String.init)
         if device.foreignInterrupts > 0 { words.append("(\(device.foreignInterrupts) elsewhere)") }
         return words.isEmpty ? "-" : words.joined(separator: " ")
+    }
+
+    /// The device's own address for memory, the processor's, and how many bytes.
+    private func memoryWindow(of device: Device) -> String {
+        guard let window = device.memoryWindow else { return "" }
+        if window.bytes == 0 { return "  dma none" }
+        return "  dma \(hexadecimal(window.bus)) to \(hexadecimal(window.physical)) \(size(window.bytes))"
     }
 
     /// What becomes of a device.

@@ -21,6 +21,8 @@ public struct TreeReport: Sendable {
         public var lines: [Int] = []
         /// How many interrupts lead to controllers that the kernel does not drive.
         public var foreignInterrupts = 0
+        /// Where it reaches memory; nil: everywhere, at the processor's addresses.
+        public var memoryWindow: MemoryWindow?
         /// The driver in the manifest that knows it.
         public var driver: String?
         /// What is damaged; where there is a driver, why that does not start.
@@ -161,6 +163,8 @@ extension TreeReport {
                         device.foreignInterrupts += 1
                     }
                 }
+                let window = try node.memoryWindow()
+                if window != .everything { device.memoryWindow = window }
             } catch { device.problem = problem(error, in: tree) }
             choose(&device, node, machine)
             // What is on another bus (I2C, SPI, CPUs) has no registers of its own.
