@@ -114,17 +114,24 @@ extension Method {
         case .configure:
             return [
                 Form(operands: [
-                    .invoked(.thread, .manage), .x(1, .capabilityTable, .write).optional,
+                    .invoked(.thread, .write | .manage), .x(1, .capabilityTable, .write).optional,
                     .x(2, .addressSpace, .manage).optional, .x(3, .frame, .read | .write).optional,
-                    .x(4, .endpoint, .write).optional,
+                    .x(4, .endpoint, .write | .handleFaults).optional,
                 ])
             ]
-        case .setPriority, .setSlice, .resume, .suspend, .setEntry, .writeRegisters:
-            return [Form(operands: [.invoked(.thread, .manage)])]
+        // The first keeps the thread's maximum, the second changes it.
+        case .setPriority:
+            return [
+                Form(operands: [.invoked(.thread, .write)]),
+                Form(operands: [.invoked(.thread, .write | .manage)], arguments: [1: 7, 2: 9]),
+            ]
+        case .setSlice: return [Form(operands: [.invoked(.thread, .write | .manage)])]
+        case .resume, .suspend, .setEntry, .writeRegisters:
+            return [Form(operands: [.invoked(.thread, .write)])]
         case .readRegisters, .threadInformation: return [Form(operands: [.invoked(.thread, .read)])]
         case .bindNotification:
             return [
-                Form(operands: [.invoked(.thread, .manage), .x(1, .notification, .manage).optional])
+                Form(operands: [.invoked(.thread, .write), .x(1, .notification, .manage).optional])
             ]
         case .map:
             return [
@@ -150,7 +157,7 @@ extension Method {
             ]
         case .frameInformation, .maintainCache: return [Form(operands: [.invoked(.frame, .manage)])]
         case .bindServer:
-            return [Form(operands: [.invoked(.endpoint, .manage), .x(1, .thread, .manage)])]
+            return [Form(operands: [.invoked(.endpoint, .manage), .x(1, .thread, .write)])]
         case .close: return [Form(operands: [.invoked(.endpoint, .manage)])]
         case .loanRead, .loanWrite: return [Form(operands: [.invoked(.reply, .read)])]
         case .createInterrupt:

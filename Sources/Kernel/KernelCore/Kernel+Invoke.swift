@@ -251,7 +251,7 @@ extension Kernel where H: ~Copyable {
     ) throws(KernelError) -> Outcome {
         let endpoint: Ref<Endpoint> = try object(thread, number, .endpoint, .manage)
         if method == .close { return refuseSenders(endpoint) ? try done(thread, nil) : .restart }
-        let server: Ref<Thread> = try object(thread, slotArgument(thread, 1), .thread, .manage)
+        let server: Ref<Thread> = try object(thread, slotArgument(thread, 1), .thread, .write)
         return try done(thread, bindServer(endpoint, server))
     }
 

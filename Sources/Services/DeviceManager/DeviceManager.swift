@@ -24,10 +24,8 @@ import UserRuntime
         var text = Text("no drivers: the device tree is refused: ")
         text.add(error.cause.message)
         log(text.bytes.span)
-        while true {
-            _ = server.next()
-            server.reply(RegisterMessage(1))
-        }
+        // Each request is refused by the next one.
+        while true { _ = server.next() }
     }
 }
 

@@ -16,7 +16,8 @@ extension Factory {
         do throws(KernelError) {
             try own.copy(place.table, to: StartSlot.table, in: table)
             try own.copy(place.space, to: StartSlot.addressSpace, in: table)
-            try own.copy(place.thread, to: StartSlot.thread, in: table)
+            // Handler, slice and maximum priority are what the manifest says: the right manage stays here.
+            try own.copy(place.thread, to: StartSlot.thread, in: table, rights: .read | .write)
             try own.copy(place.endpoint, to: StartSlot.endpoint, in: table, rights: .read | .manage)
             if description.opens.contains(Name("log")) { try giveService(Name("log"), number, StartSlot.log) }
             // All other services come through the name service.

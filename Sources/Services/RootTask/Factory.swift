@@ -103,7 +103,7 @@ import UserRuntime
         let source = number == supervisor || isWatching ? own : slots.task(supervisor).endpoint
         do throws(KernelError) {
             try CapabilityTable.own.mint(
-                source, to: slots.task(number).faultHandler, rights: .write | .grant, badge: UInt64(number) + 1)
+                source, to: slots.task(number).faultHandler, rights: .write | .handleFaults, badge: UInt64(number) + 1)
         } catch { throw FactoryFailure(.kernel, error) }
         tasks[number].hasFaultHandler = true
     }

@@ -42,7 +42,7 @@ import UserRuntime
     private static let timerBit: UInt64 = 1
 
     init(_ information: StartInformation) {
-        server = Server(information)
+        server = Server(information, handlesFaults: true)
         // Safety: the manifest gives this task a page, 512 words, of which 65 are used.
         unsafe plans = persistentMemory(information)
         ownNumber = information.task

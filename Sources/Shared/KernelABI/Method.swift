@@ -35,11 +35,11 @@
 
     // Thread
     /// x1: capability table. x2: address space. x3: frame of the IPC buffer. x4: fault-handler
-    /// endpoint (its badge names the thread to the handler). Each may be `Slot.none`: left as it
-    /// is.
+    /// endpoint with the rights write and `handleFaults` (its badge names the thread to the
+    /// handler). Each may be `Slot.none`: left as it is.
     case configure = 9
     /// x1: base priority. x2: maximum priority that this thread may set. Both at most the caller's
-    /// maximum.
+    /// maximum. Without the right manage, x2 is the maximum that the thread has.
     case setPriority = 10
     /// x1: round-robin slice in ticks of the counter, at least a second /
     /// `Limits.expiriesPerSecond`; 0: run until blocked or preempted.

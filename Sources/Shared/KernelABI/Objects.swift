@@ -34,11 +34,11 @@
 ///
 /// | | read | write | execute | grant | manage |
 /// |---|---|---|---|---|---|
-/// | endpoint | receive | call, send | – | send capabilities | bind a server, close |
+/// | endpoint | receive | call, send | handle faults | send capabilities | bind a server, close |
 /// | notification | wait, poll | signal | – | – | bind |
 /// | reply | use the loan | reply | – | reply with capabilities | – |
 /// | frame | map readable | map writable | map executable | – | information, caches |
-/// | thread | read state | – | – | – | everything else |
+/// | thread | read state | run, stop, registers, base priority | – | – | parts, maximum priority, slice |
 /// | capability table | describe | change | – | – | – |
 /// | registers | read | write | – | – | – |
 /// | system control | statistics | console | trace | – | power, reset statistics |
@@ -50,6 +50,9 @@
     @inlinable public static var read: Rights { Rights(raw: 1) }
     @inlinable public static var write: Rights { Rights(raw: 2) }
     @inlinable public static var execute: Rights { Rights(raw: 4) }
+    /// Of an endpoint: its receiver may be made the handler of a thread's faults. Only the task that
+    /// makes another one holds it, so no client can send a fault to a service.
+    @inlinable public static var handleFaults: Rights { .execute }
     @inlinable public static var grant: Rights { Rights(raw: 8) }
     @inlinable public static var manage: Rights { Rights(raw: 16) }
     @inlinable public static var all: Rights { Rights(raw: 31) }

@@ -113,9 +113,11 @@ public struct Thread: Sendable {
     public let slot: Slot
     public init(_ slot: Slot) { self.slot = slot }
 
-    /// Give a thread its parts; what is `.none` stays as it is. The thread gets children of these capabilities.
+    /// Give a thread its parts; what is `.none` stays as it is. The thread gets children of these capabilities. Needs the
+    /// right manage, which a task does not hold over its own first thread.
     ///
-    /// - Throws: `invalidArgument` (a buffer that is no ordinary 4 KiB frame), `derivationTooDeep`.
+    /// - Throws: `missingRights` (a fault handler needs write and `handleFaults`), `invalidArgument` (a buffer that is no
+    ///   ordinary 4 KiB frame), `derivationTooDeep`.
     public func configure(
         table: Slot = .none, addressSpace: Slot = .none, ipcBuffer: Slot = .none, faultHandler: Slot = .none
     ) throws(KernelError) {
@@ -125,11 +127,12 @@ public struct Thread: Sendable {
     }
     /// Base priority, and the highest that the thread may set; 0 to 255, larger is more urgent.
     ///
-    /// - Throws: `notPermitted` above the caller's own maximum.
+    /// - Throws: `notPermitted` above the caller's own maximum; `missingRights` where the maximum changes without the right
+    ///   manage.
     public func setPriority(_ base: UInt8, maximum: UInt8) throws(KernelError) {
         try invoke(.setPriority, slot, UInt64(base), UInt64(maximum))
     }
-    /// Round-robin slice, 10 µs or more; zero: none. Throws `invalidArgument`.
+    /// Round-robin slice, 10 µs or more; zero: none. Needs the right manage. Throws `invalidArgument`.
     public func setSlice(_ slice: Duration) throws(KernelError) { try invoke(.setSlice, slot, slice.ticks) }
     /// Where a stopped thread starts. Throws `wrongState` where it is not stopped.
     public func setEntry(

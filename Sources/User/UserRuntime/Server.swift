@@ -23,6 +23,8 @@ public func persistentMemory(_ information: StartInformation) -> UnsafeMutableBu
 }
 
 /// A server with one endpoint, one notification, and up to two callers that it lets wait.
+///
+/// No message ends it or keeps its reply object: what the task's loop neither answers nor holds, `next` refuses.
 public struct Server {
     public let endpoint = Endpoint(StartSlot.endpoint)
     public let notification = Notification(StartSlot.notification)
@@ -30,6 +32,10 @@ public struct Server {
     private let heartbeat: Duration
     private var free: (Bool, Bool, Bool) = (true, true, true)
     private var current = Reply(StartSlot.reply)
+    private let handlesFaults: Bool
+    /// Whether the reply object holds a caller for whom there is no answer yet, and whether that is a faulted thread.
+    private var isOwing = false
+    private var isFault = false
     private var isAnswering = false
     private var answer = RegisterMessage()
     private var attachment = Attachment()
@@ -37,8 +43,14 @@ public struct Server {
     /// The bit by which the own timer tells a sign of life is due.
     public static var heartbeatBit: UInt64 { 1 << 63 }
 
+    /// Word 0 of the answer to a request that the task's loop leaves unanswered. No service gives it to a success.
+    public static var refused: UInt64 { 1 }
+
     /// Binds notification and timer to this thread; both are the task's own. No capability is taken from a client.
-    public init(_ information: StartInformation) {
+    ///
+    /// - Parameter handlesFaults: `next` returns faults too. Else a faulted thread is told to stay stopped.
+    public init(_ information: StartInformation, handlesFaults: Bool = false) {
+        self.handlesFaults = handlesFaults
         heartbeat = Duration(ticks: information.heartbeatTicks)
         IPCBufferAccess().setReceiveSlots(.none)
         try? Thread(StartSlot.thread).bindNotification(notification)
@@ -59,28 +71,43 @@ public struct Server {
         }
     }
 
-    /// The next request or notification, or nil when none has come by `deadline`. Sends the answer of `reply` first.
+    /// The next request or notification, or nil when none has come by `deadline`. Sends the answer of `reply` first, or a
+    /// refusal where the last request got none.
     public mutating func next(by deadline: Instant) -> Received? {
         while true {
+            if isOwing { reply(RegisterMessage(isFault ? FaultReply.stop.rawValue : Server.refused)) }
             let received: Received
+            let wasAnswering = isAnswering
+            isAnswering = false
             do throws(KernelError) {
-                if isAnswering {
-                    isAnswering = false
+                if wasAnswering {
                     received = try endpoint.replyAndReceive(answer, attachment, reply: current, deadline: deadline)
                 } else {
                     received = try endpoint.receive(reply: current, deadline: deadline)
                 }
             } catch {
-                if error == .timedOut { return nil }
+                switch error {
+                case .timedOut: return nil
+                case .cancelled: break
+                // The answer cannot go out: a capability in it is gone.
+                case _ where wasAnswering: try? current.reply(RegisterMessage(Server.refused))
                 // A task without its endpoint is of no use: the supervisor shall see it.
-                if error != .cancelled { swiftlet_trap() }
+                default: swiftlet_trap()
+                }
                 continue
             }
-            if received.delivery != .notification { return received }
-            if received.badge & Server.heartbeatBit != 0 { showSignOfLife() }
-            var rest = received
-            rest.badge &= ~Server.heartbeatBit
-            if rest.badge != 0 { return rest }
+            switch received.delivery {
+            case .oneWay: return received
+            case .message, .fault:
+                isOwing = true
+                isFault = received.delivery == .fault
+                if handlesFaults || !isFault { return received }
+            case .notification:
+                if received.badge & Server.heartbeatBit != 0 { showSignOfLife() }
+                var rest = received
+                rest.badge &= ~Server.heartbeatBit
+                if rest.badge != 0 { return rest }
+            }
         }
     }
 
@@ -89,6 +116,7 @@ public struct Server {
         answer = message
         self.attachment = attachment
         isAnswering = true
+        isOwing = false
     }
 
     /// Keeps the present caller waiting: the reply object to answer it later. Nil when two wait already.
@@ -97,6 +125,7 @@ public struct Server {
         setFree(held, false)
         if let other = firstFree {
             current = other
+            isOwing = false
             return held
         }
         setFree(held, true)

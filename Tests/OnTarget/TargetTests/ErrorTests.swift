@@ -109,10 +109,10 @@ func errorTests(_ runner: inout Runner) {
             Need(.copy, .capabilityTable, .write), Need(.mint, .capabilityTable, .write),
             Need(.move, .capabilityTable, .write), Need(.delete, .capabilityTable, .write),
             Need(.revoke, .capabilityTable, .write), Need(.describe, .capabilityTable, .read),
-            Need(.configure, .thread, .manage), Need(.setPriority, .thread, .manage),
-            Need(.setSlice, .thread, .manage), Need(.resume, .thread, .manage), Need(.suspend, .thread, .manage),
-            Need(.readRegisters, .thread, .read), Need(.writeRegisters, .thread, .manage),
-            Need(.setEntry, .thread, .manage), Need(.bindNotification, .thread, .manage),
+            Need(.configure, .thread, .manage), Need(.setPriority, .thread, .write),
+            Need(.setSlice, .thread, .manage), Need(.resume, .thread, .write), Need(.suspend, .thread, .write),
+            Need(.readRegisters, .thread, .read), Need(.writeRegisters, .thread, .write),
+            Need(.setEntry, .thread, .write), Need(.bindNotification, .thread, .write),
             Need(.threadInformation, .thread, .read),
             Need(.map, .addressSpace, .manage), Need(.attachTable, .addressSpace, .manage),
             Need(.frameInformation, .frame, .manage), Need(.maintainCache, .frame, .manage),
@@ -136,13 +136,14 @@ func errorTests(_ runner: inout Runner) {
     runner.test("error.further-capabilities") { c throws(Failure) in
         let objects = try Objects(&c)
         let none = UInt64(Slot.none.index)
-        let needs: InlineArray<12, Need> = [
+        let needs: InlineArray<13, Need> = [
             Need(.configure, .capabilityTable, .write, register: 1),
             Need(.configure, .addressSpace, .manage, register: 2),
             Need(.configure, .frame, .read, register: 3), Need(.configure, .frame, .write, register: 3),
             Need(.configure, .endpoint, .write, register: 4),
+            Need(.configure, .endpoint, .handleFaults, register: 4),
             Need(.bindNotification, .notification, .manage, register: 1),
-            Need(.bindServer, .thread, .manage, register: 1), Need(.bindInterrupt, .notification, .manage, register: 1),
+            Need(.bindServer, .thread, .write, register: 1), Need(.bindInterrupt, .notification, .manage, register: 1),
             Need(.bindTimer, .notification, .manage, register: 1), Need(.map, .frame, .none, register: 1),
             Need(.attachTable, .pageTable, .manage, register: 1), Need(.retype, .capabilityTable, .write, register: 3),
         ]

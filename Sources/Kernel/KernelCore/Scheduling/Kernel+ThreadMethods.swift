@@ -8,11 +8,15 @@ extension Kernel where H: ~Copyable {
         throws(KernelError) -> Outcome
     {
         let isReading = method == .threadInformation || method == .readRegisters
-        let thread: Ref<Thread> = try object(caller, number, .thread, isReading ? .read : .manage)
+        let thread: Ref<Thread> = try object(caller, number, .thread, isReading ? .read : .write)
+        // What needs manage besides is the maker's: a task does not hold it over its first thread.
         switch method {
-        case .configure: return try configure(caller, thread)
-        case .setPriority: return try setPriority(caller, thread)
+        case .configure:
+            _ = try need(caller, number, .manage)
+            return try configure(caller, thread)
+        case .setPriority: return try setPriority(caller, number, thread)
         case .setSlice:
+            _ = try need(caller, number, .manage)
             let slice = argument(caller, 1)
             if slice >= 1 << 62 || (slice != 0 && slice < shortestPeriod) { throw .invalidArgument }
             thread.pointee.slice = slice
@@ -66,7 +70,7 @@ extension Kernel where H: ~Copyable {
         let table = try part(caller, 1, .capabilityTable, .write)
         let space = try part(caller, 2, .addressSpace, .manage)
         let buffer = try part(caller, 3, .frame, .read | .write)
-        let fault = try part(caller, 4, .endpoint, .write)
+        let fault = try part(caller, 4, .endpoint, .write | .handleFaults)
         if let frame = buffer?.frame, frame.pointee.isDevice || frame.pointee.size != .page {
             throw .invalidArgument
         }
@@ -132,13 +136,15 @@ extension Kernel where H: ~Copyable {
 
     // Priority
 
-    private mutating func setPriority(_ caller: Ref<Thread>, _ thread: Ref<Thread>)
-        throws(KernelError) -> Outcome
-    {
+    /// Sets base and maximum priority. Another maximum needs the right manage in slot `number`.
+    private mutating func setPriority(
+        _ caller: Ref<Thread>, _ number: Slot, _ thread: Ref<Thread>
+    ) throws(KernelError) -> Outcome {
         let base = argument(caller, 1)
         let maximum = argument(caller, 2)
         if base > 255 || maximum > 255 || base > maximum { throw .invalidArgument }
         if maximum > UInt64(caller.pointee.maximum) { throw .notPermitted }
+        if maximum != UInt64(thread.pointee.maximum) { _ = try need(caller, number, .manage) }
         thread.pointee.maximum = UInt8(truncatingIfNeeded: maximum)
         setBase(thread, UInt8(truncatingIfNeeded: base))
         return try done(caller, nil)
