@@ -62,16 +62,23 @@ build: tool ## Build kernel and tasks, and pack build/kernel8.img, for all board
 	@$(PLAIN)
 	@mkdir -p build/tasks
 	@cp $(BIN)/KernelImage build/kernel.elf
-	@for task in $(TASKS) RootTask; do cp $(BIN)/$$task build/tasks/$$task.elf; llvm-objcopy --strip-all $(BIN)/$$task build/tasks/$$task.stripped; done
+	@for task in $(TASKS) RootTask; do cp $(BIN)/$$task build/tasks/$$task.elf; done
+	@$(TOOL) mark-traps $(patsubst %,build/tasks/%.elf,$(TASKS) RootTask)
+	@for task in $(TASKS) RootTask; do llvm-objcopy --strip-all build/tasks/$$task.elf build/tasks/$$task.stripped; done
 	@$(SYSTEM_BUNDLE) -o build/system.bundle
 	@$(TOOL) image --kernel build/kernel.elf --bundle build/system.bundle -o build/kernel8.img
 	@sha256sum build/kernel8.img
 
-# The same system, with one more driver that takes what is not its own.
+# The same system, with one more driver that takes what is not its own; and with tasks that do what a task must not do.
 system-tests-image: build
 	@cp $(BIN)/Intruder build/tasks/Intruder.elf
 	@$(SYSTEM_BUNDLE) --tasks Tests/OnTarget/Intruder/system.toml --entry Intruder=build/tasks/Intruder.elf -o build/intruder.bundle
 	@$(TOOL) image --kernel build/kernel.elf --bundle build/intruder.bundle -o build/intruder.img
+	@cp $(BIN)/Culprit build/tasks/Culprit.elf
+	@$(TOOL) mark-traps build/tasks/Culprit.elf
+	@llvm-objcopy --strip-all build/tasks/Culprit.elf build/tasks/Culprit.stripped
+	@$(SYSTEM_BUNDLE) --tasks Tests/OnTarget/Culprit/system.toml --entry Culprit=build/tasks/Culprit.stripped -o build/culprit.bundle
+	@$(TOOL) image --kernel build/kernel.elf --bundle build/culprit.bundle -o build/culprit.img
 
 # The test task in place of the root task. It comes beside kernel8.img, so that what is tested is what is flashed.
 tests-bundle: build
@@ -111,7 +118,8 @@ test-target: tests-bundle ## Tests on the target under QEMU: virt, and the board
 	@$(TOOL) test-target --test '$(TEST)' --boards project --totals build/test-target.totals
 
 test-system: system-tests-image ## Tests of the whole system, at its console (TEST=name runs those that start so)
-	@$(TOOL) test-system Tests/OnTarget/system/*.txt --test '$(TEST)' --totals build/test-system.totals
+	@$(TOOL) test-system Tests/OnTarget/system/*.txt --test '$(TEST)' --totals build/test-system.totals \
+	  $(foreach tasks,$(wildcard Tests/OnTarget/*/system.toml),--tasks $(tasks))
 
 test-boards: tests-bundle ## The Raspberry Pi under QEMU: its drivers, its card image, and Debian's trees
 	@platform/install-dependencies trees card

@@ -169,6 +169,11 @@ if onTarget {
             path: "Tests/OnTarget/Intruder",
             exclude: ["system.toml", "intruder.dts"], swiftSettings: noHeap + taskFlags,
             linkerSettings: linked("task.ld")),
+        .executableTarget(
+            name: "Culprit",
+            dependencies: ["KernelABI", "CUserEntry", "UserRuntime", "Protocols", "ServiceCores"],
+            path: "Tests/OnTarget/Culprit", exclude: ["system.toml"],
+            swiftSettings: strict + taskFlags, linkerSettings: linked("task.ld")),
         .target(name: "CTargetTests", path: "Tests/OnTarget/CTargetTests"),
         .executableTarget(
             name: "TargetTests",

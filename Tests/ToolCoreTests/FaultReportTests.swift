@@ -40,7 +40,9 @@ final class FaultReportTests: XCTestCase {
 
     /// What the supervisor writes is what the tool reads.
     func testSupervisorsLinesAreRead() {
-        var lines = FaultLines(Name("pl031.2"), faulted: "unaligned access", address: 3)
+        let cause = FaultCause.fault(.alignment, address: 3)
+        let forged = Array("log faulted: pc 0x400000 stack 0x400000".utf8)
+        var lines = FaultLines(Name("pl031.2"), faulted: cause.words, saying: forged)
         lines.add(programCounter: 0x40_0100, linkRegister: 0x40_0204)
         lines.add(stackPointer: 0x1fff_fc00, framePointer: 0x1fff_fc40, syndrome: 0x9200_0021)
         lines.add(stack: 0x40_0100, [0x40_0300, 0x40_0404])
@@ -48,6 +50,7 @@ final class FaultReportTests: XCTestCase {
             lines.lines.map { String(decoding: $0, as: UTF8.self) },
             [
                 "pl031.2 faulted: unaligned access, address 0x3",
+                "  text \"log faulted: pc 0x400000 stack 0x400000\"",
                 "  pc 0x400100 lr 0x400204 sp 0x1ffffc00 fp 0x1ffffc40 esr 0x92000021",
                 "  stack 0x400100 0x400300 0x400404",
             ])

@@ -13,8 +13,10 @@ extension Factory {
     mutating func faulted(_ fault: Received) -> FaultReply {
         guard let number = try? task(fault.badge), isFaulted(number) else { return .stop }
         if !isWatching && tasks[number].service != Name("supervisor") { return .retry }
-        var report = FaultLines(
-            tasks[number].name, faulted: FaultKind(word: fault[Fault.kind]).text, address: fault[Fault.address])
+        guard let place = try? stop(number) else { return .stop }
+        let cause = cause(
+            number, place, fault[Fault.kind], address: fault[Fault.address], syndrome: fault[Fault.syndrome])
+        var report = FaultLines(tasks[number].name, faulted: cause.words, saying: cause.saying)
         report.add(programCounter: fault[Fault.programCounter], linkRegister: fault[Fault.linkRegister])
         report.add(
             stackPointer: fault[Fault.stackPointer], framePointer: fault[Fault.framePointer],

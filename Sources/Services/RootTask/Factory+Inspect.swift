@@ -10,6 +10,8 @@ struct TaskPlace {
     var programCounter: UInt64
     var linkRegister: UInt64
     var framePointer: UInt64
+    /// x0 to x4, in which a trap leaves what it has to say.
+    var registers: InlineArray<5, UInt64>
 }
 
 extension Factory {
@@ -28,7 +30,36 @@ extension Factory {
         let words = IPCBufferAccess()
         return TaskPlace(
             programCounter: words[Factory.programCounterWord], linkRegister: words[Factory.firstRegister + 30],
-            framePointer: words[Factory.firstRegister + 29])
+            framePointer: words[Factory.firstRegister + 29],
+            registers: InlineArray { words[Factory.firstRegister + $0] })
+    }
+
+    /// Why a task that stands in a fault faulted.
+    func cause(
+        _ number: Int, _ place: TaskPlace, _ kind: UInt64, address: UInt64, syndrome: UInt64
+    ) -> FaultCause {
+        let bytes = UInt64(tasks[number].description.stackBytes)
+        return FaultCause(
+            FaultKind(word: kind), address: address, syndrome: syndrome,
+            stack: (TaskAddress.stackTop - bytes)..<TaskAddress.stackTop, registers: place.registers
+        ) { literal(number, at: $0, count: $1) }
+    }
+
+    /// Constants of a task, from its file in the bundle: the task's memory is not looked at.
+    private func literal(_ number: Int, at address: UInt64, count: Int) -> [UInt8] {
+        guard let file = unsafe bundle.file(tasks[number].description.binary),
+            let image = try? ElfImage(unsafe Span(_unsafeElements: file), permitted: TaskAddress.image)
+        else { return [] }
+        for index in 0..<image.segmentCount {
+            let segment = image.segment(index)
+            if segment.isWritable || address < segment.virtualAddress { continue }
+            let offset = address - segment.virtualAddress
+            if offset >= UInt64(segment.fileSize) { continue }
+            let start = segment.fileOffset + Int(offset)
+            let length = min(count, segment.fileSize - Int(offset))
+            return (start..<(start + length)).map { unsafe file[$0] }
+        }
+        return []
     }
 
     /// Makes a task jump to a null pointer; the other registers show where it was.

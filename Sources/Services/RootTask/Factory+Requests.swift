@@ -71,7 +71,7 @@ extension Factory {
             note(operation, number, by: request.badge)
         case .root: describeRoot(&answer)
         case .activity: describeActivity(request[1], &answer)
-        case .stack: try describeStack(try task(request[1]), &answer)
+        case .stack: try describeStack(try task(request[1]), request, &answer)
         case .hang:
             let number = try task(request[1])
             try hang(number)
@@ -218,13 +218,25 @@ extension Factory {
         }
     }
 
-    private func describeStack(_ number: Int, _ answer: inout FactoryAnswer) throws(FactoryFailure) {
+    private func describeStack(
+        _ number: Int, _ request: Received, _ answer: inout FactoryAnswer
+    ) throws(FactoryFailure) {
         let place = try stop(number)
-        answer.message[1] = place.programCounter
-        answer.message[2] = place.linkRegister
+        answer.message[StackRecord.programCounter] = place.programCounter
+        answer.message[StackRecord.linkRegister] = place.linkRegister
         let addresses = returnAddresses(number, frame: place.framePointer)
-        answer.message[3] = UInt64(addresses.count)
-        for index in 0..<addresses.count { answer.message.setWord(4 + index, addresses[index]) }
+        answer.message[StackRecord.depth] = UInt64(addresses.count)
+        for index in 0..<addresses.count {
+            answer.message.setWord(StackRecord.addresses + index, addresses[index])
+        }
+        if request[StackRecord.kind] == 0 { return }
+        let cause = cause(
+            number, place, request[StackRecord.kind], address: request[StackRecord.address],
+            syndrome: request[StackRecord.syndrome])
+        let (words, saying) = (cause.words, cause.saying)
+        answer.message.setWord(StackRecord.lengths, UInt64(words.count) | UInt64(saying.count) << 8)
+        answer.message.setBytes(words.span, at: StackRecord.cause)
+        answer.message.setBytes(saying.span, at: StackRecord.saying)
     }
 
     private func describeMemory(_ number: Int, _ answer: inout FactoryAnswer) throws(FactoryFailure) {

@@ -163,24 +163,27 @@ import UserRuntime
         guard let index = find(fault.badge) else { return }
         // It died so soon that its fault came before the word of its start.
         if watched[index].state.phase == .starting { noteProgress(index) }
+        let place = stack(index, fault)
         var report = FaultLines(
-            watched[index].name, faulted: FaultKind(word: fault[Fault.kind]).text, address: fault[Fault.address])
+            watched[index].name, faulted: place?.cause ?? Text(FaultKind(word: fault[Fault.kind]).text).bytes,
+            saying: place?.saying ?? [])
         report.add(programCounter: fault[Fault.programCounter], linkRegister: fault[Fault.linkRegister])
         report.add(
             stackPointer: fault[Fault.stackPointer], framePointer: fault[Fault.framePointer],
             syndrome: fault[Fault.syndrome])
-        if let place = stack(index) { report.add(stack: place.programCounter, place.addresses) }
+        if let place { report.add(stack: place.programCounter, place.addresses) }
         end(index, report)
         arm()
     }
 
-    /// Where a task is, with the return addresses of its stack. It is stopped then.
-    func stack(_ index: Int) -> (programCounter: UInt64, linkRegister: UInt64, addresses: [UInt64])? {
-        let request = RegisterMessage(UInt64(FactoryOperation.stack.rawValue), watched[index].number)
+    /// Where a task is, with the return addresses of its stack, and why it faulted. It is stopped then.
+    func stack(_ index: Int, _ fault: Received? = nil) -> StoppedTask? {
+        var request = RegisterMessage(UInt64(FactoryOperation.stack.rawValue), watched[index].number, 0)
+        request.setWord(StackRecord.kind, fault?[Fault.kind] ?? 0)
+        request.setWord(StackRecord.address, fault?[Fault.address] ?? 0)
+        request.setWord(StackRecord.syndrome, fault?[Fault.syndrome] ?? 0)
         guard let reply = try? factory.call(request), reply[0] == 0 else { return nil }
-        var addresses: [UInt64] = []
-        for number in 0..<min(Int(reply[3]), FactoryOperation.maximumDepth) { addresses.append(reply.word(4 + number)) }
-        return (reply[1], reply[2], addresses)
+        return StoppedTask(reply)
     }
 
     /// Ends a task, says why, and plans what its policy says. It is ended before a word is said: its callers, the log among

@@ -24,7 +24,7 @@ extension FaultKind {
         case .pageExecute: "jump to memory that is not its code"
         case .alignment: "unaligned access"
         case .illegalInstruction: "illegal instruction"
-        case .breakpoint: "breakpoint or failed check"
+        case .breakpoint: "trap instruction"
         case .unknownSystemCall: "unknown system call"
         case .noFloatingPoint: "floating point without an IPC buffer"
         case .other: "unexpected exception"

@@ -1,7 +1,8 @@
 // Panic and fault reports as they come, line by line: which addresses of a line are worth a look, and in whose ELF file.
 //
 // The kernel reports in Sources/Kernel/KernelImage/Panic.swift, the supervisor in Sources/Services/Supervisor. Both put the
-// program counter behind `pc`, the link register behind `lr`, and return addresses behind `stack`, all starting with 0x.
+// program counter behind `pc`, the link register behind `lr`, and return addresses behind `stack`, all starting with 0x. A
+// task's own text stands in quotation marks, and is not read.
 
 /// An address of a report.
 public struct ReportedAddress: Equatable {
@@ -36,6 +37,7 @@ public struct FaultReport {
     /// The addresses of the next line.
     public mutating func read(_ line: String) -> [ReportedAddress] {
         let words = line.split(whereSeparator: { $0 == " " || $0 == "," || $0 == "\r" }).map(String.init)
+            .prefix { !$0.hasPrefix("\"") }
         if let verb = words.firstIndex(where: { $0 == "faulted:" || $0 == "hangs:" }), verb > 0 {
             task = words[verb - 1].split(separator: ".").first.map(String.init)
         }

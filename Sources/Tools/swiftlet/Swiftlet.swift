@@ -10,7 +10,7 @@ struct Swiftlet: ParsableCommand {
         commandName: "swiftlet", abstract: "Build images of the Swiftlet system, run and examine them.",
         subcommands: [
             BundleCommand.self, ImageCommand.self, RunCommand.self, TestTargetCommand.self, TestSystemCommand.self,
-            MatrixCommand.self,
+            MatrixCommand.self, MarkTrapsCommand.self,
             BenchCommand.self,
             SymbolicateCommand.self, LintElfCommand.self, WcetCommand.self, SizeCommand.self, DeviceTreeCommand.self,
         ])

@@ -13,13 +13,14 @@ struct SymbolicateCommand: ParsableCommand {
     @Option(help: "Where the tasks' ELF files are.") var tasks = "build/tasks"
     @Option(help: "The folder of the boards' system.toml, which say which task is which file.") var platform =
         "platform"
+    @Option(help: "A further system.toml with tasks for every board.") var more: [String] = []
 
     func run() throws {
         guard FileManager.default.fileExists(atPath: kernel) else {
             throw ToolError("\(kernel): not there; run `make build`")
         }
         _ = try ElfFile(path: kernel)
-        var symbolicator = Symbolicator(kernel: kernel, tasks: tasks, platform: platform)
+        var symbolicator = Symbolicator(kernel: kernel, tasks: tasks, platform: platform, more: more)
         if let report {
             // A carriage return and a line feed are one character.
             let text = String(decoding: try readFile(report), as: UTF8.self)
@@ -42,11 +43,11 @@ struct Symbolicator {
 
     init(
         kernel: String = "build/kernel.elf", tasks: String = "build/tasks",
-        platform: String = "platform"
+        platform: String = "platform", more: [String] = []
     ) {
         self.kernel = kernel
         self.tasks = tasks
-        var binaries = (try? Platform(folder: platform).taskBinaries) ?? [:]
+        var binaries = (try? Platform(folder: platform, more: more).taskBinaries) ?? [:]
         binaries["root"] = "RootTask"
         self.binaries = binaries
     }

@@ -12,6 +12,7 @@ struct TestSystemCommand: ParsableCommand {
         [String]
     @Option(help: "The image.") var image = "build/kernel8.img"
     @Option(help: "The same kernel as an ELF file.") var kernel = "build/kernel.elf"
+    @Option(help: "A further system.toml with tasks of the tests' images.") var tasks: [String] = []
     @Option(help: "Only the tests whose names start so.") var test = "all"
     @Option(help: "Seconds to wait for an expected line.") var timeout = 240.0
     @Option(help: "Write the totals to this file: PASSED FAILED.") var totals: String?
@@ -127,7 +128,7 @@ struct TestSystemCommand: ParsableCommand {
             if try pattern(text).firstMatch(in: transcript, range: range) != nil { return "must not come: \(text)" }
         }
         if dialogue.places.isEmpty { return nil }
-        var symbolicator = Symbolicator(kernel: kernel)
+        var symbolicator = Symbolicator(kernel: kernel, more: tasks)
         let places = transcript.split(separator: "\n").flatMap { symbolicator.places(String($0)) }
         for text in dialogue.places {
             let wanted = try pattern(text)

@@ -41,8 +41,13 @@ void free(void *piece) {
     lists[class & 31] = piece;
 }
 
+// What Swift code allocates with. It cannot go on without the memory, so the task ends here and says so.
 int posix_memalign(void **out, size_t alignment, size_t size) {
     if (alignment > 16) return 22;  // EINVAL
     *out = malloc(size);
-    return *out ? 0 : 12;  // ENOMEM
+    if (!*out) {
+        register size_t x0 __asm__("x0") = size;
+        __asm__ volatile("brk #0x5303" : : "r"(x0));
+    }
+    return 0;
 }

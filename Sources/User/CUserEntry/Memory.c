@@ -1,6 +1,7 @@
 // The memory functions that compiled code calls. -fno-builtin keeps the compiler from making them call themselves.
 #include <stddef.h>
 #include <stdint.h>
+#include "CUserEntry.h"
 
 void *memcpy(void *restrict to, const void *restrict from, size_t count) {
     uint8_t *t = to;
@@ -71,4 +72,7 @@ char *strrchr(const char *text, int value) {
 }
 
 uintptr_t __stack_chk_guard = 0x595354524d4c46;
-_Noreturn void __stack_chk_fail(void) { __builtin_trap(); }
+_Noreturn void __stack_chk_fail(void) {
+    SWIFTLET_TRAP(0x5305);
+    __builtin_unreachable();
+}

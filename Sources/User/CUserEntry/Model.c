@@ -2,6 +2,7 @@
 
 #include "CUserEntry.h"
 
+#include <stdio.h>
 #include <string.h>
 
 // Each test has a thread, and with it a kernel, of its own.
@@ -33,7 +34,13 @@ uint64_t swiftlet_counter(void) { return 1000; }
 uint64_t swiftlet_counter_frequency(void) { return 62500000; }
 uint64_t swiftlet_cycles(void) { return 0; }
 uint64_t swiftlet_thread_pointer(void) { return modelThreadPointer; }
-void swiftlet_trap(void) { __builtin_trap(); }
+_Noreturn void swiftlet_trap_no_endpoint(void) { __builtin_trap(); }
+_Noreturn void swiftlet_trap_text(
+    const void *text, uint64_t count, const void *file, uint64_t file_count, uint64_t line) {
+    fprintf(stderr, "%.*s:%llu: %.*s\n", (int)file_count, (const char *)file,
+            (unsigned long long)line, (int)count, (const char *)text);
+    __builtin_trap();
+}
 
 // The host has a heap.
 void swiftlet_heap_add(uint64_t address, uint64_t size) {

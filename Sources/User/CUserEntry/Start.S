@@ -6,5 +6,5 @@ _start:
     mov     x29, xzr
     mov     x30, xzr
     bl      main
-    brk     #0xdead                         // main does not return
+    brk     #0x5301                         // main returned: TrapCode.returned
     b       .                               // where the shell's `hang` sends a task: TaskAddress.loopBehindEntry

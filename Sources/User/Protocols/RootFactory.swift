@@ -42,8 +42,8 @@ import KernelABI
     case policy = 14
     /// Reply: a `TaskRecord` of the root task itself.
     case root = 15
-    /// Stop task word 1 and look where it is. Reply: 1: PC, 2: LR, 3: how many return addresses of its stack follow, at
-    /// most `maximumDepth`, the innermost first.
+    /// Stop task word 1 and look where it is. Words 2–4: the fault in which it stands, see `StackRecord`; 0: it is in none.
+    /// Reply: a `StackRecord`.
     case stack = 16
     /// Make task word 1 loop for ever at once, as if its code had lost its way.
     case hang = 17
@@ -228,6 +228,25 @@ import KernelABI
     @inlinable public static var stride: Int { 2 }
     /// Tasks of one reply, which bounds what it costs.
     @inlinable public static var maximumCount: Int { 32 }
+}
+
+/// Layout of a request and a reply of `stack`.
+@frozen public enum StackRecord {
+    /// In the request: words 0, 2 and 3 of the fault message (`Fault`).
+    @inlinable public static var kind: Int { 2 }
+    @inlinable public static var address: Int { 3 }
+    @inlinable public static var syndrome: Int { 4 }
+    /// PC and LR.
+    @inlinable public static var programCounter: Int { 1 }
+    @inlinable public static var linkRegister: Int { 2 }
+    /// How many return addresses of its stack follow, at most `FactoryOperation.maximumDepth`, the innermost first.
+    @inlinable public static var depth: Int { 3 }
+    @inlinable public static var addresses: Int { 4 }
+    /// Of a fault: the bytes of its cause in words | the bytes of what the task said << 8; then the texts.
+    @inlinable public static var lengths: Int { addresses + FactoryOperation.maximumDepth }
+    @inlinable public static var cause: Int { lengths + 1 }
+    /// At most 64 bytes of the cause stand before it.
+    @inlinable public static var saying: Int { cause + 8 }
 }
 
 /// Layout of a reply to `interrupt`.

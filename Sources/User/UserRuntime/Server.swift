@@ -92,7 +92,7 @@ public struct Server {
                 // The answer cannot go out: a capability in it is gone.
                 case _ where wasAnswering: try? current.reply(RegisterMessage(Server.refused))
                 // A task without its endpoint is of no use: the supervisor shall see it.
-                default: swiftlet_trap()
+                default: swiftlet_trap_no_endpoint()
                 }
                 continue
             }

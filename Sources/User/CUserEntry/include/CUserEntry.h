@@ -40,7 +40,9 @@ uint64_t swiftlet_counter(void);
 uint64_t swiftlet_counter_frequency(void);
 uint64_t swiftlet_cycles(void);
 uint64_t swiftlet_thread_pointer(void);
-void swiftlet_trap(void);
+_Noreturn void swiftlet_trap_no_endpoint(void);
+_Noreturn void swiftlet_trap_text(const void *_Nullable text, uint64_t count, const void *_Nullable file,
+                                  uint64_t file_count, uint64_t line);
 #else
 /// A call that carries words both ways.
 SWIFTLET_ALWAYS SwiftletResult swiftlet_svc_words(uint64_t control, uint64_t second, uint64_t third, SwiftletWords *_Nonnull words) {
@@ -95,8 +97,27 @@ SWIFTLET_READER(counter_frequency, "cntfrq_el0")
 SWIFTLET_READER(cycles, "pmccntr_el0")
 SWIFTLET_READER(thread_pointer, "tpidr_el0")
 
-/// Stop here: the supervisor gets a breakpoint fault.
-SWIFTLET_ALWAYS void swiftlet_trap(void) { __asm__ volatile("brk #0xdead"); }
+/// Traps that say why (KernelABI, TrapCode).
+#define SWIFTLET_TRAP(code) __asm__ volatile("brk #" #code)
+
+/// A server's endpoint is gone.
+SWIFTLET_ALWAYS _Noreturn void swiftlet_trap_no_endpoint(void) {
+    SWIFTLET_TRAP(0x5304);
+    __builtin_unreachable();
+}
+
+/// Ends the task with a text and the place in the source. Both texts are constants of the program: the root task reads them
+/// in its file, not in its memory.
+SWIFTLET_ALWAYS _Noreturn void swiftlet_trap_text(const void *_Nullable text, uint64_t count, const void *_Nullable file,
+                                                  uint64_t file_count, uint64_t line) {
+    register const void *x0 __asm__("x0") = text;
+    register uint64_t x1 __asm__("x1") = count;
+    register const void *x2 __asm__("x2") = file;
+    register uint64_t x3 __asm__("x3") = file_count;
+    register uint64_t x4 __asm__("x4") = line;
+    __asm__ volatile("brk #0x5302" : : "r"(x0), "r"(x1), "r"(x2), "r"(x3), "r"(x4) : "memory");
+    __builtin_unreachable();
+}
 #endif
 
 /// Give the heap its memory.

@@ -1,0 +1,106 @@
+// Why a task faulted, in words: from the fault message, and from what the task's trap left in its registers.
+
+import KernelABI
+
+/// A text that lies in a task's ELF file, with the place in the source that the trap names.
+public struct TrapText: Equatable, Sendable {
+    /// Cut, and printable: a task can put any address into its registers.
+    public private(set) var text: [UInt8]
+    public private(set) var file: [UInt8]
+    public let line: UInt64
+    /// The most bytes that are shown of a text, and of a file's name.
+    public static let maximumText = 80
+    public static let maximumFile = 32
+
+    /// - Parameters:
+    ///   - registers: x0 to x4 (`TrapCode.fatalError`).
+    ///   - read: the bytes at an address of the task, as many of them as may be read.
+    public init(registers: InlineArray<5, UInt64>, read: (_ address: UInt64, _ count: Int) -> [UInt8]) {
+        text = TrapText.printable(registers[0], registers[1], TrapText.maximumText, read)
+        file = TrapText.printable(registers[2], registers[3], TrapText.maximumFile, read)
+        line = registers[4] & 0xffff
+    }
+
+    private static func printable(
+        _ address: UInt64, _ count: UInt64, _ limit: Int, _ read: (UInt64, Int) -> [UInt8]
+    ) -> [UInt8] {
+        var bytes = read(address, Int(min(count, UInt64(limit))))
+        for index in 0..<bytes.count where bytes[index] < 32 || bytes[index] > 126 { bytes[index] = UInt8(ascii: "?") }
+        return bytes
+    }
+}
+
+/// The cause of a fault.
+public enum FaultCause: Equatable, Sendable {
+    case fault(FaultKind, address: UInt64)
+    case trap(TrapCode)
+    case fatalError(TrapText)
+    /// Bytes that were asked for.
+    case heapExhausted(UInt64)
+    /// Bytes of the whole stack.
+    case stackOverflow(UInt64, address: UInt64)
+
+    /// Bytes below a stack in which an access is taken for its overflow. No other memory of a task lies there.
+    public static let guardBytes: UInt64 = 1 << 20
+
+    /// - Parameters:
+    ///   - stack: the addresses of the task's stack.
+    ///   - registers: x0 to x4 of the task.
+    ///   - read: see `TrapText`.
+    public init(
+        _ kind: FaultKind, address: UInt64, syndrome: UInt64, stack: Range<UInt64>,
+        registers: InlineArray<5, UInt64>, read: (UInt64, Int) -> [UInt8]
+    ) {
+        let isAccess = kind == .pageRead || kind == .pageWrite
+        if isAccess && address < stack.lowerBound && stack.lowerBound - address <= FaultCause.guardBytes {
+            self = .stackOverflow(stack.upperBound - stack.lowerBound, address: address)
+        } else if kind != .breakpoint {
+            self = .fault(kind, address: address)
+        } else {
+            switch TrapCode(syndrome: syndrome) {
+            case nil: self = .fault(kind, address: address)
+            case .fatalError: self = .fatalError(TrapText(registers: registers, read: read))
+            case .heapExhausted: self = .heapExhausted(registers[0])
+            case .some(let code): self = .trap(code)
+            }
+        }
+    }
+
+    /// The cause in words, at most `maximumWords` bytes.
+    public var words: [UInt8] {
+        var words = Text()
+        switch self {
+        case .fault(let kind, let address):
+            words.add(kind.text)
+            words.add(", address ")
+            words.hexadecimal(address)
+        case .trap(let code): words.add(code.text)
+        case .fatalError(let trap):
+            words.add(TrapCode.fatalError.text)
+            if !trap.file.isEmpty {
+                words.add(" at ")
+                words.add(trap.file)
+                words.add(":")
+                words.decimal(trap.line)
+            }
+        case .heapExhausted(let bytes):
+            words.add(TrapCode.heapExhausted.text)
+            words.add(", ")
+            words.decimal(bytes)
+            words.add(" bytes asked for")
+        case .stackOverflow(let bytes, let address):
+            words.add("stack overflow, of ")
+            words.decimal(bytes)
+            words.add(" bytes, address ")
+            words.hexadecimal(address)
+        }
+        return words.bytes
+    }
+    public static let maximumWords = 64
+
+    /// What the task itself said; empty where it said nothing.
+    public var saying: [UInt8] {
+        if case .fatalError(let trap) = self { return trap.text }
+        return []
+    }
+}

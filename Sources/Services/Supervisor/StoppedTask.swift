@@ -1,0 +1,28 @@
+// A stopped task, as the root task describes it.
+
+import KernelABI
+import Protocols
+import ServiceCores
+import UserRuntime
+
+struct StoppedTask {
+    let programCounter: UInt64
+    let linkRegister: UInt64
+    /// Return addresses, the innermost first.
+    private(set) var addresses: [UInt64] = []
+    /// Why it faulted, in words, and what it said of that; empty of a task that is in no fault.
+    private(set) var cause: [UInt8] = []
+    private(set) var saying: [UInt8] = []
+
+    /// Takes a reply that is laid out as `StackRecord` says.
+    init(_ reply: Received) {
+        programCounter = reply[StackRecord.programCounter]
+        linkRegister = reply[StackRecord.linkRegister]
+        for number in 0..<min(Int(reply[StackRecord.depth]), FactoryOperation.maximumDepth) {
+            addresses.append(reply.word(StackRecord.addresses + number))
+        }
+        let lengths = reply.word(StackRecord.lengths)
+        for index in 0..<Int(lengths & 0xff) { cause.append(reply.byte(index, at: StackRecord.cause)) }
+        for index in 0..<Int(lengths >> 8 & 0xff) { saying.append(reply.byte(index, at: StackRecord.saying)) }
+    }
+}

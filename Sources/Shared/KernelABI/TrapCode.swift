@@ -1,0 +1,50 @@
+// Why a task's own code stopped it: the number in its trap instruction, which a fault message carries in the syndrome.
+
+/// The immediate of a `brk` (ESR_EL1 bits 0–15, Arm ARM D19.2.37).
+///
+/// The compiler makes all its checks `brk #1`. `swiftlet mark-traps` gives each the number of its cause, which the debug
+/// information names. The numbers from `returned` to `stackSmashed` are the runtime's own (CUserEntry.h has them too).
+@frozen public enum TrapCode: UInt16, Sendable {
+    case failedCheck = 1
+    /// `main` returned.
+    case returned = 0x5301
+    /// x0, x1: address and bytes of a text. x2, x3: of the source file's name. x4: its line.
+    case fatalError = 0x5302
+    /// x0: the bytes that were asked for.
+    case heapExhausted = 0x5303
+    /// A server's own endpoint refuses to receive.
+    case noEndpoint = 0x5304
+    case stackSmashed = 0x5305
+    case overflow = 0x5310
+    case doesNotFit = 0x5311
+    case indexOutOfRange = 0x5312
+    case nilUnwrapped = 0x5313
+    case divisionByZero = 0x5314
+    case emptyRange = 0x5315
+    case failedPrecondition = 0x5316
+
+    /// The code of a fault's syndrome; nil where it is no trap instruction's, or the number means nothing.
+    public init?(syndrome: UInt64) {
+        if syndrome >> 26 & 0x3f != 0x3c { return nil }
+        self.init(rawValue: UInt16(truncatingIfNeeded: syndrome))
+    }
+
+    /// The cause in words, for reports.
+    public var text: StaticString {
+        switch self {
+        case .failedCheck: "failed check"
+        case .returned: "main returned"
+        case .fatalError: "fatal error"
+        case .heapExhausted: "heap exhausted"
+        case .noEndpoint: "its endpoint is gone"
+        case .stackSmashed: "write beyond a variable on the stack"
+        case .overflow: "arithmetic overflow"
+        case .doesNotFit: "a number does not fit its type"
+        case .indexOutOfRange: "index out of range"
+        case .nilUnwrapped: "nil was unwrapped"
+        case .divisionByZero: "division by zero"
+        case .emptyRange: "a range ends below its start"
+        case .failedPrecondition: "failed precondition"
+        }
+    }
+}

@@ -1,0 +1,81 @@
+// A task that does what a task must not do, for Tests/OnTarget/system/culprit.txt: its name says what. It waits until somebody
+// starts it again (`restart NAME`), does it once, and waits from then on.
+
+import CUserEntry
+import KernelABI
+import Protocols
+import ServiceCores
+import UserRuntime
+
+@c(Culprit_main) func culprit(_ address: UInt) -> Int32 {
+    let information = startInformation(address)
+    let name = Name(information.name[0], information.name[1], information.name[2], information.name[3])
+    if information.generation == 2 {
+        if name == Name("returns") { return 7 }
+        if name == Name("handlers") { takeHandlers() }
+        if name == Name("limits") { changeLimits() }
+        if name == Name("mute") { stayMute(information) }
+        if name == Name("fatal") { fatalError("the culprit's own words") }
+        if name == Name("forged") { sayUnprintable() }
+        if name == Name("secret") { sayFromMemory() }
+        if name == Name("bounds") { say("item", UInt64([1, 2, 3][Int(information.generation) + 1])) }
+        if name == Name("overflow") { say("sum", UInt64(UInt8(information.generation) + UInt8(254))) }
+        if name == Name("nothing") { say("found", Name.empty.optional(information.generation).unsafelyWanted) }
+        if name == Name("heap") { fillHeap() }
+        if name == Name("stack") { say("depth", descend(information.generation)) }
+    }
+    idle(information)
+}
+
+/// Waits for ever, with signs of life where the task is watched.
+private func idle(_ information: StartInformation) -> Never {
+    let half = Duration(ticks: information.heartbeatTicks / 2)
+    while true {
+        let deadline = half.ticks == 0 ? Instant.never : .after(half)
+        _ = try? Notification(StartSlot.notification).wait(deadline: deadline)
+        if half.ticks > 0 { showSignOfLife() }
+    }
+}
+
+func say(_ text: StaticString, _ value: UInt64? = nil) {
+    var line = Text(text)
+    if let value {
+        line.add(" ")
+        line.decimal(value)
+    }
+    _ = logAndWait(line.bytes.span, deadline: .after(milliseconds: 2000))
+}
+
+extension Name {
+    fileprivate func optional(_ number: UInt64) -> UInt64? { number == 2 ? nil : number }
+}
+extension Optional where Wrapped == UInt64 {
+    fileprivate var unsafelyWanted: UInt64 { self! }
+}
+
+// Texts of a trap
+
+/// The program's code as a text.
+private func sayUnprintable() -> Never {
+    let code = unsafe UnsafeRawPointer(bitPattern: UInt(TaskAddress.image.lowerBound))
+    unsafe swiftlet_trap_text(code, ~0, code, ~0, ~0)
+}
+/// Memory that can be written, which the root task must not take for a constant.
+private func sayFromMemory() -> Never {
+    let heap = unsafe UnsafeRawPointer(bitPattern: UInt(TaskAddress.heap))
+    unsafe swiftlet_trap_text(heap, 16, heap, 16, 1)
+}
+
+// Memory
+
+private func fillHeap() {
+    var pieces: [[UInt8]] = []
+    while true { pieces.append([UInt8](repeating: 1, count: 4000)) }
+}
+
+@inline(never) private func descend(_ depth: UInt64) -> UInt64 {
+    var words = InlineArray<32, UInt64>(repeating: depth)
+    if depth == .max { return 0 }
+    words[Int(depth % 32)] = descend(depth + 1)
+    return words[Int(depth % 31)] + words[3]
+}
