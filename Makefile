@@ -34,14 +34,17 @@ endif
 # SwiftPM is parallel by itself; two verbs at once would write the same files.
 .NOTPARALLEL:
 
+NUISANCES := nuisance-console nuisance-power nuisance-flood
+
 .DEFAULT_GOAL := help
-.PHONY: help deps toolchain tool build tests-bundle bench-image system-tests-image test-images run test test-host explorer explore test-target test-system \
+.PHONY: $(NUISANCES) help deps toolchain tool build tests-bundle bench-image system-tests-image test-images run test test-host explorer explore test-target test-system \
         test-trees test-firmware test-debian-trees test-boards test-verbs matrix mutation bench debug wcet lint format size clean
 
 help: ## List the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{ printf "  make %-17s %s\n", $$1, $$2 }'
 
-SYSTEM_BUNDLE := $(TOOL) bundle --root build/tasks/RootTask.elf --platform platform $(foreach task,$(TASKS),--entry $(task)=build/tasks/$(task).stripped)
+system_bundle = $(TOOL) bundle --root build/tasks/RootTask.elf --platform $(1) $(foreach task,$(TASKS),--entry $(task)=build/tasks/$(task).stripped)
+SYSTEM_BUNDLE := $(call system_bundle,platform)
 
 # BUILT=yes takes what was built before, as it is: the steps of `make test` run side by side.
 ifdef BUILT
@@ -70,7 +73,7 @@ build: tool ## Build kernel and tasks, and pack build/kernel8.img, for all board
 	@sha256sum build/kernel8.img
 
 # The same system, with one more driver that takes what is not its own; and with tasks that do what a task must not do.
-system-tests-image: build
+system-tests-image: build $(NUISANCES)
 	@cp $(BIN)/Intruder build/tasks/Intruder.elf
 	@$(SYSTEM_BUNDLE) --tasks Tests/OnTarget/Intruder/system.toml --entry Intruder=build/tasks/Intruder.elf -o build/intruder.bundle
 	@$(TOOL) image --kernel build/kernel.elf --bundle build/intruder.bundle -o build/intruder.img
@@ -79,6 +82,14 @@ system-tests-image: build
 	@llvm-objcopy --strip-all build/tasks/Culprit.elf build/tasks/Culprit.stripped
 	@$(SYSTEM_BUNDLE) --tasks Tests/OnTarget/Culprit/system.toml --entry Culprit=build/tasks/Culprit.stripped -o build/culprit.bundle
 	@$(TOOL) image --kernel build/kernel.elf --bundle build/culprit.bundle -o build/culprit.img
+
+# The same system with ordinary tasks that try to harm the others: what a folder of Tests/OnTarget/Nuisance adds to the platform's.
+$(NUISANCES): nuisance-%: build
+	@rm -rf build/$@ && cp -r platform build/$@
+	@cd Tests/OnTarget/Nuisance/$* && find . -name system.toml -exec sh -c 'cat {} >> $(CURDIR)/build/$@/{}' ';'
+	@llvm-objcopy --strip-all $(BIN)/Nuisance build/tasks/Nuisance.stripped
+	@$(call system_bundle,build/$@) --entry Nuisance=build/tasks/Nuisance.stripped -o build/$@.bundle
+	@$(TOOL) image --kernel build/kernel.elf --bundle build/$@.bundle -o build/$@.img
 
 # The test task in place of the root task. It comes beside kernel8.img, so that what is tested is what is flashed.
 tests-bundle: build
@@ -121,7 +132,7 @@ test-system: system-tests-image ## Tests of the whole system, at its console (TE
 	@$(TOOL) test-system Tests/OnTarget/system/*.txt --test '$(TEST)' --totals build/test-system.totals \
 	  $(foreach tasks,$(wildcard Tests/OnTarget/*/system.toml),--tasks $(tasks))
 
-test-boards: tests-bundle ## The Raspberry Pi under QEMU: its drivers, its card image, and Debian's trees
+test-boards: tests-bundle system-tests-image ## The Raspberry Pi under QEMU: its drivers, its card image, and Debian's trees
 	@platform/install-dependencies trees card
 	@platform/fetch-qemu
 	@Tests/OnTarget/board-tests build/test-boards.totals

@@ -174,6 +174,12 @@ if onTarget {
             dependencies: ["KernelABI", "CUserEntry", "UserRuntime", "Protocols", "ServiceCores"],
             path: "Tests/OnTarget/Culprit", exclude: ["system.toml"],
             swiftSettings: strict + taskFlags, linkerSettings: linked("task.ld")),
+        .executableTarget(
+            name: "Nuisance",
+            dependencies: ["KernelABI", "UserRuntime", "Protocols", "ServiceCores"],
+            path: "Tests/OnTarget/Nuisance",
+            exclude: ["console", "flood", "power"], swiftSettings: strict + taskFlags,
+            linkerSettings: linked("task.ld")),
         .target(name: "CTargetTests", path: "Tests/OnTarget/CTargetTests"),
         .executableTarget(
             name: "TargetTests",

@@ -54,16 +54,6 @@ import Testing
         let next = KeyPins(memory: words)
         #expect(next.falling == 1 << 3 && next.rising == 1 << 9)
     }
-
-    @Test func aKeyIsTheSameOnlyByCodeAndEdge() {
-        var keys = KeyPins(memory: words)
-        keys.setKey(3, 116, isFalling: true)
-        #expect(keys.isKey(3, 116, isFalling: true))
-        #expect(!keys.isKey(3, 116, isFalling: false) && !keys.isKey(3, 30, isFalling: true))
-        #expect(!keys.isKey(4, 116, isFalling: true))
-        keys.setKey(3, 116, isFalling: false)
-        #expect(keys.falling == 0 && keys.rising == 1 << 3)
-    }
 }
 
 @Suite struct InterruptBudgetTests {

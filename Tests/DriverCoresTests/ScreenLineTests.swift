@@ -11,7 +11,9 @@ private struct Screen {
     var said: [String] = []
 
     mutating func write(_ task: UInt64, edited: Bool = false) {
-        if line.write(by: task, isEdited: edited) { said.append("clear for \(task)") }
+        let nothing: [UInt8] = []
+        let isForeign = line.write(by: task, isEdited: edited, isMarked: false, nothing.span) { _ in }
+        if isForeign { said.append("clear for \(task)") }
         if task == ScreenLineTests.shell && !edited { known = line.disturbances }
     }
     /// A read by the shell; its answer may come too late.
@@ -75,5 +77,66 @@ private struct Screen {
         screen.read(isLate: true)
         screen.read()
         #expect(screen.said == ["clear for 1", "anew"])
+    }
+}
+
+/// Whose a line is, on the screen itself.
+@Suite struct ScreenMarkTests {
+    /// What the screen gets of writes by tasks, those above 9 marked.
+    private func shown(_ writes: [(task: UInt64, text: String)]) -> String {
+        var line = ScreenLine()
+        var bytes: [UInt8] = []
+        for (task, text) in writes {
+            let text = Array(text.utf8)
+            _ = line.write(by: task, isEdited: false, isMarked: task > 9, text.span) { bytes.append($0) }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    @Test func eachLineOfAMarkedTaskShowsItsNumber() {
+        #expect(shown([(12, "a\nb\r\n\nc")]) == "12| a\r\n12| b\r\n\r\n12| c")
+        #expect(shown([(12, "a"), (12, "b\n"), (12, "c")]) == "12| ab\r\n12| c")
+        #expect(shown([(1, "[1.0 log] x\r\n")]) == "[1.0 log] x\r\n")
+    }
+
+    /// The end of another task's line is no place to hide.
+    @Test func eachTasksTextStartsOnALineOfItsOwn() {
+        #expect(shown([(1, "half"), (12, "a"), (1, "b\r\n"), (13, "c")]) == "half\r\n12| a\r\nb\r\n13| c")
+    }
+
+    @Test func aLineUnderWorkIsClearedNotEnded() {
+        var line = ScreenLine()
+        var bytes: [UInt8] = []
+        let prompt = Array("> ls".utf8)
+        let text = Array("a".utf8)
+        _ = line.write(by: 5, isEdited: true, isMarked: false, prompt.span) { bytes.append($0) }
+        let isForeign = line.write(by: 12, isEdited: false, isMarked: true, text.span) { bytes.append($0) }
+        #expect(isForeign)
+        #expect(String(decoding: bytes, as: UTF8.self) == "> ls\r\u{1b}[K12| a")
+    }
+
+    /// The driver's ring holds the largest write, or its writer would wait for ever.
+    @Test func theLargestWriteFitsTheRing() {
+        for pattern in ["\n", "a\n", "a\n\n"] {
+            let text = String(repeating: pattern, count: 160).prefix(160)
+            #expect(shown([(1, "x"), (64, String(text))]).utf8.count - 1 <= ByteRing.capacity)
+        }
+    }
+}
+
+@Suite struct InputLeaseTests {
+    /// Which of the requests, each of a task at an instant, a lease of 300 grants.
+    private func granted(_ requests: [(task: UInt64, at: UInt64)]) -> [Bool] {
+        var lease = InputLease(length: 300)
+        return requests.map { lease.renew(by: $0.task, at: $0.at) }
+    }
+
+    @Test func aSecondReaderIsRefusedWhileTheFirstAsks() {
+        #expect(
+            granted([(5, 1000), (7, 1001), (5, 1299), (7, 1598), (5, 1599)]) == [true, false, true, false, true])
+    }
+
+    @Test func aReaderThatAsksNoMoreLosesIt() {
+        #expect(granted([(5, 1000), (7, 1300), (5, 1301)]) == [true, true, false])
     }
 }

@@ -94,19 +94,21 @@ private final class RootMachine {
         memory.add(UntypedRegion(physicalBase: 0x4080_0000, sizeBits: 23, isDevice: 0))
         memory.add(UntypedRegion(physicalBase: 0x900_0000, sizeBits: 16, isDevice: 1))
         let root = RootWindow(address: boot.firstFreeAddress, frame: slots.window)
-        let places = (slots.own(), slots.own(), slots.own())
+        let places = (slots.own(), slots.own(), slots.own(), slots.own())
         let first = try #require(places.0)
         let own = try #require(places.1)
         let pool = try #require(places.2)
+        let names = try #require(places.3)
         try memory.make(.frame, sizeBits: 12, at: first)
         try mapOwn(first, at: root.address, &memory, &slots)
         #expect(system.perform(.unmap, RootSlot.addressSpace.index, UInt64(first.index)).error == nil)
         try memory.make(.endpoint, at: own)
         try memory.makePool(at: pool)
+        try memory.make(.frame, sizeBits: 12, at: names)
         var factory = Factory(
             boot: boot, bundle: BundleReader(boot: boot),
             manifestFile: UnsafeBufferPointer(start: nil, count: 0), memory: memory, slots: slots,
-            window: root, own: own, asidPool: .init(pool))
+            window: root, own: own, asidPool: .init(pool), namesPage: names)
         for name in ["supervisor", "first", "second"] as [StaticString] {
             _ = try factory.list(TaskState(RootMachine.description(Name(name))))
         }

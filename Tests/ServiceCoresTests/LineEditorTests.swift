@@ -225,6 +225,28 @@ private struct Terminal {
         }
     }
 
+    /// What terminals answer to queries: cursor, attributes, colours, a version, with both ends of a string.
+    @Test(arguments: [
+        "\u{1b}[24;80R", "\u{1b}[?1;2c", "\u{1b}[>0;276;0c", "\u{1b}]10;rgb:ffff/ffff/ffff\u{7}",
+        "\u{1b}]11;rgb:0000/0000/0000\u{1b}\\", "\u{1b}P>|XTerm(370)\u{1b}\\", "\u{1b}_Gi=1;OK\u{1b}\\",
+        "\u{1b}P1$r0m\u{1b}\\", "\u{1b}[?2004;2$y", "\u{1b}[8;24;80t", "\u{1b}]52;c;cmVib290\u{7}",
+    ]) func aTerminalsAnswerIsNoInput(answer: String) {
+        var terminal = Terminal()
+        terminal.type("ab")
+        terminal.type(answer)
+        terminal.type("c")
+        #expect(terminal.line == "abc")
+        #expect(terminal.isConsistent)
+    }
+
+    @Test func enterEndsAStringThatNeverEnds() {
+        var terminal = Terminal()
+        terminal.type("ab\u{1b}]52;c;c")
+        let event = terminal.type([13])
+        #expect(event == .line)
+        #expect(terminal.line == "ab")
+    }
+
     @Test func redrawShowsTheLineAgain() {
         var terminal = Terminal()
         terminal.type("abc\u{2}")

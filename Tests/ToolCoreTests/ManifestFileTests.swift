@@ -102,7 +102,7 @@ final class ManifestFileTests: XCTestCase {
                 "task uart: privilege \"all\" is none of interrupt_control, device_tree, root_view, system.console, "
                     + "system.statistics, system.trace, system.power, factory.inspect, factory.control, factory.devices, "
                     + "factory.services, factory.power, supervisor.control, supervisor.keys, send_capabilities, "
-                    + "asid_pool"
+                    + "asid_pool, serial.read, serial.control, task_names"
             ),
             ("opens =", "shares_page = 1\nopens =", "task uart: shares_page is true or false"),
             (good, "[task]\nname = \"a\"", "task is a list of tables: write [[task]]"),

@@ -17,18 +17,22 @@ import UserRuntime
     var signs: UInt64 = 0
     while true {
         let request = server.next()
-        if request.delivery == .oneWay && request[0] == PowerRequest.feed && request.badge == information.supervisor {
+        let client = ClientBadge(raw: request.badge)
+        if request.delivery == .oneWay && request[0] == PowerRequest.feed && client.task == information.supervisor {
             signs &+= 1
             if watchdog.isArmed { watchdog.feed(seconds: unsafe seconds[0]) }
         }
         if request.delivery != .message { continue }
         switch request[0] {
-        case PowerRequest.reboot:
+        case PowerRequest.reboot where client.isRoot:
             watchdog.reboot()
             awaitReset(server)
-        case PowerRequest.powerOff:
+        case PowerRequest.powerOff where client.isRoot:
             watchdog.powerOff()
             awaitReset(server)
+        case PowerRequest.reboot, PowerRequest.powerOff: server.reply(RegisterMessage(PowerRequest.notPermitted))
+        case PowerRequest.watchdog where !client.may(.setWatchdog):
+            server.reply(RegisterMessage(PowerRequest.notPermitted))
         case PowerRequest.watchdog where request[1] == 0 || BCM2835Watchdog<MMIORegisters>.seconds.contains(request[1]):
             unsafe seconds[0] = request[1]
             if request[1] == 0 { watchdog.disarm() } else { watchdog.arm(seconds: request[1]) }

@@ -26,11 +26,6 @@
         setWord(pin & 63, code)
     }
 
-    /// Whether `pin` is that very key already.
-    public func isKey(_ pin: Int, _ code: UInt64, isFalling: Bool) -> Bool {
-        self.code(pin) == code && (falling & 1 << UInt64(pin & 63) != 0) == isFalling
-    }
-
     /// The keys that are pressed at a rising edge, and those at a falling one, a bit a pin.
     public var rising: UInt64 { pins & ~word(65) }
     public var falling: UInt64 { pins & word(65) }

@@ -7,10 +7,16 @@ import Protocols
 import UserRuntime
 
 extension KeyPins {
-    /// The keys of this task's earlier lives. - Precondition: the manifest gives the task a page of `persistent` memory.
+    /// The keys that the device manager names, and presses of this task's earlier lives that nobody was told of. A key at a
+    /// pin that no bank has is left out; the device manager sees that.
+    /// - Precondition: the manifest gives the task a page of `persistent` memory.
     public init(_ information: StartInformation) {
         // Safety: that page is more than the keys take.
         unsafe self.init(memory: persistentMemory(information))
+        for index in 0..<Int(min(information.parameterCount, 32)) {
+            let key = PinKey(word: information.parameters[index])
+            if key.pin < 64 && key.code != 0 { setKey(Int(key.pin), UInt64(key.code), isFalling: key.isFalling) }
+        }
     }
 }
 
@@ -18,8 +24,6 @@ public struct PinService<Bank: PinBank> {
     private var server: Server
     private var bank: Bank
     private let interrupts: UInt32
-    /// Who may make a pin a key.
-    private let manager: UInt64
     private var keys: KeyPins
     /// By pin: who asked for its edges, and the bits to signal; 0 where nobody did.
     private var clients = InlineArray<64, UInt64>(repeating: 0)
@@ -42,7 +46,6 @@ public struct PinService<Bank: PinBank> {
         self.bank = bank
         self.keys = keys
         interrupts = UInt32(min(information.interrupts, 4))
-        manager = information.deviceManager
         for line in 0..<interrupts { try? interrupt(line).bind(server.notification, bits: 1 << UInt64(line)) }
     }
 
@@ -112,7 +115,6 @@ public struct PinService<Bank: PinBank> {
         // A pin whose edges a task waits for is that task's, for as long as it lives; a key stays a key.
         if bits[pin] != 0 && !isAwaited(pin) { endEdges(pin) }
         if bits[pin] != 0 && clients[pin] != request.badge { return RegisterMessage(1) }
-        if request[0] == GPIORequest.watch { return RegisterMessage(watch(pin, request) ? 0 : 1) }
         if keys.code(pin) != 0 { return RegisterMessage(1) }
         switch request[0] {
         case GPIORequest.write: bank.write(pin, high: request[2] != 0)
@@ -126,17 +128,6 @@ public struct PinService<Bank: PinBank> {
     /// Whether the notification for the pin's edges is still there: it goes with its task.
     private func isAwaited(_ pin: Int) -> Bool {
         (try? CapabilityTable.own.describe(PinService.slot(pin)))?.kind == .notification
-    }
-
-    /// A device manager that was restarted says again what it said.
-    private mutating func watch(_ pin: Int, _ request: Received) -> Bool {
-        let isFalling = request[3] == 2
-        guard request.badge == manager, request[2] != 0, isFalling || request[3] == 1 else { return false }
-        if keys.code(pin) != 0 { return keys.isKey(pin, request[2], isFalling: isFalling) }
-        if bits[pin] != 0 { endEdges(pin) }
-        keys.setKey(pin, request[2], isFalling: isFalling)
-        bank.watch(pin, rising: !isFalling, falling: isFalling)
-        return true
     }
 
     private func configure(_ pin: Int, _ request: Received) -> Bool {

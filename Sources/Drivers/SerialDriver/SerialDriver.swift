@@ -26,11 +26,15 @@ struct SerialDriver<Port: SerialPort> {
     private var reader: Reply?
     private var writers: (Waiting?, Waiting?)
     private var screen = ScreenLine()
+    /// Readers ask once a second (Shell/Terminal.swift); one may go amiss.
+    private var lease = InputLease(length: Duration.milliseconds(3000).ticks)
 
     /// A writer that is answered later.
     private struct Waiting {
         var reply: Reply
         var task: UInt64
+        /// Bytes of room that its write takes.
+        var room: UInt64
     }
 
     /// - Precondition: the manifest gives the task a page of persistent memory and one interrupt.
@@ -61,10 +65,18 @@ struct SerialDriver<Port: SerialPort> {
     }
 
     private mutating func answer(_ request: Received) {
-        switch request[0] & 0xff {
-        case SerialRequest.write: write(request)
-        case SerialRequest.read: read(request)
-        case SerialRequest.release:
+        let client = ClientBadge(raw: request.badge)
+        let operation = request[0] & 0xff
+        if operation == SerialRequest.write { return write(request, client) }
+        // Everything else tells of what was typed, or lets go of it.
+        if !client.may(.readSerial) { return server.reply(RegisterMessage(SerialRequest.notPermitted)) }
+        switch operation {
+        case SerialRequest.read, SerialRequest.release:
+            if !lease.renew(by: client.task, at: Instant.now.ticks) {
+                return server.reply(RegisterMessage(SerialRequest.taken))
+            }
+            if operation == SerialRequest.read { return read(request) }
+            // A number that is out of range lets go of nothing.
             _ = uart.received.take(upTo: request[1])
             uart.service()
             server.reply(RegisterMessage(0))
@@ -80,29 +92,38 @@ struct SerialDriver<Port: SerialPort> {
         return message
     }
 
-    private mutating func write(_ request: Received) {
+    private mutating func write(_ request: Received, _ client: ClientBadge) {
         let count = min(Int(request[0] >> 8 & 0xff), SerialRequest.maximumWrite)
-        let clear = ScreenLine.clear
-        if uart.pending.room < UInt64(count + clear.utf8CodeUnitCount) { return hold(request) }
-        let isForeign = screen.write(by: request.badge, isEdited: request[0] & SerialRequest.edited != 0)
-        if isForeign {
-            // Safety: the index stays below the literal's length.
-            for index in 0..<clear.utf8CodeUnitCount { uart.pending.add(unsafe clear.utf8Start[index]) }
+        var text = InlineArray<160, UInt8>(repeating: 0)
+        for index in 0..<count { text[index] = request.byte(index, at: 1) }
+        let isFree = client.may(.controlSerial)
+        if !isFree {
+            var bytes = text.mutableSpan
+            PrintableText.clean(&bytes, keepsLines: true)
         }
-        for index in 0..<count { uart.pending.add(request.byte(index, at: 1)) }
+        let isEdited = isFree && request[0] & SerialRequest.edited != 0
+        let bytes = text.span.extracting(0..<count)
+        // How much it will be, from a copy of the screen's state.
+        var trial = screen
+        var needed: UInt64 = 0
+        _ = trial.write(by: client.task, isEdited: isEdited, isMarked: !isFree, bytes) { _ in needed += 1 }
+        if uart.pending.room < needed { return hold(client.task, room: needed) }
+        let isForeign = screen.write(by: client.task, isEdited: isEdited, isMarked: !isFree, bytes) {
+            uart.pending.add($0)
+        }
         uart.service()
         if isForeign, let held = reader { release(held) }
         server.reply(RegisterMessage(0, UInt64(count), screen.disturbances))
     }
 
     /// Keeps a writer until there is room, at the reader's cost if need be: a reader asks again.
-    private mutating func hold(_ request: Received) {
+    private mutating func hold(_ task: UInt64, room: UInt64) {
         // A task that asks again gave up waiting before.
-        if let stale = writers.0, stale.task == request.badge {
+        if let stale = writers.0, stale.task == task {
             writers.0 = nil
             server.release(stale.reply, RegisterMessage(0, 0))
         }
-        if let stale = writers.1, stale.task == request.badge {
+        if let stale = writers.1, stale.task == task {
             writers.1 = nil
             server.release(stale.reply, RegisterMessage(0, 0))
         }
@@ -113,7 +134,7 @@ struct SerialDriver<Port: SerialPort> {
             held = server.hold()
         }
         guard let held else { return server.reply(RegisterMessage(0, 0)) }
-        let waiting = Waiting(reply: held, task: request.badge)
+        let waiting = Waiting(reply: held, task: task, room: max(room, ByteRing.capacity / 2))
         if writers.0 == nil { writers.0 = waiting } else { writers.1 = waiting }
     }
 
@@ -153,10 +174,14 @@ struct SerialDriver<Port: SerialPort> {
             reader = nil
             server.release(held, bytes())
         }
-        // Half empty, so that a writer that comes again finds room.
-        if uart.pending.room < ByteRing.capacity / 2 { return }
-        if let writer = writers.0 { server.release(writer.reply, RegisterMessage(0, 0)) }
-        if let writer = writers.1 { server.release(writer.reply, RegisterMessage(0, 0)) }
-        writers = (nil, nil)
+        // Half empty at least, so that a writer that comes again finds room.
+        if let writer = writers.0, uart.pending.room >= writer.room {
+            server.release(writer.reply, RegisterMessage(0, 0))
+            writers.0 = nil
+        }
+        if let writer = writers.1, uart.pending.room >= writer.room {
+            server.release(writer.reply, RegisterMessage(0, 0))
+            writers.1 = nil
+        }
     }
 }

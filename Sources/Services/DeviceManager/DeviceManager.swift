@@ -10,16 +10,17 @@ import UserRuntime
 @c(DeviceManager_main) func deviceManager(_ address: UInt) -> Int32 {
     let information = startInformation(address)
     var server = Server(information)
-    var devices = Devices()
     guard let manifest = try? Manifest.decode(readManifest().span) else { fatalError("no manifest") }
     let base = unsafe UnsafeRawPointer(bitPattern: UInt(TaskAddress.deviceTree)).unsafelyUnwrapped
     do throws(DeviceTreeError) {
         // Safety: the root task mapped that many bytes of the tree there.
         let tree = unsafe try DeviceTree(at: base, limit: Int(information.deviceTreeBytes))
         logSharedPhandles(tree)
-        devices.startDrivers(tree, try tree.describeMachine(), manifest)
-        watchKeys(tree, devices)
-        while true { answer(server.next(), &server, devices, tree) }
+        let keys = Keys(tree)
+        let devices = Devices(tree, try tree.describeMachine(), manifest, keys)
+        keys.check(tree, devices)
+        var desk = Desk(tree: tree, devices: devices, lights: Lights(tree, devices))
+        while true { desk.answer(server.next(), &server) }
     } catch {
         var text = Text("no drivers: the device tree is refused: ")
         text.add(error.cause.message)
@@ -29,56 +30,52 @@ import UserRuntime
     }
 }
 
-private func answer(_ request: Received, _ server: inout Server, _ devices: Devices, _ tree: DeviceTree) {
-    if request.delivery != .message { return }
-    let bytes: [UInt8]
-    switch request[0] {
-    case DevicesRequest.tree:
-        var text = Text()
-        describe(tree, &text)
-        bytes = text.bytes
-    case DevicesRequest.list: bytes = devices.listing()
-    case DevicesRequest.arguments:
-        let text = unsafe tree.node("/chosen")?.property("bootargs")?.string
-        guard let text = unsafe text else { return server.reply(RegisterMessage(0, 0, 0)) }
-        return unsafe give(text, request, &server)
-    case DevicesRequest.led: return server.reply(describeLed(request[1], tree, devices))
-    default: return server.reply(RegisterMessage(1))
-    }
-    unsafe bytes.withUnsafeBytes { unsafe give($0, request, &server) }
-}
+/// What requests are answered from: all of it is found once, so that no request costs a walk of the tree.
+private struct Desk {
+    let tree: DeviceTree
+    let devices: Devices
+    let lights: Lights
+    var listings = Listings()
+    /// The kernel's command line, and bytes in front of its end.
+    let commandLine: DeviceProperty?
+    let commandLength: Int
 
-/// Answers with the part of a text that the caller asks for and has room for.
-private func give(_ text: UnsafeRawBufferPointer, _ request: Received, _ server: inout Server) {
-    let start = Int(min(request[1], UInt64(text.count)))
-    let count = min(text.count - start, Int(min(request.loanLength, 1 << 20)))
-    if count > 0 {
-        let from = UInt64(UInt(bitPattern: text.baseAddress)) + UInt64(start)
-        try? server.caller.loanWrite(offset: 0, from: from, length: UInt64(count))
+    init(tree: DeviceTree, devices: Devices, lights: Lights) {
+        self.tree = tree
+        self.devices = devices
+        self.lights = lights
+        commandLine = tree.node("/chosen")?.property("bootargs")
+        commandLength = unsafe commandLine?.string.count ?? 0
     }
-    server.reply(RegisterMessage(0, UInt64(text.count), UInt64(count)))
-}
 
-/// Tells the drivers of pins which of them are keys (Linux bindings, gpio-keys.yaml).
-private func watchKeys(_ tree: DeviceTree, _ devices: Devices) {
-    let bankSlot = ScratchSlot(StartSlot.firstFree)
-    var depth = 0
-    var node: DeviceNode? = tree.root
-    while let current = node {
-        node = tree.node(after: current, depth: &depth)
-        guard let parent = current.parent, parent.isCompatible("gpio-keys"), parent.isEnabled, current.isEnabled,
-            let pins = current.property("gpios"), let phandle = pins.word(0), let pin = pins.word(1),
-            let code = current.property("linux,code")?.word(0),
-            let bank = tree.node(phandle: phandle), let instance = devices.instance(of: unsafe copy(bank.name))
-        else { continue }
-        let plain = Name("gpio")
-        let name = instance == 0 ? plain : plain.numbered(instance)
-        // Of a key whose flags say that it is low while it is pressed, the press is the falling edge.
-        let edge: UInt64 = (pins.word(2) ?? 0) & 1 != 0 ? 2 : 1
-        let request = RegisterMessage(GPIORequest.watch, UInt64(pin), UInt64(code), edge)
-        bankSlot.use { gpio in
-            guard openService([name.word0, name.word1, name.word2, name.word3], to: gpio) else { return }
-            _ = try? Endpoint(gpio).call(request, deadline: .after(milliseconds: 500))
+    mutating func answer(_ request: Received, _ server: inout Server) {
+        if request.delivery != .message { return }
+        switch request[0] {
+        case DevicesRequest.tree, DevicesRequest.list:
+            guard let (bytes, isLast) = listings.piece(request, tree, devices) else {
+                return server.reply(RegisterMessage(1))
+            }
+            let isGiven = unsafe bytes.withUnsafeBytes { unsafe give($0, server) }
+            server.reply(isGiven ? RegisterMessage(0, isLast ? 1 : 0, UInt64(bytes.count)) : RegisterMessage(1))
+        case DevicesRequest.arguments:
+            let start = Int(min(request[1], UInt64(commandLength)))
+            let count = min(commandLength - start, Int(min(request.loanLength, Desk.mostArguments)))
+            let bytes = unsafe commandLine?.bytes ?? UnsafeRawBufferPointer(start: nil, count: 0)
+            let part = unsafe UnsafeRawBufferPointer(rebasing: bytes[start..<(start + count)])
+            let isGiven = unsafe give(part, server)
+            server.reply(isGiven ? RegisterMessage(0, UInt64(commandLength), UInt64(count)) : RegisterMessage(1))
+        case DevicesRequest.led: server.reply(lights.describe(request[1], tree))
+        default: server.reply(RegisterMessage(1))
         }
     }
+
+    /// Copies into the memory that the caller lent. False where it cannot be written: the loan is read-only or not mapped.
+    private func give(_ bytes: UnsafeRawBufferPointer, _ server: Server) -> Bool {
+        if unsafe bytes.isEmpty { return true }
+        let address = UInt64(UInt(bitPattern: bytes.baseAddress))
+        return (try? server.caller.loanWrite(offset: 0, from: address, length: UInt64(bytes.count))) != nil
+    }
+
+    /// Bytes of the command line in one answer.
+    private static var mostArguments: UInt64 { 16384 }
 }

@@ -8,13 +8,14 @@ import UserRuntime
 
 struct Devices {
     private struct Device {
-        var name: [UInt8]
-        var compatible: [UInt8]
-        var base: UInt64
-        var line: UInt64
-        var driver: Name
+        /// Its node, which has its name.
+        var node: Int32
+        var base: UInt64 = 0
+        var line: UInt32 = 0
+        /// Index of its driver's entry in the manifest; nil: no driver knows it.
+        var entry: Int?
         /// 0: the first of its kind, whose service has no number.
-        var instance: Int
+        var instance = 0
         var problem: Problem?
     }
     /// Why a device has no driver.
@@ -28,51 +29,61 @@ struct Devices {
             }
         }
     }
+    private let manifest: Manifest
+    private let keys: Keys
     private var devices: [Device] = []
-    /// What the task's heap has room for, with the listing.
-    private static var maximum: Int { 256 }
+    /// What the task's heap has room for: 64 bytes a device, and half as much again while the array grows.
+    private static var maximum: Int { 2048 }
     /// Devices of each kind so far, by the manifest's index.
-    private var instances: [Int] = []
+    private var instances: [Int]
+    /// The listing's columns; its rows are made when they are asked for.
+    private var table = TextTable()
 
     /// Starts a driver for each enabled node that one in the manifest knows; the console's first, so that of all UARTs it
     /// answers `serial`.
-    mutating func startDrivers(_ tree: DeviceTree, _ machine: MachineDescription, _ manifest: Manifest) {
+    init(_ tree: DeviceTree, _ machine: MachineDescription, _ manifest: Manifest, _ keys: Keys) {
+        self.manifest = manifest
+        self.keys = keys
         instances = [Int](repeating: 0, count: manifest.tasks.count)
+        table.column("DEVICE")
+        table.column("REGISTERS", .right)
+        table.column("IRQ", .right)
+        table.column("COMPATIBLE")
+        table.column("DRIVER")
+        startDrivers(tree, machine)
+        for device in devices { table.fit(cells(device, tree)) }
+    }
+
+    private mutating func startDrivers(_ tree: DeviceTree, _ machine: MachineDescription) {
         let console = tree.chosenConsole
-        if let console, console.isDevice { devices.append(start(console, machine, manifest)) }
+        if let console, console.isDevice { devices.append(start(console, machine)) }
         var depth = 0
         var node: DeviceNode? = tree.root
         while let current = node {
             node = tree.node(after: current, depth: &depth)
             if !current.isDevice || current.offset == console?.offset { continue }
             if devices.count == Devices.maximum {
-                log(Text("the device tree has more than 256 devices; what follows is left out:").bytes.span)
+                log(Text("the device tree has more than 2048 devices; what follows is left out:").bytes.span)
                 return logPlace(of: current)
             }
-            devices.append(start(current, machine, manifest))
+            devices.append(start(current, machine))
         }
     }
 
-    private mutating func start(
-        _ node: DeviceNode, _ machine: MachineDescription, _ manifest: Manifest
-    ) -> Device {
-        var device = Device(
-            name: unsafe copy(node.name), compatible: [], base: 0, line: 0, driver: .empty, instance: 0,
-            problem: nil)
-        if let compatible = node.property("compatible") { device.compatible = unsafe copy(compatible.string) }
+    private mutating func start(_ node: DeviceNode, _ machine: MachineDescription) -> Device {
+        var device = Device(node: node.offset)
         do throws(DeviceTreeError) {
             if let range = try node.registers(0) { device.base = range.base }
-            if let line = try node.interrupt(0, of: machine)?.line { device.line = UInt64(line) }
+            if let line = try node.interrupt(0, of: machine)?.line { device.line = UInt32(line) }
         } catch { device.problem = .tree(error) }
         for index in 0..<manifest.tasks.count {
             let entry = manifest.tasks[index]
             guard let variant = node.variant(of: entry) else { continue }
-            let instance = instances[index]
+            device.entry = index
+            device.instance = instances[index]
             instances[index] += 1
-            device.instance = instance
-            device.driver = instance == 0 ? entry.name : entry.name.numbered(instance)
             do throws(DeviceTreeError) {
-                device.problem = try spawn(node, machine, entry, device.driver, instance, variant)
+                device.problem = try spawn(node, machine, entry, driver(device), device.instance, variant)
             } catch { device.problem = .tree(error) }
             break
         }
@@ -80,11 +91,22 @@ struct Devices {
         return device
     }
 
+    /// The name of a device's driver task; empty where it has none.
+    private func driver(_ device: Device) -> Name {
+        guard let entry = device.entry else { return .empty }
+        let name = manifest.tasks[entry].name
+        return device.instance == 0 ? name : name.numbered(device.instance)
+    }
+
     /// What happened, and where the tree is to blame.
     private func report(_ problem: Problem, _ device: Device, _ tree: DeviceTree) {
         var text = Text()
-        if device.driver.isEmpty { text.add(device.name) } else { text.add(device.driver) }
-        text.add(device.driver.isEmpty ? " is left out: " : " does not start: ")
+        if device.entry == nil {
+            text.add(unsafe copy(tree.node(found: device.node).name))
+        } else {
+            text.add(driver(device))
+        }
+        text.add(device.entry == nil ? " is left out: " : " does not start: ")
         text.add(problem.text)
         log(text.bytes.span)
         if case .tree(let error) = problem { logPlace(of: error, tree) }
@@ -97,8 +119,10 @@ struct Devices {
     ) throws(DeviceTreeError) -> Problem? {
         let ranges = Int(entry.registerCount)
         let lines = Int(entry.interruptCount)
+        let parameters = keys.parameters(of: node)
         var message = RegisterMessage(
-            DriverRequest.head(ranges: ranges, lines: lines, instance: instance, variant: variant))
+            DriverRequest.head(
+                ranges: ranges, lines: lines, instance: instance, variant: variant, parameters: parameters.count))
         message.setName(entry.name, at: DriverRequest.entry)
         message.setName(name, at: DriverRequest.name)
         for index in 0..<ranges {
@@ -119,42 +143,44 @@ struct Devices {
         message.setWord(window, memory.bus)
         message.setWord(window + 1, memory.physical)
         message.setWord(window + 2, memory.bytes)
+        for index in 0..<parameters.count { message.setWord(window + 3 + index, parameters[index]) }
         guard let reply = try? Endpoint(StartSlot.factory).call(message) else { return .factory(.kernel) }
         // A device manager that was restarted finds its drivers at work.
         if reply[0] == 0 || reply[0] == FactoryError.wrongState.rawValue { return nil }
         return .factory(FactoryError(rawValue: reply[0]) ?? .kernel)
     }
 
-    /// Which of its kind the driver of the node called `name` is; nil when there is none.
-    func instance(of name: [UInt8]) -> Int? {
-        for device in devices where device.name == name && !device.driver.isEmpty { return device.instance }
+    /// Which of its kind the driver of the node at `node` is; nil when there is none.
+    func instance(at node: Int32) -> Int? {
+        for device in devices where device.node == node && device.entry != nil { return device.instance }
         return nil
     }
 
-    /// A table for people.
-    func listing() -> [UInt8] {
-        var table = TextTable()
-        table.column("DEVICE")
-        table.column("REGISTERS", .right)
-        table.column("IRQ", .right)
-        table.column("COMPATIBLE")
-        table.column("DRIVER")
-        for device in devices {
-            var base = Text()
-            base.hexadecimal(device.base)
-            var line = Text()
-            if device.line == 0 { line.add("-") } else { line.decimal(device.line) }
-            var driver = Text()
-            if device.driver.isEmpty { driver.add("(none)") } else { driver.add(device.driver) }
-            if let problem = device.problem {
-                driver.add(": ")
-                driver.add(problem.text)
-            }
-            table.row([device.name, base.bytes, line.bytes, device.compatible, driver.bytes])
+    // The listing
+
+    /// Rows below the headings.
+    var count: Int { devices.count }
+
+    /// One row of the table for people: the headings are row 0.
+    func describe(_ row: Int, _ tree: DeviceTree, _ text: inout Text) {
+        if row == 0 { return table.renderHeadings(to: &text) }
+        table.render(cells(devices[row - 1], tree), to: &text)
+    }
+
+    private func cells(_ device: Device, _ tree: DeviceTree) -> [[UInt8]] {
+        let node = tree.node(found: device.node)
+        var base = Text()
+        base.hexadecimal(device.base)
+        var line = Text()
+        if device.line == 0 { line.add("-") } else { line.decimal(UInt64(device.line)) }
+        var driver = Text()
+        if device.entry == nil { driver.add("(none)") } else { driver.add(self.driver(device)) }
+        if let problem = device.problem {
+            driver.add(": ")
+            driver.add(problem.text)
         }
-        var text = Text()
-        table.render(to: &text)
-        return text.bytes
+        let compatible = node.property("compatible").map { unsafe copy($0.string) } ?? []
+        return [unsafe copy(node.name), base.bytes, line.bytes, compatible, driver.bytes]
     }
 }
 

@@ -5,34 +5,55 @@ import Protocols
 import ServiceCores
 import UserRuntime
 
-/// The reply to `DevicesRequest.led`.
-func describeLed(_ index: UInt64, _ tree: DeviceTree, _ devices: Devices) -> RegisterMessage {
-    var remaining = index
-    var depth = 0
-    var node: DeviceNode? = tree.root
-    while let current = node {
-        node = tree.node(after: current, depth: &depth)
-        guard let parent = current.parent, parent.isCompatible("gpio-leds"), parent.isEnabled, current.isEnabled,
-            let pins = current.property("gpios"), let phandle = pins.word(0), let pin = pins.word(1),
-            let bank = tree.node(phandle: phandle)
-        else { continue }
-        if remaining > 0 {
-            remaining -= 1
-            continue
+struct Lights {
+    private struct Light {
+        var node: Int32
+        var bank: Int32
+        /// Which driver of pins, or `DevicesRequest.firmware` or `noDriver`.
+        var driver: UInt64
+        var pin: UInt32
+        var isActiveLow: Bool
+    }
+    /// Found once: a request costs the same for each.
+    private var lights: [Light] = []
+
+    init(_ tree: DeviceTree, _ devices: Devices) {
+        var depth = 0
+        var node: DeviceNode? = tree.root
+        while let current = node {
+            node = tree.node(after: current, depth: &depth)
+            guard let parent = current.parent, parent.isCompatible("gpio-leds"), parent.isEnabled, current.isEnabled,
+                let pins = current.property("gpios"), let phandle = pins.word(0), let pin = pins.word(1),
+                let bank = tree.node(phandle: phandle)
+            else { continue }
+            let driverless =
+                bank.isCompatible("raspberrypi,firmware-gpio") ? DevicesRequest.firmware : DevicesRequest.noDriver
+            lights.append(
+                Light(
+                    node: current.offset, bank: bank.offset,
+                    driver: devices.instance(at: bank.offset).map { UInt64($0) } ?? driverless, pin: pin,
+                    isActiveLow: (pins.word(2) ?? 0) & 1 != 0))
         }
+    }
+
+    /// The reply to `DevicesRequest.led`.
+    func describe(_ index: UInt64, _ tree: DeviceTree) -> RegisterMessage {
+        guard index < UInt64(lights.count) else { return RegisterMessage(1) }
+        let light = lights[Int(index)]
+        let node = tree.node(found: light.node)
+        let bank = tree.node(found: light.bank)
         var bankName = unsafe copy(bank.name)
-        let instance = devices.instance(of: bankName)
-        if instance == nil, let compatible = bank.property("compatible") { bankName = unsafe copy(compatible.string) }
-        let driverless =
-            bank.isCompatible("raspberrypi,firmware-gpio") ? DevicesRequest.firmware : DevicesRequest.noDriver
-        var message = RegisterMessage(
-            0, instance.map { UInt64($0) } ?? driverless, UInt64(pin), UInt64(pins.word(2) ?? 0) & 1)
-        let label = unsafe current.property("label").map { unsafe copy($0.string) } ?? copy(current.name)
+        if light.driver == DevicesRequest.firmware || light.driver == DevicesRequest.noDriver,
+            let compatible = bank.property("compatible")
+        {
+            bankName = unsafe copy(compatible.string)
+        }
+        var message = RegisterMessage(0, light.driver, UInt64(light.pin), light.isActiveLow ? 1 : 0)
+        let label = unsafe node.property("label").map { unsafe copy($0.string) } ?? copy(node.name)
         message.setName(shortened(label), at: 4)
         message.setName(shortened(bankName), at: 8)
         return message
     }
-    return RegisterMessage(1)
 }
 
 private func shortened(_ bytes: [UInt8]) -> Name {

@@ -1,5 +1,8 @@
 // The log: keeps the last lines in memory that survives it, shows each new one on the console, and reads old ones back.
 //
+// A line begins with its time and the name of the task that sent it, by the kernel's badge: `[1.181 supervisor] `. Its text is
+// printable characters and nothing else, so no text looks like another task's line.
+//
 // A line goes to the serial driver. While there is none (at boot, or when it just died) it goes to the kernel's console, so
 // that the line which says why the driver died is not lost with it.
 
@@ -34,14 +37,20 @@ private func append(_ request: Received, _ ring: inout LogRing, _ output: inout 
     let count = min(Int(request[0] >> 8 & 0xff), LogWord.maximumLength)
     var text: [UInt8] = []
     for index in 0..<count { text.append(request.byte(index, at: 1)) }
+    var bytes = text.mutableSpan
+    PrintableText.clean(&bytes)
     let now = (Instant.now - Instant.immediately).microseconds
     ring.add(task: UInt16(truncatingIfNeeded: request.badge), microseconds: now, text: text.span)
-    var line = Text("[")
-    line.seconds(microseconds: now)
-    line.add("] ")
+    var line = Text()
+    line.logHead(microseconds: now, name(of: request.badge))
     line.add(text)
     line.newLine()
     output.write(line.bytes)
+}
+
+private func name(of task: UInt64) -> Name {
+    let words = TaskNames.name(of: task)
+    return Name(words[0], words[1], words[2], words[3])
 }
 
 /// The first line from `sequence` on.
@@ -51,7 +60,9 @@ private func line(_ sequence: UInt64, _ ring: LogRing) -> RegisterMessage {
         if let entry = ring.entry(wanted) {
             var message = RegisterMessage(0, entry.sequence, entry.microseconds, UInt64(entry.task))
             message.setWord(4, UInt64(entry.text.count))
-            message.setBytes(entry.text.span, at: 5)
+            let words = TaskNames.name(of: UInt64(entry.task))
+            for index in 0..<4 { message.setWord(5 + index, words[index]) }
+            message.setBytes(entry.text.span, at: 9)
             return message
         }
         wanted += 1

@@ -126,8 +126,10 @@ extension Factory {
         let ranges = Int(request[0] >> 8 & 0xff)
         let lines = Int(request[0] >> 16 & 0xff)
         let instance = Int(request[0] >> 24 & 0xff)
-        let length = DriverRequest.length(ranges: ranges, lines: lines)
-        if ranges > DriverRequest.maximumRanges || lines > DriverRequest.maximumLines || request.message.length < length
+        let parameters = Int(request[0] >> 40 & 0xff)
+        let length = DriverRequest.length(ranges: ranges, lines: lines, parameters: parameters)
+        if ranges > DriverRequest.maximumRanges || lines > DriverRequest.maximumLines
+            || parameters > DriverRequest.maximumParameters || request.message.length < length
         {
             throw FactoryFailure(.badRequest)
         }
@@ -135,11 +137,11 @@ extension Factory {
             tasks[entry].description.start == .device
         else { throw FactoryFailure(.noSuchTask) }
         var device = DeviceShare()
-        device.manager = request.badge
         device.variant = request[0] >> 32 & 0xff
         let window = DriverRequest.window(ranges: ranges, lines: lines)
         device.memory = DMAWindow(
             bus: word(request, window), physical: word(request, window + 1), bytes: word(request, window + 2))
+        for index in 0..<parameters { device.parameters.append(word(request, window + 3 + index)) }
         for index in 0..<ranges {
             let at = DriverRequest.device + 2 * index
             device.registers.append((word(request, at), word(request, at + 1)))
@@ -289,7 +291,7 @@ extension Factory {
         } catch { throw FactoryFailure(.kernel, error) }
     }
 
-    /// Sends a badged capability of a service's endpoint, for the name service to pass on.
+    /// Sends a capability of a service's endpoint with a `ClientBadge`, for the name service to pass on.
     private func giveService(
         _ request: Received, _ reply: Reply, _ answer: inout FactoryAnswer
     ) throws(FactoryFailure) {
@@ -299,14 +301,17 @@ extension Factory {
         guard let provider = provider(of: service), tasks[provider].generation > 0 else {
             throw FactoryFailure(.noSuchService)
         }
-        let maySend = tasks[client].description.privileges.contains(.sendCapabilities)
-        let rights: Rights = maySend ? .write | .grant : .write
+        let privileges = tasks[client].description.privileges
+        let rights: Rights = privileges.contains(.sendCapabilities) ? .write | .grant : .write
+        // The log and the like know their clients by number alone.
+        let isDriver = tasks[provider].description.start == .device
+        let badge = ClientBadge(task: UInt64(client) + 1, isDriver ? privileges.clientRights : .none)
         answer.message[1] = UInt64(provider) + 1
         do throws(KernelError) {
             try slots.outgoing.use { (slot) throws(KernelError) in
                 try CapabilityTable.own.mint(
                     slots.task(provider).endpoint, to: slot, rights: rights,
-                    badge: UInt64(client) + 1)
+                    badge: badge.raw)
                 // A caller that gave up meanwhile needs no answer.
                 try? reply.reply(answer.message, Attachment(slot))
             }

@@ -16,6 +16,8 @@ import UserRuntime
     let own: Slot
     /// Numbers the tasks' address spaces: one each.
     let asidPool: ASIDPool
+    /// The page of `TaskNames`.
+    let namesPage: Slot
     let console = RootConsole()
     var tasks: [TaskState] = []
     var refusals = Refusals()
@@ -44,7 +46,21 @@ import UserRuntime
         if tasks.count == slots.tasks { throw FactoryFailure(.exhausted) }
         try memory.make(.endpoint, at: slots.task(tasks.count).endpoint)
         tasks.append(task)
+        try show(task.name, number: tasks.count)
         return tasks.count - 1
+    }
+
+    /// Puts the name of task `number` into the page of `TaskNames`.
+    func show(_ name: Name, number: Int) throws(FactoryFailure) {
+        do throws(KernelError) {
+            unsafe try window.look(at: namesPage, in: .own) { words in
+                // Safety: a task's number is at most 64, so its four words lie in the page.
+                unsafe words[4 * number] = name.word0
+                unsafe words[4 * number + 1] = name.word1
+                unsafe words[4 * number + 2] = name.word2
+                unsafe words[4 * number + 3] = name.word3
+            }
+        } catch { throw FactoryFailure(.kernel, error) }
     }
 
     // Starting
@@ -131,6 +147,9 @@ import UserRuntime
                 place.persistent(page), at: TaskAddress.persistent + UInt64(page * 4096), .read | .write)
         }
         if treePages > 0 { try copyTree(number, &builder) }
+        if task.description.privileges.contains(.taskNames) {
+            try builder.share(namesPage, at: TaskAddress.taskNames, .read)
+        }
         let registers = try giveDevice(number, &builder)
         if isBoxed {
             try giveRootView(number, &builder, image)
@@ -211,7 +230,6 @@ import UserRuntime
         var information = StartInformation()
         information.task = UInt64(number) + 1
         if let supervisor = provider(of: Name("supervisor")) { information.supervisor = UInt64(supervisor) + 1 }
-        information.deviceManager = task.device.manager
         information.generation = UInt64(task.generation) + 1
         information.heapBytes = UInt64(task.description.heapBytes)
         information.stackBytes = UInt64(task.description.stackBytes)
@@ -224,6 +242,8 @@ import UserRuntime
         information.memory = task.device.memory
         information.heartbeatTicks = Duration.milliseconds(UInt64(task.description.heartbeat)).ticks
         information.untypedBits = UInt64(task.description.untypedBits)
+        information.parameterCount = UInt64(task.device.parameters.count)
+        for index in 0..<task.device.parameters.count { information.parameters[index] = task.device.parameters[index] }
         information.name = [task.name.word0, task.name.word1, task.name.word2, task.name.word3]
         let page = information
         _ = unsafe try builder.page(at: TaskAddress.information, .read) { words in

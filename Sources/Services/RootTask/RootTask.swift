@@ -14,6 +14,7 @@ import UserRuntime
     let console = RootConsole()
     do throws(FactoryFailure) {
         var factory = unsafe try makeFactory(boot)
+        try factory.show(Name("root"), number: 0)
         factory.startAll()
         factory.serve()
     } catch {
@@ -40,9 +41,8 @@ private func makeFactory(_ page: UnsafePointer<BootInformation>) throws(FactoryF
     let regions = unsafe UnsafeRawPointer(page + 1).assumingMemoryBound(to: UntypedRegion.self)
     for index in 0..<Int(boot.untypedCount) { memory.add(unsafe regions[index]) }
     // A page in the window once, so that its page tables are there for good.
-    guard let first = slots.own(), let own = slots.own(), let pool = slots.own() else {
-        throw FactoryFailure(.exhausted)
-    }
+    guard let first = slots.own(), let own = slots.own(), let pool = slots.own(), let names = slots.own()
+    else { throw FactoryFailure(.exhausted) }
     try memory.make(.frame, sizeBits: 12, at: first)
     try mapOwn(first, at: window.address, &memory, &slots)
     do throws(KernelError) { try AddressSpace(RootSlot.addressSpace).unmap(first) } catch {
@@ -50,11 +50,12 @@ private func makeFactory(_ page: UnsafePointer<BootInformation>) throws(FactoryF
     }
     try memory.make(.endpoint, at: own)
     try memory.makePool(at: pool)
+    try memory.make(.frame, sizeBits: 12, at: names)
     let bundle = BundleReader(boot: boot)
     guard let manifest = unsafe chooseManifest(boot, bundle, RootConsole()) else { throw FactoryFailure(.noSuchBinary) }
     return unsafe Factory(
         boot: boot, bundle: bundle, manifestFile: manifest, memory: memory, slots: slots,
-        window: window, own: own, asidPool: ASIDPool(pool))
+        window: window, own: own, asidPool: ASIDPool(pool), namesPage: names)
 }
 
 func mapOwn(_ frame: Slot, at address: UInt64, _ memory: inout RootMemory, _ slots: inout RootSlots)

@@ -9,11 +9,11 @@ import UserRuntime
 struct DeviceShare {
     var registers: [(base: UInt64, size: UInt64)] = []
     var lines: [(line: Int, trigger: Trigger)] = []
-    /// Badge of the task that had its driver started.
-    var manager: UInt64 = 0
     /// Which of its driver's `compatible` values the device has.
     var variant: UInt64 = 0
     var memory = DMAWindow()
+    /// For the driver alone: `StartInformation.parameters`.
+    var parameters: [UInt64] = []
 }
 
 /// Whether a task is being loaded.

@@ -42,6 +42,8 @@ enum EscapeState: Equatable, Sendable {
     case none
     case escape
     case sequence(number: Int)
+    /// A string that a terminal sends as an answer (ECMA-48, 5.6: OSC, DCS, APC, PM, SOS): it ends with `ESC \` or a BEL.
+    case string
 
     /// Takes a byte. Returns the key that it completes. If there is none and the state is `none`
     /// afterwards, the byte belongs to no sequence.
@@ -56,9 +58,18 @@ enum EscapeState: Equatable, Sendable {
                 return nil
             }
             if byte == 27 { return nil }
-            self = .none
+            let startsString =
+                byte == 0x5d || byte == 0x50 || byte == 0x5f || byte == 0x5e || byte == 0x58  // ] P _ ^ X
+            self = startsString ? .string : .none
             // A key that is sent behind an escape byte, such as Alt with a letter.
-            return byte < 32 || byte >= 0x80 ? nil : .ignored
+            return byte < 32 || byte >= 0x80 || startsString ? nil : .ignored
+        case .string:
+            // Enter and ^C belong to no string: whatever a terminal sends, the user gets out.
+            if byte == 13 || byte == 10 || byte == 3 { self = .none }
+            if byte == 27 { self = .escape }
+            if byte != 7 { return nil }
+            self = .none
+            return .ignored
         case .sequence(let number):
             switch byte {
             case 0x30...0x39:

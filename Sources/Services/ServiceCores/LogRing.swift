@@ -54,7 +54,8 @@ public struct LogEntry: Equatable, Sendable {
     /// The oldest line that is still there.
     public var first: UInt64 { next > UInt64(entryCount) ? next - UInt64(entryCount) : 1 }
 
-    /// Adds a line; what passes the maximum length is cut off. Control bytes become dots.
+    /// Adds a line; what passes the maximum length is cut off.
+    /// - Precondition: the text is printable (`PrintableText`).
     /// - Complexity: O(length).
     @discardableResult
     public mutating func add(task: UInt16, microseconds: UInt64, text: Span<UInt8>) -> UInt64 {
@@ -66,8 +67,7 @@ public struct LogEntry: Equatable, Sendable {
         setWord(index, 2, UInt64(task) | UInt64(length) << 16)
         var packed: UInt64 = 0
         for position in 0..<length {
-            let byte = text[position] < 32 || text[position] == 127 ? UInt8(ascii: ".") : text[position]
-            packed |= UInt64(byte) << UInt64(position % 8 * 8)
+            packed |= UInt64(text[position]) << UInt64(position % 8 * 8)
             if position % 8 == 7 || position == length - 1 {
                 setWord(index, LogRing.textWord + position / 8, packed)
                 packed = 0

@@ -76,6 +76,15 @@ public struct Text: Equatable, Sendable {
         }
     }
 
+    /// What a line of the log begins with: when it came, and the name of the task that sent it.
+    public mutating func logHead(microseconds: UInt64, _ name: Name) {
+        add("[")
+        seconds(microseconds: microseconds)
+        add(" ")
+        add(name)
+        add("] ")
+    }
+
     /// Microseconds as seconds with three digits behind the point.
     public mutating func seconds(microseconds: UInt64) {
         decimal(microseconds / 1_000_000)

@@ -8,6 +8,7 @@ public enum Alignment: Sendable { case left, right }
 public struct TextTable: Sendable {
     private var headings: [[UInt8]] = []
     private var alignments: [Alignment] = []
+    private var widths: [Int] = []
     private var rows: [[[UInt8]]] = []
 
     public init() {}
@@ -15,28 +16,36 @@ public struct TextTable: Sendable {
     public mutating func column(_ heading: StaticString, _ alignment: Alignment = .left) {
         headings.append(Text(heading).bytes)
         alignments.append(alignment)
+        widths.append(headings[headings.count - 1].count)
     }
 
-    public mutating func row(_ cells: [[UInt8]]) { rows.append(cells) }
+    public mutating func row(_ cells: [[UInt8]]) {
+        fit(cells)
+        rows.append(cells)
+    }
 
     public var rowCount: Int { rows.count }
+
+    /// Makes the columns wide enough for a row that the table does not keep: one that is made again
+    /// when it is shown.
+    public mutating func fit(_ cells: [[UInt8]]) {
+        for column in 0..<min(cells.count, widths.count) {
+            widths[column] = max(widths[column], CharacterWidth.columns(of: cells[column]))
+        }
+    }
 
     /// The whole table, a line per row, without blanks at the ends of lines.
     /// - Complexity: O(rows × columns × width).
     public func render(to text: inout Text) {
-        var widths: [Int] = []
-        for column in 0..<headings.count {
-            var width = headings[column].count
-            for row in rows where column < row.count {
-                width = max(width, CharacterWidth.columns(of: row[column]))
-            }
-            widths.append(width)
-        }
-        render(headings, widths, &text)
-        for row in rows { render(row, widths, &text) }
+        renderHeadings(to: &text)
+        for row in rows { render(row, to: &text) }
     }
 
-    private func render(_ cells: [[UInt8]], _ widths: [Int], _ text: inout Text) {
+    public func renderHeadings(to text: inout Text) { render(headings, to: &text) }
+
+    /// One row, kept or not.
+    /// - Precondition: the columns fit it.
+    public func render(_ cells: [[UInt8]], to text: inout Text) {
         var pending = 0
         for column in 0..<min(cells.count, widths.count) {
             let cell = cells[column]

@@ -9,15 +9,16 @@ extension Shell {
     /// Prints a long text that a service gives piece by piece.
     private mutating func show(_ endpoint: Endpoint, _ request: UInt64) {
         var start: UInt64 = 0
-        while true {
+        while !terminal.isInterrupted {
             let message = RegisterMessage(request, start)
-            guard let piece = callForBytes(endpoint, message, capacity: 2048, deadline: Shell.patience) else {
-                return say("the device manager does not answer")
-            }
-            if piece.isEmpty { return }
+            guard
+                let (piece, isLast) = callForPiece(
+                    endpoint, message, capacity: DevicesRequest.pieceBytes, deadline: Shell.patience)
+            else { return say("the device manager does not answer") }
             terminal.out.add(piece)
             terminal.flush()
             start += UInt64(piece.count)
+            if isLast == 1 { return }
         }
     }
 
@@ -122,10 +123,9 @@ extension Shell {
             let line = try? log.call(RegisterMessage(LogWord.read, next), deadline: Shell.patience), line[0] == 0
         {
             next = line[1] + 1
-            terminal.out.add("[")
-            terminal.out.seconds(microseconds: line[2])
-            terminal.out.add("] ")
-            for index in 0..<Int(min(line.word(4), 104)) { terminal.out.add(byte: line.byte(index, at: 5)) }
+            terminal.out.logHead(
+                microseconds: line[2], Name(line.word(5), line.word(6), line.word(7), line.word(8)))
+            for index in 0..<Int(min(line.word(4), 104)) { terminal.out.add(byte: line.byte(index, at: 9)) }
             terminal.out.newLine()
         }
     }

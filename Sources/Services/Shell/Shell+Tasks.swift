@@ -227,9 +227,8 @@ extension Shell {
         while let reply = ask(.capability, task.number, slot) {
             if reply[1] != 0 {
                 let kind = ObjectKind(rawValue: UInt8(truncatingIfNeeded: reply[1])) ?? .null
-                table.row([
-                    number(slot), Text(kind.text).bytes, rights(reply[2]), number(reply[3]), number(reply[4]),
-                ])
+                let badge = kind == .endpoint ? ClientBadge(raw: reply[3]).task : reply[3]
+                table.row([number(slot), Text(kind.text).bytes, rights(reply[2]), number(badge), number(reply[4])])
             }
             slot += 1
         }

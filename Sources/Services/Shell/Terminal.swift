@@ -33,11 +33,19 @@ struct Terminal {
     }
 
     /// Sends what waits, whole lines together. Returns when the driver took all of it.
-    /// - Parameter isEdited: it belongs to the line under work, which others' output may replace.
+    ///
+    /// What commands say may hold text of others: names of the device tree, of a card's files, of boot options. Only its
+    /// printable characters and its line ends reach the terminal.
+    /// - Parameter isEdited: it belongs to the line under work, which others' output may replace. The editor made it, and it
+    ///   goes out as it is.
     mutating func flush(isEdited: Bool = false) {
         open()
         showSignOfLife()
-        let bytes = out.bytes
+        var bytes = out.bytes
+        if !isEdited {
+            var text = bytes.mutableSpan
+            PrintableText.clean(&text, keepsLines: true)
+        }
         let head = SerialRequest.write | (isEdited ? SerialRequest.edited : 0)
         var start = 0
         while start < bytes.count {
@@ -123,8 +131,13 @@ struct Terminal {
             let reply = try Endpoint(serial).call(request, deadline: deadline)
             let count = min(Int(reply[2]), SerialRequest.maximumRead)
             for index in 0..<count { input.append(reply.byte(index, at: 3)) }
+            if reply[0] != 0 {
+                // Another task reads the keyboard, for as long as it asks for more.
+                nap(milliseconds: 100)
+                return true
+            }
             if count > 0 { next = reply[1] &+ UInt64(count) } else { replacements = reply[1] }
-            return reply[0] == 0 && count > 0
+            return count > 0
         } catch {
             if error == .timedOut { return true }
             nap(milliseconds: 10)

@@ -13,6 +13,15 @@ struct TreeBlocks {
     let stringsSize: Int
 }
 
+/// A tag of the structure block as the text of a tree reads it; `next` is the tag behind it.
+enum TreeTag {
+    case node(next: Int)
+    case end(next: Int)
+    /// `name` is an offset into the strings block, `start` one into the structure block.
+    case property(name: Int, start: Int, count: Int, next: Int)
+    case nothing(next: Int)
+}
+
 /// Tags of the structure block.
 private enum Tag {
     static var beginNode: UInt32 { 1 }
@@ -81,6 +90,41 @@ extension DeviceTree {
             }
         }
         return nil
+    }
+
+    /// The tag at `offset`, which a walk over the tags reached; nil at the end.
+    func tag(at offset: Int) -> TreeTag? {
+        guard let tag = structureWord(offset) else { return nil }
+        switch tag {
+        case Tag.beginNode:
+            return .node(next: skipName(offset))
+        case Tag.endNode: return .end(next: offset + 4)
+        case Tag.property:
+            guard let length = structureWord(offset + 4), let text = structureWord(offset + 8) else { return nil }
+            return .property(
+                name: Int(text), start: offset + 12, count: Int(length), next: skipProperty(offset))
+        case Tag.nothing: return .nothing(next: offset + 4)
+        default: return nil
+        }
+    }
+
+    /// A byte of the structure block; 0 outside of it.
+    func byte(_ at: Int) -> UInt8 {
+        if at < 0 || at >= blocks.structureSize { return 0 }
+        // Safety: within the block.
+        return unsafe base.load(fromByteOffset: blocks.structure &+ at, as: UInt8.self)
+    }
+
+    /// A property's name, of which 64 bytes are enough to show.
+    func string(_ at: Int) -> UnsafeRawBufferPointer {
+        var count = 0
+        // Safety: compared with the block's size.
+        while count < 64, at &+ count < blocks.stringsSize,
+            unsafe base.load(fromByteOffset: blocks.strings &+ at &+ count, as: UInt8.self) != 0
+        {
+            count += 1
+        }
+        return unsafe UnsafeRawBufferPointer(start: base + blocks.strings + at, count: count)
     }
 
     /// The first tag behind a node's own tag and name.

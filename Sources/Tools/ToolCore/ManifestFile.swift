@@ -163,6 +163,7 @@ extension Privileges {
             "factory.services": .factoryServices, "factory.power": .factoryPower,
             "supervisor.control": .supervisorControl, "supervisor.keys": .supervisorKeys,
             "send_capabilities": .sendCapabilities, "asid_pool": .asidPool,
+            "serial.read": .serialRead, "serial.control": .serialControl, "task_names": .taskNames,
         ]
     }
 }

@@ -266,7 +266,8 @@ import KernelABI
 ///
 /// Words 9… : for each register range its physical base and its size in bytes, then one word for each line: its number,
 /// and `Trigger` << 32; then the window through which the device reaches memory: its base as the device addresses it, as
-/// the processor does, and its bytes.
+/// the processor does, and its bytes; then the driver's parameters, which the root task passes on as they are: for a bank of
+/// pins its keys (`PinKey`).
 @frozen public enum DriverRequest {
     /// Words 1–4: the name of the driver's entry in the manifest.
     @inlinable public static var entry: Int { 1 }
@@ -276,15 +277,21 @@ import KernelABI
     /// Register ranges and lines of the largest device.
     @inlinable public static var maximumRanges: Int { 4 }
     @inlinable public static var maximumLines: Int { 4 }
+    @inlinable public static var maximumParameters: Int { 32 }
     @inlinable public static func window(ranges: Int, lines: Int) -> Int { device + 2 * ranges + lines }
     /// Words of a request.
-    @inlinable public static func length(ranges: Int, lines: Int) -> Int { window(ranges: ranges, lines: lines) + 3 }
-    /// Word 0: the operation, the number of register ranges, of lines, and of the instance (0: the first of its kind), and
-    /// which of the manifest's `compatible` values the device has.
-    @inlinable public static func head(ranges: Int, lines: Int, instance: Int, variant: Int) -> UInt64 {
+    @inlinable public static func length(ranges: Int, lines: Int, parameters: Int) -> Int {
+        window(ranges: ranges, lines: lines) + 3 + parameters
+    }
+    /// Word 0: the operation, the number of register ranges, of lines, and of the instance (0: the first of its kind),
+    /// which of the manifest's `compatible` values the device has, and the number of parameters.
+    @inlinable public static func head(
+        ranges: Int, lines: Int, instance: Int, variant: Int, parameters: Int
+    ) -> UInt64 {
         UInt64(FactoryOperation.spawnDriver.rawValue) | UInt64(UInt8(truncatingIfNeeded: ranges)) << 8
             | UInt64(UInt8(truncatingIfNeeded: lines)) << 16 | UInt64(UInt8(truncatingIfNeeded: instance)) << 24
             | UInt64(UInt8(truncatingIfNeeded: variant)) << 32
+            | UInt64(UInt8(truncatingIfNeeded: parameters)) << 40
     }
 }
 

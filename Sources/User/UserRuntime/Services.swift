@@ -29,7 +29,7 @@ public enum LogWord {
     /// most 104 bytes.
     public static var append: UInt64 { 1 }
     /// Word 1: sequence number. Reply: 0 or 1 (none), sequence of the line (the first that is there from word 1 on),
-    /// microseconds, task, length, text from word 5 on.
+    /// microseconds, task, length, the task's name (4 words), text from word 9 on.
     public static var read: UInt64 { 2 }
     public static var maximumLength: Int { 104 }
 }
@@ -62,17 +62,24 @@ private func logLine(_ text: Span<UInt8>) -> RegisterMessage {
 public func callForBytes(
     _ endpoint: Endpoint, _ message: RegisterMessage, capacity: Int, deadline: Instant = .never
 ) -> [UInt8]? {
+    callForPiece(endpoint, message, capacity: capacity, deadline: deadline)?.bytes
+}
+
+/// As `callForBytes`, with word 1 of the reply.
+public func callForPiece(
+    _ endpoint: Endpoint, _ message: RegisterMessage, capacity: Int, deadline: Instant = .never
+) -> (bytes: [UInt8], word: UInt64)? {
     var bytes = [UInt8](repeating: 0, count: capacity)
-    var count: Int?
+    var answer: Received?
     unsafe bytes.withUnsafeMutableBytes { buffer in
         let address = UInt64(UInt(bitPattern: buffer.baseAddress))
         let loan = Attachment(lending: address, length: UInt64(capacity), .write)
-        let reply = try? endpoint.call(message, loan, deadline: deadline)
-        if let reply, reply[0] == 0 { count = min(Int(reply[2]), capacity) }
+        // No answer, whatever the reason: the caller gets nil.
+        answer = try? endpoint.call(message, loan, deadline: deadline)
     }
-    guard let count else { return nil }
-    bytes.removeLast(capacity - count)
-    return bytes
+    guard let answer, answer[0] == 0 else { return nil }
+    bytes.removeLast(capacity - Int(min(answer[2], UInt64(capacity))))
+    return (bytes, answer[1])
 }
 
 /// The encoded manifest, from the root task; empty where it cannot be had.

@@ -11,6 +11,8 @@ public enum TaskAddress {
     public static var ipcBuffer: UInt64 { 0x0010_2000 }
     /// The head of a bundle with the task's own segments, for tasks that are shown the root task's view.
     public static var bundle: UInt64 { 0x0010_4000 }
+    /// The names of all tasks, read-only, for a task with the privilege `task_names`: see `TaskNames`.
+    public static var taskNames: UInt64 { 0x0010_6000 }
     /// Device registers: the first range; each further one stands in the next `registerStride`.
     public static var registers: UInt64 { 0x0020_0000 }
     public static var registerStride: UInt64 { 0x0004_0000 }
@@ -64,10 +66,8 @@ public struct StartInformation: Sendable {
     public var version: UInt64 = abiVersion
     /// The task's number: the badge under which its servers know it.
     public var task: UInt64 = 0
-    /// The numbers of the supervisor and, for a driver, of the task that had it started; 0: none. Who serves them knows their
-    /// messages by it.
+    /// The number of the supervisor, by which a server knows its messages; 0: none.
     public var supervisor: UInt64 = 0
-    public var deviceManager: UInt64 = 0
     /// 1 for the first start.
     public var generation: UInt64 = 1
     public var heapBytes: UInt64 = 0
@@ -85,6 +85,9 @@ public struct StartInformation: Sendable {
     /// Ticks between signs of life; 0: not watched.
     public var heartbeatTicks: UInt64 = 0
     public var untypedBits: UInt64 = 0
+    /// What the device manager tells a driver of this kind beyond registers and lines: for a bank of pins its keys.
+    public var parameterCount: UInt64 = 0
+    public var parameters = InlineArray<32, UInt64>(repeating: 0)
     public var name = InlineArray<4, UInt64>(repeating: 0)
 
     public static var magicNumber: UInt64 { 0x5452_4154_534c_5753 }

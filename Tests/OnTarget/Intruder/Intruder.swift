@@ -50,20 +50,15 @@ private let clock: UInt64 = 9
     }
 }
 
-/// Whether no pin can be made a key, and the power key (pin 3) is nothing else. Then pin 5 is this task's while it lives.
+/// Whether the power key (pin 3) is nothing else, from the first moment on. Then pin 5 is this task's while it lives.
 private func isRefusedKeys() -> Bool {
     let pins = Endpoint(StartSlot.firstFree)
     guard openService([0x6f69_7067, 0, 0, 0], to: pins.slot) else { return false }  // "gpio"
     func watched() -> UInt64? { (try? pins.call(RegisterMessage(GPIORequest.read)))?[3] }
-    // Its driver may not have been told of the key yet.
-    for _ in 0..<100 where watched() == 0 {
-        _ = try? Notification(StartSlot.notification).wait(deadline: .after(milliseconds: 10))
-    }
     func isRefused(_ message: RegisterMessage) -> Bool { (try? pins.call(message))?[0] == 1 }
     let isRefused =
-        isRefused(RegisterMessage(GPIORequest.watch, 5, SupervisorRequest.powerKey, 1))
-        && isRefused(RegisterMessage(GPIORequest.watch, 3, 30, 1))
-        && isRefused(RegisterMessage(GPIORequest.write, 3, 1)) && watched() == 1 << 3
+        isRefused(RegisterMessage(GPIORequest.write, 3, 1))
+        && isRefused(RegisterMessage(GPIORequest.configure, 3, PinUse.output.rawValue, 0)) && watched() == 1 << 3
     let passing = Slot(pins.slot.index + 1)
     try? CapabilityTable.own.copy(StartSlot.notification, to: passing, rights: .write)
     let edges = try? pins.call(RegisterMessage(GPIORequest.notify, 5, 3, 1), Attachment(passing))

@@ -1,0 +1,62 @@
+// The board's keys, from the tree (Linux bindings, gpio-keys.yaml). The driver of a bank learns of its keys when it is started,
+// before it answers anybody: no client takes the power key's pin first.
+
+import DeviceTree
+import KernelABI
+import Protocols
+import ServiceCores
+import UserRuntime
+
+struct Keys {
+    private struct Key {
+        /// The nodes of the key and of its bank.
+        var node: Int32
+        var bank: Int32
+        var key: PinKey
+    }
+    private var keys: [Key] = []
+
+    init(_ tree: DeviceTree) {
+        var depth = 0
+        var node: DeviceNode? = tree.root
+        while let current = node {
+            node = tree.node(after: current, depth: &depth)
+            guard let parent = current.parent, parent.isCompatible("gpio-keys"), parent.isEnabled, current.isEnabled,
+                let pins = current.property("gpios"), let phandle = pins.word(0), let pin = pins.word(1),
+                let code = current.property("linux,code")?.word(0), let bank = tree.node(phandle: phandle)
+            else { continue }
+            // Of a key whose flags say that it is low while it is pressed, the press is the falling edge.
+            let key = PinKey(pin: pin, code: code, isFalling: (pins.word(2) ?? 0) & 1 != 0)
+            keys.append(Key(node: current.offset, bank: bank.offset, key: key))
+        }
+    }
+
+    /// What the driver of the bank at `bank` is told of its keys; those beyond `DriverRequest.maximumParameters` are left out.
+    func parameters(of bank: DeviceNode) -> [UInt64] {
+        var words: [UInt64] = []
+        for key in keys where key.bank == bank.offset && words.count < DriverRequest.maximumParameters {
+            words.append(key.key.word)
+        }
+        return words
+    }
+
+    /// Looks whether each key of a bank with a driver became one, and says which did not.
+    func check(_ tree: DeviceTree, _ devices: Devices) {
+        let bankSlot = ScratchSlot(StartSlot.firstFree)
+        for key in keys {
+            guard let instance = devices.instance(at: key.bank) else { continue }
+            let plain = Name("gpio")
+            let name = instance == 0 ? plain : plain.numbered(instance)
+            let isWatched = bankSlot.use { gpio in
+                if !openService([name.word0, name.word1, name.word2, name.word3], to: gpio) { return false }
+                let request = RegisterMessage(GPIORequest.read)
+                let reply = try? Endpoint(gpio).call(request, deadline: .after(milliseconds: 500))
+                guard let reply, reply[0] == 0, key.key.pin < 64 else { return false }
+                return reply[3] >> UInt64(key.key.pin) & 1 == 1
+            }
+            if isWatched { continue }
+            log(Text("a key is not watched: its bank has no such pin, or does not answer").bytes.span)
+            if let node = tree.node(at: key.node) { logPlace(of: node) }
+        }
+    }
+}

@@ -1,0 +1,58 @@
+// The listings that people read, piece by piece: how far each task has come.
+
+import DeviceTree
+import KernelABI
+import Protocols
+import ServiceCores
+import UserRuntime
+
+struct Listings {
+    private enum Place {
+        case tree(TreeTextPlace)
+        /// The next row, the headings first.
+        case list(row: Int)
+    }
+    private struct Reader {
+        let task: UInt64
+        var place: Place
+        /// Bytes that it was given so far.
+        var position: UInt64 = 0
+    }
+    /// One for each task that ever asked; at most `Manifest.maximumTasks`.
+    private var readers: [Reader] = []
+    /// Bytes at which a piece is long enough: with the longest line behind them it stays within `DevicesRequest.pieceBytes`.
+    private static var enough: Int { 640 }
+
+    /// The next piece of the listing that `request` asks for; nil where its reader is not there.
+    mutating func piece(_ request: Received, _ tree: DeviceTree, _ devices: Devices) -> (bytes: [UInt8], isLast: Bool)?
+    {
+        if request.loanLength < UInt64(DevicesRequest.pieceBytes) { return nil }
+        let task = ClientBadge(raw: request.badge).task
+        let isTree = request[0] == DevicesRequest.tree
+        if request[1] == 0 {
+            readers.removeAll { $0.task == task }
+            readers.append(Reader(task: task, place: isTree ? .tree(TreeTextPlace()) : .list(row: 0)))
+        }
+        guard let index = readers.firstIndex(where: { $0.task == task }), readers[index].position == request[1] else {
+            return nil
+        }
+        var text = Text()
+        let isLast: Bool
+        switch readers[index].place {
+        case .tree(var place) where isTree:
+            tree.sendText(from: &place, bytes: Listings.enough) { text.add(byte: $0) }
+            readers[index].place = .tree(place)
+            isLast = place.isAtEnd
+        case .list(var row) where !isTree:
+            while row <= devices.count && text.bytes.count < Listings.enough {
+                devices.describe(row, tree, &text)
+                row += 1
+            }
+            readers[index].place = .list(row: row)
+            isLast = row > devices.count
+        default: return nil
+        }
+        readers[index].position += UInt64(text.bytes.count)
+        return (text.bytes, isLast)
+    }
+}

@@ -1,0 +1,249 @@
+// What a request costs, and how late a more urgent task is beside a task that asks without a pause. Both count instructions: on
+// QEMU with `-icount shift=0` a nanosecond of the counter is one.
+
+import KernelABI
+import Protocols
+import ServiceCores
+import UserRuntime
+
+/// No request of an ordinary client may take more of a server at a stretch.
+private let mostInstructions: UInt64 = 50_000
+/// A task that is more urgent than a flood, and less than the server, is at most that late, and one request.
+private let mostLate: UInt64 = 1_500
+
+/// The services that are flooded, one after the other, and when.
+private let floods: [StaticString] = ["names", "log", "devices", "clock", "gpio", "supervisor"]
+private func start(of flood: Int) -> Instant { instant(milliseconds: 4000 + 400 * UInt64(flood)) }
+
+private func nanoseconds(_ duration: Duration) -> UInt64 { duration.ticks * 1_000_000_000 / Duration.seconds(1).ticks }
+
+/// Memory to lend: what a device manager or a clock writes there, nobody reads.
+private let loanBytes = 8192
+private func loan(_ bytes: inout [UInt8], _ rights: Rights = .write, length: Int = loanBytes) -> Attachment {
+    // Safety: the array lives, and does not grow, for as long as the program runs.
+    let address = unsafe bytes.withUnsafeMutableBytes { UInt64(UInt(bitPattern: $0.baseAddress)) }
+    return Attachment(lending: address, length: UInt64(length), rights)
+}
+
+private func reopen(_ name: Name) {
+    // The slot is empty where the last attempt was refused.
+    try? CapabilityTable.own.delete(slot(9))
+    _ = openService([name.word0, name.word1, name.word2, name.word3], to: slot(9))
+}
+
+/// The most instructions that one of `count` calls took.
+private func measure(_ count: Int = 20, _ body: () -> Void) -> UInt64 {
+    var most: UInt64 = 0
+    for _ in 0..<count {
+        let before = Instant.now
+        body()
+        most = max(most, nanoseconds(Instant.now - before))
+    }
+    return most
+}
+
+/// Says what each request costs that this board's services take.
+func meter() -> Never {
+    sleep(until: instant(milliseconds: 1500))
+    var meter = Meter()
+    meter.measureAll()
+    say(meter.isWithin ? "every request is within 50000 instructions" : "a request takes more than 50000 instructions")
+    rest()
+}
+
+private struct Meter {
+    var isWithin = true
+    var bytes = [UInt8](repeating: 0, count: 65536)
+
+    /// - Parameter isBounded: an ordinary client can make it.
+    mutating func tell(_ what: StaticString, isBounded: Bool = true, _ count: Int = 20, _ body: () -> Void) {
+        let most = measure(count, body)
+        if isBounded && most > mostInstructions { isWithin = false }
+        var line = Text(what)
+        line.add(": ")
+        line.decimal(most)
+        say(line)
+        // The log and the console are at rest again.
+        sleep(milliseconds: 20)
+    }
+
+    mutating func call(
+        _ what: StaticString, _ service: Endpoint?, _ message: RegisterMessage, _ attachment: Attachment = Attachment(),
+        isBounded: Bool = true, _ count: Int = 20
+    ) {
+        guard let service else { return }
+        // Refusals are requests too.
+        tell(what, isBounded: isBounded, count) { _ = try? service.call(message, attachment) }
+    }
+
+    mutating func measureAll() {
+        measureSystem()
+        measureDevices()
+        measureConsole()
+        measurePins()
+        measureBoard()
+        measureRoot()
+    }
+
+    private mutating func measureSystem() {
+        tell("names: open") { reopen(Name("clock")) }
+        tell("names: open what is not permitted") { reopen(Name("firmware")) }
+        call("names: unknown", Endpoint(StartSlot.names), RegisterMessage(77))
+        let line = [UInt8](repeating: 0x61, count: LogWord.maximumLength)
+        tell("log: append, until it is shown", 5) { _ = logAndWait(line.span, deadline: .never) }
+        call("log: read", Endpoint(StartSlot.log), RegisterMessage(LogWord.read, 0))
+        let supervisor = Endpoint(StartSlot.supervisor)
+        tell("supervisor: sign of life") { showSignOfLife() }
+        call("supervisor: kill, refused", supervisor, RegisterMessage(SupervisorRequest.kill, 1))
+        call("supervisor: state, refused", supervisor, RegisterMessage(SupervisorRequest.state, 1))
+        call("supervisor: unknown", supervisor, RegisterMessage(99, 1))
+    }
+
+    /// Whole listings, each piece of them.
+    private mutating func measureDevices() {
+        guard let devices = open(Name("devices"), 0) else { return }
+        let lent = loan(&bytes)
+        let listings: [(StaticString, UInt64)] = [
+            ("devices: piece of the tree", DevicesRequest.tree), ("devices: piece of the list", DevicesRequest.list),
+        ]
+        for (what, request) in listings {
+            var position: UInt64 = 0
+            var isLast = false
+            var most: UInt64 = 0
+            while !isLast {
+                let before = Instant.now
+                let reply = try? devices.call(RegisterMessage(request, position), lent)
+                most = max(most, nanoseconds(Instant.now - before))
+                isLast = reply?[0] != 0 || reply?[1] == 1
+                position += reply?[2] ?? 0
+            }
+            if most > mostInstructions { isWithin = false }
+            var line = Text(what)
+            line.add(": ")
+            line.decimal(most)
+            line.add(", of ")
+            line.decimal(position)
+            line.add(" bytes")
+            say(line)
+        }
+        call("devices: command line", devices, RegisterMessage(DevicesRequest.arguments, 0), lent)
+        call("devices: light", devices, RegisterMessage(DevicesRequest.led, 0))
+        call("devices: no such light", devices, RegisterMessage(DevicesRequest.led, ~0))
+        call("devices: piece, nothing lent", devices, RegisterMessage(DevicesRequest.tree, 0))
+    }
+
+    private mutating func measureConsole() {
+        guard let serial = open(Name("serial"), 1) else { return }
+        var message = RegisterMessage(SerialRequest.write | UInt64(SerialRequest.maximumWrite) << 8)
+        for index in 1...(SerialRequest.maximumWrite / 8) { message.setWord(index, 0x2e2e_2e2e_2e2e_2e2e) }
+        tell("serial: write", 1) { _ = try? serial.call(message) }
+        for index in 1...(SerialRequest.maximumWrite / 8) { message.setWord(index, 0x0a2e_0a2e_0a2e_0a2e) }
+        message.length = 1 + SerialRequest.maximumWrite / 8
+        tell("serial: write of short lines", 1) { _ = try? serial.call(message) }
+        call("serial: read, refused", serial, RegisterMessage(SerialRequest.read, 0, 0))
+    }
+
+    private mutating func measurePins() {
+        let clock = open(Name("clock"), 2)
+        call("clock: read", clock, RegisterMessage(ClockRequest.read))
+        tell("clock: alarm") {
+            _ = try? clock?.call(RegisterMessage(ClockRequest.alarm, 0x7fff_0000), deadline: .immediately)
+        }
+        let pins = open(Name("gpio"), 3)
+        call("gpio: read", pins, RegisterMessage(GPIORequest.read))
+        call("gpio: function", pins, RegisterMessage(GPIORequest.function, 5))
+        call("gpio: configure", pins, RegisterMessage(GPIORequest.configure, 5, 0, 0))
+        call("gpio: write", pins, RegisterMessage(GPIORequest.write, 5, 0))
+    }
+
+    private mutating func measureBoard() {
+        call("timer: read", open(Name("timer"), 4), RegisterMessage(SystemTimerRequest.read))
+        call("random: read", open(Name("random"), 5), RegisterMessage(RandomRequest.read))
+        call("firmware: ask", open(Name("firmware"), 6), RegisterMessage(FirmwareRequest.ask, 0x0001_0002, 0))
+        call("power: state", open(Name("power"), 7), RegisterMessage(PowerRequest.state))
+        let card = open(Name("sdhost"), 8)
+        call("block: information", card, RegisterMessage(BlockRequest.information), isBounded: false)
+        let lent = loan(&bytes, length: 65536)
+        call("block: read of 1", card, RegisterMessage(BlockRequest.read, 0, 1), lent, isBounded: false, 3)
+        call("block: read of 128", card, RegisterMessage(BlockRequest.read, 0, 128), lent, isBounded: false, 3)
+    }
+
+    /// The root task answers those that hold a privilege for it.
+    private mutating func measureRoot() {
+        for (what, operation) in [
+            ("root: task", .task), ("root: policy", .policy), ("root: memory of a task", .taskMemory),
+            ("root: memory", .memory), ("root: interrupt", .interrupt), ("root: capability", .capability),
+            ("root: root", .root), ("root: kill, refused", .kill),
+        ] as [(StaticString, FactoryOperation)] {
+            call(what, Endpoint(StartSlot.factory), RegisterMessage(UInt64(operation.rawValue), 4, 1))
+        }
+    }
+}
+
+// Floods
+
+/// The most costly request that an ordinary client can make of a service, once.
+private func askOnce(_ service: Name, _ endpoint: Endpoint, _ lent: Attachment, _ line: [UInt8]) {
+    switch service {
+    case Name("names"): reopen(Name("serial"))
+    case Name("log"): _ = logAndWait(line.span, deadline: .never)
+    case Name("devices"): _ = try? endpoint.call(RegisterMessage(DevicesRequest.tree, 0), lent)
+    case Name("clock"):
+        _ = try? endpoint.call(RegisterMessage(ClockRequest.alarm, 0x7fff_0000), deadline: .immediately)
+    case Name("gpio"): _ = try? endpoint.call(RegisterMessage(GPIORequest.read))
+    default: _ = try? endpoint.call(RegisterMessage(SupervisorRequest.kill, 1))
+    }
+}
+
+/// Asks one service after the other, without a pause, each for 300 ms.
+func flood() -> Never {
+    var bytes = [UInt8](repeating: 0, count: loanBytes)
+    let lent = loan(&bytes)
+    let line = [UInt8](repeating: 0x2e, count: 8)
+    for index in 0..<floods.count {
+        let service = Name(floods[index])
+        guard let endpoint = open(service, UInt32(index)) else { continue }
+        sleep(until: start(of: index))
+        let end = Instant.after(milliseconds: 300)
+        var count: UInt64 = 0
+        while Instant.now < end {
+            askOnce(service, endpoint, lent, line)
+            count += 1
+        }
+        var text = Text("asked ")
+        text.add(service)
+        text.add(" ")
+        text.decimal(count)
+        text.add(" times")
+        say(text)
+    }
+    rest()
+}
+
+/// Wakes each millisecond beside the flood of one service, and says how late it was at worst.
+func beVictim(ofFloodAt service: Name) -> Never {
+    guard let index = floods.indices.first(where: { Name(floods[$0]) == service }), let endpoint = open(service) else {
+        rest()
+    }
+    var bytes = [UInt8](repeating: 0, count: loanBytes)
+    let lent = loan(&bytes)
+    let line = [UInt8](repeating: 0x2e, count: 8)
+    sleep(until: instant(milliseconds: 3000 + 50 * UInt64(index)))
+    let request = measure(5) { askOnce(service, endpoint, lent, line) }
+    var wake = start(of: index) + .milliseconds(20)
+    var latest: UInt64 = 0
+    for _ in 0..<200 {
+        sleep(until: wake)
+        latest = max(latest, nanoseconds(Instant.now - wake))
+        // No multiple of anything: the wake-ups fall everywhere in a request.
+        wake = wake + .microseconds(1009)
+    }
+    sleep(milliseconds: 100)
+    var text = Text("woke in time: ")
+    if latest > mostLate + request { text = Text("woke too late: ") }
+    text.decimal(latest)
+    text.add(" instructions late, one request takes ")
+    text.decimal(request)
+    say(text)
+    rest()
+}

@@ -1,0 +1,66 @@
+// Ordinary tasks that try to harm the others, for Tests/OnTarget/system and Tests/OnTarget/boards: what one does, its name says.
+// None holds a privilege beyond those that its entry in the `.toml` files here lists.
+
+import KernelABI
+import Protocols
+import ServiceCores
+import UserRuntime
+
+@c(Nuisance_main) func nuisance(_ address: UInt) -> Int32 {
+    let information = startInformation(address)
+    let name = Name(information.name[0], information.name[1], information.name[2], information.name[3])
+    switch name {
+    case Name("snoop"): snoop()
+    case Name("rival"): readAgainstTheShell()
+    case Name("forger"): forge()
+    case Name("grabber"): grabThePowerKey()
+    case Name("switcher"): switchOff()
+    case Name("meter"): meter()
+    case Name("flood"): flood()
+    default: beVictim(ofFloodAt: Name(bytes: name.bytes.span.extracting(7..<name.count)) ?? .empty)
+    }
+}
+
+/// A slot for each service that the task opens.
+func slot(_ index: UInt32) -> Slot { Slot(StartSlot.firstFree.index + index) }
+
+func sleep(milliseconds: UInt64) { sleep(until: .after(milliseconds: milliseconds)) }
+
+/// Nobody signals the task's own notification: the wait ends with its deadline, by an error.
+func sleep(until instant: Instant) { _ = try? Notification(StartSlot.notification).wait(deadline: instant) }
+
+/// An instant after the counter's start, about that of the boot.
+func instant(milliseconds: UInt64) -> Instant { .immediately + .milliseconds(milliseconds) }
+
+func rest() -> Never {
+    while true {
+        showSignOfLife()
+        sleep(milliseconds: 10_000)
+    }
+}
+
+func say(_ text: Text) { log(text.bytes.span) }
+func say(_ text: StaticString) { say(Text(text)) }
+
+/// Opens a service within two seconds; nil where the board has none.
+func open(_ name: Name, _ index: UInt32 = 0) -> Endpoint? {
+    switch name {
+    case Name("log"): return Endpoint(StartSlot.log)
+    case Name("names"): return Endpoint(StartSlot.names)
+    case Name("supervisor"): return Endpoint(StartSlot.supervisor)
+    case Name("root"): return Endpoint(StartSlot.factory)
+    default: break
+    }
+    for _ in 0..<20 {
+        if openService([name.word0, name.word1, name.word2, name.word3], to: slot(index)) {
+            return Endpoint(slot(index))
+        }
+        sleep(milliseconds: 100)
+    }
+    return nil
+}
+
+/// Word 0 of the reply; nil where none came.
+func ask(_ endpoint: Endpoint, _ message: RegisterMessage) -> UInt64? {
+    (try? endpoint.call(message, deadline: .after(milliseconds: 500)))?[0]
+}
