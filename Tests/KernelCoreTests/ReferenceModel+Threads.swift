@@ -46,10 +46,7 @@ extension ReferenceModel {
             isUpdatesTurn = true
             performUpdates()
         }
-        let top = max(ready.first.map { tasks[$0].effective } ?? -1, updatesTop)
-        if let next = ready.first, tasks[next].effective == tasks[task].effective, top == tasks[task].effective {
-            enqueue(task)
-        }
+        if let next = ready.first, tasks[next].effective >= tasks[task].effective { enqueue(task) }
     }
     mutating func setPriority(_ task: Int, _ base: Int) {
         tasks[task].base = base

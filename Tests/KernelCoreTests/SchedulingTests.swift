@@ -48,6 +48,30 @@ import Testing
         #expect(s.results(high).error == nil)
     }
 
+    /// A thread that yields goes behind its equals also where a step of the call makes a more urgent
+    /// thread ready: here a caller whose server does not answer in time.
+    @Test(arguments: [true, false]) func yieldBesideAMoreUrgentThread(fast: Bool) {
+        let s = TestSystem(fast: fast)
+        let (server, endpoint, _) = s.makeServer(3)
+        let notification = s.make(.notification)
+        let high = s.makeThread(priority: 20)
+        s.start(high)
+        s.call(high, endpoint, deadline: s.hardware.now + 100)
+        #expect(s.isRunning(server))
+        s.wait(server, notification)
+        let low = s.makeThread(priority: 5)
+        let equal = s.makeThread(priority: 5)
+        s.start(low, equal)
+        #expect(s.isRunning(low))
+        s.hardware.now += 200
+        s.yield(low)
+        #expect(s.isRunning(high) && s.results(high).error == .timedOut)
+        s.wait(high, notification)
+        #expect(s.isRunning(equal))
+        s.yield(equal)
+        #expect(s.isRunning(low) && s.results(low).error == nil)
+    }
+
     @Test func slicesRotateEqualsOnly() {
         let s = TestSystem()
         let a = s.makeThread(priority: 10)

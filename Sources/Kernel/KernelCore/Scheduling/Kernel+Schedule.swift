@@ -311,15 +311,15 @@ extension Kernel where H: ~Copyable {
         return .blocked
     }
 
-    /// Ends `yield`: the next equal becomes the first, and the thread the last.
+    /// Ends `yield`: the thread becomes the last of its equals, and the next equal the first. It
+    /// also goes behind its equals if a step before made a more urgent thread ready.
     @inline(never) private mutating func endYield(_ thread: Ref<Thread>?) {
         core.isYielding = false
         core.isUpdatesTurn = false
         guard let thread else { return }
         complete(thread, .success)
-        guard thread.state == .running, core.ready.top == Int(thread.effective),
-            let next = core.ready.first,
-            next.effective == thread.effective
+        guard thread.state == .running, let next = core.ready.first,
+            next.effective >= thread.effective
         else { return }
         core.ready.remove(next)
         insertReady(thread)
