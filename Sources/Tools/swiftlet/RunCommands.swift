@@ -40,12 +40,16 @@ struct RunCommand: ParsableCommand {
             separator: " ")
         var status: Int32 = 0
         var panic = PanicWatch()
+        var text: [String] = []
         let isCommand = commands != nil
         let ended = try emulator.run(interactive: true, timeout: isCommand ? timeout : nil) { line in
             if case .powerOff(let code) = ConsoleEvent(line: line) { status = Int32(truncatingIfNeeded: code) }
+            if isCommand { text.append(line) }
             return panic.take(line)
         }
         try panic.check()
+        var symbolicator = Symbolicator()
+        for place in text.flatMap({ symbolicator.places($0) }) { print("  \(place)") }
         if !ended { throw ToolError("the system did not power off within \(timeout) s") }
         throw ExitCode(status)
     }
