@@ -175,8 +175,8 @@ lint: build ## Check format, the linked kernel and its static bounds, the tasks,
 	@platform/check-references
 	@Tests/mutation/mutation.py --places
 
-wcet: build ## Bound the longest masked section of every kernel entry, from the linked kernel (ENTRY=name shows its path)
-	@$(TOOL) wcet build/kernel.elf $(if $(ENTRY),--entry '$(ENTRY)')
+wcet: build $(if $(ENTRY),,bench-image) ## Bound the longest masked section of every kernel entry, and measure it beside (ENTRY=name shows its path)
+	@$(TOOL) wcet build/kernel.elf $(if $(ENTRY),--entry '$(ENTRY)',--recording build/bench-recording.elf)
 
 bench-image: tool
 	@echo "building benchmark, kernel, and the kernel that records its masked paths"

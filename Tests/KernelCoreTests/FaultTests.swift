@@ -201,12 +201,12 @@ import Testing
     @Test func statisticsAndTheLongestMaskedPath() {
         let s = TestSystem()
         let control = RootSlot.systemControl.index
-        s.kernel.pointee.startMasked()
+        s.kernel.pointee.startMasked(control: 7)
         s.hardware.spentCycles = 400
-        s.kernel.pointee.recordMasked(control: 7, place: 9)
-        s.kernel.pointee.startMasked()
+        s.kernel.pointee.recordMasked(place: 9)
+        s.kernel.pointee.startMasked(control: 8)
         s.hardware.spentCycles = 700
-        s.kernel.pointee.recordMasked(control: 8, place: 10)
+        s.kernel.pointee.recordMasked(place: 10)
         let result = s.perform(.statistics, control, 0)
         #expect(Array(result.words.prefix(3)) == [400, 7, 9])
         #expect(result.words[3] > 0)

@@ -92,9 +92,9 @@ import Testing
     @Test func theLongestMaskedPathIsKept() {
         let s = TestSystem()
         func record(_ length: UInt64, _ mark: UInt64) {
-            s.kernel.pointee.startMasked()
+            s.kernel.pointee.startMasked(control: mark)
             s.hardware.spentCycles += length
-            s.kernel.pointee.recordMasked(control: mark, place: mark + 1)
+            s.kernel.pointee.recordMasked(place: mark + 1)
         }
         func longest() -> [UInt64] {
             let words = s.perform(

@@ -96,13 +96,13 @@ final class MaskedPathTests: XCTestCase {
         XCTAssertEqual(report.notes, [])
         report.setBounds(
             """
-            call\t1000\tsend
-            callback\t7
-            invoke setPriority\t410
-            interrupt while idle\t610
-            interrupt while user code ran, timer\t650
-            fault: page\t330
-            floating-point trap\t340
+            call\t6000\t1000
+            callback\t7\t7
+            invoke setPriority\t5410\t410
+            interrupt while idle\t5610\t610
+            interrupt while user code ran, timer\t5650\t650
+            fault: page\t5330\t330
+            floating-point trap\t5340\t340
             something else\tnone
             """)
         XCTAssertEqual(
@@ -115,6 +115,30 @@ final class MaskedPathTests: XCTestCase {
         XCTAssertEqual(report.entries[0].tableLine.count, BenchReport.entryHead.count)
     }
 
+    func testABoundIsAtMostTwiceWhatIsMeasured() {
+        var report = entries([(.interrupt, 600), (.fault, 300), (EntryKind(control: 0), 500)])
+        report.setBounds(
+            "interrupt\t9\t1200\nfault\t9\t601\ncall\t9\t499\nsignal\t9\t5\ninvoke revoke\t9\t7",
+            isWhole: true)
+        XCTAssertEqual(
+            report.entries.map(\.objection),
+            [
+                nil, "fault: the bound 601 is more than 2 times the longest measured section, 300",
+                "call: 500 measured, above the bound 499",
+                "signal: no row of the benchmark measures it", nil,
+            ])
+        XCTAssertEqual(
+            report.entryLines.dropFirst().map { $0.prefix { $0 != " " } },
+            ["invoke", "signal", "fault", "interrupt", "call"])
+    }
+
+    func testTheLongestOfSeveralRunsCounts() {
+        var report = entries([(.interrupt, 600), (.fault, 300)])
+        report.noteLongest(entries([(.interrupt, 500), (.fault, 301), (.scheduling, 7)]))
+        XCTAssertEqual(report.entries.map(\.entry), ["interrupt", "fault", "scheduling loop"])
+        XCTAssertEqual(report.entries.map(\.measured), [600, 301, 7])
+    }
+
     func testAnEntryWithoutBoundSaysSo() {
         let report = entries([(.interrupt, 600)])
         XCTAssertNil(report.entries[0].bound)
@@ -124,6 +148,7 @@ final class MaskedPathTests: XCTestCase {
     func testEveryEntryHasItsIndex() {
         var seen: Set<UInt64> = [
             EntryKind.interrupt.index, EntryKind.fault.index, EntryKind.unknown.index,
+            EntryKind.scheduling.index,
         ]
         for number in UInt8.min...127 {
             guard let call = SystemCall(rawValue: number), call != .invoke else { continue }

@@ -28,8 +28,11 @@ public struct RowName: Equatable, Sendable {
     }
 
     /// The name of the same row under load.
-    public var underLoad: RowName {
-        var name = RowName(RowName.loadPrefix)
+    public var underLoad: RowName { behind(RowName.loadPrefix) }
+    /// The name of the same row while the kernel records a trace.
+    public var traced: RowName { behind("traced.") }
+    private func behind(_ prefix: StaticString) -> RowName {
+        var name = RowName(prefix)
         for index in 0..<count { name.append(bytes[index]) }
         return name
     }

@@ -65,6 +65,8 @@ struct Bench {
     var device: Device?
     /// Whether the kernel was built to record its longest masked path and its last interrupt's entry.
     private(set) var recordsMasked = false
+    /// Whether the kernel records a trace while the rows of trees run.
+    var isTraced = false
     /// What rows of trees share, once there is one.
     var trees: TreeParts?
     /// Slots of the present tree so far, behind `TreePlace.others`.
@@ -230,6 +232,8 @@ struct Bench {
     func settle(ticks: UInt64 = 6000) {
         _ = try? Notification(Bench.pause).wait(deadline: Instant.now + Duration(ticks: ticks))
     }
+    /// A row's name, with a prefix while the kernel records a trace.
+    func name(_ row: RowName) -> RowName { isTraced ? row.traced : row }
     func setMain(_ priority: UInt8) throws(KernelError) {
         try Thread(RootSlot.thread).setPriority(priority, maximum: 255)
     }

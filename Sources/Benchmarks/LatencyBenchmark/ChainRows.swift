@@ -110,10 +110,8 @@ extension Bench {
         return parts
     }
 
-    private mutating func chainRows(_ length: Int, _ callers: Int, _ parts: TreeParts)
-        throws(KernelError)
-    {
-        if !selection.needs(ChainTree.rowName("chain.", length, callers)) { return }
+    mutating func chainRows(_ length: Int, _ callers: Int, _ parts: TreeParts) throws(KernelError) {
+        if !selection.needs(name(ChainTree.rowName("chain.", length, callers))) { return }
         let tree = try makeTree(length: length, callers: callers, parts.arena)
         try build(tree)
         for index in ChainOperation.all.indices {
@@ -147,7 +145,7 @@ extension Bench {
     private func row(_ operation: ChainOperation, _ tree: ChainTree, _ timer: Timer)
         throws(KernelError)
     {
-        var name = tree.rowName("chain.")
+        var name = name(tree.rowName("chain."))
         name.append(operation.name)
         if !selection.accepts(name) { return }
         let performer = operation.isClients ? tree.client : tree.other

@@ -30,6 +30,7 @@ private func measure(_ bench: inout Bench) throws(KernelError) {
         try bench.sweepRows()
         try bench.walkRows()
         try bench.togetherRows()
+        try bench.tracedRows()
         let loads = try bench.makeLoads()
         try bench.timerRowsUnderLoad(loads)
         bench.loads = loads

@@ -138,8 +138,8 @@ extension Bench {
 
     /// Three drivers of the device's line, each the most urgent waiter of a notification with many
     /// others. The device's own binding is gone meanwhile.
-    private mutating func sharedLineRow(_ parts: TreeParts) throws(KernelError) {
-        let name = RowName("together.lines-3.waiters-", crowd)
+    mutating func sharedLineRow(_ parts: TreeParts) throws(KernelError) {
+        let name = name(RowName("together.lines-3.waiters-", crowd))
         if !selection.accepts(name) { return }
         try findDriver()
         guard let device else {

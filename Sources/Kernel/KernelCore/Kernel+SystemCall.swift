@@ -122,29 +122,42 @@ extension Kernel where H: ~Copyable {
 
     /// Leave the boot code, or the idle loop: the first thread to run.
     public mutating func start() -> Ref<Thread>? {
-        startMasked()
+        startMasked(control: EntryKind.schedulingControl)
         return reschedule(nil)
     }
 
     /// Returns whether an interrupt is pending. Long operations ask between their steps.
     @inline(__always) mutating func isInterrupted() -> Bool {
         #if BENCHMARK
-            recordMasked(
-                control: core.current?.firstArgument ?? EntryKind.interruptControl,
-                place: core.current?.programCounter ?? 0)
-            maskedSince = hardware.cycles
+            recordMasked(place: core.current?.programCounter ?? 0)
+            startMasked(control: masked.control)
         #endif
         return hardware.interruptPending
     }
 
-    /// Benchmark builds: records that interrupts are masked from here on, without a look at the
-    /// pending ones yet.
-    public mutating func startMasked() { maskedSince = hardware.cycles }
+    /// The same in the scheduling loop, which all entries share: the sections from here on are its
+    /// own.
+    @inline(__always) mutating func isInterruptedInLoop() -> Bool {
+        #if BENCHMARK
+            recordMasked(place: core.current?.programCounter ?? 0)
+            startMasked(control: EntryKind.schedulingControl)
+        #endif
+        return hardware.interruptPending
+    }
+
+    /// Benchmark builds: records that interrupts are masked from here on.
+    ///
+    /// - Parameter control: what entered the kernel (`EntryKind`).
+    @inline(__always) public mutating func startMasked(control: UInt64) {
+        masked.control = control
+        masked.since = hardware.cycles
+    }
 
     /// Benchmark builds: records the longest masked section, up to an exit or a look at the pending
     /// interrupts, with its system call and program counter.
-    public mutating func recordMasked(control: UInt64, place: UInt64) {
-        let length = hardware.cycles &- maskedSince
+    public mutating func recordMasked(place: UInt64) {
+        let length = hardware.cycles &- masked.since
+        let control = masked.control
         #if BENCHMARK
             let entry = Int(EntryKind(control: control).index)
             if length > statistics.longestOfEntry[entry] {

@@ -78,9 +78,9 @@ public struct Kernel<H: Hardware & ~Copyable>: ~Copyable {
     var asidRanges: InlineArray<16, UInt64>
     var traceCount: Int = 0
     var isTracing = false
-    /// The cycle counter when the kernel masked interrupts or last looked for pending ones
-    /// (benchmark builds).
-    var maskedSince: UInt64 = 0
+    /// The cycle counter when the kernel masked interrupts or last looked for pending ones, and
+    /// what entered the kernel (benchmark builds).
+    var masked: (since: UInt64, control: UInt64) = (0, 0)
     /// The root task's first thread. The console reports its faults if it has no fault handler.
     var rootThread: Ref<Thread>?
     /// The frequency of the counter, in ticks a second.

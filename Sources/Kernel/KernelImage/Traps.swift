@@ -184,14 +184,9 @@ func pollEntry(
 func systemCallEntry(_ running: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer? {
     let kernel = kernelState
     let thread = unsafe Ref<KernelCore.Thread>(running: running)
-    startMasked(kernel)
-    #if BENCHMARK
-        let control = thread.firstArgument
-    #else
-        let control: UInt64 = 0
-    #endif
+    startMasked(kernel, thread.firstArgument)
     let next = kernel.pointee.systemCall(thread)
-    recordMasked(kernel, control: control, next)
+    recordMasked(kernel, next)
     return unsafe next?.raw
 }
 
@@ -202,7 +197,7 @@ func faultEntry(
 ) -> UnsafeMutableRawPointer? {
     let kernel = kernelState
     let thread = unsafe Ref<KernelCore.Thread>(running: running)
-    startMasked(kernel)
+    startMasked(kernel, EntryKind.faultControl)
     let next: Ref<KernelCore.Thread>?
     let cause = ExceptionSyndrome(raw: syndrome)
     if cause.isFloatingPointTrap {
@@ -211,7 +206,7 @@ func faultEntry(
         next = kernel.pointee.fault(
             thread, cause.faultKind, address: cause.hasAddress ? address : 0, syndrome: syndrome)
     }
-    recordMasked(kernel, control: EntryKind.faultControl, next)
+    recordMasked(kernel, next)
     return unsafe next?.raw
 }
 
@@ -220,7 +215,7 @@ func faultEntry(
 func interruptEntry(_ running: UnsafeMutableRawPointer) {
     let kernel = kernelState
     let thread = unsafe Ref<KernelCore.Thread>(running: running)
-    startMasked(kernel)
+    startMasked(kernel, EntryKind.interruptControl)
     noteEntry(kernel)
     switch kernel.pointee.hardware.takeInterrupt() {
     case .timer:
@@ -239,7 +234,7 @@ func interruptEntry(_ running: UnsafeMutableRawPointer) {
 @c(swiftlet_idle_interrupt)
 func idleInterruptEntry() {
     let kernel = kernelState
-    startMasked(kernel)
+    startMasked(kernel, EntryKind.interruptControl)
     noteEntry(kernel)
     switch kernel.pointee.hardware.takeInterrupt() {
     case .timer: serve(nil)
@@ -249,7 +244,7 @@ func idleInterruptEntry() {
 }
 
 @inline(__always) private func wake(_ wakeup: Wakeup, instead thread: Ref<KernelCore.Thread>) {
-    recordMasked(kernelState, control: EntryKind.interruptControl, wakeup.thread)
+    recordMasked(kernelState, wakeup.thread)
     if wakeup.usesFloatingPoint { return wakeWithFloatingPoint(wakeup, instead: thread) }
     unsafe swiftlet_exit_woken(wakeup.thread.raw, wakeup.bits)
 }
@@ -279,7 +274,7 @@ func idleInterruptEntry() {
     resume(kernelState.pointee.noInterrupt(thread))
 }
 @inline(__always) private func resume(_ next: Ref<KernelCore.Thread>?) {
-    recordMasked(kernelState, control: EntryKind.interruptControl, next)
+    recordMasked(kernelState, next)
     unsafe swiftlet_exit(next?.raw)
 }
 
@@ -307,16 +302,16 @@ func idleInterruptEntry() {
     #endif
 }
 
-@inline(__always) private func startMasked(_ kernel: Ref<Kernel<Machine>>) {
+@inline(__always) private func startMasked(_ kernel: Ref<Kernel<Machine>>, _ control: UInt64) {
     #if BENCHMARK
-        kernel.pointee.startMasked()
+        kernel.pointee.startMasked(control: control)
     #endif
 }
 
 @inline(__always) private func recordMasked(
-    _ kernel: Ref<Kernel<Machine>>, control: UInt64, _ next: Ref<KernelCore.Thread>?
+    _ kernel: Ref<Kernel<Machine>>, _ next: Ref<KernelCore.Thread>?
 ) {
     #if BENCHMARK
-        kernel.pointee.recordMasked(control: control, place: next?.programCounter ?? 0)
+        kernel.pointee.recordMasked(place: next?.programCounter ?? 0)
     #endif
 }

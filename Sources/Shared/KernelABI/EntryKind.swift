@@ -1,6 +1,7 @@
 // The kinds of kernel entries, by which the longest masked paths are told apart.
 
-/// A system call, a method of `invoke`, an interrupt or a fault.
+/// A system call, a method of `invoke`, an interrupt, a fault, or the scheduling loop, which all
+/// others share.
 @frozen public struct EntryKind: Equatable, Sendable {
     public var index: UInt64
     @inlinable public init(index: UInt64) { self.index = index }
@@ -13,11 +14,13 @@
     @inlinable public static var interrupt: EntryKind { EntryKind(index: 16) }
     @inlinable public static var fault: EntryKind { EntryKind(index: 17) }
     @inlinable public static var unknown: EntryKind { EntryKind(index: 18) }
+    @inlinable public static var scheduling: EntryKind { EntryKind(index: 19) }
     @inlinable public static var firstMethod: UInt64 { 32 }
 
     /// The stand-ins for a control word where no system call was made.
     @inlinable public static var interruptControl: UInt64 { ~0 }
     @inlinable public static var faultControl: UInt64 { ~1 }
+    @inlinable public static var schedulingControl: UInt64 { ~2 }
 
     /// Creates the kind of a control word, or of a stand-in for one.
     @inlinable public init(control raw: UInt64) {
@@ -25,6 +28,8 @@
             self = .interrupt
         } else if raw == EntryKind.faultControl {
             self = .fault
+        } else if raw == EntryKind.schedulingControl {
+            self = .scheduling
         } else if let call = ControlWord(raw: raw).systemCall {
             let method = (raw &>> 32) & 0xff
             index = UInt64(call.rawValue)
@@ -39,7 +44,7 @@
         }
     }
 
-    /// The system call; nil for a method of `invoke`, an interrupt or a fault.
+    /// The system call; nil for all that is none.
     @inlinable public var systemCall: SystemCall? {
         index < EntryKind.interrupt.index
             ? SystemCall(rawValue: UInt8(truncatingIfNeeded: index)) : nil

@@ -20,8 +20,21 @@ public struct MaskedFigure: Codable, Equatable {
 public struct EntryFigure: Codable, Equatable {
     public var entry: String
     public var measured: UInt64
-    /// nil where no bound is known.
+    /// The bound of what is recorded; nil where none is known.
     public var bound: UInt64?
+
+    /// What is wrong with the bound: nothing where it is at most twice what was measured, or where
+    /// the reason for more is known.
+    public var objection: String? {
+        guard let bound else { return "\(entry): no bound" }
+        if measured > bound { return "\(entry): \(measured) measured, above the bound \(bound)" }
+        let isLoose = bound > UInt64(KernelGoals.looseness) * measured
+        if !isLoose || KernelGoals.loose.contains(where: { $0.entry == entry }) { return nil }
+        return measured == 0
+            ? "\(entry): no row of the benchmark measures it"
+            : "\(entry): the bound \(bound) is more than \(KernelGoals.looseness) times the longest "
+                + "measured section, \(measured)"
+    }
 
     /// A line for people; `BenchReport.entryHead` stands above.
     public var tableLine: String {
@@ -84,17 +97,40 @@ extension BenchReport {
     }
 
     /// Sets the proven bounds beside what was measured. Each line of `text` is the name of an
-    /// entry, a tab and its bound; of names with more after the kind ("interrupt: …", "fault:
-    /// …") the largest bound counts.
-    public mutating func setBounds(_ text: String) {
+    /// entry, its bound, and the bound of what the recording kernel records, with tabs between. Of
+    /// names with more after the kind ("interrupt: …", "fault: …") the largest bound counts.
+    ///
+    /// - Parameter isWhole: entries that were not measured come with 0.
+    public mutating func setBounds(_ text: String, isWhole: Bool = false) {
         for line in text.split(separator: "\n") {
             let parts = line.split(separator: "\t").map(String.init)
-            guard parts.count >= 2, let bound = UInt64(parts[1]) else { continue }
-            for index in entries.indices {
-                if !EntryKind.isNamed(entries[index].entry, by: parts[0]) { continue }
+            guard parts.count >= 3, let bound = UInt64(parts[2]) else { continue }
+            let name = EntryKind.group(parts[0])
+            if isWhole && !entries.contains(where: { $0.entry == name }) {
+                entries.append(EntryFigure(entry: name, measured: 0))
+            }
+            for index in entries.indices where entries[index].entry == name {
                 entries[index].bound = max(entries[index].bound ?? 0, bound)
             }
         }
+    }
+    /// Takes the longest section of each entry of a further run.
+    public mutating func noteLongest(_ other: BenchReport) {
+        for figure in other.entries {
+            if let index = entries.firstIndex(where: { $0.entry == figure.entry }) {
+                entries[index].measured = max(entries[index].measured, figure.measured)
+            } else {
+                entries.append(figure)
+            }
+        }
+    }
+    /// The entries beside their bounds, the loosest bound first.
+    public var entryLines: [String] {
+        func ratio(_ figure: EntryFigure) -> Double {
+            Double(figure.bound ?? 0) / max(Double(figure.measured), 0.1)
+        }
+        return [BenchReport.entryHead]
+            + entries.sorted { (ratio($0), $1.entry) > (ratio($1), $0.entry) }.map(\.tableLine)
     }
     public static var entryHead: String {
         "longest masked path by entry".padded(32) + "measured".aligned(9) + "bound".aligned(9)
@@ -108,17 +144,14 @@ extension EntryKind {
         if let systemCall { return "\(systemCall)" }
         if self == .interrupt { return "interrupt" }
         if self == .fault { return "fault" }
+        if self == .scheduling { return "scheduling loop" }
         guard let method else { return "unknown" }
         return "invoke \(method)"
     }
-    /// Whether a line of the table of bounds is about the entry of this name.
-    static func isNamed(_ name: String, by line: String) -> Bool {
-        if line == name { return true }
-        switch name {
-        case "interrupt": return line.hasPrefix("interrupt")
-        case "fault": return line.hasPrefix("fault") || line.hasPrefix("floating-point")
-        case "unknown": return line.contains("unknown")
-        default: return false
-        }
+    /// The kind that a line of the table of bounds is about.
+    static func group(_ line: String) -> String {
+        if line.hasPrefix("interrupt") { return "interrupt" }
+        if line.hasPrefix("fault") || line.hasPrefix("floating-point") { return "fault" }
+        return line.contains("unknown") ? "unknown" : line
     }
 }

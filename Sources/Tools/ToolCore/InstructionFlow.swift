@@ -50,6 +50,11 @@ public enum InstructionFlow: Equatable {
         }
     }
 
+    /// Whether the word reads PMCCNTR_EL0 or CNTVCT_EL0.
+    static func readsCounter(_ word: UInt32) -> Bool {
+        [0xd53b_9d00, 0xd53b_e040].contains(word & ~31)
+    }
+
     /// Whether the next instruction follows in any case, and no other.
     var isStraight: Bool { self == .next || self == .wait || self == .look }
 }

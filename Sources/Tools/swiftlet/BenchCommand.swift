@@ -37,8 +37,7 @@ struct BenchCommand: ParsableCommand {
         for line in report.maskedLines { print(line) }
         for line in report.treeLines { print(line) }
         if !report.entries.isEmpty {
-            print(BenchReport.entryHead)
-            for entry in report.entries.sorted(by: { $0.measured > $1.measured }) { print(entry.tableLine) }
+            for line in report.entryLines { print(line) }
         }
         for note in report.notes { print(note) }
         print("\(output): bench.txt, bench-recording.txt, bench.json, bench.svg, bench.png, histograms/ROW.txt")

@@ -15,21 +15,20 @@ struct WcetCommand: ParsableCommand {
     @Option(help: "Folders of the kernel's sources.") var sources = [
         "Sources/Kernel", "Sources/Shared",
     ]
-    @Option(help: "Where the bounds go, one entry a line.") var list = "build/wcet.tsv"
+    @Option(help: "The same kernel that records its sections, an ELF file: also measure each entry.")
+    var recording: String?
+    @Option(help: "The benchmark's image with that kernel.") var image = "build/bench-recording.img"
+    @Option(help: "The rows of the benchmark that reach the longest sections.") var rows = [
+        "quick", "sweep.", "together.", "chain.15.", "traced.",
+    ]
+    @Option(help: "Where the bounds go with those of the recording kernel, one entry a line.")
+    var list = "build/wcet.tsv"
     @Flag(help: "Print the table for docs/realtime.md.") var markdown = false
     @Flag(help: "Show each loop of the kernel's code, and its bound.") var loops = false
     @Option(help: "Show the longest path of this entry in full.") var entry: String?
 
     func run() throws {
-        let kernel = try ElfFile(path: elf)
-        guard let image = try kernel.codes().first else { return }
-        let code = try KernelCode(image, constants: try KernelConstants(kernel, image))
-        let paths = try LongestPaths(
-            code, lines: symbolize(image), sources: SourceLoops(sourceFiles()))
-        let report = BoundReport(try paths.bounds(), wakes: try paths.wakes())
-        for problem in paths.problems { print("error: \(problem)") }
-        if !paths.problems.isEmpty { throw ExitCode(1) }
-        try writeFile(Array(report.list.utf8), to: list)
+        let (paths, report) = try bounds(elf, .masked)
         if let entry {
             guard let bound = (report.bounds + report.wakes).first(where: { $0.name == entry }) else {
                 throw ToolError("no entry \(entry)")
@@ -50,10 +49,59 @@ struct WcetCommand: ParsableCommand {
         for (function, reason) in paths.excludedPaths.sorted(by: { $0.key < $1.key }) {
             print("without \(function): \(reason)")
         }
-        if !report.excesses.isEmpty {
-            for excess in report.excesses { print("error: \(excess)") }
+        var errors = report.excesses
+        if let recording { errors += try compare(report, recording) }
+        if !errors.isEmpty {
+            for error in errors { print("error: \(error)") }
             throw ExitCode(1)
         }
+    }
+
+    private func bounds(_ elf: String, _ sections: LongestPaths.Sections) throws
+        -> (paths: LongestPaths, report: BoundReport)
+    {
+        let kernel = try ElfFile(path: elf)
+        guard let image = try kernel.codes().first else { throw ToolError("\(elf): no code") }
+        let code = try KernelCode(image, constants: try KernelConstants(kernel, image))
+        let paths = try LongestPaths(
+            code, lines: symbolize(elf, image), sources: SourceLoops(sourceFiles()),
+            sections: sections)
+        let report = BoundReport(try paths.bounds(), wakes: try paths.wakes())
+        for problem in paths.problems { print("error: \(problem)") }
+        if !paths.problems.isEmpty { throw ExitCode(1) }
+        return (paths, report)
+    }
+
+    /// Prints what the benchmark measures of each entry beside the bound of what is recorded.
+    ///
+    /// - Returns: what is wrong.
+    private func compare(_ report: BoundReport, _ recording: String) throws -> [String] {
+        let text = report.list(beside: try bounds(recording, .recorded).report)
+        try writeFile(Array(text.utf8), to: list)
+        var measured = BenchReport()
+        for rows in rows { measured.noteLongest(try measure(rows, recording)) }
+        measured.setBounds(text, isWhole: true)
+        for line in measured.entryLines { print(line) }
+        for (entry, reason) in KernelGoals.loose { print("loose: \(entry): \(reason)") }
+        return measured.entries.compactMap(\.objection)
+    }
+
+    private func measure(_ rows: String, _ recording: String) throws -> BenchReport {
+        var emulator = Emulator(kernel: image)
+        emulator.machine = "virt"
+        emulator.memory = "1024M"
+        emulator.append = "bench=\(rows)"
+        emulator.isCounted = true
+        var run = BenchReport()
+        var panic = PanicWatch(kernel: recording)
+        _ = try emulator.run(interactive: false, timeout: 300) { line in
+            if run.hasEnded { return false }
+            _ = run.add(line: line.replacingOccurrences(of: "\r", with: ""))
+            return panic.take(line) && !run.hasEnded
+        }
+        try panic.check()
+        if !run.isComplete { throw ToolError("the rows \(rows) did not come to their end") }
+        return run
     }
 
     private func sourceFiles() throws -> [(path: String, text: String)] {
@@ -71,7 +119,7 @@ struct WcetCommand: ParsableCommand {
         return files
     }
 
-    private func symbolize(_ image: CodeImage) throws -> SourceLines {
+    private func symbolize(_ elf: String, _ image: CodeImage) throws -> SourceLines {
         let addresses = Array(
             stride(from: image.range.lowerBound, to: image.range.upperBound, by: 4))
         let text = addresses.map { "0x\(String($0, radix: 16))" }.joined(separator: "\n")

@@ -37,7 +37,7 @@ extension Kernel where H: ~Copyable {
     /// Chooses the thread to resume, after the steps that go before it.
     @inline(never) private mutating func choose(_ thread: Ref<Thread>?) -> Ref<Thread>? {
         let hasSteps = core.unarmed != nil || core.dueLevel != .max || core.isYielding
-        if isInterrupted() || core.ready.updates.top >= 0 || hasSteps {
+        if isInterruptedInLoop() || core.ready.updates.top >= 0 || hasSteps {
             return performSteps(thread)
         }
         return chooseNext(thread)
@@ -145,7 +145,7 @@ extension Kernel where H: ~Copyable {
 
     /// Takes a pending interrupt from the controller; returns `.nothing` if none is pending.
     @inline(never) private mutating func takePending() -> TakenInterrupt {
-        isInterrupted() ? hardware.takeInterrupt() : .nothing
+        isInterruptedInLoop() ? hardware.takeInterrupt() : .nothing
     }
 
     /// Handles a timer interrupt that was taken between two steps: the next step serves a deadline.

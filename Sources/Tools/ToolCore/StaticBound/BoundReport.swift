@@ -34,8 +34,15 @@ public struct BoundReport {
         return excesses
     }
 
-    /// Entry, tabulator, bound.
-    public var list: String { bounds.map { "\($0.name)\t\($0.path.length)\n" }.joined() }
+    /// Entry, bound, and the bound of what a recording kernel records, with tabs between.
+    public func list(beside recorded: BoundReport) -> String {
+        let lengths = Dictionary(
+            recorded.bounds.map { ($0.name, $0.path.length) }, uniquingKeysWith: max)
+        return bounds.map { bound in
+            let second = lengths[bound.name].map { "\t\($0)" } ?? ""
+            return "\(bound.name)\t\(bound.path.length)\(second)\n"
+        }.joined()
+    }
 
     private var wait: String {
         "longest wait \(longestWait): "

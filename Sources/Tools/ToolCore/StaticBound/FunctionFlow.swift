@@ -3,13 +3,21 @@
 // Branches to other functions (`b`) are followed as if they belonged to this one: they do not
 // return here. Calls are nodes.
 
+/// An instruction at which masked sections end or begin.
+struct SectionMark {
+    var ends: Bool
+    var begins: Bool
+    /// What follows is of no interest.
+    var isLast = false
+}
+
 /// A straight piece of code.
 struct CodeBlock {
     enum End {
         case flow
         /// The callee and the state that it sees.
         case call(UInt64, AbstractState)
-        case look
+        case mark(SectionMark)
         case `return`
         /// `eret` or `wfi`: interrupts are taken from here on.
         case leave
@@ -101,6 +109,7 @@ struct FunctionFlow {
     private let code: KernelCode
     /// Blocks that the caller excludes by name.
     private let isExcluded: (UInt64) -> Bool
+    private let mark: (UInt64) throws -> SectionMark?
     private var index: [UInt64: Int] = [:]
     private var states: [AbstractState] = []
     private var visits: [Int] = []
@@ -117,11 +126,13 @@ struct FunctionFlow {
     init(
         _ code: KernelCode, start: UInt64, state: AbstractState,
         excluding isExcluded: @escaping (UInt64) -> Bool,
+        mark: @escaping (UInt64) throws -> SectionMark?,
         called: @escaping (UInt64, AbstractState) -> [Int: AbstractValue]?
     ) throws {
         self.code = code
         self.called = called
         self.isExcluded = isExcluded
+        self.mark = mark
         while try !explore(start, state) {}
     }
 
@@ -175,17 +186,19 @@ struct FunctionFlow {
             }
             let instruction = try code.instruction(at)
             instructions.append(at)
+            if let mark = try mark(at) {
+                state.perform(instruction, code.constants)
+                end = .mark(mark)
+                if code.addLeader(at + 4) { return false }
+                next = mark.isLast ? [] : [(at + 4, state)]
+                break walk
+            }
             switch instruction.flow {
-            case .next:
+            case .next, .look:
                 state.perform(instruction, code.constants)
                 at += 4
                 if !code.isLeader(at) { continue walk }
                 next = [(at, state)]
-            case .look:
-                state.perform(instruction, code.constants)
-                end = .look
-                if code.addLeader(at + 4) { return false }
-                next = [(at + 4, state)]
             case .call(let target):
                 end = .call(target, state.arguments)
                 if try code.returns(target), let results = called(target, state.arguments) {

@@ -61,7 +61,7 @@ extension LongestPaths {
             entries.append(
                 self.call("\(call)", start, known: 0x7f << 40, value: UInt64(number) << 40))
         }
-        for (known, value) in others(atLeast: 11, bits: 7, setBits: 1) {
+        for (known, value) in others(atLeast: 11, bits: 7, setBits: 0) {
             entries.append(
                 call("unknown system call", start, known: known << 40, value: value << 40))
         }
@@ -145,7 +145,8 @@ extension LongestPaths {
                 ("a look of the kernel", vectors + 8 * LongestPaths.vectorBytes, plainCall),
             ]
             for (from, start, state) in entries {
-                guard let path = lengths(from: start, state, excluding: without).longest else { continue }
+                let lengths = lengths(from: start, state, Scope(excluded: without))
+                guard let path = longest(of: lengths) else { continue }
                 found.append(EntryBound(name: "\(name) wakes, from \(from)", path: path))
             }
         }
@@ -158,17 +159,27 @@ extension LongestPaths {
         return call("", 0, known: 0x7fff << 32, value: control).state
     }
 
-    /// The longest masked section of each entry, the longest first.
+    /// The longest of the sections. A kernel that records them does not record the way from the
+    /// vector to its first mark, nor from the last one to the exit.
+    private func longest(of lengths: Lengths) -> Path? {
+        sections == .masked ? lengths.longest : lengths.inner
+    }
+
+    /// The longest masked section of each entry, up to where the scheduling loop begins, and the
+    /// longest of that loop in a row of its own; the longest first.
     public func bounds() throws -> [EntryBound] {
         var longest: [String: Path] = [:]
+        func note(_ path: Path, _ name: String) {
+            if path.length > longest[name]?.length ?? -1 { longest[name] = path }
+        }
         for entry in try entries() {
-            guard
-                let path = lengths(from: entry.start, entry.state, excluding: entry.excluded)
-                    .longest
-            else {
-                continue
-            }
-            if path.length > longest[entry.name]?.length ?? -1 { longest[entry.name] = path }
+            var scope = Scope(excluded: entry.excluded)
+            guard let all = self.longest(of: lengths(from: entry.start, entry.state, scope))
+            else { continue }
+            scope.endsInLoop = true
+            let own = self.longest(of: lengths(from: entry.start, entry.state, scope))
+            if let own { note(own, entry.name) }
+            if all.length > own?.length ?? -1 { note(all, EntryKind.scheduling.name) }
         }
         // The kinds together are all interrupts: the row of any tells only where they are not.
         for from in ["user", "idle"] {

@@ -11,7 +11,7 @@ public final class LongestPaths {
     private var reported: Set<String> = []
     private var known: [Key: Lengths] = [:]
     private var open: [UInt64] = []
-    private var situations: [UInt64: Int] = [:]
+    private var situations: [Place: Int] = [:]
     /// Each machine loop that was given a bound: header, source place, bound.
     public private(set) var loopTable: [UInt64: (place: String, bound: Int)] = [:]
     /// Functions that a path reaches and that no bound covers, and why.
@@ -23,25 +23,45 @@ public final class LongestPaths {
     private struct Key: Hashable {
         var function: UInt64
         var state: AbstractState
-        var excluded: Set<String>
+        var scope: Scope
+        var place: Place { Place(function: function, scope: scope) }
     }
+    private struct Place: Hashable {
+        var function: UInt64
+        var scope: Scope
+    }
+    /// How far an analysis goes.
+    struct Scope: Hashable {
+        /// Functions that do not run.
+        var excluded: Set<String> = []
+        /// Whether it ends where the scheduling loop begins, which all entries share.
+        var endsInLoop = false
+    }
+    /// Where masked sections begin and end.
+    public enum Sections {
+        /// Where interrupts are taken, and at the kernel's looks at pending ones.
+        case masked
+        /// Where a kernel that records its sections reads the counter.
+        case recorded
+    }
+    let sections: Sections
 
-    public init(_ code: KernelCode, lines: SourceLines, sources: SourceLoops) {
+    public init(
+        _ code: KernelCode, lines: SourceLines, sources: SourceLoops, sections: Sections = .masked
+    ) {
         self.code = code
         self.lines = lines
         self.sources = sources
+        self.sections = sections
     }
 
     private func report(_ problem: String) {
         if reported.insert(problem).inserted { problems.append(problem) }
     }
 
-    /// The lengths of the code that begins at `start`; `excluded` names functions that it does not
-    /// run.
-    func lengths(from start: UInt64, _ state: AbstractState, excluding excluded: Set<String> = [])
-        -> Lengths
-    {
-        let key = situation(start, state, excluded)
+    /// The lengths of the code that begins at `start`.
+    func lengths(from start: UInt64, _ state: AbstractState, _ scope: Scope = Scope()) -> Lengths {
+        let key = situation(start, state, scope)
         if let found = known[key] { return found }
         if let first = open.firstIndex(of: start) {
             let cycle = (open[first...] + [start]).map { code.image.name($0) }
@@ -62,30 +82,29 @@ public final class LongestPaths {
     private var flows: [Key: FunctionFlow] = [:]
     private var flowing: Set<UInt64> = []
 
-    private func situation(_ start: UInt64, _ state: AbstractState, _ excluded: Set<String>)
-        -> Key
-    {
-        let key = Key(function: start, state: state, excluded: excluded)
-        if flows[key] != nil || situations[start, default: 0] < LongestPaths.situationLimit {
+    private func situation(_ start: UInt64, _ state: AbstractState, _ scope: Scope) -> Key {
+        let key = Key(function: start, state: state, scope: scope)
+        if flows[key] != nil || situations[key.place, default: 0] < LongestPaths.situationLimit {
             return key
         }
-        return Key(function: start, state: AbstractState(), excluded: excluded)
+        return Key(function: start, state: AbstractState(), scope: scope)
     }
 
     private func flow(_ key: Key) throws -> FunctionFlow {
         if let known = flows[key] { return known }
-        let (start, excluded) = (key.function, key.excluded)
-        situations[start, default: 0] += 1
+        let (start, scope) = (key.function, key.scope)
+        situations[key.place, default: 0] += 1
         flowing.insert(start)
         defer { flowing.remove(start) }
         let new = try FunctionFlow(
             code, start: start, state: key.state,
-            excluding: { address in self.isExcluded(address, excluded) },
+            excluding: { address in self.isExcluded(address, scope.excluded) },
+            mark: { address in try self.mark(address, scope) },
             called: { target, state in
                 // A function that calls itself is refused elsewhere; so are jumps that cannot be
                 // followed.
                 if self.flowing.contains(target) { return [:] }
-                guard let flow = try? self.flow(self.situation(target, state, excluded)) else {
+                guard let flow = try? self.flow(self.situation(target, state, scope)) else {
                     return [:]
                 }
                 return flow.results
@@ -105,9 +124,30 @@ public final class LongestPaths {
         return false
     }
 
+    /// The mark at an address; nil where there is none.
+    private func mark(_ address: UInt64, _ scope: Scope) throws -> SectionMark? {
+        let instruction = try code.instruction(address)
+        var mark: SectionMark?
+        switch sections {
+        case .masked:
+            if instruction.flow == .look { mark = SectionMark(ends: true, begins: true) }
+        case .recorded:
+            let word = code.image.instruction(address)
+            guard word.map(InstructionFlow.readsCounter) == true else { return nil }
+            let functions = lines[address].map(\.function)
+            let ends = functions.contains { $0.hasPrefix("recordMasked(") }
+            let begins = functions.contains { $0.hasPrefix("startMasked(") }
+            if ends || begins { mark = SectionMark(ends: ends, begins: begins) }
+        }
+        if mark != nil && scope.endsInLoop {
+            mark?.isLast = lines[address].contains { $0.function == KernelGoals.loop }
+        }
+        return mark
+    }
+
     private func analyse(_ key: Key) throws -> Lengths {
         let flow = try flow(key)
-        let (graph, origins) = FlowGraph(flow.blocks.map { self.node($0, key.excluded) }).reduced()
+        let (graph, origins) = FlowGraph(flow.blocks.map { self.node($0, key.scope) }).reduced()
         let structure = graph.structure()
         let blocks = origins.map { flow.blocks[$0] }
         if let second = structure.irreducible.first {
@@ -130,7 +170,7 @@ public final class LongestPaths {
         } catch { return Lengths() }
     }
 
-    private func node(_ block: CodeBlock, _ excluded: Set<String>) -> FlowGraph.Node {
+    private func node(_ block: CodeBlock, _ scope: Scope) -> FlowGraph.Node {
         let count = block.instructions.count
         let first = block.instructions[0]
         let own: [PathStep] = [.code(function: name(first), place: linePlace(first), count: count)]
@@ -138,11 +178,14 @@ public final class LongestPaths {
         case .flow: return .init(Lengths(through: Path(count, own)), to: block.successors)
         case .return: return .init(Lengths(through: Path(count, own)), isExit: true)
         case .leave: return .init(Lengths(head: Path(count, own)))
-        case .look:
-            return .init(Lengths(head: Path(count, own), tail: Path(0)), to: block.successors)
+        case .mark(let mark):
+            return .init(
+                Lengths(
+                    head: mark.ends ? Path(count, own) : nil, tail: mark.begins ? Path(0) : nil),
+                to: block.successors)
         case .trap: return .init(Lengths())
         case .call(let target, let state):
-            let callee = lengths(from: target, state, excluding: excluded)
+            let callee = lengths(from: target, state, scope)
             let site = linePlace(block.instructions[count - 1])
             func called(_ path: Path?, _ before: Bool) -> Path? {
                 path.map { path in
