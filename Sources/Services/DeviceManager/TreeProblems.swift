@@ -58,6 +58,10 @@ func logSharedPhandles(_ tree: DeviceTree) {
         if let phandle = current.property("phandle")?.word(0) { owners.append((phandle, current.offset)) }
         node = tree.node(after: current, depth: &depth)
     }
+    if let left = node {
+        log(Text("the device tree has more than 4096 phandles; from here on they are not compared:").bytes.span)
+        logPlace(of: left)
+    }
     owners.sort { $0.phandle != $1.phandle ? $0.phandle < $1.phandle : $0.node < $1.node }
     for index in 1..<max(owners.count, 1) where owners[index].phandle == owners[index - 1].phandle {
         guard let first = tree.node(at: owners[index - 1].node), let second = tree.node(at: owners[index].node) else {
