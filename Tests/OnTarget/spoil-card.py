@@ -113,7 +113,7 @@ damages = {
     "guard-of-nothing": lambda: entry(0, *GUARD),
     "guid-table": lambda: guid_table(GUARD),
     "hybrid": lambda: guid_table(FAT, GUARD),
-    "hybrid-with-the-guard-first": lambda: guid_table(GUARD, FAT),
+    "hybrid-with-the-guard-first": lambda: guid_table(GUARD, (7, *FAT[1:])),
     "guid-table-whose-copy-counts": lambda: guid_table_without(1),
     "guid-table-without-entries": lambda: guid_table_without(2, 262144 - 33),
     "guid-table-without-guard": only_newer_header,

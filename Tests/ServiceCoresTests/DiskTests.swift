@@ -157,6 +157,8 @@ private func checksum(_ bytes: some Sequence<UInt8>) -> UInt64 {
                 Partition(number: 4, kind: .guid(.basicData), first: 5000, count: 4001),
             ])
         #expect(table.partitions.map { $0.kind.mayHoldFAT32 } == [true, false, true])
+        let numbers = (0...0xff as ClosedRange<UInt8>).filter { PartitionKind.number($0).mayHoldFAT32 }
+        #expect(numbers == [0x07, 0x0b, 0x0c, 0xef])
         #expect(!table.isCopy)
         for (size, number) in [(128, 1), (128, 1024), (256, 3), (512, 2)] {
             var card = GUIDCard([(.efiSystem, 2048, 3047)], size: size, number: number)

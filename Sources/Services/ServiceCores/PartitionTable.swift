@@ -5,15 +5,16 @@
 
 /// What a partition is for.
 public enum PartitionKind: Equatable, Sendable {
-    /// The type byte of the classic table: 0x0b and 0x0c are FAT32, 0x83 is Linux.
+    /// The type byte of the classic table: 0x0b and 0x0c are FAT32, 0x83 is Linux. 0x07 and 0xef are
+    /// what a hybrid's tools make of a GUID table's "basic data" and "EFI system".
     case number(UInt8)
     /// The type of a GUID table.
     case guid(GUID)
 
-    /// Whether the partition may hold a FAT32 file system.
+    /// Whether the partition may hold a FAT32 file system; its boot sector says whether it does.
     public var mayHoldFAT32: Bool {
         switch self {
-        case .number(let number): number == 0x0b || number == 0x0c
+        case .number(let number): number == 0x0b || number == 0x0c || number == 0x07 || number == 0xef
         case .guid(let guid): guid == .efiSystem || guid == .basicData
         }
     }
