@@ -17,7 +17,7 @@ final class InterruptTests: TreeTestCase {
             let device = try XCTUnwrap(tree.node("/bus/device@50000"))
             var list = try device.interrupts()
             var lines: [Int?] = []
-            while let interrupt = try list?.next()?.route() {
+            while let interrupt = try list?.next() {
                 XCTAssertEqual(interrupt, try device.interrupt(lines.count), "at \(lines.count)")
                 lines.append(interrupt.line)
             }
@@ -133,14 +133,54 @@ final class InterruptTests: TreeTestCase {
             b: b { #address-cells = <0>; #interrupt-cells = <1>; interrupt-map = <2 &a 2>; };
             """
         XCTAssertEqual(try lines("interrupt-parent = <&a>; interrupts = <2>;", circle), [nil])
-        // A parent each entry: so many searches of the tree are not made.
-        let parents = (0..<100).map {
+    }
+
+    /// Each search for a phandle goes through the whole tree, so their number is limited.
+    func testSearchesAreLimited() throws {
+        let parents = (0..<300).map {
             "p\($0): p\($0) { interrupt-controller; #interrupt-cells = <1>; };"
         }.joined()
-        let entries = (0..<100).map { "<\($0) &p\($0) 1>" }.joined(separator: ", ")
-        let many =
-            "n: n { #address-cells = <0>; #interrupt-cells = <1>; interrupt-map = \(entries), <100 &gic 0 2 4>; };"
-        XCTAssertEqual(try lines("interrupt-parent = <&n>; interrupts = <100>;", parents + many), [nil])
+        func nexus(_ entries: Int) -> String {
+            let entries = (0..<entries).map { "<\($0) &p\($0) 1>" }.joined(separator: ", ")
+            return "n: n { #address-cells = <0>; #interrupt-cells = <1>;"
+                + " interrupt-map = \(entries), <1000 &gic 0 2 4>; };"
+        }
+        let device = "interrupt-parent = <&n>; interrupts = <1000>;"
+        XCTAssertEqual(try lines(device, parents + nexus(255)), [34])
+        XCTAssertEqual(try lines(device, parents + nexus(256)), [nil])
+        let extended = (0..<255).map { "<&p\($0) 1>" }.joined(separator: ", ")
+        let expected = [Int?](repeating: nil, count: 255)
+        XCTAssertEqual(
+            try lines("interrupts-extended = \(extended), <&gic 0 2 4>;", parents), expected + [34])
+        XCTAssertEqual(
+            try lines("interrupts-extended = \(extended), <&p255 1>, <&gic 0 2 4>;", parents), expected + [nil, nil])
+        // The last ones are kept: many interrupts in turn of two, one of them through a map.
+        let pairs = (0..<600).map { _ in "<&n 1000>, <&gic 0 3 4>" }.joined(separator: ", ")
+        let found = try lines("interrupts-extended = \(pairs);", parents + nexus(1))
+        XCTAssertEqual(found, (0..<1200).map { $0 % 2 == 0 ? 34 : 35 })
+    }
+
+    func testInterruptsAreLimited() throws {
+        let all = [Int?](repeating: 34, count: 4096)
+        let list = Array(repeating: "<0 2 4>", count: 4096).joined(separator: ", ")
+        XCTAssertEqual(try lines("interrupts = \(list);"), all)
+        XCTAssertEqual(try lines("interrupts = \(list), <0 2 4>, <0 2 4>;"), all + [nil])
+    }
+
+    func testEntriesOfMapsAreLimited() throws {
+        let entries = (0..<1024).map { "<\($0) &gic 0 2 4>" }.joined(separator: ", ")
+        let nexus = "n: n { #address-cells = <0>; #interrupt-cells = <1>; interrupt-map = \(entries); };"
+        let list = Array(repeating: "<1023>", count: 258).joined(separator: ", ")
+        let device = "reg = <0x50000 0x1000>; interrupt-parent = <&n>; interrupts = \(list);"
+        let bytes = try compile(
+            replacing: "\t\tpl031@", with: "device@50000 { \(device) };\t\tpl031@",
+            and: ("\tpsci {", nexus + "\tpsci {"))
+        try describe(bytes) { tree, _ in
+            var interrupts = try XCTUnwrap(tree.node("/bus/device@50000")).interrupts()
+            var lines: [Int?] = []
+            while let interrupt = try interrupts?.next() { lines.append(interrupt.line) }
+            XCTAssertEqual(lines, [Int?](repeating: 34, count: 256) + [nil, nil])
+        }
     }
 
     func testAControllerThatHasAMapKeepsItsInterrupts() throws {

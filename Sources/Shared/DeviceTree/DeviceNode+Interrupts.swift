@@ -12,6 +12,11 @@ public struct DeviceInterrupt: Equatable, Sendable {
     public var isEdge: Bool
     /// The controller's node offset; -1 where the interrupt leads to none.
     public var controller: Int32
+
+    /// An interrupt without a controller.
+    fileprivate static func nowhere(_ index: Int) -> DeviceInterrupt {
+        DeviceInterrupt(index: index, line: nil, isEdge: false, controller: -1)
+    }
 }
 
 extension DeviceNode {
@@ -30,11 +35,11 @@ extension DeviceNode {
     public func interrupt(_ index: Int) throws(DeviceTreeError) -> DeviceInterrupt? {
         guard var list = try interrupts() else { return nil }
         for _ in 0..<index {  // at most once for each cell of the property
-            guard let earlier = try list.next() else { return nil }
+            guard let earlier = try list.nextSpecifier() else { return nil }
             // Where the list cannot be read on, this interrupt has no controller either.
-            if earlier.controller == nil { return try earlier.route() }
+            if earlier.junction == nil { return .nowhere(earlier.index) }
         }
-        return try list.next()?.route()
+        return try list.next()
     }
 
     /// Returns the interrupt at place `index` among those that the kernel's controllers deliver;
@@ -46,7 +51,7 @@ extension DeviceNode {
     ) throws(DeviceTreeError) -> DeviceInterrupt? {
         guard var list = try interrupts() else { return nil }
         var remaining = index
-        while let interrupt = try list.next()?.route() {  // once an interrupt
+        while let interrupt = try list.next() {  // once an interrupt
             if !machine.delivers(interrupt) { continue }
             if remaining == 0 { return interrupt }
             remaining -= 1
@@ -91,12 +96,6 @@ extension DeviceNode {
         return cells
     }
 
-    /// Whether interrupts go on from here by `interrupt-map`. A controller that also has a map
-    /// handles them itself.
-    fileprivate var interruptMap: DeviceProperty? {
-        property("interrupt-controller") == nil ? property("interrupt-map") : nil
-    }
-
     /// What kind of interrupt controller this node is, if any.
     public var controllerKind: ControllerKind { property("compatible")?.controllerKind ?? .none }
 }
@@ -106,33 +105,45 @@ public struct InterruptList {
     private let node: DeviceNode
     private let property: DeviceProperty
     private let isExtended: Bool
-    /// The controller of the entry that was read last, its phandle where an entry names it, and the
-    /// cells of its specifiers.
-    private var controller: DeviceNode?
-    private var phandle: UInt32?
-    private var cells = 0
+    /// The controller or nexus of the entry that was read last.
+    private var junction: Junction?
+    private var junctions: Junctions
     /// The next cell to read.
     private var position = 0
     private var index = 0
+    /// Interrupts of one device: four times the lines of a controller.
+    private static var maximumCount: Int { 4096 }
 
     init(of node: DeviceNode, _ property: DeviceProperty) throws(DeviceTreeError) {
         self.node = node
         self.property = property
         isExtended = node.interruptProperty == .interruptsExtended
-        if isExtended { return }
-        controller = node.interruptParent
-        if let controller { cells = try controller.interruptCells() }
+        junctions = Junctions(of: node.tree)
+        if !isExtended, let parent = node.interruptParent { junction = try Junction(parent) }
     }
 
-    /// Returns the next interrupt as the tree describes it; nil behind the last. An interrupt
-    /// without controller is the last: nobody says where the next one begins.
+    /// Returns the next interrupt, through every nexus on the way; nil behind the last. An interrupt
+    /// without controller is the last: nobody says where the next one begins. So is the one behind
+    /// `maximumCount`.
     ///
-    /// - Throws: `badCells`, `badLength`.
-    public mutating func next() throws(DeviceTreeError) -> InterruptSpecifier? {
+    /// - Throws: `noSuchLine` where the controller does not have it; `badCells`, `badLength`.
+    public mutating func next() throws(DeviceTreeError) -> DeviceInterrupt? {
+        try nextSpecifier()?.route(&junctions)
+    }
+
+    /// Returns the next interrupt as the node's controller or nexus numbers it.
+    fileprivate mutating func nextSpecifier() throws(DeviceTreeError) -> InterruptSpecifier? {
         if position * 4 >= property.count { return nil }
-        if isExtended { try readController() }
-        var specifier = InterruptSpecifier(of: node, index, controller)
-        if controller == nil {
+        if isExtended {
+            guard let phandle = property.word(position) else {
+                throw DeviceTreeError(.badLength, .interruptsExtended, node: node.offset)
+            }
+            position += 1
+            junction = try junctions.find(phandle)
+        }
+        if index == InterruptList.maximumCount { junction = nil }
+        var specifier = InterruptSpecifier(of: node, index, junction)
+        guard let cells = junction?.cells else {
             position = property.count
             return specifier
         }
@@ -144,34 +155,66 @@ public struct InterruptList {
         index += 1
         return specifier
     }
+}
 
-    private mutating func readController() throws(DeviceTreeError) {
-        guard let named = property.word(position) else {
-            throw DeviceTreeError(.badLength, .interruptsExtended, node: node.offset)
+/// A controller or a nexus.
+private struct Junction {
+    let node: DeviceNode
+    /// The number of cells of a specifier here.
+    let cells: Int
+    /// Where interrupts go on from here. A controller that also has a map handles them itself.
+    let map: DeviceProperty?
+    let kind: ControllerKind
+
+    init(_ node: DeviceNode) throws(DeviceTreeError) {
+        self.node = node
+        cells = try node.interruptCells()
+        map = node.property("interrupt-controller") == nil ? node.property("interrupt-map") : nil
+        kind = node.controllerKind
+    }
+}
+
+/// The controllers and nexuses on the ways of a device's interrupts, by phandle. Each search goes
+/// through the whole tree, so the last ones are kept, and the number of searches is limited.
+private struct Junctions {
+    private let tree: DeviceTree
+    private var known = InlineArray<4, (phandle: UInt32, junction: Junction)?>(repeating: nil)
+    private var oldest = 0
+    private var remaining = 256
+    /// Entries of maps that may still be looked at.
+    var entries = 1 << 18
+
+    init(of tree: DeviceTree) { self.tree = tree }
+
+    mutating func find(_ phandle: UInt32) throws(DeviceTreeError) -> Junction? {
+        for index in 0..<4 {
+            if let entry = known[index], entry.phandle == phandle { return entry.junction }
         }
-        position += 1
-        if named == phandle { return }
-        phandle = named
-        controller = node.tree.controller(named)
-        if let controller { cells = try controller.interruptCells() }
+        if remaining == 0 { return nil }
+        remaining -= 1
+        guard let node = tree.controller(phandle) else { return nil }
+        let junction = try Junction(node)
+        known[oldest] = (phandle, junction)
+        oldest = (oldest + 1) & 3
+        return junction
     }
 }
 
 /// An interrupt as a controller or a nexus numbers it.
-public struct InterruptSpecifier {
+private struct InterruptSpecifier {
     private let node: DeviceNode
-    private let index: Int
+    let index: Int
     /// Whose interrupt it is; nil: nobody's.
-    private(set) var controller: DeviceNode?
+    private(set) var junction: Junction?
     private var words = InlineArray<4, UInt32>(repeating: 0)
     private var count = 0
     /// Where the device lies for the nexus, whose map may ask for it: the first cells of `reg`.
     private var address = InlineArray<4, UInt32>(repeating: 0)
 
-    init(of node: DeviceNode, _ index: Int, _ controller: DeviceNode?) {
+    init(of node: DeviceNode, _ index: Int, _ junction: Junction?) {
         self.node = node
         self.index = index
-        self.controller = controller
+        self.junction = junction
     }
 
     mutating func take(_ property: DeviceProperty, at position: Int, cells: Int) {
@@ -179,59 +222,53 @@ public struct InterruptSpecifier {
         count = cells
     }
 
-    /// Parents that one interrupt's maps may name, at most: finding each takes a search of the tree.
-    private static var maximumLookups: Int { 64 }
-
     /// Returns the controller's line that this interrupt is, through every nexus on the way.
-    ///
-    /// - Throws: `noSuchLine` where the controller does not have it; `badCells`, `badLength`.
-    public func route() throws(DeviceTreeError) -> DeviceInterrupt {
+    func route(_ junctions: inout Junctions) throws(DeviceTreeError) -> DeviceInterrupt {
         var hop = self
-        if hop.controller?.interruptMap != nil, let reg = node.property("reg") {
+        if hop.junction?.map != nil, let reg = node.property("reg") {
             for cell in 0..<4 { hop.address[cell] = reg.word(cell) ?? 0 }
         }
-        var lookups = 0
         for _ in 0..<DeviceNode.maximumDepth {
-            guard let controller = hop.controller else { break }
-            guard let map = controller.interruptMap else { return try hop.decode(controller) }
-            try hop.pass(controller, map, &lookups)
+            guard let junction = hop.junction else { break }
+            guard let map = junction.map else { return try hop.decode(junction) }
+            try hop.pass(junction.node, map, &junctions)
         }
-        return DeviceInterrupt(index: index, line: nil, isEdge: false, controller: -1)
+        return .nowhere(index)
     }
 
     /// Becomes what the first entry of the nexus's map makes of it (2.4.3.1): each entry has the
     /// unit address and the specifier at the nexus, then those at the next controller, as many cells
     /// as that one says. Where no entry is for it, the interrupt has no controller.
     private mutating func pass(
-        _ nexus: DeviceNode, _ map: DeviceProperty, _ lookups: inout Int
+        _ nexus: DeviceNode, _ map: DeviceProperty, _ junctions: inout Junctions
     ) throws(DeviceTreeError) {
         let addressCells = try nexus.cells(.addressCells, default: 2)
         let mask = nexus.property("interrupt-map-mask")
-        controller = nil
+        junction = nil
         var phandle: UInt32?
-        var parent: DeviceNode?
+        var parent: Junction?
         var cells = (address: 0, specifier: 0)
         var position = 0
-        while position * 4 < map.count {  // once an entry
+        while position * 4 < map.count, junctions.entries > 0 {  // once an entry
+            junctions.entries -= 1
             let isMatch = matches(map, at: position, mask, addressCells)
             position += addressCells + count + 1
             guard let named = map.word(position - 1) else { throw nexus.isCutShort }
             if named != phandle {
                 phandle = named
-                parent = nexus.tree.controller(named)
-                lookups += 1
-                guard let parent, lookups <= InterruptSpecifier.maximumLookups else { return }
+                parent = try junctions.find(named)
+                guard let parent else { return }
                 // A parent that says nothing of addresses has none.
-                cells = (try parent.cells(.addressCells, default: 0), try parent.interruptCells())
+                cells = (try parent.node.cells(.addressCells, default: 0), parent.cells)
             }
             let next = position + cells.address + cells.specifier
             if next * 4 > map.count { throw nexus.isCutShort }
-            if isMatch, let parent, parent.hasGoodStatus {
+            if isMatch, let parent, parent.node.hasGoodStatus {
                 for cell in 0..<4 {
                     address[cell] = cell < cells.address ? map.word(position + cell) ?? 0 : 0
                 }
                 take(map, at: position + cells.address, cells: cells.specifier)
-                controller = parent
+                junction = parent
                 return
             }
             position = next
@@ -254,13 +291,12 @@ public struct InterruptSpecifier {
 
     /// The line at a controller (Linux bindings: arm,gic.yaml; brcm,bcm2836-l1-intc.yaml,
     /// <line flags>; brcm,bcm2835-armctrl-ic.yaml, <bank number>).
-    private func decode(_ controller: DeviceNode) throws(DeviceTreeError) -> DeviceInterrupt {
+    private func decode(_ controller: Junction) throws(DeviceTreeError) -> DeviceInterrupt {
         var interrupt = DeviceInterrupt(
-            index: index, line: nil, isEdge: false, controller: controller.offset)
-        let kind = controller.controllerKind
-        if count < (kind.isGIC ? 3 : 2) { return interrupt }
+            index: index, line: nil, isEdge: false, controller: controller.node.offset)
+        if count < (controller.kind.isGIC ? 3 : 2) { return interrupt }
         var flags: UInt32 = 4
-        switch kind {
+        switch controller.kind {
         case .none: return interrupt
         case .gicv2, .gicv3:
             // <type number flags>: type 0 counts the shared lines 32 to 1019, type 1 the private

@@ -156,7 +156,7 @@ extension TreeReport {
                     if let range = try node.registers(index) { device.registers.append(range) }
                 }
                 var list = try node.interrupts()
-                while let interrupt = try list?.next()?.route() {
+                while let interrupt = try list?.next() {
                     if let line = interrupt.line, machine.delivers(interrupt) {
                         device.lines.append(line)
                     } else {
