@@ -72,7 +72,8 @@ build: tool ## Build kernel and tasks, and pack build/kernel8.img, for all board
 	@$(TOOL) image --kernel build/kernel.elf --bundle build/system.bundle -o build/kernel8.img
 	@sha256sum build/kernel8.img
 
-# The same system, with one more driver that takes what is not its own; and with tasks that do what a task must not do.
+# The same system, with one more driver that takes what is not its own; with tasks that do what a task must not do; and with
+# tasks that put the supervision to the test.
 system-tests-image: build $(NUISANCES)
 	@cp $(BIN)/Intruder build/tasks/Intruder.elf
 	@$(SYSTEM_BUNDLE) --tasks Tests/OnTarget/Intruder/system.toml --entry Intruder=build/tasks/Intruder.elf -o build/intruder.bundle
@@ -82,6 +83,11 @@ system-tests-image: build $(NUISANCES)
 	@llvm-objcopy --strip-all build/tasks/Culprit.elf build/tasks/Culprit.stripped
 	@$(SYSTEM_BUNDLE) --tasks Tests/OnTarget/Culprit/system.toml --entry Culprit=build/tasks/Culprit.stripped -o build/culprit.bundle
 	@$(TOOL) image --kernel build/kernel.elf --bundle build/culprit.bundle -o build/culprit.img
+	@cp $(BIN)/Hog build/tasks/Hog.elf
+	@$(TOOL) mark-traps build/tasks/Hog.elf
+	@llvm-objcopy --strip-all build/tasks/Hog.elf build/tasks/Hog.stripped
+	@$(SYSTEM_BUNDLE) --tasks Tests/OnTarget/Hog/system.toml --entry Hog=build/tasks/Hog.stripped -o build/hog.bundle
+	@$(TOOL) image --kernel build/kernel.elf --bundle build/hog.bundle -o build/hog.img
 
 # The same system with ordinary tasks that try to harm the others: what a folder of Tests/OnTarget/Nuisance adds to the platform's.
 $(NUISANCES): nuisance-%: build

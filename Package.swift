@@ -180,6 +180,10 @@ if onTarget {
             path: "Tests/OnTarget/Nuisance",
             exclude: ["console", "flood", "power"], swiftSettings: strict + taskFlags,
             linkerSettings: linked("task.ld")),
+        .executableTarget(
+            name: "Hog", dependencies: ["KernelABI", "UserRuntime", "Protocols", "ServiceCores"],
+            path: "Tests/OnTarget/Hog", exclude: ["system.toml"], swiftSettings: strict + taskFlags,
+            linkerSettings: linked("task.ld")),
         .target(name: "CTargetTests", path: "Tests/OnTarget/CTargetTests"),
         .executableTarget(
             name: "TargetTests",

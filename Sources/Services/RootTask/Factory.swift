@@ -85,6 +85,8 @@ import UserRuntime
         }
         tasks[number].generation += 1
         if tasks[number].service == Name("supervisor") { watch(false) }
+        // It watches the task from now on, not from its next round.
+        if !description.privileges.contains(.rootView) { signalSupervisor(FactoryOperation.startedBit) }
     }
 
     /// Memory that is the task's for good: its arena, its persistent pages, its own untyped memory.

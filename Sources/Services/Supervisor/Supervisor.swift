@@ -313,7 +313,7 @@ import UserRuntime
         text.add(" lost ")
         text.decimal(received[1])
         text.add(received[1] == 1 ? " line" : " lines")
-        text.add(": its manifest entry does not open the log")
+        text.add(received[2] == 0 ? ": its manifest entry does not open the log" : ": the log did not take them")
         say(text.bytes)
     }
 

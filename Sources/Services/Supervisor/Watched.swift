@@ -53,6 +53,7 @@ struct Watched {
     mutating func restarted(at now: UInt64) {
         heartbeat.seen(at: now)
         processor = ProcessorWatch(now: now, used: 0)
+        lostTold = 0
     }
 
     var isRunning: Bool {

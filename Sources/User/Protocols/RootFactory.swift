@@ -55,7 +55,7 @@ import KernelABI
 
     /// Bit of the supervisor's notification: a task with the root task's view is about to run; it has the machine for itself.
     @inlinable public static var machineTakenBit: UInt64 { 4 }
-    /// Bit of the supervisor's notification: a start that it asked for with `begin` has ended.
+    /// Bit of the supervisor's notification: a task runs, or a start that it asked for with `begin` has failed.
     @inlinable public static var startedBit: UInt64 { 2 }
     @inlinable public static var maximumDepth: Int { 10 }
 }

@@ -165,6 +165,7 @@ public func showSignOfLife() {
 /// Word 0 of what every task may send to the supervisor.
 public enum SupervisorWord {
     public static var heartbeat: UInt64 { 0 }
-    /// Word 1: how many lines for the log the task has lost so far, since it has no log.
+    /// Word 1: how many lines the task has lost in its present life. Word 2: 0 where it may not open the log, 1 where the log
+    /// did not take the last one.
     public static var lostLines: UInt64 { 6 }
 }

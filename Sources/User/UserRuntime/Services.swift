@@ -34,7 +34,10 @@ public enum LogWord {
     public static var maximumLength: Int { 104 }
 }
 
-/// Sends a line to the log; gives up after 100 ms, or at `deadline`. Whether the log took it.
+/// Sends a line to the log; gives up after 100 ms, or at `deadline`. A line that the log does not take
+/// is counted, and the supervisor tells the count.
+///
+/// - Returns: whether the log took it.
 @discardableResult
 public func log(
     _ text: Span<UInt8>, to log: Endpoint = Endpoint(StartSlot.log), deadline: Instant = .after(milliseconds: 100)
@@ -42,12 +45,37 @@ public func log(
     do throws(KernelError) {
         try log.send(logLine(text), Attachment(), deadline: deadline)
         return true
-    } catch { return false }
+    } catch {
+        noteLostLine(error)
+        return false
+    }
 }
 
-/// Sends a line to the log and waits until it was shown, or `deadline`. Whether it was.
+/// Sends a line to the log and waits until it was shown, or `deadline`. A line that the log does not
+/// take is counted, and the supervisor tells the count.
+///
+/// - Returns: whether it was shown.
 public func logAndWait(_ text: Span<UInt8>, deadline: Instant) -> Bool {
-    (try? Endpoint(StartSlot.log).call(logLine(text), deadline: deadline)) != nil
+    do throws(KernelError) {
+        _ = try Endpoint(StartSlot.log).call(logLine(text), deadline: deadline)
+        return true
+    } catch {
+        noteLostLine(error)
+        return false
+    }
+}
+
+/// Lines that the log did not take, of this task's present life.
+nonisolated(unsafe) private var lostLines: UInt64 = 0
+
+/// Counts a lost line and tells the supervisor the sum. It never waits: a sum that the supervisor does
+/// not take now is part of the next one.
+private func noteLostLine(_ error: KernelError) {
+    // One thread of a task writes to the log; two that write at once may miscount, no more.
+    unsafe lostLines &+= 1
+    let hasLog: UInt64 = error == .invalidCapability ? 0 : 1
+    try? Endpoint(StartSlot.supervisor).send(
+        RegisterMessage(SupervisorWord.lostLines, unsafe lostLines, hasLog), deadline: .immediately)
 }
 
 private func logLine(_ text: Span<UInt8>) -> RegisterMessage {
