@@ -36,15 +36,14 @@ extension Factory {
         try? Thread(RootSlot.thread).setPriority(urgency, maximum: 255)
     }
 
-    /// Starts a task that was begun, and tells the supervisor.
+    /// Starts a task that was begun, and tells the supervisor what became of it.
     mutating func startBegun(_ number: Int) {
-        do throws(FactoryFailure) {
-            try start(number)
-            tasks[number].progress = .ended
-        } catch { tasks[number].progress = .failed(error.cause) }
+        do throws(FactoryFailure) { try start(number) } catch {
+            tasks[number].progress = .failed(error.cause)
+            signalSupervisor(FactoryOperation.startedBit)
+        }
         setUrgency()
         if supervisor == nil || tasks[number].service == Name("supervisor") { noteOwnStart(number) }
-        signalSupervisor(FactoryOperation.startedBit)
     }
 
     /// Takes back a restart that was planned or begun.

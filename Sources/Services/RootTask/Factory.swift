@@ -85,6 +85,7 @@ import UserRuntime
         }
         tasks[number].generation += 1
         if tasks[number].service == Name("supervisor") { watch(false) }
+        tasks[number].progress = .ended
         // It watches the task from now on, not from its next round.
         if !description.privileges.contains(.rootView) { signalSupervisor(FactoryOperation.startedBit) }
     }

@@ -16,17 +16,12 @@ struct Activity {
 
 extension Supervisor {
     /// Ends the tasks that hang, and names those that compute without a wait.
-    ///
-    /// - Parameter wasKept: something more urgent kept the supervisor from running, and with it all that are less urgent.
-    mutating func judge(wasKept: Bool) {
+    mutating func judge() {
         let now = now
-        let hasSuspect = watched.indices.contains {
-            watched[$0].isRunning && watched[$0].heartbeat.look(at: now) != .alive
-        }
         let isLook = now >= lastLook + Supervisor.period
-        if !hasSuspect && !wasKept && !isLook { return }
+        if !isLook && !hasSuspect(at: now) { return }
         let all = activity()
-        for index in culprits(all, wasKept: wasKept) { endHanging(index) }
+        for index in culprits(all) { endHanging(index) }
         if !isLook { return }
         lastLook = now
         for index in 0..<watched.count where watched[index].isRunning {
@@ -37,8 +32,25 @@ extension Supervisor {
         }
     }
 
+    private mutating func hasSuspect(at now: UInt64) -> Bool {
+        for index in 0..<watched.count
+        where watched[index].isRunning && watched[index].heartbeat.look(at: now) != .alive {
+            return true
+        }
+        return false
+    }
+
+    /// Whether a task can run that would keep the supervisor from running at `priority`.
+    func isKept(below priority: UInt8) -> Bool {
+        activity().contains { $0.urgency.isRunnable && $0.urgency.priority >= priority }
+    }
+
     /// The silent tasks that are to blame for it themselves. The others get their time anew.
-    private mutating func culprits(_ all: [Activity], wasKept: Bool) -> [Int] {
+    ///
+    /// What kept the supervisor from running kept the others too. While that runs, it is the most
+    /// urgent of all, and nobody else is to blame. Once it waits, each suspect has an eighth of its
+    /// period to show a sign.
+    private mutating func culprits(_ all: [Activity]) -> [Int] {
         let now = now
         var mostUrgent: UInt8 = 0
         for activity in all where activity.urgency.isRunnable {
@@ -47,10 +59,8 @@ extension Supervisor {
         var culprits: [Int] = []
         for index in 0..<watched.count where watched[index].isRunning {
             let verdict = watched[index].heartbeat.look(at: now)
-            let urgency = all[Int(watched[index].number)].urgency
-            let couldRun = !wasKept || urgency.isRunnable && urgency.priority >= watch?.priority ?? 0
-            if verdict == .alive && couldRun { continue }
-            if !couldRun || !urgency.isToBlame(mostUrgent: mostUrgent) {
+            if verdict == .alive { continue }
+            if !all[Int(watched[index].number)].urgency.isToBlame(mostUrgent: mostUrgent) {
                 watched[index].heartbeat.seen(at: now)
             } else if verdict == .silent {
                 culprits.append(index)

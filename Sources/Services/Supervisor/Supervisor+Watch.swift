@@ -2,7 +2,8 @@
 //
 // Whenever the supervisor goes to sleep it sets this thread's timer a little behind its own. Where it runs in time it sets it
 // anew, so this thread never wakes and costs nobody anything. Where it does not, something more urgent keeps the processor: this
-// thread lifts the supervisor above that, and waits again. The supervisor then judges, and goes back to its own priority.
+// thread lifts the supervisor above that, and waits again. The supervisor goes back to its own priority when nothing keeps it any
+// more: lowered earlier, it would be kept from waiting for messages too, and would miss the signs of life of more urgent tasks.
 
 import KernelABI
 import ServiceCores

@@ -108,23 +108,20 @@ import UserRuntime
     }
 
     private mutating func tick() {
-        // Who had the machine kept all the others from running.
-        var wasKept = watch?.hasLifted ?? false
         if isMachineTaken {
             if isMachineLeft() { return }
             isMachineTaken = false
-            wasKept = true
         }
         lastTick = now
         // Before it wakes anybody: whom it has just told something looks as if it kept those below from running.
-        judge(wasKept: wasKept)
+        judge()
         feedWatchdog()
         findNewTasks(isFirstLook: false)
         flushLines()
         for index in 0..<watched.count where watched[index].state.phase == .starting { noteProgress(index) }
         for index in 0..<watched.count where watched[index].state.isDue(at: lastTick) { begin(index) }
         arm()
-        if watch?.hasLifted == true { watch?.lower() }
+        if let watch, watch.hasLifted, !isKept(below: watch.priority) { watch.lower() }
     }
 
     /// Tasks that were started since the last look.
