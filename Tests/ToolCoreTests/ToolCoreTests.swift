@@ -152,6 +152,9 @@ final class ToolCoreTests: XCTestCase {
         # Goal: 1 missed
         # Missed Cycles: 00000
         # Not run: e
+        # Summary: rows 3, goals kept 1, goals missed 1
+        # row      min    avg    max   goal
+        # a.b        2      2      4    225 instructions
         # bench end
         """
 
@@ -159,6 +162,13 @@ final class ToolCoreTests: XCTestCase {
         let report = BenchReport(text: benchText)
         XCTAssertEqual(report.notes, ["Clock: x", "Not run: e"])
         XCTAssertEqual(report.rows.map(\.name), ["a.b", "c", "d"])
+        XCTAssertEqual(
+            report.digest,
+            [
+                "Summary: rows 3, goals kept 1, goals missed 1",
+                "row      min    avg    max   goal",
+                "a.b        2      2      4    225 instructions",
+            ])
         let row = report.rows[0]
         XCTAssertEqual(row.unit, "instructions")
         XCTAssertEqual(row.goal, 225)

@@ -10,10 +10,18 @@ enum Unit {
 
     var name: StaticString {
         switch self {
-        case .instructions: "instructions (PMCCNTR_EL0, resolution 1)"
-        case .cycles: "cycles (PMCCNTR_EL0, resolution 1)"
-        case .ticks: "ticks (CNTVCT_EL0, resolution 1)"
+        case .instructions: "instructions"
+        case .cycles: "cycles"
+        case .ticks: "ticks"
         case .bytes: "bytes"
+        }
+    }
+    /// The register that counts it, and its step.
+    var source: StaticString {
+        switch self {
+        case .instructions, .cycles: " (PMCCNTR_EL0, resolution 1)"
+        case .ticks: " (CNTVCT_EL0, resolution 1)"
+        case .bytes: ""
         }
     }
     /// Whether the goals are stated in it: a time on some machine says nothing about a path's length.

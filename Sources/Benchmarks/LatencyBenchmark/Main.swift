@@ -11,6 +11,7 @@ import UserRuntime
     var bench = Bench(boot: unsafe boot.pointee)
     bench.note("bench begin")
     do throws(KernelError) { try measure(&bench) } catch { bench.note("error ", UInt64(error.rawValue)) }
+    bench.summarize()
     bench.note("bench end")
     // Within a running system there is no device tree for it: it stops, and leaves the machine on.
     if bench.boot.deviceTreeSize == 0 { try? Thread(RootSlot.thread).suspend() }

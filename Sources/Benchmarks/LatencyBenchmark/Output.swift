@@ -38,6 +38,21 @@ struct OutputLine {
             divisor /= 10
         }
     }
+    /// Decimal, with blanks before it up to `columns`.
+    mutating func append(_ value: UInt64, columns: Int) {
+        var bound: UInt64 = 10
+        for width in 1..<columns {
+            if value < bound { for _ in 0..<(columns - width) { append(UInt8(ascii: " ")) } }
+            if value < bound { break }
+            bound *= 10
+        }
+        append(value)
+    }
+    /// Text, with blanks behind it up to `columns`.
+    mutating func append(_ name: RowName, columns: Int) {
+        append(name)
+        for _ in 0..<max(0, columns - name.count) { append(UInt8(ascii: " ")) }
+    }
     /// cyclictest's way of labelling a figure.
     mutating func append(_ label: StaticString, _ value: UInt64, digits: Int) {
         append(label)
@@ -49,6 +64,9 @@ struct OutputLine {
         count = 0
     }
 }
+
+/// What the last lines show. Rows are made by methods that do not change the benchmark.
+private nonisolated(unsafe) var digest = Digest()
 
 extension Bench {
     /// A line that belongs to no row.
@@ -82,16 +100,49 @@ extension Bench {
         masked.clear()
     }
 
+    /// The last lines: how many rows keep their goals, and those that stand for the kernel.
+    func summarize() {
+        let digest = unsafe digest
+        var text = OutputLine()
+        text.append("# Summary: rows ")
+        text.append(digest.rows)
+        text.append(", goals kept ")
+        text.append(digest.goalsKept)
+        text.append(", goals missed ")
+        text.append(digest.goalsMissed)
+        text.append("\n# ")
+        text.append(RowName("row"), columns: 38)
+        text.append("       min       avg       max      goal\n")
+        for index in 0..<digest.count {
+            let row = digest[index]
+            text.append("# ")
+            text.append(row.name, columns: 38)
+            text.append(row.minimum, columns: 10)
+            text.append(row.average, columns: 10)
+            text.append(row.maximum, columns: 10)
+            if let goal = row.goal { text.append(goal, columns: 10) } else { text.append("         -") }
+            text.append(" ")
+            text.append(row.unit)
+            text.append("\n")
+            text.flush(console)
+        }
+        text.flush(console)
+    }
+
     /// One row: the histogram, what is read off it, and whether the maximum keeps the goal.
     func report(_ name: RowName, unit: Unit, _ histogram: borrowing Histogram) {
+        // Safety: only the main thread makes rows.
+        let goal = unit.hasGoals ? name.goal : nil
+        unsafe digest.add(name, histogram, goal: goal, unit: unit.name)
         var text = OutputLine()
         // The console's load may stand in the middle of a line.
         text.append("\n# Row: ")
         text.append(name)
         text.append("\n# Unit: ")
         text.append(unit.name)
+        text.append(unit.source)
         text.append("\n# Goal: ")
-        if unit.hasGoals, let goal = name.goal {
+        if let goal {
             text.append(goal)
             text.append(histogram.keeps(goal) ? " kept" : " missed")
         } else {

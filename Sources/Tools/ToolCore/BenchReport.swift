@@ -54,6 +54,8 @@ public struct BenchReport: Codable, Equatable {
     public private(set) var notes: [String] = []
     /// The longest masked path of each kernel entry that was seen.
     public internal(set) var entries: [EntryFigure] = []
+    /// The benchmark's own last lines: how many rows keep their goals, and those that matter most.
+    public private(set) var digest: [String] = []
     private var isInside = false
     /// Whether its last line came.
     public private(set) var hasEnded = false
@@ -78,6 +80,7 @@ public struct BenchReport: Codable, Equatable {
         entries += other.entries.filter { entry in !entries.contains { $0.entry == entry.entry } }
         rows += other.rows.filter { !contains($0.name) }
         notes += other.notes.filter { !notes.contains($0) }
+        if digest.isEmpty { digest = other.digest }
     }
 
     /// Takes a line of the console; returns the row that it completed.
@@ -89,7 +92,9 @@ public struct BenchReport: Codable, Equatable {
         }
         // Lines of the console's load are no figures.
         if !isInside || line == "# bench begin" || line.hasPrefix("#.") { return nil }
-        if let name = line.after("# Row: ") {
+        if !digest.isEmpty || line.hasPrefix("# Summary: ") {
+            digest.append(line.after("# ") ?? line)
+        } else if let name = line.after("# Row: ") {
             rows.append(BenchRow(name: name))
         } else if !rows.isEmpty, BenchReport.read(line, &rows[rows.count - 1]) {
             return line.hasPrefix(BenchReport.lastLabel) ? rows.last : nil

@@ -41,6 +41,7 @@ struct BenchCommand: ParsableCommand {
         }
         for note in report.notes { print(note) }
         print("\(output): bench.txt, bench-recording.txt, bench.json, bench.svg, bench.png, histograms/ROW.txt")
+        for line in report.digest { print(line) }
         print(report.summary)
     }
 
