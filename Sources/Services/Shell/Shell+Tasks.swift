@@ -220,6 +220,7 @@ extension Shell {
         var table = TextTable()
         table.column("SLOT", .right)
         table.column("KIND")
+        table.column("OF")
         table.column("RIGHTS")
         table.column("BADGE", .right)
         table.column("DEPTH", .right)
@@ -228,11 +229,29 @@ extension Shell {
             if reply[1] != 0 {
                 let kind = ObjectKind(rawValue: UInt8(truncatingIfNeeded: reply[1])) ?? .null
                 let badge = kind == .endpoint ? ClientBadge(raw: reply[3]).task : reply[3]
-                table.row([number(slot), Text(kind.text).bytes, rights(reply[2]), number(badge), number(reply[4])])
+                table.row([
+                    number(slot), Text(kind.text).bytes, Text(owner(slot, kind)).bytes, rights(reply[2]),
+                    number(badge), number(reply[4]),
+                ])
             }
             slot += 1
         }
         table.render(to: &terminal.out)
+    }
+
+    /// Whose a capability is: the task that answers an endpoint, or what the object belongs to. The
+    /// root task fills the first slots; behind them is what the task itself made or opened.
+    private func owner(_ slot: UInt64, _ kind: ObjectKind) -> StaticString {
+        switch UInt32(slot) {
+        case StartSlot.log.index: "log"
+        case StartSlot.names.index: "names"
+        case StartSlot.supervisor.index: "supervisor"
+        case StartSlot.factory.index: "root"
+        case StartSlot.systemControl.index, StartSlot.interruptControl.index: "the kernel"
+        case StartSlot.interrupt.index..<StartSlot.asidPool.index: "its device"
+        case StartSlot.firstFree.index... where kind == .endpoint: "opened by name"
+        default: "itself"
+        }
     }
 
     private func rights(_ raw: UInt64) -> [UInt8] {
