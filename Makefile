@@ -135,7 +135,7 @@ test-target: tests-bundle ## Tests on the target under QEMU: virt, and the board
 	@$(TOOL) test-target --test '$(TEST)' --boards project --totals build/test-target.totals
 
 test-system: system-tests-image ## Tests of the whole system, at its console (TEST=name runs those that start so)
-	@$(TOOL) test-system Tests/OnTarget/system/*.txt --test '$(TEST)' --totals build/test-system.totals \
+	@$(TOOL) test-system Tests/OnTarget/system/*.txt README.md docs/reference/shell.md --test '$(TEST)' --totals build/test-system.totals \
 	  $(foreach tasks,$(wildcard Tests/OnTarget/*/system.toml),--tasks $(tasks))
 
 test-boards: tests-bundle system-tests-image ## The Raspberry Pi under QEMU: its drivers, its card image, and Debian's trees

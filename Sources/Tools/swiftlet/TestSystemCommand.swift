@@ -8,8 +8,11 @@ struct TestSystemCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "test-system", abstract: "Boot the system for each dialogue, type, and compare what it says.")
 
-    @Argument(help: "Files of dialogues (Sources/Tools/ToolCore/Dialogue.swift says how they look).") var files:
-        [String]
+    @Argument(
+        help: """
+            Files of dialogues (Sources/Tools/ToolCore/Dialogue.swift says how they look), and \
+            pages whose examples are dialogues (Dialogue+Examples.swift).
+            """) var files: [String]
     @Option(help: "The image.") var image = "build/kernel8.img"
     @Option(help: "The same kernel as an ELF file.") var kernel = "build/kernel.elf"
     @Option(help: "A further system.toml with tasks of the tests' images.") var tasks: [String] = []
@@ -25,11 +28,19 @@ struct TestSystemCommand: ParsableCommand {
                 throw ToolError("\(file): cannot be read")
             }
             let tests: [Dialogue]
-            do { tests = try Dialogue.read(String(decoding: data, as: UTF8.self)) } catch {
+            let text = String(decoding: data, as: UTF8.self)
+            do {
+                let name = file.split(separator: "/").last ?? ""
+                tests =
+                    file.hasSuffix(".md")
+                    ? Dialogue.examples(text, prefix: String(name.dropLast(3)))
+                    : try Dialogue.read(text)
+            } catch {
                 throw ToolError("\(file): \(error)")
             }
             for dialogue in tests where test == "all" || dialogue.name.hasPrefix(test) {
-                let machine = dialogue.setup.machine ?? "virt"
+                let named = dialogue.setup.machine ?? "virt"
+                let machine = Board.all.first { $0.name == named }?.machine ?? named
                 if try !known(machine.prefix { $0 != "," }) {
                     print("  skipped system.\(dialogue.name): this QEMU has no \(machine)")
                     continue
@@ -148,7 +159,13 @@ struct TestSystemCommand: ParsableCommand {
 
     private func emulator(_ setup: Dialogue.Setup) throws -> Emulator {
         var emulator = Emulator(kernel: try setup.damage.map(damaged) ?? setup.image ?? image)
-        if let machine = setup.machine { emulator.machine = machine }
+        if let machine = setup.machine {
+            if Board.all.contains(where: { $0.name == machine }) {
+                try emulator.become(machine)
+            } else {
+                emulator.machine = machine
+            }
+        }
         if let processor = setup.processor { emulator.processor = processor }
         if let memory = setup.memory { emulator.memory = memory }
         if let date = setup.date { emulator.devices += ["-rtc", "base=\(date),clock=vm"] }
