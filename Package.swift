@@ -109,7 +109,7 @@ var targets: [Target] = [
     library("User", "UserRuntime", ["KernelABI", "CUserEntry"]),
     library("User", "Protocols", ["KernelABI"]),
     library("Drivers", "DriverCores", ["MMIO"], swift: noHeap),
-    library("Services", "ServiceCores", ["Protocols"]),
+    library("Services", "ServiceCores", ["KernelABI", "Protocols"]),
     library("Benchmarks", "BenchmarkStatistics", swift: kernelFlags),
     library("Benchmarks", "LoadGenerator", ["KernelABI"], swift: kernelFlags),
 
@@ -187,7 +187,7 @@ if onTarget {
         .target(name: "CTargetTests", path: "Tests/OnTarget/CTargetTests"),
         .executableTarget(
             name: "TargetTests",
-            dependencies: ["KernelABI", "CUserEntry", "UserRuntime", "CTargetTests"],
+            dependencies: ["KernelABI", "MMIO", "CUserEntry", "UserRuntime", "CTargetTests"],
             path: "Tests/OnTarget/TargetTests",
             swiftSettings: strict + taskFlags,
             linkerSettings: linked("task.ld")),

@@ -25,10 +25,6 @@ struct ModelRegisters: RegisterAccess {
         return device.load(offset)
     }
     func write32(_ offset: Int, _ value: UInt32) { device.store(offset, value) }
-    func read8(_ offset: Int) -> UInt8 { fatalError("8-bit load at \(offset)") }
-    func read64(_ offset: Int) -> UInt64 { fatalError("64-bit load at \(offset)") }
-    func write8(_ offset: Int, _ value: UInt8) { fatalError("8-bit store at \(offset)") }
-    func write64(_ offset: Int, _ value: UInt64) { fatalError("64-bit store at \(offset)") }
 }
 
 /// The standard controller.

@@ -83,8 +83,6 @@ struct TraceRegisters: RegisterAccess {
         precondition(offset % 8 == 0)
         record.store(window, offset, value)
     }
-    func read8(_ offset: Int) -> UInt8 { fatalError("8-bit load at \(offset)") }
-    func write8(_ offset: Int, _ value: UInt8) { fatalError("8-bit store at \(offset)") }
 }
 
 /// The system registers of the record.

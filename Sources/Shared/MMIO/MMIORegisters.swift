@@ -14,6 +14,9 @@
         @inline(__always) public func read8(_ offset: Int) -> UInt8 {
             unsafe VolatileMappedRegister<UInt8>(unsafeBitPattern: base &+ UInt(offset)).load()
         }
+        @inline(__always) public func read16(_ offset: Int) -> UInt16 {
+            unsafe VolatileMappedRegister<UInt16>(unsafeBitPattern: base &+ UInt(offset)).load()
+        }
         @inline(__always) public func read32(_ offset: Int) -> UInt32 {
             unsafe VolatileMappedRegister<UInt32>(unsafeBitPattern: base &+ UInt(offset)).load()
         }
@@ -22,6 +25,9 @@
         }
         @inline(__always) public func write8(_ offset: Int, _ value: UInt8) {
             unsafe VolatileMappedRegister<UInt8>(unsafeBitPattern: base &+ UInt(offset)).store(value)
+        }
+        @inline(__always) public func write16(_ offset: Int, _ value: UInt16) {
+            unsafe VolatileMappedRegister<UInt16>(unsafeBitPattern: base &+ UInt(offset)).store(value)
         }
         @inline(__always) public func write32(_ offset: Int, _ value: UInt32) {
             unsafe VolatileMappedRegister<UInt32>(unsafeBitPattern: base &+ UInt(offset)).store(value)
