@@ -82,7 +82,7 @@ private final class RootMachine {
     }
 
     /// The factory as the root task makes it at boot, with two tasks in its list.
-    func makeFactory() throws -> Factory {
+    func makeFactory(_ change: (inout TaskDescription) -> Void = { _ in }) throws -> Factory {
         var boot = BootInformation()
         boot.firstFreeSlot = UInt64(RootMachine.firstFree)
         boot.slotCount = UInt64(system.rootTable.pointee.count)
@@ -110,7 +110,9 @@ private final class RootMachine {
             manifestFile: UnsafeBufferPointer(start: nil, count: 0), memory: memory, slots: slots,
             window: root, own: own, asidPool: .init(pool), namesPage: names)
         for name in ["supervisor", "first", "second"] as [StaticString] {
-            _ = try factory.list(TaskState(RootMachine.description(Name(name))))
+            var description = RootMachine.description(Name(name))
+            if name.utf8CodeUnitCount == 5 { change(&description) }
+            _ = try factory.list(TaskState(description))
         }
         // A device with a page of registers and an interrupt line.
         factory.tasks[1].device.registers = [(0x900_0000, 4096)]
@@ -258,6 +260,58 @@ private final class RootMachine {
             factory.startBegun(1)
             #expect(machine.areScratchSlotsEmpty, "call \(number): a scratch slot is taken")
             if machine.system.isBroken { return }
+        }
+    }
+
+    /// What a start takes from the arena is what `ArenaNeed` says, which the host command trusts.
+    @Test func aStartTakesWhatItNeeds() throws {
+        let changes: [(inout TaskDescription) -> Void] = [
+            { _ in }, { $0.heapBytes = 0 }, { $0.heapBytes = 1 << 20 }, { $0.stackBytes = 1 << 20 | 4096 },
+            { $0.persistentBytes = TaskDescription.maximumPersistent },
+            { $0.privileges = .asidPool | .taskNames }, { $0.privileges = .rootView },
+        ]
+        for (number, change) in changes.enumerated() {
+            let machine = try RootMachine()
+            var factory = try machine.makeFactory {
+                change(&$0)
+                $0.arenaBits = 21
+            }
+            let file = try #require(factory.bundle.file(Name("Program")))
+            let image = try ElfImage(Span(_unsafeElements: file), permitted: TaskAddress.image)
+            let need = factory.arenaNeed(1, image)
+            try factory.start(1)
+            #expect(machine.takenBytes(factory.slots.task(1).arena.index) == UInt64(need.bytes), "\(number)")
+            #expect(factory.tasks[1].held == UInt32(need.heldCount), "\(number)")
+            let small = try RootMachine()
+            var refused = try small.makeFactory {
+                change(&$0)
+                $0.arenaBits = UInt8(need.arenaBits - 1)
+            }
+            do throws(FactoryFailure) {
+                try refused.start(1)
+                Issue.record("\(number): it starts in half of what it needs")
+            } catch {
+                #expect(error.cause == .arenaTooSmall, "\(number)")
+                #expect(error.shortage?.needed == UInt64(need.bytes), "\(number)")
+                #expect(error.shortage?.total == 1 << UInt64(need.arenaBits - 1), "\(number)")
+            }
+        }
+    }
+
+    /// A machine with too little memory: the failure has the bytes.
+    @Test func memoryThatLacksIsCounted() throws {
+        let machine = try RootMachine()
+        var factory = try machine.makeFactory { $0.arenaBits = 26 }
+        let free = factory.memory.freeBytes()
+        do throws(FactoryFailure) {
+            try factory.start(1)
+            Issue.record("it starts")
+        } catch {
+            #expect(error.cause == .noMemory)
+            #expect(error.shortage?.needed == 64 << 20)
+            #expect(error.shortage?.free == free)
+            let largest = try #require(error.shortage?.largest)
+            #expect(largest == 2 << 20)
         }
     }
 }

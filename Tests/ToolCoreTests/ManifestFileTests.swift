@@ -38,7 +38,7 @@ final class ManifestFileTests: XCTestCase {
     private func encode(_ toml: String) throws -> [UInt8] {
         let board = try SystemFile(toml: "[board]\ncompatible = [\"acme,board\"]\n")
         let platform = try Platform(
-            common: [try SystemFile(toml: toml)], boards: [.init(name: "acme", path: "acme.toml", file: board)])
+            common: [try SystemFile(toml: toml)], boards: [.init(name: "acme", file: board)])
         return try platform.manifests(binaries: ["UART", "Log"])[0].bytes
     }
 
@@ -79,7 +79,14 @@ final class ManifestFileTests: XCTestCase {
                 "reason = \"because\"", "reason = \"because\"\non_give_up = \"keep_trying\"",
                 "task log: on_give_up is \"stay_dead\", \"reboot\", or with `restart` \"keep_trying\""
             ),
-            ("stable_ms", "settled_ms", "task uart: restart: stable_ms is missing"),
+            ("stable_ms", "settled_ms", "task uart: restart: unknown key \"settled_ms\""),
+            (", stable_ms = 10000", "", "task uart: restart: stable_ms is missing"),
+            ("priority = 100", "priorty = 100", "task uart: unknown key \"priorty\"; is it \"priority\"?"),
+            ("name = \"uart\"", "nmae = \"uart\"", "task 2: unknown key \"nmae\"; is it \"name\"?"),
+            (
+                "arena_bits = 16", "arena_bits = 16\npersistent = 135168",
+                "task uart: persistent is a multiple of 4096, at most 131072"
+            ),
             ("stable_ms = 10000", "stable_ms = 10000, x = 1", "task uart: restart: unknown key \"x\""),
             ("initial_ms = 50,", "initial_ms = 0,", "task uart: restart: initial_ms is 1 to maximum_ms"),
             ("restart = {", "restart = 3 #", "task uart: restart is a table"),
@@ -90,7 +97,7 @@ final class ManifestFileTests: XCTestCase {
             ("name = \"uart\"\n", "", "task 2: name is missing"),
             ("name = \"uart\"", "name = \"\"", "task 2: name \"\" has 1 to 32 bytes"),
             ("\"UART\"", "\"Uart\"", "task uart: no entry of the bundle is called Uart, its binary"),
-            ("\"serial.1\"", "\"log.1\"", "task uart: opens \"log.1\", which no task provides"),
+            ("\"serial.1\"", "\"log.1\"", "task uart: opens \"log.1\", which no task provides on the board acme"),
             ("\"serial.1\"", "4", "task uart: opens is a list of texts in quotes"),
             (
                 "\"device\"", "\"boot\"",
@@ -108,10 +115,13 @@ final class ManifestFileTests: XCTestCase {
             (good, "[task]\nname = \"a\"", "task is a list of tables: write [[task]]"),
             (good, "", "there is no [[task]]"),
             (good, "colour = 1\n", "unknown key \"colour\""),
-            (good, many, "65 tasks; a manifest has at most 64"),
+            (good, many, "task t64: 65 tasks; a manifest has at most 64"),
         ] {
             XCTAssertThrowsError(try encode(good.replacing(text, with: replacement)), words) { error in
-                XCTAssertEqual("\(error)".replacing("manifest of acme: ", with: ""), words)
+                let parts = "\(error)".split(separator: ": ", maxSplits: 2)
+                XCTAssertEqual(parts[0], "system.toml")
+                XCTAssertTrue(parts[1].hasPrefix("line "), "\(error)")
+                XCTAssertEqual(String(parts[2]), words)
             }
         }
     }
@@ -153,7 +163,7 @@ final class ManifestFileTests: XCTestCase {
             .replacing("priority = 7", with: "priority = 230")
         func refusal(_ urgency: String) -> String {
             do { _ = try encode(supervisor + good.replacing("priority = 100", with: urgency)) } catch {
-                return "\(error)".replacing("manifest of acme: task uart: ", with: "")
+                return "\(error)".split(separator: ": ", maxSplits: 3).last.map(String.init) ?? ""
             }
             return "none"
         }
@@ -179,8 +189,23 @@ final class ManifestFileTests: XCTestCase {
 
     func testABrokenFileIsSaidWithItsLine() {
         XCTAssertThrowsError(try encode(good.replacing("stack = 8192", with: "stack = "))) { error in
-            XCTAssertTrue("\(error)".hasPrefix("line 16, column "), "\(error)")
+            XCTAssertTrue("\(error)".hasPrefix("system.toml: line 16, column "), "\(error)")
         }
     }
 
+    func testEachErrorHasItsLine() {
+        let text = good.replacing("opens = [", with: "# [[task]]\nopens = [\n  # ] ' \n  ").replacing(
+            "because", with: "\\\" # = [")
+        for (key, value, line) in [
+            ("priority = 100", "priority = 256", 14), ("restart = {", "restart = { x = 1,", 24),
+            ("priority = 100", "priorty = 100", 14), ("priority = 100\n", "", 10),
+            ("\"UART\"", "\"Uart\"", 12), ("\"serial.1\"", "\"log.1\"", 20),
+            ("compatible = [", "compatible = [\"\", ", 23), ("arena_bits = 16", "arena_bits = 40", 17),
+            ("provides = \"serial\"", "provides = \"log\"", 11),
+        ] {
+            XCTAssertThrowsError(try encode(text.replacing(key, with: value)), value) { error in
+                XCTAssertTrue("\(error)".hasPrefix("system.toml: line \(line): "), "\(line): \(error)")
+            }
+        }
+    }
 }

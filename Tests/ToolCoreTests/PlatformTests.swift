@@ -20,7 +20,8 @@ final class PlatformTests: XCTestCase {
         """
     }
     private func board(_ name: String, _ head: String, _ tasks: String = "") throws -> Platform.Board {
-        try Platform.Board(name: name, path: "\(name).toml", file: try SystemFile(toml: "[board]\n\(head)\n\(tasks)"))
+        try Platform.Board(
+            name: name, file: try SystemFile(toml: "[board]\n\(head)\n\(tasks)", path: "\(name).toml"))
     }
     private func platform(_ boards: [Platform.Board], common: String? = nil) throws -> Platform {
         try Platform(common: [try SystemFile(toml: common ?? task("log"))], boards: boards)
@@ -74,13 +75,20 @@ final class PlatformTests: XCTestCase {
             refusal {
                 _ = try platform([board("b", "compatible = [\"b\"]")], common: shell).manifests(binaries: ["Binary"])
             },
-            "manifest of b: task shell: opens \"clock\", which no task provides")
+            "system.toml: line 9: task shell: opens \"clock\", which no task provides on the board b")
         XCTAssertEqual(
             refusal { _ = try platform(boards).manifests(binaries: ["Binary"]) },
-            "manifest of a: addition to shell: no task of every board is called so")
+            "a.toml: line 14: addition to shell: no task of every board is called so")
         XCTAssertEqual(
             refusal { _ = try board("a", "compatible = [\"a\"]", more.replacing("opens", with: "open")) },
-            "addition to shell: unknown key \"open\"")
+            "a.toml: line 5: addition to shell: unknown key \"open\"; is it \"opens\"?")
+        let opens = more.replacing("clock.1", with: "lock")
+        XCTAssertEqual(
+            refusal {
+                let boards = try [board("a", "compatible = [\"a\"]", clock + opens)]
+                _ = try platform(boards, common: shell).manifests(binaries: ["Binary"])
+            },
+            "a.toml: line 15: addition to shell: opens \"lock\", which no task provides on the board a")
     }
 
     func testATaskThatMaySilenceTheShellIsWarnedOf() throws {
@@ -91,7 +99,7 @@ final class PlatformTests: XCTestCase {
         XCTAssertEqual(
             try warnings("start = \"boot\""),
             [
-                "task loop: heartbeat_ms is missing; its priority is 7, the shell's 7: if it hangs, nobody can type, "
+                "system.toml: line 13: task loop: heartbeat_ms is missing; its priority is 7, the shell's 7: if it hangs, nobody can type, "
                     + "and nothing ends it"
             ])
         XCTAssertEqual(try warnings(heartbeat), [])
@@ -110,26 +118,28 @@ final class PlatformTests: XCTestCase {
             refusal { _ = try platform([one, other]).manifests(binaries: ["Binary"]) }
         }
         XCTAssertEqual(
-            manifests(try board("two", "compatible = [\"b\"]")), "two.toml: board \"b\" is named by one.toml too")
+            manifests(try board("two", "compatible = [\"b\"]")),
+            "two.toml: line 2: board: \"b\" is named by one.toml too")
         XCTAssertEqual(
             manifests(try board("two", "compatible = [\"c\"]\nfallback = true")),
-            "two.toml: one.toml is the fallback already")
+            "two.toml: line 3: board: one.toml is the fallback already")
         XCTAssertEqual(
-            manifests(try board("two", "")),
-            "manifest of two: board: compatible has 1 to 16 values of 1 to 64 bytes")
+            refusal { _ = try board("two", "") },
+            "two.toml: line 1: board: compatible has 1 to 16 values of 1 to 64 bytes")
         XCTAssertEqual(
-            manifests(try board("two", "compatible = [\"\"]")),
-            "manifest of two: board: compatible has 1 to 16 values of 1 to 64 bytes")
-        XCTAssertEqual(refusal { _ = try board("two", "colour = 1") }, "board: unknown key \"colour\"")
+            refusal { _ = try board("two", "compatible = [\"\"]") },
+            "two.toml: line 2: board: compatible has 1 to 16 values of 1 to 64 bytes")
         XCTAssertEqual(
-            refusal { _ = try Platform.Board(name: "a", path: "a", file: try SystemFile(toml: task("a"))) },
-            "[board] is missing, which says what boards this file is for")
+            refusal { _ = try board("two", "colour = 1") }, "two.toml: line 2: board: unknown key \"colour\"")
+        XCTAssertEqual(
+            refusal { _ = try Platform.Board(name: "a", file: try SystemFile(toml: task("a"))) },
+            "system.toml: line 1: [board] is missing, which says what boards this file is for")
         XCTAssertEqual(
             refusal { _ = try platform([one], common: "[[addition]]\ntask = \"log\"\n" + task("log")) },
-            "[board] and [[addition]] are for a file of one board: platform/BOARD/system.toml")
+            "system.toml: line 1: [board] and [[addition]] are for a file of one board: platform/BOARD/system.toml")
         XCTAssertEqual(
             refusal { _ = try platform([one], common: "[board]\ncompatible = [\"a\"]") },
-            "[board] and [[addition]] are for a file of one board: platform/BOARD/system.toml")
+            "system.toml: line 1: [board] and [[addition]] are for a file of one board: platform/BOARD/system.toml")
     }
 
     /// The project's own files, and the roots of its own trees and of QEMU's `virt`.
@@ -149,5 +159,54 @@ final class PlatformTests: XCTestCase {
         XCTAssertEqual(try boards.choice(for: ["acme,board"])?.isFallback, true)
         XCTAssertEqual(boards.warnings, [])
         XCTAssertThrowsError(try Platform(folder: folder + "/none"))
+    }
+
+    /// Stack, heap and arena are held against each other, against the binary, and against the board.
+    func testMemoryThatDoesNotFit() throws {
+        let file = PlatformTests.elfFile(pages: 8)
+        func refusal(_ change: (String, String), memory: String = "memory = 1048576") throws -> String {
+            let common = task("log").replacing(change.0, with: change.1)
+            let boards = try [board("a", "compatible = [\"a\"]\n\(memory)")]
+            let platform = try platform(boards, common: common)
+            return self.refusal { try platform.checkMemory(entries: [("Binary", file)]) }
+        }
+        XCTAssertEqual(try refusal(("7", "7")), "nothing")
+        XCTAssertEqual(
+            try refusal(("stack = 4096", "stack = 262144")),
+            "system.toml: line 6: task log: stack = 262144 does not fit its arena of 262144 bytes (arena_bits = 18)")
+        XCTAssertEqual(
+            try refusal(("stack = 4096", "stack = 4096\nheap = 1048576")),
+            "system.toml: line 7: task log: heap = 1048576 does not fit its arena of 262144 bytes (arena_bits = 18)")
+        XCTAssertEqual(
+            try refusal(("arena_bits = 18", "arena_bits = 16")),
+            "system.toml: line 7: task log: arena_bits = 16 is 65536 bytes; the task needs 79744: write 17")
+        XCTAssertEqual(try refusal(("arena_bits = 18", "arena_bits = 17")), "nothing")
+        XCTAssertEqual(
+            try refusal(("arena_bits = 18", "arena_bits = 21")),
+            "system.toml: line 7: task log: arena_bits = 21 is 2097152 bytes; the board a has 1048576")
+        XCTAssertEqual(try refusal(("arena_bits = 18", "arena_bits = 21"), memory: ""), "nothing")
+        XCTAssertEqual(
+            try refusal(("arena_bits = 18", "arena_bits = 18\nuntyped_bits = 22")),
+            "system.toml: line 8: task log: untyped_bits = 22 is 4194304 bytes; the board a has 1048576")
+        XCTAssertEqual(
+            try refusal(("arena_bits = 18", "arena_bits = 18\nuntyped_bits = 20")),
+            "system.toml: line 7: task log: up to this one the tasks that start at boot take 1310720 bytes; "
+                + "the board a has 1048576")
+        XCTAssertEqual(
+            self.refusal {
+                try platform([board("a", "compatible = [\"a\"]")]).checkMemory(entries: [("Binary", [1, 2])])
+            }, "system.toml: line 3: task log: its binary Binary is not a task's ELF file: truncated")
+    }
+
+    /// An ELF file with one segment of code.
+    private static func elfFile(pages: Int) -> [UInt8] {
+        var file = [UInt8](repeating: 0, count: 4096)
+        for (offset, value, bytes) in [
+            (0, 0x0001_0102_464c_457f, 8), (16, 2, 2), (18, 183, 2), (24, 0x40_0000, 8), (32, 64, 8), (54, 56, 2),
+            (56, 1, 2), (64, 1, 4), (68, 5, 4), (80, 0x40_0000, 8), (96, 4096, 8), (104, pages * 4096, 8),
+        ] {
+            for index in 0..<bytes { file[offset + index] = UInt8(truncatingIfNeeded: value >> (8 * index)) }
+        }
+        return file
     }
 }

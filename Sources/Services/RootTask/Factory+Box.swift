@@ -7,9 +7,6 @@ import ServiceCores
 import UserRuntime
 
 extension Factory {
-    /// Bits of the slots that the kernel gives a root task.
-    static var boxTableBits: Int { 12 }
-
     /// The information page, and a bundle's head that lists the task's own segments. There is no device tree in a box.
     func giveRootView(_ number: Int, _ builder: inout TaskBuilder, _ image: ElfImage) throws(FactoryFailure) {
         var information = BootInformation()
@@ -18,7 +15,7 @@ extension Factory {
         information.bundleSize = 4096
         information.counterFrequency = boot.counterFrequency
         information.firstFreeSlot = UInt64(RootSlot.firstUntyped.index) + 1
-        information.slotCount = 1 << UInt64(Factory.boxTableBits)
+        information.slotCount = 1 << UInt64(tasks[number].description.tableBits)
         information.firstFreeAddress = 0x8000_0000
         information.ipcBufferAddress = TaskAddress.ipcBuffer
         let bits = tasks[number].description.untypedBits

@@ -34,6 +34,9 @@ struct Desk {
         if let first = free.popLast() { current = first }
     }
 
+    /// Whether requests are taken already.
+    var isOpen: Bool { current.slot != .none }
+
     /// For a caller that is answered at once; there is always one.
     var spare: Reply? { free.last }
 

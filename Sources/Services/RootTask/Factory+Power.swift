@@ -1,5 +1,6 @@
 // Switching the machine off and on again: by the board's own driver where one was started, else by the kernel.
 
+import DeviceTree
 import KernelABI
 import Protocols
 import ServiceCores
@@ -25,5 +26,34 @@ extension Factory {
         do throws(KernelError) {
             if action == 1 { try control.reboot() } else { try control.powerOff(status: status) }
         } catch { throw FactoryFailure(.kernel, error) }
+    }
+
+    /// Ends the machine as the command line's `run` asks, if the shell did not start or a boot task
+    /// that answers it: then nobody performs the commands.
+    func endUnattended() {
+        guard let shell = number(of: Name("shell")) else { return }
+        let opens = tasks[shell].description.opens
+        let isAttended = !tasks.contains { task in
+            task.description.start == .boot && task.phase == .waiting
+                && (task.name == Name("shell") || task.service == Name("names") || opens.contains(task.service))
+        }
+        guard !isAttended, let arguments = try? BootArguments(commandLine()),
+            let end = BootEnd(arguments: arguments)
+        else { return }
+        console.line { $0.add("nobody performs the commands of run=; it ends as they ask") }
+        switch end {
+        case .reboot: try? power(1, 0)
+        case .powerOff(let status): try? power(0, UInt64(status))
+        }
+    }
+
+    /// The kernel's command line, which the device tree holds.
+    private func commandLine() -> [UInt8] {
+        let start = unsafe UnsafeRawPointer(bitPattern: UInt(boot.deviceTreeAddress))
+        // Safety: the kernel mapped that many bytes of the tree there, for good.
+        guard let start = unsafe start, let tree = try? unsafe DeviceTree(at: start, limit: Int(boot.deviceTreeSize)),
+            let text = unsafe tree.node("/chosen")?.property("bootargs")?.string
+        else { return [] }
+        return unsafe Array(text)
     }
 }

@@ -278,7 +278,7 @@ extension Factory {
 
     private func describeCapability(_ number: Int, _ slot: UInt64, _ answer: inout FactoryAnswer) throws(FactoryFailure)
     {
-        let count: UInt64 = 1 << UInt64(StartSlot.tableBits)
+        let count: UInt64 = 1 << UInt64(tasks[number].description.tableBits)
         answer.message[5] = count
         if tasks[number].phase != .running { throw FactoryFailure(.wrongState) }
         if slot >= count { throw FactoryFailure(.badRequest) }

@@ -16,28 +16,55 @@ extension Factory {
             return
         }
         for description in manifest.tasks {
-            do throws(FactoryFailure) { _ = try list(TaskState(description)) } catch { report(description.name, error) }
+            do throws(FactoryFailure) { _ = try list(TaskState(description)) } catch {
+                report(description.name, error)
+            }
         }
         var order = 0
         while order < 256 {
             for number in 0..<tasks.count
             where tasks[number].description.start == .boot && Int(tasks[number].description.order) == order {
-                do throws(FactoryFailure) { try start(number) } catch { report(tasks[number].name, error) }
+                do throws(FactoryFailure) { try start(number) } catch {
+                    if error.shortage == nil { report(tasks[number].name, error) }
+                }
             }
             order += 1
         }
+        endUnattended()
     }
 
+    /// Says why a task does not start: at boot on the kernel's console, then in the log.
     func report(_ name: Name, _ failure: FactoryFailure) {
-        console.line {
-            $0.add(name)
-            $0.add(" does not start: ")
-            $0.add(failure.cause.text)
-            if let kernel = failure.kernel {
-                $0.add(", kernel error ")
-                $0.decimal(UInt64(kernel.rawValue))
-            }
+        var text = Text()
+        Factory.describe(name, failure, &text)
+        if desk.isOpen { say(text.bytes) } else { console.line { $0.add(text.bytes) } }
+    }
+
+    private static func describe(_ name: Name, _ failure: FactoryFailure, _ text: inout Text) {
+        text.add(name)
+        text.add(" does not start: ")
+        text.add(failure.cause.text)
+        guard let shortage = failure.shortage else {
+            guard let kernel = failure.kernel else { return }
+            text.add(", kernel error ")
+            return text.decimal(UInt64(kernel.rawValue))
         }
+        text.add(": it needs ")
+        text.decimal(shortage.needed)
+        if failure.cause == .arenaTooSmall {
+            text.add(" bytes of an arena of ")
+            text.decimal(shortage.total)
+            text.add(" (arena_bits = ")
+            text.decimal(UInt64(shortage.total.trailingZeroBitCount))
+            return text.add(")")
+        }
+        text.add(" bytes in one piece; of the machine's ")
+        text.decimal(shortage.total)
+        text.add(" bytes ")
+        text.decimal(shortage.free)
+        text.add(" are free, at most ")
+        text.decimal(shortage.largest)
+        text.add(" in one piece")
     }
 
     /// Answers requests and faults; between them it starts what it was asked to `begin`.

@@ -65,8 +65,15 @@ import UserRuntime
 
     // Starting
 
-    /// Starts task `number`, for the first time or again.
+    /// Starts task `number`, for the first time or again. What memory it lacks is reported.
     mutating func start(_ number: Int) throws(FactoryFailure) {
+        do throws(FactoryFailure) { try load(number) } catch {
+            if error.shortage != nil { report(tasks[number].name, error) }
+            throw error
+        }
+    }
+
+    private mutating func load(_ number: Int) throws(FactoryFailure) {
         if tasks[number].phase == .running || tasks[number].loading != .none { throw FactoryFailure(.wrongState) }
         tasks[number].loading = .underWay
         defer { tasks[number].loading = .none }
@@ -78,10 +85,12 @@ import UserRuntime
         } catch { throw FactoryFailure(.badImage) }
         try prepare(number)
         let phase = tasks[number].phase
-        do throws(FactoryFailure) { unsafe try build(number, image, file) } catch {
+        let need = arenaNeed(number, image)
+        do throws(FactoryFailure) { unsafe try build(number, image, file, need) } catch {
             try? Untyped(slots.task(number).arena).reclaim()
             tasks[number].phase = phase
-            throw error
+            if error.cause != .arenaTooSmall { throw error }
+            throw error.lacking(Shortage(needed: UInt64(need.bytes), total: 1 << UInt64(description.arenaBits)))
         }
         tasks[number].generation += 1
         if tasks[number].service == Name("supervisor") { watch(false) }
@@ -106,7 +115,6 @@ import UserRuntime
             tasks[number].hasUntyped = true
         }
         let pages = Int(description.persistentBytes / 4096)
-        if pages > TaskSlots.persistentPages { throw FactoryFailure(.exhausted) }
         while tasks[number].persistentPages < pages {
             let page = place.persistent(tasks[number].persistentPages)
             try memory.make(.frame, sizeBits: 12, at: page)
@@ -127,20 +135,28 @@ import UserRuntime
         tasks[number].hasFaultHandler = true
     }
 
-    private mutating func build(_ number: Int, _ image: ElfImage, _ file: UnsafeBufferPointer<UInt8>)
-        throws(FactoryFailure)
-    {
+    /// What the arena of a task must hold.
+    func arenaNeed(_ number: Int, _ image: ElfImage) -> ArenaNeed {
+        let device = tasks[number].device
+        var registerPages: UInt64 = 0
+        for range in device.registers where memory.registers(from: range.base) == nil {
+            registerPages += RegisterPages(base: range.base, size: range.size)?.count ?? 0
+        }
+        return ArenaNeed(
+            tasks[number].description, image, registerPages: Int(registerPages),
+            lines: device.lines.count, treeBytes: Int(boot.deviceTreeSize))
+    }
+
+    private mutating func build(
+        _ number: Int, _ image: ElfImage, _ file: UnsafeBufferPointer<UInt8>, _ need: ArenaNeed
+    ) throws(FactoryFailure) {
         let task = tasks[number]
         let place = slots.task(number)
         var builder = TaskBuilder(
             slots: place, frame: slots.frame, pageTable: slots.pageTable, window: window,
             asidPool: asidPool)
-        var pages = 16 + task.stackPages + Int((task.description.heapBytes + task.description.persistentBytes) / 4096)
-        for index in 0..<image.segmentCount { pages += image.segment(index).pageCount }
-        let treePages = task.description.privileges.contains(.deviceTree) ? Int(boot.deviceTreeSize / 4096) + 2 : 0
         let isBoxed = task.description.privileges.contains(.rootView)
-        try builder.makeObjects(
-            pages: pages + treePages, tableBits: isBoxed ? Factory.boxTableBits : StartSlot.tableBits)
+        try builder.makeObjects(tableBits: task.description.tableBits, holdingBits: need.holdingBits)
         if !isBoxed { try builder.makeServerObjects() }
         unsafe try builder.load(image, file) { pause(number) }
         tasks[number].stackStart = try builder.makeStack(pages: task.stackPages) { pause(number) }
@@ -149,7 +165,7 @@ import UserRuntime
             try builder.share(
                 place.persistent(page), at: TaskAddress.persistent + UInt64(page * 4096), .read | .write)
         }
-        if treePages > 0 { try copyTree(number, &builder) }
+        if task.description.privileges.contains(.deviceTree) { try copyTree(number, &builder) }
         if task.description.privileges.contains(.taskNames) {
             try builder.share(namesPage, at: TaskAddress.taskNames, .read)
         }

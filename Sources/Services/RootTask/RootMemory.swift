@@ -60,7 +60,7 @@ struct TaskSlots {
     var untyped: Slot { Slot(base + 8) }
     func interrupt(_ index: Int) -> Slot { Slot(base + 10 + UInt32(index)) }
     func persistent(_ page: Int) -> Slot { Slot(base + 16 + UInt32(page)) }
-    static let persistentPages = 32
+    static let persistentPages = Int(TaskDescription.maximumPersistent / 4096)
 }
 
 /// Regions that the kernel handed over.
@@ -104,7 +104,12 @@ struct RootMemory {
         {
             return
         }
-        throw FactoryFailure(failure == .insufficientMemory ? .noMemory : .kernel, failure)
+        if failure != .insufficientMemory { throw FactoryFailure(.kernel, failure) }
+        let needed = max(Footprint.memory(kind, sizeBits: sizeBits), Footprint.descriptor(kind, sizeBits: sizeBits))
+        throw FactoryFailure(.noMemory, failure).lacking(
+            Shortage(
+                needed: UInt64(needed), total: boot.ramBytes, free: freeBytes(),
+                largest: largestPiece(within: window)))
     }
 
     /// Makes an ASID pool from the first region that has the room.
@@ -147,6 +152,23 @@ struct RootMemory {
         return total
     }
 
+    /// Bytes of the largest piece that an object can have, in regions that lie in a window wholly.
+    func largestPiece(within window: DMAWindow = DMAWindow()) -> UInt64 {
+        var largest: UInt64 = 0
+        for index in 0..<regions.count where regions[index].isDevice == 0 && regions[index].lies(in: window) {
+            guard let state = try? Untyped(slot(index)).information() else { continue }
+            let end: UInt64 = (1 << UInt64(state.sizeBits)) - state.highBytes
+            // A whole region is given without a descriptor.
+            if state.lowBytes == 0 && state.highBytes == 0 { largest = max(largest, end) }
+            let start = state.lowBytes + UInt64(Footprint.descriptor(.untyped))
+            for bits in 12..<max(12, UInt64(state.sizeBits)) {
+                let size: UInt64 = 1 << bits
+                if end >= size && (end - size) & ~(size - 1) >= start { largest = max(largest, size) }
+            }
+        }
+        return largest
+    }
+
     /// The capability to registers from `base` on that lie in a page of the kernel's.
     func registers(from base: UInt64) -> Slot? {
         for index in 0..<regions.count where regions[index].isDevice == 2 && regions[index].physicalBase == base {
@@ -173,12 +195,30 @@ extension UntypedRegion {
     }
 }
 
+/// How much memory was lacking, in bytes.
+struct Shortage {
+    var needed: UInt64
+    /// Of the arena, or of the machine.
+    var total: UInt64
+    /// Of the machine's memory.
+    var free: UInt64 = 0
+    var largest: UInt64 = 0
+}
+
 /// Why a step failed, with the kernel's error where there is one.
 struct FactoryFailure: Error {
     var cause: FactoryError
     var kernel: KernelError?
+    /// Of `noMemory` and `arenaTooSmall`.
+    private(set) var shortage: Shortage?
     init(_ cause: FactoryError, _ kernel: KernelError? = nil) {
         self.cause = cause
         self.kernel = kernel
+    }
+
+    func lacking(_ shortage: Shortage) -> FactoryFailure {
+        var failure = self
+        failure.shortage = shortage
+        return failure
     }
 }

@@ -23,18 +23,16 @@ struct TaskBuilder {
 
     func kernel(_ body: () throws(KernelError) -> Void) throws(FactoryFailure) {
         do throws(KernelError) { try body() } catch {
-            throw FactoryFailure(error == .insufficientMemory ? .noMemory : .kernel, error)
+            throw FactoryFailure(error == .insufficientMemory ? .arenaTooSmall : .kernel, error)
         }
     }
 
     /// The objects that every task has.
-    func makeObjects(pages: Int, tableBits: Int) throws(FactoryFailure) {
-        var bits = 5
-        while 1 << bits < pages { bits += 1 }
-        if bits > Limits.tableBits.upperBound { throw FactoryFailure(.noMemory) }
+    func makeObjects(tableBits: Int, holdingBits: Int) throws(FactoryFailure) {
+        if holdingBits > Limits.tableBits.upperBound { throw FactoryFailure(.exhausted) }
         try kernel { () throws(KernelError) in
             try arena.retype(.capabilityTable, sizeBits: tableBits, index: slots.table)
-            try arena.retype(.capabilityTable, sizeBits: bits, index: slots.holding)
+            try arena.retype(.capabilityTable, sizeBits: holdingBits, index: slots.holding)
             try arena.makeAddressSpaces(asidPool, index: slots.space)
             try arena.retype(.thread, index: slots.thread)
         }

@@ -186,10 +186,12 @@ extension TaskDescription {
 
     private func checkMemory(_ index: Int) throws(ManifestError) {
         let page: UInt32 = 4096
-        let most: UInt32 = 1 << 24
+        let most = TaskDescription.maximumMemory
         if stackBytes == 0 || stackBytes % page != 0 || stackBytes > most { throw .badValue(task: index, .stackBytes) }
         if heapBytes % page != 0 || heapBytes > most { throw .badValue(task: index, .heapBytes) }
-        if persistentBytes % page != 0 || persistentBytes > most { throw .badValue(task: index, .persistentBytes) }
+        if persistentBytes % page != 0 || persistentBytes > TaskDescription.maximumPersistent {
+            throw .badValue(task: index, .persistentBytes)
+        }
         if arenaBits < 16 || arenaBits > 28 { throw .badValue(task: index, .arenaBits) }
         if untypedBits != 0 && (untypedBits < 12 || untypedBits > 28) { throw .badValue(task: index, .untypedBits) }
         if registerCount > 4 { throw .badValue(task: index, .registerCount) }

@@ -124,6 +124,10 @@ public struct TaskDescription: Equatable, Sendable {
     /// Whether a board cannot do without the task: it starts at boot, or it drives the console.
     public var isEssential: Bool { start == .boot || provides == Name("serial") }
 
+    /// Bytes of the largest stack, and of the largest heap.
+    public static let maximumMemory: UInt32 = 1 << 24
+    /// Bytes of the largest `persistentBytes`: the root task keeps a slot for each page.
+    public static let maximumPersistent: UInt32 = 32 * 4096
     /// Services that one task may open.
     public static let maximumOpens = 16
     /// Values of `compatible` that one driver may know.

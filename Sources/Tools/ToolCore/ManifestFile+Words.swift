@@ -3,30 +3,36 @@
 import ServiceCores
 
 extension ManifestError {
-    func words(_ manifest: Manifest) -> String {
-        func task(_ index: Int) -> String {
-            index < manifest.tasks.count ? "task \(manifest.tasks[index].name.text)" : "task \(index + 1)"
+    /// The error of the manifest of `tasks`, with the place in the file that breaks the rule.
+    func inWords(_ tasks: [ListedTask]) -> ToolError {
+        func error(_ index: Int, _ key: TaskKey, _ text: String) -> ToolError {
+            index < tasks.count ? tasks[index].error(key, text) : ToolError("task \(index + 1): \(text)")
         }
         switch self {
-        case .tooManyTasks: return "\(manifest.tasks.count) tasks; a manifest has at most \(Manifest.maximumTasks)"
-        case .badBoards:
-            return "board: compatible has 1 to \(Boards.maximumCount) values of 1 to \(Compatible.maximumLength) bytes"
-        case .badName(let index): return "\(task(index)): a name is empty"
+        case .tooManyTasks:
+            let most = Manifest.maximumTasks
+            return error(most, .name, "\(tasks.count) tasks; a manifest has at most \(most)")
+        case .badName(let index): return error(index, .opens, "a name is empty")
         case .duplicate(let index):
-            return
-                "\(task(index)): another task before it has the same name, provides the same service, or drives the same devices"
-        case .badValue(let index, .aboveSupervisor) where index < manifest.tasks.count:
-            return "\(task(index)): \(manifest.tasks[index].urgencyRule(manifest))"
-        case .badValue(let index, let field): return "\(task(index)): \(field.rule)"
-        case .truncated, .wrongMagic, .wrongVersion, .trailingBytes: return "the encoded manifest is damaged"
+            return error(
+                index, .name,
+                "another task before it has the same name, provides the same service, or drives the same devices")
+        case .badValue(let index, .aboveSupervisor) where index < tasks.count:
+            let task = tasks[index].description
+            let key: TaskKey = task.priority == task.maximumPriority ? .priority : .maximumPriority
+            return error(index, task.isAboveSupervisor ? .aboveSupervisor : key, task.urgencyRule(tasks))
+        case .badValue(let index, let field): return error(index, field.key, field.rule)
+        case .badBoards, .truncated, .wrongMagic, .wrongVersion, .trailingBytes:
+            return ToolError("the encoded manifest is damaged")
         }
     }
 }
 
 extension TaskDescription {
     /// How `above_supervisor` and the priorities do not fit.
-    fileprivate func urgencyRule(_ manifest: Manifest) -> String {
-        let limit = manifest.supervisor.map { "\($0.priority)" } ?? "none"
+    fileprivate func urgencyRule(_ tasks: [ListedTask]) -> String {
+        let supervisor = Manifest(tasks: tasks.map(\.description)).supervisor
+        let limit = supervisor.map { "\($0.priority)" } ?? "none"
         let key = priority == maximumPriority ? "priority" : "maximum_priority"
         if isAboveSupervisor {
             return "above_supervisor is for a priority of at least the supervisor's (\(limit)); \(key) is "
@@ -38,9 +44,33 @@ extension TaskDescription {
 }
 
 extension ManifestField {
+    /// The key that holds the value.
+    fileprivate var key: TaskKey {
+        switch self {
+        case .start: .start
+        case .priority: .priority
+        case .maximumPriority: .maximumPriority
+        case .privileges: .privileges
+        case .stackBytes: .stack
+        case .heapBytes: .heap
+        case .persistentBytes: .persistent
+        case .arenaBits: .arenaBits
+        case .untypedBits: .untypedBits
+        case .restart: .restart
+        case .opens: .opens
+        case .compatible: .compatible
+        case .heartbeat: .heartbeat
+        case .registerCount: .registers
+        case .interruptCount: .interrupts
+        case .shares: .sharesPage
+        case .onGiveUp: .onGiveUp
+        case .aboveSupervisor: .aboveSupervisor
+        }
+    }
+
     /// The rule that a value breaks.
     fileprivate var rule: String {
-        let pages = "a multiple of 4096, at most 16777216"
+        let pages = "a multiple of 4096, at most \(TaskDescription.maximumMemory)"
         switch self {
         case .start: return "start is \"boot\", \"device\" or \"demand\""
         case .priority:
@@ -50,7 +80,7 @@ extension ManifestField {
         case .privileges: return "privileges has a value without a meaning"
         case .stackBytes: return "stack is \(pages), and not 0"
         case .heapBytes: return "heap is \(pages)"
-        case .persistentBytes: return "persistent is \(pages)"
+        case .persistentBytes: return "persistent is a multiple of 4096, at most \(TaskDescription.maximumPersistent)"
         case .arenaBits: return "arena_bits is 16 to 28"
         case .untypedBits: return "untyped_bits is 0, or 12 to 28"
         case .restart: return "restart: initial_ms is 1 to maximum_ms"

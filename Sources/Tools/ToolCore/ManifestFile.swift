@@ -6,25 +6,77 @@ import ServiceCores
 public struct SystemFile {
     /// The boards that it is for; nil in a file for every board.
     var boards: Boards?
-    var tasks: [TaskDescription]
+    /// Bytes of memory that each of these boards has at least; nil: not said.
+    var boardMemory: UInt64?
+    var tasks: [ListedTask]
     var additions: [Addition]
+    private let file: TOMLFile
+    var path: String { file.path }
 
-    public init(toml: String) throws {
-        (boards, tasks, additions) = try Fields.read(toml: toml) { file in
-            var boards: Boards?
-            if var board = try file.fields("board") { boards = try Boards(reading: &board) }
-            let tasks = try file.list("task").map { entry in
-                var fields = entry
-                return try TaskDescription(reading: &fields)
-            }
-            let additions = try file.list("addition").map { entry in
-                var fields = entry
-                return try Addition(reading: &fields)
-            }
-            return (boards, tasks, additions)
+    /// - Parameter path: where the text was read, for messages.
+    /// - Throws: a `ToolError` with the path and the line, for whatever a manifest does not take.
+    public init(toml: String, path: String = "system.toml") throws {
+        (file, boards, boardMemory, tasks, additions) = try Fields<SystemKey>.read(toml: toml, path: path) { fields in
+            let board = try fields.fields(.board, of: BoardKey.self)
+            let tasks = try fields.list(.task, of: TaskKey.self).map { try ListedTask(reading: $0) }
+            let additions = try fields.list(.addition, of: AdditionKey.self).map { try Addition(reading: $0) }
+            return (
+                fields.place.file, try board.map { try Boards(reading: $0) }, try board?.number(.memory), tasks,
+                additions
+            )
         }
-        if tasks.isEmpty && boards == nil { throw ToolError("there is no [[task]]") }
+        if tasks.isEmpty && boards == nil { throw file.error([], "there is no [[task]]") }
     }
+
+    /// An error of the table `[board]`, or of one of its keys.
+    func boardError(_ key: BoardKey?, _ text: String) -> ToolError {
+        file.error(["board"] + (key.map { [$0.rawValue] } ?? []), "board: \(text)")
+    }
+    /// An error of the file as a whole.
+    func error(_ text: String) -> ToolError { file.error([], text) }
+}
+
+enum SystemKey: String, CaseIterable { case board, task, addition }
+enum BoardKey: String, CaseIterable { case compatible, fallback, memory }
+enum AdditionKey: String, CaseIterable { case task, opens, privileges }
+enum TaskKey: String, CaseIterable {
+    case name, binary, start, order, priority, reason, stack, heap, persistent, registers, interrupts, provides, opens
+    case compatible, privileges, restart
+    case maximumPriority = "maximum_priority"
+    case slice = "slice_us"
+    case arenaBits = "arena_bits"
+    case untypedBits = "untyped_bits"
+    case sharesPage = "shares_page"
+    case sharesLine = "shares_line"
+    case heartbeat = "heartbeat_ms"
+    case onGiveUp = "on_give_up"
+    case aboveSupervisor = "above_supervisor"
+}
+enum RestartKey: String, CaseIterable {
+    case maximum
+    case initial = "initial_ms"
+    case most = "maximum_ms"
+    case stable = "stable_ms"
+}
+
+/// A task, and where the file describes it.
+struct ListedTask {
+    var description: TaskDescription
+    private let place: TablePlace<TaskKey>
+
+    fileprivate init(reading fields: Fields<TaskKey>) throws {
+        var fields = fields
+        let name = try fields.readName(.name)
+        if let name { fields.place.name = "task \(name.text)" }
+        try fields.checkKeys()
+        description = try TaskDescription(name: try fields.required(.name, name), reading: fields)
+        place = fields.place
+        let alone = Manifest(boards: Boards(compatible: [Compatible(bytes: [1])]), tasks: [description])
+        do throws(ManifestError) { try alone.check() } catch { throw error.inWords([self]) }
+    }
+
+    /// An error of one of the task's keys.
+    func error(_ key: TaskKey, _ text: String) -> ToolError { place.error(key, text) }
 }
 
 /// What a task of every board has more on one.
@@ -32,22 +84,32 @@ struct Addition {
     var task: Name
     var opens: [Name]
     var privileges: Privileges
+    private let place: TablePlace<AdditionKey>
 
-    fileprivate init(reading fields: inout Fields) throws {
-        task = try fields.required("task", try fields.name("task"))
-        fields.place = "addition to \(task.text)"
-        opens = try fields.names("opens")
-        privileges = try fields.privileges()
-        try fields.end()
+    fileprivate init(reading fields: Fields<AdditionKey>) throws {
+        var fields = fields
+        let task = try fields.readName(.task)
+        if let task { fields.place.name = "addition to \(task.text)" }
+        try fields.checkKeys()
+        self.task = try fields.required(.task, task)
+        opens = try fields.readNames(.opens)
+        privileges = try fields.readPrivileges(.privileges)
+        place = fields.place
     }
+
+    func error(_ key: AdditionKey, _ text: String) -> ToolError { place.error(key, text) }
 }
 
 extension Boards {
-    fileprivate init(reading fields: inout Fields) throws {
+    fileprivate init(reading fields: Fields<BoardKey>) throws {
         self.init(
-            compatible: try fields.texts("compatible").map { Compatible(bytes: Array($0.utf8)) },
-            isFallback: try fields.flag("fallback"))
-        try fields.end()
+            compatible: try fields.texts(.compatible).map { Compatible(bytes: Array($0.utf8)) },
+            isFallback: try fields.flag(.fallback))
+        do throws(ManifestError) { try Manifest(boards: self).check() } catch {
+            throw fields.error(
+                .compatible,
+                "compatible has 1 to \(Boards.maximumCount) values of 1 to \(Compatible.maximumLength) bytes")
+        }
     }
 }
 
@@ -56,103 +118,104 @@ extension Name {
 }
 
 extension Fields {
-    fileprivate func name(_ key: String, _ text: String) throws -> Name {
-        guard let name = Name(bytes: Array(text.utf8).span) else { throw error("\(key) \"\(text)\" has 1 to 32 bytes") }
+    private func name(_ key: Key, _ text: String) throws -> Name {
+        guard let name = Name(bytes: Array(text.utf8).span) else {
+            throw error(key, "\(key.rawValue) \"\(text)\" has 1 to 32 bytes")
+        }
         return name
     }
-    fileprivate mutating func name(_ key: String) throws -> Name? { try text(key).map { try name(key, $0) } }
-    fileprivate mutating func names(_ key: String) throws -> [Name] { try texts(key).map { try name(key, $0) } }
-    fileprivate mutating func privileges() throws -> Privileges {
-        try texts("privileges").reduce(.none) { $0 | (try Privileges(named: $1, self)) }
+    fileprivate func readName(_ key: Key) throws -> Name? { try text(key).map { try name(key, $0) } }
+    fileprivate func readNames(_ key: Key) throws -> [Name] { try texts(key).map { try name(key, $0) } }
+    fileprivate func readPrivileges(_ key: Key) throws -> Privileges {
+        try texts(key).reduce(.none) { all, text in
+            guard let named = Privileges.names.first(where: { $0.key == text }) else {
+                let known = Privileges.names.map { $0.key }.joined(separator: ", ")
+                throw error(key, "privilege \"\(text)\" is none of \(known)")
+            }
+            return all | named.value
+        }
     }
 }
 
 extension TaskDescription {
-    fileprivate init(reading fields: inout Fields) throws {
-        let name = try fields.required("name", try fields.name("name"))
-        fields.place = "task \(name.text)"
-        self.init(name: name, binary: try fields.required("binary", try fields.name("binary")))
-        try readStart(&fields)
-        try readPriority(&fields)
-        try readMemory(&fields)
-        registerCount = try fields.number("registers") ?? 0
-        interruptCount = try fields.number("interrupts") ?? 0
-        sharesPage = try fields.flag("shares_page")
-        sharesLine = try fields.flag("shares_line")
-        provides = try fields.name("provides") ?? .empty
-        opens = try fields.names("opens")
-        compatible = try fields.texts("compatible").map { Compatible(bytes: Array($0.utf8)) }
-        privileges = try fields.privileges()
-        heartbeat = try fields.number("heartbeat_ms") ?? 0
-        if var policy = try fields.fields("restart") { restart = try RestartPolicy(reading: &policy) }
-        try readGiveUp(&fields)
-        try fields.end()
+    fileprivate init(name: Name, reading fields: Fields<TaskKey>) throws {
+        self.init(name: name, binary: try fields.required(.binary, try fields.readName(.binary)))
+        try readStart(fields)
+        try readPriority(fields)
+        try readMemory(fields)
+        registerCount = try fields.number(.registers) ?? 0
+        interruptCount = try fields.number(.interrupts) ?? 0
+        sharesPage = try fields.flag(.sharesPage)
+        sharesLine = try fields.flag(.sharesLine)
+        provides = try fields.readName(.provides) ?? .empty
+        opens = try fields.readNames(.opens)
+        compatible = try fields.texts(.compatible).map { Compatible(bytes: Array($0.utf8)) }
+        privileges = try fields.readPrivileges(.privileges)
+        heartbeat = try fields.number(.heartbeat) ?? 0
+        if let policy = try fields.fields(.restart, of: RestartKey.self) {
+            restart = try RestartPolicy(reading: policy)
+        }
+        try readGiveUp(fields)
     }
 
-    private mutating func readStart(_ fields: inout Fields) throws {
-        switch try fields.required("start", try fields.text("start")) {
+    private mutating func readStart(_ fields: Fields<TaskKey>) throws {
+        switch try fields.required(.start, try fields.text(.start)) {
         case "boot": start = .boot
         case "device": start = .device
         case "demand": start = .demand
-        case let other: throw fields.error("start is \"boot\", \"device\" or \"demand\", not \"\(other)\"")
+        case let other: throw fields.error(.start, "start is \"boot\", \"device\" or \"demand\", not \"\(other)\"")
         }
-        order = try fields.number("order") ?? 0
+        order = try fields.number(.order) ?? 0
     }
 
-    private mutating func readPriority(_ fields: inout Fields) throws {
-        priority = try fields.required("priority", try fields.number("priority"))
-        maximumPriority = try fields.number("maximum_priority") ?? priority
-        if try fields.required("reason", try fields.text("reason")).isEmpty {
-            throw fields.error("say in `reason` why its priority is \(priority)")
+    private mutating func readPriority(_ fields: Fields<TaskKey>) throws {
+        priority = try fields.required(.priority, try fields.number(.priority))
+        maximumPriority = try fields.number(.maximumPriority) ?? priority
+        if try fields.required(.reason, try fields.text(.reason)).isEmpty {
+            throw fields.error(.reason, "say in `reason` why its priority is \(priority)")
         }
-        if let reason = try fields.text("above_supervisor") {
-            if reason.isEmpty { throw fields.error("say in above_supervisor why the supervisor may have to wait") }
+        if let reason = try fields.text(.aboveSupervisor) {
+            if reason.isEmpty {
+                throw fields.error(.aboveSupervisor, "say in above_supervisor why the supervisor may have to wait")
+            }
             isAboveSupervisor = true
         }
-        sliceMicroseconds = try fields.number("slice_us") ?? 0
+        sliceMicroseconds = try fields.number(.slice) ?? 0
     }
 
     /// Left out: what a board cannot do without is started again without end, if it is started again at all.
-    private mutating func readGiveUp(_ fields: inout Fields) throws {
-        switch try fields.text("on_give_up") {
+    private mutating func readGiveUp(_ fields: Fields<TaskKey>) throws {
+        switch try fields.text(.onGiveUp) {
         case "stay_dead": restart.onGiveUp = .stayDead
         case "reboot": restart.onGiveUp = .reboot
         case "keep_trying": restart.onGiveUp = .keepTrying
         case nil: restart.onGiveUp = isEssential && restart.maximumRestarts > 0 ? .keepTrying : .stayDead
         case let other?:
-            throw fields.error("on_give_up is \"stay_dead\", \"reboot\" or \"keep_trying\", not \"\(other)\"")
+            throw fields.error(
+                .onGiveUp, "on_give_up is \"stay_dead\", \"reboot\" or \"keep_trying\", not \"\(other)\"")
         }
     }
 
-    private mutating func readMemory(_ fields: inout Fields) throws {
-        stackBytes = try fields.required("stack", try fields.number("stack"))
-        heapBytes = try fields.number("heap") ?? 0
-        arenaBits = try fields.required("arena_bits", try fields.number("arena_bits"))
-        untypedBits = try fields.number("untyped_bits") ?? 0
-        persistentBytes = try fields.number("persistent") ?? 0
+    private mutating func readMemory(_ fields: Fields<TaskKey>) throws {
+        stackBytes = try fields.required(.stack, try fields.number(.stack))
+        heapBytes = try fields.number(.heap) ?? 0
+        arenaBits = try fields.required(.arenaBits, try fields.number(.arenaBits))
+        untypedBits = try fields.number(.untypedBits) ?? 0
+        persistentBytes = try fields.number(.persistent) ?? 0
     }
 }
 
 extension RestartPolicy {
-    fileprivate init(reading fields: inout Fields) throws {
+    fileprivate init(reading fields: Fields<RestartKey>) throws {
         self.init(
-            maximumRestarts: try fields.required("maximum", try fields.number("maximum")),
-            initialBackOff: try fields.required("initial_ms", try fields.number("initial_ms")),
-            maximumBackOff: try fields.required("maximum_ms", try fields.number("maximum_ms")),
-            stableRun: try fields.required("stable_ms", try fields.number("stable_ms")))
-        try fields.end()
+            maximumRestarts: try fields.required(.maximum, try fields.number(.maximum)),
+            initialBackOff: try fields.required(.initial, try fields.number(.initial)),
+            maximumBackOff: try fields.required(.most, try fields.number(.most)),
+            stableRun: try fields.required(.stable, try fields.number(.stable)))
     }
 }
 
 extension Privileges {
-    fileprivate init(named text: String, _ fields: Fields) throws {
-        guard let named = Privileges.names.first(where: { $0.key == text }) else {
-            throw fields.error(
-                "privilege \"\(text)\" is none of \(Privileges.names.map(\.key).joined(separator: ", "))")
-        }
-        self = named.value
-    }
-
     /// Each privilege as the file calls it.
     static var names: KeyValuePairs<String, Privileges> {
         [

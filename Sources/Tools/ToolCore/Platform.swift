@@ -1,5 +1,5 @@
 // The folder `platform`: system.toml holds the tasks of every board, and */system.toml those of one board or of boards that
-// are alike. Together they make a manifest for each board; ManifestFile+Words.swift says in words what that refuses.
+// are alike. Together they make a manifest for each board; ManifestFile+Words.swift says in words what a manifest refuses.
 
 import Foundation
 import ServiceCores
@@ -10,20 +10,17 @@ public struct Platform {
     public struct Board {
         /// Its folder's name.
         public var name: String
-        /// Where it was read, for messages.
-        public var path: String
         var file: SystemFile
 
-        public init(name: String, path: String, file: SystemFile) throws {
-            if file.boards == nil { throw ToolError("[board] is missing, which says what boards this file is for") }
+        public init(name: String, file: SystemFile) throws {
+            if file.boards == nil { throw file.error("[board] is missing, which says what boards this file is for") }
             self.name = name
-            self.path = path
             self.file = file
         }
     }
 
     /// Tasks of every board.
-    let common: [TaskDescription]
+    let common: [ListedTask]
     let boards: [Board]
 
     public init(common: [SystemFile], boards: [Board]) throws {
@@ -36,20 +33,12 @@ public struct Platform {
     ///
     /// - Parameter more: further files with tasks for every board.
     public init(folder: String, more: [String] = []) throws {
-        let common = try (["\(folder)/system.toml"] + more).map { path in
-            try within(path) {
-                let file = try SystemFile(toml: try text(of: path))
-                try Platform.checkCommon(file)
-                return file
-            }
-        }
+        let common = try (["\(folder)/system.toml"] + more).map { try SystemFile(toml: try text(of: $0), path: $0) }
         let names = (try? FileManager.default.contentsOfDirectory(atPath: folder))?.sorted() ?? []
         let boards = try names.compactMap { name -> Board? in
             let path = "\(folder)/\(name)/system.toml"
             if !FileManager.default.fileExists(atPath: path) { return nil }
-            return try within(path) {
-                try Board(name: name, path: path, file: try SystemFile(toml: try text(of: path)))
-            }
+            return try Board(name: name, file: try SystemFile(toml: try text(of: path), path: path))
         }
         if boards.isEmpty { throw ToolError("\(folder): no board: there is no \(folder)/*/system.toml") }
         try self.init(common: common, boards: boards)
@@ -57,20 +46,26 @@ public struct Platform {
 
     private static func checkCommon(_ file: SystemFile) throws {
         if file.boards != nil || !file.additions.isEmpty {
-            throw ToolError("[board] and [[addition]] are for a file of one board: platform/BOARD/system.toml")
+            throw file.error("[board] and [[addition]] are for a file of one board: platform/BOARD/system.toml")
         }
     }
 
-    private func manifest(_ board: Board) throws -> Manifest {
+    /// A board's tasks: those of every board, with what it adds to them, and its own.
+    func tasks(of board: Board) throws -> [ListedTask] {
         var tasks = common
         for addition in board.file.additions {
-            guard let index = tasks.firstIndex(where: { $0.name == addition.task }) else {
-                throw ToolError("addition to \(addition.task.text): no task of every board is called so")
+            guard let index = tasks.firstIndex(where: { $0.description.name == addition.task }) else {
+                throw addition.error(.task, "no task of every board is called so")
             }
-            tasks[index].opens += addition.opens
-            tasks[index].privileges = tasks[index].privileges | addition.privileges
+            tasks[index].description.opens += addition.opens
+            let privileges = tasks[index].description.privileges
+            tasks[index].description.privileges = privileges | addition.privileges
         }
-        return Manifest(boards: board.file.boards ?? Boards(), tasks: tasks + board.file.tasks)
+        return tasks + board.file.tasks
+    }
+
+    private func manifest(_ board: Board) throws -> Manifest {
+        Manifest(boards: board.file.boards ?? Boards(), tasks: try tasks(of: board).map(\.description))
     }
 
     /// The encoded manifest of each board, by the board's name.
@@ -78,9 +73,7 @@ public struct Platform {
     /// - Parameter binaries: names of the ELF files that come with them; each task's must be among them.
     public func manifests(binaries: [String]) throws -> [(name: String, bytes: [UInt8])] {
         try checkBoards()
-        return try boards.map { board in
-            try within("manifest of \(board.name)") { (board.name, try encode(try manifest(board), binaries)) }
-        }
+        return try boards.map { ($0.name, try encode($0, binaries)) }
     }
 
     /// No board may be named twice, and one file at most can be the one for boards that none names.
@@ -89,25 +82,33 @@ public struct Platform {
         for board in boards {
             for value in board.file.boards?.compatible ?? [] {
                 let name = String(decoding: value.bytes, as: UTF8.self)
-                if let other = names.updateValue(board.path, forKey: name) {
-                    throw ToolError("\(board.path): board \"\(name)\" is named by \(other) too")
+                if let other = names.updateValue(board.file.path, forKey: name) {
+                    throw board.file.boardError(.compatible, "\"\(name)\" is named by \(other) too")
                 }
             }
         }
         let fallbacks = boards.filter { $0.file.boards?.isFallback == true }
-        if fallbacks.count > 1 { throw ToolError("\(fallbacks[1].path): \(fallbacks[0].path) is the fallback already") }
+        if fallbacks.count > 1 {
+            throw fallbacks[1].file.boardError(.fallback, "\(fallbacks[0].file.path) is the fallback already")
+        }
     }
 
-    private func encode(_ manifest: Manifest, _ binaries: [String]) throws -> [UInt8] {
+    private func encode(_ board: Board, _ binaries: [String]) throws -> [UInt8] {
+        let tasks = try tasks(of: board)
+        let manifest = try manifest(board)
         let bytes: [UInt8]
-        do throws(ManifestError) { bytes = try manifest.encode() } catch { throw ToolError(error.words(manifest)) }
-        for task in manifest.tasks {
-            if !binaries.contains(task.binary.text) {
-                throw ToolError(
-                    "task \(task.name.text): no entry of the bundle is called \(task.binary.text), its binary")
+        do throws(ManifestError) { bytes = try manifest.encode() } catch { throw error.inWords(tasks) }
+        for task in tasks {
+            let binary = task.description.binary.text
+            if !binaries.contains(binary) {
+                throw task.error(.binary, "no entry of the bundle is called \(binary), its binary")
             }
-            for service in task.opens where !manifest.provides(service) {
-                throw ToolError("task \(task.name.text): opens \"\(service.text)\", which no task provides")
+            for service in task.description.opens where !manifest.provides(service) {
+                let text = "opens \"\(service.text)\", which no task provides on the board \(board.name)"
+                let addition = board.file.additions.first {
+                    $0.task == task.description.name && $0.opens.contains(service)
+                }
+                throw addition?.error(.opens, text) ?? task.error(.opens, text)
             }
         }
         return bytes
@@ -117,18 +118,21 @@ public struct Platform {
     /// may silence the board, and is not ended.
     public var warnings: [String] {
         let all = common + boards.flatMap(\.file.tasks)
-        guard let shell = common.first(where: { $0.name == Name("shell") }) else { return [] }
-        return all.compactMap { task in
+        guard let shell = common.map(\.description).first(where: { $0.name == Name("shell") }) else { return [] }
+        return all.compactMap { listed in
+            let task = listed.description
             if task.start == .demand || task.priority < shell.priority || task.heartbeat > 0 { return nil }
             if task.name == shell.name || task.provides == Name("supervisor") { return nil }
-            return "task \(task.name.text): heartbeat_ms is missing; its priority is \(task.priority), the shell's "
+            let text =
+                "heartbeat_ms is missing; its priority is \(task.priority), the shell's "
                 + "\(shell.priority): if it hangs, nobody can type, and nothing ends it"
+            return listed.error(.priority, text).description
         }
     }
 
     /// Which binary each task of any board is.
     public var taskBinaries: [String: String] {
-        let tasks = common + boards.flatMap(\.file.tasks)
+        let tasks = (common + boards.flatMap(\.file.tasks)).map(\.description)
         return Dictionary(tasks.map { ($0.name.text, $0.binary.text) }, uniquingKeysWith: { first, _ in first })
     }
 
@@ -158,7 +162,7 @@ extension Manifest {
 }
 
 private func text(of path: String) throws -> String {
-    guard let data = FileManager.default.contents(atPath: path) else { throw ToolError("cannot be read") }
+    guard let data = FileManager.default.contents(atPath: path) else { throw ToolError("\(path): cannot be read") }
     return String(decoding: data, as: UTF8.self)
 }
 

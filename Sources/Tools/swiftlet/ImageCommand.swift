@@ -25,8 +25,9 @@ struct BundleCommand: ParsableCommand {
         }
         if let platform {
             let files = try Platform(folder: platform, more: tasks)
+            try files.checkMemory(entries: writer.entries)
             for warning in files.warnings {
-                FileHandle.standardError.write(Data("warning: \(platform): \(warning)\n".utf8))
+                FileHandle.standardError.write(Data("warning: \(warning)\n".utf8))
             }
             for (board, bytes) in try files.manifests(binaries: writer.entries.map(\.name)) {
                 writer.entries.append(("\(Manifest.entryName).\(board)", bytes))

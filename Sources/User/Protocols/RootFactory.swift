@@ -68,7 +68,7 @@ import KernelABI
     case noSuchBinary = 2
     /// The file is not a task's ELF file.
     case badImage = 3
-    /// Too little memory, or the arena is too small.
+    /// Too little memory.
     case noMemory = 4
     /// The task runs already, or does not run.
     case wrongState = 5
@@ -88,6 +88,8 @@ import KernelABI
     case deviceTaken = 12
     /// Registers of other devices lie in the same page, and the driver's manifest entry does not say `shares_page`.
     case pageShared = 13
+    /// The task's arena is too small for it.
+    case arenaTooSmall = 14
 }
 
 /// What became of the last `begin`: word 7 of a reply to `policy`.
@@ -303,6 +305,7 @@ extension FactoryError {
         case .noSuchBinary: "no such file in the bundle"
         case .badImage: "not a task's ELF file"
         case .noMemory: "too little memory"
+        case .arenaTooSmall: "its arena is too small"
         case .wrongState: "wrong state"
         case .notPermitted: "not permitted"
         case .badRequest: "bad request"

@@ -56,8 +56,6 @@ public enum StartSlot {
     /// Numbers for address spaces that the task makes.
     public static var asidPool: Slot { Slot(24) }
     public static var firstFree: Slot { Slot(25) }
-    /// Bits of the table's size.
-    public static var tableBits: Int { 7 }
 }
 
 /// The page in which a task reads what it was given. Sizes in bytes; an address of 0: not given.
