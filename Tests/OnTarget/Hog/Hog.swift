@@ -13,6 +13,7 @@ import UserRuntime
         information.name[0], information.name[1], information.name[2], information.name[3])
     if information.generation == 2 {
         if name == Name("greedy") { crashAndCompute() }
+        if name == Name("fury") { compute(for: 3) }
         if name == Name("mute") { for _ in 0..<4 { say("nobody reads this") } }
     }
     while true { server.reply(RegisterMessage(server.next()[0])) }
