@@ -20,8 +20,10 @@ struct Listings {
     }
     /// One for each task that ever asked; at most `Manifest.maximumTasks`.
     private var readers: [Reader] = []
-    /// Bytes at which a piece is long enough: with the longest line behind them it stays within `DevicesRequest.pieceBytes`.
-    private static var enough: Int { 640 }
+    /// Bytes at which a piece is long enough: with the longest head behind them it stays within `DevicesRequest.pieceBytes`.
+    private static var enough: Int { 512 }
+    /// Rows of the list in a piece: each is made of cells, which costs some 8,000 instructions.
+    private static var rows: Int { 3 }
 
     /// The next piece of the listing that `request` asks for; nil where its reader is not there.
     mutating func piece(_ request: Received, _ tree: DeviceTree, _ devices: Devices) -> (bytes: [UInt8], isLast: Bool)?
@@ -44,7 +46,8 @@ struct Listings {
             readers[index].place = .tree(place)
             isLast = place.isAtEnd
         case .list(var row) where !isTree:
-            while row <= devices.count && text.bytes.count < Listings.enough {
+            let end = min(row + Listings.rows, devices.count + 1)
+            while row < end {
                 devices.describe(row, tree, &text)
                 row += 1
             }

@@ -65,9 +65,15 @@ extension DeviceTree {
                 out.line("};", send)
                 place.offset = next
             case .property(let name, let start, let count, let next):
-                place.offset = next
                 let name = unsafe string(name)
-                if unsafe !TextSink.isShown(name) { continue }
+                if unsafe !TextSink.isShown(name) {
+                    place.offset = next
+                    continue
+                }
+                // To look at a value costs something as well: a long one begins a piece.
+                let isLooked = count > 0 && count <= TextSink.longestValue
+                if isLooked && out.work > 16 && out.work + count / 4 > bytes { return }
+                place.offset = next
                 out.indent(place.depth, send)
                 unsafe out.add(name, send)
                 if count == 0 {
@@ -77,7 +83,7 @@ extension DeviceTree {
                 } else {
                     out.add(" = ", send)
                     let isText = isText(start, count)
-                    out.work += count / 4
+                    out.work += count / 4  // a quarter of what a byte of text costs
                     out.add(isText ? UInt8(ascii: "\"") : UInt8(ascii: "<"), send)
                     place.value = TreeTextPlace.Value(start: start, count: count, isText: isText)
                 }
