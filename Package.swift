@@ -109,6 +109,12 @@ var targets: [Target] = [
     library("User", "UserRuntime", ["KernelABI", "CUserEntry"]),
     library("User", "Protocols", ["KernelABI"]),
     library("Drivers", "DriverCores", ["MMIO"], swift: noHeap),
+    library(
+        "Drivers", "PinService", ["KernelABI", "Protocols", "DriverCores", "UserRuntime"],
+        swift: noHeap),
+    library(
+        "Drivers", "BlockService", ["KernelABI", "Protocols", "DriverCores", "UserRuntime"],
+        swift: noHeap),
     library("Services", "ServiceCores", ["KernelABI", "Protocols"]),
     library("Benchmarks", "BenchmarkStatistics", swift: kernelFlags),
     library("Benchmarks", "LoadGenerator", ["KernelABI"], swift: kernelFlags),
@@ -131,9 +137,6 @@ if onTarget {
             linkerSettings: linked("kernel.ld") + libfdtLibrary),
 
         task("Drivers", "SerialDriver", ["Protocols", "DriverCores", "MMIO"], swift: noHeap),
-        library(
-            "Drivers", "PinService", ["KernelABI", "Protocols", "DriverCores", "UserRuntime"],
-            swift: noHeap),
         task("Drivers", "BCM2835GPIODriver", ["PinService", "DriverCores", "MMIO"], swift: noHeap),
         task("Drivers", "BCM2835TimerDriver", ["Protocols", "DriverCores", "MMIO"], swift: noHeap),
         task(
@@ -144,9 +147,6 @@ if onTarget {
         task("Drivers", "PL031Driver", ["Protocols", "DriverCores", "MMIO"], swift: noHeap),
         task("Drivers", "PL061Driver", ["PinService", "DriverCores", "MMIO"], swift: noHeap),
 
-        library(
-            "Drivers", "BlockService", ["KernelABI", "Protocols", "DriverCores", "UserRuntime"],
-            swift: noHeap),
         task("Drivers", "SDHostDriver", ["BlockService", "DriverCores", "MMIO"], swift: noHeap),
         task("Drivers", "SDHCIDriver", ["BlockService", "DriverCores", "MMIO"], swift: noHeap),
 
@@ -242,7 +242,10 @@ if onTarget {
             dependencies: ["AArch64", "CAArch64", "HardwareInterface", "KernelABI"],
             swiftSettings: [.swiftLanguageMode(.v6)]),
         .testTarget(
-            name: "DriverCoresTests", dependencies: ["DriverCores", "MMIO"],
+            name: "DriverCoresTests",
+            dependencies: [
+                "DriverCores", "MMIO", "PinService", "BlockService", "UserRuntime", "CUserEntry", "KernelABI",
+            ],
             swiftSettings: [.swiftLanguageMode(.v6)]),
         .testTarget(
             name: "ServiceCoresTests", dependencies: ["ServiceCores", "Protocols"],

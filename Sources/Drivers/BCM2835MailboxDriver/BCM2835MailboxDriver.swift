@@ -28,6 +28,7 @@ enum MailboxRegisters: WordRegisterAccess {
         case .kernel(let window): return (try? window.read(UInt64(offset))) ?? ~0
         }
     }
+    /// Drops the word where the kernel refuses: then no answer comes, and the client is told so.
     func write32(_ offset: Int, _ value: UInt32) {
         switch self {
         case .mapped(let registers): registers.write32(offset, value)
@@ -55,7 +56,9 @@ enum MailboxRegisters: WordRegisterAccess {
         memory = DeviceMemory(information, slot: StartSlot.firstFree)
         // Safety: the manifest gives this task a page, 512 words.
         unsafe kept = persistentMemory(information)
-        try? interrupt.bind(server.notification, bits: MailboxDriver.interruptBit)
+        orEnd(
+            "the interrupt cannot be bound",
+            try interrupt.bind(server.notification, bits: MailboxDriver.interruptBit))
     }
 
     mutating func serve() -> Never {
@@ -65,7 +68,7 @@ enum MailboxRegisters: WordRegisterAccess {
             case .notification:
                 // An answer that nobody waits for any more.
                 _ = mailbox.collect(0)
-                try? interrupt.acknowledge()
+                interrupt.reopen()
             case .message:
                 do throws(FirmwareError) { server.reply(try answer(request)) } catch {
                     server.reply(RegisterMessage(error.rawValue))
@@ -134,7 +137,7 @@ enum MailboxRegisters: WordRegisterAccess {
             if bits & Server.heartbeatBit != 0 { showSignOfLife() }
             if bits & MailboxDriver.interruptBit == 0 { continue }
             let isThere = mailbox.collect(address)
-            try? interrupt.acknowledge()
+            interrupt.reopen()
             if isThere { return }
         }
     }

@@ -44,4 +44,4 @@ import UserRuntime
 }
 
 /// Serves nobody any more: a sign of life that came now would put the reset off.
-private func awaitReset(_ server: Server) -> Never { while true { _ = try? server.notification.wait() } }
+private func awaitReset(_ server: Server) -> Never { while true { server.notification.pause() } }

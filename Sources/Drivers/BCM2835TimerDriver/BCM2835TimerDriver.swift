@@ -25,7 +25,11 @@ struct TimerDriver {
         server = Server(information)
         timer = BCM2835SystemTimer(registers: MMIORegisters(address: information.registers[0]))
         // The lines of channels 0 and 2 stay closed: the firmware serves them.
-        for index in 0..<2 { try? interrupt(index).bind(server.notification, bits: 1 << UInt64(index)) }
+        for index in 0..<2 {
+            orEnd(
+                "an interrupt cannot be bound",
+                try interrupt(index).bind(server.notification, bits: 1 << UInt64(index)))
+        }
     }
 
     private func channel(_ index: Int) -> Int { BCM2835SystemTimer<MMIORegisters>.channels[index] }
@@ -40,7 +44,7 @@ struct TimerDriver {
             case .notification:
                 for index in 0..<2 where request.badge & 1 << UInt64(index) != 0 {
                     if timer.handleInterrupt(channel(index)) && instants[index] <= timer.counter { wake(index) }
-                    try? interrupt(index).acknowledge()
+                    interrupt(index).reopen()
                 }
             case .message: answer(request)
             case .oneWay, .fault: break

@@ -12,7 +12,11 @@ public struct TaskPace: Pace {
     /// The interrupt's bit in the notification.
     static var interruptBit: UInt64 { 1 }
 
-    public init() { try? interrupt.bind(notification, bits: TaskPace.interruptBit) }
+    public init() {
+        orEnd(
+            "the interrupt cannot be bound",
+            try interrupt.bind(notification, bits: TaskPace.interruptBit))
+    }
 
     public var now: UInt64 { Duration(ticks: Instant.now.ticks).microseconds }
 
@@ -33,7 +37,7 @@ public struct TaskPace: Pace {
     mutating func acknowledge() {
         if !isOutstanding { return }
         isOutstanding = false
-        try? interrupt.acknowledge()
+        interrupt.reopen()
     }
 
     /// The interrupt came between requests: a line that other devices share.

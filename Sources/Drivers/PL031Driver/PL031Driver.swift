@@ -22,7 +22,7 @@ struct ClockDriver {
     init(_ information: StartInformation) {
         server = Server(information)
         clock = PL031(registers: MMIORegisters(address: information.registers[0]))
-        try? interrupt.bind(server.notification, bits: 1)
+        orEnd("the interrupt cannot be bound", try interrupt.bind(server.notification, bits: 1))
     }
 
     mutating func serve() -> Never {
@@ -31,7 +31,7 @@ struct ClockDriver {
             switch request.delivery {
             case .notification:
                 if clock.handleInterrupt() { ring() }
-                try? interrupt.acknowledge()
+                interrupt.reopen()
             case .message: answer(request)
             case .oneWay, .fault: break
             }

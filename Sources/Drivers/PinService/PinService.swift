@@ -46,7 +46,11 @@ public struct PinService<Bank: PinBank> {
         self.bank = bank
         self.keys = keys
         interrupts = UInt32(min(information.interrupts, 4))
-        for line in 0..<interrupts { try? interrupt(line).bind(server.notification, bits: 1 << UInt64(line)) }
+        for line in 0..<interrupts {
+            orEnd(
+                "an interrupt cannot be bound",
+                try interrupt(line).bind(server.notification, bits: 1 << UInt64(line)))
+        }
     }
 
     private func interrupt(_ line: UInt32) -> Interrupt { Interrupt(Slot(StartSlot.interrupt.index + line)) }
@@ -86,7 +90,7 @@ public struct PinService<Bank: PinBank> {
     }
 
     private mutating func openLines() {
-        for line in 0..<interrupts where closed & 1 << UInt64(line) != 0 { try? interrupt(line).acknowledge() }
+        for line in 0..<interrupts where closed & 1 << UInt64(line) != 0 { interrupt(line).reopen() }
         closed = 0
     }
 

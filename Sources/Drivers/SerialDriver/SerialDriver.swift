@@ -45,7 +45,7 @@ struct SerialDriver<Port: SerialPort> {
         let first = unsafe ByteRing(memory: UnsafeMutableBufferPointer(rebasing: memory[0..<256]))
         let second = unsafe ByteRing(memory: UnsafeMutableBufferPointer(rebasing: memory[256..<512]))
         uart = SerialLine(port: port, received: first, pending: second)
-        try? interrupt.bind(server.notification, bits: 1)
+        orEnd("the interrupt cannot be bound", try interrupt.bind(server.notification, bits: 1))
     }
 
     /// Inlined, so that each kind of port has a loop of its own: the compiler merges two that are alike into one without lines,
@@ -57,7 +57,7 @@ struct SerialDriver<Port: SerialPort> {
             case .notification:
                 uart.service()
                 wake()
-                try? interrupt.acknowledge()
+                interrupt.reopen()
             case .message: answer(request)
             case .oneWay, .fault: break
             }

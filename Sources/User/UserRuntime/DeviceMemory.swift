@@ -76,10 +76,15 @@ public struct DMAWindow: Equatable, Sendable {
 
     /// Lets the device see what was written. Also drops the range from the caches: what the device writes then is read.
     public func giveToDevice(offset: Int = 0, length: Int) {
-        try? frame.maintainCache(.cleanAndInvalidate, offset: UInt64(offset), length: UInt64(length))
+        cleanAndInvalidate(offset, length)
     }
     /// Lets the task see what the device wrote, also where the processor fetched old lines meanwhile.
     public func takeFromDevice(offset: Int = 0, length: Int) {
-        try? frame.maintainCache(.cleanAndInvalidate, offset: UInt64(offset), length: UInt64(length))
+        cleanAndInvalidate(offset, length)
+    }
+    private func cleanAndInvalidate(_ offset: Int, _ length: Int) {
+        orEnd(
+            "the device's memory cannot be brought in step with the caches",
+            try frame.maintainCache(.cleanAndInvalidate, offset: UInt64(offset), length: UInt64(length)))
     }
 }

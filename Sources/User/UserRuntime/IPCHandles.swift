@@ -132,6 +132,12 @@ public struct Notification: Sendable {
         try check(raw.result)
         return raw.badge
     }
+    /// Takes the bits, or waits for some, at most until `deadline`. The caller does not ask which of them it was.
+    @inline(__always) public func pause(until deadline: Instant = .never) {
+        // A deadline that has passed is an error, too.
+        do throws(KernelError) { _ = try wait(deadline: deadline) } catch {}
+    }
+    /// Take the bits that are there. Throws `wouldBlock` where there are none.
     @inline(__always) public func poll() throws(KernelError) -> UInt64 {
         let raw = swiftlet_svc(ControlWord(.poll, slot).raw, 0, 0)
         try check(raw.result)

@@ -237,6 +237,13 @@ public struct Interrupt: Sendable {
     }
     /// The device is quiet: the line may signal again. Throws `wrongState` where nothing was delivered.
     public func acknowledge() throws(KernelError) { try invoke(.acknowledge, slot) }
+    /// As `acknowledge`: a line that waits for nothing is open. Another refusal ends the task, which would hear no more of its
+    /// device.
+    public func reopen() {
+        do throws(KernelError) { try acknowledge() } catch {
+            if error != .wrongState { fatalError("the interrupt cannot be acknowledged") }
+        }
+    }
     /// The line, how often it was delivered, and whether it waits for `acknowledge`.
     public func information() throws(KernelError) -> (line: Int, count: UInt64, isBound: Bool, isOutstanding: Bool) {
         let words = try invokeForResults(.interruptInformation, slot)

@@ -53,12 +53,18 @@ public struct Server {
         self.handlesFaults = handlesFaults
         heartbeat = Duration(ticks: information.heartbeatTicks)
         IPCBufferAccess().setReceiveSlots(.none)
-        try? Thread(StartSlot.thread).bindNotification(notification)
+        orEnd(
+            "the notification cannot be bound",
+            try Thread(StartSlot.thread).bindNotification(notification))
         if heartbeat.ticks > 0 {
-            try? timer.bind(notification, bits: Server.heartbeatBit)
+            orEnd(
+                "the heartbeat's timer cannot be bound",
+                try timer.bind(notification, bits: Server.heartbeatBit))
             // Four times in its period: signs may go amiss.
             let quarter = Duration(ticks: heartbeat.ticks / 4)
-            try? timer.arm(.after(quarter), period: quarter)
+            orEnd(
+                "the heartbeat's timer cannot be armed",
+                try timer.arm(.after(quarter), period: quarter))
         }
     }
 
@@ -132,7 +138,7 @@ public struct Server {
         return nil
     }
 
-    /// Answers a caller that was held.
+    /// Answers a caller that was held; one that gave up meanwhile needs no answer.
     public mutating func release(_ held: Reply, _ message: RegisterMessage) {
         try? held.reply(message)
         setFree(held, true)

@@ -15,6 +15,7 @@ import UserRuntime
         if name == Name("handlers") { takeHandlers() }
         if name == Name("limits") { changeLimits() }
         if name == Name("mute") { stayMute(information) }
+        if name == Name("timeless") { serveWithoutTimer(information) }
         if name == Name("fatal") { fatalError("the culprit's own words") }
         if name == Name("forged") { sayUnprintable() }
         if name == Name("secret") { sayFromMemory() }
@@ -51,6 +52,15 @@ extension Name {
 }
 extension Optional where Wrapped == UInt64 {
     fileprivate var unsafelyWanted: UInt64 { self! }
+}
+
+// Refusals
+
+/// Lets the kernel refuse what a server cannot do without.
+private func serveWithoutTimer(_ information: StartInformation) {
+    // An empty slot stays empty.
+    try? CapabilityTable.own.delete(StartSlot.timer)
+    _ = Server(information)
 }
 
 // Texts of a trap
