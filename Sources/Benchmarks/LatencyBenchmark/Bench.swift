@@ -230,7 +230,7 @@ struct Bench {
 
     /// Let every other thread run until it waits, for `ticks` of the counter at most.
     func settle(ticks: UInt64 = 6000) {
-        _ = try? Notification(Bench.pause).wait(deadline: Instant.now + Duration(ticks: ticks))
+        Notification(Bench.pause).pause(until: Instant.now + Duration(ticks: ticks))
     }
     /// A row's name, with a prefix while the kernel records a trace.
     func name(_ row: RowName) -> RowName { isTraced ? row.traced : row }

@@ -71,7 +71,7 @@ extension Bench {
             .version,
         ]
         for index in calls.indices {
-            _ = try? note.wait(deadline: ChainTree.farDeadline(0))
+            note.pause(until: ChainTree.farDeadline(0))
             attempt(Request(ControlWord(calls[index], Slot(0)), by: ChainTree.farDeadline(0)))
         }
         try helper.suspend()

@@ -74,7 +74,9 @@ extension Factory {
                 if isWatching && state.state == .faulted {
                     end(number, FaultLines(unseen: tasks[number].name))
                 } else {
-                    try? Thread(place.thread).configure(faultHandler: place.faultHandler)
+                    do throws(KernelError) {
+                        try Thread(place.thread).configure(faultHandler: place.faultHandler)
+                    } catch { throw FactoryFailure(.kernel, error) }
                 }
             } catch { report(tasks[number].name, error) }
         }

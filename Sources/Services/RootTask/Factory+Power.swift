@@ -19,8 +19,14 @@ extension Factory {
             text.newLine()
             unsafe text.bytes.withUnsafeBytes { unsafe console.control.write($0) }
             let request = action == 1 ? PowerRequest.reboot : PowerRequest.powerOff
-            _ = try? Endpoint(slots.task(driver).endpoint).call(
+            let answer = try? Endpoint(slots.task(driver).endpoint).call(
                 RegisterMessage(request), deadline: .after(milliseconds: Factory.patience))
+            let what: StaticString = answer == nil ? "does nothing" : "refuses"
+            console.line {
+                $0.add("the power driver ")
+                $0.add(what)
+                $0.add("; the kernel tries")
+            }
         }
         let control = SystemControl(RootSlot.systemControl)
         do throws(KernelError) {
@@ -41,10 +47,12 @@ extension Factory {
             let end = BootEnd(arguments: arguments)
         else { return }
         console.line { $0.add("nobody performs the commands of run=; it ends as they ask") }
-        switch end {
-        case .reboot: try? power(1, 0)
-        case .powerOff(let status): try? power(0, UInt64(status))
-        }
+        do throws(FactoryFailure) {
+            switch end {
+            case .reboot: try power(1, 0)
+            case .powerOff(let status): try power(0, UInt64(status))
+            }
+        } catch { console.line { $0.add("the machine does not switch off") } }
     }
 
     /// The kernel's command line, which the device tree holds.

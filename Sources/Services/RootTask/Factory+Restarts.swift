@@ -33,7 +33,9 @@ extension Factory {
     private mutating func setUrgency() {
         var urgency = Factory.priority
         for task in tasks where task.progress == .underWay { urgency = max(urgency, task.description.priority) }
-        try? Thread(RootSlot.thread).setPriority(urgency, maximum: 255)
+        do throws(KernelError) { try Thread(RootSlot.thread).setPriority(urgency, maximum: 255) } catch {
+            console.line { $0.add("root: the own priority cannot be changed") }
+        }
     }
 
     /// Starts a task that was begun, and tells the supervisor what became of it.
@@ -66,6 +68,8 @@ extension Factory {
         return number
     }
 
+    /// Where the kernel refuses, the supervisor sees a start at its next look-round, and goes on with these beside a task that
+    /// has the machine for itself.
     func signalSupervisor(_ bits: UInt64) {
         guard let supervisor else { return }
         slots.outgoing.use { slot in

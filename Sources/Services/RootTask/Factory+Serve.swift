@@ -69,9 +69,10 @@ extension Factory {
 
     /// Answers requests and faults; between them it starts what it was asked to `begin`.
     mutating func serve() {
-        do throws(FactoryFailure) { try openDesk() } catch { return report(Name("root"), error) }
-        try? Endpoint(own).bindServer(Thread(RootSlot.thread))
-        try? Thread(RootSlot.thread).setPriority(Factory.priority, maximum: 255)
+        do throws(FactoryFailure) {
+            try openDesk()
+            try inherit()
+        } catch { return report(Name("root"), error) }
         var answer: RegisterMessage?
         while true {
             let next = nextRequest(&answer)
@@ -86,6 +87,14 @@ extension Factory {
                 if let number = nextStart { startBegun(number) }
             }
         }
+    }
+
+    /// From here on this task is as urgent as those that wait for it.
+    private func inherit() throws(FactoryFailure) {
+        do throws(KernelError) {
+            try Endpoint(own).bindServer(Thread(RootSlot.thread))
+            try Thread(RootSlot.thread).setPriority(Factory.priority, maximum: 255)
+        } catch { throw FactoryFailure(.kernel, error) }
     }
 
     /// Answers the last request and takes the next: the one that was put off, or who waits. Nil where nobody does and there is

@@ -65,7 +65,7 @@ extension Shell {
         let edgeBit: UInt64 = 1
         let request = RegisterMessage(GPIORequest.notify, pin, 3, edgeBit)
         // An edge that came when nobody waited any more is none now.
-        _ = try? notification.poll()
+        notification.pause(until: .immediately)
         let reply = ScratchSlot(Shell.slot(10)).use { passing in
             try? CapabilityTable.own.copy(notification.slot, to: passing, rights: .write)
             return try? pins.call(request, Attachment(passing), deadline: Shell.patience)
@@ -78,7 +78,8 @@ extension Shell {
             hasCome = (bits ?? 0) & edgeBit != 0
             if !hasCome { terminal.pause(milliseconds: 1) }
         }
-        _ = try? pins.call(RegisterMessage(GPIORequest.notify, pin, 0, 0), deadline: Shell.patience)
+        let answer = try? pins.call(RegisterMessage(GPIORequest.notify, pin, 0, 0), deadline: Shell.patience)
+        if answer?[0] != 0 { say("the driver of the pins may still tell of edges: it does not answer") }
         if hasCome { return say("an edge") }
         if !terminal.isInterrupted { say("no edge came") }
     }

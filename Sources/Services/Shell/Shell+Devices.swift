@@ -143,7 +143,10 @@ extension Shell {
         terminal.flush()
         terminal.nap(milliseconds: 20)
         let kill = RegisterMessage(UInt64(FactoryOperation.kill.rawValue), task)
-        _ = try? factory.call(kill)
+        // In the wrong state is one that does not run.
+        guard let end = try? factory.call(kill), end[0] == 0 || end[0] == FactoryError.wrongState.rawValue else {
+            return say("the benchmark of before does not end")
+        }
         var start = RegisterMessage(UInt64(FactoryOperation.restart.rawValue), task)
         if let name = Name(bytes: rows.span) {
             start.setWord(2, name.word0)

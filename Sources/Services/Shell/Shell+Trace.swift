@@ -9,9 +9,9 @@ extension Shell {
     mutating func trace(_ action: [UInt8]) {
         let control = SystemControl(StartSlot.systemControl)
         if action.matches("on") {
-            _ = try? control.trace(1)
+            record(control, 1)
         } else if action.matches("off") {
-            _ = try? control.trace(0)
+            record(control, 0)
         } else if action.matches("show") {
             showTrace(control)
         } else {
@@ -19,8 +19,21 @@ extension Shell {
         }
     }
 
+    /// Starts the kernel's record (1) or stops it (0).
+    /// - Returns: whether the kernel does; else the user was told.
+    @discardableResult
+    private mutating func record(_ control: SystemControl, _ action: UInt64) -> Bool {
+        do throws(KernelError) {
+            _ = try control.trace(action)
+            return true
+        } catch {
+            say("the kernel refuses: this shell has no right to its record")
+            return false
+        }
+    }
+
     private mutating func showTrace(_ control: SystemControl) {
-        _ = try? control.trace(0)
+        if !record(control, 0) { return }
         let homes = threadHomes()
         var first: UInt64 = 0
         var start: UInt64 = 0

@@ -221,7 +221,10 @@ struct Shell {
         terminal.flush()
         // The line empties on its own; this gives it the time for a full ring at 115200 baud.
         terminal.nap(milliseconds: 20)
-        _ = try? factory.call(RegisterMessage(UInt64(FactoryOperation.power.rawValue), reboot ? 1 : 0, status))
-        say("the machine does not switch off")
+        let request = RegisterMessage(UInt64(FactoryOperation.power.rawValue), reboot ? 1 : 0, status)
+        // Comes back only where the machine stays on.
+        let reply = try? factory.call(request)
+        terminal.out.add("the machine does not switch off: ")
+        say(reply.flatMap { FactoryError(rawValue: $0[0]) }?.text ?? "the root task does not say why")
     }
 }

@@ -85,8 +85,12 @@ struct Terminal {
     func releaseInput() {
         guard let next else { return }
         let taken = next &- UInt64(input.count - position)
-        _ = try? Endpoint(serial).call(
-            RegisterMessage(SerialRequest.release, taken), deadline: .after(milliseconds: Terminal.patience))
+        do throws(KernelError) {
+            _ = try Endpoint(serial).call(
+                RegisterMessage(SerialRequest.release, taken), deadline: .after(milliseconds: Terminal.patience))
+        } catch {
+            // The next `read` says it too.
+        }
     }
 
     /// The reply to `SerialRequest.state`; nil where the driver does not answer.
@@ -161,6 +165,6 @@ struct Terminal {
     mutating func nap(milliseconds: UInt64) {
         showSignOfLife()
         let end = Instant.after(milliseconds: min(milliseconds, Terminal.patience))
-        _ = try? Notification(StartSlot.notification).wait(deadline: end)
+        Notification(StartSlot.notification).pause(until: end)
     }
 }

@@ -61,10 +61,14 @@ import UserRuntime
 
     /// Expects the supervisor to run in so many milliseconds.
     func expect(in milliseconds: UInt64) {
-        try? Timer(Watch.timer).arm(.after(milliseconds: milliseconds + Watch.patience))
+        orEnd(
+            "the watch's timer cannot be armed",
+            try Timer(Watch.timer).arm(.after(milliseconds: milliseconds + Watch.patience)))
     }
 
-    func rest() { try? Timer(Watch.timer).cancel() }
+    func rest() {
+        orEnd("the watch's timer cannot be cancelled", try Timer(Watch.timer).cancel())
+    }
 
     /// Whether the supervisor had to be lifted since the last `lower`.
     var hasLifted: Bool { unsafe lifted.pointee == 1 }
@@ -72,6 +76,8 @@ import UserRuntime
     /// Ends the lift.
     func lower() {
         unsafe lifted.pointee = 0
-        try? Thread(StartSlot.thread).setPriority(priority, maximum: top)
+        orEnd(
+            "the own priority cannot be lowered",
+            try Thread(StartSlot.thread).setPriority(priority, maximum: top))
     }
 }

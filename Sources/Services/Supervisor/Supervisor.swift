@@ -46,7 +46,9 @@ import UserRuntime
         // Safety: the manifest gives this task a page, 512 words, of which 65 are used.
         unsafe plans = persistentMemory(information)
         ownNumber = information.task
-        try? server.timer.bind(server.notification, bits: Supervisor.timerBit)
+        orEnd(
+            "the timer cannot be bound",
+            try server.timer.bind(server.notification, bits: Supervisor.timerBit))
     }
 
     var now: UInt64 { (Instant.now - Instant.immediately).milliseconds }
@@ -89,14 +91,14 @@ import UserRuntime
         if !lines.isEmpty { next = min(next, now + 5) }
         let now = now
         let wait = next > now ? next - now : 0
-        try? server.timer.arm(.after(milliseconds: wait))
+        orEnd("the timer cannot be armed", try server.timer.arm(.after(milliseconds: wait)))
         watch?.expect(in: wait)
     }
 
     /// A task is about to have the machine for itself.
     private mutating func leaveMachine() {
         isMachineTaken = true
-        try? server.timer.cancel()
+        orEnd("the timer cannot be cancelled", try server.timer.cancel())
         watch?.rest()
     }
 
@@ -187,13 +189,18 @@ import UserRuntime
     /// them, wait no longer.
     mutating func end(_ index: Int, _ report: FaultLines) {
         let number = watched[index].number
-        let (plans, factory) = unsafe (self.plans, self.factory)
+        let plans = unsafe self.plans
+        var status: UInt64 = 0
         let decision = watched[index].state.end(at: now) { isPlanned in
             unsafe plans[Int(number)] = isPlanned ? 1 : 0
         } kill: {
-            _ = try? factory.call(RegisterMessage(UInt64(FactoryOperation.kill.rawValue), number))
+            status = ask(.kill, number)
         }
         for line in report.lines { say(line) }
+        // In the wrong state is a task that has ended already.
+        if status != 0 && status != FactoryError.wrongState.rawValue {
+            self.report(index, "cannot be ended: the root task refuses")
+        }
         tell(index, decision)
     }
 
@@ -206,8 +213,10 @@ import UserRuntime
     /// Switches the board off (0), or starts it anew (1), when the log has shown what was said.
     private mutating func power(_ action: UInt64) {
         awaitLog()
-        _ = try? factory.call(RegisterMessage(UInt64(FactoryOperation.power.rawValue), action, 0))
-        say(Text("the machine does not switch off").bytes)
+        // Comes back only where the machine stays on.
+        var text = Text("the machine does not switch off: ")
+        text.add(FactoryError(rawValue: ask(.power, action))?.text ?? "the root task does not say why")
+        say(text.bytes)
     }
 
     // Starts
@@ -270,14 +279,6 @@ import UserRuntime
         say(text.bytes)
     }
 
-    /// A request to the factory about a task; its status.
-    private func ask(_ operation: FactoryOperation, _ number: UInt64) -> UInt64 {
-        guard let reply = try? factory.call(RegisterMessage(UInt64(operation.rawValue), number)) else {
-            return FactoryError.kernel.rawValue
-        }
-        return reply[0]
-    }
-
     // The log
 
     /// Tells the log a line. It never waits: the log may be waiting for the very task whose fault is being handled, and a
@@ -296,9 +297,13 @@ import UserRuntime
         let end = Instant.after(milliseconds: 1000)
         while let first = lines.first, logAndWait(first.span, deadline: end) { lines.removeFirst() }
         // An empty answer: what the log took before is shown.
-        _ = try? Endpoint(StartSlot.log).call(RegisterMessage(LogWord.read, .max), deadline: end)
+        do throws(KernelError) {
+            _ = try Endpoint(StartSlot.log).call(RegisterMessage(LogWord.read, .max), deadline: end)
+        } catch {
+            // A log that does not answer has nothing that it could still show.
+        }
         let sent = Instant.after(milliseconds: 50)
-        while Instant.now < sent { _ = try? server.notification.wait(deadline: sent) }
+        while Instant.now < sent { server.notification.pause(until: sent) }
     }
 
     /// A task's lines reach nobody, as many as it says: told at the first, and then at each doubling.
@@ -373,4 +378,12 @@ import UserRuntime
         watched[index].state.stopped()
         begin(index)
     }
+}
+
+/// A request to the factory, mostly about a task; its status.
+private func ask(_ operation: FactoryOperation, _ word: UInt64) -> UInt64 {
+    guard let reply = try? Endpoint(StartSlot.factory).call(RegisterMessage(UInt64(operation.rawValue), word)) else {
+        return FactoryError.kernel.rawValue
+    }
+    return reply[0]
 }
