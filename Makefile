@@ -176,6 +176,7 @@ debug: build ## Boot stopped, with gdb attached to kernel and symbols (GDB='-bat
 
 lint: build ## Check format, the linked kernel and its static bounds, the tasks, and that books and planted faults find their code
 	@$(SWIFT) format lint --strict -r $(SOURCES)
+	@! grep -rn '_ = try?' Sources || { echo 'lint: a refusal is dropped: docs/book/3-interrupts-and-drivers.md, "Refusals"'; exit 1; }
 	@$(TOOL) lint-elf build/kernel.elf $$(find $(BIN) -maxdepth 1 -type f -perm -u+x ! -name KernelImage | sort)
 	@$(TOOL) wcet build/kernel.elf > build/wcet.txt || { cat build/wcet.txt; exit 1; }
 	@platform/check-references
