@@ -52,6 +52,11 @@ public enum KernelLayout {
         return (start &- imageOffset, nextTable &- start)
     }
 
+    /// Page tables that the pool still has.
+    public var tablesLeft: UInt64 {
+        (nextTable &- (unsafe UInt64(UInt(bitPattern: swiftlet_pool_start_address())))) / 4096
+    }
+
     /// Maps a page-aligned range in the largest steps that its alignment allows.
     ///
     /// - Complexity: one entry for each step. If both addresses agree modulo 1 GiB, a range has at

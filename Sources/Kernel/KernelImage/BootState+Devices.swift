@@ -24,7 +24,6 @@ extension BootState {
             }
             node = tree.node(after: current, depth: &depth)
         }
-        if kept.lost > 0 { BootState.refuse(DeviceTreeError(.tooManyRanges), nil, &map) }
         for index in 0..<kept.count {
             let range = kept[index]
             devices.remove(pagesAround: range.base, range.size)
@@ -32,8 +31,7 @@ extension BootState {
         devices.join(gap: 0, avoiding: &kept)
     }
 
-    /// Collects the ranges that no task gets as registers. Reservations come first, since memory
-    /// then absorbs those within it.
+    /// Collects the ranges that no task gets as registers.
     private mutating func keepFromDevices() {
         for index in 0..<machine.reserved.count { keep(machine.reserved[index]) }
         for index in 0..<machine.memory.count { keep(machine.memory[index]) }

@@ -17,12 +17,7 @@ extension BootState {
 
     /// Maps all RAM and finds its free part.
     mutating func mapMemory() throws(BootFailure) {
-        // A boot loader may reserve the initial RAM disk: that is the kernel's to use. At most 32
-        // ranges.
-        for index in 0..<machine.reserved.count where !isInitialDisk(machine.reserved[index]) {
-            free.remove(pagesAround: machine.reserved[index].base, machine.reserved[index].size)
-        }
-        if free.lost > 0 { BootState.refuse(DeviceTreeError(.tooManyRanges), nil, &map) }
+        free.remove(reservationsOf: machine)
         free.remove(pagesAround: image.base, image.size)
         leaveIdentityMapping()
         try mapFree()
@@ -73,10 +68,42 @@ extension BootState {
         mutating get { unsafe map.physical(swiftlet_boot_text_end_address()) - image.base }
     }
 
+    /// Leaves out the ends of ranges for which the pool has no page tables. An end inside a GiB, or
+    /// inside 2 MiB, needs a table, unless the range before needs the same.
+    private mutating func trimFree() {
+        // The image and the controllers' registers take at most these.
+        let spare: UInt64 = 12
+        var tables = map.tablesLeft > spare ? map.tablesLeft - spare : 0
+        trimFree(to: 1 << 30, &tables)
+        trimFree(to: 2 << 20, &tables)
+    }
+    private mutating func trimFree(to block: UInt64, _ tables: inout UInt64) {
+        var covered = UInt64.max
+        func covers(_ end: UInt64) -> Bool {
+            let start = end & ~(block - 1)
+            if end == start || covered == start { return true }
+            if tables == 0 { return false }
+            tables -= 1
+            covered = start
+            return true
+        }
+        var index = 0
+        while index < free.count {  // at most three times for each range
+            let range = free[index]
+            if !covers(range.base) {
+                free.leaveOut(range.base, min(range.end, (range.base | (block - 1)) + 1))
+            } else if !covers(range.end) {
+                free.leaveOut(range.end & ~(block - 1), range.end)
+            } else {
+                index += 1
+            }
+        }
+    }
+
     /// Maps RAM in the linear mapping: writable, but for the image's text and constants. Boot's own
     /// code is writable there already: it becomes ordinary memory before any other code runs.
     private mutating func mapFree() throws(BootFailure) {
-        free.sort()
+        trimFree()
         for index in 0..<free.count {
             try map.mapLinear(free[index].base, bytes: free[index].size, writable: true)
         }
@@ -90,7 +117,7 @@ extension BootState {
     /// Finds the bundle of tasks: the initial RAM disk if that is a bundle, else the data directly
     /// after the image.
     private mutating func findBundle() {
-        if let disk = initialDisk {
+        if let disk = tree.initialDisk {
             guard let problem = take(bundleAt: disk.base, limit: disk.size) else { return }
             console.write("swiftlet: the initial RAM disk is not used: ")
             console.write(problem)
@@ -127,22 +154,5 @@ extension BootState {
         if unsafe words[Int(size) / 8 - 1] != Bundle.magic { return "it is cut short" }
         bundle = PhysicalRange(base: start, size: size)
         return nil
-    }
-
-    private func isInitialDisk(_ range: RegisterRange) -> Bool {
-        guard let disk = initialDisk, range.base & ~4095 == disk.base & ~4095 else { return false }
-        return (range.base &+ range.size &+ 4095) & ~4095 == (disk.base &+ disk.size &+ 4095)
-            & ~4095
-    }
-
-    /// The file that a boot loader brought for the kernel (Linux,
-    /// Documentation/devicetree/bindings/chosen.txt). The properties have one cell or two.
-    private var initialDisk: PhysicalRange? {
-        guard let chosen = tree.node("/chosen"), let start = chosen.property("linux,initrd-start"),
-            let end = chosen.property("linux,initrd-end"),
-            let base = start.number(0, cells: start.count / 4 == 1 ? 1 : 2),
-            let limit = end.number(0, cells: end.count / 4 == 1 ? 1 : 2), limit > base
-        else { return nil }
-        return PhysicalRange(base: base, size: limit - base)
     }
 }

@@ -50,7 +50,7 @@ struct RegisterWindowPlace {
 }
 
 /// The state of boot. It is large: its methods are `mutating`, so that none copies it.
-struct BootState {
+struct BootState: ~Copyable {
     let processor = Processor()
     let image: PhysicalRange
     let level: UInt64
@@ -60,14 +60,14 @@ struct BootState {
     /// Whether the tree's pages are in the linear mapping, as memory must be that user code sees
     /// and may lend.
     var isTreeMapped = false
-    let machine: MachineDescription
+    var machine = MachineDescription()
     let console: KernelConsole
     var map: KernelMap
     /// RAM, and later its free part.
-    var free = MemoryMap()
+    var free = MemoryMap(whenFull: .leaveOut)
     /// Registers to hand out; ranges that are not handed out as registers.
-    var devices = MemoryMap()
-    var kept = MemoryMap()
+    var devices = MemoryMap(whenFull: .leaveOut)
+    var kept = MemoryMap(whenFull: .widen)
     /// The mapped addresses of the machine's `distributor` and `interface`.
     var controllerAddresses: (distributor: UInt64, interface: UInt64) = (0, 0)
     /// Registers of other devices in those pages, and the addresses at which they are mapped.
@@ -86,7 +86,6 @@ struct BootState {
         self.level = level
         self.entryTicks = entryTicks
         self.treeAddress = treeAddress
-        var machine = MachineDescription()
         tree = try BootState.readTree(treeAddress, &map)
         // The console comes first, so that later failures can be reported.
         tree.describeConsole(&machine)
@@ -97,7 +96,6 @@ struct BootState {
         } catch {
             BootState.refuse(error, tree, &map)
         }
-        self.machine = machine
         console = KernelConsole.noted
         self.map = map
     }

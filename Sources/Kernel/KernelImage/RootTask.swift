@@ -25,17 +25,13 @@ extension BootState {
             throw BootFailure(error)
         }
         kernel.pointee.grantAuthorities(root)
-        for index in 0..<free.count { give(&root, PhysicalRange(free[index]), isDevice: false) }
-        findDevices()
-        for index in 0..<devices.count {
-            give(&root, PhysicalRange(devices[index]), isDevice: true)
+        giveDevices(&root)
+        // The largest come first: the information page may not have room for all.
+        while let range = free.takeLargest() {  // once for each range
+            give(&root, range, isDevice: false)
         }
+        tellLost(free.lost, isDevice: false)
         let kept = try giveLeftovers(&root)
-        for index in 0..<windowCount {
-            let window = windows[index]
-            let lost = kernel.pointee.addRegisters(&root, window.range, mappedAt: window.address)
-            if lost > 0 { tellLost(lost, isDevice: true) }
-        }
         processor.closeFloatingPoint()
         swiftlet_set_version(abiVersion, processor.counterFrequency)
         let text = unsafe map.physical(swiftlet_rodata_end_address()) - image.base - bootCode
@@ -48,7 +44,6 @@ extension BootState {
     /// tables.
     private mutating func takeBootMemory() throws(BootFailure) -> BootMemory {
         let need = (1 << 20) + ((bundle.size >> 8) + UInt64(tree.size) + 4095) & ~4095
-        free.sort()
         // After the bundle, where alignment is lost anyway; else wherever there is room.
         for attempt in 0..<2 {
             for index in 0..<free.count {
@@ -80,11 +75,25 @@ extension BootState {
         return PhysicalRange(base: copy, size: size)
     }
 
-    private mutating func give(_ root: inout RootTask, _ range: PhysicalRange, isDevice: Bool) {
-        let lost = kernelState.pointee.addUntyped(&root, range, isDevice: isDevice)
-        if lost > 0 { tellLost(lost, isDevice: isDevice) }
+    /// Gives the devices' registers. They come before the memory: no driver does without them.
+    private mutating func giveDevices(_ root: inout RootTask) {
+        findDevices()
+        for index in 0..<devices.count { give(&root, devices[index], isDevice: true) }
+        tellLost(devices.lost, isDevice: true)
+        for index in 0..<windowCount {
+            let window = windows[index]
+            let lost = kernelState.pointee.addRegisters(
+                &root, window.range, mappedAt: window.address)
+            tellLost(lost, isDevice: true)
+        }
+    }
+
+    private mutating func give(_ root: inout RootTask, _ range: RegisterRange, isDevice: Bool) {
+        let lost = kernelState.pointee.addUntyped(&root, PhysicalRange(range), isDevice: isDevice)
+        tellLost(lost, isDevice: isDevice)
     }
     private func tellLost(_ lost: UInt64, isDevice: Bool) {
+        if lost == 0 { return }
         console.write("swiftlet: no room to list ")
         console.write(decimal: lost)
         console.write(isDevice ? " bytes of registers" : " bytes of memory")
@@ -101,13 +110,13 @@ extension BootState {
             unsafe UInt64(UInt(bitPattern: swiftlet_boot_tables_start_address())),
             bytes: tables.size)
         Translation.invalidateAll()
-        give(&root, PhysicalRange(base: tables.base, size: tables.size), isDevice: false)
-        give(&root, PhysicalRange(base: image.base, size: bootCode), isDevice: false)
+        give(&root, RegisterRange(base: tables.base, size: tables.size), isDevice: false)
+        give(&root, RegisterRange(base: image.base, size: bootCode), isDevice: false)
         // The last range's own descriptors still come from this memory: two pages are more than
         // they need.
         let next = (root.memory.next + 3 * 4096 - 1) & ~4095
         if next < root.memory.end {
-            give(&root, PhysicalRange(base: next, size: root.memory.end - next), isDevice: false)
+            give(&root, RegisterRange(base: next, size: root.memory.end - next), isDevice: false)
         }
         return image.size - tables.size - bootCode
     }

@@ -27,8 +27,6 @@ public struct DeviceTreeError: Error, Equatable {
         case tooFewInterrupts
         /// An interrupt that leads to no controller, or to one that the kernel does not drive.
         case foreignInterrupt
-        /// More ranges of memory, or of reservations, than there are places for.
-        case tooManyRanges
         /// Registers that the kernel uses lie in what is called memory.
         case registersInMemory
         /// No memory node with a size.
@@ -70,7 +68,6 @@ extension DeviceTreeError.Cause {
         case .noSuchLine: "the device tree has an interrupt that its controller has not"
         case .tooFewInterrupts: "the device tree names too few interrupts"
         case .foreignInterrupt: "the device tree has an interrupt that leads to no controller of the kernel"
-        case .tooManyRanges: "the device tree describes memory in too many pieces"
         case .registersInMemory: "the device tree puts the kernel's devices into memory"
         case .noMemory: "the device tree names no memory"
         case .noInterruptController: "the device tree names no interrupt controller that the kernel knows"
@@ -91,7 +88,6 @@ extension DeviceTreeError.Cause {
         case .noSuchLine, .tooFewInterrupts: "compare interrupts with the controller's binding"
         case .foreignInterrupt:
             "compare interrupt-parent and interrupt-map here and above; no two nodes may have one phandle"
-        case .tooManyRanges: "32 of memory and 32 of reservations have places: join them"
         case .registersInMemory: "take them out of the memory node's reg"
         case .noMemory: "a node with device_type = \"memory\" and a size in reg is needed"
         case .noInterruptController:

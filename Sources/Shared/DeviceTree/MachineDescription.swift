@@ -1,35 +1,6 @@
 // What the kernel must know of the machine, and no more: memory, reservations, the interrupt controller, the timer, the
 // console, how to switch it off. Everything else is the device manager's business.
 
-/// Ranges in a fixed number of places: as many as the tree may name.
-public struct RangeList {
-    var ranges: InlineArray<32, RegisterRange>
-    public private(set) var count = 0
-
-    init() { ranges = InlineArray(repeating: RegisterRange(base: 0, size: 0)) }
-    public subscript(index: Int) -> RegisterRange { ranges[index] }
-    /// Ranges without bytes are left out. `node` is the one that names this.
-    mutating func append(_ range: RegisterRange, node: Int32 = -1) throws(DeviceTreeError) {
-        if range.size == 0 { return }
-        if count == 32 { throw DeviceTreeError(.tooManyRanges, node: node) }
-        ranges[count] = range
-        count += 1
-    }
-    func overlaps(_ range: RegisterRange) -> Bool {
-        for index in 0..<count where ranges[index].overlaps(range) { return true }
-        return false
-    }
-    /// Bytes from `limit` on, each as often as it is named.
-    public func bytes(above limit: UInt64) -> UInt64 {
-        var sum: UInt64 = 0
-        for index in 0..<count {
-            let end = ranges[index].base + ranges[index].size
-            if end > limit { sum &+= end - max(ranges[index].base, limit) }
-        }
-        return sum
-    }
-}
-
 /// Interrupt controllers that the kernel drives. An `armctrl` is chained behind a `bcm2836`, and drives no machine alone.
 public enum ControllerKind: UInt8, Sendable {
     case none, gicv2, gicv3, bcm2836, armctrl
@@ -54,9 +25,9 @@ public enum ConsoleKind: UInt8, Sendable { case none, pl011, miniUART }
 
 /// The machine as the kernel sees it.
 public struct MachineDescription {
-    public var memory = RangeList()
+    public var memory = RangeList(whenFull: .leaveOut)
     /// Memory that must not be handed out.
-    public var reserved = RangeList()
+    public var reserved = RangeList(whenFull: .widen)
     /// What the timer interrupts: a GIC where there is one.
     public var controller = ControllerKind.none
     /// The interrupt controller's node: all its registers are the kernel's.
@@ -104,7 +75,7 @@ extension DeviceTree {
     public func describeMachine(_ machine: inout MachineDescription) throws(DeviceTreeError) {
         var index = 0
         while let (base, size) = reservation(index) {  // ends with the list, or when it is too long
-            try machine.reserved.append(RegisterRange(base: base, size: size))
+            reserve(RegisterRange(base: base, size: size), &machine)
             index += 1
         }
         var depth = 0
@@ -138,7 +109,7 @@ extension DeviceTree {
             return
         } else if let type = node.property("device_type"), type.contains("memory") {
             for index in 0..<(try node.registerCount()) {
-                if let range = try node.registers(index) { try machine.memory.append(range, node: node.offset) }
+                if let range = try node.registers(index) { machine.memory.insert(range) }
             }
         } else if let compatible = node.property("compatible") {
             try inspect(node, compatible, &machine)
@@ -152,8 +123,25 @@ extension DeviceTree {
             guard let range = try node.registers(index) else {
                 throw DeviceTreeError(.unreachable, .reg, node: node.offset)
             }
-            try machine.reserved.append(range, node: node.offset)
+            reserve(range, &machine)
         }
+    }
+
+    /// Keeps a range, unless a boot loader reserved the initial RAM disk: that is the kernel's to use.
+    private func reserve(_ range: RegisterRange, _ machine: inout MachineDescription) {
+        if let disk = initialDisk, range.pages == disk.pages { return }
+        machine.reserved.insert(range)
+    }
+
+    /// The file that a boot loader brought for the kernel (Linux, Documentation/devicetree/bindings/chosen.txt). The
+    /// properties have one cell or two.
+    public var initialDisk: RegisterRange? {
+        guard let chosen = node("/chosen"), let start = chosen.property("linux,initrd-start"),
+            let end = chosen.property("linux,initrd-end"),
+            let base = start.number(0, cells: start.count / 4 == 1 ? 1 : 2),
+            let limit = end.number(0, cells: end.count / 4 == 1 ? 1 : 2), limit > base
+        else { return nil }
+        return RegisterRange(base: base, size: limit - base)
     }
 
     private func inspect(
@@ -194,8 +182,7 @@ extension MachineDescription {
         guard place.count > 0, let address = place.number(0, cells: place.count / 4) else {
             throw DeviceTreeError(.badLength, .releaseAddress, node: node.offset)
         }
-        let page = RegisterRange(base: address & ~4095, size: 4096)
-        if !reserved.overlaps(page) { try reserved.append(page, node: node.offset) }
+        reserved.insert(RegisterRange(base: address & ~4095, size: 4096))
     }
 
     /// The kernel's own registers are kept from memory.

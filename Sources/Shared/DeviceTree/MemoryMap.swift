@@ -1,137 +1,115 @@
 // Sets of physical memory: what is RAM, what of it is free, and where devices are.
 //
-// Ranges come from a device tree, which may describe memory twice or in any order: a set holds every byte once.
+// Ranges come from a device tree, which may describe memory twice or in any order: a set holds every byte once, and joins what touches.
 
-/// A set of physical pages: up to 64 ranges that do not overlap.
+/// A set of physical pages: ranges in ascending order that neither overlap nor touch.
 public struct MemoryMap {
-    private var ranges: InlineArray<64, RegisterRange>
-    public private(set) var count = 0
-    /// Bytes that were left out because the set is full.
-    public private(set) var lost: UInt64 = 0
+    private var list: RangeList
+    private var trimmed: UInt64 = 0
 
-    public init() { ranges = InlineArray(repeating: RegisterRange(base: 0, size: 0)) }
+    /// - Parameter overflow: what becomes of ranges beyond `RangeList.capacity`.
+    public init(whenFull overflow: RangeList.Overflow) { list = RangeList(whenFull: overflow) }
     /// - Precondition: `index` is below `count`.
-    public subscript(index: Int) -> RegisterRange { mutating get { ranges[index] } }
+    public subscript(index: Int) -> RegisterRange { mutating get { list[index] } }
+    public var count: Int { mutating get { list.count } }
+    /// Bytes that were left out: since the set is full, or by `leaveOut`.
+    public var lost: UInt64 { mutating get { list.lost &+ trimmed } }
 
     // Members that only read are `mutating` as well: otherwise each use would copy the whole set to the stack.
 
     public var bytes: UInt64 {
         mutating get {
             var sum: UInt64 = 0
-            for index in 0..<count { sum &+= ranges[index].size }
+            for index in 0..<list.count { sum &+= list[index].size }
             return sum
         }
     }
 
-    /// Add the whole pages within a range.
+    /// Adds the whole pages within a range.
     public mutating func add(pagesWithin base: UInt64, _ size: UInt64) {
-        let end = MemoryMap.end(base, size) & ~4095
+        let end = RegisterRange(base: base, size: size).end & ~4095
         let start = base > ~4095 ? end : (base + 4095) & ~4095
-        if start < end { add(start, end) }
+        if start < end { list.insert(start, end) }
     }
-    /// Add every page that a range touches.
+    /// Adds every page that a range touches.
     public mutating func add(pagesAround base: UInt64, _ size: UInt64) {
-        if size == 0 { return }
-        let end = min(MemoryMap.end(base, size), ~4095)
-        add(base & ~4095, (end + 4095) & ~4095)
-    }
-    private mutating func add(_ start: UInt64, _ end: UInt64) {
-        remove(start, end)
-        append(start, end)
+        let pages = RegisterRange(base: base, size: size).pages
+        if size > 0 && !pages.isEmpty { list.insert(pages.lowerBound, pages.upperBound) }
     }
 
-    /// Take out every page that a range touches.
+    /// Takes out every page that a range touches.
     public mutating func remove(pagesAround base: UInt64, _ size: UInt64) {
+        let pages = RegisterRange(base: base, size: size).pages
         if size == 0 { return }
-        let end = min(MemoryMap.end(base, size), ~4095)
-        remove(base & ~4095, (end + 4095) & ~4095)
-    }
-    private mutating func remove(_ start: UInt64, _ end: UInt64) {
         var index = 0
-        while index < count {  // each range once; a split appends one that no longer overlaps
-            let range = ranges[index]
-            let rangeEnd = range.base + range.size
-            if rangeEnd <= start || range.base >= end {
+        while index < list.count {  // each range once, and the two parts of one that is split
+            let range = list[index]
+            if range.end <= pages.lowerBound || range.base >= pages.upperBound {
                 index += 1
                 continue
             }
-            count -= 1
-            ranges[index] = ranges[count]
-            if range.base < start { append(range.base, start) }
-            if rangeEnd > end { append(end, rangeEnd) }
+            list.remove(at: index)
+            if range.base < pages.lowerBound { list.insert(range.base, pages.lowerBound) }
+            if range.end > pages.upperBound { list.insert(pages.upperBound, range.end) }
         }
     }
 
-    /// Add all RAM below `limit` that the tree names, however often.
+    /// Takes out the pages from `start` up to `end`, and counts them as lost.
+    public mutating func leaveOut(_ start: UInt64, _ end: UInt64) {
+        let before = bytes
+        remove(pagesAround: start, end - start)
+        trimmed &+= before - bytes
+    }
+
+    /// Takes out the largest range and returns it; nil if none is left.
+    public mutating func takeLargest() -> RegisterRange? {
+        if list.count == 0 { return nil }
+        var largest = 0
+        for index in 1..<list.count where list[index].size > list[largest].size { largest = index }
+        defer { list.remove(at: largest) }
+        return list[largest]
+    }
+
+    /// Adds all RAM below `limit` that the tree names, however often.
     public mutating func add(memoryOf machine: MachineDescription, below limit: UInt64) {
         for index in 0..<machine.memory.count {
             let range = machine.memory[index]
             if range.base < limit { add(pagesWithin: range.base, min(range.size, limit - range.base)) }
         }
     }
-    /// Take out what must not be handed out.
+    /// Takes out what must not be handed out.
     public mutating func remove(reservationsOf machine: MachineDescription) {
         for index in 0..<machine.reserved.count {
             remove(pagesAround: machine.reserved[index].base, machine.reserved[index].size)
         }
     }
 
-    /// Join ranges that are at most `gap` bytes apart, where nothing of `keep` lies between them.
+    /// Joins ranges that are at most `gap` bytes apart, where nothing of `keep` lies between them.
     public mutating func join(gap: UInt64, avoiding keep: inout MemoryMap) {
-        sort()
+        if list.count == 0 { return }
         var kept = 0
-        for index in 1..<max(count, 1) {
-            let end = ranges[kept].base + ranges[kept].size
-            let next = ranges[index]
+        for index in 1..<list.count {
+            let end = list[kept].end
+            let next = list[index]
             let isBlocked = keep.overlaps(end, next.base)
             if next.base - end <= gap && !isBlocked {
-                ranges[kept].size = next.base + next.size - ranges[kept].base
+                list[kept] = RegisterRange(base: list[kept].base, end: next.end)
             } else {
                 kept += 1
-                ranges[kept] = next
+                list[kept] = next
             }
         }
-        if count > 0 { count = kept + 1 }
-    }
-
-    /// Ascending by address.
-    public mutating func sort() {
-        for index in 1..<max(count, 1) {
-            let range = ranges[index]
-            var place = index
-            while place > 0 && ranges[place - 1].base > range.base {
-                ranges[place] = ranges[place - 1]
-                place -= 1
-            }
-            ranges[place] = range
-        }
+        list.truncate(to: kept + 1)
     }
 
     public mutating func overlaps(_ start: UInt64, _ end: UInt64) -> Bool {
-        for index in 0..<count where ranges[index].base < end && ranges[index].base + ranges[index].size > start {
-            return true
-        }
+        for index in 0..<list.count where list[index].base < end && list[index].end > start { return true }
         return false
     }
 
     /// Whether one range of this set holds all bytes from `start` up to `end`.
     public mutating func contains(_ start: UInt64, _ end: UInt64) -> Bool {
-        for index in 0..<count where ranges[index].base <= start && ranges[index].base + ranges[index].size >= end {
-            return true
-        }
+        for index in 0..<list.count where list[index].base <= start && list[index].end >= end { return true }
         return false
-    }
-
-    private mutating func append(_ start: UInt64, _ end: UInt64) {
-        if count == 64 {
-            lost &+= end - start
-            return
-        }
-        ranges[count] = RegisterRange(base: start, size: end - start)
-        count += 1
-    }
-    private static func end(_ base: UInt64, _ size: UInt64) -> UInt64 {
-        let (sum, overflow) = base.addingReportingOverflow(size)
-        return overflow ? .max : sum
     }
 }

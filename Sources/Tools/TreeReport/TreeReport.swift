@@ -105,10 +105,9 @@ public struct TreeReport: Sendable {
         memory = (0..<machine.memory.count).map { machine.memory[$0] }
         reserved = (0..<machine.reserved.count).map { machine.reserved[$0] }
         unreachable = machine.memory.bytes(above: TreeReport.reach)
-        var map = MemoryMap()
+        var map = MemoryMap(whenFull: .leaveOut)
         map.add(memoryOf: machine, below: TreeReport.reach)
         map.remove(reservationsOf: machine)
-        map.sort()
         usable = (0..<map.count).map { map[$0] }
     }
 }

@@ -47,7 +47,7 @@
 #define SWIFTLET_IMAGE_BASE 0xffffffffc0000000
 
 #define SWIFTLET_PAGE_BYTES 4096
-#define SWIFTLET_STACK_BYTES 32768
+#define SWIFTLET_STACK_BYTES 65536
 // Zeros at the top of the stack, from which an exit clears registers in pairs.
 #define SWIFTLET_STACK_ZEROS 16
 #define SWIFTLET_EMERGENCY_STACK_BYTES 8192
