@@ -99,6 +99,23 @@ private struct Screen {
         #expect(shown([(1, "[1.0 log] x\r\n")]) == "[1.0 log] x\r\n")
     }
 
+    /// Nor is the place where a terminal starts a row by itself, also where characters take two columns.
+    @Test func eachRowOfAMarkedTaskShowsItsNumber() {
+        for character in ["a", "\u{e9}", "\u{6f22}"] {
+            let text = String(repeating: character, count: 150)
+            var writes: [(task: UInt64, text: String)] = []
+            for part in stride(from: 0, to: 150, by: 50) {
+                writes.append((12, String(text.dropFirst(part).prefix(50))))
+            }
+            let rows = shown(writes).split(separator: "\r\n")
+            #expect(rows.allSatisfy { $0.hasPrefix("12| ") })
+            let width = character == "a" ? 1 : 2
+            #expect(rows.allSatisfy { 4 + width * ($0.count - 4) < 80 })
+            #expect(rows.map { $0.dropFirst(4) }.joined() == text)
+        }
+        #expect(shown([(12, String(repeating: "b", count: 75) + "\n"), (12, "c")]).split(separator: "\r\n").count == 2)
+    }
+
     /// The end of another task's line is no place to hide.
     @Test func eachTasksTextStartsOnALineOfItsOwn() {
         #expect(shown([(1, "half"), (12, "a"), (1, "b\r\n"), (13, "c")]) == "half\r\n12| a\r\nb\r\n13| c")
@@ -117,7 +134,7 @@ private struct Screen {
 
     /// The driver's ring holds the largest write, or its writer would wait for ever.
     @Test func theLargestWriteFitsTheRing() {
-        for pattern in ["\n", "a\n", "a\n\n"] {
+        for pattern in ["\n", "a\n", "a\n\n", "a"] {
             let text = String(repeating: pattern, count: 160).prefix(160)
             #expect(shown([(1, "x"), (64, String(text))]).utf8.count - 1 <= ByteRing.capacity)
         }

@@ -83,7 +83,7 @@ final class FaultCauseTests: XCTestCase {
 
     /// Whatever the registers hold, each line fits the log (104 bytes) with the longest name in use, and the reply's places.
     func testLinesFitTheLog() {
-        let name = Name("bcm2835-mailbox.12")
+        let name = Name("a-name-as-long-as-a-name-can-be.")
         let text = String(repeating: "x", count: 300)
         let causes: [FaultCause] = [
             cause(.noFloatingPoint, address: .max), cause(.pageWrite, address: 0x1fff_dff8),
@@ -94,9 +94,14 @@ final class FaultCauseTests: XCTestCase {
         ]
         for cause in causes {
             XCTAssertLessThanOrEqual(cause.words.count, FaultCause.maximumWords)
-            for line in FaultLines(name, faulted: cause.words, saying: cause.saying).lines {
-                XCTAssertLessThanOrEqual(line.count, 104)
-            }
+            var report = FaultLines(name, faulted: cause.words, saying: cause.saying)
+            report.add(programCounter: .max, linkRegister: .max)
+            report.add(stackPointer: .max, framePointer: .max, syndrome: 0xffff_ffff)
+            report.add(stack: 0x40_1234, [UInt64](repeating: 0x40_1234, count: 16))
+            for line in report.lines { XCTAssertLessThanOrEqual(line.count, LogEntry.maximumLength) }
+            // Each address is whole.
+            let stack = String(decoding: report.lines.last ?? [], as: UTF8.self).split(separator: " ")
+            XCTAssertEqual(Set(stack.dropFirst()), ["0x401234"])
         }
     }
 }

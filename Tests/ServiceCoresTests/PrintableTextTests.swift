@@ -79,4 +79,18 @@ import Testing
         #expect((Privileges.serialRead | .serialControl).clientRights == .readSerial | .controlSerial)
         #expect(Privileges.factoryPower.clientRights == .setWatchdog)
     }
+
+    /// On a narrow terminal a row starts anywhere in a line.
+    @Test func aTextHoldsNoHeadOfALine() {
+        func cleared(_ text: String) -> String {
+            var bytes = Array(text.utf8)
+            var span = bytes.mutableSpan
+            Text.clearLogHeads(&span)
+            return String(decoding: bytes, as: UTF8.self)
+        }
+        #expect(cleared("a [9.999 supervisor] b [  12.5 c") == "a (9.999 supervisor] b (  12.5 c")
+        #expect(cleared("[[1.5 a") == "[(1.5 a")
+        #expect(cleared("slot[3] [.5] [1 2.5] [x 1.5 [") == "slot[3] [.5] [1 2.5] [x 1.5 [")
+        #expect(cleared("") == "")
+    }
 }

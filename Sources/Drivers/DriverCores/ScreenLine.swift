@@ -3,7 +3,8 @@
 // one it knows, not an answer given once: an answer may come to a reader whose time-out was a moment earlier.
 //
 // A reader of the screen can tell whose a line is: each task's text starts on a line of its own, and a task that may not
-// write as it likes has its number in front of each line. Its text cannot look like the log's or the shell's.
+// write as it likes has its number in front of each line. Its text cannot look like the log's or the shell's. A line that is
+// longer than a row of 80 columns goes on in another, which has the number too: else the terminal would start the row.
 
 /// What stands in the screen's last line. Tasks are numbers above 0.
 public struct ScreenLine: Equatable, Sendable {
@@ -13,6 +14,10 @@ public struct ScreenLine: Equatable, Sendable {
     private var writer: UInt64 = 0
     /// Whether the cursor stands at the start of a line that is empty.
     private var isAtStart = true
+    /// Columns of a marked task's row that are taken, at most.
+    private var column = 0
+    /// Columns of a row, less than the narrowest terminal's.
+    private static var columns: Int { 79 }
     /// How often a line under work was taken away.
     public private(set) var disturbances: UInt64 = 0
 
@@ -45,8 +50,12 @@ public struct ScreenLine: Equatable, Sendable {
     private mutating func sendMarked(_ byte: UInt8, _ send: (UInt8) -> Void) {
         if byte == 13 { return }
         if byte == 10 { return newLine(send) }
+        // Of a character in UTF-8 the first byte counts, for the two columns that it may take.
+        let width = byte < 0x80 ? 1 : byte < 0xc0 ? 0 : 2
+        if !isAtStart && column + width > ScreenLine.columns { newLine(send) }
         if isAtStart { mark(send) }
         isAtStart = false
+        column += width
         send(byte)
     }
 
@@ -57,11 +66,13 @@ public struct ScreenLine: Equatable, Sendable {
     }
 
     /// The writer's number, and a sign that starts no line of the log, the shell or the kernel.
-    private func mark(_ send: (UInt8) -> Void) {
+    private mutating func mark(_ send: (UInt8) -> Void) {
+        column = 2
         var power: UInt64 = 1
         while writer / power >= 10 { power *= 10 }
         while power > 0 {
             send(UInt8(truncatingIfNeeded: 48 + writer / power % 10))
+            column += 1
             power /= 10
         }
         send(UInt8(ascii: "|"))

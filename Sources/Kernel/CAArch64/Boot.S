@@ -112,6 +112,8 @@ swiftlet_start:
     .org swiftlet_start + 0x200
 nothing_answers:
     mrs x0, esr_el1
+    tst x0, #(1 << 6)           // WnR: a store
+    b.ne swiftlet_park
     lsr x0, x0, #26
     cmp x0, #0x25
     b.ne swiftlet_park

@@ -1,7 +1,7 @@
 // The log: keeps the last lines in memory that survives it, shows each new one on the console, and reads old ones back.
 //
 // A line begins with its time and the name of the task that sent it, by the kernel's badge: `[1.181 supervisor] `. Its text is
-// printable characters and nothing else, so no text looks like another task's line.
+// printable characters and nothing else, and holds no such head, so no text looks like another task's line.
 //
 // A line goes to the serial driver. While there is none (at boot, or when it just died) it goes to the kernel's console, so
 // that the line which says why the driver died is not lost with it.
@@ -39,6 +39,7 @@ private func append(_ request: Received, _ ring: inout LogRing, _ output: inout 
     for index in 0..<count { text.append(request.byte(index, at: 1)) }
     var bytes = text.mutableSpan
     PrintableText.clean(&bytes)
+    Text.clearLogHeads(&bytes)
     let now = (Instant.now - Instant.immediately).microseconds
     ring.add(task: UInt16(truncatingIfNeeded: request.badge), microseconds: now, text: text.span)
     var line = Text()

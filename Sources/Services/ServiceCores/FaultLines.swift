@@ -5,12 +5,17 @@
 /// A report under construction; each line is short enough for the log.
 public struct FaultLines: Equatable, Sendable {
     public private(set) var lines: [[UInt8]] = []
-
     /// A fault, with its cause in words (`FaultCause.words`) and what the task itself said (`FaultCause.saying`).
     public init(_ name: Name, faulted cause: [UInt8], saying: [UInt8]) {
         var text = Text()
         text.add(name)
-        text.add(" faulted: ")
+        text.add(" faulted:")
+        // A long name leaves the cause a line of its own.
+        if text.bytes.count + 1 + cause.count > LogEntry.maximumLength {
+            lines.append(text.bytes)
+            text = Text(" ")
+        }
+        text.add(" ")
         text.add(cause)
         lines.append(text.bytes)
         if saying.isEmpty { return }
@@ -58,14 +63,18 @@ public struct FaultLines: Equatable, Sendable {
         lines.append(text.bytes)
     }
 
-    /// Where it was, and who called that: a task's stack.
+    /// Where it was, and who called that: a task's stack, as many of its addresses as fit the line.
+    /// An address that the log cut would name another place.
     public mutating func add(stack programCounter: UInt64, _ addresses: [UInt64]) {
         if addresses.isEmpty { return }
         var text = Text("  stack ")
         text.hexadecimal(programCounter)
         for address in addresses {
-            text.add(" ")
-            text.hexadecimal(address)
+            var further = text
+            further.add(" ")
+            further.hexadecimal(address)
+            if further.bytes.count > LogEntry.maximumLength { break }
+            text = further
         }
         lines.append(text.bytes)
     }

@@ -85,6 +85,26 @@ public struct Text: Equatable, Sendable {
         add("] ")
     }
 
+    /// Takes the bracket from all in a line's text that looks like a line's head: on a terminal that is
+    /// narrower than the line a row may start anywhere in it.
+    ///
+    /// - Complexity: O(bytes).
+    public static func clearLogHeads(_ text: inout MutableSpan<UInt8>) {
+        var bracket: Int?
+        var hasDigit = false
+        for index in 0..<text.count {
+            switch text[index] {
+            case UInt8(ascii: "["): (bracket, hasDigit) = (index, false)
+            case UInt8(ascii: " ") where !hasDigit: break
+            case UInt8(ascii: "0")...UInt8(ascii: "9"): hasDigit = true
+            case UInt8(ascii: "."):
+                if let bracket, hasDigit { text[bracket] = UInt8(ascii: "(") }
+                bracket = nil
+            default: bracket = nil
+            }
+        }
+    }
+
     /// Microseconds as seconds with three digits behind the point.
     public mutating func seconds(microseconds: UInt64) {
         decimal(microseconds / 1_000_000)
