@@ -24,6 +24,31 @@ private func text(_ build: (inout Text) -> Void) -> String {
         #expect(try words("a#b") == [["a#b"]])
     }
 
+    /// Joins `text`, of which each answer has 1,024 bytes at most, and answer number `failing` does not come.
+    private func join(_ text: [UInt8], failing: Int = -1) -> (text: [UInt8], bytes: UInt64)? {
+        var answers = 0
+        return BootArguments.join { start in
+            answers += 1
+            if answers - 1 == failing { return nil }
+            let rest = text.dropFirst(Int(start))
+            return (Array(rest.prefix(1024)), UInt64(text.count))
+        }
+    }
+
+    @Test func bootArgumentsAreJoinedWholeOrNotAtAll() throws {
+        for count in [0, 1, 1024, 1025, 4096] {
+            let text = (0..<count).map { UInt8(truncatingIfNeeded: $0 / 7) }
+            let whole = try #require(join(text))
+            #expect(whole.text == text && whole.bytes == UInt64(count))
+            for failing in 0..<max(1, (count + 1023) / 1024) { #expect(join(text, failing: failing) == nil) }
+        }
+        let tooLong = try #require(join([UInt8](repeating: 32, count: 4097)))
+        #expect(tooLong.text == [] && tooLong.bytes == 4097)
+        // A service that gives nothing more, or more than it says.
+        #expect(BootArguments.join { _ in ([], 10) } == nil)
+        #expect(BootArguments.join { _ in ([1, 2, 3], 2) } == nil)
+    }
+
     @Test func badCommandLinesAreRefused() {
         #expect(throws: CommandLineError.unterminatedQuote) { try words("echo \"a") }
         #expect(throws: CommandLineError.tooMany) { try words(String(repeating: "a ", count: 33)) }

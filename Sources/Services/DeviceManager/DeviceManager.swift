@@ -59,7 +59,7 @@ private struct Desk {
             server.reply(isGiven ? RegisterMessage(0, isLast ? 1 : 0, UInt64(bytes.count)) : RegisterMessage(1))
         case DevicesRequest.arguments:
             let start = Int(min(request[1], UInt64(commandLength)))
-            let count = min(commandLength - start, Int(min(request.loanLength, Desk.mostArguments)))
+            let count = min(commandLength - start, Int(min(request.loanLength, UInt64(DevicesRequest.pieceBytes))))
             let bytes = unsafe commandLine?.bytes ?? UnsafeRawBufferPointer(start: nil, count: 0)
             let part = unsafe UnsafeRawBufferPointer(rebasing: bytes[start..<(start + count)])
             let isGiven = unsafe give(part, server)
@@ -75,7 +75,4 @@ private struct Desk {
         let address = UInt64(UInt(bitPattern: bytes.baseAddress))
         return (try? server.caller.loanWrite(offset: 0, from: address, length: UInt64(bytes.count))) != nil
     }
-
-    /// Bytes of the command line in one answer.
-    private static var mostArguments: UInt64 { 16384 }
 }

@@ -17,17 +17,12 @@ struct Keys {
     private var keys: [Key] = []
 
     init(_ tree: DeviceTree) {
-        var depth = 0
-        var node: DeviceNode? = tree.root
-        while let current = node {
-            node = tree.node(after: current, depth: &depth)
-            guard let parent = current.parent, parent.isCompatible("gpio-keys"), parent.isEnabled, current.isEnabled,
-                let pins = current.property("gpios"), let phandle = pins.word(0), let pin = pins.word(1),
-                let code = current.property("linux,code")?.word(0), let bank = tree.node(phandle: phandle)
-            else { continue }
-            // Of a key whose flags say that it is low while it is pressed, the press is the falling edge.
-            let key = PinKey(pin: pin, code: code, isFalling: (pins.word(2) ?? 0) & 1 != 0)
-            keys.append(Key(node: current.offset, bank: bank.offset, key: key))
+        let tooMany: StaticString = "the device tree has more than 256 keys; what follows is left out:"
+        tree.eachPin(of: "gpio-keys", atMost: 256, tooMany) { node, bank, pin, isActiveLow in
+            guard let code = node.property("linux,code")?.word(0) else { return }
+            // Of a key that is low while it is pressed, the press is the falling edge.
+            let key = PinKey(pin: pin, code: code, isFalling: isActiveLow)
+            keys.append(Key(node: node.offset, bank: bank.offset, key: key))
         }
     }
 

@@ -18,21 +18,15 @@ struct Lights {
     private var lights: [Light] = []
 
     init(_ tree: DeviceTree, _ devices: Devices) {
-        var depth = 0
-        var node: DeviceNode? = tree.root
-        while let current = node {
-            node = tree.node(after: current, depth: &depth)
-            guard let parent = current.parent, parent.isCompatible("gpio-leds"), parent.isEnabled, current.isEnabled,
-                let pins = current.property("gpios"), let phandle = pins.word(0), let pin = pins.word(1),
-                let bank = tree.node(phandle: phandle)
-            else { continue }
+        let tooMany: StaticString = "the device tree has more than 64 lights; what follows is left out:"
+        tree.eachPin(of: "gpio-leds", atMost: 64, tooMany) { node, bank, pin, isActiveLow in
             let driverless =
                 bank.isCompatible("raspberrypi,firmware-gpio") ? DevicesRequest.firmware : DevicesRequest.noDriver
             lights.append(
                 Light(
-                    node: current.offset, bank: bank.offset,
+                    node: node.offset, bank: bank.offset,
                     driver: devices.instance(at: bank.offset).map { UInt64($0) } ?? driverless, pin: pin,
-                    isActiveLow: (pins.word(2) ?? 0) & 1 != 0))
+                    isActiveLow: isActiveLow))
         }
     }
 

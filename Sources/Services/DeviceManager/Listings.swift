@@ -20,7 +20,8 @@ struct Listings {
     }
     /// One for each task that ever asked; at most `Manifest.maximumTasks`.
     private var readers: [Reader] = []
-    /// Bytes at which a piece is long enough: with the longest head behind them it stays within `DevicesRequest.pieceBytes`.
+    /// Bytes at which a piece is long enough: with the longest head of the tree or row of the list behind them it stays within
+    /// `DevicesRequest.pieceBytes`.
     private static var enough: Int { 512 }
     /// Rows of the list in a piece: each is made of cells, which costs some 8,000 instructions.
     private static var rows: Int { 3 }
@@ -47,7 +48,7 @@ struct Listings {
             isLast = place.isAtEnd
         case .list(var row) where !isTree:
             let end = min(row + Listings.rows, devices.count + 1)
-            while row < end {
+            while row < end && text.bytes.count < Listings.enough {
                 devices.describe(row, tree, &text)
                 row += 1
             }

@@ -107,6 +107,25 @@ public struct BootArguments: Equatable, Sendable {
     /// Bytes of the longest command line that the system takes.
     public static let maximumBytes = 4096
 
+    /// The whole command line, joined from pieces, and its length in bytes.
+    ///
+    /// - Parameter piece: Gives the bytes from a place on, and the length of the whole; nil: it cannot.
+    /// - Returns: nil where a piece does not come, since a part may mean something else. No text where
+    ///   the whole has more than `maximumBytes`.
+    /// - Complexity: O(`maximumBytes`).
+    public static func join(
+        _ piece: (_ start: UInt64) -> (bytes: [UInt8], word: UInt64)?
+    ) -> (text: [UInt8], bytes: UInt64)? {
+        var text: [UInt8] = []
+        while let (bytes, whole) = piece(UInt64(text.count)) {
+            if whole > UInt64(maximumBytes) { return ([], whole) }
+            text += bytes
+            if UInt64(text.count) == whole { return (text, whole) }
+            if bytes.isEmpty || UInt64(text.count) > whole { return nil }
+        }
+        return nil
+    }
+
     /// Reads the pairs. - Complexity: O(bytes).
     /// - Throws: `unterminatedQuote`: the text is only a part of what was meant.
     public init(_ text: [UInt8]) throws(CommandLineError) {

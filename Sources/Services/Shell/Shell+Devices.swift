@@ -16,9 +16,11 @@ extension Shell {
                     endpoint, message, capacity: DevicesRequest.pieceBytes, deadline: Shell.patience)
             else { return say("the device manager does not answer") }
             terminal.out.add(piece)
-            terminal.flush()
+            // It shows the piece, and looks for ^C.
+            terminal.pause(milliseconds: 1)
             start += UInt64(piece.count)
             if isLast == 1 { return }
+            if terminal.isInterrupted && piece.last != 10 { terminal.out.newLine() }
         }
     }
 

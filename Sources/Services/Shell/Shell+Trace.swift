@@ -37,12 +37,13 @@ extension Shell {
         let homes = threadHomes()
         var first: UInt64 = 0
         var start: UInt64 = 0
-        while let words = try? control.trace(2, first: first), first < words.w0, first < 4096 {
+        while !terminal.isInterrupted, let words = try? control.trace(2, first: first), first < words.w0, first < 4096 {
             if first == 0 { start = words.w1 }
             event(words.w1 &- start, words.w2, words.w3, homes)
             if first + 1 < words.w0 { event(words.w4 &- start, words.w5, words.w6, homes) }
             first += 2
-            terminal.flush()
+            // It shows the events, and looks for ^C.
+            terminal.pause(milliseconds: 1)
         }
         if first == 0 { say("nothing is recorded; `trace on` starts it") }
     }

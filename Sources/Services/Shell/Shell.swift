@@ -33,10 +33,17 @@ struct Shell {
     /// mean something else.
     mutating func runBootCommands() {
         guard let devices = service(Name("devices"), Shell.slot(0)) else { return }
-        let (text, bytes) = bootText(devices)
-        if bytes > text.count {
+        let whole = BootArguments.join { start in
+            callForPiece(
+                devices, RegisterMessage(DevicesRequest.arguments, start),
+                capacity: DevicesRequest.pieceBytes, deadline: Shell.patience)
+        }
+        guard let (text, bytes) = whole else {
+            return say("boot options cannot be read: none of them is used")
+        }
+        if bytes > UInt64(BootArguments.maximumBytes) {
             terminal.out.add("boot options: ")
-            terminal.out.decimal(UInt64(bytes))
+            terminal.out.decimal(bytes)
             terminal.out.add(" bytes, and at most ")
             terminal.out.decimal(UInt64(BootArguments.maximumBytes))
             return say(" are taken: none of them is used")
@@ -50,21 +57,6 @@ struct Shell {
             terminal.out.add("boot options: ")
             terminal.out.add(error.text)
             say(": none of them is used")
-        }
-    }
-
-    /// The kernel's command line and its length in bytes, which is larger than the text's where the
-    /// command line is too long.
-    private func bootText(_ devices: Endpoint) -> (text: [UInt8], bytes: Int) {
-        var text: [UInt8] = []
-        var bytes = 0
-        while true {
-            let piece = callForBytes(
-                devices, RegisterMessage(DevicesRequest.arguments, UInt64(bytes)), capacity: 2048,
-                deadline: Shell.patience)
-            guard let piece, !piece.isEmpty else { return (text, bytes) }
-            bytes += piece.count
-            if bytes <= BootArguments.maximumBytes { text += piece }
         }
     }
 

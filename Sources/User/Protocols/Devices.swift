@@ -18,6 +18,6 @@ public enum DevicesRequest {
     public static var led: UInt64 { 4 }
     public static var noDriver: UInt64 { ~0 }
     public static var firmware: UInt64 { ~1 }
-    /// Bytes of the longest piece of a listing.
+    /// Bytes of the longest piece of a listing, or of the command line.
     public static var pieceBytes: Int { 1024 }
 }
