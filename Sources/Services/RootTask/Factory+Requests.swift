@@ -205,10 +205,10 @@ extension Factory {
     }
 
     private func describeActivity(_ first: UInt64, _ answer: inout FactoryAnswer) {
-        let start = Int(clamping: first)
+        let start = Int(min(first, UInt64(tasks.count)))
         let end = min(tasks.count, start + ActivityRecord.maximumCount)
-        answer.message[1] = UInt64(max(0, end - start))
-        for number in min(start, end)..<end {
+        answer.message[1] = UInt64(end - start)
+        for number in start..<end {
             let at = ActivityRecord.start + ActivityRecord.stride * (number - start)
             var record = TaskRecord(name: [0, 0, 0, 0])
             record.phase = tasks[number].phase

@@ -85,7 +85,7 @@ import UserRuntime
         } catch { throw FactoryFailure(.badImage) }
         try prepare(number)
         let phase = tasks[number].phase
-        let need = arenaNeed(number, image)
+        let need = try arenaNeed(number, image)
         do throws(FactoryFailure) { unsafe try build(number, image, file, need) } catch {
             try? Untyped(slots.task(number).arena).reclaim()
             tasks[number].phase = phase
@@ -135,12 +135,20 @@ import UserRuntime
         tasks[number].hasFaultHandler = true
     }
 
+    /// The pages of a device's registers, which a driver's address space has room for; else it throws `noSuchDevice`.
+    private func registerPages(_ range: (base: UInt64, size: UInt64)) throws(FactoryFailure) -> RegisterPages {
+        guard let pages = RegisterPages(base: range.base, size: range.size),
+            pages.count <= TaskAddress.registerStride / 4096
+        else { throw FactoryFailure(.noSuchDevice) }
+        return pages
+    }
+
     /// What the arena of a task must hold.
-    func arenaNeed(_ number: Int, _ image: ElfImage) -> ArenaNeed {
+    func arenaNeed(_ number: Int, _ image: ElfImage) throws(FactoryFailure) -> ArenaNeed {
         let device = tasks[number].device
         var registerPages: UInt64 = 0
         for range in device.registers where memory.registers(from: range.base) == nil {
-            registerPages += RegisterPages(base: range.base, size: range.size)?.count ?? 0
+            registerPages += try self.registerPages(range).count
         }
         return ArenaNeed(
             tasks[number].description, image, registerPages: Int(registerPages),
@@ -217,9 +225,7 @@ import UserRuntime
                 continue
             }
             let at = TaskAddress.registers + UInt64(index) * TaskAddress.registerStride
-            guard let pages = RegisterPages(base: range.base, size: range.size),
-                pages.count <= TaskAddress.registerStride / 4096
-            else { throw FactoryFailure(.noSuchDevice) }
+            let pages = try registerPages(range)
             for page in 0..<pages.count {
                 guard let region = memory.deviceRegion(pages.first + page * 4096) else {
                     throw FactoryFailure(.noSuchDevice)

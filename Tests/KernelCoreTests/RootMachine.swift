@@ -1,0 +1,181 @@
+// The root task's factory on the kernel core, on the host.
+
+import CUserEntry
+import Foundation
+import KernelABI
+import ServiceCores
+import Testing
+import UserRuntime
+
+@testable import KernelCore
+@testable import RootTask
+
+/// A root task on a machine of its own. Its calls go to the kernel core, and one of them may fail.
+final class RootMachine {
+    static let firstFree: UInt32 = 64
+    let system = TestSystem()
+    /// The calls so far that can fail, and the number of the one that fails.
+    var calls = 0
+    var failing: Int?
+    private let file = RootMachine.elfFile()
+    private let bundle: UnsafeMutablePointer<UInt8>
+    let window: UnsafeMutableRawPointer
+
+    init() throws {
+        system.inspectionPeriod = 16
+        let size = 0x1000 + file.count
+        bundle = .allocate(capacity: size)
+        bundle.initialize(repeating: 0, count: size)
+        for (index, byte) in file.enumerated() { bundle[0x1000 + index] = byte }
+        let words = UnsafeMutableRawPointer(bundle).assumingMemoryBound(to: UInt64.self)
+        words[Bundle.entryCountOffset / 8] = 1
+        let entry = Bundle.entriesOffset / 8
+        words[entry] = 0x1000
+        words[entry + 1] = UInt64(file.count)
+        let name = Name("Program")
+        (words[entry + 2], words[entry + 3]) = (name.word0, name.word1)
+        window = try #require(RootMachine.mapWindow())
+        let context = Unmanaged.passUnretained(self).toOpaque()
+        let found = system.root.ref.pointee.buffer
+        let buffer = try #require(found)
+        swiftlet_model_kernel(
+            { context, registers in
+                Unmanaged<RootMachine>.fromOpaque(context).takeUnretainedValue().call(registers)
+            }, context, UInt64(buffer.bits))
+    }
+    deinit {
+        bundle.deallocate()
+        munmap(window, 4096)
+    }
+
+    /// A page of the host below the end of user addresses, as the root task's window is.
+    private static func mapWindow() -> UnsafeMutableRawPointer? {
+        for place in stride(from: UInt(1) << 32, to: UInt(Limits.userEnd), by: 1 << 32) {
+            guard
+                let page = mmap(
+                    UnsafeMutableRawPointer(bitPattern: place), 4096, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), page != MAP_FAILED
+            else { return nil }
+            if UInt(bitPattern: page) < UInt(Limits.userEnd) { return page }
+            munmap(page, 4096)
+        }
+        return nil
+    }
+
+    /// `delete` and `reclaim` free memory and slots: they cannot lack any.
+    private func call(_ registers: UnsafeMutablePointer<UInt64>) {
+        let method = ControlWord(raw: registers[0]).method
+        if method != .delete && method != .reclaim {
+            calls += 1
+            if calls - 1 == failing {
+                registers[0] = UInt64(KernelError.insufficientMemory.rawValue)
+                return
+            }
+        }
+        let x = system.root.ref.registers
+        for index in 0...10 { x[index] = registers[index] }
+        system.trap(system.root.ref)
+        for index in 0...10 { registers[index] = x[index] }
+    }
+
+    /// The factory as the root task makes it at boot, with two tasks in its list.
+    func makeFactory(_ change: (inout TaskDescription) -> Void = { _ in }) throws -> Factory {
+        var boot = BootInformation()
+        boot.firstFreeSlot = UInt64(RootMachine.firstFree)
+        boot.slotCount = UInt64(system.rootTable.pointee.count)
+        boot.firstFreeAddress = UInt64(UInt(bitPattern: window))
+        boot.bundleAddress = UInt64(UInt(bitPattern: bundle))
+        boot.bundleSize = UInt64(0x1000 + file.count)
+        var slots = RootSlots(firstFree: RootMachine.firstFree, count: UInt32(boot.slotCount))
+        var memory = RootMemory(boot: boot)
+        memory.add(UntypedRegion(physicalBase: 0x4080_0000, sizeBits: 23, isDevice: 0))
+        memory.add(UntypedRegion(physicalBase: 0x900_0000, sizeBits: 16, isDevice: 1))
+        let root = RootWindow(address: boot.firstFreeAddress, frame: slots.window)
+        let places = (slots.own(), slots.own(), slots.own(), slots.own())
+        let first = try #require(places.0)
+        let own = try #require(places.1)
+        let pool = try #require(places.2)
+        let names = try #require(places.3)
+        try memory.make(.frame, sizeBits: 12, at: first)
+        try mapOwn(first, at: root.address, &memory, &slots)
+        #expect(system.perform(.unmap, RootSlot.addressSpace.index, UInt64(first.index)).error == nil)
+        try memory.make(.endpoint, at: own)
+        try memory.makePool(at: pool)
+        try memory.make(.frame, sizeBits: 12, at: names)
+        var factory = Factory(
+            boot: boot, bundle: BundleReader(boot: boot),
+            manifestFile: UnsafeBufferPointer(start: nil, count: 0), memory: memory, slots: slots,
+            window: root, own: own, asidPool: .init(pool), namesPage: names)
+        for name in ["supervisor", "first", "second"] as [StaticString] {
+            var description = RootMachine.description(Name(name))
+            if name.utf8CodeUnitCount == 5 { change(&description) }
+            _ = try factory.list(TaskState(description))
+        }
+        // A device with a page of registers and an interrupt line.
+        factory.tasks[1].device.registers = [(0x900_0000, 4096)]
+        factory.tasks[1].device.lines = [(40, .level)]
+        try factory.openDesk()
+        calls = 0
+        return factory
+    }
+
+    /// A task that has some of everything.
+    private static func description(_ name: Name) -> TaskDescription {
+        var description = TaskDescription(name: name, binary: Name("Program"))
+        description.provides = name
+        description.priority = 20
+        description.maximumPriority = 20
+        description.stackBytes = 8192
+        description.heapBytes = 8192
+        description.persistentBytes = 8192
+        description.arenaBits = 17
+        description.untypedBits = 14
+        description.heartbeat = 1000
+        description.opens = [Name("supervisor")]
+        return description
+    }
+
+    /// Whether nothing is in the scratch slots.
+    var areScratchSlotsEmpty: Bool {
+        (RootMachine.firstFree..<RootMachine.firstFree + 4).allSatisfy {
+            system.capability($0).pointee.object == nil
+        }
+    }
+    /// Bytes of the region that a slot names which are taken.
+    func takenBytes(_ slot: UInt32) -> UInt64 {
+        if system.capability(slot).pointee.object == nil { return 0 }
+        let information = system.perform(.untypedInformation, slot).words
+        return information[2] + information[3]
+    }
+
+    /// An ELF file for AArch64 with a page of code and a page of data.
+    private static func elfFile() -> [UInt8] {
+        var file = [UInt8](repeating: 0, count: 0x3000)
+        func put(_ value: UInt64, _ bytes: Int, at offset: Int) {
+            for index in 0..<bytes {
+                file[offset + index] = UInt8(truncatingIfNeeded: value >> UInt64(8 * index))
+            }
+        }
+        put(0x0001_0102_464c_457f, 8, at: 0)
+        put(2, 2, at: 16)
+        put(183, 2, at: 18)
+        put(1, 4, at: 20)
+        put(0x40_0000, 8, at: 24)
+        put(64, 8, at: 32)
+        put(64, 2, at: 52)
+        put(56, 2, at: 54)
+        put(2, 2, at: 56)
+        for (index, flags) in [UInt64(5), 6].enumerated() {
+            let header = 64 + 56 * index
+            let start = UInt64(0x1000 * (index + 1))
+            put(1, 4, at: header)
+            put(flags, 4, at: header + 4)
+            put(start, 8, at: header + 8)
+            put(0x40_0000 + start - 0x1000, 8, at: header + 16)
+            put(0x1000, 8, at: header + 32)
+            put(0x1000, 8, at: header + 40)
+            put(0x1000, 8, at: header + 48)
+        }
+        return file
+    }
+}
