@@ -93,6 +93,31 @@ import Testing
         }
     }
 
+    /// A task is killed and begun anew while it is being loaded, both between two of its pages: it
+    /// is loaded again, and no failure is told.
+    @Test func aTaskThatIsKilledAndBegunWhileItIsLoadedStarts() throws {
+        let machine = try RootMachine()
+        let system = machine.system
+        var factory = try machine.makeFactory { $0.privileges = .factoryControl }
+        try factory.start(1)
+        try factory.kill(1)
+        try factory.begin(1)
+        let endpoint = system.copy(factory.own.index, rights: .write, badge: 2)
+        let callers = system.run([6, 5])
+        for (caller, operation) in zip(callers, [FactoryOperation.kill, .begin]) {
+            system.call(caller, endpoint, [UInt64(operation.rawValue), 2])
+        }
+        system.asRoot { factory.startBegun(1) }
+        for caller in callers { #expect(system.results(caller).words[0] == 0) }
+        #expect(factory.tasks[1].phase == .dead)
+        #expect(factory.tasks[1].progress == .underWay)
+        #expect(factory.nextStart == 1)
+        system.asRoot { factory.startBegun(1) }
+        #expect(factory.tasks[1].phase == .running)
+        #expect(factory.tasks[1].generation == 2)
+        #expect(factory.tasks[1].progress == .ended)
+    }
+
     /// What a start takes from the arena is what `ArenaNeed` says, which the host command trusts.
     @Test func aStartTakesWhatItNeeds() throws {
         let changes: [(inout TaskDescription) -> Void] = [

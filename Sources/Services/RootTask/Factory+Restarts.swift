@@ -41,8 +41,11 @@ extension Factory {
     /// Starts a task that was begun, and tells the supervisor what became of it.
     mutating func startBegun(_ number: Int) {
         do throws(FactoryFailure) { try start(number) } catch {
-            tasks[number].progress = .failed(error.cause)
-            signalSupervisor(FactoryOperation.startedBit)
+            // A load that was withdrawn has not failed: the task may have been begun anew meanwhile.
+            if !error.isWithdrawal {
+                tasks[number].progress = .failed(error.cause)
+                signalSupervisor(FactoryOperation.startedBit)
+            }
         }
         setUrgency()
         if supervisor == nil || tasks[number].service == Name("supervisor") { noteOwnStart(number) }

@@ -186,7 +186,7 @@ import UserRuntime
         try giveBuffer(number, &builder)
         tasks[number].held = builder.held
         if isBoxed { try giveRootCapabilities(number) } else { try giveCapabilities(number) }
-        if tasks[number].loading == .withdrawn { throw FactoryFailure(.wrongState) }
+        if tasks[number].loading == .withdrawn { throw .withdrawal }
         tasks[number].phase = .running
         if isBoxed { signalSupervisor(FactoryOperation.machineTakenBit) }
         try run(number, image.entry)

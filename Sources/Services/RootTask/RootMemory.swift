@@ -209,11 +209,19 @@ struct Shortage {
 struct FactoryFailure: Error {
     var cause: FactoryError
     var kernel: KernelError?
+    /// The task was to be killed while it was loaded; whoever wants it again may have begun it anew meanwhile.
+    var isWithdrawal = false
     /// Of `noMemory` and `arenaTooSmall`.
     private(set) var shortage: Shortage?
     init(_ cause: FactoryError, _ kernel: KernelError? = nil) {
         self.cause = cause
         self.kernel = kernel
+    }
+
+    static var withdrawal: FactoryFailure {
+        var failure = FactoryFailure(.wrongState)
+        failure.isWithdrawal = true
+        return failure
     }
 
     func lacking(_ shortage: Shortage) -> FactoryFailure {
