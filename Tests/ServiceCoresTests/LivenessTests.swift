@@ -68,6 +68,44 @@ import Testing
         #expect(Urgency(priority: 110, isRunnable: false).isToBlame(mostUrgent: 40))
     }
 
+    /// Looks at a task of 60 without a sign of life, whenever a look is due; when it is taken to hang, if it is.
+    private func hang(isRunnable: Bool, mostUrgent: UInt8 = 60, used: (UInt64) -> UInt64) -> UInt64? {
+        var heartbeat = Heartbeat(period: 1000, now: 0)
+        while let now = heartbeat.nextLook, now < 100_000 {
+            let urgency = Urgency(priority: 60, isRunnable: isRunnable)
+            if heartbeat.isHanging(at: now, urgency, used: used(now), mostUrgent: mostUrgent) { return now }
+        }
+        return nil
+    }
+
+    /// The neighbour of a task that computes at the same priority never runs, and does not hang.
+    @Test func aTaskWithoutProcessorTimeIsNotToBlame() {
+        #expect(hang(isRunnable: true) { _ in 7 } == nil)
+        #expect(hang(isRunnable: true) { $0 } == 875)
+        // It ran until it became a suspect, and since 5 s again.
+        #expect(hang(isRunnable: true) { min($0, 750) } == nil)
+        let late = hang(isRunnable: true) { max($0, 5000) } ?? 0
+        #expect(late > 5000 && late < 6000)
+    }
+
+    /// A task that waits needs no processor time to hang, unless something as urgent can run.
+    @Test func aTaskThatWaitsForEverHangs() {
+        #expect(hang(isRunnable: false, mostUrgent: 59) { _ in 7 } == 875)
+        #expect(hang(isRunnable: false, mostUrgent: 20) { _ in 7 } == 875)
+        #expect(hang(isRunnable: true, mostUrgent: 61) { $0 } == nil)
+        // Its time-out is not served while another one of its priority runs.
+        #expect(hang(isRunnable: false) { _ in 7 } == nil)
+    }
+
+    /// What was used between two looks of a short period may be less than a millisecond: it counts from the first suspicion on.
+    @Test func aHangIsNoticedHoweverShortItsPeriod() {
+        var heartbeat = Heartbeat(period: 4, now: 0)
+        let urgency = Urgency(priority: 60, isRunnable: true)
+        var now: UInt64 = 0
+        while now < 20, !heartbeat.isHanging(at: now, urgency, used: now, mostUrgent: 60) { now += 1 }
+        #expect(now < 10)
+    }
+
     @Test func computingWithoutAWaitIsToldAtEachDoubling() {
         var watch = ProcessorWatch(now: 0, used: 7)
         var told: [UInt64] = []

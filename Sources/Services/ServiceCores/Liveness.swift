@@ -16,16 +16,19 @@ public struct Heartbeat: Equatable, Sendable {
     public let period: UInt32
     private var lastSeen: UInt64
     private var suspectSince: UInt64?
+    /// Processor time of the task when it became a suspect, for the first time since its last sign of life.
+    private var usedWhenSuspected: UInt64?
 
     public init(period: UInt32, now: UInt64) {
         self.period = period
         lastSeen = now
     }
 
-    /// A sign of life came at `now`, or the task was kept from showing one.
+    /// A sign of life came at `now`.
     public mutating func seen(at now: UInt64) {
         lastSeen = now
         suspectSince = nil
+        usedWhenSuspected = nil
     }
 
     /// When the next look is due, in milliseconds; nil for a task that is not watched.
@@ -33,6 +36,25 @@ public struct Heartbeat: Equatable, Sendable {
         if period == 0 { return nil }
         if let suspectSince { return suspectSince &+ UInt64(period) / 8 }
         return lastSeen &+ UInt64(period) * 3 / 4
+    }
+
+    /// Whether the task hangs, and has itself to blame. A suspect that was kept from running gets its time anew: one that is
+    /// less urgent than what can run, and one that could run and had no processor time since it became a suspect. What kept
+    /// that one may be as urgent, or a thread that the root task does not know.
+    ///
+    /// - Parameters:
+    ///   - used: processor time of the task so far, in milliseconds.
+    ///   - mostUrgent: the largest priority of a task that can run.
+    public mutating func isHanging(at now: UInt64, _ urgency: Urgency, used: UInt64, mostUrgent: UInt8) -> Bool {
+        let verdict = look(at: now)
+        if verdict == .alive { return false }
+        let usedThen = usedWhenSuspected ?? used
+        usedWhenSuspected = usedThen
+        let isStarved = verdict == .silent && urgency.isRunnable && used == usedThen
+        if urgency.isToBlame(mostUrgent: mostUrgent) && !isStarved { return verdict == .silent }
+        lastSeen = now
+        suspectSince = nil
+        return false
     }
 
     /// What the signs of life say at `now`.
@@ -55,9 +77,12 @@ public struct Urgency: Equatable, Sendable {
     }
 
     /// Whether a task without a sign of life has itself to blame. Where something more urgent can run, it has not: it is kept
-    /// from running, or its time-out from being served, and what does that will be silent soon.
+    /// from running, or its time-out from being served, and what does that will be silent soon. A task that waits has not
+    /// where something as urgent can run either: its time-out is served when that waits.
     /// - Parameter mostUrgent: the largest priority of a task that can run.
-    public func isToBlame(mostUrgent: UInt8) -> Bool { priority >= mostUrgent }
+    public func isToBlame(mostUrgent: UInt8) -> Bool {
+        isRunnable ? priority >= mostUrgent : priority > mostUrgent || mostUrgent == 0
+    }
 }
 
 /// Watches how long a task computes without a wait, whether it has a heartbeat or not.

@@ -45,7 +45,7 @@ extension Supervisor {
         activity().contains { $0.urgency.isRunnable && $0.urgency.priority >= priority }
     }
 
-    /// The silent tasks that are to blame for it themselves. The others get their time anew.
+    /// The silent tasks that are to blame for it themselves.
     ///
     /// What kept the supervisor from running kept the others too. While that runs, it is the most
     /// urgent of all, and nobody else is to blame. Once it waits, each suspect has an eighth of its
@@ -58,13 +58,10 @@ extension Supervisor {
         }
         var culprits: [Int] = []
         for index in 0..<watched.count where watched[index].isRunning {
-            let verdict = watched[index].heartbeat.look(at: now)
-            if verdict == .alive { continue }
-            if !all[Int(watched[index].number)].urgency.isToBlame(mostUrgent: mostUrgent) {
-                watched[index].heartbeat.seen(at: now)
-            } else if verdict == .silent {
-                culprits.append(index)
-            }
+            let activity = all[Int(watched[index].number)]
+            let isCulprit = watched[index].heartbeat.isHanging(
+                at: now, activity.urgency, used: activity.used, mostUrgent: mostUrgent)
+            if isCulprit { culprits.append(index) }
         }
         return culprits
     }
