@@ -31,9 +31,7 @@ import UserRuntime
     var hasWatchdog = false
     /// Number of tasks when it was last looked for.
     var watchdogSought = 0
-    /// Lines that the log has not taken yet, the oldest first.
-    private var lines: [[UInt8]] = []
-    private static let maximumLines = 32
+    private var lines = WaitingLines(Name("supervisor"))
     static let maximumTasks: UInt64 = 64
     /// By task number: 1 where a restart is planned. This memory survives the supervisor.
     private let plans: UnsafeMutableBufferPointer<UInt64>
@@ -284,7 +282,7 @@ import UserRuntime
     /// Tells the log a line. It never waits: the log may be waiting for the very task whose fault is being handled, and a
     /// task that faults cannot reach a handler that waits for it. What is not taken now is tried again.
     mutating func say(_ line: [UInt8]) {
-        if lines.count < Supervisor.maximumLines { lines.append(line) }
+        lines.append(line)
         flushLines()
     }
 
@@ -308,15 +306,8 @@ import UserRuntime
 
     /// A task's lines reach nobody, as many as it says: told at the first, and then at each doubling.
     private mutating func noteLostLines(_ received: Received) {
-        guard let index = find(received.badge), received[1] > watched[index].lostTold &* 2 else { return }
-        watched[index].lostTold = received[1]
-        var text = Text()
-        text.add(watched[index].name)
-        text.add(" lost ")
-        text.decimal(received[1])
-        text.add(received[1] == 1 ? " line" : " lines")
-        text.add(received[2] == 0 ? ": its manifest entry does not open the log" : ": the log did not take them")
-        say(text.bytes)
+        guard let index = find(received.badge), watched[index].lost.isToTell(received[1]) else { return }
+        say(LostLines.text(watched[index].name, received[1], opensLog: received[2] != 0))
     }
 
     // Requests

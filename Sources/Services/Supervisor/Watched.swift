@@ -13,8 +13,7 @@ struct Watched {
     var processor: ProcessorWatch
     /// It has the root task's view: while it runs it has the machine for itself.
     let takesMachine: Bool
-    /// Lines that it lost, at the last time that they were told.
-    var lostTold: UInt64 = 0
+    var lost = LostLines()
 
     /// How this supervisor found it.
     let found: Sighting
@@ -53,7 +52,7 @@ struct Watched {
     mutating func restarted(at now: UInt64) {
         heartbeat.seen(at: now)
         processor = ProcessorWatch(now: now, used: 0)
-        lostTold = 0
+        lost = LostLines()
     }
 
     var isRunning: Bool {
