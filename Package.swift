@@ -178,7 +178,7 @@ if onTarget {
             name: "Nuisance",
             dependencies: ["KernelABI", "UserRuntime", "Protocols", "ServiceCores"],
             path: "Tests/OnTarget/Nuisance",
-            exclude: ["console", "flood", "power"], swiftSettings: strict + taskFlags,
+            exclude: ["console", "flood", "options", "power"], swiftSettings: strict + taskFlags,
             linkerSettings: linked("task.ld")),
         .executableTarget(
             name: "Hog", dependencies: ["KernelABI", "UserRuntime", "Protocols", "ServiceCores"],

@@ -32,15 +32,13 @@ struct Shell {
     /// rows of the benchmark. Does nothing of a command line that is not whole, since a part may
     /// mean something else.
     mutating func runBootCommands() {
-        guard let devices = service(Name("devices"), Shell.slot(0)) else { return }
-        let whole = BootArguments.join { start in
-            callForPiece(
-                devices, RegisterMessage(DevicesRequest.arguments, start),
-                capacity: DevicesRequest.pieceBytes, deadline: Shell.patience)
-        }
-        guard let (text, bytes) = whole else {
+        guard let (text, bytes) = bootArguments() else {
             return say("boot options cannot be read: none of them is used")
         }
+        // The device manager answers once it has started the drivers: a console that is not there
+        // now may never come, and the commands may be what ends the machine.
+        terminal.waitsForDriver = false
+        defer { terminal.waitsForDriver = true }
         if bytes > UInt64(BootArguments.maximumBytes) {
             terminal.out.add("boot options: ")
             terminal.out.decimal(bytes)
@@ -60,7 +58,26 @@ struct Shell {
         }
     }
 
+    /// The kernel's command line, and its length. A device manager that dies meanwhile is asked anew,
+    /// from the start, once it is back.
+    private mutating func bootArguments() -> (text: [UInt8], bytes: UInt64)? {
+        guard let devices = service(Name("devices"), Shell.slot(0)) else { return nil }
+        for _ in 0..<5 {
+            let whole = BootArguments.join { start in
+                callForPiece(
+                    devices, RegisterMessage(DevicesRequest.arguments, start),
+                    capacity: DevicesRequest.pieceBytes, deadline: Shell.patience)
+            }
+            if let whole { return whole }
+            terminal.nap(milliseconds: 200)
+        }
+        return nil
+    }
+
     mutating func interact() -> Never {
+        terminal.waitsForDriver = false
+        if !terminal.open() { log(Text("no serial driver: the shell waits for one").bytes.span) }
+        terminal.waitsForDriver = true
         terminal.out.add("Swiftlet. Type `help` for the commands.")
         terminal.out.newLine()
         terminal.flush()

@@ -11,6 +11,9 @@ import UserRuntime
 struct Terminal {
     private let serial = StartSlot.firstFree
     private var isOpen = false
+    /// Whether to wait where there is no driver. If not, the log takes what commands say, and a
+    /// command's pause only takes its time.
+    var waitsForDriver = true
     /// Number of the next byte to take; nil before the first read.
     private var next: UInt64?
     private var input: [UInt8] = []
@@ -23,13 +26,17 @@ struct Terminal {
     /// Text that waits to be sent.
     var out = Text()
 
-    /// Waits until there is a serial driver.
-    private mutating func open() {
+    /// Opens the driver's service, if there is a driver; waits for one if that is wanted.
+    ///
+    /// - Returns: whether the service is open.
+    mutating func open() -> Bool {
         let name = Name("serial")
         while !isOpen {
             isOpen = openService([name.word0, name.word1, name.word2, name.word3], to: serial)
+            if !isOpen && !waitsForDriver { return false }
             if !isOpen { nap(milliseconds: 20) }
         }
+        return true
     }
 
     /// Sends what waits, whole lines together. Returns when the driver took all of it.
@@ -39,7 +46,8 @@ struct Terminal {
     /// - Parameter isEdited: it belongs to the line under work, which others' output may replace. The editor made it, and it
     ///   goes out as it is.
     mutating func flush(isEdited: Bool = false) {
-        open()
+        defer { out.clear() }
+        if !open() { return tellLog() }
         showSignOfLife()
         var bytes = out.bytes
         if !isEdited {
@@ -61,7 +69,22 @@ struct Terminal {
                 start += taken
             } catch { nap(milliseconds: 10) }
         }
-        out.clear()
+    }
+
+    /// Gives the lines that wait to the log, which cuts none: a long line takes several of its own.
+    private func tellLog() {
+        var start = 0
+        let bytes = out.bytes
+        while start < bytes.count {
+            var end = start
+            while end < bytes.count && bytes[end] != 10 && end - start < LogWord.maximumLength { end += 1 }
+            // A character stays in one piece.
+            while end < bytes.count && end > start + 1 && bytes[end] & 0xc0 == 0x80 { end -= 1 }
+            var shown = end
+            while shown > start && bytes[shown - 1] == 13 { shown -= 1 }
+            if shown > start { log(bytes.span.extracting(start..<shown)) }
+            start = end < bytes.count && bytes[end] == 10 ? end + 1 : end
+        }
     }
 
     /// Bytes of the next request: up to the last line's end that fits, or as many as fit.
@@ -95,7 +118,7 @@ struct Terminal {
 
     /// The reply to `SerialRequest.state`; nil where the driver does not answer.
     mutating func lineState() -> Received? {
-        open()
+        if !open() { return nil }
         return try? Endpoint(serial).call(
             RegisterMessage(SerialRequest.state), deadline: .after(milliseconds: Terminal.patience))
     }
@@ -126,7 +149,10 @@ struct Terminal {
 
     /// Waits for input; false where others wrote, or the driver died.
     private mutating func fill(by deadline: Instant) -> Bool {
-        open()
+        if !open() {
+            nap(until: deadline)
+            return true
+        }
         showSignOfLife()
         input.removeFirst(position)
         position = 0
@@ -163,8 +189,11 @@ struct Terminal {
 
     /// Waits at most a second on the task's own notification, which nobody signals.
     mutating func nap(milliseconds: UInt64) {
+        nap(until: .after(milliseconds: min(milliseconds, Terminal.patience)))
+    }
+
+    private mutating func nap(until end: Instant) {
         showSignOfLife()
-        let end = Instant.after(milliseconds: min(milliseconds, Terminal.patience))
         Notification(StartSlot.notification).pause(until: end)
     }
 }

@@ -17,6 +17,7 @@ import UserRuntime
     case Name("switcher"): switchOff()
     case Name("meter"): meter()
     case Name("flood"): flood()
+    case Name("killer"): killTheDeviceManager()
     default: beVictim(ofFloodAt: Name(bytes: name.bytes.span.extracting(7..<name.count)) ?? .empty)
     }
 }
