@@ -124,9 +124,22 @@ final class TreeReportTests: TreeTestCase {
             ("<0x10000 0x1000>", false), ("<0x12000 0x1000>", false), ("<0x11000 0x1000>", false),
         ] {
             let bytes = try compile(replacing: "<0x31000 0x1000>", with: reg)
-            XCTAssertEqual(report(bytes, driver).devices.last?.isOnSharedPage, isShared, reg)
+            XCTAssertEqual(report(bytes, driver).devices.last?.refusal, isShared ? .pageShared : nil, reg)
             XCTAssertEqual(report(bytes, driver).text.contains(words), isShared, reg)
-            XCTAssertEqual(report(bytes, sharing).devices.last?.isOnSharedPage, false, reg)
+            XCTAssertNil(report(bytes, sharing).devices.last?.refusal, reg)
+        }
+    }
+
+    func testAGreatRangeOfRegistersHasNoDriver() throws {
+        let words = "clock does not start: a range of the device's registers is larger than 256 KiB"
+        for (reg, isTooLarge) in [
+            ("<0x41000 0x40000>", false), ("<0x41fff 0x3f001>", false), ("<0x41fff 0x3f002>", true),
+            ("<0x41000 0x40001>", true), ("<0x41000 0xc0000>", true),
+        ] {
+            let report = report(try compile(replacing: "<0x11000 0x1000>", with: reg), driver)
+            let device = report.devices.first { $0.driver != nil }
+            XCTAssertEqual(device?.refusal, isTooLarge ? .registersTooLarge : nil, reg)
+            XCTAssertEqual(report.text.contains(words), isTooLarge, reg)
         }
     }
 

@@ -135,11 +135,13 @@ import UserRuntime
         tasks[number].hasFaultHandler = true
     }
 
-    /// The pages of a device's registers, which a driver's address space has room for; else it throws `noSuchDevice`.
+    /// Returns the pages of a range of registers.
+    ///
+    /// - Throws: `registersTooLarge` if a driver's address space has no room for them, `noSuchDevice` if they end beyond
+    ///   64 bits.
     private func registerPages(_ range: (base: UInt64, size: UInt64)) throws(FactoryFailure) -> RegisterPages {
-        guard let pages = RegisterPages(base: range.base, size: range.size),
-            pages.count <= TaskAddress.registerStride / 4096
-        else { throw FactoryFailure(.noSuchDevice) }
+        guard let pages = RegisterPages(base: range.base, size: range.size) else { throw FactoryFailure(.noSuchDevice) }
+        if pages.count > TaskAddress.registerStride / 4096 { throw FactoryFailure(.registersTooLarge) }
         return pages
     }
 

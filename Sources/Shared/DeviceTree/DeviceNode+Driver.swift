@@ -47,6 +47,11 @@ extension DeviceNode {
 }
 
 extension RegisterRange {
+    /// The pages of 4096 bytes that a driver's address space has room for, for each range.
+    public static var driverPages: UInt64 { 64 }
+    /// Whether a driver's address space has room for all pages of the range, which does not end beyond 64 bits.
+    public var fitsDriver: Bool { last / 4096 - base / 4096 < RegisterRange.driverPages }
+
     /// Whether the two have a page of 4096 bytes in common. Neither ends beyond 64 bits.
     fileprivate func sharesPage(with other: RegisterRange) -> Bool {
         base / 4096 <= other.last / 4096 && other.base / 4096 <= last / 4096

@@ -45,13 +45,15 @@ extension TreeReport {
         if let refusal, refusal.cause != .noMemory { return }
         device.problem = nil
         do throws(DeviceTreeError) {
+            var fits = true
             for index in 0..<driver.registers {
                 let range = try node.driverRegisters(index, machine)
-                device.isOnSharedPage = !driver.sharesPage && node.hasNeighbours(of: range)
-                if device.isOnSharedPage { return }
+                if !driver.sharesPage && node.hasNeighbours(of: range) { return device.refusal = .pageShared }
+                if !range.fitsDriver { fits = false }
             }
             for index in 0..<driver.interrupts { _ = try node.driverInterrupt(index, machine) }
             _ = try node.memoryWindow()
+            if !fits { device.refusal = .registersTooLarge }
         } catch { device.problem = problem(error, in: node.tree) }
     }
 }

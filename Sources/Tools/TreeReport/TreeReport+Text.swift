@@ -37,8 +37,7 @@ extension TreeReport {
 
     /// What becomes of a device.
     private func state(_ device: Device) -> String {
-        var reason = device.problem.map { text($0) }
-        if device.isOnSharedPage { reason = "other devices have registers in its page (see shares_page)" }
+        let reason = device.refusal?.rawValue ?? device.problem.map { text($0) }
         guard let driver = device.driver else { return reason.map { "damaged: \($0)" } ?? "(no driver)" }
         return reason.map { "\(driver) does not start: \($0)" } ?? driver
     }

@@ -27,8 +27,13 @@ public struct TreeReport: Sendable {
         public var driver: String?
         /// What is damaged; where there is a driver, why that does not start.
         public var problem: Problem?
-        /// Other devices' registers lie in the pages that its driver would get, which does not start for that.
-        public var isOnSharedPage = false
+        /// Why its driver does not start, though nothing is damaged.
+        public var refusal: Refusal?
+    }
+    /// What the tree says rightly, and a driver cannot have.
+    public enum Refusal: String, Sendable {
+        case pageShared = "other devices have registers in its page (see shares_page)"
+        case registersTooLarge = "a range of the device's registers is larger than 256 KiB"
     }
 
     /// Why the kernel refuses the tree.

@@ -90,6 +90,8 @@ import KernelABI
     case pageShared = 13
     /// The task's arena is too small for it.
     case arenaTooSmall = 14
+    /// A range of the device's registers lies in more pages than a driver's address space has room for: 64.
+    case registersTooLarge = 15
 }
 
 /// What became of the last `begin`: word 7 of a reply to `policy`.
@@ -311,8 +313,9 @@ extension FactoryError {
         case .badRequest: "bad request"
         case .noSuchService: "no such service"
         case .kernel: "refused by the kernel"
-        case .exhausted: "too many"
+        case .exhausted: "no room for one more task or request"
         case .noSuchDevice: "the device's registers are not there"
+        case .registersTooLarge: "a range of the device's registers is larger than 256 KiB"
         case .deviceTaken: "another driver has its registers or its line"
         case .pageShared:
             "other devices have registers in its page (see shares_page)"
