@@ -18,11 +18,11 @@ struct Keys {
 
     init(_ tree: DeviceTree) {
         let tooMany: StaticString = "the device tree has more than 256 keys; what follows is left out:"
-        tree.eachPin(of: "gpio-keys", atMost: 256, tooMany) { node, bank, pin, isActiveLow in
+        tree.eachPin(of: "gpio-keys", atMost: 256, tooMany) { node, pin in
             guard let code = node.property("linux,code")?.word(0) else { return }
             // Of a key that is low while it is pressed, the press is the falling edge.
-            let key = PinKey(pin: pin, code: code, isFalling: isActiveLow)
-            keys.append(Key(node: node.offset, bank: bank.offset, key: key))
+            let key = PinKey(pin: pin.pin, code: code, isFalling: pin.isActiveLow)
+            keys.append(Key(node: node.offset, bank: pin.bank.offset, key: key))
         }
     }
 

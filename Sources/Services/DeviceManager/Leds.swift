@@ -19,14 +19,15 @@ struct Lights {
 
     init(_ tree: DeviceTree, _ devices: Devices) {
         let tooMany: StaticString = "the device tree has more than 64 lights; what follows is left out:"
-        tree.eachPin(of: "gpio-leds", atMost: 64, tooMany) { node, bank, pin, isActiveLow in
+        tree.eachPin(of: "gpio-leds", atMost: 64, tooMany) { node, pin in
+            let bank = pin.bank
             let driverless =
                 bank.isCompatible("raspberrypi,firmware-gpio") ? DevicesRequest.firmware : DevicesRequest.noDriver
             lights.append(
                 Light(
                     node: node.offset, bank: bank.offset,
-                    driver: devices.instance(at: bank.offset).map { UInt64($0) } ?? driverless, pin: pin,
-                    isActiveLow: isActiveLow))
+                    driver: devices.instance(at: bank.offset).map { UInt64($0) } ?? driverless,
+                    pin: pin.pin, isActiveLow: pin.isActiveLow))
         }
     }
 

@@ -175,7 +175,7 @@ private struct TextSink {
             || name.spells("interrupt-names") || name.spells("interrupt-parent")
             || name.spells("interrupt-map") || name.spells("interrupt-map-mask")
             || name.spells("interrupt-controller") || name.spells("clock-frequency")
-            || name.spells("gpios") || name.spells("linux,code") || name.spells("method")
+            || name.spells("gpios") || name.spells("gpio-map") || name.spells("linux,code") || name.spells("method")
             || name.spells("enable-method") || name.spells("bootargs")
             || name.spells("stdout-path")
     }
