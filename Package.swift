@@ -87,10 +87,12 @@ var targets: [Target] = [
     // On the host, a model of the processor in place of the processor.
     .target(
         name: "CAArch64", path: path("Kernel", "CAArch64"),
-        exclude: onTarget
-            ? ["Model.c"] : ["Boot.S", "Memory.S", "State.c", "Strings.c", "Vectors.S"],
+        exclude: ["Lock.inc"]
+            + (onTarget
+                ? ["Model.c"] : ["Boot.S", "Memory.S", "State.c", "Strings.c", "Vectors.S"]),
         cSettings: integersOnlyC),
     library("Kernel", "HardwareInterface", ["KernelABI"], swift: kernelFlags),
+    library("Kernel", "KernelLock", ["KernelABI", "CAArch64"], swift: kernelFlags),
     library(
         "Kernel", "AArch64", ["KernelABI", "HardwareInterface", "CAArch64"], swift: kernelFlags),
     library(
@@ -240,6 +242,9 @@ if onTarget {
         .testTarget(
             name: "AArch64Tests",
             dependencies: ["AArch64", "CAArch64", "HardwareInterface", "KernelABI"],
+            swiftSettings: [.swiftLanguageMode(.v6)]),
+        .testTarget(
+            name: "KernelLockTests", dependencies: ["KernelLock", "CAArch64", "KernelABI"],
             swiftSettings: [.swiftLanguageMode(.v6)]),
         .testTarget(
             name: "DriverCoresTests",

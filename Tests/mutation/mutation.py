@@ -31,6 +31,7 @@ PACKAGE = ROOT / "build" / "mutation"
 # Each module, where it is, and the tests that must notice.
 MODULES = {
     "KernelCore": ("Sources/Kernel/KernelCore", "KernelCoreTests"),
+    "KernelLock": ("Sources/Kernel/KernelLock", "KernelLockTests"),
     "AArch64": ("Sources/Kernel/AArch64", "AArch64Tests"),
     "PlatformDrivers": ("Sources/Kernel/PlatformDrivers", "PlatformDriversTests"),
 }

@@ -57,6 +57,9 @@
     @inlinable public static var derivationDepth: Int { 16 }
     /// Priorities: 0 (least urgent) to 255.
     @inlinable public static var priorities: Int { 256 }
+    /// The least priority of the real-time band: from here on, cores are served by priority. Below
+    /// it they take turns.
+    @inlinable public static var realTimeBand: Int { 128 }
     /// Slots of a capability table: a power of two from 2^4 to 2^14.
     @inlinable public static var tableBits: ClosedRange<Int> { 4...14 }
     /// The address spaces that one ASID pool numbers at once. The root task's first pool has two

@@ -13,6 +13,7 @@ import UserRuntime
     var runner = unsafe Runner(boot: boot)
     versionTests(&runner)
     registerTests(&runner)
+    lockTests(&runner)
     deviceRegisterTests(&runner)
     errorTests(&runner)
     capabilityTests(&runner)

@@ -56,6 +56,15 @@
 // Page tables for all other mappings of the kernel. Boot turns the rest into untyped memory.
 #define SWIFTLET_POOL_TABLES 48
 
+// SwiftletLock (CAArch64Lock.h), and its grants: one for each core, each in a cache line of its own.
+#define SWIFTLET_LOCK_WORD 0
+#define SWIFTLET_LOCK_TURNS 8
+#define SWIFTLET_LOCK_GRANTS 64
+#define SWIFTLET_LOCK_GRANT_BYTES 64
+// What a core knows of the lock, above the zeros at the top of its stack: its request below the
+// band (1 << 8 * core), and the lock's address.
+#define SWIFTLET_STACK_LOCK SWIFTLET_STACK_ZEROS
+
 #define SWIFTLET_KERNEL_STATE_BYTES 4096
 #define SWIFTLET_KERNEL_TABLES_BYTES 49152
 

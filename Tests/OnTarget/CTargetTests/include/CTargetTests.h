@@ -39,4 +39,12 @@ static inline void waitForInterrupt(void) { __asm__ volatile("wfi" ::: "memory")
 void oddInstruction(uint64_t number, uint64_t address);
 enum { oddInstructions = 24 };
 
+/// The memory of a kernel lock (CAArch64Layout.h): word, two turns; from the eighth word on, each eighth is a grant.
+extern uint64_t lockMemory[72];
+/// take_lock of Sources/Kernel/CAArch64/Lock.inc: 1 where the lock is taken, 0 where it is not.
+uint64_t takeLock(uint64_t *_Nonnull lock, uint64_t request);
+/// release_lock, and pass_lock where it declines.
+void releaseLock(uint64_t *_Nonnull lock, uint64_t request);
+static inline uint64_t *_Nonnull testLock(void) { return lockMemory; }
+
 #endif
