@@ -27,9 +27,10 @@ def noise(offset, count):
     card.write(random.Random(3).randbytes(count))
 
 
-def entry(number, kind, first, count):
-    """An entry of the partition table."""
-    put(446 + 16 * number, "<B3xB3xII", 0, kind, first, count)
+def entry(number, kind, first, count, table=0):
+    """An entry of the partition table in this block."""
+    put(512 * table + 446 + 16 * number, "<B3xB3xII", 0, kind, first, count)
+    put(512 * table + 510, "<H", 0xAA55)
 
 
 boot = FIRST * 512
@@ -89,6 +90,17 @@ def guid_table(*classic):
         entry(number, *fields)
 
 
+def logical(*links):
+    """The FAT32 partition is a logical one, in the last of a chain of tables that are linked so; the first is in block 4096."""
+    put(446, "64x")
+    entry(0, 15, 4096, FIRST + 122880 - 4096)
+    place = 4096
+    for link in links:
+        entry(1, 5, link, 1, place)
+        place = 4096 + link
+    entry(0, 12, FIRST - place, 122880, place)
+
+
 def guid_table_without(*places):
     """The table with these blocks overwritten."""
     guid_table(GUARD)
@@ -120,6 +132,9 @@ damages = {
     "overlap": lambda: entry(1, 0x83, FIRST + 100, 100),
     "beyond-end": lambda: entry(1, 0x83, 131071, 2),
     "far-beyond-end": lambda: entry(0, 12, 0xFFFFFFFF, 0xFFFFFFFF),
+    "logical": logical,
+    "logical-in-the-third-table": lambda: logical(2000, 1000),
+    "logical-in-a-circle": lambda: logical(2000, 0),
     "first-block": lambda: entry(1, 0x83, 0, 8),
     "boot-sector-zeros": lambda: put(boot, "512x"),
     "boot-sector-noise": lambda: noise(boot, 510),

@@ -1,7 +1,8 @@
 // The partitions of a card: the classic table of four entries in its first block (master boot
-// record), or the GUID table that this one guards (UEFI Specification 2.10, 5.2 and 5.3). A hybrid
-// has both; the classic entries count then, since the Raspberry Pi's firmware boots from these. What
-// is not right with a card is said, never guessed around.
+// record), with the logical partitions of an extended one, or the GUID table that this one guards
+// (UEFI Specification 2.10, 5.2 and 5.3). A hybrid has both; the classic entries count then, since
+// the Raspberry Pi's firmware boots from these. What is not right with a card is said, never guessed
+// around.
 
 /// What a partition is for.
 public enum PartitionKind: Equatable, Sendable {
@@ -30,7 +31,7 @@ public enum PartitionKind: Equatable, Sendable {
 
 /// One partition.
 public struct Partition: Equatable, Sendable {
-    /// The entry's place in the table, from 1.
+    /// The entry's place in the table, from 1; logical partitions count from 5.
     public var number: Int
     public var kind: PartitionKind
     /// First block, and how many.
@@ -68,7 +69,7 @@ public enum PartitionTableError: Error, Equatable, Sendable {
     }
 }
 
-/// The partitions of a card.
+/// The partitions of a card. An extended partition is none: its logical ones count.
 ///
 /// Invariant: each lies within the card, and no two have a block in common.
 public struct PartitionTable: Equatable, Sendable {
@@ -83,28 +84,66 @@ public struct PartitionTable: Equatable, Sendable {
         guard let block = source.block(0) else { throw .unreadable }
         if block.count < 512 || block.littleEndian(510, 2) != 0xaa55 { throw .missing }
         var isGuarded = false
+        var extended: Range<UInt64>?
         for index in 0..<4 {
-            let entry = 446 + 16 * index
-            let kind = block[entry + 4]
-            if kind == 0 { continue }
-            // A file system's boot sector has code where the entries stand: their first byte is
-            // neither value.
-            if block[entry] & 0x7f != 0 {
-                throw PartitionTable.isBootSector(block) ? .fileSystemInstead : .damaged
-            }
-            if kind == 0xee {
+            guard let entry = try MasterEntry(index, of: block) else { continue }
+            if entry.kind == 0xee {
                 isGuarded = true
-                continue
+            } else if !entry.isExtended {
+                try add(index, .number(entry.kind), entry.first, entry.count, blocks)
+            } else if extended == nil {
+                extended = entry.first..<entry.first + entry.count
+            } else {
+                throw .damaged
             }
-            let first = block.littleEndian(entry + 8, 4)
-            try add(index, .number(kind), first, block.littleEndian(entry + 12, 4), blocks)
         }
-        if !partitions.isEmpty { return }
-        if isGuarded {
+        if let extended {
+            try check(extended.lowerBound, UInt64(extended.count), blocks)
+            try readLogicalPartitions(&source, extended)
+        } else if partitions.isEmpty && isGuarded {
             try readGUIDTable(&source, blocks)
-        } else if PartitionTable.isBootSector(block) {
+        } else if partitions.isEmpty && PartitionTable.isBootSector(block) {
             throw .fileSystemInstead
         }
+    }
+
+    /// Tables of logical partitions at most.
+    private static var maximumTables: Int { 128 }
+
+    /// Reads the chain of tables in an extended partition: each describes logical partitions, which
+    /// it counts from itself, and the next table, which it counts from the chain's first.
+    private mutating func readLogicalPartitions(
+        _ source: inout some BlockSource, _ extended: Range<UInt64>
+    ) throws(PartitionTableError) {
+        var tables: [UInt64] = []
+        var number = 4
+        var next: UInt64? = extended.lowerBound
+        while let place = next {  // once a table
+            // A chain may go back and forth, not in a circle.
+            if tables.contains(place) || tables.count == PartitionTable.maximumTables { throw .damaged }
+            tables.append(place)
+            next = nil
+            guard let block = source.block(place) else { throw .unreadable }
+            if block.count < 512 || block.littleEndian(510, 2) != 0xaa55 { throw .damaged }
+            for index in 0..<4 {
+                guard let entry = try MasterEntry(index, of: block) else { continue }
+                let first = entry.first + (entry.isExtended ? extended.lowerBound : place)
+                if !extended.contains(first) || entry.count > extended.upperBound - first {
+                    throw .damaged
+                }
+                if !entry.isExtended {
+                    if entry.first == 0 { throw .damaged }
+                    try add(number, .number(entry.kind), first, entry.count, extended.upperBound)
+                    number += 1
+                } else if next == nil {
+                    next = first
+                } else {
+                    throw .damaged
+                }
+            }
+        }
+        // No table lies in a partition.
+        for place in tables { try check(place, 1, extended.upperBound) }
     }
 
     private mutating func readGUIDTable(
@@ -128,18 +167,50 @@ public struct PartitionTable: Equatable, Sendable {
     private mutating func add(
         _ index: Int, _ kind: PartitionKind, _ first: UInt64, _ count: UInt64, _ blocks: UInt64
     ) throws(PartitionTableError) {
+        try check(first, count, blocks)
+        partitions.append(Partition(number: index + 1, kind: kind, first: first, count: count))
+    }
+
+    /// Throws unless these blocks are the card's, and no partition's.
+    private func check(
+        _ first: UInt64, _ count: UInt64, _ blocks: UInt64
+    ) throws(PartitionTableError) {
         if first == 0 || count == 0 { throw .damaged }
         if first >= blocks || count > blocks - first { throw .beyondEnd }
         for other in partitions
         where first < other.first + other.count && other.first < first + count {
             throw .overlapping
         }
-        partitions.append(Partition(number: index + 1, kind: kind, first: first, count: count))
     }
 
     /// A jump at its start, and a block size that a FAT file system has.
-    private static func isBootSector(_ block: [UInt8]) -> Bool {
+    fileprivate static func isBootSector(_ block: [UInt8]) -> Bool {
         (block[0] == 0xeb || block[0] == 0xe9) && block.littleEndian(11, 2) == 512
+    }
+}
+
+/// An entry of a classic table.
+private struct MasterEntry {
+    /// The type byte.
+    let kind: UInt8
+    /// First block, counted from a place that depends on the entry, and how many; below 2^32.
+    let first: UInt64
+    let count: UInt64
+    /// Whether logical partitions lie there: the types of CHS, of LBA and of Linux.
+    var isExtended: Bool { kind == 0x05 || kind == 0x0f || kind == 0x85 }
+
+    /// Takes entry `index` of the table in `block`; nil where it is not used.
+    init?(_ index: Int, of block: [UInt8]) throws(PartitionTableError) {
+        let entry = 446 + 16 * index
+        kind = block[entry + 4]
+        first = block.littleEndian(entry + 8, 4)
+        count = block.littleEndian(entry + 12, 4)
+        if kind == 0 { return nil }
+        // A file system's boot sector has code where the entries stand: their first byte is neither
+        // value.
+        if block[entry] & 0x7f != 0 {
+            throw PartitionTable.isBootSector(block) ? .fileSystemInstead : .damaged
+        }
     }
 }
 
