@@ -35,11 +35,19 @@ public struct DeviceTreeError: Error, Equatable {
         case noInterruptController
         /// No generic timer.
         case noTimer
+        /// A core's number that no processor has.
+        case noSuchCore
+        /// A core that another node names already.
+        case sameCore
+        /// A core that waits for an address, and no valid place where.
+        case noReleaseAddress
+        /// No way to start a core that the kernel knows.
+        case unknownStart
     }
     /// Properties that an error can be about.
     public enum Property: UInt8, Sendable {
         case none, reg, ranges, dmaRanges, addressCells, sizeCells, interrupts, interruptsExtended, interruptCells
-        case interruptMap, interruptNames, releaseAddress, compatible
+        case interruptMap, interruptNames, releaseAddress, compatible, enableMethod
     }
     public var cause: Cause
     public var property: Property
@@ -72,6 +80,10 @@ extension DeviceTreeError.Cause {
         case .noMemory: "the device tree names no memory"
         case .noInterruptController: "the device tree names no interrupt controller that the kernel knows"
         case .noTimer: "the device tree names no generic timer"
+        case .noSuchCore: "the device tree gives a core a number that no processor has"
+        case .sameCore: "the device tree names a core twice"
+        case .noReleaseAddress: "the device tree does not say where a core waits"
+        case .unknownStart: "the device tree names no way to start a core that the kernel knows"
         }
     }
 
@@ -93,6 +105,11 @@ extension DeviceTreeError.Cause {
         case .noInterruptController:
             "it knows arm,gic-v3, arm,gic-400 and its like, and brcm,bcm2836-l1-intc with brcm,bcm2836-armctrl-ic"
         case .noTimer: "a node compatible with arm,armv8-timer is needed"
+        case .noSuchCore: "a cpu's reg is its affinity: levels 2 to 0 in the last cell, level 3 in a first one"
+        case .sameCore: "give each cpu a reg of its own"
+        case .noReleaseAddress: "spin-table wants cpu-release-addr: 32 or 64 bits, a multiple of 8"
+        case .unknownStart:
+            "it knows psci with a psci node, spin-table, and brcm,bcm2836-smp with brcm,bcm2836-l1-intc"
         }
     }
 }
@@ -114,6 +131,7 @@ extension DeviceTreeError.Property {
         case .interruptNames: "interrupt-names"
         case .releaseAddress: "cpu-release-addr"
         case .compatible: "compatible"
+        case .enableMethod: "enable-method"
         }
     }
 }

@@ -1,5 +1,5 @@
 // What the kernel must know of the machine, and no more: memory, reservations, the interrupt controller, the timer, the
-// console, how to switch it off. Everything else is the device manager's business.
+// console, its cores, how to switch it off. Everything else is the device manager's business.
 
 /// Interrupt controllers that the kernel drives. An `armctrl` is chained behind a `bcm2836`, and drives no machine alone.
 public enum ControllerKind: UInt8, Sendable {
@@ -48,6 +48,9 @@ public struct MachineDescription {
     /// Where there is no console: what is wrong with the first node that might have been one.
     public var consoleProblem: DeviceTreeError?
     public var power = PowerMethod.none
+    /// How PSCI is called, and the number of its CPU_ON.
+    public var firmware: (method: PowerMethod, coreOn: UInt32) = (.none, 0)
+    public internal(set) var cores = CoreList()
     public init() {}
 
     /// Whether the node at this offset is one of the kernel's interrupt controllers.
@@ -84,6 +87,7 @@ extension DeviceTree {
             if depth <= DeviceNode.maximumDepth { try inspect(current, &machine) }
             node = self.node(after: current, depth: &depth)
         }
+        machine.checkCores()
         if machine.controller == .none || machine.controller == .bcm2836 && machine.chainedNode < 0 {
             throw DeviceTreeError(.noInterruptController, .compatible, node: root.interruptParent?.offset ?? -1)
         }
@@ -102,12 +106,15 @@ extension DeviceTree {
     private func inspect(_ node: DeviceNode, _ machine: inout MachineDescription) throws(DeviceTreeError) {
         if let parent = node.parent, parent.isReservedMemory {
             if node.hasGoodStatus { try reserve(node, &machine) }
-        } else if let place = node.property("cpu-release-addr") {
-            // A core that waits may be called disabled.
-            try machine.reserve(spinTable: place, of: node)
-        } else if !node.isEnabled {
             return
-        } else if let type = node.property("device_type"), type.contains("memory") {
+        }
+        // A core that waits may be called disabled.
+        if let place = node.property("cpu-release-addr") { try machine.reserve(spinTable: place, of: node) }
+        if !node.isEnabled { return }
+        let type = node.property("device_type")
+        if type?.contains("cpu") ?? false {
+            machine.cores.add(node.core)
+        } else if type?.contains("memory") ?? false {
             for index in 0..<(try node.registerCount()) {
                 if let range = try node.registers(index) { machine.memory.insert(range) }
             }
@@ -155,10 +162,8 @@ extension DeviceTree {
             if machine.timerNode >= 0 { return }
             machine.timerNode = node.offset
             try machine.takeTimer(node)
-        } else if compatible.contains("arm,psci-1.0") || compatible.contains("arm,psci-0.2") {
-            if let method = node.property("method") {
-                machine.power = method.contains("smc") ? .smc : method.contains("hvc") ? .hvc : .none
-            }
+        } else {
+            machine.takeFirmware(node, compatible)
         }
     }
 }

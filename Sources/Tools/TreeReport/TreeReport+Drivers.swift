@@ -54,6 +54,6 @@ extension TreeReport {
             for index in 0..<driver.interrupts { _ = try node.driverInterrupt(index, machine) }
             _ = try node.memoryWindow()
             if !fits { device.refusal = .registersTooLarge }
-        } catch { device.problem = problem(error, in: node.tree) }
+        } catch { device.problem = makeProblem(error, in: node.tree) }
     }
 }

@@ -75,6 +75,17 @@ extension TreeReport {
         case .hvc: lines.append("  power        PSCI by hvc")
         case .smc: lines.append("  power        PSCI by smc")
         }
+        return lines + coreLines
+    }
+
+    private var coreLines: [String] {
+        var lines = cores.map { core in
+            let affinity = core.affinity.map(hexadecimal) ?? "-"
+            let state = core.start ?? "left out: \(core.problem.map(text) ?? "")"
+            return "  core         \(affinity)  \(core.path)  \(state)"
+        }
+        let others = coreCount - cores.count
+        if others > 0 { lines.append("  more cores   \(others): the kernel runs on \(cores.count) at most") }
         return lines
     }
 

@@ -36,6 +36,17 @@ public struct TreeReport: Sendable {
         case registersTooLarge = "a range of the device's registers is larger than 256 KiB"
     }
 
+    /// A core.
+    public struct Core: Equatable, Sendable {
+        public var path: String
+        /// nil where the node does not say it.
+        public var affinity: UInt64?
+        /// How the kernel starts it; nil where it is left out.
+        public var start: String?
+        /// Why it is left out.
+        public var problem: Problem?
+    }
+
     /// Why the kernel refuses the tree.
     public var refusal: Problem?
     public var model = ""
@@ -50,6 +61,9 @@ public struct TreeReport: Sendable {
     public var consoleProblem: Problem?
     public var consoleRegisters = RegisterRange(base: 0, size: 0)
     public var power = PowerMethod.none
+    /// The first that the kernel can run on, and how many there are.
+    public var cores: [Core] = []
+    public var coreCount = 0
     public var memory: [RegisterRange] = []
     public var reserved: [RegisterRange] = []
     /// RAM that tasks can have, in whole pages, before kernel and bundle take theirs.
@@ -92,9 +106,11 @@ public struct TreeReport: Sendable {
         do throws(DeviceTreeError) {
             tree.describeConsole(&machine)
             try tree.describeMachine(&machine)
-        } catch { refusal = problem(error, in: tree) }
+        } catch { refusal = makeProblem(error, in: tree) }
         take(machine)
-        consoleProblem = machine.consoleProblem.map { problem($0, in: tree) }
+        coreCount = machine.cores.total
+        cores = (0..<machine.cores.count).map { Core(machine.cores[$0], machine, in: tree) }
+        consoleProblem = machine.consoleProblem.map { makeProblem($0, in: tree) }
         devices = devices(of: tree, machine)
         sharedPhandles = sharedPhandles(of: tree)
     }
@@ -117,6 +133,19 @@ public struct TreeReport: Sendable {
     }
 }
 
+extension TreeReport.Core {
+    fileprivate init(_ core: CoreDescription, _ machine: MachineDescription, in tree: DeviceTree) {
+        self.path = tree.node(at: core.node).map(nodePath) ?? ""
+        affinity = core.affinity == .max ? nil : core.affinity
+        switch core.start {
+        case .firmware: start = "PSCI by \(machine.firmware.method == .smc ? "smc" : "hvc")"
+        case .spinTable(let place): start = "spin table at 0x\(String(place, radix: 16))"
+        case .mailbox: start = "mailbox"
+        case .leftOut(let error): problem = makeProblem(error, in: tree)
+        }
+    }
+}
+
 /// The strings of a list; bytes that are no text are shown as such.
 private func strings(_ property: DeviceProperty) -> [String] {
     let bytes = unsafe [UInt8](property.bytes)
@@ -124,14 +153,14 @@ private func strings(_ property: DeviceProperty) -> [String] {
 }
 
 /// The node's path.
-private func path(of node: DeviceNode) -> String {
+private func nodePath(_ node: DeviceNode) -> String {
     var path = ""
     unsafe node.eachName { name in unsafe path += "/" + String(decoding: name, as: UTF8.self) }
     return path.isEmpty ? "/" : path
 }
 
-func problem(_ error: DeviceTreeError, in tree: DeviceTree) -> TreeReport.Problem {
-    let place = tree.node(at: error.node).map(path) ?? ""
+func makeProblem(_ error: DeviceTreeError, in tree: DeviceTree) -> TreeReport.Problem {
+    let place = tree.node(at: error.node).map(nodePath) ?? ""
     return TreeReport.Problem(cause: error.cause, path: place, property: error.property)
 }
 
@@ -152,7 +181,7 @@ extension TreeReport {
             guard node.isEnabled, !machine.drives(controller: node.offset), node.property("reg") != nil,
                 let compatible = node.property("compatible")
             else { return }
-            let path = path(of: node)
+            let path = nodePath(node)
             if path.hasPrefix("/reserved-memory/") { return }
             var device = Device(path: path, compatible: strings(compatible))
             do throws(DeviceTreeError) {
@@ -169,7 +198,7 @@ extension TreeReport {
                 }
                 let window = try node.memoryWindow()
                 if window != .everything { device.memoryWindow = window }
-            } catch { device.problem = problem(error, in: tree) }
+            } catch { device.problem = makeProblem(error, in: tree) }
             choose(&device, node, machine)
             // What is on another bus (I2C, SPI, CPUs) has no registers of its own.
             if !device.registers.isEmpty || device.problem != nil { devices.append(device) }
@@ -180,7 +209,7 @@ extension TreeReport {
     private func sharedPhandles(of tree: DeviceTree) -> [[String]] {
         var owners: [UInt32: [String]] = [:]
         walk(tree) { node in
-            if let phandle = node.property("phandle")?.word(0) { owners[phandle, default: []].append(path(of: node)) }
+            if let phandle = node.property("phandle")?.word(0) { owners[phandle, default: []].append(nodePath(node)) }
         }
         return owners.values.filter { $0.count > 1 }.sorted { $0[0] < $1[0] }
     }
