@@ -141,6 +141,66 @@ private struct Peripheral: Sendable {
         #expect(record.stores == [.store(.local, 0x14, 1), .store(.local, 0x10, 1)])
     }
 
+    /// The controller as core 2 uses it, with an empty record: `own` are the words from there on.
+    func second() -> BCM2836<TraceRegisters> {
+        var controller = started()
+        let isThere = controller.initializeCore(2, own: TraceRegisters(record: record, window: .own))
+        #expect(isThere)
+        var expected: [Access] = [.store(.local, 0x14, 0x44), .store(.own, 0x40, 0), .store(.own, 0x50, 0)]
+        for mailbox in 0..<4 { expected.append(.store(.local, 0xe0 + 4 * mailbox, 0xffff_ffff)) }
+        #expect(record.stores == expected)
+        #expect(controller.target == CoreTarget(2))
+        record.accesses = []
+        return controller
+    }
+
+    @Test func anotherCoreHasWordsOfItsOwn() {
+        let controller = second()
+        record[.own, 0x60] = 1 << 3
+        #expect(controller.acknowledge() == 19)
+        controller.enable(line: 19, trigger: .level)
+        #expect(record.accesses == [.load(.own, 0x60), .load(.own, 0x40), .store(.own, 0x40, 1 << 3)])
+        record.accesses = []
+        controller.enable(line: 25, trigger: .level)
+        #expect(record.stores == [.store(.local, 0x10, 1 << 2)])
+        var fifth = controller
+        let isThere = fifth.initializeCore(4, own: TraceRegisters(record: record, window: .own))
+        #expect(!isThere)
+    }
+
+    @Test func aSoftwareInterruptIsABitOfAMailbox() {
+        let controller = second()
+        controller.enable(line: 0, trigger: .edge)
+        controller.enable(line: 1, trigger: .edge)
+        #expect(record.stores == [.store(.own, 0x50, 1), .store(.own, 0x50, 3)])
+        record.accesses = []
+        controller.send(softwareInterrupt: 0, to: CoreTarget(0))
+        controller.send(softwareInterrupt: 1, to: CoreTarget(3))
+        #expect(record.accesses == [.store(.local, 0x80, 1), .store(.local, 0xb4, 1)])
+        record.accesses = []
+        record[.own, 0x60] = 1 << 4 | 1 << 5
+        #expect(controller.acknowledge() == 0)
+        record[.own, 0x60] = 1 << 5
+        #expect(controller.acknowledge() == 1)
+        #expect(
+            record.stores == [.store(.local, 0xe0, 0xffff_ffff), .store(.local, 0xe4, 0xffff_ffff)],
+            "the mailbox is empty, and takes the next one")
+        record[.own, 0x60] = 1 << 6
+        #expect(controller.acknowledge() == 22, "nobody opens the other mailboxes")
+    }
+
+    @Test func aCoreStartsThroughItsLastMailbox() {
+        started().startCore(CoreTarget(3), entry: 0x20_0060)
+        #expect(record.accesses == [.store(.local, 0xbc, 0x20_0060)])
+    }
+
+    @Test func thePeripheralsLinesGoToTheFirstCore() {
+        let controller = second()
+        #expect(controller.route(line: 89, to: CoreTarget(0)) && !controller.route(line: 89, to: CoreTarget(2)))
+        #expect(controller.route(line: 19, to: CoreTarget(2)) && !controller.route(line: 19, to: CoreTarget(0)))
+        #expect(record.accesses.isEmpty)
+    }
+
     @Test func whatWentAwayIsNone() {
         let controller = started()
         #expect(controller.acknowledge() == nil)
@@ -170,7 +230,7 @@ private struct Peripheral: Sendable {
         #expect(record.stores == [.store(.local, 0x40, 0), .store(.local, 0x14, 1)])
     }
 
-    @Test(arguments: [20, 23, 24, 26, 31]) func linesWithoutAMaskAreLeftAlone(line: Int) {
+    @Test(arguments: [2, 15, 20, 23, 24, 26, 31]) func linesWithoutAMaskAreLeftAlone(line: Int) {
         let controller = started()
         controller.enable(line: line, trigger: .level)
         controller.disable(line: line)

@@ -8,8 +8,17 @@ import Testing
 /// Calls of the firmware, as they come.
 private final class CallRecord: FirmwareCalls {
     var calls: [String] = []
-    func hypervisorCall(_ function: UInt64) { calls.append("hvc \(String(function, radix: 16))") }
-    func secureMonitorCall(_ function: UInt64) { calls.append("smc \(String(function, radix: 16))") }
+    var result: Int64 = 0
+    func hypervisorCall(_ function: UInt64, _ first: UInt64, _ second: UInt64) -> Int64 {
+        note("hvc", function, first, second)
+    }
+    func secureMonitorCall(_ function: UInt64, _ first: UInt64, _ second: UInt64) -> Int64 {
+        note("smc", function, first, second)
+    }
+    private func note(_ how: String, _ words: UInt64...) -> Int64 {
+        calls.append("\(how) \(words.map { String($0, radix: 16) }.joined(separator: " "))")
+        return result
+    }
 }
 
 @Suite struct ConsoleTests {
@@ -59,7 +68,21 @@ private final class CallRecord: FirmwareCalls {
         PowerMethod.smc.reset(firmware)
         PowerMethod.none.switchOff(firmware)
         PowerMethod.none.reset(firmware)
-        #expect(firmware.calls == ["hvc 84000008", "hvc 84000009", "smc 84000008", "smc 84000009"])
+        #expect(firmware.calls == ["hvc 84000008 0 0", "hvc 84000009 0 0", "smc 84000008 0 0", "smc 84000009 0 0"])
+    }
+
+    @Test func aCoreIsStartedByTheFunctionThatTheTreeNames() {
+        let firmware = CallRecord()
+        #expect(PowerMethod.smc.startCore(0xc400_0003, affinity: 0x1_0000_0100, entry: 0x8_0060, firmware) == 0)
+        #expect(firmware.calls == ["smc c4000003 100000100 80060"])
+        firmware.result = -4
+        #expect(PowerMethod.hvc.startCore(0xc400_0003, affinity: 1, entry: 0x8_0060, firmware) == -4)
+        firmware.result = 0xffff_fffe
+        #expect(PowerMethod.hvc.startCore(0x95c1_ba60, affinity: 1, entry: 0x8_0060, firmware) == -2)
+        firmware.result = 0x1_0000_0000
+        #expect(PowerMethod.hvc.startCore(0x95c1_ba60, affinity: 1, entry: 0x8_0060, firmware) == 0)
+        #expect(PowerMethod.none.startCore(0xc400_0003, affinity: 1, entry: 0, firmware) == -1)
+        #expect(firmware.calls.count == 4)
     }
 }
 

@@ -118,6 +118,44 @@ import Testing
         #expect(record.accesses == [.store(.distributor, 0x100, 1 << 15)])
     }
 
+    @Test func anotherCoreSetsUpItsOwnLinesAndInterface() {
+        var controller = started()
+        record[.distributor, 0x800] = 0x0404_0404
+        controller.initializeCore()
+        #expect(controller.target == CoreTarget(4))
+        var expected: [Access] = [
+            .store(.distributor, 0x180, 0xffff_ffff), .store(.distributor, 0x280, 0xffff_ffff),
+            .store(.distributor, 0x380, 0xffff_ffff), .store(.distributor, 0x080, 0),
+        ]
+        for word in 0..<8 { expected.append(.store(.distributor, 0x400 + 4 * word, 0x8080_8080)) }
+        expected += [.store(.interface, 0x004, 0xf0), .store(.interface, 0x000, 0x603)]
+        #expect(record.stores == expected, "the distributor and the shared lines are the first core's")
+    }
+
+    @Test func aSoftwareInterruptNamesItsCores() {
+        let controller = started()
+        controller.send(softwareInterrupt: 1, to: CoreTarget(1 << 7))
+        controller.send(softwareInterrupt: 0, to: CoreTarget(1 << 1))
+        #expect(record.stores == [.store(.distributor, 0xf00, 0x80_0001), .store(.distributor, 0xf00, 0x02_0000)])
+        #expect(SoftwareInterrupt(line: 5 << 10 | 1) == .stop, "sent by core 5")
+        #expect(SoftwareInterrupt(line: 1024) == .look)
+        #expect(SoftwareInterrupt(line: 2) == nil && SoftwareInterrupt(line: 33) == nil)
+    }
+
+    @Test func aLineGoesToTheCoreThatIsNamed() {
+        record[.distributor, 0x800] = 0x0101_0101
+        let controller = started()
+        record[.distributor, 0x820] = 0x0101_0101
+        #expect(controller.route(line: 34, to: CoreTarget(8)))
+        #expect(
+            record.accesses == [.load(.distributor, 0x820), .store(.distributor, 0x820, 0x0108_0101)],
+            "the other three lines stay where they are")
+        record.accesses = []
+        #expect(controller.route(line: 31, to: CoreTarget(1)))
+        #expect(!controller.route(line: 31, to: CoreTarget(2)), "a private line stays its core's")
+        #expect(record.accesses.isEmpty)
+    }
+
     @Test func maskingTouchesOneBitOfOneRegister() {
         let controller = started()
         controller.disable(line: 33)

@@ -200,6 +200,50 @@ private let isGICv4: UInt64 = 2
             ])
     }
 
+    @Test func anotherCoreSetsUpItsOwnRedistributor() throws {
+        let other: UInt64 = 0x0302_0100
+        var controller = try #require(start(types: [0: 0, 0x20000: other << 32 | last]))
+        record.accesses = []
+        let isThere = controller.initializeCore(affinity: 0x3_8102_0100, size: 0x40000)
+        #expect(isThere)
+        #expect(controller.target == CoreTarget(0x3_0002_0100))
+        #expect(record.stores.allSatisfy { if case .store(.distributor, _, _) = $0 { false } else { true } })
+        #expect(record.stores.first == .store(.redistributors, 0x20014, 0), "it wakes up first")
+        for base in [0x080, 0x180, 0x280, 0x380] {
+            #expect(record.stores(.redistributors, 0x30000 + base) == [0xffff_ffff])
+        }
+        for word in 0..<8 { #expect(record.stores(.redistributors, 0x30400 + 4 * word) == [0x8080_8080]) }
+        #expect(
+            record.stores.suffix(6) == [
+                .system(.systemAccess, 7), .synchronize, .system(.priorityMask, 0xf0), .system(.control, 2),
+                .system(.groupEnable, 1), .synchronize,
+            ])
+        record.accesses = []
+        controller.enable(line: 27, trigger: .level)
+        #expect(record.stores.last == .store(.redistributors, 0x30100, 1 << 27), "its own line")
+        let isForeign = controller.initializeCore(affinity: 0x5, size: 0x40000)
+        #expect(!isForeign, "it has no redistributor")
+        let isOutside = controller.initializeCore(affinity: 0x3_8102_0100, size: 0x20000)
+        #expect(!isOutside, "its redistributor lies outside the region")
+    }
+
+    @Test func aSoftwareInterruptNamesItsCoreByAffinity() throws {
+        let controller = try started()
+        controller.send(softwareInterrupt: 1, to: CoreTarget(0x5_0004_0312))
+        // Levels 3 to 1: 5, 4, 3; level 0 is 18: bit 2 of the second list of 16.
+        #expect(record.accesses == [.system(.softwareInterrupt, 0x0005_1004_0103_0004), .synchronize])
+    }
+
+    @Test func aLineGoesToTheCoreThatIsNamed() throws {
+        let controller = try started()
+        #expect(controller.route(line: 40, to: CoreTarget(0x3_0002_0100)))
+        #expect(record.accesses == [.store(.distributor, 0x6000 + 8 * 40, 0x3_0002_0100)])
+        record.accesses = []
+        #expect(controller.route(line: 27, to: CoreTarget(0)))
+        #expect(!controller.route(line: 27, to: CoreTarget(1)), "a private line stays its core's")
+        #expect(record.accesses.isEmpty)
+    }
+
     @Test func maskingTouchesOneBitOfOneRegister() throws {
         let controller = try started()
         controller.disable(line: 33)

@@ -27,20 +27,25 @@ private func record(_ registers: [String: UInt64] = [:], _ body: () -> Void) -> 
             core.write(.priorityMask, 4)
             core.write(.groupEnable, 5)
             core.write(.systemAccess, 6)
+            core.write(.softwareInterrupt, 7)
             core.synchronize()
         }
         #expect(
             writes == [
                 "s3_0_c12_c12_1 1", "s3_0_c12_c11_1 2", "s3_0_c12_c12_4 3", "s3_0_c4_c6_0 4",
                 "s3_0_c12_c12_7 5",
-                "s3_0_c12_c12_5 6", "isb 0",
+                "s3_0_c12_c12_5 6", "s3_0_c12_c11_5 7", "isb 0",
             ])
         #expect(record(["s3_0_c12_c12_0": 40]) {}.isEmpty && core.readAcknowledge() == 40)
     }
 
     @Test func firmwareIsCalledTheWayThatItsNameSays() {
-        #expect(record { CoreFirmware().hypervisorCall(0x8400_0008) } == ["hvc \(0x8400_0008)"])
-        #expect(record { CoreFirmware().secureMonitorCall(0x8400_0009) } == ["smc \(0x8400_0009)"])
+        let calls = record(["x0": ~3]) {
+            #expect(CoreFirmware().hypervisorCall(0x8400_0008, 1, 2) == -4)
+            #expect(CoreFirmware().secureMonitorCall(0x8400_0009, 3, 4) == -4)
+        }
+        #expect(
+            calls == ["hvc \(0x8400_0008)", "x1 1", "x2 2", "smc \(0x8400_0009)", "x1 3", "x2 4"])
     }
 
     /// A load, between a cleared syndrome and a barrier after which every abort has come.

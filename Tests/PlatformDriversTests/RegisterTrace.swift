@@ -4,7 +4,7 @@ import MMIO
 import PlatformDrivers
 
 /// Which registers.
-enum Window: Hashable { case distributor, interface, redistributors, local, peripherals, console }
+enum Window: Hashable { case distributor, interface, redistributors, local, own, peripherals, console }
 
 /// What a driver did.
 enum Access: Equatable {

@@ -38,6 +38,33 @@ public enum AnyInterruptController<Registers: RegisterAccess, Core: GICSystemReg
         case .bcm2836(let controller): controller.open(line: line)
         }
     }
+    /// This core, as others name it.
+    public var target: CoreTarget {
+        switch self {
+        case .gicv2(let controller): controller.target
+        case .gicv3(let controller): controller.target
+        case .bcm2836(let controller): controller.target
+        }
+    }
+    /// Raises a software interrupt on a core.
+    public func send(_ interrupt: SoftwareInterrupt, to core: CoreTarget) {
+        let number = interrupt.rawValue
+        switch self {
+        case .gicv2(let controller): controller.send(softwareInterrupt: number, to: core)
+        case .gicv3(let controller): controller.send(softwareInterrupt: number, to: core)
+        case .bcm2836(let controller): controller.send(softwareInterrupt: number, to: core)
+        }
+    }
+    /// Sends a line to a core from now on, if the controller can.
+    ///
+    /// - Returns: whether it goes there.
+    public func route(line: Int, to core: CoreTarget) -> Bool {
+        switch self {
+        case .gicv2(let controller): controller.route(line: line, to: core)
+        case .gicv3(let controller): controller.route(line: line, to: core)
+        case .bcm2836(let controller): controller.route(line: line, to: core)
+        }
+    }
     public func enable(line: Int, trigger: Trigger) {
         switch self {
         case .gicv2(let controller): controller.enable(line: line, trigger: trigger)

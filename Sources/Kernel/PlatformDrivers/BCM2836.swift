@@ -9,12 +9,16 @@ import HardwareInterface
 import KernelABI
 import MMIO
 
-/// Both controllers as one. Lines 16 to 25 are the core's lines 0 to 9, 32 to 63 the peripherals'
-/// bank 1, 64 to 95 bank 2, and 96 to 103 bank 0. All are level-triggered, and go to core 0, on
-/// which boot runs.
+/// Both controllers as one core uses them. Lines 16 to 25 are the core's lines 0 to 9, 32 to 63 the
+/// peripherals' bank 1, 64 to 95 bank 2, and 96 to 103 bank 0. All are level-triggered; the
+/// peripherals' go to core 0, on which boot runs. Software interrupts 0 and 1 are lines of these
+/// numbers: bit 0 of the core's mailboxes 0 and 1.
 public struct BCM2836<Registers: RegisterAccess>: InterruptController {
     let local: Registers
+    /// The local controller from this core's words on.
+    private(set) var own: Registers
     let peripherals: Registers
+    private var core = 0
 
     public var lineCount: Int { 104 }
     private static var firstLocal: Int { 16 }
@@ -24,6 +28,7 @@ public struct BCM2836<Registers: RegisterAccess>: InterruptController {
     /// Masks every line.
     public init(local: Registers, peripherals: Registers) {
         self.local = local
+        own = local
         self.peripherals = peripherals
         peripherals.write32(PeripheralController.fastInterrupt, 0)
         for bank in 0..<3 { peripherals.write32(PeripheralController.mask + 4 * bank, 0xffff_ffff) }
@@ -35,18 +40,48 @@ public struct BCM2836<Registers: RegisterAccess>: InterruptController {
         local.write32(LocalController.mailboxes, 0)
     }
 
+    /// Makes this value another core's, which calls it, and masks its lines.
+    ///
+    /// - Parameters:
+    ///   - number: the core's lowest affinity level.
+    ///   - own: `local` from 4 bytes a core on.
+    /// - Returns: false if the controller has no such core.
+    public mutating func initializeCore(_ number: Int, own: Registers) -> Bool {
+        if number >= 4 { return false }
+        core = number
+        self.own = own
+        local.write32(LocalController.maskCounters, LocalController.ownCounters << UInt32(number))
+        own.write32(LocalController.timers, 0)
+        own.write32(LocalController.mailboxes, 0)
+        for mailbox in 0..<4 { local.write32(mailboxes + 4 * mailbox, 0xffff_ffff) }
+        return true
+    }
+
+    /// This core's mailboxes, where bits are cleared.
+    private var mailboxes: Int {
+        LocalController.clearMailbox + LocalController.mailboxStride * core
+    }
+    public var target: CoreTarget { CoreTarget(UInt64(core)) }
+
     /// Takes a pending line: the virtual timer's first, then the peripherals' lowest, then the
     /// core's lowest.
     ///
     /// - Complexity: at most three loads and a store, however many lines are pending.
     @inline(__always) public func acknowledge() -> Int? {
-        let pending = local.read32(LocalController.pending)
+        let pending = own.read32(LocalController.pending)
         if pending & 1 << LocalController.virtualTimer != 0 { return Self.virtualTimer }
         if pending & 1 << LocalController.peripherals != 0 { return acknowledgePeripheral() }
         if pending == 0 { return nil }
-        let line = Self.firstLocal &+ pending.trailingZeroBitCount
-        setLocal(line, isOpen: false)
-        return line
+        return acknowledgeLocal(pending.trailingZeroBitCount)
+    }
+    @inline(never) private func acknowledgeLocal(_ line: Int) -> Int {
+        let mailbox = line &- LocalController.firstMailbox
+        if mailbox >= 0 && mailbox < 2 {
+            local.write32(mailboxes &+ 4 &* mailbox, 0xffff_ffff)
+            return mailbox
+        }
+        setLocal(Self.firstLocal &+ line, isOpen: false)
+        return Self.firstLocal &+ line
     }
     @inline(__always) private func acknowledgePeripheral() -> Int? {
         var lines = peripherals.read32(PeripheralController.pending)
@@ -80,11 +115,39 @@ public struct BCM2836<Registers: RegisterAccess>: InterruptController {
     /// Masks or unmasks a line of the core. Does nothing for a line without a mask of its own.
     @inline(__always) private func setLocal(_ line: Int, isOpen: Bool) {
         if line == Self.firstLocal + LocalController.counters {
-            local.write32(isOpen ? LocalController.openCounters : LocalController.maskCounters, 1)
-        } else if line <= Self.virtualTimer {
-            let timer: UInt32 = 1 &<< UInt32(truncatingIfNeeded: line &- Self.firstLocal)
-            let others = local.read32(LocalController.timers) & ~timer
-            local.write32(LocalController.timers, isOpen ? others | timer : others)
+            local.write32(
+                isOpen ? LocalController.openCounters : LocalController.maskCounters,
+                1 &<< UInt32(truncatingIfNeeded: core))
+        } else if line < 2 {
+            change(LocalController.mailboxes, line, isOpen)
+        } else if line >= Self.firstLocal && line <= Self.virtualTimer {
+            change(LocalController.timers, line &- Self.firstLocal, isOpen)
         }
+    }
+    @inline(__always) private func change(_ offset: Int, _ line: Int, _ isOpen: Bool) {
+        let bit: UInt32 = 1 &<< UInt32(truncatingIfNeeded: line)
+        let others = own.read32(offset) & ~bit
+        own.write32(offset, isOpen ? others | bit : others)
+    }
+
+    /// Raises software interrupt 0 or 1 on a core.
+    public func send(softwareInterrupt number: Int, to core: CoreTarget) {
+        local.write32(mailbox(number, of: core), 1)
+    }
+    /// Has a core start that waits at its mailbox.
+    ///
+    /// - Parameter entry: a physical address below 4 GiB.
+    public func startCore(_ core: CoreTarget, entry: UInt32) {
+        local.write32(mailbox(LocalController.startMailbox, of: core), entry)
+    }
+    private func mailbox(_ number: Int, of core: CoreTarget) -> Int {
+        LocalController.setMailbox + LocalController.mailboxStride
+            * Int(truncatingIfNeeded: core.raw & 3) + 4 * number
+    }
+    /// All lines of the peripherals go to core 0, and a core's own stay there.
+    ///
+    /// - Returns: whether the line goes to that core.
+    public func route(line: Int, to core: CoreTarget) -> Bool {
+        line < Self.firstPeripheral ? core == target : core.raw == 0
     }
 }

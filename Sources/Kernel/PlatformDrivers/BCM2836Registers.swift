@@ -2,7 +2,8 @@
 // own (BCM2836: "QA7", chapter 4), and the peripherals' (BCM2835 ARM Peripherals, 7.5), whose
 // output is line 8 of the first.
 
-/// The local controller. If each core has a register, this is core 0's.
+/// The local controller. Where each core has a register, this is core 0's: the next core's is 4
+/// bytes on, and for its mailboxes 16.
 enum LocalController {
     /// The core that takes the peripherals' IRQ (bits 0 and 1) and FIQ (bits 2 and 3).
     static let route = 0x0c
@@ -15,12 +16,20 @@ enum LocalController {
     static let localTimer = 0x34
     /// Bits 0 to 3: the generic timers as IRQ; bits 4 to 7 as FIQ.
     static let timers = 0x40
+    /// Bits 0 to 3: the core's mailboxes as IRQ.
     static let mailboxes = 0x50
+    /// The core's four mailboxes, to set bits and to clear them.
+    static let setMailbox = 0x80
+    static let clearMailbox = 0xc0
+    static let mailboxStride = 16
+    /// The mailbox at which a core waits for its entry (Linux bindings, arm/cpus.yaml).
+    static let startMailbox = 3
     /// The lines that are pending as IRQ, a bit each.
     static let pending = 0x60
 
-    /// Lines: the virtual timer, the peripherals, the performance counters.
+    /// Lines: the virtual timer, the first mailbox, the peripherals, the performance counters.
     static let virtualTimer = 3
+    static let firstMailbox = 4
     static let peripherals = 8
     static let counters = 9
 }

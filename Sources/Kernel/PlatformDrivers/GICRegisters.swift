@@ -13,9 +13,11 @@ enum Distributor {
     static let clearActive = 0x0380
     static let priority = 0x0400
     /// GICv2: the cores that a line goes to, a byte a line; those of lines 0 to 31 name the core
-    /// that reads.
+    /// that reads. Those lines' other registers are each core's own as well.
     static let target = 0x0800
     static let configuration = 0x0c00
+    /// GICv2, write-only: a software interrupt's number, and its cores from bit 16 on.
+    static let softwareInterrupt = 0x0f00
     /// GICv3: the one core that a line goes to, 64 bits a line.
     static let route = 0x6000
 

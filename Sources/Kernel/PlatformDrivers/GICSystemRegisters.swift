@@ -17,6 +17,8 @@ public enum GICSystemRegister: Sendable {
     case groupEnable
     /// ICC_SRE_EL1
     case systemAccess
+    /// ICC_SGI1R_EL1
+    case softwareInterrupt
 }
 
 /// The CPU interface of this core.
@@ -41,6 +43,7 @@ public struct CoreGICRegisters: GICSystemRegisters, Sendable {
         case .priorityMask: swiftlet_write_gic_priority_mask(value)
         case .groupEnable: swiftlet_write_gic_group_enable(value)
         case .systemAccess: swiftlet_write_gic_system_access(value)
+        case .softwareInterrupt: swiftlet_write_gic_software_interrupt(value)
         }
     }
     @inline(__always) public func synchronize() { swiftlet_isb() }

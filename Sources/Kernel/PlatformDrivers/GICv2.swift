@@ -13,48 +13,67 @@ import HardwareInterface
 import KernelABI
 import MMIO
 
-/// A GICv2. Lines are INTIDs; all go to the core that starts it.
+/// A GICv2 as one core uses it. Lines are INTIDs; all go to the core that starts it, until `route`.
 public struct GICv2<Registers: RegisterAccess>: InterruptController {
     let distributor: Registers
     let interface: Registers
     public let lineCount: Int
+    /// This core's bit among the distributor's targets.
+    public private(set) var target = CoreTarget(0)
 
     /// Masks every line and opens the CPU interface.
     public init(distributor: Registers, interface: Registers) {
         self.distributor = distributor
         self.interface = interface
         lineCount = Distributor.lineCount(type: distributor.read32(Distributor.type))
-        initializeDistributor()
-        interface.write32(Interface.priorityMask, LinePriority.mask)
-        interface.write32(Interface.control, Interface.splitEnd)
+        distributor.write32(Distributor.control, 0)
+        initializeLines(from: 32, to: lineCount)
+        initializeLines(from: 0, to: 32)
+        target = initializeTarget()
+        let here = UInt32(truncatingIfNeeded: target.raw) * 0x0101_0101
+        for word in 8..<Distributor.count(lineCount, each: 4) {
+            distributor.write32(Distributor.target + 4 * word, here)
+        }
+        distributor.write32(Distributor.control, Distributor.bothGroups)
+        initializeInterface()
     }
 
-    private func initializeDistributor() {
-        distributor.write32(Distributor.control, 0)
-        for word in 0..<Distributor.count(lineCount, each: 32) {
+    /// Makes this value another core's, which calls it: masks its private lines and opens its CPU
+    /// interface.
+    public mutating func initializeCore() {
+        initializeLines(from: 0, to: 32)
+        target = initializeTarget()
+        initializeInterface()
+    }
+
+    /// - Parameters:
+    ///   - start: a multiple of 32.
+    ///   - end: the line after the last.
+    private func initializeLines(from start: Int, to end: Int) {
+        for word in start / 32..<Distributor.count(end, each: 32) {
             distributor.write32(Distributor.clearEnable + 4 * word, 0xffff_ffff)
             distributor.write32(Distributor.clearPending + 4 * word, 0xffff_ffff)
             distributor.write32(Distributor.clearActive + 4 * word, 0xffff_ffff)
             distributor.write32(Distributor.group + 4 * word, 0)
         }
-        let words = Distributor.count(lineCount, each: 4)
-        for word in 0..<words {
+        for word in start / 4..<Distributor.count(end, each: 4) {
             distributor.write32(Distributor.priority + 4 * word, LinePriority.ofFourLines)
         }
-        let here = initializeTarget()
-        for word in 8..<words { distributor.write32(Distributor.target + 4 * word, here) }
-        distributor.write32(Distributor.control, Distributor.bothGroups)
     }
 
-    /// Returns this core's bit in each byte of a target register. A controller for one core reads
-    /// as zero and needs none.
-    private func initializeTarget() -> UInt32 {
+    private func initializeInterface() {
+        interface.write32(Interface.priorityMask, LinePriority.mask)
+        interface.write32(Interface.control, Interface.splitEnd)
+    }
+
+    /// Returns this core's bit. A controller for one core reads as zero and needs none.
+    private func initializeTarget() -> CoreTarget {
         for word in 0..<8 {
             let target = distributor.read32(Distributor.target + 4 * word)
             let core = (target | target >> 8 | target >> 16 | target >> 24) & 0xff
-            if core != 0 { return core * 0x0101_0101 }
+            if core != 0 { return CoreTarget(UInt64(core)) }
         }
-        return 0x0101_0101
+        return CoreTarget(1)
     }
 
     /// Takes a pending interrupt. A software interrupt's number has the sending core from bit 10
@@ -73,6 +92,24 @@ public struct GICv2<Registers: RegisterAccess>: InterruptController {
         distributor.enableLine(line, trigger)
     }
     public func disable(line: Int) { distributor.disableLine(line) }
+
+    /// Raises a software interrupt, 0 to 15, on a core.
+    public func send(softwareInterrupt number: Int, to core: CoreTarget) {
+        let targets = UInt32(truncatingIfNeeded: core.raw) << 16
+        distributor.write32(
+            Distributor.softwareInterrupt, targets | UInt32(truncatingIfNeeded: number))
+    }
+    /// Sends a line to a core from now on. A private line stays its core's.
+    ///
+    /// - Returns: whether it goes there.
+    public func route(line: Int, to core: CoreTarget) -> Bool {
+        if line < 32 { return core == target }
+        let offset = Distributor.target + line & ~3
+        let shift = UInt32(8 * (line & 3))
+        let others = distributor.read32(offset) & ~(0xff << shift)
+        distributor.write32(offset, others | UInt32(truncatingIfNeeded: core.raw) << shift)
+        return true
+    }
 }
 
 /// The common part of distributors and redistributors: 32 lines to an enable register, 16 to a

@@ -2,16 +2,20 @@
 //
 // As on the GICv2, EOImode 1 splits priority drop (EOIR) from deactivation (DIR).
 
+import DeviceTree
 import HardwareInterface
 import KernelABI
 import MMIO
 
-/// A GICv3 with affinity routing. Lines are INTIDs; all go to this core, in group 1.
+/// A GICv3 with affinity routing, as one core uses it. Lines are INTIDs, in group 1; all go to the
+/// core that starts it, until `route`.
 public struct GICv3<Registers: RegisterAccess, Core: GICSystemRegisters>: InterruptController {
     let distributor: Registers
     let redistributors: Registers
     /// The offset of this core's private lines in `redistributors`.
-    let privatePage: Int
+    private(set) var privatePage = 0
+    /// This core's affinity.
+    public private(set) var target = CoreTarget(0)
     let core: Core
     public let lineCount: Int
 
@@ -25,23 +29,45 @@ public struct GICv3<Registers: RegisterAccess, Core: GICSystemRegisters>: Interr
         distributor: Registers, redistributors: Registers, size: UInt64, affinity: UInt64,
         core: Core
     ) {
+        self.distributor = distributor
+        self.redistributors = redistributors
+        self.core = core
+        lineCount = Distributor.lineCount(type: distributor.read32(Distributor.type))
+        guard let own = initializePlace(affinity, size) else { return nil }
+        initializeDistributor(affinity: affinity)
+        initializeCore(affinity, at: own)
+    }
+
+    /// Makes this value another core's, which calls it: masks its private lines and opens its CPU
+    /// interface.
+    ///
+    /// - Parameters:
+    ///   - affinity: MPIDR_EL1 of that core.
+    ///   - size: bytes of the region that holds every core's redistributor.
+    /// - Returns: false if that core has no redistributor.
+    public mutating func initializeCore(affinity: UInt64, size: UInt64) -> Bool {
+        guard let own = initializePlace(affinity, size) else { return false }
+        initializeCore(affinity, at: own)
+        return true
+    }
+    private mutating func initializeCore(_ affinity: UInt64, at own: Int) {
+        privatePage = own + Redistributor.privatePage
+        target = CoreTarget(affinity & CoreDescription.affinityMask)
+        initializeRedistributor(at: own)
+        initializeInterface()
+    }
+
+    /// Returns the offset of a core's redistributor in the region; nil if it has none.
+    private func initializePlace(_ affinity: UInt64, _ size: UInt64) -> Int? {
         let packed = (affinity & 0xff_ffff) | (affinity >> 32 & 0xff) << 24
         var own = 0
         while true {  // one redistributor a round, within the region
             if own + Redistributor.stride > Int(clamping: size) { return nil }
             let type = redistributors.read64(own + Redistributor.type)
-            if type >> 32 == packed { break }
+            if type >> 32 == packed { return own }
             if type & 16 != 0 { return nil }
             own += Redistributor.stride(type: type)
         }
-        self.distributor = distributor
-        self.redistributors = redistributors
-        privatePage = own + Redistributor.privatePage
-        self.core = core
-        lineCount = Distributor.lineCount(type: distributor.read32(Distributor.type))
-        initializeDistributor(affinity: affinity)
-        initializeRedistributor(at: own)
-        initializeInterface()
     }
 
     private func initializeDistributor(affinity: UInt64) {
@@ -59,7 +85,8 @@ public struct GICv3<Registers: RegisterAccess, Core: GICSystemRegisters>: Interr
         distributor.write32(Distributor.control, Distributor.routedGroup)
         initializeWait()
         for line in 32..<lineCount {
-            distributor.write64(Distributor.route + 8 * line, affinity & 0xff_00ff_ffff)
+            distributor.write64(
+                Distributor.route + 8 * line, affinity & CoreDescription.affinityMask)
         }
     }
 
@@ -175,6 +202,27 @@ public struct GICv3<Registers: RegisterAccess, Core: GICSystemRegisters>: Interr
         } else {
             distributor.disableLine(line)
         }
+    }
+
+    /// Raises a software interrupt, 0 to 15, on a core (ICC_SGI1R_EL1): the lowest affinity level
+    /// is a bit of a list of 16, of which bits 44 to 47 choose one.
+    public func send(softwareInterrupt number: Int, to target: CoreTarget) {
+        let affinity = target.raw
+        let list = 1 << (affinity & 15) | (affinity >> 4 & 15) << 44
+        let levels = (affinity >> 8 & 0xff) << 16 | (affinity >> 16 & 0xff) << 32
+        core.write(
+            .softwareInterrupt,
+            list | levels | (affinity >> 32 & 0xff) << 48
+                | UInt64(truncatingIfNeeded: number) << 24)
+        core.synchronize()
+    }
+    /// Sends a line to a core from now on. A private line stays its core's.
+    ///
+    /// - Returns: whether it goes there.
+    public func route(line: Int, to core: CoreTarget) -> Bool {
+        if line < 32 { return core == target }
+        distributor.write64(Distributor.route + 8 * line, core.raw)
+        return true
     }
 }
 

@@ -13,6 +13,7 @@ SWIFTLET_WRITE(gic_control, "s3_0_c12_c12_4")        // ICC_CTLR_EL1
 SWIFTLET_WRITE(gic_priority_mask, "s3_0_c4_c6_0")    // ICC_PMR_EL1
 SWIFTLET_WRITE(gic_group_enable, "s3_0_c12_c12_7")   // ICC_IGRPEN1_EL1
 SWIFTLET_WRITE(gic_system_access, "s3_0_c12_c12_5")  // ICC_SRE_EL1
+SWIFTLET_WRITE(gic_software_interrupt, "s3_0_c12_c11_5")  // ICC_SGI1R_EL1
 
 // Tells whether a load aborted: `swiftlet_probe` survives it.
 SWIFTLET_READ(syndrome, "esr_el1")
@@ -20,15 +21,18 @@ SWIFTLET_WRITE(syndrome, "esr_el1")
 /// Waits until all earlier accesses are complete, or have aborted.
 SWIFTLET_INLINE void swiftlet_complete(void) { SWIFTLET_PERFORM("dsb sy; isb"); }
 
-/// Calls a PSCI function without arguments that matter (Arm DEN 0022), by `smc` or `hvc`.
-SWIFTLET_INLINE uint64_t swiftlet_firmware_call(uint64_t function, uint64_t use_smc) {
+/// Calls a PSCI function (Arm DEN 0022), by `smc` or `hvc`.
+SWIFTLET_INLINE uint64_t swiftlet_firmware_call(
+    uint64_t function, uint64_t first, uint64_t second, uint64_t use_smc) {
 #ifdef SWIFTLET_MODEL
     swiftlet_model_note(use_smc ? "smc" : "hvc", function);
-    return 0;
+    swiftlet_model_note("x1", first);
+    swiftlet_model_note("x2", second);
+    return swiftlet_model_read("x0");
 #else
     register uint64_t x0 __asm__("x0") = function;
-    register uint64_t x1 __asm__("x1") = 0;
-    register uint64_t x2 __asm__("x2") = 0;
+    register uint64_t x1 __asm__("x1") = first;
+    register uint64_t x2 __asm__("x2") = second;
     register uint64_t x3 __asm__("x3") = 0;
     if (use_smc)
         __asm__ volatile("smc #0"
