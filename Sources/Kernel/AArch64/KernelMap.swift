@@ -52,6 +52,12 @@ public enum KernelLayout {
         return (start &- imageOffset, nextTable &- start)
     }
 
+    /// Bytes of the tables of the identity mapping, with which `leftover` begins.
+    public var identityTables: UInt64 {
+        unsafe UInt64(UInt(bitPattern: swiftlet_pool_start_address()))
+            &- UInt64(UInt(bitPattern: swiftlet_boot_tables_start_address()))
+    }
+
     /// Page tables that the pool still has.
     public var tablesLeft: UInt64 {
         (nextTable &- (unsafe UInt64(UInt(bitPattern: swiftlet_pool_start_address())))) / 4096
@@ -138,6 +144,13 @@ public enum KernelLayout {
             unsafe try entry(start &+ done, level: 3).pointee = 0
             done &+= 4096
         }
+    }
+
+    /// Unmaps a page that `mapLinear` mapped as one.
+    public mutating func unmapLinear(_ physical: UInt64) {
+        // Its tables are there, so none is missing.
+        unsafe try? entry(KernelLayout.linear(physical), level: 3).pointee = 0
+        Translation.invalidateAll()
     }
 
     private static func largestStep(_ alignment: UInt64, _ bytes: UInt64) -> FrameSize {

@@ -1,4 +1,6 @@
-// From the boot loader to Swift: the image header, the drop to EL1, the first page tables.
+// From the boot loader to Swift: the image header, the drop to EL1, the first page tables. Other
+// cores enter by swiftlet_core_start, later, and take the same way without the search for the tree
+// and the making of tables.
 //
 // The code before the jump to the kernel's own address fits one page, the image's first. It finds
 // its data relative to its own address, so it runs at any page-aligned physical address with the
@@ -53,13 +55,26 @@ swiftlet_start:
     mrs x0, mpidr_el1
     tst x0, #0xffffff
     b.ne swiftlet_park
+    bl enter_el1
+    b first_core
+
+// Another core's first instruction. It needs nothing from who starts it.
+    .global swiftlet_core_start
+swiftlet_core_start:
+    msr daifset, #0xf
+    bl enter_el1
+    address x6, swiftlet_kernel_root
+    address x7, swiftlet_identity_level1
+    ldr x8, =core_arrives
+    b turn_mmu_on
+
+// Returns at EL1, with x22: the exception level before. EL2 gives EL1 everything, then drops to it.
+enter_el1:
     mrs x0, currentel
     lsr x22, x0, #2
     cmp x0, #(2 << 2)
     b.hi swiftlet_park
     b.lo in_el1
-
-// EL2: gives EL1 everything, then drops to it.
     mov x0, #(1 << 31)          // HCR_EL2.RW
     mrs x1, id_aa64isar1_el1
     ubfx x2, x1, #4, #8         // APA, API
@@ -105,6 +120,12 @@ swiftlet_start:
     msr elr_el2, x0
     isb
     eret
+in_el1:
+    msr spsel, #1
+    ldr x0, =SCTLR_OFF
+    msr sctlr_el1, x0
+    isb
+    ret
 
 // Vector 4 while VBAR_EL1 is the image's start, which is until the MMU is on: a synchronous
 // exception of EL1. A load that aborts (ESR_EL1.EC) is one of the search for the tree: it gives 0,
@@ -123,11 +144,7 @@ nothing_answers:
     mov x0, xzr
     eret
 
-in_el1:
-    msr spsel, #1
-    ldr x0, =SCTLR_OFF
-    msr sctlr_el1, x0
-    isb
+first_core:
     adr x20, swiftlet_start     // the image's physical address
     tst x20, #0xfff
     b.ne swiftlet_park
@@ -178,15 +195,26 @@ in_el1:
     ldr x2, =PAGE_DATA
     bl map_pages
     address x4, swiftlet_image_level3
-    address x0, swiftlet_stack_guard
-    bl unmap_page
-    address x0, swiftlet_emergency_guard
-    bl unmap_page
     address x5, swiftlet_image_level2
     orr x0, x4, #3
     str x0, [x5]
     add x0, x0, #SWIFTLET_PAGE_BYTES
     str x0, [x5, #8]
+
+// Maps the first core's block: three parts, with pages between that stay unmapped.
+    address x4, swiftlet_cores_level3
+    mov x8, x4
+    orr x0, x4, #3
+    str x0, [x5, #(8 * ((SWIFTLET_CORES_BASE >> 21) & 511))]
+    address x0, swiftlet_first_core
+    add x1, x0, #SWIFTLET_CORE_STATE_BYTES
+    bl map_pages
+    add x4, x8, #(8 * SWIFTLET_CORE_EMERGENCY / SWIFTLET_PAGE_BYTES)
+    add x1, x0, #SWIFTLET_EMERGENCY_STACK_BYTES
+    bl map_pages
+    add x4, x8, #(8 * SWIFTLET_CORE_STACK / SWIFTLET_PAGE_BYTES)
+    add x1, x0, #SWIFTLET_STACK_BYTES
+    bl map_pages
     address x6, swiftlet_kernel_root
     orr x0, x5, #3
     str x0, [x6, #(8 * ((SWIFTLET_IMAGE_BASE >> 30) & 511))]
@@ -217,8 +245,10 @@ in_el1:
     cmp x0, x1
     b.lo 9b
     dsb sy
+    ldr x8, =first_core_arrives
 
-// Turns the MMU on.
+// Goes on at x8 with the MMU on. x6: the kernel's root table; x7: the one for physical addresses.
+turn_mmu_on:
     tlbi vmalle1
     ic iallu
     ldr x0, =MEMORY_ATTRIBUTES
@@ -246,8 +276,7 @@ in_el1:
     isb
     msr sctlr_el1, x0
     isb
-    ldr x0, =upper
-    br x0
+    br x8
 
 // Writes entries for the pages from x0 to x1 with attributes x2; x4: the next entry.
 map_pages:
@@ -259,17 +288,10 @@ map_pages:
     b map_pages
 11: ret
 
-// Clears the entry of the page at x0.
-unmap_page:
-    sub x0, x0, x20
-    lsr x0, x0, #12
-    str xzr, [x4, x0, lsl #3]
-    ret
-
     .ltorg
 
-// Parks a core at its physical address with the MMU off: all other cores, and this one if boot
-// cannot go on. Boot gives away the page above and all other code that only boot runs, but keeps
+// Parks a core at its physical address with the MMU off: those that enter the image unasked, and this
+// one if boot cannot go on. Boot gives away the page above and all other code that only boot runs, but keeps
 // this (`swiftlet lint-elf` checks that it does).
     .section .text.park, "ax"
     .global swiftlet_park
@@ -279,7 +301,29 @@ swiftlet_park:
 
 // Runs at the kernel's own address from here on.
     .section .text.upper, "ax"
-upper:
+first_core_arrives:
+    mov x0, xzr
+    bl set_up_core
+    mov x30, xzr
+    mov x0, x21
+    mov x1, x20
+    mov x2, x22
+    mov x3, x23
+    b KernelImage_main
+
+// Sets up core x0 for Swift, with the stack of its block.
+set_up_core:
+    msr contextidr_el1, x0
+    mov x1, #SWIFTLET_CORES_BASE
+    add x1, x1, x0, lsl #SWIFTLET_CORE_SHIFT
+    add x1, x1, #SWIFTLET_CORE_BYTES
+    sub sp, x1, #SWIFTLET_STACK_TOP
+    stp xzr, xzr, [sp]
+    lsl x1, x0, #3
+    mov x2, #1
+    lsl x1, x2, x1              // its request of the lock
+    address x2, swiftlet_kernel_lock
+    stp x1, x2, [sp, #SWIFTLET_STACK_LOCK]
     mrs x1, id_aa64mmfr1_el1
     tst x1, #(0xf << 20)
     b.eq 12f
@@ -287,8 +331,6 @@ upper:
     msr pan, #1
 12: address x0, swiftlet_vectors
     msr vbar_el1, x0
-    address x0, swiftlet_stack + SWIFTLET_STACK_BYTES
-    mov sp, x0
     mov x0, #(3 << 20)          // boot code may use floating point (libfdt does)
     msr cpacr_el1, x0
     isb
@@ -296,12 +338,56 @@ upper:
     isb
     msr daifset, #4
     mov x29, xzr
-    mov x30, xzr
-    mov x0, x21
-    mov x1, x20
-    mov x2, x22
-    mov x3, x23
-    b KernelImage_main
+    ret
+
+// Another core, with the MMU on: it finds its record, says that it is there, and waits for a number.
+// A core that is too late waits for ever, so this routine stays; the page before it then stays too.
+    .section .text.core_arrives, "ax"
+core_arrives:
+    mrs x0, mpidr_el1
+    mov x1, #(SWIFTLET_AFFINITY_MASK & 0xffffff)
+    orr x1, x1, #(SWIFTLET_AFFINITY_MASK & ~0xffffff)
+    and x0, x0, x1
+    orr x0, x0, #SWIFTLET_AFFINITY_VALID
+    address x19, swiftlet_core_records
+    mov x2, #SWIFTLET_CORES
+13: ldr x1, [x19], #SWIFTLET_RECORD_BYTES
+    cmp x1, x0
+    b.eq 14f
+    subs x2, x2, #1
+    b.ne 13b
+    b core_stays
+14: sub x19, x19, #(SWIFTLET_RECORD_BYTES - SWIFTLET_RECORD_STATE)
+    mov x0, #SWIFTLET_CORE_PRESENT
+    stlr x0, [x19]
+15: wfe
+    ldar x0, [x19]
+    subs x0, x0, #SWIFTLET_CORE_ADMITTED
+    b.lo 15b
+    bl set_up_core
+    sub x0, x19, #SWIFTLET_RECORD_STATE
+    bl swiftlet_core_main
+
+// Leaves the code of boot: x0 is how. Takes no part in anything yet.
+    adrp x1, swiftlet_idle_translation_base
+    ldr x1, [x1, :lo12:swiftlet_idle_translation_base]
+    msr ttbr0_el1, x1
+    isb
+    stlr x0, [x19]
+    cmp x0, #SWIFTLET_CORE_READY
+    b.ne core_stays
+    .global swiftlet_core_idle
+swiftlet_core_idle:
+    dsb sy
+    msr daifclr, #4
+    isb
+    msr daifset, #4
+    wfi                         // a masked interrupt ends it as well
+    bl swiftlet_core_interrupt
+    b swiftlet_core_idle
+core_stays:
+    wfe
+    b core_stays
 
 // Ends boot: unmaps its code in the kernel's half, and starts the first thread from an empty stack.
 // This routine stays.
@@ -311,17 +397,17 @@ swiftlet_leave_boot:
     address x0, swiftlet_image_level3
     address x1, swiftlet_image_start
     address x2, swiftlet_boot_text_end
-13: str xzr, [x0], #8
+16: str xzr, [x0], #8
     add x1, x1, #SWIFTLET_PAGE_BYTES
     cmp x1, x2
-    b.lo 13b
+    b.lo 16b
     dsb ishst
     tlbi vmalle1is
     dsb ish
     isb
-    address x0, swiftlet_stack + SWIFTLET_STACK_BYTES - SWIFTLET_STACK_ZEROS
-    mov sp, x0
-    stp xzr, xzr, [sp]
+    mov x0, #SWIFTLET_CORES_BASE
+    add x0, x0, #SWIFTLET_CORE_BYTES
+    sub sp, x0, #SWIFTLET_STACK_TOP
     msr tpidrro_el0, xzr
     bl swiftlet_first_exit
     b swiftlet_exit

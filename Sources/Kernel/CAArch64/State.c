@@ -1,13 +1,12 @@
 // The kernel's static memory. All of it is zero-filled, and no hidden code initialises any of it:
 // Swift binds it to its types once, at boot.
 
-#include "CAArch64.h"
+#include "CAArch64Lock.h"
 
 #define PAGES __attribute__((aligned(SWIFTLET_PAGE_BYTES)))
 #define BOOT_TABLES __attribute__((section(".swiftlet.tables")))
 
-/// `Kernel<Machine>`, and the tables that it refers to.
-__attribute__((aligned(64))) unsigned char swiftlet_kernel_state[SWIFTLET_KERNEL_STATE_BYTES];
+/// The tables that `Kernel<Machine>` refers to.
 __attribute__((aligned(64))) unsigned char swiftlet_kernel_tables[SWIFTLET_KERNEL_TABLES_BYTES];
 
 /// The page tables that Boot.S builds before the MMU goes on: the kernel's root table with the
@@ -23,19 +22,19 @@ uint64_t swiftlet_fast_interrupts;
 uint64_t swiftlet_system_errors;
 uint64_t swiftlet_console[2];
 
-/// Each stack lies above a page that Boot.S leaves unmapped; the page above is another's guard or
-/// not a stack.
-PAGES unsigned char swiftlet_stack_guard[SWIFTLET_PAGE_BYTES]
-    __attribute__((section(".swiftlet.stack.0")));
-PAGES unsigned char swiftlet_stack[SWIFTLET_STACK_BYTES]
-    __attribute__((section(".swiftlet.stack.1")));
-PAGES unsigned char swiftlet_emergency_guard[SWIFTLET_PAGE_BYTES]
-    __attribute__((section(".swiftlet.stack.2")));
-PAGES unsigned char swiftlet_emergency_stack[SWIFTLET_EMERGENCY_STACK_BYTES]
-    __attribute__((section(".swiftlet.stack.3")));
+/// The memory of the first core's block, and the table that maps all blocks. Boot.S maps the first,
+/// `BootState` the others.
+PAGES unsigned char swiftlet_first_core[SWIFTLET_CORE_MEMORY_BYTES];
+PAGES unsigned char swiftlet_cores_level3[SWIFTLET_PAGE_BYTES];
 
-/// Vectors.S fills it at an exception of the kernel itself.
-KernelException swiftlet_kernel_exception_area;
+/// The kernel lock.
+SwiftletLock swiftlet_kernel_lock __attribute__((aligned(64)));
+
+/// The cores that were asked to start, in the tree's order; and those that run, by number.
+CoreRecord swiftlet_core_records[SWIFTLET_CORES];
+uint64_t swiftlet_core_targets[SWIFTLET_CORES];
+uint64_t swiftlet_core_count;
+uint64_t swiftlet_panicking;
 
 /// The tables that map one page of boot code at its physical address. The kernel does not use them
 /// once it runs at its own.

@@ -27,7 +27,7 @@
 // While user code runs, TPIDR_EL1 holds the running thread. SP_EL1 is the top of the kernel's
 // stack, where 16 bytes of zeros lie. A system call saves only the registers that it must preserve,
 // and some of them only if another thread continues. An interrupt or a fault saves all. The kernel
-// keeps nothing on its stack from one entry to the next.
+// keeps nothing on its stack from one entry to the next. CONTEXTIDR_EL1 holds the core's number.
 //
 // Path length decides the form of this file. Entries fill the room that their vectors leave, and
 // end in one another by short branches. Bits 32–63 of the control word tell the frequent calls from
@@ -182,11 +182,14 @@
     .global swiftlet_vectors
 swiftlet_vectors:
     broken 0
-// x0: the vector's number; TPIDR_EL1: x0 of the interrupted code. The stack cannot be trusted.
+// x0: the vector's number; TPIDR_EL1: x0 of the interrupted code. The stack cannot be trusted:
+// CONTEXTIDR_EL1 tells the core's block.
 kernel_exception:
     msr tpidrro_el0, x1
-    adrp x1, swiftlet_kernel_exception_area
-    add x1, x1, :lo12:swiftlet_kernel_exception_area
+    mrs x1, contextidr_el1      // the core's number
+    lsl x1, x1, #SWIFTLET_CORE_SHIFT
+    orr x1, x1, #SWIFTLET_CORES_BASE
+    add x1, x1, #SWIFTLET_CORE_EXCEPTION
     str x0, [x1, #SWIFTLET_EXCEPTION_VECTOR]
     mrs x0, tpidr_el1
     str x0, [x1]
@@ -219,8 +222,7 @@ kernel_exception_rest:
     mrs x1, esr_el1
     mrs x2, far_el1
     stp x1, x2, [x0, #SWIFTLET_EXCEPTION_SYNDROME]
-    adrp x1, swiftlet_emergency_stack + SWIFTLET_EMERGENCY_STACK_BYTES
-    mov sp, x1
+    add sp, x0, #(SWIFTLET_CORE_EMERGENCY + SWIFTLET_EMERGENCY_STACK_BYTES - SWIFTLET_CORE_EXCEPTION)
     b swiftlet_kernel_exception
 
     broken 2

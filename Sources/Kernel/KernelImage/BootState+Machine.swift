@@ -18,8 +18,9 @@ extension BootState {
         // A kernel that was entered at EL2 has left it: an `hvc` has no handler there.
         let power = level == 2 && machine.power == .hvc ? .none : machine.power
         var machine = Machine(
-            controller: controller, console: console, power: power,
-            timerLine: self.machine.timerLine,
+            controller: controller,
+            registers: (controllerAddresses.distributor, self.machine.interface.size),
+            console: console, power: power, timerLine: self.machine.timerLine,
             processor: processor)
         if machine.timerLine >= machine.lineCount {
             throw BootFailure("the interrupt controller does not have the timer's line")

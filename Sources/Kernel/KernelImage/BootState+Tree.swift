@@ -34,18 +34,22 @@ extension BootState {
     ) {
         console.write(error.cause.message)
         if let node = tree?.node(at: error.node) {
-            console.write(", at /")
-            var isFirst = true
-            unsafe node.eachName { name in
-                if !isFirst { console.write("/") }
-                unsafe console.write(printable: name)
-                isFirst = false
-            }
+            console.write(", at ")
+            write(node, console)
             if error.property != .none {
                 console.write(", property ")
                 console.write(error.property.name)
             }
         }
         console.endLine()
+    }
+
+    /// Writes a node's path.
+    static func write(_ node: DeviceNode, _ console: KernelConsole) {
+        if node.offset == 0 { console.write("/") }
+        unsafe node.eachName { name in
+            console.write("/")
+            unsafe console.write(printable: name)
+        }
     }
 }

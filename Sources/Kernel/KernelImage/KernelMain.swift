@@ -26,6 +26,7 @@ func kernelMain(_ treeAddress: UInt64, _ image: UInt64, _ level: UInt64, _ entry
         try BootState.checkLayout()
         try boot.mapMemory()
         try boot.startMachine()
+        try boot.startCores()
         try boot.makeRootTask()
     } catch {
         panic(error.reason)
@@ -74,6 +75,14 @@ struct BootState: ~Copyable {
     var windows = InlineArray<8, RegisterWindowPlace>(repeating: RegisterWindowPlace())
     var windowCount = 0
     var ramBytes: UInt64 = 0
+    /// The cores that run, and the memory of their blocks.
+    var coreCount: UInt64 = 1
+    var coreBytes: UInt64 = 0
+    /// Whether the next core's block is mapped; whether a core was asked to start and did not come;
+    /// whether one came and did not go on.
+    var isBlockFree = false
+    var neverCame = false
+    var isStuck = false
     /// The bundle of tasks: the initial RAM disk, or the data after the image.
     var bundle = PhysicalRange(base: 0, size: 0)
 

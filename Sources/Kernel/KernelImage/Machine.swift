@@ -12,6 +12,8 @@ import PlatformDrivers
 struct Machine: Hardware {
     typealias Controller = AnyInterruptController<MMIORegisters, CoreGICRegisters>
     private var controller: Controller
+    /// Where the controller's first registers are mapped, and the size of the second range.
+    private let registers: (address: UInt64, interfaceBytes: UInt64)
     let console: KernelConsole
     let power: PowerMethod
     /// The virtual timer's line.
@@ -23,10 +25,11 @@ struct Machine: Hardware {
     let asidBits: Int
 
     init(
-        controller: Controller, console: KernelConsole, power: PowerMethod, timerLine: Int,
-        processor: Processor
+        controller: Controller, registers: (address: UInt64, interfaceBytes: UInt64),
+        console: KernelConsole, power: PowerMethod, timerLine: Int, processor: Processor
     ) {
         self.controller = controller
+        self.registers = registers
         self.console = console
         self.power = power
         self.timerLine = timerLine
@@ -72,6 +75,45 @@ struct Machine: Hardware {
 
     @inline(__always) func takeInterrupt() -> TakenInterrupt {
         controller.take(timerLine: timerLine)
+    }
+
+    // Cores
+
+    /// This core, as its controller names it.
+    var target: CoreTarget { controller.target }
+    /// Raises a software interrupt on another core, which then sees all that was written before.
+    func send(_ interrupt: SoftwareInterrupt, to core: UInt64) {
+        swiftlet_publish()
+        controller.send(interrupt, to: CoreTarget(swiftlet_target_of_core(core)))
+    }
+    /// Makes this value another core's, which calls it.
+    ///
+    /// - Parameter affinity: MPIDR_EL1 of that core.
+    /// - Returns: false if the interrupt controller has no part for it.
+    @inline(__always) mutating func initializeCore(_ affinity: UInt64) -> Bool {
+        switch controller {
+        case .gicv2(var own):
+            own.initializeCore()
+            controller = .gicv2(own)
+        case .gicv3(var own):
+            let size = registers.interfaceBytes
+            if !own.initializeCore(affinity: affinity, size: size) { return false }
+            controller = .gicv3(own)
+        case .bcm2836(var own):
+            let number = affinity & 0xff
+            let words = MMIORegisters(address: registers.address + 4 * number)
+            if !own.initializeCore(Int(number), own: words) { return false }
+            controller = .bcm2836(own)
+        }
+        return true
+    }
+    /// Has a core start that waits at its mailbox.
+    ///
+    /// - Returns: false if the interrupt controller has none.
+    @inline(__always) func startCore(_ affinity: UInt64, entry: UInt64) -> Bool {
+        guard case .bcm2836(let controller) = controller, affinity < 4 else { return false }
+        controller.startCore(CoreTarget(affinity), entry: UInt32(truncatingIfNeeded: entry))
+        return true
     }
 
     // Memory
@@ -122,6 +164,7 @@ struct Machine: Hardware {
     func writeConsole(_ byte: UInt8) { console.write(byte) }
     func offerConsole(_ byte: UInt8) -> Bool { console.offer(byte) }
     func powerOff(status: UInt64) {
+        stopOtherCores()
         console.write("swiftlet: power off, status ")
         console.write(decimal: status)
         console.endLine()
@@ -129,6 +172,7 @@ struct Machine: Hardware {
         stayOn()
     }
     func reboot() {
+        stopOtherCores()
         console.write("swiftlet: reboot")
         console.endLine()
         power.reset(CoreFirmware())

@@ -11,11 +11,27 @@ import HardwareInterface
 
 /// Reports a cause that the code detected itself, and stops.
 func panic(_ cause: StaticString) -> Never {
+    startPanic()
     let console = KernelConsole.noted
     console.write("swiftlet: kernel panic: ")
     console.write(cause)
-    console.endLine()
+    endCause(console)
     halt(console)
+}
+
+/// Stops all other cores. A panic during another one, on this core or another, ends here.
+private func startPanic() {
+    if !swiftlet_start_panic() { swiftlet_halt() }
+    stopOtherCores()
+}
+
+/// Ends the line of the cause; it names the core if there are several.
+private func endCause(_ console: KernelConsole) {
+    if swiftlet_count_of_cores() > 1 {
+        console.write(", core ")
+        console.write(decimal: swiftlet_read_core_number())
+    }
+    console.endLine()
 }
 
 /// Marks the end of the report, and stops.
@@ -29,13 +45,14 @@ func halt(_ console: KernelConsole) -> Never {
 /// in here stops without a report.
 @c(swiftlet_kernel_exception)
 func kernelException(_ exception: UnsafePointer<KernelException>) {
+    startPanic()
     let console = KernelConsole.noted
     let syndrome = unsafe ExceptionSyndrome(raw: exception.pointee.syndrome)
     console.write("swiftlet: kernel panic: ")
     console.write(
         unsafe cause(
             exception.pointee.vector, syndrome, stackPointer: exception.pointee.stack_pointer))
-    console.endLine()
+    endCause(console)
     unsafe show(console, "pc ", exception.pointee.program_counter, " lr ", exception.pointee.x.30)
     unsafe show(console, "esr ", syndrome.raw, " far ", exception.pointee.address)
     unsafe show(console, "sp ", exception.pointee.stack_pointer, " psr ", exception.pointee.flags)
@@ -45,10 +62,15 @@ func kernelException(_ exception: UnsafePointer<KernelException>) {
     halt(console)
 }
 
+/// The address of this core's stack.
+private var ownStack: UInt64 {
+    swiftlet_core_block(swiftlet_read_core_number()) + swiftlet_core_stack()
+}
+
 private func cause(_ vector: UInt64, _ syndrome: ExceptionSyndrome, stackPointer: UInt64)
     -> StaticString
 {
-    let stack = unsafe UInt64(UInt(bitPattern: swiftlet_stack_address()))
+    let stack = ownStack
     if stackPointer < stack + 64 && stackPointer > stack - 4096 {
         return "the kernel's stack is exhausted"
     }
@@ -92,7 +114,7 @@ private func showRegisters(_ console: KernelConsole, _ registers: UnsafeRawPoint
 /// Writes the return addresses of the frame records (AAPCS64 6.4.6), as long as the records lie on
 /// the kernel's stack and ascend.
 private func showStack(_ console: KernelConsole, programCounter: UInt64, frame first: UInt64) {
-    let bottom = unsafe UInt64(UInt(bitPattern: swiftlet_stack_address()))
+    let bottom = ownStack
     let top = bottom + swiftlet_stack_bytes()
     console.write("  stack ")
     write(console, address: programCounter)

@@ -105,20 +105,27 @@ extension BootState {
     ///
     /// - Returns: the bytes of RAM that the kernel keeps.
     private mutating func giveLeftovers(_ root: inout RootTask) throws(BootFailure) -> UInt64 {
-        let tables = map.leftover
+        var tables = map.leftover
         try map.unmapImage(
             unsafe UInt64(UInt(bitPattern: swiftlet_boot_tables_start_address())),
             bytes: tables.size)
         Translation.invalidateAll()
+        var code = RegisterRange(base: image.base, size: bootCode)
+        if neverCame {
+            // The core runs the first page when it comes, by the tables of the identity mapping.
+            code = RegisterRange(base: code.base + 4096, size: code.size - 4096)
+            let identity = map.identityTables
+            tables = (tables.base + identity, tables.size - identity)
+        }
         give(&root, RegisterRange(base: tables.base, size: tables.size), isDevice: false)
-        give(&root, RegisterRange(base: image.base, size: bootCode), isDevice: false)
+        give(&root, code, isDevice: false)
         // The last range's own descriptors still come from this memory: two pages are more than
         // they need.
         let next = (root.memory.next + 3 * 4096 - 1) & ~4095
         if next < root.memory.end {
             give(&root, RegisterRange(base: next, size: root.memory.end - next), isDevice: false)
         }
-        return image.size - tables.size - bootCode
+        return image.size - tables.size - code.size + coreBytes
     }
 }
 

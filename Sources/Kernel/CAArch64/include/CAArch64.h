@@ -6,6 +6,7 @@
 #ifndef SWIFTLET_CAARCH64_H
 #define SWIFTLET_CAARCH64_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -97,12 +98,11 @@ _Static_assert(sizeof(KernelException) == SWIFTLET_EXCEPTION_BYTES, "Vectors.S r
     extern unsigned char name[]; \
     SWIFTLET_INLINE void *_Nonnull name##_address(void) { return name; }
 
-SWIFTLET_SYMBOL(swiftlet_kernel_state)
 SWIFTLET_SYMBOL(swiftlet_kernel_tables)
 SWIFTLET_SYMBOL(swiftlet_kernel_root)
 SWIFTLET_SYMBOL(swiftlet_empty_root)
-SWIFTLET_SYMBOL(swiftlet_stack)
 SWIFTLET_SYMBOL(swiftlet_image_start)
+SWIFTLET_SYMBOL(swiftlet_core_start)
 SWIFTLET_SYMBOL(swiftlet_boot_text_end)
 SWIFTLET_SYMBOL(swiftlet_text_end)
 SWIFTLET_SYMBOL(swiftlet_rodata_end)
@@ -136,6 +136,72 @@ SWIFTLET_INLINE uint64_t swiftlet_fast_interrupt_count(void) { return swiftlet_f
 SWIFTLET_INLINE uint64_t swiftlet_system_error_count(void) { return swiftlet_system_errors; }
 SWIFTLET_INLINE void swiftlet_set_idle_translation_base(uint64_t value) {
     swiftlet_idle_translation_base = value;
+}
+
+// The cores
+
+/// How a core comes up: Boot.S reads and writes it.
+typedef struct {
+    /// Its affinity and SWIFTLET_AFFINITY_VALID; 0: no core.
+    uint64_t affinity;
+    uint64_t state;
+    /// The core as its interrupt controller names it, when it is ready.
+    uint64_t target;
+    uint64_t reserved;
+} CoreRecord;
+_Static_assert(sizeof(CoreRecord) == SWIFTLET_RECORD_BYTES, "Boot.S relies on it");
+
+extern CoreRecord swiftlet_core_records[SWIFTLET_CORES];
+SWIFTLET_INLINE CoreRecord *_Nonnull swiftlet_core_record(uint64_t index) {
+    return &swiftlet_core_records[index & (SWIFTLET_CORES - 1)];
+}
+/// The core's state, before all that is read later.
+SWIFTLET_INLINE uint64_t swiftlet_core_state(const CoreRecord *_Nonnull record) {
+    return __atomic_load_n(&record->state, __ATOMIC_ACQUIRE);
+}
+/// Writes the state, after all that was written before.
+SWIFTLET_INLINE void swiftlet_set_core_state(CoreRecord *_Nonnull record, uint64_t state) {
+    __atomic_store_n(&record->state, state, __ATOMIC_RELEASE);
+}
+SWIFTLET_INLINE uint64_t swiftlet_core_present(void) { return SWIFTLET_CORE_PRESENT; }
+SWIFTLET_INLINE uint64_t swiftlet_core_ready(void) { return SWIFTLET_CORE_READY; }
+SWIFTLET_INLINE uint64_t swiftlet_core_failed(void) { return SWIFTLET_CORE_FAILED; }
+SWIFTLET_INLINE uint64_t swiftlet_core_admitted(uint64_t number) {
+    return SWIFTLET_CORE_ADMITTED + number;
+}
+SWIFTLET_INLINE uint64_t swiftlet_affinity_valid(void) { return SWIFTLET_AFFINITY_VALID; }
+
+/// The cores that run, the first among them; 0 until boot starts others. Those from this number on
+/// are not there.
+extern uint64_t swiftlet_core_count;
+/// A core as its interrupt controller names it, by number.
+extern uint64_t swiftlet_core_targets[SWIFTLET_CORES];
+SWIFTLET_INLINE uint64_t swiftlet_count_of_cores(void) { return swiftlet_core_count; }
+SWIFTLET_INLINE uint64_t swiftlet_target_of_core(uint64_t number) {
+    return swiftlet_core_targets[number & (SWIFTLET_CORES - 1)];
+}
+SWIFTLET_INLINE void swiftlet_add_core(uint64_t target) {
+    swiftlet_core_targets[swiftlet_core_count & (SWIFTLET_CORES - 1)] = target;
+    __atomic_store_n(&swiftlet_core_count, swiftlet_core_count + 1, __ATOMIC_RELEASE);
+}
+/// Whether this is the first panic.
+extern uint64_t swiftlet_panicking;
+SWIFTLET_INLINE bool swiftlet_start_panic(void) {
+    return __atomic_exchange_n(&swiftlet_panicking, 1, __ATOMIC_SEQ_CST) == 0;
+}
+
+SWIFTLET_SYMBOL(swiftlet_first_core)
+SWIFTLET_INLINE uint64_t swiftlet_core_block(uint64_t number) {
+    return SWIFTLET_CORES_BASE + (number << SWIFTLET_CORE_SHIFT);
+}
+SWIFTLET_INLINE uint64_t swiftlet_core_state_bytes(void) { return SWIFTLET_CORE_STATE_BYTES; }
+SWIFTLET_INLINE uint64_t swiftlet_core_emergency(void) { return SWIFTLET_CORE_EMERGENCY; }
+SWIFTLET_INLINE uint64_t swiftlet_emergency_bytes(void) { return SWIFTLET_EMERGENCY_STACK_BYTES; }
+SWIFTLET_INLINE uint64_t swiftlet_core_stack(void) { return SWIFTLET_CORE_STACK; }
+SWIFTLET_INLINE uint64_t swiftlet_core_memory_bytes(void) { return SWIFTLET_CORE_MEMORY_BYTES; }
+/// `Kernel<Machine>`, at the start of the first core's block.
+SWIFTLET_INLINE void *_Nonnull swiftlet_kernel_state_address(void) {
+    return (void *)SWIFTLET_CORES_BASE;
 }
 
 /// Sizes for the start-up check.
@@ -180,6 +246,8 @@ SWIFTLET_INLINE uint64_t swiftlet_tree_base(void) { return SWIFTLET_TREE_BASE; }
 SWIFTLET_READ(midr, "midr_el1")
 SWIFTLET_READ(mpidr, "mpidr_el1")
 SWIFTLET_READ(isr, "isr_el1")
+/// This core's number: Boot.S keeps it in CONTEXTIDR_EL1.
+SWIFTLET_READ(core_number, "contextidr_el1")
 SWIFTLET_READ(memory_features, "id_aa64mmfr0_el1")
 SWIFTLET_READ(debug_features, "id_aa64dfr0_el1")
 SWIFTLET_READ(counter, "cntvct_el0")
@@ -201,6 +269,12 @@ SWIFTLET_WRITE(interrupt_entry, "tpidrro_el0")
 // Barriers and translation
 
 SWIFTLET_INLINE void swiftlet_isb(void) { SWIFTLET_PERFORM("isb"); }
+/// Makes what was written visible to the other cores, before what follows.
+SWIFTLET_INLINE void swiftlet_publish(void) { SWIFTLET_PERFORM("dsb ishst"); }
+/// The same, then wakes the cores that wait for an event.
+SWIFTLET_INLINE void swiftlet_send_event(void) { SWIFTLET_PERFORM("dsb ishst; sev"); }
+/// Lets others go first in a loop that waits.
+SWIFTLET_INLINE void swiftlet_relax(void) { SWIFTLET_PERFORM("yield"); }
 /// Makes a written table entry visible to the walker of this processor, before what follows.
 SWIFTLET_INLINE void swiftlet_publish_table(void) { SWIFTLET_PERFORM("dsb ishst; isb"); }
 /// Invalidates one page of one ASID (operand: Arm ARM D8.14.6, VA[55:12] | ASID << 48).

@@ -39,18 +39,53 @@
 //   device   registers of the kernel's own devices, page by page
 //   tree     the device tree while boot code reads it
 //   image    the kernel itself; the same number stands in linker/kernel.ld
+//   cores    a block for each core
 #define SWIFTLET_LINEAR_BASE 0xffffff8000000000
 #define SWIFTLET_LINEAR_BYTES 0x4000000000
 #define SWIFTLET_DEVICE_BASE 0xffffffff00000000
 #define SWIFTLET_DEVICE_BYTES 0x40000000
 #define SWIFTLET_TREE_BASE 0xffffffff80000000
 #define SWIFTLET_IMAGE_BASE 0xffffffffc0000000
+#define SWIFTLET_CORES_BASE 0xfffffffff0000000
 
 #define SWIFTLET_PAGE_BYTES 4096
-#define SWIFTLET_STACK_BYTES 65536
-// Zeros at the top of the stack, from which an exit clears registers in pairs.
-#define SWIFTLET_STACK_ZEROS 16
+
+// A core's block, at SWIFTLET_CORES_BASE + (number << SWIFTLET_CORE_SHIFT). Its address is a
+// multiple of its size, so a stack pointer tells the block. What stands below is mapped; the pages
+// between are not, so a stack that overflows reaches one of them.
+//   0x00000  state: what the core has of its own, and its exception area
+//   0x0c000  emergency stack
+//   0x10000  stack
+// The physical memory holds the three parts one after the other.
+#define SWIFTLET_CORES 8
+#define SWIFTLET_CORE_SHIFT 17
+#define SWIFTLET_CORE_BYTES (1 << SWIFTLET_CORE_SHIFT)
+#define SWIFTLET_CORE_STATE_BYTES 8192
+#define SWIFTLET_CORE_EXCEPTION 4096
+#define SWIFTLET_CORE_EMERGENCY 0xc000
 #define SWIFTLET_EMERGENCY_STACK_BYTES 8192
+#define SWIFTLET_CORE_STACK 0x10000
+#define SWIFTLET_STACK_BYTES 65536
+#define SWIFTLET_CORE_MEMORY_BYTES \
+    (SWIFTLET_CORE_STATE_BYTES + SWIFTLET_EMERGENCY_STACK_BYTES + SWIFTLET_STACK_BYTES)
+// What lies above an empty stack: zeros, from which an exit clears registers in pairs; and what the
+// core knows of the lock (SWIFTLET_STACK_LOCK).
+#define SWIFTLET_STACK_ZEROS 16
+#define SWIFTLET_STACK_TOP 32
+
+// CoreRecord: how a core comes up. It names itself by its affinity, with a bit that all have set.
+#define SWIFTLET_RECORD_STATE 8
+#define SWIFTLET_RECORD_BYTES 32
+#define SWIFTLET_AFFINITY_MASK 0xff00ffffff
+#define SWIFTLET_AFFINITY_VALID 0x80000000
+// Its states: nobody yet; the core is there; it left the code of boot, with success or without. From
+// SWIFTLET_CORE_ADMITTED on: the first core gave it a number.
+#define SWIFTLET_CORE_ABSENT 0
+#define SWIFTLET_CORE_PRESENT 1
+#define SWIFTLET_CORE_READY 2
+#define SWIFTLET_CORE_FAILED 3
+#define SWIFTLET_CORE_ADMITTED 16
+
 // Level-3 tables for the image: 2 MiB each.
 #define SWIFTLET_IMAGE_TABLES 2
 // Page tables for all other mappings of the kernel. Boot turns the rest into untyped memory.

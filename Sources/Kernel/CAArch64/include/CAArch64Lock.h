@@ -33,6 +33,9 @@ _Static_assert(offsetof(SwiftletLock, turns) == SWIFTLET_LOCK_TURNS, "Lock.inc r
 _Static_assert(offsetof(SwiftletLock, grants) == SWIFTLET_LOCK_GRANTS, "Lock.inc relies on it");
 _Static_assert(sizeof(SwiftletGrant) == SWIFTLET_LOCK_GRANT_BYTES, "Lock.inc relies on it");
 
+/// The kernel's lock; the top of each core's stack holds its address.
+extern SwiftletLock swiftlet_kernel_lock;
+
 #ifdef SWIFTLET_MODEL
 
 /// Turns a free word into `request`. Acquire. Returns whether the word was free.
