@@ -60,20 +60,16 @@ import Testing
         #expect(heartbeat.look(at: ~0) == .alive)
     }
 
-    @Test func aStarvedTaskIsNotToBlame() {
-        #expect(!Urgency(priority: 110, isRunnable: true).isToBlame(mostUrgent: 120))
-        #expect(Urgency(priority: 120, isRunnable: true).isToBlame(mostUrgent: 120))
-        // Its time-out may not have been served.
-        #expect(!Urgency(priority: 110, isRunnable: false).isToBlame(mostUrgent: 120))
-        #expect(Urgency(priority: 110, isRunnable: false).isToBlame(mostUrgent: 40))
-    }
-
     /// Looks at a task of 60 without a sign of life, whenever a look is due; when it is taken to hang, if it is.
-    private func hang(isRunnable: Bool, mostUrgent: UInt8 = 60, used: (UInt64) -> UInt64) -> UInt64? {
+    private func hang(
+        isRunnable: Bool, mostUrgent: UInt8 = 60, couldRun: Bool? = nil, used: (UInt64) -> UInt64
+    ) -> UInt64? {
         var heartbeat = Heartbeat(period: 1000, now: 0)
         while let now = heartbeat.nextLook, now < 100_000 {
             let urgency = Urgency(priority: 60, isRunnable: isRunnable)
-            if heartbeat.isHanging(at: now, urgency, used: used(now), mostUrgent: mostUrgent) { return now }
+            let isHanging = heartbeat.isHanging(
+                at: now, urgency, used: used(now), mostUrgent: mostUrgent, couldRun: couldRun)
+            if isHanging { return now }
         }
         return nil
     }
@@ -86,15 +82,40 @@ import Testing
         #expect(hang(isRunnable: true) { min($0, 750) } == nil)
         let late = hang(isRunnable: true) { max($0, 5000) } ?? 0
         #expect(late > 5000 && late < 6000)
+        // Something more urgent can run.
+        #expect(hang(isRunnable: true, mostUrgent: 61) { $0 } == nil)
     }
 
-    /// A task that waits needs no processor time to hang, unless something as urgent can run.
+    /// A task that waits needs no processor time to hang. It is spared where a thread in its place
+    /// could not run, whoever can run at the looks.
     @Test func aTaskThatWaitsForEverHangs() {
-        #expect(hang(isRunnable: false, mostUrgent: 59) { _ in 7 } == 875)
-        #expect(hang(isRunnable: false, mostUrgent: 20) { _ in 7 } == 875)
-        #expect(hang(isRunnable: true, mostUrgent: 61) { $0 } == nil)
-        // Its time-out is not served while another one of its priority runs.
-        #expect(hang(isRunnable: false) { _ in 7 } == nil)
+        for mostUrgent in [0, 59, 60, 61, 254] as [UInt8] {
+            let hang = { (couldRun: Bool?) in
+                self.hang(isRunnable: false, mostUrgent: mostUrgent, couldRun: couldRun) { _ in 7 }
+            }
+            #expect(hang(true) == 875)
+            #expect(hang(false) == nil)
+            // Nobody has tried.
+            #expect(hang(nil) == nil)
+        }
+    }
+
+    /// The thread that tries may be busy for another task: the suspect is judged an eighth of its
+    /// period after that.
+    @Test func aSuspectWaitsForItsTurn() {
+        var heartbeat = Heartbeat(period: 1000, now: 0)
+        let urgency = Urgency(priority: 60, isRunnable: false)
+        func isHanging(_ now: UInt64, _ couldRun: Bool?) -> Bool {
+            heartbeat.isHanging(at: now, urgency, used: 7, mostUrgent: 0, couldRun: couldRun)
+        }
+        #expect(!isHanging(750, nil))
+        #expect(heartbeat.isSuspect)
+        #expect(!isHanging(875, nil))
+        #expect(heartbeat.isSuspect && heartbeat.nextLook == 1000)
+        #expect(!isHanging(900, true))
+        #expect(isHanging(1000, true))
+        #expect(!isHanging(1000, false))
+        #expect(!heartbeat.isSuspect && heartbeat.nextLook == 1750)
     }
 
     /// What was used between two looks of a short period may be less than a millisecond: it counts from the first suspicion on.
@@ -102,7 +123,7 @@ import Testing
         var heartbeat = Heartbeat(period: 4, now: 0)
         let urgency = Urgency(priority: 60, isRunnable: true)
         var now: UInt64 = 0
-        while now < 20, !heartbeat.isHanging(at: now, urgency, used: now, mostUrgent: 60) { now += 1 }
+        while now < 20, !heartbeat.isHanging(at: now, urgency, used: now, mostUrgent: 60, couldRun: nil) { now += 1 }
         #expect(now < 10)
     }
 

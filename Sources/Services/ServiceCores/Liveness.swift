@@ -38,20 +38,35 @@ public struct Heartbeat: Equatable, Sendable {
         return lastSeen &+ UInt64(period) * 3 / 4
     }
 
-    /// Whether the task hangs, and has itself to blame. A suspect that was kept from running gets its time anew: one that is
-    /// less urgent than what can run, and one that could run and had no processor time since it became a suspect. What kept
-    /// that one may be as urgent, or a thread that the root task does not know.
+    /// Whether signs of life are missing.
+    public var isSuspect: Bool { suspectSince != nil }
+
+    /// Whether the task hangs, and has itself to blame. A suspect that was kept from running gets its
+    /// period anew:
+    /// - one that can run, is less urgent than what can run too, or had no processor time since it
+    ///   became a suspect;
+    /// - one that waits, and in whose place a thread of its priority could not run.
     ///
     /// - Parameters:
     ///   - used: processor time of the task so far, in milliseconds.
     ///   - mostUrgent: the largest priority of a task that can run.
-    public mutating func isHanging(at now: UInt64, _ urgency: Urgency, used: UInt64, mostUrgent: UInt8) -> Bool {
+    ///   - couldRun: whether that thread ran; nil: nobody has tried yet, and the suspect stays one.
+    public mutating func isHanging(
+        at now: UInt64, _ urgency: Urgency, used: UInt64, mostUrgent: UInt8, couldRun: Bool?
+    ) -> Bool {
         let verdict = look(at: now)
         if verdict == .alive { return false }
         let usedThen = usedWhenSuspected ?? used
         usedWhenSuspected = usedThen
-        let isStarved = verdict == .silent && urgency.isRunnable && used == usedThen
-        if urgency.isToBlame(mostUrgent: mostUrgent) && !isStarved { return verdict == .silent }
+        let wasKept: Bool
+        if urgency.isRunnable {
+            wasKept = urgency.priority < mostUrgent || verdict == .silent && used == usedThen
+        } else {
+            if verdict == .silent && couldRun == nil { suspectSince = now }
+            if verdict == .suspect || couldRun == nil { return false }
+            wasKept = couldRun == false
+        }
+        if !wasKept { return verdict == .silent }
         lastSeen = now
         suspectSince = nil
         return false
@@ -74,14 +89,6 @@ public struct Urgency: Equatable, Sendable {
     public init(priority: UInt8, isRunnable: Bool) {
         self.priority = priority
         self.isRunnable = isRunnable
-    }
-
-    /// Whether a task without a sign of life has itself to blame. Where something more urgent can run, it has not: it is kept
-    /// from running, or its time-out from being served, and what does that will be silent soon. A task that waits has not
-    /// where something as urgent can run either: its time-out is served when that waits.
-    /// - Parameter mostUrgent: the largest priority of a task that can run.
-    public func isToBlame(mostUrgent: UInt8) -> Bool {
-        isRunnable ? priority >= mostUrgent : priority > mostUrgent || mostUrgent == 0
     }
 }
 

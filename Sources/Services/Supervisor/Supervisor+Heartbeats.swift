@@ -57,11 +57,20 @@ extension Supervisor {
             mostUrgent = max(mostUrgent, activity.urgency.priority)
         }
         var culprits: [Int] = []
-        for index in 0..<watched.count where watched[index].isRunning {
-            let activity = all[Int(watched[index].number)]
-            let isCulprit = watched[index].heartbeat.isHanging(
-                at: now, activity.urgency, used: activity.used, mostUrgent: mostUrgent)
+        for index in 0..<watched.count {
+            let number = watched[index].number
+            let activity = all[Int(number)]
+            let couldRun = probe?.couldRun(number)
+            let isCulprit =
+                watched[index].isRunning
+                && watched[index].heartbeat.isHanging(
+                    at: now, activity.urgency, used: activity.used, mostUrgent: mostUrgent, couldRun: couldRun)
             if isCulprit { culprits.append(index) }
+            if isCulprit || !watched[index].isRunning || !watched[index].heartbeat.isSuspect {
+                probe?.end(for: number)
+            } else if !activity.urgency.isRunnable {
+                probe?.begin(for: number, at: activity.urgency.priority)
+            }
         }
         return culprits
     }

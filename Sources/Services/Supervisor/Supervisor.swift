@@ -25,6 +25,8 @@ import UserRuntime
     var lastLook: UInt64 = 0
     /// Lifts this task above what keeps it from running; nil where that cannot be.
     private(set) var watch: Watch?
+    /// Tries in the place of a silent task whether that could have run; nil where that cannot be.
+    var probe: Probe?
     /// A task has the machine for itself: until that has ended nobody is watched, and no timer of this task's interrupts it.
     private var isMachineTaken = false
     var refusals = Refusals()
@@ -54,7 +56,9 @@ import UserRuntime
     mutating func serve() -> Never {
         lastTick = now
         lastLook = now
-        do throws(KernelError) { watch = try Watch() } catch { say(Text("supervisor: no memory for its watch").bytes) }
+        do throws(KernelError) { (watch, probe) = (try Watch(), try Probe()) } catch {
+            say(Text("supervisor: no memory for its watch").bytes)
+        }
         // What faulted while there was no supervisor waits for this.
         findNewTasks(isFirstLook: true)
         tick()

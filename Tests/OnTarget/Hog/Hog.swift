@@ -13,7 +13,10 @@ import UserRuntime
         information.name[0], information.name[1], information.name[2], information.name[3])
     if information.generation == 2 {
         if name == Name("greedy") { crashAndCompute() }
-        if name == Name("fury") { compute(for: 3) }
+        if name == Name("fury") { compute(milliseconds: 3000) }
+        if name == Name("hider") { computeHidden() }
+        if name == Name("busy") { computeInTurns() }
+        if name == Name("sleeper") { waitForEver() }
         if name == Name("mute") { for _ in 0..<4 { say("nobody reads this") } }
     }
     while true { server.reply(RegisterMessage(server.next()[0])) }
@@ -24,13 +27,48 @@ private func crashAndCompute() {
     guard let clock = number(of: Name("pl031")) else { return say("there is no pl031") }
     _ = try? Endpoint(StartSlot.supervisor).call(RegisterMessage(SupervisorRequest.crash, clock))
     say("greedy computes")
-    compute(for: 3)
+    compute(milliseconds: 3000)
     say("greedy has computed")
 }
 
-private func compute(for seconds: UInt64) {
-    let end = Instant.after(milliseconds: seconds * 1000)
+private func compute(milliseconds: UInt64) {
+    let end = Instant.after(milliseconds: milliseconds)
     while Instant.now < end {}
+}
+
+/// Waits itself, while a thread that it made computes.
+private func computeHidden() {
+    let hidden = Thread(Slot(40))
+    let stack: UInt64 = TaskAddress.heap + 8192
+    do throws(KernelError) {
+        try Untyped(StartSlot.untyped).retype(.thread, index: hidden.slot)
+        try hidden.configure(table: StartSlot.table, addressSpace: StartSlot.addressSpace)
+        try hidden.setPriority(65, maximum: 65)
+        let run: @convention(c) (UInt64) -> Void = { _ in
+            compute(milliseconds: 600)
+            try? Notification(StartSlot.notification).signal(1)
+            try? Thread(Slot(40)).suspend()
+        }
+        let entry = unsafe UInt64(UInt(bitPattern: unsafeBitCast(run, to: UnsafeRawPointer.self)))
+        try hidden.setEntry(programCounter: entry, stackPointer: stack, argument: 0, threadPointer: 0)
+        try hidden.resume()
+    } catch { return say("hider: the kernel refuses") }
+    Notification(StartSlot.notification).pause()
+    say("hider has computed")
+}
+
+/// Can run at nearly each moment, and lets others run between.
+private func computeInTurns() {
+    for _ in 0..<14 {
+        compute(milliseconds: 50)
+        Notification(StartSlot.notification).pause(until: .after(milliseconds: 1))
+    }
+    say("busy has computed")
+}
+
+/// Shows no sign of life.
+private func waitForEver() -> Never {
+    while true { Notification(StartSlot.notification).pause() }
 }
 
 private func number(of name: Name) -> UInt64? {

@@ -1,0 +1,78 @@
+// Whether a task that waits could have run: a thread of that task's priority tries it in its place.
+//
+// The kernel serves a time-out no earlier than it would run the thread that waits. If a thread of a
+// silent task's priority ran, the task's own time-out was served. If it did not, something as
+// urgent kept both: another task, or a thread that only its task knows.
+
+import KernelABI
+import ServiceCores
+import UserRuntime
+
+@safe struct Probe {
+    private static var notification: Slot { Slot(StartSlot.firstFree.index + 4) }
+    private static var thread: Slot { Slot(StartSlot.firstFree.index + 5) }
+    private static let stackBytes = 1024
+
+    /// The number of the task in whose place it tries; nil: it rests.
+    private var subject: UInt64?
+    /// When the thread ran, in ticks; 0: it did not yet.
+    private let ran: UnsafeMutablePointer<UInt64>
+
+    /// Makes the thread from the task's own untyped memory, and lets it wait.
+    init() throws(KernelError) {
+        // Safety: neither is ever freed; the stack is used by the new thread alone.
+        unsafe ran = .allocate(capacity: 1)
+        unsafe ran.pointee = 0
+        let stack = UnsafeMutableRawPointer.allocate(byteCount: Probe.stackBytes, alignment: 16)
+        let memory = Untyped(StartSlot.untyped)
+        try memory.retype(.notification, index: Probe.notification)
+        try memory.retype(.thread, index: Probe.thread)
+        let thread = Thread(Probe.thread)
+        try thread.configure(table: StartSlot.table, addressSpace: StartSlot.addressSpace)
+        // Safety: the argument is the word's address, and the stack's end that of the memory above.
+        let start = unsafe UInt(bitPattern: unsafeBitCast(Probe.run, to: UnsafeRawPointer.self))
+        let top = UInt(bitPattern: stack) + UInt(Probe.stackBytes)
+        try thread.setEntry(
+            programCounter: UInt64(start), stackPointer: UInt64(top),
+            argument: unsafe UInt64(UInt(bitPattern: ran)), threadPointer: 0)
+        try thread.resume()
+    }
+
+    /// The thread. It has no IPC buffer: its calls pass their words in registers.
+    private static let run: @convention(c) (UInt64) -> Void = { word in
+        while (try? Notification(Probe.notification).wait()) != nil {
+            // Safety: `init` allocated the word, and nobody frees it.
+            unsafe UnsafeMutablePointer<UInt64>(bitPattern: UInt(word))?.pointee = Instant.now.ticks
+        }
+        // Without its objects it is of no use.
+        try? Thread(Probe.thread).suspend()
+    }
+
+    /// Tries it in the place of task `number`, unless it tries for another one.
+    mutating func begin(for number: UInt64, at priority: UInt8) {
+        if subject != nil { return }
+        do throws(KernelError) {
+            try Thread(Probe.thread).setPriority(priority, maximum: 255)
+            unsafe ran.pointee = 0
+            try Notification(Probe.notification).signal(1)
+            subject = number
+        } catch {
+            // It stays at rest, and no task that waits is blamed.
+        }
+    }
+
+    /// Rests again, if it tried for task `number`.
+    mutating func end(for number: UInt64) { if subject == number { subject = nil } }
+
+    /// Whether task `number` could have run; nil: not known yet, or the thread tries
+    /// for another task.
+    ///
+    /// It is known ten milliseconds after the thread ran: the task had time for its sign then.
+    func couldRun(_ number: UInt64) -> Bool? {
+        if subject != number { return nil }
+        // Safety: `init` allocated the word, and nobody frees it.
+        let ticks = unsafe ran.pointee
+        if ticks == 0 { return false }
+        return Instant.now.ticks < ticks + Duration.milliseconds(Watch.patience).ticks ? nil : true
+    }
+}
