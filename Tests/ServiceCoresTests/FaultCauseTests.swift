@@ -2,9 +2,9 @@
 
 import KernelABI
 import ServiceCores
-import XCTest
+import Testing
 
-final class FaultCauseTests: XCTestCase {
+@Suite struct FaultCauseTests {
     let stack: Range<UInt64> = 0x1fff_e000..<0x2000_0000
 
     private func cause(
@@ -20,69 +20,66 @@ final class FaultCauseTests: XCTestCase {
     private func brk(_ code: TrapCode) -> UInt64 { 0xf200_0000 | UInt64(code.rawValue) }
 
     /// An access just below the stack is its overflow; elsewhere, or another fault, it is not.
-    func testStackOverflowIsAnAccessBelowTheStack() {
+    @Test func stackOverflowIsAnAccessBelowTheStack() {
         for kind in [FaultKind.pageRead, .pageWrite] {
-            XCTAssertEqual(
-                words(cause(kind, address: 0x1fff_dff8)), "stack overflow, of 8192 bytes, address 0x1fffdff8")
-            XCTAssertEqual(
-                cause(kind, address: stack.lowerBound - FaultCause.guardBytes),
-                .stackOverflow(8192, address: 0x1fef_e000))
+            #expect(words(cause(kind, address: 0x1fff_dff8)) == "stack overflow, of 8192 bytes, address 0x1fffdff8")
+            #expect(
+                cause(kind, address: stack.lowerBound - FaultCause.guardBytes)
+                    == .stackOverflow(8192, address: 0x1fef_e000))
             for other in [stack.lowerBound - FaultCause.guardBytes - 1, stack.lowerBound, 0, stack.upperBound] {
-                XCTAssertEqual(cause(kind, address: other), .fault(kind, address: other))
+                #expect(cause(kind, address: other) == .fault(kind, address: other))
             }
         }
-        XCTAssertEqual(
-            cause(.pageExecute, address: 0x1fff_dff8), .fault(.pageExecute, address: 0x1fff_dff8))
-        XCTAssertEqual(words(cause(.pageWrite, address: 16)), "write to memory that is not its own, address 0x10")
+        #expect(cause(.pageExecute, address: 0x1fff_dff8) == .fault(.pageExecute, address: 0x1fff_dff8))
+        #expect(words(cause(.pageWrite, address: 16)) == "write to memory that is not its own, address 0x10")
     }
 
-    func testTrapsNameTheirCause() {
+    @Test func trapsNameTheirCause() {
         for (code, text) in [
             (TrapCode.failedCheck, "failed check"), (.returned, "main returned"), (.overflow, "arithmetic overflow"),
             (.indexOutOfRange, "index out of range"), (.nilUnwrapped, "nil was unwrapped"),
             (.noEndpoint, "its endpoint is gone"), (.doesNotFit, "a number does not fit its type"),
             (.divisionByZero, "division by zero"), (.emptyRange, "a range ends below its start"),
             (.failedPrecondition, "failed precondition"), (.stackSmashed, "write beyond a variable on the stack"),
-        ] { XCTAssertEqual(words(cause(.breakpoint, syndrome: brk(code))), text) }
-        XCTAssertEqual(
-            words(cause(.breakpoint, syndrome: brk(.heapExhausted), registers: [4032, 0, 0, 0, 0])),
-            "heap exhausted, 4032 bytes asked for")
+        ] { #expect(words(cause(.breakpoint, syndrome: brk(code))) == text) }
+        #expect(
+            words(cause(.breakpoint, syndrome: brk(.heapExhausted), registers: [4032, 0, 0, 0, 0]))
+                == "heap exhausted, 4032 bytes asked for")
     }
 
     /// Another exception with those bits, and a number that means nothing, are traps without a name.
-    func testOtherSyndromesAreNoCodes() {
-        XCTAssertNil(TrapCode(syndrome: 0x9200_0001))
-        XCTAssertNil(TrapCode(syndrome: 0xf200_dead))
-        XCTAssertEqual(words(cause(.breakpoint, syndrome: 0xf200_dead)), "trap instruction, address 0x0")
-        XCTAssertEqual(
-            words(cause(.pageRead, address: 1 << 40, syndrome: brk(.overflow))),
-            "read of memory that is not its own, address 0x10000000000")
+    @Test func otherSyndromesAreNoCodes() {
+        #expect(TrapCode(syndrome: 0x9200_0001) == nil)
+        #expect(TrapCode(syndrome: 0xf200_dead) == nil)
+        #expect(words(cause(.breakpoint, syndrome: 0xf200_dead)) == "trap instruction, address 0x0")
+        #expect(
+            words(cause(.pageRead, address: 1 << 40, syndrome: brk(.overflow)))
+                == "read of memory that is not its own, address 0x10000000000")
     }
 
-    func testFatalErrorHasTextAndPlace() {
+    @Test func fatalErrorHasTextAndPlace() {
         let found = cause(
             .breakpoint, syndrome: brk(.fatalError), registers: [0x40_1000, 11, 0x40_2000, 15, 14],
             memory: [0x40_1000: "no manifest, and more behind it", 0x40_2000: "Shell/Shell.swift"])
-        XCTAssertEqual(words(found), "fatal error at Shell/Shell.swi:14")
-        XCTAssertEqual(String(decoding: found.saying, as: UTF8.self), "no manifest")
-        XCTAssertEqual(words(cause(.breakpoint, syndrome: brk(.fatalError))), "fatal error")
-        XCTAssertEqual(cause(.breakpoint, syndrome: brk(.overflow)).saying, [])
+        #expect(words(found) == "fatal error at Shell/Shell.swi:14")
+        #expect(String(decoding: found.saying, as: UTF8.self) == "no manifest")
+        #expect(words(cause(.breakpoint, syndrome: brk(.fatalError))) == "fatal error")
+        #expect(cause(.breakpoint, syndrome: brk(.overflow)).saying == [])
     }
 
     /// A task chooses addresses, lengths and, in its file, bytes: what is shown is short and printable, in one line.
-    func testHostileTextIsCutAndPrintable() {
+    @Test func hostileTextIsCutAndPrintable() {
         let bytes = "a\u{1b}[2J\r\nlog restarted\u{7f}\u{0}é" + String(repeating: "m", count: 200)
         let found = cause(
             .breakpoint, syndrome: brk(.fatalError), registers: [1, .max, 2, .max, .max], memory: [1: bytes, 2: bytes])
-        XCTAssertEqual(found.saying.count, TrapText.maximumText)
-        XCTAssertTrue((found.saying + found.words).allSatisfy { $0 >= 32 && $0 < 127 })
-        XCTAssertTrue(String(decoding: found.saying, as: UTF8.self).hasPrefix("a?[2J??log restarted????mmm"))
-        XCTAssertEqual(
-            words(found), "fatal error at a?[2J??log restarted????mmmmmmmm:65535")
+        #expect(found.saying.count == TrapText.maximumText)
+        #expect((found.saying + found.words).allSatisfy { $0 >= 32 && $0 < 127 })
+        #expect(String(decoding: found.saying, as: UTF8.self).hasPrefix("a?[2J??log restarted????mmm"))
+        #expect(words(found) == "fatal error at a?[2J??log restarted????mmmmmmmm:65535")
     }
 
     /// Whatever the registers hold, each line fits the log (104 bytes) with the longest name in use, and the reply's places.
-    func testLinesFitTheLog() {
+    @Test func linesFitTheLog() {
         let name = Name("a-name-as-long-as-a-name-can-be.")
         let text = String(repeating: "x", count: 300)
         let causes: [FaultCause] = [
@@ -93,15 +90,15 @@ final class FaultCauseTests: XCTestCase {
                 .breakpoint, syndrome: brk(.fatalError), registers: [1, .max, 1, .max, .max], memory: [1: text]),
         ]
         for cause in causes {
-            XCTAssertLessThanOrEqual(cause.words.count, FaultCause.maximumWords)
+            #expect(cause.words.count <= FaultCause.maximumWords)
             var report = FaultLines(name, faulted: cause.words, saying: cause.saying)
             report.add(programCounter: .max, linkRegister: .max)
             report.add(stackPointer: .max, framePointer: .max, syndrome: 0xffff_ffff)
             report.add(stack: 0x40_1234, [UInt64](repeating: 0x40_1234, count: 16))
-            for line in report.lines { XCTAssertLessThanOrEqual(line.count, LogEntry.maximumLength) }
+            for line in report.lines { #expect(line.count <= LogEntry.maximumLength) }
             // Each address is whole.
             let stack = String(decoding: report.lines.last ?? [], as: UTF8.self).split(separator: " ")
-            XCTAssertEqual(Set(stack.dropFirst()), ["0x401234"])
+            #expect(Set(stack.dropFirst()) == ["0x401234"])
         }
     }
 }

@@ -3,8 +3,9 @@
 
 A rule chooses mutations in every source of the kernel (`sites.py` finds the places). All of them
 stand in one copy of the sources, each behind a switch, so that the tests are built once, and run
-once for each mutation. `faults.toml` lists faults that a review planted, and mutations that are
-excluded because they change no behaviour, each with its reason.
+once for each mutation. `faults.toml` lists faults that a review planted, in the kernel and in the
+cores of services and drivers, and mutations that are excluded because they change no behaviour,
+each with its reason.
 
 Usage: mutation.py [NAME…]     run all mutations, or those of these names
        mutation.py --places    check the lists in faults.toml and the number of mutations
@@ -34,7 +35,11 @@ MODULES = {
     "KernelLock": ("Sources/Kernel/KernelLock", "KernelLockTests"),
     "AArch64": ("Sources/Kernel/AArch64", "AArch64Tests"),
     "PlatformDrivers": ("Sources/Kernel/PlatformDrivers", "PlatformDriversTests"),
+    "ServiceCores": ("Sources/Services/ServiceCores", "ServiceCoresTests"),
+    "DriverCores": ("Sources/Drivers/DriverCores", "DriverCoresTests"),
 }
+# The rule is for the kernel; the others have planted faults alone.
+RULED = {"KernelCore", "AArch64", "PlatformDrivers"}
 # What the modules and their tests need besides: name, place, dependencies.
 OTHERS = [
     ("KernelABI", "Sources/Shared/KernelABI", []),
@@ -43,6 +48,7 @@ OTHERS = [
     ("DeviceTree", "Sources/Shared/DeviceTree", ["CLibFDT"]),
     ("HardwareInterface", "Sources/Kernel/HardwareInterface", ["KernelABI"]),
     ("CAArch64", "Sources/Kernel/CAArch64", []),
+    ("Protocols", "Sources/User/Protocols", ["KernelABI"]),
 ]
 # What the tests of a mutated module need: name, place, module.
 SUPPORT = [("TestSupport", "Tests/TestSupport", "KernelCore")]
@@ -100,7 +106,7 @@ class Plan:
         self.faults, self.equivalents = lists.get("fault", []), lists.get("equivalent", [])
         self.found = {}
         for module, path in sources():
-            found = sites.sites(path.name, path.read_text())
+            found = sites.sites(path.name, path.read_text()) if module in RULED else []
             self.found[path.name] = (module, path, found)
         self.problems = []
         self.check()
@@ -313,14 +319,6 @@ def main():
             print(f"{site.key} {place}: {site.operator}: {site.text}")
         return
     chosen, refused = build(plan)
-    limits = {}
-    for _, tests in MODULES.values():
-        limits[tests] = []
-        for run_arguments in RUNS.get(tests, [[]]):
-            noticed, seconds = run(0, tests, run_arguments, 600)
-            if noticed:
-                fail(f"the tests fail without any mutation: {tests}: {noticed}")
-            limits[tests].append(int(3 * seconds) + 10)
     work = []
     for module, path, site in chosen:
         what = f"{path.name}:{site.line} {site.function}: {site.operator} `{site.text}`"
@@ -332,6 +330,14 @@ def main():
         work = [entry for entry in work if entry[2] in arguments or entry[3] in arguments]
     if not work:
         fail("no such mutation")
+    limits = {}
+    for tests in sorted({entry[1] for entry in work}):
+        limits[tests] = []
+        for run_arguments in RUNS.get(tests, [[]]):
+            noticed, seconds = run(0, tests, run_arguments, 600)
+            if noticed:
+                fail(f"the tests fail without any mutation: {tests}: {noticed}")
+            limits[tests].append(int(3 * seconds) + 10)
     survivors = []
     with ThreadPoolExecutor(2) as workers:
         results = workers.map(lambda entry: attempt(entry[0], entry[1], limits), work)
