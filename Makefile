@@ -143,7 +143,7 @@ test-boards: tests-bundle system-tests-image ## The Raspberry Pi under QEMU: its
 	@platform/fetch-qemu
 	@Tests/OnTarget/board-tests build/test-boards.totals
 
-test-trees: build ## Boot with device trees that are wrong in one place: refused in words, or taken
+test-trees: tests-bundle ## Boot with device trees that are wrong in one place: refused in words, or taken
 	@Tests/OnTarget/tree-tests build/test-trees.totals
 
 matrix: build ## Boot the same image under every QEMU variant

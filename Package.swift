@@ -189,10 +189,10 @@ if onTarget {
         .target(name: "CTargetTests", path: "Tests/OnTarget/CTargetTests"),
         .executableTarget(
             name: "TargetTests",
-            dependencies: ["KernelABI", "MMIO", "CUserEntry", "UserRuntime", "CTargetTests"],
+            dependencies: ["KernelABI", "MMIO", "CUserEntry", "UserRuntime", "CTargetTests", "DeviceTree"],
             path: "Tests/OnTarget/TargetTests",
-            swiftSettings: strict + taskFlags,
-            linkerSettings: linked("task.ld")),
+            swiftSettings: strict + taskFlags + libfdtSwift,
+            linkerSettings: linked("task.ld") + libfdtLibrary),
     ]
 } else {
     targets += [

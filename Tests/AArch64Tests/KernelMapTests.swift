@@ -141,6 +141,34 @@ import Testing
         }
     }
 
+    /// Where the pool ends, tables come from the end of the memory that was added. It has the
+    /// place of RAM at which the model's addresses lie in the linear mapping.
+    @Test func tablesComeFromAddedMemoryThen() throws {
+        var map = KernelMap(imagePhysical: Self.image)
+        #expect(map.tablesLeft == UInt64(Self.pool) && map.moreLeft.size == 0)
+        for piece in 0..<UInt64(Self.pool / 2) {
+            try map.mapLinear(piece << 30, bytes: 4096, writable: true)
+        }
+        #expect(map.tablesLeft == 0)
+        let pages = UnsafeMutableRawPointer.allocate(byteCount: 3 * 4096, alignment: 4096)
+        defer { pages.deallocate() }
+        memset(pages, 0xa5, 3 * 4096)
+        let physical = UInt64(UInt(bitPattern: pages)) &- KernelLayout.linearBase
+        map.addTables(physical, bytes: 3 * 4096)
+        #expect(map.tablesLeft == 3)
+        let next = UInt64(Self.pool / 2)
+        try map.mapLinear(next << 30, bytes: 4096, writable: true)
+        #expect(map.tablesLeft == 1 && map.moreLeft == (physical, 4096))
+        try map.mapLinear(next << 30 + 4096, bytes: 4096, writable: true)
+        let level3 = (pages + 4096).assumingMemoryBound(to: UInt64.self)
+        #expect(PageDescriptor(raw: level3[0]).address == next << 30)
+        #expect(PageDescriptor(raw: level3[1]).address == next << 30 + 4096)
+        #expect(level3[2] == 0, "a table begins empty")
+        #expect(throws: BootFailure.self) {
+            try map.mapLinear((next + 1) << 30, bytes: 4096, writable: true)
+        }
+    }
+
     @Test func devicesStandApartFromOneAnother() throws {
         var map = KernelMap(imagePhysical: Self.image)
         let base = swiftlet_device_base()

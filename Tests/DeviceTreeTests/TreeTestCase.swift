@@ -32,12 +32,12 @@ class TreeTestCase: XCTestCase {
 
     /// Read a tree from 8-byte aligned memory, and describe the machine.
     @discardableResult
-    func describe<T>(_ bytes: [UInt8], _ body: (DeviceTree, MachineDescription) throws -> T) throws -> T {
+    func describe<T>(_ bytes: [UInt8], _ body: (DeviceTree, borrowing MachineDescription) throws -> T) throws -> T {
         let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: max(bytes.count, 8), alignment: 8)
         defer { memory.deallocate() }
         memory.copyBytes(from: bytes)
         let tree = try DeviceTree(at: UnsafeRawPointer(memory.baseAddress!), limit: bytes.count)
-        return try body(tree, try tree.describeMachine())
+        return try body(tree, try tree.describeMachine { RangeList.places($0) })
     }
 
     func cause(_ bytes: [UInt8]) -> DeviceTreeError.Cause? {
@@ -67,4 +67,20 @@ class TreeTestCase: XCTestCase {
 extension TreeReport {
     /// Without any driver.
     init(_ bytes: [UInt8]) { self.init(bytes) { _ in nil } }
+}
+
+extension RangeList {
+    /// Places that stay until the tests end.
+    static func places(_ count: Int) -> Places {
+        let places = Places.allocate(capacity: count)
+        places.initialize(repeating: RegisterRange(base: 0, size: 0))
+        return places
+    }
+    /// With places for `count` ranges.
+    init(_ count: Int, whenFull overflow: Overflow) {
+        self.init(RangeList.places(count + 1), whenFull: overflow)
+    }
+}
+extension MemoryMap {
+    init(whenFull overflow: RangeList.Overflow) { self.init(RangeList.places(65), whenFull: overflow) }
 }

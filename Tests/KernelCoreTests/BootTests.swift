@@ -207,4 +207,58 @@ private final class BootBench {
                 &task, PhysicalRange(base: 0x9fff, size: 1), isDevice: true) == 0)
         #expect(task.untypedCount == 5)
     }
+
+    /// More regions than one page lists: the pages follow one another, the table has a slot for each,
+    /// and what is beyond the number that was asked for is reported as left out.
+    @Test func anyNumberOfRegionsIsListed() throws {
+        let bench = BootBench()
+        let count = 600
+        let start = BootBench.memory
+        let fewest = RootLayout.fewestRegions
+        var task = try bench.kernel.pointee.makeRootTask(
+            BootRequest(
+                bundle: PhysicalRange(base: BootBench.bundle, size: 12288),
+                deviceTree: PhysicalRange(base: BootBench.tree, size: 100), counterFrequency: 1,
+                console: 0, ramBytes: 0, regions: count),
+            memory: BootMemory(base: start, end: BootBench.base + 1 << 20))
+        for index in 0..<UInt64(count) {
+            let range = PhysicalRange(base: 1 << 32 + index * 0x2000, size: 4096)
+            #expect(bench.kernel.pointee.addUntyped(&task, range, isDevice: index % 2 == 0) == 0)
+        }
+        let further = PhysicalRange(base: 0x3000, size: 0x5000)
+        #expect(bench.kernel.pointee.addUntyped(&task, further, isDevice: false) == 0x5000)
+        #expect(bench.kernel.pointee.addRegisters(&task, further, mappedAt: 0) == 0x5000)
+        let (thread, next) = (task.thread, task.memory.next)
+        bench.kernel.pointee.finishBoot(task, kernelBytes: 0)
+
+        func word(_ offset: Int) throws -> UInt64 {
+            let address = RootLayout.information + UInt64(offset)
+            let entry = try #require(bench.walk(thread, address & ~4095))
+            return bench.model.memory.load(
+                fromByteOffset: Int(entry.address - BootBench.base) + Int(address & 4095),
+                as: UInt64.self)
+        }
+        let head = MemoryLayout<BootInformation>.size
+        for index in 0..<count {
+            #expect(try word(head + 16 * index) == 1 << 32 + UInt64(index) * 0x2000)
+            #expect(try word(head + 16 * index + 8) == UInt64(12 | (index % 2 == 0 ? 1 << 32 : 0)))
+        }
+        let table = try #require(thread.tableSlot.capabilityTable)
+        #expect(table.pointee.count == 8192)
+        for slot in 16..<(16 + count) { #expect(table.slot(slot).pointee.kind == .untyped) }
+        #expect(table.slot(16 + count).pointee.kind == .null)
+        // What boot takes memory for is what the root task's objects take.
+        let one = try BootBench().boot().next
+        #expect(next - one <= RootLayout.bytes(regions: count) + UInt64(128 * fewest))
+        #expect(RootLayout.bytes(regions: fewest) == 0)
+    }
+
+    @Test func rangesAreCountedAsTheyAreGiven() throws {
+        for (base, size, count): (UInt64, UInt64, Int) in [
+            (0, 0, 0), (0x1001, 0x1fff, 1), (0x1001, 0xffe, 0), (0x1000, 0x3000, 2),
+            (0, 1 << 39, 2), (4096, (1 << 39) - 4096, 27), (1 << 40, 3 << 38, 3),
+        ] {
+            #expect(PhysicalRange(base: base, size: size).untypedRegions == count, "\(base) \(size)")
+        }
+    }
 }

@@ -86,7 +86,7 @@ final class RootMachine {
         boot.firstFreeAddress = UInt64(UInt(bitPattern: window))
         boot.bundleAddress = UInt64(UInt(bitPattern: bundle))
         boot.bundleSize = UInt64(0x1000 + file.count)
-        var slots = RootSlots(firstFree: RootMachine.firstFree, count: UInt32(boot.slotCount))
+        var slots = RootSlots(firstFree: RootMachine.firstFree, count: UInt32(boot.slotCount), heapPages: 64)
         var memory = RootMemory(boot: boot)
         memory.add(UntypedRegion(physicalBase: 0x4080_0000, sizeBits: 23, isDevice: 0))
         memory.add(UntypedRegion(physicalBase: 0x900_0000, sizeBits: 16, isDevice: 1))

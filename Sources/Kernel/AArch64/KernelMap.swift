@@ -30,6 +30,8 @@ public enum KernelLayout {
 @safe public struct KernelMap {
     private let imageOffset: UInt64
     private var nextTable: UInt64
+    /// More room for tables, in the linear mapping. Tables are taken from its end.
+    private var more: (start: UInt64, next: UInt64, end: UInt64) = (0, 0, 0)
     private var nextDevice = swiftlet_device_base()
 
     /// Continues from the tables that Boot.S made.
@@ -54,13 +56,26 @@ public enum KernelLayout {
 
     /// Bytes of the tables of the identity mapping, with which `leftover` begins.
     public var identityTables: UInt64 {
-        unsafe UInt64(UInt(bitPattern: swiftlet_pool_start_address()))
+        unsafe UInt64(UInt(bitPattern: swiftlet_boot_lists_address()))
             &- UInt64(UInt(bitPattern: swiftlet_boot_tables_start_address()))
     }
 
-    /// Page tables that the pool still has.
+    /// The rest of the room that `addTables` added.
+    public var moreLeft: (base: UInt64, size: UInt64) { (more.start, more.next &- more.start) }
+
+    /// Page tables that there is room for.
     public var tablesLeft: UInt64 {
-        (nextTable &- (unsafe UInt64(UInt(bitPattern: swiftlet_pool_start_address())))) / 4096
+        (nextTable &- KernelMap.pool &+ moreLeft.size) / 4096
+    }
+    private static var pool: UInt64 {
+        unsafe UInt64(UInt(bitPattern: swiftlet_pool_start_address()))
+    }
+
+    /// Adds room for tables, once the pool is used up.
+    ///
+    /// - Precondition: the pages are in the linear mapping, and it is done once.
+    public mutating func addTables(_ physical: UInt64, bytes: UInt64) {
+        more = (physical, physical &+ bytes, physical &+ bytes)
     }
 
     /// Maps a page-aligned range in the largest steps that its alignment allows.
@@ -172,7 +187,7 @@ public enum KernelLayout {
                 throw BootFailure("memory is described twice")
             }
             if !current.isValid { unsafe slot.pointee = PageDescriptor.table(try takeTable()).raw }
-            unsafe table = imagePointer(PageDescriptor(raw: slot.pointee).address)
+            unsafe table = pointer(toTable: PageDescriptor(raw: slot.pointee).address)
         }
         return unsafe KernelMap.slot(table, virtual, level: level)
     }
@@ -185,22 +200,30 @@ public enum KernelLayout {
             to: UInt64.self)
     }
 
-    private func imagePointer(_ physical: UInt64) -> UnsafeMutableRawPointer {
-        // Safety: all tables of the kernel lie in the image.
-        unsafe UnsafeMutableRawPointer(bitPattern: UInt(physical &+ imageOffset)).unsafelyUnwrapped
+    private func pointer(toTable physical: UInt64) -> UnsafeMutableRawPointer {
+        if physical >= more.next && physical < more.end {
+            return unsafe KernelLayout.pointer(physical)
+        }
+        // Safety: all other tables of the kernel lie in the image.
+        return unsafe UnsafeMutableRawPointer(bitPattern: UInt(physical &+ imageOffset))
+            .unsafelyUnwrapped
     }
 
-    /// Takes a table from the pool and zeroes it.
+    /// Takes room for a table and zeroes it.
     ///
     /// - Returns: its physical address.
     private mutating func takeTable() throws(BootFailure) -> UInt64 {
-        let pool = unsafe UInt64(UInt(bitPattern: swiftlet_pool_start_address()))
-        if nextTable == pool {
+        var physical: UInt64
+        if nextTable > KernelMap.pool {
+            nextTable &-= 4096
+            physical = nextTable &- imageOffset
+        } else if more.next > more.start {
+            more.next &-= 4096
+            physical = more.next
+        } else {
             throw BootFailure("memory lies in too many pieces for the kernel's page tables")
         }
-        nextTable &-= 4096
-        let physical = nextTable &- imageOffset
-        unsafe swiftlet_zero(imagePointer(physical), 4096)
+        unsafe swiftlet_zero(pointer(toTable: physical), 4096)
         return physical
     }
 }

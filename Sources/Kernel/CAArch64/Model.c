@@ -60,6 +60,7 @@ __asm__(".bss\n.balign 4096\n"
         ".globl swiftlet_image_start\nswiftlet_image_start: .zero 4096\n"
         ".globl swiftlet_kernel_root\nswiftlet_kernel_root: .zero 4096\n"
         ".globl swiftlet_boot_tables_start\nswiftlet_boot_tables_start: .zero 12288\n"
+        ".globl swiftlet_boot_lists\nswiftlet_boot_lists:\n"
         ".globl swiftlet_pool_start\nswiftlet_pool_start: .zero 196608\n"
         ".globl swiftlet_pool_end\nswiftlet_pool_end:\n.text\n");
 _Static_assert(SWIFTLET_POOL_TABLES * SWIFTLET_PAGE_BYTES == 196608, "the pool's place above");

@@ -42,6 +42,9 @@ PAGES unsigned char swiftlet_identity_level1[SWIFTLET_PAGE_BYTES] BOOT_TABLES;
 PAGES unsigned char swiftlet_identity_level2[SWIFTLET_PAGE_BYTES] BOOT_TABLES;
 PAGES unsigned char swiftlet_identity_level3[SWIFTLET_PAGE_BYTES] BOOT_TABLES;
 
+/// Boot's lists of ranges, where the tree names no more than they have places for.
+PAGES unsigned char swiftlet_boot_lists[SWIFTLET_LIST_BYTES] BOOT_TABLES;
+
 /// The pool of page tables, taken from the top. Boot.S does not clear it: each page is cleared when
 /// it becomes a table.
 PAGES unsigned char swiftlet_table_pool[SWIFTLET_POOL_TABLES * SWIFTLET_PAGE_BYTES]

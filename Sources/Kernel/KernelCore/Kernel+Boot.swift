@@ -2,7 +2,7 @@
 // untyped capabilities.
 //
 // The objects lie in memory that the boot code hands over for good (`BootMemory`), and are never
-// reclaimed. The mappings made here (segments, stack, IPC buffer, information page, bundle, device
+// reclaimed. The mappings made here (segments, stack, IPC buffer, information, bundle, device
 // tree) have no frame capabilities, and stay for good too.
 
 import HardwareInterface
@@ -45,10 +45,13 @@ public struct BootRequest {
     public var counterFrequency: UInt64
     public var console: UInt64
     public var ramBytes: UInt64
+    /// The most regions that the root task gets.
+    public var regions: Int
     public init(
         bundle: PhysicalRange, deviceTree: PhysicalRange, counterFrequency: UInt64, console: UInt64,
-        ramBytes: UInt64
+        ramBytes: UInt64, regions: Int = RootLayout.fewestRegions
     ) {
+        self.regions = regions
         self.bundle = bundle
         self.deviceTree = deviceTree
         self.counterFrequency = counterFrequency
@@ -76,11 +79,54 @@ public enum RootLayout {
     public static var deviceTree: UInt64 { 0x5000_0000 }
     public static var bundle: UInt64 { 0x6000_0000 }
     public static var firstFree: UInt64 { 0x8000_0000 }
-    /// The binary logarithm of the number of slots.
-    public static var tableBits: Int { 12 }
-    /// The number of regions that the information page has room for.
-    public static var untypedRegions: Int {
+    /// The number of regions that one page of information has room for.
+    public static var fewestRegions: Int {
         (4096 - MemoryLayout<BootInformation>.size) / MemoryLayout<UntypedRegion>.stride
+    }
+    /// The binary logarithm of the number of slots: for the regions, for what the root task needs
+    /// to list them, and 3,840 more.
+    static func tableBits(regions: Int) -> Int {
+        var bits = 12
+        while 1 << bits < regions &+ regions / 128 &+ 3840 { bits &+= 1 }  // at most 12 rounds
+        return bits
+    }
+    /// Bytes of the information: whole pages.
+    static func informationBytes(regions: Int) -> UInt64 {
+        let bytes =
+            MemoryLayout<BootInformation>.size &+ regions &* MemoryLayout<UntypedRegion>.stride
+        return UInt64(truncatingIfNeeded: (bytes &+ 4095) & ~4095)
+    }
+    /// Bytes that the root task's objects take for more regions than `fewestRegions`.
+    public static func bytes(regions: Int) -> UInt64 {
+        let table = (64 << tableBits(regions: regions)) &- (64 << tableBits(regions: fewestRegions))
+        let descriptors = (regions &- fewestRegions) &* Footprint.descriptor(.untyped)
+        let bytes = UInt64(truncatingIfNeeded: (table &+ descriptors &+ 4095) & ~4095)
+        return bytes &+ informationBytes(regions: regions) &- 4096
+    }
+}
+
+extension PhysicalRange {
+    /// The number of regions that the range is given away in.
+    ///
+    /// - Complexity: O(1) for each region.
+    public var untypedRegions: Int {
+        var rest = self
+        var count = 0
+        while rest.takeRegion() != nil { count &+= 1 }  // at most two for each bit of the size
+        return count
+    }
+    /// Takes the largest naturally aligned power of two of pages from the start.
+    ///
+    /// - Returns: its address, and the binary logarithm of its size; nil if no page is left.
+    mutating func takeRegion() -> (base: UInt64, sizeBits: Int)? {
+        let at = (base &+ 4095) & ~4095
+        let end = (base &+ size) & ~4095
+        if at >= end { return nil }
+        var bits = min(at == 0 ? 38 : at.trailingZeroBitCount, 38)
+        while 1 << UInt64(truncatingIfNeeded: bits) > end &- at { bits -= 1 }  // at most 26
+        base = at &+ 1 << UInt64(truncatingIfNeeded: bits)
+        size = end &- base
+        return (at, bits)
     }
 }
 
@@ -92,24 +138,27 @@ public struct RootTask: ~Copyable {
     let space: Ref<AddressSpace>
     let asidPool: Ref<ASIDPool>
     let information: Ref<BootInformation>
+    /// The most regions that it is told of.
+    let regions: Int
     var untypedCount = 0
 }
 
 extension Kernel where H: ~Copyable {
-    /// Makes the root task with its segments, stack, IPC buffer and information page. `finishBoot`
+    /// Makes the root task with its segments, stack, IPC buffer and information. `finishBoot`
     /// lets it run.
     public mutating func makeRootTask(_ request: BootRequest, memory: consuming BootMemory)
         throws(BootError)
         -> RootTask
     {
         var memory = memory
-        let tableBytes = Footprint.descriptor(.capabilityTable, sizeBits: RootLayout.tableBits)
+        let tableBits = RootLayout.tableBits(regions: request.regions)
+        let tableBytes = Footprint.descriptor(.capabilityTable, sizeBits: tableBits)
         let tablePlace = try unsafe take(&memory, tableBytes)
         // Safety: zeroed memory of the kind's size, taken for this object.
         unsafe tablePlace.bindMemory(to: CapabilityTable.self, capacity: 1).initialize(
             to: CapabilityTable(
                 header: ObjectHeader(.capabilityTable, size: tableBytes),
-                count: 1 << RootLayout.tableBits))
+                count: 1 << tableBits))
         let rootTable = try takePage(&memory)
         let pool = unsafe reference(
             try take(&memory, Footprint.descriptor(.asidPool)), as: ASIDPool.self)
@@ -126,19 +175,20 @@ extension Kernel where H: ~Copyable {
             try take(&memory, Footprint.descriptor(.thread)), as: Thread.self)
         thread.header.pointee.kind = .thread
         initializeThread(thread)
-        let informationPage = try takePage(&memory)
+        let informationBytes = RootLayout.informationBytes(regions: request.regions)
+        let informationPages = try takePages(&memory, informationBytes)
         let information = unsafe reference(
-            hardware.kernelAddress(physical: informationPage), as: BootInformation.self)
+            hardware.kernelAddress(physical: informationPages), as: BootInformation.self)
         information.pointee = BootInformation()
         var root = unsafe RootTask(
             memory: memory, thread: thread,
             table: reference(tablePlace, as: CapabilityTable.self), space: space, asidPool: pool,
-            information: information)
+            information: information, regions: request.regions)
         if !isLayoutSound(root.thread) { throw .layout }
         makeFirstCapabilities(root)
         try mapRoot(
-            &root, PhysicalRange(base: informationPage, size: 4096), at: RootLayout.information,
-            .read)
+            &root, PhysicalRange(base: informationPages, size: informationBytes),
+            at: RootLayout.information, .read)
         try mapImage(&root, request)
         try prepareThread(&root, request)
         return root
@@ -230,11 +280,7 @@ extension Kernel where H: ~Copyable {
         try mapRoot(
             &root, PhysicalRange(base: buffer, size: 4096), at: RootLayout.ipcBuffer, .read | .write
         )
-        guard let stack = root.memory.take(RootLayout.stackBytes, alignment: 4096) else {
-            throw .memory
-        }
-        unsafe hardware.zero(
-            hardware.kernelAddress(physical: stack), bytes: Int(RootLayout.stackBytes))
+        let stack = try takePages(&root.memory, RootLayout.stackBytes)
         try mapRoot(
             &root, PhysicalRange(base: stack, size: RootLayout.stackBytes),
             at: RootLayout.stackTop &- RootLayout.stackBytes, .read | .write)
@@ -267,20 +313,18 @@ extension Kernel where H: ~Copyable {
     /// Gives a range to the root task as untyped memory: naturally aligned powers of two of at
     /// least a page.
     ///
-    /// - Returns: the bytes left out, for which the information page had no room or no descriptor
-    ///   was left.
+    /// - Returns: the bytes left out, for which there was no room in the information, or no
+    ///   descriptor.
     /// - Complexity: at most two regions for each bit of the range's size.
     public mutating func addUntyped(_ root: inout RootTask, _ range: PhysicalRange, isDevice: Bool)
         -> UInt64
     {
-        var at = (range.base &+ 4095) & ~4095
-        let end = (range.base &+ range.size) & ~4095
-        while at < end {
-            var bits = min(at == 0 ? 38 : at.trailingZeroBitCount, 38)
-            while 1 << UInt64(truncatingIfNeeded: bits) > end &- at { bits -= 1 }  // at most 26
-            if root.untypedCount >= RootLayout.untypedRegions { return end &- at }
+        var rest = range
+        while let (at, bits) = rest.takeRegion() {  // once for each region
+            let left = rest.size &+ 1 << UInt64(truncatingIfNeeded: bits)
+            if root.untypedCount >= root.regions { return left }
             guard let place = try? unsafe take(&root.memory, Footprint.descriptor(.untyped)) else {
-                return end &- at
+                return left
             }
             let object = unsafe reference(place, as: ObjectHeader.self)
             object.pointee.kind = .untyped
@@ -293,7 +337,6 @@ extension Kernel where H: ~Copyable {
                 UntypedRegion(
                     physicalBase: at, sizeBits: UInt32(truncatingIfNeeded: bits),
                     isDevice: isDevice ? 1 : 0))
-            at &+= 1 << UInt64(truncatingIfNeeded: bits)
         }
         return 0
     }
@@ -306,7 +349,7 @@ extension Kernel where H: ~Copyable {
     public mutating func addRegisters(
         _ root: inout RootTask, _ range: PhysicalRange, mappedAt address: UInt64
     ) -> UInt64 {
-        if root.untypedCount >= RootLayout.untypedRegions { return range.size }
+        if root.untypedCount >= root.regions { return range.size }
         guard let place = try? unsafe take(&root.memory, Footprint.descriptor(.registers)) else {
             return range.size
         }
@@ -328,7 +371,7 @@ extension Kernel where H: ~Copyable {
         root.untypedCount &+= 1
     }
 
-    /// Completes the information page and makes the root task ready: it is the first thread to run.
+    /// Completes the information and makes the root task ready: it is the first thread to run.
     public mutating func finishBoot(_ root: consuming RootTask, kernelBytes: UInt64) {
         root.information.pointee.untypedCount = UInt64(truncatingIfNeeded: root.untypedCount)
         root.information.pointee.firstFreeSlot =
@@ -351,8 +394,12 @@ extension Kernel where H: ~Copyable {
     }
 
     private func takePage(_ memory: inout BootMemory) throws(BootError) -> UInt64 {
-        guard let at = memory.take(4096, alignment: 4096) else { throw .memory }
-        unsafe hardware.zero(hardware.kernelAddress(physical: at), bytes: 4096)
+        try takePages(&memory, 4096)
+    }
+    private func takePages(_ memory: inout BootMemory, _ bytes: UInt64) throws(BootError) -> UInt64 {
+        guard let at = memory.take(bytes, alignment: 4096) else { throw .memory }
+        unsafe hardware.zero(
+            hardware.kernelAddress(physical: at), bytes: Int(truncatingIfNeeded: bytes))
         return at
     }
 

@@ -18,8 +18,9 @@ extension BootState {
         var node: DeviceNode? = tree.root
         while let current = node {  // once for each node of the tree
             if current.isEnabled { add(current) }
-            while devices.count > 48 && gap < 1 << 30 {  // at most 10 rounds in all
+            while devices.count > 48 {  // at most 11 rounds in all, and one for each node
                 devices.join(gap: gap, avoiding: &kept)
+                if gap == 1 << 30 { break }
                 gap = max(gap << 2, 4096)
             }
             node = tree.node(after: current, depth: &depth)
@@ -48,6 +49,9 @@ extension BootState {
                 keep(found)
             } else if isInControllersPage(found) {
                 addWindow(found)
+            } else if kept.contains(found.base, found.end) {
+                // Nodes of memory and of reservations: they would take the devices' places.
+                continue
             } else if found.base < 1 << 40 && found.size <= 1 << 40 {
                 devices.add(pagesAround: found.base, found.size)
             }

@@ -19,6 +19,7 @@ extension BootState {
     mutating func mapMemory() throws(BootFailure) {
         free.remove(reservationsOf: machine)
         free.remove(pagesAround: image.base, image.size)
+        free.remove(pagesAround: room.base, room.size)
         leaveIdentityMapping()
         try mapFree()
         Translation.invalidateAll()
@@ -47,7 +48,7 @@ extension BootState {
             try check(end - 4)
         }
     }
-    private func check(_ address: UInt64) throws(BootFailure) {
+    func check(_ address: UInt64) throws(BootFailure) {
         if MemoryProbe.answers(KernelLayout.linear(address)) { return }
         console.write("swiftlet: nothing answers at 0x")
         console.write(hexadecimal: address)
@@ -68,42 +69,10 @@ extension BootState {
         mutating get { unsafe map.physical(swiftlet_boot_text_end_address()) - image.base }
     }
 
-    /// Leaves out the ends of ranges for which the pool has no page tables. An end inside a GiB, or
-    /// inside 2 MiB, needs a table, unless the range before needs the same.
-    private mutating func trimFree() {
-        // The image and the controllers' registers take at most these.
-        let spare: UInt64 = 12
-        var tables = map.tablesLeft > spare ? map.tablesLeft - spare : 0
-        trimFree(to: 1 << 30, &tables)
-        trimFree(to: 2 << 20, &tables)
-    }
-    private mutating func trimFree(to block: UInt64, _ tables: inout UInt64) {
-        var covered = UInt64.max
-        func covers(_ end: UInt64) -> Bool {
-            let start = end & ~(block - 1)
-            if end == start || covered == start { return true }
-            if tables == 0 { return false }
-            tables -= 1
-            covered = start
-            return true
-        }
-        var index = 0
-        while index < free.count {  // at most three times for each range
-            let range = free[index]
-            if !covers(range.base) {
-                free.leaveOut(range.base, min(range.end, (range.base | (block - 1)) + 1))
-            } else if !covers(range.end) {
-                free.leaveOut(range.end & ~(block - 1), range.end)
-            } else {
-                index += 1
-            }
-        }
-    }
-
     /// Maps RAM in the linear mapping: writable, but for the image's text and constants. Boot's own
     /// code is writable there already: it becomes ordinary memory before any other code runs.
     private mutating func mapFree() throws(BootFailure) {
-        trimFree()
+        free.trim(toTables: tablesForRAM)
         for index in 0..<free.count {
             try map.mapLinear(free[index].base, bytes: free[index].size, writable: true)
         }
@@ -142,8 +111,7 @@ extension BootState {
         }
         // Safety: this page is RAM and mapped.
         let words = unsafe KernelLayout.pointer(start).assumingMemoryBound(to: UInt64.self)
-        if unsafe words[0] != Bundle.magic { return "it is no bundle of tasks" }
-        let size = unsafe words[Bundle.sizeOffset / 8]
+        guard let size = unsafe Bundle.bytes(words) else { return "it is no bundle of tasks" }
         if size == 0 || size & 4095 != 0 || size > limit {
             return "its size is wrong, or it is cut short"
         }
@@ -154,5 +122,12 @@ extension BootState {
         if unsafe words[Int(size) / 8 - 1] != Bundle.magic { return "it is cut short" }
         bundle = PhysicalRange(base: start, size: size)
         return nil
+    }
+}
+
+extension Bundle {
+    /// The size that a bundle's first page states; nil if it is no bundle's.
+    static func bytes(_ words: UnsafePointer<UInt64>) -> UInt64? {
+        unsafe words[0] == magic ? words[sizeOffset / 8] : nil
     }
 }

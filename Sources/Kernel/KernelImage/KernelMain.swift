@@ -21,6 +21,7 @@ func kernelMain(_ treeAddress: UInt64, _ image: UInt64, _ level: UInt64, _ entry
     do throws(BootFailure) {
         var boot = try BootState(
             treeAddress: treeAddress, image: image, level: level, entryTicks: entryTicks)
+        try boot.makePlaces()
         boot.findMemory()
         boot.announce()
         try BootState.checkLayout()
@@ -61,14 +62,16 @@ struct BootState: ~Copyable {
     /// Whether the tree's pages are in the linear mapping, as memory must be that user code sees
     /// and may lend.
     var isTreeMapped = false
-    var machine = MachineDescription()
+    var machine: MachineDescription
     let console: KernelConsole
     var map: KernelMap
     /// RAM, and later its free part.
-    var free = MemoryMap(whenFull: .leaveOut)
+    var free: MemoryMap
     /// Registers to hand out; ranges that are not handed out as registers.
-    var devices = MemoryMap(whenFull: .leaveOut)
-    var kept = MemoryMap(whenFull: .widen)
+    var devices: MemoryMap
+    var kept: MemoryMap
+    /// RAM for longer lists and more page tables: its start holds the lists.
+    var room = PhysicalRange(base: 0, size: 0)
     /// The mapped addresses of the machine's `distributor` and `interface`.
     var controllerAddresses: (distributor: UInt64, interface: UInt64) = (0, 0)
     /// Registers of other devices in those pages, and the addresses at which they are mapped.
@@ -95,6 +98,12 @@ struct BootState: ~Copyable {
         self.level = level
         self.entryTicks = entryTicks
         self.treeAddress = treeAddress
+        var places = BootPlaces()
+        machine = unsafe MachineDescription(
+            memory: places.take(BootPlaces.memory), reserved: places.take(BootPlaces.reserved))
+        free = unsafe MemoryMap(places.take(BootPlaces.pieces), whenFull: .leaveOut)
+        kept = unsafe MemoryMap(places.take(BootPlaces.pieces), whenFull: .widen)
+        devices = unsafe MemoryMap(places.take(BootPlaces.devices), whenFull: .leaveOut)
         tree = try BootState.readTree(treeAddress, &map)
         // The console comes first, so that later failures can be reported.
         tree.describeConsole(&machine)
@@ -140,7 +149,7 @@ struct BootState: ~Copyable {
     }
 
     /// Maps the console and records it, so that panics are visible from here on.
-    private static func openConsole(_ machine: MachineDescription, _ map: inout KernelMap) {
+    private static func openConsole(_ machine: borrowing MachineDescription, _ map: inout KernelMap) {
         if machine.consoleKind == .none { return }
         if let address = try? map.mapDevice(
             machine.console.base, bytes: min(machine.console.size, 4096))
@@ -170,6 +179,15 @@ struct BootState: ~Copyable {
             console.write("swiftlet: RAM above 256 GiB is not used")
             console.endLine()
         }
+        if machine.isCut { tellCut() }
+    }
+
+    /// Reports that the lists hold less than the tree names.
+    private func tellCut() {
+        console.write("swiftlet: no room for all memory and reservations of the device tree: ")
+        console.write(decimal: machine.memory.lost)
+        console.write(" bytes of memory are not used, and reservations reach to their next")
+        console.endLine()
     }
 }
 

@@ -13,11 +13,13 @@ extension BootState {
     mutating func makeRootTask() throws(BootFailure) {
         if bundle.size == 0 { throw BootFailure(BootError.bundle) }
         let kernel = kernelState
-        var memory = try takeBootMemory()
+        findDevices()
+        var regions = countRegions()
+        var memory = try takeBootMemory(&regions)
         let request = BootRequest(
             bundle: bundle, deviceTree: try placeTree(&memory),
             counterFrequency: processor.counterFrequency,
-            console: machine.console.base, ramBytes: ramBytes)
+            console: machine.console.base, ramBytes: ramBytes, regions: regions)
         var root: RootTask
         do throws(BootError) {
             root = try kernel.pointee.makeRootTask(request, memory: memory)
@@ -26,10 +28,12 @@ extension BootState {
         }
         kernel.pointee.grantAuthorities(root)
         giveDevices(&root)
-        // The largest come first: the information page may not have room for all.
-        while let range = free.takeLargest() {  // once for each range
-            give(&root, range, isDevice: false)
+        // The largest come first: a small machine may not have room to list all.
+        var lost: UInt64 = 0
+        free.takeAll { range in
+            lost &+= kernel.pointee.addUntyped(&root, PhysicalRange(range), isDevice: false)
         }
+        tellLost(lost, isDevice: false)
         tellLost(free.lost, isDevice: false)
         let kept = try giveLeftovers(&root)
         processor.closeFloatingPoint()
@@ -40,21 +44,35 @@ extension BootState {
         kernel.pointee.finishBoot(root, kernelBytes: kept)
     }
 
+    /// Counts the regions that the root task gets. What boot gives back at its end, and where it
+    /// takes memory before, adds some.
+    private mutating func countRegions() -> Int {
+        var count = 140 + windowCount
+        for index in 0..<free.count { count += PhysicalRange(free[index]).untypedRegions }
+        for index in 0..<devices.count { count += PhysicalRange(devices[index]).untypedRegions }
+        return max(count, RootLayout.fewestRegions)
+    }
+
     /// Takes memory for the root task's objects: mostly its capability table, stack and page
-    /// tables.
-    private mutating func takeBootMemory() throws(BootFailure) -> BootMemory {
-        let need = (1 << 20) + ((bundle.size >> 8) + UInt64(tree.size) + 4095) & ~4095
-        // After the bundle, where alignment is lost anyway; else wherever there is room.
-        for attempt in 0..<2 {
-            for index in 0..<free.count {
-                let range = free[index]
-                if range.size >= need && (attempt == 1 || range.base >= bundle.base) {
-                    free.remove(pagesAround: range.base, need)
-                    return BootMemory(base: range.base, end: range.base + need)
+    /// tables. If there is too little, fewer regions are listed.
+    private mutating func takeBootMemory(_ regions: inout Int) throws(BootFailure) -> BootMemory {
+        while true {  // at most 18 rounds
+            let need =
+                (1 << 20) + ((bundle.size >> 8) + UInt64(tree.size) + 4095) & ~4095
+                + RootLayout.bytes(regions: regions)
+            // After the bundle, where alignment is lost anyway; else wherever there is room.
+            for attempt in 0..<2 {
+                for index in 0..<free.count {
+                    let range = free[index]
+                    if range.size >= need && (attempt == 1 || range.base >= bundle.base) {
+                        free.remove(pagesAround: range.base, need)
+                        return BootMemory(base: range.base, end: range.base + need)
+                    }
                 }
             }
+            if regions == RootLayout.fewestRegions { throw BootFailure(BootError.memory) }
+            regions = max(regions / 2, RootLayout.fewestRegions)
         }
-        throw BootFailure(BootError.memory)
     }
 
     /// Returns the tree as the root task sees it: in place or a copy. It is copied if it does not
@@ -77,7 +95,6 @@ extension BootState {
 
     /// Gives the devices' registers. They come before the memory: no driver does without them.
     private mutating func giveDevices(_ root: inout RootTask) {
-        findDevices()
         for index in 0..<devices.count { give(&root, devices[index], isDevice: true) }
         tellLost(devices.lost, isDevice: true)
         for index in 0..<windowCount {
@@ -119,13 +136,15 @@ extension BootState {
         }
         give(&root, RegisterRange(base: tables.base, size: tables.size), isDevice: false)
         give(&root, code, isDevice: false)
+        let lists = map.moreLeft.base - room.base + map.moreLeft.size
+        give(&root, RegisterRange(base: room.base, size: lists), isDevice: false)
         // The last range's own descriptors still come from this memory: two pages are more than
         // they need.
         let next = (root.memory.next + 3 * 4096 - 1) & ~4095
         if next < root.memory.end {
             give(&root, RegisterRange(base: next, size: root.memory.end - next), isDevice: false)
         }
-        return image.size - tables.size - code.size + coreBytes
+        return image.size - tables.size - code.size + coreBytes + room.size - lists
     }
 }
 

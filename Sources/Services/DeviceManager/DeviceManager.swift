@@ -17,7 +17,13 @@ import UserRuntime
         let tree = unsafe try DeviceTree(at: base, limit: Int(information.deviceTreeBytes))
         logSharedPhandles(tree)
         let keys = Keys(tree)
-        let devices = Devices(tree, try tree.describeMachine(), manifest, keys)
+        let machine = unsafe try tree.describeMachine { count in
+            // Safety: nothing frees them.
+            let places = RangeList.Places.allocate(capacity: count)
+            unsafe places.initialize(repeating: RegisterRange(base: 0, size: 0))
+            return unsafe places
+        }
+        let devices = Devices(tree, machine, manifest, keys)
         keys.check(tree, devices)
         var desk = Desk(tree: tree, devices: devices, lights: Lights(tree, devices))
         while true { desk.answer(server.next(), &server) }

@@ -41,7 +41,7 @@ struct Devices {
 
     /// Starts a driver for each enabled node that one in the manifest knows; the console's first, so that of all UARTs it
     /// answers `serial`.
-    init(_ tree: DeviceTree, _ machine: MachineDescription, _ manifest: Manifest, _ keys: Keys) {
+    init(_ tree: DeviceTree, _ machine: borrowing MachineDescription, _ manifest: Manifest, _ keys: Keys) {
         self.manifest = manifest
         self.keys = keys
         instances = [Int](repeating: 0, count: manifest.tasks.count)
@@ -54,7 +54,7 @@ struct Devices {
         for device in devices { table.fit(cells(device, tree)) }
     }
 
-    private mutating func startDrivers(_ tree: DeviceTree, _ machine: MachineDescription) {
+    private mutating func startDrivers(_ tree: DeviceTree, _ machine: borrowing MachineDescription) {
         let console = tree.chosenConsole
         if let console, console.isDevice { devices.append(start(console, machine)) }
         var depth = 0
@@ -70,7 +70,7 @@ struct Devices {
         }
     }
 
-    private mutating func start(_ node: DeviceNode, _ machine: MachineDescription) -> Device {
+    private mutating func start(_ node: DeviceNode, _ machine: borrowing MachineDescription) -> Device {
         var device = Device(node: node.offset)
         do throws(DeviceTreeError) {
             if let range = try node.registers(0) { device.base = range.base }
@@ -114,7 +114,8 @@ struct Devices {
 
     /// Asks the root task for a driver with exactly this node's registers and lines.
     private func spawn(
-        _ node: DeviceNode, _ machine: MachineDescription, _ entry: TaskDescription, _ name: Name, _ instance: Int,
+        _ node: DeviceNode, _ machine: borrowing MachineDescription, _ entry: TaskDescription, _ name: Name,
+        _ instance: Int,
         _ variant: Int
     ) throws(DeviceTreeError) -> Problem? {
         let ranges = Int(entry.registerCount)

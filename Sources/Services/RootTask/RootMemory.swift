@@ -23,14 +23,14 @@ struct RootSlots {
     private let firstTask: UInt32
     let tasks: Int
 
-    init(firstFree: UInt32, count: UInt32) {
+    init(firstFree: UInt32, count: UInt32, heapPages: Int) {
         frame = ScratchSlot(Slot(firstFree))
         pageTable = ScratchSlot(Slot(firstFree + 1))
         window = ScratchSlot(Slot(firstFree + 2))
         outgoing = ScratchSlot(Slot(firstFree + 3))
         reply = Slot(firstFree + 4)
         nextOwn = firstFree + 5
-        endOwn = nextOwn + 256
+        endOwn = nextOwn + 192 + UInt32(heapPages)
         firstTask = endOwn
         tasks = min(64, Int(count - endOwn) / TaskSlots.count)
     }
@@ -69,8 +69,11 @@ struct RootMemory {
     private var regions: [UntypedRegion] = []
     private(set) var givenBytes: UInt64 = 0
 
-    /// `regions` are those of the information page, in the order of their slots.
-    init(boot: BootInformation) { self.boot = boot }
+    /// `add` takes the regions of the information, in the order of their slots.
+    init(boot: BootInformation) {
+        self.boot = boot
+        regions.reserveCapacity(Int(boot.untypedCount))
+    }
 
     mutating func add(_ region: UntypedRegion) { regions.append(region) }
 
@@ -80,24 +83,20 @@ struct RootMemory {
     mutating func make(
         _ kind: ObjectKind, sizeBits: Int = 0, at index: Slot, within window: DMAWindow = DMAWindow()
     ) throws(FactoryFailure) {
-        var best: Int?
         var failure = KernelError.insufficientMemory
-        var tried = [Bool](repeating: false, count: regions.count)
-        while true {
-            best = nil
-            for candidate in 0..<regions.count where !tried[candidate] && regions[candidate].isDevice == 0 {
-                if Int(regions[candidate].sizeBits) < max(12, sizeBits) { continue }
-                if !regions[candidate].lies(in: window) { continue }
-                if best == nil || regions[candidate].sizeBits < regions[best ?? 0].sizeBits { best = candidate }
+        // A range of 256 GiB is the largest that the kernel hands over.
+        search: for bits in max(12, sizeBits)...38 {
+            for candidate in 0..<regions.count
+            where regions[candidate].sizeBits == bits && regions[candidate].isDevice == 0
+                && regions[candidate].lies(in: window)
+            {
+                do throws(KernelError) {
+                    try Untyped(slot(candidate)).retype(kind, sizeBits: sizeBits, index: index)
+                    if kind == .untyped { givenBytes += 1 << UInt64(sizeBits) }
+                    return
+                } catch { failure = error }
+                if failure != .insufficientMemory { break search }
             }
-            guard let best else { break }
-            tried[best] = true
-            do throws(KernelError) {
-                try Untyped(slot(best)).retype(kind, sizeBits: sizeBits, index: index)
-                if kind == .untyped { givenBytes += 1 << UInt64(sizeBits) }
-                return
-            } catch { failure = error }
-            if failure != .insufficientMemory { break }
         }
         if kind == .untyped && failure == .insufficientMemory
             && takeWhole(sizeBits: sizeBits, at: index, within: window)

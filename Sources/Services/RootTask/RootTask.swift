@@ -27,17 +27,18 @@ import UserRuntime
     return 0
 }
 
-/// Pages of the root task's own heap.
-private let heapPages = 64
+/// Pages of the root task's own heap: 16 bytes of them for each region, and as much to spare.
+private func heapPages(_ boot: BootInformation) -> Int { 64 + Int(boot.untypedCount) / 128 }
 
 /// Takes up what the kernel handed over. No heap before the heap is mapped: that order matters here.
 private func makeFactory(_ page: UnsafePointer<BootInformation>) throws(FactoryFailure) -> Factory {
     let boot = unsafe page.pointee
-    var slots = RootSlots(firstFree: UInt32(boot.firstFreeSlot), count: UInt32(boot.slotCount))
+    var slots = RootSlots(
+        firstFree: UInt32(boot.firstFreeSlot), count: UInt32(boot.slotCount), heapPages: heapPages(boot))
     let window = RootWindow(address: boot.firstFreeAddress, frame: slots.window)
     unsafe try makeHeap(page, &slots)
     var memory = RootMemory(boot: boot)
-    // Safety: `untypedCount` regions follow the head in its page.
+    // Safety: `untypedCount` regions follow the head, in as many pages as they need.
     let regions = unsafe UnsafeRawPointer(page + 1).assumingMemoryBound(to: UntypedRegion.self)
     for index in 0..<Int(boot.untypedCount) { memory.add(unsafe regions[index]) }
     // A page in the window once, so that its page tables are there for good.
@@ -81,13 +82,14 @@ func mapOwn(_ frame: Slot, at address: UInt64, _ memory: inout RootMemory, _ slo
 private func makeHeap(_ page: UnsafePointer<BootInformation>, _ slots: inout RootSlots) throws(FactoryFailure) {
     let boot = unsafe page.pointee
     let heap = boot.firstFreeAddress + (1 << 21)
+    let pages = heapPages(boot)
     let regions = unsafe UnsafeRawPointer(page + 1).assumingMemoryBound(to: UntypedRegion.self)
     let space = AddressSpace(RootSlot.addressSpace)
     for index in 0..<Int(boot.untypedCount) {
         if unsafe regions[index].isDevice == 1 || regions[index].sizeBits < 20 { continue }
         let untyped = Untyped(Slot(RootSlot.firstUntyped.index + UInt32(index)))
         do throws(KernelError) {
-            for number in 0..<heapPages {
+            for number in 0..<pages {
                 guard let frame = slots.own() else { throw .exhausted }
                 try untyped.retype(.frame, sizeBits: 12, index: frame)
                 let address = heap + UInt64(number * 4096)
@@ -105,7 +107,7 @@ private func makeHeap(_ page: UnsafePointer<BootInformation>, _ slots: inout Roo
                 }
             }
         } catch { throw FactoryFailure(.kernel, error) }
-        addHeap(heap, UInt64(heapPages * 4096))
+        addHeap(heap, UInt64(pages * 4096))
         return
     }
     throw FactoryFailure(.noMemory)

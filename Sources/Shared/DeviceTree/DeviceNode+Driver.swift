@@ -6,7 +6,7 @@ extension DeviceNode {
     ///
     /// - Throws: `tooFewRegisters`, `unreachable`, `reservedRegisters`, or what `registers` throws.
     public func driverRegisters(
-        _ index: Int, _ machine: MachineDescription
+        _ index: Int, _ machine: borrowing MachineDescription
     ) throws(DeviceTreeError) -> RegisterRange {
         if let range = try registers(index) {
             if machine.keeps(range) { throw DeviceTreeError(.reservedRegisters, .reg, node: offset) }
@@ -20,7 +20,7 @@ extension DeviceNode {
     ///
     /// - Throws: `tooFewInterrupts`, `foreignInterrupt`, or what `interrupt` throws.
     public func driverInterrupt(
-        _ index: Int, _ machine: MachineDescription
+        _ index: Int, _ machine: borrowing MachineDescription
     ) throws(DeviceTreeError) -> DeviceInterrupt {
         if let interrupt = try interrupt(index, of: machine) { return interrupt }
         let isForeign = try interrupt(index) != nil

@@ -47,7 +47,7 @@ extension DeviceNode {
     ///
     /// - Throws: what `interrupt` throws.
     public func interrupt(
-        _ index: Int, of machine: MachineDescription
+        _ index: Int, of machine: borrowing MachineDescription
     ) throws(DeviceTreeError) -> DeviceInterrupt? {
         guard var list = try interrupts() else { return nil }
         var remaining = index

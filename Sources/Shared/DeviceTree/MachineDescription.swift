@@ -24,10 +24,10 @@ public enum PowerMethod: UInt8, Sendable { case none, hvc, smc }
 public enum ConsoleKind: UInt8, Sendable { case none, pl011, miniUART }
 
 /// The machine as the kernel sees it.
-public struct MachineDescription {
-    public var memory = RangeList(whenFull: .leaveOut)
+public struct MachineDescription: ~Copyable {
+    public internal(set) var memory: RangeList
     /// Memory that must not be handed out.
-    public var reserved = RangeList(whenFull: .widen)
+    public internal(set) var reserved: RangeList
     /// What the timer interrupts: a GIC where there is one.
     public var controller = ControllerKind.none
     /// The interrupt controller's node: all its registers are the kernel's.
@@ -51,8 +51,15 @@ public struct MachineDescription {
     /// How PSCI is called, and the number of its CPU_ON.
     public var firmware: (method: PowerMethod, coreOn: UInt32) = (.none, 0)
     public internal(set) var cores = CoreList()
-    public init() {}
 
+    /// - Parameters: places for ranges, as `RangeList` takes them.
+    public init(memory: RangeList.Places, reserved: RangeList.Places) {
+        self.memory = unsafe RangeList(memory, whenFull: .leaveOut)
+        self.reserved = unsafe RangeList(reserved, whenFull: .widen)
+    }
+
+    /// Whether the tree names more ranges than there are places.
+    public var isCut: Bool { memory.isCut || reserved.isCut }
     /// Whether the node at this offset is one of the kernel's interrupt controllers.
     public func drives(controller node: Int32) -> Bool { node == controllerNode || node == chainedNode }
     /// Whether the interrupt is a line of one of the kernel's controllers.
@@ -64,9 +71,20 @@ public struct MachineDescription {
 }
 
 extension DeviceTree {
-    /// Read what the kernel needs.
-    public func describeMachine() throws(DeviceTreeError) -> MachineDescription {
-        var machine = MachineDescription()
+    /// Reads what the kernel needs, with a place for each range.
+    ///
+    /// - Parameter allocate: returns places for that many ranges. They are used for as long as the
+    ///   machine is.
+    public func describeMachine(
+        allocate: (Int) -> RangeList.Places
+    ) throws(DeviceTreeError) -> MachineDescription {
+        var machine = unsafe MachineDescription(memory: allocate(64), reserved: allocate(64))
+        describeConsole(&machine)
+        try describeMachine(&machine)
+        if !machine.isCut { return machine }
+        let (memory, reserved) = (machine.memory.inserted, machine.reserved.inserted)
+        machine = unsafe MachineDescription(
+            memory: allocate(memory + 1), reserved: allocate(reserved + 1))
         describeConsole(&machine)
         try describeMachine(&machine)
         return machine
@@ -76,6 +94,10 @@ extension DeviceTree {
     ///
     /// - Throws: the first thing that keeps the kernel from running; memory that is kept from tasks is never left out.
     public func describeMachine(_ machine: inout MachineDescription) throws(DeviceTreeError) {
+        defer {
+            machine.memory.order()
+            machine.reserved.order()
+        }
         var index = 0
         while let (base, size) = reservation(index) {  // ends with the list, or when it is too long
             reserve(RegisterRange(base: base, size: size), &machine)

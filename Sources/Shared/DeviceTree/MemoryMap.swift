@@ -3,25 +3,40 @@
 // Ranges come from a device tree, which may describe memory twice or in any order: a set holds every byte once, and joins what touches.
 
 /// A set of physical pages: ranges in ascending order that neither overlap nor touch.
-public struct MemoryMap {
+public struct MemoryMap: ~Copyable {
     private var list: RangeList
     private var trimmed: UInt64 = 0
 
-    /// - Parameter overflow: what becomes of ranges beyond `RangeList.capacity`.
-    public init(whenFull overflow: RangeList.Overflow) { list = RangeList(whenFull: overflow) }
+    /// - Parameters:
+    ///   - places: as `RangeList` takes them. Each range that is taken out may need one more.
+    ///   - overflow: what becomes of ranges beyond the places.
+    public init(_ places: RangeList.Places, whenFull overflow: RangeList.Overflow) {
+        list = unsafe RangeList(places, whenFull: overflow)
+    }
     /// - Precondition: `index` is below `count`.
-    public subscript(index: Int) -> RegisterRange { mutating get { list[index] } }
-    public var count: Int { mutating get { list.count } }
-    /// Bytes that were left out: since the set is full, or by `leaveOut`.
-    public var lost: UInt64 { mutating get { list.lost &+ trimmed } }
+    public subscript(index: Int) -> RegisterRange {
+        mutating get {
+            list.order()
+            return list[index]
+        }
+    }
+    public var count: Int {
+        mutating get {
+            list.order()
+            return list.count
+        }
+    }
+    /// Bytes that were left out: for want of places, or by `leaveOut`.
+    public var lost: UInt64 { list.lost &+ trimmed }
+    /// Whether there were more ranges than places.
+    public var isCut: Bool { list.isCut }
 
-    // Members that only read are `mutating` as well: otherwise each use would copy the whole set to the stack.
+    // Members that only read are `mutating` as well: they put the ranges in order first.
 
     public var bytes: UInt64 {
         mutating get {
-            var sum: UInt64 = 0
-            for index in 0..<list.count { sum &+= list[index].size }
-            return sum
+            list.order()
+            return list.bytes(above: 0)
         }
     }
 
@@ -40,45 +55,85 @@ public struct MemoryMap {
     /// Takes out every page that a range touches.
     public mutating func remove(pagesAround base: UInt64, _ size: UInt64) {
         let pages = RegisterRange(base: base, size: size).pages
-        if size == 0 { return }
-        var index = 0
-        while index < list.count {  // each range once, and the two parts of one that is split
-            let range = list[index]
-            if range.end <= pages.lowerBound || range.base >= pages.upperBound {
-                index += 1
-                continue
-            }
-            list.remove(at: index)
-            if range.base < pages.lowerBound { list.insert(range.base, pages.lowerBound) }
-            if range.end > pages.upperBound { list.insert(pages.upperBound, range.end) }
-        }
+        if size > 0 { _ = list.remove(pages.lowerBound, pages.upperBound) }
     }
 
     /// Takes out the pages from `start` up to `end`, and counts them as lost.
     public mutating func leaveOut(_ start: UInt64, _ end: UInt64) {
-        let before = bytes
-        remove(pagesAround: start, end - start)
-        trimmed &+= before - bytes
+        let pages = RegisterRange(base: start, size: end - start).pages
+        trimmed &+= list.remove(pages.lowerBound, pages.upperBound)
     }
 
-    /// Takes out the largest range and returns it; nil if none is left.
-    public mutating func takeLargest() -> RegisterRange? {
-        if list.count == 0 { return nil }
-        var largest = 0
-        for index in 1..<list.count where list[index].size > list[largest].size { largest = index }
-        defer { list.remove(at: largest) }
-        return list[largest]
+    /// Page tables that the ends of ranges need: an end inside a GiB, or inside 2 MiB, needs one,
+    /// unless the end before needs the same.
+    public var tables: UInt64 {
+        mutating get { ends(inside: 1 << 30) + ends(inside: 2 << 20) }
+    }
+    private mutating func ends(inside block: UInt64) -> UInt64 {
+        var tables: UInt64 = 0
+        var covered = UInt64.max
+        func add(_ end: UInt64) {
+            let start = end & ~(block - 1)
+            if end == start || covered == start { return }
+            tables += 1
+            covered = start
+        }
+        for index in 0..<count {
+            add(list[index].base)
+            add(list[index].end)
+        }
+        return tables
+    }
+
+    /// Leaves out the ends of ranges for which there are no page tables.
+    public mutating func trim(toTables count: UInt64) {
+        var tables = count
+        trim(to: 1 << 30, &tables)
+        trim(to: 2 << 20, &tables)
+    }
+    private mutating func trim(to block: UInt64, _ tables: inout UInt64) {
+        var covered = UInt64.max
+        func covers(_ end: UInt64) -> Bool {
+            let start = end & ~(block - 1)
+            if end == start || covered == start { return true }
+            if tables == 0 { return false }
+            tables -= 1
+            covered = start
+            return true
+        }
+        var index = 0
+        while index < self.count {  // at most three times for each range
+            let range = self[index]
+            if !covers(range.base) {
+                leaveOut(range.base, min(range.end, (range.base | (block - 1)) + 1))
+            } else if !covers(range.end) {
+                leaveOut(range.end & ~(block - 1), range.end)
+            } else {
+                index += 1
+            }
+        }
+    }
+
+    /// Calls `body` for each range, the largest first, and empties the set.
+    ///
+    /// - Complexity: O(n log n).
+    public mutating func takeAll(_ body: (RegisterRange) -> Void) {
+        list.order()
+        list.orderBySize()
+        while list.count > 0 { body(list.removeLast()) }
     }
 
     /// Adds all RAM below `limit` that the tree names, however often.
-    public mutating func add(memoryOf machine: MachineDescription, below limit: UInt64) {
+    public mutating func add(memoryOf machine: borrowing MachineDescription, below limit: UInt64) {
         for index in 0..<machine.memory.count {
             let range = machine.memory[index]
-            if range.base < limit { add(pagesWithin: range.base, min(range.size, limit - range.base)) }
+            if range.base < limit {
+                add(pagesWithin: range.base, min(range.size, limit - range.base))
+            }
         }
     }
     /// Takes out what must not be handed out.
-    public mutating func remove(reservationsOf machine: MachineDescription) {
+    public mutating func remove(reservationsOf machine: borrowing MachineDescription) {
         for index in 0..<machine.reserved.count {
             remove(pagesAround: machine.reserved[index].base, machine.reserved[index].size)
         }
@@ -86,6 +141,7 @@ public struct MemoryMap {
 
     /// Joins ranges that are at most `gap` bytes apart, where nothing of `keep` lies between them.
     public mutating func join(gap: UInt64, avoiding keep: inout MemoryMap) {
+        list.order()
         if list.count == 0 { return }
         var kept = 0
         for index in 1..<list.count {
@@ -102,14 +158,19 @@ public struct MemoryMap {
         list.truncate(to: kept + 1)
     }
 
+    /// - Complexity: O(log n) of a set in order.
     public mutating func overlaps(_ start: UInt64, _ end: UInt64) -> Bool {
-        for index in 0..<list.count where list[index].base < end && list[index].end > start { return true }
-        return false
+        list.order()
+        let index = list.firstIndex(endingAbove: start)
+        return index < list.count && list[index].base < end
     }
 
     /// Whether one range of this set holds all bytes from `start` up to `end`.
+    ///
+    /// - Complexity: O(log n) of a set in order.
     public mutating func contains(_ start: UInt64, _ end: UInt64) -> Bool {
-        for index in 0..<list.count where list[index].base <= start && list[index].end >= end { return true }
-        return false
+        list.order()
+        let index = list.firstIndex(endingAbove: start)
+        return index < list.count && list[index].base <= start && list[index].end >= end
     }
 }

@@ -1,9 +1,14 @@
-// Ranges of addresses, sorted and joined. A tree may name any number of them. Ranges beyond the
-// places cost memory: the boot goes on, and reserved memory stays reserved.
+// Ranges of addresses, sorted and joined, in memory that the caller provides. A tree may name any
+// number of ranges, in any order. Ranges beyond the places cost memory: the boot goes on, and
+// reserved memory stays reserved.
 
 /// Ranges in ascending order that neither overlap nor touch.
-public struct RangeList {
-    /// What becomes of ranges beyond `capacity`.
+///
+/// `insert` only collects. `order` sorts and joins, and must come before the ranges are read.
+@safe public struct RangeList: ~Copyable {
+    public typealias Places = UnsafeMutableBufferPointer<RegisterRange>
+
+    /// What becomes of ranges beyond the places.
     public enum Overflow: Sendable {
         /// The smallest range is left out: for memory, which is not used then.
         case leaveOut
@@ -11,104 +16,192 @@ public struct RangeList {
         /// may get.
         case widen
     }
-    /// The ranges that have places. Boot holds five lists on its stack. More places would help
-    /// little: 48 page tables map the ends of ranges, and the root task's list of memory and
-    /// devices is one page of some 240 entries.
-    public static let capacity = 64
-    private var ranges: InlineArray<64, RegisterRange>
+    /// A tree of `DeviceTree.maximumBytes` names at most this many ranges: each takes 8 bytes.
+    public static var maximum: Int { DeviceTree.maximumBytes / 8 }
+
+    private let places: Places
+    private let overflow: Overflow
+    private var isOrdered = true
     public private(set) var count = 0
+    /// How often a range with bytes was inserted: more places than that no list needs, but for one.
+    public private(set) var inserted = 0
     /// Bytes that were left out.
     public private(set) var lost: UInt64 = 0
-    private let overflow: Overflow
+    /// Whether there were more ranges than places.
+    public private(set) var isCut = false
 
-    public init(whenFull overflow: Overflow) {
-        ranges = InlineArray(repeating: RegisterRange(base: 0, size: 0))
+    /// - Parameter places: at least 2. One stays free between two calls. The caller keeps them for
+    ///   as long as the list is used.
+    public init(_ places: Places, whenFull overflow: Overflow) {
+        unsafe self.places = places
         self.overflow = overflow
     }
 
-    /// - Precondition: `index` is below `count`.
+    /// - Precondition: `index` is below `count`, and the list is in order.
     public internal(set) subscript(index: Int) -> RegisterRange {
-        get { ranges[index] }
-        set { ranges[index] = newValue }
+        // Safety: the caller of `init` keeps the places; an index below `count` is one of them.
+        get { unsafe places[index] }
+        nonmutating set { unsafe places[index] = newValue }
     }
 
     /// Adds a range; one that has no bytes changes nothing.
+    ///
+    /// - Complexity: O(1) while there are places; O(n log n) where the list must be joined for one.
     public mutating func insert(_ range: RegisterRange) {
         if range.size > 0 { insert(range.base, range.end) }
     }
 
     /// Adds the addresses from `start` up to `end`.
-    ///
-    /// - Complexity: O(`capacity`).
     mutating func insert(_ start: UInt64, _ end: UInt64) {
-        var place = 0
-        while place < count && ranges[place].end < start { place += 1 }  // at most `count` rounds
-        if place == count || ranges[place].base > end { return add(start, end, at: place) }
-        ranges[place] = RegisterRange(
-            base: min(start, ranges[place].base), end: max(end, ranges[place].end))
-        // Those that the range reaches now.
-        while place + 1 < count && ranges[place + 1].base <= ranges[place].end {  // at most `count`
-            ranges[place] = RegisterRange(
-                base: ranges[place].base, end: max(ranges[place].end, ranges[place + 1].end))
-            remove(at: place + 1)
-        }
-    }
-
-    /// Adds a range that touches no other.
-    private mutating func add(_ start: UInt64, _ end: UInt64, at place: Int) {
-        if count == RangeList.capacity { return makeRoom(start, end) }
-        var index = count
-        while index > place {  // at most `count` rounds
-            ranges[index] = ranges[index - 1]
-            index -= 1
-        }
-        ranges[place] = RegisterRange(base: start, end: end)
-        count += 1
-    }
-
-    private mutating func makeRoom(_ start: UInt64, _ end: UInt64) {
-        switch overflow {
-        case .leaveOut:
-            var smallest = 0
-            for index in 1..<count where ranges[index].size < ranges[smallest].size {
-                smallest = index
-            }
-            if end - start <= ranges[smallest].size {
-                lost &+= end - start
+        inserted += 1
+        if count > 0 {
+            let last = self[count - 1]
+            if start >= last.base && start <= last.end {
+                self[count - 1] = RegisterRange(base: last.base, end: max(last.end, end))
                 return
             }
-            lost &+= ranges[smallest].size
-            remove(at: smallest)
-            insert(start, end)
-        case .widen:
-            var closest = 0
-            for index in 1..<(count - 1) where gap(behind: index) < gap(behind: closest) {
-                closest = index
+            if start < last.base { isOrdered = false }
+        }
+        self[count] = RegisterRange(base: start, end: end)
+        count += 1
+        keepOnePlace()
+    }
+
+    /// Sorts the ranges, and joins those that overlap or touch.
+    ///
+    /// - Complexity: O(n log n); O(1) where the list is in order.
+    public mutating func order() {
+        if isOrdered { return }
+        isOrdered = true
+        sort { $0.base < $1.base }
+        var last = 0
+        for index in 1..<max(count, 1) {
+            let next = self[index]
+            if next.base <= self[last].end {
+                let end = max(self[last].end, next.end)
+                self[last] = RegisterRange(base: self[last].base, end: end)
+            } else {
+                last += 1
+                self[last] = next
             }
-            ranges[closest] = RegisterRange(
-                base: ranges[closest].base, end: ranges[closest + 1].end)
-            remove(at: closest + 1)
-            insert(start, end)
+        }
+        count = min(count, last + 1)
+    }
+
+    /// Sorts the ranges by size. The list is only good for `removeLast` then.
+    mutating func orderBySize() { sort { $0.size < $1.size || $0.size == $1.size && $0.base > $1.base } }
+
+    /// Heap sort: it needs no memory, and its worst case is not far from its best.
+    private func sort(_ precedes: (RegisterRange, RegisterRange) -> Bool) {
+        func swap(_ place: Int, _ other: Int) { (self[place], self[other]) = (self[other], self[place]) }
+        func sink(_ first: Int, _ length: Int) {
+            var place = first
+            while 2 * place + 1 < length {  // at most log2(`length`) rounds
+                var child = 2 * place + 1
+                if child + 1 < length && precedes(self[child], self[child + 1]) { child += 1 }
+                if !precedes(self[place], self[child]) { return }
+                swap(place, child)
+                place = child
+            }
+        }
+        for place in (0..<(count / 2)).reversed() { sink(place, count) }
+        for length in (1..<max(count, 1)).reversed() {
+            swap(0, length)
+            sink(0, length)
         }
     }
-    private func gap(behind index: Int) -> UInt64 { ranges[index + 1].base - ranges[index].end }
 
-    mutating func remove(at place: Int) {
+    /// Frees a place where none is left.
+    private mutating func keepOnePlace() {
+        if unsafe count < places.count { return }
+        order()
+        if unsafe count < places.count { return }
+        isCut = true
+        var best = 0
+        switch overflow {
+        case .leaveOut:
+            for index in 1..<count where self[index].size < self[best].size { best = index }
+            lost &+= self[best].size
+            remove(at: best)
+        case .widen:
+            for index in 1..<(count - 1) where gap(behind: index) < gap(behind: best) {
+                best = index
+            }
+            self[best] = RegisterRange(base: self[best].base, end: self[best + 1].end)
+            remove(at: best + 1)
+        }
+    }
+    private func gap(behind index: Int) -> UInt64 { self[index + 1].base - self[index].end }
+
+    private mutating func remove(at place: Int, _ length: Int = 1) {
+        if length == 0 { return }
+        count -= length
+        for index in place..<max(count, place) { self[index] = self[index + length] }
+    }
+    mutating func removeLast() -> RegisterRange {
         count -= 1
-        for index in place..<count { ranges[index] = ranges[index + 1] }
+        return self[count]
     }
     /// Drops the ranges from `length` on.
     mutating func truncate(to length: Int) { count = length }
 
-    func overlaps(_ range: RegisterRange) -> Bool {
-        for index in 0..<count where ranges[index].overlaps(range) { return true }
+    /// Takes out the addresses from `start` up to `end`.
+    ///
+    /// - Returns: how many bytes of them were in the list.
+    /// - Complexity: O(n), of which the search takes O(log n).
+    mutating func remove(_ start: UInt64, _ end: UInt64) -> UInt64 {
+        order()
+        var place = firstIndex(endingAbove: start)
+        if place == count || self[place].base >= end { return 0 }
+        let range = self[place]
+        if range.base < start {
+            self[place] = RegisterRange(base: range.base, end: start)
+            place += 1
+            if range.end > end {
+                var index = count
+                while index > place {  // at most `count` rounds
+                    self[index] = self[index - 1]
+                    index -= 1
+                }
+                self[place] = RegisterRange(base: end, end: range.end)
+                count += 1
+                keepOnePlace()
+                return end - start
+            }
+        }
+        var removed = place > 0 && range.base < start ? range.end - start : 0
+        var behind = place
+        while behind < count && self[behind].end <= end {  // at most `count` rounds
+            removed &+= self[behind].size
+            behind += 1
+        }
+        if behind < count && self[behind].base < end {
+            removed &+= end - self[behind].base
+            self[behind] = RegisterRange(base: end, end: self[behind].end)
+        }
+        remove(at: place, behind - place)
+        return removed
+    }
+    /// The first range that ends above an address; `count` if none does.
+    func firstIndex(endingAbove address: UInt64) -> Int {
+        var low = 0
+        var high = count
+        while low < high {  // at most log2(`count`) + 1 rounds
+            let middle = (low + high) / 2
+            if self[middle].end > address { high = middle } else { low = middle + 1 }
+        }
+        return low
+    }
+
+    public func overlaps(_ range: RegisterRange) -> Bool {
+        for index in 0..<count where self[index].overlaps(range) { return true }
         return false
     }
     /// Bytes from `limit` on.
     public func bytes(above limit: UInt64) -> UInt64 {
         var sum: UInt64 = 0
-        for index in 0..<count where ranges[index].end > limit {
-            sum &+= ranges[index].end - max(ranges[index].base, limit)
+        for index in 0..<count where self[index].end > limit {
+            sum &+= self[index].end - max(self[index].base, limit)
         }
         return sum
     }

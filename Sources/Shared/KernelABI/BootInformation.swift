@@ -1,5 +1,5 @@
-// The kernel's information for the root task: one read-only page. Its address is in x0 when the
-// root task starts.
+// The kernel's information for the root task: read-only pages, as many as it takes to list all
+// regions. Their address is in x0 when the root task starts.
 
 /// The root task's first slots.
 @frozen public enum RootSlot {
@@ -29,7 +29,7 @@
     }
 }
 
-/// The start of the page; `untypedCount` `UntypedRegion`s follow directly.
+/// The start of the pages; `untypedCount` `UntypedRegion`s follow directly.
 @frozen public struct BootInformation: Sendable {
     public var magic: UInt64
     public var abiVersion: UInt64

@@ -37,7 +37,7 @@ extension TreeReport {
     }
 
     /// Finds the device's driver, and whether that starts: it may, also where the device has damage that it does not care for.
-    func choose(_ device: inout Device, _ node: DeviceNode, _ machine: MachineDescription) {
+    func choose(_ device: inout Device, _ node: DeviceNode, _ machine: borrowing MachineDescription) {
         guard let driver = board?.drivers.first(where: { $0.compatible.contains(where: device.compatible.contains) })
         else { return }
         device.driver = driver.name

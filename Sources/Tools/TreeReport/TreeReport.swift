@@ -102,20 +102,33 @@ public struct TreeReport: Sendable {
 
     private mutating func read(_ tree: DeviceTree) {
         model = tree.root.property("model").map { strings($0).first ?? "" } ?? ""
-        var machine = MachineDescription()
+        // Each range takes 8 bytes of the tree or more, so that all that it names have a place.
+        let places = tree.size / 8 + 2
+        let room = RangeList.Places.allocate(capacity: 4 * places)
+        defer { unsafe room.deallocate() }
+        unsafe room.initialize(repeating: RegisterRange(base: 0, size: 0))
+        var machine = unsafe MachineDescription(
+            memory: RangeList.Places(rebasing: room[..<places]),
+            reserved: RangeList.Places(rebasing: room[places..<(2 * places)]))
         do throws(DeviceTreeError) {
             tree.describeConsole(&machine)
             try tree.describeMachine(&machine)
         } catch { refusal = makeProblem(error, in: tree) }
         take(machine)
+        var free = unsafe MemoryMap(RangeList.Places(rebasing: room[(2 * places)...]), whenFull: .leaveOut)
+        free.add(memoryOf: machine, below: TreeReport.reach)
+        free.remove(reservationsOf: machine)
+        for index in 0..<free.count { usable.append(free[index]) }
         coreCount = machine.cores.total
-        cores = (0..<machine.cores.count).map { Core(machine.cores[$0], machine, in: tree) }
+        for index in 0..<machine.cores.count {
+            cores.append(Core(machine.cores[index], machine, in: tree))
+        }
         consoleProblem = machine.consoleProblem.map { makeProblem($0, in: tree) }
         devices = devices(of: tree, machine)
         sharedPhandles = sharedPhandles(of: tree)
     }
 
-    private mutating func take(_ machine: MachineDescription) {
+    private mutating func take(_ machine: borrowing MachineDescription) {
         controller = machine.controller
         distributor = machine.distributor
         interface = machine.interface
@@ -123,18 +136,14 @@ public struct TreeReport: Sendable {
         console = machine.consoleKind
         consoleRegisters = machine.console
         power = machine.power
-        memory = (0..<machine.memory.count).map { machine.memory[$0] }
-        reserved = (0..<machine.reserved.count).map { machine.reserved[$0] }
+        for index in 0..<machine.memory.count { memory.append(machine.memory[index]) }
+        for index in 0..<machine.reserved.count { reserved.append(machine.reserved[index]) }
         unreachable = machine.memory.bytes(above: TreeReport.reach)
-        var map = MemoryMap(whenFull: .leaveOut)
-        map.add(memoryOf: machine, below: TreeReport.reach)
-        map.remove(reservationsOf: machine)
-        usable = (0..<map.count).map { map[$0] }
     }
 }
 
 extension TreeReport.Core {
-    fileprivate init(_ core: CoreDescription, _ machine: MachineDescription, in tree: DeviceTree) {
+    fileprivate init(_ core: CoreDescription, _ machine: borrowing MachineDescription, in tree: DeviceTree) {
         self.path = tree.node(at: core.node).map(nodePath) ?? ""
         affinity = core.affinity == .max ? nil : core.affinity
         switch core.start {
@@ -175,7 +184,7 @@ private func walk(_ tree: DeviceTree, _ body: (DeviceNode) -> Void) {
 }
 
 extension TreeReport {
-    private func devices(of tree: DeviceTree, _ machine: MachineDescription) -> [Device] {
+    private func devices(of tree: DeviceTree, _ machine: borrowing MachineDescription) -> [Device] {
         var devices: [Device] = []
         walk(tree) { node in
             guard node.isEnabled, !machine.drives(controller: node.offset), node.property("reg") != nil,

@@ -88,6 +88,8 @@
 
 // Level-3 tables for the image: 2 MiB each.
 #define SWIFTLET_IMAGE_TABLES 2
+// Boot's lists of ranges, 16 bytes each. Boot turns them into untyped memory.
+#define SWIFTLET_LIST_BYTES 8192
 // Page tables for all other mappings of the kernel. Boot turns the rest into untyped memory.
 #define SWIFTLET_POOL_TABLES 48
 
