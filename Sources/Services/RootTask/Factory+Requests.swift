@@ -175,11 +175,12 @@ extension Factory {
         return UInt64(number) + 1
     }
 
-    private func describeRoot(_ answer: inout FactoryAnswer) {
+    private mutating func describeRoot(_ answer: inout FactoryAnswer) {
         var record = TaskRecord(name: [0, 0, 0, 0])
         record.phase = .running
         record.generation = 1
         record.stackBytes = UInt32(BootInformation.stackBytes)
+        record.stackUsed = stack.usedBytes()
         if let state = try? Thread(RootSlot.thread).information() { record.take(state) }
         write(record, &answer)
     }

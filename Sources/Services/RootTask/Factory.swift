@@ -18,14 +18,13 @@ import UserRuntime
     let asidPool: ASIDPool
     /// The page of `TaskNames`.
     let namesPage: Slot
+    var stack: RootStack
     let console = RootConsole()
     var tasks: [TaskState] = []
     var refusals = Refusals()
     /// Whether the faults of all tasks come here, since there is no supervisor.
     var isWatching = false
     var desk = Desk()
-    /// Loads that are under way within another one's.
-    var nesting = 0
 
     // Finding
 

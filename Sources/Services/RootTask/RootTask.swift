@@ -56,7 +56,7 @@ private func makeFactory(_ page: UnsafePointer<BootInformation>) throws(FactoryF
     guard let manifest = unsafe chooseManifest(boot, bundle, RootConsole()) else { throw FactoryFailure(.noSuchBinary) }
     return unsafe Factory(
         boot: boot, bundle: bundle, manifestFile: manifest, memory: memory, slots: slots,
-        window: window, own: own, asidPool: ASIDPool(pool), namesPage: names)
+        window: window, own: own, asidPool: ASIDPool(pool), namesPage: names, stack: RootStack())
 }
 
 func mapOwn(_ frame: Slot, at address: UInt64, _ memory: inout RootMemory, _ slots: inout RootSlots)

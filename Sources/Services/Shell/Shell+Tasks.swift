@@ -120,7 +120,7 @@ extension Shell {
         table.row([
             number(0), Text("root").bytes, Text(state(record)).bytes, number(UInt64(record.basePriority)),
             number(UInt64(record.effectivePriority)), number(1), seconds(record.processorTicks),
-            number(UInt64(record.stackBytes)), Text("-").bytes,
+            number(UInt64(record.stackBytes)), number(UInt64(record.stackUsed)),
         ])
     }
 

@@ -57,7 +57,7 @@
     /// Bytes of RAM that the kernel keeps for itself.
     public var kernelBytes: UInt64
 
-    /// Bytes of the root task's stack.
+    /// Bytes of the root task's stack, which ends at a multiple of them.
     @inlinable public static var stackBytes: UInt64 { 0x2_0000 }
     @inlinable public static var magic: UInt64 { 0x5357_4946_544c_4554 }  // "SWIFTLET"
     @inlinable public init() {

@@ -11,12 +11,17 @@ import UserRuntime
     var server = Server(information)
     let name = Name(
         information.name[0], information.name[1], information.name[2], information.name[3])
+    // It faults at once when it is told to, though it is loaded late.
+    if name.word0 & 0xffff_ffff == nest & 0xffff_ffff && name != Name("nester") {
+        try? Thread(StartSlot.thread).setPriority(200, maximum: 200)
+    }
     if information.generation == 2 {
         if name == Name("greedy") { crashAndCompute() }
         if name == Name("fury") { compute(milliseconds: 3000) }
         if name == Name("hider") { computeHidden() }
         if name == Name("busy") { computeInTurns() }
         if name == Name("sleeper") { waitForEver() }
+        if name == Name("nester") { crashTheNest() }
         if name == Name("mute") { for _ in 0..<4 { say("nobody reads this") } }
     }
     while true { server.reply(RegisterMessage(server.next()[0])) }
@@ -30,6 +35,24 @@ private func crashAndCompute() {
     compute(milliseconds: 3000)
     say("greedy has computed")
 }
+
+/// Has nine tasks crash, the least urgent first: each is loaded anew a millisecond later, and meanwhile the next one is.
+private func crashTheNest() {
+    var places: [UInt64] = []
+    for index in 0..<9 as Range<UInt64> {
+        guard let place = number(of: Name(nest + index << 32, 0, 0, 0)) else { return say("there is no nest") }
+        places.append(place)
+    }
+    for place in places {
+        _ = try? Endpoint(StartSlot.supervisor).call(RegisterMessage(SupervisorRequest.crash, place))
+        // It faults now.
+        _ = try? Notification(StartSlot.notification).wait(deadline: .after(.microseconds(50)))
+    }
+    say("nine tasks crashed")
+}
+
+/// `nest1`.
+private let nest: UInt64 = 0x31_7473_656e
 
 private func compute(milliseconds: UInt64) {
     let end = Instant.after(milliseconds: milliseconds)
