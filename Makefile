@@ -38,7 +38,7 @@ NUISANCES := nuisance-console nuisance-power nuisance-flood nuisance-options
 
 .DEFAULT_GOAL := help
 .PHONY: $(NUISANCES) help deps toolchain tool build tests-bundle bench-image system-tests-image test-images run test test-host explorer explore test-target test-system \
-        test-trees test-firmware test-debian-trees test-boards test-verbs matrix mutation bench debug wcet lint format size clean
+        test-lock test-trees test-firmware test-debian-trees test-boards test-verbs matrix mutation bench debug wcet lint format size clean
 
 help: ## List the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F'\t' '{ printf "  make %-17s %s\n", $$1, $$2 }'
@@ -129,6 +129,10 @@ explorer: deps
 explore: explorer ## Enumerate all steps of small systems, and compare fast and general path (STATES=n a system and in all)
 	@$(EXPLORER) explore $(STATES)
 	@$(EXPLORER) agree $(STATES)
+
+test-lock: ## Litmus tests of the kernel lock's instructions, on the Armv8 memory model
+	@mkdir -p build
+	@Tests/LockOrder/check build/test-lock.totals
 
 test-target: tests-bundle ## Tests on the target under QEMU: virt, and the boards that it has (TEST=name runs one)
 	@platform/fetch-qemu

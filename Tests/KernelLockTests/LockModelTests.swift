@@ -115,11 +115,15 @@ private struct LockModel {
         return [next]
     }
 
-    /// The holder sees a more urgent core if and only if one waits.
+    /// The holder, at work for any urgency up to its own request's, sees a more urgent core if and
+    /// only if one waits.
     private mutating func look(_ state: State, _ core: Int, _ byte: UInt8) {
         var copy = state
-        let isSurpassed = apply(&copy, core) { $0.isSurpassed(urgency(byte)) }
-        expect(isSurpassed == state.phases.contains(where: { $0.waiting > byte }), "look", state)
+        for work in urgencies where work <= byte {
+            let isSurpassed = apply(&copy, core) { $0.isSurpassed(urgency(work)) }
+            let waits = state.phases.contains { $0.waiting > work }
+            expect(isSurpassed == waits, "look", state)
+        }
     }
 
     private mutating func clear(_ state: State, _ core: Int) -> State {
