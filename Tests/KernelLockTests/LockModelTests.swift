@@ -32,16 +32,42 @@ private struct State: Hashable {
     }
 }
 
+/// What a wrong lock would do. The model must find each.
+enum PlantedFault: CaseIterable, Sendable {
+    /// A core that waits writes a less urgent request over its own.
+    case lowers
+    /// A core that releases grants the lock while its own request still stands.
+    case grantsBeforeItClears
+    case grantsTwo
+    /// The next of equals is counted from the core that releases, not from the last turn.
+    case countsFromTheReleasingCore
+    case grantsTheLeastUrgent
+    case grantsNobody
+
+    /// How the violation that it causes begins.
+    var violation: String {
+        switch self {
+        case .lowers: "the request differs"
+        case .grantsBeforeItClears, .grantsTwo: "two holders"
+        case .countsFromTheReleasingCore: "two turns"
+        case .grantsTheLeastUrgent: "not the most urgent"
+        case .grantsNobody: "nobody is granted"
+        }
+    }
+}
+
 /// A model with this many cores, whose requests have these urgencies.
 private struct LockModel {
     let cores: Int
     let urgencies: [UInt8]
+    var fault: PlantedFault?
     var seen: Set<State> = []
     var violations: [String] = []
 
-    init(cores: Int, urgencies: [UInt8]) {
+    init(cores: Int, urgencies: [UInt8], fault: PlantedFault? = nil) {
         self.cores = cores
         self.urgencies = urgencies
+        self.fault = fault
     }
 
     mutating func explore() {
@@ -51,6 +77,7 @@ private struct LockModel {
             for core in 0..<cores {
                 for next in steps(state, core) where seen.insert(next).inserted {
                     check(next)
+                    if fault == nil && cores < 4 { expect(isDrained(next), "for ever", next) }
                     open.append(next)
                 }
             }
@@ -64,8 +91,10 @@ private struct LockModel {
         case .waiting(let byte):
             return urgencies.filter { $0 > byte }.map { raise(state, core, $0) }
                 + accept(state, core, byte)
+                + (fault == .lowers && byte > 1 ? [lower(state, core)] : [])
         case .holding(let byte):
             look(state, core, byte)
+            if fault == .grantsBeforeItClears { return [grantEarly(state, core)] }
             return [clear(state, core)]
         case .passing(let bits): return [pass(state, core, LockWord(bits: bits))]
         }
@@ -137,7 +166,14 @@ private struct LockModel {
 
     private mutating func pass(_ state: State, _ core: Int, _ waiting: LockWord) -> State {
         var next = state
-        apply(&next, core) { $0.pass(to: waiting) }
+        if fault == .countsFromTheReleasingCore { next.memory.setTurn(inBand: false, core) }
+        switch fault {
+        case .grantsNobody: break
+        case .grantsTheLeastUrgent:
+            if let least = others(waiting).min(by: { $0.1 < $1.1 }) { next.memory.grant(least.0) }
+        case .grantsTwo: for other in others(waiting) { next.memory.grant(other.0) }
+        default: apply(&next, core) { $0.pass(to: waiting) }
+        }
         next.phases[core] = .outside
         guard let chosen = (0..<cores).first(where: { next.memory.isGranted($0) }) else {
             violations.append("nobody is granted: \(state)")
@@ -156,6 +192,46 @@ private struct LockModel {
             next.passed[other] |= bit
         }
         return next
+    }
+
+    // Planted faults
+
+    private func lower(_ state: State, _ core: Int) -> State {
+        var next = state
+        _ = next.memory.clear(core)
+        _ = next.memory.raise(core, to: .belowBand)
+        return next
+    }
+
+    private func grantEarly(_ state: State, _ core: Int) -> State {
+        var next = state
+        var waiting = state.memory.word
+        waiting.clear(core)
+        if let first = others(waiting).first, !state.memory.isGranted(first.0) {
+            next.memory.grant(first.0)
+        }
+        return next
+    }
+
+    /// The cores that wait, and their urgencies.
+    private func others(_ waiting: LockWord) -> [(Int, Urgency)] {
+        (0..<cores).map { ($0, waiting.urgency(of: $0)) }.filter { $0.1 != .none }
+    }
+
+    /// Whether all that wait get the lock, one after the other, if no core asks anew.
+    private mutating func isDrained(_ state: State) -> Bool {
+        var state = state
+        for _ in 0..<3 * cores {
+            for core in 0..<cores {
+                switch state.phases[core] {
+                case .outside: break
+                case .waiting(let byte): state = accept(state, core, byte).first ?? state
+                case .holding: state = clear(state, core)
+                case .passing(let bits): state = pass(state, core, LockWord(bits: bits))
+                }
+            }
+        }
+        return state.phases.allSatisfy { $0 == .outside } && state.memory.word.isFree
     }
 
     /// What holds in every state.
@@ -180,7 +256,7 @@ private struct LockModel {
             expect(phase.waiting != 0 || !memory.isGranted(core), "a grant of no core", state)
         }
         expect(owners <= 1, "two holders", state)
-        expect(memory.word.isFree == (owners == 0), "the word is 0 if and only if it is free", state)
+        expect(memory.word.isFree == (owners == 0), "the word tells the wrong state", state)
         expect(owners == 1 || state.phases.allSatisfy { $0.waiting == 0 }, "a lost request", state)
     }
 
@@ -201,5 +277,11 @@ private struct LockModel {
         #expect(model.violations == [])
         #expect(model.seen.count > states)
         print("lock model: \(cores) cores: \(model.seen.count) states")
+    }
+
+    @Test(arguments: PlantedFault.allCases) func plantedFaultIsFound(fault: PlantedFault) {
+        var model = LockModel(cores: 3, urgencies: [1, 128, 255], fault: fault)
+        model.explore()
+        #expect(model.violations.contains { $0.hasPrefix(fault.violation) })
     }
 }
