@@ -79,10 +79,10 @@ SWIFTLET_INLINE uint64_t swiftlet_lock_accept(SwiftletLock *_Nonnull lock, uint6
 SWIFTLET_INLINE uint64_t swiftlet_lock_take(SwiftletLock *_Nonnull lock, uint64_t request) {
     uint64_t word;
     uint32_t failed = 1;
-    __asm__ volatile("1: ldaxr %0, [%2]\n"
+    __asm__ volatile("1: ldaxr %0, [%2]\n"  // bound: 7
                      "   cbnz %0, 2f\n"
                      "   stxr %w1, %3, [%2]\n"
-                     "   cbnz %w1, 1b\n"  // bound: 7
+                     "   cbnz %w1, 1b\n"
                      "2:"
                      : "=&r"(word), "+&r"(failed)
                      : "r"(&lock->word), "r"(request)
@@ -92,14 +92,14 @@ SWIFTLET_INLINE uint64_t swiftlet_lock_take(SwiftletLock *_Nonnull lock, uint64_
 SWIFTLET_INLINE uint64_t swiftlet_lock_raise(
     SwiftletLock *_Nonnull lock, uint64_t mask, uint64_t request) {
     uint64_t word, other, failed;
-    __asm__ volatile("1: ldaxr %0, [%3]\n"
+    __asm__ volatile("1: ldaxr %0, [%3]\n"  // bound: 7
                      "   and %1, %0, %4\n"
                      "   cmp %1, %5\n"
                      "   b.hs 2f\n"
                      "   bic %1, %0, %4\n"
                      "   orr %1, %1, %5\n"
                      "   stxr %w2, %1, [%3]\n"
-                     "   cbnz %w2, 1b\n"  // bound: 7
+                     "   cbnz %w2, 1b\n"
                      "2:"
                      : "=&r"(word), "=&r"(other), "=&r"(failed)
                      : "r"(&lock->word), "r"(mask), "r"(request)
@@ -108,10 +108,10 @@ SWIFTLET_INLINE uint64_t swiftlet_lock_raise(
 }
 SWIFTLET_INLINE uint64_t swiftlet_lock_clear(SwiftletLock *_Nonnull lock, uint64_t mask) {
     uint64_t word, failed;
-    __asm__ volatile("1: ldxr %0, [%2]\n"
+    __asm__ volatile("1: ldxr %0, [%2]\n"  // bound: 7
                      "   bic %0, %0, %3\n"
                      "   stlxr %w1, %0, [%2]\n"
-                     "   cbnz %w1, 1b"  // bound: 7
+                     "   cbnz %w1, 1b"
                      : "=&r"(word), "=&r"(failed)
                      : "r"(&lock->word), "r"(mask)
                      : "memory");
