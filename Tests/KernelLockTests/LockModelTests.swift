@@ -144,14 +144,14 @@ private struct LockModel {
         return [next]
     }
 
-    /// The holder, at work for any urgency up to its own request's, sees a more urgent core if and
-    /// only if one waits.
+    /// The holder, at work for any urgency up to its own request's, passes the lock on if and only
+    /// if a more urgent core waits, or, below the band, any core.
     private mutating func look(_ state: State, _ core: Int, _ byte: UInt8) {
         var copy = state
         for work in urgencies where work <= byte {
-            let isSurpassed = apply(&copy, core) { $0.isSurpassed(urgency(work)) }
-            let waits = state.phases.contains { $0.waiting > work }
-            expect(isSurpassed == waits, "look", state)
+            let shouldPass = apply(&copy, core) { $0.shouldPass(before: urgency(work)) }
+            let waits = state.phases.contains { $0.waiting > (work == 1 ? 0 : work) }
+            expect(shouldPass == waits, "look", state)
         }
     }
 

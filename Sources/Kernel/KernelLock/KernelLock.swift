@@ -58,11 +58,14 @@ public struct KernelLock<Memory: LockMemory> {
     /// - Returns: whether this core holds the lock now.
     @inline(__always) public mutating func isGranted() -> Bool { memory.acceptGrant(core) }
 
-    /// Whether a core waits with a more urgent request than this one, which the holder works for.
-    @inline(__always) public func isSurpassed(_ urgency: Urgency) -> Bool {
+    /// Whether the holder should pass the lock on before its next step, which has this urgency: to
+    /// a more urgent core, or, below the band, to any core. So a long operation below the band takes
+    /// a turn for each of its steps.
+    @inline(__always) public func shouldPass(before urgency: Urgency) -> Bool {
         var waiting = memory.look()
         waiting.clear(core)
-        return !waiting.isFree && waiting.greatest > urgency
+        if waiting.isFree { return false }
+        return !urgency.isInBand || waiting.greatest > urgency
     }
 
     /// Releases the lock: passes it to the most urgent core that waits.
