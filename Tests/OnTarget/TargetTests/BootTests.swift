@@ -26,31 +26,35 @@ private func eachReservation(
     }
 }
 
-func bootTests(_ runner: inout Runner) {
+func bootTests(_ runner: inout Runner, _ information: UnsafePointer<BootInformation>) {
     runner.test("boot.free-memory-is-the-trees") { c throws(Failure) in
-        let base = unsafe UnsafeRawPointer(bitPattern: UInt(c.boot.deviceTreeAddress)).unsafelyUnwrapped
+        let base = unsafe UnsafeRawPointer(bitPattern: UInt(c.boot.deviceTreeAddress))
+            .unsafelyUnwrapped
         // Safety: the kernel mapped that many bytes of the tree there.
         guard let tree = try? unsafe DeviceTree(at: base, limit: Int(c.boot.deviceTreeSize)) else {
             throw Failure(line: #line, text: "no tree", value: 0)
         }
-        var given: UInt64 = 0
-        var regions = 0
-        for index in 0..<UInt32(truncatingIfNeeded: c.boot.untypedCount) {
-            let region = Untyped(Slot(RootSlot.firstUntyped.index + index))
-            guard let information = try? region.information(), !information.isDevice else { continue }
-            let start = information.physicalBase
-            let end = start + 1 << UInt64(information.sizeBits)
-            given += end - start
-            regions += 1
-            try eachReservation(tree) { (place, size) throws(Failure) in
-                if size > 0 && place < end && place + (size - 1) >= start {
+        // Safety: `untypedCount` regions follow the head.
+        let regions = unsafe UnsafeBufferPointer(
+            start: UnsafeRawPointer(information + 1).assumingMemoryBound(to: UntypedRegion.self),
+            count: Int(c.boot.untypedCount))
+        var kept: UInt64 = 0
+        try eachReservation(tree) { (place, size) throws(Failure) in
+            kept += ((place + size + 4095) & ~4095) - (place & ~4095)
+            for index in 0..<regions.count where unsafe size > 0 && regions[index].isDevice == 0 {
+                let start = unsafe regions[index].physicalBase
+                if unsafe place < start + 1 << UInt64(regions[index].sizeBits)
+                    && place + (size - 1) >= start
+                {
                     throw Failure(line: #line, text: "a reservation is given away", value: place)
                 }
             }
         }
-        var kept: UInt64 = 0
-        try eachReservation(tree) { (place, size) throws(Failure) in
-            kept += ((place + size + 4095) & ~4095) - (place & ~4095)
+        var given: UInt64 = 0
+        var count: UInt64 = 0
+        for index in 0..<regions.count where unsafe regions[index].isDevice == 0 {
+            given += unsafe 1 << UInt64(regions[index].sizeBits)
+            count += 1
         }
         try c.expect(given <= c.boot.ramBytes, "more than there is", given)
         // The image, its bundle, the tree, and the objects of the root task.
@@ -58,8 +62,6 @@ func bootTests(_ runner: inout Runner) {
         let console = SystemControl(RootSlot.systemControl)
         console.write(
             "# regions of memory, pages of the list:",
-            [
-                UInt64(regions), (UInt64(c.boot.untypedCount) * 16 + 120 + 4095) / 4096,
-            ] as InlineArray<2, UInt64>)
+            [count, (UInt64(regions.count) * 16 + 120 + 4095) / 4096] as InlineArray<2, UInt64>)
     }
 }

@@ -12,7 +12,7 @@ import UserRuntime
     guard let boot = unsafe UnsafePointer<BootInformation>(bitPattern: information) else { return 1 }
     var runner = unsafe Runner(boot: boot)
     versionTests(&runner)
-    bootTests(&runner)
+    unsafe bootTests(&runner, boot)
     registerTests(&runner)
     lockTests(&runner)
     deviceRegisterTests(&runner)
