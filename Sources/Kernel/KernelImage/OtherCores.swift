@@ -34,7 +34,7 @@ func coreInterrupt() {
 
 /// Stops this core for good if the line is the software interrupt that says so.
 @inline(__always) func takeSoftware(_ line: Int) {
-    if SoftwareInterrupt(line: line) == .stop { swiftlet_halt() }
+    if line & 1023 == SoftwareInterrupt.stop.rawValue { swiftlet_halt() }
 }
 
 /// Stops all other cores. Each does so when it next takes an interrupt.

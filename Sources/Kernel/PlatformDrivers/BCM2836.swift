@@ -59,7 +59,7 @@ public struct BCM2836<Registers: RegisterAccess>: InterruptController {
 
     /// This core's mailboxes, where bits are cleared.
     private var mailboxes: Int {
-        LocalController.clearMailbox + LocalController.mailboxStride * core
+        LocalController.clearMailbox &+ LocalController.mailboxStride &* core
     }
     public var target: CoreTarget { CoreTarget(UInt64(core)) }
 
@@ -72,16 +72,14 @@ public struct BCM2836<Registers: RegisterAccess>: InterruptController {
         if pending & 1 << LocalController.virtualTimer != 0 { return Self.virtualTimer }
         if pending & 1 << LocalController.peripherals != 0 { return acknowledgePeripheral() }
         if pending == 0 { return nil }
-        return acknowledgeLocal(pending.trailingZeroBitCount)
-    }
-    @inline(never) private func acknowledgeLocal(_ line: Int) -> Int {
-        let mailbox = line &- LocalController.firstMailbox
+        let line = Self.firstLocal &+ pending.trailingZeroBitCount
+        let mailbox = line &- Self.firstLocal &- LocalController.firstMailbox
         if mailbox >= 0 && mailbox < 2 {
             local.write32(mailboxes &+ 4 &* mailbox, 0xffff_ffff)
             return mailbox
         }
-        setLocal(Self.firstLocal &+ line, isOpen: false)
-        return Self.firstLocal &+ line
+        setLocal(line, isOpen: false)
+        return line
     }
     @inline(__always) private func acknowledgePeripheral() -> Int? {
         var lines = peripherals.read32(PeripheralController.pending)

@@ -201,9 +201,7 @@ SWIFTLET_INLINE uint64_t swiftlet_emergency_bytes(void) { return SWIFTLET_EMERGE
 SWIFTLET_INLINE uint64_t swiftlet_core_stack(void) { return SWIFTLET_CORE_STACK; }
 SWIFTLET_INLINE uint64_t swiftlet_core_memory_bytes(void) { return SWIFTLET_CORE_MEMORY_BYTES; }
 /// `Kernel<Machine>`, at the start of the first core's block.
-SWIFTLET_INLINE void *_Nonnull swiftlet_kernel_state_address(void) {
-    return (void *)SWIFTLET_CORES_BASE;
-}
+SWIFTLET_SYMBOL(swiftlet_kernel_state)
 
 /// Sizes for the start-up check.
 SWIFTLET_INLINE uint64_t swiftlet_state_bytes(void) { return SWIFTLET_KERNEL_STATE_BYTES; }
