@@ -56,10 +56,14 @@ private final class BootBench {
             &task, PhysicalRange(base: Self.base + 8 << 20, size: 8 << 20), isDevice: false)
         #expect(left == 0)
         let thread = task.thread
-        kernel.pointee.finishBoot(task, kernelBytes: 77)
+        kernel.pointee.finishBoot(task, kernelBytes: 77, coreCount: 4)
         guard let entry = walk(thread, RootLayout.information) else { throw BootError.layout }
         let page = model.memory + Int(entry.address - Self.base)
-        return (thread, page.load(as: BootInformation.self), next)
+        let information = page.load(as: BootInformation.self)
+        // Behind the one region.
+        #expect(page.load(fromByteOffset: 120 + 16, as: UInt64.self) == 4, "the cores that run")
+        #expect(information.coreCountOffset == 136)
+        return (thread, information, next)
     }
     func walk(_ thread: Ref<KernelThread>, _ address: UInt64) -> PageDescriptor? {
         guard let space = thread.spaceSlot.addressSpace,

@@ -87,14 +87,14 @@ private func text(_ build: (inout Text) -> Void) -> String {
                 "boot options ignored: run: it has no value",
                 "boot options ignored: test: these are not the tests",
                 "boot options ignored: console root quiet: unknown;"
-                    + " there are run=\"COMMANDS\" and bench=ROWS",
+                    + " there are run=\"COMMANDS\", bench=ROWS and cores=NUMBER",
             ])
         let hundred = String(repeating: "option=1 ", count: 100)
         let named = Array(repeating: "option", count: 14).joined(separator: " ")
         #expect(
             try complaints(hundred) == [
                 "boot options ignored: \(named) and 86 more: unknown;"
-                    + " there are run=\"COMMANDS\" and bench=ROWS"
+                    + " there are run=\"COMMANDS\", bench=ROWS and cores=NUMBER"
             ])
     }
 

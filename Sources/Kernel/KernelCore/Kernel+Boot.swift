@@ -81,7 +81,8 @@ public enum RootLayout {
     public static var firstFree: UInt64 { 0x8000_0000 }
     /// The number of regions that one page of information has room for.
     public static var fewestRegions: Int {
-        (4096 - MemoryLayout<BootInformation>.size) / MemoryLayout<UntypedRegion>.stride
+        (4096 - MemoryLayout<BootInformation>.size - MemoryLayout<UInt64>.size)
+            / MemoryLayout<UntypedRegion>.stride
     }
     /// The binary logarithm of the number of slots: for the regions, for what the root task needs
     /// to list them, and 3,840 more.
@@ -94,6 +95,7 @@ public enum RootLayout {
     static func informationBytes(regions: Int) -> UInt64 {
         let bytes =
             MemoryLayout<BootInformation>.size &+ regions &* MemoryLayout<UntypedRegion>.stride
+            &+ MemoryLayout<UInt64>.size
         return UInt64(truncatingIfNeeded: (bytes &+ 4095) & ~4095)
     }
     /// Bytes that the root task's objects take for more regions than `fewestRegions`.
@@ -372,11 +374,16 @@ extension Kernel where H: ~Copyable {
     }
 
     /// Completes the information and makes the root task ready: it is the first thread to run.
-    public mutating func finishBoot(_ root: consuming RootTask, kernelBytes: UInt64) {
+    public mutating func finishBoot(
+        _ root: consuming RootTask, kernelBytes: UInt64, coreCount: UInt64 = 1
+    ) {
         root.information.pointee.untypedCount = UInt64(truncatingIfNeeded: root.untypedCount)
         root.information.pointee.firstFreeSlot =
             UInt64(RootSlot.firstUntyped.index) &+ UInt64(truncatingIfNeeded: root.untypedCount)
         root.information.pointee.kernelBytes = kernelBytes
+        // Safety: the information has room for a word after the most regions.
+        unsafe root.information.raw.storeBytes(
+            of: coreCount, toByteOffset: root.information.pointee.coreCountOffset, as: UInt64.self)
         rootThread = root.thread
         core.ready.insert(root.thread)
     }

@@ -41,7 +41,7 @@ extension BootState {
         let text = unsafe map.physical(swiftlet_rodata_end_address()) - image.base - bootCode
         kernel.pointee.noteBoot(
             textBytes: text, dataBytes: kept - text, ticks: swiftlet_read_counter() - entryTicks)
-        kernel.pointee.finishBoot(root, kernelBytes: kept)
+        kernel.pointee.finishBoot(root, kernelBytes: kept, coreCount: coreCount)
     }
 
     /// Counts the regions that the root task gets. What boot gives back at its end, and where it

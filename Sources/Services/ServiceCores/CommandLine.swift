@@ -169,6 +169,8 @@ public struct BootArguments: Equatable, Sendable {
         for pair in pairs {
             if pair.key.matches("run") || pair.key.matches("bench") {
                 if pair.value.isEmpty { lines.append(.ignored(pair.key, ": it has no value")) }
+            } else if pair.key.matches("cores") {
+                // The kernel has read it, and says what is wrong with it.
             } else if pair.key.matches("test") {
                 lines.append(.ignored(pair.key, ": these are not the tests"))
             } else if unknown.bytes.count + pair.key.count < BootArguments.maximumNamedBytes {
@@ -184,7 +186,7 @@ public struct BootArguments: Equatable, Sendable {
             unknown.add(" more")
         }
         if unknown.bytes.isEmpty { return lines }
-        let known: StaticString = ": unknown; there are run=\"COMMANDS\" and bench=ROWS"
+        let known: StaticString = ": unknown; there are run=\"COMMANDS\", bench=ROWS and cores=NUMBER"
         return lines + [.ignored(unknown.bytes, known)]
     }
 

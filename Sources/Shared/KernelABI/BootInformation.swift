@@ -29,7 +29,8 @@
     }
 }
 
-/// The start of the pages; `untypedCount` `UntypedRegion`s follow directly.
+/// The start of the pages; `untypedCount` `UntypedRegion`s follow directly, and then one word: the
+/// number of cores that run (`coreCountOffset`).
 @frozen public struct BootInformation: Sendable {
     public var magic: UInt64
     public var abiVersion: UInt64
@@ -57,6 +58,12 @@
     /// Bytes of RAM that the kernel keeps for itself.
     public var kernelBytes: UInt64
 
+    /// The place of the number of cores that run, from the start. 0 means one core: a task that is
+    /// shown a root task's view.
+    @inlinable public var coreCountOffset: Int {
+        MemoryLayout<BootInformation>.size
+            + Int(truncatingIfNeeded: untypedCount) * MemoryLayout<UntypedRegion>.stride
+    }
     /// Bytes of the root task's stack, which ends at a multiple of them.
     @inlinable public static var stackBytes: UInt64 { 0x2_0000 }
     @inlinable public static var magic: UInt64 { 0x5357_4946_544c_4554 }  // "SWIFTLET"

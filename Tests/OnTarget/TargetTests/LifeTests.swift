@@ -118,6 +118,11 @@ func lifeCycleTests(_ runner: inout Runner) {
 
 func systemTests(_ runner: inout Runner) {
     let system = SystemControl(RootSlot.systemControl)
+    // The machine has as many cores as the command line asks for.
+    let cores = runner.coreCount
+    runner.test("system.number-of-cores") { c throws(Failure) in
+        try c.expect(cores.told == cores.wanted, "another number of cores", cores.told)
+    }
     runner.test("system.statistics") { c throws(Failure) in
         let before = try c.succeed { () throws(KernelError) in try system.statistic(.systemCalls) }
         for _ in 0..<10 { _ = try? CapabilityTable.own.describe(Slot(1500)) }

@@ -25,6 +25,8 @@ struct Runner {
     /// Memory of the running test; reclaimed after it.
     let memory = Untyped(Slot(600))
     private let boot: BootInformation
+    /// The cores that run, and those that the command line asks for.
+    let coreCount: (told: UInt64, wanted: UInt64)
     private var filter = CommandLine()
     private var clock: TestClock = .any
     private var seed: UInt64 = 1
@@ -39,6 +41,11 @@ struct Runner {
         var option = CommandLine()
         option.read(self.boot, "seed=")
         seed = option.number ?? seed
+        option.read(self.boot, "cores=")
+        // Safety: the kernel mapped all pages up to there.
+        let told = unsafe UnsafeRawPointer(boot).load(
+            fromByteOffset: self.boot.coreCountOffset, as: UInt64.self)
+        coreCount = (told, option.number ?? 1)
         option.read(self.boot, "clock=")
         if option.equals("instructions") { clock = .instructions }
         takeMemory(self.boot)
