@@ -2,6 +2,7 @@
 # images, start the emulator. `make help` lists the verbs.
 
 BOARD ?= virt
+CORES ?= 1
 TEST ?= all
 ROWS ?= all
 STATES ?= 1000000
@@ -105,9 +106,9 @@ endif
 
 test-images: tests-bundle system-tests-image
 
-run: build ## Boot on QEMU (BOARD=rpi3 or rpi4 for another board; RUN='ps; poweroff' runs shell commands and exits with the system's status)
+run: build ## Boot on QEMU (BOARD=rpi3 or rpi4 for another board; CORES=4 for more cores; RUN='ps; poweroff' runs shell commands and exits with the system's status)
 	@[ '$(BOARD)' != rpi4 ] || platform/fetch-qemu
-	@$(TOOL) run build/kernel8.img --board $(BOARD) $(if $(CARD),--card '$(CARD)') $(if $(RUN),--run '$(RUN)') $(if $(APPEND),--append '$(APPEND)')
+	@$(TOOL) run build/kernel8.img --board $(BOARD) --cores '$(CORES)' $(if $(CARD),--card '$(CARD)') $(if $(RUN),--run '$(RUN)') $(if $(APPEND),--append '$(APPEND)')
 
 test: ## All tests: host, target, system, trees and firmware under QEMU, the Raspberry Pi, boot matrix, the verbs
 	@Tests/steps
@@ -134,9 +135,9 @@ test-lock: ## Litmus tests of the kernel lock's instructions, on the Armv8 memor
 	@mkdir -p build
 	@Tests/LockOrder/check build/test-lock.totals
 
-test-target: tests-bundle ## Tests on the target under QEMU: virt, and the boards that it has (TEST=name runs one)
+test-target: tests-bundle ## Tests on the target under QEMU: virt, and the boards that it has (TEST=name runs one; CORES=4)
 	@platform/fetch-qemu
-	@$(TOOL) test-target --test '$(TEST)' --boards project --totals build/test-target.totals
+	@$(TOOL) test-target --test '$(TEST)' --cores '$(CORES)' --boards project --totals build/test-target.totals
 
 test-system: system-tests-image ## Tests of the whole system, at its console (TEST=name runs those that start so)
 	@$(TOOL) test-system Tests/OnTarget/system/*.txt README.md docs/reference/shell.md --test '$(TEST)' --totals build/test-system.totals \

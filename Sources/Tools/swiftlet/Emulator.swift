@@ -9,6 +9,8 @@ struct Emulator {
     var machine = "virt,gic-version=2"
     var processor = "cortex-a53"
     var memory = "256M"
+    /// The cores that the kernel is to run on. A board has its own number.
+    var cores = 1
     var kernel: String
     /// A plain binary, without the header of an Image: taken as it is.
     var isPlain = false
@@ -45,18 +47,19 @@ struct Emulator {
         var list = ["-machine", machine, "-display", "none", "-nodefaults", "-no-reboot", "-kernel", kernel]
         list +=
             isRaspberryPi
-            ? Emulator.bothConsoles : ["-cpu", processor, "-smp", "1", "-m", memory, "-serial", "mon:stdio"]
+            ? Emulator.bothConsoles : ["-cpu", processor, "-smp", "\(cores)", "-m", memory, "-serial", "mon:stdio"]
         if let bundle {
             list += ["-device", "loader,file=\(bundle.path),addr=0x\(String(bundle.address, radix: 16)),force-raw=on"]
         }
         if let otherBundle { list += ["-initrd", otherBundle] }
         if let card { list += ["-drive", "file=\(card),if=sd,format=raw,snapshot=on"] }
         if let tree { list += ["-dtb", tree] }
-        if !append.isEmpty { list += ["-append", append] }
+        let words = ([append] + (cores > 1 ? ["cores=\(cores)"] : [])).filter { !$0.isEmpty }
+        if !words.isEmpty { list += ["-append", words.joined(separator: " ")] }
         list += devices
         if isCounted {
             list += ["-icount", "shift=0,sleep=off"]
-            if isRaspberryPi { list += Board.parkedCores }
+            if isRaspberryPi && cores == 1 { list += Board.parkedCores }
         }
         return list
     }

@@ -30,9 +30,16 @@ struct MatrixCommand: ParsableCommand {
         (true, false, 3, "max", "128M"), (true, true, 2, "max", "64M"),
     ]
 
+    /// (GIC, virtualization, cores in the machine, cores wanted).
+    static let coreVariants = [
+        (2, false, 1, 4), (2, false, 2, 2), (2, true, 4, 4), (2, false, 8, 8), (3, true, 1, 4), (3, false, 2, 2),
+        (3, false, 4, 4), (3, true, 8, 8), (2, false, 8, 3),
+    ]
+
     func run() throws {
         var results = Results(kernel: kernel)
         try runVirt(&results)
+        try runCores(&results)
         try runBoards(&results)
         if let totals { try writeFile(Array("\(results.passed) \(results.failed)\n".utf8), to: totals) }
         print("matrix: \(results.passed) passed, \(results.failed) failed, \(results.skipped) skipped")
@@ -56,6 +63,33 @@ struct MatrixCommand: ParsableCommand {
             emulator.processor = processor
             emulator.memory = memory
             try boot(emulator, name, ["GICv\(gic)", expect], &results)
+        }
+    }
+
+    private func runCores(_ results: inout Results) throws {
+        for (gic, virtualization, cores, wanted) in MatrixCommand.coreVariants {
+            let (isOn, count) = (virtualization ? "on" : "off", min(cores, wanted))
+            var emulator = Emulator(kernel: image)
+            emulator.machine = "virt,gic-version=\(gic),virtualization=\(isOn)"
+            emulator.devices = ["-smp", "\(cores)"]
+            let name = "Image virtualization=\(isOn) gic-version=\(gic), \(cores) cores, \(wanted) wanted"
+            emulator.append = "cores=\(wanted)"
+            let told = "swiftlet: \(count) core\(count == 1 ? "" : "s")"
+            try boot(emulator, name, ["GICv\(gic)", expect, told], &results)
+        }
+        for board in Board.all {
+            for owner in Board.TreeOwner.allCases {
+                let name = "\(board.machine) with \(owner.text), 4 cores"
+                if let obstacle = try board.obstacle(owner) {
+                    results.skip(name, obstacle)
+                    continue
+                }
+                var emulator = Emulator(kernel: image)
+                emulator.machine = board.machine
+                emulator.tree = try board.path(of: owner)
+                emulator.cores = 4
+                try boot(emulator, name, [board.finds, expectOnBoards, "swiftlet: 4 cores"], &results)
+            }
         }
     }
 
@@ -92,7 +126,7 @@ struct MatrixCommand: ParsableCommand {
 
     private func boot(_ machine: Emulator, _ name: String, _ expected: [String], _ results: inout Results) throws {
         var emulator = machine
-        emulator.append = append
+        emulator.append = [append, emulator.append].filter { !$0.isEmpty }.joined(separator: " ")
         emulator.isCounted = true
         var missing = Set(expected)
         var status = -1

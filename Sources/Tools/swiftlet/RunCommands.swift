@@ -15,6 +15,7 @@ struct RunCommand: ParsableCommand {
     @Option(help: "virt, or a board that QEMU has: \(Board.all.map(\.name).joined(separator: ", ")).") var board =
         "virt"
     @Option(help: "What is in a board's card slot; left alone.") var card: String?
+    @Option(help: "Cores that the kernel runs on, 1 to 8.") var cores = 1
     @Option(help: "Memory, as QEMU writes it.") var memory = "256M"
     @Option(help: "Machine, as QEMU writes it.") var machine: String?
     @Option(help: "Processor, as QEMU writes it.") var cpu = "cortex-a53"
@@ -28,6 +29,7 @@ struct RunCommand: ParsableCommand {
         }
         var emulator = Emulator(kernel: image)
         emulator.memory = memory
+        emulator.cores = cores
         if let machine { emulator.machine = machine }
         emulator.processor = cpu
         emulator.isCounted = counted

@@ -17,6 +17,7 @@ struct TestTargetCommand: ParsableCommand {
     @Option(help: "Device tree in place of QEMU's own: a source or what dtc made of it.") var tree: String?
     @Option(help: "Then the same tests on each board that QEMU has, with the trees of: project, linux.") var boards:
         Board.TreeOwner?
+    @Option(help: "Cores that the kernel runs on, 1 to 8; a board has 4.") var cores = 1
     @Flag(help: "Only the boards.") var onlyBoards = false
     @Flag(help: "Only by the host's clock, without -icount: tests that count instructions are skipped.")
     var hostClock = false
@@ -73,6 +74,7 @@ struct TestTargetCommand: ParsableCommand {
         emulator.append = "test=\(test)"
         if suite.isCounted { emulator.append += " clock=instructions" }
         emulator.isCounted = suite.isCounted
+        emulator.cores = cores
         var passed = 0
         var failed = 0
         var skipped = 0

@@ -28,6 +28,27 @@ _start:
 #endif
     ldr x0, =TREE
 
+#if defined(MAILBOX) || defined(SPIN_TABLE)
+    // Cores 1 to 3 of a Raspberry Pi 3 wait for an address: in their mailbox 3, or in page 0.
+    mrs x1, mpidr_el1
+    ands x1, x1, #3
+    b.eq 4f
+#ifdef MAILBOX
+    ldr x2, =0x400000cc
+    add x2, x2, x1, lsl #4
+3:  ldr w3, [x2]
+    cbz w3, 3b
+    str w3, [x2]
+#else
+    mov x2, #0xd8
+3:  wfe
+    ldr x3, [x2, x1, lsl #3]
+    cbz x3, 3b
+#endif
+    mov x30, x3
+4:
+#endif
+
 #ifdef AT_EL1
     mov x1, #(1 << 31)          // HCR_EL2.RW
     msr hcr_el2, x1
