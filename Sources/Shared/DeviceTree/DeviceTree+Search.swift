@@ -39,24 +39,32 @@ extension DeviceTree {
         scan(phandle: phandle).flatMap { node(at: Int32(truncatingIfNeeded: $0)) }
     }
 
+    /// Returns the child of that name, straight from the structure block: boot looks for a few nodes
+    /// by path, and asking libfdt for each name on the way took a twentieth of its time.
     private func child(of parent: DeviceNode, _ name: UnsafeRawBufferPointer) -> DeviceNode? {
         var depth = 0
-        var node = self.node(after: parent, depth: &depth)
-        while let current = node, depth > 0 {  // once for each node below the parent
-            if unsafe depth == 1 && isName(current.name, name) { return current }
-            node = self.node(after: current, depth: &depth)
+        var next = scan(after: Int(parent.offset), depth: &depth)
+        while let offset = next, depth > 0 {  // once for each node below the parent
+            if unsafe depth == 1 && isNamed(offset, name) {
+                return DeviceNode(
+                    tree: self, offset: Int32(truncatingIfNeeded: offset),
+                    ancestors: parent.ancestors?.child(of: parent))
+            }
+            next = scan(after: offset, depth: &depth)
         }
         return nil
     }
 
-    /// Is `name` what `wanted` asks for, which may leave out the unit address?
-    private func isName(_ name: UnsafeRawBufferPointer, _ wanted: UnsafeRawBufferPointer) -> Bool {
-        if name.count < wanted.count { return false }
+    /// Whether the node's name is what `wanted` asks for, which may leave out the unit address.
+    private func isNamed(_ offset: Int, _ wanted: UnsafeRawBufferPointer) -> Bool {
+        let start = offset + 4
         var hasAddress = false
         for index in 0..<wanted.count {
-            if unsafe name[index] != wanted[index] { return false }
-            if unsafe wanted[index] == UInt8(ascii: "@") { hasAddress = true }
+            let character = unsafe wanted[index]
+            if byte(start + index) != character { return false }
+            if character == UInt8(ascii: "@") { hasAddress = true }
         }
-        return unsafe name.count == wanted.count || !hasAddress && name[wanted.count] == UInt8(ascii: "@")
+        let end = byte(start + wanted.count)
+        return end == 0 || !hasAddress && end == UInt8(ascii: "@")
     }
 }
