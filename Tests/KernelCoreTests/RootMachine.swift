@@ -105,7 +105,8 @@ final class RootMachine {
         var factory = Factory(
             boot: boot, bundle: BundleReader(boot: boot),
             manifestFile: UnsafeBufferPointer(start: nil, count: 0), memory: memory, slots: slots,
-            window: root, own: own, asidPool: .init(pool), namesPage: names)
+            window: root, own: own, asidPool: .init(pool), namesPage: names,
+            stack: ModelStack().stack)
         for name in ["supervisor", "first", "second"] as [StaticString] {
             var description = RootMachine.description(Name(name))
             if name.utf8CodeUnitCount == 5 { change(&description) }

@@ -10,9 +10,15 @@ struct RootStack {
     /// A frame may leave this many pages without a word that is not zero.
     private static var gap: UInt { 2 }
 
+    /// The stack that the caller runs on, which ends at a multiple of its bytes.
     init() {
         let place = RootStack.pointer
-        bottom = place & ~(UInt(BootInformation.stackBytes) - 1)
+        self.init(bottom: place & ~(UInt(BootInformation.stackBytes) - 1), used: place)
+    }
+
+    /// The stack from `bottom` on, which is in use from `place` on.
+    init(bottom: UInt, used place: UInt) {
+        self.bottom = bottom
         lowest = place & ~(RootStack.pageBytes - 1)
     }
 
@@ -30,7 +36,7 @@ struct RootStack {
     }
 
     /// Bytes below the caller's frame.
-    var remainingBytes: UInt { RootStack.pointer - bottom }
+    var remainingBytes: UInt { RootStack.pointer &- bottom }
 
     /// An address in the frame of a caller, or below it.
     private static var pointer: UInt {
