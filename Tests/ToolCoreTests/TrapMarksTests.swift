@@ -1,11 +1,27 @@
 // Checks of the compiler get the number of their cause.
 
+import Foundation
 import KernelABI
 import XCTest
 
 @testable import ToolCore
 
 final class TrapMarksTests: XCTestCase {
+    func testTheRuntimesOwnCodesAreThoseOfTheABI() throws {
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+        let header = root.appendingPathComponent("Sources/User/CUserEntry/include/TrapCodes.h")
+        let text = try String(contentsOf: header, encoding: .utf8)
+        for (name, code) in [
+            ("RETURNED", TrapCode.returned), ("FATAL_ERROR", .fatalError), ("HEAP_EXHAUSTED", .heapExhausted),
+            ("NO_ENDPOINT", .noEndpoint), ("STACK_SMASHED", .stackSmashed),
+        ] {
+            let line = "#define SWIFTLET_TRAP_\(name) 0x\(String(code.rawValue, radix: 16))\n"
+            XCTAssertTrue(text.contains(line), line)
+        }
+        XCTAssertEqual(text.components(separatedBy: "#define SWIFTLET_TRAP_").count, 7)
+    }
+
     func testFunctionsOfTheDebugInformationAreCauses() {
         for (text, code) in [
             ("arithmetic overflow", TrapCode.overflow), ("loop induction variable overflowed", .overflow),

@@ -25,8 +25,8 @@ import UserRuntime
         }
         let devices = Devices(tree, machine, manifest, keys)
         keys.check(tree, devices)
-        var desk = Desk(tree: tree, devices: devices, lights: Lights(tree, devices))
-        while true { desk.answer(server.next(), &server) }
+        var answers = Answers(tree: tree, devices: devices, lights: Lights(tree, devices))
+        while true { answers.answer(server.next(), &server) }
     } catch {
         var text = Text("no drivers: the device tree is refused: ")
         text.add(error.cause.message)
@@ -37,7 +37,7 @@ import UserRuntime
 }
 
 /// What requests are answered from: all of it is found once, so that no request costs a walk of the tree.
-private struct Desk {
+private struct Answers {
     let tree: DeviceTree
     let devices: Devices
     let lights: Lights

@@ -3,7 +3,7 @@
 /// The immediate of a `brk` (ESR_EL1 bits 0–15, Arm ARM D19.2.37).
 ///
 /// The compiler makes all its checks `brk #1`. `swiftlet mark-traps` gives each the number of its cause, which the debug
-/// information names. The numbers from `returned` to `stackSmashed` are the runtime's own (CUserEntry.h has them too).
+/// information names. The numbers from `returned` to `stackSmashed` are the runtime's own (CUserEntry's TrapCodes.h has them too).
 @frozen public enum TrapCode: UInt16, Sendable {
     case failedCheck = 1
     /// `main` returned.

@@ -3,6 +3,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "TrapCodes.h"
+
 static uintptr_t next, end;
 static void *lists[32];
 
@@ -47,7 +49,7 @@ int posix_memalign(void **out, size_t alignment, size_t size) {
     *out = malloc(size);
     if (!*out) {
         register size_t x0 __asm__("x0") = size;
-        __asm__ volatile("brk #0x5303" : : "r"(x0));
+        __asm__ volatile("brk %1" : : "r"(x0), "i"(SWIFTLET_TRAP_HEAP_EXHAUSTED));
     }
     return 0;
 }

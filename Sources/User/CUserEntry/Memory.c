@@ -73,6 +73,6 @@ char *strrchr(const char *text, int value) {
 
 uintptr_t __stack_chk_guard = 0x595354524d4c46;
 _Noreturn void __stack_chk_fail(void) {
-    SWIFTLET_TRAP(0x5305);
+    SWIFTLET_TRAP(SWIFTLET_TRAP_STACK_SMASHED);
     __builtin_unreachable();
 }

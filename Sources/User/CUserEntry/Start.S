@@ -1,10 +1,12 @@
 // A task's first instructions: the kernel set SP, x0 (the start information) and TPIDR_EL0 (the IPC buffer).
 
+#include "TrapCodes.h"
+
     .section .text.start, "ax"
     .globl _start
 _start:
     mov     x29, xzr
     mov     x30, xzr
     bl      main
-    brk     #0x5301                         // main returned: TrapCode.returned
+    brk     #SWIFTLET_TRAP_RETURNED
     b       .                               // where the shell's `hang` sends a task: TaskAddress.loopBehindEntry

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "TrapCodes.h"
+
 #if defined(__linux__) || defined(__APPLE__)
 #define SWIFTLET_MODEL
 #endif
@@ -98,11 +100,11 @@ SWIFTLET_READER(cycles, "pmccntr_el0")
 SWIFTLET_READER(thread_pointer, "tpidr_el0")
 
 /// Traps that say why (KernelABI, TrapCode).
-#define SWIFTLET_TRAP(code) __asm__ volatile("brk #" #code)
+#define SWIFTLET_TRAP(code) __asm__ volatile("brk %0" : : "i"(code))
 
 /// A server's endpoint is gone.
 SWIFTLET_ALWAYS _Noreturn void swiftlet_trap_no_endpoint(void) {
-    SWIFTLET_TRAP(0x5304);
+    SWIFTLET_TRAP(SWIFTLET_TRAP_NO_ENDPOINT);
     __builtin_unreachable();
 }
 
@@ -115,7 +117,10 @@ SWIFTLET_ALWAYS _Noreturn void swiftlet_trap_text(const void *_Nullable text, ui
     register const void *x2 __asm__("x2") = file;
     register uint64_t x3 __asm__("x3") = file_count;
     register uint64_t x4 __asm__("x4") = line;
-    __asm__ volatile("brk #0x5302" : : "r"(x0), "r"(x1), "r"(x2), "r"(x3), "r"(x4) : "memory");
+    __asm__ volatile("brk %5"
+                     :
+                     : "r"(x0), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "i"(SWIFTLET_TRAP_FATAL_ERROR)
+                     : "memory");
     __builtin_unreachable();
 }
 #endif
