@@ -21,6 +21,7 @@ uint64_t swiftlet_version[2];
 uint64_t swiftlet_fast_interrupts;
 uint64_t swiftlet_system_errors;
 uint64_t swiftlet_console[2];
+uint32_t swiftlet_wanted_lines[4];
 
 /// The memory of the first core's block, and the table that maps all blocks. Boot.S maps the first,
 /// `BootState` the others.

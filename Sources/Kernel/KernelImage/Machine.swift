@@ -19,8 +19,6 @@ struct Machine: Hardware {
     /// The virtual timer's line.
     let timerLine: Int
     let lineCount: Int
-    /// The lines below 128 that may signal, for a controller that masks a line until `open`.
-    private var wanted = InlineArray<4, UInt32>(repeating: 0)
     let hasCycleCounter: Bool
     let asidBits: Int
 
@@ -56,11 +54,11 @@ struct Machine: Hardware {
     /// Refuses the timer's line, and lines 0 to 15, which are software interrupts.
     func isAssignable(line: Int) -> Bool { line >= 16 && line < lineCount && line != timerLine }
     mutating func enable(line: Int, trigger: Trigger) {
-        wanted[line >> 5 & 3] |= 1 &<< UInt32(truncatingIfNeeded: line)
+        swiftlet_want(UInt64(truncatingIfNeeded: line), true)
         controller.enable(line: line, trigger: trigger)
     }
     mutating func disable(line: Int) {
-        wanted[line >> 5 & 3] &= ~(1 &<< UInt32(truncatingIfNeeded: line))
+        swiftlet_want(UInt64(truncatingIfNeeded: line), false)
         controller.disable(line: line)
     }
     @inline(__always) mutating func open(line: Int) {
@@ -68,9 +66,7 @@ struct Machine: Hardware {
         controller.open(line: line)
     }
     @inline(never) private mutating func unmask(_ line: Int, _ controller: BCM2836<MMIORegisters>) {
-        if wanted[line >> 5 & 3] & 1 &<< UInt32(truncatingIfNeeded: line) != 0 {
-            controller.open(line: line)
-        }
+        if swiftlet_is_wanted(UInt64(truncatingIfNeeded: line)) { controller.open(line: line) }
     }
 
     @inline(__always) func takeInterrupt() -> TakenInterrupt {

@@ -121,6 +121,17 @@ SWIFTLET_INLINE void swiftlet_set_console(uint64_t kind, uint64_t registers) {
     swiftlet_console[0] = kind;
     swiftlet_console[1] = registers;
 }
+/// The lines below 128 that may signal, a bit each, for a controller that masks a line until it is
+/// opened. All cores share them.
+extern uint32_t swiftlet_wanted_lines[4];
+SWIFTLET_INLINE bool swiftlet_is_wanted(uint64_t line) {
+    return swiftlet_wanted_lines[line >> 5 & 3] >> (line & 31) & 1;
+}
+SWIFTLET_INLINE void swiftlet_want(uint64_t line, bool is_wanted) {
+    uint32_t bit = 1u << (line & 31);
+    uint32_t *word = &swiftlet_wanted_lines[line >> 5 & 3];
+    *word = is_wanted ? *word | bit : *word & ~bit;
+}
 /// TTBR0_EL1 of the idle loop.
 extern uint64_t swiftlet_idle_translation_base;
 /// The result of the system call `version`.
