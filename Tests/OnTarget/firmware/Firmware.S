@@ -46,6 +46,14 @@ _start:
     cbz x3, 3b
 #endif
     mov x30, x3
+#ifdef LATE
+    mrs x1, cntfrq_el0          // two seconds
+    mrs x2, cntpct_el0
+    add x1, x2, x1, lsl #1
+5:  mrs x2, cntpct_el0
+    cmp x2, x1
+    b.lo 5b
+#endif
 4:
 #endif
 
