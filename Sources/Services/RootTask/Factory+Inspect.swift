@@ -106,20 +106,30 @@ extension Factory {
         return addresses
     }
 
-    /// Most bytes of the stack that were in use.
-    func stackUsed(_ number: Int) -> UInt32 {
-        let holding = CapabilityTable(slots.task(number).holding)
-        let task = tasks[number]
-        var untouched = 0
-        for page in 0..<task.stackPages {
-            let slot = Slot(task.stackStart + UInt32(page))
-            let found = unsafe try? window.look(at: slot, in: holding) { words in
-                unsafe StackPaint.untouchedBytes(Span(_unsafeElements: UnsafeBufferPointer(words)))
-            }
-            guard let found else { return 0 }
-            untouched += found
-            if found < 4096 { break }
+    /// A frame may leave this many pages of a stack untouched.
+    private static var untouchedGap: Int { 4 }
+
+    /// Returns the most bytes of the stack that were in use.
+    ///
+    /// - Complexity: a look at five pages, and at those that came into use since the last call.
+    mutating func stackUsed(_ number: Int) -> UInt32 {
+        guard var untouched = untouchedBytes(of: tasks[number].lowestStackPage, number) else { return 0 }
+        var page = tasks[number].lowestStackPage
+        while page > 0, tasks[number].lowestStackPage - page < Factory.untouchedGap {
+            page -= 1
+            guard let found = untouchedBytes(of: page, number) else { return 0 }
+            if found == 4096 { continue }
+            tasks[number].lowestStackPage = page
+            untouched = found
         }
-        return task.description.stackBytes - UInt32(untouched)
+        return tasks[number].description.stackBytes - UInt32(tasks[number].lowestStackPage * 4096 + untouched)
+    }
+
+    /// Bytes at the low end of a page of the stack that were never written.
+    private func untouchedBytes(of page: Int, _ number: Int) -> Int? {
+        let slot = Slot(tasks[number].stackStart + UInt32(page))
+        return unsafe try? window.look(at: slot, in: CapabilityTable(slots.task(number).holding)) { words in
+            unsafe StackPaint.untouchedBytes(Span(_unsafeElements: UnsafeBufferPointer(words)))
+        }
     }
 }

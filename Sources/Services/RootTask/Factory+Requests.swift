@@ -189,7 +189,7 @@ extension Factory {
         for index in 1..<TaskRecord.words { answer.message.setWord(index, record.word(index)) }
     }
 
-    private func describe(_ number: Int, _ answer: inout FactoryAnswer) {
+    private mutating func describe(_ number: Int, _ answer: inout FactoryAnswer) {
         let task = tasks[number]
         var record = TaskRecord(name: [task.name.word0, task.name.word1, task.name.word2, task.name.word3])
         record.phase = task.phase

@@ -169,6 +169,7 @@ import UserRuntime
         if !isBoxed { try builder.makeServerObjects() }
         unsafe try builder.load(image, file) { pause(number) }
         tasks[number].stackStart = try builder.makeStack(pages: task.stackPages) { pause(number) }
+        tasks[number].lowestStackPage = task.stackPages - 1
         try builder.makeHeap(pages: Int(task.description.heapBytes / 4096)) { pause(number) }
         for page in 0..<Int(task.description.persistentBytes / 4096) {
             try builder.share(

@@ -43,6 +43,8 @@ struct TaskState {
     var held: UInt32 = 0
     /// Place in the holding table of the stack's lowest page.
     var stackStart: UInt32 = 0
+    /// The lowest page of the stack, from 0, that is known to have been in use.
+    var lowestStackPage = 0
     var hasArena = false
     var hasUntyped = false
     /// Persistent pages that were made, the lowest first.
