@@ -86,14 +86,14 @@ extension BootState {
         isBlockFree = false
     }
 
-    /// Waits for a core's next step, for a quarter of a second.
+    /// Waits for a core's next step, for a second.
     ///
     /// - Returns: false if it did not come.
     private func waits(
         _ record: UnsafeMutablePointer<CoreRecord>, while state: UInt64
     ) -> Bool {
         let start = swiftlet_read_counter()
-        let patience = max(processor.counterFrequency, 1_000_000) / 4
+        let patience = max(processor.counterFrequency, 1_000_000)
         while unsafe swiftlet_core_state(record) == state {  // as long as the counter says
             if swiftlet_read_counter() &- start > patience { return false }
             swiftlet_relax()
