@@ -290,9 +290,9 @@ map_pages:
 
     .ltorg
 
-// Parks a core at its physical address with the MMU off: those that enter the image unasked, and this
-// one if boot cannot go on. Boot gives away the page above and all other code that only boot runs, but keeps
-// this (`swiftlet lint-elf` checks that it does).
+// Parks a core at its physical address with the MMU off: a core that enters the image unasked, and
+// the first one if boot cannot go on. Boot gives away the page above and all other code that only
+// boot runs, but keeps this (`swiftlet lint-elf` checks that it does).
     .section .text.park, "ax"
     .global swiftlet_park
 swiftlet_park:
@@ -340,8 +340,9 @@ set_up_core:
     mov x29, xzr
     ret
 
-// Another core, with the MMU on: it finds its record, says that it is there, and waits for a number.
-// A core that is too late waits for ever, so this routine stays; the page before it then stays too.
+// Another core, with the MMU on. It finds its record by its affinity, writes that it is present, and
+// waits for a number. A core that comes too late gets none, and waits here for good: so this routine
+// stays.
     .section .text.core_arrives, "ax"
 core_arrives:
     mrs x0, mpidr_el1
@@ -368,7 +369,7 @@ core_arrives:
     sub x0, x19, #SWIFTLET_RECORD_STATE
     bl swiftlet_core_main
 
-// Leaves the code of boot: x0 is how. Takes no part in anything yet.
+// The core leaves the code of boot; x0 is the state that it reports. Then it idles.
     adrp x1, swiftlet_idle_translation_base
     ldr x1, [x1, :lo12:swiftlet_idle_translation_base]
     msr ttbr0_el1, x1

@@ -128,6 +128,9 @@ extension BootState {
     private mutating func release(_ place: UInt64, _ entry: UInt64) throws(CoreFailure) {
         let page = place & ~4095
         if place >= KernelLayout.linearBytes { throw .other("it waits above 256 GiB") }
+        let isInTree = RegisterRange(base: treeAddress, size: UInt64(tree.size)).overlaps(
+            RegisterRange(base: page, size: 4096))
+        if isInTree { throw .other("it waits in the device tree") }
         do throws(BootFailure) {
             try map.mapLinear(page, bytes: 4096, writable: true)
         } catch { throw .other("it waits in memory that the kernel uses") }
