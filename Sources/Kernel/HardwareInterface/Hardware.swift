@@ -42,6 +42,9 @@ public protocol Hardware: ~Copyable {
     mutating func disable(line: Int)
     /// Lets the line signal again after its interrupt was handled.
     mutating func open(line: Int)
+    /// Handles an interrupt that no task is bound to: masks its line, and opens it. A software
+    /// interrupt of another core comes here as well.
+    mutating func dismiss(line: Int)
 
     // Memory
 
@@ -96,4 +99,12 @@ public protocol Hardware: ~Copyable {
     func offerConsole(_ byte: UInt8) -> Bool
     func powerOff(status: UInt64)
     func reboot()
+}
+
+extension Hardware where Self: ~Copyable {
+    public mutating func dismiss(line: Int) {
+        if line < 0 || line >= Limits.interruptLines { return }
+        disable(line: line)
+        open(line: line)
+    }
 }

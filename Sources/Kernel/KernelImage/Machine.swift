@@ -69,6 +69,14 @@ struct Machine: Hardware {
         if swiftlet_is_wanted(UInt64(truncatingIfNeeded: line)) { controller.open(line: line) }
     }
 
+    /// Software interrupts, lines 0 to 15, stay unmasked for the next one; the one that says stop
+    /// does not return.
+    @inline(never) mutating func dismiss(line: Int) {
+        takeSoftware(line)
+        if line & 1023 >= 16 { disable(line: line) }
+        open(line: line)
+    }
+
     @inline(__always) func takeInterrupt() -> TakenInterrupt {
         controller.take(timerLine: timerLine)
     }

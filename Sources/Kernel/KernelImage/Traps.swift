@@ -268,7 +268,6 @@ func idleInterruptEntry() {
     deliver(thread, line)
 }
 @inline(never) private func deliver(_ thread: Ref<KernelCore.Thread>?, _ line: Int) {
-    takeSoftware(line)
     resume(kernelState.pointee.interrupt(thread, line: line))
 }
 @inline(never) private func takeNothing(_ thread: Ref<KernelCore.Thread>?) {

@@ -20,12 +20,10 @@ extension Kernel where H: ~Copyable {
     ///   after each.
     mutating func deliverInterrupt(line: Int) {
         statistics.interrupts &+= 1
-        if line < 0 || line >= Limits.interruptLines { return }
+        if line < 0 || line >= Limits.interruptLines { return hardware.dismiss(line: line) }
         guard let first = tables.pointee.lines[line].first else {
             statistics.spuriousInterrupts &+= 1
-            hardware.disable(line: line)
-            hardware.open(line: line)
-            return
+            return hardware.dismiss(line: line)
         }
         var left = KernelLimits.deliveryStep
         var outstanding = 0
