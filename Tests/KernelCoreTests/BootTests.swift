@@ -75,6 +75,12 @@ private final class BootBench {
 }
 
 @Suite struct BootTests {
+    @Test func theTableGrowsWhenItIsFull() {
+        // 255 + 1 + 3,840 slots fill 2^12.
+        #expect(RootLayout.tableBits(regions: 255) == 12)
+        #expect(RootLayout.tableBits(regions: 256) == 13)
+    }
+
     /// The interface's numbers, not the kernel's names for them.
     @Test func theRootTaskIsToldWhereEverythingIs() throws {
         let bench = BootBench()

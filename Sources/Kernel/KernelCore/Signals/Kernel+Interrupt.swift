@@ -20,7 +20,9 @@ extension Kernel where H: ~Copyable {
     ///   after each.
     mutating func deliverInterrupt(line: Int) {
         statistics.interrupts &+= 1
-        if line < 0 || line >= Limits.interruptLines { return hardware.dismiss(line: line) }
+        if UInt(bitPattern: line) >= UInt(Limits.interruptLines) {
+            return hardware.dismiss(line: line)
+        }
         guard let first = tables.pointee.lines[line].first else {
             statistics.spuriousInterrupts &+= 1
             return hardware.dismiss(line: line)
