@@ -11,37 +11,22 @@ import UserRuntime
 @safe struct Probe {
     private static var notification: Slot { Slot(StartSlot.firstFree.index + 4) }
     private static var thread: Slot { Slot(StartSlot.firstFree.index + 5) }
-    private static let stackBytes = 1024
 
     /// The number of the task in whose place it tries; nil: it rests.
     private var subject: UInt64?
     /// When the thread ran, in ticks; 0: it did not yet.
     private let ran: UnsafeMutablePointer<UInt64>
 
-    /// Makes the thread from the task's own untyped memory, and lets it wait.
+    /// Makes the thread, and lets it wait.
     init() throws(KernelError) {
-        // Safety: neither is ever freed; the stack is used by the new thread alone.
-        unsafe ran = .allocate(capacity: 1)
-        unsafe ran.pointee = 0
-        let stack = UnsafeMutableRawPointer.allocate(byteCount: Probe.stackBytes, alignment: 16)
-        let memory = Untyped(StartSlot.untyped)
-        try memory.retype(.notification, index: Probe.notification)
-        try memory.retype(.thread, index: Probe.thread)
-        let thread = Thread(Probe.thread)
-        try thread.configure(table: StartSlot.table, addressSpace: StartSlot.addressSpace)
-        // Safety: the argument is the word's address, and the stack's end that of the memory above.
-        let start = unsafe UInt(bitPattern: unsafeBitCast(Probe.run, to: UnsafeRawPointer.self))
-        let top = UInt(bitPattern: stack) + UInt(Probe.stackBytes)
-        try thread.setEntry(
-            programCounter: UInt64(start), stackPointer: UInt64(top),
-            argument: unsafe UInt64(UInt(bitPattern: ran)), threadPointer: 0)
-        try thread.resume()
+        unsafe ran = try HelperThread.make(Probe.thread, Probe.notification, run: Probe.run)
+        try Thread(Probe.thread).resume()
     }
 
-    /// The thread. It has no IPC buffer: its calls pass their words in registers.
+    /// The thread.
     private static let run: @convention(c) (UInt64) -> Void = { word in
         while (try? Notification(Probe.notification).wait()) != nil {
-            // Safety: `init` allocated the word, and nobody frees it.
+            // Safety: `HelperThread` allocated the word, and nobody frees it.
             unsafe UnsafeMutablePointer<UInt64>(bitPattern: UInt(word))?.pointee = Instant.now.ticks
         }
         // Without its objects it is of no use.
@@ -70,7 +55,7 @@ import UserRuntime
     /// It is known ten milliseconds after the thread ran: the task had time for its sign then.
     func couldRun(_ number: UInt64) -> Bool? {
         if subject != number { return nil }
-        // Safety: `init` allocated the word, and nobody frees it.
+        // Safety: `HelperThread` allocated the word, and nobody frees it.
         let ticks = unsafe ran.pointee
         if ticks == 0 { return false }
         return Instant.now.ticks < ticks + Duration.milliseconds(Watch.patience).ticks ? nil : true

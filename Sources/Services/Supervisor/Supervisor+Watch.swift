@@ -13,7 +13,6 @@ import UserRuntime
     private static var notification: Slot { Slot(StartSlot.firstFree.index + 1) }
     private static var timer: Slot { Slot(StartSlot.firstFree.index + 2) }
     private static var thread: Slot { Slot(StartSlot.firstFree.index + 3) }
-    private static let stackBytes = 1024
     /// Milliseconds that the supervisor may be late.
     static let patience: UInt64 = 10
 
@@ -23,34 +22,21 @@ import UserRuntime
     /// 1 once the supervisor was lifted.
     private let lifted: UnsafeMutablePointer<UInt64>
 
-    /// Makes the thread from the task's own untyped memory, and lets it wait.
+    /// Makes the thread, and lets it wait.
     init() throws(KernelError) {
         let state = try Thread(StartSlot.thread).information()
         (priority, top) = (state.base, state.maximum)
-        // Safety: neither is ever freed; the stack is used by the new thread alone.
-        unsafe lifted = .allocate(capacity: 1)
-        unsafe lifted.pointee = 0
-        let stack = UnsafeMutableRawPointer.allocate(byteCount: Watch.stackBytes, alignment: 16)
-        let memory = Untyped(StartSlot.untyped)
-        try memory.retype(.notification, index: Watch.notification)
-        try memory.retype(.timer, index: Watch.timer)
-        try memory.retype(.thread, index: Watch.thread)
+        unsafe lifted = try HelperThread.make(Watch.thread, Watch.notification, run: Watch.run)
+        try Untyped(StartSlot.untyped).retype(.timer, index: Watch.timer)
         try Timer(Watch.timer).bind(Notification(Watch.notification), bits: 1)
-        let thread = Thread(Watch.thread)
-        try thread.configure(table: StartSlot.table, addressSpace: StartSlot.addressSpace)
-        try thread.setPriority(top, maximum: top)
-        // Safety: the argument is the word's address, and the stack's end that of the memory above.
-        let start = unsafe UInt64(UInt(bitPattern: unsafeBitCast(Watch.run, to: UnsafeRawPointer.self)))
-        try thread.setEntry(
-            programCounter: start, stackPointer: UInt64(UInt(bitPattern: stack)) + UInt64(Watch.stackBytes),
-            argument: unsafe UInt64(UInt(bitPattern: lifted)), threadPointer: 0)
-        try thread.resume()
+        try Thread(Watch.thread).setPriority(top, maximum: top)
+        try Thread(Watch.thread).resume()
     }
 
-    /// The thread. It has no IPC buffer: its calls pass their words in registers.
+    /// The thread.
     private static let run: @convention(c) (UInt64) -> Void = { word in
         while (try? Notification(Watch.notification).wait()) != nil {
-            // Safety: `init` allocated the word, and nobody frees it.
+            // Safety: `HelperThread` allocated the word, and nobody frees it.
             unsafe UnsafeMutablePointer<UInt64>(bitPattern: UInt(word))?.pointee = 1
             guard let state = try? Thread(Watch.thread).information() else { break }
             try? Thread(StartSlot.thread).setPriority(state.maximum, maximum: state.maximum)
