@@ -56,13 +56,13 @@ class State:
 def paths(code, labels, registers, stack, values):
     """Returns the final states of all paths. `values(place)`: what a load may find there."""
     start = {name: (value, frozenset()) for name, value in registers.items()}
-    done, todo = [], [State(registers=start)]
-    while todo:
-        state = todo.pop()
+    done, running = [], [State(registers=start)]
+    while running:
+        state = running.pop()
         if state.at == len(code):
             done.append(state)
         else:
-            todo += step(state, code[state.at], labels, stack, values)
+            running += step(state, code[state.at], labels, stack, values)
     return done
 
 
