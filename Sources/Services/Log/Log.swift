@@ -43,15 +43,10 @@ private func append(_ request: Received, _ ring: inout LogRing, _ output: inout 
     let now = (Instant.now - Instant.immediately).microseconds
     ring.add(task: UInt16(truncatingIfNeeded: request.badge), microseconds: now, text: text.span)
     var line = Text()
-    line.logHead(microseconds: now, name(of: request.badge))
+    line.logHead(microseconds: now, Name(TaskNames.name(of: request.badge)))
     line.add(text)
     line.newLine()
     output.write(line.bytes)
-}
-
-private func name(of task: UInt64) -> Name {
-    let words = TaskNames.name(of: task)
-    return Name(words[0], words[1], words[2], words[3])
 }
 
 /// The first line from `sequence` on.

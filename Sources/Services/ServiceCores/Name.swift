@@ -22,6 +22,10 @@ public struct Name: Equatable, Sendable {
         self.word3 = word3
     }
 
+    @inlinable public init(_ words: InlineArray<4, UInt64>) {
+        self.init(words[0], words[1], words[2], words[3])
+    }
+
     /// A name from a literal; what passes 32 bytes is cut off.
     public init(_ text: StaticString) {
         self = .empty

@@ -26,7 +26,7 @@ extension Shell {
         while let reply = ask(.task, number) {
             var record = TaskRecord(name: [0, 0, 0, 0])
             for index in 1..<TaskRecord.words { record.setWord(index, reply.word(index)) }
-            let name = Name(record.name[0], record.name[1], record.name[2], record.name[3])
+            let name = Name(record.name)
             list.append(TaskLine(number: number, name: name, record: record))
             number += 1
         }

@@ -34,9 +34,10 @@ extension Supervisor {
         return Privileges(raw: UInt32(truncatingIfNeeded: reply[6]))
     }
 
+    /// What the manifest calls a task. The root task would look at all of the task for the answer, for 24,000 instructions
+    /// at this task's priority.
     private func name(_ number: UInt64) -> Name {
-        let request = RegisterMessage(UInt64(FactoryOperation.task.rawValue), number)
-        guard let reply = try? factory.call(request), reply[0] == 0 else { return Name("nobody") }
-        return Name(reply.word(7), reply.word(8), reply.word(9), reply.word(10))
+        let name = Name(TaskNames.name(of: number))
+        return name.isEmpty ? Name("nobody") : name
     }
 }

@@ -9,7 +9,7 @@ import UserRuntime
 
 @c(Culprit_main) func culprit(_ address: UInt) -> Int32 {
     let information = startInformation(address)
-    let name = Name(information.name[0], information.name[1], information.name[2], information.name[3])
+    let name = Name(information.name)
     if information.generation == 2 {
         if name == Name("returns") { return 7 }
         if name == Name("handlers") { takeHandlers() }

@@ -9,8 +9,7 @@ import UserRuntime
 @c(Hog_main) func hog(_ address: UInt) -> Int32 {
     let information = startInformation(address)
     var server = Server(information)
-    let name = Name(
-        information.name[0], information.name[1], information.name[2], information.name[3])
+    let name = Name(information.name)
     // It faults at once when it is told to, though it is loaded late.
     if name.word0 & 0xffff_ffff == nest & 0xffff_ffff && name != Name("nester") {
         try? Thread(StartSlot.thread).setPriority(200, maximum: 200)

@@ -8,7 +8,7 @@ import UserRuntime
 
 @c(Nuisance_main) func nuisance(_ address: UInt) -> Int32 {
     let information = startInformation(address)
-    let name = Name(information.name[0], information.name[1], information.name[2], information.name[3])
+    let name = Name(information.name)
     switch name {
     case Name("snoop"): snoop()
     case Name("rival"): readAgainstTheShell()
