@@ -21,6 +21,8 @@ import UserRuntime
         if name == Name("busy") { computeInTurns() }
         if name == Name("sleeper") { waitForEver() }
         if name == Name("nester") { crashTheNest() }
+        if name == Name("nagger") { nag() }
+        if name == Name("drudge") { compute(milliseconds: 3000) }
         if name == Name("mute") { for _ in 0..<4 { say("nobody reads this") } }
     }
     while true { server.reply(RegisterMessage(server.next()[0])) }
@@ -86,6 +88,14 @@ private func computeInTurns() {
         Notification(StartSlot.notification).pause(until: .after(milliseconds: 1))
     }
     say("busy has computed")
+}
+
+/// Asks the supervisor ten times a second for what it may not do.
+private func nag() -> Never {
+    while true {
+        _ = try? Endpoint(StartSlot.supervisor).call(RegisterMessage(SupervisorRequest.kill, 1))
+        Notification(StartSlot.notification).pause(until: .after(milliseconds: 100))
+    }
 }
 
 /// Shows no sign of life.

@@ -41,13 +41,7 @@ private let clock: UInt64 = 9
     } else {
         say("the intruder was not refused everything")
     }
-    // From now on it asks, also while a driver hangs, and so often that a supervisor which sets its clock anew at each request would never look round.
-    try? Thread(StartSlot.thread).setPriority(150, maximum: 150)
-    while true {
-        let request = server.next(by: .after(milliseconds: 100))
-        if request?.delivery == .message { server.reply(RegisterMessage(1)) }
-        attempts.ask(supervisor, RegisterMessage(SupervisorRequest.kill, clock))
-    }
+    while true { _ = server.next() }
 }
 
 /// Whether the power key (pin 3) is nothing else, from the first moment on. Then pin 5 is this task's while it lives.
