@@ -222,9 +222,9 @@ final class ModelClock {
 
 struct ModelPace: Pace {
     let clock: ModelClock
-    var now: UInt64 {
+    var nanoseconds: UInt64 {
         clock.nanoseconds += clock.look
-        return clock.microseconds
+        return clock.nanoseconds
     }
     mutating func rest(until instant: UInt64) {
         _ = clock.device()

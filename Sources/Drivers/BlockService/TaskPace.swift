@@ -18,7 +18,7 @@ public struct TaskPace: Pace {
             try interrupt.bind(notification, bits: TaskPace.interruptBit))
     }
 
-    public var now: UInt64 { Duration(ticks: Instant.now.ticks).microseconds }
+    public var nanoseconds: UInt64 { Duration(ticks: Instant.now.ticks).nanoseconds }
 
     public mutating func wait(until instant: UInt64) {
         acknowledge()

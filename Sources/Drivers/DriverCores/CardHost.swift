@@ -21,7 +21,8 @@ public enum CardError: UInt8, Error, Equatable, Sendable {
 
 /// Time and waiting. Instants are microseconds of a counter that only grows.
 public protocol Pace {
-    var now: UInt64 { get }
+    /// The counter, in nanoseconds.
+    var nanoseconds: UInt64 { get }
     /// Lets the interrupt in and sleeps until it comes, or until `instant`; it may return early for no reason.
     mutating func wait(until instant: UInt64)
     /// Sleeps until `instant` without letting in another interrupt; it may return early.
@@ -29,6 +30,8 @@ public protocol Pace {
 }
 
 extension Pace {
+    public var now: UInt64 { nanoseconds / 1_000 }
+
     /// How long an interrupt is kept out that comes while nobody waits for it, microseconds.
     static var pause: UInt64 { 100 }
 
@@ -42,12 +45,13 @@ extension Pace {
         }
     }
 
-    /// Spins for so long at least. For what is too short to sleep: a few cycles of the card's clock.
-    func spin(microseconds: UInt64) {
-        // `now` is rounded down: one more, or up to one would be missing.
-        let end = now &+ microseconds &+ 1
-        while now < end {}
+    /// Lets `time` pass since `start`, both in nanoseconds. Spins for a few cycles of the card's clock: a sleep takes longer itself.
+    mutating func pass(_ time: UInt64, since start: UInt64) {
+        while nanoseconds &- start < time {
+            if time > Self.longestSpin { sleep(until: (start &+ time) / 1_000 &+ 1) }
+        }
     }
+    private static var longestSpin: UInt64 { 2_000 }
 }
 
 /// A command to a card (SD Physical Layer Simplified Specification, 4.7).
@@ -91,7 +95,7 @@ public protocol CardHost {
     /// Ends what a failed command left behind in the controller: the next can be given. To be called after every error.
     mutating func abandon(deadline: UInt64)
     /// The controller drives its interrupt line no longer, until the next command.
-    func silence()
+    mutating func silence()
 }
 
 extension CardHost {

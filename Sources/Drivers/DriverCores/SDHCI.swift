@@ -6,12 +6,12 @@ import MMIO
 public struct SDHCI<Registers: RegisterAccess, Time: Pace>: CardHost {
     private let registers: Registers
     public var pace: Time
-    /// Microseconds that four cycles of the card's clock take at least: the distance of two stores, of which the controller of the
+    /// Nanoseconds that four cycles of the card's clock take at least: the distance of two stores, of which the controller of the
     /// BCM2835 loses one where they come closer (its clock domains differ).
     private var storeDistance: UInt64 = identificationDistance
 
     /// Four cycles in identification: 12.5 µs where the base clock is 200 MHz, and 16 down to 156 MHz.
-    private static var identificationDistance: UInt64 { 16 }
+    private static var identificationDistance: UInt64 { 16_000 }
 
     /// The fastest that the base clock can be, hertz: what the capabilities say of it is wrong on these chips. Where it is
     /// slower the card's clock is slower too, which is safe.
@@ -26,9 +26,9 @@ public struct SDHCI<Registers: RegisterAccess, Time: Pace>: CardHost {
     }
 
     private func load(_ offset: Int) -> UInt32 { registers.read32(offset) }
-    private func store(_ offset: Int, _ value: UInt32) {
+    private mutating func store(_ offset: Int, _ value: UInt32) {
         registers.write32(offset, value)
-        pace.spin(microseconds: storeDistance)
+        pace.pass(storeDistance, since: pace.nanoseconds)
     }
 
     public mutating func reset(deadline: UInt64) throws(CardError) {
@@ -71,7 +71,7 @@ public struct SDHCI<Registers: RegisterAccess, Time: Pace>: CardHost {
         store(SDHCIRegister.clockControl, running)
         try poll(deadline) { $0.load(SDHCIRegister.clockControl) & SDHCIClock.isStable != 0 }
         store(SDHCIRegister.clockControl, running | SDHCIClock.cardEnable)
-        storeDistance = hertz > 400_000 ? 1 : SDHCI.identificationDistance
+        storeDistance = hertz > 400_000 ? 1_000 : SDHCI.identificationDistance
     }
 
     public mutating func perform(_ command: CardCommand, deadline: UInt64) throws(CardError) -> CardResponse {
@@ -88,11 +88,12 @@ public struct SDHCI<Registers: RegisterAccess, Time: Pace>: CardHost {
         try CardStatus.check(start(command, mode, deadline)[0])
         var done = 0
         while done < words.count {
-            try take(SDHCIStatus.bufferRead, SDHCI.blockTime, deadline)
+            let ended = try end(SDHCIStatus.bufferRead, deadline)
             for _ in 0..<(blockBytes / 4) {
                 words[done] = load(SDHCIRegister.data)
                 done += 1
             }
+            pace.pass(storeDistance, since: ended)
         }
         try take(SDHCIStatus.transferComplete, SDHCI.blockTime, deadline)
     }
@@ -104,12 +105,13 @@ public struct SDHCI<Registers: RegisterAccess, Time: Pace>: CardHost {
         try CardStatus.check(start(command, mode, deadline)[0])
         var done = 0
         while done < words.count {
-            try take(SDHCIStatus.bufferWrite, SDHCI.blockTime, deadline)
+            let ended = try end(SDHCIStatus.bufferWrite, deadline)
             for _ in 0..<(blockBytes / 4) {
                 // The data port needs no distance between its stores.
                 registers.write32(SDHCIRegister.data, words[done])
                 done += 1
             }
+            pace.pass(storeDistance, since: ended)
         }
         try take(SDHCIStatus.transferComplete, SDHCI.blockTime, deadline)
     }
@@ -121,7 +123,7 @@ public struct SDHCI<Registers: RegisterAccess, Time: Pace>: CardHost {
         try? restart(SDHCIClock.resetData, deadline)
     }
 
-    public func silence() {
+    public mutating func silence() {
         store(SDHCIRegister.signalEnable, 0)
         store(SDHCIRegister.status, SDHCIStatus.used | SDHCIStatus.errors)
     }
@@ -130,7 +132,7 @@ public struct SDHCI<Registers: RegisterAccess, Time: Pace>: CardHost {
 // The steps of a command (3.7).
 extension SDHCI {
     /// Sets size and count of the blocks; the bits of the transfer mode for them.
-    private func prepare(_ bytes: Int, _ blockBytes: Int) -> UInt32 {
+    private mutating func prepare(_ bytes: Int, _ blockBytes: Int) -> UInt32 {
         let count = UInt32(truncatingIfNeeded: bytes / blockBytes)
         store(SDHCIRegister.block, UInt32(truncatingIfNeeded: blockBytes) | count << 16)
         return SDHCICommand.hasData | (count > 1 ? SDHCICommand.manyBlocks | SDHCICommand.countsBlocks : 0)
@@ -166,9 +168,24 @@ extension SDHCI {
         return response
     }
 
-    /// Sleeps until `event`, which it ends, or an error. Nothing else interrupts, and that only while this sleeps: what nobody waits
-    /// for would wake the driver over and over.
+    /// Waits until the buffer is ready for a block, and ends that event.
+    ///
+    /// - Returns: the instant of that store. The block's words may move at once; the next store keeps its distance.
+    private mutating func end(_ event: UInt32, _ deadline: UInt64) throws(CardError) -> UInt64 {
+        try wait(for: event, SDHCI.blockTime, deadline)
+        registers.write32(SDHCIRegister.status, event)
+        return pace.nanoseconds
+    }
+
+    /// Waits for `event`, and ends it.
     private mutating func take(_ event: UInt32, _ time: UInt64, _ deadline: UInt64) throws(CardError) {
+        try wait(for: event, time, deadline)
+        store(SDHCIRegister.status, event)
+    }
+
+    /// Sleeps until `event`, or an error. Nothing else interrupts, and that only while this sleeps: what nobody waits
+    /// for would wake the driver over and over.
+    private mutating func wait(for event: UInt32, _ time: UInt64, _ deadline: UInt64) throws(CardError) {
         let end = min(deadline, pace.now &+ time)
         while true {
             let now = pace.now
@@ -178,7 +195,7 @@ extension SDHCI {
             if status & SDHCIStatus.errors != 0 {
                 throw status & SDHCIStatus.checksums != 0 ? .checksum : .timeOut
             }
-            if status & event != 0 { return store(SDHCIRegister.status, event) }
+            if status & event != 0 { return }
             if now >= end { throw .timeOut }
             store(SDHCIRegister.signalEnable, event | SDHCIStatus.timeOuts | SDHCIStatus.checksums)
             pace.wait(until: end)

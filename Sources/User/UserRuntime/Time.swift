@@ -20,13 +20,17 @@ public struct Duration: Equatable, Comparable, Sendable {
         let rest = count % unitsPerSecond * frequency
         return Duration(ticks: whole + (rest + unitsPerSecond - 1) / unitsPerSecond)
     }
+    /// Whole nanoseconds, rounded down.
+    public var nanoseconds: UInt64 { whole(1_000_000_000) }
     /// Whole microseconds, rounded down.
-    public var microseconds: UInt64 {
-        let frequency = swiftlet_counter_frequency()
-        return ticks / frequency * 1_000_000 + ticks % frequency * 1_000_000 / frequency
-    }
+    public var microseconds: UInt64 { whole(1_000_000) }
     /// Whole milliseconds, rounded down.
-    public var milliseconds: UInt64 { microseconds / 1_000 }
+    public var milliseconds: UInt64 { whole(1_000) }
+
+    private func whole(_ unitsPerSecond: UInt64) -> UInt64 {
+        let frequency = swiftlet_counter_frequency()
+        return ticks / frequency * unitsPerSecond + ticks % frequency * unitsPerSecond / frequency
+    }
 }
 
 extension Instant {
