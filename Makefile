@@ -35,7 +35,7 @@ endif
 # SwiftPM is parallel by itself; two verbs at once would write the same files.
 .NOTPARALLEL:
 
-NUISANCES := nuisance-console nuisance-power nuisance-flood nuisance-options
+NUISANCES := nuisance-card nuisance-console nuisance-power nuisance-flood nuisance-options
 
 .DEFAULT_GOAL := help
 .PHONY: $(NUISANCES) help deps toolchain tool build tests-bundle bench-image system-tests-image test-images run test test-host explorer explore test-target test-system \

@@ -110,6 +110,7 @@ var targets: [Target] = [
         cSettings: onTarget ? integersOnlyC + [.unsafeFlags(["-fno-builtin"])] : []),
     library("User", "UserRuntime", ["KernelABI", "CUserEntry"]),
     library("User", "Protocols", ["KernelABI"]),
+    library("User", "BlockClient", ["KernelABI", "Protocols", "UserRuntime"]),
     library("Drivers", "DriverCores", ["MMIO"], swift: noHeap),
     library(
         "Drivers", "PinService", ["KernelABI", "Protocols", "DriverCores", "UserRuntime"],
@@ -158,7 +159,7 @@ if onTarget {
             swift: strict + libfdtSwift, linker: libfdtLibrary),
         task("Services", "NameService", ["Protocols", "ServiceCores"]),
         task("Services", "Log", ["Protocols", "ServiceCores"]),
-        task("Services", "Shell", ["Protocols", "ServiceCores"]),
+        task("Services", "Shell", ["Protocols", "BlockClient", "ServiceCores"]),
 
         .target(name: "CBenchmark", path: path("Benchmarks", "CBenchmark")),
         task(
@@ -178,9 +179,11 @@ if onTarget {
             swiftSettings: strict + taskFlags, linkerSettings: linked("task.ld")),
         .executableTarget(
             name: "Nuisance",
-            dependencies: ["KernelABI", "UserRuntime", "Protocols", "ServiceCores"],
+            dependencies: [
+                "KernelABI", "UserRuntime", "Protocols", "BlockClient", "ServiceCores",
+            ],
             path: "Tests/OnTarget/Nuisance",
-            exclude: ["console", "flood", "options", "power"], swiftSettings: strict + taskFlags,
+            exclude: ["card", "console", "flood", "options", "power"], swiftSettings: strict + taskFlags,
             linkerSettings: linked("task.ld")),
         .executableTarget(
             name: "Hog", dependencies: ["KernelABI", "UserRuntime", "Protocols", "ServiceCores"],
@@ -249,7 +252,8 @@ if onTarget {
         .testTarget(
             name: "DriverCoresTests",
             dependencies: [
-                "DriverCores", "MMIO", "PinService", "BlockService", "UserRuntime", "CUserEntry", "KernelABI",
+                "DriverCores", "MMIO", "PinService", "BlockService", "BlockClient", "Protocols", "UserRuntime",
+                "CUserEntry", "KernelABI",
             ],
             swiftSettings: [.swiftLanguageMode(.v6)]),
         .testTarget(

@@ -16,6 +16,8 @@ struct Slot {
     private let size: (UInt64) throws(CardError) -> (blocks: UInt64, isReadOnly: Bool)
     private let load: (UInt64, Int, UInt64) throws(CardError) -> [UInt32]
     private let store: (UInt64, [UInt32], UInt64) throws(CardError) -> Void
+    /// The number of the card that is known.
+    let medium: () -> UInt64?
 
     private init(_ device: ModelController, _ clock: ModelClock, _ host: some CardHost) {
         self.clock = clock
@@ -32,6 +34,7 @@ struct Slot {
         store = { first, words, deadline throws(CardError) in
             try card.write(first, from: words.span, deadline: deadline)
         }
+        medium = { card.medium }
     }
     init(sdhost clock: ModelClock, _ device: ModelSDHost) {
         self.init(device, clock, SDHost(registers: ModelRegisters(device: device), pace: ModelPace(clock: clock)))
@@ -141,6 +144,25 @@ struct Slot {
         slot.model.insert(blocks: 4096)
         #expect(slot.readError(0) == .noCard)
         #expect(try slot.read(3) == slot.content(3, 1))
+    }
+
+    @Test(arguments: Controller.allCases) func noTwoCardsHaveTheSameNumber(_ controller: Controller) throws {
+        let slot = Slot(controller)
+        #expect(slot.medium() == nil)
+        var numbers: Set<UInt64> = [0]
+        for _ in 0..<3 {
+            _ = try slot.information()
+            let number = try #require(slot.medium())
+            #expect(numbers.insert(number).inserted)
+            _ = try slot.information()
+            _ = try slot.read(3, 8)
+            slot.model.bad = [100]
+            #expect(slot.readError(98, 8) == .cardFailed)
+            #expect(slot.medium() == number)
+            slot.model.insert(blocks: 4096)
+            #expect(slot.readError(0) == .noCard)
+            #expect(slot.medium() == nil)
+        }
     }
 
     @Test(arguments: Controller.allCases) func whatIsNoMemoryCardIsUnsupported(_ controller: Controller) throws {

@@ -13,7 +13,7 @@ import UserRuntime
 
     /// What a request may take before it fails, microseconds: identification up to one second, then transfers.
     private static var requestTime: UInt64 { BlockRequest.bound * 1_000 - SDCard<Host>.tidyTime }
-    private static var pageBlocks: Int { Int(BlockRequest.atATime) }
+    private static var pageBlocks: Int { Int(BlockRequest.maximumCount) }
 
     /// - Precondition: the manifest gives the task a page of `persistent` memory.
     public init(_ information: StartInformation, host: Host) {
@@ -34,73 +34,58 @@ import UserRuntime
                 card.host.silence()
                 card.host.pace.noteInterrupt()
             case .message:
-                let (error, results) = answer(request)
-                server.reply(RegisterMessage(error?.rawValue ?? 0, results.0, results.1, results.2))
+                do throws(BlockError) { server.reply(try answer(request)) } catch {
+                    server.reply(RegisterMessage(error.rawValue))
+                }
             case .oneWay, .fault: break
             }
             card.host.pace.acknowledge()
         }
     }
 
-    private mutating func answer(_ request: Received) -> (BlockError?, (UInt64, UInt64, UInt64)) {
+    private mutating func answer(_ request: Received) throws(BlockError) -> RegisterMessage {
         let deadline = card.host.pace.now &+ BlockService.requestTime
         switch request[0] {
         case BlockRequest.information:
             do throws(CardError) {
                 let (blocks, isReadOnly) = try card.information(deadline: deadline)
-                return (nil, (UInt64(SDCard<Host>.blockBytes), blocks, isReadOnly ? 1 : 0))
-            } catch { return (BlockError(error), (0, 0, 0)) }
+                var message = RegisterMessage(0, BlockRequest.blockBytes, blocks, isReadOnly ? 1 : 0)
+                message.setWord(4, card.medium ?? 0)
+                return message
+            } catch { throw BlockError(error) }
         case BlockRequest.read, BlockRequest.write:
-            let (error, count) = move(request, deadline)
-            return (error, (count, 0, 0))
-        default: return (.badRequest, (0, 0, 0))
+            try move(request, deadline)
+            return RegisterMessage(0)
+        default: throw .badRequest
         }
     }
 
-    /// Moves blocks between card and loan, a page at a time; how many were moved.
-    private mutating func move(_ request: Received, _ deadline: UInt64) -> (BlockError?, UInt64) {
+    /// Moves blocks between card and loan.
+    private mutating func move(_ request: Received, _ deadline: UInt64) throws(BlockError) {
         let count = request[2]
-        let bytes = UInt64(SDCard<Host>.blockBytes)
-        guard count > 0, count <= BlockRequest.maximumCount, request.loanLength >= count * bytes else {
-            return (.badRequest, 0)
-        }
-        // Before anything moves: half a request is of no use to anybody.
-        do throws(CardError) { try card.check(request[1], Int(count), deadline: deadline) } catch {
-            return (BlockError(error), 0)
-        }
-        var done: UInt64 = 0
-        while done < count {
-            let blocks = min(count - done, UInt64(BlockService.pageBlocks))
-            if let error = move(request[0], request[1] + done, Int(blocks), loanOffset: done * bytes, deadline) {
-                return (error, done)
-            }
-            done += blocks
-        }
-        return (nil, done)
-    }
-
-    private mutating func move(
-        _ operation: UInt64, _ first: UInt64, _ count: Int, loanOffset: UInt64, _ deadline: UInt64
-    ) -> BlockError? {
-        let length = UInt64(count * SDCard<Host>.blockBytes)
+        guard count > 0, count <= BlockRequest.maximumCount else { throw .badRequest }
+        let bytes = count * BlockRequest.blockBytes
+        if request.loanLength < bytes { throw .badRequest }
+        // What the caller means is not in the slot any more: another client may have had the news.
+        guard let medium = card.medium, request[3] == medium else { throw .noMedium }
         // Safety: `count` is at most `pageBlocks`, and nothing else refers to the page.
-        let part = unsafe UnsafeMutableBufferPointer(rebasing: page[0..<count * SDCard<Host>.blockWords])
-        do throws(CardError) {
-            if operation == BlockRequest.read {
-                var words = unsafe part.mutableSpan
-                try card.read(first, into: &words, deadline: deadline)
-                guard
-                    (try? server.caller.loanWrite(offset: loanOffset, from: TaskAddress.persistent, length: length))
-                        != nil
-                else { return .badRequest }
-            } else {
-                guard
-                    (try? server.caller.loanRead(offset: loanOffset, to: TaskAddress.persistent, length: length)) != nil
-                else { return .badRequest }
-                try card.write(first, from: unsafe part.span, deadline: deadline)
+        let part = unsafe UnsafeMutableBufferPointer(rebasing: page[0..<Int(count) * SDCard<Host>.blockWords])
+        if request[0] == BlockRequest.read {
+            var words = unsafe part.mutableSpan
+            do throws(CardError) { try card.read(request[1], into: &words, deadline: deadline) } catch {
+                throw BlockError(error)
             }
-            return nil
-        } catch { return BlockError(error) }
+            do throws(KernelError) {
+                try server.caller.loanWrite(offset: 0, from: TaskAddress.persistent, length: bytes)
+            } catch { throw .badRequest }
+        } else {
+            do throws(KernelError) {
+                try server.caller.loanRead(offset: 0, to: TaskAddress.persistent, length: bytes)
+            } catch { throw .badRequest }
+            do throws(CardError) { try card.write(request[1], from: unsafe part.span, deadline: deadline) } catch {
+                throw BlockError(error)
+            }
+        }
     }
 }
 

@@ -13,9 +13,14 @@ public struct SDCard<Host: CardHost> {
         var countsInBlocks: Bool
         var blocks: UInt64
         var isReadOnly: Bool
+        /// When it was identified: no other time is the same, also of a driver before this one.
+        var instant: UInt64
     }
     public var host: Host
     private(set) var card: Identity?
+
+    /// The number of the card that is known: each identification gives another. Nil: none is known.
+    public var medium: UInt64? { card?.instant }
 
     /// Bytes of a block, for every card.
     public static var blockBytes: Int { 512 }
@@ -62,11 +67,6 @@ public struct SDCard<Host: CardHost> {
             if count > 1 { try stop(deadline) }
             try waitForStorage(card, deadline)
         } catch { throw explanation(error, card, deadline) }
-    }
-
-    /// Whether the card has `count` blocks from `first` on: throws where it has not.
-    public mutating func check(_ first: UInt64, _ count: Int, deadline: UInt64) throws(CardError) {
-        _ = try checked(first, count, deadline)
     }
 
     private mutating func checked(
@@ -146,7 +146,7 @@ extension SDCard {
         if try command(7, address, .shortWithBusy, deadline)[0] & CardStatus.locked != 0 { throw .unsupported }
         let identity = Identity(
             address: address, countsInBlocks: conditions & OperatingConditions.highCapacity != 0,
-            blocks: data.blocks, isReadOnly: data.isReadOnly)
+            blocks: data.blocks, isReadOnly: data.isReadOnly, instant: host.pace.now)
         try speedUp(identity, deadline)
         card = identity
         return identity

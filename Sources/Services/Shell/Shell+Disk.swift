@@ -1,5 +1,6 @@
 // The shell's command `disk`: memory cards, their partitions, a block, and a file's first block.
 
+import BlockClient
 import KernelABI
 import Protocols
 import ServiceCores
@@ -8,60 +9,47 @@ import UserRuntime
 /// A card's service as a source of blocks.
 struct Card: BlockSource {
     let name: StaticString
-    let endpoint: Endpoint
+    private var device: BlockDevice
     /// Blocks to ask for at once: with an array's head they fill 64 KiB, the size of a piece of the heap.
     static let atOnce: UInt64 = 120
-    /// What went wrong with the last request, in words; nil: nothing.
-    private(set) var problem: StaticString?
-    /// There is no card, or no longer.
-    private(set) var isGone = false
+    /// Why the last request failed; nil: it did not.
+    private(set) var failure: BlockFailure?
 
     init(name: StaticString, endpoint: Endpoint) {
         self.name = name
-        self.endpoint = endpoint
+        device = BlockDevice(endpoint)
     }
 
-    /// One request, with a sign of life: it takes longer than those between commands are apart. Nil where no answer came.
-    private mutating func ask(_ request: RegisterMessage, _ loan: Attachment = Attachment()) -> Received? {
-        showSignOfLife()
-        do throws(KernelError) {
-            let reply = try endpoint.call(request, loan, deadline: .after(milliseconds: BlockRequest.bound + 100))
-            let error = BlockError(rawValue: reply[0])
-            problem = error?.text
-            isGone = error == .noMedium
-            return reply
+    /// The same in words.
+    var problem: StaticString? { failure?.text }
+    /// There is no card, or no longer.
+    var isGone: Bool { failure == .device(.noMedium) }
+
+    /// Size in blocks, and whether it is read-only; nil with a `failure`.
+    mutating func information() -> (blocks: UInt64, isReadOnly: Bool)? {
+        do throws(BlockFailure) {
+            let information = try device.information()
+            failure = nil
+            return information
         } catch {
-            problem =
-                error == .peerDied ? "the driver ended; it is started again" : "the driver does not answer in time"
-            isGone = false
+            failure = error
             return nil
         }
     }
 
-    /// Size in blocks, and whether it is read-only; nil with a `problem`.
-    mutating func information() -> (blocks: UInt64, isReadOnly: Bool)? {
-        guard let reply = ask(RegisterMessage(BlockRequest.information)), problem == nil else { return nil }
-        return (reply[2], reply[3] != 0)
-    }
-
-    /// Reads `count` blocks into the beginning of `bytes`, which has room for them. How many came: all, unless there is a `problem`.
+    /// Reads `count` blocks into the beginning of `bytes`, which has room for them. How many came: all, unless there is a `failure`.
     mutating func read(_ first: UInt64, _ count: UInt64, into bytes: inout [UInt8]) -> UInt64 {
-        move(BlockRequest.read, first, count, &bytes, .write)
+        note(device.read(first, count, into: &bytes))
     }
 
-    /// Writes the beginning of `bytes` to `count` blocks. How many were written: all, unless there is a `problem`.
+    /// Writes the beginning of `bytes` to `count` blocks. How many were written: all, unless there is a `failure`.
     mutating func write(_ first: UInt64, _ count: UInt64, from bytes: inout [UInt8]) -> UInt64 {
-        move(BlockRequest.write, first, count, &bytes, .read)
+        note(device.write(first, count, from: &bytes))
     }
 
-    private mutating func move(
-        _ operation: UInt64, _ first: UInt64, _ count: UInt64, _ bytes: inout [UInt8], _ rights: Rights
-    ) -> UInt64 {
-        unsafe bytes.withUnsafeMutableBytes { buffer in
-            let address = UInt64(UInt(bitPattern: buffer.baseAddress))
-            let loan = Attachment(lending: address, length: count * 512, rights)
-            return ask(RegisterMessage(operation, first, count), loan)?[1] ?? 0
-        }
+    private mutating func note(_ transfer: BlockTransfer) -> UInt64 {
+        failure = transfer.failure
+        return transfer.count
     }
 
     mutating func block(_ number: UInt64) -> [UInt8]? {
@@ -160,7 +148,7 @@ extension Shell {
         var bytes = [UInt8](repeating: 0, count: Int(Card.atOnce) * 512)
         var next: UInt64 = 0
         var unread: UInt64 = 0
-        // Behind an error block by block, as far as the driver reads at a time, to find out which it is.
+        // Behind an error block by block, as far as a request goes, to find out which it is.
         var endOfSearch: UInt64 = 0
         while next < blocks && unread < Shell.mostUnread && !card.isGone && !terminal.isInterrupted {
             let count = next < endOfSearch ? 1 : min(Card.atOnce, blocks - next)
@@ -170,8 +158,9 @@ extension Shell {
                 terminal.out.decimal(next)
                 terminal.out.add(": ")
                 say(problem)
-                if count == 1 { next += 1 } else { endOfSearch = next + BlockRequest.atATime }
+                if count == 1 { next += 1 } else { endOfSearch = next + BlockRequest.maximumCount }
                 if count == 1 { unread += 1 }
+                if !card.isGone { findAgain(&card) }
             }
             terminal.pause(milliseconds: 1)
         }
@@ -180,6 +169,15 @@ extension Shell {
         terminal.out.decimal(blocks)
         say(" blocks read")
     }
+
+    /// Asks for the card, which has another number if the driver started or identified it anew meanwhile. A driver that starts
+    /// gets two seconds.
+    private mutating func findAgain(_ card: inout Card) {
+        for _ in 0..<40 where !terminal.isInterrupted && card.information() == nil && !card.isGone {
+            terminal.pause(milliseconds: 50)
+        }
+    }
+
     /// Reads a request's worth of blocks from `first` on, writes the same back, and reads them again.
     private mutating func rewrite(_ card: inout Card, _ first: UInt64, _ blocks: UInt64) {
         let count = max(min(blocks - min(first, blocks), Card.atOnce), 1)

@@ -3,7 +3,7 @@
 // A file holds several tests. Lines that are blank or start with `#` say nothing; every other line is a word and its text:
 //
 //   test NAME          a new test; what follows up to the next `test` is its own
-//   machine, cpu, memory, date, padding, append, run, counted, image, tree, damage    the machine, see `Dialogue.Setup`
+//   machine, cpu, memory, card, date, padding, append, run, counted, image, tree, damage    the machine, see `Dialogue.Setup`
 //   type TEXT          wait for the prompt, then type the text and Enter
 //   keys TEXT          type at once, without Enter; \e, \r, \b, \\ and \xNN as usual (\x01\x01: QEMU takes the first ^A)
 //   monitor COMMAND    tell it to QEMU's monitor
@@ -21,6 +21,8 @@ public struct Dialogue: Equatable {
         public var machine: String?
         public var processor: String?
         public var memory: String?
+        /// Bytes of an empty card in the board's slot, a power of two; nil: no card.
+        public var card: UInt64?
         /// What the machine's clock shows at first, in UTC: `2106-02-07T06:28:12`.
         public var date: String?
         /// The kernel's command line.
@@ -89,6 +91,9 @@ public struct Dialogue: Equatable {
         case "image": setup.image = text
         case "cpu": setup.processor = text
         case "memory": setup.memory = text
+        case "card":
+            guard let bytes = UInt64(text), bytes.nonzeroBitCount == 1 else { return false }
+            setup.card = bytes
         case "date": setup.date = text
         case "append": setup.append = text
         case "padding":

@@ -168,12 +168,21 @@ struct TestSystemCommand: ParsableCommand {
         }
         if let processor = setup.processor { emulator.processor = processor }
         if let memory = setup.memory { emulator.memory = memory }
+        if let bytes = setup.card { emulator.card = try emptyCard(bytes) }
         if let date = setup.date { emulator.devices += ["-rtc", "base=\(date),clock=vm"] }
         emulator.append = String(repeating: "x=y ", count: setup.padding) + setup.append
         if !setup.commands.isEmpty { emulator.append += " run=\"\(setup.commands)\"" }
         emulator.isCounted = setup.isCounted
         if let source = setup.tree { emulator.tree = try compileTree(source) }
         return emulator
+    }
+
+    private func emptyCard(_ bytes: UInt64) throws -> String {
+        let path = "build/empty-card-\(bytes).img"
+        try writeFile([], to: path)
+        guard let file = FileHandle(forWritingAtPath: path) else { throw ToolError("\(path): cannot be written") }
+        try file.truncate(atOffset: bytes)
+        return path
     }
 
     /// A copy of the image in which the kernel's function `name` starts with a trap instruction.

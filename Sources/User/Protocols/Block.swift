@@ -3,24 +3,25 @@
 
 /// Word 0 of requests. Word 0 of the reply is 0 or a `BlockError`.
 public enum BlockRequest {
-    /// Reply: 0, bytes of a block, number of blocks, 1 where they cannot be written. It looks for the medium where none is known.
+    /// Looks for the medium where none is known. Reply: 0, bytes of a block, number of blocks, 1 where they cannot be written, the
+    /// medium's number: never 0, and no other medium gets it, nor this one after it was out.
     public static var information: UInt64 { 1 }
-    /// Word 1: first block. Word 2: how many, 1 to `maximumCount`. The caller lends that many blocks' bytes for writing, and finds the data
-    /// there. Reply: 0 or what went wrong, and how many blocks came before. Where the medium lacks one of them, none is moved.
+    /// Word 1: first block. Word 2: how many, 1 to `maximumCount`. Word 3: the medium's number. The caller lends that many blocks' bytes
+    /// for writing, and finds the data there. Reply: 0 or what went wrong. Where the medium lacks one of the blocks, none is moved.
     public static var read: UInt64 { 2 }
-    /// The same with data that the caller lends for reading. After an error the state of the block that failed is unknown.
+    /// The same with data that the caller lends for reading. After an error the state of the blocks is unknown.
     public static var write: UInt64 { 3 }
     /// Milliseconds in which a request is answered, from when the driver takes it (docs/reference/block-service.md).
     public static var bound: UInt64 { 2_400 }
-    /// Other callers wait for no more than this.
-    public static var maximumCount: UInt64 { 128 }
-    /// Blocks that the driver moves at a time: what an error leaves unknown.
-    public static var atATime: UInt64 { 8 }
+    /// Blocks of one request: other callers wait for no more than this.
+    public static var maximumCount: UInt64 { 8 }
+    /// Bytes of a block, for every medium.
+    public static var blockBytes: UInt64 { 512 }
 }
 
 /// Why blocks could not be read or written.
 public enum BlockError: UInt64, Error, Sendable {
-    /// The slot is empty, or the medium was taken out in the meantime.
+    /// The slot is empty, or the medium that the request names was taken out in the meantime.
     case noMedium = 1
     case timeOut
     case checksum

@@ -18,6 +18,8 @@ import UserRuntime
     case Name("meter"): meter()
     case Name("flood"): flood()
     case Name("killer"): killTheDeviceManager()
+    case Name("copier"): copyBlocks()
+    case Name("card-below"), Name("card-above"): waitBesideTransfer()
     default: beVictim(ofFloodAt: Name(bytes: name.bytes.span.extracting(7..<name.count)) ?? .empty)
     }
 }
