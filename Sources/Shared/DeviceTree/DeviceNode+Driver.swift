@@ -1,5 +1,5 @@
-// What a driver must have of its device's node, or it does not start: the device manager gives it this, and the host's check
-// tells beforehand.
+// What a driver must have of its device's node, or it does not start: the device manager gives it
+// this, and the host's check tells beforehand.
 
 extension DeviceNode {
     /// A range of registers that the driver must have.
@@ -9,10 +9,13 @@ extension DeviceNode {
         _ index: Int, _ machine: borrowing MachineDescription
     ) throws(DeviceTreeError) -> RegisterRange {
         if let range = try registers(index) {
-            if machine.keeps(range) { throw DeviceTreeError(.reservedRegisters, .reg, node: offset) }
+            if machine.keeps(range) {
+                throw DeviceTreeError(.reservedRegisters, .reg, node: offset)
+            }
             return range
         }
-        throw DeviceTreeError(try registerCount() > index ? .unreachable : .tooFewRegisters, .reg, node: offset)
+        throw DeviceTreeError(
+            try registerCount() > index ? .unreachable : .tooFewRegisters, .reg, node: offset)
     }
 
     /// An interrupt that the driver must have, at one of the kernel's controllers. Those of other
@@ -24,11 +27,12 @@ extension DeviceNode {
     ) throws(DeviceTreeError) -> DeviceInterrupt {
         if let interrupt = try interrupt(index, of: machine) { return interrupt }
         let isForeign = try interrupt(index) != nil
-        throw DeviceTreeError(isForeign ? .foreignInterrupt : .tooFewInterrupts, interruptProperty, node: offset)
+        throw DeviceTreeError(
+            isForeign ? .foreignInterrupt : .tooFewInterrupts, interruptProperty, node: offset)
     }
 
-    /// Whether another node's registers lie in the same pages as this node's `range`, also those of a node that is disabled.
-    /// The very same range is the same device, described twice.
+    /// Whether another node's registers lie in the same pages as this node's `range`, also those of
+    /// a node that is disabled. The very same range is the same device, described twice.
     ///
     /// - Complexity: O(nodes × register ranges).
     public func hasNeighbours(of range: RegisterRange) -> Bool {
@@ -49,7 +53,8 @@ extension DeviceNode {
 extension RegisterRange {
     /// The pages of 4096 bytes that a driver's address space has room for, for each range.
     public static var driverPages: UInt64 { 64 }
-    /// Whether a driver's address space has room for all pages of the range, which does not end beyond 64 bits.
+    /// Whether a driver's address space has room for all pages of the range, which does not end
+    /// beyond 64 bits.
     public var fitsDriver: Bool { last / 4096 - base / 4096 < RegisterRange.driverPages }
 
     /// Whether the two have a page of 4096 bytes in common. Neither ends beyond 64 bits.

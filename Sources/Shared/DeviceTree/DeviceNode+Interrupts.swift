@@ -122,9 +122,9 @@ public struct InterruptList {
         if !isExtended, let parent = node.interruptParent { junction = try Junction(parent) }
     }
 
-    /// Returns the next interrupt, through every nexus on the way; nil behind the last. An interrupt
-    /// without controller is the last: nobody says where the next one begins. So is the one behind
-    /// `maximumCount`.
+    /// Returns the next interrupt, through every nexus on the way; nil behind the last. An
+    /// interrupt without controller is the last: nobody says where the next one begins. So is the
+    /// one behind `maximumCount`.
     ///
     /// - Throws: `noSuchLine` where the controller does not have it; `badCells`, `badLength`.
     public mutating func next() throws(DeviceTreeError) -> DeviceInterrupt? {
@@ -237,8 +237,8 @@ private struct InterruptSpecifier {
     }
 
     /// Becomes what the first entry of the nexus's map makes of it (2.4.3.1): each entry has the
-    /// unit address and the specifier at the nexus, then those at the next controller, as many cells
-    /// as that one says. Where no entry is for it, the interrupt has no controller.
+    /// unit address and the specifier at the nexus, then those at the next controller, as many
+    /// cells as that one says. Where no entry is for it, the interrupt has no controller.
     private mutating func pass(
         _ nexus: DeviceNode, _ map: DeviceProperty, _ junctions: inout Junctions
     ) throws(DeviceTreeError) {

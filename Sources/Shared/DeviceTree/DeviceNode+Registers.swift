@@ -25,7 +25,8 @@ extension DeviceNode {
         return try entries(reg, parent).count
     }
 
-    /// Entry `index` of `reg` as a physical address; nil behind the last entry, or where not all of it reaches the CPU.
+    /// Entry `index` of `reg` as a physical address; nil behind the last entry, or where not all of
+    /// it reaches the CPU.
     public func registers(_ index: Int) throws(DeviceTreeError) -> RegisterRange? {
         guard let parent, let reg = property("reg") else { return nil }
         let (addressCells, sizeCells, count) = try entries(reg, parent)
@@ -36,7 +37,9 @@ extension DeviceNode {
             let size = reg.number(first + addressCells, cells: sizeCells)
         else { return nil }
         guard let translated = try parent.translate(address, size: size) else { return nil }
-        if size > 0 && translated > UInt64.max - size { throw DeviceTreeError(.unreachable, .reg, node: offset) }
+        if size > 0 && translated > UInt64.max - size {
+            throw DeviceTreeError(.unreachable, .reg, node: offset)
+        }
         return RegisterRange(base: translated, size: size)
     }
 
@@ -46,21 +49,29 @@ extension DeviceNode {
     ) throws(DeviceTreeError) -> (addressCells: Int, sizeCells: Int, count: Int) {
         let addressCells = try parent.cells(.addressCells, default: 2)
         let sizeCells = try parent.cells(.sizeCells, default: 1)
-        if addressCells == 0 { throw DeviceTreeError(.badCells, .addressCells, node: parent.offset) }
+        if addressCells == 0 {
+            throw DeviceTreeError(.badCells, .addressCells, node: parent.offset)
+        }
         let bytes = 4 * (addressCells + sizeCells)
         if reg.count % bytes != 0 { throw DeviceTreeError(.badLength, .reg, node: offset) }
         return (addressCells, sizeCells, reg.count / bytes)
     }
 
-    /// A child's address as the CPU sees it; nil where not all of its `size` bytes lie in one window of every bus above.
-    private func translate(_ childAddress: UInt64, size: UInt64) throws(DeviceTreeError) -> UInt64? {
+    /// A child's address as the CPU sees it; nil where not all of its `size` bytes lie in one
+    /// window of every bus above.
+    private func translate(
+        _ childAddress: UInt64, size: UInt64
+    ) throws(DeviceTreeError) -> UInt64? {
         var address = childAddress
         var bus = self
         for _ in 0..<DeviceNode.maximumDepth {
-            guard let above = bus.parent else { return address }  // the root's children are the CPU's addresses
+            // The root's children are the CPU's addresses.
+            guard let above = bus.parent else { return address }
             guard let ranges = bus.property("ranges") else { return nil }
             if ranges.count > 0 {
-                guard let mapped = try bus.map(address, size: size, ranges, above) else { return nil }
+                guard let mapped = try bus.map(address, size: size, ranges, above) else {
+                    return nil
+                }
                 address = mapped
             }
             bus = above
@@ -75,10 +86,13 @@ extension DeviceNode {
         let parentCells = try above.cells(.addressCells, default: 2)
         let sizeCells = try cells(.sizeCells, default: 1)
         let entry = childCells + parentCells + sizeCells
-        if entry == 0 || ranges.count % (4 * entry) != 0 { throw DeviceTreeError(.badLength, .ranges, node: offset) }
+        if entry == 0 || ranges.count % (4 * entry) != 0 {
+            throw DeviceTreeError(.badLength, .ranges, node: offset)
+        }
         var index = 0
         while (index + entry) * 4 <= ranges.count {  // one entry a round
-            // PCI's three-cell addresses carry flags in the first cell; such a range never matches a plain address.
+            // PCI's three-cell addresses carry flags in the first cell; such a range never matches
+            // a plain address.
             if let child = ranges.number(index, cells: childCells),
                 let parent = ranges.number(index + childCells, cells: parentCells),
                 let size = ranges.number(index + childCells + parentCells, cells: sizeCells),

@@ -1,9 +1,11 @@
-// The hot loops of reading a tree, on its raw structure block: the next node, a node by its phandle, a property by its name.
+// The hot loops of reading a tree, on its raw structure block: the next node, a node by its
+// phandle, a property by its name.
 //
-// libfdt checks every byte at every step, which makes one look-up cost a thousand instructions and the kernel's boot
-// millions. Here the checking was done once for all: a `DeviceTree` only exists where `fdt_check_full` has accepted the whole
-// structure (Devicetree Specification 5.4), and its memory does not change. A damaged step still cannot leave the block:
-// each is compared with the block's size.
+// libfdt checks every byte at every step, which makes one look-up cost a thousand instructions and
+// the kernel's boot millions. Here the checking was done once for all: a `DeviceTree` only exists
+// where `fdt_check_full` has accepted the whole structure (Devicetree Specification 5.4), and its
+// memory does not change. A damaged step still cannot leave the block: each is compared with the
+// block's size.
 
 /// Where the blocks lie, from the checked header.
 struct TreeBlocks {
@@ -51,7 +53,8 @@ extension DeviceTree {
         return nil
     }
 
-    /// The first node that has this phandle. Numbers are compared before names: few properties get as far as that.
+    /// The first node that has this phandle. Numbers are compared before names: few properties get
+    /// as far as that.
     func scan(phandle: UInt32) -> Int? {
         var at = 0
         var node = 0
@@ -75,12 +78,17 @@ extension DeviceTree {
         return nil
     }
 
-    /// The value of the property `name` of the node at `offset`: its place in the structure block, and its length.
-    func scanProperty(of offset: Int, named name: UnsafeRawBufferPointer) -> (start: Int, count: Int)? {
+    /// The value of the property `name` of the node at `offset`: its place in the structure block,
+    /// and its length.
+    func scanProperty(
+        of offset: Int, named name: UnsafeRawBufferPointer
+    ) -> (start: Int, count: Int)? {
         var at = skipName(offset)
         while let tag = structureWord(at) {  // once a property
             if tag == Tag.property {
-                guard let length = structureWord(at + 4), let text = structureWord(at + 8) else { return nil }
+                guard let length = structureWord(at + 4), let text = structureWord(at + 8) else {
+                    return nil
+                }
                 if unsafe isString(Int(text), equalTo: name) { return (at + 12, Int(length)) }
                 at = skipProperty(at)
             } else if tag == Tag.nothing {
@@ -100,7 +108,8 @@ extension DeviceTree {
             return .node(next: skipName(offset))
         case Tag.endNode: return .end(next: offset + 4)
         case Tag.property:
-            guard let length = structureWord(offset + 4), let text = structureWord(offset + 8) else { return nil }
+            guard let length = structureWord(offset + 4), let text = structureWord(offset + 8)
+            else { return nil }
             return .property(
                 name: Int(text), start: offset + 12, count: Int(length), next: skipProperty(offset))
         case Tag.nothing: return .nothing(next: offset + 4)
@@ -131,7 +140,9 @@ extension DeviceTree {
     private func skipName(_ offset: Int) -> Int {
         var at = offset + 4
         // Safety: compared with the block's size.
-        while at < blocks.structureSize, unsafe base.load(fromByteOffset: blocks.structure &+ at, as: UInt8.self) != 0 {
+        while at < blocks.structureSize,
+            unsafe base.load(fromByteOffset: blocks.structure &+ at, as: UInt8.self) != 0
+        {
             at &+= 1
         }
         return (at &+ 4) & ~3
@@ -144,19 +155,24 @@ extension DeviceTree {
     /// A word of the structure block; nil outside of it.
     private func structureWord(_ at: Int) -> UInt32? {
         if at < 0 || at &+ 4 > blocks.structureSize { return nil }
-        // Safety: within the block; its start was checked to be aligned, and every step is a multiple of 4.
-        return unsafe UInt32(bigEndian: base.load(fromByteOffset: blocks.structure &+ at, as: UInt32.self))
+        // Safety: within the block; its start was checked to be aligned, and every step is a
+        // multiple of 4.
+        return unsafe UInt32(
+            bigEndian: base.load(fromByteOffset: blocks.structure &+ at, as: UInt32.self))
     }
 
     private func isString(_ at: Int, equalTo text: StaticString) -> Bool {
-        unsafe isString(at, equalTo: UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+        unsafe isString(
+            at,
+            equalTo: UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     }
     private func isString(_ at: Int, equalTo text: UnsafeRawBufferPointer) -> Bool {
         let count = text.count
         if at < 0 || at &+ count >= blocks.stringsSize { return false }
         for index in 0..<count {
             // Safety: within the strings block, and within the text.
-            let byte = unsafe base.load(fromByteOffset: blocks.strings &+ at &+ index, as: UInt8.self)
+            let byte = unsafe base.load(
+                fromByteOffset: blocks.strings &+ at &+ index, as: UInt8.self)
             if unsafe byte != text[index] { return false }
         }
         return unsafe base.load(fromByteOffset: blocks.strings &+ at &+ count, as: UInt8.self) == 0

@@ -1,14 +1,16 @@
 // Nodes by path, by alias and by phandle (Devicetree Specification 2.2.3, 2.3.3, 3.3).
 
 extension DeviceTree {
-    /// The node at an absolute path, or below an alias, which `path` bytes spell. A component without unit address finds a
-    /// node with one, as long as the name is the same.
+    /// The node at an absolute path, or below an alias, which `path` bytes spell. A component
+    /// without unit address finds a node with one, as long as the name is the same.
     public func node(path: UnsafeRawBufferPointer) -> DeviceNode? {
         var node = root
         var at = 0
         if unsafe path.count > 0 && path[0] != UInt8(ascii: "/") {
             while at < path.count, unsafe path[at] != UInt8(ascii: "/") { at += 1 }
-            guard let target = unsafe self.node("/aliases")?.property(UnsafeRawBufferPointer(rebasing: path[0..<at])),
+            guard
+                let target = unsafe self.node("/aliases")?.property(
+                    UnsafeRawBufferPointer(rebasing: path[0..<at])),
                 unsafe target.string.count > 0 && target.string[0] == UInt8(ascii: "/"),
                 let aliased = unsafe self.node(path: target.string)
             else { return nil }
@@ -21,15 +23,15 @@ extension DeviceTree {
             }
             let start = at
             while at < path.count, unsafe path[at] != UInt8(ascii: "/") { at += 1 }
-            guard let child = unsafe child(of: node, UnsafeRawBufferPointer(rebasing: path[start..<at])) else {
-                return nil
-            }
+            let name = unsafe UnsafeRawBufferPointer(rebasing: path[start..<at])
+            guard let child = unsafe child(of: node, name) else { return nil }
             node = child
         }
         return node
     }
     public func node(_ path: StaticString) -> DeviceNode? {
-        unsafe node(path: UnsafeRawBufferPointer(start: path.utf8Start, count: path.utf8CodeUnitCount))
+        unsafe node(
+            path: UnsafeRawBufferPointer(start: path.utf8Start, count: path.utf8CodeUnitCount))
     }
 
     /// The first node that has this phandle.
@@ -39,8 +41,8 @@ extension DeviceTree {
         scan(phandle: phandle).flatMap { node(at: Int32(truncatingIfNeeded: $0)) }
     }
 
-    /// Returns the child of that name, straight from the structure block: boot looks for a few nodes
-    /// by path, and asking libfdt for each name on the way took a twentieth of its time.
+    /// Returns the child of that name, straight from the structure block: boot looks for a few
+    /// nodes by path, and asking libfdt for each name on the way took a twentieth of its time.
     private func child(of parent: DeviceNode, _ name: UnsafeRawBufferPointer) -> DeviceNode? {
         var depth = 0
         var next = scan(after: Int(parent.offset), depth: &depth)

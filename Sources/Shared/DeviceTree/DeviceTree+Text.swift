@@ -1,7 +1,9 @@
-// A device tree as text, in the form of its source language, made piece by piece: whoever reads it keeps a place, and each piece
-// goes on from there. So no text is ever held as a whole, a tree may be of any size, and a piece costs what its length says.
+// A device tree as text, in the form of its source language, made piece by piece: whoever reads it
+// keeps a place, and each piece goes on from there. So no text is ever held as a whole, a tree may
+// be of any size, and a piece costs what its length says.
 //
-// Values are written by what they look like: strings when all bytes can be printed, cells when they fill the length, else bytes.
+// Values are written by what they look like: strings when all bytes can be printed, cells when they
+// fill the length, else bytes.
 
 /// A place in the text of one tree: where the next piece begins.
 public struct TreeTextPlace: Equatable, Sendable {
@@ -27,14 +29,17 @@ public struct TreeTextPlace: Equatable, Sendable {
 }
 
 extension DeviceTree {
-    /// A node that a walk of this tree found at `offset`, without what is above it: for its name and its properties.
+    /// A node that a walk of this tree found at `offset`, without what is above it: for its name
+    /// and its properties.
     /// - Complexity: O(1).
     public func node(found offset: Int32) -> DeviceNode { DeviceNode(tree: self, offset: offset) }
 
-    /// Sends the text from `place` on, until `bytes` are passed or the tree ends, and moves the place behind it.
+    /// Sends the text from `place` on, until `bytes` are passed or the tree ends, and moves the
+    /// place behind it.
     ///
-    /// - Parameter bytes: counts what is sent, and 16 for each tag, so that what is left out costs something as well. The last
-    ///   line's head is sent whole: at most `TreeTextPlace.longestHead` more.
+    /// - Parameter bytes: counts what is sent, and 16 for each tag, so that what is left out costs
+    ///   something as well. The last line's head is sent whole: at most
+    ///   `TreeTextPlace.longestHead` more.
     /// - Complexity: O(bytes).
     public func sendText(from place: inout TreeTextPlace, bytes: Int, _ send: (UInt8) -> Void) {
         var out = TextSink()
@@ -112,7 +117,9 @@ extension DeviceTree {
             if value.next > 0 { out.add(UInt8(ascii: " "), send) }
             var number: UInt32 = 0
             let size = value.count % 4 == 0 ? 4 : 1
-            for index in 0..<size { number = number << 8 | UInt32(byte(value.start + value.next + index)) }
+            for index in 0..<size {
+                number = number << 8 | UInt32(byte(value.start + value.next + index))
+            }
             out.add("0x", send)
             out.hexadecimal(number, send)
             value.next += size
@@ -175,8 +182,8 @@ private struct TextSink {
             || name.spells("interrupt-names") || name.spells("interrupt-parent")
             || name.spells("interrupt-map") || name.spells("interrupt-map-mask")
             || name.spells("interrupt-controller") || name.spells("clock-frequency")
-            || name.spells("gpios") || name.spells("gpio-map") || name.spells("linux,code") || name.spells("method")
-            || name.spells("enable-method") || name.spells("bootargs")
+            || name.spells("gpios") || name.spells("gpio-map") || name.spells("linux,code")
+            || name.spells("method") || name.spells("enable-method") || name.spells("bootargs")
             || name.spells("stdout-path")
     }
 }

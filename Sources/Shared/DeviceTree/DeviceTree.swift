@@ -1,8 +1,9 @@
 // A device tree, read in place through libfdt (Devicetree Specification 0.4).
 //
-// Nothing is copied and nothing allocated, so the kernel's boot code, the device manager and the host tools use the same
-// reader. libfdt bounds every access by the tree's header, which is checked once here; every loop below is bounded by the
-// number of nodes or by a stated limit, and every failure is a typed error.
+// Nothing is copied and nothing allocated, so the kernel's boot code, the device manager and the
+// host tools use the same reader. libfdt bounds every access by the tree's header, which is checked
+// once here; every loop below is bounded by the number of nodes or by a stated limit, and every
+// failure is a typed error.
 
 import CLibFDT
 
@@ -18,8 +19,11 @@ import CLibFDT
     ///   - base: where the tree lies, 8-byte aligned; it must stay there unchanged.
     ///   - limit: bytes that may be read there.
     public init(at base: UnsafeRawPointer, limit: Int) throws(DeviceTreeError) {
-        // Safety: every read below is within `limit` bytes of `base`, or bounded by the size that was checked against it.
-        if unsafe limit < 40 || swiftlet_fdt_has_magic(base) == 0 { throw DeviceTreeError(.noMagic) }
+        // Safety: every read below is within `limit` bytes of `base`, or bounded by the size that
+        // was checked against it.
+        if unsafe limit < 40 || swiftlet_fdt_has_magic(base) == 0 {
+            throw DeviceTreeError(.noMagic)
+        }
         if unsafe fdt_check_header(base) != 0 { throw DeviceTreeError(.malformed) }
         let size = unsafe Int(swiftlet_fdt_total_size(base))
         if size > DeviceTree.maximumBytes { throw DeviceTreeError(.tooLarge) }
@@ -27,7 +31,8 @@ import CLibFDT
         if unsafe fdt_check_full(base, size) != 0 { throw DeviceTreeError(.malformed) }
         unsafe self.base = base
         blocks = unsafe TreeBlocks(
-            structure: DeviceTree.headerWord(base, 8), structureSize: DeviceTree.headerWord(base, 36),
+            structure: DeviceTree.headerWord(base, 8),
+            structureSize: DeviceTree.headerWord(base, 36),
             strings: DeviceTree.headerWord(base, 12), stringsSize: DeviceTree.headerWord(base, 32))
         // Versions before 17 do not state the structure's size; nobody has written one since 2006.
         let version = unsafe DeviceTree.headerWord(base, 20)
@@ -66,7 +71,9 @@ import CLibFDT
     public func node(at offset: Int32) -> DeviceNode? {
         var depth = 0
         var node: DeviceNode? = root
-        while let current = node, current.offset < offset { node = self.node(after: current, depth: &depth) }
+        while let current = node, current.offset < offset {
+            node = self.node(after: current, depth: &depth)
+        }
         return node?.offset == offset ? node : nil
     }
 
@@ -83,7 +90,9 @@ import CLibFDT
     public func reservation(_ index: Int) -> (base: UInt64, size: UInt64)? {
         var address: UInt64 = 0
         var size: UInt64 = 0
-        if unsafe fdt_get_mem_rsv(base, Int32(truncatingIfNeeded: index), &address, &size) != 0 { return nil }
+        if unsafe fdt_get_mem_rsv(base, Int32(truncatingIfNeeded: index), &address, &size) != 0 {
+            return nil
+        }
         if address == 0 && size == 0 { return nil }
         return (address, size)
     }
@@ -97,8 +106,8 @@ struct Ancestors {
     private var enabled = 0
     init() { offsets = InlineArray(repeating: 0) }
 
-    /// The ancestors of the node that follows `node`, whose ancestors these are, in depth-first order, and stands
-    /// `change` levels deeper; nil where that cannot be.
+    /// The ancestors of the node that follows `node`, whose ancestors these are, in depth-first
+    /// order, and stands `change` levels deeper; nil where that cannot be.
     func next(after node: DeviceNode, change: Int) -> Ancestors? {
         let depth = count + change
         if depth < 0 || change > 1 { return nil }
@@ -132,7 +141,8 @@ struct Ancestors {
 public struct DeviceNode {
     public let tree: DeviceTree
     public let offset: Int32
-    /// The nodes above, where the walk that found this one knew them: libfdt has to search the tree for a parent.
+    /// The nodes above, where the walk that found this one knew them: libfdt has to search the tree
+    /// for a parent.
     let ancestors: Ancestors?
 
     init(tree: DeviceTree, offset: Int32, ancestors: Ancestors? = nil) {
@@ -145,26 +155,32 @@ public struct DeviceNode {
     public static var maximumDepth: Int { 16 }
 
     public func property(_ name: StaticString) -> DeviceProperty? {
-        unsafe property(UnsafeRawBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
+        unsafe property(
+            UnsafeRawBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
     }
     /// The property whose name `name` bytes spell.
     public func property(_ name: UnsafeRawBufferPointer) -> DeviceProperty? {
         guard let value = unsafe tree.scanProperty(of: Int(offset), named: name) else { return nil }
         // Safety: the tree was checked as a whole.
-        return unsafe DeviceProperty(start: tree.base + tree.blocks.structure + value.start, count: value.count)
+        return unsafe DeviceProperty(
+            start: tree.base + tree.blocks.structure + value.start, count: value.count)
     }
 
     /// The node's name with unit address, without terminator.
     public var name: UnsafeRawBufferPointer { unsafe tree.name(at: offset) }
 
-    /// Calls `body` with each name of the node's path, the root's empty one left out; one of "..." stands for those deeper
-    /// than `maximumDepth`.
+    /// Calls `body` with each name of the node's path, the root's empty one left out; one of "..."
+    /// stands for those deeper than `maximumDepth`.
     public func eachName(_ body: (UnsafeRawBufferPointer) -> Void) {
         if offset == 0 { return }
         if let ancestors {
-            for index in 1..<max(ancestors.keptCount, 1) { unsafe body(tree.name(at: ancestors[index])) }
+            for index in 1..<max(ancestors.keptCount, 1) {
+                unsafe body(tree.name(at: ancestors[index]))
+            }
             let dots: StaticString = "..."
-            if !ancestors.areKept { unsafe body(UnsafeRawBufferPointer(start: dots.utf8Start, count: 3)) }
+            if !ancestors.areKept {
+                unsafe body(UnsafeRawBufferPointer(start: dots.utf8Start, count: 3))
+            }
         }
         unsafe body(name)
     }
@@ -187,8 +203,8 @@ public struct DeviceNode {
         return next < 0 ? nil : DeviceNode(tree: tree, offset: next, ancestors: ancestors)
     }
 
-    /// Is `status` absent, "okay" or "ok", here and in every node above? What is on a disabled bus is not there, and what
-    /// lies deeper than `maximumDepth` is not looked at.
+    /// Is `status` absent, "okay" or "ok", here and in every node above? What is on a disabled bus
+    /// is not there, and what lies deeper than `maximumDepth` is not looked at.
     public var isEnabled: Bool {
         guard let ancestors else { return false }
         return ancestors.areKept && ancestors.areEnabled && hasGoodStatus
@@ -199,12 +215,18 @@ public struct DeviceNode {
         return status.contains("okay") || status.contains("ok")
     }
 
-    public func isCompatible(_ name: StaticString) -> Bool { property("compatible")?.contains(name) ?? false }
+    public func isCompatible(_ name: StaticString) -> Bool {
+        property("compatible")?.contains(name) ?? false
+    }
 
     /// The number of cells that a property states.
-    func cells(_ name: DeviceTreeError.Property, default value: Int) throws(DeviceTreeError) -> Int {
+    func cells(
+        _ name: DeviceTreeError.Property, default value: Int
+    ) throws(DeviceTreeError) -> Int {
         guard let property = property(name.name) else { return value }
-        guard let cells = property.word(0), cells <= 4 else { throw DeviceTreeError(.badCells, name, node: offset) }
+        guard let cells = property.word(0), cells <= 4 else {
+            throw DeviceTreeError(.badCells, name, node: offset)
+        }
         return Int(cells)
     }
 }
@@ -214,12 +236,15 @@ public struct DeviceNode {
     let start: UnsafeRawPointer
     public let count: Int
 
-    public var bytes: UnsafeRawBufferPointer { unsafe UnsafeRawBufferPointer(start: start, count: count) }
+    public var bytes: UnsafeRawBufferPointer {
+        unsafe UnsafeRawBufferPointer(start: start, count: count)
+    }
 
     /// The 32-bit cell at `index`; nil outside the value.
     public func word(_ index: Int) -> UInt32? {
         if index < 0 || index &* 4 &+ 4 > count { return nil }
-        return unsafe UInt32(bigEndian: start.loadUnaligned(fromByteOffset: index &* 4, as: UInt32.self))
+        return unsafe UInt32(
+            bigEndian: start.loadUnaligned(fromByteOffset: index &* 4, as: UInt32.self))
     }
     /// The number in `cells` cells from `index` on; nil outside the value or above 64 bits.
     public func number(_ index: Int, cells: Int) -> UInt64? {
@@ -243,7 +268,9 @@ public struct DeviceNode {
             while end < count, unsafe bytes[end] != 0 { end += 1 }
             if end - position == length {
                 var index = 0
-                while index < length, unsafe bytes[position + index] == text.utf8Start[index] { index += 1 }
+                while index < length, unsafe bytes[position + index] == text.utf8Start[index] {
+                    index += 1
+                }
                 if index == length { return place }
             }
             position = end + 1

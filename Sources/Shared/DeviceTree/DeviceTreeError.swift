@@ -1,4 +1,5 @@
-// What can be wrong with a tree, in words: the kernel, the device manager and the host's check all use these.
+// What can be wrong with a tree, in words: the kernel, the device manager and the host's check all
+// use these.
 
 /// What is wrong with a tree, and where.
 public struct DeviceTreeError: Error, Equatable {
@@ -46,7 +47,8 @@ public struct DeviceTreeError: Error, Equatable {
     }
     /// Properties that an error can be about.
     public enum Property: UInt8, Sendable {
-        case none, reg, ranges, dmaRanges, addressCells, sizeCells, interrupts, interruptsExtended, interruptCells
+        case none, reg, ranges, dmaRanges, addressCells, sizeCells, interrupts, interruptsExtended,
+            interruptCells
         case interruptMap, interruptNames, releaseAddress, compatible, enableMethod
     }
     public var cause: Cause
@@ -72,13 +74,16 @@ extension DeviceTreeError.Cause {
         case .badCells: "the device tree has a wrong number of cells"
         case .unreachable: "the device tree has an address that does not reach the processor"
         case .tooFewRegisters: "the device tree names too few registers"
-        case .reservedRegisters: "the device tree calls a device's registers memory, or reserves them"
+        case .reservedRegisters:
+            "the device tree calls a device's registers memory, or reserves them"
         case .noSuchLine: "the device tree has an interrupt that its controller has not"
         case .tooFewInterrupts: "the device tree names too few interrupts"
-        case .foreignInterrupt: "the device tree has an interrupt that leads to no controller of the kernel"
+        case .foreignInterrupt:
+            "the device tree has an interrupt that leads to no controller of the kernel"
         case .registersInMemory: "the device tree puts the kernel's devices into memory"
         case .noMemory: "the device tree names no memory"
-        case .noInterruptController: "the device tree names no interrupt controller that the kernel knows"
+        case .noInterruptController:
+            "the device tree names no interrupt controller that the kernel knows"
         case .noTimer: "the device tree names no generic timer"
         case .noSuchCore: "the device tree gives a core a number that no processor has"
         case .sameCore: "the device tree names a core twice"
@@ -91,7 +96,8 @@ extension DeviceTreeError.Cause {
     public var remedy: StaticString {
         switch self {
         case .noMagic: "give one in x0, or at a multiple of 2 MiB below the image"
-        case .tooLarge, .truncated, .malformed: "copy the file again; its header says how long it is"
+        case .tooLarge, .truncated, .malformed:
+            "copy the file again; its header says how long it is"
         case .badLength: "compare it with the numbers of cells that count for it"
         case .badCells: "an address or an interrupt has 1 to 4, a size 0 to 4"
         case .unreachable: "compare it with ranges of each bus above"
@@ -99,17 +105,27 @@ extension DeviceTreeError.Cause {
         case .reservedRegisters: "compare reg with that of memory and of reserved-memory"
         case .noSuchLine, .tooFewInterrupts: "compare interrupts with the controller's binding"
         case .foreignInterrupt:
-            "compare interrupt-parent and interrupt-map here and above; no two nodes may have one phandle"
+            """
+            compare interrupt-parent and interrupt-map here and above; no two nodes may have one \
+            phandle
+            """
         case .registersInMemory: "take them out of the memory node's reg"
         case .noMemory: "a node with device_type = \"memory\" and a size in reg is needed"
         case .noInterruptController:
-            "it knows arm,gic-v3, arm,gic-400 and its like, and brcm,bcm2836-l1-intc with brcm,bcm2836-armctrl-ic"
+            """
+            it knows arm,gic-v3, arm,gic-400 and its like, and brcm,bcm2836-l1-intc with \
+            brcm,bcm2836-armctrl-ic
+            """
         case .noTimer: "a node compatible with arm,armv8-timer is needed"
-        case .noSuchCore: "a cpu's reg is its affinity: levels 2 to 0 in the last cell, level 3 in a first one"
+        case .noSuchCore:
+            "a cpu's reg is its affinity: levels 2 to 0 in the last cell, level 3 in a first one"
         case .sameCore: "give each cpu a reg of its own"
         case .noReleaseAddress: "spin-table wants cpu-release-addr: 32 or 64 bits, a multiple of 8"
         case .unknownStart:
-            "it knows psci with a psci node, spin-table, and brcm,bcm2836-smp with brcm,bcm2836-l1-intc"
+            """
+            it knows psci with a psci node, spin-table, and brcm,bcm2836-smp with \
+            brcm,bcm2836-l1-intc
+            """
         }
     }
 }

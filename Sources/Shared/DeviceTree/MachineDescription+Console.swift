@@ -1,8 +1,8 @@
 // Which console the kernel writes to: what /chosen names, or else what is likely to be one.
 
 extension DeviceTree {
-    /// Find the first console that the kernel can write to: what `stdout-path` names (a path or an alias, with options
-    /// behind a colon), the alias `serial0`, any enabled node.
+    /// Find the first console that the kernel can write to: what `stdout-path` names (a path or an
+    /// alias, with options behind a colon), the alias `serial0`, any enabled node.
     public func describeConsole(_ machine: inout MachineDescription) {
         find(chosenConsole, &machine)
         if machine.consoleKind == .none { find(self.node("serial0"), &machine) }
@@ -37,7 +37,9 @@ extension DeviceTree {
 extension DeviceNode {
     fileprivate var consoleKind: ConsoleKind? {
         guard let compatible = property("compatible") else { return nil }
-        if compatible.contains("arm,pl011") || compatible.contains("arm,sbsa-uart") { return .pl011 }
+        if compatible.contains("arm,pl011") || compatible.contains("arm,sbsa-uart") {
+            return .pl011
+        }
         if compatible.contains("brcm,bcm2835-aux-uart") { return .miniUART }
         return nil
     }

@@ -1,7 +1,9 @@
-// What the kernel must know of the machine, and no more: memory, reservations, the interrupt controller, the timer, the
-// console, its cores, how to switch it off. Everything else is the device manager's business.
+// What the kernel must know of the machine, and no more: memory, reservations, the interrupt
+// controller, the timer, the console, its cores, how to switch it off. Everything else is the
+// device manager's business.
 
-/// Interrupt controllers that the kernel drives. An `armctrl` is chained behind a `bcm2836`, and drives no machine alone.
+/// Interrupt controllers that the kernel drives. An `armctrl` is chained behind a `bcm2836`, and
+/// drives no machine alone.
 public enum ControllerKind: UInt8, Sendable {
     case none, gicv2, gicv3, bcm2836, armctrl
 
@@ -61,13 +63,17 @@ public struct MachineDescription: ~Copyable {
     /// Whether the tree names more ranges than there are places.
     public var isCut: Bool { memory.isCut || reserved.isCut }
     /// Whether the node at this offset is one of the kernel's interrupt controllers.
-    public func drives(controller node: Int32) -> Bool { node == controllerNode || node == chainedNode }
+    public func drives(controller node: Int32) -> Bool {
+        node == controllerNode || node == chainedNode
+    }
     /// Whether the interrupt is a line of one of the kernel's controllers.
     public func delivers(_ interrupt: DeviceInterrupt) -> Bool {
         interrupt.line != nil && drives(controller: interrupt.controller)
     }
     /// Whether a byte of this range is memory or reserved: it is no device's then.
-    public func keeps(_ range: RegisterRange) -> Bool { memory.overlaps(range) || reserved.overlaps(range) }
+    public func keeps(_ range: RegisterRange) -> Bool {
+        memory.overlaps(range) || reserved.overlaps(range)
+    }
 }
 
 extension DeviceTree {
@@ -92,7 +98,8 @@ extension DeviceTree {
 
     /// Everything but the console: to be read when errors can be shown.
     ///
-    /// - Throws: the first thing that keeps the kernel from running; memory that is kept from tasks is never left out.
+    /// - Throws: the first thing that keeps the kernel from running; memory that is kept from tasks
+    ///   is never left out.
     public func describeMachine(_ machine: inout MachineDescription) throws(DeviceTreeError) {
         defer {
             machine.memory.order()
@@ -110,8 +117,10 @@ extension DeviceTree {
             node = self.node(after: current, depth: &depth)
         }
         machine.checkCores()
-        if machine.controller == .none || machine.controller == .bcm2836 && machine.chainedNode < 0 {
-            throw DeviceTreeError(.noInterruptController, .compatible, node: root.interruptParent?.offset ?? -1)
+        let isUnchained = machine.controller == .bcm2836 && machine.chainedNode < 0
+        if machine.controller == .none || isUnchained {
+            throw DeviceTreeError(
+                .noInterruptController, .compatible, node: root.interruptParent?.offset ?? -1)
         }
         if machine.timerNode < 0 { throw DeviceTreeError(.noTimer) }
         if machine.timerLine == 0 || machine.timerController != machine.controllerNode {
@@ -125,13 +134,17 @@ extension DeviceTree {
         try machine.keep(machine.console, of: machine.consoleNode)
     }
 
-    private func inspect(_ node: DeviceNode, _ machine: inout MachineDescription) throws(DeviceTreeError) {
+    private func inspect(
+        _ node: DeviceNode, _ machine: inout MachineDescription
+    ) throws(DeviceTreeError) {
         if let parent = node.parent, parent.isReservedMemory {
             if node.hasGoodStatus { try reserve(node, &machine) }
             return
         }
         // A core that waits may be called disabled.
-        if let place = node.property("cpu-release-addr") { try machine.reserve(spinTable: place, of: node) }
+        if let place = node.property("cpu-release-addr") {
+            try machine.reserve(spinTable: place, of: node)
+        }
         if !node.isEnabled { return }
         let type = node.property("device_type")
         if type?.contains("cpu") ?? false {
@@ -145,8 +158,11 @@ extension DeviceTree {
         }
     }
 
-    /// A child of /reserved-memory. One without `reg` leaves the place to the system: there is nothing to keep.
-    private func reserve(_ node: DeviceNode, _ machine: inout MachineDescription) throws(DeviceTreeError) {
+    /// A child of /reserved-memory. One without `reg` leaves the place to the system: there is
+    /// nothing to keep.
+    private func reserve(
+        _ node: DeviceNode, _ machine: inout MachineDescription
+    ) throws(DeviceTreeError) {
         for index in 0..<(try node.registerCount()) {
             // What has no place could not be kept: that memory would be given away.
             guard let range = try node.registers(index) else {
@@ -156,14 +172,15 @@ extension DeviceTree {
         }
     }
 
-    /// Keeps a range, unless a boot loader reserved the initial RAM disk: that is the kernel's to use.
+    /// Keeps a range, unless a boot loader reserved the initial RAM disk: that is the
+    /// kernel's to use.
     private func reserve(_ range: RegisterRange, _ machine: inout MachineDescription) {
         if let disk = initialDisk, range.pages == disk.pages { return }
         machine.reserved.insert(range)
     }
 
-    /// The file that a boot loader brought for the kernel (Linux, Documentation/devicetree/bindings/chosen.txt). The
-    /// properties have one cell or two.
+    /// The file that a boot loader brought for the kernel (Linux,
+    /// Documentation/devicetree/bindings/chosen.txt). The properties have one cell or two.
     public var initialDisk: RegisterRange? {
         guard let chosen = node("/chosen"), let start = chosen.property("linux,initrd-start"),
             let end = chosen.property("linux,initrd-end"),
@@ -204,8 +221,11 @@ extension MachineDescription {
         timerController = virtual.controller
     }
 
-    /// The page where another core waits for an address to jump to: it must not find somebody's data there.
-    fileprivate mutating func reserve(spinTable place: DeviceProperty, of node: DeviceNode) throws(DeviceTreeError) {
+    /// The page where another core waits for an address to jump to: it must not find somebody's
+    /// data there.
+    fileprivate mutating func reserve(
+        spinTable place: DeviceProperty, of node: DeviceNode
+    ) throws(DeviceTreeError) {
         guard place.count > 0, let address = place.number(0, cells: place.count / 4) else {
             throw DeviceTreeError(.badLength, .releaseAddress, node: node.offset)
         }
@@ -214,11 +234,16 @@ extension MachineDescription {
 
     /// The kernel's own registers are kept from memory.
     fileprivate func keep(_ registers: RegisterRange, of node: Int32) throws(DeviceTreeError) {
-        if memory.overlaps(registers) { throw DeviceTreeError(.registersInMemory, .reg, node: node) }
+        if memory.overlaps(registers) {
+            throw DeviceTreeError(.registersInMemory, .reg, node: node)
+        }
     }
 
-    /// A controller, where no GIC was found before: boards with a GIC may name the cores' own controller as well.
-    fileprivate mutating func take(_ kind: ControllerKind, _ node: DeviceNode) throws(DeviceTreeError) {
+    /// A controller, where no GIC was found before: boards with a GIC may name the cores' own
+    /// controller as well.
+    fileprivate mutating func take(
+        _ kind: ControllerKind, _ node: DeviceNode
+    ) throws(DeviceTreeError) {
         if kind == .armctrl {
             interface = try node.kernelRegisters(0, atLeast: 0x28)
             chainedNode = node.offset
@@ -235,12 +260,17 @@ extension MachineDescription {
 }
 
 extension DeviceNode {
-    /// Entry `index` of `reg` for the kernel's own use: all registers up to `size` are there, below 2^48.
-    func kernelRegisters(_ index: Int, atLeast size: UInt64) throws(DeviceTreeError) -> RegisterRange {
+    /// Entry `index` of `reg` for the kernel's own use: all registers up to `size` are there,
+    /// below 2^48.
+    func kernelRegisters(
+        _ index: Int, atLeast size: UInt64
+    ) throws(DeviceTreeError) -> RegisterRange {
         guard let range = try registers(index), range.size >= size else {
             throw DeviceTreeError(.tooFewRegisters, .reg, node: offset)
         }
-        if range.base + range.size > 1 << 48 { throw DeviceTreeError(.unreachable, .reg, node: offset) }
+        if range.base + range.size > 1 << 48 {
+            throw DeviceTreeError(.unreachable, .reg, node: offset)
+        }
         return range
     }
 
@@ -249,7 +279,9 @@ extension DeviceNode {
         let text: StaticString = "reserved-memory"
         let name = unsafe self.name
         if name.count != text.utf8CodeUnitCount { return false }
-        for index in 0..<text.utf8CodeUnitCount where unsafe name[index] != text.utf8Start[index] { return false }
+        for index in 0..<text.utf8CodeUnitCount where unsafe name[index] != text.utf8Start[index] {
+            return false
+        }
         return true
     }
 }

@@ -1,6 +1,7 @@
 // Sets of physical memory: what is RAM, what of it is free, and where devices are.
 //
-// Ranges come from a device tree, which may describe memory twice or in any order: a set holds every byte once, and joins what touches.
+// Ranges come from a device tree, which may describe memory twice or in any order: a set holds
+// every byte once, and joins what touches.
 
 /// A set of physical pages: ranges in ascending order that neither overlap nor touch.
 public struct MemoryMap: ~Copyable {

@@ -89,11 +89,15 @@
     }
 
     /// Sorts the ranges by size. The list is only good for `removeLast` then.
-    mutating func orderBySize() { sort { $0.size < $1.size || $0.size == $1.size && $0.base > $1.base } }
+    mutating func orderBySize() {
+        sort { $0.size < $1.size || $0.size == $1.size && $0.base > $1.base }
+    }
 
     /// Heap sort: it needs no memory, and its worst case is not far from its best.
     private func sort(_ precedes: (RegisterRange, RegisterRange) -> Bool) {
-        func swap(_ place: Int, _ other: Int) { (self[place], self[other]) = (self[other], self[place]) }
+        func swap(_ place: Int, _ other: Int) {
+            (self[place], self[other]) = (self[other], self[place])
+        }
         func sink(_ first: Int, _ length: Int) {
             var place = first
             while 2 * place + 1 < length {  // at most log2(`length`) rounds

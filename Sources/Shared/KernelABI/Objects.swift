@@ -38,7 +38,7 @@
 /// | notification | wait, poll | signal | – | – | bind |
 /// | reply | use the loan | reply | – | reply with capabilities | – |
 /// | frame | map readable | map writable | map executable | – | information, caches |
-/// | thread | read state | run, stop, registers, base priority | – | – | parts, maximum priority, slice |
+/// | thread | state | run, stop, registers, base priority | – | – | parts, maximum priority, slice |
 /// | capability table | describe | change | – | – | – |
 /// | registers | read | write | – | – | – |
 /// | system control | statistics | console | trace | – | power, reset statistics |
@@ -50,8 +50,8 @@
     @inlinable public static var read: Rights { Rights(raw: 1) }
     @inlinable public static var write: Rights { Rights(raw: 2) }
     @inlinable public static var execute: Rights { Rights(raw: 4) }
-    /// Of an endpoint: its receiver may be made the handler of a thread's faults. Only the task that
-    /// makes another one holds it, so no client can send a fault to a service.
+    /// Of an endpoint: its receiver may be made the handler of a thread's faults. Only the task
+    /// that makes another one holds it, so no client can send a fault to a service.
     @inlinable public static var handleFaults: Rights { .execute }
     @inlinable public static var grant: Rights { Rights(raw: 8) }
     @inlinable public static var manage: Rights { Rights(raw: 16) }

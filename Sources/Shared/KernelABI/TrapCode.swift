@@ -1,9 +1,11 @@
-// Why a task's own code stopped it: the number in its trap instruction, which a fault message carries in the syndrome.
+// Why a task's own code stopped it: the number in its trap instruction, which a fault message
+// carries in the syndrome.
 
 /// The immediate of a `brk` (ESR_EL1 bits 0–15, Arm ARM D19.2.37).
 ///
-/// The compiler makes all its checks `brk #1`. `swiftlet mark-traps` gives each the number of its cause, which the debug
-/// information names. The numbers from `returned` to `stackSmashed` are the runtime's own (CUserEntry's TrapCodes.h has them too).
+/// The compiler makes all its checks `brk #1`. `swiftlet mark-traps` gives each the number of its
+/// cause, which the debug information names. The numbers from `returned` to `stackSmashed` are the
+/// runtime's own (CUserEntry's TrapCodes.h has them too).
 @frozen public enum TrapCode: UInt16, Sendable {
     case failedCheck = 1
     /// `main` returned.
@@ -23,7 +25,8 @@
     case emptyRange = 0x5315
     case failedPrecondition = 0x5316
 
-    /// The code of a fault's syndrome; nil where it is no trap instruction's, or the number means nothing.
+    /// The code of a fault's syndrome; nil where it is no trap instruction's, or the number
+    /// means nothing.
     public init?(syndrome: UInt64) {
         if syndrome >> 26 & 0x3f != 0x3c { return nil }
         self.init(rawValue: UInt16(truncatingIfNeeded: syndrome))

@@ -1,4 +1,5 @@
-// Device registers behind a protocol, so that a driver's logic runs on the host against a recorded register trace.
+// Device registers behind a protocol, so that a driver's logic runs on the host against a recorded
+// register trace.
 
 /// Device registers of 32 bits.
 public protocol WordRegisterAccess {
@@ -8,7 +9,8 @@ public protocol WordRegisterAccess {
     func write32(_ offset: Int, _ value: UInt32)
 }
 
-/// A window of device registers of any width. Each access is one load or store of exactly its width.
+/// A window of device registers of any width. Each access is one load or store of exactly
+/// its width.
 ///
 /// A type implements the widths that its device has. The others trap: an access of another width
 /// would reach other registers, or have another effect.

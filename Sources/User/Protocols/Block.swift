@@ -1,17 +1,22 @@
-// The service of a device that keeps blocks: a memory card. Data move through memory that the caller lends, so that a
-// client needs no shared frame, and the driver never more than its own page.
+// The service of a device that keeps blocks: a memory card. Data move through memory that
+// the caller lends, so that a client needs no shared frame, and the driver never more than
+// its own page.
 
 /// Word 0 of requests. Word 0 of the reply is 0 or a `BlockError`.
 public enum BlockRequest {
-    /// Looks for the medium where none is known. Reply: 0, bytes of a block, number of blocks, 1 where they cannot be written, the
-    /// medium's number: never 0, and no other medium gets it, nor this one after it was out.
+    /// Looks for the medium where none is known. Reply: 0, bytes of a block, number of blocks, 1
+    /// where they cannot be written, the medium's number: never 0, and no other medium gets it, nor
+    /// this one after it was out.
     public static var information: UInt64 { 1 }
-    /// Word 1: first block. Word 2: how many, 1 to `maximumCount`. Word 3: the medium's number. The caller lends that many blocks' bytes
-    /// for writing, and finds the data there. Reply: 0 or what went wrong. Where the medium lacks one of the blocks, none is moved.
+    /// Word 1: first block. Word 2: how many, 1 to `maximumCount`. Word 3: the medium's number. The
+    /// caller lends that many blocks' bytes for writing, and finds the data there. Reply: 0 or what
+    /// went wrong. Where the medium lacks one of the blocks, none is moved.
     public static var read: UInt64 { 2 }
-    /// The same with data that the caller lends for reading. After an error the state of the blocks is unknown.
+    /// The same with data that the caller lends for reading. After an error the state of the blocks
+    /// is unknown.
     public static var write: UInt64 { 3 }
-    /// Milliseconds in which a request is answered, from when the driver takes it (docs/reference/block-service.md).
+    /// Milliseconds in which a request is answered, from when the driver takes it
+    /// (docs/reference/block-service.md).
     public static var bound: UInt64 { 2_400 }
     /// Blocks of one request: other callers wait for no more than this.
     public static var maximumCount: UInt64 { 8 }

@@ -1,5 +1,6 @@
-// The badge of a capability that the name service gives: which task calls, and what its manifest entry lets it ask of a
-// service. The root task makes it and the kernel delivers it, so no client chooses its own.
+// The badge of a capability that the name service gives: which task calls, and what its manifest
+// entry lets it ask of a service. The root task makes it and the kernel delivers it, so no client
+// chooses its own.
 
 /// What a client may ask of a service beyond the ordinary.
 public struct ClientRights: Equatable, Sendable {
@@ -14,14 +15,18 @@ public struct ClientRights: Equatable, Sendable {
     public static var setWatchdog: ClientRights { ClientRights(raw: 1 << 2) }
 
     public func contains(_ other: ClientRights) -> Bool { raw & other.raw == other.raw }
-    public static func | (a: ClientRights, b: ClientRights) -> ClientRights { ClientRights(raw: a.raw | b.raw) }
+    public static func | (a: ClientRights, b: ClientRights) -> ClientRights {
+        ClientRights(raw: a.raw | b.raw)
+    }
 }
 
 /// A client as the kernel names it to a server. Badge 0 is the root task's own.
 public struct ClientBadge: Equatable, Sendable {
     public let raw: UInt64
     public init(raw: UInt64) { self.raw = raw }
-    public init(task: UInt64, _ rights: ClientRights) { raw = task & 0xffff_ffff | UInt64(rights.raw) << 32 }
+    public init(task: UInt64, _ rights: ClientRights) {
+        raw = task & 0xffff_ffff | UInt64(rights.raw) << 32
+    }
 
     /// The number of the client, as `ps` shows it.
     public var task: UInt64 { raw & 0xffff_ffff }

@@ -2,13 +2,14 @@
 
 /// Word 0 of requests.
 public enum FirmwareRequest {
-    /// Word 1: tag of a property call that asks and changes nothing. Word 2: its argument. Reply: 0, number of values (0 to
-    /// 2), the values; or a `FirmwareError`.
+    /// Word 1: tag of a property call that asks and changes nothing. Word 2: its argument. Reply:
+    /// 0, number of values (0 to 2), the values; or a `FirmwareError`.
     public static var ask: UInt64 { 1 }
-    /// Word 1: a pin of the firmware's own expander, 0 to 7. Reply: 0, its level; or a `FirmwareError`.
+    /// Word 1: a pin of the firmware's own expander, 0 to 7. Reply: 0, its level; or a
+    /// `FirmwareError`.
     public static var pin: UInt64 { 2 }
-    /// Word 1: such a pin, one that a light hangs on; `notPermitted` for the others. Word 2: its level from now on. Reply: as
-    /// above.
+    /// Word 1: such a pin, one that a light hangs on; `notPermitted` for the others. Word 2: its
+    /// level from now on. Reply: as above.
     public static var setPin: UInt64 { 3 }
 }
 

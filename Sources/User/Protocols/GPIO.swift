@@ -1,7 +1,8 @@
 // The service of a bank of up to 64 pins.
 
-/// Word 0 of requests. The reply's word 0 is 0, or 1: no such pin, one that is in use as a key or whose edges another task waits
-/// for, what this bank cannot do, or what the caller may not ask for.
+/// Word 0 of requests. The reply's word 0 is 0, or 1: no such pin, one that is in use as a
+/// key or whose edges another task waits for, what this bank cannot do, or what the caller
+/// may not ask for.
 public enum GPIORequest {
     /// Reply: 0, levels, directions (1: output), watched pins, a bit each; number of pins.
     public static var read: UInt64 { 1 }
@@ -11,15 +12,16 @@ public enum GPIORequest {
     public static var function: UInt64 { 3 }
     /// Word 1: pin. Word 2: `PinUse`. Word 3: `PinResistor`.
     public static var configure: UInt64 { 4 }
-    /// Word 1: pin. Word 2: edges, 1 rising, 2 falling. Word 3: bits. A notification comes with the call; it is signalled
-    /// with the bits at such an edge, until the task puts another in its place, a call of it with no edges ends it, or one of
-    /// task and driver dies. The pin becomes an input. Edges that follow each other faster than the driver takes interrupts
-    /// (sixteen in each window of a millisecond for all of the bank) are told as one.
+    /// Word 1: pin. Word 2: edges, 1 rising, 2 falling. Word 3: bits. A notification comes with the
+    /// call; it is signalled with the bits at such an edge, until the task puts another in its
+    /// place, a call of it with no edges ends it, or one of task and driver dies. The pin becomes
+    /// an input. Edges that follow each other faster than the driver takes interrupts (sixteen in
+    /// each window of a millisecond for all of the bank) are told as one.
     public static var notify: UInt64 { 5 }
 }
 
-/// A key at a pin, as the driver of the bank is told of it when it starts: each such edge is told to the supervisor, and no client
-/// gets the pin.
+/// A key at a pin, as the driver of the bank is told of it when it starts: each such edge is told
+/// to the supervisor, and no client gets the pin.
 public struct PinKey: Equatable, Sendable {
     public var pin: UInt32
     /// Linux's code of the key, not 0.
@@ -39,7 +41,9 @@ public struct PinKey: Equatable, Sendable {
         isFalling = word & 1 << 31 != 0
         code = UInt32(truncatingIfNeeded: word >> 32)
     }
-    public var word: UInt64 { UInt64(pin & 0x7fff_ffff) | (isFalling ? 1 << 31 : 0) | UInt64(code) << 32 }
+    public var word: UInt64 {
+        UInt64(pin & 0x7fff_ffff) | (isFalling ? 1 << 31 : 0) | UInt64(code) << 32
+    }
 }
 
 /// What a pin is used for.

@@ -1,23 +1,26 @@
 // The root task's service: tasks are made, ended and looked at here, and nowhere else.
 //
-// Only tasks with one of the privileges `factory.…` hold a capability of this endpoint; its badge is the caller's task number,
-// and each operation needs a privilege of its own (ServiceCores/Privileges.swift). Every request is a `call`. Word 0 of a request is the operation; word 0 of a reply is 0 or a `FactoryError`. Names are four
-// words: 32 bytes, zero-padded.
+// Only tasks with one of the privileges `factory.…` hold a capability of this endpoint; its badge
+// is the caller's task number, and each operation needs a privilege of its own
+// (ServiceCores/Privileges.swift). Every request is a `call`. Word 0 of a request is the operation;
+// word 0 of a reply is 0 or a `FactoryError`. Names are four words: 32 bytes, zero-padded.
 
 import KernelABI
 
 /// What the root task is asked to do: the low byte of word 0.
 @frozen public enum FactoryOperation: UInt8, Sendable {
-    /// Copy the encoded manifest into the lent memory. Word 1: first byte. Reply: 1: bytes of the manifest, 2: bytes copied.
+    /// Copy the encoded manifest into the lent memory. Word 1: first byte. Reply: 1: bytes of the
+    /// manifest, 2: bytes copied.
     case manifest = 1
     /// Start the task of the manifest called words 1–4. Reply: 1: its number.
     case spawn = 2
     /// Start a driver for one device: see `DriverRequest`. Reply: 1: the task's number.
     case spawnDriver = 3
-    /// End task word 1 at once: its callers get `peerDied`, its memory is taken back. It stays listed.
+    /// End task word 1 at once: its callers get `peerDied`, its memory is taken back. It
+    /// stays listed.
     case kill = 4
-    /// Start task word 1 again, which was killed. Words 2–5: an argument for it, or nothing; only a task with the
-    /// root task's view takes one. Reply: 1: its new generation.
+    /// Start task word 1 again, which was killed. Words 2–5: an argument for it, or nothing; only a
+    /// task with the root task's view takes one. Reply: 1: its new generation.
     case restart = 5
     /// Word 1: number. Reply: a `TaskRecord`; `noSuchTask` behind the last.
     case task = 6
@@ -25,37 +28,44 @@ import KernelABI
     case taskMemory = 7
     /// Word 1: index. Reply: an `InterruptRecord`; `noSuchTask` behind the last.
     case interrupt = 8
-    /// Word 1: task. Word 2: slot. Reply: 1: kind, 2: rights, 3: badge, 4: derivation depth, 5: slots of the table.
+    /// Word 1: task. Word 2: slot. Reply: 1: kind, 2: rights, 3: badge, 4: derivation depth, 5:
+    /// slots of the table.
     case capability = 9
-    /// Reply: 1: RAM, 2: the kernel's part, 3: untyped memory left, 4: memory given to tasks, all in bytes.
+    /// Reply: 1: RAM, 2: the kernel's part, 3: untyped memory left, 4: memory given to tasks,
+    /// all in bytes.
     case memory = 10
-    /// Words 1–4: name of a service. Word 5: task that asks, whose manifest entry must list the service under `opens`.
-    /// Reply: 1: task that answers it; 1 capability, badged with the number of the task that asks.
+    /// Words 1–4: name of a service. Word 5: task that asks, whose manifest entry must list the
+    /// service under `opens`. Reply: 1: task that answers it; 1 capability, badged with the number
+    /// of the task that asks.
     case service = 11
     /// Word 1: 0 power off, 1 reboot. Word 2: exit status. Does not return.
     case power = 12
     /// Make task word 1 fault at once, as if its code had jumped to a null pointer.
     case crash = 13
     /// Word 1: number. Reply: 1: ms between signs of life, 2: restarts | initial back-off << 16,
-    /// 3: maximum back-off | what happens on giving up, as the manifest encodes it, << 32, 4: stable run, 5: `TaskPhase` | generation << 8, 6: privileges, as the manifest encodes them, 7: what became of `begin`, see
-    /// `StartProgress`.
+    /// 3: maximum back-off | what happens on giving up, as the manifest encodes it, << 32, 4:
+    /// stable run, 5: `TaskPhase` | generation << 8, 6: privileges, as the manifest encodes them,
+    /// 7: what became of `begin`, see `StartProgress`.
     case policy = 14
     /// Reply: a `TaskRecord` of the root task itself.
     case root = 15
-    /// Stop task word 1 and look where it is. Words 2–4: the fault in which it stands, see `StackRecord`; 0: it is in none.
-    /// Reply: a `StackRecord`.
+    /// Stop task word 1 and look where it is. Words 2–4: the fault in which it stands, see
+    /// `StackRecord`; 0: it is in none. Reply: a `StackRecord`.
     case stack = 16
     /// Make task word 1 loop for ever at once, as if its code had lost its way.
     case hang = 17
-    /// Start task word 1 again, and reply at once: it is loaded at its own priority, the most urgent first, and the
-    /// supervisor's notification gets `startedBit` then. `policy` tells what became of it. `kill` takes it back.
+    /// Start task word 1 again, and reply at once: it is loaded at its own priority, the most
+    /// urgent first, and the supervisor's notification gets `startedBit` then. `policy` tells what
+    /// became of it. `kill` takes it back.
     case begin = 18
     /// What tasks do, without the first word 1 of them. Reply: see `ActivityRecord`.
     case activity = 19
 
-    /// Bit of the supervisor's notification: a task with the root task's view is about to run; it has the machine for itself.
+    /// Bit of the supervisor's notification: a task with the root task's view is about to run; it
+    /// has the machine for itself.
     @inlinable public static var machineTakenBit: UInt64 { 4 }
-    /// Bit of the supervisor's notification: a task runs, or a start that it asked for with `begin` has failed.
+    /// Bit of the supervisor's notification: a task runs, or a start that it asked for with `begin`
+    /// has failed.
     @inlinable public static var startedBit: UInt64 { 2 }
     @inlinable public static var maximumDepth: Int { 10 }
 }
@@ -84,13 +94,16 @@ import KernelABI
     case exhausted = 10
     /// The device's registers or its line cannot be had.
     case noSuchDevice = 11
-    /// Another driver has a page of the device's registers, or its line, and not both say that they share it.
+    /// Another driver has a page of the device's registers, or its line, and not both say that
+    /// they share it.
     case deviceTaken = 12
-    /// Registers of other devices lie in the same page, and the driver's manifest entry does not say `shares_page`.
+    /// Registers of other devices lie in the same page, and the driver's manifest entry does not
+    /// say `shares_page`.
     case pageShared = 13
     /// The task's arena is too small for it.
     case arenaTooSmall = 14
-    /// A range of the device's registers lies in more pages than a driver's address space has room for: 64.
+    /// A range of the device's registers lies in more pages than a driver's address space has
+    /// room for: 64.
     case registersTooLarge = 15
 }
 
@@ -243,10 +256,12 @@ import KernelABI
     /// PC and LR.
     @inlinable public static var programCounter: Int { 1 }
     @inlinable public static var linkRegister: Int { 2 }
-    /// How many return addresses of its stack follow, at most `FactoryOperation.maximumDepth`, the innermost first.
+    /// How many return addresses of its stack follow, at most `FactoryOperation.maximumDepth`, the
+    /// innermost first.
     @inlinable public static var depth: Int { 3 }
     @inlinable public static var addresses: Int { 4 }
-    /// Of a fault: the bytes of its cause in words | the bytes of what the task said << 8; then the texts.
+    /// Of a fault: the bytes of its cause in words | the bytes of what the task said << 8; then
+    /// the texts.
     @inlinable public static var lengths: Int { addresses + FactoryOperation.maximumDepth }
     @inlinable public static var cause: Int { lengths + 1 }
     /// At most 64 bytes of the cause stand before it.
@@ -266,12 +281,14 @@ import KernelABI
     @inlinable public static var words: Int { 5 }
 }
 
-/// Layout of a request `spawnDriver`: which binary, how the task is called, and what of the device it gets.
+/// Layout of a request `spawnDriver`: which binary, how the task is called, and what of the
+/// device it gets.
 ///
-/// Words 9… : for each register range its physical base and its size in bytes, then one word for each line: its number,
-/// and `Trigger` << 32; then the window through which the device reaches memory: its base as the device addresses it, as
-/// the processor does, and its bytes; then the driver's parameters, which the root task passes on as they are: for a bank of
-/// pins its keys (`PinKey`).
+/// Words 9… : for each register range its physical base and its size in bytes, then one word for
+/// each line: its number, and `Trigger` << 32; then the window through which the device reaches
+/// memory: its base as the device addresses it, as the processor does, and its bytes; then the
+/// driver's parameters, which the root task passes on as they are: for a bank of pins its keys
+/// (`PinKey`).
 @frozen public enum DriverRequest {
     /// Words 1–4: the name of the driver's entry in the manifest.
     @inlinable public static var entry: Int { 1 }
@@ -282,20 +299,23 @@ import KernelABI
     @inlinable public static var maximumRanges: Int { 4 }
     @inlinable public static var maximumLines: Int { 4 }
     @inlinable public static var maximumParameters: Int { 32 }
-    @inlinable public static func window(ranges: Int, lines: Int) -> Int { device + 2 * ranges + lines }
+    @inlinable public static func window(ranges: Int, lines: Int) -> Int {
+        device + 2 * ranges + lines
+    }
     /// Words of a request.
     @inlinable public static func length(ranges: Int, lines: Int, parameters: Int) -> Int {
         window(ranges: ranges, lines: lines) + 3 + parameters
     }
-    /// Word 0: the operation, the number of register ranges, of lines, and of the instance (0: the first of its kind),
-    /// which of the manifest's `compatible` values the device has, and the number of parameters.
+    /// Word 0: the operation, the number of register ranges, of lines, and of the instance (0: the
+    /// first of its kind), which of the manifest's `compatible` values the device has, and the
+    /// number of parameters.
     @inlinable public static func head(
         ranges: Int, lines: Int, instance: Int, variant: Int, parameters: Int
     ) -> UInt64 {
-        UInt64(FactoryOperation.spawnDriver.rawValue) | UInt64(UInt8(truncatingIfNeeded: ranges)) << 8
-            | UInt64(UInt8(truncatingIfNeeded: lines)) << 16 | UInt64(UInt8(truncatingIfNeeded: instance)) << 24
-            | UInt64(UInt8(truncatingIfNeeded: variant)) << 32
-            | UInt64(UInt8(truncatingIfNeeded: parameters)) << 40
+        func byte(_ number: Int) -> UInt64 { UInt64(UInt8(truncatingIfNeeded: number)) }
+        return UInt64(FactoryOperation.spawnDriver.rawValue) | byte(ranges) << 8
+            | byte(lines) << 16 | byte(instance) << 24 | byte(variant) << 32 | byte(parameters)
+            << 40
     }
 }
 

@@ -8,7 +8,8 @@ public enum SupervisorRequest {
     public static var crash: UInt64 { 2 }
     /// Word 1: task. It ends, and stays ended. Reply: as above.
     public static var kill: UInt64 { 3 }
-    /// Word 1: task. It ends if it runs, and starts anew at once. Reply: as above, and its generation.
+    /// Word 1: task. It ends if it runs, and starts anew at once. Reply: as above, and its
+    /// generation.
     public static var restart: UInt64 { 4 }
     /// Word 1: task. Reply: 0, deaths since the last stable run, 1 if given up.
     public static var state: UInt64 { 5 }

@@ -1,10 +1,12 @@
-// Memory that a driver shares with its device: contiguous, at an address that the device knows, with the caches' contents
-// moved by hand. It comes from the driver's own untyped memory (`untyped_bits`), so it ends with the driver, and what a
-// device still writes there after a driver died hits nobody else.
+// Memory that a driver shares with its device: contiguous, at an address that the device knows,
+// with the caches' contents moved by hand. It comes from the driver's own untyped memory
+// (`untyped_bits`), so it ends with the driver, and what a device still writes there after a driver
+// died hits nobody else.
 
 import KernelABI
 
-/// The part of memory that a device reaches: device addresses from `bus` on are physical ones from `physical` on.
+/// The part of memory that a device reaches: device addresses from `bus` on are physical ones from
+/// `physical` on.
 public struct DMAWindow: Equatable, Sendable {
     public var bus: UInt64
     public var physical: UInt64
@@ -18,10 +20,12 @@ public struct DMAWindow: Equatable, Sendable {
         self.bytes = bytes
     }
 
-    /// The device's address of `length` bytes at a physical one; nil where it does not reach all of them.
+    /// The device's address of `length` bytes at a physical one; nil where it does not reach
+    /// all of them.
     public func address(of physicalAddress: UInt64, length: UInt64) -> UInt64? {
-        if physicalAddress < physical || length > bytes || physicalAddress - physical > bytes - length { return nil }
-        return bus &+ (physicalAddress - physical)
+        if physicalAddress < physical || length > bytes { return nil }
+        let offset = physicalAddress - physical
+        return offset > bytes - length ? nil : bus &+ offset
     }
 }
 
@@ -32,8 +36,8 @@ public struct DMAWindow: Equatable, Sendable {
     /// Where the device finds it.
     public let deviceAddress: UInt64
 
-    /// Makes and maps the page, once in a task's life, from its untyped memory: `untyped_bits = 14` holds it, a page table
-    /// and both descriptors. Takes the slots `slot` and the next.
+    /// Makes and maps the page, once in a task's life, from its untyped memory: `untyped_bits = 14`
+    /// holds it, a page table and both descriptors. Takes the slots `slot` and the next.
     /// - Returns: nil where there is no such memory, or the device does not reach it. Then both
     ///   slots are empty, nothing is mapped, and the memory is whole.
     public init?(_ information: StartInformation, slot: Slot) {
@@ -71,20 +75,24 @@ public struct DMAWindow: Equatable, Sendable {
     public var words: UnsafeMutableBufferPointer<UInt32> {
         // Safety: the frame is mapped there, for good.
         unsafe UnsafeMutableBufferPointer(
-            start: UnsafeMutablePointer(bitPattern: UInt(TaskAddress.deviceMemory)), count: DeviceMemory.bytes / 4)
+            start: UnsafeMutablePointer(bitPattern: UInt(TaskAddress.deviceMemory)),
+            count: DeviceMemory.bytes / 4)
     }
 
-    /// Lets the device see what was written. Also drops the range from the caches: what the device writes then is read.
+    /// Lets the device see what was written. Also drops the range from the caches: what the device
+    /// writes then is read.
     public func giveToDevice(offset: Int = 0, length: Int) {
         cleanAndInvalidate(offset, length)
     }
-    /// Lets the task see what the device wrote, also where the processor fetched old lines meanwhile.
+    /// Lets the task see what the device wrote, also where the processor fetched old lines
+    /// meanwhile.
     public func takeFromDevice(offset: Int = 0, length: Int) {
         cleanAndInvalidate(offset, length)
     }
     private func cleanAndInvalidate(_ offset: Int, _ length: Int) {
         orEnd(
             "the device's memory cannot be brought in step with the caches",
-            try frame.maintainCache(.cleanAndInvalidate, offset: UInt64(offset), length: UInt64(length)))
+            try frame.maintainCache(
+                .cleanAndInvalidate, offset: UInt64(offset), length: UInt64(length)))
     }
 }

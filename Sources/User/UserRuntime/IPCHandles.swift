@@ -4,7 +4,9 @@ import CUserEntry
 import KernelABI
 
 @inline(__always) func check(_ raw: UInt64) throws(KernelError) {
-    if raw & 0xff != 0 { throw KernelError(rawValue: UInt8(truncatingIfNeeded: raw)) ?? .invalidArgument }
+    if raw & 0xff != 0 {
+        throw KernelError(rawValue: UInt8(truncatingIfNeeded: raw)) ?? .invalidArgument
+    }
 }
 
 /// A rendezvous for messages.
@@ -25,7 +27,8 @@ public struct Endpoint: Sendable {
         IPCBufferAccess().set(attachment)
         return try exchange(
             ControlWord(
-                .call, slot, length: message.length, capabilities: attachment.count, loan: attachment.loanLength > 0),
+                .call, slot, length: message.length, capabilities: attachment.count,
+                loan: attachment.loanLength > 0),
             message, deadline)
     }
     /// Send a message that expects no reply; returns when it was received.
@@ -37,7 +40,8 @@ public struct Endpoint: Sendable {
     ) throws(KernelError) {
         IPCBufferAccess().set(attachment)
         _ = try exchange(
-            ControlWord(.send, slot, length: message.length, capabilities: attachment.count), message, deadline)
+            ControlWord(.send, slot, length: message.length, capabilities: attachment.count),
+            message, deadline)
     }
     @inline(__always) private func exchange(
         _ control: ControlWord, _ message: RegisterMessage, _ deadline: Instant
@@ -49,10 +53,13 @@ public struct Endpoint: Sendable {
     }
 
     /// Wait for a message, or for the bits of the bound notification.
-    @inline(__always) public func receive(reply: Reply, deadline: Instant = .never) throws(KernelError) -> Received {
+    @inline(__always) public func receive(
+        reply: Reply, deadline: Instant = .never
+    ) throws(KernelError) -> Received {
         var words = RegisterMessage().words
         let raw = unsafe swiftlet_svc_words(
-            ControlWord(.receive, slot).by(deadline).raw, UInt64(reply.slot.index), deadline.ticks, &words)
+            ControlWord(.receive, slot).by(deadline).raw, UInt64(reply.slot.index), deadline.ticks,
+            &words)
         try check(raw.result)
         return Received(raw, words)
     }
@@ -62,22 +69,22 @@ public struct Endpoint: Sendable {
     ) throws(KernelError) -> Received {
         var words = message.words
         let raw = unsafe swiftlet_svc_words(
-            ControlWord(.replyAndReceive, slot, length: message.length).by(deadline).raw, UInt64(reply.slot.index),
-            deadline.ticks,
-            &words)
+            ControlWord(.replyAndReceive, slot, length: message.length).by(deadline).raw,
+            UInt64(reply.slot.index), deadline.ticks, &words)
         try check(raw.result)
         return Received(raw, words)
     }
     /// The same with capabilities.
     public func replyAndReceive(
-        _ message: RegisterMessage, _ attachment: Attachment, reply: Reply, deadline: Instant = .never
+        _ message: RegisterMessage, _ attachment: Attachment, reply: Reply,
+        deadline: Instant = .never
     ) throws(KernelError) -> Received {
         IPCBufferAccess().set(attachment)
         var words = message.words
+        let control = ControlWord(
+            .replyAndReceive, slot, length: message.length, capabilities: attachment.count)
         let raw = unsafe swiftlet_svc_words(
-            ControlWord(.replyAndReceive, slot, length: message.length, capabilities: attachment.count).by(deadline)
-                .raw,
-            UInt64(reply.slot.index), deadline.ticks, &words)
+            control.by(deadline).raw, UInt64(reply.slot.index), deadline.ticks, &words)
         try check(raw.result)
         return Received(raw, words)
     }
@@ -97,14 +104,16 @@ public struct Reply: Sendable {
 
     public func reply(_ message: RegisterMessage) throws(KernelError) {
         var words = message.words
-        let raw = unsafe swiftlet_svc_words(ControlWord(.reply, slot, length: message.length).raw, 0, 0, &words)
+        let raw = unsafe swiftlet_svc_words(
+            ControlWord(.reply, slot, length: message.length).raw, 0, 0, &words)
         try check(raw.result)
     }
     public func reply(_ message: RegisterMessage, _ attachment: Attachment) throws(KernelError) {
         IPCBufferAccess().set(attachment)
         var words = message.words
         let raw = unsafe swiftlet_svc_words(
-            ControlWord(.reply, slot, length: message.length, capabilities: attachment.count).raw, 0, 0, &words)
+            ControlWord(.reply, slot, length: message.length, capabilities: attachment.count).raw,
+            0, 0, &words)
         try check(raw.result)
     }
     /// Copy from the caller's loan into own memory.
@@ -112,7 +121,9 @@ public struct Reply: Sendable {
         try invoke(.loanRead, slot, offset, address, length)
     }
     /// Copy from own memory into the caller's loan.
-    public func loanWrite(offset: UInt64, from address: UInt64, length: UInt64) throws(KernelError) {
+    public func loanWrite(
+        offset: UInt64, from address: UInt64, length: UInt64
+    ) throws(KernelError) {
         try invoke(.loanWrite, slot, offset, address, length)
     }
 }
@@ -132,7 +143,8 @@ public struct Notification: Sendable {
         try check(raw.result)
         return raw.badge
     }
-    /// Takes the bits, or waits for some, at most until `deadline`. The caller does not ask which of them it was.
+    /// Takes the bits, or waits for some, at most until `deadline`. The caller does not ask which
+    /// of them it was.
     @inline(__always) public func pause(until deadline: Instant = .never) {
         // A deadline that has passed is an error, too.
         do throws(KernelError) { _ = try wait(deadline: deadline) } catch {}

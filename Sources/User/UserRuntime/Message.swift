@@ -1,4 +1,5 @@
-// Messages as task code handles them: eight words in registers, the rest through this thread's IPC buffer.
+// Messages as task code handles them: eight words in registers, the rest through this thread's
+// IPC buffer.
 
 import CUserEntry
 import KernelABI
@@ -108,7 +109,8 @@ public struct IPCBufferAccess {
     let base: UInt
     @inline(__always) public init() { base = UInt(swiftlet_thread_pointer()) }
 
-    // Safety: the task's loader mapped a page there for this thread alone, and offsets stay within it.
+    // Safety: the task's loader mapped a page there for this thread alone, and offsets stay
+    // within it.
     @inline(__always) func word(_ offset: Int) -> UnsafeMutablePointer<UInt64> {
         unsafe UnsafeMutablePointer(bitPattern: base &+ UInt(offset & 0xff8)).unsafelyUnwrapped
     }
@@ -127,7 +129,9 @@ public struct IPCBufferAccess {
         unsafe word(IPCBuffer.loanRights).pointee = UInt64(attachment.loanRights.raw)
     }
     /// Empty slots for capabilities that the next messages bring.
-    public func setReceiveSlots(_ a: Slot, _ b: Slot = .none, _ c: Slot = .none, _ d: Slot = .none) {
+    public func setReceiveSlots(
+        _ a: Slot, _ b: Slot = .none, _ c: Slot = .none, _ d: Slot = .none
+    ) {
         unsafe word(IPCBuffer.receiveSlots).pointee = UInt64(a.index)
         unsafe word(IPCBuffer.receiveSlots + 8).pointee = UInt64(b.index)
         unsafe word(IPCBuffer.receiveSlots + 16).pointee = UInt64(c.index)

@@ -1,8 +1,9 @@
 // Memory, threads, address spaces, interrupts, timers, the machine: typed handles over slots.
 //
-// Each method is one `invoke`, for any thread, and never blocks; a restartable one lets interrupts in between its steps. All
-// throw `invalidCapability`, `wrongKind` and `missingRights` for a handle that names nothing fitting; what else they throw
-// stands with them, and with rights and bounds in docs/reference.
+// Each method is one `invoke`, for any thread, and never blocks; a restartable one lets interrupts
+// in between its steps. All throw `invalidCapability`, `wrongKind` and `missingRights` for a handle
+// that names nothing fitting; what else they throw stands with them, and with rights and bounds in
+// docs/reference.
 
 import CUserEntry
 import KernelABI
@@ -19,14 +20,15 @@ public struct Untyped: Sendable {
     ///   - descriptors: ordinary memory for the descriptors of a device region's objects; for
     ///     address spaces see `makeAddressSpaces`.
     ///   - offset: bytes into a device region, a multiple of the object's size.
-    /// - Throws: `invalidArgument`, `insufficientMemory`, `slotOccupied`, `wrongState` (being reclaimed), `exhausted`.
+    /// - Throws: `invalidArgument`, `insufficientMemory`, `slotOccupied`, `wrongState` (being
+    ///   reclaimed), `exhausted`.
     public func retype(
         _ kind: ObjectKind, sizeBits: Int = 0, count: Int = 1, table: Slot = .ownTable, index: Slot,
         descriptors: Slot = .none, offset: UInt64 = 0
     ) throws(KernelError) {
         try invoke(
-            .retype, slot, UInt64(kind.rawValue) | UInt64(sizeBits) << 8, UInt64(count), UInt64(table.index),
-            UInt64(index.index), UInt64(descriptors.index), offset)
+            .retype, slot, UInt64(kind.rawValue) | UInt64(sizeBits) << 8, UInt64(count),
+            UInt64(table.index), UInt64(index.index), UInt64(descriptors.index), offset)
     }
     /// Makes address spaces that get their numbers from a pool (right: manage). Restartable.
     ///
@@ -53,8 +55,8 @@ public struct Untyped: Sendable {
     public func information() throws(KernelError) -> Information {
         let words = try invokeForResults(.untypedInformation, slot)
         return Information(
-            physicalBase: words.w0, sizeBits: Int(words.w1 & 0xff), isDevice: words.w1 & 256 != 0, lowBytes: words.w2,
-            highBytes: words.w3)
+            physicalBase: words.w0, sizeBits: Int(words.w1 & 0xff), isDevice: words.w1 & 256 != 0,
+            lowBytes: words.w2, highBytes: words.w3)
     }
 }
 
@@ -72,26 +74,32 @@ public struct CapabilityTable: Sendable {
         placement: Placement = .child
     ) throws(KernelError) {
         try invoke(
-            .copy, slot, UInt64(source.index), UInt64(table.slot.index), UInt64(index.index), UInt64(rights.raw),
-            placement.rawValue)
+            .copy, slot, UInt64(source.index), UInt64(table.slot.index), UInt64(index.index),
+            UInt64(rights.raw), placement.rawValue)
     }
     /// As `copy`, with a badge; `invalidArgument` where `source` has one already.
     public func mint(
-        _ source: Slot, to index: Slot, in table: CapabilityTable = .own, rights: Rights = .all, badge: UInt64,
-        placement: Placement = .child
+        _ source: Slot, to index: Slot, in table: CapabilityTable = .own, rights: Rights = .all,
+        badge: UInt64, placement: Placement = .child
     ) throws(KernelError) {
         try invoke(
-            .mint, slot, UInt64(source.index), UInt64(table.slot.index), UInt64(index.index), UInt64(rights.raw),
-            placement.rawValue, badge)
+            .mint, slot, UInt64(source.index), UInt64(table.slot.index), UInt64(index.index),
+            UInt64(rights.raw), placement.rawValue, badge)
     }
     /// Keeps rights, badge, mapping and the place in the derivation tree. Throws `slotOccupied`.
-    public func move(_ source: Slot, to index: Slot, in table: CapabilityTable = .own) throws(KernelError) {
+    public func move(
+        _ source: Slot, to index: Slot, in table: CapabilityTable = .own
+    ) throws(KernelError) {
         try invoke(.move, slot, UInt64(source.index), UInt64(table.slot.index), UInt64(index.index))
     }
     /// Remove a capability and all that was derived from it. Restartable.
-    public func delete(_ index: Slot) throws(KernelError) { try invoke(.delete, slot, UInt64(index.index)) }
+    public func delete(_ index: Slot) throws(KernelError) {
+        try invoke(.delete, slot, UInt64(index.index))
+    }
     /// Remove all that was derived from a capability. Restartable.
-    public func revoke(_ index: Slot) throws(KernelError) { try invoke(.revoke, slot, UInt64(index.index)) }
+    public func revoke(_ index: Slot) throws(KernelError) {
+        try invoke(.revoke, slot, UInt64(index.index))
+    }
 
     public struct Description: Sendable {
         public var kind: ObjectKind
@@ -104,7 +112,8 @@ public struct CapabilityTable: Sendable {
         let words = try invokeForResults(.describe, slot, UInt64(index.index))
         return Description(
             kind: ObjectKind(rawValue: UInt8(truncatingIfNeeded: words.w0)) ?? .null,
-            rights: Rights(raw: UInt8(truncatingIfNeeded: words.w1)), badge: words.w2, depth: Int(words.w3))
+            rights: Rights(raw: UInt8(truncatingIfNeeded: words.w1)), badge: words.w2,
+            depth: Int(words.w3))
     }
 }
 
@@ -113,27 +122,31 @@ public struct Thread: Sendable {
     public let slot: Slot
     public init(_ slot: Slot) { self.slot = slot }
 
-    /// Give a thread its parts; what is `.none` stays as it is. The thread gets children of these capabilities. Needs the
-    /// right manage, which a task does not hold over its own first thread.
+    /// Give a thread its parts; what is `.none` stays as it is. The thread gets children of these
+    /// capabilities. Needs the right manage, which a task does not hold over its own first thread.
     ///
-    /// - Throws: `missingRights` (a fault handler needs write and `handleFaults`), `invalidArgument` (a buffer that is no
-    ///   ordinary 4 KiB frame), `derivationTooDeep`.
+    /// - Throws: `missingRights` (a fault handler needs write and `handleFaults`),
+    ///   `invalidArgument` (a buffer that is no ordinary 4 KiB frame), `derivationTooDeep`.
     public func configure(
-        table: Slot = .none, addressSpace: Slot = .none, ipcBuffer: Slot = .none, faultHandler: Slot = .none
+        table: Slot = .none, addressSpace: Slot = .none, ipcBuffer: Slot = .none,
+        faultHandler: Slot = .none
     ) throws(KernelError) {
         try invoke(
-            .configure, slot, UInt64(table.index), UInt64(addressSpace.index), UInt64(ipcBuffer.index),
-            UInt64(faultHandler.index))
+            .configure, slot, UInt64(table.index), UInt64(addressSpace.index),
+            UInt64(ipcBuffer.index), UInt64(faultHandler.index))
     }
     /// Base priority, and the highest that the thread may set; 0 to 255, larger is more urgent.
     ///
-    /// - Throws: `notPermitted` above the caller's own maximum; `missingRights` where the maximum changes without the right
-    ///   manage.
+    /// - Throws: `notPermitted` above the caller's own maximum; `missingRights` where the maximum
+    ///   changes without the right manage.
     public func setPriority(_ base: UInt8, maximum: UInt8) throws(KernelError) {
         try invoke(.setPriority, slot, UInt64(base), UInt64(maximum))
     }
-    /// Round-robin slice, 10 µs or more; zero: none. Needs the right manage. Throws `invalidArgument`.
-    public func setSlice(_ slice: Duration) throws(KernelError) { try invoke(.setSlice, slot, slice.ticks) }
+    /// Round-robin slice, 10 µs or more; zero: none. Needs the right manage. Throws
+    /// `invalidArgument`.
+    public func setSlice(_ slice: Duration) throws(KernelError) {
+        try invoke(.setSlice, slot, slice.ticks)
+    }
     /// Where a stopped thread starts. Throws `wrongState` where it is not stopped.
     public func setEntry(
         programCounter: UInt64, stackPointer: UInt64, argument: UInt64, threadPointer: UInt64
@@ -144,11 +157,13 @@ public struct Thread: Sendable {
     public func resume() throws(KernelError) { try invoke(.resume, slot) }
     /// Stop it; what it is blocked in ends with `cancelled` when it is resumed.
     public func suspend() throws(KernelError) { try invoke(.suspend, slot) }
-    /// Its `receive` takes this notification's bits too; nil: no more. Throws `wrongState` (bound to another).
+    /// Its `receive` takes this notification's bits too; nil: no more. Throws `wrongState` (bound
+    /// to another).
     public func bindNotification(_ notification: Notification?) throws(KernelError) {
         try invoke(.bindNotification, slot, UInt64(notification?.slot.index ?? Slot.none.index))
     }
-    /// x0–x30, SP, PC, PSTATE and TPIDR_EL0 of a stopped thread, to words 8–42 of the caller's IPC buffer.
+    /// x0–x30, SP, PC, PSTATE and TPIDR_EL0 of a stopped thread, to words 8–42 of the caller's
+    /// IPC buffer.
     ///
     /// - Throws: `wrongState` (not stopped), `noBuffer`.
     public func readRegisters() throws(KernelError) { try invoke(.readRegisters, slot) }
@@ -170,8 +185,10 @@ public struct Thread: Sendable {
         let words = try invokeForResults(.threadInformation, slot)
         return Information(
             state: ThreadState(rawValue: UInt8(truncatingIfNeeded: words.w0)) ?? .stopped,
-            base: UInt8(truncatingIfNeeded: words.w0 >> 8), effective: UInt8(truncatingIfNeeded: words.w0 >> 16),
-            maximum: UInt8(truncatingIfNeeded: words.w0 >> 24), processorTime: Duration(ticks: words.w1),
+            base: UInt8(truncatingIfNeeded: words.w0 >> 8),
+            effective: UInt8(truncatingIfNeeded: words.w0 >> 16),
+            maximum: UInt8(truncatingIfNeeded: words.w0 >> 24),
+            processorTime: Duration(ticks: words.w1),
             programCounter: words.w2, stackPointer: words.w3, switches: words.w4)
     }
 }
@@ -188,12 +205,16 @@ public struct AddressSpace: Sendable {
         try invoke(.map, slot, UInt64(frame.index), address, UInt64(rights.raw))
     }
     /// Undo the mapping that this capability made. Throws `notMapped`.
-    public func unmap(_ frame: Slot) throws(KernelError) { try invoke(.unmap, slot, UInt64(frame.index)) }
-    /// Change the rights of the mapping that this capability made. Throws `notMapped`, `invalidArgument`.
+    public func unmap(_ frame: Slot) throws(KernelError) {
+        try invoke(.unmap, slot, UInt64(frame.index))
+    }
+    /// Change the rights of the mapping that this capability made. Throws `notMapped`,
+    /// `invalidArgument`.
     public func protect(_ frame: Slot, _ rights: Rights) throws(KernelError) {
         try invoke(.protect, slot, UInt64(frame.index), UInt64(rights.raw))
     }
-    /// A page table becomes the next missing level for an address. Throws `alreadyMapped`, `invalidArgument`.
+    /// A page table becomes the next missing level for an address. Throws `alreadyMapped`,
+    /// `invalidArgument`.
     public func attachTable(_ table: Slot, at address: UInt64) throws(KernelError) {
         try invoke(.attachTable, slot, UInt64(table.index), address)
     }
@@ -204,9 +225,14 @@ public struct Frame: Sendable {
     public let slot: Slot
     public init(_ slot: Slot) { self.slot = slot }
     /// What a device is told (right: manage).
-    public func physicalAddress() throws(KernelError) -> UInt64 { try invokeForResults(.frameInformation, slot).w0 }
-    /// A range in bytes, in steps of 4 KiB. Throws `invalidArgument` (a device frame, or outside it). Restartable.
-    public func maintainCache(_ operation: CacheOperation, offset: UInt64, length: UInt64) throws(KernelError) {
+    public func physicalAddress() throws(KernelError) -> UInt64 {
+        try invokeForResults(.frameInformation, slot).w0
+    }
+    /// A range in bytes, in steps of 4 KiB. Throws `invalidArgument` (a device frame, or outside
+    /// it). Restartable.
+    public func maintainCache(
+        _ operation: CacheOperation, offset: UInt64, length: UInt64
+    ) throws(KernelError) {
         try invoke(.maintainCache, slot, operation.rawValue, offset, length)
     }
 }
@@ -215,7 +241,8 @@ public struct Frame: Sendable {
 public struct RegisterWindow: Sendable {
     public let slot: Slot
     public init(_ slot: Slot) { self.slot = slot }
-    /// 32 bits at a byte offset (right: read). Throws `invalidArgument`: not a multiple of 4, or outside.
+    /// 32 bits at a byte offset (right: read). Throws `invalidArgument`: not a multiple of 4,
+    /// or outside.
     public func read(_ offset: UInt64) throws(KernelError) -> UInt32 {
         UInt32(truncatingIfNeeded: try invokeForResults(.readRegister, slot, offset).w0)
     }
@@ -231,21 +258,25 @@ public struct Interrupt: Sendable {
     public init(_ slot: Slot) { self.slot = slot }
     /// Have the line signal `bits`, not 0, and open it.
     ///
-    /// - Throws: `invalidArgument`, `exhausted` (8 bindings share it), `wrongState` (they trigger otherwise).
+    /// - Throws: `invalidArgument`, `exhausted` (8 bindings share it), `wrongState` (they trigger
+    ///   otherwise).
     public func bind(_ notification: Notification, bits: UInt64) throws(KernelError) {
         try invoke(.bindInterrupt, slot, UInt64(notification.slot.index), bits)
     }
-    /// The device is quiet: the line may signal again. Throws `wrongState` where nothing was delivered.
+    /// The device is quiet: the line may signal again. Throws `wrongState` where nothing was
+    /// delivered.
     public func acknowledge() throws(KernelError) { try invoke(.acknowledge, slot) }
-    /// As `acknowledge`: a line that waits for nothing is open. Another refusal ends the task, which would hear no more of its
-    /// device.
+    /// As `acknowledge`: a line that waits for nothing is open. Another refusal ends the task,
+    /// which would hear no more of its device.
     public func reopen() {
         do throws(KernelError) { try acknowledge() } catch {
             if error != .wrongState { fatalError("the interrupt cannot be acknowledged") }
         }
     }
     /// The line, how often it was delivered, and whether it waits for `acknowledge`.
-    public func information() throws(KernelError) -> (line: Int, count: UInt64, isBound: Bool, isOutstanding: Bool) {
+    public func information() throws(KernelError) -> (
+        line: Int, count: UInt64, isBound: Bool, isOutstanding: Bool
+    ) {
         let words = try invokeForResults(.interruptInformation, slot)
         return (Int(words.w0), words.w1, words.w2 & 1 != 0, words.w2 & 2 != 0)
     }
@@ -259,10 +290,13 @@ public struct Timer: Sendable {
     public func bind(_ notification: Notification, bits: UInt64) throws(KernelError) {
         try invoke(.bindTimer, slot, UInt64(notification.slot.index), bits)
     }
-    /// Signal at an instant, and then each `period` (10 µs or more) unless it is zero; an armed timer is armed anew.
+    /// Signal at an instant, and then each `period` (10 µs or more) unless it is zero; an armed
+    /// timer is armed anew.
     ///
     /// - Throws: `wrongState` (not bound), `invalidArgument`.
-    public func arm(_ deadline: Instant, period: Duration = Duration(ticks: 0)) throws(KernelError) {
+    public func arm(
+        _ deadline: Instant, period: Duration = Duration(ticks: 0)
+    ) throws(KernelError) {
         try invoke(.arm, slot, deadline.ticks, period.ticks)
     }
     /// No expiry from here on; one that was signalled stays.
@@ -275,13 +309,14 @@ public struct InterruptControl: Sendable {
     public init(_ slot: Slot) { self.slot = slot }
     /// An interrupt object for a line of the controller (its INTID on a GIC).
     ///
-    /// - Throws: `invalidArgument` (no line to hand out), `insufficientMemory`, `slotOccupied`, `wrongState`.
+    /// - Throws: `invalidArgument` (no line to hand out), `insufficientMemory`, `slotOccupied`,
+    ///   `wrongState`.
     public func create(
         line: Int, _ trigger: Trigger, from untyped: Untyped, table: Slot = .ownTable, index: Slot
     ) throws(KernelError) {
         try invoke(
-            .createInterrupt, slot, UInt64(line), trigger.rawValue, UInt64(untyped.slot.index), UInt64(table.index),
-            UInt64(index.index))
+            .createInterrupt, slot, UInt64(line), trigger.rawValue, UInt64(untyped.slot.index),
+            UInt64(table.index), UInt64(index.index))
     }
 }
 
@@ -314,7 +349,8 @@ public struct SystemControl: Sendable {
     public let slot: Slot
     public init(_ slot: Slot) { self.slot = slot }
 
-    /// Write to the kernel's own console, 64 bytes a call; a line feed goes out with the carriage return that terminals want.
+    /// Write to the kernel's own console, 64 bytes a call; a line feed goes out with the carriage
+    /// return that terminals want.
     public func write(_ text: UnsafeRawBufferPointer) {
         var message = RegisterMessage()
         var count = 0
@@ -336,7 +372,8 @@ public struct SystemControl: Sendable {
     /// There is nobody to tell that the console of last resort does not work.
     private func send(_ message: RegisterMessage, _ count: Int) {
         var words = message.words
-        _ = unsafe swiftlet_svc_words(ControlWord(invoke: .consoleWrite, slot).raw, UInt64(count), 0, &words)
+        _ = unsafe swiftlet_svc_words(
+            ControlWord(invoke: .consoleWrite, slot).raw, UInt64(count), 0, &words)
     }
     /// The same for a constant.
     public func write(_ text: StaticString) {
@@ -350,8 +387,11 @@ public struct SystemControl: Sendable {
     public func statistic(_ which: Statistic) throws(KernelError) -> UInt64 {
         try invokeForResults(.statistics, slot, which.rawValue).w0
     }
-    /// The longest masked path with its control word and its place, all three of one instant (right: read).
-    public func longestMasked() throws(KernelError) -> (length: UInt64, control: UInt64, place: UInt64) {
+    /// The longest masked path with its control word and its place, all three of one instant
+    /// (right: read).
+    public func longestMasked() throws(KernelError) -> (
+        length: UInt64, control: UInt64, place: UInt64
+    ) {
         let words = try invokeForResults(.statistics, slot, Statistic.longestMasked.rawValue)
         return (words.w0, words.w1, words.w2)
     }
@@ -361,7 +401,8 @@ public struct SystemControl: Sendable {
     }
     /// Set the maxima back to 0 (right: manage).
     public func resetStatistics() throws(KernelError) { try invoke(.resetStatistics, slot) }
-    /// 1 record, 0 stop, 2 read two events from `first` on (w0: how many there are, w1–w6); right: execute.
+    /// 1 record, 0 stop, 2 read two events from `first` on (w0: how many there are, w1–w6);
+    /// right: execute.
     public func trace(_ action: UInt64, first: UInt64 = 0) throws(KernelError) -> SwiftletWords {
         try invokeForResults(.trace, slot, action, first)
     }

@@ -1,12 +1,15 @@
-// A task's main loop: one `receive` takes requests, interrupts, timers; signs of life go out on their own.
+// A task's main loop: one `receive` takes requests, interrupts, timers; signs of life go out on
+// their own.
 
 import CUserEntry
 import KernelABI
 
 /// What the task was given; reads the page in x0.
 public func startInformation(_ address: UInt) -> StartInformation {
-    // Safety: the root task maps this page before the task runs; a null pointer faults, as it should.
-    let information = unsafe UnsafePointer<StartInformation>(bitPattern: address).unsafelyUnwrapped.pointee
+    // Safety: the root task maps this page before the task runs; a null pointer faults, as
+    // it should.
+    let page = unsafe UnsafePointer<StartInformation>(bitPattern: address)
+    let information = unsafe page.unsafelyUnwrapped.pointee
     swiftlet_heap_add(TaskAddress.heap, information.heapBytes)
     return information
 }
@@ -15,7 +18,9 @@ public func startInformation(_ address: UInt) -> StartInformation {
 public func addHeap(_ address: UInt64, _ bytes: UInt64) { swiftlet_heap_add(address, bytes) }
 
 /// Memory of the task that survives its restarts, as words.
-public func persistentMemory(_ information: StartInformation) -> UnsafeMutableBufferPointer<UInt64> {
+public func persistentMemory(
+    _ information: StartInformation
+) -> UnsafeMutableBufferPointer<UInt64> {
     // Safety: the root task mapped that many bytes there.
     unsafe UnsafeMutableBufferPointer(
         start: UnsafeMutablePointer(bitPattern: UInt(TaskAddress.persistent)),
@@ -24,7 +29,8 @@ public func persistentMemory(_ information: StartInformation) -> UnsafeMutableBu
 
 /// A server with one endpoint, one notification, and up to two callers that it lets wait.
 ///
-/// No message ends it or keeps its reply object: what the task's loop neither answers nor holds, `next` refuses.
+/// No message ends it or keeps its reply object: what the task's loop neither answers nor holds,
+/// `next` refuses.
 public struct Server {
     public let endpoint = Endpoint(StartSlot.endpoint)
     public let notification = Notification(StartSlot.notification)
@@ -33,7 +39,8 @@ public struct Server {
     private var free: (Bool, Bool, Bool) = (true, true, true)
     private var current = Reply(StartSlot.reply)
     private let handlesFaults: Bool
-    /// Whether the reply object holds a caller for whom there is no answer yet, and whether that is a faulted thread.
+    /// Whether the reply object holds a caller for whom there is no answer yet, and whether that is
+    /// a faulted thread.
     private var isOwing = false
     private var isFault = false
     private var isAnswering = false
@@ -43,12 +50,15 @@ public struct Server {
     /// The bit by which the own timer tells a sign of life is due.
     public static var heartbeatBit: UInt64 { 1 << 63 }
 
-    /// Word 0 of the answer to a request that the task's loop leaves unanswered. No service gives it to a success.
+    /// Word 0 of the answer to a request that the task's loop leaves unanswered. No service gives
+    /// it to a success.
     public static var refused: UInt64 { 1 }
 
-    /// Binds notification and timer to this thread; both are the task's own. No capability is taken from a client.
+    /// Binds notification and timer to this thread; both are the task's own. No capability is taken
+    /// from a client.
     ///
-    /// - Parameter handlesFaults: `next` returns faults too. Else a faulted thread is told to stay stopped.
+    /// - Parameter handlesFaults: `next` returns faults too. Else a faulted thread is told to
+    ///   stay stopped.
     public init(_ information: StartInformation, handlesFaults: Bool = false) {
         self.handlesFaults = handlesFaults
         heartbeat = Duration(ticks: information.heartbeatTicks)
@@ -77,17 +87,20 @@ public struct Server {
         }
     }
 
-    /// The next request or notification, or nil when none has come by `deadline`. Sends the answer of `reply` first, or a
-    /// refusal where the last request got none.
+    /// The next request or notification, or nil when none has come by `deadline`. Sends the answer
+    /// of `reply` first, or a refusal where the last request got none.
     public mutating func next(by deadline: Instant) -> Received? {
         while true {
-            if isOwing { reply(RegisterMessage(isFault ? FaultReply.stop.rawValue : Server.refused)) }
+            if isOwing {
+                reply(RegisterMessage(isFault ? FaultReply.stop.rawValue : Server.refused))
+            }
             let received: Received
             let wasAnswering = isAnswering
             isAnswering = false
             do throws(KernelError) {
                 if wasAnswering {
-                    received = try endpoint.replyAndReceive(answer, attachment, reply: current, deadline: deadline)
+                    received = try endpoint.replyAndReceive(
+                        answer, attachment, reply: current, deadline: deadline)
                 } else {
                     received = try endpoint.receive(reply: current, deadline: deadline)
                 }
@@ -118,14 +131,17 @@ public struct Server {
     }
 
     /// Answers the present caller with the next `next`.
-    public mutating func reply(_ message: RegisterMessage, _ attachment: Attachment = Attachment()) {
+    public mutating func reply(
+        _ message: RegisterMessage, _ attachment: Attachment = Attachment()
+    ) {
         answer = message
         self.attachment = attachment
         isAnswering = true
         isOwing = false
     }
 
-    /// Keeps the present caller waiting: the reply object to answer it later. Nil when two wait already.
+    /// Keeps the present caller waiting: the reply object to answer it later. Nil when two
+    /// wait already.
     public mutating func hold() -> Reply? {
         let held = current
         setFree(held, false)
@@ -162,16 +178,18 @@ public struct Server {
     public var caller: Reply { current }
 }
 
-/// A sign of life to the supervisor, by a task that is watched: a `Server` sends it on its own. It never waits: a driver must
-/// not be late for its device because the supervisor is, and where one sign is not taken the next one is.
+/// A sign of life to the supervisor, by a task that is watched: a `Server` sends it on its own. It
+/// never waits: a driver must not be late for its device because the supervisor is, and where one
+/// sign is not taken the next one is.
 public func showSignOfLife() {
-    try? Endpoint(StartSlot.supervisor).send(RegisterMessage(SupervisorWord.heartbeat), deadline: .immediately)
+    try? Endpoint(StartSlot.supervisor).send(
+        RegisterMessage(SupervisorWord.heartbeat), deadline: .immediately)
 }
 
 /// Word 0 of what every task may send to the supervisor.
 public enum SupervisorWord {
     public static var heartbeat: UInt64 { 0 }
-    /// Word 1: how many lines the task has lost in its present life. Word 2: 0 where it may not open the log, 1 where the log
-    /// did not take the last one.
+    /// Word 1: how many lines the task has lost in its present life. Word 2: 0 where it may not
+    /// open the log, 1 where the log did not take the last one.
     public static var lostLines: UInt64 { 6 }
 }

@@ -2,15 +2,21 @@
 
 import KernelABI
 
-/// Asks the name service for `name` (four words, zero-padded); its capability goes to the empty slot `slot`.
-/// - Returns: whether it came. It does not while the service was never started, or where the manifest forbids it.
+/// Asks the name service for `name` (four words, zero-padded); its capability goes to the empty
+/// slot `slot`.
+/// - Returns: whether it came. It does not while the service was never started, or where the
+///   manifest forbids it.
 /// - Postcondition: the slot is empty unless the capability came.
-public func openService(_ name: InlineArray<4, UInt64>, to slot: Slot, deadline: Instant = .never) -> Bool {
+public func openService(
+    _ name: InlineArray<4, UInt64>, to slot: Slot, deadline: Instant = .never
+) -> Bool {
     IPCBufferAccess().setReceiveSlots(slot)
     defer { IPCBufferAccess().setReceiveSlots(.none) }
     var message = RegisterMessage(NamesWord.open)
     for index in 0..<4 { message.setWord(1 + index, name[index]) }
-    guard let reply = try? Endpoint(StartSlot.names).call(message, deadline: deadline) else { return false }
+    guard let reply = try? Endpoint(StartSlot.names).call(message, deadline: deadline) else {
+        return false
+    }
     if reply[0] == 0 { return reply.capabilityCount == 1 }
     // Whatever came with a refusal.
     if reply.capabilityCount > 0 { try? CapabilityTable.own.delete(slot) }
@@ -25,22 +31,23 @@ public enum NamesWord {
 
 /// Word 0 of messages to the log, low byte; the text's length stands above it.
 public enum LogWord {
-    /// One-way, or a call that is answered when the line was shown. Bits 8–15: length of the text, which starts in word 1; at
-    /// most 104 bytes.
+    /// One-way, or a call that is answered when the line was shown. Bits 8–15: length of the text,
+    /// which starts in word 1; at most 104 bytes.
     public static var append: UInt64 { 1 }
-    /// Word 1: sequence number. Reply: 0 or 1 (none), sequence of the line (the first that is there from word 1 on),
-    /// microseconds, task, length, the task's name (4 words), text from word 9 on.
+    /// Word 1: sequence number. Reply: 0 or 1 (none), sequence of the line (the first that is there
+    /// from word 1 on), microseconds, task, length, the task's name (4 words), text from word 9 on.
     public static var read: UInt64 { 2 }
     public static var maximumLength: Int { 104 }
 }
 
-/// Sends a line to the log; gives up after 100 ms, or at `deadline`. A line that the log does not take
-/// is counted, and the supervisor tells the count.
+/// Sends a line to the log; gives up after 100 ms, or at `deadline`. A line that the log does not
+/// take is counted, and the supervisor tells the count.
 ///
 /// - Returns: whether the log took it.
 @discardableResult
 public func log(
-    _ text: Span<UInt8>, to log: Endpoint = Endpoint(StartSlot.log), deadline: Instant = .after(milliseconds: 100)
+    _ text: Span<UInt8>, to log: Endpoint = Endpoint(StartSlot.log),
+    deadline: Instant = .after(milliseconds: 100)
 ) -> Bool {
     do throws(KernelError) {
         try log.send(logLine(text), Attachment(), deadline: deadline)
@@ -51,8 +58,8 @@ public func log(
     }
 }
 
-/// Sends a line to the log and waits until it was shown, or `deadline`. A line that the log does not
-/// take is counted, and the supervisor tells the count.
+/// Sends a line to the log and waits until it was shown, or `deadline`. A line that the log does
+/// not take is counted, and the supervisor tells the count.
 ///
 /// - Returns: whether it was shown.
 public func logAndWait(_ text: Span<UInt8>, deadline: Instant) -> Bool {
@@ -68,8 +75,8 @@ public func logAndWait(_ text: Span<UInt8>, deadline: Instant) -> Bool {
 /// Lines that the log did not take, of this task's present life.
 nonisolated(unsafe) private var lostLines: UInt64 = 0
 
-/// Counts a lost line and tells the supervisor the sum. It never waits: a sum that the supervisor does
-/// not take now is part of the next one.
+/// Counts a lost line and tells the supervisor the sum. It never waits: a sum that the supervisor
+/// does not take now is part of the next one.
 private func noteLostLine(_ error: KernelError) {
     // One thread of a task writes to the log; two that write at once may miscount, no more.
     unsafe lostLines &+= 1
@@ -85,8 +92,9 @@ private func logLine(_ text: Span<UInt8>) -> RegisterMessage {
     return message
 }
 
-/// Calls `endpoint` with `message`, lends `capacity` bytes for the answer, and returns what was written there: word 2 of
-/// the reply says how many. Nil when the call failed or word 0 of the reply is not 0.
+/// Calls `endpoint` with `message`, lends `capacity` bytes for the answer, and returns what was
+/// written there: word 2 of the reply says how many. Nil when the call failed or word 0 of the
+/// reply is not 0.
 public func callForBytes(
     _ endpoint: Endpoint, _ message: RegisterMessage, capacity: Int, deadline: Instant = .never
 ) -> [UInt8]? {
@@ -114,9 +122,12 @@ public func callForPiece(
 public func readManifest() -> [UInt8] {
     var bytes: [UInt8] = []
     while true {
-        // The operation `manifest` of the root task's factory; word 1: from that byte on. Behind the last come none.
+        // The operation `manifest` of the root task's factory; word 1: from that byte on. Behind
+        // the last come none.
         let request = RegisterMessage(1, UInt64(bytes.count))
-        guard let part = callForBytes(Endpoint(StartSlot.factory), request, capacity: 4096) else { return [] }
+        guard let part = callForBytes(Endpoint(StartSlot.factory), request, capacity: 4096) else {
+            return []
+        }
         if part.isEmpty { return bytes }
         bytes += part
     }

@@ -1,17 +1,20 @@
-// Where a task finds itself: its address space, its first capabilities, and the page that describes them. The root task
-// builds every task by this file, and every task's runtime reads it.
+// Where a task finds itself: its address space, its first capabilities, and the page that describes
+// them. The root task builds every task by this file, and every task's runtime reads it.
 
 import KernelABI
 
-/// Addresses in a task's address space, all in its first GiB. Between any two areas there are unmapped pages.
+/// Addresses in a task's address space, all in its first GiB. Between any two areas there are
+/// unmapped pages.
 public enum TaskAddress {
     /// `StartInformation`, read-only; x0 of the task's first thread.
     public static var information: UInt64 { 0x0010_0000 }
     /// The first thread's IPC buffer.
     public static var ipcBuffer: UInt64 { 0x0010_2000 }
-    /// The head of a bundle with the task's own segments, for tasks that are shown the root task's view.
+    /// The head of a bundle with the task's own segments, for tasks that are shown the root
+    /// task's view.
     public static var bundle: UInt64 { 0x0010_4000 }
-    /// The names of all tasks, read-only, for a task with the privilege `task_names`: see `TaskNames`.
+    /// The names of all tasks, read-only, for a task with the privilege `task_names`: see
+    /// `TaskNames`.
     public static var taskNames: UInt64 { 0x0010_6000 }
     /// Device registers: the first range; each further one stands in the next `registerStride`.
     public static var registers: UInt64 { 0x0020_0000 }
@@ -50,8 +53,8 @@ public enum StartSlot {
     public static var untyped: Slot { Slot(16) }
     /// Up to four interrupts.
     public static var interrupt: Slot { Slot(17) }
-    /// Up to three ranges of registers that the kernel reads and writes for the task, by the range's number: those whose
-    /// address is 0.
+    /// Up to three ranges of registers that the kernel reads and writes for the task, by the
+    /// range's number: those whose address is 0.
     public static func registers(_ range: Int) -> Slot { Slot(21 + UInt32(range)) }
     /// Numbers for address spaces that the task makes.
     public static var asidPool: Slot { Slot(24) }
@@ -73,7 +76,8 @@ public struct StartInformation: Sendable {
     public var persistentBytes: UInt64 = 0
     public var deviceTreeBytes: UInt64 = 0
     public var registerRanges: UInt64 = 0
-    /// Address of the first register in each range; 0 for one that is a capability (`StartSlot.registers`).
+    /// Address of the first register in each range; 0 for one that is a capability
+    /// (`StartSlot.registers`).
     public var registers = InlineArray<4, UInt64>(repeating: 0)
     public var interrupts: UInt64 = 0
     /// Which of the manifest's `compatible` values the device has, from 0.
@@ -83,7 +87,8 @@ public struct StartInformation: Sendable {
     /// Ticks between signs of life; 0: not watched.
     public var heartbeatTicks: UInt64 = 0
     public var untypedBits: UInt64 = 0
-    /// What the device manager tells a driver of this kind beyond registers and lines: for a bank of pins its keys.
+    /// What the device manager tells a driver of this kind beyond registers and lines: for a bank
+    /// of pins its keys.
     public var parameterCount: UInt64 = 0
     public var parameters = InlineArray<32, UInt64>(repeating: 0)
     public var name = InlineArray<4, UInt64>(repeating: 0)

@@ -1,4 +1,5 @@
-// Time for tasks: instants of the counter, and conversions from and to seconds without floating point.
+// Time for tasks: instants of the counter, and conversions from and to seconds without
+// floating point.
 
 import CUserEntry
 import KernelABI
@@ -48,5 +49,6 @@ extension Instant {
     }
 }
 
-/// The processor's cycle counter. Reading it where user access is off is a fault; the kernel leaves it on for the whole machine where there is one.
+/// The processor's cycle counter. Reading it where user access is off is a fault; the kernel leaves
+/// it on for the whole machine where there is one.
 @inline(__always) public func readCycleCounter() -> UInt64 { swiftlet_cycles() }
