@@ -1,5 +1,6 @@
-// The device manager: walks the device tree, starts one driver task per device that a driver in the manifest knows, and
-// tells people what it found. A device without a driver is listed; a damaged node is reported; neither stops the rest.
+// The device manager: walks the device tree, starts one driver task per device that a driver in the
+// manifest knows, and tells people what it found. A device without a driver is listed; a damaged
+// node is reported; neither stops the rest.
 
 import DeviceTree
 import KernelABI
@@ -10,7 +11,9 @@ import UserRuntime
 @c(DeviceManager_main) func deviceManager(_ address: UInt) -> Int32 {
     let information = startInformation(address)
     var server = Server(information)
-    guard let manifest = try? Manifest.decode(readManifest().span) else { fatalError("no manifest") }
+    guard let manifest = try? Manifest.decode(readManifest().span) else {
+        fatalError("no manifest")
+    }
     let base = unsafe UnsafeRawPointer(bitPattern: UInt(TaskAddress.deviceTree)).unsafelyUnwrapped
     do throws(DeviceTreeError) {
         // Safety: the root task mapped that many bytes of the tree there.
@@ -36,7 +39,8 @@ import UserRuntime
     }
 }
 
-/// What requests are answered from: all of it is found once, so that no request costs a walk of the tree.
+/// What requests are answered from: all of it is found once, so that no request costs a walk
+/// of the tree.
 private struct Answers {
     let tree: DeviceTree
     let devices: Devices
@@ -62,23 +66,28 @@ private struct Answers {
                 return server.reply(RegisterMessage(1))
             }
             let isGiven = unsafe bytes.withUnsafeBytes { unsafe give($0, server) }
-            server.reply(isGiven ? RegisterMessage(0, isLast ? 1 : 0, UInt64(bytes.count)) : RegisterMessage(1))
+            let done = RegisterMessage(0, isLast ? 1 : 0, UInt64(bytes.count))
+            server.reply(isGiven ? done : RegisterMessage(1))
         case DevicesRequest.arguments:
             let start = Int(min(request[1], UInt64(commandLength)))
-            let count = min(commandLength - start, Int(min(request.loanLength, UInt64(DevicesRequest.pieceBytes))))
+            let room = Int(min(request.loanLength, UInt64(DevicesRequest.pieceBytes)))
+            let count = min(commandLength - start, room)
             let bytes = unsafe commandLine?.bytes ?? UnsafeRawBufferPointer(start: nil, count: 0)
             let part = unsafe UnsafeRawBufferPointer(rebasing: bytes[start..<(start + count)])
             let isGiven = unsafe give(part, server)
-            server.reply(isGiven ? RegisterMessage(0, UInt64(commandLength), UInt64(count)) : RegisterMessage(1))
+            let done = RegisterMessage(0, UInt64(commandLength), UInt64(count))
+            server.reply(isGiven ? done : RegisterMessage(1))
         case DevicesRequest.led: server.reply(lights.describe(request[1], tree))
         default: server.reply(RegisterMessage(1))
         }
     }
 
-    /// Copies into the memory that the caller lent. False where it cannot be written: the loan is read-only or not mapped.
+    /// Copies into the memory that the caller lent. False where it cannot be written: the loan is
+    /// read-only or not mapped.
     private func give(_ bytes: UnsafeRawBufferPointer, _ server: Server) -> Bool {
         if unsafe bytes.isEmpty { return true }
         let address = UInt64(UInt(bitPattern: bytes.baseAddress))
-        return (try? server.caller.loanWrite(offset: 0, from: address, length: UInt64(bytes.count))) != nil
+        let length = UInt64(bytes.count)
+        return (try? server.caller.loanWrite(offset: 0, from: address, length: length)) != nil
     }
 }

@@ -32,16 +32,20 @@ struct Devices {
     private let manifest: Manifest
     private let keys: Keys
     private var devices: [Device] = []
-    /// What the task's heap has room for: 64 bytes a device, and half as much again while the array grows.
+    /// What the task's heap has room for: 64 bytes a device, and half as much again while the
+    /// array grows.
     private static var maximum: Int { 2048 }
     /// Devices of each kind so far, by the manifest's index.
     private var instances: [Int]
     /// The listing's columns; its rows are made when they are asked for.
     private var table = TextTable()
 
-    /// Starts a driver for each enabled node that one in the manifest knows; the console's first, so that of all UARTs it
-    /// answers `serial`.
-    init(_ tree: DeviceTree, _ machine: borrowing MachineDescription, _ manifest: Manifest, _ keys: Keys) {
+    /// Starts a driver for each enabled node that one in the manifest knows; the console's first,
+    /// so that of all UARTs it answers `serial`.
+    init(
+        _ tree: DeviceTree, _ machine: borrowing MachineDescription, _ manifest: Manifest,
+        _ keys: Keys
+    ) {
         self.manifest = manifest
         self.keys = keys
         instances = [Int](repeating: 0, count: manifest.tasks.count)
@@ -54,7 +58,9 @@ struct Devices {
         for device in devices { table.fit(cells(device, tree)) }
     }
 
-    private mutating func startDrivers(_ tree: DeviceTree, _ machine: borrowing MachineDescription) {
+    private mutating func startDrivers(
+        _ tree: DeviceTree, _ machine: borrowing MachineDescription
+    ) {
         let console = tree.chosenConsole
         if let console, console.isDevice { devices.append(start(console, machine)) }
         var depth = 0
@@ -63,14 +69,16 @@ struct Devices {
             node = tree.node(after: current, depth: &depth)
             if !current.isDevice || current.offset == console?.offset { continue }
             if devices.count == Devices.maximum {
-                log(Text("the device tree has more than 2048 devices; what follows is left out:").bytes.span)
+                say("the device tree has more than 2048 devices; what follows is left out:")
                 return logPlace(of: current)
             }
             devices.append(start(current, machine))
         }
     }
 
-    private mutating func start(_ node: DeviceNode, _ machine: borrowing MachineDescription) -> Device {
+    private mutating func start(
+        _ node: DeviceNode, _ machine: borrowing MachineDescription
+    ) -> Device {
         var device = Device(node: node.offset)
         do throws(DeviceTreeError) {
             if let range = try node.registers(0) { device.base = range.base }
@@ -83,7 +91,8 @@ struct Devices {
             device.instance = instances[index]
             instances[index] += 1
             do throws(DeviceTreeError) {
-                device.problem = try spawn(node, machine, entry, driver(device), device.instance, variant)
+                device.problem = try spawn(
+                    node, machine, entry, driver(device), device.instance, variant)
             } catch { device.problem = .tree(error) }
             break
         }
@@ -114,16 +123,16 @@ struct Devices {
 
     /// Asks the root task for a driver with exactly this node's registers and lines.
     private func spawn(
-        _ node: DeviceNode, _ machine: borrowing MachineDescription, _ entry: TaskDescription, _ name: Name,
-        _ instance: Int,
-        _ variant: Int
+        _ node: DeviceNode, _ machine: borrowing MachineDescription, _ entry: TaskDescription,
+        _ name: Name, _ instance: Int, _ variant: Int
     ) throws(DeviceTreeError) -> Problem? {
         let ranges = Int(entry.registerCount)
         let lines = Int(entry.interruptCount)
         let parameters = keys.parameters(of: node)
         var message = RegisterMessage(
             DriverRequest.head(
-                ranges: ranges, lines: lines, instance: instance, variant: variant, parameters: parameters.count))
+                ranges: ranges, lines: lines, instance: instance, variant: variant,
+                parameters: parameters.count))
         message.setName(entry.name, at: DriverRequest.entry)
         message.setName(name, at: DriverRequest.name)
         for index in 0..<ranges {
@@ -137,7 +146,9 @@ struct Devices {
             let trigger: UInt64 = interrupt.isEdge ? Trigger.edge.rawValue : Trigger.level.rawValue
             let line = UInt64(interrupt.line ?? 0) | trigger << 32
             message.setWord(DriverRequest.device + 2 * ranges + index, line)
-            if index == lines - 1 && interrupt.index > index { logSkipped(interrupt.index - index, name, node) }
+            if index == lines - 1 && interrupt.index > index {
+                logSkipped(interrupt.index - index, name, node)
+            }
         }
         let memory = try node.memoryWindow()
         let window = DriverRequest.window(ranges: ranges, lines: lines)
@@ -145,7 +156,9 @@ struct Devices {
         message.setWord(window + 1, memory.physical)
         message.setWord(window + 2, memory.bytes)
         for index in 0..<parameters.count { message.setWord(window + 3 + index, parameters[index]) }
-        guard let reply = try? Endpoint(StartSlot.factory).call(message) else { return .factory(.kernel) }
+        guard let reply = try? Endpoint(StartSlot.factory).call(message) else {
+            return .factory(.kernel)
+        }
         // A device manager that was restarted finds its drivers at work.
         if reply[0] == 0 || reply[0] == FactoryError.wrongState.rawValue { return nil }
         return .factory(FactoryError(rawValue: reply[0]) ?? .kernel)
@@ -153,7 +166,9 @@ struct Devices {
 
     /// Which of its kind the driver of the node at `node` is; nil when there is none.
     func instance(at node: Int32) -> Int? {
-        for device in devices where device.node == node && device.entry != nil { return device.instance }
+        for device in devices where device.node == node && device.entry != nil {
+            return device.instance
+        }
         return nil
     }
 
@@ -205,7 +220,8 @@ extension DeviceNode {
     /// Whether it is there, and has registers.
     var isDevice: Bool { isEnabled && property("compatible") != nil && property("reg") != nil }
 
-    /// Which of the driver's `compatible` values is this node's, the node's first one first; nil: none.
+    /// Which of the driver's `compatible` values is this node's, the node's first one first;
+    /// nil: none.
     func variant(of driver: TaskDescription) -> Int? {
         guard driver.compatible.count > 0, let property = property("compatible") else { return nil }
         let list = unsafe property.bytes
@@ -213,7 +229,8 @@ extension DeviceNode {
         while start < list.count {
             var end = start
             while end < list.count, unsafe list[end] != 0 { end += 1 }
-            for number in 0..<driver.compatible.count where driver.compatible[number].bytes.count == end - start {
+            for number in 0..<driver.compatible.count
+            where driver.compatible[number].bytes.count == end - start {
                 let known = driver.compatible[number].bytes
                 var index = 0
                 while index < known.count, unsafe list[start + index] == known[index] { index += 1 }

@@ -1,5 +1,6 @@
-// The board's keys, from the tree (Linux bindings, gpio-keys.yaml). The driver of a bank learns of its keys when it is started,
-// before it answers anybody: no client takes the power key's pin first.
+// The board's keys, from the tree (Linux bindings, gpio-keys.yaml). The driver of a bank learns
+// of its keys when it is started, before it answers anybody: no client takes the power key's
+// pin first.
 
 import DeviceTree
 import KernelABI
@@ -17,7 +18,8 @@ struct Keys {
     private var keys: [Key] = []
 
     init(_ tree: DeviceTree) {
-        let tooMany: StaticString = "the device tree has more than 256 keys; what follows is left out:"
+        let tooMany: StaticString =
+            "the device tree has more than 256 keys; what follows is left out:"
         tree.eachPin(of: "gpio-keys", atMost: 256, tooMany) { node, pin in
             guard let code = node.property("linux,code")?.word(0) else { return }
             // Of a key that is low while it is pressed, the press is the falling edge.
@@ -26,10 +28,12 @@ struct Keys {
         }
     }
 
-    /// What the driver of the bank at `bank` is told of its keys; those beyond `DriverRequest.maximumParameters` are left out.
+    /// What the driver of the bank at `bank` is told of its keys; those beyond
+    /// `DriverRequest.maximumParameters` are left out.
     func parameters(of bank: DeviceNode) -> [UInt64] {
         var words: [UInt64] = []
-        for key in keys where key.bank == bank.offset && words.count < DriverRequest.maximumParameters {
+        for key in keys
+        where key.bank == bank.offset && words.count < DriverRequest.maximumParameters {
             words.append(key.key.word)
         }
         return words
@@ -43,14 +47,16 @@ struct Keys {
             let plain = Name("gpio")
             let name = instance == 0 ? plain : plain.numbered(instance)
             let isWatched = bankSlot.use { gpio in
-                if !openService([name.word0, name.word1, name.word2, name.word3], to: gpio) { return false }
+                if !openService([name.word0, name.word1, name.word2, name.word3], to: gpio) {
+                    return false
+                }
                 let request = RegisterMessage(GPIORequest.read)
                 let reply = try? Endpoint(gpio).call(request, deadline: .after(milliseconds: 500))
                 guard let reply, reply[0] == 0, key.key.pin < 64 else { return false }
                 return reply[3] >> UInt64(key.key.pin) & 1 == 1
             }
             if isWatched { continue }
-            log(Text("a key is not watched: its bank has no such pin, or does not answer").bytes.span)
+            say("a key is not watched: its bank has no such pin, or does not answer")
             if let node = tree.node(at: key.node) { logPlace(of: node) }
         }
     }

@@ -1,4 +1,5 @@
-// The board's lights, from the tree (Linux bindings, leds-gpio.yaml): which pin of which bank each hangs on.
+// The board's lights, from the tree (Linux bindings, leds-gpio.yaml): which pin of which bank
+// each hangs on.
 
 import DeviceTree
 import Protocols
@@ -18,11 +19,13 @@ struct Lights {
     private var lights: [Light] = []
 
     init(_ tree: DeviceTree, _ devices: Devices) {
-        let tooMany: StaticString = "the device tree has more than 64 lights; what follows is left out:"
+        let tooMany: StaticString =
+            "the device tree has more than 64 lights; what follows is left out:"
         tree.eachPin(of: "gpio-leds", atMost: 64, tooMany) { node, pin in
             let bank = pin.bank
             let driverless =
-                bank.isCompatible("raspberrypi,firmware-gpio") ? DevicesRequest.firmware : DevicesRequest.noDriver
+                bank.isCompatible("raspberrypi,firmware-gpio")
+                ? DevicesRequest.firmware : DevicesRequest.noDriver
             lights.append(
                 Light(
                     node: node.offset, bank: bank.offset,

@@ -20,25 +20,27 @@ struct Listings {
     }
     /// One for each task that ever asked; at most `Manifest.maximumTasks`.
     private var readers: [Reader] = []
-    /// Bytes at which a piece is long enough: with the longest head of the tree or row of the list behind them it stays within
-    /// `DevicesRequest.pieceBytes`.
+    /// Bytes at which a piece is long enough: with the longest head of the tree or row of the list
+    /// behind them it stays within `DevicesRequest.pieceBytes`.
     private static var enough: Int { 512 }
     /// Rows of the list in a piece: each is made of cells, which costs some 8,000 instructions.
     private static var rows: Int { 3 }
 
     /// The next piece of the listing that `request` asks for; nil where its reader is not there.
-    mutating func piece(_ request: Received, _ tree: DeviceTree, _ devices: Devices) -> (bytes: [UInt8], isLast: Bool)?
-    {
+    mutating func piece(
+        _ request: Received, _ tree: DeviceTree, _ devices: Devices
+    ) -> (bytes: [UInt8], isLast: Bool)? {
         if request.loanLength < UInt64(DevicesRequest.pieceBytes) { return nil }
         let task = ClientBadge(raw: request.badge).task
         let isTree = request[0] == DevicesRequest.tree
         if request[1] == 0 {
             readers.removeAll { $0.task == task }
-            readers.append(Reader(task: task, place: isTree ? .tree(TreeTextPlace()) : .list(row: 0)))
+            readers.append(
+                Reader(task: task, place: isTree ? .tree(TreeTextPlace()) : .list(row: 0)))
         }
-        guard let index = readers.firstIndex(where: { $0.task == task }), readers[index].position == request[1] else {
-            return nil
-        }
+        guard let index = readers.firstIndex(where: { $0.task == task }),
+            readers[index].position == request[1]
+        else { return nil }
         var text = Text()
         let isLast: Bool
         switch readers[index].place {

@@ -1,8 +1,12 @@
-// What is wrong with the tree, for the log: a device whose node is damaged gets no driver, and the rest goes on.
+// What is wrong with the tree, for the log: a device whose node is damaged gets no driver, and the
+// rest goes on.
 
 import DeviceTree
 import ServiceCores
 import UserRuntime
+
+/// Writes a constant line to the log.
+func say(_ line: StaticString) { log(Text(line).bytes.span) }
 
 /// Two lines: the node's path and its property, and what helps.
 func logPlace(of error: DeviceTreeError, _ tree: DeviceTree) {
@@ -55,19 +59,21 @@ func logSharedPhandles(_ tree: DeviceTree) {
     var depth = 0
     var node: DeviceNode? = tree.root
     while let current = node, owners.count < maximumPhandles {
-        if let phandle = current.property("phandle")?.word(0) { owners.append((phandle, current.offset)) }
+        if let phandle = current.property("phandle")?.word(0) {
+            owners.append((phandle, current.offset))
+        }
         node = tree.node(after: current, depth: &depth)
     }
     if let left = node {
-        log(Text("the device tree has more than 4096 phandles; from here on they are not compared:").bytes.span)
+        say("the device tree has more than 4096 phandles; from here on they are not compared:")
         logPlace(of: left)
     }
     owners.sort { $0.phandle != $1.phandle ? $0.phandle < $1.phandle : $0.node < $1.node }
     for index in 1..<max(owners.count, 1) where owners[index].phandle == owners[index - 1].phandle {
-        guard let first = tree.node(at: owners[index - 1].node), let second = tree.node(at: owners[index].node) else {
-            continue
-        }
-        log(Text("the device tree has one phandle for two nodes; what names it means the first").bytes.span)
+        guard let first = tree.node(at: owners[index - 1].node),
+            let second = tree.node(at: owners[index].node)
+        else { continue }
+        say("the device tree has one phandle for two nodes; what names it means the first")
         var text = Text("  at ")
         addPath(of: first, &text)
         text.add(" and ")

@@ -1,5 +1,6 @@
-// The name service: `open("serial")` gives a capability of that service, badged with the number of the task that asked. The
-// root task makes it, if the manifest lists the service under the task's `opens`; this task only passes it on.
+// The name service: `open("serial")` gives a capability of that service, badged with the number of
+// the task that asked. The root task makes it, if the manifest lists the service under the task's
+// `opens`; this task only passes it on.
 
 import KernelABI
 import Protocols

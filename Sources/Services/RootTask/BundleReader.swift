@@ -3,14 +3,15 @@
 import KernelABI
 import ServiceCores
 
-/// Safety: the kernel mapped `size` bytes of the bundle at `base`, read-only and for good; every access below is checked
-/// against that.
+/// Safety: the kernel mapped `size` bytes of the bundle at `base`, read-only and for good; every
+/// access below is checked against that.
 @safe struct BundleReader {
     private let bytes: UnsafeRawBufferPointer
 
     init(boot: BootInformation) {
         unsafe bytes = UnsafeRawBufferPointer(
-            start: UnsafeRawPointer(bitPattern: UInt(boot.bundleAddress)), count: Int(boot.bundleSize))
+            start: UnsafeRawPointer(bitPattern: UInt(boot.bundleAddress)),
+            count: Int(boot.bundleSize))
     }
 
     private func word(_ offset: Int) -> UInt64 {

@@ -1,5 +1,5 @@
-// Who may ask the factory for what. The badge of a request is the number of the task that asks: the root task put it into the
-// capability, and the manifest entry of that task says what it may.
+// Who may ask the factory for what. The badge of a request is the number of the task that asks: the
+// root task put it into the capability, and the manifest entry of that task says what it may.
 
 import KernelABI
 import Protocols
@@ -7,8 +7,11 @@ import ServiceCores
 import UserRuntime
 
 extension Factory {
-    /// Throws `notPermitted` where the caller's manifest entry does not list what the operation needs, and says so once.
-    mutating func authorize(_ operation: FactoryOperation, _ request: Received) throws(FactoryFailure) {
+    /// Throws `notPermitted` where the caller's manifest entry does not list what the operation
+    /// needs, and says so once.
+    mutating func authorize(
+        _ operation: FactoryOperation, _ request: Received
+    ) throws(FactoryFailure) {
         let caller = try task(request.badge)
         // What a task may open it may also ask for itself; `giveService` checks that.
         if operation == .service && request[5] == request.badge { return }
@@ -34,25 +37,36 @@ extension Factory {
         text.add(operation.text)
         text.add(" asked for by ")
         text.add(tasks[caller].name)
-        // The log takes one line of this task at a time, and that of the supervisor's restart follows at once.
-        if tasks[number].service == Name("supervisor") { console.line { $0.add(text.bytes) } } else { say(text.bytes) }
+        // The log takes one line of this task at a time, and that of the supervisor's restart
+        // follows at once.
+        if tasks[number].service == Name("supervisor") {
+            console.line { $0.add(text.bytes) }
+        } else {
+            say(text.bytes)
+        }
     }
 
-    /// Throws `deviceTaken` where another task holds a page or a line of the device, and not both say that they share it.
+    /// Throws `deviceTaken` where another task holds a page or a line of the device, and not both
+    /// say that they share it.
     /// - Complexity: O(tasks).
-    func checkFree(_ device: DeviceShare, for description: TaskDescription, except number: Int?) throws(FactoryFailure)
-    {
+    func checkFree(
+        _ device: DeviceShare, for description: TaskDescription, except number: Int?
+    ) throws(FactoryFailure) {
         let pages = try pages(of: device)
         for other in 0..<tasks.count where other != number {
             let taken = tasks[other]
             if !(description.sharesPage && taken.description.sharesPage) {
                 for theirs in try self.pages(of: taken.device) {
-                    for own in pages where own.touches(theirs) { throw FactoryFailure(.deviceTaken) }
+                    for own in pages where own.touches(theirs) {
+                        throw FactoryFailure(.deviceTaken)
+                    }
                 }
             }
             if description.sharesLine && taken.description.sharesLine { continue }
             for theirs in taken.device.lines {
-                for own in device.lines where own.line == theirs.line { throw FactoryFailure(.deviceTaken) }
+                for own in device.lines where own.line == theirs.line {
+                    throw FactoryFailure(.deviceTaken)
+                }
             }
         }
     }

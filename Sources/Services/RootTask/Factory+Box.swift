@@ -1,5 +1,6 @@
-// A task that is shown the root task's view: it finds its information page, its first capabilities and its memory where a
-// root task does. So a program that takes over a whole machine (the benchmark, the tests) runs unchanged within a system.
+// A task that is shown the root task's view: it finds its information page, its first capabilities
+// and its memory where a root task does. So a program that takes over a whole machine (the
+// benchmark, the tests) runs unchanged within a system.
 
 import KernelABI
 import Protocols
@@ -7,8 +8,11 @@ import ServiceCores
 import UserRuntime
 
 extension Factory {
-    /// The information page, and a bundle's head that lists the task's own segments. There is no device tree in a box.
-    func giveRootView(_ number: Int, _ builder: inout TaskBuilder, _ image: ElfImage) throws(FactoryFailure) {
+    /// The information page, and a bundle's head that lists the task's own segments. There is no
+    /// device tree in a box.
+    func giveRootView(
+        _ number: Int, _ builder: inout TaskBuilder, _ image: ElfImage
+    ) throws(FactoryFailure) {
         var information = BootInformation()
         information.abiVersion = abiVersion
         information.bundleAddress = TaskAddress.bundle
@@ -26,10 +30,12 @@ extension Factory {
         information.untypedCount = tasks[number].hasUntyped ? 1 : 0
         let head = information
         _ = unsafe try builder.page(at: TaskAddress.information, .read) { words in
-            // Safety: head and region together are smaller than the page, and both are aligned to 8.
+            // Safety: head and region together are smaller than the page, and both are
+            // aligned to 8.
             let page = unsafe UnsafeMutableRawPointer(words.baseAddress.unsafelyUnwrapped)
             unsafe page.storeBytes(of: head, as: BootInformation.self)
-            unsafe page.storeBytes(of: region, toByteOffset: MemoryLayout<BootInformation>.size, as: UntypedRegion.self)
+            let behind = MemoryLayout<BootInformation>.size
+            unsafe page.storeBytes(of: region, toByteOffset: behind, as: UntypedRegion.self)
         }
         let argument = tasks[number].argument
         _ = unsafe try builder.page(at: TaskAddress.bundle, .read) { words in
@@ -58,7 +64,9 @@ extension Factory {
     }
 
     /// The bundle's only file, `arguments`, at the end of the page.
-    private static func writeArgument(_ argument: Name, _ words: UnsafeMutableBufferPointer<UInt64>) {
+    private static func writeArgument(
+        _ argument: Name, _ words: UnsafeMutableBufferPointer<UInt64>
+    ) {
         let file = 512 - 4
         let entry = Bundle.entriesOffset / 8
         let name = Name("arguments")
@@ -85,7 +93,8 @@ extension Factory {
             try CapabilityTable.own.copy(place.thread, to: RootSlot.thread, in: table)
             try giveSystemControl(privileges, RootSlot.systemControl, in: table)
             if privileges.contains(.interruptControl) {
-                try CapabilityTable.own.copy(RootSlot.interruptControl, to: RootSlot.interruptControl, in: table)
+                try CapabilityTable.own.copy(
+                    RootSlot.interruptControl, to: RootSlot.interruptControl, in: table)
             }
             if privileges.contains(.asidPool) { try giveASIDPool(number, RootSlot.asidPool) }
             if tasks[number].hasUntyped {

@@ -1,8 +1,9 @@
 // Who is answered while a task is being loaded.
 //
-// Loading takes long: whoever calls meanwhile lends this task its priority, and would wait for all of it, and so would everybody
-// less urgent. So between two pages those who wait are answered: nobody waits for more than a page. Only a request that loads a
-// task itself must wait, and its caller's priority then counts for the rest. A restart that is more urgent than what is being
+// Loading takes long: whoever calls meanwhile lends this task its priority, and would wait for all
+// of it, and so would everybody less urgent. So between two pages those who wait are answered:
+// nobody waits for more than a page. Only a request that loads a task itself must wait, and its
+// caller's priority then counts for the rest. A restart that is more urgent than what is being
 // loaded does not wait: it is loaded between two of its pages.
 
 import KernelABI
@@ -17,7 +18,8 @@ struct Desk {
         let request: Received
         /// Holds its caller.
         let reply: Reply
-        /// Its words behind the eighth, which stand in this task's IPC buffer until the next message.
+        /// Its words behind the eighth, which stand in this task's IPC buffer until the
+        /// next message.
         let further: [UInt64]
     }
     /// The caller whose request is performed.
@@ -40,7 +42,8 @@ struct Desk {
     /// For a caller that is answered at once; there is always one.
     var spare: Reply? { free.last }
 
-    /// Keeps the caller that `spare` holds, and its request, for later; false where all places are taken.
+    /// Keeps the caller that `spare` holds, and its request, for later; false where all places
+    /// are taken.
     mutating func putOff(_ request: Received) -> Bool {
         guard free.count > 1, let reply = free.popLast() else { return false }
         var further: [UInt64] = []
@@ -81,14 +84,15 @@ extension Factory {
         { startBegun(other) }
     }
 
-    /// Bytes of this task's stack that a load within another one must find; one that does not find them waits. It takes less
-    /// than 5 KiB, and all that is done in its pauses less than 27 KiB.
+    /// Bytes of this task's stack that a load within another one must find; one that does not find
+    /// them waits. It takes less than 5 KiB, and all that is done in its pauses less than 27 KiB.
     private static var stackOfLoad: UInt { 65_536 }
 
     /// Answers who waits. A request that loads a task is put off.
     private mutating func answerWaiting() {
         while let spare = desk.spare {
-            guard let request = try? Endpoint(own).receive(reply: spare, deadline: .immediately) else { return }
+            guard let request = try? Endpoint(own).receive(reply: spare, deadline: .immediately)
+            else { return }
             switch request.delivery {
             case .message where !Factory.loads(request):
                 if let answer = self.answer(request, spare) { try? spare.reply(answer) }

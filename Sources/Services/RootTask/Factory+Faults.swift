@@ -1,5 +1,5 @@
-// The faults that come to the root task: the supervisor's, and everybody's while there is no supervisor. It does with both
-// what their restart policies say.
+// The faults that come to the root task: the supervisor's, and everybody's while there is no
+// supervisor. It does with both what their restart policies say.
 
 import KernelABI
 import Protocols
@@ -7,22 +7,27 @@ import ServiceCores
 import UserRuntime
 
 extension Factory {
-    /// A task that faulted, and whose fault came here. The answer is for its thread, if that is still there.
+    /// A task that faulted, and whose fault came here. The answer is for its thread, if that is
+    /// still there.
     ///
-    /// A fault that was on its way when the supervisor came back is the supervisor's: the thread faults again, to it.
+    /// A fault that was on its way when the supervisor came back is the supervisor's: the thread
+    /// faults again, to it.
     mutating func faulted(_ fault: Received) -> FaultReply {
         guard let number = try? task(fault.badge), isFaulted(number) else { return .stop }
         if !isWatching && tasks[number].service != Name("supervisor") { return .retry }
         guard let place = try? stop(number) else { return .stop }
         let cause = cause(
-            number, place, fault[Fault.kind], address: fault[Fault.address], syndrome: fault[Fault.syndrome])
+            number, place, fault[Fault.kind], address: fault[Fault.address],
+            syndrome: fault[Fault.syndrome])
         var report = FaultLines(tasks[number].name, faulted: cause.words, saying: cause.saying)
-        report.add(programCounter: fault[Fault.programCounter], linkRegister: fault[Fault.linkRegister])
+        report.add(
+            programCounter: fault[Fault.programCounter], linkRegister: fault[Fault.linkRegister])
         report.add(
             stackPointer: fault[Fault.stackPointer], framePointer: fault[Fault.framePointer],
             syndrome: fault[Fault.syndrome])
         report.add(
-            stack: fault[Fault.programCounter], returnAddresses(number, frame: fault[Fault.framePointer]))
+            stack: fault[Fault.programCounter],
+            returnAddresses(number, frame: fault[Fault.framePointer]))
         end(number, report)
         return .stop
     }
@@ -37,10 +42,13 @@ extension Factory {
         for line in report.lines { console.line { $0.add(line) } }
     }
 
-    /// Ends a task that no supervisor watches, and does what its policy says: before a word is said, so that its callers wait no
-    /// longer. The supervisor itself comes back at once, since meanwhile nobody ends a task that hangs.
+    /// Ends a task that no supervisor watches, and does what its policy says: before a word is
+    /// said, so that its callers wait no longer. The supervisor itself comes back at once, since
+    /// meanwhile nobody ends a task that hangs.
     private mutating func end(_ number: Int, _ report: FaultLines) {
-        do throws(FactoryFailure) { try kill(number) } catch { self.report(tasks[number].name, error) }
+        do throws(FactoryFailure) { try kill(number) } catch {
+            self.report(tasks[number].name, error)
+        }
         show(report)
         let decision = died(number)
         if tasks[number].service == Name("supervisor") {
@@ -53,12 +61,15 @@ extension Factory {
         last.add(decision.text)
         say(last.bytes)
         if decision != .reboot { return }
-        do throws(FactoryFailure) { try power(1, 0) } catch { self.report(tasks[number].name, error) }
+        do throws(FactoryFailure) { try power(1, 0) } catch {
+            self.report(tasks[number].name, error)
+        }
     }
 
     /// Takes the faults of all tasks, or leaves them to the supervisor.
     mutating func watch(_ isWatching: Bool) {
-        guard self.isWatching != isWatching, let supervisor = provider(of: Name("supervisor")) else { return }
+        guard self.isWatching != isWatching, let supervisor = provider(of: Name("supervisor"))
+        else { return }
         self.isWatching = isWatching
         if isWatching { takeUpPlans(supervisor) } else { handOver(supervisor) }
         for number in 0..<tasks.count where number != supervisor && tasks[number].hasFaultHandler {
@@ -67,9 +78,9 @@ extension Factory {
                 try? CapabilityTable.own.delete(place.faultHandler)
                 tasks[number].hasFaultHandler = false
                 try makeFaultHandler(number, supervisor)
-                guard tasks[number].phase == .running, let state = try? Thread(place.thread).information() else {
-                    continue
-                }
+                guard tasks[number].phase == .running,
+                    let state = try? Thread(place.thread).information()
+                else { continue }
                 // Its fault went to a supervisor that is no more.
                 if isWatching && state.state == .faulted {
                     end(number, FaultLines(unseen: tasks[number].name))
@@ -82,8 +93,9 @@ extension Factory {
         }
     }
 
-    /// One line for the log, which thereby makes the shell show its own line anew; for the console where the log does not take
-    /// it. One only: the log may need this task's answer before it takes a second.
+    /// One line for the log, which thereby makes the shell show its own line anew; for the console
+    /// where the log does not take it. One only: the log may need this task's answer before it
+    /// takes a second.
     func say(_ line: [UInt8]) {
         if let provider = provider(of: Name("log")) {
             if log(line.span, to: Endpoint(slots.task(provider).endpoint)) { return }

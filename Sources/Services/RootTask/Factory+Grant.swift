@@ -16,20 +16,26 @@ extension Factory {
         do throws(KernelError) {
             try own.copy(place.table, to: StartSlot.table, in: table)
             try own.copy(place.space, to: StartSlot.addressSpace, in: table)
-            // Handler, slice and maximum priority are what the manifest says: the right manage stays here.
+            // Handler, slice and maximum priority are what the manifest says: the right manage
+            // stays here.
             try own.copy(place.thread, to: StartSlot.thread, in: table, rights: .read | .write)
             try own.copy(place.endpoint, to: StartSlot.endpoint, in: table, rights: .read | .manage)
-            if description.opens.contains(Name("log")) { try giveService(Name("log"), number, StartSlot.log) }
+            if description.opens.contains(Name("log")) {
+                try giveService(Name("log"), number, StartSlot.log)
+            }
             // All other services come through the name service.
             if description.opens.contains(where: { $0 != Name("log") }) {
                 try giveService(Name("names"), number, StartSlot.names)
             }
             // Where the log is not open the supervisor is told how many lines it misses.
-            if description.heartbeat > 0 || privileges.reachSupervisor || !description.opens.contains(Name("log")) {
+            let isHeard = description.opens.contains(Name("log"))
+            if description.heartbeat > 0 || privileges.reachSupervisor || !isHeard {
                 try giveService(Name("supervisor"), number, StartSlot.supervisor)
             }
             if privileges.reachFactory {
-                try own.mint(self.own, to: StartSlot.factory, in: table, rights: .write, badge: UInt64(number) + 1)
+                try own.mint(
+                    self.own, to: StartSlot.factory, in: table, rights: .write,
+                    badge: UInt64(number) + 1)
             }
             try giveSystemControl(privileges, StartSlot.systemControl, in: table)
             if privileges.contains(.interruptControl) {
@@ -44,7 +50,9 @@ extension Factory {
     }
 
     /// System control with the rights that the manifest lists, if any.
-    func giveSystemControl(_ privileges: Privileges, _ slot: Slot, in table: CapabilityTable) throws(KernelError) {
+    func giveSystemControl(
+        _ privileges: Privileges, _ slot: Slot, in table: CapabilityTable
+    ) throws(KernelError) {
         var rights = Rights(raw: 0)
         if privileges.contains(.systemConsole) { rights = rights | .write }
         if privileges.contains(.systemStatistics) { rights = rights | .read }
@@ -82,15 +90,15 @@ extension Factory {
             try thread.setPriority(description.priority, maximum: description.maximumPriority)
             try thread.setSlice(.microseconds(UInt64(description.sliceMicroseconds)))
             try thread.setEntry(
-                programCounter: entry, stackPointer: TaskAddress.stackTop, argument: TaskAddress.information,
-                threadPointer: TaskAddress.ipcBuffer)
+                programCounter: entry, stackPointer: TaskAddress.stackTop,
+                argument: TaskAddress.information, threadPointer: TaskAddress.ipcBuffer)
             try Endpoint(place.endpoint).bindServer(thread)
             try thread.resume()
         } catch { throw FactoryFailure(.kernel, error) }
     }
 
-    /// Ends a task: its callers get `peerDied`, its arena is free again. A task that waits for its restart, or is being loaded
-    /// again, stays dead.
+    /// Ends a task: its callers get `peerDied`, its arena is free again. A task that waits for its
+    /// restart, or is being loaded again, stays dead.
     mutating func kill(_ number: Int) throws(FactoryFailure) {
         if tasks[number].phase != .running { return try withdraw(number) }
         tasks[number].phase = .dead

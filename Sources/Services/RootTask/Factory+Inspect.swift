@@ -1,4 +1,5 @@
-// Looking into a task, and leading it astray: its registers, its stack, and the two ways to break it that the shell offers.
+// Looking into a task, and leading it astray: its registers, its stack, and the two ways to break
+// it that the shell offers.
 
 import KernelABI
 import Protocols
@@ -15,7 +16,8 @@ struct TaskPlace {
 }
 
 extension Factory {
-    /// Words of the IPC buffer in which the kernel puts a thread's registers: x0 first, the program counter behind SP.
+    /// Words of the IPC buffer in which the kernel puts a thread's registers: x0 first, the program
+    /// counter behind SP.
     private static var firstRegister: Int { 8 }
     private static var programCounterWord: Int { firstRegister + 32 }
 
@@ -29,7 +31,8 @@ extension Factory {
         } catch { throw FactoryFailure(.kernel, error) }
         let words = IPCBufferAccess()
         return TaskPlace(
-            programCounter: words[Factory.programCounterWord], linkRegister: words[Factory.firstRegister + 30],
+            programCounter: words[Factory.programCounterWord],
+            linkRegister: words[Factory.firstRegister + 30],
             framePointer: words[Factory.firstRegister + 29],
             registers: InlineArray { words[Factory.firstRegister + $0] })
     }
@@ -48,7 +51,7 @@ extension Factory {
     /// Constants of a task, from its file in the bundle: the task's memory is not looked at.
     private func literal(_ number: Int, at address: UInt64, count: Int) -> [UInt8] {
         guard let file = unsafe bundle.file(tasks[number].description.binary),
-            let image = try? ElfImage(unsafe Span(_unsafeElements: file), permitted: TaskAddress.image)
+            let image = unsafe Factory.image(file)
         else { return [] }
         for index in 0..<image.segmentCount {
             let segment = image.segment(index)
@@ -62,13 +65,18 @@ extension Factory {
         return []
     }
 
+    /// A task's program; nil where its file holds none.
+    private static func image(_ file: UnsafeBufferPointer<UInt8>) -> ElfImage? {
+        try? ElfImage(unsafe Span(_unsafeElements: file), permitted: TaskAddress.image)
+    }
+
     /// Makes a task jump to a null pointer; the other registers show where it was.
     func crash(_ number: Int) throws(FactoryFailure) { try jump(number, to: 0) }
 
     /// Makes a task loop for ever (CUserEntry/Start.S).
     func hang(_ number: Int) throws(FactoryFailure) {
         guard let file = unsafe bundle.file(tasks[number].description.binary),
-            let image = try? ElfImage(unsafe Span(_unsafeElements: file), permitted: TaskAddress.image)
+            let image = unsafe Factory.image(file)
         else { throw FactoryFailure(.badImage) }
         try jump(number, to: image.entry + TaskAddress.loopBehindEntry)
     }
@@ -83,18 +91,20 @@ extension Factory {
         } catch { throw FactoryFailure(.kernel, error) }
     }
 
-    /// Return addresses along the frame records (AAPCS64 6.4.6), for as long as they lie on the task's stack and rise.
+    /// Return addresses along the frame records (AAPCS64 6.4.6), for as long as they lie on the
+    /// task's stack and rise.
     func returnAddresses(_ number: Int, frame first: UInt64) -> [UInt64] {
         let holding = CapabilityTable(slots.task(number).holding)
         let bottom = TaskAddress.stackTop - UInt64(tasks[number].description.stackBytes)
         var addresses: [UInt64] = []
         var frame = first
-        while addresses.count < FactoryOperation.maximumDepth, frame >= bottom, frame < TaskAddress.stackTop,
-            frame & 15 == 0
+        while addresses.count < FactoryOperation.maximumDepth, frame >= bottom,
+            frame < TaskAddress.stackTop, frame & 15 == 0
         {
             let page = UInt32((frame - bottom) / 4096)
             let word = Int(frame % 4096 / 8)
-            let record = unsafe try? window.look(at: Slot(tasks[number].stackStart + page), in: holding) { words in
+            let slot = Slot(tasks[number].stackStart + page)
+            let record = unsafe try? window.look(at: slot, in: holding) { words in
                 // Safety: a record of two words at a multiple of 16 lies within its page.
                 unsafe (next: words[word], address: words[word + 1])
             }
@@ -113,7 +123,9 @@ extension Factory {
     ///
     /// - Complexity: a look at five pages, and at those that came into use since the last call.
     mutating func stackUsed(_ number: Int) -> UInt32 {
-        guard var untouched = untouchedBytes(of: tasks[number].lowestStackPage, number) else { return 0 }
+        guard var untouched = untouchedBytes(of: tasks[number].lowestStackPage, number) else {
+            return 0
+        }
         var page = tasks[number].lowestStackPage
         while page > 0, tasks[number].lowestStackPage - page < Factory.untouchedGap {
             page -= 1
@@ -122,13 +134,15 @@ extension Factory {
             tasks[number].lowestStackPage = page
             untouched = found
         }
-        return tasks[number].description.stackBytes - UInt32(tasks[number].lowestStackPage * 4096 + untouched)
+        return tasks[number].description.stackBytes
+            - UInt32(tasks[number].lowestStackPage * 4096 + untouched)
     }
 
     /// Bytes at the low end of a page of the stack that were never written.
     private func untouchedBytes(of page: Int, _ number: Int) -> Int? {
         let slot = Slot(tasks[number].stackStart + UInt32(page))
-        return unsafe try? window.look(at: slot, in: CapabilityTable(slots.task(number).holding)) { words in
+        let holding = CapabilityTable(slots.task(number).holding)
+        return unsafe try? window.look(at: slot, in: holding) { words in
             unsafe StackPaint.untouchedBytes(Span(_unsafeElements: UnsafeBufferPointer(words)))
         }
     }

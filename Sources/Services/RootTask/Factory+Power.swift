@@ -1,4 +1,5 @@
-// Switching the machine off and on again: by the board's own driver where one was started, else by the kernel.
+// Switching the machine off and on again: by the board's own driver where one was started, else by
+// the kernel.
 
 import DeviceTree
 import KernelABI
@@ -41,7 +42,8 @@ extension Factory {
         let opens = tasks[shell].description.opens
         let isAttended = !tasks.contains { task in
             task.description.start == .boot && task.phase == .waiting
-                && (task.name == Name("shell") || task.service == Name("names") || opens.contains(task.service))
+                && (task.name == Name("shell") || task.service == Name("names")
+                    || opens.contains(task.service))
         }
         guard !isAttended, let arguments = try? BootArguments(commandLine()),
             let end = BootEnd(arguments: arguments)
@@ -59,7 +61,8 @@ extension Factory {
     private func commandLine() -> [UInt8] {
         let start = unsafe UnsafeRawPointer(bitPattern: UInt(boot.deviceTreeAddress))
         // Safety: the kernel mapped that many bytes of the tree there, for good.
-        guard let start = unsafe start, let tree = try? unsafe DeviceTree(at: start, limit: Int(boot.deviceTreeSize)),
+        guard let start = unsafe start,
+            let tree = try? unsafe DeviceTree(at: start, limit: Int(boot.deviceTreeSize)),
             let text = unsafe tree.node("/chosen")?.property("bootargs")?.string
         else { return [] }
         return unsafe Array(text)

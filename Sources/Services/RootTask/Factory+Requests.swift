@@ -27,8 +27,11 @@ extension Factory {
         } catch { return FactoryAnswer(error).message }
     }
 
-    private mutating func perform(_ request: Received, _ reply: Reply) throws(FactoryFailure) -> FactoryAnswer {
-        guard let operation = FactoryOperation(rawValue: UInt8(truncatingIfNeeded: request[0])) else {
+    private mutating func perform(
+        _ request: Received, _ reply: Reply
+    ) throws(FactoryFailure) -> FactoryAnswer {
+        let code = UInt8(truncatingIfNeeded: request[0])
+        guard let operation = FactoryOperation(rawValue: code) else {
             throw FactoryFailure(.badRequest)
         }
         try authorize(operation, request)
@@ -36,7 +39,9 @@ extension Factory {
         switch operation {
         case .manifest: try copyManifest(request, reply, &answer)
         case .spawn:
-            guard let number = number(of: name(request, at: 1)) else { throw FactoryFailure(.noSuchTask) }
+            guard let number = number(of: name(request, at: 1)) else {
+                throw FactoryFailure(.noSuchTask)
+            }
             try start(number)
             answer.message[1] = UInt64(number) + 1
         case .spawnDriver: answer.message[1] = try spawnDriver(request)
@@ -82,11 +87,12 @@ extension Factory {
             let description = state.description
             answer.message[5] = UInt64(state.phase.rawValue) | UInt64(state.generation) << 8
             answer.message[1] = UInt64(description.heartbeat)
+            let restart = description.restart
             answer.message[2] =
-                UInt64(description.restart.maximumRestarts) | UInt64(description.restart.initialBackOff) << 16
+                UInt64(restart.maximumRestarts) | UInt64(restart.initialBackOff) << 16
             answer.message[3] =
-                UInt64(description.restart.maximumBackOff) | UInt64(description.restart.onGiveUp.rawValue) << 32
-            answer.message[4] = UInt64(description.restart.stableRun)
+                UInt64(restart.maximumBackOff) | UInt64(restart.onGiveUp.rawValue) << 32
+            answer.message[4] = UInt64(restart.stableRun)
             answer.message[6] = UInt64(description.privileges.raw)
             answer.message[7] = state.progress.word
         }
@@ -105,11 +111,13 @@ extension Factory {
     }
     private func name(_ request: Received, at index: Int) -> Name {
         Name(
-            word(request, index), word(request, index + 1), word(request, index + 2), word(request, index + 3))
+            word(request, index), word(request, index + 1), word(request, index + 2),
+            word(request, index + 3))
     }
 
-    private func copyManifest(_ request: Received, _ reply: Reply, _ answer: inout FactoryAnswer) throws(FactoryFailure)
-    {
+    private func copyManifest(
+        _ request: Received, _ reply: Reply, _ answer: inout FactoryAnswer
+    ) throws(FactoryFailure) {
         let size = unsafe UInt64(manifestFile.count)
         let offset = min(request[1], size)
         let count = min(size - offset, request.loanLength)
@@ -117,7 +125,9 @@ extension Factory {
         answer.message[2] = count
         if count == 0 { return }
         let address = unsafe UInt64(UInt(bitPattern: manifestFile.baseAddress)) + offset
-        do throws(KernelError) { try reply.loanWrite(offset: 0, from: address, length: count) } catch {
+        do throws(KernelError) {
+            try reply.loanWrite(offset: 0, from: address, length: count)
+        } catch {
             throw FactoryFailure(.kernel, error)
         }
     }
@@ -140,7 +150,8 @@ extension Factory {
         device.variant = request[0] >> 32 & 0xff
         let window = DriverRequest.window(ranges: ranges, lines: lines)
         device.memory = DMAWindow(
-            bus: word(request, window), physical: word(request, window + 1), bytes: word(request, window + 2))
+            bus: word(request, window), physical: word(request, window + 1),
+            bytes: word(request, window + 2))
         for index in 0..<parameters { device.parameters.append(word(request, window + 3 + index)) }
         for index in 0..<ranges {
             let at = DriverRequest.device + 2 * index
@@ -160,7 +171,8 @@ extension Factory {
             let listed = self.number(of: state.name)
             // A driver that could not be started is listed, and has no device.
             if let listed,
-                tasks[listed].generation > 0 || tasks[listed].description.name != state.description.name
+                tasks[listed].generation > 0
+                    || tasks[listed].description.name != state.description.name
             {
                 throw FactoryFailure(.wrongState)
             }
@@ -191,14 +203,16 @@ extension Factory {
 
     private mutating func describe(_ number: Int, _ answer: inout FactoryAnswer) {
         let task = tasks[number]
-        var record = TaskRecord(name: [task.name.word0, task.name.word1, task.name.word2, task.name.word3])
+        let name = task.name
+        var record = TaskRecord(name: [name.word0, name.word1, name.word2, name.word3])
         record.phase = task.phase
         record.generation = task.generation
         record.stackBytes = task.description.stackBytes
         record.basePriority = task.description.priority
         record.maximumPriority = task.description.maximumPriority
         record.start = task.description.start.rawValue
-        if task.phase == .running, let state = try? Thread(slots.task(number).thread).information() {
+        let thread = Thread(slots.task(number).thread)
+        if task.phase == .running, let state = try? thread.information() {
             record.take(state)
             record.stackUsed = stackUsed(number)
         }
@@ -213,7 +227,8 @@ extension Factory {
             let at = ActivityRecord.start + ActivityRecord.stride * (number - start)
             var record = TaskRecord(name: [0, 0, 0, 0])
             record.phase = tasks[number].phase
-            if record.phase == .running, let state = try? Thread(slots.task(number).thread).information() {
+            let thread = Thread(slots.task(number).thread)
+            if record.phase == .running, let state = try? thread.information() {
                 record.take(state)
             }
             answer.message.setWord(at, record.word(1))
@@ -242,7 +257,9 @@ extension Factory {
         answer.message.setBytes(saying.span, at: StackRecord.saying)
     }
 
-    private func describeMemory(_ number: Int, _ answer: inout FactoryAnswer) throws(FactoryFailure) {
+    private func describeMemory(
+        _ number: Int, _ answer: inout FactoryAnswer
+    ) throws(FactoryFailure) {
         let task = tasks[number]
         if task.hasArena, let state = try? Untyped(slots.task(number).arena).information() {
             answer.message[TaskMemory.arena] = 1 << UInt64(state.sizeBits)
@@ -257,7 +274,9 @@ extension Factory {
         }
     }
 
-    private func describeInterrupt(_ index: UInt64, _ answer: inout FactoryAnswer) throws(FactoryFailure) {
+    private func describeInterrupt(
+        _ index: UInt64, _ answer: inout FactoryAnswer
+    ) throws(FactoryFailure) {
         var remaining = index
         for number in 0..<tasks.count {
             let count = UInt64(tasks[number].device.lines.count)
@@ -268,17 +287,20 @@ extension Factory {
             let line = tasks[number].device.lines[Int(remaining)].line
             answer.message[InterruptRecord.task] = UInt64(number) + 1
             answer.message[InterruptRecord.line] = UInt64(line)
-            if let state = try? Interrupt(slots.task(number).interrupt(Int(remaining))).information() {
+            let interrupt = Interrupt(slots.task(number).interrupt(Int(remaining)))
+            if let state = try? interrupt.information() {
                 answer.message[InterruptRecord.count] = state.count
-                answer.message[InterruptRecord.flags] = (state.isBound ? 1 : 0) | (state.isOutstanding ? 2 : 0)
+                answer.message[InterruptRecord.flags] =
+                    (state.isBound ? 1 : 0) | (state.isOutstanding ? 2 : 0)
             }
             return
         }
         throw FactoryFailure(.noSuchTask)
     }
 
-    private func describeCapability(_ number: Int, _ slot: UInt64, _ answer: inout FactoryAnswer) throws(FactoryFailure)
-    {
+    private func describeCapability(
+        _ number: Int, _ slot: UInt64, _ answer: inout FactoryAnswer
+    ) throws(FactoryFailure) {
         let count: UInt64 = 1 << UInt64(tasks[number].description.tableBits)
         answer.message[5] = count
         if tasks[number].phase != .running { throw FactoryFailure(.wrongState) }
@@ -292,7 +314,8 @@ extension Factory {
         } catch { throw FactoryFailure(.kernel, error) }
     }
 
-    /// Sends a capability of a service's endpoint with a `ClientBadge`, for the name service to pass on.
+    /// Sends a capability of a service's endpoint with a `ClientBadge`, for the name service
+    /// to pass on.
     private func giveService(
         _ request: Received, _ reply: Reply, _ answer: inout FactoryAnswer
     ) throws(FactoryFailure) {
@@ -306,7 +329,8 @@ extension Factory {
         let rights: Rights = privileges.contains(.sendCapabilities) ? .write | .grant : .write
         // The log and the like know their clients by number alone.
         let isDriver = tasks[provider].description.start == .device
-        let badge = ClientBadge(task: UInt64(client) + 1, isDriver ? privileges.clientRights : .none)
+        let badge = ClientBadge(
+            task: UInt64(client) + 1, isDriver ? privileges.clientRights : .none)
         answer.message[1] = UInt64(provider) + 1
         do throws(KernelError) {
             try slots.outgoing.use { (slot) throws(KernelError) in

@@ -1,7 +1,9 @@
-// Restarts: whoever asks for one does not wait for it. The most urgent is loaded first, and this task is as urgent meanwhile as
-// what it loads: a driver does not stay away because something less urgent than the driver is busy.
+// Restarts: whoever asks for one does not wait for it. The most urgent is loaded first, and this
+// task is as urgent meanwhile as what it loads: a driver does not stay away because something less
+// urgent than the driver is busy.
 //
-// While there is no supervisor, this task plans restarts as the supervisor does, by the same policies.
+// While there is no supervisor, this task plans restarts as the supervisor does, by the
+// same policies.
 
 import KernelABI
 import Protocols
@@ -14,7 +16,9 @@ extension Factory {
 
     /// Notes that a task is to be started.
     mutating func begin(_ number: Int) throws(FactoryFailure) {
-        if tasks[number].phase != .dead || tasks[number].progress == .underWay { throw FactoryFailure(.wrongState) }
+        if tasks[number].phase != .dead || tasks[number].progress == .underWay {
+            throw FactoryFailure(.wrongState)
+        }
         tasks[number].progress = .underWay
         setUrgency()
     }
@@ -22,8 +26,10 @@ extension Factory {
     /// The most urgent task that is to be started and is not being loaded.
     var nextStart: Int? {
         var best: Int?
-        for number in 0..<tasks.count where tasks[number].progress == .underWay && tasks[number].loading == .none {
-            if let other = best, tasks[other].description.priority >= tasks[number].description.priority { continue }
+        for number in 0..<tasks.count
+        where tasks[number].progress == .underWay && tasks[number].loading == .none {
+            let priority = tasks[number].description.priority
+            if let best, tasks[best].description.priority >= priority { continue }
             best = number
         }
         return best
@@ -32,8 +38,12 @@ extension Factory {
     /// Makes this task as urgent as the most urgent start that it was asked for.
     private mutating func setUrgency() {
         var urgency = Factory.priority
-        for task in tasks where task.progress == .underWay { urgency = max(urgency, task.description.priority) }
-        do throws(KernelError) { try Thread(RootSlot.thread).setPriority(urgency, maximum: 255) } catch {
+        for task in tasks where task.progress == .underWay {
+            urgency = max(urgency, task.description.priority)
+        }
+        do throws(KernelError) {
+            try Thread(RootSlot.thread).setPriority(urgency, maximum: 255)
+        } catch {
             console.line { $0.add("root: the own priority cannot be changed") }
         }
     }
@@ -41,7 +51,8 @@ extension Factory {
     /// Starts a task that was begun, and tells the supervisor what became of it.
     mutating func startBegun(_ number: Int) {
         do throws(FactoryFailure) { try start(number) } catch {
-            // A load that was withdrawn has not failed: the task may have been begun anew meanwhile.
+            // A load that was withdrawn has not failed: the task may have been begun anew
+            // meanwhile.
             if !error.isWithdrawal {
                 tasks[number].progress = .failed(error.cause)
                 signalSupervisor(FactoryOperation.startedBit)
@@ -67,12 +78,14 @@ extension Factory {
 
     /// The supervisor, where it runs.
     private var supervisor: Int? {
-        guard let number = provider(of: Name("supervisor")), tasks[number].phase == .running else { return nil }
+        guard let number = provider(of: Name("supervisor")), tasks[number].phase == .running else {
+            return nil
+        }
         return number
     }
 
-    /// Where the kernel refuses, the supervisor sees a start at its next look-round, and goes on with these beside a task that
-    /// has the machine for itself.
+    /// Where the kernel refuses, the supervisor sees a start at its next look-round, and goes on
+    /// with these beside a task that has the machine for itself.
     func signalSupervisor(_ bits: UInt64) {
         guard let supervisor else { return }
         slots.outgoing.use { slot in
@@ -88,7 +101,8 @@ extension Factory {
 
     /// Counts a death, and plans what the task's policy says.
     mutating func died(_ number: Int) -> RestartDecision {
-        var life = tasks[number].life ?? RestartState(policy: tasks[number].description.restart, now: 0)
+        var life =
+            tasks[number].life ?? RestartState(policy: tasks[number].description.restart, now: 0)
         let decision = life.died(at: now)
         tasks[number].life = life
         return decision
@@ -97,7 +111,9 @@ extension Factory {
     /// When the next planned restart is due.
     var nextRestart: Instant {
         var next: UInt64?
-        for task in tasks { if case .waiting(let until)? = task.life?.phase { next = min(next ?? until, until) } }
+        for task in tasks {
+            if case .waiting(let until)? = task.life?.phase { next = min(next ?? until, until) }
+        }
         guard let next else { return .never }
         return .immediately + .milliseconds(next)
     }
@@ -105,7 +121,9 @@ extension Factory {
     /// Begins the restarts whose time has come.
     mutating func beginDue() {
         let now = now
-        for number in 0..<tasks.count where tasks[number].life?.isDue(at: now) == true { beginPlanned(number) }
+        for number in 0..<tasks.count where tasks[number].life?.isDue(at: now) == true {
+            beginPlanned(number)
+        }
     }
 
     mutating func beginPlanned(_ number: Int) {
@@ -131,11 +149,14 @@ extension Factory {
         say(text.bytes)
     }
 
-    /// Plans the restarts that the supervisor planned and did not live to make: its memory survives it.
+    /// Plans the restarts that the supervisor planned and did not live to make: its memory
+    /// survives it.
     mutating func takeUpPlans(_ supervisor: Int) {
         if tasks[supervisor].persistentPages == 0 { return }
-        for number in 0..<tasks.count where tasks[number].phase == .dead && tasks[number].progress != .underWay {
-            let isPlanned = unsafe try? window.look(at: slots.task(supervisor).persistent(0), in: .own) { words in
+        let plans = slots.task(supervisor).persistent(0)
+        for number in 0..<tasks.count
+        where tasks[number].phase == .dead && tasks[number].progress != .underWay {
+            let isPlanned = unsafe try? window.look(at: plans, in: .own) { words in
                 // Safety: a page has 512 words, and there are 64 tasks at most.
                 unsafe words[number + 1] == 1
             }
@@ -143,7 +164,8 @@ extension Factory {
         }
     }
 
-    /// Leaves all lives but its own to the supervisor: what waits for its restart is begun, and the supervisor sees that.
+    /// Leaves all lives but its own to the supervisor: what waits for its restart is begun, and the
+    /// supervisor sees that.
     mutating func handOver(_ supervisor: Int) {
         for number in 0..<tasks.count where number != supervisor {
             if case .waiting? = tasks[number].life?.phase { beginPlanned(number) }

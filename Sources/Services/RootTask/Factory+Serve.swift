@@ -22,8 +22,9 @@ extension Factory {
         }
         var order = 0
         while order < 256 {
-            for number in 0..<tasks.count
-            where tasks[number].description.start == .boot && Int(tasks[number].description.order) == order {
+            for number in 0..<tasks.count {
+                let description = tasks[number].description
+                if description.start != .boot || Int(description.order) != order { continue }
                 do throws(FactoryFailure) { try start(number) } catch {
                     if error.shortage == nil { report(tasks[number].name, error) }
                 }
@@ -97,8 +98,8 @@ extension Factory {
         } catch { throw FactoryFailure(.kernel, error) }
     }
 
-    /// Answers the last request and takes the next: the one that was put off, or who waits. Nil where nobody does and there is
-    /// something to start.
+    /// Answers the last request and takes the next: the one that was put off, or who waits. Nil
+    /// where nobody does and there is something to start.
     private mutating func nextRequest(_ answer: inout RegisterMessage?) -> Received? {
         let ready = answer
         answer = nil
@@ -108,7 +109,9 @@ extension Factory {
         }
         let deadline = nextStart == nil ? nextRestart : .immediately
         do throws(KernelError) {
-            guard let ready else { return try Endpoint(own).receive(reply: desk.current, deadline: deadline) }
+            guard let ready else {
+                return try Endpoint(own).receive(reply: desk.current, deadline: deadline)
+            }
             return try Endpoint(own).replyAndReceive(ready, reply: desk.current, deadline: deadline)
         } catch { return nil }
     }

@@ -73,11 +73,15 @@ import UserRuntime
     }
 
     private mutating func load(_ number: Int) throws(FactoryFailure) {
-        if tasks[number].phase == .running || tasks[number].loading != .none { throw FactoryFailure(.wrongState) }
+        if tasks[number].phase == .running || tasks[number].loading != .none {
+            throw FactoryFailure(.wrongState)
+        }
         tasks[number].loading = .underWay
         defer { tasks[number].loading = .none }
         let description = tasks[number].description
-        guard let file = unsafe bundle.file(description.binary) else { throw FactoryFailure(.noSuchBinary) }
+        guard let file = unsafe bundle.file(description.binary) else {
+            throw FactoryFailure(.noSuchBinary)
+        }
         let image: ElfImage
         do throws(ElfError) {
             image = try ElfImage(unsafe Span(_unsafeElements: file), permitted: TaskAddress.image)
@@ -89,13 +93,16 @@ import UserRuntime
             try? Untyped(slots.task(number).arena).reclaim()
             tasks[number].phase = phase
             if error.cause != .arenaTooSmall { throw error }
-            throw error.lacking(Shortage(needed: UInt64(need.bytes), total: 1 << UInt64(description.arenaBits)))
+            throw error.lacking(
+                Shortage(needed: UInt64(need.bytes), total: 1 << UInt64(description.arenaBits)))
         }
         tasks[number].generation += 1
         if tasks[number].service == Name("supervisor") { watch(false) }
         tasks[number].progress = .ended
         // It watches the task from now on, not from its next round.
-        if !description.privileges.contains(.rootView) { signalSupervisor(FactoryOperation.startedBit) }
+        if !description.privileges.contains(.rootView) {
+            signalSupervisor(FactoryOperation.startedBit)
+        }
     }
 
     /// Memory that is the task's for good: its arena, its persistent pages, its own untyped memory.
@@ -129,18 +136,25 @@ import UserRuntime
         let source = number == supervisor || isWatching ? own : slots.task(supervisor).endpoint
         do throws(KernelError) {
             try CapabilityTable.own.mint(
-                source, to: slots.task(number).faultHandler, rights: .write | .handleFaults, badge: UInt64(number) + 1)
+                source, to: slots.task(number).faultHandler, rights: .write | .handleFaults,
+                badge: UInt64(number) + 1)
         } catch { throw FactoryFailure(.kernel, error) }
         tasks[number].hasFaultHandler = true
     }
 
     /// Returns the pages of a range of registers.
     ///
-    /// - Throws: `registersTooLarge` if a driver's address space has no room for them, `noSuchDevice` if they end beyond
-    ///   64 bits.
-    private func registerPages(_ range: (base: UInt64, size: UInt64)) throws(FactoryFailure) -> RegisterPages {
-        guard let pages = RegisterPages(base: range.base, size: range.size) else { throw FactoryFailure(.noSuchDevice) }
-        if pages.count > TaskAddress.registerStride / 4096 { throw FactoryFailure(.registersTooLarge) }
+    /// - Throws: `registersTooLarge` if a driver's address space has no room for them,
+    ///   `noSuchDevice` if they end beyond 64 bits.
+    private func registerPages(
+        _ range: (base: UInt64, size: UInt64)
+    ) throws(FactoryFailure) -> RegisterPages {
+        guard let pages = RegisterPages(base: range.base, size: range.size) else {
+            throw FactoryFailure(.noSuchDevice)
+        }
+        if pages.count > TaskAddress.registerStride / 4096 {
+            throw FactoryFailure(.registersTooLarge)
+        }
         return pages
     }
 
@@ -165,7 +179,8 @@ import UserRuntime
             slots: place, frame: slots.frame, pageTable: slots.pageTable, window: window,
             asidPool: asidPool)
         let isBoxed = task.description.privileges.contains(.rootView)
-        try builder.makeObjects(tableBits: task.description.tableBits, holdingBits: need.holdingBits)
+        try builder.makeObjects(
+            tableBits: task.description.tableBits, holdingBits: need.holdingBits)
         if !isBoxed { try builder.makeServerObjects() }
         unsafe try builder.load(image, file) { pause(number) }
         tasks[number].stackStart = try builder.makeStack(pages: task.stackPages) { pause(number) }
@@ -173,7 +188,8 @@ import UserRuntime
         try builder.makeHeap(pages: Int(task.description.heapBytes / 4096)) { pause(number) }
         for page in 0..<Int(task.description.persistentBytes / 4096) {
             try builder.share(
-                place.persistent(page), at: TaskAddress.persistent + UInt64(page * 4096), .read | .write)
+                place.persistent(page), at: TaskAddress.persistent + UInt64(page * 4096),
+                .read | .write)
         }
         if task.description.privileges.contains(.deviceTree) { try copyTree(number, &builder) }
         if task.description.privileges.contains(.taskNames) {
@@ -194,15 +210,19 @@ import UserRuntime
         try run(number, image.entry)
     }
 
-    private mutating func copyTree(_ number: Int, _ builder: inout TaskBuilder) throws(FactoryFailure) {
+    private mutating func copyTree(
+        _ number: Int, _ builder: inout TaskBuilder
+    ) throws(FactoryFailure) {
         let size = Int(boot.deviceTreeSize)
         var start = 0
         while start < size {
             let count = min(4096, size - start)
             let from = UInt(boot.deviceTreeAddress) + UInt(start)
-            _ = unsafe try builder.page(at: TaskAddress.deviceTree + UInt64(start), .read) { words in
+            let page = TaskAddress.deviceTree + UInt64(start)
+            _ = unsafe try builder.page(at: page, .read) { words in
                 // Safety: the kernel mapped the tree's bytes there.
-                let source = unsafe UnsafeRawBufferPointer(start: UnsafeRawPointer(bitPattern: from), count: count)
+                let source = unsafe UnsafeRawBufferPointer(
+                    start: UnsafeRawPointer(bitPattern: from), count: count)
                 unsafe UnsafeMutableRawBufferPointer(words).copyMemory(from: source)
             }
             pause(number)
@@ -210,11 +230,11 @@ import UserRuntime
         }
     }
 
-    /// Registers and lines of the task's device; the addresses at which the registers stand, 0 for those that only the kernel
-    /// may map.
-    private func giveDevice(_ number: Int, _ builder: inout TaskBuilder) throws(FactoryFailure)
-        -> InlineArray<4, UInt64>
-    {
+    /// Registers and lines of the task's device; the addresses at which the registers stand, 0 for
+    /// those that only the kernel may map.
+    private func giveDevice(
+        _ number: Int, _ builder: inout TaskBuilder
+    ) throws(FactoryFailure) -> InlineArray<4, UInt64> {
         var addresses = InlineArray<4, UInt64>(repeating: 0)
         let device = tasks[number].device
         for index in 0..<device.registers.count {
@@ -256,12 +276,16 @@ import UserRuntime
         let task = tasks[number]
         var information = StartInformation()
         information.task = UInt64(number) + 1
-        if let supervisor = provider(of: Name("supervisor")) { information.supervisor = UInt64(supervisor) + 1 }
+        if let supervisor = provider(of: Name("supervisor")) {
+            information.supervisor = UInt64(supervisor) + 1
+        }
         information.generation = UInt64(task.generation) + 1
         information.heapBytes = UInt64(task.description.heapBytes)
         information.stackBytes = UInt64(task.description.stackBytes)
         information.persistentBytes = UInt64(task.description.persistentBytes)
-        if task.description.privileges.contains(.deviceTree) { information.deviceTreeBytes = boot.deviceTreeSize }
+        if task.description.privileges.contains(.deviceTree) {
+            information.deviceTreeBytes = boot.deviceTreeSize
+        }
         information.registerRanges = UInt64(task.device.registers.count)
         information.registers = registers
         information.interrupts = UInt64(task.device.lines.count)
@@ -270,7 +294,9 @@ import UserRuntime
         information.heartbeatTicks = Duration.milliseconds(UInt64(task.description.heartbeat)).ticks
         information.untypedBits = UInt64(task.description.untypedBits)
         information.parameterCount = UInt64(task.device.parameters.count)
-        for index in 0..<task.device.parameters.count { information.parameters[index] = task.device.parameters[index] }
+        for index in 0..<task.device.parameters.count {
+            information.parameters[index] = task.device.parameters[index]
+        }
         information.name = [task.name.word0, task.name.word1, task.name.word2, task.name.word3]
         let page = information
         _ = unsafe try builder.page(at: TaskAddress.information, .read) { words in

@@ -1,5 +1,5 @@
-// The root task's memory: untyped regions to take from, device regions to cut registers from, and a window through which
-// it fills pages that belong to others.
+// The root task's memory: untyped regions to take from, device regions to cut registers from, and a
+// window through which it fills pages that belong to others.
 
 import KernelABI
 import Protocols
@@ -41,7 +41,9 @@ struct RootSlots {
         return Slot(nextOwn - 1)
     }
 
-    func task(_ number: Int) -> TaskSlots { TaskSlots(base: firstTask + UInt32(number * TaskSlots.count)) }
+    func task(_ number: Int) -> TaskSlots {
+        TaskSlots(base: firstTask + UInt32(number * TaskSlots.count))
+    }
 }
 
 /// What the root task keeps of one task.
@@ -79,9 +81,11 @@ struct RootMemory {
 
     private func slot(_ index: Int) -> Slot { Slot(RootSlot.firstUntyped.index + UInt32(index)) }
 
-    /// Makes an object from the smallest region that has the room, of those that lie in a window wholly.
+    /// Makes an object from the smallest region that has the room, of those that lie in a
+    /// window wholly.
     mutating func make(
-        _ kind: ObjectKind, sizeBits: Int = 0, at index: Slot, within window: DMAWindow = DMAWindow()
+        _ kind: ObjectKind, sizeBits: Int = 0, at index: Slot,
+        within window: DMAWindow = DMAWindow()
     ) throws(FactoryFailure) {
         var failure = KernelError.insufficientMemory
         // A range of 256 GiB is the largest that the kernel hands over.
@@ -104,7 +108,9 @@ struct RootMemory {
             return
         }
         if failure != .insufficientMemory { throw FactoryFailure(.kernel, failure) }
-        let needed = max(Footprint.memory(kind, sizeBits: sizeBits), Footprint.descriptor(kind, sizeBits: sizeBits))
+        let needed = max(
+            Footprint.memory(kind, sizeBits: sizeBits),
+            Footprint.descriptor(kind, sizeBits: sizeBits))
         throw FactoryFailure(.noMemory, failure).lacking(
             Shortage(
                 needed: UInt64(needed), total: boot.ramBytes, free: freeBytes(),
@@ -124,12 +130,16 @@ struct RootMemory {
         throw FactoryFailure(failure == .insufficientMemory ? .noMemory : .kernel, failure)
     }
 
-    /// Gives away a region as it is: an object as large as its region leaves no room for its descriptor there.
-    private mutating func takeWhole(sizeBits: Int, at index: Slot, within window: DMAWindow) -> Bool {
+    /// Gives away a region as it is: an object as large as its region leaves no room for its
+    /// descriptor there.
+    private mutating func takeWhole(
+        sizeBits: Int, at index: Slot, within window: DMAWindow
+    ) -> Bool {
         for candidate in 0..<regions.count
         where regions[candidate].isDevice == 0 && Int(regions[candidate].sizeBits) == sizeBits {
             guard regions[candidate].lies(in: window),
-                let state = try? Untyped(slot(candidate)).information(), state.lowBytes == 0, state.highBytes == 0,
+                let state = try? Untyped(slot(candidate)).information(), state.lowBytes == 0,
+                state.highBytes == 0,
                 (try? CapabilityTable.own.copy(slot(candidate), to: index)) != nil
             else { continue }
             regions[candidate].isDevice = RootMemory.given
@@ -154,7 +164,8 @@ struct RootMemory {
     /// Bytes of the largest piece that an object can have, in regions that lie in a window wholly.
     func largestPiece(within window: DMAWindow = DMAWindow()) -> UInt64 {
         var largest: UInt64 = 0
-        for index in 0..<regions.count where regions[index].isDevice == 0 && regions[index].lies(in: window) {
+        for index in 0..<regions.count
+        where regions[index].isDevice == 0 && regions[index].lies(in: window) {
             guard let state = try? Untyped(slot(index)).information() else { continue }
             let end: UInt64 = (1 << UInt64(state.sizeBits)) - state.highBytes
             // A whole region is given without a descriptor.
@@ -162,7 +173,9 @@ struct RootMemory {
             let start = state.lowBytes + UInt64(Footprint.descriptor(.untyped))
             for bits in 12..<max(12, UInt64(state.sizeBits)) {
                 let size: UInt64 = 1 << bits
-                if end >= size && (end - size) & ~(size - 1) >= start { largest = max(largest, size) }
+                if end >= size && (end - size) & ~(size - 1) >= start {
+                    largest = max(largest, size)
+                }
             }
         }
         return largest
@@ -170,7 +183,8 @@ struct RootMemory {
 
     /// The capability to registers from `base` on that lie in a page of the kernel's.
     func registers(from base: UInt64) -> Slot? {
-        for index in 0..<regions.count where regions[index].isDevice == 2 && regions[index].physicalBase == base {
+        for index in 0..<regions.count
+        where regions[index].isDevice == 2 && regions[index].physicalBase == base {
             return slot(index)
         }
         return nil
@@ -180,9 +194,9 @@ struct RootMemory {
     func deviceRegion(_ page: UInt64) -> (slot: Slot, offset: UInt64)? {
         for index in 0..<regions.count where regions[index].isDevice == 1 {
             let region = regions[index]
-            if page >= region.physicalBase && page - region.physicalBase < 1 << UInt64(region.sizeBits) {
-                return (slot(index), page - region.physicalBase)
-            }
+            if page < region.physicalBase { continue }
+            let offset = page - region.physicalBase
+            if offset < 1 << UInt64(region.sizeBits) { return (slot(index), offset) }
         }
         return nil
     }
@@ -208,7 +222,8 @@ struct Shortage {
 struct FactoryFailure: Error {
     var cause: FactoryError
     var kernel: KernelError?
-    /// The task was to be killed while it was loaded; whoever wants it again may have begun it anew meanwhile.
+    /// The task was to be killed while it was loaded; whoever wants it again may have begun it anew
+    /// meanwhile.
     var isWithdrawal = false
     /// Of `noMemory` and `arenaTooSmall`.
     private(set) var shortage: Shortage?

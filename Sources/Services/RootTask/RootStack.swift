@@ -45,8 +45,8 @@ struct RootStack {
     }
 
     private func untouchedBytes(of page: UInt) -> UInt {
-        // Safety: the page is one of this task's stack, which stays mapped. What lies below the stack pointer changes while it is
-        // looked at, which is why each word is read once.
+        // Safety: the page is one of this task's stack, which stays mapped. What lies below the
+        // stack pointer changes while it is looked at, which is why each word is read once.
         let words = unsafe UnsafePointer<UInt64>(bitPattern: page).unsafelyUnwrapped
         var index = 0
         while index < 512, unsafe words[index] == 0 { index += 1 }

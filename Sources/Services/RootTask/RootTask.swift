@@ -1,7 +1,9 @@
-// The root task: the first task, holder of all memory, all devices and all authority. It starts the others by the manifest
-// and then serves as their factory, with a low priority of its own: it is as urgent as those that wait for it.
+// The root task: the first task, holder of all memory, all devices and all authority. It starts the
+// others by the manifest and then serves as their factory, with a low priority of its own: it is as
+// urgent as those that wait for it.
 //
-// It faults for nobody: every failure of a task's start is reported on the console and leaves the rest running.
+// It faults for nobody: every failure of a task's start is reported on the console and leaves the
+// rest running.
 
 import KernelABI
 import Protocols
@@ -30,11 +32,13 @@ import UserRuntime
 /// Pages of the root task's own heap: 16 bytes of them for each region, and as much to spare.
 private func heapPages(_ boot: BootInformation) -> Int { 64 + Int(boot.untypedCount) / 128 }
 
-/// Takes up what the kernel handed over. No heap before the heap is mapped: that order matters here.
+/// Takes up what the kernel handed over. No heap before the heap is mapped: that order
+/// matters here.
 private func makeFactory(_ page: UnsafePointer<BootInformation>) throws(FactoryFailure) -> Factory {
     let boot = unsafe page.pointee
     var slots = RootSlots(
-        firstFree: UInt32(boot.firstFreeSlot), count: UInt32(boot.slotCount), heapPages: heapPages(boot))
+        firstFree: UInt32(boot.firstFreeSlot), count: UInt32(boot.slotCount),
+        heapPages: heapPages(boot))
     let window = RootWindow(address: boot.firstFreeAddress, frame: slots.window)
     unsafe try makeHeap(page, &slots)
     var memory = RootMemory(boot: boot)
@@ -42,7 +46,8 @@ private func makeFactory(_ page: UnsafePointer<BootInformation>) throws(FactoryF
     let regions = unsafe UnsafeRawPointer(page + 1).assumingMemoryBound(to: UntypedRegion.self)
     for index in 0..<Int(boot.untypedCount) { memory.add(unsafe regions[index]) }
     // A page in the window once, so that its page tables are there for good.
-    guard let first = slots.own(), let own = slots.own(), let pool = slots.own(), let names = slots.own()
+    guard let first = slots.own(), let own = slots.own(), let pool = slots.own(),
+        let names = slots.own()
     else { throw FactoryFailure(.exhausted) }
     try memory.make(.frame, sizeBits: 12, at: first)
     try mapOwn(first, at: window.address, &memory, &slots)
@@ -53,15 +58,17 @@ private func makeFactory(_ page: UnsafePointer<BootInformation>) throws(FactoryF
     try memory.makePool(at: pool)
     try memory.make(.frame, sizeBits: 12, at: names)
     let bundle = BundleReader(boot: boot)
-    guard let manifest = unsafe chooseManifest(boot, bundle, RootConsole()) else { throw FactoryFailure(.noSuchBinary) }
+    guard let manifest = unsafe chooseManifest(boot, bundle, RootConsole()) else {
+        throw FactoryFailure(.noSuchBinary)
+    }
     return unsafe Factory(
         boot: boot, bundle: bundle, manifestFile: manifest, memory: memory, slots: slots,
         window: window, own: own, asidPool: ASIDPool(pool), namesPage: names, stack: RootStack())
 }
 
-func mapOwn(_ frame: Slot, at address: UInt64, _ memory: inout RootMemory, _ slots: inout RootSlots)
-    throws(FactoryFailure)
-{
+func mapOwn(
+    _ frame: Slot, at address: UInt64, _ memory: inout RootMemory, _ slots: inout RootSlots
+) throws(FactoryFailure) {
     for _ in 0..<3 {
         do throws(KernelError) {
             try AddressSpace(RootSlot.addressSpace).map(frame, at: address, .read | .write)
@@ -71,15 +78,20 @@ func mapOwn(_ frame: Slot, at address: UInt64, _ memory: inout RootMemory, _ slo
         }
         guard let table = slots.own() else { throw FactoryFailure(.exhausted) }
         try memory.make(.pageTable, at: table)
-        do throws(KernelError) { try AddressSpace(RootSlot.addressSpace).attachTable(table, at: address) } catch {
+        do throws(KernelError) {
+            try AddressSpace(RootSlot.addressSpace).attachTable(table, at: address)
+        } catch {
             throw FactoryFailure(.kernel, error)
         }
     }
     throw FactoryFailure(.kernel, .notMapped)
 }
 
-/// The root task's heap, from the first region that is large enough: everything after this may allocate.
-private func makeHeap(_ page: UnsafePointer<BootInformation>, _ slots: inout RootSlots) throws(FactoryFailure) {
+/// The root task's heap, from the first region that is large enough: everything after this
+/// may allocate.
+private func makeHeap(
+    _ page: UnsafePointer<BootInformation>, _ slots: inout RootSlots
+) throws(FactoryFailure) {
     let boot = unsafe page.pointee
     let heap = boot.firstFreeAddress + (1 << 21)
     let pages = heapPages(boot)

@@ -1,4 +1,5 @@
-// One page of the root task's address space through which it sees a page that is to be another task's.
+// One page of the root task's address space through which it sees a page that is to be
+// another task's.
 
 import KernelABI
 import UserRuntime

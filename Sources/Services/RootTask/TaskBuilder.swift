@@ -1,7 +1,8 @@
-// Building a task: from an arena of untyped memory, a checked ELF file and its manifest entry to a thread that runs.
+// Building a task: from an arena of untyped memory, a checked ELF file and its manifest entry to a
+// thread that runs.
 //
-// Everything of the task comes from its arena, so that one `reclaim` ends it. What must outlive it (its endpoint, its
-// persistent pages, memory of its own) comes from the root task's memory.
+// Everything of the task comes from its arena, so that one `reclaim` ends it. What must outlive it
+// (its endpoint, its persistent pages, memory of its own) comes from the root task's memory.
 
 import KernelABI
 import Protocols
@@ -108,9 +109,9 @@ struct TaskBuilder {
     }
 
     /// The file's segments, copied. Behind each page, here and below, `pause` is called.
-    mutating func load(_ image: ElfImage, _ file: UnsafeBufferPointer<UInt8>, _ pause: () -> Void)
-        throws(FactoryFailure)
-    {
+    mutating func load(
+        _ image: ElfImage, _ file: UnsafeBufferPointer<UInt8>, _ pause: () -> Void
+    ) throws(FactoryFailure) {
         for index in 0..<image.segmentCount {
             let segment = image.segment(index)
             var rights = Rights.read
@@ -121,7 +122,8 @@ struct TaskBuilder {
                 let count = max(0, min(4096, segment.fileSize - start))
                 _ = unsafe try page(at: segment.virtualAddress + UInt64(start), rights) { words in
                     if count == 0 { return }
-                    // Safety: the reader checked that the segment's bytes lie in the file; a page holds 4096.
+                    // Safety: the reader checked that the segment's bytes lie in the file; a page
+                    // holds 4096.
                     let source = unsafe UnsafeRawBufferPointer(
                         rebasing: UnsafeRawBufferPointer(file)[
                             (segment.fileOffset + start)..<(segment.fileOffset + start + count)])
@@ -149,13 +151,16 @@ struct TaskBuilder {
 
     mutating func makeHeap(pages: Int, _ pause: () -> Void) throws(FactoryFailure) {
         for number in 0..<pages {
-            _ = unsafe try page(at: TaskAddress.heap + UInt64(number * 4096), .read | .write, fill: nil)
+            _ = unsafe try page(
+                at: TaskAddress.heap + UInt64(number * 4096), .read | .write, fill: nil)
             pause()
         }
     }
 
     /// Maps a copy of a frame that outlives the task.
-    mutating func share(_ frame: Slot, at address: UInt64, _ rights: Rights) throws(FactoryFailure) {
+    mutating func share(
+        _ frame: Slot, at address: UInt64, _ rights: Rights
+    ) throws(FactoryFailure) {
         _ = try place(at: address, rights) { (slot) throws(KernelError) in
             try CapabilityTable.own.copy(frame, to: slot)
         }

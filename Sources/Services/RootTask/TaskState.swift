@@ -37,7 +37,8 @@ struct TaskState {
     /// What became of the last `begin`.
     var progress = StartProgress.ended
     var loading = Loading.none
-    /// Its deaths and restarts, as far as this task deals with them: the supervisor's, and all while there is no supervisor.
+    /// Its deaths and restarts, as far as this task deals with them: the supervisor's, and all
+    /// while there is no supervisor.
     var life: RestartState?
     /// Number of frames and tables in the holding table, of this generation.
     var held: UInt32 = 0

@@ -1,4 +1,5 @@
-// What a Raspberry Pi's revision code says (Raspberry Pi documentation, "New-style revision codes").
+// What a Raspberry Pi's revision code says (Raspberry Pi documentation, "New-style
+// revision codes").
 
 /// A code of 24 bits, as the firmware tells it.
 public struct BoardRevision: Equatable, Sendable {

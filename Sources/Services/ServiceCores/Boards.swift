@@ -1,5 +1,6 @@
-// Which boards a manifest is for. One image holds the manifests of all boards; the root task takes the one that the device
-// tree's root asks for by its `compatible` (Devicetree Specification 0.4, section 2.3.1).
+// Which boards a manifest is for. One image holds the manifests of all boards; the root task takes
+// the one that the device tree's root asks for by its `compatible` (Devicetree Specification 0.4,
+// section 2.3.1).
 
 /// The boards that a manifest is for.
 public struct Boards: Equatable, Sendable {
@@ -19,7 +20,8 @@ public struct Boards: Equatable, Sendable {
     /// How well this manifest fits a board.
     ///
     /// - Parameter root: the root's `compatible`: strings that end in 0, the most specific first.
-    /// - Returns: the place of the first string that is listed here, smaller is better; nil where none is.
+    /// - Returns: the place of the first string that is listed here, smaller is better; nil
+    ///   where none is.
     /// - Complexity: O(bytes × boards).
     public func rank(for root: Span<UInt8>) -> Int? {
         var rank = 0
@@ -42,7 +44,9 @@ public struct Boards: Equatable, Sendable {
         out.values(compatible)
     }
 
-    static func decode(_ bytes: Span<UInt8>, _ reader: inout ByteReader) throws(ManifestError) -> Boards {
+    static func decode(
+        _ bytes: Span<UInt8>, _ reader: inout ByteReader
+    ) throws(ManifestError) -> Boards {
         let fallback = try reader.byte(bytes)
         if fallback > 1 { throw .badBoards }
         let boards = Boards(compatible: try reader.values(bytes), isFallback: fallback == 1)
@@ -54,7 +58,9 @@ public struct Boards: Equatable, Sendable {
 extension Compatible {
     fileprivate func isAt(_ place: Range<Int>, of text: Span<UInt8>) -> Bool {
         if bytes.count != place.count { return false }
-        for index in 0..<bytes.count where bytes[index] != text[place.lowerBound + index] { return false }
+        for index in 0..<bytes.count where bytes[index] != text[place.lowerBound + index] {
+            return false
+        }
         return true
     }
 }

@@ -3,7 +3,8 @@
 
 /// The first `poweroff` or `reboot` among the commands of `run`.
 public enum BootEnd: Equatable, Sendable {
-    /// The status is the command's; where it says 0 or nothing, `unattended`, since nothing was done.
+    /// The status is the command's; where it says 0 or nothing, `unattended`, since
+    /// nothing was done.
     case powerOff(status: UInt8)
     case reboot
 
@@ -19,7 +20,8 @@ public enum BootEnd: Equatable, Sendable {
                 self = .reboot
                 return
             case .poweroff:
-                let status = words.count > 1 ? words[1].number.flatMap { UInt8(exactly: $0) } ?? 0 : 0
+                let status =
+                    words.count > 1 ? words[1].number.flatMap { UInt8(exactly: $0) } ?? 0 : 0
                 self = .powerOff(status: status == 0 ? BootEnd.unattended : status)
                 return
             default: continue

@@ -15,7 +15,8 @@ public struct CivilTime: Equatable, Sendable {
 
     /// The time `seconds` after the start of 1970.
     ///
-    /// Years are counted from March, so that the leap day is a year's last: then a month's first day is a linear function.
+    /// Years are counted from March, so that the leap day is a year's last: then a month's first
+    /// day is a linear function.
     public init(seconds: UInt64) {
         let days = Int(seconds / 86400)
         let rest = Int(seconds % 86400)

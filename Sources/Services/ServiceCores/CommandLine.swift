@@ -24,8 +24,8 @@ public struct CommandLine: Equatable, Sendable {
     public static let maximumCommands = 32
     public static let maximumWords = 32
 
-    /// Splits at blanks and `;`. Quotes of either kind keep blanks and `;`; a backslash outside single
-    /// quotes takes the next byte as it is; `#` at the start of a word ends the line.
+    /// Splits at blanks and `;`. Quotes of either kind keep blanks and `;`; a backslash outside
+    /// single quotes takes the next byte as it is; `#` at the start of a word ends the line.
     /// - Complexity: O(bytes).
     public init(_ text: [UInt8]) throws(CommandLineError) {
         var splitter = Splitter()
@@ -109,9 +109,10 @@ public struct BootArguments: Equatable, Sendable {
 
     /// The whole command line, joined from pieces, and its length in bytes.
     ///
-    /// - Parameter piece: Gives the bytes from a place on, and the length of the whole; nil: it cannot.
-    /// - Returns: nil where a piece does not come, since a part may mean something else. No text where
-    ///   the whole has more than `maximumBytes`.
+    /// - Parameter piece: Gives the bytes from a place on, and the length of the whole; nil:
+    ///   it cannot.
+    /// - Returns: nil where a piece does not come, since a part may mean something else. No text
+    ///   where the whole has more than `maximumBytes`.
     /// - Complexity: O(`maximumBytes`).
     public static func join(
         _ piece: (_ start: UInt64) -> (bytes: [UInt8], word: UInt64)?
@@ -186,7 +187,8 @@ public struct BootArguments: Equatable, Sendable {
             unknown.add(" more")
         }
         if unknown.bytes.isEmpty { return lines }
-        let known: StaticString = ": unknown; there are run=\"COMMANDS\", bench=ROWS and cores=NUMBER"
+        let known: StaticString =
+            ": unknown; there are run=\"COMMANDS\", bench=ROWS and cores=NUMBER"
         return lines + [.ignored(unknown.bytes, known)]
     }
 

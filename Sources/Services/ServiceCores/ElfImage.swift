@@ -1,5 +1,6 @@
-// An ELF file as the task factory needs it: an entry point and up to eight segments to copy. Everything in the file is
-// somebody's input, so every offset, size and address is checked here, once, before a page is taken for it.
+// An ELF file as the task factory needs it: an entry point and up to eight segments to copy.
+// Everything in the file is somebody's input, so every offset, size and address is checked here,
+// once, before a page is taken for it.
 
 /// Why a file is not a task that can be started.
 public enum ElfError: Error, Equatable, Sendable {
@@ -55,7 +56,8 @@ public struct ElfSegment: Equatable, Sendable {
     public var pageCount: Int { Int((pageEnd &- virtualAddress) >> 12) }
 }
 
-/// A checked file: its segments are in the file, in the permitted range, apart from one another, and W^X.
+/// A checked file: its segments are in the file, in the permitted range, apart from one
+/// another, and W^X.
 public struct ElfImage: Sendable {
     public static let maximumSegments = 8
     public private(set) var entry: UInt64 = 0
@@ -74,7 +76,9 @@ public struct ElfImage: Sendable {
         let count = try file.half(at: 56)
         for index in 0..<Int(count) {
             let offset = table.addingReportingOverflow(UInt64(index * ElfImage.programHeaderSize))
-            guard !offset.overflow, offset.partialValue <= UInt64(file.count) else { throw .truncated }
+            guard !offset.overflow, offset.partialValue <= UInt64(file.count) else {
+                throw .truncated
+            }
             try add(file, header: Int(offset.partialValue), permitted)
         }
         if segmentCount == 0 { throw .noSegments }
@@ -86,13 +90,17 @@ public struct ElfImage: Sendable {
 
     private static func checkIdentity(_ file: Span<UInt8>) throws(ElfError) {
         guard file.count >= 64 else { throw .truncated }
-        guard file[0] == 0x7f, file[1] == 0x45, file[2] == 0x4c, file[3] == 0x46 else { throw .wrongMagic }
+        guard file[0] == 0x7f, file[1] == 0x45, file[2] == 0x4c, file[3] == 0x46 else {
+            throw .wrongMagic
+        }
         guard file[4] == 2, file[5] == 1, file[6] == 1 else { throw .wrongClass }
         guard try file.half(at: 18) == 183 else { throw .wrongMachine }
         guard try file.half(at: 16) == 2 else { throw .wrongType }
     }
 
-    private mutating func add(_ file: Span<UInt8>, header: Int, _ permitted: Range<UInt64>) throws(ElfError) {
+    private mutating func add(
+        _ file: Span<UInt8>, header: Int, _ permitted: Range<UInt64>
+    ) throws(ElfError) {
         switch try file.half(at: header) | (try file.half(at: header + 2)) << 16 {
         case 1: break
         // PT_DYNAMIC, PT_INTERP, PT_TLS.
@@ -123,16 +131,19 @@ public struct ElfImage: Sendable {
 
     private func check(_ segment: ElfSegment, _ permitted: Range<UInt64>) throws(ElfError) {
         let index = segmentCount
-        if segment.isWritable && segment.isExecutable { throw .writableAndExecutable(segment: index) }
-        guard segment.virtualAddress >= permitted.lowerBound, segment.virtualAddress < permitted.upperBound,
+        if segment.isWritable && segment.isExecutable {
+            throw .writableAndExecutable(segment: index)
+        }
+        guard segment.virtualAddress >= permitted.lowerBound,
+            segment.virtualAddress < permitted.upperBound,
             segment.memorySize <= permitted.upperBound - segment.virtualAddress
         else { throw .badAddress(segment: index) }
         if segment.virtualAddress % 4096 != 0 { throw .misaligned(segment: index) }
         for other in 0..<index {
             let earlier = segments[other]
-            if segment.virtualAddress < earlier.pageEnd && earlier.virtualAddress < segment.pageEnd {
-                throw .overlap(segment: index)
-            }
+            let isAbove = segment.virtualAddress >= earlier.pageEnd
+            let isBelow = segment.pageEnd <= earlier.virtualAddress
+            if !isAbove && !isBelow { throw .overlap(segment: index) }
         }
     }
 

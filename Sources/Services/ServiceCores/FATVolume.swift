@@ -1,5 +1,6 @@
 // A FAT32 volume, read only, as far as a file in its root directory needs (Microsoft, FAT32 File
-// System Specification 1.03). Files are known by their short names: eight characters, a point, three.
+// System Specification 1.03). Files are known by their short names: eight characters, a
+// point, three.
 
 /// Where blocks of 512 bytes come from.
 public protocol BlockSource {
@@ -41,15 +42,15 @@ public struct FATVolume: Equatable, Sendable {
     private var clusters: UInt64
     private var root: UInt64
 
-    /// A directory has at most 65,536 entries (section 6): a longer one is a chain that runs in a circle.
+    /// A directory has at most 65,536 entries (section 6): a longer one is a chain that runs
+    /// in a circle.
     private static var maximumDirectoryBlocks: Int { 65_536 / 16 }
 
     /// Takes up the volume in a partition, by its boot sector (section 3.1).
     public init(_ source: inout some BlockSource, partition: Partition) throws(FileError) {
         guard let block = source.block(partition.first) else { throw .unreadable }
-        if block.count < 512 || block.littleEndian(510, 2) != 0xaa55 || block.littleEndian(11, 2) != 512 {
-            throw .noFileSystem
-        }
+        let isSigned = block.count >= 512 && block.littleEndian(510, 2) == 0xaa55
+        if !isSigned || block.littleEndian(11, 2) != 512 { throw .noFileSystem }
         blocksPerCluster = UInt64(block[13])
         let reserved = block.littleEndian(14, 2)
         let tableBlocks = block.littleEndian(36, 4)
@@ -64,8 +65,12 @@ public struct FATVolume: Equatable, Sendable {
         }
         // NTFS has neither reserved blocks nor tables.
         if reserved == 0 && block[16] == 0 { throw .noFileSystem }
-        if blocksPerCluster == 0 || blocksPerCluster & (blocksPerCluster - 1) != 0 { throw .damaged }
-        if reserved == 0 || block[16] == 0 || total > partition.count || before >= total { throw .damaged }
+        if blocksPerCluster == 0 || blocksPerCluster & (blocksPerCluster - 1) != 0 {
+            throw .damaged
+        }
+        if reserved == 0 || block[16] == 0 || total > partition.count || before >= total {
+            throw .damaged
+        }
         // All tables are the same, or one counts, and the flags say which.
         let flags = block.littleEndian(40, 2)
         let active = flags & 0x80 == 0 ? 0 : flags & 0xf
@@ -97,7 +102,9 @@ public struct FATVolume: Equatable, Sendable {
     }
 
     /// Looks for a file in the root directory; letters of either case are the same.
-    public func find(_ name: [UInt8], in source: inout some BlockSource) throws(FileError) -> FileEntry {
+    public func find(
+        _ name: [UInt8], in source: inout some BlockSource
+    ) throws(FileError) -> FileEntry {
         guard let short = FATVolume.shortName(name) else { throw .noSuchFile }
         var cluster = root
         for step in 0..<FATVolume.maximumDirectoryBlocks {
@@ -106,12 +113,17 @@ public struct FATVolume: Equatable, Sendable {
                 guard let next = try successor(of: cluster, &source) else { throw .noSuchFile }
                 cluster = next
             }
-            guard let block = source.block(try firstBlock(of: cluster) + offset) else { throw .unreadable }
+            guard let block = source.block(try firstBlock(of: cluster) + offset) else {
+                throw .unreadable
+            }
             for entry in stride(from: 0, to: 512, by: 32) {
                 if block[entry] == 0 { throw .noSuchFile }
                 // Directories, labels and parts of long names are no files (section 6).
-                if block[entry + 11] & 0x18 != 0 || !FATVolume.isNamed(block, entry, short) { continue }
-                let first = block.littleEndian(entry + 20, 2) << 16 | block.littleEndian(entry + 26, 2)
+                if block[entry + 11] & 0x18 != 0 || !FATVolume.isNamed(block, entry, short) {
+                    continue
+                }
+                let first =
+                    block.littleEndian(entry + 20, 2) << 16 | block.littleEndian(entry + 26, 2)
                 let size = block.littleEndian(entry + 28, 4)
                 return FileEntry(size: size, firstBlock: size == 0 ? 0 : try firstBlock(of: first))
             }
@@ -125,13 +137,16 @@ public struct FATVolume: Equatable, Sendable {
     }
 
     /// The next cluster of a chain; nil at its end (section 4.1).
-    private func successor(of cluster: UInt64, _ source: inout some BlockSource) throws(FileError) -> UInt64? {
+    private func successor(
+        of cluster: UInt64, _ source: inout some BlockSource
+    ) throws(FileError) -> UInt64? {
         guard let block = source.block(table + cluster / 128) else { throw .unreadable }
         let next = block.littleEndian(Int(cluster % 128) * 4, 4) & 0x0fff_ffff
         return next >= 0x0fff_fff8 ? nil : next
     }
 
-    /// A name as a directory keeps it: eleven characters, padded with blanks. Nil where it has no such form.
+    /// A name as a directory keeps it: eleven characters, padded with blanks. Nil where it has no
+    /// such form.
     static func shortName(_ name: [UInt8]) -> [UInt8]? {
         var short = [UInt8](repeating: 32, count: 11)
         var place = 0

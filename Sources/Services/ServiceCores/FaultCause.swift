@@ -1,4 +1,5 @@
-// Why a task faulted, in words: from the fault message, and from what the task's trap left in its registers.
+// Why a task faulted, in words: from the fault message, and from what the task's trap left in its
+// registers.
 
 import KernelABI
 
@@ -15,7 +16,9 @@ public struct TrapText: Equatable, Sendable {
     /// - Parameters:
     ///   - registers: x0 to x4 (`TrapCode.fatalError`).
     ///   - read: the bytes at an address of the task, as many of them as may be read.
-    public init(registers: InlineArray<5, UInt64>, read: (_ address: UInt64, _ count: Int) -> [UInt8]) {
+    public init(
+        registers: InlineArray<5, UInt64>, read: (_ address: UInt64, _ count: Int) -> [UInt8]
+    ) {
         text = TrapText.printable(registers[0], registers[1], TrapText.maximumText, read)
         file = TrapText.printable(registers[2], registers[3], TrapText.maximumFile, read)
         line = registers[4] & 0xffff
@@ -25,7 +28,9 @@ public struct TrapText: Equatable, Sendable {
         _ address: UInt64, _ count: UInt64, _ limit: Int, _ read: (UInt64, Int) -> [UInt8]
     ) -> [UInt8] {
         var bytes = read(address, Int(min(count, UInt64(limit))))
-        for index in 0..<bytes.count where bytes[index] < 32 || bytes[index] > 126 { bytes[index] = UInt8(ascii: "?") }
+        for index in 0..<bytes.count where bytes[index] < 32 || bytes[index] > 126 {
+            bytes[index] = UInt8(ascii: "?")
+        }
         return bytes
     }
 }
@@ -40,7 +45,8 @@ public enum FaultCause: Equatable, Sendable {
     /// Bytes of the whole stack.
     case stackOverflow(UInt64, address: UInt64)
 
-    /// Bytes below a stack in which an access is taken for its overflow. No other memory of a task lies there.
+    /// Bytes below a stack in which an access is taken for its overflow. No other memory of a task
+    /// lies there.
     public static let guardBytes: UInt64 = 1 << 20
 
     /// - Parameters:
@@ -51,8 +57,8 @@ public enum FaultCause: Equatable, Sendable {
         _ kind: FaultKind, address: UInt64, syndrome: UInt64, stack: Range<UInt64>,
         registers: InlineArray<5, UInt64>, read: (UInt64, Int) -> [UInt8]
     ) {
-        let isAccess = kind == .pageRead || kind == .pageWrite
-        if isAccess && address < stack.lowerBound && stack.lowerBound - address <= FaultCause.guardBytes {
+        let isBelow = (kind == .pageRead || kind == .pageWrite) && address < stack.lowerBound
+        if isBelow && stack.lowerBound - address <= FaultCause.guardBytes {
             self = .stackOverflow(stack.upperBound - stack.lowerBound, address: address)
         } else if kind != .breakpoint {
             self = .fault(kind, address: address)

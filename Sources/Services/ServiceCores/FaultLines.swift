@@ -1,11 +1,13 @@
-// A task's fault as lines for people: what happened, the registers that say where, and the stack. The host command finds the
-// places in the source by these lines (ToolCore/FaultReport.swift): `NAME faulted:` or `NAME hangs:`, then `pc`, `lr`, `stack`.
-// What a task says of its end stands in quotation marks, and is not read there.
+// A task's fault as lines for people: what happened, the registers that say where, and the stack.
+// The host command finds the places in the source by these lines (ToolCore/FaultReport.swift):
+// `NAME faulted:` or `NAME hangs:`, then `pc`, `lr`, `stack`. What a task says of its end stands in
+// quotation marks, and is not read there.
 
 /// A report under construction; each line is short enough for the log.
 public struct FaultLines: Equatable, Sendable {
     public private(set) var lines: [[UInt8]] = []
-    /// A fault, with its cause in words (`FaultCause.words`) and what the task itself said (`FaultCause.saying`).
+    /// A fault, with its cause in words (`FaultCause.words`) and what the task itself said
+    /// (`FaultCause.saying`).
     public init(_ name: Name, faulted cause: [UInt8], saying: [UInt8]) {
         var text = Text()
         text.add(name)

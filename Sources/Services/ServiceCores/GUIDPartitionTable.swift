@@ -13,11 +13,16 @@ public struct GUID: Equatable, Sendable {
     }
 
     /// C12A7328-F81F-11D2-BA4B-00A0C93EC93B.
-    public static var efiSystem: GUID { GUID(low: 0x11d2_f81f_c12a_7328, high: 0x3bc9_3ec9_a000_4bba) }
+    public static var efiSystem: GUID {
+        GUID(low: 0x11d2_f81f_c12a_7328, high: 0x3bc9_3ec9_a000_4bba)
+    }
     /// EBD0A0A2-B9E5-4433-87C0-68B6B72699C7: file systems of Microsoft's kinds.
-    public static var basicData: GUID { GUID(low: 0x4433_b9e5_ebd0_a0a2, high: 0xc799_26b7_b668_c087) }
+    public static var basicData: GUID {
+        GUID(low: 0x4433_b9e5_ebd0_a0a2, high: 0xc799_26b7_b668_c087)
+    }
 
-    /// `c12a7328-f81f-11d2-ba4b-00a0c93ec93b`: the first three groups are numbers, the rest is bytes.
+    /// `c12a7328-f81f-11d2-ba4b-00a0c93ec93b`: the first three groups are numbers, the
+    /// rest is bytes.
     public func write(to text: inout Text) {
         for place in [3, 2, 1, 0, -1, 5, 4, -1, 7, 6, -1, 8, 9, -1, 10, 11, 12, 13, 14, 15] {
             if place < 0 {
@@ -63,7 +68,9 @@ struct GUIDEntries {
         // The header's own checksum counts as zero.
         for index in 0..<length { sum.add(index >= 16 && index < 20 ? 0 : header[index]) }
         let count = (number * size + 511) / 512
-        if sum.value != header.littleEndian(16, 4) || count > GUIDEntries.maximumBlocks { return nil }
+        if sum.value != header.littleEndian(16, 4) || count > GUIDEntries.maximumBlocks {
+            return nil
+        }
         if first < 2 || first >= blocks || count > blocks - first { return nil }
         sum = CRC32()
         for offset in 0..<count {

@@ -42,7 +42,8 @@ enum EscapeState: Equatable, Sendable {
     case none
     case escape
     case sequence(number: Int)
-    /// A string that a terminal sends as an answer (ECMA-48, 5.6: OSC, DCS, APC, PM, SOS): it ends with `ESC \` or a BEL.
+    /// A string that a terminal sends as an answer (ECMA-48, 5.6: OSC, DCS, APC, PM, SOS): it ends
+    /// with `ESC \` or a BEL.
     case string
 
     /// Takes a byte. Returns the key that it completes. If there is none and the state is `none`
@@ -58,8 +59,9 @@ enum EscapeState: Equatable, Sendable {
                 return nil
             }
             if byte == 27 { return nil }
+            // ] P _ ^ X
             let startsString =
-                byte == 0x5d || byte == 0x50 || byte == 0x5f || byte == 0x5e || byte == 0x58  // ] P _ ^ X
+                byte == 0x5d || byte == 0x50 || byte == 0x5f || byte == 0x5e || byte == 0x58
             self = startsString ? .string : .none
             // A key that is sent behind an escape byte, such as Alt with a letter.
             return byte < 32 || byte >= 0x80 || startsString ? nil : .ignored

@@ -1,8 +1,10 @@
-// Which task hangs, and which one keeps the others from running: state machines over milliseconds, without a clock.
+// Which task hangs, and which one keeps the others from running: state machines over milliseconds,
+// without a clock.
 
-/// Watches for a sign of life. A task shows four in its period, so three that are missing in a row are no accident. A task of
-/// which three are missing is a suspect: its sign may be on its way. If none comes within an eighth of the period the task hangs.
-/// So a hang is noticed before the period is over, where the looks come in time.
+/// Watches for a sign of life. A task shows four in its period, so three that are missing in a row
+/// are no accident. A task of which three are missing is a suspect: its sign may be on its way. If
+/// none comes within an eighth of the period the task hangs. So a hang is noticed before the period
+/// is over, where the looks come in time.
 ///
 /// Invariant: a suspect has shown no sign of life for three quarters of its period or longer.
 public struct Heartbeat: Equatable, Sendable {
@@ -16,7 +18,8 @@ public struct Heartbeat: Equatable, Sendable {
     public let period: UInt32
     private var lastSeen: UInt64
     private var suspectSince: UInt64?
-    /// Processor time of the task when it became a suspect, for the first time since its last sign of life.
+    /// Processor time of the task when it became a suspect, for the first time since its last
+    /// sign of life.
     private var usedWhenSuspected: UInt64?
 
     public init(period: UInt32, now: UInt64) {
@@ -41,8 +44,8 @@ public struct Heartbeat: Equatable, Sendable {
     /// Whether signs of life are missing.
     public var isSuspect: Bool { suspectSince != nil }
 
-    /// Whether the task hangs, and has itself to blame. A suspect that was kept from running gets its
-    /// period anew:
+    /// Whether the task hangs, and has itself to blame. A suspect that was kept from running gets
+    /// its period anew:
     /// - one that can run, is less urgent than what can run too, or had no processor time since it
     ///   became a suspect;
     /// - one that waits, and in whose place a thread of its priority could not run.
@@ -94,9 +97,9 @@ public struct Urgency: Equatable, Sendable {
 
 /// Watches how long a task computes without a wait, whether it has a heartbeat or not.
 ///
-/// A task computes without a wait where each look finds it ready to run, and it had a quarter of the time since the look
-/// before: as much as one of four that take turns. Looks are some hundred milliseconds apart, so a wait between two that is
-/// short is not seen.
+/// A task computes without a wait where each look finds it ready to run, and it had a quarter of
+/// the time since the look before: as much as one of four that take turns. Looks are some hundred
+/// milliseconds apart, so a wait between two that is short is not seen.
 public struct ProcessorWatch: Equatable, Sendable {
     /// Milliseconds after which it is told the first time; it is told again after each doubling.
     public static var patience: UInt64 { 2000 }
@@ -117,7 +120,8 @@ public struct ProcessorWatch: Equatable, Sendable {
 
     /// Takes a look; for how many milliseconds the task has computed, where that is to be told now.
     ///
-    /// - Parameter used: as for `init`; less than at the last look for a task that was started anew.
+    /// - Parameter used: as for `init`; less than at the last look for a task that was
+    ///   started anew.
     public mutating func look(at now: UInt64, used: UInt64, isRunnable: Bool) -> UInt64? {
         let elapsed = now &- lastLook
         let isBusy = isRunnable && used >= lastUsed && (used - lastUsed) &* 4 >= elapsed

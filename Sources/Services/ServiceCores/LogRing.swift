@@ -1,7 +1,7 @@
 // The log's memory: the last lines, in entries of 128 bytes that survive a restart of the log task.
 //
-// An entry's sequence number is written last, and the ring is found again by scanning for the largest; so a log task that
-// dies in the middle of a line loses that line and no other.
+// An entry's sequence number is written last, and the ring is found again by scanning for the
+// largest; so a log task that dies in the middle of a line loses that line and no other.
 
 /// One line, at most `LogEntry.maximumLength` bytes.
 public struct LogEntry: Equatable, Sendable {
@@ -16,7 +16,8 @@ public struct LogEntry: Equatable, Sendable {
 
 /// A ring of entries in memory that somebody else owns.
 ///
-/// Invariant: an entry whose first word is s > 0 holds line s and lies at index (s − 1) modulo `entryCount`.
+/// Invariant: an entry whose first word is s > 0 holds line s and lies at index (s − 1) modulo
+/// `entryCount`.
 @safe public struct LogRing {
     private let words: UnsafeMutableBufferPointer<UInt64>
     public let entryCount: Int
@@ -26,7 +27,8 @@ public struct LogEntry: Equatable, Sendable {
     static let entryWords = 16
     private static let textWord = 3
 
-    /// Takes up a ring in `memory`, which holds zeros or what an earlier ring left. Needs at least 128 bytes.
+    /// Takes up a ring in `memory`, which holds zeros or what an earlier ring left. Needs at least
+    /// 128 bytes.
     /// - Complexity: O(entries).
     public init(memory: UnsafeMutableBufferPointer<UInt64>) {
         unsafe words = memory
@@ -34,7 +36,8 @@ public struct LogEntry: Equatable, Sendable {
         for index in 0..<entryCount {
             let sequence = word(index, 0)
             if sequence == 0 { continue }
-            if sequence < 1 << 48 && Int(truncatingIfNeeded: (sequence - 1) % UInt64(entryCount)) == index {
+            let place = Int(truncatingIfNeeded: (sequence - 1) % UInt64(entryCount))
+            if sequence < 1 << 48 && place == index {
                 next = max(next, sequence + 1)
             } else {
                 setWord(index, 0, 0)

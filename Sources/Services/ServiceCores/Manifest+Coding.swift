@@ -1,10 +1,13 @@
-// The manifest's binary form. All numbers are little-endian; nothing is aligned, so that a reader trusts no offset.
+// The manifest's binary form. All numbers are little-endian; nothing is aligned, so that a reader
+// trusts no offset.
 //
-//   magic "SWFMANI1" (8 bytes) · version (4) · taken where no other fits (1) · number of boards (1), each length (1) and bytes
+//   magic "SWFMANI1" (8 bytes) · version (4) · taken where no other fits (1)
+//   number of boards (1), each length (1) and bytes
 //   number of tasks (4), then for each task
 //   name (32) · binary (32) · provides (32)
 //   start (1) · order (1) · priority (1) · maximum priority (1) · arenaBits (1) · untypedBits (1)
-//   register count (1) · interrupt count (1) · flags (1): bit 0 shares a page of registers, bit 1 a line, bit 2 may be above the supervisor
+//   register count (1) · interrupt count (1) · flags (1): bit 0 shares a page of registers, bit 1
+//   a line, bit 2 may be above the supervisor
 //   privileges (4) · stack (4) · heap (4) · persistent (4) · slice (4) · heartbeat (4)
 //   restarts (4) · initial back-off (4) · maximum back-off (4) · stable run (4) · on giving up (1)
 //   number of opens (1), each a name (32) · number of compatible (1), each length (1) and bytes
@@ -46,7 +49,9 @@ extension Manifest {
         return try decodeHead(bytes, &reader)
     }
 
-    private static func decodeHead(_ bytes: Span<UInt8>, _ reader: inout ByteReader) throws(ManifestError) -> Boards {
+    private static func decodeHead(
+        _ bytes: Span<UInt8>, _ reader: inout ByteReader
+    ) throws(ManifestError) -> Boards {
         for expected in magic {
             if try reader.byte(bytes) != expected { throw .wrongMagic }
         }
@@ -63,7 +68,9 @@ extension Manifest {
             for other in 0..<index {
                 if tasks[other].name == tasks[index].name { throw .duplicate(task: index) }
                 let service = tasks[index].provides
-                if !service.isEmpty && service == tasks[other].provides { throw .duplicate(task: index) }
+                if !service.isEmpty && service == tasks[other].provides {
+                    throw .duplicate(task: index)
+                }
                 for value in tasks[index].compatible where tasks[other].compatible.contains(value) {
                     throw .duplicate(task: index)
                 }
@@ -80,8 +87,10 @@ extension Manifest {
             if (task.maximumPriority >= supervisor.priority) != task.isAboveSupervisor {
                 throw .badValue(task: index, .aboveSupervisor)
             }
-            // A task with the root task's view has the machine for itself: the watch rests meanwhile.
-            if task.maximumPriority >= TaskDescription.watchPriority && !task.privileges.contains(.rootView) {
+            // A task with the root task's view has the machine for itself: the watch rests
+            // meanwhile.
+            let isAbove = task.maximumPriority >= TaskDescription.watchPriority
+            if isAbove && !task.privileges.contains(.rootView) {
                 throw .badValue(task: index, .priority)
             }
         }
@@ -118,9 +127,9 @@ extension TaskDescription {
         out.values(compatible)
     }
 
-    static func decode(_ bytes: Span<UInt8>, _ reader: inout ByteReader, _ index: Int) throws(ManifestError)
-        -> TaskDescription
-    {
+    static func decode(
+        _ bytes: Span<UInt8>, _ reader: inout ByteReader, _ index: Int
+    ) throws(ManifestError) -> TaskDescription {
         let name = try reader.name(bytes, index)
         var task = TaskDescription(name: name, binary: try reader.name(bytes, index))
         task.provides = try reader.name(bytes, index)
@@ -152,15 +161,17 @@ extension TaskDescription {
         task.restart.initialBackOff = try reader.word32(bytes)
         task.restart.maximumBackOff = try reader.word32(bytes)
         task.restart.stableRun = try reader.word32(bytes)
-        guard let onGiveUp = GiveUp(rawValue: try reader.byte(bytes)) else { throw .badValue(task: index, .onGiveUp) }
+        guard let onGiveUp = GiveUp(rawValue: try reader.byte(bytes)) else {
+            throw .badValue(task: index, .onGiveUp)
+        }
         task.restart.onGiveUp = onGiveUp
         try task.decodeLists(bytes, &reader, index)
         return task
     }
 
-    private mutating func decodeLists(_ bytes: Span<UInt8>, _ reader: inout ByteReader, _ index: Int)
-        throws(ManifestError)
-    {
+    private mutating func decodeLists(
+        _ bytes: Span<UInt8>, _ reader: inout ByteReader, _ index: Int
+    ) throws(ManifestError) {
         for _ in 0..<(try reader.byte(bytes)) { opens.append(try reader.name(bytes, index)) }
         compatible = try reader.values(bytes)
     }
@@ -175,10 +186,13 @@ extension TaskDescription {
         if restart.maximumRestarts > 0 && (backOff == 0 || backOff > restart.maximumBackOff) {
             throw .badValue(task: index, .restart)
         }
-        if restart.maximumRestarts == 0 && restart.onGiveUp == .keepTrying { throw .badValue(task: index, .onGiveUp) }
+        if restart.maximumRestarts == 0 && restart.onGiveUp == .keepTrying {
+            throw .badValue(task: index, .onGiveUp)
+        }
         if opens.count > TaskDescription.maximumOpens { throw .badValue(task: index, .opens) }
         for service in opens where service.isEmpty { throw .badName(task: index) }
-        if compatible.count > TaskDescription.maximumCompatible || (start == .device) != (compatible.count > 0) {
+        let isTooLong = compatible.count > TaskDescription.maximumCompatible
+        if isTooLong || (start == .device) == compatible.isEmpty {
             throw .badValue(task: index, .compatible)
         }
         for value in compatible where !value.isGood { throw .badValue(task: index, .compatible) }
@@ -187,13 +201,17 @@ extension TaskDescription {
     private func checkMemory(_ index: Int) throws(ManifestError) {
         let page: UInt32 = 4096
         let most = TaskDescription.maximumMemory
-        if stackBytes == 0 || stackBytes % page != 0 || stackBytes > most { throw .badValue(task: index, .stackBytes) }
+        if stackBytes == 0 || stackBytes % page != 0 || stackBytes > most {
+            throw .badValue(task: index, .stackBytes)
+        }
         if heapBytes % page != 0 || heapBytes > most { throw .badValue(task: index, .heapBytes) }
         if persistentBytes % page != 0 || persistentBytes > TaskDescription.maximumPersistent {
             throw .badValue(task: index, .persistentBytes)
         }
         if arenaBits < 16 || arenaBits > 28 { throw .badValue(task: index, .arenaBits) }
-        if untypedBits != 0 && (untypedBits < 12 || untypedBits > 28) { throw .badValue(task: index, .untypedBits) }
+        if untypedBits != 0 && (untypedBits < 12 || untypedBits > 28) {
+            throw .badValue(task: index, .untypedBits)
+        }
         if registerCount > 4 { throw .badValue(task: index, .registerCount) }
         if interruptCount > 4 { throw .badValue(task: index, .interruptCount) }
         if heartbeat != 0 && heartbeat < 10 { throw .badValue(task: index, .heartbeat) }

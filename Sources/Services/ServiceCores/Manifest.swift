@@ -1,6 +1,7 @@
-// The manifest: what tasks there are, and what each may have. It comes from `platform/system.toml` and a board's
-// `platform/*/system.toml`; the host's tool encodes one for each board into the bundle, and the root task decodes the one
-// for the board that it finds itself on. Reasons for priorities stay in the TOML files.
+// The manifest: what tasks there are, and what each may have. It comes from `platform/system.toml`
+// and a board's `platform/*/system.toml`; the host's tool encodes one for each board into the
+// bundle, and the root task decodes the one for the board that it finds itself on. Reasons for
+// priorities stay in the TOML files.
 
 /// All tasks of a system, in the files' order.
 public struct Manifest: Equatable, Sendable {
@@ -48,7 +49,8 @@ public enum GiveUp: UInt8, Sendable {
 
 /// What happens when a task dies.
 public struct RestartPolicy: Equatable, Sendable {
-    /// Restarts without a stable run between them, after which the supervisor gives up; 0: never restart.
+    /// Restarts without a stable run between them, after which the supervisor gives up; 0:
+    /// never restart.
     public var maximumRestarts: UInt16
     /// Delay before the first restart in milliseconds; it doubles with each further one.
     public var initialBackOff: UInt32
@@ -105,8 +107,10 @@ public struct TaskDescription: Equatable, Sendable {
     public var sharesLine = false
     /// The task must show a sign of life at least this often in milliseconds; 0: not watched.
     public var heartbeat: UInt32 = 0
-    public var restart = RestartPolicy(maximumRestarts: 0, initialBackOff: 0, maximumBackOff: 0, stableRun: 0)
-    /// Service that the task answers; empty: none. A driver's further instances are numbered: `serial`, `serial.1`.
+    public var restart = RestartPolicy(
+        maximumRestarts: 0, initialBackOff: 0, maximumBackOff: 0, stableRun: 0)
+    /// Service that the task answers; empty: none. A driver's further instances are numbered:
+    /// `serial`, `serial.1`.
     public var provides: Name = .empty
     /// Services that the task may open.
     public var opens: [Name] = []
@@ -118,7 +122,8 @@ public struct TaskDescription: Equatable, Sendable {
         self.binary = binary
     }
 
-    /// The priority at which the supervisor looks whether something keeps it from running; no other task has it.
+    /// The priority at which the supervisor looks whether something keeps it from running; no other
+    /// task has it.
     public static let watchPriority: UInt8 = 255
 
     /// Whether a board cannot do without the task: it starts at boot, or it drives the console.
@@ -133,9 +138,12 @@ public struct TaskDescription: Equatable, Sendable {
     /// Values of `compatible` that one driver may know.
     public static let maximumCompatible = 16
 
-    /// Whether the manifest lists the service, or for a numbered one (`serial.1`) the service without its number.
+    /// Whether the manifest lists the service, or for a numbered one (`serial.1`) the service
+    /// without its number.
     public func mayOpen(_ service: Name) -> Bool {
-        for permitted in opens where permitted == service || permitted == service.withoutNumber { return true }
+        for permitted in opens where permitted == service || permitted == service.withoutNumber {
+            return true
+        }
         return false
     }
 }
@@ -146,7 +154,9 @@ public struct Compatible: Equatable, Sendable {
     public init(bytes: [UInt8]) { self.bytes = bytes }
     public static let maximumLength = 64
 
-    var isGood: Bool { bytes.count > 0 && bytes.count <= Compatible.maximumLength && !bytes.contains(0) }
+    var isGood: Bool {
+        bytes.count > 0 && bytes.count <= Compatible.maximumLength && !bytes.contains(0)
+    }
 }
 
 /// Why bytes are not a manifest, or a manifest cannot be encoded.
@@ -159,7 +169,8 @@ public enum ManifestError: Error, Equatable, Sendable {
     case badBoards
     /// More than `Manifest.maximumTasks`.
     case tooManyTasks
-    /// A name is empty where one is needed, or longer than 32 bytes, or has a byte behind its padding.
+    /// A name is empty where one is needed, or longer than 32 bytes, or has a byte behind
+    /// its padding.
     case badName(task: Int)
     /// Two tasks have the same name, provide the same service, or drive the same devices.
     case duplicate(task: Int)
@@ -171,7 +182,8 @@ public enum ManifestError: Error, Equatable, Sendable {
 
 /// The field that a `ManifestError.badValue` names.
 public enum ManifestField: UInt8, Sendable {
-    case start, priority, maximumPriority, privileges, stackBytes, heapBytes, arenaBits, untypedBits, persistentBytes
+    case start, priority, maximumPriority, privileges, stackBytes, heapBytes, arenaBits,
+        untypedBits, persistentBytes
     case restart, opens, compatible, heartbeat, registerCount, interruptCount, shares
     case onGiveUp, aboveSupervisor
 }

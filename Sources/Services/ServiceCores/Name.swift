@@ -1,7 +1,8 @@
 // A name of a task, a service or a binary: up to 32 bytes of UTF-8 in four words.
 //
-// Four words travel in registers, compare in four instructions and need no heap; a `String` would cost tens of kilobytes
-// of code in every task that only wants to know whether two names are the same.
+// Four words travel in registers, compare in four instructions and need no heap; a `String`
+// would cost tens of kilobytes of code in every task that only wants to know whether two names
+// are the same.
 
 /// Up to 32 bytes, zero-padded; the first byte is the low byte of `word0`.
 public struct Name: Equatable, Sendable {
@@ -88,7 +89,8 @@ public struct Name: Equatable, Sendable {
         }
     }
 
-    /// This name with `.` and a number behind it, as the second device of a kind is called; cut at 32 bytes.
+    /// This name with `.` and a number behind it, as the second device of a kind is called; cut
+    /// at 32 bytes.
     public func numbered(_ number: Int) -> Name {
         var result = self
         result.append(UInt8(ascii: "."))

@@ -1,13 +1,13 @@
 // The partitions of a card: the classic table of four entries in its first block (master boot
 // record), with the logical partitions of an extended one, or the GUID table that this one guards
 // (UEFI Specification 2.10, 5.2 and 5.3). A hybrid has both; the classic entries count then, since
-// the Raspberry Pi's firmware boots from these. What is not right with a card is said, never guessed
-// around.
+// the Raspberry Pi's firmware boots from these. What is not right with a card is said, never
+// guessed around.
 
 /// What a partition is for.
 public enum PartitionKind: Equatable, Sendable {
-    /// The type byte of the classic table: 0x0b and 0x0c are FAT32, 0x83 is Linux. 0x07 and 0xef are
-    /// what a hybrid's tools make of a GUID table's "basic data" and "EFI system".
+    /// The type byte of the classic table: 0x0b and 0x0c are FAT32, 0x83 is Linux. 0x07 and 0xef
+    /// are what a hybrid's tools make of a GUID table's "basic data" and "EFI system".
     case number(UInt8)
     /// The type of a GUID table.
     case guid(GUID)
@@ -15,7 +15,8 @@ public enum PartitionKind: Equatable, Sendable {
     /// Whether the partition may hold a FAT32 file system; its boot sector says whether it does.
     public var mayHoldFAT32: Bool {
         switch self {
-        case .number(let number): number == 0x0b || number == 0x0c || number == 0x07 || number == 0xef
+        case .number(let number):
+            number == 0x0b || number == 0x0c || number == 0x07 || number == 0xef
         case .guid(let guid): guid == .efiSystem || guid == .basicData
         }
     }
@@ -120,7 +121,9 @@ public struct PartitionTable: Equatable, Sendable {
         var next: UInt64? = extended.lowerBound
         while let place = next {  // once a table
             // A chain may go back and forth, not in a circle.
-            if tables.contains(place) || tables.count == PartitionTable.maximumTables { throw .damaged }
+            if tables.contains(place) || tables.count == PartitionTable.maximumTables {
+                throw .damaged
+            }
             tables.append(place)
             next = nil
             guard let block = source.block(place) else { throw .unreadable }
@@ -215,7 +218,8 @@ private struct MasterEntry {
 }
 
 extension [UInt8] {
-    /// `count` bytes (at most 8) from `offset` on, the lowest first. - Precondition: they are there.
+    /// `count` bytes (at most 8) from `offset` on, the lowest first. - Precondition: they
+    /// are there.
     func littleEndian(_ offset: Int, _ count: Int) -> UInt64 {
         var value: UInt64 = 0
         for index in (0..<count).reversed() { value = value << 8 | UInt64(self[offset + index]) }

@@ -1,9 +1,11 @@
-// Authority beyond a task's own memory, as its manifest entry lists it, and what each request to the root task or to the
-// supervisor needs. Both look the caller up by its badge, which the root task made: a caller cannot choose it.
+// Authority beyond a task's own memory, as its manifest entry lists it, and what each request to
+// the root task or to the supervisor needs. Both look the caller up by its badge, which the root
+// task made: a caller cannot choose it.
 
 import Protocols
 
-/// A set of authorities. A task without an entry for one holds no capability for it, or is refused by `FactoryError.notPermitted`.
+/// A set of authorities. A task without an entry for one holds no capability for it, or is refused
+/// by `FactoryError.notPermitted`.
 public struct Privileges: Equatable, Sendable {
     public var raw: UInt32
     public init(raw: UInt32) { self.raw = raw }
@@ -12,8 +14,8 @@ public struct Privileges: Equatable, Sendable {
     public static let interruptControl = Privileges(raw: 1 << 0)
     /// The device tree, mapped read-only.
     public static let deviceTree = Privileges(raw: 1 << 1)
-    /// It starts as if it were the root task of a smaller machine: with the root task's information page and slots, the
-    /// memory of `untypedBits`, and no other service.
+    /// It starts as if it were the root task of a smaller machine: with the root task's information
+    /// page and slots, the memory of `untypedBits`, and no other service.
     public static let rootView = Privileges(raw: 1 << 2)
     /// System control, right `write`: the kernel's console.
     public static let systemConsole = Privileges(raw: 1 << 3)
@@ -37,15 +39,16 @@ public struct Privileges: Equatable, Sendable {
     public static let supervisorControl = Privileges(raw: 1 << 12)
     /// Tell the supervisor of keys.
     public static let supervisorKeys = Privileges(raw: 1 << 13)
-    /// Send capabilities along with calls to the services that it opens, as one that waits for a pin's edge does.
+    /// Send capabilities along with calls to the services that it opens, as one that waits for a
+    /// pin's edge does.
     public static let sendCapabilities = Privileges(raw: 1 << 14)
     /// A pool of address-space numbers: without one a task makes no address spaces, whatever memory
     /// it has.
     public static let asidPool = Privileges(raw: 1 << 15)
     /// Read what is typed at the serial lines that the task opens.
     public static let serialRead = Privileges(raw: 1 << 16)
-    /// Send any bytes over the serial lines that the task opens. Without it only printable text passes, and each line shows
-    /// the number of its task.
+    /// Send any bytes over the serial lines that the task opens. Without it only printable text
+    /// passes, and each line shows the number of its task.
     public static let serialControl = Privileges(raw: 1 << 17)
     /// The page with the names of all tasks, mapped read-only.
     public static let taskNames = Privileges(raw: 1 << 18)
@@ -57,7 +60,9 @@ public struct Privileges: Equatable, Sendable {
 
     /// Whether all of `other` are held.
     public func contains(_ other: Privileges) -> Bool { raw & other.raw == other.raw }
-    public static func | (a: Privileges, b: Privileges) -> Privileges { Privileges(raw: a.raw | b.raw) }
+    public static func | (a: Privileges, b: Privileges) -> Privileges {
+        Privileges(raw: a.raw | b.raw)
+    }
 
     /// What the services that the task opens learn of its privileges, with its badge.
     public var clientRights: ClientRights {
@@ -71,14 +76,17 @@ public struct Privileges: Equatable, Sendable {
     /// Whether the task may ask the factory for anything.
     public var reachFactory: Bool { raw & Privileges.factory.raw != 0 }
     /// Whether the task may ask the supervisor for anything; a sign of life needs no privilege.
-    public var reachSupervisor: Bool { raw & (Privileges.supervisorControl | .supervisorKeys).raw != 0 }
+    public var reachSupervisor: Bool {
+        raw & (Privileges.supervisorControl | .supervisorKeys).raw != 0
+    }
 }
 
 extension FactoryOperation {
     /// What its caller must hold.
     public var needed: Privileges {
         switch self {
-        case .task, .taskMemory, .interrupt, .capability, .memory, .policy, .root, .activity: .factoryInspect
+        case .task, .taskMemory, .interrupt, .capability, .memory, .policy, .root, .activity:
+            .factoryInspect
         case .spawn, .kill, .restart, .crash, .stack, .hang, .begin: .factoryControl
         case .manifest, .spawnDriver: .factoryDevices
         case .service: .factoryServices
@@ -130,7 +138,8 @@ extension SupervisorRequest {
     }
 }
 
-/// Who was refused what: told once for each task and operation, so that one who asks in a loop fills no log.
+/// Who was refused what: told once for each task and operation, so that one who asks in a loop
+/// fills no log.
 public struct Refusals: Equatable, Sendable {
     private var told: [UInt32] = []
     public init() {}

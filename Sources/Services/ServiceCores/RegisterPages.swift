@@ -1,5 +1,6 @@
-// Device registers as a driver gets them: whole pages, since a page is the least that can be mapped. A device whose registers
-// fill only a part of one would take its neighbours' along: who shares a page must say so (`TaskDescription.sharesPage`).
+// Device registers as a driver gets them: whole pages, since a page is the least that can be
+// mapped. A device whose registers fill only a part of one would take its neighbours' along: who
+// shares a page must say so (`TaskDescription.sharesPage`).
 
 /// The pages in which a range of registers lies.
 public struct RegisterPages: Equatable, Sendable {
@@ -20,5 +21,7 @@ public struct RegisterPages: Equatable, Sendable {
     public var last: UInt64 { first + (count - 1) * 4096 }
 
     /// Whether they have a page in common.
-    public func touches(_ other: RegisterPages) -> Bool { first <= other.last && other.first <= last }
+    public func touches(_ other: RegisterPages) -> Bool {
+        first <= other.last && other.first <= last
+    }
 }

@@ -1,14 +1,17 @@
-// What the supervisor does about a task that died: a state machine over milliseconds, without a clock of its own.
+// What the supervisor does about a task that died: a state machine over milliseconds, without a
+// clock of its own.
 //
-// Callers of the dead task are released at once by the kernel; only the restart waits. The wait doubles with each death
-// that no stable run came before, so that a task that dies at once cannot eat the processor. A task that dies too often is
-// given up, restarted without end, or takes the board down with it: its manifest entry says which.
+// Callers of the dead task are released at once by the kernel; only the restart waits. The wait
+// doubles with each death that no stable run came before, so that a task that dies at once cannot
+// eat the processor. A task that dies too often is given up, restarted without end, or takes the
+// board down with it: its manifest entry says which.
 
 /// What the supervisor has to do next about a task.
 public enum RestartDecision: Equatable, Sendable {
     /// Start it again at this time in milliseconds.
     case restart(at: UInt64)
-    /// It died too often, but the board cannot do without it: start it again at this time in milliseconds.
+    /// It died too often, but the board cannot do without it: start it again at this time in
+    /// milliseconds.
     case persist(at: UInt64)
     /// Its policy says to leave it dead.
     case leave
@@ -48,7 +51,8 @@ public enum Sighting: Equatable, Sendable {
     case left
 
     /// - Parameters:
-    ///   - isFirstLook: the supervisor itself starts. Later a fault that shows is on its way, and counts when it comes.
+    ///   - isFirstLook: the supervisor itself starts. Later a fault that shows is on its way, and
+    ///   counts when it comes.
     public init(isDead: Bool, isFaulted: Bool, isPlanned: Bool, isFirstLook: Bool) {
         if isDead {
             self = isPlanned ? .planned : .left
@@ -60,8 +64,8 @@ public enum Sighting: Equatable, Sendable {
 
 /// A task's life so far.
 ///
-/// Invariants: `failures ≤ policy.maximumRestarts + 1`; the delay lies between the policy's two bounds; `generation`
-/// only grows.
+/// Invariants: `failures ≤ policy.maximumRestarts + 1`; the delay lies between the policy's two
+/// bounds; `generation` only grows.
 public struct RestartState: Equatable, Sendable {
     public enum Phase: Equatable, Sendable {
         case running(since: UInt64)
@@ -95,13 +99,16 @@ public struct RestartState: Equatable, Sendable {
         }
     }
 
-    /// Ends the task and decides, so that a supervisor that dies in the middle leaves no task dead that was to come back: the
-    /// note of a planned restart survives it, is written first, and is taken back last.
+    /// Ends the task and decides, so that a supervisor that dies in the middle leaves no task dead
+    /// that was to come back: the note of a planned restart survives it, is written first, and is
+    /// taken back last.
     ///
     /// - Parameters:
     ///   - note: writes whether a restart is planned.
     ///   - kill: ends the task.
-    public mutating func end(at now: UInt64, note: (Bool) -> Void, kill: () -> Void) -> RestartDecision {
+    public mutating func end(
+        at now: UInt64, note: (Bool) -> Void, kill: () -> Void
+    ) -> RestartDecision {
         note(true)
         kill()
         let decision = died(at: now)
@@ -111,7 +118,9 @@ public struct RestartState: Equatable, Sendable {
 
     /// The task died, or its restart failed.
     public mutating func died(at now: UInt64) -> RestartDecision {
-        if case .running(let since) = phase, now &- since >= UInt64(policy.stableRun) { failures = 0 }
+        if case .running(let since) = phase, now &- since >= UInt64(policy.stableRun) {
+            failures = 0
+        }
         failures = min(failures, UInt32(policy.maximumRestarts)) + 1
         let isTooOften = failures > UInt32(policy.maximumRestarts)
         if isTooOften && policy.onGiveUp != .keepTrying {

@@ -2,8 +2,8 @@
 
 /// A command.
 public enum ShellCommand: UInt8, Sendable {
-    case help, ps, top, dt, irq, caps, mem, log, crash, hang, kill, restart, bench, trace, date, alarm, gpio, pin,
-        edge, led, board, serial, timer, random, watchdog, disk, sleep, echo
+    case help, ps, top, dt, irq, caps, mem, log, crash, hang, kill, restart, bench, trace, date,
+        alarm, gpio, pin, edge, led, board, serial, timer, random, watchdog, disk, sleep, echo
     case reboot, poweroff
 
     /// The command called so.
@@ -57,7 +57,8 @@ public enum ShellCommand: UInt8, Sendable {
         }
     }
 
-    /// What stands behind the name: words in capitals are for the user to fill in, those in brackets may be left out.
+    /// What stands behind the name: words in capitals are for the user to fill in, those in
+    /// brackets may be left out.
     public var parameters: StaticString {
         switch self {
         case .help: "[COMMAND]"
@@ -134,26 +135,50 @@ public enum ShellCommand: UInt8, Sendable {
     public var detail: StaticString {
         switch self {
         case .ps:
-            "EFF is the priority with what callers lend; GEN counts starts; USED is the most of the stack that was in use"
-        case .caps: "rights: r read, w write, x execute, g grant, m manage; TASK is a name or a number of `ps`"
+            """
+            EFF is the priority with what callers lend; GEN counts starts; USED is the most of the \
+            stack that was in use
+            """
+        case .caps:
+            """
+            rights: r read, w write, x execute, g grant, m manage; TASK is a name or a number of \
+            `ps`
+            """
         case .mem: "PERSISTENT survives a restart; OWN is untyped memory that the task itself holds"
         case .log: "20 lines where no COUNT is said"
         case .crash, .hang, .kill, .restart: "TASK is a name or a number of `ps`"
-        case .bench: "quick where nothing is said; ROW: the rows whose names begin so; nothing else runs meanwhile"
+        case .bench:
+            """
+            quick where nothing is said; ROW: the rows whose names begin so; nothing else runs \
+            meanwhile
+            """
         case .trace:
-            "show stops it; a line: microseconds, event, priority, a call's number or an interrupt's line, task, thread"
+            """
+            show stops it; a line: microseconds, event, priority, a call's number or an \
+            interrupt's line, task, thread
+            """
         case .alarm: "0 to 3600; ^C ends the wait"
         case .gpio: "PIN from 0 on, LEVEL 0 or 1"
         case .pin: "USE: input, output, alt0 to alt5; PULL: none, up, down"
         case .edge: "10 seconds where nothing is said; the pin becomes an input; ^C ends the wait"
         case .board: "revision, serial number, temperature, clocks, memory"
         case .serial:
-            "lost: the UART was full; damaged: another speed, or noise; both and breaks since its driver started"
+            """
+            lost: the UART was full; damaged: another speed, or noise; both and breaks since its \
+            driver started
+            """
         case .timer: "US are microseconds, 2147483648 at most; ^C ends the wait"
         case .random: "COUNT words of 64 bits, 1 where nothing is said, 1000 at most"
-        case .watchdog: "SECONDS 2 to 15, 0 switches it off; without a sign of life for so long the board is reset"
+        case .watchdog:
+            """
+            SECONDS 2 to 15, 0 switches it off; without a sign of life for so long the board is \
+            reset
+            """
         case .disk:
-            "FILE: a short name in the first FAT32 partition's root; WHAT: block N, check (reads all of it), rewrite N"
+            """
+            FILE: a short name in the first FAT32 partition's root; WHAT: block N, check (reads \
+            all of it), rewrite N
+            """
         case .sleep: "MS are milliseconds, 1000 where nothing is said; ^C ends the wait"
         case .poweroff: "STATUS 0 to 255 is what `make run` ends with; 0 where nothing is said"
         case .help, .top, .dt, .irq, .date, .led, .echo, .reboot: ""
@@ -176,15 +201,15 @@ public enum BenchmarkRows {
     /// What all rows of a kind begin with, up to the first dot.
     public static var kinds: [StaticString] {
         [
-            "capability.", "fault.", "floating-point.", "interrupt.", "inversion.", "ipc.", "kernel.", "retype.",
-            "signal.", "space.",
-            "system-call.", "yield.",
+            "capability.", "fault.", "floating-point.", "interrupt.", "inversion.", "ipc.",
+            "kernel.", "retype.", "signal.", "space.", "system-call.", "yield.",
         ]
     }
 
     /// Whether rows may begin so: `rows` begins with a kind, or a kind with it.
     public static func mayBegin(with rows: [UInt8]) -> Bool {
-        for kind in kinds where Text(kind).bytes.starts(with: rows) || rows.starts(with: Text(kind).bytes) {
+        for kind in kinds
+        where Text(kind).bytes.starts(with: rows) || rows.starts(with: Text(kind).bytes) {
             return true
         }
         return false

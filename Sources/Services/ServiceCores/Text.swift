@@ -1,5 +1,5 @@
-// Text as bytes: building it without string interpolation, comparing it, reading numbers from it. On the target a
-// `String` costs tens of kilobytes; bytes cost what they weigh.
+// Text as bytes: building it without string interpolation, comparing it, reading numbers from it.
+// On the target a `String` costs tens of kilobytes; bytes cost what they weigh.
 
 /// Bytes under construction.
 public struct Text: Equatable, Sendable {
@@ -59,7 +59,9 @@ public struct Text: Equatable, Sendable {
 
     /// Two hexadecimal digits.
     public mutating func hexadecimalByte(_ value: UInt8) {
-        for nibble in [value >> 4, value & 15] { bytes.append(nibble < 10 ? 48 + nibble : 87 + nibble) }
+        for nibble in [value >> 4, value & 15] {
+            bytes.append(nibble < 10 ? 48 + nibble : 87 + nibble)
+        }
     }
 
     /// A number of bytes as `12 KiB` or `64 MiB`, rounded down.
@@ -85,8 +87,8 @@ public struct Text: Equatable, Sendable {
         add("] ")
     }
 
-    /// Takes the bracket from all in a line's text that looks like a line's head: on a terminal that is
-    /// narrower than the line a row may start anywhere in it.
+    /// Takes the bracket from all in a line's text that looks like a line's head: on a terminal
+    /// that is narrower than the line a row may start anywhere in it.
     ///
     /// - Complexity: O(bytes).
     public static func clearLogHeads(_ text: inout MutableSpan<UInt8>) {
@@ -124,7 +126,8 @@ extension [UInt8] {
         }
     }
 
-    /// An unsigned number: decimal, or hexadecimal behind `0x`. Nil for anything else, and beyond 64 bits.
+    /// An unsigned number: decimal, or hexadecimal behind `0x`. Nil for anything else, and
+    /// beyond 64 bits.
     public var number: UInt64? {
         let isHexadecimal = count > 2 && self[0] == 48 && (self[1] == 120 || self[1] == 88)
         let radix: UInt64 = isHexadecimal ? 16 : 10

@@ -9,7 +9,9 @@ extension Shell {
     /// A service that this board may not have: asked for once.
     func opened(_ name: Name, _ index: UInt32) -> Endpoint? {
         let slot = Shell.slot(index)
-        if let there = try? CapabilityTable.own.describe(slot), there.kind == .endpoint { return Endpoint(slot) }
+        if let there = try? CapabilityTable.own.describe(slot), there.kind == .endpoint {
+            return Endpoint(slot)
+        }
         let words: InlineArray<4, UInt64> = [name.word0, name.word1, name.word2, name.word3]
         return openService(words, to: slot, deadline: Shell.patience) ? Endpoint(slot) : nil
     }
@@ -33,7 +35,7 @@ extension Shell {
         guard let pins = opened(Name("gpio"), 2) else { return say("no pins") }
         guard let pin = arguments[0].number else { return sayUsage(.pin) }
         if arguments.count == 1 {
-            guard let reply = try? pins.call(RegisterMessage(GPIORequest.function, pin), deadline: Shell.patience),
+            guard let reply = ask(pins, RegisterMessage(GPIORequest.function, pin)),
                 reply[0] == 0,
                 let use = PinUse(rawValue: reply[1])
             else { return say("no such pin") }
@@ -41,7 +43,9 @@ extension Shell {
         }
         var use: PinUse?
         for code in 0..<8 as Range<UInt64> {
-            if let known = PinUse(rawValue: code), arguments[1].matches(Shell.useText(known)) { use = known }
+            if let known = PinUse(rawValue: code), arguments[1].matches(Shell.useText(known)) {
+                use = known
+            }
         }
         var pull: PinResistor? = arguments.count == 2 ? .unchanged : nil
         if arguments.count == 3 {
@@ -49,17 +53,20 @@ extension Shell {
             if arguments[2].matches("up") { pull = .up }
             if arguments[2].matches("down") { pull = .down }
         }
-        guard let use, let pull else { return say("USE: input, output, alt0 to alt5; PULL: none, up, down") }
+        guard let use, let pull else {
+            return say("USE: input, output, alt0 to alt5; PULL: none, up, down")
+        }
         let request = RegisterMessage(GPIORequest.configure, pin, use.rawValue, pull.rawValue)
-        let reply = try? pins.call(request, deadline: Shell.patience)
-        say(reply?[0] == 0 ? "done" : "no such pin, a key's or another task's, or a bank that cannot do it")
+        let reply = ask(pins, request)
+        if reply?[0] == 0 { return say("done") }
+        say("no such pin, a key's or another task's, or a bank that cannot do it")
     }
 
     /// Waits for both edges of a pin by a notification.
     mutating func edge(_ arguments: [[UInt8]]) {
         guard let pins = opened(Name("gpio"), 2) else { return say("no pins") }
-        guard let pin = arguments[0].number, let seconds = arguments.count > 1 ? arguments[1].number : 10,
-            seconds <= 3600
+        guard let pin = arguments[0].number,
+            let seconds = arguments.count > 1 ? arguments[1].number : 10, seconds <= 3600
         else { return sayUsage(.edge) }
         let notification = Notification(StartSlot.notification)
         let edgeBit: UInt64 = 1
@@ -70,7 +77,9 @@ extension Shell {
             try? CapabilityTable.own.copy(notification.slot, to: passing, rights: .write)
             return try? pins.call(request, Attachment(passing), deadline: Shell.patience)
         }
-        guard reply?[0] == 0 else { return say("no such pin, a key's or another task's, or a bank that cannot do it") }
+        guard reply?[0] == 0 else {
+            return say("no such pin, a key's or another task's, or a bank that cannot do it")
+        }
         let end = Instant.after(.seconds(seconds))
         var hasCome = false
         while !hasCome && !terminal.isInterrupted && Instant.now < end {
@@ -78,8 +87,10 @@ extension Shell {
             hasCome = (bits ?? 0) & edgeBit != 0
             if !hasCome { terminal.pause(milliseconds: 1) }
         }
-        let answer = try? pins.call(RegisterMessage(GPIORequest.notify, pin, 0, 0), deadline: Shell.patience)
-        if answer?[0] != 0 { say("the driver of the pins may still tell of edges: it does not answer") }
+        let answer = ask(pins, RegisterMessage(GPIORequest.notify, pin, 0, 0))
+        if answer?[0] != 0 {
+            say("the driver of the pins may still tell of edges: it does not answer")
+        }
         if hasCome { return say("an edge") }
         if !terminal.isInterrupted { say("no edge came") }
     }
@@ -87,13 +98,13 @@ extension Shell {
     // Lights
 
     mutating func led(_ arguments: [[UInt8]]) {
-        guard let devices = service(Name("devices"), Shell.slot(0)) else { return say("no device manager") }
+        guard let devices = service(Name("devices"), Shell.slot(0)) else {
+            return say("no device manager")
+        }
         if arguments.count == 1 { return sayUsage(.led) }
         var index: UInt64 = 0
         var isFound = false
-        while let light = try? devices.call(RegisterMessage(DevicesRequest.led, index), deadline: Shell.patience),
-            light[0] == 0
-        {
+        while let light = ask(devices, RegisterMessage(DevicesRequest.led, index)), light[0] == 0 {
             index += 1
             let name = Name(light.word(4), light.word(5), light.word(6), light.word(7))
             let bank = Name(light.word(8), light.word(9), light.word(10), light.word(11))
@@ -113,11 +124,14 @@ extension Shell {
                 setLight(light, arguments[1])
             }
         }
-        if !isFound { say(index == 0 ? "the device tree has no lights" : "no such light; `led` lists them") }
+        if !isFound {
+            say(index == 0 ? "the device tree has no lights" : "no such light; `led` lists them")
+        }
     }
 
-    /// Asks the pin of a light for its level, or sets it: the level, or nil where its driver does not answer so. All lights of
-    /// one board hang on the same bank of pins, or on the firmware's, or on none with a driver.
+    /// Asks the pin of a light for its level, or sets it: the level, or nil where its driver does
+    /// not answer so. All lights of one board hang on the same bank of pins, or on the firmware's,
+    /// or on none with a driver.
     private func lightPin(_ light: Received, set level: UInt64? = nil) -> UInt64? {
         let isFirmwares = light[1] == DevicesRequest.firmware
         let plain = Name("gpio")
@@ -130,9 +144,10 @@ extension Shell {
             let set = isFirmwares ? FirmwareRequest.setPin : GPIORequest.write
             request = RegisterMessage(set, light[2], level)
         } else {
-            request = RegisterMessage(isFirmwares ? FirmwareRequest.pin : GPIORequest.read, light[2])
+            request = RegisterMessage(
+                isFirmwares ? FirmwareRequest.pin : GPIORequest.read, light[2])
         }
-        guard let bank, let reply = try? bank.call(request, deadline: Shell.patience), reply[0] == 0 else { return nil }
+        guard let bank, let reply = ask(bank, request), reply[0] == 0 else { return nil }
         if let level { return level }
         return isFirmwares ? reply[1] : reply[1] >> light[2] & 1
     }
@@ -143,7 +158,9 @@ extension Shell {
     }
 
     private mutating func setLight(_ light: Received, _ action: [UInt8]) {
-        func write(_ isOn: Bool) -> Bool { lightPin(light, set: isOn == (light[3] == 0) ? 1 : 0) != nil }
+        func write(_ isOn: Bool) -> Bool {
+            lightPin(light, set: isOn == (light[3] == 0) ? 1 : 0) != nil
+        }
         var isDone = false
         if action.matches("on") {
             isDone = write(true)
@@ -164,12 +181,17 @@ extension Shell {
 
     // Timer, random numbers, watchdog
 
-    /// Waits for the timer's interrupt, and looks between for ^C: the call is made again, with the same instant.
+    /// Waits for the timer's interrupt, and looks between for ^C: the call is made again, with the
+    /// same instant.
     mutating func timer(_ arguments: [[UInt8]]) {
-        guard let timer = opened(Name("timer"), 4) else { return say("no timer of the board's own") }
+        guard let timer = opened(Name("timer"), 4) else {
+            return say("no timer of the board's own")
+        }
         let read = RegisterMessage(SystemTimerRequest.read)
-        guard let delay = arguments.isEmpty ? 0 : arguments[0].number else { return sayUsage(.timer) }
-        guard var reply = try? timer.call(read, deadline: Shell.patience) else {
+        guard let delay = arguments.isEmpty ? 0 : arguments[0].number else {
+            return sayUsage(.timer)
+        }
+        guard var reply = ask(timer, read) else {
             return say("the driver does not answer")
         }
         if delay > SystemTimerRequest.maximumDelay { return sayUsage(.timer) }
@@ -178,7 +200,8 @@ extension Shell {
             let end = Instant.after(.microseconds(delay + 1_000_000))
             var isRung = false
             while !isRung && !terminal.isInterrupted {
-                // Before the call: one whose time was over when it was made has asked for the last time.
+                // Before the call: one whose time was over when it was made has asked for the
+                // last time.
                 let isLast = Instant.now > end
                 do throws(KernelError) {
                     reply = try timer.call(alarm, deadline: .after(milliseconds: 200))
@@ -197,11 +220,15 @@ extension Shell {
     }
 
     mutating func random(_ arguments: [[UInt8]]) {
-        guard let source = opened(Name("random"), 5) else { return say("no source of random numbers") }
-        guard var left = arguments.isEmpty ? 1 : arguments[0].number, left <= 1000 else { return sayUsage(.random) }
+        guard let source = opened(Name("random"), 5) else {
+            return say("no source of random numbers")
+        }
+        guard var left = arguments.isEmpty ? 1 : arguments[0].number, left <= 1000 else {
+            return sayUsage(.random)
+        }
         var attempts = 0
         while left > 0 && attempts < 100 {
-            guard let reply = try? source.call(RegisterMessage(RandomRequest.read), deadline: Shell.patience),
+            guard let reply = ask(source, RegisterMessage(RandomRequest.read)),
                 reply[0] == 0
             else { return say("the driver does not answer") }
             attempts = reply[1] == 0 ? attempts + 1 : 0
@@ -217,15 +244,16 @@ extension Shell {
     }
 
     mutating func watchdog(_ arguments: [[UInt8]]) {
-        guard let power = opened(Name("power"), 6) else { return say("no watchdog of the board's own") }
+        guard let power = opened(Name("power"), 6) else {
+            return say("no watchdog of the board's own")
+        }
         if let first = arguments.first {
             guard let seconds = first.number,
-                let reply = try? power.call(
-                    RegisterMessage(PowerRequest.watchdog, seconds), deadline: Shell.patience),
+                let reply = ask(power, RegisterMessage(PowerRequest.watchdog, seconds)),
                 reply[0] == 0
             else { return sayUsage(.watchdog) }
         }
-        guard let reply = try? power.call(RegisterMessage(PowerRequest.state), deadline: Shell.patience) else {
+        guard let reply = ask(power, RegisterMessage(PowerRequest.state)) else {
             return say("the driver does not answer")
         }
         if reply[1] == 0 {

@@ -11,9 +11,10 @@ extension Shell {
         var start: UInt64 = 0
         while !terminal.isInterrupted {
             let message = RegisterMessage(request, start)
+            let bytes = DevicesRequest.pieceBytes
             guard
                 let (piece, isLast) = callForPiece(
-                    endpoint, message, capacity: DevicesRequest.pieceBytes, deadline: Shell.patience)
+                    endpoint, message, capacity: bytes, deadline: Shell.patience)
             else { return say("the device manager does not answer") }
             terminal.out.add(piece)
             // It shows the piece, and looks for ^C.
@@ -27,7 +28,9 @@ extension Shell {
     mutating func deviceTree(_ arguments: [[UInt8]]) {
         let isList = arguments.first?.matches("list") ?? false
         if !arguments.isEmpty && !isList { return sayUsage(.dt) }
-        guard let devices = service(Name("devices"), Shell.slot(0)) else { return say("no device manager") }
+        guard let devices = service(Name("devices"), Shell.slot(0)) else {
+            return say("no device manager")
+        }
         show(devices, isList ? DevicesRequest.list : DevicesRequest.tree)
     }
 
@@ -38,7 +41,7 @@ extension Shell {
             return nil
         }
         let request = RegisterMessage(ClockRequest.read)
-        guard let reply = try? clock.call(request, deadline: Shell.patience), reply[0] == 0 else {
+        guard let reply = ask(clock, request), reply[0] == 0 else {
             say("the clock's driver does not answer")
             return nil
         }
@@ -54,9 +57,12 @@ extension Shell {
         if let (_, seconds) = readClock() { say(time: seconds) }
     }
 
-    /// Waits for the clock's interrupt, and looks between for ^C: the call is made again, with the same second.
+    /// Waits for the clock's interrupt, and looks between for ^C: the call is made again, with the
+    /// same second.
     mutating func alarm(_ word: [UInt8]) {
-        guard let seconds = word.number, seconds <= 3600 else { return say(word, ": not a number from 0 to 3600") }
+        guard let seconds = word.number, seconds <= 3600 else {
+            return say(word, ": not a number from 0 to 3600")
+        }
         guard let (clock, now) = readClock() else { return }
         let request = RegisterMessage(ClockRequest.alarm, now + seconds)
         while !terminal.isInterrupted {
@@ -73,7 +79,9 @@ extension Shell {
 
     /// The console's line.
     mutating func serialLine() {
-        guard let state = terminal.lineState() else { return say("the serial driver does not answer") }
+        guard let state = terminal.lineState() else {
+            return say("the serial driver does not answer")
+        }
         let titles: [StaticString] = ["received ", ", sent ", ", lost ", ", damaged ", ", breaks "]
         for (index, title) in titles.enumerated() {
             terminal.out.add(title)
@@ -90,12 +98,12 @@ extension Shell {
                 return sayUsage(.gpio)
             }
             let request = RegisterMessage(GPIORequest.write, pin, level)
-            guard let reply = try? pins.call(request, deadline: Shell.patience) else {
+            guard let reply = ask(pins, request) else {
                 return say("the pins' driver does not answer")
             }
             return say(reply[0] == 0 ? "done" : "no such pin, or a key's or another task's")
         }
-        guard let reply = try? pins.call(RegisterMessage(GPIORequest.read), deadline: Shell.patience) else {
+        guard let reply = ask(pins, RegisterMessage(GPIORequest.read)) else {
             return say("the pins' driver does not answer")
         }
         var table = TextTable()
@@ -103,7 +111,8 @@ extension Shell {
         table.column("LEVEL", .right)
         table.column("USE")
         for pin in 0..<min(reply.word(4), 64) {
-            let use: StaticString = reply[3] >> pin & 1 == 1 ? "key" : reply[2] >> pin & 1 == 1 ? "output" : "input"
+            let use: StaticString =
+                reply[3] >> pin & 1 == 1 ? "key" : reply[2] >> pin & 1 == 1 ? "output" : "input"
             table.row([number(pin), number(reply[1] >> pin & 1), Text(use).bytes])
         }
         table.render(to: &terminal.out)
@@ -117,38 +126,43 @@ extension Shell {
         }
         let log = Endpoint(StartSlot.log)
         // A number behind the last line is answered with the number that the next line gets.
-        guard let end = try? log.call(RegisterMessage(LogWord.read, ~0 >> 1), deadline: Shell.patience) else {
+        guard let end = ask(log, RegisterMessage(LogWord.read, ~0 >> 1)) else {
             return say("the log does not answer")
         }
         var next = end[1] > count ? end[1] - count : 1
-        while next < end[1],
-            let line = try? log.call(RegisterMessage(LogWord.read, next), deadline: Shell.patience), line[0] == 0
-        {
+        while next < end[1] {
+            let request = RegisterMessage(LogWord.read, next)
+            guard let line = ask(log, request), line[0] == 0 else { break }
             next = line[1] + 1
             terminal.out.logHead(
                 microseconds: line[2], Name(line.word(5), line.word(6), line.word(7), line.word(8)))
-            for index in 0..<Int(min(line.word(4), 104)) { terminal.out.add(byte: line.byte(index, at: 9)) }
+            for index in 0..<Int(min(line.word(4), 104)) {
+                terminal.out.add(byte: line.byte(index, at: 9))
+            }
             terminal.out.newLine()
         }
     }
 
-    /// Runs the benchmark task to its end: `quick`, `all`, or the rows whose names start so. It takes the processor for itself
-    /// and prints through the kernel's console, so that what it measures is not what prints it.
+    /// Runs the benchmark task to its end: `quick`, `all`, or the rows whose names start so. It
+    /// takes the processor for itself and prints through the kernel's console, so that what it
+    /// measures is not what prints it.
     mutating func bench(_ arguments: [[UInt8]]) {
         let rows = arguments.first ?? Text("quick").bytes
         if rows.count > Name.capacity { return say("bench: a row's name in 32 bytes at most") }
         if !rows.matches("quick") && !rows.matches("all") && !BenchmarkRows.mayBegin(with: rows) {
             return sayNoRow(rows)
         }
-        guard let task = find(Text("benchmark").bytes)?.number else { return say("no benchmark task") }
+        guard let task = find(Text("benchmark").bytes)?.number else {
+            return say("no benchmark task")
+        }
         say("the benchmark takes the machine for itself; it prints on the kernel's console")
         terminal.flush()
         terminal.nap(milliseconds: 20)
         let kill = RegisterMessage(UInt64(FactoryOperation.kill.rawValue), task)
         // In the wrong state is one that does not run.
-        guard let end = try? factory.call(kill), end[0] == 0 || end[0] == FactoryError.wrongState.rawValue else {
-            return say("the benchmark of before does not end")
-        }
+        guard let end = try? factory.call(kill),
+            end[0] == 0 || end[0] == FactoryError.wrongState.rawValue
+        else { return say("the benchmark of before does not end") }
         var start = RegisterMessage(UInt64(FactoryOperation.restart.rawValue), task)
         if let name = Name(bytes: rows.span) {
             start.setWord(2, name.word0)
@@ -156,7 +170,9 @@ extension Shell {
             start.setWord(4, name.word2)
             start.setWord(5, name.word3)
         }
-        guard let started = try? factory.call(start) else { return say("the root task does not answer") }
+        guard let started = try? factory.call(start) else {
+            return say("the root task does not answer")
+        }
         if started[0] != 0 { return say(FactoryError(rawValue: started[0])?.text ?? "refused") }
         while isAtWork(task) { terminal.nap(milliseconds: 50) }
         let stop = try? factory.call(kill)
@@ -176,9 +192,10 @@ extension Shell {
 
     /// Whether a task runs and has not stopped itself.
     private func isAtWork(_ task: UInt64) -> Bool {
-        guard let reply = try? factory.call(RegisterMessage(UInt64(FactoryOperation.task.rawValue), task)),
-            reply[0] == 0
-        else { return false }
+        let request = RegisterMessage(UInt64(FactoryOperation.task.rawValue), task)
+        guard let reply = try? factory.call(request), reply[0] == 0 else {
+            return false
+        }
         var record = TaskRecord(name: [0, 0, 0, 0])
         record.setWord(1, reply[1])
         return record.phase == .running && record.state != .stopped && record.state != .faulted

@@ -10,7 +10,8 @@ import UserRuntime
 struct Card: BlockSource {
     let name: StaticString
     private var device: BlockDevice
-    /// Blocks to ask for at once: with an array's head they fill 64 KiB, the size of a piece of the heap.
+    /// Blocks to ask for at once: with an array's head they fill 64 KiB, the size of a piece
+    /// of the heap.
     static let atOnce: UInt64 = 120
     /// Why the last request failed; nil: it did not.
     private(set) var failure: BlockFailure?
@@ -37,12 +38,14 @@ struct Card: BlockSource {
         }
     }
 
-    /// Reads `count` blocks into the beginning of `bytes`, which has room for them. How many came: all, unless there is a `failure`.
+    /// Reads `count` blocks into the beginning of `bytes`, which has room for them. How many came:
+    /// all, unless there is a `failure`.
     mutating func read(_ first: UInt64, _ count: UInt64, into bytes: inout [UInt8]) -> UInt64 {
         note(device.read(first, count, into: &bytes))
     }
 
-    /// Writes the beginning of `bytes` to `count` blocks. How many were written: all, unless there is a `failure`.
+    /// Writes the beginning of `bytes` to `count` blocks. How many were written: all, unless there
+    /// is a `failure`.
     mutating func write(_ first: UInt64, _ count: UInt64, from bytes: inout [UInt8]) -> UInt64 {
         note(device.write(first, count, from: &bytes))
     }
@@ -60,7 +63,9 @@ struct Card: BlockSource {
 
 extension Shell {
     /// The services that a card may stand behind, and the slots for them.
-    private static var cardServices: [(StaticString, UInt32)] { [("sdhost", 11), ("sdhci", 12), ("emmc2", 13)] }
+    private static var cardServices: [(StaticString, UInt32)] {
+        [("sdhost", 11), ("sdhci", 12), ("emmc2", 13)]
+    }
 
     mutating func disk(_ arguments: [[UInt8]]) {
         var cards = openCards()
@@ -80,7 +85,8 @@ extension Shell {
                 if isRewrite { return rewrite(&cards[index], number, blocks) }
                 return show(cards[index].block(number), of: cards[index], bytes: 512)
             }
-            return arguments[0].matches("check") ? check(&cards[index], blocks) : showFile(arguments[0], &cards[index])
+            return arguments[0].matches("check")
+                ? check(&cards[index], blocks) : showFile(arguments[0], &cards[index])
         }
         say("no card")
     }
@@ -92,9 +98,10 @@ extension Shell {
             for (name, index) in Shell.cardServices {
                 let slot = Shell.slot(index)
                 let known = try? CapabilityTable.own.describe(slot)
-                let full = Name(name)
-                let words: InlineArray<4, UInt64> = [full.word0, full.word1, full.word2, full.word3]
-                if known?.kind == .endpoint || openService(words, to: slot, deadline: Shell.patience) {
+                let n = Name(name)
+                let words: InlineArray<4, UInt64> = [n.word0, n.word1, n.word2, n.word3]
+                let isOpen = known?.kind == .endpoint
+                if isOpen || openService(words, to: slot, deadline: Shell.patience) {
                     cards.append(Card(name: name, endpoint: Endpoint(slot)))
                 }
             }
@@ -107,7 +114,9 @@ extension Shell {
     private mutating func describe(_ card: inout Card) {
         terminal.out.add(card.name)
         terminal.out.add(": ")
-        guard let (blocks, isReadOnly) = card.information() else { return say(card.problem ?? "no card") }
+        guard let (blocks, isReadOnly) = card.information() else {
+            return say(card.problem ?? "no card")
+        }
         terminal.out.decimal(blocks)
         terminal.out.add(" blocks, ")
         terminal.out.size(blocks << 9)
@@ -150,7 +159,8 @@ extension Shell {
         var unread: UInt64 = 0
         // Behind an error block by block, as far as a request goes, to find out which it is.
         var endOfSearch: UInt64 = 0
-        while next < blocks && unread < Shell.mostUnread && !card.isGone && !terminal.isInterrupted {
+        while next < blocks && unread < Shell.mostUnread {
+            if card.isGone || terminal.isInterrupted { break }
             let count = next < endOfSearch ? 1 : min(Card.atOnce, blocks - next)
             next += card.read(next, count, into: &bytes)
             if let problem = card.problem {
@@ -170,20 +180,22 @@ extension Shell {
         say(" blocks read")
     }
 
-    /// Asks for the card, which has another number if the driver started or identified it anew meanwhile. A driver that starts
-    /// gets two seconds.
+    /// Asks for the card, which has another number if the driver started or identified it anew
+    /// meanwhile. A driver that starts gets two seconds.
     private mutating func findAgain(_ card: inout Card) {
         for _ in 0..<40 where !terminal.isInterrupted && card.information() == nil && !card.isGone {
             terminal.pause(milliseconds: 50)
         }
     }
 
-    /// Reads a request's worth of blocks from `first` on, writes the same back, and reads them again.
+    /// Reads a request's worth of blocks from `first` on, writes the same back, and reads
+    /// them again.
     private mutating func rewrite(_ card: inout Card, _ first: UInt64, _ blocks: UInt64) {
         let count = max(min(blocks - min(first, blocks), Card.atOnce), 1)
         var before = [UInt8](repeating: 0, count: Int(count) * 512)
         var after = before
-        guard card.read(first, count, into: &before) == count, card.write(first, count, from: &before) == count,
+        guard card.read(first, count, into: &before) == count,
+            card.write(first, count, from: &before) == count,
             card.read(first, count, into: &after) == count
         else { return say(card.problem ?? "no card") }
         terminal.out.decimal(count)
@@ -210,7 +222,11 @@ extension Shell {
         let isText = block[..<count].allSatisfy { $0 == 10 || $0 == 13 || $0 >= 32 && $0 < 127 }
         if isText {
             for index in 0..<count {
-                if block[index] == 10 { terminal.out.newLine() } else { terminal.out.add(byte: block[index]) }
+                if block[index] == 10 {
+                    terminal.out.newLine()
+                } else {
+                    terminal.out.add(byte: block[index])
+                }
             }
             return terminal.out.newLine()
         }

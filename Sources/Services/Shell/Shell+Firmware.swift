@@ -18,7 +18,9 @@ private enum Tag {
 
 extension Shell {
     mutating func board() {
-        guard let firmware = opened(Name("firmware"), 3) else { return say("no firmware that can be asked") }
+        guard let firmware = opened(Name("firmware"), 3) else {
+            return say("no firmware that can be asked")
+        }
         line("board        ", ask(firmware, Tag.revision)) { out, reply in
             let board = BoardRevision(code: UInt32(truncatingIfNeeded: reply[2]))
             out.add(board.name)
@@ -38,7 +40,9 @@ extension Shell {
         line("serial       ", ask(firmware, Tag.serial)) { out, reply in
             out.hexadecimal(reply[3] << 32 | reply[2], digits: 16)
         }
-        line("firmware     ", ask(firmware, Tag.firmware)) { out, reply in out.hexadecimal(reply[2], digits: 8) }
+        line("firmware     ", ask(firmware, Tag.firmware)) { out, reply in
+            out.hexadecimal(reply[2], digits: 8)
+        }
         line("temperature  ", ask(firmware, Tag.temperature, 0)) { out, reply in
             out.decimal(reply[3] / 1000)
             out.add(".")
@@ -63,7 +67,7 @@ extension Shell {
     }
 
     private func ask(_ firmware: Endpoint, _ tag: UInt64, _ argument: UInt64 = 0) -> Received? {
-        try? firmware.call(RegisterMessage(FirmwareRequest.ask, tag, argument), deadline: Shell.patience)
+        ask(firmware, RegisterMessage(FirmwareRequest.ask, tag, argument))
     }
 
     private mutating func line(

@@ -13,9 +13,11 @@ struct TaskLine {
 }
 
 extension Shell {
-    func ask(_ operation: FactoryOperation, _ first: UInt64 = 0, _ second: UInt64 = 0) -> Received? {
-        guard let reply = try? factory.call(RegisterMessage(UInt64(operation.rawValue), first, second)), reply[0] == 0
-        else { return nil }
+    func ask(
+        _ operation: FactoryOperation, _ first: UInt64 = 0, _ second: UInt64 = 0
+    ) -> Received? {
+        let request = RegisterMessage(UInt64(operation.rawValue), first, second)
+        guard let reply = try? factory.call(request), reply[0] == 0 else { return nil }
         return reply
     }
 
@@ -60,7 +62,8 @@ extension Shell {
         terminal.out.add(task.name)
         terminal.out.add(" is not running: ")
         switch (StartMode(rawValue: task.record.start), task.record.phase) {
-        case (.demand, _): say("it starts on demand; `bench` starts the benchmark, and waits for its end")
+        case (.demand, _):
+            say("it starts on demand; `bench` starts the benchmark, and waits for its end")
         case (_, .dead): say("it was ended, or died; `restart` starts it")
         case (.device, _): say("no device of this machine has started it; `dt list` shows them")
         default: say("its start failed; the console said why at boot")
@@ -102,7 +105,8 @@ extension Shell {
             let record = task.record
             let isRunning = record.phase == .running
             table.row([
-                number(task.number), task.name.bytes, Text(state(record)).bytes, number(UInt64(record.basePriority)),
+                number(task.number), task.name.bytes, Text(state(record)).bytes,
+                number(UInt64(record.basePriority)),
                 isRunning ? number(UInt64(record.effectivePriority)) : Text("-").bytes,
                 number(UInt64(record.generation)),
                 seconds(record.processorTicks), number(UInt64(record.stackBytes)),
@@ -118,7 +122,8 @@ extension Shell {
         var record = TaskRecord(name: [0, 0, 0, 0])
         for index in 1..<TaskRecord.words { record.setWord(index, reply.word(index)) }
         table.row([
-            number(0), Text("root").bytes, Text(state(record)).bytes, number(UInt64(record.basePriority)),
+            number(0), Text("root").bytes, Text(state(record)).bytes,
+            number(UInt64(record.basePriority)),
             number(UInt64(record.effectivePriority)), number(1), seconds(record.processorTicks),
             number(UInt64(record.stackBytes)), number(UInt64(record.stackUsed)),
         ])
@@ -151,7 +156,8 @@ extension Shell {
         table.column("NAME")
         table.column("CPU %", .right)
         table.column("SWITCHES", .right)
-        for index in 0..<min(before.count, after.count) where after[index].record.phase == .running {
+        for index in 0..<min(before.count, after.count)
+        where after[index].record.phase == .running {
             let used = after[index].record.processorTicks &- before[index].record.processorTicks
             let tenths = used > elapsed ? 0 : used * 1000 / elapsed
             var share = Text()
@@ -159,7 +165,8 @@ extension Shell {
             share.add(".")
             share.decimal(tenths % 10)
             let switches = after[index].record.switches &- before[index].record.switches
-            table.row([after[index].name.bytes, share.bytes, number(switches > 1 << 40 ? 0 : switches)])
+            let shown = number(switches > 1 << 40 ? 0 : switches)
+            table.row([after[index].name.bytes, share.bytes, shown])
         }
         table.render(to: &terminal.out)
     }
@@ -175,11 +182,15 @@ extension Shell {
         while let reply = ask(.interrupt, index) {
             index += 1
             var name: [UInt8] = []
-            for task in list where task.number == reply[InterruptRecord.task] { name = task.name.bytes }
+            for task in list where task.number == reply[InterruptRecord.task] {
+                name = task.name.bytes
+            }
             let flags = reply[InterruptRecord.flags]
-            let state: StaticString = flags & 1 == 0 ? "unbound" : flags & 2 != 0 ? "delivered" : "open"
+            let state: StaticString =
+                flags & 1 == 0 ? "unbound" : flags & 2 != 0 ? "delivered" : "open"
             table.row([
-                number(reply[InterruptRecord.line]), name, number(reply[InterruptRecord.count]), Text(state).bytes,
+                number(reply[InterruptRecord.line]), name, number(reply[InterruptRecord.count]),
+                Text(state).bytes,
             ])
         }
         table.render(to: &terminal.out)
@@ -208,7 +219,8 @@ extension Shell {
             guard let reply = ask(.taskMemory, task.number) else { continue }
             table.row([
                 task.name.bytes, size(reply[TaskMemory.arena]), size(reply[TaskMemory.descriptors]),
-                size(reply[TaskMemory.pages]), size(reply[TaskMemory.persistent]), size(reply[TaskMemory.untyped]),
+                size(reply[TaskMemory.pages]), size(reply[TaskMemory.persistent]),
+                size(reply[TaskMemory.untyped]),
             ])
         }
         table.render(to: &terminal.out)
@@ -230,8 +242,8 @@ extension Shell {
                 let kind = ObjectKind(rawValue: UInt8(truncatingIfNeeded: reply[1])) ?? .null
                 let badge = kind == .endpoint ? ClientBadge(raw: reply[3]).task : reply[3]
                 table.row([
-                    number(slot), Text(kind.text).bytes, Text(owner(slot, kind)).bytes, rights(reply[2]),
-                    number(badge), number(reply[4]),
+                    number(slot), Text(kind.text).bytes, Text(owner(slot, kind)).bytes,
+                    rights(reply[2]), number(badge), number(reply[4]),
                 ])
             }
             slot += 1
@@ -268,7 +280,8 @@ extension Shell {
         guard let line = started(word) else { return }
         let task = line.number
         if line.name == Name("supervisor") { return superviseSupervisor(task, request) }
-        if request == SupervisorRequest.kill && (task == ownNumber || task == provider(of: Name("serial"))) {
+        let isConsole = task == ownNumber || task == provider(of: Name("serial"))
+        if request == SupervisorRequest.kill && isConsole {
             return say("it stays: without it nobody could type `restart`")
         }
         let reply: Received

@@ -1,4 +1,5 @@
-// The shell's command `trace`: the kernel's record of switches, calls and interrupts, with the tasks' names.
+// The shell's command `trace`: the kernel's record of switches, calls and interrupts, with the
+// tasks' names.
 
 import KernelABI
 import Protocols
@@ -37,7 +38,8 @@ extension Shell {
         let homes = threadHomes()
         var first: UInt64 = 0
         var start: UInt64 = 0
-        while !terminal.isInterrupted, let words = try? control.trace(2, first: first), first < words.w0, first < 4096 {
+        while first < 4096, let words = try? control.trace(2, first: first), first < words.w0 {
+            if terminal.isInterrupted { break }
             if first == 0 { start = words.w1 }
             event(words.w1 &- start, words.w2, words.w3, homes)
             if first + 1 < words.w0 { event(words.w4 &- start, words.w5, words.w6, homes) }
@@ -58,19 +60,24 @@ extension Shell {
     private func threadHomes() -> [ThreadHome] {
         var homes: [ThreadHome] = []
         for task in tasks() {
-            guard let reply = ask(.taskMemory, task.number), reply[TaskMemory.arena] > 0 else { continue }
+            guard let reply = ask(.taskMemory, task.number), reply[TaskMemory.arena] > 0 else {
+                continue
+            }
             let start = reply[TaskMemory.arenaBase]
             homes.append(ThreadHome(name: task.name, start: start, bytes: reply[TaskMemory.arena]))
             if reply[TaskMemory.untyped] > 0 {
                 let own = reply[TaskMemory.untypedBase]
-                homes.append(ThreadHome(name: task.name, start: own, bytes: reply[TaskMemory.untyped]))
+                homes.append(
+                    ThreadHome(name: task.name, start: own, bytes: reply[TaskMemory.untyped]))
             }
         }
         return homes
     }
 
     /// One event: microseconds, kind, priority, detail, task, thread.
-    private mutating func event(_ ticks: UInt64, _ what: UInt64, _ thread: UInt64, _ homes: [ThreadHome]) {
+    private mutating func event(
+        _ ticks: UInt64, _ what: UInt64, _ thread: UInt64, _ homes: [ThreadHome]
+    ) {
         terminal.out.decimal(Duration(ticks: ticks).microseconds, width: 10)
         switch what & 0xff {
         case 1: terminal.out.add(" switch     ")
@@ -84,7 +91,8 @@ extension Shell {
         terminal.out.add("  ")
         terminal.out.hexadecimal(what >> 16, digits: 4)
         terminal.out.add("  ")
-        // The kernel tells a thread by the place of its descriptor, of which the low half is the physical address's.
+        // The kernel tells a thread by the place of its descriptor, of which the low half is the
+        // physical address's.
         let place = thread & 0xffff_ffff
         var name = Text("root")
         for home in homes where (place &- home.start) & 0xffff_ffff < home.bytes {
@@ -92,7 +100,9 @@ extension Shell {
             name.add(home.name)
         }
         terminal.out.add(name.bytes)
-        for _ in 0..<max(0, 10 - CharacterWidth.columns(of: name.bytes)) { terminal.out.add(byte: 32) }
+        for _ in 0..<max(0, 10 - CharacterWidth.columns(of: name.bytes)) {
+            terminal.out.add(byte: 32)
+        }
         terminal.out.add("  thread ")
         terminal.out.hexadecimal(place)
         terminal.out.newLine()

@@ -1,4 +1,5 @@
-// The shell: a person's way into the system, through the serial driver's task like any other client.
+// The shell: a person's way into the system, through the serial driver's task like any
+// other client.
 
 import KernelABI
 import Protocols
@@ -25,12 +26,18 @@ struct Shell {
     /// A capability slot for each service that a command opens.
     static func slot(_ index: UInt32) -> Slot { Slot(StartSlot.firstFree.index + 1 + index) }
 
-    /// Until when a service must have answered: one that hangs shall not make this task look as if it did.
+    /// Until when a service must have answered: one that hangs shall not make this task look as
+    /// if it did.
     static var patience: Instant { .after(milliseconds: 1500) }
 
-    /// Does what the kernel's command line asks for: `run="…"` has commands for the shell, `bench=…`
-    /// rows of the benchmark. Does nothing of a command line that is not whole, since a part may
-    /// mean something else.
+    /// A service's answer; nil where none comes in time.
+    func ask(_ service: Endpoint, _ request: RegisterMessage) -> Received? {
+        try? service.call(request, deadline: Shell.patience)
+    }
+
+    /// Does what the kernel's command line asks for: `run="…"` has commands for the shell,
+    /// `bench=…` rows of the benchmark. Does nothing of a command line that is not whole, since a
+    /// part may mean something else.
     mutating func runBootCommands() {
         guard let (text, bytes) = bootArguments() else {
             return say("boot options cannot be read: none of them is used")
@@ -58,8 +65,8 @@ struct Shell {
         }
     }
 
-    /// The kernel's command line, and its length. A device manager that dies meanwhile is asked anew,
-    /// from the start, once it is back.
+    /// The kernel's command line, and its length. A device manager that dies meanwhile is asked
+    /// anew, from the start, once it is back.
     private mutating func bootArguments() -> (text: [UInt8], bytes: UInt64)? {
         guard let devices = service(Name("devices"), Shell.slot(0)) else { return nil }
         for _ in 0..<5 {
@@ -130,7 +137,9 @@ struct Shell {
 
     /// Opens a service, waiting for it up to two seconds.
     mutating func service(_ name: Name, _ slot: Slot) -> Endpoint? {
-        if let there = try? CapabilityTable.own.describe(slot), there.kind == .endpoint { return Endpoint(slot) }
+        if let there = try? CapabilityTable.own.describe(slot), there.kind == .endpoint {
+            return Endpoint(slot)
+        }
         for _ in 0..<40 {
             let words: InlineArray<4, UInt64> = [name.word0, name.word1, name.word2, name.word3]
             if openService(words, to: slot, deadline: Shell.patience) { return Endpoint(slot) }
@@ -222,7 +231,9 @@ struct Shell {
 
     private mutating func powerOff(_ arguments: [[UInt8]]) {
         guard let word = arguments.first else { return power(reboot: false, 0) }
-        guard let status = word.number, status < 256 else { return say(word, ": not a status from 0 to 255") }
+        guard let status = word.number, status < 256 else {
+            return say(word, ": not a status from 0 to 255")
+        }
         power(reboot: false, status)
     }
 
@@ -230,10 +241,12 @@ struct Shell {
         terminal.flush()
         // The line empties on its own; this gives it the time for a full ring at 115200 baud.
         terminal.nap(milliseconds: 20)
-        let request = RegisterMessage(UInt64(FactoryOperation.power.rawValue), reboot ? 1 : 0, status)
+        let request = RegisterMessage(
+            UInt64(FactoryOperation.power.rawValue), reboot ? 1 : 0, status)
         // Comes back only where the machine stays on.
         let reply = try? factory.call(request)
         terminal.out.add("the machine does not switch off: ")
-        say(reply.flatMap { FactoryError(rawValue: $0[0]) }?.text ?? "the root task does not say why")
+        let error = reply.flatMap { FactoryError(rawValue: $0[0]) }
+        say(error?.text ?? "the root task does not say why")
     }
 }

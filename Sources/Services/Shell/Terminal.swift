@@ -1,7 +1,8 @@
 // The shell's terminal: the serial driver's service, with the patience that outlives the driver.
 //
-// Every byte that the driver accepted is acknowledged only when the shell has taken it. A call that ends because the driver
-// died is made again until a new driver answers: it finds the same bytes in the memory that survived.
+// Every byte that the driver accepted is acknowledged only when the shell has taken it. A call that
+// ends because the driver died is made again until a new driver answers: it finds the same bytes in
+// the memory that survived.
 
 import KernelABI
 import Protocols
@@ -41,10 +42,10 @@ struct Terminal {
 
     /// Sends what waits, whole lines together. Returns when the driver took all of it.
     ///
-    /// What commands say may hold text of others: names of the device tree, of a card's files, of boot options. Only its
-    /// printable characters and its line ends reach the terminal.
-    /// - Parameter isEdited: it belongs to the line under work, which others' output may replace. The editor made it, and it
-    ///   goes out as it is.
+    /// What commands say may hold text of others: names of the device tree, of a card's files, of
+    /// boot options. Only its printable characters and its line ends reach the terminal.
+    /// - Parameter isEdited: it belongs to the line under work, which others' output may replace.
+    ///   The editor made it, and it goes out as it is.
     mutating func flush(isEdited: Bool = false) {
         defer { out.clear() }
         if !open() { return tellLog() }
@@ -61,7 +62,8 @@ struct Terminal {
             var message = RegisterMessage(head | UInt64(count) << 8)
             message.setBytes(bytes.span.extracting(start..<(start + count)), at: 1)
             do throws(KernelError) {
-                let reply = try Endpoint(serial).call(message, deadline: .after(milliseconds: Terminal.patience))
+                let reply = try Endpoint(serial).call(
+                    message, deadline: .after(milliseconds: Terminal.patience))
                 let taken = min(Int(reply[1]), count)
                 if taken == 0 { nap(milliseconds: 5) }
                 // Output ends the line that was under work: whatever took its place.
@@ -77,7 +79,9 @@ struct Terminal {
         let bytes = out.bytes
         while start < bytes.count {
             var end = start
-            while end < bytes.count && bytes[end] != 10 && end - start < LogWord.maximumLength { end += 1 }
+            while end < bytes.count && bytes[end] != 10 && end - start < LogWord.maximumLength {
+                end += 1
+            }
             // A character stays in one piece.
             while end < bytes.count && end > start + 1 && bytes[end] & 0xc0 == 0x80 { end -= 1 }
             var shown = end
@@ -95,7 +99,8 @@ struct Terminal {
         return count > 0 ? count : most
     }
 
-    /// The next byte from the keyboard; nil when something else was shown, and the line must be shown anew.
+    /// The next byte from the keyboard; nil when something else was shown, and the line must be
+    /// shown anew.
     mutating func byte() -> UInt8? {
         while position == input.count {
             if !fill(by: .after(milliseconds: Terminal.patience)) { return nil }
@@ -104,13 +109,15 @@ struct Terminal {
         return input[position - 1]
     }
 
-    /// Tells the driver that the bytes up to here need not be kept: what they say is done now, and only once.
+    /// Tells the driver that the bytes up to here need not be kept: what they say is done now, and
+    /// only once.
     func releaseInput() {
         guard let next else { return }
         let taken = next &- UInt64(input.count - position)
         do throws(KernelError) {
             _ = try Endpoint(serial).call(
-                RegisterMessage(SerialRequest.release, taken), deadline: .after(milliseconds: Terminal.patience))
+                RegisterMessage(SerialRequest.release, taken),
+                deadline: .after(milliseconds: Terminal.patience))
         } catch {
             // The next `read` says it too.
         }
@@ -156,7 +163,8 @@ struct Terminal {
         showSignOfLife()
         input.removeFirst(position)
         position = 0
-        let request = RegisterMessage(SerialRequest.read, next ?? SerialRequest.fromOldest, replacements)
+        let request = RegisterMessage(
+            SerialRequest.read, next ?? SerialRequest.fromOldest, replacements)
         do throws(KernelError) {
             let reply = try Endpoint(serial).call(request, deadline: deadline)
             let count = min(Int(reply[2]), SerialRequest.maximumRead)

@@ -1,5 +1,5 @@
-// A second thread of the supervisor: it waits on a notification, and shares one word with the first.
-// It has no IPC buffer, so its calls pass their words in registers.
+// A second thread of the supervisor: it waits on a notification, and shares one word with the
+// first. It has no IPC buffer, so its calls pass their words in registers.
 
 import KernelABI
 import UserRuntime

@@ -22,7 +22,11 @@ struct StoppedTask {
             addresses.append(reply.word(StackRecord.addresses + number))
         }
         let lengths = reply.word(StackRecord.lengths)
-        for index in 0..<Int(lengths & 0xff) { cause.append(reply.byte(index, at: StackRecord.cause)) }
-        for index in 0..<Int(lengths >> 8 & 0xff) { saying.append(reply.byte(index, at: StackRecord.saying)) }
+        for index in 0..<Int(lengths & 0xff) {
+            cause.append(reply.byte(index, at: StackRecord.cause))
+        }
+        for index in 0..<Int(lengths >> 8 & 0xff) {
+            saying.append(reply.byte(index, at: StackRecord.saying))
+        }
     }
 }

@@ -1,5 +1,6 @@
-// Who may ask the supervisor for what. A sign of life is anybody's; keys, and the end of a task, need what the manifest lists
-// under `privileges`. The badge of a request is the number of the task that asks, which it cannot choose.
+// Who may ask the supervisor for what. A sign of life is anybody's; keys, and the end of a task,
+// need what the manifest lists under `privileges`. The badge of a request is the number of the task
+// that asks, which it cannot choose.
 
 import KernelABI
 import Protocols
@@ -7,13 +8,17 @@ import ServiceCores
 import UserRuntime
 
 extension Supervisor {
-    /// Whether the sender may ask for that. A refusal is said once for each task and request; who has a task ended or broken
-    /// is said each time, before it happens.
+    /// Whether the sender may ask for that. A refusal is said once for each task and request; who
+    /// has a task ended or broken is said each time, before it happens.
     mutating func isPermitted(_ request: Received) -> Bool {
         guard let needed = SupervisorRequest.needed(request[0]) else { return true }
         let isPermitted = privileges(request.badge).contains(needed)
-        if isPermitted && (request[0] == SupervisorRequest.key || request[0] == SupervisorRequest.state) { return true }
-        if !isPermitted && !refusals.isNew(task: request.badge, operation: request[0]) { return false }
+        let isHarmless =
+            request[0] == SupervisorRequest.key || request[0] == SupervisorRequest.state
+        if isPermitted && isHarmless { return true }
+        if !isPermitted && !refusals.isNew(task: request.badge, operation: request[0]) {
+            return false
+        }
         var text = Text()
         text.add(name(request.badge))
         text.add(isPermitted ? " asks to " : " may not ")
@@ -34,8 +39,8 @@ extension Supervisor {
         return Privileges(raw: UInt32(truncatingIfNeeded: reply[6]))
     }
 
-    /// What the manifest calls a task. The root task would look at all of the task for the answer, for 24,000 instructions
-    /// at this task's priority.
+    /// What the manifest calls a task. The root task would look at all of the task for the answer,
+    /// for 24,000 instructions at this task's priority.
     private func name(_ number: UInt64) -> Name {
         let name = Name(TaskNames.name(of: number))
         return name.isEmpty ? Name("nobody") : name

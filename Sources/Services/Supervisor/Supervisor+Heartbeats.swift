@@ -1,5 +1,5 @@
-// Tasks that show no sign of life: which of them hang, and which are only kept from running. And tasks that keep others from
-// running without ever waiting, whether they have a heartbeat or not.
+// Tasks that show no sign of life: which of them hang, and which are only kept from running. And
+// tasks that keep others from running without ever waiting, whether they have a heartbeat or not.
 
 import KernelABI
 import Protocols
@@ -64,7 +64,8 @@ extension Supervisor {
             let isCulprit =
                 watched[index].isRunning
                 && watched[index].heartbeat.isHanging(
-                    at: now, activity.urgency, used: activity.used, mostUrgent: mostUrgent, couldRun: couldRun)
+                    at: now, activity.urgency, used: activity.used, mostUrgent: mostUrgent,
+                    couldRun: couldRun)
             if isCulprit { culprits.append(index) }
             if isCulprit || !watched[index].isRunning || !watched[index].heartbeat.isSuspect {
                 probe?.end(for: number)
@@ -80,18 +81,23 @@ extension Supervisor {
         var all = [Activity](repeating: Activity(), count: Int(Supervisor.maximumTasks) + 1)
         var number = 1
         while number < all.count {
-            let request = RegisterMessage(UInt64(FactoryOperation.activity.rawValue), UInt64(number - 1))
+            let request = RegisterMessage(
+                UInt64(FactoryOperation.activity.rawValue), UInt64(number - 1))
             guard let reply = try? factory.call(request), reply[0] == 0, reply[1] > 0 else { break }
-            for index in 0..<Int(min(reply[1], UInt64(ActivityRecord.maximumCount))) where number < all.count {
+            for index in 0..<Int(min(reply[1], UInt64(ActivityRecord.maximumCount)))
+            where number < all.count {
                 let at = ActivityRecord.start + ActivityRecord.stride * index
                 var record = TaskRecord(name: [0, 0, 0, 0])
                 record.setWord(1, reply.word(at))
-                let isRunnable = record.phase == .running && (record.state == .ready || record.state == .running)
-                all[number].urgency = Urgency(priority: record.effectivePriority, isRunnable: isRunnable)
+                let isRunnable =
+                    record.phase == .running && (record.state == .ready || record.state == .running)
+                all[number].urgency = Urgency(
+                    priority: record.effectivePriority, isRunnable: isRunnable)
                 all[number].used = Duration(ticks: reply.word(at + 1)).milliseconds
                 all[number].isStopped =
                     record.phase != .running
-                    || (record.state == .stopped || record.state == .faulted) && reply.word(at + 1) > 0
+                    || (record.state == .stopped || record.state == .faulted)
+                        && reply.word(at + 1) > 0
                 number += 1
             }
         }
@@ -107,8 +113,9 @@ extension Supervisor {
         end(index, report)
     }
 
-    /// Says which task computes without a wait, and for how long: at once, also where the log is less urgent than that task. The
-    /// log then shows it in the supervisor's name; a task with a heartbeat may be what the log waits for, and can wait itself.
+    /// Says which task computes without a wait, and for how long: at once, also where the log is
+    /// less urgent than that task. The log then shows it in the supervisor's name; a task with a
+    /// heartbeat may be what the log waits for, and can wait itself.
     private mutating func name(_ index: Int, _ priority: UInt8, _ milliseconds: UInt64) {
         var text = Text()
         text.add(watched[index].name)
@@ -119,6 +126,8 @@ extension Supervisor {
         text.add(" s, at priority ")
         text.decimal(UInt64(priority))
         let isWatched = watched[index].heartbeat.period > 0
-        if isWatched || !logAndWait(text.bytes.span, deadline: .after(milliseconds: 100)) { say(text.bytes) }
+        if isWatched || !logAndWait(text.bytes.span, deadline: .after(milliseconds: 100)) {
+            say(text.bytes)
+        }
     }
 }

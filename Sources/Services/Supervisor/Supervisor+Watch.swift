@@ -1,9 +1,12 @@
-// What keeps the supervisor from running: a thread above all tasks that sees to it that the supervisor is not kept for long.
+// What keeps the supervisor from running: a thread above all tasks that sees to it that the
+// supervisor is not kept for long.
 //
-// Whenever the supervisor goes to sleep it sets this thread's timer a little behind its own. Where it runs in time it sets it
-// anew, so this thread never wakes and costs nobody anything. Where it does not, something more urgent keeps the processor: this
-// thread lifts the supervisor above that, and waits again. The supervisor goes back to its own priority when nothing keeps it any
-// more: lowered earlier, it would be kept from waiting for messages too, and would miss the signs of life of more urgent tasks.
+// Whenever the supervisor goes to sleep it sets this thread's timer a little behind its own. Where
+// it runs in time it sets it anew, so this thread never wakes and costs nobody anything. Where it
+// does not, something more urgent keeps the processor: this thread lifts the supervisor above that,
+// and waits again. The supervisor goes back to its own priority when nothing keeps it any more:
+// lowered earlier, it would be kept from waiting for messages too, and would miss the signs of life
+// of more urgent tasks.
 
 import KernelABI
 import ServiceCores
@@ -16,7 +19,8 @@ import UserRuntime
     /// Milliseconds that the supervisor may be late.
     static let patience: UInt64 = 10
 
-    /// The supervisor's own base priority, and the one to which it is lifted: this thread's, its maximum.
+    /// The supervisor's own base priority, and the one to which it is lifted: this thread's,
+    /// its maximum.
     let priority: UInt8
     private let top: UInt8
     /// 1 once the supervisor was lifted.

@@ -1,8 +1,10 @@
-// The supervisor: handler of all tasks' faults. It reports the cause, ends the task at once (so its callers are released),
-// and starts it again after a delay that doubles, until it gives up. A task that shows no sign of life is treated alike.
+// The supervisor: handler of all tasks' faults. It reports the cause, ends the task at once (so its
+// callers are released), and starts it again after a delay that doubles, until it gives up. A task
+// that shows no sign of life is treated alike.
 //
-// It is above all tasks in priority, so it does little at a time: it ends a task, and asks the root task for the new one, which
-// is loaded at that task's own priority. The root task tells when that is done.
+// It is above all tasks in priority, so it does little at a time: it ends a task, and asks the
+// root task for the new one, which is loaded at that task's own priority. The root task tells when
+// that is done.
 
 import KernelABI
 import Protocols
@@ -27,7 +29,8 @@ import UserRuntime
     private(set) var watch: Watch?
     /// Tries in the place of a silent task whether that could have run; nil where that cannot be.
     var probe: Probe?
-    /// A task has the machine for itself: until that has ended nobody is watched, and no timer of this task's interrupts it.
+    /// A task has the machine for itself: until that has ended nobody is watched, and no timer of
+    /// this task's interrupts it.
     private var isMachineTaken = false
     var refusals = Refusals()
     var hasWatchdog = false
@@ -66,7 +69,11 @@ import UserRuntime
             let received = server.next()
             switch received.delivery {
             case .notification:
-                if received.badge & FactoryOperation.machineTakenBit != 0 { leaveMachine() } else { tick() }
+                if received.badge & FactoryOperation.machineTakenBit != 0 {
+                    leaveMachine()
+                } else {
+                    tick()
+                }
             case .oneWay:
                 take(received)
                 if isMachineTaken { tick() }
@@ -80,9 +87,9 @@ import UserRuntime
 
     // Time
 
-    /// Sets the timer to the next restart, the next look at a heartbeat or the look-round, whichever comes first. The look-round is
-    /// a period behind the last one, however many requests come between: who asks often does not put it off, and the watchdog is
-    /// fed.
+    /// Sets the timer to the next restart, the next look at a heartbeat or the look-round,
+    /// whichever comes first. The look-round is a period behind the last one, however many requests
+    /// come between: who asks often does not put it off, and the watchdog is fed.
     private mutating func arm() {
         if isMachineTaken { return }
         var next = lastTick + Supervisor.period
@@ -104,7 +111,8 @@ import UserRuntime
         watch?.rest()
     }
 
-    /// Whether the task that has the machine for itself goes on. Whoever shows a sign of life makes the supervisor look.
+    /// Whether the task that has the machine for itself goes on. Whoever shows a sign of life makes
+    /// the supervisor look.
     private mutating func isMachineLeft() -> Bool {
         findNewTasks(isFirstLook: false)
         let all = activity()
@@ -117,13 +125,18 @@ import UserRuntime
             isMachineTaken = false
         }
         lastTick = now
-        // Before it wakes anybody: whom it has just told something looks as if it kept those below from running.
+        // Before it wakes anybody: whom it has just told something looks as if it kept those below
+        // from running.
         judge()
         feedWatchdog()
         findNewTasks(isFirstLook: false)
         flushLines()
-        for index in 0..<watched.count where watched[index].state.phase == .starting { noteProgress(index) }
-        for index in 0..<watched.count where watched[index].state.isDue(at: lastTick) { begin(index) }
+        for index in 0..<watched.count where watched[index].state.phase == .starting {
+            noteProgress(index)
+        }
+        for index in 0..<watched.count where watched[index].state.isDue(at: lastTick) {
+            begin(index)
+        }
         arm()
         if let watch, watch.hasLifted, !isKept(below: watch.priority) { watch.lower() }
     }
@@ -134,7 +147,8 @@ import UserRuntime
         while number <= Supervisor.maximumTasks {
             if index(of: number) == nil {
                 if ask(.policy, number) != 0 { return }
-                if let index = find(number, isFirstLook: isFirstLook), watched[index].found == .diedUnseen {
+                let index = find(number, isFirstLook: isFirstLook)
+                if let index, watched[index].found == .diedUnseen {
                     end(index, FaultLines(unseen: watched[index].name))
                 }
             }
@@ -152,7 +166,8 @@ import UserRuntime
         if let found = index(of: number) { return found }
         guard number > 0, number <= Supervisor.maximumTasks, number != ownNumber,
             let task = unsafe Watched(
-                number: number, now: now, isPlanned: plans[Int(number)] == 1, isFirstLook: isFirstLook)
+                number: number, now: now, isPlanned: plans[Int(number)] == 1,
+                isFirstLook: isFirstLook)
         else { return nil }
         watched.append(task)
         return watched.count - 1
@@ -166,9 +181,11 @@ import UserRuntime
         if watched[index].state.phase == .starting { noteProgress(index) }
         let place = stack(index, fault)
         var report = FaultLines(
-            watched[index].name, faulted: place?.cause ?? Text(FaultKind(word: fault[Fault.kind]).text).bytes,
+            watched[index].name,
+            faulted: place?.cause ?? Text(FaultKind(word: fault[Fault.kind]).text).bytes,
             saying: place?.saying ?? [])
-        report.add(programCounter: fault[Fault.programCounter], linkRegister: fault[Fault.linkRegister])
+        report.add(
+            programCounter: fault[Fault.programCounter], linkRegister: fault[Fault.linkRegister])
         report.add(
             stackPointer: fault[Fault.stackPointer], framePointer: fault[Fault.framePointer],
             syndrome: fault[Fault.syndrome])
@@ -177,9 +194,11 @@ import UserRuntime
         arm()
     }
 
-    /// Where a task is, with the return addresses of its stack, and why it faulted. It is stopped then.
+    /// Where a task is, with the return addresses of its stack, and why it faulted. It is
+    /// stopped then.
     func stack(_ index: Int, _ fault: Received? = nil) -> StoppedTask? {
-        var request = RegisterMessage(UInt64(FactoryOperation.stack.rawValue), watched[index].number, 0)
+        var request = RegisterMessage(
+            UInt64(FactoryOperation.stack.rawValue), watched[index].number, 0)
         request.setWord(StackRecord.kind, fault?[Fault.kind] ?? 0)
         request.setWord(StackRecord.address, fault?[Fault.address] ?? 0)
         request.setWord(StackRecord.syndrome, fault?[Fault.syndrome] ?? 0)
@@ -187,8 +206,8 @@ import UserRuntime
         return StoppedTask(reply)
     }
 
-    /// Ends a task, says why, and plans what its policy says. It is ended before a word is said: its callers, the log among
-    /// them, wait no longer.
+    /// Ends a task, says why, and plans what its policy says. It is ended before a word is said:
+    /// its callers, the log among them, wait no longer.
     mutating func end(_ index: Int, _ report: FaultLines) {
         let number = watched[index].number
         let plans = unsafe self.plans
@@ -217,7 +236,8 @@ import UserRuntime
         awaitLog()
         // Comes back only where the machine stays on.
         var text = Text("the machine does not switch off: ")
-        text.add(FactoryError(rawValue: ask(.power, action))?.text ?? "the root task does not say why")
+        text.add(
+            FactoryError(rawValue: ask(.power, action))?.text ?? "the root task does not say why")
         say(text.bytes)
     }
 
@@ -232,7 +252,8 @@ import UserRuntime
 
     /// Looks what became of a start that was asked for.
     private mutating func noteProgress(_ index: Int) {
-        let request = RegisterMessage(UInt64(FactoryOperation.policy.rawValue), watched[index].number)
+        let request = RegisterMessage(
+            UInt64(FactoryOperation.policy.rawValue), watched[index].number)
         guard let reply = try? factory.call(request), reply[0] == 0 else { return }
         switch StartProgress(word: reply[7]) {
         case .underWay: return
@@ -246,7 +267,8 @@ import UserRuntime
         watched[index].restarted(at: now)
         plan(index, false)
         if let asker = watched[index].asker {
-            return release(index, asker, RegisterMessage(0, UInt64(watched[index].state.generation)))
+            return release(
+                index, asker, RegisterMessage(0, UInt64(watched[index].state.generation)))
         }
         var text = Text()
         text.add(watched[index].name)
@@ -256,7 +278,9 @@ import UserRuntime
     }
 
     private mutating func startFailed(_ index: Int, _ error: FactoryError) {
-        if let asker = watched[index].asker { release(index, asker, RegisterMessage(error.rawValue)) }
+        if let asker = watched[index].asker {
+            release(index, asker, RegisterMessage(error.rawValue))
+        }
         report(index, error.text)
         let decision = watched[index].state.died(at: now)
         plan(index, watched[index].state.phase != .dead)
@@ -283,18 +307,22 @@ import UserRuntime
 
     // The log
 
-    /// Tells the log a line. It never waits: the log may be waiting for the very task whose fault is being handled, and a
-    /// task that faults cannot reach a handler that waits for it. What is not taken now is tried again.
+    /// Tells the log a line. It never waits: the log may be waiting for the very task whose fault
+    /// is being handled, and a task that faults cannot reach a handler that waits for it. What is
+    /// not taken now is tried again.
     mutating func say(_ line: [UInt8]) {
         lines.append(line)
         flushLines()
     }
 
     private mutating func flushLines() {
-        while let first = lines.first, log(first.span, deadline: .immediately) { lines.removeFirst() }
+        while let first = lines.first, log(first.span, deadline: .immediately) {
+            lines.removeFirst()
+        }
     }
 
-    /// Before the machine goes down: waits until the log has shown what was said, a second at most, and for the console to send it.
+    /// Before the machine goes down: waits until the log has shown what was said, a second at most,
+    /// and for the console to send it.
     private mutating func awaitLog() {
         let end = Instant.after(milliseconds: 1000)
         while let first = lines.first, logAndWait(first.span, deadline: end) { lines.removeFirst() }
@@ -308,9 +336,12 @@ import UserRuntime
         while Instant.now < sent { server.notification.pause(until: sent) }
     }
 
-    /// A task's lines reach nobody, as many as it says: told at the first, and then at each doubling.
+    /// A task's lines reach nobody, as many as it says: told at the first, and then at
+    /// each doubling.
     private mutating func noteLostLines(_ received: Received) {
-        guard let index = find(received.badge), watched[index].lost.isToTell(received[1]) else { return }
+        guard let index = find(received.badge), watched[index].lost.isToTell(received[1]) else {
+            return
+        }
         say(LostLines.text(watched[index].name, received[1], opensLog: received[2] != 0))
     }
 
@@ -321,7 +352,8 @@ import UserRuntime
         case SupervisorWord.heartbeat:
             if let index = index(of: received.badge) { watched[index].heartbeat.seen(at: now) }
         case SupervisorWord.lostLines: noteLostLines(received)
-        case SupervisorRequest.key where received[1] == SupervisorRequest.powerKey && isPermitted(received):
+        case SupervisorRequest.key
+        where received[1] == SupervisorRequest.powerKey && isPermitted(received):
             say(Text("power key: shutting down").bytes)
             power(0)
         default: break
@@ -329,7 +361,9 @@ import UserRuntime
     }
 
     private mutating func answer(_ request: Received) {
-        guard isPermitted(request) else { return server.reply(RegisterMessage(FactoryError.notPermitted.rawValue)) }
+        guard isPermitted(request) else {
+            return server.reply(RegisterMessage(FactoryError.notPermitted.rawValue))
+        }
         guard let index = find(request[1]) else {
             return server.reply(RegisterMessage(FactoryError.noSuchTask.rawValue))
         }
@@ -377,8 +411,7 @@ import UserRuntime
 
 /// A request to the factory, mostly about a task; its status.
 private func ask(_ operation: FactoryOperation, _ word: UInt64) -> UInt64 {
-    guard let reply = try? Endpoint(StartSlot.factory).call(RegisterMessage(UInt64(operation.rawValue), word)) else {
-        return FactoryError.kernel.rawValue
-    }
-    return reply[0]
+    let request = RegisterMessage(UInt64(operation.rawValue), word)
+    let reply = try? Endpoint(StartSlot.factory).call(request)
+    return reply?[0] ?? FactoryError.kernel.rawValue
 }

@@ -23,24 +23,30 @@ struct Watched {
     /// Asks the factory about task `number`; nil when it was never started.
     init?(number: UInt64, now: UInt64, isPlanned: Bool, isFirstLook: Bool) {
         let factory = Endpoint(StartSlot.factory)
-        guard let policy = try? factory.call(RegisterMessage(UInt64(FactoryOperation.policy.rawValue), number)),
-            policy[0] == 0, let phase = TaskPhase(rawValue: UInt8(truncatingIfNeeded: policy[5])),
-            phase != .waiting,
-            let record = try? factory.call(RegisterMessage(UInt64(FactoryOperation.task.rawValue), number)),
-            record[0] == 0
+        func ask(_ operation: FactoryOperation) -> Received? {
+            let reply = try? factory.call(RegisterMessage(UInt64(operation.rawValue), number))
+            return reply?[0] == 0 ? reply : nil
+        }
+        guard let policy = ask(.policy),
+            let phase = TaskPhase(rawValue: UInt8(truncatingIfNeeded: policy[5])),
+            phase != .waiting, let record = ask(.task)
         else { return nil }
         self.number = number
         name = Name(record.word(7), record.word(8), record.word(9), record.word(10))
         let restart = RestartPolicy(
             maximumRestarts: UInt16(truncatingIfNeeded: policy[2]),
             initialBackOff: UInt32(truncatingIfNeeded: policy[2] >> 16),
-            maximumBackOff: UInt32(truncatingIfNeeded: policy[3]), stableRun: UInt32(truncatingIfNeeded: policy[4]),
+            maximumBackOff: UInt32(truncatingIfNeeded: policy[3]),
+            stableRun: UInt32(truncatingIfNeeded: policy[4]),
             onGiveUp: GiveUp(rawValue: UInt8(truncatingIfNeeded: policy[3] >> 32)) ?? .stayDead)
         found = Sighting(
-            isDead: phase == .dead, isFaulted: record[1] >> 8 & 0xff == UInt64(ThreadState.faulted.rawValue),
-            isPlanned: isPlanned || StartProgress(word: policy[7]) == .underWay, isFirstLook: isFirstLook)
+            isDead: phase == .dead,
+            isFaulted: record[1] >> 8 & 0xff == UInt64(ThreadState.faulted.rawValue),
+            isPlanned: isPlanned || StartProgress(word: policy[7]) == .underWay,
+            isFirstLook: isFirstLook)
         state = RestartState(
-            policy: restart, now: now, generation: UInt32(truncatingIfNeeded: policy[5] >> 8), found: found)
+            policy: restart, now: now, generation: UInt32(truncatingIfNeeded: policy[5] >> 8),
+            found: found)
         heartbeat = Heartbeat(period: UInt32(truncatingIfNeeded: policy[1]), now: now)
         processor = ProcessorWatch(now: now, used: Duration(ticks: record[3]).milliseconds)
         takesMachine = Privileges(raw: UInt32(truncatingIfNeeded: policy[6])).contains(.rootView)
