@@ -35,7 +35,11 @@ public struct Digest: Sendable {
         _ name: RowName, _ histogram: borrowing Histogram, goal: UInt64?, unit: StaticString
     ) {
         rows += 1
-        if let goal, histogram.keeps(goal) { goalsKept += 1 } else if goal != nil { goalsMissed += 1 }
+        if let goal, histogram.keeps(goal) {
+            goalsKept += 1
+        } else if goal != nil {
+            goalsMissed += 1
+        }
         var row = DigestRow()
         row.name = name
         row.minimum = histogram.total == 0 ? 0 : histogram.minimum

@@ -1,7 +1,8 @@
-// The goals: the largest maximum that each row may have. They are stated here and nowhere else; the benchmark prints them
-// with its rows, and what reads its output takes them from there.
+// The goals: the largest maximum that each row may have. They are stated here and nowhere else; the
+// benchmark prints them with its rows, and what reads its output takes them from there.
 
-/// A row, or rows whose names begin alike (`*`), and the largest value that keeps the goal. The same holds under load.
+/// A row, or rows whose names begin alike (`*`), and the largest value that keeps the goal. The
+/// same holds under load.
 private struct Goal {
     var pattern: StaticString
     var limit: UInt64

@@ -1,7 +1,8 @@
-// A histogram of a measurement, and the figures that are read off it. No heap, no floating point: it runs on the target
-// as on the host.
+// A histogram of a measurement, and the figures that are read off it. No heap, no floating point:
+// it runs on the target as on the host.
 
-/// Counts of values below `Histogram.buckets`; larger ones are counted as overflows. Minimum, maximum and sum are exact.
+/// Counts of values below `Histogram.buckets`; larger ones are counted as overflows. Minimum,
+/// maximum and sum are exact.
 public struct Histogram {
     /// Values that have a bucket of their own.
     public static var buckets: Int { 8192 }
@@ -13,7 +14,8 @@ public struct Histogram {
     public private(set) var sum: UInt64 = 0
     /// Values that have no bucket, or whose bucket is full at 65,535.
     public private(set) var overflows: UInt64 = 0
-    /// Cycles that were to be measured and brought no value: an expiry that was not seen, or seen together with another.
+    /// Cycles that were to be measured and brought no value: an expiry that was not seen, or seen
+    /// together with another.
     public private(set) var missed: UInt64 = 0
 
     public init() {}
@@ -39,8 +41,9 @@ public struct Histogram {
     public var average: UInt64 { total == 0 ? 0 : sum / total }
     public func count(_ bucket: Int) -> UInt64 { UInt64(counts[bucket]) }
 
-    /// The smallest value that is at least as large as `part` of 100,000 values (nearest rank): 99,990 is the 99.99th
-    /// percentile. Where it lies among the overflows, the maximum. 0 without values.
+    /// The smallest value that is at least as large as `part` of 100,000 values (nearest rank):
+    /// 99,990 is the 99.99th percentile. Where it lies among the overflows, the maximum. 0
+    /// without values.
     public func percentile(_ part: UInt64) -> UInt64 {
         if total == 0 { return 0 }
         let rank = max(1, (total * part + 99_999) / 100_000)

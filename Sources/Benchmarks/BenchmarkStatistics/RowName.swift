@@ -38,10 +38,11 @@ public struct RowName: Equatable, Sendable {
     }
     private static var loadPrefix: StaticString { "load." }
 
-    /// Whether the row is what `pattern` names, or begins with what stands before its `*`; `load.` before the name is looked
-    /// through.
+    /// Whether the row is what `pattern` names, or begins with what stands before its `*`; `load.`
+    /// before the name is looked through.
     public func matches(_ pattern: StaticString) -> Bool {
-        let start = begins(with: RowName.loadPrefix, at: 0) ? RowName.loadPrefix.utf8CodeUnitCount : 0
+        let start =
+            begins(with: RowName.loadPrefix, at: 0) ? RowName.loadPrefix.utf8CodeUnitCount : 0
         let length = pattern.utf8CodeUnitCount
         if length > 0, unsafe pattern.utf8Start[length - 1] == UInt8(ascii: "*") {
             return begins(with: pattern, at: start, length: length - 1)
@@ -52,7 +53,9 @@ public struct RowName: Equatable, Sendable {
         let length = length ?? text.utf8CodeUnitCount
         if count - start < length { return false }
         // Safety: `index` stays below the text's length.
-        for index in 0..<length where unsafe bytes[start + index] != text.utf8Start[index] { return false }
+        for index in 0..<length where unsafe bytes[start + index] != text.utf8Start[index] {
+            return false
+        }
         return true
     }
 

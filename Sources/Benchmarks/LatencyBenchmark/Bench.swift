@@ -63,7 +63,8 @@ struct Bench {
     var loads: Loads?
     /// The device whose line is measured, once its driver waits.
     var device: Device?
-    /// Whether the kernel was built to record its longest masked path and its last interrupt's entry.
+    /// Whether the kernel was built to record its longest masked path and its last
+    /// interrupt's entry.
     private(set) var recordsMasked = false
     /// Whether the kernel records a trace while the rows of trees run.
     var isTraced = false
@@ -106,7 +107,9 @@ struct Bench {
         try memory.retype(kind, sizeBits: sizeBits, index: target)
         return target
     }
-    mutating func makeNotification() throws(KernelError) -> Notification { Notification(try make(.notification)) }
+    mutating func makeNotification() throws(KernelError) -> Notification {
+        Notification(try make(.notification))
+    }
 
     /// Memory for the rows, the shared pages and the second address space.
     mutating func prepare() throws(KernelError) {
@@ -128,7 +131,9 @@ struct Bench {
         recordsMasked = try console.statistic(.longestMasked) != 0
     }
 
-    mutating func map(_ frame: Slot, at address: UInt64, _ rights: Rights, in space: Slot) throws(KernelError) {
+    mutating func map(
+        _ frame: Slot, at address: UInt64, _ rights: Rights, in space: Slot
+    ) throws(KernelError) {
         for _ in 0..<3 {
             do throws(KernelError) {
                 try AddressSpace(space).map(frame, at: address, rights)
@@ -146,11 +151,14 @@ struct Bench {
         try map(copy, at: address, .read | .write, in: otherSpace)
     }
 
-    /// Copy this task's segments, which the bundle lists, into new frames at the same addresses of the second space.
+    /// Copy this task's segments, which the bundle lists, into new frames at the same addresses of
+    /// the second space.
     private mutating func copySegments() throws(KernelError) {
         let bundle = boot.bundleAddress
         for index in 0..<bench_load(bundle + UInt64(Bundle.rootSegmentCountOffset)) {
-            let entry = bundle + UInt64(Bundle.rootSegmentsOffset) + index * UInt64(Bundle.rootSegmentStride)
+            let offset =
+                UInt64(Bundle.rootSegmentsOffset) + index * UInt64(Bundle.rootSegmentStride)
+            let entry = bundle + offset
             let address = bench_load(entry + 8)
             let rights = Rights(raw: UInt8(truncatingIfNeeded: bench_load(entry + 24)))
             for offset in stride(from: 0 as UInt64, to: bench_load(entry + 16), by: 4096) {
@@ -173,21 +181,24 @@ struct Bench {
 
     // Threads
 
-    /// A stopped thread with stack and IPC buffer at the same addresses in its space; `a` to `e` are its x0 to x4.
+    /// A stopped thread with stack and IPC buffer at the same addresses in its space; `a` to `e`
+    /// are its x0 to x4.
     mutating func thread(
-        _ priority: UInt8, in space: Slot, _ entry: UInt64, _ a: UInt64 = 0, _ b: UInt64 = 0, _ c: UInt64 = 0,
-        _ d: UInt64 = 0, _ e: UInt64 = 0
+        _ priority: UInt8, in space: Slot, _ entry: UInt64, _ a: UInt64 = 0, _ b: UInt64 = 0,
+        _ c: UInt64 = 0, _ d: UInt64 = 0, _ e: UInt64 = 0
     ) throws(KernelError) -> Thread {
         let thread = Thread(try make(.thread))
         nextArea += 1
         let base = Area.threads + nextArea * 0x4000
         let buffer = try make(.frame, sizeBits: 12)
         try map(buffer, at: base, .read | .write, in: space)
-        try map(try make(.frame, sizeBits: 12), at: base + Bench.stackOffset, .read | .write, in: space)
+        try map(
+            try make(.frame, sizeBits: 12), at: base + Bench.stackOffset, .read | .write, in: space)
         try thread.configure(table: RootSlot.table, addressSpace: space, ipcBuffer: buffer)
         try thread.setPriority(priority, maximum: priority)
         try thread.setEntry(
-            programCounter: entry, stackPointer: base + Bench.stackOffset + 4096, argument: a, threadPointer: base)
+            programCounter: entry, stackPointer: base + Bench.stackOffset + 4096, argument: a,
+            threadPointer: base)
         try thread.readRegisters()
         let registers = IPCBufferAccess()
         registers[8 + 1] = b
@@ -206,8 +217,8 @@ struct Bench {
 
     /// The same, and it ran until it waits.
     mutating func start(
-        _ priority: UInt8, in space: Slot, _ entry: UInt64, _ a: UInt64 = 0, _ b: UInt64 = 0, _ c: UInt64 = 0,
-        _ d: UInt64 = 0, _ e: UInt64 = 0
+        _ priority: UInt8, in space: Slot, _ entry: UInt64, _ a: UInt64 = 0, _ b: UInt64 = 0,
+        _ c: UInt64 = 0, _ d: UInt64 = 0, _ e: UInt64 = 0
     ) throws(KernelError) -> Thread {
         let thread = try thread(priority, in: space, entry, a, b, c, d, e)
         try thread.resume()
@@ -222,7 +233,8 @@ struct Bench {
         let endpoint = try make(.endpoint)
         let reply = try make(.reply)
         let server = try start(
-            priority, in: otherSpace, entry, ControlWord(.replyAndReceive, endpoint, length: length).raw,
+            priority, in: otherSpace, entry,
+            ControlWord(.replyAndReceive, endpoint, length: length).raw,
             UInt64(reply.index), argument)
         try Endpoint(endpoint).bindServer(server)
         return endpoint

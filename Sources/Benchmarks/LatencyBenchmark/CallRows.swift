@@ -37,25 +37,32 @@ extension Bench {
         try oneWayRows()
     }
     /// This thread's priority is 254; where it is above the server's, the server inherits it.
-    private mutating func roundTrip(_ length: Int, server: UInt8, _ suffix: StaticString) throws(KernelError) {
+    private mutating func roundTrip(
+        _ length: Int, server: UInt8, _ suffix: StaticString
+    ) throws(KernelError) {
         let endpoint = try endpoint(clock.loops.server, server, length: length)
         let request = Request(ControlWord(.call, endpoint, length: length))
-        try row(RowName("ipc.round-trip.words-", length, suffix)) { () throws(KernelError) in try measure(request) }
+        try row(RowName("ipc.round-trip.words-", length, suffix)) { () throws(KernelError) in
+            try measure(request)
+        }
     }
 
     private mutating func roundTripWithCapabilities() throws(KernelError) {
         let request = try capabilityCall()
-        try row(RowName("ipc.round-trip.words-120.capabilities-4")) { () throws(KernelError) in try measure(request) }
+        try row(RowName("ipc.round-trip.words-120.capabilities-4")) { () throws(KernelError) in
+            try measure(request)
+        }
     }
 
-    /// A thread of its own calls: this one leaves floating point alone. It touches a register before the call, the server
-    /// when it received, and it again after the answer, so that both switches of the unit lie between the reads.
+    /// A thread of its own calls: this one leaves floating point alone. It touches a register
+    /// before the call, the server when it received, and it again after the answer, so that both
+    /// switches of the unit lie between the reads.
     private mutating func roundTripWithFloatingPoint() throws(KernelError) {
         let endpoint = try endpoint(clock.loops.vector_server, 200)
         let wake = try makeNotification()
         _ = try start(
-            200, in: RootSlot.addressSpace, clock.loops.vector_client, ControlWord(.wait, wake.slot).raw,
-            ControlWord(.call, endpoint).raw, Shared.received)
+            200, in: RootSlot.addressSpace, clock.loops.vector_client,
+            ControlWord(.wait, wake.slot).raw, ControlWord(.call, endpoint).raw, Shared.received)
         try setMain(100)
         try row(RowName("ipc.round-trip.words-0.floating-point")) { () throws(KernelError) in
             try wake.signal(1)
@@ -84,8 +91,8 @@ extension Bench {
 
     // The longest message
 
-    /// A call with 120 words and four capabilities to a server of this address space, which deletes what the call brings, so
-    /// that its slots are empty for the next.
+    /// A call with 120 words and four capabilities to a server of this address space, which deletes
+    /// what the call brings, so that its slots are empty for the next.
     mutating func capabilityCall() throws(KernelError) -> Request {
         let endpoint = try make(.endpoint)
         let reply = try make(.reply)
@@ -97,13 +104,16 @@ extension Bench {
         let server = try thread(
             254, in: RootSlot.addressSpace, clock.loops.repeat, table.address, UInt64(table.count))
         let slots = try ipcBuffer(server) + UInt64(IPCBuffer.receiveSlots)
-        for index in 0..<4 as Range<UInt64> { bench_store(slots + 8 * index, UInt64(scratch) + 900 + index) }
+        for index in 0..<4 as Range<UInt64> {
+            bench_store(slots + 8 * index, UInt64(scratch) + 900 + index)
+        }
         try server.resume()
         settle()
         try Endpoint(endpoint).bindServer(server)
         var attachment = Attachment()
         attachment.capabilities = (
-            try make(.notification), try make(.notification), try make(.notification), try make(.notification)
+            try make(.notification), try make(.notification), try make(.notification),
+            try make(.notification)
         )
         IPCBufferAccess().set(attachment)
         return Request(ControlWord(.call, endpoint, length: 120, capabilities: 4))
@@ -113,7 +123,8 @@ extension Bench {
     mutating func makeTable() throws(KernelError) -> LoadTable {
         let address = Area.tables + UInt64(tableCount) << 12
         tableCount += 1
-        try map(try make(.frame, sizeBits: 12), at: address, .read | .write, in: RootSlot.addressSpace)
+        try map(
+            try make(.frame, sizeBits: 12), at: address, .read | .write, in: RootSlot.addressSpace)
         return LoadTable(at: address)
     }
 }

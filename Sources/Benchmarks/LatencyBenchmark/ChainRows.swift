@@ -142,9 +142,9 @@ extension Bench {
 
     // One row
 
-    private func row(_ operation: ChainOperation, _ tree: ChainTree, _ timer: Timer)
-        throws(KernelError)
-    {
+    private func row(
+        _ operation: ChainOperation, _ tree: ChainTree, _ timer: Timer
+    ) throws(KernelError) {
         var name = name(tree.rowName("chain."))
         name.append(operation.name)
         if !selection.accepts(name) { return }
@@ -211,7 +211,9 @@ extension Bench {
     }
 
     /// The client's wait ends at its deadline.
-    private func timeOutRow(_ name: RowName, _ tree: ChainTree, _ timer: Timer) throws(KernelError) {
+    private func timeOutRow(
+        _ name: RowName, _ tree: ChainTree, _ timer: Timer
+    ) throws(KernelError) {
         try sweepTicks(
             name, timer, delay: 4000,
             prepare: { (instant) throws(KernelError) in

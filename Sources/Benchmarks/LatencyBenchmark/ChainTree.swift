@@ -101,9 +101,9 @@ extension Bench {
         treeSlots += 1
         return Slot(TreePlace.others + treeSlots)
     }
-    mutating func makeForTree(_ kind: ObjectKind, sizeBits: Int = 0, _ arena: Untyped)
-        throws(KernelError) -> Slot
-    {
+    mutating func makeForTree(
+        _ kind: ObjectKind, sizeBits: Int = 0, _ arena: Untyped
+    ) throws(KernelError) -> Slot {
         let target = treeSlot()
         try arena.retype(kind, sizeBits: sizeBits, index: target)
         return target

@@ -1,5 +1,6 @@
-// A device's interrupt line: that of a PL011 which has sent a byte, so that its transmit interrupt stands; the store to its mask
-// raises the line at once. The driver quiets it by the mask, acknowledges, and wakes its client, as drivers do.
+// A device's interrupt line: that of a PL011 which has sent a byte, so that its transmit interrupt
+// stands; the store to its mask raises the line at once. The driver quiets it by the mask,
+// acknowledges, and wakes its client, as drivers do.
 
 import BenchmarkStatistics
 import CBenchmark
@@ -42,9 +43,13 @@ extension Bench {
     }
 
     /// The device with its driver, where there is one; made when it is needed first.
-    mutating func findDriver() throws(KernelError) { if device == nil { device = try startDevice() } }
+    mutating func findDriver() throws(KernelError) {
+        if device == nil { device = try startDevice() }
+    }
 
-    private func deviceRow(_ part: Part, _ device: Device, _ condition: StaticString = "") throws(KernelError) {
+    private func deviceRow(
+        _ part: Part, _ device: Device, _ condition: StaticString = ""
+    ) throws(KernelError) {
         if part.needsKernelStamp && !recordsMasked { return }
         var name = RowName("interrupt.device.")
         name.append(part.name)
@@ -60,8 +65,8 @@ extension Bench {
         }
     }
 
-    /// The same, while seven less urgent drivers share the line. The one that is measured was bound first: what comes to all is
-    /// signalled to it last.
+    /// The same, while seven less urgent drivers share the line. The one that is measured was bound
+    /// first: what comes to all is signalled to it last.
     private mutating func sharedLineRow(_ device: Device) throws(KernelError) {
         let name: StaticString = ".shared-by-8"
         if !selection.accepts(RowName("interrupt.device.to-driver", nil, name)) { return }
@@ -69,7 +74,8 @@ extension Bench {
         for _ in 0..<7 {
             let (interrupt, notification) = try makeInterrupt(device.line, from: arena)
             _ = try start(
-                120, in: otherSpace, clock.loops.driver, ControlWord(.wait, notification.slot).raw, Shared.client, 0,
+                120, in: otherSpace, clock.loops.driver, ControlWord(.wait, notification.slot).raw,
+                Shared.client, 0,
                 device.mask, ControlWord(invoke: .acknowledge, interrupt.slot).raw)
             try interrupt.bind(notification, bits: 1)
         }
@@ -80,11 +86,13 @@ extension Bench {
         _ line: Int, from memory: Untyped
     ) throws(KernelError) -> (Interrupt, Notification) {
         let interrupt = Interrupt(slot())
-        try InterruptControl(RootSlot.interruptControl).create(line: line, .level, from: memory, index: interrupt.slot)
+        try InterruptControl(RootSlot.interruptControl).create(
+            line: line, .level, from: memory, index: interrupt.slot)
         return (interrupt, try makeNotification())
     }
 
-    /// The driver's start: registers in both address spaces, the line bound. nil without such a device.
+    /// The driver's start: registers in both address spaces, the line bound. nil without
+    /// such a device.
     private mutating func startDevice() throws(KernelError) -> Device? {
         guard let (base, line) = findDevice(), let frame = try deviceFrame(base) else { return nil }
         try mapInBoth(frame, at: Area.device)
@@ -92,23 +100,24 @@ extension Bench {
         bench_store32(mask, 0)
         if !sendByte() { return nil }
         let device = Device(
-            mask: mask, line: line, arena: Untyped(try make(.untyped, sizeBits: 12)), interrupt: Interrupt(slot()),
-            notification: try makeNotification())
+            mask: mask, line: line, arena: Untyped(try make(.untyped, sizeBits: 12)),
+            interrupt: Interrupt(slot()), notification: try makeNotification())
         try startDriver(
             clock.loops, device.notification.slot, hasClient: true, register: mask,
             acknowledge: ControlWord(invoke: .acknowledge, device.interrupt.slot).raw)
         try bind(device)
         return device
     }
-    /// The driver is told of the device's interrupts from here on, until the binding's memory is reclaimed.
+    /// The driver is told of the device's interrupts from here on, until the binding's memory is
+    /// reclaimed.
     func bind(_ device: Device) throws(KernelError) {
         try InterruptControl(RootSlot.interruptControl).create(
             line: device.line, .level, from: device.arena, index: device.interrupt.slot)
         try device.interrupt.bind(device.notification, bits: 1)
     }
 
-    /// Send a line's end, without FIFO: the interrupt comes when it has gone. What the kernel wrote has gone before. Returns
-    /// whether the interrupt stands.
+    /// Send a line's end, without FIFO: the interrupt comes when it has gone. What the kernel wrote
+    /// has gone before. Returns whether the interrupt stands.
     private func sendByte() -> Bool {
         let time = boot.counterFrequency / 100
         settle(ticks: time)
@@ -128,8 +137,10 @@ extension Bench {
         var depth = 0
         var node: DeviceNode? = tree.root
         while let current = node {
-            if current.isEnabled, current.isCompatible("arm,pl011"), let range = try? current.registers(0),
-                let interrupt = try? current.interrupt(0), let line = interrupt.line, !interrupt.isEdge
+            if current.isEnabled, current.isCompatible("arm,pl011"),
+                let range = try? current.registers(0),
+                let interrupt = try? current.interrupt(0), let line = interrupt.line,
+                !interrupt.isEdge
             {
                 return (range.base, line)
             }
@@ -146,7 +157,8 @@ extension Bench {
             let offset = base &- information.physicalBase
             if !information.isDevice || offset >= 1 << UInt64(information.sizeBits) { continue }
             let frame = slot()
-            try region.retype(.frame, sizeBits: 12, index: frame, descriptors: memory.slot, offset: offset)
+            try region.retype(
+                .frame, sizeBits: 12, index: frame, descriptors: memory.slot, offset: offset)
             return frame
         }
         return nil

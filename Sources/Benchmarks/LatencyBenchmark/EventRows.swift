@@ -25,10 +25,12 @@ extension Bench {
         }
     }
     /// The notification on which a new thread of the other address space waits.
-    mutating func waiter(_ priority: UInt8, _ ring: UInt64 = Shared.driver) throws(KernelError) -> Slot {
+    mutating func waiter(
+        _ priority: UInt8, _ ring: UInt64 = Shared.driver
+    ) throws(KernelError) -> Slot {
         let notification = try make(.notification)
-        _ = try start(
-            priority, in: otherSpace, clock.loops.driver, ControlWord(.wait, notification).raw, ring)
+        let wait = ControlWord(.wait, notification).raw
+        _ = try start(priority, in: otherSpace, clock.loops.driver, wait, ring)
         return notification
     }
 
@@ -37,7 +39,8 @@ extension Bench {
         let endpoint = try make(.endpoint)
         let reply = try make(.reply)
         _ = try start(
-            255, in: otherSpace, clock.loops.fault_handler, ControlWord(.replyAndReceive, endpoint, length: 2).raw,
+            255, in: otherSpace, clock.loops.fault_handler,
+            ControlWord(.replyAndReceive, endpoint, length: 2).raw,
             UInt64(reply.index), Shared.received)
         try Thread(RootSlot.thread).configure(faultHandler: endpoint)
         try row(RowName("fault.to-handler")) { () throws(KernelError) in
@@ -51,15 +54,19 @@ extension Bench {
             _ = clock.loops.fault(0, Shared.start, 0)
             return end &- bench_load(Shared.answered)
         }
-        try row(RowName("fault.round-trip")) { () throws(KernelError) in clock.loops.fault(0, Shared.start, 0) }
+        try row(RowName("fault.round-trip")) { () throws(KernelError) in
+            clock.loops.fault(0, Shared.start, 0)
+        }
     }
 
-    /// A thread's first use of floating point. It loses its registers with its IPC buffer before each sample.
+    /// A thread's first use of floating point. It loses its registers with its IPC buffer before
+    /// each sample.
     mutating func firstUseRow() throws(KernelError) {
         if !needs("floating-point.") { return }
         let wake = try makeNotification()
         let user = try start(
-            200, in: otherSpace, clock.loops.vector_user, ControlWord(.wait, wake.slot).raw, Shared.start)
+            200, in: otherSpace, clock.loops.vector_user, ControlWord(.wait, wake.slot).raw,
+            Shared.start)
         let buffer = try make(.frame, sizeBits: 12)
         try setMain(100)
         try row(RowName("floating-point.first-use")) { () throws(KernelError) in

@@ -1,10 +1,10 @@
-// An interrupt's way, in parts: from its cause to the kernel's entry, to the driver's first instruction, to the client that
-// the driver wakes.
+// An interrupt's way, in parts: from its cause to the kernel's entry, to the driver's first
+// instruction, to the client that the driver wakes.
 //
-// A timer's cause is the tick at which it expires (PEERS method 5); a device's is the store that makes it raise its line. The
-// driver is the most urgent thread, in the other address space. Under load the timer is periodic, as cyclictest's is: what a
-// period brings is looked at afterwards, so that nothing else has to run in between, and a period that brought nothing counts
-// as missed.
+// A timer's cause is the tick at which it expires (PEERS method 5); a device's is the store that
+// makes it raise its line. The driver is the most urgent thread, in the other address space. Under
+// load the timer is periodic, as cyclictest's is: what a period brings is looked at afterwards, so
+// that nothing else has to run in between, and a period that brought nothing counts as missed.
 
 import BenchmarkStatistics
 import CBenchmark
@@ -15,7 +15,9 @@ import UserRuntime
 enum Part {
     case toKernel, kernelToDriver, toDriver, driverToClient
 
-    static var all: InlineArray<4, Part> { [.toKernel, .kernelToDriver, .toDriver, .driverToClient] }
+    static var all: InlineArray<4, Part> {
+        [.toKernel, .kernelToDriver, .toDriver, .driverToClient]
+    }
     var name: StaticString {
         switch self {
         case .toKernel: "to-kernel"
@@ -28,20 +30,23 @@ enum Part {
 }
 
 extension Bench {
-    /// A driver that waits on `interrupt`, and its client, both more urgent than this thread is meant to be.
+    /// A driver that waits on `interrupt`, and its client, both more urgent than this thread is
+    /// meant to be.
     mutating func startDriver(
-        _ loops: BenchLoops, _ interrupt: Slot, hasClient: Bool, register: UInt64 = 0, acknowledge: UInt64 = 0
+        _ loops: BenchLoops, _ interrupt: Slot, hasClient: Bool, register: UInt64 = 0,
+        acknowledge: UInt64 = 0
     ) throws(KernelError) {
         var signal: UInt64 = 0
         if hasClient {
             let client = try make(.notification)
             _ = try start(
-                254, in: RootSlot.addressSpace, loops.driver, ControlWord(.wait, client).raw, Shared.client)
+                254, in: RootSlot.addressSpace, loops.driver, ControlWord(.wait, client).raw,
+                Shared.client)
             signal = ControlWord(.signal, client).raw
         }
         _ = try start(
-            255, in: otherSpace, loops.driver, ControlWord(.wait, interrupt).raw, Shared.driver, signal, register,
-            acknowledge)
+            255, in: otherSpace, loops.driver, ControlWord(.wait, interrupt).raw, Shared.driver,
+            signal, register, acknowledge)
     }
     func clearRings() {
         bench_store(Shared.driver, 0)
@@ -64,8 +69,8 @@ extension Bench {
 
     // Timers
 
-    /// Ticks between a timer's expiries: some 11,000 instructions where they are counted (just above the shortest period that
-    /// the kernel allows), else a millisecond.
+    /// Ticks between a timer's expiries: some 11,000 instructions where they are counted (just
+    /// above the shortest period that the kernel allows), else a millisecond.
     var period: UInt64 { timerClock.isCounted ? 691 : boot.counterFrequency / 1000 }
     /// Ticks to a burst's first expiry: `arm` itself has returned by then.
     var firstLead: UInt64 { 30 }
@@ -80,9 +85,11 @@ extension Bench {
         return timer
     }
 
-    /// Expiries from the tick `first` on while `work` goes on, one at least: every `period` ticks, or once where it is 0.
+    /// Expiries from the tick `first` on while `work` goes on, one at least: every `period` ticks,
+    /// or once where it is 0.
     func burst(
-        _ timer: Timer, from first: UInt64, every period: UInt64, _ work: () throws(KernelError) -> Void
+        _ timer: Timer, from first: UInt64, every period: UInt64,
+        _ work: () throws(KernelError) -> Void
     ) throws(KernelError) {
         clearRings()
         try timer.arm(Instant(ticks: first), period: Duration(ticks: period))
@@ -93,14 +100,18 @@ extension Bench {
         try timer.cancel()
     }
     /// What the last burst brought.
-    func collect(_ part: Part, from first: UInt64, every period: UInt64, into histogram: inout Histogram) {
+    func collect(
+        _ part: Part, from first: UInt64, every period: UInt64, into histogram: inout Histogram
+    ) {
         let seen = interruptsSeen
         if seen == 0 { histogram.addMissed() }
         for index in 0..<seen {
             let cause = timerClock.value(atTick: first &+ index &* period)
             histogram.add(length(part, of: index, cause: cause))
-            // Later than the next one's cause: a period was missed, and the kernel counts the next ones from then on.
-            if period > 0 && length(.toDriver, of: index, cause: cause) >= period &* timerClock.unitsPerTick {
+            // Later than the next one's cause: a period was missed, and the kernel counts the next
+            // ones from then on.
+            let late = length(.toDriver, of: index, cause: cause)
+            if period > 0 && late >= period &* timerClock.unitsPerTick {
                 return histogram.addMissed()
             }
         }
@@ -108,8 +119,8 @@ extension Bench {
 
     /// A row of `bursts` bursts.
     func expiries(
-        _ part: Part, _ condition: StaticString, _ timer: Timer, bursts: UInt64, every period: UInt64,
-        _ work: () throws(KernelError) -> Void
+        _ part: Part, _ condition: StaticString, _ timer: Timer, bursts: UInt64,
+        every period: UInt64, _ work: () throws(KernelError) -> Void
     ) throws(KernelError) {
         var name = RowName("interrupt.timer.")
         name.append(part.name)
@@ -120,7 +131,9 @@ extension Bench {
         for round in 0..<bursts + UInt64(Bench.warmUp) {
             let first = bench_counter() &+ 200 &+ round &* 7 % 211
             try burst(timer, from: first, every: period, work)
-            if round >= UInt64(Bench.warmUp) { collect(part, from: first, every: period, into: &histogram) }
+            if round >= UInt64(Bench.warmUp) {
+                collect(part, from: first, every: period, into: &histogram)
+            }
         }
         try stopMasked()
         report(name, unit: timerClock.unit, histogram)
@@ -136,9 +149,12 @@ extension Bench {
         let timer = try timer(hasClient: true)
         try setMain(100)
         for index in Part.all.indices {
-            try expiries(Part.all[index], ".spinning", timer, bursts: 1000, every: 0) { () throws(KernelError) in }
+            try expiries(Part.all[index], ".spinning", timer, bursts: 1000, every: 0) {
+                () throws(KernelError) in
+            }
         }
-        try expiries(.toDriver, ".sleeping", timer, bursts: 1000, every: 0) { () throws(KernelError) in
+        try expiries(.toDriver, ".sleeping", timer, bursts: 1000, every: 0) {
+            () throws(KernelError) in
             settle(ticks: 1000)
         }
         try setMain(254)
@@ -150,7 +166,9 @@ extension Bench {
         let timer = try timer(hasClient: false)
         try setMain(100)
         bench_use_vectors()
-        try expiries(.toDriver, ".spinning.floating-point", timer, bursts: 1000, every: 0) { () throws(KernelError) in }
+        try expiries(.toDriver, ".spinning.floating-point", timer, bursts: 1000, every: 0) {
+            () throws(KernelError) in
+        }
         try setMain(254)
     }
     /// Wait for some 20 periods, so that what is below runs.

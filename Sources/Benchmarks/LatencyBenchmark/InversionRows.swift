@@ -1,9 +1,11 @@
-// Priority inversion: the top thread calls for what is held at the end of a chain of servers, while a middle thread spins.
+// Priority inversion: the top thread calls for what is held at the end of a chain of servers, while
+// a middle thread spins.
 //
-// First the chain is free, and the row is the length of the way. Then a low client keeps it busy: when the top thread calls,
-// some server of the chain, mostly the last, is in the middle of the low client's request. Without inheritance the middle
-// thread would run for ever and no row would end. With it the top thread waits for the rest of one request, which is `work`,
-// and the replies and calls along the chain.
+// First the chain is free, and the row is the length of the way. Then a low client keeps it busy:
+// when the top thread calls, some server of the chain, mostly the last, is in the middle of the low
+// client's request. Without inheritance the middle thread would run for ever and no row would end.
+// With it the top thread waits for the rest of one request, which is `work`, and the replies and
+// calls along the chain.
 
 import BenchmarkStatistics
 import CBenchmark
@@ -20,14 +22,17 @@ extension Bench {
         try inversionRows("inversion.held-chain-", clock.loops.working_server, isHeld: true)
     }
 
-    private mutating func inversionRows(_ prefix: StaticString, _ last: UInt64, isHeld: Bool) throws(KernelError) {
+    private mutating func inversionRows(
+        _ prefix: StaticString, _ last: UInt64, isHeld: Bool
+    ) throws(KernelError) {
         if !needs(prefix) { return }
         let hog = try thread(120, in: otherSpace, clock.loops.hog)
         var control = ControlWord(.call, try endpoint(last, lastPriority, work / 2))
         for length in 1...8 {
             if length > 1 {
                 control = ControlWord(
-                    .call, try endpoint(clock.loops.relay, lastPriority + UInt8(length), control.raw))
+                    .call,
+                    try endpoint(clock.loops.relay, lastPriority + UInt8(length), control.raw))
             }
             let client = try thread(5, in: RootSlot.addressSpace, clock.loops.caller, control.raw)
             let call = Request(control)

@@ -1,7 +1,9 @@
-// What keeps the kernel busy below the rows: four threads, each with a table of calls that it makes for ever.
+// What keeps the kernel busy below the rows: four threads, each with a table of calls that it
+// makes for ever.
 //
-// They take turns by a short slice, so that an expiry meets each of them at ever other places. Their priority is below that
-// of everything that is measured: they run while the measuring thread waits.
+// They take turns by a short slice, so that an expiry meets each of them at ever other places.
+// Their priority is below that of everything that is measured: they run while the measuring
+// thread waits.
 
 import BenchmarkStatistics
 import CBenchmark
@@ -16,8 +18,12 @@ private let loadSlice = Duration.microseconds(11)
 struct Loads {
     var threads: InlineArray<4, Thread>
 
-    func resume() throws(KernelError) { for index in threads.indices { try threads[index].resume() } }
-    func suspend() throws(KernelError) { for index in threads.indices { try threads[index].suspend() } }
+    func resume() throws(KernelError) {
+        for index in threads.indices { try threads[index].resume() }
+    }
+    func suspend() throws(KernelError) {
+        for index in threads.indices { try threads[index].suspend() }
+    }
 }
 
 extension Bench {
@@ -39,16 +45,19 @@ extension Bench {
         table.add(
             load,
             LoadObjects(
-                endpoint: endpoint, addressSpace: RootSlot.addressSpace, frame: frame, address: mapped,
+                endpoint: endpoint, addressSpace: RootSlot.addressSpace, frame: frame,
+                address: mapped,
                 arena: try make(.untyped, sizeBits: 16), slots: Slot(scratch + 1000 + 16 * number),
                 systemControl: RootSlot.systemControl))
         let thread = try thread(
-            loadPriority, in: RootSlot.addressSpace, clock.loops.repeat, table.address, UInt64(table.count))
+            loadPriority, in: RootSlot.addressSpace, clock.loops.repeat, table.address,
+            UInt64(table.count))
         try thread.setSlice(loadSlice)
         return thread
     }
 
-    /// How late a driver is while each load runs, and while all do by turns; the whole way under all.
+    /// How late a driver is while each load runs, and while all do by turns; the whole way
+    /// under all.
     mutating func timerRowsUnderLoad(_ loads: Loads) throws(KernelError) {
         if !needs("interrupt.timer.") { return }
         let names: InlineArray<4, StaticString> = [
@@ -58,13 +67,16 @@ extension Bench {
         try setMain(100)
         for index in names.indices {
             try loads.threads[index].resume()
-            try expiries(.toDriver, names[index], timer, bursts: 100, every: period) { () throws(KernelError) in sleep()
+            try expiries(.toDriver, names[index], timer, bursts: 100, every: period) {
+                () throws(KernelError) in
+                sleep()
             }
             try loads.threads[index].suspend()
         }
         try loads.resume()
         for index in Part.all.indices {
-            try expiries(Part.all[index], ".load-all", timer, bursts: 100, every: period) { () throws(KernelError) in
+            try expiries(Part.all[index], ".load-all", timer, bursts: 100, every: period) {
+                () throws(KernelError) in
                 sleep()
             }
         }

@@ -1,4 +1,5 @@
-// The long operations that the sweep goes through: memory, revocation, callers, address spaces, loans, timers.
+// The long operations that the sweep goes through: memory, revocation, callers, address spaces,
+// loans, timers.
 
 import BenchmarkStatistics
 import CBenchmark
@@ -10,17 +11,20 @@ extension Bench {
     /// Memory is cleared, cleaned, and becomes objects.
     mutating func memorySweeps(_ timer: Timer, _ arena: Untyped) throws(KernelError) {
         func reclaim() throws(KernelError) { try arena.reclaim() }
-        try sweep("retype-256-endpoints", timer, step: 3, after: reclaim) { () throws(KernelError) in
+        try sweep("retype-256-endpoints", timer, step: 3, after: reclaim) {
+            () throws(KernelError) in
             try arena.retype(.endpoint, count: 256, index: Slot(scratch))
         }
-        try sweep("retype-256-page-tables", timer, step: 3, after: reclaim) { () throws(KernelError) in
+        try sweep("retype-256-page-tables", timer, step: 3, after: reclaim) {
+            () throws(KernelError) in
             try arena.retype(.pageTable, count: 256, index: Slot(scratch))
         }
         if memoryBits < 27 {
             note("Not run for want of memory: sweep.retype-8-frames-of-2-MiB")
         } else {
             // The longest by far, and the same step again and again: every seventh tick will do.
-            try sweep("retype-8-frames-of-2-MiB", timer, step: 7, after: reclaim) { () throws(KernelError) in
+            try sweep("retype-8-frames-of-2-MiB", timer, step: 7, after: reclaim) {
+                () throws(KernelError) in
                 try arena.retype(.frame, sizeBits: 21, count: 8, index: Slot(scratch))
             }
         }
@@ -32,10 +36,16 @@ extension Bench {
 
     mutating func capabilitySweeps(_ timer: Timer, _ arena: Untyped) throws(KernelError) {
         let source = try make(.endpoint)
-        func make256() throws(KernelError) { try arena.retype(.endpoint, count: 256, index: Slot(scratch)) }
-        try sweep("reclaim-256-objects", timer, before: make256) { () throws(KernelError) in try arena.reclaim() }
+        func make256() throws(KernelError) {
+            try arena.retype(.endpoint, count: 256, index: Slot(scratch))
+        }
+        try sweep("reclaim-256-objects", timer, before: make256) { () throws(KernelError) in
+            try arena.reclaim()
+        }
         func copy256() throws(KernelError) {
-            for index in 0..<256 as Range<UInt32> { try CapabilityTable.own.copy(source, to: Slot(scratch + index)) }
+            for index in 0..<256 as Range<UInt32> {
+                try CapabilityTable.own.copy(source, to: Slot(scratch + index))
+            }
         }
         try sweep("revoke-256-capabilities", timer, before: copy256) { () throws(KernelError) in
             try CapabilityTable.own.revoke(source)
@@ -54,8 +64,8 @@ extension Bench {
             try thread.configure(table: RootSlot.table, addressSpace: RootSlot.addressSpace)
             try thread.setPriority(50, maximum: 50)
             try thread.setEntry(
-                programCounter: clock.loops.caller, stackPointer: 0, argument: ControlWord(.call, endpoint.slot).raw,
-                threadPointer: 0)
+                programCounter: clock.loops.caller, stackPointer: 0,
+                argument: ControlWord(.call, endpoint.slot).raw, threadPointer: 0)
         }
         func queue() throws(KernelError) {
             try place.retype(.endpoint, index: endpoint.slot)
@@ -94,7 +104,8 @@ extension Bench {
             }
         }
         try setMain(100)
-        try sweep("destroy-address-space-of-64-frames", timer, before: build) { () throws(KernelError) in
+        try sweep("destroy-address-space-of-64-frames", timer, before: build) {
+            () throws(KernelError) in
             try arena.reclaim()
         }
         try setMain(254)
@@ -103,12 +114,16 @@ extension Bench {
     /// A server copies 64 KiB of what its caller lent.
     mutating func loanSweep(_ timer: Timer) throws(KernelError) {
         let bytes: UInt64 = 1 << 16
-        try map(try make(.frame, sizeBits: 21), at: Area.large, .read | .write, in: RootSlot.addressSpace)
+        try map(
+            try make(.frame, sizeBits: 21), at: Area.large, .read | .write,
+            in: RootSlot.addressSpace)
         let endpoint = try make(.endpoint)
         let reply = try make(.reply)
         var table = try makeTable()
         table.add(ControlWord(.replyAndReceive, endpoint), UInt64(reply.index))
-        table.add(ControlWord(invoke: .loanRead, reply), 0, Area.large + bytes, [bytes, 0, 0, 0, 0, 0, 0, 0])
+        table.add(
+            ControlWord(invoke: .loanRead, reply), 0, Area.large + bytes,
+            [bytes, 0, 0, 0, 0, 0, 0, 0])
         let server = try start(
             90, in: RootSlot.addressSpace, clock.loops.repeat, table.address, UInt64(table.count))
         try Endpoint(endpoint).bindServer(server)
@@ -141,12 +156,15 @@ extension Bench {
             try stopMasked()
             collect(.toDriver, from: together, every: 0, into: &histogram)
         }
-        for index in 0..<64 as Range<UInt32> { try CapabilityTable.own.delete(Slot(scratch + index)) }
+        for index in 0..<64 as Range<UInt32> {
+            try CapabilityTable.own.delete(Slot(scratch + index))
+        }
         try setMain(254)
         report(RowName("sweep.64-expiries-at-once"), unit: timerClock.unit, histogram)
     }
 
-    /// A thread of priority 90 that arms 32 timers each time it is told to; their notification has no waiter.
+    /// A thread of priority 90 that arms 32 timers each time it is told to; their notification has
+    /// no waiter.
     private mutating func armer(firstTimer: UInt32) throws(KernelError) -> Armer {
         let nobody = try makeNotification()
         let go = try makeNotification()

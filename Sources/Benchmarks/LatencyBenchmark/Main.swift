@@ -1,16 +1,21 @@
 // The benchmark: how long the kernel's paths are, and how late the most urgent thread can be.
 //
-// It runs as the root task of an image of its own, so that nothing else is in the machine, and builds what it measures: threads
-// in its own and in a second address space. What it prints: docs/reference/benchmark-format.md; goals: Goals.swift.
+// It runs as the root task of an image of its own, so that nothing else is in the machine, and
+// builds what it measures: threads in its own and in a second address space. What it prints:
+// docs/reference/benchmark-format.md; goals: Goals.swift.
 
 import KernelABI
 import UserRuntime
 
 @c(LatencyBenchmark_main) func runBenchmark(_ information: UInt) -> Int32 {
-    guard let boot = unsafe UnsafePointer<BootInformation>(bitPattern: information) else { return 1 }
+    guard let boot = unsafe UnsafePointer<BootInformation>(bitPattern: information) else {
+        return 1
+    }
     var bench = Bench(boot: unsafe boot.pointee)
     bench.note("bench begin")
-    do throws(KernelError) { try measure(&bench) } catch { bench.note("error ", UInt64(error.rawValue)) }
+    do throws(KernelError) { try measure(&bench) } catch {
+        bench.note("error ", UInt64(error.rawValue))
+    }
     bench.summarize()
     bench.note("bench end")
     // Within a running system there is no device tree for it: it stops, and leaves the machine on.

@@ -10,7 +10,8 @@ extension Bench {
         let target = UInt64(scratch)
         if needs("capability.") {
             let source = try make(.endpoint)
-            let copy = Request(.copy, .ownTable, UInt64(source.index), own, target, UInt64(Rights.all.raw))
+            let copy = Request(
+                .copy, .ownTable, UInt64(source.index), own, target, UInt64(Rights.all.raw))
             let delete = Request(.delete, .ownTable, target)
             try pair(RowName("capability.copy"), copy, RowName("capability.delete"), delete)
         }
@@ -47,11 +48,13 @@ extension Bench {
     }
 
     /// One object a call, each destroyed before the next.
-    private mutating func retypeRow(_ name: RowName, _ kind: ObjectKind, sizeBits: Int = 0) throws(KernelError) {
+    private mutating func retypeRow(
+        _ name: RowName, _ kind: ObjectKind, sizeBits: Int = 0
+    ) throws(KernelError) {
         let arena = try make(.untyped, sizeBits: 16)
         let request = Request(
-            .retype, arena, UInt64(kind.rawValue) | UInt64(sizeBits) << 8, 1, UInt64(Slot.ownTable.index),
-            UInt64(scratch), UInt64(Slot.none.index))
+            .retype, arena, UInt64(kind.rawValue) | UInt64(sizeBits) << 8, 1,
+            UInt64(Slot.ownTable.index), UInt64(scratch), UInt64(Slot.none.index))
         try row(name) { () throws(KernelError) in
             let value = try measure(request)
             try Untyped(arena).reclaim()

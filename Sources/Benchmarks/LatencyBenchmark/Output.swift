@@ -1,4 +1,5 @@
-// Text on its way to the kernel's console, and the blocks that docs/reference/benchmark-format.md describes.
+// Text on its way to the kernel's console, and the blocks that docs/reference/benchmark-format.md
+// describes.
 
 import BenchmarkStatistics
 import KernelABI
@@ -60,7 +61,9 @@ struct OutputLine {
         append("\n")
     }
     mutating func flush(_ console: SystemControl) {
-        unsafe withUnsafeBytes(of: &bytes) { unsafe console.write(UnsafeRawBufferPointer(rebasing: $0[0..<count])) }
+        unsafe withUnsafeBytes(of: &bytes) {
+            unsafe console.write(UnsafeRawBufferPointer(rebasing: $0[0..<count]))
+        }
         count = 0
     }
 }
@@ -89,12 +92,15 @@ extension Bench {
         line.flush(console)
     }
 
-    /// The longest masked path of the row, where the kernel records it; the next row begins without one.
+    /// The longest masked path of the row, where the kernel records it; the next row begins
+    /// without one.
     private func appendMasked(_ text: inout OutputLine) {
         let masked = MaskedPath.ofRow
         if masked.length == 0 { return }
         text.append("# Longest Masked: ", masked.length, digits: 5)
-        if clock.unit.hasGoals { text.append("# Longest Masked Goal: ", RowName.maskedGoal, digits: 5) }
+        if clock.unit.hasGoals {
+            text.append("# Longest Masked Goal: ", RowName.maskedGoal, digits: 5)
+        }
         text.append("# Longest Masked Call: ", masked.control, digits: 1)
         text.append("# Longest Masked Place: ", masked.place, digits: 1)
         masked.clear()
@@ -120,7 +126,11 @@ extension Bench {
             text.append(row.minimum, columns: 10)
             text.append(row.average, columns: 10)
             text.append(row.maximum, columns: 10)
-            if let goal = row.goal { text.append(goal, columns: 10) } else { text.append("         -") }
+            if let goal = row.goal {
+                text.append(goal, columns: 10)
+            } else {
+                text.append("         -")
+            }
             text.append(" ")
             text.append(row.unit)
             text.append("\n")

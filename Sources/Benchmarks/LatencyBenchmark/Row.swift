@@ -1,7 +1,8 @@
 // How a row is made: its name, its samples, and the environment in which they are taken.
 //
-// The same rows run twice: in a machine that is idle but for them, and with the loads let run before each sample. The loads'
-// priority is below everything that is measured, so they change what a path finds (tables, queues, caches), not who runs.
+// The same rows run twice: in a machine that is idle but for them, and with the loads let run
+// before each sample. The loads' priority is below everything that is measured, so they change what
+// a path finds (tables, queues, caches), not who runs.
 
 import BenchmarkStatistics
 import CBenchmark
@@ -22,8 +23,8 @@ struct Request {
         words[2] = deadline.ticks
     }
     init(
-        _ method: Method, _ slot: Slot, _ a: UInt64 = 0, _ b: UInt64 = 0, _ c: UInt64 = 0, _ d: UInt64 = 0,
-        _ e: UInt64 = 0
+        _ method: Method, _ slot: Slot, _ a: UInt64 = 0, _ b: UInt64 = 0, _ c: UInt64 = 0,
+        _ d: UInt64 = 0, _ e: UInt64 = 0
     ) {
         words[0] = ControlWord(invoke: method, slot).raw
         words[1] = a
@@ -50,7 +51,8 @@ extension Bench {
 
     /// One row: `sample` gives a value of the clock, or nil where the cycle brought none.
     func row(
-        _ name: RowName, clock: Clock? = nil, samples: Int = 1000, _ sample: () throws(KernelError) -> UInt64?
+        _ name: RowName, clock: Clock? = nil, samples: Int = 1000,
+        _ sample: () throws(KernelError) -> UInt64?
     ) throws(KernelError) {
         let name = loads == nil ? name : name.underLoad
         if !selection.accepts(name) { return }

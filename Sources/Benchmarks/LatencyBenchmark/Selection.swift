@@ -1,5 +1,6 @@
-// Which rows to run: the value of `bench=` on the kernel's command line. Within a running system there is no command line for
-// the task: the shell's argument comes as the file `arguments` of its bundle.
+// Which rows to run: the value of `bench=` on the kernel's command line. Within a running system
+// there is no command line for the task: the shell's argument comes as the file `arguments` of
+// its bundle.
 
 import BenchmarkStatistics
 import KernelABI
@@ -9,11 +10,12 @@ import KernelABI
     private var text: UnsafeRawBufferPointer = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
     /// Whether only the short rows run.
     private(set) var isQuick = false
-    /// Whether the task has the machine to itself. Within a running system there is neither a device tree nor the memory for
-    /// sweeps and loads.
+    /// Whether the task has the machine to itself. Within a running system there is neither a
+    /// device tree nor the memory for sweeps and loads.
     let isAlone: Bool
 
-    /// Finds `bench=` in the tree's strings: the command line is the only property that can hold it.
+    /// Finds `bench=` in the tree's strings: the command line is the only property that
+    /// can hold it.
     init(_ boot: BootInformation) {
         isAlone = boot.deviceTreeSize != 0
         if !isAlone {
@@ -21,7 +23,9 @@ import KernelABI
             return
         }
         // Safety: the kernel mapped the tree there, for good, and says how long it is.
-        guard let start = unsafe UnsafeRawPointer(bitPattern: UInt(boot.deviceTreeAddress)) else { return }
+        guard let start = unsafe UnsafeRawPointer(bitPattern: UInt(boot.deviceTreeAddress)) else {
+            return
+        }
         let bytes = unsafe UnsafeRawBufferPointer(start: start, count: Int(boot.deviceTreeSize))
         let key: StaticString = "bench="
         var at = 0
@@ -39,11 +43,15 @@ import KernelABI
 
     /// The bundle's one file, where there is one.
     private mutating func readArguments(_ boot: BootInformation) {
-        // Safety: the root task mapped the bundle there, for good, and says how long it is; the file is checked against that.
-        guard let start = unsafe UnsafeRawPointer(bitPattern: UInt(boot.bundleAddress)) else { return }
+        // Safety: the root task mapped the bundle there, for good, and says how long it is; the
+        // file is checked against that.
+        guard let start = unsafe UnsafeRawPointer(bitPattern: UInt(boot.bundleAddress)) else {
+            return
+        }
         let bundle = unsafe UnsafeRawBufferPointer(start: start, count: Int(boot.bundleSize))
         func word(_ offset: Int) -> Int {
-            unsafe offset + 8 > bundle.count ? 0 : Int(bundle.load(fromByteOffset: offset, as: UInt32.self))
+            unsafe offset + 8 > bundle.count
+                ? 0 : Int(bundle.load(fromByteOffset: offset, as: UInt32.self))
         }
         let (offset, size) = (word(Bundle.entriesOffset), word(Bundle.entriesOffset + 8))
         if word(Bundle.entryCountOffset) == 0 || offset + size > bundle.count { return }
@@ -66,13 +74,18 @@ import KernelABI
     /// Whether one of both begins with the other.
     private func agrees(_ name: RowName) -> Bool {
         // Safety: `index` stays below both counts.
-        for index in 0..<min(unsafe text.count, name.count) where unsafe text[index] != name[index] { return false }
+        for index in 0..<min(unsafe text.count, name.count)
+        where unsafe text[index] != name[index] {
+            return false
+        }
         return true
     }
     private static func isEqual(_ bytes: UnsafeRawBufferPointer, _ text: StaticString) -> Bool {
         if bytes.count != text.utf8CodeUnitCount { return false }
         // Safety: `index` stays below both counts.
-        for index in 0..<bytes.count where unsafe bytes[index] != text.utf8Start[index] { return false }
+        for index in 0..<bytes.count where unsafe bytes[index] != text.utf8Start[index] {
+            return false
+        }
         return true
     }
 }

@@ -1,9 +1,10 @@
-// The longest wait of the most urgent thread while a lower one is in the kernel: a timer's expiry is swept through each long
-// operation, tick by tick.
+// The longest wait of the most urgent thread while a lower one is in the kernel: a timer's expiry
+// is swept through each long operation, tick by tick.
 //
-// A timer of `period` ticks runs while the operation does, first with its first expiry at one tick, then at the next, until a
-// whole period was swept: so every tick of the operation, however long it is, is the instant of an expiry once. Where the
-// operation is long, every `step`-th. Short operations are repeated until a timer that is armed once expires.
+// A timer of `period` ticks runs while the operation does, first with its first expiry at one tick,
+// then at the next, until a whole period was swept: so every tick of the operation, however long it
+// is, is the instant of an expiry once. Where the operation is long, every `step`-th. Short
+// operations are repeated until a timer that is armed once expires.
 
 import BenchmarkStatistics
 import CBenchmark
@@ -58,14 +59,19 @@ extension Bench {
     private mutating func shortSweeps(_ timer: Timer) throws(KernelError) {
         try setMain(100)
         try sweep("yield", timer, isShort: true) { () throws(KernelError) in yield() }
-        let words = Request(ControlWord(.call, try endpoint(clock.loops.server, 200, length: 8), length: 8))
-        try sweep("ipc-8-words", timer, isShort: true) { () throws(KernelError) in _ = try measure(words) }
+        let words = Request(
+            ControlWord(.call, try endpoint(clock.loops.server, 200, length: 8), length: 8))
+        try sweep("ipc-8-words", timer, isShort: true) { () throws(KernelError) in
+            _ = try measure(words)
+        }
         let capabilities = try capabilityCall()
         try sweep("ipc-120-words-4-capabilities", timer, isShort: true) { () throws(KernelError) in
             _ = try measure(capabilities)
         }
         let wake = Request(ControlWord(.signal, try waiter(200, Shared.client)), 1)
-        try sweep("signal-and-wake", timer, isShort: true) { () throws(KernelError) in _ = try measure(wake) }
+        try sweep("signal-and-wake", timer, isShort: true) { () throws(KernelError) in
+            _ = try measure(wake)
+        }
         let own = CapabilityTable.own
         let source = try make(.endpoint)
         try sweep("copy-and-delete", timer, isShort: true) { () throws(KernelError) in
@@ -83,8 +89,8 @@ extension Bench {
         try setMain(254)
     }
 
-    /// The priority of a thread changes that waits for 14 others, each for the next, and the last of them for nothing that
-    /// comes.
+    /// The priority of a thread changes that waits for 14 others, each for the next, and the last
+    /// of them for nothing that comes.
     private mutating func chainSweep(_ timer: Timer) throws(KernelError) {
         let last = try make(.endpoint)
         let reply = try make(.reply)
@@ -100,7 +106,8 @@ extension Bench {
         }
         let client = try start(5, in: RootSlot.addressSpace, clock.loops.caller, control.raw)
         try setMain(100)
-        try sweep("set-priority-along-chain-of-14", timer, isShort: true) { () throws(KernelError) in
+        try sweep("set-priority-along-chain-of-14", timer, isShort: true) {
+            () throws(KernelError) in
             try client.setPriority(31, maximum: 255)
             try client.setPriority(30, maximum: 255)
         }

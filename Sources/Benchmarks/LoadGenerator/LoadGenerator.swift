@@ -1,8 +1,8 @@
 // Load for measurements: tables of system calls that a thread makes one after the other, for ever.
 //
-// A load is data, so that the loop that plays it is ten instructions of assembly in any address space, needs no stack and no
-// heap, and is the same on every run. The tables hold no random number: with QEMU's counted instructions a measurement
-// under load repeats to the instruction.
+// A load is data, so that the loop that plays it is ten instructions of assembly in any address
+// space, needs no stack and no heap, and is the same on every run. The tables hold no random
+// number: with QEMU's counted instructions a measurement under load repeats to the instruction.
 
 import KernelABI
 
@@ -33,7 +33,8 @@ public struct LoadObjects: Sendable {
     public var systemControl: Slot
 
     public init(
-        endpoint: Slot, addressSpace: Slot, frame: Slot, address: UInt64, arena: Slot, slots: Slot, systemControl: Slot
+        endpoint: Slot, addressSpace: Slot, frame: Slot, address: UInt64, arena: Slot, slots: Slot,
+        systemControl: Slot
     ) {
         self.endpoint = endpoint
         self.addressSpace = addressSpace
@@ -79,7 +80,8 @@ public struct LoadObjects: Sendable {
     public func set(second: UInt64, ofCall index: Int) {
         if index >= count { return }
         // Safety: the call lies within the page, which the initialiser's caller provided.
-        let words = unsafe UnsafeMutablePointer<UInt64>(bitPattern: UInt(address) + UInt(8 * index * LoadTable.stride))
+        let words = unsafe UnsafeMutablePointer<UInt64>(
+            bitPattern: UInt(address) + UInt(8 * index * LoadTable.stride))
         unsafe words?[1] = second
     }
 
@@ -111,7 +113,8 @@ public struct LoadObjects: Sendable {
         add(ControlWord(invoke: .unmap, objects.addressSpace), frame)
         for index in 0..<8 as Range<UInt64> {
             add(
-                ControlWord(invoke: .copy, .ownTable), UInt64(objects.endpoint.index), UInt64(Slot.ownTable.index),
+                ControlWord(invoke: .copy, .ownTable), UInt64(objects.endpoint.index),
+                UInt64(Slot.ownTable.index),
                 words(UInt64(objects.slots.index) + index, UInt64(Rights.all.raw)))
         }
         for index in 0..<8 as Range<UInt64> {
@@ -126,7 +129,9 @@ public struct LoadObjects: Sendable {
         retype(objects, .pageTable, count: 4, at: first + 12)
         add(ControlWord(invoke: .reclaim, objects.arena))
     }
-    private mutating func retype(_ objects: LoadObjects, _ kind: ObjectKind, count: UInt64, at index: UInt64) {
+    private mutating func retype(
+        _ objects: LoadObjects, _ kind: ObjectKind, count: UInt64, at index: UInt64
+    ) {
         add(
             ControlWord(invoke: .retype, objects.arena), UInt64(kind.rawValue), count,
             words(UInt64(Slot.ownTable.index), index, UInt64(Slot.none.index)))

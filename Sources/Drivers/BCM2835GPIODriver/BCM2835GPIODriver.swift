@@ -11,7 +11,8 @@ import UserRuntime
     // The manifest's second `compatible` is the BCM2711's.
     let pins = BCM2835GPIO(
         registers: MMIORegisters(address: information.registers[0]),
-        model: information.variant == 0 ? .bcm2835 : .bcm2711, rising: keys.rising, falling: keys.falling)
+        model: information.variant == 0 ? .bcm2835 : .bcm2711, rising: keys.rising,
+        falling: keys.falling)
     var service = PinService(information, bank: pins, keys: keys)
     service.serve()
 }

@@ -1,4 +1,5 @@
-// The task around the mailbox: the service `firmware`. One question at a time; the others queue at the endpoint by urgency.
+// The task around the mailbox: the service `firmware`. One question at a time; the others queue at
+// the endpoint by urgency.
 
 import DriverCores
 import KernelABI
@@ -12,14 +13,18 @@ import UserRuntime
     driver.serve()
 }
 
-/// The registers: mapped, or through the kernel where an interrupt controller of its own is in the same page.
+/// The registers: mapped, or through the kernel where an interrupt controller of its own is in the
+/// same page.
 enum MailboxRegisters: WordRegisterAccess {
     case mapped(MMIORegisters)
     case kernel(RegisterWindow)
 
     init(_ information: StartInformation) {
         let address = information.registers[0]
-        self = address != 0 ? .mapped(MMIORegisters(address: address)) : .kernel(RegisterWindow(StartSlot.registers(0)))
+        self =
+            address != 0
+            ? .mapped(MMIORegisters(address: address))
+            : .kernel(RegisterWindow(StartSlot.registers(0)))
     }
     /// All ones where the kernel refuses, as where nothing answers: an empty and full mailbox.
     func read32(_ offset: Int) -> UInt32 {
@@ -43,8 +48,8 @@ enum MailboxRegisters: WordRegisterAccess {
     private let interrupt = Interrupt(StartSlot.interrupt)
     /// The messages, in memory that the firmware reaches; nil where there is none.
     private let memory: DeviceMemory?
-    /// Word 0: how many questions were asked, also in earlier lives of the driver: the last one may have died of a question that
-    /// the firmware is still at.
+    /// Word 0: how many questions were asked, also in earlier lives of the driver: the last one may
+    /// have died of a question that the firmware is still at.
     private let kept: UnsafeMutableBufferPointer<UInt64>
     private static var interruptBit: UInt64 { 1 }
     /// Milliseconds that the firmware has for an answer.
@@ -81,19 +86,24 @@ enum MailboxRegisters: WordRegisterAccess {
     private mutating func answer(_ request: Received) throws(FirmwareError) -> RegisterMessage {
         switch request[0] {
         case FirmwareRequest.ask:
-            guard let tag = UInt32(exactly: request[1]), let question = FirmwareQuestion(rawValue: tag) else {
-                throw .notPermitted
-            }
+            guard let tag = UInt32(exactly: request[1]),
+                let question = FirmwareQuestion(rawValue: tag)
+            else { throw .notPermitted }
             let argument = question.argumentCount > 0 ? UInt32(truncatingIfNeeded: request[2]) : 0
             let answer = try ask(tag, argument, results: question.resultCount)
-            return RegisterMessage(0, UInt64(answer.count), UInt64(answer.first), UInt64(answer.second))
-        case FirmwareRequest.pin where FirmwarePin.mayRead(request[1]): return try pin(request, FirmwarePin.get)
-        case FirmwareRequest.setPin where FirmwarePin.maySet(request[1]): return try pin(request, FirmwarePin.set)
+            return RegisterMessage(
+                0, UInt64(answer.count), UInt64(answer.first), UInt64(answer.second))
+        case FirmwareRequest.pin where FirmwarePin.mayRead(request[1]):
+            return try pin(request, FirmwarePin.get)
+        case FirmwareRequest.setPin where FirmwarePin.maySet(request[1]):
+            return try pin(request, FirmwarePin.set)
         default: throw .notPermitted
         }
     }
 
-    private mutating func pin(_ request: Received, _ tag: UInt32) throws(FirmwareError) -> RegisterMessage {
+    private mutating func pin(
+        _ request: Received, _ tag: UInt32
+    ) throws(FirmwareError) -> RegisterMessage {
         let pin = FirmwarePin.first + UInt32(truncatingIfNeeded: request[1])
         let answer = try ask(tag, pin, request[2] == 0 ? 0 : 1, results: 2)
         // The firmware leaves the pin's number there when it cannot do it.
@@ -108,11 +118,13 @@ enum MailboxRegisters: WordRegisterAccess {
         let offset = unsafe PropertyMessage.offset(kept[0])
         unsafe kept[0] &+= 1
         // The mailbox takes addresses of 32 bits.
-        guard let memory, let address = UInt32(exactly: memory.deviceAddress + UInt64(offset)) else { throw .noMemory }
+        guard let memory, let address = UInt32(exactly: memory.deviceAddress + UInt64(offset))
+        else { throw .noMemory }
         let bytes = PropertyMessage.bytes
         // Safety: the offset is one of the 64 places of a page.
         let message = unsafe PropertyMessage(
-            words: UnsafeMutableBufferPointer(rebasing: memory.words[offset / 4..<(offset + bytes) / 4]))
+            words: UnsafeMutableBufferPointer(
+                rebasing: memory.words[offset / 4..<(offset + bytes) / 4]))
         var values = InlineArray<8, UInt32>(repeating: 0)
         values[0] = first
         values[1] = second

@@ -1,5 +1,6 @@
-// The task around the BCM2835's reset and watchdog: the service `power`. While the watchdog is armed, it is fed whenever the
-// supervisor says that it lives, and at no other time: a system whose supervisor hangs is reset.
+// The task around the BCM2835's reset and watchdog: the service `power`. While the watchdog is
+// armed, it is fed whenever the supervisor says that it lives, and at no other time: a system whose
+// supervisor hangs is reset.
 
 import DriverCores
 import KernelABI
@@ -11,14 +12,16 @@ import UserRuntime
     let information = startInformation(address)
     var server = Server(information)
     let watchdog = BCM2835Watchdog(registers: MMIORegisters(address: information.registers[0]))
-    // Safety: the manifest gives this task a page. Word 0: the watchdog's seconds; so a restarted driver goes on feeding.
+    // Safety: the manifest gives this task a page. Word 0: the watchdog's seconds; so a restarted
+    // driver goes on feeding.
     let seconds = unsafe persistentMemory(information)
     unsafe seconds[0] = watchdog.seconds(kept: seconds[0])
     var signs: UInt64 = 0
     while true {
         let request = server.next()
         let client = ClientBadge(raw: request.badge)
-        if request.delivery == .oneWay && request[0] == PowerRequest.feed && client.task == information.supervisor {
+        let isSign = request.delivery == .oneWay && request[0] == PowerRequest.feed
+        if isSign && client.task == information.supervisor {
             signs &+= 1
             if watchdog.isArmed { watchdog.feed(seconds: unsafe seconds[0]) }
         }
@@ -30,10 +33,12 @@ import UserRuntime
         case PowerRequest.powerOff where client.isRoot:
             watchdog.powerOff()
             awaitReset(server)
-        case PowerRequest.reboot, PowerRequest.powerOff: server.reply(RegisterMessage(PowerRequest.notPermitted))
+        case PowerRequest.reboot, PowerRequest.powerOff:
+            server.reply(RegisterMessage(PowerRequest.notPermitted))
         case PowerRequest.watchdog where !client.may(.setWatchdog):
             server.reply(RegisterMessage(PowerRequest.notPermitted))
-        case PowerRequest.watchdog where request[1] == 0 || BCM2835Watchdog<MMIORegisters>.seconds.contains(request[1]):
+        case PowerRequest.watchdog
+        where request[1] == 0 || BCM2835Watchdog<MMIORegisters>.seconds.contains(request[1]):
             unsafe seconds[0] = request[1]
             if request[1] == 0 { watchdog.disarm() } else { watchdog.arm(seconds: request[1]) }
             server.reply(RegisterMessage(0))

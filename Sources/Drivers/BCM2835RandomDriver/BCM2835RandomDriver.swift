@@ -17,7 +17,9 @@ import UserRuntime
     }
 }
 
-@inline(__always) private func serve(_ information: StartInformation, _ source: some RandomSource) -> Never {
+@inline(__always) private func serve(
+    _ information: StartInformation, _ source: some RandomSource
+) -> Never {
     var server = Server(information)
     var source = CheckedRandom(source)
     while true {

@@ -1,4 +1,5 @@
-// The task around the BCM2835's system timer: the service `timer`. It lets two callers wait, one a channel.
+// The task around the BCM2835's system timer: the service `timer`. It lets two callers wait, one
+// a channel.
 
 import DriverCores
 import KernelABI
@@ -43,7 +44,9 @@ struct TimerDriver {
             switch request.delivery {
             case .notification:
                 for index in 0..<2 where request.badge & 1 << UInt64(index) != 0 {
-                    if timer.handleInterrupt(channel(index)) && instants[index] <= timer.counter { wake(index) }
+                    if timer.handleInterrupt(channel(index)) && instants[index] <= timer.counter {
+                        wake(index)
+                    }
                     interrupt(index).reopen()
                 }
             case .message: answer(request)
@@ -68,7 +71,9 @@ struct TimerDriver {
 
     private mutating func alarm(at instant: UInt64, of task: UInt64) {
         let now = timer.counter
-        if instant > now && instant - now > SystemTimerRequest.maximumDelay { return server.reply(RegisterMessage(1)) }
+        if instant > now && instant - now > SystemTimerRequest.maximumDelay {
+            return server.reply(RegisterMessage(1))
+        }
         // A caller whose call ended early, or whose interrupt stays away, holds no channel.
         for index in 0..<2 where instants[index] < now || tasks[index] == task { wake(index) }
         for index in 0..<2 where sleepers[index] == nil {

@@ -1,5 +1,5 @@
-// The logic of the BCM2835's and the BCM2711's pins (BCM2835 ARM Peripherals, 6; BCM2711 ARM Peripherals, 5): up to 58 pins,
-// each with a function, a pull, a level and edges that interrupt.
+// The logic of the BCM2835's and the BCM2711's pins (BCM2835 ARM Peripherals, 6; BCM2711 ARM
+// Peripherals, 5): up to 58 pins, each with a function, a pull, a level and edges that interrupt.
 
 import MMIO
 
@@ -31,8 +31,9 @@ public struct BCM2835GPIO<Registers: RegisterAccess>: PinBank {
     private let registers: Registers
     private let model: Model
 
-    /// Takes the pins over with the functions, pulls and levels that they have. The rising edges of some and the falling edges
-    /// of others interrupt, also one that came before this; no others do.
+    /// Takes the pins over with the functions, pulls and levels that they have. The rising edges
+    /// of some and the falling edges of others interrupt, also one that came before this; no
+    /// others do.
     public init(registers: Registers, model: Model, rising: UInt64, falling: UInt64) {
         self.registers = registers
         self.model = model
@@ -41,7 +42,8 @@ public struct BCM2835GPIO<Registers: RegisterAccess>: PinBank {
             let down = UInt32(truncatingIfNeeded: (falling & mask) >> UInt64(32 * bank))
             // The six kinds of detection stand twelve bytes apart.
             let first = BCM2835GPIORegister.risingEdge
-            for kind in stride(from: first, through: BCM2835GPIORegister.asynchronousFalling, by: 12) {
+            let last = BCM2835GPIORegister.asynchronousFalling
+            for kind in stride(from: first, through: last, by: 12) {
                 let pins = kind == first ? up : kind == BCM2835GPIORegister.fallingEdge ? down : 0
                 registers.write32(kind + 4 * bank, pins)
             }
@@ -60,7 +62,8 @@ public struct BCM2835GPIO<Registers: RegisterAccess>: PinBank {
     }
 
     public func function(_ pin: Int) -> PinFunction {
-        let code = registers.read32(BCM2835GPIORegister.function(pin: pin)) >> UInt32(pin % 10 * 3) & 7
+        let code =
+            registers.read32(BCM2835GPIORegister.function(pin: pin)) >> UInt32(pin % 10 * 3) & 7
         return PinFunction(rawValue: UInt8(code)) ?? .input
     }
 
@@ -68,7 +71,8 @@ public struct BCM2835GPIO<Registers: RegisterAccess>: PinBank {
         guard isPin(pin) else { return }
         let offset = BCM2835GPIORegister.function(pin: pin)
         let shift = UInt32(pin % 10 * 3)
-        registers.write32(offset, registers.read32(offset) & ~(7 << shift) | UInt32(function.rawValue) << shift)
+        registers.write32(
+            offset, registers.read32(offset) & ~(7 << shift) | UInt32(function.rawValue) << shift)
     }
 
     public func configure(_ pin: Int, _ function: PinFunction, _ pull: PinPull?) -> Bool {
@@ -80,7 +84,8 @@ public struct BCM2835GPIO<Registers: RegisterAccess>: PinBank {
     /// The level first, so that the other one never shows.
     public func write(_ pin: Int, high: Bool) {
         guard isPin(pin) else { return }
-        registers.write32((high ? BCM2835GPIORegister.set : BCM2835GPIORegister.clear) + bank(pin), bit(pin))
+        registers.write32(
+            (high ? BCM2835GPIORegister.set : BCM2835GPIORegister.clear) + bank(pin), bit(pin))
         if function(pin) != .output { setFunction(pin, .output) }
     }
 
@@ -91,12 +96,13 @@ public struct BCM2835GPIO<Registers: RegisterAccess>: PinBank {
         case .bcm2711:
             let offset = BCM2835GPIORegister.pullControl(pin: pin)
             let shift = UInt32(pin % 16 * 2)
-            registers.write32(offset, registers.read32(offset) & ~(3 << shift) | UInt32(pull.rawValue) << shift)
+            registers.write32(
+                offset, registers.read32(offset) & ~(3 << shift) | UInt32(pull.rawValue) << shift)
         }
     }
 
-    /// The sequence of GPPUD and GPPUDCLK (6.1): the code, then the pins that take it, with time between. Up and down have
-    /// the other codes than on the BCM2711.
+    /// The sequence of GPPUD and GPPUDCLK (6.1): the code, then the pins that take it, with time
+    /// between. Up and down have the other codes than on the BCM2711.
     private func clockPull(_ pin: Int, _ pull: PinPull) {
         let code: UInt32 = pull == .up ? 2 : pull == .down ? 1 : 0
         registers.write32(BCM2835GPIORegister.pull, code)
@@ -107,7 +113,8 @@ public struct BCM2835GPIO<Registers: RegisterAccess>: PinBank {
         registers.write32(BCM2835GPIORegister.pullClock + bank(pin), 0)
     }
 
-    /// The 150 cycles of the pins' clock that the manual asks for: a load from them takes at least one.
+    /// The 150 cycles of the pins' clock that the manual asks for: a load from them takes at
+    /// least one.
     private func settle() {
         for _ in 0..<150 { _ = registers.read32(BCM2835GPIORegister.level) }
     }
@@ -126,7 +133,9 @@ public struct BCM2835GPIO<Registers: RegisterAccess>: PinBank {
         registers.write32(BCM2835GPIORegister.event + bank(pin), bit(pin))
     }
 
-    public var watched: UInt64 { pair(BCM2835GPIORegister.risingEdge) | pair(BCM2835GPIORegister.fallingEdge) }
+    public var watched: UInt64 {
+        pair(BCM2835GPIORegister.risingEdge) | pair(BCM2835GPIORegister.fallingEdge)
+    }
 
     public var edges: UInt64 { pair(BCM2835GPIORegister.event) }
 

@@ -1,6 +1,7 @@
-// The logic of the mailbox between the Arm cores and the VideoCore, whose firmware answers questions about the board (Linux
-// bindings, mailbox/brcm,bcm2835-mbox.yaml; the firmware's wiki, "Accessing mailboxes"). Mailbox 0 is read, mailbox 1
-// written; a word is an address of 16 bytes' alignment with a channel in its low four bits.
+// The logic of the mailbox between the Arm cores and the VideoCore, whose firmware answers
+// questions about the board (Linux bindings, mailbox/brcm,bcm2835-mbox.yaml; the firmware's wiki,
+// "Accessing mailboxes"). Mailbox 0 is read, mailbox 1 written; a word is an address of 16 bytes'
+// alignment with a channel in its low four bits.
 
 import MMIO
 
@@ -34,7 +35,9 @@ public struct BCM2835Mailbox<Registers: WordRegisterAccess> {
     /// Hands over a property message at a bus address; false: the mailbox is full.
     /// - Precondition: 16 bytes' alignment.
     public func post(_ address: UInt32) -> Bool {
-        if registers.read32(BCM2835MailboxRegister.writeStatus) & BCM2835Mailbox.full != 0 { return false }
+        if registers.read32(BCM2835MailboxRegister.writeStatus) & BCM2835Mailbox.full != 0 {
+            return false
+        }
         registers.write32(BCM2835MailboxRegister.write, address & ~15 | BCM2835Mailbox.properties)
         return true
     }
@@ -50,7 +53,9 @@ public struct BCM2835Mailbox<Registers: WordRegisterAccess> {
     }
 
     private func take() -> UInt32? {
-        if registers.read32(BCM2835MailboxRegister.readStatus) & BCM2835Mailbox.empty != 0 { return nil }
+        if registers.read32(BCM2835MailboxRegister.readStatus) & BCM2835Mailbox.empty != 0 {
+            return nil
+        }
         return registers.read32(BCM2835MailboxRegister.read)
     }
 }

@@ -1,5 +1,5 @@
-// The logic of the BCM2835's random numbers (no manual names the block; Linux bindings, rng/brcm,bcm2835.yaml): a source
-// that warms up once, and then a FIFO of words.
+// The logic of the BCM2835's random numbers (no manual names the block; Linux bindings,
+// rng/brcm,bcm2835.yaml): a source that warms up once, and then a FIFO of words.
 
 import MMIO
 
@@ -14,10 +14,12 @@ enum BCM2835RandomRegister {
 public struct BCM2835Random<Registers: RegisterAccess>: RandomSource {
     private let registers: Registers
 
-    /// Numbers that the source throws away before the first that it gives: those of a cold start say too much.
+    /// Numbers that the source throws away before the first that it gives: those of a cold start
+    /// say too much.
     static var warmUp: UInt32 { 0x4_0000 }
 
-    /// Starts the source where it is off. Its interrupt stays off: a word is ready long before somebody could be told.
+    /// Starts the source where it is off. Its interrupt stays off: a word is ready long before
+    /// somebody could be told.
     public init(registers: Registers) {
         self.registers = registers
         registers.write32(BCM2835RandomRegister.interruptMask, 1)

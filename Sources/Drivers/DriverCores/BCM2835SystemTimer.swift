@@ -1,5 +1,5 @@
-// The logic of the BCM2835's system timer (BCM2835 ARM Peripherals, 12): a counter of microseconds that never stops, and
-// four comparators. The firmware uses channels 0 and 2; 1 and 3 are ours.
+// The logic of the BCM2835's system timer (BCM2835 ARM Peripherals, 12): a counter of microseconds
+// that never stops, and four comparators. The firmware uses channels 0 and 2; 1 and 3 are ours.
 
 import MMIO
 
@@ -37,11 +37,13 @@ public struct BCM2835SystemTimer<Registers: RegisterAccess> {
     }
 
     /// Sets channel 1 or 3 to match when the counter's low half is `instant`'s.
-    /// - Returns: whether the match lies ahead. A comparator matches only the very instant: what has passed while it was
-    ///   being set would ring 71 minutes later, so it is to be taken as rung.
+    /// - Returns: whether the match lies ahead. A comparator matches only the very instant:
+    ///   what has passed while it was being set would ring 71 minutes later, so it is to be
+    ///   taken as rung.
     ///
-    /// The match is cleared behind the new instant's store, and the counter is read behind both: until that store the old
-    /// instant may match, which would ring early; a new one that matched before it was cleared shows as passed.
+    /// The match is cleared behind the new instant's store, and the counter is read behind both:
+    /// until that store the old instant may match, which would ring early; a new one that matched
+    /// before it was cleared shows as passed.
     public func arm(_ channel: Int, at instant: UInt64) -> Bool {
         let low = UInt32(truncatingIfNeeded: instant)
         registers.write32(BCM2835SystemTimerRegister.compare(channel & 3), low)

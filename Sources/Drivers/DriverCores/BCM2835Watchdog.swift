@@ -1,6 +1,6 @@
-// The logic of the BCM2835's reset and watchdog (Linux bindings, soc/bcm/brcm,bcm2835-pm.yaml; no manual names the
-// registers): a counter that resets the chip when nobody sets it again, and the word in which the firmware finds what to
-// start then.
+// The logic of the BCM2835's reset and watchdog (Linux bindings, soc/bcm/brcm,bcm2835-pm.yaml; no
+// manual names the registers): a counter that resets the chip when nobody sets it again, and the
+// word in which the firmware finds what to start then.
 
 import MMIO
 
@@ -21,7 +21,8 @@ public struct BCM2835Watchdog<Registers: RegisterAccess> {
     static var fullReset: UInt32 { 0x20 }
     /// The reset control without an action, as it is after power came on.
     static var inaction: UInt32 { 0x102 }
-    /// The partition to start, its six bits at the even places of the reset status. 63: none, stay off.
+    /// The partition to start, its six bits at the even places of the reset status. 63:
+    /// none, stay off.
     static var partitionMask: UInt32 { 0x555 }
     static var halt: UInt32 { 0x555 }
     /// 1/65536 s each, 20 bits.
@@ -33,17 +34,20 @@ public struct BCM2835Watchdog<Registers: RegisterAccess> {
 
     /// Whether the chip will be reset when nobody feeds the watchdog.
     public var isArmed: Bool {
-        registers.read32(BCM2835PowerRegister.resetControl) & BCM2835Watchdog.actionMask == BCM2835Watchdog.fullReset
+        registers.read32(BCM2835PowerRegister.resetControl) & BCM2835Watchdog.actionMask
+            == BCM2835Watchdog.fullReset
     }
 
-    /// The seconds to feed it, for a driver that starts and remembers `kept` ones: 0 where it is off. One that somebody else
-    /// armed, the firmware or a driver that died of it, gets all there are.
+    /// The seconds to feed it, for a driver that starts and remembers `kept` ones: 0 where it is
+    /// off. One that somebody else armed, the firmware or a driver that died of it, gets all
+    /// there are.
     public func seconds(kept: UInt64) -> UInt64 {
         let range = BCM2835Watchdog.seconds
         return isArmed ? (range.contains(kept) ? kept : range.upperBound) : 0
     }
 
-    /// Lets the chip be reset `seconds` (2 to 15, others are cut) from now, unless it is fed or armed again before.
+    /// Lets the chip be reset `seconds` (2 to 15, others are cut) from now, unless it is fed or
+    /// armed again before.
     public func arm(seconds: UInt64) {
         feed(seconds: seconds)
         start()
@@ -52,7 +56,9 @@ public struct BCM2835Watchdog<Registers: RegisterAccess> {
     /// Gives the watchdog its `seconds` (2 to 15, others are cut) anew, armed or not.
     public func feed(seconds: UInt64) {
         let range = BCM2835Watchdog.seconds
-        let time = UInt32(max(range.lowerBound, min(seconds, range.upperBound))) * BCM2835Watchdog.ticksPerSecond
+        let time =
+            UInt32(max(range.lowerBound, min(seconds, range.upperBound)))
+            * BCM2835Watchdog.ticksPerSecond
         registers.write32(BCM2835PowerRegister.watchdog, BCM2835Watchdog.password | time)
     }
 
@@ -77,8 +83,8 @@ public struct BCM2835Watchdog<Registers: RegisterAccess> {
     }
 
     private func start() {
-        let control =
-            registers.read32(BCM2835PowerRegister.resetControl) & 0x00ff_ffff & ~BCM2835Watchdog.actionMask
+        let kept = 0x00ff_ffff & ~BCM2835Watchdog.actionMask
+        let control = registers.read32(BCM2835PowerRegister.resetControl) & kept
         registers.write32(
             BCM2835PowerRegister.resetControl,
             BCM2835Watchdog.password | control | BCM2835Watchdog.fullReset)

@@ -9,7 +9,8 @@
     public static var wordCount: Int { 8 + 128 }
     private static var magic: UInt64 { 0x474e_4952_4554_5942 }
 
-    /// Takes up a ring in `memory`, at least `wordCount` words; what is no sound ring becomes an empty one.
+    /// Takes up a ring in `memory`, at least `wordCount` words; what is no sound ring becomes an
+    /// empty one.
     public init(memory: UnsafeMutableBufferPointer<UInt64>) {
         unsafe words = memory
         if word(0) != ByteRing.magic || added &- taken > ByteRing.capacity {
@@ -32,7 +33,8 @@
     public var room: UInt64 { ByteRing.capacity - count }
     public var isFull: Bool { room == 0 }
 
-    /// Adds a byte. - Precondition: not full. The counter moves last, so that a task that dies here adds nothing.
+    /// Adds a byte. - Precondition: not full. The counter moves last, so that a task that dies here
+    /// adds nothing.
     public mutating func add(_ byte: UInt8) {
         let position = Int(added & (ByteRing.capacity - 1))
         let shift = UInt64(position & 7) * 8

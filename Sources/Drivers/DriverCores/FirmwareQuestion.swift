@@ -1,5 +1,5 @@
-// The questions that tasks may put to the VideoCore's firmware. Its property calls can also run code and hand out memory:
-// those are not among them.
+// The questions that tasks may put to the VideoCore's firmware. Its property calls can also run
+// code and hand out memory: those are not among them.
 
 /// A question by its tag (the firmware's wiki, "Mailbox property interface").
 public enum FirmwareQuestion: UInt32, Sendable {
@@ -20,8 +20,8 @@ public enum FirmwareQuestion: UInt32, Sendable {
     public var argumentCount: Int {
         switch self {
         case .clockRate, .temperature, .maximumTemperature: 1
-        case .firmwareRevision, .boardModel, .boardRevision, .networkAddress, .serialNumber, .armMemory,
-            .videoCoreMemory:
+        case .firmwareRevision, .boardModel, .boardRevision, .networkAddress, .serialNumber,
+            .armMemory, .videoCoreMemory:
             0
         }
     }
@@ -37,16 +37,19 @@ public enum FirmwareQuestion: UInt32, Sendable {
     }
 }
 
-/// Pins that are not the chip's but the firmware's, behind an expander of its own: the light of a Pi 3 B hangs on one.
+/// Pins that are not the chip's but the firmware's, behind an expander of its own: the light of a
+/// Pi 3 B hangs on one.
 public enum FirmwarePin {
-    /// Tags. Arguments: the pin's number, from `first` on, and its level. Answer: 0 where the number stood, and the level.
+    /// Tags. Arguments: the pin's number, from `first` on, and its level. Answer: 0 where the
+    /// number stood, and the level.
     public static var get: UInt32 { 0x0003_0041 }
     public static var set: UInt32 { 0x0003_8041 }
     public static var first: UInt32 { 128 }
     public static var count: Int { 8 }
 
-    /// The pins that a task may set, a bit each: the light of a Pi 3 B, 3 B+ or 4 B (Linux's trees of these boards). The others
-    /// reset the board or switch the supply of its card, its radio or its Ethernet.
+    /// The pins that a task may set, a bit each: the light of a Pi 3 B, 3 B+ or 4 B (Linux's trees
+    /// of these boards). The others reset the board or switch the supply of its card, its radio or
+    /// its Ethernet.
     static var lights: UInt64 { 1 << 2 }
     /// Whether `pin`, as a caller gave it, may be read; and, of those, set.
     public static func mayRead(_ pin: UInt64) -> Bool { pin < UInt64(count) }

@@ -1,5 +1,6 @@
-// Who reads a line's input, where several tasks may: one at a time. A reader that asks again in time keeps the input; another
-// one that asks meanwhile is refused, instead of taking the wait of the first away, which would take it back at once.
+// Who reads a line's input, where several tasks may: one at a time. A reader that asks again in
+// time keeps the input; another one that asks meanwhile is refused, instead of taking the wait of
+// the first away, which would take it back at once.
 
 /// The reader of a line. Tasks are numbers above 0, instants and durations ticks of the counter.
 public struct InputLease: Equatable, Sendable {
@@ -10,7 +11,8 @@ public struct InputLease: Equatable, Sendable {
     /// - Parameter length: how long a reader keeps the input without asking for more.
     public init(length: UInt64) { self.length = length }
 
-    /// Takes note of a request by task `reader`. Returns whether the input is its own: from now on for the lease's length.
+    /// Takes note of a request by task `reader`. Returns whether the input is its own: from now on
+    /// for the lease's length.
     public mutating func renew(by reader: UInt64, at now: UInt64) -> Bool {
         if self.reader != reader && self.reader != 0 && now < end { return false }
         self.reader = reader

@@ -1,8 +1,10 @@
-// How often a device may interrupt: a pin that is open to the air, or a wire that rings, makes edges as fast as its driver can
-// answer them, and would keep everything that is less urgent than the driver from running.
+// How often a device may interrupt: a pin that is open to the air, or a wire that rings, makes
+// edges as fast as its driver can answer them, and would keep everything that is less urgent than
+// the driver from running.
 
-/// In each window of time so many interrupts are answered at once; the line stays closed after the last one until the window ends.
-/// What comes meanwhile waits in the device. Times are ticks of one counter.
+/// In each window of time so many interrupts are answered at once; the line stays closed after the
+/// last one until the window ends. What comes meanwhile waits in the device. Times are ticks of
+/// one counter.
 public struct InterruptBudget {
     private let most: Int
     private let window: UInt64

@@ -1,8 +1,9 @@
-// Keys at a bank's pins: which pins are keys, and the presses that nobody was told of yet, in memory that survives the task. So a
-// key stays one, and no press is lost with a driver or with the one who is told.
+// Keys at a bank's pins: which pins are keys, and the presses that nobody was told of yet, in
+// memory that survives the task. So a key stays one, and no press is lost with a driver or with the
+// one who is told.
 
-/// Words 0–63: each pin's key code, 0 where it is none. Word 64: keys that were pressed, a bit a pin. Word 65: keys whose press is
-/// the falling edge.
+/// Words 0–63: each pin's key code, 0 where it is none. Word 64: keys that were pressed, a bit a
+/// pin. Word 65: keys whose press is the falling edge.
 @safe public struct KeyPins {
     private let words: UnsafeMutableBufferPointer<UInt64>
     /// Words of memory that it takes.
@@ -18,7 +19,8 @@
     /// The code of the key at `pin` (0 to 63); 0 where it is none.
     public func code(_ pin: Int) -> UInt64 { word(pin & 63) }
 
-    /// Makes `pin` (0 to 63) a key, for good: of that code, not 0, and pressed at its rising or its falling edge.
+    /// Makes `pin` (0 to 63) a key, for good: of that code, not 0, and pressed at its rising or its
+    /// falling edge.
     public mutating func setKey(_ pin: Int, _ code: UInt64, isFalling: Bool) {
         let bit: UInt64 = 1 << UInt64(pin & 63)
         // Before the code: who dies between leaves no key with the wrong edge.
@@ -40,7 +42,8 @@
     /// Keys whose press is still to be told, a bit a pin.
     public var pressed: UInt64 { word(64) }
 
-    /// Notes edges. Called before they are cleared in the device: who dies between tells a press twice, but never not at all.
+    /// Notes edges. Called before they are cleared in the device: who dies between tells a press
+    /// twice, but never not at all.
     public mutating func note(_ edges: UInt64) { setWord(64, pressed | edges & pins) }
 
     /// Tells of each press; what `send` does not take stays.

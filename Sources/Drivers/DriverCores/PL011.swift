@@ -17,7 +17,8 @@ public struct PL011<Registers: RegisterAccess>: SerialPort {
 
     /// Looks at a FIFO that empties: longer than its 32 bytes take at 115200 baud, 3 ms.
     static var patience: Int { 100_000 }
-    /// Flag register: sending, or something left to send; receive FIFO empty, transmit FIFO full (3.3.3).
+    /// Flag register: sending, or something left to send; receive FIFO empty, transmit FIFO
+    /// full (3.3.3).
     private static var busy: UInt32 { 1 << 3 }
     private static var receiveEmpty: UInt32 { 1 << 4 }
     private static var transmitFull: UInt32 { 1 << 5 }
@@ -30,15 +31,19 @@ public struct PL011<Registers: RegisterAccess>: SerialPort {
     static var transmitBit: UInt32 { 1 << 5 }
     static var timeOutBit: UInt32 { 1 << 6 }
 
-    /// Opens the UART. The line's speed stays as the firmware set it, and the FIFOs keep what they hold: the line control
-    /// is written only when it is not yet 8 bits with FIFOs, since writing it flushes them.
+    /// Opens the UART. The line's speed stays as the firmware set it, and the FIFOs keep what they
+    /// hold: the line control is written only when it is not yet 8 bits with FIFOs, since writing
+    /// it flushes them.
     public init(registers: Registers) {
         self.registers = registers
         let control = registers.read32(PL011Register.control)
         if registers.read32(PL011Register.lineControl) & 0x7e != 0x70 {
-            // Not while it is enabled, nor with bytes still to be sent (3.3.7); a UART that sends none is not waited for longer.
+            // Not while it is enabled, nor with bytes still to be sent (3.3.7); a UART that sends
+            // none is not waited for longer.
             var looks = 0
-            while registers.read32(PL011Register.flag) & PL011.busy != 0 && looks < PL011.patience { looks += 1 }
+            while registers.read32(PL011Register.flag) & PL011.busy != 0 && looks < PL011.patience {
+                looks += 1
+            }
             registers.write32(PL011Register.control, control & ~1)
             registers.write32(PL011Register.lineControl, 0x70)
         }
@@ -56,7 +61,8 @@ public struct PL011<Registers: RegisterAccess>: SerialPort {
         return SerialInput(
             UInt8(truncatingIfNeeded: data),
             // A break has a framing error too.
-            fault: data & PL011.breakBit != 0 ? .lineBreak : data & PL011.damagedBits != 0 ? .damaged : nil,
+            fault: data & PL011.breakBit != 0
+                ? .lineBreak : data & PL011.damagedBits != 0 ? .damaged : nil,
             isOverrun: data & PL011.overrunBit != 0)
     }
     public func hasRoom() -> Bool { registers.read32(PL011Register.flag) & PL011.transmitFull == 0 }
@@ -64,6 +70,7 @@ public struct PL011<Registers: RegisterAccess>: SerialPort {
     public func listen(receive: Bool, transmit: Bool) {
         registers.write32(
             PL011Register.interruptMask,
-            (receive ? PL011.receiveBit | PL011.timeOutBit : 0) | (transmit ? PL011.transmitBit : 0))
+            (receive ? PL011.receiveBit | PL011.timeOutBit : 0) | (transmit ? PL011.transmitBit : 0)
+        )
     }
 }

@@ -1,4 +1,5 @@
-// The PL031 real-time clock's logic (Arm DDI 0224C): a counter of seconds, and a match that interrupts.
+// The PL031 real-time clock's logic (Arm DDI 0224C): a counter of seconds, and a match that
+// interrupts.
 
 import MMIO
 
@@ -15,8 +16,9 @@ enum PL031Register {
 
 /// The clock and its one alarm.
 ///
-/// Invariant: while `alarm` is set, the match register holds it, its interrupt is unmasked, and the clock had not reached it
-/// when that was checked last, after the match was written: the clock cannot have passed it unseen.
+/// Invariant: while `alarm` is set, the match register holds it, its interrupt is unmasked, and the
+/// clock had not reached it when that was checked last, after the match was written: the clock
+/// cannot have passed it unseen.
 public struct PL031<Registers: RegisterAccess> {
     private let registers: Registers
     /// The second of the alarm that is set and has not rung.
@@ -27,14 +29,17 @@ public struct PL031<Registers: RegisterAccess> {
         self.registers = registers
         registers.write32(PL031Register.interruptMask, 0)
         registers.write32(PL031Register.interruptClear, 1)
-        if registers.read32(PL031Register.control) & 1 == 0 { registers.write32(PL031Register.control, 1) }
+        if registers.read32(PL031Register.control) & 1 == 0 {
+            registers.write32(PL031Register.control, 1)
+        }
     }
 
     /// Seconds since 1970.
     public var seconds: UInt32 { registers.read32(PL031Register.data) }
 
     /// Sets the clock.
-    /// - Returns: whether the alarm rings by that: no match comes any more for a second that was stepped over.
+    /// - Returns: whether the alarm rings by that: no match comes any more for a second that was
+    ///   stepped over.
     public mutating func set(seconds: UInt32) -> Bool {
         registers.write32(PL031Register.load, seconds)
         // The new time shows at the counter's next edge (DDI 0224C, 3.3.3), so what was written

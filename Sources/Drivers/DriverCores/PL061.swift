@@ -1,8 +1,10 @@
-// The PL061 GPIO's logic (Arm DDI 0190B): eight pins, inputs or outputs; edges of watched ones interrupt.
+// The PL061 GPIO's logic (Arm DDI 0190B): eight pins, inputs or outputs; edges of watched ones
+// interrupt.
 
 import MMIO
 
-/// Registers, by byte offset (DDI 0190B, 3.2). The data register is 256 words: address bits 2–9 mask the pins.
+/// Registers, by byte offset (DDI 0190B, 3.2). The data register is 256 words: address bits 2–9
+/// mask the pins.
 enum PL061Register {
     static func data(pins: UInt8) -> Int { Int(pins) << 2 }
     static var direction: Int { 0x400 }
@@ -18,14 +20,17 @@ public struct PL061<Registers: RegisterAccess>: PinBank {
     private let registers: Registers
     public private(set) var watched: UInt64
 
-    /// Takes the pins up: the rising edges of some and the falling edges of others interrupt, also one that came before this.
+    /// Takes the pins up: the rising edges of some and the falling edges of others interrupt, also
+    /// one that came before this.
     public init(registers: Registers, rising: UInt64, falling: UInt64) {
         self.registers = registers
         watched = (rising | falling) & 0xff
         registers.write32(PL061Register.interruptMask, 0)
         registers.write32(PL061Register.interruptClear, ~UInt32(watched) & 0xff)
         for pin in 0..<pinCount where watched & 1 << UInt64(pin) != 0 {
-            detect(pin, rising: rising & 1 << UInt64(pin) != 0, falling: falling & 1 << UInt64(pin) != 0)
+            detect(
+                pin, rising: rising & 1 << UInt64(pin) != 0,
+                falling: falling & 1 << UInt64(pin) != 0)
         }
         registers.write32(PL061Register.interruptMask, UInt32(watched))
     }
@@ -40,7 +45,9 @@ public struct PL061<Registers: RegisterAccess>: PinBank {
 
     /// It has neither resistors nor other functions that it knows of.
     public func configure(_ pin: Int, _ function: PinFunction, _ pull: PinPull?) -> Bool {
-        guard isPin(pin), pull == nil, function == .input || function == .output else { return false }
+        guard isPin(pin), pull == nil, function == .input || function == .output else {
+            return false
+        }
         set(PL061Register.direction, pin, function == .output)
         return true
     }
@@ -71,7 +78,9 @@ public struct PL061<Registers: RegisterAccess>: PinBank {
 
     public var edges: UInt64 { UInt64(registers.read32(PL061Register.maskedInterrupt) & 0xff) }
 
-    public func clear(_ pins: UInt64) { registers.write32(PL061Register.interruptClear, UInt32(pins & 0xff)) }
+    public func clear(_ pins: UInt64) {
+        registers.write32(PL061Register.interruptClear, UInt32(pins & 0xff))
+    }
 
     private func detect(_ pin: Int, rising: Bool, falling: Bool) {
         set(PL061Register.direction, pin, false)

@@ -1,4 +1,5 @@
-// What a bank of pins can do, whichever chip's it is: the service around all of them is one (Drivers/PinService).
+// What a bank of pins can do, whichever chip's it is: the service around all of them is one
+// (Drivers/PinService).
 
 /// What a pin does: the BCM2835's function-select code.
 public enum PinFunction: UInt8, Sendable {
@@ -42,6 +43,7 @@ public protocol PinBank {
     func write(_ pin: Int, high: Bool)
     /// Makes `pin` an input of which these edges interrupt; an event from before is none.
     mutating func watch(_ pin: Int, rising: Bool, falling: Bool)
-    /// Ends the interrupts of a pin's edges. Whatever it is used for by now, it goes on being used for.
+    /// Ends the interrupts of a pin's edges. Whatever it is used for by now, it goes on
+    /// being used for.
     mutating func stopWatching(_ pin: Int)
 }

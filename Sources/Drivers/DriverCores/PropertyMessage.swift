@@ -1,7 +1,8 @@
-// A property message of the VideoCore's firmware (its wiki, "Mailbox property interface"): one question in a buffer that
-// the answer overwrites.
+// A property message of the VideoCore's firmware (its wiki, "Mailbox property interface"): one
+// question in a buffer that the answer overwrites.
 //
-// Words: 0 bytes of the message · 1 code · 2 tag · 3 bytes for values · 4 tag's code · 5… values · 0, the end.
+// Words: 0 bytes of the message · 1 code · 2 tag · 3 bytes for values · 4 tag's code · 5… values ·
+// 0, the end.
 
 /// Safety: `words` is the whole of the buffer, and no index leaves it.
 @safe public struct PropertyMessage {
@@ -11,8 +12,9 @@
     public static var maximumValues: Int { 8 }
     /// Bytes of the buffer that a message takes.
     public static var bytes: Int { 64 }
-    /// Where in a page of 4096 bytes message `number` goes: no message lies where one of the 63 before it does, so an answer
-    /// that comes late is not taken for the present one's, nor spoils it.
+    /// Where in a page of 4096 bytes message `number` goes: no message lies where one of the 63
+    /// before it does, so an answer that comes late is not taken for the present one's, nor
+    /// spoils it.
     public static func offset(_ number: UInt64) -> Int { Int(number % 64) * bytes }
     private static var answered: UInt32 { 0x8000_0000 }
 
@@ -31,13 +33,20 @@
         setWord(2, tag)
         setWord(3, UInt32(4 * room))
         setWord(4, 0)
-        for index in 0..<PropertyMessage.maximumValues { setWord(5 + index, index < room ? values[index] : 0) }
-        for index in (5 + PropertyMessage.maximumValues)..<(PropertyMessage.bytes / 4) { setWord(index, 0) }
+        for index in 0..<PropertyMessage.maximumValues {
+            setWord(5 + index, index < room ? values[index] : 0)
+        }
+        for index in (5 + PropertyMessage.maximumValues)..<(PropertyMessage.bytes / 4) {
+            setWord(index, 0)
+        }
     }
 
-    /// How many values the firmware answered; nil where it did not understand the message or does not know the tag.
+    /// How many values the firmware answered; nil where it did not understand the message or does
+    /// not know the tag.
     public var answerCount: Int? {
-        if word(1) != PropertyMessage.answered || word(4) & PropertyMessage.answered == 0 { return nil }
+        if word(1) != PropertyMessage.answered || word(4) & PropertyMessage.answered == 0 {
+            return nil
+        }
         // A value that is not whole counts: a network address has six bytes.
         let count = (Int(word(4) & ~PropertyMessage.answered) + 3) / 4
         return min(count, Int(min(word(3) / 4, UInt32(PropertyMessage.maximumValues))))

@@ -1,10 +1,12 @@
-// Several tasks write to one screen, and one of them may have a line under work there: a prompt, and what somebody types. Who
-// writes meanwhile takes that line's place, and its owner shows it anew. That it must is a number that the owner compares with the
-// one it knows, not an answer given once: an answer may come to a reader whose time-out was a moment earlier.
+// Several tasks write to one screen, and one of them may have a line under work there: a prompt,
+// and what somebody types. Who writes meanwhile takes that line's place, and its owner shows it
+// anew. That it must is a number that the owner compares with the one it knows, not an answer given
+// once: an answer may come to a reader whose time-out was a moment earlier.
 //
-// A reader of the screen can tell whose a line is: each task's text starts on a line of its own, and a task that may not
-// write as it likes has its number in front of each line. Its text cannot look like the log's or the shell's. A line that is
-// longer than a row of 80 columns goes on in another, which has the number too: else the terminal would start the row.
+// A reader of the screen can tell whose a line is: each task's text starts on a line of its own,
+// and a task that may not write as it likes has its number in front of each line. Its text cannot
+// look like the log's or the shell's. A line that is longer than a row of 80 columns goes on in
+// another, which has the number too: else the terminal would start the row.
 
 /// What stands in the screen's last line. Tasks are numbers above 0.
 public struct ScreenLine: Equatable, Sendable {
@@ -23,12 +25,15 @@ public struct ScreenLine: Equatable, Sendable {
 
     public init() {}
 
-    /// Takes a write by task `writer`, which belongs to a line under work or not, and sends what the screen needs for it.
-    /// - Parameter isMarked: the task's number stands before each line, and a line feed starts a line without a carriage return.
+    /// Takes a write by task `writer`, which belongs to a line under work or not, and sends what
+    /// the screen needs for it.
+    /// - Parameter isMarked: the task's number stands before each line, and a line feed starts a
+    ///   line without a carriage return.
     /// - Returns: whether the screen's last line was another's, and is cleared.
     /// - Complexity: O(bytes).
     public mutating func write(
-        by writer: UInt64, isEdited: Bool, isMarked: Bool, _ bytes: Span<UInt8>, send: (UInt8) -> Void
+        by writer: UInt64, isEdited: Bool, isMarked: Bool, _ bytes: Span<UInt8>,
+        send: (UInt8) -> Void
     ) -> Bool {
         let isForeign = owner != 0 && owner != writer
         if isForeign {

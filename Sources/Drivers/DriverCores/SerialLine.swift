@@ -1,4 +1,5 @@
-// A serial line over any UART: interrupts move bytes between the FIFOs and two rings; nothing polls.
+// A serial line over any UART: interrupts move bytes between the FIFOs and two rings;
+// nothing polls.
 
 /// What a UART took out of its receive FIFO.
 public struct SerialInput: Equatable, Sendable {
@@ -56,8 +57,8 @@ public struct SerialLine<Port: SerialPort> {
         service()
     }
 
-    /// Moves what can be moved, and asks for the interrupts that tell when more can. Called for every interrupt, and
-    /// after bytes were added to or taken from a ring.
+    /// Moves what can be moved, and asks for the interrupts that tell when more can. Called for
+    /// every interrupt, and after bytes were added to or taken from a ring.
     /// - Complexity: at most a ring of bytes each way; more comes with the next interrupt.
     public mutating func service() {
         port.clearInterrupts()

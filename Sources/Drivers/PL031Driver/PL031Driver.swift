@@ -53,7 +53,9 @@ struct ClockDriver {
     }
 
     private mutating func wait(until seconds: UInt32) {
-        if let earlier = sleeper { server.release(earlier, RegisterMessage(ClockError.replaced.rawValue)) }
+        if let earlier = sleeper {
+            server.release(earlier, RegisterMessage(ClockError.replaced.rawValue))
+        }
         sleeper = nil
         // A caller that waits on: setting the alarm again could put it off.
         let hasRung = seconds != clock.alarm && clock.setAlarm(seconds)

@@ -9,7 +9,8 @@ import UserRuntime
     let information = startInformation(address)
     let keys = KeyPins(information)
     let pins = PL061(
-        registers: MMIORegisters(address: information.registers[0]), rising: keys.rising, falling: keys.falling)
+        registers: MMIORegisters(address: information.registers[0]), rising: keys.rising,
+        falling: keys.falling)
     var service = PinService(information, bank: pins, keys: keys)
     service.serve()
 }

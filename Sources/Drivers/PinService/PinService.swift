@@ -1,5 +1,5 @@
-// The service `gpio` around any bank of pins. Edges are told to the supervisor, where the pin is a key, or signalled to a
-// notification that a client handed over.
+// The service `gpio` around any bank of pins. Edges are told to the supervisor, where the pin is a
+// key, or signalled to a notification that a client handed over.
 
 import DriverCores
 import KernelABI
@@ -7,15 +7,17 @@ import Protocols
 import UserRuntime
 
 extension KeyPins {
-    /// The keys that the device manager names, and presses of this task's earlier lives that nobody was told of. A key at a
-    /// pin that no bank has is left out; the device manager sees that.
+    /// The keys that the device manager names, and presses of this task's earlier lives that nobody
+    /// was told of. A key at a pin that no bank has is left out; the device manager sees that.
     /// - Precondition: the manifest gives the task a page of `persistent` memory.
     public init(_ information: StartInformation) {
         // Safety: that page is more than the keys take.
         unsafe self.init(memory: persistentMemory(information))
         for index in 0..<Int(min(information.parameterCount, 32)) {
             let key = PinKey(word: information.parameters[index])
-            if key.pin < 64 && key.code != 0 { setKey(Int(key.pin), UInt64(key.code), isFalling: key.isFalling) }
+            if key.pin < 64 && key.code != 0 {
+                setKey(Int(key.pin), UInt64(key.code), isFalling: key.isFalling)
+            }
         }
     }
 }
@@ -53,7 +55,9 @@ public struct PinService<Bank: PinBank> {
         }
     }
 
-    private func interrupt(_ line: UInt32) -> Interrupt { Interrupt(Slot(StartSlot.interrupt.index + line)) }
+    private func interrupt(_ line: UInt32) -> Interrupt {
+        Interrupt(Slot(StartSlot.interrupt.index + line))
+    }
 
     public mutating func serve() -> Never {
         IPCBufferAccess().setReceiveSlots(PinService.arrival)
@@ -65,7 +69,9 @@ public struct PinService<Bank: PinBank> {
                 case .oneWay, .fault: break
                 }
                 // What a request brought and nobody took.
-                if request.capabilityCount > 0 { try? CapabilityTable.own.delete(PinService.arrival) }
+                if request.capabilityCount > 0 {
+                    try? CapabilityTable.own.delete(PinService.arrival)
+                }
             }
             if closed != 0 && Instant.now >= reopen { openLines() }
             keys.tell(tellSupervisor)
@@ -84,19 +90,26 @@ public struct PinService<Bank: PinBank> {
         let edges = bank.edges
         keys.note(edges)
         bank.clear(edges)
-        for pin in 0..<bank.pinCount where edges & 1 << UInt64(pin) != 0 && bits[pin] != 0 { signal(pin) }
+        for pin in 0..<bank.pinCount where edges & 1 << UInt64(pin) != 0 && bits[pin] != 0 {
+            signal(pin)
+        }
         closed |= lines
         reopen = Instant(ticks: budget.spend(at: Instant.now.ticks))
     }
 
     private mutating func openLines() {
-        for line in 0..<interrupts where closed & 1 << UInt64(line) != 0 { interrupt(line).reopen() }
+        for line in 0..<interrupts where closed & 1 << UInt64(line) != 0 {
+            interrupt(line).reopen()
+        }
         closed = 0
     }
 
-    /// A notification that is no more was that of a task that died: nobody wants the pin's edges now.
+    /// A notification that is no more was that of a task that died: nobody wants the pin's
+    /// edges now.
     private mutating func signal(_ pin: Int) {
-        do throws(KernelError) { try Notification(PinService.slot(pin)).signal(bits[pin]) } catch { endEdges(pin) }
+        do throws(KernelError) { try Notification(PinService.slot(pin)).signal(bits[pin]) } catch {
+            endEdges(pin)
+        }
     }
 
     private mutating func endEdges(_ pin: Int) {
@@ -115,8 +128,11 @@ public struct PinService<Bank: PinBank> {
         }
         guard request[1] < UInt64(bank.pinCount) else { return RegisterMessage(1) }
         let pin = Int(request[1])
-        if request[0] == GPIORequest.function { return RegisterMessage(0, use(bank.function(pin)).rawValue) }
-        // A pin whose edges a task waits for is that task's, for as long as it lives; a key stays a key.
+        if request[0] == GPIORequest.function {
+            return RegisterMessage(0, use(bank.function(pin)).rawValue)
+        }
+        // A pin whose edges a task waits for is that task's, for as long as it lives; a key
+        // stays a key.
         if bits[pin] != 0 && !isAwaited(pin) { endEdges(pin) }
         if bits[pin] != 0 && clients[pin] != request.badge { return RegisterMessage(1) }
         if keys.code(pin) != 0 { return RegisterMessage(1) }
@@ -135,9 +151,9 @@ public struct PinService<Bank: PinBank> {
     }
 
     private func configure(_ pin: Int, _ request: Received) -> Bool {
-        guard let use = PinUse(rawValue: request[2]), let resistor = PinResistor(rawValue: request[3]) else {
-            return false
-        }
+        guard let use = PinUse(rawValue: request[2]),
+            let resistor = PinResistor(rawValue: request[3])
+        else { return false }
         let pull: PinPull? =
             switch resistor {
             case .unchanged: nil
@@ -154,10 +170,12 @@ public struct PinService<Bank: PinBank> {
             return true
         }
         guard request.capabilityCount == 1, request[2] < 4, request[3] != 0,
-            let arrived = try? CapabilityTable.own.describe(PinService.arrival), arrived.kind == .notification
+            let arrived = try? CapabilityTable.own.describe(PinService.arrival),
+            arrived.kind == .notification
         else { return false }
         if bits[pin] != 0 { endEdges(pin) }
-        guard (try? CapabilityTable.own.move(PinService.arrival, to: PinService.slot(pin))) != nil else { return false }
+        guard (try? CapabilityTable.own.move(PinService.arrival, to: PinService.slot(pin))) != nil
+        else { return false }
         clients[pin] = request.badge
         bits[pin] = request[3]
         bank.watch(pin, rising: request[2] & 1 != 0, falling: request[2] & 2 != 0)

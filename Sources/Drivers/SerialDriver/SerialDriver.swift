@@ -1,4 +1,5 @@
-// The task around a UART: the service `serial`. One loop takes its interrupt and its clients' requests.
+// The task around a UART: the service `serial`. One loop takes its interrupt and its
+// clients' requests.
 
 import DriverCores
 import KernelABI
@@ -43,13 +44,14 @@ struct SerialDriver<Port: SerialPort> {
         let memory = unsafe persistentMemory(information)
         // Safety: a page is 512 words, of which each ring takes 136.
         let first = unsafe ByteRing(memory: UnsafeMutableBufferPointer(rebasing: memory[0..<256]))
-        let second = unsafe ByteRing(memory: UnsafeMutableBufferPointer(rebasing: memory[256..<512]))
+        let second = unsafe ByteRing(
+            memory: UnsafeMutableBufferPointer(rebasing: memory[256..<512]))
         uart = SerialLine(port: port, received: first, pending: second)
         orEnd("the interrupt cannot be bound", try interrupt.bind(server.notification, bits: 1))
     }
 
-    /// Inlined, so that each kind of port has a loop of its own: the compiler merges two that are alike into one without lines,
-    /// and a fault's trace would not name the place.
+    /// Inlined, so that each kind of port has a loop of its own: the compiler merges two that are
+    /// alike into one without lines, and a fault's trace would not name the place.
     @inline(__always) mutating func serve() -> Never {
         while true {
             let request = server.next()
@@ -69,7 +71,9 @@ struct SerialDriver<Port: SerialPort> {
         let operation = request[0] & 0xff
         if operation == SerialRequest.write { return write(request, client) }
         // Everything else tells of what was typed, or lets go of it.
-        if !client.may(.readSerial) { return server.reply(RegisterMessage(SerialRequest.notPermitted)) }
+        if !client.may(.readSerial) {
+            return server.reply(RegisterMessage(SerialRequest.notPermitted))
+        }
         switch operation {
         case SerialRequest.read, SerialRequest.release:
             if !lease.renew(by: client.task, at: Instant.now.ticks) {
@@ -86,7 +90,8 @@ struct SerialDriver<Port: SerialPort> {
     }
 
     private func state() -> RegisterMessage {
-        var message = RegisterMessage(0, uart.received.added, uart.pending.taken, uart.faults.overruns)
+        var message = RegisterMessage(
+            0, uart.received.added, uart.pending.taken, uart.faults.overruns)
         message.setWord(4, uart.faults.damaged)
         message.setWord(5, uart.faults.breaks)
         return message
@@ -106,11 +111,13 @@ struct SerialDriver<Port: SerialPort> {
         // How much it will be, from a copy of the screen's state.
         var trial = screen
         var needed: UInt64 = 0
-        _ = trial.write(by: client.task, isEdited: isEdited, isMarked: !isFree, bytes) { _ in needed += 1 }
-        if uart.pending.room < needed { return hold(client.task, room: needed) }
-        let isForeign = screen.write(by: client.task, isEdited: isEdited, isMarked: !isFree, bytes) {
-            uart.pending.add($0)
+        _ = trial.write(by: client.task, isEdited: isEdited, isMarked: !isFree, bytes) { _ in
+            needed += 1
         }
+        if uart.pending.room < needed { return hold(client.task, room: needed) }
+        let isForeign = screen.write(
+            by: client.task, isEdited: isEdited, isMarked: !isFree, bytes
+        ) { uart.pending.add($0) }
         uart.service()
         if isForeign, let held = reader { release(held) }
         server.reply(RegisterMessage(0, UInt64(count), screen.disturbances))
@@ -162,7 +169,8 @@ struct SerialDriver<Port: SerialPort> {
         let count = min(Int(ring.count), SerialRequest.maximumRead)
         var message = RegisterMessage(0, ring.taken, UInt64(count))
         for index in 0..<count {
-            message[3 + index / 8] |= UInt64(ring[ring.taken &+ UInt64(index)]) << UInt64(index % 8 * 8)
+            message[3 + index / 8] |=
+                UInt64(ring[ring.taken &+ UInt64(index)]) << UInt64(index % 8 * 8)
         }
         message.length = 8
         return message
