@@ -183,7 +183,8 @@ if onTarget {
                 "KernelABI", "UserRuntime", "Protocols", "BlockClient", "ServiceCores",
             ],
             path: "Tests/OnTarget/Nuisance",
-            exclude: ["card", "console", "flood", "options", "power"], swiftSettings: strict + taskFlags,
+            exclude: ["card", "console", "flood", "options", "power"],
+            swiftSettings: strict + taskFlags,
             linkerSettings: linked("task.ld")),
         .executableTarget(
             name: "Hog", dependencies: ["KernelABI", "UserRuntime", "Protocols", "ServiceCores"],
@@ -192,7 +193,9 @@ if onTarget {
         .target(name: "CTargetTests", path: "Tests/OnTarget/CTargetTests"),
         .executableTarget(
             name: "TargetTests",
-            dependencies: ["KernelABI", "MMIO", "CUserEntry", "UserRuntime", "CTargetTests", "DeviceTree"],
+            dependencies: [
+                "KernelABI", "MMIO", "CUserEntry", "UserRuntime", "CTargetTests", "DeviceTree",
+            ],
             path: "Tests/OnTarget/TargetTests",
             swiftSettings: strict + taskFlags + libfdtSwift,
             linkerSettings: linked("task.ld") + libfdtLibrary),
@@ -252,7 +255,8 @@ if onTarget {
         .testTarget(
             name: "DriverCoresTests",
             dependencies: [
-                "DriverCores", "MMIO", "PinService", "BlockService", "BlockClient", "Protocols", "UserRuntime",
+                "DriverCores", "MMIO", "PinService", "BlockService", "BlockClient", "Protocols",
+                "UserRuntime",
                 "CUserEntry", "KernelABI",
             ],
             swiftSettings: [.swiftLanguageMode(.v6)]),

@@ -32,8 +32,8 @@ public struct EntryFigure: Codable, Equatable {
         if !isLoose || KernelGoals.loose.contains(where: { $0.entry == entry }) { return nil }
         return measured == 0
             ? "\(entry): no row of the benchmark measures it"
-            : "\(entry): the bound \(bound) is more than \(KernelGoals.looseness) times the longest "
-                + "measured section, \(measured)"
+            : "\(entry): the bound \(bound) is more than \(KernelGoals.looseness) times "
+                + "the longest measured section, \(measured)"
     }
 
     /// A line for people; `BenchReport.entryHead` stands above.
@@ -63,8 +63,8 @@ extension BenchReport {
         return ["longest masked path by row".padded(46) + "max".aligned(7) + "goal".aligned(9)]
             + lines
     }
-    /// The rows of trees by operation, as a table in Markdown: the most urgent thread's longest wait
-    /// and the longest masked path, each with the chain and the callers where it was met.
+    /// The rows of trees by operation, as a table in Markdown: the most urgent thread's longest
+    /// wait and the longest masked path, each with the chain and the callers where it was met.
     public var treeLines: [String] {
         var waits: [String: (value: UInt64, tree: String)] = [:]
         var masked = waits

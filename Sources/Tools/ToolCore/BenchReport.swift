@@ -30,14 +30,16 @@ public struct BenchRow: Codable, Equatable {
         let verdict = isKept.map { $0 ? "  kept" : "  missed" } ?? ""
         let lost = missed > 0 ? "  (\(missed) cycles missed)" : ""
         let figures = [minimum, average, maximum].map { String($0).aligned(7) }.joined()
-        return name.padded(46) + figures + (goal.map(String.init) ?? "-").aligned(9) + verdict + lost
+        return name.padded(46) + figures + (goal.map(String.init) ?? "-").aligned(9) + verdict
+            + lost
     }
 
     /// The row as cyclictest prints its histogram: every value up to the largest that has a bucket.
     public var cyclictestText: String {
         var lines = ["# \(name): \(unit)", "# Histogram"]
         for value in 0...(histogram.keys.compactMap(Int.init).max() ?? 0) {
-            lines.append(String(value).zeros(6) + " " + String(histogram[String(value)] ?? 0).zeros(6))
+            lines.append(
+                String(value).zeros(6) + " " + String(histogram[String(value)] ?? 0).zeros(6))
         }
         lines.append("# Total: " + String(total).zeros(9))
         lines.append("# Min Latencies: " + String(minimum).zeros(5))
@@ -111,19 +113,29 @@ public struct BenchReport: Codable, Equatable {
         guard let raw = note.after(prefix).flatMap(UInt64.init) else { return note }
         let word = ControlWord(raw: raw)
         let name = EntryKind(control: raw).name
-        guard let call = EntryKind(control: raw).systemCall else { return "Longest masked path: \(name)" }
-        return "Longest masked path: \(call), \(word.length) words, \(word.capabilityCount) capabilities"
+        guard let call = EntryKind(control: raw).systemCall else {
+            return "Longest masked path: \(name)"
+        }
+        return
+            "Longest masked path: \(call), \(word.length) words, "
+            + "\(word.capabilityCount) capabilities"
     }
     private static func entryFigure(_ line: String) -> EntryFigure? {
-        let parts = line.after("# Longest of entry ")?.split(separator: ":").map { UInt64($0.trimmed) }
-        guard let parts, parts.count == 2, let index = parts[0], let length = parts[1] else { return nil }
+        let parts = line.after("# Longest of entry ")?.split(separator: ":").map {
+            UInt64($0.trimmed)
+        }
+        guard let parts, parts.count == 2, let index = parts[0], let length = parts[1] else {
+            return nil
+        }
         return EntryFigure(entry: EntryKind(index: index).name, measured: length)
     }
 
     private static let lastLabel = "# Missed Cycles: "
 
     private static func read(_ line: String, _ row: inout BenchRow) -> Bool {
-        func number(_ prefix: String) -> UInt64? { line.after(prefix).flatMap { UInt64($0.trimmed) } }
+        func number(_ prefix: String) -> UInt64? {
+            line.after(prefix).flatMap { UInt64($0.trimmed) }
+        }
         if line == "# Histogram" { return true }
         if let unit = line.after("# Unit: ") {
             row.unit = unit
@@ -158,7 +170,8 @@ public struct BenchReport: Codable, Equatable {
             }
         } else {
             let parts = line.split(separator: " ")
-            guard parts.count == 2, let value = UInt64(parts[0]), let count = UInt64(parts[1]) else { return false }
+            guard parts.count == 2, let value = UInt64(parts[0]), let count = UInt64(parts[1])
+            else { return false }
             row.histogram[String(value)] = count
         }
         return true
@@ -185,7 +198,13 @@ public struct BenchReport: Codable, Equatable {
 }
 
 extension String {
-    func padded(_ width: Int) -> String { self + String(repeating: " ", count: max(0, width - count)) }
-    func aligned(_ width: Int) -> String { String(repeating: " ", count: max(0, width - count)) + self }
-    func zeros(_ width: Int) -> String { String(repeating: "0", count: max(0, width - count)) + self }
+    func padded(_ width: Int) -> String {
+        self + String(repeating: " ", count: max(0, width - count))
+    }
+    func aligned(_ width: Int) -> String {
+        String(repeating: " ", count: max(0, width - count)) + self
+    }
+    func zeros(_ width: Int) -> String {
+        String(repeating: "0", count: max(0, width - count)) + self
+    }
 }

@@ -8,17 +8,20 @@ public struct BundleWriter {
 
     public init(root: ElfFile) { self.root = root }
 
-    /// - Throws: when the root task is no task, has too many segments or one that is writable and executable; or a name is
-    ///   too long, or there twice.
+    /// - Throws: when the root task is no task, has too many segments or one that is writable and
+    ///   executable; or a name is too long, or there twice.
     public func pack() throws -> [UInt8] {
         guard root.holdsCode(root.entry), root.end <= Limits.userEnd else {
-            throw ToolError("no task: its entry is outside its code, or it lies above the tasks' addresses")
+            throw ToolError(
+                "no task: its entry is outside its code, or it lies above the tasks' addresses")
         }
         guard root.segments.count <= Bundle.maximumRootSegments else {
             throw ToolError(
-                "the root task has \(root.segments.count) segments; at most \(Bundle.maximumRootSegments) fit")
+                "the root task has \(root.segments.count) segments; at most "
+                    + "\(Bundle.maximumRootSegments) fit")
         }
-        let headSize = (Bundle.entriesOffset + entries.count * Bundle.entryStride + 4095) / 4096 * 4096
+        let headSize =
+            (Bundle.entriesOffset + entries.count * Bundle.entryStride + 4095) / 4096 * 4096
         var body: [UInt8] = []
         var segments: [UInt8] = []
         for segment in root.segments {
@@ -39,12 +42,18 @@ public struct BundleWriter {
             segments.append(word: UInt64(rights.raw))
             body += page
         }
-        segments += [UInt8](repeating: 0, count: Bundle.maximumRootSegments * Bundle.rootSegmentStride - segments.count)
+        segments += [UInt8](
+            repeating: 0,
+            count: Bundle.maximumRootSegments * Bundle.rootSegmentStride - segments.count)
         var table: [UInt8] = []
         for (name, bytes) in entries {
             let utf8 = Array(name.utf8)
-            guard utf8.count <= Bundle.nameLength else { throw ToolError("\(name): a name has at most 32 bytes") }
-            if entries.count(where: { $0.name == name }) > 1 { throw ToolError("two entries are called \(name)") }
+            guard utf8.count <= Bundle.nameLength else {
+                throw ToolError("\(name): a name has at most 32 bytes")
+            }
+            if entries.count(where: { $0.name == name }) > 1 {
+                throw ToolError("two entries are called \(name)")
+            }
             table.append(word: UInt64(headSize + body.count))
             table.append(word: UInt64(bytes.count))
             table += utf8 + [UInt8](repeating: 0, count: Bundle.nameLength - utf8.count)
@@ -69,7 +78,8 @@ public struct BundleWriter {
 /// "ARM\u{64}" at byte 56 of an arm64 Image (Linux, Documentation/arch/arm64/booting.rst).
 public let arm64ImageMagic: UInt64 = 0x644d_5241
 
-/// One file to load or flash: the kernel as memory lies, then the bundle; the header's image size covers both.
+/// One file to load or flash: the kernel as memory lies, then the bundle; the header's image size
+/// covers both.
 ///
 /// - Throws: for a kernel that does not start with the header of an arm64 Image.
 public func makeImage(kernel: ElfFile, bundle: [UInt8]) throws -> [UInt8] {

@@ -1,11 +1,12 @@
-// The examples of a page as dialogues: what the page says that the shell answers, the shell must say.
+// The examples of a page as dialogues: what the page says that the shell answers, the
+// shell must say.
 //
 // A fenced block with lines `> COMMAND` is a dialogue. The lines behind a command must come as they
-// stand, one after the other; but any number stands for any other, blanks for any blanks, and a line
-// `...` for any lines. A comment line before the block says more:
+// stand, one after the other; but any number stands for any other, blanks for any blanks, and a
+// line `...` for any lines. A comment line before the block says more:
 //
-//   <!-- on MACHINE -->            the block belongs to another machine of QEMU's than virt, or to a
-//                                  board (rpi3, rpi4)
+//   <!-- on MACHINE -->            the block belongs to another machine of QEMU's than virt,
+//                                  or to a board (rpi3, rpi4)
 //   <!-- counted -->               waiting takes no time, see `Dialogue.Setup`
 //   <!-- not a test: REASON -->    the block is not compared
 

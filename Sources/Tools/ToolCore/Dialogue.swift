@@ -1,19 +1,25 @@
-// A test of the whole system as a dialogue: what is typed at the console, and what must be read there.
+// A test of the whole system as a dialogue: what is typed at the console, and what must be
+// read there.
 //
-// A file holds several tests. Lines that are blank or start with `#` say nothing; every other line is a word and its text:
+// A file holds several tests. Lines that are blank or start with `#` say nothing; every other line
+// is a word and its text:
 //
 //   test NAME          a new test; what follows up to the next `test` is its own
 //   machine, cpu, memory, card, date, padding, append, run, counted, image, tree, damage    the machine, see `Dialogue.Setup`
 //   type TEXT          wait for the prompt, then type the text and Enter
-//   keys TEXT          type at once, without Enter; \e, \r, \b, \\ and \xNN as usual (\x01\x01: QEMU takes the first ^A)
+//   keys TEXT          type at once, without Enter; \e, \r, \b, \\ and \xNN as usual
+//                      (\x01\x01: QEMU takes the first ^A)
 //   monitor COMMAND    tell it to QEMU's monitor
-//   expect PATTERN     wait until this regular expression matches a line behind what was matched before
+//   expect PATTERN     wait until this regular expression matches a line behind what was
+//                      matched before
 //   absent PATTERN     no line of the whole run may match it
 //   place PATTERN      what `swiftlet symbolicate` finds at an address of the run must match it
-//   status N           wait for the end; the system must have ended with this status (`panic`: in a panic, `reboot`: anew,
-//                      `none`: without a word, as when a watchdog rings)
+//   status N           wait for the end; the system must have ended with this status
+//                      (`panic`: in a panic, `reboot`: anew, `none`: without a word, as when
+//                      a watchdog rings)
 //
-// A dialogue that ends in a panic is held by `swiftlet run`, whose exit status and trace are part of the test; nothing is typed.
+// A dialogue that ends in a panic is held by `swiftlet run`, whose exit status and trace are part
+// of the test; nothing is typed.
 
 public struct Dialogue: Equatable {
     /// What is booted, and how.
@@ -62,7 +68,8 @@ public struct Dialogue: Equatable {
     /// - Throws: `ToolError` with the line's number.
     public static func read(_ text: String) throws -> [Dialogue] {
         var tests: [Dialogue] = []
-        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        for (index, line) in lines.enumerated() {
             if line.trimmed.isEmpty || line.hasPrefix("#") { continue }
             let words = line.split(separator: " ", maxSplits: 1).map(String.init)
             let rest = words.count == 2 ? words[1] : ""
@@ -140,7 +147,8 @@ public struct Dialogue: Equatable {
             case UInt8(ascii: "b"): bytes.append(127)
             case UInt8(ascii: "\\"): bytes.append(0x5c)
             case UInt8(ascii: "x"):
-                guard let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16) else {
+                let digits = String(decoding: rest.prefix(2), as: UTF8.self)
+                guard let value = UInt8(digits, radix: 16) else {
                     throw ToolError("\\x wants two hexadecimal digits: \(text)")
                 }
                 bytes.append(value)

@@ -1,4 +1,5 @@
-// ELF64 files as the host tool needs them: loadable segments and the entry point, with errors that say what is wrong.
+// ELF64 files as the host tool needs them: loadable segments and the entry point, with errors that
+// say what is wrong.
 
 import Foundation
 
@@ -27,22 +28,27 @@ public struct ElfFile {
         guard let data = FileManager.default.contents(atPath: path) else {
             throw ToolError("\(path): cannot be read; build it first (make build)")
         }
-        do { try self.init(bytes: [UInt8](data)) } catch let error as ToolError { throw ToolError("\(path): \(error)") }
+        do { try self.init(bytes: [UInt8](data)) } catch let error as ToolError {
+            throw ToolError("\(path): \(error)")
+        }
     }
 
     public init(bytes: [UInt8]) throws {
-        guard bytes.count >= 64, bytes[0..<4].elementsEqual([0x7f, 0x45, 0x4c, 0x46]), bytes[4] == 2, bytes[5] == 1
-        else {
-            throw ToolError("not a 64-bit little-endian ELF file")
+        guard bytes.count >= 64, bytes[0..<4].elementsEqual([0x7f, 0x45, 0x4c, 0x46]),
+            bytes[4] == 2, bytes[5] == 1
+        else { throw ToolError("not a 64-bit little-endian ELF file") }
+        guard bytes.number(18, 2) == 183 else {
+            throw ToolError("an ELF file for another machine than AArch64")
         }
-        guard bytes.number(18, 2) == 183 else { throw ToolError("an ELF file for another machine than AArch64") }
         entry = bytes.number(24, 8)
         let table = bytes.number(32, 8)
         let count = Int(bytes.number(56, 2))
-        guard bytes.number(54, 2) == 56, table <= bytes.count, count * 56 <= bytes.count - Int(table) else {
-            throw ToolError("its program headers lie outside the file")
+        guard bytes.number(54, 2) == 56, table <= bytes.count,
+            count * 56 <= bytes.count - Int(table)
+        else { throw ToolError("its program headers lie outside the file") }
+        segments = try (0..<count).compactMap {
+            try ElfFile.segment($0, bytes, at: Int(table) + 56 * $0)
         }
-        segments = try (0..<count).compactMap { try ElfFile.segment($0, bytes, at: Int(table) + 56 * $0) }
         self.bytes = bytes
         let base = segments.map(\.physicalAddress).min() ?? 0
         for segment in segments where segment.physicalAddress - base > ElfFile.maximumSpan {
@@ -59,16 +65,17 @@ public struct ElfFile {
             bytes.number(at + 8, 8), bytes.number(at + 32, 8), bytes.number(at + 40, 8)
         )
         if bytes.number(at, 4) != 1 || memorySize == 0 { return nil }
-        guard offset <= bytes.count, fileSize <= UInt64(bytes.count) - offset, fileSize <= memorySize else {
-            throw ToolError("segment \(index) lies outside the file")
-        }
+        guard offset <= bytes.count, fileSize <= UInt64(bytes.count) - offset,
+            fileSize <= memorySize
+        else { throw ToolError("segment \(index) lies outside the file") }
         let (virtual, physical) = (bytes.number(at + 16, 8), bytes.number(at + 24, 8))
-        guard memorySize <= maximumSpan, virtual <= UInt64.max - memorySize, physical <= UInt64.max - memorySize else {
-            throw ToolError("segment \(index) is too large, or its addresses wrap around")
-        }
+        guard memorySize <= maximumSpan, virtual <= UInt64.max - memorySize,
+            physical <= UInt64.max - memorySize
+        else { throw ToolError("segment \(index) is too large, or its addresses wrap around") }
         let flags = bytes.number(at + 4, 4)
         return Segment(
-            offset: Int(offset), virtualAddress: virtual, physicalAddress: physical, fileSize: Int(fileSize),
+            offset: Int(offset), virtualAddress: virtual, physicalAddress: physical,
+            fileSize: Int(fileSize),
             memorySize: Int(memorySize), isReadable: flags & 4 != 0, isWritable: flags & 2 != 0,
             isExecutable: flags & 1 != 0)
     }
@@ -79,11 +86,13 @@ public struct ElfFile {
     /// Whether an instruction stands at this address.
     public func holdsCode(_ address: UInt64) -> Bool {
         segments.contains {
-            $0.isExecutable && address >= $0.virtualAddress && address - $0.virtualAddress < UInt64($0.memorySize)
+            $0.isExecutable && address >= $0.virtualAddress
+                && address - $0.virtualAddress < UInt64($0.memorySize)
         }
     }
 
-    /// The contents of memory from the first segment's address to the last one's end, by physical address.
+    /// The contents of memory from the first segment's address to the last one's end, by
+    /// physical address.
     public func flat() -> [UInt8] {
         guard let base = segments.map(\.physicalAddress).min(),
             let end = segments.map({ $0.physicalAddress + UInt64($0.memorySize) }).max()
@@ -92,7 +101,8 @@ public struct ElfFile {
         for segment in segments {
             let start = Int(segment.physicalAddress - base)
             image.replaceSubrange(
-                start..<(start + segment.fileSize), with: bytes[segment.offset..<(segment.offset + segment.fileSize)])
+                start..<(start + segment.fileSize),
+                with: bytes[segment.offset..<(segment.offset + segment.fileSize)])
         }
         return image
     }
@@ -108,6 +118,7 @@ extension Array where Element == UInt8 {
         for index in 0..<8 { append(UInt8(truncatingIfNeeded: word >> UInt64(8 * index))) }
     }
     public mutating func pad(to alignment: Int) {
-        append(contentsOf: [UInt8](repeating: 0, count: (alignment - count % alignment) % alignment))
+        append(
+            contentsOf: [UInt8](repeating: 0, count: (alignment - count % alignment) % alignment))
     }
 }

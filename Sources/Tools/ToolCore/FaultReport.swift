@@ -1,8 +1,10 @@
-// Panic and fault reports as they come, line by line: which addresses of a line are worth a look, and in whose ELF file.
+// Panic and fault reports as they come, line by line: which addresses of a line are worth a look,
+// and in whose ELF file.
 //
-// The kernel reports in Sources/Kernel/KernelImage/Panic.swift, the supervisor in Sources/Services/Supervisor. Both put the
-// program counter behind `pc`, the link register behind `lr`, and return addresses behind `stack`, all starting with 0x. A
-// task's own text stands in quotation marks, and is not read.
+// The kernel reports in Sources/Kernel/KernelImage/Panic.swift, the supervisor in
+// Sources/Services/Supervisor. Both put the program counter behind `pc`, the link register behind
+// `lr`, and return addresses behind `stack`, all starting with 0x. A task's own text stands in
+// quotation marks, and is not read.
 
 /// An address of a report.
 public struct ReportedAddress: Equatable {
@@ -36,8 +38,10 @@ public struct FaultReport {
 
     /// The addresses of the next line.
     public mutating func read(_ line: String) -> [ReportedAddress] {
-        let words = line.split(whereSeparator: { $0 == " " || $0 == "," || $0 == "\r" }).map(String.init)
-            .prefix { !$0.hasPrefix("\"") }
+        let words = line.split(whereSeparator: { $0 == " " || $0 == "," || $0 == "\r" }).map(
+            String.init
+        )
+        .prefix { !$0.hasPrefix("\"") }
         if let verb = words.firstIndex(where: { $0 == "faulted:" || $0 == "hangs:" }), verb > 0 {
             task = words[verb - 1].split(separator: ".").first.map(String.init)
         }
@@ -51,10 +55,16 @@ public struct FaultReport {
                 continue
             }
             switch label {
-            case "pc": found.append(ReportedAddress(label: label, text: word, value: value, isReturn: false))
-            case "lr": found.append(ReportedAddress(label: label, text: word, value: value, isReturn: true))
+            case "pc":
+                found.append(
+                    ReportedAddress(label: label, text: word, value: value, isReturn: false))
+            case "lr":
+                found.append(
+                    ReportedAddress(label: label, text: word, value: value, isReturn: true))
             case "stack":
-                found.append(ReportedAddress(label: "#\(depth)", text: word, value: value, isReturn: depth > 0))
+                found.append(
+                    ReportedAddress(
+                        label: "#\(depth)", text: word, value: value, isReturn: depth > 0))
                 depth += 1
             default: break
             }

@@ -90,7 +90,9 @@ private struct TOMLScanner {
     /// The parts of a key, up to `=` or `]`.
     private mutating func key() -> [String] {
         var parts: [String] = [""]
-        while let byte, byte != UInt8(ascii: "="), byte != UInt8(ascii: "]"), byte != UInt8(ascii: "\n") {
+        while let byte, byte != UInt8(ascii: "="), byte != UInt8(ascii: "]"),
+            byte != UInt8(ascii: "\n")
+        {
             switch byte {
             case UInt8(ascii: "\""), UInt8(ascii: "'"): parts[parts.count - 1] += string(byte)
             case UInt8(ascii: "."):

@@ -6,7 +6,8 @@ extension ManifestError {
     /// The error of the manifest of `tasks`, with the place in the file that breaks the rule.
     func inWords(_ tasks: [ListedTask]) -> ToolError {
         func error(_ index: Int, _ key: TaskKey, _ text: String) -> ToolError {
-            index < tasks.count ? tasks[index].error(key, text) : ToolError("task \(index + 1): \(text)")
+            index < tasks.count
+                ? tasks[index].error(key, text) : ToolError("task \(index + 1): \(text)")
         }
         switch self {
         case .tooManyTasks:
@@ -16,11 +17,13 @@ extension ManifestError {
         case .duplicate(let index):
             return error(
                 index, .name,
-                "another task before it has the same name, provides the same service, or drives the same devices")
+                "another task before it has the same name, provides the same service, "
+                    + "or drives the same devices")
         case .badValue(let index, .aboveSupervisor) where index < tasks.count:
             let task = tasks[index].description
             let key: TaskKey = task.priority == task.maximumPriority ? .priority : .maximumPriority
-            return error(index, task.isAboveSupervisor ? .aboveSupervisor : key, task.urgencyRule(tasks))
+            return error(
+                index, task.isAboveSupervisor ? .aboveSupervisor : key, task.urgencyRule(tasks))
         case .badValue(let index, let field): return error(index, field.key, field.rule)
         case .badBoards, .truncated, .wrongMagic, .wrongVersion, .trailingBytes:
             return ToolError("the encoded manifest is damaged")
@@ -35,11 +38,13 @@ extension TaskDescription {
         let limit = supervisor.map { "\($0.priority)" } ?? "none"
         let key = priority == maximumPriority ? "priority" : "maximum_priority"
         if isAboveSupervisor {
-            return "above_supervisor is for a priority of at least the supervisor's (\(limit)); \(key) is "
-                + "\(maximumPriority)"
+            return
+                "above_supervisor is for a priority of at least the supervisor's (\(limit)); "
+                + "\(key) is \(maximumPriority)"
         }
-        return "\(key) is \(maximumPriority): the supervisor (\(limit)) cannot run while this task does; say why that "
-            + "must be in above_supervisor"
+        return
+            "\(key) is \(maximumPriority): the supervisor (\(limit)) cannot run while this task "
+            + "does; say why that must be in above_supervisor"
     }
 }
 
@@ -74,26 +79,30 @@ extension ManifestField {
         switch self {
         case .start: return "start is \"boot\", \"device\" or \"demand\""
         case .priority:
-            return "priority and maximum_priority are 0 to \(TaskDescription.watchPriority - 1): above that the "
-                + "supervisor looks whether something keeps it from running"
+            return
+                "priority and maximum_priority are 0 to \(TaskDescription.watchPriority - 1): "
+                + "above that the supervisor looks whether something keeps it from running"
         case .maximumPriority: return "maximum_priority is at least priority"
         case .privileges: return "privileges has a value without a meaning"
         case .stackBytes: return "stack is \(pages), and not 0"
         case .heapBytes: return "heap is \(pages)"
-        case .persistentBytes: return "persistent is a multiple of 4096, at most \(TaskDescription.maximumPersistent)"
+        case .persistentBytes:
+            return "persistent is a multiple of 4096, at most \(TaskDescription.maximumPersistent)"
         case .arenaBits: return "arena_bits is 16 to 28"
         case .untypedBits: return "untyped_bits is 0, or 12 to 28"
         case .restart: return "restart: initial_ms is 1 to maximum_ms"
         case .opens: return "opens has at most \(TaskDescription.maximumOpens) services"
         case .compatible:
             return
-                "compatible has 1 to \(TaskDescription.maximumCompatible) values of 1 to \(Compatible.maximumLength) bytes"
+                "compatible has 1 to \(TaskDescription.maximumCompatible) values of 1 to "
+                + "\(Compatible.maximumLength) bytes"
                 + " for a task with start = \"device\", and none for another"
         case .heartbeat: return "heartbeat_ms is 0, or at least 10"
         case .registerCount: return "registers is 0 to 4"
         case .interruptCount: return "interrupts is 0 to 4"
         case .shares: return "shares_page and shares_line are true or false"
-        case .onGiveUp: return "on_give_up is \"stay_dead\", \"reboot\", or with `restart` \"keep_trying\""
+        case .onGiveUp:
+            return "on_give_up is \"stay_dead\", \"reboot\", or with `restart` \"keep_trying\""
         case .aboveSupervisor: return "above_supervisor is for a task as urgent as the supervisor"
         }
     }

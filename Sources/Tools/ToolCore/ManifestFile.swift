@@ -1,4 +1,5 @@
-// system.toml: the manifest as people write it. Platform.swift makes one manifest of the files that a board needs.
+// system.toml: the manifest as people write it. Platform.swift makes one manifest of the files that
+// a board needs.
 
 import ServiceCores
 
@@ -16,13 +17,17 @@ public struct SystemFile {
     /// - Parameter path: where the text was read, for messages.
     /// - Throws: a `ToolError` with the path and the line, for whatever a manifest does not take.
     public init(toml: String, path: String = "system.toml") throws {
-        (file, boards, boardMemory, tasks, additions) = try Fields<SystemKey>.read(toml: toml, path: path) { fields in
+        (file, boards, boardMemory, tasks, additions) = try Fields<SystemKey>.read(
+            toml: toml, path: path
+        ) { fields in
             let board = try fields.fields(.board, of: BoardKey.self)
             let tasks = try fields.list(.task, of: TaskKey.self).map { try ListedTask(reading: $0) }
-            let additions = try fields.list(.addition, of: AdditionKey.self).map { try Addition(reading: $0) }
+            let additions = try fields.list(.addition, of: AdditionKey.self).map {
+                try Addition(reading: $0)
+            }
             return (
-                fields.place.file, try board.map { try Boards(reading: $0) }, try board?.number(.memory), tasks,
-                additions
+                fields.place.file, try board.map { try Boards(reading: $0) },
+                try board?.number(.memory), tasks, additions
             )
         }
         if tasks.isEmpty && boards == nil { throw file.error([], "there is no [[task]]") }
@@ -40,7 +45,8 @@ enum SystemKey: String, CaseIterable { case board, task, addition }
 enum BoardKey: String, CaseIterable { case compatible, fallback, memory }
 enum AdditionKey: String, CaseIterable { case task, opens, privileges }
 enum TaskKey: String, CaseIterable {
-    case name, binary, start, order, priority, reason, stack, heap, persistent, registers, interrupts, provides, opens
+    case name, binary, start, order, priority, reason, stack, heap, persistent, registers,
+        interrupts, provides, opens
     case compatible, privileges, restart
     case maximumPriority = "maximum_priority"
     case slice = "slice_us"
@@ -71,7 +77,8 @@ struct ListedTask {
         try fields.checkKeys()
         description = try TaskDescription(name: try fields.required(.name, name), reading: fields)
         place = fields.place
-        let alone = Manifest(boards: Boards(compatible: [Compatible(bytes: [1])]), tasks: [description])
+        let alone = Manifest(
+            boards: Boards(compatible: [Compatible(bytes: [1])]), tasks: [description])
         do throws(ManifestError) { try alone.check() } catch { throw error.inWords([self]) }
     }
 
@@ -108,7 +115,8 @@ extension Boards {
         do throws(ManifestError) { try Manifest(boards: self).check() } catch {
             throw fields.error(
                 .compatible,
-                "compatible has 1 to \(Boards.maximumCount) values of 1 to \(Compatible.maximumLength) bytes")
+                "compatible has 1 to \(Boards.maximumCount) values of 1 to "
+                    + "\(Compatible.maximumLength) bytes")
         }
     }
 }
@@ -124,8 +132,12 @@ extension Fields {
         }
         return name
     }
-    fileprivate func readName(_ key: Key) throws -> Name? { try text(key).map { try name(key, $0) } }
-    fileprivate func readNames(_ key: Key) throws -> [Name] { try texts(key).map { try name(key, $0) } }
+    fileprivate func readName(_ key: Key) throws -> Name? {
+        try text(key).map { try name(key, $0) }
+    }
+    fileprivate func readNames(_ key: Key) throws -> [Name] {
+        try texts(key).map { try name(key, $0) }
+    }
     fileprivate func readPrivileges(_ key: Key) throws -> Privileges {
         try texts(key).reduce(.none) { all, text in
             guard let named = Privileges.names.first(where: { $0.key == text }) else {
@@ -163,7 +175,9 @@ extension TaskDescription {
         case "boot": start = .boot
         case "device": start = .device
         case "demand": start = .demand
-        case let other: throw fields.error(.start, "start is \"boot\", \"device\" or \"demand\", not \"\(other)\"")
+        case let other:
+            throw fields.error(
+                .start, "start is \"boot\", \"device\" or \"demand\", not \"\(other)\"")
         }
         order = try fields.number(.order) ?? 0
     }
@@ -176,23 +190,27 @@ extension TaskDescription {
         }
         if let reason = try fields.text(.aboveSupervisor) {
             if reason.isEmpty {
-                throw fields.error(.aboveSupervisor, "say in above_supervisor why the supervisor may have to wait")
+                throw fields.error(
+                    .aboveSupervisor, "say in above_supervisor why the supervisor may have to wait")
             }
             isAboveSupervisor = true
         }
         sliceMicroseconds = try fields.number(.slice) ?? 0
     }
 
-    /// Left out: what a board cannot do without is started again without end, if it is started again at all.
+    /// Left out: what a board cannot do without is started again without end, if it is started
+    /// again at all.
     private mutating func readGiveUp(_ fields: Fields<TaskKey>) throws {
         switch try fields.text(.onGiveUp) {
         case "stay_dead": restart.onGiveUp = .stayDead
         case "reboot": restart.onGiveUp = .reboot
         case "keep_trying": restart.onGiveUp = .keepTrying
-        case nil: restart.onGiveUp = isEssential && restart.maximumRestarts > 0 ? .keepTrying : .stayDead
+        case nil:
+            restart.onGiveUp = isEssential && restart.maximumRestarts > 0 ? .keepTrying : .stayDead
         case let other?:
             throw fields.error(
-                .onGiveUp, "on_give_up is \"stay_dead\", \"reboot\" or \"keep_trying\", not \"\(other)\"")
+                .onGiveUp,
+                "on_give_up is \"stay_dead\", \"reboot\" or \"keep_trying\", not \"\(other)\"")
         }
     }
 
@@ -219,10 +237,12 @@ extension Privileges {
     /// Each privilege as the file calls it.
     static var names: KeyValuePairs<String, Privileges> {
         [
-            "interrupt_control": .interruptControl, "device_tree": .deviceTree, "root_view": .rootView,
-            "system.console": .systemConsole, "system.statistics": .systemStatistics, "system.trace": .systemTrace,
-            "system.power": .systemPower,
-            "factory.inspect": .factoryInspect, "factory.control": .factoryControl, "factory.devices": .factoryDevices,
+            "interrupt_control": .interruptControl, "device_tree": .deviceTree,
+            "root_view": .rootView,
+            "system.console": .systemConsole, "system.statistics": .systemStatistics,
+            "system.trace": .systemTrace, "system.power": .systemPower,
+            "factory.inspect": .factoryInspect, "factory.control": .factoryControl,
+            "factory.devices": .factoryDevices,
             "factory.services": .factoryServices, "factory.power": .factoryPower,
             "supervisor.control": .supervisorControl, "supervisor.keys": .supervisorKeys,
             "send_capabilities": .sendCapabilities, "asid_pool": .asidPool,

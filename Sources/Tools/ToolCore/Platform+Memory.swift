@@ -8,7 +8,8 @@ extension Platform {
     ///
     /// - Parameter entries: the files of the bundle.
     public func checkMemory(entries: [(name: String, bytes: [UInt8])]) throws {
-        let files = Dictionary(entries.map { ($0.name, $0.bytes) }, uniquingKeysWith: { first, _ in first })
+        let files = Dictionary(
+            entries.map { ($0.name, $0.bytes) }, uniquingKeysWith: { first, _ in first })
         for board in boards {
             let tasks = try tasks(of: board)
             for task in tasks {
@@ -30,7 +31,9 @@ extension Platform {
                 let bytes = UInt64(1) << UInt64(bits)
                 if bytes > memory {
                     throw task.error(
-                        key, "\(key.rawValue) = \(bits) is \(bytes) bytes; the board \(board.name) has \(memory)")
+                        key,
+                        "\(key.rawValue) = \(bits) is \(bytes) bytes; "
+                            + "the board \(board.name) has \(memory)")
                 }
                 if description.start == .boot { atBoot += bytes }
             }
@@ -51,8 +54,11 @@ extension ListedTask {
     /// each, a device tree nothing.
     func checkArena(_ file: [UInt8]) throws {
         let image: ElfImage
-        do throws(ElfError) { image = try ElfImage(file.span, permitted: 0..<UInt64(Limits.userEnd)) } catch {
-            throw self.error(.binary, "its binary \(description.binary.text) is not a task's ELF file: \(error)")
+        do throws(ElfError) {
+            image = try ElfImage(file.span, permitted: 0..<UInt64(Limits.userEnd))
+        } catch {
+            throw self.error(
+                .binary, "its binary \(description.binary.text) is not a task's ELF file: \(error)")
         }
         let need = ArenaNeed(
             description, image, registerPages: Int(description.registerCount),
@@ -61,24 +67,26 @@ extension ListedTask {
         if Int(description.stackBytes) >= arena {
             throw self.error(
                 .stack,
-                "stack = \(description.stackBytes) does not fit its arena of \(arena) bytes (arena_bits = \(description.arenaBits))"
-            )
+                "stack = \(description.stackBytes) does not fit its arena of \(arena) bytes "
+                    + "(arena_bits = \(description.arenaBits))")
         }
         if Int(description.heapBytes) >= arena {
             throw self.error(
                 .heap,
-                "heap = \(description.heapBytes) does not fit its arena of \(arena) bytes (arena_bits = \(description.arenaBits))"
-            )
+                "heap = \(description.heapBytes) does not fit its arena of \(arena) bytes "
+                    + "(arena_bits = \(description.arenaBits))")
         }
         if need.holdingBits > Limits.tableBits.upperBound {
             let most = 1 << Limits.tableBits.upperBound
-            throw self.error(.binary, "stack, heap and binary have \(need.heldCount) pages; a task has at most \(most)")
+            throw self.error(
+                .binary,
+                "stack, heap and binary have \(need.heldCount) pages; a task has at most \(most)")
         }
         if need.bytes > arena {
             throw self.error(
                 .arenaBits,
-                "arena_bits = \(description.arenaBits) is \(arena) bytes; the task needs \(need.bytes): "
-                    + "write \(need.arenaBits)")
+                "arena_bits = \(description.arenaBits) is \(arena) bytes; "
+                    + "the task needs \(need.bytes): write \(need.arenaBits)")
         }
     }
 }

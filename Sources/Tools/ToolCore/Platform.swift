@@ -1,5 +1,6 @@
-// The folder `platform`: system.toml holds the tasks of every board, and */system.toml those of one board or of boards that
-// are alike. Together they make a manifest for each board; ManifestFile+Words.swift says in words what a manifest refuses.
+// The folder `platform`: system.toml holds the tasks of every board, and */system.toml those of one
+// board or of boards that are alike. Together they make a manifest for each board;
+// ManifestFile+Words.swift says in words what a manifest refuses.
 
 import Foundation
 import ServiceCores
@@ -13,7 +14,9 @@ public struct Platform {
         var file: SystemFile
 
         public init(name: String, file: SystemFile) throws {
-            if file.boards == nil { throw file.error("[board] is missing, which says what boards this file is for") }
+            if file.boards == nil {
+                throw file.error("[board] is missing, which says what boards this file is for")
+            }
             self.name = name
             self.file = file
         }
@@ -33,20 +36,25 @@ public struct Platform {
     ///
     /// - Parameter more: further files with tasks for every board.
     public init(folder: String, more: [String] = []) throws {
-        let common = try (["\(folder)/system.toml"] + more).map { try SystemFile(toml: try text(of: $0), path: $0) }
+        let common = try (["\(folder)/system.toml"] + more).map {
+            try SystemFile(toml: try text(of: $0), path: $0)
+        }
         let names = (try? FileManager.default.contentsOfDirectory(atPath: folder))?.sorted() ?? []
         let boards = try names.compactMap { name -> Board? in
             let path = "\(folder)/\(name)/system.toml"
             if !FileManager.default.fileExists(atPath: path) { return nil }
             return try Board(name: name, file: try SystemFile(toml: try text(of: path), path: path))
         }
-        if boards.isEmpty { throw ToolError("\(folder): no board: there is no \(folder)/*/system.toml") }
+        if boards.isEmpty {
+            throw ToolError("\(folder): no board: there is no \(folder)/*/system.toml")
+        }
         try self.init(common: common, boards: boards)
     }
 
     private static func checkCommon(_ file: SystemFile) throws {
         if file.boards != nil || !file.additions.isEmpty {
-            throw file.error("[board] and [[addition]] are for a file of one board: platform/BOARD/system.toml")
+            throw file.error(
+                "[board] and [[addition]] are for a file of one board: platform/BOARD/system.toml")
         }
     }
 
@@ -54,9 +62,8 @@ public struct Platform {
     func tasks(of board: Board) throws -> [ListedTask] {
         var tasks = common
         for addition in board.file.additions {
-            guard let index = tasks.firstIndex(where: { $0.description.name == addition.task }) else {
-                throw addition.error(.task, "no task of every board is called so")
-            }
+            guard let index = tasks.firstIndex(where: { $0.description.name == addition.task })
+            else { throw addition.error(.task, "no task of every board is called so") }
             tasks[index].description.opens += addition.opens
             let privileges = tasks[index].description.privileges
             tasks[index].description.privileges = privileges | addition.privileges
@@ -65,12 +72,14 @@ public struct Platform {
     }
 
     private func manifest(_ board: Board) throws -> Manifest {
-        Manifest(boards: board.file.boards ?? Boards(), tasks: try tasks(of: board).map(\.description))
+        Manifest(
+            boards: board.file.boards ?? Boards(), tasks: try tasks(of: board).map(\.description))
     }
 
     /// The encoded manifest of each board, by the board's name.
     ///
-    /// - Parameter binaries: names of the ELF files that come with them; each task's must be among them.
+    /// - Parameter binaries: names of the ELF files that come with them; each task's must be
+    ///   among them.
     public func manifests(binaries: [String]) throws -> [(name: String, bytes: [UInt8])] {
         try checkBoards()
         return try boards.map { ($0.name, try encode($0, binaries)) }
@@ -89,7 +98,8 @@ public struct Platform {
         }
         let fallbacks = boards.filter { $0.file.boards?.isFallback == true }
         if fallbacks.count > 1 {
-            throw fallbacks[1].file.boardError(.fallback, "\(fallbacks[0].file.path) is the fallback already")
+            throw fallbacks[1].file.boardError(
+                .fallback, "\(fallbacks[0].file.path) is the fallback already")
         }
     }
 
@@ -97,14 +107,17 @@ public struct Platform {
         let tasks = try tasks(of: board)
         let manifest = try manifest(board)
         let bytes: [UInt8]
-        do throws(ManifestError) { bytes = try manifest.encode() } catch { throw error.inWords(tasks) }
+        do throws(ManifestError) { bytes = try manifest.encode() } catch {
+            throw error.inWords(tasks)
+        }
         for task in tasks {
             let binary = task.description.binary.text
             if !binaries.contains(binary) {
                 throw task.error(.binary, "no entry of the bundle is called \(binary), its binary")
             }
             for service in task.description.opens where !manifest.provides(service) {
-                let text = "opens \"\(service.text)\", which no task provides on the board \(board.name)"
+                let text =
+                    "opens \"\(service.text)\", which no task provides on the board \(board.name)"
                 let addition = board.file.additions.first {
                     $0.task == task.description.name && $0.opens.contains(service)
                 }
@@ -114,14 +127,17 @@ public struct Platform {
         return bytes
     }
 
-    /// What the system files may say, but should not: a task that is as urgent as the shell or more, and has no heartbeat,
-    /// may silence the board, and is not ended.
+    /// What the system files may say, but should not: a task that is as urgent as the shell or
+    /// more, and has no heartbeat, may silence the board, and is not ended.
     public var warnings: [String] {
         let all = common + boards.flatMap(\.file.tasks)
-        guard let shell = common.map(\.description).first(where: { $0.name == Name("shell") }) else { return [] }
+        guard let shell = common.map(\.description).first(where: { $0.name == Name("shell") })
+        else { return [] }
         return all.compactMap { listed in
             let task = listed.description
-            if task.start == .demand || task.priority < shell.priority || task.heartbeat > 0 { return nil }
+            if task.start == .demand || task.priority < shell.priority || task.heartbeat > 0 {
+                return nil
+            }
             if task.name == shell.name || task.provides == Name("supervisor") { return nil }
             let text =
                 "heartbeat_ms is missing; its priority is \(task.priority), the shell's "
@@ -133,11 +149,12 @@ public struct Platform {
     /// Which binary each task of any board is.
     public var taskBinaries: [String: String] {
         let tasks = (common + boards.flatMap(\.file.tasks)).map(\.description)
-        return Dictionary(tasks.map { ($0.name.text, $0.binary.text) }, uniquingKeysWith: { first, _ in first })
+        return Dictionary(
+            tasks.map { ($0.name.text, $0.binary.text) }, uniquingKeysWith: { first, _ in first })
     }
 
-    /// The manifest that the root task takes: the board's name, and its drivers in the manifest's order; nil where none fits
-    /// and none is the fallback.
+    /// The manifest that the root task takes: the board's name, and its drivers in the manifest's
+    /// order; nil where none fits and none is the fallback.
     ///
     /// - Parameter compatible: of the device tree's root.
     public func choice(
@@ -146,8 +163,11 @@ public struct Platform {
         let root: [UInt8] = compatible.flatMap { Array($0.utf8) + [0] }
         func rank(_ board: Board) -> Int? { board.file.boards?.rank(for: root.span) }
         let fitting = boards.filter { rank($0) != nil }.min { rank($0) ?? 0 < rank($1) ?? 0 }
-        guard let board = fitting ?? boards.first(where: { $0.file.boards?.isFallback == true }) else { return nil }
-        return (board.name, fitting == nil, try manifest(board).tasks.filter { !$0.compatible.isEmpty })
+        guard let board = fitting ?? boards.first(where: { $0.file.boards?.isFallback == true })
+        else { return nil }
+        return (
+            board.name, fitting == nil, try manifest(board).tasks.filter { !$0.compatible.isEmpty }
+        )
     }
 }
 
@@ -157,12 +177,16 @@ extension Manifest {
         let parts = service.text.split(separator: ".", omittingEmptySubsequences: false)
         let isNumbered = parts.count > 1 && Int(parts[parts.count - 1]) != nil
         let kind = isNumbered ? parts.dropLast().joined(separator: ".") : nil
-        return tasks.contains { $0.provides == service || $0.start == .device && $0.provides.text == kind }
+        return tasks.contains {
+            $0.provides == service || $0.start == .device && $0.provides.text == kind
+        }
     }
 }
 
 private func text(of path: String) throws -> String {
-    guard let data = FileManager.default.contents(atPath: path) else { throw ToolError("\(path): cannot be read") }
+    guard let data = FileManager.default.contents(atPath: path) else {
+        throw ToolError("\(path): cannot be read")
+    }
     return String(decoding: data, as: UTF8.self)
 }
 

@@ -37,7 +37,9 @@ struct TablePlace<Key: TableKey> {
         file.error(table + (key.map { [$0] } ?? []), name.isEmpty ? text : "\(name): \(text)")
     }
     fileprivate func line(_ key: String) -> Int { file.lines.line(table + [key]) }
-    fileprivate func below(_ key: Key) -> String { name.isEmpty ? key.rawValue : "\(name): \(key.rawValue)" }
+    fileprivate func below(_ key: Key) -> String {
+        name.isEmpty ? key.rawValue : "\(name): \(key.rawValue)"
+    }
 }
 
 /// One table. It has no key but those of `Key`.
@@ -51,11 +53,14 @@ struct Fields<Key: TableKey> {
     }
 
     /// Reads a text: `read` gets the whole file's table, which lives as long as that.
-    static func read<Result>(toml: String, path: String, _ read: (Fields) throws -> Result) throws -> Result {
+    static func read<Result>(
+        toml: String, path: String, _ read: (Fields) throws -> Result
+    ) throws -> Result {
         let values: TOMLTable
         do { values = try TOMLTable(string: toml) } catch let error as TOMLParseError {
             let place = error.source.begin
-            throw ToolError("\(path): line \(place.line), column \(place.column): \(error.description)")
+            throw ToolError(
+                "\(path): line \(place.line), column \(place.column): \(error.description)")
         }
         return try withExtendedLifetime(values) {
             let fields = Fields(values, TOMLFile(toml: toml, path: path), [], name: "")
@@ -66,13 +71,15 @@ struct Fields<Key: TableKey> {
 
     func error(_ key: Key?, _ text: String) -> ToolError { place.error(key, text) }
 
-    /// Throws for the first key that the table may not have, and names the known key that is nearest.
+    /// Throws for the first key that the table may not have, and names the known key that
+    /// is nearest.
     func checkKeys() throws {
         let unknown = values.keys.filter { Key(rawValue: $0) == nil }
         if let key = unknown.min(by: { place.line($0) < place.line($1) }) {
             let unused = Key.allCases.map { $0.rawValue }.filter { values[$0] == nil }
             let nearest = unused.min { $0.distance(to: key) < $1.distance(to: key) }
-            let isNear = nearest.map { 3 * $0.distance(to: key) <= max($0.count, key.count) } ?? false
+            let isNear =
+                nearest.map { 3 * $0.distance(to: key) <= max($0.count, key.count) } ?? false
             let hint = isNear ? "; is it \"\(nearest ?? "")\"?" : ""
             throw place.error(at: key, "unknown key \"\(key)\"\(hint)")
         }
@@ -82,7 +89,9 @@ struct Fields<Key: TableKey> {
 
     func text(_ key: Key) throws -> String? {
         guard let value = value(key) else { return nil }
-        guard let text = value.string else { throw error(key, "\(key.rawValue) is a text in quotes") }
+        guard let text = value.string else {
+            throw error(key, "\(key.rawValue) is a text in quotes")
+        }
         return text
     }
 
@@ -90,7 +99,9 @@ struct Fields<Key: TableKey> {
         guard let value = value(key) else { return [] }
         let texts = value.array?.map { $0.string } ?? [nil]
         return try texts.map {
-            guard let text = $0 else { throw error(key, "\(key.rawValue) is a list of texts in quotes") }
+            guard let text = $0 else {
+                throw error(key, "\(key.rawValue) is a list of texts in quotes")
+            }
             return text
         }
     }
@@ -116,13 +127,14 @@ struct Fields<Key: TableKey> {
     func fields<Inner: TableKey>(_ key: Key, of: Inner.Type) throws -> Fields<Inner>? {
         guard let value = value(key) else { return nil }
         guard let values = value.table else { throw error(key, "\(key.rawValue) is a table") }
-        let inner = Fields<Inner>(values, place.file, place.table + [key.rawValue], name: place.below(key))
+        let inner = Fields<Inner>(
+            values, place.file, place.table + [key.rawValue], name: place.below(key))
         try inner.checkKeys()
         return inner
     }
 
-    /// The tables of a list, each called by `key` and its number from 1. The reader of a table calls
-    /// `checkKeys` once it knows a better name.
+    /// The tables of a list, each called by `key` and its number from 1. The reader of a table
+    /// calls `checkKeys` once it knows a better name.
     func list<Inner: TableKey>(_ key: Key, of: Inner.Type) throws -> [Fields<Inner>] {
         let tables = value(key).map { $0.array?.map { $0.table } ?? [nil] } ?? []
         return try tables.enumerated().map { index, values in

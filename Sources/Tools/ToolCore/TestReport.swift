@@ -17,7 +17,9 @@ public enum ConsoleEvent: Equatable {
     public init(line: String) {
         var line = line.trimmed
         // The kernel's line may come behind a task's that was not ended.
-        if let start = line.ranges(of: "swiftlet: ").last?.lowerBound { line = String(line[start...]) }
+        if let start = line.ranges(of: "swiftlet: ").last?.lowerBound {
+            line = String(line[start...])
+        }
         if let rest = line.after("ok "), let name = rest.afterNumberAndDash {
             let parts = name.split(separator: " # SKIP ", maxSplits: 1).map(String.init)
             self = parts.count > 1 ? .skipped(parts[0], reason: parts[1]) : .passed(name)
@@ -50,7 +52,9 @@ extension String {
         while let first = text.first, first.isWhitespace { text.removeFirst() }
         return String(text)
     }
-    func after(_ prefix: String) -> String? { hasPrefix(prefix) ? String(dropFirst(prefix.count)) : nil }
+    func after(_ prefix: String) -> String? {
+        hasPrefix(prefix) ? String(dropFirst(prefix.count)) : nil
+    }
     /// "12 - name" gives "name".
     var afterNumberAndDash: String? {
         let parts = split(separator: " ", maxSplits: 2)

@@ -1,10 +1,12 @@
-// The compiler's checks are all `brk #1`; its debug information names the cause of each. `swiftlet mark-traps` writes the
-// cause's number into the instruction, so that a fault report tells the cause without the ELF file.
+// The compiler's checks are all `brk #1`; its debug information names the cause of each. `swiftlet
+// mark-traps` writes the cause's number into the instruction, so that a fault report tells the
+// cause without the ELF file.
 
 import KernelABI
 
 extension TrapCode {
-    /// The code of a check by the function that the debug information makes of it; nil for another function.
+    /// The code of a check by the function that the debug information makes of it; nil for
+    /// another function.
     public init?(function: String) {
         let prefix = "Swift runtime failure: "
         guard function.hasPrefix(prefix) else { return nil }
@@ -12,7 +14,8 @@ extension TrapCode {
         self =
             switch text {
             case "arithmetic overflow", "loop induction variable overflowed": .overflow
-            case "not enough bits to represent the passed value", "negative value is not representable": .doesNotFit
+            case "not enough bits to represent the passed value": .doesNotFit
+            case "negative value is not representable": .doesNotFit
             case "range requires lowerbound <= upperbound": .emptyRange
             case "fatal error": .failedPrecondition
             case _ where text.hasPrefix("division by zero"): .divisionByZero
@@ -44,12 +47,12 @@ extension ElfFile {
         for segment in segments where segment.isExecutable {
             for address in checks where address >= segment.virtualAddress {
                 let offset = address - segment.virtualAddress
-                guard offset < segment.fileSize,
-                    let code = lines[address].lazy.compactMap({ TrapCode(function: $0.function) }).first
-                else { continue }
+                let codes = lines[address].lazy.compactMap { TrapCode(function: $0.function) }
+                guard offset < segment.fileSize, let code = codes.first else { continue }
                 let word = ElfFile.trap(code.rawValue)
                 for byte in 0..<4 {
-                    marked[segment.offset + Int(offset) + byte] = UInt8(truncatingIfNeeded: word >> UInt32(8 * byte))
+                    marked[segment.offset + Int(offset) + byte] = UInt8(
+                        truncatingIfNeeded: word >> UInt32(8 * byte))
                 }
             }
         }

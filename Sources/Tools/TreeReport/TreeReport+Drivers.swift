@@ -13,7 +13,10 @@ extension TreeReport {
         /// Other devices' registers may lie in the pages that it gets.
         public var sharesPage: Bool
 
-        public init(name: String, compatible: [String], registers: Int, interrupts: Int, sharesPage: Bool = false) {
+        public init(
+            name: String, compatible: [String], registers: Int, interrupts: Int,
+            sharesPage: Bool = false
+        ) {
             self.name = name
             self.compatible = compatible
             self.registers = registers
@@ -36,19 +39,28 @@ extension TreeReport {
         }
     }
 
-    /// Finds the device's driver, and whether that starts: it may, also where the device has damage that it does not care for.
-    func choose(_ device: inout Device, _ node: DeviceNode, _ machine: borrowing MachineDescription) {
-        guard let driver = board?.drivers.first(where: { $0.compatible.contains(where: device.compatible.contains) })
+    /// Finds the device's driver, and whether that starts: it may, also where the device has damage
+    /// that it does not care for.
+    func choose(
+        _ device: inout Device, _ node: DeviceNode, _ machine: borrowing MachineDescription
+    ) {
+        guard
+            let driver = board?.drivers.first(where: {
+                $0.compatible.contains(where: device.compatible.contains)
+            })
         else { return }
         device.driver = driver.name
-        // Of a machine that was read only in part, nothing more can be said. Memory is often left to the firmware to fill in.
+        // Of a machine that was read only in part, nothing more can be said. Memory is often left
+        // to the firmware to fill in.
         if let refusal, refusal.cause != .noMemory { return }
         device.problem = nil
         do throws(DeviceTreeError) {
             var fits = true
             for index in 0..<driver.registers {
                 let range = try node.driverRegisters(index, machine)
-                if !driver.sharesPage && node.hasNeighbours(of: range) { return device.refusal = .pageShared }
+                if !driver.sharesPage && node.hasNeighbours(of: range) {
+                    return device.refusal = .pageShared
+                }
                 if !range.fitsDriver { fits = false }
             }
             for index in 0..<driver.interrupts { _ = try node.driverInterrupt(index, machine) }

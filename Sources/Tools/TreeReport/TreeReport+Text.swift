@@ -8,14 +8,17 @@ extension TreeReport {
         var lines = [model.isEmpty ? "no model" : model, "  compatible   \(list(compatible))"]
         lines.append("  \(verdict)")
         if let refusal { lines.append("  remedy       \(refusal.cause.remedy)") }
-        let manifest = board.map { "\($0.name)\($0.isFallback ? ", for want of one for this board" : "")" }
+        let manifest = board.map {
+            "\($0.name)\($0.isFallback ? ", for want of one for this board" : "")"
+        }
         lines.append("  manifest     \(manifest ?? "none")")
         lines += machineLines + memoryLines
         lines += sharedPhandles.map { "  one phandle  \(list($0)): the first is taken" }
         for device in devices {
             let places = device.registers.map { hexadecimal($0.base) }.joined(separator: " ")
             lines.append(
-                "  device       \(device.path)  \(places.isEmpty ? "-" : places)  irq \(interrupts(of: device))"
+                "  device       \(device.path)  \(places.isEmpty ? "-" : places)"
+                    + "  irq \(interrupts(of: device))"
                     + "\(memoryWindow(of: device))  \(list(device.compatible))  \(state(device))")
         }
         return lines.joined(separator: "\n") + "\n"
@@ -32,13 +35,17 @@ extension TreeReport {
     private func memoryWindow(of device: Device) -> String {
         guard let window = device.memoryWindow else { return "" }
         if window.bytes == 0 { return "  dma none" }
-        return "  dma \(hexadecimal(window.bus)) to \(hexadecimal(window.physical)) \(size(window.bytes))"
+        return
+            "  dma \(hexadecimal(window.bus)) to \(hexadecimal(window.physical)) "
+            + "\(size(window.bytes))"
     }
 
     /// What becomes of a device.
     private func state(_ device: Device) -> String {
         let reason = device.refusal?.rawValue ?? device.problem.map { text($0) }
-        guard let driver = device.driver else { return reason.map { "damaged: \($0)" } ?? "(no driver)" }
+        guard let driver = device.driver else {
+            return reason.map { "damaged: \($0)" } ?? "(no driver)"
+        }
         return reason.map { "\(driver) does not start: \($0)" } ?? driver
     }
 
@@ -60,7 +67,8 @@ extension TreeReport {
         if controller == .none {
             lines.append("  controller   none that the kernel knows")
         } else {
-            lines.append("  controller   \(controller.name), \(range(distributor)), \(range(interface))")
+            lines.append(
+                "  controller   \(controller.name), \(range(distributor)), \(range(interface))")
         }
         lines.append("  timer        \(timerLine == 0 ? "none" : "line \(timerLine)")")
         switch console {
@@ -85,7 +93,9 @@ extension TreeReport {
             return "  core         \(affinity)  \(core.path)  \(state)"
         }
         let others = coreCount - cores.count
-        if others > 0 { lines.append("  more cores   \(others): the kernel runs on \(cores.count) at most") }
+        if others > 0 {
+            lines.append("  more cores   \(others): the kernel runs on \(cores.count) at most")
+        }
         return lines
     }
 
@@ -98,7 +108,9 @@ extension TreeReport {
     }
 
     private func list(_ names: [String]) -> String { names.joined(separator: ", ") }
-    private func range(_ range: RegisterRange) -> String { "\(hexadecimal(range.base)) \(size(range.size))" }
+    private func range(_ range: RegisterRange) -> String {
+        "\(hexadecimal(range.base)) \(size(range.size))"
+    }
     private func hexadecimal(_ value: UInt64) -> String { "0x" + String(value, radix: 16) }
     private func size(_ bytes: UInt64) -> String {
         if bytes >= 1 << 20 && bytes % (1 << 20) == 0 { return "\(bytes >> 20) MiB" }

@@ -1,5 +1,6 @@
-// What the kernel would make of a device tree, found on the host by the kernel's own reader: whether it boots, and if not
-// why and where; its controller, timer, console and memory; and the devices that driver tasks could have.
+// What the kernel would make of a device tree, found on the host by the kernel's own reader:
+// whether it boots, and if not why and where; its controller, timer, console and memory; and the
+// devices that driver tasks could have.
 
 import DeviceTree
 
@@ -81,12 +82,14 @@ public struct TreeReport: Sendable {
 
     /// - Parameters:
     ///   - bytes: a flattened device tree, as a boot loader would hand it over.
-    ///   - board: the manifest that the root task would take for this `compatible` of the tree's root.
+    ///   - board: the manifest that the root task would take for this `compatible` of the
+    ///   tree's root.
     /// - Throws: what `board` throws.
     public init<Failure: Error>(
         _ bytes: [UInt8], board: (_ compatible: [String]) throws(Failure) -> Board?
     ) throws(Failure) {
-        let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: max(bytes.count, 8), alignment: 8)
+        let memory = UnsafeMutableRawBufferPointer.allocate(
+            byteCount: max(bytes.count, 8), alignment: 8)
         defer { unsafe memory.deallocate() }
         unsafe memory.copyBytes(from: bytes)
         var tree: DeviceTree?
@@ -115,7 +118,8 @@ public struct TreeReport: Sendable {
             try tree.describeMachine(&machine)
         } catch { refusal = makeProblem(error, in: tree) }
         take(machine)
-        var free = unsafe MemoryMap(RangeList.Places(rebasing: room[(2 * places)...]), whenFull: .leaveOut)
+        var free = unsafe MemoryMap(
+            RangeList.Places(rebasing: room[(2 * places)...]), whenFull: .leaveOut)
         free.add(memoryOf: machine, below: TreeReport.reach)
         free.remove(reservationsOf: machine)
         for index in 0..<free.count { usable.append(free[index]) }
@@ -143,7 +147,9 @@ public struct TreeReport: Sendable {
 }
 
 extension TreeReport.Core {
-    fileprivate init(_ core: CoreDescription, _ machine: borrowing MachineDescription, in tree: DeviceTree) {
+    fileprivate init(
+        _ core: CoreDescription, _ machine: borrowing MachineDescription, in tree: DeviceTree
+    ) {
         self.path = tree.node(at: core.node).map(nodePath) ?? ""
         affinity = core.affinity == .max ? nil : core.affinity
         switch core.start {
@@ -187,7 +193,8 @@ extension TreeReport {
     private func devices(of tree: DeviceTree, _ machine: borrowing MachineDescription) -> [Device] {
         var devices: [Device] = []
         walk(tree) { node in
-            guard node.isEnabled, !machine.drives(controller: node.offset), node.property("reg") != nil,
+            guard node.isEnabled, !machine.drives(controller: node.offset),
+                node.property("reg") != nil,
                 let compatible = node.property("compatible")
             else { return }
             let path = nodePath(node)
@@ -218,7 +225,9 @@ extension TreeReport {
     private func sharedPhandles(of tree: DeviceTree) -> [[String]] {
         var owners: [UInt32: [String]] = [:]
         walk(tree) { node in
-            if let phandle = node.property("phandle")?.word(0) { owners[phandle, default: []].append(nodePath(node)) }
+            if let phandle = node.property("phandle")?.word(0) {
+                owners[phandle, default: []].append(nodePath(node))
+            }
         }
         return owners.values.filter { $0.count > 1 }.sorted { $0[0] < $1[0] }
     }

@@ -10,12 +10,19 @@ struct BenchCommand: ParsableCommand {
 
     @Argument(help: "The image with the kernel as it is shipped.") var image = "build/bench.img"
     @Option(
-        help: "The image with the kernel that records its masked paths: it adds the rows that the other cannot tell.")
+        help: """
+            The image with the kernel that records its masked paths: it adds the rows that the \
+            other cannot tell.
+            """)
     var recording = "build/bench-recording.img"
     @Option(help: "Where: virt, or a board that QEMU has: rpi3, rpi4.") var board = "virt"
     @Option(help: "Which rows: all, quick, or the beginning of rows' names.") var rows = "all"
     @Option(help: "Where to write the figures.") var output = "build/bench"
-    @Option(help: "The proven bounds of the kernel's entries, where they are known: lines of name, tab, bound.")
+    @Option(
+        help: """
+            The proven bounds of the kernel's entries, where they are known: lines of name, tab, \
+            bound.
+            """)
     var bounds = "build/wcet.tsv"
     @Option(help: "The script that draws them.") var plot = "Sources/Tools/plot/histograms.py"
     @Option(help: "Seconds after which a run that hangs is stopped.") var timeout = 600
@@ -26,12 +33,15 @@ struct BenchCommand: ParsableCommand {
         var report = BenchReport()
         try measure(machine, image, "bench", into: &report)
         try measure(machine, recording, "bench-recording", into: &report)
-        if let text = try? String(contentsOfFile: bounds, encoding: .utf8) { report.setBounds(text) }
+        if let text = try? String(contentsOfFile: bounds, encoding: .utf8) {
+            report.setBounds(text)
+        }
         if report.rows.isEmpty { throw ToolError("no row begins with \(rows)") }
         try writeFile(Array(try report.json().utf8), to: "\(output)/bench.json")
         try? FileManager.default.removeItem(atPath: "\(output)/histograms")
         for row in report.rows {
-            try writeFile(Array(row.cyclictestText.utf8), to: "\(output)/histograms/\(row.name).txt")
+            try writeFile(
+                Array(row.cyclictestText.utf8), to: "\(output)/histograms/\(row.name).txt")
         }
         try draw()
         for line in report.maskedLines { print(line) }
@@ -40,7 +50,9 @@ struct BenchCommand: ParsableCommand {
             for line in report.entryLines { print(line) }
         }
         for note in report.notes { print(note) }
-        print("\(output): bench.txt, bench-recording.txt, bench.json, bench.svg, bench.png, histograms/ROW.txt")
+        print(
+            "\(output): bench.txt, bench-recording.txt, bench.json, bench.svg, bench.png, "
+                + "histograms/ROW.txt")
         for line in report.digest { print(line) }
         print(report.summary)
     }
@@ -59,8 +71,8 @@ struct BenchCommand: ParsableCommand {
         return emulator
     }
 
-    /// Runs the benchmark, prints the rows that it adds as they come, and keeps its text as `name`.txt. The kernel lies beside its
-    /// image.
+    /// Runs the benchmark, prints the rows that it adds as they come, and keeps its text as
+    /// `name`.txt. The kernel lies beside its image.
     private func measure(
         _ machine: Emulator, _ image: String, _ name: String, into report: inout BenchReport
     ) throws {
@@ -81,7 +93,9 @@ struct BenchCommand: ParsableCommand {
         }
         try writeFile(Array(text.utf8), to: "\(output)/\(name).txt")
         try panic.check()
-        if !run.isComplete { throw ToolError("the benchmark did not come to its end: see \(output)/\(name).txt") }
+        if !run.isComplete {
+            throw ToolError("the benchmark did not come to its end: see \(output)/\(name).txt")
+        }
         report.add(run)
     }
 
@@ -92,6 +106,8 @@ struct BenchCommand: ParsableCommand {
         process.arguments = [plot, "\(output)/bench.json", "\(output)/bench"]
         try process.run()
         process.waitUntilExit()
-        if process.terminationStatus != 0 { throw ToolError("\(plot) failed; `make bench` installs what it needs") }
+        if process.terminationStatus != 0 {
+            throw ToolError("\(plot) failed; `make bench` installs what it needs")
+        }
     }
 }

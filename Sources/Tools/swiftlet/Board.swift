@@ -24,8 +24,9 @@ struct Board {
             finds: "Raspberry Pi 4 Model B, 960 MiB, entered at EL2, GICv2"),
     ]
 
-    /// Options that let the cores which the kernel leaves alone sleep in page 0. In the emulator's spin loop they would take
-    /// turns with the first core: the clock would count their instructions too, and a run would take three times as long.
+    /// Options that let the cores which the kernel leaves alone sleep in page 0. In the emulator's
+    /// spin loop they would take turns with the first core: the clock would count their
+    /// instructions too, and a run would take three times as long.
     static let parkedCores: [String] = {
         let (place, wait, branchBack) = ("addr=0x800", "d503207f", "17ffffff")
         let sleep = ["-device", "loader,\(place),data=0x\(branchBack)\(wait),data-len=8"]
@@ -46,7 +47,8 @@ struct Board {
     }
     /// Why this board cannot be booted here with this tree; nil where it can.
     func obstacle(_ owner: TreeOwner) throws -> String? {
-        if try !output(of: Emulator.program(for: machine), ["-machine", "help"]).text.contains(machine) {
+        let known = try output(of: Emulator.program(for: machine), ["-machine", "help"]).text
+        if !known.contains(machine) {
             return "this QEMU has no such machine; QEMU 10 has it"
         }
         let path = try path(of: owner)
@@ -59,7 +61,9 @@ extension Emulator {
     /// Becomes the board of the project's name, with the project's tree.
     mutating func become(_ name: String) throws {
         guard let board = Board.all.first(where: { $0.name == name }) else {
-            throw ToolError("no board \(name): there are virt, \(Board.all.map(\.name).joined(separator: ", "))")
+            throw ToolError(
+                "no board \(name): there are virt, \(Board.all.map(\.name).joined(separator: ", "))"
+            )
         }
         if let obstacle = try board.obstacle(.project) { throw ToolError("\(name): \(obstacle)") }
         machine = board.machine

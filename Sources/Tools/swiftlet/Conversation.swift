@@ -67,7 +67,9 @@ final class Conversation: @unchecked Sendable {
         defer { condition.unlock() }
         while true {
             let range = NSRange(location: start, length: (text as NSString).length - start)
-            if let found = pattern.firstMatch(in: text, options: .withoutAnchoringBounds, range: range) {
+            let found = pattern.firstMatch(
+                in: text, options: .withoutAnchoringBounds, range: range)
+            if let found {
                 return found.range.location + found.range.length
             }
             if hasEnded || !condition.wait(until: limit) { return nil }

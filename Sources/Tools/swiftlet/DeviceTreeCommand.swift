@@ -10,17 +10,22 @@ struct DeviceTreeCommand: ParsableCommand {
 
     struct Check: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Say what the kernel would make of trees; the status is 1 where it would refuse one.")
+            abstract:
+                "Say what the kernel would make of trees; "
+                + "the status is 1 where it would refuse one.")
 
         @Argument(help: "Flattened trees (.dtb).") var files: [String]
-        @Option(help: "The folder of the boards' system.toml, which say what has a driver.") var platform = "platform"
+        @Option(help: "The folder of the boards' system.toml, which say what has a driver.")
+        var platform = "platform"
         @Flag(help: "One line for each tree.") var brief = false
 
         func run() throws {
             let boards = try Platform(folder: platform)
             var refused = 0
             for file in files {
-                let report = try TreeReport(try readFile(file)) { root in try board(for: root, in: boards) }
+                let report = try TreeReport(try readFile(file)) { root in
+                    try board(for: root, in: boards)
+                }
                 if report.refusal != nil { refused += 1 }
                 if brief {
                     print("\(report.verdict)  \(file)")
@@ -40,7 +45,8 @@ private func board(for root: [String], in platform: Platform) throws -> TreeRepo
     let drivers = choice.drivers.map { driver in
         TreeReport.Driver(
             name: text(driver.name.bytes), compatible: driver.compatible.map { text($0.bytes) },
-            registers: Int(driver.registerCount), interrupts: Int(driver.interruptCount), sharesPage: driver.sharesPage)
+            registers: Int(driver.registerCount), interrupts: Int(driver.interruptCount),
+            sharesPage: driver.sharesPage)
     }
     return TreeReport.Board(name: choice.board, isFallback: choice.isFallback, drivers: drivers)
 }

@@ -1,4 +1,5 @@
-// QEMU as the tool runs it: the command line, the console line by line, and a guard against a system that hangs.
+// QEMU as the tool runs it: the command line, the console line by line, and a guard against a
+// system that hangs.
 
 import Foundation
 import Synchronization
@@ -28,7 +29,8 @@ struct Emulator {
     /// Instructions as the clock: the same run every time.
     var isCounted = false
 
-    /// The QEMU that runs a machine: the one that platform/fetch-qemu unpacked, where it did, for the one that it is for.
+    /// The QEMU that runs a machine: the one that platform/fetch-qemu unpacked, where it did, for
+    /// the one that it is for.
     static func program(for machine: String) -> String {
         let unpacked = "build/qemu10/qemu-system-aarch64"
         return machine == "raspi4b" && FileManager.default.isExecutableFile(atPath: unpacked)
@@ -39,17 +41,21 @@ struct Emulator {
     private var isRaspberryPi: Bool { machine.hasPrefix("raspi") }
     /// The PL011, where the shell is, and the mini-UART, where the kernel is, in one stream.
     private static let bothConsoles = [
-        "-chardev", "stdio,id=console,mux=on,signal=off", "-serial", "chardev:console", "-serial", "chardev:console",
-        "-mon", "chardev=console,mode=readline",
+        "-chardev", "stdio,id=console,mux=on,signal=off", "-serial", "chardev:console", "-serial",
+        "chardev:console", "-mon", "chardev=console,mode=readline",
     ]
 
     var arguments: [String] {
-        var list = ["-machine", machine, "-display", "none", "-nodefaults", "-no-reboot", "-kernel", kernel]
+        var list = [
+            "-machine", machine, "-display", "none", "-nodefaults", "-no-reboot", "-kernel", kernel,
+        ]
         list +=
             isRaspberryPi
-            ? Emulator.bothConsoles : ["-cpu", processor, "-smp", "\(cores)", "-m", memory, "-serial", "mon:stdio"]
+            ? Emulator.bothConsoles
+            : ["-cpu", processor, "-smp", "\(cores)", "-m", memory, "-serial", "mon:stdio"]
         if let bundle {
-            list += ["-device", "loader,file=\(bundle.path),addr=0x\(String(bundle.address, radix: 16)),force-raw=on"]
+            let address = "0x" + String(bundle.address, radix: 16)
+            list += ["-device", "loader,file=\(bundle.path),addr=\(address),force-raw=on"]
         }
         if let otherBundle { list += ["-initrd", otherBundle] }
         if let card { list += ["-drive", "file=\(card),if=sd,format=raw,snapshot=on"] }
@@ -100,7 +106,10 @@ struct Emulator {
             guardHasStopped.isSet.store(true, ordering: .sequentiallyConsistent)
             if process.isRunning { process.terminate() }
         }
-        if let timeout { DispatchQueue.global().asyncAfter(deadline: .now() + .seconds(timeout), execute: guardian) }
+        if let timeout {
+            DispatchQueue.global().asyncAfter(
+                deadline: .now() + .seconds(timeout), execute: guardian)
+        }
         var line: [UInt8] = []
         var isStopped = false
         while true {
@@ -127,7 +136,8 @@ struct Emulator {
         let timedOut = !isStopped && guardHasStopped.isSet.load(ordering: .sequentiallyConsistent)
         if process.terminationReason == .exit && process.terminationStatus != 0 {
             let said = String(decoding: words.fileHandleForReading.availableData, as: UTF8.self)
-            throw ToolError("qemu-system-aarch64 ended with status \(process.terminationStatus)\n\(said)")
+            throw ToolError(
+                "qemu-system-aarch64 ended with status \(process.terminationStatus)\n\(said)")
         }
         return !timedOut
     }
@@ -145,8 +155,8 @@ nonisolated(unsafe) private var pendingSignal: Int32 = 0
 
 /// Puts a process group in front of the terminal, where there is one that belongs to the other.
 ///
-/// Foundation starts a process in a group of its own. Job control stops that when it reads the terminal or sets it up, as
-/// QEMU does, and it may have done so already.
+/// Foundation starts a process in a group of its own. Job control stops that when it reads the
+/// terminal or sets it up, as QEMU does, and it may have done so already.
 private func handTerminal(from group: pid_t, to other: pid_t) -> Bool {
     if isatty(STDIN_FILENO) == 0 || tcgetpgrp(STDIN_FILENO) != group { return false }
     let former = signal(SIGTTOU, SIG_IGN)
@@ -173,7 +183,8 @@ func start(_ emulator: Process) throws {
         try emulator.run()
         runningEmulator = emulator.processIdentifier
     } catch {
-        throw ToolError("qemu-system-aarch64 cannot be started: \(error.localizedDescription); run `make deps`")
+        throw ToolError(
+            "qemu-system-aarch64 cannot be started: \(error.localizedDescription); run `make deps`")
     }
 }
 

@@ -1,4 +1,5 @@
-// `swiftlet bundle` and `swiftlet image`: root task, tasks and manifests become a bundle, kernel and bundle become one file.
+// `swiftlet bundle` and `swiftlet image`: root task, tasks and manifests become a bundle, kernel
+// and bundle become one file.
 
 import ArgumentParser
 import Foundation
@@ -11,7 +12,11 @@ struct BundleCommand: ParsableCommand {
 
     @Option(help: "The root task's ELF file.") var root: String
     @Option(help: "A further entry of the bundle: NAME=FILE.") var entry: [String] = []
-    @Option(help: "The folder of system.toml and */system.toml, which become an entry `manifest.BOARD` each.")
+    @Option(
+        help: """
+            The folder of system.toml and */system.toml, which become an entry `manifest.BOARD` \
+            each.
+            """)
     var platform: String?
     @Option(help: "A further system.toml with tasks for every board.") var tasks: [String] = []
     @Option(name: .shortAndLong, help: "The bundle to write.") var output: String

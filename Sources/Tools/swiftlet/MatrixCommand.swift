@@ -1,4 +1,5 @@
-// `swiftlet matrix`: the same kernel on every machine that an emulator here has, to the end of some shell commands.
+// `swiftlet matrix`: the same kernel on every machine that an emulator here has, to the end of some
+// shell commands.
 
 import ArgumentParser
 import Foundation
@@ -6,17 +7,20 @@ import ToolCore
 
 struct MatrixCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "matrix", abstract: "Boot one image under every QEMU variant, to the end of some shell commands.")
+        commandName: "matrix",
+        abstract: "Boot one image under every QEMU variant, to the end of some shell commands.")
 
     @Argument(help: "The image.") var image = "build/kernel8.img"
     @Option(help: "The same kernel as an ELF file.") var kernel = "build/kernel.elf"
     @Option(help: "The bundle, loaded behind the ELF file.") var bundle = "build/system.bundle"
     @Option(help: "The kernel's command line.") var append = "run=\"ps; poweroff\""
     @Option(help: "What the console must show before the power goes.") var expect = "pl011"
-    @Option(help: "What the console must show on a board before the power goes.") var expectOnBoards = "serial"
+    @Option(help: "What the console must show on a board before the power goes.")
+    var expectOnBoards = "serial"
     @Option(help: "Write the totals to this file: PASSED FAILED.") var totals: String?
 
-    /// Each value of each dimension, with every other one's extremes: (ELF, virtualization, GIC, processor, memory).
+    /// Each value of each dimension, with every other one's extremes: (ELF, virtualization, GIC,
+    /// processor, memory).
     static let variants: [(Bool, Bool, Int, String, String)] = [
         (false, false, 2, "cortex-a53", "64M"), (false, false, 3, "cortex-a53", "128M"),
         (false, true, 2, "cortex-a53", "1G"), (false, true, 3, "cortex-a53", "4G"),
@@ -32,8 +36,8 @@ struct MatrixCommand: ParsableCommand {
 
     /// (GIC, virtualization, cores in the machine, cores wanted).
     static let coreVariants = [
-        (2, false, 1, 4), (2, false, 2, 2), (2, true, 4, 4), (2, false, 8, 8), (3, true, 1, 4), (3, false, 2, 2),
-        (3, false, 4, 4), (3, true, 8, 8), (2, false, 8, 3),
+        (2, false, 1, 4), (2, false, 2, 2), (2, true, 4, 4), (2, false, 8, 8), (3, true, 1, 4),
+        (3, false, 2, 2), (3, false, 4, 4), (3, true, 8, 8), (2, false, 8, 3),
     ]
 
     func run() throws {
@@ -41,25 +45,33 @@ struct MatrixCommand: ParsableCommand {
         try runVirt(&results)
         try runCores(&results)
         try runBoards(&results)
-        if let totals { try writeFile(Array("\(results.passed) \(results.failed)\n".utf8), to: totals) }
-        print("matrix: \(results.passed) passed, \(results.failed) failed, \(results.skipped) skipped")
+        if let totals {
+            try writeFile(Array("\(results.passed) \(results.failed)\n".utf8), to: totals)
+        }
+        print(
+            "matrix: \(results.passed) passed, \(results.failed) failed, \(results.skipped) skipped"
+        )
         if results.failed > 0 { throw ExitCode(1) }
     }
 
     private func runVirt(_ results: inout Results) throws {
         let known = try output(of: "qemu-system-aarch64", ["-machine", "virt", "-cpu", "help"]).text
         let elf = try ElfFile(path: kernel)
-        let end = (elf.segments.map { $0.physicalAddress + UInt64($0.memorySize) }.max() ?? 0) + 4095 & ~4095
+        let end =
+            (elf.segments.map { $0.physicalAddress + UInt64($0.memorySize) }.max() ?? 0) + 4095
+            & ~4095
         for (isElf, virtualization, gic, processor, memory) in MatrixCommand.variants {
             let name =
-                "\(isElf ? "ELF" : "Image") virtualization=\(virtualization ? "on" : "off") gic-version=\(gic) \(processor) \(memory)"
+                "\(isElf ? "ELF" : "Image") virtualization=\(virtualization ? "on" : "off") "
+                + "gic-version=\(gic) \(processor) \(memory)"
             if !known.contains(processor) {
                 results.skip(name, "this QEMU has no such processor")
                 continue
             }
             var emulator = Emulator(kernel: isElf ? kernel : image)
             if isElf { emulator.bundle = (bundle, end) }
-            emulator.machine = "virt,gic-version=\(gic),virtualization=\(virtualization ? "on" : "off")"
+            emulator.machine =
+                "virt,gic-version=\(gic),virtualization=\(virtualization ? "on" : "off")"
             emulator.processor = processor
             emulator.memory = memory
             try boot(emulator, name, ["GICv\(gic)", expect], &results)
@@ -72,7 +84,8 @@ struct MatrixCommand: ParsableCommand {
             var emulator = Emulator(kernel: image)
             emulator.machine = "virt,gic-version=\(gic),virtualization=\(isOn)"
             emulator.devices = ["-smp", "\(cores)"]
-            let name = "Image virtualization=\(isOn) gic-version=\(gic), \(cores) cores, \(wanted) wanted"
+            let name =
+                "Image virtualization=\(isOn) gic-version=\(gic), \(cores) cores, \(wanted) wanted"
             emulator.append = "cores=\(wanted)"
             let told = "swiftlet: \(count) core\(count == 1 ? "" : "s")"
             try boot(emulator, name, ["GICv\(gic)", expect, told], &results)
@@ -88,7 +101,8 @@ struct MatrixCommand: ParsableCommand {
                 emulator.machine = board.machine
                 emulator.tree = try board.path(of: owner)
                 emulator.cores = 4
-                try boot(emulator, name, [board.finds, expectOnBoards, "swiftlet: 4 cores"], &results)
+                try boot(
+                    emulator, name, [board.finds, expectOnBoards, "swiftlet: 4 cores"], &results)
             }
         }
     }
@@ -113,18 +127,21 @@ struct MatrixCommand: ParsableCommand {
         }
     }
 
-    /// The image without the magic number of its header: a plain binary, which boot loaders put at 0x80000.
+    /// The image without the magic number of its header: a plain binary, which boot loaders put
+    /// at 0x80000.
     private func withoutHeader() throws -> String {
-        guard var bytes = FileManager.default.contents(atPath: image).map([UInt8].init), bytes.count > 64 else {
-            throw ToolError("\(image): not there; run `make build`")
-        }
+        guard var bytes = FileManager.default.contents(atPath: image).map([UInt8].init),
+            bytes.count > 64
+        else { throw ToolError("\(image): not there; run `make build`") }
         bytes.replaceSubrange(56..<60, with: [0, 0, 0, 0])
         let path = "build/kernel8.raw"
         try writeFile(bytes, to: path)
         return path
     }
 
-    private func boot(_ machine: Emulator, _ name: String, _ expected: [String], _ results: inout Results) throws {
+    private func boot(
+        _ machine: Emulator, _ name: String, _ expected: [String], _ results: inout Results
+    ) throws {
         var emulator = machine
         emulator.append = [append, emulator.append].filter { !$0.isEmpty }.joined(separator: " ")
         emulator.isCounted = true
@@ -140,7 +157,9 @@ struct MatrixCommand: ParsableCommand {
         }
         if ended && missing.isEmpty && status == 0 { return results.pass(name) }
         let fault =
-            !ended ? "hangs" : status != 0 ? "status \(status)" : "does not say \(missing.joined(separator: ", "))"
+            !ended
+            ? "hangs"
+            : status != 0 ? "status \(status)" : "does not say \(missing.joined(separator: ", "))"
         results.fail(name, "\(fault), last line: \(last)", panic.places)
     }
 

@@ -1,4 +1,5 @@
-// `swiftlet run`: boots an image and acts upon what it says; and how a panic of the kernel is followed.
+// `swiftlet run`: boots an image and acts upon what it says; and how a panic of the kernel
+// is followed.
 
 import ArgumentParser
 import Foundation
@@ -9,10 +10,14 @@ struct RunCommand: ParsableCommand {
         commandName: "run", abstract: "Boot the image on QEMU; exit with the system's status.")
 
     @Argument(help: "The image.") var image = "build/kernel8.img"
-    @Option(name: .customLong("run"), help: "Shell commands to run, separated by `;`, instead of a terminal.")
+    @Option(
+        name: .customLong("run"),
+        help: "Shell commands to run, separated by `;`, instead of a terminal.")
     var commands: String?
     @Option(help: "More of the kernel's command line.") var append = ""
-    @Option(help: "virt, or a board that QEMU has: \(Board.all.map(\.name).joined(separator: ", ")).") var board =
+    @Option(
+        help: "virt, or a board that QEMU has: \(Board.all.map(\.name).joined(separator: ", ")).")
+    var board =
         "virt"
     @Option(help: "What is in a board's card slot; left alone.") var card: String?
     @Option(help: "Cores that the kernel runs on, 1 to 8.") var cores = 1
@@ -25,7 +30,8 @@ struct RunCommand: ParsableCommand {
     func run() throws {
         if let commands, commands.contains("\"") {
             throw ToolError(
-                "--run: the commands stand in double quotes on the kernel's command line; use single ones within")
+                "--run: the commands stand in double quotes on the kernel's command line; use "
+                    + "single ones within")
         }
         var emulator = Emulator(kernel: image)
         emulator.memory = memory
@@ -34,18 +40,24 @@ struct RunCommand: ParsableCommand {
         emulator.processor = cpu
         emulator.isCounted = counted
         if board != "virt" {
-            if machine != nil { throw ToolError("--machine \(machine ?? ""): \(board) is a machine; say one of them") }
+            if machine != nil {
+                throw ToolError(
+                    "--machine \(machine ?? ""): \(board) is a machine; say one of them")
+            }
             try emulator.become(board)
         }
         emulator.card = card
-        emulator.append = ([append] + (commands.map { ["run=\"\($0)\""] } ?? [])).filter { !$0.isEmpty }.joined(
-            separator: " ")
+        let run = commands.map { "run=\"\($0)\"" } ?? ""
+        emulator.append = [append, run].filter { !$0.isEmpty }.joined(separator: " ")
         var status: Int32 = 0
         var panic = PanicWatch()
         var text: [String] = []
         let isCommand = commands != nil
-        let ended = try emulator.run(interactive: true, timeout: isCommand ? timeout : nil) { line in
-            if case .powerOff(let code) = ConsoleEvent(line: line) { status = Int32(truncatingIfNeeded: code) }
+        let limit = isCommand ? timeout : nil
+        let ended = try emulator.run(interactive: true, timeout: limit) { line in
+            if case .powerOff(let code) = ConsoleEvent(line: line) {
+                status = Int32(truncatingIfNeeded: code)
+            }
             if isCommand { text.append(line) }
             return panic.take(line)
         }

@@ -1,4 +1,5 @@
-// The host command: packs images, boots them on QEMU, runs the target's tests and benchmark, reads panics.
+// The host command: packs images, boots them on QEMU, runs the target's tests and benchmark,
+// reads panics.
 
 import ArgumentParser
 import Foundation
@@ -7,17 +8,20 @@ import ToolCore
 @main
 struct Swiftlet: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "swiftlet", abstract: "Build images of the Swiftlet system, run and examine them.",
+        commandName: "swiftlet",
+        abstract: "Build images of the Swiftlet system, run and examine them.",
         subcommands: [
-            BundleCommand.self, ImageCommand.self, RunCommand.self, TestTargetCommand.self, TestSystemCommand.self,
-            MatrixCommand.self, MarkTrapsCommand.self,
-            BenchCommand.self,
-            SymbolicateCommand.self, LintElfCommand.self, WcetCommand.self, SizeCommand.self, DeviceTreeCommand.self,
+            BundleCommand.self, ImageCommand.self, RunCommand.self, TestTargetCommand.self,
+            TestSystemCommand.self, MatrixCommand.self, MarkTrapsCommand.self, BenchCommand.self,
+            SymbolicateCommand.self, LintElfCommand.self, WcetCommand.self, SizeCommand.self,
+            DeviceTreeCommand.self,
         ])
 }
 
 /// Run a program to its end and return what it printed.
-func output(of program: String, _ arguments: [String], input: String? = nil) throws -> (status: Int32, text: String) {
+func output(of program: String, _ arguments: [String], input: String? = nil) throws -> (
+    status: Int32, text: String
+) {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
     process.arguments = [program] + arguments
@@ -44,14 +48,17 @@ func output(of program: String, _ arguments: [String], input: String? = nil) thr
 }
 
 func readFile(_ path: String) throws -> [UInt8] {
-    guard let data = FileManager.default.contents(atPath: path) else { throw ToolError("\(path): cannot be read") }
+    guard let data = FileManager.default.contents(atPath: path) else {
+        throw ToolError("\(path): cannot be read")
+    }
     return [UInt8](data)
 }
 
 func writeFile(_ bytes: [UInt8], to path: String) throws {
     do {
         try FileManager.default.createDirectory(
-            at: URL(fileURLWithPath: path).deletingLastPathComponent(), withIntermediateDirectories: true)
+            at: URL(fileURLWithPath: path).deletingLastPathComponent(),
+            withIntermediateDirectories: true)
         try Data(bytes).write(to: URL(fileURLWithPath: path))
     } catch { throw ToolError("\(path): cannot be written: \(error.localizedDescription)") }
 }

@@ -1,4 +1,5 @@
-// `swiftlet test-system`: boots the whole system for each dialogue of the given files, and holds it.
+// `swiftlet test-system`: boots the whole system for each dialogue of the given files,
+// and holds it.
 
 import ArgumentParser
 import Foundation
@@ -6,7 +7,8 @@ import ToolCore
 
 struct TestSystemCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "test-system", abstract: "Boot the system for each dialogue, type, and compare what it says.")
+        commandName: "test-system",
+        abstract: "Boot the system for each dialogue, type, and compare what it says.")
 
     @Argument(
         help: """
@@ -45,11 +47,14 @@ struct TestSystemCommand: ParsableCommand {
                     print("  skipped system.\(dialogue.name): this QEMU has no \(machine)")
                     continue
                 }
-                let (problem, transcript) = try dialogue.end == .panic ? watchPanic(dialogue) : hold(dialogue)
+                let (problem, transcript) =
+                    try dialogue.end == .panic ? watchPanic(dialogue) : hold(dialogue)
                 if let problem {
                     failed += 1
                     print("  FAILED  system.\(dialogue.name): \(problem)")
-                    for line in transcript.split(separator: "\n").suffix(30) { print("          \(line)") }
+                    for line in transcript.split(separator: "\n").suffix(30) {
+                        print("          \(line)")
+                    }
                 } else {
                     passed += 1
                     print("  passed  system.\(dialogue.name)")
@@ -64,7 +69,8 @@ struct TestSystemCommand: ParsableCommand {
     }
 
     private func known(_ machine: Substring) throws -> Bool {
-        try output(of: Emulator.program(for: String(machine)), ["-machine", "help"]).text.contains("\n\(machine) ")
+        try output(of: Emulator.program(for: String(machine)), ["-machine", "help"]).text.contains(
+            "\n\(machine) ")
     }
 
     /// Holds one dialogue; what went wrong, and what was said.
@@ -75,7 +81,8 @@ struct TestSystemCommand: ParsableCommand {
         for step in dialogue.steps where problem == nil {
             switch step {
             case .keys(let bytes):
-                // What comes before the driver has set its device up may be lost, on boards as on QEMU 10.
+                // What comes before the driver has set its device up may be lost, on boards as
+                // on QEMU 10.
                 let prompt = try pattern("^> ")
                 if position > 0 || talk.wait(for: prompt, from: 0, seconds: timeout) != nil {
                     talk.send(bytes)
@@ -97,25 +104,32 @@ struct TestSystemCommand: ParsableCommand {
                 }
             }
         }
-        if !talk.end(seconds: problem == nil ? timeout : 0) && problem == nil { problem = "the system did not end" }
+        if !talk.end(seconds: problem == nil ? timeout : 0) && problem == nil {
+            problem = "the system did not end"
+        }
         return (try problem ?? judge(dialogue, talk.transcript), talk.transcript)
     }
 
-    /// Runs it as `make run` does: the kernel's panic must end the run, with its status and the places in the source.
+    /// Runs it as `make run` does: the kernel's panic must end the run, with its status and the
+    /// places in the source.
     private func watchPanic(_ dialogue: Dialogue) throws -> (problem: String?, transcript: String) {
         let machine = try emulator(dialogue.setup)
         let (status, text) = try output(
             of: CommandLine.arguments[0],
             [
-                "run", machine.kernel, "--timeout", String(Int(timeout)), "--run", dialogue.setup.commands,
-                "--append", dialogue.setup.append,
+                "run", machine.kernel, "--timeout", String(Int(timeout)), "--run",
+                dialogue.setup.commands, "--append", dialogue.setup.append,
             ])
-        if status != PanicWatch.status { return ("`swiftlet run` ended with status \(status)", text) }
+        if status != PanicWatch.status {
+            return ("`swiftlet run` ended with status \(status)", text)
+        }
         let said = text.replacingOccurrences(of: "\r", with: "")
         var position = 0
         for case .expect(let expected) in dialogue.steps {
             let range = NSRange(location: position, length: (said as NSString).length - position)
-            guard let match = try pattern(expected).firstMatch(in: said, options: .withoutAnchoringBounds, range: range)
+            guard
+                let match = try pattern(expected).firstMatch(
+                    in: said, options: .withoutAnchoringBounds, range: range)
             else { return ("missing: \(expected)", said) }
             position = match.range.location + match.range.length
         }
@@ -136,7 +150,9 @@ struct TestSystemCommand: ParsableCommand {
         if end != dialogue.end { return "ended with \(end), expected \(dialogue.end)" }
         for text in dialogue.absent {
             let range = NSRange(location: 0, length: (transcript as NSString).length)
-            if try pattern(text).firstMatch(in: transcript, range: range) != nil { return "must not come: \(text)" }
+            if try pattern(text).firstMatch(in: transcript, range: range) != nil {
+                return "must not come: \(text)"
+            }
         }
         if dialogue.places.isEmpty { return nil }
         var symbolicator = Symbolicator(kernel: kernel, more: tasks)
@@ -144,7 +160,8 @@ struct TestSystemCommand: ParsableCommand {
         for text in dialogue.places {
             let wanted = try pattern(text)
             let isThere = places.contains {
-                wanted.firstMatch(in: $0, range: NSRange(location: 0, length: ($0 as NSString).length)) != nil
+                wanted.firstMatch(
+                    in: $0, range: NSRange(location: 0, length: ($0 as NSString).length)) != nil
             }
             if !isThere { return "no such place: \(text)\n\(places.joined(separator: "\n"))" }
         }
@@ -187,13 +204,17 @@ struct TestSystemCommand: ParsableCommand {
 
     /// A copy of the image in which the kernel's function `name` starts with a trap instruction.
     private func damaged(_ name: String) throws -> String {
-        let symbols = try output(of: "llvm-nm", [kernel]).text.split(separator: "\n").map { $0.split(separator: " ") }
+        let symbols = try output(of: "llvm-nm", [kernel]).text.split(separator: "\n").map {
+            $0.split(separator: " ")
+        }
         guard let line = symbols.first(where: { $0.last.map(String.init) == name }),
             let address = UInt64(line[0], radix: 16),
             let base = try ElfFile(path: kernel).segments.map(\.virtualAddress).min(),
             var bytes = FileManager.default.contents(atPath: image).map([UInt8].init)
         else { throw ToolError("\(kernel): no function \(name)") }
-        bytes.replaceSubrange(Int(address - base)..<Int(address - base + 4), with: [0x20, 0x00, 0x20, 0xd4])  // brk #1
+        let trap: [UInt8] = [0x20, 0x00, 0x20, 0xd4]  // brk #1
+        let place = Int(address - base)
+        bytes.replaceSubrange(place..<place + trap.count, with: trap)
         try writeFile(bytes, to: "build/damaged.img")
         return "build/damaged.img"
     }

@@ -1,4 +1,5 @@
-// `swiftlet test-target`: the tests that execute on the target, on `virt` and on the boards that the emulator has.
+// `swiftlet test-target`: the tests that execute on the target, on `virt` and on the boards that
+// the emulator has.
 
 import ArgumentParser
 import Foundation
@@ -6,20 +7,27 @@ import ToolCore
 
 struct TestTargetCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "test-target", abstract: "Run the tests that execute on the target, under QEMU.")
+        commandName: "test-target",
+        abstract: "Run the tests that execute on the target, under QEMU.")
 
     @Argument(help: "The image.") var image = "build/kernel8.img"
-    @Option(help: "The bundle with the test task as root task, taken in place of the image's own.") var bundle =
+    @Option(help: "The bundle with the test task as root task, taken in place of the image's own.")
+    var bundle =
         "build/tests.bundle"
     @Option(help: "One test's name, or `all`.") var test = "all"
     @Option(help: "Seconds after which a run that hangs is stopped.") var timeout = 1500
-    @Option(help: "Machine, as QEMU writes it; left out: virt with either interrupt controller.") var machine: String?
-    @Option(help: "Device tree in place of QEMU's own: a source or what dtc made of it.") var tree: String?
-    @Option(help: "Then the same tests on each board that QEMU has, with the trees of: project, linux.") var boards:
-        Board.TreeOwner?
+    @Option(help: "Machine, as QEMU writes it; left out: virt with either interrupt controller.")
+    var machine: String?
+    @Option(help: "Device tree in place of QEMU's own: a source or what dtc made of it.")
+    var tree: String?
+    @Option(
+        help: "Then the same tests on each board that QEMU has, with the trees of: project, linux.")
+    var boards: Board.TreeOwner?
     @Option(help: "Cores that the kernel runs on, 1 to 8; a board has 4.") var cores = 1
     @Flag(help: "Only the boards.") var onlyBoards = false
-    @Flag(help: "Only by the host's clock, without -icount: tests that count instructions are skipped.")
+    @Flag(
+        help:
+            "Only by the host's clock, without -icount: tests that count instructions are skipped.")
     var hostClock = false
     @Option(help: "Write the totals to this file: PASSED FAILED.") var totals: String?
 
@@ -48,7 +56,8 @@ struct TestTargetCommand: ParsableCommand {
         for machine in onlyBoards ? [] : machines {
             suites.append(Suite(machine: machine, tree: tree, name: machine, isCounted: !hostClock))
         }
-        // A boot without `-icount`, as on a busy machine or by hand: the other tests hold there too.
+        // A boot without `-icount`, as on a busy machine or by hand: the other tests hold
+        // there too.
         if machine == nil && !onlyBoards && !hostClock {
             let name = "\(machines[0]), host's clock"
             suites.append(Suite(machine: machines[0], tree: tree, name: name, isCounted: false))
@@ -61,7 +70,8 @@ struct TestTargetCommand: ParsableCommand {
                 continue
             }
             let path = try board.path(of: boards)
-            suites.append(Suite(machine: board.machine, tree: path, name: name, isCounted: !hostClock))
+            suites.append(
+                Suite(machine: board.machine, tree: path, name: name, isCounted: !hostClock))
         }
         return suites
     }
@@ -69,7 +79,9 @@ struct TestTargetCommand: ParsableCommand {
     private func run(_ suite: Suite) throws -> (passed: Int, failed: Int) {
         var emulator = Emulator(kernel: image)
         emulator.machine = suite.machine
-        if let tree = suite.tree { emulator.tree = tree.hasSuffix(".dts") ? try compileTree(tree) : tree }
+        if let tree = suite.tree {
+            emulator.tree = tree.hasSuffix(".dts") ? try compileTree(tree) : tree
+        }
         emulator.otherBundle = bundle
         emulator.append = "test=\(test)"
         if suite.isCounted { emulator.append += " clock=instructions" }
@@ -91,7 +103,8 @@ struct TestTargetCommand: ParsableCommand {
             case .skipped(let name, let reason):
                 skipped += 1
                 print("  skipped \(name): \(reason)")
-            case .finished(let p, let f, let s): hasFinished = (p, f, s) == (passed, failed, skipped)
+            case .finished(let p, let f, let s):
+                hasFinished = (p, f, s) == (passed, failed, skipped)
             default: if !line.isEmpty { print("          \(line)") }
             }
             fflush(stdout)
@@ -102,7 +115,8 @@ struct TestTargetCommand: ParsableCommand {
         if ended && !panic.hasPanicked && count == 0 { print("no test is called \(test)") }
         if !ended { print("  FAILED  the run did not end within \(timeout) s") }
         if !ended || panic.hasPanicked || !hasFinished || count == 0 { failed += 1 }
-        print("target tests (\(suite.name)): \(passed) passed, \(failed) failed, \(skipped) skipped")
+        print(
+            "target tests (\(suite.name)): \(passed) passed, \(failed) failed, \(skipped) skipped")
         return (passed, failed)
     }
 }

@@ -15,7 +15,8 @@ struct WcetCommand: ParsableCommand {
     @Option(help: "Folders of the kernel's sources.") var sources = [
         "Sources/Kernel", "Sources/Shared",
     ]
-    @Option(help: "The same kernel that records its sections, an ELF file: also measure each entry.")
+    @Option(
+        help: "The same kernel that records its sections, an ELF file: also measure each entry.")
     var recording: String?
     @Option(help: "The benchmark's image with that kernel.") var image = "build/bench-recording.img"
     @Option(help: "The rows of the benchmark that reach the longest sections.") var rows = [
@@ -30,9 +31,8 @@ struct WcetCommand: ParsableCommand {
     func run() throws {
         let (paths, report) = try bounds(elf, .masked)
         if let entry {
-            guard let bound = (report.bounds + report.wakes).first(where: { $0.name == entry }) else {
-                throw ToolError("no entry \(entry)")
-            }
+            guard let bound = (report.bounds + report.wakes).first(where: { $0.name == entry })
+            else { throw ToolError("no entry \(entry)") }
             for line in bound.path.listing() { print(line) }
             return
         }
@@ -40,8 +40,7 @@ struct WcetCommand: ParsableCommand {
             for (address, loop) in paths.loopTable.sorted(by: { $0.key < $1.key }) {
                 print(
                     "\(loop.bound)\t\(loop.place)\t"
-                        + "0x\(String(address, radix: 16)) of \(paths.name(address))"
-                )
+                        + "0x\(String(address, radix: 16)) of \(paths.name(address))")
             }
             return
         }
@@ -57,9 +56,9 @@ struct WcetCommand: ParsableCommand {
         }
     }
 
-    private func bounds(_ elf: String, _ sections: LongestPaths.Sections) throws
-        -> (paths: LongestPaths, report: BoundReport)
-    {
+    private func bounds(
+        _ elf: String, _ sections: LongestPaths.Sections
+    ) throws -> (paths: LongestPaths, report: BoundReport) {
         let kernel = try ElfFile(path: elf)
         guard let image = try kernel.codes().first else { throw ToolError("\(elf): no code") }
         let code = try KernelCode(image, constants: try KernelConstants(kernel, image))

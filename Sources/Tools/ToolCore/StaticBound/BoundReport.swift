@@ -24,8 +24,7 @@ public struct BoundReport {
         if !long.isEmpty {
             excesses.append(
                 "\(long.count) of \(bounds.count) entries exceed "
-                    + "\(KernelGoals.longestMasked) instructions"
-            )
+                    + "\(KernelGoals.longestMasked) instructions")
         }
         if longestWait > KernelGoals.longestWait {
             excesses.append(
@@ -63,6 +62,8 @@ public struct BoundReport {
     /// For docs/realtime.md.
     public var markdown: [String] {
         ["| entry | longest masked section | most of it |", "|---|---|---|"]
-            + (bounds + wakes).map { "| \($0.name) | \($0.path.length) | \($0.path.spine) |" } + ["", wait]
+            + (bounds + wakes).map { "| \($0.name) | \($0.path.length) | \($0.path.spine) |" } + [
+                "", wait,
+            ]
     }
 }

@@ -45,9 +45,9 @@ extension LongestPaths {
     }
 
     /// `svc`: an exception class in bits 26–31 of the syndrome.
-    private func call(_ name: String, _ start: UInt64, known: UInt64, value: UInt64)
-        -> KernelEntry
-    {
+    private func call(
+        _ name: String, _ start: UInt64, known: UInt64, value: UInt64
+    ) -> KernelEntry {
         var state = entryState(.bits(known: ~0x3ff_ffff, value: 0x15 << 26))
         state[0] = .fromBits(known, value)
         return KernelEntry(name: name, start: start, state: state)
@@ -155,7 +155,8 @@ extension LongestPaths {
 
     /// A call that does little itself and ends in the scheduler's loop.
     private var plainCall: AbstractState {
-        let control = UInt64(SystemCall.invoke.rawValue) << 40 | UInt64(Method.acknowledge.rawValue) << 32
+        let control =
+            UInt64(SystemCall.invoke.rawValue) << 40 | UInt64(Method.acknowledge.rawValue) << 32
         return call("", 0, known: 0x7fff << 32, value: control).state
     }
 
@@ -174,8 +175,9 @@ extension LongestPaths {
         }
         for entry in try entries() {
             var scope = Scope(excluded: entry.excluded)
-            guard let all = self.longest(of: lengths(from: entry.start, entry.state, scope))
-            else { continue }
+            guard let all = self.longest(of: lengths(from: entry.start, entry.state, scope)) else {
+                continue
+            }
             scope.endsInLoop = true
             let own = self.longest(of: lengths(from: entry.start, entry.state, scope))
             if let own { note(own, entry.name) }

@@ -61,7 +61,8 @@ public enum KernelGoals {
         "handleTimer(beside:)",
     ]
     private static let lines: Set<String> = [
-        "fastDeliver(_:line:)", "deliverFirst(_:line:)", "interrupt(_:line:)", "claimLine(_:above:)",
+        "fastDeliver(_:line:)", "deliverFirst(_:line:)", "interrupt(_:line:)",
+        "claimLine(_:above:)",
     ]
     private static let nothing: Set<String> = ["noInterrupt(_:)"]
 }
