@@ -16,7 +16,9 @@ struct Note: Equatable, CustomStringConvertible {
 /// Runs `body` on a processor whose registers read as these, and as 0.
 ///
 /// - Returns: the record.
-func onProcessor(_ registers: [String: UInt64] = [:], _ body: () throws -> Void) rethrows -> [Note] {
+func onProcessor(
+    _ registers: [String: UInt64] = [:], _ body: () throws -> Void
+) rethrows -> [Note] {
     swiftlet_model_reset()
     for (name, value) in registers { swiftlet_model_set(name, value) }
     try body()

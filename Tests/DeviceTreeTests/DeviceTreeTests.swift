@@ -1,4 +1,5 @@
-// The device-tree reader on the project's own trees, and on trees that are wrong in every way that a tree can be.
+// The device-tree reader on the project's own trees, and on trees that are wrong in every way that
+// a tree can be.
 
 import DeviceTree
 import XCTest
@@ -60,7 +61,8 @@ final class DeviceTreeTests: TreeTestCase {
 
     func testMissingPartsAreNamed() throws {
         XCTAssertEqual(cause(try compile("malformed/no-memory.dts")), .noMemory)
-        XCTAssertEqual(cause(try compile("malformed/unknown-controller.dts")), .noInterruptController)
+        XCTAssertEqual(
+            cause(try compile("malformed/unknown-controller.dts")), .noInterruptController)
         XCTAssertEqual(cause(try compile("malformed/no-timer.dts")), .noTimer)
         XCTAssertEqual(cause(try compile("malformed/address-cells.dts")), .badCells)
     }

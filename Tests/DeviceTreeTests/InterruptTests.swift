@@ -8,10 +8,12 @@ import XCTest
 final class InterruptTests: TreeTestCase {
     private let timer = "interrupts = <1 13 4>, <1 14 4>, <1 11 4>, <1 10 4>;"
 
-    /// The lines of a node that is put on the bus, nil where one leads to no controller of a known kind.
+    /// The lines of a node that is put on the bus, nil where one leads to no controller of a
+    /// known kind.
     private func lines(_ node: String, _ more: String = "") throws -> [Int?] {
         let bytes = try compile(
-            replacing: "\t\tpl031@", with: "device@50000 { reg = <0x50000 0x1000>; \(node) };\t\tpl031@",
+            replacing: "\t\tpl031@",
+            with: "device@50000 { reg = <0x50000 0x1000>; \(node) };\t\tpl031@",
             and: ("\tpsci {", more + "\tpsci {"))
         return try describe(bytes) { tree, _ in
             let device = try XCTUnwrap(tree.node("/bus/device@50000"))
@@ -31,8 +33,14 @@ final class InterruptTests: TreeTestCase {
             ("<1 14 4>, <1 11 4>, <1 10 4>", "\"phys\", \"virt\", \"hyp-phys\""),
             ("<1 14 4>, <1 11 4>", "\"phys\", \"virt\""),
             ("<1 11 4>", "\"virt\""),
-            ("<1 10 4>, <1 13 4>, <1 14 4>, <1 11 4>", "\"hyp-phys\", \"sec-phys\", \"phys\", \"virt\""),
-            ("<1 11 4>, <1 12 4>, <1 13 4>, <1 14 4>", "\"virt\", \"hyp-virt\", \"sec-phys\", \"phys\""),
+            (
+                "<1 10 4>, <1 13 4>, <1 14 4>, <1 11 4>",
+                "\"hyp-phys\", \"sec-phys\", \"phys\", \"virt\""
+            ),
+            (
+                "<1 11 4>, <1 12 4>, <1 13 4>, <1 14 4>",
+                "\"virt\", \"hyp-virt\", \"sec-phys\", \"phys\""
+            ),
         ] {
             for (property, gic) in [("interrupts", ""), ("interrupts-extended", "&gic ")] {
                 let list = interrupts.replacingOccurrences(of: "<", with: "<" + gic)
@@ -52,20 +60,25 @@ final class InterruptTests: TreeTestCase {
         ] {
             let report = TreeReport(try compile(replacing: timer, with: text))
             XCTAssertEqual(
-                report.refusal, TreeReport.Problem(cause: .tooFewInterrupts, path: "/timer", property: property))
+                report.refusal,
+                TreeReport.Problem(cause: .tooFewInterrupts, path: "/timer", property: property))
         }
     }
 
     func testExtendedInterruptsOfSeveralControllers() throws {
-        let other = "other: other { compatible = \"acme,intc\"; interrupt-controller; #interrupt-cells = <2>; };"
+        let other =
+            "other: other { compatible = \"acme,intc\"; interrupt-controller; #interrupt-cells = "
+            + "<2>; };"
         let expected: [Int?] = [34, nil, 35, nil, 36]
         XCTAssertEqual(
             try lines(
-                "interrupts-extended = <&gic 0 2 4>, <&other 2 4>, <&gic 0 3 4>, <&other 3 4>, <&gic 0 4 4>;", other),
+                "interrupts-extended = <&gic 0 2 4>, <&other 2 4>, <&gic 0 3 4>, <&other 3 4>, "
+                    + "<&gic 0 4 4>;",
+                other),
             expected)
         XCTAssertEqual(
-            try lines("interrupts-extended = <&gic 0 2 4>, <0x7777 9 9>, <&gic 0 3 4>;"), [34, nil],
-            "behind a phandle of nobody's, nothing can be read")
+            try lines("interrupts-extended = <&gic 0 2 4>, <0x7777 9 9>, <&gic 0 3 4>;"),
+            [34, nil], "behind a phandle of nobody's, nothing can be read")
         XCTAssertEqual(try lines("interrupts = <0 9 4>; interrupts-extended = <&gic 0 2 4>;"), [34])
         XCTAssertThrowsError(try lines("interrupts-extended = <&gic 0 2>;"))
         XCTAssertThrowsError(try lines("interrupts-extended = [00 00];"))
@@ -76,14 +89,18 @@ final class InterruptTests: TreeTestCase {
         let bus = """
             nexus: nexus {
                 #address-cells = <2>; #interrupt-cells = <1>; interrupt-map-mask = <0 0 63>;
-                interrupt-map = <0 0 5 &gic 0 1 4>, <0 0 4 &gic 0 2 1>, <0 0 6 &nobody 1>, <0 0 7 &gic 0 3 4>;
+                interrupt-map = <0 0 5 &gic 0 1 4>, <0 0 4 &gic 0 2 1>, <0 0 6 &nobody 1>,
+                    <0 0 7 &gic 0 3 4>;
             };
             nobody: nobody { interrupt-controller; #interrupt-cells = <1>; };
             """
         let expected: [Int?] = [33, 34, nil, 35, nil, 33]
         XCTAssertEqual(
-            try lines("interrupt-parent = <&nexus>; interrupts = <5>, <4>, <6>, <7>, <8>, <69>;", bus), expected,
-            "6 leads to a controller of no known kind, 8 has no entry, and 69 has bits that do not count")
+            try lines(
+                "interrupt-parent = <&nexus>; interrupts = <5>, <4>, <6>, <7>, <8>, <69>;", bus),
+            expected,
+            "6 leads to a controller of no known kind, 8 has no entry, and 69 has bits that do "
+                + "not count")
         XCTAssertEqual(try lines("interrupts-extended = <&nexus 4>, <&gic 0 9 4>;", bus), [34, 41])
     }
 
@@ -91,17 +108,23 @@ final class InterruptTests: TreeTestCase {
         let nexus = """
             nexus: nexus {
                 #address-cells = <1>; #interrupt-cells = <1>; MASK
-                interrupt-map = <0x40000 1 &gic 0 1 4>, <0x50000 1 &gic 0 2 4>, <0x50800 1 &gic 0 3 4>;
+                interrupt-map = <0x40000 1 &gic 0 1 4>, <0x50000 1 &gic 0 2 4>,
+                    <0x50800 1 &gic 0 3 4>;
             };
             """
-        for (mask, line) in [("", 34), ("interrupt-map-mask = <0xf0000 7>;", 34), ("interrupt-map-mask = <0 7>;", 33)] {
+        for (mask, line) in [
+            ("", 34), ("interrupt-map-mask = <0xf0000 7>;", 34),
+            ("interrupt-map-mask = <0 7>;", 33),
+        ] {
             let device = "interrupt-parent = <&nexus>; interrupts = <1>;"
-            XCTAssertEqual(try lines(device, nexus.replacingOccurrences(of: "MASK", with: mask)), [line], mask)
+            XCTAssertEqual(
+                try lines(device, nexus.replacingOccurrences(of: "MASK", with: mask)), [line], mask)
         }
     }
 
     func testNexusesWithDifferentNumbersOfCells() throws {
-        // Three cells of address in the second, and in the first none: its own address stands in the first's entry.
+        // Three cells of address in the second, and in the first none: its own address stands in
+        // the first's entry.
         let nexuses = """
             first: first {
                 #address-cells = <0>; #interrupt-cells = <2>; interrupt-map-mask = <0xff 0>;
@@ -114,19 +137,25 @@ final class InterruptTests: TreeTestCase {
             off: off { status = "disabled"; interrupt-controller; #interrupt-cells = <1>; };
             """
         XCTAssertEqual(
-            try lines("interrupt-parent = <&first>; interrupts = <1 0x55>, <2 1>, <0x101 0>;", nexuses), [40, 38, 40])
+            try lines(
+                "interrupt-parent = <&first>; interrupts = <1 0x55>, <2 1>, <0x101 0>;", nexuses),
+            [40, 38, 40])
     }
 
     func testMapsThatAreWrong() throws {
         for map in ["<1 &gic 0 2>", "<1>", "<1 &gic 0 2 4>, <1>"] {
-            let nexus = "nexus: nexus { #address-cells = <0>; #interrupt-cells = <1>; interrupt-map = \(map); };"
-            XCTAssertThrowsError(try lines("interrupt-parent = <&nexus>; interrupts = <2>;", nexus)) { error in
+            let nexus =
+                "nexus: nexus { #address-cells = <0>; #interrupt-cells = <1>; interrupt-map = "
+                + "\(map); };"
+            let device = "interrupt-parent = <&nexus>; interrupts = <2>;"
+            XCTAssertThrowsError(try lines(device, nexus)) { error in
                 let error = error as? DeviceTreeError
                 XCTAssertEqual(error?.cause, .badLength, map)
                 XCTAssertEqual(error?.property, .interruptMap, map)
             }
         }
-        let cells = "nexus: nexus { #address-cells = <0>; #interrupt-cells = <5>; interrupt-map = <0>; };"
+        let cells =
+            "nexus: nexus { #address-cells = <0>; #interrupt-cells = <5>; interrupt-map = <0>; };"
         XCTAssertThrowsError(try lines("interrupt-parent = <&nexus>; interrupts = <2>;", cells))
         let circle = """
             a: a { #address-cells = <0>; #interrupt-cells = <1>; interrupt-map = <2 &b 2>; };
@@ -153,7 +182,8 @@ final class InterruptTests: TreeTestCase {
         XCTAssertEqual(
             try lines("interrupts-extended = \(extended), <&gic 0 2 4>;", parents), expected + [34])
         XCTAssertEqual(
-            try lines("interrupts-extended = \(extended), <&p255 1>, <&gic 0 2 4>;", parents), expected + [nil, nil])
+            try lines("interrupts-extended = \(extended), <&p255 1>, <&gic 0 2 4>;", parents),
+            expected + [nil, nil])
         // The last ones are kept: many interrupts in turn of two, one of them through a map.
         let pairs = (0..<600).map { _ in "<&n 1000>, <&gic 0 3 4>" }.joined(separator: ", ")
         let found = try lines("interrupts-extended = \(pairs);", parents + nexus(1))
@@ -169,7 +199,8 @@ final class InterruptTests: TreeTestCase {
 
     func testEntriesOfMapsAreLimited() throws {
         let entries = (0..<1024).map { "<\($0) &gic 0 2 4>" }.joined(separator: ", ")
-        let nexus = "n: n { #address-cells = <0>; #interrupt-cells = <1>; interrupt-map = \(entries); };"
+        let nexus =
+            "n: n { #address-cells = <0>; #interrupt-cells = <1>; interrupt-map = \(entries); };"
         let list = Array(repeating: "<1023>", count: 258).joined(separator: ", ")
         let device = "reg = <0x50000 0x1000>; interrupt-parent = <&n>; interrupts = \(list);"
         let bytes = try compile(
@@ -192,15 +223,24 @@ final class InterruptTests: TreeTestCase {
     }
 
     func testInterruptsElsewhereArePassedOver() throws {
-        let clock = TreeReport.Driver(name: "clock", compatible: ["arm,pl031"], registers: 1, interrupts: 1)
-        let other = "other: other { compatible = \"acme,intc\"; interrupt-controller; #interrupt-cells = <1>; };"
+        let clock = TreeReport.Driver(
+            name: "clock", compatible: ["arm,pl031"], registers: 1, interrupts: 1)
+        let other =
+            "other: other { compatible = \"acme,intc\"; interrupt-controller; #interrupt-cells = "
+            + "<1>; };"
         for (interrupts, lines, foreign, problem) in [
             ("interrupts-extended = <&other 7>, <&gic 0 2 4>;", [34], 1, nil),
-            ("interrupts-extended = <&other 7>, <&other 8>;", [], 2, DeviceTreeError.Cause.foreignInterrupt),
+            (
+                "interrupts-extended = <&other 7>, <&other 8>;", [], 2,
+                DeviceTreeError.Cause.foreignInterrupt
+            ),
         ] {
             let bytes = try compile(
-                replacing: "interrupts = <0 2 4>;", with: interrupts, and: ("\tpsci {", other + "\tpsci {"))
-            let report = TreeReport(bytes) { _ in TreeReport.Board(name: "virt", isFallback: true, drivers: [clock]) }
+                replacing: "interrupts = <0 2 4>;", with: interrupts,
+                and: ("\tpsci {", other + "\tpsci {"))
+            let report = TreeReport(bytes) { _ in
+                TreeReport.Board(name: "virt", isFallback: true, drivers: [clock])
+            }
             let device = try XCTUnwrap(report.devices.first { $0.path == "/bus/pl031@11000" })
             XCTAssertEqual(device.lines, lines)
             XCTAssertEqual(device.foreignInterrupts, foreign)
@@ -212,7 +252,8 @@ final class InterruptTests: TreeTestCase {
 
     func testAllInterruptsOfADeviceAreTold() throws {
         let all = (0..<293).map { "<0 \($0 + 100) 4>" }.joined(separator: ", ")
-        let report = TreeReport(try compile(replacing: "interrupts = <0 2 4>;", with: "interrupts = \(all);"))
+        let report = TreeReport(
+            try compile(replacing: "interrupts = <0 2 4>;", with: "interrupts = \(all);"))
         XCTAssertEqual(report.devices.last?.lines, (0..<293).map { $0 + 132 })
         XCTAssertTrue(report.text.contains(" 423 424  arm,pl031"), report.text)
     }

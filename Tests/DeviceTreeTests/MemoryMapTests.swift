@@ -1,4 +1,5 @@
-// Sets of memory: every byte once, whatever the tree says and in whichever order; what is reserved is not in them.
+// Sets of memory: every byte once, whatever the tree says and in whichever order; what is reserved
+// is not in them.
 
 import XCTest
 
@@ -98,7 +99,9 @@ final class MemoryMapTests: TreeTestCase {
         var kept = MemoryMap(whenFull: .leaveOut)
         kept.add(pagesWithin: 0x5000, 0x1000)
         var map = MemoryMap(whenFull: .leaveOut)
-        for base in [0x8000, 0x1000, 0x3000, 0x6000] as [UInt64] { map.add(pagesWithin: base, 0x1000) }
+        for base in [0x8000, 0x1000, 0x3000, 0x6000] as [UInt64] {
+            map.add(pagesWithin: base, 0x1000)
+        }
         map.join(gap: 0x2000, avoiding: &kept)
         XCTAssertEqual(contents(&map), [0x1000...0x3fff, 0x6000...0x8fff])
     }
@@ -107,7 +110,8 @@ final class MemoryMapTests: TreeTestCase {
         let bytes = try compile(
             replacing: "reg = <0x0 0x40000000 0x0 0x10000000>",
             with: """
-                reg = <0x0 0x40000000 0x0 0x10000000>, <0x0 0x48000000 0x0 0x10000000>, <0x40 0x0 0x1 0x0>,
+                reg = <0x0 0x40000000 0x0 0x10000000>, <0x0 0x48000000 0x0 0x10000000>,
+                    <0x40 0x0 0x1 0x0>,
                     <0x3f 0xfff00000 0x0 0x200000>
                 """, and: ("/dts-v1/;", "/dts-v1/;\n/memreserve/ 0x40000800 0x1000;"))
         try describe(bytes) { _, machine in
@@ -119,18 +123,23 @@ final class MemoryMapTests: TreeTestCase {
             var nothing = MemoryMap(whenFull: .leaveOut)
             map.join(gap: 0, avoiding: &nothing)
             XCTAssertEqual(
-                contents(&map), [0x4000_2000...0x4eff_ffff, 0x4f10_0000...0x57ff_ffff, 0x3f_fff0_0000...0x3f_ffff_ffff])
+                contents(&map),
+                [
+                    0x4000_2000...0x4eff_ffff, 0x4f10_0000...0x57ff_ffff,
+                    0x3f_fff0_0000...0x3f_ffff_ffff,
+                ])
         }
     }
 
-    /// Thousands of layouts against a list of pages: what is memory, and not reserved, is free; with
-    /// too few places some of it is not used, and nothing reserved is.
+    /// Thousands of layouts against a list of pages: what is memory, and not reserved, is free;
+    /// with too few places some of it is not used, and nothing reserved is.
     func testRandomLayoutsAgainstAListOfPages() {
         var random = SystemRandomNumberGenerator()
         func range(_ pages: UInt64) -> RegisterRange {
             RegisterRange(
                 base: UInt64.random(in: 0..<(pages * 4096), using: &random),
-                size: UInt64.random(in: 0...(1 << UInt64.random(in: 0...15, using: &random)), using: &random))
+                size: UInt64.random(
+                    in: 0...(1 << UInt64.random(in: 0...15, using: &random)), using: &random))
         }
         var cuts = 0
         for _ in 0..<4000 {
@@ -151,9 +160,13 @@ final class MemoryMapTests: TreeTestCase {
             for range in reserved { machine.reserved.insert(range) }
             machine.memory.order()
             machine.reserved.order()
-            var free = (0..<(bytes.count / 4096)).map { !bytes[($0 * 4096)..<($0 * 4096 + 4096)].contains(false) }
+            var free = (0..<(bytes.count / 4096)).map {
+                !bytes[($0 * 4096)..<($0 * 4096 + 4096)].contains(false)
+            }
             for range in reserved + later where range.size > 0 {
-                for page in (range.base / 4096)...((range.end - 1) / 4096) { free[Int(page)] = false }
+                for page in (range.base / 4096)...((range.end - 1) / 4096) {
+                    free[Int(page)] = false
+                }
             }
             var map = MemoryMap(RangeList.places(isTight ? 8 : 46), whenFull: .leaveOut)
             map.add(memoryOf: machine, below: .max)
@@ -164,7 +177,9 @@ final class MemoryMapTests: TreeTestCase {
             for index in 0..<map.count {
                 if let last { XCTAssertGreaterThan(map[index].base, last) }
                 last = map[index].end
-                for page in (map[index].base / 4096)..<(map[index].end / 4096) { found[Int(page)] = true }
+                for page in (map[index].base / 4096)..<(map[index].end / 4096) {
+                    found[Int(page)] = true
+                }
             }
             if machine.isCut || map.isCut {
                 cuts += 1
@@ -176,12 +191,14 @@ final class MemoryMapTests: TreeTestCase {
         XCTAssertTrue((200...3000).contains(cuts), "\(cuts)")
     }
 
-    /// Page tables that the ends of ranges need: one for each GiB that an end lies in, one for each 2 MiB.
+    /// Page tables that the ends of ranges need: one for each GiB that an end lies in, one for
+    /// each 2 MiB.
     private func tables(_ map: inout MemoryMap) -> UInt64 {
         var blocks: [Set<UInt64>] = [[], []]
         for index in 0..<map.count {
             for end in [map[index].base, map[index].end] {
-                for (level, size) in [(0, 1 << 30), (1, 2 << 20)] as [(Int, UInt64)] where end % size != 0 {
+                for (level, size) in [(0, 1 << 30), (1, 2 << 20)] as [(Int, UInt64)]
+                where end % size != 0 {
                     blocks[level].insert(end / size)
                 }
             }
@@ -210,7 +227,10 @@ final class MemoryMapTests: TreeTestCase {
             XCTAssertEqual(map.lost, bytes - map.bytes)
             if need <= room { XCTAssertEqual(contents(&map), before) } else { trimmed += 1 }
             for range in contents(&map) {
-                XCTAssertTrue(before.contains { $0.contains(range.lowerBound) && $0.contains(range.upperBound) })
+                XCTAssertTrue(
+                    before.contains {
+                        $0.contains(range.lowerBound) && $0.contains(range.upperBound)
+                    })
             }
         }
         XCTAssertTrue((300...2700).contains(trimmed), "\(trimmed)")

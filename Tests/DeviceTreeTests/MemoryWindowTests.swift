@@ -8,19 +8,24 @@ final class MemoryWindowTests: TreeTestCase {
         let bytes = try compile(
             replacing: "ranges = <0x1000 0x0 0x09000000 0x100000>;",
             with: "ranges = <0x1000 0x0 0x09000000 0x100000>; " + property)
-        return try describe(bytes) { tree, _ in try XCTUnwrap(tree.node("/bus/pl011@1000")).memoryWindow() }
+        return try describe(bytes) { tree, _ in
+            try XCTUnwrap(tree.node("/bus/pl011@1000")).memoryWindow()
+        }
     }
 
     func testABusWithoutAWindowReachesAllMemory() throws {
         for property in ["", "dma-ranges;"] {
-            XCTAssertEqual(try window(property), MemoryWindow(bus: 0, physical: 0, bytes: ~0), property)
+            XCTAssertEqual(
+                try window(property), MemoryWindow(bus: 0, physical: 0, bytes: ~0), property)
         }
     }
 
     func testTheLargestWindowCounts() throws {
         let one = "<0xc0000000 0x0 0x80000000 0x3f000000>"
         let expected = MemoryWindow(bus: 0xc000_0000, physical: 0x8000_0000, bytes: 0x3f00_0000)
-        for property in [one, "<0x7c000000 0x0 0xfc000000 0x3800000>, " + one, one + ", <0x0 0x0 0x0 0x1000>"] {
+        for property in [
+            one, "<0x7c000000 0x0 0xfc000000 0x3800000>, " + one, one + ", <0x0 0x0 0x0 0x1000>",
+        ] {
             XCTAssertEqual(try window("dma-ranges = \(property);"), expected, property)
         }
     }
@@ -51,7 +56,10 @@ final class MemoryWindowTests: TreeTestCase {
             ("dma-ranges;", 0x4000_0000, 0x1_8000_0000, 0x4000_0000),
             // It has other addresses, and fewer or more.
             ("dma-ranges = <0 0 0x40000000 0 0x1000000>;", 0, 0x1_8000_0000, 0x100_0000),
-            ("dma-ranges = <0x10 0 0x3f000000 0x10 0>;", 0x10_0100_0000, 0x1_8000_0000, 0x4000_0000),
+            (
+                "dma-ranges = <0x10 0 0x3f000000 0x10 0>;", 0x10_0100_0000, 0x1_8000_0000,
+                0x4000_0000
+            ),
             ("dma-ranges = <0 0x1000 0x7ffff000 0 0x9000>;", 0x1000, 0x1_bfff_f000, 0x1000),
             // The largest does not lead on, or in part: the next largest counts.
             (
@@ -66,7 +74,8 @@ final class MemoryWindowTests: TreeTestCase {
             ("dma-ranges = <0 0 0x90000000 0 0x20000000>;", 0, 0, 0),
         ] as [(String, UInt64, UInt64, UInt64)] {
             XCTAssertEqual(
-                try nested(outer, inner), MemoryWindow(bus: bus, physical: physical, bytes: bytes), inner)
+                try nested(outer, inner), MemoryWindow(bus: bus, physical: physical, bytes: bytes),
+                inner)
         }
         XCTAssertEqual(
             try nested("", "dma-ranges = <0 0 0x80000000 0 0x1000>;"),

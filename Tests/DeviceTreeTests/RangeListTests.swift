@@ -1,4 +1,5 @@
-// Ranges are joined before they are counted, and what has no place costs memory, never a reservation.
+// Ranges are joined before they are counted, and what has no place costs memory, never a
+// reservation.
 
 import XCTest
 
@@ -78,7 +79,8 @@ final class RangeListTests: XCTestCase {
         }
     }
 
-    /// The most ranges that a tree can name, in the worst orders: a sort that is quadratic takes minutes.
+    /// The most ranges that a tree can name, in the worst orders: a sort that is quadratic
+    /// takes minutes.
     func testTheMostRangesOfATree() {
         let count = RangeList.maximum
         let shuffled = (0..<count).shuffled()

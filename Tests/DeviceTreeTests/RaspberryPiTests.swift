@@ -1,25 +1,33 @@
-// The project's trees of the Raspberry Pi: which controller, timer and console the kernel finds, where devices and their lines
-// are, and what the firmware must have filled in before.
+// The project's trees of the Raspberry Pi: which controller, timer and console the kernel finds,
+// where devices and their lines are, and what the firmware must have filled in before.
 
 import DeviceTree
 import Foundation
 import XCTest
 
 final class RaspberryPiTests: TreeTestCase {
-    /// A board's tree with memory, as its firmware hands it over; texts that occur in it once are replaced as well.
-    private func tree(_ board: String, memory: String, _ changes: (String, String)...) throws -> [UInt8] {
+    /// A board's tree with memory, as its firmware hands it over; texts that occur in it once are
+    /// replaced as well.
+    private func tree(
+        _ board: String, memory: String, _ changes: (String, String)...
+    ) throws -> [UInt8] {
         let folder = TreeTestCase.sources
-        var source = try String(contentsOf: folder.appendingPathComponent("raspberry-pi-\(board).dts"), encoding: .utf8)
-        let shared = try String(contentsOf: folder.appendingPathComponent("bcm2837.dtsi"), encoding: .utf8)
+        var source = try String(
+            contentsOf: folder.appendingPathComponent("raspberry-pi-\(board).dts"), encoding: .utf8)
+        let shared = try String(
+            contentsOf: folder.appendingPathComponent("bcm2837.dtsi"), encoding: .utf8)
         source = source.replacingOccurrences(of: "/include/ \"bcm2837.dtsi\"", with: shared)
-        let node = try XCTUnwrap(source.range(of: "memory@0 {\n\t\tdevice_type = \"memory\";\n\t\treg = <"))
+        let node = try XCTUnwrap(
+            source.range(of: "memory@0 {\n\t\tdevice_type = \"memory\";\n\t\treg = <"))
         let end = try XCTUnwrap(source.range(of: ">;", range: node.upperBound..<source.endIndex))
         source.replaceSubrange(node.upperBound..<end.lowerBound, with: memory)
         for (text, replacement) in changes {
-            XCTAssertEqual(source.components(separatedBy: text).count, 2, "\(text) does not occur once")
+            XCTAssertEqual(
+                source.components(separatedBy: text).count, 2, "\(text) does not occur once")
             source = source.replacingOccurrences(of: text, with: replacement)
         }
-        let changed = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID().uuidString).dts")
+        let changed = FileManager.default.temporaryDirectory.appendingPathComponent(
+            "\(UUID().uuidString).dts")
         defer { try? FileManager.default.removeItem(at: changed) }
         try source.write(to: changed, atomically: true, encoding: .utf8)
         return try compile(changed)
@@ -45,7 +53,8 @@ final class RaspberryPiTests: TreeTestCase {
     }
 
     func testPi4HasAGICAndIgnoresTheCoresController() throws {
-        try describe(tree("4", memory: "0x0 0x0 0x3b400000>, <0x0 0x40000000 0xbc000000")) { _, machine in
+        let memory = "0x0 0x0 0x3b400000>, <0x0 0x40000000 0xbc000000"
+        try describe(tree("4", memory: memory)) { _, machine in
             XCTAssertEqual(machine.controller, .gicv2)
             XCTAssertEqual(machine.distributor, RegisterRange(base: 0xff84_1000, size: 0x1000))
             XCTAssertEqual(machine.interface, RegisterRange(base: 0xff84_2000, size: 0x2000))
@@ -74,8 +83,10 @@ final class RaspberryPiTests: TreeTestCase {
 
     func testDevicesAndTheirLinesOnAPi3() throws {
         let expected: [(StaticString, UInt64, [Int])] = [
-            ("/soc/timer@7e003000", 0x3f00_3000, [32, 33, 34, 35]), ("/soc/mailbox@7e00b880", 0x3f00_b880, [97]),
-            ("/soc/rng@7e104000", 0x3f10_4000, [93]), ("/soc/gpio@7e200000", 0x3f20_0000, [81, 82, 83, 84]),
+            ("/soc/timer@7e003000", 0x3f00_3000, [32, 33, 34, 35]),
+            ("/soc/mailbox@7e00b880", 0x3f00_b880, [97]),
+            ("/soc/rng@7e104000", 0x3f10_4000, [93]),
+            ("/soc/gpio@7e200000", 0x3f20_0000, [81, 82, 83, 84]),
             ("/soc/serial@7e201000", 0x3f20_1000, [89]), ("/soc/mmc@7e202000", 0x3f20_2000, [88]),
             ("/soc/serial@7e215040", 0x3f21_5040, [61]), ("/soc/mmc@7e300000", 0x3f30_0000, [94]),
             ("/soc/interrupt-controller@7e00b200", 0x3f00_b200, [24]),
@@ -85,13 +96,19 @@ final class RaspberryPiTests: TreeTestCase {
 
     func testDevicesAndTheirLinesOnAPi4() throws {
         let expected: [(StaticString, UInt64, [Int])] = [
-            ("/soc/timer@7e003000", 0xfe00_3000, [96, 97, 98, 99]), ("/soc/mailbox@7e00b880", 0xfe00_b880, [65]),
-            ("/soc/gpio@7e200000", 0xfe20_0000, [145, 146, 147, 148]), ("/soc/serial@7e201000", 0xfe20_1000, [153]),
-            ("/soc/serial@7e201400", 0xfe20_1400, [153]), ("/soc/serial@7e215040", 0xfe21_5040, [125]),
-            ("/soc/mmc@7e300000", 0xfe30_0000, [158]), ("/emmc2bus/mmc@7e340000", 0xfe34_0000, [158]),
+            ("/soc/timer@7e003000", 0xfe00_3000, [96, 97, 98, 99]),
+            ("/soc/mailbox@7e00b880", 0xfe00_b880, [65]),
+            ("/soc/gpio@7e200000", 0xfe20_0000, [145, 146, 147, 148]),
+            ("/soc/serial@7e201000", 0xfe20_1000, [153]),
+            ("/soc/serial@7e201400", 0xfe20_1400, [153]),
+            ("/soc/serial@7e215040", 0xfe21_5040, [125]),
+            ("/soc/mmc@7e300000", 0xfe30_0000, [158]),
+            ("/emmc2bus/mmc@7e340000", 0xfe34_0000, [158]),
             ("/soc/interrupt-controller@40000000", 0xff80_0000, []),
         ]
-        try describe(tree("4", memory: "0x0 0x0 0x3b400000")) { tree, _ in try check(tree, expected) }
+        try describe(tree("4", memory: "0x0 0x0 0x3b400000")) { tree, _ in
+            try check(tree, expected)
+        }
     }
 
     private func check(_ tree: DeviceTree, _ expected: [(StaticString, UInt64, [Int])]) throws {
@@ -123,7 +140,9 @@ final class RaspberryPiTests: TreeTestCase {
         try describe(pi3((counters, "interrupts = <10 4>;"))) { tree, _ in
             XCTAssertThrowsError(try tree.node("/arm-pmu")?.interrupt(0))
         }
-        try describe(pi3()) { tree, _ in XCTAssertEqual(try tree.node("/arm-pmu")?.interrupt(0)?.line, 25) }
+        try describe(pi3()) { tree, _ in
+            XCTAssertEqual(try tree.node("/arm-pmu")?.interrupt(0)?.line, 25)
+        }
     }
 
     func testThePageOfTheSpinTableIsKept() throws {
@@ -138,13 +157,17 @@ final class RaspberryPiTests: TreeTestCase {
                 XCTAssertEqual(machine.reserved.count, 1)
                 XCTAssertEqual(machine.reserved[0], RegisterRange(base: 0, size: 4096))
             }
-            let far = ("cpu-release-addr = <0x0 0xe8>;", "cpu-release-addr = <0x0 0x10ffc>; status = \"disabled\";")
+            let far = (
+                "cpu-release-addr = <0x0 0xe8>;",
+                "cpu-release-addr = <0x0 0x10ffc>; status = \"disabled\";"
+            )
             try describe(tree(board, memory: memory, far)) { _, machine in
                 XCTAssertEqual(machine.reserved.count, 2)
                 XCTAssertEqual(machine.reserved[1], RegisterRange(base: 0x1_0000, size: 4096))
             }
             for wrong in ["cpu-release-addr;", "cpu-release-addr = <1 0 0xe8>;"] {
-                let bytes = try tree(board, memory: memory, ("cpu-release-addr = <0x0 0xe8>;", wrong))
+                let bytes = try tree(
+                    board, memory: memory, ("cpu-release-addr = <0x0 0xe8>;", wrong))
                 XCTAssertEqual(cause(bytes), .badLength, wrong)
             }
         }
@@ -161,7 +184,10 @@ final class RaspberryPiTests: TreeTestCase {
     func testAGICIsTakenWhereverItStands() throws {
         let chain = """
             cores@a000000 { compatible = "brcm,bcm2836-l1-intc"; reg = <0 0x0a000000 0 0x100>; };
-            peripherals@a001000 { compatible = "brcm,bcm2836-armctrl-ic"; reg = <0 0x0a001000 0 0x200>; };
+            peripherals@a001000 {
+                compatible = "brcm,bcm2836-armctrl-ic";
+                reg = <0 0x0a001000 0 0x200>;
+            };
             """
         for place in ["\tgic: interrupt-controller", "\tbus {"] {
             try describe(compile(replacing: place, with: chain + place)) { _, machine in
@@ -175,9 +201,11 @@ final class RaspberryPiTests: TreeTestCase {
     }
 
     func testHalfAChainIsNoController() throws {
-        let missing = try pi3(("compatible = \"brcm,bcm2836-armctrl-ic\";", "compatible = \"acme,ic\";"))
+        let missing = try pi3(
+            ("compatible = \"brcm,bcm2836-armctrl-ic\";", "compatible = \"acme,ic\";"))
         XCTAssertEqual(cause(missing), .noInterruptController)
-        let rootless = try pi3(("compatible = \"brcm,bcm2836-l1-intc\";", "compatible = \"acme,ic\";"))
+        let rootless = try pi3(
+            ("compatible = \"brcm,bcm2836-l1-intc\";", "compatible = \"acme,ic\";"))
         XCTAssertEqual(cause(rootless), .noInterruptController)
         for (reg, wrong) in [
             ("reg = <0x40000000 0x100>;", "reg = <0x40000000 0x60>;"),

@@ -1,4 +1,5 @@
-// The reader on trees that differ from a good one in one place: what must not be handed out is known, or the tree is refused.
+// The reader on trees that differ from a good one in one place: what must not be handed out is
+// known, or the tree is refused.
 
 import DeviceTree
 import Foundation
@@ -9,16 +10,20 @@ final class TreeChangeTests: TreeTestCase {
         for (specifier, line) in [("<1 15 4>", 31), ("<0 0 4>", 32), ("<0 987 4>", 1019)] {
             let bytes = try compile(replacing: "<0 2 4>", with: specifier)
             try describe(bytes) { tree, _ in
-                XCTAssertEqual(try XCTUnwrap(tree.node("/bus/pl031@11000")).interrupt(0)?.line, line)
+                XCTAssertEqual(
+                    try XCTUnwrap(tree.node("/bus/pl031@11000")).interrupt(0)?.line, line)
             }
         }
-        for specifier in ["<1 16 4>", "<1 17 4>", "<1 0xffffffff 4>", "<0 988 4>", "<0 0x80000000 4>"] {
+        for specifier in [
+            "<1 16 4>", "<1 17 4>", "<1 0xffffffff 4>", "<0 988 4>", "<0 0x80000000 4>",
+        ] {
             let bytes = try compile(replacing: "<0 2 4>", with: specifier)
             try describe(bytes) { tree, _ in
                 let clock = try XCTUnwrap(tree.node("/bus/pl031@11000"))
                 XCTAssertThrowsError(try clock.interrupt(0), specifier) { error in
                     XCTAssertEqual(
-                        error as? DeviceTreeError, DeviceTreeError(.noSuchLine, .interrupts, node: clock.offset))
+                        error as? DeviceTreeError,
+                        DeviceTreeError(.noSuchLine, .interrupts, node: clock.offset))
                 }
             }
         }
@@ -34,13 +39,16 @@ final class TreeChangeTests: TreeTestCase {
                 #interrupt-cells = <3>;
             };
             """
-        // The first controller is the kernel's: here not the one that the timer belongs to, and here it is.
+        // The first controller is the kernel's: here not the one that the timer belongs to, and
+        // here it is.
         let line = "interrupts = <1 13 4>, <1 14 4>, <1 11 4>, <1 10 4>;"
         let behind = try compile(
-            replacing: line, with: line + " interrupt-parent = <&second>;", and: ("\tbus {", second + "bus {"))
+            replacing: line, with: line + " interrupt-parent = <&second>;",
+            and: ("\tbus {", second + "bus {"))
         XCTAssertEqual(cause(behind), .foreignInterrupt)
         let before = try compile(
-            replacing: line, with: line + " interrupt-parent = <&second>;", and: ("\tpsci {", second + "psci {"))
+            replacing: line, with: line + " interrupt-parent = <&second>;",
+            and: ("\tpsci {", second + "psci {"))
         try describe(before) { _, machine in XCTAssertEqual(machine.distributor.base, 0x0a00_0000) }
     }
 
@@ -66,7 +74,9 @@ final class TreeChangeTests: TreeTestCase {
 
     func testWhatIsOnADisabledBusIsNotThere() throws {
         let bus = "compatible = \"simple-bus\";"
-        for (status, isEnabled) in [("okay", true), ("ok", true), ("disabled", false), ("fail", false)] {
+        for (status, isEnabled) in [
+            ("okay", true), ("ok", true), ("disabled", false), ("fail", false),
+        ] {
             let bytes = try compile(replacing: bus, with: bus + " status = \"\(status)\";")
             try describe(bytes) { tree, machine in
                 XCTAssertEqual(try XCTUnwrap(tree.node("/bus/pl031")).isEnabled, isEnabled, status)
@@ -92,17 +102,19 @@ final class TreeChangeTests: TreeTestCase {
                 node = tree.node(after: current, depth: &depth)
             }
             XCTAssertEqual(deep, 18)
-            XCTAssertTrue(try XCTUnwrap(tree.node("/bus/pl031")).isEnabled, "what follows is not deep")
+            XCTAssertTrue(
+                try XCTUnwrap(tree.node("/bus/pl031")).isEnabled, "what follows is not deep")
         }
     }
 
     func testReservationsAreKeptWhateverIsAboveThem() throws {
         let list = "reserved-memory {"
-        try describe(compile(replacing: list, with: list + " status = \"disabled\";")) { _, machine in
+        let off = " status = \"disabled\";"
+        try describe(compile(replacing: list, with: list + off)) { _, machine in
             XCTAssertEqual(machine.reserved.count, 1)
         }
         let place = "reg = <0x0 0x4f000000 0x0 0x100000>;"
-        try describe(compile(replacing: place, with: place + " status = \"disabled\";")) { _, machine in
+        try describe(compile(replacing: place, with: place + off)) { _, machine in
             XCTAssertEqual(machine.reserved.count, 0)
         }
     }
@@ -123,7 +135,8 @@ final class TreeChangeTests: TreeTestCase {
             with: "<0x1000 0x0 0x09000000 0x10800>, <0x11800 0x0 0x0a000000 0x100000>")
         try describe(two) { tree, _ in
             XCTAssertNil(try XCTUnwrap(tree.node("/bus/pl031@11000")).registers(0))
-            XCTAssertEqual(try XCTUnwrap(tree.node("/bus/pl061@31000")).registers(0)?.base, 0x0a01_f800)
+            XCTAssertEqual(
+                try XCTUnwrap(tree.node("/bus/pl061@31000")).registers(0)?.base, 0x0a01_f800)
         }
     }
 
@@ -149,7 +162,8 @@ final class TreeChangeTests: TreeTestCase {
             XCTAssertThrowsError(try clock.registers(0))
             XCTAssertThrowsError(try clock.registerCount())
         }
-        let windows = try compile(replacing: "0x09000000 0x100000>", with: "0x09000000 0x100000 0x1>")
+        let windows = try compile(
+            replacing: "0x09000000 0x100000>", with: "0x09000000 0x100000 0x1>")
         try describe(windows) { _, machine in
             XCTAssertEqual(machine.consoleProblem?.cause, .badLength, "the console is on that bus")
             XCTAssertEqual(machine.consoleProblem?.property, .ranges)
@@ -169,7 +183,8 @@ final class TreeChangeTests: TreeTestCase {
     func testReservationThatCannotBePlacedIsRefused() throws {
         XCTAssertEqual(cause(try compile(replacing: "\t\tranges;\n", with: "")), .unreachable)
         let second = try compile(
-            replacing: "\t\tranges;\n", with: "\t\tranges = <0x0 0x4f000000 0x0 0x4f000000 0x0 0x100000>;\n",
+            replacing: "\t\tranges;\n",
+            with: "\t\tranges = <0x0 0x4f000000 0x0 0x4f000000 0x0 0x100000>;\n",
             and: (
                 "<0x0 0x4f000000 0x0 0x100000>;\n\t\t}",
                 "<0x0 0x4f000000 0x0 0x100000>, <0x0 0x4e000000 0x0 0x1000>;\n\t\t}"
@@ -193,7 +208,8 @@ final class TreeChangeTests: TreeTestCase {
             (31, 0x2000, 32), (60, 0x2000, 61), (1000, 0x2000, 1001), (1000, 0x1000, 2),
         ] {
             let lines = (0..<count).map { "/memreserve/ \(0x4100_0000 + $0 * step) 0x1000;" }
-            let bytes = try compile(replacing: "/dts-v1/;", with: "/dts-v1/;\n" + lines.joined(separator: "\n"))
+            let bytes = try compile(
+                replacing: "/dts-v1/;", with: "/dts-v1/;\n" + lines.joined(separator: "\n"))
             try describe(bytes) { _, machine in
                 XCTAssertEqual(machine.reserved.count, expected)
                 for index in 0..<count {
@@ -204,7 +220,8 @@ final class TreeChangeTests: TreeTestCase {
         }
     }
 
-    /// Memory in many nodes that follow each other, in descending order (33 nodes: virtme-ng's issue 56).
+    /// Memory in many nodes that follow each other, in descending order (33 nodes: virtme-ng's
+    /// issue 56).
     func testMemoryInManyNodesIsOneRange() throws {
         let source = try compile(replacing: "/dts-v1/;", with: "/dts-v1/;")
         var first: RegisterRange?
@@ -222,21 +239,26 @@ final class TreeChangeTests: TreeTestCase {
         }
     }
 
-    /// A boot loader may reserve the initial RAM disk: it is the kernel's to use, and its neighbour is not.
+    /// A boot loader may reserve the initial RAM disk: it is the kernel's to use, and its
+    /// neighbour is not.
     func testTheInitialDiskIsNotKept() throws {
-        let chosen = "/ { chosen { linux,initrd-start = <0x44000000>; linux,initrd-end = <0x44002000>; }; };"
+        let chosen =
+            "/ { chosen { linux,initrd-start = <0x44000000>; linux,initrd-end = <0x44002000>; }; };"
         let lines = "/memreserve/ 0x44000000 0x2000;\n/memreserve/ 0x44002000 0x1000;\n"
         let bytes = try compile(replacing: "/dts-v1/;", with: "/dts-v1/;\n" + lines + chosen)
         try describe(bytes) { tree, machine in
             XCTAssertEqual(tree.initialDisk, RegisterRange(base: 0x4400_0000, size: 0x2000))
-            XCTAssertTrue((0..<machine.reserved.count).contains { machine.reserved[$0].base == 0x4400_2000 })
-            XCTAssertFalse((0..<machine.reserved.count).contains { machine.reserved[$0].base == 0x4400_0000 })
+            XCTAssertTrue(
+                (0..<machine.reserved.count).contains { machine.reserved[$0].base == 0x4400_2000 })
+            XCTAssertFalse(
+                (0..<machine.reserved.count).contains { machine.reserved[$0].base == 0x4400_0000 })
         }
     }
 
     func testAnEmptyReservationDoesNotEndTheList() throws {
         let bytes = try compile(
-            replacing: "/dts-v1/;", with: "/dts-v1/;\n/memreserve/ 0x41000000 0;\n/memreserve/ 0x42000000 0x1000;")
+            replacing: "/dts-v1/;",
+            with: "/dts-v1/;\n/memreserve/ 0x41000000 0;\n/memreserve/ 0x42000000 0x1000;")
         try describe(bytes) { _, machine in
             XCTAssertEqual(machine.reserved.count, 2)
             XCTAssertEqual(machine.reserved[0].base, 0x4200_0000)
@@ -247,7 +269,8 @@ final class TreeChangeTests: TreeTestCase {
         for count in [32, 33, 300] {
             let ranges = (0..<count).map { "<0x0 \(0x4000_0000 + $0 << 20) 0x0 0x80000>" }
             let bytes = try compile(
-                replacing: "reg = <0x0 0x40000000 0x0 0x10000000>", with: "reg = " + ranges.joined(separator: ", "))
+                replacing: "reg = <0x0 0x40000000 0x0 0x10000000>",
+                with: "reg = " + ranges.joined(separator: ", "))
             try describe(bytes) { _, machine in
                 XCTAssertEqual(machine.memory.count, count)
                 XCTAssertEqual(machine.memory.lost, 0)
@@ -256,7 +279,8 @@ final class TreeChangeTests: TreeTestCase {
     }
 
     func testMemoryWithoutBytesIsNone() throws {
-        let bytes = try compile(replacing: "0x40000000 0x0 0x10000000>", with: "0x40000000 0x0 0x0>")
+        let bytes = try compile(
+            replacing: "0x40000000 0x0 0x10000000>", with: "0x40000000 0x0 0x0>")
         XCTAssertEqual(cause(bytes), .noMemory)
     }
 
@@ -280,12 +304,14 @@ final class TreeChangeTests: TreeTestCase {
             state ^= state << 17
             var damaged = bytes
             damaged[Int(state % UInt64(bytes.count))] ^= UInt8(truncatingIfNeeded: state >> 32) | 1
-            let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: damaged.count, alignment: 8)
+            let memory = UnsafeMutableRawBufferPointer.allocate(
+                byteCount: damaged.count, alignment: 8)
             defer { memory.deallocate() }
             memory.copyBytes(from: damaged)
-            guard let tree = try? DeviceTree(at: UnsafeRawPointer(memory.baseAddress!), limit: damaged.count) else {
-                continue
-            }
+            guard
+                let tree = try? DeviceTree(
+                    at: UnsafeRawPointer(memory.baseAddress!), limit: damaged.count)
+            else { continue }
             var depth = 0
             var node: DeviceNode? = tree.root
             while let current = node {
@@ -303,12 +329,14 @@ final class TreeChangeTests: TreeTestCase {
     /// The tree that QEMU itself makes says what the project's own says.
     func testQEMUsOwnTrees() throws {
         for version in [2, 3] {
-            let output = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID().uuidString).dtb")
+            let output = FileManager.default.temporaryDirectory.appendingPathComponent(
+                "\(UUID().uuidString).dtb")
             defer { try? FileManager.default.removeItem(at: output) }
             let process = Process()
             process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
             process.arguments = [
-                "qemu-system-aarch64", "-machine", "virt,gic-version=\(version),dumpdtb=\(output.path)",
+                "qemu-system-aarch64", "-machine",
+                "virt,gic-version=\(version),dumpdtb=\(output.path)",
                 "-cpu", "cortex-a53", "-m", "256M", "-nographic", "-nodefaults",
             ]
             process.standardOutput = FileHandle.nullDevice

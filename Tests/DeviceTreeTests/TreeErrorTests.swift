@@ -1,4 +1,5 @@
-// What is wrong with a tree, and where: the cause, the node's path and the property are those of the fault.
+// What is wrong with a tree, and where: the cause, the node's path and the property are those of
+// the fault.
 
 import DeviceTree
 import XCTest
@@ -12,28 +13,34 @@ final class TreeErrorTests: TreeTestCase {
         let circle = "a: a { interrupt-parent = <&b>; }; b: b { interrupt-parent = <&a>; };"
         for parent in ["<&a>", "<0x7777>", "<&self>"] {
             let bytes = try compile(
-                replacing: timer, with: timer + " interrupt-parent = \(parent);", and: ("\ttimer {", "self: timer {"),
+                replacing: timer, with: timer + " interrupt-parent = \(parent);",
+                and: ("\ttimer {", "self: timer {"),
                 ("\tpsci {", circle + "psci {"))
             XCTAssertEqual(
                 TreeReport(bytes).refusal,
-                TreeReport.Problem(cause: .foreignInterrupt, path: "/timer", property: .interrupts), parent)
+                TreeReport.Problem(cause: .foreignInterrupt, path: "/timer", property: .interrupts),
+                parent)
         }
     }
 
     func testAnInterruptOfAnExtendedListIsNamedByThat() throws {
         let lines = "<&gic 1 13 4>, <&gic 1 14 4>,"
         for (third, cause) in [
-            ("<&gic 1 16 4>", DeviceTreeError.Cause.noSuchLine), ("<0x7777 1 11 4>", .foreignInterrupt),
+            ("<&gic 1 16 4>", DeviceTreeError.Cause.noSuchLine),
+            ("<0x7777 1 11 4>", .foreignInterrupt),
         ] {
-            let bytes = try compile(replacing: timer, with: "interrupts-extended = \(lines) \(third);")
+            let bytes = try compile(
+                replacing: timer, with: "interrupts-extended = \(lines) \(third);")
             XCTAssertEqual(
                 TreeReport(bytes).refusal,
-                TreeReport.Problem(cause: cause, path: "/timer", property: .interruptsExtended), third)
+                TreeReport.Problem(cause: cause, path: "/timer", property: .interruptsExtended),
+                third)
         }
     }
 
     func testTheFirstTimerCounts() throws {
-        let second = "timer2 { compatible = \"arm,armv8-timer\"; interrupts = <1 1 4>, <1 2 4>, <1 3 4>; };"
+        let second =
+            "timer2 { compatible = \"arm,armv8-timer\"; interrupts = <1 1 4>, <1 2 4>, <1 3 4>; };"
         try describe(compile(replacing: "\tbus {", with: second + "bus {")) { _, machine in
             XCTAssertEqual(machine.timerLine, 27)
         }
@@ -41,26 +48,33 @@ final class TreeErrorTests: TreeTestCase {
 
     func testANumberOfCellsIsNamed() throws {
         let report = TreeReport(try compile("malformed/address-cells.dts"))
-        XCTAssertEqual(report.refusal, TreeReport.Problem(cause: .badCells, path: "/", property: .addressCells))
+        XCTAssertEqual(
+            report.refusal, TreeReport.Problem(cause: .badCells, path: "/", property: .addressCells)
+        )
         let bus = try compile(
             replacing: "\t\t#address-cells = <1>;\n\t\t#size-cells = <1>;\n\t\tranges = <0x1000",
             with: "\t\t#address-cells = <0>;\n\t\t#size-cells = <1>;\n\t\tranges = <0x1000")
         let silent = TreeReport(bus)
         XCTAssertNil(silent.refusal, "the rest goes on without a console")
         XCTAssertEqual(
-            silent.consoleProblem, TreeReport.Problem(cause: .badCells, path: "/bus", property: .addressCells))
+            silent.consoleProblem,
+            TreeReport.Problem(cause: .badCells, path: "/bus", property: .addressCells))
         XCTAssertTrue(
             silent.text.contains(
-                "  console      none: the device tree has a wrong number of cells, at /bus, property #address-cells\n"))
+                "  console      none: the device tree has a wrong number of cells, at /bus, "
+                    + "property #address-cells\n"))
     }
 
     func testTheControllerInMemoryIsNamed() throws {
-        for (base, path) in [("0x08010000", "/interrupt-controller@8000000"), ("0x09000000", "/bus/pl011@1000")] {
+        for (base, path) in [
+            ("0x08010000", "/interrupt-controller@8000000"), ("0x09000000", "/bus/pl011@1000"),
+        ] {
             let bytes = try compile(
                 replacing: "reg = <0x0 0x40000000 0x0 0x10000000>",
                 with: "reg = <0x0 0x40000000 0x0 0x10000000>, <0x0 \(base) 0x0 0x1000>")
             XCTAssertEqual(
-                TreeReport(bytes).refusal, TreeReport.Problem(cause: .registersInMemory, path: path, property: .reg))
+                TreeReport(bytes).refusal,
+                TreeReport.Problem(cause: .registersInMemory, path: path, property: .reg))
         }
     }
 
@@ -69,7 +83,9 @@ final class TreeErrorTests: TreeTestCase {
         XCTAssertEqual(cause(Array(bytes.dropLast())), .truncated)
         func stating(_ size: UInt32) -> [UInt8] {
             var bytes = bytes
-            for index in 0..<4 { bytes[4 + index] = UInt8(truncatingIfNeeded: size >> UInt32(24 - 8 * index)) }
+            for index in 0..<4 {
+                bytes[4 + index] = UInt8(truncatingIfNeeded: size >> UInt32(24 - 8 * index))
+            }
             return bytes
         }
         XCTAssertEqual(cause(stating(2 << 20)), .truncated)
@@ -90,7 +106,8 @@ final class TreeErrorTests: TreeTestCase {
             report.text.contains(
                 "  one phandle  /bus/pl031@11000, /bus/pl061@31000: the first is taken\n"))
         try describe(bytes) { tree, _ in
-            XCTAssertEqual(tree.node(phandle: 0x5555)?.offset, tree.node("/bus/pl031@11000")?.offset)
+            XCTAssertEqual(
+                tree.node(phandle: 0x5555)?.offset, tree.node("/bus/pl031@11000")?.offset)
             XCTAssertEqual(tree.node(phandle: 0x5555)?.isEnabled, true, "what is above is known")
             XCTAssertNil(tree.node(phandle: 0x5556))
         }
@@ -99,7 +116,8 @@ final class TreeErrorTests: TreeTestCase {
     func testPathsOfDeepNodesLeaveOutTheMiddle() throws {
         let open = (2...18).map { "level\($0) {" }.joined(separator: " ")
         let bytes = try compile(
-            replacing: "\t\tpl031@", with: open + (2...18).map { _ in " };" }.joined() + "\t\tpl031@")
+            replacing: "\t\tpl031@",
+            with: open + (2...18).map { _ in " };" }.joined() + "\t\tpl031@")
         try describe(bytes) { tree, _ in
             var depth = 0
             var node: DeviceNode? = tree.root
@@ -125,7 +143,8 @@ final class TreeErrorTests: TreeTestCase {
             XCTAssertTrue(machine.keeps(RegisterRange(base: 0x4fff_ffff, size: 1)))
             XCTAssertFalse(machine.keeps(RegisterRange(base: 0x5000_0000, size: 0x1000)))
         }
-        let outside = try compile(replacing: "<0x0 0x4f000000 0x0 0x100000>", with: "<0x0 0x9000000 0x0 0x1000>")
+        let outside = try compile(
+            replacing: "<0x0 0x4f000000 0x0 0x100000>", with: "<0x0 0x9000000 0x0 0x1000>")
         try describe(outside) { _, machine in
             XCTAssertTrue(machine.keeps(RegisterRange(base: 0x0900_0800, size: 0x1000)))
         }

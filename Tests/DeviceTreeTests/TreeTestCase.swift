@@ -1,4 +1,5 @@
-// What all tests of trees need: sources compiled by dtc, changed in some places, read from aligned memory.
+// What all tests of trees need: sources compiled by dtc, changed in some places, read from
+// aligned memory.
 
 import DeviceTree
 import Foundation
@@ -7,8 +8,9 @@ import XCTest
 
 class TreeTestCase: XCTestCase {
     /// The folder of tree sources.
-    static let sources = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .deletingLastPathComponent().appendingPathComponent("dts")
+    static let sources = URL(fileURLWithPath: #filePath)
+        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        .appendingPathComponent("dts")
 
     /// Compile a source with dtc.
     func compile(_ name: String) throws -> [UInt8] {
@@ -16,7 +18,8 @@ class TreeTestCase: XCTestCase {
     }
 
     func compile(_ source: URL) throws -> [UInt8] {
-        let output = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID().uuidString).dtb")
+        let output = FileManager.default.temporaryDirectory.appendingPathComponent(
+            "\(UUID().uuidString).dtb")
         defer { try? FileManager.default.removeItem(at: output) }
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
@@ -32,8 +35,11 @@ class TreeTestCase: XCTestCase {
 
     /// Read a tree from 8-byte aligned memory, and describe the machine.
     @discardableResult
-    func describe<T>(_ bytes: [UInt8], _ body: (DeviceTree, borrowing MachineDescription) throws -> T) throws -> T {
-        let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: max(bytes.count, 8), alignment: 8)
+    func describe<T>(
+        _ bytes: [UInt8], _ body: (DeviceTree, borrowing MachineDescription) throws -> T
+    ) throws -> T {
+        let memory = UnsafeMutableRawBufferPointer.allocate(
+            byteCount: max(bytes.count, 8), alignment: 8)
         defer { memory.deallocate() }
         memory.copyBytes(from: bytes)
         let tree = try DeviceTree(at: UnsafeRawPointer(memory.baseAddress!), limit: bytes.count)
@@ -52,12 +58,15 @@ class TreeTestCase: XCTestCase {
         replacing text: String, with replacement: String, and more: (String, String)...
     ) throws -> [UInt8] {
         var source = try String(
-            contentsOf: TreeTestCase.sources.appendingPathComponent("qemu-virt-gicv2.dts"), encoding: .utf8)
+            contentsOf: TreeTestCase.sources.appendingPathComponent("qemu-virt-gicv2.dts"),
+            encoding: .utf8)
         for (text, replacement) in [(text, replacement)] + more {
-            XCTAssertEqual(source.components(separatedBy: text).count, 2, "\(text) does not occur once")
+            XCTAssertEqual(
+                source.components(separatedBy: text).count, 2, "\(text) does not occur once")
             source = source.replacingOccurrences(of: text, with: replacement)
         }
-        let changed = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID().uuidString).dts")
+        let changed = FileManager.default.temporaryDirectory.appendingPathComponent(
+            "\(UUID().uuidString).dts")
         defer { try? FileManager.default.removeItem(at: changed) }
         try source.write(to: changed, atomically: true, encoding: .utf8)
         return try compile(changed)
@@ -82,5 +91,7 @@ extension RangeList {
     }
 }
 extension MemoryMap {
-    init(whenFull overflow: RangeList.Overflow) { self.init(RangeList.places(65), whenFull: overflow) }
+    init(whenFull overflow: RangeList.Overflow) {
+        self.init(RangeList.places(65), whenFull: overflow)
+    }
 }

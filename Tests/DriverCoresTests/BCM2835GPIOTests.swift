@@ -6,17 +6,23 @@ import Testing
 @Suite struct BCM2835GPIOTests {
     let device = TraceDevice()
 
-    private func pins(_ model: BCM2835GPIO<TraceRegisters>.Model = .bcm2835) -> BCM2835GPIO<TraceRegisters> {
-        let pins = BCM2835GPIO(registers: TraceRegisters(device: device), model: model, rising: 0, falling: 0)
+    private func pins(_ model: BCM2835GPIO<TraceRegisters>.Model = .bcm2835) -> BCM2835GPIO<
+        TraceRegisters
+    > {
+        let pins = BCM2835GPIO(
+            registers: TraceRegisters(device: device), model: model, rising: 0, falling: 0)
         device.accesses = []
         return pins
     }
 
     @Test func openingEndsAllDetectionAndChangesNoPin() {
-        _ = BCM2835GPIO(registers: TraceRegisters(device: device), model: .bcm2835, rising: 0, falling: 0)
+        _ = BCM2835GPIO(
+            registers: TraceRegisters(device: device), model: .bcm2835, rising: 0, falling: 0)
         var expected: [Access] = []
         for bank in 0..<2 {
-            for kind in [0x4c, 0x58, 0x64, 0x70, 0x7c, 0x88] { expected.append(.store(kind + 4 * bank, 0)) }
+            for kind in [0x4c, 0x58, 0x64, 0x70, 0x7c, 0x88] {
+                expected.append(.store(kind + 4 * bank, 0))
+            }
             expected.append(.store(0x40 + 4 * bank, ~0))
         }
         #expect(device.accesses == expected)
@@ -25,12 +31,15 @@ import Testing
     @Test func openingKeepsTheEdgesOfWatchedPins() {
         // Pins 5, 40 and 41 are keys; the chip has no pin 60.
         _ = BCM2835GPIO(
-            registers: TraceRegisters(device: device), model: .bcm2711, rising: 1 << 5 | 1 << 40 | 1 << 60,
-            falling: 1 << 41)
+            registers: TraceRegisters(device: device), model: .bcm2711,
+            rising: 1 << 5 | 1 << 40 | 1 << 60, falling: 1 << 41)
         #expect(device.values[0x4c] == 1 << 5 && device.values[0x50] == 1 << 8)
         #expect(device.values[0x58] == 0 && device.values[0x5c] == 1 << 9)
         // What came while no driver ran is still to be told.
-        #expect(device.stores.filter { if case .store(0x40, _) = $0 { true } else { false } } == [.store(0x40, ~0x20)])
+        #expect(
+            device.stores.filter { if case .store(0x40, _) = $0 { true } else { false } } == [
+                .store(0x40, ~0x20)
+            ])
         #expect(device.stores.last == .store(0x44, ~0x300))
         #expect(!device.stores.contains(.store(0x4c, 0)))
     }
@@ -48,8 +57,8 @@ import Testing
 
     @Test func allFunctionCodesAreTheManuals() {
         let codes: [PinFunction: UInt8] = [
-            .input: 0, .output: 1, .alternative0: 4, .alternative1: 5, .alternative2: 6, .alternative3: 7,
-            .alternative4: 3, .alternative5: 2,
+            .input: 0, .output: 1, .alternative0: 4, .alternative1: 5, .alternative2: 6,
+            .alternative3: 7, .alternative4: 3, .alternative5: 2,
         ]
         for (function, code) in codes { #expect(function.rawValue == code) }
         #expect(codes.count == 8)
@@ -76,17 +85,24 @@ import Testing
         #expect(pins.outputs == 1 << 11 | 1 << 53)
     }
 
-    @Test(arguments: [(33, PinPull.up, 2), (33, .down, 1), (33, .none, 0), (4, .up, 2)] as [(Int, PinPull, UInt32)])
+    @Test(
+        arguments: [(33, PinPull.up, 2), (33, .down, 1), (33, .none, 0), (4, .up, 2)]
+            as [(Int, PinPull, UInt32)])
     func theOlderChipsPullIsClockedIn(pin: Int, pull: PinPull, code: UInt32) {
         let (clock, bit): (Int, UInt32) = pin < 32 ? (0x98, 16) : (0x9c, 2)
         pins().setPull(pin, pull)
-        #expect(device.stores == [.store(0x94, code), .store(clock, bit), .store(0x94, 0), .store(clock, 0)])
+        #expect(
+            device.stores == [
+                .store(0x94, code), .store(clock, bit), .store(0x94, 0), .store(clock, 0),
+            ])
         // Time passes before and after the clock: at least 150 cycles each.
         let before = device.accesses.firstIndex(of: .store(clock, bit)) ?? 0
         #expect(before > 150 && device.accesses.count - before > 150)
     }
 
-    @Test(arguments: [(PinPull.up, 0xffdf_ffff), (.down, 0xffef_ffff), (.none, 0xffcf_ffff)] as [(PinPull, UInt32)])
+    @Test(
+        arguments: [(PinPull.up, 0xffdf_ffff), (.down, 0xffef_ffff), (.none, 0xffcf_ffff)]
+            as [(PinPull, UInt32)])
     func theNewerChipsPullStandsInARegister(pull: PinPull, register: UInt32) {
         let pins = pins(.bcm2711)
         device.values[0xec] = 0xffff_ffff
@@ -116,7 +132,8 @@ import Testing
         pins.write(17, high: true)
         device.accesses = []
         pins.stopWatching(17)
-        #expect(device.stores == [.store(0x4c, 1 << 18), .store(0x58, 1 << 18), .store(0x40, 1 << 17)])
+        #expect(
+            device.stores == [.store(0x4c, 1 << 18), .store(0x58, 1 << 18), .store(0x40, 1 << 17)])
         #expect(pins.function(17) == .output && pins.watched == 1 << 18)
     }
 

@@ -106,7 +106,8 @@ import Testing
         for first in [0, 16, ~0] as [UInt64] {
             let places = (0..<64).map { PropertyMessage.offset(first &+ $0) }
             #expect(Set(places).count == 64)
-            #expect(places.allSatisfy { $0 >= 0 && $0 + PropertyMessage.bytes <= 4096 && $0 % 64 == 0 })
+            #expect(
+                places.allSatisfy { $0 >= 0 && $0 + PropertyMessage.bytes <= 4096 && $0 % 64 == 0 })
         }
     }
 
@@ -132,7 +133,9 @@ import Testing
     /// On a Pi 4: 3 resets the board's chips, 4 sets the card's voltage, 6 switches its supply.
     @Test func ofTheFirmwaresPinsOnlyTheLightsMayBeSet() {
         #expect(FirmwarePin.maySet(2))
-        for pin in [0, 1, 3, 4, 5, 6, 7] as [UInt64] { #expect(FirmwarePin.mayRead(pin) && !FirmwarePin.maySet(pin)) }
+        for pin in [0, 1, 3, 4, 5, 6, 7] as [UInt64] {
+            #expect(FirmwarePin.mayRead(pin) && !FirmwarePin.maySet(pin))
+        }
         for pin in [8, 66, 1 << 32 | 2, .max] as [UInt64] {
             #expect(!FirmwarePin.mayRead(pin) && !FirmwarePin.maySet(pin))
         }

@@ -89,5 +89,7 @@ private final class Words: RandomSource {
         let words = (0..<5).map { _ in source.nextDouble() }
         #expect(words == [nil, nil, nil, 0x3_0000_0002, 0x5_0000_0004] as [UInt64?])
     }
-    @Test func nothingIsNoWordToCompareWith() { #expect(all([nil, 5, nil, 5, 6]) == [nil, nil, nil, nil, 6]) }
+    @Test func nothingIsNoWordToCompareWith() {
+        #expect(all([nil, 5, nil, 5, 6]) == [nil, nil, nil, nil, 6])
+    }
 }

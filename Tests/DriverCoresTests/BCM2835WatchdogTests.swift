@@ -72,7 +72,9 @@ import Testing
         let watchdog = watchdog()
         watchdog.powerOff()
         #expect(
-            device.stores == [.store(0x20, 0x5a00_1555), .store(0x24, 0x5a00_000a), .store(0x1c, 0x5a00_0122)])
+            device.stores == [
+                .store(0x20, 0x5a00_1555), .store(0x24, 0x5a00_000a), .store(0x1c, 0x5a00_0122),
+            ])
         device.accesses = []
         // A reboot takes the halt back, and keeps the other bits.
         device.values[0x20] = 0x1fff

@@ -1,4 +1,5 @@
-// The ring that survives its task: order, bounds, acknowledgement, and what it makes of damaged memory.
+// The ring that survives its task: order, bounds, acknowledgement, and what it makes of
+// damaged memory.
 import Testing
 
 @testable import DriverCores
@@ -30,7 +31,9 @@ final class Memory {
             ring.add(UInt8(truncatingIfNeeded: index))
         }
         #expect(ring.isFull)
-        for index in 0..<ByteRing.capacity { #expect(ring[index] == UInt8(truncatingIfNeeded: index)) }
+        for index in 0..<ByteRing.capacity {
+            #expect(ring[index] == UInt8(truncatingIfNeeded: index))
+        }
     }
 
     @Test func onlyWhatIsThereCanBeTaken() {

@@ -1,4 +1,5 @@
-// The two card controllers' own manners, against models: how long the driver waits, sleeps and spins, and what it does to its line.
+// The two card controllers' own manners, against models: how long the driver waits, sleeps and
+// spins, and what it does to its line.
 
 import Testing
 
@@ -24,7 +25,8 @@ import Testing
         #expect(slot.clock.sleeps - sleeps >= 40)
     }
 
-    // For 0.6 seconds after the look of each number, in which the device goes on: longer than it may take for anything.
+    // For 0.6 seconds after the look of each number, in which the device goes on: longer than it
+    // may take for anything.
     @Test(arguments: Controller.allCases, 0..<400) func aDriverThatIsKeptFromRunningBlamesNobody(
         _ controller: Controller, _ number: Int
     ) throws {
@@ -48,7 +50,8 @@ import Testing
         #expect(try slot.read(0, 2) == slot.content(0, 2))
     }
 
-    @Test(arguments: [[17], [12, 13], [12, 13, 17]] as [Set<UInt8>], [1_000, 2_000_000] as [UInt64])
+    @Test(
+        arguments: [[17], [12, 13], [12, 13, 17]] as [Set<UInt8>], [1_000, 2_000_000] as [UInt64])
     func aCommandThatNeverEndsIsGivenUp(_ hanging: Set<UInt8>, _ time: UInt64) throws {
         let slot = Slot(sdhost: sdhostClock, sdhost)
         _ = try slot.information()
@@ -62,7 +65,9 @@ import Testing
         #expect(try slot.read(0) == slot.content(0, 1))
     }
 
-    @Test(arguments: [1_000, 2_000_000] as [UInt64]) func aControllerThatHangsIsGivenUp(_ time: UInt64) throws {
+    @Test(arguments: [1_000, 2_000_000] as [UInt64]) func aControllerThatHangsIsGivenUp(
+        _ time: UInt64
+    ) throws {
         let slot = Slot(sdhci: clock, sdhci)
         _ = try slot.information()
         sdhci.isStuck = true
@@ -97,7 +102,9 @@ import Testing
         #expect(slot.model.commands.isEmpty)
     }
 
-    @Test(arguments: Controller.allCases) func betweenRequestsTheLineIsQuiet(_ controller: Controller) throws {
+    @Test(arguments: Controller.allCases) func betweenRequestsTheLineIsQuiet(
+        _ controller: Controller
+    ) throws {
         let slot = Slot(controller)
         slot.model.bad = [20]
         _ = try slot.read(0)
@@ -113,7 +120,9 @@ import Testing
         #expect(!slot.device.mayInterrupt)
     }
 
-    @Test(arguments: 0..<20 as Range<UInt64>) func noStoreComesTooSoonForTheController(_ lateness: UInt64) throws {
+    @Test(arguments: 0..<20 as Range<UInt64>) func noStoreComesTooSoonForTheController(
+        _ lateness: UInt64
+    ) throws {
         clock.look = 70
         clock.lateness = lateness * 50
         sdhci.isSlow = true
@@ -176,10 +185,13 @@ import Testing
     @Test func theClockIsNeverFasterThanAsked() throws {
         var host = SDHCI(registers: ModelRegisters(device: sdhci), pace: ModelPace(clock: clock))
         for hertz: UInt32 in [400_000, 25_000_000] {
-            try host.configure(hertz: hertz, isWide: false, deadline: clock.microseconds + 1_000_000)
+            try host.configure(
+                hertz: hertz, isWide: false, deadline: clock.microseconds + 1_000_000)
             let value = sdhci.value(SDHCIRegister.clockControl)
             let divider = value >> 8 & 0xff | (value >> 6 & 3) << 8
-            #expect(divider > 0 && 250_000_000 / (2 * divider) <= hertz && 250_000_000 / (2 * divider) > hertz / 2)
+            #expect(
+                divider > 0 && 250_000_000 / (2 * divider) <= hertz
+                    && 250_000_000 / (2 * divider) > hertz / 2)
         }
     }
 

@@ -1,12 +1,15 @@
-// The three drivers' cores against recorded registers: which loads and stores they make, in which order.
+// The three drivers' cores against recorded registers: which loads and stores they make, in
+// which order.
 import Testing
 
 @testable import DriverCores
 
-private func serial(_ device: TraceDevice, _ memory: (Memory, Memory)) -> SerialLine<PL011<TraceRegisters>> {
+private func serial(_ device: TraceDevice, _ memory: (Memory, Memory)) -> SerialLine<
+    PL011<TraceRegisters>
+> {
     SerialLine(
-        port: PL011(registers: TraceRegisters(device: device)), received: ByteRing(memory: memory.0.words),
-        pending: ByteRing(memory: memory.1.words))
+        port: PL011(registers: TraceRegisters(device: device)),
+        received: ByteRing(memory: memory.0.words), pending: ByteRing(memory: memory.1.words))
 }
 private let receiveEmpty: UInt32 = 1 << 4
 private let transmitFull: UInt32 = 1 << 5
@@ -20,7 +23,8 @@ private let transmitFull: UInt32 = 1 << 5
         _ = serial(device, memory)
         #expect(
             device.stores == [
-                .store(0x30, 0), .store(0x2c, 0x70), .store(0x30, 0x301), .store(0x44, 0x70), .store(0x38, 0x50),
+                .store(0x30, 0), .store(0x2c, 0x70), .store(0x30, 0x301), .store(0x44, 0x70),
+                .store(0x38, 0x50),
             ])
     }
 
@@ -32,8 +36,8 @@ private let transmitFull: UInt32 = 1 << 5
         _ = serial(device, memory)
         #expect(
             device.accesses.prefix(8) == [
-                .load(0x30), .load(0x2c), .load(0x18), .load(0x18), .load(0x18), .store(0x30, 0xc300),
-                .store(0x2c, 0x70), .store(0x30, 0xc301),
+                .load(0x30), .load(0x2c), .load(0x18), .load(0x18), .load(0x18),
+                .store(0x30, 0xc300), .store(0x2c, 0x70), .store(0x30, 0xc301),
             ])
         // One that never gets done does not hold its driver.
         let stuck = TraceDevice()
@@ -67,7 +71,8 @@ private let transmitFull: UInt32 = 1 << 5
         let device = TraceDevice()
         device.values[0x2c] = 0x70
         device.queue[0x18] = [UInt32](repeating: 0, count: 6) + [receiveEmpty]
-        // Sound; framing; parity; a break, which has a framing error too; sound behind an overrun; damaged behind one.
+        // Sound; framing; parity; a break, which has a framing error too; sound behind an overrun;
+        // damaged behind one.
         device.queue[0x00] = [0x41, 0x142, 0x243, 0x500, 0x844, 0x945]
         let uart = serial(device, memory)
         #expect(uart.received.count == 2 && uart.received[0] == 0x41 && uart.received[1] == 0x44)
@@ -104,9 +109,14 @@ private let transmitFull: UInt32 = 1 << 5
         var uart = serial(device, memory)
         for byte in [0x61, 0x62, 0x63] as [UInt8] { uart.pending.add(byte) }
         device.accesses = []
-        device.queue[0x18] = [receiveEmpty, receiveEmpty, receiveEmpty, receiveEmpty | transmitFull]
+        device.queue[0x18] = [
+            receiveEmpty, receiveEmpty, receiveEmpty, receiveEmpty | transmitFull,
+        ]
         uart.service()
-        #expect(device.stores == [.store(0x44, 0x70), .store(0, 0x61), .store(0, 0x62), .store(0x38, 0x70)])
+        #expect(
+            device.stores == [
+                .store(0x44, 0x70), .store(0, 0x61), .store(0, 0x62), .store(0x38, 0x70),
+            ])
         #expect(uart.pending.count == 1)
         device.accesses = []
         uart.service()
@@ -153,7 +163,8 @@ private let transmitFull: UInt32 = 1 << 5
         #expect(!rang4)
     }
 
-    /// The match compares for equality only: a second that passed before it was written would not come for 136 years.
+    /// The match compares for equality only: a second that passed before it was written would not
+    /// come for 136 years.
     @Test func anAlarmThatPassedWhileItWasSetRingsAtOnce() {
         let device = TraceDevice()
         var clock = PL031(registers: TraceRegisters(device: device))
@@ -212,7 +223,8 @@ private let transmitFull: UInt32 = 1 << 5
     let device = TraceDevice()
 
     private func pins(rising: UInt64 = 0, falling: UInt64 = 0) -> PL061<TraceRegisters> {
-        let pins = PL061(registers: TraceRegisters(device: device), rising: rising, falling: falling)
+        let pins = PL061(
+            registers: TraceRegisters(device: device), rising: rising, falling: falling)
         device.accesses = []
         return pins
     }
@@ -222,7 +234,9 @@ private let transmitFull: UInt32 = 1 << 5
         for register in [0x400, 0x404, 0x408] { device.values[register] = 0xff }
         device.values[0x40c] = 1
         pins.watch(3, rising: true, falling: false)
-        #expect(device.values[0x400] == 0xf7 && device.values[0x404] == 0xf7 && device.values[0x408] == 0xf7)
+        #expect(
+            device.values[0x400] == 0xf7 && device.values[0x404] == 0xf7
+                && device.values[0x408] == 0xf7)
         #expect(device.values[0x40c] == 9 && device.values[0x410] == 8)
         pins.watch(0, rising: false, falling: true)
         #expect(device.values[0x408] == 0xf6 && device.values[0x40c] == 8)
@@ -236,10 +250,14 @@ private let transmitFull: UInt32 = 1 << 5
     @Test func aRestartWatchesTheSamePins() {
         device.values[0x40c] = 1
         let pins = PL061(registers: TraceRegisters(device: device), rising: 0x180, falling: 1)
-        #expect(pins.watched == 0x81 && device.values[0x410] == 0x81 && device.values[0x40c] == 0x80)
+        #expect(
+            pins.watched == 0x81 && device.values[0x410] == 0x81 && device.values[0x40c] == 0x80)
         #expect(device.stores.first == .store(0x410, 0))
         // An edge that came while no driver ran is not thrown away.
-        #expect(device.stores.filter { if case .store(0x41c, _) = $0 { true } else { false } } == [.store(0x41c, 0x7e)])
+        #expect(
+            device.stores.filter { if case .store(0x41c, _) = $0 { true } else { false } } == [
+                .store(0x41c, 0x7e)
+            ])
     }
 
     /// Whose edges nobody wants any more may be an output by now: its direction is not touched.
@@ -263,7 +281,9 @@ private let transmitFull: UInt32 = 1 << 5
 
     @Test func itHasInputsAndOutputsAndNothingElse() {
         let pins = pins()
-        #expect(pins.configure(2, .output, nil) && pins.function(2) == .output && pins.function(1) == .input)
+        #expect(
+            pins.configure(2, .output, nil) && pins.function(2) == .output
+                && pins.function(1) == .input)
         #expect(pins.configure(2, .input, nil) && pins.function(2) == .input)
         device.accesses = []
         #expect(!pins.configure(2, .alternative0, nil) && !pins.configure(2, .output, PinPull.none))

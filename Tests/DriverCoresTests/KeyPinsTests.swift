@@ -1,4 +1,5 @@
-// Keys and their presses in memory that survives the driver, and how many interrupts a storm of edges gets.
+// Keys and their presses in memory that survives the driver, and how many interrupts a storm of
+// edges gets.
 import Testing
 
 @testable import DriverCores
@@ -59,7 +60,9 @@ import Testing
 @Suite struct InterruptBudgetTests {
     @Test func aFewAreAnsweredAtOnce() {
         var budget = InterruptBudget(most: 3, window: 100)
-        for now in [1000, 1050, 1100, 1150, 1200] as [UInt64] { #expect(budget.spend(at: now) == now) }
+        for now in [1000, 1050, 1100, 1150, 1200] as [UInt64] {
+            #expect(budget.spend(at: now) == now)
+        }
     }
 
     @Test func aStormWaitsForTheWindowsEnd() {
@@ -71,7 +74,8 @@ import Testing
         #expect(budget.spend(at: 1100) == 1100)
     }
 
-    /// However fast the edges come, and whenever the line is opened again: no window has more than so many.
+    /// However fast the edges come, and whenever the line is opened again: no window has more
+    /// than so many.
     @Test func noWindowHasMoreThanItsShare() {
         var budget = InterruptBudget(most: 16, window: 1000)
         var now: UInt64 = 5
@@ -80,7 +84,9 @@ import Testing
             taken.append(now)
             now = max(budget.spend(at: now), now + 7)
         }
-        for start in taken { #expect(taken.filter { $0 >= start && $0 < start + 1000 }.count <= 32) }
+        for start in taken {
+            #expect(taken.filter { $0 >= start && $0 < start + 1000 }.count <= 32)
+        }
         #expect(taken.count <= 51 * 16)
     }
 

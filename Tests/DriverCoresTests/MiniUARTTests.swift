@@ -3,10 +3,12 @@ import Testing
 
 @testable import DriverCores
 
-private func serial(_ device: TraceDevice, _ memory: (Memory, Memory)) -> SerialLine<MiniUART<TraceRegisters>> {
+private func serial(_ device: TraceDevice, _ memory: (Memory, Memory)) -> SerialLine<
+    MiniUART<TraceRegisters>
+> {
     SerialLine(
-        port: MiniUART(registers: TraceRegisters(device: device)), received: ByteRing(memory: memory.0.words),
-        pending: ByteRing(memory: memory.1.words))
+        port: MiniUART(registers: TraceRegisters(device: device)),
+        received: ByteRing(memory: memory.0.words), pending: ByteRing(memory: memory.1.words))
 }
 private let ready: UInt32 = 1
 private let room: UInt32 = 1 << 5
@@ -45,7 +47,8 @@ private let room: UInt32 = 1 << 5
         #expect(uart.received.count == 2 && uart.received[0] == 0x41 && uart.received[1] == 0x42)
     }
 
-    /// Reading the line status ends an overrun: also one that a look for room to send found is counted, once.
+    /// Reading the line status ends an overrun: also one that a look for room to send found is
+    /// counted, once.
     @Test func anOverrunIsCountedWhoeverSeesIt() {
         let device = TraceDevice()
         let overrun: UInt32 = 1 << 1

@@ -1,4 +1,5 @@
-// Models of the two SD host controllers: what their registers do, so that the drivers' cores run against a model of a card.
+// Models of the two SD host controllers: what their registers do, so that the drivers' cores run
+// against a model of a card.
 
 import MMIO
 
@@ -41,7 +42,8 @@ final class ModelSDHCI: ModelController {
     /// Stores that came within four of the card's cycles after another: they have no effect.
     private(set) var lostStores = 0
     private var lastStore: UInt64 = 0
-    /// Four cycles of the card's clock, nanoseconds. The firmware may have left the clock as slow as for identification.
+    /// Four cycles of the card's clock, nanoseconds. The firmware may have left the clock as slow
+    /// as for identification.
     private var fourCycles: UInt64 = 12_520
     private let clock: ModelClock
     private var values: [Int: UInt32] = [SDHCIRegister.version: 2 << 16]
@@ -114,9 +116,8 @@ final class ModelSDHCI: ModelController {
     }
 
     private func execute(_ word: UInt32) {
-        guard let response = card.answer(UInt8(word >> 24 & 63), value(SDHCIRegister.argument)) else {
-            return raise(1 << 16)
-        }
+        guard let response = card.answer(UInt8(word >> 24 & 63), value(SDHCIRegister.argument))
+        else { return raise(1 << 16) }
         if response.count == 4 {
             // The lowest eight bits, a checksum, are not kept.
             for index in 0..<4 {
@@ -208,14 +209,19 @@ final class ModelSDHost: ModelController {
     override var mayInterrupt: Bool {
         let enables =
             SDHostConfiguration.busyInterrupt | SDHostConfiguration.dataInterrupt
-        return status & SDHostStatus.events != 0 || value(SDHostRegister.configuration) & enables != 0
+        return status & SDHostStatus.events != 0
+            || value(SDHostRegister.configuration) & enables != 0
     }
     private func value(_ offset: Int) -> UInt32 { values[offset] ?? 0 }
     /// Events are recorded where they are enabled.
     private func raise(_ events: UInt32) {
         let configuration = value(SDHostRegister.configuration)
-        if configuration & SDHostConfiguration.busyInterrupt != 0 { status |= events & SDHostStatus.busyInterrupt }
-        if configuration & SDHostConfiguration.dataInterrupt != 0 { status |= events & SDHostStatus.data }
+        if configuration & SDHostConfiguration.busyInterrupt != 0 {
+            status |= events & SDHostStatus.busyInterrupt
+        }
+        if configuration & SDHostConfiguration.dataInterrupt != 0 {
+            status |= events & SDHostStatus.data
+        }
     }
     private var isRead: Bool { value(SDHostRegister.command) & SDHostCommand.read != 0 }
     private var isMany: Bool { value(SDHostRegister.blockCount) > 1 }
@@ -224,7 +230,9 @@ final class ModelSDHost: ModelController {
         switch offset {
         case SDHostRegister.status: return status
         case SDHostRegister.debug:
-            if spoilsLastWord && state == SDHostDebug.readWait && fifo.isEmpty { status |= SDHostStatus.dataChecksum }
+            if spoilsLastWord && state == SDHostDebug.readWait && fifo.isEmpty {
+                status |= SDHostStatus.dataChecksum
+            }
             return UInt32(fifo.count) << 4 | state
         case SDHostRegister.data: return fifo.isEmpty ? 0 : fifo.removeFirst()
         case SDHostRegister.command:
@@ -245,9 +253,14 @@ final class ModelSDHost: ModelController {
             } else if state == 15 {
                 state = 0
             }
-        case SDHostRegister.command: if value & SDHostCommand.new != 0 { execute(value) } else { looks = 0 }
+        case SDHostRegister.command:
+            if value & SDHostCommand.new != 0 { execute(value) } else { looks = 0 }
         case SDHostRegister.data:
-            if fifo.count < SDHostDebug.fifoDepth { fifo.append(value) } else { status |= SDHostStatus.fifoError }
+            if fifo.count < SDHostDebug.fifoDepth {
+                fifo.append(value)
+            } else {
+                status |= SDHostStatus.fifoError
+            }
         default: break
         }
     }
@@ -264,7 +277,9 @@ final class ModelSDHost: ModelController {
             values[SDHostRegister.command] = word | SDHostCommand.failed
             return
         }
-        for (index, word) in response.enumerated() { values[SDHostRegister.response + 4 * index] = word }
+        for (index, word) in response.enumerated() {
+            values[SDHostRegister.response + 4 * index] = word
+        }
         if word & 63 == 41 {
             // The response to ACMD41 has no checksum, and the controller misses it.
             status |= SDHostStatus.commandChecksum

@@ -1,4 +1,5 @@
-// Calls that a driver cannot do without, and a kernel that refuses them: the driver ends with words, instead of going on deaf.
+// Calls that a driver cannot do without, and a kernel that refuses them: the driver ends with
+// words, instead of going on deaf.
 
 import BlockService
 import CUserEntry
@@ -74,7 +75,9 @@ private func startPins() {
     }
 
     @Test func aCardsDriverWithoutItsInterrupt() async {
-        let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+        let result = await #expect(
+            processExitsWith: .failure, observing: [\.standardErrorContent]
+        ) {
             _ = RefusingKernel(.bindInterrupt)
             _ = TaskPace()
         }
@@ -82,7 +85,9 @@ private func startPins() {
     }
 
     @Test func aBankOfPinsWithoutItsInterrupt() async {
-        let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+        let result = await #expect(
+            processExitsWith: .failure, observing: [\.standardErrorContent]
+        ) {
             _ = RefusingKernel(.bindInterrupt)
             startPins()
         }
@@ -90,7 +95,9 @@ private func startPins() {
     }
 
     @Test func aServerWithoutItsNotification() async {
-        let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+        let result = await #expect(
+            processExitsWith: .failure, observing: [\.standardErrorContent]
+        ) {
             _ = RefusingKernel(.bindNotification)
             _ = Server(information())
         }
@@ -98,7 +105,9 @@ private func startPins() {
     }
 
     @Test func aServerWhoseTimerIsNotBound() async {
-        let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+        let result = await #expect(
+            processExitsWith: .failure, observing: [\.standardErrorContent]
+        ) {
             _ = RefusingKernel(.bindTimer)
             _ = Server(information())
         }
@@ -106,7 +115,9 @@ private func startPins() {
     }
 
     @Test func aServerWhoseTimerIsNotArmed() async {
-        let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+        let result = await #expect(
+            processExitsWith: .failure, observing: [\.standardErrorContent]
+        ) {
             _ = RefusingKernel(.arm)
             _ = Server(information())
         }
@@ -122,7 +133,9 @@ private func startPins() {
     }
 
     @Test func aLineThatStaysClosed() async {
-        let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+        let result = await #expect(
+            processExitsWith: .failure, observing: [\.standardErrorContent]
+        ) {
             _ = RefusingKernel(.acknowledge, .invalidCapability)
             Interrupt(StartSlot.interrupt).reopen()
         }

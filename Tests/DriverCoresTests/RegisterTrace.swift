@@ -7,7 +7,8 @@ enum Access: Equatable {
     case store(Int, UInt32)
 }
 
-/// Registers by offset. `queue`d values are loaded once each, in order; then the register's plain value.
+/// Registers by offset. `queue`d values are loaded once each, in order; then the register's
+/// plain value.
 final class TraceDevice {
     var values: [Int: UInt32] = [:]
     var queue: [Int: [UInt32]] = [:]

@@ -6,13 +6,15 @@ import Testing
 /// What a screen said, in its order: "clear" before a write, "anew" to a reader.
 private struct Screen {
     private var line = ScreenLine()
-    /// What the reader knows, as `Terminal` keeps it: of its output, and of reads that brought nothing.
+    /// What the reader knows, as `Terminal` keeps it: of its output, and of reads that
+    /// brought nothing.
     private var known: UInt64 = 0
     var said: [String] = []
 
     mutating func write(_ task: UInt64, edited: Bool = false) {
         let nothing: [UInt8] = []
-        let isForeign = line.write(by: task, isEdited: edited, isMarked: false, nothing.span) { _ in }
+        let isForeign = line.write(by: task, isEdited: edited, isMarked: false, nothing.span) { _ in
+        }
         if isForeign { said.append("clear for \(task)") }
         if task == ScreenLineTests.shell && !edited { known = line.disturbances }
     }
@@ -49,7 +51,8 @@ private struct Screen {
         #expect(screen.said == [])
     }
 
-    /// The echo of a key, on its way while the line was taken away, does not show the rest of the line.
+    /// The echo of a key, on its way while the line was taken away, does not show the rest
+    /// of the line.
     @Test func anEchoIsNoNewLine() {
         var screen = Screen()
         screen.write(shell, edited: true)
@@ -88,7 +91,9 @@ private struct Screen {
         var bytes: [UInt8] = []
         for (task, text) in writes {
             let text = Array(text.utf8)
-            _ = line.write(by: task, isEdited: false, isMarked: task > 9, text.span) { bytes.append($0) }
+            _ = line.write(by: task, isEdited: false, isMarked: task > 9, text.span) {
+                bytes.append($0)
+            }
         }
         return String(decoding: bytes, as: UTF8.self)
     }
@@ -99,7 +104,8 @@ private struct Screen {
         #expect(shown([(1, "[1.0 log] x\r\n")]) == "[1.0 log] x\r\n")
     }
 
-    /// Nor is the place where a terminal starts a row by itself, also where characters take two columns.
+    /// Nor is the place where a terminal starts a row by itself, also where characters take
+    /// two columns.
     @Test func eachRowOfAMarkedTaskShowsItsNumber() {
         for character in ["a", "\u{e9}", "\u{6f22}"] {
             let text = String(repeating: character, count: 150)
@@ -113,12 +119,15 @@ private struct Screen {
             #expect(rows.allSatisfy { 4 + width * ($0.count - 4) < 80 })
             #expect(rows.map { $0.dropFirst(4) }.joined() == text)
         }
-        #expect(shown([(12, String(repeating: "b", count: 75) + "\n"), (12, "c")]).split(separator: "\r\n").count == 2)
+        let text = shown([(12, String(repeating: "b", count: 75) + "\n"), (12, "c")])
+        #expect(text.split(separator: "\r\n").count == 2)
     }
 
     /// The end of another task's line is no place to hide.
     @Test func eachTasksTextStartsOnALineOfItsOwn() {
-        #expect(shown([(1, "half"), (12, "a"), (1, "b\r\n"), (13, "c")]) == "half\r\n12| a\r\nb\r\n13| c")
+        #expect(
+            shown([(1, "half"), (12, "a"), (1, "b\r\n"), (13, "c")])
+                == "half\r\n12| a\r\nb\r\n13| c")
     }
 
     @Test func aLineUnderWorkIsClearedNotEnded() {
@@ -127,7 +136,9 @@ private struct Screen {
         let prompt = Array("> ls".utf8)
         let text = Array("a".utf8)
         _ = line.write(by: 5, isEdited: true, isMarked: false, prompt.span) { bytes.append($0) }
-        let isForeign = line.write(by: 12, isEdited: false, isMarked: true, text.span) { bytes.append($0) }
+        let isForeign = line.write(by: 12, isEdited: false, isMarked: true, text.span) {
+            bytes.append($0)
+        }
         #expect(isForeign)
         #expect(String(decoding: bytes, as: UTF8.self) == "> ls\r\u{1b}[K12| a")
     }
@@ -150,7 +161,9 @@ private struct Screen {
 
     @Test func aSecondReaderIsRefusedWhileTheFirstAsks() {
         #expect(
-            granted([(5, 1000), (7, 1001), (5, 1299), (7, 1598), (5, 1599)]) == [true, false, true, false, true])
+            granted([(5, 1000), (7, 1001), (5, 1299), (7, 1598), (5, 1599)]) == [
+                true, false, true, false, true,
+            ])
     }
 
     @Test func aReaderThatAsksNoMoreLosesIt() {

@@ -1,5 +1,5 @@
-// What a state means, without its representation: queues are sequences of threads wherever the threads stand, and dead fields
-// do not count. The fast and the general path must lead to the same.
+// What a state means, without its representation: queues are sequences of threads wherever the
+// threads stand, and dead fields do not count. The fast and the general path must lead to the same.
 
 import HardwareInterface
 import KernelABI
@@ -88,7 +88,8 @@ struct Abstraction {
     private mutating func addThread(_ index: Int) {
         let thread = system.threads[index].ref
         let name = "t\(index)'s"
-        // A thread that a fast path preempts may stay guarded, which only keeps it off other fast paths.
+        // A thread that a fast path preempts may stay guarded, which only keeps it off other
+        // fast paths.
         let word = thread.pointee.scheduling.raw & ~SchedulingWord.guardedBit
         add(UInt64(word), "\(name) scheduling word")
         add(UInt64(thread.pointee.base), "\(name) base priority")
@@ -154,7 +155,8 @@ struct Abstraction {
 
     private mutating func addHardware() {
         let hardware = system.machine.hardware.pointee
-        // A fast path leaves the timer as it is: it may interrupt a more urgent thread once, in vain, but never too late.
+        // A fast path leaves the timer as it is: it may interrupt a more urgent thread once, in
+        // vain, but never too late.
         add(hardware.deadline <= system.latestInterrupt ? 1 : 0, "does the timer interrupt in time")
         add(hardware.raised, "raised lines")
         add(hardware.quiet, "quiet lines")
@@ -165,7 +167,8 @@ struct Abstraction {
 }
 
 extension System {
-    /// Where a slice runs, or an update is as urgent as the running thread, its calls take the general path.
+    /// Where a slice runs, or an update is as urgent as the running thread, its calls take the
+    /// general path.
     var isGuardedEnough: Bool {
         guard let running = machine.running, !running.pointee.scheduling.isGuarded else {
             return true
@@ -177,8 +180,8 @@ extension System {
         }
     }
 
-    /// The instant at which the timer must interrupt the running thread: for the end of a slice, or a deadline that is
-    /// urgent enough.
+    /// The instant at which the timer must interrupt the running thread: for the end of a slice, or
+    /// a deadline that is urgent enough.
     var latestInterrupt: UInt64 {
         let kernel = machine.kernel
         let least = machine.running.map { kernel.pointee.leastLevel(beside: $0) } ?? 0

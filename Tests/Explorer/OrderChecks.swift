@@ -1,6 +1,7 @@
-// What must hold of every step: a thread whose base priority alone reaches what an update carries goes before the update. So a
-// thread that goes on leaves the others' updates as they are, and one that timed out does not wait for the line that it left.
-// And a server performs one step before it takes a caller that is less urgent than an update.
+// What must hold of every step: a thread whose base priority alone reaches what an update carries
+// goes before the update. So a thread that goes on leaves the others' updates as they are, and one
+// that timed out does not wait for the line that it left. And a server performs one step before it
+// takes a caller that is less urgent than an update.
 
 import KernelABI
 
@@ -69,7 +70,8 @@ extension System {
         return nil
     }
 
-    /// Whether the thread cannot block by this, nor offers the processor, nor makes others more urgent than itself.
+    /// Whether the thread cannot block by this, nor offers the processor, nor makes others more
+    /// urgent than itself.
     private func isPlain(_ action: Action, for thread: Ref<KernelThread>) -> Bool {
         switch action {
         case .signal, .poll, .acknowledge, .cancelTimer: return true

@@ -1,5 +1,6 @@
-// What must hold in every state, apart from the kernel's own invariants (`Kernel.inspect`): the definition of effective
-// priorities, computed anew from the links between blocked threads, and that no thread waits in vain.
+// What must hold in every state, apart from the kernel's own invariants (`Kernel.inspect`): the
+// definition of effective priorities, computed anew from the links between blocked threads, and
+// that no thread waits in vain.
 
 import Foundation
 import KernelABI
@@ -34,7 +35,8 @@ extension System {
         return found.map(named)
     }
 
-    /// The kernel's invariants name objects by their addresses; a reader knows them by their numbers.
+    /// The kernel's invariants name objects by their addresses; a reader knows them by
+    /// their numbers.
     private func named(_ violation: String) -> String {
         var objects = threads.indices.map { (threads[$0].ref.bits, "t\($0)") }
         objects += endpointRefs.indices.map { (endpointRefs[$0].bits, "e\($0)") }
@@ -45,8 +47,8 @@ extension System {
         }
     }
 
-    /// effective = max(base, what each thread that is blocked on it has passed on), or an update is pending that carries
-    /// both the old priority and the new one.
+    /// effective = max(base, what each thread that is blocked on it has passed on), or an update is
+    /// pending that carries both the old priority and the new one.
     private func checkPriority(_ index: Int, _ found: inout [String]) {
         let thread = threads[index].ref
         var expected = thread.pointee.base
@@ -74,7 +76,8 @@ extension System {
         return lags ? caller.callerNode.pointee.key : caller.effective
     }
 
-    /// The largest base priority of the thread and of all that wait for it, however indirectly: what the links alone give.
+    /// The largest base priority of the thread and of all that wait for it, however indirectly:
+    /// what the links alone give.
     private func finalPriority(_ thread: Ref<KernelThread>) -> UInt8 {
         var priority = thread.pointee.base
         for other in threads where other.ref.pointee.blockedOn == thread {
@@ -83,8 +86,8 @@ extension System {
         return priority
     }
 
-    /// What runs goes before all that waits for the processor, and has the priority that it ends up with: nobody runs on a
-    /// priority that lags, nor before one whose lags.
+    /// What runs goes before all that waits for the processor, and has the priority that it ends up
+    /// with: nobody runs on a priority that lags, nor before one whose lags.
     private func checkOrder(_ found: inout [String]) {
         let pending = threads.indices.filter { threads[$0].ref.pointee.scheduling.isPending }
         let ready = threads.indices.filter { threads[$0].ref.state == .ready }

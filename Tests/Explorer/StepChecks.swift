@@ -1,5 +1,5 @@
-// What must hold of every step: messages and bits are conserved. Whatever is sent arrives once, unchanged and at one place;
-// and a wait ends for a reason that the step gives.
+// What must hold of every step: messages and bits are conserved. Whatever is sent arrives once,
+// unchanged and at one place; and a wait ends for a reason that the step gives.
 
 import KernelABI
 
@@ -70,7 +70,8 @@ extension System {
         return messageViolation(purpose, before) ?? bitViolation(of: action, purpose, before)
     }
 
-    /// Whether this step ended the thread's wait, or did its call, and left results in its registers.
+    /// Whether this step ended the thread's wait, or did its call, and left results in its
+    /// registers.
     private func hasResults(_ index: Int, _ before: Before) -> Bool {
         let thread = threads[index].ref
         if thread.isRestarting || before.ended[index] != nil { return false }

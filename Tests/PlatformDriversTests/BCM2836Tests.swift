@@ -1,11 +1,13 @@
-// The driver of a Raspberry Pi 3's two controllers against recorded registers: start-up, one interrupt's way, masks.
+// The driver of a Raspberry Pi 3's two controllers against recorded registers: start-up, one
+// interrupt's way, masks.
 
 import HardwareInterface
 import KernelABI
 import PlatformDrivers
 import Testing
 
-/// What a peripheral's pending bit shows in the first register: its bank's own bit, or one for itself.
+/// What a peripheral's pending bit shows in the first register: its bank's own bit, or one
+/// for itself.
 private struct Peripheral: Sendable {
     let line: Int
     let basic: UInt64
@@ -33,12 +35,18 @@ private struct Peripheral: Sendable {
         record[.local, 0x50] = 0xff
         let controller = start()
         #expect(controller.lineCount == 104)
-        for offset in [0x1c, 0x20, 0x24] { #expect(record.stores(.peripherals, offset) == [0xffff_ffff]) }
+        for offset in [0x1c, 0x20, 0x24] {
+            #expect(record.stores(.peripherals, offset) == [0xffff_ffff])
+        }
         #expect(record.stores(.peripherals, 0x0c) == [0], "nothing comes as FIQ")
-        for offset in [0x0c, 0x30, 0x34, 0x40, 0x50] { #expect(record.stores(.local, offset) == [0]) }
+        for offset in [0x0c, 0x30, 0x34, 0x40, 0x50] {
+            #expect(record.stores(.local, offset) == [0])
+        }
         #expect(record.stores(.local, 0x14) == [0x11], "core 0's counters, as IRQ and as FIQ")
         #expect(record.accesses == record.stores)
-        for offset in [0x10, 0x14, 0x18] { #expect(record.stores(.peripherals, offset).isEmpty, "nothing is unmasked") }
+        for offset in [0x10, 0x14, 0x18] {
+            #expect(record.stores(.peripherals, offset).isEmpty, "nothing is unmasked")
+        }
         #expect(record.stores(.local, 0x10).isEmpty)
     }
 
@@ -70,7 +78,8 @@ private struct Peripheral: Sendable {
         let bank = peripheral.word - 1
         #expect(
             record.accesses == [
-                .load(.local, 0x60), .load(.peripherals, 0x00), .load(.peripherals, 4 * peripheral.word),
+                .load(.local, 0x60), .load(.peripherals, 0x00),
+                .load(.peripherals, 4 * peripheral.word),
                 .store(.peripherals, 0x1c + 4 * bank, peripheral.bits),
             ])
         record.accesses = []
@@ -85,7 +94,8 @@ private struct Peripheral: Sendable {
         #expect(controller.acknowledge() == 96 + number)
         #expect(
             record.accesses == [
-                .load(.local, 0x60), .load(.peripherals, 0x00), .store(.peripherals, 0x24, 1 << UInt64(number)),
+                .load(.local, 0x60), .load(.peripherals, 0x00),
+                .store(.peripherals, 0x24, 1 << UInt64(number)),
             ])
         record.accesses = []
         controller.open(line: 96 + number)
@@ -110,7 +120,8 @@ private struct Peripheral: Sendable {
         #expect(
             record.stores == [
                 .store(.peripherals, 0x1c, 1 << 3), .store(.peripherals, 0x1c, 1 << 29),
-                .store(.peripherals, 0x20, 1 << 25), .store(.peripherals, 0x24, 1 << 1), .store(.local, 0x14, 1),
+                .store(.peripherals, 0x20, 1 << 25), .store(.peripherals, 0x24, 1 << 1),
+                .store(.local, 0x14, 1),
             ], "the others stay open")
     }
 
@@ -144,9 +155,12 @@ private struct Peripheral: Sendable {
     /// The controller as core 2 uses it, with an empty record: `own` are the words from there on.
     func second() -> BCM2836<TraceRegisters> {
         var controller = started()
-        let isThere = controller.initializeCore(2, own: TraceRegisters(record: record, window: .own))
+        let isThere = controller.initializeCore(
+            2, own: TraceRegisters(record: record, window: .own))
         #expect(isThere)
-        var expected: [Access] = [.store(.local, 0x14, 0x44), .store(.own, 0x40, 0), .store(.own, 0x50, 0)]
+        var expected: [Access] = [
+            .store(.local, 0x14, 0x44), .store(.own, 0x40, 0), .store(.own, 0x50, 0),
+        ]
         for mailbox in 0..<4 { expected.append(.store(.local, 0xe0 + 4 * mailbox, 0xffff_ffff)) }
         #expect(record.stores == expected)
         #expect(controller.target == CoreTarget(2))
@@ -159,7 +173,8 @@ private struct Peripheral: Sendable {
         record[.own, 0x60] = 1 << 3
         #expect(controller.acknowledge() == 19)
         controller.enable(line: 19, trigger: .level)
-        #expect(record.accesses == [.load(.own, 0x60), .load(.own, 0x40), .store(.own, 0x40, 1 << 3)])
+        #expect(
+            record.accesses == [.load(.own, 0x60), .load(.own, 0x40), .store(.own, 0x40, 1 << 3)])
         record.accesses = []
         controller.enable(line: 25, trigger: .level)
         #expect(record.stores == [.store(.local, 0x10, 1 << 2)])
@@ -183,7 +198,9 @@ private struct Peripheral: Sendable {
         record[.own, 0x60] = 1 << 5
         #expect(controller.acknowledge() == 1)
         #expect(
-            record.stores == [.store(.local, 0xe0, 0xffff_ffff), .store(.local, 0xe4, 0xffff_ffff)],
+            record.stores == [
+                .store(.local, 0xe0, 0xffff_ffff), .store(.local, 0xe4, 0xffff_ffff),
+            ],
             "the mailbox is empty, and takes the next one")
         record[.own, 0x60] = 1 << 6
         #expect(controller.acknowledge() == 22, "nobody opens the other mailboxes")
@@ -196,8 +213,12 @@ private struct Peripheral: Sendable {
 
     @Test func thePeripheralsLinesGoToTheFirstCore() {
         let controller = second()
-        #expect(controller.route(line: 89, to: CoreTarget(0)) && !controller.route(line: 89, to: CoreTarget(2)))
-        #expect(controller.route(line: 19, to: CoreTarget(2)) && !controller.route(line: 19, to: CoreTarget(0)))
+        #expect(
+            controller.route(line: 89, to: CoreTarget(0))
+                && !controller.route(line: 89, to: CoreTarget(2)))
+        #expect(
+            controller.route(line: 19, to: CoreTarget(2))
+                && !controller.route(line: 19, to: CoreTarget(0)))
         #expect(record.accesses.isEmpty)
     }
 

@@ -1,4 +1,5 @@
-// The early consoles against recorded registers, the choice between controllers, and how the power is switched.
+// The early consoles against recorded registers, the choice between controllers, and how the power
+// is switched.
 
 import DeviceTree
 import HardwareInterface
@@ -32,7 +33,8 @@ private final class CallRecord: FirmwareCalls {
         console(.pl011).write(0x41)
         #expect(
             record.accesses == [
-                .load(.console, 0x18), .load(.console, 0x18), .load(.console, 0x18), .store(.console, 0x00, 0x41),
+                .load(.console, 0x18), .load(.console, 0x18), .load(.console, 0x18),
+                .store(.console, 0x00, 0x41),
             ])
     }
 
@@ -41,7 +43,9 @@ private final class CallRecord: FirmwareCalls {
         record.queue[Place(window: .console, offset: 0x14)] = [0x40, 0x60]
         console(.miniUART).write(0x42)
         #expect(
-            record.accesses == [.load(.console, 0x14), .load(.console, 0x14), .store(.console, 0x00, 0x42)])
+            record.accesses == [
+                .load(.console, 0x14), .load(.console, 0x14), .store(.console, 0x00, 0x42),
+            ])
     }
 
     @Test func aConsoleThatDoesNotDrainIsNotWaitedForForEver() {
@@ -68,17 +72,24 @@ private final class CallRecord: FirmwareCalls {
         PowerMethod.smc.reset(firmware)
         PowerMethod.none.switchOff(firmware)
         PowerMethod.none.reset(firmware)
-        #expect(firmware.calls == ["hvc 84000008 0 0", "hvc 84000009 0 0", "smc 84000008 0 0", "smc 84000009 0 0"])
+        #expect(
+            firmware.calls == [
+                "hvc 84000008 0 0", "hvc 84000009 0 0", "smc 84000008 0 0", "smc 84000009 0 0",
+            ])
     }
 
     @Test func aCoreIsStartedByTheFunctionThatTheTreeNames() {
         let firmware = CallRecord()
-        #expect(PowerMethod.smc.startCore(0xc400_0003, affinity: 0x1_0000_0100, entry: 0x8_0060, firmware) == 0)
+        #expect(
+            PowerMethod.smc.startCore(
+                0xc400_0003, affinity: 0x1_0000_0100, entry: 0x8_0060, firmware) == 0)
         #expect(firmware.calls == ["smc c4000003 100000100 80060"])
         firmware.result = -4
-        #expect(PowerMethod.hvc.startCore(0xc400_0003, affinity: 1, entry: 0x8_0060, firmware) == -4)
+        #expect(
+            PowerMethod.hvc.startCore(0xc400_0003, affinity: 1, entry: 0x8_0060, firmware) == -4)
         firmware.result = 0xffff_fffe
-        #expect(PowerMethod.hvc.startCore(0x95c1_ba60, affinity: 1, entry: 0x8_0060, firmware) == -2)
+        #expect(
+            PowerMethod.hvc.startCore(0x95c1_ba60, affinity: 1, entry: 0x8_0060, firmware) == -2)
         firmware.result = 0x1_0000_0000
         #expect(PowerMethod.hvc.startCore(0x95c1_ba60, affinity: 1, entry: 0x8_0060, firmware) == 0)
         #expect(PowerMethod.none.startCore(0xc400_0003, affinity: 1, entry: 0, firmware) == -1)
@@ -90,9 +101,12 @@ private final class CallRecord: FirmwareCalls {
     let record = Record()
 
     typealias Controller = AnyInterruptController<TraceRegisters, TraceCore>
-    func registers(_ window: Window) -> TraceRegisters { TraceRegisters(record: record, window: window) }
+    func registers(_ window: Window) -> TraceRegisters {
+        TraceRegisters(record: record, window: window)
+    }
 
-    /// `first` is what taking and opening line 40 must do; where the line is the timer's, taking it opens it.
+    /// `first` is what taking and opening line 40 must do; where the line is the timer's, taking
+    /// it opens it.
     private func check(
         _ controller: Controller, lines: Int, timerLine: Int = 27, first: [Access], rest: [Access]
     ) {
@@ -108,18 +122,22 @@ private final class CallRecord: FirmwareCalls {
         #expect(record.stores.filter { $0 != .take }.isEmpty, "nothing was taken: nothing is ended")
     }
     private let distributorsPart: [Access] = [
-        .load(.distributor, 0xc08), .store(.distributor, 0xc08, 0), .store(.distributor, 0x104, 1 << 8),
-        .store(.distributor, 0x184, 1 << 8),
+        .load(.distributor, 0xc08), .store(.distributor, 0xc08, 0),
+        .store(.distributor, 0x104, 1 << 8), .store(.distributor, 0x184, 1 << 8),
     ]
 
     @Test(arguments: [27, 40]) func everyCallReachesAGICv2(timerLine: Int) {
         record[.distributor, 0x004] = 2
-        let controller = Controller.gicv2(GICv2(distributor: registers(.distributor), interface: registers(.interface)))
+        let controller = Controller.gicv2(
+            GICv2(distributor: registers(.distributor), interface: registers(.interface)))
         record[.interface, 0x00c] = 1023
         record.queue[Place(window: .interface, offset: 0x00c)] = [40]
         check(
             controller, lines: 96, timerLine: timerLine,
-            first: [.load(.interface, 0x00c), .store(.interface, 0x010, 40), .store(.interface, 0x1000, 40)],
+            first: [
+                .load(.interface, 0x00c), .store(.interface, 0x010, 40),
+                .store(.interface, 0x1000, 40),
+            ],
             rest: distributorsPart)
     }
 
@@ -129,16 +147,18 @@ private final class CallRecord: FirmwareCalls {
         let controller = Controller.gicv3(
             try #require(
                 GICv3(
-                    distributor: registers(.distributor), redistributors: registers(.redistributors), size: 0x20000,
+                    distributor: registers(.distributor),
+                    redistributors: registers(.redistributors), size: 0x20000,
                     affinity: 0, core: TraceCore(record: record))))
         record.taken = [40]
         check(
-            controller, lines: 96, timerLine: timerLine, first: [.take, .system(.end, 40), .system(.deactivate, 40)],
-            rest: distributorsPart)
+            controller, lines: 96, timerLine: timerLine,
+            first: [.take, .system(.end, 40), .system(.deactivate, 40)], rest: distributorsPart)
     }
 
     @Test func everyCallReachesABCM2836() {
-        let controller = Controller.bcm2836(BCM2836(local: registers(.local), peripherals: registers(.peripherals)))
+        let controller = Controller.bcm2836(
+            BCM2836(local: registers(.local), peripherals: registers(.peripherals)))
         record.queue[Place(window: .local, offset: 0x60)] = [1 << 8]
         record[.peripherals, 0x00] = 1 << 8
         record[.peripherals, 0x04] = 1 << 8
@@ -153,7 +173,8 @@ private final class CallRecord: FirmwareCalls {
 
     /// Its timer's line needs no opening: nothing was masked.
     @Test func aBCM2836sTimerIsTakenByOneLoad() {
-        let controller = Controller.bcm2836(BCM2836(local: registers(.local), peripherals: registers(.peripherals)))
+        let controller = Controller.bcm2836(
+            BCM2836(local: registers(.local), peripherals: registers(.peripherals)))
         record[.local, 0x60] = 1 << 3 | 1 << 8
         record.accesses = []
         #expect(controller.take(timerLine: 19) == .timer)

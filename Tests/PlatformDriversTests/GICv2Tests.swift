@@ -28,18 +28,26 @@ import Testing
         #expect(stores.first == .store(.distributor, 0x000, 0))
         let distributorOn = try #require(record.index(.store(.distributor, 0x000, 3)))
         let lastLine = try #require(
-            record.accesses.lastIndex { if case .store(.distributor, 0x080..., _) = $0 { true } else { false } })
+            record.accesses.lastIndex {
+                if case .store(.distributor, 0x080..., _) = $0 { true } else { false }
+            })
         #expect(lastLine < distributorOn, "a line was set up while the distributor forwarded")
-        // Priority mask before the interface opens; EOImode 1 in each view, both groups, nothing as FIQ.
-        #expect(stores.suffix(2) == [.store(.interface, 0x004, 0xf0), .store(.interface, 0x000, 0x603)])
+        // Priority mask before the interface opens; EOImode 1 in each view, both groups,
+        // nothing as FIQ.
+        #expect(
+            stores.suffix(2) == [.store(.interface, 0x004, 0xf0), .store(.interface, 0x000, 0x603)])
     }
 
     @Test(arguments: [32, 96, 1024]) func everyLineIsMaskedQuietAndInGroupZero(lines: Int) {
         let controller = start(lines: lines)
         #expect(controller.lineCount == min(lines, 1020))
         for word in 0..<(lines / 32) {
-            for (base, value) in [(0x080, 0), (0x180, 0xffff_ffff), (0x280, 0xffff_ffff), (0x380, 0xffff_ffff)] {
-                #expect(record.stores(.distributor, base + 4 * word) == [UInt64(value)], "word \(word) at \(base)")
+            for (base, value) in [
+                (0x080, 0), (0x180, 0xffff_ffff), (0x280, 0xffff_ffff), (0x380, 0xffff_ffff),
+            ] {
+                #expect(
+                    record.stores(.distributor, base + 4 * word) == [UInt64(value)],
+                    "word \(word) at \(base)")
             }
         }
         for base in [0x080, 0x180, 0x280, 0x380] where lines < 1024 {
@@ -51,11 +59,15 @@ import Testing
     @Test(arguments: [32, 96, 1024]) func everyLineHasThePriorityThatTheMaskLetsPass(lines: Int) {
         _ = start(lines: lines)
         let words = min(lines, 1020) / 4
-        for word in 0..<words { #expect(record.stores(.distributor, 0x400 + 4 * word) == [0x8080_8080]) }
+        for word in 0..<words {
+            #expect(record.stores(.distributor, 0x400 + 4 * word) == [0x8080_8080])
+        }
         #expect(record.stores(.distributor, 0x400 + 4 * words).isEmpty)
     }
 
-    @Test(arguments: [(0x0404_0404, 0x0404_0404), (0x0000_0002, 0x0202_0202), (0, 0x0101_0101)] as [(UInt64, UInt64)])
+    @Test(
+        arguments: [(0x0404_0404, 0x0404_0404), (0x0000_0002, 0x0202_0202), (0, 0x0101_0101)]
+            as [(UInt64, UInt64)])
     func sharedLinesGoToTheCoreThatStartsTheController(banked: UInt64, expected: UInt64) {
         // Reading a private line's target gives the reader's own bit; one core only reads as zero.
         record[.distributor, 0x808] = banked
@@ -72,15 +84,19 @@ import Testing
         controller.open(line: 34)
         #expect(
             record.accesses == [
-                .load(.interface, 0x00c), .store(.interface, 0x010, 34), .store(.interface, 0x1000, 34),
+                .load(.interface, 0x00c), .store(.interface, 0x010, 34),
+                .store(.interface, 0x1000, 34),
             ])
     }
 
-    @Test(arguments: 1020...1023 as ClosedRange<UInt64>) func aSpuriousInterruptIsNone(value: UInt64) {
+    @Test(arguments: 1020...1023 as ClosedRange<UInt64>) func aSpuriousInterruptIsNone(
+        value: UInt64
+    ) {
         let controller = started()
         record[.interface, 0x00c] = value
         #expect(controller.acknowledge() == nil)
-        #expect(record.accesses == [.load(.interface, 0x00c)], "a spurious interrupt must not be ended")
+        #expect(
+            record.accesses == [.load(.interface, 0x00c)], "a spurious interrupt must not be ended")
         record[.interface, 0x00c] = 1019
         #expect(controller.acknowledge() == 1019)
     }
@@ -112,7 +128,10 @@ import Testing
     @Test func privateLinesAreConfiguredFromTheSixteenthOn() {
         let controller = started()
         controller.enable(line: 27, trigger: .edge)
-        #expect(record.stores == [.store(.distributor, 0xc04, 1 << 23), .store(.distributor, 0x100, 1 << 27)])
+        #expect(
+            record.stores == [
+                .store(.distributor, 0xc04, 1 << 23), .store(.distributor, 0x100, 1 << 27),
+            ])
         record.accesses = []
         controller.enable(line: 15, trigger: .edge)
         #expect(record.accesses == [.store(.distributor, 0x100, 1 << 15)])
@@ -129,14 +148,18 @@ import Testing
         ]
         for word in 0..<8 { expected.append(.store(.distributor, 0x400 + 4 * word, 0x8080_8080)) }
         expected += [.store(.interface, 0x004, 0xf0), .store(.interface, 0x000, 0x603)]
-        #expect(record.stores == expected, "the distributor and the shared lines are the first core's")
+        #expect(
+            record.stores == expected, "the distributor and the shared lines are the first core's")
     }
 
     @Test func aSoftwareInterruptNamesItsCores() {
         let controller = started()
         controller.send(softwareInterrupt: 1, to: CoreTarget(1 << 7))
         controller.send(softwareInterrupt: 0, to: CoreTarget(1 << 1))
-        #expect(record.stores == [.store(.distributor, 0xf00, 0x80_0001), .store(.distributor, 0xf00, 0x02_0000)])
+        #expect(
+            record.stores == [
+                .store(.distributor, 0xf00, 0x80_0001), .store(.distributor, 0xf00, 0x02_0000),
+            ])
         #expect(SoftwareInterrupt(line: 5 << 10 | 1) == .stop, "sent by core 5")
         #expect(SoftwareInterrupt(line: 1024) == .look)
         #expect(SoftwareInterrupt(line: 2) == nil && SoftwareInterrupt(line: 33) == nil)
@@ -148,7 +171,9 @@ import Testing
         record[.distributor, 0x820] = 0x0101_0101
         #expect(controller.route(line: 34, to: CoreTarget(8)))
         #expect(
-            record.accesses == [.load(.distributor, 0x820), .store(.distributor, 0x820, 0x0108_0101)],
+            record.accesses == [
+                .load(.distributor, 0x820), .store(.distributor, 0x820, 0x0108_0101),
+            ],
             "the other three lines stay where they are")
         record.accesses = []
         #expect(controller.route(line: 31, to: CoreTarget(1)))
@@ -160,6 +185,9 @@ import Testing
         let controller = started()
         controller.disable(line: 33)
         controller.disable(line: 95)
-        #expect(record.accesses == [.store(.distributor, 0x184, 1 << 1), .store(.distributor, 0x188, 1 << 31)])
+        #expect(
+            record.accesses == [
+                .store(.distributor, 0x184, 1 << 1), .store(.distributor, 0x188, 1 << 31),
+            ])
     }
 }

@@ -1,4 +1,5 @@
-// The GICv3 driver against recorded registers: finding its redistributor, start-up, one interrupt's way, masks and triggers.
+// The GICv3 driver against recorded registers: finding its redistributor, start-up, one interrupt's
+// way, masks and triggers.
 
 import HardwareInterface
 import KernelABI
@@ -14,14 +15,15 @@ private let isGICv4: UInt64 = 2
 
     /// - Parameter types: TYPER of the redistributor at each offset.
     func start(
-        lines: Int = 96, affinity: UInt64 = 0x8000_0000, size: UInt64 = 0x40000, types: [Int: UInt64] = [0: last]
+        lines: Int = 96, affinity: UInt64 = 0x8000_0000, size: UInt64 = 0x40000,
+        types: [Int: UInt64] = [0: last]
     ) -> GICv3<TraceRegisters, TraceCore>? {
         record[.distributor, 0x004] = UInt64(lines / 32 - 1)
         for (offset, type) in types { record[.redistributors, offset + 0x008] = type }
         return GICv3(
             distributor: TraceRegisters(record: record, window: .distributor),
-            redistributors: TraceRegisters(record: record, window: .redistributors), size: size, affinity: affinity,
-            core: TraceCore(record: record))
+            redistributors: TraceRegisters(record: record, window: .redistributors), size: size,
+            affinity: affinity, core: TraceCore(record: record))
     }
     /// The driver at work, with an empty record.
     func started() throws -> GICv3<TraceRegisters, TraceCore> {
@@ -43,8 +45,8 @@ private let isGICv4: UInt64 = 2
         #expect(wake < privateMask, "a sleeping redistributor's lines cannot be set up")
         #expect(
             record.stores.suffix(6) == [
-                .system(.systemAccess, 7), .synchronize, .system(.priorityMask, 0xf0), .system(.control, 2),
-                .system(.groupEnable, 1), .synchronize,
+                .system(.systemAccess, 7), .synchronize, .system(.priorityMask, 0xf0),
+                .system(.control, 2), .system(.groupEnable, 1), .synchronize,
             ])
     }
 
@@ -53,24 +55,33 @@ private let isGICv4: UInt64 = 2
         #expect(controller.lineCount == min(lines, 1020))
         for base in [0x080, 0x180, 0x280, 0x380] {
             #expect(record.stores(.redistributors, 0x10000 + base) == [0xffff_ffff])
-            #expect(record.stores(.distributor, base).isEmpty, "private lines are the redistributor's")
+            #expect(
+                record.stores(.distributor, base).isEmpty, "private lines are the redistributor's")
             for word in 1..<max(lines / 32, 1) {
-                #expect(record.stores(.distributor, base + 4 * word) == [0xffff_ffff], "word \(word) at \(base)")
+                #expect(
+                    record.stores(.distributor, base + 4 * word) == [0xffff_ffff],
+                    "word \(word) at \(base)")
             }
             #expect(record.stores(.distributor, base + lines / 8).isEmpty, "behind the last line")
         }
         #expect(record.stores(.redistributors, 0x10100).isEmpty, "nothing is unmasked")
     }
 
-    @Test(arguments: [32, 96, 1024]) func everyLineHasThePriorityThatTheMaskLetsPass(lines: Int) throws {
+    @Test(arguments: [32, 96, 1024])
+    func everyLineHasThePriorityThatTheMaskLetsPass(lines: Int) throws {
         _ = try #require(start(lines: lines))
-        for word in 0..<8 { #expect(record.stores(.redistributors, 0x10400 + 4 * word) == [0x8080_8080]) }
+        for word in 0..<8 {
+            #expect(record.stores(.redistributors, 0x10400 + 4 * word) == [0x8080_8080])
+        }
         let words = min(lines, 1020) / 4
-        for word in 8..<words { #expect(record.stores(.distributor, 0x400 + 4 * word) == [0x8080_8080]) }
+        for word in 8..<words {
+            #expect(record.stores(.distributor, 0x400 + 4 * word) == [0x8080_8080])
+        }
         #expect(record.stores(.distributor, 0x400 + 4 * words).isEmpty)
     }
 
-    @Test(arguments: [96, 1024]) func sharedLinesGoToTheCoreThatStartsTheController(lines: Int) throws {
+    @Test(arguments: [96, 1024])
+    func sharedLinesGoToTheCoreThatStartsTheController(lines: Int) throws {
         // Affinity 3.2.1.0; bits 24 to 31 of MPIDR are flags.
         _ = try #require(
             start(lines: lines, affinity: 0x3_8102_0100, types: [0: 0x0302_0100 << 32 | last]))
@@ -84,25 +95,33 @@ private let isGICv4: UInt64 = 2
         record.queue[Place(window: .distributor, offset: 0)] = [1 << 31, 1 << 31, 0]
         _ = try #require(start())
         let off = try #require(record.index(.store(.distributor, 0x0000, 0)))
-        #expect(Array(record.accesses[(off + 1)...(off + 3)]) == Array(repeating: .load(.distributor, 0), count: 3))
+        #expect(
+            Array(record.accesses[(off + 1)...(off + 3)])
+                == Array(repeating: .load(.distributor, 0), count: 3))
         let stuck = Record()
         stuck.keepsLoads = false
         stuck[.redistributors, 0x0008] = last
         stuck[.redistributors, 0x0014] = 6
         stuck.stuck = [
-            Place(window: .distributor, offset: 0): 1 << 31, Place(window: .redistributors, offset: 0x14): 4,
+            Place(window: .distributor, offset: 0): 1 << 31,
+            Place(window: .redistributors, offset: 0x14): 4,
         ]
         _ = GICv3(
             distributor: TraceRegisters(record: stuck, window: .distributor),
-            redistributors: TraceRegisters(record: stuck, window: .redistributors), size: 0x20000, affinity: 0,
-            core: TraceCore(record: stuck))
+            redistributors: TraceRegisters(record: stuck, window: .redistributors), size: 0x20000,
+            affinity: 0, core: TraceCore(record: stuck))
         #expect(stuck.loads > 300_000, "two writes of the one, one of the other")
-        #expect(stuck.stores(.redistributors, 0x0014) == [4], "ProcessorSleep is cleared, and nothing else")
+        #expect(
+            stuck.stores(.redistributors, 0x0014) == [4],
+            "ProcessorSleep is cleared, and nothing else")
     }
 
     @Test func theRedistributorIsFoundByAffinity() throws {
         // The first is a GICv4's, twice as large.
-        let types = [0: 0x0000_0000_0000_0000 | isGICv4, 0x40000: 0x0000_0001 << 32, 0x60000: 0x0000_0002 << 32 | last]
+        let types = [
+            0: 0x0000_0000_0000_0000 | isGICv4, 0x40000: 0x0000_0001 << 32,
+            0x60000: 0x0000_0002 << 32 | last,
+        ]
         let controller = try #require(start(affinity: 0x8000_0002, size: 0x80000, types: types))
         #expect(record.stores(.redistributors, 0x70180) == [0xffff_ffff])
         controller.disable(line: 27)
@@ -111,8 +130,12 @@ private let isGICv4: UInt64 = 2
 
     @Test func aCoreWithoutRedistributorIsRefused() {
         #expect(start(affinity: 1, types: [0: last]) == nil)
-        #expect(start(affinity: 1, size: 0x40000, types: [0: 0, 0x20000: 2 << 32]) == nil, "the region ends")
-        #expect(start(affinity: 2, size: 0x3ffff, types: [0: 0, 0x20000: 2 << 32]) == nil, "half a redistributor")
+        #expect(
+            start(affinity: 1, size: 0x40000, types: [0: 0, 0x20000: 2 << 32]) == nil,
+            "the region ends")
+        #expect(
+            start(affinity: 2, size: 0x3ffff, types: [0: 0, 0x20000: 2 << 32]) == nil,
+            "half a redistributor")
         #expect(start(size: 0) == nil)
         #expect(record.stores.isEmpty, "nothing was touched")
     }
@@ -126,7 +149,9 @@ private let isGICv4: UInt64 = 2
         #expect(record.accesses == [.take, .system(.end, 34), .system(.deactivate, 34)])
     }
 
-    @Test(arguments: [8192, 0xff_ffff] as [UInt64]) func aMessageInterruptIsEndedAndNone(value: UInt64) throws {
+    @Test(arguments: [8192, 0xff_ffff] as [UInt64]) func aMessageInterruptIsEndedAndNone(
+        value: UInt64
+    ) throws {
         let controller = try started()
         record.taken = [value]
         #expect(controller.acknowledge() == nil)
@@ -134,7 +159,9 @@ private let isGICv4: UInt64 = 2
     }
 
     /// Two redistributors: the first without LPIs, the second as it is told.
-    private func messageTables(control: UInt64, stuck: UInt64 = 0, type: UInt64 = 1) throws -> [[UInt64]] {
+    private func messageTables(
+        control: UInt64, stuck: UInt64 = 0, type: UInt64 = 1
+    ) throws -> [[UInt64]] {
         record.stuck[Place(window: .redistributors, offset: 0x20000)] = stuck
         record[.redistributors, 0x20000] = control
         record[.redistributors, 0x20070] = 0x10_0009_4000_018f
@@ -150,7 +177,9 @@ private let isGICv4: UInt64 = 2
 
     @Test func messageInterruptsThatTheFirmwareLeftOnAreTurnedOffAtEveryCore() throws {
         #expect(try messageTables(control: 0x0400_0001).isEmpty)
-        #expect(record.stores == [.store(.redistributors, 0x20000, 0x0400_0000)], "nothing but EnableLPIs changes")
+        #expect(
+            record.stores == [.store(.redistributors, 0x20000, 0x0400_0000)],
+            "nothing but EnableLPIs changes")
     }
     @Test func theTablesOfMessageInterruptsThatStayOnAreKept() throws {
         record.keepsLoads = false
@@ -196,7 +225,8 @@ private let isGICv4: UInt64 = 2
         #expect(
             record.stores == [
                 .store(.redistributors, 0x10c04, 0), .store(.redistributors, 0x10100, 1 << 27),
-                .store(.redistributors, 0x10100, 1 << 15), .store(.redistributors, 0x10180, 1 << 27),
+                .store(.redistributors, 0x10100, 1 << 15),
+                .store(.redistributors, 0x10180, 1 << 27),
             ])
     }
 
@@ -207,16 +237,21 @@ private let isGICv4: UInt64 = 2
         let isThere = controller.initializeCore(affinity: 0x3_8102_0100, size: 0x40000)
         #expect(isThere)
         #expect(controller.target == CoreTarget(0x3_0002_0100))
-        #expect(record.stores.allSatisfy { if case .store(.distributor, _, _) = $0 { false } else { true } })
+        #expect(
+            record.stores.allSatisfy {
+                if case .store(.distributor, _, _) = $0 { false } else { true }
+            })
         #expect(record.stores.first == .store(.redistributors, 0x20014, 0), "it wakes up first")
         for base in [0x080, 0x180, 0x280, 0x380] {
             #expect(record.stores(.redistributors, 0x30000 + base) == [0xffff_ffff])
         }
-        for word in 0..<8 { #expect(record.stores(.redistributors, 0x30400 + 4 * word) == [0x8080_8080]) }
+        for word in 0..<8 {
+            #expect(record.stores(.redistributors, 0x30400 + 4 * word) == [0x8080_8080])
+        }
         #expect(
             record.stores.suffix(6) == [
-                .system(.systemAccess, 7), .synchronize, .system(.priorityMask, 0xf0), .system(.control, 2),
-                .system(.groupEnable, 1), .synchronize,
+                .system(.systemAccess, 7), .synchronize, .system(.priorityMask, 0xf0),
+                .system(.control, 2), .system(.groupEnable, 1), .synchronize,
             ])
         record.accesses = []
         controller.enable(line: 27, trigger: .level)
@@ -231,7 +266,8 @@ private let isGICv4: UInt64 = 2
         let controller = try started()
         controller.send(softwareInterrupt: 1, to: CoreTarget(0x5_0004_0312))
         // Levels 3 to 1: 5, 4, 3; level 0 is 18: bit 2 of the second list of 16.
-        #expect(record.accesses == [.system(.softwareInterrupt, 0x0005_1004_0103_0004), .synchronize])
+        #expect(
+            record.accesses == [.system(.softwareInterrupt, 0x0005_1004_0103_0004), .synchronize])
     }
 
     @Test func aLineGoesToTheCoreThatIsNamed() throws {
@@ -248,6 +284,9 @@ private let isGICv4: UInt64 = 2
         let controller = try started()
         controller.disable(line: 33)
         controller.disable(line: 95)
-        #expect(record.accesses == [.store(.distributor, 0x184, 1 << 1), .store(.distributor, 0x188, 1 << 31)])
+        #expect(
+            record.accesses == [
+                .store(.distributor, 0x184, 1 << 1), .store(.distributor, 0x188, 1 << 31),
+            ])
     }
 }

@@ -1,10 +1,13 @@
-// Registers for tests: several windows and the system registers write one record, in the order in which they are accessed.
+// Registers for tests: several windows and the system registers write one record, in the order in
+// which they are accessed.
 
 import MMIO
 import PlatformDrivers
 
 /// Which registers.
-enum Window: Hashable { case distributor, interface, redistributors, local, own, peripherals, console }
+enum Window: Hashable {
+    case distributor, interface, redistributors, local, own, peripherals, console
+}
 
 /// What a driver did.
 enum Access: Equatable {
@@ -22,7 +25,8 @@ struct Place: Hashable {
     let offset: Int
 }
 
-/// Plain memory with a record; `queue`d values are loaded once each, in order, before the plain one.
+/// Plain memory with a record; `queue`d values are loaded once each, in order, before the
+/// plain one.
 final class Record {
     var values: [Place: UInt64] = [:]
     var queue: [Place: [UInt64]] = [:]
@@ -42,7 +46,9 @@ final class Record {
     var stores: [Access] { accesses.filter { if case .load = $0 { false } else { true } } }
     /// What was stored to one register, in order.
     func stores(_ window: Window, _ offset: Int) -> [UInt64] {
-        accesses.compactMap { if case .store(window, offset, let value) = $0 { value } else { nil } }
+        accesses.compactMap {
+            if case .store(window, offset, let value) = $0 { value } else { nil }
+        }
     }
     /// Where in the record a store is, the first of its kind.
     func index(_ access: Access) -> Int? { accesses.firstIndex(of: access) }
@@ -63,7 +69,8 @@ final class Record {
     }
 }
 
-/// One window of the record. A GIC and these consoles have 32-bit registers, and the GICv3 a few of 64.
+/// One window of the record. A GIC and these consoles have 32-bit registers, and the GICv3 a
+/// few of 64.
 struct TraceRegisters: RegisterAccess {
     let record: Record
     let window: Window
@@ -92,6 +99,8 @@ struct TraceCore: GICSystemRegisters {
         record.accesses.append(.take)
         return record.taken.isEmpty ? 1023 : record.taken.removeFirst()
     }
-    func write(_ register: GICSystemRegister, _ value: UInt64) { record.accesses.append(.system(register, value)) }
+    func write(_ register: GICSystemRegister, _ value: UInt64) {
+        record.accesses.append(.system(register, value))
+    }
     func synchronize() { record.accesses.append(.synchronize) }
 }

@@ -4,7 +4,9 @@ import ServiceCores
 import Testing
 
 @Suite struct BootEndTests {
-    private func end(_ text: String) throws -> BootEnd? { BootEnd(arguments: try BootArguments(Array(text.utf8))) }
+    private func end(_ text: String) throws -> BootEnd? {
+        BootEnd(arguments: try BootArguments(Array(text.utf8)))
+    }
 
     @Test func theFirstEndCounts() throws {
         #expect(try end("run=\"poweroff 5\"") == .powerOff(status: 5))
@@ -20,7 +22,9 @@ import Testing
     }
 
     @Test func commandsThatEndNothing() throws {
-        for text in ["", "run=", "run=ps", "run=\"echo poweroff\"", "poweroff", "run=\"poweroff 'x\""] {
+        for text in [
+            "", "run=", "run=ps", "run=\"echo poweroff\"", "poweroff", "run=\"poweroff 'x\"",
+        ] {
             #expect(try end(text) == nil)
         }
     }

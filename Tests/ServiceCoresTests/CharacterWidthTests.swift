@@ -27,7 +27,8 @@ func widthOfTheCLibrary(_ scalar: Unicode.Scalar) -> Int { Int(wcwidth(wchar_t(s
         ]
         for value in ranges.joined() {
             // Later characters are those that an older C library does not know.
-            guard let scalar = Unicode.Scalar(value), let age = scalar.properties.age, age.major <= 14,
+            guard let scalar = Unicode.Scalar(value), let age = scalar.properties.age,
+                age.major <= 14,
                 !CharacterWidth.isControl(value), !scalar.properties.isNoncharacterCodePoint,
                 !changed.contains(where: { $0.contains(value) })
             else { continue }
@@ -68,8 +69,8 @@ func widthOfTheCLibrary(_ scalar: Unicode.Scalar) -> Int { Int(wcwidth(wchar_t(s
     @Test func noiseIsReadAsTheStandardLibraryDoes() {
         var generator = Generator(state: 7)
         let bytes: [UInt8] = [
-            0x41, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc2, 0xdf, 0xe0, 0xe1, 0xed, 0xef,
-            0xf0, 0xf1, 0xf4, 0xf5, 0xff,
+            0x41, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc2, 0xdf, 0xe0, 0xe1, 0xed,
+            0xef, 0xf0, 0xf1, 0xf4, 0xf5, 0xff,
         ]
         for _ in 0..<20_000 {
             let text = (0..<8).map { _ in bytes[Int(generator.next() % UInt64(bytes.count))] }

@@ -1,4 +1,5 @@
-// The ELF reader: a good file gives its segments; each way to be bad gives its own error; noise never gets through.
+// The ELF reader: a good file gives its segments; each way to be bad gives its own error; noise
+// never gets through.
 import Testing
 
 @testable import ServiceCores
@@ -17,10 +18,13 @@ private struct File {
         segment(1, flags: 6, offset: 236, address: 0x20_1000, fileSize: 40, memorySize: 5000)
     }
     mutating func put(_ offset: Int, _ value: UInt64, _ size: Int) {
-        for index in 0..<size { bytes[offset + index] = UInt8(truncatingIfNeeded: value >> UInt64(index * 8)) }
+        for index in 0..<size {
+            bytes[offset + index] = UInt8(truncatingIfNeeded: value >> UInt64(index * 8))
+        }
     }
     mutating func segment(
-        _ index: Int, flags: UInt64, offset: UInt64, address: UInt64, fileSize: UInt64, memorySize: UInt64
+        _ index: Int, flags: UInt64, offset: UInt64, address: UInt64, fileSize: UInt64,
+        memorySize: UInt64
     ) {
         let header = 64 + index * 56
         put(header, 1, 4)
@@ -30,7 +34,9 @@ private struct File {
         put(header + 32, fileSize, 8)
         put(header + 40, memorySize, 8)
     }
-    func read() throws(ElfError) -> ElfImage { try ElfImage(bytes.span, permitted: 0x1_0000..<0x100_0000) }
+    func read() throws(ElfError) -> ElfImage {
+        try ElfImage(bytes.span, permitted: 0x1_0000..<0x100_0000)
+    }
 }
 
 @Suite struct ElfImageTests {
@@ -98,7 +104,8 @@ private struct File {
     @Test func everyShorterFileIsRefused() {
         let whole = File()
         for length in 0..<276 {
-            #expect(error { $0.bytes = Array(whole.bytes.prefix(length)) } != nil, "\(length) bytes")
+            #expect(
+                error { $0.bytes = Array(whole.bytes.prefix(length)) } != nil, "\(length) bytes")
         }
         #expect(error { $0.bytes = Array(whole.bytes.prefix(276)) } == nil)
     }
@@ -122,14 +129,20 @@ private struct File {
             let segment = image.segment(index)
             #expect(segment.fileOffset >= 0 && segment.fileOffset + segment.fileSize <= count)
             #expect(segment.virtualAddress >= 0x1_0000 && segment.pageEnd <= 0x100_0000)
-            #expect(segment.virtualAddress % 4096 == 0 && UInt64(segment.fileSize) <= segment.memorySize)
+            #expect(
+                segment.virtualAddress % 4096 == 0 && UInt64(segment.fileSize) <= segment.memorySize
+            )
             #expect(!(segment.isWritable && segment.isExecutable))
             for other in 0..<index {
                 let earlier = image.segment(other)
-                #expect(earlier.pageEnd <= segment.virtualAddress || segment.pageEnd <= earlier.virtualAddress)
+                #expect(
+                    earlier.pageEnd <= segment.virtualAddress
+                        || segment.pageEnd <= earlier.virtualAddress)
             }
             let end = segment.virtualAddress + segment.memorySize
-            if segment.isExecutable && image.entry >= segment.virtualAddress && image.entry < end { executable = true }
+            if segment.isExecutable && image.entry >= segment.virtualAddress && image.entry < end {
+                executable = true
+            }
         }
         #expect(executable)
     }

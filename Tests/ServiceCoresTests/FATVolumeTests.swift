@@ -13,8 +13,8 @@ private struct Volume {
     init() {
         var boot = [UInt8](repeating: 0, count: 512)
         for (offset, count, value) in [
-            (11, 2, 512), (13, 1, 1), (14, 2, 32), (16, 1, 1), (32, 4, 70_000), (36, 4, 600), (44, 4, 2),
-            (510, 2, 0xaa55),
+            (11, 2, 512), (13, 1, 1), (14, 2, 32), (16, 1, 1), (32, 4, 70_000), (36, 4, 600),
+            (44, 4, 2), (510, 2, 0xaa55),
         ] as [(Int, Int, UInt64)] { put(value, count, at: offset, in: &boot) }
         source.content[100] = boot
         setNext(2, 5)
@@ -29,7 +29,9 @@ private struct Volume {
         put(next, 4, at: Int(cluster % 128) * 4, in: &block)
         source.content[132 + cluster / 128] = block
     }
-    mutating func addEntry(_ index: Int, _ name: String, attributes: UInt8 = 0x20, cluster: UInt64, size: UInt64) {
+    mutating func addEntry(
+        _ index: Int, _ name: String, attributes: UInt8 = 0x20, cluster: UInt64, size: UInt64
+    ) {
         var block = source.content[735] ?? [UInt8](repeating: 0, count: 512)
         let entry = 32 * index
         for (place, byte) in bytes(name).enumerated() { block[entry + place] = byte }
@@ -53,7 +55,9 @@ private struct Volume {
         volume.addEntry(3, "EMPTY      ", cluster: 0, size: 0)
         #expect(try volume.find("config.txt") == FileEntry(size: 829, firstBlock: 732 + 0xffff))
         #expect(try volume.find("Empty") == FileEntry(size: 0, firstBlock: 0))
-        for name in ["overlays", "config.tx", "none", "raspberry-pi-3.dtb", "", ".", "a.b.c", ".txt"] {
+        for name in [
+            "overlays", "config.tx", "none", "raspberry-pi-3.dtb", "", ".", "a.b.c", ".txt",
+        ] {
             #expect(throws: FileError.noSuchFile) { try volume.find(name) }
         }
     }
@@ -103,8 +107,10 @@ private struct Volume {
         put(512, 2, at: 11, in: &other)
         put(0xaa55, 2, at: 510, in: &other)
         for (entries, error) in [
-            ([own], nil), ([(.basicData, 40, 60), own], nil), ([(GUIDCard.linux, 40, 60), own], nil),
-            ([(.basicData, 40, 60)], .noFileSystem), ([(GUIDCard.linux, 100, 9000)], .noPartition), ([], .noPartition),
+            ([own], nil), ([(.basicData, 40, 60), own], nil),
+            ([(GUIDCard.linux, 40, 60), own], nil),
+            ([(.basicData, 40, 60)], .noFileSystem), ([(GUIDCard.linux, 100, 9000)], .noPartition),
+            ([], .noPartition),
         ] as [([(GUID, UInt64, UInt64)], FileError?)] {
             var card = GUIDCard(entries).source
             card.content.merge(volume.source.content) { own, _ in own }
@@ -129,7 +135,9 @@ private struct Volume {
         // The first says that the directory ends, the third that it goes on.
         volume.source.content[332] = volume.source.content[132]
         volume.setNext(2, 0x0fff_ffff)
-        for (flags, isFound) in [(0, false), (2, false), (0x80, false), (0x82, true), (0xff72, false)] {
+        for (flags, isFound) in [
+            (0, false), (2, false), (0x80, false), (0x82, true), (0xff72, false),
+        ] {
             put(UInt64(flags), 2, at: 40, in: &volume.source.content[100]!)
             if isFound {
                 #expect(try volume.find("file.txt").firstBlock == 532 + 5)
@@ -148,7 +156,8 @@ private struct Volume {
             (510, 2, 0, .noFileSystem), (11, 2, 4096, .noFileSystem), (17, 2, 512, .noFileSystem),
             (22, 2, 9, .noFileSystem), (42, 2, 1, .noFileSystem), (14, 3, 0, .noFileSystem),
             (13, 1, 0, .damaged), (13, 1, 3, .damaged), (14, 2, 0, .damaged), (16, 1, 0, .damaged),
-            (32, 4, 70_001, .damaged), (36, 4, 70_000, .damaged), (36, 4, 0xffff_ffff, .damaged), (44, 4, 1, .damaged),
+            (32, 4, 70_001, .damaged), (36, 4, 70_000, .damaged), (36, 4, 0xffff_ffff, .damaged),
+            (44, 4, 1, .damaged),
         ] as [(Int, Int, UInt64, FileError)] {
             var volume = Volume()
             put(value, count, at: offset, in: &volume.source.content[100]!)

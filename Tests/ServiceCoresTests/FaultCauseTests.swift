@@ -12,42 +12,55 @@ import Testing
         registers: InlineArray<5, UInt64> = [0, 0, 0, 0, 0],
         memory: [UInt64: String] = [:]
     ) -> FaultCause {
-        FaultCause(kind, address: address, syndrome: syndrome, stack: stack, registers: registers) { address, count in
+        FaultCause(kind, address: address, syndrome: syndrome, stack: stack, registers: registers) {
+            address, count in
             Array((memory[address] ?? "").utf8.prefix(count))
         }
     }
-    private func words(_ cause: FaultCause) -> String { String(decoding: cause.words, as: UTF8.self) }
+    private func words(_ cause: FaultCause) -> String {
+        String(decoding: cause.words, as: UTF8.self)
+    }
     private func brk(_ code: TrapCode) -> UInt64 { 0xf200_0000 | UInt64(code.rawValue) }
 
     /// An access just below the stack is its overflow; elsewhere, or another fault, it is not.
     @Test func stackOverflowIsAnAccessBelowTheStack() {
         for kind in [FaultKind.pageRead, .pageWrite] {
-            #expect(words(cause(kind, address: 0x1fff_dff8)) == "stack overflow, of 8192 bytes, address 0x1fffdff8")
+            #expect(
+                words(cause(kind, address: 0x1fff_dff8))
+                    == "stack overflow, of 8192 bytes, address 0x1fffdff8")
             #expect(
                 cause(kind, address: stack.lowerBound - FaultCause.guardBytes)
                     == .stackOverflow(8192, address: 0x1fef_e000))
-            for other in [stack.lowerBound - FaultCause.guardBytes - 1, stack.lowerBound, 0, stack.upperBound] {
+            for other in [
+                stack.lowerBound - FaultCause.guardBytes - 1, stack.lowerBound, 0, stack.upperBound,
+            ] {
                 #expect(cause(kind, address: other) == .fault(kind, address: other))
             }
         }
-        #expect(cause(.pageExecute, address: 0x1fff_dff8) == .fault(.pageExecute, address: 0x1fff_dff8))
-        #expect(words(cause(.pageWrite, address: 16)) == "write to memory that is not its own, address 0x10")
+        #expect(
+            cause(.pageExecute, address: 0x1fff_dff8) == .fault(.pageExecute, address: 0x1fff_dff8))
+        #expect(
+            words(cause(.pageWrite, address: 16))
+                == "write to memory that is not its own, address 0x10")
     }
 
     @Test func trapsNameTheirCause() {
         for (code, text) in [
-            (TrapCode.failedCheck, "failed check"), (.returned, "main returned"), (.overflow, "arithmetic overflow"),
+            (TrapCode.failedCheck, "failed check"), (.returned, "main returned"),
+            (.overflow, "arithmetic overflow"),
             (.indexOutOfRange, "index out of range"), (.nilUnwrapped, "nil was unwrapped"),
             (.noEndpoint, "its endpoint is gone"), (.doesNotFit, "a number does not fit its type"),
             (.divisionByZero, "division by zero"), (.emptyRange, "a range ends below its start"),
-            (.failedPrecondition, "failed precondition"), (.stackSmashed, "write beyond a variable on the stack"),
+            (.failedPrecondition, "failed precondition"),
+            (.stackSmashed, "write beyond a variable on the stack"),
         ] { #expect(words(cause(.breakpoint, syndrome: brk(code))) == text) }
         #expect(
             words(cause(.breakpoint, syndrome: brk(.heapExhausted), registers: [4032, 0, 0, 0, 0]))
                 == "heap exhausted, 4032 bytes asked for")
     }
 
-    /// Another exception with those bits, and a number that means nothing, are traps without a name.
+    /// Another exception with those bits, and a number that means nothing, are traps
+    /// without a name.
     @Test func otherSyndromesAreNoCodes() {
         #expect(TrapCode(syndrome: 0x9200_0001) == nil)
         #expect(TrapCode(syndrome: 0xf200_dead) == nil)
@@ -67,18 +80,22 @@ import Testing
         #expect(cause(.breakpoint, syndrome: brk(.overflow)).saying == [])
     }
 
-    /// A task chooses addresses, lengths and, in its file, bytes: what is shown is short and printable, in one line.
+    /// A task chooses addresses, lengths and, in its file, bytes: what is shown is short and
+    /// printable, in one line.
     @Test func hostileTextIsCutAndPrintable() {
         let bytes = "a\u{1b}[2J\r\nlog restarted\u{7f}\u{0}é" + String(repeating: "m", count: 200)
         let found = cause(
-            .breakpoint, syndrome: brk(.fatalError), registers: [1, .max, 2, .max, .max], memory: [1: bytes, 2: bytes])
+            .breakpoint, syndrome: brk(.fatalError), registers: [1, .max, 2, .max, .max],
+            memory: [1: bytes, 2: bytes])
         #expect(found.saying.count == TrapText.maximumText)
         #expect((found.saying + found.words).allSatisfy { $0 >= 32 && $0 < 127 })
-        #expect(String(decoding: found.saying, as: UTF8.self).hasPrefix("a?[2J??log restarted????mmm"))
+        #expect(
+            String(decoding: found.saying, as: UTF8.self).hasPrefix("a?[2J??log restarted????mmm"))
         #expect(words(found) == "fatal error at a?[2J??log restarted????mmmmmmmm:65535")
     }
 
-    /// Whatever the registers hold, each line fits the log (104 bytes) with the longest name in use, and the reply's places.
+    /// Whatever the registers hold, each line fits the log (104 bytes) with the longest name in
+    /// use, and the reply's places.
     @Test func linesFitTheLog() {
         let name = Name("a-name-as-long-as-a-name-can-be.")
         let text = String(repeating: "x", count: 300)
@@ -87,7 +104,8 @@ import Testing
             cause(.pageExecute, address: .max),
             cause(.breakpoint, syndrome: brk(.heapExhausted), registers: [.max, 0, 0, 0, 0]),
             cause(
-                .breakpoint, syndrome: brk(.fatalError), registers: [1, .max, 1, .max, .max], memory: [1: text]),
+                .breakpoint, syndrome: brk(.fatalError), registers: [1, .max, 1, .max, .max],
+                memory: [1: text]),
         ]
         for cause in causes {
             #expect(cause.words.count <= FaultCause.maximumWords)
@@ -97,7 +115,8 @@ import Testing
             report.add(stack: 0x40_1234, [UInt64](repeating: 0x40_1234, count: 16))
             for line in report.lines { #expect(line.count <= LogEntry.maximumLength) }
             // Each address is whole.
-            let stack = String(decoding: report.lines.last ?? [], as: UTF8.self).split(separator: " ")
+            let stack = String(decoding: report.lines.last ?? [], as: UTF8.self).split(
+                separator: " ")
             #expect(Set(stack.dropFirst()) == ["0x401234"])
         }
     }

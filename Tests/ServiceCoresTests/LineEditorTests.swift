@@ -214,8 +214,8 @@ private struct Terminal {
         var terminal = Terminal(limit: 20, historyLimit: 3)
         let keys: [[UInt8]] =
             [
-                1, 2, 5, 6, 8, 11, 12, 14, 16, 21, 23, 127, 27, 0x5b, 0x41, 0x44, 0x33, 0x7e, 97, 98,
-                32, 13, 0xc3, 0xa9, 0xe2, 0xf0, 0xff,
+                1, 2, 5, 6, 8, 11, 12, 14, 16, 21, 23, 127, 27, 0x5b, 0x41, 0x44, 0x33, 0x7e, 97,
+                98, 32, 13, 0xc3, 0xa9, 0xe2, 0xf0, 0xff,
             ].map { [$0] } + ["\u{e9}", "\u{301}", "\u{65e5}", "\u{1f600}"].map { Array($0.utf8) }
         for _ in 0..<20_000 {
             let event = terminal.type(keys[Int(generator.next() % UInt64(keys.count))])
@@ -225,10 +225,12 @@ private struct Terminal {
         }
     }
 
-    /// What terminals answer to queries: cursor, attributes, colours, a version, with both ends of a string.
+    /// What terminals answer to queries: cursor, attributes, colours, a version, with both ends
+    /// of a string.
     @Test(arguments: [
         "\u{1b}[24;80R", "\u{1b}[?1;2c", "\u{1b}[>0;276;0c", "\u{1b}]10;rgb:ffff/ffff/ffff\u{7}",
-        "\u{1b}]11;rgb:0000/0000/0000\u{1b}\\", "\u{1b}P>|XTerm(370)\u{1b}\\", "\u{1b}_Gi=1;OK\u{1b}\\",
+        "\u{1b}]11;rgb:0000/0000/0000\u{1b}\\", "\u{1b}P>|XTerm(370)\u{1b}\\",
+        "\u{1b}_Gi=1;OK\u{1b}\\",
         "\u{1b}P1$r0m\u{1b}\\", "\u{1b}[?2004;2$y", "\u{1b}[8;24;80t", "\u{1b}]52;c;cmVib290\u{7}",
     ]) func aTerminalsAnswerIsNoInput(answer: String) {
         var terminal = Terminal()

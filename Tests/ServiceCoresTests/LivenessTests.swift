@@ -1,4 +1,5 @@
-// Heartbeats and processor time: a hang is noticed within its period, and no task is blamed for another one's.
+// Heartbeats and processor time: a hang is noticed within its period, and no task is blamed for
+// another one's.
 import Testing
 
 @testable import ServiceCores
@@ -15,8 +16,8 @@ import Testing
         #expect(heartbeat.look(at: 926) == .silent)
     }
 
-    /// Whenever the last sign of life came: looks that come in time end a hanging task before its period is over, and never one
-    /// that shows its four signs.
+    /// Whenever the last sign of life came: looks that come in time end a hanging task before its
+    /// period is over, and never one that shows its four signs.
     @Test func looksInTimeFindEveryHang() {
         for period in [10, 80, 1000, 5000] as [UInt32] {
             for phase in 0..<8 as Range<UInt64> {
@@ -31,7 +32,9 @@ import Testing
                     heartbeat.seen(at: last)
                 }
                 var now = last
-                while heartbeat.look(at: now) != .silent { now = max(now + 1, heartbeat.nextLook ?? 0) }
+                while heartbeat.look(at: now) != .silent {
+                    now = max(now + 1, heartbeat.nextLook ?? 0)
+                }
                 #expect(now - last < UInt64(period), "period \(period), phase \(phase)")
                 #expect(now - last >= UInt64(period) * 3 / 4)
             }
@@ -46,7 +49,8 @@ import Testing
         #expect(heartbeat.nextLook == 1620)
     }
 
-    /// A look that comes late gives the task its eighth all the same: its sign may wait to be taken.
+    /// A look that comes late gives the task its eighth all the same: its sign may wait
+    /// to be taken.
     @Test func aLateLookDoesNotBlameAtOnce() {
         var heartbeat = Heartbeat(period: 1000, now: 0)
         #expect(heartbeat.look(at: 100_000) == .suspect)
@@ -60,7 +64,8 @@ import Testing
         #expect(heartbeat.look(at: ~0) == .alive)
     }
 
-    /// Looks at a task of 60 without a sign of life, whenever a look is due; when it is taken to hang, if it is.
+    /// Looks at a task of 60 without a sign of life, whenever a look is due; when it is taken to
+    /// hang, if it is.
     private func hang(
         isRunnable: Bool, mostUrgent: UInt8 = 60, couldRun: Bool? = nil, used: (UInt64) -> UInt64
     ) -> UInt64? {
@@ -118,12 +123,15 @@ import Testing
         #expect(!heartbeat.isSuspect && heartbeat.nextLook == 1750)
     }
 
-    /// What was used between two looks of a short period may be less than a millisecond: it counts from the first suspicion on.
+    /// What was used between two looks of a short period may be less than a millisecond: it counts
+    /// from the first suspicion on.
     @Test func aHangIsNoticedHoweverShortItsPeriod() {
         var heartbeat = Heartbeat(period: 4, now: 0)
         let urgency = Urgency(priority: 60, isRunnable: true)
         var now: UInt64 = 0
-        while now < 20, !heartbeat.isHanging(at: now, urgency, used: now, mostUrgent: 60, couldRun: nil) { now += 1 }
+        while now < 20,
+            !heartbeat.isHanging(at: now, urgency, used: now, mostUrgent: 60, couldRun: nil)
+        { now += 1 }
         #expect(now < 10)
     }
 
@@ -131,7 +139,9 @@ import Testing
         var watch = ProcessorWatch(now: 0, used: 7)
         var told: [UInt64] = []
         for look in 1...100 as ClosedRange<UInt64> {
-            if let stretch = watch.look(at: look * 500, used: 7 + look * 500, isRunnable: true) { told.append(stretch) }
+            if let stretch = watch.look(at: look * 500, used: 7 + look * 500, isRunnable: true) {
+                told.append(stretch)
+            }
         }
         #expect(told == [2000, 4000, 8000, 16_000, 32_000])
     }
@@ -146,7 +156,8 @@ import Testing
         #expect(watch.look(at: 4000, used: 3901, isRunnable: true) == 2000)
     }
 
-    /// Four that take turns compute without a wait; one that wants the processor and does not get it does not compute.
+    /// Four that take turns compute without a wait; one that wants the processor and does not get
+    /// it does not compute.
     @Test func aShareOfTheProcessorCounts() {
         var quarter = ProcessorWatch(now: 0, used: 0)
         var starved = ProcessorWatch(now: 0, used: 0)
@@ -160,7 +171,9 @@ import Testing
 
     @Test func aNewLifeStartsANewStretch() {
         var watch = ProcessorWatch(now: 0, used: 0)
-        for look in 1...3 as ClosedRange<UInt64> { _ = watch.look(at: look * 500, used: look * 500, isRunnable: true) }
+        for look in 1...3 as ClosedRange<UInt64> {
+            _ = watch.look(at: look * 500, used: look * 500, isRunnable: true)
+        }
         // The processor time of the task's next thread starts at nothing.
         #expect(watch.look(at: 2000, used: 400, isRunnable: true) == nil)
         #expect(watch.look(at: 3999, used: 2399, isRunnable: true) == nil)

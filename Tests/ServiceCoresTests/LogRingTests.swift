@@ -1,4 +1,5 @@
-// The log's ring: it keeps the newest lines, finds itself again after a restart, and is not misled by damage.
+// The log's ring: it keeps the newest lines, finds itself again after a restart, and is not misled
+// by damage.
 import Testing
 
 @testable import ServiceCores
@@ -25,7 +26,9 @@ import Testing
             #expect(ring.entry(2) == nil)
             #expect(ring.entry(7) == nil)
             #expect(ring.entry(0) == nil)
-            #expect(ring.entry(6) == LogEntry(sequence: 6, microseconds: 5, task: 1, text: Array("line 6".utf8)))
+            #expect(
+                ring.entry(6)
+                    == LogEntry(sequence: 6, microseconds: 5, task: 1, text: Array("line 6".utf8)))
         }
     }
 

@@ -15,7 +15,9 @@ private func sample() -> Manifest {
     driver.heartbeat = 2000
     driver.provides = Name("serial")
     driver.opens = [Name("log")]
-    driver.compatible = [Compatible(bytes: Array("arm,pl011".utf8)), Compatible(bytes: Array("arm,primecell".utf8))]
+    driver.compatible = [
+        Compatible(bytes: Array("arm,pl011".utf8)), Compatible(bytes: Array("arm,primecell".utf8)),
+    ]
     driver.restart = RestartPolicy(
         maximumRestarts: 300, initialBackOff: 20, maximumBackOff: 5000, stableRun: 70000,
         onGiveUp: .keepTrying)
@@ -29,7 +31,9 @@ private func sample() -> Manifest {
     return Manifest(boards: boards, tasks: [driver, shell])
 }
 
-private func decode(_ bytes: [UInt8]) throws(ManifestError) -> Manifest { try Manifest.decode(bytes.span) }
+private func decode(_ bytes: [UInt8]) throws(ManifestError) -> Manifest {
+    try Manifest.decode(bytes.span)
+}
 
 @Suite struct ManifestTests {
     @Test func whatIsEncodedIsDecoded() throws {
@@ -67,13 +71,16 @@ private func decode(_ bytes: [UInt8]) throws(ManifestError) -> Manifest { try Ma
         #expect(try Manifest.boards(of: bytes.span) == sample().boards)
         let head = Array(bytes[..<25])
         #expect(try Manifest.boards(of: head.span) == sample().boards)
-        #expect(throws: ManifestError.truncated) { try Manifest.boards(of: Array(head.dropLast()).span) }
+        #expect(throws: ManifestError.truncated) {
+            try Manifest.boards(of: Array(head.dropLast()).span)
+        }
     }
 
     @Test func theFirstNameThatIsListedIsTheRank() {
         let boards = sample().boards
         for (root, rank) in [
-            ("acme,board\0", 0), ("acme,plus\0acme,board\0", 1), ("\0acme,board\0", 1), ("acme,boar\0", nil),
+            ("acme,board\0", 0), ("acme,plus\0acme,board\0", 1), ("\0acme,board\0", 1),
+            ("acme,boar\0", nil),
             ("acme,boards\0", nil), ("acme,board", nil), ("", nil), ("\0", nil),
         ] as [(String, Int?)] {
             let bytes = Array(root.utf8)
@@ -105,7 +112,9 @@ private func decode(_ bytes: [UInt8]) throws(ManifestError) -> Manifest { try Ma
         #expect(error { _ in } == nil)
         #expect(error { $0.boards.compatible = [] } == .badBoards)
         #expect(error { $0.boards.compatible = [Compatible(bytes: [])] } == .badBoards)
-        #expect(error { $0.boards.compatible = Array(repeating: $0.boards.compatible[0], count: 17) } == .badBoards)
+        #expect(
+            error { $0.boards.compatible = Array(repeating: $0.boards.compatible[0], count: 17) }
+                == .badBoards)
         #expect(error { $0.tasks[1].name = $0.tasks[0].name } == .duplicate(task: 1))
         #expect(error { $0.tasks[1].provides = Name("serial") } == .duplicate(task: 1))
         #expect(
@@ -127,10 +136,16 @@ private func decode(_ bytes: [UInt8]) throws(ManifestError) -> Manifest { try Ma
         #expect(error { $0.tasks[0].restart.initialBackOff = 0 } == .badValue(task: 0, .restart))
         #expect(error { $0.tasks[0].restart.maximumBackOff = 1 } == .badValue(task: 0, .restart))
         #expect(error { $0.tasks[0].compatible = [] } == .badValue(task: 0, .compatible))
-        #expect(error { $0.tasks[1].compatible = [Compatible(bytes: [65])] } == .badValue(task: 1, .compatible))
-        #expect(error { $0.tasks[0].compatible = [Compatible(bytes: [65, 0])] } == .badValue(task: 0, .compatible))
+        #expect(
+            error { $0.tasks[1].compatible = [Compatible(bytes: [65])] }
+                == .badValue(task: 1, .compatible))
+        #expect(
+            error { $0.tasks[0].compatible = [Compatible(bytes: [65, 0])] }
+                == .badValue(task: 0, .compatible))
         #expect(error { $0.tasks[0].opens = [.empty] } == .badName(task: 0))
-        #expect(error { $0.tasks[0].opens = Array(repeating: Name("a"), count: 17) } == .badValue(task: 0, .opens))
+        #expect(
+            error { $0.tasks[0].opens = Array(repeating: Name("a"), count: 17) }
+                == .badValue(task: 0, .opens))
         #expect(error { $0.tasks[0].heartbeat = 9 } == .badValue(task: 0, .heartbeat))
         #expect(error { $0.tasks[0].registerCount = 5 } == .badValue(task: 0, .registerCount))
         #expect(error { $0.tasks[0].interruptCount = 5 } == .badValue(task: 0, .interruptCount))
@@ -151,18 +166,27 @@ private func decode(_ bytes: [UInt8]) throws(ManifestError) -> Manifest { try Ma
             }
         }
         #expect(error(priority: 229, maximum: 229, isAbove: false) == nil)
-        #expect(error(priority: 229, maximum: 229, isAbove: true) == .badValue(task: 0, .aboveSupervisor))
-        #expect(error(priority: 230, maximum: 230, isAbove: false) == .badValue(task: 0, .aboveSupervisor))
-        #expect(error(priority: 100, maximum: 230, isAbove: false) == .badValue(task: 0, .aboveSupervisor))
+        #expect(
+            error(priority: 229, maximum: 229, isAbove: true)
+                == .badValue(task: 0, .aboveSupervisor))
+        #expect(
+            error(priority: 230, maximum: 230, isAbove: false)
+                == .badValue(task: 0, .aboveSupervisor))
+        #expect(
+            error(priority: 100, maximum: 230, isAbove: false)
+                == .badValue(task: 0, .aboveSupervisor))
         #expect(error(priority: 100, maximum: 254, isAbove: true) == nil)
         #expect(error(priority: 100, maximum: 255, isAbove: true) == .badValue(task: 0, .priority))
-        #expect(error(priority: 255, maximum: 255, isAbove: false) == .badValue(task: 0, .aboveSupervisor))
+        #expect(
+            error(priority: 255, maximum: 255, isAbove: false)
+                == .badValue(task: 0, .aboveSupervisor))
     }
 
     @Test func keepTryingNeedsARestart() {
         #expect(error { $0.tasks[0].restart.onGiveUp = .keepTrying } == nil)
         #expect(error { $0.tasks[1].restart.onGiveUp = .reboot } == nil)
-        #expect(error { $0.tasks[1].restart.onGiveUp = .keepTrying } == .badValue(task: 1, .onGiveUp))
+        #expect(
+            error { $0.tasks[1].restart.onGiveUp = .keepTrying } == .badValue(task: 1, .onGiveUp))
     }
 
     @Test func namesHold32BytesAndNoMore() {

@@ -3,7 +3,9 @@
 @testable import ServiceCores
 
 func put(_ value: UInt64, _ count: Int, at offset: Int, in block: inout [UInt8]) {
-    for index in 0..<count { block[offset + index] = UInt8(truncatingIfNeeded: value >> UInt64(8 * index)) }
+    for index in 0..<count {
+        block[offset + index] = UInt8(truncatingIfNeeded: value >> UInt64(8 * index))
+    }
 }
 func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
 
@@ -14,7 +16,8 @@ struct Blocks: BlockSource {
     var reads = 0
     mutating func block(_ number: UInt64) -> [UInt8]? {
         reads += 1
-        return unreadable.contains(number) ? nil : content[number] ?? [UInt8](repeating: 0, count: 512)
+        return unreadable.contains(number)
+            ? nil : content[number] ?? [UInt8](repeating: 0, count: 512)
     }
 }
 
@@ -56,16 +59,20 @@ struct GUIDCard {
             put(entry.2, 8, at: index * size + 40, in: &bytes)
         }
         let count = UInt64(bytes.count / 512)
-        for (place, first) in [(1, 2), (GUIDCard.blocks - 1, GUIDCard.blocks - 1 - count)] as [(UInt64, UInt64)] {
+        let last = GUIDCard.blocks - 1
+        for (place, first) in [(1, 2), (last, last - count)] as [(UInt64, UInt64)] {
             var header = [UInt8](repeating: 0, count: 512)
             for (offset, length, value) in [
-                (0, 8, 0x5452_4150_2049_4645), (8, 4, 0x10000), (12, 4, 92), (24, 8, place), (72, 8, first),
-                (80, 4, UInt64(number)), (84, 4, UInt64(size)), (88, 4, checksum(bytes[..<(size * number)])),
+                (0, 8, 0x5452_4150_2049_4645), (8, 4, 0x10000), (12, 4, 92), (24, 8, place),
+                (72, 8, first),
+                (80, 4, UInt64(number)), (84, 4, UInt64(size)),
+                (88, 4, checksum(bytes[..<(size * number)])),
             ] as [(Int, Int, UInt64)] { put(value, length, at: offset, in: &header) }
             source.content[place] = header
             seal(place)
             for block in 0..<count {
-                source.content[first + block] = Array(bytes[Int(block * 512)..<Int(block * 512 + 512)])
+                source.content[first + block] = Array(
+                    bytes[Int(block * 512)..<Int(block * 512 + 512)])
             }
         }
     }

@@ -26,16 +26,22 @@ import Testing
         var boot = table([])
         boot.content[0]![0] = 0xeb
         put(512, 2, at: 11, in: &boot.content[0]!)
-        #expect(throws: PartitionTableError.fileSystemInstead) { try PartitionTable(boot, blocks: 100) }
+        #expect(throws: PartitionTableError.fileSystemInstead) {
+            try PartitionTable(boot, blocks: 100)
+        }
         boot.content[0]![446] = 0x6f
         boot.content[0]![450] = 0x20
-        #expect(throws: PartitionTableError.fileSystemInstead) { try PartitionTable(boot, blocks: 100) }
+        #expect(throws: PartitionTableError.fileSystemInstead) {
+            try PartitionTable(boot, blocks: 100)
+        }
     }
 
     @Test func entriesThatCannotBeAreRefused() {
         for (entry, blocks, error) in [
-            ((0x12, 12, 8, 8), 100, .damaged), ((0, 12, 0, 8), 100, .damaged), ((0, 12, 8, 0), 100, .damaged),
-            ((0, 12, 8, 93), 100, .beyondEnd), ((0, 12, 0xffff_ffff, 0xffff_ffff), 1 << 32, .beyondEnd),
+            ((0x12, 12, 8, 8), 100, .damaged), ((0, 12, 0, 8), 100, .damaged),
+            ((0, 12, 8, 0), 100, .damaged),
+            ((0, 12, 8, 93), 100, .beyondEnd),
+            ((0, 12, 0xffff_ffff, 0xffff_ffff), 1 << 32, .beyondEnd),
         ] as [((UInt8, UInt8, UInt64, UInt64), UInt64, PartitionTableError)] {
             #expect(throws: error) { try PartitionTable(table([entry]), blocks: blocks) }
         }
@@ -57,7 +63,8 @@ import Testing
 
 @Suite struct LogicalPartitionTests {
     typealias Entry = (UInt8, UInt8, UInt64, UInt64)
-    /// A card of 4,000 blocks whose extended partition has blocks 1,000 to 2,999, with the tables at these blocks.
+    /// A card of 4,000 blocks whose extended partition has blocks 1,000 to 2,999, with the tables
+    /// at these blocks.
     private func card(_ tables: [UInt64: [Entry]], _ kind: UInt8 = 0x0f) -> Blocks {
         var card = table([(0, 12, 100, 900), (0, kind, 1000, 2000), (0, 0x83, 3000, 1000)])
         for (place, entries) in tables { card.content[place] = tableBlock(entries) }
@@ -84,14 +91,18 @@ import Testing
                 ])
         }
         #expect(try logical(card([1000: []])).isEmpty)
-        #expect(try logical(card([1000: [(0, 0, 0, 0), (0, 5, 9, 1)], 1009: [(0, 12, 1, 1)]])).map(\.first) == [1010])
+        #expect(
+            try logical(card([1000: [(0, 0, 0, 0), (0, 5, 9, 1)], 1009: [(0, 12, 1, 1)]])).map(
+                \.first) == [1010])
     }
 
     @Test func theirTablesAreChecked() {
         for (tables, error) in [
-            ([:], .damaged), ([1000: [(0x12, 12, 1, 1)]], .damaged), ([1000: [(0, 12, 0, 8)]], .damaged),
+            ([:], .damaged), ([1000: [(0x12, 12, 1, 1)]], .damaged),
+            ([1000: [(0, 12, 0, 8)]], .damaged),
             ([1000: [(0, 12, 8, 0)]], .damaged), ([1000: [(0, 12, 2000, 1)]], .damaged),
-            ([1000: [(0, 12, 1, 2000)]], .damaged), ([1000: [(0, 12, 0xffff_ffff, 0xffff_ffff)]], .damaged),
+            ([1000: [(0, 12, 1, 2000)]], .damaged),
+            ([1000: [(0, 12, 0xffff_ffff, 0xffff_ffff)]], .damaged),
             ([1000: [(0, 5, 2000, 1)]], .damaged), ([1000: [(0, 5, 1999, 2)]], .damaged),
             ([1000: [(0, 5, 0xffff_ffff, 1)]], .damaged), ([1000: [(0, 5, 9, 1)]], .damaged),
             ([1000: [(0, 5, 9, 1), (0, 5, 10, 1)], 1009: [], 1010: []], .damaged),
@@ -104,7 +115,8 @@ import Testing
         unreadable.unreadable = [1009]
         #expect(throws: PartitionTableError.unreadable) { try logical(unreadable) }
         for (entries, error) in [
-            ([(0, 5, 8, 8), (0, 5, 16, 8)], .damaged), ([(0, 5, 0, 8)], .damaged), ([(0, 5, 8, 0)], .damaged),
+            ([(0, 5, 8, 8), (0, 5, 16, 8)], .damaged), ([(0, 5, 0, 8)], .damaged),
+            ([(0, 5, 8, 0)], .damaged),
             ([(0, 5, 8, 93)], .beyondEnd), ([(0, 12, 15, 8), (0, 5, 8, 8)], .overlapping),
             ([(0, 5, 8, 8), (0, 12, 15, 8)], .overlapping),
         ] as [([Entry], PartitionTableError)] {
@@ -126,7 +138,8 @@ import Testing
             var tables: [UInt64: [Entry]] = [:]
             for index in 0..<count {
                 tables[1000 + 2 * index] =
-                    index == count - 1 ? [(0, 12, 1, 1)] : [(0, 12, 1, 1), (0, 5, 2 * index + 2, 2)]
+                    index == count - 1
+                    ? [(0, 12, 1, 1)] : [(0, 12, 1, 1), (0, 5, 2 * index + 2, 2)]
             }
             if count == 128 {
                 #expect(try logical(card(tables)).last?.number == 132)
@@ -154,7 +167,9 @@ import Testing
                 Partition(number: 4, kind: .guid(.basicData), first: 5000, count: 4001),
             ])
         #expect(table.partitions.map { $0.kind.mayHoldFAT32 } == [true, false, true])
-        let numbers = (0...0xff as ClosedRange<UInt8>).filter { PartitionKind.number($0).mayHoldFAT32 }
+        let numbers = (0...0xff as ClosedRange<UInt8>).filter {
+            PartitionKind.number($0).mayHoldFAT32
+        }
         #expect(numbers == [0x07, 0x0b, 0x0c, 0xef])
         #expect(!table.isCopy)
         for (size, number) in [(128, 1), (128, 1024), (256, 3), (512, 2)] {
@@ -172,12 +187,16 @@ import Testing
         text.add(" ")
         PartitionKind.number(12).write(to: &text)
         #expect(
-            text.bytes == bytes("c12a7328-f81f-11d2-ba4b-00a0c93ec93b 0fc63daf-8483-4772-8e79-3d69d8477de4 0x0c"))
+            text.bytes
+                == bytes(
+                    "c12a7328-f81f-11d2-ba4b-00a0c93ec93b 0fc63daf-8483-4772-8e79-3d69d8477de4 0x0c"
+                ))
     }
 
     @Test mutating func aDamagedCopyIsReplacedByTheOther() throws {
         let sound = try card.read().partitions
-        for (block, offset) in [(1, 0), (1, 20), (1, 91), (2, 0), (2, 32), (33, 511)] as [(UInt64, Int)] {
+        let places: [(UInt64, Int)] = [(1, 0), (1, 20), (1, 91), (2, 0), (2, 32), (33, 511)]
+        for (block, offset) in places {
             var damaged = card
             damaged.source.content[block]![offset] ^= 1
             let table = try damaged.read()
@@ -192,12 +211,16 @@ import Testing
 
     @Test func headersThatCannotBeAreRefused() throws {
         for (offset, count, value) in [
-            (12, 4, 91), (12, 4, 513), (12, 4, 0xffff_ffff), (24, 8, 2), (72, 8, 1), (72, 8, 9_990), (72, 8, ~0),
-            (80, 4, 0xffff_ffff), (80, 4, 1025), (84, 4, 0), (84, 4, 64), (84, 4, 192), (84, 4, 1024),
+            (12, 4, 91), (12, 4, 513), (12, 4, 0xffff_ffff), (24, 8, 2), (72, 8, 1), (72, 8, 9_990),
+            (72, 8, ~0),
+            (80, 4, 0xffff_ffff), (80, 4, 1025), (84, 4, 0), (84, 4, 64), (84, 4, 192),
+            (84, 4, 1024),
         ] as [(Int, Int, UInt64)] {
             var changed = card
             changed.change(offset, count, value)
-            #expect(throws: PartitionTableError.damagedGUIDTable, "\(value) at \(offset)") { try changed.read() }
+            #expect(throws: PartitionTableError.damagedGUIDTable, "\(value) at \(offset)") {
+                try changed.read()
+            }
             #expect(changed.source.reads < 1000)
         }
         #expect(throws: PartitionTableError.damagedGUIDTable) {
@@ -210,7 +233,8 @@ import Testing
 
     @Test func entriesThatCannotBeAreRefused() throws {
         for (first, last, error) in [
-            (2048, 2047, .damaged), (0, 5, .damaged), (2048, 10_000, .beyondEnd), (10_000, 10_000, .beyondEnd),
+            (2048, 2047, .damaged), (0, 5, .damaged), (2048, 10_000, .beyondEnd),
+            (10_000, 10_000, .beyondEnd),
             (1, ~0, .beyondEnd), (0, ~0, .beyondEnd), (5, ~0 - 1, .beyondEnd), (~0, ~0, .beyondEnd),
         ] as [(UInt64, UInt64, PartitionTableError)] {
             var card = GUIDCard([(.efiSystem, first, last)])

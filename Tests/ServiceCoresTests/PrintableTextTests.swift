@@ -15,7 +15,9 @@ import Testing
     }
 
     @Test func printableCharactersStay() {
-        for text in ["", " ~!az09", "21 °C", "größer", "日本語", "🙂 €"] { #expect(clean(text) == text) }
+        for text in ["", " ~!az09", "21 °C", "größer", "日本語", "🙂 €"] {
+            #expect(clean(text) == text)
+        }
     }
 
     @Test func controlCharactersBecomeDots() {
@@ -28,7 +30,10 @@ import Testing
     }
 
     @Test func signsThatArrangeOthersBecomeDots() {
-        for scalar in ["\u{ad}", "\u{200b}", "\u{200f}", "\u{2028}", "\u{202e}", "\u{2066}", "\u{feff}", "\u{e0041}"] {
+        for scalar in [
+            "\u{ad}", "\u{200b}", "\u{200f}", "\u{2028}", "\u{202e}", "\u{2066}", "\u{feff}",
+            "\u{e0041}",
+        ] {
             #expect(clean(scalar) == String(repeating: ".", count: scalar.utf8.count))
         }
     }
@@ -40,11 +45,12 @@ import Testing
         #expect(clean("a\r", keepsLines: true) == "a.")
     }
 
-    /// Against the standard library, which knows what UTF-8 is: every text of one to four bytes from the edges of all ranges.
+    /// Against the standard library, which knows what UTF-8 is: every text of one to four bytes
+    /// from the edges of all ranges.
     @Test func whatIsNoUTF8BecomesDots() {
         let edges: [UInt8] = [
-            0x00, 0x1f, 0x20, 0x41, 0x7e, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc1, 0xc2, 0xdf, 0xe0, 0xe1,
-            0xed, 0xee, 0xef, 0xf0, 0xf1, 0xf4, 0xf5, 0xff,
+            0x00, 0x1f, 0x20, 0x41, 0x7e, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc1,
+            0xc2, 0xdf, 0xe0, 0xe1, 0xed, 0xee, 0xef, 0xf0, 0xf1, 0xf4, 0xf5, 0xff,
         ]
         func isRight(_ bytes: [UInt8]) -> Bool {
             let cleaned = clean(bytes)
@@ -58,7 +64,9 @@ import Testing
             for second in edges {
                 for third in edges {
                     let wrong = edges.filter { !isRight([first, second, third, $0]) }
-                    if !wrong.isEmpty { Issue.record("\(first) \(second) \(third), then one of \(wrong)") }
+                    if !wrong.isEmpty {
+                        Issue.record("\(first) \(second) \(third), then one of \(wrong)")
+                    }
                 }
             }
         }
@@ -76,7 +84,8 @@ import Testing
         #expect(badge.may(.readSerial) && badge.may(.setWatchdog) && !badge.may(.controlSerial))
         #expect(ClientBadge(raw: 0).isRoot && !ClientBadge(task: 1, .none).isRoot)
         #expect(Privileges.none.clientRights == .none)
-        #expect((Privileges.serialRead | .serialControl).clientRights == .readSerial | .controlSerial)
+        #expect(
+            (Privileges.serialRead | .serialControl).clientRights == .readSerial | .controlSerial)
         #expect(Privileges.factoryPower.clientRights == .setWatchdog)
     }
 

@@ -1,4 +1,5 @@
-// Authority: each operation needs its own privilege and no other gives it; refusals are told once; pages of registers.
+// Authority: each operation needs its own privilege and no other gives it; refusals are told once;
+// pages of registers.
 import Protocols
 import Testing
 
@@ -6,17 +7,24 @@ import Testing
 
 @Suite struct PrivilegesTests {
     private func mayAsk(_ privileges: Privileges) -> [FactoryOperation] {
-        (1...17).compactMap { FactoryOperation(rawValue: $0) }.filter { privileges.contains($0.needed) }
+        (1...17).compactMap { FactoryOperation(rawValue: $0) }.filter {
+            privileges.contains($0.needed)
+        }
     }
 
     @Test func eachOperationNeedsOnePrivilegeAndNoOtherGivesIt() {
         #expect(mayAsk(.none) == [])
-        #expect(mayAsk(.factoryInspect) == [.task, .taskMemory, .interrupt, .capability, .memory, .policy, .root])
+        #expect(
+            mayAsk(.factoryInspect) == [
+                .task, .taskMemory, .interrupt, .capability, .memory, .policy, .root,
+            ])
         #expect(mayAsk(.factoryControl) == [.spawn, .kill, .restart, .crash, .stack, .hang])
         #expect(mayAsk(.factoryDevices) == [.manifest, .spawnDriver])
         #expect(mayAsk(.factoryServices) == [.service])
         #expect(mayAsk(.factoryPower) == [.power])
-        let others = Privileges.systemConsole | .systemPower | .rootView | .supervisorControl | .supervisorKeys
+        let others =
+            Privileges.systemConsole | .systemPower | .rootView | .supervisorControl
+            | .supervisorKeys
         #expect(mayAsk(others) == [])
         #expect(!others.reachFactory)
     }
@@ -24,19 +32,22 @@ import Testing
     @Test func keysAreNoControlAndControlIsNoKeys() {
         #expect(SupervisorRequest.needed(SupervisorRequest.key) == .supervisorKeys)
         for request in [
-            SupervisorRequest.crash, SupervisorRequest.kill, SupervisorRequest.restart, SupervisorRequest.state,
+            SupervisorRequest.crash, SupervisorRequest.kill, SupervisorRequest.restart,
+            SupervisorRequest.state,
         ] { #expect(SupervisorRequest.needed(request) == .supervisorControl) }
         #expect(SupervisorRequest.needed(0) == nil)
         #expect(SupervisorRequest.needed(99) == nil)
-        #expect(Privileges.supervisorKeys.reachSupervisor && !Privileges.supervisorKeys.contains(.supervisorControl))
+        #expect(
+            Privileges.supervisorKeys.reachSupervisor
+                && !Privileges.supervisorKeys.contains(.supervisorControl))
         #expect(!(Privileges.factoryControl | .systemPower).reachSupervisor)
     }
 
     @Test func aRefusalIsToldOnceForEachTaskAndOperation() {
         var refusals = Refusals()
         let asked: [(task: UInt64, operation: UInt64, isNew: Bool)] = [
-            (64, 4, true), (64, 4, false), (64, 5, true), (1, 4, true), (1, ~0, true), (1, 31, false), (65, 4, false),
-            (~0, 4, false),
+            (64, 4, true), (64, 4, false), (64, 5, true), (1, 4, true), (1, ~0, true),
+            (1, 31, false), (65, 4, false), (~0, 4, false),
         ]
         for (task, operation, isNew) in asked {
             let told = refusals.isNew(task: task, operation: operation)
@@ -48,8 +59,12 @@ import Testing
         var task = TaskDescription(name: Name("log"), binary: Name("Log"))
         #expect(!task.mayOpen(Name("serial")))
         task.opens = [Name("serial"), Name("clock.1")]
-        #expect(task.mayOpen(Name("serial")) && task.mayOpen(Name("serial.1")) && task.mayOpen(Name("clock.1")))
-        #expect(!task.mayOpen(Name("clock")) && !task.mayOpen(Name("clock.2")) && !task.mayOpen(Name("serials")))
+        #expect(
+            task.mayOpen(Name("serial")) && task.mayOpen(Name("serial.1"))
+                && task.mayOpen(Name("clock.1")))
+        #expect(
+            !task.mayOpen(Name("clock")) && !task.mayOpen(Name("clock.2"))
+                && !task.mayOpen(Name("serials")))
     }
 
     @Test func registersLieInWholePages() throws {
@@ -68,7 +83,8 @@ import Testing
     @Test func neighboursInOnePageTouch() throws {
         let middle = try #require(RegisterPages(base: 0x2000, size: 0x2000))
         for (base, size, touches) in [
-            (0x1000, 0x1000, false), (0x1000, 0x1001, true), (0x3ffc, 4, true), (0x4000, 4, false), (0, 0x9000, true),
+            (0x1000, 0x1000, false), (0x1000, 0x1001, true), (0x3ffc, 4, true), (0x4000, 4, false),
+            (0, 0x9000, true),
         ] as [(UInt64, UInt64, Bool)] {
             let other = try #require(RegisterPages(base: base, size: size))
             #expect(middle.touches(other) == touches)

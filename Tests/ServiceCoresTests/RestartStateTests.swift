@@ -1,10 +1,12 @@
-// The restart policy: delays double and stay bounded, a stable run resets them, and the supervisor gives up in the end.
+// The restart policy: delays double and stay bounded, a stable run resets them, and the supervisor
+// gives up in the end.
 import Testing
 
 @testable import ServiceCores
 
 @Suite struct RestartStateTests {
-    let policy = RestartPolicy(maximumRestarts: 4, initialBackOff: 20, maximumBackOff: 100, stableRun: 1000)
+    let policy = RestartPolicy(
+        maximumRestarts: 4, initialBackOff: 20, maximumBackOff: 100, stableRun: 1000)
 
     @Test func delaysDoubleUpToTheBoundAndThenItGivesUp() {
         var state = RestartState(policy: policy, now: 0)
@@ -58,14 +60,16 @@ import Testing
     }
 
     @Test func withoutRestartsItIsLeft() {
-        let never = RestartPolicy(maximumRestarts: 0, initialBackOff: 0, maximumBackOff: 0, stableRun: 0)
+        let never = RestartPolicy(
+            maximumRestarts: 0, initialBackOff: 0, maximumBackOff: 0, stableRun: 0)
         var state = RestartState(policy: never, now: 0)
         #expect(state.died(at: 5) == .leave)
         #expect(state.phase == .dead)
     }
 
     @Test func largeNumbersDoNotOverflow() {
-        let large = RestartPolicy(maximumRestarts: .max, initialBackOff: .max, maximumBackOff: .max, stableRun: .max)
+        let large = RestartPolicy(
+            maximumRestarts: .max, initialBackOff: .max, maximumBackOff: .max, stableRun: .max)
         var state = RestartState(policy: large, now: 0)
         for _ in 0..<70_000 { _ = state.died(at: 0) }
         #expect(state.phase == .dead)
@@ -74,8 +78,12 @@ import Testing
 
     /// A fault shows before its message comes: it must count once.
     @Test func onlyAStartingSupervisorEndsWhatItFindsFaulted() {
-        func sighting(_ isDead: Bool, _ isFaulted: Bool, _ isPlanned: Bool, _ isFirstLook: Bool) -> Sighting {
-            Sighting(isDead: isDead, isFaulted: isFaulted, isPlanned: isPlanned, isFirstLook: isFirstLook)
+        func sighting(
+            _ isDead: Bool, _ isFaulted: Bool, _ isPlanned: Bool, _ isFirstLook: Bool
+        ) -> Sighting {
+            Sighting(
+                isDead: isDead, isFaulted: isFaulted, isPlanned: isPlanned, isFirstLook: isFirstLook
+            )
         }
         #expect(sighting(false, true, false, true) == .diedUnseen)
         #expect(sighting(false, true, false, false) == .running)
@@ -88,17 +96,21 @@ import Testing
         #expect(RestartState(policy: policy, now: 10, generation: 4, found: .left).phase == .dead)
         let planned = RestartState(policy: policy, now: 10, generation: 4, found: .planned)
         #expect(planned.phase == .waiting(until: 30) && planned.generation == 4)
-        #expect(RestartState(policy: policy, now: 10, generation: 1, found: .diedUnseen).failures == 0)
+        #expect(
+            RestartState(policy: policy, now: 10, generation: 1, found: .diedUnseen).failures == 0)
     }
 
-    /// Whatever step of an ending a supervisor dies behind, its successor finds a task that it brings back.
+    /// Whatever step of an ending a supervisor dies behind, its successor finds a task that it
+    /// brings back.
     @Test func anEndingCutShortIsTakenUp() {
         var state = RestartState(policy: policy, now: 0)
         var isPlanned = false
         var isDead = false
         var found: [Sighting] = []
         func look() {
-            found.append(Sighting(isDead: isDead, isFaulted: !isDead, isPlanned: isPlanned, isFirstLook: true))
+            found.append(
+                Sighting(
+                    isDead: isDead, isFaulted: !isDead, isPlanned: isPlanned, isFirstLook: true))
         }
         let decision = state.end(at: 5) {
             isPlanned = $0
@@ -136,7 +148,8 @@ import Testing
         #expect(state.phase == .running(since: 60) && state.generation == 2)
     }
 
-    /// The board cannot do without it: it comes back after every death, and not more often than its policy allows.
+    /// The board cannot do without it: it comes back after every death, and not more often than its
+    /// policy allows.
     @Test func whatIsEssentialIsStartedWithoutEnd() {
         var policy = policy
         policy.onGiveUp = .keepTrying
@@ -155,7 +168,8 @@ import Testing
 
     @Test func longBackOffsStayWithoutEnd() {
         let slow = RestartPolicy(
-            maximumRestarts: 1, initialBackOff: 10, maximumBackOff: 5000, stableRun: 10_000, onGiveUp: .keepTrying)
+            maximumRestarts: 1, initialBackOff: 10, maximumBackOff: 5000, stableRun: 10_000,
+            onGiveUp: .keepTrying)
         var state = RestartState(policy: slow, now: 0)
         #expect(state.died(at: 0) == .restart(at: 10))
         #expect(state.died(at: 10) == .persist(at: 5010))
@@ -173,7 +187,8 @@ import Testing
         #expect(never.died(at: 0) == .reboot)
     }
 
-    /// The note of a planned restart outlives the supervisor: it stays where the task is to come back.
+    /// The note of a planned restart outlives the supervisor: it stays where the task is to
+    /// come back.
     @Test func theNoteStaysWhereRestartsGoOn() {
         var policy = policy
         policy.onGiveUp = .keepTrying

@@ -1,17 +1,22 @@
-// The shell's table of commands: every name leads to its command, and what `help` says agrees with what is accepted.
+// The shell's table of commands: every name leads to its command, and what `help` says agrees with
+// what is accepted.
 import Testing
 
 @testable import ServiceCores
 
 @Suite struct ShellCommandTests {
-    private func text(_ literal: StaticString) -> String { String(decoding: Text(literal).bytes, as: UTF8.self) }
+    private func text(_ literal: StaticString) -> String {
+        String(decoding: Text(literal).bytes, as: UTF8.self)
+    }
 
     @Test func namesAreUniqueAndFound() {
         let all = ShellCommand.all
         #expect(all.count == 30)
         #expect(Set(all.map { text($0.name) }).count == all.count)
         for command in all { #expect(ShellCommand(name: Text(command.name).bytes) == command) }
-        for wrong in ["", "p", "pss", "PS", "ps "] { #expect(ShellCommand(name: Array(wrong.utf8)) == nil) }
+        for wrong in ["", "p", "pss", "PS", "ps "] {
+            #expect(ShellCommand(name: Array(wrong.utf8)) == nil)
+        }
     }
 
     /// A parameter in brackets may be left out; one without must be there.
@@ -32,10 +37,14 @@ import Testing
         }
     }
 
-    @Test(arguments: ["ipc", "ipc.", "ipc.call", "i", "system-call.null"]) func rowsThatMayExist(_ rows: String) {
+    @Test(arguments: ["ipc", "ipc.", "ipc.call", "i", "system-call.null"]) func rowsThatMayExist(
+        _ rows: String
+    ) {
         #expect(BenchmarkRows.mayBegin(with: Array(rows.utf8)))
     }
-    @Test(arguments: ["nosuch", "ipcx", "sweep.", "load.ipc", "IPC"]) func rowsThatDoNot(_ rows: String) {
+    @Test(arguments: ["nosuch", "ipcx", "sweep.", "load.ipc", "IPC"]) func rowsThatDoNot(
+        _ rows: String
+    ) {
         #expect(!BenchmarkRows.mayBegin(with: Array(rows.utf8)))
     }
 }

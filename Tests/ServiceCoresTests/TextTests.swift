@@ -4,7 +4,9 @@ import Testing
 @testable import ServiceCores
 
 private func words(_ text: String) throws(CommandLineError) -> [[String]] {
-    try ServiceCores.CommandLine(Array(text.utf8)).commands.map { $0.map { String(decoding: $0, as: UTF8.self) } }
+    try ServiceCores.CommandLine(Array(text.utf8)).commands.map {
+        $0.map { String(decoding: $0, as: UTF8.self) }
+    }
 }
 private func text(_ build: (inout Text) -> Void) -> String {
     var text = Text()
@@ -24,7 +26,8 @@ private func text(_ build: (inout Text) -> Void) -> String {
         #expect(try words("a#b") == [["a#b"]])
     }
 
-    /// Joins `text`, of which each answer has 1,024 bytes at most, and answer number `failing` does not come.
+    /// Joins `text`, of which each answer has 1,024 bytes at most, and answer number `failing`
+    /// does not come.
     private func join(_ text: [UInt8], failing: Int = -1) -> (text: [UInt8], bytes: UInt64)? {
         var answers = 0
         return BootArguments.join { start in
@@ -40,7 +43,9 @@ private func text(_ build: (inout Text) -> Void) -> String {
             let text = (0..<count).map { UInt8(truncatingIfNeeded: $0 / 7) }
             let whole = try #require(join(text))
             #expect(whole.text == text && whole.bytes == UInt64(count))
-            for failing in 0..<max(1, (count + 1023) / 1024) { #expect(join(text, failing: failing) == nil) }
+            for failing in 0..<max(1, (count + 1023) / 1024) {
+                #expect(join(text, failing: failing) == nil)
+            }
         }
         let tooLong = try #require(join([UInt8](repeating: 32, count: 4097)))
         #expect(tooLong.text == [] && tooLong.bytes == 4097)
@@ -135,7 +140,8 @@ private func text(_ build: (inout Text) -> Void) -> String {
         table.column("X")
         table.row([Array("a".utf8), Array("100".utf8), Array("y".utf8)])
         table.row([Array("longer".utf8), Array("7".utf8)])
-        #expect(text { table.render(to: &$0) } == "NAME      N  X\r\na       100  y\r\nlonger    7\r\n")
+        #expect(
+            text { table.render(to: &$0) } == "NAME      N  X\r\na       100  y\r\nlonger    7\r\n")
         // Cells are as wide as the terminal shows them.
         var wide = TextTable()
         wide.column("NAME")

@@ -23,7 +23,8 @@ final class FaultReportTests: XCTestCase {
         XCTAssertEqual(
             found.map(\.place),
             [
-                0xffff_ffff_c000_be50, 0xffff_ffff_c000_a0b0, 0xffff_ffff_c000_be50, 0xffff_ffff_c000_9f28, 0x40_1ae4,
+                0xffff_ffff_c000_be50, 0xffff_ffff_c000_a0b0, 0xffff_ffff_c000_be50,
+                0xffff_ffff_c000_9f28, 0x40_1ae4,
             ])
         XCTAssertEqual(found.map(\.isKernel), [true, true, true, true, false])
         XCTAssertNil(report.task)
@@ -31,9 +32,12 @@ final class FaultReportTests: XCTestCase {
 
     func testTasksFaultNamesItsTask() {
         var report = FaultReport()
-        XCTAssertEqual(report.read("[0.121] pl011.1 faulted: jump to memory that is not its code, address 0x0"), [])
+        XCTAssertEqual(
+            report.read(
+                "[0.121] pl011.1 faulted: jump to memory that is not its code, address 0x0"), [])
         XCTAssertEqual(report.task, "pl011")
-        let found = report.read("[0.144]   pc 0x0 lr 0x400988 sp 0x1ffffd30 fp 0x1ffffd70 esr 0x82000007")
+        let found = report.read(
+            "[0.144]   pc 0x0 lr 0x400988 sp 0x1ffffd30 fp 0x1ffffd70 esr 0x82000007")
         XCTAssertEqual(found.map(\.label), ["pc", "lr"])
         XCTAssertEqual(found.map(\.text), ["0x0", "0x400988"])
     }
@@ -55,11 +59,15 @@ final class FaultReportTests: XCTestCase {
                 "  stack 0x400100 0x400300 0x400404",
             ])
         var report = FaultReport()
-        let found = lines.lines.flatMap { report.read("[12.345] " + String(decoding: $0, as: UTF8.self)) }
+        let found = lines.lines.flatMap {
+            report.read("[12.345] " + String(decoding: $0, as: UTF8.self))
+        }
         XCTAssertEqual(report.task, "pl031")
         XCTAssertEqual(found.map(\.label), ["pc", "lr", "#0", "#1", "#2"])
         XCTAssertEqual(found.map(\.place), [0x40_0100, 0x40_0200, 0x40_0100, 0x40_02fc, 0x40_0400])
-        XCTAssertEqual(report.read(String(decoding: FaultLines(hangs: Name("log")).lines[0], as: UTF8.self)), [])
+        XCTAssertEqual(
+            report.read(String(decoding: FaultLines(hangs: Name("log")).lines[0], as: UTF8.self)),
+            [])
         XCTAssertEqual(report.task, "log")
     }
 
@@ -92,7 +100,8 @@ final class FaultReportTests: XCTestCase {
         XCTAssertEqual(tests[0].setup.memory, "64M")
         XCTAssertTrue(tests[0].setup.isCounted)
         XCTAssertEqual(tests[0].setup.commands, "ps; poweroff 3")
-        XCTAssertEqual(tests[0].steps, [.type("ps"), .keys([97, 3, 27, 91, 65, 13]), .expect("^ok")])
+        XCTAssertEqual(
+            tests[0].steps, [.type("ps"), .keys([97, 3, 27, 91, 65, 13]), .expect("^ok")])
         XCTAssertEqual(tests[0].absent, ["panic"])
         XCTAssertEqual(tests[0].end, .status(3))
         XCTAssertEqual(tests[1].end, .panic)
@@ -101,7 +110,8 @@ final class FaultReportTests: XCTestCase {
 
     func testDialoguesErrorsNameTheLine() {
         for (text, line) in [
-            ("type ps", 1), ("test a\n\nfrob x", 3), ("test a\nstatus maybe", 2), ("test a\nexpect", 2),
+            ("type ps", 1), ("test a\n\nfrob x", 3), ("test a\nstatus maybe", 2),
+            ("test a\nexpect", 2),
         ] {
             XCTAssertThrowsError(try Dialogue.read(text)) {
                 XCTAssertTrue("\($0)".hasPrefix("line \(line): "), "\($0)")

@@ -1,4 +1,5 @@
-// system.toml: what is wrong with one is said with the task's name and the key, and never by a trap.
+// system.toml: what is wrong with one is said with the task's name and the key, and never
+// by a trap.
 
 import ServiceCores
 import XCTest
@@ -53,7 +54,8 @@ final class ManifestFileTests: XCTestCase {
     }
 
     func testWhatIsWrongIsSaidWithItsPlace() {
-        let many = (0...64).map { ManifestFileTests.log.replacing("\"log\"", with: "\"t\($0)\"") }.joined()
+        let many = (0...64).map { ManifestFileTests.log.replacing("\"log\"", with: "\"t\($0)\"") }
+            .joined()
         for (text, replacement, words) in [
             ("priority = 100", "priority = 256", "task uart: priority is 256; it has 0 to 255"),
             ("priority = 100", "priority = -1", "task uart: priority is -1; it has 0 to 255"),
@@ -63,13 +65,20 @@ final class ManifestFileTests: XCTestCase {
                 "task uart: maximum_priority is at least priority"
             ),
             ("priority = 100\n", "", "task uart: priority is missing"),
-            ("reason = \"because\"", "reason = \"\"", "task log: say in `reason` why its priority is 7"),
-            ("stack = 8192", "stack = 8193", "task uart: stack is a multiple of 4096, at most 16777216, and not 0"),
+            (
+                "reason = \"because\"", "reason = \"\"",
+                "task log: say in `reason` why its priority is 7"
+            ),
+            (
+                "stack = 8192", "stack = 8193",
+                "task uart: stack is a multiple of 4096, at most 16777216, and not 0"
+            ),
             ("arena_bits = 16", "arena_bits = 40", "task uart: arena_bits is 16 to 28"),
             ("arena_bits = 16", "arena_bits = 16\ncolour = 3", "task uart: unknown key \"colour\""),
             (
                 "priority = 100", "priority = 100\non_give_up = \"halt\"",
-                "task uart: on_give_up is \"stay_dead\", \"reboot\" or \"keep_trying\", not \"halt\""
+                "task uart: on_give_up is \"stay_dead\", \"reboot\" or \"keep_trying\", not "
+                    + "\"halt\""
             ),
             (
                 "priority = 100", "priority = 100\nabove_supervisor = \"\"",
@@ -77,39 +86,62 @@ final class ManifestFileTests: XCTestCase {
             ),
             (
                 "reason = \"because\"", "reason = \"because\"\non_give_up = \"keep_trying\"",
-                "task log: on_give_up is \"stay_dead\", \"reboot\", or with `restart` \"keep_trying\""
+                "task log: on_give_up is \"stay_dead\", \"reboot\", or with `restart` "
+                    + "\"keep_trying\""
             ),
             ("stable_ms", "settled_ms", "task uart: restart: unknown key \"settled_ms\""),
             (", stable_ms = 10000", "", "task uart: restart: stable_ms is missing"),
-            ("priority = 100", "priorty = 100", "task uart: unknown key \"priorty\"; is it \"priority\"?"),
+            (
+                "priority = 100", "priorty = 100",
+                "task uart: unknown key \"priorty\"; is it \"priority\"?"
+            ),
             ("name = \"uart\"", "nmae = \"uart\"", "task 2: unknown key \"nmae\"; is it \"name\"?"),
             (
                 "arena_bits = 16", "arena_bits = 16\npersistent = 135168",
                 "task uart: persistent is a multiple of 4096, at most 131072"
             ),
-            ("stable_ms = 10000", "stable_ms = 10000, x = 1", "task uart: restart: unknown key \"x\""),
-            ("initial_ms = 50,", "initial_ms = 0,", "task uart: restart: initial_ms is 1 to maximum_ms"),
+            (
+                "stable_ms = 10000", "stable_ms = 10000, x = 1",
+                "task uart: restart: unknown key \"x\""
+            ),
+            (
+                "initial_ms = 50,", "initial_ms = 0,",
+                "task uart: restart: initial_ms is 1 to maximum_ms"
+            ),
             ("restart = {", "restart = 3 #", "task uart: restart is a table"),
             (
                 "name = \"uart\"", "name = \"log\"",
-                "task log: another task before it has the same name, provides the same service, or drives the same devices"
+                "task log: another task before it has the same name, provides the same service, "
+                    + "or drives the same devices"
             ),
             ("name = \"uart\"\n", "", "task 2: name is missing"),
             ("name = \"uart\"", "name = \"\"", "task 2: name \"\" has 1 to 32 bytes"),
-            ("\"UART\"", "\"Uart\"", "task uart: no entry of the bundle is called Uart, its binary"),
-            ("\"serial.1\"", "\"log.1\"", "task uart: opens \"log.1\", which no task provides on the board acme"),
+            (
+                "\"UART\"", "\"Uart\"",
+                "task uart: no entry of the bundle is called Uart, its binary"
+            ),
+            (
+                "\"serial.1\"", "\"log.1\"",
+                "task uart: opens \"log.1\", which no task provides on the board acme"
+            ),
             ("\"serial.1\"", "4", "task uart: opens is a list of texts in quotes"),
             (
                 "\"device\"", "\"boot\"",
-                "task uart: compatible has 1 to 16 values of 1 to 64 bytes for a task with start = \"device\", and none for another"
+                "task uart: compatible has 1 to 16 values of 1 to 64 bytes for a task with start "
+                    + "= \"device\", and none for another"
             ),
-            ("\"device\"", "\"later\"", "task uart: start is \"boot\", \"device\" or \"demand\", not \"later\""),
+            (
+                "\"device\"", "\"later\"",
+                "task uart: start is \"boot\", \"device\" or \"demand\", not \"later\""
+            ),
             (
                 "opens =", "privileges = [\"all\"]\nopens =",
-                "task uart: privilege \"all\" is none of interrupt_control, device_tree, root_view, system.console, "
-                    + "system.statistics, system.trace, system.power, factory.inspect, factory.control, factory.devices, "
-                    + "factory.services, factory.power, supervisor.control, supervisor.keys, send_capabilities, "
-                    + "asid_pool, serial.read, serial.control, task_names"
+                "task uart: privilege \"all\" is none of interrupt_control, device_tree, "
+                    + "root_view, system.console, "
+                    + "system.statistics, system.trace, system.power, factory.inspect, "
+                    + "factory.control, factory.devices, "
+                    + "factory.services, factory.power, supervisor.control, supervisor.keys, "
+                    + "send_capabilities, asid_pool, serial.read, serial.control, task_names"
             ),
             ("opens =", "shares_page = 1\nopens =", "task uart: shares_page is true or false"),
             (good, "[task]\nname = \"a\"", "task is a list of tables: write [[task]]"),
@@ -117,7 +149,8 @@ final class ManifestFileTests: XCTestCase {
             (good, "colour = 1\n", "unknown key \"colour\""),
             (good, many, "task t64: 65 tasks; a manifest has at most 64"),
         ] {
-            XCTAssertThrowsError(try encode(good.replacing(text, with: replacement)), words) { error in
+            let changed = good.replacing(text, with: replacement)
+            XCTAssertThrowsError(try encode(changed), words) { error in
                 let parts = "\(error)".split(separator: ": ", maxSplits: 2)
                 XCTAssertEqual(parts[0], "system.toml")
                 XCTAssertTrue(parts[1].hasPrefix("line "), "\(error)")
@@ -128,7 +161,8 @@ final class ManifestFileTests: XCTestCase {
 
     func testPrivilegesAndSharesAreEncoded() throws {
         XCTAssertEqual(Privileges.names.reduce(0) { $0 | $1.value.raw }, Privileges.known.raw)
-        let listed = "privileges = [\"factory.power\", \"supervisor.keys\"]\nshares_line = true\nopens ="
+        let listed =
+            "privileges = [\"factory.power\", \"supervisor.keys\"]\nshares_line = true\nopens ="
         let bytes = try encode(good.replacing("opens =", with: listed))
         let manifest = try Manifest.decode(bytes.span)
         XCTAssertEqual(manifest.tasks[1].privileges, .factoryPower | .supervisorKeys)
@@ -150,19 +184,23 @@ final class ManifestFileTests: XCTestCase {
                     .replacing(", \"serial.1\"", with: "")), [.stayDead, .stayDead])
         let restart = "restart = { maximum = 1, initial_ms = 1, maximum_ms = 1, stable_ms = 1 }\n"
         let log = "provides = \"log\"\n"
-        XCTAssertEqual(try onGiveUp(good.replacing(log, with: log + restart)), [.keepTrying, .keepTrying])
+        XCTAssertEqual(
+            try onGiveUp(good.replacing(log, with: log + restart)), [.keepTrying, .keepTrying])
         XCTAssertEqual(
             try onGiveUp(good.replacing(log, with: log + restart + "on_give_up = \"stay_dead\"\n")),
             [.stayDead, .keepTrying])
         XCTAssertEqual(
-            try onGiveUp(good.replacing(log, with: log + "on_give_up = \"reboot\"\n")), [.reboot, .keepTrying])
+            try onGiveUp(good.replacing(log, with: log + "on_give_up = \"reboot\"\n")),
+            [.reboot, .keepTrying])
     }
 
     func testUrgencyAboveTheSupervisorNeedsAReason() throws {
         let supervisor = ManifestFileTests.log.replacing("\"log\"", with: "\"supervisor\"")
             .replacing("priority = 7", with: "priority = 230")
         func refusal(_ urgency: String) -> String {
-            do { _ = try encode(supervisor + good.replacing("priority = 100", with: urgency)) } catch {
+            do {
+                _ = try encode(supervisor + good.replacing("priority = 100", with: urgency))
+            } catch {
                 return "\(error)".split(separator: ": ", maxSplits: 3).last.map(String.init) ?? ""
             }
             return "none"
@@ -171,40 +209,45 @@ final class ManifestFileTests: XCTestCase {
         XCTAssertEqual(refusal("priority = 229"), "none")
         XCTAssertEqual(
             refusal("priority = 255"),
-            "priority is 255: the supervisor (230) cannot run while this task does; say why that must be in "
-                + "above_supervisor")
+            "priority is 255: the supervisor (230) cannot run while this task does; say why that "
+                + "must be in above_supervisor")
         XCTAssertEqual(
             refusal("priority = 100\nmaximum_priority = 230"),
-            "maximum_priority is 230: the supervisor (230) cannot run while this task does; say why that must be in "
-                + "above_supervisor")
+            "maximum_priority is 230: the supervisor (230) cannot run while this task does; say "
+                + "why that must be in above_supervisor")
         XCTAssertEqual(refusal(reason + "priority = 254"), "none")
         XCTAssertEqual(
             refusal(reason + "priority = 255"),
-            "priority and maximum_priority are 0 to 254: above that the supervisor looks whether something keeps it "
-                + "from running")
+            "priority and maximum_priority are 0 to 254: above that the supervisor looks whether "
+                + "something keeps it from running")
         XCTAssertEqual(
             refusal(reason + "priority = 200"),
-            "above_supervisor is for a priority of at least the supervisor's (230); priority is 200")
+            "above_supervisor is for a priority of at least the supervisor's (230); priority is 200"
+        )
     }
 
     func testABrokenFileIsSaidWithItsLine() {
-        XCTAssertThrowsError(try encode(good.replacing("stack = 8192", with: "stack = "))) { error in
+        let broken = good.replacing("stack = 8192", with: "stack = ")
+        XCTAssertThrowsError(try encode(broken)) { error in
             XCTAssertTrue("\(error)".hasPrefix("system.toml: line 16, column "), "\(error)")
         }
     }
 
     func testEachErrorHasItsLine() {
-        let text = good.replacing("opens = [", with: "# [[task]]\nopens = [\n  # ] ' \n  ").replacing(
-            "because", with: "\\\" # = [")
+        let text = good.replacing("opens = [", with: "# [[task]]\nopens = [\n  # ] ' \n  ")
+            .replacing(
+                "because", with: "\\\" # = [")
         for (key, value, line) in [
             ("priority = 100", "priority = 256", 14), ("restart = {", "restart = { x = 1,", 24),
             ("priority = 100", "priorty = 100", 14), ("priority = 100\n", "", 10),
             ("\"UART\"", "\"Uart\"", 12), ("\"serial.1\"", "\"log.1\"", 20),
-            ("compatible = [", "compatible = [\"\", ", 23), ("arena_bits = 16", "arena_bits = 40", 17),
+            ("compatible = [", "compatible = [\"\", ", 23),
+            ("arena_bits = 16", "arena_bits = 40", 17),
             ("provides = \"serial\"", "provides = \"log\"", 11),
         ] {
             XCTAssertThrowsError(try encode(text.replacing(key, with: value)), value) { error in
-                XCTAssertTrue("\(error)".hasPrefix("system.toml: line \(line): "), "\(line): \(error)")
+                XCTAssertTrue(
+                    "\(error)".hasPrefix("system.toml: line \(line): "), "\(line): \(error)")
             }
         }
     }

@@ -6,9 +6,9 @@ import ToolCore
 import XCTest
 
 final class MaskedPathTests: XCTestCase {
-    private func block(_ name: String, _ length: Int, _ control: UInt64, goal: Int? = 1200)
-        -> String
-    {
+    private func block(
+        _ name: String, _ length: Int, _ control: UInt64, goal: Int? = 1200
+    ) -> String {
         """
         # Row: \(name)
         # Goal: -
@@ -51,8 +51,8 @@ final class MaskedPathTests: XCTestCase {
         XCTAssertEqual(shipped.rows[0].masked?.length, 1201)
         XCTAssertEqual(
             shipped.summary,
-            "2 rows: 1 kept their goal, 0 missed it, 1 have none; longest masked path: 1 kept the goal, 1 missed it"
-        )
+            "2 rows: 1 kept their goal, 0 missed it, 1 have none; longest masked path: 1 kept the "
+                + "goal, 1 missed it")
     }
 
     func testTheLongestComesFirst() {
@@ -75,7 +75,10 @@ final class MaskedPathTests: XCTestCase {
         ).treeLines
         XCTAssertEqual(
             lines.dropFirst(2),
-            ["| call | 900 (15 × 200) | 640 (1 × 0) |", "| suspend | 800 (15 × 200) | 600 (15 × 200) |"])
+            [
+                "| call | 900 (15 × 200) | 640 (1 × 0) |",
+                "| suspend | 800 (15 × 200) | 600 (15 × 200) |",
+            ])
         XCTAssertEqual(report(block("sweep.yield", 1, 0)).treeLines, [])
         XCTAssertEqual(
             report("# Row: chain.1.callers-0.call\n# Max Latencies: 5\n").treeLines.last,

@@ -19,9 +19,12 @@ final class PlatformTests: XCTestCase {
 
         """
     }
-    private func board(_ name: String, _ head: String, _ tasks: String = "") throws -> Platform.Board {
+    private func board(
+        _ name: String, _ head: String, _ tasks: String = ""
+    ) throws -> Platform.Board {
         try Platform.Board(
-            name: name, file: try SystemFile(toml: "[board]\n\(head)\n\(tasks)", path: "\(name).toml"))
+            name: name,
+            file: try SystemFile(toml: "[board]\n\(head)\n\(tasks)", path: "\(name).toml"))
     }
     private func platform(_ boards: [Platform.Board], common: String? = nil) throws -> Platform {
         try Platform(common: [try SystemFile(toml: common ?? task("log"))], boards: boards)
@@ -34,7 +37,8 @@ final class PlatformTests: XCTestCase {
     func testEachBoardHasTheCommonTasksAndItsOwn() throws {
         let uart = task("uart", "start = \"device\"\ncompatible = [\"acme,uart\"]")
         let boards = try [
-            board("acme", "compatible = [\"acme,one\", \"acme,two\"]", uart), board("b", "compatible = [\"b\"]"),
+            board("acme", "compatible = [\"acme,one\", \"acme,two\"]", uart),
+            board("b", "compatible = [\"b\"]"),
         ]
         let manifests = try platform(boards).manifests(binaries: ["Binary"])
         XCTAssertEqual(manifests.map(\.name), ["acme", "b"])
@@ -52,19 +56,29 @@ final class PlatformTests: XCTestCase {
             board("plus", "compatible = [\"acme,plus\"]", uart),
         ])
         XCTAssertEqual(try boards.choice(for: ["acme,plus", "acme,chip"])?.board, "plus")
-        XCTAssertEqual(try boards.choice(for: ["acme,plus", "acme,chip"])?.drivers.map(\.name), [Name("uart")])
+        XCTAssertEqual(
+            try boards.choice(for: ["acme,plus", "acme,chip"])?.drivers.map(\.name), [Name("uart")])
         XCTAssertEqual(try boards.choice(for: ["acme,minus", "acme,chip"])?.board, "chip")
         XCTAssertEqual(try boards.choice(for: ["acme,minus", "acme,chip"])?.isFallback, false)
         XCTAssertEqual(try boards.choice(for: ["acme,plu"])?.board, "chip")
         XCTAssertEqual(try boards.choice(for: [])?.isFallback, true)
-        XCTAssertNil(try platform([board("plus", "compatible = [\"acme,plus\"]")]).choice(for: ["acme,chip"]))
+        XCTAssertNil(
+            try platform([board("plus", "compatible = [\"acme,plus\"]")]).choice(for: ["acme,chip"])
+        )
     }
 
     func testABoardAddsToTheCommonTasks() throws {
-        let clock = task("clock", "start = \"device\"\ncompatible = [\"acme,clock\"]\nprovides = \"clock\"")
-        let more = "[[addition]]\ntask = \"shell\"\nopens = [\"clock.1\"]\nprivileges = [\"factory.power\"]\n"
-        let boards = try [board("a", "compatible = [\"a\"]", clock + more), board("b", "compatible = [\"b\"]", clock)]
-        let shell = task("shell", "start = \"boot\"\nopens = [\"clock\"]\nprivileges = [\"factory.inspect\"]")
+        let clock = task(
+            "clock", "start = \"device\"\ncompatible = [\"acme,clock\"]\nprovides = \"clock\"")
+        let more =
+            "[[addition]]\ntask = \"shell\"\nopens = [\"clock.1\"]\nprivileges = "
+            + "[\"factory.power\"]\n"
+        let boards = try [
+            board("a", "compatible = [\"a\"]", clock + more),
+            board("b", "compatible = [\"b\"]", clock),
+        ]
+        let shell = task(
+            "shell", "start = \"boot\"\nopens = [\"clock\"]\nprivileges = [\"factory.inspect\"]")
         let manifests = try platform(boards, common: shell).manifests(binaries: ["Binary"])
         let shells = try manifests.map { try Manifest.decode($0.bytes.span).tasks[0] }
         XCTAssertEqual(shells[0].opens, [Name("clock"), Name("clock.1")])
@@ -73,14 +87,18 @@ final class PlatformTests: XCTestCase {
         XCTAssertEqual(shells[1].privileges, .factoryInspect)
         XCTAssertEqual(
             refusal {
-                _ = try platform([board("b", "compatible = [\"b\"]")], common: shell).manifests(binaries: ["Binary"])
+                _ = try platform([board("b", "compatible = [\"b\"]")], common: shell).manifests(
+                    binaries: ["Binary"])
             },
-            "system.toml: line 9: task shell: opens \"clock\", which no task provides on the board b")
+            "system.toml: line 9: task shell: opens \"clock\", which no task provides on the "
+                + "board b")
         XCTAssertEqual(
             refusal { _ = try platform(boards).manifests(binaries: ["Binary"]) },
             "a.toml: line 14: addition to shell: no task of every board is called so")
         XCTAssertEqual(
-            refusal { _ = try board("a", "compatible = [\"a\"]", more.replacing("opens", with: "open")) },
+            refusal {
+                _ = try board("a", "compatible = [\"a\"]", more.replacing("opens", with: "open"))
+            },
             "a.toml: line 5: addition to shell: unknown key \"open\"; is it \"opens\"?")
         let opens = more.replacing("clock.1", with: "lock")
         XCTAssertEqual(
@@ -88,7 +106,8 @@ final class PlatformTests: XCTestCase {
                 let boards = try [board("a", "compatible = [\"a\"]", clock + opens)]
                 _ = try platform(boards, common: shell).manifests(binaries: ["Binary"])
             },
-            "a.toml: line 15: addition to shell: opens \"lock\", which no task provides on the board a")
+            "a.toml: line 15: addition to shell: opens \"lock\", which no task provides on the "
+                + "board a")
     }
 
     func testATaskThatMaySilenceTheShellIsWarnedOf() throws {
@@ -99,8 +118,8 @@ final class PlatformTests: XCTestCase {
         XCTAssertEqual(
             try warnings("start = \"boot\""),
             [
-                "system.toml: line 13: task loop: heartbeat_ms is missing; its priority is 7, the shell's 7: if it hangs, nobody can type, "
-                    + "and nothing ends it"
+                "system.toml: line 13: task loop: heartbeat_ms is missing; its priority is 7, the "
+                    + "shell's 7: if it hangs, nobody can type, and nothing ends it"
             ])
         XCTAssertEqual(try warnings(heartbeat), [])
         XCTAssertEqual(try warnings("start = \"demand\""), [])
@@ -130,27 +149,34 @@ final class PlatformTests: XCTestCase {
             refusal { _ = try board("two", "compatible = [\"\"]") },
             "two.toml: line 2: board: compatible has 1 to 16 values of 1 to 64 bytes")
         XCTAssertEqual(
-            refusal { _ = try board("two", "colour = 1") }, "two.toml: line 2: board: unknown key \"colour\"")
+            refusal { _ = try board("two", "colour = 1") },
+            "two.toml: line 2: board: unknown key \"colour\"")
         XCTAssertEqual(
             refusal { _ = try Platform.Board(name: "a", file: try SystemFile(toml: task("a"))) },
             "system.toml: line 1: [board] is missing, which says what boards this file is for")
         XCTAssertEqual(
-            refusal { _ = try platform([one], common: "[[addition]]\ntask = \"log\"\n" + task("log")) },
-            "system.toml: line 1: [board] and [[addition]] are for a file of one board: platform/BOARD/system.toml")
+            refusal {
+                _ = try platform([one], common: "[[addition]]\ntask = \"log\"\n" + task("log"))
+            },
+            "system.toml: line 1: [board] and [[addition]] are for a file of one board: "
+                + "platform/BOARD/system.toml")
         XCTAssertEqual(
             refusal { _ = try platform([one], common: "[board]\ncompatible = [\"a\"]") },
-            "system.toml: line 1: [board] and [[addition]] are for a file of one board: platform/BOARD/system.toml")
+            "system.toml: line 1: [board] and [[addition]] are for a file of one board: "
+                + "platform/BOARD/system.toml")
     }
 
     /// The project's own files, and the roots of its own trees and of QEMU's `virt`.
     func testTheProjectsBoardsAreTheirOwn() throws {
-        let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().path + "/../../platform"
+        let folder =
+            URL(fileURLWithPath: #filePath).deletingLastPathComponent().path + "/../../platform"
         let boards = try Platform(folder: folder)
         XCTAssertEqual(try boards.choice(for: ["linux,dummy-virt"])?.board, "virt")
         for root in [
-            ["raspberrypi,3-model-b", "brcm,bcm2837"], ["raspberrypi,3-model-b-plus", "brcm,bcm2837"],
-            ["raspberrypi,model-zero-2-w", "brcm,bcm2837"], ["raspberrypi,4-model-b", "brcm,bcm2711"],
-            ["raspberrypi,5-model-b", "brcm,bcm2712"],
+            ["raspberrypi,3-model-b", "brcm,bcm2837"],
+            ["raspberrypi,3-model-b-plus", "brcm,bcm2837"],
+            ["raspberrypi,model-zero-2-w", "brcm,bcm2837"],
+            ["raspberrypi,4-model-b", "brcm,bcm2711"], ["raspberrypi,5-model-b", "brcm,bcm2712"],
         ] {
             XCTAssertEqual(try boards.choice(for: root)?.board, "rpi")
             XCTAssertEqual(try boards.choice(for: root)?.isFallback, false)
@@ -161,10 +187,13 @@ final class PlatformTests: XCTestCase {
         XCTAssertThrowsError(try Platform(folder: folder + "/none"))
     }
 
-    /// Stack, heap and arena are held against each other, against the binary, and against the board.
+    /// Stack, heap and arena are held against each other, against the binary, and against
+    /// the board.
     func testMemoryThatDoesNotFit() throws {
         let file = PlatformTests.elfFile(pages: 8)
-        func refusal(_ change: (String, String), memory: String = "memory = 1048576") throws -> String {
+        func refusal(
+            _ change: (String, String), memory: String = "memory = 1048576"
+        ) throws -> String {
             let common = task("log").replacing(change.0, with: change.1)
             let boards = try [board("a", "compatible = [\"a\"]\n\(memory)")]
             let platform = try platform(boards, common: common)
@@ -173,39 +202,51 @@ final class PlatformTests: XCTestCase {
         XCTAssertEqual(try refusal(("7", "7")), "nothing")
         XCTAssertEqual(
             try refusal(("stack = 4096", "stack = 262144")),
-            "system.toml: line 6: task log: stack = 262144 does not fit its arena of 262144 bytes (arena_bits = 18)")
+            "system.toml: line 6: task log: stack = 262144 does not fit its arena of 262144 bytes "
+                + "(arena_bits = 18)")
         XCTAssertEqual(
             try refusal(("stack = 4096", "stack = 4096\nheap = 1048576")),
-            "system.toml: line 7: task log: heap = 1048576 does not fit its arena of 262144 bytes (arena_bits = 18)")
+            "system.toml: line 7: task log: heap = 1048576 does not fit its arena of 262144 bytes "
+                + "(arena_bits = 18)")
         XCTAssertEqual(
             try refusal(("arena_bits = 18", "arena_bits = 16")),
-            "system.toml: line 7: task log: arena_bits = 16 is 65536 bytes; the task needs 79744: write 17")
+            "system.toml: line 7: task log: arena_bits = 16 is 65536 bytes; the task needs 79744: "
+                + "write 17")
         XCTAssertEqual(try refusal(("arena_bits = 18", "arena_bits = 17")), "nothing")
         XCTAssertEqual(
             try refusal(("arena_bits = 18", "arena_bits = 21")),
-            "system.toml: line 7: task log: arena_bits = 21 is 2097152 bytes; the board a has 1048576")
+            "system.toml: line 7: task log: arena_bits = 21 is 2097152 bytes; the board a has "
+                + "1048576")
         XCTAssertEqual(try refusal(("arena_bits = 18", "arena_bits = 21"), memory: ""), "nothing")
         XCTAssertEqual(
             try refusal(("arena_bits = 18", "arena_bits = 18\nuntyped_bits = 22")),
-            "system.toml: line 8: task log: untyped_bits = 22 is 4194304 bytes; the board a has 1048576")
+            "system.toml: line 8: task log: untyped_bits = 22 is 4194304 bytes; the board a has "
+                + "1048576")
         XCTAssertEqual(
             try refusal(("arena_bits = 18", "arena_bits = 18\nuntyped_bits = 20")),
-            "system.toml: line 7: task log: up to this one the tasks that start at boot take 1310720 bytes; "
-                + "the board a has 1048576")
+            "system.toml: line 7: task log: up to this one the tasks that start at boot take "
+                + "1310720 bytes; the board a has 1048576")
         XCTAssertEqual(
             self.refusal {
-                try platform([board("a", "compatible = [\"a\"]")]).checkMemory(entries: [("Binary", [1, 2])])
-            }, "system.toml: line 3: task log: its binary Binary is not a task's ELF file: truncated")
+                try platform([board("a", "compatible = [\"a\"]")]).checkMemory(entries: [
+                    ("Binary", [1, 2])
+                ])
+            },
+            "system.toml: line 3: task log: its binary Binary is not a task's ELF file: truncated")
     }
 
     /// An ELF file with one segment of code.
     private static func elfFile(pages: Int) -> [UInt8] {
         var file = [UInt8](repeating: 0, count: 4096)
         for (offset, value, bytes) in [
-            (0, 0x0001_0102_464c_457f, 8), (16, 2, 2), (18, 183, 2), (24, 0x40_0000, 8), (32, 64, 8), (54, 56, 2),
-            (56, 1, 2), (64, 1, 4), (68, 5, 4), (80, 0x40_0000, 8), (96, 4096, 8), (104, pages * 4096, 8),
+            (0, 0x0001_0102_464c_457f, 8), (16, 2, 2), (18, 183, 2), (24, 0x40_0000, 8),
+            (32, 64, 8), (54, 56, 2),
+            (56, 1, 2), (64, 1, 4), (68, 5, 4), (80, 0x40_0000, 8), (96, 4096, 8),
+            (104, pages * 4096, 8),
         ] {
-            for index in 0..<bytes { file[offset + index] = UInt8(truncatingIfNeeded: value >> (8 * index)) }
+            for index in 0..<bytes {
+                file[offset + index] = UInt8(truncatingIfNeeded: value >> (8 * index))
+            }
         }
         return file
     }

@@ -8,7 +8,9 @@ import XCTest
 
 final class ToolCoreTests: XCTestCase {
     /// A minimal ELF file with one segment of `code` at `address`.
-    func elf(code: [UInt8], address: UInt64, memory: Int, flags: UInt64 = 5, machine: UInt64 = 183) -> [UInt8] {
+    func elf(
+        code: [UInt8], address: UInt64, memory: Int, flags: UInt64 = 5, machine: UInt64 = 183
+    ) -> [UInt8] {
         var file: [UInt8] = [0x7f, 0x45, 0x4c, 0x46, 2, 1, 1] + [UInt8](repeating: 0, count: 9)
         func half(_ value: UInt64) -> [UInt8] { [UInt8(value & 0xff), UInt8(value >> 8 & 0xff)] }
         file += half(2) + half(machine) + [1, 0, 0, 0]
@@ -37,12 +39,15 @@ final class ToolCoreTests: XCTestCase {
         XCTAssertThrowsError(try ElfFile(bytes: short))
     }
 
-    /// Every byte of the headers with every extreme value, and every length: an error or a file, never a trap.
+    /// Every byte of the headers with every extreme value, and every length: an error or a file,
+    /// never a trap.
     func testDamagedElfFilesAreReadOrRefused() throws {
         let good = elf(code: [1, 2, 3, 4], address: 0x40_0000, memory: 10)
         var refused = 0
         func read(_ bytes: [UInt8]) {
-            guard let file = try? ElfFile(bytes: bytes), let codes = try? file.codes() else { return refused += 1 }
+            guard let file = try? ElfFile(bytes: bytes), let codes = try? file.codes() else {
+                return refused += 1
+            }
             XCTAssertLessThanOrEqual(file.flat().count, 2 << 30)
             for code in codes {
                 XCTAssertLessThanOrEqual(code.words.count * 4, bytes.count)
@@ -64,7 +69,8 @@ final class ToolCoreTests: XCTestCase {
     }
 
     func testBundleLayout() throws {
-        var writer = BundleWriter(root: try ElfFile(bytes: elf(code: [9, 8], address: 0x40_0010, memory: 5000)))
+        var writer = BundleWriter(
+            root: try ElfFile(bytes: elf(code: [9, 8], address: 0x40_0010, memory: 5000)))
         writer.entries = [("a", [1, 2, 3]), ("manifest", [4])]
         let bundle = try writer.pack()
         XCTAssertEqual(bundle.number(0, 8), Bundle.magic)
@@ -82,21 +88,26 @@ final class ToolCoreTests: XCTestCase {
     }
 
     func testWritableAndExecutableRootIsRefused() throws {
-        let writer = BundleWriter(root: try ElfFile(bytes: elf(code: [1], address: 0x40_0000, memory: 1, flags: 7)))
+        let writer = BundleWriter(
+            root: try ElfFile(bytes: elf(code: [1], address: 0x40_0000, memory: 1, flags: 7)))
         XCTAssertThrowsError(try writer.pack())
     }
 
     func testAKernelIsNoRootTaskAndATaskNoKernel() throws {
-        let kernel = try ElfFile(bytes: elf(code: [1, 2, 3, 4], address: 0xffff_ffff_c000_0000, memory: 4))
+        let kernel = try ElfFile(
+            bytes: elf(code: [1, 2, 3, 4], address: 0xffff_ffff_c000_0000, memory: 4))
         XCTAssertThrowsError(try BundleWriter(root: kernel).pack())
         XCTAssertThrowsError(
-            try BundleWriter(root: ElfFile(bytes: elf(code: [1], address: 4096, memory: 1, flags: 4))).pack())
+            try BundleWriter(
+                root: ElfFile(bytes: elf(code: [1], address: 4096, memory: 1, flags: 4))
+            ).pack())
         let task = try ElfFile(bytes: elf(code: [1, 2, 3, 4], address: 0x40_0000, memory: 4))
         XCTAssertThrowsError(try makeImage(kernel: task, bundle: []))
     }
 
     func testTwoEntriesOfOneNameAreRefused() throws {
-        var writer = BundleWriter(root: try ElfFile(bytes: elf(code: [9, 8], address: 0x40_0000, memory: 2)))
+        var writer = BundleWriter(
+            root: try ElfFile(bytes: elf(code: [9, 8], address: 0x40_0000, memory: 2)))
         writer.entries = [("a", [1]), ("b", [2])]
         XCTAssertNoThrow(try writer.pack())
         writer.entries = [("a", [1]), ("b", [2]), ("a", [3])]
@@ -104,7 +115,9 @@ final class ToolCoreTests: XCTestCase {
     }
 
     func testImageSizeCoversTheBundle() throws {
-        let code = [UInt8](repeating: 7, count: 56) + [0x41, 0x52, 0x4d, 0x64] + [UInt8](repeating: 7, count: 40)
+        let code =
+            [UInt8](repeating: 7, count: 56) + [0x41, 0x52, 0x4d, 0x64]
+            + [UInt8](repeating: 7, count: 40)
         let kernel = try ElfFile(bytes: elf(code: code, address: 0, memory: 5000))
         let image = try makeImage(kernel: kernel, bundle: [UInt8](repeating: 1, count: 4096))
         XCTAssertEqual(image.count, 8192 + 4096)
@@ -114,7 +127,8 @@ final class ToolCoreTests: XCTestCase {
 
     func testConsoleLines() {
         XCTAssertEqual(ConsoleEvent(line: "ok 3 - ipc.call\r"), .passed("ipc.call"))
-        XCTAssertEqual(ConsoleEvent(line: "not ok 4 - ipc.send: got 3"), .failed("ipc.send", reason: "got 3"))
+        XCTAssertEqual(
+            ConsoleEvent(line: "not ok 4 - ipc.send: got 3"), .failed("ipc.send", reason: "got 3"))
         XCTAssertEqual(
             ConsoleEvent(line: "ok 5 - fp.calls # SKIP it counts instructions\r"),
             .skipped("fp.calls", reason: "it counts instructions"))
@@ -182,23 +196,28 @@ final class ToolCoreTests: XCTestCase {
         XCTAssertEqual(report.rows[2].isKept, false)
         XCTAssertEqual(report.summary, "3 rows: 1 kept their goal, 1 missed it, 1 have none")
         XCTAssertTrue(row.tableLine.hasSuffix("225  kept  (3 cycles missed)"))
-        XCTAssertEqual(BenchReport.tableHead.count + "  missed".count, report.rows[2].tableLine.count)
+        XCTAssertEqual(
+            BenchReport.tableHead.count + "  missed".count, report.rows[2].tableLine.count)
     }
 
     func testBenchReportSaysWhenARowIsComplete() {
         var report = BenchReport()
-        let complete = benchText.split(separator: "\n").compactMap { report.add(line: String($0))?.name }
+        let complete = benchText.split(separator: "\n").compactMap {
+            report.add(line: String($0))?.name
+        }
         XCTAssertEqual(complete, ["a.b", "c", "d"])
     }
 
     func testBenchReportIsCompleteAtItsEndWithoutError() {
         XCTAssertTrue(BenchReport(text: benchText).isComplete)
         XCTAssertFalse(BenchReport(text: benchText.replacing("# bench end", with: "")).isComplete)
-        XCTAssertFalse(BenchReport(text: benchText.replacing("# Not run: e", with: "# error 5")).isComplete)
+        XCTAssertFalse(
+            BenchReport(text: benchText.replacing("# Not run: e", with: "# error 5")).isComplete)
     }
 
     func testAnotherRunAddsOnlyWhatIsMissing() {
-        var report = BenchReport(text: "# bench begin\n# Row: d\n# Goal: 2 kept\n# Missed Cycles: 0\n# Clock: x\n")
+        var report = BenchReport(
+            text: "# bench begin\n# Row: d\n# Goal: 2 kept\n# Missed Cycles: 0\n# Clock: x\n")
         report.add(BenchReport(text: benchText))
         XCTAssertEqual(report.rows.map(\.name), ["d", "a.b", "c"])
         XCTAssertEqual(report.rows[0].goal, 2)
@@ -207,25 +226,28 @@ final class ToolCoreTests: XCTestCase {
 
     func testLongestPathIsNamed() {
         func note(_ raw: UInt64) -> String? {
-            BenchReport(text: "# bench begin\n# Longest masked path: control word \(raw)\n").notes.first
+            let text = "# bench begin\n# Longest masked path: control word \(raw)\n"
+            return BenchReport(text: text).notes.first
         }
         XCTAssertEqual(
             note(ControlWord(.call, Slot(7), length: 120, capabilities: 4).raw),
             "Longest masked path: call, 120 words, 4 capabilities")
-        XCTAssertEqual(note(ControlWord(invoke: .retype, Slot(7)).raw), "Longest masked path: invoke retype")
+        XCTAssertEqual(
+            note(ControlWord(invoke: .retype, Slot(7)).raw), "Longest masked path: invoke retype")
         XCTAssertEqual(note(EntryKind.interruptControl), "Longest masked path: interrupt")
         XCTAssertEqual(note(EntryKind.faultControl), "Longest masked path: fault")
     }
 
     func testCyclictestText() {
-        let lines = BenchReport(text: benchText).rows[0].cyclictestText.split(separator: "\n").map(String.init)
+        let lines = BenchReport(text: benchText).rows[0].cyclictestText.split(separator: "\n").map(
+            String.init)
         XCTAssertEqual(
             lines,
             [
-                "# a.b: instructions", "# Histogram", "000000 000000", "000001 000000", "000002 000995",
-                "000003 000000",
-                "000004 000005", "# Total: 000001000", "# Min Latencies: 00002", "# Avg Latencies: 00002",
-                "# Max Latencies: 00004", "# Histogram Overflows: 00000",
+                "# a.b: instructions", "# Histogram", "000000 000000", "000001 000000",
+                "000002 000995", "000003 000000",
+                "000004 000005", "# Total: 000001000", "# Min Latencies: 00002",
+                "# Avg Latencies: 00002", "# Max Latencies: 00004", "# Histogram Overflows: 00000",
             ])
     }
 }

@@ -8,12 +8,13 @@ import XCTest
 
 final class TrapMarksTests: XCTestCase {
     func testTheRuntimesOwnCodesAreThoseOfTheABI() throws {
-        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent()
+        let root = URL(fileURLWithPath: #filePath)
+            .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
         let header = root.appendingPathComponent("Sources/User/CUserEntry/include/TrapCodes.h")
         let text = try String(contentsOf: header, encoding: .utf8)
         for (name, code) in [
-            ("RETURNED", TrapCode.returned), ("FATAL_ERROR", .fatalError), ("HEAP_EXHAUSTED", .heapExhausted),
+            ("RETURNED", TrapCode.returned), ("FATAL_ERROR", .fatalError),
+            ("HEAP_EXHAUSTED", .heapExhausted),
             ("NO_ENDPOINT", .noEndpoint), ("STACK_SMASHED", .stackSmashed),
         ] {
             let line = "#define SWIFTLET_TRAP_\(name) 0x\(String(code.rawValue, radix: 16))\n"
@@ -24,14 +25,17 @@ final class TrapMarksTests: XCTestCase {
 
     func testFunctionsOfTheDebugInformationAreCauses() {
         for (text, code) in [
-            ("arithmetic overflow", TrapCode.overflow), ("loop induction variable overflowed", .overflow),
+            ("arithmetic overflow", TrapCode.overflow),
+            ("loop induction variable overflowed", .overflow),
             ("Index out of range", .indexOutOfRange), ("index out of bounds", .indexOutOfRange),
             ("Negative Array index is out of range", .indexOutOfRange),
             ("Unexpectedly found nil while unwrapping an Optional value", .nilUnwrapped),
             ("Division by zero in remainder operation", .divisionByZero),
-            ("Range requires lowerBound <= upperBound", .emptyRange), ("fatal error", .failedPrecondition),
+            ("Range requires lowerBound <= upperBound", .emptyRange),
+            ("fatal error", .failedPrecondition),
             ("Not enough bits to represent the passed value", .doesNotFit),
-            ("Negative value is not representable", .doesNotFit), ("Stride size must not be zero", .failedCheck),
+            ("Negative value is not representable", .doesNotFit),
+            ("Stride size must not be zero", .failedCheck),
         ] { XCTAssertEqual(TrapCode(function: "Swift runtime failure: " + text), code) }
         XCTAssertNil(TrapCode(function: "arithmetic overflow"))
         XCTAssertNil(TrapCode(function: "$s5Shell4mainyyF"))
@@ -43,7 +47,9 @@ final class TrapMarksTests: XCTestCase {
         let code: [UInt32] = [check, 0xd503_201f, check, 0xd420_0000 | 0xdead << 5, check]
         let file = try ElfFile(bytes: elf(code: code, data: [check]))
         XCTAssertEqual(file.checks, [0x40_0000, 0x40_0008, 0x40_0010])
-        func frame(_ function: String) -> SourceFrame { SourceFrame(function: function, file: "a.swift", line: 1) }
+        func frame(_ function: String) -> SourceFrame {
+            SourceFrame(function: function, file: "a.swift", line: 1)
+        }
         let lines = SourceLines([
             0x40_0000: [frame("Swift runtime failure: arithmetic overflow"), frame("main")],
             0x40_0008: [frame("main")],
@@ -52,7 +58,9 @@ final class TrapMarksTests: XCTestCase {
         let marked = try ElfFile(bytes: file.marked(lines))
         XCTAssertEqual(marked.checks, [0x40_0008])
         let words = (0..<6).map { UInt32(marked.bytes.number(176 + 4 * $0, 4)) }
-        XCTAssertEqual(words, [0xd420_0000 | 0x5310 << 5, code[1], check, code[3], 0xd420_0000 | 0x5312 << 5, check])
+        XCTAssertEqual(
+            words,
+            [0xd420_0000 | 0x5310 << 5, code[1], check, code[3], 0xd420_0000 | 0x5312 << 5, check])
         XCTAssertEqual(Array(marked.bytes[..<176]), Array(file.bytes[..<176]))
     }
 
@@ -60,7 +68,9 @@ final class TrapMarksTests: XCTestCase {
     private func elf(code: [UInt32], data: [UInt32]) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: 176)
         func put(_ value: UInt64, _ offset: Int, _ width: Int) {
-            for index in 0..<width { bytes[offset + index] = UInt8(truncatingIfNeeded: value >> UInt64(8 * index)) }
+            for index in 0..<width {
+                bytes[offset + index] = UInt8(truncatingIfNeeded: value >> UInt64(8 * index))
+            }
         }
         bytes.replaceSubrange(0..<7, with: [0x7f, 0x45, 0x4c, 0x46, 2, 1, 1])
         put(2, 16, 2)

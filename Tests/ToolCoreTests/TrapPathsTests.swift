@@ -1,4 +1,5 @@
-// What `lint-elf` follows and refuses, on hand-made code: each way a trap path may go wrong is found, and a right one passes.
+// What `lint-elf` follows and refuses, on hand-made code: each way a trap path may go wrong is
+// found, and a right one passes.
 
 import XCTest
 
@@ -30,7 +31,9 @@ final class TrapPathsTests: XCTestCase {
     }
 
     func testSoundCodePasses() {
-        let paths = follow([("entry", [branch(4, 2), branch(5, 3, link: false)]), ("a", [nop]), ("b", [nop])])
+        let paths = follow([
+            ("entry", [branch(4, 2), branch(5, 3, link: false)]), ("a", [nop]), ("b", [nop]),
+        ])
         XCTAssertEqual(paths.problems, [])
         XCTAssertEqual(paths.functionCount, 3)
     }
@@ -38,7 +41,8 @@ final class TrapPathsTests: XCTestCase {
         XCTAssertEqual(follow([("entry", []), ("malloc", [0xd61f_0020])]).problems, [])
     }
     func testBootCodeIsRefused() {
-        XCTAssertEqual(follow([("entry", [branch(4, 0)])]).problems, ["a trap path reaches boot's boot"])
+        XCTAssertEqual(
+            follow([("entry", [branch(4, 0)])]).problems, ["a trap path reaches boot's boot"])
         // Not taken at once: behind a condition, in a called function (cbz x0, boot).
         let condition = 0xb400_0000 | (UInt32(bitPattern: Int32(0 - 8)) & 0x7ffff) << 5
         let deep = follow([("entry", [branch(4, 2)]), ("a", [condition])])
@@ -48,7 +52,8 @@ final class TrapPathsTests: XCTestCase {
         let refused = ["entry refers to what boot gave back"]
         XCTAssertEqual(follow([("entry", [0x10ff_ff80])]).problems, refused, "adr x0, . - 16")
         XCTAssertEqual(
-            follow([("entry", [0x9000_0000])]).problems, refused, "adrp x0 of this page, where boot's code begins")
+            follow([("entry", [0x9000_0000])]).problems, refused,
+            "adrp x0 of this page, where boot's code begins")
         XCTAssertEqual(follow([("entry", [0x1000_0000])]).problems, [], "adr x0, .")
         XCTAssertEqual(follow([("entry", [0xb000_0000])]).problems, [], "adrp x0 of the next page")
     }
@@ -61,34 +66,43 @@ final class TrapPathsTests: XCTestCase {
     }
     func testHeapAndOnceAreRefused() {
         XCTAssertEqual(
-            follow([("entry", [branch(4, 2)]), ("swift_once", [])]).problems, ["a trap path reaches swift_once"])
+            follow([("entry", [branch(4, 2)]), ("swift_once", [])]).problems,
+            ["a trap path reaches swift_once"])
         XCTAssertEqual(
             follow([("entry", [branch(4, 2)]), ("$e6Kernel5table_WZ", [])]).problems,
             ["a trap path reaches $e6Kernel5table_WZ"])
     }
     func testPointersAreRefusedButTablesFollowed() {
-        XCTAssertEqual(follow([("entry", [0xd63f_0100])]).problems, ["entry calls through a pointer"])
-        XCTAssertEqual(follow([("entry", [0xd61f_0100])]).problems, ["entry jumps through a pointer"])
+        XCTAssertEqual(
+            follow([("entry", [0xd63f_0100])]).problems, ["entry calls through a pointer"])
+        XCTAssertEqual(
+            follow([("entry", [0xd61f_0100])]).problems, ["entry jumps through a pointer"])
         // add x11, x11, x12, lsl #2; br x11: the place behind it may be meant.
         let table = follow([("entry", [0x8b0c_096b, 0xd61f_0160, branch(6, 2)]), ("malloc", [])])
         XCTAssertEqual(table.problems, ["a trap path reaches malloc"])
         // ldrsw x12, [x25, x9, lsl #2]; add x10, x10, x12; br x10
-        let words = follow([("entry", [0xb8a9_7b2c, 0x8b0c_014a, 0xd61f_0140, branch(7, 2)]), ("malloc", [])])
+        let words = follow([
+            ("entry", [0xb8a9_7b2c, 0x8b0c_014a, 0xd61f_0140, branch(7, 2)]), ("malloc", []),
+        ])
         XCTAssertEqual(words.problems, ["a trap path reaches malloc"])
         // Without the load it may lead anywhere.
         XCTAssertEqual(
-            follow([("entry", [0x8b0c_014a, 0xd61f_0140])]).problems, ["entry jumps through a pointer"])
+            follow([("entry", [0x8b0c_014a, 0xd61f_0140])]).problems,
+            ["entry jumps through a pointer"])
         // The same with another register.
         XCTAssertEqual(
-            follow([("entry", [0x8b0c_096b, 0xd61f_0140])]).problems, ["entry jumps through a pointer"])
+            follow([("entry", [0x8b0c_096b, 0xd61f_0140])]).problems,
+            ["entry jumps through a pointer"])
     }
     func testFloatingPointIsRefused() {
         // fmov d0, x0; ldr q0, [x0]; stp d8, d9, [sp]
         for word in [0x9e67_0000, 0x3dc0_0000, 0x6d00_27e8] as [UInt32] {
-            XCTAssertEqual(follow([("entry", [word])]).problems, ["entry uses floating-point registers"])
+            XCTAssertEqual(
+                follow([("entry", [word])]).problems, ["entry uses floating-point registers"])
         }
         XCTAssertEqual(follow([("swiftlet_switch_floating_point", [0x3dc0_0000])]).problems, [])
-        XCTAssertEqual(follow([("swiftlet_switch_floating_point_registers", [0x3dc0_0000])]).problems, [])
+        XCTAssertEqual(
+            follow([("swiftlet_switch_floating_point_registers", [0x3dc0_0000])]).problems, [])
     }
     func testLargeCopiesAreRefused() {
         // mov w2, #size; bl
@@ -113,7 +127,8 @@ final class TrapPathsTests: XCTestCase {
         XCTAssertEqual(follow([("copyLoan", [branch(4, 2)]), ("memcpy", [])]).problems, [])
     }
     func testAnAddressMayHaveSeveralNames() {
-        let code = CodeImage(base: 0x1000, words: [nop, ret], symbols: [(0x1000, "memcpy"), (0x1000, "memcpy_up")])
+        let code = CodeImage(
+            base: 0x1000, words: [nop, ret], symbols: [(0x1000, "memcpy"), (0x1000, "memcpy_up")])
         XCTAssertEqual(code.address(of: "memcpy"), 0x1000)
         XCTAssertEqual(code.name(0x1004), "memcpy_up")
         XCTAssertNil(code.address(of: "memset"))

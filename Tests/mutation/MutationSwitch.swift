@@ -21,15 +21,17 @@ public enum Mutation {
     public static func less<Value: Comparable>(_ number: Int, _ a: Value, _ b: Value) -> Bool {
         isActive(number) ? a <= b : a < b
     }
-    public static func lessOrEqual<Value: Comparable>(_ number: Int, _ a: Value, _ b: Value) -> Bool {
+    public static func lessOrEqual<Value: Comparable>(
+        _ number: Int, _ a: Value, _ b: Value
+    ) -> Bool {
         isActive(number) ? a < b : a <= b
     }
     public static func greater<Value: Comparable>(_ number: Int, _ a: Value, _ b: Value) -> Bool {
         isActive(number) ? a >= b : a > b
     }
-    public static func greaterOrEqual<Value: Comparable>(_ number: Int, _ a: Value, _ b: Value)
-        -> Bool
-    {
+    public static func greaterOrEqual<Value: Comparable>(
+        _ number: Int, _ a: Value, _ b: Value
+    ) -> Bool {
         isActive(number) ? a > b : a >= b
     }
     public static func equal<Value: Equatable>(_ number: Int, _ a: Value, _ b: Value) -> Bool {

@@ -24,7 +24,9 @@ func takeHandlers() -> Never {
     var services = [StartSlot.log, StartSlot.names, StartSlot.supervisor, StartSlot.factory]
     for number in 0..<names.count {
         let (name, slot) = (names[number], Own.service(UInt32(number)))
-        if openService([name.word0, name.word1, name.word2, name.word3], to: slot) { services.append(slot) }
+        if openService([name.word0, name.word1, name.word2, name.word3], to: slot) {
+            services.append(slot)
+        }
     }
     try? make(.thread, at: Own.thread)
     var refused: UInt64 = 0
@@ -65,7 +67,8 @@ func changeLimits() {
             try make(.endpoint, at: Own.endpoint)
             let made = Thread(Own.thread)
             try made.configure(
-                table: StartSlot.table, addressSpace: StartSlot.addressSpace, faultHandler: Own.endpoint)
+                table: StartSlot.table, addressSpace: StartSlot.addressSpace,
+                faultHandler: Own.endpoint)
             try made.setPriority(5, maximum: 10)
             try made.setSlice(.milliseconds(1))
         })
@@ -76,7 +79,9 @@ nonisolated(unsafe) private var answers: UInt64 = 0
 
 /// Serves an endpoint of its own, and leaves a fault and two requests without an answer.
 func stayMute(_ information: StartInformation) {
-    do throws(KernelError) { try serveMute(information) } catch { say("mute: error", UInt64(error.rawValue)) }
+    do throws(KernelError) { try serveMute(information) } catch {
+        say("mute: error", UInt64(error.rawValue))
+    }
 }
 
 private func serveMute(_ information: StartInformation) throws(KernelError) {

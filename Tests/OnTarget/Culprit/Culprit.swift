@@ -1,5 +1,6 @@
-// A task that does what a task must not do, for Tests/OnTarget/system/culprit.txt: its name says what. It waits until somebody
-// starts it again (`restart NAME`), does it once, and waits from then on.
+// A task that does what a task must not do, for Tests/OnTarget/system/culprit.txt: its name
+// says what. It waits until somebody starts it again (`restart NAME`), does it once, and waits
+// from then on.
 
 import CUserEntry
 import KernelABI
@@ -19,9 +20,15 @@ import UserRuntime
         if name == Name("fatal") { fatalError("the culprit's own words") }
         if name == Name("forged") { sayUnprintable() }
         if name == Name("secret") { sayFromMemory() }
-        if name == Name("bounds") { say("item", UInt64([1, 2, 3][Int(information.generation) + 1])) }
-        if name == Name("overflow") { say("sum", UInt64(UInt8(information.generation) + UInt8(254))) }
-        if name == Name("nothing") { say("found", Name.empty.optional(information.generation).unsafelyWanted) }
+        if name == Name("bounds") {
+            say("item", UInt64([1, 2, 3][Int(information.generation) + 1]))
+        }
+        if name == Name("overflow") {
+            say("sum", UInt64(UInt8(information.generation) + UInt8(254)))
+        }
+        if name == Name("nothing") {
+            say("found", Name.empty.optional(information.generation).unsafelyWanted)
+        }
         if name == Name("heap") { fillHeap() }
         if name == Name("stack") { say("depth", descend(information.generation)) }
     }

@@ -1,5 +1,6 @@
-// Tasks that put the supervision to the test, for Tests/OnTarget/system/hogs.txt: the name says what a task does. It waits until
-// somebody starts it again (`restart NAME`), does it once, and waits from then on.
+// Tasks that put the supervision to the test, for Tests/OnTarget/system/hogs.txt: the name says
+// what a task does. It waits until somebody starts it again (`restart NAME`), does it once, and
+// waits from then on.
 
 import KernelABI
 import Protocols
@@ -37,15 +38,19 @@ private func crashAndCompute() {
     say("greedy has computed")
 }
 
-/// Has nine tasks crash, the least urgent first: each is loaded anew a millisecond later, and meanwhile the next one is.
+/// Has nine tasks crash, the least urgent first: each is loaded anew a millisecond later, and
+/// meanwhile the next one is.
 private func crashTheNest() {
     var places: [UInt64] = []
     for index in 0..<9 as Range<UInt64> {
-        guard let place = number(of: Name(nest + index << 32, 0, 0, 0)) else { return say("there is no nest") }
+        guard let place = number(of: Name(nest + index << 32, 0, 0, 0)) else {
+            return say("there is no nest")
+        }
         places.append(place)
     }
     for place in places {
-        _ = try? Endpoint(StartSlot.supervisor).call(RegisterMessage(SupervisorRequest.crash, place))
+        _ = try? Endpoint(StartSlot.supervisor).call(
+            RegisterMessage(SupervisorRequest.crash, place))
         // It faults now.
         _ = try? Notification(StartSlot.notification).wait(deadline: .after(.microseconds(50)))
     }
@@ -74,7 +79,8 @@ private func computeHidden() {
             try? Thread(Slot(40)).suspend()
         }
         let entry = unsafe UInt64(UInt(bitPattern: unsafeBitCast(run, to: UnsafeRawPointer.self)))
-        try hidden.setEntry(programCounter: entry, stackPointer: stack, argument: 0, threadPointer: 0)
+        try hidden.setEntry(
+            programCounter: entry, stackPointer: stack, argument: 0, threadPointer: 0)
         try hidden.resume()
     } catch { return say("hider: the kernel refuses") }
     Notification(StartSlot.notification).pause()
@@ -106,8 +112,12 @@ private func waitForEver() -> Never {
 private func number(of name: Name) -> UInt64? {
     for number in 1...64 as ClosedRange<UInt64> {
         let request = RegisterMessage(UInt64(FactoryOperation.task.rawValue), number)
-        guard let record = try? Endpoint(StartSlot.factory).call(request), record[0] == 0 else { return nil }
-        if Name(record.word(7), record.word(8), record.word(9), record.word(10)) == name { return number }
+        guard let record = try? Endpoint(StartSlot.factory).call(request), record[0] == 0 else {
+            return nil
+        }
+        if Name(record.word(7), record.word(8), record.word(9), record.word(10)) == name {
+            return number
+        }
     }
     return nil
 }

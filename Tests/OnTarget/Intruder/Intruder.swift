@@ -1,5 +1,6 @@
-// A driver that tries to take what its manifest entry does not give it, for Tests/OnTarget/system/authority.txt. It holds its
-// registers and its line, the log, the pins, a way to show the supervisor a sign of life, and the right to look at tasks.
+// A driver that tries to take what its manifest entry does not give it, for
+// Tests/OnTarget/system/authority.txt. It holds its registers and its line, the log, the pins, a
+// way to show the supervisor a sign of life, and the right to look at tasks.
 
 import KernelABI
 import Protocols
@@ -31,12 +32,15 @@ private let clock: UInt64 = 9
     for number in FactoryOperation.manifest.rawValue...FactoryOperation.hang.rawValue {
         attempts.ask(factory, RegisterMessage(UInt64(number), clock))
     }
-    var service = RegisterMessage(UInt64(FactoryOperation.service.rawValue), 0x6c61_6972_6573)  // "serial"
+    let serial: UInt64 = 0x6c61_6972_6573
+    var service = RegisterMessage(UInt64(FactoryOperation.service.rawValue), serial)
     service.setWord(5, information.task)
     attempts.ask(factory, service)
     let isRefusedKeys = isRefusedKeys()
-    // 3 of the supervisor, 10 of the factory (7 of its 17 only look), and a service that is not under `opens`.
-    if attempts.refused == 14 && isRefusedKeys && (try? SystemControl(StartSlot.systemControl).trace(0)) == nil {
+    // 3 of the supervisor, 10 of the factory (7 of its 17 only look), and a service that is not
+    // under `opens`.
+    let isRefusedTrace = (try? SystemControl(StartSlot.systemControl).trace(0)) == nil
+    if attempts.refused == 14 && isRefusedKeys && isRefusedTrace {
         say("the intruder was refused everything")
     } else {
         say("the intruder was not refused everything")
@@ -44,7 +48,8 @@ private let clock: UInt64 = 9
     while true { _ = server.next() }
 }
 
-/// Whether the power key (pin 3) is nothing else, from the first moment on. Then pin 5 is this task's while it lives.
+/// Whether the power key (pin 3) is nothing else, from the first moment on. Then pin 5 is this
+/// task's while it lives.
 private func isRefusedKeys() -> Bool {
     let pins = Endpoint(StartSlot.firstFree)
     guard openService([0x6f69_7067, 0, 0, 0], to: pins.slot) else { return false }  // "gpio"
@@ -52,7 +57,8 @@ private func isRefusedKeys() -> Bool {
     func isRefused(_ message: RegisterMessage) -> Bool { (try? pins.call(message))?[0] == 1 }
     let isRefused =
         isRefused(RegisterMessage(GPIORequest.write, 3, 1))
-        && isRefused(RegisterMessage(GPIORequest.configure, 3, PinUse.output.rawValue, 0)) && watched() == 1 << 3
+        && isRefused(RegisterMessage(GPIORequest.configure, 3, PinUse.output.rawValue, 0))
+        && watched() == 1 << 3
     let passing = Slot(pins.slot.index + 1)
     try? CapabilityTable.own.copy(StartSlot.notification, to: passing, rights: .write)
     let edges = try? pins.call(RegisterMessage(GPIORequest.notify, 5, 3, 1), Attachment(passing))

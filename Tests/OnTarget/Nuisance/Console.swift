@@ -1,4 +1,5 @@
-// What tasks try at the console: to read what is typed, to take the keyboard, to look like somebody else.
+// What tasks try at the console: to read what is typed, to take the keyboard, to look like
+// somebody else.
 
 import KernelABI
 import Protocols
@@ -10,7 +11,8 @@ func snoop() -> Never {
     guard let serial = open(Name("serial")) else { rest() }
     sleep(milliseconds: 500)
     let requests = [
-        RegisterMessage(SerialRequest.read, SerialRequest.fromOldest, 0), RegisterMessage(SerialRequest.read, 0, 0),
+        RegisterMessage(SerialRequest.read, SerialRequest.fromOldest, 0),
+        RegisterMessage(SerialRequest.read, 0, 0),
         RegisterMessage(SerialRequest.release, 0), RegisterMessage(SerialRequest.state),
     ]
     let isRefused = requests.allSatisfy { ask(serial, $0) == SerialRequest.notPermitted }
@@ -49,7 +51,8 @@ func forge() -> Never {
         "\u{1b}[2J\u{1b}[6n\u{9b}6n\u{5}two\n",
     ] {
         let bytes = Text(text).bytes
-        var message = RegisterMessage(SerialRequest.write | SerialRequest.edited | UInt64(bytes.count) << 8)
+        var message = RegisterMessage(
+            SerialRequest.write | SerialRequest.edited | UInt64(bytes.count) << 8)
         message.setBytes(bytes.span, at: 1)
         _ = ask(serial, message)
     }

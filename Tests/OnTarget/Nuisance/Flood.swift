@@ -1,5 +1,5 @@
-// What a request costs, and how late a more urgent task is beside a task that asks without a pause. Both count instructions: on
-// QEMU with `-icount shift=0` a nanosecond of the counter is one.
+// What a request costs, and how late a more urgent task is beside a task that asks without a pause.
+// Both count instructions: on QEMU with `-icount shift=0` a nanosecond of the counter is one.
 
 import KernelABI
 import Protocols
@@ -8,7 +8,8 @@ import UserRuntime
 
 /// No request of an ordinary client may take more of a server at a stretch.
 let mostInstructions: UInt64 = 50_000
-/// A task that is more urgent than a flood, and less than the server, is at most that late, and one request.
+/// A task that is more urgent than a flood, and less than the server, is at most that late, and
+/// one request.
 let mostLate: UInt64 = 1_500
 
 /// The services that are flooded, one after the other, and when.
@@ -19,7 +20,9 @@ private func length(ofFloodAt service: Name) -> UInt64 { service == Name("log") 
 
 /// Memory to lend: what a device manager or a clock writes there, nobody reads.
 private let loanBytes = 8192
-func loan(_ bytes: inout [UInt8], _ rights: Rights = .write, length: Int = loanBytes) -> Attachment {
+func loan(
+    _ bytes: inout [UInt8], _ rights: Rights = .write, length: Int = loanBytes
+) -> Attachment {
     // Safety: the array lives, and does not grow, for as long as the program runs.
     let address = unsafe bytes.withUnsafeMutableBytes { UInt64(UInt(bitPattern: $0.baseAddress)) }
     return Attachment(lending: address, length: UInt64(length), rights)
@@ -47,7 +50,10 @@ func meter() -> Never {
     sleep(until: instant(milliseconds: 1500))
     var meter = Meter()
     meter.measureAll()
-    say(meter.isWithin ? "every request is within 50000 instructions" : "a request takes more than 50000 instructions")
+    say(
+        meter.isWithin
+            ? "every request is within 50000 instructions"
+            : "a request takes more than 50000 instructions")
     rest()
 }
 
@@ -56,7 +62,8 @@ private struct Meter {
     var bytes = [UInt8](repeating: 0, count: loanBytes)
 
     mutating func tell(_ what: StaticString, _ count: Int = 20, _ body: () -> Void) {
-        // The first among them is the longest where a refusal is told in the log: log and console work for that.
+        // The first among them is the longest where a refusal is told in the log: log and console
+        // work for that.
         let most = measure(count, body)
         if most > mostInstructions { isWithin = false }
         var line = Text(what)
@@ -68,7 +75,8 @@ private struct Meter {
     }
 
     mutating func call(
-        _ what: StaticString, _ service: Endpoint?, _ message: RegisterMessage, _ attachment: Attachment = Attachment()
+        _ what: StaticString, _ service: Endpoint?, _ message: RegisterMessage,
+        _ attachment: Attachment = Attachment()
     ) {
         guard let service else { return }
         // Refusals are requests too.
@@ -105,7 +113,8 @@ private struct Meter {
         guard let devices = open(Name("devices"), 0) else { return }
         let lent = loan(&bytes)
         let listings: [(StaticString, UInt64)] = [
-            ("devices: piece of the tree", DevicesRequest.tree), ("devices: piece of the list", DevicesRequest.list),
+            ("devices: piece of the tree", DevicesRequest.tree),
+            ("devices: piece of the list", DevicesRequest.list),
         ]
         for (what, request) in listings {
             var position: UInt64 = 0
@@ -136,9 +145,13 @@ private struct Meter {
     private mutating func measureConsole() {
         guard let serial = open(Name("serial"), 1) else { return }
         var message = RegisterMessage(SerialRequest.write | UInt64(SerialRequest.maximumWrite) << 8)
-        for index in 1...(SerialRequest.maximumWrite / 8) { message.setWord(index, 0x2e2e_2e2e_2e2e_2e2e) }
+        for index in 1...(SerialRequest.maximumWrite / 8) {
+            message.setWord(index, 0x2e2e_2e2e_2e2e_2e2e)
+        }
         tell("serial: write", 1) { _ = try? serial.call(message) }
-        for index in 1...(SerialRequest.maximumWrite / 8) { message.setWord(index, 0x0a2e_0a2e_0a2e_0a2e) }
+        for index in 1...(SerialRequest.maximumWrite / 8) {
+            message.setWord(index, 0x0a2e_0a2e_0a2e_0a2e)
+        }
         message.length = 1 + SerialRequest.maximumWrite / 8
         tell("serial: write of short lines", 1) { _ = try? serial.call(message) }
         call("serial: read, refused", serial, RegisterMessage(SerialRequest.read, 0, 0))
@@ -148,7 +161,8 @@ private struct Meter {
         let clock = open(Name("clock"), 2)
         call("clock: read", clock, RegisterMessage(ClockRequest.read))
         tell("clock: alarm") {
-            _ = try? clock?.call(RegisterMessage(ClockRequest.alarm, 0x7fff_0000), deadline: .immediately)
+            _ = try? clock?.call(
+                RegisterMessage(ClockRequest.alarm, 0x7fff_0000), deadline: .immediately)
         }
         let pins = open(Name("gpio"), 3)
         call("gpio: read", pins, RegisterMessage(GPIORequest.read))
@@ -160,7 +174,9 @@ private struct Meter {
     private mutating func measureBoard() {
         call("timer: read", open(Name("timer"), 4), RegisterMessage(SystemTimerRequest.read))
         call("random: read", open(Name("random"), 5), RegisterMessage(RandomRequest.read))
-        call("firmware: ask", open(Name("firmware"), 6), RegisterMessage(FirmwareRequest.ask, 0x0001_0002, 0))
+        call(
+            "firmware: ask", open(Name("firmware"), 6),
+            RegisterMessage(FirmwareRequest.ask, 0x0001_0002, 0))
         call("power: state", open(Name("power"), 7), RegisterMessage(PowerRequest.state))
         measureCard(open(Name("sdhost"), 8))
         measureCard(open(Name("sdhci"), 10))
@@ -182,11 +198,15 @@ private struct Meter {
     /// The root task answers those that hold a privilege for it.
     private mutating func measureRoot() {
         for (what, operation) in [
-            ("root: task", .task), ("root: policy", .policy), ("root: memory of a task", .taskMemory),
-            ("root: memory", .memory), ("root: interrupt", .interrupt), ("root: capability", .capability),
+            ("root: task", .task), ("root: policy", .policy),
+            ("root: memory of a task", .taskMemory),
+            ("root: memory", .memory), ("root: interrupt", .interrupt),
+            ("root: capability", .capability),
             ("root: root", .root), ("root: kill, refused", .kill),
         ] as [(StaticString, FactoryOperation)] {
-            call(what, Endpoint(StartSlot.factory), RegisterMessage(UInt64(operation.rawValue), 4, 1))
+            call(
+                what, Endpoint(StartSlot.factory), RegisterMessage(UInt64(operation.rawValue), 4, 1)
+            )
         }
     }
 }
@@ -200,7 +220,8 @@ private func askOnce(_ service: Name, _ endpoint: Endpoint, _ lent: Attachment, 
     case Name("log"): _ = logAndWait(line.span, deadline: .never)
     case Name("devices"): _ = try? endpoint.call(RegisterMessage(DevicesRequest.tree, 0), lent)
     case Name("clock"):
-        _ = try? endpoint.call(RegisterMessage(ClockRequest.alarm, 0x7fff_0000), deadline: .immediately)
+        _ = try? endpoint.call(
+            RegisterMessage(ClockRequest.alarm, 0x7fff_0000), deadline: .immediately)
     case Name("gpio"): _ = try? endpoint.call(RegisterMessage(GPIORequest.read))
     default: _ = try? endpoint.call(RegisterMessage(SupervisorRequest.kill, 1))
     }
@@ -233,9 +254,9 @@ func flood() -> Never {
 
 /// Wakes each millisecond beside the flood of one service, and says how late it was at worst.
 func beVictim(ofFloodAt service: Name) -> Never {
-    guard let index = floods.indices.first(where: { Name(floods[$0]) == service }), let endpoint = open(service) else {
-        rest()
-    }
+    guard let index = floods.indices.first(where: { Name(floods[$0]) == service }),
+        let endpoint = open(service)
+    else { rest() }
     var bytes = [UInt8](repeating: 0, count: loanBytes)
     let lent = loan(&bytes)
     let line = [UInt8](repeating: 0x2e, count: 8)

@@ -1,5 +1,6 @@
-// Ordinary tasks that try to harm the others, for Tests/OnTarget/system and Tests/OnTarget/boards: what one does, its name says.
-// None holds a privilege beyond those that its entry in the `.toml` files here lists.
+// Ordinary tasks that try to harm the others, for Tests/OnTarget/system and Tests/OnTarget/boards:
+// what one does, its name says. None holds a privilege beyond those that its entry in the `.toml`
+// files here lists.
 
 import KernelABI
 import Protocols
@@ -30,7 +31,9 @@ func slot(_ index: UInt32) -> Slot { Slot(StartSlot.firstFree.index + index) }
 func sleep(milliseconds: UInt64) { sleep(until: .after(milliseconds: milliseconds)) }
 
 /// Nobody signals the task's own notification: the wait ends with its deadline, by an error.
-func sleep(until instant: Instant) { _ = try? Notification(StartSlot.notification).wait(deadline: instant) }
+func sleep(until instant: Instant) {
+    _ = try? Notification(StartSlot.notification).wait(deadline: instant)
+}
 
 /// An instant after the counter's start, about that of the boot.
 func instant(milliseconds: UInt64) -> Instant { .immediately + .milliseconds(milliseconds) }

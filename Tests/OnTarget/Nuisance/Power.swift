@@ -1,4 +1,5 @@
-// What tasks try at the power: to hide the power key, and to switch the board off without the privilege.
+// What tasks try at the power: to hide the power key, and to switch the board off without the
+// privilege.
 
 import KernelABI
 import Protocols

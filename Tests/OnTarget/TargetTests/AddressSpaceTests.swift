@@ -40,8 +40,12 @@ func addressSpaceTests(_ runner: inout Runner) {
     runner.test("space.already-mapped") { c throws(Failure) in
         let frame = try c.map(at: 0xa000_0000)
         let other = try c.make(.frame, sizeBits: 12)
-        try c.refuse(.alreadyMapped) { () throws(KernelError) in try space.map(frame, at: 0xa000_1000, .read) }
-        try c.refuse(.alreadyMapped) { () throws(KernelError) in try space.map(other, at: 0xa000_0000, .read) }
+        try c.refuse(.alreadyMapped) { () throws(KernelError) in
+            try space.map(frame, at: 0xa000_1000, .read)
+        }
+        try c.refuse(.alreadyMapped) { () throws(KernelError) in
+            try space.map(other, at: 0xa000_0000, .read)
+        }
     }
     runner.test("space.write-xor-execute") { c throws(Failure) in
         let frame = try c.make(.frame, sizeBits: 12)
@@ -53,12 +57,18 @@ func addressSpaceTests(_ runner: inout Runner) {
         let frame = try c.make(.frame, sizeBits: 12)
         let weak = c.slot()
         try c.succeed { () throws(KernelError) in try own.copy(frame, to: weak, rights: .read) }
-        try c.refuse(.missingRights) { () throws(KernelError) in try space.map(weak, at: 0xa000_0000, .read | .write) }
+        try c.refuse(.missingRights) { () throws(KernelError) in
+            try space.map(weak, at: 0xa000_0000, .read | .write)
+        }
     }
     runner.test("space.bad-address") { c throws(Failure) in
         let frame = try c.make(.frame, sizeBits: 12)
-        try c.refuse(.invalidArgument) { () throws(KernelError) in try space.map(frame, at: 0xa000_0008, .read) }
-        try c.refuse(.invalidArgument) { () throws(KernelError) in try space.map(frame, at: Limits.userEnd, .read) }
+        try c.refuse(.invalidArgument) { () throws(KernelError) in
+            try space.map(frame, at: 0xa000_0008, .read)
+        }
+        try c.refuse(.invalidArgument) { () throws(KernelError) in
+            try space.map(frame, at: Limits.userEnd, .read)
+        }
         try c.refuse(.invalidArgument) { () throws(KernelError) in
             try space.map(frame, at: 0xffff_ffff_c000_0000, .read)
         }
@@ -86,7 +96,8 @@ func addressSpaceTests(_ runner: inout Runner) {
                 setNote(0, 99)
                 endThread()
             })
-        try c.equal(UInt64(try c.information(thread).state.rawValue), UInt64(ThreadState.faulted.rawValue))
+        try c.equal(
+            UInt64(try c.information(thread).state.rawValue), UInt64(ThreadState.faulted.rawValue))
         try c.expect(note(0) != 99, "a read-only page was written")
     }
     runner.test("space.protect-unmapped") { c throws(Failure) in
@@ -96,11 +107,15 @@ func addressSpaceTests(_ runner: inout Runner) {
     runner.test("space.wrong-kind") { c throws(Failure) in
         let endpoint = try c.make(.endpoint)
         let frame = try c.make(.frame, sizeBits: 12)
-        try c.refuse(.wrongKind) { () throws(KernelError) in try space.map(endpoint, at: 0xa000_0000, .read) }
+        try c.refuse(.wrongKind) { () throws(KernelError) in
+            try space.map(endpoint, at: 0xa000_0000, .read)
+        }
         try c.refuse(.wrongKind) { () throws(KernelError) in
             try AddressSpace(endpoint).map(frame, at: 0xa000_0000, .read)
         }
-        try c.refuse(.wrongKind) { () throws(KernelError) in try space.attachTable(frame, at: 0xa000_0000) }
+        try c.refuse(.wrongKind) { () throws(KernelError) in
+            try space.attachTable(frame, at: 0xa000_0000)
+        }
     }
     runner.test("space.deleted-capability-unmaps") { c throws(Failure) in
         let frame = try c.map(at: 0xa000_0000)
@@ -114,7 +129,9 @@ func addressSpaceTests(_ runner: inout Runner) {
         ]
         for index in operations.indices {
             let operation = operations[index]
-            try c.succeed { () throws(KernelError) in try frame.maintainCache(operation, offset: 0, length: 1 << 21) }
+            try c.succeed { () throws(KernelError) in
+                try frame.maintainCache(operation, offset: 0, length: 1 << 21)
+            }
         }
         try c.refuse(.invalidArgument) { () throws(KernelError) in
             try frame.maintainCache(.clean, offset: 1 << 21, length: 1)

@@ -7,7 +7,8 @@ struct Alarm {
     enum Kind {
         /// PL031 of `virt`: seconds, and a match register.
         case realTimeClock
-        /// PL011 of a Raspberry Pi, which the kernel does not write to: a line feed leaves its buffer.
+        /// PL011 of a Raspberry Pi, which the kernel does not write to: a line feed leaves
+        /// its buffer.
         case serial
     }
     let kind: Kind
@@ -24,10 +25,12 @@ struct Alarm {
 
     static func find() -> Alarm? {
         if let region = deviceRegion(holding: 0x0901_0000) {
-            return Alarm(kind: .realTimeClock, base: 0x0901_0000, line: 34, kernelsLine: 27, region: region)
+            return Alarm(
+                kind: .realTimeClock, base: 0x0901_0000, line: 34, kernelsLine: 27, region: region)
         }
         if let region = deviceRegion(holding: 0x3f20_1000) {
-            return Alarm(kind: .serial, base: 0x3f20_1000, line: 89, kernelsLine: 19, region: region)
+            return Alarm(
+                kind: .serial, base: 0x3f20_1000, line: 89, kernelsLine: 19, region: region)
         }
         guard let region = deviceRegion(holding: 0xfe20_1000) else { return nil }
         return Alarm(kind: .serial, base: 0xfe20_1000, line: 153, kernelsLine: 27, region: region)
@@ -49,7 +52,8 @@ struct Alarm {
                 unsafe register(0x04).pointee = second
             } while unsafe register(0x00).pointee != second
         case .serial:
-            unsafe register(0x2c).pointee = 3 << 5  // eight bits, no FIFO: the interrupt comes when nothing is left
+            // Eight bits, no FIFO: the interrupt comes when nothing is left.
+            unsafe register(0x2c).pointee = 3 << 5
             unsafe register(0x30).pointee = 1 << 8 | 1
             unsafe register(0x38).pointee = 1 << 5
             unsafe register(0x00).pointee = 10
@@ -70,7 +74,9 @@ struct Alarm {
     func map(_ checks: inout Checks, line: UInt = #line) throws(Failure) {
         let frame = checks.slot()
         let memory = checks.memory
-        let information = try checks.succeed(line: line) { () throws(KernelError) in try region.information() }
+        let information = try checks.succeed(line: line) { () throws(KernelError) in
+            try region.information()
+        }
         try checks.succeed(line: line) { () throws(KernelError) in
             try region.retype(
                 .frame, sizeBits: 12, index: frame, descriptors: memory.slot,
@@ -86,7 +92,8 @@ func deviceRegion(holding address: UInt64) -> Untyped? {
         let region = Untyped(Slot(RootSlot.firstUntyped.index + UInt32(index)))
         guard let information = try? region.information() else { return nil }
         let size: UInt64 = 1 << UInt64(information.sizeBits)
-        if information.isDevice && address >= information.physicalBase && address - information.physicalBase < size {
+        let isBehind = information.isDevice && address >= information.physicalBase
+        if isBehind && address - information.physicalBase < size {
             return region
         }
     }

@@ -1,4 +1,5 @@
-// What boot handed over, against the device tree: every reservation looked at by itself, in no list.
+// What boot handed over, against the device tree: every reservation looked at by itself,
+// in no list.
 
 import DeviceTree
 import KernelABI

@@ -49,8 +49,12 @@ func capabilityTests(_ runner: inout Runner) {
     }
     runner.test("capability.copy-outside-table") { c throws(Failure) in
         let source = try c.make(.endpoint)
-        try c.refuse(.invalidCapability) { () throws(KernelError) in try own.copy(source, to: Slot(1 << 20)) }
-        try c.refuse(.invalidCapability) { () throws(KernelError) in try own.copy(Slot(1 << 20), to: Slot(630)) }
+        try c.refuse(.invalidCapability) { () throws(KernelError) in
+            try own.copy(source, to: Slot(1 << 20))
+        }
+        try c.refuse(.invalidCapability) { () throws(KernelError) in
+            try own.copy(Slot(1 << 20), to: Slot(630))
+        }
     }
     runner.test("capability.copy-bad-placement") { c throws(Failure) in
         let source = try c.make(.endpoint)
@@ -58,21 +62,25 @@ func capabilityTests(_ runner: inout Runner) {
         var words = SwiftletWords(
             w0: UInt64(target.index), w1: 31, w2: 7, w3: 0, w4: 0, w5: 0, w6: 0, w7: 0)
         let result = rawSystemCall(
-            ControlWord(invoke: .copy, .ownTable).raw, UInt64(source.index), UInt64(Slot.ownTable.index), &words)
+            ControlWord(invoke: .copy, .ownTable).raw, UInt64(source.index),
+            UInt64(Slot.ownTable.index), &words)
         try c.equal(result.result & 0xff, UInt64(KernelError.invalidArgument.rawValue))
     }
     runner.test("capability.mint-badge") { c throws(Failure) in
         let source = try c.make(.endpoint)
         let target = c.slot()
         try c.succeed { () throws(KernelError) in try own.mint(source, to: target, badge: 0x1234) }
-        try c.equal(try c.succeed { () throws(KernelError) in try own.describe(target) }.badge, 0x1234)
+        try c.equal(
+            try c.succeed { () throws(KernelError) in try own.describe(target) }.badge, 0x1234)
     }
     runner.test("capability.mint-badge-twice") { c throws(Failure) in
         let source = try c.make(.endpoint)
         let first = c.slot()
         let second = c.slot()
         try c.succeed { () throws(KernelError) in try own.mint(source, to: first, badge: 1) }
-        try c.refuse(.invalidArgument) { () throws(KernelError) in try own.mint(first, to: second, badge: 2) }
+        try c.refuse(.invalidArgument) { () throws(KernelError) in
+            try own.mint(first, to: second, badge: 2)
+        }
     }
     runner.test("capability.move") { c throws(Failure) in
         let source = try c.make(.notification)
@@ -81,7 +89,9 @@ func capabilityTests(_ runner: inout Runner) {
             try own.move(source, to: target)
             try Notification(target).signal(1)
         }
-        try c.refuse(.invalidCapability) { () throws(KernelError) in try Notification(source).signal(1) }
+        try c.refuse(.invalidCapability) { () throws(KernelError) in
+            try Notification(source).signal(1)
+        }
     }
     runner.test("capability.move-to-occupied") { c throws(Failure) in
         let a = try c.make(.notification)
@@ -92,7 +102,10 @@ func capabilityTests(_ runner: inout Runner) {
         let slot = try c.make(.notification)
         try c.succeed { () throws(KernelError) in try own.delete(slot) }
         try c.refuse(.invalidCapability) { () throws(KernelError) in try own.delete(slot) }
-        try c.equal(UInt64(try c.succeed { () throws(KernelError) in try own.describe(slot) }.kind.rawValue), 0)
+        try c.equal(
+            UInt64(
+                try c.succeed { () throws(KernelError) in try own.describe(slot) }.kind.rawValue), 0
+        )
     }
     runner.test("capability.delete-takes-children") { c throws(Failure) in
         let slot = try c.make(.notification)
@@ -104,7 +117,9 @@ func capabilityTests(_ runner: inout Runner) {
             try own.delete(child)
             try Notification(slot).signal(1)
         }
-        try c.refuse(.invalidCapability) { () throws(KernelError) in try Notification(grandchild).signal(1) }
+        try c.refuse(.invalidCapability) { () throws(KernelError) in
+            try Notification(grandchild).signal(1)
+        }
     }
     runner.test("capability.peer-outlives-source") { c throws(Failure) in
         let slot = try c.make(.notification)
@@ -117,19 +132,25 @@ func capabilityTests(_ runner: inout Runner) {
             try Notification(peer).signal(1)
             try own.revoke(slot)
         }
-        try c.refuse(.invalidCapability) { () throws(KernelError) in try Notification(peer).signal(1) }
+        try c.refuse(.invalidCapability) { () throws(KernelError) in
+            try Notification(peer).signal(1)
+        }
     }
     runner.test("capability.revoke-many") { c throws(Failure) in
         let slot = try c.make(.notification)
         for index in 0..<200 {
-            try c.succeed { () throws(KernelError) in try own.copy(slot, to: Slot(1000 + UInt32(index))) }
+            try c.succeed { () throws(KernelError) in
+                try own.copy(slot, to: Slot(1000 + UInt32(index)))
+            }
         }
         try c.succeed { () throws(KernelError) in
             try own.revoke(slot)
             try Notification(slot).signal(1)
         }
         for index in 0..<200 {
-            let kind = try c.succeed { () throws(KernelError) in try own.describe(Slot(1000 + UInt32(index))) }.kind
+            let kind = try c.succeed { () throws(KernelError) in
+                try own.describe(Slot(1000 + UInt32(index)))
+            }.kind
             try c.equal(UInt64(kind.rawValue), 0)
         }
     }
@@ -148,7 +169,9 @@ func capabilityTests(_ runner: inout Runner) {
         }
         let over = c.slot()
         let source = last
-        try c.refuse(.derivationTooDeep) { () throws(KernelError) in try own.copy(source, to: over) }
+        try c.refuse(.derivationTooDeep) { () throws(KernelError) in
+            try own.copy(source, to: over)
+        }
     }
     runner.test("capability.other-table") { c throws(Failure) in
         let table = CapabilityTable(try c.make(.capabilityTable, sizeBits: 4))
@@ -159,7 +182,9 @@ func capabilityTests(_ runner: inout Runner) {
             try table.copy(Slot(3), to: back)
             try Notification(back).signal(1)
         }
-        try c.refuse(.invalidCapability) { () throws(KernelError) in try own.copy(source, to: Slot(16), in: table) }
+        try c.refuse(.invalidCapability) { () throws(KernelError) in
+            try own.copy(source, to: Slot(16), in: table)
+        }
     }
     runner.test("capability.table-wrong-kind") { c throws(Failure) in
         let source = try c.make(.notification)
@@ -180,7 +205,8 @@ func capabilityTests(_ runner: inout Runner) {
     runner.test("invoke.unknown-method") { c throws(Failure) in
         var words = RegisterMessage().words
         let result = rawSystemCall(
-            UInt64(RootSlot.thread.index) | UInt64(SystemCall.invoke.rawValue) << 40 | 255 << 32, 0, 0, &words)
+            UInt64(RootSlot.thread.index) | UInt64(SystemCall.invoke.rawValue) << 40 | 255 << 32, 0,
+            0, &words)
         try c.equal(result.result & 0xff, UInt64(KernelError.invalidArgument.rawValue))
     }
 }

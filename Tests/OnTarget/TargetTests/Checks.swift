@@ -21,12 +21,14 @@ struct Checks {
 
     // Checks
 
-    func expect(_ condition: Bool, _ text: StaticString, _ value: UInt64 = 0, line: UInt = #line) throws(Failure) {
+    func expect(
+        _ condition: Bool, _ text: StaticString, _ value: UInt64 = 0, line: UInt = #line
+    ) throws(Failure) {
         if !condition { throw Failure(line: line, text: text, value: value) }
     }
-    func equal(_ value: UInt64, _ expected: UInt64, _ text: StaticString = "not equal", line: UInt = #line)
-        throws(Failure)
-    {
+    func equal(
+        _ value: UInt64, _ expected: UInt64, _ text: StaticString = "not equal", line: UInt = #line
+    ) throws(Failure) {
         if value != expected { throw Failure(line: line, text: text, value: value) }
     }
     /// The body must succeed.
@@ -36,7 +38,9 @@ struct Checks {
         }
     }
     /// The body must fail with this error.
-    func refuse<T>(_ expected: KernelError, line: UInt = #line, _ body: () throws(KernelError) -> T) throws(Failure) {
+    func refuse<T>(
+        _ expected: KernelError, line: UInt = #line, _ body: () throws(KernelError) -> T
+    ) throws(Failure) {
         do throws(KernelError) { _ = try body() } catch {
             if error == expected { return }
             throw Failure(line: line, text: "another error", value: UInt64(error.rawValue))
@@ -51,7 +55,9 @@ struct Checks {
         nextSlot += 1
         return Slot(nextSlot)
     }
-    mutating func make(_ kind: ObjectKind, sizeBits: Int = 0, line: UInt = #line) throws(Failure) -> Slot {
+    mutating func make(
+        _ kind: ObjectKind, sizeBits: Int = 0, line: UInt = #line
+    ) throws(Failure) -> Slot {
         let target = slot()
         let memory = memory
         let pool = kind == .addressSpace ? RootSlot.asidPool : Slot.none
@@ -68,30 +74,41 @@ struct Checks {
         }
         return ASIDPool(target)
     }
-    mutating func endpoint(line: UInt = #line) throws(Failure) -> Endpoint { Endpoint(try make(.endpoint, line: line)) }
+    mutating func endpoint(line: UInt = #line) throws(Failure) -> Endpoint {
+        Endpoint(try make(.endpoint, line: line))
+    }
     mutating func notification(line: UInt = #line) throws(Failure) -> Notification {
         Notification(try make(.notification, line: line))
     }
-    mutating func reply(line: UInt = #line) throws(Failure) -> Reply { Reply(try make(.reply, line: line)) }
+    mutating func reply(line: UInt = #line) throws(Failure) -> Reply {
+        Reply(try make(.reply, line: line))
+    }
 
     /// Map a new page at `address`, with the tables that it needs.
-    mutating func map(at address: UInt64, _ rights: Rights = .read | .write, line: UInt = #line) throws(Failure) -> Slot
-    {
+    mutating func map(
+        at address: UInt64, _ rights: Rights = .read | .write, line: UInt = #line
+    ) throws(Failure) -> Slot {
         let frame = try make(.frame, sizeBits: 12, line: line)
         try mapFrame(frame, at: address, rights, line: line)
         return frame
     }
-    mutating func mapFrame(_ frame: Slot, at address: UInt64, _ rights: Rights, line: UInt = #line) throws(Failure) {
+    mutating func mapFrame(
+        _ frame: Slot, at address: UInt64, _ rights: Rights, line: UInt = #line
+    ) throws(Failure) {
         let space = AddressSpace(RootSlot.addressSpace)
         for _ in 0..<3 {
             do throws(KernelError) {
                 try space.map(frame, at: address, rights)
                 return
             } catch {
-                if error != .notMapped { throw Failure(line: line, text: "map", value: UInt64(error.rawValue)) }
+                if error != .notMapped {
+                    throw Failure(line: line, text: "map", value: UInt64(error.rawValue))
+                }
             }
             let table = try make(.pageTable, line: line)
-            try succeed(line: line) { () throws(KernelError) in try space.attachTable(table, at: address) }
+            try succeed(line: line) { () throws(KernelError) in
+                try space.attachTable(table, at: address)
+            }
         }
         throw Failure(line: line, text: "map needs more than two tables", value: address)
     }
@@ -100,8 +117,8 @@ struct Checks {
 
     /// A stopped thread of this task with a stack and an IPC buffer.
     mutating func thread(
-        priority: UInt8, _ entry: @convention(c) (UInt64) -> Void, _ argument: UInt64 = 0, fault: Slot = .none,
-        withBuffer: Bool = true, line: UInt = #line
+        priority: UInt8, _ entry: @convention(c) (UInt64) -> Void, _ argument: UInt64 = 0,
+        fault: Slot = .none, withBuffer: Bool = true, line: UInt = #line
     ) throws(Failure) -> Thread {
         let thread = Thread(try make(.thread, line: line))
         buffers += 1
@@ -112,17 +129,19 @@ struct Checks {
         let start = unsafe UInt64(UInt(bitPattern: unsafeBitCast(entry, to: UnsafeRawPointer.self)))
         try succeed(line: line) { () throws(KernelError) in
             try thread.configure(
-                table: RootSlot.table, addressSpace: RootSlot.addressSpace, ipcBuffer: frame, faultHandler: fault)
+                table: RootSlot.table, addressSpace: RootSlot.addressSpace, ipcBuffer: frame,
+                faultHandler: fault)
             try thread.setPriority(priority, maximum: priority)
             try thread.setEntry(
-                programCounter: start, stackPointer: top, argument: argument, threadPointer: withBuffer ? address : 0)
+                programCounter: start, stackPointer: top, argument: argument,
+                threadPointer: withBuffer ? address : 0)
         }
         return thread
     }
     /// The same, running.
     mutating func spawn(
-        priority: UInt8, _ entry: @convention(c) (UInt64) -> Void, _ argument: UInt64 = 0, fault: Slot = .none,
-        withBuffer: Bool = true, line: UInt = #line
+        priority: UInt8, _ entry: @convention(c) (UInt64) -> Void, _ argument: UInt64 = 0,
+        fault: Slot = .none, withBuffer: Bool = true, line: UInt = #line
     ) throws(Failure) -> Thread {
         let thread = try thread(
             priority: priority, entry, argument, fault: fault, withBuffer: withBuffer, line: line)
@@ -162,7 +181,8 @@ extension Checks {
     /// Let all other threads run until each of them is blocked.
     func settle(line: UInt = #line) throws(Failure) {
         let (memory, rest, lowest) = (memory, rest, lowest)
-        let start = unsafe UInt64(UInt(bitPattern: unsafeBitCast(noteRest, to: UnsafeRawPointer.self)))
+        let start = unsafe UInt64(
+            UInt(bitPattern: unsafeBitCast(noteRest, to: UnsafeRawPointer.self)))
         let stack = unsafe withUnsafePointer(to: &restStack) { UInt64(UInt(bitPattern: $0)) + 1024 }
         try succeed(line: line) { () throws(KernelError) in
             if try CapabilityTable.own.describe(lowest.slot).kind == .null {
@@ -172,7 +192,8 @@ extension Checks {
                 try lowest.setPriority(0, maximum: 0)
             }
             try lowest.setEntry(
-                programCounter: start, stackPointer: stack, argument: UInt64(rest.slot.index), threadPointer: 0)
+                programCounter: start, stackPointer: stack, argument: UInt64(rest.slot.index),
+                threadPointer: 0)
             try lowest.resume()
         }
         if (try? rest.wait(deadline: Checks.patience)) == nil {
@@ -211,7 +232,9 @@ struct Stacks { var words = InlineArray<16384, UInt64>(repeating: 0) }
 nonisolated(unsafe) var stacks = Stacks()
 
 func stackTop(_ number: Int) -> UInt64 {
-    unsafe withUnsafePointer(to: &stacks) { UInt64(UInt(bitPattern: $0)) + UInt64((number & 31) + 1) * 4096 - 64 }
+    unsafe withUnsafePointer(to: &stacks) {
+        UInt64(UInt(bitPattern: $0)) + UInt64((number & 31) + 1) * 4096 - 64
+    }
 }
 
 /// What threads and tests tell one another: they share the address space.
@@ -220,8 +243,12 @@ nonisolated(unsafe) private var board = Board()
 
 /// Word `index` of the board; always read anew.
 @inline(never) func note(_ index: Int) -> UInt64 { unsafe board.words[index & 31] }
-@inline(never) func setNote(_ index: Int, _ value: UInt64) { unsafe board.words[index & 31] = value }
-@inline(never) func addNote(_ index: Int, _ value: UInt64 = 1) { setNote(index, note(index) &+ value) }
+@inline(never) func setNote(_ index: Int, _ value: UInt64) {
+    unsafe board.words[index & 31] = value
+}
+@inline(never) func addNote(_ index: Int, _ value: UInt64 = 1) {
+    setNote(index, note(index) &+ value)
+}
 func clearNotes() { for index in 0..<32 { setNote(index, 0) } }
 
 /// xorshift64 on a note.

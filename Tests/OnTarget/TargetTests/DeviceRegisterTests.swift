@@ -4,7 +4,8 @@ import MMIO
 
 func deviceRegisterTests(_ runner: inout Runner) {
     runner.test("device-registers.widths") { (checks) throws(Failure) in
-        // Memory in place of a device; its three words are the bytes before, of and behind an access.
+        // Memory in place of a device; its three words are the bytes before, of and behind
+        // an access.
         var memory = InlineArray<3, UInt64>(repeating: ~0)
         try unsafe withUnsafeMutablePointer(to: &memory) { (place) throws(Failure) in
             let registers = MMIORegisters(address: UInt64(UInt(bitPattern: place)))

@@ -1,4 +1,5 @@
-// Endpoints with somebody behind them, and how the threads of a test find them: notes 20 to 22 hold slots.
+// Endpoints with somebody behind them, and how the threads of a test find them: notes 20 to 22
+// hold slots.
 
 import KernelABI
 import UserRuntime
@@ -9,7 +10,8 @@ var doorReply: Reply { Reply(Slot(UInt32(note(21)))) }
 var doorRelease: Notification { Notification(Slot(UInt32(note(22)))) }
 
 extension Checks {
-    /// A new endpoint and reply object, which threads find as `doorEndpoint` and `doorReply`; all other notes are 0.
+    /// A new endpoint and reply object, which threads find as `doorEndpoint` and `doorReply`; all
+    /// other notes are 0.
     mutating func door(line: UInt = #line) throws(Failure) -> (Endpoint, Reply) {
         clearNotes()
         let (endpoint, reply) = (try endpoint(line: line), try reply(line: line))
@@ -19,7 +21,8 @@ extension Checks {
     }
 }
 
-/// A server that answers each call with its words plus 1 and the same length; slots in notes 20 (endpoint) and 21 (reply).
+/// A server that answers each call with its words plus 1 and the same length; slots in notes 20
+/// (endpoint) and 21 (reply).
 let echoServer: @convention(c) (UInt64) -> Void = { _ in
     let (endpoint, reply) = (doorEndpoint, doorReply)
     guard var received = try? endpoint.receive(reply: reply) else { endThread() }
@@ -50,16 +53,24 @@ extension Checks {
         var message = RegisterMessage(length: length)
         let buffer = IPCBufferAccess()
         for index in 0..<length {
-            if index < 8 { message[index] = UInt64(1000 + index) } else { buffer[index] = UInt64(1000 + index) }
+            if index < 8 {
+                message[index] = UInt64(1000 + index)
+            } else {
+                buffer[index] = UInt64(1000 + index)
+            }
         }
         let request = message
-        let answer = try succeed(line: line) { () throws(KernelError) in try endpoint.call(request) }
+        let answer = try succeed(line: line) { () throws(KernelError) in
+            try endpoint.call(request)
+        }
         try equal(UInt64(answer.message.length), UInt64(length), "length", line: line)
         for index in 0..<length {
-            try equal(index < 8 ? answer[index] : buffer[index], UInt64(1001 + index), "word", line: line)
+            try equal(
+                index < 8 ? answer[index] : buffer[index], UInt64(1001 + index), "word", line: line)
         }
     }
-    /// Threads that call `doorEndpoint`; the error that a call ended with goes to the note of the thread's number.
+    /// Threads that call `doorEndpoint`; the error that a call ended with goes to the note of the
+    /// thread's number.
     mutating func callers(_ count: Int, priority: UInt8, line: UInt = #line) throws(Failure) {
         for index in 0..<count {
             _ = try spawn(

@@ -1,5 +1,6 @@
-// What every call refuses: each method of each object with an empty slot, a slot outside the table, an object of another kind
-// and a capability without the right; the same for each further capability that a method names, and for the messages.
+// What every call refuses: each method of each object with an empty slot, a slot outside the table,
+// an object of another kind and a capability without the right; the same for each further
+// capability that a method names, and for the messages.
 
 import CTargetTests
 import KernelABI
@@ -35,7 +36,8 @@ private struct Objects {
         for index in kinds.indices where kinds[index] != .null {
             slots[Int(kinds[index].rawValue)] = try checks.make(kinds[index])
         }
-        slots[Int(ObjectKind.capabilityTable.rawValue)] = try checks.make(.capabilityTable, sizeBits: 4)
+        slots[Int(ObjectKind.capabilityTable.rawValue)] = try checks.make(
+            .capabilityTable, sizeBits: 4)
         slots[Int(ObjectKind.frame.rawValue)] = try checks.make(.frame, sizeBits: 12)
         slots[Int(ObjectKind.untyped.rawValue)] = try checks.make(.untyped, sizeBits: 14)
         slots[Int(ObjectKind.interruptControl.rawValue)] = RootSlot.interruptControl
@@ -44,7 +46,8 @@ private struct Objects {
         slots[Int(ObjectKind.asidPool.rawValue)] = RootSlot.asidPool
         let (interrupt, memory) = (checks.slot(), checks.memory)
         try checks.succeed { () throws(KernelError) in
-            try InterruptControl(RootSlot.interruptControl).create(line: 40, .level, from: memory, index: interrupt)
+            try InterruptControl(RootSlot.interruptControl).create(
+                line: 40, .level, from: memory, index: interrupt)
         }
         slots[Int(ObjectKind.interrupt.rawValue)] = interrupt
     }
@@ -62,7 +65,9 @@ private struct Objects {
 
 extension Checks {
     /// The error of a method with these registers, 0 for none.
-    private func error(_ method: Method, _ object: Slot, _ arguments: InlineArray<4, UInt64>) -> UInt64 {
+    private func error(
+        _ method: Method, _ object: Slot, _ arguments: InlineArray<4, UInt64>
+    ) -> UInt64 {
         var registers = CallRegisters()
         registers.x0 = ControlWord(invoke: method, object).raw
         registers.x1 = arguments[0]
@@ -75,7 +80,8 @@ extension Checks {
 
     /// Try each wrong capability in the place of the one that is needed.
     fileprivate func refusals(
-        _ need: Need, _ objects: borrowing Objects, object: Slot? = nil, _ arguments: InlineArray<4, UInt64>
+        _ need: Need, _ objects: borrowing Objects, object: Slot? = nil,
+        _ arguments: InlineArray<4, UInt64>
     ) throws(Failure) {
         func result(_ slot: Slot) -> UInt64 {
             var arguments = arguments
@@ -83,12 +89,19 @@ extension Checks {
             return error(need.method, need.register == 0 ? slot : object ?? slot, arguments)
         }
         let line = 1000 + UInt(need.method.rawValue)
-        try equal(result(objects.empty), UInt64(KernelError.invalidCapability.rawValue), "empty slot", line: line)
-        try equal(result(Slot(1 << 20)), UInt64(KernelError.invalidCapability.rawValue), "far slot", line: line)
-        try equal(result(objects.other(need.kind)), UInt64(KernelError.wrongKind.rawValue), "other kind", line: line)
+        try equal(
+            result(objects.empty), UInt64(KernelError.invalidCapability.rawValue), "empty slot",
+            line: line)
+        try equal(
+            result(Slot(1 << 20)), UInt64(KernelError.invalidCapability.rawValue), "far slot",
+            line: line)
+        try equal(
+            result(objects.other(need.kind)), UInt64(KernelError.wrongKind.rawValue), "other kind",
+            line: line)
         if need.right == .none { return }
         let weak = try objects.weakened(need, self)
-        try equal(result(weak), UInt64(KernelError.missingRights.rawValue), "without right", line: line)
+        try equal(
+            result(weak), UInt64(KernelError.missingRights.rawValue), "without right", line: line)
     }
 }
 
@@ -110,7 +123,8 @@ func errorTests(_ runner: inout Runner) {
             Need(.move, .capabilityTable, .write), Need(.delete, .capabilityTable, .write),
             Need(.revoke, .capabilityTable, .write), Need(.describe, .capabilityTable, .read),
             Need(.configure, .thread, .manage), Need(.setPriority, .thread, .write),
-            Need(.setSlice, .thread, .manage), Need(.resume, .thread, .write), Need(.suspend, .thread, .write),
+            Need(.setSlice, .thread, .manage), Need(.resume, .thread, .write),
+            Need(.suspend, .thread, .write),
             Need(.readRegisters, .thread, .read), Need(.writeRegisters, .thread, .write),
             Need(.setEntry, .thread, .write), Need(.bindNotification, .thread, .write),
             Need(.threadInformation, .thread, .read),
@@ -118,9 +132,11 @@ func errorTests(_ runner: inout Runner) {
             Need(.frameInformation, .frame, .manage), Need(.maintainCache, .frame, .manage),
             Need(.bindServer, .endpoint, .manage), Need(.close, .endpoint, .manage),
             Need(.loanRead, .reply, .read), Need(.loanWrite, .reply, .read),
-            Need(.createInterrupt, .interruptControl, .manage), Need(.bindInterrupt, .interrupt, .manage),
+            Need(.createInterrupt, .interruptControl, .manage),
+            Need(.bindInterrupt, .interrupt, .manage),
             Need(.acknowledge, .interrupt, .manage), Need(.interruptInformation, .interrupt, .read),
-            Need(.bindTimer, .timer, .manage), Need(.arm, .timer, .manage), Need(.cancelTimer, .timer, .manage),
+            Need(.bindTimer, .timer, .manage), Need(.arm, .timer, .manage),
+            Need(.cancelTimer, .timer, .manage),
             Need(.consoleWrite, .systemControl, .write), Need(.statistics, .systemControl, .read),
             Need(.resetStatistics, .systemControl, .manage),
             Need(.createASIDPool, .asidControl, .manage),
@@ -139,32 +155,46 @@ func errorTests(_ runner: inout Runner) {
         let needs: InlineArray<13, Need> = [
             Need(.configure, .capabilityTable, .write, register: 1),
             Need(.configure, .addressSpace, .manage, register: 2),
-            Need(.configure, .frame, .read, register: 3), Need(.configure, .frame, .write, register: 3),
+            Need(.configure, .frame, .read, register: 3),
+            Need(.configure, .frame, .write, register: 3),
             Need(.configure, .endpoint, .write, register: 4),
             Need(.configure, .endpoint, .handleFaults, register: 4),
             Need(.bindNotification, .notification, .manage, register: 1),
-            Need(.bindServer, .thread, .write, register: 1), Need(.bindInterrupt, .notification, .manage, register: 1),
-            Need(.bindTimer, .notification, .manage, register: 1), Need(.map, .frame, .none, register: 1),
-            Need(.attachTable, .pageTable, .manage, register: 1), Need(.retype, .capabilityTable, .write, register: 3),
+            Need(.bindServer, .thread, .write, register: 1),
+            Need(.bindInterrupt, .notification, .manage, register: 1),
+            Need(.bindTimer, .notification, .manage, register: 1),
+            Need(.map, .frame, .none, register: 1),
+            Need(.attachTable, .pageTable, .manage, register: 1),
+            Need(.retype, .capabilityTable, .write, register: 3),
         ]
         for index in needs.indices {
             let need = needs[index]
             switch need.method {
-            case .configure: try c.refusals(need, objects, object: objects.slot(.thread), [none, none, none, none])
-            case .bindNotification: try c.refusals(need, objects, object: objects.slot(.thread), [0, 0, 0, 0])
-            case .bindServer: try c.refusals(need, objects, object: objects.slot(.endpoint), [0, 0, 0, 0])
-            case .bindInterrupt: try c.refusals(need, objects, object: objects.slot(.interrupt), [0, 1, 0, 0])
-            case .bindTimer: try c.refusals(need, objects, object: objects.slot(.timer), [0, 1, 0, 0])
+            case .configure:
+                try c.refusals(
+                    need, objects, object: objects.slot(.thread), [none, none, none, none])
+            case .bindNotification:
+                try c.refusals(need, objects, object: objects.slot(.thread), [0, 0, 0, 0])
+            case .bindServer:
+                try c.refusals(need, objects, object: objects.slot(.endpoint), [0, 0, 0, 0])
+            case .bindInterrupt:
+                try c.refusals(need, objects, object: objects.slot(.interrupt), [0, 1, 0, 0])
+            case .bindTimer:
+                try c.refusals(need, objects, object: objects.slot(.timer), [0, 1, 0, 0])
             case .retype:
                 let kind = UInt64(ObjectKind.endpoint.rawValue)
                 try c.refusals(need, objects, object: objects.slot(.untyped), [kind, 1, 0, 3])
-            default: try c.refusals(need, objects, object: objects.slot(.addressSpace), [0, 0xa000_0000, 1, 0])
+            default:
+                try c.refusals(
+                    need, objects, object: objects.slot(.addressSpace), [0, 0xa000_0000, 1, 0])
             }
         }
         // Nothing of all this was done.
         let thread = try c.information(Thread(objects.slot(.thread)))
         try c.equal(UInt64(thread.state.rawValue), UInt64(ThreadState.stopped.rawValue))
-        let left = try c.succeed { () throws(KernelError) in try Untyped(objects.slot(.untyped)).information() }
+        let left = try c.succeed { () throws(KernelError) in
+            try Untyped(objects.slot(.untyped)).information()
+        }
         try c.equal(left.lowBytes | left.highBytes, 0)
     }
     runner.test("error.too-deep") { c throws(Failure) in
@@ -176,31 +206,45 @@ func errorTests(_ runner: inout Runner) {
             last = next
         }
         let (deepest, over) = (last, c.slot())
-        try c.refuse(.derivationTooDeep) { () throws(KernelError) in try own.mint(deepest, to: over, badge: 1) }
+        try c.refuse(.derivationTooDeep) { () throws(KernelError) in
+            try own.mint(deepest, to: over, badge: 1)
+        }
         let thread = try c.thread(priority: 1, { _ in endThread() })
-        try c.refuse(.derivationTooDeep) { () throws(KernelError) in try thread.configure(table: deepest) }
+        try c.refuse(.derivationTooDeep) { () throws(KernelError) in
+            try thread.configure(table: deepest)
+        }
     }
     runner.test("error.arguments") { c throws(Failure) in
         let objects = try Objects(&c)
         let (thread, timer) = (Thread(objects.slot(.thread)), Timer(objects.slot(.timer)))
         let invalid = UInt64(KernelError.invalidArgument.rawValue)
-        try c.refuse(.invalidArgument) { () throws(KernelError) in try thread.setSlice(Duration(ticks: 1 << 62)) }
-        try c.refuse(.invalidArgument) { () throws(KernelError) in try thread.setPriority(9, maximum: 8) }
+        try c.refuse(.invalidArgument) { () throws(KernelError) in
+            try thread.setSlice(Duration(ticks: 1 << 62))
+        }
+        try c.refuse(.invalidArgument) { () throws(KernelError) in
+            try thread.setPriority(9, maximum: 8)
+        }
         var words = RegisterMessage(256, 256).words
-        var raw = rawSystemCall(ControlWord(invoke: .setPriority, thread.slot).raw, 256, 256, &words)
+        var raw = rawSystemCall(
+            ControlWord(invoke: .setPriority, thread.slot).raw, 256, 256, &words)
         try c.equal(raw.result, invalid, "priority 256")
-        raw = rawSystemCall(ControlWord(invoke: .maintainCache, objects.slot(.frame)).raw, 4, 0, &words)
+        raw = rawSystemCall(
+            ControlWord(invoke: .maintainCache, objects.slot(.frame)).raw, 4, 0, &words)
         try c.equal(raw.result, invalid, "cache operation 4")
-        raw = rawSystemCall(ControlWord(invoke: .consoleWrite, RootSlot.systemControl).raw, 65, 0, &words)
+        raw = rawSystemCall(
+            ControlWord(invoke: .consoleWrite, RootSlot.systemControl).raw, 65, 0, &words)
         try c.equal(raw.result, invalid, "65 characters")
         try c.refuse(.wrongState) { () throws(KernelError) in try timer.arm(.now) }
         try c.refuse(.wrongState) { () throws(KernelError) in
             try thread.resume(); try thread.resume()
         }
         let small = Untyped(try c.make(.untyped, sizeBits: 12))
-        try c.succeed { () throws(KernelError) in try small.retype(.endpoint, count: 32, index: Slot(1000)) }
+        try c.succeed { () throws(KernelError) in
+            try small.retype(.endpoint, count: 32, index: Slot(1000))
+        }
         try c.refuse(.insufficientMemory) { () throws(KernelError) in
-            try InterruptControl(RootSlot.interruptControl).create(line: 41, .level, from: small, index: Slot(1100))
+            try InterruptControl(RootSlot.interruptControl).create(
+                line: 41, .level, from: small, index: Slot(1100))
         }
     }
     runner.test("error.messages") { c throws(Failure) in
@@ -209,23 +253,38 @@ func errorTests(_ runner: inout Runner) {
         let reply = Reply(objects.slot(.reply))
         let (none, far) = (RegisterMessage(), Slot(1 << 20))
         let notification = Notification(objects.slot(.notification))
-        let mute = try c.succeed { () throws(KernelError) in try objects.weaken(.endpoint, without: .write) }
+        let mute = try c.succeed { () throws(KernelError) in
+            try objects.weaken(.endpoint, without: .write)
+        }
         try c.refuse(.missingRights) { () throws(KernelError) in try Endpoint(mute).send(none) }
         try c.refuse(.missingRights) { () throws(KernelError) in try Endpoint(mute).call(none) }
-        let deaf = try c.succeed { () throws(KernelError) in try objects.weaken(.endpoint, without: .read) }
-        try c.refuse(.missingRights) { () throws(KernelError) in try Endpoint(deaf).receive(reply: reply) }
-        try c.refuse(.missingRights) { () throws(KernelError) in try Endpoint(deaf).replyAndReceive(none, reply: reply)
+        let deaf = try c.succeed { () throws(KernelError) in
+            try objects.weaken(.endpoint, without: .read)
         }
-        try c.refuse(.wrongKind) { () throws(KernelError) in try Endpoint(notification.slot).send(none) }
+        try c.refuse(.missingRights) { () throws(KernelError) in
+            try Endpoint(deaf).receive(reply: reply)
+        }
+        try c.refuse(.missingRights) { () throws(KernelError) in
+            try Endpoint(deaf).replyAndReceive(none, reply: reply)
+        }
+        try c.refuse(.wrongKind) { () throws(KernelError) in
+            try Endpoint(notification.slot).send(none)
+        }
         try c.refuse(.wrongKind) { () throws(KernelError) in
             try Endpoint(notification.slot).replyAndReceive(none, reply: reply)
         }
         try c.refuse(.wrongKind) { () throws(KernelError) in
             try endpoint.replyAndReceive(none, reply: Reply(notification.slot))
         }
-        try c.refuse(.wrongKind) { () throws(KernelError) in try Notification(endpoint.slot).poll() }
-        try c.refuse(.invalidCapability) { () throws(KernelError) in try endpoint.receive(reply: Reply(far)) }
-        try c.refuse(.invalidArgument) { () throws(KernelError) in try endpoint.send(RegisterMessage(length: 129)) }
+        try c.refuse(.wrongKind) { () throws(KernelError) in
+            try Notification(endpoint.slot).poll()
+        }
+        try c.refuse(.invalidCapability) { () throws(KernelError) in
+            try endpoint.receive(reply: Reply(far))
+        }
+        try c.refuse(.invalidArgument) { () throws(KernelError) in
+            try endpoint.send(RegisterMessage(length: 129))
+        }
         try c.refuse(.invalidCapability) { () throws(KernelError) in
             try endpoint.send(none, Attachment(objects.empty))
         }

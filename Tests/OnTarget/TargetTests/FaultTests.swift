@@ -20,7 +20,9 @@ extension Checks {
         let received = try succeed(line: line) { () throws(KernelError) in
             try endpoint.receive(reply: reply, deadline: Checks.patience)
         }
-        try equal(UInt64(received.delivery.rawValue), UInt64(Delivery.fault.rawValue), "delivery", line: line)
+        try equal(
+            UInt64(received.delivery.rawValue), UInt64(Delivery.fault.rawValue), "delivery",
+            line: line)
         try equal(received.badge, 0x5eed, "badge", line: line)
         return received
     }
@@ -79,11 +81,15 @@ func faultTests(_ runner: inout Runner) {
                 setNote(0, 5)
                 endThread()
             }, fault: endpoint.slot)
-        let received = try c.succeed { () throws(KernelError) in try endpoint.receive(reply: reply) }
+        let received = try c.succeed { () throws(KernelError) in
+            try endpoint.receive(reply: reply)
+        }
         try c.kind(received, .breakpoint)
-        try c.equal(UInt64(try c.information(thread).state.rawValue), UInt64(ThreadState.faulted.rawValue))
+        try c.equal(
+            UInt64(try c.information(thread).state.rawValue), UInt64(ThreadState.faulted.rawValue))
         try c.succeed { () throws(KernelError) in
-            try reply.reply(RegisterMessage(FaultReply.resumeAt.rawValue, received[Fault.programCounter] + 4))
+            try reply.reply(
+                RegisterMessage(FaultReply.resumeAt.rawValue, received[Fault.programCounter] + 4))
         }
         try c.settle()
         try c.equal(note(0), 5)
@@ -97,10 +103,14 @@ func faultTests(_ runner: inout Runner) {
                 setNote(0, peek(0xa000_0000))
                 endThread()
             }, fault: endpoint.slot)
-        let received = try c.succeed { () throws(KernelError) in try endpoint.receive(reply: reply) }
+        let received = try c.succeed { () throws(KernelError) in
+            try endpoint.receive(reply: reply)
+        }
         try c.kind(received, .pageWrite)
         _ = try c.map(at: 0xa000_0000)
-        try c.succeed { () throws(KernelError) in try reply.reply(RegisterMessage(FaultReply.retry.rawValue)) }
+        try c.succeed { () throws(KernelError) in
+            try reply.reply(RegisterMessage(FaultReply.retry.rawValue))
+        }
         try c.settle()
         try c.equal(note(0), 77)
     }
@@ -154,7 +164,8 @@ func faultTests(_ runner: inout Runner) {
                 setNote(0, 1)
                 endThread()
             })
-        try c.equal(UInt64(try c.information(thread).state.rawValue), UInt64(ThreadState.faulted.rawValue))
+        try c.equal(
+            UInt64(try c.information(thread).state.rawValue), UInt64(ThreadState.faulted.rawValue))
         try c.equal(note(0), 0)
     }
     runner.test("fault.handler-inherits") { c throws(Failure) in

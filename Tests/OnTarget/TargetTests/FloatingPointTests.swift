@@ -1,10 +1,12 @@
-// Floating point: all registers, with FPCR and FPSR, follow their thread, and nobody sees those of another one.
+// Floating point: all registers, with FPCR and FPSR, follow their thread, and nobody sees those of
+// another one.
 
 import CTargetTests
 import KernelABI
 import UserRuntime
 
-/// Two threads that use floating point call one another, and count in the notes 0 (rounds), 10 and 11 (changed registers).
+/// Two threads that use floating point call one another, and count in the notes 0 (rounds), 10 and
+/// 11 (changed registers).
 private let vectorServer: @convention(c) (UInt64) -> Void = { _ in
     let (endpoint, reply) = (doorEndpoint, doorReply)
     guard var received = try? endpoint.receive(reply: reply) else { endThread() }
@@ -13,9 +15,8 @@ private let vectorServer: @convention(c) (UInt64) -> Void = { _ in
         value &+= 0x101
         setFloatingPoint(value)
         let length = received.message.length
-        guard let next = try? endpoint.replyAndReceive(RegisterMessage(length: length), reply: reply) else {
-            endThread()
-        }
+        let answer = RegisterMessage(length: length)
+        guard let next = try? endpoint.replyAndReceive(answer, reply: reply) else { endThread() }
         addNote(10, changedFloatingPoint(value))
         received = next
     }
@@ -27,7 +28,9 @@ private let vectorClient: @convention(c) (UInt64) -> Void = { _ in
         value &+= 0x10001
         setFloatingPoint(value)
         // In registers, and every other time with the IPC buffer.
-        guard (try? endpoint.call(RegisterMessage(length: value & 1 == 0 ? 4 : 40))) != nil else { endThread() }
+        guard (try? endpoint.call(RegisterMessage(length: value & 1 == 0 ? 4 : 40))) != nil else {
+            endThread()
+        }
         addNote(11, changedFloatingPoint(value))
         addNote(0)
     }
@@ -53,7 +56,8 @@ private let vectorSpinner: @convention(c) (UInt64) -> Void = { number in
         addNote(Int(number))
     }
 }
-/// Waits once through the notification in its argument; the changed registers, plus 1, go to note 0.
+/// Waits once through the notification in its argument; the changed registers, plus 1, go
+/// to note 0.
 private let vectorOnce: @convention(c) (UInt64) -> Void = { slot in
     setFloatingPoint(777)
     _ = try? Notification(Slot(UInt32(slot))).wait()
@@ -158,7 +162,8 @@ func floatingPointTests(_ runner: inout Runner) {
             try CapabilityTable.own.revoke(frame)
             try notification.signal(1)
         }
-        try c.equal(UInt64(try c.information(thread).state.rawValue), UInt64(ThreadState.faulted.rawValue))
+        try c.equal(
+            UInt64(try c.information(thread).state.rawValue), UInt64(ThreadState.faulted.rawValue))
         try c.equal(note(0), 0)
     }
 }

@@ -1,7 +1,9 @@
-// No hang and no panic from user input: a task that calls at random is fed, started anew and killed, while a more urgent
-// thread must keep its beat, and every byte of the task's memory comes back.
+// No hang and no panic from user input: a task that calls at random is fed, started anew and
+// killed, while a more urgent thread must keep its beat, and every byte of the task's memory
+// comes back.
 //
-// `seed=NUMBER` on the command line takes another seed; under counted instructions a seed's run is always the same.
+// `seed=NUMBER` on the command line takes another seed; under counted instructions a seed's run is
+// always the same.
 
 import CTargetTests
 import KernelABI
@@ -17,14 +19,18 @@ private struct FuzzTask {
     static var workers: Int { 4 }
     static var withBuffer: Int { 3 }
 
-    init(_ checks: inout Checks, arena: Untyped, handler: Slot, seed: UInt64, quota: UInt64) throws(Failure) {
+    init(
+        _ checks: inout Checks, arena: Untyped, handler: Slot, seed: UInt64, quota: UInt64
+    ) throws(Failure) {
         sandbox = try Sandbox(&checks, arena: arena)
         for number in 0...FuzzTask.workers {
             // The last is the victim; the one before has no buffer.
             let made = try sandbox.thread(
                 &checks, number: number, priority: 20, maximum: 100, fault: handler,
                 withBuffer: number != FuzzTask.withBuffer)
-            try checks.succeed { () throws(KernelError) in try made.thread.setSlice(.microseconds(30)) }
+            try checks.succeed { () throws(KernelError) in
+                try made.thread.setSlice(.microseconds(30))
+            }
             threads[number] = made
         }
         try makeGifts(checks, handler)
@@ -32,7 +38,9 @@ private struct FuzzTask {
         for word in 0..<64 as Range<UInt64> { poke(SandboxAddress.sharedHere + 8 * word, 0) }
         set(FuzzWord.quota, quota)
         for number in 0..<FuzzTask.workers {
-            set(FuzzWord.of(UInt64(number), 0), (seed &+ UInt64(number)) &* 0x9e37_79b9_7f4a_7c15 | 1)
+            set(
+                FuzzWord.of(UInt64(number), 0),
+                (seed &+ UInt64(number)) &* 0x9e37_79b9_7f4a_7c15 | 1)
         }
     }
 
@@ -41,7 +49,9 @@ private struct FuzzTask {
         give(FuzzSlot.space, sandbox.space.slot)
         for number in 0...FuzzTask.workers {
             guard let thread = threads[number] else { continue }
-            give(FuzzSlot.workers + UInt32(number), thread.thread.slot, number == FuzzTask.workers ? .all : .read)
+            give(
+                FuzzSlot.workers + UInt32(number), thread.thread.slot,
+                number == FuzzTask.workers ? .all : .read)
         }
         try make(checks, .endpoint, FuzzSlot.endpoints, 2)
         give(FuzzSlot.endpoints + 2, gifts[Int(FuzzSlot.endpoints)].0, .read)
@@ -52,16 +62,21 @@ private struct FuzzTask {
         try make(checks, .timer, FuzzSlot.timers, 2)
         try make(checks, .untyped, FuzzSlot.untyped, 1, sizeBits: 16)
         // Registers of devices that are not there: QEMU's virt has 32 slots for them.
-        if let device = deviceRegion(holding: 0x0a00_0000) { give(FuzzSlot.device, device.slot, .read) }
+        if let device = deviceRegion(holding: 0x0a00_0000) {
+            give(FuzzSlot.device, device.slot, .read)
+        }
         try make(checks, .frame, FuzzSlot.frames, 2, sizeBits: 12)
         try make(checks, .pageTable, FuzzSlot.pageTables, 2)
-        for index in 0..<2 as Range<UInt32> { give(FuzzSlot.interrupts + index, Slot(Sandbox.firstSlot - 1 - index)) }
+        for index in 0..<2 as Range<UInt32> {
+            give(FuzzSlot.interrupts + index, Slot(Sandbox.firstSlot - 1 - index))
+        }
         let arena = sandbox.arena
         for index in 0..<2 {
             // Two on one line.
             try checks.succeed { () throws(KernelError) in
                 try InterruptControl(RootSlot.interruptControl).create(
-                    line: 40, .level, from: arena, index: Slot(Sandbox.firstSlot - 1 - UInt32(index)))
+                    line: 40, .level, from: arena,
+                    index: Slot(Sandbox.firstSlot - 1 - UInt32(index)))
             }
         }
         give(FuzzSlot.interruptControl, RootSlot.interruptControl)
@@ -80,7 +95,9 @@ private struct FuzzTask {
     private mutating func make(
         _ checks: Checks, _ kind: ObjectKind, _ first: UInt32, _ count: UInt32, sizeBits: Int = 0
     ) throws(Failure) {
-        for index in 0..<count { give(first + index, try sandbox.make(checks, kind, sizeBits: sizeBits)) }
+        for index in 0..<count {
+            give(first + index, try sandbox.make(checks, kind, sizeBits: sizeBits))
+        }
     }
 
     /// Give it anew what it threw away.
@@ -97,23 +114,27 @@ private struct FuzzTask {
     /// Start the callers anew: those that have stopped, or all that do not run.
     func start(onlyStopped: Bool) {
         for number in 0..<FuzzTask.workers {
-            guard let thread = threads[number], let state = try? thread.thread.information().state else { continue }
+            guard let thread = threads[number], let state = try? thread.thread.information().state
+            else { continue }
             if state == .ready || onlyStopped && state != .stopped && state != .faulted { continue }
             try? thread.restart(fuzzWorker)
         }
     }
 
     func word(_ index: UInt64) -> UInt64 { peek(SandboxAddress.sharedHere + 8 * index) }
-    private func set(_ index: UInt64, _ value: UInt64) { poke(SandboxAddress.sharedHere + 8 * index, value) }
+    private func set(_ index: UInt64, _ value: UInt64) {
+        poke(SandboxAddress.sharedHere + 8 * index, value)
+    }
     func sum(_ index: UInt64) -> UInt64 {
         var sum: UInt64 = 0
         for number in 0..<UInt64(FuzzTask.workers) { sum += word(FuzzWord.of(number, index)) }
         return sum
     }
-    /// Have all threads with a buffer made their calls? The one without faults at most of its steps: it computes with
-    /// floating-point registers.
+    /// Have all threads with a buffer made their calls? The one without faults at most of its
+    /// steps: it computes with floating-point registers.
     var isFinished: Bool {
-        for number in 0..<UInt64(FuzzTask.withBuffer) where word(FuzzWord.of(number, 1)) < word(FuzzWord.quota) {
+        for number in 0..<UInt64(FuzzTask.withBuffer)
+        where word(FuzzWord.of(number, 1)) < word(FuzzWord.quota) {
             return false
         }
         return true
@@ -121,7 +142,8 @@ private struct FuzzTask {
 }
 
 extension Checks {
-    /// Let a task call at random until each thread made `quota` calls, or until `turns` of its faults and waits were served.
+    /// Let a task call at random until each thread made `quota` calls, or until `turns` of its
+    /// faults and waits were served.
     ///
     /// - Returns: calls, successes and odd instructions.
     fileprivate mutating func fuzzRound(
@@ -129,7 +151,9 @@ extension Checks {
     ) throws(Failure) -> (calls: UInt64, successes: UInt64, odd: UInt64) {
         let badged = Slot(639)
         try? CapabilityTable.own.delete(badged)
-        try succeed { () throws(KernelError) in try CapabilityTable.own.mint(handler.slot, to: badged, badge: 77) }
+        try succeed { () throws(KernelError) in
+            try CapabilityTable.own.mint(handler.slot, to: badged, badge: 77)
+        }
         let task = try FuzzTask(&self, arena: arena, handler: badged, seed: seed, quota: quota)
         task.start(onlyStopped: true)
         setNote(30, seed | 1)
@@ -147,7 +171,8 @@ extension Checks {
             SystemControl(RootSlot.systemControl).write(
                 "control word, what, result:",
                 [
-                    task.word(FuzzWord.brokenControl), task.word(FuzzWord.brokenWhat), task.word(FuzzWord.brokenResult),
+                    task.word(FuzzWord.brokenControl), task.word(FuzzWord.brokenWhat),
+                    task.word(FuzzWord.brokenResult),
                 ])
         }
         try equal(task.word(FuzzWord.broken), 0, "a call broke the kernel's promises")
@@ -156,10 +181,13 @@ extension Checks {
 
     /// Take one fault or message of the task, and answer it in one way or another.
     private func serve(_ handler: Endpoint, _ reply: Reply) {
-        guard let received = try? handler.receive(reply: reply, deadline: .after(.microseconds(50))) else { return }
+        guard let received = try? handler.receive(reply: reply, deadline: .after(.microseconds(50)))
+        else { return }
         if received.delivery == .oneWay { return }
         switch random(30) & 7 {
-        case 0: try? reply.reply(RegisterMessage(FaultReply.resumeAt.rawValue, received[Fault.programCounter] &+ 4))
+        case 0:
+            try? reply.reply(
+                RegisterMessage(FaultReply.resumeAt.rawValue, received[Fault.programCounter] &+ 4))
         case 1: try? reply.reply(RegisterMessage(FaultReply.retry.rawValue))
         case 2: try? reply.reply(RegisterMessage(FaultReply.resumeAt.rawValue, random(30)))
         case 3: try? reply.reply(RegisterMessage(random(30), random(30)))
@@ -169,18 +197,23 @@ extension Checks {
 
     /// Pages that the arena can be cut into, all of it: what is lost shows here.
     fileprivate func pages(of arena: Untyped) throws(Failure) -> UInt64 {
-        var words = RegisterMessage(UInt64(Slot.ownTable.index), 2000, UInt64(Slot.none.index)).words
+        let message = RegisterMessage(UInt64(Slot.ownTable.index), 2000, UInt64(Slot.none.index))
+        var words = message.words
         let kind = UInt64(ObjectKind.frame.rawValue) | UInt64(FrameSize.page.rawValue) << 8
         let control = ControlWord(invoke: .retype, arena.slot).raw
         let result = rawSystemCall(control, kind, 2000, &words)
-        try equal(result.result, UInt64(KernelError.insufficientMemory.rawValue), "more pages than there is memory")
+        try equal(
+            result.result, UInt64(KernelError.insufficientMemory.rawValue),
+            "more pages than there is memory")
         let made = words.w0
         try succeed { () throws(KernelError) in try arena.reclaim() }
         return made
     }
 
     /// Rounds of a task that calls at random, each in the memory of the one before.
-    fileprivate mutating func fuzz(rounds: UInt64, quota: UInt64, turns: (UInt64) -> Int) throws(Failure) -> UInt64 {
+    fileprivate mutating func fuzz(
+        rounds: UInt64, quota: UInt64, turns: (UInt64) -> Int
+    ) throws(Failure) -> UInt64 {
         clearNotes()
         let console = SystemControl(RootSlot.systemControl)
         let arena = Untyped(try make(.untyped, sizeBits: 20))
@@ -193,7 +226,8 @@ extension Checks {
             let beats = note(29)
             let roundSeed = seed &+ round &* 1000
             let sums = try fuzzRound(
-                arena: arena, handler: handler, reply: answer, seed: roundSeed, quota: quota, turns: turns(round))
+                arena: arena, handler: handler, reply: answer, seed: roundSeed, quota: quota,
+                turns: turns(round))
             calls += sums.calls
             successes += sums.successes
             odd += sums.odd
@@ -236,7 +270,8 @@ func fuzzTests(_ runner: inout Runner) {
         _ = try c.fuzz(rounds: 40, quota: ~0) { round in Int((seed &+ round &* 37) % 97) + 3 }
     }
     runner.test("fuzz.the-system-goes-on") { c throws(Failure) in
-        // What every earlier test left behind must not show: a call, a fault and a timer still work.
+        // What every earlier test left behind must not show: a call, a fault and a timer
+        // still work.
         try c.exchange(c.echo(priority: 255), length: 16)
         try c.kind(try c.fault({ _ in breakpoint() }), .breakpoint)
         try c.pause(milliseconds: 1)

@@ -1,8 +1,9 @@
-// What the sacrificial task does: system calls with any numbers, any slots, any register values and any contents of the IPC
-// buffer, and instructions that fault in between. Half of what it asks for means something: pure noise is refused at the
-// first check.
+// What the sacrificial task does: system calls with any numbers, any slots, any register values and
+// any contents of the IPC buffer, and instructions that fault in between. Half of what it asks for
+// means something: pure noise is refused at the first check.
 //
-// It keeps its state in the page that it shares with the test, so that a thread that is started anew goes on.
+// It keeps its state in the page that it shares with the test, so that a thread that is started
+// anew goes on.
 
 import CTargetTests
 import KernelABI
@@ -47,7 +48,9 @@ enum FuzzWord {
 }
 
 private func shared(_ word: UInt64) -> UInt64 { peek(SandboxAddress.shared + 8 * word) }
-private func setShared(_ word: UInt64, _ value: UInt64) { poke(SandboxAddress.shared + 8 * word, value) }
+private func setShared(_ word: UInt64, _ value: UInt64) {
+    poke(SandboxAddress.shared + 8 * word, value)
+}
 
 /// The threads' code: call until the quota is reached.
 let fuzzWorker: @convention(c) (UInt64) -> Void = { number in
@@ -72,7 +75,8 @@ struct FuzzWorker {
         let control = registers.x0
         let what = unsafe checkedSystemCall(&registers)
         if registers.x0 & 0xff == 0 { add(2) }
-        // An unknown call is a fault: its registers are the handler's to change, and it has no result.
+        // An unknown call is a fault: its registers are the handler's to change, and it has
+        // no result.
         if ControlWord(raw: control).systemCall != nil { verify(control, registers, what) }
     }
     private func add(_ word: UInt64) {
@@ -89,8 +93,13 @@ struct FuzzWorker {
         if let error = result.error {
             // Only the error, and what retype and the address space's methods tell with it.
             if registers.x0 != UInt64(error.rawValue) { what |= 8 }
-            let rest = registers.x4 | registers.x5 | registers.x6 | registers.x7 | registers.x8 | registers.x9
-            if registers.x1 | registers.x2 | rest | registers.x10 | (isInvoke ? 0 : registers.x3) != 0 { what |= 16 }
+            let rest =
+                registers.x4 | registers.x5 | registers.x6 | registers.x7 | registers.x8
+                | registers.x9
+            let x3 = isInvoke ? 0 : registers.x3
+            if registers.x1 | registers.x2 | x3 | rest | registers.x10 != 0 {
+                what |= 16
+            }
         } else if !result.isSuccess {
             what |= 32
         } else if isInvoke ? registers.x0 != 0 : result.length > 128 || result.capabilityCount > 4 {
@@ -136,7 +145,8 @@ struct FuzzWorker {
         default: return random(80)
         }
     }
-    /// Pages that the task may map, its code, the null page, and others' memory; never its stacks and its state.
+    /// Pages that the task may map, its code, the null page, and others' memory; never its stacks
+    /// and its state.
     private func address() -> UInt64 {
         switch random(8) {
         case 0: return 0x40_0000 + random(64)
@@ -173,7 +183,9 @@ struct FuzzWorker {
         let base = SandboxAddress.buffers + number * 0x2000
         for index in 0..<4 as Range<UInt64> {
             poke(base + UInt64(IPCBuffer.sendSlots) + 8 * index, anySlot())
-            poke(base + UInt64(IPCBuffer.receiveSlots) + 8 * index, random(4) == 0 ? edge() : freeSlot())
+            poke(
+                base + UInt64(IPCBuffer.receiveSlots) + 8 * index,
+                random(4) == 0 ? edge() : freeSlot())
         }
         poke(base + UInt64(IPCBuffer.loanAddress), random(4) == 0 ? edge() : address())
         poke(base + UInt64(IPCBuffer.loanLength), random(4) == 0 ? edge() : random(9000))
@@ -186,7 +198,9 @@ struct FuzzWorker {
 
     private func request() -> CallRegisters {
         var registers = random(5) < 2 ? message() : invocation()
-        if random(12) == 0 { registers.x0 = random(2) == 0 ? next() : registers.x0 ^ 1 << random(64) }
+        if random(12) == 0 {
+            registers.x0 = random(2) == 0 ? next() : registers.x0 ^ 1 << random(64)
+        }
         switch random(24) {
         case 0: registers.x1 = edge()
         case 1: registers.x2 = edge()
@@ -216,7 +230,9 @@ struct FuzzWorker {
         default: break
         }
         registers.x0 = target & 0xffff_ffff | call << 40 | random(10) << 32
-        if random(4) == 0 { registers.x0 |= random(140) << 32 | random(6) << 48 | ControlWord.extendedBit }
+        if random(4) == 0 {
+            registers.x0 |= random(140) << 32 | random(6) << 48 | ControlWord.extendedBit
+        }
         if random(16) == 0 { registers.x0 |= ControlWord.loanBit | ControlWord.extendedBit }
         if random(8) > 0 { registers.x0 |= ControlWord.timedBit }
         return registers
@@ -227,8 +243,10 @@ struct FuzzWorker {
         var method = random(96)
         while Method(rawValue: UInt8(method)) == nil && random(8) > 0 { method = random(96) }
         var registers = CallRegisters()
-        let (target, arguments) = Method(rawValue: UInt8(method)).map(wanted) ?? (anySlot(), [edge(), edge(), edge()])
-        registers.x0 = target & 0xffff_ffff | UInt64(SystemCall.invoke.rawValue) << 40 | method << 32
+        let (target, arguments) =
+            Method(rawValue: UInt8(method)).map(wanted) ?? (anySlot(), [edge(), edge(), edge()])
+        registers.x0 =
+            target & 0xffff_ffff | UInt64(SystemCall.invoke.rawValue) << 40 | method << 32
         registers.x1 = arguments[0]
         registers.x2 = arguments[1]
         registers.x3 = arguments[2]
@@ -258,10 +276,14 @@ struct FuzzWorker {
         case .reclaim: return (slot(FuzzSlot.untyped, 1), [edge(), edge(), edge()])
         case .untypedInformation: return (slot(FuzzSlot.untyped, 2), [edge(), edge(), edge()])
         case .copy, .mint, .move: return (own, [anySlot(), own, freeSlot()])
-        case .delete, .revoke: return (own, [random(8) == 0 ? anySlot() : freeSlot(), edge(), edge()])
+        case .delete, .revoke:
+            return (own, [random(8) == 0 ? anySlot() : freeSlot(), edge(), edge()])
         case .describe: return (own, [anySlot(), edge(), edge()])
         case .configure:
-            return (slot(FuzzSlot.victim, 1), [slot(FuzzSlot.table, 1), slot(FuzzSlot.space, 1), frame()])
+            return (
+                slot(FuzzSlot.victim, 1),
+                [slot(FuzzSlot.table, 1), slot(FuzzSlot.space, 1), frame()]
+            )
         case .setPriority: return (thread(), [random(130), random(130), edge()])
         case .setSlice, .resume, .suspend, .readRegisters, .writeRegisters, .threadInformation:
             return (thread(), [edge(), edge(), edge()])
@@ -270,18 +292,24 @@ struct FuzzWorker {
         case .map: return (slot(FuzzSlot.space, 1), [frame(), address(), random(8)])
         case .unmap: return (slot(FuzzSlot.space, 1), [frame(), edge(), edge()])
         case .protect: return (slot(FuzzSlot.space, 1), [frame(), random(8), edge()])
-        case .attachTable: return (slot(FuzzSlot.space, 1), [slot(FuzzSlot.pageTables, 2), edge(), edge()])
+        case .attachTable:
+            return (slot(FuzzSlot.space, 1), [slot(FuzzSlot.pageTables, 2), edge(), edge()])
         case .frameInformation: return (frame(), [edge(), edge(), edge()])
         case .maintainCache: return (frame(), [random(5), random(5000), random(5000)])
         case .bindServer: return (endpoint(), [thread(), edge(), edge()])
         case .close: return (endpoint(), [edge(), edge(), edge()])
         case .loanRead, .loanWrite: return (reply(), [random(9000), address(), random(9000)])
         case .createInterrupt:
-            return (slot(FuzzSlot.interruptControl, 1), [34 + random(200), random(3), slot(FuzzSlot.untyped, 1)])
+            return (
+                slot(FuzzSlot.interruptControl, 1),
+                [34 + random(200), random(3), slot(FuzzSlot.untyped, 1)]
+            )
         case .createASIDPool:
             return (slot(FuzzSlot.asidControl, 1), [edge(), edge(), slot(FuzzSlot.untyped, 1)])
-        case .bindInterrupt: return (slot(FuzzSlot.interrupts, 2), [notification(), edge(), edge()])
-        case .acknowledge, .interruptInformation: return (slot(FuzzSlot.interrupts, 2), [edge(), edge(), edge()])
+        case .bindInterrupt:
+            return (slot(FuzzSlot.interrupts, 2), [notification(), edge(), edge()])
+        case .acknowledge, .interruptInformation:
+            return (slot(FuzzSlot.interrupts, 2), [edge(), edge(), edge()])
         case .bindTimer: return (slot(FuzzSlot.timers, 2), [notification(), edge(), edge()])
         case .arm: return (slot(FuzzSlot.timers, 2), [instant(), random(3) * random(5000), edge()])
         case .cancelTimer: return (slot(FuzzSlot.timers, 2), [edge(), edge(), edge()])

@@ -6,22 +6,37 @@ import UserRuntime
 func ipcErrorTests(_ runner: inout Runner) {
     let own = CapabilityTable.own
     runner.test("ipc.error.invalid-capability") { c throws(Failure) in
-        try c.refuse(.invalidCapability) { () throws(KernelError) in try Endpoint(Slot(639)).call(RegisterMessage()) }
-        try c.refuse(.invalidCapability) { () throws(KernelError) in try Endpoint(Slot(1 << 30)).call(RegisterMessage())
+        try c.refuse(.invalidCapability) { () throws(KernelError) in
+            try Endpoint(Slot(639)).call(RegisterMessage())
         }
-        try c.refuse(.invalidCapability) { () throws(KernelError) in try Endpoint(.none).send(RegisterMessage()) }
+        try c.refuse(.invalidCapability) { () throws(KernelError) in
+            try Endpoint(Slot(1 << 30)).call(RegisterMessage())
+        }
+        try c.refuse(.invalidCapability) { () throws(KernelError) in
+            try Endpoint(.none).send(RegisterMessage())
+        }
     }
     runner.test("ipc.error.wrong-kind") { c throws(Failure) in
         let notification = try c.make(.notification)
         let endpoint = try c.endpoint()
-        try c.refuse(.wrongKind) { () throws(KernelError) in try Endpoint(notification).call(RegisterMessage()) }
+        try c.refuse(.wrongKind) { () throws(KernelError) in
+            try Endpoint(notification).call(RegisterMessage())
+        }
         try c.refuse(.wrongKind) { () throws(KernelError) in
             try Endpoint(notification).receive(reply: Reply(notification))
         }
-        try c.refuse(.wrongKind) { () throws(KernelError) in try endpoint.receive(reply: Reply(notification)) }
-        try c.refuse(.wrongKind) { () throws(KernelError) in try Reply(notification).reply(RegisterMessage()) }
-        try c.refuse(.wrongKind) { () throws(KernelError) in try Notification(endpoint.slot).signal(1) }
-        try c.refuse(.wrongKind) { () throws(KernelError) in try Notification(endpoint.slot).wait() }
+        try c.refuse(.wrongKind) { () throws(KernelError) in
+            try endpoint.receive(reply: Reply(notification))
+        }
+        try c.refuse(.wrongKind) { () throws(KernelError) in
+            try Reply(notification).reply(RegisterMessage())
+        }
+        try c.refuse(.wrongKind) { () throws(KernelError) in
+            try Notification(endpoint.slot).signal(1)
+        }
+        try c.refuse(.wrongKind) { () throws(KernelError) in
+            try Notification(endpoint.slot).wait()
+        }
     }
     runner.test("ipc.error.missing-rights") { c throws(Failure) in
         let endpoint = try c.endpoint()
@@ -32,8 +47,12 @@ func ipcErrorTests(_ runner: inout Runner) {
             try own.copy(endpoint.slot, to: receiveOnly, rights: .read)
             try own.copy(endpoint.slot, to: sendOnly, rights: .write)
         }
-        try c.refuse(.missingRights) { () throws(KernelError) in try Endpoint(receiveOnly).call(RegisterMessage()) }
-        try c.refuse(.missingRights) { () throws(KernelError) in try Endpoint(sendOnly).receive(reply: reply) }
+        try c.refuse(.missingRights) { () throws(KernelError) in
+            try Endpoint(receiveOnly).call(RegisterMessage())
+        }
+        try c.refuse(.missingRights) { () throws(KernelError) in
+            try Endpoint(sendOnly).receive(reply: reply)
+        }
         try c.refuse(.missingRights) { () throws(KernelError) in
             try Endpoint(sendOnly).call(RegisterMessage(), Attachment(reply.slot))
         }
@@ -41,10 +60,14 @@ func ipcErrorTests(_ runner: inout Runner) {
     }
     runner.test("ipc.error.too-long") { c throws(Failure) in
         let endpoint = try c.echo(priority: 255)
-        try c.refuse(.invalidArgument) { () throws(KernelError) in try endpoint.call(RegisterMessage(length: 129)) }
+        try c.refuse(.invalidArgument) { () throws(KernelError) in
+            try endpoint.call(RegisterMessage(length: 129))
+        }
         var words = RegisterMessage().words
         let result = rawSystemCall(UInt64(endpoint.slot.index) | 9 << 32, 0, ~0, &words)
-        try c.equal(result.result & 0xff, UInt64(KernelError.invalidArgument.rawValue), "9 words without extended bit")
+        try c.equal(
+            result.result & 0xff, UInt64(KernelError.invalidArgument.rawValue),
+            "9 words without extended bit")
     }
     runner.test("ipc.error.no-buffer") { c throws(Failure) in
         let endpoint = try c.echo(priority: 255)
@@ -62,7 +85,8 @@ func ipcErrorTests(_ runner: inout Runner) {
     runner.test("ipc.error.timed-out") { c throws(Failure) in
         let endpoint = try c.endpoint()
         let reply = try c.reply()
-        try c.refuse(.timedOut) { () throws(KernelError) in try endpoint.call(RegisterMessage(), deadline: .immediately)
+        try c.refuse(.timedOut) { () throws(KernelError) in
+            try endpoint.call(RegisterMessage(), deadline: .immediately)
         }
         try c.refuse(.timedOut) { () throws(KernelError) in
             try endpoint.call(RegisterMessage(), deadline: .after(milliseconds: 1))
@@ -90,7 +114,9 @@ func ipcErrorTests(_ runner: inout Runner) {
     runner.test("ipc.error.deadline-not-early") { c throws(Failure) in
         let endpoint = try c.endpoint()
         let deadline = Instant.after(milliseconds: 3)
-        try c.refuse(.timedOut) { () throws(KernelError) in try endpoint.call(RegisterMessage(), deadline: deadline) }
+        try c.refuse(.timedOut) { () throws(KernelError) in
+            try endpoint.call(RegisterMessage(), deadline: deadline)
+        }
         try c.expect(Instant.now >= deadline, "woken before the deadline")
     }
     runner.test("ipc.error.no-caller") { c throws(Failure) in
@@ -106,7 +132,9 @@ func ipcErrorTests(_ runner: inout Runner) {
                 endThread()
             })
         _ = try c.succeed { () throws(KernelError) in try endpoint.receive(reply: reply) }
-        try c.refuse(.noCaller) { () throws(KernelError) in try endpoint.receive(reply: reply, deadline: .immediately) }
+        try c.refuse(.noCaller) { () throws(KernelError) in
+            try endpoint.receive(reply: reply, deadline: .immediately)
+        }
     }
     runner.test("ipc.error.peer-died-by-close") { c throws(Failure) in
         let (endpoint, _) = try c.door()
@@ -118,7 +146,8 @@ func ipcErrorTests(_ runner: inout Runner) {
         try c.refuse(.peerDied) { () throws(KernelError) in try endpoint.call(RegisterMessage()) }
         let server = try c.thread(priority: 30, { _ in endThread() })
         try c.succeed { () throws(KernelError) in try endpoint.bindServer(server) }
-        try c.refuse(.timedOut) { () throws(KernelError) in try endpoint.call(RegisterMessage(), deadline: .immediately)
+        try c.refuse(.timedOut) { () throws(KernelError) in
+            try endpoint.call(RegisterMessage(), deadline: .immediately)
         }
     }
     runner.test("ipc.error.peer-died-by-reply-deletion") { c throws(Failure) in
@@ -138,9 +167,12 @@ func ipcErrorTests(_ runner: inout Runner) {
     }
     runner.test("ipc.error.chain-too-long") { c throws(Failure) in
         clearNotes()
-        // Thread n calls endpoint n, which thread n + 1 serves; the last calls first, and thread 0 would wait for 16 others.
+        // Thread n calls endpoint n, which thread n + 1 serves; the last calls first, and thread 0
+        // would wait for 16 others.
         let memory = c.memory
-        try c.succeed { () throws(KernelError) in try memory.retype(.endpoint, count: 17, index: Slot(1000)) }
+        try c.succeed { () throws(KernelError) in
+            try memory.retype(.endpoint, count: 17, index: Slot(1000))
+        }
         for index in 0..<17 {
             let thread = try c.thread(
                 priority: 30,
@@ -156,11 +188,15 @@ func ipcErrorTests(_ runner: inout Runner) {
                 }, UInt64(index))
             setNote(8 + index, UInt64(thread.slot.index))
             if index > 0 {
-                try c.succeed { () throws(KernelError) in try Endpoint(Slot(999 + UInt32(index))).bindServer(thread) }
+                try c.succeed { () throws(KernelError) in
+                    try Endpoint(Slot(999 + UInt32(index))).bindServer(thread)
+                }
             }
         }
         for index in (0..<16).reversed() {
-            try c.succeed { () throws(KernelError) in try Thread(Slot(UInt32(note(8 + index)))).resume() }
+            try c.succeed { () throws(KernelError) in
+                try Thread(Slot(UInt32(note(8 + index)))).resume()
+            }
             try c.settle()
         }
         try c.equal(note(0), UInt64(KernelError.chainTooLong.rawValue))

@@ -1,4 +1,5 @@
-// Messages: every length, both directions, capabilities, badges, deadlines, and what each side sees.
+// Messages: every length, both directions, capabilities, badges, deadlines, and what each
+// side sees.
 
 import CTargetTests
 import KernelABI
@@ -6,14 +7,30 @@ import UserRuntime
 
 func ipcTests(_ runner: inout Runner) {
     let own = CapabilityTable.own
-    runner.test("ipc.call-0-words") { c throws(Failure) in try c.exchange(c.echo(priority: 255), length: 0) }
-    runner.test("ipc.call-1-word") { c throws(Failure) in try c.exchange(c.echo(priority: 255), length: 1) }
-    runner.test("ipc.call-8-words") { c throws(Failure) in try c.exchange(c.echo(priority: 255), length: 8) }
-    runner.test("ipc.call-9-words") { c throws(Failure) in try c.exchange(c.echo(priority: 255), length: 9) }
-    runner.test("ipc.call-16-words") { c throws(Failure) in try c.exchange(c.echo(priority: 255), length: 16) }
-    runner.test("ipc.call-64-words") { c throws(Failure) in try c.exchange(c.echo(priority: 255), length: 64) }
-    runner.test("ipc.call-120-words") { c throws(Failure) in try c.exchange(c.echo(priority: 255), length: 120) }
-    runner.test("ipc.call-128-words") { c throws(Failure) in try c.exchange(c.echo(priority: 255), length: 128) }
+    runner.test("ipc.call-0-words") { c throws(Failure) in
+        try c.exchange(c.echo(priority: 255), length: 0)
+    }
+    runner.test("ipc.call-1-word") { c throws(Failure) in
+        try c.exchange(c.echo(priority: 255), length: 1)
+    }
+    runner.test("ipc.call-8-words") { c throws(Failure) in
+        try c.exchange(c.echo(priority: 255), length: 8)
+    }
+    runner.test("ipc.call-9-words") { c throws(Failure) in
+        try c.exchange(c.echo(priority: 255), length: 9)
+    }
+    runner.test("ipc.call-16-words") { c throws(Failure) in
+        try c.exchange(c.echo(priority: 255), length: 16)
+    }
+    runner.test("ipc.call-64-words") { c throws(Failure) in
+        try c.exchange(c.echo(priority: 255), length: 64)
+    }
+    runner.test("ipc.call-120-words") { c throws(Failure) in
+        try c.exchange(c.echo(priority: 255), length: 120)
+    }
+    runner.test("ipc.call-128-words") { c throws(Failure) in
+        try c.exchange(c.echo(priority: 255), length: 128)
+    }
     runner.test("ipc.call-lower-server") { c throws(Failure) in
         let endpoint = try c.echo(priority: 5)
         try c.exchange(endpoint, length: 3)
@@ -27,7 +44,9 @@ func ipcTests(_ runner: inout Runner) {
     runner.test("ipc.badge") { c throws(Failure) in
         let endpoint = try c.echo(priority: 255)
         let badged = c.slot()
-        try c.succeed { () throws(KernelError) in try own.mint(endpoint.slot, to: badged, badge: 0xabcd) }
+        try c.succeed { () throws(KernelError) in
+            try own.mint(endpoint.slot, to: badged, badge: 0xabcd)
+        }
         try c.exchange(Endpoint(badged), length: 2)
         try c.equal(note(18), 0xabcd)
     }
@@ -66,7 +85,9 @@ func ipcTests(_ runner: inout Runner) {
         try c.settle()
         let expected: InlineArray<3, UInt64> = [40, 30, 20]
         for index in expected.indices {
-            let received = try c.succeed { () throws(KernelError) in try endpoint.receive(reply: reply) }
+            let received = try c.succeed { () throws(KernelError) in
+                try endpoint.receive(reply: reply)
+            }
             try c.equal(received[0], expected[index])
         }
     }
@@ -82,7 +103,9 @@ func ipcTests(_ runner: inout Runner) {
         }
         try c.settle()
         for index in 0..<4 {
-            let received = try c.succeed { () throws(KernelError) in try endpoint.receive(reply: reply) }
+            let received = try c.succeed { () throws(KernelError) in
+                try endpoint.receive(reply: reply)
+            }
             try c.equal(received[0], UInt64(index))
         }
     }
@@ -123,7 +146,9 @@ func ipcTests(_ runner: inout Runner) {
                 endThread()
             })
         IPCBufferAccess().setReceiveSlots(target)
-        let received = try c.succeed { () throws(KernelError) in try endpoint.receive(reply: reply) }
+        let received = try c.succeed { () throws(KernelError) in
+            try endpoint.receive(reply: reply)
+        }
         try c.equal(UInt64(received.capabilityCount), 1)
         try c.succeed { () throws(KernelError) in try Notification(target).signal(4) }
         try c.equal(try c.succeed { () throws(KernelError) in try gift.poll() }, 4)
@@ -140,7 +165,9 @@ func ipcTests(_ runner: inout Runner) {
                 endThread()
             })
         IPCBufferAccess().setReceiveSlots(.none)
-        let received = try c.succeed { () throws(KernelError) in try endpoint.receive(reply: reply) }
+        let received = try c.succeed { () throws(KernelError) in
+            try endpoint.receive(reply: reply)
+        }
         try c.equal(UInt64(received.capabilityCount), 0)
         try c.equal(received[0], 1)
     }
@@ -155,7 +182,9 @@ func ipcTests(_ runner: inout Runner) {
                 }
                 endThread()
             }, withBuffer: false)
-        _ = try c.succeed { () throws(KernelError) in try endpoint.call(RegisterMessage(length: 20)) }
+        _ = try c.succeed { () throws(KernelError) in
+            try endpoint.call(RegisterMessage(length: 20))
+        }
         try c.equal(note(0), 8)
     }
     runner.test("ipc.bound-notification") { c throws(Failure) in
@@ -166,7 +195,9 @@ func ipcTests(_ runner: inout Runner) {
             try Thread(RootSlot.thread).bindNotification(notification)
             try notification.signal(0x30)
         }
-        let received = try c.succeed { () throws(KernelError) in try endpoint.receive(reply: reply) }
+        let received = try c.succeed { () throws(KernelError) in
+            try endpoint.receive(reply: reply)
+        }
         try c.equal(UInt64(received.delivery.rawValue), UInt64(Delivery.notification.rawValue))
         try c.equal(received.badge, 0x30)
         _ = try c.spawn(

@@ -1,9 +1,11 @@
-// Priority inheritance on the target, seen through `threadInformation`, and the inversion that it prevents.
+// Priority inheritance on the target, seen through `threadInformation`, and the inversion that
+// it prevents.
 
 import KernelABI
 import UserRuntime
 
-/// Serves endpoint note(20) with reply note(21): notes that it received, then waits for notification note(22) and answers.
+/// Serves endpoint note(20) with reply note(21): notes that it received, then waits for
+/// notification note(22) and answers.
 private let holdingServer: @convention(c) (UInt64) -> Void = { _ in
     let endpoint = doorEndpoint
     let reply = doorReply
@@ -15,7 +17,8 @@ private let holdingServer: @convention(c) (UInt64) -> Void = { _ in
     endThread()
 }
 
-/// Calls endpoint note(20), with the deadline in note(23) where that is not 0; the error goes to note(1).
+/// Calls endpoint note(20), with the deadline in note(23) where that is not 0; the error goes
+/// to note(1).
 private let caller: @convention(c) (UInt64) -> Void = { _ in
     let deadline = note(23) == 0 ? Instant.never : Instant(ticks: note(23))
     do throws(KernelError) {
@@ -39,7 +42,9 @@ extension Checks {
     /// Sleeps first: an update of a less urgent thread waits while the test's own thread runs.
     func effective(_ thread: Thread, _ expected: UInt64, line: UInt = #line) throws(Failure) {
         try settle(line: line)
-        try equal(UInt64(try information(thread, line: line).effective), expected, "effective priority", line: line)
+        try equal(
+            UInt64(try information(thread, line: line).effective), expected, "effective priority",
+            line: line)
     }
 }
 
@@ -74,9 +79,11 @@ func inheritanceTests(_ runner: inout Runner) {
         let middle = try c.spawn(
             priority: 20,
             { _ in
-                if (try? Endpoint(Slot(UInt32(note(24)))).receive(reply: Reply(Slot(UInt32(note(25)))))) != nil {
+                let endpoint = Endpoint(Slot(UInt32(note(24))))
+                let reply = Reply(Slot(UInt32(note(25))))
+                if (try? endpoint.receive(reply: reply)) != nil {
                     _ = try? doorEndpoint.call(RegisterMessage())
-                    try? Reply(Slot(UInt32(note(25)))).reply(RegisterMessage())
+                    try? reply.reply(RegisterMessage())
                 }
                 endThread()
             })
@@ -122,11 +129,13 @@ func inheritanceTests(_ runner: inout Runner) {
         let arena = Untyped(try c.make(.untyped, sizeBits: 14))
         try c.succeed { () throws(KernelError) in try arena.retype(.thread, index: Slot(1000)) }
         let thread = Thread(Slot(1000))
-        let start = unsafe UInt64(UInt(bitPattern: unsafeBitCast(caller, to: UnsafeRawPointer.self)))
+        let start = unsafe UInt64(
+            UInt(bitPattern: unsafeBitCast(caller, to: UnsafeRawPointer.self)))
         try c.succeed { () throws(KernelError) in
             try thread.configure(table: RootSlot.table, addressSpace: RootSlot.addressSpace)
             try thread.setPriority(80, maximum: 80)
-            try thread.setEntry(programCounter: start, stackPointer: stackTop(30), argument: 0, threadPointer: 0)
+            try thread.setEntry(
+                programCounter: start, stackPointer: stackTop(30), argument: 0, threadPointer: 0)
             try thread.resume()
         }
         try c.settle()

@@ -4,8 +4,8 @@ import KernelABI
 import UserRuntime
 
 extension Checks {
-    /// The alarm's line with two bindings, the second one's memory from `memory`, when both were told of an interrupt that
-    /// neither has acknowledged; the device is quiet again.
+    /// The alarm's line with two bindings, the second one's memory from `memory`, when both were
+    /// told of an interrupt that neither has acknowledged; the device is quiet again.
     mutating func sharedAlarm(
         memory: Untyped, line: UInt = #line
     ) throws(Failure) -> (Interrupt, Interrupt, Notification) {
@@ -62,7 +62,8 @@ func interruptTests(_ runner: inout Runner) {
         let (first, second, _) = try c.sharedAlarm(memory: c.memory)
         try c.succeed { () throws(KernelError) in try first.acknowledge() }
         try c.expect(
-            try c.succeed { () throws(KernelError) in try second.information() }.isOutstanding, "second is open")
+            try c.succeed { () throws(KernelError) in try second.information() }.isOutstanding,
+            "second is open")
         try c.succeed { () throws(KernelError) in try second.acknowledge() }
     }
     runner.test("interrupt.dead-driver-frees-the-line") { c throws(Failure) in
@@ -132,14 +133,17 @@ func interruptTests(_ runner: inout Runner) {
             try control.create(line: alarm.line, .level, from: memory, index: slot)
         }
         try c.refuse(.wrongKind) { () throws(KernelError) in
-            try InterruptControl(notification.slot).create(line: alarm.line, .level, from: memory, index: Slot(1000))
+            try InterruptControl(notification.slot).create(
+                line: alarm.line, .level, from: memory, index: Slot(1000))
         }
         let edge = c.slot()
         try c.succeed { () throws(KernelError) in
             try Interrupt(slot).bind(notification, bits: 1)
             try control.create(line: alarm.line, .edge, from: memory, index: edge)
         }
-        try c.refuse(.wrongState) { () throws(KernelError) in try Interrupt(edge).bind(notification, bits: 1) }
+        try c.refuse(.wrongState) { () throws(KernelError) in
+            try Interrupt(edge).bind(notification, bits: 1)
+        }
     }
     runner.test("interrupt.too-many-share") { c throws(Failure) in
         let memory = c.memory
@@ -147,7 +151,8 @@ func interruptTests(_ runner: inout Runner) {
         let notification = try c.notification()
         for index in 0..<9 {
             try c.succeed { () throws(KernelError) in
-                try control.create(line: alarm.line, .level, from: memory, index: Slot(1000 + UInt32(index)))
+                try control.create(
+                    line: alarm.line, .level, from: memory, index: Slot(1000 + UInt32(index)))
             }
         }
         for index in 0..<8 {
@@ -155,6 +160,8 @@ func interruptTests(_ runner: inout Runner) {
                 try Interrupt(Slot(1000 + UInt32(index))).bind(notification, bits: 1)
             }
         }
-        try c.refuse(.exhausted) { () throws(KernelError) in try Interrupt(Slot(1008)).bind(notification, bits: 1) }
+        try c.refuse(.exhausted) { () throws(KernelError) in
+            try Interrupt(Slot(1008)).bind(notification, bits: 1)
+        }
     }
 }

@@ -24,7 +24,8 @@ func lifeCycleTests(_ runner: inout Runner) {
         try c.succeed { () throws(KernelError) in
             try server.configure(table: RootSlot.table, addressSpace: RootSlot.addressSpace)
             try server.setPriority(10, maximum: 10)
-            try server.setEntry(programCounter: start, stackPointer: stackTop(30), argument: 0, threadPointer: 0)
+            try server.setEntry(
+                programCounter: start, stackPointer: stackTop(30), argument: 0, threadPointer: 0)
             try endpoint.bindServer(server)
             try server.resume()
         }
@@ -42,7 +43,9 @@ func lifeCycleTests(_ runner: inout Runner) {
         let arena = Untyped(try c.make(.untyped, sizeBits: 20))
         let endpoint = try c.endpoint()
         let notification = try c.notification()
-        try c.succeed { () throws(KernelError) in try arena.retype(.thread, count: 100, index: Slot(1000)) }
+        try c.succeed { () throws(KernelError) in
+            try arena.retype(.thread, count: 100, index: Slot(1000))
+        }
         setNote(20, UInt64(endpoint.slot.index))
         setNote(21, UInt64(notification.slot.index))
         let wait: @convention(c) (UInt64) -> Void = { number in
@@ -61,13 +64,15 @@ func lifeCycleTests(_ runner: inout Runner) {
                 try thread.configure(table: RootSlot.table, addressSpace: RootSlot.addressSpace)
                 try thread.setPriority(255, maximum: 255)
                 try thread.setEntry(
-                    programCounter: start, stackPointer: stackTop(index % 30) - UInt64(index / 30) * 512,
+                    programCounter: start,
+                    stackPointer: stackTop(index % 30) - UInt64(index / 30) * 512,
                     argument: UInt64(index), threadPointer: 0)
                 try thread.resume()
             }
         }
         try c.succeed { () throws(KernelError) in try arena.reclaim() }
-        try c.refuse(.timedOut) { () throws(KernelError) in try endpoint.call(RegisterMessage(), deadline: .immediately)
+        try c.refuse(.timedOut) { () throws(KernelError) in
+            try endpoint.call(RegisterMessage(), deadline: .immediately)
         }
     }
     runner.test("life.second-address-space") { c throws(Failure) in
@@ -94,7 +99,9 @@ func lifeCycleTests(_ runner: inout Runner) {
         // While a low thread destroys many objects, a timer's waiter runs in time.
         clearNotes()
         let arena = Untyped(try c.make(.untyped, sizeBits: 19))
-        try c.succeed { () throws(KernelError) in try arena.retype(.endpoint, count: 1024, index: Slot(1000)) }
+        try c.succeed { () throws(KernelError) in
+            try arena.retype(.endpoint, count: 1024, index: Slot(1000))
+        }
         setNote(20, UInt64(arena.slot.index))
         _ = try c.spawn(
             priority: 10,
@@ -111,7 +118,9 @@ func lifeCycleTests(_ runner: inout Runner) {
             try c.expect(wakes < 10_000, "it never ended")
         }
         try c.expect(note(1) > note(0), "time went backwards")
-        let kind = try c.succeed { () throws(KernelError) in try CapabilityTable.own.describe(Slot(1500)) }.kind
+        let kind = try c.succeed { () throws(KernelError) in
+            try CapabilityTable.own.describe(Slot(1500))
+        }.kind
         try c.equal(UInt64(kind.rawValue), 0)
     }
 }
@@ -129,7 +138,8 @@ func systemTests(_ runner: inout Runner) {
         let after = try c.succeed { () throws(KernelError) in try system.statistic(.systemCalls) }
         try c.expect(after >= before + 10, "system calls are not counted", after)
         try c.expect(
-            try c.succeed { () throws(KernelError) in try system.statistic(.kernelTextBytes) } > 4096, "no size")
+            try c.succeed { () throws(KernelError) in try system.statistic(.kernelTextBytes) }
+                > 4096, "no size")
     }
     // On a Raspberry Pi 3 the mailbox's registers are in the page of the peripherals' controller.
     runner.test("system.controllers-pages-are-not-given") { c throws(Failure) in
@@ -138,23 +148,29 @@ func systemTests(_ runner: inout Runner) {
         ]
         let isPi3 = deviceRegion(holding: 0x3f20_1000) != nil
         for index in 0..<6 where isPi3 || index != 2 && index != 3 {
-            try c.expect(deviceRegion(holding: pages[index]) == nil, "it is given away", pages[index])
+            try c.expect(
+                deviceRegion(holding: pages[index]) == nil, "it is given away", pages[index])
         }
         var count = 0
         for index in 0..<UInt32(truncatingIfNeeded: c.boot.untypedCount) {
             let window = RegisterWindow(Slot(RootSlot.firstUntyped.index + index))
             // Linux' tree has another device in that page, with fewer registers than the mailbox.
-            guard (try? window.read(0x3c)) != nil, let status = try? window.read(0x18) else { continue }
+            guard (try? window.read(0x3c)) != nil, let status = try? window.read(0x18) else {
+                continue
+            }
             count += 1
             try c.expect(status & 1 << 30 != 0, "the mailbox is not empty", UInt64(status))
             try c.succeed { () throws(KernelError) in try window.write(0x1c, 0) }
             try c.refuse(.invalidArgument) { () throws(KernelError) in try window.read(0x40) }
-            try c.refuse(.invalidArgument) { () throws(KernelError) in try window.write(0 &- 0x680, 0) }
+            try c.refuse(.invalidArgument) { () throws(KernelError) in
+                try window.write(0 &- 0x680, 0)
+            }
             try c.refuse(.invalidArgument) { () throws(KernelError) in try window.read(2) }
         }
         try c.equal(UInt64(count), isPi3 ? 1 : 0, "windows")
     }
-    // Below a firmware that makes each `wfi` of user code raise a system error, three come here (Tests/OnTarget/firmware).
+    // Below a firmware that makes each `wfi` of user code raise a system error, three come here
+    // (Tests/OnTarget/firmware).
     runner.test("system.errors-stop-nobody") { c throws(Failure) in
         let beat = try c.notification()
         let timer = Timer(try c.make(.timer))
@@ -189,7 +205,9 @@ func systemTests(_ runner: inout Runner) {
     }
     runner.test("system.errors") { c throws(Failure) in
         let endpoint = try c.make(.endpoint)
-        try c.refuse(.wrongKind) { () throws(KernelError) in try SystemControl(endpoint).statistic(.systemCalls) }
+        try c.refuse(.wrongKind) { () throws(KernelError) in
+            try SystemControl(endpoint).statistic(.systemCalls)
+        }
         try c.refuse(.invalidArgument) { () throws(KernelError) in try system.trace(9) }
         let weak = c.slot()
         try c.succeed { () throws(KernelError) in

@@ -21,12 +21,18 @@ func loanTests(_ runner: inout Runner) {
                 if (try? doorEndpoint.call(RegisterMessage(1), attachment)) != nil { setNote(0, 1) }
                 endThread()
             })
-        let received = try c.succeed { () throws(KernelError) in try endpoint.receive(reply: reply) }
+        let received = try c.succeed { () throws(KernelError) in
+            try endpoint.receive(reply: reply)
+        }
         try c.equal(received.loanLength, 8192)
-        try c.succeed { () throws(KernelError) in try reply.loanRead(offset: 8, to: 0xa000_4000, length: 8000) }
+        try c.succeed { () throws(KernelError) in
+            try reply.loanRead(offset: 8, to: 0xa000_4000, length: 8000)
+        }
         for index in 0..<1000 { try c.equal(peek(mine + 8 * UInt64(index)), UInt64(index + 1)) }
         poke(mine + 8 * UInt64(0), 0x7777)
-        try c.succeed { () throws(KernelError) in try reply.loanWrite(offset: 4092 * 2, from: 0xa000_4000, length: 8) }
+        try c.succeed { () throws(KernelError) in
+            try reply.loanWrite(offset: 4092 * 2, from: 0xa000_4000, length: 8)
+        }
         try c.equal(peek(lent + 8 * UInt64(1023)), 0x7777)
         try c.refuse(.invalidArgument) { () throws(KernelError) in
             try reply.loanRead(offset: 8000, to: 0xa000_4000, length: 193)
@@ -40,7 +46,9 @@ func loanTests(_ runner: inout Runner) {
         try c.succeed { () throws(KernelError) in try reply.reply(RegisterMessage(2)) }
         try c.settle()
         try c.equal(note(0), 1)
-        try c.refuse(.noCaller) { () throws(KernelError) in try reply.loanRead(offset: 0, to: 0xa000_4000, length: 8) }
+        try c.refuse(.noCaller) { () throws(KernelError) in
+            try reply.loanRead(offset: 0, to: 0xa000_4000, length: 8)
+        }
     }
     runner.test("loan.overlapping") { c throws(Failure) in
         let (endpoint, reply) = try c.door()
@@ -54,15 +62,21 @@ func loanTests(_ runner: inout Runner) {
             })
         _ = try c.succeed { () throws(KernelError) in try endpoint.receive(reply: reply) }
         let page = 0xa000_0000 as UInt64
-        for (shift, length) in [(1, 1024), (8, 1024), (13, 200), (64, 64), (72, 63), (3, 15)] as [(UInt64, UInt64)] {
-            for word in 0..<256 as Range<UInt64> { poke(page + 8 * word, (word + 1) &* 0x9e37_79b9_7f4a_7c15) }
+        let cases: [(UInt64, UInt64)] = [
+            (1, 1024), (8, 1024), (13, 200), (64, 64), (72, 63), (3, 15),
+        ]
+        for (shift, length) in cases {
+            for word in 0..<256 as Range<UInt64> {
+                poke(page + 8 * word, (word + 1) &* 0x9e37_79b9_7f4a_7c15)
+            }
             try c.succeed { () throws(KernelError) in
                 try reply.loanRead(offset: 0, to: page + shift, length: length)
             }
             for at in 0..<2048 as Range<UInt64> {
                 // Byte n of the pattern, or what was copied there.
                 let origin = at >= shift && at < shift + length ? at - shift : at
-                let expected = ((origin / 8 + 1) &* 0x9e37_79b9_7f4a_7c15) >> (8 * (origin % 8)) & 0xff
+                let expected =
+                    ((origin / 8 + 1) &* 0x9e37_79b9_7f4a_7c15) >> (8 * (origin % 8)) & 0xff
                 try c.equal(peek(page + at / 8 * 8) >> (8 * (at % 8)) & 0xff, expected)
             }
         }
@@ -96,10 +110,12 @@ func loanTests(_ runner: inout Runner) {
     runner.test("loan.kernel-addresses-are-refused") { c throws(Failure) in
         let endpoint = try c.echo(priority: 255)
         try c.refuse(.invalidArgument) { () throws(KernelError) in
-            try endpoint.call(RegisterMessage(), Attachment(lending: 0xffff_ffff_c000_0000, length: 64, .read))
+            try endpoint.call(
+                RegisterMessage(), Attachment(lending: 0xffff_ffff_c000_0000, length: 64, .read))
         }
         try c.refuse(.invalidArgument) { () throws(KernelError) in
-            try endpoint.call(RegisterMessage(), Attachment(lending: Limits.userEnd - 8, length: 64, .read))
+            try endpoint.call(
+                RegisterMessage(), Attachment(lending: Limits.userEnd - 8, length: 64, .read))
         }
     }
     runner.test("loan.unmapped-memory-of-the-caller") { c throws(Failure) in
@@ -109,7 +125,8 @@ func loanTests(_ runner: inout Runner) {
             priority: 30,
             { _ in
                 _ = try? doorEndpoint.call(
-                    RegisterMessage(1), Attachment(lending: 0xb000_0000, length: 64, .read | .write))
+                    RegisterMessage(1), Attachment(lending: 0xb000_0000, length: 64, .read | .write)
+                )
                 endThread()
             })
         _ = try c.succeed { () throws(KernelError) in try endpoint.receive(reply: reply) }
@@ -120,8 +137,11 @@ func loanTests(_ runner: inout Runner) {
 }
 
 extension Checks {
-    /// Lend a range, and copy its first and last words through the loan to `own`, as the server does.
-    fileprivate mutating func lendAndRead(_ start: UInt64, _ length: UInt64, to own: UInt64) throws(Failure) {
+    /// Lend a range, and copy its first and last words through the loan to `own`, as the
+    /// server does.
+    fileprivate mutating func lendAndRead(
+        _ start: UInt64, _ length: UInt64, to own: UInt64
+    ) throws(Failure) {
         let (endpoint, reply) = try door()
         setNote(1, start)
         setNote(2, length)
@@ -138,7 +158,9 @@ extension Checks {
             let offset = part * ((length - 8) & ~7)
             poke(own, ~0)
             let before = peek(start + offset)
-            try succeed { () throws(KernelError) in try reply.loanRead(offset: offset, to: own, length: 8) }
+            try succeed { () throws(KernelError) in
+                try reply.loanRead(offset: offset, to: own, length: 8)
+            }
             try expect(peek(own) == before || own == start, "another word", peek(own))
         }
         try succeed { () throws(KernelError) in try reply.reply(RegisterMessage(2)) }

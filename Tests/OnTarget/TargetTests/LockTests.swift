@@ -1,4 +1,5 @@
-// The kernel lock's assembly against what Sources/Kernel/KernelLock/LockWord.swift promises, on a lock of the test's own.
+// The kernel lock's assembly against what Sources/Kernel/KernelLock/LockWord.swift promises, on a
+// lock of the test's own.
 
 import CTargetTests
 import KernelABI
@@ -64,7 +65,9 @@ func lockTests(_ runner: inout Runner) {
                 lock.word = (urgency == 127 ? 1 : urgency) << (8 * core)
                 lock.release(core)
                 try t.equal(lock.word, 0, "a lock that nobody waits for is free")
-                for other in UInt64(0)..<8 { try t.equal(lock.grant(other), 0, "nobody is granted it") }
+                for other in UInt64(0)..<8 {
+                    try t.equal(lock.grant(other), 0, "nobody is granted it")
+                }
             }
         }
     }
@@ -90,7 +93,9 @@ func lockTests(_ runner: inout Runner) {
             lock.release(core)
             try t.equal(lock.word, waiting, "the word without the own byte")
             for other in UInt64(0)..<8 {
-                try t.expect((lock.grant(other) != 0) == (waiting != 0 && other == next), "one is granted it", other)
+                try t.expect(
+                    (lock.grant(other) != 0) == (waiting != 0 && other == next),
+                    "one is granted it", other)
             }
             if waiting == 0 { continue }
             try t.equal(lock.turn(inBand), 8 * next, "the turn of the same kind")

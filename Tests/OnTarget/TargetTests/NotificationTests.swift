@@ -61,9 +61,13 @@ func notificationTests(_ runner: inout Runner) {
     runner.test("notification.timed-out") { c throws(Failure) in
         let notification = try c.notification()
         let deadline = Instant.after(milliseconds: 2)
-        try c.refuse(.timedOut) { () throws(KernelError) in try notification.wait(deadline: deadline) }
+        try c.refuse(.timedOut) { () throws(KernelError) in
+            try notification.wait(deadline: deadline)
+        }
         try c.expect(Instant.now >= deadline, "early")
-        try c.refuse(.timedOut) { () throws(KernelError) in try notification.wait(deadline: .immediately) }
+        try c.refuse(.timedOut) { () throws(KernelError) in
+            try notification.wait(deadline: .immediately)
+        }
     }
     runner.test("notification.rights") { c throws(Failure) in
         let notification = try c.notification()
@@ -73,15 +77,22 @@ func notificationTests(_ runner: inout Runner) {
             try own.copy(notification.slot, to: waitOnly, rights: .read)
             try own.copy(notification.slot, to: signalOnly, rights: .write)
         }
-        try c.refuse(.missingRights) { () throws(KernelError) in try Notification(waitOnly).signal(1) }
-        try c.refuse(.missingRights) { () throws(KernelError) in try Notification(signalOnly).poll() }
-        try c.refuse(.missingRights) { () throws(KernelError) in try Notification(signalOnly).wait() }
+        try c.refuse(.missingRights) { () throws(KernelError) in
+            try Notification(waitOnly).signal(1)
+        }
+        try c.refuse(.missingRights) { () throws(KernelError) in
+            try Notification(signalOnly).poll()
+        }
+        try c.refuse(.missingRights) { () throws(KernelError) in
+            try Notification(signalOnly).wait()
+        }
     }
     runner.test("notification.bind-twice") { c throws(Failure) in
         let notification = try c.notification()
         let other = try c.thread(priority: 1, { _ in endThread() })
         try c.succeed { () throws(KernelError) in try other.bindNotification(notification) }
-        try c.refuse(.wrongState) { () throws(KernelError) in try Thread(RootSlot.thread).bindNotification(notification)
+        try c.refuse(.wrongState) { () throws(KernelError) in
+            try Thread(RootSlot.thread).bindNotification(notification)
         }
         try c.succeed { () throws(KernelError) in
             try other.bindNotification(nil)
@@ -91,7 +102,9 @@ func notificationTests(_ runner: inout Runner) {
     runner.test("notification.destroyed-while-waiting") { c throws(Failure) in
         clearNotes()
         let arena = Untyped(try c.make(.untyped, sizeBits: 14))
-        try c.succeed { () throws(KernelError) in try arena.retype(.notification, index: Slot(1000)) }
+        try c.succeed { () throws(KernelError) in
+            try arena.retype(.notification, index: Slot(1000))
+        }
         _ = try c.spawn(
             priority: 255,
             { _ in
@@ -115,9 +128,13 @@ func timerTests(_ runner: inout Runner) {
             try timer.arm(deadline)
         }
         try c.equal(
-            try c.succeed { () throws(KernelError) in try notification.wait(deadline: Checks.patience) }, 8)
+            try c.succeed { () throws(KernelError) in
+                try notification.wait(deadline: Checks.patience)
+            }, 8)
         try c.expect(Instant.now >= deadline, "early")
-        try c.refuse(.timedOut) { () throws(KernelError) in try notification.wait(deadline: .after(milliseconds: 3)) }
+        try c.refuse(.timedOut) { () throws(KernelError) in
+            try notification.wait(deadline: .after(milliseconds: 3))
+        }
     }
     runner.test("timer.periodic") { c throws(Failure) in
         let notification = try c.notification()
@@ -128,12 +145,18 @@ func timerTests(_ runner: inout Runner) {
             try timer.arm(.after(milliseconds: 1), period: .milliseconds(1))
         }
         for _ in 0..<5 {
-            _ = try c.succeed { () throws(KernelError) in try notification.wait(deadline: Checks.patience) }
+            _ = try c.succeed { () throws(KernelError) in
+                try notification.wait(deadline: Checks.patience)
+            }
         }
-        try c.expect(Instant.now >= start + .milliseconds(5), "five periods took less than five milliseconds")
+        try c.expect(
+            Instant.now >= start + .milliseconds(5), "five periods took less than five milliseconds"
+        )
         try c.succeed { () throws(KernelError) in try timer.cancel() }
         _ = try? notification.poll()
-        try c.refuse(.timedOut) { () throws(KernelError) in try notification.wait(deadline: .after(milliseconds: 5)) }
+        try c.refuse(.timedOut) { () throws(KernelError) in
+            try notification.wait(deadline: .after(milliseconds: 5))
+        }
     }
     runner.test("timer.cancel") { c throws(Failure) in
         let notification = try c.notification()
@@ -144,7 +167,9 @@ func timerTests(_ runner: inout Runner) {
             try timer.cancel()
             try timer.cancel()
         }
-        try c.refuse(.timedOut) { () throws(KernelError) in try notification.wait(deadline: .after(milliseconds: 3)) }
+        try c.refuse(.timedOut) { () throws(KernelError) in
+            try notification.wait(deadline: .after(milliseconds: 3))
+        }
     }
     runner.test("timer.past-deadline-is-due") { c throws(Failure) in
         let notification = try c.notification()
@@ -154,12 +179,16 @@ func timerTests(_ runner: inout Runner) {
             try timer.arm(Instant(ticks: 1))
         }
         try c.equal(
-            try c.succeed { () throws(KernelError) in try notification.wait(deadline: Checks.patience) }, 1)
+            try c.succeed { () throws(KernelError) in
+                try notification.wait(deadline: Checks.patience)
+            }, 1)
     }
     runner.test("timer.many-in-order") { c throws(Failure) in
         let notification = try c.notification()
         let memory = c.memory
-        try c.succeed { () throws(KernelError) in try memory.retype(.timer, count: 20, index: Slot(1000)) }
+        try c.succeed { () throws(KernelError) in
+            try memory.retype(.timer, count: 20, index: Slot(1000))
+        }
         let start = Instant.now
         for index in 0..<20 {
             // Armed in an order that is not the order of time.
@@ -182,13 +211,19 @@ func timerTests(_ runner: inout Runner) {
     runner.test("timer.errors") { c throws(Failure) in
         let timer = Timer(try c.make(.timer))
         let notification = try c.notification()
-        try c.refuse(.wrongState) { () throws(KernelError) in try timer.arm(.after(milliseconds: 1)) }
+        try c.refuse(.wrongState) { () throws(KernelError) in
+            try timer.arm(.after(milliseconds: 1))
+        }
         try c.succeed { () throws(KernelError) in try timer.bind(notification, bits: 1) }
         try c.refuse(.invalidArgument) { () throws(KernelError) in try timer.arm(.never) }
         try c.refuse(.invalidArgument) { () throws(KernelError) in
             try timer.arm(.now, period: Duration(ticks: 1 << 62))
         }
-        try c.refuse(.wrongKind) { () throws(KernelError) in try Timer(notification.slot).arm(.now) }
-        try c.refuse(.wrongKind) { () throws(KernelError) in try timer.bind(Notification(timer.slot), bits: 1) }
+        try c.refuse(.wrongKind) { () throws(KernelError) in
+            try Timer(notification.slot).arm(.now)
+        }
+        try c.refuse(.wrongKind) { () throws(KernelError) in
+            try timer.bind(Notification(timer.slot), bits: 1)
+        }
     }
 }

@@ -1,5 +1,6 @@
-// The registers that a system call leaves behind, on every way into the kernel and out of it: x19 to x30, SP and TPIDR_EL0
-// as they were, x11 to x18 clear, and in x0 to x10 the results and nothing else.
+// The registers that a system call leaves behind, on every way into the kernel and out of it: x19
+// to x30, SP and TPIDR_EL0 as they were, x11 to x18 clear, and in x0 to x10 the results and
+// nothing else.
 
 import CTargetTests
 import KernelABI
@@ -8,8 +9,8 @@ import UserRuntime
 /// The call of a thread, with the words 3 to 10 in x3 to x10.
 private func filled(_ control: ControlWord, _ second: UInt64, _ third: UInt64) -> CallRegisters {
     CallRegisters(
-        x0: control.by(Instant(ticks: third)).raw, x1: second, x2: third, x3: 3, x4: 4, x5: 5, x6: 6, x7: 7, x8: 8,
-        x9: 9, x10: 10)
+        x0: control.by(Instant(ticks: third)).raw, x1: second, x2: third, x3: 3, x4: 4, x5: 5,
+        x6: 6, x7: 7, x8: 8, x9: 9, x10: 10)
 }
 
 /// A server that answers with all words doubled; note 17 collects what is wrong with its registers.
@@ -18,7 +19,9 @@ private let checkedServer: @convention(c) (UInt64) -> Void = { _ in
     var registers = filled(ControlWord(.receive, endpoint), reply, ~0)
     while true {
         let what = unsafe checkedSystemCall(&registers)
-        setNote(17, note(17) | what | (registers.x2 != 0 ? 16 : 0) | (registers.x1 != note(18) ? 32 : 0))
+        setNote(
+            17, note(17) | what | (registers.x2 != 0 ? 16 : 0) | (registers.x1 != note(18) ? 32 : 0)
+        )
         if registers.x0 & 0xff != 0 { endThread() }
         addNote(19)
         registers.x0 = ControlWord(.replyAndReceive, endpoint, length: 8).raw
@@ -38,8 +41,8 @@ private let checkedServer: @convention(c) (UInt64) -> Void = { _ in
 extension Checks {
     /// Make a call with every register filled; it must end with `error` and keep what a call keeps.
     @discardableResult fileprivate func call(
-        _ control: ControlWord, _ second: UInt64 = 0, _ third: UInt64 = ~0, error: KernelError? = nil,
-        line: UInt = #line
+        _ control: ControlWord, _ second: UInt64 = 0, _ third: UInt64 = ~0,
+        error: KernelError? = nil, line: UInt = #line
     ) throws(Failure) -> CallRegisters {
         var registers = filled(control, second, third)
         try equal(unsafe checkedSystemCall(&registers), 0, "registers, as bits", line: line)
@@ -50,7 +53,9 @@ extension Checks {
     /// No register from x3 on holds anything.
     fileprivate func isClear(_ registers: CallRegisters, line: UInt = #line) throws(Failure) {
         let low = registers.x3 | registers.x4 | registers.x5 | registers.x6
-        try equal(low | registers.x7 | registers.x8 | registers.x9 | registers.x10, 0, "not clear", line: line)
+        try equal(
+            low | registers.x7 | registers.x8 | registers.x9 | registers.x10, 0, "not clear",
+            line: line)
     }
     /// Calls of all register lengths to a server of this priority.
     fileprivate mutating func callServer(priority: UInt8, line: UInt = #line) throws(Failure) {
@@ -63,7 +68,9 @@ extension Checks {
         let server = try spawn(priority: priority, checkedServer, line: line)
         for round in 0..<3 {
             if round == 1 {
-                try succeed(line: line) { () throws(KernelError) in try endpoint.bindServer(server) }
+                try succeed(line: line) { () throws(KernelError) in
+                    try endpoint.bindServer(server)
+                }
             }
             for length in 0...8 {
                 let registers = try call(ControlWord(.call, badged, length: length), line: line)
@@ -81,9 +88,14 @@ extension Checks {
 }
 
 func registerTests(_ runner: inout Runner) {
-    runner.test("registers.call-higher-server") { c throws(Failure) in try c.callServer(priority: 255) }
-    runner.test("registers.call-equal-server") { c throws(Failure) in try c.callServer(priority: 254) }
-    runner.test("registers.call-lower-server") { c throws(Failure) in try c.callServer(priority: 5) }
+    runner.test("registers.call-higher-server") { c throws(Failure) in
+        try c.callServer(priority: 255)
+    }
+    runner.test("registers.call-equal-server") { c throws(Failure) in
+        try c.callServer(priority: 254)
+    }
+    runner.test("registers.call-lower-server") { c throws(Failure) in try c.callServer(priority: 5)
+    }
     runner.test("registers.one-way") { c throws(Failure) in
         let (endpoint, _) = try c.door()
         _ = try c.spawn(priority: 5, checkedServer)
@@ -137,7 +149,10 @@ func registerTests(_ runner: inout Runner) {
             { _ in
                 for _ in 0..<3 {
                     var registers = filled(ControlWord(.yield, Slot(0)), 1, ~0)
-                    setNote(17, note(17) | (unsafe checkedSystemCall(&registers)) | registers.x1 | registers.x10)
+                    setNote(
+                        17,
+                        note(17) | (unsafe checkedSystemCall(&registers)) | registers.x1
+                            | registers.x10)
                 }
                 setNote(16, 1)
                 endThread()
@@ -160,7 +175,8 @@ func registerTests(_ runner: inout Runner) {
         }
     }
     runner.test("registers.restarted-call") { c throws(Failure) in
-        // A timer interrupts the call between its steps; it goes on, and its registers are those of one call.
+        // A timer interrupts the call between its steps; it goes on, and its registers are those
+        // of one call.
         clearNotes()
         let timer = Timer(try c.make(.timer))
         let notification = try c.notification()
@@ -204,7 +220,8 @@ func registerTests(_ runner: inout Runner) {
                 flagsAcrossCall(timed.raw, 0, Checks.patience.ticks, flags[index]), flags[index],
                 "a call on the general path")
             let yielded = ControlWord(.yield, .none)
-            try c.equal(flagsAcrossCall(yielded.raw, 0, 0, flags[index]), flags[index], "a call that stays")
+            try c.equal(
+                flagsAcrossCall(yielded.raw, 0, 0, flags[index]), flags[index], "a call that stays")
         }
     }
     // Code that relies on it would lose its protection without a word.
@@ -214,7 +231,8 @@ func registerTests(_ runner: inout Runner) {
             priority: 20,
             { _ in
                 setNote(0, 1)
-                setNote(0, dataIndependenceAcrossCall(ControlWord(.call, doorEndpoint.slot).raw, 0, 0))
+                setNote(
+                    0, dataIndependenceAcrossCall(ControlWord(.call, doorEndpoint.slot).raw, 0, 0))
                 endThread()
             })
         try c.settle()
@@ -230,7 +248,9 @@ func registerTests(_ runner: inout Runner) {
             let thread = try c.thread(
                 priority: 20,
                 { number in
-                    let address = unsafe withUnsafePointer(to: &spinEnd) { UInt64(UInt(bitPattern: $0)) }
+                    let address = unsafe withUnsafePointer(to: &spinEnd) {
+                        UInt64(UInt(bitPattern: $0))
+                    }
                     setNote(Int(number), spinWithRegisters(address) + 1)
                     endThread()
                 }, number)

@@ -130,11 +130,13 @@ func revocationTests(_ runner: inout Runner) {
         try c.setMain(priority: 1)
         try Senders(&c, .revocation).sweep(c)
     }
-    runner.test("revocation.deletion-with-many-senders", clock: .instructions) { c throws(Failure) in
+    runner.test("revocation.deletion-with-many-senders", clock: .instructions) {
+        c throws(Failure) in
         try c.setMain(priority: 1)
         try Senders(&c, .deletion).sweep(c)
     }
-    runner.test("revocation.last-capability-with-many-senders", clock: .instructions) { c throws(Failure) in
+    runner.test("revocation.last-capability-with-many-senders", clock: .instructions) {
+        c throws(Failure) in
         try c.setMain(priority: 1)
         try Senders(&c, .lastDeletion).sweep(c)
     }

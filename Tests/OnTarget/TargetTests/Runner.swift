@@ -14,8 +14,9 @@ struct Failure: Error {
 enum TestClock {
     /// The test holds on any machine, however loaded.
     case any
-    /// The test meets instants that lie a few instructions apart, or counts the instructions of a time. The clock must
-    /// advance by instructions: QEMU with `-icount shift=0`, where the command line says `clock=instructions`.
+    /// The test meets instants that lie a few instructions apart, or counts the instructions of a
+    /// time. The clock must advance by instructions: QEMU with `-icount shift=0`, where the command
+    /// line says `clock=instructions`.
     case instructions
 }
 
@@ -56,9 +57,9 @@ struct Runner {
         let count = UInt32(truncatingIfNeeded: boot.untypedCount)
         for index in 0..<count {
             let region = Untyped(Slot(RootSlot.firstUntyped.index + index))
-            guard let information = try? region.information(), !information.isDevice, information.sizeBits >= 24 else {
-                continue
-            }
+            guard let information = try? region.information(), !information.isDevice,
+                information.sizeBits >= 24
+            else { continue }
             if (try? region.retype(.untyped, sizeBits: 23, index: memory.slot)) != nil { return }
         }
         console.write("swiftlet-tests: no memory for the tests\n")
@@ -66,7 +67,8 @@ struct Runner {
 
     /// Run a test, if it was asked for and the clock is the one that it needs.
     mutating func test(
-        _ name: StaticString, clock needed: TestClock = .any, _ body: (inout Checks) throws(Failure) -> Void
+        _ name: StaticString, clock needed: TestClock = .any,
+        _ body: (inout Checks) throws(Failure) -> Void
     ) {
         if !filter.accepts(name) { return }
         number += 1
@@ -94,7 +96,9 @@ struct Runner {
             failed += 1
         }
         checks.restoreMain()
-        if (try? memory.reclaim()) == nil { console.write("swiftlet-tests: the test's memory was not reclaimed\n") }
+        if (try? memory.reclaim()) == nil {
+            console.write("swiftlet-tests: the test's memory was not reclaimed\n")
+        }
         checks.clearSlots()
     }
 
@@ -153,7 +157,9 @@ extension SystemControl {
     /// Find `key` in the tree's strings: the command line is the only property that can hold it.
     mutating func read(_ boot: BootInformation, _ key: StaticString) {
         // Safety: the kernel mapped the tree there, for good, and says how long it is.
-        guard let start = unsafe UnsafeRawPointer(bitPattern: UInt(boot.deviceTreeAddress)) else { return }
+        guard let start = unsafe UnsafeRawPointer(bitPattern: UInt(boot.deviceTreeAddress)) else {
+            return
+        }
         let bytes = unsafe UnsafeRawBufferPointer(start: start, count: Int(boot.deviceTreeSize))
         let width = key.utf8CodeUnitCount
         unsafe text = UnsafeRawBufferPointer(start: nil, count: 0)
@@ -191,7 +197,8 @@ extension SystemControl {
     }
     private var endsInPoint: Bool { unsafe text[count - 1] == UInt8(ascii: ".") }
     private func matches(_ name: StaticString) -> Bool {
-        for index in 0..<min(count, name.utf8CodeUnitCount) where unsafe text[index] != name.utf8Start[index] {
+        for index in 0..<min(count, name.utf8CodeUnitCount)
+        where unsafe text[index] != name.utf8Start[index] {
             return false
         }
         return true

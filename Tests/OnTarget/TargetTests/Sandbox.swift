@@ -1,5 +1,6 @@
-// A task of its own for a test: a copy of this program in another address space, with another capability table, everything
-// from one piece of memory, so that all of it can be destroyed at once.
+// A task of its own for a test: a copy of this program in another address space, with
+// another capability table, everything from one piece of memory, so that all of it can be
+// destroyed at once.
 
 import CTargetTests
 import KernelABI
@@ -42,7 +43,9 @@ struct Sandbox {
         try copyImage(&checks)
         let shared = try page(&checks, at: SandboxAddress.shared, .read | .write)
         let here = slot()
-        try checks.succeed { () throws(KernelError) in try CapabilityTable.own.copy(shared, to: here) }
+        try checks.succeed { () throws(KernelError) in
+            try CapabilityTable.own.copy(shared, to: here)
+        }
         try checks.mapFrame(here, at: SandboxAddress.sharedHere, .read | .write)
     }
 
@@ -50,18 +53,25 @@ struct Sandbox {
         nextSlot += 1
         return Slot(nextSlot - 1)
     }
-    mutating func make(_ checks: Checks, _ kind: ObjectKind, sizeBits: Int = 0) throws(Failure) -> Slot {
+    mutating func make(
+        _ checks: Checks, _ kind: ObjectKind, sizeBits: Int = 0
+    ) throws(Failure) -> Slot {
         let (arena, target) = (arena, slot())
-        try checks.succeed { () throws(KernelError) in try arena.retype(kind, sizeBits: sizeBits, index: target) }
+        try checks.succeed { () throws(KernelError) in
+            try arena.retype(kind, sizeBits: sizeBits, index: target)
+        }
         return target
     }
 
-    /// The bundle tells which pages this program consists of; they are copied as they are at this moment.
+    /// The bundle tells which pages this program consists of; they are copied as they are at
+    /// this moment.
     private mutating func copyImage(_ checks: inout Checks) throws(Failure) {
         let bundle = checks.boot.bundleAddress
         let segments = peek(bundle + UInt64(Bundle.rootSegmentCountOffset))
         for index in 0..<segments {
-            let entry = bundle + UInt64(Bundle.rootSegmentsOffset) + index * UInt64(Bundle.rootSegmentStride)
+            let entry =
+                bundle + UInt64(Bundle.rootSegmentsOffset) + index
+                * UInt64(Bundle.rootSegmentStride)
             let start = peek(entry + 8)
             let rights = Rights(raw: UInt8(truncatingIfNeeded: peek(entry + 24)))
             for offset in stride(from: 0 as UInt64, to: peek(entry + 16), by: 4096) {
@@ -89,34 +99,42 @@ struct Sandbox {
         return frame
     }
 
-    private mutating func map(_ checks: Checks, _ frame: Slot, at address: UInt64, _ rights: Rights) throws(Failure) {
+    private mutating func map(
+        _ checks: Checks, _ frame: Slot, at address: UInt64, _ rights: Rights
+    ) throws(Failure) {
         let space = space
         for _ in 0..<2 {
             if (try? space.map(frame, at: address, rights)) != nil { return }
             let table = try make(checks, .pageTable)
-            try checks.succeed { () throws(KernelError) in try space.attachTable(table, at: address) }
+            try checks.succeed { () throws(KernelError) in
+                try space.attachTable(table, at: address)
+            }
         }
         try checks.succeed { () throws(KernelError) in try space.map(frame, at: address, rights) }
     }
 
     /// A stopped thread of the sandbox; `number` chooses its stack.
     mutating func thread(
-        _ checks: inout Checks, number: Int, priority: UInt8, maximum: UInt8, fault: Slot, withBuffer: Bool = true
+        _ checks: inout Checks, number: Int, priority: UInt8, maximum: UInt8, fault: Slot,
+        withBuffer: Bool = true
     ) throws(Failure) -> SandboxThread {
         let thread = Thread(try make(checks, .thread))
         let address = SandboxAddress.buffers + UInt64(number) * 0x2000
         let buffer = withBuffer ? try page(&checks, at: address, .read | .write) : Slot.none
         let (table, space) = (table.slot, space.slot)
         try checks.succeed { () throws(KernelError) in
-            try thread.configure(table: table, addressSpace: space, ipcBuffer: buffer, faultHandler: fault)
+            try thread.configure(
+                table: table, addressSpace: space, ipcBuffer: buffer, faultHandler: fault)
             try thread.setPriority(priority, maximum: maximum)
         }
         return SandboxThread(thread: thread, number: number, buffer: withBuffer ? address : 0)
     }
 
-    /// Give a copy of a capability of this task; refused where the slot holds one, or there is nothing to give.
+    /// Give a copy of a capability of this task; refused where the slot holds one, or there is
+    /// nothing to give.
     func give(_ source: Slot, _ index: UInt32, rights: Rights = .all, badge: UInt64 = 0) {
-        try? CapabilityTable.own.mint(source, to: Slot(index), in: table, rights: rights, badge: badge)
+        try? CapabilityTable.own.mint(
+            source, to: Slot(index), in: table, rights: rights, badge: badge)
     }
 }
 
@@ -131,7 +149,8 @@ struct SandboxThread {
         let start = unsafe UInt64(UInt(bitPattern: unsafeBitCast(entry, to: UnsafeRawPointer.self)))
         try thread.suspend()
         try thread.setEntry(
-            programCounter: start, stackPointer: stackTop(number), argument: UInt64(number), threadPointer: buffer)
+            programCounter: start, stackPointer: stackTop(number), argument: UInt64(number),
+            threadPointer: buffer)
         try thread.resume()
     }
 }

@@ -27,7 +27,8 @@ func schedulingTests(_ runner: inout Runner) {
     runner.test("schedule.fifo-does-not-share") { c throws(Failure) in
         clearNotes()
         for index in 0..<2 {
-            _ = try c.spawn(priority: 20, { index in while true { addNote(Int(index)) } }, UInt64(index))
+            _ = try c.spawn(
+                priority: 20, { index in while true { addNote(Int(index)) } }, UInt64(index))
         }
         try c.pause(milliseconds: 5, until: { note(0) > 0 })
         try c.equal(note(1), 0, "FIFO threads shared the processor")
@@ -35,7 +36,8 @@ func schedulingTests(_ runner: inout Runner) {
     runner.test("schedule.round-robin-shares") { c throws(Failure) in
         clearNotes()
         for index in 0..<3 {
-            let thread = try c.thread(priority: 20, { index in while true { addNote(Int(index)) } }, UInt64(index))
+            let thread = try c.thread(
+                priority: 20, { index in while true { addNote(Int(index)) } }, UInt64(index))
             try c.succeed { () throws(KernelError) in
                 try thread.setSlice(.milliseconds(1))
                 try thread.resume()
@@ -62,11 +64,13 @@ func schedulingTests(_ runner: inout Runner) {
         }
         try c.equal(note(0), 1)
     }
-    runner.test("schedule.timers-of-others-take-no-time", clock: .instructions) { c throws(Failure) in
+    runner.test("schedule.timers-of-others-take-no-time", clock: .instructions) {
+        c throws(Failure) in
         let urgent = try c.thread(priority: 100, { _ in while true { addNote(0) } })
         let alone = try c.rounds(of: urgent)
         try c.expect(alone > 1000, "rounds", alone)
-        // 16 at the shortest period take most of the processor's time, 64 are more than it can serve: their own trouble.
+        // 16 at the shortest period take most of the processor's time, 64 are more than it can
+        // serve: their own trouble.
         for count in stride(from: 16 as UInt64, through: 64, by: 48) {
             try c.arm(timers: count)
             let disturbed = try c.rounds(of: urgent)
@@ -77,7 +81,8 @@ func schedulingTests(_ runner: inout Runner) {
 }
 
 extension Checks {
-    /// Let a thread of priority 20 arm timers at the shortest period, from slot 1000 on, which signal `doorRelease`; it ends.
+    /// Let a thread of priority 20 arm timers at the shortest period, from slot 1000 on, which
+    /// signal `doorRelease`; it ends.
     fileprivate mutating func arm(timers: UInt64) throws(Failure) {
         clearNotes()
         let (memory, bell) = (memory, try notification())
@@ -96,7 +101,9 @@ extension Checks {
                 let period = Duration.nanoseconds(1_000_000_000 / Limits.expiriesPerSecond)
                 let start = Instant.after(milliseconds: 1)
                 for index in 0..<UInt32(timers)
-                where (try? Timer(Slot(1000 + index)).arm(start, period: period)) != nil { addNote(1) }
+                where (try? Timer(Slot(1000 + index)).arm(start, period: period)) != nil {
+                    addNote(1)
+                }
                 endThread()
             }, timers)
         try pause(until: { note(1) == timers })

@@ -27,15 +27,21 @@ func threadTests(_ runner: inout Runner) {
     }
     runner.test("thread.priority-above-maximum") { c throws(Failure) in
         let thread = try c.thread(priority: 12, { _ in endThread() })
-        try c.refuse(.invalidArgument) { () throws(KernelError) in try thread.setPriority(20, maximum: 10) }
+        try c.refuse(.invalidArgument) { () throws(KernelError) in
+            try thread.setPriority(20, maximum: 10)
+        }
         clearNotes()
         _ = try c.spawn(
             priority: 255,
             { other in
-                do throws(KernelError) { try Thread(Slot(UInt32(other))).setPriority(10, maximum: 255) } catch {
+                do throws(KernelError) {
+                    try Thread(Slot(UInt32(other))).setPriority(10, maximum: 255)
+                } catch {
                     setNote(0, UInt64(error.rawValue))
                 }
-                do throws(KernelError) { try Thread(RootSlot.thread).setPriority(254, maximum: 255) } catch {
+                do throws(KernelError) {
+                    try Thread(RootSlot.thread).setPriority(254, maximum: 255)
+                } catch {
                     setNote(1, UInt64(error.rawValue))
                 }
                 endThread()
@@ -44,7 +50,9 @@ func threadTests(_ runner: inout Runner) {
         let low = try c.thread(
             priority: 30,
             { other in
-                do throws(KernelError) { try Thread(Slot(UInt32(other))).setPriority(10, maximum: 31) } catch {
+                do throws(KernelError) {
+                    try Thread(Slot(UInt32(other))).setPriority(10, maximum: 31)
+                } catch {
                     setNote(2, UInt64(error.rawValue))
                 }
                 endThread()
@@ -132,17 +140,27 @@ func threadTests(_ runner: inout Runner) {
         let endpoint = try c.make(.endpoint)
         let large = try c.make(.frame, sizeBits: 21)
         try c.refuse(.wrongKind) { () throws(KernelError) in try thread.configure(table: endpoint) }
-        try c.refuse(.wrongKind) { () throws(KernelError) in try thread.configure(addressSpace: endpoint) }
-        try c.refuse(.invalidArgument) { () throws(KernelError) in try thread.configure(ipcBuffer: large) }
-        try c.refuse(.wrongKind) { () throws(KernelError) in try thread.configure(faultHandler: RootSlot.thread) }
+        try c.refuse(.wrongKind) { () throws(KernelError) in
+            try thread.configure(addressSpace: endpoint)
+        }
+        try c.refuse(.invalidArgument) { () throws(KernelError) in
+            try thread.configure(ipcBuffer: large)
+        }
+        try c.refuse(.wrongKind) { () throws(KernelError) in
+            try thread.configure(faultHandler: RootSlot.thread)
+        }
     }
     runner.test("thread.needs-manage") { c throws(Failure) in
         let thread = try c.thread(priority: 1, { _ in endThread() })
         let weak = c.slot()
-        try c.succeed { () throws(KernelError) in try own.copy(thread.slot, to: weak, rights: .read) }
+        try c.succeed { () throws(KernelError) in
+            try own.copy(thread.slot, to: weak, rights: .read)
+        }
         _ = try c.information(Thread(weak))
         try c.refuse(.missingRights) { () throws(KernelError) in try Thread(weak).resume() }
-        try c.refuse(.missingRights) { () throws(KernelError) in try Thread(weak).setPriority(1, maximum: 1) }
+        try c.refuse(.missingRights) { () throws(KernelError) in
+            try Thread(weak).setPriority(1, maximum: 1)
+        }
     }
     runner.test("thread.without-table-can-do-nothing") { c throws(Failure) in
         clearNotes()

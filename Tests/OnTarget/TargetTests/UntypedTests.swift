@@ -7,11 +7,12 @@ import UserRuntime
 /// Where a test maps a device's registers.
 private let registerPage: UInt64 = 0xa000_0000
 
-/// Reads a register that both of the boards' devices may be asked for, and notes that it came so far.
+/// Reads a register that both of the boards' devices may be asked for, and notes that it
+/// came so far.
 private let readRegister: @convention(c) (UInt64) -> Void = { round in
     // Safety: the page is mapped, or the read faults, which the test expects.
-    let register = unsafe UnsafePointer<UInt32>(bitPattern: UInt(registerPage) + 0x18).unsafelyUnwrapped
-    setNote(10, UInt64(unsafe register.pointee))
+    let register = unsafe UnsafePointer<UInt32>(bitPattern: UInt(registerPage) + 0x18)
+    setNote(10, UInt64(unsafe register.unsafelyUnwrapped.pointee))
     setNote(Int(round), 1)
     endThread()
 }
@@ -35,7 +36,9 @@ func untypedTests(_ runner: inout Runner) {
     }
     runner.test("untyped.retype-many") { c throws(Failure) in
         let memory = c.memory
-        try c.succeed { () throws(KernelError) in try memory.retype(.endpoint, count: 256, index: Slot(1000)) }
+        try c.succeed { () throws(KernelError) in
+            try memory.retype(.endpoint, count: 256, index: Slot(1000))
+        }
         let kind = try c.succeed { () throws(KernelError) in try own.describe(Slot(1255)) }.kind
         try c.equal(UInt64(kind.rawValue), UInt64(ObjectKind.endpoint.rawValue))
     }
@@ -51,7 +54,9 @@ func untypedTests(_ runner: inout Runner) {
         let memory = c.memory
         try c.succeed { () throws(KernelError) in try memory.reclaim() }
         _ = try c.map(at: 0xa000_0000)
-        for index in 0..<512 { try c.equal(peek(page + 8 * UInt64(index)), 0, "stale data in a new frame") }
+        for index in 0..<512 {
+            try c.equal(peek(page + 8 * UInt64(index)), 0, "stale data in a new frame")
+        }
     }
     runner.test("untyped.insufficient-memory") { c throws(Failure) in
         let small = Untyped(try c.make(.untyped, sizeBits: 12))
@@ -59,8 +64,12 @@ func untypedTests(_ runner: inout Runner) {
         try c.refuse(.insufficientMemory) { () throws(KernelError) in
             try small.retype(.frame, sizeBits: 12, index: target)
         }
-        try c.succeed { () throws(KernelError) in try small.retype(.thread, count: 4, index: Slot(1000)) }
-        try c.refuse(.insufficientMemory) { () throws(KernelError) in try small.retype(.thread, index: target) }
+        try c.succeed { () throws(KernelError) in
+            try small.retype(.thread, count: 4, index: Slot(1000))
+        }
+        try c.refuse(.insufficientMemory) { () throws(KernelError) in
+            try small.retype(.thread, index: target)
+        }
     }
     runner.test("untyped.partial-count-is-reported") { c throws(Failure) in
         let small = Untyped(try c.make(.untyped, sizeBits: 12))
@@ -69,7 +78,8 @@ func untypedTests(_ runner: inout Runner) {
         words.w1 = 1000
         words.w2 = UInt64(Slot.none.index)
         let result = rawSystemCall(
-            ControlWord(invoke: .retype, small.slot).raw, UInt64(ObjectKind.thread.rawValue), 10, &words)
+            ControlWord(invoke: .retype, small.slot).raw, UInt64(ObjectKind.thread.rawValue), 10,
+            &words)
         try c.equal(result.result & 0xff, UInt64(KernelError.insufficientMemory.rawValue))
         try c.equal(words.w0, 4)
     }
@@ -81,7 +91,9 @@ func untypedTests(_ runner: inout Runner) {
         ]
         for index in kinds.indices {
             let kind = kinds[index]
-            try c.refuse(.invalidArgument) { () throws(KernelError) in try memory.retype(kind, index: target) }
+            try c.refuse(.invalidArgument) { () throws(KernelError) in
+                try memory.retype(kind, index: target)
+            }
         }
     }
     runner.test("untyped.bad-size") { c throws(Failure) in
@@ -103,19 +115,25 @@ func untypedTests(_ runner: inout Runner) {
     runner.test("untyped.slot-occupied") { c throws(Failure) in
         let memory = c.memory
         let taken = try c.make(.endpoint)
-        try c.refuse(.slotOccupied) { () throws(KernelError) in try memory.retype(.endpoint, index: taken) }
+        try c.refuse(.slotOccupied) { () throws(KernelError) in
+            try memory.retype(.endpoint, index: taken)
+        }
     }
     runner.test("untyped.wrong-kind") { c throws(Failure) in
         let endpoint = try c.make(.endpoint)
         let target = c.slot()
-        try c.refuse(.wrongKind) { () throws(KernelError) in try Untyped(endpoint).retype(.endpoint, index: target) }
+        try c.refuse(.wrongKind) { () throws(KernelError) in
+            try Untyped(endpoint).retype(.endpoint, index: target)
+        }
     }
     runner.test("untyped.needs-manage") { c throws(Failure) in
         let inner = try c.make(.untyped, sizeBits: 14)
         let weak = c.slot()
         let target = c.slot()
         try c.succeed { () throws(KernelError) in try own.copy(inner, to: weak, rights: .read) }
-        try c.refuse(.missingRights) { () throws(KernelError) in try Untyped(weak).retype(.endpoint, index: target) }
+        try c.refuse(.missingRights) { () throws(KernelError) in
+            try Untyped(weak).retype(.endpoint, index: target)
+        }
         try c.refuse(.missingRights) { () throws(KernelError) in try Untyped(weak).reclaim() }
         _ = try c.succeed { () throws(KernelError) in try Untyped(weak).information() }
     }
@@ -139,7 +157,9 @@ func untypedTests(_ runner: inout Runner) {
             try outer.reclaim()
         }
         for index in 1000..<1012 {
-            let kind = try c.succeed { () throws(KernelError) in try own.describe(Slot(UInt32(index))) }.kind
+            let kind = try c.succeed { () throws(KernelError) in
+                try own.describe(Slot(UInt32(index)))
+            }.kind
             try c.equal(UInt64(kind.rawValue), 0)
         }
         let information = try c.succeed { () throws(KernelError) in try outer.information() }
@@ -150,13 +170,16 @@ func untypedTests(_ runner: inout Runner) {
         let kept = try c.make(.notification)
         try c.succeed { () throws(KernelError) in
             try outer.retype(.capabilityTable, sizeBits: 8, index: Slot(1000))
-            for index in 0..<200 { try own.copy(kept, to: Slot(UInt32(index)), in: CapabilityTable(Slot(1000))) }
+            for index in 0..<200 {
+                try own.copy(kept, to: Slot(UInt32(index)), in: CapabilityTable(Slot(1000)))
+            }
             try outer.reclaim()
             try Notification(kept).signal(1)
         }
     }
     runner.test("untyped.reclaimed-by-two-at-once") { c throws(Failure) in
-        // Two threads with the shortest slice take turns in the middle of the work; both end well, and all memory is there.
+        // Two threads with the shortest slice take turns in the middle of the work; both end well,
+        // and all memory is there.
         clearNotes()
         let outer = Untyped(try c.make(.untyped, sizeBits: 18))
         setNote(20, UInt64(outer.slot.index))
@@ -194,7 +217,9 @@ func untypedTests(_ runner: inout Runner) {
             let information = try c.succeed { () throws(KernelError) in try outer.information() }
             try c.equal(information.lowBytes | information.highBytes, 0)
             for index in 1000..<1801 {
-                let kind = try c.succeed { () throws(KernelError) in try own.describe(Slot(UInt32(index))) }.kind
+                let kind = try c.succeed { () throws(KernelError) in
+                    try own.describe(Slot(UInt32(index)))
+                }.kind
                 try c.equal(UInt64(kind.rawValue), 0)
             }
         } while note(1) + note(2) < 4
@@ -207,7 +232,8 @@ func untypedTests(_ runner: inout Runner) {
         }
         let memory = c.memory
         try c.succeed { () throws(KernelError) in
-            try region.retype(.frame, sizeBits: 12, index: target, descriptors: memory.slot, offset: 0)
+            try region.retype(
+                .frame, sizeBits: 12, index: target, descriptors: memory.slot, offset: 0)
         }
         let other = c.slot()
         try c.refuse(.invalidArgument) { () throws(KernelError) in
@@ -219,10 +245,12 @@ func untypedTests(_ runner: inout Runner) {
         let memory = c.memory
         let target = c.slot()
         try c.refuse(.invalidArgument) { () throws(KernelError) in
-            try region.retype(.frame, sizeBits: 12, index: target, descriptors: memory.slot, offset: 1 << 40)
+            try region.retype(
+                .frame, sizeBits: 12, index: target, descriptors: memory.slot, offset: 1 << 40)
         }
         try c.refuse(.invalidArgument) { () throws(KernelError) in
-            try region.retype(.frame, sizeBits: 12, index: target, descriptors: memory.slot, offset: 100)
+            try region.retype(
+                .frame, sizeBits: 12, index: target, descriptors: memory.slot, offset: 100)
         }
     }
     runner.test("untyped.device-frame-taken-back") { c throws(Failure) in
