@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Damages a copy of the card image in one place, or gives it a newer table: spoil-card.py CARD CHANGE. The image has one FAT32
-partition, and an allocation table of 32-bit entries in blocks of 512 bytes."""
+"""Damages a copy of the card image in one place, or gives it a newer table: spoil-card.py CARD
+CHANGE. The image has one FAT32 partition, and an allocation table of 32-bit entries in blocks of
+512 bytes."""
 
 import random
 import struct
@@ -68,7 +69,8 @@ def only_newer_header():
 
 
 def guid_table(*classic):
-    """A GUID partition table with the FAT32 partition behind another, and these entries in the first block."""
+    """A GUID partition table with the FAT32 partition behind another, and these entries in the
+    first block."""
     blocks = 262144
     card.truncate(blocks * 512)
     entries = b""
@@ -76,11 +78,13 @@ def guid_table(*classic):
         ("0fc63daf-8483-4772-8e79-3d69d8477de4", 2048, 2048),
         ("ebd0a0a2-b9e5-4433-87c0-68b6b72699c7", FIRST, 122880),
     ):
-        entries += uuid.UUID(kind).bytes_le + uuid.uuid4().bytes_le + struct.pack("<QQ80x", first, first + count - 1)
+        entries += uuid.UUID(kind).bytes_le + uuid.uuid4().bytes_le
+        entries += struct.pack("<QQ80x", first, first + count - 1)
     entries = entries.ljust(128 * 128, b"\0")
     for own, other, table in ((1, blocks - 1, 2), (blocks - 1, 1, blocks - 33)):
-        header = struct.pack("<8sIIIIQQQQ16sQIII", b"EFI PART", 0x10000, 92, 0, 0, own, other, 34, blocks - 34,
-                             uuid.uuid4().bytes_le, table, 128, 128, zlib.crc32(entries))
+        header = struct.pack("<8sIIIIQQQQ16sQIII", b"EFI PART", 0x10000, 92, 0, 0, own, other, 34,
+                             blocks - 34, uuid.uuid4().bytes_le, table, 128, 128,
+                             zlib.crc32(entries))
         header = header[:16] + struct.pack("<I", zlib.crc32(header)) + header[20:]
         for place, content in (own, header), (table, entries):
             card.seek(place * 512)
@@ -91,7 +95,8 @@ def guid_table(*classic):
 
 
 def logical(*links):
-    """The FAT32 partition is a logical one, in the last of a chain of tables that are linked so; the first is in block 4096."""
+    """The FAT32 partition is a logical one, in the last of a chain of tables that are linked so;
+    the first is in block 4096."""
     put(446, "64x")
     entry(0, 15, 4096, FIRST + 122880 - 4096)
     place = 4096

@@ -1,7 +1,9 @@
-// Measured loops. What lies between two reads of the clock is written down here and depends on no compiler.
+// Measured loops. What lies between two reads of the clock is written down here and depends on
+// no compiler.
 //
-// The file is a macro that is expanded twice: once with the cycle counter for processors that let user code read it, once
-// with the generic timer's counter. Registers that a system call preserves (x19-x30) hold what a loop needs.
+// The file is a macro that is expanded twice: once with the cycle counter for processors that let
+// user code read it, once with the generic timer's counter. Registers that a system call preserves
+// (x19-x30) hold what a loop needs.
 
     .text
 .macro function name, clock
@@ -35,7 +37,8 @@
     ret
 .endm
 
-// A server for ever: x0 control word of replyAndReceive, x1 slot of the reply object, x2 what `before` and `after` use.
+// A server for ever: x0 control word of replyAndReceive, x1 slot of the reply object, x2 what
+// `before` and `after` use.
 .macro serving name, clock, before, after
     function \name, \clock
     mov     x19, x0
@@ -49,7 +52,8 @@
     b       1b
 .endm
 
-// The reads that a stamping server leaves: [x21] when a request came, [x21, #8] just before its answer.
+// The reads that a stamping server leaves: [x21] when a request came, [x21, #8] just before
+// its answer.
 .macro stamp_answer clock
     mrs     x23, \clock
 .endm
@@ -86,7 +90,8 @@
     sub     x0, x2, x1
     ret
 
-    // Read, fault, and read again when the handler let this thread go on behind the instruction. x1: where the reads go.
+    // Read, fault, and read again when the handler let this thread go on behind the instruction.
+    // x1: where the reads go.
     function bench_fault, \clock
     mrs     x2, \clock
     brk     #1
@@ -95,7 +100,8 @@
     sub     x0, x3, x2
     ret
 
-    // Read and store a device's register, which raises its line. x0: register, x1: where the read goes, x2: value.
+    // Read and store a device's register, which raises its line. x0: register, x1: where the read
+    // goes, x2: value.
     function bench_raise, \clock
     mrs     x3, \clock
     str     w2, [x0]
@@ -116,7 +122,8 @@
     // x2: rounds of two instructions that each request takes.
     serving bench_working_server, \clock, , work
 
-    // One round trip at each wake-up, with floating point used on both sides. x0 wait, x1 call, x2 where the reads go.
+    // One round trip at each wake-up, with floating point used on both sides. x0 wait, x1 call, x2
+    // where the reads go.
     function bench_vector_client, \clock
     mov     x19, x0
     mov     x20, x1
@@ -144,9 +151,10 @@
     stp     x23, x24, [x20]
     b       1b
 
-    // A driver, or any thread that waits: each wake-up leaves the clock and the kernel's note of its entry (TPIDRRO_EL0, in
-    // benchmark builds) in a ring. x0 wait, x1 ring (count, then 512 pairs from its byte 16), x2 `signal` for a client or 0,
-    // x3 a device's register to be set to 0, or 0, x4 `acknowledge`.
+    // A driver, or any thread that waits: each wake-up leaves the clock and the kernel's note of
+    // its entry (TPIDRRO_EL0, in benchmark builds) in a ring. x0 wait, x1 ring (count, then 512
+    // pairs from its byte 16), x2 `signal` for a client or 0, x3 a device's register to be set to
+    // 0, or 0, x4 `acknowledge`.
     function bench_driver, \clock
     mov     x19, x0
     mov     x20, x1
@@ -183,8 +191,9 @@
     str     x22, [x20]
     b       1b
 
-    // Let faulting threads go on behind their instruction, for ever. x0 replyAndReceive with two words, x1 reply object,
-    // x2: [x2] the clock when a fault came, [x2, #8] just before the answer.
+    // Let faulting threads go on behind their instruction, for ever. x0 replyAndReceive with
+    // two words, x1 reply object, x2: [x2] the clock when a fault came, [x2, #8] just before
+    // the answer.
     function bench_fault_handler, \clock
     mov     x19, x0
     mov     x20, x1
@@ -223,9 +232,10 @@
     function bench_hog, \clock
 1:  b       1b
 
-    // One system call at each wake-up, at an exact instant of the clock; needs no stack. x0: a block (Worker.swift) with the
-    // clock's value 14 instructions before the `svc` (one that has passed: at once), the control word of `wait`, and x0-x10
-    // of the call. What the call returned and the clock behind it go to words 13 and 14.
+    // One system call at each wake-up, at an exact instant of the clock; needs no stack. x0: a
+    // block (Worker.swift) with the clock's value 14 instructions before the `svc` (one that has
+    // passed: at once), the control word of `wait`, and x0-x10 of the call. What the call returned
+    // and the clock behind it go to words 13 and 14.
     function bench_worker, \clock
     mov     x19, x0
     b       4f
@@ -257,7 +267,8 @@
     svc     #0
     b       1b
 
-    // A block as above: from each wake-up on, reads the clock until it has passed word 0, and leaves that read in word 14.
+    // A block as above: from each wake-up on, reads the clock until it has passed word 0, and
+    // leaves that read in word 14.
     function bench_watcher, \clock
     mov     x19, x0
 1:  ldr     x0, [x19, #8]
@@ -269,7 +280,8 @@
     str     x12, [x19, #112]
     b       1b
 
-    // Make the x1 system calls of the table at x0, for ever: 12 words each, x0-x10 and one that is not used.
+    // Make the x1 system calls of the table at x0, for ever: 12 words each, x0-x10 and one that
+    // is not used.
     function bench_repeat, \clock
     mov     x19, x0
     mov     x20, x1
@@ -291,11 +303,13 @@
     .balign 8
     .globl  bench_loops_\clock
 bench_loops_\clock:
-    .quad   bench_call_\clock, bench_nop_\clock, bench_pair_\clock, bench_spin_\clock, bench_fault_\clock
-    .quad   bench_raise_\clock, bench_probe_\clock, bench_server_\clock, bench_stamping_server_\clock
-    .quad   bench_vector_server_\clock, bench_working_server_\clock, bench_vector_client_\clock, bench_driver_\clock
-    .quad   bench_yielder_\clock, bench_fault_handler_\clock, bench_caller_\clock, bench_relay_\clock, bench_hog_\clock
-    .quad   bench_repeat_\clock, bench_worker_\clock, bench_performer_\clock, bench_watcher_\clock, bench_vector_user_\clock
+    .quad   bench_call_\clock, bench_nop_\clock, bench_pair_\clock, bench_spin_\clock
+    .quad   bench_fault_\clock, bench_raise_\clock, bench_probe_\clock, bench_server_\clock
+    .quad   bench_stamping_server_\clock, bench_vector_server_\clock, bench_working_server_\clock
+    .quad   bench_vector_client_\clock, bench_driver_\clock, bench_yielder_\clock
+    .quad   bench_fault_handler_\clock, bench_caller_\clock, bench_relay_\clock, bench_hog_\clock
+    .quad   bench_repeat_\clock, bench_worker_\clock, bench_performer_\clock, bench_watcher_\clock
+    .quad   bench_vector_user_\clock
     .text
 .endm
 
@@ -309,8 +323,9 @@ bench_use_vectors:
     fmov    d0, xzr
     ret
 
-// The cycle counter's value at the beginning of tick 0: x0 cycles a tick, x1 pairs of reads. The smallest difference is the
-// one whose tick had just begun, at its own read. Seven instructions a round, so that the reads visit every place in a tick.
+// The cycle counter's value at the beginning of tick 0: x0 cycles a tick, x1 pairs of reads. The
+// smallest difference is the one whose tick had just begun, at its own read. Seven instructions a
+// round, so that the reads visit every place in a tick.
     .balign 16
     .globl bench_offset
 bench_offset:

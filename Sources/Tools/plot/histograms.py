@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""Draws the benchmark's histograms with logarithmic counts: histograms.py FIGURES.json OUTPUT (writes .svg and .png).
+"""Draws the benchmark's histograms with logarithmic counts: histograms.py FIGURES.json OUTPUT
+(writes .svg and .png).
 
-Rows whose values are all the same would be one bar each: they are drawn only when there is nothing else."""
+Rows whose values are all the same would be one bar each: they are drawn only when there is nothing
+else."""
 
 import json
 import sys
@@ -33,7 +35,8 @@ def main(source, target):
     rows = [row for row in rows if len(row["histogram"]) > 1] or rows
     columns = min(3, len(rows)) or 1
     lines = (len(rows) + columns - 1) // columns or 1
-    figure, axes = plt.subplots(lines, columns, figsize=(5 * columns, 2.3 * lines + 0.6), squeeze=False)
+    size = (5 * columns, 2.3 * lines + 0.6)
+    figure, axes = plt.subplots(lines, columns, figsize=size, squeeze=False)
     for axis, row in zip(axes.flat, rows):
         axis.stairs(*binned(row["histogram"]), fill=True, baseline=0.7)
         axis.set_yscale("log")

@@ -1,5 +1,6 @@
-// The heap of tasks that want one: power-of-two classes from 32 bytes, each with a list of free pieces. Memory that was
-// freed stays in its class, so an allocation is a pop or an advance, and nothing is ever searched.
+// The heap of tasks that want one: power-of-two classes from 32 bytes, each with a list of free
+// pieces. Memory that was freed stays in its class, so an allocation is a pop or an advance, and
+// nothing is ever searched.
 #include <stddef.h>
 #include <stdint.h>
 
@@ -43,7 +44,8 @@ void free(void *piece) {
     lists[class & 31] = piece;
 }
 
-// What Swift code allocates with. It cannot go on without the memory, so the task ends here and says so.
+// What Swift code allocates with. It cannot go on without the memory, so the task ends here
+// and says so.
 int posix_memalign(void **out, size_t alignment, size_t size) {
     if (alignment > 16) return 22;  // EINVAL
     *out = malloc(size);

@@ -1,4 +1,5 @@
-// The memory functions that compiled code calls. -fno-builtin keeps the compiler from making them call themselves.
+// The memory functions that compiled code calls. -fno-builtin keeps the compiler from making them
+// call themselves.
 #include <stddef.h>
 #include <stdint.h>
 #include "CUserEntry.h"

@@ -1,4 +1,5 @@
-// A task's first instructions: the kernel set SP, x0 (the start information) and TPIDR_EL0 (the IPC buffer).
+// A task's first instructions: the kernel set SP, x0 (the start information) and TPIDR_EL0 (the
+// IPC buffer).
 
 #include "TrapCodes.h"
 
@@ -9,4 +10,5 @@ _start:
     mov     x30, xzr
     bl      main
     brk     #SWIFTLET_TRAP_RETURNED
-    b       .                               // where the shell's `hang` sends a task: TaskAddress.loopBehindEntry
+    // Where the shell's `hang` sends a task: TaskAddress.loopBehindEntry.
+    b       .

@@ -1,9 +1,10 @@
-// All floating-point registers, written, compared, and joined. No code of the tests uses them otherwise: it is compiled
-// without.
+// All floating-point registers, written, compared, and joined. No code of the tests uses them
+// otherwise: it is compiled without.
     .arch armv8-a+fp+simd
     .text
 
-// x0: value. v0 is (x0, x0 + 1), v1 (x0 + 2, x0 + 3), and so on; its low bits make FPCR's rounding mode and FPSR's flags.
+// x0: value. v0 is (x0, x0 + 1), v1 (x0 + 2, x0 + 3), and so on; its low bits make FPCR's rounding
+// mode and FPSR's flags.
     .globl setFloatingPoint
 setFloatingPoint:
     mov     x1, x0
@@ -19,7 +20,8 @@ setFloatingPoint:
     msr     fpsr, x1
     ret
 
-// x0: value. Returns 0 where all are as setFloatingPoint left them; else how many halves, and FPCR and FPSR, are not.
+// x0: value. Returns 0 where all are as setFloatingPoint left them; else how many halves, and FPCR
+// and FPSR, are not.
     .globl changedFloatingPoint
 changedFloatingPoint:
     mov     x1, x0

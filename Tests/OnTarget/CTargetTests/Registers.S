@@ -1,5 +1,5 @@
-// A system call, and a loop, with every register filled: what the kernel must keep, it keeps, and what it must clear is
-// clear. Register xN holds the number N before and after.
+// A system call, and a loop, with every register filled: what the kernel must keep, it keeps, and
+// what it must clear is clear. Register xN holds the number N before and after.
     .arch armv8-a
     .text
 
@@ -56,8 +56,8 @@ dataIndependenceAcrossCall:
     msr     s3_3_c4_c2_5, xzr
     ret
 
-// x0: the 11 words x0 to x10 of the call, which receive its results. Returns bits: 0: x11 to x18 are not clear;
-// 1: x19 to x30 changed; 2: TPIDR_EL0 changed.
+// x0: the 11 words x0 to x10 of the call, which receive its results. Returns bits: 0: x11 to x18
+// are not clear; 1: x19 to x30 changed; 2: TPIDR_EL0 changed.
     .globl checkedSystemCall
 checkedSystemCall:
     save_frame
@@ -101,7 +101,8 @@ checkedSystemCall:
     restore_frame
     ret
 
-// x0: a word that is 0 until the loop shall end. Returns not 0 where a register or a condition flag changed meanwhile.
+// x0: a word that is 0 until the loop shall end. Returns not 0 where a register or a condition flag
+// changed meanwhile.
     .globl spinWithRegisters
 spinWithRegisters:
     save_frame
@@ -118,8 +119,8 @@ spinWithRegisters:
     restore_frame
     ret
 
-// x0: which of the 24 instructions below; x1: an address for those that take one. Most end in a fault; those that may end in
-// none return.
+// x0: which of the 24 instructions below; x1: an address for those that take one. Most end in a
+// fault; those that may end in none return.
     .globl oddInstruction
 oddInstruction:
     mov     x9, sp
@@ -159,4 +160,4 @@ oddInstruction:
     odd     .word 0xd5087801            // at s1e1r, x1
     odd     .word 0xd508871f            // tlbi vmalle1
     odd     .word 0x1e604000            // fmov d0, d0
-    odd     .word 0xd51bd041            // msr tpidr_el0, x1 (undone by the next start of the thread)
+    odd     .word 0xd51bd041            // msr tpidr_el0, x1 (undone when the thread starts again)

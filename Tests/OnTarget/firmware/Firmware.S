@@ -1,7 +1,8 @@
-// A firmware as it may be: what a kernel must not rely on, it leaves in a state of its own; one case an image (firmware-tests).
+// A firmware as it may be: what a kernel must not rely on, it leaves in a state of its own; one
+// case an image (firmware-tests).
 //
-// Every core that starts here goes on at KERNEL, at EL2 (from EL3 as well) or, after SYSTEM_ERRORS and AT_EL1, at EL1. X0 is
-// TREE, or no tree's address: the kernel looks for one below its image.
+// Every core that starts here goes on at KERNEL, at EL2 (from EL3 as well) or, after SYSTEM_ERRORS
+// and AT_EL1, at EL1. X0 is TREE, or no tree's address: the kernel looks for one below its image.
 
 #define EL2H 0x3c9
 #define EL1H 0x3c5
@@ -77,7 +78,8 @@ _start:
 #endif
 
 #ifdef MESSAGES
-    // The first redistributor of `virt`: PROPBASER and PENDBASER with numbers of 16 bits, then CTLR.EnableLPIs.
+    // The first redistributor of `virt`: PROPBASER and PENDBASER with numbers of 16 bits, then
+    // CTLR.EnableLPIs.
     ldr x1, =0x080a0000
     ldr x2, =0x4c00000f
     str x2, [x1, #0x70]
@@ -90,7 +92,8 @@ _start:
 #endif
 
 #ifdef SYSTEM_ERRORS
-    // One is pending when the kernel starts. Later each wfi of EL0 raises one; a wfi of EL1 ends at once.
+    // One is pending when the kernel starts. Later each wfi of EL0 raises one; a wfi of EL1
+    // ends at once.
     adr x1, stack
     mov sp, x1
     ldr x1, =(1 << 31 | 1 << 13 | 1 << 8 | 1 << 5)      // HCR_EL2: RW, TWI, VSE, AMO

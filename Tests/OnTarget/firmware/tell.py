@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Tells QEMU something and prints its answer: tell.py SOCKET PROMPT LINE...; the prompt ends each answer."""
+"""Tells QEMU something and prints its answer: tell.py SOCKET PROMPT LINE...; the prompt ends each
+answer."""
 import socket
 import sys
 

@@ -1,14 +1,15 @@
-// Measured loops, in assembly: what is between two reads of the clock must not depend on a compiler (Loops.S).
+// Measured loops, in assembly: what is between two reads of the clock must not depend on a compiler
+// (Loops.S).
 #ifndef CBENCHMARK_H
 #define CBENCHMARK_H
 
 #include <stdint.h>
 
-/// The loops, each of them with one clock. The first are called; the others are where threads start: their arguments are in
-/// Loops.S.
+/// The loops, each of them with one clock. The first are called; the others are where threads
+/// start: their arguments are in Loops.S.
 typedef struct {
-    /// One system call with x0-x10 from 11 words. The clock just before `svc` and just after, and the result word, go to three words;
-    /// returns the difference.
+    /// One system call with x0-x10 from 11 words. The clock just before `svc` and just after, and
+    /// the result word, go to three words; returns the difference.
     uint64_t (*_Nonnull call)(uint64_t words, uint64_t stamps, uint64_t unused);
     /// The same instructions with `nop` for `svc`.
     uint64_t (*_Nonnull nop)(uint64_t words, uint64_t stamps, uint64_t unused);
@@ -20,8 +21,8 @@ typedef struct {
     uint64_t (*_Nonnull fault)(uint64_t unused, uint64_t stamps, uint64_t unused2);
     /// The clock, to `stamp`, just before `value` is stored to a device's register.
     uint64_t (*_Nonnull raise)(uint64_t address, uint64_t stamp, uint64_t value);
-    uint64_t probe, server, stamping_server, vector_server, working_server, vector_client, driver, yielder, fault_handler,
-        caller, relay, hog, repeat, worker, performer, watcher, vector_user;
+    uint64_t probe, server, stamping_server, vector_server, working_server, vector_client, driver,
+        yielder, fault_handler, caller, relay, hog, repeat, worker, performer, watcher, vector_user;
 } BenchLoops;
 
 /// With PMCCNTR_EL0.
@@ -40,8 +41,12 @@ static inline uint64_t bench_counter(void) {
     __asm__ volatile("mrs %0, cntvct_el0" : "=r"(v)::"memory");
     return v;
 }
-static inline void bench_store32(uint64_t address, uint32_t v) { *(volatile uint32_t *)address = v; }
-static inline uint32_t bench_load32(uint64_t address) { return *(const volatile uint32_t *)address; }
+static inline void bench_store32(uint64_t address, uint32_t v) {
+    *(volatile uint32_t *)address = v;
+}
+static inline uint32_t bench_load32(uint64_t address) {
+    return *(const volatile uint32_t *)address;
+}
 static inline uint64_t bench_load(uint64_t address) { return *(const volatile uint64_t *)address; }
 static inline void bench_store(uint64_t address, uint64_t v) { *(volatile uint64_t *)address = v; }
 

@@ -1,4 +1,5 @@
-// libfdt as Swift sees it: Debian's headers, and the function-like macros that the importer leaves out.
+// libfdt as Swift sees it: Debian's headers, and the function-like macros that the importer
+// leaves out.
 
 #ifndef CLIBFDT_H
 #define CLIBFDT_H

@@ -1,6 +1,7 @@
 // The `svc` instruction as inline functions, and the registers that user code may read.
 //
-// Each wrapper is inlined to moves and one `svc`. A system call preserves x19-x30; everything else is named as clobbered.
+// Each wrapper is inlined to moves and one `svc`. A system call preserves x19-x30; everything else
+// is named as clobbered.
 #ifndef CUSERENTRY_H
 #define CUSERENTRY_H
 
@@ -43,11 +44,13 @@ uint64_t swiftlet_counter_frequency(void);
 uint64_t swiftlet_cycles(void);
 uint64_t swiftlet_thread_pointer(void);
 _Noreturn void swiftlet_trap_no_endpoint(void);
-_Noreturn void swiftlet_trap_text(const void *_Nullable text, uint64_t count, const void *_Nullable file,
-                                  uint64_t file_count, uint64_t line);
+_Noreturn void swiftlet_trap_text(
+    const void *_Nullable text, uint64_t count, const void *_Nullable file, uint64_t file_count,
+    uint64_t line);
 #else
 /// A call that carries words both ways.
-SWIFTLET_ALWAYS SwiftletResult swiftlet_svc_words(uint64_t control, uint64_t second, uint64_t third, SwiftletWords *_Nonnull words) {
+SWIFTLET_ALWAYS SwiftletResult swiftlet_svc_words(
+    uint64_t control, uint64_t second, uint64_t third, SwiftletWords *_Nonnull words) {
     register uint64_t x0 __asm__("x0") = control;
     register uint64_t x1 __asm__("x1") = second;
     register uint64_t x2 __asm__("x2") = third;
@@ -60,8 +63,8 @@ SWIFTLET_ALWAYS SwiftletResult swiftlet_svc_words(uint64_t control, uint64_t sec
     register uint64_t x9 __asm__("x9") = words->w6;
     register uint64_t x10 __asm__("x10") = words->w7;
     __asm__ volatile("svc #0"
-                     : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3), "+r"(x4), "+r"(x5), "+r"(x6), "+r"(x7), "+r"(x8), "+r"(x9),
-                       "+r"(x10)
+                     : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3), "+r"(x4), "+r"(x5), "+r"(x6),
+                       "+r"(x7), "+r"(x8), "+r"(x9), "+r"(x10)
                      :
                      : "x11", "x12", "x13", "x14", "x15", "x16", "x17", "memory", "cc");
     words->w0 = x3;
@@ -83,8 +86,8 @@ SWIFTLET_ALWAYS SwiftletResult swiftlet_svc(uint64_t control, uint64_t second, u
     __asm__ volatile("svc #0"
                      : "+r"(x0), "+r"(x1), "+r"(x2)
                      :
-                     : "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17",
-                       "memory", "cc");
+                     : "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14",
+                       "x15", "x16", "x17", "memory", "cc");
     return (SwiftletResult){x0, x1, x2};
 }
 
@@ -108,10 +111,11 @@ SWIFTLET_ALWAYS _Noreturn void swiftlet_trap_no_endpoint(void) {
     __builtin_unreachable();
 }
 
-/// Ends the task with a text and the place in the source. Both texts are constants of the program: the root task reads them
-/// in its file, not in its memory.
-SWIFTLET_ALWAYS _Noreturn void swiftlet_trap_text(const void *_Nullable text, uint64_t count, const void *_Nullable file,
-                                                  uint64_t file_count, uint64_t line) {
+/// Ends the task with a text and the place in the source. Both texts are constants of the program:
+/// the root task reads them in its file, not in its memory.
+SWIFTLET_ALWAYS _Noreturn void swiftlet_trap_text(
+    const void *_Nullable text, uint64_t count, const void *_Nullable file, uint64_t file_count,
+    uint64_t line) {
     register const void *x0 __asm__("x0") = text;
     register uint64_t x1 __asm__("x1") = count;
     register const void *x2 __asm__("x2") = file;

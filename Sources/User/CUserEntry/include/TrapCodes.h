@@ -1,5 +1,5 @@
-// The numbers in the runtime's own trap instructions, for C and assembly. KernelABI's TrapCode says what each means, and a test
-// holds the two together.
+// The numbers in the runtime's own trap instructions, for C and assembly. KernelABI's TrapCode says
+// what each means, and a test holds the two together.
 
 #ifndef SWIFTLET_TRAP_CODES_H
 #define SWIFTLET_TRAP_CODES_H

@@ -1,5 +1,5 @@
-// Instructions that a test needs and no language has: illegal ones, misaligned ones, floating-point registers; and loads
-// and stores that the compiler must make exactly as written.
+// Instructions that a test needs and no language has: illegal ones, misaligned ones, floating-point
+// registers; and loads and stores that the compiler must make exactly as written.
 #ifndef CTARGETTESTS_H
 #define CTARGETTESTS_H
 
@@ -25,10 +25,11 @@ uint64_t joinedFloatingPoint(void);
 typedef struct {
     uint64_t x0, x1, x2, x3, x4, x5, x6, x7, x8, x9, x10;
 } CallRegisters;
-/// A system call with every other register filled. 0 where the kernel kept and cleared what it must; else bit 0: x11 to x18
-/// are not clear, bit 1: x19 to x30 changed, bit 2: TPIDR_EL0 changed.
+/// A system call with every other register filled. 0 where the kernel kept and cleared what it
+/// must; else bit 0: x11 to x18 are not clear, bit 1: x19 to x30 changed, bit 2: TPIDR_EL0 changed.
 uint64_t checkedSystemCall(CallRegisters *_Nonnull registers);
-/// Loop with every register filled until the word at `address` is not 0. 0 where no register and no flag changed.
+/// Loop with every register filled until the word at `address` is not 0. 0 where no register and no
+/// flag changed.
 uint64_t spinWithRegisters(uint64_t address);
 /// A system call with these condition flags; those behind it.
 uint64_t flagsAcrossCall(uint64_t control, uint64_t second, uint64_t third, uint64_t flags);
@@ -39,7 +40,8 @@ static inline void waitForInterrupt(void) { __asm__ volatile("wfi" ::: "memory")
 void oddInstruction(uint64_t number, uint64_t address);
 enum { oddInstructions = 24 };
 
-/// The memory of a kernel lock (CAArch64Layout.h): word, two turns; from the eighth word on, each eighth is a grant.
+/// The memory of a kernel lock (CAArch64Layout.h): word, two turns; from the eighth word on, each
+/// eighth is a grant.
 extern uint64_t lockMemory[72];
 /// take_lock of Sources/Kernel/CAArch64/Lock.inc: 1 where the lock is taken, 0 where it is not.
 uint64_t takeLock(uint64_t *_Nonnull lock, uint64_t request);
