@@ -5,7 +5,8 @@
 // is a word and its text:
 //
 //   test NAME          a new test; what follows up to the next `test` is its own
-//   machine, cpu, memory, card, date, padding, append, run, counted, image, tree, damage    the machine, see `Dialogue.Setup`
+//   machine, cpu, memory, card, date, padding, append, run, counted, image, tree, damage
+//                      the machine, see `Dialogue.Setup`
 //   type TEXT          wait for the prompt, then type the text and Enter
 //   keys TEXT          type at once, without Enter; \e, \r, \b, \\ and \xNN as usual
 //                      (\x01\x01: QEMU takes the first ^A)
