@@ -34,6 +34,12 @@ private func reopen(_ name: Name) {
     _ = openService([name.word0, name.word1, name.word2, name.word3], to: slot(9))
 }
 
+/// So many bytes of a text again and again.
+private func fill(_ text: StaticString, _ count: Int = LogWord.maximumLength) -> [UInt8] {
+    let bytes = Text(text).bytes
+    return (0..<count).map { bytes[$0 % bytes.count] }
+}
+
 /// The most instructions that one of `count` calls took.
 func measure(_ count: Int = 20, _ body: () -> Void) -> UInt64 {
     var most: UInt64 = 0
@@ -96,8 +102,10 @@ private struct Meter {
         tell("names: open") { reopen(Name("clock")) }
         tell("names: open what is not permitted") { reopen(Name("firmware")) }
         call("names: unknown", Endpoint(StartSlot.names), RegisterMessage(77))
-        let line = [UInt8](repeating: 0x61, count: LogWord.maximumLength)
-        tell("log: append, until it is shown", 5) { _ = logAndWait(line.span, deadline: .never) }
+        tell("log: append, until it is shown", 5) { _ = logAndWait(fill("a").span, deadline: .never) }
+        tell("log: append of wide characters", 5) { _ = logAndWait(fill("\u{1f600}").span, deadline: .never) }
+        tell("log: append of what is no text", 5) { _ = logAndWait(fill("\u{9b}").span, deadline: .never) }
+        tell("log: append of heads of lines", 5) { _ = logAndWait(fill("[1.").span, deadline: .never) }
         call("log: read", Endpoint(StartSlot.log), RegisterMessage(LogWord.read, 0))
         let supervisor = Endpoint(StartSlot.supervisor)
         tell("supervisor: sign of life") { showSignOfLife() }
@@ -105,6 +113,8 @@ private struct Meter {
         call("supervisor: state, refused", supervisor, RegisterMessage(SupervisorRequest.state, 1))
         let key = RegisterMessage(SupervisorRequest.key, SupervisorRequest.powerKey)
         tell("supervisor: key, refused") { try? supervisor.send(key) }
+        let lost = RegisterMessage(SupervisorWord.lostLines, 1, 1)
+        tell("supervisor: lost lines", 1) { try? supervisor.send(lost) }
         call("supervisor: unknown", supervisor, RegisterMessage(99, 1))
     }
 
@@ -144,25 +154,24 @@ private struct Meter {
 
     private mutating func measureConsole() {
         guard let serial = open(Name("serial"), 1) else { return }
-        var message = RegisterMessage(SerialRequest.write | UInt64(SerialRequest.maximumWrite) << 8)
-        for index in 1...(SerialRequest.maximumWrite / 8) {
-            message.setWord(index, 0x2e2e_2e2e_2e2e_2e2e)
+        for (what, text) in [
+            ("serial: write", "."), ("serial: write of wide characters", "\u{1f600}"),
+            ("serial: write of what is no text", "\u{9b}"), ("serial: write of short lines", ".\n"),
+        ] as [(StaticString, StaticString)] {
+            var message = RegisterMessage(SerialRequest.write | UInt64(SerialRequest.maximumWrite) << 8)
+            message.setBytes(fill(text, SerialRequest.maximumWrite).span, at: 1)
+            tell(what, 1) { _ = try? serial.call(message) }
         }
-        tell("serial: write", 1) { _ = try? serial.call(message) }
-        for index in 1...(SerialRequest.maximumWrite / 8) {
-            message.setWord(index, 0x0a2e_0a2e_0a2e_0a2e)
-        }
-        message.length = 1 + SerialRequest.maximumWrite / 8
-        tell("serial: write of short lines", 1) { _ = try? serial.call(message) }
         call("serial: read, refused", serial, RegisterMessage(SerialRequest.read, 0, 0))
     }
 
     private mutating func measurePins() {
         let clock = open(Name("clock"), 2)
         call("clock: read", clock, RegisterMessage(ClockRequest.read))
-        tell("clock: alarm") {
-            _ = try? clock?.call(
-                RegisterMessage(ClockRequest.alarm, 0x7fff_0000), deadline: .immediately)
+        if let clock, let reply = try? clock.call(RegisterMessage(ClockRequest.read)) {
+            call("clock: set", clock, RegisterMessage(ClockRequest.set, reply[1]))
+            let alarm = RegisterMessage(ClockRequest.alarm, 0x7fff_0000)
+            tell("clock: alarm") { _ = try? clock.call(alarm, deadline: .immediately) }
         }
         let pins = open(Name("gpio"), 3)
         call("gpio: read", pins, RegisterMessage(GPIORequest.read))
@@ -172,11 +181,16 @@ private struct Meter {
     }
 
     private mutating func measureBoard() {
-        call("timer: read", open(Name("timer"), 4), RegisterMessage(SystemTimerRequest.read))
+        let timer = open(Name("timer"), 4)
+        call("timer: read", timer, RegisterMessage(SystemTimerRequest.read))
+        if let timer, let reply = try? timer.call(RegisterMessage(SystemTimerRequest.read)) {
+            let alarm = RegisterMessage(SystemTimerRequest.alarm, reply[1] + 10_000_000)
+            tell("timer: alarm") { _ = try? timer.call(alarm, deadline: .immediately) }
+        }
         call("random: read", open(Name("random"), 5), RegisterMessage(RandomRequest.read))
-        call(
-            "firmware: ask", open(Name("firmware"), 6),
-            RegisterMessage(FirmwareRequest.ask, 0x0001_0002, 0))
+        let firmware = open(Name("firmware"), 6)
+        call("firmware: ask", firmware, RegisterMessage(FirmwareRequest.ask, 0x0001_0002, 0))
+        call("firmware: pin", firmware, RegisterMessage(FirmwareRequest.pin, 2))
         call("power: state", open(Name("power"), 7), RegisterMessage(PowerRequest.state))
         measureCard(open(Name("sdhost"), 8))
         measureCard(open(Name("sdhci"), 10))

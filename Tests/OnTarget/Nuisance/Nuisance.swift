@@ -20,7 +20,7 @@ import UserRuntime
     case Name("flood"): flood()
     case Name("killer"): killTheDeviceManager()
     case Name("copier"): copyBlocks()
-    case Name("card-below"), Name("card-above"): waitBesideTransfer()
+    case Name("card-below"), Name("card-above"): waitBesideCopier()
     default: beVictim(ofFloodAt: Name(bytes: name.bytes.span.extracting(7..<name.count)) ?? .empty)
     }
 }
