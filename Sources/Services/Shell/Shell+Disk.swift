@@ -183,7 +183,8 @@ extension Shell {
     /// Asks for the card, which has another number if the driver started or identified it anew
     /// meanwhile. A driver that starts gets two seconds.
     private mutating func findAgain(_ card: inout Card) {
-        for _ in 0..<40 where !terminal.isInterrupted && card.information() == nil && !card.isGone {
+        for _ in 0..<40 {
+            if card.information() != nil || card.failure != .driver(.peerDied) || terminal.isInterrupted { return }
             terminal.pause(milliseconds: 50)
         }
     }
