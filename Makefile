@@ -176,7 +176,8 @@ test-boards: tests-bundle system-tests-image ## The Raspberry Pi under QEMU: its
 	@platform/fetch-qemu
 	@Tests/OnTarget/board-tests build/test-boards.totals
 
-test-trees: tests-bundle ## Boot with device trees that are wrong in one place: refused in words, or taken
+test-trees: tests-bundle ## Boot with device trees that are wrong in one place: refused in words, \
+            or taken
 	@Tests/OnTarget/tree-tests build/test-trees.totals
 
 matrix: build ## Boot the same image under every QEMU variant
@@ -184,7 +185,8 @@ matrix: build ## Boot the same image under every QEMU variant
 	@platform/fetch-qemu
 	@$(TOOL) matrix --totals build/matrix.totals
 
-test-firmware: tests-bundle ## Boot below firmware that leaves the machine as a kernel must not expect it
+test-firmware: tests-bundle ## Boot below firmware that leaves the machine as a kernel must not \
+               expect it
 	@Tests/OnTarget/firmware-tests build/test-firmware.totals
 
 test-debian-trees: tool ## What the kernel would make of each device tree of Debian's arm64 kernel

@@ -1,5 +1,6 @@
-// The task around a standard SD host controller: the card slot of a Raspberry Pi 4 (`brcm,bcm2711-emmc2`), or the BCM2835's
-// (`brcm,bcm2835-sdhci`), to which a Pi's board connects its radio and QEMU the card.
+// The task around a standard SD host controller: the card slot of a Raspberry Pi 4
+// (`brcm,bcm2711-emmc2`), or the BCM2835's (`brcm,bcm2835-sdhci`), to which a Pi's board connects
+// its radio and QEMU the card.
 
 import BlockService
 import DriverCores

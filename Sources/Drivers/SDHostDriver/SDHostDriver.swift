@@ -1,5 +1,6 @@
-// The task around Broadcom's SD host controller (`brcm,bcm2835-sdhost`): the card slot of a Raspberry Pi 3 and Zero 2 W.
-// Which controller the slot's pins belong to is the firmware's choice; the task leaves it.
+// The task around Broadcom's SD host controller (`brcm,bcm2835-sdhost`): the card slot of a
+// Raspberry Pi 3 and Zero 2 W. Which controller the slot's pins belong to is the firmware's choice;
+// the task leaves it.
 
 import BlockService
 import DriverCores

@@ -38,7 +38,7 @@
 /// | notification | wait, poll | signal | – | – | bind |
 /// | reply | use the loan | reply | – | reply with capabilities | – |
 /// | frame | map readable | map writable | map executable | – | information, caches |
-/// | thread | state | run, stop, registers, base priority | – | – | parts, maximum priority, slice |
+/// | thread | state | run, stop, registers, priority | – | – | parts, maximum priority, slice |
 /// | capability table | describe | change | – | – | – |
 /// | registers | read | write | – | – | – |
 /// | system control | statistics | console | trace | – | power, reset statistics |
