@@ -72,7 +72,7 @@ struct Abstraction {
         let front = [kernel.pointee.core.ready.front, kernel.pointee.core.ready.behind]
         add(
             front.compactMap { $0 } + circles(kernel.pointee.core.ready.threads), "the ready queue")
-        add(circles(kernel.pointee.core.ready.updates), "the pending updates")
+        add(circles(kernel.pointee.shared.pointee.updates), "the pending updates")
         for (number, node) in system.deadlineNodes.enumerated() where node.pointee.isQueued {
             add(node.pointee.instant.ticks, "deadline \(number)")
             add(UInt64(node.pointee.level), "the level of deadline \(number)")

@@ -28,22 +28,24 @@ final class Machine: ModelMachine {
         memset(memory, 0, Machine.bytes)
         self.memory = memory
         let base = ModelHardware.ramBase
-        // Hardware and kernel in the first page, tables at +4 KiB, the empty page table at +128
-        // KiB, bundle and device tree behind it; then boot memory.
+        // Hardware and kernel in the first page, the core's state at +4 KiB, the shared state at
+        // +12 KiB, the empty page table at +128 KiB, bundle and device tree behind it; then boot
+        // memory.
         hardware = memory.bindMemory(to: HardwareState.self, capacity: 1)
         hardware.initialize(to: HardwareState())
         kernel = (memory + 1024).bindMemory(to: Kernel<ModelHardware>.self, capacity: 1)
         precondition(
             MemoryLayout<HardwareState>.size <= 1024
                 && MemoryLayout<Kernel<ModelHardware>>.size <= 3072)
-        precondition(Kernel<ModelHardware>.tableBytes <= 124 << 10)
+        precondition(Kernel<ModelHardware>.coreBytes <= 8 << 10)
+        precondition(Kernel<ModelHardware>.sharedBytes <= 116 << 10)
         let bundle = (memory + (132 << 10)).bindMemory(to: UInt64.self, capacity: 512)
         bundle[0] = Bundle.magic
         bundle[1] = 4096
         kernel.initialize(
             to: Kernel(
-                hardware: ModelHardware(state: hardware, memory: memory), tables: memory + 4096,
-                emptyTable: base + (128 << 10)))
+                hardware: ModelHardware(state: hardware, memory: memory), core: memory + 4096,
+                shared: memory + (12 << 10), emptyTable: base + (128 << 10)))
         do throws(BootError) {
             var task = try kernel.pointee.makeRootTask(
                 BootRequest(

@@ -42,7 +42,7 @@ struct PrioritiesBefore {
         places = threads.map { Place($0) }
         endpoints = threads.map { $0.pointee.endpoint }
         servers = threads.map { $0.pointee.blockedOn }
-        first = system.index(system.machine.kernel.pointee.core.ready.updates.first)
+        first = system.index(system.machine.kernel.pointee.shared.pointee.updates.first)
         isSliceRunning = system.machine.kernel.pointee.core.sliceEnd != .never
     }
 }

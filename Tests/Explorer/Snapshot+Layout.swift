@@ -7,14 +7,14 @@ import KernelABI
 
 extension Machine {
     func lineAddress(_ line: Int) -> UnsafeMutableRawPointer {
-        withUnsafeMutablePointer(to: &kernel.pointee.tables.pointee.lines[line]) {
+        withUnsafeMutablePointer(to: &kernel.pointee.shared.pointee.lines[line]) {
             UnsafeMutableRawPointer($0)
         }
     }
 
     /// Which numbers of deadlines are taken.
     var deadlineNumbers: (UnsafeMutableRawPointer, Int) {
-        withUnsafeMutablePointer(to: &kernel.pointee.tables.pointee.deadlineNumbers) {
+        withUnsafeMutablePointer(to: &kernel.pointee.shared.pointee.deadlineNumbers) {
             (UnsafeMutableRawPointer($0), MemoryLayout<DeadlineNumbers>.size)
         }
     }
@@ -34,7 +34,7 @@ extension Machine {
             words.append(UnsafeRawPointer($0))
         }
         withUnsafePointer(to: &kernel.pointee.core.current) { words.append(UnsafeRawPointer($0)) }
-        withUnsafePointer(to: &kernel.pointee.statistics) {
+        withUnsafePointer(to: &kernel.pointee.core.statistics) {
             for index in 0..<MemoryLayout<Statistics>.size / 8 {
                 words.append(UnsafeRawPointer($0) + 8 * index)
             }

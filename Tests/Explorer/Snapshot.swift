@@ -28,7 +28,9 @@ struct SnapshotArea {
             (UnsafeMutableRawPointer(machine.hardware), MemoryLayout<HardwareState>.size),
             (UnsafeMutableRawPointer(machine.kernel), MemoryLayout<Kernel<ModelHardware>>.size),
             (machine.kernel.pointee.core.ready.threads.heads.raw, 8 * Priorities.count),
-            (machine.kernel.pointee.core.ready.updates.heads.raw, 8 * Priorities.count),
+            (machine.kernel.pointee.own.raw, MemoryLayout<Core>.size),
+            (machine.kernel.pointee.shared.pointee.updates.heads.raw, 8 * Priorities.count),
+            (machine.kernel.pointee.shared.raw, MemoryLayout<PriorityLists>.size),
             (machine.lineAddress(Lines.first), MemoryLayout<InterruptLine>.size),
         ]
         // The objects stand one behind the other at the low end of the untyped memory.

@@ -31,8 +31,8 @@ private final class BootBench {
         kernel = .allocate(capacity: 1)
         kernel.initialize(
             to: Kernel(
-                hardware: ModelHardware(state: model), tables: model.memory,
-                emptyTable: Self.emptyTable))
+                hardware: ModelHardware(state: model), core: model.memory,
+                shared: model.memory + (8 << 10), emptyTable: Self.emptyTable))
     }
     deinit {
         kernel.deinitialize(count: 1)
@@ -106,7 +106,7 @@ private final class BootBench {
             bench.kernel.pointee.emptyTranslationBase == BootBench.emptyTable,
             "ASID 0 is the kernel's")
         #expect(
-            bench.kernel.pointee.rootThread == thread
+            bench.kernel.pointee.shared.pointee.rootThread == thread
                 && bench.kernel.pointee.counterFrequency == 62_500_000)
     }
 

@@ -8,9 +8,9 @@ import Testing
 @Suite struct ReadyQueueTests {
     @Test(arguments: [7, 8]) func agreesWithArrays(seed: UInt64) {
         var random = SeededGenerator(seed: seed)
-        let lists = UnsafeMutablePointer<ReadyHeads>.allocate(capacity: 1)
+        let lists = UnsafeMutablePointer<PriorityHeads>.allocate(capacity: 1)
         UnsafeMutableRawPointer(lists).initializeMemory(
-            as: UInt8.self, repeating: 0, count: MemoryLayout<ReadyHeads>.size)
+            as: UInt8.self, repeating: 0, count: MemoryLayout<PriorityHeads>.size)
         let memory = UnsafeMutablePointer<KernelThread>.allocate(capacity: 40)
         for index in 0..<40 {
             (memory + index).initialize(to: KernelThread(header: ObjectHeader(.thread, size: 1024)))
@@ -50,9 +50,9 @@ import Testing
     }
 
     @Test func noPrioritySurpassesWhileWatched() {
-        let lists = UnsafeMutablePointer<ReadyHeads>.allocate(capacity: 1)
+        let lists = UnsafeMutablePointer<PriorityHeads>.allocate(capacity: 1)
         UnsafeMutableRawPointer(lists).initializeMemory(
-            as: UInt8.self, repeating: 0, count: MemoryLayout<ReadyHeads>.size)
+            as: UInt8.self, repeating: 0, count: MemoryLayout<PriorityHeads>.size)
         defer { lists.deallocate() }
         var queue = ReadyQueue(heads: Ref(lists))
         queue.watch = Limits.priorities

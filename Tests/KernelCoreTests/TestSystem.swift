@@ -64,9 +64,10 @@ final class TestSystem: ModelMachine {
         hardware.asidBits = asidBits
         let memory = hardware.memory
         let base = ModelState.ramBase
-        // Kernel tables at +0, the empty page table at +128 KiB, the bundle and the device tree
-        // behind; then boot memory.
-        precondition(Kernel<ModelHardware>.tableBytes <= 128 << 10)
+        // The core's state at +0, the shared state at +8 KiB, the empty page table at +128 KiB, the
+        // bundle and the device tree behind; then boot memory.
+        precondition(Kernel<ModelHardware>.coreBytes <= 8 << 10)
+        precondition(Kernel<ModelHardware>.sharedBytes <= 120 << 10)
         (memory).initializeMemory(as: UInt8.self, repeating: 0, count: (128 << 10) + 4096)
         let bundle = (memory + (160 << 10)).bindMemory(to: UInt64.self, capacity: 512)
         bundle.update(repeating: 0, count: 512)
@@ -81,8 +82,8 @@ final class TestSystem: ModelMachine {
         kernel = .allocate(capacity: 1)
         kernel.initialize(
             to: Kernel(
-                hardware: ModelHardware(state: hardware), tables: memory,
-                emptyTable: base + (128 << 10)))
+                hardware: ModelHardware(state: hardware), core: memory,
+                shared: memory + (8 << 10), emptyTable: base + (128 << 10)))
         do throws(BootError) {
             var task = try kernel.pointee.makeRootTask(
                 BootRequest(

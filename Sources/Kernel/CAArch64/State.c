@@ -6,8 +6,8 @@
 #define PAGES __attribute__((aligned(SWIFTLET_PAGE_BYTES)))
 #define BOOT_TABLES __attribute__((section(".swiftlet.tables")))
 
-/// The tables that `Kernel<Machine>` refers to.
-__attribute__((aligned(64))) unsigned char swiftlet_kernel_tables[SWIFTLET_KERNEL_TABLES_BYTES];
+/// The state that all cores share.
+__attribute__((aligned(64))) unsigned char swiftlet_shared_state[SWIFTLET_SHARED_STATE_BYTES];
 
 /// The page tables that Boot.S builds before the MMU goes on: the kernel's root table with the
 /// image.

@@ -165,7 +165,7 @@ extension Kernel where H: ~Copyable {
         let pool = unsafe reference(
             try take(&memory, Footprint.descriptor(.asidPool)), as: ASIDPool.self)
         pool.pointee.header.kind = .asidPool
-        asidRanges[0] |= 1
+        shared.pointee.asidRanges[0] |= 1
         // ASID 0 is the kernel's.
         pool.pointee.used = 1
         let space = unsafe reference(
@@ -211,17 +211,17 @@ extension Kernel where H: ~Copyable {
     /// - Precondition: the kernel's state is at its final address, since the authorities are part
     ///   of it.
     public mutating func grantAuthorities(_ root: borrowing RootTask) {
-        let system = unsafe withUnsafeMutablePointer(to: &systemControl.header) {
+        let system = unsafe withUnsafeMutablePointer(to: &shared.pointee.systemControl.header) {
             unsafe Ref<ObjectHeader>($0)
         }
-        let interrupt = unsafe withUnsafeMutablePointer(to: &interruptControl.header) {
+        let interrupt = unsafe withUnsafeMutablePointer(to: &shared.pointee.interruptControl.header) {
             unsafe Ref<ObjectHeader>($0)
         }
         root.table.slot(Int(RootSlot.systemControl.index)).makeFirst(
             of: system, kind: .systemControl)
         root.table.slot(Int(RootSlot.interruptControl.index)).makeFirst(
             of: interrupt, kind: .interruptControl)
-        let asid = unsafe withUnsafeMutablePointer(to: &asidControl.header) {
+        let asid = unsafe withUnsafeMutablePointer(to: &shared.pointee.asidControl.header) {
             unsafe Ref<ObjectHeader>($0)
         }
         root.table.slot(Int(RootSlot.asidControl.index)).makeFirst(of: asid, kind: .asidControl)
@@ -384,7 +384,7 @@ extension Kernel where H: ~Copyable {
         // Safety: the information has room for a word after the most regions.
         unsafe root.information.raw.storeBytes(
             of: coreCount, toByteOffset: root.information.pointee.coreCountOffset, as: UInt64.self)
-        rootThread = root.thread
+        shared.pointee.rootThread = root.thread
         core.ready.insert(root.thread)
     }
 

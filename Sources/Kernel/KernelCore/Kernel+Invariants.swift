@@ -77,9 +77,9 @@
         ) -> Inspection {
             var inspection = Inspection()
             for object in boot { inspection.add(object) }
-            systemControl.header.firstCapability.map { inspection.addAuthority($0) }
-            interruptControl.header.firstCapability.map { inspection.addAuthority($0) }
-            asidControl.header.firstCapability.map { inspection.addAuthority($0) }
+            shared.pointee.systemControl.header.firstCapability.map { inspection.addAuthority($0) }
+            shared.pointee.interruptControl.header.firstCapability.map { inspection.addAuthority($0) }
+            shared.pointee.asidControl.header.firstCapability.map { inspection.addAuthority($0) }
             var next = 0
             while next < inspection.untyped.count {
                 collect(inspection.untyped[next], &inspection)
@@ -139,7 +139,7 @@
                     Int(running.effective) >= core.ready.top,
                     "a more urgent thread is ready, or a more urgent update")
                 inspection.require(
-                    core.ready.updates.top < Int(running.effective)
+                    core.ready.updatesTop < Int(running.effective)
                         || running.pointee.base == running.effective,
                     "a thread runs whose priority may be stale")
             } else {
@@ -205,7 +205,7 @@
             var listed: Set<UInt> = []
             for line in Set(inspection.interrupts.map { $0.pointee.line }) {
                 var outstanding = 0
-                var at = tables.pointee.lines[line].first
+                var at = shared.pointee.lines[line].first
                 while let interrupt = at, listed.insert(interrupt.bits).inserted {
                     inspection.require(
                         inspection.isLive(interrupt, .interrupt), "a dead interrupt on line \(line)"
@@ -218,7 +218,7 @@
                     at = interrupt.pointee.nextOnLine
                 }
                 inspection.require(at == nil, "the list of line \(line) has a cycle")
-                let recorded = tables.pointee.lines[line].outstanding
+                let recorded = shared.pointee.lines[line].outstanding
                 inspection.require(
                     recorded == outstanding || recorded == outstanding + 1,
                     "line \(line): outstanding is miscounted")

@@ -11,10 +11,10 @@ extension Kernel where H: ~Copyable {
     ///   waits for an interrupt. All entries return this.
     /// - Context: from the trap entry, after the fast paths declined; interrupts masked.
     @inline(__always) public mutating func systemCall(_ thread: Ref<Thread>) -> Ref<Thread>? {
-        enter(thread)
-        statistics.systemCalls &+= 1
         let control = ControlWord(raw: thread.pointee.context.x.0)
-        if isTracing { trace(.systemCall, thread, detail: (control.raw &>> 40) & 0xff) }
+        enter(thread)
+        core.statistics.systemCalls &+= 1
+        if core.isTracing { trace(.systemCall, thread, detail: (control.raw &>> 40) & 0xff) }
         guard let call = control.systemCall else { return raiseUnknownCall(thread) }
         switch dispatch(thread, call, control) {
         case .done, .blocked: break
@@ -87,7 +87,7 @@ extension Kernel where H: ~Copyable {
         _ thread: Ref<Thread>?, line: Int
     ) -> Ref<Thread>? {
         core.current = thread
-        if isTracing, let thread {
+        if core.isTracing, let thread {
             trace(.interrupt, thread, detail: UInt64(truncatingIfNeeded: line))
         }
         deliverInterrupt(line: line)
@@ -109,7 +109,7 @@ extension Kernel where H: ~Copyable {
         _ thread: Ref<Thread>, _ kind: FaultKind, address: UInt64, syndrome: UInt64
     ) -> Ref<Thread>? {
         enter(thread)
-        if isTracing { trace(.fault, thread, detail: UInt64(kind.rawValue)) }
+        if core.isTracing { trace(.fault, thread, detail: UInt64(kind.rawValue)) }
         return raise(thread, kind, address: address, syndrome: syndrome)
     }
 
@@ -130,7 +130,7 @@ extension Kernel where H: ~Copyable {
     @inline(__always) mutating func isInterrupted() -> Bool {
         #if BENCHMARK
             recordMasked(place: core.current?.programCounter ?? 0)
-            startMasked(control: masked.control)
+            startMasked(control: core.masked.control)
         #endif
         return hardware.interruptPending
     }
@@ -149,25 +149,25 @@ extension Kernel where H: ~Copyable {
     ///
     /// - Parameter control: what entered the kernel (`EntryKind`).
     @inline(__always) public mutating func startMasked(control: UInt64) {
-        masked.control = control
-        masked.since = hardware.cycles
+        core.masked.control = control
+        core.masked.since = hardware.cycles
     }
 
     /// Benchmark builds: records the longest masked section, up to an exit or a look at the pending
     /// interrupts, with its system call and program counter.
     public mutating func recordMasked(place: UInt64) {
-        let length = hardware.cycles &- masked.since
-        let control = masked.control
+        let length = hardware.cycles &- core.masked.since
+        let control = core.masked.control
         #if BENCHMARK
             let entry = Int(EntryKind(control: control).index)
-            if length > statistics.longestOfEntry[entry] {
-                statistics.longestOfEntry[entry] = length
+            if length > core.statistics.longestOfEntry[entry] {
+                core.statistics.longestOfEntry[entry] = length
             }
         #endif
-        if length > statistics.longestMasked {
-            statistics.longestMasked = length
-            statistics.longestMaskedControl = control
-            statistics.longestMaskedPlace = place
+        if length > core.statistics.longestMasked {
+            core.statistics.longestMasked = length
+            core.statistics.longestMaskedControl = control
+            core.statistics.longestMaskedPlace = place
         }
     }
 }

@@ -32,9 +32,9 @@ extension Kernel where H: ~Copyable {
         case .reboot: hardware.reboot()
         case .statistics: return reportStatistics(thread)
         case .resetStatistics:
-            statistics.longestMasked = 0
-            statistics.longestMaskedControl = 0
-            statistics.longestMaskedPlace = 0
+            core.statistics.longestMasked = 0
+            core.statistics.longestMaskedControl = 0
+            core.statistics.longestMaskedPlace = 0
         default: return try traceMethod(thread)
         }
         return try done(thread, nil)
@@ -70,19 +70,19 @@ extension Kernel where H: ~Copyable {
     @inline(never) public mutating func statistic(_ index: UInt64) -> UInt64 {
         #if BENCHMARK
             let entry = index &- EntryKind.firstStatistic
-            if entry < UInt64(EntryKind.count) { return statistics.longestOfEntry[Int(entry)] }
+            if entry < UInt64(EntryKind.count) { return core.statistics.longestOfEntry[Int(entry)] }
         #endif
         guard let statistic = Statistic(rawValue: index) else { return 0 }
         switch statistic {
-        case .longestMasked: return statistics.longestMasked
-        case .longestMaskedControl: return statistics.longestMaskedControl
-        case .longestMaskedPlace: return statistics.longestMaskedPlace
-        case .systemCalls: return statistics.systemCalls
-        case .interrupts: return statistics.interrupts
-        case .kernelTextBytes: return statistics.kernelTextBytes
-        case .kernelDataBytes: return statistics.kernelDataBytes
-        case .bootTicks: return statistics.bootTicks
-        case .spuriousInterrupts: return statistics.spuriousInterrupts
+        case .longestMasked: return core.statistics.longestMasked
+        case .longestMaskedControl: return core.statistics.longestMaskedControl
+        case .longestMaskedPlace: return core.statistics.longestMaskedPlace
+        case .systemCalls: return core.statistics.systemCalls
+        case .interrupts: return core.statistics.interrupts
+        case .kernelTextBytes: return core.statistics.kernelTextBytes
+        case .kernelDataBytes: return core.statistics.kernelDataBytes
+        case .bootTicks: return core.statistics.bootTicks
+        case .spuriousInterrupts: return core.statistics.spuriousInterrupts
         case .fastInterrupts: return hardware.strayExceptions.fastInterrupts
         case .systemErrors: return hardware.strayExceptions.systemErrors
         }
@@ -104,9 +104,9 @@ extension Kernel where H: ~Copyable {
 
     /// Records the sizes and the time that only the boot code knows.
     public mutating func noteBoot(textBytes: UInt64, dataBytes: UInt64, ticks: UInt64) {
-        statistics.kernelTextBytes = textBytes
-        statistics.kernelDataBytes = dataBytes
-        statistics.bootTicks = ticks
+        core.statistics.kernelTextBytes = textBytes
+        core.statistics.kernelDataBytes = dataBytes
+        core.statistics.bootTicks = ticks
     }
 
     // Trace
@@ -114,36 +114,36 @@ extension Kernel where H: ~Copyable {
     @inline(never) mutating func trace(
         _ kind: TraceKind, _ thread: Ref<Thread>, detail: UInt64 = 0
     ) {
-        if traceCount >= KernelLimits.traceEvents { return }
-        tables.pointee.trace[traceCount] = TraceEvent(
+        if shared.pointee.traceCount >= KernelLimits.traceEvents { return }
+        shared.pointee.trace[shared.pointee.traceCount] = TraceEvent(
             instant: hardware.now.ticks,
             what: kind.rawValue | UInt64(thread.effective) << 8 | detail << 16,
             thread: UInt64(thread.bits))
-        traceCount &+= 1
+        shared.pointee.traceCount &+= 1
     }
 
     private mutating func traceMethod(_ thread: Ref<Thread>) throws(KernelError) -> Outcome {
         switch argument(thread, 1) {
         case 0:
-            isTracing = false
+            core.isTracing = false
             core.isStale = true
         case 1:
-            traceCount = 0
-            isTracing = true
+            shared.pointee.traceCount = 0
+            core.isTracing = true
             core.isStale = true
         case 2:
             let first = Int(truncatingIfNeeded: min(argument(thread, 2), 1 << 20))
             complete(thread, .success)
-            thread.pointee.context.x.3 = UInt64(truncatingIfNeeded: traceCount)
-            if first < traceCount {
-                thread.pointee.context.x.4 = tables.pointee.trace[first].instant
-                thread.pointee.context.x.5 = tables.pointee.trace[first].what
-                thread.pointee.context.x.6 = tables.pointee.trace[first].thread
+            thread.pointee.context.x.3 = UInt64(truncatingIfNeeded: shared.pointee.traceCount)
+            if first < shared.pointee.traceCount {
+                thread.pointee.context.x.4 = shared.pointee.trace[first].instant
+                thread.pointee.context.x.5 = shared.pointee.trace[first].what
+                thread.pointee.context.x.6 = shared.pointee.trace[first].thread
             }
-            if first &+ 1 < traceCount {
-                thread.pointee.context.x.7 = tables.pointee.trace[first &+ 1].instant
-                thread.pointee.context.x.8 = tables.pointee.trace[first &+ 1].what
-                thread.pointee.context.x.9 = tables.pointee.trace[first &+ 1].thread
+            if first &+ 1 < shared.pointee.traceCount {
+                thread.pointee.context.x.7 = shared.pointee.trace[first &+ 1].instant
+                thread.pointee.context.x.8 = shared.pointee.trace[first &+ 1].what
+                thread.pointee.context.x.9 = shared.pointee.trace[first &+ 1].thread
             }
             return .done
         default: throw .invalidArgument

@@ -26,28 +26,35 @@ public struct Core: ~Copyable {
     var ready: ReadyQueue
     /// Time-outs and timers, earliest first.
     var deadlines = DeadlineQueue()
-    /// The thread that was resumed last; nil while idle. The fast path does not update it: see
-    /// `Kernel.enter`.
-    var current: Ref<Thread>?
     /// Whether the running thread or the hardware's deadline may be out of date. Then `reschedule`
     /// chooses again.
     var isStale = false
-    /// A periodic timer whose deadline was removed. A step sets the next one before the kernel
-    /// exits.
-    var unarmed: Ref<Timer>?
-    /// The level from which on the next step serves a deadline that is due; `.max`: no level.
-    var dueLevel = UInt32.max
     /// Whether pending updates go before every thread of the same priority: a thread gave up the
     /// rest of its turn.
     var isUpdatesTurn = false
     /// Whether the running thread offers the processor to its equals, after the steps that go
     /// first.
     var isYielding = false
+    /// Whether a trace is recorded, on all cores.
+    var isTracing = false
+    /// The level from which on the next step serves a deadline that is due; `.max`: no level.
+    var dueLevel = UInt32.max
+    /// A periodic timer whose deadline was removed. A step sets the next one before the kernel
+    /// exits.
+    var unarmed: Ref<Timer>?
     /// The end of the running thread's slice; `.never` while no slice runs.
     var sliceEnd = Instant.never
     /// The instant to which the hardware's deadline is set.
     var armed = Instant.never
     var lastSwitch: UInt64 = 0
+    /// The thread that was resumed last; nil while idle. The fast path does not update it: see
+    /// `Kernel.enter`.
+    var current: Ref<Thread>?
+    var statistics = Statistics()
+    /// The cycle counter when the kernel masked interrupts or last looked for pending ones, and
+    /// what entered the kernel (benchmark builds).
+    var masked: (since: UInt64, control: UInt64) = (0, 0)
+
     init(ready: consuming ReadyQueue) { self.ready = ready }
 }
 
@@ -60,29 +67,33 @@ public struct InterruptLine {
     init() {}
 }
 
-/// Memory that the kernel's state refers to. The initial value is all zeros.
-public struct KernelTables: ~Copyable {
-    var ready: ReadyHeads
-    var deadlineNumbers: DeadlineNumbers
-    var lines: InlineArray<1024, InterruptLine>
-    var trace: InlineArray<512, TraceEvent>
-}
-
-/// The kernel.
-public struct Kernel<H: Hardware & ~Copyable>: ~Copyable {
-    public var core: Core
-    public var hardware: H
-    var tables: Ref<KernelTables>
-    var statistics = Statistics()
+/// The state that all cores share. The initial value is all zeros, except for what `Kernel.init`
+/// sets.
+public struct SharedState: ~Copyable {
+    /// The pending updates of priority inheritance.
+    var updates: PriorityLists
     /// One bit for each range of ASIDs that is a pool's, or that the processor does not have.
     var asidRanges: InlineArray<16, UInt64>
-    var traceCount: Int = 0
-    var isTracing = false
-    /// The cycle counter when the kernel masked interrupts or last looked for pending ones, and
-    /// what entered the kernel (benchmark builds).
-    var masked: (since: UInt64, control: UInt64) = (0, 0)
     /// The root task's first thread. The console reports its faults if it has no fault handler.
     var rootThread: Ref<Thread>?
+    var systemControl: Authority
+    var interruptControl: Authority
+    var asidControl: Authority
+    var deadlineNumbers: DeadlineNumbers
+    var lines: InlineArray<1024, InterruptLine>
+    var traceCount: Int
+    var trace: InlineArray<512, TraceEvent>
+    var updateHeads: PriorityHeads
+}
+
+/// The kernel as one core sees it.
+///
+/// What other cores can change stands behind references. So the compiler assumes nothing about it
+/// while a method runs.
+public struct Kernel<H: Hardware & ~Copyable>: ~Copyable {
+    let own: Ref<Core>
+    let shared: Ref<SharedState>
+    public var hardware: H
     /// The frequency of the counter, in ticks a second.
     var counterFrequency: UInt64 = 0
     /// The shortest period of a timer and the shortest slice, in ticks. Shorter ones would leave
@@ -90,34 +101,69 @@ public struct Kernel<H: Hardware & ~Copyable>: ~Copyable {
     var shortestPeriod: UInt64 { counterFrequency / Limits.expiriesPerSecond }
     /// The translation base of a thread without an address space: an empty table.
     var emptyTranslationBase: UInt64
-    var systemControl: Authority
-    var interruptControl: Authority
-    var asidControl: Authority
 
-    /// Creates the kernel's state.
+    /// The state of this core.
+    public var core: Core {
+        @inline(__always) unsafeAddress { unsafe UnsafePointer(own.address) }
+        @inline(__always) nonmutating unsafeMutableAddress { unsafe own.address }
+    }
+
+    /// Creates the state of the first core, and the state that all cores share.
     ///
     /// - Parameters:
-    ///   - tables: zero-filled memory for the larger tables; it stays the kernel's.
+    ///   - memory: `coreBytes` of zero-filled memory for the core's state; it stays the kernel's.
+    ///   - shared: `sharedBytes` of such memory for the shared state.
     ///   - emptyTable: physical address of an all-zero page table.
-    public init(hardware: consuming H, tables memory: UnsafeMutableRawPointer, emptyTable: UInt64) {
+    public init(
+        hardware: consuming H, core memory: UnsafeMutableRawPointer,
+        shared: UnsafeMutableRawPointer, emptyTable: UInt64
+    ) {
+        // Safety: the caller gives both memories away, and they are large enough.
         unsafe self.init(
-            hardware: hardware, tables: reference(memory, as: KernelTables.self),
-            emptyTable: emptyTable)
+            hardware: hardware, core: reference(memory, as: Core.self),
+            shared: reference(shared, as: SharedState.self), emptyTable: emptyTable)
+        self.shared.initialize(asidBits: self.hardware.asidBits)
     }
 
-    init(hardware: consuming H, tables: Ref<KernelTables>, emptyTable: UInt64) {
+    private init(
+        hardware: consuming H, core: Ref<Core>, shared: Ref<SharedState>, emptyTable: UInt64
+    ) {
         emptyTranslationBase = hardware.translationBase(rootTable: emptyTable, asid: 0)
-        asidRanges = ASIDPool.ranges(asidBits: hardware.asidBits)
         self.hardware = hardware
-        self.tables = tables
-        core = Core(ready: ReadyQueue(heads: tables.rebound(to: ReadyHeads.self)))
-        systemControl = Authority(header: ObjectHeader(.systemControl))
-        interruptControl = Authority(header: ObjectHeader(.interruptControl))
-        asidControl = Authority(header: ObjectHeader(.asidControl))
+        self.shared = shared
+        own = core
+        core.initialize()
     }
 
-    /// The bytes of zero-filled memory that `init` needs for its tables.
-    public static var tableBytes: Int { MemoryLayout<KernelTables>.size }
+    /// The bytes of zero-filled memory that a core needs for its state.
+    public static var coreBytes: Int {
+        MemoryLayout<Core>.stride + MemoryLayout<PriorityHeads>.stride
+    }
+    /// The bytes of zero-filled memory for the state that all cores share.
+    public static var sharedBytes: Int { MemoryLayout<SharedState>.size }
+}
+
+extension Ref where Object == Core {
+    /// Initialises zero-filled memory. The heads of the ready threads follow the core itself.
+    fileprivate func initialize() {
+        // Safety: the memory has `Kernel.coreBytes`.
+        let heads = unsafe reference(raw + MemoryLayout<Core>.stride, as: PriorityHeads.self)
+        unsafe address.initialize(to: Core(ready: ReadyQueue(heads: heads)))
+    }
+}
+
+extension Ref where Object == SharedState {
+    /// Initialises zero-filled memory.
+    fileprivate func initialize(asidBits: Int) {
+        let heads = unsafe withUnsafeMutablePointer(to: &address.pointee.updateHeads) {
+            unsafe Ref<PriorityHeads>($0)
+        }
+        pointee.updates = PriorityLists(heads: heads)
+        pointee.asidRanges = ASIDPool.ranges(asidBits: asidBits)
+        pointee.systemControl.header.kind = .systemControl
+        pointee.interruptControl.header.kind = .interruptControl
+        pointee.asidControl.header.kind = .asidControl
+    }
 }
 
 /// The kernel's statistics (`Statistic`).

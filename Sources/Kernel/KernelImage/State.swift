@@ -17,14 +17,16 @@ var kernelState: Ref<Kernel<Machine>> {
 /// - Context: boot, once.
 func placeKernel(_ machine: Machine, emptyTable: UInt64) {
     if MemoryLayout<Kernel<Machine>>.size > Int(swiftlet_state_bytes())
-        || Kernel<Machine>.tableBytes > Int(swiftlet_tables_bytes())
+        || Kernel<Machine>.coreBytes > Int(swiftlet_kernel_core_bytes())
+        || Kernel<Machine>.sharedBytes > Int(swiftlet_shared_bytes())
     {
         panic("the kernel's state is larger than its memory")
     }
-    // Safety: sizes were compared; both memories are zero-filled and have no other user.
+    // Safety: sizes were compared; the memories are zero-filled and have no other user.
     unsafe swiftlet_kernel_state_address().bindMemory(to: Kernel<Machine>.self, capacity: 1)
         .initialize(
             to: Kernel(
-                hardware: machine, tables: swiftlet_kernel_tables_address(), emptyTable: emptyTable)
+                hardware: machine, core: swiftlet_kernel_core_address(),
+                shared: swiftlet_shared_state_address(), emptyTable: emptyTable)
         )
 }

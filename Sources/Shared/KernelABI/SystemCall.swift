@@ -107,6 +107,8 @@ public let abiVersion: UInt64 = 1
     @inlinable public static var timedBit: UInt64 { 1 << 53 }
     /// The part that the receiver gets: length, number of capabilities, loan.
     @inlinable public static var messageMask: UInt64 { 0x001f_00ff_0000_0000 }
+    /// The same for a message of nothing but words.
+    @inlinable public static var lengthMask: UInt64 { 0xff_0000_0000 }
 
     @inlinable public var slot: Slot { Slot(UInt32(truncatingIfNeeded: raw)) }
     @inlinable public var length: Int { Int(truncatingIfNeeded: (raw &>> 32) & 0xff) }

@@ -98,7 +98,7 @@ _Static_assert(sizeof(KernelException) == SWIFTLET_EXCEPTION_BYTES, "Vectors.S r
     extern unsigned char name[]; \
     SWIFTLET_INLINE void *_Nonnull name##_address(void) { return name; }
 
-SWIFTLET_SYMBOL(swiftlet_kernel_tables)
+SWIFTLET_SYMBOL(swiftlet_shared_state)
 SWIFTLET_SYMBOL(swiftlet_kernel_root)
 SWIFTLET_SYMBOL(swiftlet_empty_root)
 SWIFTLET_SYMBOL(swiftlet_image_start)
@@ -213,10 +213,15 @@ SWIFTLET_INLINE uint64_t swiftlet_core_stack(void) { return SWIFTLET_CORE_STACK;
 SWIFTLET_INLINE uint64_t swiftlet_core_memory_bytes(void) { return SWIFTLET_CORE_MEMORY_BYTES; }
 /// `Kernel<Machine>`, at the start of the first core's block.
 SWIFTLET_SYMBOL(swiftlet_kernel_state)
+/// The first core's own state, behind it.
+SWIFTLET_INLINE void *_Nonnull swiftlet_kernel_core_address(void) {
+    return swiftlet_kernel_state + SWIFTLET_KERNEL_STATE_BYTES;
+}
 
 /// Sizes for the start-up check.
 SWIFTLET_INLINE uint64_t swiftlet_state_bytes(void) { return SWIFTLET_KERNEL_STATE_BYTES; }
-SWIFTLET_INLINE uint64_t swiftlet_tables_bytes(void) { return SWIFTLET_KERNEL_TABLES_BYTES; }
+SWIFTLET_INLINE uint64_t swiftlet_kernel_core_bytes(void) { return SWIFTLET_KERNEL_CORE_BYTES; }
+SWIFTLET_INLINE uint64_t swiftlet_shared_bytes(void) { return SWIFTLET_SHARED_STATE_BYTES; }
 SWIFTLET_INLINE uint64_t swiftlet_stack_bytes(void) { return SWIFTLET_STACK_BYTES; }
 
 // Places of the address space, as Swift sees them

@@ -102,7 +102,10 @@
 // band (1 << 8 * core), and the lock's address.
 #define SWIFTLET_STACK_LOCK SWIFTLET_STACK_ZEROS
 
-#define SWIFTLET_KERNEL_STATE_BYTES 4096
-#define SWIFTLET_KERNEL_TABLES_BYTES 49152
+// In the first page of a core's block: Kernel<Machine>, and behind it the core's own state. And the
+// state that all cores share.
+#define SWIFTLET_KERNEL_STATE_BYTES 256
+#define SWIFTLET_KERNEL_CORE_BYTES (SWIFTLET_CORE_EXCEPTION - SWIFTLET_KERNEL_STATE_BYTES)
+#define SWIFTLET_SHARED_STATE_BYTES 36864
 
 #endif

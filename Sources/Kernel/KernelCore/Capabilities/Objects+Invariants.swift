@@ -215,7 +215,7 @@
                 let range = first / Limits.asidPool
                 inspection.require(first % Limits.asidPool == 0, "\(name): begins within a range")
                 inspection.require(
-                    asidRanges[range / 64] >> UInt64(range % 64) & 1 == 1,
+                    shared.pointee.asidRanges[range / 64] >> UInt64(range % 64) & 1 == 1,
                     "\(name): its range is free")
                 for other in inspection.asidPools where other != pool {
                     inspection.require(
@@ -248,7 +248,7 @@
             }
             let atBoot = ASIDPool.ranges(asidBits: hardware.asidBits)
             let ranges = (0..<16).reduce(0) {
-                $0 + (asidRanges[$1] & ~atBoot[$1]).nonzeroBitCount
+                $0 + (shared.pointee.asidRanges[$1] & ~atBoot[$1]).nonzeroBitCount
             }
             let count = inspection.asidPools.count
             inspection.require(ranges == count, "\(ranges) ranges taken, \(count) pools")

@@ -161,12 +161,28 @@ extension Kernel where H: ~Copyable {
         core.isStale = true
         if thread.pointee.scheduling.isPending {
             if urgency <= thread.pointee.pendingUrgency { return }
-            core.ready.removeUpdate(thread)
+            removeUpdate(thread)
         } else {
             thread.pointee.scheduling.isPending = true
         }
         thread.pointee.pendingUrgency = urgency
-        core.ready.insertUpdate(thread)
+        insertUpdate(thread)
+    }
+
+    /// Inserts the update of a blocked thread after those that are as urgent.
+    ///
+    /// - Precondition: the thread's `pendingUrgency` is set, and its update is not queued.
+    private func insertUpdate(_ thread: Ref<Thread>) {
+        shared.pointee.updates.append(thread, thread.pointee.pendingUrgency, atHead: false)
+        core.ready.raiseUpdates(to: Int(thread.pointee.pendingUrgency))
+    }
+
+    /// Removes the update of a thread.
+    ///
+    /// - Precondition: the update is queued.
+    private func removeUpdate(_ thread: Ref<Thread>) {
+        shared.pointee.updates.remove(thread, thread.pointee.pendingUrgency)
+        core.ready.lowerUpdates(to: shared.pointee.updates.top)
     }
 
     /// Performs one step of a pending update: sets the thread's priority and makes one move in one
@@ -222,7 +238,7 @@ extension Kernel where H: ~Copyable {
 
     /// Ends the pending update of a thread whose nodes all have its priority.
     private mutating func endUpdate(_ thread: Ref<Thread>) {
-        core.ready.removeUpdate(thread)
+        removeUpdate(thread)
         thread.pointee.scheduling.isPending = false
     }
 
@@ -231,7 +247,7 @@ extension Kernel where H: ~Copyable {
     ///
     /// - Complexity: constant.
     @inline(never) mutating func cancelUpdate(_ thread: Ref<Thread>) {
-        core.ready.removeUpdate(thread)
+        removeUpdate(thread)
         thread.pointee.scheduling.isPending = false
         thread.pointee.scheduling.isTimedOut = false
         thread.pointee.scheduling.effective = inheritedPriority(thread)

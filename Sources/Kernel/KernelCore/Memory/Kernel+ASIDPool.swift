@@ -15,7 +15,7 @@ extension Kernel where H: ~Copyable {
     mutating func createASIDPool(_ thread: Ref<Thread>) throws(KernelError) -> Outcome {
         guard let range = freeRange() else { throw .exhausted }
         guard let (object, target) = try makeGranted(thread, .asidPool) else { return .restart }
-        asidRanges[range &>> 6] |= 1 &<< UInt64(truncatingIfNeeded: range & 63)
+        shared.pointee.asidRanges[range &>> 6] |= 1 &<< UInt64(truncatingIfNeeded: range & 63)
         let first = UInt16(truncatingIfNeeded: range &* Limits.asidPool)
         object.rebound(to: ASIDPool.self).pointee.first = first
         target.makeFirst(of: object, kind: .asidPool)
@@ -26,7 +26,7 @@ extension Kernel where H: ~Copyable {
     /// Returns the number of a range that no pool owns.
     private mutating func freeRange() -> Int? {
         for word in 0..<16 {
-            let free = ~asidRanges[word]
+            let free = ~shared.pointee.asidRanges[word]
             if free != 0 { return word &* 64 &+ free.trailingZeroBitCount }
         }
         return nil
@@ -101,7 +101,7 @@ extension Kernel where H: ~Copyable {
             return false
         }
         let range = Int(truncatingIfNeeded: pool.pointee.first) / Limits.asidPool
-        asidRanges[range &>> 6] &= ~(1 &<< UInt64(truncatingIfNeeded: range & 63))
+        shared.pointee.asidRanges[range &>> 6] &= ~(1 &<< UInt64(truncatingIfNeeded: range & 63))
         return true
     }
 }

@@ -89,7 +89,7 @@ extension Kernel where H: ~Copyable {
         connect(thread, word, to: server, serverWord, at: endpoint)
         return .handedOver(
             Handover(
-                thread: server, result: raw & ControlWord.messageMask, badge: slot.pointee.badge,
+                thread: server, result: raw & ControlWord.lengthMask, badge: slot.pointee.badge,
                 source: thread))
     }
 
@@ -233,7 +233,7 @@ extension Kernel where H: ~Copyable {
         disconnect(thread, 0, from: caller, word, reply, at: endpoint)
         return .handedOver(
             Handover(
-                thread: caller, result: raw & ControlWord.messageMask, badge: 0, source: thread))
+                thread: caller, result: raw & ControlWord.lengthMask, badge: 0, source: thread))
     }
 
     /// Disconnects a caller from its server, which then waits as the ready server. Both get their

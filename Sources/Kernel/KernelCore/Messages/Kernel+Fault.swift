@@ -32,7 +32,7 @@ extension Kernel where H: ~Copyable {
         thread.state = .faulted
         let slot = thread.faultSlot
         guard let endpoint = slot.endpoint, !endpoint.pointee.isClosed else {
-            if thread == rootThread { reportRootFault(thread) }
+            if thread == shared.pointee.rootThread { reportRootFault(thread) }
             return true
         }
         thread.pointee.sendBadge = slot.pointee.badge

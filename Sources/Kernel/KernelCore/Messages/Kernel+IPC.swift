@@ -113,8 +113,8 @@ extension Kernel where H: ~Copyable {
             complete(thread, ResultWord(.notification), take(notification))
             return .done
         }
-        if let caller = endpoint.waitingSender, core.ready.updates.top > Int(caller.effective),
-            let update = core.ready.updates.first
+        if let caller = endpoint.waitingSender, core.ready.updatesTop > Int(caller.effective),
+            let update = shared.pointee.updates.first
         {
             // One step of a more urgent update goes before each caller. So a chain that is being
             // lifted overtakes the callers that wait here. It is only one step, so updates of

@@ -100,7 +100,7 @@ extension Kernel where H: ~Copyable {
         let word = thread.pointee.scheduling.raw
         connect(thread, word, to: server, inherited(word, by: server), at: endpoint)
         return Handover(
-            thread: server, result: raw & ControlWord.messageMask, badge: slot.pointee.badge,
+            thread: server, result: raw & ControlWord.lengthMask, badge: slot.pointee.badge,
             source: thread)
     }
 
@@ -121,7 +121,7 @@ extension Kernel where H: ~Copyable {
         let own = thread.pointee.scheduling.raw & SchedulingWord.floatingPointBit
         disconnect(thread, own, from: caller, word, reply, at: endpoint)
         return Handover(
-            thread: caller, result: raw & ControlWord.messageMask, badge: 0, source: thread)
+            thread: caller, result: raw & ControlWord.lengthMask, badge: 0, source: thread)
     }
 
     /// Performs either of them with the IPC buffer.

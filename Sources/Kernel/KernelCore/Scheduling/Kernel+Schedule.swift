@@ -37,7 +37,7 @@ extension Kernel where H: ~Copyable {
     /// Chooses the thread to resume, after the steps that go before it.
     @inline(never) private mutating func choose(_ thread: Ref<Thread>?) -> Ref<Thread>? {
         let hasSteps = core.unarmed != nil || core.dueLevel != .max || core.isYielding
-        if isInterruptedInLoop() || core.ready.updates.top >= 0 || hasSteps {
+        if isInterruptedInLoop() || core.ready.updatesTop >= 0 || hasSteps {
             return performSteps(thread)
         }
         return chooseNext(thread)
@@ -162,7 +162,7 @@ extension Kernel where H: ~Copyable {
     private mutating func leastLevel(between thread: Ref<Thread>?) -> UInt32 {
         var least: UInt32 = 0
         if let thread, thread.state == .running { least = leastLevel(beside: thread) }
-        if let update = core.ready.updates.first {
+        if let update = shared.pointee.updates.first {
             let level = DeadlineLevel.timeOut(update.pointee.pendingUrgency)
             if level > least { least = level }
         }
@@ -171,8 +171,8 @@ extension Kernel where H: ~Copyable {
 
     /// Returns the update that goes before every thread; nil if a thread goes first.
     private mutating func dueUpdate(_ thread: Ref<Thread>?) -> Ref<Thread>? {
-        guard let update = core.ready.updates.first else { return nil }
-        let urgency = core.ready.updates.top
+        guard let update = shared.pointee.updates.first else { return nil }
+        let urgency = core.ready.updatesTop
         if let thread, thread.state == .running, goesFirst(thread, urgency) { return nil }
         if let first = core.ready.first, goesFirst(first, urgency) { return nil }
         return update
@@ -190,7 +190,7 @@ extension Kernel where H: ~Copyable {
     /// Returns whether the running thread gives way to a ready thread of the same priority, since
     /// its own priority may be stale.
     private mutating func mustYield(_ thread: Ref<Thread>) -> Bool {
-        core.ready.updates.top == Int(thread.effective) && thread.pointee.base < thread.effective
+        core.ready.updatesTop == Int(thread.effective) && thread.pointee.base < thread.effective
     }
 
     /// Makes `next`, which is in no queue, the running thread; nil makes the processor idle.
@@ -201,7 +201,7 @@ extension Kernel where H: ~Copyable {
         account(from: previous, to: next)
         if let next {
             next.pointee.switches &+= 1
-            if isTracing { trace(.switched, next) }
+            if core.isTracing { trace(.switched, next) }
             if next.pointee.slice != 0 { refreshSlice(next) }
         }
         guard let next else {
@@ -215,7 +215,7 @@ extension Kernel where H: ~Copyable {
     /// the general path.
     @inline(__always) private mutating func settleOn(_ thread: Ref<Thread>) -> Ref<Thread> {
         thread.pointee.scheduling.isGuarded =
-            core.ready.updates.top == Int(thread.effective) || core.sliceEnd != .never || isTracing
+            core.ready.updatesTop == Int(thread.effective) || core.sliceEnd != .never || core.isTracing
         updateDeadline(leastLevel(beside: thread))
         return thread
     }
@@ -356,7 +356,7 @@ extension Kernel where H: ~Copyable {
             thread.state = .stopped
         } else {
             insertReady(thread, atHead: atHead || passesEquals(thread))
-            if isTracing { trace(.readied, thread) }
+            if core.isTracing { trace(.readied, thread) }
         }
     }
 
@@ -364,7 +364,7 @@ extension Kernel where H: ~Copyable {
     /// and an update as urgent is pending. Otherwise it might wait for a thread whose priority is
     /// stale.
     @inline(__always) func passesEquals(_ thread: Ref<Thread>) -> Bool {
-        core.ready.updates.top == Int(thread.effective) && thread.pointee.base == thread.effective
+        core.ready.updatesTop == Int(thread.effective) && thread.pointee.base == thread.effective
     }
 
     @inline(__always) mutating func insertReady(_ thread: Ref<Thread>, atHead: Bool = false) {

@@ -8,7 +8,7 @@
     extension Kernel where H: ~Copyable {
         func inspectReadyQueue(_ inspection: inout Inspection) {
             let ready = inspection.inspect(core.ready.threads, "ready threads")
-            let updates = inspection.inspect(core.ready.updates, "updates")
+            let updates = inspection.inspect(shared.pointee.updates, "updates")
             for (thread, priority) in ready {
                 inspection.require(
                     thread.state == .ready, "a thread in the ready queue is not ready")
@@ -21,7 +21,7 @@
                 inspection.require(
                     Int(thread.pointee.pendingUrgency) == priority, "an update stands elsewhere")
             }
-            var top = max(core.ready.threads.top, core.ready.updates.top)
+            var top = max(core.ready.threads.top, shared.pointee.updates.top)
             inspection.require(
                 core.ready.listTop == top,
                 "the lists' top is \(core.ready.listTop) instead of \(top)")

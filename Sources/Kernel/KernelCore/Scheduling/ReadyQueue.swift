@@ -1,8 +1,9 @@
-// The ready queue: the ready threads and the pending updates of priority inheritance
-// (Kernel+Inheritance), most urgent first. Every operation is constant-time.
+// The ready queue of a core: its ready threads, most urgent first. Every operation is constant-time.
 //
-// Each kind has one circle for each priority, under a two-level bitmap. `top` covers both kinds. So
-// a fast path that compares a priority with `top` declines by itself while an update is as urgent.
+// The threads have one circle for each priority, under a two-level bitmap. The pending updates of
+// priority inheritance (Kernel+Inheritance) stand in such circles as well, which all cores share.
+// `top` covers both kinds. So a fast path that compares a priority with `top` declines by itself
+// while an update is as urgent.
 //
 // **Two threads before the circles.** Up to two threads, the most urgent of all, stand in `front`
 // and `behind` instead of a circle. A thread that is preempted, or woken to run at once, so comes
@@ -17,9 +18,9 @@
 
 import KernelABI
 
-/// The ready threads and the pending updates.
+/// The ready threads of a core.
 ///
-/// Invariants: `listTop` is the larger of both kinds' tops. `top` is the priority of `front`, or
+/// Invariants: `listTop` is the larger of `threads.top` and `updatesTop`. `top` is the priority of `front`, or
 /// `listTop` if there is no front. `behind` comes after `front` and before the circles, and is nil
 /// without a front. The priorities of `front` and `behind` and `listTop` do not rise in this order.
 public struct ReadyQueue: ~Copyable {
@@ -34,14 +35,11 @@ public struct ReadyQueue: ~Copyable {
     var watch: Int = 0
     /// The largest priority in the circles; -1 if they are empty.
     var listTop: Int = -1
+    /// The largest urgency of a pending update; -1 if there is none.
+    var updatesTop: Int = -1
     var threads: PriorityLists
-    /// Blocked threads whose update is pending.
-    var updates: PriorityLists
 
-    init(heads: Ref<ReadyHeads>) {
-        threads = PriorityLists(heads: heads.threads)
-        updates = PriorityLists(heads: heads.updates)
-    }
+    init(heads: Ref<PriorityHeads>) { threads = PriorityLists(heads: heads) }
 
     /// Returns whether the kernel may switch to a blocked thread of this priority without a look at
     /// this queue and at the deadlines.
@@ -124,31 +122,28 @@ public struct ReadyQueue: ~Copyable {
 
     /// Updates `listTop` and `top` after a change of the circles.
     @inline(__always) private mutating func refreshTop() {
-        listTop = threads.top > updates.top ? threads.top : updates.top
+        listTop = threads.top > updatesTop ? threads.top : updatesTop
         if front == nil { top = listTop }
     }
 
     // Updates
 
-    /// Inserts the update of a blocked thread after those that are as urgent.
-    ///
-    /// - Precondition: the thread's `pendingUrgency` is set, and its update is not queued.
-    mutating func insertUpdate(_ thread: Ref<Thread>) {
-        let urgency = Int(thread.pointee.pendingUrgency)
+    /// Records the largest urgency of a pending update, which has not risen.
+    @inline(__always) mutating func lowerUpdates(to urgency: Int) {
+        updatesTop = urgency
+        refreshTop()
+    }
+
+    /// Records the largest urgency of a pending update. A thread in front that is less urgent moves
+    /// into its circle.
+    @inline(__always) mutating func raiseUpdates(to urgency: Int) {
+        if urgency <= updatesTop { return }
+        updatesTop = urgency
         if let behind, urgency > Int(behind.effective) { settle() }
         if let front, urgency > Int(front.effective) {
             self.front = nil
             append(front, atHead: true)
         }
-        updates.append(thread, thread.pointee.pendingUrgency, atHead: false)
-        refreshTop()
-    }
-
-    /// Removes the update of a thread.
-    ///
-    /// - Precondition: the update is queued.
-    mutating func removeUpdate(_ thread: Ref<Thread>) {
-        updates.remove(thread, thread.pointee.pendingUrgency)
         refreshTop()
     }
 }
@@ -226,23 +221,4 @@ public struct PriorityLists: ~Copyable {
 /// those fit a cache line.
 public struct PriorityHeads: ~Copyable {
     var first: InlineArray<256, Ref<Thread>?>
-}
-
-/// The heads of both kinds.
-public struct ReadyHeads: ~Copyable {
-    var threads: PriorityHeads
-    var updates: PriorityHeads
-}
-
-extension Ref where Object == ReadyHeads {
-    var threads: Ref<PriorityHeads> {
-        unsafe withUnsafeMutablePointer(to: &address.pointee.threads) {
-            unsafe Ref<PriorityHeads>($0)
-        }
-    }
-    var updates: Ref<PriorityHeads> {
-        unsafe withUnsafeMutablePointer(to: &address.pointee.updates) {
-            unsafe Ref<PriorityHeads>($0)
-        }
-    }
 }

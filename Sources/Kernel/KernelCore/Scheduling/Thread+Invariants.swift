@@ -28,7 +28,7 @@
                 !word.isTimedOut || (word.isPending && !word.hasDeadline),
                 "\(name): timed out without a step")
             inspection.require(
-                thread.state != .running || !isTracing || word.isGuarded,
+                thread.state != .running || !core.isTracing || word.isGuarded,
                 "\(name): runs unrecorded while a trace is")
             let lends = thread.pointee.loanLength != 0
             inspection.require(lends == word.isLending, "\(name): the lending bit is wrong")

@@ -106,7 +106,7 @@ extension Kernel where H: ~Copyable {
             return .declined
         }
         if core.ready.top != Int(thread.effective) { return .done }
-        guard core.sliceEnd == .never, !isTracing, let next = core.ready.front,
+        guard core.sliceEnd == .never, !core.isTracing, let next = core.ready.front,
             next.pointee.slice == 0,
             (core.ready.behind.map { Int($0.effective) } ?? core.ready.listTop) < core.ready.top
         else { return .declined }
@@ -175,7 +175,7 @@ extension Kernel where H: ~Copyable {
     @inline(__always) public mutating func deliverFirst(
         _ thread: Ref<Thread>, line: Int
     ) -> Wakeup? {
-        if isTracing { return nil }
+        if core.isTracing { return nil }
         guard let wake = claimLine(line, above: Int(thread.effective)) else { return nil }
         return preemptSlice(of: thread, by: wake)
     }
@@ -187,7 +187,7 @@ extension Kernel where H: ~Copyable {
     @inline(never) mutating func wakeAtOnce(
         line: Int, beside thread: Ref<Thread>?
     ) -> Ref<Thread>? {
-        if isTracing || core.unarmed != nil { return nil }
+        if core.isTracing || core.unarmed != nil { return nil }
         return wake(claimLine(line, above: topPriority(with: thread)))
     }
 
@@ -227,15 +227,15 @@ extension Kernel where H: ~Copyable {
     /// priority.
     @inline(__always) private mutating func claimLine(_ line: Int, above priority: Int) -> Claim? {
         if line < 0 || line >= Limits.interruptLines { return nil }
-        guard let interrupt = tables.pointee.lines[line].first, interrupt.pointee.nextOnLine == nil,
+        guard let interrupt = shared.pointee.lines[line].first, interrupt.pointee.nextOnLine == nil,
             !interrupt.pointee.isOutstanding,
             let notification = interrupt.pointee.source.notification,
             let waiter = urgentWaiter(notification, above: priority)
         else { return nil }
-        statistics.interrupts &+= 1
+        core.statistics.interrupts &+= 1
         interrupt.pointee.count &+= 1
         interrupt.pointee.isOutstanding = true
-        tables.pointee.lines[line].outstanding = 1
+        shared.pointee.lines[line].outstanding = 1
         return Claim(
             thread: waiter, notification: notification, bits: interrupt.pointee.source.bits)
     }
@@ -246,7 +246,7 @@ extension Kernel where H: ~Copyable {
         let now = hardware.now
         guard let node = core.deadlines.mostUrgent(dueAt: now), let timer = node.timer,
             !timer.pointee.hasSignalled, node.pointee.isTimer(above: priority),
-            !isTracing, let notification = timer.pointee.source.notification,
+            !core.isTracing, let notification = timer.pointee.source.notification,
             let waiter = urgentWaiter(notification, above: priority)
         else { return nil }
         if core.deadlines.isAlone(node) {

@@ -19,12 +19,12 @@ extension Kernel where H: ~Copyable {
     /// - Complexity: `KernelLimits.deliveryStep` signals, with a look at the pending interrupts
     ///   after each.
     mutating func deliverInterrupt(line: Int) {
-        statistics.interrupts &+= 1
+        core.statistics.interrupts &+= 1
         if UInt(bitPattern: line) >= UInt(Limits.interruptLines) {
             return hardware.dismiss(line: line)
         }
-        guard let first = tables.pointee.lines[line].first else {
-            statistics.spuriousInterrupts &+= 1
+        guard let first = shared.pointee.lines[line].first else {
+            core.statistics.spuriousInterrupts &+= 1
             return hardware.dismiss(line: line)
         }
         var left = KernelLimits.deliveryStep
@@ -53,7 +53,7 @@ extension Kernel where H: ~Copyable {
             outstanding = outstanding &+ 1
             hardware.open(line: line)
         }
-        tables.pointee.lines[line].outstanding = outstanding
+        shared.pointee.lines[line].outstanding = outstanding
     }
 
     /// Performs the driver's `acknowledge`: its device is quiet. The last acknowledgement opens the
@@ -64,8 +64,8 @@ extension Kernel where H: ~Copyable {
         if !interrupt.pointee.isOutstanding { return .wrongState }
         interrupt.pointee.isOutstanding = false
         let line = interrupt.pointee.line
-        tables.pointee.lines[line & 1023].outstanding &-= 1
-        if tables.pointee.lines[line & 1023].outstanding == 0 { hardware.open(line: line) }
+        shared.pointee.lines[line & 1023].outstanding &-= 1
+        if shared.pointee.lines[line & 1023].outstanding == 0 { hardware.open(line: line) }
         return nil
     }
 
@@ -80,7 +80,7 @@ extension Kernel where H: ~Copyable {
         let line = interrupt.pointee.line & 1023
         if !interrupt.pointee.isListed {
             var count = 1
-            var at = tables.pointee.lines[line].first
+            var at = shared.pointee.lines[line].first
             var rounds = LoopBound(KernelLimits.sharedLine)
             while let other = at {
                 rounds.count()
@@ -93,10 +93,10 @@ extension Kernel where H: ~Copyable {
         }
         connect(interrupt.source, to: notification, bits: bits)
         if interrupt.pointee.isListed { return nil }
-        let isFirst = tables.pointee.lines[line].first == nil
+        let isFirst = shared.pointee.lines[line].first == nil
         interrupt.pointee.isListed = true
-        interrupt.pointee.nextOnLine = tables.pointee.lines[line].first
-        tables.pointee.lines[line].first = interrupt
+        interrupt.pointee.nextOnLine = shared.pointee.lines[line].first
+        shared.pointee.lines[line].first = interrupt
         if isFirst {
             hardware.enable(line: interrupt.pointee.line, trigger: interrupt.pointee.trigger)
         }
@@ -112,10 +112,10 @@ extension Kernel where H: ~Copyable {
         if !interrupt.pointee.isListed { return }
         let line = interrupt.pointee.line & 1023
         interrupt.pointee.isListed = false
-        if tables.pointee.lines[line].first == interrupt {
-            tables.pointee.lines[line].first = interrupt.pointee.nextOnLine
+        if shared.pointee.lines[line].first == interrupt {
+            shared.pointee.lines[line].first = interrupt.pointee.nextOnLine
         } else {
-            var at = tables.pointee.lines[line].first
+            var at = shared.pointee.lines[line].first
             var rounds = LoopBound(KernelLimits.sharedLine)
             while let other = at {
                 rounds.count()
@@ -127,7 +127,7 @@ extension Kernel where H: ~Copyable {
             }
         }
         interrupt.pointee.nextOnLine = nil
-        if tables.pointee.lines[line].first == nil {
+        if shared.pointee.lines[line].first == nil {
             hardware.disable(line: interrupt.pointee.line)
         }
         if interrupt.pointee.isOutstanding { _ = acknowledge(interrupt) }

@@ -219,7 +219,7 @@ extension Kernel where H: ~Copyable {
     /// - Returns: false if no number is left for that thread.
     func number(_ node: Ref<DeadlineNode>, maximum: UInt8) -> Bool {
         if node.pointee.hasNumber { return true }
-        guard let number = tables.pointee.deadlineNumbers.take(maximum: maximum) else {
+        guard let number = shared.pointee.deadlineNumbers.take(maximum: maximum) else {
             return false
         }
         node.pointee.place = number
@@ -231,6 +231,6 @@ extension Kernel where H: ~Copyable {
     func dropNumber(_ node: Ref<DeadlineNode>) {
         if !node.pointee.hasNumber { return }
         node.pointee.hasNumber = false
-        tables.pointee.deadlineNumbers.give(back: node.pointee.number)
+        shared.pointee.deadlineNumbers.give(back: node.pointee.number)
     }
 }
