@@ -94,6 +94,9 @@ struct ModelHardware: Hardware {
     mutating func disable(line: Int) { state.pointee.enabled &= ~Lines.bit(line) }
     mutating func open(line: Int) { state.pointee.quiet &= ~Lines.bit(line) }
 
+    func interrupt(core number: Int) { preconditionFailure("there is one core") }
+    func isWanted(above priority: Int) -> Bool { false }
+
     func kernelAddress(physical: UInt64) -> UnsafeMutableRawPointer {
         memory + Int(physical - ModelHardware.ramBase)
     }

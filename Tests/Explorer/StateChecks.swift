@@ -11,7 +11,7 @@ extension System {
     /// Everything that is wrong with the present state.
     func violations() -> [String] {
         var found = machine.kernel.pointee.inspect(
-            boot: machine.boot, running: machine.running, scanTables: false
+            boot: machine.boot, running: [machine.running], scanTables: false
         )
         .violations
         let hardware = machine.hardware.pointee

@@ -29,9 +29,17 @@ final class ModelState {
     static let ramBytes = 16 << 20
 
     let memory: UnsafeMutableRawPointer
+    /// The first core's state, of another core: its memory and its clock are this one's, too.
+    private let first: ModelState?
+    /// All cores of the machine by number, if there are several.
+    var cores: [ModelState] = []
 
     // Time
-    var now: UInt64 = 1000
+    private var clock: UInt64 = 1000
+    var now: UInt64 {
+        get { first?.clock ?? clock }
+        set { if let first { first.clock = newValue } else { clock = newValue } }
+    }
     var deadline: UInt64 = ~0
     var deadlineWrites = 0
     var isTimerDue: Bool { deadline <= now && deadline != ~0 }
@@ -78,6 +86,16 @@ final class ModelState {
     var urgentLine = TestSystem.rootLine
     var queries = 0
     var isFirstQuery = false
+    /// Whether another core has sent an inter-processor interrupt.
+    var isAsked = false
+    /// How often one was sent to this core.
+    var requests = 0
+    /// The largest priority with which another core waits for the lock; -1: none waits. It comes to
+    /// wait before the n-th query, and gets the lock when this core gives it up.
+    private(set) var waiting = -1
+    private var waitingAfter: (queries: Int, priority: Int)?
+    func letWait(priority: Int, after queries: Int = 0) { waitingAfter = (queries, priority) }
+    func passLock() { waiting = -1 }
     var fastInterrupts: UInt64 = 0
     var systemErrors: UInt64 = 0
     var takeable: Int? { asserted.union(pulses).intersection(enabled).subtracting(quiet).min() }
@@ -110,13 +128,21 @@ final class ModelState {
     var reboots = 0
     var spentCycles: UInt64 = 0
 
+    /// The state of a further core of a machine.
+    init(beside first: ModelState) {
+        memory = first.memory
+        self.first = first
+        asidBits = first.asidBits
+    }
+
     init() {
+        first = nil
         memory = ModelMemory.take()
         // RAM does not hold zeros after power-up.
         memset(memory, 0xa5, 1 << 20)
         memset(memory + (8 << 20), 0xa5, 8 << 20)
     }
-    deinit { ModelMemory.give(memory) }
+    deinit { if first == nil { ModelMemory.give(memory) } }
 
     func query() -> Bool {
         queries += 1
@@ -135,16 +161,24 @@ final class ModelState {
                 queriesLeft = left - 1
             }
         }
-        return isInterruptPending
+        if let (left, priority) = waitingAfter {
+            waitingAfter = left > 0 ? (left - 1, priority) : nil
+            if left == 0 { waiting = priority }
+        }
+        return isInterruptPending || waiting >= 0
     }
 }
 
 extension ModelState {
-    var isInterruptPending: Bool { isGhostPending || isTimerDue || takeable != nil }
+    var isInterruptPending: Bool { isGhostPending || isAsked || isTimerDue || takeable != nil }
     /// Takes the interrupt that the processor would take now.
     func take() -> TakenInterrupt {
         if isGhostPending {
             isGhostPending = false
+            return .nothing
+        }
+        if isAsked {
+            isAsked = false
             return .nothing
         }
         if isTimerDue { return .timer }
@@ -180,6 +214,12 @@ struct ModelHardware: Hardware {
         state.quiet.remove(line)
         state.opened.append(line)
     }
+
+    func interrupt(core number: Int) {
+        state.cores[number].isAsked = true
+        state.cores[number].requests += 1
+    }
+    func isWanted(above priority: Int) -> Bool { state.waiting > priority }
 
     func kernelAddress(physical: UInt64) -> UnsafeMutableRawPointer {
         precondition(

@@ -157,6 +157,7 @@ private final class Noise {
             )
         case .setPriority: return (slot(.thread), [random.next() % 60, 60 + random.next() % 20])
         case .setSlice: return (slot(.thread), [any([0, 600 + random.next() % 100])])
+        case .setCore: return (slot(.thread), [any([0, 1, 7, 8])])
         case .resume, .suspend, .readRegisters, .writeRegisters, .threadInformation:
             return (slot(.thread), [])
         case .setEntry: return (slot(.thread), [0x2000, 0x3000, 1, 2])

@@ -125,7 +125,8 @@ extension Method {
                 Form(operands: [.invoked(.thread, .write)]),
                 Form(operands: [.invoked(.thread, .write | .manage)], arguments: [1: 7, 2: 9]),
             ]
-        case .setSlice: return [Form(operands: [.invoked(.thread, .write | .manage)])]
+        case .setSlice, .setCore:
+            return [Form(operands: [.invoked(.thread, .write | .manage)])]
         case .resume, .suspend, .setEntry, .writeRegisters:
             return [Form(operands: [.invoked(.thread, .write)])]
         case .readRegisters, .threadInformation: return [Form(operands: [.invoked(.thread, .read)])]

@@ -84,7 +84,7 @@ extension TestSystem {
         _ sourceLocation: SourceLocation
     ) {
         let x = thread.ref.registers
-        guard running == thread.ref else {
+        guard allRunning.contains(thread.ref) else {
             Issue.record("a thread that does not run cannot call", sourceLocation: sourceLocation)
             return
         }

@@ -13,6 +13,10 @@ extension TestSystem {
     /// Performs the call whose arguments stand in the thread's registers, and every entry before
     /// user code runs again.
     func trap(_ thread: Ref<KernelThread>, sourceLocation: SourceLocation = #_sourceLocation) {
+        if let other = others.first(where: { $0.running == thread }) {
+            other.enter(thread)
+            return settle(sourceLocation)
+        }
         guard running == thread else {
             Issue.record("a thread that does not run cannot call", sourceLocation: sourceLocation)
             return
@@ -21,6 +25,8 @@ extension TestSystem {
         settle(sourceLocation)
     }
 
+    /// Performs the call whose arguments stand in the thread's registers, and nothing after it.
+    func enterOnce(_ thread: TestThread) { enter(thread.ref) }
     private func enter(_ thread: Ref<KernelThread>) {
         hardware.isFirstQuery = true
         if enter(thread, fast: usesFastPath) { fastEntries += 1 }
@@ -28,6 +34,7 @@ extension TestSystem {
 
     /// The processor executes `thread`, in its address space, or is idle.
     func follow(_ thread: Ref<KernelThread>?) {
+        hardware.passLock()
         if let thread, thread != running { hardware.translationBase = thread.translationBase }
         running = thread
         inspect()
@@ -38,13 +45,15 @@ extension TestSystem {
     func settle(_ sourceLocation: SourceLocation = #_sourceLocation) {
         for _ in 0..<10_000 {
             if isBroken { return }
-            if hardware.isInterruptPending {
+            if kernel.pointee.core.isPassing {
+                follow(kernel.pointee.goOn())
+            } else if hardware.isInterruptPending {
                 _ = enter(hardware.take(), fast: usesFastPath)
             } else if let thread = running, thread.programCounter == TestSystem.callPlace {
                 enter(thread)
             } else if let thread = running, let (kind, address) = interruptedFaults[thread.bits] {
                 fault(thread, kind, address: address)
-            } else {
+            } else if !others.contains(where: { $0.act() }) {
                 return
             }
         }
@@ -77,21 +86,17 @@ extension TestSystem {
         interruptedFaults[thread.bits] = faultsAgain ? (kind, address) : nil
         follow(next)
     }
-    private func inspect() {
+    func inspect() {
         steps += 1
         if isBroken { return }
         inspectFloatingPoint()
         if isBroken || steps % inspectionPeriod != 0 { return }
         var violations = kernel.pointee.inspect(
-            boot: boot, running: running, scanTables: steps % 33 == 0
+            boot: boot, running: allRunning, scanTables: steps % 33 == 0
         ).violations
-        let armed = kernel.pointee.core.armed.ticks
-        if hardware.deadline != armed && armed != 0 {
-            violations.append(
-                "the hardware's deadline is \(hardware.deadline), the kernel thinks \(armed)")
-        }
-        if let running, hardware.translationBase != running.translationBase {
-            violations.append("another address space is active than the running thread's")
+        violations += kernel.pointee.core.violations(hardware, running)
+        for other in others {
+            violations += other.kernel.pointee.core.violations(other.hardware, other.running)
         }
         fail(violations)
     }
@@ -101,7 +106,7 @@ extension TestSystem {
         Issue.record("after step \(steps): \(violations.prefix(8).joined(separator: "; "))")
     }
     func inspectTables() {
-        let violations = kernel.pointee.inspect(boot: boot, running: running, scanTables: true)
+        let violations = kernel.pointee.inspect(boot: boot, running: allRunning, scanTables: true)
             .violations
         #expect(violations == [])
     }

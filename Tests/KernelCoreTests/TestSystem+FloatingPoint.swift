@@ -56,11 +56,21 @@ extension TestSystem {
             // With its IPC buffer a thread loses its registers.
             if thread.pointee.buffer == nil {
                 floatingPointValues[bits] = nil
-            } else if thread != running && savedFloatingPoint(thread) != value {
+            } else if !allRunning.contains(thread) && savedFloatingPoint(thread) != value {
                 violations.append(
                     "a thread's buffer holds \(savedFloatingPoint(thread)), it had \(value)")
             }
         }
+        violations += floatingPointViolations(hardware, running)
+        for other in others where !other.kernel.pointee.core.mustReload {
+            violations += floatingPointViolations(other.hardware, other.running)
+        }
+        fail(violations)
+    }
+    private func floatingPointViolations(
+        _ hardware: ModelState, _ running: Ref<KernelThread>?
+    ) -> [String] {
+        var violations: [String] = []
         let expected = running.flatMap { floatingPointValues[$0.bits] }
         if hardware.isFloatingPointEnabled != (expected != nil) {
             violations.append(
@@ -71,6 +81,6 @@ extension TestSystem {
             violations.append(
                 "the running thread sees \(hardware.floatingPointRegister), it wrote \(expected)")
         }
-        fail(violations)
+        return violations
     }
 }

@@ -58,17 +58,19 @@ final class TestSystem: ModelMachine {
     var fastEntries = 0
     /// Inspect after every n-th entry only: for long tests with checks of their own.
     var inspectionPeriod = 1
+    /// The cores besides the first, on which the system boots.
+    var others: [OtherCore] = []
 
     init(fast: Bool = true, asidBits: Int = 16) {
         usesFastPath = fast
         hardware.asidBits = asidBits
         let memory = hardware.memory
         let base = ModelState.ramBase
-        // The core's state at +0, the shared state at +8 KiB, the empty page table at +128 KiB, the
-        // bundle and the device tree behind; then boot memory.
-        precondition(Kernel<ModelHardware>.coreBytes <= 8 << 10)
-        precondition(Kernel<ModelHardware>.sharedBytes <= 120 << 10)
-        (memory).initializeMemory(as: UInt8.self, repeating: 0, count: (128 << 10) + 4096)
+        // The first core's state at +0, the shared state at +8 KiB, further cores' from +64 KiB on,
+        // the empty page table at +128 KiB, the bundle and the device tree behind; then boot memory.
+        precondition(Kernel<ModelHardware>.coreBytes <= 4 << 10)
+        precondition(Kernel<ModelHardware>.sharedBytes <= 56 << 10)
+        memory.initializeMemory(as: UInt8.self, repeating: 0, count: (128 << 10) + 4096)
         let bundle = (memory + (160 << 10)).bindMemory(to: UInt64.self, capacity: 512)
         bundle.update(repeating: 0, count: 512)
         bundle[0] = Bundle.magic

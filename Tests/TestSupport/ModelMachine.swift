@@ -67,22 +67,28 @@ extension ModelMachine {
 
     // Fast paths
 
+    /// Whether the machine has several cores.
+    private var isShared: Bool { kernel.pointee.core.isShared }
+
     private func enterFast(_ thread: Ref<KernelThread>) -> Bool {
         let x = thread.registers
         let control = ControlWord(raw: x[0])
         var outcome = FastOutcome.declined
         if control.isPlainCall {
-            outcome = kernel.pointee.fastCall(thread, x[0])
+            outcome = kernel.pointee.fastCall(thread, x[0], isShared: isShared)
         } else if control.isPlainReplyAndReceive {
-            outcome = kernel.pointee.fastReplyAndReceive(thread, x[0], replySlot: x[1])
+            outcome = kernel.pointee.fastReplyAndReceive(
+                thread, x[0], replySlot: x[1], isShared: isShared)
             if case .declined = outcome,
-                let next = kernel.pointee.fastResume(thread, x[0], replySlot: x[1])
+                let next = kernel.pointee.fastResume(
+                    thread, x[0], replySlot: x[1], isShared: isShared)
             {
                 follow(next)
                 return true
             }
         } else if control.isPlainExchange {
-            outcome = kernel.pointee.fastExchange(thread, x[0], replySlot: x[1])
+            outcome = kernel.pointee.fastExchange(
+                thread, x[0], replySlot: x[1], isShared: isShared)
         }
         if let handover = handover(outcome, control, thread) {
             follow(handover)
@@ -111,11 +117,14 @@ extension ModelMachine {
         }
         let handover: Handover?
         if control.isPlainCall {
-            handover = kernel.pointee.floatingPointCall(thread, control.raw, slot)
+            handover = kernel.pointee.floatingPointCall(
+                thread, control.raw, slot, isShared: isShared)
         } else if control.isPlainReplyAndReceive {
-            handover = kernel.pointee.floatingPointReply(thread, control.raw, slot, reply)
+            handover = kernel.pointee.floatingPointReply(
+                thread, control.raw, slot, reply, isShared: isShared)
         } else {
-            handover = kernel.pointee.floatingPointExchange(thread, control.raw, slot, reply)
+            handover = kernel.pointee.floatingPointExchange(
+                thread, control.raw, slot, reply, isShared: isShared)
         }
         if let handover { switchFloatingPoint(from: handover.source, to: handover.thread) }
         return handover
@@ -128,18 +137,19 @@ extension ModelMachine {
     private func signalFast(
         _ thread: Ref<KernelThread>, _ control: UInt64, _ bits: UInt64
     ) -> QuickOutcome {
-        let outcome = kernel.pointee.fastSignal(thread, control, bits)
+        let outcome = kernel.pointee.fastSignal(thread, control, bits, isShared: isShared)
         guard case .unsettled = outcome else { return outcome }
         kernel.pointee.settle()
-        return kernel.pointee.fastSignal(thread, control, bits)
+        return kernel.pointee.fastSignal(thread, control, bits, isShared: isShared)
     }
 
     private func wakeup(by taken: TakenInterrupt, instead thread: Ref<KernelThread>) -> Wakeup? {
         switch taken {
-        case .timer: return kernel.pointee.fastExpire(thread) ?? kernel.pointee.expireFirst(thread)
+        case .timer: return kernel.pointee.fastExpire(thread, isShared: isShared)
+                ?? kernel.pointee.expireFirst(thread, isShared: isShared)
         case .line(let line):
-            return kernel.pointee.fastDeliver(thread, line: line)
-                ?? kernel.pointee.deliverFirst(thread, line: line)
+            return kernel.pointee.fastDeliver(thread, line: line, isShared: isShared)
+                ?? kernel.pointee.deliverFirst(thread, line: line, isShared: isShared)
         case .nothing: return nil
         }
     }

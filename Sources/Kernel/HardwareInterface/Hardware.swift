@@ -21,7 +21,8 @@ public protocol Hardware: ~Copyable {
 
     // Interrupts
 
-    /// Whether an interrupt is pending. The kernel asks between the steps of long operations.
+    /// Whether an interrupt is pending, or another core waits for the kernel's lock that is more
+    /// urgent than this core's request was. The kernel asks between the steps of long operations.
     var interruptPending: Bool { get }
     /// Takes the pending interrupt. Its line stays quiet until `open`; others may be taken again.
     ///
@@ -45,6 +46,15 @@ public protocol Hardware: ~Copyable {
     /// Handles an interrupt that no task is bound to: masks its line, and opens it. A software
     /// interrupt of another core comes here as well.
     mutating func dismiss(line: Int)
+
+    // Other cores
+
+    /// Sends an inter-processor interrupt to another core: it takes the kernel's lock and chooses
+    /// again. To take that interrupt gives `.nothing`.
+    func interrupt(core number: Int)
+    /// Returns whether another core waits for the kernel's lock that is more urgent than this
+    /// priority, which is -1 or more.
+    func isWanted(above priority: Int) -> Bool
 
     // Memory
 

@@ -69,11 +69,11 @@
         ///
         /// - Parameters:
         ///   - boot: the objects that boot made, among them the untyped regions.
-        ///   - running: the thread that the last exit resumed.
+        ///   - running: the thread that each core executes, by the core's number.
         ///   - scanTables: also examine every slot of every table, which is slow.
         /// - Returns: the live objects and the violations.
         public mutating func inspect(
-            boot: [Ref<ObjectHeader>], running: Ref<Thread>?, scanTables: Bool
+            boot: [Ref<ObjectHeader>], running: [Ref<Thread>?], scanTables: Bool
         ) -> Inspection {
             var inspection = Inspection()
             for object in boot { inspection.add(object) }
@@ -85,14 +85,17 @@
                 collect(inspection.untyped[next], &inspection)
                 next += 1
             }
-            inspectReadyQueue(&inspection)
+            inspectReadyQueues(&inspection)
             inspectRunning(running, &inspection)
             for thread in inspection.threads { inspectThread(thread, &inspection) }
             for endpoint in inspection.endpoints { inspection.inspect(endpoint) }
             for reply in inspection.replies { inspection.inspect(reply) }
             for notification in inspection.notifications { inspection.inspect(notification) }
             inspectLines(&inspection)
-            inspectDeadlines(&inspection)
+            for core in cores {
+                inspectDeadlines(core, running[Int(core.pointee.number)], &inspection)
+                inspection.inspect(core.answers)
+            }
             inspection.inspectIdleNodes()
             for space in inspection.spaces { inspectSpace(space, &inspection) }
             inspectPools(&inspection)
@@ -119,42 +122,72 @@
                 offset == region.pointee.low, "descriptors end at \(offset), not at the low mark")
         }
 
-        private func inspectRunning(_ running: Ref<Thread>?, _ inspection: inout Inspection) {
+        /// The cores that run, by number.
+        var cores: [Ref<Core>] { (0..<Limits.cores).compactMap { shared.pointee.cores[$0] } }
+
+        private func inspectRunning(_ running: [Ref<Thread>?], _ inspection: inout Inspection) {
             for thread in inspection.threads where thread.state == .running {
-                inspection.require(thread == running, "a thread is marked running, and is not")
+                inspection.require(
+                    thread == running[thread.home], "a thread is marked running, and is not")
+            }
+            let isOne = cores.count == 1
+            var isToldOfUpdates = false
+            var isStaleSomewhere = false
+            for core in cores {
+                inspection.require(
+                    inspection.isLive(core.pointee.current, .thread), "the current thread is dead")
+                inspection.require(
+                    core.pointee.unarmed == nil, "a periodic timer has no deadline")
+                if core.pointee.isPassing {
+                    isToldOfUpdates = true
+                    continue
+                }
+                inspection.require(
+                    core.pointee.dueLevel == .max, "a deadline that is due waits for a step")
+                inspection.require(
+                    !core.pointee.isYielding && !core.pointee.isUpdatesTurn,
+                    "a turn is over before its time")
+                if core.pointee.asked >= shared.pointee.updates.top { isToldOfUpdates = true }
+                let running = running[Int(core.pointee.number)]
+                var present = -1
+                if let running {
+                    present = Int(running.effective)
+                    inspection.require(
+                        inspection.isLive(running, .thread), "the running thread is dead")
+                    inspection.require(
+                        running.state == .running && running.home == Int(core.pointee.number),
+                        "the resumed thread is in state \(running.state.raw)")
+                    inspection.require(
+                        isOne || core.pointee.current == running, "another thread is current")
+                } else {
+                    inspection.require(
+                        isOne || core.pointee.current == nil, "idle, but a thread is current")
+                }
+                let ready = core.pointee.ready.front.map { Int($0.effective) } ?? -1
+                let top = max(ready, core.pointee.ready.threads.top)
+                inspection.require(
+                    present >= top || core.pointee.asked >= top,
+                    "a more urgent thread is ready than runs, and no interrupt is on its way")
+                if Core.resistance(of: running) <= 2 * shared.pointee.updates.top {
+                    isStaleSomewhere = true
+                }
             }
             inspection.require(
-                inspection.isLive(core.current, .thread), "the current thread is dead")
-            inspection.require(core.unarmed == nil, "a periodic timer has no deadline")
-            inspection.require(core.dueLevel == .max, "a deadline that is due waits for a step")
-            inspection.require(
-                !core.isYielding && !core.isUpdatesTurn, "a turn is over before its time")
-            if let running {
-                inspection.require(
-                    inspection.isLive(running, .thread), "the running thread is dead")
-                inspection.require(
-                    running.state == .running, "the resumed thread is in state \(running.state.raw)"
-                )
-                inspection.require(
-                    Int(running.effective) >= core.ready.top,
-                    "a more urgent thread is ready, or a more urgent update")
-                inspection.require(
-                    core.ready.updatesTop < Int(running.effective)
-                        || running.pointee.base == running.effective,
-                    "a thread runs whose priority may be stale")
-            } else {
-                inspection.require(
-                    core.ready.top == -1, "idle while a thread is ready or an update is pending")
-            }
+                shared.pointee.updates.top < 0 || !isStaleSomewhere || isToldOfUpdates,
+                "an update is more urgent than what a core runs, and nobody performs it")
         }
 
-        /// Checks the deadlines of threads and timers, and the hardware's deadline.
-        private func inspectDeadlines(_ inspection: inout Inspection) {
-            let nodes = inspection.inspect(core.deadlines, "the deadline queue")
+        /// Checks the deadlines of a core's threads and timers, and its hardware's deadline.
+        private func inspectDeadlines(
+            _ core: Ref<Core>, _ running: Ref<Thread>?, _ inspection: inout Inspection
+        ) {
+            let number = Int(core.pointee.number)
+            let nodes = inspection.inspect(core.pointee.deadlines, "the deadline queue")
             var members: Set<UInt> = []
             for node in nodes { members.insert(node.bits) }
             var expected = 0
-            for thread in inspection.threads {
+            for thread in inspection.threads
+            where Int(thread.deadlineNode.pointee.home) == number {
                 let isQueued = thread.deadlineNode.pointee.isQueued
                 if isQueued { expected += 1 }
                 if !thread.pointee.scheduling.hasDeadline { continue }
@@ -168,16 +201,18 @@
                     thread.state != .ready && thread.state != .running && thread.state != .stopped,
                     "a thread that does not wait has a deadline")
                 inspection.require(
-                    thread.deadlineNode.pointee.level == DeadlineLevel.timeOut(thread.effective)
-                        || thread.pointee.scheduling.isPending,
-                    "a deadline is not as urgent as its thread"
+                    (thread.deadlineNode.pointee.level == DeadlineLevel.timeOut(thread.effective)
+                        && thread.home == number) || thread.pointee.scheduling.isPending,
+                    "a deadline is not as urgent as its thread, or on another core"
                 )
             }
             for timer in inspection.timers {
                 inspection.require(
                     inspection.isLive(timer.pointee.source.notification, .notification),
                     "timer: dead notification")
-                if !timer.node.pointee.isQueued { continue }
+                if !timer.node.pointee.isQueued || Int(timer.node.pointee.home) != number {
+                    continue
+                }
                 expected += 1
                 inspection.require(
                     members.contains(timer.node.bits), "an armed timer is in no queue")
@@ -186,18 +221,19 @@
             }
             inspection.require(
                 nodes.count == expected, "\(nodes.count) deadlines queued, \(expected) wanted")
-            let running = inspection.threads.first { $0.state == .running }
+            if core.pointee.isStale || core.pointee.isPassing { return }
             let least = running.map { leastLevel(beside: $0) } ?? 0
-            var earliest = core.sliceEnd
-            for node in nodes where node.pointee.level >= least || core.ready.watch == 0 {
+            var earliest = core.pointee.sliceEnd
+            for node in nodes where node.pointee.level >= least || core.pointee.ready.watch == 0 {
                 earliest = min(earliest, node.pointee.instant)
             }
             inspection.require(
-                core.armed <= earliest,
-                "armed at \(core.armed.ticks), the earliest is \(earliest.ticks)")
-            let all = [core.sliceEnd, .never] + nodes.map { $0.pointee.instant }
+                core.pointee.armed <= earliest,
+                "armed at \(core.pointee.armed.ticks), the earliest is \(earliest.ticks)")
+            let all = [core.pointee.sliceEnd, .never] + nodes.map { $0.pointee.instant }
             inspection.require(
-                all.contains(core.armed), "armed at \(core.armed.ticks), where nothing is due")
+                all.contains(core.pointee.armed),
+                "armed at \(core.pointee.armed.ticks), where nothing is due")
         }
 
         /// Checks the bindings of interrupt lines.

@@ -19,7 +19,7 @@ extension Kernel where H: ~Copyable {
         case .retype, .reclaim, .untypedInformation: return try untypedMethod(thread, slot, method)
         case .copy, .mint, .move, .delete, .revoke, .describe:
             return try tableMethod(thread, slot, method)
-        case .configure, .setPriority, .setSlice, .resume, .suspend, .readRegisters,
+        case .configure, .setPriority, .setSlice, .setCore, .resume, .suspend, .readRegisters,
             .writeRegisters, .setEntry,
             .bindNotification, .threadInformation:
             return try threadMethod(thread, slot, method)

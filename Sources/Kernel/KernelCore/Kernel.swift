@@ -21,7 +21,7 @@ public enum Outcome {
     case failed(KernelError)
 }
 
-/// The state of one processor core.
+/// The state of one processor core. Other cores change it only while they hold the kernel's lock.
 public struct Core: ~Copyable {
     var ready: ReadyQueue
     /// Time-outs and timers, earliest first.
@@ -37,6 +37,16 @@ public struct Core: ~Copyable {
     var isYielding = false
     /// Whether a trace is recorded, on all cores.
     var isTracing = false
+    /// Whether the kernel runs on several cores.
+    var isShared = false
+    /// Whether the running thread's address space or its right to floating point was changed by
+    /// another core, and is to be set anew.
+    var mustReload = false
+    /// Whether the lock is to be passed to a more urgent core. The entry passes it and calls
+    /// `goOn`.
+    public internal(set) var isPassing = false
+    /// The core's number: 0 is the one that boots.
+    var number: UInt8 = 0
     /// The level from which on the next step serves a deadline that is due; `.max`: no level.
     var dueLevel = UInt32.max
     /// A periodic timer whose deadline was removed. A step sets the next one before the kernel
@@ -50,12 +60,20 @@ public struct Core: ~Copyable {
     /// The thread that was resumed last; nil while idle. The fast path does not update it: see
     /// `Kernel.enter`.
     var current: Ref<Thread>?
+    /// The largest urgency of the requests of other cores for which an inter-processor interrupt is
+    /// on its way; -1 if there is none.
+    var asked = -1
+    /// Where threads of other cores wait for this core's answer.
+    var answers = Notification(header: ObjectHeader(.notification))
     var statistics = Statistics()
     /// The cycle counter when the kernel masked interrupts or last looked for pending ones, and
     /// what entered the kernel (benchmark builds).
     var masked: (since: UInt64, control: UInt64) = (0, 0)
 
-    init(ready: consuming ReadyQueue) { self.ready = ready }
+    init(ready: consuming ReadyQueue, number: Int) {
+        self.ready = ready
+        self.number = UInt8(truncatingIfNeeded: number)
+    }
 }
 
 /// The bindings of one interrupt line.
@@ -70,6 +88,8 @@ public struct InterruptLine {
 /// The state that all cores share. The initial value is all zeros, except for what `Kernel.init`
 /// sets.
 public struct SharedState: ~Copyable {
+    /// The cores that run, by number.
+    var cores: InlineArray<8, Ref<Core>?>
     /// The pending updates of priority inheritance.
     var updates: PriorityLists
     /// One bit for each range of ASIDs that is a pool's, or that the processor does not have.
@@ -123,6 +143,31 @@ public struct Kernel<H: Hardware & ~Copyable>: ~Copyable {
             hardware: hardware, core: reference(memory, as: Core.self),
             shared: reference(shared, as: SharedState.self), emptyTable: emptyTable)
         self.shared.initialize(asidBits: self.hardware.asidBits)
+        self.shared.pointee.cores[0] = own
+    }
+
+    /// Creates the state of a further core of a kernel that runs. From now on all cores share it.
+    ///
+    /// - Parameters:
+    ///   - number: the core's number, which no core has yet; 1 to 7.
+    ///   - memory: `coreBytes` of zero-filled memory for the core's state; it stays the kernel's.
+    ///   - first: the kernel as another core sees it.
+    /// - Context: with the kernel's lock.
+    public init(
+        hardware: consuming H, number: Int, core memory: UnsafeMutableRawPointer,
+        joining first: borrowing Kernel
+    ) {
+        emptyTranslationBase = first.emptyTranslationBase
+        counterFrequency = first.counterFrequency
+        self.hardware = hardware
+        shared = first.shared
+        // Safety: the caller gives the memory away, and it is large enough.
+        own = unsafe reference(memory, as: Core.self)
+        own.initialize(number: number)
+        own.pointee.isTracing = first.core.isTracing
+        own.pointee.ready.raiseUpdates(to: shared.pointee.updates.top)
+        shared.pointee.cores[number] = own
+        for other in 0..<Limits.cores { shared.pointee.cores[other]?.pointee.isShared = true }
     }
 
     private init(
@@ -132,7 +177,7 @@ public struct Kernel<H: Hardware & ~Copyable>: ~Copyable {
         self.hardware = hardware
         self.shared = shared
         own = core
-        core.initialize()
+        core.initialize(number: 0)
     }
 
     /// The bytes of zero-filled memory that a core needs for its state.
@@ -145,10 +190,16 @@ public struct Kernel<H: Hardware & ~Copyable>: ~Copyable {
 
 extension Ref where Object == Core {
     /// Initialises zero-filled memory. The heads of the ready threads follow the core itself.
-    fileprivate func initialize() {
+    fileprivate func initialize(number: Int) {
         // Safety: the memory has `Kernel.coreBytes`.
         let heads = unsafe reference(raw + MemoryLayout<Core>.stride, as: PriorityHeads.self)
-        unsafe address.initialize(to: Core(ready: ReadyQueue(heads: heads)))
+        unsafe address.initialize(to: Core(ready: ReadyQueue(heads: heads), number: number))
+    }
+    /// The place where threads of other cores wait for this core's answer.
+    var answers: Ref<Notification> {
+        unsafe withUnsafeMutablePointer(to: &address.pointee.answers) {
+            unsafe Ref<Notification>($0)
+        }
     }
 }
 

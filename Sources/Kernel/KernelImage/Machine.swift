@@ -119,6 +119,9 @@ struct Machine: Hardware {
         controller.startCore(CoreTarget(affinity), entry: UInt32(truncatingIfNeeded: entry))
         return true
     }
+    /// No other core runs threads.
+    func interrupt(core number: Int) {}
+    func isWanted(above priority: Int) -> Bool { false }
 
     // Memory
 

@@ -19,7 +19,7 @@ func callEntry(
 ) {
     let kernel = kernelState
     let thread = unsafe Ref<KernelCore.Thread>(running: running)
-    switch kernel.pointee.fastCall(thread, control) {
+    switch kernel.pointee.fastCall(thread, control, isShared: false) {
     case .handedOver(let handover): return leave(handover)
     case .usesFloatingPoint(let slot, _): return callWithFloatingPoint(control, thread, slot)
     case .declined: break
@@ -35,7 +35,8 @@ func replyAndReceiveEntry(
 ) {
     let kernel = kernelState
     let thread = unsafe Ref<KernelCore.Thread>(running: running)
-    switch kernel.pointee.fastReplyAndReceive(thread, control, replySlot: second) {
+    switch kernel.pointee.fastReplyAndReceive(
+        thread, control, replySlot: second, isShared: false) {
     case .handedOver(let handover): leave(handover)
     case .usesFloatingPoint(let slot, let reply):
         replyWithFloatingPoint(control, second, third, thread, slot, reply)
@@ -50,7 +51,7 @@ func exchangeEntry(
 ) {
     let kernel = kernelState
     let thread = unsafe Ref<KernelCore.Thread>(running: running)
-    switch kernel.pointee.fastExchange(thread, control, replySlot: second) {
+    switch kernel.pointee.fastExchange(thread, control, replySlot: second, isShared: false) {
     case .handedOver(let handover): return leave(handover)
     case .usesFloatingPoint(let slot, let reply):
         return exchangeWithFloatingPoint(control, second, third, thread, slot, reply)
@@ -66,13 +67,16 @@ func exchangeEntry(
 @inline(never) private func callWithFloatingPoint(
     _ control: UInt64, _ thread: Ref<KernelCore.Thread>, _ slot: Ref<Capability>
 ) {
-    leaveWithFloatingPoint(kernelState.pointee.floatingPointCall(thread, control, slot))
+    leaveWithFloatingPoint(
+        kernelState.pointee.floatingPointCall(thread, control, slot, isShared: false))
 }
 @inline(never) private func replyWithFloatingPoint(
     _ control: UInt64, _ second: UInt64, _ third: UInt64, _ thread: Ref<KernelCore.Thread>,
     _ slot: Ref<Capability>, _ reply: Ref<Capability>
 ) {
-    if let handover = kernelState.pointee.floatingPointReply(thread, control, slot, reply) {
+    if let handover = kernelState.pointee.floatingPointReply(
+        thread, control, slot, reply, isShared: false)
+     {
         return leaveWithFloatingPoint(handover)
     }
     thread.setArguments(control, second, third)
@@ -82,7 +86,9 @@ func exchangeEntry(
     _ control: UInt64, _ second: UInt64, _ third: UInt64, _ thread: Ref<KernelCore.Thread>,
     _ slot: Ref<Capability>, _ reply: Ref<Capability>
 ) {
-    if let handover = kernelState.pointee.floatingPointExchange(thread, control, slot, reply) {
+    if let handover = kernelState.pointee.floatingPointExchange(
+        thread, control, slot, reply, isShared: false)
+     {
         return leaveWithFloatingPoint(handover)
     }
     thread.setArguments(control, second, third)
@@ -91,7 +97,9 @@ func exchangeEntry(
 @inline(never) private func resumeOrCall(
     _ control: UInt64, _ second: UInt64, _ third: UInt64, _ thread: Ref<KernelCore.Thread>
 ) {
-    if let next = kernelState.pointee.fastResume(thread, control, replySlot: second) {
+    if let next = kernelState.pointee.fastResume(
+        thread, control, replySlot: second, isShared: false)
+     {
         return unsafe swiftlet_exit(next.raw)
     }
     thread.setArguments(control, second, third)
@@ -104,7 +112,7 @@ func signalEntry(
     _ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer
 ) {
     let thread = unsafe Ref<KernelCore.Thread>(running: running)
-    switch kernelState.pointee.fastSignal(thread, control, second) {
+    switch kernelState.pointee.fastSignal(thread, control, second, isShared: false) {
     case .done: swiftlet_exit_quick(0, 0)
     case .unsettled: settleAndSignal(thread, control, second)
     case .woken(let waiter): makeReady(waiter)
@@ -122,7 +130,7 @@ func signalEntry(
     _ thread: Ref<KernelCore.Thread>, _ control: UInt64, _ second: UInt64
 ) {
     kernelState.pointee.settle()
-    guard case .signalled(let wakeup) = kernelState.pointee.fastSignal(thread, control, second)
+    guard case .signalled(let wakeup) = kernelState.pointee.fastSignal(thread, control, second, isShared: false)
     else {
         // `fastSignal` asked for `settle`, and nothing else has changed since.
         preconditionFailure()
@@ -219,10 +227,10 @@ func interruptEntry(_ running: UnsafeMutableRawPointer) {
     noteEntry(kernel)
     switch kernel.pointee.hardware.takeInterrupt() {
     case .timer:
-        if let wakeup = kernel.pointee.fastExpire(thread) { return wake(wakeup, instead: thread) }
+        if let wakeup = kernel.pointee.fastExpire(thread, isShared: false) { return wake(wakeup, instead: thread) }
         expire(thread)
     case .line(let line):
-        if let wakeup = kernel.pointee.fastDeliver(thread, line: line) {
+        if let wakeup = kernel.pointee.fastDeliver(thread, line: line, isShared: false) {
             return wake(wakeup, instead: thread)
         }
         deliverFirst(thread, line)
@@ -255,14 +263,14 @@ func idleInterruptEntry() {
         wakeup.thread.raw, wakeup.bits, thread.floatingPointArea, wakeup.thread.floatingPointArea)
 }
 @inline(never) private func expire(_ thread: Ref<KernelCore.Thread>) {
-    if let wakeup = kernelState.pointee.expireFirst(thread) { return wake(wakeup, instead: thread) }
+    if let wakeup = kernelState.pointee.expireFirst(thread, isShared: false) { return wake(wakeup, instead: thread) }
     serve(thread)
 }
 @inline(never) private func serve(_ thread: Ref<KernelCore.Thread>?) {
     resume(kernelState.pointee.timerInterrupt(thread))
 }
 @inline(never) private func deliverFirst(_ thread: Ref<KernelCore.Thread>, _ line: Int) {
-    if let wakeup = kernelState.pointee.deliverFirst(thread, line: line) {
+    if let wakeup = kernelState.pointee.deliverFirst(thread, line: line, isShared: false) {
         return wake(wakeup, instead: thread)
     }
     deliver(thread, line)

@@ -65,6 +65,8 @@
     /// The address spaces that one ASID pool numbers at once. The root task's first pool has two
     /// fewer: one number is the kernel's, one its own.
     @inlinable public static var asidPool: Int { 64 }
+    /// Processor cores.
+    @inlinable public static var cores: Int { 8 }
     /// Interrupt lines of all controllers together.
     @inlinable public static var interruptLines: Int { 1024 }
     /// The most expiries of a periodic timer, and the most ends of a slice, in a second.

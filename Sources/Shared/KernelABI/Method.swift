@@ -59,8 +59,8 @@
     case setEntry = 16
     /// x1: slot of the notification that `receive` takes as well; `Slot.none` unbinds.
     case bindNotification = 17
-    /// x3: `ThreadState` | base << 8 | effective << 16 | maximum << 24. x4: processor time in
-    /// ticks. x5: PC. x6: SP. x7: switches to it on the general path; the fast paths do not count.
+    /// x3: `ThreadState` | base << 8 | effective << 16 | maximum << 24 | core << 32. x4: processor
+    /// time in ticks. x5: PC. x6: SP. x7: switches to it on the general path; the fast paths do not count.
     case threadInformation = 18
 
     // Address space
@@ -144,6 +144,11 @@
     /// On ASID control: makes a pool of `Limits.asidPool` address-space numbers. x3: untyped
     /// memory. x4: destination table. x5: destination index. Restartable.
     case createASIDPool = 44
+
+    // Thread
+    /// x1: the number of the core on which the thread runs from now on. Right: manage. A thread that
+    /// runs on another core is stopped there first. Restartable.
+    case setCore = 45
 }
 
 /// An operation of `maintainCache` on a range of a frame.

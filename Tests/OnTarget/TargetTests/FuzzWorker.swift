@@ -287,6 +287,7 @@ struct FuzzWorker {
         case .setPriority: return (thread(), [random(130), random(130), edge()])
         case .setSlice, .resume, .suspend, .readRegisters, .writeRegisters, .threadInformation:
             return (thread(), [edge(), edge(), edge()])
+        case .setCore: return (thread(), [random(9), edge(), edge()])
         case .setEntry: return (thread(), [address(), address(), edge()])
         case .bindNotification: return (thread(), [notification(), edge(), edge()])
         case .map: return (slot(FuzzSlot.space, 1), [frame(), address(), random(8)])

@@ -58,7 +58,7 @@
             require(
                 ready.pointee.scheduling.raw & SchedulingWord.lowHalf & ~SchedulingWord
                     .floatingPointBit
-                    == UInt32(ready.pointee.base),
+                    == UInt32(ready.pointee.restingWord),
                 "\(name): the ready server is more urgent than its base")
             require(!endpoint.pointee.isClosed, "\(name): closed, with a ready server")
         }
@@ -92,7 +92,8 @@
             for node in nodes {
                 let thread = node.waiter
                 require(
-                    thread.pointee.notification == notification && thread.state == .waiting,
+                    thread.pointee.notification == notification
+                        && (thread.state == .waiting || thread.state == .awaitingCore),
                     "\(name): a stranger waits")
                 require(
                     node.pointee.key == thread.effective || thread.pointee.scheduling.isPending,

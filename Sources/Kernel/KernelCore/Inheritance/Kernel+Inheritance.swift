@@ -140,7 +140,7 @@ extension Kernel where H: ~Copyable {
         if !isPending && priority == old { return }
         core.isStale = true
         if thread.state == .ready {
-            core.ready.remove(thread)
+            home(of: thread).pointee.ready.remove(thread)
             thread.pointee.scheduling.effective = priority
             return insertReady(thread)
         }
@@ -150,7 +150,7 @@ extension Kernel where H: ~Copyable {
             } else {
                 thread.pointee.scheduling.effective = priority
             }
-            return
+            return tellOfChange(thread)
         }
         queueUpdate(thread, urgency: priority > old ? priority : old)
     }
@@ -211,7 +211,10 @@ extension Kernel where H: ~Copyable {
         if !thread.pointee.scheduling.hasDeadline { return nil }
         let node = thread.deadlineNode
         if !node.pointee.isQueued { return .deadlineIn }
-        return node.pointee.level == DeadlineLevel.timeOut(priority) ? nil : .deadlineOut
+        let isInPlace =
+            node.pointee.level == DeadlineLevel.timeOut(priority)
+            && Int(node.pointee.home) == thread.home
+        return isInPlace ? nil : .deadlineOut
     }
 
     /// Makes the next move, if one is left. A move among the callers makes the server's update
@@ -224,14 +227,13 @@ extension Kernel where H: ~Copyable {
             guard let server = thread.pointee.blockedOn else { return }
             server.pointee.callers.rekey(thread.callerNode, key: priority)
             requestUpdate(server)
-        case .deadlineOut:
-            core.isStale = true
-            core.deadlines.remove(thread.deadlineNode)
+        case .deadlineOut: remove(thread.deadlineNode)
         case .deadlineIn:
             let node = thread.deadlineNode
-            core.isStale = true
-            core.deadlines.insert(
-                node, at: node.pointee.instant, level: DeadlineLevel.timeOut(priority))
+            let home = home(of: thread)
+            insert(
+                node, at: node.pointee.instant, level: DeadlineLevel.timeOut(priority), in: home)
+            if home != own { tellOfDeadline(node, at: home) }
         case nil: break
         }
     }

@@ -188,6 +188,7 @@ extension Kernel where H: ~Copyable {
                     memory(region, region.pointee.reclaimCursor), as: ObjectHeader.self)
                 object.pointee.isDying = true
                 if destroyStep(object) { region.pointee.reclaimCursor &+= Int(object.pointee.size) }
+                if isAwaitingCore { return false }
             }
             if isInterrupted() { return false }
         }
@@ -299,7 +300,7 @@ extension Kernel where H: ~Copyable {
 
     private mutating func destroyStep(_ thread: Ref<Thread>) -> Bool {
         if thread.state != .stopped {
-            _ = stop(thread)
+            if !requestStop(thread) { _ = stop(thread) }
             return false
         }
         // Its endpoints close first, so that no new caller comes to wait for it.
@@ -317,8 +318,7 @@ extension Kernel where H: ~Copyable {
             return false
         }
         if thread.deadlineNode.pointee.isQueued {
-            core.isStale = true
-            core.deadlines.remove(thread.deadlineNode)
+            remove(thread.deadlineNode)
             return false
         }
         if let sender = waiter(with: thread.faultSlot) {
@@ -330,7 +330,7 @@ extension Kernel where H: ~Copyable {
         removePart(thread.spaceSlot)
         removePart(thread.bufferSlot)
         removePart(thread.faultSlot)
-        if core.current == thread { core.current = nil }
+        if home(of: thread).pointee.current == thread { home(of: thread).pointee.current = nil }
         dropNumber(thread.deadlineNode)
         return true
     }
@@ -381,6 +381,7 @@ extension Kernel where H: ~Copyable {
             detach(table)
             return false
         }
+        if core.isShared && awaitReload() { return false }
         releaseASID(of: space)
         return true
     }

@@ -260,6 +260,7 @@ extension Kernel where H: ~Copyable {
 
     func initializeThread(_ thread: Ref<Thread>) {
         thread.state = .stopped
+        thread.pointee.home = Int(core.number)
         thread.pointee.faultKind = .other
         thread.pointee.context.setFlags(0)
         thread.pointee.translationBase = emptyTranslationBase

@@ -14,6 +14,10 @@
 // | the scheduling word of a thread | – | one mask tests all that is unusual |
 // | `soleCaller` of a thread | its queue of callers | a caller comes and goes without a queue |
 //
+// **Several cores.** Each path has two instances. With one core, `isShared` is the constant false, and
+// all threads are at home there. With several, a path also declines if the other thread is at home on
+// another core, and it records the running thread, which other cores look at.
+//
 // The message registers are never copied: the exit loads them from the sender's context. Four rows
 // of the benchmark pay for all this: `ipc.call.one-way` (goal 100), `ipc.reply.one-way` (105),
 // `ipc.round-trip.words-0` (205), and its `client-above` (260), which adds inheritance
@@ -62,8 +66,9 @@ extension Kernel where H: ~Copyable {
     /// exit loads them.
     ///
     /// - Precondition: the caller runs, and its control word announces nothing but words.
+    /// - Parameter isShared: whether the kernel runs on several cores; a constant.
     @inline(__always) public mutating func fastCall(
-        _ thread: Ref<Thread>, _ raw: UInt64
+        _ thread: Ref<Thread>, _ raw: UInt64, isShared: Bool
     ) -> FastOutcome {
         let index = UInt(raw & 0xffff_ffff)
         if index >= thread.pointee.tableCount { return .declined }
@@ -72,6 +77,7 @@ extension Kernel where H: ~Copyable {
         let endpoint: Ref<Endpoint> = slot.fastObject()
         guard let server = endpoint.pointee.readyServer else { return .declined }
         let word = thread.pointee.scheduling.raw
+        if isShared && !isTogether(word, server.pointee.scheduling.raw) { return .declined }
         if word & SchedulingWord.attentionMask != 0 {
             return word & SchedulingWord.seriousMask == 0
                 ? .usesFloatingPoint(endpoint: slot, reply: slot) : .declined
@@ -80,17 +86,23 @@ extension Kernel where H: ~Copyable {
         // caller's, and does it use floating point?
         var serverWord = word
         let low = server.pointee.scheduling.raw & SchedulingWord.lowHalf
-        if low > word & 0xff {
+        if low > word & SchedulingWord.urgencyMask {
             if low & SchedulingWord.floatingPointBit != 0 {
                 return .usesFloatingPoint(endpoint: slot, reply: slot)
             }
             serverWord = word & ~0xff | low & 0xff
         }
         connect(thread, word, to: server, serverWord, at: endpoint)
+        if isShared { core.current = server }
         return .handedOver(
             Handover(
                 thread: server, result: raw & ControlWord.lengthMask, badge: slot.pointee.badge,
                 source: thread))
+    }
+
+    /// Returns whether the threads of these scheduling words are at home on one core.
+    @inline(__always) func isTogether(_ a: UInt32, _ b: UInt32) -> Bool {
+        (a ^ b) & SchedulingWord.homeMask == 0
     }
 
     /// Connects a caller with a ready server, which then runs. Both get their scheduling words; the
@@ -124,11 +136,12 @@ extension Kernel where H: ~Copyable {
         let endpoint: Ref<Endpoint> = slot.fastObject()
         guard let server = endpoint.pointee.readyServer else { return nil }
         let word = thread.pointee.scheduling.raw
-        if word & SchedulingWord.seriousMask != 0 { return nil }
+        if word & SchedulingWord.seriousMask != 0 || !isHere(server) { return nil }
         connect(thread, word, to: server, inherited(word, by: server), at: endpoint)
         thread.pointee.scheduling.raw =
             word | SchedulingWord.faultingBit | RunState.faulted.raw &<< SchedulingWord.stateShift
         switchFloatingPoint(from: thread, to: server)
+        core.current = server
         writeFault(of: thread, to: server, badge: slot.pointee.badge)
         return server
     }
@@ -140,14 +153,15 @@ extension Kernel where H: ~Copyable {
     ///   words.
     /// - Complexity: 15 groups of eight words.
     @inline(__always) public mutating func fastExchange(
-        _ thread: Ref<Thread>, _ raw: UInt64, replySlot: UInt64
+        _ thread: Ref<Thread>, _ raw: UInt64, replySlot: UInt64, isShared: Bool
     ) -> FastOutcome {
         let length = ControlWord(raw: raw).length
         if length <= Message.registerWords || length > Message.maximumWords { return .declined }
         guard let from = thread.pointee.buffer else { return .declined }
         let outcome =
             isCall(raw)
-            ? fastCall(thread, raw) : fastReplyAndReceive(thread, raw, replySlot: replySlot)
+            ? fastCall(thread, raw, isShared: isShared)
+            : fastReplyAndReceive(thread, raw, replySlot: replySlot, isShared: isShared)
         guard case .handedOver(var handover) = outcome else { return outcome }
         copyWords(from, length, with: &handover)
         return .handedOver(handover)
@@ -174,19 +188,21 @@ extension Kernel where H: ~Copyable {
     /// - Precondition: as for `fastCall`; the words are in the handler's context.
     /// - Returns: the faulted thread, which runs next; nil if nothing changed.
     @inline(__always) public mutating func fastResume(
-        _ handler: Ref<Thread>, _ raw: UInt64, replySlot: UInt64
+        _ handler: Ref<Thread>, _ raw: UInt64, replySlot: UInt64, isShared: Bool
     ) -> Ref<Thread>? {
         let answer = FaultReply(rawValue: handler.pointee.context.x.3)
         guard answer == .retry || answer == .resumeAt, let caller = handler.pointee.soleCaller,
             caller.pointee.scheduling.isFaulting
         else { return nil }
         switch fastReplyAndReceive(
-            handler, raw, replySlot: replySlot, tolerating: SchedulingWord.faultingBit)
+            handler, raw, replySlot: replySlot, isShared: isShared,
+            tolerating: SchedulingWord.faultingBit)
         {
         case .handedOver: break
         case .usesFloatingPoint(let endpoint, let reply):
             if floatingPointReply(
-                handler, raw, endpoint, reply, tolerating: SchedulingWord.faultingBit) == nil
+                handler, raw, endpoint, reply, isShared: isShared,
+                tolerating: SchedulingWord.faultingBit) == nil
             {
                 return nil
             }
@@ -206,7 +222,8 @@ extension Kernel where H: ~Copyable {
     /// - Parameter tolerating: bits of the caller's scheduling word that are no reason to decline.
     ///   They are cleared.
     @inline(__always) public mutating func fastReplyAndReceive(
-        _ thread: Ref<Thread>, _ raw: UInt64, replySlot: UInt64, tolerating: UInt32 = 0
+        _ thread: Ref<Thread>, _ raw: UInt64, replySlot: UInt64, isShared: Bool,
+        tolerating: UInt32 = 0
     ) -> FastOutcome {
         let index = UInt(raw & 0xffff_ffff)
         let replyIndex = UInt(replySlot & 0xffff_ffff)
@@ -224,16 +241,26 @@ extension Kernel where H: ~Copyable {
             return .declined
         }
         let word = caller.pointee.scheduling.raw & ~tolerating
+        if isShared && !isTogether(word, thread.pointee.scheduling.raw) { return .declined }
         let both = word | thread.pointee.scheduling.raw
         if both & SchedulingWord.attentionMask != 0 {
             return both & SchedulingWord.seriousMask == 0
                 ? .usesFloatingPoint(endpoint: slot, reply: replyCapability) : .declined
         }
-        if !core.ready.isSurpassed(by: Int(word & 0xff)) { return .declined }
+        if !isSurpassed(by: word, isShared: isShared) { return .declined }
         disconnect(thread, 0, from: caller, word, reply, at: endpoint)
+        if isShared { core.current = caller }
         return .handedOver(
             Handover(
                 thread: caller, result: raw & ControlWord.lengthMask, badge: 0, source: thread))
+    }
+
+    /// Returns whether a thread of this scheduling word may run next, without a look at the ready
+    /// queue: it is more urgent than all that is ready here and than all pending updates.
+    @inline(__always) func isSurpassed(by word: UInt32, isShared: Bool) -> Bool {
+        let priority = Int(word & 0xff)
+        if isShared && priority <= shared.pointee.updates.top { return false }
+        return core.ready.isSurpassed(by: priority)
     }
 
     /// Disconnects a caller from its server, which then waits as the ready server. Both get their
@@ -255,7 +282,7 @@ extension Kernel where H: ~Copyable {
         thread.pointee.reply = reply
         thread.pointee.endpoint = endpoint
         thread.pointee.scheduling.raw =
-            UInt32(thread.pointee.base) | serverBits
+            UInt32(thread.pointee.restingWord) | serverBits
             | RunState.receiving.raw &<< SchedulingWord.stateShift
         endpoint.pointee.readyServer = thread
         endpoint.pointee.occupation = 1

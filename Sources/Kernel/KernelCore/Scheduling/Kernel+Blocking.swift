@@ -124,10 +124,12 @@ extension Kernel where H: ~Copyable {
         if thread.pointee.blockedOn != nil {
             removeCaller(thread)
         } else if state == .ready {
-            core.ready.remove(thread)
+            home(of: thread).pointee.ready.remove(thread)
         } else if state != .running && state != .stopped && !thread.isEnding {
             leave(thread)
-            if state != .faulted { complete(thread, ResultWord(error: .cancelled)) }
+            if state != .faulted && state != .awaitingCore {
+                complete(thread, ResultWord(error: .cancelled))
+            }
         }
         cancelDeadline(thread)
         if thread.pointee.scheduling.isPending { cancelUpdate(thread) }

@@ -45,12 +45,13 @@ extension Kernel where H: ~Copyable {
         if !thread.pointee.scheduling.usesFloatingPoint { return }
         thread.pointee.scheduling.usesFloatingPoint = false
         thread.pointee.floatingPointArea = nil
-        if core.current == thread { hardware.setFloatingPoint(enabled: false) }
+        if core.current == thread { return hardware.setFloatingPoint(enabled: false) }
+        if core.isShared { requestReload(thread) }
     }
 
     /// Copies a thread's saved registers to the IPC buffer that it is about to get. The copy goes
-    /// through the processor's registers, and the running thread gets its own back. The running
-    /// thread's registers are not copied, since they are in the processor.
+    /// through the processor's registers, and the running thread gets its own back. Registers of a
+    /// thread that runs, here or on another core, are not copied, since they are in a processor.
     ///
     /// - Returns: the area in the new buffer, for `keepFloatingPoint`; nil if the thread uses no
     ///   floating point.
@@ -59,7 +60,7 @@ extension Kernel where H: ~Copyable {
     >? {
         guard let old = thread.pointee.floatingPointArea else { return nil }
         let new = page.floatingPointArea
-        if core.current == thread { return new }
+        if home(of: thread).pointee.current == thread { return new }
         unsafe hardware.switchFloatingPoint(
             from: core.current?.floatingPointArea ?? nil, to: old.raw)
         unsafe hardware.switchFloatingPoint(
@@ -71,7 +72,8 @@ extension Kernel where H: ~Copyable {
     mutating func keepFloatingPoint(of thread: Ref<Thread>, in area: Ref<FloatingPointArea>) {
         thread.pointee.scheduling.usesFloatingPoint = true
         thread.pointee.floatingPointArea = area
-        if core.current == thread { hardware.setFloatingPoint(enabled: true) }
+        if core.current == thread { return hardware.setFloatingPoint(enabled: true) }
+        if core.isShared { requestReload(thread) }
     }
 
     // Fast paths
@@ -93,12 +95,13 @@ extension Kernel where H: ~Copyable {
     /// - Precondition: `fastCall` ended in `usesFloatingPoint` with this slot.
     /// - Postcondition: the registers are still the caller's.
     @inline(__always) public mutating func floatingPointCall(
-        _ thread: Ref<Thread>, _ raw: UInt64, _ slot: Ref<Capability>
+        _ thread: Ref<Thread>, _ raw: UInt64, _ slot: Ref<Capability>, isShared: Bool
     ) -> Handover {
         let endpoint: Ref<Endpoint> = slot.fastObject()
         let server = endpoint.pointee.readyServer.fastValue
         let word = thread.pointee.scheduling.raw
         connect(thread, word, to: server, inherited(word, by: server), at: endpoint)
+        if isShared { core.current = server }
         return Handover(
             thread: server, result: raw & ControlWord.lengthMask, badge: slot.pointee.badge,
             source: thread)
@@ -111,15 +114,16 @@ extension Kernel where H: ~Copyable {
     /// - Postcondition: the registers are still the server's.
     @inline(__always) public mutating func floatingPointReply(
         _ thread: Ref<Thread>, _ raw: UInt64, _ slot: Ref<Capability>, _ replySlot: Ref<Capability>,
-        tolerating: UInt32 = 0
+        isShared: Bool, tolerating: UInt32 = 0
     ) -> Handover? {
         let endpoint: Ref<Endpoint> = slot.fastObject()
         let reply: Ref<Reply> = replySlot.fastObject()
         let caller = reply.pointee.caller.fastValue
         let word = caller.pointee.scheduling.raw & ~tolerating
-        if !core.ready.isSurpassed(by: Int(word & 0xff)) { return nil }
+        if !isSurpassed(by: word, isShared: isShared) { return nil }
         let own = thread.pointee.scheduling.raw & SchedulingWord.floatingPointBit
         disconnect(thread, own, from: caller, word, reply, at: endpoint)
+        if isShared { core.current = caller }
         return Handover(
             thread: caller, result: raw & ControlWord.lengthMask, badge: 0, source: thread)
     }
@@ -129,12 +133,13 @@ extension Kernel where H: ~Copyable {
     /// - Precondition: `fastExchange` ended in `usesFloatingPoint` with these slots.
     /// - Returns: nil if nothing changed.
     @inline(__always) public mutating func floatingPointExchange(
-        _ thread: Ref<Thread>, _ raw: UInt64, _ slot: Ref<Capability>, _ replySlot: Ref<Capability>
+        _ thread: Ref<Thread>, _ raw: UInt64, _ slot: Ref<Capability>, _ replySlot: Ref<Capability>,
+        isShared: Bool
     ) -> Handover? {
         guard let from = thread.pointee.buffer,
             var handover = isCall(raw)
-                ? floatingPointCall(thread, raw, slot)
-                : floatingPointReply(thread, raw, slot, replySlot)
+                ? floatingPointCall(thread, raw, slot, isShared: isShared)
+                : floatingPointReply(thread, raw, slot, replySlot, isShared: isShared)
         else { return nil }
         copyWords(from, ControlWord(raw: raw).length, with: &handover)
         return handover

@@ -36,11 +36,20 @@ extension Kernel where H: ~Copyable {
 
     /// Chooses the thread to resume, after the steps that go before it.
     @inline(never) private mutating func choose(_ thread: Ref<Thread>?) -> Ref<Thread>? {
+        if core.isShared { return chooseShared(thread) }
         let hasSteps = core.unarmed != nil || core.dueLevel != .max || core.isYielding
         if isInterruptedInLoop() || core.ready.updatesTop >= 0 || hasSteps {
             return performSteps(thread)
         }
         return chooseNext(thread)
+    }
+
+    /// Chooses the thread to resume, on one of several cores.
+    @inline(never) private mutating func chooseShared(_ thread: Ref<Thread>?) -> Ref<Thread>? {
+        answerRequests(thread)
+        let next = performSteps(thread)
+        if shared.pointee.updates.top >= 0 && !core.isPassing { tellOfUpdates() }
+        return next
     }
 
     /// Switches to a thread that an interrupt woke and that is more urgent than all others. No
@@ -101,6 +110,15 @@ extension Kernel where H: ~Copyable {
         while true {
             var taken = takePending()
             if taken == .nothing {
+                if core.isShared {
+                    if core.unarmed == nil && hardware.isWanted(above: topPriority(with: thread)) {
+                        return preparePassing(thread)
+                    }
+                    if !own.answers.pointee.waiters.isEmpty {
+                        answerOne()
+                        continue
+                    }
+                }
                 if core.dueLevel != .max {
                     serveDeadlines()
                     continue
@@ -355,20 +373,31 @@ extension Kernel where H: ~Copyable {
             thread.pointee.scheduling.isSuspended = false
             thread.state = .stopped
         } else {
-            insertReady(thread, atHead: atHead || passesEquals(thread))
+            let home = home(of: thread)
+            let goesFirst = atHead || home.pointee.passesEquals(thread)
+            insertReady(thread, at: home, atHead: goesFirst)
             if core.isTracing { trace(.readied, thread) }
         }
     }
 
+    /// Inserts a thread into the ready queue of its home core.
+    @inline(__always) func insertReady(_ thread: Ref<Thread>, atHead: Bool = false) {
+        insertReady(thread, at: home(of: thread), atHead: atHead)
+    }
+    @inline(__always) private func insertReady(
+        _ thread: Ref<Thread>, at home: Ref<Core>, atHead: Bool
+    ) {
+        home.pointee.isStale = true
+        home.pointee.ready.insert(thread, atHead: atHead)
+        if home != own { tell(home, of: thread) }
+    }
+}
+
+extension Core {
     /// Returns whether a woken thread goes before its equals: its base alone gives its priority,
     /// and an update as urgent is pending. Otherwise it might wait for a thread whose priority is
     /// stale.
     @inline(__always) func passesEquals(_ thread: Ref<Thread>) -> Bool {
-        core.ready.updatesTop == Int(thread.effective) && thread.pointee.base == thread.effective
-    }
-
-    @inline(__always) mutating func insertReady(_ thread: Ref<Thread>, atHead: Bool = false) {
-        core.isStale = true
-        core.ready.insert(thread, atHead: atHead)
+        ready.updatesTop == Int(thread.effective) && thread.pointee.base == thread.effective
     }
 }

@@ -21,6 +21,7 @@ extension Kernel where H: ~Copyable {
             if slice >= 1 << 62 || (slice != 0 && slice < shortestPeriod) { throw .invalidArgument }
             thread.pointee.slice = slice
             core.isStale = true
+            tellOfChange(thread)
             // A thread with a slice takes the general path, which starts the slice.
             if let endpoint = thread.pointee.endpoint, endpoint.pointee.readyServer == thread {
                 queueReadyServer(endpoint)
@@ -34,7 +35,14 @@ extension Kernel where H: ~Copyable {
             }
             return try done(caller, resume(thread))
         case .suspend:
-            if !suspend(thread) { return .restart }
+            if requestStop(thread) || !suspend(thread) { return .restart }
+        case .setCore:
+            _ = try need(caller, number, .manage)
+            let number = Int(truncatingIfNeeded: argument(caller, 1) & 63)
+            if argument(caller, 1) >= UInt64(Limits.cores) || shared.pointee.cores[number] == nil {
+                throw .invalidArgument
+            }
+            if !move(thread, to: number) { return .restart }
         case .setEntry:
             if !isStopped(thread) { throw .wrongState }
             thread.pointee.context = UserContext()
@@ -131,7 +139,8 @@ extension Kernel where H: ~Copyable {
     /// same thread does not load it.
     mutating func setTranslationBase(_ thread: Ref<Thread>, _ base: UInt64) {
         thread.pointee.translationBase = base
-        if core.current == thread { hardware.activate(translationBase: base) }
+        if core.current == thread { return hardware.activate(translationBase: base) }
+        if core.isShared { requestReload(thread) }
     }
 
     // Priority
@@ -190,12 +199,13 @@ extension Kernel where H: ~Copyable {
         let priorities =
             UInt64(thread.pointee.base) << 8 | UInt64(thread.effective) << 16 | UInt64(
                 thread.pointee.maximum) << 24
+        let home = UInt64(truncatingIfNeeded: thread.home)
         let time = thread.pointee.processorTime
         let counter = thread.pointee.context.programCounter
         let stack = thread.pointee.context.stackPointer
         let switches = thread.pointee.switches
         complete(caller, .success)
-        caller.pointee.context.x.3 = state | priorities
+        caller.pointee.context.x.3 = state | priorities | home &<< 32
         caller.pointee.context.x.4 = time
         caller.pointee.context.x.5 = counter
         caller.pointee.context.x.6 = stack
@@ -219,7 +229,7 @@ extension RunState {
         case RunState.sending.raw: return .sending
         case RunState.receiving.raw: return .receiving
         case RunState.awaitingReply.raw: return .awaitingReply
-        case RunState.waiting.raw: return .waiting
+        case RunState.waiting.raw, RunState.awaitingCore.raw: return .waiting
         case RunState.faulted.raw: return .faulted
         default: return .stopped
         }

@@ -6,29 +6,44 @@
     import KernelABI
 
     extension Kernel where H: ~Copyable {
-        func inspectReadyQueue(_ inspection: inout Inspection) {
-            let ready = inspection.inspect(core.ready.threads, "ready threads")
+        func inspectReadyQueues(_ inspection: inout Inspection) {
             let updates = inspection.inspect(shared.pointee.updates, "updates")
-            for (thread, priority) in ready {
-                inspection.require(
-                    thread.state == .ready, "a thread in the ready queue is not ready")
-                inspection.require(
-                    Int(thread.effective) == priority, "a thread is ready under another priority")
-            }
             for (thread, priority) in updates {
                 inspection.require(
                     thread.pointee.scheduling.isPending, "a queued update is not marked")
                 inspection.require(
                     Int(thread.pointee.pendingUrgency) == priority, "an update stands elsewhere")
             }
-            var top = max(core.ready.threads.top, shared.pointee.updates.top)
+            let pending = Set(updates.map { $0.0.bits })
+            for thread in inspection.threads {
+                inspection.require(
+                    thread.pointee.scheduling.isPending == pending.contains(thread.bits),
+                    "an update is in no list")
+            }
+            for core in cores { inspectReadyQueue(core, &inspection) }
+        }
+
+        private func inspectReadyQueue(_ core: Ref<Core>, _ inspection: inout Inspection) {
+            let ready = inspection.inspect(core.pointee.ready.threads, "ready threads")
+            for (thread, priority) in ready {
+                inspection.require(
+                    thread.state == .ready, "a thread in the ready queue is not ready")
+                inspection.require(
+                    Int(thread.effective) == priority, "a thread is ready under another priority")
+            }
+            // With several cores, a core learns of updates when it chooses.
             inspection.require(
-                core.ready.listTop == top,
-                "the lists' top is \(core.ready.listTop) instead of \(top)")
+                cores.count > 1 || core.pointee.ready.updatesTop == shared.pointee.updates.top,
+                "the core knows other updates")
+            var top = max(core.pointee.ready.threads.top, core.pointee.ready.updatesTop)
+            inspection.require(
+                core.pointee.ready.listTop == top,
+                "the lists' top is \(core.pointee.ready.listTop) instead of \(top)")
             var members = Set(ready.map { $0.0.bits })
             inspection.require(
-                core.ready.behind == nil || core.ready.front != nil, "a thread stands behind none")
-            for front in [core.ready.behind, core.ready.front] {
+                core.pointee.ready.behind == nil || core.pointee.ready.front != nil,
+                "a thread stands behind none")
+            for front in [core.pointee.ready.behind, core.pointee.ready.front] {
                 guard let front else { continue }
                 inspection.require(inspection.isLive(front, .thread), "a dead thread is first")
                 inspection.require(
@@ -39,18 +54,16 @@
                 top = Int(front.effective)
             }
             inspection.require(
-                core.ready.top == top, "ready top is \(core.ready.top) instead of \(top)")
+                core.pointee.ready.top == top,
+                "ready top is \(core.pointee.ready.top) instead of \(top)")
             inspection.require(
-                core.ready.watch == Limits.priorities || core.ready.watch == 0,
+                core.pointee.ready.watch == Limits.priorities || core.pointee.ready.watch == 0,
                 "the watch on switches is wrong")
-            let pending = Set(updates.map { $0.0.bits })
             for thread in inspection.threads {
+                let isMine = thread.home == Int(core.pointee.number)
                 inspection.require(
-                    (thread.state == .ready) == members.contains(thread.bits),
-                    "a ready thread is in no ready list")
-                inspection.require(
-                    thread.pointee.scheduling.isPending == pending.contains(thread.bits),
-                    "an update is in no list")
+                    (thread.state == .ready && isMine) == members.contains(thread.bits),
+                    "a ready thread is in no ready list, or in another core's")
             }
         }
     }

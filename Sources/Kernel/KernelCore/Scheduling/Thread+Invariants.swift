@@ -15,7 +15,7 @@
             inspection.require(
                 !word.isFaulting || thread.state == .faulted, "\(name): faulting in another state")
             inspection.require(
-                !word.isSuspended || thread.state == .faulted || thread.isEnding,
+                !word.isSuspended || thread.state == .faulted || thread.isEnding || core.isShared,
                 "\(name): suspended bit in another state")
             inspection.require(
                 thread.pointee.floatingPointArea
@@ -28,7 +28,7 @@
                 !word.isTimedOut || (word.isPending && !word.hasDeadline),
                 "\(name): timed out without a step")
             inspection.require(
-                thread.state != .running || !core.isTracing || word.isGuarded,
+                thread.state != .running || !core.isTracing || word.isGuarded || core.isShared,
                 "\(name): runs unrecorded while a trace is")
             let lends = thread.pointee.loanLength != 0
             inspection.require(lends == word.isLending, "\(name): the lending bit is wrong")
@@ -150,6 +150,12 @@
             let notification = thread.pointee.notification
             require(isLive(endpoint, .endpoint), "\(name): a dead endpoint")
             require(isLive(reply, .reply), "\(name): a dead reply")
+            if state == .awaitingCore {
+                return require(
+                    endpoint == nil && reply == nil && notification != nil
+                        && thread.pointee.blockedOn == nil,
+                    "\(name): wrong links while it waits for a core")
+            }
             require(isLive(notification, .notification), "\(name): a dead notification")
             if thread.isEnding {
                 return require(

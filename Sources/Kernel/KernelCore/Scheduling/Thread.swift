@@ -9,12 +9,13 @@ import KernelABI
 /// | bits | |
 /// |---|---|
 /// | 0–7 | effective priority |
+/// | 8–10 | home core |
 /// | 11 | guarded: its slice runs, an update as urgent is pending, or a trace is recorded |
 /// | 12 | its update is pending (Kernel+Inheritance) |
 /// | 13 | it uses floating point: its IPC buffer holds the registers while it does not run |
 /// | 14 | it waits with a deadline |
 /// | 15 | the message that it sends is a fault's |
-/// | 16 | it was suspended while faulted or while its wait ends: it stops instead of running |
+/// | 16 | it was suspended while faulted, while its wait ends, or while it ran on another core: it stops instead of running |
 /// | 17 | it lends memory with its call |
 /// | 18 | bits are set in the notification that is bound to it |
 /// | 19 | its deadline has passed, and its update will end its wait |
@@ -35,14 +36,27 @@ struct SchedulingWord: Sendable {
     static var attentionMask: UInt32 { 0x7_f800 }
     /// The bits that also keep it off the fast paths with floating point: 11, 12 and 14–18.
     static var seriousMask: UInt32 { attentionMask & ~floatingPointBit }
-    /// Bits 0–15. A `readyServer` has no caller, so they are its base priority and bit 13.
+    /// Bits 0–15. A `readyServer` has no caller, so they are its base priority, its home core and
+    /// bit 13.
     static var lowHalf: UInt32 { 0xffff }
+    /// Bits 0–10: effective priority and home core.
+    static var urgencyMask: UInt32 { 0x7ff }
+    static var homeMask: UInt32 { 0x700 }
+    static var homeShift: UInt32 { 8 }
     static var timedOutBit: UInt32 { 1 << 19 }
     static var stateShift: UInt32 { 20 }
 
     var effective: UInt8 {
         get { UInt8(truncatingIfNeeded: raw) }
         set { raw = raw & ~0xff | UInt32(newValue) }
+    }
+    var home: Int {
+        get { Int((raw & SchedulingWord.homeMask) &>> SchedulingWord.homeShift) }
+        set {
+            raw =
+                raw & ~SchedulingWord.homeMask
+                | UInt32(truncatingIfNeeded: newValue) &<< SchedulingWord.homeShift
+        }
     }
     var state: RunState {
         get { RunState(raw: (raw &>> SchedulingWord.stateShift) & 15) }
@@ -113,6 +127,8 @@ struct RunState: Equatable, Sendable {
     /// Faulted, without a handler or before its handler has answered. Then `endpoint` or `reply` is
     /// set as for a call.
     static var faulted: RunState { RunState(raw: 8) }
+    /// Waiting until another core has answered a request; its system call restarts then.
+    static var awaitingCore: RunState { RunState(raw: 9) }
     static func == (a: RunState, b: RunState) -> Bool { a.raw == b.raw }
 }
 
@@ -131,8 +147,12 @@ struct RunState: Equatable, Sendable {
 public struct Thread: ~Copyable {
     var header: ObjectHeader
     var scheduling = SchedulingWord(raw: RunState.stopped.raw << SchedulingWord.stateShift)
-    var base: UInt8 = 0
+    /// Base priority and home core, as bits 0–10 of the scheduling word of a thread that inherits
+    /// no more: the fast path of a reply takes both at once.
+    private(set) var restingWord: UInt16 = 0
     var maximum: UInt8 = 0
+    /// The core to which a running thread is to move; its home core otherwise.
+    var destination: UInt8 = 0
     /// The address of the first slot of its capability table, and the number of slots (0: no
     /// table).
     var tableBase: UInt = 0
@@ -198,6 +218,20 @@ public struct Thread: ~Copyable {
     var faultAddress: UInt64 = 0
     var faultSyndrome: UInt64 = 0
 
+    var base: UInt8 {
+        get { UInt8(truncatingIfNeeded: restingWord) }
+        set { restingWord = restingWord & ~0xff | UInt16(newValue) }
+    }
+    /// The core on which it runs.
+    var home: Int {
+        get { scheduling.home }
+        set {
+            scheduling.home = newValue
+            restingWord = restingWord & 0xff | UInt16(truncatingIfNeeded: newValue) &<< 8
+            destination = UInt8(truncatingIfNeeded: newValue)
+        }
+    }
+
     var tableSlot = Capability(place: .threadTable)
     var spaceSlot = Capability(place: .threadSpace)
     var bufferSlot = Capability(place: .threadBuffer)
@@ -237,6 +271,8 @@ extension Ref where Object == Thread {
     public var programCounter: UInt64 { pointee.context.programCounter }
 
     @inline(__always) var effective: UInt8 { pointee.scheduling.effective }
+    /// The number of the core on which it runs.
+    @inline(__always) var home: Int { pointee.scheduling.home }
     @inline(__always) var state: RunState {
         get { pointee.scheduling.state }
         nonmutating set { pointee.scheduling.state = newValue }

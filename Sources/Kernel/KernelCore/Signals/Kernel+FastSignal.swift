@@ -57,8 +57,11 @@ private struct Claim {
 
 extension Kernel where H: ~Copyable {
     /// Performs `signal`.
+    ///
+    /// - Parameter isShared: whether the kernel runs on several cores; a constant. Then the waiter
+    ///   must be at home on this core.
     @inline(__always) public mutating func fastSignal(
-        _ thread: Ref<Thread>, _ raw: UInt64, _ bits: UInt64
+        _ thread: Ref<Thread>, _ raw: UInt64, _ bits: UInt64, isShared: Bool
     ) -> QuickOutcome {
         let index = UInt(raw & 0xffff_ffff)
         if index >= thread.pointee.tableCount { return .declined }
@@ -73,7 +76,7 @@ extension Kernel where H: ~Copyable {
         }
         let word = thread.pointee.scheduling.raw
         guard value != 0, word & SchedulingWord.guardedBit == 0,
-            let waiter = plainWaiter(notification)
+            let waiter = plainWaiter(notification, isShared: isShared)
         else {
             return .declined
         }
@@ -95,7 +98,7 @@ extension Kernel where H: ~Copyable {
 
     /// Makes a woken thread ready that is no more urgent than the running one.
     @inline(__always) public mutating func makeReadyBelow(_ thread: Ref<Thread>) {
-        core.ready.insert(thread, atHead: passesEquals(thread))
+        core.ready.insert(thread, atHead: core.passesEquals(thread))
     }
 
     /// Performs `yield`, if the next thread has no slice.
@@ -134,13 +137,16 @@ extension Kernel where H: ~Copyable {
     /// too.
     ///
     /// - Returns: the woken thread; nil if nothing changed.
-    @inline(__always) public mutating func fastExpire(_ thread: Ref<Thread>) -> Wakeup? {
+    @inline(__always) public mutating func fastExpire(
+        _ thread: Ref<Thread>, isShared: Bool
+    ) -> Wakeup? {
         guard isSettled, let node = core.deadlines.first, node.pointee.isLeaf,
             node.pointee.instant <= hardware.now,
             node.pointee.isTimer(above: Int(thread.effective)), let timer = node.timer,
             timer.pointee.period == 0, thread.isUndisturbed,
             let notification = timer.pointee.source.notification,
-            let waiter = urgentWaiter(notification, above: Int(thread.effective))
+            let waiter = urgentWaiter(
+                notification, above: Int(thread.effective), isShared: isShared)
         else { return nil }
         core.deadlines.removeOnly(node)
         core.ready.watch = 0
@@ -153,8 +159,13 @@ extension Kernel where H: ~Copyable {
     /// running one. A slice of the running thread may run.
     ///
     /// - Returns: the woken thread; nil if nothing changed.
-    @inline(__always) public mutating func expireFirst(_ thread: Ref<Thread>) -> Wakeup? {
-        guard let wake = claimTimer(above: Int(thread.effective)) else { return nil }
+    @inline(__always) public mutating func expireFirst(
+        _ thread: Ref<Thread>, isShared: Bool
+    ) -> Wakeup? {
+        if isShared && core.mustReload { return nil }
+        guard let wake = claimTimer(above: Int(thread.effective), isShared: isShared) else {
+            return nil
+        }
         return preemptSlice(of: thread, by: wake)
     }
 
@@ -163,20 +174,24 @@ extension Kernel where H: ~Copyable {
     ///
     /// - Returns: the woken thread; nil if nothing changed.
     @inline(__always) public mutating func fastDeliver(
-        _ thread: Ref<Thread>, line: Int
+        _ thread: Ref<Thread>, line: Int, isShared: Bool
     ) -> Wakeup? {
         if !isSettled || !thread.isUndisturbed { return nil }
-        guard let wake = claimLine(line, above: Int(thread.effective)) else { return nil }
+        guard let wake = claimLine(line, above: Int(thread.effective), isShared: isShared) else {
+            return nil
+        }
         return preempt(thread, by: wake.thread, wake.notification, wake.bits)
     }
 
     /// Delivers such an interrupt while a slice of the running thread runs, or an update as urgent
     /// is pending.
     @inline(__always) public mutating func deliverFirst(
-        _ thread: Ref<Thread>, line: Int
+        _ thread: Ref<Thread>, line: Int, isShared: Bool
     ) -> Wakeup? {
-        if core.isTracing { return nil }
-        guard let wake = claimLine(line, above: Int(thread.effective)) else { return nil }
+        if core.isTracing || isShared && core.mustReload { return nil }
+        guard let wake = claimLine(line, above: Int(thread.effective), isShared: isShared) else {
+            return nil
+        }
         return preemptSlice(of: thread, by: wake)
     }
 
@@ -188,17 +203,17 @@ extension Kernel where H: ~Copyable {
         line: Int, beside thread: Ref<Thread>?
     ) -> Ref<Thread>? {
         if core.isTracing || core.unarmed != nil { return nil }
-        return wake(claimLine(line, above: topPriority(with: thread)))
+        return wake(claimLine(line, above: topPriority(with: thread), isShared: true))
     }
 
     /// Wakes such a thread for an interrupt of the timer.
     @inline(never) mutating func expireAtOnce(beside thread: Ref<Thread>?) -> Ref<Thread>? {
         if core.unarmed != nil { return nil }
-        return wake(claimTimer(above: topPriority(with: thread)))
+        return wake(claimTimer(above: topPriority(with: thread), isShared: true))
     }
 
     /// Returns the largest priority of a thread that could run, or of a pending update.
-    @inline(__always) private func topPriority(with thread: Ref<Thread>?) -> Int {
+    @inline(__always) func topPriority(with thread: Ref<Thread>?) -> Int {
         guard let thread, thread.state == .running else { return core.ready.top }
         return max(core.ready.top, Int(thread.effective))
     }
@@ -215,9 +230,9 @@ extension Kernel where H: ~Copyable {
 
     /// Returns the thread that a signal wakes plainly, if it is above this priority.
     @inline(__always) private func urgentWaiter(
-        _ notification: Ref<Notification>, above priority: Int
+        _ notification: Ref<Notification>, above priority: Int, isShared: Bool
     ) -> Ref<Thread>? {
-        guard let waiter = plainWaiter(notification), Int(waiter.effective) > priority else {
+        guard let waiter = plainWaiter(notification, isShared: isShared), Int(waiter.effective) > priority else {
             return nil
         }
         return waiter
@@ -225,12 +240,14 @@ extension Kernel where H: ~Copyable {
 
     /// Takes over the delivery of a line to its only binding, if that wakes a thread above this
     /// priority.
-    @inline(__always) private mutating func claimLine(_ line: Int, above priority: Int) -> Claim? {
+    @inline(__always) private mutating func claimLine(
+        _ line: Int, above priority: Int, isShared: Bool
+    ) -> Claim? {
         if line < 0 || line >= Limits.interruptLines { return nil }
         guard let interrupt = shared.pointee.lines[line].first, interrupt.pointee.nextOnLine == nil,
             !interrupt.pointee.isOutstanding,
             let notification = interrupt.pointee.source.notification,
-            let waiter = urgentWaiter(notification, above: priority)
+            let waiter = urgentWaiter(notification, above: priority, isShared: isShared)
         else { return nil }
         core.statistics.interrupts &+= 1
         interrupt.pointee.count &+= 1
@@ -242,12 +259,14 @@ extension Kernel where H: ~Copyable {
 
     /// Takes over the expiry of the most urgent due deadline, if it is a timer's and wakes a thread
     /// above this priority. Beside other deadlines, its removal is left to a step (`hasSignalled`).
-    @inline(__always) private mutating func claimTimer(above priority: Int) -> Claim? {
+    @inline(__always) private mutating func claimTimer(
+        above priority: Int, isShared: Bool
+    ) -> Claim? {
         let now = hardware.now
         guard let node = core.deadlines.mostUrgent(dueAt: now), let timer = node.timer,
             !timer.pointee.hasSignalled, node.pointee.isTimer(above: priority),
             !core.isTracing, let notification = timer.pointee.source.notification,
-            let waiter = urgentWaiter(notification, above: priority)
+            let waiter = urgentWaiter(notification, above: priority, isShared: isShared)
         else { return nil }
         if core.deadlines.isAlone(node) {
             core.deadlines.removeOnly(node)
@@ -275,20 +294,22 @@ extension Kernel where H: ~Copyable {
 
     /// Returns the thread that a signal wakes, if nothing about it is unusual: the ready server of
     /// an endpoint, to which the notification is bound, or the only waiter, without a deadline.
-    @inline(__always) private func plainWaiter(_ notification: Ref<Notification>) -> Ref<Thread>? {
+    @inline(__always) private func plainWaiter(
+        _ notification: Ref<Notification>, isShared: Bool
+    ) -> Ref<Thread>? {
         if let thread = notification.pointee.boundThread {
             guard let endpoint = thread.pointee.endpoint,
                 endpoint.pointee.readyServer.isSame(as: thread)
             else {
                 return nil
             }
-            return thread
+            return isShared && !isHere(thread) ? nil : thread
         }
         guard let thread = notification.pointee.waiters.first?.waiter,
             notification.pointee.waiters.root == nil,
             thread.pointee.scheduling.raw & SchedulingWord.seriousMask == 0
         else { return nil }
-        return thread
+        return isShared && !isHere(thread) ? nil : thread
     }
 
     /// Detaches the thread that `plainWaiter` found from the place where it waits.

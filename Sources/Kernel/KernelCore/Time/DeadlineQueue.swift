@@ -35,6 +35,8 @@ public struct DeadlineNode: ~Copyable {
     var hasNumber = false
     /// Whether the node is in the queue.
     var isQueued = false
+    /// The number of the core whose queue it is in.
+    var home: UInt8 = 0
     init() {}
 
     /// The urgency and kind of the deadline (`DeadlineLevel`).

@@ -79,6 +79,24 @@ extension Kernel where H: ~Copyable {
         }
     }
 
+    // Queues
+
+    /// Inserts a deadline into the queue of a core.
+    @inline(__always) func insert(
+        _ node: Ref<DeadlineNode>, at instant: Instant, level: UInt32, in home: Ref<Core>
+    ) {
+        home.pointee.isStale = true
+        node.pointee.home = home.pointee.number
+        home.pointee.deadlines.insert(node, at: instant, level: level)
+    }
+
+    /// Removes a queued deadline.
+    @inline(__always) func remove(_ node: Ref<DeadlineNode>) {
+        let home = home(of: node)
+        home.pointee.isStale = true
+        home.pointee.deadlines.remove(node)
+    }
+
     /// Expires a timer: signals, removes its deadline, sets the next one. If the queue holds other
     /// deadlines, each of these is a step.
     private mutating func expire(_ timer: Ref<Timer>, now: Instant) {
@@ -143,8 +161,7 @@ extension Kernel where H: ~Copyable {
         }
         timer.pointee.deadline = deadline
         timer.pointee.period = period
-        core.isStale = true
-        core.deadlines.insert(timer.node, at: deadline, level: DeadlineLevel.timer(urgency))
+        insert(timer.node, at: deadline, level: DeadlineLevel.timer(urgency), in: own)
         return true
     }
 
@@ -152,8 +169,7 @@ extension Kernel where H: ~Copyable {
     mutating func cancel(_ timer: Ref<Timer>) {
         if !timer.node.pointee.isQueued { return }
         timer.pointee.hasSignalled = false
-        core.isStale = true
-        core.deadlines.remove(timer.node)
+        remove(timer.node)
     }
 
     // Time-outs of blocked threads
@@ -170,8 +186,7 @@ extension Kernel where H: ~Copyable {
         let node = thread.deadlineNode
         if !number(node, maximum: thread.pointee.maximum) { return .failed(.exhausted) }
         if !node.pointee.isQueued { return nil }
-        core.isStale = true
-        core.deadlines.remove(node)
+        remove(node)
         return isInterrupted() ? .restart : nil
     }
 
@@ -187,7 +202,7 @@ extension Kernel where H: ~Copyable {
         node.pointee.instant = deadline
         core.isStale = true
         if isInterrupted() { return queueUpdate(thread, urgency: thread.effective) }
-        core.deadlines.insert(node, at: deadline, level: DeadlineLevel.timeOut(thread.effective))
+        insert(node, at: deadline, level: DeadlineLevel.timeOut(thread.effective), in: own)
     }
 
     /// Cancels the time-out of a thread. Its deadline stays in the queue, unless it is the only
@@ -195,9 +210,10 @@ extension Kernel where H: ~Copyable {
     @inline(__always) mutating func cancelDeadline(_ thread: Ref<Thread>) {
         if !thread.pointee.scheduling.hasDeadline { return }
         thread.pointee.scheduling.hasDeadline = false
-        if !core.deadlines.isAlone(thread.deadlineNode) { return }
-        core.isStale = true
-        core.deadlines.removeOnly(thread.deadlineNode)
+        let home = home(of: thread.deadlineNode)
+        if !home.pointee.deadlines.isAlone(thread.deadlineNode) { return }
+        home.pointee.isStale = true
+        home.pointee.deadlines.removeOnly(thread.deadlineNode)
     }
 
     /// Requests the end of a wait whose deadline has passed: a step that goes before everything

@@ -1,0 +1,277 @@
+// Several cores: where threads run, and what cores do for one another.
+//
+// One core holds the kernel's lock at a time, and the kernel's state changes in steps, each made by
+// the core that holds it. A thread runs on its *home core*: it stands in that core's ready queue, and
+// its time-outs in that core's deadline queue. It moves only when it is told to. A timer stands in
+// the queue of the core that armed it.
+//
+// **Telling.** A step may concern another core: it made a thread ready there that is more urgent
+// than what runs there, or left an update that only that core can perform in time. It marks that
+// core as stale and sends it an inter-processor interrupt, one for each urgency (`asked`). The
+// other core then takes the lock and chooses again.
+//
+// **Requests.** A thread that runs on another core can be stopped or moved only by that core, since
+// its registers are there. The request is left in the thread. The thread that asked waits in
+// `answers` of the other core, and performs its call again when that core has done what was asked.
+//
+// **Updates of priority inheritance** stand in one queue for all cores. A core performs those that
+// are as urgent as what it would run. If updates are left when a core leaves the kernel, the core
+// that runs the least urgent thread is told.
+//
+// With one core none of this is entered: `isShared` is false, and every thread is at home there.
+
+import HardwareInterface
+import KernelABI
+
+extension Kernel where H: ~Copyable {
+    // Home cores
+
+    /// Returns the core on which a thread runs.
+    @inline(__always) func home(of thread: Ref<Thread>) -> Ref<Core> {
+        // Safety: a thread gets only numbers of cores that run.
+        unsafe shared.pointee.cores[thread.home].unsafelyUnwrapped
+    }
+    /// Returns the core whose queue holds this deadline.
+    @inline(__always) func home(of node: Ref<DeadlineNode>) -> Ref<Core> {
+        // Safety: only numbers of cores that run are stored there.
+        unsafe shared.pointee.cores[Int(node.pointee.home & 7)].unsafelyUnwrapped
+    }
+    /// Whether the thread runs on this core, or on none.
+    @inline(__always) func isHere(_ thread: Ref<Thread>) -> Bool {
+        thread.home == Int(core.number)
+    }
+    /// Whether another core executes the thread.
+    private func isRunningElsewhere(_ thread: Ref<Thread>) -> Bool {
+        thread.state == .running && !isHere(thread)
+    }
+
+    // Telling
+
+    /// Tells another core of a thread that became ready there, if that changes what it does: the
+    /// thread is more urgent than what runs, or an equal of a thread with a slice.
+    @inline(never) func tell(_ other: Ref<Core>, of thread: Ref<Thread>) {
+        let priority = Int(thread.effective)
+        if let running = other.pointee.current {
+            let present = Int(running.effective)
+            if priority < present || (priority == present && running.pointee.slice == 0) { return }
+        }
+        interrupt(other, urgency: priority)
+    }
+
+    /// Tells the core of a running thread whose priority changed, if that core is another one.
+    @inline(__always) func tellOfChange(_ thread: Ref<Thread>) {
+        if core.isShared && isRunningElsewhere(thread) { tellItsCore(thread) }
+    }
+    /// Makes the core of a running thread choose again, as urgently as what it may choose.
+    @inline(never) func tellItsCore(_ thread: Ref<Thread>) {
+        let home = home(of: thread)
+        interrupt(home, urgency: max(home.pointee.ready.top, Int(thread.effective)))
+    }
+
+    /// Tells another core of a deadline that was inserted into its queue.
+    @inline(never) func tellOfDeadline(_ node: Ref<DeadlineNode>, at other: Ref<Core>) {
+        if node.pointee.instant >= other.pointee.armed { return }
+        interrupt(other, urgency: Int(node.pointee.level &>> 1))
+    }
+
+    /// Makes another core take the lock with this urgency, and choose again.
+    private func interrupt(_ other: Ref<Core>, urgency: Int) {
+        other.pointee.isStale = true
+        if urgency <= other.pointee.asked { return }
+        other.pointee.asked = urgency
+        hardware.interrupt(core: Int(other.pointee.number))
+    }
+
+    /// Tells the core that runs the least urgent thread of the pending updates, if they are more
+    /// urgent than that thread.
+    ///
+    /// - Complexity: `Limits.cores` rounds.
+    @inline(never) func tellOfUpdates() {
+        let urgency = shared.pointee.updates.top
+        var least: Ref<Core>?
+        var lowest = Int.max
+        var rounds = LoopBound(Limits.cores)
+        for number in 0..<Limits.cores {
+            rounds.count()
+            guard let other = shared.pointee.cores[number], other != own else { continue }
+            if other.pointee.asked >= urgency { return }
+            let value = Core.resistance(of: other.pointee.current)
+            if value <= 2 &* urgency && value < lowest {
+                lowest = value
+                least = other
+            }
+        }
+        if let least { interrupt(least, urgency: urgency) }
+    }
+
+    // Requests
+
+    /// Leaves the request to stop a thread that runs on another core, and makes the calling thread
+    /// wait until that core has done it.
+    ///
+    /// - Returns: whether the thread runs on another core.
+    mutating func requestStop(_ thread: Ref<Thread>) -> Bool {
+        if !isRunningElsewhere(thread) { return false }
+        thread.pointee.scheduling.isSuspended = true
+        awaitCore(of: thread)
+        return true
+    }
+
+    /// Makes a thread run on another core from now on.
+    ///
+    /// - Returns: false if the call is to restart.
+    /// - Complexity: constant.
+    mutating func move(_ thread: Ref<Thread>, to number: Int) -> Bool {
+        if thread.home == number { return true }
+        thread.pointee.destination = UInt8(truncatingIfNeeded: number)
+        if isRunningElsewhere(thread) {
+            awaitCore(of: thread)
+            return false
+        }
+        // The scheduling loop moves the running thread.
+        if thread.state == .running {
+            core.isStale = true
+            return true
+        }
+        let isReady = thread.state == .ready
+        if isReady { home(of: thread).pointee.ready.remove(thread) }
+        thread.pointee.home = number
+        if isReady { insertReady(thread) }
+        // Steps move the deadline of a thread that waits.
+        if thread.pointee.scheduling.hasDeadline {
+            queueUpdate(thread, urgency: thread.effective)
+        }
+        return true
+    }
+
+    /// Makes the calling thread wait until the core of `thread` has answered. Its call then
+    /// restarts.
+    private mutating func awaitCore(of thread: Ref<Thread>) {
+        guard let caller = core.current else { return }
+        let other = home(of: thread)
+        caller.pointee.context.programCounter &-= 4
+        caller.state = .awaitingCore
+        caller.pointee.notification = other.answers
+        other.pointee.answers.waiters.insert(caller.waitNode, key: caller.effective)
+        core.isStale = true
+        other.pointee.isStale = true
+        let urgency = caller.effective > thread.effective ? caller.effective : thread.effective
+        interrupt(other, urgency: Int(urgency))
+    }
+
+    /// Whether the calling thread waits for another core, so that its call must end.
+    @inline(__always) var isAwaitingCore: Bool {
+        core.isShared && core.current?.state == .awaitingCore
+    }
+
+    /// Makes the core of a thread load the thread's address space and its right to floating point
+    /// again, if that core is another one and executes the thread.
+    @inline(never) func requestReload(_ thread: Ref<Thread>) {
+        if !isRunningElsewhere(thread) { return }
+        // No fast path of the thread is taken before.
+        thread.pointee.scheduling.isGuarded = true
+        let other = home(of: thread)
+        other.pointee.mustReload = true
+        other.pointee.isStale = true
+        interrupt(other, urgency: Int(thread.effective))
+    }
+
+    /// Makes the calling thread wait for a core that may still use an address space which its
+    /// thread has lost.
+    ///
+    /// - Returns: whether there is such a core.
+    /// - Complexity: `Limits.cores` rounds.
+    @inline(never) mutating func awaitReload() -> Bool {
+        var rounds = LoopBound(Limits.cores)
+        for number in 0..<Limits.cores {
+            rounds.count()
+            guard let other = shared.pointee.cores[number], other != own,
+                other.pointee.mustReload, let thread = other.pointee.current
+            else { continue }
+            awaitCore(of: thread)
+            return true
+        }
+        return false
+    }
+
+    // Answers
+
+    /// Does what other cores asked of this one, before it chooses its next thread.
+    ///
+    /// - Parameter thread: the running thread, or the one that ran.
+    /// - Complexity: constant.
+    @inline(never) mutating func answerRequests(_ thread: Ref<Thread>?) {
+        core.asked = -1
+        let top = shared.pointee.updates.top
+        if top > core.ready.updatesTop {
+            core.ready.raiseUpdates(to: top)
+        } else if top < core.ready.updatesTop {
+            core.ready.lowerUpdates(to: top)
+        }
+        guard let thread else { return }
+        if core.mustReload {
+            core.mustReload = false
+            hardware.activate(translationBase: thread.pointee.translationBase)
+            hardware.setFloatingPoint(enabled: thread.pointee.scheduling.usesFloatingPoint)
+        }
+        if thread.state != .running { return }
+        let isSuspended = thread.pointee.scheduling.isSuspended
+        if !isSuspended && Int(thread.pointee.destination) == thread.home { return }
+        // A `yield` that was in progress has no more to do.
+        if core.isYielding {
+            core.isYielding = false
+            complete(thread, .success)
+        }
+        keepSlice(thread)
+        core.isStale = true
+        if isSuspended {
+            thread.pointee.scheduling.isSuspended = false
+            thread.state = .stopped
+        } else {
+            thread.pointee.home = Int(thread.pointee.destination)
+            insertReady(thread)
+        }
+    }
+
+    /// Lets a thread of another core perform its call again, which waited for this core.
+    ///
+    /// - Precondition: one waits.
+    @inline(never) mutating func answerOne() {
+        guard let thread = own.answers.pointee.waiters.first?.waiter else { return }
+        own.answers.pointee.waiters.remove(thread.waitNode)
+        thread.pointee.notification = nil
+        unblock(thread)
+    }
+
+    // The lock
+
+    /// Prepares to pass the lock to a more urgent core: a thread that no longer runs leaves its
+    /// registers.
+    ///
+    /// - Returns: the running thread; nil if none runs.
+    @inline(never) mutating func preparePassing(_ thread: Ref<Thread>?) -> Ref<Thread>? {
+        core.isPassing = true
+        if let thread, thread.state == .running { return thread }
+        core.sliceEnd = .never
+        account(from: thread, to: nil)
+        return nil
+    }
+
+    /// Continues after the lock was passed and came back. Other cores may have changed anything
+    /// except that this core's running thread is still the running one.
+    public mutating func goOn() -> Ref<Thread>? {
+        core.isPassing = false
+        core.isStale = true
+        return reschedule(core.current)
+    }
+}
+
+extension Core {
+    /// Returns twice the priority of a running thread, and one more if it goes before an update of
+    /// that urgency, since its base alone gives its priority; -1 for no thread.
+    static func resistance(of thread: Ref<Thread>?) -> Int {
+        guard let thread else { return -1 }
+        let isOwn = thread.pointee.base == thread.effective
+        return 2 &* Int(thread.effective) &+ (isOwn ? 1 : 0)
+    }
+}

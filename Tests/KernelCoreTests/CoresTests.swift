@@ -1,0 +1,354 @@
+// Two cores: home cores, wakes and calls between cores, and requests to a core that executes the
+// thread in question. A held core takes no interrupt, so that a test sees what happens meanwhile.
+
+import HardwareInterface
+import KernelABI
+import Testing
+
+@testable import KernelCore
+
+@Suite struct CoresTests {
+    let s = TestSystem()
+    let other: OtherCore
+
+    init() { other = s.addCore() }
+
+    /// A thread that is at home on a core, started.
+    private func thread(_ priority: UInt64, on core: Int, starts: Bool = true) -> TestThread {
+        let thread = s.makeThread(priority: priority)
+        #expect(s.perform(.setCore, thread.slot, UInt64(core)).error == nil)
+        if starts { s.start(thread) }
+        return thread
+    }
+
+    @Test func aThreadIsAtHomeOnItsMakersCore() {
+        let thread = s.makeThread(priority: 10)
+        #expect(thread.ref.home == 0)
+        let information = s.perform(.threadInformation, thread.slot)
+        #expect(information.words[0] >> 32 == 0)
+        s.perform(.setCore, thread.slot, 1)
+        #expect(thread.ref.home == 1)
+        #expect(s.perform(.threadInformation, thread.slot).words[0] >> 32 == 1)
+    }
+
+    @Test func onlyCoresThatRunAreAccepted() {
+        let thread = s.makeThread(priority: 10)
+        for number: UInt64 in [2, 7, 8, 64, ~0] {
+            #expect(s.perform(.setCore, thread.slot, number).error == .invalidArgument)
+        }
+        #expect(thread.ref.home == 0)
+    }
+
+    @Test func eachCoreRunsItsMostUrgentThread() {
+        s.go()
+        let here = thread(10, on: 0)
+        let there = thread(5, on: 1)
+        #expect(s.running == here.ref && other.running == there.ref)
+        let urgent = thread(20, on: 1)
+        #expect(s.running == here.ref && other.running == urgent.ref && there.ref.state == .ready)
+    }
+
+    @Test func aLessUrgentThreadInterruptsNoOtherCore() {
+        s.go()
+        let there = thread(20, on: 1)
+        let requests = other.hardware.requests
+        let lazy = thread(10, on: 1)
+        #expect(other.hardware.requests == requests)
+        #expect(other.running == there.ref && lazy.ref.state == .ready)
+    }
+
+    @Test func oneInterruptIsOnItsWayForEachUrgency() {
+        s.go()
+        _ = thread(1, on: 1)
+        other.isHeld = true
+        let requests = other.hardware.requests
+        let threads = [(30, 1), (20, 0), (31, 1)].map { (priority, more) in
+            let before = other.hardware.requests
+            let thread = thread(UInt64(priority), on: 1)
+            #expect(other.hardware.requests == before + more)
+            return thread
+        }
+        #expect(other.hardware.requests == requests + 2)
+        other.isHeld = false
+        s.settle()
+        #expect(other.running == threads[2].ref)
+    }
+
+    @Test func anEqualThatBecomesReadyStartsTheSlice() {
+        s.go()
+        let first = thread(10, on: 1)
+        s.perform(.setSlice, first.slot, 1000)
+        let second = thread(10, on: 1)
+        #expect(other.running == first.ref && other.hardware.deadline == s.hardware.now + 1000)
+        s.advance(by: 1000)
+        #expect(other.running == second.ref)
+    }
+
+    @Test(arguments: [true, false]) func aCallToAServerOfAnotherCore(isServerUrgent: Bool) {
+        s.go()
+        let endpoint = s.make(.endpoint)
+        let reply = s.make(.reply)
+        let server = thread(isServerUrgent ? 30 : 5, on: 1)
+        s.perform(.bindServer, endpoint, UInt64(server.slot))
+        s.receive(server, endpoint, reply: reply)
+        let client = thread(10, on: 0)
+        s.call(client, endpoint, [1, 2, 3])
+        #expect(s.running == nil && other.running == server.ref)
+        #expect(s.effective(server) == (isServerUrgent ? 30 : 10))
+        #expect(s.results(server).words.prefix(3) == [1, 2, 3])
+        s.replyAndReceive(server, endpoint, reply: reply, [4])
+        #expect(s.running == client.ref && s.results(client).words[0] == 4)
+        #expect(other.running == nil && s.effective(server) == (isServerUrgent ? 30 : 5))
+    }
+
+    @Test func inheritanceCrossesCores() {
+        // A chain client (core 0) → first (core 1) → second (core 0) beside a hog on each core.
+        s.go()
+        let doors = [s.make(.endpoint), s.make(.endpoint)]
+        let replies = [s.make(.reply), s.make(.reply)]
+        let second = thread(4, on: 0)
+        s.perform(.bindServer, doors[1], UInt64(second.slot))
+        s.receive(second, doors[1], reply: replies[1])
+        let first = thread(5, on: 1)
+        s.perform(.bindServer, doors[0], UInt64(first.slot))
+        s.receive(first, doors[0], reply: replies[0])
+        let low = thread(6, on: 0)
+        s.call(low, doors[0])
+        s.call(first, doors[1])
+        #expect(s.running == second.ref && s.effective(second) == 6)
+        let hogs = [thread(20, on: 0), thread(21, on: 1)]
+        #expect(s.running == hogs[0].ref && other.running == hogs[1].ref)
+        // The client waits in the queue of the first server's endpoint.
+        let client = thread(30, on: 0)
+        s.call(client, doors[0])
+        #expect(s.effective(first) == 30 && s.effective(second) == 30)
+        #expect(s.running == second.ref && other.running == hogs[1].ref)
+    }
+
+    @Test func anotherCorePerformsTheUpdatesOfABusyOne() {
+        // The top thread of core 0 raises a blocked client of a chain to a priority below its own:
+        // core 1 is idle, so it performs the steps.
+        let endpoint = s.make(.endpoint)
+        let reply = s.make(.reply)
+        s.go()
+        let server = thread(4, on: 1)
+        s.perform(.bindServer, endpoint, UInt64(server.slot))
+        s.receive(server, endpoint, reply: reply)
+        let blocker = thread(5, on: 0)
+        s.call(blocker, endpoint)
+        let client = thread(6, on: 0)
+        s.call(client, endpoint)
+        let hog = thread(10, on: 1)
+        let top = thread(100, on: 0)
+        #expect(s.running == top.ref && other.running == hog.ref)
+        s.invoke(top, .setPriority, client.slot, 50, 60)
+        #expect(s.running == top.ref)
+        #expect(other.running == server.ref && s.effective(server) == 50)
+    }
+
+    // Requests
+
+    @Test func suspendingAThreadThatRunsElsewhereWaitsForItsCore() {
+        s.go()
+        let there = thread(10, on: 1)
+        let here = thread(20, on: 0)
+        other.isHeld = true
+        s.invoke(here, .suspend, there.slot)
+        #expect(here.ref.state == .awaitingCore && there.ref.state == .running)
+        #expect(s.running == nil)
+        other.isHeld = false
+        s.settle()
+        #expect(s.running == here.ref && s.results(here).error == nil)
+        #expect(there.ref.state == .stopped && other.running == nil)
+        #expect(s.invoke(here, .resume, there.slot).error == nil)
+        #expect(other.running == there.ref)
+    }
+
+    @Test func theRequestIsAsUrgentAsItsMaker() {
+        s.go()
+        let there = thread(10, on: 1)
+        let here = thread(20, on: 0)
+        other.isHeld = true
+        s.invoke(here, .suspend, there.slot)
+        #expect(other.asked == 20)
+    }
+
+    @Test func aRequesterThatDiesLeavesTheThreadStopped() {
+        s.go()
+        let there = thread(10, on: 1)
+        let arena = s.make(.untyped, sizeBits: 14)
+        let here = s.makeThread(priority: 20, from: arena)
+        s.start(here)
+        other.isHeld = true
+        s.invoke(here, .suspend, there.slot)
+        #expect(here.ref.state == .awaitingCore)
+        #expect(s.perform(.reclaim, arena).error == nil)
+        other.isHeld = false
+        s.settle()
+        #expect(there.ref.state == .stopped && other.running == nil)
+        #expect(s.perform(.resume, there.slot).error == nil)
+        #expect(other.running == there.ref)
+    }
+
+    @Test func twoThreadsSuspendOneAnother() {
+        s.go()
+        let there = thread(10, on: 1)
+        let here = thread(20, on: 0)
+        other.isHeld = true
+        s.invoke(here, .suspend, there.slot)
+        #expect(here.ref.state == .awaitingCore)
+        // Core 1 has not taken the interrupt yet: its thread calls first.
+        s.setRegisters(there, ControlWord(invoke: .suspend, Slot(here.slot)).raw)
+        other.enter(there.ref)
+        other.isHeld = false
+        s.settle()
+        #expect(here.ref.state == .stopped && there.ref.state == .stopped)
+        // The first request is performed again.
+        #expect(s.perform(.resume, here.slot).error == nil)
+        #expect(s.running == here.ref && s.results(here).error == nil)
+        #expect(s.perform(.resume, there.slot).error == nil)
+        #expect(other.running == there.ref && s.results(there).error == nil)
+    }
+
+    @Test func destroyingAThreadThatRunsElsewhere() {
+        s.go()
+        let arena = s.make(.untyped, sizeBits: 14)
+        let there = s.makeThread(priority: 10, from: arena)
+        s.perform(.setCore, there.slot, 1)
+        s.start(there)
+        #expect(other.running == there.ref)
+        #expect(s.perform(.reclaim, arena).error == nil)
+        #expect(other.running == nil && s.isEmpty(there.slot))
+    }
+
+    @Test func aMoveOfARunningThread() {
+        s.go()
+        let there = thread(10, on: 1)
+        let here = thread(20, on: 0)
+        // From another core.
+        #expect(s.invoke(here, .setCore, there.slot, 0).error == nil)
+        #expect(there.ref.home == 0 && there.ref.state == .ready && other.running == nil)
+        // Itself.
+        #expect(s.invoke(here, .setCore, here.slot, 1).error == nil)
+        #expect(here.ref.home == 1 && other.running == here.ref && s.running == there.ref)
+    }
+
+    @Test func aMoveOfABlockedThreadTakesItsDeadlineAlong() {
+        s.go()
+        let notification = s.make(.notification)
+        let waiter = thread(10, on: 0)
+        s.wait(waiter, notification, deadline: s.hardware.now + 500)
+        #expect(s.hardware.deadline == s.hardware.now + 500)
+        #expect(s.perform(.setCore, waiter.slot, 1).error == nil)
+        #expect(other.hardware.deadline == s.hardware.now + 500)
+        s.advance(by: 500)
+        #expect(other.running == waiter.ref && s.results(waiter).error == .timedOut)
+    }
+
+    @Test func aNewAddressSpaceOfAThreadThatRunsElsewhere() {
+        s.go()
+        let there = thread(10, on: 1)
+        let space = s.make(.addressSpace)
+        other.isHeld = true
+        #expect(s.perform(.configure, there.slot, s.none, UInt64(space), s.none, s.none).error == nil)
+        #expect(other.mustReload)
+        other.isHeld = false
+        s.settle()
+        #expect(other.hardware.translationBase == there.ref.translationBase)
+    }
+
+    @Test func anAddressSpaceGoesOnlyAfterTheCoreHasLeftIt() {
+        s.go()
+        let arena = s.make(.untyped, sizeBits: 16)
+        let space = s.make(.addressSpace, from: arena)
+        let there = thread(10, on: 1)
+        s.perform(.configure, there.slot, s.none, UInt64(space), s.none, s.none)
+        let old = there.ref.translationBase
+        let here = thread(20, on: 0)
+        other.isHeld = true
+        s.invoke(here, .reclaim, arena)
+        #expect(here.ref.state == .awaitingCore && other.hardware.translationBase == old)
+        other.isHeld = false
+        s.settle()
+        #expect(s.results(here).error == nil && s.running == here.ref)
+        #expect(other.hardware.translationBase != old)
+    }
+
+    @Test func floatingPointFollowsAThreadThatMoves() {
+        s.go()
+        let there = thread(10, on: 0)
+        s.useFloatingPoint(there)
+        let value = s.floatingPointValues[there.ref.bits]
+        s.perform(.setCore, there.slot, 1)
+        #expect(other.running == there.ref && other.hardware.floatingPointRegister == value)
+    }
+
+    @Test func aLostBufferEndsFloatingPointElsewhere() {
+        s.go()
+        let there = thread(10, on: 0)
+        s.useFloatingPoint(there)
+        s.perform(.setCore, there.slot, 1)
+        other.isHeld = true
+        // The buffer's frame is the slot behind the thread's own.
+        #expect(s.perform(.delete, RootSlot.table.index, UInt64(there.slot + 1)).error == nil)
+        #expect(other.hardware.isFloatingPointEnabled)
+        other.isHeld = false
+        s.settle()
+        #expect(!other.hardware.isFloatingPointEnabled)
+    }
+
+    // The lock
+
+    @Test func aMoreUrgentCoreGetsTheLockBetweenTwoSteps() {
+        // A long operation of core 0: core 1 waits with a larger priority.
+        s.go()
+        let here = thread(10, on: 0)
+        let arena = s.make(.untyped, sizeBits: 14)
+        s.hardware.letWait(priority: 50)
+        s.setRegisters(
+            here, ControlWord(invoke: .retype, Slot(arena)).raw,
+            UInt64(ObjectKind.frame.rawValue) | 12 << 8, 1, s.own, UInt64(s.allocateSlot()), s.none)
+        s.enterOnce(here)
+        // The core leaves the kernel, and so gives up the lock; then it performs the call again.
+        #expect(s.running == here.ref && here.ref.programCounter == TestSystem.callPlace)
+        s.settle()
+        #expect(s.results(here).error == nil)
+    }
+
+    @Test func theStepsOfAnUpdateLetAMoreUrgentCoreIn() {
+        let endpoint = s.make(.endpoint)
+        let reply = s.make(.reply)
+        s.go()
+        let server = thread(4, on: 0)
+        s.perform(.bindServer, endpoint, UInt64(server.slot))
+        s.receive(server, endpoint, reply: reply)
+        let blocker = thread(5, on: 0)
+        s.call(blocker, endpoint)
+        let hog = thread(20, on: 0)
+        // The client of core 0 waits in the queue: an update of the server follows.
+        let client = thread(30, on: 0)
+        // At the second look: the first is before the client waits.
+        s.hardware.letWait(priority: 31, after: 1)
+        s.setRegisters(client, ControlWord(.call, Slot(endpoint)).by(.never).raw, 0, ~0)
+        s.enterOnce(client)
+        #expect(s.isPassing && s.running == nil)
+        s.settle()
+        #expect(s.running == server.ref && s.effective(server) == 30 && hog.ref.state == .ready)
+    }
+
+    @Test func aLessUrgentCoreDoesNotGetInBetweenTwoSteps() {
+        let endpoint = s.make(.endpoint)
+        let reply = s.make(.reply)
+        s.go()
+        let server = thread(4, on: 0)
+        s.perform(.bindServer, endpoint, UInt64(server.slot))
+        s.receive(server, endpoint, reply: reply)
+        let blocker = thread(5, on: 0)
+        s.call(blocker, endpoint)
+        let client = thread(30, on: 0)
+        s.hardware.letWait(priority: 29, after: 1)
+        s.setRegisters(client, ControlWord(.call, Slot(endpoint)).by(.never).raw, 0, ~0)
+        s.enterOnce(client)
+        #expect(!s.isPassing && s.running == server.ref && s.effective(server) == 30)
+    }
+}
