@@ -145,11 +145,13 @@ extension ModelMachine {
 
     private func wakeup(by taken: TakenInterrupt, instead thread: Ref<KernelThread>) -> Wakeup? {
         switch taken {
-        case .timer: return kernel.pointee.fastExpire(thread, isShared: isShared)
+        case .timer:
+            return kernel.pointee.fastExpire(thread, isShared: isShared)
                 ?? kernel.pointee.expireFirst(thread, isShared: isShared)
         case .line(let line):
-            return kernel.pointee.fastDeliver(thread, line: line, isShared: isShared)
-                ?? kernel.pointee.deliverFirst(thread, line: line, isShared: isShared)
+            return kernel.pointee.isQuiet(thread)
+                ? kernel.pointee.fastDeliver(thread, line: line, isShared: isShared)
+                : kernel.pointee.deliverFirst(thread, line: line, isShared: isShared)
         case .nothing: return nil
         }
     }

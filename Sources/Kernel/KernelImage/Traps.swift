@@ -36,7 +36,8 @@ func replyAndReceiveEntry(
     let kernel = kernelState
     let thread = unsafe Ref<KernelCore.Thread>(running: running)
     switch kernel.pointee.fastReplyAndReceive(
-        thread, control, replySlot: second, isShared: false) {
+        thread, control, replySlot: second, isShared: false)
+    {
     case .handedOver(let handover): leave(handover)
     case .usesFloatingPoint(let slot, let reply):
         replyWithFloatingPoint(control, second, third, thread, slot, reply)
@@ -76,7 +77,7 @@ func exchangeEntry(
 ) {
     if let handover = kernelState.pointee.floatingPointReply(
         thread, control, slot, reply, isShared: false)
-     {
+    {
         return leaveWithFloatingPoint(handover)
     }
     thread.setArguments(control, second, third)
@@ -88,7 +89,7 @@ func exchangeEntry(
 ) {
     if let handover = kernelState.pointee.floatingPointExchange(
         thread, control, slot, reply, isShared: false)
-     {
+    {
         return leaveWithFloatingPoint(handover)
     }
     thread.setArguments(control, second, third)
@@ -99,7 +100,7 @@ func exchangeEntry(
 ) {
     if let next = kernelState.pointee.fastResume(
         thread, control, replySlot: second, isShared: false)
-     {
+    {
         return unsafe swiftlet_exit(next.raw)
     }
     thread.setArguments(control, second, third)
@@ -230,10 +231,11 @@ func interruptEntry(_ running: UnsafeMutableRawPointer) {
         if let wakeup = kernel.pointee.fastExpire(thread, isShared: false) { return wake(wakeup, instead: thread) }
         expire(thread)
     case .line(let line):
+        if !kernel.pointee.isQuiet(thread) { return deliverFirst(thread, line) }
         if let wakeup = kernel.pointee.fastDeliver(thread, line: line, isShared: false) {
             return wake(wakeup, instead: thread)
         }
-        deliverFirst(thread, line)
+        deliver(thread, line)
     case .nothing: takeNothing(thread)
     }
 }

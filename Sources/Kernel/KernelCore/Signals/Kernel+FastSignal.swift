@@ -169,14 +169,21 @@ extension Kernel where H: ~Copyable {
         return preemptSlice(of: thread, by: wake)
     }
 
+    /// Whether `fastDeliver` may be tried: the ready queue has a place for the preempted thread, and
+    /// nothing disturbs that thread.
+    @inline(__always) public func isQuiet(_ thread: Ref<Thread>) -> Bool {
+        isSettled && thread.isUndisturbed
+    }
+
     /// Delivers an interrupt of a line with one binding, if it wakes a thread more urgent than the
     /// running one.
     ///
-    /// - Returns: the woken thread; nil if nothing changed.
+    /// - Precondition: `isQuiet`.
+    /// - Returns: the woken thread; nil if nothing changed. Then `deliverFirst` changes nothing
+    ///   either.
     @inline(__always) public mutating func fastDeliver(
         _ thread: Ref<Thread>, line: Int, isShared: Bool
     ) -> Wakeup? {
-        if !isSettled || !thread.isUndisturbed { return nil }
         guard let wake = claimLine(line, above: Int(thread.effective), isShared: isShared) else {
             return nil
         }

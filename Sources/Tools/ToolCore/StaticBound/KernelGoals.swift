@@ -40,7 +40,12 @@ public enum KernelGoals {
             "reportRootFault(_:)",
             "the root task has stopped for good, and its last line waits for the console"
         ),
+        ("chooseShared(_:)", onlyWithSeveral), ("tell(_:of:)", onlyWithSeveral),
+        ("tellItsCore(_:)", onlyWithSeveral), ("tellOfDeadline(_:at:)", onlyWithSeveral),
+        ("requestReload(_:)", onlyWithSeveral), ("awaitReload()", onlyWithSeveral),
+        ("preparePassing(_:)", onlyWithSeveral), ("answerOne()", onlyWithSeveral),
     ]
+    private static let onlyWithSeveral = "it runs on several cores only, and the kernel runs on one"
 
     /// What does not run where an interrupt wakes a thread that is more urgent than all others and
     /// waits plainly: alone on its notification and without a deadline, for a timer or for a line
@@ -57,12 +62,13 @@ public enum KernelGoals {
         ("spurious", timers.union(lines)),
     ]
     private static let timers: Set<String> = [
-        "fastExpire(_:)", "expireFirst(_:)", "timerInterrupt(_:)", "claimTimer(above:)",
+        "fastExpire(_:isShared:)", "expireFirst(_:isShared:)", "timerInterrupt(_:)",
+        "claimTimer(above:isShared:)",
         "handleTimer(beside:)",
     ]
     private static let lines: Set<String> = [
-        "fastDeliver(_:line:)", "deliverFirst(_:line:)", "interrupt(_:line:)",
-        "claimLine(_:above:)",
+        "fastDeliver(_:line:isShared:)", "deliverFirst(_:line:isShared:)", "interrupt(_:line:)",
+        "claimLine(_:above:isShared:)",
     ]
     private static let nothing: Set<String> = ["noInterrupt(_:)"]
 }
