@@ -30,13 +30,13 @@ extension Kernel where H: ~Copyable {
     @inline(__always) func home(of thread: Ref<Thread>) -> Ref<Core> {
         if !core.isShared { return own }
         // Safety: a thread gets only numbers of cores that run.
-        unsafe shared.pointee.cores[thread.home].unsafelyUnwrapped
+        return unsafe shared.pointee.cores[thread.home].unsafelyUnwrapped
     }
     /// Returns the core whose queue holds this deadline.
     @inline(__always) func home(of node: Ref<DeadlineNode>) -> Ref<Core> {
         if !core.isShared { return own }
         // Safety: only numbers of cores that run are stored there.
-        unsafe shared.pointee.cores[Int(node.pointee.home & 7)].unsafelyUnwrapped
+        return unsafe shared.pointee.cores[Int(node.pointee.home & 7)].unsafelyUnwrapped
     }
     /// Whether the thread runs on this core, or on none.
     @inline(__always) func isHere(_ thread: Ref<Thread>) -> Bool {
