@@ -12,6 +12,13 @@ extension Machine {
         }
     }
 
+    /// The pending updates.
+    var updatesAddress: UnsafeMutableRawPointer {
+        withUnsafeMutablePointer(to: &kernel.pointee.shared.pointee.updates) {
+            UnsafeMutableRawPointer($0)
+        }
+    }
+
     /// Which numbers of deadlines are taken.
     var deadlineNumbers: (UnsafeMutableRawPointer, Int) {
         withUnsafeMutablePointer(to: &kernel.pointee.shared.pointee.deadlineNumbers) {

@@ -30,7 +30,7 @@ struct SnapshotArea {
             (machine.kernel.pointee.core.ready.threads.heads.raw, 8 * Priorities.count),
             (machine.kernel.pointee.own.raw, MemoryLayout<Core>.size),
             (machine.kernel.pointee.shared.pointee.updates.heads.raw, 8 * Priorities.count),
-            (machine.kernel.pointee.shared.raw, MemoryLayout<PriorityLists>.size),
+            (machine.updatesAddress, MemoryLayout<PriorityLists>.size),
             (machine.lineAddress(Lines.first), MemoryLayout<InterruptLine>.size),
         ]
         // The objects stand one behind the other at the low end of the untyped memory.
