@@ -191,6 +191,7 @@ extension ModelState {
 
 struct ModelHardware: Hardware {
     let state: ModelState
+    static func coreState(_ known: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer { known }
 
     var now: Instant { Instant(ticks: state.now) }
     mutating func setDeadline(_ instant: Instant) {

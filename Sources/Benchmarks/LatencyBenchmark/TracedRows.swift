@@ -102,6 +102,7 @@ extension Bench {
             try setMain(1)
             try tree.client.go()
             try setMain(254)
+            try tree.client.thread.setCore(0)
             try tree.client.thread.suspend()
             if index == 0 {
                 attempt(Request(ControlWord(.receive, endpoint.slot), UInt64(replies[0].index)))

@@ -47,8 +47,13 @@ public protocol Hardware: ~Copyable {
     /// interrupt of another core comes here as well.
     mutating func dismiss(line: Int)
 
-    // Other cores
+    // Cores
 
+    /// Returns the memory of this core's state.
+    ///
+    /// - Parameter known: the address that the kernel was created with. Hardware that finds it in a
+    ///   shorter way does not look at it.
+    static func coreState(_ known: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer
     /// Sends an inter-processor interrupt to another core: it takes the kernel's lock and chooses
     /// again. To take that interrupt gives `.nothing`.
     func interrupt(core number: Int)

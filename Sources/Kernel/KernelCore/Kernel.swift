@@ -111,7 +111,7 @@ public struct SharedState: ~Copyable {
 /// What other cores can change stands behind references. So the compiler assumes nothing about it
 /// while a method runs.
 public struct Kernel<H: Hardware & ~Copyable>: ~Copyable {
-    let own: Ref<Core>
+    private let known: Ref<Core>
     let shared: Ref<SharedState>
     public var hardware: H
     /// The frequency of the counter, in ticks a second.
@@ -122,6 +122,11 @@ public struct Kernel<H: Hardware & ~Copyable>: ~Copyable {
     /// The translation base of a thread without an address space: an empty table.
     var emptyTranslationBase: UInt64
 
+    /// This core.
+    var own: Ref<Core> {
+        // Safety: `init` made a core of this memory.
+        @inline(__always) get { unsafe reference(H.coreState(known.raw), as: Core.self) }
+    }
     /// The state of this core.
     public var core: Core {
         @inline(__always) unsafeAddress { unsafe UnsafePointer(own.address) }
@@ -162,7 +167,7 @@ public struct Kernel<H: Hardware & ~Copyable>: ~Copyable {
         self.hardware = hardware
         shared = first.shared
         // Safety: the caller gives the memory away, and it is large enough.
-        own = unsafe reference(memory, as: Core.self)
+        known = unsafe reference(memory, as: Core.self)
         own.initialize(number: number)
         own.pointee.isTracing = first.core.isTracing
         own.pointee.ready.raiseUpdates(to: shared.pointee.updates.top)
@@ -176,11 +181,11 @@ public struct Kernel<H: Hardware & ~Copyable>: ~Copyable {
         emptyTranslationBase = hardware.translationBase(rootTable: emptyTable, asid: 0)
         self.hardware = hardware
         self.shared = shared
-        own = core
-        core.initialize(number: 0)
+        known = core
+        own.initialize(number: 0)
     }
 
-    /// The bytes of zero-filled memory that a core needs for its state.
+    /// The bytes that a core's state needs.
     public static var coreBytes: Int {
         MemoryLayout<Core>.stride + MemoryLayout<PriorityHeads>.stride
     }

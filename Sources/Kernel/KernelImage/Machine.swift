@@ -119,7 +119,10 @@ struct Machine: Hardware {
         controller.startCore(CoreTarget(affinity), entry: UInt32(truncatingIfNeeded: entry))
         return true
     }
-    /// No other core runs threads.
+    /// Only the first core runs threads.
+    @inline(__always) static func coreState(
+        _ known: UnsafeMutableRawPointer
+    ) -> UnsafeMutableRawPointer { unsafe swiftlet_kernel_core_address() }
     func interrupt(core number: Int) {}
     func isWanted(above priority: Int) -> Bool { false }
 

@@ -147,6 +147,11 @@ public struct Thread: Sendable {
     public func setSlice(_ slice: Duration) throws(KernelError) {
         try invoke(.setSlice, slot, slice.ticks)
     }
+    /// The core on which it runs from now on. Needs the right manage. Throws `invalidArgument` for
+    /// a core that does not run.
+    public func setCore(_ number: Int) throws(KernelError) {
+        try invoke(.setCore, slot, UInt64(truncatingIfNeeded: number))
+    }
     /// Where a stopped thread starts. Throws `wrongState` where it is not stopped.
     public func setEntry(
         programCounter: UInt64, stackPointer: UInt64, argument: UInt64, threadPointer: UInt64

@@ -140,9 +140,10 @@ extension Kernel where H: ~Copyable {
         if !isPending && priority == old { return }
         core.isStale = true
         if thread.state == .ready {
-            home(of: thread).pointee.ready.remove(thread)
+            let home = home(of: thread)
+            home.pointee.ready.remove(thread)
             thread.pointee.scheduling.effective = priority
-            return insertReady(thread)
+            return insertReady(thread, at: home)
         }
         if !thread.isQueued && !thread.isEnding {
             if isPending {
@@ -172,7 +173,7 @@ extension Kernel where H: ~Copyable {
     /// Inserts the update of a blocked thread after those that are as urgent.
     ///
     /// - Precondition: the thread's `pendingUrgency` is set, and its update is not queued.
-    private func insertUpdate(_ thread: Ref<Thread>) {
+    private mutating func insertUpdate(_ thread: Ref<Thread>) {
         shared.pointee.updates.append(thread, thread.pointee.pendingUrgency, atHead: false)
         core.ready.raiseUpdates(to: Int(thread.pointee.pendingUrgency))
     }
@@ -180,7 +181,7 @@ extension Kernel where H: ~Copyable {
     /// Removes the update of a thread.
     ///
     /// - Precondition: the update is queued.
-    private func removeUpdate(_ thread: Ref<Thread>) {
+    private mutating func removeUpdate(_ thread: Ref<Thread>) {
         shared.pointee.updates.remove(thread, thread.pointee.pendingUrgency)
         core.ready.lowerUpdates(to: shared.pointee.updates.top)
     }
@@ -197,6 +198,8 @@ extension Kernel where H: ~Copyable {
         if let server = thread.pointee.blockedOn { queueSoleCaller(of: server) }
         thread.pointee.scheduling.effective = inheritedPriority(thread)
         move(thread)
+        // An interrupt comes first; the next step then ends the update.
+        if isInterrupted() { return }
         if nextMove(of: thread) == nil { endUpdate(thread) }
     }
 

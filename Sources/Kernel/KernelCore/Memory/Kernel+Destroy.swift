@@ -30,8 +30,8 @@ extension Kernel where H: ~Copyable {
     /// - Returns: false if an interrupt is pending: call again.
     private mutating func delete(_ slot: Ref<Capability>) -> Bool {
         while true {  // one wait a round
-            if removeStep(slot) { return true }
             if isInterrupted() { return false }
+            if removeStep(slot) { return true }
         }
     }
 
@@ -188,7 +188,7 @@ extension Kernel where H: ~Copyable {
                     memory(region, region.pointee.reclaimCursor), as: ObjectHeader.self)
                 object.pointee.isDying = true
                 if destroyStep(object) { region.pointee.reclaimCursor &+= Int(object.pointee.size) }
-                if isAwaitingCore { return false }
+                if core.isShared && isAwaitingCore() { return false }
             }
             if isInterrupted() { return false }
         }
@@ -342,7 +342,8 @@ extension Kernel where H: ~Copyable {
         if table.pointee.cursor >= count { return true }
         let slot = table.slot(table.pointee.cursor)
         if slot.pointee.object != nil {
-            _ = removeStep(leaf(below: slot))
+            let leaf = leaf(below: slot)
+            if !isInterrupted() { _ = removeStep(leaf) }
             return false
         }
         for _ in 0..<KernelLimits.slotStep {

@@ -31,13 +31,13 @@ extension Kernel where H: ~Copyable {
         if thread.state != .faulted { makeReady(thread, atHead: atHead) }
     }
 
-    /// Takes an ending thread out of its inheritance chain, and makes it ready. The update of its
-    /// server becomes pending.
+    /// Takes an ending thread out of its inheritance chain, where the update of its server becomes
+    /// pending; or, as the next step, makes it ready.
     ///
     /// - Precondition: the thread's update is pending.
     /// - Complexity: constant.
     @inline(never) mutating func finish(_ thread: Ref<Thread>) {
-        removeCaller(thread)
+        if thread.pointee.blockedOn != nil { return removeCaller(thread) }
         cancelUpdate(thread)
         // A faulted thread stays faulted: no handler answers its fault.
         if thread.state != .faulted { makeReady(thread) }
@@ -122,7 +122,9 @@ extension Kernel where H: ~Copyable {
             if isInterrupted() { return false }
         }
         if thread.pointee.blockedOn != nil {
+            // It stays ending: if a step of its update comes first, that step stops the thread.
             removeCaller(thread)
+            if isInterrupted() { return false }
         } else if state == .ready {
             home(of: thread).pointee.ready.remove(thread)
         } else if state != .running && state != .stopped && !thread.isEnding {

@@ -51,7 +51,7 @@ extension Kernel where H: ~Copyable {
 
     /// Tells another core of a thread that became ready there, if that changes what it does: the
     /// thread is more urgent than what runs, or an equal of a thread with a slice.
-    @inline(never) func tell(_ other: Ref<Core>, of thread: Ref<Thread>) {
+    @inline(never) mutating func tell(_ other: Ref<Core>, of thread: Ref<Thread>) {
         let priority = Int(thread.effective)
         if let running = other.pointee.current {
             let present = Int(running.effective)
@@ -61,23 +61,23 @@ extension Kernel where H: ~Copyable {
     }
 
     /// Tells the core of a running thread whose priority changed, if that core is another one.
-    @inline(__always) func tellOfChange(_ thread: Ref<Thread>) {
+    @inline(__always) mutating func tellOfChange(_ thread: Ref<Thread>) {
         if core.isShared && isRunningElsewhere(thread) { tellItsCore(thread) }
     }
     /// Makes the core of a running thread choose again, as urgently as what it may choose.
-    @inline(never) func tellItsCore(_ thread: Ref<Thread>) {
+    @inline(never) mutating func tellItsCore(_ thread: Ref<Thread>) {
         let home = home(of: thread)
         interrupt(home, urgency: max(home.pointee.ready.top, Int(thread.effective)))
     }
 
     /// Tells another core of a deadline that was inserted into its queue.
-    @inline(never) func tellOfDeadline(_ node: Ref<DeadlineNode>, at other: Ref<Core>) {
+    @inline(never) mutating func tellOfDeadline(_ node: Ref<DeadlineNode>, at other: Ref<Core>) {
         if node.pointee.instant >= other.pointee.armed { return }
         interrupt(other, urgency: Int(node.pointee.level &>> 1))
     }
 
     /// Makes another core take the lock with this urgency, and choose again.
-    private func interrupt(_ other: Ref<Core>, urgency: Int) {
+    private mutating func interrupt(_ other: Ref<Core>, urgency: Int) {
         other.pointee.isStale = true
         if urgency <= other.pointee.asked { return }
         other.pointee.asked = urgency
@@ -88,7 +88,7 @@ extension Kernel where H: ~Copyable {
     /// urgent than that thread.
     ///
     /// - Complexity: `Limits.cores` rounds.
-    @inline(never) func tellOfUpdates() {
+    @inline(never) mutating func tellOfUpdates() {
         let urgency = shared.pointee.updates.top
         var least: Ref<Core>?
         var lowest = Int.max
@@ -148,7 +148,7 @@ extension Kernel where H: ~Copyable {
 
     /// Makes the calling thread wait until the core of `thread` has answered. Its call then
     /// restarts.
-    private mutating func awaitCore(of thread: Ref<Thread>) {
+    @inline(never) private mutating func awaitCore(of thread: Ref<Thread>) {
         guard let caller = core.current else { return }
         let other = home(of: thread)
         caller.pointee.context.programCounter &-= 4
@@ -162,13 +162,11 @@ extension Kernel where H: ~Copyable {
     }
 
     /// Whether the calling thread waits for another core, so that its call must end.
-    @inline(__always) var isAwaitingCore: Bool {
-        core.isShared && core.current?.state == .awaitingCore
-    }
+    @inline(never) func isAwaitingCore() -> Bool { core.current?.state == .awaitingCore }
 
     /// Makes the core of a thread load the thread's address space and its right to floating point
     /// again, if that core is another one and executes the thread.
-    @inline(never) func requestReload(_ thread: Ref<Thread>) {
+    @inline(never) mutating func requestReload(_ thread: Ref<Thread>) {
         if !isRunningElsewhere(thread) { return }
         // No fast path of the thread is taken before.
         thread.pointee.scheduling.isGuarded = true

@@ -381,11 +381,12 @@ extension Kernel where H: ~Copyable {
     }
 
     /// Inserts a thread into the ready queue of its home core.
-    @inline(__always) func insertReady(_ thread: Ref<Thread>, atHead: Bool = false) {
+    @inline(__always) mutating func insertReady(_ thread: Ref<Thread>, atHead: Bool = false) {
         insertReady(thread, at: home(of: thread), atHead: atHead)
     }
-    @inline(__always) private func insertReady(
-        _ thread: Ref<Thread>, at home: Ref<Core>, atHead: Bool
+    /// - Parameter home: the thread's home core.
+    @inline(__always) mutating func insertReady(
+        _ thread: Ref<Thread>, at home: Ref<Core>, atHead: Bool = false
     ) {
         home.pointee.isStale = true
         home.pointee.ready.insert(thread, atHead: atHead)

@@ -28,7 +28,7 @@ extension Kernel where H: ~Copyable {
             }
             queueSoleCaller(of: thread)
         case .resume:
-            if thread.state == .faulted && thread.isEnding {
+            while thread.state == .faulted && thread.isEnding {  // at most two steps
                 if isInterrupted() { return .restart }
                 finish(thread)
                 if isInterrupted() { return .restart }

@@ -48,6 +48,7 @@ extension Kernel where H: ~Copyable {
         }
         guard let notification = slot.notification else { return .failed(.wrongKind) }
         if !slot.pointee.rights.contains(.write) { return .failed(.missingRights) }
+        if isInterrupted() { return .restart }
         complete(thread, .success)
         signal(notification, slot.pointee.badge != 0 ? slot.pointee.badge : bits)
         return .done

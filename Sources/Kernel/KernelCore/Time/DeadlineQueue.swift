@@ -221,12 +221,13 @@ public struct DeadlineQueue: ~Copyable {
             rounds.count()
             // Every node below is later.
             if at.pointee.place >= least { return min(at.pointee.instant, best) }
+            let (left, right) = (at.pointee.left.node, at.pointee.right.node)
             if way < 0 {
-                next = at.pointee.right.node
+                next = right
             } else {
                 // Every node on the right is more urgent.
-                if let right = at.pointee.right.node { best = min(right.pointee.instant, best) }
-                next = at.pointee.left.node
+                if let right { best = min(right.pointee.instant, best) }
+                next = left
             }
             way = way &<< 1
         }

@@ -51,12 +51,14 @@ extension Kernel where H: ~Copyable {
     ///
     /// - Complexity: constant.
     @inline(never) mutating func serveDeadlines() {
-        let least = core.dueLevel
-        core.dueLevel = .max
         let now = hardware.now
-        if let node = core.deadlines.mostUrgent(dueAt: now), node.pointee.level >= least {
+        if let node = core.deadlines.mostUrgent(dueAt: now), node.pointee.level >= core.dueLevel {
+            // An interrupt comes first; the step is then taken anew.
+            if isInterruptedInLoop() { return }
+            core.dueLevel = .max
             serve(node, now: now)
         } else {
+            core.dueLevel = .max
             endSlice(now: now)
         }
     }
@@ -82,7 +84,7 @@ extension Kernel where H: ~Copyable {
     // Queues
 
     /// Inserts a deadline into the queue of a core.
-    @inline(__always) func insert(
+    @inline(__always) mutating func insert(
         _ node: Ref<DeadlineNode>, at instant: Instant, level: UInt32, in home: Ref<Core>
     ) {
         home.pointee.isStale = true
@@ -91,7 +93,7 @@ extension Kernel where H: ~Copyable {
     }
 
     /// Removes a queued deadline.
-    @inline(__always) func remove(_ node: Ref<DeadlineNode>) {
+    @inline(__always) mutating func remove(_ node: Ref<DeadlineNode>) {
         let home = home(of: node)
         home.pointee.isStale = true
         home.pointee.deadlines.remove(node)
@@ -186,6 +188,7 @@ extension Kernel where H: ~Copyable {
         let node = thread.deadlineNode
         if !number(node, maximum: thread.pointee.maximum) { return .failed(.exhausted) }
         if !node.pointee.isQueued { return nil }
+        if isInterrupted() { return .restart }
         remove(node)
         return isInterrupted() ? .restart : nil
     }

@@ -23,6 +23,22 @@ public enum KernelGoals {
                 + "at the full depth of its handler's callers; no row meets both"
         ),
         (
+            "invoke reclaim",
+            "no row has an armed timer lose its last capability at the full depth of the deadlines"
+        ),
+        (
+            "receive",
+            "no row brings a step's move among the callers and the move of a ready server together "
+                + "at the full depth of both queues"
+        ),
+        ("replyAndReceive", "as receive"),
+        (
+            "send",
+            "no row brings a receiver with a step of its own and the full depth of two queues "
+                + "together"
+        ),
+        ("invoke setCore", "with one core no thread moves"),
+        (
             "interrupt",
             "no row brings a line's receiver, a step of its own and the full depth of two queues "
                 + "together"
@@ -44,6 +60,7 @@ public enum KernelGoals {
         ("tellItsCore(_:)", onlyWithSeveral), ("tellOfDeadline(_:at:)", onlyWithSeveral),
         ("requestReload(_:)", onlyWithSeveral), ("awaitReload()", onlyWithSeveral),
         ("preparePassing(_:)", onlyWithSeveral), ("answerOne()", onlyWithSeveral),
+        ("awaitCore(of:)", onlyWithSeveral), ("isAwaitingCore()", onlyWithSeveral),
     ]
     private static let onlyWithSeveral = "it runs on several cores only, and the kernel runs on one"
 
