@@ -342,8 +342,7 @@ extension Kernel where H: ~Copyable {
         if table.pointee.cursor >= count { return true }
         let slot = table.slot(table.pointee.cursor)
         if slot.pointee.object != nil {
-            let leaf = leaf(below: slot)
-            if !isInterrupted() { _ = removeStep(leaf) }
+            _ = removeStep(leaf(below: slot))
             return false
         }
         for _ in 0..<KernelLimits.slotStep {

@@ -51,14 +51,12 @@ extension Kernel where H: ~Copyable {
     ///
     /// - Complexity: constant.
     @inline(never) mutating func serveDeadlines() {
+        let least = core.dueLevel
+        core.dueLevel = .max
         let now = hardware.now
-        if let node = core.deadlines.mostUrgent(dueAt: now), node.pointee.level >= core.dueLevel {
-            // An interrupt comes first; the step is then taken anew.
-            if isInterruptedInLoop() { return }
-            core.dueLevel = .max
+        if let node = core.deadlines.mostUrgent(dueAt: now), node.pointee.level >= least {
             serve(node, now: now)
         } else {
-            core.dueLevel = .max
             endSlice(now: now)
         }
     }
