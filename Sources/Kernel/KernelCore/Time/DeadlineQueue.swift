@@ -144,24 +144,14 @@ public struct DeadlineQueue: ~Copyable {
         node.pointee.right.node = nil
         node.pointee.isQueued = false
         var rounds = LoopBound(DeadlineQueue.depth)
-        while true {
+        while let child = earlier(left, right) {
             rounds.count()
-            // The later child stays below the earlier one, on its own side.
-            if let child = left, right.map({ $0.pointee.instant >= child.pointee.instant }) ?? true {
-                let (lowerLeft, lowerRight) = (child.pointee.left.node, child.pointee.right.node)
-                link.pointee.node = child
-                child.pointee.right.node = right
-                link = child.child(false)
-                (left, right) = (lowerLeft, lowerRight)
-            } else if let child = right {
-                let (lowerLeft, lowerRight) = (child.pointee.left.node, child.pointee.right.node)
-                link.pointee.node = child
-                child.pointee.left.node = left
-                link = child.child(true)
-                (left, right) = (lowerLeft, lowerRight)
-            } else {
-                break
-            }
+            link.pointee.node = child
+            let isRight = child == right
+            let (lowerLeft, lowerRight) = (child.pointee.left.node, child.pointee.right.node)
+            child.child(!isRight).pointee.node = isRight ? left : right
+            link = child.child(isRight)
+            (left, right) = (lowerLeft, lowerRight)
         }
         link.pointee.node = nil
     }
@@ -178,6 +168,15 @@ public struct DeadlineQueue: ~Copyable {
             bit = bit &>> 1
         }
         return link
+    }
+
+    /// Returns the earlier of two nodes; the left one if they are equal.
+    @inline(__always) private func earlier(
+        _ left: Ref<DeadlineNode>?, _ right: Ref<DeadlineNode>?
+    ) -> Ref<DeadlineNode>? {
+        guard let left else { return right }
+        guard let right else { return left }
+        return right.pointee.instant < left.pointee.instant ? right : left
     }
 
     /// Returns the most urgent due deadline; among equal levels, the earliest.
