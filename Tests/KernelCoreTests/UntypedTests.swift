@@ -262,7 +262,9 @@ import Testing
         #expect(s.perform(.untypedInformation, arena).x[5...6] == [0, 0])
         for thread in doomed { #expect(s.isEmpty(thread.slot)) }
         for survivor in survivors.prefix(3) {
-            #expect(s.state(survivor) == .ready || s.state(survivor) == .running)
+            // An interrupt may have left the last step of its wait to a less urgent instant.
+            let isAwake = s.state(survivor) == .ready || s.state(survivor) == .running
+            #expect(isAwake || (period != nil && survivor.ref.isEnding))
             #expect(s.results(survivor).error == .peerDied)
         }
         #expect(s.perform(.frameInformation, frame).x[5] == 0)

@@ -17,13 +17,16 @@ final class FlowGraphTests: XCTestCase {
         .init(Lengths(head: Path(count), tail: Path(0)), to: to)
     }
     private func lengths(
-        _ nodes: [FlowGraph.Node], rounds: [Int: Int] = [:], branch: FlowGraph.Branch? = nil
+        _ nodes: [FlowGraph.Node], rounds: [Int: Int] = [:], shared: String? = nil,
+        branch: FlowGraph.Branch? = nil
     ) throws -> [Int?] {
         let graph = FlowGraph(nodes).reduced().graph
         let structure = graph.structure()
         XCTAssertEqual(structure.irreducible, [])
         let found = try graph.lengths(structure) { loop in
-            rounds[structure.loops[loop].header].map { FlowGraph.Rounds($0, "", branch: branch) }
+            rounds[structure.loops[loop].header].map {
+                FlowGraph.Rounds($0, "", shared: shared, branch: branch)
+            }
         }
         return [found.through, found.head, found.tail, found.inner].map { $0?.length }
     }
@@ -44,6 +47,26 @@ final class FlowGraphTests: XCTestCase {
         // again.
         XCTAssertEqual(
             try lengths(nodes, rounds: [1: 3, 2: 10]),
+            [1 + 3 * (1 + 10 * 6 + 1) + 1 + 1, nil, nil, nil])
+    }
+    func testLoopsThatShareTheirRoundsTakeTheLongerOne() throws {
+        // Two loops, one after the other: rounds of 1 + 5 and of 1 + 9.
+        let nodes = [code(1, 1), code(1, 2, 3), code(5, 1), code(1, 4, 5), code(9, 3), exit(7)]
+        XCTAssertEqual(
+            try lengths(nodes, rounds: [1: 22, 3: 22]),
+            [1 + 22 * 6 + 1 + 22 * 10 + 1 + 7, nil, nil, nil])
+        XCTAssertEqual(
+            try lengths(nodes, rounds: [1: 22, 3: 22], shared: "a"),
+            [1 + 1 + 22 * 10 + 1 + 7, nil, nil, nil])
+        let turned = [code(1, 1), code(1, 2, 3), code(9, 1), code(1, 4, 5), code(5, 3), exit(7)]
+        XCTAssertEqual(
+            try lengths(turned, rounds: [1: 22, 3: 22], shared: "a"),
+            [1 + 22 * 10 + 1 + 1 + 7, nil, nil, nil])
+    }
+    func testALoopWithinAnotherSharesNothingWithIt() throws {
+        let nodes = [code(1, 1), code(1, 2, 4), code(1, 3, 1), code(5, 2), exit(1)]
+        XCTAssertEqual(
+            try lengths(nodes, rounds: [1: 3, 2: 10], shared: "a"),
             [1 + 3 * (1 + 10 * 6 + 1) + 1 + 1, nil, nil, nil])
     }
     func testABranchCountsInFewerRounds() throws {

@@ -26,6 +26,24 @@ final class SourceLoopsTests: XCTestCase {
             + "    while y {\n        b.count()\n    }\n}\n"
         XCTAssertEqual(loops(two).around("A.swift", 6).map(\.bound), [1, 2])
     }
+    func testLoopsThatCountOneBoundShareIt() {
+        let text = """
+            var rounds = LoopBound(12)
+            while a {
+                rounds.count()
+            }
+            while b {
+                rounds.count()
+            }
+            var others = LoopBound(12)
+            while c {
+                others.count()
+            }
+            """
+        XCTAssertEqual(loops(text).around("A.swift", 3).map(\.declaration), [1])
+        XCTAssertEqual(loops(text).around("A.swift", 6).map(\.declaration), [1])
+        XCTAssertEqual(loops(text).around("A.swift", 10).map(\.declaration), [8])
+    }
     func testABranchHasItsOwnBound() {
         let text = """
             var rounds = LoopBound(8)

@@ -12,6 +12,7 @@
 ///         …
 ///     }
 ///
+/// Loops that count one bound one after the other share its rounds.
 /// Counted in a branch of the body instead, it bounds how many rounds take that branch.
 public struct LoopBound {
     #if !hasFeature(Embedded)

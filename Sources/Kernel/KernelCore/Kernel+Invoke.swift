@@ -287,9 +287,7 @@ extension Kernel where H: ~Copyable {
                 thread, slotArgument(thread, 1), .notification, .manage)
             if argument(thread, 2) == 0 { throw .invalidArgument }
             connect(timer.source, to: notification, bits: argument(thread, 2))
-        default:
-            if isInterrupted() { return .restart }
-            cancel(timer)
+        default: cancel(timer)
         }
         return try done(thread, nil)
     }

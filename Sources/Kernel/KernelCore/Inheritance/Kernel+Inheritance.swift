@@ -197,9 +197,8 @@ extension Kernel where H: ~Copyable {
         if thread.pointee.scheduling.isTimedOut { return end(thread, .timedOut) }
         if let server = thread.pointee.blockedOn { queueSoleCaller(of: server) }
         thread.pointee.scheduling.effective = inheritedPriority(thread)
-        move(thread)
-        // An interrupt comes first; the next step then ends the update.
-        if isInterrupted() { return }
+        // After a move an interrupt comes first; the next step then goes on.
+        if move(thread) && isInterrupted() { return }
         if nextMove(of: thread) == nil { endUpdate(thread) }
     }
 
@@ -220,14 +219,15 @@ extension Kernel where H: ~Copyable {
         return isInPlace ? nil : .deadlineOut
     }
 
-    /// Makes the next move, if one is left. A move among the callers makes the server's update
-    /// pending.
-    @inline(__always) private mutating func move(_ thread: Ref<Thread>) {
+    /// Makes the next move. A move among the callers makes the server's update pending.
+    ///
+    /// - Returns: false if no move is left.
+    @inline(__always) private mutating func move(_ thread: Ref<Thread>) -> Bool {
         let priority = thread.effective
         switch nextMove(of: thread) {
         case .wait: thread.waitingPlace?.pointee.rekey(thread.waitNode, key: priority)
         case .caller:
-            guard let server = thread.pointee.blockedOn else { return }
+            guard let server = thread.pointee.blockedOn else { return false }
             server.pointee.callers.rekey(thread.callerNode, key: priority)
             requestUpdate(server)
         case .deadlineOut: remove(thread.deadlineNode)
@@ -237,8 +237,9 @@ extension Kernel where H: ~Copyable {
             insert(
                 node, at: node.pointee.instant, level: DeadlineLevel.timeOut(priority), in: home)
             if home != own { tellOfDeadline(node, at: home) }
-        case nil: break
+        case nil: return false
         }
+        return true
     }
 
     /// Ends the pending update of a thread whose nodes all have its priority.

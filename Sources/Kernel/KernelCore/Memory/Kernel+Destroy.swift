@@ -30,8 +30,8 @@ extension Kernel where H: ~Copyable {
     /// - Returns: false if an interrupt is pending: call again.
     private mutating func delete(_ slot: Ref<Capability>) -> Bool {
         while true {  // one wait a round
-            if isInterrupted() { return false }
             if removeStep(slot) { return true }
+            if isInterrupted() { return false }
         }
     }
 

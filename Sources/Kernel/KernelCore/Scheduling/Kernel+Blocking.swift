@@ -31,13 +31,17 @@ extension Kernel where H: ~Copyable {
         if thread.state != .faulted { makeReady(thread, atHead: atHead) }
     }
 
-    /// Takes an ending thread out of its inheritance chain, where the update of its server becomes
-    /// pending; or, as the next step, makes it ready.
+    /// Takes an ending thread out of its inheritance chain, and makes it ready. The update of its
+    /// server becomes pending. If an interrupt is pending in between, the thread stays ending, and
+    /// the next step of its update makes it ready.
     ///
     /// - Precondition: the thread's update is pending.
     /// - Complexity: constant.
     @inline(never) mutating func finish(_ thread: Ref<Thread>) {
-        if thread.pointee.blockedOn != nil { return removeCaller(thread) }
+        if thread.pointee.blockedOn != nil {
+            removeCaller(thread)
+            if isInterrupted() { return }
+        }
         cancelUpdate(thread)
         // A faulted thread stays faulted: no handler answers its fault.
         if thread.state != .faulted { makeReady(thread) }
@@ -122,8 +126,8 @@ extension Kernel where H: ~Copyable {
             if isInterrupted() { return false }
         }
         if thread.pointee.blockedOn != nil {
-            // It stays ending: if a step of its update comes first, that step stops the thread.
             removeCaller(thread)
+            // It is still ending: if a step of its update comes first, that step stops the thread.
             if isInterrupted() { return false }
         } else if state == .ready {
             home(of: thread).pointee.ready.remove(thread)

@@ -28,8 +28,7 @@ extension Kernel where H: ~Copyable {
             }
             queueSoleCaller(of: thread)
         case .resume:
-            while thread.state == .faulted && thread.isEnding {  // at most two steps
-                if isInterrupted() { return .restart }
+            while thread.state == .faulted && thread.isEnding {
                 finish(thread)
                 if isInterrupted() { return .restart }
             }

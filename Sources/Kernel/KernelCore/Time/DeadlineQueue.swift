@@ -136,14 +136,22 @@ public struct DeadlineQueue: ~Copyable {
     /// Removes a deadline: the earlier of two children moves up, level by level.
     ///
     /// - Precondition: the node is queued.
-    /// - Complexity: constant; at most `depth` nodes are visited, and as many moved.
+    /// - Complexity: constant; at most `depth` nodes are visited, above the node and below it.
     @inline(never) mutating func remove(_ node: Ref<DeadlineNode>) {
-        var link = self.link(to: node)
+        var link = top
+        var bit = DeadlineQueue.firstBit
+        let place = node.pointee.place
+        var rounds = LoopBound(DeadlineQueue.depth)
+        // The node's place gives the path to it.
+        while let here = link.pointee.node, here != node {
+            rounds.count()
+            link = here.child(place & bit != 0)
+            bit = bit &>> 1
+        }
         var (left, right) = (node.pointee.left.node, node.pointee.right.node)
         node.pointee.left.node = nil
         node.pointee.right.node = nil
         node.pointee.isQueued = false
-        var rounds = LoopBound(DeadlineQueue.depth)
         while let child = earlier(left, right) {
             rounds.count()
             link.pointee.node = child
@@ -154,20 +162,6 @@ public struct DeadlineQueue: ~Copyable {
             (left, right) = (lowerLeft, lowerRight)
         }
         link.pointee.node = nil
-    }
-
-    /// Returns the link to a queued node: its place gives the path.
-    @inline(__always) private mutating func link(to node: Ref<DeadlineNode>) -> Ref<DeadlineLink> {
-        var link = top
-        var bit = DeadlineQueue.firstBit
-        let place = node.pointee.place
-        var rounds = LoopBound(DeadlineQueue.depth)
-        while let here = link.pointee.node, here != node {
-            rounds.count()
-            link = here.child(place & bit != 0)
-            bit = bit &>> 1
-        }
-        return link
     }
 
     /// Returns the earlier of two nodes; the left one if they are equal.

@@ -186,7 +186,6 @@ extension Kernel where H: ~Copyable {
         let node = thread.deadlineNode
         if !number(node, maximum: thread.pointee.maximum) { return .failed(.exhausted) }
         if !node.pointee.isQueued { return nil }
-        if isInterrupted() { return .restart }
         remove(node)
         return isInterrupted() ? .restart : nil
     }

@@ -20,12 +20,17 @@ extension FlowGraph {
     public struct Rounds {
         public var count: Int
         public var place: String
+        /// Loops with the same word here make at most `count` rounds in all.
+        public var shared: String?
         public var branch: Branch?
         /// Whether some rounds must go without the branch.
         var splits: Bool { branch.map { $0.count < count && !$0.nodes.isEmpty } ?? false }
-        public init(_ count: Int, _ place: String, branch: Branch? = nil) {
+        public init(
+            _ count: Int, _ place: String, shared: String? = nil, branch: Branch? = nil
+        ) {
             self.count = count
             self.place = place
+            self.shared = shared
             self.branch = branch
         }
     }
@@ -37,11 +42,29 @@ extension FlowGraph {
     public func lengths(_ structure: Structure, rounds: (Int) -> Rounds?) throws -> Lengths {
         var bounds: [Int: Rounds] = [:]
         var search = PathSearch(graph: self, structure: structure)
+        // The loop with the longest round of those that share their rounds.
+        var longest: [String: (loop: Int, round: Path)] = [:]
         for index in structure.loops.indices {
             guard let cycle = search.cycle(index) else { continue }
-            guard let bound = rounds(index) else { throw Unbounded(loop: index) }
-            let header = structure.loops[index].header
-            bounds[header] = bound
+            guard var bound = rounds(index) else { throw Unbounded(loop: index) }
+            let loop = structure.loops[index]
+            if let shared = bound.shared, !mayLook(loop) {
+                if let other = longest[shared], structure.loops[other.loop].parent == loop.parent {
+                    // The other one takes no further round, or this one does not.
+                    if cycle.length > other.round.length {
+                        var less = bounds[structure.loops[other.loop].header] ?? bound
+                        less.count = 0
+                        bounds[structure.loops[other.loop].header] = less
+                        search.note(other.loop, less, other.round)
+                        longest[shared] = (index, cycle)
+                    } else {
+                        bound.count = 0
+                    }
+                } else {
+                    longest[shared] = (index, cycle)
+                }
+            }
+            bounds[loop.header] = bound
             search.note(index, bound, cycle)
         }
         let isExact = structure.loops.allSatisfy { loop in
@@ -54,6 +77,10 @@ extension FlowGraph {
             })
         else { return search.lengths() }
         return branchedLengths(branched, bounds)
+    }
+
+    private func mayLook(_ loop: Loop) -> Bool {
+        loop.nodes.contains { nodes[$0].lengths.tail != nil || nodes[$0].lengths.head != nil }
     }
 
     /// Returns the lengths where a loop's last pass, which leaves it, may take the branch or not.

@@ -161,7 +161,8 @@ public final class LongestPaths {
                 switch mapping.bounds[loop] {
                 case .success(let bound):
                     self.loopTable[header] = (bound.place, bound.rounds)
-                    return FlowGraph.Rounds(bound.rounds, bound.place, branch: bound.branch)
+                    return FlowGraph.Rounds(
+                        bound.rounds, bound.place, shared: bound.shared, branch: bound.branch)
                 case .failure(let why):
                     self.report("\(self.place(header)): \(why)")
                     return FlowGraph.Rounds(1, "?")

@@ -10,6 +10,9 @@ struct LoopMapping {
     struct Bound {
         var rounds: Int
         var place: String
+        /// What other loops share the rounds: the `LoopBound` that they count, in one inlined copy
+        /// of its function. nil: the loop has them alone.
+        var shared: String?
         /// Calls that fewer rounds make.
         var branch: FlowGraph.Branch?
     }
@@ -66,6 +69,11 @@ struct LoopMapping {
                 bounds[index] = .success(
                     Bound(
                         rounds: rounds, place: best.loop.place,
+                        shared: candidates.count > 1
+                            ? nil
+                            : best.loop.declaration.map { line in
+                                (best.path + ["\(best.loop.file):\(line)"]).joined(separator: " ")
+                            },
                         branch: branch.map { branch in
                             FlowGraph.Branch(
                                 count: branch.bound,

@@ -1,7 +1,8 @@
 // The loops of the kernel's sources, and the bounds that stand at them.
 //
 // In Swift: `var rounds = LoopBound(EXPRESSION)` above the loop whose body begins with
-// `rounds.count()`, or a range of constants in `for … in`. In C and in assembly: `// bound:
+// `rounds.count()`, or a range of constants in `for … in`. Loops that count one `LoopBound` share
+// its rounds. In C and in assembly: `// bound:
 // EXPRESSION` on the line of the branch that goes back.
 
 import Foundation
@@ -12,6 +13,8 @@ struct SourceLoop: Hashable {
     var lines: ClosedRange<Int>
     /// nil: none stands there, or none that can be evaluated.
     var bound: Int?
+    /// The line of the `LoopBound` that the body counts. Loops that count the same one share it.
+    var declaration: Int?
     /// A branch of the body that fewer rounds take: it begins with the count of another
     /// `LoopBound`, which is stated before the loop.
     var branch: Branch?
@@ -140,11 +143,12 @@ public struct SourceLoops {
                 if keyword == "while" && header.contains("\n\n") { continue }
                 let body = String(decoding: code[(open + 1)..<close], as: UTF8.self)
                 let first = lineOf[at]
+                let annotation = annotated(lines, first, body)
                 loops.append(
                     SourceLoop(
                         file: path, lines: first...lineOf[close],
-                        bound: annotated(lines, first, body)
-                            ?? (keyword == "for" ? range(header) : nil),
+                        bound: annotation?.bound ?? (keyword == "for" ? range(header) : nil),
+                        declaration: annotation?.line,
                         branch: branch(lines, first...lineOf[close])))
             }
         }
@@ -156,7 +160,9 @@ public struct SourceLoops {
     }
 
     /// The `LoopBound` that the body counts.
-    private func annotated(_ lines: [Substring], _ first: Int, _ body: String) -> Int? {
+    private func annotated(
+        _ lines: [Substring], _ first: Int, _ body: String
+    ) -> (bound: Int, line: Int)? {
         let statement = body.drop { $0.isWhitespace }
         guard let end = statement.range(of: ".count()") else { return nil }
         let name = statement[..<end.lowerBound]
@@ -164,7 +170,7 @@ public struct SourceLoops {
         for index in stride(from: first - 1, through: 0, by: -1) {
             guard let start = lines[index].range(of: "var \(name) = LoopBound(") else { continue }
             guard let close = lines[index].lastIndex(of: ")") else { return nil }
-            return value(String(lines[index][start.upperBound..<close]))
+            return value(String(lines[index][start.upperBound..<close])).map { ($0, index + 1) }
         }
         return nil
     }
