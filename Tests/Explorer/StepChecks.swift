@@ -67,7 +67,7 @@ extension System {
             action == .restart
             ? before.restarted : before.running.flatMap { arguments(action, of: $0)?[0] }
         let purpose = Purpose(control)
-        return messageViolation(purpose, before) ?? bitViolation(of: action, purpose, before)
+        return messageViolation(purpose, before) ?? bitViolation(purpose, before)
     }
 
     /// Whether this step ended the thread's wait, or did its call, and left results in its
@@ -149,10 +149,12 @@ extension System {
         }
     }
 
-    private func bitViolation(of action: Action, _ purpose: Purpose, _ before: Before) -> String? {
+    private func bitViolation(_ purpose: Purpose, _ before: Before) -> String? {
         for (number, notification) in notificationRefs.enumerated() {
             var sent: UInt64 = 0
-            if case .signal(number) = action, let running = before.running {
+            if let running = before.running, !threads[running].ref.isRestarting,
+                purpose.signalled.map({ machine.object($0) }) == notification
+            {
                 sent |= Token.bit(of: running)
             }
             if plan.interruptNotification == number, !before.isOutstanding, isOutstanding {
@@ -198,8 +200,9 @@ struct Purpose {
     /// Whether it may end the waits of others.
     var endsWaits = false
     var setsTimer = false
-    /// The slot that it takes bits from.
+    /// The slots that it takes bits from, and signals.
     var taken: UInt32?
+    var signalled: UInt32?
 
     /// - Parameter control: nil where the step is no system call.
     init(_ control: UInt64?) {
@@ -210,6 +213,7 @@ struct Purpose {
         case .reply: answers = true
         case .replyAndReceive: (receives, answers) = (true, true)
         case .wait, .poll: taken = control.slot.index
+        case .signal: signalled = control.slot.index
         case .invoke:
             endsWaits = [.close, .delete, .reclaim, .suspend].contains(control.method)
             setsTimer = control.method == .arm || control.method == .cancelTimer

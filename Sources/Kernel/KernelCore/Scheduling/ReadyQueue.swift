@@ -20,9 +20,10 @@ import KernelABI
 
 /// The ready threads of a core.
 ///
-/// Invariants: `listTop` is the larger of `threads.top` and `updatesTop`. `top` is the priority of `front`, or
-/// `listTop` if there is no front. `behind` comes after `front` and before the circles, and is nil
-/// without a front. The priorities of `front` and `behind` and `listTop` do not rise in this order.
+/// Invariants: `listTop` is the larger of `threads.top` and `updatesTop`. `top` is the priority of
+/// `front`, or `listTop` if there is no front. `behind` comes after `front` and before the circles,
+/// and is nil without a front. The priorities of `front` and `behind` and `listTop` do not rise in
+/// this order.
 public struct ReadyQueue: ~Copyable {
     /// The first thread, before all others.
     var front: Ref<Thread>?

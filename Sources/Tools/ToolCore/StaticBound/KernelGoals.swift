@@ -17,26 +17,6 @@ public enum KernelGoals {
             "it never removes an object's last capability, which alone ends an armed timer: the "
                 + "one it was called with stays"
         ),
-        (
-            "invoke resume",
-            "its longest way is that of a thread whose fault has ended and whose step is pending, "
-                + "at the full depth of its handler's callers; no row meets both"
-        ),
-        (
-            "invoke reclaim",
-            "no row has an armed timer lose its last capability at the full depth of the deadlines"
-        ),
-        (
-            "receive",
-            "no row brings a step's move among the callers and the move of a ready server together "
-                + "at the full depth of both queues"
-        ),
-        ("replyAndReceive", "as receive"),
-        (
-            "send",
-            "no row brings a receiver with a step of its own and the full depth of two queues "
-                + "together"
-        ),
         ("invoke setCore", "with one core no thread moves"),
         (
             "interrupt",
