@@ -1,4 +1,5 @@
-// Transfers of a card's client, against a model of the driver's service: which requests they make, and where they end.
+// Transfers of a card's client, against a model of the driver's service: which requests they make,
+// and where they end.
 
 import BlockClient
 import CUserEntry
@@ -63,14 +64,19 @@ private final class ModelDriver {
         }
     }
 
-    /// Reads into the loan, or compares it; whether it is as long as the piece, and has the right bytes.
+    /// Reads into the loan, or compares it; whether it is as long as the piece, and has the right
+    /// bytes.
     private func fill(_ piece: Piece) -> Bool {
         let length = Int(buffer[IPCBuffer.loanLength / 8])
         if length != Int(piece.count) * 512 { return false }
         let loan = UnsafeMutablePointer<UInt8>(bitPattern: UInt(buffer[IPCBuffer.loanAddress / 8]))!
         for index in 0..<length {
             let byte = UInt8(truncatingIfNeeded: piece.first + UInt64(index / 512))
-            if piece.operation == BlockRequest.read { loan[index] = byte } else if loan[index] != byte { return false }
+            if piece.operation == BlockRequest.read {
+                loan[index] = byte
+            } else if loan[index] != byte {
+                return false
+            }
         }
         return true
     }
@@ -81,7 +87,9 @@ private final class ModelDriver {
     private var card = BlockDevice(Endpoint(StartSlot.firstFree))
     private var bytes = [UInt8](repeating: 0xee, count: 130 * 512)
 
-    @Test(arguments: [0, 1, 7, 8, 9, 120, 130] as [UInt64]) mutating func aTransferIsMadeOfPieces(_ count: UInt64)
+    @Test(arguments: [0, 1, 7, 8, 9, 120, 130] as [UInt64]) mutating func aTransferIsMadeOfPieces(
+        _ count: UInt64
+    )
         throws
     {
         #expect(try card.information().blocks == 4096)
@@ -101,7 +109,8 @@ private final class ModelDriver {
     @Test mutating func aFailureTellsWhatWasMovedBefore() throws {
         _ = try card.information()
         driver.answers = 2
-        #expect(card.read(0, 120, into: &bytes) == BlockTransfer(count: 16, failure: .device(.timeOut)))
+        #expect(
+            card.read(0, 120, into: &bytes) == BlockTransfer(count: 16, failure: .device(.timeOut)))
         #expect(driver.pieces.count == 3)
         driver.kernelError = .peerDied
         #expect(card.write(16, 8, from: &bytes) == BlockTransfer(failure: .driver(.peerDied)))
@@ -123,7 +132,8 @@ private final class ModelDriver {
     @Test mutating func moreThanTheArrayHoldsIsNotAskedFor() throws {
         _ = try card.information()
         for count in [131, .max] as [UInt64] {
-            #expect(card.read(0, count, into: &bytes) == BlockTransfer(failure: .device(.badRequest)))
+            #expect(
+                card.read(0, count, into: &bytes) == BlockTransfer(failure: .device(.badRequest)))
         }
         #expect(driver.pieces.isEmpty)
     }

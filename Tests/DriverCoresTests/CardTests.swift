@@ -1,4 +1,5 @@
-// The card's logic with both controllers, against models of card and controllers: what works, and each thing that can go wrong.
+// The card's logic with both controllers, against models of card and controllers: what works, and
+// each thing that can go wrong.
 
 import Testing
 
@@ -37,10 +38,14 @@ struct Slot {
         medium = { card.medium }
     }
     init(sdhost clock: ModelClock, _ device: ModelSDHost) {
-        self.init(device, clock, SDHost(registers: ModelRegisters(device: device), pace: ModelPace(clock: clock)))
+        self.init(
+            device, clock,
+            SDHost(registers: ModelRegisters(device: device), pace: ModelPace(clock: clock)))
     }
     init(sdhci clock: ModelClock, _ device: ModelSDHCI) {
-        self.init(device, clock, SDHCI(registers: ModelRegisters(device: device), pace: ModelPace(clock: clock)))
+        self.init(
+            device, clock,
+            SDHCI(registers: ModelRegisters(device: device), pace: ModelPace(clock: clock)))
     }
     init(_ controller: Controller) {
         let clock = ModelClock()
@@ -50,18 +55,27 @@ struct Slot {
         }
     }
     var deadline: UInt64 { clock.microseconds + 2_000_000 }
-    /// When a request that begins now is over, whatever goes wrong: some looks and stores after the time to tidy up.
+    /// When a request that begins now is over, whatever goes wrong: some looks and stores after the
+    /// time to tidy up.
     func bound(_ time: UInt64) -> UInt64 {
         clock.microseconds + time + SDCard<SDHost<ModelRegisters, ModelPace>>.tidyTime + 200
     }
 
-    func information() throws(CardError) -> (blocks: UInt64, isReadOnly: Bool) { try size(deadline) }
-    func read(_ first: UInt64, _ count: Int = 1) throws(CardError) -> [UInt32] { try load(first, count, deadline) }
-    func write(_ first: UInt64, _ words: [UInt32]) throws(CardError) { try store(first, words, deadline) }
+    func information() throws(CardError) -> (blocks: UInt64, isReadOnly: Bool) {
+        try size(deadline)
+    }
+    func read(_ first: UInt64, _ count: Int = 1) throws(CardError) -> [UInt32] {
+        try load(first, count, deadline)
+    }
+    func write(_ first: UInt64, _ words: [UInt32]) throws(CardError) {
+        try store(first, words, deadline)
+    }
 
     /// The errors that these throw; nil for none.
     var informationError: CardError? { error { () throws(CardError) in _ = try information() } }
-    func readError(_ first: UInt64, _ count: Int = 1, within time: UInt64 = 2_000_000) -> CardError? {
+    func readError(
+        _ first: UInt64, _ count: Int = 1, within time: UInt64 = 2_000_000
+    ) -> CardError? {
         error { () throws(CardError) in _ = try load(first, count, clock.microseconds + time) }
     }
     func writeError(_ first: UInt64, _ words: [UInt32]) -> CardError? {
@@ -79,7 +93,9 @@ struct Slot {
 }
 
 @Suite struct CardTests {
-    @Test(arguments: Controller.allCases) func aCardIsIdentifiedOnce(_ controller: Controller) throws {
+    @Test(arguments: Controller.allCases) func aCardIsIdentifiedOnce(_ controller: Controller)
+        throws
+    {
         let slot = Slot(controller)
         let (blocks, isReadOnly) = try slot.information()
         #expect(blocks == 4096 && !isReadOnly)
@@ -90,7 +106,9 @@ struct Slot {
         #expect(slot.model.commands.suffix(2) == [13, 17] && slot.model.commands.count == 18)
     }
 
-    @Test(arguments: Controller.allCases) func anOldCardCountsInBytes(_ controller: Controller) throws {
+    @Test(arguments: Controller.allCases) func anOldCardCountsInBytes(_ controller: Controller)
+        throws
+    {
         let slot = Slot(controller)
         slot.model.isVersion2 = false
         slot.model.isHighCapacity = false
@@ -99,7 +117,9 @@ struct Slot {
         #expect(try slot.read(3) == slot.content(3, 1))
     }
 
-    @Test(arguments: Controller.allCases) func blocksAreReadAndWritten(_ controller: Controller) throws {
+    @Test(arguments: Controller.allCases) func blocksAreReadAndWritten(_ controller: Controller)
+        throws
+    {
         let slot = Slot(controller)
         #expect(try slot.read(7) == slot.content(7, 1))
         #expect(try slot.read(4088, 8) == slot.content(4088, 8))
@@ -132,7 +152,8 @@ struct Slot {
         #expect(try slot.information().blocks == 4096)
     }
 
-    @Test(arguments: Controller.allCases) func anotherCardIsNoticed(_ controller: Controller) throws {
+    @Test(arguments: Controller.allCases)
+    func anotherCardIsNoticed(_ controller: Controller) throws {
         let slot = Slot(controller)
         _ = try slot.information()
         slot.model.isPresent = false
@@ -146,7 +167,9 @@ struct Slot {
         #expect(try slot.read(3) == slot.content(3, 1))
     }
 
-    @Test(arguments: Controller.allCases) func noTwoCardsHaveTheSameNumber(_ controller: Controller) throws {
+    @Test(arguments: Controller.allCases) func noTwoCardsHaveTheSameNumber(_ controller: Controller)
+        throws
+    {
         let slot = Slot(controller)
         #expect(slot.medium() == nil)
         var numbers: Set<UInt64> = [0]
@@ -165,7 +188,9 @@ struct Slot {
         }
     }
 
-    @Test(arguments: Controller.allCases) func whatIsNoMemoryCardIsUnsupported(_ controller: Controller) throws {
+    @Test(arguments: Controller.allCases) func whatIsNoMemoryCardIsUnsupported(
+        _ controller: Controller
+    ) throws {
         let slot = Slot(controller)
         // A multimedia card knows CMD55 and not ACMD41.
         slot.model.silent = [41]
@@ -185,7 +210,9 @@ struct Slot {
 }
 
 @Suite struct CardFailureTests {
-    @Test(arguments: Controller.allCases) func aBadSectorIsNamedAndTheNextOneRead(_ controller: Controller) throws {
+    @Test(arguments: Controller.allCases) func aBadSectorIsNamedAndTheNextOneRead(
+        _ controller: Controller
+    ) throws {
         let slot = Slot(controller)
         slot.model.bad = [100]
         #expect(slot.readError(100) == .cardFailed)
@@ -194,7 +221,9 @@ struct Slot {
         #expect(slot.model.commands.filter { $0 == 0 }.count == 1)
     }
 
-    @Test(arguments: Controller.allCases) func aSectorThatCannotBeWrittenIsReported(_ controller: Controller) throws {
+    @Test(arguments: Controller.allCases) func aSectorThatCannotBeWrittenIsReported(
+        _ controller: Controller
+    ) throws {
         let slot = Slot(controller)
         slot.model.bad = [9]
         let block = [UInt32](repeating: 5, count: 128)
@@ -204,7 +233,9 @@ struct Slot {
         #expect(slot.content(10, 1) == block)
     }
 
-    @Test(arguments: Controller.allCases) func aWriteEndsWhenTheCardHasStoredIt(_ controller: Controller) throws {
+    @Test(arguments: Controller.allCases) func aWriteEndsWhenTheCardHasStoredIt(
+        _ controller: Controller
+    ) throws {
         let slot = Slot(controller)
         let block = [UInt32](repeating: 5, count: 128)
         slot.model.looksUntilStored = 3
@@ -227,7 +258,9 @@ struct Slot {
         #expect(try slot.read(7) == slot.content(7, 1))
     }
 
-    @Test(arguments: Controller.allCases) func aLockedCardIsUnsupported(_ controller: Controller) throws {
+    @Test(arguments: Controller.allCases) func aLockedCardIsUnsupported(_ controller: Controller)
+        throws
+    {
         let slot = Slot(controller)
         slot.model.isLocked = true
         #expect(slot.informationError == .unsupported)
@@ -243,7 +276,8 @@ struct Slot {
         #expect(try slot.read(5) == slot.content(5, 1))
     }
 
-    @Test(arguments: Controller.allCases, [0, 1, 127, 128, 200, 1023]) func aCardPulledOutInMidReadIsGone(
+    @Test(arguments: Controller.allCases, [0, 1, 127, 128, 200, 1023])
+    func aCardPulledOutInMidReadIsGone(
         _ controller: Controller, _ words: Int
     ) throws {
         let slot = Slot(controller)
@@ -262,7 +296,9 @@ struct Slot {
         #expect(try slot.read(0)[0] == 77)
     }
 
-    @Test(arguments: Controller.allCases) func aCardPulledOutInMidWriteIsGone(_ controller: Controller) throws {
+    @Test(arguments: Controller.allCases) func aCardPulledOutInMidWriteIsGone(
+        _ controller: Controller
+    ) throws {
         let slot = Slot(controller)
         _ = try slot.information()
         slot.model.wordsUntilRemoval = 130
@@ -270,7 +306,9 @@ struct Slot {
         #expect(slot.writeError(0, blocks) == .noCard)
     }
 
-    @Test(arguments: Controller.allCases) func aProtectedCardIsNotWritten(_ controller: Controller) throws {
+    @Test(arguments: Controller.allCases) func aProtectedCardIsNotWritten(_ controller: Controller)
+        throws
+    {
         let slot = Slot(controller)
         slot.model.isProtected = true
         #expect(try slot.information().isReadOnly)
@@ -279,7 +317,8 @@ struct Slot {
         #expect(!slot.model.commands.contains(24))
     }
 
-    @Test(arguments: Controller.allCases, [2, 3, 7, 9, 51] as [UInt8]) func aCardThatFallsSilentIsIdentifiedAnew(
+    @Test(arguments: Controller.allCases, [2, 3, 7, 9, 51] as [UInt8])
+    func aCardThatFallsSilentIsIdentifiedAnew(
         _ controller: Controller, _ index: UInt8
     ) throws {
         let slot = Slot(controller)

@@ -1,10 +1,13 @@
-// An SD memory card for tests, as the simplified specification describes it: states, registers, blocks; and what can go wrong.
+// An SD memory card for tests, as the simplified specification describes it: states, registers,
+// blocks; and what can go wrong.
 
 import DriverCores
 
 final class ModelCard {
     /// By the numbers that the status names (4.10.1).
-    enum State: UInt32 { case idle, ready, identification, standBy, transfer, sending, receiving, storing }
+    enum State: UInt32 {
+        case idle, ready, identification, standBy, transfer, sending, receiving, storing
+    }
     var state = State.idle
     var isPresent = true
     var isVersion2 = true
@@ -20,7 +23,8 @@ final class ModelCard {
     var wordsUntilRemoval: Int?
     /// A password keeps everybody from its data.
     var isLocked = false
-    /// Times that it says after a write that it is storing still; an error inside it comes with the last.
+    /// Times that it says after a write that it is storing still; an error inside it comes with the
+    /// last.
     var looksUntilStored = 0
     var failsWhileStoring = false
     /// It takes data for ever, until it is identified anew.
@@ -46,7 +50,8 @@ final class ModelCard {
     func words(of block: UInt64) -> [UInt32] {
         content[block] ?? (0..<128).map { UInt32(block) << 8 | UInt32($0) }
     }
-    /// The status, with the state in which the command found the card. While it stores it takes no data.
+    /// The status, with the state in which the command found the card. While it stores it takes no
+    /// data.
     private func status(_ before: State) -> [UInt32] {
         defer { errors = 0 }
         let now = isStoring ? State.storing : before
@@ -195,7 +200,8 @@ final class ModelCard {
     func endSingle() { state = .transfer }
 }
 
-/// Time for tests: it goes on by a microsecond at each look, and to the end of each sleep that no interrupt cuts short.
+/// Time for tests: it goes on by a microsecond at each look, and to the end of each sleep that no
+/// interrupt cuts short.
 final class ModelClock {
     var nanoseconds: UInt64 = 1_000_000
     /// What a look takes, nanoseconds.
@@ -215,7 +221,8 @@ final class ModelClock {
     func sleep(until instant: UInt64, _ interrupts: Bool) {
         sleeps += 1
         longestStretch = max(longestStretch, nanoseconds - wokeUp)
-        nanoseconds = max(nanoseconds, interrupts ? nanoseconds + 10_000 : instant * 1_000) + lateness
+        nanoseconds =
+            max(nanoseconds, interrupts ? nanoseconds + 10_000 : instant * 1_000) + lateness
         wokeUp = nanoseconds
     }
 }

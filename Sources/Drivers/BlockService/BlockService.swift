@@ -1,4 +1,5 @@
-// The service of a memory card, around any host controller. One request after the other, each within `BlockRequest.bound`.
+// The service of a memory card, around any host controller. One request after the other, each
+// within `BlockRequest.bound`.
 
 import DriverCores
 import KernelABI
@@ -11,7 +12,8 @@ import UserRuntime
     /// The task's page that survives its restarts, here for data on their way: eight blocks.
     private let page: UnsafeMutableBufferPointer<UInt32>
 
-    /// What a request may take before it fails, microseconds: identification up to one second, then transfers.
+    /// What a request may take before it fails, microseconds: identification up to one second, then
+    /// transfers.
     private static var requestTime: UInt64 { BlockRequest.bound * 1_000 - SDCard<Host>.tidyTime }
     private static var pageBlocks: Int { Int(BlockRequest.maximumCount) }
 
@@ -30,7 +32,8 @@ import UserRuntime
             let request = server.next()
             switch request.delivery {
             case .notification:
-                // Between requests the interrupt is another device's on a shared line, or one too many: it must not come again at once.
+                // Between requests the interrupt is another device's on a shared line, or one too
+                // many: it must not come again at once.
                 card.host.silence()
                 card.host.pace.noteInterrupt()
             case .message:
@@ -49,7 +52,8 @@ import UserRuntime
         case BlockRequest.information:
             do throws(CardError) {
                 let (blocks, isReadOnly) = try card.information(deadline: deadline)
-                var message = RegisterMessage(0, BlockRequest.blockBytes, blocks, isReadOnly ? 1 : 0)
+                var message = RegisterMessage(
+                    0, BlockRequest.blockBytes, blocks, isReadOnly ? 1 : 0)
                 message.setWord(4, card.medium ?? 0)
                 return message
             } catch { throw BlockError(error) }
@@ -69,10 +73,13 @@ import UserRuntime
         // What the caller means is not in the slot any more: another client may have had the news.
         guard let medium = card.medium, request[3] == medium else { throw .noMedium }
         // Safety: `count` is at most `pageBlocks`, and nothing else refers to the page.
-        let part = unsafe UnsafeMutableBufferPointer(rebasing: page[0..<Int(count) * SDCard<Host>.blockWords])
+        let part = unsafe UnsafeMutableBufferPointer(
+            rebasing: page[0..<Int(count) * SDCard<Host>.blockWords])
         if request[0] == BlockRequest.read {
             var words = unsafe part.mutableSpan
-            do throws(CardError) { try card.read(request[1], into: &words, deadline: deadline) } catch {
+            do throws(CardError) {
+                try card.read(request[1], into: &words, deadline: deadline)
+            } catch {
                 throw BlockError(error)
             }
             do throws(KernelError) {
@@ -82,7 +89,9 @@ import UserRuntime
             do throws(KernelError) {
                 try server.caller.loanRead(offset: 0, to: TaskAddress.persistent, length: bytes)
             } catch { throw .badRequest }
-            do throws(CardError) { try card.write(request[1], from: unsafe part.span, deadline: deadline) } catch {
+            do throws(CardError) {
+                try card.write(request[1], from: unsafe part.span, deadline: deadline)
+            } catch {
                 throw BlockError(error)
             }
         }

@@ -1,4 +1,5 @@
-// Time for a card's logic in a task: it sleeps on the task's notification, so that the device's interrupt wakes it.
+// Time for a card's logic in a task: it sleeps on the task's notification, so that the device's
+// interrupt wakes it.
 
 import DriverCores
 import KernelABI
@@ -25,7 +26,8 @@ public struct TaskPace: Pace {
         rest(until: instant)
     }
 
-    /// A sign of life that is due is given on the way: a request may take longer than the time between two.
+    /// A sign of life that is due is given on the way: a request may take longer than the time
+    /// between two.
     public mutating func rest(until instant: UInt64) {
         let deadline = Instant(ticks: Duration.microseconds(instant).ticks)
         guard let bits = try? notification.wait(deadline: deadline) else { return }
@@ -33,7 +35,8 @@ public struct TaskPace: Pace {
         if bits & Server.heartbeatBit != 0 { showSignOfLife() }
     }
 
-    /// Opens the line again. - Precondition: the device does not drive it, or the interrupt comes again at once.
+    /// Opens the line again. - Precondition: the device does not drive it, or the interrupt comes
+    /// again at once.
     mutating func acknowledge() {
         if !isOutstanding { return }
         isOutstanding = false

@@ -1,6 +1,7 @@
 // The registers that a card shows of itself: operating conditions, status, CSD and SCR.
 
-/// Bits of the operating conditions register and of the argument of ACMD41 (SD Physical Layer Simplified Specification, 5.1, 4.2.3.1).
+/// Bits of the operating conditions register and of the argument of ACMD41 (SD Physical Layer
+/// Simplified Specification, 5.1, 4.2.3.1).
 enum OperatingConditions {
     /// 3.2 to 3.4 V.
     static var voltages: UInt32 { 3 << 20 }
@@ -21,7 +22,8 @@ enum CardStatus {
     /// Internal failure, error of the controller, error without a name.
     static var failed: UInt32 { 1 << 21 | 1 << 20 | 1 << 19 }
 
-    /// The card takes data again, and is neither sending, receiving nor storing any: bit 8, and state 4 in bits 12 to 9.
+    /// The card takes data again, and is neither sending, receiving nor storing any: bit 8, and
+    /// state 4 in bits 12 to 9.
     static func isAtRest(_ status: UInt32) -> Bool { status >> 8 & 31 == 4 << 1 | 1 }
 
     /// The error that the status tells of; nil for none.
@@ -66,7 +68,8 @@ struct CardSpecificData: Equatable {
         let word = first / 32
         let low = UInt64(response[word])
         let high = word < 3 ? UInt64(response[word + 1]) : 0
-        return UInt32(truncatingIfNeeded: (high << 32 | low) >> UInt64(first % 32) & (1 << UInt64(count) - 1))
+        return UInt32(
+            truncatingIfNeeded: (high << 32 | low) >> UInt64(first % 32) & (1 << UInt64(count) - 1))
     }
 }
 

@@ -1,5 +1,5 @@
-// The registers of the standard host controller (SD Host Controller Simplified Specification 3.00, chapter 2), as 32-bit words: Broadcom's
-// variants take no narrower store.
+// The registers of the standard host controller (SD Host Controller Simplified Specification 3.00,
+// chapter 2), as 32-bit words: Broadcom's variants take no narrower store.
 
 /// Registers, by byte offset of their word.
 enum SDHCIRegister {
@@ -16,7 +16,8 @@ enum SDHCIRegister {
     static var hostControl: Int { 0x28 }
     /// Clock (15–0), time-out (23–16), software reset (31–24) (2.2.14 to 2.2.16).
     static var clockControl: Int { 0x2c }
-    /// Normal (15–0) and error (31–16) interrupts: status, which of them are recorded, which of those interrupt (2.2.17 to 2.2.22).
+    /// Normal (15–0) and error (31–16) interrupts: status, which of them are recorded, which of
+    /// those interrupt (2.2.17 to 2.2.22).
     static var status: Int { 0x30 }
     static var statusEnable: Int { 0x34 }
     static var signalEnable: Int { 0x38 }
@@ -76,5 +77,7 @@ enum SDHCIStatus {
     /// Checksum, end bit and index of commands and data.
     static var checksums: UInt32 { 7 << 17 | 3 << 21 }
     static var errors: UInt32 { 0xffff_0000 }
-    static var used: UInt32 { commandComplete | transferComplete | bufferWrite | bufferRead | timeOuts | checksums }
+    static var used: UInt32 {
+        commandComplete | transferComplete | bufferWrite | bufferRead | timeOuts | checksums
+    }
 }

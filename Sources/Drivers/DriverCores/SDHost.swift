@@ -1,7 +1,8 @@
-// Broadcom's SD host controller (`brcm,bcm2835-sdhost`; the card slot of a Raspberry Pi 3 and Zero 2 W), with programmed I/O.
+// Broadcom's SD host controller (`brcm,bcm2835-sdhost`; the card slot of a Raspberry Pi 3 and Zero
+// 2 W), with programmed I/O.
 //
-// Its commands end without an interrupt: they are looked at for some microseconds, then ten times a millisecond. Data and the end
-// of a card's busy signal interrupt.
+// Its commands end without an interrupt: they are looked at for some microseconds, then ten times a
+// millisecond. Data and the end of a card's busy signal interrupt.
 
 import MMIO
 
@@ -9,11 +10,14 @@ public struct SDHost<Registers: RegisterAccess, Time: Pace>: CardHost {
     private let registers: Registers
     public var pace: Time
     /// The configuration without interrupts.
-    private var configuration: UInt32 = SDHostConfiguration.wideInternalBus | SDHostConfiguration.slowCard
+    private var configuration: UInt32 =
+        SDHostConfiguration.wideInternalBus | SDHostConfiguration.slowCard
 
-    /// The fastest that the core's clock can be, hertz. Where it is slower the card's clock is slower too, which is safe.
+    /// The fastest that the core's clock can be, hertz. Where it is slower the card's clock is
+    /// slower too, which is safe.
     static var coreClock: UInt32 { 400_000_000 }
-    /// What a command may take, microseconds; and what a card may take for a block (SD Physical Layer Simplified Specification, 4.6.2).
+    /// What a command may take, microseconds; and what a card may take for a block (SD Physical
+    /// Layer Simplified Specification, 4.6.2).
     private static var commandTime: UInt64 { 100_000 }
     private static var blockTime: UInt64 { 500_000 }
 
@@ -42,7 +46,9 @@ public struct SDHost<Registers: RegisterAccess, Time: Pace>: CardHost {
         try configure(hertz: 400_000, isWide: false, deadline: deadline)
     }
 
-    public mutating func configure(hertz: UInt32, isWide: Bool, deadline: UInt64) throws(CardError) {
+    public mutating func configure(
+        hertz: UInt32, isWide: Bool, deadline: UInt64
+    ) throws(CardError) {
         // The divider is two more than the register's eleven bits.
         let divider = (SDHost.coreClock + hertz - 1) / hertz
         configuration = SDHostConfiguration.wideInternalBus | SDHostConfiguration.slowCard
@@ -53,9 +59,13 @@ public struct SDHost<Registers: RegisterAccess, Time: Pace>: CardHost {
         write(SDHostRegister.configuration, configuration)
     }
 
-    public mutating func perform(_ command: CardCommand, deadline: UInt64) throws(CardError) -> CardResponse {
+    public mutating func perform(_ command: CardCommand, deadline: UInt64) throws(CardError)
+        -> CardResponse
+    {
         let waitsForBusy = command.response == .shortWithBusy
-        write(SDHostRegister.configuration, configuration | (waitsForBusy ? SDHostConfiguration.busyInterrupt : 0))
+        write(
+            SDHostRegister.configuration,
+            configuration | (waitsForBusy ? SDHostConfiguration.busyInterrupt : 0))
         let response = try start(command, 0, deadline)
         if waitsForBusy {
             try waitForBusy(deadline)
@@ -65,7 +75,8 @@ public struct SDHost<Registers: RegisterAccess, Time: Pace>: CardHost {
     }
 
     public mutating func read(
-        _ command: CardCommand, blockBytes: Int, into words: inout MutableSpan<UInt32>, deadline: UInt64
+        _ command: CardCommand, blockBytes: Int, into words: inout MutableSpan<UInt32>,
+        deadline: UInt64
     ) throws(CardError) {
         try begin(command, SDHostCommand.read, words.count * 4, blockBytes, deadline)
         var done = 0
@@ -80,7 +91,8 @@ public struct SDHost<Registers: RegisterAccess, Time: Pace>: CardHost {
     }
 
     public mutating func write(
-        _ command: CardCommand, blockBytes: Int, from words: borrowing Span<UInt32>, deadline: UInt64
+        _ command: CardCommand, blockBytes: Int, from words: borrowing Span<UInt32>,
+        deadline: UInt64
     ) throws(CardError) {
         try begin(command, SDHostCommand.write, words.count * 4, blockBytes, deadline)
         var done = 0
@@ -115,7 +127,8 @@ public struct SDHost<Registers: RegisterAccess, Time: Pace>: CardHost {
 extension SDHost {
     /// Sends a command that data follow, with their interrupt enabled.
     private mutating func begin(
-        _ command: CardCommand, _ direction: UInt32, _ bytes: Int, _ blockBytes: Int, _ deadline: UInt64
+        _ command: CardCommand, _ direction: UInt32, _ bytes: Int, _ blockBytes: Int,
+        _ deadline: UInt64
     ) throws(CardError) {
         write(SDHostRegister.blockBytes, UInt32(truncatingIfNeeded: blockBytes))
         write(SDHostRegister.blockCount, UInt32(truncatingIfNeeded: bytes / blockBytes))
@@ -142,7 +155,9 @@ extension SDHost {
             let status = read(SDHostRegister.status)
             write(SDHostRegister.status, SDHostStatus.errors)
             // The controller finds fault with the checksum of a response that has none.
-            let isFine = command.response == .shortWithoutChecksum && status & SDHostStatus.commandTimeOut == 0
+            let isFine =
+                command.response == .shortWithoutChecksum
+                && status & SDHostStatus.commandTimeOut == 0
             if !isFine { throw SDHost.error(status) ?? .timeOut }
         }
         var response: CardResponse = [0, 0, 0, 0]
@@ -179,7 +194,9 @@ extension SDHost {
     }
 
     /// Words that the FIFO holds or takes, by `count` of the debug register: at least one.
-    private mutating func room(_ deadline: UInt64, _ count: (UInt32) -> Int) throws(CardError) -> Int {
+    private mutating func room(_ deadline: UInt64, _ count: (UInt32) -> Int) throws(CardError)
+        -> Int
+    {
         let end = min(deadline, pace.now &+ SDHost.blockTime)
         while true {
             let now = pace.now
@@ -187,14 +204,15 @@ extension SDHost {
             let words = count(read(SDHostRegister.debug))
             if words > 0 { return words }
             if now >= end { throw .timeOut }
-            // Cleared before the FIFO is looked at for the last time: what comes after that interrupts anew.
+            // Cleared before the FIFO is looked at for the last time: what comes after that
+            // interrupts anew.
             write(SDHostRegister.status, SDHostStatus.events)
             if count(read(SDHostRegister.debug)) == 0 { pace.wait(until: end) }
         }
     }
 
-    /// Waits until controller and card are done with the data, without interrupts. In `rest` the controller waits for more, which does
-    /// not come.
+    /// Waits until controller and card are done with the data, without interrupts. In `rest` the
+    /// controller waits for more, which does not come.
     private mutating func settle(_ rest: UInt32, _ deadline: UInt64) throws(CardError) {
         write(SDHostRegister.configuration, configuration)
         let end = min(deadline, pace.now &+ SDHost.blockTime)
@@ -216,7 +234,10 @@ extension SDHost {
 
     /// The error in a status; nil for none.
     private static func error(_ status: UInt32) -> CardError? {
-        if status & (SDHostStatus.commandChecksum | SDHostStatus.dataChecksum | SDHostStatus.fifoError) != 0 {
+        if status
+            & (SDHostStatus.commandChecksum | SDHostStatus.dataChecksum | SDHostStatus.fifoError)
+            != 0
+        {
             return .checksum
         }
         return status & SDHostStatus.errors != 0 ? .timeOut : nil

@@ -1,5 +1,6 @@
-// The registers of Broadcom's SD host controller of the BCM2835 to BCM2837 (`brcm,bcm2835-sdhost`). The peripherals' manual does
-// not describe it: names and bits are those of the Linux driver for that binding.
+// The registers of Broadcom's SD host controller of the BCM2835 to BCM2837 (`brcm,bcm2835-sdhost`).
+// The peripherals' manual does not describe it: names and bits are those of the Linux driver for
+// that binding.
 
 /// Registers, by byte offset.
 enum SDHostRegister {
@@ -68,6 +69,9 @@ enum SDHostDebug {
     static var readWait: UInt32 { 4 }
     static var writeStart: UInt32 { 10 }
     static var fifoDepth: Int { 16 }
-    /// Thresholds of 4 words for reading (bits 18–14) and writing (13–9): larger ones lose data on the chip.
-    static func withThresholds(_ value: UInt32) -> UInt32 { value & ~(31 << 14 | 31 << 9) | 4 << 14 | 4 << 9 }
+    /// Thresholds of 4 words for reading (bits 18–14) and writing (13–9): larger ones lose data on
+    /// the chip.
+    static func withThresholds(_ value: UInt32) -> UInt32 {
+        value & ~(31 << 14 | 31 << 9) | 4 << 14 | 4 << 9
+    }
 }

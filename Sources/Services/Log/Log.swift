@@ -1,10 +1,12 @@
-// The log: keeps the last lines in memory that survives it, shows each new one on the console, and reads old ones back.
+// The log: keeps the last lines in memory that survives it, shows each new one on the console, and
+// reads old ones back.
 //
-// A line begins with its time and the name of the task that sent it, by the kernel's badge: `[1.181 supervisor] `. Its text is
-// printable characters and nothing else, and holds no such head, so no text looks like another task's line.
+// A line begins with its time and the name of the task that sent it, by the kernel's badge:
+// `[1.181 supervisor] `. Its text is printable characters and nothing else, and holds no such head,
+// so no text looks like another task's line.
 //
-// A line goes to the serial driver. While there is none (at boot, or when it just died) it goes to the kernel's console, so
-// that the line which says why the driver died is not lost with it.
+// A line goes to the serial driver. While there is none (at boot, or when it just died) it goes to
+// the kernel's console, so that the line which says why the driver died is not lost with it.
 
 import KernelABI
 import Protocols
@@ -77,15 +79,19 @@ private struct LogOutput {
         if !isOpen {
             let name = Name("serial")
             isOpen = openService(
-                [name.word0, name.word1, name.word2, name.word3], to: serial, deadline: .after(milliseconds: 20))
+                [name.word0, name.word1, name.word2, name.word3], to: serial,
+                deadline: .after(milliseconds: 20))
         }
         if isOpen && send(line) { return }
         var text = Text()
-        // Somebody's line may be on the screen, of which only the driver knew; nobody's is before there was a driver.
+        // Somebody's line may be on the screen, of which only the driver knew; nobody's is before
+        // there was a driver.
         if isOpen { text.add("\r\u{1b}[K") }
         // That console adds the carriage return at a line's end itself.
         for byte in line where byte != 13 { text.add(byte: byte) }
-        unsafe text.bytes.withUnsafeBytes { unsafe SystemControl(StartSlot.systemControl).write($0) }
+        unsafe text.bytes.withUnsafeBytes {
+            unsafe SystemControl(StartSlot.systemControl).write($0)
+        }
     }
 
     /// Gives a line, which one request holds, to the driver; whether it came to it.
@@ -95,7 +101,9 @@ private struct LogOutput {
         for _ in 0..<3 {
             var message = RegisterMessage(SerialRequest.write | UInt64(count) << 8)
             message.setBytes(line.span.extracting(0..<count), at: 1)
-            guard let reply = try? Endpoint(serial).call(message, deadline: deadline) else { return false }
+            guard let reply = try? Endpoint(serial).call(message, deadline: deadline) else {
+                return false
+            }
             if reply[1] == UInt64(count) { return true }
         }
         return false

@@ -184,7 +184,11 @@ extension Shell {
     /// meanwhile. A driver that starts gets two seconds.
     private mutating func findAgain(_ card: inout Card) {
         for _ in 0..<40 {
-            if card.information() != nil || card.failure != .driver(.peerDied) || terminal.isInterrupted { return }
+            if card.information() != nil || card.failure != .driver(.peerDied)
+                || terminal.isInterrupted
+            {
+                return
+            }
             terminal.pause(milliseconds: 50)
         }
     }

@@ -197,7 +197,9 @@ struct TestSystemCommand: ParsableCommand {
     private func emptyCard(_ bytes: UInt64) throws -> String {
         let path = "build/empty-card-\(bytes).img"
         try writeFile([], to: path)
-        guard let file = FileHandle(forWritingAtPath: path) else { throw ToolError("\(path): cannot be written") }
+        guard let file = FileHandle(forWritingAtPath: path) else {
+            throw ToolError("\(path): cannot be written")
+        }
         try file.truncate(atOffset: bytes)
         return path
     }

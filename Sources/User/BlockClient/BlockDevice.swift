@@ -1,7 +1,7 @@
 // A memory card for its clients: transfers of any length, in pieces.
 //
-// The driver takes a few blocks a request. So a long transfer is many requests, and between two of them the driver serves
-// its other callers, the most urgent first.
+// The driver takes a few blocks a request. So a long transfer is many requests, and between two of
+// them the driver serves its other callers, the most urgent first.
 
 import KernelABI
 import Protocols
@@ -36,7 +36,8 @@ public struct BlockTransfer: Equatable, Sendable {
     }
 }
 
-/// A card's service. A transfer moves blocks of the medium that `information` found last, and of no other.
+/// A card's service. A transfer moves blocks of the medium that `information` found last, and of no
+/// other.
 public struct BlockDevice: Sendable {
     private let endpoint: Endpoint
     private var medium: UInt64 = 0
@@ -52,17 +53,22 @@ public struct BlockDevice: Sendable {
     }
 
     /// Reads `count` blocks from `first` on into the beginning of `bytes`, which has room for them.
-    public mutating func read(_ first: UInt64, _ count: UInt64, into bytes: inout [UInt8]) -> BlockTransfer {
+    public mutating func read(_ first: UInt64, _ count: UInt64, into bytes: inout [UInt8])
+        -> BlockTransfer
+    {
         move(BlockRequest.read, first, count, &bytes, .write)
     }
 
     /// Writes the beginning of `bytes` to `count` blocks from `first` on.
-    public mutating func write(_ first: UInt64, _ count: UInt64, from bytes: inout [UInt8]) -> BlockTransfer {
+    public mutating func write(_ first: UInt64, _ count: UInt64, from bytes: inout [UInt8])
+        -> BlockTransfer
+    {
         move(BlockRequest.write, first, count, &bytes, .read)
     }
 
     private mutating func move(
-        _ operation: UInt64, _ first: UInt64, _ count: UInt64, _ bytes: inout [UInt8], _ rights: Rights
+        _ operation: UInt64, _ first: UInt64, _ count: UInt64, _ bytes: inout [UInt8],
+        _ rights: Rights
     ) -> BlockTransfer {
         guard count <= UInt64(bytes.count) / BlockRequest.blockBytes else {
             return BlockTransfer(failure: .device(.badRequest))
@@ -85,15 +91,19 @@ public struct BlockDevice: Sendable {
         }
     }
 
-    /// Makes one request. A transfer may take longer than a task may stay silent, so it gives signs of life on its way.
-    private mutating func ask(_ request: RegisterMessage, _ loan: Attachment) throws(BlockFailure) -> Received {
+    /// Makes one request. A transfer may take longer than a task may stay silent, so it gives signs
+    /// of life on its way.
+    private mutating func ask(_ request: RegisterMessage, _ loan: Attachment) throws(BlockFailure)
+        -> Received
+    {
         if Instant.now >= nextSign {
             nextSign = .after(milliseconds: 500)
             showSignOfLife()
         }
         let reply: Received
         do throws(KernelError) {
-            reply = try endpoint.call(request, loan, deadline: .after(milliseconds: BlockRequest.bound + 100))
+            reply = try endpoint.call(
+                request, loan, deadline: .after(milliseconds: BlockRequest.bound + 100))
         } catch { throw .driver(error) }
         if reply[0] != 0 { throw .device(BlockError(rawValue: reply[0]) ?? .badRequest) }
         return reply

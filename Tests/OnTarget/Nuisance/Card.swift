@@ -1,4 +1,5 @@
-// A long transfer of a card's blocks, and how long others wait beside it: for the processor, and for the card's driver.
+// A long transfer of a card's blocks, and how long others wait beside it: for the processor, and
+// for the card's driver.
 
 import BlockClient
 import KernelABI
@@ -13,7 +14,9 @@ private let length = Duration.milliseconds(400)
 
 /// The driver that has a card, the card's number, and the driver of the other slot, which is empty.
 private func findCard() -> (card: Endpoint, medium: UInt64, empty: Endpoint)? {
-    guard let sdhost = open(Name("sdhost"), 0), let sdhci = open(Name("sdhci"), 1) else { return nil }
+    guard let sdhost = open(Name("sdhost"), 0), let sdhci = open(Name("sdhci"), 1) else {
+        return nil
+    }
     for (card, other) in [(sdhost, sdhci), (sdhci, sdhost)] {
         if let reply = try? card.call(RegisterMessage(BlockRequest.information)), reply[0] == 0 {
             return (card, reply[4], other)
@@ -22,7 +25,8 @@ private func findCard() -> (card: Endpoint, medium: UInt64, empty: Endpoint)? {
     return nil
 }
 
-/// Reads 64 blocks, and writes the same back, without a pause; then looks for a card in the empty slot.
+/// Reads 64 blocks, and writes the same back, without a pause; then looks for a card in the empty
+/// slot.
 func copyBlocks() -> Never {
     guard let (endpoint, medium, empty) = findCard() else { rest() }
     var bytes = [UInt8](repeating: 0, count: 64 * Int(BlockRequest.blockBytes))
@@ -43,7 +47,9 @@ func copyBlocks() -> Never {
     sleep(until: probes.start)
     count = 0
     while Instant.now < probes.start + length {
-        if ask(empty, RegisterMessage(BlockRequest.information)) == BlockError.noMedium.rawValue { count += 1 }
+        if ask(empty, RegisterMessage(BlockRequest.information)) == BlockError.noMedium.rawValue {
+            count += 1
+        }
     }
     text = Text("found no card: ")
     text.decimal(count)
@@ -62,7 +68,8 @@ private func sayRefusals(of card: Endpoint, _ medium: UInt64, _ bytes: inout [UI
     ]
     let isRefused = requests.allSatisfy { count, medium, loan, error in
         [BlockRequest.read, BlockRequest.write].allSatisfy { operation in
-            (try? card.call(RegisterMessage(operation, 0, count, medium), loan))?[0] == error.rawValue
+            (try? card.call(RegisterMessage(operation, 0, count, medium), loan))?[0]
+                == error.rawValue
         }
     }
     say(isRefused ? "gets no more than a request may" : "was not refused")
@@ -77,7 +84,8 @@ func waitBesideCopier() -> Never {
     for (text, start) in [transfers, probes] {
         let (latest, longest) = waitBeside(from: start, ask)
         sleep(milliseconds: 100)
-        let isInTime = latest <= mostLate + mostInstructions && longest <= mostLate + mostInstructions + alone
+        let isInTime =
+            latest <= mostLate + mostInstructions && longest <= mostLate + mostInstructions + alone
         var line = text
         line.add(isInTime ? " in time: " : " too late: ")
         line.decimal(latest)
@@ -90,9 +98,11 @@ func waitBesideCopier() -> Never {
     rest()
 }
 
-/// Wakes each millisecond and asks the driver something; returns how late it was at worst, and how long the driver let it
-/// wait.
-private func waitBeside(from start: Instant, _ ask: () -> Void) -> (latest: UInt64, longest: UInt64) {
+/// Wakes each millisecond and asks the driver something; returns how late it was at worst, and how
+/// long the driver let it wait.
+private func waitBeside(
+    from start: Instant, _ ask: () -> Void
+) -> (latest: UInt64, longest: UInt64) {
     var wake = start + .milliseconds(20)
     var latest: UInt64 = 0
     var longest: UInt64 = 0

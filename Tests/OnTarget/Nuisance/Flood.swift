@@ -102,10 +102,18 @@ private struct Meter {
         tell("names: open") { reopen(Name("clock")) }
         tell("names: open what is not permitted") { reopen(Name("firmware")) }
         call("names: unknown", Endpoint(StartSlot.names), RegisterMessage(77))
-        tell("log: append, until it is shown", 5) { _ = logAndWait(fill("a").span, deadline: .never) }
-        tell("log: append of wide characters", 5) { _ = logAndWait(fill("\u{1f600}").span, deadline: .never) }
-        tell("log: append of what is no text", 5) { _ = logAndWait(fill("\u{9b}").span, deadline: .never) }
-        tell("log: append of heads of lines", 5) { _ = logAndWait(fill("[1.").span, deadline: .never) }
+        tell("log: append, until it is shown", 5) {
+            _ = logAndWait(fill("a").span, deadline: .never)
+        }
+        tell("log: append of wide characters", 5) {
+            _ = logAndWait(fill("\u{1f600}").span, deadline: .never)
+        }
+        tell("log: append of what is no text", 5) {
+            _ = logAndWait(fill("\u{9b}").span, deadline: .never)
+        }
+        tell("log: append of heads of lines", 5) {
+            _ = logAndWait(fill("[1.").span, deadline: .never)
+        }
         call("log: read", Endpoint(StartSlot.log), RegisterMessage(LogWord.read, 0))
         let supervisor = Endpoint(StartSlot.supervisor)
         tell("supervisor: sign of life") { showSignOfLife() }
@@ -158,7 +166,8 @@ private struct Meter {
             ("serial: write", "."), ("serial: write of wide characters", "\u{1f600}"),
             ("serial: write of what is no text", "\u{9b}"), ("serial: write of short lines", ".\n"),
         ] as [(StaticString, StaticString)] {
-            var message = RegisterMessage(SerialRequest.write | UInt64(SerialRequest.maximumWrite) << 8)
+            var message = RegisterMessage(
+                SerialRequest.write | UInt64(SerialRequest.maximumWrite) << 8)
             message.setBytes(fill(text, SerialRequest.maximumWrite).span, at: 1)
             tell(what, 1) { _ = try? serial.call(message) }
         }
