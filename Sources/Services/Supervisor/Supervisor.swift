@@ -18,7 +18,7 @@ import UserRuntime
 }
 
 @safe struct Supervisor {
-    private var server: Server
+    var server: Server
     let ownNumber: UInt64
     let factory = Endpoint(StartSlot.factory)
     var watched: [Watched] = []
@@ -156,13 +156,13 @@ import UserRuntime
         }
     }
 
-    private func index(of number: UInt64) -> Int? {
+    func index(of number: UInt64) -> Int? {
         for index in 0..<watched.count where watched[index].number == number { return index }
         return nil
     }
 
     /// The task's entry, also of one that was started just now.
-    private mutating func find(_ number: UInt64, isFirstLook: Bool = false) -> Int? {
+    mutating func find(_ number: UInt64, isFirstLook: Bool = false) -> Int? {
         if let found = index(of: number) { return found }
         guard number > 0, number <= Supervisor.maximumTasks, number != ownNumber,
             let task = unsafe Watched(
@@ -232,7 +232,7 @@ import UserRuntime
     }
 
     /// Switches the board off (0), or starts it anew (1), when the log has shown what was said.
-    private mutating func power(_ action: UInt64) {
+    mutating func power(_ action: UInt64) {
         awaitLog()
         // Comes back only where the machine stays on.
         var text = Text("the machine does not switch off: ")
@@ -244,7 +244,7 @@ import UserRuntime
     // Starts
 
     /// Asks the root task for a new life of the task, and does not wait for it.
-    private mutating func begin(_ index: Int) {
+    mutating func begin(_ index: Int) {
         let status = ask(.begin, watched[index].number)
         if status != 0 { return startFailed(index, FactoryError(rawValue: status) ?? .kernel) }
         watched[index].state.starting()
@@ -287,13 +287,13 @@ import UserRuntime
         tell(index, decision)
     }
 
-    private mutating func release(_ index: Int, _ asker: Reply, _ message: RegisterMessage) {
+    mutating func release(_ index: Int, _ asker: Reply, _ message: RegisterMessage) {
         watched[index].asker = nil
         server.release(asker, message)
     }
 
     /// Notes in memory that survives the supervisor whether a restart is planned.
-    private func plan(_ index: Int, _ isPlanned: Bool) {
+    func plan(_ index: Int, _ isPlanned: Bool) {
         unsafe plans[Int(watched[index].number)] = isPlanned ? 1 : 0
     }
 
@@ -338,79 +338,16 @@ import UserRuntime
 
     /// A task's lines reach nobody, as many as it says: told at the first, and then at
     /// each doubling.
-    private mutating func noteLostLines(_ received: Received) {
+    mutating func noteLostLines(_ received: Received) {
         guard let index = find(received.badge), watched[index].lost.isToTell(received[1]) else {
             return
         }
         say(LostLines.text(watched[index].name, received[1], opensLog: received[2] != 0))
     }
-
-    // Requests
-
-    private mutating func take(_ received: Received) {
-        switch received[0] {
-        case SupervisorWord.heartbeat:
-            if let index = index(of: received.badge) { watched[index].heartbeat.seen(at: now) }
-        case SupervisorWord.lostLines: noteLostLines(received)
-        case SupervisorRequest.key
-        where received[1] == SupervisorRequest.powerKey && isPermitted(received):
-            say(Text("power key: shutting down").bytes)
-            power(0)
-        default: break
-        }
-    }
-
-    private mutating func answer(_ request: Received) {
-        guard isPermitted(request) else {
-            return server.reply(RegisterMessage(FactoryError.notPermitted.rawValue))
-        }
-        guard let index = find(request[1]) else {
-            return server.reply(RegisterMessage(FactoryError.noSuchTask.rawValue))
-        }
-        switch request[0] {
-        case SupervisorRequest.crash:
-            server.reply(RegisterMessage(ask(.crash, request[1])))
-        case SupervisorRequest.kill: server.reply(RegisterMessage(kill(index)))
-        case SupervisorRequest.restart: restart(index)
-        case SupervisorRequest.state:
-            let isDead = watched[index].state.phase == .dead
-            server.reply(RegisterMessage(0, UInt64(watched[index].state.failures), isDead ? 1 : 0))
-        default: server.reply(RegisterMessage(FactoryError.badRequest.rawValue))
-        }
-    }
-
-    /// A person wants it ended, also where it is dead and waits for its restart; the status.
-    private mutating func kill(_ index: Int) -> UInt64 {
-        var status = ask(.kill, watched[index].number)
-        if case .waiting = watched[index].state.phase { status = 0 }
-        if status == 0 {
-            if let asker = watched[index].asker {
-                release(index, asker, RegisterMessage(FactoryError.wrongState.rawValue))
-            }
-            watched[index].state.stopped()
-            plan(index, false)
-        }
-        return status
-    }
-
-    /// A person wants it anew; the answer comes when it runs.
-    private mutating func restart(_ index: Int) {
-        if watched[index].state.phase == .starting {
-            return server.reply(RegisterMessage(FactoryError.wrongState.rawValue))
-        }
-        guard let asker = server.hold() else {
-            return server.reply(RegisterMessage(FactoryError.exhausted.rawValue))
-        }
-        watched[index].asker = asker
-        plan(index, true)
-        if watched[index].isRunning { _ = ask(.kill, watched[index].number) }
-        watched[index].state.stopped()
-        begin(index)
-    }
 }
 
 /// A request to the factory, mostly about a task; its status.
-private func ask(_ operation: FactoryOperation, _ word: UInt64) -> UInt64 {
+func ask(_ operation: FactoryOperation, _ word: UInt64) -> UInt64 {
     let request = RegisterMessage(UInt64(operation.rawValue), word)
     let reply = try? Endpoint(StartSlot.factory).call(request)
     return reply?[0] ?? FactoryError.kernel.rawValue

@@ -60,7 +60,8 @@
     /// x1: slot of the notification that `receive` takes as well; `Slot.none` unbinds.
     case bindNotification = 17
     /// x3: `ThreadState` | base << 8 | effective << 16 | maximum << 24 | core << 32. x4: processor
-    /// time in ticks. x5: PC. x6: SP. x7: switches to it on the general path; the fast paths do not count.
+    /// time in ticks. x5: PC. x6: SP. x7: switches to it on the general path; the fast paths do
+    /// not count.
     case threadInformation = 18
 
     // Address space
@@ -146,8 +147,8 @@
     case createASIDPool = 44
 
     // Thread
-    /// x1: the number of the core on which the thread runs from now on. Right: manage. A thread that
-    /// runs on another core is stopped there first. Restartable.
+    /// x1: the number of the core on which the thread runs from now on. Right: manage. A thread
+    /// that runs on another core is stopped there first. Restartable.
     case setCore = 45
 }
 
