@@ -99,6 +99,7 @@ struct TraceCore: GICSystemRegisters {
         record.accesses.append(.take)
         return record.taken.isEmpty ? 1023 : record.taken.removeFirst()
     }
+    func readPending() -> UInt64 { UInt64(record.taken.first ?? 1023) }
     func write(_ register: GICSystemRegister, _ value: UInt64) {
         record.accesses.append(.system(register, value))
     }

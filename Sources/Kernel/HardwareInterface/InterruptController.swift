@@ -18,6 +18,9 @@ public protocol InterruptController {
     ///
     /// A mask or the line's active state keeps it quiet from here to `open`.
     mutating func acknowledge() -> Int?
+    /// The line of the pending interrupt that `acknowledge` would take; nil if there is none. The
+    /// line is not taken.
+    func peek() -> Int?
     /// Lets other interrupts be taken, while this line stays quiet until `open`.
     mutating func end(line: Int)
     /// Lets the line signal again after `end`.

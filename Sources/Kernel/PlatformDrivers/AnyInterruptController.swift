@@ -31,6 +31,14 @@ public enum AnyInterruptController<Registers: RegisterAccess, Core: GICSystemReg
             controller.acknowledge().map { $0 == timerLine ? .timer : .line($0) } ?? .nothing
         }
     }
+    /// The line of the pending interrupt that `take` would take; nil if there is none.
+    public func peek() -> Int? {
+        switch self {
+        case .gicv2(let controller): controller.peek()
+        case .gicv3(let controller): controller.peek()
+        case .bcm2836(let controller): controller.peek()
+        }
+    }
     @inline(__always) public func open(line: Int) {
         switch self {
         case .gicv2(let controller): controller.open(line: line)

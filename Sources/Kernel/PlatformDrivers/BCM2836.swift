@@ -82,17 +82,33 @@ public struct BCM2836<Registers: RegisterAccess>: InterruptController {
         return line
     }
     @inline(__always) private func acknowledgePeripheral() -> Int? {
-        var lines = peripherals.read32(PeripheralController.pending)
-        var bank = 2
-        if lines & (PeripheralController.inFirstBank | PeripheralController.inSecondBank) != 0 {
-            bank = lines & PeripheralController.inFirstBank != 0 ? 0 : 1
-            lines = peripherals.read32(PeripheralController.pendingInBank &+ 4 &* bank)
-        } else {
-            lines &= PeripheralController.inBasicBank
-        }
+        let (bank, lines) = pendingPeripherals()
         if lines == 0 { return nil }
         peripherals.write32(PeripheralController.mask &+ 4 &* bank, lines & (0 &- lines))
         return Self.firstPeripheral &+ 32 &* bank &+ lines.trailingZeroBitCount
+    }
+    /// The first bank with a pending line, and its pending lines.
+    @inline(__always) private func pendingPeripherals() -> (bank: Int, lines: UInt32) {
+        let lines = peripherals.read32(PeripheralController.pending)
+        if lines & (PeripheralController.inFirstBank | PeripheralController.inSecondBank) == 0 {
+            return (2, lines & PeripheralController.inBasicBank)
+        }
+        let bank = lines & PeripheralController.inFirstBank != 0 ? 0 : 1
+        return (bank, peripherals.read32(PeripheralController.pendingInBank &+ 4 &* bank))
+    }
+
+    public func peek() -> Int? {
+        let pending = own.read32(LocalController.pending)
+        if pending & 1 << LocalController.virtualTimer != 0 { return Self.virtualTimer }
+        if pending & 1 << LocalController.peripherals != 0 {
+            let (bank, lines) = pendingPeripherals()
+            if lines == 0 { return nil }
+            return Self.firstPeripheral &+ 32 &* bank &+ lines.trailingZeroBitCount
+        }
+        if pending == 0 { return nil }
+        let line = pending.trailingZeroBitCount
+        let mailbox = line &- LocalController.firstMailbox
+        return mailbox >= 0 && mailbox < 2 ? mailbox : Self.firstLocal &+ line
     }
 
     @inline(__always) public func end(line: Int) {}

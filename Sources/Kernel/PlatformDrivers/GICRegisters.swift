@@ -66,6 +66,7 @@ enum Interface {
     static let priorityMask = 0x0004
     static let acknowledge = 0x000c
     static let end = 0x0010
+    static let pending = 0x0018
     static let deactivate = 0x1000
 
     /// CTLR: both groups as IRQ, EOImode for each view of the register (bits 9 and 10).

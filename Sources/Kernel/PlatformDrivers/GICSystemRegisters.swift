@@ -25,6 +25,8 @@ public enum GICSystemRegister: Sendable {
 public protocol GICSystemRegisters {
     /// Takes the interrupt (ICC_IAR1_EL1).
     func readAcknowledge() -> UInt64
+    /// The interrupt that is pending (ICC_HPPIR1_EL1).
+    func readPending() -> UInt64
     func write(_ register: GICSystemRegister, _ value: UInt64)
     /// Makes earlier writes take effect before later instructions.
     func synchronize()
@@ -34,6 +36,7 @@ public protocol GICSystemRegisters {
 public struct CoreGICRegisters: GICSystemRegisters, Sendable {
     public init() {}
     @inline(__always) public func readAcknowledge() -> UInt64 { swiftlet_read_gic_acknowledge() }
+    @inline(__always) public func readPending() -> UInt64 { swiftlet_read_gic_pending() }
     /// The driver passes a constant `register`, so one instruction remains.
     @inline(__always) public func write(_ register: GICSystemRegister, _ value: UInt64) {
         switch register {

@@ -82,6 +82,10 @@ public struct GICv2<Registers: RegisterAccess>: InterruptController {
         let taken = interface.read32(Interface.acknowledge) & 0x1fff
         return _slowPath(taken & 0x3ff >= 1020) ? nil : Int(taken)
     }
+    public func peek() -> Int? {
+        let line = Int(interface.read32(Interface.pending) & 0x3ff)
+        return line < 1020 ? line : nil
+    }
     @inline(__always) public func end(line: Int) {
         interface.write32(Interface.end, UInt32(truncatingIfNeeded: line))
     }

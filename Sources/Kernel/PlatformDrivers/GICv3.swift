@@ -183,6 +183,10 @@ public struct GICv3<Registers: RegisterAccess, Core: GICSystemRegisters>: Interr
         if line >= 8192 { core.write(.end, UInt64(truncatingIfNeeded: line)) }
         return nil
     }
+    public func peek() -> Int? {
+        let line = Int(truncatingIfNeeded: core.readPending() & 0xff_ffff)
+        return line < 1020 ? line : nil
+    }
     @inline(__always) public func end(line: Int) {
         core.write(.end, UInt64(truncatingIfNeeded: line))
     }

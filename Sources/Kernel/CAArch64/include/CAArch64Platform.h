@@ -7,6 +7,7 @@
 // GICv3 CPU interface (GIC architecture specification, 12.2), by encoding, since not every
 // assembler setting knows the names.
 SWIFTLET_READ(gic_acknowledge, "s3_0_c12_c12_0")     // ICC_IAR1_EL1
+SWIFTLET_READ(gic_pending, "s3_0_c12_c12_2")         // ICC_HPPIR1_EL1
 SWIFTLET_WRITE(gic_end, "s3_0_c12_c12_1")            // ICC_EOIR1_EL1
 SWIFTLET_WRITE(gic_deactivate, "s3_0_c12_c11_1")     // ICC_DIR_EL1
 SWIFTLET_WRITE(gic_control, "s3_0_c12_c12_4")        // ICC_CTLR_EL1
