@@ -41,7 +41,7 @@ NUISANCES := nuisance-card nuisance-console nuisance-power nuisance-flood nuisan
 
 .DEFAULT_GOAL := help
 .PHONY: $(NUISANCES) help deps toolchain tool build tests-bundle bench-image system-tests-image \
-        test-images run test test-host explorer explore test-target test-system test-lock \
+        test-images run test test-host explorer explore test-target test-cores test-system test-lock \
         test-trees test-firmware test-debian-trees test-boards test-verbs matrix mutation bench \
         debug wcet lint format size clean
 
@@ -163,6 +163,11 @@ test-target: tests-bundle ## Tests on the target under QEMU: virt, and the board
 	@platform/fetch-qemu
 	@$(TOOL) test-target --test '$(TEST)' --cores '$(CORES)' --boards project \
 	  --totals build/test-target.totals
+
+test-cores: tests-bundle ## The same with four cores, by the host's clock (TEST=name runs one)
+	@platform/fetch-qemu
+	@$(TOOL) test-target --test '$(TEST)' --cores 4 --boards project \
+	  --totals build/test-cores.totals
 
 test-system: system-tests-image ## Tests of the whole system, at its console (TEST=name runs \
              those that start so)

@@ -25,6 +25,9 @@ let strict: [SwiftSetting] =
 let kernelFlags: [SwiftSetting] = onTarget ? strict + [.unsafeFlags(["-no-allocations"])] : strict
 let benchmarkBuild: [SwiftSetting] =
     Context.environment["SWIFTLET_BENCHMARK"] != nil ? [.define("BENCHMARK")] : []
+/// The entries for one core and for several are alike. Merged, they would call one another.
+let ownInstances: [SwiftSetting] =
+    onTarget ? [.unsafeFlags(["-Xllvm", "-swiftmergefunc-threshold=0"])] : []
 /// For tasks without a heap.
 let noHeap: [SwiftSetting] = onTarget ? strict + [.unsafeFlags(["-no-allocations"])] : strict
 /// Debian's libfdt: on the host from where it is installed, for the target from its arm64 package
@@ -87,7 +90,7 @@ var targets: [Target] = [
     // On the host, a model of the processor in place of the processor.
     .target(
         name: "CAArch64", path: path("Kernel", "CAArch64"),
-        exclude: ["Lock.inc"]
+        exclude: ["Lock.inc", "VectorTable.inc"]
             + (onTarget
                 ? ["Model.c"] : ["Boot.S", "Memory.S", "State.c", "Strings.c", "Vectors.S"]),
         cSettings: integersOnlyC),
@@ -133,10 +136,10 @@ if onTarget {
             name: "KernelImage",
             dependencies: [
                 "KernelABI", "MMIO", "DeviceTree", "HardwareInterface", "KernelCore", "CAArch64",
-                "AArch64", "PlatformDrivers",
+                "AArch64", "PlatformDrivers", "KernelLock",
             ],
             path: path("Kernel", "KernelImage"),
-            swiftSettings: kernelFlags + benchmarkBuild + libfdtSwift,
+            swiftSettings: kernelFlags + benchmarkBuild + libfdtSwift + ownInstances,
             linkerSettings: linked("kernel.ld") + libfdtLibrary),
 
         task("Drivers", "SerialDriver", ["Protocols", "DriverCores", "MMIO"], swift: noHeap),

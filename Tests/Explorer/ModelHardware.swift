@@ -96,7 +96,9 @@ struct ModelHardware: Hardware {
 
     static func coreState(_ known: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer { known }
     func interrupt(core number: Int) { preconditionFailure("there is one core") }
+    func setUrgency(_ priority: UInt8, ofLine line: Int) {}
     func isWanted(above priority: Int) -> Bool { false }
+    func shouldPass(before priority: Int) -> Bool { false }
 
     func kernelAddress(physical: UInt64) -> UnsafeMutableRawPointer {
         memory + Int(physical - ModelHardware.ramBase)

@@ -220,7 +220,11 @@ struct ModelHardware: Hardware {
         state.cores[number].isAsked = true
         state.cores[number].requests += 1
     }
+    func setUrgency(_ priority: UInt8, ofLine line: Int) {}
     func isWanted(above priority: Int) -> Bool { state.waiting > priority }
+    func shouldPass(before priority: Int) -> Bool {
+        priority < Limits.realTimeBand ? state.waiting >= 0 : state.waiting > priority
+    }
 
     func kernelAddress(physical: UInt64) -> UnsafeMutableRawPointer {
         precondition(

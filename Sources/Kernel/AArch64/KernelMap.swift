@@ -24,6 +24,11 @@ public enum KernelLayout {
         // is mapped.
         unsafe UnsafeMutableRawPointer(bitPattern: UInt(linear(physical))).unsafelyUnwrapped
     }
+    /// A page table as its entries.
+    public static func table(_ page: UnsafeMutableRawPointer) -> UnsafeMutablePointer<UInt64> {
+        // Safety: the page holds 512 entries.
+        unsafe page.assumingMemoryBound(to: UInt64.self)
+    }
 }
 
 /// The kernel's page tables under construction.

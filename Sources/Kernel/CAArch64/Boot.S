@@ -201,7 +201,8 @@ first_core:
     add x0, x0, #SWIFTLET_PAGE_BYTES
     str x0, [x5, #8]
 
-// Maps the first core's block: three parts, with pages between that stay unmapped.
+// Maps the first core's block, among the blocks of all cores and as its own: three parts, with
+// pages between that stay unmapped.
     address x4, swiftlet_cores_level3
     mov x8, x4
     orr x0, x4, #3
@@ -215,6 +216,14 @@ first_core:
     add x4, x8, #(8 * SWIFTLET_CORE_STACK / SWIFTLET_PAGE_BYTES)
     add x1, x0, #SWIFTLET_STACK_BYTES
     bl map_pages
+    address x4, swiftlet_own_level3
+    orr x0, x4, #3
+    str x0, [x5, #(8 * ((SWIFTLET_OWN_BASE >> 21) & 511))]
+    mov x1, #SWIFTLET_CORE_ENTRIES
+20: ldr x0, [x8], #8
+    str x0, [x4], #8
+    subs x1, x1, #1
+    b.ne 20b
     address x6, swiftlet_kernel_root
     orr x0, x5, #3
     str x0, [x6, #(8 * ((SWIFTLET_IMAGE_BASE >> 30) & 511))]
@@ -314,8 +323,7 @@ first_core_arrives:
 // Sets up core x0 for Swift, with the stack of its block.
 set_up_core:
     msr contextidr_el1, x0
-    mov x1, #SWIFTLET_CORES_BASE
-    add x1, x1, x0, lsl #SWIFTLET_CORE_SHIFT
+    mov x1, #SWIFTLET_OWN_BASE
     add x1, x1, #SWIFTLET_CORE_BYTES
     sub sp, x1, #SWIFTLET_STACK_TOP
     stp xzr, xzr, [sp]
@@ -365,11 +373,18 @@ core_arrives:
     ldar x0, [x19]
     subs x0, x0, #SWIFTLET_CORE_ADMITTED
     b.lo 15b
+    ldr x1, [x19, #(SWIFTLET_RECORD_ROOT - SWIFTLET_RECORD_STATE)]
+    msr ttbr1_el1, x1           // from here on its own block is where each core has its own
+    isb
+    tlbi vmalle1
+    dsb nsh
+    isb
     bl set_up_core
     sub x0, x19, #SWIFTLET_RECORD_STATE
     bl swiftlet_core_main
 
-// The core leaves the code of boot; x0 is the state that it reports. Then it idles.
+// The core leaves the code of boot; x0 is the state that it reports. Then it idles, until an
+// interrupt of another core has it choose a thread.
     adrp x1, swiftlet_idle_translation_base
     ldr x1, [x1, :lo12:swiftlet_idle_translation_base]
     msr ttbr0_el1, x1
@@ -377,15 +392,10 @@ core_arrives:
     stlr x0, [x19]
     cmp x0, #SWIFTLET_CORE_READY
     b.ne core_stays
-    .global swiftlet_core_idle
-swiftlet_core_idle:
-    dsb sy
-    msr daifclr, #4
+    address x0, swiftlet_shared_vectors
+    msr vbar_el1, x0
     isb
-    msr daifset, #4
-    wfi                         // a masked interrupt ends it as well
-    bl swiftlet_core_interrupt
-    b swiftlet_core_idle
+    b swiftlet_shared_wait
 core_stays:
     wfe
     b core_stays
@@ -406,9 +416,18 @@ swiftlet_leave_boot:
     tlbi vmalle1is
     dsb ish
     isb
-    mov x0, #SWIFTLET_CORES_BASE
+    mov x0, #SWIFTLET_OWN_BASE
     add x0, x0, #SWIFTLET_CORE_BYTES
     sub sp, x0, #SWIFTLET_STACK_TOP
     msr tpidrro_el0, xzr
+    adrp x0, swiftlet_core_count
+    ldr x0, [x0, :lo12:swiftlet_core_count]
+    cmp x0, #1
+    b.hi 17f
     bl swiftlet_first_exit
     b swiftlet_exit
+17: address x0, swiftlet_shared_vectors
+    msr vbar_el1, x0
+    isb
+    bl swiftlet_shared_first_exit
+    b swiftlet_shared_exit

@@ -22,11 +22,13 @@ uint64_t swiftlet_fast_interrupts;
 uint64_t swiftlet_system_errors;
 uint64_t swiftlet_console[2];
 uint32_t swiftlet_wanted_lines[4];
+uint8_t swiftlet_line_urgencies[1024];
 
-/// The memory of the first core's block, and the table that maps all blocks. Boot.S maps the first,
-/// `BootState` the others.
+/// The memory of the first core's block; the table that maps all blocks, and the one that maps this
+/// block as the first core's own. Boot.S maps the first block, `BootState` the others.
 PAGES unsigned char swiftlet_first_core[SWIFTLET_CORE_MEMORY_BYTES];
 PAGES unsigned char swiftlet_cores_level3[SWIFTLET_PAGE_BYTES];
+PAGES unsigned char swiftlet_own_level3[SWIFTLET_PAGE_BYTES];
 
 /// The kernel lock.
 SwiftletLock swiftlet_kernel_lock __attribute__((aligned(64)));

@@ -35,6 +35,7 @@
 // that their fast path needs.
 
 #include "CAArch64Layout.h"
+#include "Lock.inc"
 
 #define EC_SVC64 0x15
 // Bits 32–63 of control words: the operation, above a length of up to PLAIN words in registers.
@@ -54,8 +55,8 @@
 
 // Each vector has room for 32 instructions, which the assembler checks. A vector for an exception
 // of the kernel needs few of them. Code that is entered by name uses the rest.
-.macro vector number
-    .org swiftlet_vectors + 0x80 * \number
+.macro vector table, number
+    .org \table + 0x80 * \number
 .endm
 
 // Saves x3–x10, x19–x30, SP, PC, PSTATE and TPIDR_EL0 to the thread in x17, which may not continue.
@@ -65,12 +66,27 @@
     stp x5, x6, [x17, #SWIFTLET_THREAD_X(5)]
     stp x7, x8, [x17, #SWIFTLET_THREAD_X(7)]
     stp x9, x10, [x17, #SWIFTLET_THREAD_X(9)]
+    save_thread x17
+.endm
+
+// Saves x0–x10 to the thread in x17.
+.macro save_arguments
+    stp x0, x1, [x17, #SWIFTLET_THREAD_X(0)]
+    stp x2, x3, [x17, #SWIFTLET_THREAD_X(2)]
+    stp x4, x5, [x17, #SWIFTLET_THREAD_X(4)]
+    stp x6, x7, [x17, #SWIFTLET_THREAD_X(6)]
+    stp x8, x9, [x17, #SWIFTLET_THREAD_X(8)]
+    str x10, [x17, #SWIFTLET_THREAD_X(10)]
+.endm
+
+// Saves x19–x30, SP, PC, PSTATE and TPIDR_EL0. x4 and x5 are free then.
+.macro save_thread thread
     mrs x4, sp_el0
     mrs x5, elr_el1
-    stp x4, x5, [x17, #SWIFTLET_THREAD_SP]
-    save_state x17
-    save_preserved x17
-    stp x29, x30, [x17, #SWIFTLET_THREAD_X(29)]
+    stp x4, x5, [\thread, #SWIFTLET_THREAD_SP]
+    save_state \thread
+    save_preserved \thread
+    stp x29, x30, [\thread, #SWIFTLET_THREAD_X(29)]
 .endm
 
 // Saves PSTATE and TPIDR_EL0 of a thread that leaves in a system call. Not every register in its
@@ -92,12 +108,7 @@
 // Saves all that a quick call must keep of its thread, which succeeded and does not continue. x4
 // and x5 are free then.
 .macro save_quick thread
-    mrs x4, sp_el0
-    mrs x5, elr_el1
-    stp x4, x5, [\thread, #SWIFTLET_THREAD_SP]
-    save_state \thread
-    save_preserved \thread
-    stp x29, x30, [\thread, #SWIFTLET_THREAD_X(29)]
+    save_thread \thread
     stp xzr, xzr, [\thread, #SWIFTLET_THREAD_X(0)]
     stp xzr, xzr, [\thread, #SWIFTLET_THREAD_X(2)]
     stp xzr, xzr, [\thread, #SWIFTLET_THREAD_X(4)]
@@ -162,11 +173,11 @@
 
 // An exception of the kernel itself, or one that this configuration cannot cause. TPIDR_EL1 keeps
 // x0 meanwhile.
-.macro broken number
-    vector \number
+.macro broken table, number, handler
+    vector \table, \number
     msr tpidr_el1, x0
     mov x0, #\number
-    b kernel_exception
+    b \handler
 .endm
 
 // Increments a 64-bit counter. x16 and x17 are lost.
@@ -177,365 +188,21 @@
     str x17, [x16, :lo12:\counter]
 .endm
 
-    .section .text.vectors, "ax"
-    .balign 0x800
-    .global swiftlet_vectors
-swiftlet_vectors:
-    broken 0
-// x0: the vector's number; TPIDR_EL1: x0 of the interrupted code. The stack cannot be trusted:
-// CONTEXTIDR_EL1 tells the core's block.
-kernel_exception:
-    msr tpidrro_el0, x1
-    mrs x1, contextidr_el1      // the core's number
-    lsl x1, x1, #SWIFTLET_CORE_SHIFT
-    orr x1, x1, #SWIFTLET_CORES_BASE
-    add x1, x1, #SWIFTLET_CORE_EXCEPTION
-    str x0, [x1, #SWIFTLET_EXCEPTION_VECTOR]
-    mrs x0, tpidr_el1
-    str x0, [x1]
-    mov x0, x1
-    mrs x1, tpidrro_el0
-    stp x1, x2, [x0, #8]
-    stp x3, x4, [x0, #24]
-    stp x5, x6, [x0, #40]
-    stp x7, x8, [x0, #56]
-    stp x9, x10, [x0, #72]
-    stp x11, x12, [x0, #88]
-    stp x13, x14, [x0, #104]
-    stp x15, x16, [x0, #120]
-    b kernel_exception_rest
+// The kernel in a machine with one core, and the kernel that takes the lock: two tables of vectors,
+// whose names differ. Each core uses one of them from its first thread on.
 
-    broken 1
-kernel_exception_rest:
-    stp x17, x18, [x0, #136]
-    stp x19, x20, [x0, #152]
-    stp x21, x22, [x0, #168]
-    stp x23, x24, [x0, #184]
-    stp x25, x26, [x0, #200]
-    stp x27, x28, [x0, #216]
-    stp x29, x30, [x0, #232]
-    mov x1, sp
-    str x1, [x0, #SWIFTLET_EXCEPTION_SP]
-    mrs x1, elr_el1
-    mrs x2, spsr_el1
-    stp x1, x2, [x0, #SWIFTLET_EXCEPTION_PC]
-    mrs x1, esr_el1
-    mrs x2, far_el1
-    stp x1, x2, [x0, #SWIFTLET_EXCEPTION_SYNDROME]
-    add sp, x0, #(SWIFTLET_CORE_EMERGENCY + SWIFTLET_EMERGENCY_STACK_BYTES - SWIFTLET_CORE_EXCEPTION)
-    b swiftlet_kernel_exception
+#define SHARED 0
+#define finish clear_scratch sp; eret
+#define NAME(name) swiftlet_##name
+#define LOCAL(name) name
+#include "VectorTable.inc"
+#undef SHARED
+#undef finish
+#undef NAME
+#undef LOCAL
 
-    broken 2
-version_call:
-    adrp x3, swiftlet_version
-    add x3, x3, :lo12:swiftlet_version
-    ldp x3, x4, [x3]
-    mov x0, xzr
-    mov x1, xzr
-    mov x2, xzr
-    ldp x5, x6, [sp]
-    ldp x7, x8, [sp]
-    ldp x9, x10, [sp]
-    clear_scratch sp
-    eret
-
-    broken 3
-    .global swiftlet_exit_message
-swiftlet_exit_message:
-    msr ttbr0_el1, x4
-    msr tpidr_el1, x2
-    ldp x16, x17, [x2, #SWIFTLET_THREAD_SP]
-    msr sp_el0, x16
-    msr elr_el1, x17
-    ldp x16, x17, [x2, #SWIFTLET_THREAD_FLAGS]
-    msr spsr_el1, x16
-    msr tpidr_el0, x17
-    restore_preserved x2
-    mov x2, xzr
-    ldp x9, x10, [x3, #SWIFTLET_THREAD_X(9)]
-    ldp x7, x8, [x3, #SWIFTLET_THREAD_X(7)]
-    ldp x5, x6, [x3, #SWIFTLET_THREAD_X(5)]
-    ldp x3, x4, [x3, #SWIFTLET_THREAD_X(3)]
-    clear_scratch sp
-    eret
-
-    // From EL1: synchronous. Two instructions of the kernel may abort: the load and the store of a
-    // probe.
-    vector 4
-    msr tpidr_el1, x0
-    msr tpidrro_el0, x1
-    mrs x0, elr_el1
-    adr x1, probe_load
-    cmp x0, x1
-    b.eq probe_failed
-    adr x1, swiftlet_probe_write
-    cmp x0, x1
-    b.eq probe_failed
-    mrs x1, tpidrro_el0
-    mov x0, #4
-    b kernel_exception
-
-    .global swiftlet_probe
-swiftlet_probe:
-probe_load:
-    ldr w0, [x0]
-probe_done:
-    ret
-    .global swiftlet_probe_write
-swiftlet_probe_write:
-    str w1, [x0]
-    ret
-probe_failed:
-    adr x0, probe_done
-    msr elr_el1, x0
-    mov x0, #-1
-    eret
-
-    broken 5
-    // x0: the call's result, x1: its value.
-    .global swiftlet_exit_quick
-swiftlet_exit_quick:
-    mov x2, xzr
-    clear_words sp
-    clear_scratch sp
-    eret
-
-    broken 6
-    .global swiftlet_exit_yield
-swiftlet_exit_yield:
-    save_quick x1
-    b exit_to_thread
-
-    // From EL1: system error. The kernel lets it in at two places where x16 and x17 are free: in
-    // Boot.S, and below. Each time it takes one.
-    vector 7
-    count swiftlet_system_errors
-    mrs x16, spsr_el1
-    orr x16, x16, #SPSR_A
-    msr spsr_el1, x16
-    eret
-
-    // No thread runs. A fast interrupt and a system error, which no thread takes, would end every
-    // wfi at once. Both are counted here, and the system error is cleared.
-    .global swiftlet_idle
-swiftlet_idle:
-    adrp x0, swiftlet_idle_translation_base
-    ldr x0, [x0, :lo12:swiftlet_idle_translation_base]
-    msr ttbr0_el1, x0
-    dsb sy
-    mrs x0, isr_el1
-    tbz x0, #ISR_F, 1f
-    count swiftlet_fast_interrupts
-1:  msr daifclr, #4
-    isb
-    msr daifset, #4
-    wfi                         // a masked interrupt ends it as well
-    b swiftlet_idle_interrupt
-
-    .global swiftlet_halt
-swiftlet_halt:
-    msr daifset, #0xf
-2:  wfi
-    b 2b
-
-    // From EL0: synchronous
-    vector 8
-    stp x16, x17, [sp, #-16]
-    mrs x16, esr_el1
-    lsr x17, x16, #26
-    cmp x17, #EC_SVC64
-    b.ne user_fault
-    tbnz x0, #ODD, odd_call
-    lsr x16, x0, #32
-    cmp x16, #PLAIN
-    b.hi other_call
-    mrs x17, tpidr_el1
-    save_caller
-    mov x3, x17
-    b swiftlet_call
-
-    // From EL0: interrupt
-    vector 9
-    stp x16, x17, [sp, #-16]
-    mrs x16, tpidr_el1
-    save_all
-    b swiftlet_interrupt
-
-    broken 10
-exit_full:
-    and x16, x16, #~SWIFTLET_FULL
-    msr spsr_el1, x16
-    ldp x10, x11, [x0, #SWIFTLET_THREAD_X(10)]
-    ldp x12, x13, [x0, #SWIFTLET_THREAD_X(12)]
-    ldp x14, x15, [x0, #SWIFTLET_THREAD_X(14)]
-    ldp x16, x17, [x0, #SWIFTLET_THREAD_X(16)]
-    ldr x18, [x0, #SWIFTLET_THREAD_X(18)]
-    ldp x0, x1, [x0, #SWIFTLET_THREAD_X(0)]
-    eret
-
-    // From EL0: system error. Nothing tells which thread made the access
-    // (docs/decisions/0013-strays.md), so the thread continues.
-    vector 11
-    stp x16, x17, [sp, #-16]
-    count swiftlet_system_errors
-    ldp x16, x17, [sp, #-16]
-    eret
-
-    broken 12
-    broken 13
-    broken 14
-    broken 15
-    .org swiftlet_vectors + 0x800
-
-    .balign 64
-odd_call:
-    lsr x16, x0, #32
-    sub x17, x16, #REPLY_AND_RECEIVE
-    cmp x17, #PLAIN
-    b.hi other_call
-    mrs x17, tpidr_el1
-    save_caller
-    mov x3, x17
-    b swiftlet_reply_and_receive
-
-    // Calls that need no more than x0 and x1, and mostly return to their thread. Nothing is saved.
-    // Swift leaves by a branch to one of the exits below, with x19–x30 unchanged.
-other_call:
-    sub x17, x16, #SIGNAL
-    cmp x17, #(VERSION - SIGNAL)
-    b.hi 8f
-    b.eq version_call
-    mrs x3, tpidr_el1
-    tbnz x16, #8, 2f            // POLL: 3 << 8
-    tbnz x16, #10, 7f           // YIELD: 4 << 8
-    b swiftlet_signal
-2:  b swiftlet_poll
-7:  b swiftlet_yield
-    .global swiftlet_exit_general
-swiftlet_exit_general:
-    mov x17, x0
-    b general_saved
-
-    // A call or a replyAndReceive with the IPC buffer and nothing but words leaves here.
-8:  lsr x17, x16, #9
-    cmp x17, #EXTENDED
-    b.ne general_call
-    mrs x17, tpidr_el1
-    save_caller
-    mov x3, x17
-    b swiftlet_exchange
-
-    // All other calls. The thread mostly continues, so x19–x28 and TPIDR_EL0 are saved only if it
-    // does not.
-general_call:
-    mrs x17, tpidr_el1
-    stp x0, x1, [x17, #SWIFTLET_THREAD_X(0)]
-    stp x2, x3, [x17, #SWIFTLET_THREAD_X(2)]
-    stp x4, x5, [x17, #SWIFTLET_THREAD_X(4)]
-    stp x6, x7, [x17, #SWIFTLET_THREAD_X(6)]
-    stp x8, x9, [x17, #SWIFTLET_THREAD_X(8)]
-    str x10, [x17, #SWIFTLET_THREAD_X(10)]
-general_saved:
-    stp x29, x30, [x17, #SWIFTLET_THREAD_X(29)]
-    mrs x4, sp_el0
-    mrs x5, elr_el1
-    stp x4, x5, [x17, #SWIFTLET_THREAD_SP]
-    mov x29, x17
-    mov x0, x17
-    bl swiftlet_system_call
-    cmp x0, x29
-    b.ne 5f
-    ldr x17, [x29, #SWIFTLET_THREAD_PC]
-    msr elr_el1, x17
-    ldp x0, x1, [x29, #SWIFTLET_THREAD_X(0)]
-    ldp x2, x3, [x29, #SWIFTLET_THREAD_X(2)]
-    ldp x4, x5, [x29, #SWIFTLET_THREAD_X(4)]
-    ldp x6, x7, [x29, #SWIFTLET_THREAD_X(6)]
-    ldp x8, x9, [x29, #SWIFTLET_THREAD_X(8)]
-    ldr x10, [x29, #SWIFTLET_THREAD_X(10)]
-    clear_scratch sp
-    ldp x29, x30, [x29, #SWIFTLET_THREAD_X(29)]
-    eret
-5:  save_preserved x29
-    save_state x29
-
-// Resumes the thread in x0 as its context says; 0: waits for an interrupt.
-    .global swiftlet_exit
-swiftlet_exit:
-    cbz x0, swiftlet_idle
-exit_to_thread:
-    ldr x16, [x0, #SWIFTLET_THREAD_TRANSLATION_BASE]
-    msr ttbr0_el1, x16
-    msr tpidr_el1, x0
-    ldp x16, x17, [x0, #SWIFTLET_THREAD_SP]
-    msr sp_el0, x16
-    msr elr_el1, x17
-    ldp x16, x17, [x0, #SWIFTLET_THREAD_FLAGS]
-    msr tpidr_el0, x17
-    restore_preserved x0
-    ldp x2, x3, [x0, #SWIFTLET_THREAD_X(2)]
-    ldp x4, x5, [x0, #SWIFTLET_THREAD_X(4)]
-    ldp x6, x7, [x0, #SWIFTLET_THREAD_X(6)]
-    ldp x8, x9, [x0, #SWIFTLET_THREAD_X(8)]
-    tbnz x16, #SWIFTLET_FULL_BIT, exit_full
-    ldr x10, [x0, #SWIFTLET_THREAD_X(10)]
-    msr spsr_el1, x16
-    clear_scratch sp
-    ldp x0, x1, [x0, #SWIFTLET_THREAD_X(0)]
-    eret
-    .global swiftlet_exit_signal
-swiftlet_exit_signal:
-    save_quick x2
-    .global swiftlet_exit_woken
-swiftlet_exit_woken:
-    ldr x16, [x0, #SWIFTLET_THREAD_TRANSLATION_BASE]
-    msr ttbr0_el1, x16
-    msr tpidr_el1, x0
-    ldp x16, x17, [x0, #SWIFTLET_THREAD_SP]
-    msr sp_el0, x16
-    msr elr_el1, x17
-    ldp x16, x17, [x0, #SWIFTLET_THREAD_FLAGS]
-    msr spsr_el1, x16
-    msr tpidr_el0, x17
-    restore_preserved x0
-    mov x0, #NOTIFICATION
-    mov x2, xzr
-    clear_words sp
-    clear_scratch sp
-    eret
-
-// The same exits with a switch of the floating-point registers. Two arguments are the areas of the
-// thread that leaves and of the next one: x5 and x6; x3 and x4; x2 and x3; x2 and x3. 0: that
-// thread uses no floating point.
-    .global swiftlet_exit_message_floating_point
-swiftlet_exit_message_floating_point:
-    bl swiftlet_switch_floating_point_registers
-    b swiftlet_exit_message
-    .global swiftlet_exit_signal_floating_point
-swiftlet_exit_signal_floating_point:
-    mov x6, x4
-    save_quick x2
-    mov x5, x3
-    b 1f
-    .global swiftlet_exit_woken_floating_point
-swiftlet_exit_woken_floating_point:
-    mov x5, x2
-    mov x6, x3
-1:  bl swiftlet_switch_floating_point_registers
-    b swiftlet_exit_woken
-    .global swiftlet_exit_yield_floating_point
-swiftlet_exit_yield_floating_point:
-    save_quick x1
-    mov x5, x2
-    mov x6, x3
-    bl swiftlet_switch_floating_point_registers
-    b exit_to_thread
-
-    // Every synchronous exception of EL0 except a system call.
-user_fault:
-    mrs x16, tpidr_el1
-    save_all
-    mrs x1, esr_el1
-    mrs x2, far_el1
-    bl swiftlet_fault
-    b swiftlet_exit
+#define SHARED 1
+#define finish release_lock shared_pass_last; clear_scratch sp; eret
+#define NAME(name) swiftlet_shared_##name
+#define LOCAL(name) shared_##name
+#include "VectorTable.inc"

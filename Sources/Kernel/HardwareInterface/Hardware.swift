@@ -21,8 +21,7 @@ public protocol Hardware: ~Copyable {
 
     // Interrupts
 
-    /// Whether an interrupt is pending, or another core waits for the kernel's lock that is more
-    /// urgent than this core's request was. The kernel asks between the steps of long operations.
+    /// Whether an interrupt is pending. The kernel asks between the steps of long operations.
     var interruptPending: Bool { get }
     /// Takes the pending interrupt. Its line stays quiet until `open`; others may be taken again.
     ///
@@ -43,6 +42,8 @@ public protocol Hardware: ~Copyable {
     mutating func disable(line: Int)
     /// Lets the line signal again after its interrupt was handled.
     mutating func open(line: Int)
+    /// How urgently a core that takes this line asks for the kernel's lock.
+    mutating func setUrgency(_ priority: UInt8, ofLine line: Int)
     /// Handles an interrupt that no task is bound to: masks its line, and opens it. A software
     /// interrupt of another core comes here as well.
     mutating func dismiss(line: Int)
@@ -60,6 +61,9 @@ public protocol Hardware: ~Copyable {
     /// Returns whether another core waits for the kernel's lock that is more urgent than this
     /// priority, which is -1 or more.
     func isWanted(above priority: Int) -> Bool
+    /// Returns whether another core should have the lock before a further step of this priority: a
+    /// more urgent one; below the real-time band, any one.
+    func shouldPass(before priority: Int) -> Bool
 
     // Memory
 

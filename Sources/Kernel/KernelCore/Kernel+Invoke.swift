@@ -265,6 +265,9 @@ extension Kernel where H: ~Copyable {
             let notification: Ref<Notification> = try object(
                 thread, slotArgument(thread, 1), .notification, .manage)
             if argument(thread, 2) == 0 { throw .invalidArgument }
+            if core.isShared {
+                hardware.setUrgency(thread.pointee.base, ofLine: interrupt.pointee.line)
+            }
             return try done(thread, bind(interrupt, notification, bits: argument(thread, 2)))
         }
         return done(

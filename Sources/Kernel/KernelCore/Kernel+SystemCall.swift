@@ -126,13 +126,25 @@ extension Kernel where H: ~Copyable {
         return reschedule(nil)
     }
 
-    /// Returns whether an interrupt is pending. Long operations ask between their steps.
+    /// Returns whether an interrupt is pending, or a more urgent core waits for the lock. Operations
+    /// ask between their steps.
     @inline(__always) mutating func isInterrupted() -> Bool {
+        noteLook()
+        return hardware.interruptPending || (core.isShared && isOvertaken())
+    }
+
+    /// The same after a step whose progress stays, so that less urgent cores may take turns.
+    @inline(__always) mutating func isInterruptedAfterStep() -> Bool {
+        noteLook()
+        return hardware.interruptPending || (core.isShared && mustShare())
+    }
+
+    /// Benchmark builds: a masked section ends, and the next one begins.
+    @inline(__always) private mutating func noteLook() {
         #if BENCHMARK
             recordMasked(place: core.current?.programCounter ?? 0)
             startMasked(control: core.masked.control)
         #endif
-        return hardware.interruptPending
     }
 
     /// The same in the scheduling loop, which all entries share: the sections from here on are its

@@ -3,7 +3,8 @@
 // The kernel is event-driven. An exception enters with interrupts masked. One operation runs to its
 // end, or to its next step boundary, on the one stack. The exit resumes the most urgent thread.
 // Long operations look for pending interrupts between steps and restart at their `svc`
-// (`Outcome.restart`). So the kernel needs no locks.
+// (`Outcome.restart`). On several cores the core that is in the kernel holds its one lock
+// (docs/decisions/0025-several-cores.md); nothing within the kernel takes another.
 
 import HardwareInterface
 import KernelABI
@@ -47,6 +48,8 @@ public struct Core: ~Copyable {
     public internal(set) var isPassing = false
     /// The core's number: 0 is the one that boots.
     var number: UInt8 = 0
+    /// The cores that run, by number, at the addresses at which this core reaches them.
+    var peers = InlineArray<8, Ref<Core>?>(repeating: nil)
     /// The level from which on the next step serves a deadline that is due; `.max`: no level.
     var dueLevel = UInt32.max
     /// A periodic timer whose deadline was removed. A step sets the next one before the kernel
@@ -88,7 +91,7 @@ public struct InterruptLine {
 /// The state that all cores share. The initial value is all zeros, except for what `Kernel.init`
 /// sets.
 public struct SharedState: ~Copyable {
-    /// The cores that run, by number.
+    /// The cores that run, by number, at addresses that mean the same on all of them.
     var cores: InlineArray<8, Ref<Core>?>
     /// The pending updates of priority inheritance.
     var updates: PriorityLists
@@ -137,6 +140,7 @@ public struct Kernel<H: Hardware & ~Copyable>: ~Copyable {
     ///
     /// - Parameters:
     ///   - memory: `coreBytes` of zero-filled memory for the core's state; it stays the kernel's.
+    ///     The address means the same on all cores.
     ///   - shared: `sharedBytes` of such memory for the shared state.
     ///   - emptyTable: physical address of an all-zero page table.
     public init(
@@ -148,7 +152,8 @@ public struct Kernel<H: Hardware & ~Copyable>: ~Copyable {
             hardware: hardware, core: reference(memory, as: Core.self),
             shared: reference(shared, as: SharedState.self), emptyTable: emptyTable)
         self.shared.initialize(asidBits: self.hardware.asidBits)
-        self.shared.pointee.cores[0] = own
+        self.shared.pointee.cores[0] = known
+        own.pointee.peers[0] = own
     }
 
     /// Creates the state of a further core of a kernel that runs. From now on all cores share it.
@@ -168,11 +173,20 @@ public struct Kernel<H: Hardware & ~Copyable>: ~Copyable {
         shared = first.shared
         // Safety: the caller gives the memory away, and it is large enough.
         known = unsafe reference(memory, as: Core.self)
-        own.initialize(number: number)
-        own.pointee.isTracing = first.core.isTracing
+        own.initialize(at: known, number: number)
         own.pointee.ready.raiseUpdates(to: shared.pointee.updates.top)
-        shared.pointee.cores[number] = own
-        for other in 0..<Limits.cores { shared.pointee.cores[other]?.pointee.isShared = true }
+        shared.pointee.cores[number] = known
+        own.pointee.peers = shared.pointee.cores
+        own.pointee.peers[number] = own
+        own.pointee.isShared = true
+        var rounds = LoopBound(Limits.cores)
+        for other in 0..<Limits.cores where other != number {
+            rounds.count()
+            guard let other = shared.pointee.cores[other] else { continue }
+            own.pointee.isTracing = other.pointee.isTracing
+            other.pointee.peers[number] = known
+            other.pointee.isShared = true
+        }
     }
 
     private init(
@@ -182,7 +196,7 @@ public struct Kernel<H: Hardware & ~Copyable>: ~Copyable {
         self.hardware = hardware
         self.shared = shared
         known = core
-        own.initialize(number: 0)
+        own.initialize(at: known, number: 0)
     }
 
     /// The bytes that a core's state needs.
@@ -195,9 +209,11 @@ public struct Kernel<H: Hardware & ~Copyable>: ~Copyable {
 
 extension Ref where Object == Core {
     /// Initialises zero-filled memory. The heads of the ready threads follow the core itself.
-    fileprivate func initialize(number: Int) {
+    ///
+    /// - Parameter place: the same memory, at an address that means the same on all cores.
+    fileprivate func initialize(at place: Ref<Core>, number: Int) {
         // Safety: the memory has `Kernel.coreBytes`.
-        let heads = unsafe reference(raw + MemoryLayout<Core>.stride, as: PriorityHeads.self)
+        let heads = unsafe reference(place.raw + MemoryLayout<Core>.stride, as: PriorityHeads.self)
         unsafe address.initialize(to: Core(ready: ReadyQueue(heads: heads), number: number))
     }
     /// The place where threads of other cores wait for this core's answer.

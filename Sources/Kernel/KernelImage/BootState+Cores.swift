@@ -66,6 +66,7 @@ extension BootState {
     ) throws(CoreFailure) {
         if case .leftOut(let error) = core.start { throw .tree(error.cause) }
         try makeBlock()
+        unsafe record.pointee.root = ownRoot
         unsafe record.pointee.affinity = core.affinity | swiftlet_affinity_valid()
         swiftlet_publish()
         try ask(core)
@@ -150,7 +151,8 @@ extension BootState {
     /// Maps the block of the next core, if that is not there from a core that did not start.
     private mutating func makeBlock() throws(CoreFailure) {
         if isBlockFree { return }
-        let bytes = swiftlet_core_memory_bytes()
+        let tableBytes = 4096 * swiftlet_core_tables()
+        let bytes = swiftlet_core_memory_bytes() + tableBytes
         guard let memory = takeFree(bytes) else { throw .other("too little memory") }
         unsafe swiftlet_zero(KernelLayout.pointer(memory), bytes)
         let block = swiftlet_core_block(coreCount)
@@ -165,8 +167,30 @@ extension BootState {
                 block + swiftlet_core_stack(), memory + state + emergency,
                 bytes: swiftlet_stack_bytes(), writable: true, .normal)
         } catch { throw .other(error.reason) }
+        ownRoot = memory + bytes - tableBytes
+        makeTables(ownRoot)
         coreBytes += bytes
         isBlockFree = true
+    }
+
+    /// Makes the tables by which the next core sees its own block where each core has its own; all
+    /// else is as the first core's tables say, which do not change above level 3 any more.
+    ///
+    /// - Parameter root: the physical address of three pages, zero-filled.
+    private func makeTables(_ root: UInt64) {
+        // Safety: three tables of 512 entries, in the linear mapping; the others are the kernel's.
+        let tables = unsafe KernelLayout.pointer(root).assumingMemoryBound(to: UInt64.self)
+        let (second, third) = unsafe (tables + 512, tables + 1024)
+        let own = swiftlet_own_block()
+        unsafe tables.update(from: KernelLayout.table(swiftlet_kernel_root_address()), count: 512)
+        unsafe second.update(from: KernelLayout.table(swiftlet_image_level2_address()), count: 512)
+        unsafe tables[PageDescriptor.index(own, level: 1)] = PageDescriptor.table(root + 4096).raw
+        unsafe second[PageDescriptor.index(own, level: 2)] = PageDescriptor.table(root + 8192).raw
+        let entries = Int(swiftlet_core_entries())
+        unsafe third.update(
+            from: KernelLayout.table(swiftlet_cores_level3_address()) + entries * Int(coreCount),
+            count: entries)
+        swiftlet_publish()
     }
 
     private mutating func takeFree(_ bytes: UInt64) -> UInt64? {
@@ -216,7 +240,7 @@ extension BootState {
     /// - Returns: false if the interrupt controller has no part for it.
     static func setUpCore(_ record: UnsafeMutablePointer<CoreRecord>) -> Bool {
         let processor = Processor()
-        var machine = kernelState.pointee.hardware
+        var machine = firstKernel.pointee.hardware
         if !machine.initializeCore(processor.affinity) { return false }
         processor.openUserRegisters()
         GenericTimer.off()
@@ -224,7 +248,7 @@ extension BootState {
         openSoftwareInterrupts(&machine)
         processor.closeFloatingPoint()
         unsafe record.pointee.target = machine.target.raw
-        placeMachine(machine)
+        joinKernel(machine)
         return true
     }
 }

@@ -6,3 +6,8 @@ import KernelCore
 
 @c(swiftlet_first_exit)
 func firstExit() -> UnsafeMutableRawPointer? { unsafe kernelState.pointee.start()?.raw }
+@c(swiftlet_shared_first_exit)
+func sharedFirstExit() -> UnsafeMutableRawPointer? {
+    waitForLock(-1)
+    return unsafe SeveralCores.settled(kernelState.pointee.start())?.raw
+}

@@ -81,6 +81,8 @@ struct BootState: ~Copyable {
     /// The cores that run, and the memory of their blocks.
     var coreCount: UInt64 = 1
     var coreBytes: UInt64 = 0
+    /// The physical address of the next core's root table.
+    var ownRoot: UInt64 = 0
     /// Whether the next core's block is mapped; whether a core was asked to start and did not come;
     /// whether one came and did not go on.
     var isBlockFree = false

@@ -6,6 +6,7 @@ import CAArch64
 import DeviceTree
 import HardwareInterface
 import KernelABI
+import KernelLock
 import MMIO
 import PlatformDrivers
 
@@ -72,7 +73,7 @@ struct Machine: Hardware {
     /// Software interrupts, lines 0 to 15, stay unmasked for the next one; the one that says stop
     /// does not return.
     @inline(never) mutating func dismiss(line: Int) {
-        takeSoftware(line)
+        takeStop(line)
         if line & 1023 >= 16 { disable(line: line) }
         open(line: line)
     }
@@ -119,12 +120,24 @@ struct Machine: Hardware {
         controller.startCore(CoreTarget(affinity), entry: UInt32(truncatingIfNeeded: entry))
         return true
     }
-    /// Only the first core runs threads.
+    /// Each core finds its own state at the same address.
     @inline(__always) static func coreState(
         _ known: UnsafeMutableRawPointer
     ) -> UnsafeMutableRawPointer { unsafe swiftlet_kernel_core_address() }
-    func interrupt(core number: Int) {}
-    func isWanted(above priority: Int) -> Bool { false }
+    @inline(never) func interrupt(core number: Int) {
+        send(.look, to: UInt64(truncatingIfNeeded: number))
+    }
+    @inline(never) func isWanted(above priority: Int) -> Bool {
+        ownLock.isWanted(above: Urgency(ofCore: priority))
+    }
+    @inline(never) func shouldPass(before priority: Int) -> Bool {
+        ownLock.shouldPass(before: Urgency(ofCore: priority))
+    }
+    @inline(never) mutating func setUrgency(_ priority: UInt8, ofLine line: Int) {
+        swiftlet_set_line_urgency(UInt64(truncatingIfNeeded: line), priority)
+    }
+    /// The line of the pending interrupt that is taken next; nil if there is none.
+    @inline(__always) func peek() -> Int? { controller.peek() }
 
     // Memory
 

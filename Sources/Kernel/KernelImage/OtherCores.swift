@@ -1,39 +1,71 @@
-// The other cores: they wait until the scheduler gives them threads, and stop when they are told.
+// What cores do for one another: they wait for the lock, and stop when they are told.
 
 import CAArch64
 import HardwareInterface
 import KernelCore
+import KernelLock
 import PlatformDrivers
 
-/// The machine as this core uses it, at the start of its block. Not the first core's, whose block
-/// starts with the kernel's state.
-private var ownMachine: Ref<Machine> {
-    // Safety: the block of this core is mapped, and `placeMachine` initialised its start.
-    unsafe Ref(
-        UnsafeMutableRawPointer(
-            bitPattern: UInt(swiftlet_core_block(swiftlet_read_core_number()))
-        ).unsafelyUnwrapped.assumingMemoryBound(to: Machine.self))
+/// The kernel lock as this core sees it.
+var ownLock: KernelLock<SharedLockMemory> {
+    @inline(__always) get {
+        unsafe KernelLock(
+            core: Int(truncatingIfNeeded: swiftlet_read_core_number()),
+            memory: SharedLockMemory(swiftlet_lock_address()))
+    }
 }
 
-/// Initialises the machine of this core.
+/// Waits until this core holds the lock, and asks for it as urgently as the interrupts that come
+/// meanwhile. They stay pending: whoever gets the lock takes them first.
 ///
-/// - Context: boot, once on each core but the first.
-@inline(__always) func placeMachine(_ machine: Machine) {
-    // Safety: the start of the block is zeroed and has no other user.
-    unsafe ownMachine.raw.bindMemory(to: Machine.self, capacity: 1).initialize(to: machine)
+/// - Parameter priority: of what the core would run; -1: it is idle.
+@inline(never) func waitForLock(_ priority: Int) {
+    var lock = ownLock
+    var urgency = Urgency(ofCore: priority)
+    if !lock.request(urgency) {
+        repeat {  // until the cores before it have passed it on: decision 26 has the bound
+            let more = pendingUrgency()
+            if more > urgency {
+                urgency = more
+                lock.raise(to: more)
+            }
+            swiftlet_relax()
+        } while !lock.isGranted()
+    }
 }
 
-/// Handles an interrupt of an idle core.
-@c(swiftlet_core_interrupt)
-func coreInterrupt() {
-    let machine = ownMachine
-    guard case .line(let line) = machine.pointee.takeInterrupt() else { return }
-    takeSoftware(line)
-    machine.pointee.open(line: line)
+/// The urgency of the interrupt that is pending. What it rests on may change at the same time, so
+/// it may be that of a moment ago.
+private func pendingUrgency() -> Urgency {
+    let kernel = kernelState
+    if !kernel.pointee.hardware.interruptPending { return .none }
+    guard let line = kernel.pointee.hardware.peek() else { return .none }
+    takeStop(line)
+    if line < 16 { return Urgency(ofCore: kernel.pointee.askedPriority) }
+    if line == kernel.pointee.hardware.timerLine {
+        return Urgency(ofCore: kernel.pointee.timerPriority)
+    }
+    return Urgency(priority: swiftlet_line_urgency(UInt64(truncatingIfNeeded: line)))
+}
+
+/// Passes the lock to a more urgent core, and goes on when it is back.
+///
+/// - Returns: the thread to resume.
+@inline(never) func passLock() -> Ref<KernelCore.Thread>? {
+    let kernel = kernelState
+    var next: Ref<KernelCore.Thread>?
+    repeat {  // once for each time that a more urgent core asks
+        let priority = kernel.pointee.priority
+        var lock = ownLock
+        lock.release()
+        waitForLock(priority)
+        next = kernel.pointee.goOn()
+    } while kernel.pointee.core.isPassing
+    return next
 }
 
 /// Stops this core for good if the line is the software interrupt that says so.
-@inline(__always) func takeSoftware(_ line: Int) {
+@inline(__always) func takeStop(_ line: Int) {
     if line & 1023 == SoftwareInterrupt.stop.rawValue { swiftlet_halt() }
 }
 

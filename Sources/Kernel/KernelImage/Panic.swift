@@ -63,9 +63,7 @@ func kernelException(_ exception: UnsafePointer<KernelException>) {
 }
 
 /// The address of this core's stack.
-private var ownStack: UInt64 {
-    swiftlet_core_block(swiftlet_read_core_number()) + swiftlet_core_stack()
-}
+private var ownStack: UInt64 { swiftlet_own_block() + swiftlet_core_stack() }
 
 private func cause(_ vector: UInt64, _ syndrome: ExceptionSyndrome, stackPointer: UInt64)
     -> StaticString

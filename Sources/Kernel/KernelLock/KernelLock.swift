@@ -58,6 +58,13 @@ public struct KernelLock<Memory: LockMemory> {
     /// - Returns: whether this core holds the lock now.
     @inline(__always) public mutating func isGranted() -> Bool { memory.acceptGrant(core) }
 
+    /// Whether a core waits that is more urgent than this.
+    @inline(__always) public func isWanted(above urgency: Urgency) -> Bool {
+        var waiting = memory.look()
+        waiting.clear(core)
+        return waiting.greatest > urgency
+    }
+
     /// Whether the holder should pass the lock on before its next step, which has this urgency: to
     /// a more urgent core, or, below the band, to any core. So a long operation below the band takes
     /// a turn for each of its steps.

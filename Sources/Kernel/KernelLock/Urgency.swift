@@ -15,6 +15,11 @@ public struct Urgency: Comparable, Sendable {
         rawValue = priority >= UInt8(Limits.realTimeBand) ? priority : 1
     }
 
+    /// The urgency of what a core would run, by its priority; -1: it is idle.
+    @inline(__always) public init(ofCore priority: Int) {
+        self.init(priority: UInt8(truncatingIfNeeded: priority < 0 ? 0 : priority))
+    }
+
     /// No request: the core neither holds the lock nor waits for it.
     @inline(__always) public static var none: Urgency { Urgency(rawValue: 0) }
     /// All priorities below the band: their requests take turns.

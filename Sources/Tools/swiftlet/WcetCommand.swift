@@ -141,7 +141,7 @@ struct WcetCommand: ParsableCommand {
         else { return [:] }
         let readable = found.text.split(separator: "\n").map { name in
             var name = String(name)
-            for noise in ["specialized ", "Kernel<>.", "static "] {
+            for noise in ["specialized ", "Kernel<>.", "EntryMode.", "static "] {
                 name = name.replacingOccurrences(of: noise, with: "")
             }
             return name

@@ -180,6 +180,8 @@ public struct Thread: Sendable {
         public var base: UInt8
         public var effective: UInt8
         public var maximum: UInt8
+        /// The core on which it runs.
+        public var core: UInt8
         public var processorTime: Duration
         public var programCounter: UInt64
         public var stackPointer: UInt64
@@ -193,6 +195,7 @@ public struct Thread: Sendable {
             base: UInt8(truncatingIfNeeded: words.w0 >> 8),
             effective: UInt8(truncatingIfNeeded: words.w0 >> 16),
             maximum: UInt8(truncatingIfNeeded: words.w0 >> 24),
+            core: UInt8(truncatingIfNeeded: words.w0 >> 32),
             processorTime: Duration(ticks: words.w1),
             programCounter: words.w2, stackPointer: words.w3, switches: words.w4)
     }

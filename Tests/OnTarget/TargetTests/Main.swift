@@ -36,6 +36,7 @@ import UserRuntime
     chainCutTests(&runner)
     revocationTests(&runner)
     schedulingTests(&runner)
+    coresTests(&runner)
     faultTests(&runner)
     floatingPointTests(&runner)
     lifeCycleTests(&runner)

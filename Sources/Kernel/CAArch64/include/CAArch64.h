@@ -57,6 +57,27 @@ SWIFTLET_PLAIN void swiftlet_exit_signal_floating_point(
     const void *_Nullable to);
 SWIFTLET_PLAIN void swiftlet_exit_woken_floating_point(
     void *_Nonnull thread, uint64_t bits, void *_Nullable from, const void *_Nullable to);
+/// The same on several cores: they release the lock.
+SWIFTLET_PLAIN void swiftlet_shared_exit_message(
+    uint64_t result, uint64_t badge, void *_Nonnull thread, const void *_Nonnull source,
+    uint64_t translation_base);
+SWIFTLET_PLAIN void swiftlet_shared_exit(void *_Nullable thread);
+SWIFTLET_PLAIN void swiftlet_shared_exit_quick(uint64_t result, uint64_t value);
+SWIFTLET_PLAIN void swiftlet_shared_exit_general(void *_Nonnull running);
+SWIFTLET_PLAIN void swiftlet_shared_exit_yield(void *_Nonnull thread, void *_Nonnull running);
+SWIFTLET_PLAIN void swiftlet_shared_exit_signal(
+    void *_Nonnull thread, uint64_t bits, void *_Nonnull running);
+SWIFTLET_PLAIN void swiftlet_shared_exit_woken(void *_Nonnull thread, uint64_t bits);
+SWIFTLET_PLAIN void swiftlet_shared_exit_message_floating_point(
+    uint64_t result, uint64_t badge, void *_Nonnull thread, const void *_Nonnull source,
+    uint64_t translation_base, void *_Nullable from, const void *_Nullable to);
+SWIFTLET_PLAIN void swiftlet_shared_exit_yield_floating_point(
+    void *_Nonnull thread, void *_Nonnull running, void *_Nullable from, const void *_Nullable to);
+SWIFTLET_PLAIN void swiftlet_shared_exit_signal_floating_point(
+    void *_Nonnull thread, uint64_t bits, void *_Nonnull running, void *_Nullable from,
+    const void *_Nullable to);
+SWIFTLET_PLAIN void swiftlet_shared_exit_woken_floating_point(
+    void *_Nonnull thread, uint64_t bits, void *_Nullable from, const void *_Nullable to);
 /// Ends boot: unmaps its code, and enters `swiftlet_first_exit` on an empty stack.
 SWIFTLET_PLAIN _Noreturn void swiftlet_leave_boot(void);
 /// Returns the 32-bit register at a mapped address, or all ones if the access aborts.
@@ -132,6 +153,15 @@ SWIFTLET_INLINE void swiftlet_want(uint64_t line, bool is_wanted) {
     uint32_t *word = &swiftlet_wanted_lines[line >> 5 & 3];
     *word = is_wanted ? *word | bit : *word & ~bit;
 }
+/// The urgency of each line, for a core that waits for the lock. Written with the lock, read
+/// without it.
+extern uint8_t swiftlet_line_urgencies[1024];
+SWIFTLET_INLINE uint8_t swiftlet_line_urgency(uint64_t line) {
+    return *(volatile uint8_t *)&swiftlet_line_urgencies[line & 1023];
+}
+SWIFTLET_INLINE void swiftlet_set_line_urgency(uint64_t line, uint8_t priority) {
+    *(volatile uint8_t *)&swiftlet_line_urgencies[line & 1023] = priority;
+}
 /// TTBR0_EL1 of the idle loop.
 extern uint64_t swiftlet_idle_translation_base;
 /// The result of the system call `version`.
@@ -159,8 +189,10 @@ typedef struct {
     uint64_t state;
     /// The core as its interrupt controller names it, when it is ready.
     uint64_t target;
-    uint64_t reserved;
+    /// The physical address of its root table for the kernel's half.
+    uint64_t root;
 } CoreRecord;
+_Static_assert(offsetof(CoreRecord, root) == SWIFTLET_RECORD_ROOT, "Boot.S relies on it");
 _Static_assert(sizeof(CoreRecord) == SWIFTLET_RECORD_BYTES, "Boot.S relies on it");
 
 extern CoreRecord swiftlet_core_records[SWIFTLET_CORES];
@@ -211,11 +243,22 @@ SWIFTLET_INLINE uint64_t swiftlet_core_emergency(void) { return SWIFTLET_CORE_EM
 SWIFTLET_INLINE uint64_t swiftlet_emergency_bytes(void) { return SWIFTLET_EMERGENCY_STACK_BYTES; }
 SWIFTLET_INLINE uint64_t swiftlet_core_stack(void) { return SWIFTLET_CORE_STACK; }
 SWIFTLET_INLINE uint64_t swiftlet_core_memory_bytes(void) { return SWIFTLET_CORE_MEMORY_BYTES; }
-/// `Kernel<Machine>`, at the start of the first core's block.
+SWIFTLET_INLINE uint64_t swiftlet_core_entries(void) { return SWIFTLET_CORE_ENTRIES; }
+SWIFTLET_INLINE uint64_t swiftlet_core_tables(void) { return SWIFTLET_CORE_TABLES; }
+SWIFTLET_INLINE uint64_t swiftlet_own_block(void) { return SWIFTLET_OWN_BASE; }
+SWIFTLET_SYMBOL(swiftlet_image_level2)
+SWIFTLET_SYMBOL(swiftlet_cores_level3)
+/// `Kernel<Machine>` of this core, at the start of its own block.
 SWIFTLET_SYMBOL(swiftlet_kernel_state)
-/// The first core's own state, behind it.
+/// The core's own state, behind it; and that of any core.
 SWIFTLET_INLINE void *_Nonnull swiftlet_kernel_core_address(void) {
     return swiftlet_kernel_state + SWIFTLET_KERNEL_STATE_BYTES;
+}
+SWIFTLET_INLINE void *_Nonnull swiftlet_block_of(uint64_t number) {
+    return (void *)swiftlet_core_block(number);
+}
+SWIFTLET_INLINE void *_Nonnull swiftlet_core_state_of(uint64_t number) {
+    return (void *)(swiftlet_core_block(number) + SWIFTLET_KERNEL_STATE_BYTES);
 }
 
 /// Sizes for the start-up check.

@@ -39,20 +39,23 @@
 //   device   registers of the kernel's own devices, page by page
 //   tree     the device tree while boot code reads it
 //   image    the kernel itself; the same number stands in linker/kernel.ld
-//   cores    a block for each core
+//   own      the block of the core that looks: each core has page tables of its own for this
+//   cores    the blocks of all cores
 #define SWIFTLET_LINEAR_BASE 0xffffff8000000000
 #define SWIFTLET_LINEAR_BYTES 0x4000000000
 #define SWIFTLET_DEVICE_BASE 0xffffffff00000000
 #define SWIFTLET_DEVICE_BYTES 0x40000000
 #define SWIFTLET_TREE_BASE 0xffffffff80000000
 #define SWIFTLET_IMAGE_BASE 0xffffffffc0000000
-#define SWIFTLET_CORES_BASE 0xfffffffff0000000
+#define SWIFTLET_OWN_BASE 0xfffffffff0000000
+#define SWIFTLET_CORES_BASE 0xfffffffff0200000
 
 #define SWIFTLET_PAGE_BYTES 4096
 
-// A core's block, at SWIFTLET_CORES_BASE + (number << SWIFTLET_CORE_SHIFT). Its address is a
-// multiple of its size, so a stack pointer tells the block. What stands below is mapped; the pages
-// between are not, so a stack that overflows reaches one of them.
+// A core's block: at SWIFTLET_CORES_BASE + (number << SWIFTLET_CORE_SHIFT) on every core, and at
+// SWIFTLET_OWN_BASE on the core itself, so that its code finds its own state at a constant address.
+// What stands below is mapped; the pages between are not, so a stack that overflows reaches one of
+// them.
 //   0x00000  state: what the core has of its own, and its exception area
 //   0x0c000  emergency stack
 //   0x10000  stack
@@ -68,6 +71,10 @@
 #define SWIFTLET_STACK_BYTES 65536
 #define SWIFTLET_CORE_MEMORY_BYTES \
     (SWIFTLET_CORE_STATE_BYTES + SWIFTLET_EMERGENCY_STACK_BYTES + SWIFTLET_STACK_BYTES)
+// The entries of a block in its level-3 table.
+#define SWIFTLET_CORE_ENTRIES (SWIFTLET_CORE_BYTES / SWIFTLET_PAGE_BYTES)
+// The tables of another core's own: the root, and levels 2 and 3 for its own block.
+#define SWIFTLET_CORE_TABLES 3
 // What lies above an empty stack: zeros, from which an exit clears registers in pairs; and what the
 // core knows of the lock (SWIFTLET_STACK_LOCK).
 #define SWIFTLET_STACK_ZEROS 16
@@ -75,6 +82,7 @@
 
 // CoreRecord: how a core comes up. It names itself by its affinity, with a bit that all have set.
 #define SWIFTLET_RECORD_STATE 8
+#define SWIFTLET_RECORD_ROOT 24
 #define SWIFTLET_RECORD_BYTES 32
 #define SWIFTLET_AFFINITY_MASK 0xff00ffffff
 #define SWIFTLET_AFFINITY_VALID 0x80000000

@@ -35,6 +35,7 @@ _Static_assert(sizeof(SwiftletGrant) == SWIFTLET_LOCK_GRANT_BYTES, "Lock.inc rel
 
 /// The kernel's lock; the top of each core's stack holds its address.
 extern SwiftletLock swiftlet_kernel_lock;
+SWIFTLET_INLINE SwiftletLock *_Nonnull swiftlet_lock_address(void) { return &swiftlet_kernel_lock; }
 
 #ifdef SWIFTLET_MODEL
 

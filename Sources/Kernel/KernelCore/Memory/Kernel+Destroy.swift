@@ -20,7 +20,7 @@ extension Kernel where H: ~Copyable {
             let leaf = leaf(below: slot)
             if isInterrupted() { return false }
             _ = removeStep(leaf)
-            if isInterrupted() { return false }
+            if isInterruptedAfterStep() { return false }
         }
         return !andDelete || delete(slot)
     }
@@ -31,7 +31,7 @@ extension Kernel where H: ~Copyable {
     private mutating func delete(_ slot: Ref<Capability>) -> Bool {
         while true {  // one wait a round
             if removeStep(slot) { return true }
-            if isInterrupted() { return false }
+            if isInterruptedAfterStep() { return false }
         }
     }
 
@@ -60,7 +60,7 @@ extension Kernel where H: ~Copyable {
     mutating func endWaits(with slot: Ref<Capability>) -> Bool {
         while let thread = waiter(with: slot) {  // one wait a round
             endWait(of: thread, with: slot)
-            if isInterrupted() { return false }
+            if isInterruptedAfterStep() { return false }
         }
         return true
     }
@@ -190,7 +190,7 @@ extension Kernel where H: ~Copyable {
                 if destroyStep(object) { region.pointee.reclaimCursor &+= Int(object.pointee.size) }
                 if core.isShared && isAwaitingCore() { return false }
             }
-            if isInterrupted() { return false }
+            if isInterruptedAfterStep() { return false }
         }
     }
 
@@ -268,7 +268,7 @@ extension Kernel where H: ~Copyable {
         close(endpoint)
         while let sender = endpoint.waitingSender {  // one sender a round
             end(sender, .peerDied)
-            if isInterrupted() { return false }
+            if isInterruptedAfterStep() { return false }
         }
         return true
     }

@@ -54,7 +54,7 @@ extension Kernel where H: ~Copyable {
                 thread.pointee.context.x.6 = request.offset
             }
             if thread.pointee.context.x.2 == 0 { break }
-            if isInterrupted() { return .restart }
+            if isInterruptedAfterStep() { return .restart }
         }
         let made = thread.pointee.context.x.7
         complete(thread, .success)
@@ -173,7 +173,7 @@ extension Kernel where H: ~Copyable {
             unsafe hardware.zero(memory(untyped, at), bytes: bytes)
             untyped.pointee.lowCleared = at &+ bytes
             if untyped.pointee.lowCleared >= end { return true }
-            if isInterrupted() { return false }
+            if isInterruptedAfterStep() { return false }
         }
     }
 
@@ -191,7 +191,7 @@ extension Kernel where H: ~Copyable {
             let at = untyped.pointee.highCleared &- bytes
             unsafe hardware.zero(memory(untyped, at), bytes: bytes)
             untyped.pointee.highCleared = at
-            if isInterrupted() { return false }
+            if isInterruptedAfterStep() { return false }
         }
     }
 

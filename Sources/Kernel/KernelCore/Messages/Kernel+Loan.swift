@@ -41,7 +41,7 @@ extension Kernel where H: ~Copyable {
             thread.pointee.context.x.1 &+= moved
             thread.pointee.context.x.2 &+= moved
             thread.pointee.context.x.3 &-= moved
-            if argument(thread, 3) > 0 && isInterrupted() { return .restart }
+            if argument(thread, 3) > 0 && isInterruptedAfterStep() { return .restart }
         }
         return try done(thread, nil)
     }

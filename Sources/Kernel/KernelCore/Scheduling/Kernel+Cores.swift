@@ -30,13 +30,13 @@ extension Kernel where H: ~Copyable {
     @inline(__always) func home(of thread: Ref<Thread>) -> Ref<Core> {
         if !core.isShared { return own }
         // Safety: a thread gets only numbers of cores that run.
-        return unsafe shared.pointee.cores[thread.home].unsafelyUnwrapped
+        return unsafe core.peers[thread.home].unsafelyUnwrapped
     }
     /// Returns the core whose queue holds this deadline.
     @inline(__always) func home(of node: Ref<DeadlineNode>) -> Ref<Core> {
         if !core.isShared { return own }
         // Safety: only numbers of cores that run are stored there.
-        return unsafe shared.pointee.cores[Int(node.pointee.home & 7)].unsafelyUnwrapped
+        return unsafe core.peers[Int(node.pointee.home & 7)].unsafelyUnwrapped
     }
     /// Whether the thread runs on this core, or on none.
     @inline(__always) func isHere(_ thread: Ref<Thread>) -> Bool {
@@ -95,7 +95,7 @@ extension Kernel where H: ~Copyable {
         var rounds = LoopBound(Limits.cores)
         for number in 0..<Limits.cores {
             rounds.count()
-            guard let other = shared.pointee.cores[number], other != own else { continue }
+            guard let other = core.peers[number], other != own else { continue }
             if other.pointee.asked >= urgency { return }
             let value = Core.resistance(of: other.pointee.current)
             if value <= 2 &* urgency && value < lowest {
@@ -185,7 +185,7 @@ extension Kernel where H: ~Copyable {
         var rounds = LoopBound(Limits.cores)
         for number in 0..<Limits.cores {
             rounds.count()
-            guard let other = shared.pointee.cores[number], other != own,
+            guard let other = core.peers[number], other != own,
                 other.pointee.mustReload, let thread = other.pointee.current
             else { continue }
             awaitCore(of: thread)
@@ -257,12 +257,49 @@ extension Kernel where H: ~Copyable {
         return nil
     }
 
+    /// The priority at which this core asks for the lock to go on, or to handle an exception of its
+    /// running thread. -1: it is idle.
+    ///
+    /// - Context: with or without the lock. Without it the value may be out of date.
+    public var priority: Int { topPriority(with: core.current) }
+
+    /// The priority of the earliest deadline, and that of the most urgent request of another core
+    /// for which an inter-processor interrupt is on its way. -1: there is none.
+    ///
+    /// - Context: without the lock, so both may be out of date.
+    public var timerPriority: Int { core.deadlines.first.map { Int($0.pointee.level &>> 1) } ?? -1 }
+    public var askedPriority: Int { core.asked }
+
     /// Continues after the lock was passed and came back. Other cores may have changed anything
     /// except that this core's running thread is still the running one.
     public mutating func goOn() -> Ref<Thread>? {
         core.isPassing = false
         core.isStale = true
         return reschedule(core.current)
+    }
+
+    /// Performs a system call whose thread had to wait for the lock. What became more urgent
+    /// meanwhile goes first; the call then restarts when its thread runs again.
+    ///
+    /// - Precondition: the context holds all registers that a call preserves, and its arguments.
+    public mutating func waitedCall(_ thread: Ref<Thread>) -> Ref<Thread>? {
+        enter(thread)
+        core.isStale = true
+        restart(thread)
+        let next = reschedule(thread)
+        if next != thread || core.isPassing { return next }
+        thread.pointee.context.programCounter &+= 4
+        return systemCall(thread)
+    }
+
+    /// Whether a more urgent core waits for the lock, so that the operation in progress restarts.
+    @inline(never) mutating func isOvertaken() -> Bool {
+        hardware.isWanted(above: Int(core.current?.effective ?? 0))
+    }
+    /// Whether another core is to have the lock before the next step of a long operation; below the
+    /// real-time band any core.
+    @inline(never) mutating func mustShare() -> Bool {
+        hardware.shouldPass(before: Int(core.current?.effective ?? 0))
     }
 }
 

@@ -270,6 +270,9 @@ extension Ref where Object == Thread {
     /// The address at which the thread continues.
     public var programCounter: UInt64 { pointee.context.programCounter }
 
+    /// The effective priority, also for a core that waits for the lock.
+    public var priority: Int { Int(effective) }
+
     @inline(__always) var effective: UInt8 { pointee.scheduling.effective }
     /// The number of the core on which it runs.
     @inline(__always) var home: Int { pointee.scheduling.home }

@@ -41,6 +41,9 @@ public enum KernelGoals {
         ("requestReload(_:)", onlyWithSeveral), ("awaitReload()", onlyWithSeveral),
         ("preparePassing(_:)", onlyWithSeveral), ("answerOne()", onlyWithSeveral),
         ("awaitCore(of:)", onlyWithSeveral), ("isAwaitingCore()", onlyWithSeveral),
+        ("isOvertaken()", onlyWithSeveral), ("mustShare()", onlyWithSeveral),
+        ("Machine.setUrgency(_:ofLine:)", onlyWithSeveral),
+        ("Machine.isWanted(above:)", onlyWithSeveral),
     ]
     private static let onlyWithSeveral = "it runs on several cores only, and the kernel runs on one"
 
