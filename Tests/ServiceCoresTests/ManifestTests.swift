@@ -12,6 +12,7 @@ private func sample() -> Manifest {
     driver.registerCount = 1
     driver.interruptCount = 2
     driver.sharesLine = true
+    driver.core = 7
     driver.heartbeat = 2000
     driver.provides = Name("serial")
     driver.opens = [Name("log")]
@@ -58,7 +59,7 @@ private func decode(_ bytes: [UInt8]) throws(ManifestError) -> Manifest {
         bytes[0] ^= 1
         bytes[8] = 9
         #expect(throws: ManifestError.wrongVersion) { try Manifest.decode(bytes.span) }
-        bytes[8] = 4
+        bytes[8] = 5
         bytes[12] = 2
         #expect(throws: ManifestError.badBoards) { try Manifest.decode(bytes.span) }
         bytes[12] = 0

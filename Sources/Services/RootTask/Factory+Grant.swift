@@ -88,6 +88,8 @@ extension Factory {
                 table: place.table, addressSpace: place.space, ipcBuffer: place.ipcBuffer,
                 faultHandler: place.faultHandler)
             try thread.setPriority(description.priority, maximum: description.maximumPriority)
+            // A core that does not run here leaves it on the first.
+            try? thread.setCore(Int(tasks[number].core ?? description.core))
             try thread.setSlice(.microseconds(UInt64(description.sliceMicroseconds)))
             try thread.setEntry(
                 programCounter: entry, stackPointer: TaskAddress.stackTop,
@@ -95,6 +97,19 @@ extension Factory {
             try Endpoint(place.endpoint).bindServer(thread)
             try thread.resume()
         } catch { throw FactoryFailure(.kernel, error) }
+    }
+
+    /// Has a task run on another core, also after its restarts.
+    mutating func move(_ number: Int, to core: UInt64) throws(FactoryFailure) {
+        if core >= UInt64(Limits.cores) { throw FactoryFailure(.badRequest) }
+        if tasks[number].phase != .running { throw FactoryFailure(.wrongState) }
+        do throws(KernelError) {
+            try Thread(slots.task(number).thread).setCore(Int(core))
+        } catch {
+            throw error == .invalidArgument
+                ? FactoryFailure(.badRequest) : FactoryFailure(.kernel, error)
+        }
+        tasks[number].core = UInt8(core)
     }
 
     /// Ends a task: its callers get `peerDied`, its arena is free again. A task that waits for its

@@ -49,6 +49,7 @@ extension Factory {
             let number = try task(request[1])
             try kill(number)
             note(operation, number, by: request.badge)
+        case .move: try move(try task(request[1]), to: request[2])
         case .restart:
             let number = try task(request[1])
             let argument = name(request, at: 2)
@@ -351,6 +352,7 @@ extension TaskRecord {
         basePriority = thread.base
         effectivePriority = thread.effective
         maximumPriority = thread.maximum
+        core = thread.core
         processorTicks = thread.processorTime.ticks
         switches = thread.switches
         programCounter = thread.programCounter

@@ -34,6 +34,8 @@ struct TaskState {
     var device = DeviceShare()
     /// What it was started with, for a task with the root task's view.
     var argument = Name.empty
+    /// The core to which it was moved; nil: the manifest decides.
+    var core: UInt8?
     /// What became of the last `begin`.
     var progress = StartProgress.ended
     var loading = Loading.none

@@ -6,15 +6,15 @@
 //   number of tasks (4), then for each task
 //   name (32) · binary (32) · provides (32)
 //   start (1) · order (1) · priority (1) · maximum priority (1) · arenaBits (1) · untypedBits (1)
-//   register count (1) · interrupt count (1) · flags (1): bit 0 shares a page of registers, bit 1
-//   a line, bit 2 may be above the supervisor
+//   register count (1) · interrupt count (1) · core (1) · flags (1): bit 0 shares a page of
+//   registers, bit 1 a line, bit 2 may be above the supervisor
 //   privileges (4) · stack (4) · heap (4) · persistent (4) · slice (4) · heartbeat (4)
 //   restarts (4) · initial back-off (4) · maximum back-off (4) · stable run (4) · on giving up (1)
 //   number of opens (1), each a name (32) · number of compatible (1), each length (1) and bytes
 
 extension Manifest {
     static let magic: [UInt8] = [0x53, 0x57, 0x46, 0x4d, 0x41, 0x4e, 0x49, 0x31]
-    static let version: UInt32 = 4
+    static let version: UInt32 = 5
 
     /// The binary form, checked by the same rules as `decode`.
     public func encode() throws(ManifestError) -> [UInt8] {
@@ -110,6 +110,7 @@ extension TaskDescription {
         out.byte(untypedBits)
         out.byte(registerCount)
         out.byte(interruptCount)
+        out.byte(core)
         out.byte((sharesPage ? 1 : 0) | (sharesLine ? 2 : 0) | (isAboveSupervisor ? 4 : 0))
         out.word32(privileges.raw)
         out.word32(stackBytes)
@@ -144,6 +145,7 @@ extension TaskDescription {
         task.untypedBits = try reader.byte(bytes)
         task.registerCount = try reader.byte(bytes)
         task.interruptCount = try reader.byte(bytes)
+        task.core = try reader.byte(bytes)
         let flags = try reader.byte(bytes)
         if flags > 7 { throw .badValue(task: index, .shares) }
         task.sharesPage = flags & 1 != 0
@@ -180,6 +182,7 @@ extension TaskDescription {
     func check(_ index: Int) throws(ManifestError) {
         if name.isEmpty || binary.isEmpty { throw .badName(task: index) }
         if maximumPriority < priority { throw .badValue(task: index, .maximumPriority) }
+        if core >= TaskDescription.cores { throw .badValue(task: index, .core) }
         if privileges.raw & ~Privileges.known.raw != 0 { throw .badValue(task: index, .privileges) }
         try checkMemory(index)
         let backOff = restart.initialBackOff

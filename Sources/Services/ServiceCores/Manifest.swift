@@ -85,6 +85,8 @@ public struct TaskDescription: Equatable, Sendable {
     public var maximumPriority: UInt8 = 0
     /// It may be as urgent as the supervisor or more, and the system file says why.
     public var isAboveSupervisor = false
+    /// The core on which it runs, 0 to 7; where that one does not run, the first.
+    public var core: UInt8 = 0
     public var privileges: Privileges = .none
     /// Bytes of the stack, a multiple of 4096.
     public var stackBytes: UInt32 = 16384
@@ -129,6 +131,8 @@ public struct TaskDescription: Equatable, Sendable {
     /// Whether a board cannot do without the task: it starts at boot, or it drives the console.
     public var isEssential: Bool { start == .boot || provides == Name("serial") }
 
+    /// The largest number of cores.
+    public static let cores: UInt8 = 8
     /// Bytes of the largest stack, and of the largest heap.
     public static let maximumMemory: UInt32 = 1 << 24
     /// Bytes of the largest `persistentBytes`: the root task keeps a slot for each page.
@@ -185,5 +189,5 @@ public enum ManifestField: UInt8, Sendable {
     case start, priority, maximumPriority, privileges, stackBytes, heapBytes, arenaBits,
         untypedBits, persistentBytes
     case restart, opens, compatible, heartbeat, registerCount, interruptCount, shares
-    case onGiveUp, aboveSupervisor
+    case onGiveUp, aboveSupervisor, core
 }

@@ -87,7 +87,7 @@ extension FactoryOperation {
         switch self {
         case .task, .taskMemory, .interrupt, .capability, .memory, .policy, .root, .activity:
             .factoryInspect
-        case .spawn, .kill, .restart, .crash, .stack, .hang, .begin: .factoryControl
+        case .spawn, .kill, .restart, .crash, .stack, .hang, .begin, .move: .factoryControl
         case .manifest, .spawnDriver: .factoryDevices
         case .service: .factoryServices
         case .power: .factoryPower
@@ -102,6 +102,7 @@ extension FactoryOperation {
         case .spawnDriver: "start a driver"
         case .kill: "kill"
         case .restart: "restart"
+        case .move: "move a task"
         case .task, .taskMemory, .policy, .root, .activity: "look at a task"
         case .interrupt: "look at an interrupt"
         case .capability: "look at a capability"

@@ -2,7 +2,8 @@
 
 /// A command.
 public enum ShellCommand: UInt8, Sendable {
-    case help, ps, top, dt, irq, caps, mem, log, crash, hang, kill, restart, bench, trace, date,
+    case help, ps, top, dt, irq, caps, mem, log, crash, hang, kill, restart, move, bench, trace,
+        date,
         alarm, gpio, pin, edge, led, board, serial, timer, random, watchdog, disk, sleep, echo
     case reboot, poweroff
 
@@ -36,6 +37,7 @@ public enum ShellCommand: UInt8, Sendable {
         case .hang: "hang"
         case .kill: "kill"
         case .restart: "restart"
+        case .move: "move"
         case .bench: "bench"
         case .trace: "trace"
         case .date: "date"
@@ -64,6 +66,7 @@ public enum ShellCommand: UInt8, Sendable {
         case .help: "[COMMAND]"
         case .dt: "[list]"
         case .caps, .crash, .hang, .kill, .restart: "TASK"
+        case .move: "TASK CORE"
         case .log: "[COUNT]"
         case .bench: "[quick|all|ROW]"
         case .trace: "on|off|show"
@@ -89,6 +92,7 @@ public enum ShellCommand: UInt8, Sendable {
         case .ps, .top, .irq, .mem, .date, .board, .serial, .reboot: 0...0
         case .help, .dt, .log, .bench, .sleep, .timer, .random, .watchdog, .poweroff: 0...1
         case .caps, .crash, .hang, .kill, .restart, .trace, .alarm: 1...1
+        case .move: 2...2
         case .edge: 1...2
         case .pin: 1...3
         case .gpio, .led, .disk: 0...2
@@ -110,6 +114,7 @@ public enum ShellCommand: UInt8, Sendable {
         case .hang: "make a task loop for ever; its heartbeat stops, and it is started again"
         case .kill: "end a task; it stays ended"
         case .restart: "start a task anew"
+        case .move: "run a task on another core"
         case .bench: "measure; `make bench` has the long rows too"
         case .trace: "the kernel's record of switches, calls and interrupts"
         case .date: "time of day"
@@ -146,6 +151,8 @@ public enum ShellCommand: UInt8, Sendable {
             """
         case .mem: "PERSISTENT survives a restart; OWN is untyped memory that the task itself holds"
         case .log: "20 lines where no COUNT is said"
+        case .move:
+            "TASK is a name or a number of `ps`, CORE 0 to 7; it stays there after a restart too"
         case .crash, .hang, .kill, .restart: "TASK is a name or a number of `ps`"
         case .bench:
             """

@@ -100,6 +100,7 @@ extension Shell {
         table.column("CPU s", .right)
         table.column("STACK", .right)
         table.column("USED", .right)
+        table.column("CORE", .right)
         rootLine(&table)
         for task in tasks() {
             let record = task.record
@@ -111,6 +112,7 @@ extension Shell {
                 number(UInt64(record.generation)),
                 seconds(record.processorTicks), number(UInt64(record.stackBytes)),
                 isRunning ? number(UInt64(record.stackUsed)) : Text("-").bytes,
+                isRunning ? number(UInt64(record.core)) : Text("-").bytes,
             ])
         }
         table.render(to: &terminal.out)
@@ -126,6 +128,7 @@ extension Shell {
             number(UInt64(record.basePriority)),
             number(UInt64(record.effectivePriority)), number(1), seconds(record.processorTicks),
             number(UInt64(record.stackBytes)), number(UInt64(record.stackUsed)),
+            number(UInt64(record.core)),
         ])
     }
 
@@ -332,6 +335,23 @@ extension Shell {
         var isDone = false
         for operation in operations { isDone = ask(operation, task.number) != nil }
         if !isDone { sayNotRunning(task) }
+    }
+
+    /// Has a task run on another core.
+    mutating func move(_ word: [UInt8], _ core: [UInt8]) {
+        guard let task = started(word) else { return }
+        guard let number = core.number, number < UInt64(Limits.cores) else {
+            return say(core, ": no such core")
+        }
+        let request = RegisterMessage(
+            UInt64(FactoryOperation.move.rawValue), task.number, number)
+        guard let reply = ask(factory, request) else { return say("the root task does not answer") }
+        switch FactoryError(rawValue: reply[0]) {
+        case nil: return
+        case .wrongState: sayNotRunning(task)
+        case .badRequest: say(core, ": this core does not run; `cores=` starts more")
+        case let error?: say(error.text)
+        }
     }
 
     /// Makes a task loop for ever, if somebody will notice.

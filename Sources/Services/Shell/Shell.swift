@@ -167,6 +167,7 @@ struct Shell {
         case .hang: hang(arguments[0])
         case .kill: supervise(arguments[0], SupervisorRequest.kill)
         case .restart: supervise(arguments[0], SupervisorRequest.restart)
+        case .move: move(arguments[0], arguments[1])
         case .bench: bench(arguments)
         case .trace: trace(arguments[0])
         case .date: date()

@@ -28,6 +28,8 @@ public struct Dialogue: Equatable {
         public var machine: String?
         public var processor: String?
         public var memory: String?
+        /// Cores that run.
+        public var cores = 1
         /// Bytes of an empty card in the board's slot, a power of two; nil: no card.
         public var card: UInt64?
         /// What the machine's clock shows at first, in UTC: `2106-02-07T06:28:12`.
@@ -99,6 +101,9 @@ public struct Dialogue: Equatable {
         case "image": setup.image = text
         case "cpu": setup.processor = text
         case "memory": setup.memory = text
+        case "cores":
+            guard let count = Int(text), (1...8).contains(count) else { return false }
+            setup.cores = count
         case "card":
             guard let bytes = UInt64(text), bytes.nonzeroBitCount == 1 else { return false }
             setup.card = bytes

@@ -70,6 +70,7 @@ extension ManifestField {
         case .shares: .sharesPage
         case .onGiveUp: .onGiveUp
         case .aboveSupervisor: .aboveSupervisor
+        case .core: .core
         }
     }
 
@@ -103,6 +104,7 @@ extension ManifestField {
         case .shares: return "shares_page and shares_line are true or false"
         case .onGiveUp:
             return "on_give_up is \"stay_dead\", \"reboot\", or with `restart` \"keep_trying\""
+        case .core: return "core is 0 to \(TaskDescription.cores - 1)"
         case .aboveSupervisor: return "above_supervisor is for a task as urgent as the supervisor"
         }
     }

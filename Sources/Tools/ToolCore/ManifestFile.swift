@@ -57,6 +57,8 @@ enum TaskKey: String, CaseIterable {
     case heartbeat = "heartbeat_ms"
     case onGiveUp = "on_give_up"
     case aboveSupervisor = "above_supervisor"
+    case core
+    case coreReason = "core_reason"
 }
 enum RestartKey: String, CaseIterable {
     case maximum
@@ -196,6 +198,19 @@ extension TaskDescription {
             isAboveSupervisor = true
         }
         sliceMicroseconds = try fields.number(.slice) ?? 0
+        try readCore(fields)
+    }
+
+    private mutating func readCore(_ fields: Fields<TaskKey>) throws {
+        let reason = try fields.text(.coreReason)
+        guard let core: UInt8 = try fields.number(.core) else {
+            if reason != nil { throw fields.error(.coreReason, "core_reason is for a `core`") }
+            return
+        }
+        if reason?.isEmpty != false {
+            throw fields.error(.core, "say in core_reason why it runs on core \(core)")
+        }
+        self.core = core
     }
 
     /// Left out: what a board cannot do without is started again without end, if it is started

@@ -58,6 +58,8 @@ import KernelABI
     /// urgent first, and the supervisor's notification gets `startedBit` then. `policy` tells what
     /// became of it. `kill` takes it back.
     case begin = 18
+    /// Have task word 1 run on core word 2 from now on.
+    case move = 20
     /// What tasks do, without the first word 1 of them. Reply: see `ActivityRecord`.
     case activity = 19
 
@@ -148,6 +150,8 @@ import KernelABI
     public var maximumPriority: UInt8
     /// When it is started, as the manifest encodes it: at boot, for a device, or on demand.
     public var start: UInt8
+    /// The core on which its first thread runs.
+    public var core: UInt8
     public var generation: UInt32
     /// Processor time in ticks.
     public var processorTicks: UInt64
@@ -168,6 +172,7 @@ import KernelABI
         effectivePriority = 0
         maximumPriority = 0
         start = 0
+        core = 0
         generation = 0
         processorTicks = 0
         stackBytes = 0
@@ -182,7 +187,7 @@ import KernelABI
         case 1:
             return UInt64(phase.rawValue) | UInt64(state.rawValue) << 8 | UInt64(basePriority) << 16
                 | UInt64(effectivePriority) << 24 | UInt64(maximumPriority) << 32
-                | UInt64(start) << 40
+                | UInt64(start) << 40 | UInt64(core) << 48
         case 2: return UInt64(generation)
         case 3: return processorTicks
         case 4: return UInt64(stackBytes)
@@ -206,6 +211,7 @@ import KernelABI
             effectivePriority = UInt8(truncatingIfNeeded: value >> 24)
             maximumPriority = UInt8(truncatingIfNeeded: value >> 32)
             start = UInt8(truncatingIfNeeded: value >> 40)
+            core = UInt8(truncatingIfNeeded: value >> 48)
         case 2: generation = UInt32(truncatingIfNeeded: value)
         case 3: processorTicks = value
         case 4: stackBytes = UInt32(truncatingIfNeeded: value)
