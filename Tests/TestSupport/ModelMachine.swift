@@ -1,4 +1,4 @@
-// The trap glue of a model machine: what `Vectors.S` and `Traps.swift` do around the kernel core.
+// The trap glue of a model machine: what `Vectors.S` and `Entries.swift` do around the kernel core.
 //
 // The host tests and the explorer run the core on hardware of their own. Both enter it here: by a
 // fast path where there is one, or else by the general path, which must come to the same.
