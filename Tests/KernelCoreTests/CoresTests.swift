@@ -62,7 +62,7 @@ import Testing
         _ = thread(1, on: 1)
         other.isHeld = true
         let requests = other.hardware.requests
-        let threads = [(30, 1), (20, 0), (31, 1)].map { (priority, more) in
+        let threads = [(30, 1), (20, 0), (31, 1), (31, 0)].map { (priority, more) in
             let before = other.hardware.requests
             let thread = thread(UInt64(priority), on: 1)
             #expect(other.hardware.requests == before + more)
@@ -72,6 +72,42 @@ import Testing
         other.isHeld = false
         s.settle()
         #expect(other.running == threads[2].ref)
+    }
+
+    @Test func aWaitingCoreKnowsHowUrgentItsInterruptsAre() {
+        s.go()
+        _ = thread(1, on: 1)
+        #expect(other.kernel.pointee.timerPriority == -1)
+        #expect(other.kernel.pointee.askedPriority == -1)
+        other.isHeld = true
+        _ = thread(30, on: 1)
+        #expect(other.kernel.pointee.askedPriority == 30)
+        other.isHeld = false
+        s.settle()
+        #expect(other.kernel.pointee.askedPriority == -1)
+        let sleeper = thread(7, on: 0)
+        s.wait(sleeper, s.make(.notification), deadline: 1 << 30)
+        #expect(s.kernel.pointee.timerPriority == 7)
+    }
+
+    @Test func aThreadMadeReadyElsewhereGoesBeforeOneThatASignalWakes() {
+        s.go()
+        let notification = s.make(.notification)
+        let waiter = thread(50, on: 1, starts: false)
+        s.start(waiter)
+        s.wait(waiter, notification)
+        let low = thread(10, on: 1)
+        #expect(other.running == low.ref)
+        other.isHeld = true
+        let urgent = thread(200, on: 1)
+        #expect(other.running == low.ref && urgent.ref.state == .ready)
+        // The software interrupt is on its way; the thread signals before it is taken.
+        s.signal(low, notification, bits: 1)
+        #expect(other.running == urgent.ref)
+        #expect(waiter.ref.state != .running && low.ref.state == .ready)
+        other.isHeld = false
+        s.settle()
+        #expect(other.running == urgent.ref)
     }
 
     @Test func anEqualThatBecomesReadyStartsTheSlice() {

@@ -198,6 +198,24 @@ import Testing
         #expect(s.hardware.powerStatus == 3 && s.hardware.reboots == 1)
     }
 
+    @Test(arguments: [true, false]) func aFaultStandsInTheTrace(isTracing: Bool) {
+        let s = TestSystem()
+        let control = RootSlot.systemControl.index
+        let thread = s.makeThread(priority: 5)
+        s.start(thread)
+        s.go()
+        s.perform(.trace, control, 1)
+        if !isTracing { s.perform(.trace, control, 0) }
+        s.fault(thread)
+        s.perform(.trace, control, 0)
+        let count = s.perform(.trace, control, 2, 0).x[3]
+        var faults = 0
+        for index in 0..<count {
+            let event = s.perform(.trace, control, 2, index)
+            if event.x[5] & 0xff == TraceKind.fault.rawValue { faults += 1 }
+        }
+        #expect(faults == (isTracing ? 1 : 0))
+    }
     @Test func statisticsAndTheLongestMaskedPath() {
         let s = TestSystem()
         let control = RootSlot.systemControl.index
@@ -207,8 +225,10 @@ import Testing
         s.kernel.pointee.startMasked(control: 8)
         s.hardware.spentCycles = 700
         s.kernel.pointee.recordMasked(place: 10)
+        s.kernel.pointee.noteBoot(textBytes: 11, dataBytes: 12, ticks: 13)
         let result = s.perform(.statistics, control, 0)
         #expect(Array(result.words.prefix(3)) == [400, 7, 9])
+        #expect(Array(result.words[5...7]) == [11, 12, 13])
         #expect(result.words[3] > 0)
         s.perform(.resetStatistics, control)
         #expect(s.perform(.statistics, control, 0).words.prefix(3) == [0, 0, 0])

@@ -96,6 +96,17 @@ import Testing
         #expect(s.isRunning(client) && s.fastEntries == slow)
     }
 
+    @Test func aFastAnswerHasNoBadge() {
+        let s = TestSystem()
+        let (server, client, endpoint, reply) = s.makePair()
+        s.useFloatingPoint(client)
+        s.call(client, endpoint)
+        s.useFloatingPoint(server)
+        let fast = s.fastEntries
+        s.replyAndReceive(server, endpoint, reply: reply)
+        #expect(s.isRunning(client) && s.fastEntries > fast && s.results(client).badge == 0)
+    }
+
     // Another IPC buffer
 
     /// The saved registers move to the new buffer; a running thread keeps them in the processor.

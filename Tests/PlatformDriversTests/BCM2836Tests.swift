@@ -222,6 +222,25 @@ private struct Peripheral: Sendable {
         #expect(record.accesses.isEmpty)
     }
 
+    @Test func aLookTakesNothing() {
+        let controller = started()
+        #expect(controller.peek() == nil)
+        record[.local, 0x60] = 1 << 8
+        #expect(controller.peek() == nil)
+        record[.peripherals, 0x00] = 1 << 3
+        #expect(controller.peek() == 96 + 3)
+        record[.peripherals, 0x00] = 1 << 9
+        record[.peripherals, 0x08] = 1 << 25
+        #expect(controller.peek() == 64 + 25)
+        record[.local, 0x60] = 1 << 5 | 1 << 9
+        #expect(controller.peek() == 1)
+        record[.local, 0x60] = 1 << 9
+        #expect(controller.peek() == 16 + 9)
+        record[.local, 0x60] = 1 << 8 | 1 << 3
+        #expect(controller.peek() == 16 + 3)
+        #expect(!record.accesses.contains { if case .store = $0 { true } else { false } })
+    }
+
     @Test func whatWentAwayIsNone() {
         let controller = started()
         #expect(controller.acknowledge() == nil)

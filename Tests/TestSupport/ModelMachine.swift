@@ -96,7 +96,7 @@ extension ModelMachine {
         }
         switch control.systemCall {
         case .signal: return follow(signalFast(thread, x[0], x[1]), of: thread)
-        case .yield: return follow(kernel.pointee.fastYield(thread), of: thread)
+        case .yield: return follow(kernel.pointee.fastYield(thread, isShared: isShared), of: thread)
         case .poll:
             guard let bits = kernel.pointee.fastPoll(thread, x[0]) else { return false }
             setResults(thread, ResultWord(.notification), bits)

@@ -265,10 +265,11 @@ extension Kernel where H: ~Copyable {
             let notification: Ref<Notification> = try object(
                 thread, slotArgument(thread, 1), .notification, .manage)
             if argument(thread, 2) == 0 { throw .invalidArgument }
-            if core.isShared {
+            let failure = bind(interrupt, notification, bits: argument(thread, 2))
+            if core.isShared && failure == nil {
                 hardware.setUrgency(thread.pointee.base, ofLine: interrupt.pointee.line)
             }
-            return try done(thread, bind(interrupt, notification, bits: argument(thread, 2)))
+            return try done(thread, failure)
         }
         return done(
             thread, UInt64(truncatingIfNeeded: interrupt.pointee.line), interrupt.pointee.count,

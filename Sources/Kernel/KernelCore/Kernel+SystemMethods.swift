@@ -122,15 +122,23 @@ extension Kernel where H: ~Copyable {
         shared.pointee.traceCount &+= 1
     }
 
+    /// Turns the trace on or off, on all cores: each notices when it next enters the kernel.
+    private mutating func trace(isOn: Bool) {
+        var rounds = LoopBound(Limits.cores)
+        for number in 0..<Limits.cores {
+            rounds.count()
+            guard let other = core.peers[number] else { continue }
+            other.pointee.isTracing = isOn
+            other.pointee.isStale = true
+        }
+    }
+
     private mutating func traceMethod(_ thread: Ref<Thread>) throws(KernelError) -> Outcome {
         switch argument(thread, 1) {
-        case 0:
-            core.isTracing = false
-            core.isStale = true
+        case 0: trace(isOn: false)
         case 1:
             shared.pointee.traceCount = 0
-            core.isTracing = true
-            core.isStale = true
+            trace(isOn: true)
         case 2:
             let first = Int(truncatingIfNeeded: min(argument(thread, 2), 1 << 20))
             complete(thread, .success)

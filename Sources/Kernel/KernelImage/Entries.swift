@@ -197,7 +197,7 @@ extension EntryMode {
         _ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer
     ) {
         let thread = unsafe Ref<KernelCore.Thread>(running: running)
-        switch kernelState.pointee.fastYield(thread) {
+        switch kernelState.pointee.fastYield(thread, isShared: isShared) {
         case .done: exitQuick(0, 0)
         case .switched(let next, let usesFloatingPoint):
             if usesFloatingPoint { return yield(thread, to: next) }

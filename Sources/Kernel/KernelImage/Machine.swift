@@ -52,8 +52,12 @@ struct Machine: Hardware {
     var strayExceptions: (fastInterrupts: UInt64, systemErrors: UInt64) {
         (swiftlet_fast_interrupt_count(), swiftlet_system_error_count())
     }
-    /// Refuses the timer's line, and lines 0 to 15, which are software interrupts.
-    func isAssignable(line: Int) -> Bool { line >= 16 && line < lineCount && line != timerLine }
+    /// Refuses the timer's line, and lines 0 to 15, which are software interrupts. With several
+    /// cores it refuses the other private lines too, which each core has of its own.
+    func isAssignable(line: Int) -> Bool {
+        let first = swiftlet_count_of_cores() > 1 ? 32 : 16
+        return line >= first && line < lineCount && line != timerLine
+    }
     mutating func enable(line: Int, trigger: Trigger) {
         swiftlet_want(UInt64(truncatingIfNeeded: line), true)
         controller.enable(line: line, trigger: trigger)

@@ -24,6 +24,7 @@ var ownLock: KernelLock<SharedLockMemory> {
     var urgency = Urgency(ofCore: priority)
     if !lock.request(urgency) {
         repeat {  // until the cores before it have passed it on: decision 26 has the bound
+            if swiftlet_is_panicking() { swiftlet_halt() }
             let more = pendingUrgency()
             if more > urgency {
                 urgency = more

@@ -230,6 +230,9 @@ SWIFTLET_INLINE void swiftlet_add_core(uint64_t target) {
 }
 /// Whether this is the first panic.
 extern uint64_t swiftlet_panicking;
+SWIFTLET_INLINE bool swiftlet_is_panicking(void) {
+    return __atomic_load_n(&swiftlet_panicking, __ATOMIC_RELAXED) != 0;
+}
 SWIFTLET_INLINE bool swiftlet_start_panic(void) {
     return __atomic_exchange_n(&swiftlet_panicking, 1, __ATOMIC_SEQ_CST) == 0;
 }

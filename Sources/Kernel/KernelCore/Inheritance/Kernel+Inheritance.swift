@@ -183,6 +183,7 @@ extension Kernel where H: ~Copyable {
     /// - Precondition: the update is queued.
     private mutating func removeUpdate(_ thread: Ref<Thread>) {
         shared.pointee.updates.remove(thread, thread.pointee.pendingUrgency)
+        if core.isShared { return followUpdates() }
         core.ready.lowerUpdates(to: shared.pointee.updates.top)
     }
 

@@ -124,14 +124,13 @@ extension Kernel where H: ~Copyable {
             entries.pointee.entries[index].isValid,
             entries.pointee.entries[index].address == frame.pointee.physical
         else { throw MapError(.notMapped) }
-        // Break before make (Arm ARM D8.17.1): an address never has two translations at once.
-        entries.pointee.entries[index] = .invalid
-        hardware.publishTableEntry()
-        hardware.invalidate(page: address, asid: space.pointee.asid)
+        // Only the permissions change, which needs no break before make (Arm ARM D8.17.1). So a
+        // thread of another core that uses the page meanwhile does not fault.
         entries.pointee.entries[index] = .user(
             frame.pointee.physical, frame.pointee.size, rights,
             frame.pointee.isDevice ? .device : .normal)
         hardware.publishTableEntry()
+        hardware.invalidate(page: address, asid: space.pointee.asid)
     }
 
     /// Inserts a page table as the next missing level for `address`.

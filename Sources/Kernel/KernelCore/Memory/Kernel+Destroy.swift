@@ -330,7 +330,6 @@ extension Kernel where H: ~Copyable {
         removePart(thread.spaceSlot)
         removePart(thread.bufferSlot)
         removePart(thread.faultSlot)
-        if home(of: thread).pointee.current == thread { home(of: thread).pointee.current = nil }
         dropNumber(thread.deadlineNode)
         return true
     }

@@ -73,6 +73,13 @@ extension Kernel where H: ~Copyable {
     /// Tells another core of a deadline that was inserted into its queue.
     @inline(never) mutating func tellOfDeadline(_ node: Ref<DeadlineNode>, at other: Ref<Core>) {
         if node.pointee.instant >= other.pointee.armed { return }
+        // A deadline that does not interrupt what runs there waits until something less urgent does.
+        if let running = other.pointee.current, running.state == .running,
+            node.pointee.level < leastLevel(beside: running)
+        {
+            other.pointee.ready.watch = Limits.priorities
+            return
+        }
         interrupt(other, urgency: Int(node.pointee.level &>> 1))
     }
 
@@ -196,18 +203,23 @@ extension Kernel where H: ~Copyable {
 
     // Answers
 
-    /// Does what other cores asked of this one, before it chooses its next thread.
-    ///
-    /// - Parameter thread: the running thread, or the one that ran.
-    /// - Complexity: constant.
-    @inline(never) mutating func answerRequests(_ thread: Ref<Thread>?) {
-        core.asked = -1
+    /// Records the largest urgency of the updates, which other cores may have changed.
+    @inline(never) mutating func followUpdates() {
         let top = shared.pointee.updates.top
         if top > core.ready.updatesTop {
             core.ready.raiseUpdates(to: top)
         } else if top < core.ready.updatesTop {
             core.ready.lowerUpdates(to: top)
         }
+    }
+
+    /// Does what other cores asked of this one, before it chooses its next thread.
+    ///
+    /// - Parameter thread: the running thread, or the one that ran.
+    /// - Complexity: constant.
+    @inline(never) mutating func answerRequests(_ thread: Ref<Thread>?) {
+        core.asked = -1
+        followUpdates()
         guard let thread else { return }
         if core.mustReload {
             core.mustReload = false
@@ -254,6 +266,8 @@ extension Kernel where H: ~Copyable {
         if let thread, thread.state == .running { return thread }
         core.sliceEnd = .never
         account(from: thread, to: nil)
+        // Its address space may be destroyed before the lock is back.
+        hardware.activate(translationBase: emptyTranslationBase)
         return nil
     }
 

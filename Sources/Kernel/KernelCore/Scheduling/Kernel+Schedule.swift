@@ -48,7 +48,13 @@ extension Kernel where H: ~Copyable {
     @inline(never) private mutating func chooseShared(_ thread: Ref<Thread>?) -> Ref<Thread>? {
         answerRequests(thread)
         let next = performSteps(thread)
-        if shared.pointee.updates.top >= 0 && !core.isPassing { tellOfUpdates() }
+        if core.isPassing { return next }
+        if shared.pointee.updates.top >= 0 { tellOfUpdates() }
+        // An interrupt made a thread run at once, before those that wait for an answer.
+        if !own.answers.pointee.waiters.isEmpty {
+            core.isStale = true
+            hardware.interrupt(core: Int(core.number))
+        }
         return next
     }
 

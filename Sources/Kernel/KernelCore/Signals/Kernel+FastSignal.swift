@@ -86,7 +86,7 @@ extension Kernel where H: ~Copyable {
             complete(waiter, ResultWord(.notification), value)
             return .woken(waiter)
         }
-        if core.sliceEnd != .never { return .declined }
+        if core.sliceEnd != .never || isShared && core.isStale { return .declined }
         if !isSettled { return .unsettled }
         return .signalled(preempt(thread, by: waiter, notification, value))
     }
@@ -102,7 +102,12 @@ extension Kernel where H: ~Copyable {
     }
 
     /// Performs `yield`, if the next thread has no slice.
-    @inline(__always) public mutating func fastYield(_ thread: Ref<Thread>) -> QuickOutcome {
+    @inline(__always) public mutating func fastYield(
+        _ thread: Ref<Thread>, isShared: Bool
+    ) -> QuickOutcome {
+        if isShared && (core.isStale || Int(thread.effective) <= shared.pointee.updates.top) {
+            return .declined
+        }
         if core.ready.watch != 0, let first = core.deadlines.first,
             first.pointee.instant <= hardware.now
         {
@@ -140,6 +145,7 @@ extension Kernel where H: ~Copyable {
     @inline(__always) public mutating func fastExpire(
         _ thread: Ref<Thread>, isShared: Bool
     ) -> Wakeup? {
+        if isShared && core.isStale { return nil }
         guard isSettled, let node = core.deadlines.first, node.pointee.isLeaf,
             node.pointee.instant <= hardware.now,
             node.pointee.isTimer(above: Int(thread.effective)), let timer = node.timer,
@@ -162,7 +168,7 @@ extension Kernel where H: ~Copyable {
     @inline(__always) public mutating func expireFirst(
         _ thread: Ref<Thread>, isShared: Bool
     ) -> Wakeup? {
-        if isShared && core.mustReload { return nil }
+        if isShared && core.isStale { return nil }
         guard let wake = claimTimer(above: Int(thread.effective), isShared: isShared) else {
             return nil
         }
@@ -184,6 +190,7 @@ extension Kernel where H: ~Copyable {
     @inline(__always) public mutating func fastDeliver(
         _ thread: Ref<Thread>, line: Int, isShared: Bool
     ) -> Wakeup? {
+        if isShared && core.isStale { return nil }
         guard let wake = claimLine(line, above: Int(thread.effective), isShared: isShared) else {
             return nil
         }
@@ -195,7 +202,7 @@ extension Kernel where H: ~Copyable {
     @inline(__always) public mutating func deliverFirst(
         _ thread: Ref<Thread>, line: Int, isShared: Bool
     ) -> Wakeup? {
-        if core.isTracing || isShared && core.mustReload { return nil }
+        if core.isTracing || isShared && core.isStale { return nil }
         guard let wake = claimLine(line, above: Int(thread.effective), isShared: isShared) else {
             return nil
         }

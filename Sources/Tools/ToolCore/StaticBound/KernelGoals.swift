@@ -41,7 +41,7 @@ public enum KernelGoals {
         ("requestReload(_:)", onlyWithSeveral), ("awaitReload()", onlyWithSeveral),
         ("preparePassing(_:)", onlyWithSeveral), ("answerOne()", onlyWithSeveral),
         ("awaitCore(of:)", onlyWithSeveral), ("isAwaitingCore()", onlyWithSeveral),
-        ("isOvertaken()", onlyWithSeveral), ("mustShare()", onlyWithSeveral),
+        ("followUpdates()", onlyWithSeveral), ("isOvertaken()", onlyWithSeveral), ("mustShare()", onlyWithSeveral),
         ("Machine.setUrgency(_:ofLine:)", onlyWithSeveral),
         ("Machine.isWanted(above:)", onlyWithSeveral),
     ]
