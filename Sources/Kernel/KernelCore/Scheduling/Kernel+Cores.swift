@@ -206,11 +206,8 @@ extension Kernel where H: ~Copyable {
     /// Records the largest urgency of the updates, which other cores may have changed.
     @inline(never) mutating func followUpdates() {
         let top = shared.pointee.updates.top
-        if top > core.ready.updatesTop {
-            core.ready.raiseUpdates(to: top)
-        } else if top < core.ready.updatesTop {
-            core.ready.lowerUpdates(to: top)
-        }
+        core.ready.raiseUpdates(to: top)
+        core.ready.lowerUpdates(to: top)
     }
 
     /// Does what other cores asked of this one, before it chooses its next thread.
