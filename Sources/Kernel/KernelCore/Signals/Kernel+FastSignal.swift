@@ -105,9 +105,7 @@ extension Kernel where H: ~Copyable {
     @inline(__always) public mutating func fastYield(
         _ thread: Ref<Thread>, isShared: Bool
     ) -> QuickOutcome {
-        if isShared && (core.isStale || Int(thread.effective) <= shared.pointee.updates.top) {
-            return .declined
-        }
+        if isShared && (core.isStale || shared.pointee.updates.first != nil) { return .declined }
         if core.ready.watch != 0, let first = core.deadlines.first,
             first.pointee.instant <= hardware.now
         {
