@@ -218,8 +218,8 @@ private final class BootBench {
         #expect(task.untypedCount == 5)
     }
 
-    /// More regions than one page lists: the pages follow one another, the table has a slot for each,
-    /// and what is beyond the number that was asked for is reported as left out.
+    /// More regions than one page lists: the pages follow one another, the table has a slot for
+    /// each, and what is beyond the number that was asked for is reported as left out.
     @Test func anyNumberOfRegionsIsListed() throws {
         let bench = BootBench()
         let count = 600
@@ -268,7 +268,8 @@ private final class BootBench {
             (0, 0, 0), (0x1001, 0x1fff, 1), (0x1001, 0xffe, 0), (0x1000, 0x3000, 2),
             (0, 1 << 39, 2), (4096, (1 << 39) - 4096, 27), (1 << 40, 3 << 38, 3),
         ] {
-            #expect(PhysicalRange(base: base, size: size).untypedRegions == count, "\(base) \(size)")
+            #expect(
+                PhysicalRange(base: base, size: size).untypedRegions == count, "\(base) \(size)")
         }
     }
 }

@@ -1,6 +1,6 @@
-// Long random sequences on three cores: everything that threads do to one another, moves and requests
-// among them. Cores take their interrupts late, and long operations are interrupted at any look. The
-// invariants of the whole state hold after every entry of every core.
+// Long random sequences on three cores: everything that threads do to one another, moves and
+// requests among them. Cores take their interrupts late, and long operations are interrupted at any
+// look. The invariants of the whole state hold after every entry of every core.
 
 import KernelABI
 import Testing
@@ -63,7 +63,8 @@ private final class CoresWalk {
             state.letWait(priority: pick(40), after: pick(8))
         }
         let core = pick(3)
-        if let running = s.allRunning[core], let index = threads.firstIndex(where: { $0.ref == running }),
+        if let running = s.allRunning[core],
+            let index = threads.firstIndex(where: { $0.ref == running }),
             pick(10) < 8
         {
             act(threads[index], index)
@@ -97,7 +98,8 @@ private final class CoresWalk {
         case 91..<94: s.invoke(thread, .setCore, thread.slot, UInt64(pick(3)))
         case 94..<96: s.invoke(thread, .resume, other.slot)
         case 96..<98:
-            s.invoke(thread, .configure, other.slot, s.none, UInt64(spaces[pick(2)]), s.none, s.none)
+            s.invoke(
+                thread, .configure, other.slot, s.none, UInt64(spaces[pick(2)]), s.none, s.none)
         default: s.invoke(thread, .setSlice, other.slot, pick(2) == 0 ? 0 : 1000)
         }
     }

@@ -226,6 +226,74 @@ import Testing
         #expect(other.running == there.ref)
     }
 
+    @Test func anAskerIsAnsweredBesideAThreadThatAnInterruptWakes() {
+        // The core stops the thread. Before it answers, its timer wakes one that is less urgent
+        // than who asked.
+        s.go()
+        let notification = s.make(.notification)
+        let timer = s.make(.timer)
+        s.perform(.bindTimer, timer, UInt64(notification), 1)
+        let waiter = thread(100, on: 1)
+        s.invoke(waiter, .arm, timer, s.hardware.now + 50)
+        s.wait(waiter, notification)
+        let there = thread(10, on: 1)
+        #expect(other.running == there.ref)
+        let asker = thread(200, on: 0)
+        other.isHeld = true
+        s.invoke(asker, .suspend, there.slot)
+        #expect(asker.ref.state == .awaitingCore)
+        s.hardware.now += 100
+        other.isHeld = false
+        s.settle()
+        #expect(s.running == asker.ref && s.results(asker).error == nil)
+        #expect(other.running == waiter.ref && there.ref.state == .stopped)
+    }
+
+    @Test func aDeadlineThatInterruptsNobodyInterruptsNoOtherCore() {
+        s.go()
+        let notification = s.make(.notification)
+        let urgent = thread(200, on: 1)
+        let sleeper = thread(2, on: 0)
+        s.wait(sleeper, notification, deadline: s.hardware.now + 500)
+        let requests = other.hardware.requests
+        s.perform(.setCore, sleeper.slot, 1)
+        s.settle()
+        #expect(other.hardware.requests == requests && other.running == urgent.ref)
+        #expect(sleeper.ref.deadlineNode.pointee.home == 1)
+        // It comes when nothing urgent runs there any more.
+        s.hardware.now += 1000
+        s.settle()
+        #expect(sleeper.ref.state == .waiting)
+        s.perform(.suspend, urgent.slot)
+        s.settle()
+        #expect(other.running == sleeper.ref && s.results(sleeper).error == .timedOut)
+    }
+
+    @Test func aYieldGoesBehindWhatAnotherCoreMadeReady() {
+        s.go()
+        let first = thread(10, on: 1)
+        let second = thread(10, on: 1)
+        #expect(other.running == first.ref)
+        other.isHeld = true
+        let urgent = thread(30, on: 1)
+        s.yield(first)
+        #expect(other.running == urgent.ref)
+        #expect(first.ref.state == .ready && second.ref.state == .ready)
+        other.isHeld = false
+        s.settle()
+        #expect(other.running == urgent.ref)
+    }
+
+    @Test func aTraceIsTurnedOnAndOffForAllCores() {
+        s.go()
+        _ = thread(10, on: 1)
+        let control = RootSlot.systemControl.index
+        s.perform(.trace, control, 1)
+        #expect(other.kernel.pointee.core.isTracing && s.kernel.pointee.core.isTracing)
+        s.perform(.trace, control, 0)
+        #expect(!other.kernel.pointee.core.isTracing && !s.kernel.pointee.core.isTracing)
+    }
+
     @Test func twoThreadsSuspendOneAnother() {
         s.go()
         let there = thread(10, on: 1)
@@ -286,7 +354,8 @@ import Testing
         let there = thread(10, on: 1)
         let space = s.make(.addressSpace)
         other.isHeld = true
-        #expect(s.perform(.configure, there.slot, s.none, UInt64(space), s.none, s.none).error == nil)
+        #expect(
+            s.perform(.configure, there.slot, s.none, UInt64(space), s.none, s.none).error == nil)
         #expect(other.mustReload)
         other.isHeld = false
         s.settle()
@@ -368,6 +437,8 @@ import Testing
         s.setRegisters(client, ControlWord(.call, Slot(endpoint)).by(.never).raw, 0, ~0)
         s.enterOnce(client)
         #expect(s.isPassing && s.running == nil)
+        // The client's address space may go while the core waits.
+        #expect(s.hardware.translationBase == s.kernel.pointee.emptyTranslationBase)
         s.settle()
         #expect(s.running == server.ref && s.effective(server) == 30 && hog.ref.state == .ready)
     }

@@ -8,14 +8,15 @@ import Synchronization
 
 @testable import KernelCore
 
-/// The memory of models. A new model takes the memory of one that has ended: to get fresh pages from
-/// the host takes longer than most tests.
+/// The memory of models. A new model takes the memory of one that has ended: to get fresh pages
+/// from the host takes longer than most tests.
 private enum ModelMemory {
     /// Addresses.
     private static let spare = Mutex<[UInt]>([])
 
     static func take() -> UnsafeMutableRawPointer {
-        let found = spare.withLock { $0.popLast() }.flatMap(UnsafeMutableRawPointer.init(bitPattern:))
+        let found = spare.withLock { $0.popLast() }.flatMap(
+            UnsafeMutableRawPointer.init(bitPattern:))
         return found ?? .allocate(byteCount: ModelState.ramBytes, alignment: 2 << 20)
     }
     static func give(_ memory: UnsafeMutableRawPointer) {
@@ -75,8 +76,9 @@ final class ModelState {
     var opened: [Int] = []
     /// Lines for which no interrupt object can be made.
     var reserved: Set<Int> = []
-    /// An interrupt that goes away before it is taken; it appears when `queriesLeft` gets to 0, but not at the first query of
-    /// an entry, since an interrupt that is pending by then comes before the entry.
+    /// An interrupt that goes away before it is taken; it appears when `queriesLeft` gets to 0, but
+    /// not at the first query of an entry, since an interrupt that is pending by then comes before
+    /// the entry.
     var isGhostPending = false
     var queriesLeft: Int?
     /// The number of queries after which it appears again.

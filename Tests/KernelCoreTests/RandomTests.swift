@@ -252,7 +252,9 @@ final class RandomWalk {
 @Suite struct RandomTests {
     static let steps = 2500
 
-    @Test(arguments: [1, 2, 3, 5_532_006_111_675_051_478], [true, false]) func fixedSeeds(seed: UInt64, fast: Bool) {
+    @Test(arguments: [1, 2, 3, 5_532_006_111_675_051_478], [true, false]) func fixedSeeds(
+        seed: UInt64, fast: Bool
+    ) {
         let walk = RandomWalk(seed: seed, fast: fast)
         for _ in 0..<RandomTests.steps where !walk.hasFailed { walk.step() }
         walk.s.inspectTables()

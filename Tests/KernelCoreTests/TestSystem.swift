@@ -67,7 +67,8 @@ final class TestSystem: ModelMachine {
         let memory = hardware.memory
         let base = ModelState.ramBase
         // The first core's state at +0, the shared state at +8 KiB, further cores' from +64 KiB on,
-        // the empty page table at +128 KiB, the bundle and the device tree behind; then boot memory.
+        // the empty page table at +128 KiB, the bundle and the device tree behind; then boot
+        // memory.
         precondition(Kernel<ModelHardware>.coreBytes <= 4 << 10)
         precondition(Kernel<ModelHardware>.sharedBytes <= 56 << 10)
         memory.initializeMemory(as: UInt8.self, repeating: 0, count: (128 << 10) + 4096)

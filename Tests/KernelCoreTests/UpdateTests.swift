@@ -1,4 +1,5 @@
-// Pending updates of priority inheritance beside threads of the same priority: which of them goes first.
+// Pending updates of priority inheritance beside threads of the same priority: which of them goes
+// first.
 
 import KernelABI
 import Testing
@@ -6,8 +7,8 @@ import Testing
 @testable import KernelCore
 
 @Suite struct UpdateTests {
-    /// A caller of base priority 10 whose call has timed out, and its server, which waits at another
-    /// endpoint: the update that lowers the server from 10 to 5 is pending.
+    /// A caller of base priority 10 whose call has timed out, and its server, which waits at
+    /// another endpoint: the update that lowers the server from 10 to 5 is pending.
     private struct Lowering {
         let s: TestSystem
         let caller, server, driver: TestThread
@@ -58,7 +59,8 @@ import Testing
         #expect(s.isRunning(lowering.caller) && s.effective(lowering.server) == 5)
     }
 
-    /// The timer is set anew for the steps: the deadline of a thread that has just blocked is served before the first of them.
+    /// The timer is set anew for the steps: the deadline of a thread that has just blocked is
+    /// served before the first of them.
     @Test(arguments: [true, false]) func aDeadlineThatIsDueGoesBeforeTheSteps(fast: Bool) {
         let s = TestSystem(fast: fast)
         let (server, client, urgent) = (
@@ -86,7 +88,8 @@ import Testing
         #expect(s.isRunning(server) && s.effective(server) == 50)
     }
 
-    /// A thread whose wait has ended runs by a step. A signal that comes before that step stays in the notification.
+    /// A thread whose wait has ended runs by a step. A signal that comes before that step stays in
+    /// the notification.
     @Test(arguments: [true, false]) func aSignalBeforeTheStepIsNotLost(fast: Bool) {
         let s = TestSystem(fast: fast)
         let (server, endpoint, _) = s.makeServer(5)

@@ -84,7 +84,10 @@ final class ManifestFileTests: XCTestCase {
                 "priority = 100", "priority = 100\nabove_supervisor = \"\"",
                 "task uart: say in above_supervisor why the supervisor may have to wait"
             ),
-            ("priority = 100", "priority = 100\ncore = 1", "task uart: say in core_reason why it runs on core 1"),
+            (
+                "priority = 100", "priority = 100\ncore = 1",
+                "task uart: say in core_reason why it runs on core 1"
+            ),
             (
                 "priority = 100", "priority = 100\ncore_reason = \"alone\"",
                 "task uart: core_reason is for a `core`"

@@ -214,7 +214,8 @@ extension Kernel where H: ~Copyable {
         let system = unsafe withUnsafeMutablePointer(to: &shared.pointee.systemControl.header) {
             unsafe Ref<ObjectHeader>($0)
         }
-        let interrupt = unsafe withUnsafeMutablePointer(to: &shared.pointee.interruptControl.header) {
+        let interrupt = unsafe withUnsafeMutablePointer(to: &shared.pointee.interruptControl.header)
+        {
             unsafe Ref<ObjectHeader>($0)
         }
         root.table.slot(Int(RootSlot.systemControl.index)).makeFirst(
@@ -403,7 +404,8 @@ extension Kernel where H: ~Copyable {
     private func takePage(_ memory: inout BootMemory) throws(BootError) -> UInt64 {
         try takePages(&memory, 4096)
     }
-    private func takePages(_ memory: inout BootMemory, _ bytes: UInt64) throws(BootError) -> UInt64 {
+    private func takePages(_ memory: inout BootMemory, _ bytes: UInt64) throws(BootError) -> UInt64
+    {
         guard let at = memory.take(bytes, alignment: 4096) else { throw .memory }
         unsafe hardware.zero(
             hardware.kernelAddress(physical: at), bytes: Int(truncatingIfNeeded: bytes))

@@ -78,7 +78,9 @@
             var inspection = Inspection()
             for object in boot { inspection.add(object) }
             shared.pointee.systemControl.header.firstCapability.map { inspection.addAuthority($0) }
-            shared.pointee.interruptControl.header.firstCapability.map { inspection.addAuthority($0) }
+            shared.pointee.interruptControl.header.firstCapability.map {
+                inspection.addAuthority($0)
+            }
             shared.pointee.asidControl.header.firstCapability.map { inspection.addAuthority($0) }
             var next = 0
             while next < inspection.untyped.count {

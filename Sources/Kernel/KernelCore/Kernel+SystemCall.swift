@@ -126,8 +126,8 @@ extension Kernel where H: ~Copyable {
         return reschedule(nil)
     }
 
-    /// Returns whether an interrupt is pending, or a more urgent core waits for the lock. Operations
-    /// ask between their steps.
+    /// Returns whether an interrupt is pending, or a more urgent core waits for the lock.
+    /// Operations ask between their steps.
     @inline(__always) mutating func isInterrupted() -> Bool {
         noteLook()
         return hardware.interruptPending || (core.isShared && isOvertaken())

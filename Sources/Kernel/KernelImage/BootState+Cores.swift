@@ -124,8 +124,8 @@ extension BootState {
         }
     }
 
-    /// Writes the entry where a core waits for it, with its caches off. The place is reserved, so it
-    /// is not mapped yet.
+    /// Writes the entry where a core waits for it, with its caches off. The place is reserved, so
+    /// it is not mapped yet.
     private mutating func release(_ place: UInt64, _ entry: UInt64) throws(CoreFailure) {
         let page = place & ~4095
         if place >= KernelLayout.linearBytes { throw .other("it waits above 256 GiB") }

@@ -46,8 +46,8 @@ protocol EntryMode {
 }
 
 extension EntryMode {
-    /// Performs a plain `call`. x0–x2 are the arguments; the context holds all other registers that the
-    /// caller must keep.
+    /// Performs a plain `call`. x0–x2 are the arguments; the context holds all other registers that
+    /// the caller must keep.
     @inline(__always) static func call(
         _ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer
     ) {
@@ -162,7 +162,9 @@ extension EntryMode {
         _ thread: Ref<KernelCore.Thread>, _ control: UInt64, _ second: UInt64
     ) {
         kernelState.pointee.settle()
-        guard case .signalled(let wakeup) = kernelState.pointee.fastSignal(thread, control, second, isShared: isShared)
+        guard
+            case .signalled(let wakeup) = kernelState.pointee.fastSignal(
+                thread, control, second, isShared: isShared)
         else {
             // `fastSignal` asked for `settle`, and nothing else has changed since.
             preconditionFailure()
@@ -218,7 +220,9 @@ extension EntryMode {
     }
 
     /// Performs any system call. The context holds x0–x10.
-    @inline(__always) static func systemCall(_ running: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer? {
+    @inline(__always) static func systemCall(_ running: UnsafeMutableRawPointer)
+        -> UnsafeMutableRawPointer?
+    {
         let kernel = kernelState
         let thread = unsafe Ref<KernelCore.Thread>(running: running)
         startMasked(kernel, thread.firstArgument)
@@ -240,7 +244,8 @@ extension EntryMode {
             next = kernel.pointee.floatingPointTrap(thread)
         } else {
             next = kernel.pointee.fault(
-                thread, cause.faultKind, address: cause.hasAddress ? address : 0, syndrome: syndrome)
+                thread, cause.faultKind, address: cause.hasAddress ? address : 0, syndrome: syndrome
+            )
         }
         let settledNext = settled(next)
         recordMasked(kernel, settledNext)
@@ -284,7 +289,9 @@ extension EntryMode {
         }
     }
 
-    @inline(__always) private static func wake(_ wakeup: Wakeup, instead thread: Ref<KernelCore.Thread>) {
+    @inline(__always) private static func wake(
+        _ wakeup: Wakeup, instead thread: Ref<KernelCore.Thread>
+    ) {
         recordMasked(kernelState, wakeup.thread)
         if wakeup.usesFloatingPoint { return wakeWithFloatingPoint(wakeup, instead: thread) }
         unsafe exitWoken(wakeup.thread.raw, wakeup.bits)
@@ -293,7 +300,8 @@ extension EntryMode {
         _ wakeup: Wakeup, instead thread: Ref<KernelCore.Thread>
     ) {
         unsafe exitWokenFloatingPoint(
-            wakeup.thread.raw, wakeup.bits, thread.floatingPointArea, wakeup.thread.floatingPointArea)
+            wakeup.thread.raw, wakeup.bits, thread.floatingPointArea,
+            wakeup.thread.floatingPointArea)
     }
     @inline(never) private static func expire(_ thread: Ref<KernelCore.Thread>) {
         if let wakeup = kernelState.pointee.expireFirst(thread, isShared: isShared) {
@@ -317,7 +325,8 @@ extension EntryMode {
         resume(kernelState.pointee.noInterrupt(thread))
     }
     /// A software interrupt of another core, which has left a request.
-    @inline(never) private static func takeSoftware(_ thread: Ref<KernelCore.Thread>?, _ line: Int) {
+    @inline(never) private static func takeSoftware(_ thread: Ref<KernelCore.Thread>?, _ line: Int)
+    {
         takeStop(line)
         kernelState.pointee.hardware.open(line: line)
         takeNothing(thread)
@@ -327,10 +336,13 @@ extension EntryMode {
         recordMasked(kernelState, next)
         unsafe exit(next?.raw)
     }
-    /// Passes the lock as long as more urgent cores ask for it in the middle of the scheduling loop.
+    /// Passes the lock as long as more urgent cores ask for it in the middle of the scheduling
+    /// loop.
     ///
     /// - Returns: the thread to resume.
-    @inline(__always) static func settled(_ next: Ref<KernelCore.Thread>?) -> Ref<KernelCore.Thread>? {
+    @inline(__always) static func settled(_ next: Ref<KernelCore.Thread>?) -> Ref<
+        KernelCore.Thread
+    >? {
         isShared && kernelState.pointee.core.isPassing ? passLock() : next
     }
 

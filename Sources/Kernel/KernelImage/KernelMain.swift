@@ -151,7 +151,8 @@ struct BootState: ~Copyable {
     }
 
     /// Maps the console and records it, so that panics are visible from here on.
-    private static func openConsole(_ machine: borrowing MachineDescription, _ map: inout KernelMap) {
+    private static func openConsole(_ machine: borrowing MachineDescription, _ map: inout KernelMap)
+    {
         if machine.consoleKind == .none { return }
         if let address = try? map.mapDevice(
             machine.console.base, bytes: min(machine.console.size, 4096))

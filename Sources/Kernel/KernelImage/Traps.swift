@@ -186,7 +186,9 @@ func sharedFaultEntry(
     return unsafe SeveralCores.fault(running, syndrome, address)
 }
 @c(swiftlet_shared_interrupt) @inline(never)
-func sharedInterruptEntry(_ running: UnsafeMutableRawPointer) { unsafe SeveralCores.interrupt(running) }
+func sharedInterruptEntry(_ running: UnsafeMutableRawPointer) {
+    unsafe SeveralCores.interrupt(running)
+}
 @c(swiftlet_shared_idle_interrupt)
 func sharedIdleInterruptEntry() {
     waitForLock(kernelState.pointee.priority)

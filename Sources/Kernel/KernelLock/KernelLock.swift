@@ -66,8 +66,8 @@ public struct KernelLock<Memory: LockMemory> {
     }
 
     /// Whether the holder should pass the lock on before its next step, which has this urgency: to
-    /// a more urgent core, or, below the band, to any core. So a long operation below the band takes
-    /// a turn for each of its steps.
+    /// a more urgent core, or, below the band, to any core. So a long operation below the band
+    /// takes a turn for each of its steps.
     @inline(__always) public func shouldPass(before urgency: Urgency) -> Bool {
         var waiting = memory.look()
         waiting.clear(core)

@@ -14,9 +14,9 @@
 // | the scheduling word of a thread | – | one mask tests all that is unusual |
 // | `soleCaller` of a thread | its queue of callers | a caller comes and goes without a queue |
 //
-// **Several cores.** Each path has two instances. With one core, `isShared` is the constant false, and
-// all threads are at home there. With several, a path also declines if the other thread is at home on
-// another core, and it records the running thread, which other cores look at.
+// **Several cores.** Each path has two instances. With one core, `isShared` is the constant false,
+// and all threads are at home there. With several, a path also declines if the other thread is at
+// home on another core, and it records the running thread, which other cores look at.
 //
 // The message registers are never copied: the exit loads them from the sender's context. Four rows
 // of the benchmark pay for all this: `ipc.call.one-way` (goal 100), `ipc.reply.one-way` (105),

@@ -1,9 +1,9 @@
 // Several cores: where threads run, and what cores do for one another.
 //
 // One core holds the kernel's lock at a time, and the kernel's state changes in steps, each made by
-// the core that holds it. A thread runs on its *home core*: it stands in that core's ready queue, and
-// its time-outs in that core's deadline queue. It moves only when it is told to. A timer stands in
-// the queue of the core that armed it.
+// the core that holds it. A thread runs on its *home core*: it stands in that core's ready queue,
+// and its time-outs in that core's deadline queue. It moves only when it is told to. A timer stands
+// in the queue of the core that armed it.
 //
 // **Telling.** A step may concern another core: it made a thread ready there that is more urgent
 // than what runs there, or left an update that only that core can perform in time. It marks that
@@ -73,7 +73,8 @@ extension Kernel where H: ~Copyable {
     /// Tells another core of a deadline that was inserted into its queue.
     @inline(never) mutating func tellOfDeadline(_ node: Ref<DeadlineNode>, at other: Ref<Core>) {
         if node.pointee.instant >= other.pointee.armed { return }
-        // A deadline that does not interrupt what runs there waits until something less urgent does.
+        // A deadline that does not interrupt what runs there waits until something less urgent
+        // does.
         if let running = other.pointee.current, running.state == .running,
             node.pointee.level < leastLevel(beside: running)
         {

@@ -239,7 +239,8 @@ extension Kernel where H: ~Copyable {
     /// the general path.
     @inline(__always) private mutating func settleOn(_ thread: Ref<Thread>) -> Ref<Thread> {
         thread.pointee.scheduling.isGuarded =
-            core.ready.updatesTop == Int(thread.effective) || core.sliceEnd != .never || core.isTracing
+            core.ready.updatesTop == Int(thread.effective) || core.sliceEnd != .never
+            || core.isTracing
         updateDeadline(leastLevel(beside: thread))
         return thread
     }

@@ -1,4 +1,5 @@
-// The ready queue of a core: its ready threads, most urgent first. Every operation is constant-time.
+// The ready queue of a core: its ready threads, most urgent first. Every operation is
+// constant-time.
 //
 // The threads have one circle for each priority, under a two-level bitmap. The pending updates of
 // priority inheritance (Kernel+Inheritance) stand in such circles as well, which all cores share.

@@ -15,7 +15,7 @@ import KernelABI
 /// | 13 | it uses floating point: its IPC buffer holds the registers while it does not run |
 /// | 14 | it waits with a deadline |
 /// | 15 | the message that it sends is a fault's |
-/// | 16 | it was suspended while faulted, while its wait ends, or while it ran on another core: it stops instead of running |
+/// | 16 | it was suspended while faulted, ending or on another core: it stops instead of running |
 /// | 17 | it lends memory with its call |
 /// | 18 | bits are set in the notification that is bound to it |
 /// | 19 | its deadline has passed, and its update will end its wait |

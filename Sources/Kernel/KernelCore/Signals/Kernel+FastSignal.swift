@@ -173,8 +173,8 @@ extension Kernel where H: ~Copyable {
         return preemptSlice(of: thread, by: wake)
     }
 
-    /// Whether `fastDeliver` may be tried: the ready queue has a place for the preempted thread, and
-    /// nothing disturbs that thread.
+    /// Whether `fastDeliver` may be tried: the ready queue has a place for the preempted thread,
+    /// and nothing disturbs that thread.
     @inline(__always) public func isQuiet(_ thread: Ref<Thread>) -> Bool {
         isSettled && thread.isUndisturbed
     }
@@ -244,7 +244,9 @@ extension Kernel where H: ~Copyable {
     @inline(__always) private func urgentWaiter(
         _ notification: Ref<Notification>, above priority: Int, isShared: Bool
     ) -> Ref<Thread>? {
-        guard let waiter = plainWaiter(notification, isShared: isShared), Int(waiter.effective) > priority else {
+        guard let waiter = plainWaiter(notification, isShared: isShared),
+            Int(waiter.effective) > priority
+        else {
             return nil
         }
         return waiter

@@ -41,11 +41,12 @@ public enum KernelGoals {
         ("requestReload(_:)", onlyWithSeveral), ("awaitReload()", onlyWithSeveral),
         ("preparePassing(_:)", onlyWithSeveral), ("answerOne()", onlyWithSeveral),
         ("awaitCore(of:)", onlyWithSeveral), ("isAwaitingCore()", onlyWithSeveral),
-        ("followUpdates()", onlyWithSeveral), ("isOvertaken()", onlyWithSeveral), ("mustShare()", onlyWithSeveral),
+        ("followUpdates()", onlyWithSeveral), ("isOvertaken()", onlyWithSeveral),
+        ("mustShare()", onlyWithSeveral),
         ("Machine.setUrgency(_:ofLine:)", onlyWithSeveral),
         ("Machine.isWanted(above:)", onlyWithSeveral),
     ]
-    private static let onlyWithSeveral = "it runs on several cores only, and the kernel runs on one"
+    private static let onlyWithSeveral = "it runs on several cores only; the bounds are those of one"
 
     /// What does not run where an interrupt wakes a thread that is more urgent than all others and
     /// waits plainly: alone on its notification and without a deadline, for a timer or for a line
