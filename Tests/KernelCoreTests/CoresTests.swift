@@ -21,6 +21,18 @@ import Testing
         return thread
     }
 
+    /// A server of core `core` that waits for a caller.
+    private func server(
+        _ priority: UInt64, on core: Int
+    ) -> (server: TestThread, endpoint: UInt32, reply: UInt32) {
+        s.go()
+        let (endpoint, reply) = (s.make(.endpoint), s.make(.reply))
+        let server = thread(priority, on: core)
+        s.perform(.bindServer, endpoint, UInt64(server.slot))
+        s.receive(server, endpoint, reply: reply)
+        return (server, endpoint, reply)
+    }
+
     @Test func aThreadIsAtHomeOnItsMakersCore() {
         let thread = s.makeThread(priority: 10)
         #expect(thread.ref.home == 0)
@@ -121,12 +133,7 @@ import Testing
     }
 
     @Test(arguments: [true, false]) func aCallToAServerOfAnotherCore(isServerUrgent: Bool) {
-        s.go()
-        let endpoint = s.make(.endpoint)
-        let reply = s.make(.reply)
-        let server = thread(isServerUrgent ? 30 : 5, on: 1)
-        s.perform(.bindServer, endpoint, UInt64(server.slot))
-        s.receive(server, endpoint, reply: reply)
+        let (server, endpoint, reply) = server(isServerUrgent ? 30 : 5, on: 1)
         let client = thread(10, on: 0)
         s.call(client, endpoint, [1, 2, 3])
         #expect(s.running == nil && other.running == server.ref)
@@ -164,12 +171,7 @@ import Testing
     @Test func anotherCorePerformsTheUpdatesOfABusyOne() {
         // The top thread of core 0 raises a blocked client of a chain to a priority below its own:
         // core 1 is idle, so it performs the steps.
-        let endpoint = s.make(.endpoint)
-        let reply = s.make(.reply)
-        s.go()
-        let server = thread(4, on: 1)
-        s.perform(.bindServer, endpoint, UInt64(server.slot))
-        s.receive(server, endpoint, reply: reply)
+        let (server, endpoint, _) = server(4, on: 1)
         let blocker = thread(5, on: 0)
         s.call(blocker, endpoint)
         let client = thread(6, on: 0)
@@ -421,12 +423,7 @@ import Testing
     }
 
     @Test func theStepsOfAnUpdateLetAMoreUrgentCoreIn() {
-        let endpoint = s.make(.endpoint)
-        let reply = s.make(.reply)
-        s.go()
-        let server = thread(4, on: 0)
-        s.perform(.bindServer, endpoint, UInt64(server.slot))
-        s.receive(server, endpoint, reply: reply)
+        let (server, endpoint, _) = server(4, on: 0)
         let blocker = thread(5, on: 0)
         s.call(blocker, endpoint)
         let hog = thread(20, on: 0)
@@ -444,12 +441,7 @@ import Testing
     }
 
     @Test func aLessUrgentCoreDoesNotGetInBetweenTwoSteps() {
-        let endpoint = s.make(.endpoint)
-        let reply = s.make(.reply)
-        s.go()
-        let server = thread(4, on: 0)
-        s.perform(.bindServer, endpoint, UInt64(server.slot))
-        s.receive(server, endpoint, reply: reply)
+        let (server, endpoint, _) = server(4, on: 0)
         let blocker = thread(5, on: 0)
         s.call(blocker, endpoint)
         let client = thread(30, on: 0)
