@@ -223,6 +223,8 @@ debug: build ## Boot stopped, with gdb attached to kernel and symbols (GDB='-bat
 lint: build ## Check format, the linked kernel and its static bounds, the tasks, and that books \
       and planted faults find their code
 	@$(SWIFT) format lint --strict -r $(SOURCES)
+	@! grep -rnE --include='*.swift' '^.{101,}' $(SOURCES) || { \
+	  echo 'lint: these lines are longer than 100 columns'; exit 1; }
 	@! grep -rn '_ = try?' Sources || { \
 	  echo 'lint: a refusal is dropped: docs/book/3-interrupts-and-drivers.md, "Refusals"'; exit 1; }
 	@$(TOOL) lint-elf build/kernel.elf \

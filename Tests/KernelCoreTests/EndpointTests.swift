@@ -74,7 +74,8 @@ import Testing
         s.yield(rival)
         #expect(s.isRunning(server))
         s.receive(server, endpoint, reply: reply)
-        // The sender leaves its server by a step, which waits for a rival that is as urgent by itself.
+        // The sender leaves its server by a step, which waits for a rival that is as urgent by
+        // itself.
         #expect(s.results(server).x[3] == 9 && s.isRunning(rival) && client.ref.isEnding)
         s.perform(.suspend, rival.slot)
         #expect(s.isRunning(client) && s.results(client).error == nil && s.effective(server) == 5)

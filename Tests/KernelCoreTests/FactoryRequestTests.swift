@@ -12,7 +12,9 @@ import Testing
 
 @Suite struct FactoryRequestTests {
     /// Words at the ends of their types, with a few numbers of tasks.
-    private static let words: [UInt64] = [0, 1, 2, 64, UInt64(UInt32.max), 1 << 62, UInt64(Int.max), 1 << 63, ~1, ~0]
+    private static let words: [UInt64] = [
+        0, 1, 2, 64, UInt64(UInt32.max), 1 << 62, UInt64(Int.max), 1 << 63, ~1, ~0,
+    ]
     private static let factoryPrivileges: Privileges =
         .factoryInspect | .factoryControl | .factoryDevices | .factoryServices | .factoryPower
 
@@ -26,7 +28,9 @@ import Testing
 
     /// A factory of which task 2 may ask all; each of the three tasks runs.
     private func makeFactory(_ machine: RootMachine) throws -> Factory {
-        var factory = try machine.makeFactory { $0.privileges = FactoryRequestTests.factoryPrivileges }
+        var factory = try machine.makeFactory {
+            $0.privileges = FactoryRequestTests.factoryPrivileges
+        }
         for number in 0..<3 { try factory.start(number) }
         return factory
     }
@@ -59,7 +63,9 @@ import Testing
     @Test func activityBehindTheLastTask() throws {
         let machine = try RootMachine()
         var factory = try makeFactory(machine)
-        for (first, count) in [(0, 3), (2, 1), (3, 0), (64, 0), (UInt64(Int.max), 0), (1 << 63, 0), (~0, 0)] {
+        for (first, count) in [
+            (0, 3), (2, 1), (3, 0), (64, 0), (UInt64(Int.max), 0), (1 << 63, 0), (~0, 0),
+        ] {
             let words = [UInt64(FactoryOperation.activity.rawValue), first]
             let answer = factory.answer(request(words), try #require(factory.desk.spare))
             #expect(answer?.words.w0 == 0)

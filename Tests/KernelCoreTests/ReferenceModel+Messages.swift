@@ -1,4 +1,5 @@
-// The model's messages: how a sender and a receiver meet, what each gets, and faults, which are messages as well.
+// The model's messages: how a sender and a receiver meet, what each gets, and faults, which are
+// messages as well.
 
 import KernelABI
 
@@ -9,9 +10,13 @@ extension ReferenceModel {
         number(task, deadline)
         if doors[door].isClosed { return finish(task, .peerDied) }
         tasks[task].word = word
-        if let error = offer(task, door, deadline, isCall ? .calling : .sending) { finish(task, error) }
+        if let error = offer(task, door, deadline, isCall ? .calling : .sending) {
+            finish(task, error)
+        }
     }
-    private mutating func offer(_ task: Int, _ door: Int, _ deadline: UInt64, _ state: ThreadState) -> KernelError? {
+    private mutating func offer(_ task: Int, _ door: Int, _ deadline: UInt64, _ state: ThreadState)
+        -> KernelError?
+    {
         let wantsReply = state != .sending
         if let receiver = doors[door].receivers.first {
             if wantsReply, let error = chainError(task, receiver) { return error }
@@ -36,7 +41,8 @@ extension ReferenceModel {
     private mutating func deliver(_ sender: Int, _ receiver: Int) {
         let isOneWay = tasks[sender].state == .sending
         let delivery: Delivery = tasks[sender].isFaulting ? .fault : isOneWay ? .oneWay : .message
-        let word = tasks[sender].isFaulting ? UInt64(FaultKind.pageRead.rawValue) : tasks[sender].word
+        let word =
+            tasks[sender].isFaulting ? UInt64(FaultKind.pageRead.rawValue) : tasks[sender].word
         tasks[receiver].result = [UInt64(delivery.rawValue) << 8, badge(sender), word]
         if !isOneWay && tasks[sender].blockedOn != receiver { unblock(sender) }
         guard let reply = tasks[receiver].on.reply else { return }
@@ -56,7 +62,9 @@ extension ReferenceModel {
         number(task, deadline)
         if replies[reply] != Answer() { return finish(task, .noCaller) }
         if let note = tasks[task].bound, notes[note].bits != 0 { return take(task, note) }
-        if let sender = doors[door].senders.first, updatesTop > tasks[sender].effective { performUpdate() }
+        if let sender = doors[door].senders.first, updatesTop > tasks[sender].effective {
+            performUpdate()
+        }
         if let sender = doors[door].senders.first {
             doors[door].senders.removeFirst()
             tasks[sender].on.endpoint = nil
@@ -68,7 +76,8 @@ extension ReferenceModel {
         replies[reply].holder = task
         tasks[task].state = .receiving
         let isPlain =
-            deadline == ~0 && doors[door].receivers.isEmpty && !doors[door].isClosed && tasks[task].callers.isEmpty
+            deadline == ~0 && doors[door].receivers.isEmpty && !doors[door].isClosed
+            && tasks[task].callers.isEmpty
         queuePlain(door)
         if isPlain { doors[door].plain = task }
         doors[door].receivers = queued(task, in: doors[door].receivers, by: \.waitKey)
@@ -79,7 +88,9 @@ extension ReferenceModel {
         answer(caller, reply, word)
         finish(task)
     }
-    mutating func replyAndReceive(_ task: Int, _ door: Int, _ reply: Int, _ word: UInt64, _ deadline: UInt64) {
+    mutating func replyAndReceive(
+        _ task: Int, _ door: Int, _ reply: Int, _ word: UInt64, _ deadline: UInt64
+    ) {
         if let caller = replies[reply].caller { answer(caller, reply, word) }
         receive(task, door, reply, deadline)
     }

@@ -1,4 +1,5 @@
-// The model's other operations: notifications, what the root task does to threads and endpoints, and time.
+// The model's other operations: notifications, what the root task does to threads and endpoints,
+// and time.
 
 import KernelABI
 

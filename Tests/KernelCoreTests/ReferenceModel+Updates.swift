@@ -1,4 +1,5 @@
-// The model's priority inheritance: links change at once, priorities follow one link a step, in the order of urgency.
+// The model's priority inheritance: links change at once, priorities follow one link a step, in the
+// order of urgency.
 
 import KernelABI
 
@@ -25,7 +26,9 @@ extension ReferenceModel {
     }
     func chainError(_ caller: Int, _ server: Int) -> KernelError? {
         var row = [server]
-        while let last = row.last, !isEnding(last), let next = tasks[last].blockedOn { row.append(next) }
+        while let last = row.last, !isEnding(last), let next = tasks[last].blockedOn {
+            row.append(next)
+        }
         if let place = row.firstIndex(of: caller), place < Limits.chain { return .deadlock }
         return row.count >= Limits.chain ? .chainTooLong : nil
     }
@@ -81,14 +84,16 @@ extension ReferenceModel {
         move(task)
         if !hasMove(task) { updates.removeAll { $0.task == task } }
     }
-    /// The queues that hold the task under another priority than its own: where it waits, the callers of its server, and the
-    /// deadlines, which it leaves in one step and enters in another.
+    /// The queues that hold the task under another priority than its own: where it waits, the
+    /// callers of its server, and the deadlines, which it leaves in one step and enters in another.
     private func isMisplaced(_ task: Int) -> (waits: Bool, calls: Bool, hasDeadline: Bool) {
         let priority = tasks[task].effective
         let waits =
             tasks[task].on.notification != nil
             || tasks[task].on.endpoint.map { doors[$0].plain != task } ?? false
-        let hasDeadline = deadlines.contains { $0.task == task && !$0.isOver && $0.urgency != priority }
+        let hasDeadline = deadlines.contains {
+            $0.task == task && !$0.isOver && $0.urgency != priority
+        }
         return (
             waits && tasks[task].waitKey != priority,
             tasks[task].blockedOn != nil && tasks[task].callerKey != priority,
@@ -114,11 +119,14 @@ extension ReferenceModel {
         } else if let at = tasks[task].movingDeadline {
             tasks[task].movingDeadline = nil
             deadlines.append((at, task, tasks[task].effective, false))
-        } else if let index = deadlines.firstIndex(where: { $0.task == task && !$0.isOver }), place.hasDeadline {
+        } else if let index = deadlines.firstIndex(where: { $0.task == task && !$0.isOver }),
+            place.hasDeadline
+        {
             tasks[task].movingDeadline = deadlines.remove(at: index).at
         }
     }
-    /// Steps until a thread goes first; a timer that is due is served before each and after the last.
+    /// Steps until a thread goes first; a timer that is due is served before each and after the
+    /// last.
     mutating func performUpdates() {
         if updates.isEmpty && armed > now { return isUpdatesTurn = false }
         while true {
@@ -148,7 +156,8 @@ extension ReferenceModel {
     }
     private func goesFirst(_ task: Int, _ urgency: Int) -> Bool {
         let effective = tasks[task].effective
-        return effective > urgency || (effective == urgency && tasks[task].base == urgency && !isUpdatesTurn)
+        return effective > urgency
+            || (effective == urgency && tasks[task].base == urgency && !isUpdatesTurn)
     }
 
     // Deadlines
@@ -159,7 +168,9 @@ extension ReferenceModel {
     @discardableResult mutating func serveDeadline(atLeast urgency: Int) -> Bool {
         let due = deadlines.filter { $0.at <= now }
         // No two are at one instant.
-        guard let first = due.min(by: { (-$0.urgency, $0.at) < (-$1.urgency, $1.at) }), first.urgency >= urgency else {
+        guard let first = due.min(by: { (-$0.urgency, $0.at) < (-$1.urgency, $1.at) }),
+            first.urgency >= urgency
+        else {
             return false
         }
         if first.isOver {
@@ -171,7 +182,8 @@ extension ReferenceModel {
         }
         return true
     }
-    /// The timer interrupts as long as something is due that is no less urgent than the task that runs.
+    /// The timer interrupts as long as something is due that is no less urgent than the task that
+    /// runs.
     mutating func serveDeadlines() {
         while armed <= now {
             armed = ~0

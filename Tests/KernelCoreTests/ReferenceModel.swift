@@ -1,5 +1,6 @@
-// What the kernel must do, said a second time with nothing but arrays: who waits for whom, who is ready in which order, and
-// what each call returns. It searches and recomputes everything, so that it shares no cleverness with the kernel.
+// What the kernel must do, said a second time with nothing but arrays: who waits for whom, who is
+// ready in which order, and what each call returns. It searches and recomputes everything, so that
+// it shares no cleverness with the kernel.
 
 import KernelABI
 
@@ -20,7 +21,8 @@ struct ReferenceModel {
         var isFaulting = false
         /// Its deadline has passed, and its update will end its wait.
         var isTimedOut = false
-        /// The priorities under which it stands in the queue where it waits, and among the callers of its server.
+        /// The priorities under which it stands in the queue where it waits, and among the callers
+        /// of its server.
         var waitKey = 0
         var callerKey = 0
         /// Its deadline, while a step has taken it out of the queue to give it another urgency.
@@ -60,7 +62,8 @@ struct ReferenceModel {
     var notes: [Bits] = []
     var ready: [Int] = []
     var running: Int?
-    /// Those of tasks that were woken stay until they are due, or until the task waits with a deadline again.
+    /// Those of tasks that were woken stay until they are due, or until the task waits with a
+    /// deadline again.
     var deadlines: [(at: UInt64, task: Int, urgency: Int, isOver: Bool)] = []
     var now: UInt64 = 0
     /// What the timer is set to.
@@ -97,7 +100,8 @@ struct ReferenceModel {
             tasks[task].isSuspended = false
             tasks[task].state = .stopped
         } else {
-            let passes = updatesTop == tasks[task].effective && tasks[task].base == tasks[task].effective
+            let passes =
+                updatesTop == tasks[task].effective && tasks[task].base == tasks[task].effective
             enqueue(task, first: first || passes)
         }
     }
@@ -140,12 +144,16 @@ struct ReferenceModel {
         tasks[task].result = [UInt64(error?.rawValue ?? 0), 0, 0]
     }
     mutating func take(_ task: Int, _ note: Int, _ extra: UInt64 = 0) {
-        tasks[task].result = [UInt64(Delivery.notification.rawValue) << 8, notes[note].bits | extra, 0]
+        tasks[task].result = [
+            UInt64(Delivery.notification.rawValue) << 8, notes[note].bits | extra, 0,
+        ]
         notes[note].bits = 0
     }
     mutating func free(_ reply: Int) {
         if let caller = replies[reply].caller { tasks[caller].on.reply = nil }
-        if let holder = replies[reply].holder, tasks[holder].on.reply == reply { tasks[holder].on.reply = nil }
+        if let holder = replies[reply].holder, tasks[holder].on.reply == reply {
+            tasks[holder].on.reply = nil
+        }
         replies[reply] = Answer()
     }
     /// Takes a task out of where it waits.
@@ -160,14 +168,17 @@ struct ReferenceModel {
         tasks[task].isTimedOut = false
     }
     /// Is its wait over, but for the step that takes it out of its chain?
-    func isEnding(_ task: Int) -> Bool { updates.contains { $0.task == task } && tasks[task].on == Waiting() }
+    func isEnding(_ task: Int) -> Bool {
+        updates.contains { $0.task == task } && tasks[task].on == Waiting()
+    }
     mutating func end(_ task: Int, _ error: KernelError) {
         if isEnding(task) { return conclude(task) }
         leavePlace(task)
         if tasks[task].state != .faulted { finish(task, error) }
         letGo(task)
     }
-    /// A task whose wait is over goes on: at once where it waits for no server and no update of it is pending, else by a step.
+    /// A task whose wait is over goes on: at once where it waits for no server and no update of it
+    /// is pending, else by a step.
     mutating func letGo(_ task: Int, first: Bool = false) {
         if tasks[task].blockedOn != nil || updates.contains(where: { $0.task == task }) {
             queueUpdate(task, tasks[task].effective)
@@ -202,7 +213,9 @@ struct ReferenceModel {
     }
     mutating func cancelDeadline(_ task: Int) {
         tasks[task].movingDeadline = nil
-        guard let index = deadlines.firstIndex(where: { $0.task == task && !$0.isOver }) else { return }
+        guard let index = deadlines.firstIndex(where: { $0.task == task && !$0.isOver }) else {
+            return
+        }
         if deadlines.count == 1 { deadlines = [] } else { deadlines[index].isOver = true }
     }
     mutating func leave(_ task: Int, _ door: Int) {

@@ -86,7 +86,8 @@ final class RootMachine {
         boot.firstFreeAddress = UInt64(UInt(bitPattern: window))
         boot.bundleAddress = UInt64(UInt(bitPattern: bundle))
         boot.bundleSize = UInt64(0x1000 + file.count)
-        var slots = RootSlots(firstFree: RootMachine.firstFree, count: UInt32(boot.slotCount), heapPages: 64)
+        var slots = RootSlots(
+            firstFree: RootMachine.firstFree, count: UInt32(boot.slotCount), heapPages: 64)
         var memory = RootMemory(boot: boot)
         memory.add(UntypedRegion(physicalBase: 0x4080_0000, sizeBits: 23, isDevice: 0))
         memory.add(UntypedRegion(physicalBase: 0x900_0000, sizeBits: 16, isDevice: 1))
@@ -98,7 +99,8 @@ final class RootMachine {
         let names = try #require(places.3)
         try memory.make(.frame, sizeBits: 12, at: first)
         try mapOwn(first, at: root.address, &memory, &slots)
-        #expect(system.perform(.unmap, RootSlot.addressSpace.index, UInt64(first.index)).error == nil)
+        #expect(
+            system.perform(.unmap, RootSlot.addressSpace.index, UInt64(first.index)).error == nil)
         try memory.make(.endpoint, at: own)
         try memory.makePool(at: pool)
         try memory.make(.frame, sizeBits: 12, at: names)

@@ -5,13 +5,15 @@ import Testing
 
 @testable import RootTask
 
-/// Memory in the place of the root task's stack: nobody's frames lie in it. It is never freed, as little as a stack is.
+/// Memory in the place of the root task's stack: nobody's frames lie in it. It is never freed, as
+/// little as a stack is.
 struct ModelStack {
     let words: UnsafeMutablePointer<UInt64>
     private static let count = Int(BootInformation.stackBytes) / 8
     /// In use: the last page.
     var stack: RootStack {
-        RootStack(bottom: UInt(bitPattern: words), used: UInt(bitPattern: words + ModelStack.count - 1))
+        RootStack(
+            bottom: UInt(bitPattern: words), used: UInt(bitPattern: words + ModelStack.count - 1))
     }
 
     init() {

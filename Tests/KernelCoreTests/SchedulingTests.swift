@@ -48,8 +48,8 @@ import Testing
         #expect(s.results(high).error == nil)
     }
 
-    /// A thread that yields goes behind its equals also where a step of the call makes a more urgent
-    /// thread ready: here a caller whose server does not answer in time.
+    /// A thread that yields goes behind its equals also where a step of the call makes a more
+    /// urgent thread ready: here a caller whose server does not answer in time.
     @Test(arguments: [true, false]) func yieldBesideAMoreUrgentThread(fast: Bool) {
         let s = TestSystem(fast: fast)
         let (server, endpoint, _) = s.makeServer(3)

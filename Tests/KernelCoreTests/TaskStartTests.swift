@@ -121,7 +121,8 @@ import Testing
     /// What a start takes from the arena is what `ArenaNeed` says, which the host command trusts.
     @Test func aStartTakesWhatItNeeds() throws {
         let changes: [(inout TaskDescription) -> Void] = [
-            { _ in }, { $0.heapBytes = 0 }, { $0.heapBytes = 1 << 20 }, { $0.stackBytes = 1 << 20 | 4096 },
+            { _ in }, { $0.heapBytes = 0 }, { $0.heapBytes = 1 << 20 },
+            { $0.stackBytes = 1 << 20 | 4096 },
             { $0.persistentBytes = TaskDescription.maximumPersistent },
             { $0.privileges = .asidPool | .taskNames }, { $0.privileges = .rootView },
         ]
@@ -135,7 +136,9 @@ import Testing
             let image = try ElfImage(Span(_unsafeElements: file), permitted: TaskAddress.image)
             let need = try factory.arenaNeed(1, image)
             try factory.start(1)
-            #expect(machine.takenBytes(factory.slots.task(1).arena.index) == UInt64(need.bytes), "\(number)")
+            #expect(
+                machine.takenBytes(factory.slots.task(1).arena.index) == UInt64(need.bytes),
+                "\(number)")
             #expect(factory.tasks[1].held == UInt32(need.heldCount), "\(number)")
             let small = try RootMachine()
             var refused = try small.makeFactory {

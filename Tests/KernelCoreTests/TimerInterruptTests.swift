@@ -81,17 +81,23 @@ import Testing
         let interrupt: UInt32
     }
 
-    func makeInterrupt(_ s: TestSystem, line: Int, trigger: Trigger = .level, from untyped: UInt32 = TestSystem.ram)
+    func makeInterrupt(
+        _ s: TestSystem, line: Int, trigger: Trigger = .level, from untyped: UInt32 = TestSystem.ram
+    )
         -> UInt32
     {
         let slot = s.allocateSlot()
         let result = s.perform(
-            .createInterrupt, RootSlot.interruptControl.index, UInt64(line), trigger.rawValue, UInt64(untyped), s.own,
+            .createInterrupt, RootSlot.interruptControl.index, UInt64(line), trigger.rawValue,
+            UInt64(untyped), s.own,
             UInt64(slot))
         #expect(result.error == nil)
         return slot
     }
-    func makeDriver(_ s: TestSystem, line: Int, priority: UInt64, bits: UInt64, from untyped: UInt32 = TestSystem.ram)
+    func makeDriver(
+        _ s: TestSystem, line: Int, priority: UInt64, bits: UInt64,
+        from untyped: UInt32 = TestSystem.ram
+    )
         -> Driver
     {
         let thread = s.makeThread(priority: priority)
@@ -111,7 +117,8 @@ import Testing
         s.settle()
         #expect(s.isRunning(driver.thread) && s.results(driver.thread).badge == 4)
         #expect(s.hardware.quiet == [40])
-        #expect(s.invoke(driver.thread, .interruptInformation, driver.interrupt).x[3...5] == [40, 1, 3])
+        #expect(
+            s.invoke(driver.thread, .interruptInformation, driver.interrupt).x[3...5] == [40, 1, 3])
         s.hardware.asserted.remove(40)
         #expect(s.invoke(driver.thread, .acknowledge, driver.interrupt).error == nil)
         #expect(s.hardware.quiet == [])
@@ -141,7 +148,8 @@ import Testing
         #expect(s.hardware.quiet == [])
     }
 
-    /// The line is opened for each further step; it stays quiet until the last one has acknowledged.
+    /// The line is opened for each further step; it stays quiet until the last one has
+    /// acknowledged.
     @Test func aLineOfManyIsDeliveredInSteps() {
         let s = TestSystem()
         let drivers = (0..<8).map { makeDriver(s, line: 41, priority: UInt64(50 - $0), bits: 1) }
@@ -153,13 +161,16 @@ import Testing
         for driver in drivers { #expect(s.results(driver.thread).badge == 1) }
         #expect(s.hardware.opened == [41, 41] && s.hardware.quiet == [41], "three, three and two")
         s.hardware.asserted.remove(41)
-        for driver in drivers.dropLast() { s.invoke(drivers[0].thread, .acknowledge, driver.interrupt) }
+        for driver in drivers.dropLast() {
+            s.invoke(drivers[0].thread, .acknowledge, driver.interrupt)
+        }
         #expect(s.hardware.quiet == [41])
         s.invoke(drivers[0].thread, .acknowledge, drivers[7].interrupt)
         #expect(s.hardware.quiet == [])
     }
 
-    /// The level went away before all had been signalled: what is open is not opened again, and the next time all are told.
+    /// The level went away before all had been signalled: what is open is not opened again, and the
+    /// next time all are told.
     @Test func aDeliveryIsLeftUnfinished() {
         let s = TestSystem()
         let drivers = (0..<4).map { makeDriver(s, line: 41, priority: UInt64(50 - $0), bits: 1) }
@@ -194,7 +205,8 @@ import Testing
         #expect(s.hardware.quiet == [])
     }
 
-    /// Where another interrupt is pending after a signal, the other bindings of a shared line wait for the next delivery.
+    /// Where another interrupt is pending after a signal, the other bindings of a shared line wait
+    /// for the next delivery.
     @Test func aSharedLineLetsOthersBetween() {
         let s = TestSystem()
         let drivers = (0..<3).map { makeDriver(s, line: 41, priority: UInt64(50 - $0), bits: 1) }
@@ -239,14 +251,19 @@ import Testing
     @Test func errors() {
         let s = TestSystem()
         let slot = UInt64(s.allocateSlot())
-        func create(_ line: UInt64, _ trigger: UInt64 = 0, from: UInt32 = TestSystem.ram, at: UInt64? = nil)
+        func create(
+            _ line: UInt64, _ trigger: UInt64 = 0, from: UInt32 = TestSystem.ram, at: UInt64? = nil
+        )
             -> KernelError?
         {
             s.perform(
-                .createInterrupt, RootSlot.interruptControl.index, line, trigger, UInt64(from), s.own, at ?? slot
+                .createInterrupt, RootSlot.interruptControl.index, line, trigger, UInt64(from),
+                s.own, at ?? slot
             ).error
         }
-        for line in [0, 27, 31, 64, 1024, ~0, 1 << 63] as [UInt64] { #expect(create(line) == .invalidArgument) }
+        for line in [0, 27, 31, 64, 1024, ~0, 1 << 63] as [UInt64] {
+            #expect(create(line) == .invalidArgument)
+        }
         #expect(create(33, 2) == .invalidArgument)
         #expect(create(33, from: TestSystem.smallDevice) == .invalidArgument)
         #expect(create(33, at: 1) == .slotOccupied)
@@ -258,10 +275,16 @@ import Testing
         #expect(s.perform(.bindInterrupt, unbound, 1, 1).error == .wrongKind)
         // One line, one way of signalling; and eight bindings.
         let notification = UInt64(s.make(.notification))
-        for _ in 0..<8 { #expect(s.perform(.bindInterrupt, makeInterrupt(s, line: 50), notification, 1).error == nil) }
-        #expect(s.perform(.bindInterrupt, makeInterrupt(s, line: 50), notification, 1).error == .exhausted)
+        for _ in 0..<8 {
+            #expect(
+                s.perform(.bindInterrupt, makeInterrupt(s, line: 50), notification, 1).error == nil)
+        }
         #expect(
-            s.perform(.bindInterrupt, makeInterrupt(s, line: 50, trigger: .edge), notification, 1).error == .wrongState)
+            s.perform(.bindInterrupt, makeInterrupt(s, line: 50), notification, 1).error
+                == .exhausted)
+        #expect(
+            s.perform(.bindInterrupt, makeInterrupt(s, line: 50, trigger: .edge), notification, 1)
+                .error == .wrongState)
         s.inspectTables()
     }
 
@@ -279,7 +302,8 @@ import Testing
         s.hardware.enabled.insert(45)
         s.raise(line: 45)
         #expect(!s.hardware.enabled.contains(45) && s.hardware.quiet == [])
-        let result = s.perform(.statistics, RootSlot.systemControl.index, Statistic.spuriousInterrupts.rawValue)
+        let result = s.perform(
+            .statistics, RootSlot.systemControl.index, Statistic.spuriousInterrupts.rawValue)
         #expect(result.x[3] == 1)
     }
 }

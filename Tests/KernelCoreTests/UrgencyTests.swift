@@ -1,4 +1,5 @@
-// Deadlines by urgency: the queue against an array, and what a thread notices of deadlines that are less urgent than itself.
+// Deadlines by urgency: the queue against an array, and what a thread notices of deadlines that are
+// less urgent than itself.
 
 import KernelABI
 import Testing
@@ -56,17 +57,22 @@ import Testing
         }
     }
 
-    /// The numbers are a limit, a quarter of which only the urgent may use up; one that is given back is free again.
+    /// The numbers are a limit, a quarter of which only the urgent may use up; one that is given
+    /// back is free again.
     @Test func numbersAreLimited() {
         let memory = UnsafeMutablePointer<DeadlineNumbers>.allocate(capacity: 1)
         UnsafeMutableRawPointer(memory).initializeMemory(
             as: UInt8.self, repeating: 0, count: MemoryLayout<DeadlineNumbers>.size)
         defer { memory.deallocate() }
         var seen: Set<UInt32> = []
-        for _ in 0..<3072 { if let number = memory.pointee.take(maximum: 127) { seen.insert(number) } }
+        for _ in 0..<3072 {
+            if let number = memory.pointee.take(maximum: 127) { seen.insert(number) }
+        }
         #expect(seen.count == 3072)
         #expect(memory.pointee.take(maximum: 127) == nil)
-        for _ in 0..<1024 { if let number = memory.pointee.take(maximum: 128) { seen.insert(number) } }
+        for _ in 0..<1024 {
+            if let number = memory.pointee.take(maximum: 128) { seen.insert(number) }
+        }
         #expect(seen.count == 4096 && seen.max() == 4095)
         #expect(memory.pointee.take(maximum: 255) == nil)
         memory.pointee.give(back: 77)
@@ -76,8 +82,8 @@ import Testing
         #expect(memory.pointee.take(maximum: 200) == 4000)
     }
 
-    /// A timer that a less urgent thread armed does not interrupt; it is served as soon as a less urgent thread runs, though
-    /// that comes by the fast path of a reply.
+    /// A timer that a less urgent thread armed does not interrupt; it is served as soon as a less
+    /// urgent thread runs, though that comes by the fast path of a reply.
     @Test(arguments: [true, false]) func aLessUrgentTimerWaitsForItsTurn(fast: Bool) {
         let s = TestSystem(fast: fast)
         let server = s.makeThread(priority: 50)
@@ -124,7 +130,9 @@ import Testing
         s.call(client, endpoint)
         #expect(s.isRunning(busy) && s.hardware.deadline == 1600)
         s.advance(by: 1600 - s.hardware.now)
-        #expect(s.isRunning(server) && s.results(server).error == .timedOut && s.state(waiter) == .waiting)
+        #expect(
+            s.isRunning(server) && s.results(server).error == .timedOut
+                && s.state(waiter) == .waiting)
     }
 
     /// Who may become urgent may have urgent timers.
@@ -143,8 +151,8 @@ import Testing
         }
     }
 
-    /// A timer of the thread's own urgency does not interrupt it. A yield serves the timer once it is
-    /// due, and the woken equal runs.
+    /// A timer of the thread's own urgency does not interrupt it. A yield serves the timer once it
+    /// is due, and the woken equal runs.
     @Test(arguments: [true, false]) func aYieldServesAnEquallyUrgentTimer(fast: Bool) {
         let s = TestSystem(fast: fast)
         let (bell, timer) = (s.make(.notification), s.make(.timer))
@@ -165,7 +173,8 @@ import Testing
         #expect(s.isRunning(waiter) && s.results(waiter).badge == 4)
     }
 
-    /// However many timers others arm for the same instant: the urgent one is served first, and undisturbed.
+    /// However many timers others arm for the same instant: the urgent one is served first, and
+    /// undisturbed.
     @Test func manyTimersOfOthersDelayNobodyMoreUrgent() {
         let s = TestSystem()
         let low = s.makeThread(priority: 10)
@@ -196,7 +205,8 @@ import Testing
         #expect(s.isRunning(waiter) && s.results(waiter).badge == 1)
     }
 
-    /// A deadline that was set for a less urgent thread comes when another runs: it serves nobody, whoever waits for it.
+    /// A deadline that was set for a less urgent thread comes when another runs: it serves nobody,
+    /// whoever waits for it.
     @Test(arguments: [true, false]) func aLessUrgentDeadlineComesToNothing(fast: Bool) {
         let s = TestSystem(fast: fast)
         let (bell, wake, timer) = (s.make(.notification), s.make(.notification), s.make(.timer))
@@ -216,8 +226,9 @@ import Testing
     /// What may happen to a deadline that is due, but waits for its turn.
     enum End: CaseIterable { case timer, capability, notification, armer, cancel, sleeper }
 
-    /// A deadline that is due may go before it is served: nobody is signalled in its name, what else is due is served when its
-    /// turn comes, and what comes later as well. The end itself is interrupted at every step, or not at all.
+    /// A deadline that is due may go before it is served: nobody is signalled in its name, what
+    /// else is due is served when its turn comes, and what comes later as well. The end itself is
+    /// interrupted at every step, or not at all.
     @Test(arguments: End.allCases, [nil, 0]) func whatIsDueMayGo(end: End, period: Int?) {
         let s = TestSystem()
         let deferred = Deferred(s)
@@ -253,8 +264,8 @@ import Testing
     }
 }
 
-/// An urgent thread that runs, and what less urgent ones are waiting for, all due at 1500: a doomed periodic timer, a doomed
-/// sleeper's time-out, and a timer that stays; and one timer for 5000.
+/// An urgent thread that runs, and what less urgent ones are waiting for, all due at 1500: a doomed
+/// periodic timer, a doomed sleeper's time-out, and a timer that stays; and one timer for 5000.
 private struct Deferred {
     let s: TestSystem
     let high: TestThread
@@ -282,7 +293,9 @@ private struct Deferred {
         s.perform(.bindTimer, timer, UInt64(bell), 1)
         s.perform(.bindTimer, staying[0], UInt64(kept), 2)
         s.perform(.bindTimer, staying[1], UInt64(kept), 4)
-        for thread in [armer, sleeper] { s.perform(.setPriority, thread.slot, UInt64(thread.ref.effective), 12) }
+        for thread in [armer, sleeper] {
+            s.perform(.setPriority, thread.slot, UInt64(thread.ref.effective), 12)
+        }
         s.start(armer)
         s.go()
         s.invoke(armer, .arm, timer, 1500, 700)

@@ -17,7 +17,8 @@ import PlatformDrivers
     static var memory: Int { 49 }
     static var reserved: Int { 65 }
     static var devices: Int { 128 }
-    /// Each reservation cuts a range in two, and so do the image, the tree, the bundle and the like.
+    /// Each reservation cuts a range in two, and so do the image, the tree, the bundle and the
+    /// like.
     static var pieces: Int { pieces(memory + reserved) }
     static func pieces(_ ranges: Int) -> Int { ranges + 21 }
 

@@ -46,7 +46,8 @@ public enum KernelGoals {
         ("Machine.setUrgency(_:ofLine:)", onlyWithSeveral),
         ("Machine.isWanted(above:)", onlyWithSeveral),
     ]
-    private static let onlyWithSeveral = "it runs on several cores only; the bounds are those of one"
+    private static let onlyWithSeveral =
+        "it runs on several cores only; the bounds are those of one"
 
     /// What does not run where an interrupt wakes a thread that is more urgent than all others and
     /// waits plainly: alone on its notification and without a deadline, for a timer or for a line
