@@ -46,10 +46,10 @@ protocol EntryMode {
 }
 
 extension EntryMode {
-    /// Performs a plain `call`. x0–x2 are the arguments; the context holds all other registers that
-    /// the caller must keep.
+    /// Performs a plain `call`. x0 and x1 are the arguments; the context holds all other registers
+    /// that the caller must keep. x2 would be a deadline, which a plain call has not.
     @inline(__always) static func call(
-        _ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer
+        _ control: UInt64, _ second: UInt64, _ running: UnsafeMutableRawPointer
     ) {
         let kernel = kernelState
         let thread = unsafe Ref<KernelCore.Thread>(running: running)
@@ -58,7 +58,7 @@ extension EntryMode {
         case .usesFloatingPoint(let slot, _): return callWithFloatingPoint(control, thread, slot)
         case .declined: break
         }
-        thread.setArguments(control, second, third)
+        thread.setArguments(control, second, 0)
         unsafe exit(generalCall(running))
     }
 

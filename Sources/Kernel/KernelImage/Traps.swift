@@ -61,7 +61,7 @@ enum OneCore: EntryMode {
 @c(swiftlet_call)
 func callEntry(
     _ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer
-) { unsafe OneCore.call(control, second, third, running) }
+) { unsafe OneCore.call(control, second, running) }
 @c(swiftlet_reply_and_receive)
 func replyAndReceiveEntry(
     _ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer
@@ -153,7 +153,7 @@ enum SeveralCores: EntryMode {
 @c(swiftlet_shared_call)
 func sharedCallEntry(
     _ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer
-) { unsafe SeveralCores.call(control, second, third, running) }
+) { unsafe SeveralCores.call(control, second, running) }
 @c(swiftlet_shared_reply_and_receive)
 func sharedReplyAndReceiveEntry(
     _ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer

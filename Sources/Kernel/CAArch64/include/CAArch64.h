@@ -251,11 +251,20 @@ SWIFTLET_INLINE uint64_t swiftlet_core_tables(void) { return SWIFTLET_CORE_TABLE
 SWIFTLET_INLINE uint64_t swiftlet_own_block(void) { return SWIFTLET_OWN_BASE; }
 SWIFTLET_SYMBOL(swiftlet_image_level2)
 SWIFTLET_SYMBOL(swiftlet_cores_level3)
-/// `Kernel<Machine>` of this core, at the start of its own block.
-SWIFTLET_SYMBOL(swiftlet_kernel_state)
+/// `Kernel<Machine>` of this core, at the start of its own block. The instruction keeps the
+/// compiler from adding offsets to the address, which it would need two instructions to load.
+SWIFTLET_INLINE void *_Nonnull swiftlet_kernel_state_address(void) {
+#ifdef SWIFTLET_MODEL
+    return (void *)SWIFTLET_OWN_BASE;
+#else
+    unsigned char *state;
+    __asm__("mov %0, %1" : "=r"(state) : "i"(SWIFTLET_OWN_BASE));
+    return state;
+#endif
+}
 /// The core's own state, behind it; and that of any core.
 SWIFTLET_INLINE void *_Nonnull swiftlet_kernel_core_address(void) {
-    return swiftlet_kernel_state + SWIFTLET_KERNEL_STATE_BYTES;
+    return (unsigned char *)swiftlet_kernel_state_address() + SWIFTLET_KERNEL_STATE_BYTES;
 }
 SWIFTLET_INLINE void *_Nonnull swiftlet_block_of(uint64_t number) {
     return (void *)swiftlet_core_block(number);

@@ -77,20 +77,21 @@ extension Kernel where H: ~Copyable {
         let endpoint: Ref<Endpoint> = slot.fastObject()
         guard let server = endpoint.pointee.readyServer else { return .declined }
         let word = thread.pointee.scheduling.raw
-        if isShared && !isTogether(word, server.pointee.scheduling.raw) { return .declined }
-        if word & SchedulingWord.attentionMask != 0 {
-            return word & SchedulingWord.seriousMask == 0
+        let home = isShared ? server.pointee.scheduling.raw & SchedulingWord.homeMask : 0
+        let unusual = word ^ home
+        if unusual & attention(isShared) != 0 {
+            return unusual & serious(isShared) == 0
                 ? .usesFloatingPoint(endpoint: slot, reply: slot) : .declined
         }
         // One comparison answers two questions about the server: is its base priority above the
         // caller's, and does it use floating point?
         var serverWord = word
-        let low = server.pointee.scheduling.raw & SchedulingWord.lowHalf
-        if low > word & SchedulingWord.urgencyMask {
-            if low & SchedulingWord.floatingPointBit != 0 {
+        let low = UInt16(truncatingIfNeeded: server.pointee.scheduling.raw)
+        if low > UInt16(truncatingIfNeeded: word) {
+            if low & UInt16(SchedulingWord.floatingPointBit) != 0 {
                 return .usesFloatingPoint(endpoint: slot, reply: slot)
             }
-            serverWord = word & ~0xff | low & 0xff
+            serverWord = word & ~0xff | UInt32(low & 0xff)
         }
         connect(thread, word, to: server, serverWord, at: endpoint)
         if isShared { core.current = server }
@@ -100,9 +101,15 @@ extension Kernel where H: ~Copyable {
                 source: thread))
     }
 
-    /// Returns whether the threads of these scheduling words are at home on one core.
-    @inline(__always) func isTogether(_ a: UInt32, _ b: UInt32) -> Bool {
-        (a ^ b) & SchedulingWord.homeMask == 0
+    // With several cores a fast path tests two scheduling words at once: in place of the home core
+    // stands its difference between both.
+
+    @inline(__always) private func attention(_ isShared: Bool) -> UInt32 {
+        isShared
+            ? SchedulingWord.attentionMask | SchedulingWord.homeMask : SchedulingWord.attentionMask
+    }
+    @inline(__always) private func serious(_ isShared: Bool) -> UInt32 {
+        attention(isShared) & ~SchedulingWord.floatingPointBit
     }
 
     /// Connects a caller with a ready server, which then runs. Both get their scheduling words; the
@@ -241,10 +248,14 @@ extension Kernel where H: ~Copyable {
             return .declined
         }
         let word = caller.pointee.scheduling.raw & ~tolerating
-        if isShared && !isTogether(word, thread.pointee.scheduling.raw) { return .declined }
-        let both = word | thread.pointee.scheduling.raw
-        if both & SchedulingWord.attentionMask != 0 {
-            return both & SchedulingWord.seriousMask == 0
+        let own = thread.pointee.scheduling.raw
+        var unusual = word | own
+        if isShared {
+            unusual =
+                unusual & ~SchedulingWord.urgencyMask | (word ^ own) & SchedulingWord.urgencyMask
+        }
+        if unusual & attention(isShared) != 0 {
+            return unusual & serious(isShared) == 0
                 ? .usesFloatingPoint(endpoint: slot, reply: replyCapability) : .declined
         }
         if !isSurpassed(by: word, isShared: isShared) { return .declined }

@@ -116,10 +116,11 @@ struct RunState: Equatable, Sendable {
     static var stopped: RunState { RunState(raw: 2) }
     /// Queued at `endpoint` with a call.
     static var calling: RunState { RunState(raw: 3) }
+    /// Waiting at `endpoint` for a message, with a free reply object in `reply`. The fast path of a
+    /// reply sets it by one instruction, which takes no number with a gap between its bits.
+    static var receiving: RunState { RunState(raw: 4) }
     /// Queued at `endpoint` with a one-way message.
-    static var sending: RunState { RunState(raw: 4) }
-    /// Waiting at `endpoint` for a message, with a free reply object in `reply`.
-    static var receiving: RunState { RunState(raw: 5) }
+    static var sending: RunState { RunState(raw: 5) }
     /// Its call was received; `reply` holds it.
     static var awaitingReply: RunState { RunState(raw: 6) }
     /// Waiting on `notification`.
