@@ -132,8 +132,8 @@ extension Kernel where H: ~Copyable {
     /// - Returns: false if the call is to restart.
     /// - Complexity: constant.
     mutating func move(_ thread: Ref<Thread>, to number: Int) -> Bool {
-        if thread.home == number { return true }
         thread.pointee.destination = UInt8(truncatingIfNeeded: number)
+        if thread.home == number { return true }
         if isRunningElsewhere(thread) {
             awaitCore(of: thread)
             return false

@@ -150,7 +150,7 @@
             let notification = thread.pointee.notification
             require(isLive(endpoint, .endpoint), "\(name): a dead endpoint")
             require(isLive(reply, .reply), "\(name): a dead reply")
-            if state == .awaitingCore {
+            if state == .awaitingCore && !thread.isEnding {
                 return require(
                     endpoint == nil && reply == nil && notification != nil
                         && thread.pointee.blockedOn == nil,
