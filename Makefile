@@ -5,7 +5,7 @@ BOARD ?= virt
 CORES ?= 1
 TEST ?= all
 ROWS ?= all
-STATES ?= 1000000
+STATES ?= 500000
 
 SWIFT := swift
 BUILD := $(SWIFT) build --explicit-target-dependency-import-check error
@@ -144,7 +144,7 @@ test-host: deps $(if $(filter all,$(TEST)),explorer) ## Tests on the host, and a
 	  fi; \
 	  awk '{ print "host tests: " $$1 " passed, " $$2 " failed" }' build/test-host.totals; \
 	  exit $$status
-	@$(if $(filter all,$(TEST)),$(EXPLORER) explore 40000 && $(EXPLORER) agree 100000)
+	@$(if $(filter all,$(TEST)),$(EXPLORER) explore 20000 && $(EXPLORER) agree 100000)
 
 explorer: deps
 	@set -o pipefail; $(EXPLORER_BUILD) 2>&1 | { grep -E 'error:|warning:' || true; }

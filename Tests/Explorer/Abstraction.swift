@@ -159,7 +159,7 @@ struct Abstraction {
         // vain, but never too late.
         add(hardware.deadline <= system.latestInterrupt ? 1 : 0, "does the timer interrupt in time")
         add(hardware.raised, "raised lines")
-        add(hardware.quiet, "quiet lines")
+        add(system.machine.board.pointee.quiet, "quiet lines")
         add(hardware.translationBase, "the address space")
         add(hardware.isFloatingPointEnabled ? 1 : 0, "is floating point enabled")
         add(hardware.floatingPointRegister, "the floating-point register")
@@ -180,8 +180,8 @@ extension System {
         }
     }
 
-    /// The instant at which the timer must interrupt the running thread: for the end of a slice, or
-    /// a deadline that is urgent enough.
+    /// The instant at which the timer must interrupt the acting core: for the end of a slice, or a
+    /// deadline that is urgent enough.
     var latestInterrupt: UInt64 {
         let kernel = machine.kernel
         let least = machine.running.map { kernel.pointee.leastLevel(beside: $0) } ?? 0
@@ -192,7 +192,8 @@ extension System {
                 && !threads.contains {
                     $0.ref.deadlineNode == node && $0.ref.pointee.scheduling.hasDeadline
                 }
-            if !isStale { instant = min(instant, node.pointee.instant.ticks) }
+            let isHere = Int(node.pointee.home) == machine.acting
+            if !isStale && isHere { instant = min(instant, node.pointee.instant.ticks) }
         }
         return instant
     }

@@ -28,9 +28,15 @@ enum Action: Equatable {
     case setSlice(Int, UInt64)
     case suspend(Int)
     case resume(Int)
-    /// Destroys the thread that has memory of its own.
+    /// Moves a thread to a core.
+    case setCore(Int, Int)
+    /// Destroys what has memory of its own: a thread or an address space.
     case destroy
+    /// Gives a thread the address space that has memory of its own, or the root task's.
+    case useSpace(Int, isOwn: Bool)
     case deleteReply(Int)
+    /// Removes the capabilities that were copied from this one.
+    case revoke(Int)
     case close(Int)
     case bindServer(Int, Int)
     /// Sets the timer, so many ticks ahead, once or with that period.
@@ -46,6 +52,10 @@ enum Action: Equatable {
     case restart
     /// A pending interrupt is taken.
     case take
+    /// The inter-processor interrupt arrives that is on its way.
+    case request
+    /// The lock comes back, which the core passed in the middle of its scheduling loop.
+    case goOn
     // The hardware
     case interrupt
     case tick
@@ -96,7 +106,7 @@ extension System {
         case .answerFault(let endpoint, let reply, let answer):
             let control = ControlWord(.replyAndReceive, Slot(endpoints[endpoint]), length: 2).raw
             return [control, UInt64(replies[reply]), 0, answer, 0x4000]
-        case .fault, .compute, .restart, .take, .interrupt, .tick: return nil
+        case .fault, .compute, .restart, .take, .request, .goOn, .interrupt, .tick: return nil
         default: return invocation(action)
         }
     }
@@ -123,6 +133,16 @@ extension System {
         case .suspend(let thread): return invoke(.suspend, threads[thread].slot)
         case .destroy: return invoke(.reclaim, arena)
         case .resume(let thread): return invoke(.resume, threads[thread].slot)
+        case .setCore(let thread, let core):
+            return invoke(.setCore, threads[thread].slot, UInt64(core))
+        case .useSpace(let thread, let isOwn):
+            let space = isOwn ? space : RootSlot.addressSpace.index
+            return [
+                ControlWord(invoke: .configure, Slot(threads[thread].slot)).raw, machine.none,
+                UInt64(space), machine.none, machine.none,
+            ]
+        case .revoke(let endpoint):
+            return invoke(.revoke, Slot.ownTable.index, UInt64(endpoints[endpoint]))
         case .deleteReply(let reply):
             return invoke(.delete, Slot.ownTable.index, UInt64(replies[reply]))
         case .close(let endpoint): return invoke(.close, endpoints[endpoint])
@@ -136,21 +156,36 @@ extension System {
         }
     }
 
-    /// Performs one step: one entry into the kernel, or the passing of a tick.
+    /// Performs one step of the acting core: one entry into the kernel, or the passing of a tick.
     ///
+    /// - Parameter isWaited: the core had to wait for the lock before this call.
     /// - Returns: whether a fast path did it.
-    @discardableResult func perform(_ action: Action, fast: Bool) -> Bool {
+    @discardableResult func perform(
+        _ action: Action, fast: Bool, isWaited: Bool = false
+    ) -> Bool {
+        func trap() -> Bool {
+            if !isWaited { return machine.trap(fast: fast) }
+            machine.waitedTrap()
+            return false
+        }
         switch action {
         case .interrupt:
             machine.hardware.pointee.raised |= Lines.bit(Lines.first)
             // Quiet until the driver acknowledges: it stays raised.
-            return machine.hardware.pointee.isInterruptPending
-                ? machine.takeInterrupt(fast: fast) : false
+            return machine.isInterruptPending ? machine.takeInterrupt(fast: fast) : false
         case .take: return machine.takeInterrupt(fast: fast)
+        case .request:
+            machine.takeRequest()
+            return false
+        case .goOn:
+            machine.goOn()
+            return false
         case .tick:
-            machine.hardware.pointee.now += 1
-            return machine.hardware.pointee.isTimerDue ? machine.takeInterrupt(fast: fast) : false
-        case .restart: return machine.trap(fast: fast)
+            machine.board.pointee.now += 1
+            // On several cores each takes its timer's interrupt when it comes to it.
+            return plan.cores == 1 && machine.isInterruptPending
+                ? machine.takeInterrupt(fast: fast) : false
+        case .restart: return trap()
         case .fault:
             machine.fault()
             return false
@@ -162,7 +197,7 @@ extension System {
                 return false
             }
             machine.setArguments(threads[thread].ref, arguments)
-            return machine.trap(fast: fast)
+            return trap()
         }
     }
 
@@ -193,6 +228,11 @@ extension System {
         case .setPriority(let t, let p): return invoke("setPriority", "t\(t).slot, \(p), 63")
         case .setSlice(let t, let slice): return invoke("setSlice", "t\(t).slot, \(slice)")
         case .suspend(let t): return invoke("suspend", "t\(t).slot")
+        case .setCore(let t, let core): return invoke("setCore", "t\(t).slot, \(core)")
+        case .useSpace(let t, let isOwn):
+            let space = isOwn ? "UInt64(space)" : "UInt64(RootSlot.addressSpace.index)"
+            return invoke("configure", "t\(t).slot, s.none, \(space), s.none, s.none")
+        case .revoke(let e): return invoke("revoke", "Slot.ownTable.index, UInt64(e\(e))")
         case .destroy: return invoke("reclaim", "arena")
         case .resume(let t): return invoke("resume", "t\(t).slot")
         case .deleteReply(let r): return invoke("delete", "Slot.ownTable.index, UInt64(r\(r))")
@@ -206,6 +246,8 @@ extension System {
         case .compute: return "s.useFloatingPoint(\(s))"
         case .restart: return "// \(s) performs its call again"
         case .take: return "// the pending interrupt is taken"
+        case .request: return "// the inter-processor interrupt arrives"
+        case .goOn: return "// the lock comes back"
         case .interrupt: return "s.raise(line: \(Lines.first))"
         case .tick: return "s.advance(by: 1)"
         }

@@ -100,14 +100,12 @@ final class Walk {
     /// A step that can be taken now; nil: nothing can happen any more.
     func choose(_ random: inout SeededGenerator) -> WalkStep? {
         let running = system.runningIndex
-        let hardware = system.machine.hardware.pointee
         func step(_ action: Action) -> WalkStep {
             WalkStep(action: action, thread: running, isFast: true)
         }
-        if hardware.isInterruptPending { return step(.take) }
+        if system.machine.isInterruptPending { return step(.take) }
         if system.machine.running?.isRestarting == true { return step(.restart) }
-        let canInterrupt = (hardware.raised | hardware.quiet) & Lines.bit(Lines.first) == 0
-        if canInterrupt && (running == nil || random.chance(6)) { return step(.interrupt) }
+        if system.canInterrupt && (running == nil || random.chance(6)) { return step(.interrupt) }
         if system.isTimeAwaited && (running == nil || random.chance(12)) { return step(.tick) }
         guard let running else { return nil }
         return system.plan.threads[running].actions.randomElement(using: &random).map(step)

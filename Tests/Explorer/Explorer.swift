@@ -14,6 +14,11 @@ struct SearchResult {
     var depth = 0
     /// States in which an update of priority inheritance was pending.
     var laggingStates = 0
+    /// States in which an inter-processor interrupt was on its way, in which a thread waited for
+    /// another core's answer, and in which a core was about to go on in its scheduling loop.
+    var askedStates = 0
+    var awaitingStates = 0
+    var passingStates = 0
     /// Nothing was left to expand.
     var isExhausted = false
     var violation: String?
@@ -30,13 +35,16 @@ final class Explorer {
     private let actions: [Action]
     /// For each thread the numbers of its actions.
     private let menus: [[Int]]
-    private let interrupt: Int
-    private let tick: Int
-    private let restart: Int
-    private let take: Int
     private(set) var result = SearchResult()
     /// The step that is being taken.
-    private var underWay = Origin(parent: 0, action: 0, thread: -1)
+    private var underWay = Origin(parent: 0, Move(action: 0), thread: nil)
+
+    /// Steps of each system.
+    private static let common: [Action] = [.interrupt, .tick, .restart, .take, .request, .goOn]
+    private static func number(_ action: Action) -> Int {
+        guard let number = common.firstIndex(of: action) else { preconditionFailure() }
+        return number
+    }
 
     init(_ plan: Plan) {
         system = System(plan)
@@ -44,8 +52,7 @@ final class Explorer {
         first = .allocate(capacity: area.words)
         present = .allocate(capacity: area.words)
         after = .allocate(capacity: area.words)
-        var actions: [Action] = [.interrupt, .tick, .restart, .take]
-        (interrupt, tick, restart, take) = (0, 1, 2, 3)
+        var actions = Explorer.common
         menus = plan.threads.map { thread in
             thread.actions.map { action in
                 if let known = actions.firstIndex(of: action) { return known }
@@ -65,11 +72,10 @@ final class Explorer {
     ///   - states: the search ends where so many were met.
     ///   - depth: and after so many steps from the first state.
     func search(states: Int, depth: Int) -> SearchResult {
-        finishStep()
         area.save(to: first)
         var level = Level(size: area.words)
         _ = seen.insert(hash(first))
-        origins.append(Origin(parent: 0, action: 0, thread: -1))
+        origins.append(underWay)
         level.append(0, first, first)
         for round in 0..<depth {
             var next = Level(size: area.words)
@@ -96,29 +102,26 @@ final class Explorer {
         return result
     }
 
-    /// Takes every step from the present state: without interrupts, and with one at each look of
-    /// the kernel.
+    /// Takes every step of every core from the present state: without events, and with one at each
+    /// look of the kernel.
     private func expand(_ number: Int, _ next: inout Level) {
-        area.restore(from: present)
-        let before = Before(system)
-        let line = system.machine.hardware.pointee
-        let canInterrupt =
-            system.plan.hasInterrupts && (line.raised | line.quiet) & Lines.bit(Lines.first) == 0
-        for action in choices(canInterrupt) {
-            var origin = Origin(
-                parent: UInt32(number), action: UInt16(action), thread: Int8(before.running ?? -1))
-            let looks = take(origin, before, &next)
-            if actions[action].isHardware { continue }
-            for look in 0..<looks {
-                origin.look = Int8(look)
-                if result.violation == nil && canInterrupt { _ = take(origin, before, &next) }
-                origin.isTick = true
-                if result.violation == nil && system.plan.hasTicksInside {
-                    _ = take(origin, before, &next)
+        for core in system.machine.cores.indices {
+            area.restore(from: present)
+            system.machine.turn(to: core)
+            let before = Before(system)
+            let (moves, events) = (moves, system.events)
+            for move in moves {
+                let origin = Origin(parent: number, move, thread: before.running)
+                let looks = take(origin, before, &next)
+                if result.violation != nil { return }
+                if actions[move.action].isHardware { continue }
+                for look in 0..<looks {
+                    for event in events {
+                        _ = take(origin.with(event, atLook: look), before, &next)
+                        if result.violation != nil { return }
+                    }
                 }
-                origin.isTick = false
             }
-            if result.violation != nil { return }
         }
     }
 
@@ -127,35 +130,61 @@ final class Explorer {
     /// - Returns: how often the kernel looked for interrupts.
     private func take(_ origin: Origin, _ before: Before, _ next: inout Level) -> Int {
         area.restore(from: present)
-        system.machine.hardware.pointee.eventAtLook = Int(origin.look)
-        system.machine.hardware.pointee.isEventTick = origin.isTick
+        if let event = origin.event {
+            system.machine.hardware.pointee.eventAtLook = Int(origin.look)
+            system.machine.hardware.pointee.event = event
+            if event == .wanted { system.machine.hardware.pointee.rival = system.rival }
+        }
         underWay = origin
-        system.perform(actions[Int(origin.action)], fast: true)
+        system.perform(actions[Int(origin.action)], fast: true, isWaited: origin.isWaited)
         let looks = system.machine.hardware.pointee.looks
+        if !actions[Int(origin.action)].isHardware { system.passLock() }
         conclude(origin, before, &next)
         return looks
     }
 
-    private func choices(_ canInterrupt: Bool) -> [Int] {
-        if system.machine.hardware.pointee.isInterruptPending { return [take] }
-        var choices: [Int] = []
-        if let running = system.runningIndex {
-            choices = system.machine.running?.isRestarting == true ? [restart] : menus[running]
+    /// What the acting core may do.
+    private var moves: [Move] {
+        let core = system.machine.acting
+        func move(_ action: Action) -> Move { Move(action: Explorer.number(action), core: core) }
+        let isOne = system.plan.cores == 1
+        var moves: [Move] = []
+        if isOne ? !system.machine.isInterruptPending : core == 0, system.isTimeAwaited {
+            moves.append(move(.tick))
         }
-        if canInterrupt { choices.append(interrupt) }
-        if system.isTimeAwaited { choices.append(tick) }
-        return choices
+        let turn = system.turn
+        if turn == .another { return moves }
+        if system.machine.kernel.pointee.core.isPassing { return moves + [move(.goOn)] }
+        var calls: [Move] = []
+        if let running = system.runningIndex {
+            calls =
+                system.machine.running?.isRestarting == true
+                ? [move(.restart)] : menus[running].map { Move(action: $0, core: core) }
+        }
+        if system.machine.isInterruptPending {
+            moves.append(move(.take))
+        } else {
+            if turn == .any { moves += calls }
+            if system.canInterrupt { moves.append(move(.interrupt)) }
+            if system.machine.hardware.pointee.isAsked { moves.append(move(.request)) }
+        }
+        // A call for which the core has waited differs only if something goes before it.
+        if !isOne && (turn == .granted || system.hasSomethingFirst) {
+            moves += calls.map { Move(action: $0.action, core: core, isWaited: true) }
+        }
+        return moves
     }
 
     /// Looks at the state that a step led to, and keeps it if it is new.
     private func conclude(_ origin: Origin, _ before: Before, _ next: inout Level) {
         result.steps += 1
-        let problem = system.violation(of: actions[Int(origin.action)], after: before)
-        finishStep()
+        let problem = system.violation(
+            of: actions[Int(origin.action)], after: before, isWaited: origin.isWaited)
+        system.endStep()
         area.save(to: after)
         if problem == nil && !seen.insert(hash(after)) { return }
         origins.append(origin)
-        if system.hasPendingUpdate { result.laggingStates += 1 }
+        count()
         let violations = problem.map { [$0] } ?? system.violations()
         if !violations.isEmpty {
             result.violation = violations.prefix(4).joined(separator: "\n") + "\n" + story(origin)
@@ -164,13 +193,14 @@ final class Explorer {
         next.append(origins.count - 1, after, first)
     }
 
-    /// User code has taken its results, and its registers hold nothing that counts.
-    private func finishStep() {
-        system.machine.hardware.pointee.looks = 0
-        system.machine.hardware.pointee.eventAtLook = -1
-        system.machine.hardware.pointee.isEventTick = false
-        guard let running = system.machine.running, !running.isRestarting else { return }
-        system.machine.setArguments(running, [])
+    private func count() {
+        if system.hasPendingUpdate { result.laggingStates += 1 }
+        let cores = system.machine.cores
+        if cores.contains(where: { $0.hardware.pointee.isAsked }) { result.askedStates += 1 }
+        if cores.contains(where: { $0.kernel.pointee.core.isPassing }) { result.passingStates += 1 }
+        if system.threads.contains(where: { $0.ref.state == .awaitingCore }) {
+            result.awaitingStates += 1
+        }
     }
 
     private func hash(_ saved: UnsafePointer<UInt64>) -> UInt64 {
@@ -178,9 +208,11 @@ final class Explorer {
     }
     /// Where words stand that mean nothing now, in rising order.
     private var deadPlaces: [Int] {
-        zip(temporaryPlaces, system.areMeant).filter { !$0.1 }.map { $0.0 }.sorted()
+        let areMeant = system.areMeant
+        return temporaryPlaces.filter { !areMeant[$0.number] }.map { $0.place }
     }
-    private lazy var temporaryPlaces = system.temporaryAddresses.map { area.place($0) ?? 0 }
+    private lazy var temporaryPlaces = system.temporaryAddresses.enumerated()
+        .map { (number: $0, place: area.place($1) ?? 0) }.sorted { $0.place < $1.place }
 
     /// The steps from the first state to the end of a step, as a host test writes them.
     private func story(_ last: Origin) -> String {
@@ -191,13 +223,27 @@ final class Explorer {
             at = Int(origins[at].parent)
         }
         let lines = path.reversed().map { origin in
-            let event = origin.isTick ? "a tick passes" : "line \(Lines.first) interrupts"
-            let comment = origin.look < 0 ? "" : "  // \(event) at look \(origin.look)"
+            let notes = notes(origin)
+            let comment = notes.isEmpty ? "" : "  // " + notes.joined(separator: "; ")
             return system.words(
                 actions[Int(origin.action)], of: origin.thread < 0 ? nil : Int(origin.thread))
                 + comment
         }
         return ([system.setUp] + lines).joined(separator: "\n")
+    }
+
+    private func notes(_ origin: Origin) -> [String] {
+        var notes = system.plan.cores == 1 ? [] : ["core \(origin.core)"]
+        if origin.isWaited { notes.append("waited for the lock") }
+        let place = "at look \(origin.look)"
+        switch origin.event {
+        case .line: notes.append("line \(Lines.first) interrupts \(place)")
+        case .tick: notes.append("a tick passes \(place)")
+        case .request: notes.append("the inter-processor interrupt arrives \(place)")
+        case .wanted: notes.append("another core waits \(place)")
+        case nil: break
+        }
+        return notes
     }
 
     /// Says which step never came to its end.
@@ -211,9 +257,31 @@ extension System {
 
     /// Whether the passing of time changes anything: a deadline or the end of a slice lies ahead.
     var isTimeAwaited: Bool {
-        if machine.kernel.pointee.core.sliceEnd != .never { return true }
+        if machine.cores.contains(where: { $0.kernel.pointee.core.sliceEnd != .never }) {
+            return true
+        }
         return deadlineNodes.contains {
             $0.pointee.isQueued && $0.pointee.instant.ticks > machine.now
+        }
+    }
+
+    /// Whether the line may interrupt.
+    var canInterrupt: Bool {
+        let raised = machine.cores.reduce(machine.board.pointee.quiet) {
+            $0 | $1.hardware.pointee.raised
+        }
+        return plan.hasInterrupts && raised & Lines.bit(Lines.first) == 0
+    }
+
+    /// What may happen before a look of the kernel.
+    var events: [Event] {
+        Event.allCases.filter {
+            switch $0 {
+            case .line: canInterrupt
+            case .tick: plan.hasTicksInside
+            case .request: plan.hasRequestsInside && machine.hardware.pointee.isAsked
+            case .wanted: plan.hasRivals && rival >= 0
+            }
         }
     }
 }

@@ -13,6 +13,23 @@ extension Machine {
     /// - Returns: whether a fast path did it.
     @discardableResult func trap(fast: Bool) -> Bool { enter(runningThread, fast: fast) }
 
+    /// Performs that call after the core had to wait for the lock.
+    func waitedTrap() {
+        let thread = runningThread
+        thread.pointee.context.programCounter = Machine.callPlace + 4
+        thread.pointee.context.isFull = false
+        follow(kernel.pointee.waitedCall(thread))
+    }
+
+    /// Takes the inter-processor interrupt that was on its way.
+    func takeRequest() {
+        hardware.pointee.hasArrived = true
+        takeInterrupt(fast: true)
+    }
+
+    /// Goes on after the lock was passed in the middle of the scheduling loop.
+    func goOn() { follow(kernel.pointee.goOn()) }
+
     /// Takes the interrupt that is pending, the timer's first.
     ///
     /// - Returns: whether a fast path did it.

@@ -15,37 +15,52 @@ final class Machine: ModelMachine {
     static let untypedOffset = 1 << 20
     static let untyped = RootSlot.firstUntyped.index
 
+    /// A core: its kernel value and its hardware.
+    struct Processor {
+        let kernel: UnsafeMutablePointer<Kernel<ModelHardware>>
+        let hardware: UnsafeMutablePointer<HardwareState>
+    }
     let memory: UnsafeMutableRawPointer
-    let kernel: UnsafeMutablePointer<Kernel<ModelHardware>>
-    let hardware: UnsafeMutablePointer<HardwareState>
+    let board: UnsafeMutablePointer<BoardState>
+    private(set) var cores: [Processor] = []
+    /// The core that acts, which `kernel`, `hardware` and `running` mean.
+    private(set) var acting = 0
+    private(set) var kernel: UnsafeMutablePointer<Kernel<ModelHardware>>
+    private(set) var hardware: UnsafeMutablePointer<HardwareState>
     let root: Ref<KernelThread>
     let table: Ref<CapabilityTable>
     var boot: [Ref<ObjectHeader>]
     private(set) var nextSlot: UInt32 = 32
 
-    init() {
+    init(cores count: Int) {
         let memory = UnsafeMutableRawPointer.allocate(byteCount: Machine.bytes, alignment: 2 << 20)
         memset(memory, 0, Machine.bytes)
         self.memory = memory
         let base = ModelHardware.ramBase
-        // Hardware and kernel in the first page, the core's state at +4 KiB, the shared state at
-        // +12 KiB, the empty page table at +128 KiB, bundle and device tree behind it; then boot
-        // memory.
-        hardware = memory.bindMemory(to: HardwareState.self, capacity: 1)
-        hardware.initialize(to: HardwareState())
-        kernel = (memory + 1024).bindMemory(to: Kernel<ModelHardware>.self, capacity: 1)
+        // Board, hardware and kernels in the first page, the cores' states at +4 KiB and +8 KiB,
+        // the shared state at +12 KiB, the empty page table at +128 KiB, bundle and device tree
+        // behind it; then boot memory.
+        board = memory.bindMemory(to: BoardState.self, capacity: 1)
+        board.initialize(to: BoardState())
+        hardware = (memory + 256).bindMemory(to: HardwareState.self, capacity: count)
+        hardware.initialize(repeating: HardwareState(), count: count)
+        kernel = (memory + 1024).bindMemory(to: Kernel<ModelHardware>.self, capacity: count)
         precondition(
-            MemoryLayout<HardwareState>.size <= 1024
-                && MemoryLayout<Kernel<ModelHardware>>.size <= 3072)
-        precondition(Kernel<ModelHardware>.coreBytes <= 8 << 10)
+            MemoryLayout<BoardState>.size <= 256
+                && MemoryLayout<HardwareState>.stride * count <= 768
+                && MemoryLayout<Kernel<ModelHardware>>.stride * count <= 3072)
+        precondition(count <= 2 && Kernel<ModelHardware>.coreBytes <= 4 << 10)
         precondition(Kernel<ModelHardware>.sharedBytes <= 116 << 10)
         let bundle = (memory + (132 << 10)).bindMemory(to: UInt64.self, capacity: 512)
         bundle[0] = Bundle.magic
         bundle[1] = 4096
+        let models = (0..<count).map { [board, hardware] number in
+            ModelHardware(number: number, cores: hardware, board: board, memory: memory)
+        }
         kernel.initialize(
             to: Kernel(
-                hardware: ModelHardware(state: hardware, memory: memory), core: memory + 4096,
-                shared: memory + (12 << 10), emptyTable: base + (128 << 10)))
+                hardware: models[0], core: memory + 4096, shared: memory + (12 << 10),
+                emptyTable: base + (128 << 10)))
         do throws(BootError) {
             var task = try kernel.pointee.makeRootTask(
                 BootRequest(
@@ -70,13 +85,32 @@ final class Machine: ModelMachine {
             kernel.pointee.finishBoot(task, kernelBytes: 1 << 20)
         } catch { preconditionFailure("boot: \(error)") }
         if let object = table.slot(Int(Machine.untyped)).pointee.object { boot.append(object) }
+        cores = (0..<count).map { Processor(kernel: kernel + $0, hardware: hardware + $0) }
         follow(kernel.pointee.start())
+        for number in 1..<max(count, 1) {
+            cores[number].kernel.initialize(
+                to: Kernel(
+                    hardware: models[number], number: number, core: memory + 4096 * (number + 1),
+                    joining: kernel.pointee))
+            turn(to: number)
+            follow(kernel.pointee.start())
+        }
+        turn(to: 0)
     }
     deinit { memory.deallocate() }
 
-    /// The thread that the processor executes; nil while it is idle.
+    /// Lets another core act from now on.
+    func turn(to number: Int) {
+        acting = number
+        (kernel, hardware) = (cores[number].kernel, cores[number].hardware)
+    }
+
+    /// The thread that the core executes; nil while it is idle.
     var running: Ref<KernelThread>? { hardware.pointee.running }
-    var now: UInt64 { hardware.pointee.now }
+    /// The same of all cores, by number.
+    var allRunning: [Ref<KernelThread>?] { cores.map { $0.hardware.pointee.running } }
+    var now: UInt64 { board.pointee.now }
+    var isInterruptPending: Bool { kernel.pointee.hardware.isInterruptPending }
 
     // Calls of the root task, before the exploration begins
 
@@ -90,7 +124,7 @@ final class Machine: ModelMachine {
         let slot = allocateSlot()
         perform(
             .retype, untyped, UInt64(kind.rawValue) | sizeBits << 8, 1, own, UInt64(slot),
-            none)
+            kind == .addressSpace ? UInt64(RootSlot.asidPool.index) : none)
         return slot
     }
     func object<Object: ~Copyable>(_ slot: UInt32) -> Ref<Object> {
@@ -113,10 +147,19 @@ final class Machine: ModelMachine {
         trap(fast: false)
         precondition(root.registers[0] == 0, "\(method) ends with \(root.registers[0])")
     }
-    /// Stops the root task for good: the most urgent of the threads under test runs.
+    /// Stops the root task for good: the most urgent of the threads under test run.
     func stopRoot() {
         setArguments(root, [ControlWord(invoke: .suspend, RootSlot.thread).raw])
         trap(fast: false)
+        settle()
+    }
+    /// Lets all inter-processor interrupts arrive; then the first core acts.
+    func settle() {
+        while let number = cores.indices.first(where: { cores[$0].hardware.pointee.isAsked }) {
+            turn(to: number)
+            takeRequest()
+        }
+        turn(to: 0)
     }
 
     func setArguments(_ thread: Ref<KernelThread>, _ values: [UInt64]) {

@@ -30,7 +30,8 @@ import Foundation
             let extent = result.isExhausted ? "all of them" : "all up to depth \(result.depth)"
             print(
                 "\(plan.name): \(result.states) states,",
-                "\(result.laggingStates) with a pending update, \(extent),",
+                "\(result.laggingStates) with a pending update,"
+                    + (plan.cores == 1 ? "" : between(result)), "\(extent),",
                 "\(result.steps) steps, \(seconds(start))"
             )
             total += result.states
@@ -42,6 +43,13 @@ import Foundation
         }
         if total == 0 { print("error: no system has such a name") }
         return isSound && total > 0
+    }
+
+    /// What the states of several cores have to do with one another.
+    private static func between(_ result: SearchResult) -> String {
+        " \(result.askedStates) with an interrupt between cores on its way, "
+            + "\(result.awaitingStates) where a thread waits for another core, "
+            + "\(result.passingStates) where a core passes the lock,"
     }
 
     static func agree(states: Int, seed: UInt64) -> Bool {

@@ -11,36 +11,60 @@ import TestSupport
 typealias KernelThread = TestSupport.KernelThread
 typealias SeededGenerator = TestSupport.SeededGenerator
 
-/// The state of the hardware, and the thread that it executes.
-struct HardwareState {
+/// What all cores share besides memory.
+struct BoardState {
     var now = Instants.start
-    var deadline = ~UInt64(0)
     /// Interrupt lines by number: bit n is line `Lines.first` + n.
-    var raised: UInt64 = 0
     var enabled: UInt64 = 0
     /// Taken, and not opened since.
     var quiet: UInt64 = 0
-    /// How often the kernel has looked for pending interrupts in this step.
-    var looks = 0
-    /// The look of this step before which something interrupts; -1: at none.
-    var eventAtLook = -1
-    /// Whether that event is a tick, after which the timer may be due. Otherwise the line
-    /// interrupts.
-    var isEventTick = false
+}
+
+/// What happens before a look of the kernel for pending interrupts.
+enum Event: UInt8, CaseIterable {
+    /// The line interrupts.
+    case line
+    /// A tick passes, after which the timer may be due.
+    case tick
+    /// The inter-processor interrupt arrives that is on its way to this core.
+    case request
+    /// Another core comes to wait for the kernel's lock.
+    case wanted
+}
+
+/// The state of a core's hardware, and the thread that it executes.
+struct HardwareState {
+    var deadline = ~UInt64(0)
+    /// Interrupt lines that are to be taken by this core.
+    var raised: UInt64 = 0
+    /// Whether an inter-processor interrupt is on its way to this core.
+    var isAsked = false
+    /// Whether it has arrived in this step.
+    var hasArrived = false
     var translationBase: UInt64 = 0
     var isFloatingPointEnabled = false
     /// One register, v0, stands for all.
     static let registerOffset = 16
     var floatingPointRegister: UInt64 = 0
     var running: Ref<KernelThread>?
+    /// Whether the lock, which the core passed in its scheduling loop, is to come back to it next.
+    var isGranted = false
+    /// How often the kernel has looked for pending interrupts in this step.
+    var looks = 0
+    /// The look of this step before which something happens; -1: at none.
+    var eventAtLook = -1
+    var event = Event.line
+    /// How urgently another core would wait for the lock; -1: none would.
+    var rival = -1
+    /// How urgently another core waits for the lock; -1: none waits.
+    var waiting = -1
 
-    var isTimerDue: Bool { deadline <= now && deadline != ~0 }
-    /// The first line that would interrupt.
-    var takeable: Int? {
-        let lines = raised & enabled & ~quiet
-        return lines == 0 ? nil : Lines.first + lines.trailingZeroBitCount
+    /// User code has taken over: what is about one step alone is over.
+    mutating func endStep() {
+        hasArrived = false
+        (looks, eventAtLook, event) = (0, -1, .line)
+        (rival, waiting) = (-1, -1)
     }
-    var isInterruptPending: Bool { isTimerDue || takeable != nil }
 }
 
 /// Instants are far from every other value, so that a word tells whether it is one.
@@ -58,47 +82,79 @@ enum Lines {
     static func bit(_ line: Int) -> UInt64 { 1 << UInt64(line - first) }
 }
 
-/// Hardware whose state is in the arena.
+/// The hardware of one core. Its state is in the arena.
 struct ModelHardware: Hardware {
     static let ramBase: UInt64 = 0x4000_0000
-    let state: UnsafeMutablePointer<HardwareState>
+    let number: Int
+    let cores: UnsafeMutablePointer<HardwareState>
+    let board: UnsafeMutablePointer<BoardState>
     let memory: UnsafeMutableRawPointer
+    private var state: UnsafeMutablePointer<HardwareState> { cores + number }
 
-    var now: Instant { Instant(ticks: state.pointee.now) }
+    init(
+        number: Int, cores: UnsafeMutablePointer<HardwareState>,
+        board: UnsafeMutablePointer<BoardState>, memory: UnsafeMutableRawPointer
+    ) {
+        self.number = number
+        self.cores = cores
+        self.board = board
+        self.memory = memory
+    }
+
+    var now: Instant { Instant(ticks: board.pointee.now) }
     mutating func setDeadline(_ instant: Instant) { state.pointee.deadline = instant.ticks }
     var cycles: UInt64 { 0 }
     var strayExceptions: (fastInterrupts: UInt64, systemErrors: UInt64) { (0, 0) }
 
+    var isTimerDue: Bool {
+        state.pointee.deadline <= board.pointee.now && state.pointee.deadline != ~0
+    }
+    /// The first line that would interrupt.
+    var takeable: Int? {
+        let lines = state.pointee.raised & board.pointee.enabled & ~board.pointee.quiet
+        return lines == 0 ? nil : Lines.first + lines.trailingZeroBitCount
+    }
+    /// Whether the core would take an interrupt now. One that is on its way does not count.
+    var isInterruptPending: Bool {
+        state.pointee.hasArrived || isTimerDue || takeable != nil
+    }
+
     var interruptPending: Bool {
         if state.pointee.looks == state.pointee.eventAtLook {
-            if state.pointee.isEventTick {
-                state.pointee.now += 1
-            } else {
-                state.pointee.raised |= Lines.bit(Lines.first)
+            switch state.pointee.event {
+            case .line: state.pointee.raised |= Lines.bit(Lines.first)
+            case .tick: board.pointee.now += 1
+            case .request: state.pointee.hasArrived = state.pointee.isAsked
+            case .wanted: state.pointee.waiting = state.pointee.rival
             }
         }
         state.pointee.looks += 1
-        return state.pointee.isInterruptPending
+        return isInterruptPending
     }
     func takeInterrupt() -> TakenInterrupt {
-        if state.pointee.isTimerDue { return .timer }
-        guard let line = state.pointee.takeable else { return .nothing }
+        if state.pointee.hasArrived {
+            (state.pointee.hasArrived, state.pointee.isAsked) = (false, false)
+            return .nothing
+        }
+        if isTimerDue { return .timer }
+        guard let line = takeable else { return .nothing }
         // Quiet until the driver acknowledges.
-        state.pointee.quiet |= Lines.bit(line)
+        board.pointee.quiet |= Lines.bit(line)
         state.pointee.raised &= ~Lines.bit(line)
         return .line(line)
     }
     var lineCount: Int { Lines.count }
     func isAssignable(line: Int) -> Bool { line >= Lines.first && line < Lines.count }
-    mutating func enable(line: Int, trigger: Trigger) { state.pointee.enabled |= Lines.bit(line) }
-    mutating func disable(line: Int) { state.pointee.enabled &= ~Lines.bit(line) }
-    mutating func open(line: Int) { state.pointee.quiet &= ~Lines.bit(line) }
+    mutating func enable(line: Int, trigger: Trigger) { board.pointee.enabled |= Lines.bit(line) }
+    mutating func disable(line: Int) { board.pointee.enabled &= ~Lines.bit(line) }
+    mutating func open(line: Int) { board.pointee.quiet &= ~Lines.bit(line) }
 
     static func coreState(_ known: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer { known }
-    func interrupt(core number: Int) { preconditionFailure("there is one core") }
+    func interrupt(core number: Int) { cores[number].isAsked = true }
     func setUrgency(_ priority: UInt8, ofLine line: Int) {}
-    func isWanted(above priority: Int) -> Bool { false }
-    func shouldPass(before priority: Int) -> Bool { false }
+    func isWanted(above priority: Int) -> Bool { state.pointee.waiting > priority }
+    /// As below the real-time band, where any core that waits gets its turn.
+    func shouldPass(before priority: Int) -> Bool { state.pointee.waiting >= 0 }
 
     func kernelAddress(physical: UInt64) -> UnsafeMutableRawPointer {
         memory + Int(physical - ModelHardware.ramBase)

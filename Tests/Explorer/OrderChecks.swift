@@ -7,15 +7,17 @@ import KernelABI
 
 @testable import KernelCore
 
-/// Under which priorities a thread stands in its queues.
+/// Under which priorities a thread stands in its queues, and whether its wait has ended.
 struct Place: Equatable {
     let wait, caller: UInt8
     let deadline: UInt32?
+    let isEnding: Bool
 
     init(_ thread: Ref<KernelThread>) {
         wait = thread.waitNode.pointee.key
         caller = thread.callerNode.pointee.key
         deadline = thread.deadlineNode.pointee.isQueued ? thread.deadlineNode.pointee.level : nil
+        isEnding = thread.isEnding
     }
 }
 

@@ -26,24 +26,27 @@ extension Machine {
         }
     }
 
+    /// The pool of the address spaces' numbers.
+    var asidPool: Ref<ASIDPool> { object(RootSlot.asidPool.index) }
+
     /// The kernel's books, and the clock, from which the others count.
     var bookkeeping: [UnsafeRawPointer] {
         var words: [UnsafeRawPointer] = []
-        withUnsafePointer(to: &hardware.pointee.now) { words.append(UnsafeRawPointer($0)) }
-        withUnsafePointer(to: &hardware.pointee.looks) { words.append(UnsafeRawPointer($0)) }
-        withUnsafePointer(to: &hardware.pointee.eventAtLook) {
-            words.append(UnsafeRawPointer($0))
-        }
-        withUnsafePointer(to: &hardware.pointee.isEventTick) {
-            words.append(UnsafeRawPointer($0))
-        }
-        withUnsafePointer(to: &kernel.pointee.core.lastSwitch) {
-            words.append(UnsafeRawPointer($0))
-        }
-        withUnsafePointer(to: &kernel.pointee.core.current) { words.append(UnsafeRawPointer($0)) }
-        withUnsafePointer(to: &kernel.pointee.core.statistics) {
-            for index in 0..<MemoryLayout<Statistics>.size / 8 {
-                words.append(UnsafeRawPointer($0) + 8 * index)
+        withUnsafePointer(to: &board.pointee.now) { words.append(UnsafeRawPointer($0)) }
+        for core in cores {
+            withUnsafePointer(to: &core.kernel.pointee.core.lastSwitch) {
+                words.append(UnsafeRawPointer($0))
+            }
+            // With one core the fast paths do not record the running thread.
+            if cores.count == 1 {
+                withUnsafePointer(to: &core.kernel.pointee.core.current) {
+                    words.append(UnsafeRawPointer($0))
+                }
+            }
+            withUnsafePointer(to: &core.kernel.pointee.core.statistics) {
+                for index in 0..<MemoryLayout<Statistics>.size / 8 {
+                    words.append(UnsafeRawPointer($0) + 8 * index)
+                }
             }
         }
         return words
@@ -71,8 +74,9 @@ extension System {
         return words
     }
 
-    /// Words of a thread or a timer that have no meaning at present: the keys of nodes in no queue,
-    /// and the urgency of a finished update.
+    /// Words of a thread or a timer that have no meaning at times: the keys of nodes in no queue,
+    /// the urgency of a finished update, and the arguments of a call that the kernel has taken
+    /// over.
     var temporaryAddresses: [UnsafeRawPointer] {
         var addresses: [UnsafeRawPointer] = []
         for thread in threads.map({ $0.ref }) {
@@ -83,6 +87,15 @@ extension System {
             }
             withUnsafePointer(to: &thread.address.pointee.pendingUrgency) {
                 addresses.append(UnsafeRawPointer($0))
+            }
+            withUnsafePointer(to: &thread.address.pointee.sendControl) {
+                addresses.append(UnsafeRawPointer($0))
+            }
+            withUnsafePointer(to: &thread.address.pointee.sendBadge) {
+                addresses.append(UnsafeRawPointer($0))
+            }
+            for register in 0...10 {
+                addresses.append(UnsafeRawPointer(thread.registers + register))
             }
         }
         for node in deadlineNodes {
@@ -105,6 +118,14 @@ extension System {
             meant.append(thread.pointee.blockedOn.map { $0.pointee.soleCaller != thread } ?? false)
             meant.append(waits || thread.pointee.notification != nil)
             meant.append(thread.pointee.scheduling.isPending)
+            let state = thread.state
+            let isSending = state == .calling || state == .sending
+            let hasMessage = isSending || state == .faulted
+            meant += [hasMessage, hasMessage]
+            let isTaken =
+                [.awaitingReply, .waiting, .receiving].contains(state) && !thread.isEnding
+            let first = isSending ? 3 : isTaken ? 11 : 0
+            for register in 0...10 { meant.append(register >= first) }
         }
         for node in deadlineNodes {
             meant += [node.pointee.isQueued, node.pointee.isQueued]

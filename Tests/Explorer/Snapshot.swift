@@ -25,26 +25,36 @@ struct SnapshotArea {
         let machine = system.machine
         memory = machine.memory
         var parts: [(UnsafeMutableRawPointer, Int)] = [
-            (UnsafeMutableRawPointer(machine.hardware), MemoryLayout<HardwareState>.size),
-            (UnsafeMutableRawPointer(machine.kernel), MemoryLayout<Kernel<ModelHardware>>.size),
-            (machine.kernel.pointee.core.ready.threads.heads.raw, 8 * Priorities.count),
-            (machine.kernel.pointee.own.raw, MemoryLayout<Core>.size),
+            (UnsafeMutableRawPointer(machine.board), MemoryLayout<BoardState>.size),
             (machine.kernel.pointee.shared.pointee.updates.heads.raw, 8 * Priorities.count),
             (machine.updatesAddress, MemoryLayout<PriorityLists>.size),
             (machine.lineAddress(Lines.first), MemoryLayout<InterruptLine>.size),
         ]
+        for core in machine.cores {
+            parts += [
+                (UnsafeMutableRawPointer(core.hardware), MemoryLayout<HardwareState>.size),
+                (UnsafeMutableRawPointer(core.kernel), MemoryLayout<Kernel<ModelHardware>>.size),
+                (core.kernel.pointee.core.ready.threads.heads.raw, 8 * Priorities.count),
+                (core.kernel.pointee.own.raw, MemoryLayout<Core>.size),
+            ]
+        }
         // The objects stand one behind the other at the low end of the untyped memory.
         let region: Ref<Untyped> = machine.object(Machine.untyped)
         parts.append((memory + Machine.untypedOffset, region.pointee.low))
         // Each capability heads the list of the senders that are queued with it. A thread that dies
-        // has memory of its own. The capability of that memory is derived from the root task's, so
-        // the snapshot then holds all slots.
+        // has memory of its own. Its capabilities, and that of the memory, are derived from those
+        // of the root task, so the snapshot then holds all slots, and that task's thread and space.
         var firstSlot = 32
-        if system.plan.mortal != nil {
+        if system.arena != 0 {
             let arena: Ref<Untyped> = machine.object(system.arena)
             let start = memory + Int(arena.pointee.physicalBase - ModelHardware.ramBase)
             parts.append((start, arena.pointee.low))
             parts.append(machine.deadlineNumbers)
+            parts.append((machine.asidPool.raw, MemoryLayout<ASIDPool>.size))
+            parts.append((machine.root.raw, MemoryLayout<KernelThread>.size))
+            if let space = machine.root.spaceSlot.addressSpace {
+                parts.append((space.raw, MemoryLayout<AddressSpace>.size))
+            }
             firstSlot = 0
         }
         let slots = Int(machine.nextSlot) - firstSlot

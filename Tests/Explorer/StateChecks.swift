@@ -11,14 +11,31 @@ extension System {
     /// Everything that is wrong with the present state.
     func violations() -> [String] {
         var found = machine.kernel.pointee.inspect(
-            boot: machine.boot, running: [machine.running], scanTables: false
+            boot: machine.boot, running: machine.allRunning, scanTables: false
         )
         .violations
+        let acting = machine.acting
+        for number in machine.cores.indices {
+            machine.turn(to: number)
+            checkHardware(&found)
+        }
+        machine.turn(to: acting)
+        for index in threads.indices {
+            checkPriority(index, &found)
+            checkWait(index, &found)
+        }
+        if plan.cores == 1 { checkOrder(&found) } else { checkCores(&found) }
+        return found.map(named)
+    }
+
+    /// The acting core's hardware is set as the kernel thinks, and as the running thread needs it.
+    private func checkHardware(_ found: inout [String]) {
         let hardware = machine.hardware.pointee
-        let armed = machine.kernel.pointee.core.armed.ticks
-        if hardware.deadline != armed && armed != 0 {
+        let core = machine.kernel.pointee.own
+        if hardware.deadline != core.pointee.armed.ticks && core.pointee.armed.ticks != 0 {
             found.append("the timer is set to another instant than it seems")
         }
+        if core.pointee.isPassing || core.pointee.mustReload { return }
         if let running = machine.running, hardware.translationBase != running.translationBase {
             found.append("another address space is active than the running thread's")
         }
@@ -27,12 +44,6 @@ extension System {
         {
             found.append("floating point is enabled for the wrong thread")
         }
-        for index in threads.indices {
-            checkPriority(index, &found)
-            checkWait(index, &found)
-        }
-        checkOrder(&found)
-        return found.map(named)
     }
 
     /// The kernel's invariants name objects by their addresses; a reader knows them by
@@ -78,7 +89,7 @@ extension System {
 
     /// The largest base priority of the thread and of all that wait for it, however indirectly:
     /// what the links alone give.
-    private func finalPriority(_ thread: Ref<KernelThread>) -> UInt8 {
+    func finalPriority(_ thread: Ref<KernelThread>) -> UInt8 {
         var priority = thread.pointee.base
         for other in threads where other.ref.pointee.blockedOn == thread {
             priority = max(priority, finalPriority(other.ref))
@@ -148,5 +159,5 @@ extension System {
     }
 
     /// Whether some thread has to perform a long call again.
-    private var isSomethingUnfinished: Bool { threads.contains { $0.ref.isRestarting } }
+    var isSomethingUnfinished: Bool { threads.contains { $0.ref.isRestarting } }
 }

@@ -41,28 +41,42 @@ extension Int {
     }
 }
 
-/// The first path to a state: the state before, the action and its thread (-1: the processor was
-/// idle), and the look at which an interrupt or a tick came (-1: at none).
+/// The first path to a state: the state before, and the step from there.
 struct Origin {
     var parent: UInt32
-    var action: UInt16
+    var action: UInt8
+    /// The core that makes the step, whether it had to wait for the lock before, and the event.
+    private var way: UInt8
+    /// The thread that runs on that core; -1: the core is idle.
     var thread: Int8
-    private var event: Int8 = -1
+    /// The look at which the event comes; -1: at none.
+    private(set) var look: Int8 = -1
 
-    init(parent: UInt32, action: UInt16, thread: Int8) {
-        self.parent = parent
-        self.action = action
-        self.thread = thread
+    init(parent: Int, _ move: Move, thread: Int?) {
+        self.parent = UInt32(parent)
+        action = UInt8(move.action)
+        way = UInt8(move.core) | (move.isWaited ? 8 : 0)
+        self.thread = Int8(thread ?? -1)
     }
 
-    var look: Int8 {
-        get { event < 0 ? -1 : event & 63 }
-        set { event = newValue < 0 ? -1 : newValue }
+    var core: Int { Int(way & 7) }
+    var isWaited: Bool { way & 8 != 0 }
+    /// What happens at that look.
+    var event: Event? { look < 0 ? nil : Event(rawValue: way >> 4) }
+    func with(_ event: Event, atLook look: Int) -> Origin {
+        var origin = self
+        origin.look = Int8(look)
+        origin.way = way & 15 | event.rawValue << 4
+        return origin
     }
-    var isTick: Bool {
-        get { event >= 0 && event & 64 != 0 }
-        set { if event >= 0 { event = event & 63 | (newValue ? 64 : 0) } }
-    }
+}
+
+/// A step that a core may make: an action by its number.
+struct Move {
+    var action: Int
+    var core = 0
+    /// Whether the core had to wait for the lock before it makes its call.
+    var isWaited = false
 }
 
 /// States of one depth. Each is stored as its difference to the first state: a bitmap of changed

@@ -10,6 +10,8 @@ struct Plan {
     struct ThreadPlan {
         var base: UInt64
         var slice: UInt64 = 0
+        /// Its home core.
+        var core = 0
         var actions: [Action]
     }
     /// A second capability to an endpoint or a notification: badge and rights.
@@ -19,7 +21,10 @@ struct Plan {
         var badge: UInt64
     }
     var name: String
+    var cores = 1
     var threads: [ThreadPlan]
+    /// Calls with which threads of two cores have begun to wait before the first state.
+    var prelude: [(thread: Int, action: Action)] = []
     /// For each endpoint the thread that is bound to it as its server.
     var endpoints: [Int?]
     /// Further capabilities to endpoints and notifications. Their numbers follow those of the
@@ -40,10 +45,16 @@ struct Plan {
     var deletesReplies = false
     /// The thread that may be destroyed: its memory is its own.
     var mortal: Int?
+    /// Whether there is an address space that may be destroyed.
+    var hasSpace = false
     /// Whether the line interrupts, at any time and at each look of the kernel.
     var hasInterrupts: Bool { interruptNotification != nil }
     /// Whether time passes at each look of the kernel, too.
     var hasTicksInside = false
+    /// Whether an inter-processor interrupt arrives at each look of the kernel, too.
+    var hasRequestsInside = false
+    /// Whether at each look of the kernel another core comes to wait for the lock.
+    var hasRivals = false
 }
 
 /// A plan made real, ready for its first step.
@@ -53,15 +64,16 @@ final class System {
         let ref: Ref<KernelThread>
     }
     let plan: Plan
-    let machine = Machine()
+    let machine: Machine
     private(set) var threads: [ThreadPlace] = []
     private(set) var endpoints: [UInt32] = []
     private(set) var replies: [UInt32] = []
     private(set) var notifications: [UInt32] = []
     private(set) var buffers: [UInt32] = []
     private(set) var timer: UInt32 = 0
-    /// The memory of the thread that may be destroyed.
-    private(set) var arena: UInt32 = 0
+    /// The memory of what may be destroyed: a thread or an address space.
+    let arena: UInt32
+    private(set) var space: UInt32 = 0
     private(set) var interrupt: UInt32 = 0
     let endpointRefs: [Ref<Endpoint>]
     let replyRefs: [Ref<Reply>]
@@ -69,8 +81,10 @@ final class System {
 
     init(_ plan: Plan) {
         self.plan = plan
-        let machine = machine
-        let arena = plan.mortal == nil ? 0 : machine.make(.untyped, sizeBits: 12)
+        let machine = Machine(cores: plan.cores)
+        self.machine = machine
+        let hasArena = plan.mortal != nil || plan.hasSpace
+        let arena = hasArena ? machine.make(.untyped, sizeBits: plan.hasSpace ? 14 : 12) : 0
         self.arena = arena
         threads = plan.threads.indices.map { index in
             let slot = machine.make(
@@ -91,12 +105,42 @@ final class System {
                 machine.perform(.bindServer, endpoints[index], UInt64(threads[server].slot))
             }
         }
+        if plan.hasSpace { space = machine.make(.addressSpace, from: arena) }
         endpoints += plan.endpointCopies.map { copy(endpoints[$0.source], $0) }
         notifications += plan.notificationCopies.map { copy(notifications[$0.source], $0) }
         connectSources()
         for (index, thread) in plan.threads.enumerated() { configure(index, thread) }
         numberDeadlines()
+        for (thread, action) in plan.prelude { begin(thread, with: action) }
+        for index in threads.indices where threads[index].ref.state == .stopped {
+            machine.perform(.setCore, threads[index].slot, UInt64(plan.threads[index].core))
+            machine.perform(.resume, threads[index].slot)
+        }
         machine.stopRoot()
+        endStep()
+    }
+
+    /// Lets a thread make a call on the second core, while the root task runs on the first one.
+    private func begin(_ index: Int, with action: Action) {
+        machine.perform(.setCore, threads[index].slot, 1)
+        machine.perform(.resume, threads[index].slot)
+        machine.settle()
+        machine.turn(to: 1)
+        precondition(runningIndex == index, "t\(index) does not run")
+        perform(action, fast: true)
+        precondition(runningIndex == nil, "t\(index) does not wait")
+        machine.turn(to: 0)
+        machine.perform(.setCore, threads[index].slot, UInt64(plan.threads[index].core))
+        machine.settle()
+    }
+
+    /// User code has taken its results, and its registers hold nothing that counts.
+    func endStep() {
+        machine.hardware.pointee.endStep()
+        guard let running = machine.running, !running.isRestarting,
+            !machine.kernel.pointee.core.isYielding
+        else { return }
+        machine.setArguments(running, [])
     }
 
     private func copy(_ slot: UInt32, _ plan: Plan.CopyPlan) -> UInt32 {
@@ -146,28 +190,33 @@ final class System {
         machine.perform(.setPriority, slot, thread.base, 63)
         machine.perform(.setEntry, slot, 0x2000)
         if thread.slice != 0 { machine.perform(.setSlice, slot, thread.slice) }
-        machine.perform(.resume, slot)
     }
 
-    /// The place of the running thread in the list; nil while the processor is idle.
+    /// The place in the list of the acting core's running thread; nil while the core is idle.
     var runningIndex: Int? { index(machine.running) }
     func index(_ thread: Ref<KernelThread>?) -> Int? {
         guard let thread else { return nil }
         return threads.firstIndex { $0.ref == thread }
     }
 
-    /// The set-up as comments that a regression test follows.
+    /// The set-up that a regression test follows: objects as comments, then calls.
     var setUp: String {
+        let calls = plan.prelude.map { words($0.action, of: $0.thread) }
+        return (objects + calls + ["// from here on:"]).joined(separator: "\n")
+    }
+    private var objects: [String] {
         var lines: [String] = []
         for (index, thread) in plan.threads.enumerated() {
             let slice = thread.slice == 0 ? "" : ", slice \(thread.slice)"
             let memory = index == plan.mortal ? ", from: arena" : ""
-            lines.append(
-                "// t\(index): s.makeThread(priority: \(thread.base)\(memory))\(slice), started")
+            let core = plan.cores == 1 ? "" : ", on core \(thread.core)"
+            let maker = "s.makeThread(priority: \(thread.base)\(memory))"
+            lines.append("// t\(index): \(maker)\(slice)\(core), started")
         }
         for (index, server) in plan.endpoints.enumerated() {
             lines.append("// e\(index): endpoint" + (server.map { ", server t\($0)" } ?? ""))
         }
+        if plan.hasSpace { lines.append("// space: address space, from: arena") }
         for (index, copy) in plan.endpointCopies.enumerated() {
             lines.append("// e\(index + plan.endpoints.count): \(words(copy, "e"))")
         }
@@ -184,7 +233,7 @@ final class System {
         for (index, copy) in plan.notificationCopies.enumerated() {
             lines.append("// n\(index + plan.notifications): \(words(copy, "n"))")
         }
-        return lines.joined(separator: "\n")
+        return lines
     }
     private func words(_ copy: Plan.CopyPlan, _ kind: String) -> String {
         let rights = "Rights(raw: \(copy.rights.raw))"

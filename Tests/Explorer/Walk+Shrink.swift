@@ -41,14 +41,14 @@ extension Walk {
     private func replay(_ wanted: [WalkStep]) -> [WalkStep]? {
         begin()
         for step in wanted {
-            while system.machine.hardware.pointee.isInterruptPending && step.action != .take {
+            while system.machine.isInterruptPending && step.action != .take {
                 _ = compare(
                     WalkStep(action: .take, thread: system.runningIndex, isFast: true),
                     inspects: true)
                 if difference != nil { return steps }
                 finish(fast: true)
             }
-            if step.action == .take && !system.machine.hardware.pointee.isInterruptPending {
+            if step.action == .take && !system.machine.isInterruptPending {
                 continue
             }
             let isRestarting = system.machine.running?.isRestarting == true
