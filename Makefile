@@ -251,12 +251,15 @@ bench-image: tool
 	@$(TOOL) image --kernel build/bench-recording.elf --bundle build/bench.bundle \
 	  -o build/bench-recording.img
 
+# The numbers of cores that the benchmark runs on, unless the command line says how many.
+BENCH_CORES := $(if $(filter command line,$(origin CORES)),$(CORES),$(if $(filter virt,$(BOARD)),1 2 3 4,1 4))
 BENCH_OUTPUT := build/bench$(if $(filter-out virt,$(BOARD)),-$(BOARD))
 bench: bench-image ## Measure path lengths and latencies (ROWS=quick, or the beginning of rows' \
-       names; BOARD=rpi3, rpi4); results go to build/bench, build/bench-BOARD
+       names; BOARD=rpi3, rpi4; CORES=4); results go to build/bench, build/bench-BOARD
 	@platform/install-dependencies plot
 	@[ '$(BOARD)' != rpi4 ] || platform/fetch-qemu
-	@$(TOOL) bench build/bench.img --board '$(BOARD)' --rows '$(ROWS)' --output $(BENCH_OUTPUT)
+	@$(TOOL) bench build/bench.img --board '$(BOARD)' --rows '$(ROWS)' --cores '$(BENCH_CORES)' \
+	  --output $(BENCH_OUTPUT)
 
 clean: ## Remove everything that was built
 	rm -rf .build .build-aarch64 .build-aarch64-bench .build-explorer build

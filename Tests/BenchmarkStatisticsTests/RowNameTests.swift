@@ -56,4 +56,19 @@ final class RowNameTests: XCTestCase {
         XCTAssertEqual(RowName("kernel.longest-masked").goal, RowName.maskedGoal)
         XCTAssertNil(RowName("nothing").goal)
     }
+
+    func testGoalsOfSeveralCores() {
+        let call = RowName("ipc.round-trip.words-", 0)
+        XCTAssertEqual(text(call.on(cores: 4)), "cores-4.ipc.round-trip.words-0")
+        XCTAssertEqual(call.goal, 205)
+        for count in 2...4 { XCTAssertEqual(call.on(cores: count).goal, 230) }
+        let across = RowName("ipc.round-trip.words-0.other-core")
+        XCTAssertEqual(across.on(cores: 2).goal, 700)
+        XCTAssertNil(across.goal)
+        let interrupt = RowName("interrupt.timer.to-driver.spinning")
+        XCTAssertEqual(interrupt.on(cores: 3).goal, 170)
+        XCTAssertEqual(RowName("wait.objects").on(cores: 3).goal, 1600)
+        XCTAssertNil(RowName("wait.objects").goal)
+        XCTAssertNil(RowName("system-call.null").on(cores: 4).goal)
+    }
 }

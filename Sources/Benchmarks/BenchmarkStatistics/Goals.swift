@@ -17,7 +17,23 @@ extension RowName {
     public static var maskedGoal: UInt64 { 1200 }
 
     /// What the row's maximum is to stay within; nil where the project states nothing.
-    public var goal: UInt64? {
+    public var goal: UInt64? { isOfSeveralCores ? goalOfSeveralCores : goalOfOneCore }
+
+    private var goalOfSeveralCores: UInt64? {
+        let goals: InlineArray<_, Goal> = [
+            Goal("ipc.round-trip.words-0", 230),
+            Goal("ipc.round-trip.words-4", 230),
+            Goal("ipc.round-trip.words-8", 230),
+            Goal("ipc.round-trip.words-0.other-core", 700),
+            Goal("interrupt.timer.to-driver.spinning", 170),
+            Goal("interrupt.device.to-driver", 170),
+            Goal("wait.*", 1600),
+        ]
+        for index in goals.indices where matches(goals[index].pattern) { return goals[index].limit }
+        return nil
+    }
+
+    private var goalOfOneCore: UInt64? {
         let goals: InlineArray<_, Goal> = [
             Goal("system-call.null", 40),
             Goal("yield.other-address-space", 110),

@@ -31,18 +31,27 @@ public struct RowName: Equatable, Sendable {
     public var underLoad: RowName { behind(RowName.loadPrefix) }
     /// The name of the same row while the kernel records a trace.
     public var traced: RowName { behind("traced.") }
-    private func behind(_ prefix: StaticString) -> RowName {
-        var name = RowName(prefix)
+    /// The name of the same row where so many cores run, fewer than ten.
+    public func on(cores: Int) -> RowName { behind(RowName.coresPrefix, cores, ".") }
+    private func behind(
+        _ prefix: StaticString, _ number: Int? = nil, _ rest: StaticString = ""
+    ) -> RowName {
+        var name = RowName(prefix, number, rest)
         for index in 0..<count { name.append(bytes[index]) }
         return name
     }
     private static var loadPrefix: StaticString { "load." }
+    private static var coresPrefix: StaticString { "cores-" }
+    /// Whether several cores run.
+    var isOfSeveralCores: Bool { begins(with: RowName.coresPrefix, at: 0) }
 
     /// Whether the row is what `pattern` names, or begins with what stands before its `*`; `load.`
-    /// before the name is looked through.
+    /// and `cores-N.` before the name are looked through.
     public func matches(_ pattern: StaticString) -> Bool {
-        let start =
-            begins(with: RowName.loadPrefix, at: 0) ? RowName.loadPrefix.utf8CodeUnitCount : 0
+        var start = isOfSeveralCores ? RowName.coresPrefix.utf8CodeUnitCount + 2 : 0
+        if begins(with: RowName.loadPrefix, at: start) {
+            start += RowName.loadPrefix.utf8CodeUnitCount
+        }
         let length = pattern.utf8CodeUnitCount
         if length > 0, unsafe pattern.utf8Start[length - 1] == UInt8(ascii: "*") {
             return begins(with: pattern, at: start, length: length - 1)

@@ -70,6 +70,9 @@ struct Bench {
     var isTraced = false
     /// What rows of trees share, once there is one.
     var trees: TreeParts?
+    /// The cores that run, and the one on which new threads run.
+    let coreCount: Int
+    var core = 0
     /// Slots of the present tree so far, behind `TreePlace.others`.
     var treeSlots: UInt32 = 0
     /// Pages for tables of calls so far.
@@ -77,8 +80,9 @@ struct Bench {
     private var nextSlot: UInt32 = 700
     private var nextArea: UInt64 = 0
 
-    init(boot: BootInformation) {
+    init(boot: BootInformation, coreCount: Int) {
         self.boot = boot
+        self.coreCount = coreCount
         selection = Selection(boot)
     }
 
@@ -196,6 +200,7 @@ struct Bench {
             try make(.frame, sizeBits: 12), at: base + Bench.stackOffset, .read | .write, in: space)
         try thread.configure(table: RootSlot.table, addressSpace: space, ipcBuffer: buffer)
         try thread.setPriority(priority, maximum: priority)
+        if core != 0 { try thread.setCore(core) }
         try thread.setEntry(
             programCounter: entry, stackPointer: base + Bench.stackOffset + 4096, argument: a,
             threadPointer: base)

@@ -47,8 +47,8 @@ extension Bench {
         if device == nil { device = try startDevice() }
     }
 
-    private func deviceRow(
-        _ part: Part, _ device: Device, _ condition: StaticString = ""
+    func deviceRow(
+        _ part: Part, _ device: Device, _ condition: StaticString = "", lead: UInt64 = 0
     ) throws(KernelError) {
         if part.needsKernelStamp && !recordsMasked { return }
         var name = RowName("interrupt.device.")
@@ -60,8 +60,9 @@ extension Bench {
             let start = bench_counter()
             while interruptsSeen == 0 {
                 if bench_counter() &- start > patience { return nil }
+                bench_relax()
             }
-            return length(part, of: 0, cause: bench_load(Shared.start))
+            return length(part, of: 0, cause: bench_load(Shared.start) &+ lead)
         }
     }
 

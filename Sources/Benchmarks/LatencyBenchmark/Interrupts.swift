@@ -96,6 +96,7 @@ extension Bench {
         try work()
         while interruptsSeen == 0 {
             if bench_counter() > first &+ patience { break }
+            bench_relax()
         }
         try timer.cancel()
     }

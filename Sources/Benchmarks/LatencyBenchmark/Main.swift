@@ -4,6 +4,7 @@
 // builds what it measures: threads in its own and in a second address space. What it prints:
 // docs/reference/benchmark-format.md; goals: Goals.swift.
 
+import CBenchmark
 import KernelABI
 import UserRuntime
 
@@ -11,7 +12,8 @@ import UserRuntime
     guard let boot = unsafe UnsafePointer<BootInformation>(bitPattern: information) else {
         return 1
     }
-    var bench = Bench(boot: unsafe boot.pointee)
+    let coreCount = unsafe bench_load(UInt64(information) + UInt64(boot.pointee.coreCountOffset))
+    var bench = Bench(boot: unsafe boot.pointee, coreCount: max(1, Int(coreCount)))
     bench.note("bench begin")
     do throws(KernelError) { try measure(&bench) } catch {
         bench.note("error ", UInt64(error.rawValue))
@@ -30,6 +32,7 @@ private func measure(_ bench: inout Bench) throws(KernelError) {
     bench.describeClock()
     try bench.pathRows()
     try bench.timerRows()
+    if bench.coreCount > 1 { return try bench.coresRows() }
     if !bench.selection.isQuick { try bench.inversionRows() }
     if bench.selection.isAlone { try bench.chainRows() }
     if !bench.selection.isQuick && bench.selection.isAlone {
@@ -52,7 +55,7 @@ private func measure(_ bench: inout Bench) throws(KernelError) {
 
 extension Bench {
     /// The rows that run in an idle machine and again under load.
-    fileprivate mutating func pathRows() throws(KernelError) {
+    mutating func pathRows() throws(KernelError) {
         try systemCallRows()
         try messageRows()
         try signalRows()

@@ -141,6 +141,7 @@ extension Bench {
 
     /// One row: the histogram, what is read off it, and whether the maximum keeps the goal.
     func report(_ name: RowName, unit: Unit, _ histogram: borrowing Histogram) {
+        let name = coreCount == 1 ? name : name.on(cores: coreCount)
         // Safety: only the main thread makes rows.
         let goal = unit.hasGoals ? name.goal : nil
         unsafe digest.add(name, histogram, goal: goal, unit: unit.name)

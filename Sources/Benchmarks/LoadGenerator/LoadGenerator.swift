@@ -16,6 +16,8 @@ public enum Load: Sendable {
     case objects
     /// Lines on the kernel's console.
     case console
+    /// Capabilities are copied, one from the other, and all revoked at once.
+    case revocation
 }
 
 /// What the calls of a load name. All are the load's own, but for the table and the address space.
@@ -92,6 +94,7 @@ public struct LoadObjects: Sendable {
         case .mappings: addMappings(objects)
         case .objects: addObjects(objects)
         case .console: addConsole(objects)
+        case .revocation: addRevocation(objects)
         }
     }
 
@@ -120,6 +123,17 @@ public struct LoadObjects: Sendable {
         for index in 0..<8 as Range<UInt64> {
             add(ControlWord(invoke: .delete, .ownTable), UInt64(objects.slots.index) + index)
         }
+    }
+
+    private mutating func addRevocation(_ objects: LoadObjects) {
+        for index in 0..<15 as Range<UInt64> {
+            let last = UInt64(objects.slots.index) + index
+            add(
+                ControlWord(invoke: .copy, .ownTable),
+                index == 0 ? UInt64(objects.endpoint.index) : last - 1,
+                UInt64(Slot.ownTable.index), words(last, UInt64(Rights.all.raw)))
+        }
+        add(ControlWord(invoke: .revoke, .ownTable), UInt64(objects.endpoint.index))
     }
 
     private mutating func addObjects(_ objects: LoadObjects) {

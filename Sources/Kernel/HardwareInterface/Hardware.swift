@@ -57,7 +57,7 @@ public protocol Hardware: ~Copyable {
     static func coreState(_ known: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer
     /// Sends an inter-processor interrupt to another core: it takes the kernel's lock and chooses
     /// again. To take that interrupt gives `.nothing`.
-    func interrupt(core number: Int)
+    mutating func interrupt(core number: Int)
     /// Returns whether another core waits for the kernel's lock that is more urgent than this
     /// priority, which is -1 or more.
     func isWanted(above priority: Int) -> Bool

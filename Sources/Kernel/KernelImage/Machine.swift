@@ -91,7 +91,7 @@ struct Machine: Hardware {
     /// This core, as its controller names it.
     var target: CoreTarget { controller.target }
     /// Raises a software interrupt on another core, which then sees all that was written before.
-    func send(_ interrupt: SoftwareInterrupt, to core: UInt64) {
+    mutating func send(_ interrupt: SoftwareInterrupt, to core: UInt64) {
         swiftlet_publish()
         controller.send(interrupt, to: CoreTarget(swiftlet_target_of_core(core)))
     }
@@ -128,7 +128,7 @@ struct Machine: Hardware {
     @inline(__always) static func coreState(
         _ known: UnsafeMutableRawPointer
     ) -> UnsafeMutableRawPointer { unsafe swiftlet_kernel_core_address() }
-    @inline(never) func interrupt(core number: Int) {
+    @inline(never) mutating func interrupt(core number: Int) {
         send(.look, to: UInt64(truncatingIfNeeded: number))
     }
     @inline(never) func isWanted(above priority: Int) -> Bool {

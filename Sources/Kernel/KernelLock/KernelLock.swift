@@ -62,6 +62,7 @@ public struct KernelLock<Memory: LockMemory> {
     @inline(__always) public func isWanted(above urgency: Urgency) -> Bool {
         var waiting = memory.look()
         waiting.clear(core)
+        if waiting.isFree { return false }
         return waiting.greatest > urgency
     }
 

@@ -17,6 +17,7 @@ struct BenchCommand: ParsableCommand {
     var recording = "build/bench-recording.img"
     @Option(help: "Where: virt, or a board that QEMU has: rpi3, rpi4.") var board = "virt"
     @Option(help: "Which rows: all, quick, or the beginning of rows' names.") var rows = "all"
+    @Option(help: "On how many cores: numbers from 1 to 8, one run for each.") var cores = "1"
     @Option(help: "Where to write the figures.") var output = "build/bench"
     @Option(
         help: """
@@ -28,11 +29,19 @@ struct BenchCommand: ParsableCommand {
     @Option(help: "Seconds after which a run that hangs is stopped.") var timeout = 600
 
     func run() throws {
-        let machine = try emulator()
+        let counts = try countsOfCores()
+        var machine = try emulator()
         print(BenchReport.tableHead)
         var report = BenchReport()
-        try measure(machine, image, "bench", into: &report)
-        try measure(machine, recording, "bench-recording", into: &report)
+        for count in counts {
+            machine.cores = count
+            if count > 1 {
+                try measure(machine, image, "bench-\(count)-cores", into: &report)
+                continue
+            }
+            try measure(machine, image, "bench", into: &report)
+            try measure(machine, recording, "bench-recording", into: &report)
+        }
         if let text = try? String(contentsOfFile: bounds, encoding: .utf8) {
             report.setBounds(text)
         }
@@ -51,10 +60,19 @@ struct BenchCommand: ParsableCommand {
         }
         for note in report.notes { print(note) }
         print(
-            "\(output): bench.txt, bench-recording.txt, bench.json, bench.svg, bench.png, "
-                + "histograms/ROW.txt")
+            "\(output): bench.txt, bench-recording.txt, bench-N-cores.txt, bench.json, bench.svg, "
+                + "bench.png, histograms/ROW.txt")
         for line in report.digest { print(line) }
         print(report.summary)
+    }
+
+    private func countsOfCores() throws -> [Int] {
+        let numbers = cores.split(separator: " ").map { Int($0) }
+        let counts = numbers.compactMap { $0 }.filter { (1...8).contains($0) }
+        if counts.isEmpty || counts.count < numbers.count {
+            throw ToolError("--cores \(cores): numbers from 1 to 8 stand there")
+        }
+        return counts
     }
 
     /// The machine, without an image.

@@ -41,6 +41,8 @@ static inline uint64_t bench_counter(void) {
     __asm__ volatile("mrs %0, cntvct_el0" : "=r"(v)::"memory");
     return v;
 }
+/// Lets another core run next, where an emulator runs them in turn.
+static inline void bench_relax(void) { __asm__ volatile("yield" ::: "memory"); }
 static inline void bench_store32(uint64_t address, uint32_t v) {
     *(volatile uint32_t *)address = v;
 }

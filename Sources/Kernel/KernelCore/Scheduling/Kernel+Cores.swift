@@ -170,7 +170,7 @@ extension Kernel where H: ~Copyable {
     }
 
     /// Whether the calling thread waits for another core, so that its call must end.
-    @inline(never) func isAwaitingCore() -> Bool { core.current?.state == .awaitingCore }
+    @inline(never) mutating func isAwaitingCore() -> Bool { core.current?.state == .awaitingCore }
 
     /// Makes the core of a thread load the thread's address space and its right to floating point
     /// again, if that core is another one and executes the thread.
@@ -273,7 +273,7 @@ extension Kernel where H: ~Copyable {
     /// running thread. -1: it is idle.
     ///
     /// - Context: with or without the lock. Without it the value may be out of date.
-    public var priority: Int { topPriority(with: core.current) }
+    public var priority: Int { mutating get { topPriority(with: core.current) } }
 
     /// The priority of the earliest deadline, and that of the most urgent request of another core
     /// for which an inter-processor interrupt is on its way. -1: there is none.
