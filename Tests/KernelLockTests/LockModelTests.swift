@@ -152,6 +152,9 @@ private struct LockModel {
             let shouldPass = apply(&copy, core) { $0.shouldPass(before: urgency(work)) }
             let waits = state.phases.contains { $0.waiting > (work == 1 ? 0 : work) }
             expect(shouldPass == waits, "look", state)
+            let mustYield = apply(&copy, core) { $0.mustYield(to: urgency(work)) }
+            let others = state.phases.contains { $0.waiting > 0 && $0.waiting >= work }
+            expect(mustYield == others, "look before an interrupt", state)
         }
     }
 

@@ -30,7 +30,7 @@ final class LongestPathsTests: XCTestCase {
     /// Functions of sixteen instructions each; `lines` names the source line of a word.
     private func paths(
         _ functions: [(String, [UInt32])], table: Table = Table(), lines: [Int: Int] = [:],
-        source: String = ""
+        source: String = "", sections: LongestPaths.Sections = .masked
     ) throws -> LongestPaths {
         var words: [UInt32] = []
         var names: [(start: UInt64, name: String)] = []
@@ -45,7 +45,7 @@ final class LongestPathsTests: XCTestCase {
         return LongestPaths(
             try KernelCode(image, constants: table),
             lines: SourceLines(Dictionary(uniqueKeysWithValues: frames)),
-            sources: SourceLoops([("Some.swift", source)]))
+            sources: SourceLoops([("Some.swift", source)]), sections: sections)
     }
     private func address(_ word: Int) -> UInt64 { LongestPathsTests.base + 4 * UInt64(word) }
     private func branch(_ from: Int, _ to: Int, link: Bool = true) -> UInt32 {
@@ -121,6 +121,15 @@ final class LongestPathsTests: XCTestCase {
             [("entry", [nop, nop, stepBack, eret])], lines: [1: 7, 2: 6], source: source)
         XCTAssertEqual(longest(paths), 1 + 5 * 2 + 2 + 1)
         XCTAssertEqual(paths.problems, [])
+    }
+    func testTheHandOverOfTheLockCountsFromTheReleaseToTheGrant() throws {
+        let release: UInt32 = 0xc80f_fd8e  // stlxr w15, x14, [x12]
+        let grant: UInt32 = 0xc89f_fd8b  // stlr x11, [x12]
+        let paths = try paths(
+            [("swiftlet_shared_release", [nop, nop, release, nop, nop, nop, grant, nop, eret])],
+            sections: .passing)
+        XCTAssertEqual(paths.handOver(), 4)
+        XCTAssertEqual(longest(paths), 4, "nothing before and behind it counts")
     }
     func testACommentBoundsALoopOfAssembly() throws {
         let paths = try paths(

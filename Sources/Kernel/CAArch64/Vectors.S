@@ -48,6 +48,7 @@
 // The bit that announces the IPC buffer, above the bits in which CALL and REPLY_AND_RECEIVE differ.
 #define EXTENDED (1 << 6)
 // ISR_EL1: a fast interrupt is pending. SPSR_EL1: system errors are masked.
+#define ISR_I 7
 #define ISR_F 6
 #define SPSR_A (1 << 8)
 // x0 of a call that returns a notification's bits (ResultWord).
@@ -57,6 +58,12 @@
 // of the kernel needs few of them. Code that is entered by name uses the rest.
 .macro vector table, number
     .org \table + 0x80 * \number
+.endm
+
+// Looks for a pending interrupt before the lock is released. x13 is lost.
+.macro look_again pending
+    mrs x13, isr_el1
+    tbnz x13, #ISR_I, \pending
 .endm
 
 // Saves x3–x10, x19–x30, SP, PC, PSTATE and TPIDR_EL0 to the thread in x17, which may not continue.
@@ -202,7 +209,7 @@
 #undef LOCAL
 
 #define SHARED 1
-#define finish release_lock shared_pass_last; clear_scratch sp; eret
+#define finish look_again shared_pending_last; release_lock shared_pass_last; clear_scratch sp; eret
 #define NAME(name) swiftlet_shared_##name
 #define LOCAL(name) shared_##name
 #include "VectorTable.inc"

@@ -59,7 +59,7 @@ public protocol Hardware: ~Copyable {
     /// again. To take that interrupt gives `.nothing`.
     mutating func interrupt(core number: Int)
     /// Returns whether another core waits for the kernel's lock that is more urgent than this
-    /// priority, which is -1 or more.
+    /// priority, which is -1 or more, and than this core's own pending interrupt.
     func isWanted(above priority: Int) -> Bool
     /// Returns whether another core should have the lock before a further step of this priority: a
     /// more urgent one; below the real-time band, any one.

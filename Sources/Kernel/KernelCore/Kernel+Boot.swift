@@ -460,6 +460,6 @@ extension Kernel where H: ~Copyable {
             && MemoryLayout<AddressSpace>.size <= Footprint.descriptor(.addressSpace)
             && MemoryLayout<CapabilityTable>.size <= Ref<CapabilityTable>.slotOffset
         return sizes && thread.tableSlot.thread == thread && thread.faultSlot.thread == thread
-            && thread.hasPartsInPlace
+            && thread.hasPartsInPlace && own.hasFlagInPlace
     }
 }

@@ -24,6 +24,8 @@ public enum Outcome {
 
 /// The state of one processor core. Other cores change it only while they hold the kernel's lock.
 public struct Core: ~Copyable {
+    /// Whether the kernel runs on several cores. The first member: `make wcet` knows its value.
+    var isShared = false
     var ready: ReadyQueue
     /// Time-outs and timers, earliest first.
     var deadlines = DeadlineQueue()
@@ -38,8 +40,6 @@ public struct Core: ~Copyable {
     var isYielding = false
     /// Whether a trace is recorded, on all cores.
     var isTracing = false
-    /// Whether the kernel runs on several cores.
-    var isShared = false
     /// Whether the running thread's address space or its right to floating point was changed by
     /// another core, and is to be set anew.
     var mustReload = false
@@ -215,6 +215,12 @@ extension Ref where Object == Core {
         // Safety: the memory has `Kernel.coreBytes`.
         let heads = unsafe reference(place.raw + MemoryLayout<Core>.stride, as: PriorityHeads.self)
         unsafe address.initialize(to: Core(ready: ReadyQueue(heads: heads), number: number))
+    }
+    /// Whether `isShared` lies at the start of a core (`swiftlet_is_shared` in linker/kernel.ld).
+    var hasFlagInPlace: Bool {
+        unsafe withUnsafeMutablePointer(to: &address.pointee.isShared) {
+            unsafe UnsafeMutableRawPointer($0) == raw
+        }
     }
     /// The place where threads of other cores wait for this core's answer.
     var answers: Ref<Notification> {

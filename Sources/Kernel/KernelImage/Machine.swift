@@ -132,7 +132,7 @@ struct Machine: Hardware {
         send(.look, to: UInt64(truncatingIfNeeded: number))
     }
     @inline(never) func isWanted(above priority: Int) -> Bool {
-        ownLock.isWanted(above: Urgency(ofCore: priority))
+        ownLock.isWanted(above: max(Urgency(ofCore: priority), pendingUrgency()))
     }
     @inline(never) func shouldPass(before priority: Int) -> Bool {
         ownLock.shouldPass(before: Urgency(ofCore: priority))

@@ -37,7 +37,7 @@ var ownLock: KernelLock<SharedLockMemory> {
 
 /// The urgency of the interrupt that is pending. What it rests on may change at the same time, so
 /// it may be that of a moment ago.
-private func pendingUrgency() -> Urgency {
+func pendingUrgency() -> Urgency {
     let kernel = kernelState
     if !kernel.pointee.hardware.interruptPending { return .none }
     guard let line = kernel.pointee.hardware.peek() else { return .none }
@@ -51,18 +51,34 @@ private func pendingUrgency() -> Urgency {
 
 /// Passes the lock to a more urgent core, and goes on when it is back.
 ///
+/// An interrupt that came meanwhile and is as urgent goes first: for it this core would wait for
+/// the other one's step besides its own.
+///
 /// - Returns: the thread to resume.
 @inline(never) func passLock() -> Ref<KernelCore.Thread>? {
     let kernel = kernelState
     var next: Ref<KernelCore.Thread>?
     repeat {  // once for each time that a more urgent core asks
         let priority = kernel.pointee.priority
-        var lock = ownLock
-        lock.release()
-        waitForLock(priority)
+        if kernel.pointee.hardware.isWanted(above: priority) { releaseAndWait(priority) }
         next = kernel.pointee.goOn()
     } while kernel.pointee.core.isPassing
     return next
+}
+
+/// Prepares to handle the interrupt that is pending where this core leaves the kernel: passes the
+/// lock first if another core waits that is as urgent.
+///
+/// - Parameter priority: of what the core would run.
+@inline(never) func keepLock(_ priority: Int) {
+    if ownLock.mustYield(to: pendingUrgency()) { releaseAndWait(priority) }
+}
+
+@c(swiftlet_shared_release)
+private func releaseAndWait(_ priority: Int) {
+    var lock = ownLock
+    lock.release()
+    waitForLock(priority)
 }
 
 /// Stops this core for good if the line is the software interrupt that says so.

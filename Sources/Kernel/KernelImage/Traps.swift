@@ -195,6 +195,22 @@ func sharedIdleInterruptEntry() {
     SeveralCores.idleInterrupt()
 }
 
+// The entries of a core that leaves the kernel while an interrupt is pending. It still holds the
+// lock, and its thread's context is current.
+
+/// Handles the interrupt before the thread runs.
+@c(swiftlet_shared_pending)
+func pendingEntry(_ running: UnsafeMutableRawPointer) {
+    keepLock(unsafe Ref<KernelCore.Thread>(running: running).priority)
+    unsafe SeveralCores.interrupt(running)
+}
+/// Handles the interrupt instead of waiting for one.
+@c(swiftlet_shared_idle_pending)
+func idlePendingEntry() {
+    keepLock(-1)
+    SeveralCores.idleInterrupt()
+}
+
 // The entries of a core that finds the lock taken. All registers of its thread are saved.
 
 /// Waits for the lock, and performs the system call.

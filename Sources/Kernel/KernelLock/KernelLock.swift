@@ -76,6 +76,14 @@ public struct KernelLock<Memory: LockMemory> {
         return !urgency.isInBand || waiting.greatest > urgency
     }
 
+    /// Whether the holder should pass the lock on before it handles an interrupt of this urgency:
+    /// to any core that is as urgent.
+    @inline(__always) public func mustYield(to urgency: Urgency) -> Bool {
+        var waiting = memory.look()
+        waiting.clear(core)
+        return !waiting.isFree && waiting.greatest >= urgency
+    }
+
     /// Releases the lock: passes it to the most urgent core that waits.
     ///
     /// - Precondition: this core holds the lock.

@@ -32,7 +32,7 @@ public enum AnyInterruptController<Registers: RegisterAccess, Core: GICSystemReg
         }
     }
     /// The line of the pending interrupt that `take` would take; nil if there is none.
-    public func peek() -> Int? {
+    @inline(__always) public func peek() -> Int? {
         switch self {
         case .gicv2(let controller): controller.peek()
         case .gicv3(let controller): controller.peek()
@@ -55,7 +55,7 @@ public enum AnyInterruptController<Registers: RegisterAccess, Core: GICSystemReg
         }
     }
     /// Raises a software interrupt on a core.
-    public func send(_ interrupt: SoftwareInterrupt, to core: CoreTarget) {
+    @inline(__always) public func send(_ interrupt: SoftwareInterrupt, to core: CoreTarget) {
         let number = interrupt.rawValue
         switch self {
         case .gicv2(let controller): controller.send(softwareInterrupt: number, to: core)

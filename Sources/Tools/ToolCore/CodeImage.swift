@@ -153,8 +153,7 @@ extension ElfFile {
 
     /// Where a name of the symbol table lies.
     public func address(of name: String) throws -> UInt64? {
-        let lowest = segments.map(\.virtualAddress).min() ?? 0
-        return try symbols(in: lowest..<end).first { $0.name == name }?.start
+        try symbols(in: 0..<UInt64.max).first { $0.name == name }?.start
     }
 
     private func symbols(in image: Range<UInt64>) throws -> [(start: UInt64, name: String)] {

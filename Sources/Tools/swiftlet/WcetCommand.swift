@@ -26,10 +26,12 @@ struct WcetCommand: ParsableCommand {
     var list = "build/wcet.tsv"
     @Flag(help: "Print the table for docs/realtime.md.") var markdown = false
     @Flag(help: "Show each loop of the kernel's code, and its bound.") var loops = false
+    @Flag(help: "With --entry, --markdown and --loops: the kernel on several cores.")
+    var severalCores = false
     @Option(help: "Show the longest path of this entry in full.") var entry: String?
 
     func run() throws {
-        let (paths, report) = try bounds(elf, .masked)
+        let (paths, report) = try bounds(elf, .masked, isShared: severalCores)
         if let entry {
             guard let bound = (report.bounds + report.wakes).first(where: { $0.name == entry })
             else { throw ToolError("no entry \(entry)") }
@@ -49,6 +51,12 @@ struct WcetCommand: ParsableCommand {
             print("without \(function): \(reason)")
         }
         var errors = report.excesses
+        if !severalCores && !markdown {
+            print("on several cores:")
+            let shared = try bounds(elf, .masked, isShared: true).report
+            for line in shared.table { print(line) }
+            errors += shared.excesses.map { "several cores: \($0)" }
+        }
         if let recording { errors += try compare(report, recording) }
         if !errors.isEmpty {
             for error in errors { print("error: \(error)") }
@@ -57,15 +65,22 @@ struct WcetCommand: ParsableCommand {
     }
 
     private func bounds(
-        _ elf: String, _ sections: LongestPaths.Sections
+        _ elf: String, _ sections: LongestPaths.Sections, isShared: Bool = false
     ) throws -> (paths: LongestPaths, report: BoundReport) {
         let kernel = try ElfFile(path: elf)
         guard let image = try kernel.codes().first else { throw ToolError("\(elf): no code") }
-        let code = try KernelCode(image, constants: try KernelConstants(kernel, image))
-        let paths = try LongestPaths(
-            code, lines: symbolize(elf, image), sources: SourceLoops(sourceFiles()),
-            sections: sections)
-        let report = BoundReport(try paths.bounds(), wakes: try paths.wakes())
+        let code = try KernelCode(
+            image, constants: try KernelConstants(kernel, image, isShared: isShared))
+        let lines = try symbolize(elf, image)
+        let sources = try SourceLoops(sourceFiles())
+        let paths = LongestPaths(
+            code, lines: lines, sources: sources, sections: sections, isShared: isShared)
+        let report = BoundReport(
+            try paths.bounds(), wakes: try paths.wakes(),
+            handOver: isShared
+                ? LongestPaths(code, lines: lines, sources: sources, sections: .passing).handOver()
+                : 0,
+            goals: isShared ? .severalCores : .oneCore)
         for problem in paths.problems { print("error: \(problem)") }
         if !paths.problems.isEmpty { throw ExitCode(1) }
         return (paths, report)
@@ -110,7 +125,7 @@ struct WcetCommand: ParsableCommand {
                 throw ToolError("\(folder): not there")
             }
             for case let name as String in walk
-            where [".swift", ".c", ".S", ".h"].contains(where: name.hasSuffix) {
+            where [".swift", ".c", ".S", ".inc", ".h"].contains(where: name.hasSuffix) {
                 let path = "\(folder)/\(name)"
                 files.append((path, String(decoding: try readFile(path), as: UTF8.self)))
             }
@@ -159,15 +174,21 @@ struct KernelConstants: ConstantMemory {
     /// The addresses that the linker resolved: nobody writes them.
     private let resolved: Range<UInt64>
 
-    init(_ kernel: ElfFile, _ image: CodeImage) throws {
+    /// The byte that tells whether the kernel runs on several cores, and its value.
+    private let isShared: (address: UInt64, value: UInt64)
+
+    init(_ kernel: ElfFile, _ image: CodeImage, isShared: Bool) throws {
         self.kernel = kernel
         guard let start = try kernel.address(of: "swiftlet_got_start"),
-            let end = try kernel.address(of: "swiftlet_got_end")
+            let end = try kernel.address(of: "swiftlet_got_end"),
+            let flag = try kernel.address(of: "swiftlet_is_shared")
         else { throw ToolError("the kernel has no table of addresses") }
+        self.isShared = (flag, isShared ? 1 : 0)
         resolved = start..<max(start, end)
         formed = image.formedAddresses()
     }
     func read(_ address: UInt64, _ bytes: Int) -> UInt64? {
+        if address == isShared.address && bytes == 1 { return isShared.value }
         for segment in kernel.segments where !segment.isWritable || resolved.contains(address) {
             guard address >= segment.virtualAddress,
                 address + UInt64(bytes) <= segment.virtualAddress + UInt64(segment.fileSize)

@@ -300,7 +300,11 @@ extension Kernel where H: ~Copyable {
 
     private mutating func destroyStep(_ thread: Ref<Thread>) -> Bool {
         if thread.state != .stopped {
-            if !requestStop(thread) { _ = stop(thread) }
+            if isRunningElsewhere(thread) {
+                requestStop(thread)
+            } else {
+                _ = stop(thread)
+            }
             return false
         }
         // Its endpoints close first, so that no new caller comes to wait for it.

@@ -43,8 +43,8 @@ extension Kernel where H: ~Copyable {
         thread.home == Int(core.number)
     }
     /// Whether another core executes the thread.
-    private func isRunningElsewhere(_ thread: Ref<Thread>) -> Bool {
-        thread.state == .running && !isHere(thread)
+    @inline(__always) func isRunningElsewhere(_ thread: Ref<Thread>) -> Bool {
+        core.isShared && thread.state == .running && !isHere(thread)
     }
 
     // Telling
@@ -118,13 +118,9 @@ extension Kernel where H: ~Copyable {
 
     /// Leaves the request to stop a thread that runs on another core, and makes the calling thread
     /// wait until that core has done it.
-    ///
-    /// - Returns: whether the thread runs on another core.
-    mutating func requestStop(_ thread: Ref<Thread>) -> Bool {
-        if !isRunningElsewhere(thread) { return false }
+    mutating func requestStop(_ thread: Ref<Thread>) {
         thread.pointee.scheduling.isSuspended = true
         awaitCore(of: thread)
-        return true
     }
 
     /// Makes a thread run on another core from now on.
@@ -299,7 +295,7 @@ extension Kernel where H: ~Copyable {
         core.isStale = true
         restart(thread)
         let next = reschedule(thread)
-        if next != thread || core.isPassing { return next }
+        if next != thread || core.isPassing || isInterrupted() { return next }
         thread.pointee.context.programCounter &+= 4
         return systemCall(thread)
     }

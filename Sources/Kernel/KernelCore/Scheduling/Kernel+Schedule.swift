@@ -46,10 +46,8 @@ extension Kernel where H: ~Copyable {
 
     /// Chooses the thread to resume, on one of several cores.
     @inline(never) private mutating func chooseShared(_ thread: Ref<Thread>?) -> Ref<Thread>? {
-        answerRequests(thread)
         let next = performSteps(thread)
         if core.isPassing { return next }
-        if shared.pointee.updates.top >= 0 { tellOfUpdates() }
         // An interrupt made a thread run at once, before those that wait for an answer.
         if !own.answers.pointee.waiters.isEmpty {
             core.isStale = true
@@ -113,12 +111,21 @@ extension Kernel where H: ~Copyable {
     /// - Complexity: constant between two looks at the pending interrupts, which come before and
     ///   after each step.
     @inline(never) private mutating func performSteps(_ thread: Ref<Thread>?) -> Ref<Thread>? {
+        var hasAnswered = false
+        var hasTold = false
         while true {
+            if core.isShared && core.unarmed == nil
+                && hardware.isWanted(above: topPriority(with: thread))
+            {
+                return preparePassing(thread)
+            }
             var taken = takePending()
             if taken == .nothing {
                 if core.isShared {
-                    if core.unarmed == nil && hardware.isWanted(above: topPriority(with: thread)) {
-                        return preparePassing(thread)
+                    if !hasAnswered {
+                        hasAnswered = true
+                        answerRequests(thread)
+                        continue
                     }
                     if !own.answers.pointee.waiters.isEmpty {
                         answerOne()
@@ -131,6 +138,11 @@ extension Kernel where H: ~Copyable {
                 }
                 let update = core.unarmed == nil ? dueUpdate(thread) : nil
                 if core.unarmed == nil && update == nil {
+                    if core.isShared && !hasTold && shared.pointee.updates.top >= 0 {
+                        hasTold = true
+                        tellOfUpdates()
+                        continue
+                    }
                     if !core.isYielding { return chooseNext(thread) }
                     endYield(thread)
                     continue

@@ -34,7 +34,11 @@ extension Kernel where H: ~Copyable {
             }
             return try done(caller, resume(thread))
         case .suspend:
-            if requestStop(thread) || !suspend(thread) { return .restart }
+            if isRunningElsewhere(thread) {
+                requestStop(thread)
+                return .restart
+            }
+            if !suspend(thread) { return .restart }
         case .setCore:
             _ = try need(caller, number, .manage)
             let number = Int(truncatingIfNeeded: argument(caller, 1) & 63)

@@ -211,8 +211,9 @@ public struct DeadlineQueue: ~Copyable {
         var best = Instant.never
         var next = first
         var rounds = LoopBound(DeadlineQueue.levelDepth)
-        while let at = next {
+        for _ in 0..<DeadlineQueue.levelDepth {
             rounds.count()
+            guard let at = next else { break }
             // Every node below is later.
             if at.pointee.place >= least { return min(at.pointee.instant, best) }
             let (left, right) = (at.pointee.left.node, at.pointee.right.node)

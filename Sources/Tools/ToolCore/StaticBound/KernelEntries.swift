@@ -22,16 +22,52 @@ extension LongestPaths {
 
     /// All entries but boot's.
     func entries() throws -> [KernelEntry] {
-        guard let vectors = code.image.address(of: "swiftlet_vectors"),
+        guard let vectors = code.image.address(of: vectorTable),
             let idle = try afterWait()
         else { throw ToolError("the kernel has no vectors") }
         return systemCalls(vectors + 8 * LongestPaths.vectorBytes) + faults(vectors)
             + interrupts("user", vectors + 9 * LongestPaths.vectorBytes) + interrupts("idle", idle)
+            + furtherEntries()
     }
+
+    /// The entries of several cores that lead into the kernel from within, each with its symbol:
+    /// all calls that found the kernel lock taken, whose arguments are in memory; and the
+    /// interrupts that are pending where a core leaves the kernel.
+    private static let further = [
+        (name: "any call that waited for the lock", symbol: "swiftlet_shared_wait_call"),
+        (name: "interrupt: any, at an exit", symbol: "swiftlet_shared_pending"),
+        (name: "interrupt: any, at an exit to idle", symbol: "swiftlet_shared_idle_pending"),
+    ]
+    private static let furtherSymbols = Set(further.map(\.symbol))
+    private func furtherEntries() -> [KernelEntry] {
+        if !isShared { return [] }
+        return LongestPaths.further.compactMap { entry in
+            guard let start = code.image.address(of: entry.symbol) else { return nil }
+            var state = entryState(.unknown)
+            state[0] = .place(.runningThread, 0)
+            return KernelEntry(name: entry.name, start: start, state: state)
+        }
+    }
+
+    /// The longest hand-over of the kernel lock: from the store that releases it to the grant.
+    public func handOver() -> Int {
+        let starts = [
+            "shared_pass_first", "shared_pass_last", "shared_pass_idle", "swiftlet_shared_release",
+        ]
+        let scope = Scope(excluded: ["waitForLock(_:)"])
+        return starts.compactMap { name in
+            code.image.address(of: name).flatMap {
+                lengths(from: $0, AbstractState(), scope).inner?.length
+            }
+        }.max() ?? 0
+    }
+
+    private var vectorTable: String { isShared ? "swiftlet_shared_vectors" : "swiftlet_vectors" }
 
     /// Behind the idle loop's `wfi`.
     private func afterWait() throws -> UInt64? {
-        guard let idle = code.image.address(of: "swiftlet_idle") else { return nil }
+        let name = isShared ? "swiftlet_shared_wait" : "swiftlet_idle"
+        guard let idle = code.image.address(of: name) else { return nil }
         for address in stride(from: idle, to: code.image.extent(idle).upperBound, by: 4)
         where try code.instruction(address).flow == .wait { return address + 4 }
         return nil
@@ -135,11 +171,11 @@ extension LongestPaths {
     /// The longest path on which an interrupt of each kind resumes the most urgent thread of all,
     /// from the vector or from a look between two steps: no step comes between. The longest first.
     public func wakes() throws -> [EntryBound] {
-        guard let vectors = code.image.address(of: "swiftlet_vectors") else { return [] }
+        guard let vectors = code.image.address(of: vectorTable) else { return [] }
         let kinds = KernelGoals.interruptKinds.filter { $0.name != "spurious" }
         var found: [EntryBound] = []
         for (name, excluded) in kinds {
-            let without = excluded.union(KernelGoals.generalWake)
+            let without = excluded.union(KernelGoals.generalWake).union(LongestPaths.furtherSymbols)
             let entries = [
                 ("user code", vectors + 9 * LongestPaths.vectorBytes, entryState(.unknown)),
                 ("a look of the kernel", vectors + 8 * LongestPaths.vectorBytes, plainCall),
@@ -175,6 +211,9 @@ extension LongestPaths {
         }
         for entry in try entries() {
             var scope = Scope(excluded: entry.excluded)
+            if !LongestPaths.further.contains(where: { $0.name == entry.name }) {
+                scope.excluded.formUnion(LongestPaths.furtherSymbols)
+            }
             guard let all = self.longest(of: lengths(from: entry.start, entry.state, scope)) else {
                 continue
             }

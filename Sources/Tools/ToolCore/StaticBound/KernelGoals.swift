@@ -1,12 +1,16 @@
 // What the bounds are compared with, and which paths are none, each with its reason.
 
-/// The goals of `make wcet`.
-public enum KernelGoals {
+/// The goals of `make wcet`, for the kernel on one core and on several.
+public struct KernelGoals: Sendable {
     /// The longest masked section of any entry, in instructions.
-    public static let longestMasked = 1200
-    /// The longest masked section, and the longest interrupt that makes a more urgent thread run,
-    /// behind it.
-    public static let longestWait = 1500
+    public let longestMasked: Int
+    /// The longest masked section, the hand-over of the kernel lock on several cores, and the
+    /// longest interrupt that makes a more urgent thread run, behind it.
+    public let longestWait: Int
+
+    public static let oneCore = KernelGoals(longestMasked: 1200, longestWait: 1500)
+    /// A stop against growth: decision 25 says what the wait is to become.
+    public static let severalCores = KernelGoals(longestMasked: 1200, longestWait: 2000)
 
     /// How many times as long as the longest measured section of an entry its bound may be.
     public static let looseness = 2
@@ -25,8 +29,9 @@ public enum KernelGoals {
         ),
     ]
 
-    /// The scheduling loop begins in this function, at its first look at pending interrupts.
-    static let loop = "choose(_:)"
+    /// The scheduling loop begins in one of these functions, at the first look at pending
+    /// interrupts: with one core in the first, with several in the second.
+    static let loop: Set<String> = ["choose(_:)", "performSteps(_:)"]
 
     /// Functions that no bound covers, and why.
     public static let excluded: [(function: String, reason: String)] = [
@@ -36,19 +41,7 @@ public enum KernelGoals {
             "reportRootFault(_:)",
             "the root task has stopped for good, and its last line waits for the console"
         ),
-        ("chooseShared(_:)", onlyWithSeveral), ("tell(_:of:)", onlyWithSeveral),
-        ("tellItsCore(_:)", onlyWithSeveral), ("tellOfDeadline(_:at:)", onlyWithSeveral),
-        ("requestReload(_:)", onlyWithSeveral), ("awaitReload()", onlyWithSeveral),
-        ("preparePassing(_:)", onlyWithSeveral), ("answerOne()", onlyWithSeveral),
-        ("awaitCore(of:)", onlyWithSeveral), ("isAwaitingCore()", onlyWithSeveral),
-        ("followUpdates()", onlyWithSeveral), ("isOvertaken()", onlyWithSeveral),
-        ("mustShare()", onlyWithSeveral),
-        ("Machine.setUrgency(_:ofLine:)", onlyWithSeveral),
-        ("Machine.isWanted(above:)", onlyWithSeveral),
     ]
-    private static let onlyWithSeveral =
-        "it runs on several cores only; the bounds are those of one"
-
     /// What does not run where an interrupt wakes a thread that is more urgent than all others and
     /// waits plainly: alone on its notification and without a deadline, for a timer or for a line
     /// with one binding, and while no trace is recorded. The general path serves all other waits.

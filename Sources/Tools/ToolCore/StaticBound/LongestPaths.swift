@@ -37,22 +37,28 @@ public final class LongestPaths {
         /// Whether it ends where the scheduling loop begins, which all entries share.
         var endsInLoop = false
     }
-    /// Where masked sections begin and end.
+    /// Where sections begin and end.
     public enum Sections {
         /// Where interrupts are taken, and at the kernel's looks at pending ones.
         case masked
         /// Where a kernel that records its sections reads the counter.
         case recorded
+        /// From where the kernel lock is released to where another core is granted it.
+        case passing
     }
     let sections: Sections
+    /// Whether the kernel runs on several cores.
+    let isShared: Bool
 
     public init(
-        _ code: KernelCode, lines: SourceLines, sources: SourceLoops, sections: Sections = .masked
+        _ code: KernelCode, lines: SourceLines, sources: SourceLoops, sections: Sections = .masked,
+        isShared: Bool = false
     ) {
         self.code = code
         self.lines = lines
         self.sources = sources
         self.sections = sections
+        self.isShared = isShared
     }
 
     private func report(_ problem: String) {
@@ -138,9 +144,15 @@ public final class LongestPaths {
             let ends = functions.contains { $0.hasPrefix("recordMasked(") }
             let begins = functions.contains { $0.hasPrefix("startMasked(") }
             if ends || begins { mark = SectionMark(ends: ends, begins: begins) }
+        case .passing:
+            switch code.image.instruction(address).map({ $0 & 0xffe0_fc00 }) {
+            case 0xc800_fc00: mark = SectionMark(ends: false, begins: true)  // stlxr
+            case 0xc880_fc00: mark = SectionMark(ends: true, begins: false)  // stlr
+            default: break
+            }
         }
         if mark != nil && scope.endsInLoop {
-            mark?.isLast = lines[address].contains { $0.function == KernelGoals.loop }
+            mark?.isLast = lines[address].contains { KernelGoals.loop.contains($0.function) }
         }
         return mark
     }
