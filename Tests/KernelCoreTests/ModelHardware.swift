@@ -96,6 +96,9 @@ final class ModelState {
     /// wait before the n-th query, and gets the lock when this core gives it up.
     private(set) var waiting = -1
     private var waitingAfter: (queries: Int, priority: Int)?
+    /// What the kernel told the interrupt controller: each line's urgency, and its core.
+    var urgencies: [Int: UInt8] = [:]
+    var routes: [Int: Int] = [:]
     func letWait(priority: Int, after queries: Int = 0) { waitingAfter = (queries, priority) }
     func passLock() { waiting = -1 }
     var fastInterrupts: UInt64 = 0
@@ -222,7 +225,8 @@ struct ModelHardware: Hardware {
         state.cores[number].isAsked = true
         state.cores[number].requests += 1
     }
-    func setUrgency(_ priority: UInt8, ofLine line: Int) {}
+    func setUrgency(_ priority: UInt8, ofLine line: Int) { state.urgencies[line] = priority }
+    func route(line: Int, to core: Int) { state.routes[line] = core }
     func isWanted(above priority: Int) -> Bool { state.waiting > priority }
     func shouldPass(before priority: Int) -> Bool {
         priority < Limits.realTimeBand ? state.waiting >= 0 : state.waiting > priority

@@ -211,17 +211,6 @@ private struct Peripheral: Sendable {
         #expect(record.accesses == [.store(.local, 0xbc, 0x20_0060)])
     }
 
-    @Test func thePeripheralsLinesGoToTheFirstCore() {
-        let controller = second()
-        #expect(
-            controller.route(line: 89, to: CoreTarget(0))
-                && !controller.route(line: 89, to: CoreTarget(2)))
-        #expect(
-            controller.route(line: 19, to: CoreTarget(2))
-                && !controller.route(line: 19, to: CoreTarget(0)))
-        #expect(record.accesses.isEmpty)
-    }
-
     @Test func aLookTakesNothing() {
         let controller = started()
         #expect(controller.peek() == nil)

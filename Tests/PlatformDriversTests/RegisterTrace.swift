@@ -90,6 +90,7 @@ struct TraceRegisters: RegisterAccess {
         precondition(offset % 8 == 0)
         record.store(window, offset, value)
     }
+    func write8(_ offset: Int, _ value: UInt8) { record.store(window, offset, UInt64(value)) }
 }
 
 /// The system registers of the record.

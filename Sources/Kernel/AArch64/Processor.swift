@@ -58,5 +58,11 @@ public enum GenericTimer {
         swiftlet_write_timer_compare(ticks)
         swiftlet_write_timer_control(1)
     }
+    /// Keeps a timer that has expired from interrupting, and lets it again.
+    @inline(__always) public static func mask() { swiftlet_write_timer_control(3) }
+    @inline(__always) public static func unmask() {
+        let control = swiftlet_read_timer_control()
+        if control & 2 != 0 { swiftlet_write_timer_control(1) }
+    }
     @inline(__always) public static func off() { swiftlet_write_timer_control(0) }
 }

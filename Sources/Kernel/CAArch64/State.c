@@ -23,6 +23,7 @@ uint64_t swiftlet_system_errors;
 uint64_t swiftlet_console[2];
 uint32_t swiftlet_wanted_lines[4];
 uint8_t swiftlet_line_urgencies[1024];
+uint8_t swiftlet_most_urgent_line;
 
 /// The memory of the first core's block; the table that maps all blocks, and the one that maps this
 /// block as the first core's own. Boot.S maps the first block, `BootState` the others.

@@ -42,8 +42,12 @@ public protocol Hardware: ~Copyable {
     mutating func disable(line: Int)
     /// Lets the line signal again after its interrupt was handled.
     mutating func open(line: Int)
-    /// How urgently a core that takes this line asks for the kernel's lock.
+    /// How urgent the line is among those that are pending, if the controller has priorities. As
+    /// urgently a core that waits for the kernel's lock asks for it.
     mutating func setUrgency(_ priority: UInt8, ofLine line: Int)
+    /// Sends the line to another core from now on, if the controller can. An interrupt that is
+    /// pending or taken goes neither lost nor twice.
+    mutating func route(line: Int, to core: Int)
     /// Handles an interrupt that no task is bound to: masks its line, and opens it. A software
     /// interrupt of another core comes here as well.
     mutating func dismiss(line: Int)

@@ -266,8 +266,10 @@ extension Kernel where H: ~Copyable {
                 thread, slotArgument(thread, 1), .notification, .manage)
             if argument(thread, 2) == 0 { throw .invalidArgument }
             let failure = bind(interrupt, notification, bits: argument(thread, 2))
-            if core.isShared && failure == nil {
-                hardware.setUrgency(thread.pointee.base, ofLine: interrupt.pointee.line)
+            if failure == nil {
+                interrupt.pointee.urgency = thread.pointee.base
+                interrupt.pointee.home = UInt8(truncatingIfNeeded: thread.home)
+                follow(interrupt)
             }
             return try done(thread, failure)
         }

@@ -104,6 +104,10 @@ public struct SharedState: ~Copyable {
     var asidControl: Authority
     var deadlineNumbers: DeadlineNumbers
     var lines: InlineArray<1024, InterruptLine>
+    /// What the interrupt controller knows of each line: its urgency (0: it may be out of date),
+    /// and the core that it goes to.
+    var lineUrgencies: InlineArray<1024, UInt8>
+    var lineHomes: InlineArray<1024, UInt8>
     var traceCount: Int
     var trace: InlineArray<512, TraceEvent>
     var updateHeads: PriorityHeads

@@ -139,9 +139,16 @@ struct Machine: Hardware {
     }
     @inline(never) mutating func setUrgency(_ priority: UInt8, ofLine line: Int) {
         swiftlet_set_line_urgency(UInt64(truncatingIfNeeded: line), priority)
+        controller.setUrgency(priority, ofLine: line)
+    }
+    @inline(never) mutating func route(line: Int, to core: Int) {
+        let target = swiftlet_target_of_core(UInt64(truncatingIfNeeded: core))
+        controller.route(line: line, to: CoreTarget(target))
     }
     /// The line of the pending interrupt that is taken next; nil if there is none.
     @inline(__always) func peek() -> Int? { controller.peek() }
+    /// Whether that is the most urgent line.
+    @inline(__always) var hasUrgencies: Bool { controller.hasUrgencies }
 
     // Memory
 

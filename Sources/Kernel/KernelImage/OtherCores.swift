@@ -1,5 +1,6 @@
 // What cores do for one another: they wait for the lock, and stop when they are told.
 
+import AArch64
 import CAArch64
 import HardwareInterface
 import KernelCore
@@ -25,28 +26,61 @@ var ownLock: KernelLock<SharedLockMemory> {
     if !lock.request(urgency) {
         repeat {  // until the cores before it have passed it on: decision 26 has the bound
             if swiftlet_is_panicking() { swiftlet_halt() }
-            let more = pendingUrgency()
-            if more > urgency {
-                urgency = more
-                lock.raise(to: more)
+            if let line = pendingLine() {
+                let more = lineUrgency(line)
+                if more > urgency {
+                    urgency = more
+                    lock.raise(to: more)
+                }
+                uncover(line)
             }
             swiftlet_relax()
         } while !lock.isGranted()
+        GenericTimer.unmask()
+    }
+}
+
+/// The line of the pending interrupt that is taken first; nil if there is none. Does not return if
+/// it says stop.
+private func pendingLine() -> Int? {
+    let kernel = kernelState
+    if !kernel.pointee.hardware.interruptPending { return nil }
+    guard let line = kernel.pointee.hardware.peek() else { return nil }
+    takeStop(line)
+    return line
+}
+
+/// Lets a waiting core see what is pending behind the timer or a software interrupt, which come
+/// before all lines: masks the timer until the lock is granted, and takes the software interrupt.
+/// Both leave their request in memory.
+private func uncover(_ line: Int) {
+    let kernel = kernelState
+    if line == kernel.pointee.hardware.timerLine { return GenericTimer.mask() }
+    if line >= 16 || !kernel.pointee.hardware.hasUrgencies { return }
+    if case .line(let taken) = kernel.pointee.hardware.takeInterrupt() {
+        takeStop(taken)
+        kernel.pointee.hardware.open(line: taken)
     }
 }
 
 /// The urgency of the interrupt that is pending. What it rests on may change at the same time, so
 /// it may be that of a moment ago.
-func pendingUrgency() -> Urgency {
+func pendingUrgency() -> Urgency { pendingLine().map { lineUrgency($0) } ?? .none }
+
+/// The urgency of a pending line.
+///
+/// A Raspberry Pi 3 shows the line with the lowest number, and another one may be pending: there
+/// each line has the urgency of the most urgent line that there ever was.
+private func lineUrgency(_ line: Int) -> Urgency {
     let kernel = kernelState
-    if !kernel.pointee.hardware.interruptPending { return .none }
-    guard let line = kernel.pointee.hardware.peek() else { return .none }
-    takeStop(line)
     if line < 16 { return Urgency(ofCore: kernel.pointee.askedPriority) }
     if line == kernel.pointee.hardware.timerLine {
         return Urgency(ofCore: kernel.pointee.timerPriority)
     }
-    return Urgency(priority: swiftlet_line_urgency(UInt64(truncatingIfNeeded: line)))
+    return Urgency(
+        priority: kernel.pointee.hardware.hasUrgencies
+            ? swiftlet_line_urgency(UInt64(truncatingIfNeeded: line))
+            : swiftlet_urgency_of_any_line())
 }
 
 /// Passes the lock to a more urgent core, and goes on when it is back.

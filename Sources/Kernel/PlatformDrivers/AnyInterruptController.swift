@@ -63,15 +63,27 @@ public enum AnyInterruptController<Registers: RegisterAccess, Core: GICSystemReg
         case .bcm2836(let controller): controller.send(softwareInterrupt: number, to: core)
         }
     }
-    /// Sends a line to a core from now on, if the controller can.
-    ///
-    /// - Returns: whether it goes there.
-    public func route(line: Int, to core: CoreTarget) -> Bool {
+    /// Sends a line to a core from now on. A BCM2836 cannot: all lines of the peripherals go to core
+    /// 0.
+    @inline(__always) public func route(line: Int, to core: CoreTarget) {
         switch self {
         case .gicv2(let controller): controller.route(line: line, to: core)
         case .gicv3(let controller): controller.route(line: line, to: core)
-        case .bcm2836(let controller): controller.route(line: line, to: core)
+        case .bcm2836: break
         }
+    }
+    /// Makes a line as urgent as a thread of this priority, among those that are pending. A BCM2836
+    /// has no priorities.
+    @inline(__always) public func setUrgency(_ priority: UInt8, ofLine line: Int) {
+        switch self {
+        case .gicv2(let controller): controller.setUrgency(priority, ofLine: line)
+        case .gicv3(let controller): controller.setUrgency(priority, ofLine: line)
+        case .bcm2836: break
+        }
+    }
+    /// Whether the line that is taken first is the most urgent one.
+    @inline(__always) public var hasUrgencies: Bool {
+        if case .bcm2836 = self { false } else { true }
     }
     public func enable(line: Int, trigger: Trigger) {
         switch self {

@@ -158,10 +158,4 @@ public struct BCM2836<Registers: RegisterAccess>: InterruptController {
         LocalController.setMailbox + LocalController.mailboxStride
             * Int(truncatingIfNeeded: core.raw & 3) + 4 * number
     }
-    /// All lines of the peripherals go to core 0, and a core's own stay there.
-    ///
-    /// - Returns: whether the line goes to that core.
-    public func route(line: Int, to core: CoreTarget) -> Bool {
-        line < Self.firstPeripheral ? core == target : core.raw == 0
-    }
 }

@@ -11,6 +11,7 @@ enum Distributor {
     static let clearEnable = 0x0180
     static let clearPending = 0x0280
     static let clearActive = 0x0380
+    /// A byte a line, which may be written by itself.
     static let priority = 0x0400
     /// GICv2: the cores that a line goes to, a byte a line; those of lines 0 to 31 name the core
     /// that reads. Those lines' other registers are each core's own as well.
@@ -73,8 +74,22 @@ enum Interface {
     static let splitEnd: UInt32 = 0x603
 }
 
-/// All lines have the same priority, in the middle. The mask lets it pass.
+/// The priorities of lines; a smaller number is more urgent. The private lines have 0 until a task
+/// binds one, so the timer and software interrupts come first. A line that nobody has bound stands
+/// in the middle. The mask lets all pass.
+///
+/// A controller implements the upper bits only, at least four of them in the non-secure view, and
+/// ignores the lower ones. So no more than neighbours become equals, whatever it implements, and
+/// nothing needs to be read back.
 enum LinePriority {
     static let ofFourLines: UInt32 = 0x8080_8080
     static let mask: UInt32 = 0xf0
+
+    /// Returns the priority of a line that serves a thread of this priority: in the real-time band
+    /// 0x10 to 0x8f, a number for each; below it 0x90 to 0xef, three numbers for four.
+    @inline(__always) static func value(_ priority: UInt8) -> UInt8 {
+        let rest = UInt32(255 &- priority)
+        let value = rest < 128 ? 0x10 &+ rest : 0x90 &+ ((rest &- 128) &* 3) &>> 2
+        return UInt8(truncatingIfNeeded: value)
+    }
 }

@@ -57,7 +57,8 @@ public struct GICv2<Registers: RegisterAccess>: InterruptController {
             distributor.write32(Distributor.group + 4 * word, 0)
         }
         for word in start / 4..<Distributor.count(end, each: 4) {
-            distributor.write32(Distributor.priority + 4 * word, LinePriority.ofFourLines)
+            distributor.write32(
+                Distributor.priority + 4 * word, word < 8 ? 0 : LinePriority.ofFourLines)
         }
     }
 
@@ -104,15 +105,12 @@ public struct GICv2<Registers: RegisterAccess>: InterruptController {
             Distributor.softwareInterrupt, targets | UInt32(truncatingIfNeeded: number))
     }
     /// Sends a line to a core from now on. A private line stays its core's.
-    ///
-    /// - Returns: whether it goes there.
-    public func route(line: Int, to core: CoreTarget) -> Bool {
-        if line < 32 { return core == target }
-        let offset = Distributor.target + line & ~3
-        let shift = UInt32(8 * (line & 3))
-        let others = distributor.read32(offset) & ~(0xff << shift)
-        distributor.write32(offset, others | UInt32(truncatingIfNeeded: core.raw) << shift)
-        return true
+    public func route(line: Int, to core: CoreTarget) {
+        if line < 32 { return }
+        distributor.write8(Distributor.target &+ line, UInt8(truncatingIfNeeded: core.raw))
+    }
+    public func setUrgency(_ priority: UInt8, ofLine line: Int) {
+        distributor.write8(Distributor.priority &+ line, LinePriority.value(priority))
     }
 }
 

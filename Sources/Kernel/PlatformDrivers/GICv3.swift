@@ -105,8 +105,7 @@ public struct GICv3<Registers: RegisterAccess, Core: GICSystemRegisters>: Interr
         redistributors.write32(privatePage + Distributor.clearActive, 0xffff_ffff)
         redistributors.write32(privatePage + Distributor.group, 0xffff_ffff)
         for word in 0..<8 {
-            redistributors.write32(
-                privatePage + Distributor.priority + 4 * word, LinePriority.ofFourLines)
+            redistributors.write32(privatePage + Distributor.priority + 4 * word, 0)
         }
     }
 
@@ -221,12 +220,17 @@ public struct GICv3<Registers: RegisterAccess, Core: GICSystemRegisters>: Interr
         core.synchronize()
     }
     /// Sends a line to a core from now on. A private line stays its core's.
-    ///
-    /// - Returns: whether it goes there.
-    public func route(line: Int, to core: CoreTarget) -> Bool {
-        if line < 32 { return core == target }
-        distributor.write64(Distributor.route + 8 * line, core.raw)
-        return true
+    public func route(line: Int, to core: CoreTarget) {
+        if line < 32 { return }
+        distributor.write64(Distributor.route &+ 8 &* line, core.raw)
+    }
+    public func setUrgency(_ priority: UInt8, ofLine line: Int) {
+        let value = LinePriority.value(priority)
+        if line < 32 {
+            redistributors.write8(privatePage &+ Distributor.priority &+ line, value)
+        } else {
+            distributor.write8(Distributor.priority &+ line, value)
+        }
     }
 }
 

@@ -156,11 +156,17 @@ SWIFTLET_INLINE void swiftlet_want(uint64_t line, bool is_wanted) {
 /// The urgency of each line, for a core that waits for the lock. Written with the lock, read
 /// without it.
 extern uint8_t swiftlet_line_urgencies[1024];
+extern uint8_t swiftlet_most_urgent_line;
 SWIFTLET_INLINE uint8_t swiftlet_line_urgency(uint64_t line) {
     return *(volatile uint8_t *)&swiftlet_line_urgencies[line & 1023];
 }
 SWIFTLET_INLINE void swiftlet_set_line_urgency(uint64_t line, uint8_t priority) {
     *(volatile uint8_t *)&swiftlet_line_urgencies[line & 1023] = priority;
+    if (priority > swiftlet_most_urgent_line) swiftlet_most_urgent_line = priority;
+}
+/// The urgency of the most urgent line that there ever was.
+SWIFTLET_INLINE uint8_t swiftlet_urgency_of_any_line(void) {
+    return *(volatile uint8_t *)&swiftlet_most_urgent_line;
 }
 /// TTBR0_EL1 of the idle loop.
 extern uint64_t swiftlet_idle_translation_base;
@@ -324,6 +330,7 @@ SWIFTLET_READ(counter, "cntvct_el0")
 SWIFTLET_READ(counter_frequency, "cntfrq_el0")
 SWIFTLET_READ(cycle_counter, "pmccntr_el0")
 SWIFTLET_WRITE(translation_base_0, "ttbr0_el1")
+SWIFTLET_READ(timer_control, "cntv_ctl_el0")
 SWIFTLET_WRITE(timer_compare, "cntv_cval_el0")
 SWIFTLET_WRITE(timer_control, "cntv_ctl_el0")
 SWIFTLET_WRITE(timer_user_control, "cntkctl_el1")

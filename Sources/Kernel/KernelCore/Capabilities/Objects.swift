@@ -101,6 +101,8 @@ public struct SignalSource: ~Copyable {
     var bits: UInt64 = 0
     var next: Ref<SignalSource>?
     var previous: Ref<SignalSource>?
+    /// The interrupt that it stands in; nil for a timer's.
+    var interrupt: Ref<Interrupt>?
     init() {}
 }
 
@@ -116,6 +118,10 @@ public struct Interrupt: ~Copyable {
     var isOutstanding = false
     var nextOnLine: Ref<Interrupt>?
     var count: UInt64 = 0
+    /// The base priority of the thread that its line serves, and that thread's home core: of the
+    /// thread that its notification is bound to, or of the one that bound it.
+    var urgency: UInt8 = 0
+    var home: UInt8 = 0
 }
 
 /// A timer: signals its notification at an instant, once or periodically.

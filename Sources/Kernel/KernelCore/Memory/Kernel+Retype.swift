@@ -288,6 +288,7 @@ extension Kernel where H: ~Copyable {
         let interrupt = object.rebound(to: Interrupt.self)
         interrupt.pointee.line = line
         interrupt.pointee.trigger = trigger
+        interrupt.pointee.source.interrupt = interrupt
         target.makeFirst(of: object, kind: .interrupt)
         complete(thread, .success)
         return .done

@@ -141,13 +141,19 @@ extension Kernel where H: ~Copyable {
         }
         let isReady = thread.state == .ready
         if isReady { home(of: thread).pointee.ready.remove(thread) }
-        thread.pointee.home = number
+        setHome(thread, number)
         if isReady { insertReady(thread) }
         // Steps move the deadline of a thread that waits.
         if thread.pointee.scheduling.hasDeadline {
             queueUpdate(thread, urgency: thread.effective)
         }
         return true
+    }
+
+    /// Sets a thread's home core. A line that serves the thread goes there as well.
+    private mutating func setHome(_ thread: Ref<Thread>, _ number: Int) {
+        thread.pointee.home = number
+        if core.isShared { followThread(of: thread.pointee.boundNotification) }
     }
 
     /// Makes the calling thread wait until the core of `thread` has answered. Its call then
@@ -234,7 +240,7 @@ extension Kernel where H: ~Copyable {
             thread.pointee.scheduling.isSuspended = false
             thread.state = .stopped
         } else {
-            thread.pointee.home = Int(thread.pointee.destination)
+            setHome(thread, Int(thread.pointee.destination))
             insertReady(thread)
         }
     }

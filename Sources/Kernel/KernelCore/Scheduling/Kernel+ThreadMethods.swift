@@ -165,6 +165,7 @@ extension Kernel where H: ~Copyable {
     /// Changes the base priority. Inherited priority stays.
     mutating func setBase(_ thread: Ref<Thread>, _ base: UInt8) {
         thread.pointee.base = base
+        followThread(of: thread.pointee.boundNotification)
         requestUpdate(thread)
     }
 

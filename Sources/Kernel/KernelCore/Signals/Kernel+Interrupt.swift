@@ -20,6 +20,8 @@ extension Kernel where H: ~Copyable {
     ///   after each.
     mutating func deliverInterrupt(line: Int) {
         core.statistics.interrupts &+= 1
+        // A software interrupt of another core says no more than to choose again.
+        if core.isShared && line & 1023 < 16 { return hardware.dismiss(line: line) }
         if UInt(bitPattern: line) >= UInt(Limits.interruptLines) {
             return hardware.dismiss(line: line)
         }
@@ -64,6 +66,13 @@ extension Kernel where H: ~Copyable {
         if !interrupt.pointee.isOutstanding { return .wrongState }
         interrupt.pointee.isOutstanding = false
         let line = interrupt.pointee.line
+        if let thread = interrupt.pointee.source.notification?.pointee.boundThread,
+            thread.pointee.base != interrupt.pointee.urgency
+                || thread.home != Int(interrupt.pointee.home)
+                || shared.pointee.lineUrgencies[line & 1023] < interrupt.pointee.urgency
+        {
+            follow(interrupt)
+        }
         shared.pointee.lines[line & 1023].outstanding &-= 1
         if shared.pointee.lines[line & 1023].outstanding == 0 { hardware.open(line: line) }
         return nil
@@ -129,7 +138,53 @@ extension Kernel where H: ~Copyable {
         interrupt.pointee.nextOnLine = nil
         if shared.pointee.lines[line].first == nil {
             hardware.disable(line: interrupt.pointee.line)
+        } else {
+            // The others keep its urgency until one of them acknowledges.
+            shared.pointee.lineUrgencies[line] = 0
         }
         if interrupt.pointee.isOutstanding { _ = acknowledge(interrupt) }
+    }
+
+    // Urgency and core of a line
+
+    /// Makes the line of a notification's first source follow the thread that the notification is
+    /// bound to, whose base priority or home core changed. Further lines follow when their driver
+    /// next acknowledges.
+    ///
+    /// - Complexity: `KernelLimits.sharedLine` rounds.
+    @inline(__always) mutating func followThread(of notification: Ref<Notification>?) {
+        guard let interrupt = notification?.pointee.sources?.pointee.interrupt else { return }
+        follow(interrupt)
+    }
+
+    /// Makes a binding's line follow the thread that its notification is bound to.
+    ///
+    /// - Complexity: `KernelLimits.sharedLine` rounds.
+    @inline(never) mutating func follow(_ interrupt: Ref<Interrupt>) {
+        if let thread = interrupt.pointee.source.notification?.pointee.boundThread {
+            interrupt.pointee.urgency = thread.pointee.base
+            interrupt.pointee.home = UInt8(truncatingIfNeeded: thread.home)
+        }
+        adjust(line: interrupt.pointee.line & 1023)
+    }
+
+    /// Gives a line the urgency of the most urgent binding, and sends it to that binding's core.
+    private mutating func adjust(line: Int) {
+        guard var most = shared.pointee.lines[line].first else { return }
+        var at = most.pointee.nextOnLine
+        var rounds = LoopBound(KernelLimits.sharedLine)
+        while let other = at {
+            rounds.count()
+            if other.pointee.urgency > most.pointee.urgency { most = other }
+            at = other.pointee.nextOnLine
+        }
+        if shared.pointee.lineUrgencies[line] != most.pointee.urgency {
+            shared.pointee.lineUrgencies[line] = most.pointee.urgency
+            hardware.setUrgency(most.pointee.urgency, ofLine: line)
+        }
+        if core.isShared && shared.pointee.lineHomes[line] != most.pointee.home {
+            shared.pointee.lineHomes[line] = most.pointee.home
+            hardware.route(line: line, to: Int(most.pointee.home))
+        }
     }
 }

@@ -86,7 +86,12 @@ extension Kernel where H: ~Copyable {
         thread.pointee.scheduling.isSignalled = false
         thread.pointee.boundNotification = notification
         notification?.pointee.boundThread = thread
-        if let notification, notification.pointee.bits != 0 { signal(notification, 0) }
+        // Bits that are set wait for an acknowledgement, with which a line follows as well.
+        if let notification, notification.pointee.bits != 0 {
+            signal(notification, 0)
+        } else {
+            followThread(of: notification)
+        }
         return nil
     }
 
