@@ -41,9 +41,9 @@ NUISANCES := nuisance-card nuisance-console nuisance-power nuisance-flood nuisan
 
 .DEFAULT_GOAL := help
 .PHONY: $(NUISANCES) help deps toolchain tool build tests-bundle bench-image system-tests-image \
-        test-images run test test-host explorer explore test-target test-cores test-system test-lock \
-        test-trees test-firmware test-debian-trees test-boards test-verbs matrix mutation bench \
-        debug wcet lint format size clean
+        test-images run test test-host explorer explore explore-faults test-target test-cores \
+        test-system test-lock test-trees test-firmware test-debian-trees test-boards test-verbs \
+        matrix mutation bench debug wcet lint format size clean
 
 help: ## List the verbs
 	@sed -e ':more' -e '/\\$$/{N; s/\\\n *//; b more' -e '}' $(MAKEFILE_LIST) | \
@@ -154,6 +154,10 @@ explore: explorer ## Enumerate all steps of small systems, and compare fast and 
 	@$(EXPLORER) explore $(STATES)
 	@$(EXPLORER) agree $(STATES)
 
+explore-faults: deps ## Prove that the explorer notices faults in the paths between cores \
+                (TEST=name plants one)
+	@Tests/mutation/explorer.py $(if $(filter-out all,$(TEST)),'$(TEST)')
+
 test-lock: ## Litmus tests of the kernel lock's instructions, on the Armv8 memory model
 	@mkdir -p build
 	@Tests/LockOrder/check build/test-lock.totals
@@ -232,6 +236,7 @@ lint: build ## Check format, the linked kernel and its static bounds, the tasks,
 	@$(TOOL) wcet build/kernel.elf > build/wcet.txt || { cat build/wcet.txt; exit 1; }
 	@platform/check-references
 	@Tests/mutation/mutation.py --places
+	@Tests/mutation/explorer.py --places
 
 wcet: build $(if $(ENTRY),,bench-image) ## Bound the longest masked section of every kernel \
       entry, and measure it beside (ENTRY=name shows its path)

@@ -23,7 +23,7 @@ check() {
     fi
 }
 
-for verb in help deps build run test test-host test-lock test-target test-system test-trees test-firmware test-debian-trees test-boards test-verbs matrix explore mutation debug lint wcet bench clean format size rpi-image test-rpi-image; do
+for verb in help deps build run test test-host test-lock test-target test-system test-trees test-firmware test-debian-trees test-boards test-verbs matrix explore explore-faults mutation debug lint wcet bench clean format size rpi-image test-rpi-image; do
     check "help-lists-$verb" 0 "^  make $verb +[A-Z]" make help
 done
 # A path with the shell's own programs, and without a Swift toolchain.

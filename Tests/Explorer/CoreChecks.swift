@@ -1,6 +1,6 @@
-// What must hold in every state of several cores: whatever concerns a core, that core will act on
+// What must hold of several cores. In every state: whatever concerns a core, that core will act on
 // it. It acts if an inter-processor interrupt is on its way to it, or if it waits for the lock to
-// go on.
+// go on. Of every step: a core that chooses again answers all, and a move replaces an earlier one.
 
 import KernelABI
 
@@ -23,6 +23,54 @@ extension System {
                 found.append("t\(index) waits for a core, and for none's answer")
             }
         }
+        for index in threads.indices where threads[index].ref.isRestarting {
+            if !calls[index].contains(threads[index].ref.registers[0]) {
+                found.append("t\(index) is to perform a call again that it has not made")
+            }
+        }
+        if plan.hasSpace, isSpaceGone {
+            for (number, core) in machine.cores.enumerated()
+            where core.hardware.pointee.translationBase == spaceBase {
+                found.append("core \(number) uses an address space that is gone")
+            }
+        }
+    }
+
+    /// Whether the memory of the address space is free again.
+    private var isSpaceGone: Bool {
+        let region: Ref<Untyped> = machine.object(arena)
+        return region.pointee.low == 0
+    }
+
+    /// What is wrong with a step of the acting core; nil: nothing.
+    ///
+    /// - Parameter isUndisturbed: nothing came between the core's own doings.
+    func coreViolation(
+        of action: Action, after before: Before, isUndisturbed: Bool
+    ) -> String? {
+        let core = machine.kernel.pointee.own
+        if core.pointee.isPassing || !isUndisturbed { return nil }
+        if action == .request, !core.pointee.answers.waiters.isEmpty {
+            return "core \(machine.acting) has chosen again, and not all have their answers"
+        }
+        guard let index = before.running else { return nil }
+        let caller = threads[index].ref
+        if caller.isRestarting || caller.state == .awaitingCore { return nil }
+        if case .setCore(let thread, let number) = action,
+            ResultWord(raw: caller.registers[0]).error == nil,
+            Int(threads[thread].ref.pointee.destination) != number
+        {
+            return "t\(thread) does not move to where it was told to"
+        }
+        if action == .yield, let running = machine.running,
+            threads.contains(where: {
+                $0.ref.state == .ready && $0.ref.home == machine.acting
+                    && $0.ref.effective > running.effective
+            })
+        {
+            return "after a yield a thread runs that is not the most urgent"
+        }
+        return nil
     }
 
     /// Whether the acting core will take the lock and choose again.
@@ -41,6 +89,10 @@ extension System {
         if let running = machine.running {
             if running.pointee.scheduling.isSuspended {
                 found.append("\(name) does not know that its thread is to stop")
+            }
+            let hasEqual = core.pointee.ready.top == Int(running.effective)
+            if running.pointee.slice != 0, hasEqual, core.pointee.sliceEnd == .never {
+                found.append("\(name)'s thread has an equal, and its slice does not run")
             }
             // If the thread blocked before the core answered, who asked will ask again.
             if Int(running.pointee.destination) != running.home, !isSomethingUnfinished {

@@ -178,8 +178,13 @@ final class Explorer {
     /// Looks at the state that a step led to, and keeps it if it is new.
     private func conclude(_ origin: Origin, _ before: Before, _ next: inout Level) {
         result.steps += 1
-        let problem = system.violation(
-            of: actions[Int(origin.action)], after: before, isWaited: origin.isWaited)
+        let action = actions[Int(origin.action)]
+        var problem = system.violation(of: action, after: before, isWaited: origin.isWaited)
+        if problem == nil, system.plan.cores > 1 {
+            problem = system.coreViolation(
+                of: action, after: before,
+                isUndisturbed: origin.event == nil && !origin.isWaited)
+        }
         system.endStep()
         area.save(to: after)
         if problem == nil && !seen.insert(hash(after)) { return }

@@ -39,10 +39,13 @@ extension Machine {
         return enter(taken, fast: fast)
     }
 
-    /// The processor executes `thread`, in its address space, or is idle.
+    /// The processor executes `thread`, in its address space, or is idle. Where the kernel passes
+    /// the lock before that, it has left the address space itself.
     func follow(_ thread: Ref<KernelThread>?) {
-        if let thread, thread != running {
-            hardware.pointee.translationBase = thread.translationBase
+        if let thread {
+            if thread != running { hardware.pointee.translationBase = thread.translationBase }
+        } else if !kernel.pointee.core.isPassing {
+            hardware.pointee.translationBase = kernel.pointee.emptyTranslationBase
         }
         hardware.pointee.running = thread
     }

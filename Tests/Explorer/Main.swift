@@ -1,5 +1,6 @@
-// The command: `Explorer explore STATES [SYSTEM]` enumerates states, and `Explorer agree STATES
-// [SEED]` compares the paths.
+// The command: `Explorer explore STATES [SYSTEM]` enumerates states, `Explorer faults STATES
+// [SYSTEM]` those of two cores up to the first violation, and `Explorer agree STATES [SEED]`
+// compares the paths.
 
 import Foundation
 
@@ -10,19 +11,25 @@ import Foundation
         let last = arguments.count > 2 ? arguments[2] : nil
         switch (arguments.first, count) {
         case ("explore", .some(let states)): exit(explore(states: states, system: last) ? 0 : 1)
+        case ("faults", .some(let states)):
+            exit(explore(states: states, system: last, isShort: true) ? 0 : 1)
         case ("agree", .some(let states)):
             exit(agree(states: states, seed: last.flatMap { UInt64($0) } ?? 1) ? 0 : 1)
         default:
-            print("usage: Explorer explore STATES [SYSTEM] | Explorer agree STATES [SEED]")
+            print("usage: Explorer explore|faults STATES [SYSTEM] | Explorer agree STATES [SEED]")
             exit(2)
         }
     }
 
     /// Searches each system, or those whose name starts so.
-    static func explore(states: Int, system: String?) -> Bool {
+    ///
+    /// - Parameter isShort: only systems of several cores, and only up to the first violation.
+    static func explore(states: Int, system: String?, isShort: Bool = false) -> Bool {
         var isSound = true
         var total = 0
-        for plan in Plan.all where system.map({ plan.name.hasPrefix($0) }) ?? true {
+        if isShort { Watch.patience = 5 }
+        let plans = isShort ? Plan.ofTwoCores : Plan.all
+        for plan in plans where system.map({ plan.name.hasPrefix($0) }) ?? true {
             let start = Date()
             let explorer = Explorer(plan)
             Watch.begin { explorer.reportUnfinished() }
@@ -40,6 +47,7 @@ import Foundation
                 isSound = false
             }
             fflush(nil)
+            if isShort && !isSound { break }
         }
         if total == 0 { print("error: no system has such a name") }
         return isSound && total > 0

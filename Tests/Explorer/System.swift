@@ -74,6 +74,16 @@ final class System {
     /// The memory of what may be destroyed: a thread or an address space.
     let arena: UInt32
     private(set) var space: UInt32 = 0
+    private(set) var spaceBase: UInt64 = 0
+    /// For each thread the control words of its calls, also of those that an answer has shortened.
+    private(set) lazy var calls = plan.threads.indices.map { index in
+        Set(
+            plan.threads[index].actions.compactMap { arguments($0, of: index)?[0] }.flatMap {
+                let word = ControlWord(raw: $0)
+                let rest = ControlWord(.receive, word.slot, timed: word.isTimed)
+                return word.systemCall == .replyAndReceive ? [$0, rest.raw] : [$0]
+            })
+    }
     private(set) var interrupt: UInt32 = 0
     let endpointRefs: [Ref<Endpoint>]
     let replyRefs: [Ref<Reply>]
@@ -105,7 +115,11 @@ final class System {
                 machine.perform(.bindServer, endpoints[index], UInt64(threads[server].slot))
             }
         }
-        if plan.hasSpace { space = machine.make(.addressSpace, from: arena) }
+        if plan.hasSpace {
+            space = machine.make(.addressSpace, from: arena)
+            let object: Ref<AddressSpace> = machine.object(space)
+            spaceBase = object.pointee.translationBase
+        }
         endpoints += plan.endpointCopies.map { copy(endpoints[$0.source], $0) }
         notifications += plan.notificationCopies.map { copy(notifications[$0.source], $0) }
         connectSources()
@@ -124,8 +138,8 @@ final class System {
     private func begin(_ index: Int, with action: Action) {
         machine.perform(.setCore, threads[index].slot, 1)
         machine.perform(.resume, threads[index].slot)
-        machine.settle()
         machine.turn(to: 1)
+        machine.takeRequest()
         precondition(runningIndex == index, "t\(index) does not run")
         perform(action, fast: true)
         precondition(runningIndex == nil, "t\(index) does not wait")

@@ -9,7 +9,7 @@ extension Plan {
     static var ofTwoCores: [Plan] {
         [
             across, lineAcross, moves, requests, askers, signalsAcross, timeAcross, spaces,
-            removalAcross, pair, movingServer,
+            removalAcross, pair, movingServer, leftAlone, equalsAcross,
         ]
     }
 
@@ -143,7 +143,9 @@ extension Plan {
                     base: 3, core: 1, actions: [.wait(1, .timed), .signal(0), .signal(1), .yield]),
                 ThreadPlan(
                     base: 5,
-                    actions: [.signal(0), .signal(1), .wait(1, .forever), .setCore(1, 1)]),
+                    actions: [
+                        .signal(0), .signal(1), .wait(1, .forever), .setCore(1, 1), .setCore(3, 1),
+                    ]),
             ],
             prelude: [(0, .receive(0, 0, .forever))],
             endpoints: [0], replies: 1, notifications: 2, boundNotification: (0, 0),
@@ -250,5 +252,43 @@ extension Plan {
             ],
             prelude: [(0, .receive(0, 0, .forever))],
             endpoints: [0], replies: 1, notifications: 1, hasRequestsInside: true, hasRivals: true)
+    }
+
+    /// An urgent server with a less urgent client on one core. A thread whose urgency lies between
+    /// theirs waits on the other, and is lifted and moved: what fast paths must not overlook.
+    static var leftAlone: Plan {
+        Plan(
+            name: "between server and client", cores: 2,
+            threads: [
+                ThreadPlan(base: 6, core: 1, actions: [.replyAndReceive(0, 0, .forever)]),
+                ThreadPlan(base: 3, core: 1, actions: [.call(0, .forever), .yield]),
+                ThreadPlan(base: 4, actions: [.wait(0, .timed), .wait(0, .forever)]),
+                ThreadPlan(
+                    base: 7,
+                    actions: [
+                        .setCore(2, 1), .setCore(2, 0), .setPriority(2, 5), .setPriority(2, 4),
+                        .wait(0, .forever),
+                    ]),
+            ],
+            prelude: [(0, .receive(0, 0, .forever)), (2, .wait(0, .timed))],
+            endpoints: [0], replies: 1, notifications: 1)
+    }
+
+    /// Equals of one core, with and without slices, to which the other core adds and takes away.
+    static var equalsAcross: Plan {
+        Plan(
+            name: "equals across cores", cores: 2,
+            threads: [
+                ThreadPlan(base: 3, slice: 1, core: 1, actions: [.yield, .wait(0, .forever)]),
+                ThreadPlan(base: 3, core: 1, actions: [.yield, .wait(0, .timed)]),
+                ThreadPlan(
+                    base: 4,
+                    actions: [
+                        .setCore(2, 1), .setCore(2, 0), .setCore(1, 0), .setCore(1, 1), .signal(0),
+                        .setPriority(2, 3), .setPriority(2, 4),
+                    ]),
+            ],
+            endpoints: [], notifications: 1, hasTicksInside: true, hasRequestsInside: true,
+            hasRivals: true)
     }
 }

@@ -4,7 +4,7 @@ import Foundation
 
 enum Watch {
     /// Seconds in which one state must be expanded.
-    private static let patience: UInt32 = 60
+    nonisolated(unsafe) static var patience: UInt32 = 60
     /// What to say of the step that is under way.
     nonisolated(unsafe) static var report: () -> Void = {}
 
