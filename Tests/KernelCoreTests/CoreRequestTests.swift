@@ -1,5 +1,5 @@
-// Two cores: requests to a core whose thread blocks before the core answers. The explorer found
-// these orders of steps.
+// Two cores: requests to a core whose thread blocks, or that an interrupt makes busy, before the
+// core answers. The explorer found these orders of steps.
 
 import KernelABI
 import Testing
@@ -66,5 +66,22 @@ import Testing
         // A fast path would let the server run, and forget the request.
         call(client, ControlWord(.call, Slot(endpoint), length: 1).by(.never).raw)
         #expect(server.ref.state == .stopped && other.running == nil)
+    }
+
+    @Test func aRequestBesideAnInterruptThatWakesAThreadAtOnce() {
+        let (notification, timer) = (s.make(.notification), s.make(.timer))
+        s.perform(.bindTimer, timer, UInt64(notification), 1)
+        let waiter = thread(100, on: 1)
+        s.invoke(waiter, .arm, timer, s.hardware.now + 50)
+        s.wait(waiter, notification)
+        other.isHeld = true
+        let second = thread(10, on: 1)
+        s.hardware.now += 100
+        other.isHeld = false
+        s.settle()
+        #expect(other.running == waiter.ref && second.ref.state == .ready && other.asked == -1)
+        // The next request is as urgent as that one.
+        #expect(s.perform(.setPriority, waiter.slot, 5, 200).error == nil)
+        #expect(other.running == second.ref)
     }
 }

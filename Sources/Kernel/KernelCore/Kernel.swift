@@ -43,6 +43,9 @@ public struct Core: ~Copyable {
     /// Whether the running thread's address space or its right to floating point was changed by
     /// another core, and is to be set anew.
     var mustReload = false
+    /// Whether the core has not yet answered other cores and told them of the updates, since it
+    /// last began to choose.
+    var isUntold = false
     /// Whether the lock is to be passed to a more urgent core. The entry passes it and calls
     /// `goOn`.
     public internal(set) var isPassing = false

@@ -220,9 +220,10 @@ extension Kernel where H: ~Copyable {
     @inline(never) mutating func answerRequests(_ thread: Ref<Thread>?) {
         core.asked = -1
         followUpdates()
+        let mustReload = core.mustReload
+        core.mustReload = false
         guard let thread else { return }
-        if core.mustReload {
-            core.mustReload = false
+        if mustReload {
             hardware.activate(translationBase: thread.pointee.translationBase)
             hardware.setFloatingPoint(enabled: thread.pointee.scheduling.usesFloatingPoint)
         }

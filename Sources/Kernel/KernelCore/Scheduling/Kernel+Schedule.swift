@@ -46,11 +46,15 @@ extension Kernel where H: ~Copyable {
 
     /// Chooses the thread to resume, on one of several cores.
     @inline(never) private mutating func chooseShared(_ thread: Ref<Thread>?) -> Ref<Thread>? {
+        core.isUntold = true
         let next = performSteps(thread)
         if core.isPassing { return next }
-        // An interrupt made a thread run at once, before those that wait for an answer.
-        if !own.answers.pointee.waiters.isEmpty {
+        // An interrupt made a thread run at once, before the rest.
+        if core.isUntold || !own.answers.pointee.waiters.isEmpty {
             core.isStale = true
+            if core.asked < shared.pointee.updates.top {
+                core.asked = shared.pointee.updates.top
+            }
             hardware.interrupt(core: Int(core.number))
         }
         return next
@@ -138,10 +142,13 @@ extension Kernel where H: ~Copyable {
                 }
                 let update = core.unarmed == nil ? dueUpdate(thread) : nil
                 if core.unarmed == nil && update == nil {
-                    if core.isShared && !hasTold && shared.pointee.updates.top >= 0 {
-                        hasTold = true
-                        tellOfUpdates()
-                        continue
+                    if core.isShared {
+                        if !hasTold && shared.pointee.updates.top >= 0 {
+                            hasTold = true
+                            tellOfUpdates()
+                            continue
+                        }
+                        core.isUntold = core.isYielding
                     }
                     if !core.isYielding { return chooseNext(thread) }
                     endYield(thread)
@@ -155,6 +162,7 @@ extension Kernel where H: ~Copyable {
                     continue
                 }
             }
+            hasTold = false
             if case .line(let line) = taken {
                 if let woken = wakeAtOnce(line: line, beside: thread) {
                     return switchAtOnce(to: woken, from: thread)
