@@ -55,6 +55,12 @@ extension System {
         }
         guard let index = before.running else { return nil }
         let caller = threads[index].ref
+        if let target = action.target, let home = coreThatRuns(target) {
+            let core = machine.cores[home]
+            if isRequested(threads[target].ref), !core.hardware.pointee.isAsked, !core.isPassing {
+                return "core \(home) is not told of the request to t\(target)"
+            }
+        }
         if caller.isRestarting || caller.state == .awaitingCore { return nil }
         if case .setCore(let thread, let number) = action,
             ResultWord(raw: caller.registers[0]).error == nil,
@@ -78,6 +84,17 @@ extension System {
         machine.hardware.pointee.isAsked || machine.kernel.pointee.core.isPassing
     }
 
+    /// Whether the thread is to stop or to move.
+    private func isRequested(_ thread: Ref<KernelThread>) -> Bool {
+        thread.pointee.scheduling.isSuspended || Int(thread.pointee.destination) != thread.home
+    }
+
+    /// The core besides the acting one that executes a thread; nil: none does.
+    private func coreThatRuns(_ thread: Int) -> Int? {
+        let ref = threads[thread].ref
+        return ref.state == .running && ref.home != machine.acting ? ref.home : nil
+    }
+
     /// What would be wrong if the acting core went on as it is.
     private func checkUntold(_ name: String, _ found: inout [String]) {
         let core = machine.kernel.pointee.own
@@ -87,16 +104,14 @@ extension System {
         }
         if core.pointee.mustReload { found.append("\(name) keeps what its thread has lost") }
         if let running = machine.running {
-            if running.pointee.scheduling.isSuspended {
-                found.append("\(name) does not know that its thread is to stop")
-            }
             let hasEqual = core.pointee.ready.top == Int(running.effective)
             if running.pointee.slice != 0, hasEqual, core.pointee.sliceEnd == .never {
                 found.append("\(name)'s thread has an equal, and its slice does not run")
             }
-            // If the thread blocked before the core answered, who asked will ask again.
-            if Int(running.pointee.destination) != running.home, !isSomethingUnfinished {
-                found.append("\(name) does not know that its thread is to move")
+            // If the thread was preempted or blocked before the core answered, who asked will ask
+            // again.
+            if isRequested(running), !isSomethingUnfinished {
+                found.append("\(name) does not know of the request to its thread")
             }
         }
         if machine.hardware.pointee.deadline > latestInterrupt {
@@ -127,6 +142,16 @@ extension System {
                 found.append(
                     "t\(index) on \(name) has \(thread.effective), the links give \(final)")
             }
+        }
+    }
+}
+
+extension Action {
+    /// The thread that it stops or moves.
+    fileprivate var target: Int? {
+        switch self {
+        case .suspend(let thread), .setCore(let thread, _): thread
+        default: nil
         }
     }
 }

@@ -12,6 +12,18 @@ extension Machine {
         }
     }
 
+    /// The eight bytes among which a line's urgency stands, and those with its core.
+    func urgencyAddress(_ line: Int) -> UnsafeMutableRawPointer {
+        withUnsafeMutablePointer(to: &kernel.pointee.shared.pointee.lineUrgencies) {
+            UnsafeMutableRawPointer($0) + line / 8 * 8
+        }
+    }
+    func homeAddress(_ line: Int) -> UnsafeMutableRawPointer {
+        withUnsafeMutablePointer(to: &kernel.pointee.shared.pointee.lineHomes) {
+            UnsafeMutableRawPointer($0) + line / 8 * 8
+        }
+    }
+
     /// The pending updates.
     var updatesAddress: UnsafeMutableRawPointer {
         withUnsafeMutablePointer(to: &kernel.pointee.shared.pointee.updates) {

@@ -29,6 +29,7 @@ struct SnapshotArea {
             (machine.kernel.pointee.shared.pointee.updates.heads.raw, 8 * Priorities.count),
             (machine.updatesAddress, MemoryLayout<PriorityLists>.size),
             (machine.lineAddress(Lines.first), MemoryLayout<InterruptLine>.size),
+            (machine.urgencyAddress(Lines.first), 8), (machine.homeAddress(Lines.first), 8),
         ]
         for core in machine.cores {
             parts += [
