@@ -51,6 +51,51 @@ import Testing
         #expect(thread.ref.home == 0)
     }
 
+    /// A statistic of a core; nil: of all cores.
+    private func statistic(_ which: Statistic, of core: UInt64? = nil) -> UInt64 {
+        let control = RootSlot.systemControl.index
+        return s.perform(.statistics, control, which.rawValue, core.map { $0 + 1 } ?? 0).words[0]
+    }
+
+    @Test func eachCoreCountsItsThreads() {
+        let before = (0...1).map { statistic(.threads, of: $0) }
+        #expect(before[1] == 0 && statistic(.threads) == before[0])
+        let (first, second) = (thread(10, on: 1), thread(20, on: 1))
+        _ = thread(5, on: 0)
+        #expect(statistic(.threads, of: 0) == before[0] + 1)
+        #expect(statistic(.threads, of: 1) == 2)
+        #expect(statistic(.threads) == before[0] + 3)
+        // One moves that runs there.
+        #expect(other.running == second.ref)
+        s.perform(.setCore, second.slot, 0)
+        #expect(statistic(.threads, of: 1) == 1)
+        #expect(first.ref.home == 1)
+    }
+
+    @Test func eachCoreCountsItsIdleTimeAndItsInterrupts() {
+        let interrupts = statistic(.coreInterrupts, of: 1)
+        let idle = statistic(.idleTicks, of: 1)
+        s.hardware.now += 100
+        #expect(statistic(.idleTicks, of: 1) >= idle + 100, "it has been idle up to now")
+        let mine = statistic(.idleTicks, of: 0)
+        let thread = thread(10, on: 1)
+        #expect(other.running == thread.ref)
+        #expect(statistic(.coreInterrupts, of: 1) > interrupts)
+        let before = statistic(.idleTicks, of: 1)
+        s.hardware.now += 100
+        #expect(statistic(.idleTicks, of: 1) == before, "a thread runs there")
+        #expect(statistic(.idleTicks, of: 0) == mine)
+        #expect(statistic(.idleTicks) == before + mine)
+    }
+
+    @Test func statisticsOfACoreThatDoesNotRunAreRefused() {
+        let control = RootSlot.systemControl.index
+        for number in [2, 7, 8, ~0 - 1] as [UInt64] {
+            #expect(s.perform(.statistics, control, 0, number + 1).error == .invalidArgument)
+        }
+        #expect(s.perform(.statistics, control, 0, 2).error == nil)
+    }
+
     @Test func eachCoreRunsItsMostUrgentThread() {
         s.go()
         let here = thread(10, on: 0)

@@ -174,14 +174,14 @@ private final class Bench {
     func refuse(_ slots: [UInt32], _ values: [UInt64], _ error: KernelError, _ why: String) {
         let context = system.root.ref.contextAddress
         let registers = Data(bytes: context, count: MemoryLayout<UserContext>.size)
-        let systemCalls = system.kernel.pointee.core.statistics.systemCalls
+        let systemCalls = system.kernel.pointee.core.statistics[.systemCalls]
         let before = Snapshot(system)
         let result = perform(slots, values)
         #expect(result == error, "\(call): \(why)")
         registers.withUnsafeBytes {
             context.copyMemory(from: $0.baseAddress.unsafelyUnwrapped, byteCount: $0.count)
         }
-        system.kernel.pointee.core.statistics.systemCalls = systemCalls
+        system.kernel.pointee.core.statistics[.systemCalls] = systemCalls
         #expect(Snapshot(system) == before, "\(call): \(why): something changed")
     }
 

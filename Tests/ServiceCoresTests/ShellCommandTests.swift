@@ -11,7 +11,7 @@ import Testing
 
     @Test func namesAreUniqueAndFound() {
         let all = ShellCommand.all
-        #expect(all.count == 31)
+        #expect(all.count == 32)
         #expect(Set(all.map { text($0.name) }).count == all.count)
         for command in all { #expect(ShellCommand(name: Text(command.name).bytes) == command) }
         for wrong in ["", "p", "pss", "PS", "ps "] {

@@ -28,6 +28,7 @@ final class DialogueExamplesTests: XCTestCase {
             > disk
             ```
             <!-- on rpi3 -->
+            <!-- cores 4 -->
             <!-- counted -->
             ```
             > poweroff
@@ -46,6 +47,7 @@ final class DialogueExamplesTests: XCTestCase {
         XCTAssertFalse(dialogues[0].setup.isCounted)
         XCTAssertEqual(dialogues[1].setup.machine, "rpi3")
         XCTAssertTrue(dialogues[1].setup.isCounted)
+        XCTAssertEqual(dialogues.map(\.setup.cores), [1, 4])
         XCTAssertEqual(dialogues[1].steps.count, 2)
     }
 

@@ -14,7 +14,6 @@ import UserRuntime
 extension Bench {
     /// The rows of a machine in which several cores run.
     mutating func coresRows() throws(KernelError) {
-        try pathRows()
         try callRow()
         let lead = try leadOfOtherCore()
         try signalRow(lead)

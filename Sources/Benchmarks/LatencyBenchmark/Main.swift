@@ -55,7 +55,7 @@ private func measure(_ bench: inout Bench) throws(KernelError) {
 
 extension Bench {
     /// The rows that run in an idle machine and again under load.
-    mutating func pathRows() throws(KernelError) {
+    fileprivate mutating func pathRows() throws(KernelError) {
         try systemCallRows()
         try messageRows()
         try signalRows()

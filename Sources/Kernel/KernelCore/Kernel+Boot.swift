@@ -386,6 +386,7 @@ extension Kernel where H: ~Copyable {
         unsafe root.information.raw.storeBytes(
             of: coreCount, toByteOffset: root.information.pointee.coreCountOffset, as: UInt64.self)
         shared.pointee.rootThread = root.thread
+        core.lastSwitch = hardware.now.ticks
         core.ready.insert(root.thread)
     }
 

@@ -95,6 +95,11 @@
             for notification in inspection.notifications { inspection.inspect(notification) }
             inspectLines(&inspection)
             for core in cores {
+                let number = Int(core.pointee.number)
+                inspection.require(
+                    core.pointee.statistics[.threads]
+                        == UInt64(inspection.threads.count { $0.home == number }),
+                    "core \(number) counts its threads wrongly")
                 inspectDeadlines(core, running[Int(core.pointee.number)], &inspection)
                 inspection.inspect(core.answers)
             }

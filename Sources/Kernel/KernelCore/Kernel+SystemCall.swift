@@ -13,7 +13,7 @@ extension Kernel where H: ~Copyable {
     @inline(__always) public mutating func systemCall(_ thread: Ref<Thread>) -> Ref<Thread>? {
         let control = ControlWord(raw: thread.pointee.context.x.0)
         enter(thread)
-        core.statistics.systemCalls &+= 1
+        core.statistics[.systemCalls] &+= 1
         if core.isTracing { trace(.systemCall, thread, detail: (control.raw &>> 40) & 0xff) }
         guard let call = control.systemCall else { return raiseUnknownCall(thread) }
         switch dispatch(thread, call, control) {
@@ -171,15 +171,14 @@ extension Kernel where H: ~Copyable {
         let length = hardware.cycles &- core.masked.since
         let control = core.masked.control
         #if BENCHMARK
-            let entry = Int(EntryKind(control: control).index)
-            if length > core.statistics.longestOfEntry[entry] {
-                core.statistics.longestOfEntry[entry] = length
-            }
+            let entry = Int(EntryKind.firstStatistic + EntryKind(control: control).index)
+            let ofEntry = own.statistics(from: entry)
+            if length > ofEntry.pointee.words.0 { ofEntry.pointee.words.0 = length }
         #endif
-        if length > core.statistics.longestMasked {
-            core.statistics.longestMasked = length
-            core.statistics.longestMaskedControl = control
-            core.statistics.longestMaskedPlace = place
+        if length > core.statistics[.longestMasked] {
+            core.statistics[.longestMasked] = length
+            core.statistics[.longestMaskedControl] = control
+            core.statistics[.longestMaskedPlace] = place
         }
     }
 }

@@ -30,11 +30,11 @@ extension Kernel where H: ~Copyable {
             if !writeConsole(thread) { return .restart }
         case .powerOff: hardware.powerOff(status: argument(thread, 1))
         case .reboot: hardware.reboot()
-        case .statistics: return reportStatistics(thread)
+        case .statistics: return try reportStatistics(thread)
         case .resetStatistics:
-            core.statistics.longestMasked = 0
-            core.statistics.longestMaskedControl = 0
-            core.statistics.longestMaskedPlace = 0
+            core.statistics[.longestMasked] = 0
+            core.statistics[.longestMaskedControl] = 0
+            core.statistics[.longestMaskedPlace] = 0
         default: return try traceMethod(thread)
         }
         return try done(thread, nil)
@@ -66,47 +66,62 @@ extension Kernel where H: ~Copyable {
         return true
     }
 
-    /// Returns the value of a statistic; 0 for an unknown index.
-    @inline(never) public mutating func statistic(_ index: UInt64) -> UInt64 {
-        #if BENCHMARK
-            let entry = index &- EntryKind.firstStatistic
-            if entry < UInt64(EntryKind.count) { return core.statistics.longestOfEntry[Int(entry)] }
-        #endif
-        guard let statistic = Statistic(rawValue: index) else { return 0 }
-        switch statistic {
-        case .longestMasked: return core.statistics.longestMasked
-        case .longestMaskedControl: return core.statistics.longestMaskedControl
-        case .longestMaskedPlace: return core.statistics.longestMaskedPlace
-        case .systemCalls: return core.statistics.systemCalls
-        case .interrupts: return core.statistics.interrupts
-        case .kernelTextBytes: return core.statistics.kernelTextBytes
-        case .kernelDataBytes: return core.statistics.kernelDataBytes
-        case .bootTicks: return core.statistics.bootTicks
-        case .spuriousInterrupts: return core.statistics.spuriousInterrupts
-        case .fastInterrupts: return hardware.strayExceptions.fastInterrupts
-        case .systemErrors: return hardware.strayExceptions.systemErrors
+    /// Returns eight statistics; 0 for unknown ones.
+    ///
+    /// - Parameter one: the core; nil: all cores together. A block that begins with a maximum is
+    ///   then the own core's.
+    /// - Complexity: `Limits.cores` rounds.
+    private mutating func statistics(from index: UInt64, of one: Ref<Core>?) -> StatisticsBlock {
+        var block = StatisticsBlock()
+        if index > UInt64(Statistics.count &- 8) { return block }
+        let first = Int(truncatingIfNeeded: index)
+        let isMaximum =
+            index <= Statistic.longestMaskedPlace.rawValue || index >= EntryKind.firstStatistic
+        let one = one ?? (isMaximum ? own : nil)
+        let now = hardware.now.ticks
+        var rounds = LoopBound(Limits.cores)
+        for number in 0..<Limits.cores {
+            rounds.count()
+            guard let core = own.pointee.peers[number] else { continue }
+            if let one, one != core { continue }
+            if core.pointee.current == nil {
+                core.pointee.statistics[.idleTicks] &+= now &- core.pointee.lastSwitch
+                core.pointee.lastSwitch = now
+            }
+            block.add(core.statistics(from: first).pointee)
         }
+        return block
     }
 
-    private mutating func reportStatistics(_ thread: Ref<Thread>) -> Outcome {
-        let first = argument(thread, 1)
+    private mutating func reportStatistics(_ thread: Ref<Thread>) throws(KernelError) -> Outcome {
+        var one: Ref<Core>?
+        let number = argument(thread, 2) &- 1
+        if number < UInt64(Limits.cores) {
+            one = core.peers[Int(truncatingIfNeeded: number)]
+        }
+        if one == nil && argument(thread, 2) != 0 { throw .invalidArgument }
+        // All cores count these together.
+        let strays = hardware.strayExceptions
+        core.peers[0]?.pointee.statistics[.fastInterrupts] = strays.fastInterrupts
+        core.peers[0]?.pointee.statistics[.systemErrors] = strays.systemErrors
+        let block = statistics(from: argument(thread, 1), of: one).words
         complete(thread, .success)
-        thread.pointee.context.x.3 = statistic(first)
-        thread.pointee.context.x.4 = statistic(first &+ 1)
-        thread.pointee.context.x.5 = statistic(first &+ 2)
-        thread.pointee.context.x.6 = statistic(first &+ 3)
-        thread.pointee.context.x.7 = statistic(first &+ 4)
-        thread.pointee.context.x.8 = statistic(first &+ 5)
-        thread.pointee.context.x.9 = statistic(first &+ 6)
-        thread.pointee.context.x.10 = statistic(first &+ 7)
+        thread.pointee.context.x.3 = block.0
+        thread.pointee.context.x.4 = block.1
+        thread.pointee.context.x.5 = block.2
+        thread.pointee.context.x.6 = block.3
+        thread.pointee.context.x.7 = block.4
+        thread.pointee.context.x.8 = block.5
+        thread.pointee.context.x.9 = block.6
+        thread.pointee.context.x.10 = block.7
         return .done
     }
 
     /// Records the sizes and the time that only the boot code knows.
     public mutating func noteBoot(textBytes: UInt64, dataBytes: UInt64, ticks: UInt64) {
-        core.statistics.kernelTextBytes = textBytes
-        core.statistics.kernelDataBytes = dataBytes
-        core.statistics.bootTicks = ticks
+        core.statistics[.kernelTextBytes] = textBytes
+        core.statistics[.kernelDataBytes] = dataBytes
+        core.statistics[.bootTicks] = ticks
     }
 
     // Trace

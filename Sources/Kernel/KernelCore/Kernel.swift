@@ -63,6 +63,8 @@ public struct Core: ~Copyable {
     /// The instant to which the hardware's deadline is set.
     var armed = Instant.never
     var lastSwitch: UInt64 = 0
+    /// The counter when the general path began, if several cores run.
+    var heldSince: UInt64 = 0
     /// The thread that was resumed last; nil while idle. The fast path does not update it: see
     /// `Kernel.enter`.
     var current: Ref<Thread>?
@@ -186,6 +188,7 @@ public struct Kernel<H: Hardware & ~Copyable>: ~Copyable {
         own.pointee.peers = shared.pointee.cores
         own.pointee.peers[number] = own
         own.pointee.isShared = true
+        own.pointee.lastSwitch = self.hardware.now.ticks
         var rounds = LoopBound(Limits.cores)
         for other in 0..<Limits.cores where other != number {
             rounds.count()
@@ -251,21 +254,51 @@ extension Ref where Object == SharedState {
     }
 }
 
-/// The kernel's statistics (`Statistic`).
+/// What a core has counted, by the numbers of `Statistic`, and eight zeros behind.
 public struct Statistics {
-    var systemCalls: UInt64 = 0
-    var interrupts: UInt64 = 0
-    var spuriousInterrupts: UInt64 = 0
-    var longestMasked: UInt64 = 0
-    var longestMaskedControl: UInt64 = 0
-    var longestMaskedPlace: UInt64 = 0
     #if BENCHMARK
-        var longestOfEntry = InlineArray<96, UInt64>(repeating: 0)
+        static var count: Int { 168 }
+        private var values = InlineArray<168, UInt64>(repeating: 0)
+    #else
+        static var count: Int { 25 }
+        private var values = InlineArray<25, UInt64>(repeating: 0)
     #endif
-    public var kernelTextBytes: UInt64 = 0
-    public var kernelDataBytes: UInt64 = 0
-    public var bootTicks: UInt64 = 0
     init() {}
+
+    subscript(which: Statistic) -> UInt64 {
+        @inline(__always) get { values[Int(which.rawValue)] }
+        @inline(__always) set { values[Int(which.rawValue)] = newValue }
+    }
+}
+
+/// Eight statistics side by side.
+struct StatisticsBlock {
+    var words: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) = (
+        0, 0, 0, 0, 0, 0, 0, 0
+    )
+
+    @inline(__always) mutating func add(_ other: StatisticsBlock) {
+        words.0 &+= other.words.0
+        words.1 &+= other.words.1
+        words.2 &+= other.words.2
+        words.3 &+= other.words.3
+        words.4 &+= other.words.4
+        words.5 &+= other.words.5
+        words.6 &+= other.words.6
+        words.7 &+= other.words.7
+    }
+}
+
+extension Ref where Object == Core {
+    /// The statistics from a number on.
+    ///
+    /// - Precondition: `first` is at most `Statistics.count` - 8.
+    @inline(__always) func statistics(from first: Int) -> Ref<StatisticsBlock> {
+        // Safety: the eight words lie within the core's statistics.
+        unsafe withUnsafeMutablePointer(to: &address.pointee.statistics) {
+            unsafe reference(UnsafeMutableRawPointer($0) + 8 * first, as: StatisticsBlock.self)
+        }
+    }
 }
 
 /// One event of the trace.

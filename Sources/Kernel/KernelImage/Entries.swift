@@ -226,6 +226,7 @@ extension EntryMode {
         let kernel = kernelState
         let thread = unsafe Ref<KernelCore.Thread>(running: running)
         startMasked(kernel, thread.firstArgument)
+        startHolding()
         let next = settled(kernel.pointee.systemCall(thread))
         recordMasked(kernel, next)
         return unsafe next?.raw
@@ -238,6 +239,7 @@ extension EntryMode {
         let kernel = kernelState
         let thread = unsafe Ref<KernelCore.Thread>(running: running)
         startMasked(kernel, EntryKind.faultControl)
+        startHolding()
         let next: Ref<KernelCore.Thread>?
         let cause = ExceptionSyndrome(raw: syndrome)
         if cause.isFloatingPointTrap {
@@ -310,6 +312,7 @@ extension EntryMode {
         serve(thread)
     }
     @inline(never) private static func serve(_ thread: Ref<KernelCore.Thread>?) {
+        startHolding()
         resume(kernelState.pointee.timerInterrupt(thread))
     }
     @inline(never) private static func deliverFirst(_ thread: Ref<KernelCore.Thread>, _ line: Int) {
@@ -319,9 +322,11 @@ extension EntryMode {
         deliver(thread, line)
     }
     @inline(never) private static func deliver(_ thread: Ref<KernelCore.Thread>?, _ line: Int) {
+        startHolding()
         resume(kernelState.pointee.interrupt(thread, line: line))
     }
     @inline(never) private static func takeNothing(_ thread: Ref<KernelCore.Thread>?) {
+        startHolding()
         resume(kernelState.pointee.noInterrupt(thread))
     }
     /// A software interrupt of another core, which has left a request.
@@ -343,7 +348,14 @@ extension EntryMode {
     @inline(__always) static func settled(_ next: Ref<KernelCore.Thread>?) -> Ref<
         KernelCore.Thread
     >? {
-        isShared && kernelState.pointee.core.isPassing ? passLock() : next
+        if !isShared { return next }
+        let next = kernelState.pointee.core.isPassing ? passLock() : next
+        kernelState.pointee.stopHolding()
+        return next
+    }
+    /// Records when a general path began, for `settled`.
+    @inline(__always) static func startHolding() {
+        if isShared { kernelState.pointee.startHolding() }
     }
 
     /// Resumes the thread that a fast path chose.

@@ -3,6 +3,7 @@
 import AArch64
 import CAArch64
 import HardwareInterface
+import KernelABI
 import KernelCore
 import KernelLock
 import PlatformDrivers
@@ -24,6 +25,7 @@ var ownLock: KernelLock<SharedLockMemory> {
     var lock = ownLock
     var urgency = Urgency(ofCore: priority)
     if !lock.request(urgency) {
+        let start = kernelState.pointee.hardware.now
         repeat {  // until the cores before it have passed it on: decision 26 has the bound
             if swiftlet_is_panicking() { swiftlet_halt() }
             if let line = pendingLine() {
@@ -37,6 +39,7 @@ var ownLock: KernelLock<SharedLockMemory> {
             swiftlet_relax()
         } while !lock.isGranted()
         GenericTimer.unmask()
+        kernelState.pointee.recordWait(since: start)
     }
 }
 
@@ -94,7 +97,11 @@ private func lineUrgency(_ line: Int) -> Urgency {
     var next: Ref<KernelCore.Thread>?
     repeat {  // once for each time that a more urgent core asks
         let priority = kernel.pointee.priority
-        if kernel.pointee.hardware.isWanted(above: priority) { releaseAndWait(priority) }
+        if kernel.pointee.hardware.isWanted(above: priority) {
+            kernel.pointee.stopHolding()
+            releaseAndWait(priority)
+            kernel.pointee.startHolding()
+        }
         next = kernel.pointee.goOn()
     } while kernel.pointee.core.isPassing
     return next

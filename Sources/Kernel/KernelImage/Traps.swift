@@ -218,6 +218,7 @@ func idlePendingEntry() {
 func waitCallEntry(_ running: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer? {
     let thread = unsafe Ref<KernelCore.Thread>(running: running)
     waitForLock(thread.priority)
+    SeveralCores.startHolding()
     return unsafe SeveralCores.settled(kernelState.pointee.waitedCall(thread))?.raw
 }
 /// Waits for the lock, and handles the interrupt.

@@ -77,6 +77,7 @@ extension Factory {
             note(operation, number, by: request.badge)
         case .root: describeRoot(&answer)
         case .activity: describeActivity(request[1], &answer)
+        case .core: try describeCore(request[1], &answer)
         case .stack: try describeStack(try task(request[1]), request, &answer)
         case .hang:
             let number = try task(request[1])
@@ -218,6 +219,24 @@ extension Factory {
             record.stackUsed = stackUsed(number)
         }
         write(record, &answer)
+    }
+
+    private func describeCore(
+        _ number: UInt64, _ answer: inout FactoryAnswer
+    ) throws(FactoryFailure) {
+        if number >= UInt64(Limits.cores) { throw FactoryFailure(.noSuchTask) }
+        let system = SystemControl(RootSlot.systemControl)
+        do throws(KernelError) {
+            let counts = try system.statistics(from: .idleTicks, ofCore: Int(number))
+            answer.message[CoreRecord.idleTicks] = counts.w0
+            answer.message[CoreRecord.coreInterrupts] = counts.w1
+            answer.message[CoreRecord.lockHeldTicks] = counts.w2
+            answer.message[CoreRecord.lockWaitTicks] = counts.w3
+            answer.message[CoreRecord.lockWaits] = counts.w4
+            answer.message[CoreRecord.threads] = counts.w5
+            answer.message[CoreRecord.interrupts] =
+                try system.statistics(from: .interrupts, ofCore: Int(number)).w0
+        } catch { throw FactoryFailure(.noSuchTask) }
     }
 
     private func describeActivity(_ first: UInt64, _ answer: inout FactoryAnswer) {

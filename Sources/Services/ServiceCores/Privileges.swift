@@ -85,7 +85,7 @@ extension FactoryOperation {
     /// What its caller must hold.
     public var needed: Privileges {
         switch self {
-        case .task, .taskMemory, .interrupt, .capability, .memory, .policy, .root, .activity:
+        case .task, .taskMemory, .interrupt, .capability, .memory, .policy, .root, .activity, .core:
             .factoryInspect
         case .spawn, .kill, .restart, .crash, .stack, .hang, .begin, .move: .factoryControl
         case .manifest, .spawnDriver: .factoryDevices
@@ -107,6 +107,7 @@ extension FactoryOperation {
         case .interrupt: "look at an interrupt"
         case .capability: "look at a capability"
         case .memory: "look at the memory"
+        case .core: "look at a core"
         case .service: "get a service for another"
         case .power: "switch the machine off"
         case .crash: "crash"

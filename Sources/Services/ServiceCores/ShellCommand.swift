@@ -2,9 +2,9 @@
 
 /// A command.
 public enum ShellCommand: UInt8, Sendable {
-    case help, ps, top, dt, irq, caps, mem, log, crash, hang, kill, restart, move, bench, trace,
-        date,
-        alarm, gpio, pin, edge, led, board, serial, timer, random, watchdog, disk, sleep, echo
+    case help, ps, top, cores, dt, irq, caps, mem, log, crash, hang, kill, restart, move
+    case bench, trace, date, alarm, gpio, pin, edge, led, board, serial, timer, random, watchdog
+    case disk, sleep, echo
     case reboot, poweroff
 
     /// The command called so.
@@ -28,6 +28,7 @@ public enum ShellCommand: UInt8, Sendable {
         case .help: "help"
         case .ps: "ps"
         case .top: "top"
+        case .cores: "cores"
         case .dt: "dt"
         case .irq: "irq"
         case .caps: "caps"
@@ -82,14 +83,14 @@ public enum ShellCommand: UInt8, Sendable {
         case .sleep: "[MS]"
         case .echo: "TEXT"
         case .poweroff: "[STATUS]"
-        case .ps, .top, .irq, .mem, .date, .board, .serial, .reboot: ""
+        case .ps, .top, .cores, .irq, .mem, .date, .board, .serial, .reboot: ""
         }
     }
 
     /// How many words it takes behind its name.
     public var argumentCounts: ClosedRange<Int> {
         switch self {
-        case .ps, .top, .irq, .mem, .date, .board, .serial, .reboot: 0...0
+        case .ps, .top, .cores, .irq, .mem, .date, .board, .serial, .reboot: 0...0
         case .help, .dt, .log, .bench, .sleep, .timer, .random, .watchdog, .poweroff: 0...1
         case .caps, .crash, .hang, .kill, .restart, .trace, .alarm: 1...1
         case .move: 2...2
@@ -104,7 +105,8 @@ public enum ShellCommand: UInt8, Sendable {
         switch self {
         case .help: "the commands, or what one of them does"
         case .ps: "tasks: state, priorities, processor time, stack"
-        case .top: "what the tasks used during one second"
+        case .top: "what the tasks used during one second, each of its core"
+        case .cores: "what the processor cores did during one second"
         case .dt: "the device tree, or the devices and their drivers"
         case .irq: "interrupts by driver task"
         case .caps: "a task's capabilities"
@@ -188,6 +190,11 @@ public enum ShellCommand: UInt8, Sendable {
             """
         case .sleep: "MS are milliseconds, 1000 where nothing is said; ^C ends the wait"
         case .poweroff: "STATUS 0 to 255 is what `make run` ends with; 0 where nothing is said"
+        case .cores:
+            """
+            HELD, WAITED: time with the kernel's lock (but for fast paths), and waiting for it; *: \
+            the shell's core
+            """
         case .help, .top, .dt, .irq, .date, .led, .echo, .reboot: ""
         }
     }

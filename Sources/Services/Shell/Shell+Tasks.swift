@@ -148,32 +148,6 @@ extension Shell {
         return text.bytes
     }
 
-    mutating func top() {
-        let before = tasks()
-        let start = Instant.now
-        terminal.pause(milliseconds: 1000)
-        if terminal.isInterrupted { return }
-        let after = tasks()
-        let elapsed = max(1, (Instant.now - start).ticks)
-        var table = TextTable()
-        table.column("NAME")
-        table.column("CPU %", .right)
-        table.column("SWITCHES", .right)
-        for index in 0..<min(before.count, after.count)
-        where after[index].record.phase == .running {
-            let used = after[index].record.processorTicks &- before[index].record.processorTicks
-            let tenths = used > elapsed ? 0 : used * 1000 / elapsed
-            var share = Text()
-            share.decimal(tenths / 10)
-            share.add(".")
-            share.decimal(tenths % 10)
-            let switches = after[index].record.switches &- before[index].record.switches
-            let shown = number(switches > 1 << 40 ? 0 : switches)
-            table.row([after[index].name.bytes, share.bytes, shown])
-        }
-        table.render(to: &terminal.out)
-    }
-
     mutating func listInterrupts() {
         let list = tasks()
         var table = TextTable()

@@ -158,6 +158,7 @@ struct Shell {
         case .help: help(arguments)
         case .ps: listTasks()
         case .top: top()
+        case .cores: listCores()
         case .dt: deviceTree(arguments)
         case .irq: listInterrupts()
         case .caps: listCapabilities(arguments[0])

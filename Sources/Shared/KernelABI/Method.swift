@@ -191,7 +191,8 @@
     case faulted = 8
 }
 
-/// Indices of the kernel's statistics.
+/// Indices of the kernel's statistics: of one core, or summed over all cores. Maxima are those of
+/// the core on which the caller runs, if no core is named.
 @frozen public enum Statistic: UInt64, Sendable {
     /// The longest path with interrupts off, in ticks of the cycle counter (benchmark builds; else
     /// 0).
@@ -215,4 +216,16 @@
     case fastInterrupts = 9
     /// System errors (SError): late reports of failed accesses of any thread.
     case systemErrors = 10
+    /// Ticks in which no thread ran.
+    case idleTicks = 11
+    /// Inter-processor interrupts that other cores sent.
+    case coreInterrupts = 12
+    /// Ticks between the general path's first and last instruction in Swift, if several cores run.
+    /// Fast paths do not count.
+    case lockHeldTicks = 13
+    /// Ticks of waiting for the kernel's lock, and how often it was not free.
+    case lockWaitTicks = 14
+    case lockWaits = 15
+    /// Threads that are at home there.
+    case threads = 16
 }

@@ -7,6 +7,7 @@
 //
 //   <!-- on MACHINE -->            the block belongs to another machine of QEMU's than virt,
 //                                  or to a board (rpi3, rpi4)
+//   <!-- cores N -->               the kernel runs on N cores
 //   <!-- counted -->               waiting takes no time, see `Dialogue.Setup`
 //   <!-- not a test: REASON -->    the block is not compared
 
@@ -31,6 +32,8 @@ extension Dialogue {
                 block?.append(line)
             } else if let machine = line.after("<!-- on ")?.before(" -->") {
                 setup.machine = machine
+            } else if let count = line.after("<!-- cores ")?.before(" -->").flatMap({ Int($0) }) {
+                setup.cores = count
             } else if line == "<!-- counted -->" {
                 setup.isCounted = true
             } else if line.hasPrefix("<!-- not a test: ") {

@@ -60,6 +60,9 @@ import KernelABI
     case begin = 18
     /// Have task word 1 run on core word 2 from now on.
     case move = 20
+    /// Word 1: number of a processor core. Reply: a `CoreRecord`; `noSuchTask` where that core does
+    /// not run.
+    case core = 21
     /// What tasks do, without the first word 1 of them. Reply: see `ActivityRecord`.
     case activity = 19
 
@@ -285,6 +288,22 @@ import KernelABI
     /// Bit 0: bound; bit 1: waits for `acknowledge`.
     @inlinable public static var flags: Int { 4 }
     @inlinable public static var words: Int { 5 }
+}
+
+/// Layout of a reply to `core`: what a core has counted since boot.
+@frozen public enum CoreRecord {
+    /// Ticks in which no thread ran.
+    @inlinable public static var idleTicks: Int { 1 }
+    /// Inter-processor interrupts that other cores sent.
+    @inlinable public static var coreInterrupts: Int { 2 }
+    /// Ticks of holding the kernel's lock, without the fast paths.
+    @inlinable public static var lockHeldTicks: Int { 3 }
+    /// Ticks of waiting for it, and how often it was not free.
+    @inlinable public static var lockWaitTicks: Int { 4 }
+    @inlinable public static var lockWaits: Int { 5 }
+    /// Threads at home there.
+    @inlinable public static var threads: Int { 6 }
+    @inlinable public static var interrupts: Int { 7 }
 }
 
 /// Layout of a request `spawnDriver`: which binary, how the task is called, and what of the

@@ -88,6 +88,13 @@ public struct SystemControl: Sendable {
     public func statistic(_ which: Statistic) throws(KernelError) -> UInt64 {
         try invokeForResults(.statistics, slot, which.rawValue).w0
     }
+    /// Eight statistics from this one on, of one core (right: read).
+    public func statistics(
+        from first: Statistic, ofCore number: Int
+    ) throws(KernelError) -> SwiftletWords {
+        try invokeForResults(
+            .statistics, slot, first.rawValue, UInt64(truncatingIfNeeded: number) &+ 1)
+    }
     /// The longest masked path with its control word and its place, all three of one instant
     /// (right: read).
     public func longestMasked() throws(KernelError) -> (

@@ -335,6 +335,7 @@ extension Kernel where H: ~Copyable {
         removePart(thread.bufferSlot)
         removePart(thread.faultSlot)
         dropNumber(thread.deadlineNode)
+        home(of: thread).pointee.statistics[.threads] &-= 1
         return true
     }
 

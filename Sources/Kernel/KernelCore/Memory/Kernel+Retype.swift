@@ -226,7 +226,7 @@ extension Kernel where H: ~Copyable {
 
     /// Initialises zeroed memory as an object of a kind. All zeros is a valid value of every
     /// object, so only other members are written.
-    @inline(__always) private func initialize(
+    @inline(__always) private mutating func initialize(
         _ thread: Ref<Thread>, _ object: Ref<ObjectHeader>, _ kind: ObjectKind, sizeBits: Int,
         isDevice: Bool, physical: UInt64
     ) {
@@ -258,9 +258,10 @@ extension Kernel where H: ~Copyable {
         }
     }
 
-    func initializeThread(_ thread: Ref<Thread>) {
+    mutating func initializeThread(_ thread: Ref<Thread>) {
         thread.state = .stopped
         thread.pointee.home = Int(core.number)
+        core.statistics[.threads] &+= 1
         thread.pointee.faultKind = .other
         thread.pointee.context.setFlags(0)
         thread.pointee.translationBase = emptyTranslationBase

@@ -89,6 +89,7 @@ extension Kernel where H: ~Copyable {
         other.pointee.isStale = true
         if urgency <= other.pointee.asked { return }
         other.pointee.asked = urgency
+        other.pointee.statistics[.coreInterrupts] &+= 1
         hardware.interrupt(core: Int(other.pointee.number))
     }
 
@@ -152,7 +153,9 @@ extension Kernel where H: ~Copyable {
 
     /// Sets a thread's home core. A line that serves the thread goes there as well.
     private mutating func setHome(_ thread: Ref<Thread>, _ number: Int) {
+        home(of: thread).pointee.statistics[.threads] &-= 1
         thread.pointee.home = number
+        home(of: thread).pointee.statistics[.threads] &+= 1
         if core.isShared { followThread(of: thread.pointee.boundNotification) }
     }
 
@@ -257,6 +260,20 @@ extension Kernel where H: ~Copyable {
     }
 
     // The lock
+
+    /// Records that this core holds the lock from now on, for a general path.
+    @inline(__always) public mutating func startHolding() { core.heldSince = hardware.now.ticks }
+    /// Records how long it held the lock.
+    @inline(__always) public mutating func stopHolding() {
+        core.statistics[.lockHeldTicks] &+= hardware.now.ticks &- core.heldSince
+    }
+    /// Records a wait for the lock, which this core now holds.
+    ///
+    /// - Parameter start: the counter when it began.
+    public mutating func recordWait(since start: Instant) {
+        core.statistics[.lockWaitTicks] &+= hardware.now.ticks &- start.ticks
+        core.statistics[.lockWaits] &+= 1
+    }
 
     /// Prepares to pass the lock to a more urgent core: a thread that no longer runs leaves its
     /// registers.

@@ -271,6 +271,8 @@ extension Kernel where H: ~Copyable {
         if let previous {
             previous.pointee.processorTime &+= now &- core.lastSwitch
             previous.pointee.scheduling.isGuarded = false
+        } else {
+            core.statistics[.idleTicks] &+= now &- core.lastSwitch
         }
         switchFloatingPoint(from: previous, to: next)
         core.lastSwitch = now

@@ -263,7 +263,7 @@ extension Kernel where H: ~Copyable {
             let notification = interrupt.pointee.source.notification,
             let waiter = urgentWaiter(notification, above: priority, isShared: isShared)
         else { return nil }
-        core.statistics.interrupts &+= 1
+        core.statistics[.interrupts] &+= 1
         interrupt.pointee.count &+= 1
         interrupt.pointee.isOutstanding = true
         shared.pointee.lines[line].outstanding = 1

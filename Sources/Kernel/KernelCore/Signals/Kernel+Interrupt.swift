@@ -19,14 +19,14 @@ extension Kernel where H: ~Copyable {
     /// - Complexity: `KernelLimits.deliveryStep` signals, with a look at the pending interrupts
     ///   after each.
     mutating func deliverInterrupt(line: Int) {
-        core.statistics.interrupts &+= 1
         // A software interrupt of another core says no more than to choose again.
         if core.isShared && line & 1023 < 16 { return hardware.dismiss(line: line) }
+        core.statistics[.interrupts] &+= 1
         if UInt(bitPattern: line) >= UInt(Limits.interruptLines) {
             return hardware.dismiss(line: line)
         }
         guard let first = shared.pointee.lines[line].first else {
-            core.statistics.spuriousInterrupts &+= 1
+            core.statistics[.spuriousInterrupts] &+= 1
             return hardware.dismiss(line: line)
         }
         var left = KernelLimits.deliveryStep
