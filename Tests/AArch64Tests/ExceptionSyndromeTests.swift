@@ -102,4 +102,15 @@ import Testing
             #expect("\(syndrome(0x25, status | Self.isWrite).name)" == store, "status \(status)")
         }
     }
+
+    @Test func aMissingPageIsATranslationFaultOfUserCode() {
+        for (syndrome, expected) in [
+            (0x24 << 26 | 0x04, true), (0x24 << 26 | 0x07, true), (0x20 << 26 | 0x06, true),
+            (0x24 << 26 | 0x03, false), (0x24 << 26 | 0x08, false), (0x24 << 26 | 0x0f, false),
+            (0x24 << 26 | 0x14, false), (0x24 << 26 | 0x407, false), (0x25 << 26 | 0x07, false),
+            (0x15 << 26 | 0x07, false),
+        ] as [(UInt64, Bool)] {
+            #expect(ExceptionSyndrome(raw: syndrome).isMissingPage == expected, "\(syndrome)")
+        }
+    }
 }

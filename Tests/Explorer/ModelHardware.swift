@@ -104,7 +104,9 @@ struct ModelHardware: Hardware {
     var now: Instant { Instant(ticks: board.pointee.now) }
     mutating func setDeadline(_ instant: Instant) { state.pointee.deadline = instant.ticks }
     var cycles: UInt64 { 0 }
-    var strayExceptions: (fastInterrupts: UInt64, systemErrors: UInt64) { (0, 0) }
+    func strayExceptions(
+        isShared: Bool
+    ) -> (fastInterrupts: UInt64, systemErrors: UInt64) { (0, 0) }
 
     var isTimerDue: Bool {
         state.pointee.deadline <= board.pointee.now && state.pointee.deadline != ~0
@@ -172,6 +174,7 @@ struct ModelHardware: Hardware {
     }
     func activate(translationBase: UInt64) { state.pointee.translationBase = translationBase }
     func publishTableEntry() {}
+    func isMapped(_ address: UInt64) -> Bool { false }
     func invalidate(page: UInt64, asid: UInt16) {}
     func invalidate(asid: UInt16) {}
 

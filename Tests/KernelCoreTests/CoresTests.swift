@@ -426,6 +426,62 @@ import Testing
         #expect(other.hardware.translationBase != old)
     }
 
+    @Test func whoDestroysAnAddressSpaceWaitsForNoLaterChange() {
+        // A thread that gets one address space after the other would else keep it waiting for ever.
+        s.go()
+        let arena = s.make(.untyped, sizeBits: 16)
+        let spaces = [
+            s.make(.addressSpace, from: arena), s.make(.addressSpace), s.make(.addressSpace),
+        ]
+        let there = thread(10, on: 1)
+        for space in spaces {
+            s.perform(.configure, there.slot, s.none, UInt64(space), s.none, s.none)
+            if space == spaces[1] { other.isHeld = true }
+        }
+        #expect(other.mustReload, "it has left the first one, and not yet the second")
+        let here = thread(20, on: 0)
+        s.invoke(here, .reclaim, arena)
+        #expect(s.results(here).error == nil && s.running == here.ref)
+    }
+
+    @Test func anAddressSpaceThatWasLostBeforeTheLastIsWaitedFor() {
+        s.go()
+        let arena = s.make(.untyped, sizeBits: 16)
+        let spaces = [
+            s.make(.addressSpace, from: arena), s.make(.addressSpace), s.make(.addressSpace),
+        ]
+        let there = thread(10, on: 1)
+        for space in spaces {
+            s.perform(.configure, there.slot, s.none, UInt64(space), s.none, s.none)
+            other.isHeld = true
+        }
+        let here = thread(20, on: 0)
+        s.invoke(here, .reclaim, arena)
+        #expect(here.ref.state == .awaitingCore, "the core still uses the first one")
+        other.isHeld = false
+        s.settle()
+        #expect(s.results(here).error == nil && s.running == here.ref)
+        #expect(other.hardware.translationBase == there.ref.translationBase)
+    }
+
+    @Test func anAccessIsRepeatedOnceIfThePageIsThereNow() {
+        s.go()
+        let there = thread(10, on: 1).ref
+        func mayRepeat(_ address: UInt64) -> Bool {
+            other.kernel.pointee.mayRepeat(there, address)
+        }
+        #expect(!mayRepeat(0x5008), "there is no page")
+        other.hardware.mappedPages = [0x5000, 0x6000]
+        #expect(mayRepeat(0x5008))
+        #expect(!mayRepeat(0x5008), "nothing has happened since")
+        #expect(mayRepeat(0x6008), "another address")
+        there.pointee.context.programCounter &+= 4
+        #expect(mayRepeat(0x6008), "another place")
+        other.kernel.pointee.core.statistics[.systemCalls] += 1
+        #expect(mayRepeat(0x6008), "the thread went on in between")
+        #expect(!mayRepeat(0x7000))
+    }
+
     @Test func floatingPointFollowsAThreadThatMoves() {
         s.go()
         let there = thread(10, on: 0)

@@ -96,6 +96,8 @@ final class ModelState {
     /// wait before the n-th query, and gets the lock when this core gives it up.
     private(set) var waiting = -1
     private var waitingAfter: (queries: Int, priority: Int)?
+    /// The pages that the walker finds.
+    var mappedPages: Set<UInt64> = []
     /// What the kernel told the interrupt controller: each line's urgency, and its core.
     var urgencies: [Int: UInt8] = [:]
     var routes: [Int: Int] = [:]
@@ -207,7 +209,9 @@ struct ModelHardware: Hardware {
 
     var interruptPending: Bool { state.query() }
     func takeInterrupt() -> TakenInterrupt { state.take() }
-    var strayExceptions: (fastInterrupts: UInt64, systemErrors: UInt64) {
+    func strayExceptions(
+        isShared: Bool
+    ) -> (fastInterrupts: UInt64, systemErrors: UInt64) {
         (state.fastInterrupts, state.systemErrors)
     }
     var lineCount: Int { 64 }
@@ -263,6 +267,7 @@ struct ModelHardware: Hardware {
     }
     func activate(translationBase: UInt64) { state.translationBase = translationBase }
     func publishTableEntry() { state.tablePublications += 1 }
+    func isMapped(_ address: UInt64) -> Bool { state.mappedPages.contains(address & ~4095) }
     func invalidate(page: UInt64, asid: UInt16) { state.invalidatedPages.append((page, asid)) }
     func invalidate(asid: UInt16) { state.forget(asid) }
 

@@ -44,6 +44,11 @@ public struct ExceptionSyndrome: Sendable {
     /// at any level.
     private var isTranslation: Bool { status < 0x10 }
 
+    /// Whether user code reached an address that has no mapping: a translation fault, at any level.
+    public var isMissingPage: Bool {
+        (exceptionClass == 0x20 || exceptionClass == 0x24) && status & ~3 == 4 && hasAddress
+    }
+
     /// The cause in words.
     public var name: StaticString {
         switch exceptionClass {

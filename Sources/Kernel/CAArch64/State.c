@@ -18,8 +18,6 @@ PAGES unsigned char swiftlet_image_level3[SWIFTLET_IMAGE_TABLES * SWIFTLET_PAGE_
 PAGES unsigned char swiftlet_empty_root[SWIFTLET_PAGE_BYTES];
 uint64_t swiftlet_idle_translation_base;
 uint64_t swiftlet_version[2];
-uint64_t swiftlet_fast_interrupts;
-uint64_t swiftlet_system_errors;
 uint64_t swiftlet_console[2];
 uint32_t swiftlet_wanted_lines[4];
 uint8_t swiftlet_line_urgencies[1024];

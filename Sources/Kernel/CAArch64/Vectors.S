@@ -187,12 +187,12 @@
     b \handler
 .endm
 
-// Increments a 64-bit counter. x16 and x17 are lost.
+// Increments a 64-bit counter in the core's own block. x16 and x17 are lost.
 .macro count counter
-    adrp x16, \counter
-    ldr x17, [x16, :lo12:\counter]
+    mov x16, #SWIFTLET_OWN_BASE
+    ldr x17, [x16, #(\counter)]
     add x17, x17, #1
-    str x17, [x16, :lo12:\counter]
+    str x17, [x16, #(\counter)]
 .endm
 
 // The kernel in a machine with one core, and the kernel that takes the lock: two tables of vectors,

@@ -28,9 +28,13 @@ public protocol Hardware: ~Copyable {
     /// The timer's line is open at once: the kernel sets a new deadline, or none, before it can
     /// take an interrupt.
     func takeInterrupt() -> TakenInterrupt
-    /// The number of fast interrupts that kept an idle processor awake, and of system errors. The
-    /// kernel only counts them.
-    var strayExceptions: (fastInterrupts: UInt64, systemErrors: UInt64) { get }
+    /// The number of fast interrupts that kept an idle core awake, and of system errors. The kernel
+    /// only counts them.
+    ///
+    /// - Parameter isShared: whether the counts of all cores are added; else the first core's.
+    mutating func strayExceptions(
+        isShared: Bool
+    ) -> (fastInterrupts: UInt64, systemErrors: UInt64)
     /// The number of lines. Lines are numbered from 0, in one space over all controllers.
     var lineCount: Int { get }
     /// Returns whether a task may have this line: it exists, and it is not the kernel's own (the
@@ -96,6 +100,9 @@ public protocol Hardware: ~Copyable {
     func activate(translationBase: UInt64)
     /// Makes a written page-table entry visible to the table walker.
     func publishTableEntry()
+    /// Returns whether user code could read this address now. Walks the tables of the active
+    /// address space.
+    func isMapped(_ address: UInt64) -> Bool
     /// Invalidates the translation of one page of one address space.
     func invalidate(page: UInt64, asid: UInt16)
     /// Invalidates all translations of one address space.

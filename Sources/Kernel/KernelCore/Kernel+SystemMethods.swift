@@ -100,8 +100,8 @@ extension Kernel where H: ~Copyable {
             one = core.peers[Int(truncatingIfNeeded: number)]
         }
         if one == nil && argument(thread, 2) != 0 { throw .invalidArgument }
-        // All cores count these together.
-        let strays = hardware.strayExceptions
+        // The sum of what each core has counted stands with the first.
+        let strays = hardware.strayExceptions(isShared: core.isShared)
         core.peers[0]?.pointee.statistics[.fastInterrupts] = strays.fastInterrupts
         core.peers[0]?.pointee.statistics[.systemErrors] = strays.systemErrors
         let block = statistics(from: argument(thread, 1), of: one).words

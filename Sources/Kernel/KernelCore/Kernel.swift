@@ -43,6 +43,9 @@ public struct Core: ~Copyable {
     /// Whether the running thread's address space or its right to floating point was changed by
     /// another core, and is to be set anew.
     var mustReload = false
+    /// The translation base that its thread had when that was first asked: the hardware may still
+    /// use it.
+    var lostBase: UInt64 = 0
     /// Whether the core has not yet answered other cores and told them of the updates, since it
     /// last began to choose.
     var isUntold = false
@@ -71,6 +74,9 @@ public struct Core: ~Copyable {
     /// The largest urgency of the requests of other cores for which an inter-processor interrupt is
     /// on its way; -1 if there is none.
     var asked = -1
+    /// The access that was repeated last: where the thread was, what it reached, and how many
+    /// entries the core had counted.
+    var repeated: (place: UInt64, address: UInt64, entries: UInt64) = (0, 0, 0)
     /// Where threads of other cores wait for this core's answer.
     var answers = Notification(header: ObjectHeader(.notification))
     var statistics = Statistics()

@@ -244,6 +244,8 @@ extension EntryMode {
         let cause = ExceptionSyndrome(raw: syndrome)
         if cause.isFloatingPointTrap {
             next = kernel.pointee.floatingPointTrap(thread)
+        } else if isShared && cause.isMissingPage && kernel.pointee.mayRepeat(thread, address) {
+            next = kernel.pointee.noInterrupt(thread)
         } else {
             next = kernel.pointee.fault(
                 thread, cause.faultKind, address: cause.hasAddress ? address : 0, syndrome: syndrome

@@ -49,8 +49,24 @@ struct Machine: Hardware {
 
     /// Tests ISR_EL1.I alone: the kernel takes no other pending exception, so none would end it.
     @inline(__always) var interruptPending: Bool { swiftlet_read_isr() & 1 << 7 != 0 }
-    var strayExceptions: (fastInterrupts: UInt64, systemErrors: UInt64) {
-        (swiftlet_fast_interrupt_count(), swiftlet_system_error_count())
+    @inline(__always) mutating func strayExceptions(
+        isShared: Bool
+    ) -> (fastInterrupts: UInt64, systemErrors: UInt64) {
+        var sum = (
+            fastInterrupts: swiftlet_fast_interrupt_count(0),
+            systemErrors: swiftlet_system_error_count(0)
+        )
+        if !isShared { return sum }
+        let count = swiftlet_count_of_cores()
+        var number: UInt64 = 1
+        var rounds = LoopBound(8)
+        while number < count {
+            rounds.count()
+            sum.fastInterrupts &+= swiftlet_fast_interrupt_count(number)
+            sum.systemErrors &+= swiftlet_system_error_count(number)
+            number += 1
+        }
+        return sum
     }
     /// Refuses the timer's line, and lines 0 to 15, which are software interrupts. With several
     /// cores it refuses the other private lines too, which each core has of its own.
@@ -183,6 +199,7 @@ struct Machine: Hardware {
     }
     func activate(translationBase: UInt64) { Translation.activate(translationBase) }
     func publishTableEntry() { Translation.publish() }
+    func isMapped(_ address: UInt64) -> Bool { swiftlet_translate(address) & 1 == 0 }
     func invalidate(page: UInt64, asid: UInt16) { Translation.invalidate(page: page, asid: asid) }
     func invalidate(asid: UInt16) { Translation.invalidate(asid: asid) }
 

@@ -178,10 +178,17 @@ SWIFTLET_INLINE void swiftlet_set_version(uint64_t version, uint64_t frequency) 
 }
 /// Exceptions that interrupt no thread, counted by Vectors.S: fast interrupts that kept the
 /// processor from sleeping, and system errors.
-extern uint64_t swiftlet_fast_interrupts;
-extern uint64_t swiftlet_system_errors;
-SWIFTLET_INLINE uint64_t swiftlet_fast_interrupt_count(void) { return swiftlet_fast_interrupts; }
-SWIFTLET_INLINE uint64_t swiftlet_system_error_count(void) { return swiftlet_system_errors; }
+/// What a core has counted, in its own block (Vectors.S).
+SWIFTLET_INLINE uint64_t swiftlet_core_counter(uint64_t number, uint64_t offset) {
+    return *(const volatile uint64_t *)(
+        SWIFTLET_CORES_BASE + (number << SWIFTLET_CORE_SHIFT) + offset);
+}
+SWIFTLET_INLINE uint64_t swiftlet_fast_interrupt_count(uint64_t number) {
+    return swiftlet_core_counter(number, SWIFTLET_CORE_FAST_INTERRUPTS);
+}
+SWIFTLET_INLINE uint64_t swiftlet_system_error_count(uint64_t number) {
+    return swiftlet_core_counter(number, SWIFTLET_CORE_SYSTEM_ERRORS);
+}
 SWIFTLET_INLINE void swiftlet_set_idle_translation_base(uint64_t value) {
     swiftlet_idle_translation_base = value;
 }
@@ -357,6 +364,12 @@ SWIFTLET_INLINE void swiftlet_publish_table(void) { SWIFTLET_PERFORM("dsb ishst;
 /// Invalidates one page of one ASID (operand: Arm ARM D8.14.6, VA[55:12] | ASID << 48).
 SWIFTLET_INLINE void swiftlet_invalidate_page(uint64_t operand) {
     SWIFTLET_PERFORM_ON("dsb ishst; tlbi vae1is, %0; dsb ish; isb", operand);
+}
+/// Returns PAR_EL1 for a read of an address by user code; bit 0: it would fault.
+SWIFTLET_READ(translation, "par_el1")
+SWIFTLET_INLINE uint64_t swiftlet_translate(uint64_t address) {
+    SWIFTLET_PERFORM_ON("at s1e0r, %0; isb", address);
+    return swiftlet_read_translation();
 }
 SWIFTLET_INLINE void swiftlet_invalidate_asid(uint64_t operand) {
     SWIFTLET_PERFORM_ON("dsb ishst; tlbi aside1is, %0; dsb ish; isb", operand);

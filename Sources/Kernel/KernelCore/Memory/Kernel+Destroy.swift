@@ -385,7 +385,7 @@ extension Kernel where H: ~Copyable {
             detach(table)
             return false
         }
-        if core.isShared && awaitReload() { return false }
+        if core.isShared && awaitReload(space.pointee.translationBase) { return false }
         releaseASID(of: space)
         return true
     }

@@ -179,32 +179,53 @@ extension Kernel where H: ~Copyable {
 
     /// Makes the core of a thread load the thread's address space and its right to floating point
     /// again, if that core is another one and executes the thread.
+    ///
+    /// - Precondition: the thread's translation base is still the one before the change, or its
+    ///   core was asked before.
     @inline(never) mutating func requestReload(_ thread: Ref<Thread>) {
         if !isRunningElsewhere(thread) { return }
         // No fast path of the thread is taken before.
         thread.pointee.scheduling.isGuarded = true
         let other = home(of: thread)
+        if !other.pointee.mustReload { other.pointee.lostBase = thread.pointee.translationBase }
         other.pointee.mustReload = true
         other.pointee.isStale = true
         interrupt(other, urgency: Int(thread.effective))
     }
 
     /// Makes the calling thread wait for a core that may still use an address space which its
-    /// thread has lost.
+    /// thread has lost. A core that answers uses it no more, whatever it is asked next, so the
+    /// thread waits at most once for each.
     ///
+    /// - Parameter base: the translation base of the address space.
     /// - Returns: whether there is such a core.
     /// - Complexity: `Limits.cores` rounds.
-    @inline(never) mutating func awaitReload() -> Bool {
+    @inline(never) mutating func awaitReload(_ base: UInt64) -> Bool {
         var rounds = LoopBound(Limits.cores)
         for number in 0..<Limits.cores {
             rounds.count()
             guard let other = core.peers[number], other != own,
-                other.pointee.mustReload, let thread = other.pointee.current
+                other.pointee.mustReload, other.pointee.lostBase == base,
+                let thread = other.pointee.current
             else { continue }
             awaitCore(of: thread)
             return true
         }
         return false
+    }
+
+    /// Whether a thread may repeat an access that found no mapping, since there is one now: another
+    /// core has just made it, and this core's walker had not seen it yet (Arm ARM D8.16, FEAT_ETS).
+    ///
+    /// - Returns: false for the same access twice in a row without another entry in between, so no
+    ///   thread repeats an access for ever.
+    public mutating func mayRepeat(_ thread: Ref<Thread>, _ address: UInt64) -> Bool {
+        if !hardware.isMapped(address) { return false }
+        let place = thread.pointee.context.programCounter
+        let entries = core.statistics[.systemCalls] &+ core.statistics[.interrupts]
+        let last = core.repeated
+        core.repeated = (place, address, entries)
+        return last != core.repeated
     }
 
     // Answers

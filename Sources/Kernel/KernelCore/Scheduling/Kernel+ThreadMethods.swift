@@ -141,9 +141,9 @@ extension Kernel where H: ~Copyable {
     /// Sets the thread's translation base. The current thread's takes effect here: an exit to the
     /// same thread does not load it.
     mutating func setTranslationBase(_ thread: Ref<Thread>, _ base: UInt64) {
-        thread.pointee.translationBase = base
-        if core.current == thread { return hardware.activate(translationBase: base) }
         if core.isShared { requestReload(thread) }
+        thread.pointee.translationBase = base
+        if core.current == thread { hardware.activate(translationBase: base) }
     }
 
     // Priority
