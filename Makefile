@@ -175,7 +175,7 @@ test-cores: tests-bundle ## The same with four cores, by the host's clock (TEST=
 
 test-system: system-tests-image ## Tests of the whole system, at its console (TEST=name runs \
              those that start so)
-	@$(TOOL) test-system Tests/OnTarget/system/*.txt README.md docs/reference/shell.md \
+	@$(TOOL) test-system Tests/OnTarget/system/*.txt README.md docs/reference/shell.md docs/own-core.md \
 	  --test '$(TEST)' --totals build/test-system.totals \
 	  $(foreach tasks,$(wildcard Tests/OnTarget/*/system.toml),--tasks $(tasks))
 

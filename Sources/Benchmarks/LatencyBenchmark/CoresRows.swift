@@ -69,10 +69,12 @@ extension Bench {
         try device.arena.reclaim()
         let (interrupt, notification) = try makeInterrupt(device.line, from: device.arena)
         core = 1
-        try startDriver(
-            clock.loops, notification.slot, hasClient: false, register: device.mask,
-            acknowledge: ControlWord(invoke: .acknowledge, interrupt.slot).raw)
+        let driver = try start(
+            255, in: otherSpace, clock.loops.driver, ControlWord(.wait, notification.slot).raw,
+            Shared.driver, 0, device.mask, ControlWord(invoke: .acknowledge, interrupt.slot).raw)
         core = 0
+        // The line goes to the core of the thread that the notification is bound to.
+        try driver.bindNotification(notification)
         try interrupt.bind(notification, bits: 1)
         try setMain(100)
         try deviceRow(.toDriver, device, ".other-core", lead: lead)
