@@ -53,6 +53,20 @@ final class ManifestFileTests: XCTestCase {
         XCTAssertEqual(manifest.tasks[1].restart.maximumBackOff, 5000)
     }
 
+    /// The entry that the page on a core of one's own gives to copy.
+    func testTheEntryOfThePageIsEncoded() throws {
+        let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        let page = try String(
+            contentsOf: folder.appendingPathComponent("../../docs/own-core.md"), encoding: .utf8)
+        let entry = try XCTUnwrap(page.components(separatedBy: "```toml\n").dropFirst().first)
+        let text = try XCTUnwrap(entry.components(separatedBy: "```").first)
+        let bytes = try encode(good + text.replacing("Controller", with: "Log"))
+        let task = try XCTUnwrap(try Manifest.decode(bytes.span).tasks.last)
+        XCTAssertEqual(task.name, Name("controller"))
+        XCTAssertEqual(task.core, 3)
+        XCTAssertEqual(task.priority, 220)
+    }
+
     func testWhatIsWrongIsSaidWithItsPlace() {
         let many = (0...64).map { ManifestFileTests.log.replacing("\"log\"", with: "\"t\($0)\"") }
             .joined()
