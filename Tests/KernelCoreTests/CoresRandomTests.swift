@@ -1,6 +1,6 @@
-// Long random sequences on three cores: everything that threads do to one another, moves and
-// requests among them. Cores take their interrupts late, and long operations are interrupted at any
-// look. The invariants of the whole state hold after every entry of every core.
+// Long random sequences on three cores: everything that threads do to one another, moves, requests
+// and budgets among them. Cores take their interrupts late, and long operations are interrupted at
+// any look. The invariants of the whole state hold after every entry of every core.
 
 import KernelABI
 import Testing
@@ -16,6 +16,7 @@ private final class CoresWalk {
     private var replies: [UInt32] = []
     private var notes: [UInt32] = []
     private var spaces: [UInt32] = []
+    private var budgets: [UInt32] = []
     var log: [String] = []
 
     init(seed: UInt64, fast: Bool) {
@@ -25,6 +26,7 @@ private final class CoresWalk {
         replies = (0..<6).map { _ in s.make(.reply) }
         notes = (0..<3).map { _ in s.make(.notification) }
         spaces = (0..<2).map { _ in s.make(.addressSpace) }
+        budgets = [s.makeBudget(700, of: 3000), s.makeBudget(1500, of: 4000, background: 12)]
         s.addCore()
         s.addCore()
         s.go()
@@ -123,7 +125,11 @@ private final class CoresWalk {
         case 40..<55: s.perform(.suspend, thread.slot)
         case 55..<75: s.perform(.resume, thread.slot)
         case 75..<85: s.perform(.setPriority, thread.slot, UInt64(1 + pick(60)), 200)
-        case 85..<95: s.perform(.setCore, thread.slot, UInt64(pick(3)))
+        case 85..<90: s.perform(.setCore, thread.slot, UInt64(pick(3)))
+        case 90..<95:
+            let budget = pick(3)
+            s.perform(
+                .bindBudget, thread.slot, budget == 2 ? s.none : UInt64(budgets[budget]))
         default:
             s.perform(.reclaim, arenas[index])
             if s.isBroken || s.running == s.root.ref { return }

@@ -62,7 +62,7 @@ private final class Noise {
             s.make(.frame, sizeBits: 21),
             s.make(.timer), s.make(.timer), arena, TestSystem.smallDevice, TestSystem.largeDevice,
             RootSlot.interruptControl.index, RootSlot.systemControl.index,
-            RootSlot.asidControl.index, s.makePool(),
+            RootSlot.asidControl.index, s.makePool(), s.makeBudget(),
         ]
         for thread in threads { s.start(thread) }
         refill()
@@ -127,7 +127,7 @@ private final class Noise {
         switch method {
         case .retype:
             let kinds: [UInt64] = [
-                1, 2, 3, 4, 5 | 4 << 8, 6, 7, 8 | 12 << 8, 9 | 12 << 8, 9 | 13 << 8, 11,
+                1, 2, 3, 4, 5 | 4 << 8, 6, 7, 8 | 12 << 8, 9 | 12 << 8, 9 | 13 << 8, 11, 17,
             ]
             let isDevice = random.next() % 4 == 0
             let kind = isDevice ? 8 | 12 << 8 : any(kinds)
@@ -158,6 +158,18 @@ private final class Noise {
         case .setPriority: return (slot(.thread), [random.next() % 60, 60 + random.next() % 20])
         case .setSlice: return (slot(.thread), [any([0, 600 + random.next() % 100])])
         case .setCore: return (slot(.thread), [any([0, 1, 7, 8])])
+        case .bindBudget: return (slot(.thread), [any([s.none, slot(.budget), slot(.budget)])])
+        case .setBudget:
+            return (
+                slot(.systemControl),
+                [
+                    slot(.budget), 600 + random.next() % 100, 690 + random.next() % 900,
+                    any([0, 8, 15]),
+                ]
+            )
+        case .bindOverrun:
+            return (slot(.budget), [any([s.none, slot(.notification)]), 1 << (random.next() % 4)])
+        case .budgetInformation: return (slot(.budget), [])
         case .resume, .suspend, .readRegisters, .writeRegisters, .threadInformation:
             return (slot(.thread), [])
         case .setEntry: return (slot(.thread), [0x2000, 0x3000, 1, 2])

@@ -127,6 +127,26 @@ extension Method {
             ]
         case .setSlice, .setCore:
             return [Form(operands: [.invoked(.thread, .write | .manage)])]
+        case .bindBudget:
+            return [
+                Form(operands: [
+                    .invoked(.thread, .write | .manage), .x(1, .budget, .write).optional,
+                ])
+            ]
+        case .setBudget:
+            return [
+                Form(
+                    operands: [.invoked(.systemControl, .manage), .x(1, .budget, .write)],
+                    arguments: [2: 1000, 3: 1000])
+            ]
+        case .bindOverrun:
+            return [
+                Form(
+                    operands: [
+                        .invoked(.budget, .manage), .x(1, .notification, .manage).optional,
+                    ], arguments: [2: 1])
+            ]
+        case .budgetInformation: return [Form(operands: [.invoked(.budget, .read)])]
         case .resume, .suspend, .setEntry, .writeRegisters:
             return [Form(operands: [.invoked(.thread, .write)])]
         case .readRegisters, .threadInformation: return [Form(operands: [.invoked(.thread, .read)])]

@@ -119,6 +119,7 @@ private final class Bench {
         objects[.asidControl] = RootSlot.asidControl.index
         objects[.asidPool] = RootSlot.asidPool.index
         objects[.registers] = TestSystem.registers
+        objects[.budget] = s.makeBudget()
     }
 
     /// An object that suits the operand.
@@ -136,6 +137,7 @@ private final class Bench {
         case .asidPool: return RootSlot.asidPool.index
         case .addressSpace: return RootSlot.addressSpace.index
         case .frame: return s.make(.frame, sizeBits: 12)
+        case .budget: return s.makeBudget()
         case .null, .endpoint, .notification, .reply, .thread, .pageTable, .timer:
             return s.make(operand.kind)
         }

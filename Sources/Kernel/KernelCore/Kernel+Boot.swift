@@ -301,6 +301,7 @@ extension Kernel where H: ~Copyable {
         thread.pointee.context.threadPointer = RootLayout.ipcBuffer
         thread.pointee.context.x.0 = RootLayout.information
         thread.pointee.maximum = 255
+        thread.pointee.ownBase = 254
         thread.pointee.base = 254
         thread.pointee.scheduling.effective = 254
         root.information.pointee.abiVersion = abiVersion
@@ -449,6 +450,7 @@ extension Kernel where H: ~Copyable {
     /// state.
     private func isLayoutSound(_ thread: Ref<Thread>) -> Bool {
         if MemoryLayout<ASIDPool>.size > Footprint.descriptor(.asidPool) { return false }
+        if MemoryLayout<Budget>.size > Footprint.descriptor(.budget) { return false }
         let sizes =
             MemoryLayout<Capability>.stride == 64 && MemoryLayout<UserContext>.size == 280
             && MemoryLayout<Thread>.size <= Footprint.descriptor(.thread)
@@ -461,6 +463,6 @@ extension Kernel where H: ~Copyable {
             && MemoryLayout<AddressSpace>.size <= Footprint.descriptor(.addressSpace)
             && MemoryLayout<CapabilityTable>.size <= Ref<CapabilityTable>.slotOffset
         return sizes && thread.tableSlot.thread == thread && thread.faultSlot.thread == thread
-            && thread.hasPartsInPlace && own.hasFlagInPlace
+            && thread.hasPartsInPlace && own.hasFlagsInPlace
     }
 }

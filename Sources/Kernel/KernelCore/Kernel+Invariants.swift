@@ -18,6 +18,7 @@
         var notifications: [Ref<Notification>] = []
         var interrupts: [Ref<Interrupt>] = []
         var timers: [Ref<Timer>] = []
+        var budgets: [Ref<Budget>] = []
         var tables: [Ref<CapabilityTable>] = []
         var spaces: [Ref<AddressSpace>] = []
         var asidPools: [Ref<ASIDPool>] = []
@@ -54,6 +55,7 @@
             case .untyped: untyped.append(object.rebound(to: Untyped.self))
             case .interrupt: interrupts.append(object.rebound(to: Interrupt.self))
             case .timer: timers.append(object.rebound(to: Timer.self))
+            case .budget: budgets.append(object.rebound(to: Budget.self))
             case .asidPool: asidPools.append(object.rebound(to: ASIDPool.self))
             case .interruptControl, .systemControl, .registers, .asidControl: break
             case .null: violations.append("an object of no kind at \(name(object))")
@@ -90,6 +92,7 @@
             inspectReadyQueues(&inspection)
             inspectRunning(running, &inspection)
             for thread in inspection.threads { inspectThread(thread, &inspection) }
+            inspectBudgets(running, &inspection)
             for endpoint in inspection.endpoints { inspection.inspect(endpoint) }
             for reply in inspection.replies { inspection.inspect(reply) }
             for notification in inspection.notifications { inspection.inspect(notification) }
@@ -226,18 +229,26 @@
                 inspection.require(
                     timer.node.pointee.instant == timer.pointee.deadline, "a timer has another key")
             }
+            for budget in inspection.budgets
+            where budget.node.pointee.isQueued && Int(budget.node.pointee.home) == number {
+                expected += 1
+                inspection.require(
+                    members.contains(budget.node.bits), "a budget's deadline is in no queue")
+            }
             inspection.require(
                 nodes.count == expected, "\(nodes.count) deadlines queued, \(expected) wanted")
             if core.pointee.isStale || core.pointee.isPassing { return }
             let least = running.map { leastLevel(beside: $0) } ?? 0
             var earliest = core.pointee.sliceEnd
+            if core.pointee.paying != nil { earliest = min(earliest, core.pointee.budgetEnd) }
             for node in nodes where node.pointee.level >= least || core.pointee.ready.watch == 0 {
                 earliest = min(earliest, node.pointee.instant)
             }
             inspection.require(
                 core.pointee.armed <= earliest,
                 "armed at \(core.pointee.armed.ticks), the earliest is \(earliest.ticks)")
-            let all = [core.pointee.sliceEnd, .never] + nodes.map { $0.pointee.instant }
+            let turns = [core.pointee.sliceEnd, core.pointee.budgetEnd, .never]
+            let all = turns + nodes.map { $0.pointee.instant }
             inspection.require(
                 all.contains(core.pointee.armed),
                 "armed at \(core.pointee.armed.ticks), where nothing is due")

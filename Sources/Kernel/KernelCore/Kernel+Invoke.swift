@@ -20,8 +20,7 @@ extension Kernel where H: ~Copyable {
         case .copy, .mint, .move, .delete, .revoke, .describe:
             return try tableMethod(thread, slot, method)
         case .configure, .setPriority, .setSlice, .setCore, .resume, .suspend, .readRegisters,
-            .writeRegisters, .setEntry,
-            .bindNotification, .threadInformation:
+            .writeRegisters, .setEntry, .bindNotification, .bindBudget, .threadInformation:
             return try threadMethod(thread, slot, method)
         case .map, .unmap, .protect, .attachTable: return try spaceMethod(thread, slot, method)
         case .frameInformation, .maintainCache: return try frameMethod(thread, slot, method)
@@ -37,7 +36,8 @@ extension Kernel where H: ~Copyable {
         case .bindInterrupt, .acknowledge, .interruptInformation:
             return try interruptMethod(thread, slot, method)
         case .bindTimer, .arm, .cancelTimer: return try timerMethod(thread, slot, method)
-        case .consoleWrite, .powerOff, .reboot, .statistics, .resetStatistics, .trace:
+        case .bindOverrun, .budgetInformation: return try budgetMethod(thread, slot, method)
+        case .consoleWrite, .powerOff, .reboot, .statistics, .resetStatistics, .trace, .setBudget:
             return try systemMethod(thread, slot, method)
         case .readRegister, .writeRegister: return try registerMethod(thread, slot, method)
         }
@@ -267,7 +267,7 @@ extension Kernel where H: ~Copyable {
             if argument(thread, 2) == 0 { throw .invalidArgument }
             let failure = bind(interrupt, notification, bits: argument(thread, 2))
             if failure == nil {
-                interrupt.pointee.urgency = thread.pointee.base
+                interrupt.pointee.urgency = thread.pointee.ownBase
                 interrupt.pointee.home = UInt8(truncatingIfNeeded: thread.home)
                 follow(interrupt)
             }

@@ -24,8 +24,11 @@ public enum Outcome {
 
 /// The state of one processor core. Other cores change it only while they hold the kernel's lock.
 public struct Core: ~Copyable {
-    /// Whether the kernel runs on several cores. The first member: `make wcet` knows its value.
+    // The first members: `make wcet` knows their values.
+    /// Whether the kernel runs on several cores.
     var isShared = false
+    /// Whether a budget was ever set.
+    var hasBudgets = false
     var ready: ReadyQueue
     /// Time-outs and timers, earliest first.
     var deadlines = DeadlineQueue()
@@ -58,9 +61,13 @@ public struct Core: ~Copyable {
     var peers = InlineArray<8, Ref<Core>?>(repeating: nil)
     /// The level from which on the next step serves a deadline that is due; `.max`: no level.
     var dueLevel = UInt32.max
-    /// A periodic timer whose deadline was removed. A step sets the next one before the kernel
-    /// exits.
-    var unarmed: Ref<Timer>?
+    /// A periodic timer or a budget whose deadline was removed. A step sets the next one before the
+    /// kernel exits.
+    var unarmed: Ref<ObjectHeader>?
+    /// The budget to which the time since `lastSwitch` is charged; nil: to none.
+    var paying: Ref<Budget>?
+    /// The instant at which that budget is used up.
+    var budgetEnd = Instant.never
     /// The end of the running thread's slice; `.never` while no slice runs.
     var sliceEnd = Instant.never
     /// The instant to which the hardware's deadline is set.
@@ -200,6 +207,7 @@ public struct Kernel<H: Hardware & ~Copyable>: ~Copyable {
             rounds.count()
             guard let other = shared.pointee.cores[other] else { continue }
             own.pointee.isTracing = other.pointee.isTracing
+            own.pointee.hasBudgets = other.pointee.hasBudgets
             other.pointee.peers[number] = known
             other.pointee.isShared = true
         }
@@ -232,11 +240,16 @@ extension Ref where Object == Core {
         let heads = unsafe reference(place.raw + MemoryLayout<Core>.stride, as: PriorityHeads.self)
         unsafe address.initialize(to: Core(ready: ReadyQueue(heads: heads), number: number))
     }
-    /// Whether `isShared` lies at the start of a core (`swiftlet_is_shared` in linker/kernel.ld).
-    var hasFlagInPlace: Bool {
-        unsafe withUnsafeMutablePointer(to: &address.pointee.isShared) {
-            unsafe UnsafeMutableRawPointer($0) == raw
+    /// Whether `isShared` and `hasBudgets` lie at the start of a core (`swiftlet_is_shared` in
+    /// linker/kernel.ld).
+    var hasFlagsInPlace: Bool {
+        let first = unsafe withUnsafeMutablePointer(to: &address.pointee.isShared) {
+            UnsafeMutableRawPointer($0)
         }
+        let second = unsafe withUnsafeMutablePointer(to: &address.pointee.hasBudgets) {
+            UnsafeMutableRawPointer($0)
+        }
+        return unsafe first == raw && second == raw + 1
     }
     /// The place where threads of other cores wait for this core's answer.
     var answers: Ref<Notification> {

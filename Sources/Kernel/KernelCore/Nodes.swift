@@ -14,6 +14,11 @@ extension Ref where Object == Thread {
     @inline(__always) var waitNode: Ref<WaitNode> {
         unsafe withUnsafeMutablePointer(to: &address.pointee.waitNode) { unsafe Ref<WaitNode>($0) }
     }
+    var budgetNode: Ref<WaitNode> {
+        unsafe withUnsafeMutablePointer(to: &address.pointee.budgetNode) {
+            unsafe Ref<WaitNode>($0)
+        }
+    }
     @inline(__always) var deadlineNode: Ref<DeadlineNode> {
         unsafe withUnsafeMutablePointer(to: &address.pointee.deadlineNode) {
             unsafe Ref<DeadlineNode>($0)
@@ -54,6 +59,7 @@ extension Ref where Object == Thread {
         let nodes =
             unsafe callerNode.raw == raw + Ref<WaitNode>.callerOffset
             && waitNode.raw == raw + Ref<WaitNode>.waiterOffset
+            && budgetNode.raw == raw + Ref<WaitNode>.memberOffset
         let links = unsafe withUnsafeMutablePointer(to: &address.pointee.deadlineNode.right) {
             UnsafeMutableRawPointer($0)
         }
@@ -95,6 +101,17 @@ extension Ref where Object == Timer {
     }
 }
 
+extension Ref where Object == Budget {
+    @inline(__always) var node: Ref<DeadlineNode> {
+        unsafe withUnsafeMutablePointer(to: &address.pointee.node) { unsafe Ref<DeadlineNode>($0) }
+    }
+    @inline(__always) var source: Ref<SignalSource> {
+        unsafe withUnsafeMutablePointer(to: &address.pointee.source) {
+            unsafe Ref<SignalSource>($0)
+        }
+    }
+}
+
 extension Ref where Object == Interrupt {
     @inline(__always) var source: Ref<SignalSource> {
         unsafe withUnsafeMutablePointer(to: &address.pointee.source) {
@@ -104,7 +121,7 @@ extension Ref where Object == Interrupt {
 }
 
 extension Ref where Object == DeadlineNode {
-    /// The timer that contains this node; nil if a thread contains it.
+    /// The timer that contains this node; nil if something else contains it.
     @inline(__always) var timer: Ref<Timer>? {
         guard let owner = pointee.owner, owner.pointee.kind == .timer else { return nil }
         return owner.rebound(to: Timer.self)
@@ -115,6 +132,7 @@ extension Ref where Object == WaitNode {
     /// Bytes from a thread to its nodes. `hasPartsInPlace` checks them at boot.
     fileprivate static var callerOffset: Int { 408 }
     fileprivate static var waiterOffset: Int { 456 }
+    fileprivate static var memberOffset: Int { 504 }
 
     /// The thread whose `callerNode` this is.
     ///
@@ -128,6 +146,10 @@ extension Ref where Object == WaitNode {
     @inline(__always) var waiter: Ref<Thread> {
         unsafe reference(raw - Ref.waiterOffset, as: Thread.self)
     }
+    /// The thread whose `budgetNode` this is.
+    ///
+    /// - Precondition: the node is among the threads of a budget.
+    var member: Ref<Thread> { unsafe reference(raw - Ref.memberOffset, as: Thread.self) }
 }
 
 extension Ref where Object == Capability {

@@ -63,8 +63,8 @@ public enum AnyInterruptController<Registers: RegisterAccess, Core: GICSystemReg
         case .bcm2836(let controller): controller.send(softwareInterrupt: number, to: core)
         }
     }
-    /// Sends a line to a core from now on. A BCM2836 cannot: all lines of the peripherals go to core
-    /// 0.
+    /// Sends a line to a core from now on. A BCM2836 cannot: all lines of the peripherals go to
+    /// core 0.
     @inline(__always) public func route(line: Int, to core: CoreTarget) {
         switch self {
         case .gicv2(let controller): controller.route(line: line, to: core)

@@ -359,6 +359,7 @@ extension ObjectKind {
         case .registers: "registers"
         case .asidControl: "ASID control"
         case .asidPool: "ASID pool"
+        case .budget: "budget"
         }
     }
 }

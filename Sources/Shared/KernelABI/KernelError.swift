@@ -71,6 +71,8 @@
     @inlinable public static var interruptLines: Int { 1024 }
     /// The most expiries of a periodic timer, and the most ends of a slice, in a second.
     @inlinable public static var expiriesPerSecond: UInt64 { 100_000 }
+    /// The longest period of a budget, in ticks.
+    @inlinable public static var longestPeriod: UInt64 { 1 << 40 }
     /// First address above a user's address space (39 bits: three levels of tables).
     @inlinable public static var userEnd: UInt64 { 1 << 39 }
 }

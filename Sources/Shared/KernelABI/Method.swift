@@ -59,9 +59,9 @@
     case setEntry = 16
     /// x1: slot of the notification that `receive` takes as well; `Slot.none` unbinds.
     case bindNotification = 17
-    /// x3: `ThreadState` | base << 8 | effective << 16 | maximum << 24 | core << 32. x4: processor
-    /// time in ticks. x5: PC. x6: SP. x7: switches to it on the general path; the fast paths do
-    /// not count.
+    /// x3: `ThreadState` | base << 8 | effective << 16 | maximum << 24 | core << 32 | 1 << 40 if
+    /// its budget is used up. x4: processor time in ticks. x5: PC. x6: SP. x7: switches to it on
+    /// the general path; the fast paths do not count.
     case threadInformation = 18
 
     // Address space
@@ -150,6 +150,24 @@
     /// x1: the number of the core on which the thread runs from now on. Right: manage. A thread
     /// that runs on another core is stopped there first. Restartable.
     case setCore = 45
+
+    // Budgets
+    /// On system control (right: manage): sets what a budget allows. x1: the budget (right: write).
+    /// x2: ticks in a period, at least a second / `Limits.expiriesPerSecond`. x3: the period in
+    /// ticks, from x2 to `Limits.longestPeriod`. x4: the priority of its threads while it is used
+    /// up, at most the caller's maximum.
+    case setBudget = 46
+    /// On a thread (right: manage). x1: the budget that the thread shares from now on (right:
+    /// write), which must be set; `Slot.none`: none. A thread that has a budget cannot change that
+    /// of a thread that has one. A new thread shares the budget of the thread that makes it.
+    /// Restartable.
+    case bindBudget = 47
+    /// On a budget. x1: the notification that is signalled when the budget is used up; `Slot.none`:
+    /// none. x2: bits, not 0.
+    case bindOverrun = 48
+    /// On a budget. x3: ticks in a period. x4: the period. x5: what is left in ticks, negative for
+    /// a debt. x6: ticks used since it was made. x7: times used up. x8: the background priority.
+    case budgetInformation = 49
 }
 
 /// An operation of `maintainCache` on a range of a frame.

@@ -28,6 +28,8 @@
     /// A range of address-space numbers. Each address space takes one from the pool with which it
     /// is made.
     case asidPool = 16
+    /// Processor time that threads share: so much in each period.
+    case budget = 17
 }
 
 /// The rights of a capability. Each kind reads the bits in its own way:
@@ -41,7 +43,8 @@
 /// | thread | state | run, stop, registers, priority | – | – | parts, maximum priority, slice |
 /// | capability table | describe | change | – | – | – |
 /// | registers | read | write | – | – | – |
-/// | system control | statistics | console | trace | – | power, reset statistics |
+/// | system control | statistics | console | trace | – | power, reset statistics, set budgets |
+/// | budget | information | bind threads | – | – | bind its notification |
 /// | all others | information | – | – | – | everything else |
 @frozen public struct Rights: Equatable, Sendable {
     public var raw: UInt8
@@ -82,14 +85,14 @@
 @frozen public enum Footprint {
     /// Returns the bytes that an object takes from the low end of an untyped region.
     @inlinable public static func descriptor(_ kind: ObjectKind, sizeBits: Int = 0) -> Int {
+        if kind == .capabilityTable { return 128 + (64 << sizeBits) }
         switch kind {
         case .null, .interruptControl, .systemControl, .asidControl: return 0
         case .endpoint, .notification, .reply, .pageTable, .frame, .untyped, .addressSpace,
-            .interrupt, .timer,
-            .registers, .asidPool:
+            .interrupt, .timer, .registers, .asidPool, .capabilityTable:
             return 128
+        case .budget: return 384
         case .thread: return 1024
-        case .capabilityTable: return 128 + (64 << sizeBits)
         }
     }
     /// Returns the bytes that it takes from the high end, aligned to their size: memory for user
@@ -100,7 +103,7 @@
         case .pageTable, .addressSpace: return 4096
         case .null, .endpoint, .notification, .reply, .thread, .capabilityTable, .interrupt, .timer,
             .interruptControl,
-            .systemControl, .registers, .asidControl, .asidPool:
+            .systemControl, .registers, .asidControl, .asidPool, .budget:
             return 0
         }
     }

@@ -31,7 +31,7 @@ struct WcetCommand: ParsableCommand {
     @Option(help: "Show the longest path of this entry in full.") var entry: String?
 
     func run() throws {
-        let (paths, report) = try bounds(elf, .masked, isShared: severalCores)
+        let (paths, report) = try bounds(elf, .masked, severalCores ? .severalCores : .oneCore)
         if let entry {
             guard let bound = (report.bounds + report.wakes).first(where: { $0.name == entry })
             else { throw ToolError("no entry \(entry)") }
@@ -52,10 +52,14 @@ struct WcetCommand: ParsableCommand {
         }
         var errors = report.excesses
         if !severalCores && !markdown {
-            print("on several cores:")
-            let shared = try bounds(elf, .masked, isShared: true).report
-            for line in shared.table { print(line) }
-            errors += shared.excesses.map { "several cores: \($0)" }
+            for (title, mode) in [
+                ("several cores", KernelMode.severalCores), ("budgets", .budgets),
+            ] {
+                print("with \(title):")
+                let other = try bounds(elf, .masked, mode).report
+                for line in other.table { print(line) }
+                errors += other.excesses.map { "\(title): \($0)" }
+            }
         }
         if let recording { errors += try compare(report, recording) }
         if !errors.isEmpty {
@@ -65,22 +69,23 @@ struct WcetCommand: ParsableCommand {
     }
 
     private func bounds(
-        _ elf: String, _ sections: LongestPaths.Sections, isShared: Bool = false
+        _ elf: String, _ sections: LongestPaths.Sections, _ mode: KernelMode = .oneCore
     ) throws -> (paths: LongestPaths, report: BoundReport) {
         let kernel = try ElfFile(path: elf)
         guard let image = try kernel.codes().first else { throw ToolError("\(elf): no code") }
         let code = try KernelCode(
-            image, constants: try KernelConstants(kernel, image, isShared: isShared))
+            image, constants: try KernelConstants(kernel, image, mode))
         let lines = try symbolize(elf, image)
         let sources = try SourceLoops(sourceFiles())
         let paths = LongestPaths(
-            code, lines: lines, sources: sources, sections: sections, isShared: isShared)
+            code, lines: lines, sources: sources, sections: sections,
+            isShared: mode == .severalCores)
         let report = BoundReport(
             try paths.bounds(), wakes: try paths.wakes(),
-            handOver: isShared
+            handOver: mode == .severalCores
                 ? LongestPaths(code, lines: lines, sources: sources, sections: .passing).handOver()
                 : 0,
-            goals: isShared ? .severalCores : .oneCore)
+            goals: mode.goals)
         for problem in paths.problems { print("error: \(problem)") }
         if !paths.problems.isEmpty { throw ExitCode(1) }
         return (paths, report)
@@ -174,21 +179,25 @@ struct KernelConstants: ConstantMemory {
     /// The addresses that the linker resolved: nobody writes them.
     private let resolved: Range<UInt64>
 
-    /// The byte that tells whether the kernel runs on several cores, and its value.
-    private let isShared: (address: UInt64, value: UInt64)
+    /// The byte that tells whether the kernel runs on several cores. The next one tells whether a
+    /// budget was set.
+    private let flags: UInt64
+    private let mode: KernelMode
 
-    init(_ kernel: ElfFile, _ image: CodeImage, isShared: Bool) throws {
+    init(_ kernel: ElfFile, _ image: CodeImage, _ mode: KernelMode) throws {
         self.kernel = kernel
         guard let start = try kernel.address(of: "swiftlet_got_start"),
             let end = try kernel.address(of: "swiftlet_got_end"),
-            let flag = try kernel.address(of: "swiftlet_is_shared")
+            let flags = try kernel.address(of: "swiftlet_is_shared")
         else { throw ToolError("the kernel has no table of addresses") }
-        self.isShared = (flag, isShared ? 1 : 0)
+        self.flags = flags
+        self.mode = mode
         resolved = start..<max(start, end)
         formed = image.formedAddresses()
     }
     func read(_ address: UInt64, _ bytes: Int) -> UInt64? {
-        if address == isShared.address && bytes == 1 { return isShared.value }
+        if address == flags && bytes == 1 { return mode == .severalCores ? 1 : 0 }
+        if address == flags + 1 && bytes == 1 { return mode == .budgets ? 1 : 0 }
         for segment in kernel.segments where !segment.isWritable || resolved.contains(address) {
             guard address >= segment.virtualAddress,
                 address + UInt64(bytes) <= segment.virtualAddress + UInt64(segment.fileSize)

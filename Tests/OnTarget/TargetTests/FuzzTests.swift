@@ -14,7 +14,7 @@ private struct FuzzTask {
     var sandbox: Sandbox
     var threads: InlineArray<5, SandboxThread?> = InlineArray(repeating: nil)
     /// What it was given: source in this table, index in its own, rights.
-    private var gifts = InlineArray<32, (Slot, Rights)>(repeating: (.none, .none))
+    private var gifts = InlineArray<33, (Slot, Rights)>(repeating: (.none, .none))
 
     static var workers: Int { 4 }
     static var withBuffer: Int { 3 }
@@ -88,6 +88,12 @@ private struct FuzzTask {
         give(FuzzSlot.asidControl, RootSlot.asidControl)
         give(FuzzSlot.systemControl, RootSlot.systemControl, .read)
         give(FuzzSlot.handler, handler, .write)
+        try make(checks, .budget, FuzzSlot.budget, 1)
+        let budget = Budget(gifts[Int(FuzzSlot.budget)].0)
+        try checks.succeed { () throws(KernelError) in
+            try SystemControl(RootSlot.systemControl).set(
+                budget, limit: .milliseconds(1), period: .milliseconds(2), background: 1)
+        }
     }
     private mutating func give(_ index: UInt32, _ source: Slot, _ rights: Rights = .all) {
         gifts[Int(index)] = (source, rights)

@@ -31,8 +31,9 @@ enum FuzzSlot {
     static var handler: UInt32 { 29 }
     static var asidPool: UInt32 { 30 }
     static var asidControl: UInt32 { 31 }
+    static var budget: UInt32 { 32 }
     /// From here on the task's own.
-    static var free: UInt32 { 32 }
+    static var free: UInt32 { 33 }
 }
 
 /// Words of the shared page.
@@ -269,10 +270,10 @@ struct FuzzWorker {
         let own = UInt64(Slot.ownTable.index)
         switch method {
         case .retype:
-            let kinds: InlineArray<10, UInt64> = [
-                1, 2, 3, 4, 5 | 4 << 8, 6, 7, 8 | 12 << 8, 9 | 12 << 8, 11,
+            let kinds: InlineArray<11, UInt64> = [
+                1, 2, 3, 4, 5 | 4 << 8, 6, 7, 8 | 12 << 8, 9 | 12 << 8, 11, 17,
             ]
-            return (slot(FuzzSlot.untyped, 2), [kinds[Int(random(10))], 1 + random(3), own])
+            return (slot(FuzzSlot.untyped, 2), [kinds[Int(random(11))], 1 + random(3), own])
         case .reclaim: return (slot(FuzzSlot.untyped, 1), [edge(), edge(), edge()])
         case .untypedInformation: return (slot(FuzzSlot.untyped, 2), [edge(), edge(), edge()])
         case .copy, .mint, .move: return (own, [anySlot(), own, freeSlot()])
@@ -288,6 +289,9 @@ struct FuzzWorker {
         case .setSlice, .resume, .suspend, .readRegisters, .writeRegisters, .threadInformation:
             return (thread(), [edge(), edge(), edge()])
         case .setCore: return (thread(), [random(9), edge(), edge()])
+        case .bindBudget: return (thread(), [slot(FuzzSlot.budget, 1), edge(), edge()])
+        case .bindOverrun: return (slot(FuzzSlot.budget, 1), [notification(), edge(), edge()])
+        case .budgetInformation: return (slot(FuzzSlot.budget, 1), [edge(), edge(), edge()])
         case .setEntry: return (thread(), [address(), address(), edge()])
         case .bindNotification: return (thread(), [notification(), edge(), edge()])
         case .map: return (slot(FuzzSlot.space, 1), [frame(), address(), random(8)])
@@ -314,6 +318,8 @@ struct FuzzWorker {
         case .bindTimer: return (slot(FuzzSlot.timers, 2), [notification(), edge(), edge()])
         case .arm: return (slot(FuzzSlot.timers, 2), [instant(), random(3) * random(5000), edge()])
         case .cancelTimer: return (slot(FuzzSlot.timers, 2), [edge(), edge(), edge()])
+        case .setBudget:
+            return (slot(FuzzSlot.systemControl, 1), [slot(FuzzSlot.budget, 1), edge(), edge()])
         case .consoleWrite, .powerOff, .reboot, .statistics, .resetStatistics, .trace:
             return (slot(FuzzSlot.systemControl, 1), [edge(), edge(), edge()])
         // Only a Raspberry Pi 3 has such a capability: here it is always another's.

@@ -29,7 +29,7 @@ public struct Uses: Equatable, Sendable {
         case .reply: raw = (access & 2) &<< 4
         case .null, .thread, .capabilityTable, .addressSpace, .pageTable, .frame, .untyped,
             .interrupt, .timer,
-            .interruptControl, .systemControl, .registers, .asidControl, .asidPool:
+            .interruptControl, .systemControl, .registers, .asidControl, .asidPool, .budget:
             raw = 0
         }
     }

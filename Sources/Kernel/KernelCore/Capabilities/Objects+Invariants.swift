@@ -110,7 +110,8 @@
                     bound.state != .receiving || bound.isEnding || notification.pointee.bits == 0,
                     "\(name): its receiver was not woken")
             }
-            let sources = timers.map { $0.source } + interrupts.map { $0.source }
+            let sources =
+                timers.map { $0.source } + interrupts.map { $0.source } + budgets.map { $0.source }
             var at = notification.pointee.sources
             var previous: Ref<SignalSource>?
             var count = 0

@@ -78,7 +78,7 @@ extension Kernel where H: ~Copyable {
         caller.pointee.blockedOn = receiver
         queueSoleCaller(of: receiver)
         receiver.pointee.callers.insert(caller.callerNode, key: caller.effective)
-        receiver.pointee.scheduling.effective = inheritedPriority(receiver)
+        inheritPriority(receiver)
         core.isStale = true
     }
 
@@ -92,7 +92,7 @@ extension Kernel where H: ~Copyable {
         } else {
             running.pointee.callers.remove(caller.callerNode)
         }
-        running.pointee.scheduling.effective = inheritedPriority(running)
+        inheritPriority(running)
         core.isStale = true
     }
 
@@ -127,6 +127,12 @@ extension Kernel where H: ~Copyable {
         return max(base, first.pointee.key)
     }
 
+    /// Sets the priority and the payer that the invariant requires.
+    @inline(__always) private mutating func inheritPriority(_ thread: Ref<Thread>) {
+        thread.pointee.scheduling.effective = inheritedPriority(thread)
+        if core.hasBudgets { refreshPayer(thread) }
+    }
+
     // Updates
 
     /// Restores the invariant after a change of the thread's base priority or callers: at once, or
@@ -137,19 +143,20 @@ extension Kernel where H: ~Copyable {
         let priority = inheritedPriority(thread)
         let old = thread.effective
         let isPending = thread.pointee.scheduling.isPending
-        if !isPending && priority == old { return }
+        if !isPending && priority == old && !(core.hasBudgets && isPayerStale(thread)) { return }
         core.isStale = true
         if thread.state == .ready {
+            if priority == old { return refreshPayer(thread) }
             let home = home(of: thread)
             home.pointee.ready.remove(thread)
-            thread.pointee.scheduling.effective = priority
+            inheritPriority(thread)
             return insertReady(thread, at: home)
         }
         if !thread.isQueued && !thread.isEnding {
             if isPending {
                 cancelUpdate(thread)
             } else {
-                thread.pointee.scheduling.effective = priority
+                inheritPriority(thread)
             }
             return tellOfChange(thread)
         }
@@ -197,7 +204,7 @@ extension Kernel where H: ~Copyable {
         if thread.isEnding { return finish(thread) }
         if thread.pointee.scheduling.isTimedOut { return end(thread, .timedOut) }
         if let server = thread.pointee.blockedOn { queueSoleCaller(of: server) }
-        thread.pointee.scheduling.effective = inheritedPriority(thread)
+        inheritPriority(thread)
         // After a move an interrupt comes first; the next step then goes on.
         if move(thread) && isInterrupted() { return }
         if nextMove(of: thread) == nil { endUpdate(thread) }
@@ -208,7 +215,10 @@ extension Kernel where H: ~Copyable {
     @inline(__always) private func nextMove(of thread: Ref<Thread>) -> Move? {
         let priority = thread.effective
         if thread.waitingPlace != nil && thread.waitNode.pointee.key != priority { return .wait }
-        if thread.pointee.blockedOn != nil && thread.callerNode.pointee.key != priority {
+        if thread.pointee.blockedOn != nil
+            && (thread.callerNode.pointee.key != priority
+                || thread.pointee.passedPayer != thread.pointee.payer)
+        {
             return .caller
         }
         if !thread.pointee.scheduling.hasDeadline { return nil }
@@ -230,6 +240,7 @@ extension Kernel where H: ~Copyable {
         case .caller:
             guard let server = thread.pointee.blockedOn else { return false }
             server.pointee.callers.rekey(thread.callerNode, key: priority)
+            thread.pointee.passedPayer = thread.pointee.payer
             requestUpdate(server)
         case .deadlineOut: remove(thread.deadlineNode)
         case .deadlineIn:
@@ -257,7 +268,7 @@ extension Kernel where H: ~Copyable {
         removeUpdate(thread)
         thread.pointee.scheduling.isPending = false
         thread.pointee.scheduling.isTimedOut = false
-        thread.pointee.scheduling.effective = inheritedPriority(thread)
+        inheritPriority(thread)
     }
 }
 

@@ -83,11 +83,14 @@
         /// Checks that nodes in no queue have no links: inserting into an empty queue writes none.
         mutating func inspectIdleNodes() {
             for thread in threads {
-                for node in [thread.callerNode, thread.waitNode] where !queued.contains(node.bits) {
+                for node in [thread.callerNode, thread.waitNode, thread.budgetNode]
+                where !queued.contains(node.bits) {
                     require(node.hasNoLinks, "a node in no queue has links")
                 }
             }
-            for node in threads.map({ $0.deadlineNode }) + timers.map({ $0.node })
+            let deadlines =
+                threads.map { $0.deadlineNode } + timers.map { $0.node } + budgets.map { $0.node }
+            for node in deadlines
             where !queued.contains(node.bits) {
                 require(
                     node.pointee.isLeaf && !node.pointee.isQueued,

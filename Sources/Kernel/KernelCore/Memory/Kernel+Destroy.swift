@@ -249,6 +249,7 @@ extension Kernel where H: ~Copyable {
             dropNumber(object.rebound(to: Timer.self).node)
             return true
         case .asidPool: return destroyStep(object.rebound(to: ASIDPool.self))
+        case .budget: return destroyStep(object.rebound(to: Budget.self))
         case .frame, .untyped, .null, .interruptControl, .systemControl, .registers, .asidControl:
             return true
         }
@@ -330,6 +331,7 @@ extension Kernel where H: ~Copyable {
             return false
         }
         _ = bind(thread, nil)
+        if core.hasBudgets { leaveBudget(thread) }
         removePart(thread.tableSlot)
         removePart(thread.spaceSlot)
         removePart(thread.bufferSlot)

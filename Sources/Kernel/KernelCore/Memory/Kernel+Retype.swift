@@ -112,7 +112,7 @@ extension Kernel where H: ~Copyable {
         case .addressSpace:
             if sizeBits != 0 { throw .invalidArgument }
             try checkPool(thread)
-        case .endpoint, .notification, .reply, .thread, .pageTable, .timer:
+        case .endpoint, .notification, .reply, .thread, .pageTable, .timer, .budget:
             if sizeBits != 0 { throw .invalidArgument }
         }
         if isDevice && kind != .frame && kind != .untyped { throw .invalidArgument }
@@ -238,6 +238,7 @@ extension Kernel where H: ~Copyable {
             let timer = object.rebound(to: Timer.self)
             timer.pointee.deadline = .never
             timer.node.pointee.owner = object
+        case .budget: object.rebound(to: Budget.self).node.pointee.owner = object
         case .thread: initializeThread(object.rebound(to: Thread.self))
         case .frame:
             let frame = object.rebound(to: Frame.self)
@@ -266,6 +267,10 @@ extension Kernel where H: ~Copyable {
         thread.pointee.context.setFlags(0)
         thread.pointee.translationBase = emptyTranslationBase
         thread.initializeParts()
+        // A thread cannot escape from its budget by making another one.
+        guard core.hasBudgets, let budget = core.current?.pointee.budget else { return }
+        join(thread, budget)
+        refreshPayer(thread)
     }
 
     func initializeUntyped(

@@ -183,7 +183,8 @@ extension Kernel where H: ~Copyable {
         if endpoint.pointee.readyServer != nil {
             queueReadyServer(endpoint)
         } else if isPlain && endpoint.pointee.occupation == 0 && !thread.hasCallers
-            && thread.pointee.slice == 0 && !thread.pointee.scheduling.isSuspended
+            && thread.pointee.slice == 0 && thread.pointee.budget == nil
+            && !thread.pointee.scheduling.isSuspended
         {
             endpoint.pointee.readyServer = thread
             endpoint.pointee.occupation = 1

@@ -37,7 +37,8 @@ extension Kernel where H: ~Copyable {
     /// Chooses the thread to resume, after the steps that go before it.
     @inline(never) private mutating func choose(_ thread: Ref<Thread>?) -> Ref<Thread>? {
         if core.isShared { return chooseShared(thread) }
-        let hasSteps = core.unarmed != nil || core.dueLevel != .max || core.isYielding
+        let hasSteps =
+            core.unarmed != nil || core.dueLevel != .max || core.isYielding || core.hasBudgets
         if isInterruptedInLoop() || core.ready.updatesTop >= 0 || hasSteps {
             return performSteps(thread)
         }
@@ -93,9 +94,7 @@ extension Kernel where H: ~Copyable {
         guard let thread, thread.state == .running else {
             return switchTo(core.ready.removeFirst(), from: thread)
         }
-        if core.ready.top < Int(thread.effective)
-            || (core.ready.top == Int(thread.effective) && !mustYield(thread))
-        {
+        if stays(thread) {
             if thread.pointee.slice != 0 || core.sliceEnd != .never { refreshSlice(thread) }
             return settleOn(thread)
         }
@@ -105,12 +104,19 @@ extension Kernel where H: ~Copyable {
         return switchTo(next, from: thread)
     }
 
+    /// Returns whether the running thread goes on: no ready thread goes before it.
+    @inline(__always) mutating func stays(_ thread: Ref<Thread>) -> Bool {
+        core.ready.top < Int(thread.effective)
+            || (core.ready.top == Int(thread.effective) && !mustYield(thread))
+    }
+
     // Steps
 
     /// Performs the steps that go before every thread, and chooses the thread to resume.
     ///
-    /// In this order: a due deadline (`dueLevel`), the next deadline of a periodic timer
-    /// (`unarmed`), the most urgent update, the end of a `yield`.
+    /// In this order: a due deadline (`dueLevel`), the next deadline of a periodic timer or of a
+    /// budget (`unarmed`), the most urgent update, the end of a `yield`, the demotion of the thread
+    /// on whose used-up budget the next one would run.
     ///
     /// - Complexity: constant between two looks at the pending interrupts, which come before and
     ///   after each step.
@@ -150,16 +156,26 @@ extension Kernel where H: ~Copyable {
                         }
                         core.isUntold = core.isYielding
                     }
-                    if !core.isYielding { return chooseNext(thread) }
-                    endYield(thread)
-                    continue
-                }
-                // The timer may still be set for a more urgent thread that has blocked since.
-                updateDeadline(leastLevel(between: thread))
-                taken = takePending()
-                if taken == .nothing {
-                    performStep(update)
-                    continue
+                    if core.isYielding {
+                        endYield(thread)
+                        continue
+                    }
+                    guard core.hasBudgets, let payer = overdrawn(beside: thread) else {
+                        return chooseNext(thread)
+                    }
+                    taken = takePending()
+                    if taken == .nothing {
+                        demoteStep(payer)
+                        continue
+                    }
+                } else {
+                    // The timer may still be set for a more urgent thread that has blocked since.
+                    updateDeadline(leastLevel(between: thread))
+                    taken = takePending()
+                    if taken == .nothing {
+                        performStep(update)
+                        continue
+                    }
                 }
             }
             hasTold = false
@@ -182,8 +198,8 @@ extension Kernel where H: ~Copyable {
     private mutating func performStep(_ update: Ref<Thread>?) {
         if let update {
             performUpdate(update)
-        } else if let timer = core.unarmed {
-            rearm(timer)
+        } else if let owner = core.unarmed {
+            rearm(owner)
         }
     }
 
@@ -196,7 +212,7 @@ extension Kernel where H: ~Copyable {
     /// If a periodic timer has no deadline yet, its next one is set first, since it may be due
     /// already.
     private mutating func handleTimer(beside thread: Ref<Thread>?) {
-        if let timer = core.unarmed { return rearm(timer) }
+        if let owner = core.unarmed { return rearm(owner) }
         core.isUpdatesTurn = false
         requestService(atLeast: leastLevel(between: thread))
     }
@@ -258,9 +274,10 @@ extension Kernel where H: ~Copyable {
     /// Sets the timer for the thread that runs next, and its guarded bit: whether its calls take
     /// the general path.
     @inline(__always) private mutating func settleOn(_ thread: Ref<Thread>) -> Ref<Thread> {
+        if core.hasBudgets { settlePayment(thread) }
         thread.pointee.scheduling.isGuarded =
             core.ready.updatesTop == Int(thread.effective) || core.sliceEnd != .never
-            || core.isTracing
+            || core.isTracing || core.paying != nil
         updateDeadline(leastLevel(beside: thread))
         return thread
     }
@@ -274,6 +291,7 @@ extension Kernel where H: ~Copyable {
         } else {
             core.statistics[.idleTicks] &+= now &- core.lastSwitch
         }
+        if core.hasBudgets { changePayment(to: next, now: now) }
         switchFloatingPoint(from: previous, to: next)
         core.lastSwitch = now
         core.current = next
@@ -328,6 +346,7 @@ extension Kernel where H: ~Copyable {
     @inline(__always) mutating func updateDeadline(_ least: UInt32) {
         var earliest = core.sliceEnd
         core.ready.watch = 0
+        if core.paying != nil && core.budgetEnd < earliest { earliest = core.budgetEnd }
         if let first = core.deadlines.first {
             var deadline = first.pointee.instant
             if first.pointee.level < least {
@@ -374,8 +393,9 @@ extension Kernel where H: ~Copyable {
     }
 
     /// Ends the running thread's slice if it is over. The updates that are as urgent go next, then
-    /// the thread's equals.
+    /// the thread's equals. The end of its budget is noted: the scheduler looks at what is left.
     mutating func endSlice(now: Instant) {
+        if core.budgetEnd <= now { core.budgetEnd = .never }
         if core.sliceEnd > now { return }
         core.sliceEnd = .never
         core.isStale = true

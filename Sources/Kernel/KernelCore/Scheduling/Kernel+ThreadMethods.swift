@@ -46,6 +46,9 @@ extension Kernel where H: ~Copyable {
                 throw .invalidArgument
             }
             if !move(thread, to: number) { return .restart }
+        case .bindBudget:
+            _ = try need(caller, number, .manage)
+            if try !bindBudget(caller, thread) { return .restart }
         case .setEntry:
             if !isStopped(thread) { throw .wrongState }
             thread.pointee.context = UserContext()
@@ -162,9 +165,15 @@ extension Kernel where H: ~Copyable {
         return try done(caller, nil)
     }
 
-    /// Changes the base priority. Inherited priority stays.
+    /// Changes the base priority. Inherited priority stays. A demoted thread is demoted again
+    /// before it runs at the new one.
     mutating func setBase(_ thread: Ref<Thread>, _ base: UInt8) {
-        thread.pointee.base = base
+        if core.hasBudgets, let budget = thread.pointee.budget {
+            undemote(thread, budget, to: base)
+        } else {
+            thread.pointee.ownBase = base
+            thread.pointee.base = base
+        }
         followThread(of: thread.pointee.boundNotification)
         requestUpdate(thread)
     }
@@ -194,15 +203,11 @@ extension Kernel where H: ~Copyable {
     }
 
     private mutating func information(_ caller: Ref<Thread>, _ thread: Ref<Thread>) -> Outcome {
-        if thread == caller {
-            let now = hardware.now.ticks
-            thread.pointee.processorTime &+= now &- core.lastSwitch
-            core.lastSwitch = now
-        }
+        if thread == caller { chargeRunning() }
         let state = UInt64(thread.state.reported.rawValue)
         let priorities =
-            UInt64(thread.pointee.base) << 8 | UInt64(thread.effective) << 16 | UInt64(
-                thread.pointee.maximum) << 24
+            UInt64(thread.pointee.ownBase) << 8 | UInt64(thread.effective) << 16
+            | UInt64(thread.pointee.maximum) << 24 | (thread.pointee.isDemoted ? 1 << 40 : 0)
         let home = UInt64(truncatingIfNeeded: thread.home)
         let time = thread.pointee.processorTime
         let counter = thread.pointee.context.programCounter

@@ -10,7 +10,7 @@ import KernelABI
 /// |---|---|
 /// | 0–7 | effective priority |
 /// | 8–10 | home core |
-/// | 11 | guarded: its slice runs, an update as urgent is pending, or a trace is recorded |
+/// | 11 | guarded: its slice or budget runs, an update as urgent is pending, or a trace runs |
 /// | 12 | its update is pending (Kernel+Inheritance) |
 /// | 13 | it uses floating point: its IPC buffer holds the registers while it does not run |
 /// | 14 | it waits with a deadline |
@@ -18,8 +18,9 @@ import KernelABI
 /// | 16 | it was suspended while faulted, ending or on another core: it stops instead of running |
 /// | 17 | it lends memory with its call |
 /// | 18 | bits are set in the notification that is bound to it |
-/// | 19 | its deadline has passed, and its update will end its wait |
+/// | 19 | it has a budget, or runs on one (Kernel+Budgets) |
 /// | 20–23 | `RunState` |
+/// | 24 | its deadline has passed, and its update will end its wait |
 struct SchedulingWord: Sendable {
     var raw: UInt32
     init(raw: UInt32) { self.raw = raw }
@@ -32,9 +33,10 @@ struct SchedulingWord: Sendable {
     static var suspendedBit: UInt32 { 1 << 16 }
     static var lendingBit: UInt32 { 1 << 17 }
     static var signalledBit: UInt32 { 1 << 18 }
-    /// The bits that keep a thread off the fast path: 11–18.
-    static var attentionMask: UInt32 { 0x7_f800 }
-    /// The bits that also keep it off the fast paths with floating point: 11, 12 and 14–18.
+    static var limitedBit: UInt32 { 1 << 19 }
+    /// The bits that keep a thread off the fast path: 11–19.
+    static var attentionMask: UInt32 { 0xf_f800 }
+    /// The bits that also keep it off the fast paths with floating point: 11, 12 and 14–19.
     static var seriousMask: UInt32 { attentionMask & ~floatingPointBit }
     /// Bits 0–15. A `readyServer` has no caller, so they are its base priority, its home core and
     /// bit 13.
@@ -43,7 +45,7 @@ struct SchedulingWord: Sendable {
     static var urgencyMask: UInt32 { 0x7ff }
     static var homeMask: UInt32 { 0x700 }
     static var homeShift: UInt32 { 8 }
-    static var timedOutBit: UInt32 { 1 << 19 }
+    static var timedOutBit: UInt32 { 1 << 24 }
     static var stateShift: UInt32 { 20 }
 
     var effective: UInt8 {
@@ -101,6 +103,10 @@ struct SchedulingWord: Sendable {
         get { raw & SchedulingWord.signalledBit != 0 }
         set { set(SchedulingWord.signalledBit, newValue) }
     }
+    var isLimited: Bool {
+        get { raw & SchedulingWord.limitedBit != 0 }
+        set { set(SchedulingWord.limitedBit, newValue) }
+    }
     private mutating func set(_ bit: UInt32, _ value: Bool) { raw = value ? raw | bit : raw & ~bit }
 }
 
@@ -141,7 +147,9 @@ struct RunState: Equatable, Sendable {
 /// - a thread in no queue has no pending update;
 /// - `blockedOn` is set if and only if this is that thread's `soleCaller`, or `callerNode` is in
 ///   its `callers`;
-/// - a thread with a `soleCaller` has no other caller;
+/// - a thread with a `soleCaller` has no other caller, and neither of the two is limited;
+/// - `payer` is the thread at the end of the chain from which the urgency comes, if that thread has
+///   a budget and is not demoted, unless an update is pending in that chain;
 /// - ready ⇔ in the ready queue of its effective priority; at most one thread runs;
 /// - a thread that uses floating point has an IPC buffer, and its `floatingPointArea` lies there;
 ///   others have none.
@@ -182,13 +190,13 @@ public struct Thread: ~Copyable {
     var callerNode = WaitNode()
     /// The node in the queue of an endpoint or a notification.
     var waitNode = WaitNode()
+    /// The node among the threads of its budget, by `ownBase`.
+    var budgetNode = WaitNode()
     var deadlineNode = DeadlineNode()
     /// Links of a circle in the ready queue: of a ready thread, or of a blocked one with a pending
     /// update.
     var nextReady: Ref<Thread>?
     var previousReady: Ref<Thread>?
-    /// The urgency of its pending update.
-    var pendingUrgency: UInt8 = 0
     /// Badge of the capability with which it sends.
     var sendBadge: UInt64 = 0
     /// Links in the list of the threads that are queued with one capability. The first thread
@@ -198,8 +206,7 @@ public struct Thread: ~Copyable {
     var previousSender: Ref<Thread>?
     /// Control word of the message that it sends.
     var sendControl: UInt64 = 0
-    /// The loan that goes with its call.
-    var loanRights: Rights = .none
+    /// The loan that goes with its call, with `loanRights`.
     var loanAddress: UInt64 = 0
     var loanLength: UInt64 = 0
     /// Kernel address of its IPC buffer.
@@ -213,8 +220,23 @@ public struct Thread: ~Copyable {
     var slice: UInt64 = 0
     /// The rest of its slice when it was preempted; 0: a whole one.
     var sliceRest: UInt64 = 0
+    /// The budget that it shares.
+    var budget: Ref<Budget>?
+    /// The thread to whose budget its time is charged: itself, or the caller at the end of the
+    /// chain from which its urgency comes. nil: its time is not limited.
+    var payer: Ref<Thread>?
+    /// The payer of which the thread that it waits for knows.
+    var passedPayer: Ref<Thread>?
     var processorTime: UInt64 = 0
     var switches: UInt64 = 0
+    // The parts of a byte stand together, or the thread would not fit its 1024 bytes.
+    /// The urgency of its pending update.
+    var pendingUrgency: UInt8 = 0
+    var loanRights: Rights = .none
+    /// Its base priority without regard to its budget.
+    var ownBase: UInt8 = 0
+    /// Whether its budget is used up, so that its base priority is at most the background priority.
+    var isDemoted = false
     var faultKind = FaultKind.other
     var faultAddress: UInt64 = 0
     var faultSyndrome: UInt64 = 0

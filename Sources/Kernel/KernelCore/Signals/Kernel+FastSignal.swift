@@ -114,6 +114,8 @@ extension Kernel where H: ~Copyable {
         if core.ready.top != Int(thread.effective) { return .done }
         guard core.sliceEnd == .never, !core.isTracing, let next = core.ready.front,
             next.pointee.slice == 0,
+            (thread.pointee.scheduling.raw | next.pointee.scheduling.raw)
+                & SchedulingWord.limitedBit == 0,
             (core.ready.behind.map { Int($0.effective) } ?? core.ready.listTop) < core.ready.top
         else { return .declined }
         core.ready.front = thread
@@ -301,6 +303,7 @@ extension Kernel where H: ~Copyable {
         settle()
         keepSlice(thread)
         core.sliceEnd = .never
+        if core.hasBudgets { endPayment() }
         let wakeup = preempt(thread, by: claim.thread, claim.notification, claim.bits)
         updateDeadline(leastLevel(beside: claim.thread))
         return wakeup

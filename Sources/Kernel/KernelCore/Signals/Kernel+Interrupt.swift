@@ -67,7 +67,7 @@ extension Kernel where H: ~Copyable {
         interrupt.pointee.isOutstanding = false
         let line = interrupt.pointee.line
         if let thread = interrupt.pointee.source.notification?.pointee.boundThread,
-            thread.pointee.base != interrupt.pointee.urgency
+            thread.pointee.ownBase != interrupt.pointee.urgency
                 || thread.home != Int(interrupt.pointee.home)
                 || shared.pointee.lineUrgencies[line & 1023] < interrupt.pointee.urgency
         {
@@ -162,7 +162,7 @@ extension Kernel where H: ~Copyable {
     /// - Complexity: `KernelLimits.sharedLine` rounds.
     @inline(never) mutating func follow(_ interrupt: Ref<Interrupt>) {
         if let thread = interrupt.pointee.source.notification?.pointee.boundThread {
-            interrupt.pointee.urgency = thread.pointee.base
+            interrupt.pointee.urgency = thread.pointee.ownBase
             interrupt.pointee.home = UInt8(truncatingIfNeeded: thread.home)
         }
         adjust(line: interrupt.pointee.line & 1023)

@@ -66,12 +66,14 @@ extension Kernel where H: ~Copyable {
         DeadlineLevel.timer(thread.effective) &+ (thread.pointee.slice == 0 ? 1 : 0)
     }
 
-    /// Serves a due deadline: a timer's, a time-out, or the stale one of a thread that was woken
-    /// before.
+    /// Serves a due deadline: a timer's, a budget's, a time-out, or the stale one of a thread that
+    /// was woken before.
     private mutating func serve(_ node: Ref<DeadlineNode>, now: Instant) {
         guard let owner = node.pointee.owner else { return }
         if owner.pointee.kind == .timer {
             expire(owner.rebound(to: Timer.self), now: now)
+        } else if core.hasBudgets && owner.pointee.kind == .budget {
+            serveReturn(owner.rebound(to: Budget.self))
         } else if owner.rebound(to: Thread.self).pointee.scheduling.hasDeadline {
             requestTimeOut(owner.rebound(to: Thread.self))
         } else {
@@ -103,7 +105,7 @@ extension Kernel where H: ~Copyable {
         if timer.pointee.hasSignalled {
             timer.pointee.hasSignalled = false
             core.deadlines.remove(timer.node)
-            if timer.pointee.period != 0 { core.unarmed = timer }
+            if timer.pointee.period != 0 { core.unarmed = timer.rebound(to: ObjectHeader.self) }
             return
         }
         if core.deadlines.isAlone(timer.node) {
@@ -119,9 +121,13 @@ extension Kernel where H: ~Copyable {
         }
     }
 
-    /// Sets the next deadline of a periodic timer whose last one was removed.
-    @inline(never) mutating func rearm(_ timer: Ref<Timer>) {
+    /// Sets the next deadline of a periodic timer or a budget whose last one was removed.
+    @inline(never) mutating func rearm(_ owner: Ref<ObjectHeader>) {
         core.unarmed = nil
+        if core.hasBudgets && owner.pointee.kind == .budget {
+            return rearm(owner.rebound(to: Budget.self))
+        }
+        let timer = owner.rebound(to: Timer.self)
         guard let next = nextDeadline(of: timer, now: hardware.now) else { return }
         core.isStale = true
         core.deadlines.insert(timer.node, at: next, level: timer.node.pointee.level)
