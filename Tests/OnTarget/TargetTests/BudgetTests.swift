@@ -4,7 +4,7 @@ import KernelABI
 import UserRuntime
 
 func budgetTests(_ runner: inout Runner) {
-    runner.test("budget.shares-the-processor") { c throws(Failure) in
+    runner.test("budget.shares-the-processor", clock: .instructions) { c throws(Failure) in
         clearNotes()
         let budget = try c.budget(.milliseconds(1), .milliseconds(5))
         let limited = try c.thread(priority: 20, { _ in while true { addNote(0) } })
