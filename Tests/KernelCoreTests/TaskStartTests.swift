@@ -125,6 +125,10 @@ import Testing
             { $0.stackBytes = 1 << 20 | 4096 },
             { $0.persistentBytes = TaskDescription.maximumPersistent },
             { $0.privileges = .asidPool | .taskNames }, { $0.privileges = .rootView },
+            {
+                $0.budget.limit = 2000
+                $0.budget.period = 10_000
+            },
         ]
         for (number, change) in changes.enumerated() {
             let machine = try RootMachine()
@@ -153,6 +157,29 @@ import Testing
                 #expect(error.shortage?.needed == UInt64(need.bytes), "\(number)")
                 #expect(error.shortage?.total == 1 << UInt64(need.arenaBits - 1), "\(number)")
             }
+        }
+    }
+
+    /// A budget of the system file is the thread's, in each of its lives.
+    @Test func aTaskRunsOnItsBudget() throws {
+        let machine = try RootMachine()
+        var factory = try machine.makeFactory {
+            $0.budget.limit = 2000
+            $0.budget.period = 10_000
+            $0.budget.background = 3
+            $0.arenaBits = 21
+        }
+        for _ in 0..<2 {
+            try factory.start(1)
+            let information = try UserRuntime.Budget(factory.slots.task(1).budget)
+                .information()
+            #expect(information.limit.ticks == Duration.microseconds(2000).ticks)
+            #expect(information.period.ticks == Duration.microseconds(10_000).ticks)
+            #expect(information.background == 3)
+            let thread = machine.system.object(
+                factory.slots.task(1).thread.index, as: KernelThread.self)
+            #expect(thread?.pointee.budget != nil)
+            try factory.kill(1)
         }
     }
 

@@ -28,6 +28,11 @@ private func sample() -> Manifest {
     shell.privileges = .factoryInspect | .systemConsole
     shell.untypedBits = 20
     shell.sliceMicroseconds = 1000
+    shell.priority = 9
+    shell.maximumPriority = 9
+    shell.budget.limit = 2000
+    shell.budget.period = 70_000
+    shell.budget.background = 3
     let boards = Boards(compatible: [Compatible(bytes: Array("acme,board".utf8))], isFallback: true)
     return Manifest(boards: boards, tasks: [driver, shell])
 }
@@ -59,7 +64,7 @@ private func decode(_ bytes: [UInt8]) throws(ManifestError) -> Manifest {
         bytes[0] ^= 1
         bytes[8] = 9
         #expect(throws: ManifestError.wrongVersion) { try Manifest.decode(bytes.span) }
-        bytes[8] = 5
+        bytes[8] = 6
         bytes[12] = 2
         #expect(throws: ManifestError.badBoards) { try Manifest.decode(bytes.span) }
         bytes[12] = 0

@@ -67,6 +67,17 @@ final class ManifestFileTests: XCTestCase {
         XCTAssertEqual(task.priority, 220)
     }
 
+    func testABudgetIsEncoded() throws {
+        let budget = "budget = \"500 us / 1 s\"\nbackground = 4\nbudget_reason = \"enough\""
+        let bytes = try encode(
+            good.replacing("priority = 100", with: "priority = 100\n" + budget))
+        let task = try XCTUnwrap(
+            try Manifest.decode(bytes.span).tasks.first { $0.priority == 100 })
+        XCTAssertEqual(task.budget.limit, 500)
+        XCTAssertEqual(task.budget.period, 1_000_000)
+        XCTAssertEqual(task.budget.background, 4)
+    }
+
     func testWhatIsWrongIsSaidWithItsPlace() {
         let many = (0...64).map { ManifestFileTests.log.replacing("\"log\"", with: "\"t\($0)\"") }
             .joined()
@@ -101,6 +112,52 @@ final class ManifestFileTests: XCTestCase {
             (
                 "priority = 100", "priority = 100\ncore = 1",
                 "task uart: say in core_reason why it runs on core 1"
+            ),
+            (
+                "priority = 100", "priority = 100\nbudget = \"2 ms\"",
+                "task uart: budget \"2 ms\" is a time in each period, as \"2 ms / 10 ms\" or "
+                    + "\"500 us / 1 s\""
+            ),
+            (
+                "priority = 100", "priority = 100\nbudget = \"2 h / 10 h\"",
+                "task uart: budget \"2 h / 10 h\" is a time in each period, as \"2 ms / 10 ms\" "
+                    + "or \"500 us / 1 s\""
+            ),
+            (
+                "priority = 100", "priority = 100\nbudget = \"5000 s / 9 s\"",
+                "task uart: budget \"5000 s / 9 s\" is a time in each period, as \"2 ms / 10 ms\" "
+                    + "or \"500 us / 1 s\""
+            ),
+            (
+                "priority = 100", "priority = 100\nbudget = \"2 ms / 10 ms\"",
+                "task uart: say in budget_reason why 2 ms / 10 ms is enough"
+            ),
+            (
+                "priority = 100",
+                "priority = 100\nbudget = \"2 ms / 10 ms\"\nbudget_reason = \"enough\"",
+                "task uart: background is missing"
+            ),
+            (
+                "priority = 100",
+                "priority = 100\nbudget = \"2 ms / 1 ms\"\nbudget_reason = \"enough\"\n"
+                    + "background = 1",
+                "task uart: budget is at least 10 us and at most its period, and background is at "
+                    + "most priority"
+            ),
+            (
+                "priority = 100",
+                "priority = 100\nbudget = \"2 ms / 9 ms\"\nbudget_reason = \"enough\"\n"
+                    + "background = 101",
+                "task uart: budget is at least 10 us and at most its period, and background is at "
+                    + "most priority"
+            ),
+            (
+                "priority = 100", "priority = 100\nbudget_reason = \"enough\"",
+                "task uart: budget_reason is for a `budget`"
+            ),
+            (
+                "priority = 100", "priority = 100\nbackground = 1",
+                "task uart: background is for a `budget`"
             ),
             (
                 "priority = 100", "priority = 100\ncore_reason = \"alone\"",

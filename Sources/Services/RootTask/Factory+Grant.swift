@@ -94,9 +94,23 @@ extension Factory {
             try thread.setEntry(
                 programCounter: entry, stackPointer: TaskAddress.stackTop,
                 argument: TaskAddress.information, threadPointer: TaskAddress.ipcBuffer)
+            try limit(thread, description.budget, Budget(place.budget), arena: Untyped(place.arena))
             try Endpoint(place.endpoint).bindServer(thread)
             try thread.resume()
         } catch { throw FactoryFailure(.kernel, error) }
+    }
+
+    /// Gives a thread its budget, if its task has one. The threads that it makes share it. The
+    /// budget comes from the task's arena, which the task cannot reclaim.
+    private func limit(
+        _ thread: Thread, _ time: TimeBudget, _ budget: Budget, arena: Untyped
+    ) throws(KernelError) {
+        if !time.isSet { return }
+        try arena.retype(.budget, index: budget.slot)
+        try SystemControl(RootSlot.systemControl).set(
+            budget, limit: .microseconds(UInt64(time.limit)),
+            period: .microseconds(UInt64(time.period)), background: time.background)
+        try thread.bindBudget(budget)
     }
 
     /// Has a task run on another core, also after its restarts.

@@ -60,6 +60,7 @@ struct TaskSlots {
     var endpoint: Slot { Slot(base + 6) }
     var faultHandler: Slot { Slot(base + 7) }
     var untyped: Slot { Slot(base + 8) }
+    var budget: Slot { Slot(base + 9) }
     func interrupt(_ index: Int) -> Slot { Slot(base + 10 + UInt32(index)) }
     func persistent(_ page: Int) -> Slot { Slot(base + 16 + UInt32(page)) }
     static let persistentPages = Int(TaskDescription.maximumPersistent / 4096)

@@ -50,6 +50,7 @@ public struct ArenaNeed: Equatable, Sendable {
         descriptorBytes += registerPages * Footprint.descriptor(.frame)
         add(.interrupt, count: lines)
         if task.privileges.contains(.asidPool) { add(.asidPool) }
+        if task.budget.isSet { add(.budget) }
         add(.pageTable, count: tables)
     }
 

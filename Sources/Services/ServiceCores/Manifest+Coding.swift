@@ -8,13 +8,14 @@
 //   start (1) · order (1) · priority (1) · maximum priority (1) · arenaBits (1) · untypedBits (1)
 //   register count (1) · interrupt count (1) · core (1) · flags (1): bit 0 shares a page of
 //   registers, bit 1 a line, bit 2 may be above the supervisor
-//   privileges (4) · stack (4) · heap (4) · persistent (4) · slice (4) · heartbeat (4)
+//   privileges (4) · stack (4) · heap (4) · persistent (4) · slice (4)
+//   budget (4) · its period (4) · its background priority (1) · heartbeat (4)
 //   restarts (4) · initial back-off (4) · maximum back-off (4) · stable run (4) · on giving up (1)
 //   number of opens (1), each a name (32) · number of compatible (1), each length (1) and bytes
 
 extension Manifest {
     static let magic: [UInt8] = [0x53, 0x57, 0x46, 0x4d, 0x41, 0x4e, 0x49, 0x31]
-    static let version: UInt32 = 5
+    static let version: UInt32 = 6
 
     /// The binary form, checked by the same rules as `decode`.
     public func encode() throws(ManifestError) -> [UInt8] {
@@ -117,6 +118,9 @@ extension TaskDescription {
         out.word32(heapBytes)
         out.word32(persistentBytes)
         out.word32(sliceMicroseconds)
+        out.word32(budget.limit)
+        out.word32(budget.period)
+        out.byte(budget.background)
         out.word32(heartbeat)
         out.word32(UInt32(restart.maximumRestarts))
         out.word32(restart.initialBackOff)
@@ -156,6 +160,9 @@ extension TaskDescription {
         task.heapBytes = try reader.word32(bytes)
         task.persistentBytes = try reader.word32(bytes)
         task.sliceMicroseconds = try reader.word32(bytes)
+        task.budget.limit = try reader.word32(bytes)
+        task.budget.period = try reader.word32(bytes)
+        task.budget.background = try reader.byte(bytes)
         task.heartbeat = try reader.word32(bytes)
         let restarts = try reader.word32(bytes)
         guard restarts <= UInt32(UInt16.max) else { throw .badValue(task: index, .restart) }
@@ -183,6 +190,7 @@ extension TaskDescription {
         if name.isEmpty || binary.isEmpty { throw .badName(task: index) }
         if maximumPriority < priority { throw .badValue(task: index, .maximumPriority) }
         if core >= TaskDescription.cores { throw .badValue(task: index, .core) }
+        if !budget.isGood(priority) { throw .badValue(task: index, .budget) }
         if privileges.raw & ~Privileges.known.raw != 0 { throw .badValue(task: index, .privileges) }
         try checkMemory(index)
         let backOff = restart.initialBackOff

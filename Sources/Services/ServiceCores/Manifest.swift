@@ -72,6 +72,28 @@ public struct RestartPolicy: Equatable, Sendable {
     }
 }
 
+/// How much processor time a task's threads have together at their own priorities.
+public struct TimeBudget: Equatable, Sendable {
+    /// Microseconds in each period, 10 or more; 0: no limit.
+    public var limit: UInt32 = 0
+    /// Microseconds, at least `limit`.
+    public var period: UInt32 = 0
+    /// The largest base priority of the threads while the time is used up.
+    public var background: UInt8 = 0
+
+    public init() {}
+    public var isSet: Bool { limit != 0 }
+
+    /// The shortest limit in microseconds, as the kernel has it.
+    public static let shortest: UInt32 = 10
+
+    /// - Parameter priority: the task's.
+    func isGood(_ priority: UInt8) -> Bool {
+        if !isSet { return period == 0 && background == 0 }
+        return limit >= TimeBudget.shortest && limit <= period && background <= priority
+    }
+}
+
 /// One task, or for `StartMode.device` one kind of driver.
 public struct TaskDescription: Equatable, Sendable {
     public var name: Name
@@ -100,6 +122,7 @@ public struct TaskDescription: Equatable, Sendable {
     public var persistentBytes: UInt32 = 0
     /// Round-robin slice in microseconds; 0: run until blocked or preempted.
     public var sliceMicroseconds: UInt32 = 0
+    public var budget = TimeBudget()
     /// Register ranges and interrupt lines that a driver takes from its device's node.
     public var registerCount: UInt8 = 0
     public var interruptCount: UInt8 = 0
@@ -189,5 +212,5 @@ public enum ManifestField: UInt8, Sendable {
     case start, priority, maximumPriority, privileges, stackBytes, heapBytes, arenaBits,
         untypedBits, persistentBytes
     case restart, opens, compatible, heartbeat, registerCount, interruptCount, shares
-    case onGiveUp, aboveSupervisor, core
+    case onGiveUp, aboveSupervisor, core, budget
 }

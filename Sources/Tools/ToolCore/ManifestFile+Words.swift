@@ -71,6 +71,7 @@ extension ManifestField {
         case .onGiveUp: .onGiveUp
         case .aboveSupervisor: .aboveSupervisor
         case .core: .core
+        case .budget: .budget
         }
     }
 
@@ -104,6 +105,10 @@ extension ManifestField {
         case .shares: return "shares_page and shares_line are true or false"
         case .onGiveUp:
             return "on_give_up is \"stay_dead\", \"reboot\", or with `restart` \"keep_trying\""
+        case .budget:
+            return
+                "budget is at least \(TimeBudget.shortest) us and at most its period, and "
+                + "background is at most priority"
         case .core: return "core is 0 to \(TaskDescription.cores - 1)"
         case .aboveSupervisor: return "above_supervisor is for a task as urgent as the supervisor"
         }

@@ -59,6 +59,8 @@ enum TaskKey: String, CaseIterable {
     case aboveSupervisor = "above_supervisor"
     case core
     case coreReason = "core_reason"
+    case budget, background
+    case budgetReason = "budget_reason"
 }
 enum RestartKey: String, CaseIterable {
     case maximum
@@ -120,6 +122,19 @@ extension Boards {
                 "compatible has 1 to \(Boards.maximumCount) values of 1 to "
                     + "\(Compatible.maximumLength) bytes")
         }
+    }
+}
+
+extension UInt32 {
+    /// A time such as `2 ms`; nil if it is none, or too long.
+    fileprivate init?(microseconds text: Substring) {
+        let words = text.split(separator: " ")
+        guard words.count == 2, let number = UInt32(words[0]) else { return nil }
+        let units: [Substring: UInt32] = ["us": 1, "ms": 1000, "s": 1_000_000]
+        guard let unit = units[words[1]] else { return nil }
+        let (value, isTooLong) = number.multipliedReportingOverflow(by: unit)
+        if isTooLong { return nil }
+        self = value
     }
 }
 
@@ -199,6 +214,37 @@ extension TaskDescription {
         }
         sliceMicroseconds = try fields.number(.slice) ?? 0
         try readCore(fields)
+        try readBudget(fields)
+    }
+
+    /// `budget = "2 ms / 10 ms"`, with the priority that is left when the time is used up.
+    private mutating func readBudget(_ fields: Fields<TaskKey>) throws {
+        let reason = try fields.text(.budgetReason)
+        let background: UInt8? = try fields.number(.background)
+        guard let text = try fields.text(.budget) else {
+            if reason != nil {
+                throw fields.error(.budgetReason, "budget_reason is for a `budget`")
+            }
+            if background != nil {
+                throw fields.error(.background, "background is for a `budget`")
+            }
+            return
+        }
+        let parts = text.split(separator: "/", omittingEmptySubsequences: false)
+        guard parts.count == 2, let limit = UInt32(microseconds: parts[0]),
+            let period = UInt32(microseconds: parts[1]), limit != 0
+        else {
+            throw fields.error(
+                .budget,
+                "budget \"\(text)\" is a time in each period, as \"2 ms / 10 ms\" or "
+                    + "\"500 us / 1 s\"")
+        }
+        if reason?.isEmpty != false {
+            throw fields.error(.budget, "say in budget_reason why \(text) is enough")
+        }
+        budget.limit = limit
+        budget.period = period
+        budget.background = try fields.required(.background, background)
     }
 
     private mutating func readCore(_ fields: Fields<TaskKey>) throws {

@@ -23,6 +23,10 @@ import UserRuntime
         if name == Name("sleeper") { waitForEver() }
         if name == Name("nester") { crashTheNest() }
         if name == Name("nagger") { nag() }
+        if name == Name("thrifty") {
+            compute(milliseconds: 1000)
+            say("thrifty has computed")
+        }
         if name == Name("drudge") { compute(milliseconds: 3000) }
         if name == Name("mute") { for _ in 0..<4 { say("nobody reads this") } }
     }
