@@ -57,6 +57,15 @@ import Testing
         return s.perform(.statistics, control, which.rawValue, core.map { $0 + 1 } ?? 0).words[0]
     }
 
+    @Test func whatAllCoresCountIsTheSum() {
+        for which in [Statistic.systemCalls, .interrupts, .spuriousInterrupts] {
+            let before = statistic(which)
+            other.kernel.pointee.core.statistics[which] += 1000
+            let more = statistic(which) - before
+            #expect(more >= 1000 && more < 1100, "\(which)")
+        }
+    }
+
     @Test func eachCoreCountsItsThreads() {
         let before = (0...1).map { statistic(.threads, of: $0) }
         #expect(before[1] == 0 && statistic(.threads) == before[0])

@@ -230,7 +230,6 @@ extension Kernel where H: ~Copyable {
         }
         if background > UInt64(caller.pointee.maximum) { throw .notPermitted }
         if !number(budget.node, maximum: caller.pointee.maximum) { throw .exhausted }
-        if core.paying == budget { chargeRunning() }
         budget.pointee.left &+= Int64(bitPattern: limit &- budget.pointee.limit)
         budget.pointee.limit = limit
         budget.pointee.period = period

@@ -189,7 +189,6 @@ extension Kernel where H: ~Copyable {
         let other = home(of: thread)
         if !other.pointee.mustReload { other.pointee.lostBase = thread.pointee.translationBase }
         other.pointee.mustReload = true
-        other.pointee.isStale = true
         interrupt(other, urgency: Int(thread.effective))
     }
 

@@ -122,7 +122,8 @@ extension Kernel where H: ~Copyable {
     ///   after each step.
     @inline(never) private mutating func performSteps(_ thread: Ref<Thread>?) -> Ref<Thread>? {
         var hasAnswered = false
-        var hasTold = false
+        // The urgency of the updates of which another core was told.
+        var told = -1
         while true {
             if core.isShared && core.unarmed == nil
                 && hardware.isWanted(above: topPriority(with: thread))
@@ -149,8 +150,8 @@ extension Kernel where H: ~Copyable {
                 let update = core.unarmed == nil ? dueUpdate(thread) : nil
                 if core.unarmed == nil && update == nil {
                     if core.isShared {
-                        if !hasTold && shared.pointee.updates.top >= 0 {
-                            hasTold = true
+                        if shared.pointee.updates.top > told {
+                            told = shared.pointee.updates.top
                             tellOfUpdates()
                             continue
                         }
@@ -178,7 +179,6 @@ extension Kernel where H: ~Copyable {
                     }
                 }
             }
-            hasTold = false
             if case .line(let line) = taken {
                 if let woken = wakeAtOnce(line: line, beside: thread) {
                     return switchAtOnce(to: woken, from: thread)
