@@ -106,6 +106,8 @@ struct Returns: ~Copyable {
     }
 
     /// Removes the pieces that are back, and returns their sum in ticks.
+    ///
+    /// - Complexity: 4 rounds.
     mutating func take(dueAt now: UInt64) -> UInt64 {
         var sum: UInt64 = 0
         var rounds = LoopBound(4)

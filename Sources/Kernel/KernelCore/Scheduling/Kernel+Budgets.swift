@@ -234,16 +234,7 @@ extension Kernel where H: ~Copyable {
         budget.pointee.limit = limit
         budget.pointee.period = period
         budget.pointee.background = UInt8(truncatingIfNeeded: background)
-        core.isStale = true
-        enableBudgets()
-    }
-
-    @inline(never) private mutating func enableBudgets() {
-        var rounds = LoopBound(Limits.cores)
-        for number in 0..<Limits.cores {
-            rounds.count()
-            core.peers[number]?.pointee.hasBudgets = true
-        }
+        chargeAnew(budget)
     }
 
     /// Performs `bindBudget`. x1: the budget, or none. Restartable: the thread leaves its present
@@ -273,24 +264,25 @@ extension Kernel where H: ~Copyable {
         }
         queueSoleCaller(of: thread)
         requestUpdate(thread)
-        chargeAnew(thread)
         return true
     }
 
-    /// Makes each core look again which budget it charges, if the thread that it runs has this one
-    /// as its payer.
+    /// Makes each core that charges this budget look again which one it charges, and what is left
+    /// of it.
     ///
     /// - Complexity: `Limits.cores` rounds.
-    @inline(never) private mutating func chargeAnew(_ payer: Ref<Thread>) {
+    @inline(never) private mutating func chargeAnew(_ budget: Ref<Budget>) {
         core.isStale = true
+        core.hasBudgets = true
         if !core.isShared { return }
         var rounds = LoopBound(Limits.cores)
         for number in 0..<Limits.cores {
             rounds.count()
-            guard let other = core.peers[number], other != own,
-                let running = other.pointee.current, running.pointee.payer == payer
-            else { continue }
-            tellItsCore(running)
+            guard let other = core.peers[number], other != own else { continue }
+            other.pointee.hasBudgets = true
+            if other.pointee.paying == budget, let running = other.pointee.current {
+                tellItsCore(running)
+            }
         }
     }
 
@@ -309,7 +301,7 @@ extension Kernel where H: ~Copyable {
         thread.pointee.base = thread.pointee.ownBase
         thread.pointee.budget = nil
         requestUpdate(thread)
-        chargeAnew(thread)
+        chargeAnew(budget)
     }
 
     /// Performs one step of a budget's destruction: one thread leaves it, or its deadline goes.
