@@ -187,7 +187,8 @@ public struct Thread: Sendable {
         public var stackPointer: UInt64
         public var switches: UInt64
     }
-    /// State, priorities, and processor time as far as it is accounted (decision 3).
+    /// State, priorities, and processor time, which may be that of a caller or its server (decision
+    /// 3).
     public func information() throws(KernelError) -> Information {
         let words = try invokeForResults(.threadInformation, slot)
         return Information(

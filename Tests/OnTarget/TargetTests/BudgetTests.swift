@@ -62,6 +62,38 @@ func budgetTests(_ runner: inout Runner) {
         }
         try c.equal(bits, 4)
     }
+    // Calls by the fast path do not look at the clock: their server's time counts for the client.
+    // A budget of all the time limits nothing, and makes the books exact.
+    runner.test("budget.makes-processor-time-exact", clock: .instructions) { c throws(Failure) in
+        for isExact in [false, true] {
+            let (endpoint, _) = try c.door()
+            let server = try c.thread(priority: 30, busyServer)
+            let client = try c.thread(
+                priority: 20,
+                { _ in
+                    for _ in 0..<10 { _ = try? doorEndpoint.call(RegisterMessage(length: 1)) }
+                    setNote(0, 1)
+                    endThread()
+                })
+            if isExact {
+                let budget = try c.budget(.milliseconds(10), .milliseconds(10))
+                try c.succeed { () throws(KernelError) in try server.bindBudget(budget) }
+            }
+            try c.succeed { () throws(KernelError) in
+                try server.resume()
+                try endpoint.bindServer(server)
+            }
+            try c.settle()
+            try c.succeed { () throws(KernelError) in try client.resume() }
+            try c.pause(milliseconds: 5, until: { note(0) == 1 })
+            let served = try c.information(server).processorTime
+            let called = try c.information(client).processorTime
+            try c.expect(
+                isExact == (served >= .milliseconds(1)), "the server's time", served.microseconds)
+            try c.expect(
+                isExact == (called < .microseconds(100)), "the client's time", called.microseconds)
+        }
+    }
     runner.test("budget.refusals") { c throws(Failure) in
         let budget = try c.budget(.milliseconds(1), .milliseconds(5))
         let control = SystemControl(RootSlot.systemControl)
@@ -85,6 +117,19 @@ func budgetTests(_ runner: inout Runner) {
             try thread.resume()
         }
         try c.pause(until: { note(0) == UInt64(KernelError.notPermitted.rawValue) })
+    }
+}
+
+/// A server that works on each request for 100 µs.
+private let busyServer: @convention(c) (UInt64) -> Void = { _ in
+    guard var request = try? doorEndpoint.receive(reply: doorReply) else { endThread() }
+    while true {
+        let end = Instant.after(.microseconds(100))
+        while Instant.now < end {}
+        guard let next = try? doorEndpoint.replyAndReceive(request.message, reply: doorReply) else {
+            endThread()
+        }
+        request = next
     }
 }
 
