@@ -117,6 +117,11 @@ private func text(_ build: (inout Text) -> Void) -> String {
         #expect(text { $0.size(8192) } == "8 KiB")
         #expect(text { $0.size(64 << 20) } == "64 MiB")
         #expect(text { $0.seconds(microseconds: 12_345_678) } == "12.345")
+        for (microseconds, words) in [
+            (0, "0"), (10, "0.01"), (999, "0.999"), (2000, "2"), (2500, "2.5"), (100_050, "100.05"),
+        ] as [(UInt64, String)] {
+            #expect(text { $0.milliseconds(microseconds: microseconds) } == words)
+        }
     }
 
     @Test func numbersAreRead() {

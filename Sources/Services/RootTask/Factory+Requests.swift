@@ -190,7 +190,7 @@ extension Factory {
     }
 
     private mutating func describeRoot(_ answer: inout FactoryAnswer) {
-        var record = TaskRecord(name: [0, 0, 0, 0])
+        var record = TaskRecord(Name("root"))
         record.phase = .running
         record.generation = 1
         record.stackBytes = UInt32(BootInformation.stackBytes)
@@ -205,18 +205,22 @@ extension Factory {
 
     private mutating func describe(_ number: Int, _ answer: inout FactoryAnswer) {
         let task = tasks[number]
-        let name = task.name
-        var record = TaskRecord(name: [name.word0, name.word1, name.word2, name.word3])
+        var record = TaskRecord(task.name)
         record.phase = task.phase
         record.generation = task.generation
         record.stackBytes = task.description.stackBytes
         record.basePriority = task.description.priority
         record.maximumPriority = task.description.maximumPriority
         record.start = task.description.start.rawValue
-        let thread = Thread(slots.task(number).thread)
-        if task.phase == .running, let state = try? thread.information() {
+        record.budget = task.description.budget.limit
+        record.budgetPeriod = task.description.budget.period
+        let place = slots.task(number)
+        if task.phase == .running, let state = try? Thread(place.thread).information() {
             record.take(state)
             record.stackUsed = stackUsed(number)
+            if task.description.budget.isSet, let time = try? Budget(place.budget).information() {
+                record.take(time)
+            }
         }
         write(record, &answer)
     }
@@ -366,6 +370,15 @@ extension Factory {
 }
 
 extension TaskRecord {
+    init(_ name: Name) { self.init(name: [name.word0, name.word1, name.word2, name.word3]) }
+
+    mutating func take(_ time: Budget.Information) {
+        let spent = Int64(time.limit.ticks) - time.left
+        let microseconds = Duration(ticks: UInt64(max(spent, 0))).microseconds
+        budgetSpent = UInt32(min(microseconds, UInt64(UInt32.max)))
+        overruns = time.overruns
+    }
+
     mutating func take(_ thread: Thread.Information) {
         state = thread.state
         basePriority = thread.base

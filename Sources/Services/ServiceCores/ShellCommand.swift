@@ -104,7 +104,7 @@ public enum ShellCommand: UInt8, Sendable {
     public var summary: StaticString {
         switch self {
         case .help: "the commands, or what one of them does"
-        case .ps: "tasks: state, priorities, processor time, stack"
+        case .ps: "tasks: state, priorities, processor time, stack, budget"
         case .top: "what the tasks used during one second, each of its core"
         case .cores: "what the processor cores did during one second"
         case .dt: "the device tree, or the devices and their drivers"
@@ -144,7 +144,7 @@ public enum ShellCommand: UInt8, Sendable {
         case .ps:
             """
             EFF is the priority with what callers lend; GEN counts starts; USED is the most of the \
-            stack that was in use
+            stack that was in use; SPENT is what of the budget is used up; OVER is how often it was
             """
         case .caps:
             """

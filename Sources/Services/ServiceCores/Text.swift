@@ -113,6 +113,20 @@ public struct Text: Equatable, Sendable {
         add(".")
         decimal(microseconds / 1000 % 1000, width: 3, pad: 48)
     }
+
+    /// Microseconds as milliseconds, with the digits behind the point that they need.
+    public mutating func milliseconds(microseconds: UInt64) {
+        decimal(microseconds / 1000)
+        var rest = microseconds % 1000
+        if rest == 0 { return }
+        var digits = 3
+        while rest % 10 == 0 {
+            rest /= 10
+            digits -= 1
+        }
+        add(".")
+        decimal(rest, width: digits, pad: 48)
+    }
 }
 
 extension [UInt8] {

@@ -1,16 +1,9 @@
-// The shell's commands about tasks: ps, top, caps, mem, irq, crash, kill, restart.
+// The shell's commands about tasks: irq, mem, caps, crash, hang, kill, restart, move.
 
 import KernelABI
 import Protocols
 import ServiceCores
 import UserRuntime
-
-/// A task as `ps` shows it.
-struct TaskLine {
-    var number: UInt64
-    var name: Name
-    var record: TaskRecord
-}
 
 extension Shell {
     func ask(
@@ -19,20 +12,6 @@ extension Shell {
         let request = RegisterMessage(UInt64(operation.rawValue), first, second)
         guard let reply = try? factory.call(request), reply[0] == 0 else { return nil }
         return reply
-    }
-
-    /// All tasks, in the order of their numbers.
-    func tasks() -> [TaskLine] {
-        var list: [TaskLine] = []
-        var number: UInt64 = 1
-        while let reply = ask(.task, number) {
-            var record = TaskRecord(name: [0, 0, 0, 0])
-            for index in 1..<TaskRecord.words { record.setWord(index, reply.word(index)) }
-            let name = Name(record.name)
-            list.append(TaskLine(number: number, name: name, record: record))
-            number += 1
-        }
-        return list
     }
 
     func find(_ name: [UInt8]) -> TaskLine? {
@@ -70,78 +49,6 @@ extension Shell {
         }
     }
 
-    private func state(_ record: TaskRecord) -> StaticString {
-        switch record.phase {
-        case .waiting: return "not started"
-        case .dead: return "dead"
-        case .running: break
-        }
-        switch record.state {
-        case .stopped: return "stopped"
-        case .ready: return "ready"
-        case .running: return "running"
-        case .calling: return "calling"
-        case .sending: return "sending"
-        case .receiving: return "receiving"
-        case .awaitingReply: return "awaiting reply"
-        case .waiting: return "waiting"
-        case .faulted: return "faulted"
-        }
-    }
-
-    mutating func listTasks() {
-        var table = TextTable()
-        table.column("TASK", .right)
-        table.column("NAME")
-        table.column("STATE")
-        table.column("BASE", .right)
-        table.column("EFF", .right)
-        table.column("GEN", .right)
-        table.column("CPU s", .right)
-        table.column("STACK", .right)
-        table.column("USED", .right)
-        table.column("CORE", .right)
-        rootLine(&table)
-        for task in tasks() {
-            let record = task.record
-            let isRunning = record.phase == .running
-            table.row([
-                number(task.number), task.name.bytes, Text(state(record)).bytes,
-                number(UInt64(record.basePriority)),
-                isRunning ? number(UInt64(record.effectivePriority)) : Text("-").bytes,
-                number(UInt64(record.generation)),
-                seconds(record.processorTicks), number(UInt64(record.stackBytes)),
-                isRunning ? number(UInt64(record.stackUsed)) : Text("-").bytes,
-                isRunning ? number(UInt64(record.core)) : Text("-").bytes,
-            ])
-        }
-        table.render(to: &terminal.out)
-    }
-
-    /// The root task itself, which is in no list of its own.
-    private func rootLine(_ table: inout TextTable) {
-        guard let reply = ask(.root) else { return }
-        var record = TaskRecord(name: [0, 0, 0, 0])
-        for index in 1..<TaskRecord.words { record.setWord(index, reply.word(index)) }
-        table.row([
-            number(0), Text("root").bytes, Text(state(record)).bytes,
-            number(UInt64(record.basePriority)),
-            number(UInt64(record.effectivePriority)), number(1), seconds(record.processorTicks),
-            number(UInt64(record.stackBytes)), number(UInt64(record.stackUsed)),
-            number(UInt64(record.core)),
-        ])
-    }
-
-    func number(_ value: UInt64) -> [UInt8] {
-        var text = Text()
-        text.decimal(value)
-        return text.bytes
-    }
-    private func seconds(_ ticks: UInt64) -> [UInt8] {
-        var text = Text()
-        text.seconds(microseconds: Duration(ticks: ticks).microseconds)
-        return text.bytes
-    }
     private func size(_ value: UInt64) -> [UInt8] {
         var text = Text()
         text.size(value)

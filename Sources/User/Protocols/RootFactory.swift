@@ -144,7 +144,7 @@ import KernelABI
     case dead = 2
 }
 
-/// Words 1–7 of a reply to `task`, with the name's four words behind them (11 words).
+/// Words 1–13 of a reply to `task` or `root`.
 @frozen public struct TaskRecord: Sendable {
     public var phase: TaskPhase
     public var state: ThreadState
@@ -164,8 +164,15 @@ import KernelABI
     public var switches: UInt64
     public var programCounter: UInt64
     public var name: InlineArray<4, UInt64>
+    /// The time of its budget in microseconds; 0: it has none.
+    public var budget: UInt32
+    public var budgetPeriod: UInt32
+    /// What of that time is used up at this moment; more than `budget`: a debt.
+    public var budgetSpent: UInt32
+    /// How often the budget was used up, in this generation.
+    public var overruns: UInt64
 
-    @inlinable public static var words: Int { 11 }
+    @inlinable public static var words: Int { 14 }
 
     @inlinable public init(name: InlineArray<4, UInt64>) {
         self.name = name
@@ -182,9 +189,13 @@ import KernelABI
         stackUsed = 0
         switches = 0
         programCounter = 0
+        budget = 0
+        budgetPeriod = 0
+        budgetSpent = 0
+        overruns = 0
     }
 
-    /// Word `index` of the reply, 1 to 10.
+    /// Word `index` of the reply, 1 to 13.
     @inlinable public func word(_ index: Int) -> UInt64 {
         switch index {
         case 1:
@@ -200,6 +211,9 @@ import KernelABI
         case 8: return name[1]
         case 9: return name[2]
         case 10: return name[3]
+        case 11: return UInt64(budget) | UInt64(budgetPeriod) << 32
+        case 12: return UInt64(budgetSpent)
+        case 13: return overruns
         default: return 0
         }
     }
@@ -224,6 +238,11 @@ import KernelABI
         case 8: name[1] = value
         case 9: name[2] = value
         case 10: name[3] = value
+        case 11:
+            budget = UInt32(truncatingIfNeeded: value)
+            budgetPeriod = UInt32(truncatingIfNeeded: value >> 32)
+        case 12: budgetSpent = UInt32(truncatingIfNeeded: value)
+        case 13: overruns = value
         default: break
         }
     }

@@ -1,0 +1,225 @@
+// The shell's commands about the use of processors: ps, top, cores.
+
+import KernelABI
+import Protocols
+import ServiceCores
+import UserRuntime
+
+/// A task as `ps` and `top` show it.
+struct TaskLine {
+    var number: UInt64
+    var name: Name
+    var record: TaskRecord
+}
+
+/// What a core has counted since boot, by `CoreRecord`'s indices.
+private struct CoreLine {
+    let reply: Received
+
+    /// What was counted since another look.
+    func counted(_ index: Int, since before: CoreLine) -> UInt64 {
+        reply[index] &- before.reply[index]
+    }
+}
+
+extension Shell {
+    /// The tasks from a number on, in the order of their numbers; 0 is the root task.
+    func tasks(from first: UInt64 = 1) -> [TaskLine] {
+        var list: [TaskLine] = []
+        while let task = task(first + UInt64(list.count)) { list.append(task) }
+        return list
+    }
+
+    private func task(_ number: UInt64) -> TaskLine? {
+        guard let reply = number == 0 ? ask(.root) : ask(.task, number) else { return nil }
+        var record = TaskRecord(name: [0, 0, 0, 0])
+        for index in 1..<TaskRecord.words { record.setWord(index, reply.word(index)) }
+        return TaskLine(number: number, name: Name(record.name), record: record)
+    }
+
+    /// All cores that run, in the order of their numbers.
+    private func cores() -> [CoreLine] {
+        var list: [CoreLine] = []
+        while let reply = ask(.core, UInt64(list.count)) { list.append(CoreLine(reply: reply)) }
+        return list
+    }
+
+    /// Looks twice, a second apart; nil if ^C ended the second.
+    ///
+    /// - Returns: what was seen, and the ticks between.
+    private mutating func compare<Seen>(
+        _ look: (Shell) -> Seen
+    ) -> (before: Seen, after: Seen, elapsed: UInt64)? {
+        let before = look(self)
+        let start = Instant.now
+        terminal.pause(milliseconds: 1000)
+        if terminal.isInterrupted { return nil }
+        let after = look(self)
+        return (before, after, (Instant.now - start).ticks)
+    }
+
+    /// Shows each task: what it does, how urgent it is, and what it used since its start.
+    mutating func listTasks() {
+        var table = TextTable()
+        table.column("TASK", .right)
+        table.column("NAME")
+        table.column("STATE")
+        table.column("BASE", .right)
+        table.column("EFF", .right)
+        table.column("GEN", .right)
+        table.column("CPU s", .right)
+        table.column("STACK", .right)
+        table.column("USED", .right)
+        table.column("BUDGET", .right)
+        table.column("SPENT", .right)
+        table.column("OVER", .right)
+        table.column("CORE", .right)
+        for task in tasks(from: 0) {
+            let record = task.record
+            let isRunning = record.phase == .running
+            let isLimited = isRunning && record.budget != 0
+            table.row([
+                number(task.number), task.name.bytes, Text(state(record)).bytes,
+                number(UInt64(record.basePriority)),
+                number(UInt64(record.effectivePriority), if: isRunning),
+                number(UInt64(record.generation)), seconds(record.processorTicks),
+                number(UInt64(record.stackBytes)),
+                number(UInt64(record.stackUsed), if: isRunning), budget(record),
+                isLimited ? spent(record) : none, number(record.overruns, if: isLimited),
+                number(UInt64(record.core), if: isRunning),
+            ])
+        }
+        table.render(to: &terminal.out)
+    }
+
+    /// Shows what each task used of its core during one second, and what each core had left.
+    mutating func top() {
+        let seen = compare { (tasks: $0.tasks(from: 0), cores: $0.cores()) }
+        guard let (before, after, elapsed) = seen else { return }
+        var table = TextTable()
+        table.column("NAME")
+        table.column("CORE", .right)
+        table.column("CPU %", .right)
+        table.column("SWITCHES", .right)
+        table.column("BUDGET", .right)
+        table.column("OVER", .right)
+        for (old, new) in zip(before.tasks, after.tasks) where new.record.phase == .running {
+            let (old, new) = (old.record, new.record)
+            // A task that was started anew between counts from 0.
+            let isSame = old.generation == new.generation
+            func counted(_ value: (TaskRecord) -> UInt64) -> UInt64 {
+                let start = isSame ? value(old) : 0
+                return max(value(new), start) - start
+            }
+            table.row([
+                Name(new.name).bytes, number(UInt64(new.core)),
+                share(counted { $0.processorTicks }, of: elapsed), number(counted { $0.switches }),
+                budget(new), number(counted { $0.overruns }, if: new.budget != 0),
+            ])
+        }
+        for (index, (old, new)) in zip(before.cores, after.cores).enumerated() {
+            let idle = new.counted(CoreRecord.idleTicks, since: old)
+            table.row([
+                Text("(idle)").bytes, number(UInt64(index)), share(idle, of: elapsed), none, none,
+                none,
+            ])
+        }
+        table.render(to: &terminal.out)
+    }
+
+    /// Shows what each core did during one second.
+    mutating func listCores() {
+        guard let (before, after, elapsed) = compare({ $0.cores() }) else { return }
+        let own = find(Text("shell").bytes)?.record.core ?? 0
+        var table = TextTable()
+        table.column("CORE", .right)
+        table.column("LOAD %", .right)
+        table.column("THREADS", .right)
+        table.column("IRQ", .right)
+        table.column("IPI", .right)
+        table.column("HELD %", .right)
+        table.column("WAITED %", .right)
+        table.column("WAITS", .right)
+        for (index, (old, new)) in zip(before, after).enumerated() {
+            let idle = min(elapsed, new.counted(CoreRecord.idleTicks, since: old))
+            var name = Text()
+            if index == Int(own) { name.add("*") }
+            name.decimal(UInt64(index))
+            table.row([
+                name.bytes, share(elapsed - idle, of: elapsed),
+                number(new.reply[CoreRecord.threads]),
+                number(new.counted(CoreRecord.interrupts, since: old)),
+                number(new.counted(CoreRecord.coreInterrupts, since: old)),
+                share(new.counted(CoreRecord.lockHeldTicks, since: old), of: elapsed),
+                share(new.counted(CoreRecord.lockWaitTicks, since: old), of: elapsed),
+                number(new.counted(CoreRecord.lockWaits, since: old)),
+            ])
+        }
+        table.render(to: &terminal.out)
+    }
+
+    // Cells of the tables
+
+    private func state(_ record: TaskRecord) -> StaticString {
+        switch record.phase {
+        case .waiting: return "not started"
+        case .dead: return "dead"
+        case .running: break
+        }
+        switch record.state {
+        case .stopped: return "stopped"
+        case .ready: return "ready"
+        case .running: return "running"
+        case .calling: return "calling"
+        case .sending: return "sending"
+        case .receiving: return "receiving"
+        case .awaitingReply: return "awaiting reply"
+        case .waiting: return "waiting"
+        case .faulted: return "faulted"
+        }
+    }
+
+    private var none: [UInt8] { Text("-").bytes }
+
+    func number(_ value: UInt64, if isKnown: Bool = true) -> [UInt8] {
+        if !isKnown { return none }
+        var text = Text()
+        text.decimal(value)
+        return text.bytes
+    }
+
+    private func seconds(_ ticks: UInt64) -> [UInt8] {
+        var text = Text()
+        text.seconds(microseconds: Duration(ticks: ticks).microseconds)
+        return text.bytes
+    }
+
+    /// A part of what passed, in percent with a tenth.
+    private func share(_ part: UInt64, of whole: UInt64) -> [UInt8] {
+        let tenths = min(part, whole) * 1000 / max(1, whole)
+        var text = Text()
+        text.decimal(tenths / 10)
+        text.add(".")
+        text.decimal(tenths % 10)
+        return text.bytes
+    }
+
+    /// The time and the period of a task's budget.
+    private func budget(_ record: TaskRecord) -> [UInt8] {
+        if record.budget == 0 { return none }
+        var text = Text()
+        text.milliseconds(microseconds: UInt64(record.budget))
+        text.add("/")
+        text.milliseconds(microseconds: UInt64(record.budgetPeriod))
+        text.add(" ms")
+        return text.bytes
+    }
+
+    /// How much of its budget a task has used up; more than all of it is a debt.
+    private func spent(_ record: TaskRecord) -> [UInt8] {
+        var text = Text()
+        text.decimal(UInt64(record.budgetSpent) * 100 / UInt64(record.budget))
+        text.add("%")
+        return text.bytes
+    }
+}
