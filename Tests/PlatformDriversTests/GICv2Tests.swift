@@ -87,8 +87,21 @@ import Testing
         #expect(
             record.accesses == [
                 .load(.interface, 0x00c), .store(.interface, 0x010, 34),
-                .store(.interface, 0x1000, 34),
+                .store(.distributor, 0x384, 1 << 2),
             ])
+    }
+
+    /// The driver that acknowledges may run on another core than the one that took the interrupt.
+    @Test func aSharedLineIsDeactivatedForEveryCoreAndAPrivateOneForItsOwn() {
+        let controller = started()
+        for line in [31, 32, 63, 95, 1019] { controller.open(line: line) }
+        controller.open(line: 5 << 10 | 3)
+        let expected: [Access] = [
+            .store(.interface, 0x1000, 31), .store(.distributor, 0x384, 1),
+            .store(.distributor, 0x384, 1 << 31), .store(.distributor, 0x388, 1 << 31),
+            .store(.distributor, 0x3fc, 1 << 27), .store(.interface, 0x1000, 5 << 10 | 3),
+        ]
+        #expect(record.accesses == expected)
     }
 
     @Test(arguments: 1020...1023 as ClosedRange<UInt64>) func aSpuriousInterruptIsNone(

@@ -1,8 +1,8 @@
 // GICv2 and GIC-400 (Arm IHI 0048): distributor and memory-mapped CPU interface.
 //
 // EOImode 1 splits the end of an interrupt in two. The write to EOIR drops the running priority.
-// The write to DIR deactivates the line, when the driver has acknowledged. In between the line is
-// active and cannot signal, at no cost.
+// A second write deactivates the line, when the driver has acknowledged: to ICACTIVER or, for a
+// private line, to DIR. In between the line is active and cannot signal, at no cost.
 //
 // All lines go to group 0. A read of IAR takes it wherever the processor sees both groups: in
 // secure state, or with a controller without security. There a line of group 1 would read as
@@ -90,8 +90,15 @@ public struct GICv2<Registers: RegisterAccess>: InterruptController {
     @inline(__always) public func end(line: Int) {
         interface.write32(Interface.end, UInt32(truncatingIfNeeded: line))
     }
+    /// Deactivates the line, whichever core took it: a shared line at the distributor. DIR is
+    /// each core's own, and QEMU's leaves a line active that another core took.
     @inline(__always) public func open(line: Int) {
-        interface.write32(Interface.deactivate, UInt32(truncatingIfNeeded: line))
+        if _slowPath(line & 0x3ff < 32) {
+            return interface.write32(Interface.deactivate, UInt32(truncatingIfNeeded: line))
+        }
+        distributor.write32(
+            Distributor.clearActive &+ line &>> 3 & ~3,
+            1 &<< UInt32(truncatingIfNeeded: line))
     }
     public func enable(line: Int, trigger: Trigger) {
         distributor.enableLine(line, trigger)

@@ -167,6 +167,7 @@ struct Checks {
         try? main.setPriority(254, maximum: 255)
         try? main.setSlice(Duration(ticks: 0))
         try? main.bindNotification(nil)
+        try? main.setCore(0)
     }
 }
 

@@ -37,6 +37,7 @@ import UserRuntime
     revocationTests(&runner)
     schedulingTests(&runner)
     coresTests(&runner)
+    coresLineTests(&runner)
     budgetTests(&runner)
     faultTests(&runner)
     floatingPointTests(&runner)
