@@ -371,6 +371,7 @@ extension TestSystem {
         #expect(s.isRunning(other) && s.state(ofBudget: budget).left == -100)
         s.setBudget(budget, 2000, 10_000, 5)
         #expect(s.state(ofBudget: budget).left == 1200)
+        #expect(s.isRunning(limited) && s.effective(limited) == 50)
     }
 
     /// A budget, its threads and who pays with them may go at any step.

@@ -234,6 +234,8 @@ extension Kernel where H: ~Copyable {
         budget.pointee.limit = limit
         budget.pointee.period = period
         budget.pointee.background = UInt8(truncatingIfNeeded: background)
+        // Demoted threads come back by the new limit.
+        if budget.node.pointee.isQueued { core.unarmed = budget.rebound(to: ObjectHeader.self) }
         chargeAnew(budget)
     }
 
