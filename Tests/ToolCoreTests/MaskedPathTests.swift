@@ -137,9 +137,19 @@ final class MaskedPathTests: XCTestCase {
 
     func testTheLongestOfSeveralRunsCounts() {
         var report = entries([(.interrupt, 600), (.fault, 300)])
-        report.noteLongest(entries([(.interrupt, 500), (.fault, 301), (.scheduling, 7)]))
+        report.noteLongest(entries([(.interrupt, 500), (.fault, 301), (.scheduling, 7)]).entries)
         XCTAssertEqual(report.entries.map(\.entry), ["interrupt", "fault", "scheduling loop"])
         XCTAssertEqual(report.entries.map(\.measured), [600, 301, 7])
+    }
+
+    func testEntriesWithABudgetAreKeptApart() {
+        let report = report(
+            "# Longest of entry \(EntryKind.fault.index): 300\n"
+                + "# Longest of entry \(EntryKind.fault.index) with a budget: 310\n")
+        XCTAssertEqual(report.entries.map(\.measured), [300])
+        XCTAssertEqual(report.entriesWithBudget.map(\.entry), ["fault"])
+        XCTAssertEqual(report.entriesWithBudget.map(\.measured), [310])
+        XCTAssertEqual(report.notes, [])
     }
 
     func testAnEntryWithoutBoundSaysSo() {

@@ -65,6 +65,8 @@ extension RowName {
             Goal("sweep.*", 1500),
             Goal("chain.*", 1500),
             Goal("together.*", 1500),
+            Goal("budget.exhausted-*", 1500),
+            Goal("budget.return-*", 1500),
             Goal("kernel.longest-masked", RowName.maskedGoal),
             Goal("kernel.boot", 1_000_000),
             Goal("kernel.text-bytes", 112 << 10),

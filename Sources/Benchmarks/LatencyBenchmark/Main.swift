@@ -51,6 +51,7 @@ private func measure(_ bench: inout Bench) throws(KernelError) {
     // The last of those that measure paths: this thread uses floating point from then on.
     try bench.timerRowsWithFloatingPoint()
     try bench.kernelRows()
+    try bench.budgetRows()
 }
 
 extension Bench {

@@ -32,18 +32,22 @@ extension Bench {
         }
     }
 
-    /// Two calls, of which the second takes back what the first did.
-    private func pair(
-        _ name: RowName, _ call: Request, _ inverseName: RowName, _ inverse: Request
+    /// Two calls, of which the second takes back what the first did. `after` restores the rest.
+    func pair(
+        _ name: RowName, _ call: Request, _ inverseName: RowName, _ inverse: Request,
+        after: () throws(KernelError) -> Void = { () throws(KernelError) in }
     ) throws(KernelError) {
         try row(name) { () throws(KernelError) in
             let value = try measure(call)
             _ = try measure(inverse)
+            try after()
             return value
         }
         try row(inverseName) { () throws(KernelError) in
             _ = try measure(call)
-            return try measure(inverse)
+            let value = try measure(inverse)
+            try after()
+            return value
         }
     }
 
@@ -74,9 +78,15 @@ extension Bench {
         row(RowName("kernel.longest-masked"), unit: clock.unit, longest.length)
         note("Longest masked path: control word ", longest.control)
         note("Longest masked path: returned to ", longest.place)
+        try noteEntries(": ")
+    }
+
+    /// The longest masked path of each entry since boot; `label` follows the entry's number.
+    func noteEntries(_ label: StaticString) throws(KernelError) {
+        if !recordsMasked { return }
         for index in 0..<UInt64(EntryKind.count) {
             let length = try console.longestMasked(of: EntryKind(index: index))
-            if length > 0 { noteEntry(index, length) }
+            if length > 0 { noteEntry(index, label, length) }
         }
     }
 }

@@ -84,11 +84,11 @@ extension Bench {
     }
 
     /// The longest masked path of an entry.
-    func noteEntry(_ index: UInt64, _ length: UInt64) {
+    func noteEntry(_ index: UInt64, _ label: StaticString, _ length: UInt64) {
         var line = OutputLine()
         line.append("# Longest of entry ")
         line.append(index)
-        line.append(": ", length, digits: 5)
+        line.append(label, length, digits: 5)
         line.flush(console)
     }
 

@@ -115,8 +115,8 @@ extension BenchReport {
         }
     }
     /// Takes the longest section of each entry of a further run.
-    public mutating func noteLongest(_ other: BenchReport) {
-        for figure in other.entries {
+    public mutating func noteLongest(_ others: [EntryFigure]) {
+        for figure in others {
             if let index = entries.firstIndex(where: { $0.entry == figure.entry }) {
                 entries[index].measured = max(entries[index].measured, figure.measured)
             } else {

@@ -55,7 +55,9 @@ public struct BenchReport: Codable, Equatable {
     /// Lines that belong to no row: the clock and its check, what was not run and why.
     public private(set) var notes: [String] = []
     /// The longest masked path of each kernel entry that was seen.
-    public internal(set) var entries: [EntryFigure] = []
+    public var entries: [EntryFigure] = []
+    /// The same since a budget was set.
+    public private(set) var entriesWithBudget: [EntryFigure] = []
     /// The benchmark's own last lines: how many rows keep their goals, and those that matter most.
     public private(set) var digest: [String] = []
     private var isInside = false
@@ -100,8 +102,10 @@ public struct BenchReport: Codable, Equatable {
             rows.append(BenchRow(name: name))
         } else if !rows.isEmpty, BenchReport.read(line, &rows[rows.count - 1]) {
             return line.hasPrefix(BenchReport.lastLabel) ? rows.last : nil
-        } else if let entry = BenchReport.entryFigure(line) {
+        } else if let entry = BenchReport.entryFigure(line, ": ") {
             entries.append(entry)
+        } else if let entry = BenchReport.entryFigure(line, " with a budget: ") {
+            entriesWithBudget.append(entry)
         } else if let note = line.after("# ") {
             notes.append(BenchReport.readable(note))
         }
@@ -120,13 +124,11 @@ public struct BenchReport: Codable, Equatable {
             "Longest masked path: \(call), \(word.length) words, "
             + "\(word.capabilityCount) capabilities"
     }
-    private static func entryFigure(_ line: String) -> EntryFigure? {
-        let parts = line.after("# Longest of entry ")?.split(separator: ":").map {
-            UInt64($0.trimmed)
-        }
-        guard let parts, parts.count == 2, let index = parts[0], let length = parts[1] else {
-            return nil
-        }
+    private static func entryFigure(_ line: String, _ label: String) -> EntryFigure? {
+        let parts = line.after("# Longest of entry ")?.components(separatedBy: label)
+        guard let parts, parts.count == 2, let index = UInt64(parts[0]),
+            let length = UInt64(parts[1])
+        else { return nil }
         return EntryFigure(entry: EntryKind(index: index).name, measured: length)
     }
 

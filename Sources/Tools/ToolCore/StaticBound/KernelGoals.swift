@@ -33,7 +33,6 @@ public struct KernelGoals: Sendable {
 
     /// How many times as long as the longest measured section of an entry its bound may be.
     public static let looseness = 2
-    private static let unset = "a budget changes the paths of all later rows, so no row sets one"
     /// Entries whose bound may be looser, and why.
     public static let loose: [(entry: String, reason: String)] = [
         (
@@ -43,15 +42,16 @@ public struct KernelGoals: Sendable {
         ),
         ("invoke setCore", "with one core no thread moves"),
         ("invoke acknowledge", "no row has eight bindings on one line, which then follows another"),
-        ("invoke setBudget", unset),
-        ("invoke bindBudget", unset),
-        ("invoke bindOverrun", unset),
-        ("invoke budgetInformation", unset),
         (
             "interrupt",
             "no row brings a line's receiver, a step of its own and the full depth of two queues "
                 + "together"
         ),
+    ]
+
+    /// Entries that the rows of budgets measure, after a budget was set.
+    public static let ofBudgets: Set<String> = [
+        "invoke setBudget", "invoke bindBudget", "invoke bindOverrun", "invoke budgetInformation",
     ]
 
     /// The scheduling loop begins in one of these functions, at the first look at pending
