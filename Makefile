@@ -6,6 +6,7 @@ CORES ?= 1
 TEST ?= all
 ROWS ?= all
 STATES ?= 500000
+CORE ?= 0
 
 SWIFT := swift
 BUILD := $(SWIFT) build --explicit-target-dependency-import-check error
@@ -260,11 +261,12 @@ bench-image: tool
 BENCH_CORES := $(if $(filter command line,$(origin CORES)),$(CORES),$(if $(filter virt,$(BOARD)),1 2 3 4,1 4))
 BENCH_OUTPUT := build/bench$(if $(filter-out virt,$(BOARD)),-$(BOARD))
 bench: bench-image ## Measure path lengths and latencies (ROWS=quick, or the beginning of rows' \
-       names; BOARD=rpi3, rpi4; CORES=4); results go to build/bench, build/bench-BOARD
+       names; BOARD=rpi3, rpi4; CORES=4; CORE=3 for what is measured); results go to build/bench, \
+       build/bench-BOARD
 	@platform/install-dependencies plot
 	@[ '$(BOARD)' != rpi4 ] || platform/fetch-qemu
 	@$(TOOL) bench build/bench.img --board '$(BOARD)' --rows '$(ROWS)' --cores '$(BENCH_CORES)' \
-	  --output $(BENCH_OUTPUT)
+	  --core '$(CORE)' --output $(BENCH_OUTPUT)
 
 clean: ## Remove everything that was built
 	rm -rf .build .build-aarch64 .build-aarch64-bench .build-explorer build

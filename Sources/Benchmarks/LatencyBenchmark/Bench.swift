@@ -70,9 +70,12 @@ struct Bench {
     var isTraced = false
     /// What rows of trees share, once there is one.
     var trees: TreeParts?
-    /// The cores that run, and the one on which new threads run.
+    /// The cores that run.
     let coreCount: Int
-    var core = 0
+    /// The core of the thread that measures, and of what is measured.
+    let home: Int
+    /// Where new threads run; nil: where this one does.
+    var core: Int?
     /// Slots of the present tree so far, behind `TreePlace.others`.
     var treeSlots: UInt32 = 0
     /// Pages for tables of calls so far.
@@ -84,6 +87,7 @@ struct Bench {
         self.boot = boot
         self.coreCount = coreCount
         selection = Selection(boot)
+        home = min(selection.core, coreCount - 1)
     }
 
     // Memory
@@ -200,7 +204,7 @@ struct Bench {
             try make(.frame, sizeBits: 12), at: base + Bench.stackOffset, .read | .write, in: space)
         try thread.configure(table: RootSlot.table, addressSpace: space, ipcBuffer: buffer)
         try thread.setPriority(priority, maximum: priority)
-        if core != 0 { try thread.setCore(core) }
+        if let core { try thread.setCore(core) }
         try thread.setEntry(
             programCounter: entry, stackPointer: base + Bench.stackOffset + 4096, argument: a,
             threadPointer: base)

@@ -12,6 +12,9 @@ import LoadGenerator
 import UserRuntime
 
 extension Bench {
+    /// The core at the other end of paths across cores.
+    private var other: Int { home == 1 ? 0 : 1 }
+
     /// The rows of a machine in which several cores run.
     mutating func coresRows() throws(KernelError) {
         try callRow()
@@ -21,13 +24,13 @@ extension Bench {
         try waitRows()
     }
 
-    /// What core 1 reads from the clock, less what core 0 reads at the same time: each core's cycle
-    /// counter began when the core did.
+    /// What the other core reads from the clock, less what this one reads at the same time: each
+    /// core's cycle counter began when the core did.
     private func leadOfOtherCore() throws(KernelError) -> UInt64 {
         if !clock.isCounted { return 0 }
-        try Thread(RootSlot.thread).setCore(1)
+        try Thread(RootSlot.thread).setCore(other)
         let offset = bench_offset(clock.unitsPerTick, 4000)
-        try Thread(RootSlot.thread).setCore(0)
+        try Thread(RootSlot.thread).setCore(home)
         return offset &- clock.offset
     }
 
@@ -36,9 +39,9 @@ extension Bench {
     private mutating func callRow() throws(KernelError) {
         let name = RowName("ipc.round-trip.words-0.other-core")
         if !selection.accepts(name) { return }
-        core = 1
+        core = other
         let endpoint = try endpoint(clock.loops.server, 254)
-        core = 0
+        core = nil
         let request = Request(ControlWord(.call, endpoint))
         try row(name) { () throws(KernelError) in
             settle()
@@ -49,9 +52,9 @@ extension Bench {
     private mutating func signalRow(_ lead: UInt64) throws(KernelError) {
         let name = RowName("signal.other-core")
         if !selection.accepts(name) { return }
-        core = 1
+        core = other
         let request = Request(ControlWord(.signal, try waiter(255)), 1)
-        core = 0
+        core = nil
         try row(name) { () throws(KernelError) in
             bench_store(Shared.driver, 0)
             _ = try measure(request)
@@ -68,11 +71,11 @@ extension Bench {
         }
         try device.arena.reclaim()
         let (interrupt, notification) = try makeInterrupt(device.line, from: device.arena)
-        core = 1
+        core = other
         let driver = try start(
             255, in: otherSpace, clock.loops.driver, ControlWord(.wait, notification.slot).raw,
             Shared.driver, 0, device.mask, ControlWord(invoke: .acknowledge, interrupt.slot).raw)
-        core = 0
+        core = nil
         // The line goes to the core of the thread that the notification is bound to.
         try driver.bindNotification(notification)
         try interrupt.bind(notification, bits: 1)

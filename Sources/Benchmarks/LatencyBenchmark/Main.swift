@@ -28,6 +28,7 @@ import UserRuntime
 
 private func measure(_ bench: inout Bench) throws(KernelError) {
     try bench.prepare()
+    if bench.home != 0 { try Thread(RootSlot.thread).setCore(bench.home) }
     try bench.findClock()
     bench.describeClock()
     try bench.pathRows()

@@ -13,9 +13,10 @@ import KernelABI
     /// Whether the task has the machine to itself. Within a running system there is neither a
     /// device tree nor the memory for sweeps and loads.
     let isAlone: Bool
+    /// The core of what is measured.
+    private(set) var core = 0
 
-    /// Finds `bench=` in the tree's strings: the command line is the only property that
-    /// can hold it.
+    /// Reads the command line. It is the only property of the tree that can hold these options.
     init(_ boot: BootInformation) {
         isAlone = boot.deviceTreeSize != 0
         if !isAlone {
@@ -26,19 +27,28 @@ import KernelABI
         guard let start = unsafe UnsafeRawPointer(bitPattern: UInt(boot.deviceTreeAddress)) else {
             return
         }
-        let bytes = unsafe UnsafeRawBufferPointer(start: start, count: Int(boot.deviceTreeSize))
-        let key: StaticString = "bench="
+        let tree = unsafe UnsafeRawBufferPointer(start: start, count: Int(boot.deviceTreeSize))
+        if let rows = unsafe Selection.option("bench=", in: tree) { unsafe select(rows) }
+        if let number = unsafe Selection.option(" core=", in: tree), number.count == 1 {
+            core = Int(unsafe number[0] &- UInt8(ascii: "0"))
+        }
+    }
+
+    /// The text behind `key`, up to the next blank or the end of the string.
+    private static func option(
+        _ key: StaticString, in bytes: UnsafeRawBufferPointer
+    ) -> UnsafeRawBufferPointer? {
         var at = 0
         while at + key.utf8CodeUnitCount < bytes.count {
             let begin = at + key.utf8CodeUnitCount
-            if unsafe Selection.isEqual(UnsafeRawBufferPointer(rebasing: bytes[at..<begin]), key) {
+            if unsafe isEqual(UnsafeRawBufferPointer(rebasing: bytes[at..<begin]), key) {
                 var end = begin
                 while end < bytes.count, unsafe bytes[end] > 32 { end += 1 }
-                unsafe select(UnsafeRawBufferPointer(rebasing: bytes[begin..<end]))
-                return
+                return unsafe UnsafeRawBufferPointer(rebasing: bytes[begin..<end])
             }
             at += 1
         }
+        return nil
     }
 
     /// The bundle's one file, where there is one.

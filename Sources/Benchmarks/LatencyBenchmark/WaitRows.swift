@@ -1,7 +1,7 @@
-// How long the most urgent thread of core 0 waits while threads of all other cores make the calls
+// How long the most urgent thread of a core waits while threads of all other cores make the calls
 // that keep the kernel longest.
 //
-// A timer of core 0 interrupts user code there, at a thousand instants that have nothing to do with
+// A timer of that core interrupts user code there, at a thousand instants that have nothing to do with
 // what the others do. These make their calls for ever. They let one another run behind each call,
 // so that an expiry finds one of them somewhere in the kernel, and others that wait for the lock.
 
@@ -91,25 +91,27 @@ extension Bench {
     /// Stopped threads on all other cores. What each works on is its own.
     private mutating func makeFlood() throws(KernelError) -> Flood {
         var flood = Flood()
-        for number in 1..<coreCount {
+        for place in 0..<(coreCount - 1) {
             for kind in Work.single.indices {
-                let thread = try floodThread(Work.single[kind], on: number, kind)
-                flood.threads[(number - 1) * Flood.kinds + kind] = thread
+                let thread = try floodThread(Work.single[kind], place, kind)
+                flood.threads[place * Flood.kinds + kind] = thread
             }
         }
         return flood
     }
+    /// The other cores, one after the other.
+    private func core(_ place: Int) -> Int { place < home ? place : place + 1 }
 
     private mutating func floodThread(
-        _ work: Work, on number: Int, _ kind: Int
+        _ work: Work, _ place: Int, _ kind: Int
     ) throws(KernelError) -> Thread? {
         var table = try makeTable()
         if let load = work.load {
             // The server of calls across cores is at home on the next core.
-            core = work == .callsAcross ? 1 + number % (coreCount - 1) : number
+            core = core(work == .callsAcross ? (place + 1) % (coreCount - 1) : place)
             let endpoint = try endpoint(clock.loops.server, Bench.floodPriority)
             let frame = try make(.frame, sizeBits: 12)
-            let mapped = Area.loads + UInt64(number * Flood.kinds + kind) << 12
+            let mapped = Area.loads + UInt64(place * Flood.kinds + kind) << 12
             try map(frame, at: mapped, .read, in: RootSlot.addressSpace)
             try AddressSpace(RootSlot.addressSpace).unmap(frame)
             table.add(
@@ -118,33 +120,33 @@ extension Bench {
                     endpoint: endpoint, addressSpace: RootSlot.addressSpace, frame: frame,
                     address: mapped, arena: try make(.untyped, sizeBits: 16), slots: slots(16),
                     systemControl: RootSlot.systemControl))
-        } else if number == 1 {
+        } else if place == 0 {
             try addChain(to: &table)
         } else {
-            core = 0
+            core = nil
             return nil
         }
-        core = number
+        core = core(place)
         let thread = try thread(
             Bench.floodPriority, in: RootSlot.addressSpace, clock.loops.repeat, table.address,
             UInt64(table.count))
-        core = 0
+        core = nil
         try thread.setPriority(Bench.floodPriority, maximum: 254)
         try thread.setSlice(.microseconds(11))
         return thread
     }
 
-    /// A client at the end of a chain of 15 servers on core 1, each of them among 200 further
+    /// A client at the end of a chain of 15 servers on the first of them, each of them among 200 further
     /// callers, becomes more and less urgent than all of them.
     private mutating func addChain(to table: inout LoadTable) throws(KernelError) {
         let main = Thread(RootSlot.thread)
         // Threads and timers belong to the core that makes them.
-        try main.setCore(1)
+        try main.setCore(core(0))
         let parts = try enterTrees()
         let tree = try makeTree(length: 15, callers: 200, parts.arena)
         try build(tree)
         try tree.client.go()
-        try main.setCore(0)
+        try main.setCore(home)
         try setMain(254)
         let client = tree.client.thread.slot
         let priorities: InlineArray<2, UInt8> = [ChainTree.lowPriority, ChainTree.clientPriority]

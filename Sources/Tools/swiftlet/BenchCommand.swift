@@ -18,6 +18,7 @@ struct BenchCommand: ParsableCommand {
     @Option(help: "Where: virt, or a board that QEMU has: rpi3, rpi4.") var board = "virt"
     @Option(help: "Which rows: all, quick, or the beginning of rows' names.") var rows = "all"
     @Option(help: "On how many cores: numbers from 1 to 8, one run for each.") var cores = "1"
+    @Option(help: "The core of what is measured; the others are the other ones.") var core = 0
     @Option(help: "Where to write the figures.") var output = "build/bench"
     @Option(
         help: """
@@ -72,13 +73,16 @@ struct BenchCommand: ParsableCommand {
         if counts.isEmpty || counts.count < numbers.count {
             throw ToolError("--cores \(cores): numbers from 1 to 8 stand there")
         }
+        if core < 0 || core >= counts.min() ?? 0 {
+            throw ToolError("--core \(core): not one of the cores that run (CORES=\(cores))")
+        }
         return counts
     }
 
     /// The machine, without an image.
     private func emulator() throws -> Emulator {
         var emulator = Emulator(kernel: "")
-        emulator.append = "bench=\(rows)"
+        emulator.append = "bench=\(rows)" + (core > 0 ? " core=\(core)" : "")
         emulator.isCounted = true
         if board == "virt" {
             emulator.machine = "virt"
