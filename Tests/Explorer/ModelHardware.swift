@@ -155,7 +155,8 @@ struct ModelHardware: Hardware {
     func interrupt(core number: Int) { cores[number].isAsked = true }
     func setUrgency(_ priority: UInt8, ofLine line: Int) {}
     func route(line: Int, to core: Int) {}
-    func isWanted(above priority: Int) -> Bool { state.pointee.waiting > priority }
+    func isWanted(above priority: Int) -> Bool { isOvertaken(at: priority) }
+    func isOvertaken(at priority: Int) -> Bool { state.pointee.waiting > priority }
     /// As below the real-time band, where any core that waits gets its turn.
     func shouldPass(before priority: Int) -> Bool { state.pointee.waiting >= 0 }
 

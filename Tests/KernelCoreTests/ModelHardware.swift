@@ -231,7 +231,8 @@ struct ModelHardware: Hardware {
     }
     func setUrgency(_ priority: UInt8, ofLine line: Int) { state.urgencies[line] = priority }
     func route(line: Int, to core: Int) { state.routes[line] = core }
-    func isWanted(above priority: Int) -> Bool { state.waiting > priority }
+    func isWanted(above priority: Int) -> Bool { isOvertaken(at: priority) }
+    func isOvertaken(at priority: Int) -> Bool { state.waiting > priority }
     func shouldPass(before priority: Int) -> Bool {
         priority < Limits.realTimeBand ? state.waiting >= 0 : state.waiting > priority
     }

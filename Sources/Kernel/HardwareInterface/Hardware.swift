@@ -69,6 +69,9 @@ public protocol Hardware: ~Copyable {
     /// Returns whether another core waits for the kernel's lock that is more urgent than this
     /// priority, which is -1 or more, and than this core's own pending interrupt.
     func isWanted(above priority: Int) -> Bool
+    /// Returns whether another core waits for the kernel's lock that is more urgent than this
+    /// priority. For a look that has just found no interrupt pending.
+    func isOvertaken(at priority: Int) -> Bool
     /// Returns whether another core should have the lock before a further step of this priority: a
     /// more urgent one; below the real-time band, any one.
     func shouldPass(before priority: Int) -> Bool

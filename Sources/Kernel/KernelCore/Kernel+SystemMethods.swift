@@ -35,7 +35,7 @@ extension Kernel where H: ~Copyable {
             core.statistics[.longestMasked] = 0
             core.statistics[.longestMaskedControl] = 0
             core.statistics[.longestMaskedPlace] = 0
-        case .setBudget: try setBudget(thread)
+        case .setBudget: if try !setBudget(thread) { return .restart }
         default: return try traceMethod(thread)
         }
         return try done(thread, nil)

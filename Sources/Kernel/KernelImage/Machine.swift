@@ -150,6 +150,9 @@ struct Machine: Hardware {
     @inline(never) func isWanted(above priority: Int) -> Bool {
         ownLock.isWanted(above: max(Urgency(ofCore: priority), pendingUrgency()))
     }
+    @inline(__always) func isOvertaken(at priority: Int) -> Bool {
+        ownLock.isWanted(above: Urgency(ofCore: priority))
+    }
     @inline(never) func shouldPass(before priority: Int) -> Bool {
         ownLock.shouldPass(before: Urgency(ofCore: priority))
     }
@@ -163,6 +166,8 @@ struct Machine: Hardware {
     }
     /// The line of the pending interrupt that is taken next; nil if there is none.
     @inline(__always) func peek() -> Int? { controller.peek() }
+    /// Takes the pending software interrupt, which hides all lines; nil where it hides none.
+    @inline(__always) func takeSoftware() -> Int? { controller.takeSoftware() }
     /// Whether that is the most urgent line.
     @inline(__always) var hasUrgencies: Bool { controller.hasUrgencies }
 

@@ -21,7 +21,9 @@ var ownLock: KernelLock<SharedLockMemory> {
 /// meanwhile. They stay pending: whoever gets the lock takes them first.
 ///
 /// - Parameter priority: of what the core would run; -1: it is idle.
-@inline(never) func waitForLock(_ priority: Int) {
+/// - Returns: whether an interrupt is pending. It goes first.
+@c(swiftlet_shared_wait_lock) @inline(never) @discardableResult
+func waitForLock(_ priority: Int) -> Bool {
     var lock = ownLock
     var urgency = Urgency(ofCore: priority)
     if !lock.request(urgency) {
@@ -41,6 +43,7 @@ var ownLock: KernelLock<SharedLockMemory> {
         GenericTimer.unmask()
         kernelState.pointee.recordWait(since: start)
     }
+    return kernelState.pointee.hardware.interruptPending
 }
 
 /// The line of the pending interrupt that is taken first; nil if there is none. Does not return if
@@ -59,11 +62,7 @@ private func pendingLine() -> Int? {
 private func uncover(_ line: Int) {
     let kernel = kernelState
     if line == kernel.pointee.hardware.timerLine { return GenericTimer.mask() }
-    if line >= 16 || !kernel.pointee.hardware.hasUrgencies { return }
-    if case .line(let taken) = kernel.pointee.hardware.takeInterrupt() {
-        takeStop(taken)
-        kernel.pointee.hardware.open(line: taken)
-    }
+    if line < 16, let taken = kernel.pointee.hardware.takeSoftware() { takeStop(taken) }
 }
 
 /// The urgency of the interrupt that is pending. What it rests on may change at the same time, so

@@ -182,8 +182,7 @@ func sharedSystemCallEntry(_ running: UnsafeMutableRawPointer) -> UnsafeMutableR
 func sharedFaultEntry(
     _ running: UnsafeMutableRawPointer, _ syndrome: UInt64, _ address: UInt64
 ) -> UnsafeMutableRawPointer? {
-    waitForLock(kernelState.pointee.priority)
-    return unsafe SeveralCores.fault(running, syndrome, address)
+    unsafe SeveralCores.fault(running, syndrome, address)
 }
 @c(swiftlet_shared_interrupt) @inline(never)
 func sharedInterruptEntry(_ running: UnsafeMutableRawPointer) {
@@ -220,6 +219,14 @@ func waitCallEntry(_ running: UnsafeMutableRawPointer) -> UnsafeMutableRawPointe
     waitForLock(thread.priority)
     SeveralCores.startHolding()
     return unsafe SeveralCores.settled(kernelState.pointee.waitedCall(thread))?.raw
+}
+/// Waits for the lock to handle another exception.
+///
+/// - Returns: whether an interrupt is pending. It goes first, and the thread then causes the
+///   exception again.
+@c(swiftlet_shared_wait_fault)
+func waitFaultEntry(_ running: UnsafeMutableRawPointer) -> Bool {
+    waitForLock(unsafe Ref<KernelCore.Thread>(running: running).priority)
 }
 /// Waits for the lock, and handles the interrupt.
 @c(swiftlet_shared_wait_interrupt)

@@ -39,6 +39,15 @@ public enum AnyInterruptController<Registers: RegisterAccess, Core: GICSystemReg
         case .bcm2836(let controller): controller.peek()
         }
     }
+    /// Takes the pending software interrupt, which comes before all lines; nil if there is none. A
+    /// BCM2836 has no such order.
+    @inline(__always) public func takeSoftware() -> Int? {
+        switch self {
+        case .gicv2(let controller): controller.takeSoftware()
+        case .gicv3(let controller): controller.takeSoftware()
+        case .bcm2836: nil
+        }
+    }
     @inline(__always) public func open(line: Int) {
         switch self {
         case .gicv2(let controller): controller.open(line: line)
@@ -102,6 +111,14 @@ public enum AnyInterruptController<Registers: RegisterAccess, Core: GICSystemReg
 }
 
 extension InterruptController {
+    /// Takes the pending interrupt, and lets it come again.
+    @inline(__always) fileprivate func takeSoftware() -> Int? {
+        var controller = self
+        guard let line = controller.acknowledge() else { return nil }
+        controller.end(line: line)
+        controller.open(line: line)
+        return line
+    }
     @inline(__always) fileprivate func take(_ timerLine: Int) -> TakenInterrupt {
         var controller = self
         guard let line = controller.acknowledge() else { return .nothing }

@@ -84,13 +84,21 @@ struct WcetCommand: ParsableCommand {
             isShared: mode == .severalCores)
         let report = BoundReport(
             try paths.bounds(), wakes: try paths.wakes(),
-            handOver: mode == .severalCores
-                ? LongestPaths(code, lines: lines, sources: sources, sections: .passing).handOver()
-                : 0,
-            goals: mode.goals)
+            lock: mode == .severalCores ? try lock(code, lines, sources) : nil, goals: mode.goals)
         for problem in paths.problems { print("error: \(problem)") }
         if !paths.problems.isEmpty { throw ExitCode(1) }
         return (paths, report)
+    }
+
+    private func lock(
+        _ code: KernelCode, _ lines: SourceLines, _ sources: SourceLoops
+    ) throws -> LockBound {
+        func paths(_ sections: LongestPaths.Sections) -> LongestPaths {
+            LongestPaths(code, lines: lines, sources: sources, sections: sections, isShared: true)
+        }
+        return LockBound(
+            held: try paths(.held).bounds().first, handOver: paths(.passing).handOver(),
+            round: paths(.masked).waitingRound())
     }
 
     /// Prints what the benchmark measures of each entry beside the bound of what is recorded.

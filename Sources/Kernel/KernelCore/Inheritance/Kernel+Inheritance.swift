@@ -134,6 +134,10 @@ extension Kernel where H: ~Copyable {
     }
 
     // Updates
+    //
+    // The ready queue keeps the largest urgency of an update beside the threads. With one core it
+    // follows at once; with several, where any core changes the updates, the scheduling loop looks
+    // before it chooses.
 
     /// Restores the invariant after a change of the thread's base priority or callers: at once, or
     /// by a pending update.
@@ -182,6 +186,7 @@ extension Kernel where H: ~Copyable {
     /// - Precondition: the thread's `pendingUrgency` is set, and its update is not queued.
     private mutating func insertUpdate(_ thread: Ref<Thread>) {
         shared.pointee.updates.append(thread, thread.pointee.pendingUrgency, atHead: false)
+        if core.isShared { return }
         core.ready.raiseUpdates(to: Int(thread.pointee.pendingUrgency))
     }
 
@@ -190,7 +195,7 @@ extension Kernel where H: ~Copyable {
     /// - Precondition: the update is queued.
     private mutating func removeUpdate(_ thread: Ref<Thread>) {
         shared.pointee.updates.remove(thread, thread.pointee.pendingUrgency)
-        if core.isShared { return followUpdates() }
+        if core.isShared { return }
         core.ready.lowerUpdates(to: shared.pointee.updates.top)
     }
 

@@ -93,7 +93,10 @@ extension Kernel where H: ~Copyable {
     /// - Complexity: constant.
     @inline(never) mutating func remove(_ slot: Ref<Capability>) {
         if slot.pointee.object == nil { return }
-        if slot.pointee.place != .table { return removePart(slot) }
+        if slot.pointee.place != .table {
+            if core.isShared { requestReload(slot.thread) }
+            return removePart(slot)
+        }
         if slot.pointee.kind == .frame {
             unmap(slot)
             return slot.unlink()
@@ -106,7 +109,8 @@ extension Kernel where H: ~Copyable {
     /// Objects of the kinds that stand there have no use that must end with their last capability
     /// (`isInUse`), and these slots map no frame.
     ///
-    /// - Precondition: no wait depends on the capability.
+    /// - Precondition: no wait depends on the capability. Another core that runs the thread was
+    ///   asked to reload.
     mutating func removePart(_ slot: Ref<Capability>) {
         if slot.pointee.object == nil { return }
         detachPart(slot)

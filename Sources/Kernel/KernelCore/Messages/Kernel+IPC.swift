@@ -113,7 +113,7 @@ extension Kernel where H: ~Copyable {
             complete(thread, ResultWord(.notification), take(notification))
             return .done
         }
-        if let caller = endpoint.waitingSender, core.ready.updatesTop > Int(caller.effective),
+        if let caller = endpoint.waitingSender, shared.pointee.updates.top > Int(caller.effective),
             let update = shared.pointee.updates.first
         {
             // One step of a more urgent update goes before each caller. So a chain that is being

@@ -218,7 +218,9 @@ extension Kernel where H: ~Copyable {
     // Configuration
 
     /// Performs `setBudget`. x1: the budget, x2: limit, x3: period, x4: background priority.
-    mutating func setBudget(_ caller: Ref<Thread>) throws(KernelError) {
+    ///
+    /// - Returns: false if the call is to restart.
+    mutating func setBudget(_ caller: Ref<Thread>) throws(KernelError) -> Bool {
         let budget: Ref<Budget> = try object(caller, slotArgument(caller, 1), .budget, .write)
         let limit = argument(caller, 2)
         let period = argument(caller, 3)
@@ -236,7 +238,7 @@ extension Kernel where H: ~Copyable {
         budget.pointee.background = UInt8(truncatingIfNeeded: background)
         // Demoted threads come back by the new limit.
         if budget.node.pointee.isQueued { core.unarmed = budget.rebound(to: ObjectHeader.self) }
-        chargeAnew(budget)
+        return chargeAnew(budget, inSteps: true)
     }
 
     /// Performs `bindBudget`. x1: the budget, or none. Restartable: the thread leaves its present
@@ -272,20 +274,26 @@ extension Kernel where H: ~Copyable {
     /// Makes each core that charges this budget look again which one it charges, and what is left
     /// of it.
     ///
+    /// - Parameter inSteps: whether it looks at pending interrupts before it tells a core.
+    /// - Returns: false if one is pending, so that it is to be called again.
     /// - Complexity: `Limits.cores` rounds.
-    @inline(never) private mutating func chargeAnew(_ budget: Ref<Budget>) {
+    @inline(__always) @discardableResult private mutating func chargeAnew(
+        _ budget: Ref<Budget>, inSteps: Bool = false
+    ) -> Bool {
         core.isStale = true
         core.hasBudgets = true
-        if !core.isShared { return }
+        if !core.isShared { return true }
         var rounds = LoopBound(Limits.cores)
         for number in 0..<Limits.cores {
             rounds.count()
             guard let other = core.peers[number], other != own else { continue }
             other.pointee.hasBudgets = true
             if other.pointee.paying == budget, let running = other.pointee.current {
+                if inSteps && isInterrupted() { return false }
                 tellItsCore(running)
             }
         }
+        return true
     }
 
     /// Makes a thread share a budget.

@@ -232,8 +232,11 @@ extension Kernel where H: ~Copyable {
     /// Records the largest urgency of the updates, which other cores may have changed.
     @inline(never) mutating func followUpdates() {
         let top = shared.pointee.updates.top
-        core.ready.raiseUpdates(to: top)
-        core.ready.lowerUpdates(to: top)
+        if top > core.ready.updatesTop {
+            core.ready.raiseUpdates(to: top)
+        } else {
+            core.ready.lowerUpdates(to: top)
+        }
     }
 
     /// Does what other cores asked of this one, before it chooses its next thread.
@@ -242,7 +245,6 @@ extension Kernel where H: ~Copyable {
     /// - Complexity: constant.
     @inline(never) mutating func answerRequests(_ thread: Ref<Thread>?) {
         core.asked = -1
-        followUpdates()
         let mustReload = core.mustReload
         core.mustReload = false
         guard let thread else { return }
@@ -346,7 +348,7 @@ extension Kernel where H: ~Copyable {
 
     /// Whether a more urgent core waits for the lock, so that the operation in progress restarts.
     @inline(never) mutating func isOvertaken() -> Bool {
-        hardware.isWanted(above: Int(core.current?.effective ?? 0))
+        hardware.isOvertaken(at: Int(core.current?.effective ?? 0))
     }
     /// Whether another core is to have the lock before the next step of a long operation; below the
     /// real-time band any core.

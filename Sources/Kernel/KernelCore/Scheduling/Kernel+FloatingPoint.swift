@@ -45,8 +45,7 @@ extension Kernel where H: ~Copyable {
         if !thread.pointee.scheduling.usesFloatingPoint { return }
         thread.pointee.scheduling.usesFloatingPoint = false
         thread.pointee.floatingPointArea = nil
-        if core.current == thread { return hardware.setFloatingPoint(enabled: false) }
-        if core.isShared { requestReload(thread) }
+        if core.current == thread { hardware.setFloatingPoint(enabled: false) }
     }
 
     /// Copies a thread's saved registers to the IPC buffer that it is about to get. The copy goes
@@ -72,8 +71,7 @@ extension Kernel where H: ~Copyable {
     mutating func keepFloatingPoint(of thread: Ref<Thread>, in area: Ref<FloatingPointArea>) {
         thread.pointee.scheduling.usesFloatingPoint = true
         thread.pointee.floatingPointArea = area
-        if core.current == thread { return hardware.setFloatingPoint(enabled: true) }
-        if core.isShared { requestReload(thread) }
+        if core.current == thread { hardware.setFloatingPoint(enabled: true) }
     }
 
     // Fast paths

@@ -147,6 +147,7 @@ extension Kernel where H: ~Copyable {
                     serveDeadlines()
                     continue
                 }
+                if core.isShared { followUpdates() }
                 let update = core.unarmed == nil ? dueUpdate(thread) : nil
                 if core.unarmed == nil && update == nil {
                     if core.isShared {
@@ -423,7 +424,7 @@ extension Kernel where H: ~Copyable {
             thread.state = .stopped
         } else {
             let home = home(of: thread)
-            let goesFirst = atHead || home.pointee.passesEquals(thread)
+            let goesFirst = atHead || passesEquals(thread)
             insertReady(thread, at: home, atHead: goesFirst)
             if core.isTracing { trace(.readied, thread) }
         }
@@ -441,13 +442,12 @@ extension Kernel where H: ~Copyable {
         home.pointee.ready.insert(thread, atHead: atHead)
         if home != own { tell(home, of: thread) }
     }
-}
 
-extension Core {
     /// Returns whether a woken thread goes before its equals: its base alone gives its priority,
     /// and an update as urgent is pending. Otherwise it might wait for a thread whose priority is
     /// stale.
     @inline(__always) func passesEquals(_ thread: Ref<Thread>) -> Bool {
-        ready.updatesTop == Int(thread.effective) && thread.pointee.base == thread.effective
+        shared.pointee.updates.top == Int(thread.effective)
+            && thread.pointee.base == thread.effective
     }
 }

@@ -93,6 +93,7 @@ extension Kernel where H: ~Copyable {
         if let fault, let error = set(thread.faultSlot, fault) { throw error }
         if isInterrupted() { return .restart }
         // Nothing restarts from here on: these may be the caller's own table and address space.
+        if core.isShared { requestReload(thread) }
         if let space, let error = set(thread.spaceSlot, space) { throw error }
         if let table, let error = set(thread.tableSlot, table) { throw error }
         var area: Ref<FloatingPointArea>?
@@ -144,7 +145,6 @@ extension Kernel where H: ~Copyable {
     /// Sets the thread's translation base. The current thread's takes effect here: an exit to the
     /// same thread does not load it.
     mutating func setTranslationBase(_ thread: Ref<Thread>, _ base: UInt64) {
-        if core.isShared { requestReload(thread) }
         thread.pointee.translationBase = base
         if core.current == thread { hardware.activate(translationBase: base) }
     }

@@ -98,7 +98,7 @@ extension Kernel where H: ~Copyable {
 
     /// Makes a woken thread ready that is no more urgent than the running one.
     @inline(__always) public mutating func makeReadyBelow(_ thread: Ref<Thread>) {
-        core.ready.insert(thread, atHead: core.passesEquals(thread))
+        core.ready.insert(thread, atHead: passesEquals(thread))
     }
 
     /// Performs `yield`, if the next thread has no slice.
@@ -228,8 +228,9 @@ extension Kernel where H: ~Copyable {
 
     /// Returns the largest priority of a thread that could run, or of a pending update.
     @inline(__always) func topPriority(with thread: Ref<Thread>?) -> Int {
-        guard let thread, thread.state == .running else { return core.ready.top }
-        return max(core.ready.top, Int(thread.effective))
+        let top = max(core.ready.top, shared.pointee.updates.top)
+        guard let thread, thread.state == .running else { return top }
+        return max(top, Int(thread.effective))
     }
 
     /// Wakes the thread of a claim, and sets its results.

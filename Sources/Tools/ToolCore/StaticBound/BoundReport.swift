@@ -5,25 +5,30 @@ public struct BoundReport {
     public let bounds: [EntryBound]
     /// How an interrupt resumes the most urgent thread; the longest path first.
     public let wakes: [EntryBound]
-    /// How long the kernel lock takes from its release to the next holder; 0 with one core.
-    public let handOver: Int
+    /// The kernel lock; nil with one core.
+    private let lock: LockBound?
     private let goals: KernelGoals
     public init(
-        _ bounds: [EntryBound], wakes: [EntryBound], handOver: Int = 0,
+        _ bounds: [EntryBound], wakes: [EntryBound], lock: LockBound? = nil,
         goals: KernelGoals = .oneCore
     ) {
         self.bounds = bounds
         self.wakes = wakes
-        self.handOver = handOver
+        self.lock = lock
         self.goals = goals
     }
 
     public var longestMasked: EntryBound? { bounds.first }
-    /// How long the most urgent thread waits at most: a masked section has just begun when its
-    /// interrupt comes, with several cores perhaps on another one.
-    public var longestWait: Int {
-        (longestMasked?.path.length ?? 0) + handOver + (wakes.first?.path.length ?? 0)
+    /// How long the most urgent thread waits at most: a section of its own core has just begun when
+    /// its interrupt comes. Or another core takes the lock while this one, which has just released
+    /// it, is on its way out of the kernel: that core holds it for a whole section.
+    public var longestWait: Int { max(ownWait, otherWait) }
+    private var ownWait: Int { length(longestMasked) + length(wakes.first { !$0.waitsForLock }) }
+    private var otherWait: Int {
+        guard let lock else { return 0 }
+        return lock.passing + length(lock.held) + length(wakes.first { $0.waitsForLock })
     }
+    private func length(_ bound: EntryBound?) -> Int { bound?.path.length ?? 0 }
 
     /// What exceeds a goal.
     public var excesses: [String] {
@@ -51,11 +56,16 @@ public struct BoundReport {
         }.joined()
     }
 
-    private var wait: String {
-        "longest wait \(longestWait): "
-            + "\(longestMasked?.name ?? "none") \(longestMasked?.path.length ?? 0)"
-            + (handOver > 0 ? " + hand-over of the lock \(handOver)" : "")
-            + " + \(wakes.first?.name ?? "none") \(wakes.first?.path.length ?? 0)"
+    private var wait: [String] {
+        func term(_ bound: EntryBound?) -> String { "\(bound?.name ?? "none") \(length(bound))" }
+        let own = term(longestMasked) + " + " + term(wakes.first { !$0.waitsForLock })
+        guard let lock else { return ["longest wait \(ownWait): " + own] }
+        let other =
+            term(lock.held) + " + \(lock.terms) + " + term(wakes.first { $0.waitsForLock })
+        return [
+            "longest wait for the own core \(ownWait): " + own,
+            "longest wait for another core \(otherWait): " + other,
+        ]
     }
 
     public var table: [String] {
@@ -65,14 +75,32 @@ public struct BoundReport {
             return String(repeating: " ", count: max(0, 8 - number.count)) + number + "  "
                 + bound.name
                 + String(repeating: " ", count: width - bound.name.count) + "  " + bound.path.spine
-        } + [wait]
+        } + wait
     }
 
     /// For docs/realtime.md.
     public var markdown: [String] {
         ["| entry | longest masked section | most of it |", "|---|---|---|"]
-            + (bounds + wakes).map { "| \($0.name) | \($0.path.length) | \($0.path.spine) |" } + [
-                "", wait,
-            ]
+            + (bounds + wakes).map { "| \($0.name) | \($0.path.length) | \($0.path.spine) |" }
+            + [""] + wait
     }
+}
+
+/// What the kernel lock adds.
+public struct LockBound {
+    /// The longest section in which a core holds it.
+    public var held: EntryBound?
+    /// From its release to the next holder's grant.
+    public var handOver: Int
+    /// The longest round of a core that waits. The grant may come at its beginning.
+    public var round: Int
+    public init(held: EntryBound?, handOver: Int, round: Int) {
+        self.held = held
+        self.handOver = handOver
+        self.round = round
+    }
+
+    /// The lock is passed to the other core and back, and that core has just looked.
+    var passing: Int { 2 * handOver + round }
+    var terms: String { "2 hand-overs of the lock \(2 * handOver) + a round of waiting \(round)" }
 }

@@ -6,6 +6,8 @@ import KernelABI
 public struct EntryBound {
     public var name: String
     public var path: Path
+    /// Whether the path begins with a wait for the kernel lock.
+    public var waitsForLock = false
 }
 
 /// A way into the kernel.
@@ -54,12 +56,18 @@ extension LongestPaths {
         let starts = [
             "shared_pass_first", "shared_pass_last", "shared_pass_idle", "swiftlet_shared_release",
         ]
-        let scope = Scope(excluded: ["waitForLock(_:)"])
+        let scope = Scope(excluded: ["swiftlet_shared_wait_lock"])
         return starts.compactMap { name in
             code.image.address(of: name).flatMap {
                 lengths(from: $0, AbstractState(), scope).inner?.length
             }
         }.max() ?? 0
+    }
+
+    /// The longest round in which a core waits for the kernel lock: from one look to the next.
+    public func waitingRound() -> Int {
+        code.image.address(of: "swiftlet_shared_wait_lock")
+            .flatMap { lengths(from: $0, AbstractState()).inner?.length } ?? 0
     }
 
     private var vectorTable: String { isShared ? "swiftlet_shared_vectors" : "swiftlet_vectors" }
@@ -176,14 +184,25 @@ extension LongestPaths {
         var found: [EntryBound] = []
         for (name, excluded) in kinds {
             let without = excluded.union(KernelGoals.generalWake).union(LongestPaths.furtherSymbols)
-            let entries = [
+            var entries = [
                 ("user code", vectors + 9 * LongestPaths.vectorBytes, entryState(.unknown)),
                 ("a look of the kernel", vectors + 8 * LongestPaths.vectorBytes, plainCall),
             ]
+            if isShared, let exit = code.image.address(of: "shared_pending_last") {
+                entries.append(("an exit", exit, entryState(.unknown)))
+            }
             for (from, start, state) in entries {
-                let lengths = lengths(from: start, state, Scope(excluded: without))
+                // At an exit nobody more urgent waits for the lock.
+                let scope =
+                    from == "an exit"
+                    ? excluded.union(KernelGoals.generalWake).union(KernelGoals.passing)
+                    : without
+                let lengths = lengths(from: start, state, Scope(excluded: scope))
                 guard let path = longest(of: lengths) else { continue }
-                found.append(EntryBound(name: "\(name) wakes, from \(from)", path: path))
+                found.append(
+                    EntryBound(
+                        name: "\(name) wakes, from \(from)", path: path,
+                        waitsForLock: isShared && from == "user code"))
             }
         }
         return found.sorted { $0.path.length > $1.path.length }
@@ -199,7 +218,7 @@ extension LongestPaths {
     /// The longest of the sections. A kernel that records them does not record the way from the
     /// vector to its first mark, nor from the last one to the exit.
     private func longest(of lengths: Lengths) -> Path? {
-        sections == .masked ? lengths.longest : lengths.inner
+        sections == .recorded ? lengths.inner : lengths.longest
     }
 
     /// The longest masked section of each entry, up to where the scheduling loop begins, and the

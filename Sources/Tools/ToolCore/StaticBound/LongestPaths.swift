@@ -45,6 +45,9 @@ public final class LongestPaths {
         case recorded
         /// From where the kernel lock is released to where another core is granted it.
         case passing
+        /// Where interrupts are taken or the lock is granted, at the kernel's looks, and where the
+        /// lock is released.
+        case held
     }
     let sections: Sections
     /// Whether the kernel runs on several cores.
@@ -145,9 +148,16 @@ public final class LongestPaths {
             let begins = functions.contains { $0.hasPrefix("startMasked(") }
             if ends || begins { mark = SectionMark(ends: ends, begins: begins) }
         case .passing:
-            switch code.image.instruction(address).map({ $0 & 0xffe0_fc00 }) {
-            case 0xc800_fc00: mark = SectionMark(ends: false, begins: true)  // stlxr
-            case 0xc880_fc00: mark = SectionMark(ends: true, begins: false)  // stlr
+            switch lockStep(address) {
+            case .release: mark = SectionMark(ends: false, begins: true)
+            case .grant: mark = SectionMark(ends: true, begins: false)
+            default: break
+            }
+        case .held:
+            if instruction.flow == .look { mark = SectionMark(ends: true, begins: true) }
+            switch lockStep(address) {
+            case .release: mark = SectionMark(ends: true, begins: false)
+            case .accept: mark = SectionMark(ends: true, begins: true)
             default: break
             }
         }
@@ -155,6 +165,18 @@ public final class LongestPaths {
             mark?.isLast = lines[address].contains { KernelGoals.loop.contains($0.function) }
         }
         return mark
+    }
+
+    /// What an instruction does to the kernel lock.
+    private enum LockStep { case release, grant, accept }
+    private func lockStep(_ address: UInt64) -> LockStep? {
+        switch code.image.instruction(address).map({ $0 & 0xffe0_fc00 }) {
+        case 0xc800_fc00: .release  // stlxr
+        case 0xc880_fc00: .grant  // stlr
+        case 0xc8c0_fc00:  // ldar
+            lines[address].contains { $0.function == "isGranted()" } ? .accept : nil
+        default: nil
+        }
     }
 
     private func analyse(_ key: Key) throws -> Lengths {
