@@ -14,6 +14,8 @@ final class OtherCore: ModelMachine {
     let kernel: UnsafeMutablePointer<Kernel<ModelHardware>>
     private(set) var running: Ref<KernelThread>?
     private unowned let system: TestSystem
+    /// How many interrupts took a fast path.
+    private(set) var wakes = 0
     /// Whether it takes no interrupt: a test lets other cores go first.
     var isHeld = false
 
@@ -47,7 +49,7 @@ final class OtherCore: ModelMachine {
     /// Performs the call whose arguments stand in the thread's registers.
     func enter(_ thread: Ref<KernelThread>) {
         hardware.isFirstQuery = true
-        _ = enter(thread, fast: system.usesFastPath)
+        if enter(thread, fast: system.usesFastPath) { system.fastEntries += 1 }
     }
 
     /// Makes one entry into the kernel, if there is a reason.
@@ -59,7 +61,7 @@ final class OtherCore: ModelMachine {
         } else if isHeld {
             return false
         } else if hardware.isInterruptPending {
-            _ = enter(hardware.take(), fast: system.usesFastPath)
+            if enter(hardware.take(), fast: system.usesFastPath) { wakes += 1 }
         } else if let running, running.programCounter == TestSystem.callPlace {
             enter(running)
         } else {

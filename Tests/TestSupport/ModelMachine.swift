@@ -45,6 +45,10 @@ extension ModelMachine {
             follow(wakeup, instead: running)
             return true
         }
+        if fast, running == nil, taken == .nothing, isShared, let next = kernel.pointee.fastWake() {
+            follow(next)
+            return true
+        }
         switch taken {
         case .timer: follow(kernel.pointee.timerInterrupt(running))
         case .line(let line): follow(kernel.pointee.interrupt(running, line: line))
@@ -94,6 +98,10 @@ extension ModelMachine {
             follow(handover)
             return true
         }
+        if case .sent(let next) = across(outcome, control, thread) {
+            follow(next)
+            return true
+        }
         switch control.systemCall {
         case .signal: return follow(signalFast(thread, x[0], x[1]), of: thread)
         case .yield: return follow(kernel.pointee.fastYield(thread, isShared: isShared), of: thread)
@@ -128,6 +136,15 @@ extension ModelMachine {
         }
         if let handover { switchFloatingPoint(from: handover.source, to: handover.thread) }
         return handover
+    }
+    /// Performs a call or an answer to a thread of another core that sleeps.
+    private func across(
+        _ outcome: FastOutcome, _ control: ControlWord, _ thread: Ref<KernelThread>
+    ) -> AcrossOutcome {
+        guard case .otherCore(let slot, let reply) = outcome else { return .declined }
+        if control.isPlainCall { return kernel.pointee.fastCallAcross(thread, control.raw, slot) }
+        return control.isPlainReplyAndReceive
+            ? kernel.pointee.fastReplyAcross(thread, control.raw, slot, reply) : .declined
     }
     private func switchFloatingPoint(from thread: Ref<KernelThread>, to next: Ref<KernelThread>) {
         kernel.pointee.hardware.switchFloatingPoint(

@@ -56,6 +56,7 @@ extension EntryMode {
         switch kernel.pointee.fastCall(thread, control, isShared: isShared) {
         case .handedOver(let handover): return leave(handover)
         case .usesFloatingPoint(let slot, _): return callWithFloatingPoint(control, thread, slot)
+        case .otherCore(let slot, _): return callAcross(control, second, thread, slot)
         case .declined: break
         }
         thread.setArguments(control, second, 0)
@@ -74,6 +75,8 @@ extension EntryMode {
         case .handedOver(let handover): leave(handover)
         case .usesFloatingPoint(let slot, let reply):
             replyWithFloatingPoint(control, second, third, thread, slot, reply)
+        case .otherCore(let slot, let reply):
+            replyAcross(control, second, third, thread, slot, reply)
         case .declined: resumeOrCall(control, second, third, thread)
         }
     }
@@ -88,14 +91,37 @@ extension EntryMode {
         case .handedOver(let handover): return leave(handover)
         case .usesFloatingPoint(let slot, let reply):
             return exchangeWithFloatingPoint(control, second, third, thread, slot, reply)
-        case .declined: break
+        case .otherCore, .declined: break
         }
         thread.setArguments(control, second, third)
         unsafe exit(generalCall(running))
     }
 
-    // The entries branch to the functions below for their less frequent cases: a thread that uses
-    // floating point, and the answer to a fault.
+    // The entries branch to the functions below for their less frequent cases: a thread of another
+    // core, one that uses floating point, and the answer to a fault.
+
+    @inline(never) private static func callAcross(
+        _ control: UInt64, _ second: UInt64, _ thread: Ref<KernelCore.Thread>,
+        _ slot: Ref<Capability>
+    ) {
+        switch kernelState.pointee.fastCallAcross(thread, control, slot) {
+        case .sent(let next): return unsafe exit(next?.raw)
+        case .declined: break
+        }
+        thread.setArguments(control, second, 0)
+        unsafe exit(generalCall(thread.raw))
+    }
+    @inline(never) private static func replyAcross(
+        _ control: UInt64, _ second: UInt64, _ third: UInt64, _ thread: Ref<KernelCore.Thread>,
+        _ slot: Ref<Capability>, _ reply: Ref<Capability>
+    ) {
+        switch kernelState.pointee.fastReplyAcross(thread, control, slot, reply) {
+        case .sent(let next): return unsafe exit(next?.raw)
+        case .declined: break
+        }
+        thread.setArguments(control, second, third)
+        unsafe exit(generalCall(thread.raw))
+    }
 
     @inline(never) private static func callWithFloatingPoint(
         _ control: UInt64, _ thread: Ref<KernelCore.Thread>, _ slot: Ref<Capability>
@@ -287,7 +313,7 @@ extension EntryMode {
         switch kernel.pointee.hardware.takeInterrupt() {
         case .timer: serve(nil)
         case .line(let line):
-            if isShared && line & 1023 < 16 { return takeSoftware(nil, line) }
+            if isShared && line & 1023 < 16 { return takeRequest(line) }
             deliver(nil, line)
         case .nothing: takeNothing(nil)
         }
@@ -330,6 +356,15 @@ extension EntryMode {
     @inline(never) private static func takeNothing(_ thread: Ref<KernelCore.Thread>?) {
         startHolding()
         resume(kernelState.pointee.noInterrupt(thread))
+    }
+    /// A software interrupt of another core, while the processor is idle.
+    @inline(__always) private static func takeRequest(_ line: Int) {
+        takeStop(line)
+        if let next = kernelState.pointee.fastWake() {
+            kernelState.pointee.hardware.open(line: line)
+            return unsafe exit(next.raw)
+        }
+        takeSoftware(nil, line)
     }
     /// A software interrupt of another core, which has left a request.
     @inline(never) private static func takeSoftware(_ thread: Ref<KernelCore.Thread>?, _ line: Int)

@@ -190,7 +190,6 @@ func sharedInterruptEntry(_ running: UnsafeMutableRawPointer) {
 }
 @c(swiftlet_shared_idle_interrupt)
 func sharedIdleInterruptEntry() {
-    waitForLock(kernelState.pointee.priority)
     SeveralCores.idleInterrupt()
 }
 
@@ -233,4 +232,10 @@ func waitFaultEntry(_ running: UnsafeMutableRawPointer) -> Bool {
 func waitInterruptEntry(_ running: UnsafeMutableRawPointer) {
     waitForLock(unsafe Ref<KernelCore.Thread>(running: running).priority)
     unsafe SeveralCores.interrupt(running)
+}
+/// Waits for the lock, and handles the interrupt of an idle core.
+@c(swiftlet_shared_wait_idle)
+func waitIdleEntry() {
+    waitForLock(kernelState.pointee.priority)
+    SeveralCores.idleInterrupt()
 }

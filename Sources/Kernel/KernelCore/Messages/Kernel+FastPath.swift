@@ -15,8 +15,9 @@
 // | `soleCaller` of a thread | its queue of callers | a caller comes and goes without a queue |
 //
 // **Several cores.** Each path has two instances. With one core, `isShared` is the constant false,
-// and all threads are at home there. With several, a path also declines if the other thread is at
-// home on another core, and it records the running thread, which other cores look at.
+// and all threads are at home there. With several, a path also records the running thread, which
+// other cores look at. If the other thread is at home on another core, Kernel+FastPathAcross goes
+// on.
 //
 // The message registers are never copied: the exit loads them from the sender's context. Four rows
 // of the benchmark pay for all this: `ipc.call.one-way` (goal 100), `ipc.reply.one-way` (105),
@@ -42,6 +43,9 @@ public enum FastOutcome {
     /// The slots hold the capabilities that the call names: the endpoint, and for an answer the
     /// reply object.
     case usesFloatingPoint(endpoint: Ref<Capability>, reply: Ref<Capability>)
+    /// Nothing changed. With several cores: the only unusual fact is that the other thread is at
+    /// home on another one (Kernel+FastPathAcross). The slots are the same.
+    case otherCore(endpoint: Ref<Capability>, reply: Ref<Capability>)
     /// Nothing changed: the general path decides.
     case declined
 }
@@ -80,8 +84,7 @@ extension Kernel where H: ~Copyable {
         let home = isShared ? server.pointee.scheduling.raw & SchedulingWord.homeMask : 0
         let unusual = word ^ home
         if unusual & attention(isShared) != 0 {
-            return unusual & serious(isShared) == 0
-                ? .usesFloatingPoint(endpoint: slot, reply: slot) : .declined
+            return why(unusual, isShared, endpoint: slot, reply: slot)
         }
         // One comparison answers two questions about the server: is its base priority above the
         // caller's, and does it use floating point?
@@ -108,8 +111,14 @@ extension Kernel where H: ~Copyable {
         isShared
             ? SchedulingWord.attentionMask | SchedulingWord.homeMask : SchedulingWord.attentionMask
     }
-    @inline(__always) private func serious(_ isShared: Bool) -> UInt32 {
-        attention(isShared) & ~SchedulingWord.floatingPointBit
+    /// Returns the outcome for two scheduling words that are unusual.
+    @inline(__always) private func why(
+        _ unusual: UInt32, _ isShared: Bool, endpoint: Ref<Capability>, reply: Ref<Capability>
+    ) -> FastOutcome {
+        let serious = unusual & attention(isShared) & ~SchedulingWord.floatingPointBit
+        if serious == 0 { return .usesFloatingPoint(endpoint: endpoint, reply: reply) }
+        return isShared && unusual & SchedulingWord.attentionMask == 0
+            ? .otherCore(endpoint: endpoint, reply: reply) : .declined
     }
 
     /// Connects a caller with a ready server, which then runs. Both get their scheduling words; the
@@ -214,7 +223,7 @@ extension Kernel where H: ~Copyable {
                 return nil
             }
             switchFloatingPoint(from: handler, to: caller)
-        case .declined: return nil
+        case .otherCore, .declined: return nil
         }
         if answer == .resumeAt {
             caller.pointee.context.programCounter = handler.pointee.context.x.4
@@ -255,8 +264,7 @@ extension Kernel where H: ~Copyable {
                 unusual & ~SchedulingWord.urgencyMask | (word ^ own) & SchedulingWord.urgencyMask
         }
         if unusual & attention(isShared) != 0 {
-            return unusual & serious(isShared) == 0
-                ? .usesFloatingPoint(endpoint: slot, reply: replyCapability) : .declined
+            return why(unusual, isShared, endpoint: slot, reply: replyCapability)
         }
         if !isSurpassed(by: word, isShared: isShared) { return .declined }
         disconnect(thread, 0, from: caller, word, reply, at: endpoint)

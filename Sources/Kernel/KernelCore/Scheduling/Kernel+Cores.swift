@@ -85,7 +85,7 @@ extension Kernel where H: ~Copyable {
     }
 
     /// Makes another core take the lock with this urgency, and choose again.
-    private mutating func interrupt(_ other: Ref<Core>, urgency: Int) {
+    @inline(__always) mutating func interrupt(_ other: Ref<Core>, urgency: Int) {
         other.pointee.isStale = true
         if urgency <= other.pointee.asked { return }
         other.pointee.asked = urgency

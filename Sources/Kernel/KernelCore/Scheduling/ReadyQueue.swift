@@ -103,6 +103,14 @@ public struct ReadyQueue: ~Copyable {
         return first
     }
 
+    /// Removes the only thread.
+    ///
+    /// - Precondition: it is in front, and no update is pending.
+    @inline(__always) mutating func removeOnly() {
+        front = nil
+        top = -1
+    }
+
     @inline(__always) private mutating func removeFront() {
         front = behind
         top = behind.map { Int($0.effective) } ?? listTop
