@@ -136,7 +136,7 @@ private final class CallRecord: FirmwareCalls {
             controller, lines: 96, timerLine: timerLine,
             first: [
                 .load(.interface, 0x00c), .store(.interface, 0x010, 40),
-                .store(.interface, 0x1000, 40),
+                .store(.distributor, 0x384, 1 << 8),
             ],
             rest: distributorsPart)
     }

@@ -143,8 +143,8 @@ public enum ShellCommand: UInt8, Sendable {
         switch self {
         case .ps:
             """
-            EFF is the priority with what callers lend; GEN counts starts; USED is the most of the \
-            stack that was in use; SPENT is what of the budget is used up; OVER is how often it was
+            EFF: with what callers lend; GEN: starts; USED: most of the stack; SPENT: of the \
+            budget; OVER: how often all of it
             """
         case .caps:
             """
