@@ -180,15 +180,18 @@ extension System {
         }
     }
 
-    /// The instant at which the timer must interrupt the acting core: for the end of a slice, or a
-    /// deadline that is urgent enough.
+    /// The instant at which the timer must interrupt the acting core: for the end of a slice or a
+    /// budget, or a deadline that is urgent enough.
     var latestInterrupt: UInt64 {
         let kernel = machine.kernel
         let least = machine.running.map { kernel.pointee.leastLevel(beside: $0) } ?? 0
         var instant = kernel.pointee.core.sliceEnd.ticks
+        if kernel.pointee.core.paying != nil {
+            instant = min(instant, kernel.pointee.core.budgetEnd.ticks)
+        }
         for node in deadlineNodes where node.pointee.isQueued && node.pointee.level >= least {
             let isStale =
-                node.timer == nil
+                node.timer == nil && !budgetRefs.contains { $0.node == node }
                 && !threads.contains {
                     $0.ref.deadlineNode == node && $0.ref.pointee.scheduling.hasDeadline
                 }

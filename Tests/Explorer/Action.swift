@@ -30,7 +30,11 @@ enum Action: Equatable {
     case resume(Int)
     /// Moves a thread to a core.
     case setCore(Int, Int)
-    /// Destroys what has memory of its own: a thread or an address space.
+    /// Gives a budget another limit, in ticks. Period and background priority stay.
+    case setBudget(Int, UInt64)
+    /// Makes a thread share a budget; nil: none.
+    case bindBudget(Int, Int?)
+    /// Destroys what has memory of its own: a thread, a budget or an address space.
     case destroy
     /// Gives a thread the address space that has memory of its own, or the root task's.
     case useSpace(Int, isOwn: Bool)
@@ -122,9 +126,10 @@ extension System {
 
     private func invocation(_ action: Action) -> [UInt64]? {
         func invoke(
-            _ method: Method, _ slot: UInt32, _ a: UInt64 = 0, _ b: UInt64 = 0
+            _ method: Method, _ slot: UInt32, _ a: UInt64 = 0, _ b: UInt64 = 0, _ c: UInt64 = 0,
+            _ d: UInt64 = 0
         ) -> [UInt64] {
-            [ControlWord(invoke: method, Slot(slot)).raw, a, b]
+            [ControlWord(invoke: method, Slot(slot)).raw, a, b, c, d]
         }
         switch action {
         case .setPriority(let thread, let priority):
@@ -135,6 +140,14 @@ extension System {
         case .resume(let thread): return invoke(.resume, threads[thread].slot)
         case .setCore(let thread, let core):
             return invoke(.setCore, threads[thread].slot, UInt64(core))
+        case .setBudget(let number, let limit):
+            let budget = plan.budgets[number]
+            return invoke(
+                .setBudget, RootSlot.systemControl.index, UInt64(budgets[number]), limit,
+                budget.period, budget.background)
+        case .bindBudget(let thread, let budget):
+            let slot = budget.map { UInt64(budgets[$0]) } ?? machine.none
+            return invoke(.bindBudget, threads[thread].slot, slot)
         case .useSpace(let thread, let isOwn):
             let space = isOwn ? space : RootSlot.addressSpace.index
             return [
@@ -229,6 +242,11 @@ extension System {
         case .setSlice(let t, let slice): return invoke("setSlice", "t\(t).slot, \(slice)")
         case .suspend(let t): return invoke("suspend", "t\(t).slot")
         case .setCore(let t, let core): return invoke("setCore", "t\(t).slot, \(core)")
+        case .setBudget(let b, let limit):
+            let rest = "\(limit), \(plan.budgets[b].period), \(plan.budgets[b].background)"
+            return invoke("setBudget", "RootSlot.systemControl.index, UInt64(b\(b)), \(rest)")
+        case .bindBudget(let t, let b):
+            return invoke("bindBudget", "t\(t).slot, \(b.map { "UInt64(b\($0))" } ?? "s.none")")
         case .useSpace(let t, let isOwn):
             let space = isOwn ? "UInt64(space)" : "UInt64(RootSlot.addressSpace.index)"
             return invoke("configure", "t\(t).slot, s.none, \(space), s.none, s.none")
@@ -261,4 +279,5 @@ enum Token {
     static func bit(of thread: Int) -> UInt64 { 1 << UInt64(thread) }
     static var interruptBit: UInt64 { 1 << 40 }
     static var timerBit: UInt64 { 1 << 41 }
+    static var overrunBit: UInt64 { 1 << 42 }
 }

@@ -28,7 +28,7 @@ extension System {
                 found.append("t\(index) is to perform a call again that it has not made")
             }
         }
-        if plan.hasSpace, isSpaceGone {
+        if plan.hasSpace, isArenaFree {
             for (number, core) in machine.cores.enumerated()
             where core.hardware.pointee.translationBase == spaceBase {
                 found.append("core \(number) uses an address space that is gone")
@@ -36,8 +36,8 @@ extension System {
         }
     }
 
-    /// Whether the memory of the address space is free again.
-    private var isSpaceGone: Bool {
+    /// Whether the memory of what may be destroyed is free again.
+    var isArenaFree: Bool {
         let region: Ref<Untyped> = machine.object(arena)
         return region.pointee.low == 0
     }

@@ -185,6 +185,7 @@ final class Explorer {
                 of: action, after: before,
                 isUndisturbed: origin.event == nil && !origin.isWaited)
         }
+        if problem == nil, origin.event != .tick { problem = system.budgetViolation() }
         system.endStep()
         area.save(to: after)
         if problem == nil && !seen.insert(hash(after)) { return }
@@ -260,11 +261,15 @@ final class Explorer {
 extension System {
     var hasPendingUpdate: Bool { threads.contains { $0.ref.pointee.scheduling.isPending } }
 
-    /// Whether the passing of time changes anything: a deadline or the end of a slice lies ahead.
+    /// Whether the passing of time changes anything: a deadline or the end of a slice lies ahead,
+    /// or time of a budget is used or comes back.
     var isTimeAwaited: Bool {
-        if machine.cores.contains(where: { $0.kernel.pointee.core.sliceEnd != .never }) {
+        if machine.cores.contains(where: {
+            $0.kernel.pointee.core.sliceEnd != .never || $0.kernel.pointee.core.paying != nil
+        }) {
             return true
         }
+        if budgetRefs.contains(where: { $0.isTimeComing(after: machine.now) }) { return true }
         return deadlineNodes.contains {
             $0.pointee.isQueued && $0.pointee.instant.ticks > machine.now
         }

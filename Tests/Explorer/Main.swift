@@ -1,6 +1,6 @@
 // The command: `Explorer explore STATES [SYSTEM]` enumerates states, `Explorer faults STATES
-// [SYSTEM]` those of two cores up to the first violation, and `Explorer agree STATES [SEED]`
-// compares the paths.
+// [SYSTEM]` those of two cores or with budgets up to the first violation, and
+// `Explorer agree STATES [SEED]` compares the paths.
 
 import Foundation
 
@@ -23,12 +23,13 @@ import Foundation
 
     /// Searches each system, or those whose name starts so.
     ///
-    /// - Parameter isShort: only systems of several cores, and only up to the first violation.
+    /// - Parameter isShort: only systems of several cores or with budgets, and only up to the first
+    ///   violation.
     static func explore(states: Int, system: String?, isShort: Bool = false) -> Bool {
         var isSound = true
         var total = 0
         if isShort { Watch.patience = 5 }
-        let plans = isShort ? Plan.ofTwoCores : Plan.all
+        let plans = isShort ? Plan.ofTwoCores + Plan.ofBudgets : Plan.all
         for plan in plans where system.map({ plan.name.hasPrefix($0) }) ?? true {
             let start = Date()
             let explorer = Explorer(plan)

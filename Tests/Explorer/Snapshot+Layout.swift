@@ -46,9 +46,6 @@ extension Machine {
         var words: [UnsafeRawPointer] = []
         withUnsafePointer(to: &board.pointee.now) { words.append(UnsafeRawPointer($0)) }
         for core in cores {
-            withUnsafePointer(to: &core.kernel.pointee.core.lastSwitch) {
-                words.append(UnsafeRawPointer($0))
-            }
             // With one core the fast paths do not record the running thread.
             if cores.count == 1 {
                 withUnsafePointer(to: &core.kernel.pointee.core.current) {
@@ -66,7 +63,7 @@ extension Machine {
 }
 
 extension System {
-    /// The books about each thread and interrupt.
+    /// The books about each thread, budget and interrupt.
     var bookkeeping: [UnsafeRawPointer] {
         var words: [UnsafeRawPointer] = []
         for thread in threads {
@@ -74,6 +71,14 @@ extension System {
                 words.append(UnsafeRawPointer($0))
             }
             withUnsafePointer(to: &thread.ref.address.pointee.switches) {
+                words.append(UnsafeRawPointer($0))
+            }
+        }
+        for budget in budgetRefs {
+            withUnsafePointer(to: &budget.address.pointee.used) {
+                words.append(UnsafeRawPointer($0))
+            }
+            withUnsafePointer(to: &budget.address.pointee.overruns) {
                 words.append(UnsafeRawPointer($0))
             }
         }
@@ -86,13 +91,13 @@ extension System {
         return words
     }
 
-    /// Words of a thread or a timer that have no meaning at times: the keys of nodes in no queue,
-    /// the urgency of a finished update, and the arguments of a call that the kernel has taken
-    /// over.
+    /// Words that have no meaning at times: the keys of nodes in no queue, the urgency of a
+    /// finished update, the arguments of a call that the kernel has taken over, since when a core
+    /// charges no budget, and pieces of a budget that are back.
     var temporaryAddresses: [UnsafeRawPointer] {
         var addresses: [UnsafeRawPointer] = []
         for thread in threads.map({ $0.ref }) {
-            for node in [thread.callerNode, thread.waitNode] {
+            for node in [thread.callerNode, thread.waitNode, thread.budgetNode] {
                 withUnsafePointer(to: &node.address.pointee.key) {
                     addresses.append(UnsafeRawPointer($0))
                 }
@@ -118,6 +123,21 @@ extension System {
                 addresses.append(UnsafeRawPointer($0))
             }
         }
+        for core in machine.cores {
+            withUnsafePointer(to: &core.kernel.pointee.core.lastSwitch) {
+                addresses.append(UnsafeRawPointer($0))
+            }
+            withUnsafePointer(to: &core.kernel.pointee.core.budgetEnd) {
+                addresses.append(UnsafeRawPointer($0))
+            }
+        }
+        for budget in budgetRefs {
+            withUnsafePointer(to: &budget.address.pointee.returns) {
+                for word in [0, 1, 2, 3, 4, 5, 6, 7, 9] {
+                    addresses.append(UnsafeRawPointer($0) + 8 * word)
+                }
+            }
+        }
         return addresses
     }
     /// Whether each of these places means something now.
@@ -129,6 +149,7 @@ extension System {
             let waits = thread.pointee.endpoint != nil && !waitsReady
             meant.append(thread.pointee.blockedOn.map { $0.pointee.soleCaller != thread } ?? false)
             meant.append(waits || thread.pointee.notification != nil)
+            meant.append(thread.pointee.isDemoted)
             meant.append(thread.pointee.scheduling.isPending)
             let state = thread.state
             let isSending = state == .calling || state == .sending
@@ -142,12 +163,24 @@ extension System {
         for node in deadlineNodes {
             meant += [node.pointee.isQueued, node.pointee.isQueued]
         }
+        for core in machine.cores {
+            let isCharged = core.kernel.pointee.core.paying != nil
+            meant += [isCharged, isCharged]
+        }
+        for budget in budgetRefs {
+            // The pieces that come back, two words each; then their number, which always counts,
+            // and where the last one ended.
+            let count = budget.pointee.returns.all.count
+            for word in 0..<8 { meant.append(word / 2 < count) }
+            meant.append(count > 0)
+        }
         return meant
     }
-    /// The deadlines of all threads, and the timer's.
+    /// The deadlines of all threads, the timer's, and those of the budgets.
     var deadlineNodes: [Ref<DeadlineNode>] {
         let timers: [Ref<Timer>] =
             plan.timerNotification == nil ? [] : [machine.object(timer)]
         return threads.map { $0.ref.deadlineNode } + timers.map { $0.node }
+            + budgetRefs.map { $0.node }
     }
 }

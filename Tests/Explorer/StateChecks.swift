@@ -25,6 +25,7 @@ extension System {
             checkWait(index, &found)
         }
         if plan.cores == 1 { checkOrder(&found) } else { checkCores(&found) }
+        if !plan.budgets.isEmpty { checkBudgets(&found) }
         return found.map(named)
     }
 
@@ -53,6 +54,7 @@ extension System {
         objects += endpointRefs.indices.map { (endpointRefs[$0].bits, "e\($0)") }
         objects += replyRefs.indices.map { (replyRefs[$0].bits, "r\($0)") }
         objects += notificationRefs.indices.map { (notificationRefs[$0].bits, "n\($0)") }
+        objects += budgetRefs.indices.map { (budgetRefs[$0].bits, "b\($0)") }
         return objects.reduce(violation) { text, object in
             text.replacingOccurrences(of: String(object.0, radix: 16), with: object.1)
         }

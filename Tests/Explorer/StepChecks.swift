@@ -22,6 +22,8 @@ struct Before {
     let bits: [UInt64]
     let isOutstanding: Bool
     let timer: TimerState?
+    /// How often each budget was used up.
+    let overruns: [UInt64]
     let running: Int?
     /// The control word of the call that was interrupted and is performed again.
     let restarted: UInt64?
@@ -42,6 +44,7 @@ struct Before {
         bits = system.notificationRefs.map { $0.pointee.bits }
         isOutstanding = system.isOutstanding
         timer = system.timerState
+        overruns = system.budgetRefs.map { $0.pointee.overruns }
         running = system.runningIndex
         restarted = system.machine.running.flatMap { $0.isRestarting ? $0.registers[0] : nil }
         priorities = PrioritiesBefore(system)
@@ -171,6 +174,12 @@ extension System {
             }
             if plan.interruptNotification == number, !before.isOutstanding, isOutstanding {
                 sent |= Token.interruptBit
+            }
+            for (index, budget) in budgetRefs.enumerated()
+            where plan.budgets[index].overrunNotification == number
+                && budget.pointee.overruns != before.overruns[index]
+            {
+                sent |= Token.overrunBit
             }
             // Where the step sets the timer, it may be due at once: then it signals or it does not.
             // The same holds where interrupts came first, or time passes inside.

@@ -20,6 +20,15 @@ struct Plan {
         var rights: Rights
         var badge: UInt64
     }
+    /// A budget, in ticks, and who shares it at first.
+    struct BudgetPlan {
+        var limit: UInt64
+        var period: UInt64
+        var background: UInt64 = 1
+        var threads: [Int]
+        /// The notification that its overruns signal.
+        var overrunNotification: Int?
+    }
     var name: String
     var cores = 1
     var threads: [ThreadPlan]
@@ -43,8 +52,11 @@ struct Plan {
     var hasBuffers = false
     /// Whether slots of capabilities change.
     var deletesReplies = false
+    var budgets: [BudgetPlan] = []
     /// The thread that may be destroyed: its memory is its own.
     var mortal: Int?
+    /// The same of a budget.
+    var mortalBudget: Int?
     /// Whether there is an address space that may be destroyed.
     var hasSpace = false
     /// Whether the line interrupts, at any time and at each look of the kernel.
@@ -70,8 +82,9 @@ final class System {
     private(set) var replies: [UInt32] = []
     private(set) var notifications: [UInt32] = []
     private(set) var buffers: [UInt32] = []
+    private(set) var budgets: [UInt32] = []
     private(set) var timer: UInt32 = 0
-    /// The memory of what may be destroyed: a thread or an address space.
+    /// The memory of what may be destroyed: a thread, a budget or an address space.
     let arena: UInt32
     private(set) var space: UInt32 = 0
     private(set) var spaceBase: UInt64 = 0
@@ -88,12 +101,13 @@ final class System {
     let endpointRefs: [Ref<Endpoint>]
     let replyRefs: [Ref<Reply>]
     let notificationRefs: [Ref<KernelCore.Notification>]
+    let budgetRefs: [Ref<Budget>]
 
     init(_ plan: Plan) {
         self.plan = plan
         let machine = Machine(cores: plan.cores)
         self.machine = machine
-        let hasArena = plan.mortal != nil || plan.hasSpace
+        let hasArena = plan.mortal != nil || plan.mortalBudget != nil || plan.hasSpace
         let arena = hasArena ? machine.make(.untyped, sizeBits: plan.hasSpace ? 14 : 12) : 0
         self.arena = arena
         threads = plan.threads.indices.map { index in
@@ -104,9 +118,13 @@ final class System {
         endpoints = plan.endpoints.map { _ in machine.make(.endpoint) }
         replies = (0..<plan.replies).map { _ in machine.make(.reply) }
         notifications = (0..<plan.notifications).map { _ in machine.make(.notification) }
+        budgets = plan.budgets.indices.map {
+            machine.make(.budget, from: $0 == plan.mortalBudget ? arena : Machine.untyped)
+        }
         endpointRefs = endpoints.map { machine.object($0) }
         replyRefs = replies.map { machine.object($0) }
         notificationRefs = notifications.map { machine.object($0) }
+        budgetRefs = budgets.map { machine.object($0) }
         if plan.hasBuffers {
             buffers = plan.threads.map { _ in machine.make(.frame, sizeBits: 12) }
         }
@@ -125,6 +143,7 @@ final class System {
         connectSources()
         for (index, thread) in plan.threads.enumerated() { configure(index, thread) }
         numberDeadlines()
+        for (index, budget) in plan.budgets.enumerated() { share(index, budget) }
         for (thread, action) in plan.prelude { begin(thread, with: action) }
         for index in threads.indices where threads[index].ref.state == .stopped {
             machine.perform(.setCore, threads[index].slot, UInt64(plan.threads[index].core))
@@ -206,6 +225,18 @@ final class System {
         if thread.slice != 0 { machine.perform(.setSlice, slot, thread.slice) }
     }
 
+    private func share(_ index: Int, _ budget: Plan.BudgetPlan) {
+        let slot = UInt64(budgets[index])
+        machine.perform(
+            .setBudget, RootSlot.systemControl.index, slot, budget.limit, budget.period,
+            budget.background)
+        for thread in budget.threads { machine.perform(.bindBudget, threads[thread].slot, slot) }
+        if let number = budget.overrunNotification {
+            machine.perform(
+                .bindOverrun, budgets[index], UInt64(notifications[number]), Token.overrunBit)
+        }
+    }
+
     /// The place in the list of the acting core's running thread; nil while the core is idle.
     var runningIndex: Int? { index(machine.running) }
     func index(_ thread: Ref<KernelThread>?) -> Int? {
@@ -234,6 +265,13 @@ final class System {
         for (index, copy) in plan.endpointCopies.enumerated() {
             lines.append("// e\(index + plan.endpoints.count): \(words(copy, "e"))")
         }
+        for (index, budget) in plan.budgets.enumerated() {
+            let memory = index == plan.mortalBudget ? ", from: arena" : ""
+            let sharers = budget.threads.map { "t\($0)" }.joined(separator: ", ")
+            lines.append(
+                "// b\(index): s.makeBudget(\(budget.limit), of: \(budget.period), background: "
+                    + "\(budget.background))\(memory), shared by \(sharers)")
+        }
         for index in 0..<plan.replies { lines.append("// r\(index): reply") }
         for index in 0..<plan.notifications {
             var line = "// n\(index): notification"
@@ -242,6 +280,10 @@ final class System {
             }
             if plan.interruptNotification == index { line += ", signalled by line \(Lines.first)" }
             if plan.timerNotification == index { line += ", signalled by timer" }
+            for (number, budget) in plan.budgets.enumerated()
+            where budget.overrunNotification == index {
+                line += ", signalled by overruns of b\(number)"
+            }
             lines.append(line)
         }
         for (index, copy) in plan.notificationCopies.enumerated() {

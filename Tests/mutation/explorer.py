@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Does the explorer notice when the paths between cores are wrong?
+"""Does the explorer notice when the paths between cores, or those of budgets, are wrong?
 
-`explorer-faults.toml` lists faults in the kernel's cross-core paths, in the form of `faults.toml`.
+`explorer-faults.toml` lists faults in these paths of the kernel, in the form of `faults.toml`.
 All of them stand in one copy of the kernel, each behind a switch, so that the explorer is built
-once. It then searches, once for each fault, the system of two cores that must show it.
+once. It then searches, once for each fault, the system that must show it.
 
 Usage: explorer.py [NAME…]     plant all faults, or those of these names
        explorer.py --places    check the places in explorer-faults.toml
