@@ -7,6 +7,7 @@ TEST ?= all
 ROWS ?= all
 STATES ?= 500000
 CORE ?= 0
+MINUTES ?= 2
 
 SWIFT := swift
 BUILD := $(SWIFT) build --explicit-target-dependency-import-check error
@@ -42,7 +43,7 @@ NUISANCES := nuisance-card nuisance-console nuisance-power nuisance-flood nuisan
 
 .DEFAULT_GOAL := help
 .PHONY: $(NUISANCES) help deps toolchain tool build tests-bundle bench-image system-tests-image \
-        test-images run test test-host explorer explore explore-faults test-target test-cores \
+        test-images run test test-host explorer explore explore-faults test-target test-cores stress \
         test-system test-lock test-trees test-firmware test-debian-trees test-boards test-verbs \
         matrix mutation bench debug wcet lint format size clean
 
@@ -173,6 +174,11 @@ test-cores: tests-bundle ## The same with four cores, by the host's clock (TEST=
 	@platform/fetch-qemu
 	@$(TOOL) test-target --test '$(TEST)' --cores 4 --boards project \
 	  --totals build/test-cores.totals
+
+stress: tests-bundle ## Tests on cores that QEMU runs in parallel, with ever other random numbers \
+        (CORES=4; left out: as many as the host has, 4 at most; MINUTES=2)
+	@$(TOOL) stress $(if $(filter command line,$(origin CORES)),--cores '$(CORES)') \
+	  --minutes '$(MINUTES)' --totals build/stress.totals
 
 test-system: system-tests-image ## Tests of the whole system, at its console (TEST=name runs \
              those that start so)

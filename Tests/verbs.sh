@@ -23,7 +23,7 @@ check() {
     fi
 }
 
-for verb in help deps build run test test-host test-lock test-target test-cores test-system test-trees test-firmware test-debian-trees test-boards test-verbs matrix explore explore-faults mutation debug lint wcet bench clean format size rpi-image test-rpi-image; do
+for verb in help deps build run test test-host test-lock test-target test-cores stress test-system test-trees test-firmware test-debian-trees test-boards test-verbs matrix explore explore-faults mutation debug lint wcet bench clean format size rpi-image test-rpi-image; do
     check "help-lists-$verb" 0 "^  make $verb +[A-Z]" make help
 done
 # A path with the shell's own programs, and without a Swift toolchain.
@@ -51,6 +51,7 @@ check no-network 2 '^error: qemu-system-arm .*cannot be installed: .*no answer' 
 check no-board 2 'error: no board nowhere: there are virt rpi3 rpi4' make run BOARD=nowhere
 check no-image 1 '^Error: nothing.img: not there' .build/debug/swiftlet run nothing.img
 check no-kernel 1 '^Error: /dev/null: neither an arm64 Image nor an ELF file' .build/debug/swiftlet run /dev/null
+check stress-on-one-core 1 "^Error: stress takes 2 to 8 cores" .build/debug/swiftlet stress --cores 1
 check bench-on-no-core 1 "^Error: --core 3: not one of the cores that run" .build/debug/swiftlet bench --cores 2 --core 3
 check no-arm64 1 '^Error: /bin/true: an ELF file for another machine than AArch64' .build/debug/swiftlet size /bin/true
 check no-task 1 '^Error: build/kernel.elf: no task' \

@@ -28,9 +28,10 @@ struct Emulator {
     var devices: [String] = []
     /// Instructions as the clock: the same run every time.
     var isCounted = false
-    /// Whether the cores run in turns, one for each time that a core waits. Then a core that waits
-    /// for another one takes no time of a busy machine.
-    var takesTurns = false
+    /// How several cores run on the host. By turns, a core that waits for another one takes no time
+    /// of a busy machine. In parallel, each is a thread of the host, and they race.
+    var coreThreads: CoreThreads?
+    enum CoreThreads: String { case turns = "single", parallel = "multi" }
 
     /// The QEMU that runs a machine: the one that platform/fetch-qemu unpacked, where it did, for
     /// the one that it is for.
@@ -66,7 +67,7 @@ struct Emulator {
         let words = ([append] + (cores > 1 ? ["cores=\(cores)"] : [])).filter { !$0.isEmpty }
         if !words.isEmpty { list += ["-append", words.joined(separator: " ")] }
         list += devices
-        if takesTurns { list += ["-accel", "tcg,thread=single"] }
+        if let coreThreads { list += ["-accel", "tcg,thread=\(coreThreads.rawValue)"] }
         if isCounted {
             list += ["-icount", "shift=0,sleep=off"]
             if isRaspberryPi && cores == 1 { list += Board.parkedCores }

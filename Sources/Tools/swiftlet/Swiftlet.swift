@@ -12,7 +12,8 @@ struct Swiftlet: ParsableCommand {
         abstract: "Build images of the Swiftlet system, run and examine them.",
         subcommands: [
             BundleCommand.self, ImageCommand.self, RunCommand.self, TestTargetCommand.self,
-            TestSystemCommand.self, MatrixCommand.self, MarkTrapsCommand.self, BenchCommand.self,
+            StressCommand.self, TestSystemCommand.self, MatrixCommand.self, MarkTrapsCommand.self,
+            BenchCommand.self,
             SymbolicateCommand.self, LintElfCommand.self, WcetCommand.self, SizeCommand.self,
             DeviceTreeCommand.self,
         ])

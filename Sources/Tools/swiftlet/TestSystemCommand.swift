@@ -186,7 +186,7 @@ struct TestSystemCommand: ParsableCommand {
         if let processor = setup.processor { emulator.processor = processor }
         if let memory = setup.memory { emulator.memory = memory }
         emulator.cores = setup.cores
-        emulator.takesTurns = setup.cores > 1
+        emulator.coreThreads = setup.cores > 1 ? .turns : nil
         if let bytes = setup.card { emulator.card = try emptyCard(bytes) }
         if let date = setup.date { emulator.devices += ["-rtc", "base=\(date),clock=vm"] }
         emulator.append = String(repeating: "x=y ", count: setup.padding) + setup.append

@@ -80,47 +80,19 @@ struct TestTargetCommand: ParsableCommand {
     }
 
     private func run(_ suite: Suite) throws -> (passed: Int, failed: Int) {
-        var emulator = Emulator(kernel: image)
-        emulator.machine = suite.machine
+        var run = TargetRun(image: image, bundle: bundle, test: test, timeout: timeout)
+        run.emulator.machine = suite.machine
         if let tree = suite.tree {
-            emulator.tree = tree.hasSuffix(".dts") ? try compileTree(tree) : tree
+            run.emulator.tree = tree.hasSuffix(".dts") ? try compileTree(tree) : tree
         }
-        emulator.otherBundle = bundle
-        emulator.append = "test=\(test)"
-        if suite.isCounted { emulator.append += " clock=instructions" }
-        emulator.isCounted = suite.isCounted
-        emulator.cores = cores
-        emulator.takesTurns = cores > 1
-        var passed = 0
-        var failed = 0
-        var skipped = 0
-        var hasFinished = false
-        var panic = PanicWatch()
-        let ended = try emulator.run(interactive: false, timeout: timeout) { line in
-            switch ConsoleEvent(line: line) {
-            case .passed(let name):
-                passed += 1
-                print("  passed  \(name)")
-            case .failed(let name, let reason):
-                failed += 1
-                print("  FAILED  \(name): \(reason)")
-            case .skipped(let name, let reason):
-                skipped += 1
-                print("  skipped \(name): \(reason)")
-            case .finished(let p, let f, let s):
-                hasFinished = (p, f, s) == (passed, failed, skipped)
-            default: if !line.isEmpty { print("          \(line)") }
-            }
-            fflush(stdout)
-            return panic.take(line)
-        }
-        for place in panic.places { print("          \(place)") }
-        let count = passed + failed + skipped
-        if ended && !panic.hasPanicked && count == 0 { print("no test is called \(test)") }
-        if !ended { print("  FAILED  the run did not end within \(timeout) s") }
-        if !ended || panic.hasPanicked || !hasFinished || count == 0 { failed += 1 }
+        if suite.isCounted { run.emulator.append += " clock=instructions" }
+        run.emulator.isCounted = suite.isCounted
+        run.emulator.cores = cores
+        run.emulator.coreThreads = cores > 1 ? .turns : nil
+        try run.perform { print($0) }
         print(
-            "target tests (\(suite.name)): \(passed) passed, \(failed) failed, \(skipped) skipped")
-        return (passed, failed)
+            "target tests (\(suite.name)): \(run.passed) passed, \(run.failed) failed, "
+                + "\(run.skipped) skipped")
+        return (run.passed, run.failed)
     }
 }
