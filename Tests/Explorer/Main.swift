@@ -27,7 +27,8 @@ import Foundation
     ///   violation.
     static func explore(states: Int, system: String?, isShort: Bool = false) -> Bool {
         var isSound = true
-        var total = 0
+        var total = SearchResult()
+        let begin = Date()
         if isShort { Watch.patience = 5 }
         let plans = isShort ? Plan.ofTwoCores + Plan.ofBudgets : Plan.all
         for plan in plans where system.map({ plan.name.hasPrefix($0) }) ?? true {
@@ -42,7 +43,9 @@ import Foundation
                     + (plan.cores == 1 ? "" : between(result)), "\(extent),",
                 "\(result.steps) steps, \(seconds(start))"
             )
-            total += result.states
+            total.states += result.states
+            total.laggingStates += result.laggingStates
+            total.steps += result.steps
             if let violation = result.violation {
                 print("error: \(violation)")
                 isSound = false
@@ -50,8 +53,11 @@ import Foundation
             fflush(nil)
             if isShort && !isSound { break }
         }
-        if total == 0 { print("error: no system has such a name") }
-        return isSound && total > 0
+        print(
+            "in all: \(total.states) states, \(total.laggingStates) with a pending update,",
+            "\(total.steps) steps, \(seconds(begin))")
+        if total.states == 0 { print("error: no system has such a name") }
+        return isSound && total.states > 0
     }
 
     /// What the states of several cores have to do with one another.
