@@ -37,6 +37,17 @@ import Testing
         #expect(s.isRunning(equal))
     }
 
+    /// A slice ends when the only equal is stopped or moved.
+    @Test(arguments: [true, false]) func aSliceEndsWithTheLastEqual(isMoved: Bool) {
+        let s = TestSystem()
+        if isMoved { _ = s.addCore() }
+        let (thread, equal) = s.run(10, 10)
+        s.perform(.setSlice, thread.slot, 1000)
+        #expect(s.isRunning(thread) && s.hardware.deadline == s.hardware.now + 1000)
+        s.invoke(thread, isMoved ? .setCore : .suspend, equal.slot, 1)
+        #expect(s.isRunning(thread) && s.hardware.deadline == ~0)
+    }
+
     /// A call ends its caller's slice. The server has none, and does not go behind its equals when
     /// the caller's would have ended.
     @Test(arguments: [true, false]) func aCallEndsTheSlice(fast: Bool) {

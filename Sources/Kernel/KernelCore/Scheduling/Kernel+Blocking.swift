@@ -130,7 +130,7 @@ extension Kernel where H: ~Copyable {
             // It is still ending: if a step of its update comes first, that step stops the thread.
             if isInterrupted() { return false }
         } else if state == .ready {
-            home(of: thread).pointee.ready.remove(thread)
+            removeReady(thread)
         } else if state != .running && state != .stopped && !thread.isEnding {
             leave(thread)
             if state != .faulted && state != .awaitingCore {

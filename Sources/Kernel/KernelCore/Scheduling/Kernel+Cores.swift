@@ -141,7 +141,7 @@ extension Kernel where H: ~Copyable {
             return true
         }
         let isReady = thread.state == .ready
-        if isReady { home(of: thread).pointee.ready.remove(thread) }
+        if isReady { removeReady(thread) }
         setHome(thread, number)
         if isReady { insertReady(thread) }
         // Steps move the deadline of a thread that waits.

@@ -430,6 +430,12 @@ extension Kernel where H: ~Copyable {
         }
     }
 
+    /// Removes a thread from the ready queue of its home core, where the slice of an equal may end.
+    mutating func removeReady(_ thread: Ref<Thread>) {
+        let home = home(of: thread)
+        home.pointee.isStale = true
+        home.pointee.ready.remove(thread)
+    }
     /// Inserts a thread into the ready queue of its home core.
     @inline(__always) mutating func insertReady(_ thread: Ref<Thread>, atHead: Bool = false) {
         insertReady(thread, at: home(of: thread), atHead: atHead)
