@@ -93,6 +93,11 @@ struct Abstraction {
         let word = thread.pointee.scheduling.raw & ~SchedulingWord.guardedBit
         add(UInt64(word), "\(name) scheduling word")
         add(UInt64(thread.pointee.base), "\(name) base priority")
+        add(UInt64(thread.pointee.ownBase), "\(name) base priority without its budget")
+        add(place(thread.pointee.budget, system.budgetRefs), "\(name) budget")
+        add(number(thread.pointee.payer), "the payer of \(name) time")
+        add(number(thread.pointee.passedPayer), "the payer that \(name) server knows")
+        add(thread.pointee.isDemoted ? 1 : 0, "is \(name) budget used up")
         add(number(thread.pointee.blockedOn), "\(name) server")
         let callers =
             [thread.pointee.soleCaller].compactMap { $0 }
@@ -149,8 +154,19 @@ struct Abstraction {
             add(notification.pointee.bits, "n\(index)'s bits")
             add(sequence(notification.pointee.waiters) { $0.waiter }, "n\(index)'s waiters")
         }
+        for (index, budget) in system.budgetRefs.enumerated() { addBudget(index, budget) }
         add(system.timerState?.deadline ?? ~0, "the timer's deadline")
         add(system.isOutstanding ? 1 : 0, "is the interrupt outstanding")
+    }
+
+    /// What is left of a budget counts with the time that is not charged yet.
+    private mutating func addBudget(_ index: Int, _ budget: Ref<Budget>) {
+        let now = system.machine.now
+        let isCharged = system.machine.kernel.pointee.core.paying == budget
+        let used = isCharged ? now - system.machine.kernel.pointee.core.lastSwitch : 0
+        add(isCharged ? 1 : 0, "is b\(index) charged")
+        add(UInt64(bitPattern: budget.left(at: now)) &- used, "what is left of b\(index)")
+        add(budget.pointee.overruns, "the overruns of b\(index)")
     }
 
     private mutating func addHardware() {

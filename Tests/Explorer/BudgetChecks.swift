@@ -87,7 +87,7 @@ extension System {
 
 extension Ref where Object == Budget {
     /// What is left at an instant, without what is not charged yet.
-    fileprivate func left(at now: UInt64) -> Int64 {
+    func left(at now: UInt64) -> Int64 {
         pointee.returns.all.reduce(pointee.left) { $1.instant <= now ? $0 + Int64($1.ticks) : $0 }
     }
 

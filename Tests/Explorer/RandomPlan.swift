@@ -32,6 +32,15 @@ extension Plan {
         plan.timerNotification = Int.random(in: 0...1, using: &random)
         plan.faultEndpoint = random.chance(70) ? 1 : nil
         plan.hasBuffers = random.chance(70)
+        if random.chance(40) {
+            let limit = UInt64.random(in: 1...3, using: &random)
+            let sharer = Int.random(in: 1..<count, using: &random)
+            plan.budgets = [
+                BudgetPlan(
+                    limit: limit, period: limit + .random(in: 1...6, using: &random),
+                    threads: [sharer, (sharer + 1) % count], overrunNotification: 1)
+            ]
+        }
         let highest: UInt64 = random.chance(50) ? 4 : 7
         plan.threads = (0..<count).map { thread in
             let slice: UInt64 = random.chance(30) ? .random(in: 1...3, using: &random) : 0
