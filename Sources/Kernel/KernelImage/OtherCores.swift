@@ -35,8 +35,9 @@ func waitForLock(_ priority: Int) -> Bool {
                 if more > urgency {
                     urgency = more
                     lock.raise(to: more)
+                } else {
+                    uncover(line)
                 }
-                uncover(line)
             }
             swiftlet_relax()
         } while !lock.isGranted()

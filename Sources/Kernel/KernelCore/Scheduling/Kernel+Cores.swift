@@ -140,10 +140,13 @@ extension Kernel where H: ~Copyable {
             core.isStale = true
             return true
         }
-        let isReady = thread.state == .ready
-        if isReady { removeReady(thread) }
+        if thread.state == .ready {
+            removeReady(thread)
+            setHome(thread, number)
+            insertReady(thread)
+            return true
+        }
         setHome(thread, number)
-        if isReady { insertReady(thread) }
         // Steps move the deadline of a thread that waits.
         if thread.pointee.scheduling.hasDeadline {
             queueUpdate(thread, urgency: thread.effective)
