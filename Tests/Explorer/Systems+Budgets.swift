@@ -10,8 +10,8 @@ extension Plan {
         [sharedBudget, budgetLine, dyingBudget, budgetAcross, budgetOfTwoCores]
     }
 
-    /// Two equals share a budget and call a server without one. A third thread changes it, stops and
-    /// lifts them, and lets them leave it.
+    /// Two equals share a budget and call a server without one. A third thread changes it, stops
+    /// and lifts them, and lets them leave it.
     static var sharedBudget: Plan {
         Plan(
             name: "a shared budget",

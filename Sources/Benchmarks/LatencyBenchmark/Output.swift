@@ -143,8 +143,8 @@ extension Bench {
     func report(_ name: RowName, unit: Unit, _ histogram: borrowing Histogram) {
         let name = coreCount == 1 ? name : name.on(cores: coreCount)
         // Safety: only the main thread makes rows.
-        // Where instructions are counted, QEMU runs core 0 first behind an expiry of any core, until
-        // that core waits: on other cores a wait counts more than the kernel's part.
+        // Where instructions are counted, QEMU runs core 0 first behind an expiry of any core,
+        // until that core waits: on other cores a wait counts more than the kernel's part.
         let goal = unit.hasGoals && home == 0 ? name.goal : nil
         unsafe digest.add(name, histogram, goal: goal, unit: unit.name)
         var text = OutputLine()

@@ -1,9 +1,10 @@
 // How long the most urgent thread of a core waits while threads of all other cores make the calls
 // that keep the kernel longest.
 //
-// A timer of that core interrupts user code there, at a thousand instants that have nothing to do with
-// what the others do. These make their calls for ever. They let one another run behind each call,
-// so that an expiry finds one of them somewhere in the kernel, and others that wait for the lock.
+// A timer of that core interrupts user code there, at a thousand instants that have nothing to do
+// with what the others do. These make their calls for ever. They let one another run behind each
+// call, so that an expiry finds one of them somewhere in the kernel, and others that wait for the
+// lock.
 
 import BenchmarkStatistics
 import CBenchmark
@@ -136,8 +137,8 @@ extension Bench {
         return thread
     }
 
-    /// A client at the end of a chain of 15 servers on the first of them, each of them among 200 further
-    /// callers, becomes more and less urgent than all of them.
+    /// A client at the end of a chain of 15 servers on the first of them, each of them among 200
+    /// further callers, becomes more and less urgent than all of them.
     private mutating func addChain(to table: inout LoadTable) throws(KernelError) {
         let main = Thread(RootSlot.thread)
         // Threads and timers belong to the core that makes them.

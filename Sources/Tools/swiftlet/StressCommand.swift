@@ -1,10 +1,10 @@
 // `swiftlet stress`: tests on several cores that the host runs in parallel, again and again.
 //
 // Each core is a thread of QEMU, so cores are really in the kernel and in user code at the same
-// time, and the host interrupts them anywhere. No run is like another. With more cores than the host
-// has, each hand-over of the kernel lock waits for the host's scheduler. The tests check what a user
-// can see of the kernel's invariants: what calls return, that the most urgent thread keeps its
-// beat, and that all memory comes back.
+// time, and the host interrupts them anywhere. No run is like another. With more cores than the
+// host has, each hand-over of the kernel lock waits for the host's scheduler. The tests check what
+// a user can see of the kernel's invariants: what calls return, that the most urgent thread keeps
+// its beat, and that all memory comes back.
 
 import ArgumentParser
 import Foundation

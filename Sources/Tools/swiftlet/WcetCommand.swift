@@ -120,7 +120,8 @@ struct WcetCommand: ParsableCommand {
         return (measured.entries + withBudget.entries).compactMap(\.objection)
     }
 
-    /// What the rows of budgets measure of their own entries, and of others that exceed their bound.
+    /// What the rows of budgets measure of their own entries, and of others that exceed their
+    /// bound.
     private func measuredWithBudget(_ recording: String) throws -> BenchReport {
         let bounds = try bounds(recording, .recorded, .budgets).report
         var measured = BenchReport()
