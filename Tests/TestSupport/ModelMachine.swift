@@ -194,7 +194,7 @@ extension ModelMachine {
             setResults(thread, .success)
             follow(thread)
         case .woken(let waiter):
-            kernel.pointee.makeReadyBelow(waiter)
+            kernel.pointee.makeReadyBelow(waiter, isShared: isShared)
             setResults(thread, .success)
             follow(thread)
         case .signalled(let wakeup):

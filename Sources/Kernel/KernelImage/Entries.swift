@@ -199,7 +199,7 @@ extension EntryMode {
         unsafe exitSignal(wakeup.thread.raw, wakeup.bits, thread.raw)
     }
     @inline(never) private static func makeReady(_ thread: Ref<KernelCore.Thread>) {
-        kernelState.pointee.makeReadyBelow(thread)
+        kernelState.pointee.makeReadyBelow(thread, isShared: isShared)
         exitQuick(0, 0)
     }
     @inline(never) private static func preempt(_ thread: Ref<KernelCore.Thread>, _ wakeup: Wakeup) {

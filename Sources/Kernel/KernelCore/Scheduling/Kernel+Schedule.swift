@@ -424,7 +424,7 @@ extension Kernel where H: ~Copyable {
             thread.state = .stopped
         } else {
             let home = home(of: thread)
-            let goesFirst = atHead || passesEquals(thread)
+            let goesFirst = atHead || passesEquals(thread, isShared: true)
             insertReady(thread, at: home, atHead: goesFirst)
             if core.isTracing { trace(.readied, thread) }
         }
@@ -452,8 +452,10 @@ extension Kernel where H: ~Copyable {
     /// Returns whether a woken thread goes before its equals: its base alone gives its priority,
     /// and an update as urgent is pending. Otherwise it might wait for a thread whose priority is
     /// stale.
-    @inline(__always) func passesEquals(_ thread: Ref<Thread>) -> Bool {
-        shared.pointee.updates.top == Int(thread.effective)
-            && thread.pointee.base == thread.effective
+    ///
+    /// - Parameter isShared: whether several cores may run; a constant.
+    @inline(__always) func passesEquals(_ thread: Ref<Thread>, isShared: Bool) -> Bool {
+        let urgency = isShared ? shared.pointee.updates.top : core.ready.updatesTop
+        return urgency == Int(thread.effective) && thread.pointee.base == thread.effective
     }
 }

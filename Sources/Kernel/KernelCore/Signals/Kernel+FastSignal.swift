@@ -97,8 +97,8 @@ extension Kernel where H: ~Copyable {
     @inline(__always) public mutating func settle() { core.ready.settle() }
 
     /// Makes a woken thread ready that is no more urgent than the running one.
-    @inline(__always) public mutating func makeReadyBelow(_ thread: Ref<Thread>) {
-        core.ready.insert(thread, atHead: passesEquals(thread))
+    @inline(__always) public mutating func makeReadyBelow(_ thread: Ref<Thread>, isShared: Bool) {
+        core.ready.insert(thread, atHead: passesEquals(thread, isShared: isShared))
     }
 
     /// Performs `yield`, if the next thread has no slice.
