@@ -84,6 +84,35 @@ import Testing
         #expect(p.s.running == p.client.ref, "the answer interrupts it")
     }
 
+    @Test(arguments: [true, false]) func aSignalWakesAThreadOfACoreThatSleeps(fast: Bool) {
+        let p = Pair(fast: fast)
+        let notification = p.s.make(.notification)
+        let waiter = Pair.thread(p.s, 30, on: 1)
+        for _ in 0..<2 {
+            p.s.wait(waiter, notification)
+            #expect(p.other.running == nil)
+            let before = p.s.fastEntries
+            p.s.signal(p.client, notification, bits: 5)
+            #expect(p.s.fastEntries == before + (fast ? 1 : 0))
+            #expect(p.s.running == p.client.ref && p.other.running == waiter.ref)
+            #expect(p.s.results(waiter).badge == 5)
+        }
+    }
+
+    /// The server that waits for callers is woken by its bound notification.
+    @Test func aSignalWakesAServerOfACoreThatSleeps() {
+        let p = Pair()
+        let notification = p.s.make(.notification)
+        p.s.perform(.bindNotification, p.server.slot, UInt64(notification))
+        #expect(p.roundTrip() == 2)
+        let before = p.s.fastEntries
+        p.s.signal(p.client, notification, bits: 6)
+        #expect(p.s.fastEntries == before + 1 && p.other.running == p.server.ref)
+        #expect(p.s.results(p.server).badge == 6)
+        p.s.receive(p.server, p.endpoint, reply: p.reply)
+        #expect(p.roundTrip() == 2)
+    }
+
     @Test func aCoreThatRunsAThreadTakesTheGeneralPath() {
         for priority: UInt64 in [1, 100] {
             let p = Pair()

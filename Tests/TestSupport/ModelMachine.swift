@@ -190,6 +190,10 @@ extension ModelMachine {
     private func follow(_ outcome: QuickOutcome, of thread: Ref<KernelThread>) -> Bool {
         switch outcome {
         case .declined, .unsettled: return false
+        case .otherCore(let waiter, let notification, let bits):
+            if !kernel.pointee.fastSignalAcross(waiter, notification, bits) { return false }
+            setResults(thread, .success)
+            follow(thread)
         case .done:
             setResults(thread, .success)
             follow(thread)

@@ -174,6 +174,8 @@ extension EntryMode {
         case .done: exitQuick(0, 0)
         case .unsettled: settleAndSignal(thread, control, second)
         case .woken(let waiter): makeReady(waiter)
+        case .otherCore(let waiter, let notification, let bits):
+            signalAcross(control, second, third, thread, waiter, notification, bits)
         case .signalled(let wakeup):
             if wakeup.usesFloatingPoint { return preempt(thread, wakeup) }
             unsafe exitSignal(wakeup.thread.raw, wakeup.bits, running)
@@ -197,6 +199,15 @@ extension EntryMode {
         }
         if wakeup.usesFloatingPoint { return preempt(thread, wakeup) }
         unsafe exitSignal(wakeup.thread.raw, wakeup.bits, thread.raw)
+    }
+    @inline(never) private static func signalAcross(
+        _ control: UInt64, _ second: UInt64, _ third: UInt64, _ thread: Ref<KernelCore.Thread>,
+        _ waiter: Ref<KernelCore.Thread>, _ notification: Ref<Notification>, _ bits: UInt64
+    ) {
+        if kernelState.pointee.fastSignalAcross(waiter, notification, bits) {
+            return exitQuick(0, 0)
+        }
+        decline(thread, control, second, third)
     }
     @inline(never) private static func makeReady(_ thread: Ref<KernelCore.Thread>) {
         kernelState.pointee.makeReadyBelow(thread, isShared: isShared)

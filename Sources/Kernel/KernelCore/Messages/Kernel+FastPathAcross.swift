@@ -1,4 +1,4 @@
-// The fast paths of `call` and `replyAndReceive` to a thread of another core that sleeps.
+// The fast paths of `call`, `replyAndReceive` and `signal` to a thread of another core that sleeps.
 //
 //     core 0   call ─ connect ─ copy words ─ interrupt core 1 ─ sleep or next thread
 //     core 1   (sleeps)                       └▶ fastWake ─ first instruction of the server
@@ -64,6 +64,28 @@ extension Kernel where H: ~Copyable {
             from: thread, to: caller, on: other, result: raw & ControlWord.lengthMask, badge: 0)
     }
 
+    /// Performs a `signal` to a thread that waits on another core.
+    ///
+    /// - Precondition: `fastSignal` ended in `otherCore` with these values.
+    /// - Returns: false if nothing changed.
+    @inline(__always) public mutating func fastSignalAcross(
+        _ waiter: Ref<Thread>, _ notification: Ref<Notification>, _ bits: UInt64
+    ) -> Bool {
+        guard let other = sleepingHome(of: waiter) else { return false }
+        detach(waiter, notification)
+        complete(waiter, ResultWord(.notification), bits)
+        waiter.state = .ready
+        wake(waiter, on: other)
+        return true
+    }
+
+    /// Makes a thread ready on its core, which sleeps, and interrupts that core.
+    @inline(__always) private mutating func wake(_ thread: Ref<Thread>, on other: Ref<Core>) {
+        let priority = Int(thread.effective)
+        other.pointee.ready.pushFront(thread, priority)
+        interrupt(other, urgency: priority)
+    }
+
     /// Returns the thread's core if that core has nothing to do; nil also where this core has steps
     /// to perform before the next thread.
     @inline(__always) private func sleepingHome(of thread: Ref<Thread>) -> Ref<Core>? {
@@ -91,9 +113,7 @@ extension Kernel where H: ~Copyable {
         receiver.pointee.context.x.8 = thread.pointee.context.x.8
         receiver.pointee.context.x.9 = thread.pointee.context.x.9
         receiver.pointee.context.x.10 = thread.pointee.context.x.10
-        let priority = Int(receiver.effective)
-        other.pointee.ready.pushFront(receiver, priority)
-        interrupt(other, urgency: priority)
+        wake(receiver, on: other)
         if core.ready.top >= 0 {
             return .sent(next: switchTo(core.ready.removeFirst(), from: thread))
         }

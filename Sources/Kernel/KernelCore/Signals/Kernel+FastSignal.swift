@@ -27,6 +27,9 @@ public enum QuickOutcome {
     case declined
     /// Nothing changed. The fast path may be tried again after `settle`.
     case unsettled
+    /// Nothing changed. With several cores: all is plain, but the thread to wake with these bits is
+    /// at home on another one (Kernel+FastPathAcross).
+    case otherCore(Ref<Thread>, Ref<Notification>, bits: UInt64)
     /// The caller succeeded and continues. This woken thread has its results in its context, and
     /// `makeReadyBelow` must make it ready.
     case woken(Ref<Thread>)
@@ -58,8 +61,7 @@ private struct Claim {
 extension Kernel where H: ~Copyable {
     /// Performs `signal`.
     ///
-    /// - Parameter isShared: whether the kernel runs on several cores; a constant. Then the waiter
-    ///   must be at home on this core.
+    /// - Parameter isShared: whether the kernel runs on several cores; a constant.
     @inline(__always) public mutating func fastSignal(
         _ thread: Ref<Thread>, _ raw: UInt64, _ bits: UInt64, isShared: Bool
     ) -> QuickOutcome {
@@ -76,10 +78,11 @@ extension Kernel where H: ~Copyable {
         }
         let word = thread.pointee.scheduling.raw
         guard value != 0, word & SchedulingWord.guardedBit == 0,
-            let waiter = plainWaiter(notification, isShared: isShared)
+            let waiter = plainWaiter(notification, isShared: false)
         else {
             return .declined
         }
+        if isShared && !isHere(waiter) { return .otherCore(waiter, notification, bits: value) }
         if UInt32(waiter.effective) <= word & 0xff {
             if thread.pointee.slice != 0 { return .declined }
             detach(waiter, notification)
@@ -312,6 +315,8 @@ extension Kernel where H: ~Copyable {
 
     /// Returns the thread that a signal wakes, if nothing about it is unusual: the ready server of
     /// an endpoint, to which the notification is bound, or the only waiter, without a deadline.
+    ///
+    /// - Parameter isShared: whether it must be at home on this core.
     @inline(__always) private func plainWaiter(
         _ notification: Ref<Notification>, isShared: Bool
     ) -> Ref<Thread>? {
@@ -331,7 +336,7 @@ extension Kernel where H: ~Copyable {
     }
 
     /// Detaches the thread that `plainWaiter` found from the place where it waits.
-    @inline(__always) private func detach(
+    @inline(__always) func detach(
         _ thread: Ref<Thread>, _ notification: Ref<Notification>
     ) {
         if let endpoint = thread.pointee.endpoint {
