@@ -13,12 +13,16 @@ extension Machine {
     /// - Returns: whether a fast path did it.
     @discardableResult func trap(fast: Bool) -> Bool { enter(runningThread, fast: fast) }
 
-    /// Performs that call after the core had to wait for the lock.
+    /// Performs that call after the core had to wait for the lock, unless something goes before.
     func waitedTrap() {
         let thread = runningThread
-        thread.pointee.context.programCounter = Machine.callPlace + 4
         thread.pointee.context.isFull = false
-        follow(kernel.pointee.waitedCall(thread))
+        if isInterruptPending || kernel.pointee.mustRestart {
+            thread.pointee.context.programCounter = Machine.callPlace
+            _ = enter(kernel.pointee.hardware.takeInterrupt(), fast: true)
+        } else {
+            _ = enter(thread, fast: false)
+        }
     }
 
     /// Takes the inter-processor interrupt that was on its way.

@@ -517,6 +517,23 @@ import Testing
         #expect(!other.hardware.isFloatingPointEnabled)
     }
 
+    /// The same, but the thread blocks and its core passes the lock before it answers.
+    @Test func aLostBufferEndsFloatingPointBeforeAnotherThreadRuns() {
+        s.go()
+        let notification = s.make(.notification)
+        let there = thread(10, on: 0)
+        s.useFloatingPoint(there)
+        s.perform(.setCore, there.slot, 1)
+        let next = thread(5, on: 1)
+        other.isHeld = true
+        #expect(s.perform(.delete, RootSlot.table.index, UInt64(there.slot + 1)).error == nil)
+        other.hardware.waiting = 200
+        s.wait(there, notification)
+        other.isHeld = false
+        s.settle()
+        #expect(other.running == next.ref && !other.hardware.isFloatingPointEnabled)
+    }
+
     // The lock
 
     @Test func aMoreUrgentCoreGetsTheLockBetweenTwoSteps() {

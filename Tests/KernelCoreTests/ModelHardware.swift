@@ -94,7 +94,7 @@ final class ModelState {
     var requests = 0
     /// The largest priority with which another core waits for the lock; -1: none waits. It comes to
     /// wait before the n-th query, and gets the lock when this core gives it up.
-    private(set) var waiting = -1
+    var waiting = -1
     private var waitingAfter: (queries: Int, priority: Int)?
     /// The pages that the walker finds.
     var mappedPages: Set<UInt64> = []

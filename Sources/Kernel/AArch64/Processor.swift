@@ -58,11 +58,15 @@ public enum GenericTimer {
         swiftlet_write_timer_compare(ticks)
         swiftlet_write_timer_control(1)
     }
-    /// Keeps a timer that has expired from interrupting, and lets it again.
+    /// Keeps a timer that has expired from interrupting.
     @inline(__always) public static func mask() { swiftlet_write_timer_control(3) }
-    @inline(__always) public static func unmask() {
-        let control = swiftlet_read_timer_control()
-        if control & 2 != 0 { swiftlet_write_timer_control(1) }
+    /// Lets it interrupt again.
+    ///
+    /// - Returns: whether it was kept from that. The interrupt may come some instructions later.
+    @inline(__always) public static func unmask() -> Bool {
+        if swiftlet_read_timer_control() & 2 == 0 { return false }
+        swiftlet_write_timer_control(1)
+        return true
     }
     @inline(__always) public static func off() { swiftlet_write_timer_control(0) }
 }

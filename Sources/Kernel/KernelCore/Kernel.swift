@@ -196,7 +196,6 @@ public struct Kernel<H: Hardware & ~Copyable>: ~Copyable {
         // Safety: the caller gives the memory away, and it is large enough.
         known = unsafe reference(memory, as: Core.self)
         own.initialize(at: known, number: number)
-        own.pointee.ready.raiseUpdates(to: shared.pointee.updates.top)
         shared.pointee.cores[number] = known
         own.pointee.peers = shared.pointee.cores
         own.pointee.peers[number] = own

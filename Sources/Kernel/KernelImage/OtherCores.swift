@@ -18,12 +18,13 @@ var ownLock: KernelLock<SharedLockMemory> {
 }
 
 /// Waits until this core holds the lock, and asks for it as urgently as the interrupts that come
-/// meanwhile. They stay pending: whoever gets the lock takes them first.
+/// meanwhile. They stay pending, except the requests of other cores: those leave the core stale.
 ///
 /// - Parameter priority: of what the core would run; -1: it is idle.
-/// - Returns: whether an interrupt is pending. It goes first.
+/// - Returns: whether an interrupt is pending, or the timer's is about to be. It goes first.
 @c(swiftlet_shared_wait_lock) @inline(never) @discardableResult
 func waitForLock(_ priority: Int) -> Bool {
+    var wasMasked = false
     var lock = ownLock
     var urgency = Urgency(ofCore: priority)
     if !lock.request(urgency) {
@@ -41,10 +42,10 @@ func waitForLock(_ priority: Int) -> Bool {
             }
             swiftlet_relax()
         } while !lock.isGranted()
-        GenericTimer.unmask()
+        wasMasked = GenericTimer.unmask()
         kernelState.pointee.recordWait(since: start)
     }
-    return kernelState.pointee.hardware.interruptPending
+    return kernelState.pointee.hardware.interruptPending || wasMasked
 }
 
 /// The line of the pending interrupt that is taken first; nil if there is none. Does not return if

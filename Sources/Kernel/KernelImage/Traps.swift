@@ -211,21 +211,27 @@ func idlePendingEntry() {
 
 // The entries of a core that finds the lock taken. All registers of its thread are saved.
 
-/// Waits for the lock, and performs the system call.
+/// Waits for the lock to perform a system call.
+///
+/// - Returns: whether something goes before it. The thread then performs its `svc` again.
 @c(swiftlet_shared_wait_call)
-func waitCallEntry(_ running: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer? {
-    let thread = unsafe Ref<KernelCore.Thread>(running: running)
-    waitForLock(thread.priority)
-    SeveralCores.startHolding()
-    return unsafe SeveralCores.settled(kernelState.pointee.waitedCall(thread))?.raw
+func waitCallEntry(_ running: UnsafeMutableRawPointer) -> Bool {
+    let mustRestart = unsafe waitFaultEntry(running)
+    if mustRestart { unsafe Ref<KernelCore.Thread>(running: running).repeatCall() }
+    return mustRestart
+}
+/// Performs the call that nothing goes before.
+@c(swiftlet_shared_waited_call)
+func waitedCallEntry(_ running: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer? {
+    unsafe SeveralCores.systemCall(running)
 }
 /// Waits for the lock to handle another exception.
 ///
-/// - Returns: whether an interrupt is pending. It goes first, and the thread then causes the
-///   exception again.
+/// - Returns: whether something goes before it. The thread then causes it again.
 @c(swiftlet_shared_wait_fault)
 func waitFaultEntry(_ running: UnsafeMutableRawPointer) -> Bool {
-    waitForLock(unsafe Ref<KernelCore.Thread>(running: running).priority)
+    let isPending = waitForLock(unsafe Ref<KernelCore.Thread>(running: running).priority)
+    return isPending || kernelState.pointee.mustRestart
 }
 /// Waits for the lock, and handles the interrupt.
 @c(swiftlet_shared_wait_interrupt)

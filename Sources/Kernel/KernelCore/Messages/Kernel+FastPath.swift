@@ -338,7 +338,7 @@ extension Optional where Wrapped == Ref<Reply> {
 extension Optional where Wrapped == Ref<Thread> {
     /// The thread in a field that was found to be set.
     @inline(__always) var fastValue: Ref<Thread> {
-        // Safety: the fast path that declined for floating point has looked.
+        // Safety: the fast path that left the rest to another one has looked.
         unsafe unsafelyUnwrapped
     }
     /// Whether it is that thread: one comparison, without another one for nil.

@@ -335,19 +335,10 @@ extension Kernel where H: ~Copyable {
         return reschedule(core.current)
     }
 
-    /// Performs a system call whose thread had to wait for the lock. What became more urgent
-    /// meanwhile goes first; the call then restarts when its thread runs again.
-    ///
-    /// - Precondition: the context holds all registers that a call preserves, and its arguments.
-    public mutating func waitedCall(_ thread: Ref<Thread>) -> Ref<Thread>? {
-        enter(thread)
-        core.isStale = true
-        restart(thread)
-        let next = reschedule(thread)
-        if next != thread || core.isPassing || isInterrupted() { return next }
-        thread.pointee.context.programCounter &+= 4
-        return systemCall(thread)
-    }
+    /// Whether something besides a pending interrupt goes before the call or the fault of a thread
+    /// that had to wait for the lock: a request of another core, whose interrupt this one took
+    /// while it waited. The thread then calls or faults again when it next runs.
+    @inline(__always) public var mustRestart: Bool { core.isStale }
 
     /// Whether a more urgent core waits for the lock, so that the operation in progress restarts.
     @inline(never) mutating func isOvertaken() -> Bool {

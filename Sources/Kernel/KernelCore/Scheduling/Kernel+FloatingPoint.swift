@@ -41,6 +41,8 @@ extension Kernel where H: ~Copyable {
 
     /// Ends a thread's use of floating point, because its IPC buffer goes. Its registers are lost,
     /// and its next access traps.
+    ///
+    /// - Precondition: another core that runs the thread was asked to reload.
     mutating func dropFloatingPoint(of thread: Ref<Thread>) {
         if !thread.pointee.scheduling.usesFloatingPoint { return }
         thread.pointee.scheduling.usesFloatingPoint = false
@@ -68,6 +70,8 @@ extension Kernel where H: ~Copyable {
     }
 
     /// Continues a thread's use of floating point after it got another IPC buffer.
+    ///
+    /// - Precondition: another core that runs the thread was asked to reload.
     mutating func keepFloatingPoint(of thread: Ref<Thread>, in area: Ref<FloatingPointArea>) {
         thread.pointee.scheduling.usesFloatingPoint = true
         thread.pointee.floatingPointArea = area

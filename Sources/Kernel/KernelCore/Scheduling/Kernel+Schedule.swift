@@ -48,6 +48,10 @@ extension Kernel where H: ~Copyable {
     /// Chooses the thread to resume, on one of several cores.
     @inline(never) private mutating func chooseShared(_ thread: Ref<Thread>?) -> Ref<Thread>? {
         core.isUntold = true
+        if core.mustReload, let thread, !thread.pointee.scheduling.usesFloatingPoint {
+            // It may have lost its registers' place, and the next thread must not see them.
+            hardware.setFloatingPoint(enabled: false)
+        }
         let next = performSteps(thread)
         if core.isPassing { return next }
         // An interrupt made a thread run at once, before the rest.

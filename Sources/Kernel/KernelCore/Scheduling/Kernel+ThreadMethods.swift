@@ -144,6 +144,8 @@ extension Kernel where H: ~Copyable {
 
     /// Sets the thread's translation base. The current thread's takes effect here: an exit to the
     /// same thread does not load it.
+    ///
+    /// - Precondition: another core that runs the thread was asked to reload.
     mutating func setTranslationBase(_ thread: Ref<Thread>, _ base: UInt64) {
         thread.pointee.translationBase = base
         if core.current == thread { hardware.activate(translationBase: base) }

@@ -3,8 +3,8 @@
 //
 // The threads have one circle for each priority, under a two-level bitmap. The pending updates of
 // priority inheritance (Kernel+Inheritance) stand in such circles as well, which all cores share.
-// `top` covers both kinds. So a fast path that compares a priority with `top` declines by itself
-// while an update is as urgent.
+// `top` covers both kinds: with one core a fast path that compares a priority with `top` declines
+// by itself while an update is as urgent. With several, the updates are looked at besides.
 //
 // **Two threads before the circles.** Up to two threads, the most urgent of all, stand in `front`
 // and `behind` instead of a circle. A thread that is preempted, or woken to run at once, so comes

@@ -292,6 +292,9 @@ extension Ref where Object == Thread {
     }
     /// The address at which the thread continues.
     public var programCounter: UInt64 { pointee.context.programCounter }
+    /// Makes the thread perform its `svc` again when it next runs. Its arguments are in its
+    /// context.
+    public func repeatCall() { pointee.context.programCounter &-= 4 }
 
     /// The effective priority, also for a core that waits for the lock.
     public var priority: Int { Int(effective) }

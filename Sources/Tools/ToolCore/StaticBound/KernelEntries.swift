@@ -36,7 +36,7 @@ extension LongestPaths {
     /// all calls that found the kernel lock taken, whose arguments are in memory; and the
     /// interrupts that are pending where a core leaves the kernel.
     private static let further = [
-        (name: "any call that waited for the lock", symbol: "swiftlet_shared_wait_call"),
+        (name: "any call that waited for the lock", symbol: "swiftlet_shared_waited_call"),
         (name: "interrupt: any, at an exit", symbol: "swiftlet_shared_pending"),
         (name: "interrupt: any, at an exit to idle", symbol: "swiftlet_shared_idle_pending"),
     ]

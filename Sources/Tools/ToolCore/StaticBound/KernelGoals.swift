@@ -20,8 +20,9 @@ public enum KernelMode: Sendable {
 public struct KernelGoals: Sendable {
     /// The longest masked section of any entry, in instructions.
     public let longestMasked: Int
-    /// The longest masked section, the hand-over of the kernel lock on several cores, and the
-    /// longest interrupt that makes a more urgent thread run, behind it.
+    /// The top thread's wait (`BoundReport.longestWait`): the longest masked section, what the
+    /// kernel lock adds on several cores, and the longest interrupt that makes a more urgent thread
+    /// run, behind it.
     public let longestWait: Int
 
     public static let oneCore = KernelGoals(longestMasked: 1200, longestWait: 1500)
