@@ -79,6 +79,9 @@ func task(
         linkerSettings: linked("task.ld") + linker)
 }
 
+/// Memory and text of C; on the host they are the C library's.
+let memoryOfC: [Target.Dependency] = onTarget ? ["CMemory"] : []
+
 var targets: [Target] = [
     library("Shared", "KernelABI", swift: kernelFlags),
     library("Shared", "MMIO", swift: kernelFlags),
@@ -89,10 +92,10 @@ var targets: [Target] = [
 
     // On the host, a model of the processor in place of the processor.
     .target(
-        name: "CAArch64", path: path("Kernel", "CAArch64"),
+        name: "CAArch64", dependencies: memoryOfC, path: path("Kernel", "CAArch64"),
         exclude: ["Lock.inc", "VectorTable.inc"]
             + (onTarget
-                ? ["Model.c"] : ["Boot.S", "Memory.S", "State.c", "Strings.c", "Vectors.S"]),
+                ? ["Model.c"] : ["Boot.S", "Memory.S", "StackGuard.c", "State.c", "Vectors.S"]),
         cSettings: integersOnlyC),
     library("Kernel", "HardwareInterface", ["KernelABI"], swift: kernelFlags),
     library("Kernel", "KernelLock", ["KernelABI", "CAArch64"], swift: kernelFlags),
@@ -108,8 +111,8 @@ var targets: [Target] = [
 
     // On the host, a model of the kernel in place of the kernel.
     .target(
-        name: "CUserEntry", path: path("User", "CUserEntry"),
-        exclude: onTarget ? ["Model.c"] : ["Heap.c", "Memory.c", "Start.S"],
+        name: "CUserEntry", dependencies: memoryOfC, path: path("User", "CUserEntry"),
+        exclude: onTarget ? ["Model.c"] : ["Heap.c", "StackGuard.c", "Start.S"],
         cSettings: onTarget ? integersOnlyC + [.unsafeFlags(["-fno-builtin"])] : []),
     library("User", "UserRuntime", ["KernelABI", "CUserEntry"]),
     library("User", "Protocols", ["KernelABI"]),
@@ -132,6 +135,9 @@ var targets: [Target] = [
 
 if onTarget {
     targets += [
+        .target(
+            name: "CMemory", path: path("Shared", "CMemory"),
+            cSettings: integersOnlyC + [.unsafeFlags(["-fno-builtin"])]),
         .executableTarget(
             name: "KernelImage",
             dependencies: [
@@ -193,7 +199,9 @@ if onTarget {
             name: "Hog", dependencies: ["KernelABI", "UserRuntime", "Protocols", "ServiceCores"],
             path: "Tests/OnTarget/Hog", exclude: ["system.toml"], swiftSettings: strict + taskFlags,
             linkerSettings: linked("task.ld")),
-        .target(name: "CTargetTests", path: "Tests/OnTarget/CTargetTests"),
+        .target(
+            name: "CTargetTests", dependencies: memoryOfC, path: "Tests/OnTarget/CTargetTests",
+            cSettings: integersOnlyC + [.unsafeFlags(["-fno-builtin"])]),
         .executableTarget(
             name: "TargetTests",
             dependencies: [

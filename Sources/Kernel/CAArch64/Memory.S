@@ -1,5 +1,5 @@
-// Memory by the block: zeroing, copying, cache maintenance, the floating-point registers. Only the
-// last uses other than integer registers.
+// Memory by the block: zeroing, cache maintenance, the floating-point registers. Only the last uses
+// other than integer registers. Copies: Sources/Shared/CMemory.
 
     .macro function name
     .section .text.\name, "ax"
@@ -112,86 +112,3 @@ swiftlet_switch_floating_point_registers:
     msr fpcr, x17
     each_pair ldp, x6
     ret
-
-// memcpy and memmove: x0 destination, x1 source, x2 bytes; x0 is the result. Normal memory allows
-// any alignment.
-function memcpy
-memcpy_up:
-    mov x3, x0
-    subs x2, x2, #64
-    b.lo 2f
-1:  ldp x4, x5, [x1]
-    ldp x6, x7, [x1, #16]
-    ldp x8, x9, [x1, #32]
-    ldp x10, x11, [x1, #48]
-    stp x4, x5, [x3]
-    stp x6, x7, [x3, #16]
-    stp x8, x9, [x3, #32]
-    stp x10, x11, [x3, #48]
-    add x1, x1, #64
-    add x3, x3, #64
-    subs x2, x2, #64
-    b.hs 1b                     // bound: KernelLimits.loanStep / 64 - 1
-2:  adds x2, x2, #56
-    b.mi 4f
-3:  ldr x4, [x1], #8
-    str x4, [x3], #8
-    subs x2, x2, #8
-    b.pl 3b                     // bound: 6
-4:  adds x2, x2, #8
-    b.eq 6f
-5:  ldrb w4, [x1], #1
-    strb w4, [x3], #1
-    subs x2, x2, #1
-    b.ne 5b                     // bound: 6
-6:  ret
-
-function memmove
-    sub x3, x0, x1
-    cmp x3, x2                  // unsigned: a destination below the source is far above it
-    b.hs memcpy
-    add x1, x1, x2
-    add x3, x0, x2
-    subs x2, x2, #64
-    b.lo 2f
-1:  ldp x4, x5, [x1, #-16]
-    ldp x6, x7, [x1, #-32]
-    ldp x8, x9, [x1, #-48]
-    ldp x10, x11, [x1, #-64]!
-    stp x4, x5, [x3, #-16]
-    stp x6, x7, [x3, #-32]
-    stp x8, x9, [x3, #-48]
-    stp x10, x11, [x3, #-64]!
-    subs x2, x2, #64
-    b.hs 1b                     // bound: KernelLimits.loanStep / 64 - 1
-2:  adds x2, x2, #56
-    b.mi 4f
-3:  ldr x4, [x1, #-8]!
-    str x4, [x3, #-8]!
-    subs x2, x2, #8
-    b.pl 3b                     // bound: 6
-4:  adds x2, x2, #8
-    b.eq 6f
-5:  ldrb w4, [x1, #-1]!
-    strb w4, [x3, #-1]!
-    subs x2, x2, #1
-    b.ne 5b                     // bound: 6
-6:  ret
-
-// x0 destination, w1 byte, x2 bytes; x0 is the result.
-function memset
-    mov x3, x0
-    and x1, x1, #0xff
-    orr x1, x1, x1, lsl #8
-    orr x1, x1, x1, lsl #16
-    orr x1, x1, x1, lsl #32
-1:  subs x2, x2, #16
-    b.lo 2f
-    stp x1, x1, [x3], #16
-    b 1b                        // bound: 288 / 16
-2:  adds x2, x2, #16
-    b.eq 4f
-3:  strb w1, [x3], #1
-    subs x2, x2, #1
-    b.ne 3b                     // bound: 14
-4:  ret

@@ -18,6 +18,7 @@ import UserRuntime
     versionTests(&runner)
     unsafe bootTests(&runner, boot)
     registerTests(&runner)
+    memoryTests(&runner)
     lockTests(&runner)
     deviceRegisterTests(&runner)
     errorTests(&runner)

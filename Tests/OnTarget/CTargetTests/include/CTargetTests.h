@@ -49,4 +49,12 @@ uint64_t takeLock(uint64_t *_Nonnull lock, uint64_t request);
 void releaseLock(uint64_t *_Nonnull lock, uint64_t request);
 static inline uint64_t *_Nonnull testLock(void) { return lockMemory; }
 
+/// Copies, fills and compares in 1,536 bytes, in all sizes to 200 and at nine alignments. 0 where
+/// all is right, else 1000 * size + 10 * alignment + the function: memcpy 1, memset 2, memmove 3
+/// and 4, memcmp 5 to 7.
+uint64_t failedMemoryCase(unsigned char *_Nonnull memory);
+/// Performs memcpy (0), memmove upwards (1), memset (2) or memcmp of equals (3) over 4 KiB, in
+/// 8,192 bytes.
+void repeatMemory(unsigned which, unsigned char *_Nonnull memory, uint64_t count);
+
 #endif
