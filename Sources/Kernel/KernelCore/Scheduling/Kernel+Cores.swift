@@ -251,10 +251,7 @@ extension Kernel where H: ~Copyable {
         let mustReload = core.mustReload
         core.mustReload = false
         guard let thread else { return }
-        if mustReload {
-            hardware.activate(translationBase: thread.pointee.translationBase)
-            hardware.setFloatingPoint(enabled: thread.pointee.scheduling.usesFloatingPoint)
-        }
+        if mustReload { hardware.activate(translationBase: thread.pointee.translationBase) }
         if thread.state != .running { return }
         let isSuspended = thread.pointee.scheduling.isSuspended
         if !isSuspended && Int(thread.pointee.destination) == thread.home { return }
