@@ -47,6 +47,8 @@ let libfdtLibrary: [LinkerSetting] =
             "-Xlinker", "-L\(root)/build/sysroot/usr/lib/aarch64-linux-gnu", "-Xlinker", "-lfdt",
         ])
     ] : []
+/// A C library in the test task: Debian's picolibc, under build/picolibc.
+let picolibc = "\(root)/build/picolibc/usr/lib/picolibc/aarch64-linux-gnu"
 
 func linked(_ script: String) -> [LinkerSetting] {
     onTarget
@@ -112,7 +114,8 @@ var targets: [Target] = [
     // On the host, a model of the kernel in place of the kernel.
     .target(
         name: "CUserEntry", dependencies: memoryOfC, path: path("User", "CUserEntry"),
-        exclude: onTarget ? ["Model.c"] : ["Heap.c", "StackGuard.c", "Start.S"],
+        exclude: onTarget
+            ? ["Model.c"] : ["Heap.c", "StackGuard.c", "Start.S", "ThreadLocals.c"],
         cSettings: onTarget ? integersOnlyC + [.unsafeFlags(["-fno-builtin"])] : []),
     library("User", "UserRuntime", ["KernelABI", "CUserEntry"]),
     library("User", "Protocols", ["KernelABI"]),
@@ -201,7 +204,8 @@ if onTarget {
             linkerSettings: linked("task.ld")),
         .target(
             name: "CTargetTests", dependencies: memoryOfC, path: "Tests/OnTarget/CTargetTests",
-            cSettings: integersOnlyC + [.unsafeFlags(["-fno-builtin"])]),
+            cSettings: integersOnlyC
+                + [.unsafeFlags(["-fno-builtin", "-isystem", "\(picolibc)/include"])]),
         .executableTarget(
             name: "TargetTests",
             dependencies: [
@@ -209,7 +213,8 @@ if onTarget {
             ],
             path: "Tests/OnTarget/TargetTests",
             swiftSettings: strict + taskFlags + libfdtSwift,
-            linkerSettings: linked("task.ld") + libfdtLibrary),
+            linkerSettings: linked("task.ld") + libfdtLibrary
+                + [.unsafeFlags(["-Xlinker", "-L\(picolibc)/lib", "-Xlinker", "-lc"])]),
     ]
 } else {
     targets += [

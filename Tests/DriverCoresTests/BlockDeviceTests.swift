@@ -33,7 +33,8 @@ private final class ModelDriver {
             { context, registers in
                 let driver = Unmanaged<ModelDriver>.fromOpaque(context).takeUnretainedValue()
                 driver.answer(registers)
-            }, Unmanaged.passRetained(self).toOpaque(), UInt64(UInt(bitPattern: buffer)))
+            }, Unmanaged.passRetained(self).toOpaque(),
+            IPCBuffer.threadPointer(UInt64(UInt(bitPattern: buffer))))
     }
 
     private func answer(_ registers: UnsafeMutablePointer<UInt64>) {

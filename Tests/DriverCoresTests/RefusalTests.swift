@@ -27,7 +27,8 @@ private final class RefusingKernel {
                 let kernel = Unmanaged<RefusingKernel>.fromOpaque(context).takeUnretainedValue()
                 let isRefused = ControlWord(raw: registers[0]).method == kernel.refused
                 registers[0] = isRefused ? UInt64(kernel.error.rawValue) : 0
-            }, Unmanaged.passRetained(self).toOpaque(), UInt64(UInt(bitPattern: buffer)))
+            }, Unmanaged.passRetained(self).toOpaque(),
+            IPCBuffer.threadPointer(UInt64(UInt(bitPattern: buffer))))
     }
 }
 

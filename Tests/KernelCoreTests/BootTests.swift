@@ -99,7 +99,7 @@ private final class BootBench {
                 && information.slotCount == 4096)
         let context = thread.pointee.context
         #expect(context.programCounter == 0x20_0010 && context.stackPointer == 0x4000_0000)
-        #expect(context.x.0 == 0x4000_2000 && context.threadPointer == 0x4000_1000)
+        #expect(context.x.0 == 0x4000_2000 && context.threadPointer == 0x4000_1c00)
         #expect(
             thread.pointee.base == 254 && thread.pointee.maximum == 255 && thread.effective == 254)
         #expect(

@@ -41,7 +41,7 @@ final class RootMachine {
         swiftlet_model_kernel(
             { context, registers in
                 Unmanaged<RootMachine>.fromOpaque(context).takeUnretainedValue().call(registers)
-            }, context, UInt64(buffer.bits))
+            }, context, IPCBuffer.threadPointer(UInt64(buffer.bits)))
     }
     deinit {
         bundle.deallocate()

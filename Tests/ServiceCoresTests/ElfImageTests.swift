@@ -70,6 +70,44 @@ private struct File {
         #expect(error { $0.bytes = [] } == .truncated)
     }
 
+    /// Adds a third program header, for thread-local variables.
+    private func locals(
+        _ address: UInt64, given: UInt64, size: UInt64, alignment: UInt64 = 16
+    ) -> ElfError? {
+        error { file in
+            // The headers move behind everything else.
+            let table = file.bytes.count
+            file.bytes += [UInt8](file.bytes[64..<176]) + [UInt8](repeating: 0, count: 56)
+            file.put(32, UInt64(table), 8)
+            file.put(56, 3, 2)
+            file.put(table + 112, 7, 4)
+            file.put(table + 112 + 16, address, 8)
+            file.put(table + 112 + 32, given, 8)
+            file.put(table + 112 + 40, size, 8)
+            file.put(table + 112 + 48, alignment, 8)
+        }
+    }
+
+    @Test func threadLocalsAreChecked() {
+        #expect(locals(0x20_1000, given: 40, size: 1008) == nil)
+        #expect(locals(0x20_1000 + 4960, given: 40, size: 40) == nil)
+        #expect(locals(0, given: 0, size: 8) == nil, "nothing to copy")
+        #expect(locals(0x20_1000, given: 40, size: 1009) == .badThreadLocals)
+        #expect(locals(0x20_1000, given: 40, size: ~0) == .badThreadLocals)
+        #expect(locals(0x20_1000, given: 41, size: 40) == .badThreadLocals)
+        #expect(locals(0x20_1000, given: 40, size: 40, alignment: 32) == .badThreadLocals)
+        #expect(locals(0x20_1000, given: 40, size: 40, alignment: ~0) == .badThreadLocals)
+        #expect(locals(0x20_1000 + 4961, given: 40, size: 40) == .badThreadLocals)
+        #expect(locals(0x1f_fff0, given: 40, size: 40) == .badThreadLocals)
+        #expect(locals(~0 - 8, given: 40, size: 40) == .badThreadLocals)
+        #expect(locals(~0, given: 1, size: 1) == .badThreadLocals)
+        let two = error { file in
+            file.put(64, 7, 4)
+            file.put(120, 7, 4)
+        }
+        #expect(two == .badThreadLocals)
+    }
+
     @Test func segmentsAreChecked() {
         #expect(error { $0.put(56, 0, 2) } == .noSegments)
         #expect(error { $0.put(32, 10_000, 8) } == .truncated)

@@ -207,7 +207,7 @@ struct Bench {
         if let core { try thread.setCore(core) }
         try thread.setEntry(
             programCounter: entry, stackPointer: base + Bench.stackOffset + 4096, argument: a,
-            threadPointer: base)
+            threadPointer: IPCBuffer.threadPointer(base))
         try thread.readRegisters()
         let registers = IPCBufferAccess()
         registers[8 + 1] = b

@@ -298,7 +298,7 @@ extension Kernel where H: ~Copyable {
         thread.pointee.buffer = unsafe reference(
             hardware.kernelAddress(physical: buffer), as: BufferPage.self)
         thread.pointee.context.stackPointer = RootLayout.stackTop
-        thread.pointee.context.threadPointer = RootLayout.ipcBuffer
+        thread.pointee.context.threadPointer = IPCBuffer.threadPointer(RootLayout.ipcBuffer)
         thread.pointee.context.x.0 = RootLayout.information
         thread.pointee.maximum = 255
         thread.pointee.ownBase = 254

@@ -93,7 +93,8 @@ extension Factory {
             try thread.setSlice(.microseconds(UInt64(description.sliceMicroseconds)))
             try thread.setEntry(
                 programCounter: entry, stackPointer: TaskAddress.stackTop,
-                argument: TaskAddress.information, threadPointer: TaskAddress.ipcBuffer)
+                argument: TaskAddress.information,
+                threadPointer: IPCBuffer.threadPointer(TaskAddress.ipcBuffer))
             try limit(thread, description.budget, Budget(place.budget), arena: Untyped(place.arena))
             try Endpoint(place.endpoint).bindServer(thread)
             try thread.resume()

@@ -2,6 +2,8 @@
 // Everything in the file is somebody's input, so every offset, size and address is checked here,
 // once, before a page is taken for it.
 
+import KernelABI
+
 /// Why a file is not a task that can be started.
 public enum ElfError: Error, Equatable, Sendable {
     /// The file ends inside a header.
@@ -14,7 +16,7 @@ public enum ElfError: Error, Equatable, Sendable {
     case wrongMachine
     /// Not an executable at fixed addresses.
     case wrongType
-    /// It needs a dynamic loader or thread-local storage.
+    /// It needs a dynamic loader.
     case needsLoader
     /// The program headers have another size than ELF64's.
     case badHeaderSize
@@ -34,6 +36,9 @@ public enum ElfError: Error, Equatable, Sendable {
     case overlap(segment: Int)
     /// A segment would be writable and executable.
     case writableAndExecutable(segment: Int)
+    /// Thread-local variables that have no room in a thread's block (`IPCBuffer.localBytes`), or
+    /// whose first values the file does not load.
+    case badThreadLocals
     /// The entry point is not in an executable segment, or not a multiple of 4.
     case badEntry
 }
@@ -62,6 +67,8 @@ public struct ElfImage: Sendable {
     public static let maximumSegments = 8
     public private(set) var entry: UInt64 = 0
     public private(set) var segmentCount = 0
+    /// Where the first values of thread-local variables lie, if there are such variables.
+    private var locals: Range<UInt64>?
     private var segments = InlineArray<8, ElfSegment>(repeating: ElfSegment())
 
     /// Segment `index`, below `segmentCount`.
@@ -82,6 +89,7 @@ public struct ElfImage: Sendable {
             try add(file, header: Int(offset.partialValue), permitted)
         }
         if segmentCount == 0 { throw .noSegments }
+        if let locals, !locals.isEmpty && !isLoaded(locals) { throw .badThreadLocals }
         entry = try file.word(at: 24)
         guard entry % 4 == 0, isExecutable(entry) else { throw .badEntry }
     }
@@ -103,8 +111,10 @@ public struct ElfImage: Sendable {
     ) throws(ElfError) {
         switch try file.half(at: header) | (try file.half(at: header + 2)) << 16 {
         case 1: break
-        // PT_DYNAMIC, PT_INTERP, PT_TLS.
-        case 2, 3, 7: throw .needsLoader
+        // PT_DYNAMIC, PT_INTERP.
+        case 2, 3: throw .needsLoader
+        // PT_TLS.
+        case 7: return try addLocals(file, header: header)
         default: return
         }
         let flags = try file.half(at: header + 4)
@@ -127,6 +137,33 @@ public struct ElfImage: Sendable {
         try check(segment, permitted)
         segments[index] = segment
         segmentCount = index + 1
+    }
+
+    /// Checks what the program's runtime gives each thread: at most one block, that has room, and
+    /// whose first values lie in `locals`.
+    private mutating func addLocals(_ file: Span<UInt8>, header: Int) throws(ElfError) {
+        let given = try file.word(at: header + 32)
+        let size = try file.word(at: header + 40)
+        let alignment = try file.word(at: header + 48)
+        guard locals == nil, given <= size, size <= UInt64(IPCBuffer.localBytes),
+            alignment <= UInt64(IPCBuffer.controlBytes)
+        else { throw .badThreadLocals }
+        let start = try file.word(at: header + 16)
+        guard start <= ~0 - given else { throw .badThreadLocals }
+        locals = start..<(start + given)
+    }
+
+    /// Whether the bytes are a part of a segment.
+    private func isLoaded(_ bytes: Range<UInt64>) -> Bool {
+        for index in 0..<segmentCount {
+            let segment = segments[index]
+            if bytes.lowerBound >= segment.virtualAddress
+                && bytes.upperBound - segment.virtualAddress <= segment.memorySize
+            {
+                return true
+            }
+        }
+        return false
     }
 
     private func check(_ segment: ElfSegment, _ permitted: Range<UInt64>) throws(ElfError) {

@@ -71,6 +71,16 @@
     /// The floating-point registers of a thread that uses them, while it does not run: FPSR, FPCR,
     /// v0–v31. A thread that uses floating point needs an IPC buffer.
     @inlinable public static var floatingPoint: Int { 0x800 }
-    /// From here on the page belongs to the thread's runtime.
+    /// From here on the page belongs to the thread's runtime. The thread pointer (TPIDR_EL0) is the
+    /// address of this byte: so the kernel starts the root task.
     @inlinable public static var runtime: Int { 0xc00 }
+    /// The runtime's own two words at the thread pointer. The thread-local variables follow them
+    /// (ELF for AArch64, variant 1 of thread-local storage).
+    @inlinable public static var controlBytes: Int { 16 }
+    /// Most bytes of a program's thread-local variables; `linker/task.ld` states them too.
+    @inlinable public static var localBytes: Int { size - runtime - controlBytes }
+    /// Returns the thread pointer of a thread whose IPC buffer lies at `address`.
+    @inlinable public static func threadPointer(_ address: UInt64) -> UInt64 {
+        address &+ UInt64(runtime)
+    }
 }

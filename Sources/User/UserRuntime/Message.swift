@@ -104,10 +104,12 @@ public struct Attachment: Sendable {
     }
 }
 
-/// This thread's IPC buffer, at the address in TPIDR_EL0.
+/// This thread's IPC buffer, at a fixed distance from its thread pointer.
 public struct IPCBufferAccess {
     let base: UInt
-    @inline(__always) public init() { base = UInt(swiftlet_thread_pointer()) }
+    @inline(__always) public init() {
+        base = UInt(swiftlet_thread_pointer()) &- UInt(IPCBuffer.runtime)
+    }
 
     // Safety: the task's loader mapped a page there for this thread alone, and offsets stay
     // within it.

@@ -1,5 +1,6 @@
 // What a test works with: checks, fresh objects, other threads.
 
+import CUserEntry
 import KernelABI
 import UserRuntime
 
@@ -127,6 +128,7 @@ struct Checks {
         nextStack += 1
         let top = stackTop(nextStack)
         let start = unsafe UInt64(UInt(bitPattern: unsafeBitCast(entry, to: UnsafeRawPointer.self)))
+        if withBuffer { swiftlet_begin_thread(IPCBuffer.threadPointer(address)) }
         try succeed(line: line) { () throws(KernelError) in
             try thread.configure(
                 table: RootSlot.table, addressSpace: RootSlot.addressSpace, ipcBuffer: frame,
@@ -134,7 +136,7 @@ struct Checks {
             try thread.setPriority(priority, maximum: priority)
             try thread.setEntry(
                 programCounter: start, stackPointer: top, argument: argument,
-                threadPointer: withBuffer ? address : 0)
+                threadPointer: withBuffer ? IPCBuffer.threadPointer(address) : 0)
         }
         return thread
     }

@@ -27,6 +27,7 @@ import UserRuntime
     addressSpaceTests(&runner)
     asidPoolTests(&runner)
     threadTests(&runner)
+    threadLocalTests(&runner)
     ipcTests(&runner)
     ipcErrorTests(&runner)
     loanTests(&runner)

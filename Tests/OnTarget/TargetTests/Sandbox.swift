@@ -150,7 +150,7 @@ struct SandboxThread {
         try thread.suspend()
         try thread.setEntry(
             programCounter: start, stackPointer: stackTop(number), argument: UInt64(number),
-            threadPointer: buffer)
+            threadPointer: IPCBuffer.threadPointer(buffer))
         try thread.resume()
     }
 }

@@ -129,6 +129,9 @@ SWIFTLET_ALWAYS _Noreturn void swiftlet_trap_text(
 }
 #endif
 
+/// Gives the thread of this thread pointer its thread-local variables with their first values.
+void swiftlet_begin_thread(uint64_t thread_pointer);
+
 /// Give the heap its memory.
 void swiftlet_heap_add(uint64_t address, uint64_t size);
 

@@ -57,4 +57,18 @@ uint64_t failedMemoryCase(unsigned char *_Nonnull memory);
 /// 8,192 bytes.
 void repeatMemory(unsigned which, unsigned char *_Nonnull memory, uint64_t count);
 
+
+/// Thread-local variables of this thread: one starts as 7, one as 0, one is 24 bytes aligned to 16.
+uint64_t *_Nonnull givenLocal(void);
+uint64_t *_Nonnull emptyLocal(void);
+uint64_t *_Nonnull alignedLocal(void);
+/// The C library's `strtol`, which says by the thread's own `errno` that a number is too large: of
+/// "1234", of a number above all, of one below all.
+long numberThatFits(void);
+long numberTooLarge(void);
+long numberTooSmall(void);
+int errorNumber(void);
+void clearErrorNumber(void);
+int outOfRange(void);
+
 #endif
