@@ -58,6 +58,7 @@ extension RowName {
             Goal("space.unmap-4k", 250),
             Goal("retype.endpoint", 400),
             Goal("retype.thread", 700),
+            Goal("thread.create-join", 10_000),
             Goal("interrupt.timer.to-driver.spinning", 150),
             Goal("interrupt.timer.to-driver.spinning.floating-point", 190),
             Goal("floating-point.first-use", 150),

@@ -44,6 +44,9 @@ enum Unit {
     /// Where threads start, and what is called.
     var loops: BenchLoops { isCounter ? bench_loops_cntvct_el0 : bench_loops_pmccntr_el0 }
 
+    /// Its value.
+    var now: UInt64 { isCounter ? Instant.now.ticks : readCycleCounter() }
+
     static var counter: Clock { Clock(isCounter: true) }
     /// The cycle counter, which user code was seen to read.
     static func cycles(counterFrequency: UInt64) -> Clock {

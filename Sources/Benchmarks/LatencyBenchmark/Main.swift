@@ -64,6 +64,7 @@ extension Bench {
         try faultRows()
         try firstUseRow()
         try objectRows()
+        try threadRows()
         try deviceRows()
     }
 }

@@ -13,12 +13,16 @@ extension Factory {
     /// A fault that was on its way when the supervisor came back is the supervisor's: the thread
     /// faults again, to it.
     mutating func faulted(_ fault: Received) -> FaultReply {
-        guard let number = try? task(fault.badge), isFaulted(number) else { return .stop }
+        let stackPointer = fault[Fault.stackPointer]
+        guard let number = try? task(fault.badge), isFaulted(number, stackPointer) else {
+            return .stop
+        }
         if !isWatching && tasks[number].service != Name("supervisor") { return .retry }
-        guard let place = try? stop(number) else { return .stop }
+        guard let place = (try? stop(number, stackPointer: stackPointer)) ?? (try? stop(number))
+        else { return .stop }
         let cause = cause(
             number, place, fault[Fault.kind], address: fault[Fault.address],
-            syndrome: fault[Fault.syndrome])
+            syndrome: fault[Fault.syndrome], stackPointer: stackPointer)
         var report = FaultLines(tasks[number].name, faulted: cause.words, saying: cause.saying)
         report.add(
             programCounter: fault[Fault.programCounter], linkRegister: fault[Fault.linkRegister])
@@ -33,9 +37,16 @@ extension Factory {
     }
 
     /// Whether a task stands in a fault: not one that was started again since.
-    private func isFaulted(_ number: Int) -> Bool {
-        tasks[number].phase == .running
-            && (try? Thread(slots.task(number).thread).information())?.state == .faulted
+    private func isFaulted(_ number: Int, _ stackPointer: UInt64) -> Bool {
+        if tasks[number].phase != .running { return false }
+        // A task sets its stack pointers as it likes, so its first thread is looked at, too.
+        for pointer in [stackPointer, 0] {
+            let state = try? with(threadOf: number, pointer) { (thread) throws(KernelError) in
+                try thread.information().state
+            }
+            if state == .faulted { return true }
+        }
+        return false
     }
 
     private func show(_ report: FaultLines) {

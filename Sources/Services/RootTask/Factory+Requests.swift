@@ -263,7 +263,8 @@ extension Factory {
     private func describeStack(
         _ number: Int, _ request: Received, _ answer: inout FactoryAnswer
     ) throws(FactoryFailure) {
-        let place = try stop(number)
+        let stackPointer = request[StackRecord.stackPointer]
+        let place = try stop(number, stackPointer: stackPointer)
         answer.message[StackRecord.programCounter] = place.programCounter
         answer.message[StackRecord.linkRegister] = place.linkRegister
         let addresses = returnAddresses(number, frame: place.framePointer)
@@ -274,7 +275,7 @@ extension Factory {
         if request[StackRecord.kind] == 0 { return }
         let cause = cause(
             number, place, request[StackRecord.kind], address: request[StackRecord.address],
-            syndrome: request[StackRecord.syndrome])
+            syndrome: request[StackRecord.syndrome], stackPointer: stackPointer)
         let (words, saying) = (cause.words, cause.saying)
         answer.message.setWord(StackRecord.lengths, UInt64(words.count) | UInt64(saying.count) << 8)
         answer.message.setBytes(words.span, at: StackRecord.cause)

@@ -141,7 +141,7 @@ extension Shell {
         switch UInt32(slot) {
         case StartSlot.log.index: "log"
         case StartSlot.names.index: "names"
-        case StartSlot.supervisor.index: "supervisor"
+        case StartSlot.supervisor.index, StartSlot.faultHandler.index: "supervisor"
         case StartSlot.factory.index: "root"
         case StartSlot.systemControl.index, StartSlot.interruptControl.index: "the kernel"
         case StartSlot.interrupt.index..<StartSlot.asidPool.index: "its device"

@@ -9,35 +9,38 @@ import ServiceCores
 import UserRuntime
 
 @safe struct Probe {
-    private static var notification: Slot { Slot(StartSlot.firstFree.index + 4) }
-    private static var thread: Slot { Slot(StartSlot.firstFree.index + 5) }
+    private static var notification: Slot { Slot(StartSlot.firstFree.index + 3) }
 
     /// The number of the task in whose place it tries; nil: it rests.
     private var subject: UInt64?
     /// When the thread ran, in ticks; 0: it did not yet.
     private let ran: UnsafeMutablePointer<UInt64>
+    private let thread: Thread
 
     /// Makes the thread, and lets it wait.
     init() throws(KernelError) {
-        unsafe ran = try HelperThread.make(Probe.thread, Probe.notification, run: Probe.run)
-        try Thread(Probe.thread).resume()
+        // Safety: nobody frees the word.
+        unsafe ran = UnsafeMutablePointer.allocate(capacity: 1)
+        unsafe ran.pointee = 0
+        try Untyped(StartSlot.untyped).retype(.notification, index: Probe.notification)
+        let word = unsafe UInt64(UInt(bitPattern: ran))
+        thread = try Thread.start("probe", priority: 0, context: word, Probe.run).thread
     }
 
-    /// The thread.
-    private static let run: @convention(c) (UInt64) -> Void = { word in
+    /// The thread. It ends with its notification.
+    private static let run: @convention(c) (UInt64) -> UInt64 = { word in
         while (try? Notification(Probe.notification).wait()) != nil {
-            // Safety: `HelperThread` allocated the word, and nobody frees it.
+            // Safety: `init` allocated the word, and nobody frees it.
             unsafe UnsafeMutablePointer<UInt64>(bitPattern: UInt(word))?.pointee = Instant.now.ticks
         }
-        // Without its objects it is of no use.
-        try? Thread(Probe.thread).suspend()
+        return 0
     }
 
     /// Tries it in the place of task `number`, unless it tries for another one.
     mutating func begin(for number: UInt64, at priority: UInt8) {
         if subject != nil { return }
         do throws(KernelError) {
-            try Thread(Probe.thread).setPriority(priority, maximum: 255)
+            try thread.setPriority(priority, maximum: 255)
             unsafe ran.pointee = 0
             try Notification(Probe.notification).signal(1)
             subject = number
@@ -55,7 +58,7 @@ import UserRuntime
     /// It is known ten milliseconds after the thread ran: the task had time for its sign then.
     func couldRun(_ number: UInt64) -> Bool? {
         if subject != number { return nil }
-        // Safety: `HelperThread` allocated the word, and nobody frees it.
+        // Safety: `init` allocated the word, and nobody frees it.
         let ticks = unsafe ran.pointee
         if ticks == 0 { return false }
         return Instant.now.ticks < ticks + Duration.milliseconds(Watch.patience).ticks ? nil : true

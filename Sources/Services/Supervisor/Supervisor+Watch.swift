@@ -15,7 +15,6 @@ import UserRuntime
 @safe struct Watch {
     private static var notification: Slot { Slot(StartSlot.firstFree.index + 1) }
     private static var timer: Slot { Slot(StartSlot.firstFree.index + 2) }
-    private static var thread: Slot { Slot(StartSlot.firstFree.index + 3) }
     /// Milliseconds that the supervisor may be late.
     static let patience: UInt64 = 10
 
@@ -30,23 +29,26 @@ import UserRuntime
     init() throws(KernelError) {
         let state = try Thread(StartSlot.thread).information()
         (priority, top) = (state.base, state.maximum)
-        unsafe lifted = try HelperThread.make(Watch.thread, Watch.notification, run: Watch.run)
-        try Untyped(StartSlot.untyped).retype(.timer, index: Watch.timer)
+        // Safety: nobody frees the word.
+        unsafe lifted = UnsafeMutablePointer.allocate(capacity: 1)
+        unsafe lifted.pointee = 0
+        let memory = Untyped(StartSlot.untyped)
+        try memory.retype(.notification, index: Watch.notification)
+        try memory.retype(.timer, index: Watch.timer)
         try Timer(Watch.timer).bind(Notification(Watch.notification), bits: 1)
-        try Thread(Watch.thread).setPriority(top, maximum: top)
-        try Thread(Watch.thread).resume()
+        let word = unsafe UInt64(UInt(bitPattern: lifted))
+        _ = try Thread.start("watch", priority: top, context: word, Watch.run)
     }
 
-    /// The thread.
-    private static let run: @convention(c) (UInt64) -> Void = { word in
+    /// The thread. It ends with its notification: it would keep everybody from running.
+    private static let run: @convention(c) (UInt64) -> UInt64 = { word in
         while (try? Notification(Watch.notification).wait()) != nil {
-            // Safety: `HelperThread` allocated the word, and nobody frees it.
+            // Safety: `init` allocated the word, and nobody frees it.
             unsafe UnsafeMutablePointer<UInt64>(bitPattern: UInt(word))?.pointee = 1
-            guard let state = try? Thread(Watch.thread).information() else { break }
+            guard let state = try? Thread.current.information() else { break }
             try? Thread(StartSlot.thread).setPriority(state.maximum, maximum: state.maximum)
         }
-        // It would keep everybody from running: without its objects it is of no use.
-        try? Thread(Watch.thread).suspend()
+        return 0
     }
 
     /// Expects the supervisor to run in so many milliseconds.

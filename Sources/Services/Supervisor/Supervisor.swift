@@ -202,6 +202,7 @@ import UserRuntime
         request.setWord(StackRecord.kind, fault?[Fault.kind] ?? 0)
         request.setWord(StackRecord.address, fault?[Fault.address] ?? 0)
         request.setWord(StackRecord.syndrome, fault?[Fault.syndrome] ?? 0)
+        request.setWord(StackRecord.stackPointer, fault?[Fault.stackPointer] ?? 0)
         guard let reply = try? factory.call(request), reply[0] == 0 else { return nil }
         return StoppedTask(reply)
     }

@@ -42,6 +42,13 @@ _Noreturn void swiftlet_trap_text(
     __builtin_trap();
 }
 
+// A host test has one thread.
+void swiftlet_begin_thread(uint64_t thread_pointer) { (void)thread_pointer; }
+_Noreturn void swiftlet_enter_thread(uint64_t number) {
+    (void)number;
+    __builtin_trap();
+}
+
 // The host has a heap.
 void swiftlet_heap_add(uint64_t address, uint64_t size) {
     (void)address;

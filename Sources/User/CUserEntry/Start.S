@@ -12,6 +12,20 @@ _start:
     nop
     // Where the shell's `hang` sends a task: TaskAddress.loopBehindEntry.
     b       .
+
+    // Where a thread that the runtime started begins, each time (UserRuntime/Threads.swift): its
+    // stack ends where its IPC buffer starts. x0: its place.
+    .text
+    .globl swiftlet_enter_thread
+swiftlet_enter_thread:
+    mrs     x1, tpidr_el0
+    sub     x1, x1, #0xc00
+    mov     sp, x1
+    mov     x29, xzr
+    mov     x30, xzr
+    b       swiftlet_run_thread
+
+    .section .text.start, "ax"
 run:
     mov     x19, x0
     mov     x20, x30

@@ -26,6 +26,20 @@ public enum TaskAddress {
     public static var heap: UInt64 { 0x1000_0000 }
     /// End of the stack; the page below its start is not mapped.
     public static var stackTop: UInt64 { 0x2000_0000 }
+    /// The places of the threads that the task starts (Threads.swift): each has a stack that ends
+    /// below the thread's IPC buffer, and at least one page below it that is not mapped.
+    public static var threads: Range<UInt64> { 0x2400_0000..<0x2420_0000 }
+    /// The number of the place whose stack an address belongs to, also where it is the end of the
+    /// stack; nil for other addresses.
+    public static func threadPlace(_ address: UInt64) -> Int? {
+        if address <= threads.lowerBound || address > threads.upperBound { return nil }
+        return Int((address - 1 - threads.lowerBound) / Thread.stride)
+    }
+    /// Where a stack with that place may lie: below the IPC buffer.
+    public static func threadStack(_ place: Int) -> Range<UInt64> {
+        let start = threads.lowerBound + UInt64(place) * Thread.stride
+        return start..<(start + Thread.stride - 4096)
+    }
     /// Memory that survives restarts.
     public static var persistent: UInt64 { 0x3000_0000 }
     /// Memory that the task shares with its device.
@@ -58,7 +72,14 @@ public enum StartSlot {
     public static func registers(_ range: Int) -> Slot { Slot(21 + UInt32(range)) }
     /// Numbers for address spaces that the task makes.
     public static var asidPool: Slot { Slot(24) }
-    public static var firstFree: Slot { Slot(25) }
+    /// Takes the faults of the threads that the task makes, for a task with untyped memory.
+    public static var faultHandler: Slot { Slot(25) }
+    public static var firstFree: Slot { Slot(26) }
+    /// Four slots for each thread that the task starts, up to the end of the table; the first of
+    /// them is the thread.
+    public static var threads: Slot { Slot(64) }
+    /// The thread in a place.
+    public static func thread(_ place: Int) -> Slot { Slot(threads.index + 4 * UInt32(place)) }
 }
 
 /// The page in which a task reads what it was given. Sizes in bytes; an address of 0: not given.

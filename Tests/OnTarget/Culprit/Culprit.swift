@@ -31,6 +31,8 @@ import UserRuntime
         }
         if name == Name("heap") { fillHeap() }
         if name == Name("stack") { say("depth", descend(information.generation)) }
+        if name == Name("thread") { faultInThread { $0 == 0 ? 1 : descend($0) } }
+        if name == Name("threadtext") { faultInThread { _ in fatalError("a thread's own words") } }
     }
     idle(information)
 }
@@ -59,6 +61,16 @@ extension Name {
 }
 extension Optional where Wrapped == UInt64 {
     fileprivate var unsafelyWanted: UInt64 { self! }
+}
+
+// Threads
+
+/// Faults in a thread that it starts, while its first thread waits.
+private func faultInThread(_ body: @convention(c) (UInt64) -> UInt64) {
+    do throws(KernelError) {
+        let thread = try Thread.start("culprit", priority: 20, stackSize: 8192, context: 2, body)
+        say("joined", try thread.join())
+    } catch { say("no thread", UInt64(error.rawValue)) }
 }
 
 // Refusals

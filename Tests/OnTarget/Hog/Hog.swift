@@ -71,21 +71,12 @@ private func compute(milliseconds: UInt64) {
 
 /// Waits itself, while a thread that it made computes.
 private func computeHidden() {
-    let hidden = Thread(Slot(40))
-    let stack: UInt64 = TaskAddress.heap + 8192
     do throws(KernelError) {
-        try Untyped(StartSlot.untyped).retype(.thread, index: hidden.slot)
-        try hidden.configure(table: StartSlot.table, addressSpace: StartSlot.addressSpace)
-        try hidden.setPriority(65, maximum: 65)
-        let run: @convention(c) (UInt64) -> Void = { _ in
+        _ = try Thread.start("hidden", priority: 65) { _ in
             compute(milliseconds: 600)
             try? Notification(StartSlot.notification).signal(1)
-            try? Thread(Slot(40)).suspend()
+            return 0
         }
-        let entry = unsafe UInt64(UInt(bitPattern: unsafeBitCast(run, to: UnsafeRawPointer.self)))
-        try hidden.setEntry(
-            programCounter: entry, stackPointer: stack, argument: 0, threadPointer: 0)
-        try hidden.resume()
     } catch { return say("hider: the kernel refuses") }
     Notification(StartSlot.notification).pause()
     say("hider has computed")

@@ -28,6 +28,7 @@ import UserRuntime
     asidPoolTests(&runner)
     threadTests(&runner)
     threadLocalTests(&runner)
+    startedThreadTests(&runner)
     ipcTests(&runner)
     ipcErrorTests(&runner)
     loanTests(&runner)

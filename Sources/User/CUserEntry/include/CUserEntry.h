@@ -132,6 +132,51 @@ SWIFTLET_ALWAYS _Noreturn void swiftlet_trap_text(
 /// Gives the thread of this thread pointer its thread-local variables with their first values.
 void swiftlet_begin_thread(uint64_t thread_pointer);
 
+/// A place for a thread: what the runtime knows of it (UserRuntime/Threads.swift).
+typedef struct {
+    /// Phase | generation << 8.
+    uint64_t state;
+    /// Pages of its stack; 0: it has no memory yet.
+    uint64_t pages;
+    /// Of the present start; null before the first.
+    uint64_t (*_Nullable body)(uint64_t);
+    uint64_t context;
+    const uint8_t *_Nullable name;
+    uint64_t name_length;
+} SwiftletPlace;
+
+enum { SWIFTLET_PLACES = 16 };
+extern SwiftletPlace swiftlet_places[SWIFTLET_PLACES];
+/// Place `number`, below `SWIFTLET_PLACES`.
+SWIFTLET_ALWAYS SwiftletPlace *_Nonnull swiftlet_place(uint64_t number) {
+    return &swiftlet_places[number % SWIFTLET_PLACES];
+}
+SWIFTLET_ALWAYS uint64_t swiftlet_place_state(const SwiftletPlace *_Nonnull place) {
+    return __atomic_load_n(&place->state, __ATOMIC_ACQUIRE);
+}
+/// Changes the state from one value to another; 0 where it is another one already.
+SWIFTLET_ALWAYS int swiftlet_place_change(
+    SwiftletPlace *_Nonnull place, uint64_t from, uint64_t to) {
+    return __atomic_compare_exchange_n(
+        &place->state, &from, to, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+}
+/// The number of the calling thread's place, from 1; 0 for the first thread.
+SWIFTLET_ALWAYS uint64_t swiftlet_own_place(void) {
+    return ((uint64_t *)swiftlet_thread_pointer())[1];
+}
+/// Runs the body of the thread in place `number`, from the end of its stack.
+_Noreturn void swiftlet_enter_thread(uint64_t number);
+SWIFTLET_ALWAYS uint64_t swiftlet_thread_entry(void) {
+    return (uint64_t)(uintptr_t)swiftlet_enter_thread;
+}
+
+enum { SWIFTLET_THREAD_WORDS = 8 };
+extern _Thread_local uint64_t swiftlet_thread_words[SWIFTLET_THREAD_WORDS];
+/// Word `number` of those that each thread has for its own, below `SWIFTLET_THREAD_WORDS`.
+SWIFTLET_ALWAYS uint64_t *_Nonnull swiftlet_thread_word(uint64_t number) {
+    return &swiftlet_thread_words[number % SWIFTLET_THREAD_WORDS];
+}
+
 /// Give the heap its memory.
 void swiftlet_heap_add(uint64_t address, uint64_t size);
 
