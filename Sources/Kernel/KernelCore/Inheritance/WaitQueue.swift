@@ -92,7 +92,7 @@ public struct WaitQueue: ~Copyable {
     /// Removes a node.
     ///
     /// - Precondition: the node is in this queue.
-    /// - Complexity: constant; at most twice `depth` nodes are visited.
+    /// - Complexity: constant; at most `depth` nodes are visited.
     @inline(__always) mutating func remove(_ node: Ref<WaitNode>) {
         if root == nil { first = nil } else { removeFromTree(node) }
     }
@@ -101,8 +101,7 @@ public struct WaitQueue: ~Copyable {
         if let next = node.pointee.next, let previous = node.pointee.previous {
             leaveRing(node, next, previous)
         } else {
-            replace(node, by: detachLeaf(below: node))
-            if first == node { first = greatest() }
+            leaveTree(node)
         }
         if let root, root.pointee.next == nil, root.pointee.left == nil, root.pointee.right == nil {
             self.root = nil
@@ -126,38 +125,71 @@ public struct WaitQueue: ~Copyable {
         if first == node { first = next }
     }
 
-    /// Detaches a leaf of the node's subtree and returns it; nil if the node is itself a leaf.
+    /// Removes a node that has no equal. If nodes stand below it, a leaf of them takes its place: it
+    /// shares the bits that lead there.
     ///
-    /// The leaf may take the place of any node above it, since it shares the bits that lead there.
-    @inline(__always) private func detachLeaf(below node: Ref<WaitNode>) -> Ref<WaitNode>? {
-        guard var leaf = node.pointee.left ?? node.pointee.right else { return nil }
-        var rounds = LoopBound(WaitQueue.depth)
-        while let next = leaf.pointee.left ?? leaf.pointee.right {
-            rounds.count()
-            leaf = next
+    /// The greatest node is on the path that goes right wherever it can. If it is removed, the next
+    /// greatest is above it or below it on that path, or, if it was a leaf, below its parent.
+    @inline(__always) private mutating func leaveTree(_ node: Ref<WaitNode>) {
+        let parent = node.pointee.parent
+        if node.pointee.left == nil && node.pointee.right == nil {
+            detach(node)
+            if first == node, let parent { first = search(parent, above: parent).greatest }
+        } else {
+            let isFirst = first == node
+            let (leaf, greatest) = search(node, above: isFirst ? parent : nil)
+            if isFirst { first = greatest }
+            detach(leaf)
+            replace(node, by: leaf)
         }
-        if let parent = leaf.pointee.parent {
-            if parent.pointee.left == leaf {
-                parent.pointee.left = nil
-            } else {
-                parent.pointee.right = nil
-            }
-        }
-        return leaf
     }
 
-    /// Puts another node (nil: none) into the node's place in the tree, with its subtrees.
+    /// Follows the path below a node that goes right wherever it can, and the path from `above` to
+    /// the root, which is above that node or begins with it.
+    ///
+    /// - Returns: the end of the path below, and the node with the largest key on both paths.
+    @inline(__always) private func search(
+        _ node: Ref<WaitNode>, above: Ref<WaitNode>?
+    ) -> (end: Ref<WaitNode>, greatest: Ref<WaitNode>?) {
+        var greatest: Ref<WaitNode>?
+        var largest = -1
+        var end = node
+        var rounds = LoopBound(WaitQueue.depth)
+        while let next = end.pointee.right ?? end.pointee.left {
+            rounds.count()
+            next.note(&greatest, &largest)
+            end = next
+        }
+        var above = above
+        while let next = above {
+            rounds.count()
+            next.note(&greatest, &largest)
+            above = next.pointee.parent
+        }
+        return (end, greatest)
+    }
+
+    /// Detaches a leaf from its parent.
+    @inline(__always) private func detach(_ leaf: Ref<WaitNode>) {
+        guard let parent = leaf.pointee.parent else { return }
+        if parent.pointee.right == leaf {
+            parent.pointee.right = nil
+        } else {
+            parent.pointee.left = nil
+        }
+        leaf.pointee.parent = nil
+    }
+
+    /// Puts another node into the node's place in the tree, with its subtrees.
     @inline(__always) private mutating func replace(
-        _ node: Ref<WaitNode>, by heir: Ref<WaitNode>?
+        _ node: Ref<WaitNode>, by heir: Ref<WaitNode>
     ) {
         let (left, right, parent) = (node.pointee.left, node.pointee.right, node.pointee.parent)
-        if let heir {
-            heir.pointee.left = left
-            heir.pointee.right = right
-            heir.pointee.parent = parent
-            left?.pointee.parent = heir
-            right?.pointee.parent = heir
-        }
+        heir.pointee.left = left
+        heir.pointee.right = right
+        heir.pointee.parent = parent
+        left?.pointee.parent = heir
+        right?.pointee.parent = heir
         if let parent {
             if parent.pointee.left == node {
                 parent.pointee.left = heir
@@ -172,19 +204,6 @@ public struct WaitQueue: ~Copyable {
         node.pointee.parent = nil
     }
 
-    /// Returns the node with the largest key: it is on the path that goes right wherever it can.
-    @inline(__always) private func greatest() -> Ref<WaitNode>? {
-        guard var at = root else { return nil }
-        var best = at
-        var rounds = LoopBound(WaitQueue.depth)
-        while let next = at.pointee.right ?? at.pointee.left {
-            rounds.count()
-            at = next
-            if at.pointee.key > best.pointee.key { best = at }
-        }
-        return best
-    }
-
     /// Changes the key of a queued node and moves it after those that have the key already.
     ///
     /// - Precondition: the node is in this queue.
@@ -196,5 +215,17 @@ public struct WaitQueue: ~Copyable {
             removeFromTree(node)
             insert(node, key: key)
         }
+    }
+}
+
+extension Ref where Object == WaitNode {
+    /// Takes this node as the greatest if its key is larger.
+    @inline(__always) fileprivate func note(
+        _ greatest: inout Ref<WaitNode>?, _ largest: inout Int
+    ) {
+        let key = Int(pointee.key)
+        if key <= largest { return }
+        greatest = self
+        largest = key
     }
 }
