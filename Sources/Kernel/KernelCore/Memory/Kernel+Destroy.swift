@@ -187,11 +187,16 @@ extension Kernel where H: ~Copyable {
                 inner.pointee.outer = region
                 untyped.pointee.innermost = inner
             } else {
-                if isInterrupted() { return false }
                 let object = unsafe reference(
                     memory(region, region.pointee.reclaimCursor), as: ObjectHeader.self)
                 object.pointee.isDying = true
-                if destroyStep(object) { region.pointee.reclaimCursor &+= Int(object.pointee.size) }
+                let capability = nextCapability(object)
+                if isInterrupted() { return false }
+                if let capability {
+                    _ = removeStep(capability)
+                } else if destroyStep(object) {
+                    region.pointee.reclaimCursor &+= Int(object.pointee.size)
+                }
                 if core.isShared && isAwaitingCore() { return false }
             }
             if isInterruptedAfterStep() { return false }
@@ -223,15 +228,22 @@ extension Kernel where H: ~Copyable {
         untyped.pointee.innermost = nil
     }
 
-    /// Performs one step of an object's destruction.
+    /// Returns the capability that goes next in an object's destruction: one of the object's own,
+    /// or, in a table, a leaf below the first slot in use. Returns nil if none is found.
+    private func nextCapability(_ object: Ref<ObjectHeader>) -> Ref<Capability>? {
+        // All of the object's own go, so the order among them does not matter.
+        if let first = object.pointee.firstCapability { return first }
+        if object.pointee.kind != .capabilityTable { return nil }
+        let table = object.rebound(to: CapabilityTable.self)
+        if table.pointee.cursor >= table.pointee.count { return nil }
+        let slot = table.slot(table.pointee.cursor)
+        return slot.pointee.object == nil ? nil : leaf(below: slot)
+    }
+
+    /// Performs one step of the destruction of an object without capabilities.
     ///
     /// - Returns: true if nothing refers to the object any more.
     private mutating func destroyStep(_ object: Ref<ObjectHeader>) -> Bool {
-        // All of the object's capabilities go, so the order among them does not matter.
-        if let first = object.pointee.firstCapability {
-            _ = removeStep(first)
-            return false
-        }
         switch object.pointee.kind {
         case .endpoint: return destroyStep(object.rebound(to: Endpoint.self))
         case .reply:
@@ -345,16 +357,13 @@ extension Kernel where H: ~Copyable {
         return true
     }
 
-    /// Performs one step of a table's destruction: of the removal of a capability, which is a leaf
-    /// below the first slot in use, or a look through `slotStep` slots.
-    private mutating func destroyStep(_ table: Ref<CapabilityTable>) -> Bool {
+    /// Performs one step of a table's destruction: looks through `slotStep` slots for the next
+    /// capability.
+    ///
+    /// - Precondition: the slot at the table's cursor is empty.
+    private func destroyStep(_ table: Ref<CapabilityTable>) -> Bool {
         let count = table.pointee.count
         if table.pointee.cursor >= count { return true }
-        let slot = table.slot(table.pointee.cursor)
-        if slot.pointee.object != nil {
-            _ = removeStep(leaf(below: slot))
-            return false
-        }
         for _ in 0..<KernelLimits.slotStep {
             if table.pointee.cursor >= count
                 || table.slot(table.pointee.cursor).pointee.object != nil

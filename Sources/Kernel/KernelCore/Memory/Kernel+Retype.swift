@@ -172,7 +172,6 @@ extension Kernel where H: ~Copyable {
             let bytes = min(end &- at, KernelLimits.zeroStep)
             unsafe hardware.zero(memory(untyped, at), bytes: bytes)
             untyped.pointee.lowCleared = at &+ bytes
-            if untyped.pointee.lowCleared >= end { return true }
             if isInterruptedAfterStep() { return false }
         }
     }
