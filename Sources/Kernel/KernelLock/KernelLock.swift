@@ -62,8 +62,7 @@ public struct KernelLock<Memory: LockMemory> {
     @inline(__always) public func isWanted(above urgency: Urgency) -> Bool {
         var waiting = memory.look()
         waiting.clear(core)
-        if waiting.isFree { return false }
-        return waiting.greatest > urgency
+        return waiting.hasRequest(above: urgency)
     }
 
     /// Whether the holder should pass the lock on before its next step, which has this urgency: to
@@ -72,8 +71,7 @@ public struct KernelLock<Memory: LockMemory> {
     @inline(__always) public func shouldPass(before urgency: Urgency) -> Bool {
         var waiting = memory.look()
         waiting.clear(core)
-        if waiting.isFree { return false }
-        return !urgency.isInBand || waiting.greatest > urgency
+        return urgency.isInBand ? waiting.hasRequest(above: urgency) : !waiting.isFree
     }
 
     /// Whether the holder should pass the lock on before it handles an interrupt of this urgency:
@@ -81,7 +79,7 @@ public struct KernelLock<Memory: LockMemory> {
     @inline(__always) public func mustYield(to urgency: Urgency) -> Bool {
         var waiting = memory.look()
         waiting.clear(core)
-        return !waiting.isFree && waiting.greatest >= urgency
+        return urgency.isInBand ? waiting.hasRequest(atLeast: urgency) : !waiting.isFree
     }
 
     /// Releases the lock: passes it to the most urgent core that waits.

@@ -6,6 +6,8 @@
 // The word is 0 if and only if the lock is free. One atomic operation on it so takes the lock, or
 // leaves a request that nobody overlooks.
 
+import KernelABI
+
 /// The requests of all cores for the kernel lock.
 public struct LockWord: Equatable, Sendable {
     /// The largest number of cores.
@@ -68,9 +70,24 @@ public struct LockWord: Equatable, Sendable {
         candidates = remaining == 0 ? candidates : remaining
     }
 
-    /// The urgency of the most urgent request; `none` if there is none.
-    @inline(__always) public var greatest: Urgency {
-        Urgency(byte: bits &>> UInt64(mostUrgent.trailingZeroBitCount))
+    /// Whether there is a request that is more urgent than this one.
+    ///
+    /// - Precondition: `urgency` is not `none`.
+    @inline(__always) public func hasRequest(above urgency: Urgency) -> Bool {
+        hasByte(atLeast: max(UInt64(urgency.rawValue) &+ 1, UInt64(Limits.realTimeBand)))
+    }
+    /// Whether there is a request that is as urgent.
+    ///
+    /// - Precondition: `urgency` is in the band.
+    @inline(__always) public func hasRequest(atLeast urgency: Urgency) -> Bool {
+        hasByte(atLeast: UInt64(urgency.rawValue))
+    }
+    /// Whether a byte is as large as a number from 128 to 256: its highest bit is set, and its
+    /// other bits and `256 - least` together reach 128.
+    @inline(__always) private func hasByte(atLeast least: UInt64) -> Bool {
+        let lower = bits & 0x7f7f_7f7f_7f7f_7f7f
+        let sums = lower &+ 0x0101_0101_0101_0101 &* (256 &- least)
+        return sums & bits & 0x8080_8080_8080_8080 != 0
     }
 
     /// The core with the most urgent request; among equals the first in cyclic order after `core`.
