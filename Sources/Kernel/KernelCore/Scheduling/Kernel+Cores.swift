@@ -233,8 +233,15 @@ extension Kernel where H: ~Copyable {
     // Answers
 
     /// Records the largest urgency of the updates, which other cores may have changed.
-    @inline(never) mutating func followUpdates() {
+    ///
+    /// - Returns: whether it has changed.
+    @inline(__always) mutating func followUpdates() -> Bool {
         let top = shared.pointee.updates.top
+        if top == core.ready.updatesTop { return false }
+        recordUpdates(top)
+        return true
+    }
+    @inline(never) private mutating func recordUpdates(_ top: Int) {
         if top > core.ready.updatesTop {
             core.ready.raiseUpdates(to: top)
         } else {

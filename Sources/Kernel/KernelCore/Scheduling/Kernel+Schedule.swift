@@ -151,7 +151,7 @@ extension Kernel where H: ~Copyable {
                     serveDeadlines()
                     continue
                 }
-                if core.isShared { followUpdates() }
+                if core.isShared && followUpdates() { continue }
                 let update = core.unarmed == nil ? dueUpdate(thread) : nil
                 if core.unarmed == nil && update == nil {
                     if core.isShared {
