@@ -56,12 +56,12 @@ public struct ReadyQueue: ~Copyable {
         if atHead ? priority >= top : priority > top {
             settle()
             pushFront(thread, priority)
+        } else if let behind,
+            atHead ? priority >= Int(behind.effective) : priority > Int(behind.effective)
+        {
+            settle()
+            self.behind = thread
         } else {
-            if let behind,
-                atHead ? priority >= Int(behind.effective) : priority > Int(behind.effective)
-            {
-                settle()
-            }
             append(thread, atHead: atHead)
         }
     }
