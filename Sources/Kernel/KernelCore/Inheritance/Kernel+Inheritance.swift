@@ -50,7 +50,10 @@ extension Kernel where H: ~Copyable {
             if at == caller { return .deadlock }
             length = length &+ 1
             if length > Limits.chain { return .chainTooLong }
-            guard let next = at.pointee.blockedOn, !at.isEnding else { return nil }
+            // A thread that waits nowhere any more is ending, and leaves the chain.
+            guard let next = at.pointee.blockedOn,
+                at.pointee.endpoint != nil || at.pointee.reply != nil
+            else { return nil }
             at = next
         }
     }
