@@ -62,6 +62,7 @@ extension Kernel where H: ~Copyable {
             if slotArgument(caller, 1) == .none { return try done(caller, bind(thread, nil)) }
             let notification: Ref<Notification> = try object(
                 caller, slotArgument(caller, 1), .notification, .manage)
+            if isInterrupted() { return .restart }
             return try done(caller, bind(thread, notification))
         default: return information(caller, thread)
         }
