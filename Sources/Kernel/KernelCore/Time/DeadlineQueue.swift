@@ -92,25 +92,30 @@ public struct DeadlineQueue: ~Copyable {
         node.pointee.instant = instant
         node.pointee.place = node.pointee.number | level &<< DeadlineNumbers.bits
         node.pointee.isQueued = true
-        // The earlier node stays; the later one moves on downwards.
-        var lower = node
+        let place = node.pointee.place
         var link = top
         var bit = DeadlineQueue.firstBit
         var rounds = LoopBound(DeadlineQueue.depth)
-        while var here = link.pointee.node {
+        while let here = link.pointee.node, here.pointee.instant <= instant {
             rounds.count()
-            if lower.pointee.instant < here.pointee.instant {
-                lower.pointee.left.node = here.pointee.left.node
-                lower.pointee.right.node = here.pointee.right.node
-                here.pointee.left.node = nil
-                here.pointee.right.node = nil
-                link.pointee.node = lower
-                (here, lower) = (lower, here)
-            }
-            link = here.child(lower.pointee.place & bit != 0)
+            link = here.child(place & bit != 0)
             bit = bit &>> 1
         }
-        link.pointee.node = lower
+        // The node takes the place of a later one. That one takes the place of the next on its own
+        // way down, which is not earlier, and so on.
+        var upper = node
+        while let here = link.pointee.node {
+            rounds.count()
+            upper.pointee.left.node = here.pointee.left.node
+            upper.pointee.right.node = here.pointee.right.node
+            link.pointee.node = upper
+            link = upper.child(here.pointee.place & bit != 0)
+            bit = bit &>> 1
+            upper = here
+        }
+        upper.pointee.left.node = nil
+        upper.pointee.right.node = nil
+        link.pointee.node = upper
     }
 
     /// Returns whether this is the only deadline in the queue.
