@@ -40,6 +40,8 @@ public struct WaitQueue: ~Copyable {
 
     /// The largest depth of a tree over eight bits, in nodes.
     static var depth: Int { 9 }
+    /// The largest number of nodes on a path beside its first one.
+    private static var steps: Int { 8 }
 
     @inline(__always) var isEmpty: Bool { first == nil }
 
@@ -69,7 +71,7 @@ public struct WaitQueue: ~Copyable {
         var at = root ?? most
         root = at
         var bit: UInt8 = 0x80
-        var rounds = LoopBound(WaitQueue.depth)
+        var rounds = LoopBound(WaitQueue.steps)
         while at.pointee.key != key {
             rounds.count()
             let isRight = key & bit != 0
@@ -129,15 +131,16 @@ public struct WaitQueue: ~Copyable {
     /// shares the bits that lead there.
     ///
     /// The greatest node is on the path that goes right wherever it can. If it is removed, the next
-    /// greatest is above it or below it on that path, or, if it was a leaf, below its parent.
+    /// greatest is above it or below it on that path, or, if it was a leaf, its parent or below.
     @inline(__always) private mutating func leaveTree(_ node: Ref<WaitNode>) {
         let parent = node.pointee.parent
         if node.pointee.left == nil && node.pointee.right == nil {
             detach(node)
-            if first == node, let parent { first = search(parent, above: parent).greatest }
+            guard first == node, let parent else { return }
+            first = search(below: parent, above: parent.pointee.parent, beside: parent).greatest
         } else {
             let isFirst = first == node
-            let (leaf, greatest) = search(node, above: isFirst ? parent : nil)
+            let (leaf, greatest) = search(below: node, above: isFirst ? parent : nil, beside: nil)
             if isFirst { first = greatest }
             detach(leaf)
             replace(node, by: leaf)
@@ -145,16 +148,17 @@ public struct WaitQueue: ~Copyable {
     }
 
     /// Follows the path below a node that goes right wherever it can, and the path from `above` to
-    /// the root, which is above that node or begins with it.
+    /// the root.
     ///
-    /// - Returns: the end of the path below, and the node with the largest key on both paths.
+    /// - Returns: the end of the path below, and the node with the largest key on both paths and
+    ///   `other`.
     @inline(__always) private func search(
-        _ node: Ref<WaitNode>, above: Ref<WaitNode>?
+        below node: Ref<WaitNode>, above: Ref<WaitNode>?, beside other: Ref<WaitNode>?
     ) -> (end: Ref<WaitNode>, greatest: Ref<WaitNode>?) {
-        var greatest: Ref<WaitNode>?
-        var largest = -1
+        var greatest = other
+        var largest = other.map { Int($0.pointee.key) } ?? -1
         var end = node
-        var rounds = LoopBound(WaitQueue.depth)
+        var rounds = LoopBound(WaitQueue.steps)
         while let next = end.pointee.right ?? end.pointee.left {
             rounds.count()
             next.note(&greatest, &largest)
