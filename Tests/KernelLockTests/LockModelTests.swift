@@ -128,7 +128,8 @@ private struct LockModel {
 
     private func raise(_ state: State, _ core: Int, _ byte: UInt8) -> State {
         var next = state
-        apply(&next, core) { $0.raise(to: urgency(byte)) }
+        let isRaised = apply(&next, core) { $0.tryRaise(to: urgency(byte)) }
+        precondition(isRaised, "the model's memory raises at once")
         next.phases[core] = .waiting(byte)
         next.passed[core] = 0
         return next

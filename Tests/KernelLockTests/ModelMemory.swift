@@ -15,7 +15,11 @@ struct ModelMemory: LockMemory, Hashable {
 
     mutating func take(_ core: Int) -> Bool {
         guard bits == 0 else { return false }
-        bits = 1 << UInt64(8 * core)
+        bits = 0xff << UInt64(8 * core)
+        return true
+    }
+    mutating func tryRaise(_ core: Int, to urgency: Urgency) -> Bool {
+        precondition(raise(core, to: urgency).urgency(of: core) < urgency, "it is as urgent")
         return true
     }
     mutating func raise(_ core: Int, to urgency: Urgency) -> LockWord {

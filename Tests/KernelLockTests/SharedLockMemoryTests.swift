@@ -33,9 +33,15 @@ import Testing
             let band = Bool.random(using: &random)
             switch Int.random(in: 0..<7, using: &random) {
             case 0: #expect(memory.take(core) == model.take(core))
-            case 1, 2:
-                let urgency = urgency([1, 128, 255].randomElement(using: &random) ?? 1)
+            case 1:
+                let urgency = urgency([1, 128, 254].randomElement(using: &random) ?? 1)
                 #expect(memory.raise(core, to: urgency) == model.raise(core, to: urgency))
+            case 2:
+                let present = model.word.urgency(of: core)
+                let urgency = urgency([128, 254].randomElement(using: &random) ?? 128)
+                if present == .none || present >= urgency { continue }
+                _ = model.tryRaise(core, to: urgency)
+                while !memory.tryRaise(core, to: urgency) {}
             case 3, 4: #expect(memory.clear(core) == model.clear(core))
             case 5:
                 memory.setTurn(inBand: band, core)
@@ -76,8 +82,11 @@ extension HeapLock {
                 for round in 0..<rounds {
                     if !(round % 3 == 0 && lock.take()) {
                         var isHeld = lock.request(round % 5 == 0 ? urgency(200) : .belowBand)
+                        var isRaised = round % 7 != 0
                         while !isHeld {
-                            if round % 7 == 0 { lock.raise(to: urgency(UInt8(128 + core))) }
+                            if !isRaised {
+                                isRaised = lock.tryRaise(to: urgency(UInt8(201 + core)))
+                            }
                             sched_yield()
                             isHeld = lock.isGranted()
                         }

@@ -328,8 +328,8 @@ set_up_core:
     sub sp, x1, #SWIFTLET_STACK_TOP
     stp xzr, xzr, [sp]
     lsl x1, x0, #3
-    mov x2, #1
-    lsl x1, x2, x1              // its request of the lock
+    mov x2, #0xff
+    lsl x1, x2, x1              // its byte of the lock
     address x2, swiftlet_kernel_lock
     stp x1, x2, [sp, #SWIFTLET_STACK_LOCK]
     mrs x1, id_aa64mmfr1_el1

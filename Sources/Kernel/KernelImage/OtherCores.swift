@@ -29,14 +29,17 @@ func waitForLock(_ priority: Int) -> Bool {
     var urgency = Urgency(ofCore: priority)
     if !lock.request(urgency) {
         let start = kernelState.pointee.hardware.now
+        var wanted = urgency
         repeat {  // until the cores before it have passed it on: decision 26 has the bound
             if swiftlet_is_panicking() { swiftlet_halt() }
-            if let line = pendingLine() {
-                let more = lineUrgency(line)
-                if more > urgency {
-                    urgency = more
-                    lock.raise(to: more)
-                } else {
+            if !kernelState.pointee.hardware.interruptPending {
+                wanted = urgency
+            } else if wanted > urgency {
+                if lock.tryRaise(to: wanted) { urgency = wanted }
+            } else if let line = firstLine() {
+                wanted = lineUrgency(line)
+                if wanted <= urgency {
+                    wanted = urgency
                     uncover(line)
                 }
             }
@@ -48,12 +51,10 @@ func waitForLock(_ priority: Int) -> Bool {
     return kernelState.pointee.hardware.interruptPending || wasMasked
 }
 
-/// The line of the pending interrupt that is taken first; nil if there is none. Does not return if
-/// it says stop.
-private func pendingLine() -> Int? {
-    let kernel = kernelState
-    if !kernel.pointee.hardware.interruptPending { return nil }
-    guard let line = kernel.pointee.hardware.peek() else { return nil }
+/// The line of the pending interrupt that is taken first; nil if it has gone. Does not return if it
+/// says stop.
+@inline(__always) private func firstLine() -> Int? {
+    guard let line = kernelState.pointee.hardware.peek() else { return nil }
     takeStop(line)
     return line
 }
@@ -69,13 +70,16 @@ private func uncover(_ line: Int) {
 
 /// The urgency of the interrupt that is pending. What it rests on may change at the same time, so
 /// it may be that of a moment ago.
-func pendingUrgency() -> Urgency { pendingLine().map { lineUrgency($0) } ?? .none }
+func pendingUrgency() -> Urgency {
+    if !kernelState.pointee.hardware.interruptPending { return .none }
+    return firstLine().map { lineUrgency($0) } ?? .none
+}
 
 /// The urgency of a pending line.
 ///
 /// A Raspberry Pi 3 shows the line with the lowest number, and another one may be pending: there
 /// each line has the urgency of the most urgent line that there ever was.
-private func lineUrgency(_ line: Int) -> Urgency {
+@inline(__always) private func lineUrgency(_ line: Int) -> Urgency {
     let kernel = kernelState
     if line < 16 { return Urgency(ofCore: kernel.pointee.askedPriority) }
     if line == kernel.pointee.hardware.timerLine {

@@ -46,11 +46,15 @@ public struct KernelLock<Memory: LockMemory> {
         memory.raise(core, to: urgency).isFree
     }
 
-    /// Raises the request of this core while it waits. A request that is as urgent already stays.
+    /// Raises the request of this core while it waits.
     ///
     /// A grant may come at the same moment; the request is then the holder's, and decides nothing.
-    @inline(__always) public mutating func raise(to urgency: Urgency) {
-        _ = memory.raise(core, to: urgency)
+    ///
+    /// - Precondition: `urgency` is above the present request.
+    /// - Returns: false if another core changed its own request in between: look for the grant, and
+    ///   try again.
+    @inline(__always) public mutating func tryRaise(to urgency: Urgency) -> Bool {
+        memory.tryRaise(core, to: urgency)
     }
 
     /// Takes the grant of this core, which waits.
@@ -85,7 +89,7 @@ public struct KernelLock<Memory: LockMemory> {
     /// Releases the lock: passes it to the most urgent core that waits.
     ///
     /// - Precondition: this core holds the lock.
-    /// - Complexity: constant; `release_lock` and `pass_lock` take 41 instructions.
+    /// - Complexity: constant; `release_lock` and `pass_lock` take 36 instructions.
     @inline(__always) public mutating func release() {
         let waiting = clear()
         if !waiting.isFree { pass(to: waiting) }

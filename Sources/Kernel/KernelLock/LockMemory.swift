@@ -7,7 +7,7 @@
 /// Each operation is atomic, except on the turns, which only the core that passes the lock reads
 /// and writes.
 public protocol LockMemory {
-    /// Turns a free word into a request of this core below the band. **Acquire.**
+    /// Sets all bits of this core's byte if the word is free. **Acquire.**
     ///
     /// - Returns: whether the word was free, and the lock is the core's.
     mutating func take(_ core: Int) -> Bool
@@ -15,6 +15,10 @@ public protocol LockMemory {
     ///
     /// - Returns: the word before.
     mutating func raise(_ core: Int, to urgency: Urgency) -> LockWord
+    /// Raises the request of a core that waits, to an urgency above it. **Relaxed.**
+    ///
+    /// - Returns: false if another core wrote in between. Then nothing has changed.
+    mutating func tryRaise(_ core: Int, to urgency: Urgency) -> Bool
     /// Clears a core's request. **Release.**
     ///
     /// - Returns: the word after.

@@ -13,12 +13,16 @@ import CAArch64
 
     // Safety: the memory holds a lock for as long as the kernel runs.
     @inline(__always) public mutating func take(_ core: Int) -> Bool {
-        unsafe swiftlet_lock_take(lock, LockWord(core, .belowBand).bits) != 0
+        unsafe swiftlet_lock_take(lock, LockWord.mask(core)) != 0
     }
     @inline(__always) public mutating func raise(_ core: Int, to urgency: Urgency) -> LockWord {
         LockWord(
             bits: unsafe swiftlet_lock_raise(
                 lock, LockWord.mask(core), LockWord(core, urgency).bits))
+    }
+    @inline(__always) public mutating func tryRaise(_ core: Int, to urgency: Urgency) -> Bool {
+        unsafe swiftlet_lock_try_raise(
+            lock, LockWord.mask(core), LockWord(core, urgency).bits) != 0
     }
     @inline(__always) public mutating func clear(_ core: Int) -> LockWord {
         LockWord(bits: unsafe swiftlet_lock_clear(lock, LockWord.mask(core)))

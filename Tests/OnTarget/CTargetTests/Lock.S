@@ -1,5 +1,5 @@
-// The macros of the kernel lock, as functions: x0 is the lock, x1 the core's own request
-// below the band.
+// The macros of the kernel lock, as functions: x0 is the lock, x1 the bits of the core's
+// byte.
 #include "../../../Sources/Kernel/CAArch64/include/CAArch64Layout.h"
 #include "../../../Sources/Kernel/CAArch64/Lock.inc"
 

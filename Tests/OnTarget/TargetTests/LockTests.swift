@@ -19,8 +19,8 @@ import UserRuntime
     func grant(_ core: UInt64) -> UInt64 { unsafe memory[8 + 8 * Int(core)] }
     func clearGrants() { for core in 0..<8 { unsafe memory[8 + 8 * core] = 0 } }
 
-    func take(_ core: UInt64) -> Bool { unsafe takeLock(memory, 1 << (8 * core)) == 1 }
-    func release(_ core: UInt64) { unsafe releaseLock(memory, 1 << (8 * core)) }
+    func take(_ core: UInt64) -> Bool { unsafe takeLock(memory, 0xff << (8 * core)) == 1 }
+    func release(_ core: UInt64) { unsafe releaseLock(memory, 0xff << (8 * core)) }
 }
 
 extension UInt64 {
@@ -47,7 +47,7 @@ func lockTests(_ runner: inout Runner) {
         for core in UInt64(0)..<8 {
             lock.word = 0
             try t.expect(lock.take(core), "a free lock is taken", core)
-            try t.equal(lock.word, 1 << (8 * core), "the word of a taken lock")
+            try t.equal(lock.word, 0xff << (8 * core), "the word of a taken lock")
             for other in UInt64(0)..<8 {
                 let word = UInt64(200) << (8 * other)
                 lock.word = word

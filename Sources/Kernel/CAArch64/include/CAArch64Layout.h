@@ -109,8 +109,8 @@
 #define SWIFTLET_LOCK_TURNS 8
 #define SWIFTLET_LOCK_GRANTS 64
 #define SWIFTLET_LOCK_GRANT_BYTES 64
-// What a core knows of the lock, above the zeros at the top of its stack: its request below the
-// band (1 << 8 * core), and the lock's address.
+// What a core knows of the lock, above the zeros at the top of its stack: the bits of its byte
+// (0xff << 8 * core), and the lock's address.
 #define SWIFTLET_STACK_LOCK SWIFTLET_STACK_ZEROS
 
 // In the first page of a core's block: Kernel<Machine>, and behind it the core's own state. And the

@@ -39,11 +39,11 @@ SWIFTLET_INLINE SwiftletLock *_Nonnull swiftlet_lock_address(void) { return &swi
 
 #ifdef SWIFTLET_MODEL
 
-/// Turns a free word into `request`. Acquire. Returns whether the word was free.
-SWIFTLET_INLINE uint64_t swiftlet_lock_take(SwiftletLock *_Nonnull lock, uint64_t request) {
+/// Turns a free word into `mask`. Acquire. Returns whether the word was free.
+SWIFTLET_INLINE uint64_t swiftlet_lock_take(SwiftletLock *_Nonnull lock, uint64_t mask) {
     uint64_t free = 0;
     return __atomic_compare_exchange_n(
-        &lock->word, &free, request, 0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+        &lock->word, &free, mask, 0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
 }
 /// Raises the byte of `mask` to `request`. Acquire. Returns the word before.
 SWIFTLET_INLINE uint64_t swiftlet_lock_raise(
@@ -55,6 +55,14 @@ SWIFTLET_INLINE uint64_t swiftlet_lock_raise(
                 __ATOMIC_ACQUIRE))
             break;
     return word;
+}
+/// Raises the byte of `mask`, which is less than `request` and not 0. Relaxed. Returns whether it is
+/// done; else another core wrote in between.
+SWIFTLET_INLINE uint64_t swiftlet_lock_try_raise(
+    SwiftletLock *_Nonnull lock, uint64_t mask, uint64_t request) {
+    uint64_t word = __atomic_load_n(&lock->word, __ATOMIC_RELAXED);
+    return __atomic_compare_exchange_n(
+        &lock->word, &word, (word & ~mask) | request, 1, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }
 /// Clears the byte of `mask`. Release. Returns the word after.
 SWIFTLET_INLINE uint64_t swiftlet_lock_clear(SwiftletLock *_Nonnull lock, uint64_t mask) {
@@ -77,7 +85,7 @@ SWIFTLET_INLINE uint64_t swiftlet_lock_accept(SwiftletLock *_Nonnull lock, uint6
 
 #else
 
-SWIFTLET_INLINE uint64_t swiftlet_lock_take(SwiftletLock *_Nonnull lock, uint64_t request) {
+SWIFTLET_INLINE uint64_t swiftlet_lock_take(SwiftletLock *_Nonnull lock, uint64_t mask) {
     uint64_t word;
     uint32_t failed = 1;
     __asm__ volatile("1: ldaxr %0, [%2]\n"  // bound: 7
@@ -86,7 +94,7 @@ SWIFTLET_INLINE uint64_t swiftlet_lock_take(SwiftletLock *_Nonnull lock, uint64_
                      "   cbnz %w1, 1b\n"
                      "2:"
                      : "=&r"(word), "+&r"(failed)
-                     : "r"(&lock->word), "r"(request)
+                     : "r"(&lock->word), "r"(mask)
                      : "memory");
     return !failed;
 }
@@ -106,6 +114,19 @@ SWIFTLET_INLINE uint64_t swiftlet_lock_raise(
                      : "r"(&lock->word), "r"(mask), "r"(request)
                      : "memory", "cc");
     return word;
+}
+SWIFTLET_INLINE uint64_t swiftlet_lock_try_raise(
+    SwiftletLock *_Nonnull lock, uint64_t mask, uint64_t request) {
+    uint64_t word;
+    uint32_t failed;
+    __asm__ volatile("ldxr %0, [%2]\n"
+                     "bic %0, %0, %3\n"
+                     "orr %0, %0, %4\n"
+                     "stxr %w1, %0, [%2]"
+                     : "=&r"(word), "=&r"(failed)
+                     : "r"(&lock->word), "r"(mask), "r"(request)
+                     : "memory");
+    return !failed;
 }
 SWIFTLET_INLINE uint64_t swiftlet_lock_clear(SwiftletLock *_Nonnull lock, uint64_t mask) {
     uint64_t word, failed;
