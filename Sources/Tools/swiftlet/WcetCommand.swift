@@ -35,7 +35,7 @@ struct WcetCommand: ParsableCommand {
         let mode: KernelMode = severalCores ? .severalCores : budgets ? .budgets : .oneCore
         let (paths, report) = try bounds(elf, .masked, mode)
         if let entry {
-            guard let bound = (report.bounds + report.wakes).first(where: { $0.name == entry })
+            guard let bound = report.rows.first(where: { $0.name == entry })
             else { throw ToolError("no entry \(entry)") }
             for line in bound.path.listing() { print(line) }
             return
@@ -96,9 +96,10 @@ struct WcetCommand: ParsableCommand {
         func paths(_ sections: LongestPaths.Sections) -> LongestPaths {
             LongestPaths(code, lines: lines, sources: sources, sections: sections, isShared: true)
         }
+        let waiting = paths(.waiting)
         return LockBound(
             held: try paths(.held).bounds().first, handOver: paths(.passing).handOver(),
-            round: paths(.masked).waitingRound())
+            round: waiting.waitingRound(), wakes: try waiting.wakes())
     }
 
     /// Prints what the benchmark measures of each entry beside the bound of what is recorded.

@@ -18,15 +18,18 @@ public struct BoundReport {
         self.goals = goals
     }
 
+    /// All rows of the table.
+    public var rows: [EntryBound] { bounds + wakes + (lock?.wakes ?? []) }
+
     public var longestMasked: EntryBound? { bounds.first }
     /// How long the most urgent thread waits at most: a section of its own core has just begun when
     /// its interrupt comes. Or another core takes the lock while this one, which has just released
     /// it, is on its way out of the kernel: that core holds it for a whole section.
     public var longestWait: Int { max(ownWait, otherWait) }
-    private var ownWait: Int { length(longestMasked) + length(wakes.first { !$0.waitsForLock }) }
+    private var ownWait: Int { length(longestMasked) + length(wakes.first) }
     private var otherWait: Int {
         guard let lock else { return 0 }
-        return lock.passing + length(lock.held) + length(wakes.first { $0.waitsForLock })
+        return lock.passing + length(lock.held) + length(lock.wakes.first)
     }
     private func length(_ bound: EntryBound?) -> Int { bound?.path.length ?? 0 }
 
@@ -58,10 +61,9 @@ public struct BoundReport {
 
     private var wait: [String] {
         func term(_ bound: EntryBound?) -> String { "\(bound?.name ?? "none") \(length(bound))" }
-        let own = term(longestMasked) + " + " + term(wakes.first { !$0.waitsForLock })
+        let own = term(longestMasked) + " + " + term(wakes.first)
         guard let lock else { return ["longest wait \(ownWait): " + own] }
-        let other =
-            term(lock.held) + " + \(lock.terms) + " + term(wakes.first { $0.waitsForLock })
+        let other = term(lock.held) + " + \(lock.terms) + " + term(lock.wakes.first)
         return [
             "longest wait for the own core \(ownWait): " + own,
             "longest wait for another core \(otherWait): " + other,
@@ -69,8 +71,8 @@ public struct BoundReport {
     }
 
     public var table: [String] {
-        let width = (bounds + wakes).map(\.name.count).max() ?? 0
-        return (bounds + wakes).map { bound in
+        let width = rows.map(\.name.count).max() ?? 0
+        return rows.map { bound in
             let number = String(bound.path.length)
             return String(repeating: " ", count: max(0, 8 - number.count)) + number + "  "
                 + bound.name
@@ -81,7 +83,7 @@ public struct BoundReport {
     /// For docs/realtime.md.
     public var markdown: [String] {
         ["| entry | longest masked section | most of it |", "|---|---|---|"]
-            + (bounds + wakes).map { "| \($0.name) | \($0.path.length) | \($0.path.spine) |" }
+            + rows.map { "| \($0.name) | \($0.path.length) | \($0.path.spine) |" }
             + [""] + wait
     }
 }
@@ -94,10 +96,14 @@ public struct LockBound {
     public var handOver: Int
     /// The longest round of a core that waits. The grant may come at its beginning.
     public var round: Int
-    public init(held: EntryBound?, handOver: Int, round: Int) {
+    /// How an interrupt resumes the most urgent thread of a core that waited; the longest path
+    /// first.
+    public var wakes: [EntryBound]
+    public init(held: EntryBound?, handOver: Int, round: Int, wakes: [EntryBound]) {
         self.held = held
         self.handOver = handOver
         self.round = round
+        self.wakes = wakes
     }
 
     /// The lock is passed to the other core and back, and that core has just looked.

@@ -6,8 +6,6 @@ import KernelABI
 public struct EntryBound {
     public var name: String
     public var path: Path
-    /// Whether the path begins with a wait for the kernel lock.
-    public var waitsForLock = false
 }
 
 /// A way into the kernel.
@@ -64,7 +62,8 @@ extension LongestPaths {
         }.max() ?? 0
     }
 
-    /// The longest round in which a core waits for the kernel lock: from one look to the next.
+    /// The longest round in which a core waits for the kernel lock, from one look for its grant to
+    /// the next.
     public func waitingRound() -> Int {
         code.image.address(of: "swiftlet_shared_wait_lock")
             .flatMap { lengths(from: $0, AbstractState()).inner?.length } ?? 0
@@ -177,32 +176,35 @@ extension LongestPaths {
     }
 
     /// The longest path on which an interrupt of each kind resumes the most urgent thread of all,
-    /// from the vector or from a look between two steps: no step comes between. The longest first.
+    /// up to its first instruction: from the vector, or from a look between two steps, so that no
+    /// step comes between. In sections `waiting`, from where a core that waited at an entry holds
+    /// the kernel lock. The longest first.
     public func wakes() throws -> [EntryBound] {
         guard let vectors = code.image.address(of: vectorTable) else { return [] }
         let kinds = KernelGoals.interruptKinds.filter { $0.name != "spurious" }
+        let interrupt = vectors + 9 * LongestPaths.vectorBytes
+        let call = vectors + 8 * LongestPaths.vectorBytes
+        // Nobody more urgent waits for the lock.
+        let plain = KernelGoals.generalWake.union(KernelGoals.passing)
+        let further = plain.union(LongestPaths.furtherSymbols)
+        var entries = [
+            ("user code", interrupt, entryState(.unknown), further),
+            ("a look of the kernel", call, plainCall, further),
+        ]
+        if let exit = code.image.address(of: "shared_pending_last"), isShared {
+            entries.append(("an exit", exit, entryState(.unknown), plain))
+        }
+        if sections == .waiting {
+            entries = [("a wait for the lock", interrupt, entryState(.unknown), further)]
+        }
         var found: [EntryBound] = []
         for (name, excluded) in kinds {
-            let without = excluded.union(KernelGoals.generalWake).union(LongestPaths.furtherSymbols)
-            var entries = [
-                ("user code", vectors + 9 * LongestPaths.vectorBytes, entryState(.unknown)),
-                ("a look of the kernel", vectors + 8 * LongestPaths.vectorBytes, plainCall),
-            ]
-            if isShared, let exit = code.image.address(of: "shared_pending_last") {
-                entries.append(("an exit", exit, entryState(.unknown)))
-            }
-            for (from, start, state) in entries {
-                // At an exit nobody more urgent waits for the lock.
-                let scope =
-                    from == "an exit"
-                    ? excluded.union(KernelGoals.generalWake).union(KernelGoals.passing)
-                    : without
-                let lengths = lengths(from: start, state, Scope(excluded: scope))
+            for (from, start, state, without) in entries {
+                let lengths = lengths(
+                    from: start, state,
+                    Scope(excluded: excluded.union(without), leavesKernel: true))
                 guard let path = longest(of: lengths) else { continue }
-                found.append(
-                    EntryBound(
-                        name: "\(name) wakes, from \(from)", path: path,
-                        waitsForLock: isShared && from == "user code"))
+                found.append(EntryBound(name: "\(name) wakes, from \(from)", path: path))
             }
         }
         return found.sorted { $0.path.length > $1.path.length }
@@ -216,9 +218,10 @@ extension LongestPaths {
     }
 
     /// The longest of the sections. A kernel that records them does not record the way from the
-    /// vector to its first mark, nor from the last one to the exit.
+    /// vector to its first mark, nor from the last one to the exit. The way to a wait for the lock
+    /// does not count.
     private func longest(of lengths: Lengths) -> Path? {
-        sections == .recorded ? lengths.inner : lengths.longest
+        sections == .recorded || sections == .waiting ? lengths.inner : lengths.longest
     }
 
     /// The longest masked section of each entry, up to where the scheduling loop begins, and the

@@ -36,6 +36,8 @@ public final class LongestPaths {
         var excluded: Set<String> = []
         /// Whether it ends where the scheduling loop begins, which all entries share.
         var endsInLoop = false
+        /// Whether it goes on at the last look at interrupts, with which a core leaves the kernel.
+        var leavesKernel = false
     }
     /// Where sections begin and end.
     public enum Sections {
@@ -48,6 +50,9 @@ public final class LongestPaths {
         /// Where interrupts are taken or the lock is granted, at the kernel's looks, and where the
         /// lock is released.
         case held
+        /// From where a core that waits looks for its grant to where it leaves the kernel, or looks
+        /// again.
+        case waiting
     }
     let sections: Sections
     /// Whether the kernel runs on several cores.
@@ -139,7 +144,8 @@ public final class LongestPaths {
         var mark: SectionMark?
         switch sections {
         case .masked:
-            if instruction.flow == .look { mark = SectionMark(ends: true, begins: true) }
+            let isLast = scope.leavesKernel && linePlace(address).hasPrefix("VectorTable.inc")
+            if instruction.flow == .look && !isLast { mark = SectionMark(ends: true, begins: true) }
         case .recorded:
             let word = code.image.instruction(address)
             guard word.map(InstructionFlow.readsCounter) == true else { return nil }
@@ -160,6 +166,8 @@ public final class LongestPaths {
             case .accept: mark = SectionMark(ends: true, begins: true)
             default: break
             }
+        case .waiting:
+            if lockStep(address) == .accept { mark = SectionMark(ends: true, begins: true) }
         }
         if mark != nil && scope.endsInLoop {
             mark?.isLast = lines[address].contains { KernelGoals.loop.contains($0.function) }
@@ -174,7 +182,7 @@ public final class LongestPaths {
         case 0xc800_fc00: .release  // stlxr
         case 0xc880_fc00: .grant  // stlr
         case 0xc8c0_fc00:  // ldar
-            lines[address].contains { $0.function == "isGranted()" } ? .accept : nil
+            lines[address].contains { $0.function.hasSuffix("isGranted()") } ? .accept : nil
         default: nil
         }
     }
