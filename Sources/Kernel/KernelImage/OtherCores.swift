@@ -29,19 +29,13 @@ func waitForLock(_ priority: Int) -> Bool {
     var urgency = Urgency(ofCore: priority)
     if !lock.request(urgency) {
         let start = kernelState.pointee.hardware.now
-        var wanted = urgency
+        var next = WaitingRound.look
         repeat {  // until the cores before it have passed it on: decision 26 has the bound
             if swiftlet_is_panicking() { swiftlet_halt() }
-            if !kernelState.pointee.hardware.interruptPending {
-                wanted = urgency
-            } else if wanted > urgency {
-                if lock.tryRaise(to: wanted) { urgency = wanted }
-            } else if let line = firstLine() {
-                wanted = lineUrgency(line)
-                if wanted <= urgency {
-                    wanted = urgency
-                    uncover(line)
-                }
+            if kernelState.pointee.hardware.interruptPending {
+                next = perform(next, &lock, &urgency)
+            } else {
+                next = .look
             }
             swiftlet_relax()
         } while !lock.isGranted()
@@ -49,6 +43,37 @@ func waitForLock(_ priority: Int) -> Bool {
         kernelState.pointee.recordWait(since: start)
     }
     return kernelState.pointee.hardware.interruptPending || wasMasked
+}
+
+/// What a waiting core does next for a pending interrupt. It does one of these a round, so that it
+/// soon finds its grant.
+private enum WaitingRound {
+    /// Looks at the line.
+    case look
+    /// Tries to raise its request to the line's urgency.
+    case raise(Urgency)
+    /// Lets the lines behind this one be seen.
+    case uncover(Int)
+}
+
+/// Performs one round for a pending interrupt.
+///
+/// - Parameter urgency: of this core's request.
+/// - Returns: what the next round does.
+@inline(__always) private func perform(
+    _ round: WaitingRound, _ lock: inout KernelLock<SharedLockMemory>, _ urgency: inout Urgency
+) -> WaitingRound {
+    switch round {
+    case .look:
+        guard let line = firstLine() else { return .look }
+        let more = lineUrgency(line)
+        return more > urgency ? .raise(more) : .uncover(line)
+    case .raise(let more):
+        if !lock.tryRaise(to: more) { return round }
+        urgency = more
+    case .uncover(let line): uncover(line)
+    }
+    return .look
 }
 
 /// The line of the pending interrupt that is taken first; nil if it has gone. Does not return if it

@@ -106,7 +106,9 @@ public struct LockBound {
         self.wakes = wakes
     }
 
-    /// The lock is passed to the other core and back, and that core has just looked.
-    var passing: Int { 2 * handOver + round }
-    var terms: String { "2 hand-overs of the lock \(2 * handOver) + a round of waiting \(round)" }
+    /// The lock is passed to the other core and back, and each has just looked for its grant.
+    var passing: Int { 2 * (handOver + round) }
+    var terms: String {
+        "2 hand-overs of the lock \(2 * handOver) + 2 rounds of waiting \(2 * round)"
+    }
 }

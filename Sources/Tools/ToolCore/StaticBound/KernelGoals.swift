@@ -27,7 +27,7 @@ public struct KernelGoals: Sendable {
 
     public static let oneCore = KernelGoals(longestMasked: 1200, longestWait: 1500)
     /// A stop against growth: decision 25 says what the wait is to become.
-    public static let severalCores = KernelGoals(longestMasked: 1200, longestWait: 1900)
+    public static let severalCores = KernelGoals(longestMasked: 1200, longestWait: 1750)
     /// On one core, after a budget was set: each inheritance also says who pays, and the steps of
     /// budgets come in.
     public static let budgets = KernelGoals(longestMasked: 1200, longestWait: 1850)
