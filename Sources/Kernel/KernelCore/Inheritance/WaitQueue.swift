@@ -127,7 +127,7 @@ public struct WaitQueue: ~Copyable {
         if first == node { first = next }
     }
 
-    /// Removes a node that has no equal. If nodes stand below it, a leaf of them takes its place: it
+    /// Removes a node that has no equal. A leaf below it, if there is one, takes its place: it
     /// shares the bits that lead there.
     ///
     /// The greatest node is on the path that goes right wherever it can. If it is removed, the next
