@@ -277,6 +277,9 @@ if onTarget {
             ],
             swiftSettings: [.swiftLanguageMode(.v6)]),
         .testTarget(
+            name: "UserRuntimeTests", dependencies: ["UserRuntime", "CUserEntry"],
+            swiftSettings: [.swiftLanguageMode(.v6)]),
+        .testTarget(
             name: "ServiceCoresTests", dependencies: ["ServiceCores", "Protocols"],
             swiftSettings: [.swiftLanguageMode(.v6)]),
         .testTarget(

@@ -53,6 +53,7 @@ import Testing
             (.divisionByZero, "division by zero"), (.emptyRange, "a range ends below its start"),
             (.failedPrecondition, "failed precondition"),
             (.stackSmashed, "write beyond a variable on the stack"),
+            (.heapMisused, "memory freed twice, or the heap overwritten"),
         ] { #expect(words(cause(.breakpoint, syndrome: brk(code))) == text) }
         #expect(
             words(cause(.breakpoint, syndrome: brk(.heapExhausted), registers: [4032, 0, 0, 0, 0]))

@@ -16,11 +16,12 @@ final class TrapMarksTests: XCTestCase {
             ("RETURNED", TrapCode.returned), ("FATAL_ERROR", .fatalError),
             ("HEAP_EXHAUSTED", .heapExhausted),
             ("NO_ENDPOINT", .noEndpoint), ("STACK_SMASHED", .stackSmashed),
+            ("HEAP_MISUSED", .heapMisused),
         ] {
             let line = "#define SWIFTLET_TRAP_\(name) 0x\(String(code.rawValue, radix: 16))\n"
             XCTAssertTrue(text.contains(line), line)
         }
-        XCTAssertEqual(text.components(separatedBy: "#define SWIFTLET_TRAP_").count, 7)
+        XCTAssertEqual(text.components(separatedBy: "#define SWIFTLET_TRAP_").count, 8)
     }
 
     func testFunctionsOfTheDebugInformationAreCauses() {

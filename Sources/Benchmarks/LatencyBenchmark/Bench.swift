@@ -39,6 +39,7 @@ enum Area {
     static let device: UInt64 = 0xc500_0000
     static let large: UInt64 = 0xc600_0000
     static let blocks: UInt64 = 0xc700_0000
+    static let heap: UInt64 = 0xc780_0000
     static let startedThreads: UInt64 = 0xc800_0000
     static let threads: UInt64 = 0xd000_0000
 }

@@ -65,6 +65,7 @@ extension Bench {
         try firstUseRow()
         try objectRows()
         try threadRows()
+        try heapRows()
         try deviceRows()
     }
 }

@@ -1,4 +1,4 @@
-// The rows of threads as the runtime starts and joins them, and of its heap.
+// The rows of threads as the runtime starts and joins them.
 
 import BenchmarkStatistics
 import KernelABI

@@ -4,7 +4,7 @@
 /// The immediate of a `brk` (ESR_EL1 bits 0–15, Arm ARM D19.2.37).
 ///
 /// The compiler makes all its checks `brk #1`. `swiftlet mark-traps` gives each the number of its
-/// cause, which the debug information names. The numbers from `returned` to `stackSmashed` are the
+/// cause, which the debug information names. The numbers from `returned` to `heapMisused` are the
 /// runtime's own (CUserEntry's TrapCodes.h has them too).
 @frozen public enum TrapCode: UInt16, Sendable {
     case failedCheck = 1
@@ -17,6 +17,8 @@
     /// A server's own endpoint refuses to receive.
     case noEndpoint = 0x5304
     case stackSmashed = 0x5305
+    /// x0: an address that was freed, where no block in use is, or one that was overwritten.
+    case heapMisused = 0x5306
     case overflow = 0x5310
     case doesNotFit = 0x5311
     case indexOutOfRange = 0x5312
@@ -41,6 +43,7 @@
         case .heapExhausted: "heap exhausted"
         case .noEndpoint: "its endpoint is gone"
         case .stackSmashed: "write beyond a variable on the stack"
+        case .heapMisused: "memory freed twice, or the heap overwritten"
         case .overflow: "arithmetic overflow"
         case .doesNotFit: "a number does not fit its type"
         case .indexOutOfRange: "index out of range"

@@ -30,6 +30,7 @@ import UserRuntime
             say("found", Name.empty.optional(information.generation).unsafelyWanted)
         }
         if name == Name("heap") { fillHeap() }
+        if name == Name("freed") { freeTwice() }
         if name == Name("stack") { say("depth", descend(information.generation)) }
         if name == Name("thread") { faultInThread { $0 == 0 ? 1 : descend($0) } }
         if name == Name("threadtext") { faultInThread { _ in fatalError("a thread's own words") } }
@@ -100,6 +101,13 @@ private func sayFromMemory() -> Never {
 private func fillHeap() {
     var pieces: [[UInt8]] = []
     while true { pieces.append([UInt8](repeating: 1, count: 4000)) }
+}
+
+private func freeTwice() {
+    let piece = UnsafeMutableRawPointer.allocate(byteCount: 100, alignment: 64)
+    say("misaligned", UInt64(UInt(bitPattern: piece) % 64))
+    unsafe piece.deallocate()
+    unsafe piece.deallocate()
 }
 
 @inline(never) private func descend(_ depth: UInt64) -> UInt64 {
