@@ -167,6 +167,11 @@ struct ModelHardware: Hardware {
         ModelHardware.ramBase + UInt64(kernel - memory)
     }
     func zero(_ start: UnsafeMutableRawPointer, bytes: Int) { memset(start, 0, bytes) }
+    func replace(_ old: UInt32, by new: UInt32, at word: UnsafeMutablePointer<UInt32>) -> Bool {
+        if word.pointee != old { return false }
+        word.pointee = new
+        return true
+    }
     func maintainCache(_ operation: CacheOperation, _ start: UnsafeMutableRawPointer, bytes: Int) {}
 
     var asidBits: Int { 16 }

@@ -1,6 +1,6 @@
-// Long random sequences on three cores: everything that threads do to one another, moves, requests
-// and budgets among them. Cores take their interrupts late, and long operations are interrupted at
-// any look. The invariants of the whole state hold after every entry of every core.
+// Long random sequences on three cores: everything that threads do to one another, moves, requests,
+// budgets and mutexes among them. Cores take their interrupts late, and long operations are
+// interrupted at any look. The invariants of the whole state hold after every entry of every core.
 
 import KernelABI
 import Testing
@@ -17,11 +17,13 @@ private final class CoresWalk {
     private var notes: [UInt32] = []
     private var spaces: [UInt32] = []
     private var budgets: [UInt32] = []
+    private let mutexes: TestMutexes
     var log: [String] = []
 
     init(seed: UInt64, fast: Bool) {
         s = TestSystem(fast: fast)
         random = SeededGenerator(seed: seed)
+        mutexes = TestMutexes(s, sizeBits: 4)
         doors = (0..<4).map { _ in s.make(.endpoint) }
         replies = (0..<6).map { _ in s.make(.reply) }
         notes = (0..<3).map { _ in s.make(.notification) }
@@ -44,6 +46,7 @@ private final class CoresWalk {
         let thread = s.makeThread(
             priority: UInt64(10 + index), from: arenas[index], faultHandler: handler)
         s.perform(.setCore, thread.slot, UInt64(index % 3))
+        mutexes.join(thread, as: index)
         s.start(thread)
         return thread
     }
@@ -82,7 +85,7 @@ private final class CoresWalk {
         let note = notes[pick(notes.count)]
         let until = deadline()
         let other = threads[pick(threads.count)]
-        let kind = pick(100)
+        let kind = pick(140)
         log.append("\(index): \(kind)")
         switch kind {
         case 0..<25: s.call(thread, door, [1], deadline: until)
@@ -102,7 +105,16 @@ private final class CoresWalk {
         case 96..<98:
             s.invoke(
                 thread, .configure, other.slot, s.none, UInt64(spaces[pick(2)]), s.none, s.none)
-        default: s.invoke(thread, .setSlice, other.slot, pick(2) == 0 ? 0 : 1000)
+        case 98..<100: s.invoke(thread, .setSlice, other.slot, pick(2) == 0 ? 0 : 1000)
+        case 100..<120:
+            // A mutex whose word is free is taken without the kernel.
+            mutexes.lock(thread, pick(4), deadline: until)
+        case 120..<138:
+            let held = (0..<4).filter { mutexes.isHeld($0, by: thread) }
+            mutexes.unlock(thread, held.isEmpty ? pick(4) : held[pick(held.count)])
+        default:
+            s.perform(.leave, mutexes.slot, UInt64(index))
+            mutexes.join(thread, as: index)
         }
     }
     private func held(_ thread: TestThread) -> UInt32? {

@@ -85,7 +85,7 @@ import Testing
     @Test func anUnknownCallIsAFault() {
         let s = TestSystem()
         let (handler, thread, endpoint, reply) = makePair(s)
-        for operation in [11, 100, 127] as [UInt64] {
+        for operation in [13, 100, 127] as [UInt64] {
             s.setRegisters(thread, operation << 40)
             s.trap(thread.ref)
             #expect(s.isRunning(handler))

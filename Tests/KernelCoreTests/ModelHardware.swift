@@ -110,6 +110,8 @@ final class ModelState {
     // Work
     var zeroSteps = 0
     var largestZero = 0
+    /// How many exchanges of a word fail from now on, as if another core came between.
+    var refusedExchanges = 0
     var cacheSteps = 0
     var largestCache = 0
     var cacheOperations: [CacheOperation] = []
@@ -252,6 +254,15 @@ struct ModelHardware: Hardware {
         memset(start, 0, bytes)
         state.zeroSteps += 1
         state.largestZero = max(state.largestZero, bytes)
+    }
+    func replace(_ old: UInt32, by new: UInt32, at word: UnsafeMutablePointer<UInt32>) -> Bool {
+        if state.refusedExchanges > 0 {
+            state.refusedExchanges -= 1
+            return false
+        }
+        if word.pointee != old { return false }
+        word.pointee = new
+        return true
     }
     func maintainCache(_ operation: CacheOperation, _ start: UnsafeMutableRawPointer, bytes: Int) {
         state.cacheSteps += 1

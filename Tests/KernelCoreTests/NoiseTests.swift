@@ -16,7 +16,7 @@ import Testing
         // The noise gets somewhere: calls of nearly every kind succeed at some time.
         let succeeded = Noise.methods.filter { noise.successes.contains(100 + Int($0.rawValue)) }
         #expect(succeeded.count > Noise.methods.count * 3 / 4)
-        for call in [SystemCall.send, .receive, .signal, .poll, .yield] {
+        for call in [SystemCall.send, .receive, .signal, .poll, .yield, .lock, .unlock] {
             #expect(noise.successes.contains(Int(call.rawValue)))
         }
     }
@@ -63,11 +63,22 @@ private final class Noise {
             s.make(.timer), s.make(.timer), arena, TestSystem.smallDevice, TestSystem.largeDevice,
             RootSlot.interruptControl.index, RootSlot.systemControl.index,
             RootSlot.asidControl.index, s.makePool(), s.makeBudget(),
+            s.make(.mutexSet, sizeBits: 2),
         ]
+        bindMutexes()
         for thread in threads { s.start(thread) }
         refill()
         s.go()
         s.inspectionPeriod = 3
+    }
+
+    /// Gives the mutexes their page, and makes all threads participants.
+    private func bindMutexes() {
+        guard let set = gifts.last else { return }
+        s.perform(.bindPage, set, UInt64(s.make(.frame, sizeBits: 12)))
+        for (number, thread) in threads.enumerated() {
+            s.perform(.join, set, UInt64(number), UInt64(thread.slot))
+        }
     }
 
     /// Gives the task new objects for those that it destroyed, and lets its threads run.
@@ -128,6 +139,7 @@ private final class Noise {
         case .retype:
             let kinds: [UInt64] = [
                 1, 2, 3, 4, 5 | 4 << 8, 6, 7, 8 | 12 << 8, 9 | 12 << 8, 9 | 13 << 8, 11, 17,
+                18 | 2 << 8,
             ]
             let isDevice = random.next() % 4 == 0
             let kind = isDevice ? 8 | 12 << 8 : any(kinds)
@@ -170,6 +182,9 @@ private final class Noise {
         case .bindOverrun:
             return (slot(.budget), [any([s.none, slot(.notification)]), 1 << (random.next() % 4)])
         case .budgetInformation: return (slot(.budget), [])
+        case .bindPage: return (slot(.mutexSet), [slot(.frame)])
+        case .join: return (slot(.mutexSet), [random.next() % 4, slot(.thread)])
+        case .leave: return (slot(.mutexSet), [random.next() % 4])
         case .resume, .suspend, .readRegisters, .writeRegisters, .threadInformation:
             return (slot(.thread), [])
         case .setEntry: return (slot(.thread), [0x2000, 0x3000, 1, 2])
@@ -213,6 +228,13 @@ private final class Noise {
         case .replyAndReceive, .receive: return (slot(.endpoint), [slot(.reply), deadline()])
         case .reply: return (slot(.reply), [])
         case .signal, .wait, .poll: return (slot(.notification), [random.next() % 16, deadline()])
+        case .lock, .unlock:
+            // Mostly as the participant that the running thread is.
+            let number = threads.firstIndex { $0.ref == s.running } ?? 0
+            let argument = MutexArgument(
+                mutex: Int(random.next() % 4),
+                participant: random.next() % 8 == 0 ? Int(random.next() % 5) : number)
+            return (slot(.mutexSet), [argument.raw, deadline()])
         case .yield, .version, .invoke: return (0, [])
         }
     }
@@ -254,7 +276,7 @@ private final class Noise {
                 100 + Int(method.rawValue)
             )
         }
-        let call = SystemCall(rawValue: UInt8(random.next() % 11)) ?? .yield
+        let call = SystemCall(rawValue: UInt8(random.next() % 13)) ?? .yield
         let (slot, arguments) = wanted(call)
         var control = UInt64(slot & 0xffff_ffff) | UInt64(call.rawValue) << 40
         if random.next() % 4 == 0 {

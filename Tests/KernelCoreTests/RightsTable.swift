@@ -147,6 +147,13 @@ extension Method {
                     ], arguments: [2: 1])
             ]
         case .budgetInformation: return [Form(operands: [.invoked(.budget, .read)])]
+        case .bindPage:
+            return [
+                Form(operands: [.invoked(.mutexSet, .manage), .x(1, .frame, .read | .write)])
+            ]
+        case .join:
+            return [Form(operands: [.invoked(.mutexSet, .manage), .x(2, .thread, .write)])]
+        case .leave: return [Form(operands: [.invoked(.mutexSet, .manage)])]
         case .resume, .suspend, .setEntry, .writeRegisters:
             return [Form(operands: [.invoked(.thread, .write)])]
         case .readRegisters, .threadInformation: return [Form(operands: [.invoked(.thread, .read)])]
@@ -237,13 +244,15 @@ extension SystemCall {
         case .signal: return [Form(operands: [.invoked(.notification, .write)], arguments: [1: 1])]
         case .wait: return [Form(operands: [.invoked(.notification, .read)], arguments: past)]
         case .poll: return [Form(operands: [.invoked(.notification, .read)])]
+        case .lock: return [Form(operands: [.invoked(.mutexSet, .write)], arguments: past)]
+        case .unlock: return [Form(operands: [.invoked(.mutexSet, .write)])]
         case .yield, .version, .invoke: return []
         }
     }
     var mayWait: Bool {
         switch self {
-        case .call, .send, .receive, .replyAndReceive, .wait: true
-        case .reply, .signal, .poll, .yield, .version, .invoke: false
+        case .call, .send, .receive, .replyAndReceive, .wait, .lock: true
+        case .reply, .signal, .poll, .yield, .version, .invoke, .unlock: false
         }
     }
 }

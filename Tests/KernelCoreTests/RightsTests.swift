@@ -120,6 +120,7 @@ private final class Bench {
         objects[.asidPool] = RootSlot.asidPool.index
         objects[.registers] = TestSystem.registers
         objects[.budget] = s.makeBudget()
+        objects[.mutexSet] = s.make(.mutexSet, sizeBits: 2)
     }
 
     /// An object that suits the operand.
@@ -138,6 +139,7 @@ private final class Bench {
         case .addressSpace: return RootSlot.addressSpace.index
         case .frame: return s.make(.frame, sizeBits: 12)
         case .budget: return s.makeBudget()
+        case .mutexSet: return s.make(.mutexSet, sizeBits: 2)
         case .null, .endpoint, .notification, .reply, .thread, .pageTable, .timer:
             return s.make(operand.kind)
         }

@@ -88,6 +88,13 @@ public protocol Hardware: ~Copyable {
     /// `KernelLimits.cacheStep`.
     func maintainCache(_ operation: CacheOperation, _ start: UnsafeMutableRawPointer, bytes: Int)
 
+    /// Replaces a 32-bit word of a task's memory at a kernel address, which other cores may change
+    /// at the same time: with acquire and release.
+    ///
+    /// - Returns: false if the word is not `old`, or another core came between. Nothing has changed
+    ///   then.
+    func replace(_ old: UInt32, by new: UInt32, at word: UnsafeMutablePointer<UInt32>) -> Bool
+
     /// Loads and stores 32 bits of a register in a page of the kernel's. A load that nothing
     /// answers returns all ones.
     func readRegister(_ address: UInt64) -> UInt32

@@ -451,6 +451,7 @@ extension Kernel where H: ~Copyable {
     private func isLayoutSound(_ thread: Ref<Thread>) -> Bool {
         if MemoryLayout<ASIDPool>.size > Footprint.descriptor(.asidPool) { return false }
         if MemoryLayout<Budget>.size > Footprint.descriptor(.budget) { return false }
+        if !Ref<MutexSet>.hasPartsInPlace { return false }
         let sizes =
             MemoryLayout<Capability>.stride == 64 && MemoryLayout<UserContext>.size == 280
             && MemoryLayout<Thread>.size <= Footprint.descriptor(.thread)

@@ -19,6 +19,7 @@
         var interrupts: [Ref<Interrupt>] = []
         var timers: [Ref<Timer>] = []
         var budgets: [Ref<Budget>] = []
+        var mutexSets: [Ref<MutexSet>] = []
         var tables: [Ref<CapabilityTable>] = []
         var spaces: [Ref<AddressSpace>] = []
         var asidPools: [Ref<ASIDPool>] = []
@@ -56,6 +57,7 @@
             case .interrupt: interrupts.append(object.rebound(to: Interrupt.self))
             case .timer: timers.append(object.rebound(to: Timer.self))
             case .budget: budgets.append(object.rebound(to: Budget.self))
+            case .mutexSet: mutexSets.append(object.rebound(to: MutexSet.self))
             case .asidPool: asidPools.append(object.rebound(to: ASIDPool.self))
             case .interruptControl, .systemControl, .registers, .asidControl: break
             case .null: violations.append("an object of no kind at \(name(object))")
@@ -96,6 +98,7 @@
             for endpoint in inspection.endpoints { inspection.inspect(endpoint) }
             for reply in inspection.replies { inspection.inspect(reply) }
             for notification in inspection.notifications { inspection.inspect(notification) }
+            for set in inspection.mutexSets { inspectMutexes(set, &inspection) }
             inspectLines(&inspection)
             for core in cores {
                 let number = Int(core.pointee.number)

@@ -24,6 +24,7 @@ extension Kernel where H: ~Copyable {
             return try threadMethod(thread, slot, method)
         case .map, .unmap, .protect, .attachTable: return try spaceMethod(thread, slot, method)
         case .frameInformation, .maintainCache: return try frameMethod(thread, slot, method)
+        case .bindPage, .join, .leave: return try mutexMethod(thread, slot, method)
         case .bindServer, .close: return try endpointMethod(thread, slot, method)
         case .loanRead: return try copyLoan(thread, slot, toLoan: false)
         case .loanWrite: return try copyLoan(thread, slot, toLoan: true)

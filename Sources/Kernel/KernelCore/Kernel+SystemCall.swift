@@ -63,6 +63,8 @@ extension Kernel where H: ~Copyable {
         case .poll: return wait(thread, control.slot, deadline: nil)
         case .yield: return yield(thread)
         case .invoke: return invoke(thread, control)
+        case .lock: return lock(thread, control.slot, deadline)
+        case .unlock: return unlock(thread, control.slot)
         case .version:
             complete(thread, .success)
             thread.pointee.context.x.3 = abiVersion

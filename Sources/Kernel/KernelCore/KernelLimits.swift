@@ -13,6 +13,8 @@ public enum KernelLimits {
     public static var loanStep: Int { 1024 }
     /// Slots of a table examined in a step.
     public static var slotStep: Int { 32 }
+    /// Mutexes or participants of a set examined in a step.
+    public static var mutexStep: Int { 16 }
     /// Interrupt objects that may share a line.
     public static var sharedLine: Int { 8 }
     /// Interrupt objects signalled in one interrupt of a level-triggered line. The next interrupt,

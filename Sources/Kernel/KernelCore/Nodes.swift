@@ -155,11 +155,11 @@ extension Ref where Object == WaitNode {
 extension Ref where Object == Capability {
     /// The thread control block that contains this slot.
     ///
-    /// - Precondition: `place` is not `.table`.
+    /// - Precondition: `place` is that of a part of a thread.
     var thread: Ref<Thread> {
         let offset: Int
         switch pointee.place {
-        case .table, .threadTable:
+        case .table, .mutexPage, .threadTable:
             offset = MemoryLayout<Thread>.size - 4 * MemoryLayout<Capability>.stride
         case .threadSpace: offset = MemoryLayout<Thread>.size - 3 * MemoryLayout<Capability>.stride
         case .threadBuffer: offset = MemoryLayout<Thread>.size - 2 * MemoryLayout<Capability>.stride

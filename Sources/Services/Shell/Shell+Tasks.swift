@@ -267,6 +267,7 @@ extension ObjectKind {
         case .asidControl: "ASID control"
         case .asidPool: "ASID pool"
         case .budget: "budget"
+        case .mutexSet: "mutexes"
         }
     }
 }

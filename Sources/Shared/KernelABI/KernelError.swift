@@ -62,6 +62,8 @@
     @inlinable public static var realTimeBand: Int { 128 }
     /// Slots of a capability table: a power of two from 2^4 to 2^14.
     @inlinable public static var tableBits: ClosedRange<Int> { 4...14 }
+    /// Mutexes of a set, and its participants: a power of two from 2^2 to 2^8.
+    @inlinable public static var mutexBits: ClosedRange<Int> { 2...8 }
     /// The address spaces that one ASID pool numbers at once. The root task's first pool has two
     /// fewer: one number is the kernel's, one its own.
     @inlinable public static var asidPool: Int { 64 }

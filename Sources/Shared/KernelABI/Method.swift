@@ -168,6 +168,17 @@
     /// On a budget. x3: ticks in a period. x4: the period. x5: what is left in ticks, negative for
     /// a debt. x6: ticks used since it was made. x7: times used up. x8: the background priority.
     case budgetInformation = 49
+
+    // Mutexes
+    /// On a mutex set. x1: the frame of a page (rights: read, write) that holds the words. A set
+    /// takes one page, and keeps it.
+    case bindPage = 50
+    /// On a mutex set. x1: a number that no participant has. x2: the thread that has it from now on
+    /// (right: write).
+    case join = 51
+    /// On a mutex set. x1: the number of a participant, which holds and waits for nothing from now
+    /// on. What it held counts as left by the dead. Restartable.
+    case leave = 52
 }
 
 /// An operation of `maintainCache` on a range of a frame.

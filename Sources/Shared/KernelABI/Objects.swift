@@ -30,6 +30,8 @@
     case asidPool = 16
     /// Processor time that threads share: so much in each period.
     case budget = 17
+    /// 2^sizeBits mutexes, and room for as many threads that share them.
+    case mutexSet = 18
 }
 
 /// The rights of a capability. Each kind reads the bits in its own way:
@@ -45,6 +47,7 @@
 /// | registers | read | write | – | – | – |
 /// | system control | statistics | console | trace | – | power, reset statistics, set budgets |
 /// | budget | information | bind threads | – | – | bind its notification |
+/// | mutex set | – | lock, unlock | – | – | page, participants |
 /// | all others | information | – | – | – | everything else |
 @frozen public struct Rights: Equatable, Sendable {
     public var raw: UInt8
@@ -84,12 +87,15 @@
 /// The bytes that objects take from untyped memory. Kinds with `sizeBits` grow with it.
 @frozen public enum Footprint {
     /// Returns the bytes that an object takes from the low end of an untyped region.
+    ///
+    /// - Precondition: `sizeBits` is one that the kind has.
     @inlinable public static func descriptor(_ kind: ObjectKind, sizeBits: Int = 0) -> Int {
-        if kind == .capabilityTable { return 128 + (64 << sizeBits) }
+        if kind == .capabilityTable { return 128 &+ 64 &<< sizeBits }
+        if kind == .mutexSet { return 128 &+ 96 &<< sizeBits }
         switch kind {
         case .null, .interruptControl, .systemControl, .asidControl: return 0
         case .endpoint, .notification, .reply, .pageTable, .frame, .untyped, .addressSpace,
-            .interrupt, .timer, .registers, .asidPool, .capabilityTable:
+            .interrupt, .timer, .registers, .asidPool, .capabilityTable, .mutexSet:
             return 128
         case .budget: return 384
         case .thread: return 1024
@@ -103,7 +109,7 @@
         case .pageTable, .addressSpace: return 4096
         case .null, .endpoint, .notification, .reply, .thread, .capabilityTable, .interrupt, .timer,
             .interruptControl,
-            .systemControl, .registers, .asidControl, .asidPool, .budget:
+            .systemControl, .registers, .asidControl, .asidPool, .budget, .mutexSet:
             return 0
         }
     }

@@ -44,6 +44,13 @@
     case reply = 9
     /// Performs a `Method` (bits 32–39) on the object of the capability in the slot.
     case invoke = 10
+    /// Takes a mutex of a set, and blocks while another participant holds it, which inherits from
+    /// the caller meanwhile. x1: `MutexArgument`. x1 returns 1 if its last holder died, else 0. May
+    /// have a deadline.
+    case lock = 11
+    /// Gives a mutex that the caller holds to the most urgent thread that waits for it, or to
+    /// nobody. x1: `MutexArgument`. Never blocks.
+    case unlock = 12
 }
 
 /// The version of this interface. Both sides are built from this module; a task may check that they

@@ -94,6 +94,21 @@ SWIFTLET_PLAIN _Noreturn void swiftlet_halt(void);
 SWIFTLET_PLAIN void swiftlet_switch_floating_point(void *_Nullable from, const void *_Nullable to);
 /// Zeroes memory. Start and length are multiples of 64.
 SWIFTLET_PLAIN void swiftlet_zero(void *_Nonnull start, uint64_t bytes);
+/// Replaces a word by another one if it is `old`: with acquire and release. Returns false if it is
+/// not, or if another core came between.
+SWIFTLET_INLINE bool swiftlet_replace(uint32_t *_Nonnull word, uint32_t old, uint32_t other) {
+    uint32_t value, failed = 1;
+    __asm__ volatile(
+        "ldaxr %w0, [%2]\n\t"
+        "cmp %w0, %w3\n\t"
+        "b.ne 1f\n\t"
+        "stlxr %w1, %w4, [%2]\n"
+        "1:"
+        : "=&r"(value), "+&r"(failed)
+        : "r"(word), "r"(old), "r"(other)
+        : "cc", "memory");
+    return failed == 0;
+}
 /// Writes the cached lines of a range to memory and invalidates them.
 SWIFTLET_PLAIN void swiftlet_cache_clean(const void *_Nonnull start, uint64_t bytes);
 /// The same, then invalidates all fetched instructions.

@@ -120,9 +120,10 @@
                 let offset = slot.bits &- table.slot(0).bits
                 if offset < UInt(table.pointee.count) * 64 { return offset % 64 == 0 }
             }
-            return threads.contains {
-                [$0.tableSlot, $0.spaceSlot, $0.bufferSlot, $0.faultSlot].contains(slot)
-            }
+            return mutexSets.contains { $0.pageSlot == slot }
+                || threads.contains {
+                    [$0.tableSlot, $0.spaceSlot, $0.bufferSlot, $0.faultSlot].contains(slot)
+                }
         }
 
         private func countSlots() -> Int {
@@ -138,7 +139,7 @@
                 ]
                 where slot.pointee.object != nil { count += 1 }
             }
-            return count
+            return count + mutexSets.count { $0.pageSlot.pointee.object != nil }
         }
     }
 

@@ -29,7 +29,8 @@ public struct Uses: Equatable, Sendable {
         case .reply: raw = (access & 2) &<< 4
         case .null, .thread, .capabilityTable, .addressSpace, .pageTable, .frame, .untyped,
             .interrupt, .timer,
-            .interruptControl, .systemControl, .registers, .asidControl, .asidPool, .budget:
+            .interruptControl, .systemControl, .registers, .asidControl, .asidPool, .budget,
+            .mutexSet:
             raw = 0
         }
     }
@@ -42,14 +43,15 @@ public struct Uses: Equatable, Sendable {
 
 /// A slot of 64 bytes, a cache line.
 public struct Capability: ~Copyable {
-    /// The place of a slot: in a capability table, or as a part of a thread control block. Clearing
-    /// a part changes the thread.
+    /// The place of a slot: in a capability table, or as a part of a thread control block or of a
+    /// mutex set. Clearing a part changes the thread or the set.
     public enum Place: UInt8 {
         case table = 0
         case threadTable = 1
         case threadSpace = 2
         case threadBuffer = 3
         case threadFault = 4
+        case mutexPage = 5
     }
 
     /// nil in an empty slot.

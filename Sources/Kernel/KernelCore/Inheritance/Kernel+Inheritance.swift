@@ -2,7 +2,8 @@
 // one).
 //
 // **Links.** A queued caller is blocked on the endpoint's server. After its call was received, it
-// is blocked on the holder of the reply object. The links form a forest: each thread is blocked on
+// is blocked on the holder of the reply object. The first of those that wait for a mutex is blocked
+// on its holder (Kernel+Mutexes). The links form a forest: each thread is blocked on
 // at most one other thread, and a call that would close a cycle is refused. Links change at once.
 // Priorities follow in steps, so no path in the kernel is as long as a chain.
 //
@@ -50,10 +51,7 @@ extension Kernel where H: ~Copyable {
             if at == caller { return .deadlock }
             length = length &+ 1
             if length > Limits.chain { return .chainTooLong }
-            // A thread that waits nowhere any more is ending, and leaves the chain.
-            guard let next = at.pointee.blockedOn,
-                at.pointee.endpoint != nil || at.pointee.reply != nil
-            else { return nil }
+            guard let next = at.waitsFor else { return nil }
             at = next
         }
     }
@@ -184,6 +182,16 @@ extension Kernel where H: ~Copyable {
         insertUpdate(thread)
     }
 
+    /// Makes the update of a blocked thread pending whose priority has not changed. An update that
+    /// is pending already is at least as urgent.
+    @inline(never) mutating func queueUpdate(_ thread: Ref<Thread>) {
+        core.isStale = true
+        if thread.pointee.scheduling.isPending { return }
+        thread.pointee.scheduling.isPending = true
+        thread.pointee.pendingUrgency = thread.effective
+        insertUpdate(thread)
+    }
+
     /// Inserts the update of a blocked thread after those that are as urgent.
     ///
     /// - Precondition: the thread's `pendingUrgency` is set, and its update is not queued.
@@ -223,6 +231,7 @@ extension Kernel where H: ~Copyable {
     @inline(__always) private func nextMove(of thread: Ref<Thread>) -> Move? {
         let priority = thread.effective
         if thread.waitingPlace != nil && thread.waitNode.pointee.key != priority { return .wait }
+        if isMislinked(thread) { return .link }
         if thread.pointee.blockedOn != nil
             && (thread.callerNode.pointee.key != priority
                 || thread.pointee.passedPayer != thread.pointee.payer)
@@ -244,7 +253,13 @@ extension Kernel where H: ~Copyable {
     @inline(__always) private mutating func move(_ thread: Ref<Thread>) -> Bool {
         let priority = thread.effective
         switch nextMove(of: thread) {
-        case .wait: thread.waitingPlace?.pointee.rekey(thread.waitNode, key: priority)
+        case .wait:
+            if thread.state == .locking {
+                rekeyAtMutex(thread)
+            } else {
+                thread.waitingPlace?.pointee.rekey(thread.waitNode, key: priority)
+            }
+        case .link: relink(thread)
         case .caller:
             guard let server = thread.pointee.blockedOn else { return false }
             server.pointee.callers.rekey(thread.callerNode, key: priority)
@@ -284,6 +299,8 @@ extension Kernel where H: ~Copyable {
 private enum Move {
     /// The thread in the queue of its endpoint or notification.
     case wait
+    /// The thread out of the callers of a mutex's former holder, or among those of the present one.
+    case link
     /// The thread among the callers of its server.
     case caller
     /// Its deadline, out of the deadline queue.
@@ -293,6 +310,13 @@ private enum Move {
 }
 
 extension Ref where Object == Thread {
+    /// The thread for which this one waits: for a mutex also where it waits behind others. A thread
+    /// that is blocked, and waits nowhere any more, is ending and leaves the chain.
+    @inline(__always) fileprivate var waitsFor: Ref<Thread>? {
+        if state == .locking { return awaitedMutex?.holderThread }
+        return pointee.endpoint != nil || pointee.reply != nil ? pointee.blockedOn : nil
+    }
+
     /// Whether the thread stands in a queue by its priority, so that a change of priority takes a
     /// step.
     var isQueued: Bool { pointee.blockedOn != nil || waitingPlace != nil }

@@ -94,7 +94,7 @@ extension Kernel where H: ~Copyable {
     @inline(never) mutating func remove(_ slot: Ref<Capability>) {
         if slot.pointee.object == nil { return }
         if slot.pointee.place != .table {
-            if core.isShared { requestReload(slot.thread) }
+            if core.isShared && slot.pointee.place != .mutexPage { requestReload(slot.thread) }
             return removePart(slot)
         }
         if slot.pointee.kind == .frame {
@@ -104,7 +104,7 @@ extension Kernel where H: ~Copyable {
         slot.unlink()
     }
 
-    /// Empties a slot of a thread control block.
+    /// Empties a slot of a thread control block or of a mutex set.
     ///
     /// Objects of the kinds that stand there have no use that must end with their last capability
     /// (`isInUse`), and these slots map no frame.
@@ -148,11 +148,15 @@ extension Kernel where H: ~Copyable {
         }
     }
 
-    /// Takes from a thread what a slot of its control block named.
+    /// Takes from a thread what a slot of its control block named, or from a mutex set its page.
     private mutating func detachPart(_ slot: Ref<Capability>) {
+        if slot.pointee.place == .mutexPage {
+            slot.mutexSet.pointee.page = nil
+            return
+        }
         let thread = slot.thread
         switch slot.pointee.place {
-        case .table: break
+        case .table, .mutexPage: break
         case .threadTable:
             thread.pointee.tableBase = 0
             thread.pointee.tableCount = 0
@@ -266,6 +270,7 @@ extension Kernel where H: ~Copyable {
             return true
         case .asidPool: return destroyStep(object.rebound(to: ASIDPool.self))
         case .budget: return destroyStep(object.rebound(to: Budget.self))
+        case .mutexSet: return destroyStep(object.rebound(to: MutexSet.self))
         case .frame, .untyped, .null, .interruptControl, .systemControl, .registers, .asidControl:
             return true
         }
@@ -324,6 +329,10 @@ extension Kernel where H: ~Copyable {
             }
             return false
         }
+        if let participant = thread.pointee.participations {
+            _ = leaveStep(participant)
+            return false
+        }
         // Its endpoints close first, so that no new caller comes to wait for it.
         if let endpoint = thread.pointee.ownedEndpoints {
             close(endpoint)
@@ -335,7 +344,13 @@ extension Kernel where H: ~Copyable {
             return false
         }
         if let caller = thread.firstCaller {
-            if caller.isEnding { finish(caller) } else { end(caller, .peerDied) }
+            if caller.isEnding {
+                finish(caller)
+            } else if caller.state == .locking {
+                relink(caller)
+            } else {
+                end(caller, .peerDied)
+            }
             return false
         }
         if thread.deadlineNode.pointee.isQueued {

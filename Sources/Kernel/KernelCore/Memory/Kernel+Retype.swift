@@ -109,6 +109,7 @@ extension Kernel where H: ~Copyable {
             }
         case .untyped: if sizeBits < 12 || sizeBits > 38 { throw .invalidArgument }
         case .capabilityTable: if !Limits.tableBits.contains(sizeBits) { throw .invalidArgument }
+        case .mutexSet: if !Limits.mutexBits.contains(sizeBits) { throw .invalidArgument }
         case .addressSpace:
             if sizeBits != 0 { throw .invalidArgument }
             try checkPool(thread)
@@ -255,6 +256,10 @@ extension Kernel where H: ~Copyable {
                 isDevice: isDevice)
         case .capabilityTable:
             object.rebound(to: CapabilityTable.self).pointee.count = 1 << sizeBits
+        case .mutexSet:
+            let set = object.rebound(to: MutexSet.self)
+            set.pointee.count = 1 << sizeBits
+            set.pageSlot.pointee.place = .mutexPage
         }
     }
 

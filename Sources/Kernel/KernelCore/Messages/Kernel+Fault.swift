@@ -13,7 +13,7 @@ extension Kernel where H: ~Copyable {
     ) -> Ref<Thread>? {
         thread.pointee.faultKind = kind
         thread.pointee.faultAddress = address
-        thread.pointee.faultSyndrome = syndrome
+        thread.pointee.faultSyndrome = UInt32(truncatingIfNeeded: syndrome)
         if let handler = fastFault(thread) { return handler }
         if !offerFault(thread) {
             // The thread continues where it was, and faults again.
@@ -103,7 +103,7 @@ extension Kernel where H: ~Copyable {
         receiver.pointee.context.x.3 = UInt64(thread.pointee.faultKind.rawValue)
         receiver.pointee.context.x.4 = thread.pointee.context.programCounter
         receiver.pointee.context.x.5 = thread.pointee.faultAddress
-        receiver.pointee.context.x.6 = thread.pointee.faultSyndrome
+        receiver.pointee.context.x.6 = UInt64(thread.pointee.faultSyndrome)
         receiver.pointee.context.x.7 = thread.pointee.context.stackPointer
         receiver.pointee.context.x.8 = thread.pointee.context.x.30
         receiver.pointee.context.x.9 = thread.pointee.context.x.29

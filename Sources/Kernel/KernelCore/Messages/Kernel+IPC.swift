@@ -38,13 +38,20 @@ extension Kernel where H: ~Copyable {
         deadline: Instant, state: RunState
     ) -> Outcome {
         let expectsReply = state != .sending
+        if isInterrupted() { return .restart }
         if let receiver = endpoint.waitingReceiver {
             if expectsReply, let error = checkChain(thread, receiver) { return .failed(error) }
             guard let capabilities = carry(from: thread, to: receiver) else { return .restart }
             endpoint.removeReceiver(receiver)
             deliver(from: thread, in: state, to: receiver, capabilities)
-            // The server of a call takes its caller's place among its equals, as on the fast path.
-            unblock(receiver, atHead: expectsReply)
+            if expectsReply && receiver.pointee.scheduling.isPending {
+                // The caller may have lifted it above its update.
+                queueUpdate(receiver, urgency: receiver.effective)
+            } else {
+                // The server of a call takes its caller's place among its equals, as on the fast
+                // path.
+                unblock(receiver, atHead: expectsReply)
+            }
             if expectsReply { startDeadline(thread, deadline) }
             return .blocked
         }

@@ -23,10 +23,11 @@ extension Kernel where H: ~Copyable {
     /// at once, unless it waits for a server or an update of it is pending: then a step makes it
     /// ready.
     ///
+    /// - Precondition: an update that is pending is as urgent as the thread.
     /// - Complexity: constant.
     @inline(never) mutating func unblock(_ thread: Ref<Thread>, atHead: Bool = false) {
         if thread.pointee.blockedOn != nil || thread.pointee.scheduling.isPending {
-            return queueUpdate(thread, urgency: thread.effective)
+            return queueUpdate(thread)
         }
         if thread.state != .faulted { makeReady(thread, atHead: atHead) }
     }
@@ -50,7 +51,11 @@ extension Kernel where H: ~Copyable {
     /// Takes a thread out of the endpoint, notification or reply object where it waits.
     @inline(never) private mutating func leave(_ thread: Ref<Thread>) {
         if let notification = thread.pointee.notification {
-            notification.pointee.waiters.remove(thread.waitNode)
+            if thread.state == .locking {
+                leaveMutex(thread)
+            } else {
+                notification.pointee.waiters.remove(thread.waitNode)
+            }
             thread.pointee.notification = nil
         } else if thread.state == .receiving {
             leaveReceive(thread)

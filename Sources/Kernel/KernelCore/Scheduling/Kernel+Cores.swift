@@ -149,7 +149,7 @@ extension Kernel where H: ~Copyable {
         setHome(thread, number)
         // Steps move the deadline of a thread that waits.
         if thread.pointee.scheduling.hasDeadline {
-            queueUpdate(thread, urgency: thread.effective)
+            queueUpdate(thread)
         }
         return true
     }

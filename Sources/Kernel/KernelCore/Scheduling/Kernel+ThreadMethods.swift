@@ -241,7 +241,7 @@ extension RunState {
         case RunState.sending.raw: return .sending
         case RunState.receiving.raw: return .receiving
         case RunState.awaitingReply.raw: return .awaitingReply
-        case RunState.waiting.raw, RunState.awaitingCore.raw: return .waiting
+        case RunState.waiting.raw, RunState.awaitingCore.raw, RunState.locking.raw: return .waiting
         case RunState.faulted.raw: return .faulted
         default: return .stopped
         }

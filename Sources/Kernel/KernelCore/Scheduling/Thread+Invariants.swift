@@ -135,7 +135,11 @@
         fileprivate mutating func inspectChain(_ thread: Ref<Thread>, _ name: String) {
             var length = 1
             var at = thread
-            while let next = at.pointee.blockedOn, !at.isEnding, length <= threads.count {
+            // A waiter that a step will unlink from a mutex's former holder is in no chain.
+            while let next = at.pointee.blockedOn, !at.isEnding,
+                at.state != .locking || next == at.awaitedMutex?.holderThread,
+                length <= threads.count
+            {
                 at = next
                 length += 1
             }
@@ -156,6 +160,7 @@
                         && thread.pointee.blockedOn == nil,
                     "\(name): wrong links while it waits for a core")
             }
+            if state == .locking && !thread.isEnding { return inspectLocking(thread, name) }
             require(isLive(notification, .notification), "\(name): a dead notification")
             if thread.isEnding {
                 return require(

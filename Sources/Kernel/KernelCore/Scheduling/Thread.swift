@@ -136,6 +136,8 @@ struct RunState: Equatable, Sendable {
     static var faulted: RunState { RunState(raw: 8) }
     /// Waiting until another core has answered a request; its system call restarts then.
     static var awaitingCore: RunState { RunState(raw: 9) }
+    /// Waiting for a mutex, at its `place`.
+    static var locking: RunState { RunState(raw: 10) }
     static func == (a: RunState, b: RunState) -> Bool { a.raw == b.raw }
 }
 
@@ -193,6 +195,7 @@ public struct Thread: ~Copyable {
     /// The node among the threads of its budget, by `ownBase`.
     var budgetNode = WaitNode()
     var deadlineNode = DeadlineNode()
+    var faultKind = FaultKind.other
     /// Links of a circle in the ready queue: of a ready thread, or of a blocked one with a pending
     /// update.
     var nextReady: Ref<Thread>?
@@ -204,7 +207,8 @@ public struct Thread: ~Copyable {
     var sentThrough: Ref<Capability>?
     var nextSender: Ref<Thread>?
     var previousSender: Ref<Thread>?
-    /// Control word of the message that it sends.
+    /// Control word of the message that it sends; the `MutexArgument` of the `lock` in which it
+    /// waits.
     var sendControl: UInt64 = 0
     /// The loan that goes with its call, with `loanRights`.
     var loanAddress: UInt64 = 0
@@ -216,6 +220,8 @@ public struct Thread: ~Copyable {
     var floatingPointArea: Ref<FloatingPointArea>?
     /// Endpoints that it serves.
     var ownedEndpoints: Ref<Endpoint>?
+    /// What it is in the mutex sets that it has joined.
+    var participations: Ref<Participant>?
     /// Round-robin slice in ticks; 0: none.
     var slice: UInt64 = 0
     /// The rest of its slice when it was preempted; 0: a whole one.
@@ -229,7 +235,10 @@ public struct Thread: ~Copyable {
     var passedPayer: Ref<Thread>?
     var processorTime: UInt64 = 0
     var switches: UInt64 = 0
-    // The parts of a byte stand together, or the thread would not fit its 1024 bytes.
+    // The small parts stand together, and `faultKind` where a node leaves a byte. Else the thread
+    // would not fit its 1024 bytes.
+    /// ESR_EL1, bits 0–31.
+    var faultSyndrome: UInt32 = 0
     /// The urgency of its pending update.
     var pendingUrgency: UInt8 = 0
     var loanRights: Rights = .none
@@ -237,9 +246,7 @@ public struct Thread: ~Copyable {
     var ownBase: UInt8 = 0
     /// Whether its budget is used up, so that its base priority is at most the background priority.
     var isDemoted = false
-    var faultKind = FaultKind.other
     var faultAddress: UInt64 = 0
-    var faultSyndrome: UInt64 = 0
 
     var base: UInt8 {
         get { UInt8(truncatingIfNeeded: restingWord) }

@@ -207,7 +207,7 @@ extension Kernel where H: ~Copyable {
         thread.pointee.scheduling.hasDeadline = true
         node.pointee.instant = deadline
         core.isStale = true
-        if isInterrupted() { return queueUpdate(thread, urgency: thread.effective) }
+        if isInterrupted() { return queueUpdate(thread) }
         insert(node, at: deadline, level: DeadlineLevel.timeOut(thread.effective), in: own)
     }
 
@@ -227,7 +227,7 @@ extension Kernel where H: ~Copyable {
     private mutating func requestTimeOut(_ thread: Ref<Thread>) {
         cancelDeadline(thread)
         thread.pointee.scheduling.isTimedOut = true
-        queueUpdate(thread, urgency: thread.effective)
+        queueUpdate(thread)
     }
 
     /// Returns whether the deadline has passed. A call with such a deadline must not block.
