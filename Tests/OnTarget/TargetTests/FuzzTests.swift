@@ -14,7 +14,7 @@ private struct FuzzTask {
     var sandbox: Sandbox
     var threads: InlineArray<5, SandboxThread?> = InlineArray(repeating: nil)
     /// What it was given: source in this table, index in its own, rights.
-    private var gifts = InlineArray<33, (Slot, Rights)>(repeating: (.none, .none))
+    private var gifts = InlineArray<35, (Slot, Rights)>(repeating: (.none, .none))
 
     static var workers: Int { 4 }
     static var withBuffer: Int { 3 }
@@ -97,6 +97,18 @@ private struct FuzzTask {
             try SystemControl(RootSlot.systemControl).set(
                 budget, limit: .milliseconds(1), period: .milliseconds(2), background: 1)
         }
+        try make(checks, .mutexSet, FuzzSlot.mutexSets, 2, sizeBits: 2)
+        let mutexes = gifts[Int(FuzzSlot.mutexSets)].0
+        let page = try sandbox.make(checks, .frame, sizeBits: 12)
+        for number in 0..<FuzzTask.workers {
+            guard let thread = threads[number]?.thread else { continue }
+            try checks.succeed { () throws(KernelError) in
+                let set = MutexSet(mutexes)
+                if number == 0 { try set.bindPage(Frame(page)) }
+                try set.join(thread, as: number)
+            }
+        }
+        give(FuzzSlot.mutexSets, mutexes, .write)
     }
     private mutating func give(_ index: UInt32, _ source: Slot, _ rights: Rights = .all) {
         gifts[Int(index)] = (source, rights)

@@ -32,8 +32,10 @@ enum FuzzSlot {
     static var asidPool: UInt32 { 30 }
     static var asidControl: UInt32 { 31 }
     static var budget: UInt32 { 32 }
+    /// A set that all callers have joined, and one with which everything may be done.
+    static var mutexSets: UInt32 { 33 }
     /// From here on the task's own.
-    static var free: UInt32 { 33 }
+    static var free: UInt32 { 35 }
 }
 
 /// Words of the shared page.
@@ -216,7 +218,7 @@ struct FuzzWorker {
     }
 
     private func message() -> CallRegisters {
-        let call = random(11)
+        let call = random(13)
         var registers = CallRegisters()
         registers.x2 = instant()
         registers.x3 = edge()
@@ -228,6 +230,9 @@ struct FuzzWorker {
         case .signal, .wait, .poll:
             target = notification()
             registers.x1 = edge()
+        case .lock, .unlock:
+            target = slot(FuzzSlot.mutexSets, 2)
+            registers.x1 = random(5) | number << 16
         default: break
         }
         registers.x0 = target & 0xffff_ffff | call << 40 | random(10) << 32
@@ -270,10 +275,10 @@ struct FuzzWorker {
         let own = UInt64(Slot.ownTable.index)
         switch method {
         case .retype:
-            let kinds: InlineArray<11, UInt64> = [
-                1, 2, 3, 4, 5 | 4 << 8, 6, 7, 8 | 12 << 8, 9 | 12 << 8, 11, 17,
+            let kinds: InlineArray<12, UInt64> = [
+                1, 2, 3, 4, 5 | 4 << 8, 6, 7, 8 | 12 << 8, 9 | 12 << 8, 11, 17, 18 | 2 << 8,
             ]
-            return (slot(FuzzSlot.untyped, 2), [kinds[Int(random(11))], 1 + random(3), own])
+            return (slot(FuzzSlot.untyped, 2), [kinds[Int(random(12))], 1 + random(3), own])
         case .reclaim: return (slot(FuzzSlot.untyped, 1), [edge(), edge(), edge()])
         case .untypedInformation: return (slot(FuzzSlot.untyped, 2), [edge(), edge(), edge()])
         case .copy, .mint, .move: return (own, [anySlot(), own, freeSlot()])
@@ -292,6 +297,9 @@ struct FuzzWorker {
         case .bindBudget: return (thread(), [slot(FuzzSlot.budget, 1), edge(), edge()])
         case .bindOverrun: return (slot(FuzzSlot.budget, 1), [notification(), edge(), edge()])
         case .budgetInformation: return (slot(FuzzSlot.budget, 1), [edge(), edge(), edge()])
+        case .bindPage: return (slot(FuzzSlot.mutexSets, 2), [frame(), edge(), edge()])
+        case .join: return (slot(FuzzSlot.mutexSets, 2), [random(5), thread(), edge()])
+        case .leave: return (slot(FuzzSlot.mutexSets, 2), [random(5), edge(), edge()])
         case .setEntry: return (thread(), [address(), address(), edge()])
         case .bindNotification: return (thread(), [notification(), edge(), edge()])
         case .map: return (slot(FuzzSlot.space, 1), [frame(), address(), random(8)])

@@ -37,6 +37,7 @@ import UserRuntime
     interruptTests(&runner)
     inheritanceTests(&runner)
     chainCutTests(&runner)
+    mutexTests(&runner)
     revocationTests(&runner)
     schedulingTests(&runner)
     coresTests(&runner)

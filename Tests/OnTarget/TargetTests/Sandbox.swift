@@ -99,7 +99,7 @@ struct Sandbox {
         return frame
     }
 
-    private mutating func map(
+    mutating func map(
         _ checks: Checks, _ frame: Slot, at address: UInt64, _ rights: Rights
     ) throws(Failure) {
         let space = space

@@ -5,6 +5,7 @@
 #ifndef CUSERENTRY_H
 #define CUSERENTRY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,6 +16,18 @@
 #endif
 
 #define SWIFTLET_ALWAYS static inline __attribute__((always_inline))
+
+/// Replaces a word by another one if it is `old`, in one step. Returns whether it was.
+SWIFTLET_ALWAYS bool swiftlet_exchange_acquire(
+    uint32_t *_Nonnull word, uint32_t old, uint32_t other) {
+    return __atomic_compare_exchange_n(
+        word, &old, other, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
+SWIFTLET_ALWAYS bool swiftlet_exchange_release(
+    uint32_t *_Nonnull word, uint32_t old, uint32_t other) {
+    return __atomic_compare_exchange_n(
+        word, &old, other, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+}
 
 /// Message words 0-7, or arguments and results of `invoke`.
 typedef struct {
