@@ -107,8 +107,9 @@ public struct Attachment: Sendable {
 /// This thread's IPC buffer, at a fixed distance from its thread pointer.
 public struct IPCBufferAccess {
     let base: UInt
-    @inline(__always) public init() {
-        base = UInt(swiftlet_thread_pointer()) &- UInt(IPCBuffer.runtime)
+    @inline(__always) public init() { self.init(threadPointer: swiftlet_thread_pointer()) }
+    @inline(__always) init(threadPointer: UInt64) {
+        base = UInt(threadPointer) &- UInt(IPCBuffer.runtime)
     }
 
     // Safety: the task's loader mapped a page there for this thread alone, and offsets stay

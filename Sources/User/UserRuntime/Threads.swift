@@ -118,6 +118,8 @@ extension Thread {
             unsafe place.record.pointee.name = name.utf8Start
             unsafe place.record.pointee.name_length = UInt64(name.utf8CodeUnitCount)
             swiftlet_begin_thread(place.threadPointer)
+            // No slot that the place's last thread named takes a capability of this one's messages.
+            IPCBufferAccess(threadPointer: place.threadPointer).setReceiveSlots(.none)
             // Safety: the word is one of the page of the place's own IPC buffer.
             unsafe UnsafeMutablePointer<UInt64>(bitPattern: UInt(place.threadPointer) + 8)?
                 .pointee =

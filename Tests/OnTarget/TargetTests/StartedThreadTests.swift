@@ -194,6 +194,30 @@ func startedThreadTests(_ runner: inout Runner) {
         try c.equal(try c.join(thread), UInt64(outOfRange()))
         try c.equal(UInt64(errorNumber()), 0)
     }
+    runner.test("start.no-slot-is-open-for-capabilities") { c throws(Failure) in
+        c.takeThreads()
+        let (endpoint, reply) = (try c.endpoint(), try c.reply())
+        let target = c.slot()
+        // A new place, and one whose last thread had opened a slot.
+        for isOpened in [false, true] {
+            if isOpened {
+                _ = try c.join(
+                    try c.start(context: UInt64(target.index)) { slot in
+                        IPCBufferAccess().setReceiveSlots(Slot(UInt32(slot)))
+                        return 0
+                    })
+            }
+            let thread = try c.start(context: UInt64(endpoint.slot.index)) { slot in
+                let reply = try? Endpoint(Slot(UInt32(slot))).call(RegisterMessage(1))
+                return UInt64(reply?.capabilityCount ?? 99)
+            }
+            try c.succeed { () throws(KernelError) in
+                _ = try endpoint.receive(reply: reply, deadline: Checks.patience)
+                try reply.reply(RegisterMessage(2), Attachment(endpoint.slot))
+            }
+            try c.equal(try c.join(thread), 0, "a capability arrived")
+        }
+    }
     runner.test("start.exit-from-depth") { c throws(Failure) in
         c.takeThreads()
         for _ in 0..<3 {
