@@ -163,36 +163,32 @@ extension Kernel where H: ~Copyable {
     ///
     /// - Returns: false if an interrupt came between.
     private mutating func clearLow(_ untyped: Ref<Untyped>, to end: Int) -> Bool {
-        if untyped.pointee.lowCleared < untyped.pointee.low {
-            untyped.pointee.lowCleared = untyped.pointee.low
-        }
+        var at = max(untyped.pointee.lowCleared, untyped.pointee.low)
         // Each step zeroes at most `zeroStep` bytes. The object keeps the progress.
-        while true {
-            let at = untyped.pointee.lowCleared
-            if at >= end { return true }
+        while at < end {
             let bytes = min(end &- at, KernelLimits.zeroStep)
             unsafe hardware.zero(memory(untyped, at), bytes: bytes)
-            untyped.pointee.lowCleared = at &+ bytes
+            at = at &+ bytes
+            untyped.pointee.lowCleared = at
             if isInterruptedAfterStep() { return false }
         }
+        return true
     }
 
     /// Zeroes the high end down to `end`.
     ///
     /// - Returns: false if an interrupt came between.
     private mutating func clearHigh(_ untyped: Ref<Untyped>, to end: Int) -> Bool {
-        if untyped.pointee.highCleared > untyped.pointee.high {
-            untyped.pointee.highCleared = untyped.pointee.high
-        }
+        var at = min(untyped.pointee.highCleared, untyped.pointee.high)
         // Each step zeroes at most `zeroStep` bytes. The object keeps the progress.
-        while true {
-            if untyped.pointee.highCleared <= end { return true }
-            let bytes = min(untyped.pointee.highCleared &- end, KernelLimits.zeroStep)
-            let at = untyped.pointee.highCleared &- bytes
+        while at > end {
+            let bytes = min(at &- end, KernelLimits.zeroStep)
+            at = at &- bytes
             unsafe hardware.zero(memory(untyped, at), bytes: bytes)
             untyped.pointee.highCleared = at
             if isInterruptedAfterStep() { return false }
         }
+        return true
     }
 
     /// Returns the kernel's address of a byte of untyped memory.
