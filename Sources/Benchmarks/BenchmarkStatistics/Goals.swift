@@ -59,6 +59,8 @@ extension RowName {
             Goal("retype.endpoint", 400),
             Goal("retype.thread", 700),
             Goal("thread.create-join", 10_000),
+            Goal("mutex.uncontended", 60),
+            Goal("mutex.hand-over", 500),
             Goal("interrupt.timer.to-driver.spinning", 150),
             Goal("interrupt.timer.to-driver.spinning.floating-point", 190),
             Goal("floating-point.first-use", 150),

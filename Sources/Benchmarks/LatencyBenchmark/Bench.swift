@@ -23,6 +23,8 @@ enum Shared {
     /// Three words each (Masked.swift).
     static let maskedInRow = base + 256
     static let maskedInRun = base + 288
+    /// The block of a worker (Worker.swift).
+    static let block = base + 512
     /// Rings of `bench_driver`: a count, and 512 pairs from byte 16.
     static let driver = base + 0x1000
     static let client = base + 0x4000
@@ -40,6 +42,7 @@ enum Area {
     static let large: UInt64 = 0xc600_0000
     static let blocks: UInt64 = 0xc700_0000
     static let heap: UInt64 = 0xc780_0000
+    static let mutexes: UInt64 = 0xc7c0_0000
     static let startedThreads: UInt64 = 0xc800_0000
     static let threads: UInt64 = 0xd000_0000
 }

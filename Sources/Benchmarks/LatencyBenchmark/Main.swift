@@ -66,6 +66,7 @@ extension Bench {
         try objectRows()
         try threadRows()
         try heapRows()
+        try mutexRows()
         try deviceRows()
     }
 }

@@ -13,7 +13,8 @@ struct Block {
     /// Blocks that there is room for.
     static var count: Int { 512 }
 
-    init(_ index: Int) { address = Area.blocks + 128 * UInt64(index) }
+    init(_ index: Int) { self.init(at: Area.blocks + 128 * UInt64(index)) }
+    init(at address: UInt64) { self.address = address }
 
     /// - Parameter wake: the notification on which the thread waits before each call.
     func prepare(wake: Slot, _ call: Request) {

@@ -42,6 +42,10 @@ public struct KernelGoals: Sendable {
                 + "one it was called with stays"
         ),
         ("invoke setCore", "with one core no thread moves"),
+        ("invoke close", "the threads whose waits it ends wait for no mutex"),
+        ("lock", "no row waits in a chain of 16 threads"),
+        ("unlock", "no row fills the queues of the mutex and of its holder"),
+        ("invoke leave", "no row fills the queue of the mutex that it hands over"),
         ("invoke acknowledge", "no row has eight bindings on one line, which then follows another"),
         (
             "interrupt",
