@@ -172,6 +172,7 @@ struct ModelHardware: Hardware {
         word.pointee = new
         return true
     }
+    func release(_ value: UInt32, at word: UnsafeMutablePointer<UInt32>) { word.pointee = value }
     func maintainCache(_ operation: CacheOperation, _ start: UnsafeMutableRawPointer, bytes: Int) {}
 
     var asidBits: Int { 16 }

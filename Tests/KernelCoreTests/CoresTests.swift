@@ -559,8 +559,8 @@ import Testing
         let hog = thread(20, on: 0)
         // The client of core 0 waits in the queue: an update of the server follows.
         let client = thread(30, on: 0)
-        // At the second look: the first is before the client waits.
-        s.hardware.letWait(priority: 31, after: 1)
+        // At the third look: two come before the client waits.
+        s.hardware.letWait(priority: 31, after: 2)
         s.setRegisters(client, ControlWord(.call, Slot(endpoint)).by(.never).raw, 0, ~0)
         s.enterOnce(client)
         #expect(s.isPassing && s.running == nil)
@@ -575,7 +575,7 @@ import Testing
         let blocker = thread(5, on: 0)
         s.call(blocker, endpoint)
         let client = thread(30, on: 0)
-        s.hardware.letWait(priority: 29, after: 1)
+        s.hardware.letWait(priority: 29, after: 2)
         s.setRegisters(client, ControlWord(.call, Slot(endpoint)).by(.never).raw, 0, ~0)
         s.enterOnce(client)
         #expect(!s.isPassing && s.running == server.ref && s.effective(server) == 30)

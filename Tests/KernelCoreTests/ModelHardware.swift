@@ -112,6 +112,8 @@ final class ModelState {
     var largestZero = 0
     /// How many exchanges of a word fail from now on, as if another core came between.
     var refusedExchanges = 0
+    /// What the other core does then.
+    var onRefusal: () -> Void = {}
     var cacheSteps = 0
     var largestCache = 0
     var cacheOperations: [CacheOperation] = []
@@ -258,12 +260,14 @@ struct ModelHardware: Hardware {
     func replace(_ old: UInt32, by new: UInt32, at word: UnsafeMutablePointer<UInt32>) -> Bool {
         if state.refusedExchanges > 0 {
             state.refusedExchanges -= 1
+            state.onRefusal()
             return false
         }
         if word.pointee != old { return false }
         word.pointee = new
         return true
     }
+    func release(_ value: UInt32, at word: UnsafeMutablePointer<UInt32>) { word.pointee = value }
     func maintainCache(_ operation: CacheOperation, _ start: UnsafeMutableRawPointer, bytes: Int) {
         state.cacheSteps += 1
         state.largestCache = max(state.largestCache, bytes)

@@ -95,6 +95,9 @@ public protocol Hardware: ~Copyable {
     ///   then.
     func replace(_ old: UInt32, by new: UInt32, at word: UnsafeMutablePointer<UInt32>) -> Bool
 
+    /// Stores a 32-bit word of a task's memory at a kernel address, with release.
+    func release(_ value: UInt32, at word: UnsafeMutablePointer<UInt32>)
+
     /// Loads and stores 32 bits of a register in a page of the kernel's. A load that nothing
     /// answers returns all ones.
     func readRegister(_ address: UInt64) -> UInt32

@@ -193,6 +193,9 @@ struct Machine: Hardware {
     func replace(_ old: UInt32, by new: UInt32, at word: UnsafeMutablePointer<UInt32>) -> Bool {
         unsafe swiftlet_replace(word, old, new)
     }
+    func release(_ value: UInt32, at word: UnsafeMutablePointer<UInt32>) {
+        unsafe swiftlet_store_release(word, value)
+    }
 
     func readRegister(_ address: UInt64) -> UInt32 {
         UInt32(truncatingIfNeeded: swiftlet_probe(address))

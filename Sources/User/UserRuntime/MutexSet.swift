@@ -24,7 +24,8 @@ public struct MutexSet: Sendable {
     public func join(_ thread: Thread, as number: Int) throws(KernelError) {
         try invoke(.join, slot, UInt64(UInt(bitPattern: number)), UInt64(thread.slot.index))
     }
-    /// Ends a participation (right: manage). A wait ends with `cancelled`. Who takes next what it
+    /// Ends a participation (right: manage). The thread takes no mutex of the set any more: stop it
+    /// first, or let it be the caller. A wait ends with `cancelled`. Who takes next what it
     /// held learns that its holder died.
     ///
     /// - Throws: `wrongState` (nobody has the number), `invalidArgument` (no such number).

@@ -109,6 +109,10 @@ SWIFTLET_INLINE bool swiftlet_replace(uint32_t *_Nonnull word, uint32_t old, uin
         : "cc", "memory");
     return failed == 0;
 }
+/// Stores a word behind all earlier loads and stores.
+SWIFTLET_INLINE void swiftlet_store_release(uint32_t *_Nonnull word, uint32_t value) {
+    __asm__ volatile("stlr %w1, [%0]" : : "r"(word), "r"(value) : "memory");
+}
 /// Writes the cached lines of a range to memory and invalidates them.
 SWIFTLET_PLAIN void swiftlet_cache_clean(const void *_Nonnull start, uint64_t bytes);
 /// The same, then invalidates all fetched instructions.

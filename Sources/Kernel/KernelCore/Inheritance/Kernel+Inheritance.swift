@@ -312,7 +312,7 @@ private enum Move {
 extension Ref where Object == Thread {
     /// The thread for which this one waits: for a mutex also where it waits behind others. A thread
     /// that is blocked, and waits nowhere any more, is ending and leaves the chain.
-    @inline(__always) fileprivate var waitsFor: Ref<Thread>? {
+    @inline(__always) var waitsFor: Ref<Thread>? {
         if state == .locking { return awaitedMutex?.holderThread }
         return pointee.endpoint != nil || pointee.reply != nil ? pointee.blockedOn : nil
     }

@@ -53,16 +53,17 @@ extension Kernel where H: ~Copyable {
         return true
     }
 
-    /// Ends the call that waits for `thread`: of the endpoint's server, or of a thread that the
-    /// server waits for.
+    /// Ends the wait for `thread`: of the endpoint's server, or of a thread that the server waits
+    /// for.
     ///
+    /// - Precondition: `checkChain` has just found this way.
     /// - Complexity: at most `Limits.chain` rounds.
     private mutating func endWait(of endpoint: Ref<Endpoint>, for thread: Ref<Thread>) {
         var at = endpoint.pointee.server
         var rounds = LoopBound(Limits.chain)
         while let waiting = at {
             rounds.count()
-            at = waiting.pointee.blockedOn
+            at = waiting.waitsFor
             if at == thread { return end(waiting, .deadlock) }
         }
     }

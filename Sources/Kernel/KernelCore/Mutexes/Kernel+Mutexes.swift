@@ -22,7 +22,8 @@ extension Kernel where H: ~Copyable {
     mutating func lock(_ thread: Ref<Thread>, _ slot: Slot, _ deadline: Instant) -> Outcome {
         do throws(KernelError) {
             let argument = MutexArgument(raw: thread.pointee.context.x.1)
-            let (set, word) = try checkMutex(thread, slot, argument)
+            let set = try checkMutex(thread, slot, argument)
+            guard let word = set.word(argument.mutex) else { throw .notMapped }
             return try take(set, argument, word, by: thread, deadline)
         } catch { return .failed(error) }
     }
@@ -31,10 +32,11 @@ extension Kernel where H: ~Copyable {
     mutating func unlock(_ thread: Ref<Thread>, _ slot: Slot) -> Outcome {
         do throws(KernelError) {
             let argument = MutexArgument(raw: thread.pointee.context.x.1)
-            let (set, word) = try checkMutex(thread, slot, argument)
+            let set = try checkMutex(thread, slot, argument)
             let mutex = set.mutex(argument.mutex)
             let own = UInt16(truncatingIfNeeded: argument.participant &+ 1)
             if mutex.pointee.holder == 0 {
+                guard let word = set.word(argument.mutex) else { throw .notMapped }
                 let value = word.pointee
                 if value.holder != own { throw .notPermitted }
                 if !replace(value, by: .free, at: word) { return .restart }
@@ -51,14 +53,13 @@ extension Kernel where H: ~Copyable {
     /// Looks up a mutex that the caller names, and checks that the caller is the participant.
     @inline(never) private func checkMutex(
         _ thread: Ref<Thread>, _ slot: Slot, _ argument: MutexArgument
-    ) throws(KernelError) -> (Ref<MutexSet>, Ref<MutexWord>) {
+    ) throws(KernelError) -> Ref<MutexSet> {
         let set: Ref<MutexSet> = try object(thread, slot, .mutexSet, .write)
         let count = set.pointee.count
         if argument.mutex >= count || argument.participant >= count { throw .invalidArgument }
         let own = UInt16(truncatingIfNeeded: argument.participant &+ 1)
         if set.thread(holding: own) != thread { throw .notPermitted }
-        guard let word = set.word(argument.mutex) else { throw .notMapped }
-        return (set, word)
+        return set
     }
 
     /// Takes a mutex that is free or whose holder is gone; else makes the thread wait for it.
@@ -120,7 +121,7 @@ extension Kernel where H: ~Copyable {
         guard let next = mutex.firstWaiter else {
             mutex.pointee.holder = 0
             mutex.holderThread = nil
-            word?.pointee = isAbandoned ? .abandoned : .free
+            if let word { store(isAbandoned ? .abandoned : .free, at: word) }
             return
         }
         mutex.place.pointee.waiters.remove(next.waitNode)
@@ -128,7 +129,7 @@ extension Kernel where H: ~Copyable {
         let participant = MutexArgument(raw: next.pointee.sendControl).participant
         let following = mutex.firstWaiter
         let value = MutexWord(holder: participant, isContended: following != nil)
-        word?.pointee = value
+        if let word { store(value, at: word) }
         mutex.pointee.holder = following == nil ? 0 : value.holder
         mutex.holderThread = following == nil ? nil : next
         complete(next, .success, isAbandoned ? 1 : 0)
@@ -149,6 +150,11 @@ extension Kernel where H: ~Copyable {
     ) -> Bool {
         unsafe hardware.replace(
             old.raw, by: new.raw, at: word.raw.assumingMemoryBound(to: UInt32.self))
+    }
+
+    /// Stores the word of a mutex whose holder the kernel keeps: behind all that the holder stored.
+    @inline(__always) private func store(_ value: MutexWord, at word: Ref<MutexWord>) {
+        unsafe hardware.release(value.raw, at: word.raw.assumingMemoryBound(to: UInt32.self))
     }
 
     // Waiters
@@ -234,12 +240,13 @@ extension Kernel where H: ~Copyable {
         let source = try need(thread, slotArgument(thread, 1), .read | .write)
         let frame: Ref<Frame> = try source.object(.frame)
         if frame.pointee.isDevice || frame.pointee.size != .page { throw .invalidArgument }
-        if !set.pageSlot.pointee.isEmpty { throw .wrongState }
+        if set.pointee.isBound { throw .wrongState }
         if let error = set.pageSlot.derive(
             from: source, rights: .all, badge: 0, placement: .child)
         {
             throw error
         }
+        set.pointee.isBound = true
         set.pointee.page = unsafe reference(
             hardware.kernelAddress(physical: frame.pointee.physical), as: MutexPage.self)
         return try done(thread, nil)
@@ -272,11 +279,12 @@ extension Kernel where H: ~Copyable {
             let mutex = set.mutex(number)
             // The next step hands it over.
             if mutex.pointee.holder == holder { return false }
-            if mutex.pointee.holder == 0, let word = set.word(number),
-                word.pointee.holder == holder
-            {
-                // Nobody else changes the word of a mutex that a participant holds.
-                word.pointee = .abandoned
+            if mutex.pointee.holder == 0, let word = set.word(number) {
+                let value = word.pointee
+                // The thread may run on another core and give it back. The next step looks again.
+                if value.holder == holder && !replace(value, by: .abandoned, at: word) {
+                    return false
+                }
             }
             participant.pointee.cursor &+= 1
         }
@@ -306,21 +314,29 @@ extension Kernel where H: ~Copyable {
         participant.pointee.isLeaving = false
     }
 
-    /// Performs one step of a set's destruction: ends one wait, or frees `mutexStep` cells.
+    /// Performs one step of a set's destruction: ends one wait, or looks through `mutexStep` mutexes
+    /// or participants.
     mutating func destroyStep(_ set: Ref<MutexSet>) -> Bool {
-        if set.pointee.cursor >= set.pointee.count {
+        let count = set.pointee.count
+        let first = Int(set.pointee.cursor)
+        if first >= 2 &* count {
             removePart(set.pageSlot)
             return true
         }
-        if let waiter = set.mutex(set.pointee.cursor).firstWaiter {
+        if first < count, let waiter = set.mutex(first).firstWaiter {
             end(waiter, .invalidCapability)
             return false
         }
         for _ in 0..<KernelLimits.mutexStep {
-            let cursor = set.pointee.cursor
-            // The next step ends the wait.
-            if cursor >= set.pointee.count || set.mutex(cursor).firstWaiter != nil { return false }
-            forget(set.participant(cursor))
+            let cursor = Int(set.pointee.cursor)
+            if cursor >= 2 &* count { return false }
+            if cursor >= count {
+                // Nobody waits any more, so no mutex refers to a participant.
+                forget(set.participant(cursor &- count))
+            } else if set.mutex(cursor).firstWaiter != nil {
+                // The next step ends the wait.
+                return false
+            }
             set.pointee.cursor &+= 1
         }
         return false

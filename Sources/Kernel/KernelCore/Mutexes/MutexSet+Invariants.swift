@@ -45,10 +45,12 @@
                     "\(name): a waiter has another key")
                 let number = MutexArgument(raw: thread.pointee.sendControl).participant
                 inspection.require(
-                    set.pointee.header.isDying || thread.isMember(set.participant(number)),
+                    thread.isMember(set.participant(number)),
                     "\(name): a waiter has not joined")
             }
-            // Its participants go first, cell by cell.
+            inspection.require(
+                nodes.isEmpty || inspection.isLive(mutex.holderThread, .thread),
+                "\(name): held by a dead thread")
             if set.pointee.header.isDying { return }
             if mutex.pointee.holder == 0 {
                 return inspection.require(nodes.isEmpty, "\(name): threads wait for nobody")

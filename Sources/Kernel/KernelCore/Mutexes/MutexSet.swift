@@ -12,8 +12,11 @@ public struct MutexSet: ~Copyable {
     var header: ObjectHeader
     /// The number of mutexes, and the most participants.
     var count: Int
-    /// The cell that is destroyed next.
-    var cursor: Int
+    /// The next mutex whose waits end while the set is destroyed; from `count` on, the next
+    /// participant to forget, plus `count`.
+    var cursor: UInt16
+    /// Whether it was ever given a page.
+    var isBound: Bool
     /// The page that holds the words; nil: none is bound, or its frame was destroyed.
     var page: Ref<MutexPage>?
     /// The capability to the frame of that page.
