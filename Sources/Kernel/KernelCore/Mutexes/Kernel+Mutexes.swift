@@ -314,8 +314,8 @@ extension Kernel where H: ~Copyable {
         participant.pointee.isLeaving = false
     }
 
-    /// Performs one step of a set's destruction: ends one wait, or looks through `mutexStep` mutexes
-    /// or participants.
+    /// Performs one step of a set's destruction: ends one wait, or looks through `mutexStep`
+    /// mutexes or participants.
     mutating func destroyStep(_ set: Ref<MutexSet>) -> Bool {
         let count = set.pointee.count
         let first = Int(set.pointee.cursor)
