@@ -537,6 +537,9 @@ extension TestSystem {
         let wakeHigh = s.sleep(high)
         _ = s.sleep(stranger)
         s.wakeUp(wakeHigh)
+        // What stands behind the set's eight cells is no participant.
+        m.set.participant(8).pointee.thread = stranger.ref
+        defer { m.set.participant(8).pointee.thread = nil }
         for forged: UInt32 in [3, 8, 9, 0xffff, 0x8000_0003, 0xffff_ffff] {
             m.setWord(0, forged)
             m.callLock(high)

@@ -135,9 +135,9 @@ extension Kernel where H: ~Copyable {
         complete(next, .success, isAbandoned ? 1 : 0)
         if let following { queueUpdate(following) }
         // A step takes it out of its chain and makes it ready, unless both can be done here.
-        guard let running = core.current, running.state == .running,
-            next.pointee.blockedOn == running, !isInterrupted()
-        else { return queueUpdate(next) }
+        guard let running = core.current, next.pointee.blockedOn == running, !isInterrupted() else {
+            return queueUpdate(next)
+        }
         dropCaller(next, of: running)
         unblock(next)
     }

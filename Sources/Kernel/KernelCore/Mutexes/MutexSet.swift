@@ -60,16 +60,14 @@ extension Ref where Object == MutexSet {
     /// Bytes from the set to its cells, from one cell to the next, and from a cell to its
     /// participant. `Footprint` counts them.
     static var cellOffset: Int { 128 }
-    static var cellStride: Int { 96 }
-    static var participantOffset: Int { 64 }
+    static var cellStride: Int { participantOffset &+ MemoryLayout<Participant>.stride }
+    static var participantOffset: Int { MemoryLayout<Mutex>.stride }
 
-    /// Whether the header and a cell's parts fit into their places, and `pageSlot` is the last
-    /// member of a set.
+    /// Whether the header and the cells have the sizes that `Footprint` counts, and `pageSlot` is
+    /// the last member of a set.
     static var hasPartsInPlace: Bool {
-        MemoryLayout<MutexSet>.size == 32 + MemoryLayout<Capability>.stride + 8
-            && MemoryLayout<MutexSet>.size <= cellOffset
-            && MemoryLayout<Mutex>.size <= participantOffset
-            && MemoryLayout<Participant>.size <= cellStride - participantOffset
+        Footprint.descriptor(.mutexSet, sizeBits: 2) == cellOffset + 4 * cellStride
+            && MemoryLayout<MutexSet>.size == 104
     }
 
     var pageSlot: Ref<Capability> {
