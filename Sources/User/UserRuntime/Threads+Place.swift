@@ -64,7 +64,11 @@ struct Place: Sendable {
             }
             guard let best else { throw .exhausted }
             let generation = best.generation
-            if (try? best.change(.free, .claimed, generation)) != nil { return best }
+            if (try? best.change(.free, .claimed, generation)) == nil { continue }
+            // It may have been made by another thread meanwhile, with a smaller stack.
+            let size = unsafe best.record.pointee.pages
+            if size == 0 || size >= UInt64(pages) { return best }
+            unsafe best.record.pointee.state = Place.state(.free, generation)
         }
     }
 

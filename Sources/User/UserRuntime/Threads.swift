@@ -144,6 +144,9 @@ extension Thread {
     /// - Precondition: not the task's first thread, whose end is the task's.
     public static func exit(_ result: UInt64) -> Never {
         guard let place = Place.own else { fatalError("the first thread of a task cannot exit") }
+        // What the body may have done to its thread.
+        try? place.thread.bindNotification(nil)
+        try? place.thread.setSlice(Duration(ticks: 0))
         place.awaitStart(result)
         swiftlet_enter_thread(UInt64(place.number))
     }

@@ -130,6 +130,25 @@ func startedThreadTests(_ runner: inout Runner) {
         try c.equal(after.lowBytes, before.lowBytes)
         try c.equal(after.highBytes, before.highBytes)
     }
+    runner.test("start.a-body-leaves-nothing-behind") { c throws(Failure) in
+        c.takeThreads()
+        clearNotes()
+        let bell = try c.notification()
+        let thread = try c.start(context: UInt64(bell.slot.index)) { slot in
+            do throws(KernelError) {
+                try Thread.current.bindNotification(Notification(Slot(UInt32(slot))))
+                try Thread.current.setSlice(.milliseconds(1))
+            } catch { return UInt64(error.rawValue) }
+            return 100
+        }
+        try c.equal(try c.join(thread), 100)
+        // The bits are still there, and the notification is free for another thread.
+        try c.succeed { () throws(KernelError) in
+            try bell.signal(5)
+            try Thread(RootSlot.thread).bindNotification(bell)
+        }
+        try c.equal(try c.succeed { () throws(KernelError) in try bell.poll() }, 5)
+    }
     runner.test("start.as-many-as-there-are-places") { c throws(Failure) in
         c.takeThreads()
         for round: UInt64 in 0..<3 {

@@ -4,8 +4,8 @@
 // Free blocks are in lists by size: a class for each power of two, with 16 lists of equal steps.
 // Two levels of bitmaps say which lists hold a block, so the first list whose blocks are all large
 // enough is found by two searches for a set bit. A block that is freed is merged with free
-// neighbours at once. So no call has a loop, and a block is at most a sixteenth larger than asked
-// for where it was taken from a list, before the rest is split off.
+// neighbours at once. So no call has a loop. A block is taken from the first list that suffices, and
+// the rest is split off.
 #ifndef CUSERENTRY_BLOCKS_H
 #define CUSERENTRY_BLOCKS_H
 
