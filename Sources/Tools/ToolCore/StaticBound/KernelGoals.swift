@@ -47,11 +47,6 @@ public struct KernelGoals: Sendable {
         ("unlock", "no row fills the queues of the mutex and of its holder"),
         ("invoke leave", "no row fills the queue of the mutex that it hands over"),
         ("invoke acknowledge", "no row has eight bindings on one line, which then follows another"),
-        (
-            "interrupt",
-            "no row brings a line's receiver, a step of its own and the full depth of two queues "
-                + "together"
-        ),
     ]
 
     /// Entries that the rows of budgets measure, after a budget was set.
