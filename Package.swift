@@ -115,7 +115,7 @@ var targets: [Target] = [
     .target(
         name: "CUserEntry", dependencies: memoryOfC, path: path("User", "CUserEntry"),
         exclude: onTarget
-            ? ["Model.c"] : ["Heap.c", "StackGuard.c", "Start.S", "ThreadLocals.c"],
+            ? ["Model.c"] : ["Heap.c", "Locks.c", "StackGuard.c", "Start.S", "ThreadLocals.c"],
         cSettings: onTarget ? integersOnlyC + [.unsafeFlags(["-fno-builtin"])] : []),
     library("User", "UserRuntime", ["KernelABI", "CUserEntry"]),
     library("User", "Protocols", ["KernelABI"]),
@@ -277,7 +277,7 @@ if onTarget {
             ],
             swiftSettings: [.swiftLanguageMode(.v6)]),
         .testTarget(
-            name: "UserRuntimeTests", dependencies: ["UserRuntime", "CUserEntry"],
+            name: "UserRuntimeTests", dependencies: ["UserRuntime", "CUserEntry", "KernelABI"],
             swiftSettings: [.swiftLanguageMode(.v6)]),
         .testTarget(
             name: "ServiceCoresTests", dependencies: ["ServiceCores", "Protocols"],

@@ -54,6 +54,10 @@ import Testing
             (.failedPrecondition, "failed precondition"),
             (.stackSmashed, "write beyond a variable on the stack"),
             (.heapMisused, "memory freed twice, or the heap overwritten"),
+            (.heapAbandoned, "a thread ended while it changed the heap"),
+            (.onceRecursive, "a global value's initialiser needs the value"),
+            (.onceAbandoned, "a thread ended in a global value's initialiser"),
+            (.lockRefused, "the runtime's lock waits for the thread itself"),
         ] { #expect(words(cause(.breakpoint, syndrome: brk(code))) == text) }
         #expect(
             words(cause(.breakpoint, syndrome: brk(.heapExhausted), registers: [4032, 0, 0, 0, 0]))

@@ -16,12 +16,14 @@ final class TrapMarksTests: XCTestCase {
             ("RETURNED", TrapCode.returned), ("FATAL_ERROR", .fatalError),
             ("HEAP_EXHAUSTED", .heapExhausted),
             ("NO_ENDPOINT", .noEndpoint), ("STACK_SMASHED", .stackSmashed),
-            ("HEAP_MISUSED", .heapMisused),
+            ("HEAP_MISUSED", .heapMisused), ("HEAP_ABANDONED", .heapAbandoned),
+            ("ONCE_RECURSIVE", .onceRecursive), ("ONCE_ABANDONED", .onceAbandoned),
+            ("LOCK_REFUSED", .lockRefused),
         ] {
             let line = "#define SWIFTLET_TRAP_\(name) 0x\(String(code.rawValue, radix: 16))\n"
             XCTAssertTrue(text.contains(line), line)
         }
-        XCTAssertEqual(text.components(separatedBy: "#define SWIFTLET_TRAP_").count, 8)
+        XCTAssertEqual(text.components(separatedBy: "#define SWIFTLET_TRAP_").count, 12)
     }
 
     func testFunctionsOfTheDebugInformationAreCauses() {

@@ -34,6 +34,8 @@ enum Shared {
 
 /// Where the task's own pages are mapped; each area's tables are made with its first page.
 enum Area {
+    /// In the page table of the program, which ends below.
+    static let locks: UInt64 = 0x5f_f000
     static let window: UInt64 = 0xc100_0000
     static let mapped: UInt64 = 0xc200_0000
     static let tables: UInt64 = 0xc300_0000

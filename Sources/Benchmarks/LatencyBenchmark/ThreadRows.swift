@@ -6,12 +6,13 @@ import UserRuntime
 
 extension Bench {
     /// Lets the runtime make its threads of a region of the row's own.
-    private func takeThreads(from memory: Slot) {
+    func takeThreads(from memory: Slot) {
         Thread.setResources(
             ThreadResources(
                 first: Thread(RootSlot.thread), table: RootSlot.table,
                 addressSpace: RootSlot.addressSpace, faultHandler: .none,
-                memory: Untyped(memory), slots: Slot(scratch), address: Area.startedThreads))
+                memory: Untyped(memory), slots: Slot(scratch), address: Area.startedThreads,
+                locks: Slot(scratch + 64), locksAddress: Area.locks))
     }
 
     /// From before the start to behind the join. The thread is less urgent, so it runs when it is
@@ -33,6 +34,8 @@ extension Bench {
             takeThreads(from: memory)
             return try createAndJoin()
         }
+        // The locks of the row's threads go with the memory.
+        takeThreads(from: memory)
         try Untyped(memory).reclaim()
     }
 }

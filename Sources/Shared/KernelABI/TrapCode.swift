@@ -4,7 +4,7 @@
 /// The immediate of a `brk` (ESR_EL1 bits 0–15, Arm ARM D19.2.37).
 ///
 /// The compiler makes all its checks `brk #1`. `swiftlet mark-traps` gives each the number of its
-/// cause, which the debug information names. The numbers from `returned` to `heapMisused` are the
+/// cause, which the debug information names. The numbers from `returned` to `lockRefused` are the
 /// runtime's own (CUserEntry's TrapCodes.h has them too).
 @frozen public enum TrapCode: UInt16, Sendable {
     case failedCheck = 1
@@ -19,6 +19,14 @@
     case stackSmashed = 0x5305
     /// x0: an address that was freed, where no block in use is, or one that was overwritten.
     case heapMisused = 0x5306
+    /// A thread ended in `malloc` or `free`.
+    case heapAbandoned = 0x5307
+    /// x0: the token of a global value whose initialiser needs the value.
+    case onceRecursive = 0x5308
+    /// x0: the token of a global value whose initialising thread ended.
+    case onceAbandoned = 0x5309
+    /// x0: the kernel's error for a lock of the runtime.
+    case lockRefused = 0x530a
     case overflow = 0x5310
     case doesNotFit = 0x5311
     case indexOutOfRange = 0x5312
@@ -44,6 +52,10 @@
         case .noEndpoint: "its endpoint is gone"
         case .stackSmashed: "write beyond a variable on the stack"
         case .heapMisused: "memory freed twice, or the heap overwritten"
+        case .heapAbandoned: "a thread ended while it changed the heap"
+        case .onceRecursive: "a global value's initialiser needs the value"
+        case .onceAbandoned: "a thread ended in a global value's initialiser"
+        case .lockRefused: "the runtime's lock waits for the thread itself"
         case .overflow: "arithmetic overflow"
         case .doesNotFit: "a number does not fit its type"
         case .indexOutOfRange: "index out of range"

@@ -86,6 +86,7 @@ static void merge(Block *block) {
 }
 
 void swiftlet_heap_start(SwiftletHeap *heap, uint64_t address, uint64_t bytes) {
+    *heap = (SwiftletHeap){0};
     if (bytes >= LIMIT) bytes = LIMIT - 1;
     heap->start = (address + 15) & ~(uint64_t)15;
     heap->end = (address + bytes) & ~(uint64_t)15;

@@ -1,6 +1,7 @@
-// The heap of a task that wants one: the C functions with which C and Swift allocate.
+// The heap of a task that wants one: the C functions with which C and Swift allocate. The threads
+// of a task take turns.
 #include "Blocks.h"
-#include "CUserEntry.h"
+#include "Locks.h"
 
 static SwiftletHeap heap;
 
@@ -8,21 +9,41 @@ void swiftlet_heap_add(uint64_t address, uint64_t size) {
     swiftlet_heap_start(&heap, address, size);
 }
 
-void *malloc(size_t size) { return swiftlet_heap_allocate(&heap, size, SWIFTLET_HEAP_ALIGNMENT); }
+static void enter(void) {
+    // What the dead thread left is not put in order.
+    if (take_lock(SWIFTLET_LOCK_HEAP)) SWIFTLET_TRAP_VALUE(SWIFTLET_TRAP_HEAP_ABANDONED, &heap);
+}
+
+static void *allocate_locked(size_t size, size_t alignment) {
+    enter();
+    void *piece = swiftlet_heap_allocate(&heap, size, alignment);
+    give_lock(SWIFTLET_LOCK_HEAP);
+    return piece;
+}
+static inline void *allocate(size_t size, size_t alignment) {
+    if (has_locks()) return allocate_locked(size, alignment);
+    return swiftlet_heap_allocate(&heap, size, alignment);
+}
+
+static int release_locked(void *piece) {
+    enter();
+    int is_released = swiftlet_heap_release(&heap, piece);
+    give_lock(SWIFTLET_LOCK_HEAP);
+    return is_released;
+}
+
+void *malloc(size_t size) { return allocate(size, SWIFTLET_HEAP_ALIGNMENT); }
 
 void free(void *piece) {
-    if (!piece || swiftlet_heap_release(&heap, piece)) return;
-    register void *x0 __asm__("x0") = piece;
-    __asm__ volatile("brk %1" : : "r"(x0), "i"(SWIFTLET_TRAP_HEAP_MISUSED));
+    if (!piece) return;
+    int is_released = has_locks() ? release_locked(piece) : swiftlet_heap_release(&heap, piece);
+    if (!is_released) SWIFTLET_TRAP_VALUE(SWIFTLET_TRAP_HEAP_MISUSED, piece);
 }
 
 // What Swift code allocates with. It cannot go on without the memory, so the task ends here
 // and says so.
 int posix_memalign(void **out, size_t alignment, size_t size) {
-    *out = swiftlet_heap_allocate(&heap, size, alignment);
-    if (!*out) {
-        register size_t x0 __asm__("x0") = size;
-        __asm__ volatile("brk %1" : : "r"(x0), "i"(SWIFTLET_TRAP_HEAP_EXHAUSTED));
-    }
+    *out = allocate(size, alignment);
+    if (!*out) SWIFTLET_TRAP_VALUE(SWIFTLET_TRAP_HEAP_EXHAUSTED, size);
     return 0;
 }

@@ -1,6 +1,7 @@
 // The model of the kernel that host tests run task code on.
 
 #include "CUserEntry.h"
+#include "TaskLocks.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -48,6 +49,8 @@ _Noreturn void swiftlet_enter_thread(uint64_t number) {
     (void)number;
     __builtin_trap();
 }
+
+void swiftlet_locks_start(SwiftletLocks locks) { swiftlet_locks = locks; }
 
 // The host has a heap.
 void swiftlet_heap_add(uint64_t address, uint64_t size) {

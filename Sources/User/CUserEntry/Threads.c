@@ -1,6 +1,8 @@
 // What the runtime knows of a task's threads, and the words that each of them has for its own.
 
 #include "CUserEntry.h"
+#include "TaskLocks.h"
 
+SwiftletLocks swiftlet_locks;
 SwiftletPlace swiftlet_places[SWIFTLET_PLACES];
 _Thread_local uint64_t swiftlet_thread_words[SWIFTLET_THREAD_WORDS];

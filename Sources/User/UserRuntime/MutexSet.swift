@@ -83,6 +83,12 @@ public struct MutexParticipant: Sendable {
         try handOver(mutex)
     }
 
+    /// Whether the thread holds a mutex, as far as its word tells.
+    @inline(__always) func holds(_ mutex: Int) -> Bool {
+        unsafe MutexWord(raw: word(mutex).pointee).holder
+            == UInt16(truncatingIfNeeded: number &+ 1)
+    }
+
     @inline(never) private func handOver(_ mutex: Int) throws(KernelError) {
         try check(swiftlet_svc(ControlWord(.unlock, set.slot).raw, argument(mutex).raw, 0).result)
     }

@@ -16,6 +16,9 @@ public enum TaskAddress {
     /// The names of all tasks, read-only, for a task with the privilege `task_names`: see
     /// `TaskNames`.
     public static var taskNames: UInt64 { 0x0010_6000 }
+    /// The page of the mutexes that the task's threads share, once it has started one: see
+    /// `TaskLocks`.
+    public static var locks: UInt64 { 0x0010_8000 }
     /// Device registers: the first range; each further one stands in the next `registerStride`.
     public static var registers: UInt64 { 0x0020_0000 }
     public static var registerStride: UInt64 { 0x0004_0000 }
@@ -74,7 +77,10 @@ public enum StartSlot {
     public static var asidPool: Slot { Slot(24) }
     /// Takes the faults of the threads that the task makes, for a task with untyped memory.
     public static var faultHandler: Slot { Slot(25) }
-    public static var firstFree: Slot { Slot(26) }
+    /// The mutex set of the task's threads, and then the frame of its page: empty until the task
+    /// starts a thread.
+    public static var locks: Slot { Slot(26) }
+    public static var firstFree: Slot { Slot(28) }
     /// Four slots for each thread that the task starts, up to the end of the table; the first of
     /// them is the thread.
     public static var threads: Slot { Slot(64) }

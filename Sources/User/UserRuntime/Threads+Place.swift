@@ -98,8 +98,9 @@ struct Place: Sendable {
         if unsafe record.pointee.pages != 0 { return }
         var bits = 4
         while 1 << bits < pages + 1 + Place.tables { bits += 1 }
+        try checkMemory(pages: pages, holdingBits: bits)
+        try TaskLocks.make()
         do throws(KernelError) {
-            try checkMemory(pages: pages, holdingBits: bits)
             try makeObjects(pages: pages, holdingBits: bits)
         } catch {
             for index in 0..<4 { try? CapabilityTable.own.delete(slot(UInt32(index))) }
@@ -122,9 +123,8 @@ struct Place: Sendable {
         need += Footprint.descriptor(.capabilityTable, sizeBits: holdingBits)
         need += (pages + 1) * (Footprint.descriptor(.frame) + 4096)
         need += tables * (Footprint.descriptor(.pageTable) + Footprint.memory(.pageTable))
-        let memory = try unsafe resources.memory.information()
-        let left = 1 << UInt64(memory.sizeBits) - memory.lowBytes - memory.highBytes
-        if left < UInt64(need) { throw .insufficientMemory }
+        if !TaskLocks.isMade { need += TaskLocks.memory }
+        try Footprint.require(need)
     }
 
     private func makeObjects(pages: Int, holdingBits: Int) throws(KernelError) {
@@ -146,6 +146,7 @@ struct Place: Sendable {
             programCounter: swiftlet_thread_entry(), stackPointer: bufferAddress,
             argument: UInt64(number), threadPointer: threadPointer)
         try endpoint.bindServer(thread)
+        try TaskLocks.join(self)
     }
 
     /// What takes the thread's faults, if the task was given it.
@@ -227,6 +228,16 @@ struct Place: Sendable {
                 }
             }
         }
+    }
+}
+
+extension Footprint {
+    /// - Throws: `insufficientMemory` unless the task has so many bytes of untyped memory left;
+    ///   `invalidCapability` (it has none).
+    static func require(_ bytes: Int) throws(KernelError) {
+        let memory = try unsafe resources.memory.information()
+        let left = 1 << UInt64(memory.sizeBits) - memory.lowBytes - memory.highBytes
+        if left < UInt64(bytes) { throw .insufficientMemory }
     }
 }
 

@@ -25,10 +25,14 @@ public struct ThreadResources: Sendable {
     public var slots: Slot
     /// `Thread.maximumCount` times `Thread.stride` bytes, a multiple of 2 MiB, that are not mapped.
     public var address: UInt64
+    /// Two empty slots for the mutexes that the threads share (`TaskLocks`).
+    public var locks: Slot
+    /// A page that is not mapped and whose page tables are there.
+    public var locksAddress: UInt64
 
     public init(
         first: Thread, table: Slot, addressSpace: Slot, faultHandler: Slot, memory: Untyped,
-        slots: Slot, address: UInt64
+        slots: Slot, address: UInt64, locks: Slot, locksAddress: UInt64
     ) {
         self.first = first
         self.table = table
@@ -37,13 +41,16 @@ public struct ThreadResources: Sendable {
         self.memory = memory
         self.slots = slots
         self.address = address
+        self.locks = locks
+        self.locksAddress = locksAddress
     }
 }
 
 nonisolated(unsafe) var resources = ThreadResources(
     first: Thread(StartSlot.thread), table: StartSlot.table, addressSpace: StartSlot.addressSpace,
     faultHandler: StartSlot.faultHandler, memory: Untyped(StartSlot.untyped),
-    slots: StartSlot.threads, address: TaskAddress.threads.lowerBound)
+    slots: StartSlot.threads, address: TaskAddress.threads.lowerBound,
+    locks: StartSlot.locks, locksAddress: TaskAddress.locks)
 
 /// A thread that was started, and is to be joined.
 public struct StartedThread: Sendable {
@@ -147,6 +154,7 @@ extension Thread {
         // What the body may have done to its thread.
         try? place.thread.bindNotification(nil)
         try? place.thread.setSlice(Duration(ticks: 0))
+        TaskLocks.endBody(place)
         place.awaitStart(result)
         swiftlet_enter_thread(UInt64(place.number))
     }
@@ -171,6 +179,7 @@ extension Thread {
     /// - Precondition: no thread runs that was started before.
     public static func setResources(_ new: ThreadResources) {
         unsafe resources = new
+        swiftlet_locks_start(SwiftletLocks())
         for number in 0..<maximumCount {
             unsafe swiftlet_place(UInt64(number)).pointee = SwiftletPlace()
         }

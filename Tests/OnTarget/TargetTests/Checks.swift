@@ -170,6 +170,8 @@ struct Checks {
         try? main.setSlice(Duration(ticks: 0))
         try? main.bindNotification(nil)
         try? main.setCore(0)
+        // The memory of the test's threads is about to go, and with it that of their locks.
+        takeThreads()
     }
 }
 

@@ -11,7 +11,8 @@ extension Checks {
             ThreadResources(
                 first: Thread(RootSlot.thread), table: RootSlot.table,
                 addressSpace: RootSlot.addressSpace, faultHandler: faultHandler,
-                memory: memory ?? self.memory, slots: Slot(2000), address: 0xa000_0000))
+                memory: memory ?? self.memory, slots: Slot(2000), address: 0xa000_0000,
+                locks: Slot(2064), locksAddress: 0x5f_f000))
     }
     func start(
         priority: UInt8 = 100, core: Int? = nil, stackSize: Int = 4096, context: UInt64 = 0,
@@ -278,6 +279,7 @@ func startedThreadTests(_ runner: inout Runner) {
     }
     joinTests(&runner)
     threadFaultTests(&runner)
+    taskLockTests(&runner)
 }
 
 @inline(never) private func descend(_ depth: UInt64) -> UInt64 {

@@ -3,6 +3,7 @@
 #ifndef CBENCHMARK_H
 #define CBENCHMARK_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /// The loops, each of them with one clock. The first are called; the others are where threads
@@ -35,6 +36,16 @@ void bench_use_vectors(void);
 
 /// The cycle counter at the beginning of the counter's tick 0, from `pairs` reads of both.
 uint64_t bench_offset(uint64_t cycles_per_tick, uint64_t pairs);
+
+int posix_memalign(void *_Nullable *_Nonnull out, size_t alignment, size_t size);
+void free(void *_Nullable piece);
+/// Calls of the task's heap.
+static inline uint64_t bench_allocate(size_t alignment, size_t size) {
+    void *piece;
+    posix_memalign(&piece, alignment, size);
+    return (uint64_t)piece;
+}
+static inline void bench_free(uint64_t piece) { free((void *)piece); }
 
 static inline uint64_t bench_counter(void) {
     uint64_t v;
