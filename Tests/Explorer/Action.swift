@@ -280,4 +280,5 @@ enum Token {
     static var interruptBit: UInt64 { 1 << 40 }
     static var timerBit: UInt64 { 1 << 41 }
     static var overrunBit: UInt64 { 1 << 42 }
+    static var abandonmentBit: UInt64 { 1 << 43 }
 }

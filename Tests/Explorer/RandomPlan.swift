@@ -30,6 +30,7 @@ extension Plan {
         plan.boundNotification = random.chance(60) ? (0, 0) : nil
         plan.interruptNotification = Int.random(in: 0...1, using: &random)
         plan.timerNotification = Int.random(in: 0...1, using: &random)
+        plan.abandonmentNotification = random.chance(50) ? .random(in: 0...1, using: &random) : nil
         plan.faultEndpoint = random.chance(70) ? 1 : nil
         plan.hasBuffers = random.chance(70)
         if random.chance(40) {

@@ -164,6 +164,18 @@ extension System {
         }
     }
 
+    /// Whether a caller has left its reply object without an answer.
+    private func isAbandoned(since before: Before) -> Bool {
+        threads.indices.contains { index in
+            guard before.replies[index] != nil, threads[index].ref.pointee.reply == nil else {
+                return false
+            }
+            if before.states[index] == .faulted { return threads[index].ref.state == .faulted }
+            let result = ResultWord(raw: threads[index].ref.registers[0])
+            return before.states[index] == .awaitingReply && result.error != nil
+        }
+    }
+
     private func bitViolation(_ purpose: Purpose, _ before: Before) -> String? {
         for (number, notification) in notificationRefs.enumerated() {
             var sent: UInt64 = 0
@@ -181,11 +193,18 @@ extension System {
             {
                 sent |= Token.overrunBit
             }
+            if plan.abandonmentNotification == number && isAbandoned(since: before) {
+                sent |= Token.abandonmentBit
+            }
             // Where the step sets the timer, it may be due at once: then it signals or it does not.
             // The same holds where interrupts came first, or time passes inside.
             var mayBeSent: UInt64 = 0
             if purpose.isWaited && plan.interruptNotification == number {
                 mayBeSent |= Token.interruptBit
+            }
+            // A call may be received and time out within one step.
+            if plan.abandonmentNotification == number && plan.hasTicksInside {
+                mayBeSent |= Token.abandonmentBit
             }
             if plan.timerNotification == number {
                 if purpose.setsTimer || purpose.isWaited || plan.hasTicksInside {

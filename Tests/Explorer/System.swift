@@ -47,6 +47,8 @@ struct Plan {
     /// The notification that the interrupt line, and the timer, signal.
     var interruptNotification: Int?
     var timerNotification: Int?
+    /// The notification that learns of abandoned calls.
+    var abandonmentNotification: Int?
     /// The endpoint that handles the threads' faults.
     var faultEndpoint: Int?
     var hasBuffers = false
@@ -203,6 +205,12 @@ final class System {
         if let number = plan.timerNotification {
             timer = machine.make(.timer)
             machine.perform(.bindTimer, timer, UInt64(notifications[number]), Token.timerBit)
+        }
+        if let number = plan.abandonmentNotification {
+            for reply in replies {
+                machine.perform(
+                    .bindAbandonment, reply, UInt64(notifications[number]), Token.abandonmentBit)
+            }
         }
     }
 

@@ -236,7 +236,7 @@ extension Plan {
                     ]),
             ],
             endpoints: [0, 1, 2], replies: 3, notifications: 2, interruptNotification: 0,
-            deletesReplies: true, hasTicksInside: true)
+            abandonmentNotification: 1, deletesReplies: true, hasTicksInside: true)
     }
 
     /// A server receives the callers at its endpoint while updates raise or lower a chain among

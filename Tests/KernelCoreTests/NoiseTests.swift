@@ -9,7 +9,7 @@ import Testing
 @testable import KernelCore
 
 @Suite struct NoiseTests {
-    @Test(arguments: [11, 12, 13], [true, false]) func fixedSeeds(seed: UInt64, fast: Bool) {
+    @Test(arguments: [11, 12, 14], [true, false]) func fixedSeeds(seed: UInt64, fast: Bool) {
         let noise = Noise(seed: seed, fast: fast)
         for _ in 0..<3000 where !noise.s.isBroken { noise.step() }
         noise.s.inspectTables()
@@ -181,6 +181,8 @@ private final class Noise {
             )
         case .bindOverrun:
             return (slot(.budget), [any([s.none, slot(.notification)]), 1 << (random.next() % 4)])
+        case .bindAbandonment:
+            return (slot(.reply), [any([s.none, slot(.notification)]), 1 << (random.next() % 4)])
         case .budgetInformation: return (slot(.budget), [])
         case .bindPage: return (slot(.mutexSet), [slot(.frame)])
         case .join: return (slot(.mutexSet), [random.next() % 4, slot(.thread)])

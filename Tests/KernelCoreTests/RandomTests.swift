@@ -29,6 +29,7 @@ final class RandomWalk {
         model.doors = doors.map { _ in .init() }
         model.replies = replies.map { _ in .init() }
         model.notes = notes.map { _ in .init() }
+        model.bells = replies.map { _ in nil }
         for index in 0..<8 {
             arenas.append(s.make(.untyped, sizeBits: 12))
             let handler = index < 4 ? s.copy(doors[index % 2], badge: UInt64(1000 + index)) : nil
@@ -44,6 +45,7 @@ final class RandomWalk {
         for (door, server) in [(0, 0), (1, 1), (2, 0)] { asRoot { bindServer(door, server) } }
         bind(0, to: 0)
         bind(1, to: 5)
+        for reply in 0..<4 { asRoot { bindAbandonment(reply, reply % 3) } }
         for index in threads.indices {
             s.start(threads[index])
             _ = model.resume(index)
@@ -174,8 +176,10 @@ final class RandomWalk {
                 _ = s.delete(replies[reply])
                 model.deleteReply(reply)
                 replies[reply] = s.make(.reply)
+                model.bells[reply] = nil
             case 90..<94: replace(task, priority)
             case 94..<97: bind(pick(notes.count), to: task)
+            case 97: bindAbandonment(pick(replies.count), pick(notes.count))
             default:
                 for other in threads.indices where model.tasks[other].state == .stopped {
                     resume(other)
@@ -209,6 +213,11 @@ final class RandomWalk {
         model.tasks[task].bound = note
         model.notes[note].bound = task
         if model.notes[note].bits != 0 { model.signal(note, 0) }
+    }
+    private func bindAbandonment(_ reply: Int, _ note: Int) {
+        let result = s.perform(.bindAbandonment, replies[reply], UInt64(notes[note]), 1 << 8)
+        #expect(result.words[0] == (model.replies[reply].caller == nil ? 0 : 1))
+        model.bells[reply] = note
     }
     private func replace(_ task: Int, _ priority: Int) {
         #expect(s.perform(.reclaim, arenas[task]).error == nil)

@@ -20,6 +20,36 @@ extension ReferenceModel {
             notes[note].bits |= bits
         }
     }
+    /// Sets bits; a step wakes the task for them.
+    mutating func post(_ note: Int, _ bits: UInt64) {
+        notes[note].bits |= bits
+        let receiver = boundReceiver(note)
+        if let receiver, let door = tasks[receiver].on.endpoint, doors[door].plain == receiver {
+            queuePlain(door)
+        }
+        if let waiter = notes[note].waiters.first {
+            let urgency = receiver.map { tasks[$0].effective } ?? 0
+            queueUpdate(waiter, max(urgency, tasks[waiter].effective))
+        } else if let receiver {
+            announce(receiver)
+        }
+    }
+    /// An update that is pending already keeps its urgency.
+    mutating func announce(_ task: Int) {
+        if updates.contains(where: { $0.task == task }) { return }
+        queueUpdate(task, tasks[task].effective)
+    }
+    func boundReceiver(_ note: Int) -> Int? {
+        guard let task = notes[note].bound, tasks[task].state == .receiving, !isEnding(task) else {
+            return nil
+        }
+        return task
+    }
+    /// The note that the task waits for, if bits are set there.
+    func postedNote(_ task: Int) -> Int? {
+        let note = tasks[task].state == .receiving ? tasks[task].bound : tasks[task].on.notification
+        return note.flatMap { notes[$0].bits != 0 ? $0 : nil }
+    }
     mutating func signal(_ task: Int, _ note: Int, _ bits: UInt64) {
         finish(task)
         signal(note, bits)

@@ -79,6 +79,7 @@ extension ReferenceModel {
     mutating func performUpdate() {
         guard let task = firstUpdate else { return }
         if isEnding(task) { return conclude(task) }
+        if let note = postedNote(task) { return signal(note, 0) }
         if tasks[task].isTimedOut { return end(task, .timedOut) }
         tasks[task].effective = inherited(task)
         move(task)

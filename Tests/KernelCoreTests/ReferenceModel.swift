@@ -50,6 +50,8 @@ struct ReferenceModel {
         var caller: Int?
         var holder: Int?
     }
+    /// The note that a caller rings who leaves a reply object before the answer.
+    var bells: [Int?] = []
     struct Bits {
         var bits: UInt64 = 0
         var waiters: [Int] = []
@@ -161,8 +163,17 @@ struct ReferenceModel {
         if let door = tasks[task].on.endpoint {
             leave(task, door)
         }
-        if let reply = tasks[task].on.reply { free(reply) }
-        if let note = tasks[task].on.notification { notes[note].waiters.removeAll { $0 == task } }
+        if let reply = tasks[task].on.reply {
+            let isCaller = replies[reply].caller == task
+            free(reply)
+            if isCaller, let note = bells[reply] { post(note, 1 << 8) }
+        }
+        if let note = tasks[task].on.notification {
+            notes[note].waiters.removeAll { $0 == task }
+            if notes[note].bits != 0 {
+                if let next = notes[note].waiters.first ?? boundReceiver(note) { announce(next) }
+            }
+        }
         tasks[task].on = Waiting()
         tasks[task].isFaulting = false
         tasks[task].isTimedOut = false

@@ -146,6 +146,13 @@ extension Method {
                         .invoked(.budget, .manage), .x(1, .notification, .manage).optional,
                     ], arguments: [2: 1])
             ]
+        case .bindAbandonment:
+            return [
+                Form(
+                    operands: [
+                        .invoked(.reply, .manage), .x(1, .notification, .manage).optional,
+                    ], arguments: [2: 1])
+            ]
         case .budgetInformation: return [Form(operands: [.invoked(.budget, .read)])]
         case .bindPage:
             return [

@@ -43,6 +43,7 @@ struct TimerDriver {
             let request = server.next()
             switch request.delivery {
             case .notification:
+                forgetGone()
                 for index in 0..<2 where request.badge & 1 << UInt64(index) != 0 {
                     if timer.handleInterrupt(channel(index)) && instants[index] <= timer.counter {
                         wake(index)
@@ -52,6 +53,13 @@ struct TimerDriver {
             case .message: answer(request)
             case .oneWay, .fault: break
             }
+        }
+    }
+
+    /// Frees the channels of callers that wait no more.
+    private mutating func forgetGone() {
+        for index in 0..<2 {
+            if let held = sleepers[index], server.hasGone(held) { sleepers[index] = nil }
         }
     }
 
@@ -74,7 +82,7 @@ struct TimerDriver {
         if instant > now && instant - now > SystemTimerRequest.maximumDelay {
             return server.reply(RegisterMessage(1))
         }
-        // A caller whose call ended early, or whose interrupt stays away, holds no channel.
+        // One whose interrupt stays away holds no channel.
         for index in 0..<2 where instants[index] < now || tasks[index] == task { wake(index) }
         for index in 0..<2 where sleepers[index] == nil {
             if instant <= now || !timer.arm(channel(index), at: instant) {

@@ -30,6 +30,7 @@ struct ClockDriver {
             let request = server.next()
             switch request.delivery {
             case .notification:
+                if let held = sleeper, server.hasGone(held) { sleeper = nil }
                 if clock.handleInterrupt() { ring() }
                 interrupt.reopen()
             case .message: answer(request)

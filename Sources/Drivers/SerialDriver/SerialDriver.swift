@@ -57,6 +57,7 @@ struct SerialDriver<Port: SerialPort> {
             let request = server.next()
             switch request.delivery {
             case .notification:
+                forgetGone()
                 uart.service()
                 wake()
                 interrupt.reopen()
@@ -64,6 +65,13 @@ struct SerialDriver<Port: SerialPort> {
             case .oneWay, .fault: break
             }
         }
+    }
+
+    /// Frees the places of callers that wait no more.
+    private mutating func forgetGone() {
+        if let held = reader, server.hasGone(held) { reader = nil }
+        if let writer = writers.0, server.hasGone(writer.reply) { writers.0 = nil }
+        if let writer = writers.1, server.hasGone(writer.reply) { writers.1 = nil }
     }
 
     private mutating func answer(_ request: Received) {

@@ -450,6 +450,7 @@ extension Kernel where H: ~Copyable {
     /// state.
     private func isLayoutSound(_ thread: Ref<Thread>) -> Bool {
         if MemoryLayout<ASIDPool>.size > Footprint.descriptor(.asidPool) { return false }
+        if MemoryLayout<Reply>.size > Footprint.descriptor(.reply) { return false }
         if MemoryLayout<Budget>.size > Footprint.descriptor(.budget) { return false }
         if !Ref<MutexSet>.hasPartsInPlace { return false }
         let sizes =

@@ -28,6 +28,7 @@ extension Kernel where H: ~Copyable {
         case .bindServer, .close: return try endpointMethod(thread, slot, method)
         case .loanRead: return try copyLoan(thread, slot, toLoan: false)
         case .loanWrite: return try copyLoan(thread, slot, toLoan: true)
+        case .bindAbandonment: return try bindAbandonment(thread, slot)
         case .createInterrupt:
             _ = try object(thread, slot, .interruptControl, .manage) as Ref<Authority>
             return try createInterrupt(thread)
@@ -290,10 +291,8 @@ extension Kernel where H: ~Copyable {
                 urgency: thread.pointee.maximum)
             if !isArmed { return .restart }
         case .bindTimer:
-            let notification: Ref<Notification> = try object(
-                thread, slotArgument(thread, 1), .notification, .manage)
-            if argument(thread, 2) == 0 { throw .invalidArgument }
-            connect(timer.source, to: notification, bits: argument(thread, 2))
+            if slotArgument(thread, 1) == .none { throw .invalidCapability }
+            try bind(thread, timer.source)
         default: cancel(timer)
         }
         return try done(thread, nil)

@@ -90,6 +90,14 @@ extension Ref where Object == Notification {
     }
 }
 
+extension Ref where Object == Reply {
+    @inline(__always) var source: Ref<SignalSource> {
+        unsafe withUnsafeMutablePointer(to: &address.pointee.source) {
+            unsafe Ref<SignalSource>($0)
+        }
+    }
+}
+
 extension Ref where Object == Timer {
     @inline(__always) var node: Ref<DeadlineNode> {
         unsafe withUnsafeMutablePointer(to: &address.pointee.node) { unsafe Ref<DeadlineNode>($0) }

@@ -39,6 +39,15 @@ extension Supervisor {
         }
     }
 
+    /// Frees the places of those that wait no more for a restart.
+    mutating func forgetGone() {
+        for index in watched.indices {
+            if let asker = watched[index].asker, server.hasGone(asker) {
+                watched[index].asker = nil
+            }
+        }
+    }
+
     /// A person wants it ended, also where it is dead and waits for its restart; the status.
     private mutating func kill(_ index: Int) -> UInt64 {
         var status = ask(.kill, watched[index].number)

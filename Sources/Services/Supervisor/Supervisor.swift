@@ -69,6 +69,7 @@ import UserRuntime
             let received = server.next()
             switch received.delivery {
             case .notification:
+                forgetGone()
                 if received.badge & FactoryOperation.machineTakenBit != 0 {
                     leaveMachine()
                 } else {

@@ -179,6 +179,11 @@
     /// On a mutex set. x1: the number of a participant, which holds and waits for nothing from now
     /// on. What it held counts as left by the dead. Restartable.
     case leave = 52
+
+    // Reply
+    /// x1: the notification (right: manage) that is signalled when a caller leaves the reply object
+    /// before its answer; `Slot.none`: none. x2: bits, not 0. x3: 1 if a caller is held, else 0.
+    case bindAbandonment = 53
 }
 
 /// An operation of `maintainCache` on a range of a frame.

@@ -40,7 +40,7 @@
 /// |---|---|---|---|---|---|
 /// | endpoint | receive | call, send | handle faults | send capabilities | bind a server, close |
 /// | notification | wait, poll | signal | – | – | bind |
-/// | reply | use the loan | reply | – | reply with capabilities | – |
+/// | reply | use the loan | reply | – | reply with capabilities | bind its notification |
 /// | frame | map readable | map writable | map executable | – | information, caches |
 /// | thread | state | run, stop, registers, priority | – | – | parts, maximum priority, slice |
 /// | capability table | describe | change | – | – | – |

@@ -116,6 +116,17 @@ public struct Reply: Sendable {
             0, 0, &words)
         try check(raw.result)
     }
+    /// Binds the notification that is signalled when a caller leaves before its answer: its
+    /// deadline passed, it was suspended, or it died. nil: none. Needs the right manage of both.
+    ///
+    /// - Returns: whether a caller is held now.
+    /// - Throws: `invalidArgument` if there are no bits.
+    @discardableResult public func bindAbandonment(
+        _ notification: Notification?, bits: UInt64 = 0
+    ) throws(KernelError) -> Bool {
+        let slot = notification?.slot ?? .none
+        return try invokeForResults(.bindAbandonment, self.slot, UInt64(slot.index), bits).w0 != 0
+    }
     /// Copy from the caller's loan into own memory.
     public func loanRead(offset: UInt64, to address: UInt64, length: UInt64) throws(KernelError) {
         try invoke(.loanRead, slot, offset, address, length)

@@ -27,7 +27,8 @@ public func persistentMemory(
         count: Int(information.persistentBytes / 8))
 }
 
-/// A server with one endpoint, one notification, and up to two callers that it lets wait.
+/// A server with one endpoint, one notification, and up to two callers that it lets wait. A caller
+/// that gives up, or dies, does not keep its place.
 ///
 /// No message ends it or keeps its reply object: what the task's loop neither answers nor holds,
 /// `next` refuses.
@@ -36,7 +37,9 @@ public struct Server {
     public let notification = Notification(StartSlot.notification)
     public let timer = Timer(StartSlot.timer)
     private let heartbeat: Duration
-    private var free: (Bool, Bool, Bool) = (true, true, true)
+    /// Bit i: reply object i holds no caller, or the present one; its held caller has gone.
+    private var free: UInt64 = 0b111
+    private var gone: UInt64 = 0
     private var current = Reply(StartSlot.reply)
     private let handlesFaults: Bool
     /// Whether the reply object holds a caller for whom there is no answer yet, and whether that is
@@ -49,12 +52,17 @@ public struct Server {
 
     /// The bit by which the own timer tells a sign of life is due.
     public static var heartbeatBit: UInt64 { 1 << 63 }
+    /// The bits by which the kernel tells that the held caller of a reply object has gone.
+    private static var firstGoneBit: UInt64 { 60 }
+    /// The bits of the notification that are the task's.
+    private static var taskBits: UInt64 { 1 << firstGoneBit - 1 }
 
     /// Word 0 of the answer to a request that the task's loop leaves unanswered. No service gives
     /// it to a success.
     public static var refused: UInt64 { 1 }
 
-    /// Binds notification and timer to this thread; both are the task's own. No capability is taken
+    /// Binds notification and timer to this thread; both are the task's own. Bits 60 to 63 of the
+    /// notification are the server's. No capability is taken
     /// from a client.
     ///
     /// - Parameter handlesFaults: `next` returns faults too. Else a faulted thread is told to
@@ -123,9 +131,10 @@ public struct Server {
                 if handlesFaults || !isFault { return received }
             case .notification:
                 if received.badge & Server.heartbeatBit != 0 { showSignOfLife() }
+                let hasGone = noteGone(received.badge >> Server.firstGoneBit & 0b111)
                 var rest = received
-                rest.badge &= ~Server.heartbeatBit
-                if rest.badge != 0 { return rest }
+                rest.badge &= Server.taskBits
+                if rest.badge != 0 || hasGone { return rest }
             }
         }
     }
@@ -140,38 +149,63 @@ public struct Server {
         isOwing = false
     }
 
-    /// Keeps the present caller waiting: the reply object to answer it later. Nil when two
-    /// wait already.
+    /// Keeps the present caller waiting: the reply object to answer it later. Nil when two wait
+    /// already, or when the caller has gone.
+    ///
+    /// When it goes before its answer, `next` returns a notification, of which `badge` may be 0.
+    /// The task then asks `hasGone`.
     public mutating func hold() -> Reply? {
         let held = current
-        setFree(held, false)
-        if let other = firstFree {
-            current = other
-            isOwing = false
-            return held
-        }
-        setFree(held, true)
-        return nil
+        let others = free & ~bit(held)
+        if others == 0 { return nil }
+        guard isWaiting(held) else { return nil }
+        free = others
+        current = Reply(
+            Slot(StartSlot.reply.index + UInt32(truncatingIfNeeded: others.trailingZeroBitCount)))
+        isOwing = false
+        return held
     }
 
     /// Answers a caller that was held; one that gave up meanwhile needs no answer.
     public mutating func release(_ held: Reply, _ message: RegisterMessage) {
         try? held.reply(message)
-        setFree(held, true)
+        letGo(held)
     }
 
-    private var firstFree: Reply? {
-        if free.0 { return Reply(StartSlot.reply) }
-        if free.1 { return Reply(Slot(StartSlot.reply.index + 1)) }
-        if free.2 { return Reply(Slot(StartSlot.reply.index + 2)) }
-        return nil
+    /// Whether a caller that was held has gone; then its place is free from now on.
+    public mutating func hasGone(_ held: Reply) -> Bool {
+        if gone & bit(held) == 0 { return false }
+        letGo(held)
+        return true
     }
-    private mutating func setFree(_ reply: Reply, _ isFree: Bool) {
-        switch reply.slot.index - StartSlot.reply.index {
-        case 0: free.0 = isFree
-        case 1: free.1 = isFree
-        default: free.2 = isFree
+
+    private mutating func letGo(_ held: Reply) {
+        // A binding that stays rings for a caller that is not held, and is ignored.
+        do throws(KernelError) { try held.bindAbandonment(nil) } catch {}
+        gone &= ~bit(held)
+        free |= bit(held)
+    }
+
+    /// Takes note of the held callers that have gone. A bit may also be of an earlier caller of the
+    /// same reply object.
+    ///
+    /// - Returns: whether there is one.
+    private mutating func noteGone(_ bits: UInt64) -> Bool {
+        for index in 0..<3 as Range<UInt32> where bits & ~free & 1 << UInt64(index) != 0 {
+            let reply = Reply(Slot(StartSlot.reply.index + index))
+            if !isWaiting(reply) { gone |= bit(reply) }
         }
+        return bits & gone != 0
+    }
+
+    /// Whether the reply object holds a caller. The kernel tells when it goes.
+    private func isWaiting(_ reply: Reply) -> Bool {
+        let bits = bit(reply) << Server.firstGoneBit
+        return (try? reply.bindAbandonment(notification, bits: bits)) ?? false
+    }
+
+    private func bit(_ reply: Reply) -> UInt64 {
+        1 << UInt64(reply.slot.index - StartSlot.reply.index)
     }
 
     /// The reply object of the present caller, to read from and write to what it lent.

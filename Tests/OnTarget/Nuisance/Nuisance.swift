@@ -16,6 +16,7 @@ import UserRuntime
     case Name("forger"): forge()
     case Name("grabber"): grabThePowerKey()
     case Name("switcher"): switchOff()
+    case Name("holder-1"), Name("holder-2"): holdATimer()
     case Name("meter"): meter()
     case Name("flood"): flood()
     case Name("killer"): killTheDeviceManager()

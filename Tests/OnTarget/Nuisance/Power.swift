@@ -32,3 +32,14 @@ func switchOff() -> Never {
     say(isRefused ? "cannot switch the board off" : "was not refused")
     rest()
 }
+
+/// Waits for an alarm that is half an hour away, gives up, and ends.
+func holdATimer() -> Never {
+    guard let timer = open(Name("timer")) else { rest() }
+    guard let now = try? timer.call(RegisterMessage(SystemTimerRequest.read))[1] else { rest() }
+    let alarm = RegisterMessage(
+        SystemTimerRequest.alarm, now + SystemTimerRequest.maximumDelay - 1000)
+    let reply = try? timer.call(alarm, deadline: .after(milliseconds: 200))
+    say(reply == nil ? "has waited in vain, and ends" : "did not wait")
+    fatalError("gives up")
+}

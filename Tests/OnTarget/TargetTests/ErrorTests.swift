@@ -116,7 +116,7 @@ extension Objects {
 func errorTests(_ runner: inout Runner) {
     runner.test("error.object-of-every-method") { c throws(Failure) in
         let objects = try Objects(&c)
-        let needs: InlineArray<38, Need> = [
+        let needs: InlineArray<39, Need> = [
             Need(.retype, .untyped, .manage), Need(.reclaim, .untyped, .manage),
             Need(.untypedInformation, .untyped, .read),
             Need(.copy, .capabilityTable, .write), Need(.mint, .capabilityTable, .write),
@@ -132,6 +132,7 @@ func errorTests(_ runner: inout Runner) {
             Need(.frameInformation, .frame, .manage), Need(.maintainCache, .frame, .manage),
             Need(.bindServer, .endpoint, .manage), Need(.close, .endpoint, .manage),
             Need(.loanRead, .reply, .read), Need(.loanWrite, .reply, .read),
+            Need(.bindAbandonment, .reply, .manage),
             Need(.createInterrupt, .interruptControl, .manage),
             Need(.bindInterrupt, .interrupt, .manage),
             Need(.acknowledge, .interrupt, .manage), Need(.interruptInformation, .interrupt, .read),
@@ -152,7 +153,7 @@ func errorTests(_ runner: inout Runner) {
     runner.test("error.further-capabilities") { c throws(Failure) in
         let objects = try Objects(&c)
         let none = UInt64(Slot.none.index)
-        let needs: InlineArray<13, Need> = [
+        let needs: InlineArray<14, Need> = [
             Need(.configure, .capabilityTable, .write, register: 1),
             Need(.configure, .addressSpace, .manage, register: 2),
             Need(.configure, .frame, .read, register: 3),
@@ -163,6 +164,7 @@ func errorTests(_ runner: inout Runner) {
             Need(.bindServer, .thread, .write, register: 1),
             Need(.bindInterrupt, .notification, .manage, register: 1),
             Need(.bindTimer, .notification, .manage, register: 1),
+            Need(.bindAbandonment, .notification, .manage, register: 1),
             Need(.map, .frame, .none, register: 1),
             Need(.attachTable, .pageTable, .manage, register: 1),
             Need(.retype, .capabilityTable, .write, register: 3),
@@ -181,6 +183,8 @@ func errorTests(_ runner: inout Runner) {
                 try c.refusals(need, objects, object: objects.slot(.interrupt), [0, 1, 0, 0])
             case .bindTimer:
                 try c.refusals(need, objects, object: objects.slot(.timer), [0, 1, 0, 0])
+            case .bindAbandonment:
+                try c.refusals(need, objects, object: objects.slot(.reply), [0, 1, 0, 0])
             case .retype:
                 let kind = UInt64(ObjectKind.endpoint.rawValue)
                 try c.refusals(need, objects, object: objects.slot(.untyped), [kind, 1, 0, 3])

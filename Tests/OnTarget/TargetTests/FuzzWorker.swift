@@ -296,6 +296,7 @@ struct FuzzWorker {
         case .setCore: return (thread(), [random(9), edge(), edge()])
         case .bindBudget: return (thread(), [slot(FuzzSlot.budget, 1), edge(), edge()])
         case .bindOverrun: return (slot(FuzzSlot.budget, 1), [notification(), edge(), edge()])
+        case .bindAbandonment: return (reply(), [notification(), edge(), edge()])
         case .budgetInformation: return (slot(FuzzSlot.budget, 1), [edge(), edge(), edge()])
         case .bindPage: return (slot(FuzzSlot.mutexSets, 2), [frame(), edge(), edge()])
         case .join: return (slot(FuzzSlot.mutexSets, 2), [random(5), thread(), edge()])

@@ -134,6 +134,45 @@ func ipcTests(_ runner: inout Runner) {
         try c.equal(note(0), 100)
         try c.equal(note(1), 101)
     }
+    runner.test("ipc.abandoned-calls-are-told") { c throws(Failure) in
+        let (endpoint, reply) = try c.door()
+        let bell = try c.notification()
+        var isHeld = try c.succeed { () throws(KernelError) in
+            try reply.bindAbandonment(bell, bits: 2)
+        }
+        try c.expect(!isHeld, "a free reply object holds a caller")
+        // One whose deadline passes, one that is suspended, one that is answered.
+        for round in 0..<3 as Range<UInt64> {
+            let client = try c.spawn(
+                priority: 30,
+                { value in
+                    let end = value == 0 ? Instant.after(milliseconds: 1) : .never
+                    _ = try? doorEndpoint.call(RegisterMessage(value), deadline: end)
+                    endThread()
+                }, round)
+            let received = try c.succeed { () throws(KernelError) in
+                try endpoint.receive(reply: reply)
+            }
+            try c.equal(received[0], round)
+            if round == 1 { try c.succeed { () throws(KernelError) in try client.suspend() } }
+            if round == 2 {
+                try c.succeed { () throws(KernelError) in try reply.reply(RegisterMessage()) }
+                try c.refuse(.wouldBlock) { () throws(KernelError) in try bell.poll() }
+            } else {
+                let bits = try c.succeed { () throws(KernelError) in
+                    try bell.wait(deadline: .after(milliseconds: 100))
+                }
+                try c.equal(bits, 2)
+                isHeld = try c.succeed { () throws(KernelError) in
+                    try reply.bindAbandonment(bell, bits: 2)
+                }
+                try c.expect(!isHeld, "a caller that has gone is held")
+                try c.refuse(.noCaller) { () throws(KernelError) in
+                    try reply.reply(RegisterMessage())
+                }
+            }
+        }
+    }
     runner.test("ipc.capability-transfer") { c throws(Failure) in
         let (endpoint, reply) = try c.door()
         let gift = try c.notification()

@@ -86,8 +86,9 @@
         mutating func inspect(_ notification: Ref<Notification>) {
             let name = "notification \(self.name(notification))"
             let nodes = inspect(notification.pointee.waiters, name)
+            let isPosted = nodes.contains { $0.waiter.pointee.scheduling.isPending }
             require(
-                nodes.isEmpty || notification.pointee.bits == 0,
+                nodes.isEmpty || notification.pointee.bits == 0 || isPosted,
                 "\(name): bits that nobody took, and a waiter")
             for node in nodes {
                 let thread = node.waiter
@@ -107,11 +108,13 @@
                     isLive(bound, .thread) && bound.pointee.boundNotification == notification,
                     "\(name): bound to a stranger")
                 require(
-                    bound.state != .receiving || bound.isEnding || notification.pointee.bits == 0,
+                    bound.state != .receiving || bound.pointee.scheduling.isPending || isPosted
+                        || notification.pointee.bits == 0,
                     "\(name): its receiver was not woken")
             }
             let sources =
                 timers.map { $0.source } + interrupts.map { $0.source } + budgets.map { $0.source }
+                + replies.map { $0.source }
             var at = notification.pointee.sources
             var previous: Ref<SignalSource>?
             var count = 0

@@ -82,6 +82,8 @@ public struct Reply: ~Copyable {
     var caller: Ref<Thread>?
     /// The thread that received the call, or that waits in `receive` with this reply object.
     var holder: Ref<Thread>?
+    /// Signalled when a caller leaves before the answer.
+    var source = SignalSource()
 }
 
 /// 64 bits that signallers set and a waiter takes.
@@ -91,17 +93,18 @@ public struct Notification: ~Copyable {
     var waiters = WaitQueue()
     /// The thread whose `receive` takes the bits as well.
     var boundThread: Ref<Thread>?
-    /// Interrupts and timers that signal it.
+    /// Everything of the kernel that signals it. An interrupt, if there is one, comes first.
     var sources: Ref<SignalSource>?
 }
 
-/// The common part of an interrupt and a timer: the notification that they signal.
+/// The common part of interrupts, timers, budgets and reply objects: the notification that they
+/// signal.
 public struct SignalSource: ~Copyable {
     var notification: Ref<Notification>?
     var bits: UInt64 = 0
     var next: Ref<SignalSource>?
     var previous: Ref<SignalSource>?
-    /// The interrupt that it stands in; nil for a timer's.
+    /// The interrupt that it stands in; nil for all others.
     var interrupt: Ref<Interrupt>?
     init() {}
 }

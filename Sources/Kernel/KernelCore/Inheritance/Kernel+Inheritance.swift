@@ -218,6 +218,7 @@ extension Kernel where H: ~Copyable {
     /// - Complexity: constant.
     @inline(never) mutating func performUpdate(_ thread: Ref<Thread>) {
         if thread.isEnding { return finish(thread) }
+        if let notification = thread.postedNotification { return signal(notification, 0) }
         if thread.pointee.scheduling.isTimedOut { return end(thread, .timedOut) }
         if let server = thread.pointee.blockedOn { queueSoleCaller(of: server) }
         inheritPriority(thread)

@@ -252,6 +252,7 @@ extension Kernel where H: ~Copyable {
         case .endpoint: return destroyStep(object.rebound(to: Endpoint.self))
         case .reply:
             cancel(object.rebound(to: Reply.self))
+            connect(object.rebound(to: Reply.self).source, to: nil, bits: 0)
             return true
         case .notification: return destroyStep(object.rebound(to: Notification.self))
         case .thread: return destroyStep(object.rebound(to: Thread.self))

@@ -270,6 +270,12 @@ extension Kernel where H: ~Copyable {
         return receive(thread, endpoint: control.slot, reply: replySlot, deadline: deadline)
     }
 
+    /// Performs `bindAbandonment`.
+    func bindAbandonment(_ thread: Ref<Thread>, _ slot: Slot) throws(KernelError) -> Outcome {
+        let reply: Ref<Reply> = try object(thread, slot, .reply, .manage)
+        try bind(thread, reply.source)
+        return done(thread, reply.pointee.caller == nil ? 0 : 1)
+    }
 }
 
 extension Ref where Object == Endpoint {

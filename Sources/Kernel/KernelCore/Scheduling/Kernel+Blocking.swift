@@ -54,13 +54,16 @@ extension Kernel where H: ~Copyable {
             if thread.state == .locking {
                 leaveMutex(thread)
             } else {
-                notification.pointee.waiters.remove(thread.waitNode)
+                leaveQueue(of: notification, thread)
             }
             thread.pointee.notification = nil
         } else if thread.state == .receiving {
             leaveReceive(thread)
         } else if let reply = thread.pointee.reply {
             release(reply)
+            if let notification = reply.pointee.source.notification {
+                post(notification, reply.pointee.source.bits)
+            }
         } else {
             thread.pointee.endpoint?.removeSender(thread)
         }

@@ -344,14 +344,7 @@ extension Kernel where H: ~Copyable {
         let budget: Ref<Budget> = try object(
             thread, number, .budget, method == .budgetInformation ? .read : .manage)
         if method == .bindOverrun {
-            if slotArgument(thread, 1) == .none {
-                connect(budget.source, to: nil, bits: 0)
-                return try done(thread, nil)
-            }
-            let notification: Ref<Notification> = try object(
-                thread, slotArgument(thread, 1), .notification, .manage)
-            if argument(thread, 2) == 0 { throw .invalidArgument }
-            connect(budget.source, to: notification, bits: argument(thread, 2))
+            try bind(thread, budget.source)
             return try done(thread, nil)
         }
         if core.paying == budget { chargeRunning() }

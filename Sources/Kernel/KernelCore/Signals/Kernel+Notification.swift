@@ -9,9 +9,7 @@ extension Kernel where H: ~Copyable {
     /// - Complexity: constant.
     @inline(never) mutating func signal(_ notification: Ref<Notification>, _ bits: UInt64) {
         if notification.pointee.bits | bits == 0 { return }
-        if let thread = notification.pointee.boundThread, thread.state == .receiving,
-            !thread.isEnding
-        {
+        if let thread = notification.boundReceiver {
             leaveReceive(thread)
             wake(thread, notification, bits)
         } else if let node = notification.pointee.waiters.first {
@@ -23,6 +21,35 @@ extension Kernel where H: ~Copyable {
             notification.pointee.bits |= bits
             notification.pointee.boundThread?.pointee.scheduling.isSignalled =
                 notification.pointee.bits != 0
+        }
+    }
+
+    /// Sets bits as `signal` does, but leaves it to a step of an update to wake the thread: for
+    /// paths that are long without it.
+    ///
+    /// - Complexity: constant.
+    @inline(never) mutating func post(_ notification: Ref<Notification>, _ bits: UInt64) {
+        notification.pointee.bits |= bits
+        notification.pointee.boundThread?.pointee.scheduling.isSignalled = true
+        let receiver = notification.boundReceiver
+        if let endpoint = receiver?.pointee.endpoint { queueReadyServer(endpoint) }
+        if let waiter = notification.pointee.waiters.first?.waiter {
+            // The receiver may take a message before the step.
+            queueUpdate(waiter, urgency: max(waiter.effective, receiver?.effective ?? 0))
+        } else if let receiver {
+            queueUpdate(receiver)
+        }
+    }
+
+    /// Takes a thread out of the queue of a notification where it waits. Bits that `post` has left
+    /// are for the next one, or for the bound thread.
+    @inline(never) mutating func leaveQueue(
+        of notification: Ref<Notification>, _ thread: Ref<Thread>
+    ) {
+        notification.pointee.waiters.remove(thread.waitNode)
+        if notification.pointee.bits == 0 { return }
+        if let next = notification.pointee.waiters.first?.waiter ?? notification.boundReceiver {
+            queueUpdate(next)
         }
     }
 
@@ -97,8 +124,19 @@ extension Kernel where H: ~Copyable {
 
     // Sources
 
-    /// Connects an interrupt or a timer to the notification that it signals from now on; nil
-    /// disconnects it.
+    /// Performs the methods that bind a source: x1 names the notification (right: manage), or is
+    /// `Slot.none` if it may signal none; x2 are the bits, not 0.
+    @inline(never) func bind(
+        _ thread: Ref<Thread>, _ source: Ref<SignalSource>
+    ) throws(KernelError) {
+        if slotArgument(thread, 1) == .none { return connect(source, to: nil, bits: 0) }
+        let notification: Ref<Notification> = try object(
+            thread, slotArgument(thread, 1), .notification, .manage)
+        if argument(thread, 2) == 0 { throw .invalidArgument }
+        connect(source, to: notification, bits: argument(thread, 2))
+    }
+
+    /// Connects a source to the notification that it signals from now on; nil disconnects it.
     ///
     /// - Complexity: constant.
     func connect(_ source: Ref<SignalSource>, to notification: Ref<Notification>?, bits: UInt64) {
@@ -115,8 +153,40 @@ extension Kernel where H: ~Copyable {
         source.pointee.notification = notification
         source.pointee.bits = bits
         guard let notification else { return }
-        source.pointee.next = notification.pointee.sources
-        notification.pointee.sources?.pointee.previous = source
-        notification.pointee.sources = source
+        guard source.pointee.interrupt == nil, let first = notification.pointee.sources else {
+            source.pointee.next = notification.pointee.sources
+            notification.pointee.sources?.pointee.previous = source
+            notification.pointee.sources = source
+            return
+        }
+        source.pointee.previous = first
+        source.pointee.next = first.pointee.next
+        first.pointee.next?.pointee.previous = source
+        first.pointee.next = source
+    }
+}
+
+extension Ref where Object == Notification {
+    /// The bound thread, if it receives.
+    @inline(__always) var boundReceiver: Ref<Thread>? {
+        guard let thread = pointee.boundThread, thread.state == .receiving, !thread.isEnding else {
+            return nil
+        }
+        return thread
+    }
+}
+
+extension Ref where Object == Thread {
+    /// The notification that the thread waits for, if bits are set there: a step of its update
+    /// gives them to a thread that waits.
+    var postedNotification: Ref<Notification>? {
+        let notification: Ref<Notification>?
+        switch state {
+        case .receiving: notification = pointee.boundNotification
+        case .waiting: notification = pointee.notification
+        default: return nil
+        }
+        guard let notification, notification.pointee.bits != 0 else { return nil }
+        return notification
     }
 }
