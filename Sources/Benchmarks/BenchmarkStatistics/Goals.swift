@@ -46,6 +46,8 @@ extension RowName {
             Goal("ipc.round-trip.words-64", 480),
             Goal("ipc.round-trip.words-120", 650),
             Goal("ipc.round-trip.words-0.client-above", 260),
+            Goal("ipc.round-trip.deadline", 400),
+            Goal("ipc.round-trip.loan", 400),
             Goal("ipc.round-trip.words-0.floating-point", 320),
             Goal("signal.higher-waiter-runs", 140),
             Goal("signal.nobody-waits", 70),

@@ -32,6 +32,7 @@ extension Bench {
             try roundTrip(lengths[index], server: 255, ".client-below")
             try roundTrip(lengths[index], server: 100, ".client-above")
         }
+        try roundTripsWithMore()
         try roundTripWithCapabilities()
         try roundTripWithFloatingPoint()
         try oneWayRows()
@@ -44,6 +45,20 @@ extension Bench {
         let request = Request(ControlWord(.call, endpoint, length: length))
         try row(RowName("ipc.round-trip.words-", length, suffix)) { () throws(KernelError) in
             try measure(request)
+        }
+    }
+
+    /// A call with a deadline that does not pass, and one that lends a page, which stays untouched.
+    private mutating func roundTripsWithMore() throws(KernelError) {
+        let endpoint = try endpoint(clock.loops.server, 254)
+        let timed = Request(ControlWord(.call, endpoint), by: .after(.seconds(3600)))
+        try row(RowName("ipc.round-trip.deadline")) { () throws(KernelError) in
+            try measure(timed)
+        }
+        IPCBufferAccess().set(Attachment(lending: Area.tables, length: 4096, .read))
+        let lending = Request(ControlWord(.call, endpoint, loan: true))
+        try row(RowName("ipc.round-trip.loan")) { () throws(KernelError) in
+            try measure(lending)
         }
     }
 
