@@ -177,6 +177,27 @@ private final class Heap {
         #expect(try heap.blocks() == [-4064])
     }
 
+    @Test func aFreeBlockThatWasWrittenToIsNotTaken() throws {
+        // Its links, and its header, which lies before it.
+        for offset in [0, 8, -8, -16] {
+            for value: UInt64 in [16, 4096, 1 << 47, ~0] {
+                // Two free blocks of one list, apart from one another; the second is its first.
+                for (index, use) in [(1, 0), (1, 2), (3, 2), (3, 4), (3, 5)] {
+                    let heap = Heap(bytes: 4096)
+                    let pieces = (0..<6).map { _ in heap.allocate(100)! }
+                    #expect(heap.release(pieces[1]) && heap.release(pieces[3]))
+                    (pieces[index] + offset).storeBytes(of: value, as: UInt64.self)
+                    if use < 5 {
+                        #expect(!heap.release(pieces[use]), "merged with a neighbour")
+                    } else {
+                        #expect(heap.allocate(100) == nil)
+                        #expect(heap.heap.pointee.is_broken == 1)
+                    }
+                }
+            }
+        }
+    }
+
     @Test(arguments: 1...40) func anySequenceKeepsTheBlocksApart(seed: UInt64) throws {
         var random = seed &* 0x9e37_79b9_7f4a_7c15
         func next(_ limit: Int) -> Int {

@@ -36,23 +36,64 @@ static void add(SwiftletHeap *heap, Block *block) {
     heap->classes |= 1u << at.class;
 }
 
-static void take(SwiftletHeap *heap, Block *block) {
-    Place at = place_of(size_of(block));
-    if (block->next) block->next->previous = block->previous;
-    if (block->previous) {
-        block->previous->next = block->next;
-    } else {
-        heap->lists[at.class][at.subclass] = block->next;
-        if (!block->next) {
-            heap->subclasses[at.class] &= ~(1u << at.subclass);
-            if (!heap->subclasses[at.class]) heap->classes &= ~(1u << at.class);
-        }
-    }
-    block->size &= ~(uint64_t)FREE;
+// Whether an address, which may be anything, lies where blocks begin.
+static int is_place(const SwiftletHeap *heap, const Block *block) {
+    return (uint64_t)block - heap->start < heap->end - SWIFTLET_HEAP_HEADER - heap->start;
 }
 
-// A block of the first list whose blocks all have `size` bytes.
-static Block *find(SwiftletHeap *heap, uint64_t size) {
+// Whether a block knows the one that lies before it, and that one it.
+static int knows_before(const SwiftletHeap *heap, const Block *block) {
+    const Block *before = block->before;
+    if (!before) return (uint64_t)block == heap->start;
+    return is_place(heap, before) && before < block && behind(before) == block;
+}
+
+// Whether a block knows the one that lies behind it, and that one it.
+static int knows_behind(const SwiftletHeap *heap, const Block *block) {
+    uint64_t size = size_of(block);
+    return size != 0 && size % SMALLEST == 0
+        && size <= heap->end - SWIFTLET_HEAP_HEADER - payload(block)
+        && behind(block)->before == block;
+}
+
+// Whether the link to the next block of a list is as it was left.
+static inline int knows_next(const SwiftletHeap *heap, const Block *block) {
+    return !block->next || (is_place(heap, block->next) && block->next->previous == block);
+}
+
+// Takes the first block of a list out of it.
+static inline __attribute__((always_inline)) void take_first(SwiftletHeap *heap, Place at, Block *block) {
+    Block *next = block->next;
+    heap->lists[at.class][at.subclass] = next;
+    block->size &= ~(uint64_t)FREE;
+    if (next) {
+        next->previous = NULL;
+    } else {
+        heap->subclasses[at.class] &= ~(1u << at.subclass);
+        if (!heap->subclasses[at.class]) heap->classes &= ~(1u << at.class);
+    }
+}
+
+// Takes a free block out of its list. 0 where the list does not go through it: it was written to
+// while it was free.
+static int take(SwiftletHeap *heap, Block *block) {
+    Block *previous = block->previous;
+    if (!knows_next(heap, block)) return 0;
+    if (!previous) {
+        Place at = place_of(size_of(block));
+        if (heap->lists[at.class][at.subclass] != block) return 0;
+        take_first(heap, at, block);
+        return 1;
+    }
+    if (!is_place(heap, previous) || previous->next != block) return 0;
+    previous->next = block->next;
+    if (block->next) block->next->previous = previous;
+    block->size &= ~(uint64_t)FREE;
+    return 1;
+}
+
+// The first block of the first list whose blocks all have `size` bytes; `found` is that list.
+static inline Block *find(SwiftletHeap *heap, uint64_t size, Place *found) {
     if (size >= SMALL) size += ((uint64_t)1 << (highest(size) - SUBCLASS_BITS)) - 1;
     if (size >= LIMIT) return NULL;
     Place at = place_of(size);
@@ -63,7 +104,9 @@ static Block *find(SwiftletHeap *heap, uint64_t size) {
         at.class = (unsigned)__builtin_ctz(classes);
         lists = heap->subclasses[at.class];
     }
-    return heap->lists[at.class][__builtin_ctz(lists)];
+    at.subclass = (unsigned)__builtin_ctz(lists);
+    *found = at;
+    return heap->lists[at.class][at.subclass];
 }
 
 // Cuts a block in use behind `size` bytes, if a block fits there, and returns that block.
@@ -109,9 +152,15 @@ void *swiftlet_heap_allocate(SwiftletHeap *heap, size_t size, size_t alignment) 
     size = size <= SMALLEST ? SMALLEST : (size + 15) & ~(size_t)15;
     int is_aligned = alignment <= SWIFTLET_HEAP_ALIGNMENT;
     // Before an aligned block lies a free one, unless it is aligned by chance.
-    Block *block = find(heap, is_aligned ? size : size + alignment + 2 * SMALLEST);
+    Place list;
+    Block *block = find(heap, is_aligned ? size : size + alignment + 2 * SMALLEST, &list);
     if (!block) return NULL;
-    take(heap, block);
+    if (!is_free(block) || !knows_before(heap, block) || !knows_behind(heap, block)
+        || !knows_next(heap, block) || block->previous) {
+        heap->is_broken = 1;
+        return NULL;
+    }
+    take_first(heap, list, block);
     if (!is_aligned && payload(block) % alignment) {
         uint64_t start = payload(block) + SWIFTLET_HEAP_HEADER + SMALLEST;
         start = (start + alignment - 1) & ~(uint64_t)(alignment - 1);
@@ -124,35 +173,25 @@ void *swiftlet_heap_allocate(SwiftletHeap *heap, size_t size, size_t alignment) 
     return (void *)payload(block);
 }
 
-// Whether the first block may be the one before the second, whose header may be overwritten.
-static int is_before(const SwiftletHeap *heap, const Block *before, const Block *block) {
-    uint64_t address = (uint64_t)before;
-    return address % SWIFTLET_HEAP_ALIGNMENT == 0 && address >= heap->start
-        && address < (uint64_t)block && behind(before) == block;
-}
-
 int swiftlet_heap_release(SwiftletHeap *heap, void *piece) {
     uint64_t address = (uint64_t)piece;
     if (address % SWIFTLET_HEAP_ALIGNMENT || address < heap->start + SWIFTLET_HEAP_HEADER
         || address >= heap->end)
         return 0;
     Block *block = (Block *)(address - SWIFTLET_HEAP_HEADER);
-    if (is_free(block) || size_of(block) == 0
-        || size_of(block) > heap->end - SWIFTLET_HEAP_HEADER - address)
-        return 0;
+    if (is_free(block) || !knows_behind(heap, block) || !knows_before(heap, block)) return 0;
     Block *next = behind(block), *before = block->before;
-    if (next->before != block) return 0;
-    if (!before != ((uint64_t)block == heap->start)) return 0;
-    if (before && !is_before(heap, before, block)) return 0;
+    int is_last = (uint64_t)next == heap->end - SWIFTLET_HEAP_HEADER;
+    if (!is_last && !knows_behind(heap, next)) return 0;
     // Whatever happens to its header now, it says that the block is free.
     block->size |= FREE;
     if (is_free(next)) {
-        take(heap, next);
+        if (!take(heap, next)) return 0;
         next->size |= FREE;
         merge(block);
     }
     if (before && is_free(before)) {
-        take(heap, before);
+        if (!knows_before(heap, before) || !take(heap, before)) return 0;
         merge(before);
         block = before;
     }

@@ -14,6 +14,11 @@ static void enter(void) {
     if (take_lock(SWIFTLET_LOCK_HEAP)) SWIFTLET_TRAP_VALUE(SWIFTLET_TRAP_HEAP_ABANDONED, &heap);
 }
 
+// A free block was written to: whose it was before, nobody knows.
+static void check(const void *piece) {
+    if (!piece && heap.is_broken) SWIFTLET_TRAP_VALUE(SWIFTLET_TRAP_HEAP_MISUSED, &heap);
+}
+
 static void *allocate_locked(size_t size, size_t alignment) {
     enter();
     void *piece = swiftlet_heap_allocate(&heap, size, alignment);
@@ -32,7 +37,11 @@ static int release_locked(void *piece) {
     return is_released;
 }
 
-void *malloc(size_t size) { return allocate(size, SWIFTLET_HEAP_ALIGNMENT); }
+void *malloc(size_t size) {
+    void *piece = allocate(size, SWIFTLET_HEAP_ALIGNMENT);
+    check(piece);
+    return piece;
+}
 
 void free(void *piece) {
     if (!piece) return;
@@ -44,6 +53,7 @@ void free(void *piece) {
 // and says so.
 int posix_memalign(void **out, size_t alignment, size_t size) {
     *out = allocate(size, alignment);
+    check(*out);
     if (!*out) SWIFTLET_TRAP_VALUE(SWIFTLET_TRAP_HEAP_EXHAUSTED, size);
     return 0;
 }

@@ -100,9 +100,11 @@ struct Place: Sendable {
         while 1 << bits < pages + 1 + Place.tables { bits += 1 }
         try checkMemory(pages: pages, holdingBits: bits)
         try TaskLocks.make()
+        var held: UInt32 = 0
         do throws(KernelError) {
-            try makeObjects(pages: pages, holdingBits: bits)
+            try makeObjects(pages: pages, holdingBits: bits, &held)
         } catch {
+            unmap(held)
             for index in 0..<4 { try? CapabilityTable.own.delete(slot(UInt32(index))) }
             throw error
         }
@@ -127,12 +129,13 @@ struct Place: Sendable {
         try Footprint.require(need)
     }
 
-    private func makeObjects(pages: Int, holdingBits: Int) throws(KernelError) {
+    private func makeObjects(
+        pages: Int, holdingBits: Int, _ held: inout UInt32
+    ) throws(KernelError) {
         let memory = unsafe resources.memory
         try memory.retype(.endpoint, index: endpoint.slot)
         try memory.retype(.capabilityTable, sizeBits: holdingBits, index: holding.slot)
         try memory.retype(.thread, index: thread.slot)
-        var held: UInt32 = 0
         for page in 1...pages {
             try map(at: bufferAddress - UInt64(page * 4096), &held) { _ in }
         }
@@ -194,6 +197,15 @@ struct Place: Sendable {
         try holding.move(page, to: reply.slot)
     }
 
+    /// Takes the pages in the holding table out of the address space. Page tables stay there: the
+    /// pages of other places may lie below them.
+    private func unmap(_ held: UInt32) {
+        for index in 0..<held {
+            let kind = (try? holding.describe(Slot(index)))?.kind
+            if kind == .frame { try? holding.delete(Slot(index)) }
+        }
+    }
+
     private func keep(_ slot: Slot, _ held: inout UInt32) throws(KernelError) {
         try CapabilityTable.own.move(slot, to: Slot(held), in: holding)
         held += 1
@@ -205,6 +217,13 @@ struct Place: Sendable {
     func run() -> Never {
         let body = unsafe record.pointee.body.unsafelyUnwrapped
         Thread.exit(unsafe body(record.pointee.context))
+    }
+
+    /// Lets the thread go on, if it is stopped.
+    func wake() throws(KernelError) {
+        do throws(KernelError) { try thread.resume() } catch {
+            if error != .wrongState { throw error }
+        }
     }
 
     /// Gives the result to the thread that joins this one, and waits for the next start.
@@ -223,8 +242,7 @@ struct Place: Sendable {
                 // The thread that joins this one has given up meanwhile.
                 case .noCaller: isAsked = false
                 case .cancelled: break
-                // The place has lost its objects.
-                default: while true { try? thread.suspend() }
+                default: fatalError("the objects of a thread were deleted")
                 }
             }
         }

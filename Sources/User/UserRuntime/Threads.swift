@@ -63,7 +63,18 @@ public struct StartedThread: Sendable {
     }
 
     /// The kernel's thread, until it is joined.
-    public var thread: Thread { place.thread }
+    ///
+    /// - Throws: `wrongState` (it was joined: another body may have its place).
+    public var thread: Thread {
+        get throws(KernelError) {
+            let state = unsafe swiftlet_place_state(place.record)
+            for phase: Place.Phase in [.running, .joining]
+            where state == Place.state(phase, generation) {
+                return place.thread
+            }
+            throw .wrongState
+        }
+    }
 
     /// Waits until the thread's body has ended. The thread inherits the caller's priority
     /// meanwhile.
@@ -136,7 +147,8 @@ extension Thread {
             if isNew {
                 try place.thread.resume()
             } else {
-                // It waits for this message, so nobody waits here.
+                // It waits for this message, unless somebody stopped it since: so nobody waits here.
+                try place.wake()
                 try place.endpoint.send(RegisterMessage())
             }
             return StartedThread(place, generation: generation)
@@ -192,7 +204,10 @@ public struct ThreadLocal: Sendable {
     public static var count: Int { Int(SWIFTLET_THREAD_WORDS) }
 
     /// - Precondition: `number` is below `count`.
-    public init(_ number: Int) { self.number = UInt64(number) }
+    @inline(__always) public init(_ number: Int) {
+        precondition(number >= 0 && number < ThreadLocal.count)
+        self.number = UInt64(number)
+    }
 
     /// The calling thread's value.
     @inline(__always) public var value: UInt64 {

@@ -24,6 +24,9 @@ extension Checks {
                 body)
         }
     }
+    func thread(of started: StartedThread, line: UInt = #line) throws(Failure) -> Thread {
+        try succeed(line: line) { () throws(KernelError) in try started.thread }
+    }
     /// Answers a fault: the thread stays stopped.
     func stop(_ reply: Reply, line: UInt = #line) throws(Failure) {
         try succeed(line: line) { () throws(KernelError) in
@@ -238,6 +241,76 @@ func startedThreadTests(_ runner: inout Runner) {
             try c.equal(try c.join(thread), 0, "a capability arrived")
         }
     }
+    runner.test("start.a-stopped-thread-does-not-hold-its-starter") { c throws(Failure) in
+        c.takeThreads()
+        let first = try c.start { $0 }
+        let thread = try c.thread(of: first)
+        try c.equal(try c.join(first), 0)
+        try c.succeed { () throws(KernelError) in try thread.suspend() }
+        for priority: UInt8 in [10, 255] {
+            let again = try c.start(priority: priority, context: 4) { $0 }
+            try c.equal(try c.join(again), 4)
+        }
+    }
+    runner.test("start.a-thread-is-known-until-it-is-joined") { c throws(Failure) in
+        c.takeThreads()
+        let first = try c.start(context: 1) { $0 }
+        _ = try c.thread(of: first)
+        try c.equal(try c.join(first), 1)
+        try c.refuse(.wrongState) { () throws(KernelError) in try first.thread }
+        let second = try c.start(context: 2) { $0 }
+        try c.refuse(.wrongState) { () throws(KernelError) in try first.thread }
+        _ = try c.thread(of: second)
+        try c.equal(try c.join(second), 2)
+    }
+    runner.test("start.a-refused-start-leaves-no-page") { c throws(Failure) in
+        // The kernel refuses the handler when the stack is mapped already.
+        let (handler, weak) = (try c.endpoint(), c.slot())
+        try c.succeed { () throws(KernelError) in
+            try CapabilityTable.own.copy(handler.slot, to: weak, rights: .read)
+        }
+        c.takeThreads(faultHandler: weak)
+        for _ in 0..<3 {
+            try c.refuse(.missingRights) { () throws(KernelError) in
+                try Thread.start("x", priority: 1, stackSize: 8192) { $0 }
+            }
+        }
+        try c.succeed { () throws(KernelError) in
+            try CapabilityTable.own.delete(weak)
+            try CapabilityTable.own.copy(handler.slot, to: weak)
+        }
+        try c.equal(try c.join(try c.start(stackSize: 8192, context: 3) { $0 }), 3)
+    }
+    runner.test("start.a-place-without-objects-ends-the-task") { c throws(Failure) in
+        let (handler, reply) = (try c.endpoint(), try c.reply())
+        c.takeThreads(faultHandler: handler.slot)
+        _ = try c.start { _ in
+            // The endpoint at which it waits for its next start.
+            try? CapabilityTable.own.delete(Slot(2001))
+            return 0
+        }
+        let fault = try c.succeed { () throws(KernelError) in
+            try handler.receive(reply: reply, deadline: Checks.patience)
+        }
+        try c.kind(fault, .breakpoint)
+        try c.equal(fault[Fault.syndrome] & 0xffff, UInt64(TrapCode.fatalError.rawValue))
+        try c.stop(reply)
+    }
+    runner.test("start.a-thread-local-value-has-a-number") { c throws(Failure) in
+        let (handler, reply) = (try c.endpoint(), try c.reply())
+        c.takeThreads(faultHandler: handler.slot)
+        for number in [8, -1] {
+            let context = UInt64(bitPattern: Int64(number))
+            _ = try c.start(context: context) { number in
+                ThreadLocal(Int(bitPattern: UInt(number))).value
+            }
+            let fault = try c.succeed { () throws(KernelError) in
+                try handler.receive(reply: reply, deadline: Checks.patience)
+            }
+            try c.kind(fault, .breakpoint)
+            try c.stop(reply)
+        }
+    }
     runner.test("start.exit-from-depth") { c throws(Failure) in
         c.takeThreads()
         for _ in 0..<3 {
@@ -310,7 +383,7 @@ private func joinTests(_ runner: inout Runner) {
                 try thread.join(deadline: .after(milliseconds: milliseconds))
             }
         }
-        try c.equal(UInt64(try c.information(thread.thread).effective), 10, "no longer lifted")
+        try c.equal(UInt64(try c.information(try c.thread(of: thread)).effective), 10, "no longer lifted")
         setNote(0, 6)
         try c.equal(try c.join(thread), 6)
     }
@@ -348,7 +421,8 @@ private func joinTests(_ runner: inout Runner) {
         }
         unsafe other = first
         let second = try c.start(priority: 20, joinOther)
-        try c.pause(until: { (try? second.thread.information())?.state == .calling })
+        let waiting = try c.thread(of: second)
+        try c.pause(until: { (try? waiting.information())?.state == .calling })
         unsafe other = second
         setNote(0, 1)
         try c.settle()

@@ -33,6 +33,8 @@ typedef struct SwiftletBlock {
 
 typedef struct {
     uint64_t start, end;
+    /// A free block was found overwritten.
+    uint32_t is_broken;
     /// Bit c: a list of class c holds a block. Bit s of element c: list s of class c holds one.
     uint32_t classes;
     uint32_t subclasses[SWIFTLET_HEAP_CLASSES];
@@ -41,11 +43,12 @@ typedef struct {
 
 /// Gives an empty heap its memory, less than 2^31 bytes of it. Less than 64 bytes are not used.
 void swiftlet_heap_start(SwiftletHeap *_Nonnull heap, uint64_t address, uint64_t bytes);
-/// A block of `size` bytes at a multiple of `alignment`, a power of two; null where no list has one.
+/// A block of `size` bytes at a multiple of `alignment`, a power of two; null where no list has one,
+/// or where the one that it has was overwritten while it was free: `is_broken` is set then.
 void *_Nullable swiftlet_heap_allocate(
     SwiftletHeap *_Nonnull heap, size_t size, size_t alignment);
-/// Takes a block back. 0 where that is no block in use, or its neighbourhood was overwritten:
-/// nothing changed then.
+/// Takes a block back. 0 where that is no block in use: nothing changed then; or where it or a
+/// neighbour was overwritten: the heap is not to be used any more.
 int swiftlet_heap_release(SwiftletHeap *_Nonnull heap, void *_Nonnull piece);
 
 #endif
