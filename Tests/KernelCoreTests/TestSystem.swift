@@ -155,6 +155,13 @@ final class TestSystem: ModelMachine {
         return value
     }
 
+    /// Wakes the root task by its interrupt. It goes on.
+    func wakeRoot() {
+        isRootAsleep = false
+        raise(line: TestSystem.rootLine)
+        perform(.acknowledge, wakeInterrupt)
+    }
+
     /// Does `work`, and lets the root task interrupt it at its n-th step.
     ///
     /// - Returns: false where the work ended before.

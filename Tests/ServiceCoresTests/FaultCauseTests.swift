@@ -12,8 +12,9 @@ import Testing
         registers: InlineArray<5, UInt64> = [0, 0, 0, 0, 0],
         memory: [UInt64: String] = [:]
     ) -> FaultCause {
-        FaultCause(kind, address: address, syndrome: syndrome, stack: stack, registers: registers) {
-            address, count in
+        FaultCause(
+            kind, address: address, syndrome: syndrome, stack: .whole(stack), registers: registers
+        ) { address, count in
             Array((memory[address] ?? "").utf8.prefix(count))
         }
     }
@@ -22,6 +23,30 @@ import Testing
     }
     private func brk(_ code: TrapCode) -> UInt64 { 0xf200_0000 | UInt64(code.rawValue) }
 
+    /// Of a stack whose lowest page is not known: an access in its range, near the stack pointer.
+    @Test func overflowOfAStackWithinARange() {
+        let range: Range<UInt64> = 0x2402_0000..<0x2403_f000
+        func cause(_ address: UInt64, _ stackPointer: UInt64) -> FaultCause {
+            FaultCause(
+                .pageWrite, address: address, syndrome: 0,
+                stack: .within(range, stackPointer: stackPointer), registers: [0, 0, 0, 0, 0]
+            ) { _, _ in [] }
+        }
+        for (address, stackPointer, bytes) in [
+            (0x2403_cff8, 0x2403_cff0, 8192), (0x2403_cff8, 0x2403_d010, 8192),
+            (0x2403_cff8, 0x2403_c000, 8192), (0x2402_0000, 0x2402_1000, 0x1e000),
+        ] as [(UInt64, UInt64, UInt64)] {
+            #expect(
+                cause(address, stackPointer) == .stackOverflow(bytes, address: address))
+        }
+        for (address, stackPointer) in [
+            (0x2402_0000, 0x2403_e000), (0x2401_cff8, 0x2403_d010), (0x2401_cff8, 0x2401_cff0),
+            (0x2403_f000, 0x2403_d010), (0x2403_cff8, ~0), (8, 0x2403_d010), (~0, 0x2403_d010),
+        ] as [(UInt64, UInt64)] {
+            #expect(cause(address, stackPointer) == .fault(.pageWrite, address: address))
+        }
+    }
+
     /// An access just below the stack is its overflow; elsewhere, or another fault, it is not.
     @Test func stackOverflowIsAnAccessBelowTheStack() {
         for kind in [FaultKind.pageRead, .pageWrite] {
@@ -29,10 +54,10 @@ import Testing
                 words(cause(kind, address: 0x1fff_dff8))
                     == "stack overflow, of 8192 bytes, address 0x1fffdff8")
             #expect(
-                cause(kind, address: stack.lowerBound - FaultCause.guardBytes)
+                cause(kind, address: stack.lowerBound - TaskStack.guardBytes)
                     == .stackOverflow(8192, address: 0x1fef_e000))
             for other in [
-                stack.lowerBound - FaultCause.guardBytes - 1, stack.lowerBound, 0, stack.upperBound,
+                stack.lowerBound - TaskStack.guardBytes - 1, stack.lowerBound, 0, stack.upperBound,
             ] {
                 #expect(cause(kind, address: other) == .fault(kind, address: other))
             }

@@ -14,14 +14,15 @@ extension Factory {
     /// faults again, to it.
     mutating func faulted(_ fault: Received) -> FaultReply {
         let stackPointer = fault[Fault.stackPointer]
-        guard let number = try? task(fault.badge), isFaulted(number, stackPointer) else {
-            return .stop
-        }
-        if !isWatching && tasks[number].service != Name("supervisor") { return .retry }
-        guard let place = (try? stop(number, stackPointer: stackPointer)) ?? (try? stop(number))
+        guard let number = try? task(fault.badge), tasks[number].phase == .running,
+            let thread = faultedThread(
+                of: number, programCounter: fault[Fault.programCounter],
+                stackPointer: stackPointer)
         else { return .stop }
+        if !isWatching && tasks[number].service != Name("supervisor") { return .retry }
+        guard let place = try? stop(number, thread) else { return .stop }
         let cause = cause(
-            number, place, fault[Fault.kind], address: fault[Fault.address],
+            number, thread, place, fault[Fault.kind], address: fault[Fault.address],
             syndrome: fault[Fault.syndrome], stackPointer: stackPointer)
         var report = FaultLines(tasks[number].name, faulted: cause.words, saying: cause.saying)
         report.add(
@@ -34,19 +35,6 @@ extension Factory {
             returnAddresses(number, frame: fault[Fault.framePointer]))
         end(number, report)
         return .stop
-    }
-
-    /// Whether a task stands in a fault: not one that was started again since.
-    private func isFaulted(_ number: Int, _ stackPointer: UInt64) -> Bool {
-        if tasks[number].phase != .running { return false }
-        // A task sets its stack pointers as it likes, so its first thread is looked at, too.
-        for pointer in [stackPointer, 0] {
-            let state = try? with(threadOf: number, pointer) { (thread) throws(KernelError) in
-                try thread.information().state
-            }
-            if state == .faulted { return true }
-        }
-        return false
     }
 
     private func show(_ report: FaultLines) {
@@ -84,21 +72,17 @@ extension Factory {
         self.isWatching = isWatching
         if isWatching { takeUpPlans(supervisor) } else { handOver(supervisor) }
         for number in 0..<tasks.count where number != supervisor && tasks[number].hasFaultHandler {
-            let place = slots.task(number)
             do throws(FactoryFailure) {
-                try? CapabilityTable.own.delete(place.faultHandler)
+                // With it go the copies of it, wherever the task has them.
+                try? CapabilityTable.own.delete(slots.task(number).faultHandler)
                 tasks[number].hasFaultHandler = false
                 try makeFaultHandler(number, supervisor)
-                guard tasks[number].phase == .running,
-                    let state = try? Thread(place.thread).information()
-                else { continue }
+                if tasks[number].phase != .running { continue }
                 // Its fault went to a supervisor that is no more.
-                if isWatching && state.state == .faulted {
+                if isWatching && isFaulted(number) {
                     end(number, FaultLines(unseen: tasks[number].name))
                 } else {
-                    do throws(KernelError) {
-                        try Thread(place.thread).configure(faultHandler: place.faultHandler)
-                    } catch { throw FactoryFailure(.kernel, error) }
+                    try giveFaultHandler(number)
                 }
             } catch { report(tasks[number].name, error) }
         }

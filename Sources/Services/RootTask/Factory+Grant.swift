@@ -45,12 +45,12 @@ extension Factory {
             if tasks[number].hasUntyped {
                 try Untyped(place.untyped).reclaim()
                 try own.copy(place.untyped, to: StartSlot.untyped, in: table)
-                // For the threads that it makes. It stays when the root task takes faults itself:
-                // they wait for the supervisor then.
+                // For the threads that it makes, until somebody else takes the faults
+                // (`giveFaultHandler`).
                 if tasks[number].hasFaultHandler {
                     try own.copy(
                         place.faultHandler, to: StartSlot.faultHandler, in: table,
-                        rights: .write | .handleFaults, placement: .peer)
+                        rights: .write | .handleFaults)
                 }
             }
         } catch { throw FactoryFailure(.kernel, error) }

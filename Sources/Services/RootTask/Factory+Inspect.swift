@@ -21,11 +21,13 @@ extension Factory {
     private static var firstRegister: Int { 8 }
     private static var programCounterWord: Int { firstRegister + 32 }
 
-    /// Stops a task's thread, whatever it does: the first, or the one that has this stack pointer.
-    func stop(_ number: Int, stackPointer: UInt64 = 0) throws(FactoryFailure) -> TaskPlace {
+    /// Stops a task's thread, whatever it does.
+    func stop(
+        _ number: Int, _ thread: TaskThread = .first
+    ) throws(FactoryFailure) -> TaskPlace {
         if tasks[number].phase != .running { throw FactoryFailure(.wrongState) }
         do throws(KernelError) {
-            try with(threadOf: number, stackPointer) { (thread) throws(KernelError) in
+            try with(thread, of: number) { (thread) throws(KernelError) in
                 try thread.suspend()
                 try thread.readRegisters()
             }
@@ -38,39 +40,21 @@ extension Factory {
             registers: InlineArray { words[Factory.firstRegister + $0] })
     }
 
-    /// Calls `body` with the thread of a task that has this stack pointer. It is the first unless
-    /// the stack is in the place of a thread that the task started.
-    ///
-    /// - Throws: `invalidCapability`, `wrongKind` where the task has no thread in that place.
-    func with<Result>(
-        threadOf number: Int, _ stackPointer: UInt64,
-        _ body: (Thread) throws(KernelError) -> Result
-    ) throws(KernelError) -> Result {
-        guard let started = TaskAddress.threadPlace(stackPointer) else {
-            return try body(Thread(slots.task(number).thread))
-        }
-        return try slots.outgoing.use { (slot) throws(KernelError) in
-            try CapabilityTable(slots.task(number).table).copy(
-                StartSlot.thread(started), to: slot, in: .own)
-            return try body(Thread(slot))
-        }
-    }
-
-    /// Why a task that stands in a fault faulted.
+    /// Why a thread that stood in a fault faulted.
     func cause(
-        _ number: Int, _ place: TaskPlace, _ kind: UInt64, address: UInt64, syndrome: UInt64,
-        stackPointer: UInt64
+        _ number: Int, _ thread: TaskThread, _ place: TaskPlace, _ kind: UInt64, address: UInt64,
+        syndrome: UInt64, stackPointer: UInt64
     ) -> FaultCause {
-        var stack = TaskAddress.stackTop - UInt64(tasks[number].description.stackBytes)
-        var end = TaskAddress.stackTop
-        if let started = TaskAddress.threadPlace(stackPointer) {
-            // How much of it is mapped, the task knows: what faults there lies below that.
-            let place = TaskAddress.threadStack(started)
-            end = place.upperBound
-            stack = place.contains(address) ? (address | 4095) + 1 : place.lowerBound
-        }
+        let end = TaskAddress.stackTop
+        let stack: TaskStack =
+            switch thread {
+            case .first:
+                .whole((end - UInt64(tasks[number].description.stackBytes))..<end)
+            case .started(let place):
+                .within(TaskAddress.threadStack(place), stackPointer: stackPointer)
+            }
         return FaultCause(
-            FaultKind(word: kind), address: address, syndrome: syndrome, stack: stack..<end,
+            FaultKind(word: kind), address: address, syndrome: syndrome, stack: stack,
             registers: place.registers
         ) { literal(number, at: $0, count: $1) }
     }

@@ -217,6 +217,7 @@ extension Factory {
         let place = slots.task(number)
         if task.phase == .running, let state = try? Thread(place.thread).information() {
             record.take(state)
+            if isFaulted(number) { record.state = .faulted }
             record.stackUsed = stackUsed(number)
             if task.description.budget.isSet, let time = try? Budget(place.budget).information() {
                 record.take(time)
@@ -264,7 +265,14 @@ extension Factory {
         _ number: Int, _ request: Received, _ answer: inout FactoryAnswer
     ) throws(FactoryFailure) {
         let stackPointer = request[StackRecord.stackPointer]
-        let place = try stop(number, stackPointer: stackPointer)
+        let isFault = request[StackRecord.kind] != 0
+        let thread =
+            isFault
+            ? faultedThread(
+                of: number, programCounter: request[StackRecord.faultedAt],
+                stackPointer: stackPointer) : .first
+        guard let thread else { throw FactoryFailure(.wrongState) }
+        let place = try stop(number, thread)
         answer.message[StackRecord.programCounter] = place.programCounter
         answer.message[StackRecord.linkRegister] = place.linkRegister
         let addresses = returnAddresses(number, frame: place.framePointer)
@@ -272,9 +280,9 @@ extension Factory {
         for index in 0..<addresses.count {
             answer.message.setWord(StackRecord.addresses + index, addresses[index])
         }
-        if request[StackRecord.kind] == 0 { return }
+        if !isFault { return }
         let cause = cause(
-            number, place, request[StackRecord.kind], address: request[StackRecord.address],
+            number, thread, place, request[StackRecord.kind], address: request[StackRecord.address],
             syndrome: request[StackRecord.syndrome], stackPointer: stackPointer)
         let (words, saying) = (cause.words, cause.saying)
         answer.message.setWord(StackRecord.lengths, UInt64(words.count) | UInt64(saying.count) << 8)

@@ -35,6 +35,35 @@ public struct TrapText: Equatable, Sendable {
     }
 }
 
+/// The stack of a faulted thread.
+public enum TaskStack: Sendable {
+    /// It is mapped as a whole, and no other memory of the task lies below.
+    case whole(Range<UInt64>)
+    /// How much of the range is mapped, down from its end, only the task knows.
+    case within(Range<UInt64>, stackPointer: UInt64)
+
+    /// Bytes below a stack in which an access is taken for its overflow.
+    public static let guardBytes: UInt64 = 1 << 20
+    /// Bytes from the stack pointer down in which a function may write before it moves it.
+    public static let frameBytes: UInt64 = 4096
+
+    /// The bytes of the stack, if an access to memory that is not mapped was its overflow.
+    func overflowed(at address: UInt64) -> UInt64? {
+        switch self {
+        case .whole(let stack):
+            let isBelow =
+                address < stack.lowerBound
+                && stack.lowerBound - address <= TaskStack.guardBytes
+            return isBelow ? stack.upperBound - stack.lowerBound : nil
+        case .within(let range, let stackPointer):
+            let isNear =
+                range.contains(address) && stackPointer <= range.upperBound
+                && address + TaskStack.frameBytes >= stackPointer
+            return isNear ? range.upperBound - (address | 4095) - 1 : nil
+        }
+    }
+}
+
 /// The cause of a fault.
 public enum FaultCause: Equatable, Sendable {
     case fault(FaultKind, address: UInt64)
@@ -45,21 +74,17 @@ public enum FaultCause: Equatable, Sendable {
     /// Bytes of the whole stack.
     case stackOverflow(UInt64, address: UInt64)
 
-    /// Bytes below a stack in which an access is taken for its overflow. No other memory of a task
-    /// lies there.
-    public static let guardBytes: UInt64 = 1 << 20
-
     /// - Parameters:
-    ///   - stack: the addresses of the task's stack.
+    ///   - stack: that of the thread.
     ///   - registers: x0 to x4 of the task.
     ///   - read: see `TrapText`.
     public init(
-        _ kind: FaultKind, address: UInt64, syndrome: UInt64, stack: Range<UInt64>,
+        _ kind: FaultKind, address: UInt64, syndrome: UInt64, stack: TaskStack,
         registers: InlineArray<5, UInt64>, read: (UInt64, Int) -> [UInt8]
     ) {
-        let isBelow = (kind == .pageRead || kind == .pageWrite) && address < stack.lowerBound
-        if isBelow && stack.lowerBound - address <= FaultCause.guardBytes {
-            self = .stackOverflow(stack.upperBound - stack.lowerBound, address: address)
+        let isPage = kind == .pageRead || kind == .pageWrite
+        if isPage, let bytes = stack.overflowed(at: address) {
+            self = .stackOverflow(bytes, address: address)
         } else if kind != .breakpoint {
             self = .fault(kind, address: address)
         } else {

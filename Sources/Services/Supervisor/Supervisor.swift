@@ -204,6 +204,7 @@ import UserRuntime
         request.setWord(StackRecord.address, fault?[Fault.address] ?? 0)
         request.setWord(StackRecord.syndrome, fault?[Fault.syndrome] ?? 0)
         request.setWord(StackRecord.stackPointer, fault?[Fault.stackPointer] ?? 0)
+        request.setWord(StackRecord.faultedAt, fault?[Fault.programCounter] ?? 0)
         guard let reply = try? factory.call(request), reply[0] == 0 else { return nil }
         return StoppedTask(reply)
     }

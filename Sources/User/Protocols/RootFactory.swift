@@ -49,7 +49,7 @@ import KernelABI
     case policy = 14
     /// Reply: a `TaskRecord` of the root task itself.
     case root = 15
-    /// Stop task word 1 and look where it is. Words 2–5: the fault in which it stands, see
+    /// Stop task word 1 and look where it is. Words 2–6: the fault in which it stands, see
     /// `StackRecord`; 0: it is in none. Reply: a `StackRecord`.
     case stack = 16
     /// Make task word 1 loop for ever at once, as if its code had lost its way.
@@ -147,6 +147,7 @@ import KernelABI
 /// Words 1–13 of a reply to `task` or `root`.
 @frozen public struct TaskRecord: Sendable {
     public var phase: TaskPhase
+    /// That of its first thread; `faulted` if any thread of it stands in a fault.
     public var state: ThreadState
     public var basePriority: UInt8
     public var effectivePriority: UInt8
@@ -277,12 +278,13 @@ import KernelABI
 
 /// Layout of a request and a reply of `stack`.
 @frozen public enum StackRecord {
-    /// In the request: words 0, 2, 3 and 4 of the fault message (`Fault`).
+    /// In the request: words 0, 2 and 3 of the fault message (`Fault`).
     @inlinable public static var kind: Int { 2 }
     @inlinable public static var address: Int { 3 }
     @inlinable public static var syndrome: Int { 4 }
-    /// It tells which of the task's threads it is.
+    /// In the request: words 4 and 1 of the fault message. They tell which thread it is.
     @inlinable public static var stackPointer: Int { 5 }
+    @inlinable public static var faultedAt: Int { 6 }
     /// PC and LR.
     @inlinable public static var programCounter: Int { 1 }
     @inlinable public static var linkRegister: Int { 2 }

@@ -32,12 +32,6 @@ public enum TaskAddress {
     /// The places of the threads that the task starts (Threads.swift): each has a stack that ends
     /// below the thread's IPC buffer, and at least one page below it that is not mapped.
     public static var threads: Range<UInt64> { 0x2400_0000..<0x2420_0000 }
-    /// The number of the place whose stack an address belongs to, also where it is the end of the
-    /// stack; nil for other addresses.
-    public static func threadPlace(_ address: UInt64) -> Int? {
-        if address <= threads.lowerBound || address > threads.upperBound { return nil }
-        return Int((address - 1 - threads.lowerBound) / Thread.stride)
-    }
     /// Where a stack with that place may lie: below the IPC buffer.
     public static func threadStack(_ place: Int) -> Range<UInt64> {
         let start = threads.lowerBound + UInt64(place) * Thread.stride

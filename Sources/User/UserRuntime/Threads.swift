@@ -147,7 +147,7 @@ extension Thread {
             if isNew {
                 try place.thread.resume()
             } else {
-                // It waits for this message, unless somebody stopped it since: so nobody waits here.
+                // It waits for this message, unless somebody stopped it: so nobody waits here.
                 try place.wake()
                 try place.endpoint.send(RegisterMessage())
             }

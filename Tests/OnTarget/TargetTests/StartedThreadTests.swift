@@ -383,7 +383,8 @@ private func joinTests(_ runner: inout Runner) {
                 try thread.join(deadline: .after(milliseconds: milliseconds))
             }
         }
-        try c.equal(UInt64(try c.information(try c.thread(of: thread)).effective), 10, "no longer lifted")
+        let state = try c.information(try c.thread(of: thread))
+        try c.equal(UInt64(state.effective), 10, "no longer lifted")
         setNote(0, 6)
         try c.equal(try c.join(thread), 6)
     }

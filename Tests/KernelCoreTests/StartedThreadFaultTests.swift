@@ -1,0 +1,142 @@
+// Faults of threads that a task started: the root task finds them, reports them while there is no
+// supervisor, and hands them to the next one.
+
+import CUserEntry
+import KernelABI
+import Protocols
+import ServiceCores
+import Testing
+
+@testable import KernelCore
+@testable import RootTask
+@testable import UserRuntime
+
+@Suite struct StartedThreadFaultTests {
+    /// Three running tasks, of which the first is the supervisor, and the second may ask.
+    private func makeFactory(_ machine: RootMachine) throws -> Factory {
+        var factory = try machine.makeFactory {
+            $0.privileges = .factoryInspect | .factoryControl
+        }
+        for number in 0..<3 { try factory.start(number) }
+        return factory
+    }
+
+    /// A thread that a task started in a place, as its runtime does it; more urgent than the tasks.
+    private func startThread(
+        _ machine: RootMachine, _ factory: Factory, of number: Int, place: Int
+    ) throws -> TestThread {
+        let system = machine.system
+        let task = factory.slots.task(number)
+        let table = CapabilityTable(task.table)
+        let (own, handler) = (Slot(system.allocateSlot()), Slot(system.allocateSlot()))
+        try Untyped(task.untyped).retype(
+            .thread, table: task.table, index: StartSlot.thread(place))
+        try table.copy(StartSlot.thread(place), to: own, in: .own)
+        try table.copy(StartSlot.faultHandler, to: handler, in: .own)
+        let thread = UserRuntime.Thread(own)
+        try thread.configure(table: task.table, addressSpace: task.space, faultHandler: handler)
+        try thread.setPriority(240, maximum: 255)
+        try thread.setEntry(
+            programCounter: 0x40_0000, stackPointer: 0x2401_e000, argument: 0, threadPointer: 0)
+        try thread.resume()
+        let ref = try #require(system.object(own.index, as: KernelThread.self))
+        return TestThread(slot: own.index, ref: ref)
+    }
+
+    /// Lets the thread run into a fault, and goes on as the root task.
+    private func fault(_ machine: RootMachine, _ thread: TestThread) {
+        machine.system.go()
+        machine.system.fault(thread)
+        machine.system.wakeRoot()
+        #expect(machine.system.state(thread) == .faulted)
+    }
+
+    private func request(_ words: [UInt64]) -> Received {
+        var request = Received(SwiftletResult(result: 0, badge: 2, loan: 0), SwiftletWords())
+        for (index, word) in words.enumerated() { request.message.setWord(index, word) }
+        request.message.length = words.count
+        return request
+    }
+
+    /// A fault that no supervisor was told of: the next one sees it at its first look.
+    @Test func aFaultWithoutASupervisorShows() throws {
+        let machine = try RootMachine()
+        var factory = try makeFactory(machine)
+        let thread = try startThread(machine, factory, of: 1, place: 15)
+        let words = [UInt64(FactoryOperation.task.rawValue), 2]
+        func state() throws -> UInt64 {
+            let answer = factory.answer(request(words), try #require(factory.desk.spare))
+            return try #require(answer).words.w1 >> 8 & 0xff
+        }
+        try factory.kill(0)
+        #expect(try state() != UInt64(ThreadState.faulted.rawValue))
+        fault(machine, thread)
+        #expect(try state() == UInt64(ThreadState.faulted.rawValue))
+        #expect(machine.areScratchSlotsEmpty)
+    }
+
+    /// The root task, which takes the faults from then on, ends the task.
+    @Test func aFaultBeforeTheRootTaskWatches() throws {
+        let machine = try RootMachine()
+        var factory = try makeFactory(machine)
+        let thread = try startThread(machine, factory, of: 1, place: 2)
+        try factory.kill(0)
+        fault(machine, thread)
+        factory.watch(true)
+        #expect(factory.tasks[1].phase == .dead)
+        #expect(factory.tasks[2].phase == .running)
+        #expect(machine.areScratchSlotsEmpty)
+    }
+
+    /// Whoever takes the faults of a task takes those of all its threads.
+    @Test func theHandlerOfStartedThreadsFollows() throws {
+        let machine = try RootMachine()
+        var factory = try makeFactory(machine)
+        let before = try startThread(machine, factory, of: 1, place: 0)
+        factory.watch(true)
+        let during = try startThread(machine, factory, of: 2, place: 7)
+        // The root task's own endpoint takes it.
+        fault(machine, before)
+        let spare = try #require(factory.desk.spare)
+        let told = try Endpoint(factory.own).receive(reply: spare, deadline: .immediately)
+        #expect(told.delivery == .fault && told.badge == 2)
+        try spare.reply(RegisterMessage(FaultReply.stop.rawValue))
+        factory.watch(false)
+        fault(machine, during)
+        #expect(throws: (any Error).self) {
+            try Endpoint(factory.own).receive(reply: spare, deadline: .immediately)
+        }
+        let supervisor = Endpoint(factory.slots.task(0).endpoint)
+        let fault = try supervisor.receive(reply: spare, deadline: .immediately)
+        #expect(fault.delivery == .fault && fault.badge == 3)
+        // Threads that a task starts from now on.
+        let after = try startThread(machine, factory, of: 1, place: 4)
+        try spare.reply(RegisterMessage(FaultReply.stop.rawValue))
+        self.fault(machine, after)
+        let last = try supervisor.receive(reply: spare, deadline: .immediately)
+        #expect(last.delivery == .fault && last.badge == 2)
+        #expect(machine.areScratchSlotsEmpty)
+    }
+
+    /// A thread is found by what the kernel says of it: its stack pointer may be any number.
+    @Test(arguments: [0x2401_e000, TaskAddress.stackTop, 0, ~0] as [UInt64])
+    func aFaultedThreadIsFound(stackPointer: UInt64) throws {
+        let machine = try RootMachine()
+        var factory = try makeFactory(machine)
+        let others = try [0, 3].map { try startThread(machine, factory, of: 1, place: $0) }
+        let thread = try startThread(machine, factory, of: 1, place: 5)
+        for other in others { machine.system.perform(.suspend, other.slot) }
+        for any in others + [thread] { any.ref.pointee.context.stackPointer = stackPointer }
+        thread.ref.registers[30] = 0x1234
+        fault(machine, thread)
+        let words: [UInt64] = [
+            UInt64(FactoryOperation.stack.rawValue), 2, UInt64(FaultKind.pageRead.rawValue), 8, 0,
+            stackPointer, thread.ref.programCounter,
+        ]
+        let spare = try #require(factory.desk.spare)
+        let found = factory.answer(request(words), spare)
+        let answer = try #require(found)
+        #expect(answer.words.w0 == 0)
+        #expect(answer.words.w2 == 0x1234)
+    }
+}
