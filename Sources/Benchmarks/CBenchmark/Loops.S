@@ -152,9 +152,9 @@
     b       1b
 
     // A driver, or any thread that waits: each wake-up leaves the clock and the kernel's note of
-    // its entry (TPIDRRO_EL0, in benchmark builds) in a ring. x0 wait, x1 ring (count, then 512
-    // pairs from its byte 16), x2 `signal` for a client or 0, x3 a device's register to be set to
-    // 0, or 0, x4 `acknowledge`.
+    // its entry (TPIDRRO_EL0, in benchmark builds) in a ring. x0 wait or receive, x1 ring (count,
+    // x1 of `receive`, then 512 pairs), x2 `signal` for a client or 0, x3 a device's register to be
+    // set to 0, or 0, x4 `acknowledge`.
     function bench_driver, \clock
     mov     x19, x0
     mov     x20, x1
@@ -162,6 +162,7 @@
     mov     x22, x3
     mov     x23, x4
 1:  mov     x0, x19
+    ldr     x1, [x20, #8]
     svc     #0
     mrs     x24, \clock
     mrs     x25, tpidrro_el0

@@ -27,6 +27,7 @@ enum Shared {
     static let block = base + 512
     /// Rings of `bench_driver`: a count, and 512 pairs from byte 16.
     static let driver = base + 0x1000
+    static let driverReply = driver + 8
     static let client = base + 0x4000
     static let bytes: UInt64 = 0x7000
     static let ringPairs: UInt64 = 512

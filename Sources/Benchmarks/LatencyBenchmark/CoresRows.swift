@@ -69,20 +69,10 @@ extension Bench {
         guard let device else {
             return note("Not run for want of a PL011 that interrupts: to-driver.other-core")
         }
-        try device.arena.reclaim()
-        let (interrupt, notification) = try makeInterrupt(device.line, from: device.arena)
-        core = other
-        let driver = try start(
-            255, in: otherSpace, clock.loops.driver, ControlWord(.wait, notification.slot).raw,
-            Shared.driver, 0, device.mask, ControlWord(invoke: .acknowledge, interrupt.slot).raw)
-        core = nil
-        // The line goes to the core of the thread that the notification is bound to.
-        try driver.bindNotification(notification)
-        try interrupt.bind(notification, bits: 1)
+        try setDriver(of: device, on: other)
         try setMain(100)
         try deviceRow(.toDriver, device, ".other-core", lead: lead)
         try setMain(254)
-        try device.arena.reclaim()
-        try bind(device)
+        try restoreDriver(of: device)
     }
 }

@@ -54,16 +54,20 @@ extension Bench {
         var name = RowName("interrupt.device.")
         name.append(part.name)
         name.append(condition)
-        try row(name) { () throws(KernelError) in
-            clearRings()
-            _ = clock.loops.raise(device.mask, Shared.start, Device.transmitted)
-            let start = bench_counter()
-            while interruptsSeen == 0 {
-                if bench_counter() &- start > patience { return nil }
-                bench_relax()
-            }
-            return length(part, of: 0, cause: bench_load(Shared.start) &+ lead)
+        try row(name) { () throws(KernelError) in interrupt(part, device, lead: lead) }
+    }
+    /// Raises the device's line, and waits until its driver has run.
+    ///
+    /// - Returns: the part's length; nil if the driver did not run.
+    func interrupt(_ part: Part, _ device: Device, lead: UInt64 = 0) -> UInt64? {
+        clearRings()
+        _ = clock.loops.raise(device.mask, Shared.start, Device.transmitted)
+        let start = bench_counter()
+        while interruptsSeen == 0 {
+            if bench_counter() &- start > patience { return nil }
+            bench_relax()
         }
+        return length(part, of: 0, cause: bench_load(Shared.start) &+ lead)
     }
 
     /// The same, while seven less urgent drivers share the line. The one that is measured was bound
@@ -115,6 +119,27 @@ extension Bench {
         try InterruptControl(RootSlot.interruptControl).create(
             line: device.line, .level, from: device.arena, index: device.interrupt.slot)
         try device.interrupt.bind(device.notification, bits: 1)
+    }
+
+    /// Replaces the device's driver by a server of an endpoint on a core, which takes its line. The
+    /// device's own binding is gone until `restoreDriver`.
+    mutating func setDriver(of device: Device, on core: Int) throws(KernelError) {
+        try device.arena.reclaim()
+        let (interrupt, notification) = try makeInterrupt(device.line, from: device.arena)
+        let endpoint = Endpoint(try make(.endpoint))
+        bench_store(Shared.driverReply, UInt64(try make(.reply).index))
+        self.core = core
+        let driver = try start(
+            255, in: otherSpace, clock.loops.driver, ControlWord(.receive, endpoint.slot).raw,
+            Shared.driver, 0, device.mask, ControlWord(invoke: .acknowledge, interrupt.slot).raw)
+        self.core = nil
+        // The line is as urgent as the thread that the notification is bound to.
+        try driver.bindNotification(notification)
+        try interrupt.bind(notification, bits: 1)
+    }
+    func restoreDriver(of device: Device) throws(KernelError) {
+        try device.arena.reclaim()
+        try bind(device)
     }
 
     /// Send a line's end, without FIFO: the interrupt comes when it has gone. What the kernel wrote

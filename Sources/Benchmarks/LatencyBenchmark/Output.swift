@@ -142,10 +142,8 @@ extension Bench {
     /// One row: the histogram, what is read off it, and whether the maximum keeps the goal.
     func report(_ name: RowName, unit: Unit, _ histogram: borrowing Histogram) {
         let name = coreCount == 1 ? name : name.on(cores: coreCount)
+        let goal = unit.hasGoals ? name.goal : nil
         // Safety: only the main thread makes rows.
-        // Where instructions are counted, QEMU runs core 0 first behind an expiry of any core,
-        // until that core waits: on other cores a wait counts more than the kernel's part.
-        let goal = unit.hasGoals && home == 0 ? name.goal : nil
         unsafe digest.add(name, histogram, goal: goal, unit: unit.name)
         var text = OutputLine()
         // The console's load may stand in the middle of a line.

@@ -26,7 +26,7 @@ var ownLock: KernelLock<SharedLockMemory> {
 func waitForLock(_ priority: Int) -> Bool {
     var wasMasked = false
     var lock = ownLock
-    var urgency = Urgency(ofCore: priority)
+    var urgency = max(Urgency(ofCore: priority), pendingUrgency())
     if !lock.request(urgency) {
         let start = kernelState.pointee.hardware.now
         var next = WaitingRound.look
