@@ -163,8 +163,11 @@ extension ModelMachine {
     private func wakeup(by taken: TakenInterrupt, instead thread: Ref<KernelThread>) -> Wakeup? {
         switch taken {
         case .timer:
-            return kernel.pointee.fastExpire(thread, isShared: isShared)
-                ?? kernel.pointee.expireFirst(thread, isShared: isShared)
+            switch kernel.pointee.fastExpire(thread, isShared: isShared) {
+            case .woken(let wakeup): return wakeup
+            case .declined(let isSingle):
+                return kernel.pointee.expireFirst(thread, isShared: isShared, isSingle: isSingle)
+            }
         case .line(let line):
             return kernel.pointee.isQuiet(thread)
                 ? kernel.pointee.fastDeliver(thread, line: line, isShared: isShared)

@@ -301,10 +301,11 @@ extension EntryMode {
         noteEntry(kernel)
         switch kernel.pointee.hardware.takeInterrupt() {
         case .timer:
-            if let wakeup = kernel.pointee.fastExpire(thread, isShared: isShared) {
-                return wake(wakeup, instead: thread)
+            switch kernel.pointee.fastExpire(thread, isShared: isShared) {
+            case .woken(let wakeup): wake(wakeup, instead: thread)
+            case .declined(isSingle: true): expireSingle(thread)
+            case .declined(isSingle: false): expireFirst(thread)
             }
-            expire(thread)
         case .line(let line):
             if isShared && line & 1023 < 16 { return takeSoftware(thread, line) }
             if !kernel.pointee.isQuiet(thread) { return deliverFirst(thread, line) }
@@ -344,8 +345,18 @@ extension EntryMode {
             wakeup.thread.raw, wakeup.bits, thread.floatingPointArea,
             wakeup.thread.floatingPointArea)
     }
-    @inline(never) private static func expire(_ thread: Ref<KernelCore.Thread>) {
-        if let wakeup = kernelState.pointee.expireFirst(thread, isShared: isShared) {
+    @inline(never) private static func expireFirst(_ thread: Ref<KernelCore.Thread>) {
+        expire(thread, isSingle: false)
+    }
+    @inline(never) private static func expireSingle(_ thread: Ref<KernelCore.Thread>) {
+        expire(thread, isSingle: true)
+    }
+    @inline(__always) private static func expire(
+        _ thread: Ref<KernelCore.Thread>, isSingle: Bool
+    ) {
+        if let wakeup = kernelState.pointee.expireFirst(
+            thread, isShared: isShared, isSingle: isSingle)
+        {
             return wake(wakeup, instead: thread)
         }
         serve(thread)

@@ -51,6 +51,8 @@ func waitForLock(_ priority: Int) -> Bool {
 private enum WaitingRound {
     /// Looks at the line.
     case look
+    /// Compares the line's urgency with that of its request.
+    case compare(Int)
     /// Tries to raise its request to the line's urgency.
     case raise(Urgency)
     /// Lets the lines behind this one be seen.
@@ -65,8 +67,8 @@ private enum WaitingRound {
     _ round: WaitingRound, _ lock: inout KernelLock<SharedLockMemory>, _ urgency: inout Urgency
 ) -> WaitingRound {
     switch round {
-    case .look:
-        guard let line = firstLine() else { return .look }
+    case .look: return firstLine().map { .compare($0) } ?? .look
+    case .compare(let line):
         let more = lineUrgency(line)
         return more > urgency ? .raise(more) : .uncover(line)
     case .raise(let more):

@@ -50,6 +50,13 @@ public struct Wakeup {
     public let usesFloatingPoint: Bool
 }
 
+/// The outcome of `fastExpire`.
+public enum Expiry {
+    case woken(Wakeup)
+    /// Nothing changed: `expireFirst` may still wake a thread.
+    case declined(isSingle: Bool)
+}
+
 /// A delivery that a fast path took over: the thread to wake, which still waits, and the bits for
 /// it.
 private struct Claim {
@@ -143,38 +150,39 @@ extension Kernel where H: ~Copyable {
     /// Expires a timer whose deadline is the only one, that expires once, and that wakes a thread
     /// more urgent than the running one. The timer itself is more urgent than the running thread,
     /// too.
-    ///
-    /// - Returns: the woken thread; nil if nothing changed.
     @inline(__always) public mutating func fastExpire(
         _ thread: Ref<Thread>, isShared: Bool
-    ) -> Wakeup? {
-        if isShared && core.isStale { return nil }
-        guard isSettled, let node = core.deadlines.first, node.pointee.isLeaf,
-            node.pointee.instant <= hardware.now,
+    ) -> Expiry {
+        guard let node = core.deadlines.first else { return .declined(isSingle: true) }
+        if !node.pointee.isLeaf { return .declined(isSingle: false) }
+        if isShared && core.isStale { return .declined(isSingle: true) }
+        guard isSettled, node.pointee.instant <= hardware.now,
             node.pointee.isTimer(above: Int(thread.effective)), let timer = node.timer,
             timer.pointee.period == 0, thread.isUndisturbed,
             let notification = timer.pointee.source.notification,
             let waiter = urgentWaiter(
                 notification, above: Int(thread.effective), isShared: isShared)
-        else { return nil }
+        else { return .declined(isSingle: true) }
         core.deadlines.removeOnly(node)
         core.ready.watch = 0
         core.armed = .never
         hardware.setDeadline(.never)
-        return preempt(thread, by: waiter, notification, timer.pointee.source.bits)
+        return .woken(preempt(thread, by: waiter, notification, timer.pointee.source.bits))
     }
 
     /// Expires the timer of the most urgent due deadline, if it wakes a thread more urgent than the
     /// running one. A slice of the running thread may run.
     ///
+    /// - Parameter isSingle: as `fastExpire` returned it.
     /// - Returns: the woken thread; nil if nothing changed.
     @inline(__always) public mutating func expireFirst(
-        _ thread: Ref<Thread>, isShared: Bool
+        _ thread: Ref<Thread>, isShared: Bool, isSingle: Bool
     ) -> Wakeup? {
         if isShared && core.isStale { return nil }
-        guard let wake = claimTimer(above: Int(thread.effective), isShared: isShared) else {
-            return nil
-        }
+        guard
+            let wake = claimTimer(
+                above: Int(thread.effective), isShared: isShared, isSingle: isSingle)
+        else { return nil }
         return preemptSlice(of: thread, by: wake)
     }
 
@@ -226,7 +234,11 @@ extension Kernel where H: ~Copyable {
     /// Wakes such a thread for an interrupt of the timer.
     @inline(never) mutating func expireAtOnce(beside thread: Ref<Thread>?) -> Ref<Thread>? {
         if core.unarmed != nil { return nil }
-        return wake(claimTimer(above: topPriority(with: thread), isShared: true))
+        let top = topPriority(with: thread)
+        return wake(
+            core.deadlines.isSingle
+                ? claimTimer(above: top, isShared: true, isSingle: true)
+                : claimTimer(above: top, isShared: true, isSingle: false))
     }
 
     /// Returns the largest priority of a thread that could run, or of a pending update.
@@ -279,16 +291,22 @@ extension Kernel where H: ~Copyable {
 
     /// Takes over the expiry of the most urgent due deadline, if it is a timer's and wakes a thread
     /// above this priority. Beside other deadlines, its removal is left to a step (`hasSignalled`).
+    ///
+    /// - Parameter isSingle: whether there is no other deadline; a constant, so that neither way is
+    ///   as long as both.
     @inline(__always) private mutating func claimTimer(
-        above priority: Int, isShared: Bool
+        above priority: Int, isShared: Bool, isSingle: Bool
     ) -> Claim? {
         let now = hardware.now
-        guard let node = core.deadlines.mostUrgent(dueAt: now), let timer = node.timer,
+        guard
+            let node = isSingle
+                ? core.deadlines.due(at: now) : core.deadlines.mostUrgent(dueAt: now),
+            let timer = node.timer,
             !timer.pointee.hasSignalled, node.pointee.isTimer(above: priority),
             !core.isTracing, let notification = timer.pointee.source.notification,
             let waiter = urgentWaiter(notification, above: priority, isShared: isShared)
         else { return nil }
-        if core.deadlines.isAlone(node) {
+        if isSingle {
             core.deadlines.removeOnly(node)
             if let next = nextDeadline(of: timer, now: now) {
                 core.deadlines.insertOnly(node, at: next)

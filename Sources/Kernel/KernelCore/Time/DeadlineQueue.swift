@@ -118,6 +118,15 @@ public struct DeadlineQueue: ~Copyable {
         link.pointee.node = upper
     }
 
+    /// Whether there is one deadline.
+    @inline(__always) var isSingle: Bool { first.map { $0.pointee.isLeaf } ?? false }
+
+    /// Returns the earliest deadline, if it is due.
+    @inline(__always) func due(at now: Instant) -> Ref<DeadlineNode>? {
+        guard let first, first.pointee.instant <= now else { return nil }
+        return first
+    }
+
     /// Returns whether this is the only deadline in the queue.
     @inline(__always) func isAlone(_ node: Ref<DeadlineNode>) -> Bool {
         first == node && node.pointee.isLeaf
@@ -182,7 +191,7 @@ public struct DeadlineQueue: ~Copyable {
     ///
     /// - Complexity: constant; at most `levelDepth` nodes are visited.
     func mostUrgent(dueAt now: Instant) -> Ref<DeadlineNode>? {
-        guard var at = first, at.pointee.instant <= now else { return nil }
+        guard var at = due(at: now) else { return nil }
         var best = at
         var highest = at.pointee.level
         var rounds = LoopBound(DeadlineQueue.levelDepth)
