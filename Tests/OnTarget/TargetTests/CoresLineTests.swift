@@ -131,7 +131,7 @@ extension Checks {
         }
         return interrupt
     }
-    fileprivate func move(_ thread: Thread, to core: Int) throws(Failure) {
+    func move(_ thread: Thread, to core: Int) throws(Failure) {
         try succeed { () throws(KernelError) in try thread.setCore(core) }
     }
     fileprivate func take(_ notification: Notification, line: UInt = #line) throws(Failure) {

@@ -1,6 +1,7 @@
 // Several cores: threads that run at the same time, and what one core does to a thread of another.
 // On a machine where one core runs, only the refusal is tested.
 
+import CTargetTests
 import KernelABI
 import UserRuntime
 
@@ -170,9 +171,74 @@ func coresTests(_ runner: inout Runner) {
             try c.equal(note(0), after, "it runs on")
         }
     }
+    runner.test("cores.a-fault-that-waits-for-the-lock") { c throws(Failure) in
+        try c.faultBesideOthers(count)
+    }
 }
 
 extension Checks {
+    /// A thread of core 1 faults at one address after the other, while threads of all other cores
+    /// are in the kernel without end, and wake a more urgent thread of core 1. So a fault often
+    /// waits for the lock, and an interrupt goes before it. Each must be told once, in order.
+    fileprivate mutating func faultBesideOthers(_ count: Int) throws(Failure) {
+        let (endpoint, reply) = try door()
+        setNote(22, UInt64(try notification().slot.index))
+        let system = SystemControl(RootSlot.systemControl)
+        let before = try succeed { () throws(KernelError) in
+            try system.statistics(from: .spuriousInterrupts, ofCore: 1)
+        }
+        let faulting = try thread(
+            priority: 30,
+            { _ in
+                for round in 0..<faultRounds {
+                    poke(0xb000_0000 + 8 * round, round)
+                    addNote(0)
+                }
+                endThread()
+            }, fault: endpoint.slot)
+        try move(faulting, to: 1)
+        _ = try spawn(
+            on: 1, priority: 50,
+            { _ in
+                while (try? doorRelease.wait()) != nil { addNote(1) }
+                endThread()
+            })
+        for number in 0..<count where number != 1 {
+            _ = try spawn(
+                on: number, priority: 10,
+                { _ in
+                    while true {
+                        // The woken thread must leave the faulting one some time.
+                        for _ in 0..<16 {
+                            _ = try? CapabilityTable.own.describe(doorEndpoint.slot)
+                        }
+                        try? doorRelease.signal(1)
+                    }
+                })
+        }
+        try succeed { () throws(KernelError) in try faulting.resume() }
+        var answer: RegisterMessage?
+        for round in 0..<faultRounds {
+            let received = try succeed { () throws(KernelError) in
+                if let answer { return try endpoint.replyAndReceive(answer, reply: reply) }
+                return try endpoint.receive(reply: reply, deadline: Checks.patience)
+            }
+            try equal(received[Fault.kind], UInt64(FaultKind.pageWrite.rawValue), "kind")
+            try equal(received[Fault.address], 0xb000_0000 + 8 * round, "address")
+            answer = RegisterMessage(
+                FaultReply.resumeAt.rawValue, received[Fault.programCounter] + 4)
+        }
+        if let answer { try succeed { () throws(KernelError) in try reply.reply(answer) } }
+        try pause(until: { note(0) == faultRounds })
+        try equal(note(0), faultRounds, "stores")
+        try expect(note(1) > 0, "nothing went before a fault")
+        let after = try succeed { () throws(KernelError) in
+            try system.statistics(from: .spuriousInterrupts, ofCore: 1)
+        }
+        // Eight statistics; the last is `lockWaits`.
+        try expect(after.w7 > before.w7, "core 1 never waited")
+    }
+
     /// A running thread of this task on a core.
     mutating func spawn(
         on core: Int, priority: UInt8, _ entry: @convention(c) (UInt64) -> Void,
@@ -196,3 +262,6 @@ extension Checks {
         }
     }
 }
+
+/// How often the thread faults that faults beside others.
+private let faultRounds: UInt64 = 200
