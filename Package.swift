@@ -117,7 +117,7 @@ var targets: [Target] = [
         exclude: onTarget
             ? ["Model.c"] : ["Heap.c", "Locks.c", "StackGuard.c", "Start.S", "ThreadLocals.c"],
         cSettings: onTarget ? integersOnlyC + [.unsafeFlags(["-fno-builtin"])] : []),
-    library("User", "UserRuntime", ["KernelABI", "CUserEntry"]),
+    library("User", "UserRuntime", ["KernelABI", "CUserEntry", "Protocols"]),
     library("User", "Protocols", ["KernelABI"]),
     library("User", "BlockClient", ["KernelABI", "Protocols", "UserRuntime"]),
     library("Drivers", "DriverCores", ["MMIO"], swift: noHeap),
@@ -277,7 +277,8 @@ if onTarget {
             ],
             swiftSettings: [.swiftLanguageMode(.v6)]),
         .testTarget(
-            name: "UserRuntimeTests", dependencies: ["UserRuntime", "CUserEntry", "KernelABI"],
+            name: "UserRuntimeTests",
+            dependencies: ["UserRuntime", "CUserEntry", "KernelABI", "Protocols"],
             swiftSettings: [.swiftLanguageMode(.v6)]),
         .testTarget(
             name: "ServiceCoresTests", dependencies: ["ServiceCores", "Protocols"],

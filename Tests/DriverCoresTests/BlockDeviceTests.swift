@@ -39,7 +39,7 @@ private final class ModelDriver {
 
     private func answer(_ registers: UnsafeMutablePointer<UInt64>) {
         let isCall = ControlWord(raw: registers[0]).systemCall == .call
-        registers[0] = 0
+        registers[0] = isCall ? ResultWord(.message, message: 5 << 32).raw : 0
         if !isCall {
             signsOfLife += 1
         } else if registers[3] == BlockRequest.information {
@@ -54,7 +54,7 @@ private final class ModelDriver {
         let piece = Piece(operation: registers[3], first: registers[4], count: registers[5])
         pieces.append(piece)
         if pieces.count > answers {
-            registers[0] = UInt64(kernelError?.rawValue ?? 0)
+            if let kernelError { registers[0] = UInt64(kernelError.rawValue) }
             registers[3] = error.rawValue
         } else if registers[6] != medium {
             registers[3] = BlockError.noMedium.rawValue

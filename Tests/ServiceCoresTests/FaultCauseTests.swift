@@ -9,7 +9,7 @@ import Testing
 
     private func cause(
         _ kind: FaultKind, address: UInt64 = 0, syndrome: UInt64 = 0,
-        registers: InlineArray<5, UInt64> = [0, 0, 0, 0, 0],
+        registers: TrapText.Registers = InlineArray(repeating: 0),
         memory: [UInt64: String] = [:]
     ) -> FaultCause {
         FaultCause(
@@ -17,6 +17,20 @@ import Testing
         ) { address, count in
             Array((memory[address] ?? "").utf8.prefix(count))
         }
+    }
+    private func registers(x0: UInt64) -> TrapText.Registers {
+        InlineArray { $0 == 0 ? x0 : 0 }
+    }
+    /// Those of a task that says a text.
+    private func registers(
+        _ text: String, _ count: UInt64, _ file: UInt64, _ fileCount: UInt64, _ line: UInt64
+    ) -> TrapText.Registers {
+        var registers: TrapText.Registers = InlineArray(repeating: 0)
+        (registers[1], registers[2], registers[3], registers[4]) = (count, file, fileCount, line)
+        for (index, byte) in text.utf8.prefix(80).enumerated() {
+            registers[5 + index / 8] |= UInt64(byte) << UInt64(index % 8 * 8)
+        }
+        return registers
     }
     private func words(_ cause: FaultCause) -> String {
         String(decoding: cause.words, as: UTF8.self)
@@ -29,7 +43,8 @@ import Testing
         func cause(_ address: UInt64, _ stackPointer: UInt64) -> FaultCause {
             FaultCause(
                 .pageWrite, address: address, syndrome: 0,
-                stack: .within(range, stackPointer: stackPointer), registers: [0, 0, 0, 0, 0]
+                stack: .within(range, stackPointer: stackPointer),
+                registers: registers(x0: 0)
             ) { _, _ in [] }
         }
         for (address, stackPointer, bytes) in [
@@ -85,7 +100,7 @@ import Testing
             (.lockRefused, "the runtime's lock waits for the thread itself"),
         ] { #expect(words(cause(.breakpoint, syndrome: brk(code))) == text) }
         #expect(
-            words(cause(.breakpoint, syndrome: brk(.heapExhausted), registers: [4032, 0, 0, 0, 0]))
+            words(cause(.breakpoint, syndrome: brk(.heapExhausted), registers: registers(x0: 4032)))
                 == "heap exhausted, 4032 bytes asked for")
     }
 
@@ -102,8 +117,9 @@ import Testing
 
     @Test func fatalErrorHasTextAndPlace() {
         let found = cause(
-            .breakpoint, syndrome: brk(.fatalError), registers: [0x40_1000, 11, 0x40_2000, 15, 14],
-            memory: [0x40_1000: "no manifest, and more behind it", 0x40_2000: "Shell/Shell.swift"])
+            .breakpoint, syndrome: brk(.fatalError),
+            registers: registers("no manifest, and more behind it", 11, 0x40_2000, 15, 14),
+            memory: [0x40_2000: "Shell/Shell.swift"])
         #expect(words(found) == "fatal error at Shell/Shell.swi:14")
         #expect(String(decoding: found.saying, as: UTF8.self) == "no manifest")
         #expect(words(cause(.breakpoint, syndrome: brk(.fatalError))) == "fatal error")
@@ -115,8 +131,8 @@ import Testing
     @Test func hostileTextIsCutAndPrintable() {
         let bytes = "a\u{1b}[2J\r\nlog restarted\u{7f}\u{0}é" + String(repeating: "m", count: 200)
         let found = cause(
-            .breakpoint, syndrome: brk(.fatalError), registers: [1, .max, 2, .max, .max],
-            memory: [1: bytes, 2: bytes])
+            .breakpoint, syndrome: brk(.fatalError),
+            registers: registers(bytes, .max, 2, .max, .max), memory: [2: bytes])
         #expect(found.saying.count == TrapText.maximumText)
         #expect((found.saying + found.words).allSatisfy { $0 >= 32 && $0 < 127 })
         #expect(
@@ -132,10 +148,10 @@ import Testing
         let causes: [FaultCause] = [
             cause(.noFloatingPoint, address: .max), cause(.pageWrite, address: 0x1fff_dff8),
             cause(.pageExecute, address: .max),
-            cause(.breakpoint, syndrome: brk(.heapExhausted), registers: [.max, 0, 0, 0, 0]),
+            cause(.breakpoint, syndrome: brk(.heapExhausted), registers: registers(x0: .max)),
             cause(
-                .breakpoint, syndrome: brk(.fatalError), registers: [1, .max, 1, .max, .max],
-                memory: [1: text]),
+                .breakpoint, syndrome: brk(.fatalError),
+                registers: registers(text, .max, 1, .max, .max), memory: [1: text]),
         ]
         for cause in causes {
             #expect(cause.words.count <= FaultCause.maximumWords)

@@ -14,6 +14,7 @@ private func sample() -> Manifest {
     driver.sharesLine = true
     driver.core = 7
     driver.heartbeat = 2000
+    driver.logLevel = .debug
     driver.provides = Name("serial")
     driver.opens = [Name("log")]
     driver.compatible = [
@@ -64,7 +65,7 @@ private func decode(_ bytes: [UInt8]) throws(ManifestError) -> Manifest {
         bytes[0] ^= 1
         bytes[8] = 9
         #expect(throws: ManifestError.wrongVersion) { try Manifest.decode(bytes.span) }
-        bytes[8] = 6
+        bytes[8] = 7
         bytes[12] = 2
         #expect(throws: ManifestError.badBoards) { try Manifest.decode(bytes.span) }
         bytes[12] = 0

@@ -60,6 +60,11 @@ extension Bench {
         try row(RowName("ipc.round-trip.loan")) { () throws(KernelError) in
             try measure(lending)
         }
+        let bell = try makeNotification()
+        let bind = Request(.bindAbandonment, try make(.reply), UInt64(bell.slot.index), 1)
+        try row(RowName("ipc.reply.bind-abandonment")) { () throws(KernelError) in
+            try measure(bind)
+        }
     }
 
     private mutating func roundTripWithCapabilities() throws(KernelError) {

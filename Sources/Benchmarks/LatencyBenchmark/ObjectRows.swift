@@ -24,14 +24,6 @@ extension Bench {
             let unmap = Request(.unmap, RootSlot.addressSpace, UInt64(frame.index))
             try pair(RowName("space.map-4k"), map, RowName("space.unmap-4k"), unmap)
         }
-        if needs("reply.") {
-            let bell = try makeNotification()
-            let bind = Request(
-                .bindAbandonment, try make(.reply), UInt64(bell.slot.index), 1)
-            try row(RowName("reply.bind-abandonment")) { () throws(KernelError) in
-                try measure(bind)
-            }
-        }
         if needs("retype.") {
             try retypeRow(RowName("retype.endpoint"), .endpoint)
             try retypeRow(RowName("retype.thread"), .thread)

@@ -31,9 +31,7 @@ import UserRuntime
         var answers = Answers(tree: tree, devices: devices, lights: Lights(tree, devices))
         while true { answers.answer(server.next(), &server) }
     } catch {
-        var text = Text("no drivers: the device tree is refused: ")
-        text.add(error.cause.message)
-        log(text.bytes.span)
+        log("no drivers: the device tree is refused: \(error.cause.message)", .error)
         // Each request is refused by the next one.
         while true { _ = server.next() }
     }

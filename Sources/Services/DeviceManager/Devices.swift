@@ -69,7 +69,9 @@ struct Devices {
             node = tree.node(after: current, depth: &depth)
             if !current.isDevice || current.offset == console?.offset { continue }
             if devices.count == Devices.maximum {
-                say("the device tree has more than 2048 devices; what follows is left out:")
+                log(
+                    "the device tree has more than 2048 devices; what follows is left out:",
+                    .warning)
                 return logPlace(of: current)
             }
             devices.append(start(current, machine))
@@ -109,15 +111,12 @@ struct Devices {
 
     /// What happened, and where the tree is to blame.
     private func report(_ problem: Problem, _ device: Device, _ tree: DeviceTree) {
-        var text = Text()
         if device.entry == nil {
-            text.add(unsafe copy(tree.node(found: device.node).name))
+            let name = unsafe copy(tree.node(found: device.node).name)
+            log("\(name.span) is left out: \(problem.text)", .warning)
         } else {
-            text.add(driver(device))
+            log("\(driver(device)) does not start: \(problem.text)", .warning)
         }
-        text.add(device.entry == nil ? " is left out: " : " does not start: ")
-        text.add(problem.text)
-        log(text.bytes.span)
         if case .tree(let error) = problem { logPlace(of: error, tree) }
     }
 

@@ -56,7 +56,7 @@ struct Keys {
                 return reply[3] >> UInt64(key.key.pin) & 1 == 1
             }
             if isWatched { continue }
-            say("a key is not watched: its bank has no such pin, or does not answer")
+            log("a key is not watched: its bank has no such pin, or does not answer", .warning)
             if let node = tree.node(at: key.node) { logPlace(of: node) }
         }
     }

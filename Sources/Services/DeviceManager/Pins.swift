@@ -2,6 +2,7 @@
 // leds-gpio.yaml).
 
 import DeviceTree
+import Protocols
 import ServiceCores
 import UserRuntime
 
@@ -25,14 +26,14 @@ extension DeviceTree {
                 current.isEnabled, current.property("gpios") != nil
             else { continue }
             if count == most {
-                say(tooMany)
+                log("\(tooMany)", .warning)
                 return logPlace(of: current)
             }
             count += 1
             if let pin = pins.pin(of: current) {
                 body(current, pin)
             } else {
-                say("a pin leads to no bank (see gpios, and gpio-map on the way):")
+                log("a pin leads to no bank (see gpios, and gpio-map on the way):", .warning)
                 logPlace(of: current)
             }
         }

@@ -2,50 +2,41 @@
 // rest goes on.
 
 import DeviceTree
+import Protocols
 import ServiceCores
 import UserRuntime
-
-/// Writes a constant line to the log.
-func say(_ line: StaticString) { log(Text(line).bytes.span) }
 
 /// Two lines: the node's path and its property, and what helps.
 func logPlace(of error: DeviceTreeError, _ tree: DeviceTree) {
     guard let node = tree.node(at: error.node) else { return }
-    var text = Text("  at ")
-    addPath(of: node, &text)
-    text.add(", property ")
-    text.add(error.property.name)
-    log(text.bytes.span)
-    text = Text("  ")
-    text.add(error.cause.remedy)
-    log(text.bytes.span)
+    log("  at \(path(of: node)), property \(error.property.name)", .warning)
+    log("  \(error.cause.remedy)", .warning)
 }
 
 /// One line: the node's path.
 func logPlace(of node: DeviceNode) {
-    var text = Text("  at ")
-    addPath(of: node, &text)
-    log(text.bytes.span)
+    log("  at \(path(of: node))", .warning)
 }
 
 /// Two lines: interrupts of a device lead to controllers that the kernel does not drive, and its
 /// driver gets the next ones.
 func logSkipped(_ count: Int, _ driver: Name, _ node: DeviceNode) {
-    var text = Text()
-    text.add(driver)
-    text.add(" does without ")
-    text.decimal(UInt64(count))
-    text.add(" of its interrupts, which lead to no controller of the kernel:")
-    log(text.bytes.span)
+    log(
+        """
+        \(driver) does without \(count) of its interrupts, which lead to no controller of the \
+        kernel:
+        """, .warning)
     logPlace(of: node)
 }
 
-private func addPath(of node: DeviceNode, _ text: inout Text) {
-    if node.offset == 0 { text.add("/") }
+private func path(of node: DeviceNode) -> Line {
+    var path = Line()
+    if node.offset == 0 { path.add("/") }
     unsafe node.eachName { name in
-        text.add("/")
-        text.add(unsafe copy(name))
+        path.add("/")
+        path.add(unsafe copy(name).span)
     }
+    return path
 }
 
 /// What the task's heap has room for; the largest trees of Linux have some 1,500.
@@ -65,7 +56,9 @@ func logSharedPhandles(_ tree: DeviceTree) {
         node = tree.node(after: current, depth: &depth)
     }
     if let left = node {
-        say("the device tree has more than 4096 phandles; from here on they are not compared:")
+        log(
+            "the device tree has more than 4096 phandles; from here on they are not compared:",
+            .warning)
         logPlace(of: left)
     }
     owners.sort { $0.phandle != $1.phandle ? $0.phandle < $1.phandle : $0.node < $1.node }
@@ -73,11 +66,9 @@ func logSharedPhandles(_ tree: DeviceTree) {
         guard let first = tree.node(at: owners[index - 1].node),
             let second = tree.node(at: owners[index].node)
         else { continue }
-        say("the device tree has one phandle for two nodes; what names it means the first")
-        var text = Text("  at ")
-        addPath(of: first, &text)
-        text.add(" and ")
-        addPath(of: second, &text)
-        log(text.bytes.span)
+        log(
+            "the device tree has one phandle for two nodes; what names it means the first",
+            .warning)
+        log("  at \(path(of: first)) and \(path(of: second))", .warning)
     }
 }

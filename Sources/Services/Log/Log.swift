@@ -3,7 +3,7 @@
 //
 // A line begins with its time and the name of the task that sent it, by the kernel's badge:
 // `[1.181 supervisor] `. Its text is printable characters and nothing else, and holds no such head,
-// so no text looks like another task's line.
+// so no text looks like another task's line. `LogRing` says whose lines make room for new ones.
 //
 // A line goes to the serial driver. While there is none (at boot, or when it just died) it goes to
 // the kernel's console, so that the line which says why the driver died is not lost with it.
@@ -43,7 +43,10 @@ private func append(_ request: Received, _ ring: inout LogRing, _ output: inout 
     PrintableText.clean(&bytes)
     Text.clearLogHeads(&bytes)
     let now = (Instant.now - Instant.immediately).microseconds
-    ring.add(task: UInt16(truncatingIfNeeded: request.badge), microseconds: now, text: text.span)
+    let level = LogLevel(rawValue: UInt8(truncatingIfNeeded: request[0] >> 16 & 3)) ?? .notice
+    ring.add(
+        task: UInt16(truncatingIfNeeded: request.badge), microseconds: now, level: level,
+        text: text.span)
     var line = Text()
     line.logHead(microseconds: now, Name(TaskNames.name(of: request.badge)))
     line.add(text)
@@ -53,17 +56,13 @@ private func append(_ request: Received, _ ring: inout LogRing, _ output: inout 
 
 /// The first line from `sequence` on.
 private func line(_ sequence: UInt64, _ ring: LogRing) -> RegisterMessage {
-    var wanted = max(sequence, ring.first)
-    while wanted < ring.next {
-        if let entry = ring.entry(wanted) {
-            var message = RegisterMessage(0, entry.sequence, entry.microseconds, UInt64(entry.task))
-            message.setWord(4, UInt64(entry.text.count))
-            let words = TaskNames.name(of: UInt64(entry.task))
-            for index in 0..<4 { message.setWord(5 + index, words[index]) }
-            message.setBytes(entry.text.span, at: 9)
-            return message
-        }
-        wanted += 1
+    if let entry = ring.entry(from: sequence) {
+        var message = RegisterMessage(0, entry.sequence, entry.microseconds, UInt64(entry.task))
+        message.setWord(4, UInt64(entry.text.count) | UInt64(entry.level.rawValue) << 8)
+        let words = TaskNames.name(of: UInt64(entry.task))
+        for index in 0..<4 { message.setWord(5 + index, words[index]) }
+        message.setBytes(entry.text.span, at: 9)
+        return message
     }
     return RegisterMessage(1, ring.next)
 }

@@ -11,8 +11,8 @@ struct TaskPlace {
     var programCounter: UInt64
     var linkRegister: UInt64
     var framePointer: UInt64
-    /// x0 to x4, in which a trap leaves what it has to say.
-    var registers: InlineArray<5, UInt64>
+    /// x0 to x14, in which a trap leaves what it has to say.
+    var registers: TrapText.Registers
 }
 
 extension Factory {

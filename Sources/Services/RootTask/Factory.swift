@@ -291,6 +291,7 @@ import UserRuntime
         information.interrupts = UInt64(task.device.lines.count)
         information.variant = task.device.variant
         information.memory = task.device.memory
+        information.logLevel = UInt64(task.description.logLevel.rawValue)
         information.heartbeatTicks = Duration.milliseconds(UInt64(task.description.heartbeat)).ticks
         information.untypedBits = UInt64(task.description.untypedBits)
         information.parameterCount = UInt64(task.device.parameters.count)

@@ -3,35 +3,36 @@
 
 import KernelABI
 
-/// A text that lies in a task's ELF file, with the place in the source that the trap names.
+/// A task's last words, with the place in the source that the trap names.
 public struct TrapText: Equatable, Sendable {
-    /// Cut, and printable: a task can put any address into its registers.
-    public private(set) var text: [UInt8]
+    /// Cut, and printable: a task can put anything into its registers.
+    public private(set) var text: [UInt8] = []
     public private(set) var file: [UInt8]
     public let line: UInt64
     /// The most bytes that are shown of a text, and of a file's name.
     public static let maximumText = 80
     public static let maximumFile = 32
+    /// The registers that a trap uses, from x0 on.
+    public typealias Registers = InlineArray<15, UInt64>
 
     /// - Parameters:
-    ///   - registers: x0 to x4 (`TrapCode.fatalError`).
-    ///   - read: the bytes at an address of the task, as many of them as may be read.
-    public init(
-        registers: InlineArray<5, UInt64>, read: (_ address: UInt64, _ count: Int) -> [UInt8]
-    ) {
-        text = TrapText.printable(registers[0], registers[1], TrapText.maximumText, read)
-        file = TrapText.printable(registers[2], registers[3], TrapText.maximumFile, read)
+    ///   - registers: as `TrapCode.fatalError` says.
+    ///   - read: the bytes at an address of the task's program, as many of them as may be read.
+    public init(registers: Registers, read: (_ address: UInt64, _ count: Int) -> [UInt8]) {
+        for index in 0..<Int(min(registers[1], UInt64(TrapText.maximumText))) {
+            let word = registers[5 + index / 8]
+            text.append(UInt8(truncatingIfNeeded: word >> UInt64(index % 8 * 8)))
+        }
+        file = read(registers[2], Int(min(registers[3], UInt64(TrapText.maximumFile))))
         line = registers[4] & 0xffff
+        TrapText.makePrintable(&text)
+        TrapText.makePrintable(&file)
     }
 
-    private static func printable(
-        _ address: UInt64, _ count: UInt64, _ limit: Int, _ read: (UInt64, Int) -> [UInt8]
-    ) -> [UInt8] {
-        var bytes = read(address, Int(min(count, UInt64(limit))))
+    private static func makePrintable(_ bytes: inout [UInt8]) {
         for index in 0..<bytes.count where bytes[index] < 32 || bytes[index] > 126 {
             bytes[index] = UInt8(ascii: "?")
         }
-        return bytes
     }
 }
 
@@ -76,11 +77,11 @@ public enum FaultCause: Equatable, Sendable {
 
     /// - Parameters:
     ///   - stack: that of the thread.
-    ///   - registers: x0 to x4 of the task.
+    ///   - registers: x0 to x14 of the task.
     ///   - read: see `TrapText`.
     public init(
         _ kind: FaultKind, address: UInt64, syndrome: UInt64, stack: TaskStack,
-        registers: InlineArray<5, UInt64>, read: (UInt64, Int) -> [UInt8]
+        registers: TrapText.Registers, read: (UInt64, Int) -> [UInt8]
     ) {
         let isPage = kind == .pageRead || kind == .pageWrite
         if isPage, let bytes = stack.overflowed(at: address) {

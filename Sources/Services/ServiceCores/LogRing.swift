@@ -1,7 +1,14 @@
 // The log's memory: the last lines, in entries of 128 bytes that survive a restart of the log task.
 //
+// Where all entries are taken, the task with the most lines gives its oldest one. So a task that
+// writes without end overwrites its own lines once it has the most, and the history of the others
+// stays: no task loses a line while it has no more than its share, the entries divided by the tasks
+// that write.
+//
 // An entry's sequence number is written last, and the ring is found again by scanning for the
 // largest; so a log task that dies in the middle of a line loses that line and no other.
+
+import Protocols
 
 /// One line, at most `LogEntry.maximumLength` bytes.
 public struct LogEntry: Equatable, Sendable {
@@ -10,40 +17,81 @@ public struct LogEntry: Equatable, Sendable {
     /// Microseconds since the counter started.
     public var microseconds: UInt64
     public var task: UInt16
+    public var level: LogLevel
     public var text: [UInt8]
     public static let maximumLength = 104
 }
 
-/// A ring of entries in memory that somebody else owns.
+/// Entries in memory that somebody else owns.
 ///
-/// Invariant: an entry whose first word is s > 0 holds line s and lies at index (s − 1) modulo
-/// `entryCount`.
+/// Invariant: an entry whose first word is s > 0 holds line s; no two hold one line. Each entry is
+/// in one queue: of its line's task, or of the free ones.
 @safe public struct LogRing {
     private let words: UnsafeMutableBufferPointer<UInt64>
     public let entryCount: Int
     /// The sequence number that the next line gets.
     public private(set) var next: UInt64 = 1
+    /// Entries, the oldest first.
+    private struct Queue {
+        var first = 0
+        var last = 0
+        var count = 0
+    }
+    /// One for each task, and before the last one for all tasks without a number of their own. The
+    /// last has the free entries.
+    private var queues = [Queue](repeating: Queue(), count: Manifest.maximumTasks + 3)
+    /// For each entry the next one of its queue.
+    private var following: [Int]
 
     static let entryWords = 16
     private static let textWord = 3
 
     /// Takes up a ring in `memory`, which holds zeros or what an earlier ring left. Needs at least
     /// 128 bytes.
-    /// - Complexity: O(entries).
+    /// - Complexity: O(n log n) in the entries.
     public init(memory: UnsafeMutableBufferPointer<UInt64>) {
         unsafe words = memory
         entryCount = memory.count / LogRing.entryWords
+        following = [Int](repeating: 0, count: entryCount)
+        var taken: [Int] = []
         for index in 0..<entryCount {
             let sequence = word(index, 0)
-            if sequence == 0 { continue }
-            let place = Int(truncatingIfNeeded: (sequence - 1) % UInt64(entryCount))
-            if sequence < 1 << 48 && place == index {
+            if sequence > 0 && sequence < 1 << 48 {
                 next = max(next, sequence + 1)
+                taken.append(index)
             } else {
                 setWord(index, 0, 0)
+                append(index, to: free)
             }
         }
+        taken.sort { word($0, 0) < word($1, 0) }
+        for index in taken { append(index, to: owner(index)) }
     }
+
+    // Queues
+
+    private var free: Int { queues.count - 1 }
+    private func queue(of task: UInt16) -> Int { min(Int(task), queues.count - 2) }
+    private func owner(_ entry: Int) -> Int {
+        queue(of: UInt16(truncatingIfNeeded: word(entry, 2)))
+    }
+    private mutating func append(_ entry: Int, to number: Int) {
+        if queues[number].count == 0 {
+            queues[number].first = entry
+        } else {
+            following[queues[number].last] = entry
+        }
+        queues[number].last = entry
+        queues[number].count += 1
+    }
+    private mutating func removeFirst(of number: Int) -> Int {
+        let entry = queues[number].first
+        queues[number].first = following[entry]
+        queues[number].count -= 1
+        return entry
+    }
+
+    // Words
 
     private func word(_ entry: Int, _ offset: Int) -> UInt64 {
         // Safety: callers keep entry below entryCount and offset below entryWords.
@@ -54,20 +102,23 @@ public struct LogEntry: Equatable, Sendable {
         unsafe words[entry * LogRing.entryWords + offset] = value
     }
 
-    /// The oldest line that is still there.
-    public var first: UInt64 { next > UInt64(entryCount) ? next - UInt64(entryCount) : 1 }
+    // Lines
 
     /// Adds a line; what passes the maximum length is cut off.
     /// - Precondition: the text is printable (`PrintableText`).
-    /// - Complexity: O(length).
+    /// - Complexity: O(length + tasks).
     @discardableResult
-    public mutating func add(task: UInt16, microseconds: UInt64, text: Span<UInt8>) -> UInt64 {
+    public mutating func add(
+        task: UInt16, microseconds: UInt64, level: LogLevel = .notice, text: Span<UInt8>
+    ) -> UInt64 {
         if entryCount == 0 { return 0 }
-        let index = Int(truncatingIfNeeded: (next - 1) % UInt64(entryCount))
+        let writer = queue(of: task)
+        let index = removeFirst(of: queues[free].count > 0 ? free : giver(for: writer))
         let length = min(text.count, LogEntry.maximumLength)
         setWord(index, 0, 0)
         setWord(index, 1, microseconds)
-        setWord(index, 2, UInt64(task) | UInt64(length) << 16)
+        setWord(index, 2, UInt64(task) | UInt64(length) << 16 | UInt64(level.rawValue) << 32)
+        append(index, to: writer)
         var packed: UInt64 = 0
         for position in 0..<length {
             packed |= UInt64(text[position]) << UInt64(position % 8 * 8)
@@ -81,19 +132,39 @@ public struct LogEntry: Equatable, Sendable {
         return next - 1
     }
 
-    /// Line `sequence`; nil when it was never written, is overwritten, or is damaged.
-    public func entry(_ sequence: UInt64) -> LogEntry? {
-        if entryCount == 0 || sequence == 0 { return nil }
-        let index = Int(truncatingIfNeeded: (sequence - 1) % UInt64(entryCount))
-        if word(index, 0) != sequence { return nil }
-        let length = Int(truncatingIfNeeded: word(index, 2) >> 16 & 0xffff)
-        if length > LogEntry.maximumLength { return nil }
+    /// The task with the most lines: the writer itself if no task has more.
+    private func giver(for writer: Int) -> Int {
+        var giver = writer
+        for task in 0..<free where queues[task].count > queues[giver].count { giver = task }
+        return giver
+    }
+
+    /// The first line from `sequence` on that is there; nil where there is none. Damaged ones are
+    /// left out.
+    /// - Complexity: O(entries).
+    public func entry(from sequence: UInt64) -> LogEntry? {
+        var found: (index: Int, sequence: UInt64)?
+        for index in 0..<entryCount {
+            let other = word(index, 0)
+            if other == 0 || other < sequence || other >= found?.sequence ?? .max { continue }
+            if length(index) <= LogEntry.maximumLength { found = (index, other) }
+        }
+        return found.map { entry(at: $0.index) }
+    }
+
+    private func length(_ index: Int) -> Int {
+        Int(truncatingIfNeeded: word(index, 2) >> 16 & 0xffff)
+    }
+
+    private func entry(at index: Int) -> LogEntry {
         var text: [UInt8] = []
-        for position in 0..<length {
+        for position in 0..<length(index) {
             let packed = word(index, LogRing.textWord + position / 8)
             text.append(UInt8(truncatingIfNeeded: packed >> UInt64(position % 8 * 8)))
         }
-        let task = UInt16(truncatingIfNeeded: word(index, 2))
-        return LogEntry(sequence: sequence, microseconds: word(index, 1), task: task, text: text)
+        let level = LogLevel(rawValue: UInt8(truncatingIfNeeded: word(index, 2) >> 32))
+        return LogEntry(
+            sequence: word(index, 0), microseconds: word(index, 1),
+            task: UInt16(truncatingIfNeeded: word(index, 2)), level: level ?? .notice, text: text)
     }
 }

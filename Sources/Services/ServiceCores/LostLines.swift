@@ -1,5 +1,7 @@
 // Lines that reach no log: how many, and when that is told.
 
+import Protocols
+
 /// Lines of one task that reach nobody: told at the first, and then at each doubling.
 public struct LostLines: Equatable, Sendable {
     /// How many were told.
@@ -32,24 +34,26 @@ public struct LostLines: Equatable, Sendable {
 public struct WaitingLines: Sendable {
     public static var places: Int { 32 }
     private let task: Name
-    private var lines: [[UInt8]] = []
+    private var lines: [(text: [UInt8], level: LogLevel)] = []
     private var lost: UInt64 = 0
 
     /// - Parameter task: whose lines they are.
     public init(_ task: Name) { self.task = task }
 
-    public var first: [UInt8]? { lines.first }
+    public var first: [UInt8]? { lines.first?.text }
+    /// Of the first.
+    public var level: LogLevel { lines.first?.level ?? .notice }
     public var isEmpty: Bool { lines.isEmpty }
 
-    public mutating func append(_ line: [UInt8]) {
-        if lines.count < WaitingLines.places { lines.append(line) } else { lost += 1 }
+    public mutating func append(_ line: [UInt8], _ level: LogLevel = .notice) {
+        if lines.count < WaitingLines.places { lines.append((line, level)) } else { lost += 1 }
     }
 
     /// The log took the first.
     public mutating func removeFirst() {
         lines.removeFirst()
         if !lines.isEmpty || lost == 0 { return }
-        lines.append(LostLines.text(task, lost, opensLog: true))
+        lines.append((LostLines.text(task, lost, opensLog: true), .warning))
         lost = 0
     }
 }

@@ -9,13 +9,15 @@
 //   register count (1) · interrupt count (1) · core (1) · flags (1): bit 0 shares a page of
 //   registers, bit 1 a line, bit 2 may be above the supervisor
 //   privileges (4) · stack (4) · heap (4) · persistent (4) · slice (4)
-//   budget (4) · its period (4) · its background priority (1) · heartbeat (4)
+//   budget (4) · its period (4) · its background priority (1) · heartbeat (4) · log level (1)
 //   restarts (4) · initial back-off (4) · maximum back-off (4) · stable run (4) · on giving up (1)
 //   number of opens (1), each a name (32) · number of compatible (1), each length (1) and bytes
 
+import Protocols
+
 extension Manifest {
     static let magic: [UInt8] = [0x53, 0x57, 0x46, 0x4d, 0x41, 0x4e, 0x49, 0x31]
-    static let version: UInt32 = 6
+    static let version: UInt32 = 7
 
     /// The binary form, checked by the same rules as `decode`.
     public func encode() throws(ManifestError) -> [UInt8] {
@@ -122,6 +124,7 @@ extension TaskDescription {
         out.word32(budget.period)
         out.byte(budget.background)
         out.word32(heartbeat)
+        out.byte(logLevel.rawValue)
         out.word32(UInt32(restart.maximumRestarts))
         out.word32(restart.initialBackOff)
         out.word32(restart.maximumBackOff)
@@ -164,6 +167,10 @@ extension TaskDescription {
         task.budget.period = try reader.word32(bytes)
         task.budget.background = try reader.byte(bytes)
         task.heartbeat = try reader.word32(bytes)
+        guard let level = LogLevel(rawValue: try reader.byte(bytes)) else {
+            throw .badValue(task: index, .logLevel)
+        }
+        task.logLevel = level
         let restarts = try reader.word32(bytes)
         guard restarts <= UInt32(UInt16.max) else { throw .badValue(task: index, .restart) }
         task.restart.maximumRestarts = UInt16(restarts)

@@ -3,6 +3,8 @@
 // bundle, and the root task decodes the one for the board that it finds itself on. Reasons for
 // priorities stay in the TOML files.
 
+import Protocols
+
 /// All tasks of a system, in the files' order.
 public struct Manifest: Equatable, Sendable {
     public var boards: Boards
@@ -132,6 +134,8 @@ public struct TaskDescription: Equatable, Sendable {
     public var sharesLine = false
     /// The task must show a sign of life at least this often in milliseconds; 0: not watched.
     public var heartbeat: UInt32 = 0
+    /// The lines that the task sends to the log: up to this level.
+    public var logLevel = LogLevel.notice
     public var restart = RestartPolicy(
         maximumRestarts: 0, initialBackOff: 0, maximumBackOff: 0, stableRun: 0)
     /// Service that the task answers; empty: none. A driver's further instances are numbered:
@@ -211,6 +215,6 @@ public enum ManifestError: Error, Equatable, Sendable {
 public enum ManifestField: UInt8, Sendable {
     case start, priority, maximumPriority, privileges, stackBytes, heapBytes, arenaBits,
         untypedBits, persistentBytes
-    case restart, opens, compatible, heartbeat, registerCount, interruptCount, shares
+    case restart, opens, compatible, heartbeat, logLevel, registerCount, interruptCount, shares
     case onGiveUp, aboveSupervisor, core, budget
 }

@@ -4,6 +4,8 @@
 // would cost tens of kilobytes of code in every task that only wants to know whether two names
 // are the same.
 
+import Protocols
+
 /// Up to 32 bytes, zero-padded; the first byte is the low byte of `word0`.
 public struct Name: Equatable, Sendable {
     public var word0: UInt64
@@ -118,5 +120,11 @@ public struct Name: Equatable, Sendable {
         var result: [UInt8] = []
         for index in 0..<count { result.append(self[index]) }
         return result
+    }
+}
+
+extension LineInterpolation {
+    public mutating func appendInterpolation(_ name: Name) {
+        for index in 0..<name.count { line.add(byte: name[index]) }
     }
 }

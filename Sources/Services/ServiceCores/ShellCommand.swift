@@ -68,7 +68,7 @@ public enum ShellCommand: UInt8, Sendable {
         case .dt: "[list]"
         case .caps, .crash, .hang, .kill, .restart: "TASK"
         case .move: "TASK CORE"
-        case .log: "[COUNT]"
+        case .log: "[COUNT] [LEVEL]"
         case .bench: "[quick|all|ROW]"
         case .trace: "on|off|show"
         case .alarm: "SECONDS"
@@ -91,12 +91,12 @@ public enum ShellCommand: UInt8, Sendable {
     public var argumentCounts: ClosedRange<Int> {
         switch self {
         case .ps, .top, .cores, .irq, .mem, .date, .board, .serial, .reboot: 0...0
-        case .help, .dt, .log, .bench, .sleep, .timer, .random, .watchdog, .poweroff: 0...1
+        case .help, .dt, .bench, .sleep, .timer, .random, .watchdog, .poweroff: 0...1
         case .caps, .crash, .hang, .kill, .restart, .trace, .alarm: 1...1
         case .move: 2...2
         case .edge: 1...2
         case .pin: 1...3
-        case .gpio, .led, .disk: 0...2
+        case .gpio, .led, .disk, .log: 0...2
         case .echo: 0...CommandLine.maximumWords
         }
     }
@@ -152,7 +152,10 @@ public enum ShellCommand: UInt8, Sendable {
             `ps`
             """
         case .mem: "PERSISTENT survives a restart; OWN is untyped memory that the task itself holds"
-        case .log: "20 lines where no COUNT is said"
+        case .log:
+            """
+            20 lines where no COUNT is said; LEVEL: up to error, warning, notice or debug
+            """
         case .move:
             "TASK is a name or a number of `ps`, CORE 0 to 7; it stays there after a restart too"
         case .crash, .hang, .kill, .restart: "TASK is a name or a number of `ps`"

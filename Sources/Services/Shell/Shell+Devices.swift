@@ -64,7 +64,7 @@ extension Shell {
             return say(word, ": not a number from 0 to 3600")
         }
         guard let (clock, now) = readClock() else { return }
-        let request = RegisterMessage(ClockRequest.alarm, now + seconds)
+        let request = RegisterMessage(ClockRequest.alarm, now &+ seconds)
         while !terminal.isInterrupted {
             do throws(KernelError) {
                 let rung = try clock.call(request, deadline: .after(milliseconds: 200))
@@ -118,29 +118,55 @@ extension Shell {
         table.render(to: &terminal.out)
     }
 
+    /// Shows the last lines, 20 or as many as asked for: all, or those up to a level.
     mutating func showLog(_ arguments: [[UInt8]]) {
         var count: UInt64 = 20
-        if let word = arguments.first {
-            guard let number = word.number else { return say(word, ": not a number of lines") }
-            count = number
-        }
-        let log = Endpoint(StartSlot.log)
-        // A number behind the last line is answered with the number that the next line gets.
-        guard let end = ask(log, RegisterMessage(LogWord.read, ~0 >> 1)) else {
-            return say("the log does not answer")
-        }
-        var next = end[1] > count ? end[1] - count : 1
-        while next < end[1] {
-            let request = RegisterMessage(LogWord.read, next)
-            guard let line = ask(log, request), line[0] == 0 else { break }
-            next = line[1] + 1
-            terminal.out.logHead(
-                microseconds: line[2], Name(line.word(5), line.word(6), line.word(7), line.word(8)))
-            for index in 0..<Int(min(line.word(4), 104)) {
-                terminal.out.add(byte: line.byte(index, at: 9))
+        var level = LogLevel.debug
+        for word in arguments {
+            if let number = word.number {
+                count = number
+            } else if let named = LogLevel(named: word) {
+                level = named
+            } else {
+                return say(word, ": neither a number of lines nor error, warning, notice, debug")
             }
-            terminal.out.newLine()
         }
+        // Lines of other levels lie between, so they are counted first.
+        var left: UInt64 = 0
+        if !eachLogLine(level, { _ in left += 1 }) { return say("the log does not answer") }
+        _ = eachLogLine(level) { line in
+            if left <= count { show(line) }
+            left &-= 1
+        }
+    }
+
+    /// Calls `body` with each line of the log up to a level, the oldest first.
+    ///
+    /// - Returns: whether the log answered.
+    private func eachLogLine(_ level: LogLevel, _ body: (Received) -> Void) -> Bool {
+        var next: UInt64 = 1
+        while true {
+            let request = RegisterMessage(LogWord.read, next)
+            guard let line = ask(Endpoint(StartSlot.log), request) else { return false }
+            // Behind the last line, or a log that goes back.
+            if line[0] != 0 || line[1] < next || line[1] == .max { return true }
+            next = line[1] + 1
+            if line[4] >> 8 & 0xff <= UInt64(level.rawValue) { body(line) }
+        }
+    }
+
+    private mutating func show(_ line: Received) {
+        terminal.out.logHead(
+            microseconds: line[2], Name(line[5], line[6], line[7], line.word(8)))
+        let level = LogLevel(rawValue: UInt8(truncatingIfNeeded: line[4] >> 8)) ?? .notice
+        if level != .notice {
+            terminal.out.add(level.name)
+            terminal.out.add(": ")
+        }
+        for index in 0..<Int(min(line[4] & 0xff, 104)) {
+            terminal.out.add(byte: line.byte(index, at: 9))
+        }
+        terminal.out.newLine()
     }
 
     /// Runs the benchmark task to its end: `quick`, `all`, or the rows whose names start so. It
@@ -199,5 +225,16 @@ extension Shell {
         var record = TaskRecord(name: [0, 0, 0, 0])
         record.setWord(1, reply[1])
         return record.phase == .running && record.state != .stopped && record.state != .faulted
+    }
+}
+
+extension LogLevel {
+    /// The level with this name.
+    fileprivate init?(named word: [UInt8]) {
+        for level in [LogLevel.error, .warning, .notice, .debug] where word.matches(level.name) {
+            self = level
+            return
+        }
+        return nil
     }
 }

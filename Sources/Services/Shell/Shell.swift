@@ -83,7 +83,7 @@ struct Shell {
 
     mutating func interact() -> Never {
         terminal.waitsForDriver = false
-        if !terminal.open() { log(Text("no serial driver: the shell waits for one").bytes.span) }
+        if !terminal.open() { log("no serial driver: the shell waits for one", .warning) }
         terminal.waitsForDriver = true
         terminal.out.add("Swiftlet. Type `help` for the commands.")
         terminal.out.newLine()

@@ -64,7 +64,7 @@ struct Terminal {
             do throws(KernelError) {
                 let reply = try Endpoint(serial).call(
                     message, deadline: .after(milliseconds: Terminal.patience))
-                let taken = min(Int(reply[1]), count)
+                let taken = Int(min(reply[1], UInt64(count)))
                 if taken == 0 { nap(milliseconds: 5) }
                 // Output ends the line that was under work: whatever took its place.
                 if taken > 0 && !isEdited { replacements = reply[2] }
@@ -167,7 +167,7 @@ struct Terminal {
             SerialRequest.read, next ?? SerialRequest.fromOldest, replacements)
         do throws(KernelError) {
             let reply = try Endpoint(serial).call(request, deadline: deadline)
-            let count = min(Int(reply[2]), SerialRequest.maximumRead)
+            let count = Int(min(reply[2], UInt64(SerialRequest.maximumRead)))
             for index in 0..<count { input.append(reply.byte(index, at: 3)) }
             if reply[0] != 0 {
                 // Another task reads the keyboard, for as long as it asks for more.

@@ -18,7 +18,8 @@ struct StoppedTask {
     init(_ reply: Received) {
         programCounter = reply[StackRecord.programCounter]
         linkRegister = reply[StackRecord.linkRegister]
-        for number in 0..<min(Int(reply[StackRecord.depth]), FactoryOperation.maximumDepth) {
+        let depth = min(reply[StackRecord.depth], UInt64(FactoryOperation.maximumDepth))
+        for number in 0..<Int(depth) {
             addresses.append(reply.word(StackRecord.addresses + number))
         }
         let lengths = reply.word(StackRecord.lengths)

@@ -126,8 +126,9 @@ extension Supervisor {
         text.add(" s, at priority ")
         text.decimal(UInt64(priority))
         let isWatched = watched[index].heartbeat.period > 0
-        if isWatched || !logAndWait(text.bytes.span, deadline: .after(milliseconds: 100)) {
-            say(text.bytes)
+        if isWatched || !logAndWait(text.bytes.span, .warning, deadline: .after(milliseconds: 100))
+        {
+            say(text.bytes, .warning)
         }
     }
 }

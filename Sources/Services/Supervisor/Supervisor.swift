@@ -60,7 +60,7 @@ import UserRuntime
         lastTick = now
         lastLook = now
         do throws(KernelError) { (watch, probe) = (try Watch(), try Probe()) } catch {
-            say(Text("supervisor: no memory for its watch").bytes)
+            say(Text("supervisor: no memory for its watch").bytes, .error)
         }
         // What faulted while there was no supervisor waits for this.
         findNewTasks(isFirstLook: true)
@@ -220,7 +220,7 @@ import UserRuntime
         } kill: {
             status = ask(.kill, number)
         }
-        for line in report.lines { say(line) }
+        for line in report.lines { say(line, .error) }
         // In the wrong state is a task that has ended already.
         if status != 0 && status != FactoryError.wrongState.rawValue {
             self.report(index, "cannot be ended: the root task refuses")
@@ -313,13 +313,13 @@ import UserRuntime
     /// Tells the log a line. It never waits: the log may be waiting for the very task whose fault
     /// is being handled, and a task that faults cannot reach a handler that waits for it. What is
     /// not taken now is tried again.
-    mutating func say(_ line: [UInt8]) {
-        lines.append(line)
+    mutating func say(_ line: [UInt8], _ level: LogLevel = .notice) {
+        lines.append(line, level)
         flushLines()
     }
 
     private mutating func flushLines() {
-        while let first = lines.first, log(first.span, deadline: .immediately) {
+        while let first = lines.first, log(first.span, lines.level, deadline: .immediately) {
             lines.removeFirst()
         }
     }
@@ -328,7 +328,9 @@ import UserRuntime
     /// and for the console to send it.
     private mutating func awaitLog() {
         let end = Instant.after(milliseconds: 1000)
-        while let first = lines.first, logAndWait(first.span, deadline: end) { lines.removeFirst() }
+        while let first = lines.first, logAndWait(first.span, lines.level, deadline: end) {
+            lines.removeFirst()
+        }
         // An empty answer: what the log took before is shown.
         do throws(KernelError) {
             _ = try Endpoint(StartSlot.log).call(RegisterMessage(LogWord.read, .max), deadline: end)
@@ -345,7 +347,9 @@ import UserRuntime
         guard let index = find(received.badge), watched[index].lost.isToTell(received[1]) else {
             return
         }
-        say(LostLines.text(watched[index].name, received[1], opensLog: received[2] != 0))
+        say(
+            LostLines.text(watched[index].name, received[1], opensLog: received[2] != 0),
+            .warning)
     }
 }
 

@@ -10,7 +10,8 @@
     case failedCheck = 1
     /// `main` returned.
     case returned = 0x5301
-    /// x0, x1: address and bytes of a text. x2, x3: of the source file's name. x4: its line.
+    /// x1: bytes of a text, which stands in x5 to x14. x2, x3: address and bytes of the source
+    /// file's name. x4: its line.
     case fatalError = 0x5302
     /// x0: the bytes that were asked for.
     case heapExhausted = 0x5303

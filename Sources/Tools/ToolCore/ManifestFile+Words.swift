@@ -65,6 +65,7 @@ extension ManifestField {
         case .opens: .opens
         case .compatible: .compatible
         case .heartbeat: .heartbeat
+        case .logLevel: .logLevel
         case .registerCount: .registers
         case .interruptCount: .interrupts
         case .shares: .sharesPage
@@ -100,6 +101,7 @@ extension ManifestField {
                 + "\(Compatible.maximumLength) bytes"
                 + " for a task with start = \"device\", and none for another"
         case .heartbeat: return "heartbeat_ms is 0, or at least 10"
+        case .logLevel: return "log_level is \"error\", \"warning\", \"notice\" or \"debug\""
         case .registerCount: return "registers is 0 to 4"
         case .interruptCount: return "interrupts is 0 to 4"
         case .shares: return "shares_page and shares_line are true or false"

@@ -1,6 +1,7 @@
 // system.toml: the manifest as people write it. Platform.swift makes one manifest of the files that
 // a board needs.
 
+import Protocols
 import ServiceCores
 
 /// The text of a system.toml, read.
@@ -55,6 +56,7 @@ enum TaskKey: String, CaseIterable {
     case sharesPage = "shares_page"
     case sharesLine = "shares_line"
     case heartbeat = "heartbeat_ms"
+    case logLevel = "log_level"
     case onGiveUp = "on_give_up"
     case aboveSupervisor = "above_supervisor"
     case core
@@ -181,10 +183,24 @@ extension TaskDescription {
         compatible = try fields.texts(.compatible).map { Compatible(bytes: Array($0.utf8)) }
         privileges = try fields.readPrivileges(.privileges)
         heartbeat = try fields.number(.heartbeat) ?? 0
+        try readLogLevel(fields)
         if let policy = try fields.fields(.restart, of: RestartKey.self) {
             restart = try RestartPolicy(reading: policy)
         }
         try readGiveUp(fields)
+    }
+
+    private mutating func readLogLevel(_ fields: Fields<TaskKey>) throws {
+        guard let text = try fields.text(.logLevel) else { return }
+        let levels: [String: LogLevel] = [
+            "error": .error, "warning": .warning, "notice": .notice, "debug": .debug,
+        ]
+        guard let level = levels[text] else {
+            throw fields.error(
+                .logLevel,
+                "log_level is \"error\", \"warning\", \"notice\" or \"debug\", not \"\(text)\"")
+        }
+        logLevel = level
     }
 
     private mutating func readStart(_ fields: Fields<TaskKey>) throws {

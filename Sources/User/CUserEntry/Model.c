@@ -37,9 +37,11 @@ uint64_t swiftlet_cycles(void) { return 0; }
 uint64_t swiftlet_thread_pointer(void) { return modelThreadPointer; }
 _Noreturn void swiftlet_trap_no_endpoint(void) { __builtin_trap(); }
 _Noreturn void swiftlet_trap_text(
-    const void *text, uint64_t count, const void *file, uint64_t file_count, uint64_t line) {
+    const SwiftletTrapText *text, uint64_t count, const void *file, uint64_t file_count,
+    uint64_t line) {
+    int shown = count < sizeof *text ? (int)count : (int)sizeof *text;
     fprintf(stderr, "%.*s:%llu: %.*s\n", (int)file_count, (const char *)file,
-            (unsigned long long)line, (int)count, (const char *)text);
+            (unsigned long long)line, shown, (const char *)text);
     __builtin_trap();
 }
 

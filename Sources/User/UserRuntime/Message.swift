@@ -45,7 +45,8 @@ public struct RegisterMessage: Sendable {
             case 4: return words.w4
             case 5: return words.w5
             case 6: return words.w6
-            default: return words.w7
+            case 7: return words.w7
+            default: return 0
             }
         }
         set {
@@ -57,7 +58,8 @@ public struct RegisterMessage: Sendable {
             case 4: words.w4 = newValue
             case 5: words.w5 = newValue
             case 6: words.w6 = newValue
-            default: words.w7 = newValue
+            case 7: words.w7 = newValue
+            default: break
             }
         }
     }
@@ -81,7 +83,10 @@ public struct Received: Sendable {
     }
     @inline(__always) public var delivery: Delivery { result.delivery ?? .message }
     @inline(__always) public var capabilityCount: Int { result.capabilityCount }
-    @inline(__always) public subscript(index: Int) -> UInt64 { message[index] }
+    /// Word 0 to 7; 0 behind the end, whatever the sender left in the registers there.
+    @inline(__always) public subscript(index: Int) -> UInt64 {
+        index < message.length ? message[index] : 0
+    }
 }
 
 /// Capabilities and a loan that go with a message.

@@ -3,6 +3,7 @@
 
 import CUserEntry
 import KernelABI
+import Protocols
 
 /// What the task was given; reads the page in x0.
 public func startInformation(_ address: UInt) -> StartInformation {
@@ -11,6 +12,8 @@ public func startInformation(_ address: UInt) -> StartInformation {
     let page = unsafe UnsafePointer<StartInformation>(bitPattern: address)
     let information = unsafe page.unsafelyUnwrapped.pointee
     swiftlet_heap_add(TaskAddress.heap, information.heapBytes)
+    // Before the task starts a thread.
+    unsafe logLevel = LogLevel(rawValue: UInt8(truncatingIfNeeded: information.logLevel)) ?? .notice
     return information
 }
 

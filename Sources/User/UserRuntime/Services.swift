@@ -1,6 +1,7 @@
 // Reaching other services: opening one by name, and a line for the log.
 
 import KernelABI
+import Protocols
 
 /// Asks the name service for `name` (four words, zero-padded); its capability goes to the empty
 /// slot `slot`.
@@ -29,28 +30,39 @@ public enum NamesWord {
     public static var open: UInt64 { 1 }
 }
 
-/// Word 0 of messages to the log, low byte; the text's length stands above it.
+/// Word 0 of messages to the log, low byte; the text's length and level stand above it.
 public enum LogWord {
     /// One-way, or a call that is answered when the line was shown. Bits 8–15: length of the text,
-    /// which starts in word 1; at most 104 bytes.
+    /// which starts in word 1; at most 104 bytes. Bits 16–17: its `LogLevel`.
     public static var append: UInt64 { 1 }
     /// Word 1: sequence number. Reply: 0 or 1 (none), sequence of the line (the first that is there
-    /// from word 1 on), microseconds, task, length, the task's name (4 words), text from word 9 on.
+    /// from word 1 on), microseconds, task, length | level << 8, the task's name (4 words), text
+    /// from word 9 on.
     public static var read: UInt64 { 2 }
-    public static var maximumLength: Int { 104 }
+    public static var maximumLength: Int { Line.capacity }
 }
 
-/// Sends a line to the log; gives up after 100 ms, or at `deadline`. A line that the log does not
-/// take is counted, and the supervisor tells the count.
+/// Sends a line to the log, if the task's level has it; gives up after 100 ms. A line that the log
+/// does not take is counted, and the supervisor tells the count. It allocates nothing.
+public func log(_ line: @autoclosure () -> Line, _ level: LogLevel = .notice) {
+    if unsafe logLevel.rawValue < level.rawValue { return }
+    line().with { text in _ = log(text, level) }
+}
+
+/// The largest level of lines that the task sends.
+nonisolated(unsafe) var logLevel = LogLevel.notice
+
+/// Sends a line of bytes to the log; gives up after 100 ms, or at `deadline`. A line that the log
+/// does not take is counted, and the supervisor tells the count.
 ///
 /// - Returns: whether the log took it.
 @discardableResult
 public func log(
-    _ text: Span<UInt8>, to log: Endpoint = Endpoint(StartSlot.log),
+    _ text: Span<UInt8>, _ level: LogLevel = .notice, to log: Endpoint = Endpoint(StartSlot.log),
     deadline: Instant = .after(milliseconds: 100)
 ) -> Bool {
     do throws(KernelError) {
-        try log.send(logLine(text), Attachment(), deadline: deadline)
+        try log.send(logLine(text, level), Attachment(), deadline: deadline)
         return true
     } catch {
         noteLostLine(error)
@@ -62,9 +74,11 @@ public func log(
 /// not take is counted, and the supervisor tells the count.
 ///
 /// - Returns: whether it was shown.
-public func logAndWait(_ text: Span<UInt8>, deadline: Instant) -> Bool {
+public func logAndWait(
+    _ text: Span<UInt8>, _ level: LogLevel = .notice, deadline: Instant
+) -> Bool {
     do throws(KernelError) {
-        _ = try Endpoint(StartSlot.log).call(logLine(text), deadline: deadline)
+        _ = try Endpoint(StartSlot.log).call(logLine(text, level), deadline: deadline)
         return true
     } catch {
         noteLostLine(error)
@@ -85,9 +99,10 @@ private func noteLostLine(_ error: KernelError) {
         RegisterMessage(SupervisorWord.lostLines, unsafe lostLines, hasLog), deadline: .immediately)
 }
 
-private func logLine(_ text: Span<UInt8>) -> RegisterMessage {
+private func logLine(_ text: Span<UInt8>, _ level: LogLevel) -> RegisterMessage {
     let count = min(text.count, LogWord.maximumLength)
-    var message = RegisterMessage(LogWord.append | UInt64(count) << 8)
+    var message = RegisterMessage(
+        LogWord.append | UInt64(count) << 8 | UInt64(level.rawValue) << 16)
     message.setBytes(text.extracting(0..<count), at: 1)
     return message
 }

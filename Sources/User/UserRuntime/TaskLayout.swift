@@ -2,6 +2,7 @@
 // them. The root task builds every task by this file, and every task's runtime reads it.
 
 import KernelABI
+import Protocols
 
 /// Addresses in a task's address space, all in its first GiB. Between any two areas there are
 /// unmapped pages.
@@ -108,6 +109,8 @@ public struct StartInformation: Sendable {
     /// Ticks between signs of life; 0: not watched.
     public var heartbeatTicks: UInt64 = 0
     public var untypedBits: UInt64 = 0
+    /// The largest `LogLevel` of lines that the task sends.
+    public var logLevel = UInt64(LogLevel.notice.rawValue)
     /// What the device manager tells a driver of this kind beyond registers and lines: for a bank
     /// of pins its keys.
     public var parameterCount: UInt64 = 0

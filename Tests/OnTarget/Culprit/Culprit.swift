@@ -19,6 +19,8 @@ import UserRuntime
         if name == Name("timeless") { serveWithoutTimer(information) }
         if name == Name("fatal") { fatalError("the culprit's own words") }
         if name == Name("forged") { sayUnprintable() }
+        if name == Name("numbers") { sayNumbers(information) }
+        if name == Name("broken") { precondition(information.generation == 1, "it ran before") }
         if name == Name("secret") { sayFromMemory() }
         if name == Name("bounds") {
             say("item", UInt64([1, 2, 3][Int(information.generation) + 1]))
@@ -85,15 +87,25 @@ private func serveWithoutTimer(_ information: StartInformation) {
 
 // Texts of a trap
 
-/// The program's code as a text.
+/// A text of control characters, longer than it can be, and the program's code as a file's name.
 private func sayUnprintable() -> Never {
     let code = unsafe UnsafeRawPointer(bitPattern: UInt(TaskAddress.image.lowerBound))
-    unsafe swiftlet_trap_text(code, ~0, code, ~0, ~0)
+    let bytes: UInt64 = 0x1b07_ff41_0a0d_5b00
+    var text = SwiftletTrapText(
+        w0: bytes, w1: bytes, w2: bytes, w3: bytes, w4: bytes, w5: bytes, w6: bytes, w7: bytes,
+        w8: bytes, w9: bytes)
+    unsafe swiftlet_trap_text(&text, ~0, code, ~0, ~0)
 }
 /// Memory that can be written, which the root task must not take for a constant.
 private func sayFromMemory() -> Never {
     let heap = unsafe UnsafeRawPointer(bitPattern: UInt(TaskAddress.heap))
-    unsafe swiftlet_trap_text(heap, 16, heap, 16, 1)
+    var text = SwiftletTrapText()
+    unsafe swiftlet_trap_text(&text, 0, heap, 16, 1)
+}
+/// A text that is built when it is needed.
+private func sayNumbers(_ information: StartInformation) -> Never {
+    let number = information.generation
+    fatalError("item \(number) of \(-3), at \(hex: number << 20)")
 }
 
 // Memory

@@ -25,21 +25,21 @@ import UserRuntime
         if name == Name("nagger") { nag() }
         if name == Name("thrifty") {
             compute(milliseconds: 1000)
-            say("thrifty has computed")
+            log("thrifty has computed")
         }
         if name == Name("drudge") { compute(milliseconds: 3000) }
-        if name == Name("mute") { for _ in 0..<4 { say("nobody reads this") } }
+        if name == Name("mute") { for _ in 0..<4 { log("nobody reads this") } }
     }
     while true { server.reply(RegisterMessage(server.next()[0])) }
 }
 
 /// Has a driver crash, and keeps the processor from everything that is less urgent than this task.
 private func crashAndCompute() {
-    guard let clock = number(of: Name("pl031")) else { return say("there is no pl031") }
+    guard let clock = number(of: Name("pl031")) else { return log("there is no pl031") }
     _ = try? Endpoint(StartSlot.supervisor).call(RegisterMessage(SupervisorRequest.crash, clock))
-    say("greedy computes")
+    log("greedy computes")
     compute(milliseconds: 3000)
-    say("greedy has computed")
+    log("greedy has computed")
 }
 
 /// Has nine tasks crash, the least urgent first: each is loaded anew a millisecond later, and
@@ -48,7 +48,7 @@ private func crashTheNest() {
     var places: [UInt64] = []
     for index in 0..<9 as Range<UInt64> {
         guard let place = number(of: Name(nest + index << 32, 0, 0, 0)) else {
-            return say("there is no nest")
+            return log("there is no nest")
         }
         places.append(place)
     }
@@ -58,7 +58,7 @@ private func crashTheNest() {
         // It faults now.
         _ = try? Notification(StartSlot.notification).wait(deadline: .after(.microseconds(50)))
     }
-    say("nine tasks crashed")
+    log("nine tasks crashed")
 }
 
 /// `nest1`.
@@ -77,9 +77,9 @@ private func computeHidden() {
             try? Notification(StartSlot.notification).signal(1)
             return 0
         }
-    } catch { return say("hider: the kernel refuses") }
+    } catch { return log("hider: the kernel refuses") }
     Notification(StartSlot.notification).pause()
-    say("hider has computed")
+    log("hider has computed")
 }
 
 /// Can run at nearly each moment, and lets others run between.
@@ -88,7 +88,7 @@ private func computeInTurns() {
         compute(milliseconds: 50)
         Notification(StartSlot.notification).pause(until: .after(milliseconds: 1))
     }
-    say("busy has computed")
+    log("busy has computed")
 }
 
 /// Asks the supervisor ten times a second for what it may not do.
@@ -116,5 +116,3 @@ private func number(of name: Name) -> UInt64? {
     }
     return nil
 }
-
-private func say(_ text: StaticString) { log(Text(text).bytes.span) }

@@ -41,9 +41,9 @@ private let clock: UInt64 = 9
     // under `opens`.
     let isRefusedTrace = (try? SystemControl(StartSlot.systemControl).trace(0)) == nil
     if attempts.refused == 14 && isRefusedKeys && isRefusedTrace {
-        say("the intruder was refused everything")
+        log("the intruder was refused everything")
     } else {
-        say("the intruder was not refused everything")
+        log("the intruder was not refused everything")
     }
     while true { _ = server.next() }
 }
@@ -63,9 +63,4 @@ private func isRefusedKeys() -> Bool {
     try? CapabilityTable.own.copy(StartSlot.notification, to: passing, rights: .write)
     let edges = try? pins.call(RegisterMessage(GPIORequest.notify, 5, 3, 1), Attachment(passing))
     return isRefused && edges?[0] == 0
-}
-
-private func say(_ text: StaticString) {
-    // Safety: a literal's bytes live for ever.
-    unsafe log(Span(_unsafeStart: text.utf8Start, count: text.utf8CodeUnitCount))
 }

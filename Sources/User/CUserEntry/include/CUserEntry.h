@@ -34,6 +34,11 @@ typedef struct {
     uint64_t w0, w1, w2, w3, w4, w5, w6, w7;
 } SwiftletWords;
 
+/// A task's last words, eight bytes in each.
+typedef struct {
+    uint64_t w0, w1, w2, w3, w4, w5, w6, w7, w8, w9;
+} SwiftletTrapText;
+
 /// Results in x0-x2.
 typedef struct {
     uint64_t result, badge, loan;
@@ -58,8 +63,8 @@ uint64_t swiftlet_cycles(void);
 uint64_t swiftlet_thread_pointer(void);
 _Noreturn void swiftlet_trap_no_endpoint(void);
 _Noreturn void swiftlet_trap_text(
-    const void *_Nullable text, uint64_t count, const void *_Nullable file, uint64_t file_count,
-    uint64_t line);
+    const SwiftletTrapText *_Nonnull text, uint64_t count, const void *_Nullable file,
+    uint64_t file_count, uint64_t line);
 #else
 /// A call that carries words both ways.
 SWIFTLET_ALWAYS SwiftletResult swiftlet_svc_words(
@@ -124,19 +129,30 @@ SWIFTLET_ALWAYS _Noreturn void swiftlet_trap_no_endpoint(void) {
     __builtin_unreachable();
 }
 
-/// Ends the task with a text and the place in the source. Both texts are constants of the program:
-/// the root task reads them in its file, not in its memory.
+/// Ends the task with a text and the place in the source. The text travels in x5 to x14. The file's
+/// name is a constant of the program: the root task reads it in its file, not in its memory.
 SWIFTLET_ALWAYS _Noreturn void swiftlet_trap_text(
-    const void *_Nullable text, uint64_t count, const void *_Nullable file, uint64_t file_count,
-    uint64_t line) {
-    register const void *x0 __asm__("x0") = text;
+    const SwiftletTrapText *_Nonnull text, uint64_t count, const void *_Nullable file,
+    uint64_t file_count, uint64_t line) {
     register uint64_t x1 __asm__("x1") = count;
     register const void *x2 __asm__("x2") = file;
     register uint64_t x3 __asm__("x3") = file_count;
     register uint64_t x4 __asm__("x4") = line;
-    __asm__ volatile("brk %5"
+    register uint64_t x5 __asm__("x5") = text->w0;
+    register uint64_t x6 __asm__("x6") = text->w1;
+    register uint64_t x7 __asm__("x7") = text->w2;
+    register uint64_t x8 __asm__("x8") = text->w3;
+    register uint64_t x9 __asm__("x9") = text->w4;
+    register uint64_t x10 __asm__("x10") = text->w5;
+    register uint64_t x11 __asm__("x11") = text->w6;
+    register uint64_t x12 __asm__("x12") = text->w7;
+    register uint64_t x13 __asm__("x13") = text->w8;
+    register uint64_t x14 __asm__("x14") = text->w9;
+    __asm__ volatile("brk %14"
                      :
-                     : "r"(x0), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "i"(SWIFTLET_TRAP_FATAL_ERROR)
+                     : "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5), "r"(x6), "r"(x7), "r"(x8),
+                       "r"(x9), "r"(x10), "r"(x11), "r"(x12), "r"(x13), "r"(x14),
+                       "i"(SWIFTLET_TRAP_FATAL_ERROR)
                      : "memory");
     __builtin_unreachable();
 }
