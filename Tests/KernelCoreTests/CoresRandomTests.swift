@@ -24,6 +24,8 @@ private final class CoresWalk {
         s = TestSystem(fast: fast)
         random = SeededGenerator(seed: seed)
         mutexes = TestMutexes(s, sizeBits: 4)
+        mutexes.setWord(4, CountingWord(units: 1).raw)
+        mutexes.setWord(5, CountingWord.condition.raw)
         doors = (0..<4).map { _ in s.make(.endpoint) }
         replies = (0..<6).map { _ in s.make(.reply) }
         notes = (0..<3).map { _ in s.make(.notification) }
@@ -85,7 +87,7 @@ private final class CoresWalk {
         let note = notes[pick(notes.count)]
         let until = deadline()
         let other = threads[pick(threads.count)]
-        let kind = pick(140)
+        let kind = pick(168)
         log.append("\(index): \(kind)")
         switch kind {
         case 0..<25: s.call(thread, door, [1], deadline: until)
@@ -112,6 +114,10 @@ private final class CoresWalk {
         case 120..<138:
             let held = (0..<4).filter { mutexes.isHeld($0, by: thread) }
             mutexes.unlock(thread, held.isEmpty ? pick(4) : held[pick(held.count)])
+        case 138..<146: mutexes.take(thread, 4, deadline: until)
+        case 146..<154: mutexes.give(thread, 4)
+        case 154..<160: mutexes.callSleep(thread, 5, seen: pick(2), deadline: until)
+        case 160..<166: mutexes.wake(thread, 5)
         default:
             s.perform(.leave, mutexes.slot, UInt64(index))
             mutexes.join(thread, as: index)

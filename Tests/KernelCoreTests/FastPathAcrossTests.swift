@@ -99,6 +99,22 @@ import Testing
         }
     }
 
+    @Test(arguments: [true, false]) func aUnitWakesAThreadOfACoreThatSleeps(fast: Bool) {
+        let p = Pair(fast: fast)
+        let m = TestMutexes(p.s)
+        m.setWord(1, CountingWord(units: 0).raw)
+        let sleeper = Pair.thread(p.s, 30, on: 1)
+        for _ in 0..<2 {
+            m.take(sleeper, 1)
+            #expect(p.other.running == nil)
+            let before = p.s.fastEntries
+            m.give(p.client, 1)
+            #expect(p.s.fastEntries == before + (fast ? 1 : 0))
+            #expect(p.s.running == p.client.ref && p.other.running == sleeper.ref)
+            #expect(p.s.results(sleeper).error == nil)
+        }
+    }
+
     /// The server that waits for callers is woken by its bound notification.
     @Test func aSignalWakesAServerOfACoreThatSleeps() {
         let p = Pair()

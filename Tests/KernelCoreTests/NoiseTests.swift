@@ -16,7 +16,10 @@ import Testing
         // The noise gets somewhere: calls of nearly every kind succeed at some time.
         let succeeded = Noise.methods.filter { noise.successes.contains(100 + Int($0.rawValue)) }
         #expect(succeeded.count > Noise.methods.count * 3 / 4)
-        for call in [SystemCall.send, .receive, .signal, .poll, .yield, .lock, .unlock] {
+        let calls: [SystemCall] = [
+            .send, .receive, .signal, .wait, .poll, .yield, .lock, .unlock,
+        ]
+        for call in calls {
             #expect(noise.successes.contains(Int(call.rawValue)))
         }
     }
@@ -72,13 +75,17 @@ private final class Noise {
         s.inspectionPeriod = 3
     }
 
-    /// Gives the mutexes their page, and makes all threads participants.
+    /// Gives the mutexes their page, and makes all threads participants. Cell 2 is a semaphore,
+    /// cell 3 a condition.
     private func bindMutexes() {
         guard let set = gifts.last else { return }
         s.perform(.bindPage, set, UInt64(s.make(.frame, sizeBits: 12)))
         for (number, thread) in threads.enumerated() {
             s.perform(.join, set, UInt64(number), UInt64(thread.slot))
         }
+        let words = s.object(set, as: MutexSet.self)
+        words?.word(2)?.pointee = MutexWord(raw: CountingWord(units: 1).raw)
+        words?.word(3)?.pointee = MutexWord(raw: CountingWord.condition.raw)
     }
 
     /// Gives the task new objects for those that it destroyed, and lets its threads run.
@@ -229,12 +236,18 @@ private final class Noise {
         case .call, .send: return (slot(.endpoint), [0, deadline()])
         case .replyAndReceive, .receive: return (slot(.endpoint), [slot(.reply), deadline()])
         case .reply: return (slot(.reply), [])
-        case .signal, .wait, .poll: return (slot(.notification), [random.next() % 16, deadline()])
+        case .signal, .wait, .poll:
+            if random.next() % 3 == 0 {
+                let cell = Int(random.next() % 4)
+                let argument = CellArgument(cell: cell, seen: Int(random.next() % 3))
+                return (slot(.mutexSet), [argument.raw, deadline()])
+            }
+            return (slot(.notification), [random.next() % 16, deadline()])
         case .lock, .unlock:
             // Mostly as the participant that the running thread is.
             let number = threads.firstIndex { $0.ref == s.running } ?? 0
             let argument = MutexArgument(
-                mutex: Int(random.next() % 4),
+                mutex: random.next() % 8 == 0 ? Int(random.next() % 5) : 0,
                 participant: random.next() % 8 == 0 ? Int(random.next() % 5) : number)
             return (slot(.mutexSet), [argument.raw, deadline()])
         case .yield, .version, .invoke: return (0, [])

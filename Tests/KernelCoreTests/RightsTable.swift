@@ -248,8 +248,16 @@ extension SystemCall {
                 Form(operands: [.invoked(.endpoint, .read), .x(1, .reply, .none)], arguments: past)
             ]
         case .reply: return [Form(operands: [.invoked(.reply, .write)])]
-        case .signal: return [Form(operands: [.invoked(.notification, .write)], arguments: [1: 1])]
-        case .wait: return [Form(operands: [.invoked(.notification, .read)], arguments: past)]
+        case .signal:
+            return [
+                Form(operands: [.invoked(.notification, .write)], arguments: [1: 1]),
+                Form(operands: [.invoked(.mutexSet, .write)], arguments: [1: 1]),
+            ]
+        case .wait:
+            return [
+                Form(operands: [.invoked(.notification, .read)], arguments: past),
+                Form(operands: [.invoked(.mutexSet, .read)], arguments: past),
+            ]
         case .poll: return [Form(operands: [.invoked(.notification, .read)])]
         case .lock: return [Form(operands: [.invoked(.mutexSet, .write)], arguments: past)]
         case .unlock: return [Form(operands: [.invoked(.mutexSet, .write)])]

@@ -23,6 +23,11 @@ enum TabledCall: CustomStringConvertible {
         case .systemCall(let call): call.forms
         }
     }
+    /// Whether it is a system call on this kind of object, in one of its forms.
+    func takes(_ kind: ObjectKind) -> Bool {
+        guard case .systemCall(let call) = self else { return false }
+        return call.forms.contains { $0.operands.first?.kind == kind }
+    }
     func control(_ slot: UInt32) -> UInt64 {
         switch self {
         case .method(let method): ControlWord(invoke: method, Slot(slot)).raw
@@ -204,7 +209,7 @@ private final class Bench {
                     operand, wholes[position], to: Rights(raw: 31 & ~right.raw))
                 refuse(slots, arguments, .missingRights, "operand \(position) lacks \(right)")
             }
-            for (kind, slot) in objects where kind != operand.kind {
+            for (kind, slot) in objects where kind != operand.kind && !call.takes(kind) {
                 slots[position] = slot
                 refuse(slots, arguments, .wrongKind, "operand \(position) is a \(kind)")
             }

@@ -73,6 +73,48 @@ final class TestMutexes {
             MutexArgument(mutex: mutex, participant: number(thread)).raw)
         system.trap(thread.ref)
     }
+
+    // Semaphores and conditions
+
+    func count(_ cell: Int) -> CountingWord { CountingWord(raw: word(cell).raw) }
+
+    /// Takes a unit of a semaphore as user code does: by the word, and by the kernel if that fails.
+    func take(_ thread: TestThread, _ cell: Int = 0, deadline: UInt64 = TestSystem.never) {
+        let value = count(cell)
+        if !value.isContended && value.count > 0 {
+            setWord(cell, value.counting(value.count - 1).raw)
+        } else {
+            callSleep(thread, cell, deadline: deadline)
+        }
+    }
+    /// Gives a unit of a semaphore as user code does.
+    func give(_ thread: TestThread, _ cell: Int = 0) {
+        let value = count(cell)
+        if value.isContended {
+            wake(thread, cell)
+        } else {
+            setWord(cell, value.counting(value.count + 1).raw)
+        }
+    }
+    /// Signals a condition as user code does.
+    func signal(_ thread: TestThread, _ cell: Int = 0) {
+        let value = count(cell)
+        setWord(cell, value.counting(value.count + 1).raw)
+        if value.isContended { wake(thread, cell) }
+    }
+    func callSleep(
+        _ thread: TestThread, _ cell: Int = 0, seen: Int = 0, deadline: UInt64 = TestSystem.never
+    ) {
+        system.setRegisters(
+            thread, ControlWord(.wait, Slot(slot)).by(Instant(ticks: deadline)).raw,
+            CellArgument(cell: cell, seen: seen).raw, deadline)
+        system.trap(thread.ref)
+    }
+    func wake(_ thread: TestThread, _ cell: Int = 0) {
+        system.setRegisters(
+            thread, ControlWord(.signal, Slot(slot)).raw, CellArgument(cell: cell).raw)
+        system.trap(thread.ref)
+    }
 }
 
 extension TestSystem {

@@ -155,6 +155,9 @@ extension ModelMachine {
         _ thread: Ref<KernelThread>, _ control: UInt64, _ bits: UInt64
     ) -> QuickOutcome {
         let outcome = kernel.pointee.fastSignal(thread, control, bits, isShared: isShared)
+        if case .declined = outcome {
+            return kernel.pointee.fastWake(thread, control, bits, isShared: isShared)
+        }
         guard case .unsettled = outcome else { return outcome }
         kernel.pointee.settle()
         return kernel.pointee.fastSignal(thread, control, bits, isShared: isShared)

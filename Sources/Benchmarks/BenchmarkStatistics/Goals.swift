@@ -63,6 +63,8 @@ extension RowName {
             Goal("thread.create-join", 10_000),
             Goal("mutex.uncontended", 60),
             Goal("mutex.hand-over", 500),
+            Goal("semaphore.uncontended", 60),
+            Goal("semaphore.higher-waiter-runs", 300),
             Goal("interrupt.timer.to-driver.spinning", 150),
             Goal("interrupt.timer.to-driver.spinning.floating-point", 190),
             Goal("floating-point.first-use", 150),

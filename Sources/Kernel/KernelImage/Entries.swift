@@ -179,7 +179,7 @@ extension EntryMode {
         case .signalled(let wakeup):
             if wakeup.usesFloatingPoint { return preempt(thread, wakeup) }
             unsafe exitSignal(wakeup.thread.raw, wakeup.bits, running)
-        case .declined, .switched: decline(thread, control, second, third)
+        case .declined, .switched: wake(control, second, third, thread)
         }
     }
 
@@ -199,6 +199,19 @@ extension EntryMode {
         }
         if wakeup.usesFloatingPoint { return preempt(thread, wakeup) }
         unsafe exitSignal(wakeup.thread.raw, wakeup.bits, thread.raw)
+    }
+    @inline(never) private static func wake(
+        _ control: UInt64, _ second: UInt64, _ third: UInt64, _ thread: Ref<KernelCore.Thread>
+    ) {
+        switch kernelState.pointee.fastWake(thread, control, second, isShared: isShared) {
+        case .signalled(let wakeup):
+            if wakeup.usesFloatingPoint { return preempt(thread, wakeup) }
+            unsafe exitSignal(wakeup.thread.raw, wakeup.bits, thread.raw)
+        case .otherCore(let sleeper, let place, let bits):
+            signalAcross(control, second, third, thread, sleeper, place, bits)
+        case .done, .declined, .unsettled, .woken, .switched:
+            decline(thread, control, second, third)
+        }
     }
     @inline(never) private static func signalAcross(
         _ control: UInt64, _ second: UInt64, _ third: UInt64, _ thread: Ref<KernelCore.Thread>,

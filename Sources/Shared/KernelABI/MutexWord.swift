@@ -5,6 +5,7 @@
 /// | bits | |
 /// |---|---|
 /// | 0–15 | the number of the participant that holds it, plus 1; 0: nobody |
+/// | 29 | 0: a word that counts is a `CountingWord` |
 /// | 30 | its holder died: the next one learns of it |
 /// | 31 | threads wait, or have waited: only the kernel gives it back |
 ///
@@ -28,8 +29,10 @@
     @inlinable public static var diedBit: UInt32 { 1 << 30 }
     @inlinable public static var contendedBit: UInt32 { 1 << 31 }
 
-    /// The number of the participant that holds the mutex, plus 1; 0: nobody.
-    @inlinable public var holder: UInt16 { UInt16(truncatingIfNeeded: raw) }
+    /// The number of the participant that holds the mutex, plus 1; 0: nobody, or it is no mutex.
+    @inlinable public var holder: UInt16 { isCounting ? 0 : UInt16(truncatingIfNeeded: raw) }
+    /// Whether it is the word of a semaphore or of a condition.
+    @inlinable public var isCounting: Bool { raw & CountingWord.countingBit != 0 }
     @inlinable public static func == (a: MutexWord, b: MutexWord) -> Bool { a.raw == b.raw }
 
     /// The bytes of a mutex in the page of its set. The word is the first four; the rest is the

@@ -25,7 +25,8 @@
     /// plain `receive`.
     case replyAndReceive = 1
     /// ORs bits into a notification: the capability's badge, or x1 if the badge is 0; without bits
-    /// it does nothing. Never blocks.
+    /// it does nothing. Of a mutex set: wakes the most urgent thread that sleeps at a cell (x1:
+    /// `CellArgument`), or gives a unit to its semaphore. Never blocks.
     case signal = 2
     /// Takes the notification's bits (in x1), or fails with `wouldBlock`. Never blocks.
     case poll = 3
@@ -33,7 +34,8 @@
     case yield = 4
     /// Does nothing; x3 returns `abiVersion`, x4 the frequency of the counter in hertz.
     case version = 5
-    /// Takes the notification's bits (in x1), or blocks until there are some. May have a deadline.
+    /// Takes the notification's bits (in x1), or blocks until there are some. Of a mutex set: takes
+    /// a unit of a cell's semaphore (x1: `CellArgument`), or sleeps there. May have a deadline.
     case wait = 6
     /// Sends a message to an endpoint and blocks until it was received. May have a deadline.
     case send = 7

@@ -36,7 +36,7 @@ private struct FuzzTask {
             }
             threads[number] = made
         }
-        try makeGifts(checks, handler)
+        try makeGifts(&checks, handler)
         feed()
         for word in 0..<64 as Range<UInt64> { poke(SandboxAddress.sharedHere + 8 * word, 0) }
         set(FuzzWord.quota, quota)
@@ -47,7 +47,7 @@ private struct FuzzTask {
         }
     }
 
-    private mutating func makeGifts(_ checks: Checks, _ handler: Slot) throws(Failure) {
+    private mutating func makeGifts(_ checks: inout Checks, _ handler: Slot) throws(Failure) {
         give(FuzzSlot.table, sandbox.table.slot)
         give(FuzzSlot.space, sandbox.space.slot)
         for number in 0...FuzzTask.workers {
@@ -109,6 +109,15 @@ private struct FuzzTask {
             }
         }
         give(FuzzSlot.mutexSets, mutexes, .write)
+        // Cell 2 is a semaphore, cell 3 a condition.
+        try checks.mapFrame(page, at: Checks.mutexPage, .read | .write)
+        let second = UInt64(CountingWord(units: 1).raw)
+        let third = UInt64(CountingWord.condition.raw)
+        poke(Checks.mutexPage + 2 * UInt64(MutexWord.stride), second)
+        poke(Checks.mutexPage + 3 * UInt64(MutexWord.stride), third)
+        try checks.succeed { () throws(KernelError) in
+            try AddressSpace(RootSlot.addressSpace).unmap(page)
+        }
     }
     private mutating func give(_ index: UInt32, _ source: Slot, _ rights: Rights = .all) {
         gifts[Int(index)] = (source, rights)

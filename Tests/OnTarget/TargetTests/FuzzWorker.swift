@@ -230,6 +230,10 @@ struct FuzzWorker {
         case .signal, .wait, .poll:
             target = notification()
             registers.x1 = edge()
+            if random(3) == 0 {
+                target = slot(FuzzSlot.mutexSets, 2)
+                registers.x1 = random(5) | random(3) << 32
+            }
         case .lock, .unlock:
             target = slot(FuzzSlot.mutexSets, 2)
             registers.x1 = random(5) | number << 16

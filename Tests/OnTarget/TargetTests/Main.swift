@@ -38,6 +38,7 @@ import UserRuntime
     inheritanceTests(&runner)
     chainCutTests(&runner)
     mutexTests(&runner)
+    semaphoreTests(&runner)
     revocationTests(&runner)
     schedulingTests(&runner)
     coresTests(&runner)

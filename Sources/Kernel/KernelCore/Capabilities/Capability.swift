@@ -12,13 +12,14 @@ import KernelABI
 public struct Uses: Equatable, Sendable {
     let raw: UInt8
     static var none: Uses { Uses(raw: 0) }
-    /// An endpoint's rights `read` and `write` are bits 0 and 1, a notification's bits 2 and 3. A
-    /// reply's `write` is bit 5.
+    /// An endpoint's rights `read` and `write` are bits 0 and 1, a notification's bits 2 and 3, a
+    /// mutex set's bits 6 and 7. A reply's `write` is bit 5.
     static var receive: Uses { Uses(raw: 1) }
     static var call: Uses { Uses(raw: 2) }
     static var wait: Uses { Uses(raw: 4) }
     static var signal: Uses { Uses(raw: 8) }
     static var reply: Uses { Uses(raw: 32) }
+    static var wake: Uses { Uses(raw: 128) }
     init(raw: UInt8) { self.raw = raw }
 
     init(_ kind: ObjectKind, _ rights: Rights) {
@@ -27,17 +28,17 @@ public struct Uses: Equatable, Sendable {
         case .endpoint: raw = access
         case .notification: raw = access &<< 2
         case .reply: raw = (access & 2) &<< 4
+        case .mutexSet: raw = access &<< 6
         case .null, .thread, .capabilityTable, .addressSpace, .pageTable, .frame, .untyped,
             .interrupt, .timer,
-            .interruptControl, .systemControl, .registers, .asidControl, .asidPool, .budget,
-            .mutexSet:
+            .interruptControl, .systemControl, .registers, .asidControl, .asidPool, .budget:
             raw = 0
         }
     }
     @inline(__always) func contains(_ use: Uses) -> Bool { raw & use.raw != 0 }
     @inline(__always) func limited(to rights: Rights) -> Uses {
         let access = rights.raw & 3
-        return Uses(raw: raw & (access | access &<< 2 | access &<< 4))
+        return Uses(raw: raw & (access | access &<< 2 | access &<< 4 | access &<< 6))
     }
 }
 

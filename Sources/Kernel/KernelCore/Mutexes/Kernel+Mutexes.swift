@@ -71,6 +71,8 @@ extension Kernel where H: ~Copyable {
         let mutex = set.mutex(argument.mutex)
         let value = word.pointee
         let isKept = mutex.pointee.holder != 0
+        // No mutex, or a word that was forged while threads sleep there.
+        if !isKept && (value.isCounting || mutex.firstWaiter != nil) { throw .wrongState }
         let named = isKept ? mutex.pointee.holder : value.holder
         guard let holder = set.thread(holding: named) else {
             if isKept {
@@ -145,7 +147,7 @@ extension Kernel where H: ~Copyable {
     /// Replaces a word that other cores may change at the same time.
     ///
     /// - Returns: false if it is not `old`, or another core came between.
-    @inline(__always) private func replace(
+    @inline(__always) func replace(
         _ old: MutexWord, by new: MutexWord, at word: Ref<MutexWord>
     ) -> Bool {
         unsafe hardware.replace(

@@ -1,4 +1,5 @@
-// The invariants of mutexes: who waits, who holds, and who is linked to whom.
+// The invariants of mutexes: who waits, who holds, and who is linked to whom. And of cells where
+// threads sleep.
 
 #if !hasFeature(Embedded)
     import HardwareInterface
@@ -37,24 +38,28 @@
             let nodes = inspection.inspect(mutex.place.pointee.waiters, name)
             for node in nodes {
                 let thread = node.waiter
+                let sleeps = mutex.pointee.holder == 0
                 inspection.require(
-                    thread.state == .locking && thread.awaitedMutex == mutex,
+                    thread.state == (sleeps ? .waiting : .locking)
+                        && thread.awaitedMutex == mutex,
                     "\(name): a stranger waits")
                 inspection.require(
                     node.pointee.key == thread.effective || thread.pointee.scheduling.isPending,
                     "\(name): a waiter has another key")
+                if sleeps { continue }
                 let number = MutexArgument(raw: thread.pointee.sendControl).participant
                 inspection.require(
                     thread.isMember(set.participant(number)),
                     "\(name): a waiter has not joined")
             }
+            if mutex.pointee.holder == 0 {
+                return inspection.require(
+                    mutex.holderThread == nil, "\(name): held without a holder")
+            }
             inspection.require(
                 nodes.isEmpty || inspection.isLive(mutex.holderThread, .thread),
                 "\(name): held by a dead thread")
             if set.pointee.header.isDying { return }
-            if mutex.pointee.holder == 0 {
-                return inspection.require(nodes.isEmpty, "\(name): threads wait for nobody")
-            }
             inspection.require(mutex.set == set, "\(name): of another set")
             let number = Int(mutex.pointee.holder) - 1
             inspection.require(
@@ -74,6 +79,16 @@
     }
 
     extension Inspection {
+        /// Whether it is the place of a cell where threads sleep.
+        func isCell(_ place: Ref<Notification>?) -> Bool {
+            mutexSets.contains { set in
+                (0..<set.pointee.count).contains {
+                    let cell = set.mutex($0)
+                    return cell.place == place && cell.pointee.holder == 0
+                }
+            }
+        }
+
         /// Checks a thread that waits for a mutex.
         mutating func inspectLocking(_ thread: Ref<Thread>, _ name: String) {
             require(

@@ -161,7 +161,9 @@
                     "\(name): wrong links while it waits for a core")
             }
             if state == .locking && !thread.isEnding { return inspectLocking(thread, name) }
-            require(isLive(notification, .notification), "\(name): a dead notification")
+            require(
+                isLive(notification, .notification) || isCell(notification),
+                "\(name): a dead notification")
             if thread.isEnding {
                 return require(
                     state != .running && state != .ready && state != .stopped,

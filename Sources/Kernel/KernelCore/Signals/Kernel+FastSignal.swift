@@ -101,6 +101,35 @@ extension Kernel where H: ~Copyable {
         return .signalled(preempt(thread, by: waiter, notification, value))
     }
 
+    /// Performs `signal` of a mutex set, if one thread sleeps at the cell, without a deadline, and
+    /// is more urgent.
+    ///
+    /// - Parameter raw: of a call for which `fastSignal` declined.
+    @inline(__always) public mutating func fastWake(
+        _ thread: Ref<Thread>, _ raw: UInt64, _ argument: UInt64, isShared: Bool
+    ) -> QuickOutcome {
+        let index = UInt(raw & 0xffff_ffff)
+        if index >= thread.pointee.tableCount { return .declined }
+        let slot = fastSlot(thread, index)
+        if !slot.pointee.uses.contains(.wake) { return .declined }
+        let set: Ref<MutexSet> = slot.fastObject()
+        let number = CellArgument(raw: argument).cell
+        if number >= set.pointee.count { return .declined }
+        let cell = set.mutex(number)
+        let word = thread.pointee.scheduling.raw
+        guard cell.pointee.holder == 0, word & SchedulingWord.guardedBit == 0,
+            let sleeper = plainWaiter(cell.place, isShared: false)
+        else { return .declined }
+        if isShared && !isHere(sleeper) { return .otherCore(sleeper, cell.place, bits: 1) }
+        if UInt32(sleeper.effective) <= word & 0xff || core.sliceEnd != .never
+            || isShared && core.isStale
+        {
+            return .declined
+        }
+        settle()
+        return .signalled(preempt(thread, by: sleeper, cell.place, 1))
+    }
+
     /// Whether the ready queue has a free place for a thread that is preempted.
     @inline(__always) public var isSettled: Bool { core.ready.behind == nil }
     /// Frees that place.

@@ -73,7 +73,7 @@ extension Kernel where H: ~Copyable {
         guard let slot = slot(thread, number), slot.pointee.object != nil else {
             return .failed(.invalidCapability)
         }
-        guard let notification = slot.notification else { return .failed(.wrongKind) }
+        guard let notification = slot.notification else { return wake(thread, number) }
         if !slot.pointee.rights.contains(.write) { return .failed(.missingRights) }
         if isInterrupted() { return .restart }
         complete(thread, .success)
@@ -86,7 +86,7 @@ extension Kernel where H: ~Copyable {
         guard let slot = slot(thread, number), slot.pointee.object != nil else {
             return .failed(.invalidCapability)
         }
-        guard let notification = slot.notification else { return .failed(.wrongKind) }
+        guard let notification = slot.notification else { return sleep(thread, number, deadline) }
         if !slot.pointee.rights.contains(.read) { return .failed(.missingRights) }
         if notification.pointee.bits != 0 {
             complete(thread, ResultWord(.notification), take(notification))

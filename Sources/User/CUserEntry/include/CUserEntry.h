@@ -29,6 +29,15 @@ SWIFTLET_ALWAYS bool swiftlet_exchange_release(
         word, &old, other, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
 }
 
+SWIFTLET_ALWAYS uint32_t swiftlet_load_acquire(const uint32_t *_Nonnull word) {
+    return __atomic_load_n(word, __ATOMIC_ACQUIRE);
+}
+SWIFTLET_ALWAYS void swiftlet_store_release(uint32_t *_Nonnull word, uint32_t value) {
+    __atomic_store_n(word, value, __ATOMIC_RELEASE);
+}
+/// Lets all other threads see what was stored before, before anything is loaded after it.
+SWIFTLET_ALWAYS void swiftlet_fence(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+
 /// Message words 0-7, or arguments and results of `invoke`.
 typedef struct {
     uint64_t w0, w1, w2, w3, w4, w5, w6, w7;
