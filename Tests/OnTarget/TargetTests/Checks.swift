@@ -12,6 +12,8 @@ struct Checks {
     let seed: UInt64
     private var nextSlot: UInt32 = 640
     private var nextStack = 0
+    /// The newest thread, its entry, end of stack, argument and thread pointer.
+    private var newest: (Thread, UInt64, UInt64, UInt64, UInt64) = (Thread(.none), 0, 0, 0, 0)
     private var buffers: UInt64 = 0
 
     init(memory: Untyped, boot: BootInformation, seed: UInt64) {
@@ -129,16 +131,25 @@ struct Checks {
         let top = stackTop(nextStack)
         let start = unsafe UInt64(UInt(bitPattern: unsafeBitCast(entry, to: UnsafeRawPointer.self)))
         if withBuffer { swiftlet_begin_thread(IPCBuffer.threadPointer(address)) }
+        let pointer = withBuffer ? IPCBuffer.threadPointer(address) : 0
         try succeed(line: line) { () throws(KernelError) in
             try thread.configure(
                 table: RootSlot.table, addressSpace: RootSlot.addressSpace, ipcBuffer: frame,
                 faultHandler: fault)
             try thread.setPriority(priority, maximum: priority)
+        }
+        newest = (thread, start, top, argument, pointer)
+        try restartNewest(line: line)
+        return thread
+    }
+    /// Puts the newest thread, which is stopped, back to its entry.
+    func restartNewest(line: UInt = #line) throws(Failure) {
+        let (thread, start, top, argument, pointer) = newest
+        try succeed(line: line) { () throws(KernelError) in
             try thread.setEntry(
                 programCounter: start, stackPointer: top, argument: argument,
-                threadPointer: withBuffer ? IPCBuffer.threadPointer(address) : 0)
+                threadPointer: pointer)
         }
-        return thread
     }
     /// The same, running.
     mutating func spawn(
@@ -179,7 +190,7 @@ struct Checks {
 extension Checks {
     /// When a test gives up.
     static var patience: Instant { .after(milliseconds: 20_000) }
-    private var never: Notification { Notification(Slot(636)) }
+    var never: Notification { Notification(Slot(636)) }
     private var rest: Notification { Notification(Slot(637)) }
     private var lowest: Thread { Thread(Slot(638)) }
 

@@ -39,6 +39,7 @@ import UserRuntime
     chainCutTests(&runner)
     mutexTests(&runner)
     semaphoreTests(&runner)
+    queueTests(&runner)
     revocationTests(&runner)
     schedulingTests(&runner)
     coresTests(&runner)
