@@ -63,6 +63,7 @@ extension RowName {
             Goal("thread.create-join", 10_000),
             Goal("mutex.uncontended", 60),
             Goal("mutex.hand-over", 500),
+            Goal("queue.round-trip", 900),
             Goal("semaphore.uncontended", 60),
             Goal("semaphore.higher-waiter-runs", 300),
             Goal("interrupt.timer.to-driver.spinning", 150),

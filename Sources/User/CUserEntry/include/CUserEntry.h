@@ -35,6 +35,10 @@ SWIFTLET_ALWAYS uint32_t swiftlet_load_acquire(const uint32_t *_Nonnull word) {
 SWIFTLET_ALWAYS void swiftlet_store_release(uint32_t *_Nonnull word, uint32_t value) {
     __atomic_store_n(word, value, __ATOMIC_RELEASE);
 }
+/// Adds one. Returns the value before.
+SWIFTLET_ALWAYS uint32_t swiftlet_count_up(uint32_t *_Nonnull word) {
+    return __atomic_fetch_add(word, 1, __ATOMIC_RELAXED);
+}
 /// Lets all other threads see what was stored before, before anything is loaded after it.
 SWIFTLET_ALWAYS void swiftlet_fence(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 
