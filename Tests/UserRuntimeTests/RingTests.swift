@@ -71,7 +71,8 @@ private final class Consumer {
 }
 
 @Suite struct RingTests {
-    @Test(arguments: [0, 0xffff_fffc] as [UInt32]) func itemsComeInOrder(from start: UInt32) throws {
+    @Test(arguments: [0, 0xffff_fffc] as [UInt32])
+    func itemsComeInOrder(from start: UInt32) throws {
         let model = try RingModel(capacity: 4)
         model.published = start
         model.released = start

@@ -45,7 +45,7 @@ extension Cell {
     /// - Precondition: the caller is the task's first thread, or the task has started a thread.
     public static func claim() throws(KernelError) -> Cell {
         try TaskLocks.make()
-        let number = TaskLocks.firstFreeCell + Int(unsafe swiftlet_count_up(&claimed))
+        let number = TaskLocks.firstFreeCell + Int(unsafe swiftlet_count_up(&claimedCells))
         if number >= TaskLocks.cellCount { throw .exhausted }
         let own = TaskLocks.participant
         return Cell(own.set, number, page: own.page)
@@ -53,4 +53,4 @@ extension Cell {
 }
 
 /// Cells that were claimed; beyond the set's count also those that were refused.
-nonisolated(unsafe) private var claimed: UInt32 = 0
+nonisolated(unsafe) var claimedCells: UInt32 = 0

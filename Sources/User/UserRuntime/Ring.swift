@@ -40,11 +40,15 @@ public struct RingMemory: Sendable {
     }
     fileprivate var published: UInt32 {
         @inline(__always) get { unsafe swiftlet_load_acquire(word(producer)) }
-        @inline(__always) nonmutating set { unsafe swiftlet_store_release(word(producer), newValue) }
+        @inline(__always) nonmutating set {
+            unsafe swiftlet_store_release(word(producer), newValue)
+        }
     }
     fileprivate var released: UInt32 {
         @inline(__always) get { unsafe swiftlet_load_acquire(word(consumer)) }
-        @inline(__always) nonmutating set { unsafe swiftlet_store_release(word(consumer), newValue) }
+        @inline(__always) nonmutating set {
+            unsafe swiftlet_store_release(word(consumer), newValue)
+        }
     }
     fileprivate var producerSleeps: Bool {
         @inline(__always) get { unsafe word(producer &+ 4).pointee != 0 }

@@ -192,6 +192,7 @@ extension Thread {
     public static func setResources(_ new: ThreadResources) {
         unsafe resources = new
         swiftlet_locks_start(SwiftletLocks())
+        unsafe claimedCells = 0
         for number in 0..<maximumCount {
             unsafe swiftlet_place(UInt64(number)).pointee = SwiftletPlace()
         }

@@ -75,6 +75,23 @@ private let hog: @convention(c) (UInt64) -> UInt64 = { bell in
     return 0
 }
 
+/// The value of the running test.
+nonisolated(unsafe) private var guarded: Mutex<UInt64>?
+
+/// Adds 200 to the value, one by one, and lets the others run meanwhile.
+private let addGuarded: @convention(c) (UInt64) -> UInt64 = { _ in
+    for round in 0..<200 {
+        do throws(KernelError) {
+            try unsafe guarded?.withLock { value in
+                let before = value
+                if round & 7 == 0 { yield() }
+                value = before + 1
+            }
+        } catch { return UInt64(error.rawValue) }
+    }
+    return 0
+}
+
 func taskLockTests(_ runner: inout Runner) {
     let cores = Int(runner.coreCount.told)
     heapLockTests(&runner, cores)
@@ -100,6 +117,43 @@ func taskLockTests(_ runner: inout Runner) {
                 try own.unlock(TaskLocks.firstFreeCell)
                 try own.unlock(TaskLocks.cellCount - 1)
             }
+        }
+    }
+    runner.test("locks.a-guarded-value") { c throws(Failure) in
+        try c.takeThreadsAndHeap()
+        let shared = try c.succeed { () throws(KernelError) in try Mutex(0 as UInt64) }
+        unsafe guarded = shared
+        let first = try c.start(core: cores - 1, addGuarded)
+        let second = try c.start(core: 0, addGuarded)
+        try c.equal(try c.join(first), 0)
+        try c.equal(try c.join(second), 0)
+        let sum = try c.succeed { () throws(KernelError) in try shared.withLock { $0 } }
+        try c.equal(sum, 400)
+        // A body that ends with the value. The next caller learns of it, and the one after it not.
+        let last = try c.start { _ in
+            try? unsafe guarded?.withLock { _ in Thread.exit(7) }
+            return 0
+        }
+        try c.equal(try c.join(last), 7)
+        try c.refuse(.peerDied) { () throws(KernelError) in try shared.withLock { _ in } }
+        try c.succeed { () throws(KernelError) in try shared.withLock { $0 += 1 } }
+        let inner = try c.succeed { () throws(KernelError) in
+            try shared.withLock { _ in
+                do throws(KernelError) { try shared.withLock { _ in } } catch { return error }
+                return .noCaller
+            }
+        }
+        try c.expect(inner == .deadlock, "taken twice", UInt64(inner.rawValue))
+        unsafe guarded = nil
+    }
+    runner.test("locks.cells-are-claimed-once") { c throws(Failure) in
+        c.takeThreads()
+        for number in TaskLocks.firstFreeCell..<TaskLocks.cellCount {
+            let cell = try c.succeed { () throws(KernelError) in try Cell.claim() }
+            try c.equal(UInt64(cell.number), UInt64(number))
+        }
+        for _ in 0..<2 {
+            try c.refuse(.exhausted) { () throws(KernelError) in _ = try Cell.claim() }
         }
     }
     runner.test("locks.before-the-first-thread") { c throws(Failure) in
