@@ -23,6 +23,9 @@ enum Action: Equatable {
     case signal(Int)
     case wait(Int, Wait)
     case poll(Int)
+    /// Takes a mutex and gives it back: by the word, and by the kernel if that fails.
+    case lock(Int, Wait)
+    case unlock(Int)
     case yield
     case setPriority(Int, UInt64)
     case setSlice(Int, UInt64)
@@ -106,6 +109,13 @@ extension System {
             return timed(.wait, notifications[notification], 0, wait, [])
         case .poll(let notification):
             return [ControlWord(.poll, Slot(notifications[notification])).raw]
+        case .lock(let mutex, let wait):
+            var values = timed(.lock, mutexSet, 0, wait, [])
+            values[1] = MutexArgument(mutex: mutex, participant: thread).raw
+            return values
+        case .unlock(let mutex):
+            let argument = MutexArgument(mutex: mutex, participant: thread)
+            return [ControlWord(.unlock, Slot(mutexSet)).raw, argument.raw]
         case .yield: return [ControlWord(.yield, Slot(0)).raw]
         case .answerFault(let endpoint, let reply, let answer):
             let control = ControlWord(.replyAndReceive, Slot(endpoints[endpoint]), length: 2).raw
@@ -209,9 +219,28 @@ extension System {
             guard let thread = runningIndex, let arguments = arguments(action, of: thread) else {
                 return false
             }
+            if exchangesWord(action, of: thread) { return false }
             machine.setArguments(threads[thread].ref, arguments)
             return trap()
         }
+    }
+
+    /// Takes a free mutex, or gives one back for which nobody has waited, as user code does.
+    ///
+    /// - Returns: false if the kernel must do it.
+    private func exchangesWord(_ action: Action, of thread: Int) -> Bool {
+        let own = MutexWord(holder: thread, isContended: false)
+        switch action {
+        case .lock(let mutex, _): return exchange(mutex, .free, for: own)
+        case .unlock(let mutex): return exchange(mutex, own, for: .free)
+        default: return false
+        }
+    }
+    private func exchange(_ mutex: Int, _ old: MutexWord, for new: MutexWord) -> Bool {
+        let set: Ref<MutexSet> = machine.object(mutexSet)
+        guard let word = set.word(mutex), word.pointee == old else { return false }
+        word.pointee = new
+        return true
     }
 
     /// The step as a host test writes it.
@@ -237,6 +266,8 @@ extension System {
         case .signal(let n): return "s.signal(\(s), n\(n), bits: 1)"
         case .wait(let n, let wait): return "s.wait(\(s), n\(n)\(by(wait)))"
         case .poll(let n): return "s.poll(\(s), n\(n))"
+        case .lock(let m, let wait): return "m.lock(\(s), \(m)\(by(wait)))"
+        case .unlock(let m): return "m.unlock(\(s), \(m))"
         case .yield: return "s.yield(\(s))"
         case .setPriority(let t, let p): return invoke("setPriority", "t\(t).slot, \(p), 63")
         case .setSlice(let t, let slice): return invoke("setSlice", "t\(t).slot, \(slice)")

@@ -66,6 +66,11 @@ struct SnapshotArea {
             parts.append((page, 128))
             parts.append((page + IPCBuffer.floatingPoint + HardwareState.registerOffset, 8))
         }
+        if system.plan.mutexes > 0 {
+            let frame: Ref<Frame> = machine.object(system.mutexFrame)
+            let page = memory + Int(frame.pointee.physical - ModelHardware.ramBase)
+            parts.append((page, system.plan.mutexes * MutexWord.stride))
+        }
         for (start, bytes) in parts {
             precondition(Int(bitPattern: start) % 8 == 0)
             ranges.append(Range(start: start, words: (bytes + 7) / 8))

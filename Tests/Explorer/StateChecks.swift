@@ -91,10 +91,13 @@ extension System {
 
     /// The largest base priority of the thread and of all that wait for it, however indirectly:
     /// what the links alone give.
+    ///
+    /// The link of a thread whose wait has ended goes with its next step. Until then it may close a
+    /// circle: the new holder of a mutex is still linked to the former one, which waits for it.
     func finalPriority(_ thread: Ref<KernelThread>) -> UInt8 {
         var priority = thread.pointee.base
-        for other in threads where other.ref.pointee.blockedOn == thread {
-            priority = max(priority, finalPriority(other.ref))
+        for other in threads.map({ $0.ref }) where other.pointee.blockedOn == thread {
+            priority = max(priority, other.isEnding ? other.effective : finalPriority(other))
         }
         return priority
     }

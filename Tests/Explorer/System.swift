@@ -51,6 +51,8 @@ struct Plan {
     var abandonmentNotification: Int?
     /// The endpoint that handles the threads' faults.
     var faultEndpoint: Int?
+    /// The mutexes of a set, whose participants are all threads in their order.
+    var mutexes = 0
     var hasBuffers = false
     /// Whether slots of capabilities change.
     var deletesReplies = false
@@ -86,6 +88,9 @@ final class System {
     private(set) var buffers: [UInt32] = []
     private(set) var budgets: [UInt32] = []
     private(set) var timer: UInt32 = 0
+    private(set) var mutexSet: UInt32 = 0
+    /// The frame with the words of the mutexes.
+    private(set) var mutexFrame: UInt32 = 0
     /// The memory of what may be destroyed: a thread, a budget or an address space.
     let arena: UInt32
     private(set) var space: UInt32 = 0
@@ -143,6 +148,7 @@ final class System {
         endpoints += plan.endpointCopies.map { copy(endpoints[$0.source], $0) }
         notifications += plan.notificationCopies.map { copy(notifications[$0.source], $0) }
         connectSources()
+        if plan.mutexes > 0 { makeMutexes() }
         for (index, thread) in plan.threads.enumerated() { configure(index, thread) }
         numberDeadlines()
         for (index, budget) in plan.budgets.enumerated() { share(index, budget) }
@@ -214,6 +220,15 @@ final class System {
         }
     }
 
+    private func makeMutexes() {
+        mutexSet = machine.make(.mutexSet, sizeBits: 2)
+        mutexFrame = machine.make(.frame, sizeBits: 12)
+        machine.perform(.bindPage, mutexSet, UInt64(mutexFrame))
+        for (number, thread) in threads.enumerated() {
+            machine.perform(.join, mutexSet, UInt64(number), UInt64(thread.slot))
+        }
+    }
+
     /// Numbers all deadlines now, so that states do not differ by the order of numbering.
     private func numberDeadlines() {
         for node in deadlineNodes {
@@ -268,6 +283,10 @@ final class System {
         }
         for (index, server) in plan.endpoints.enumerated() {
             lines.append("// e\(index): endpoint" + (server.map { ", server t\($0)" } ?? ""))
+        }
+        if plan.mutexes > 0 {
+            let members = threads.indices.map { "t\($0)" }.joined(separator: ", ")
+            lines.append("// let m = TestMutexes(s); m.join(\(members))")
         }
         if plan.hasSpace { lines.append("// space: address space, from: arena") }
         for (index, copy) in plan.endpointCopies.enumerated() {

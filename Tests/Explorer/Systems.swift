@@ -9,7 +9,7 @@ extension Plan {
         [
             nested, chain, crowd, signals, removal, timers, lagging, endings, overtaking, equals,
             death,
-        ] + ofTwoCores + ofBudgets
+        ] + ofMutexes + ofTwoCores + ofBudgets
     }
 
     /// Two bound servers, of which one calls the other, and two clients. Calls nest while
