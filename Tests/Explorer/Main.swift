@@ -23,8 +23,8 @@ import Foundation
 
     /// Searches each system, or those whose name starts so.
     ///
-    /// - Parameter isShort: only systems of several cores, with budgets or with mutexes, and only up
-    ///   to the first violation.
+    /// - Parameter isShort: only systems of several cores, with budgets or with mutexes, and only
+    ///   up to the first violation.
     static func explore(states: Int, system: String?, isShort: Bool = false) -> Bool {
         var isSound = true
         var total = SearchResult()

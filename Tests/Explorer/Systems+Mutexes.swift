@@ -13,8 +13,8 @@ extension Plan {
             name: "mutexes",
             threads: [
                 ThreadPlan(
-                    base: 2, actions: [.lock(0, .forever), .unlock(0), .lock(1, .timed), .unlock(1)]
-                ),
+                    base: 2,
+                    actions: [.lock(0, .forever), .unlock(0), .lock(1, .timed), .unlock(1)]),
                 ThreadPlan(
                     base: 3,
                     actions: [
@@ -60,7 +60,8 @@ extension Plan {
                 ThreadPlan(
                     base: 3,
                     actions: [.lock(0, .timed), .unlock(0), .setPriority(0, 4), .setCore(0, 1)]),
-                ThreadPlan(base: 4, core: 1, actions: [.lock(0, .forever), .unlock(0), .suspend(1)]),
+                ThreadPlan(
+                    base: 4, core: 1, actions: [.lock(0, .forever), .unlock(0), .suspend(1)]),
                 ThreadPlan(
                     base: 5, actions: [.lock(0, .timed), .unlock(0), .wait(0, .timed), .resume(1)]),
             ],
