@@ -168,6 +168,26 @@ private func text(_ build: (inout Text) -> Void) -> String {
         #expect(text { CivilTime(seconds: seconds).write(to: &$0) } == expected)
     }
 
+    /// Every day and many seconds, there and back.
+    @Test func datesAreRead() {
+        func read(_ text: String) -> CivilTime? {
+            let parts = text.split(separator: " ")
+            return CivilTime(date: Array(parts[0].utf8), time: Array(parts[1].utf8))
+        }
+        for day in 0..<84_000 as Range<UInt64> {
+            let seconds = day * 86400 + day * 7919 % 86400
+            let written = text { CivilTime(seconds: seconds).write(to: &$0) }
+            #expect(read(written)?.seconds == seconds)
+        }
+        for wrong in [
+            "1969-12-31 23:59:59", "2031-02-29 00:00:00", "2100-02-29 00:00:00",
+            "2026-00-01 00:00:00", "2026-13-01 00:00:00", "2026-04-31 00:00:00",
+            "2026-01-00 00:00:00", "2026-01-01 24:00:00", "2026-01-01 00:60:00",
+            "2026-01-01 00:00:60", "2026-1-01 00:00:00", "2026-01-01 00:00:000",
+            "2026/01/01 00:00:00", "2026-01-01 00-00-00", "x026-01-01 00:00:00", "- :",
+        ] { #expect(read(wrong) == nil, "\(wrong)") }
+    }
+
     @Test func theFirstDayWasAThursday() { #expect(CivilTime(seconds: 0).weekday == 4) }
 
     @Test func stackScanStopsAtTheFirstTouchedWord() {

@@ -12,12 +12,15 @@ public struct CivilTime: Equatable, Sendable {
     public var second: Int
     /// 0: Sunday.
     public var weekday: Int
+    /// Seconds after the start of 1970.
+    public let seconds: UInt64
 
     /// The time `seconds` after the start of 1970.
     ///
     /// Years are counted from March, so that the leap day is a year's last: then a month's first
     /// day is a linear function.
     public init(seconds: UInt64) {
+        self.seconds = seconds
         let days = Int(seconds / 86400)
         let rest = Int(seconds % 86400)
         (hour, minute, second) = (rest / 3600, rest / 60 % 60, rest % 60)
@@ -31,6 +34,48 @@ public struct CivilTime: Equatable, Sendable {
         day = dayOfYear - (153 * marchMonth + 2) / 5 + 1
         month = marchMonth < 10 ? marchMonth + 3 : marchMonth - 9
         year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
+    }
+
+    /// Reads `2026-08-06` and `12:34:56`, a time in UTC; nil where there is no such second from
+    /// 1970 to 9999.
+    public init?(date: [UInt8], time: [UInt8]) {
+        guard let days = CivilTime.numbers(date, [4, 2, 2], UInt8(ascii: "-")),
+            let clock = CivilTime.numbers(time, [2, 2, 2], UInt8(ascii: ":")),
+            days[0] >= 1970, days[1] >= 1, days[1] <= 12, days[2] >= 1,
+            clock[0] < 24, clock[1] < 60, clock[2] < 60
+        else { return nil }
+        let (year, month, day) = (days[0], days[1], days[2])
+        // Years from March on, as above.
+        let marchYear = month > 2 ? year : year - 1
+        let dayOfYear = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1
+        let era = marchYear / 400
+        let yearOfEra = marchYear % 400
+        let dayOfEra = yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear
+        let number = era * 146_097 + dayOfEra - 719_468
+        self.init(seconds: UInt64(number * 86400 + clock[0] * 3600 + clock[1] * 60 + clock[2]))
+        // The thirtieth of February would be a day of March.
+        if self.month != month || self.day != day { return nil }
+    }
+
+    /// The numbers of these lengths with a sign between.
+    private static func numbers(_ text: [UInt8], _ lengths: [Int], _ sign: UInt8) -> [Int]? {
+        var numbers: [Int] = []
+        var at = 0
+        for length in lengths {
+            if at > 0 {
+                if at >= text.count || text[at] != sign { return nil }
+                at += 1
+            }
+            if text.count - at < length { return nil }
+            var number = 0
+            for index in at..<(at + length) {
+                guard text[index] >= 48, text[index] <= 57 else { return nil }
+                number = number * 10 + Int(text[index] - 48)
+            }
+            numbers.append(number)
+            at += length
+        }
+        return at == text.count ? numbers : nil
     }
 
     /// `2026-08-06 12:34:56 UTC`.

@@ -83,20 +83,21 @@ public enum ShellCommand: UInt8, Sendable {
         case .sleep: "[MS]"
         case .echo: "TEXT"
         case .poweroff: "[STATUS]"
-        case .ps, .top, .cores, .irq, .mem, .date, .board, .serial, .reboot: ""
+        case .date: "[DATE TIME]"
+        case .ps, .top, .cores, .irq, .mem, .board, .serial, .reboot: ""
         }
     }
 
     /// How many words it takes behind its name.
     public var argumentCounts: ClosedRange<Int> {
         switch self {
-        case .ps, .top, .cores, .irq, .mem, .date, .board, .serial, .reboot: 0...0
+        case .ps, .top, .cores, .irq, .mem, .board, .serial, .reboot: 0...0
         case .help, .dt, .bench, .sleep, .timer, .random, .watchdog, .poweroff: 0...1
         case .caps, .crash, .hang, .kill, .restart, .trace, .alarm: 1...1
         case .move: 2...2
         case .edge: 1...2
         case .pin: 1...3
-        case .gpio, .led, .disk, .log: 0...2
+        case .gpio, .led, .disk, .log, .date: 0...2
         case .echo: 0...CommandLine.maximumWords
         }
     }
@@ -119,7 +120,7 @@ public enum ShellCommand: UInt8, Sendable {
         case .move: "run a task on another core"
         case .bench: "measure; `make bench` has the long rows too"
         case .trace: "the kernel's record of switches, calls and interrupts"
-        case .date: "time of day"
+        case .date: "time of day, or set it"
         case .alarm: "wait for the clock's interrupt"
         case .gpio: "the pins, or make one an output"
         case .pin: "what a pin is used for, or use it so"
@@ -198,7 +199,8 @@ public enum ShellCommand: UInt8, Sendable {
             HELD, WAITED: time with the kernel's lock (but for fast paths), and waiting for it; *: \
             the shell's core
             """
-        case .help, .top, .dt, .irq, .date, .led, .echo, .reboot: ""
+        case .date: "DATE and TIME of UTC: `date 2026-08-06 12:34:56`"
+        case .help, .top, .dt, .irq, .led, .echo, .reboot: ""
         }
     }
 

@@ -53,8 +53,21 @@ extension Shell {
         terminal.out.newLine()
     }
 
-    mutating func date() {
-        if let (_, seconds) = readClock() { say(time: seconds) }
+    /// Shows the clock's time, or sets it to a time in UTC.
+    mutating func date(_ arguments: [[UInt8]]) {
+        if arguments.isEmpty {
+            if let (_, seconds) = readClock() { say(time: seconds) }
+            return
+        }
+        guard arguments.count == 2,
+            let time = CivilTime(date: arguments[0], time: arguments[1])
+        else { return sayUsage(.date) }
+        guard let (clock, _) = readClock() else { return }
+        guard let reply = ask(clock, RegisterMessage(ClockRequest.set, time.seconds)) else {
+            return say("the clock's driver does not answer")
+        }
+        if reply[0] != 0 { return say(ClockError(rawValue: reply[0])?.text ?? "refused") }
+        say(time: time.seconds)
     }
 
     /// Waits for the clock's interrupt, and looks between for ^C: the call is made again, with the

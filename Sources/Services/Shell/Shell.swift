@@ -171,7 +171,7 @@ struct Shell {
         case .move: move(arguments[0], arguments[1])
         case .bench: bench(arguments)
         case .trace: trace(arguments[0])
-        case .date: date()
+        case .date: date(arguments)
         case .alarm: alarm(arguments[0])
         case .gpio: gpio(arguments)
         case .pin: pin(arguments)
