@@ -118,6 +118,48 @@ import Testing
         #expect(machine.areScratchSlotsEmpty)
     }
 
+    /// The names that a task writes for its threads, whatever stands there.
+    @Test func threadsHaveNames() throws {
+        let machine = try RootMachine()
+        var factory = try makeFactory(machine)
+        let thread = try startThread(machine, factory, of: 1, place: 3)
+        _ = try startThread(machine, factory, of: 1, place: 9)
+        func ask(from place: UInt64) throws -> (result: UInt64, name: Name, place: UInt64) {
+            let request = request([UInt64(FactoryOperation.thread.rawValue), 2, place])
+            let found = factory.answer(request, try #require(factory.desk.spare))
+            let answer = try #require(found)
+            return (answer[0], Name(answer[7], 0, 0, 0), IPCBufferAccess()[14])
+        }
+        let nobody = FactoryError.noSuchTask.rawValue
+        #expect(try ask(from: 0).result == nobody)
+        // The page of the task's locks, as its runtime makes it.
+        let task = factory.slots.task(1)
+        let page = Slot(StartSlot.locks.index + 1)
+        try Untyped(task.untyped).retype(.frame, sizeBits: 12, table: task.table, index: page)
+        // The model's window shows one page of the host, whatever is mapped there.
+        machine.window.initializeMemory(as: UInt8.self, repeating: 0, count: 4096)
+        #expect(try ask(from: 0).result == nobody)
+        func write(_ place: Int, _ word: UInt64) throws {
+            try factory.window.look(at: page, in: CapabilityTable(task.table)) {
+                $0[Int(TaskAddress.threadNames) / 8 + 4 * place] = word
+            }
+        }
+        try write(3, 0x1b_6261)
+        try write(9, 0x63)
+        // A name of a place that has no thread.
+        try write(15, 0x64)
+        #expect(try ask(from: 0) == (0, Name("ab?"), 3))
+        #expect(try ask(from: 3) == (0, Name("ab?"), 3))
+        #expect(try ask(from: 4) == (0, Name("c"), 9))
+        #expect(try ask(from: 10).result == FactoryError.kernel.rawValue)
+        for place: UInt64 in [16, 17, ~0] { #expect(try ask(from: place).result == nobody) }
+        fault(machine, thread)
+        #expect(factory.name(of: .started(3), in: 1) == Name("ab?"))
+        #expect(factory.name(of: .started(4), in: 1) == .empty)
+        #expect(factory.name(of: .first, in: 1) == .empty)
+        #expect(machine.areScratchSlotsEmpty)
+    }
+
     /// A thread is found by what the kernel says of it: its stack pointer may be any number.
     @Test(arguments: [0x2401_e000, TaskAddress.stackTop, 0, ~0] as [UInt64])
     func aFaultedThreadIsFound(stackPointer: UInt64) throws {

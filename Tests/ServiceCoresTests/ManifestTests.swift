@@ -34,6 +34,10 @@ private func sample() -> Manifest {
     shell.budget.limit = 2000
     shell.budget.period = 70_000
     shell.budget.background = 3
+    var thread = ThreadDescription(name: Name("reader"), priority: 9)
+    thread.core = 3
+    thread.stackBytes = 8192
+    shell.threads = [thread, ThreadDescription(name: Name("writer"), priority: 0)]
     let boards = Boards(compatible: [Compatible(bytes: Array("acme,board".utf8))], isFallback: true)
     return Manifest(boards: boards, tasks: [driver, shell])
 }
@@ -65,7 +69,7 @@ private func decode(_ bytes: [UInt8]) throws(ManifestError) -> Manifest {
         bytes[0] ^= 1
         bytes[8] = 9
         #expect(throws: ManifestError.wrongVersion) { try Manifest.decode(bytes.span) }
-        bytes[8] = 7
+        bytes[8] = 8
         bytes[12] = 2
         #expect(throws: ManifestError.badBoards) { try Manifest.decode(bytes.span) }
         bytes[12] = 0
@@ -158,6 +162,36 @@ private func decode(_ bytes: [UInt8]) throws(ManifestError) -> Manifest {
         #expect(error { $0.tasks[0].interruptCount = 5 } == .badValue(task: 0, .interruptCount))
     }
 
+    @Test func threadsKeepTheRules() {
+        func error(_ change: (inout TaskDescription) -> Void) -> ManifestError? {
+            self.error { change(&$0.tasks[1]) }
+        }
+        let wrong = ManifestError.badValue(task: 1, .threads)
+        #expect(error { $0.threads[0].priority = 10 } == wrong)
+        #expect(error { $0.threads[1].core = 8 } == wrong)
+        for bytes: UInt32 in [0, 4097, 0x1_f000, .max] {
+            #expect(error { $0.threads[0].stackBytes = bytes } == wrong)
+        }
+        #expect(error { $0.threads[0].stackBytes = 0x1_e000 } == nil)
+        #expect(error { $0.threads[1].name = Name("reader") } == wrong)
+        #expect(error { $0.threads[1].name = .empty } == .badName(task: 1))
+        #expect(
+            error {
+                $0.threads = (0..<17).map {
+                    ThreadDescription(name: Name("reader").numbered($0), priority: 1)
+                }
+            } == wrong)
+        // All of them at one time, to the byte.
+        var task = sample().tasks[1]
+        #expect(task.threadMemory == 8448 + 10_496 + 10_880 + 10_880 + 4224)
+        #expect(error { $0.untypedBits = 16 } == nil)
+        for bits: UInt8 in [0, 12, 15] {
+            #expect(error { $0.untypedBits = bits } == .badValue(task: 1, .threadMemory))
+        }
+        task.threads = []
+        #expect(task.threadMemory == 0)
+    }
+
     /// The supervisor outranks every task that does not say why, and no task outranks its watch.
     @Test func urgencyAboveTheSupervisorNeedsItsFlag() {
         func error(priority: UInt8, maximum: UInt8, isAbove: Bool) -> ManifestError? {
@@ -211,5 +245,8 @@ private func decode(_ bytes: [UInt8]) throws(ManifestError) -> Manifest {
         #expect(Name("pl011").numbered(120).bytes == Array("pl011.120".utf8))
         #expect(Name("pl011") != Name("pl031"))
         #expect(Name("pl011")[32] == 0)
+        #expect(Name("pl011").printable == Name("pl011"))
+        #expect(Name(0x1b61_7f20_0a62, 0x41, ~0, ~0).printable == Name("b???a?"))
+        #expect(Name(~0, ~0, ~0, ~0).printable.bytes == Array(repeating: 63, count: 32))
     }
 }

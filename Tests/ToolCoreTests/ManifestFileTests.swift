@@ -78,6 +78,80 @@ final class ManifestFileTests: XCTestCase {
         XCTAssertEqual(task.budget.background, 4)
     }
 
+    private let threads = """
+        untyped_bits = 16
+
+        [[task.thread]]
+        name = "reader"
+        priority = 90
+        core = 2
+        stack = 8192
+        reason = "It reads."
+
+        [[task.thread]]
+        name = "writer"
+        priority = 3
+        reason = "It writes."
+
+        """
+
+    func testThreadsAreEncoded() throws {
+        let bytes = try encode(good + threads)
+        let manifest = try Manifest.decode(bytes.span)
+        XCTAssertEqual(manifest.tasks.map(\.threads.count), [0, 2])
+        let listed = manifest.tasks[1].threads
+        XCTAssertEqual(listed.map(\.name), [Name("reader"), Name("writer")])
+        XCTAssertEqual(listed.map(\.priority), [90, 3])
+        XCTAssertEqual(listed.map(\.core), [2, nil])
+        XCTAssertEqual(listed.map(\.stackBytes), [8192, 4096])
+    }
+
+    func testWhatIsWrongWithAThreadIsSaid() {
+        let need = "task uart: its threads need 44928 bytes of untyped memory"
+        let advice = ": write untyped_bits = 16, or more if it needs some for itself"
+        let cases: [(String, String, String)] = [
+            (
+                "priority = 90", "priority = 101",
+                "task uart: thread reader: priority is 101; the task's maximum_priority is 100"
+            ),
+            ("priority = 90\n", "", "task uart: thread reader: priority is missing"),
+            ("\nname = \"reader\"", "", "thread 1: name is missing"),
+            (
+                "reason = \"It reads.\"", "reason = \"\"",
+                "task uart: thread reader: say in `reason` why its priority is 90"
+            ),
+            ("core = 2", "core = 8", "task uart: thread reader: core is 0 to 7"),
+            (
+                "stack = 8192\nreason = \"It", "stack = 122881\nreason = \"It",
+                "task uart: thread reader: stack is a multiple of 4096, at most 122880, and not 0"
+            ),
+            (
+                "core = 2", "cores = 2",
+                "task uart: thread reader: unknown key \"cores\"; is it \"core\"?"
+            ),
+            (
+                "\"writer\"", "\"reader\"",
+                "task uart: a task has at most 16 threads, each with its own name"
+            ),
+            (
+                "untyped_bits = 16", "untyped_bits = 15",
+                "\(need), and it has 32768\(advice)"
+            ),
+            (
+                "untyped_bits = 16\n", "",
+                "\(need), and it has none\(advice)"
+            ),
+        ]
+        for (text, replacement, words) in cases {
+            let changed = (good + threads).replacing(text, with: replacement)
+            XCTAssertThrowsError(try encode(changed), words) { error in
+                let parts = "\(error)".split(separator: ": ", maxSplits: 2)
+                XCTAssertTrue(parts[1].hasPrefix("line "), "\(error)")
+                XCTAssertEqual(String(parts[2]), words)
+            }
+        }
+    }
+
     func testWhatIsWrongIsSaidWithItsPlace() {
         let many = (0...64).map { ManifestFileTests.log.replacing("\"log\"", with: "\"t\($0)\"") }
             .joined()

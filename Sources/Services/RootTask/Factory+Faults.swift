@@ -25,6 +25,7 @@ extension Factory {
             number, thread, place, fault[Fault.kind], address: fault[Fault.address],
             syndrome: fault[Fault.syndrome], stackPointer: stackPointer)
         var report = FaultLines(tasks[number].name, faulted: cause.words, saying: cause.saying)
+        report.add(thread: name(of: thread, in: number))
         report.add(
             programCounter: fault[Fault.programCounter], linkRegister: fault[Fault.linkRegister])
         report.add(

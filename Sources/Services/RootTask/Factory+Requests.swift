@@ -78,6 +78,7 @@ extension Factory {
         case .root: describeRoot(&answer)
         case .activity: describeActivity(request[1], &answer)
         case .core: try describeCore(request[1], &answer)
+        case .thread: try describeThread(try task(request[1]), from: request[2], &answer)
         case .stack: try describeStack(try task(request[1]), request, &answer)
         case .hang:
             let number = try task(request[1])
@@ -226,6 +227,24 @@ extension Factory {
         write(record, &answer)
     }
 
+    private func describeThread(
+        _ number: Int, from first: UInt64, _ answer: inout FactoryAnswer
+    ) throws(FactoryFailure) {
+        guard let (place, name) = namedThread(of: number, from: first) else {
+            throw FactoryFailure(.noSuchTask)
+        }
+        var record = TaskRecord(name)
+        record.phase = .running
+        do throws(KernelError) {
+            record.take(
+                try with(.started(place), of: number) { (thread) throws(KernelError) in
+                    try thread.information()
+                })
+        } catch { throw FactoryFailure(.kernel, error) }
+        write(record, &answer)
+        answer.message.setWord(TaskRecord.words, UInt64(place))
+    }
+
     private func describeCore(
         _ number: UInt64, _ answer: inout FactoryAnswer
     ) throws(FactoryFailure) {
@@ -288,6 +307,8 @@ extension Factory {
         answer.message.setWord(StackRecord.lengths, UInt64(words.count) | UInt64(saying.count) << 8)
         answer.message.setBytes(words.span, at: StackRecord.cause)
         answer.message.setBytes(saying.span, at: StackRecord.saying)
+        let name = name(of: thread, in: number)
+        for index in 0..<4 { answer.message.setWord(StackRecord.thread + index, name[word: index]) }
     }
 
     private func describeMemory(

@@ -66,6 +66,35 @@ extension Factory {
         return thread(of: number) { $0.state == .faulted } != nil
     }
 
+    /// The first thread from a place on that runs a body, and its name.
+    func namedThread(of number: Int, from first: UInt64) -> (place: Int, name: Name)? {
+        if tasks[number].phase != .running || tasks[number].description.untypedBits == 0 {
+            return nil
+        }
+        // The page is the task's: what stands there may be anything.
+        let page = Slot(StartSlot.locks.index + 1)
+        let table = CapabilityTable(slots.task(number).table)
+        let found = unsafe try? window.look(at: page, in: table) {
+            words -> (place: Int, name: Name)? in
+            for place in Int(min(first, UInt64(Thread.maximumCount)))..<Thread.maximumCount {
+                // Safety: the names of 16 threads end within the page.
+                let at = Int(TaskAddress.threadNames / 8) + 4 * place
+                let name = unsafe Name(words[at], words[at + 1], words[at + 2], words[at + 3])
+                if !name.isEmpty { return (place, name.printable) }
+            }
+            return nil
+        }
+        return found ?? nil
+    }
+
+    /// The name of a thread that a task started; empty for another one.
+    func name(of thread: TaskThread, in number: Int) -> Name {
+        guard case .started(let place) = thread,
+            let found = namedThread(of: number, from: UInt64(place)), found.place == place
+        else { return .empty }
+        return found.name
+    }
+
     /// Lets the faults of a running task's threads go where its own `faultHandler` leads, and
     /// those of the threads that it will start.
     func giveFaultHandler(_ number: Int) throws(FactoryFailure) {
@@ -87,5 +116,14 @@ extension Factory {
                 try thread.configure(faultHandler: handler)
             }
         }
+    }
+}
+
+extension ListedThread {
+    init(_ thread: ThreadDescription) {
+        let name = thread.name
+        self.init(
+            name: [name.word0, name.word1, name.word2, name.word3], priority: thread.priority,
+            core: thread.core, stackBytes: thread.stackBytes)
     }
 }

@@ -300,10 +300,20 @@ import UserRuntime
         }
         information.name = [task.name.word0, task.name.word1, task.name.word2, task.name.word3]
         let page = information
+        let threads = task.description.threads
         _ = unsafe try builder.page(at: TaskAddress.information, .read) { words in
-            // Safety: the structure is smaller than the page, and the page is aligned.
+            // Safety: the structure is smaller than half the page, and the page is aligned.
             unsafe UnsafeMutableRawPointer(words.baseAddress.unsafelyUnwrapped).storeBytes(
                 of: page, as: StartInformation.self)
+            let start = Int(TaskAddress.listedThreads - TaskAddress.information) / 8
+            unsafe words[start] = UInt64(threads.count)
+            for index in 0..<threads.count {
+                let at = start + 1 + ListedThread.words * index
+                let thread = ListedThread(threads[index])
+                // Safety: the manifest has at most 16 threads a task, so all of them fit.
+                for word in 0..<4 { unsafe words[at + word] = thread.name[word] }
+                unsafe words[at + 4] = thread.word
+            }
         }
     }
 

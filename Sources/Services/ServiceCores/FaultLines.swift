@@ -43,6 +43,14 @@ public struct FaultLines: Equatable, Sendable {
         lines.append(text.bytes)
     }
 
+    /// The thread that faulted, unless it is the task's first: that has no name.
+    public mutating func add(thread name: Name) {
+        if name.isEmpty { return }
+        var text = Text("  thread ")
+        text.add(name)
+        lines.append(text.bytes)
+    }
+
     public mutating func add(programCounter: UInt64, linkRegister: UInt64) {
         var text = Text("  pc ")
         text.hexadecimal(programCounter)

@@ -12,12 +12,15 @@
 //   budget (4) · its period (4) · its background priority (1) · heartbeat (4) · log level (1)
 //   restarts (4) · initial back-off (4) · maximum back-off (4) · stable run (4) · on giving up (1)
 //   number of opens (1), each a name (32) · number of compatible (1), each length (1) and bytes
+//   number of threads (1), each a name (32) · priority (1) · core (1), 255: none · stack (4)
+
+import KernelABI
 
 import Protocols
 
 extension Manifest {
     static let magic: [UInt8] = [0x53, 0x57, 0x46, 0x4d, 0x41, 0x4e, 0x49, 0x31]
-    static let version: UInt32 = 7
+    static let version: UInt32 = 8
 
     /// The binary form, checked by the same rules as `decode`.
     public func encode() throws(ManifestError) -> [UInt8] {
@@ -133,6 +136,13 @@ extension TaskDescription {
         out.byte(UInt8(truncatingIfNeeded: opens.count))
         for service in opens { out.name(service) }
         out.values(compatible)
+        out.byte(UInt8(truncatingIfNeeded: threads.count))
+        for thread in threads {
+            out.name(thread.name)
+            out.byte(thread.priority)
+            out.byte(thread.core ?? .max)
+            out.word32(thread.stackBytes)
+        }
     }
 
     static func decode(
@@ -190,6 +200,14 @@ extension TaskDescription {
     ) throws(ManifestError) {
         for _ in 0..<(try reader.byte(bytes)) { opens.append(try reader.name(bytes, index)) }
         compatible = try reader.values(bytes)
+        for _ in 0..<(try reader.byte(bytes)) {
+            let name = try reader.name(bytes, index)
+            var thread = ThreadDescription(name: name, priority: try reader.byte(bytes))
+            let core = try reader.byte(bytes)
+            thread.core = core == .max ? nil : core
+            thread.stackBytes = try reader.word32(bytes)
+            threads.append(thread)
+        }
     }
 
     /// Throws for the first rule that this description breaks; `index` names it in the error.
@@ -214,6 +232,20 @@ extension TaskDescription {
             throw .badValue(task: index, .compatible)
         }
         for value in compatible where !value.isGood { throw .badValue(task: index, .compatible) }
+        try checkThreads(index)
+    }
+
+    private func checkThreads(_ index: Int) throws(ManifestError) {
+        if threads.count > ThreadMemory.maximumCount { throw .badValue(task: index, .threads) }
+        for number in 0..<threads.count {
+            if threads[number].name.isEmpty { throw .badName(task: index) }
+            if !threads[number].isGood(self) { throw .badValue(task: index, .threads) }
+            for other in 0..<number where threads[other].name == threads[number].name {
+                throw .badValue(task: index, .threads)
+            }
+        }
+        let memory = untypedBits == 0 ? 0 : 1 << Int(untypedBits)
+        if threadMemory > memory { throw .badValue(task: index, .threadMemory) }
     }
 
     private func checkMemory(_ index: Int) throws(ManifestError) {

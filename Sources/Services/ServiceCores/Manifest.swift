@@ -3,6 +3,7 @@
 // bundle, and the root task decodes the one for the board that it finds itself on. Reasons for
 // priorities stay in the TOML files.
 
+import KernelABI
 import Protocols
 
 /// All tasks of a system, in the files' order.
@@ -96,6 +97,28 @@ public struct TimeBudget: Equatable, Sendable {
     }
 }
 
+/// A thread that a task starts by its name.
+public struct ThreadDescription: Equatable, Sendable {
+    public var name: Name
+    public var priority: UInt8
+    /// The core on which it runs, 0 to 7; nil: that of the thread that starts it.
+    public var core: UInt8?
+    /// Bytes of the stack, a multiple of 4096.
+    public var stackBytes: UInt32 = 4096
+
+    public init(name: Name, priority: UInt8) {
+        self.name = name
+        self.priority = priority
+    }
+
+    /// - Parameter task: the one that starts it.
+    func isGood(_ task: TaskDescription) -> Bool {
+        if let core, core >= TaskDescription.cores { return false }
+        return priority <= task.maximumPriority && stackBytes > 0 && stackBytes % 4096 == 0
+            && stackBytes <= UInt32(ThreadMemory.maximumStack)
+    }
+}
+
 /// One task, or for `StartMode.device` one kind of driver.
 public struct TaskDescription: Equatable, Sendable {
     public var name: Name
@@ -145,6 +168,8 @@ public struct TaskDescription: Equatable, Sendable {
     public var opens: [Name] = []
     /// Values of a device node's `compatible` property that the driver knows.
     public var compatible: [Compatible] = []
+    /// Threads that the task starts by their names.
+    public var threads: [ThreadDescription] = []
 
     public init(name: Name, binary: Name) {
         self.name = name
@@ -157,6 +182,14 @@ public struct TaskDescription: Equatable, Sendable {
 
     /// Whether a board cannot do without the task: it starts at boot, or it drives the console.
     public var isEssential: Bool { start == .boot || provides == Name("serial") }
+
+    /// Bytes of untyped memory that all the threads take which are listed.
+    public var threadMemory: Int {
+        if threads.isEmpty { return 0 }
+        return threads.reduce(ThreadMemory.pageTables + ThreadMemory.locks) {
+            $0 + ThreadMemory.place(pages: Int($1.stackBytes / 4096))
+        }
+    }
 
     /// The largest number of cores.
     public static let cores: UInt8 = 8
@@ -216,5 +249,5 @@ public enum ManifestField: UInt8, Sendable {
     case start, priority, maximumPriority, privileges, stackBytes, heapBytes, arenaBits,
         untypedBits, persistentBytes
     case restart, opens, compatible, heartbeat, logLevel, registerCount, interruptCount, shares
-    case onGiveUp, aboveSupervisor, core, budget
+    case onGiveUp, aboveSupervisor, core, budget, threads, threadMemory
 }

@@ -56,6 +56,28 @@ public struct Name: Equatable, Sendable {
         a.word0 == b.word0 && a.word1 == b.word1 && a.word2 == b.word2 && a.word3 == b.word3
     }
 
+    /// Word 0 to 3; 0 behind the end.
+    public subscript(word index: Int) -> UInt64 {
+        switch index {
+        case 0: word0
+        case 1: word1
+        case 2: word2
+        case 3: word3
+        default: 0
+        }
+    }
+
+    /// The bytes up to the first zero, with `?` for those that are no printable ASCII.
+    public var printable: Name {
+        var name = Name.empty
+        for index in 0..<Name.capacity {
+            let byte = self[index]
+            if byte == 0 { break }
+            name.append(byte > 32 && byte < 127 ? byte : UInt8(ascii: "?"))
+        }
+        return name
+    }
+
     public var isEmpty: Bool { word0 & 0xff == 0 }
 
     /// The byte at `index`; 0 behind the end.

@@ -85,7 +85,8 @@ extension FactoryOperation {
     /// What its caller must hold.
     public var needed: Privileges {
         switch self {
-        case .task, .taskMemory, .interrupt, .capability, .memory, .policy, .root, .activity, .core:
+        case .task, .taskMemory, .interrupt, .capability, .memory, .policy, .root, .activity, .core,
+            .thread:
             .factoryInspect
         case .spawn, .kill, .restart, .crash, .stack, .hang, .begin, .move: .factoryControl
         case .manifest, .spawnDriver: .factoryDevices
@@ -108,6 +109,7 @@ extension FactoryOperation {
         case .capability: "look at a capability"
         case .memory: "look at the memory"
         case .core: "look at a core"
+        case .thread: "look at a thread"
         case .service: "get a service for another"
         case .power: "switch the machine off"
         case .crash: "crash"

@@ -32,8 +32,7 @@ extension Shell {
 
     private func task(_ number: UInt64) -> TaskLine? {
         guard let reply = number == 0 ? ask(.root) : ask(.task, number) else { return nil }
-        var record = TaskRecord(name: [0, 0, 0, 0])
-        for index in 1..<TaskRecord.words { record.setWord(index, reply.word(index)) }
+        let record = record(reply)
         return TaskLine(number: number, name: Name(record.name), record: record)
     }
 
@@ -88,8 +87,35 @@ extension Shell {
                 isLimited ? spent(record) : none, number(record.overruns, if: isLimited),
                 number(UInt64(record.core), if: isRunning),
             ])
+            for thread in threads(of: task) {
+                var name = Text("- ")
+                name.add(Name(thread.name))
+                table.row([
+                    none, name.bytes, Text(state(thread)).bytes,
+                    number(UInt64(thread.basePriority)), number(UInt64(thread.effectivePriority)),
+                    none, seconds(thread.processorTicks), none, none, none, none, none,
+                    number(UInt64(thread.core)),
+                ])
+            }
         }
         table.render(to: &terminal.out)
+    }
+
+    /// The threads that a task has started, in the order of their places.
+    private func threads(of task: TaskLine) -> [TaskRecord] {
+        var list: [TaskRecord] = []
+        var place: UInt64 = 0
+        while let reply = ask(.thread, task.number, place) {
+            list.append(record(reply))
+            place = reply.word(TaskRecord.words) + 1
+        }
+        return list
+    }
+
+    private func record(_ reply: Received) -> TaskRecord {
+        var record = TaskRecord(name: [0, 0, 0, 0])
+        for index in 1..<TaskRecord.words { record.setWord(index, reply.word(index)) }
+        return record
     }
 
     /// Shows what each task used of its core during one second, and what each core had left.

@@ -13,11 +13,16 @@ struct StoppedTask {
     /// Why it faulted, in words, and what it said of that; empty of a task that is in no fault.
     private(set) var cause: [UInt8] = []
     private(set) var saying: [UInt8] = []
+    /// The thread's name, if the task started it.
+    let thread: Name
 
     /// Takes a reply that is laid out as `StackRecord` says.
     init(_ reply: Received) {
         programCounter = reply[StackRecord.programCounter]
         linkRegister = reply[StackRecord.linkRegister]
+        thread = Name(
+            reply.word(StackRecord.thread), reply.word(StackRecord.thread + 1),
+            reply.word(StackRecord.thread + 2), reply.word(StackRecord.thread + 3))
         let depth = min(reply[StackRecord.depth], UInt64(FactoryOperation.maximumDepth))
         for number in 0..<Int(depth) {
             addresses.append(reply.word(StackRecord.addresses + number))

@@ -24,7 +24,7 @@ import UserRuntime
         unsafe ran.pointee = 0
         try Untyped(StartSlot.untyped).retype(.notification, index: Probe.notification)
         let word = unsafe UInt64(UInt(bitPattern: ran))
-        thread = try Thread.start("probe", priority: 0, context: word, Probe.run).thread
+        thread = try Thread.start("probe", context: word, Probe.run).thread
     }
 
     /// The thread. It ends with its notification.

@@ -37,7 +37,7 @@ import UserRuntime
         try memory.retype(.timer, index: Watch.timer)
         try Timer(Watch.timer).bind(Notification(Watch.notification), bits: 1)
         let word = unsafe UInt64(UInt(bitPattern: lifted))
-        _ = try Thread.start("watch", priority: top, context: word, Watch.run)
+        _ = try Thread.start("watch", context: word, Watch.run)
     }
 
     /// The thread. It ends with its notification: it would keep everybody from running.

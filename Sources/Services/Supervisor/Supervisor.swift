@@ -185,6 +185,7 @@ import UserRuntime
             watched[index].name,
             faulted: place?.cause ?? Text(FaultKind(word: fault[Fault.kind]).text).bytes,
             saying: place?.saying ?? [])
+        report.add(thread: place?.thread ?? .empty)
         report.add(
             programCounter: fault[Fault.programCounter], linkRegister: fault[Fault.linkRegister])
         report.add(

@@ -1,5 +1,6 @@
 // What an encoded manifest refuses, in the words of system.toml.
 
+import KernelABI
 import ServiceCores
 
 extension ManifestError {
@@ -24,6 +25,10 @@ extension ManifestError {
             let key: TaskKey = task.priority == task.maximumPriority ? .priority : .maximumPriority
             return error(
                 index, task.isAboveSupervisor ? .aboveSupervisor : key, task.urgencyRule(tasks))
+        case .badValue(let index, .threadMemory) where index < tasks.count:
+            let task = tasks[index].description
+            return error(
+                index, task.untypedBits == 0 ? .thread : .untypedBits, task.memoryRule)
         case .badValue(let index, let field): return error(index, field.key, field.rule)
         case .badBoards, .truncated, .wrongMagic, .wrongVersion, .trailingBytes:
             return ToolError("the encoded manifest is damaged")
@@ -45,6 +50,18 @@ extension TaskDescription {
         return
             "\(key) is \(maximumPriority): the supervisor (\(limit)) cannot run while this task "
             + "does; say why that must be in above_supervisor"
+    }
+}
+
+extension TaskDescription {
+    /// How much untyped memory its threads need.
+    fileprivate var memoryRule: String {
+        var bits = 12
+        while 1 << bits < threadMemory { bits += 1 }
+        let given = untypedBits == 0 ? "none" : "\(1 << Int(untypedBits))"
+        return
+            "its threads need \(threadMemory) bytes of untyped memory, and it has \(given): "
+            + "write untyped_bits = \(bits), or more if it needs some for itself"
     }
 }
 
@@ -73,6 +90,8 @@ extension ManifestField {
         case .aboveSupervisor: .aboveSupervisor
         case .core: .core
         case .budget: .budget
+        case .threads: .thread
+        case .threadMemory: .untypedBits
         }
     }
 
@@ -111,6 +130,9 @@ extension ManifestField {
             return
                 "budget is at least \(TimeBudget.shortest) us and at most its period, and "
                 + "background is at most priority"
+        case .threads:
+            return "a task has at most \(ThreadMemory.maximumCount) threads, each with its own name"
+        case .threadMemory: return "the threads need more untyped memory"
         case .core: return "core is 0 to \(TaskDescription.cores - 1)"
         case .aboveSupervisor: return "above_supervisor is for a task as urgent as the supervisor"
         }

@@ -1,6 +1,7 @@
 // system.toml: the manifest as people write it. Platform.swift makes one manifest of the files that
 // a board needs.
 
+import KernelABI
 import Protocols
 import ServiceCores
 
@@ -63,7 +64,9 @@ enum TaskKey: String, CaseIterable {
     case coreReason = "core_reason"
     case budget, background
     case budgetReason = "budget_reason"
+    case thread
 }
+enum ThreadKey: String, CaseIterable { case name, priority, core, stack, reason }
 enum RestartKey: String, CaseIterable {
     case maximum
     case initial = "initial_ms"
@@ -188,6 +191,9 @@ extension TaskDescription {
             restart = try RestartPolicy(reading: policy)
         }
         try readGiveUp(fields)
+        threads = try fields.list(.thread, of: ThreadKey.self).map {
+            try ThreadDescription(reading: $0, of: self)
+        }
     }
 
     private mutating func readLogLevel(_ fields: Fields<TaskKey>) throws {
@@ -297,6 +303,38 @@ extension TaskDescription {
         arenaBits = try fields.required(.arenaBits, try fields.number(.arenaBits))
         untypedBits = try fields.number(.untypedBits) ?? 0
         persistentBytes = try fields.number(.persistent) ?? 0
+    }
+}
+
+extension ThreadDescription {
+    /// - Parameter task: whose thread it is.
+    fileprivate init(reading fields: Fields<ThreadKey>, of task: TaskDescription) throws {
+        var fields = fields
+        let name = try fields.required(.name, try fields.readName(.name))
+        fields.place.name = "task \(task.name.text): thread \(name.text)"
+        try fields.checkKeys()
+        self.init(
+            name: name, priority: try fields.required(.priority, try fields.number(.priority)))
+        if priority > task.maximumPriority {
+            throw fields.error(
+                .priority,
+                "priority is \(priority); the task's maximum_priority is \(task.maximumPriority)")
+        }
+        if try fields.required(.reason, try fields.text(.reason)).isEmpty {
+            throw fields.error(.reason, "say in `reason` why its priority is \(priority)")
+        }
+        core = try fields.number(.core)
+        if let core, core >= TaskDescription.cores {
+            throw fields.error(.core, "core is 0 to \(TaskDescription.cores - 1)")
+        }
+        stackBytes = try fields.number(.stack) ?? stackBytes
+        if stackBytes == 0 || stackBytes % 4096 != 0
+            || stackBytes > UInt32(ThreadMemory.maximumStack)
+        {
+            throw fields.error(
+                .stack,
+                "stack is a multiple of 4096, at most \(ThreadMemory.maximumStack), and not 0")
+        }
     }
 }
 

@@ -63,6 +63,10 @@ import KernelABI
     /// Word 1: number of a processor core. Reply: a `CoreRecord`; `noSuchTask` where that core does
     /// not run.
     case core = 21
+    /// Word 1: number of a task. Word 2: a place from 0 on. Reply: the `TaskRecord` of the first
+    /// thread from that place on that the task has started, and word 14: its place; `noSuchTask`
+    /// where there is none. It has no stack and no budget of its own.
+    case thread = 22
     /// What tasks do, without the first word 1 of them. Reply: see `ActivityRecord`.
     case activity = 19
 
@@ -298,6 +302,9 @@ import KernelABI
     @inlinable public static var cause: Int { lengths + 1 }
     /// At most 64 bytes of the cause stand before it.
     @inlinable public static var saying: Int { cause + 8 }
+    /// At most 80 bytes of what it said stand before it. Four words: the name of the thread, if the
+    /// task started it.
+    @inlinable public static var thread: Int { saying + 10 }
 }
 
 /// Layout of a reply to `interrupt`.

@@ -9,6 +9,9 @@ import Protocols
 public enum TaskAddress {
     /// `StartInformation`, read-only; x0 of the task's first thread.
     public static var information: UInt64 { 0x0010_0000 }
+    /// Behind `StartInformation`, in the same page: the number of the threads that the manifest
+    /// lists for the task, and then the words of each (`ListedThread`).
+    public static var listedThreads: UInt64 { information + 2048 }
     /// The first thread's IPC buffer.
     public static var ipcBuffer: UInt64 { 0x0010_2000 }
     /// The head of a bundle with the task's own segments, for tasks that are shown the root
@@ -20,6 +23,9 @@ public enum TaskAddress {
     /// The page of the mutexes that the task's threads share, once it has started one: see
     /// `TaskLocks`.
     public static var locks: UInt64 { 0x0010_8000 }
+    /// Where in that page the names of the threads in places stand, four words each; zeros where no
+    /// body runs.
+    public static var threadNames: UInt64 { 2048 }
     /// Device registers: the first range; each further one stands in the next `registerStride`.
     public static var registers: UInt64 { 0x0020_0000 }
     public static var registerStride: UInt64 { 0x0004_0000 }

@@ -9,7 +9,7 @@ import KernelABI
 
 /// The mutexes that the threads of a task share.
 public enum TaskLocks {
-    static var sizeBits: Int { 6 }
+    private static var sizeBits: Int { ThreadMemory.lockBits }
     /// Mutexes of the set. The runtime takes those below `firstFreeCell`: one for the heap, and one
     /// for the initialisers of global values.
     public static var cellCount: Int { 1 << sizeBits }
@@ -37,7 +37,7 @@ public enum TaskLocks {
     /// - Precondition: the caller is the task's first thread, or the set was made.
     public static func make() throws(KernelError) {
         if isMade { return }
-        try Footprint.require(memory)
+        try Footprint.require(ThreadMemory.locks)
         let (set, page) = (set, page)
         let space = AddressSpace(unsafe resources.addressSpace)
         do throws(KernelError) {
@@ -58,12 +58,17 @@ public enum TaskLocks {
                 unlock: ControlWord(.unlock, set.slot).raw))
     }
 
-    /// Bytes of untyped memory that the set takes.
-    static var memory: Int {
-        Footprint.descriptor(.mutexSet, sizeBits: sizeBits) + Footprint.descriptor(.frame) + 4096
-    }
     private static var set: MutexSet { MutexSet(unsafe resources.locks) }
     private static var page: Frame { Frame(unsafe Slot(resources.locks.index + 1)) }
+
+    /// Writes the name of the thread in a place, or zeros, where the root task reads it for `ps`
+    /// and for reports.
+    static func setName(_ place: Place, _ name: InlineArray<4, UInt64>) {
+        let start = swiftlet_locks_page() + TaskAddress.threadNames + UInt64(32 * place.number)
+        // Safety: the page is mapped, and each of the 16 places has four words in it.
+        let words = unsafe UnsafeMutablePointer<UInt64>(bitPattern: UInt(start)).unsafelyUnwrapped
+        for index in 0..<4 { unsafe words[index] = name[index] }
+    }
 
     /// - Precondition: the set was made, and the place's thread is new.
     static func join(_ place: Place) throws(KernelError) {
@@ -73,6 +78,7 @@ public enum TaskLocks {
     ///
     /// - Complexity: a look at each mutex.
     static func endBody(_ place: Place) {
+        setName(place, [0, 0, 0, 0])
         let own = participant
         for cell in 0..<cellCount where own.holds(cell) {
             orEnd("the thread cannot leave its task's mutexes", try set.leave(own.number))

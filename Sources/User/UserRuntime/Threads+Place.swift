@@ -96,9 +96,8 @@ struct Place: Sendable {
     /// - Postcondition: after an error the place has none.
     func make(pages: Int) throws(KernelError) {
         if unsafe record.pointee.pages != 0 { return }
-        var bits = 4
-        while 1 << bits < pages + 1 + Place.tables { bits += 1 }
-        try checkMemory(pages: pages, holdingBits: bits)
+        try checkMemory(pages: pages)
+        let bits = ThreadMemory.holdingBits(pages: pages)
         try TaskLocks.make()
         var held: UInt32 = 0
         do throws(KernelError) {
@@ -111,21 +110,14 @@ struct Place: Sendable {
         unsafe record.pointee.pages = UInt64(pages)
     }
 
-    /// Page tables that the first place needs; all places lie in 2 MiB.
-    private static var tables: Int { 2 }
-
-    private func checkMemory(pages: Int, holdingBits: Int) throws(KernelError) {
+    private func checkMemory(pages: Int) throws(KernelError) {
         var isFirst = true
         for other in 0..<Thread.maximumCount {
             if unsafe Place(other).record.pointee.pages != 0 { isFirst = false }
         }
-        let tables = isFirst ? Place.tables : 0
-        var need = Footprint.descriptor(.thread) + Footprint.descriptor(.endpoint)
-        need += Footprint.descriptor(.reply)
-        need += Footprint.descriptor(.capabilityTable, sizeBits: holdingBits)
-        need += (pages + 1) * (Footprint.descriptor(.frame) + 4096)
-        need += tables * (Footprint.descriptor(.pageTable) + Footprint.memory(.pageTable))
-        if !TaskLocks.isMade { need += TaskLocks.memory }
+        var need = ThreadMemory.place(pages: pages)
+        if isFirst { need += ThreadMemory.pageTables }
+        if !TaskLocks.isMade { need += ThreadMemory.locks }
         try Footprint.require(need)
     }
 

@@ -29,10 +29,13 @@ public struct ThreadResources: Sendable {
     public var locks: Slot
     /// A page that is not mapped and whose page tables are there.
     public var locksAddress: UInt64
+    /// The address of the table of threads that the manifest lists (`ListedThread`); 0: none.
+    public var listed: UInt64
 
     public init(
         first: Thread, table: Slot, addressSpace: Slot, faultHandler: Slot, memory: Untyped,
-        slots: Slot, address: UInt64, locks: Slot, locksAddress: UInt64
+        slots: Slot, address: UInt64, locks: Slot, locksAddress: UInt64,
+        listed: UInt64 = 0
     ) {
         self.first = first
         self.table = table
@@ -43,6 +46,7 @@ public struct ThreadResources: Sendable {
         self.address = address
         self.locks = locks
         self.locksAddress = locksAddress
+        self.listed = listed
     }
 }
 
@@ -50,7 +54,7 @@ nonisolated(unsafe) var resources = ThreadResources(
     first: Thread(StartSlot.thread), table: StartSlot.table, addressSpace: StartSlot.addressSpace,
     faultHandler: StartSlot.faultHandler, memory: Untyped(StartSlot.untyped),
     slots: StartSlot.threads, address: TaskAddress.threads.lowerBound,
-    locks: StartSlot.locks, locksAddress: TaskAddress.locks)
+    locks: StartSlot.locks, locksAddress: TaskAddress.locks, listed: TaskAddress.listedThreads)
 
 /// A thread that was started, and is to be joined.
 public struct StartedThread: Sendable {
@@ -98,29 +102,36 @@ public struct StartedThread: Sendable {
 
 extension Thread {
     /// Threads that a task can have besides its first.
-    public static var maximumCount: Int { Int(SWIFTLET_PLACES) }
+    public static var maximumCount: Int { ThreadMemory.maximumCount }
     /// Bytes of addresses for each of them.
     public static var stride: UInt64 { 0x2_0000 }
     /// Bytes of the largest stack: all but an unmapped page and the IPC buffer.
-    public static var maximumStack: Int { Int(stride) - 2 * 4096 }
+    public static var maximumStack: Int { ThreadMemory.maximumStack }
 
-    /// Starts a thread of this task.
+    /// Starts a thread of this task. What is left out is what the manifest says of the thread
+    /// called `name` (`[[task.thread]]`).
     ///
     /// - Parameters:
-    ///   - name: what `Thread.currentName` is in the thread.
+    ///   - name: what `Thread.currentName` is in the thread, and `ps` shows.
     ///   - priority: at most the caller's maximum.
-    ///   - core: where it runs; nil: where the caller runs.
-    ///   - stackSize: bytes, rounded up to pages; at most `maximumStack`.
+    ///   - core: where it runs. Where the manifest says none, or one that does not run, it is where
+    ///     the caller runs.
+    ///   - stackSize: bytes, rounded up to pages; at most `maximumStack`. Where the manifest says
+    ///     none: 4096.
     ///   - context: the body's argument.
     ///   - body: what the thread does; it captures nothing.
-    /// - Throws: `notPermitted` (the priority), `invalidArgument` (the core does not run, or the
-    ///   stack is too large), `exhausted` (no place is free), `insufficientMemory`,
-    ///   `invalidCapability` (the task has no untyped memory).
+    /// - Throws: `notPermitted` (the priority), `invalidArgument` (the core does not run, the stack
+    ///   is too large, or there is no priority), `exhausted` (no place is free),
+    ///   `insufficientMemory`, `invalidCapability` (the task has no untyped memory).
     /// - Complexity: constant where a free place fits; else that of mapping its pages.
     public static func start(
-        _ name: StaticString, priority: UInt8, core: Int? = nil, stackSize: Int = 4096,
+        _ name: StaticString, priority: UInt8? = nil, core: Int? = nil, stackSize: Int? = nil,
         context: UInt64 = 0, _ body: @convention(c) (UInt64) -> UInt64
     ) throws(KernelError) -> StartedThread {
+        let words = name.nameWords
+        let listed = ListedThread.find(words)
+        guard let priority = priority ?? listed?.priority else { throw .invalidArgument }
+        let stackSize = stackSize ?? Int(listed?.stackBytes ?? 4096)
         if stackSize <= 0 || stackSize > maximumStack { throw .invalidArgument }
         let caller = try current.information()
         if priority > caller.maximum { throw .notPermitted }
@@ -130,11 +141,14 @@ extension Thread {
             try place.make(pages: pages)
             try place.thread.setPriority(priority, maximum: caller.maximum)
             try place.thread.setCore(core ?? Int(caller.core))
+            // A core of the manifest that this machine does not have is none.
+            if core == nil, let listed = listed?.core { try? place.thread.setCore(Int(listed)) }
             let isNew = unsafe place.record.pointee.body == nil
             unsafe place.record.pointee.body = body
             unsafe place.record.pointee.context = context
             unsafe place.record.pointee.name = name.utf8Start
             unsafe place.record.pointee.name_length = UInt64(name.utf8CodeUnitCount)
+            TaskLocks.setName(place, words)
             swiftlet_begin_thread(place.threadPointer)
             // No slot that the place's last thread named takes a capability of this one's messages.
             IPCBufferAccess(threadPointer: place.threadPointer).setReceiveSlots(.none)

@@ -6,13 +6,24 @@ import UserRuntime
 
 extension Checks {
     /// Lets the runtime make the test's threads, from `memory`.
-    func takeThreads(from memory: Untyped? = nil, faultHandler: Slot = .none) {
+    func takeThreads(
+        from memory: Untyped? = nil, faultHandler: Slot = .none, listed: [2 of ListedThread]? = nil
+    ) {
+        if let listed {
+            unsafe table[0] = 2
+            for index in 0..<2 {
+                for word in 0..<4 { unsafe table[1 + 5 * index + word] = listed[index].name[word] }
+                unsafe table[5 + 5 * index] = listed[index].word
+            }
+        }
+        let address = unsafe withUnsafePointer(to: &table) { UInt64(UInt(bitPattern: $0)) }
         Thread.setResources(
             ThreadResources(
                 first: Thread(RootSlot.thread), table: RootSlot.table,
                 addressSpace: RootSlot.addressSpace, faultHandler: faultHandler,
                 memory: memory ?? self.memory, slots: Slot(2000), address: 0xa000_0000,
-                locks: Slot(2064), locksAddress: 0x5f_f000))
+                locks: Slot(2064), locksAddress: Checks.locksPage,
+                listed: listed == nil ? 0 : address))
     }
     func start(
         priority: UInt8 = 100, core: Int? = nil, stackSize: Int = 4096, context: UInt64 = 0,
@@ -46,6 +57,8 @@ extension Checks {
     }
 }
 
+/// The table of threads that a manifest would list.
+nonisolated(unsafe) private var table = InlineArray<11, UInt64>(repeating: 0)
 nonisolated(unsafe) private var threads = InlineArray<16, StartedThread?>(repeating: nil)
 /// The thread that a body joins.
 nonisolated(unsafe) private var other: StartedThread?
@@ -82,6 +95,49 @@ func startedThreadTests(_ runner: inout Runner) {
             try c.equal(note(1), 116)
         }
         try c.equal(unsafe UInt64(Thread.currentName.count), 0)
+    }
+    runner.test("start.as-the-manifest-says") { c throws(Failure) in
+        c.takeThreads(listed: [
+            ListedThread(
+                name: [0x7265_6461_6572, 0, 0, 0], priority: 70, core: UInt8(cores - 1),
+                stackBytes: 8192),
+            ListedThread(
+                name: [0x7265_7469_7277, 0, 0, 0], priority: 60, core: 7, stackBytes: 4096),
+        ])
+        let own: @convention(c) (UInt64) -> UInt64 = { _ in
+            guard let own = try? Thread.current.information() else { return 0 }
+            return UInt64(own.base) | UInt64(own.core) << 8
+        }
+        func start(_ name: StaticString, priority: UInt8? = nil) throws(Failure) -> UInt64 {
+            try c.join(
+                try c.succeed { () throws(KernelError) in
+                    try Thread.start(name, priority: priority, own)
+                })
+        }
+        try c.equal(try start("reader"), 70 | (cores - 1) << 8)
+        // A core that does not run is none; what the call says goes first.
+        try c.equal(try start("writer"), 60 | (cores == 8 ? 7 << 8 : 0))
+        try c.equal(try start("reader", priority: 50), 50 | (cores - 1) << 8)
+        let unknown: [2 of StaticString] = ["read", "readers"]
+        for index in 0..<2 {
+            let name = unknown[index]
+            try c.refuse(.invalidArgument) { () throws(KernelError) in try Thread.start(name, own) }
+        }
+        // The root task reads the name there, as long as the body runs.
+        clearNotes()
+        let thread = try c.succeed { () throws(KernelError) in
+            try Thread.start("reader", priority: 10) { _ in
+                while note(0) == 0 { yield() }
+                return 0
+            }
+        }
+        var names: UInt64 = 0
+        let start = Checks.locksPage + TaskAddress.threadNames
+        for place: UInt64 in 0..<16 where peek(start + 32 * place) != 0 { names += 1 }
+        try c.equal(names, 1, "names")
+        setNote(0, 1)
+        try c.equal(try c.join(thread), 0)
+        for place: UInt64 in 0..<16 { try c.equal(peek(start + 32 * place), 0, "a name stays") }
     }
     runner.test("start.limits") { c throws(Failure) in
         c.takeThreads()
