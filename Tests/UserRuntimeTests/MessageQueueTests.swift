@@ -220,6 +220,21 @@ private final class QueueModel {
         #expect(model.queue.count == 3 && model.send(4, 3) == nil)
         #expect(model.drain() == [1, 2, 3, 4])
     }
+
+    /// Forged numbers of messages: each place for a message is still found once.
+    @Test(arguments: [0, 7, UInt64.max]) func forgedNumbers(number: UInt64) throws {
+        let model = try QueueModel(capacity: 4)
+        for item in 1...4 as ClosedRange<UInt64> { _ = model.send(item, 3) }
+        for node in 0..<4 {
+            let index = (QueueMemoryLayout.nodes + 16 * node + 8) / 4
+            model.bytes[index] = UInt32(truncatingIfNeeded: number)
+            model.bytes[index + 1] = UInt32(truncatingIfNeeded: number >> 32)
+        }
+        try model.queue.recover()
+        #expect(Set(model.drain()) == [1, 2, 3, 4])
+        for item in 5...8 as ClosedRange<UInt64> { #expect(model.send(item) == nil) }
+        #expect(model.drain() == [5, 6, 7, 8])
+    }
 }
 
 /// Where the test looks into a queue's memory.

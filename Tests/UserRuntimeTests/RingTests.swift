@@ -1,6 +1,7 @@
 // Rings in memory of the host: order, bounds, restarts of either side, and what the other writes.
 // Nobody sleeps, so no call of the kernel is made.
 
+import CUserEntry
 import KernelABI
 import Testing
 
@@ -42,11 +43,34 @@ private final class RingModel {
         get { consumerArea.load(as: UInt32.self) }
         set { consumerArea.storeBytes(of: newValue, as: UInt32.self) }
     }
+    var producerSleeps: Bool {
+        get { producerArea.load(fromByteOffset: 4, as: UInt32.self) != 0 }
+        set { producerArea.storeBytes(of: newValue ? 1 : 0, toByteOffset: 4, as: UInt32.self) }
+    }
+    var consumerSleeps: Bool {
+        get { consumerArea.load(fromByteOffset: 4, as: UInt32.self) != 0 }
+        set { consumerArea.storeBytes(of: newValue ? 1 : 0, toByteOffset: 4, as: UInt32.self) }
+    }
     func expectGuards() {
         let raw = UnsafeRawBufferPointer(
             start: producerArea + bytes, count: RingModel.guards)
         #expect(raw.allSatisfy { $0 == 0xa5 })
     }
+}
+
+/// How often `body` signals.
+private func countSignals(_ body: () -> Void) -> Int {
+    let count = UnsafeMutablePointer<Int>.allocate(capacity: 1)
+    defer { count.deallocate() }
+    count.pointee = 0
+    swiftlet_model_kernel(
+        { context, registers in
+            precondition(ControlWord(raw: registers[0]).systemCall == .signal)
+            context.assumingMemoryBound(to: Int.self).pointee += 1
+            registers[0] = 0
+        }, count, 0)
+    body()
+    return count.pointee
 }
 
 /// A producer as a test uses it.
@@ -67,6 +91,7 @@ private final class Consumer {
     func pop() -> UInt64? { ring.pop() }
     func read() -> UInt64? { ring.pop { $0.pointee } }
     func discardAll() { ring.discardAll() }
+    func prepareToSleep() -> Bool { ring.prepareToSleep() }
     func waitForItem() throws { try ring.waitForItem(deadline: .immediately) }
 }
 
@@ -108,6 +133,25 @@ private final class Consumer {
         #expect(second.push(4) && second.room == 1)
         let reader = Consumer(model)
         #expect([reader.pop(), reader.pop(), reader.pop()] == [2, 3, 4])
+    }
+
+    /// A side died before its signal: its next life gives it. No side signals one that is awake.
+    @Test func aNewLifeGivesTheSignal() throws {
+        let model = try RingModel(capacity: 1)
+        let producer = Producer(model)
+        let consumer = Consumer(model)
+        #expect(producer.push(1))
+        model.consumerSleeps = true
+        #expect(countSignals { _ = Producer(model) } == 1)
+        model.consumerSleeps = false
+        #expect(countSignals { _ = consumer.pop() } == 0)
+        model.producerSleeps = true
+        #expect(countSignals { _ = Consumer(model) } == 1)
+        model.producerSleeps = false
+        #expect(consumer.prepareToSleep())
+        #expect(countSignals { _ = producer.push(2) } == 1)
+        // It is awake from its first look on.
+        #expect(consumer.pop() == 2 && countSignals { _ = producer.push(3) } == 0)
     }
 
     /// Counts that cannot be: nothing is read or written, and the fault is told.

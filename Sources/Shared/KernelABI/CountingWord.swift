@@ -35,6 +35,8 @@
     @inlinable public var isCounting: Bool { raw & CountingWord.countingBit != 0 }
     @inlinable public var isCondition: Bool { raw & CountingWord.conditionBit != 0 }
     @inlinable public var isContended: Bool { raw & CountingWord.contendedBit != 0 }
+    /// Whether it is a semaphore's, and nobody sleeps there: a thread may change it.
+    @inlinable public var isFreeSemaphore: Bool { raw &>> 28 == 2 }
     @inlinable public var count: Int {
         Int(truncatingIfNeeded: raw & UInt32(truncatingIfNeeded: CountingWord.maximum))
     }

@@ -46,7 +46,16 @@ public struct Condition: Sendable {
             default: throw error
             }
         }
-        return Ending(isTimedOut: isTimedOut, holderDied: try mutexes.lock(mutex))
+        while true {
+            do throws(KernelError) {
+                return Ending(isTimedOut: isTimedOut, holderDied: try mutexes.lock(mutex))
+            } catch {
+                if error == .cancelled { continue }
+                // The signal that woke this thread is for another one.
+                try? signal()
+                throw error
+            }
+        }
     }
 
     /// Wakes the most urgent thread that waits. Call it with the mutex held, or after it was given
@@ -54,7 +63,7 @@ public struct Condition: Sendable {
     ///
     /// - Throws: `wrongState` (the cell is no condition), `invalidCapability` (the set is gone).
     @inline(__always) public func signal() throws(KernelError) {
-        if count() { try cell.signal() }
+        if try count() { try cell.signal() }
     }
 
     /// Wakes all threads that wait, in the order of their urgency.
@@ -62,7 +71,7 @@ public struct Condition: Sendable {
     /// - Precondition: the caller holds the mutex. Then at most those are woken that wait already.
     /// - Throws: as `signal`.
     public func broadcast() throws(KernelError) {
-        if !count() { return }
+        if try !count() { return }
         // The kernel ends it when it finds nobody.
         while cell.value.isContended { try cell.signal() }
     }
@@ -71,9 +80,10 @@ public struct Condition: Sendable {
     ///
     /// - Returns: whether threads may wait.
     /// - Complexity: a round for each thread that signals, or starts to wait, in between.
-    @inline(__always) private func count() -> Bool {
+    @inline(__always) private func count() throws(KernelError) -> Bool {
         while true {
             let value = cell.value
+            if !value.isCounting || !value.isCondition { throw .wrongState }
             if cell.gives(value, for: value.counting(value.count &+ 1)) { return value.isContended }
         }
     }
@@ -116,13 +126,13 @@ public struct Barrier: Sendable {
     public func wait(
         _ mutexes: MutexParticipant, deadline: Instant = .never
     ) throws(KernelError) -> Bool {
-        // Who died here has come or has not, by one store. It may have woken nobody.
-        if try mutexes.lock(mutex) { try condition.broadcast() }
+        // Who died here has come or has not, by one store. It may have woken only some.
+        if try mutexes.lock(mutex) { try? condition.broadcast() }
         let round = self.round
-        let isLast = try come()
+        let isLast = come()
         while !isLast && self.round == round {
             let ending = try condition.wait(mutexes, mutex, deadline: deadline)
-            if ending.holderDied { try condition.broadcast() }
+            if ending.holderDied { try? condition.broadcast() }
             if ending.isTimedOut && self.round == round {
                 unsafe state.pointee &-= 1
                 try mutexes.unlock(mutex)
@@ -134,15 +144,16 @@ public struct Barrier: Sendable {
     }
 
     /// Counts the caller, and begins the next round if it is the last one.
-    private func come() throws(KernelError) -> Bool {
+    private func come() -> Bool {
         let value = unsafe state.pointee &+ 1
         let size = unsafe size.pointee
         if value & 0xffff < size {
             unsafe state.pointee = value
             return false
         }
+        // The others wait for the mutex meanwhile. If this thread dies here, they learn of it.
+        try? condition.broadcast()
         unsafe state.pointee = (value | 0xffff) &+ 1
-        try condition.broadcast()
         return true
     }
 

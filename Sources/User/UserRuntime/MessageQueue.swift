@@ -76,7 +76,8 @@ public struct MessageQueue<Element: BitwiseCopyable>: Sendable {
         }
         try mutexes.unlock(mutex)
         if node == nil { throw .wrongState }
-        try notEmpty.signal()
+        // The message is in the queue, also if the cell was spoilt: the next call meets that.
+        try? notEmpty.signal()
     }
 
     /// Receives the most urgent message, or waits for one.
@@ -92,7 +93,7 @@ public struct MessageQueue<Element: BitwiseCopyable>: Sendable {
         }
         try mutexes.unlock(mutex)
         guard let message else { throw .wrongState }
-        try notFull.signal()
+        try? notFull.signal()
         return message
     }
 
@@ -105,15 +106,17 @@ public struct MessageQueue<Element: BitwiseCopyable>: Sendable {
     /// - Throws: as `send`, but not `timedOut`.
     public func recover() throws(KernelError) {
         _ = try mutexes.lock(mutex)
-        memory.mend()
-        do throws(KernelError) {
-            try notEmpty.broadcast()
-            try notFull.broadcast()
-        } catch {
-            try mutexes.unlock(mutex)
-            throw error
-        }
+        mend()
         try mutexes.unlock(mutex)
+    }
+
+    /// Mends the lists, and lets those that wait look again: who died may have been woken for them.
+    ///
+    /// - Precondition: the caller holds the mutex.
+    private func mend() {
+        memory.mend()
+        try? notEmpty.broadcast()
+        try? notFull.broadcast()
     }
 
     /// Takes the mutex and waits until `find` finds a node.
@@ -123,7 +126,7 @@ public struct MessageQueue<Element: BitwiseCopyable>: Sendable {
     @inline(__always) private func take(
         by condition: Condition, _ deadline: Instant, _ find: () -> QueueMemory.Look
     ) throws(KernelError) -> Int? {
-        if try mutexes.lock(mutex) { memory.mend() }
+        if try mutexes.lock(mutex) { mend() }
         while true {
             switch find() {
             case .node(let node): return node
@@ -133,7 +136,7 @@ public struct MessageQueue<Element: BitwiseCopyable>: Sendable {
             var isLate = deadline == .immediately
             if !isLate {
                 let ending = try condition.wait(mutexes, mutex, deadline: deadline)
-                if ending.holderDied { memory.mend() }
+                if ending.holderDied { mend() }
                 isLate = ending.isTimedOut
             }
             if isLate, case .none = find() {
@@ -285,19 +288,19 @@ private struct QueueMemory: Sendable {
             unsafe next(node).pointee = free.pointee
             unsafe free.pointee = UInt32(truncatingIfNeeded: node &+ 1)
         }
-        // One message a round, in the order in which they were sent.
-        var from: UInt64 = 0
+        // One message a round, in the order in which they were sent. Forged numbers may be equal.
+        var last: (UInt64, Int)?
         for _ in 0..<capacity {
-            var oldest: Int?
+            var oldest: (UInt64, Int)?
             for node in 0..<capacity where unsafe state(node).pointee & QueueMemory.usedBit != 0 {
-                let place = unsafe messageNumber(node).pointee
-                if place < from { continue }
-                if let oldest, unsafe messageNumber(oldest).pointee <= place { continue }
-                oldest = node
+                let place = (unsafe messageNumber(node).pointee, node)
+                if let last, place <= last { continue }
+                if let oldest, oldest < place { continue }
+                oldest = place
             }
             guard let oldest else { return }
-            from = unsafe messageNumber(oldest).pointee &+ 1
-            link(oldest, Int(unsafe state(oldest).pointee & 31))
+            last = oldest
+            link(oldest.1, Int(unsafe state(oldest.1).pointee & 31))
             unsafe used.pointee &+= 1
         }
     }

@@ -45,6 +45,9 @@ extension Cell {
     /// - Precondition: the caller is the task's first thread, or the task has started a thread.
     public static func claim() throws(KernelError) -> Cell {
         try TaskLocks.make()
+        let free = UInt32(TaskLocks.cellCount - TaskLocks.firstFreeCell)
+        // Threads that claim at one time may count a little further.
+        if unsafe claimedCells >= free { throw .exhausted }
         let number = TaskLocks.firstFreeCell + Int(unsafe swiftlet_count_up(&claimedCells))
         if number >= TaskLocks.cellCount { throw .exhausted }
         let own = TaskLocks.participant

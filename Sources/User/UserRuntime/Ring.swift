@@ -116,6 +116,8 @@ public struct RingProducer<Element: BitwiseCopyable>: ~Copyable {
         self.end = end
         count = end.memory.published
         end.memory.producerSleeps = false
+        // The former life may have died before its signal.
+        wakeConsumer()
     }
 
     /// Items for which there is room now; 0 also where the consumer's count cannot be.
@@ -137,8 +139,7 @@ public struct RingProducer<Element: BitwiseCopyable>: ~Copyable {
         unsafe fill(end.item(count, as: Element.self))
         count &+= 1
         end.memory.published = count
-        swiftlet_fence()
-        if end.memory.consumerSleeps { try? end.other.signal(1) }
+        wakeConsumer()
         return true
     }
     /// Publishes a copy of an item. Never waits.
@@ -162,6 +163,10 @@ public struct RingProducer<Element: BitwiseCopyable>: ~Copyable {
         }
     }
 
+    private func wakeConsumer() {
+        swiftlet_fence()
+        if end.memory.consumerSleeps { try? end.other.signal(1) }
+    }
     private var isBroken: Bool {
         count &- end.memory.released > end.capacity
     }
@@ -174,6 +179,8 @@ public struct RingConsumer<Element: BitwiseCopyable>: ~Copyable {
     private let end: RingEnd
     /// Items released so far, of all lives of this side.
     private var count: UInt32
+    /// Whether this side asked for a signal.
+    private var isAsleep = false
 
     /// A new consumer, or one that goes on where its former life stopped: with the first item that
     /// it did not release. If its own count cannot be, all items are given up.
@@ -182,6 +189,8 @@ public struct RingConsumer<Element: BitwiseCopyable>: ~Copyable {
         count = end.memory.released
         end.memory.consumerSleeps = false
         if isBroken { discardAll() }
+        // The former life may have died before its signal.
+        wakeProducer()
     }
 
     /// Items that can be read now; 0 also where the producer's count cannot be.
@@ -197,6 +206,7 @@ public struct RingConsumer<Element: BitwiseCopyable>: ~Copyable {
         _ read: (UnsafePointer<Element>) -> Result
     ) -> Result? {
         if available == 0 { return nil }
+        stayAwake()
         let result = unsafe read(UnsafePointer(end.item(count, as: Element.self)))
         release()
         return result
@@ -209,7 +219,7 @@ public struct RingConsumer<Element: BitwiseCopyable>: ~Copyable {
     /// - Throws: `timedOut`, `cancelled`; `wrongState` (the producer's count cannot be; see
     ///   `discardAll`), `invalidCapability` (the notification is gone).
     public mutating func waitForItem(deadline: Instant = .never) throws(KernelError) {
-        defer { end.memory.consumerSleeps = false }
+        defer { stayAwake() }
         while available == 0 {
             if isBroken { throw .wrongState }
             if !prepareToSleep() { return }
@@ -222,10 +232,11 @@ public struct RingConsumer<Element: BitwiseCopyable>: ~Copyable {
     ///
     /// - Returns: false if there is an item already, and no signal may come.
     public mutating func prepareToSleep() -> Bool {
+        isAsleep = true
         end.memory.consumerSleeps = true
         swiftlet_fence()
         if available == 0 { return true }
-        end.memory.consumerSleeps = false
+        stayAwake()
         return false
     }
 
@@ -239,9 +250,17 @@ public struct RingConsumer<Element: BitwiseCopyable>: ~Copyable {
         end.memory.published &- count > end.capacity
     }
 
+    private mutating func stayAwake() {
+        if !isAsleep { return }
+        isAsleep = false
+        end.memory.consumerSleeps = false
+    }
     private mutating func release() {
         count &+= 1
         end.memory.released = count
+        wakeProducer()
+    }
+    private func wakeProducer() {
         swiftlet_fence()
         if end.memory.producerSleeps { try? end.other.signal(1) }
     }

@@ -33,7 +33,7 @@ public struct Semaphore: Sendable {
     ///   set has no page), `invalidCapability` (it is destroyed).
     @inline(__always) public func take(deadline: Instant = .never) throws(KernelError) {
         let value = cell.value
-        if !value.isContended && value.count > 0
+        if value.isFreeSemaphore && value.count > 0
             && cell.takes(value, for: value.counting(value.count &- 1))
         {
             return
@@ -47,7 +47,7 @@ public struct Semaphore: Sendable {
     /// - Throws: `exhausted` (the semaphore has `maximum` units); else as `take`.
     @inline(__always) public func give() throws(KernelError) {
         let value = cell.value
-        if !value.isContended && value.count < Semaphore.maximum
+        if value.isFreeSemaphore && value.count < Semaphore.maximum
             && cell.gives(value, for: value.counting(value.count &+ 1))
         {
             return

@@ -40,6 +40,7 @@ import UserRuntime
     mutexTests(&runner)
     semaphoreTests(&runner)
     queueTests(&runner)
+    periodicTests(&runner)
     revocationTests(&runner)
     schedulingTests(&runner)
     coresTests(&runner)
