@@ -155,7 +155,7 @@ func semaphoreTests(_ runner: inout Runner) {
             try CapabilityTable.own.copy(Slot(UInt32(note(24))), to: frame)
         }
         try sandbox.map(c, frame, at: 0x0072_0000, .read | .write)
-        sandbox.give(set.slot, 9, rights: .write)
+        sandbox.give(set.slot, 9, rights: .read | .write)
         poke(SandboxAddress.sharedHere, 0)
         try c.succeed { () throws(KernelError) in
             try thread.restart({ _ in
