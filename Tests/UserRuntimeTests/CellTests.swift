@@ -1,5 +1,5 @@
-// Semaphores, conditions and barriers against a scripted kernel: cells of other kinds, a thread that
-// is suspended while it takes the mutex again, and a thread that dies as the last one at a barrier.
+// Semaphores, conditions and barriers against a scripted kernel: cells of other kinds, a thread
+// that is suspended while it takes the mutex again, and the last one at a barrier.
 
 import CUserEntry
 import KernelABI

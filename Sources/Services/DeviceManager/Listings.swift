@@ -23,8 +23,9 @@ struct Listings {
     /// Bytes at which a piece is long enough: with the longest head of the tree or row of the list
     /// behind them it stays within `DevicesRequest.pieceBytes`.
     private static var enough: Int { 512 }
-    /// Rows of the list in a piece: each is made of cells, which costs some 8,000 instructions.
-    private static var rows: Int { 3 }
+    /// Rows of the list in a piece: each is made of cells, which costs some 9,000 instructions, and
+    /// some twice as many.
+    private static var rows: Int { 2 }
 
     /// The next piece of the listing that `request` asks for; nil where its reader is not there.
     mutating func piece(

@@ -79,11 +79,11 @@ extension Factory {
                 tasks[number].hasFaultHandler = false
                 try makeFaultHandler(number, supervisor)
                 if tasks[number].phase != .running { continue }
-                // Its fault went to a supervisor that is no more.
+                try giveFaultHandler(number)
+                // Its fault went to a supervisor that is no more, or to nobody: one that comes
+                // from here on is a message.
                 if isWatching && isFaulted(number) {
                     end(number, FaultLines(unseen: tasks[number].name))
-                } else {
-                    try giveFaultHandler(number)
                 }
             } catch { report(tasks[number].name, error) }
         }

@@ -99,7 +99,9 @@ extension Factory {
             try? thread.setCore(Int(tasks[number].core ?? description.core))
             try thread.setSlice(.microseconds(UInt64(description.sliceMicroseconds)))
             try thread.setEntry(
-                programCounter: entry, stackPointer: TaskAddress.stackTop,
+                programCounter: entry,
+                stackPointer: description.startsThreads
+                    ? TaskAddress.threadNames : TaskAddress.stackTop,
                 argument: TaskAddress.information,
                 threadPointer: IPCBuffer.threadPointer(TaskAddress.ipcBuffer))
             try limit(thread, description.budget, Budget(place.budget), arena: Untyped(place.arena))

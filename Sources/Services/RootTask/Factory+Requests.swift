@@ -230,19 +230,22 @@ extension Factory {
     private func describeThread(
         _ number: Int, from first: UInt64, _ answer: inout FactoryAnswer
     ) throws(FactoryFailure) {
-        guard let (place, name) = namedThread(of: number, from: first) else {
-            throw FactoryFailure(.noSuchTask)
+        var from = first
+        while let (place, name) = namedThread(of: number, from: from) {
+            from = UInt64(place) + 1
+            let information = try? with(.started(place), of: number) {
+                (thread) throws(KernelError) in try thread.information()
+            }
+            // A task may write a name for a place where no thread is.
+            guard let information else { continue }
+            var record = TaskRecord(name)
+            record.phase = .running
+            record.take(information)
+            write(record, &answer)
+            answer.message.setWord(TaskRecord.words, UInt64(place))
+            return
         }
-        var record = TaskRecord(name)
-        record.phase = .running
-        do throws(KernelError) {
-            record.take(
-                try with(.started(place), of: number) { (thread) throws(KernelError) in
-                    try thread.information()
-                })
-        } catch { throw FactoryFailure(.kernel, error) }
-        write(record, &answer)
-        answer.message.setWord(TaskRecord.words, UInt64(place))
+        throw FactoryFailure(.noSuchTask)
     }
 
     private func describeCore(

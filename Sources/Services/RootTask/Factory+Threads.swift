@@ -40,7 +40,7 @@ extension Factory {
     private func thread(
         of number: Int, where isWanted: (Thread.Information) -> Bool
     ) -> TaskThread? {
-        let count = tasks[number].description.untypedBits == 0 ? 1 : TaskThread.count
+        let count = tasks[number].description.startsThreads ? TaskThread.count : 1
         for index in 0..<count {
             let information = try? with(TaskThread(index), of: number) {
                 (thread) throws(KernelError) in try thread.information()
@@ -68,17 +68,16 @@ extension Factory {
 
     /// The first thread from a place on that runs a body, and its name.
     func namedThread(of number: Int, from first: UInt64) -> (place: Int, name: Name)? {
-        if tasks[number].phase != .running || tasks[number].description.untypedBits == 0 {
-            return nil
-        }
-        // The page is the task's: what stands there may be anything.
-        let page = Slot(StartSlot.locks.index + 1)
-        let table = CapabilityTable(slots.task(number).table)
-        let found = unsafe try? window.look(at: page, in: table) {
+        let task = tasks[number]
+        if task.phase != .running || !task.description.startsThreads { return nil }
+        // The highest page of the stack. The task writes there: it may be anything.
+        let page = Slot(task.stackStart + UInt32(task.stackPages) - 1)
+        let holding = CapabilityTable(slots.task(number).holding)
+        let found = unsafe try? window.look(at: page, in: holding) {
             words -> (place: Int, name: Name)? in
             for place in Int(min(first, UInt64(Thread.maximumCount)))..<Thread.maximumCount {
-                // Safety: the names of 16 threads end within the page.
-                let at = Int(TaskAddress.threadNames / 8) + 4 * place
+                // Safety: the names of 16 threads end with the page.
+                let at = Int(TaskAddress.threadNames % 4096 / 8) + 4 * place
                 let name = unsafe Name(words[at], words[at + 1], words[at + 2], words[at + 3])
                 if !name.isEmpty { return (place, name.printable) }
             }
@@ -102,7 +101,7 @@ extension Factory {
         let handler = place.faultHandler
         do throws(KernelError) {
             try Thread(place.thread).configure(faultHandler: handler)
-            if tasks[number].description.untypedBits == 0 { return }
+            if !tasks[number].description.startsThreads { return }
             let table = CapabilityTable(place.table)
             if try table.describe(StartSlot.faultHandler).kind == .null {
                 try CapabilityTable.own.copy(

@@ -134,14 +134,18 @@ struct TaskBuilder {
         }
     }
 
-    /// The stack, painted, below `TaskAddress.stackTop`; the place of its lowest page.
+    /// The stack, painted up to the names of threads, below `TaskAddress.stackTop`; the place of
+    /// its lowest page.
     mutating func makeStack(pages: Int, _ pause: () -> Void) throws(FactoryFailure) -> UInt32 {
         let first = held
         var lowest: UInt32 = first
         for number in 0..<pages {
             let address = TaskAddress.stackTop - UInt64((pages - number) * 4096)
             let place = unsafe try page(at: address, .read | .write) { words in
-                for index in 0..<512 { unsafe words[index] = StackPaint.word }
+                for index in 0..<512 {
+                    let isName = address + UInt64(8 * index) >= TaskAddress.threadNames
+                    unsafe words[index] = isName ? 0 : StackPaint.word
+                }
             }
             if number == 0 { lowest = place }
             pause()

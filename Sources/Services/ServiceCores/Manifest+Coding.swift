@@ -236,7 +236,11 @@ extension TaskDescription {
     }
 
     private func checkThreads(_ index: Int) throws(ManifestError) {
-        if threads.count > ThreadMemory.maximumCount { throw .badValue(task: index, .threads) }
+        let isTooMany = threads.count > ThreadMemory.maximumCount
+        // Such a task's table and memory are laid out as the root task's: the runtime lists none.
+        if isTooMany || !threads.isEmpty && privileges.contains(.rootView) {
+            throw .badValue(task: index, .threads)
+        }
         for number in 0..<threads.count {
             if threads[number].name.isEmpty { throw .badName(task: index) }
             if !threads[number].isGood(self) { throw .badValue(task: index, .threads) }

@@ -183,6 +183,9 @@ public struct TaskDescription: Equatable, Sendable {
     /// Whether a board cannot do without the task: it starts at boot, or it drives the console.
     public var isEssential: Bool { start == .boot || provides == Name("serial") }
 
+    /// Whether the task's runtime can start threads, and its table holds them.
+    public var startsThreads: Bool { untypedBits != 0 && !privileges.contains(.rootView) }
+
     /// Bytes of untyped memory that all the threads take which are listed.
     public var threadMemory: Int {
         if threads.isEmpty { return 0 }

@@ -23,9 +23,6 @@ public enum TaskAddress {
     /// The page of the mutexes that the task's threads share, once it has started one: see
     /// `TaskLocks`.
     public static var locks: UInt64 { 0x0010_8000 }
-    /// Where in that page the names of the threads in places stand, four words each; zeros where no
-    /// body runs.
-    public static var threadNames: UInt64 { 2048 }
     /// Device registers: the first range; each further one stands in the next `registerStride`.
     public static var registers: UInt64 { 0x0020_0000 }
     public static var registerStride: UInt64 { 0x0004_0000 }
@@ -36,6 +33,10 @@ public enum TaskAddress {
     public static var heap: UInt64 { 0x1000_0000 }
     /// End of the stack; the page below its start is not mapped.
     public static var stackTop: UInt64 { 0x2000_0000 }
+    /// Where the names of the threads in places stand, four words each; zeros where no body runs.
+    /// In a task that may start threads its first thread's stack ends below them. The root task
+    /// reads them there: the page is its own, so no task can take it away meanwhile.
+    public static var threadNames: UInt64 { stackTop - 512 }
     /// The places of the threads that the task starts (Threads.swift): each has a stack that ends
     /// below the thread's IPC buffer, and at least one page below it that is not mapped.
     public static var threads: Range<UInt64> { 0x2400_0000..<0x2420_0000 }

@@ -61,15 +61,6 @@ public enum TaskLocks {
     private static var set: MutexSet { MutexSet(unsafe resources.locks) }
     private static var page: Frame { Frame(unsafe Slot(resources.locks.index + 1)) }
 
-    /// Writes the name of the thread in a place, or zeros, where the root task reads it for `ps`
-    /// and for reports.
-    static func setName(_ place: Place, _ name: InlineArray<4, UInt64>) {
-        let start = swiftlet_locks_page() + TaskAddress.threadNames + UInt64(32 * place.number)
-        // Safety: the page is mapped, and each of the 16 places has four words in it.
-        let words = unsafe UnsafeMutablePointer<UInt64>(bitPattern: UInt(start)).unsafelyUnwrapped
-        for index in 0..<4 { unsafe words[index] = name[index] }
-    }
-
     /// - Precondition: the set was made, and the place's thread is new.
     static func join(_ place: Place) throws(KernelError) {
         try set.join(place.thread, as: place.number + 1)
@@ -78,7 +69,7 @@ public enum TaskLocks {
     ///
     /// - Complexity: a look at each mutex.
     static func endBody(_ place: Place) {
-        setName(place, [0, 0, 0, 0])
+        place.setName([0, 0, 0, 0])
         let own = participant
         for cell in 0..<cellCount where own.holds(cell) {
             orEnd("the thread cannot leave its task's mutexes", try set.leave(own.number))

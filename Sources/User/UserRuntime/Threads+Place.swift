@@ -205,6 +205,17 @@ struct Place: Sendable {
 
     // The thread itself
 
+    /// Writes the thread's name, or zeros, where the root task reads it for `ps` and for reports.
+    func setName(_ name: InlineArray<4, UInt64>) {
+        let names = unsafe resources.names
+        if names == 0 { return }
+        // Safety: there is room for four words of each of the 16 places.
+        let words = unsafe UnsafeMutablePointer<UInt64>(
+            bitPattern: UInt(names) + UInt(32 * number)
+        ).unsafelyUnwrapped
+        for index in 0..<4 { unsafe words[index] = name[index] }
+    }
+
     /// Runs the body, once for each start.
     func run() -> Never {
         let body = unsafe record.pointee.body.unsafelyUnwrapped

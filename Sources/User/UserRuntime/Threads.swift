@@ -31,11 +31,13 @@ public struct ThreadResources: Sendable {
     public var locksAddress: UInt64
     /// The address of the table of threads that the manifest lists (`ListedThread`); 0: none.
     public var listed: UInt64
+    /// Where the names of the threads go, four words for each place; 0: nowhere.
+    public var names: UInt64
 
     public init(
         first: Thread, table: Slot, addressSpace: Slot, faultHandler: Slot, memory: Untyped,
         slots: Slot, address: UInt64, locks: Slot, locksAddress: UInt64,
-        listed: UInt64 = 0
+        listed: UInt64 = 0, names: UInt64 = 0
     ) {
         self.first = first
         self.table = table
@@ -47,6 +49,7 @@ public struct ThreadResources: Sendable {
         self.locks = locks
         self.locksAddress = locksAddress
         self.listed = listed
+        self.names = names
     }
 }
 
@@ -54,7 +57,8 @@ nonisolated(unsafe) var resources = ThreadResources(
     first: Thread(StartSlot.thread), table: StartSlot.table, addressSpace: StartSlot.addressSpace,
     faultHandler: StartSlot.faultHandler, memory: Untyped(StartSlot.untyped),
     slots: StartSlot.threads, address: TaskAddress.threads.lowerBound,
-    locks: StartSlot.locks, locksAddress: TaskAddress.locks, listed: TaskAddress.listedThreads)
+    locks: StartSlot.locks, locksAddress: TaskAddress.locks, listed: TaskAddress.listedThreads,
+    names: TaskAddress.threadNames)
 
 /// A thread that was started, and is to be joined.
 public struct StartedThread: Sendable {
@@ -148,7 +152,7 @@ extension Thread {
             unsafe place.record.pointee.context = context
             unsafe place.record.pointee.name = name.utf8Start
             unsafe place.record.pointee.name_length = UInt64(name.utf8CodeUnitCount)
-            TaskLocks.setName(place, words)
+            place.setName(words)
             swiftlet_begin_thread(place.threadPointer)
             // No slot that the place's last thread named takes a capability of this one's messages.
             IPCBufferAccess(threadPointer: place.threadPointer).setReceiveSlots(.none)
@@ -167,6 +171,7 @@ extension Thread {
             }
             return StartedThread(place, generation: generation)
         } catch {
+            place.setName([0, 0, 0, 0])
             unsafe place.record.pointee.state = Place.state(.free, place.generation)
             throw error
         }

@@ -23,7 +23,7 @@ extension Checks {
                 addressSpace: RootSlot.addressSpace, faultHandler: faultHandler,
                 memory: memory ?? self.memory, slots: Slot(2000), address: 0xa000_0000,
                 locks: Slot(2064), locksAddress: Checks.locksPage,
-                listed: listed == nil ? 0 : address))
+                listed: listed == nil ? 0 : address, names: namesStart()))
     }
     func start(
         priority: UInt8 = 100, core: Int? = nil, stackSize: Int = 4096, context: UInt64 = 0,
@@ -55,6 +55,12 @@ extension Checks {
         }
         return try join(thread, line: line)
     }
+}
+
+/// The names of the threads in places.
+nonisolated(unsafe) private var names = InlineArray<64, UInt64>(repeating: 0)
+private func namesStart() -> UInt64 {
+    unsafe withUnsafePointer(to: &names) { UInt64(UInt(bitPattern: $0)) }
 }
 
 /// The table of threads that a manifest would list.
@@ -131,10 +137,10 @@ func startedThreadTests(_ runner: inout Runner) {
                 return 0
             }
         }
-        var names: UInt64 = 0
-        let start = Checks.locksPage + TaskAddress.threadNames
-        for place: UInt64 in 0..<16 where peek(start + 32 * place) != 0 { names += 1 }
-        try c.equal(names, 1, "names")
+        var count: UInt64 = 0
+        let start = namesStart()
+        for place: UInt64 in 0..<16 where peek(start + 32 * place) != 0 { count += 1 }
+        try c.equal(count, 1, "names")
         setNote(0, 1)
         try c.equal(try c.join(thread), 0)
         for place: UInt64 in 0..<16 { try c.equal(peek(start + 32 * place), 0, "a name stays") }
