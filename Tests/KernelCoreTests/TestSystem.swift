@@ -21,7 +21,11 @@ struct TestThread: Equatable {
 struct Results: Equatable {
     var x: [UInt64]
     var word: ResultWord { ResultWord(raw: x[0]) }
-    var error: KernelError? { word.error }
+    /// nil: success. A word that is no result, as of a call that nobody completed, is a failed test.
+    var error: KernelError? {
+        if !word.isSuccess && word.error == nil { Issue.record("x0 is no result: \(word.raw)") }
+        return word.error
+    }
     var badge: UInt64 { x[1] }
     var words: [UInt64] { Array(x[3...10]) }
 }
