@@ -178,15 +178,20 @@ private final class Heap {
     }
 
     @Test func aFreeBlockThatWasWrittenToIsNotTaken() throws {
+        // Stands for the end of the heap.
+        let endMark: UInt64 = 1 << 62
         // Its links, and its header, which lies before it.
         for offset in [0, 8, -8, -16] {
-            for value: UInt64 in [16, 4096, 1 << 47, ~0] {
+            // Among them addresses behind which a block would end beyond the heap.
+            for value: UInt64 in [16, 4096, 1 << 47, ~0, endMark - 17, endMark - 24, endMark - 32] {
                 // Two free blocks of one list, apart from one another; the second is its first.
                 for (index, use) in [(1, 0), (1, 2), (3, 2), (3, 4), (3, 5)] {
                     let heap = Heap(bytes: 4096)
                     let pieces = (0..<6).map { _ in heap.allocate(100)! }
                     #expect(heap.release(pieces[1]) && heap.release(pieces[3]))
-                    (pieces[index] + offset).storeBytes(of: value, as: UInt64.self)
+                    let isAtEnd = value < endMark && value > endMark - 64
+                    let word = isAtEnd ? heap.heap.pointee.end - (endMark - value) : value
+                    (pieces[index] + offset).storeBytes(of: word, as: UInt64.self)
                     if use < 5 {
                         #expect(!heap.release(pieces[use]), "merged with a neighbour")
                     } else {

@@ -36,9 +36,11 @@ static void add(SwiftletHeap *heap, Block *block) {
     heap->classes |= 1u << at.class;
 }
 
-// Whether an address, which may be anything, lies where blocks begin.
+// Whether an address, which may be anything, is one where a free block may begin.
 static int is_place(const SwiftletHeap *heap, const Block *block) {
-    return (uint64_t)block - heap->start < heap->end - SWIFTLET_HEAP_HEADER - heap->start;
+    uint64_t offset = (uint64_t)block - heap->start;
+    return offset % SWIFTLET_HEAP_ALIGNMENT == 0
+        && offset < heap->end - SWIFTLET_HEAP_HEADER - SMALLEST - heap->start;
 }
 
 // Whether a block knows the one that lies before it, and that one it.
@@ -182,16 +184,17 @@ int swiftlet_heap_release(SwiftletHeap *heap, void *piece) {
     if (is_free(block) || !knows_behind(heap, block) || !knows_before(heap, block)) return 0;
     Block *next = behind(block), *before = block->before;
     int is_last = (uint64_t)next == heap->end - SWIFTLET_HEAP_HEADER;
-    if (!is_last && !knows_behind(heap, next)) return 0;
+    if (is_last ? is_free(next) : !knows_behind(heap, next)) return 0;
     // Whatever happens to its header now, it says that the block is free.
     block->size |= FREE;
+    // From a block on that was written to while it was free, the lists are not whole any more.
     if (is_free(next)) {
-        if (!take(heap, next)) return 0;
+        if (!take(heap, next)) return !(heap->is_broken = 1);
         next->size |= FREE;
         merge(block);
     }
     if (before && is_free(before)) {
-        if (!knows_before(heap, before) || !take(heap, before)) return 0;
+        if (!knows_before(heap, before) || !take(heap, before)) return !(heap->is_broken = 1);
         merge(before);
         block = before;
     }

@@ -14,7 +14,8 @@ static void enter(void) {
     if (take_lock(SWIFTLET_LOCK_HEAP)) SWIFTLET_TRAP_VALUE(SWIFTLET_TRAP_HEAP_ABANDONED, &heap);
 }
 
-// A free block was written to: whose it was before, nobody knows.
+// A free block was written to: whose it was before, nobody knows. The task ends with the lock, so
+// that no other thread goes on with what is left.
 static void check(const void *piece) {
     if (!piece && heap.is_broken) SWIFTLET_TRAP_VALUE(SWIFTLET_TRAP_HEAP_MISUSED, &heap);
 }
@@ -22,38 +23,41 @@ static void check(const void *piece) {
 static void *allocate_locked(size_t size, size_t alignment) {
     enter();
     void *piece = swiftlet_heap_allocate(&heap, size, alignment);
+    check(piece);
     give_lock(SWIFTLET_LOCK_HEAP);
     return piece;
 }
 static inline void *allocate(size_t size, size_t alignment) {
     if (has_locks()) return allocate_locked(size, alignment);
-    return swiftlet_heap_allocate(&heap, size, alignment);
-}
-
-static int release_locked(void *piece) {
-    enter();
-    int is_released = swiftlet_heap_release(&heap, piece);
-    give_lock(SWIFTLET_LOCK_HEAP);
-    return is_released;
-}
-
-void *malloc(size_t size) {
-    void *piece = allocate(size, SWIFTLET_HEAP_ALIGNMENT);
+    void *piece = swiftlet_heap_allocate(&heap, size, alignment);
     check(piece);
     return piece;
 }
 
+static void release(void *piece) {
+    if (!swiftlet_heap_release(&heap, piece)) SWIFTLET_TRAP_VALUE(SWIFTLET_TRAP_HEAP_MISUSED, piece);
+}
+static void release_locked(void *piece) {
+    enter();
+    release(piece);
+    give_lock(SWIFTLET_LOCK_HEAP);
+}
+
+void *malloc(size_t size) { return allocate(size, SWIFTLET_HEAP_ALIGNMENT); }
+
 void free(void *piece) {
     if (!piece) return;
-    int is_released = has_locks() ? release_locked(piece) : swiftlet_heap_release(&heap, piece);
-    if (!is_released) SWIFTLET_TRAP_VALUE(SWIFTLET_TRAP_HEAP_MISUSED, piece);
+    if (has_locks()) {
+        release_locked(piece);
+    } else {
+        release(piece);
+    }
 }
 
 // What Swift code allocates with. It cannot go on without the memory, so the task ends here
 // and says so.
 int posix_memalign(void **out, size_t alignment, size_t size) {
     *out = allocate(size, alignment);
-    check(*out);
     if (!*out) SWIFTLET_TRAP_VALUE(SWIFTLET_TRAP_HEAP_EXHAUSTED, size);
     return 0;
 }

@@ -84,6 +84,9 @@ func stayMute(_ information: StartInformation) {
     }
 }
 
+/// The stack of the second thread.
+nonisolated(unsafe) private var secondStack = InlineArray<512, UInt64>(repeating: 0)
+
 private func serveMute(_ information: StartInformation) throws(KernelError) {
     try make(.endpoint, at: Own.endpoint)
     try CapabilityTable.own.delete(StartSlot.endpoint)
@@ -102,8 +105,10 @@ private func serveMute(_ information: StartInformation) throws(KernelError) {
         while true { _ = try? Notification(StartSlot.notification).wait() }
     }
     let start = unsafe UInt64(UInt(bitPattern: unsafeBitCast(entry, to: UnsafeRawPointer.self)))
-    // The upper half of the heap: nothing of this task is as large as the lower one.
-    _ = try thread(Own.second, entry: start, stack: TaskAddress.heap + information.heapBytes)
+    let stack = unsafe withUnsafeMutablePointer(to: &secondStack) {
+        unsafe UInt64(UInt(bitPattern: $0 + 1))
+    }
+    _ = try thread(Own.second, entry: start, stack: stack)
     var requests: UInt64 = 0
     while let request = server.next(by: .after(milliseconds: 50)) {
         if request.delivery == .message { requests += 1 }
