@@ -10,6 +10,13 @@ extension TestSystem {
         nextSlot += 1
         return nextSlot - 1
     }
+    /// A thread that is at home on a core, started.
+    func thread(_ priority: UInt64, on core: Int, starts: Bool = true) -> TestThread {
+        let thread = makeThread(priority: priority)
+        #expect(perform(.setCore, thread.slot, UInt64(core)).error == nil)
+        if starts { start(thread) }
+        return thread
+    }
     /// An object of the root task.
     func make(
         _ kind: ObjectKind, sizeBits: UInt64 = 0, from untyped: UInt32 = TestSystem.ram,

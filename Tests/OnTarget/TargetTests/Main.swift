@@ -29,6 +29,8 @@ import UserRuntime
     threadTests(&runner)
     threadLocalTests(&runner)
     startedThreadTests(&runner)
+    joinTests(&runner)
+    startedThreadFaultTests(&runner)
     ipcTests(&runner)
     ipcErrorTests(&runner)
     loanTests(&runner)

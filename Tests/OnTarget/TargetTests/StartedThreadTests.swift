@@ -4,75 +4,15 @@ import CTargetTests
 import KernelABI
 import UserRuntime
 
+nonisolated(unsafe) private var threads = InlineArray<16, StartedThread?>(repeating: nil)
+
 extension Checks {
-    /// Lets the runtime make the test's threads, from `memory`.
-    func takeThreads(
-        from memory: Untyped? = nil, faultHandler: Slot = .none, listed: [2 of ListedThread]? = nil
-    ) {
-        if let listed {
-            unsafe table[0] = 2
-            for index in 0..<2 {
-                for word in 0..<4 { unsafe table[1 + 5 * index + word] = listed[index].name[word] }
-                unsafe table[5 + 5 * index] = listed[index].word
-            }
-        }
-        let address = unsafe withUnsafePointer(to: &table) { UInt64(UInt(bitPattern: $0)) }
-        Thread.setResources(
-            ThreadResources(
-                first: Thread(RootSlot.thread), table: RootSlot.table,
-                addressSpace: RootSlot.addressSpace, faultHandler: faultHandler,
-                memory: memory ?? self.memory, slots: Slot(2000), address: 0xa000_0000,
-                locks: Slot(2064), locksAddress: Checks.locksPage,
-                listed: listed == nil ? 0 : address, names: namesStart()))
-    }
-    func start(
-        priority: UInt8 = 100, core: Int? = nil, stackSize: Int = 4096, context: UInt64 = 0,
-        line: UInt = #line, _ body: @convention(c) (UInt64) -> UInt64
-    ) throws(Failure) -> StartedThread {
-        try succeed(line: line) { () throws(KernelError) in
-            try Thread.start(
-                "test", priority: priority, core: core, stackSize: stackSize, context: context,
-                body)
-        }
-    }
-    func thread(of started: StartedThread, line: UInt = #line) throws(Failure) -> Thread {
-        try succeed(line: line) { () throws(KernelError) in try started.thread }
-    }
-    /// Answers a fault: the thread stays stopped.
-    func stop(_ reply: Reply, line: UInt = #line) throws(Failure) {
-        try succeed(line: line) { () throws(KernelError) in
-            try reply.reply(RegisterMessage(FaultReply.stop.rawValue))
-        }
-    }
-    func join(_ thread: StartedThread, line: UInt = #line) throws(Failure) -> UInt64 {
-        try succeed(line: line) { () throws(KernelError) in
-            try thread.join(deadline: Checks.patience)
-        }
-    }
-    func join(number: Int, line: UInt = #line) throws(Failure) -> UInt64 {
+    fileprivate func join(number: Int, line: UInt = #line) throws(Failure) -> UInt64 {
         guard let thread = unsafe threads[number] else {
             throw Failure(line: line, text: "no thread", value: UInt64(number))
         }
         return try join(thread, line: line)
     }
-}
-
-/// The names of the threads in places.
-nonisolated(unsafe) private var names = InlineArray<64, UInt64>(repeating: 0)
-private func namesStart() -> UInt64 {
-    unsafe withUnsafePointer(to: &names) { UInt64(UInt(bitPattern: $0)) }
-}
-
-/// The table of threads that a manifest would list.
-nonisolated(unsafe) private var table = InlineArray<11, UInt64>(repeating: 0)
-nonisolated(unsafe) private var threads = InlineArray<16, StartedThread?>(repeating: nil)
-/// The thread that a body joins.
-nonisolated(unsafe) private var other: StartedThread?
-
-/// Joins `other`; the error as a result.
-private let joinOther: @convention(c) (UInt64) -> UInt64 = { _ in
-    guard let other = unsafe other else { return 99 }
-    do throws(KernelError) { return try other.join() } catch { return UInt64(error.rawValue) }
 }
 
 func startedThreadTests(_ runner: inout Runner) {
@@ -412,137 +352,10 @@ func startedThreadTests(_ runner: inout Runner) {
         }
         for number in 0..<8 { try c.equal(try c.join(number: number), 9900) }
     }
-    joinTests(&runner)
-    threadFaultTests(&runner)
     taskLockTests(&runner)
 }
 
 @inline(never) private func descend(_ depth: UInt64) -> UInt64 {
     if depth == 0 { Thread.exit(41) }
     return descend(depth - 1) + 1
-}
-
-private func joinTests(_ runner: inout Runner) {
-    runner.test("join.inherits") { c throws(Failure) in
-        c.takeThreads()
-        clearNotes()
-        // It is less urgent than one that never waits, and more urgent while it is joined.
-        _ = try c.spawn(priority: 50, { _ in while true { addNote(1) } })
-        let thread = try c.start(priority: 10) { _ in
-            UInt64((try? Thread.current.information())?.effective ?? 0)
-        }
-        try c.equal(try c.join(thread), 254)
-    }
-    runner.test("join.deadline") { c throws(Failure) in
-        c.takeThreads()
-        clearNotes()
-        let thread = try c.start(priority: 10) { _ in
-            while note(0) == 0 { yield() }
-            return note(0)
-        }
-        for milliseconds: UInt64 in [0, 1, 2] {
-            try c.refuse(.timedOut) { () throws(KernelError) in
-                try thread.join(deadline: .after(milliseconds: milliseconds))
-            }
-        }
-        let state = try c.information(try c.thread(of: thread))
-        try c.equal(UInt64(state.effective), 10, "no longer lifted")
-        setNote(0, 6)
-        try c.equal(try c.join(thread), 6)
-    }
-    runner.test("join.deadline-at-the-end", clock: .instructions) { c throws(Failure) in
-        c.takeThreads()
-        // The deadline passes at each instant of the thread's end.
-        for ticks: UInt64 in 0..<200 {
-            clearNotes()
-            let thread = try c.start(priority: 10, context: ticks) { $0 }
-            var result = try? thread.join(deadline: .now + Duration(ticks: ticks))
-            if result == nil { result = try c.join(thread) } else { addNote(0) }
-            try c.equal(result ?? ~0, ticks)
-        }
-    }
-    runner.test("join.one-that-has-ended") { c throws(Failure) in
-        c.takeThreads()
-        let thread = try c.start(priority: 255, context: 8) { $0 }
-        try c.equal(try c.join(thread), 8)
-        let other = try c.start(priority: 10, context: 9) { $0 }
-        try c.settle()
-        try c.equal(try c.join(other), 9)
-    }
-    runner.test("join.itself-and-one-another") { c throws(Failure) in
-        c.takeThreads()
-        unsafe other = nil
-        let itself = try c.start(priority: 10, joinOther)
-        unsafe other = itself
-        try c.equal(
-            try c.join(itself), UInt64(KernelError.wrongState.rawValue), "is joined already")
-        // The second waits for the first, which then waits for the second.
-        clearNotes()
-        let first = try c.start(priority: 10) { argument in
-            while note(0) == 0 { yield() }
-            return joinOther(argument)
-        }
-        unsafe other = first
-        let second = try c.start(priority: 20, joinOther)
-        let waiting = try c.thread(of: second)
-        try c.pause(until: { (try? waiting.information())?.state == .calling })
-        unsafe other = second
-        setNote(0, 1)
-        try c.settle()
-        try c.equal(try c.join(second), UInt64(KernelError.deadlock.rawValue))
-    }
-}
-
-private func threadFaultTests(_ runner: inout Runner) {
-    runner.test("start.a-fault-is-told") { c throws(Failure) in
-        let (handler, reply) = (try c.endpoint(), try c.reply())
-        c.takeThreads(faultHandler: handler.slot)
-        let thread = try c.start(priority: 100) { _ in peek(8) }
-        let fault = try c.succeed { () throws(KernelError) in
-            try handler.receive(reply: reply, deadline: Checks.patience)
-        }
-        try c.kind(fault, .pageRead)
-        try c.equal(fault[Fault.address], 8)
-        // It waits for its handler's answer, so its handler cannot wait for it.
-        try c.refuse(.deadlock) { () throws(KernelError) in try thread.join() }
-        try c.stop(reply)
-        try c.refuse(.timedOut) { () throws(KernelError) in
-            try thread.join(deadline: .after(milliseconds: 1))
-        }
-    }
-    runner.test("start.a-stack-that-is-too-small") { c throws(Failure) in
-        let (handler, reply) = (try c.endpoint(), try c.reply())
-        c.takeThreads(faultHandler: handler.slot)
-        // The place above is in use, and stays as it is.
-        let neighbour = try c.start(priority: 10, stackSize: 8192) { _ in
-            var words = InlineArray<300, UInt64>(repeating: 4)
-            while note(0) == 0 { yield() }
-            words[1] += note(0)
-            return words[1] + words[299]
-        }
-        clearNotes()
-        for size in [4096, 8192, Thread.maximumStack] {
-            _ = try c.start(stackSize: size, context: 1) { endlessly($0) }
-            let fault = try c.succeed { () throws(KernelError) in
-                try handler.receive(reply: reply, deadline: Checks.patience)
-            }
-            try c.stop(reply)
-            try c.kind(fault, .pageWrite)
-            // It is in the page below the stack, which ends below the IPC buffer of its place.
-            let end = (fault[Fault.address] / Thread.stride + 1) * Thread.stride - 4096
-            let start = end - UInt64(size)
-            try c.expect(
-                fault[Fault.address] < start && fault[Fault.address] >= start - 4096,
-                "not in the page below the stack", fault[Fault.address])
-        }
-        setNote(0, 1)
-        try c.equal(try c.join(neighbour), 9)
-    }
-}
-
-@inline(never) private func endlessly(_ depth: UInt64) -> UInt64 {
-    var words = InlineArray<32, UInt64>(repeating: depth)
-    if depth == .max { return 0 }
-    words[Int(depth % 32)] = endlessly(depth + 1)
-    return words[Int(depth % 31)] + words[3]
 }
