@@ -21,7 +21,7 @@ struct TestThread: Equatable {
 struct Results: Equatable {
     var x: [UInt64]
     var word: ResultWord { ResultWord(raw: x[0]) }
-    /// nil: success. A word that is no result, as of a call that nobody completed, is a failed test.
+    /// nil: success. A word that is no result, as of a call that nobody completed, fails the test.
     var error: KernelError? {
         if !word.isSuccess && word.error == nil { Issue.record("x0 is no result: \(word.raw)") }
         return word.error
