@@ -66,14 +66,14 @@
     tbnz x13, #ISR_I, \pending
 .endm
 
-// Saves x3–x10, x19–x30, SP, PC, PSTATE and TPIDR_EL0 to the thread in x17, which may not continue.
-// x4 and x5 are free then.
-.macro save_caller
-    stp x3, x4, [x17, #SWIFTLET_THREAD_X(3)]
-    stp x5, x6, [x17, #SWIFTLET_THREAD_X(5)]
-    stp x7, x8, [x17, #SWIFTLET_THREAD_X(7)]
-    stp x9, x10, [x17, #SWIFTLET_THREAD_X(9)]
-    save_thread x17
+// Saves x3–x10, x19–x30, SP, PC, PSTATE and TPIDR_EL0 to a thread that may not continue. x2 would
+// be a deadline, which a message of words alone has not. x4 and x5 are free then.
+.macro save_caller thread
+    stp x3, x4, [\thread, #SWIFTLET_THREAD_X(3)]
+    stp x5, x6, [\thread, #SWIFTLET_THREAD_X(5)]
+    stp x7, x8, [\thread, #SWIFTLET_THREAD_X(7)]
+    stp x9, x10, [\thread, #SWIFTLET_THREAD_X(9)]
+    save_thread \thread
 .endm
 
 // Saves x0–x10 to the thread in x17.

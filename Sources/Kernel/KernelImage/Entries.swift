@@ -24,15 +24,16 @@ protocol EntryMode {
     static func exitQuick(_ result: UInt64, _ value: UInt64)
     static func exitGeneral(_ running: UnsafeMutableRawPointer)
     static func exitMessage(
-        _ result: UInt64, _ badge: UInt64, _ thread: UnsafeMutableRawPointer,
-        _ source: UnsafeRawPointer, _ translationBase: UInt64)
+        _ result: UInt64, _ badge: UInt64, _ source: UnsafeRawPointer,
+        _ thread: UnsafeMutableRawPointer, _ translationBase: UInt64)
     static func exitYield(_ thread: UnsafeMutableRawPointer, _ running: UnsafeMutableRawPointer)
     static func exitSignal(
         _ thread: UnsafeMutableRawPointer, _ bits: UInt64, _ running: UnsafeMutableRawPointer)
     static func exitWoken(_ thread: UnsafeMutableRawPointer, _ bits: UInt64)
     static func exitMessageFloatingPoint(
-        _ result: UInt64, _ badge: UInt64, _ thread: UnsafeMutableRawPointer,
-        _ source: UnsafeRawPointer, _ translationBase: UInt64, _ from: UnsafeMutableRawPointer?,
+        _ result: UInt64, _ badge: UInt64, _ source: UnsafeRawPointer,
+        _ thread: UnsafeMutableRawPointer, _ translationBase: UInt64,
+        _ from: UnsafeMutableRawPointer?,
         _ to: UnsafeRawPointer?)
     static func exitYieldFloatingPoint(
         _ thread: UnsafeMutableRawPointer, _ running: UnsafeMutableRawPointer,
@@ -47,7 +48,7 @@ protocol EntryMode {
 
 extension EntryMode {
     /// Performs a plain `call`. x0 and x1 are the arguments; the context holds all other registers
-    /// that the caller must keep. x2 would be a deadline, which a plain call has not.
+    /// that the caller must keep.
     @inline(__always) static func call(
         _ control: UInt64, _ second: UInt64, _ running: UnsafeMutableRawPointer
     ) {
@@ -65,7 +66,7 @@ extension EntryMode {
 
     /// Performs a plain `replyAndReceive`, with the same registers saved.
     @inline(__always) static func replyAndReceive(
-        _ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer
+        _ control: UInt64, _ second: UInt64, _ running: UnsafeMutableRawPointer
     ) {
         let kernel = kernelState
         let thread = unsafe Ref<KernelCore.Thread>(running: running)
@@ -74,26 +75,26 @@ extension EntryMode {
         {
         case .handedOver(let handover): leave(handover)
         case .usesFloatingPoint(let slot, let reply):
-            replyWithFloatingPoint(control, second, third, thread, slot, reply)
+            replyWithFloatingPoint(control, second, thread, slot, reply)
         case .otherCore(let slot, let reply):
-            replyAcross(control, second, third, thread, slot, reply)
-        case .declined: resumeOrCall(control, second, third, thread)
+            replyAcross(control, second, thread, slot, reply)
+        case .declined: resumeOrCall(control, second, thread)
         }
     }
 
     /// Performs one of the two with the IPC buffer, with the same registers saved.
     @inline(__always) static func exchange(
-        _ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer
+        _ control: UInt64, _ second: UInt64, _ running: UnsafeMutableRawPointer
     ) {
         let kernel = kernelState
         let thread = unsafe Ref<KernelCore.Thread>(running: running)
         switch kernel.pointee.fastExchange(thread, control, replySlot: second, isShared: isShared) {
         case .handedOver(let handover): return leave(handover)
         case .usesFloatingPoint(let slot, let reply):
-            return exchangeWithFloatingPoint(control, second, third, thread, slot, reply)
+            return exchangeWithFloatingPoint(control, second, thread, slot, reply)
         case .otherCore, .declined: break
         }
-        thread.setArguments(control, second, third)
+        thread.setArguments(control, second, 0)
         unsafe exit(generalCall(running))
     }
 
@@ -112,14 +113,14 @@ extension EntryMode {
         unsafe exit(generalCall(thread.raw))
     }
     @inline(never) private static func replyAcross(
-        _ control: UInt64, _ second: UInt64, _ third: UInt64, _ thread: Ref<KernelCore.Thread>,
+        _ control: UInt64, _ second: UInt64, _ thread: Ref<KernelCore.Thread>,
         _ slot: Ref<Capability>, _ reply: Ref<Capability>
     ) {
         switch kernelState.pointee.fastReplyAcross(thread, control, slot, reply) {
         case .sent(let next): return unsafe exit(next?.raw)
         case .declined: break
         }
-        thread.setArguments(control, second, third)
+        thread.setArguments(control, second, 0)
         unsafe exit(generalCall(thread.raw))
     }
 
@@ -130,7 +131,7 @@ extension EntryMode {
             kernelState.pointee.floatingPointCall(thread, control, slot, isShared: isShared))
     }
     @inline(never) private static func replyWithFloatingPoint(
-        _ control: UInt64, _ second: UInt64, _ third: UInt64, _ thread: Ref<KernelCore.Thread>,
+        _ control: UInt64, _ second: UInt64, _ thread: Ref<KernelCore.Thread>,
         _ slot: Ref<Capability>, _ reply: Ref<Capability>
     ) {
         if let handover = kernelState.pointee.floatingPointReply(
@@ -138,11 +139,11 @@ extension EntryMode {
         {
             return leaveWithFloatingPoint(handover)
         }
-        thread.setArguments(control, second, third)
+        thread.setArguments(control, second, 0)
         unsafe exit(generalCall(thread.raw))
     }
     @inline(never) private static func exchangeWithFloatingPoint(
-        _ control: UInt64, _ second: UInt64, _ third: UInt64, _ thread: Ref<KernelCore.Thread>,
+        _ control: UInt64, _ second: UInt64, _ thread: Ref<KernelCore.Thread>,
         _ slot: Ref<Capability>, _ reply: Ref<Capability>
     ) {
         if let handover = kernelState.pointee.floatingPointExchange(
@@ -150,18 +151,18 @@ extension EntryMode {
         {
             return leaveWithFloatingPoint(handover)
         }
-        thread.setArguments(control, second, third)
+        thread.setArguments(control, second, 0)
         unsafe exit(generalCall(thread.raw))
     }
     @inline(never) private static func resumeOrCall(
-        _ control: UInt64, _ second: UInt64, _ third: UInt64, _ thread: Ref<KernelCore.Thread>
+        _ control: UInt64, _ second: UInt64, _ thread: Ref<KernelCore.Thread>
     ) {
         if let next = kernelState.pointee.fastResume(
             thread, control, replySlot: second, isShared: isShared)
         {
             return unsafe exit(next.raw)
         }
-        thread.setArguments(control, second, third)
+        thread.setArguments(control, second, 0)
         unsafe exit(generalCall(thread.raw))
     }
 
@@ -433,14 +434,14 @@ extension EntryMode {
     /// Resumes the thread that a fast path chose.
     @inline(__always) private static func leave(_ handover: Handover) {
         unsafe exitMessage(
-            handover.result, handover.badge, handover.thread.raw, handover.source.raw,
+            handover.result, handover.badge, handover.source.raw, handover.thread.raw,
             handover.thread.translationBase)
     }
 
     /// Resumes that thread with a switch of the floating-point registers.
     @inline(__always) private static func leaveWithFloatingPoint(_ handover: Handover) {
         unsafe exitMessageFloatingPoint(
-            handover.result, handover.badge, handover.thread.raw, handover.source.raw,
+            handover.result, handover.badge, handover.source.raw, handover.thread.raw,
             handover.thread.translationBase, handover.source.floatingPointArea,
             handover.thread.floatingPointArea)
     }

@@ -24,9 +24,9 @@ enum OneCore: EntryMode {
         unsafe swiftlet_exit_general(running)
     }
     @inline(__always) static func exitMessage(
-        _ result: UInt64, _ badge: UInt64, _ thread: UnsafeMutableRawPointer,
-        _ source: UnsafeRawPointer, _ translationBase: UInt64
-    ) { unsafe swiftlet_exit_message(result, badge, thread, source, translationBase) }
+        _ result: UInt64, _ badge: UInt64, _ source: UnsafeRawPointer,
+        _ thread: UnsafeMutableRawPointer, _ translationBase: UInt64
+    ) { unsafe swiftlet_exit_message(result, badge, source, thread, translationBase) }
     @inline(__always) static func exitYield(
         _ thread: UnsafeMutableRawPointer, _ running: UnsafeMutableRawPointer
     ) { unsafe swiftlet_exit_yield(thread, running) }
@@ -37,12 +37,12 @@ enum OneCore: EntryMode {
         unsafe swiftlet_exit_woken(thread, bits)
     }
     @inline(__always) static func exitMessageFloatingPoint(
-        _ result: UInt64, _ badge: UInt64, _ thread: UnsafeMutableRawPointer,
-        _ source: UnsafeRawPointer, _ translationBase: UInt64, _ from: UnsafeMutableRawPointer?,
-        _ to: UnsafeRawPointer?
+        _ result: UInt64, _ badge: UInt64, _ source: UnsafeRawPointer,
+        _ thread: UnsafeMutableRawPointer, _ translationBase: UInt64,
+        _ from: UnsafeMutableRawPointer?, _ to: UnsafeRawPointer?
     ) {
         unsafe swiftlet_exit_message_floating_point(
-            result, badge, thread, source, translationBase, from, to)
+            result, badge, source, thread, translationBase, from, to)
     }
     @inline(__always) static func exitYieldFloatingPoint(
         _ thread: UnsafeMutableRawPointer, _ running: UnsafeMutableRawPointer,
@@ -60,16 +60,16 @@ enum OneCore: EntryMode {
 
 @c(swiftlet_call)
 func callEntry(
-    _ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer
+    _ control: UInt64, _ second: UInt64, _ running: UnsafeMutableRawPointer
 ) { unsafe OneCore.call(control, second, running) }
 @c(swiftlet_reply_and_receive)
 func replyAndReceiveEntry(
-    _ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer
-) { unsafe OneCore.replyAndReceive(control, second, third, running) }
+    _ control: UInt64, _ second: UInt64, _ running: UnsafeMutableRawPointer
+) { unsafe OneCore.replyAndReceive(control, second, running) }
 @c(swiftlet_exchange)
 func exchangeEntry(
-    _ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer
-) { unsafe OneCore.exchange(control, second, third, running) }
+    _ control: UInt64, _ second: UInt64, _ running: UnsafeMutableRawPointer
+) { unsafe OneCore.exchange(control, second, running) }
 @c(swiftlet_signal) @inline(never)
 func signalEntry(
     _ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer
@@ -116,9 +116,9 @@ enum SeveralCores: EntryMode {
         unsafe swiftlet_shared_exit_general(running)
     }
     @inline(__always) static func exitMessage(
-        _ result: UInt64, _ badge: UInt64, _ thread: UnsafeMutableRawPointer,
-        _ source: UnsafeRawPointer, _ translationBase: UInt64
-    ) { unsafe swiftlet_shared_exit_message(result, badge, thread, source, translationBase) }
+        _ result: UInt64, _ badge: UInt64, _ source: UnsafeRawPointer,
+        _ thread: UnsafeMutableRawPointer, _ translationBase: UInt64
+    ) { unsafe swiftlet_shared_exit_message(result, badge, source, thread, translationBase) }
     @inline(__always) static func exitYield(
         _ thread: UnsafeMutableRawPointer, _ running: UnsafeMutableRawPointer
     ) { unsafe swiftlet_shared_exit_yield(thread, running) }
@@ -129,12 +129,12 @@ enum SeveralCores: EntryMode {
         unsafe swiftlet_shared_exit_woken(thread, bits)
     }
     @inline(__always) static func exitMessageFloatingPoint(
-        _ result: UInt64, _ badge: UInt64, _ thread: UnsafeMutableRawPointer,
-        _ source: UnsafeRawPointer, _ translationBase: UInt64, _ from: UnsafeMutableRawPointer?,
-        _ to: UnsafeRawPointer?
+        _ result: UInt64, _ badge: UInt64, _ source: UnsafeRawPointer,
+        _ thread: UnsafeMutableRawPointer, _ translationBase: UInt64,
+        _ from: UnsafeMutableRawPointer?, _ to: UnsafeRawPointer?
     ) {
         unsafe swiftlet_shared_exit_message_floating_point(
-            result, badge, thread, source, translationBase, from, to)
+            result, badge, source, thread, translationBase, from, to)
     }
     @inline(__always) static func exitYieldFloatingPoint(
         _ thread: UnsafeMutableRawPointer, _ running: UnsafeMutableRawPointer,
@@ -152,16 +152,16 @@ enum SeveralCores: EntryMode {
 
 @c(swiftlet_shared_call)
 func sharedCallEntry(
-    _ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer
+    _ control: UInt64, _ second: UInt64, _ running: UnsafeMutableRawPointer
 ) { unsafe SeveralCores.call(control, second, running) }
 @c(swiftlet_shared_reply_and_receive)
 func sharedReplyAndReceiveEntry(
-    _ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer
-) { unsafe SeveralCores.replyAndReceive(control, second, third, running) }
+    _ control: UInt64, _ second: UInt64, _ running: UnsafeMutableRawPointer
+) { unsafe SeveralCores.replyAndReceive(control, second, running) }
 @c(swiftlet_shared_exchange)
 func sharedExchangeEntry(
-    _ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer
-) { unsafe SeveralCores.exchange(control, second, third, running) }
+    _ control: UInt64, _ second: UInt64, _ running: UnsafeMutableRawPointer
+) { unsafe SeveralCores.exchange(control, second, running) }
 @c(swiftlet_shared_signal) @inline(never)
 func sharedSignalEntry(
     _ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer

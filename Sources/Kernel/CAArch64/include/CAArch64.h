@@ -25,9 +25,9 @@
 // a branch.
 
 /// Resumes `thread` from its system call: x0 = result, x1 = badge, x2 = 0, x3-x10 from the context
-/// of `source`.
+/// of `source`, which stands where an entry has the running thread.
 SWIFTLET_PLAIN void swiftlet_exit_message(
-    uint64_t result, uint64_t badge, void *_Nonnull thread, const void *_Nonnull source,
+    uint64_t result, uint64_t badge, const void *_Nonnull source, void *_Nonnull thread,
     uint64_t translation_base);
 /// Resumes it with all that its context holds: x0-x10 and x19-x30 after a system call, every
 /// register otherwise. Without a thread: activates the empty address space, waits for an interrupt,
@@ -48,7 +48,7 @@ SWIFTLET_PLAIN void swiftlet_exit_woken(void *_Nonnull thread, uint64_t bits);
 /// The same four, if one of the two threads uses floating point. The registers of the thread that
 /// ran are written to `from`, those of the next are loaded from `to`; one of the two may be null.
 SWIFTLET_PLAIN void swiftlet_exit_message_floating_point(
-    uint64_t result, uint64_t badge, void *_Nonnull thread, const void *_Nonnull source,
+    uint64_t result, uint64_t badge, const void *_Nonnull source, void *_Nonnull thread,
     uint64_t translation_base, void *_Nullable from, const void *_Nullable to);
 SWIFTLET_PLAIN void swiftlet_exit_yield_floating_point(
     void *_Nonnull thread, void *_Nonnull running, void *_Nullable from, const void *_Nullable to);
@@ -59,7 +59,7 @@ SWIFTLET_PLAIN void swiftlet_exit_woken_floating_point(
     void *_Nonnull thread, uint64_t bits, void *_Nullable from, const void *_Nullable to);
 /// The same on several cores: they release the lock.
 SWIFTLET_PLAIN void swiftlet_shared_exit_message(
-    uint64_t result, uint64_t badge, void *_Nonnull thread, const void *_Nonnull source,
+    uint64_t result, uint64_t badge, const void *_Nonnull source, void *_Nonnull thread,
     uint64_t translation_base);
 SWIFTLET_PLAIN void swiftlet_shared_exit(void *_Nullable thread);
 SWIFTLET_PLAIN void swiftlet_shared_exit_quick(uint64_t result, uint64_t value);
@@ -69,7 +69,7 @@ SWIFTLET_PLAIN void swiftlet_shared_exit_signal(
     void *_Nonnull thread, uint64_t bits, void *_Nonnull running);
 SWIFTLET_PLAIN void swiftlet_shared_exit_woken(void *_Nonnull thread, uint64_t bits);
 SWIFTLET_PLAIN void swiftlet_shared_exit_message_floating_point(
-    uint64_t result, uint64_t badge, void *_Nonnull thread, const void *_Nonnull source,
+    uint64_t result, uint64_t badge, const void *_Nonnull source, void *_Nonnull thread,
     uint64_t translation_base, void *_Nullable from, const void *_Nullable to);
 SWIFTLET_PLAIN void swiftlet_shared_exit_yield_floating_point(
     void *_Nonnull thread, void *_Nonnull running, void *_Nullable from, const void *_Nullable to);
