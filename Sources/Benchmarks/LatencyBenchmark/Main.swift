@@ -67,7 +67,7 @@ extension Bench {
         try threadRows()
         try heapRows()
         try mutexRows()
-        try queueRows()
+        try sharingRows()
         try deviceRows()
     }
 }

@@ -220,8 +220,10 @@ public enum BenchmarkRows {
     /// What all rows of a kind begin with, up to the first dot.
     public static var kinds: [StaticString] {
         [
-            "capability.", "fault.", "floating-point.", "interrupt.", "inversion.", "ipc.",
-            "kernel.", "retype.", "signal.", "space.", "system-call.", "yield.",
+            "barrier.", "capability.", "condition.", "fault.", "floating-point.", "heap.",
+            "interrupt.", "inversion.", "ipc.", "kernel.", "mutex.", "periodic.", "queue.",
+            "retype.", "ring.", "semaphore.", "signal.", "space.", "system-call.", "thread.",
+            "yield.",
         ]
     }
 
