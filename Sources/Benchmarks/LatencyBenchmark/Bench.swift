@@ -216,13 +216,12 @@ struct Bench {
         try thread.setEntry(
             programCounter: entry, stackPointer: base + Bench.stackOffset + 4096, argument: a,
             threadPointer: IPCBuffer.threadPointer(base))
-        try thread.readRegisters()
-        let registers = IPCBufferAccess()
-        registers[8 + 1] = b
-        registers[8 + 2] = c
-        registers[8 + 3] = d
-        registers[8 + 4] = e
-        try thread.writeRegisters()
+        var registers = try thread.readRegisters()
+        registers[1] = b
+        registers[2] = c
+        registers[3] = d
+        registers[4] = e
+        try thread.writeRegisters(registers)
         return thread
     }
     private static var stackOffset: UInt64 { 0x2000 }

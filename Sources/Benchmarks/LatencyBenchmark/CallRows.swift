@@ -4,7 +4,7 @@ import BenchmarkStatistics
 import CBenchmark
 import KernelABI
 import LoadGenerator
-import UserRuntime
+@_spi(IPCBuffer) import UserRuntime
 
 extension Bench {
     mutating func systemCallRows() throws(KernelError) {

@@ -44,7 +44,7 @@ public struct PinService<Bank: PinBank> {
 
     /// - Parameter bank: was opened with the edges of `keys`.
     public init(_ information: StartInformation, bank: Bank, keys: KeyPins) {
-        server = Server(information)
+        server = Server(information, receiving: PinService.arrival)
         self.bank = bank
         self.keys = keys
         interrupts = UInt32(min(information.interrupts, 4))
@@ -60,17 +60,12 @@ public struct PinService<Bank: PinBank> {
     }
 
     public mutating func serve() -> Never {
-        IPCBufferAccess().setReceiveSlots(PinService.arrival)
         while true {
             if let request = server.next(by: nextDuty) {
                 switch request.delivery {
                 case .notification: takeEdges(request.badge)
                 case .message: server.reply(answer(request))
                 case .oneWay, .fault: break
-                }
-                // What a request brought and nobody took.
-                if request.capabilityCount > 0 {
-                    try? CapabilityTable.own.delete(PinService.arrival)
                 }
             }
             if closed != 0 && Instant.now >= reopen { openLines() }

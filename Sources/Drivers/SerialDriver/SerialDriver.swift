@@ -53,15 +53,16 @@ struct SerialDriver<Port: SerialPort> {
     /// Inlined, so that each kind of port has a loop of its own: the compiler merges two that are
     /// alike into one without lines, and a fault's trace would not name the place.
     @inline(__always) mutating func serve() -> Never {
+        var message = LongMessage()
         while true {
-            let request = server.next()
+            let request = server.next(into: &message)
             switch request.delivery {
             case .notification:
                 forgetGone()
                 uart.service()
                 wake()
                 interrupt.reopen()
-            case .message: answer(request)
+            case .message: answer(request, &message)
             case .oneWay, .fault: break
             }
         }
@@ -74,10 +75,10 @@ struct SerialDriver<Port: SerialPort> {
         if let writer = writers.1, server.hasGone(writer.reply) { writers.1 = nil }
     }
 
-    private mutating func answer(_ request: Received) {
+    private mutating func answer(_ request: Received, _ message: inout LongMessage) {
         let client = ClientBadge(raw: request.badge)
         let operation = request[0] & 0xff
-        if operation == SerialRequest.write { return write(request, client) }
+        if operation == SerialRequest.write { return write(&message, client) }
         // Everything else tells of what was typed, or lets go of it.
         if !client.may(.readSerial) {
             return server.reply(RegisterMessage(SerialRequest.notPermitted))
@@ -105,7 +106,7 @@ struct SerialDriver<Port: SerialPort> {
         return message
     }
 
-    private mutating func write(_ request: Received, _ client: ClientBadge) {
+    private mutating func write(_ request: inout LongMessage, _ client: ClientBadge) {
         let count = min(Int(request[0] >> 8 & 0xff), SerialRequest.maximumWrite)
         var text = InlineArray<160, UInt8>(repeating: 0)
         for index in 0..<count { text[index] = request.byte(index, at: 1) }
@@ -166,8 +167,9 @@ struct SerialDriver<Port: SerialPort> {
         if request[1] != SerialRequest.fromOldest { _ = uart.received.take(upTo: request[1]) }
         uart.service()
         if let earlier = reader { release(earlier) }
-        if screen.disturbances != request[2] { return server.reply(nothing) }
+        // Bytes first: who writes without end must not keep the keyboard from its reader.
         if uart.received.count > 0 { return server.reply(bytes()) }
+        if screen.disturbances != request[2] { return server.reply(nothing) }
         guard let held = server.hold() else { return server.reply(nothing) }
         reader = held
     }
@@ -175,12 +177,13 @@ struct SerialDriver<Port: SerialPort> {
     private func bytes() -> RegisterMessage {
         let ring = uart.received
         let count = min(Int(ring.count), SerialRequest.maximumRead)
-        var message = RegisterMessage(0, ring.taken, UInt64(count))
+        var message = RegisterMessage(length: 8)
+        message[1] = ring.taken
+        message[2] = UInt64(count)
         for index in 0..<count {
             message[3 + index / 8] |=
                 UInt64(ring[ring.taken &+ UInt64(index)]) << UInt64(index % 8 * 8)
         }
-        message.length = 8
         return message
     }
 

@@ -75,7 +75,7 @@ private struct Answers {
             let isGiven = unsafe give(part, server)
             let done = RegisterMessage(0, UInt64(commandLength), UInt64(count))
             server.reply(isGiven ? done : RegisterMessage(1))
-        case DevicesRequest.led: server.reply(lights.describe(request[1], tree))
+        case DevicesRequest.led: lights.reply(request[1], tree, &server)
         default: server.reply(RegisterMessage(1))
         }
     }

@@ -128,34 +128,34 @@ struct Devices {
         let ranges = Int(entry.registerCount)
         let lines = Int(entry.interruptCount)
         let parameters = keys.parameters(of: node)
-        var message = RegisterMessage(
-            DriverRequest.head(
-                ranges: ranges, lines: lines, instance: instance, variant: variant,
-                parameters: parameters.count))
+        var message = LongMessage()
+        message[0] = DriverRequest.head(
+            ranges: ranges, lines: lines, instance: instance, variant: variant,
+            parameters: parameters.count)
         message.setName(entry.name, at: DriverRequest.entry)
         message.setName(name, at: DriverRequest.name)
         for index in 0..<ranges {
             let range = try node.driverRegisters(index, machine)
             if !entry.sharesPage && node.hasNeighbours(of: range) { return .factory(.pageShared) }
-            message.setWord(DriverRequest.device + 2 * index, range.base)
-            message.setWord(DriverRequest.device + 2 * index + 1, range.size)
+            message[DriverRequest.device + 2 * index] = range.base
+            message[DriverRequest.device + 2 * index + 1] = range.size
         }
         for index in 0..<lines {
             let interrupt = try node.driverInterrupt(index, machine)
             let trigger: UInt64 = interrupt.isEdge ? Trigger.edge.rawValue : Trigger.level.rawValue
             let line = UInt64(interrupt.line ?? 0) | trigger << 32
-            message.setWord(DriverRequest.device + 2 * ranges + index, line)
+            message[DriverRequest.device + 2 * ranges + index] = line
             if index == lines - 1 && interrupt.index > index {
                 logSkipped(interrupt.index - index, name, node)
             }
         }
         let memory = try node.memoryWindow()
         let window = DriverRequest.window(ranges: ranges, lines: lines)
-        message.setWord(window, memory.bus)
-        message.setWord(window + 1, memory.physical)
-        message.setWord(window + 2, memory.bytes)
-        for index in 0..<parameters.count { message.setWord(window + 3 + index, parameters[index]) }
-        guard let reply = try? Endpoint(StartSlot.factory).call(message) else {
+        message[window] = memory.bus
+        message[window + 1] = memory.physical
+        message[window + 2] = memory.bytes
+        for index in 0..<parameters.count { message[window + 3 + index] = parameters[index] }
+        guard let reply = try? Endpoint(StartSlot.factory).call(&message) else {
             return .factory(.kernel)
         }
         // A device manager that was restarted finds its drivers at work.
@@ -206,12 +206,12 @@ func copy(_ text: UnsafeRawBufferPointer) -> [UInt8] {
     return bytes
 }
 
-extension RegisterMessage {
+extension LongMessage {
     mutating func setName(_ name: Name, at word: Int) {
-        setWord(word, name.word0)
-        setWord(word + 1, name.word1)
-        setWord(word + 2, name.word2)
-        setWord(word + 3, name.word3)
+        self[word] = name.word0
+        self[word + 1] = name.word1
+        self[word + 2] = name.word2
+        self[word + 3] = name.word3
     }
 }
 

@@ -34,9 +34,9 @@ struct Lights {
         }
     }
 
-    /// The reply to `DevicesRequest.led`.
-    func describe(_ index: UInt64, _ tree: DeviceTree) -> RegisterMessage {
-        guard index < UInt64(lights.count) else { return RegisterMessage(1) }
+    /// Answers `DevicesRequest.led`.
+    func reply(_ index: UInt64, _ tree: DeviceTree, _ server: inout Server) {
+        guard index < UInt64(lights.count) else { return server.reply(RegisterMessage(1)) }
         let light = lights[Int(index)]
         let node = tree.node(found: light.node)
         let bank = tree.node(found: light.bank)
@@ -46,11 +46,12 @@ struct Lights {
         {
             bankName = unsafe copy(compatible.string)
         }
-        var message = RegisterMessage(0, light.driver, UInt64(light.pin), light.isActiveLow ? 1 : 0)
+        var message = LongMessage(
+            RegisterMessage(0, light.driver, UInt64(light.pin), light.isActiveLow ? 1 : 0))
         let label = unsafe node.property("label").map { unsafe copy($0.string) } ?? copy(node.name)
         message.setName(shortened(label), at: 4)
         message.setName(shortened(bankName), at: 8)
-        return message
+        server.reply(&message)
     }
 }
 

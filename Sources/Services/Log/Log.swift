@@ -18,15 +18,17 @@ import UserRuntime
     var server = Server(information)
     var ring = unsafe LogRing(memory: persistentMemory(information))
     var output = LogOutput()
+    var message = LongMessage()
     while true {
-        let request = server.next()
+        let request = server.next(into: &message)
         switch request.delivery {
-        case .oneWay: append(request, &ring, &output)
+        case .oneWay: append(request.badge, &message, &ring, &output)
         case .message:
             if request[0] & 0xff == LogWord.read {
-                server.reply(line(request[1], ring))
+                setLine(request[1], ring, &message)
+                server.reply(&message)
             } else {
-                append(request, &ring, &output)
+                append(request.badge, &message, &ring, &output)
                 server.reply(RegisterMessage(0))
             }
         case .notification, .fault: break
@@ -34,7 +36,10 @@ import UserRuntime
     }
 }
 
-private func append(_ request: Received, _ ring: inout LogRing, _ output: inout LogOutput) {
+private func append(
+    _ badge: UInt64, _ request: inout LongMessage, _ ring: inout LogRing,
+    _ output: inout LogOutput
+) {
     if request[0] & 0xff != LogWord.append { return }
     let count = min(Int(request[0] >> 8 & 0xff), LogWord.maximumLength)
     var text: [UInt8] = []
@@ -45,26 +50,25 @@ private func append(_ request: Received, _ ring: inout LogRing, _ output: inout 
     let now = (Instant.now - Instant.immediately).microseconds
     let level = LogLevel(rawValue: UInt8(truncatingIfNeeded: request[0] >> 16 & 3)) ?? .notice
     ring.add(
-        task: UInt16(truncatingIfNeeded: request.badge), microseconds: now, level: level,
+        task: UInt16(truncatingIfNeeded: badge), microseconds: now, level: level,
         text: text.span)
     var line = Text()
-    line.logHead(microseconds: now, Name(TaskNames.name(of: request.badge)))
+    line.logHead(microseconds: now, Name(TaskNames.name(of: badge)))
     line.add(text)
     line.newLine()
     output.write(line.bytes)
 }
 
-/// The first line from `sequence` on.
-private func line(_ sequence: UInt64, _ ring: LogRing) -> RegisterMessage {
-    if let entry = ring.entry(from: sequence) {
-        var message = RegisterMessage(0, entry.sequence, entry.microseconds, UInt64(entry.task))
-        message.setWord(4, UInt64(entry.text.count) | UInt64(entry.level.rawValue) << 8)
-        let words = TaskNames.name(of: UInt64(entry.task))
-        for index in 0..<4 { message.setWord(5 + index, words[index]) }
-        message.setBytes(entry.text.span, at: 9)
-        return message
+/// The answer to `LogWord.read`: the first line from `sequence` on.
+private func setLine(_ sequence: UInt64, _ ring: LogRing, _ message: inout LongMessage) {
+    guard let entry = ring.entry(from: sequence) else {
+        return message.set(RegisterMessage(1, ring.next))
     }
-    return RegisterMessage(1, ring.next)
+    message.set(RegisterMessage(0, entry.sequence, entry.microseconds, UInt64(entry.task)))
+    message[4] = UInt64(entry.text.count) | UInt64(entry.level.rawValue) << 8
+    let words = TaskNames.name(of: UInt64(entry.task))
+    for index in 0..<4 { message[5 + index] = words[index] }
+    message.setBytes(entry.text.span, at: 9)
 }
 
 /// Where lines are shown.
@@ -97,12 +101,12 @@ private struct LogOutput {
     private func send(_ line: [UInt8]) -> Bool {
         let deadline = Instant.after(milliseconds: LogOutput.patience)
         let count = min(line.count, SerialRequest.maximumWrite)
+        let request = RegisterMessage(SerialRequest.write | UInt64(count) << 8)
         for _ in 0..<3 {
-            var message = RegisterMessage(SerialRequest.write | UInt64(count) << 8)
-            message.setBytes(line.span.extracting(0..<count), at: 1)
-            guard let reply = try? Endpoint(serial).call(message, deadline: deadline) else {
-                return false
-            }
+            guard
+                let reply = try? Endpoint(serial).call(
+                    request, bytes: line.span.extracting(0..<count), deadline: deadline)
+            else { return false }
             if reply[1] == UInt64(count) { return true }
         }
         return false

@@ -27,8 +27,10 @@ private func open(_ request: Received, _ server: inout Server) {
     var query = RegisterMessage(UInt64(FactoryOperation.service.rawValue))
     for index in 1...4 { query.setWord(index, request[index]) }
     query.setWord(5, request.badge)
-    let refusal: UInt64? = passing.receive { slot in
-        guard let answer = try? Endpoint(StartSlot.factory).call(query) else { return 1 }
+    let refusal: UInt64? = passing.use { slot in
+        guard let answer = try? Endpoint(StartSlot.factory).call(query, receiving: slot) else {
+            return 1
+        }
         if answer[0] == FactoryError.notPermitted.rawValue { return 2 }
         guard answer[0] == 0 && answer.capabilityCount == 1 else { return 1 }
         // A client that died meanwhile needs no answer.

@@ -16,11 +16,9 @@ struct Desk {
     /// A request that is put off until the present one is done.
     struct PutOff {
         let request: Received
+        let words: [UInt64]
         /// Holds its caller.
         let reply: Reply
-        /// Its words behind the eighth, which stand in this task's IPC buffer until the
-        /// next message.
-        let further: [UInt64]
     }
     /// The caller whose request is performed.
     var current = Reply(.none)
@@ -44,21 +42,22 @@ struct Desk {
 
     /// Keeps the caller that `spare` holds, and its request, for later; false where all places
     /// are taken.
-    mutating func putOff(_ request: Received) -> Bool {
+    mutating func putOff(_ request: Received, _ message: inout LongMessage) -> Bool {
         guard free.count > 1, let reply = free.popLast() else { return false }
-        var further: [UInt64] = []
-        for index in 8..<max(8, request.message.length) { further.append(IPCBufferAccess()[index]) }
-        waiting.append(PutOff(request: request, reply: reply, further: further))
+        var words: [UInt64] = []
+        for index in 0..<message.length { words.append(message[index]) }
+        waiting.append(PutOff(request: request, words: words, reply: reply))
         return true
     }
 
-    /// The request that was put off first is the present one now.
-    mutating func takeUp() -> Received? {
+    /// The request that was put off first is the present one now; `message` gets its words.
+    mutating func takeUp(_ message: inout LongMessage) -> Received? {
         if waiting.isEmpty { return nil }
         let next = waiting.removeFirst()
         free.append(current)
         current = next.reply
-        for index in 0..<next.further.count { IPCBufferAccess()[8 + index] = next.further[index] }
+        message.set(RegisterMessage())
+        for index in 0..<next.words.count { message[index] = next.words[index] }
         return next.request
     }
 }
@@ -90,15 +89,18 @@ extension Factory {
 
     /// Answers who waits. A request that loads a task is put off.
     private mutating func answerWaiting() {
+        var message = LongMessage()
         while let spare = desk.spare {
-            guard let request = try? Endpoint(own).receive(reply: spare, deadline: .immediately)
+            let own = Endpoint(own)
+            guard
+                let request = try? own.receive(
+                    into: &message, reply: spare, deadline: .immediately)
             else { return }
             switch request.delivery {
-            case .message where !Factory.loads(request):
-                if let answer = self.answer(request, spare) { try? spare.reply(answer) }
+            case .message where !Factory.loads(request): answer(request, &message, spare)
             case .message:
-                if !desk.putOff(request) {
-                    try? spare.reply(FactoryAnswer(FactoryFailure(.exhausted)).message)
+                if !desk.putOff(request, &message) {
+                    try? spare.reply(FactoryFailure(.exhausted).message)
                 }
             case .fault: try? spare.reply(RegisterMessage(faulted(request).rawValue))
             case .notification, .oneWay: break

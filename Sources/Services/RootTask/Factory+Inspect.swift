@@ -6,44 +6,24 @@ import Protocols
 import ServiceCores
 import UserRuntime
 
-/// Where a stopped task is.
-struct TaskPlace {
-    var programCounter: UInt64
-    var linkRegister: UInt64
-    var framePointer: UInt64
-    /// x0 to x14, in which a trap leaves what it has to say.
-    var registers: TrapText.Registers
-}
-
 extension Factory {
-    /// Words of the IPC buffer in which the kernel puts a thread's registers: x0 first, the program
-    /// counter behind SP.
-    private static var firstRegister: Int { 8 }
-    private static var programCounterWord: Int { firstRegister + 32 }
-
     /// Stops a task's thread, whatever it does.
     func stop(
         _ number: Int, _ thread: TaskThread = .first
-    ) throws(FactoryFailure) -> TaskPlace {
+    ) throws(FactoryFailure) -> Thread.Registers {
         if tasks[number].phase != .running { throw FactoryFailure(.wrongState) }
         do throws(KernelError) {
-            try with(thread, of: number) { (thread) throws(KernelError) in
+            return try with(thread, of: number) { (thread) throws(KernelError) in
                 try thread.suspend()
-                try thread.readRegisters()
+                return try thread.readRegisters()
             }
         } catch { throw FactoryFailure(.kernel, error) }
-        let words = IPCBufferAccess()
-        return TaskPlace(
-            programCounter: words[Factory.programCounterWord],
-            linkRegister: words[Factory.firstRegister + 30],
-            framePointer: words[Factory.firstRegister + 29],
-            registers: InlineArray { words[Factory.firstRegister + $0] })
     }
 
     /// Why a thread that stood in a fault faulted.
     func cause(
-        _ number: Int, _ thread: TaskThread, _ place: TaskPlace, _ kind: UInt64, address: UInt64,
-        syndrome: UInt64, stackPointer: UInt64
+        _ number: Int, _ thread: TaskThread, _ registers: Thread.Registers, _ kind: UInt64,
+        address: UInt64, syndrome: UInt64, stackPointer: UInt64
     ) -> FaultCause {
         let end = TaskAddress.stackTop
         let stack: TaskStack =
@@ -55,7 +35,7 @@ extension Factory {
             }
         return FaultCause(
             FaultKind(word: kind), address: address, syndrome: syndrome, stack: stack,
-            registers: place.registers
+            registers: InlineArray { registers[$0] }
         ) { literal(number, at: $0, count: $1) }
     }
 
@@ -93,11 +73,11 @@ extension Factory {
     }
 
     private func jump(_ number: Int, to address: UInt64) throws(FactoryFailure) {
-        _ = try stop(number)
+        var registers = try stop(number)
+        registers.programCounter = address
         let thread = Thread(slots.task(number).thread)
         do throws(KernelError) {
-            IPCBufferAccess()[Factory.programCounterWord] = address
-            try thread.writeRegisters()
+            try thread.writeRegisters(registers)
             try thread.resume()
         } catch { throw FactoryFailure(.kernel, error) }
     }

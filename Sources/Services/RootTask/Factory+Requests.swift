@@ -5,46 +5,53 @@ import Protocols
 import ServiceCores
 import UserRuntime
 
-/// What goes back to the caller.
-struct FactoryAnswer {
-    var message = RegisterMessage(length: 8)
-    /// The request sent it already, with a capability.
-    var isSent = false
-    init() {}
-    init(_ failure: FactoryFailure) {
-        message = RegisterMessage(failure.cause.rawValue, UInt64(failure.kernel?.rawValue ?? 0))
+extension FactoryFailure {
+    /// What the caller is told.
+    var message: RegisterMessage {
+        RegisterMessage(cause.rawValue, UInt64(kernel?.rawValue ?? 0))
     }
 }
 
 extension Factory {
-    /// Performs one request of the caller that `reply` holds.
+    /// Performs one request of the caller that `reply` holds, and answers it.
     ///
-    /// - Returns: the answer; nil if the caller has it.
-    mutating func answer(_ request: Received, _ reply: Reply) -> RegisterMessage? {
+    /// - Parameter message: the request, and then the answer.
+    mutating func answer(_ request: Received, _ message: inout LongMessage, _ reply: Reply) {
         do throws(FactoryFailure) {
-            let answer = try perform(request, reply)
-            return answer.isSent ? nil : answer.message
-        } catch { return FactoryAnswer(error).message }
+            if try !perform(request, &message, reply) { return }
+        } catch { message.set(error.message) }
+        // A caller that gave up meanwhile needs no answer.
+        try? reply.reply(&message)
     }
 
+    /// Performs one request of the caller that `reply` holds.
+    ///
+    /// - Parameter message: the request, and then the answer.
+    /// - Returns: whether the caller still waits for the answer.
     private mutating func perform(
-        _ request: Received, _ reply: Reply
-    ) throws(FactoryFailure) -> FactoryAnswer {
+        _ request: Received, _ message: inout LongMessage, _ reply: Reply
+    ) throws(FactoryFailure) -> Bool {
         let code = UInt8(truncatingIfNeeded: request[0])
         guard let operation = FactoryOperation(rawValue: code) else {
             throw FactoryFailure(.badRequest)
         }
         try authorize(operation, request)
-        var answer = FactoryAnswer()
+        // Only `spawnDriver` has more than the words of `request`.
         switch operation {
-        case .manifest: try copyManifest(request, reply, &answer)
+        case .spawnDriver, .service: break
+        default: message.set(RegisterMessage(length: 8))
+        }
+        switch operation {
+        case .manifest: try copyManifest(request, reply, &message)
         case .spawn:
             guard let number = number(of: name(request, at: 1)) else {
                 throw FactoryFailure(.noSuchTask)
             }
             try start(number)
-            answer.message[1] = UInt64(number) + 1
-        case .spawnDriver: answer.message[1] = try spawnDriver(request)
+            message[1] = UInt64(number) + 1
+        case .spawnDriver:
+            let number = try spawnDriver(&message)
+            message.set(RegisterMessage(0, number))
         case .kill:
             let number = try task(request[1])
             try kill(number)
@@ -59,27 +66,29 @@ extension Factory {
             tasks[number].argument = argument
             tasks[number].life = nil
             try start(number)
-            answer.message[1] = UInt64(tasks[number].generation)
-        case .task: describe(try task(request[1]), &answer)
-        case .taskMemory: try describeMemory(try task(request[1]), &answer)
-        case .interrupt: try describeInterrupt(request[1], &answer)
-        case .capability: try describeCapability(try task(request[1]), request[2], &answer)
+            message[1] = UInt64(tasks[number].generation)
+        case .task: describe(try task(request[1]), &message)
+        case .taskMemory: try describeMemory(try task(request[1]), &message)
+        case .interrupt: try describeInterrupt(request[1], &message)
+        case .capability: try describeCapability(try task(request[1]), request[2], &message)
         case .memory:
-            answer.message[1] = boot.ramBytes
-            answer.message[2] = boot.kernelBytes
-            answer.message[3] = memory.freeBytes()
-            answer.message[4] = memory.givenBytes
-        case .service: try giveService(request, reply, &answer)
+            message[1] = boot.ramBytes
+            message[2] = boot.kernelBytes
+            message[3] = memory.freeBytes()
+            message[4] = memory.givenBytes
+        case .service:
+            try giveService(request, reply)
+            return false
         case .power: try power(request[1], request[2])
         case .crash:
             let number = try task(request[1])
             try crash(number)
             note(operation, number, by: request.badge)
-        case .root: describeRoot(&answer)
-        case .activity: describeActivity(request[1], &answer)
-        case .core: try describeCore(request[1], &answer)
-        case .thread: try describeThread(try task(request[1]), from: request[2], &answer)
-        case .stack: try describeStack(try task(request[1]), request, &answer)
+        case .root: describeRoot(&message)
+        case .activity: describeActivity(request[1], &message)
+        case .core: try describeCore(request[1], &message)
+        case .thread: try describeThread(try task(request[1]), from: request[2], &message)
+        case .stack: try describeStack(try task(request[1]), request, &message)
         case .hang:
             let number = try task(request[1])
             try hang(number)
@@ -88,18 +97,18 @@ extension Factory {
         case .policy:
             let state = tasks[try task(request[1])]
             let description = state.description
-            answer.message[5] = UInt64(state.phase.rawValue) | UInt64(state.generation) << 8
-            answer.message[1] = UInt64(description.heartbeat)
+            message[5] = UInt64(state.phase.rawValue) | UInt64(state.generation) << 8
+            message[1] = UInt64(description.heartbeat)
             let restart = description.restart
-            answer.message[2] =
+            message[2] =
                 UInt64(restart.maximumRestarts) | UInt64(restart.initialBackOff) << 16
-            answer.message[3] =
+            message[3] =
                 UInt64(restart.maximumBackOff) | UInt64(restart.onGiveUp.rawValue) << 32
-            answer.message[4] = UInt64(restart.stableRun)
-            answer.message[6] = UInt64(description.privileges.raw)
-            answer.message[7] = state.progress.word
+            message[4] = UInt64(restart.stableRun)
+            message[6] = UInt64(description.privileges.raw)
+            message[7] = state.progress.word
         }
-        return answer
+        return true
     }
 
     func task(_ word: UInt64) throws(FactoryFailure) -> Int {
@@ -107,25 +116,22 @@ extension Factory {
         return Int(word) - 1
     }
 
-    /// Word `index` of the request, also of those that came through the IPC buffer.
-    private func word(_ request: Received, _ index: Int) -> UInt64 {
-        if index >= request.message.length { return 0 }
-        return index < 8 ? request[index] : IPCBufferAccess()[index]
-    }
     private func name(_ request: Received, at index: Int) -> Name {
-        Name(
-            word(request, index), word(request, index + 1), word(request, index + 2),
-            word(request, index + 3))
+        Name(request[index], request[index + 1], request[index + 2], request[index + 3])
+    }
+
+    private func name(_ request: inout LongMessage, _ index: Int) -> Name {
+        Name(request[index], request[index + 1], request[index + 2], request[index + 3])
     }
 
     private func copyManifest(
-        _ request: Received, _ reply: Reply, _ answer: inout FactoryAnswer
+        _ request: Received, _ reply: Reply, _ message: inout LongMessage
     ) throws(FactoryFailure) {
         let size = unsafe UInt64(manifestFile.count)
         let offset = min(request[1], size)
         let count = min(size - offset, request.loanLength)
-        answer.message[1] = size
-        answer.message[2] = count
+        message[1] = size
+        message[2] = count
         if count == 0 { return }
         let address = unsafe UInt64(UInt(bitPattern: manifestFile.baseAddress)) + offset
         do throws(KernelError) {
@@ -135,33 +141,34 @@ extension Factory {
         }
     }
 
-    private mutating func spawnDriver(_ request: Received) throws(FactoryFailure) -> UInt64 {
+    private mutating func spawnDriver(
+        _ request: inout LongMessage
+    ) throws(FactoryFailure) -> UInt64 {
         let ranges = Int(request[0] >> 8 & 0xff)
         let lines = Int(request[0] >> 16 & 0xff)
         let instance = Int(request[0] >> 24 & 0xff)
         let parameters = Int(request[0] >> 40 & 0xff)
         let length = DriverRequest.length(ranges: ranges, lines: lines, parameters: parameters)
         if ranges > DriverRequest.maximumRanges || lines > DriverRequest.maximumLines
-            || parameters > DriverRequest.maximumParameters || request.message.length < length
+            || parameters > DriverRequest.maximumParameters || request.length < length
         {
             throw FactoryFailure(.badRequest)
         }
-        guard let entry = number(of: name(request, at: DriverRequest.entry)),
+        guard let entry = number(of: name(&request, DriverRequest.entry)),
             tasks[entry].description.start == .device
         else { throw FactoryFailure(.noSuchTask) }
         var device = DeviceShare()
         device.variant = request[0] >> 32 & 0xff
         let window = DriverRequest.window(ranges: ranges, lines: lines)
         device.memory = DMAWindow(
-            bus: word(request, window), physical: word(request, window + 1),
-            bytes: word(request, window + 2))
-        for index in 0..<parameters { device.parameters.append(word(request, window + 3 + index)) }
+            bus: request[window], physical: request[window + 1], bytes: request[window + 2])
+        for index in 0..<parameters { device.parameters.append(request[window + 3 + index]) }
         for index in 0..<ranges {
             let at = DriverRequest.device + 2 * index
-            device.registers.append((word(request, at), word(request, at + 1)))
+            device.registers.append((request[at], request[at + 1]))
         }
         for index in 0..<lines {
-            let line = word(request, DriverRequest.device + 2 * ranges + index)
+            let line = request[DriverRequest.device + 2 * ranges + index]
             device.lines.append((Int(line & 0xffff_ffff), line >> 32 == 1 ? .edge : .level))
         }
         var number = entry
@@ -169,7 +176,7 @@ extension Factory {
             try checkFree(device, for: tasks[entry].description, except: entry)
         } else {
             var state = TaskState(tasks[entry].description)
-            state.name = name(request, at: DriverRequest.name)
+            state.name = name(&request, DriverRequest.name)
             if !state.service.isEmpty { state.service = state.service.numbered(instance) }
             let listed = self.number(of: state.name)
             // A driver that could not be started is listed, and has no device.
@@ -190,21 +197,21 @@ extension Factory {
         return UInt64(number) + 1
     }
 
-    private mutating func describeRoot(_ answer: inout FactoryAnswer) {
+    private mutating func describeRoot(_ message: inout LongMessage) {
         var record = TaskRecord(Name("root"))
         record.phase = .running
         record.generation = 1
         record.stackBytes = UInt32(BootInformation.stackBytes)
         record.stackUsed = stack.usedBytes()
         if let state = try? Thread(RootSlot.thread).information() { record.take(state) }
-        write(record, &answer)
+        write(record, &message)
     }
 
-    private func write(_ record: TaskRecord, _ answer: inout FactoryAnswer) {
-        for index in 1..<TaskRecord.words { answer.message.setWord(index, record.word(index)) }
+    private func write(_ record: TaskRecord, _ message: inout LongMessage) {
+        for index in 1..<TaskRecord.words { message[index] = record.word(index) }
     }
 
-    private mutating func describe(_ number: Int, _ answer: inout FactoryAnswer) {
+    private mutating func describe(_ number: Int, _ message: inout LongMessage) {
         let task = tasks[number]
         var record = TaskRecord(task.name)
         record.phase = task.phase
@@ -224,11 +231,11 @@ extension Factory {
                 record.take(time)
             }
         }
-        write(record, &answer)
+        write(record, &message)
     }
 
     private func describeThread(
-        _ number: Int, from first: UInt64, _ answer: inout FactoryAnswer
+        _ number: Int, from first: UInt64, _ message: inout LongMessage
     ) throws(FactoryFailure) {
         var from = first
         while let (place, name) = namedThread(of: number, from: from) {
@@ -241,35 +248,35 @@ extension Factory {
             var record = TaskRecord(name)
             record.phase = .running
             record.take(information)
-            write(record, &answer)
-            answer.message.setWord(TaskRecord.words, UInt64(place))
+            write(record, &message)
+            message[TaskRecord.words] = UInt64(place)
             return
         }
         throw FactoryFailure(.noSuchTask)
     }
 
     private func describeCore(
-        _ number: UInt64, _ answer: inout FactoryAnswer
+        _ number: UInt64, _ message: inout LongMessage
     ) throws(FactoryFailure) {
         if number >= UInt64(Limits.cores) { throw FactoryFailure(.noSuchTask) }
         let system = SystemControl(RootSlot.systemControl)
         do throws(KernelError) {
             let counts = try system.statistics(from: .idleTicks, ofCore: Int(number))
-            answer.message[CoreRecord.idleTicks] = counts.w0
-            answer.message[CoreRecord.coreInterrupts] = counts.w1
-            answer.message[CoreRecord.lockHeldTicks] = counts.w2
-            answer.message[CoreRecord.lockWaitTicks] = counts.w3
-            answer.message[CoreRecord.lockWaits] = counts.w4
-            answer.message[CoreRecord.threads] = counts.w5
-            answer.message[CoreRecord.interrupts] =
+            message[CoreRecord.idleTicks] = counts.w0
+            message[CoreRecord.coreInterrupts] = counts.w1
+            message[CoreRecord.lockHeldTicks] = counts.w2
+            message[CoreRecord.lockWaitTicks] = counts.w3
+            message[CoreRecord.lockWaits] = counts.w4
+            message[CoreRecord.threads] = counts.w5
+            message[CoreRecord.interrupts] =
                 try system.statistics(from: .interrupts, ofCore: Int(number)).w0
         } catch { throw FactoryFailure(.noSuchTask) }
     }
 
-    private func describeActivity(_ first: UInt64, _ answer: inout FactoryAnswer) {
+    private func describeActivity(_ first: UInt64, _ message: inout LongMessage) {
         let start = Int(min(first, UInt64(tasks.count)))
         let end = min(tasks.count, start + ActivityRecord.maximumCount)
-        answer.message[1] = UInt64(end - start)
+        message[1] = UInt64(end - start)
         for number in start..<end {
             let at = ActivityRecord.start + ActivityRecord.stride * (number - start)
             var record = TaskRecord(name: [0, 0, 0, 0])
@@ -278,13 +285,13 @@ extension Factory {
             if record.phase == .running, let state = try? thread.information() {
                 record.take(state)
             }
-            answer.message.setWord(at, record.word(1))
-            answer.message.setWord(at + 1, record.processorTicks)
+            message[at] = record.word(1)
+            message[at + 1] = record.processorTicks
         }
     }
 
     private func describeStack(
-        _ number: Int, _ request: Received, _ answer: inout FactoryAnswer
+        _ number: Int, _ request: Received, _ message: inout LongMessage
     ) throws(FactoryFailure) {
         let stackPointer = request[StackRecord.stackPointer]
         let isFault = request[StackRecord.kind] != 0
@@ -295,44 +302,44 @@ extension Factory {
                 stackPointer: stackPointer) : .first
         guard let thread else { throw FactoryFailure(.wrongState) }
         let place = try stop(number, thread)
-        answer.message[StackRecord.programCounter] = place.programCounter
-        answer.message[StackRecord.linkRegister] = place.linkRegister
+        message[StackRecord.programCounter] = place.programCounter
+        message[StackRecord.linkRegister] = place.linkRegister
         let addresses = returnAddresses(number, frame: place.framePointer)
-        answer.message[StackRecord.depth] = UInt64(addresses.count)
+        message[StackRecord.depth] = UInt64(addresses.count)
         for index in 0..<addresses.count {
-            answer.message.setWord(StackRecord.addresses + index, addresses[index])
+            message[StackRecord.addresses + index] = addresses[index]
         }
         if !isFault { return }
         let cause = cause(
             number, thread, place, request[StackRecord.kind], address: request[StackRecord.address],
             syndrome: request[StackRecord.syndrome], stackPointer: stackPointer)
         let (words, saying) = (cause.words, cause.saying)
-        answer.message.setWord(StackRecord.lengths, UInt64(words.count) | UInt64(saying.count) << 8)
-        answer.message.setBytes(words.span, at: StackRecord.cause)
-        answer.message.setBytes(saying.span, at: StackRecord.saying)
+        message[StackRecord.lengths] = UInt64(words.count) | UInt64(saying.count) << 8
+        message.setBytes(words.span, at: StackRecord.cause)
+        message.setBytes(saying.span, at: StackRecord.saying)
         let name = name(of: thread, in: number)
-        for index in 0..<4 { answer.message.setWord(StackRecord.thread + index, name[word: index]) }
+        for index in 0..<4 { message[StackRecord.thread + index] = name[word: index] }
     }
 
     private func describeMemory(
-        _ number: Int, _ answer: inout FactoryAnswer
+        _ number: Int, _ message: inout LongMessage
     ) throws(FactoryFailure) {
         let task = tasks[number]
         if task.hasArena, let state = try? Untyped(slots.task(number).arena).information() {
-            answer.message[TaskMemory.arena] = 1 << UInt64(state.sizeBits)
-            answer.message[TaskMemory.descriptors] = state.lowBytes
-            answer.message[TaskMemory.pages] = state.highBytes
-            answer.message[TaskMemory.arenaBase] = state.physicalBase
+            message[TaskMemory.arena] = 1 << UInt64(state.sizeBits)
+            message[TaskMemory.descriptors] = state.lowBytes
+            message[TaskMemory.pages] = state.highBytes
+            message[TaskMemory.arenaBase] = state.physicalBase
         }
-        answer.message[TaskMemory.persistent] = UInt64(task.description.persistentBytes)
+        message[TaskMemory.persistent] = UInt64(task.description.persistentBytes)
         if task.hasUntyped, let state = try? Untyped(slots.task(number).untyped).information() {
-            answer.message[TaskMemory.untyped] = 1 << UInt64(state.sizeBits)
-            answer.message[TaskMemory.untypedBase] = state.physicalBase
+            message[TaskMemory.untyped] = 1 << UInt64(state.sizeBits)
+            message[TaskMemory.untypedBase] = state.physicalBase
         }
     }
 
     private func describeInterrupt(
-        _ index: UInt64, _ answer: inout FactoryAnswer
+        _ index: UInt64, _ message: inout LongMessage
     ) throws(FactoryFailure) {
         var remaining = index
         for number in 0..<tasks.count {
@@ -342,12 +349,12 @@ extension Factory {
                 continue
             }
             let line = tasks[number].device.lines[Int(remaining)].line
-            answer.message[InterruptRecord.task] = UInt64(number) + 1
-            answer.message[InterruptRecord.line] = UInt64(line)
+            message[InterruptRecord.task] = UInt64(number) + 1
+            message[InterruptRecord.line] = UInt64(line)
             let interrupt = Interrupt(slots.task(number).interrupt(Int(remaining)))
             if let state = try? interrupt.information() {
-                answer.message[InterruptRecord.count] = state.count
-                answer.message[InterruptRecord.flags] =
+                message[InterruptRecord.count] = state.count
+                message[InterruptRecord.flags] =
                     (state.isBound ? 1 : 0) | (state.isOutstanding ? 2 : 0)
             }
             return
@@ -356,25 +363,25 @@ extension Factory {
     }
 
     private func describeCapability(
-        _ number: Int, _ slot: UInt64, _ answer: inout FactoryAnswer
+        _ number: Int, _ slot: UInt64, _ message: inout LongMessage
     ) throws(FactoryFailure) {
         let count: UInt64 = 1 << UInt64(tasks[number].description.tableBits)
-        answer.message[5] = count
+        message[5] = count
         if tasks[number].phase != .running { throw FactoryFailure(.wrongState) }
         if slot >= count { throw FactoryFailure(.badRequest) }
         do throws(KernelError) {
             let state = try CapabilityTable(slots.task(number).table).describe(Slot(UInt32(slot)))
-            answer.message[1] = UInt64(state.kind.rawValue)
-            answer.message[2] = UInt64(state.rights.raw)
-            answer.message[3] = state.badge
-            answer.message[4] = UInt64(state.depth)
+            message[1] = UInt64(state.kind.rawValue)
+            message[2] = UInt64(state.rights.raw)
+            message[3] = state.badge
+            message[4] = UInt64(state.depth)
         } catch { throw FactoryFailure(.kernel, error) }
     }
 
     /// Sends a capability of a service's endpoint with a `ClientBadge`, for the name service
     /// to pass on.
     private func giveService(
-        _ request: Received, _ reply: Reply, _ answer: inout FactoryAnswer
+        _ request: Received, _ reply: Reply
     ) throws(FactoryFailure) {
         let client = try task(request[5])
         let service = name(request, at: 1)
@@ -388,17 +395,16 @@ extension Factory {
         let isDriver = tasks[provider].description.start == .device
         let badge = ClientBadge(
             task: UInt64(client) + 1, isDriver ? privileges.clientRights : .none)
-        answer.message[1] = UInt64(provider) + 1
+        let answer = RegisterMessage(0, UInt64(provider) + 1)
         do throws(KernelError) {
             try slots.outgoing.use { (slot) throws(KernelError) in
                 try CapabilityTable.own.mint(
                     slots.task(provider).endpoint, to: slot, rights: rights,
                     badge: badge.raw)
                 // A caller that gave up meanwhile needs no answer.
-                try? reply.reply(answer.message, Attachment(slot))
+                try? reply.reply(answer, Attachment(slot))
             }
         } catch { throw FactoryFailure(.kernel, error) }
-        answer.isSent = true
     }
 }
 

@@ -74,12 +74,11 @@ extension Factory {
             try openDesk()
             try inherit()
         } catch { return report(Name("root"), error) }
-        var answer: RegisterMessage?
+        var message = LongMessage()
         while true {
-            let next = nextRequest(&answer)
-            if let received = next {
+            if let received = nextRequest(&message) {
                 switch received.delivery {
-                case .message: answer = self.answer(received, desk.current)
+                case .message: answer(received, &message, desk.current)
                 case .fault: try? desk.current.reply(RegisterMessage(faulted(received).rawValue))
                 case .notification, .oneWay: break
                 }
@@ -98,21 +97,14 @@ extension Factory {
         } catch { throw FactoryFailure(.kernel, error) }
     }
 
-    /// Answers the last request and takes the next: the one that was put off, or who waits. Nil
-    /// where nobody does and there is something to start.
-    private mutating func nextRequest(_ answer: inout RegisterMessage?) -> Received? {
-        let ready = answer
-        answer = nil
-        if !desk.waiting.isEmpty {
-            if let ready { try? desk.current.reply(ready) }
-            return desk.takeUp()
-        }
+    /// Takes the next request: the one that was put off, or who waits. Nil where nobody does and
+    /// there is something to start.
+    private mutating func nextRequest(_ message: inout LongMessage) -> Received? {
+        if let next = desk.takeUp(&message) { return next }
         let deadline = nextStart == nil ? nextRestart : .immediately
         do throws(KernelError) {
-            guard let ready else {
-                return try Endpoint(own).receive(reply: desk.current, deadline: deadline)
-            }
-            return try Endpoint(own).replyAndReceive(ready, reply: desk.current, deadline: deadline)
+            return try Endpoint(own).receive(
+                into: &message, reply: desk.current, deadline: deadline)
         } catch { return nil }
     }
 }

@@ -104,10 +104,12 @@ extension Shell {
         if arguments.count == 1 { return sayUsage(.led) }
         var index: UInt64 = 0
         var isFound = false
-        while let light = ask(devices, RegisterMessage(DevicesRequest.led, index)), light[0] == 0 {
+        while true {
+            var reply = LongMessage(RegisterMessage(DevicesRequest.led, index))
+            guard let light = ask(devices, &reply), light[0] == 0 else { break }
             index += 1
-            let name = Name(light.word(4), light.word(5), light.word(6), light.word(7))
-            let bank = Name(light.word(8), light.word(9), light.word(10), light.word(11))
+            let name = Name(reply[4], reply[5], reply[6], reply[7])
+            let bank = Name(reply[8], reply[9], reply[10], reply[11])
             if let wanted = arguments.first, wanted != name.bytes { continue }
             isFound = true
             terminal.out.add(name)

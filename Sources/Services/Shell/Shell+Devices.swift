@@ -98,7 +98,7 @@ extension Shell {
         let titles: [StaticString] = ["received ", ", sent ", ", lost ", ", damaged ", ", breaks "]
         for (index, title) in titles.enumerated() {
             terminal.out.add(title)
-            terminal.out.decimal(state.word(1 + index))
+            terminal.out.decimal(state[1 + index])
         }
         terminal.out.newLine()
     }
@@ -123,7 +123,7 @@ extension Shell {
         table.column("PIN", .right)
         table.column("LEVEL", .right)
         table.column("USE")
-        for pin in 0..<min(reply.word(4), 64) {
+        for pin in 0..<min(reply[4], 64) {
             let use: StaticString =
                 reply[3] >> pin & 1 == 1 ? "key" : reply[2] >> pin & 1 == 1 ? "output" : "input"
             table.row([number(pin), number(reply[1] >> pin & 1), Text(use).bytes])
@@ -144,33 +144,38 @@ extension Shell {
                 return say(word, ": neither a number of lines nor error, warning, notice, debug")
             }
         }
+        // What comes while this reads is not of it: somebody may write without end.
+        let newest = ask(Endpoint(StartSlot.log), RegisterMessage(LogWord.read, .max))
+        guard let newest else { return say("the log does not answer") }
         // Lines of other levels lie between, so they are counted first.
         var left: UInt64 = 0
-        if !eachLogLine(level, { _ in left += 1 }) { return say("the log does not answer") }
-        _ = eachLogLine(level) { line in
-            if left <= count { show(line) }
+        let isAnswered = eachLogLine(before: newest[1], level) { _ in left += 1 }
+        if !isAnswered { return say("the log does not answer") }
+        _ = eachLogLine(before: newest[1], level) { line in
+            if left <= count { show(&line) }
             left &-= 1
         }
     }
 
-    /// Calls `body` with each line of the log up to a level, the oldest first.
+    /// Calls `body` with each line of the log up to a level, the oldest first, up to line `end`.
     ///
     /// - Returns: whether the log answered.
-    private func eachLogLine(_ level: LogLevel, _ body: (Received) -> Void) -> Bool {
+    private func eachLogLine(
+        before end: UInt64, _ level: LogLevel, _ body: (inout LongMessage) -> Void
+    ) -> Bool {
         var next: UInt64 = 1
         while true {
-            let request = RegisterMessage(LogWord.read, next)
-            guard let line = ask(Endpoint(StartSlot.log), request) else { return false }
+            var line = LongMessage(RegisterMessage(LogWord.read, next))
+            if ask(Endpoint(StartSlot.log), &line) == nil { return false }
             // Behind the last line, or a log that goes back.
-            if line[0] != 0 || line[1] < next || line[1] == .max { return true }
+            if line[0] != 0 || line[1] < next || line[1] >= end { return true }
             next = line[1] + 1
-            if line[4] >> 8 & 0xff <= UInt64(level.rawValue) { body(line) }
+            if line[4] >> 8 & 0xff <= UInt64(level.rawValue) { body(&line) }
         }
     }
 
-    private mutating func show(_ line: Received) {
-        terminal.out.logHead(
-            microseconds: line[2], Name(line[5], line[6], line[7], line.word(8)))
+    private mutating func show(_ line: inout LongMessage) {
+        terminal.out.logHead(microseconds: line[2], Name(line[5], line[6], line[7], line[8]))
         let level = LogLevel(rawValue: UInt8(truncatingIfNeeded: line[4] >> 8)) ?? .notice
         if level != .notice {
             terminal.out.add(level.name)

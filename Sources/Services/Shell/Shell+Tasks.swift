@@ -13,6 +13,17 @@ extension Shell {
         guard let reply = try? factory.call(request), reply[0] == 0 else { return nil }
         return reply
     }
+    /// The same for an answer of more than eight words.
+    ///
+    /// - Returns: whether there is one.
+    func ask(
+        _ operation: FactoryOperation, _ first: UInt64, _ second: UInt64,
+        _ message: inout LongMessage
+    ) -> Bool {
+        message.set(RegisterMessage(UInt64(operation.rawValue), first, second))
+        do throws(KernelError) { try factory.call(&message) } catch { return false }
+        return message[0] == 0
+    }
 
     func find(_ name: [UInt8]) -> TaskLine? {
         tasks().first { $0.name.bytes == name || name.number == $0.number }
@@ -187,8 +198,10 @@ extension Shell {
         query.setWord(4, service.word3)
         query.setWord(5, ownNumber)
         // The capability that comes with the answer is not wanted.
-        return ScratchSlot(Shell.slot(3)).receive { _ in
-            guard let reply = try? factory.call(query), reply[0] == 0 else { return nil }
+        return ScratchSlot(Shell.slot(3)).use { slot in
+            guard let reply = try? factory.call(query, receiving: slot), reply[0] == 0 else {
+                return nil
+            }
             return reply[1]
         }
     }

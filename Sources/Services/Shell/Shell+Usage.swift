@@ -31,8 +31,9 @@ extension Shell {
     }
 
     private func task(_ number: UInt64) -> TaskLine? {
-        guard let reply = number == 0 ? ask(.root) : ask(.task, number) else { return nil }
-        let record = record(reply)
+        var reply = LongMessage()
+        guard ask(number == 0 ? .root : .task, number, 0, &reply) else { return nil }
+        let record = record(&reply)
         return TaskLine(number: number, name: Name(record.name), record: record)
     }
 
@@ -105,16 +106,17 @@ extension Shell {
     private func threads(of task: TaskLine) -> [TaskRecord] {
         var list: [TaskRecord] = []
         var place: UInt64 = 0
-        while let reply = ask(.thread, task.number, place) {
-            list.append(record(reply))
-            place = reply.word(TaskRecord.words) + 1
+        var reply = LongMessage()
+        while ask(.thread, task.number, place, &reply) {
+            list.append(record(&reply))
+            place = reply[TaskRecord.words] &+ 1
         }
         return list
     }
 
-    private func record(_ reply: Received) -> TaskRecord {
+    private func record(_ reply: inout LongMessage) -> TaskRecord {
         var record = TaskRecord(name: [0, 0, 0, 0])
-        for index in 1..<TaskRecord.words { record.setWord(index, reply.word(index)) }
+        for index in 1..<TaskRecord.words { record.setWord(index, reply[index]) }
         return record
     }
 

@@ -59,11 +59,11 @@ struct Terminal {
         var start = 0
         while start < bytes.count {
             let count = Terminal.piece(bytes, start)
-            var message = RegisterMessage(head | UInt64(count) << 8)
-            message.setBytes(bytes.span.extracting(start..<(start + count)), at: 1)
             do throws(KernelError) {
                 let reply = try Endpoint(serial).call(
-                    message, deadline: .after(milliseconds: Terminal.patience))
+                    RegisterMessage(head | UInt64(count) << 8),
+                    bytes: bytes.span.extracting(start..<(start + count)),
+                    deadline: .after(milliseconds: Terminal.patience))
                 let taken = Int(min(reply[1], UInt64(count)))
                 if taken == 0 { nap(milliseconds: 5) }
                 // Output ends the line that was under work: whatever took its place.

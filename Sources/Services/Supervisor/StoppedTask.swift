@@ -17,17 +17,17 @@ struct StoppedTask {
     let thread: Name
 
     /// Takes a reply that is laid out as `StackRecord` says.
-    init(_ reply: Received) {
+    init(_ reply: inout LongMessage) {
         programCounter = reply[StackRecord.programCounter]
         linkRegister = reply[StackRecord.linkRegister]
         thread = Name(
-            reply.word(StackRecord.thread), reply.word(StackRecord.thread + 1),
-            reply.word(StackRecord.thread + 2), reply.word(StackRecord.thread + 3))
+            reply[StackRecord.thread], reply[StackRecord.thread + 1],
+            reply[StackRecord.thread + 2], reply[StackRecord.thread + 3])
         let depth = min(reply[StackRecord.depth], UInt64(FactoryOperation.maximumDepth))
         for number in 0..<Int(depth) {
-            addresses.append(reply.word(StackRecord.addresses + number))
+            addresses.append(reply[StackRecord.addresses + number])
         }
-        let lengths = reply.word(StackRecord.lengths)
+        let lengths = reply[StackRecord.lengths]
         for index in 0..<Int(lengths & 0xff) {
             cause.append(reply.byte(index, at: StackRecord.cause))
         }

@@ -80,24 +80,26 @@ extension Supervisor {
     func activity() -> [Activity] {
         var all = [Activity](repeating: Activity(), count: Int(Supervisor.maximumTasks) + 1)
         var number = 1
+        var reply = LongMessage()
         while number < all.count {
-            let request = RegisterMessage(
-                UInt64(FactoryOperation.activity.rawValue), UInt64(number - 1))
-            guard let reply = try? factory.call(request), reply[0] == 0, reply[1] > 0 else { break }
+            reply.set(
+                RegisterMessage(UInt64(FactoryOperation.activity.rawValue), UInt64(number - 1)))
+            do throws(KernelError) { try factory.call(&reply) } catch { break }
+            guard reply[0] == 0, reply[1] > 0 else { break }
             for index in 0..<Int(min(reply[1], UInt64(ActivityRecord.maximumCount)))
             where number < all.count {
                 let at = ActivityRecord.start + ActivityRecord.stride * index
                 var record = TaskRecord(name: [0, 0, 0, 0])
-                record.setWord(1, reply.word(at))
+                record.setWord(1, reply[at])
                 let isRunnable =
                     record.phase == .running && (record.state == .ready || record.state == .running)
                 all[number].urgency = Urgency(
                     priority: record.effectivePriority, isRunnable: isRunnable)
-                all[number].used = Duration(ticks: reply.word(at + 1)).milliseconds
+                all[number].used = Duration(ticks: reply[at + 1]).milliseconds
                 all[number].isStopped =
                     record.phase != .running
                     || (record.state == .stopped || record.state == .faulted)
-                        && reply.word(at + 1) > 0
+                        && reply[at + 1] > 0
                 number += 1
             }
         }

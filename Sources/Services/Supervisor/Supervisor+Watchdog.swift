@@ -27,9 +27,7 @@ extension Supervisor {
             UInt64(FactoryOperation.service.rawValue), name.word0, name.word1, name.word2)
         message.setWord(4, name.word3)
         message.setWord(5, ownNumber)
-        IPCBufferAccess().setReceiveSlots(Supervisor.power)
-        defer { IPCBufferAccess().setReceiveSlots(.none) }
-        guard let reply = try? factory.call(message) else { return }
+        guard let reply = try? factory.call(message, receiving: Supervisor.power) else { return }
         hasWatchdog = reply[0] == 0 && reply.capabilityCount == 1
     }
 }

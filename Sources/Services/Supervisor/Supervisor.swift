@@ -206,8 +206,9 @@ import UserRuntime
         request.setWord(StackRecord.syndrome, fault?[Fault.syndrome] ?? 0)
         request.setWord(StackRecord.stackPointer, fault?[Fault.stackPointer] ?? 0)
         request.setWord(StackRecord.faultedAt, fault?[Fault.programCounter] ?? 0)
-        guard let reply = try? factory.call(request), reply[0] == 0 else { return nil }
-        return StoppedTask(reply)
+        var message = LongMessage(request)
+        do throws(KernelError) { try factory.call(&message) } catch { return nil }
+        return message[0] == 0 ? StoppedTask(&message) : nil
     }
 
     /// Ends a task, says why, and plans what its policy says. It is ended before a word is said:

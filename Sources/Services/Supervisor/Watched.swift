@@ -23,16 +23,16 @@ struct Watched {
     /// Asks the factory about task `number`; nil when it was never started.
     init?(number: UInt64, now: UInt64, isPlanned: Bool, isFirstLook: Bool) {
         let factory = Endpoint(StartSlot.factory)
-        func ask(_ operation: FactoryOperation) -> Received? {
-            let reply = try? factory.call(RegisterMessage(UInt64(operation.rawValue), number))
-            return reply?[0] == 0 ? reply : nil
+        func ask(_ operation: FactoryOperation) -> RegisterMessage {
+            RegisterMessage(UInt64(operation.rawValue), number)
         }
-        guard let policy = ask(.policy),
+        var record = LongMessage(ask(.task))
+        guard let policy = try? factory.call(ask(.policy)), policy[0] == 0,
             let phase = TaskPhase(rawValue: UInt8(truncatingIfNeeded: policy[5])),
-            phase != .waiting, let record = ask(.task)
+            phase != .waiting, (try? factory.call(&record)) != nil, record[0] == 0
         else { return nil }
         self.number = number
-        name = Name(record.word(7), record.word(8), record.word(9), record.word(10))
+        name = Name(record[7], record[8], record[9], record[10])
         let restart = RestartPolicy(
             maximumRestarts: UInt16(truncatingIfNeeded: policy[2]),
             initialBackOff: UInt32(truncatingIfNeeded: policy[2] >> 16),

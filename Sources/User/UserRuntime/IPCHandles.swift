@@ -9,6 +9,17 @@ import KernelABI
     }
 }
 
+extension ControlWord {
+    /// Of a message with what is attached to it.
+    fileprivate init(
+        _ call: SystemCall, slot: Slot, _ length: Int, _ attachment: borrowing Attachment
+    ) {
+        self.init(
+            call, slot, length: length, capabilities: attachment.count,
+            loan: attachment.loanLength > 0)
+    }
+}
+
 /// A rendezvous for messages.
 public struct Endpoint: Sendable {
     public let slot: Slot
@@ -21,27 +32,63 @@ public struct Endpoint: Sendable {
         try exchange(ControlWord(.call, slot, length: message.length), message, deadline)
     }
     /// The same with capabilities or a loan.
+    ///
+    /// - Parameter slot: an empty slot for a capability that the reply brings.
     public func call(
-        _ message: RegisterMessage, _ attachment: Attachment, deadline: Instant = .never
+        _ message: RegisterMessage, _ attachment: Attachment = Attachment(),
+        deadline: Instant = .never, receiving slot: Slot = .none
     ) throws(KernelError) -> Received {
-        IPCBufferAccess().set(attachment)
+        let buffer = IPCBufferAccess()
+        buffer.set(attachment)
+        buffer.setReceiveSlot(slot)
+        defer { buffer.setReceiveSlot(.none) }
         return try exchange(
             ControlWord(
-                .call, slot, length: message.length, capabilities: attachment.count,
-                loan: attachment.loanLength > 0),
-            message, deadline)
+                .call, slot: self.slot, message.length, attachment), message, deadline)
+    }
+    /// The same with a message of up to 128 words, which the reply replaces.
+    ///
+    /// - Postcondition: after an error the message is as it was.
+    @discardableResult public func call(
+        _ message: inout LongMessage, _ attachment: Attachment = Attachment(),
+        deadline: Instant = .never, receiving slot: Slot = .none
+    ) throws(KernelError) -> Received {
+        let buffer = IPCBufferAccess()
+        buffer.set(attachment)
+        buffer.setReceiveSlot(slot)
+        defer { buffer.setReceiveSlot(.none) }
+        message.fill(buffer)
+        let received = try exchange(
+            ControlWord(.call, slot: self.slot, message.length, attachment), message.registers(),
+            deadline)
+        message.take(received, from: buffer)
+        return received
+    }
+    /// Sends the words of `message` and behind them bytes, eight a word, and waits for the reply.
+    ///
+    /// - Parameter bytes: what passes the 128 words of a message is cut off.
+    public func call(
+        _ message: RegisterMessage, bytes: Span<UInt8>, deadline: Instant = .never
+    ) throws(KernelError) -> Received {
+        try exchange(.call, message, bytes, deadline)
     }
     /// Send a message that expects no reply; returns when it was received.
     public func send(_ message: RegisterMessage, deadline: Instant = .never) throws(KernelError) {
         _ = try exchange(ControlWord(.send, slot, length: message.length), message, deadline)
     }
+    /// The same with capabilities.
     public func send(
         _ message: RegisterMessage, _ attachment: Attachment, deadline: Instant = .never
     ) throws(KernelError) {
         IPCBufferAccess().set(attachment)
         _ = try exchange(
-            ControlWord(.send, slot, length: message.length, capabilities: attachment.count),
-            message, deadline)
+            ControlWord(.send, slot: slot, message.length, attachment), message, deadline)
+    }
+    /// The same with bytes behind the words, as in `call`.
+    public func send(
+        _ message: RegisterMessage, bytes: Span<UInt8>, deadline: Instant = .never
+    ) throws(KernelError) {
+        _ = try exchange(.send, message, bytes, deadline)
     }
     @inline(__always) private func exchange(
         _ control: ControlWord, _ message: RegisterMessage, _ deadline: Instant
@@ -51,38 +98,91 @@ public struct Endpoint: Sendable {
         try check(raw.result)
         return Received(raw, words)
     }
+    private func exchange(
+        _ call: SystemCall, _ message: RegisterMessage, _ bytes: Span<UInt8>, _ deadline: Instant
+    ) throws(KernelError) -> Received {
+        let buffer = IPCBufferAccess()
+        var registers = message
+        let start = message.length
+        let count = min(bytes.count, 8 * (LongMessage.capacity - start))
+        pack(bytes.extracting(0..<count), at: start) { index, word in
+            if index < 8 { registers.setWord(index, word) } else { buffer[index] = word }
+        }
+        let length = start + (count + 7) / 8
+        return try exchange(ControlWord(call, slot, length: length), registers, deadline)
+    }
 
     /// Wait for a message, or for the bits of the bound notification.
     @inline(__always) public func receive(
         reply: Reply, deadline: Instant = .never
     ) throws(KernelError) -> Received {
-        var words = RegisterMessage().words
-        let raw = unsafe swiftlet_svc_words(
-            ControlWord(.receive, slot).by(deadline).raw, UInt64(reply.slot.index), deadline.ticks,
-            &words)
-        try check(raw.result)
-        return Received(raw, words)
+        try take(ControlWord(.receive, slot), RegisterMessage(), reply, deadline)
+    }
+    /// The same for a message that may bring a capability, into the empty slot `slot`.
+    public func receive(
+        reply: Reply, deadline: Instant = .never, receiving slot: Slot
+    ) throws(KernelError) -> Received {
+        try take(ControlWord(.receive, self.slot), RegisterMessage(), reply, deadline, slot)
+    }
+    /// The same for messages of up to 128 words. `message` has none where a notification came.
+    public func receive(
+        into message: inout LongMessage, reply: Reply, deadline: Instant = .never,
+        receiving slot: Slot = .none
+    ) throws(KernelError) -> Received {
+        let received = try take(
+            ControlWord(.receive, self.slot), RegisterMessage(), reply, deadline, slot)
+        message.take(received, from: IPCBufferAccess())
+        return received
     }
     /// Answer the caller that `reply` holds, then receive the next into it.
     @inline(__always) public func replyAndReceive(
         _ message: RegisterMessage, reply: Reply, deadline: Instant = .never
     ) throws(KernelError) -> Received {
-        var words = message.words
-        let raw = unsafe swiftlet_svc_words(
-            ControlWord(.replyAndReceive, slot, length: message.length).by(deadline).raw,
-            UInt64(reply.slot.index), deadline.ticks, &words)
-        try check(raw.result)
-        return Received(raw, words)
+        try take(
+            ControlWord(.replyAndReceive, slot, length: message.length), message, reply, deadline)
     }
     /// The same with capabilities.
     public func replyAndReceive(
-        _ message: RegisterMessage, _ attachment: Attachment, reply: Reply,
-        deadline: Instant = .never
+        _ answer: RegisterMessage, _ attachment: Attachment, reply: Reply,
+        deadline: Instant = .never, receiving slot: Slot = .none
     ) throws(KernelError) -> Received {
         IPCBufferAccess().set(attachment)
-        var words = message.words
-        let control = ControlWord(
-            .replyAndReceive, slot, length: message.length, capabilities: attachment.count)
+        let control = ControlWord(.replyAndReceive, slot: self.slot, answer.length, attachment)
+        return try take(control, answer, reply, deadline, slot)
+    }
+    /// The same for messages of up to 128 words.
+    public func replyAndReceive(
+        _ answer: RegisterMessage, _ attachment: Attachment = Attachment(),
+        into message: inout LongMessage, reply: Reply, deadline: Instant = .never,
+        receiving slot: Slot = .none
+    ) throws(KernelError) -> Received {
+        let received = try replyAndReceive(
+            answer, attachment, reply: reply, deadline: deadline, receiving: slot)
+        message.take(received, from: IPCBufferAccess())
+        return received
+    }
+    /// The same with an answer of up to 128 words, which the next message replaces.
+    public func replyAndReceive(
+        _ message: inout LongMessage, reply: Reply, deadline: Instant = .never
+    ) throws(KernelError) -> Received {
+        message.fill(IPCBufferAccess())
+        let control = ControlWord(.replyAndReceive, slot, length: message.length)
+        let received = try take(control, message.registers(), reply, deadline)
+        message.take(received, from: IPCBufferAccess())
+        return received
+    }
+    private func take(
+        _ control: ControlWord, _ answer: RegisterMessage, _ reply: Reply, _ deadline: Instant,
+        _ slot: Slot
+    ) throws(KernelError) -> Received {
+        IPCBufferAccess().setReceiveSlot(slot)
+        defer { IPCBufferAccess().setReceiveSlot(.none) }
+        return try take(control, answer, reply, deadline)
+    }
+    @inline(__always) private func take(
+        _ control: ControlWord, _ answer: RegisterMessage, _ reply: Reply, _ deadline: Instant
+    ) throws(KernelError) -> Received {
+        var words = answer.words
         let raw = unsafe swiftlet_svc_words(
             control.by(deadline).raw, UInt64(reply.slot.index), deadline.ticks, &words)
         try check(raw.result)
@@ -112,8 +212,14 @@ public struct Reply: Sendable {
         IPCBufferAccess().set(attachment)
         var words = message.words
         let raw = unsafe swiftlet_svc_words(
-            ControlWord(.reply, slot, length: message.length, capabilities: attachment.count).raw,
-            0, 0, &words)
+            ControlWord(.reply, slot: slot, message.length, attachment).raw, 0, 0, &words)
+        try check(raw.result)
+    }
+    public func reply(_ message: inout LongMessage) throws(KernelError) {
+        message.fill(IPCBufferAccess())
+        var words = message.registers().words
+        let raw = unsafe swiftlet_svc_words(
+            ControlWord(.reply, slot, length: message.length).raw, 0, 0, &words)
         try check(raw.result)
     }
     /// Binds the notification that is signalled when a caller leaves before its answer: its

@@ -1,5 +1,10 @@
-// Messages as task code handles them: eight words in registers, the rest through this thread's
-// IPC buffer.
+// Messages as task code handles them: eight words in registers, or up to 128 in the task's own
+// memory.
+//
+// More than eight words, the slots for capabilities and a loan travel through the thread's IPC
+// buffer, which all its calls share. So the buffer is filled right before a system call and emptied
+// right after it, in one function of this module; no task sees it. What a message brought is the
+// task's own, whatever it calls meanwhile.
 
 import CUserEntry
 import KernelABI
@@ -7,13 +12,14 @@ import KernelABI
 /// A message of up to 8 words.
 public struct RegisterMessage: Sendable {
     public var words: SwiftletWords
-    /// Words that mean something, 0 to 128: above 8 the rest lies in the IPC buffer.
-    public var length: Int
+    /// Words that travel, 0 to 8.
+    public private(set) var length: Int
 
     @inline(__always) public init() { self.init(length: 0) }
+    /// So many words, 8 at most, all 0.
     @inline(__always) public init(length: Int) {
         words = SwiftletWords(w0: 0, w1: 0, w2: 0, w3: 0, w4: 0, w5: 0, w6: 0, w7: 0)
-        self.length = length
+        self.length = min(max(length, 0), 8)
     }
     @inline(__always) public init(_ w0: UInt64) {
         self.init(length: 1)
@@ -34,7 +40,12 @@ public struct RegisterMessage: Sendable {
         length = 4
         words.w3 = w3
     }
-    /// Word 0 to 7.
+    /// Sets word `index`, 0 to 7; the length grows to include it.
+    @inline(__always) public mutating func setWord(_ index: Int, _ value: UInt64) {
+        self[index] = value
+        length = min(max(length, index + 1), 8)
+    }
+    /// Word 0 to 7. Other words read as 0, and are not kept.
     public subscript(index: Int) -> UInt64 {
         get {
             switch index {
@@ -65,27 +76,39 @@ public struct RegisterMessage: Sendable {
     }
 }
 
-/// What a `receive` or a `call` brought.
+/// What a `receive` or a `call` brought. Of a message that is longer than eight words it has the
+/// first eight: who expects more receives into a `LongMessage`.
 public struct Received: Sendable {
     public var result: ResultWord
     /// The sender's badge, or the bits of the notification.
     public var badge: UInt64
     /// Bytes that came with the call as a loan.
     public var loanLength: UInt64
-    public var message: RegisterMessage
+    /// Words that came, 0 to 128.
+    public let length: Int
+    private let words: RegisterMessage
 
     @inline(__always) init(_ raw: SwiftletResult, _ words: SwiftletWords) {
+        self.init(raw, words, length: ResultWord(raw: raw.result).length)
+    }
+    @inline(__always) init(_ raw: SwiftletResult, _ words: SwiftletWords, length: Int) {
         result = ResultWord(raw: raw.result)
         badge = raw.badge
         loanLength = raw.loan
-        message = RegisterMessage(length: result.length)
+        self.length = length
+        var message = RegisterMessage(length: length)
         message.words = words
+        self.words = message
     }
     @inline(__always) public var delivery: Delivery { result.delivery ?? .message }
     @inline(__always) public var capabilityCount: Int { result.capabilityCount }
     /// Word 0 to 7; 0 behind the end, whatever the sender left in the registers there.
     @inline(__always) public subscript(index: Int) -> UInt64 {
-        index < message.length ? message[index] : 0
+        index < words.length ? words[index] : 0
+    }
+    /// Byte `index` of those that start in word `word`; 0 behind the end, and behind word 7.
+    public func byte(_ index: Int, at word: Int) -> UInt8 {
+        UInt8(truncatingIfNeeded: self[word + index / 8] >> UInt64(index % 8 * 8))
     }
 }
 
@@ -106,43 +129,5 @@ public struct Attachment: Sendable {
         loanAddress = address
         loanLength = length
         loanRights = rights
-    }
-}
-
-/// This thread's IPC buffer, at a fixed distance from its thread pointer.
-public struct IPCBufferAccess {
-    let base: UInt
-    @inline(__always) public init() { self.init(threadPointer: swiftlet_thread_pointer()) }
-    @inline(__always) init(threadPointer: UInt64) {
-        base = UInt(threadPointer) &- UInt(IPCBuffer.runtime)
-    }
-
-    // Safety: the task's loader mapped a page there for this thread alone, and offsets stay
-    // within it.
-    @inline(__always) func word(_ offset: Int) -> UnsafeMutablePointer<UInt64> {
-        unsafe UnsafeMutablePointer(bitPattern: base &+ UInt(offset & 0xff8)).unsafelyUnwrapped
-    }
-    /// Word 8 to 127 of a message.
-    public subscript(index: Int) -> UInt64 {
-        @inline(__always) get { unsafe word(8 &* (index & 127)).pointee }
-        @inline(__always) nonmutating set { unsafe word(8 &* (index & 127)).pointee = newValue }
-    }
-    public func set(_ attachment: Attachment) {
-        unsafe word(IPCBuffer.sendSlots).pointee = UInt64(attachment.capabilities.0.index)
-        unsafe word(IPCBuffer.sendSlots + 8).pointee = UInt64(attachment.capabilities.1.index)
-        unsafe word(IPCBuffer.sendSlots + 16).pointee = UInt64(attachment.capabilities.2.index)
-        unsafe word(IPCBuffer.sendSlots + 24).pointee = UInt64(attachment.capabilities.3.index)
-        unsafe word(IPCBuffer.loanAddress).pointee = attachment.loanAddress
-        unsafe word(IPCBuffer.loanLength).pointee = attachment.loanLength
-        unsafe word(IPCBuffer.loanRights).pointee = UInt64(attachment.loanRights.raw)
-    }
-    /// Empty slots for capabilities that the next messages bring.
-    public func setReceiveSlots(
-        _ a: Slot, _ b: Slot = .none, _ c: Slot = .none, _ d: Slot = .none
-    ) {
-        unsafe word(IPCBuffer.receiveSlots).pointee = UInt64(a.index)
-        unsafe word(IPCBuffer.receiveSlots + 8).pointee = UInt64(b.index)
-        unsafe word(IPCBuffer.receiveSlots + 16).pointee = UInt64(c.index)
-        unsafe word(IPCBuffer.receiveSlots + 24).pointee = UInt64(d.index)
     }
 }

@@ -167,13 +167,43 @@ public struct Thread: Sendable {
     public func bindNotification(_ notification: Notification?) throws(KernelError) {
         try invoke(.bindNotification, slot, UInt64(notification?.slot.index ?? Slot.none.index))
     }
-    /// x0–x30, SP, PC, PSTATE and TPIDR_EL0 of a stopped thread, to words 8–42 of the caller's
-    /// IPC buffer.
+    /// What a stopped thread goes on with.
+    public struct Registers: Sendable {
+        /// x0–x30, SP, PC, PSTATE and TPIDR_EL0.
+        fileprivate var words = InlineArray<35, UInt64>(repeating: 0)
+        /// x0 to x30; SP is number 31.
+        public subscript(number: Int) -> UInt64 {
+            get { words[number & 31] }
+            set { words[number & 31] = newValue }
+        }
+        public var framePointer: UInt64 { words[29] }
+        public var linkRegister: UInt64 { words[30] }
+        public var programCounter: UInt64 {
+            get { words[32] }
+            set { words[32] = newValue }
+        }
+        public var processorState: UInt64 {
+            get { words[33] }
+            set { words[33] = newValue }
+        }
+    }
+    /// The registers of a stopped thread.
     ///
     /// - Throws: `wrongState` (not stopped), `noBuffer`.
-    public func readRegisters() throws(KernelError) { try invoke(.readRegisters, slot) }
+    public func readRegisters() throws(KernelError) -> Registers {
+        try invoke(.readRegisters, slot)
+        // The kernel puts them where words from 8 on of a message lie.
+        let buffer = IPCBufferAccess()
+        var registers = Registers()
+        for index in 0..<35 { registers.words[index] = buffer[8 + index] }
+        return registers
+    }
     /// The reverse; of PSTATE only the condition flags, TCO, DIT and SSBS.
-    public func writeRegisters() throws(KernelError) { try invoke(.writeRegisters, slot) }
+    public func writeRegisters(_ registers: Registers) throws(KernelError) {
+        let buffer = IPCBufferAccess()
+        for index in 0..<35 { buffer[8 + index] = registers.words[index] }
+        try invoke(.writeRegisters, slot)
+    }
 
     public struct Information: Sendable {
         public var state: ThreadState

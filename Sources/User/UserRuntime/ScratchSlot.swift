@@ -12,26 +12,13 @@ public struct ScratchSlot: Sendable {
 
     /// Lends the slot to `body`, and empties it afterwards.
     ///
-    /// - Parameter body: may put a capability into the slot, and moves it on to keep it.
+    /// - Parameter body: may put a capability into the slot, or receive one there, and moves it
+    ///   on to keep it.
     /// - Postcondition: the slot is empty, also if `body` throws.
     @inline(__always) public func use<Result, Failure: Error>(
         _ body: (Slot) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         defer { clear() }
-        return try body(slot)
-    }
-
-    /// Lends the slot to `body`, which makes one call that may bring a capability.
-    ///
-    /// - Postcondition: the slot is empty, and no later message brings a capability.
-    public func receive<Result, Failure: Error>(
-        _ body: (Slot) throws(Failure) -> Result
-    ) throws(Failure) -> Result {
-        IPCBufferAccess().setReceiveSlots(slot)
-        defer {
-            IPCBufferAccess().setReceiveSlots(.none)
-            clear()
-        }
         return try body(slot)
     }
 

@@ -11,6 +11,7 @@ public func startInformation(_ address: UInt) -> StartInformation {
     // it should.
     let page = unsafe UnsafePointer<StartInformation>(bitPattern: address)
     let information = unsafe page.unsafelyUnwrapped.pointee
+    IPCBufferAccess().setReceiveSlot(.none)
     swiftlet_heap_add(TaskAddress.heap, information.heapBytes)
     // Before the task starts a thread.
     unsafe logLevel = LogLevel(rawValue: UInt8(truncatingIfNeeded: information.logLevel)) ?? .notice
@@ -45,9 +46,12 @@ public struct Server {
     private var gone: UInt64 = 0
     private var current = Reply(StartSlot.reply)
     private let handlesFaults: Bool
+    private let arrival: Slot
     /// Whether the reply object holds a caller for whom there is no answer yet, and whether that is
     /// a faulted thread.
     private var isOwing = false
+    /// Whether the last message brought a capability.
+    private var hasArrived = false
     private var isFault = false
     private var isAnswering = false
     private var answer = RegisterMessage()
@@ -65,15 +69,18 @@ public struct Server {
     public static var refused: UInt64 { 1 }
 
     /// Binds notification and timer to this thread; both are the task's own. Bits 60 to 63 of the
-    /// notification are the server's. No capability is taken
-    /// from a client.
+    /// notification are the server's.
     ///
-    /// - Parameter handlesFaults: `next` returns faults too. Else a faulted thread is told to
-    ///   stay stopped.
-    public init(_ information: StartInformation, handlesFaults: Bool = false) {
+    /// - Parameters:
+    ///   - handlesFaults: `next` returns faults too. Else a faulted thread is told to stay stopped.
+    ///   - slot: for a capability that a client sends. What the task's loop leaves there, `next`
+    ///     deletes. `.none`: no client can send any.
+    public init(
+        _ information: StartInformation, handlesFaults: Bool = false, receiving slot: Slot = .none
+    ) {
         self.handlesFaults = handlesFaults
+        arrival = slot
         heartbeat = Duration(ticks: information.heartbeatTicks)
-        IPCBufferAccess().setReceiveSlots(.none)
         orEnd(
             "the notification cannot be bound",
             try Thread(StartSlot.thread).bindNotification(notification))
@@ -98,23 +105,62 @@ public struct Server {
         }
     }
 
+    /// The same for requests of up to 128 words, which `message` gets.
+    @inline(never) public mutating func next(into message: inout LongMessage) -> Received {
+        while true {
+            let received = next(by: .never) { (turn, endpoint) throws(KernelError) in
+                if let answer = turn.answer {
+                    try endpoint.replyAndReceive(
+                        answer, turn.attachment, into: &message, reply: turn.reply,
+                        receiving: turn.arrival)
+                } else {
+                    try endpoint.receive(
+                        into: &message, reply: turn.reply, receiving: turn.arrival)
+                }
+            }
+            if let received { return received }
+        }
+    }
+
     /// The next request or notification, or nil when none has come by `deadline`. Sends the answer
     /// of `reply` first, or a refusal where the last request got none.
     public mutating func next(by deadline: Instant) -> Received? {
+        next(by: deadline) { (turn, endpoint) throws(KernelError) in
+            if let answer = turn.answer {
+                try endpoint.replyAndReceive(
+                    answer, turn.attachment, reply: turn.reply, deadline: deadline,
+                    receiving: turn.arrival)
+            } else {
+                try endpoint.receive(
+                    reply: turn.reply, deadline: deadline, receiving: turn.arrival)
+            }
+        }
+    }
+
+    /// What one `receive` needs; an answer where one goes out first.
+    private struct Turn {
+        var answer: RegisterMessage?
+        var attachment: Attachment
+        var reply: Reply
+        var arrival: Slot
+    }
+
+    @inline(__always) private mutating func next(
+        by deadline: Instant, _ receive: (Turn, Endpoint) throws(KernelError) -> Received
+    ) -> Received? {
         while true {
             if isOwing {
                 reply(RegisterMessage(isFault ? FaultReply.stop.rawValue : Server.refused))
             }
+            if hasArrived { deleteArrival() }
             let received: Received
             let wasAnswering = isAnswering
             isAnswering = false
             do throws(KernelError) {
-                if wasAnswering {
-                    received = try endpoint.replyAndReceive(
-                        answer, attachment, reply: current, deadline: deadline)
-                } else {
-                    received = try endpoint.receive(reply: current, deadline: deadline)
-                }
+                received = try receive(
+                    Turn(
+                        answer: wasAnswering ? answer : nil, attachment: attachment,
+                        reply: current, arrival: arrival), endpoint)
             } catch {
                 switch error {
                 case .timedOut: return nil
@@ -126,6 +172,7 @@ public struct Server {
                 }
                 continue
             }
+            hasArrived = received.capabilityCount > 0
             switch received.delivery {
             case .oneWay: return received
             case .message, .fault:
@@ -142,6 +189,12 @@ public struct Server {
         }
     }
 
+    private mutating func deleteArrival() {
+        hasArrived = false
+        // A loop that keeps the capability has moved it on.
+        try? CapabilityTable.own.delete(arrival)
+    }
+
     /// Answers the present caller with the next `next`.
     public mutating func reply(
         _ message: RegisterMessage, _ attachment: Attachment = Attachment()
@@ -150,6 +203,13 @@ public struct Server {
         self.attachment = attachment
         isAnswering = true
         isOwing = false
+    }
+
+    /// Answers the present caller at once, with up to 128 words.
+    public mutating func reply(_ message: inout LongMessage) {
+        isOwing = false
+        // A caller that gave up meanwhile needs no answer.
+        try? current.reply(&message)
     }
 
     /// Keeps the present caller waiting: the reply object to answer it later. Nil when two wait

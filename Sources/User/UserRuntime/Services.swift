@@ -11,11 +11,10 @@ import Protocols
 public func openService(
     _ name: InlineArray<4, UInt64>, to slot: Slot, deadline: Instant = .never
 ) -> Bool {
-    IPCBufferAccess().setReceiveSlots(slot)
-    defer { IPCBufferAccess().setReceiveSlots(.none) }
     var message = RegisterMessage(NamesWord.open)
     for index in 0..<4 { message.setWord(1 + index, name[index]) }
-    guard let reply = try? Endpoint(StartSlot.names).call(message, deadline: deadline) else {
+    let names = Endpoint(StartSlot.names)
+    guard let reply = try? names.call(message, deadline: deadline, receiving: slot) else {
         return false
     }
     if reply[0] == 0 { return reply.capabilityCount == 1 }
@@ -62,7 +61,7 @@ public func log(
     deadline: Instant = .after(milliseconds: 100)
 ) -> Bool {
     do throws(KernelError) {
-        try log.send(logLine(text, level), Attachment(), deadline: deadline)
+        try log.send(logWord(text, level), bytes: logBytes(text), deadline: deadline)
         return true
     } catch {
         noteLostLine(error)
@@ -78,7 +77,8 @@ public func logAndWait(
     _ text: Span<UInt8>, _ level: LogLevel = .notice, deadline: Instant
 ) -> Bool {
     do throws(KernelError) {
-        _ = try Endpoint(StartSlot.log).call(logLine(text, level), deadline: deadline)
+        _ = try Endpoint(StartSlot.log).call(
+            logWord(text, level), bytes: logBytes(text), deadline: deadline)
         return true
     } catch {
         noteLostLine(error)
@@ -99,12 +99,12 @@ private func noteLostLine(_ error: KernelError) {
         RegisterMessage(SupervisorWord.lostLines, unsafe lostLines, hasLog), deadline: .immediately)
 }
 
-private func logLine(_ text: Span<UInt8>, _ level: LogLevel) -> RegisterMessage {
-    let count = min(text.count, LogWord.maximumLength)
-    var message = RegisterMessage(
-        LogWord.append | UInt64(count) << 8 | UInt64(level.rawValue) << 16)
-    message.setBytes(text.extracting(0..<count), at: 1)
-    return message
+private func logWord(_ text: Span<UInt8>, _ level: LogLevel) -> RegisterMessage {
+    let count = UInt64(min(text.count, LogWord.maximumLength))
+    return RegisterMessage(LogWord.append | count << 8 | UInt64(level.rawValue) << 16)
+}
+@_lifetime(copy text) private func logBytes(_ text: Span<UInt8>) -> Span<UInt8> {
+    text.extracting(0..<min(text.count, LogWord.maximumLength))
 }
 
 /// Calls `endpoint` with `message`, lends `capacity` bytes for the answer, and returns what was

@@ -155,7 +155,7 @@ extension Thread {
             place.setName(words)
             swiftlet_begin_thread(place.threadPointer)
             // No slot that the place's last thread named takes a capability of this one's messages.
-            IPCBufferAccess(threadPointer: place.threadPointer).setReceiveSlots(.none)
+            IPCBufferAccess(threadPointer: place.threadPointer).setReceiveSlot(.none)
             // Safety: the word is one of the page of the place's own IPC buffer.
             unsafe UnsafeMutablePointer<UInt64>(bitPattern: UInt(place.threadPointer) + 8)?
                 .pointee =

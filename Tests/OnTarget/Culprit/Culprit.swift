@@ -32,6 +32,7 @@ import UserRuntime
             say("found", Name.empty.optional(information.generation).unsafelyWanted)
         }
         if name == Name("heap") { fillHeap() }
+        if name == Name("chatter") { chatter() }
         if name == Name("freed") { freeTwice() }
         if name == Name("stack") { say("depth", descend(information.generation)) }
         if name == Name("thread") { faultInThread { $0 == 0 ? 1 : descend($0) } }
@@ -57,6 +58,17 @@ func say(_ text: StaticString, _ value: UInt64? = nil) {
         line.decimal(value)
     }
     _ = logAndWait(line.bytes.span, deadline: .after(milliseconds: 2000))
+}
+
+/// Writes a line whenever the shell has had the processor for a moment: it never comes to the end
+/// of what there is to read.
+private func chatter() -> Never {
+    var count: UInt64 = 0
+    while true {
+        count += 1
+        say(count == 1000 ? "has written a thousand lines" : "chatter", count)
+        Notification(StartSlot.notification).pause(until: .now + .microseconds(2))
+    }
 }
 
 extension Name {

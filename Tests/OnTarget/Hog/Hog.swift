@@ -106,11 +106,10 @@ private func waitForEver() -> Never {
 
 private func number(of name: Name) -> UInt64? {
     for number in 1...64 as ClosedRange<UInt64> {
-        let request = RegisterMessage(UInt64(FactoryOperation.task.rawValue), number)
-        guard let record = try? Endpoint(StartSlot.factory).call(request), record[0] == 0 else {
-            return nil
-        }
-        if Name(record.word(7), record.word(8), record.word(9), record.word(10)) == name {
+        var record = LongMessage(RegisterMessage(UInt64(FactoryOperation.task.rawValue), number))
+        let reply = try? Endpoint(StartSlot.factory).call(&record)
+        if reply == nil || record[0] != 0 { return nil }
+        if Name(record[7], record[8], record[9], record[10]) == name {
             return number
         }
     }

@@ -51,10 +51,9 @@ func forge() -> Never {
         "\u{1b}[2J\u{1b}[6n\u{9b}6n\u{5}two\n",
     ] {
         let bytes = Text(text).bytes
-        var message = RegisterMessage(
+        let head = RegisterMessage(
             SerialRequest.write | SerialRequest.edited | UInt64(bytes.count) << 8)
-        message.setBytes(bytes.span, at: 1)
-        _ = ask(serial, message)
+        _ = try? serial.call(head, bytes: bytes.span, deadline: .after(milliseconds: 1000))
     }
     say("has said it all")
     rest()

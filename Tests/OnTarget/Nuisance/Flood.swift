@@ -166,10 +166,10 @@ private struct Meter {
             ("serial: write", "."), ("serial: write of wide characters", "\u{1f600}"),
             ("serial: write of what is no text", "\u{9b}"), ("serial: write of short lines", ".\n"),
         ] as [(StaticString, StaticString)] {
-            var message = RegisterMessage(
+            let head = RegisterMessage(
                 SerialRequest.write | UInt64(SerialRequest.maximumWrite) << 8)
-            message.setBytes(fill(text, SerialRequest.maximumWrite).span, at: 1)
-            tell(what, 1) { _ = try? serial.call(message) }
+            let bytes = fill(text, SerialRequest.maximumWrite)
+            tell(what, 1) { _ = try? serial.call(head, bytes: bytes.span) }
         }
         call("serial: read, refused", serial, RegisterMessage(SerialRequest.read, 0, 0))
     }

@@ -122,14 +122,14 @@ func budgetTests(_ runner: inout Runner) {
 
 /// A server that works on each request for 100 µs.
 private let busyServer: @convention(c) (UInt64) -> Void = { _ in
-    guard var request = try? doorEndpoint.receive(reply: doorReply) else { endThread() }
+    guard (try? doorEndpoint.receive(reply: doorReply)) != nil else { endThread() }
     while true {
         let end = Instant.after(.microseconds(100))
         while Instant.now < end {}
-        guard let next = try? doorEndpoint.replyAndReceive(request.message, reply: doorReply) else {
+        let answer = RegisterMessage()
+        guard (try? doorEndpoint.replyAndReceive(answer, reply: doorReply)) != nil else {
             endThread()
         }
-        request = next
     }
 }
 

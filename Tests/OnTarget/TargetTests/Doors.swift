@@ -25,17 +25,13 @@ extension Checks {
 /// (endpoint) and 21 (reply).
 let echoServer: @convention(c) (UInt64) -> Void = { _ in
     let (endpoint, reply) = (doorEndpoint, doorReply)
-    guard var received = try? endpoint.receive(reply: reply) else { endThread() }
+    var message = LongMessage()
+    guard var received = try? endpoint.receive(into: &message, reply: reply) else { endThread() }
     while true {
         addNote(19)
         setNote(18, received.badge)
-        var answer = received.message
-        for index in 0..<8 { answer[index] = received[index] &+ 1 }
-        if answer.length > 8 {
-            let buffer = IPCBufferAccess()
-            for index in 8..<answer.length { buffer[index] = buffer[index] &+ 1 }
-        }
-        guard let next = try? endpoint.replyAndReceive(answer, reply: reply) else { endThread() }
+        for index in 0..<message.length { message[index] = message[index] &+ 1 }
+        guard let next = try? endpoint.replyAndReceive(&message, reply: reply) else { endThread() }
         received = next
     }
 }
@@ -50,23 +46,12 @@ extension Checks {
     }
     /// Call with `length` words and check the answer.
     func exchange(_ endpoint: Endpoint, length: Int, line: UInt = #line) throws(Failure) {
-        var message = RegisterMessage(length: length)
-        let buffer = IPCBufferAccess()
+        var message = LongMessage()
+        for index in 0..<length { message[index] = UInt64(1000 + index) }
+        _ = try succeed(line: line) { () throws(KernelError) in try endpoint.call(&message) }
+        try equal(UInt64(message.length), UInt64(length), "length", line: line)
         for index in 0..<length {
-            if index < 8 {
-                message[index] = UInt64(1000 + index)
-            } else {
-                buffer[index] = UInt64(1000 + index)
-            }
-        }
-        let request = message
-        let answer = try succeed(line: line) { () throws(KernelError) in
-            try endpoint.call(request)
-        }
-        try equal(UInt64(answer.message.length), UInt64(length), "length", line: line)
-        for index in 0..<length {
-            try equal(
-                index < 8 ? answer[index] : buffer[index], UInt64(1001 + index), "word", line: line)
+            try equal(message[index], UInt64(1001 + index), "word", line: line)
         }
     }
     /// Threads that call `doorEndpoint`; the error that a call ended with goes to the note of the

@@ -286,9 +286,11 @@ func errorTests(_ runner: inout Runner) {
         try c.refuse(.invalidCapability) { () throws(KernelError) in
             try endpoint.receive(reply: Reply(far))
         }
-        try c.refuse(.invalidArgument) { () throws(KernelError) in
-            try endpoint.send(RegisterMessage(length: 129))
-        }
+        var words = none.words
+        let long = ControlWord(.send, endpoint.slot, length: 129)
+        try c.equal(
+            rawSystemCall(long.raw, 0, ~0, &words).result & 0xff,
+            UInt64(KernelError.invalidArgument.rawValue), "129 words")
         try c.refuse(.invalidCapability) { () throws(KernelError) in
             try endpoint.send(none, Attachment(objects.empty))
         }

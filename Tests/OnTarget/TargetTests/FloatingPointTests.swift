@@ -9,28 +9,27 @@ import UserRuntime
 /// 11 (changed registers).
 private let vectorServer: @convention(c) (UInt64) -> Void = { _ in
     let (endpoint, reply) = (doorEndpoint, doorReply)
-    guard var received = try? endpoint.receive(reply: reply) else { endThread() }
+    var message = LongMessage()
+    guard (try? endpoint.receive(into: &message, reply: reply)) != nil else { endThread() }
     var value: UInt64 = 1 << 40
     while true {
         value &+= 0x101
         setFloatingPoint(value)
-        let length = received.message.length
-        let answer = RegisterMessage(length: length)
-        guard let next = try? endpoint.replyAndReceive(answer, reply: reply) else { endThread() }
+        guard (try? endpoint.replyAndReceive(&message, reply: reply)) != nil else { endThread() }
         addNote(10, changedFloatingPoint(value))
-        received = next
     }
 }
 private let vectorClient: @convention(c) (UInt64) -> Void = { _ in
     let endpoint = doorEndpoint
     var value: UInt64 = 1 << 50
+    var message = LongMessage()
     while true {
         value &+= 0x10001
         setFloatingPoint(value)
         // In registers, and every other time with the IPC buffer.
-        guard (try? endpoint.call(RegisterMessage(length: value & 1 == 0 ? 4 : 40))) != nil else {
-            endThread()
-        }
+        message.set(RegisterMessage())
+        message[value & 1 == 0 ? 3 : 39] = value
+        guard (try? endpoint.call(&message)) != nil else { endThread() }
         addNote(11, changedFloatingPoint(value))
         addNote(0)
     }

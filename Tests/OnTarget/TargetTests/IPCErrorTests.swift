@@ -60,10 +60,11 @@ func ipcErrorTests(_ runner: inout Runner) {
     }
     runner.test("ipc.error.too-long") { c throws(Failure) in
         let endpoint = try c.echo(priority: 255)
-        try c.refuse(.invalidArgument) { () throws(KernelError) in
-            try endpoint.call(RegisterMessage(length: 129))
-        }
         var words = RegisterMessage().words
+        let control = ControlWord(.call, endpoint.slot, length: 129)
+        try c.equal(
+            rawSystemCall(control.raw, 0, ~0, &words).result & 0xff,
+            UInt64(KernelError.invalidArgument.rawValue), "129 words")
         let result = rawSystemCall(UInt64(endpoint.slot.index) | 9 << 32, 0, ~0, &words)
         try c.equal(
             result.result & 0xff, UInt64(KernelError.invalidArgument.rawValue),

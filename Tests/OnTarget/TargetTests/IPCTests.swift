@@ -184,14 +184,12 @@ func ipcTests(_ runner: inout Runner) {
                 _ = try? doorEndpoint.call(RegisterMessage(1), Attachment(Slot(UInt32(note(22)))))
                 endThread()
             })
-        IPCBufferAccess().setReceiveSlots(target)
         let received = try c.succeed { () throws(KernelError) in
-            try endpoint.receive(reply: reply)
+            try endpoint.receive(reply: reply, receiving: target)
         }
         try c.equal(UInt64(received.capabilityCount), 1)
         try c.succeed { () throws(KernelError) in try Notification(target).signal(4) }
         try c.equal(try c.succeed { () throws(KernelError) in try gift.poll() }, 4)
-        IPCBufferAccess().setReceiveSlots(.none)
     }
     runner.test("ipc.capability-transfer-without-slot") { c throws(Failure) in
         let (endpoint, reply) = try c.door()
@@ -203,7 +201,6 @@ func ipcTests(_ runner: inout Runner) {
                 _ = try? doorEndpoint.call(RegisterMessage(1), Attachment(Slot(UInt32(note(22)))))
                 endThread()
             })
-        IPCBufferAccess().setReceiveSlots(.none)
         let received = try c.succeed { () throws(KernelError) in
             try endpoint.receive(reply: reply)
         }
@@ -216,14 +213,14 @@ func ipcTests(_ runner: inout Runner) {
             priority: 255,
             { _ in
                 if let received = try? doorEndpoint.receive(reply: doorReply) {
-                    setNote(0, UInt64(received.message.length))
+                    setNote(0, UInt64(received.length))
                     try? doorReply.reply(RegisterMessage(1))
                 }
                 endThread()
             }, withBuffer: false)
-        _ = try c.succeed { () throws(KernelError) in
-            try endpoint.call(RegisterMessage(length: 20))
-        }
+        var message = LongMessage()
+        message[19] = 1
+        _ = try c.succeed { () throws(KernelError) in try endpoint.call(&message) }
         try c.equal(note(0), 8)
     }
     runner.test("ipc.bound-notification") { c throws(Failure) in

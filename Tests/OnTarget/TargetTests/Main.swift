@@ -33,6 +33,7 @@ import UserRuntime
     startedThreadFaultTests(&runner)
     ipcTests(&runner)
     ipcErrorTests(&runner)
+    messageTests(&runner)
     loanTests(&runner)
     notificationTests(&runner)
     timerTests(&runner)

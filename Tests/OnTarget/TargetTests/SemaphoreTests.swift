@@ -11,42 +11,19 @@ private func cell(_ number: Int) -> Cell {
 private var semaphore: Semaphore { Semaphore(cell(1)) }
 private var condition: Condition { Condition(cell(2)) }
 private var barrier: Barrier { Barrier(cell(3), mutex: 0) }
-private func mutexes(_ number: UInt64) -> MutexParticipant {
-    MutexParticipant(cell(0).set, number: Int(number), page: Checks.mutexPage)
-}
 
 extension Checks {
-    /// A set with a mutex, a semaphore, a condition and a barrier, and this thread as participant
-    /// 0. All notes are 0 but 23 and, with the page's frame, 24.
+    /// A mutex, a semaphore, a condition and a barrier in a set (`mutexSet`).
     fileprivate mutating func cells(
         units: Int = 0, parties: Int = 1
     ) throws(Failure) -> MutexParticipant {
-        clearNotes()
-        let set = MutexSet(try make(.mutexSet, sizeBits: 3))
-        let frame = try map(at: Checks.mutexPage)
-        setNote(23, UInt64(set.slot.index))
-        setNote(24, UInt64(frame.index))
+        let own = try mutexSet()
         try succeed { () throws(KernelError) in
-            try set.bindPage(Frame(frame))
-            try set.join(Thread(RootSlot.thread), as: 0)
             try semaphore.setUp(units: units)
             try barrier.setUp(count: parties)
         }
         condition.setUp()
-        return mutexes(0)
-    }
-    /// A running thread that gets its number, and is that participant.
-    fileprivate mutating func party(
-        _ number: Int, priority: UInt8, core: Int = 0, _ entry: @convention(c) (UInt64) -> Void,
-        line: UInt = #line
-    ) throws(Failure) -> Thread {
-        let thread = try thread(priority: priority, entry, UInt64(number), line: line)
-        try succeed(line: line) { () throws(KernelError) in
-            try mutexes(0).set.join(thread, as: number)
-            if core != 0 { try thread.setCore(core) }
-            try thread.resume()
-        }
-        return thread
+        return own
     }
 }
 
@@ -89,7 +66,7 @@ func semaphoreTests(_ runner: inout Runner) {
     runner.test("semaphore.order") { c throws(Failure) in
         _ = try c.cells()
         for (number, priority) in [(1, 20), (2, 40), (3, 40), (4, 30)] as [(Int, UInt8)] {
-            _ = try c.party(number, priority: priority, taker)
+            _ = try c.member(number, priority: priority, taker)
             try c.settle()
         }
         for _ in 0..<4 {
@@ -117,7 +94,7 @@ func semaphoreTests(_ runner: inout Runner) {
         _ = try c.cells()
         // Two give and two take, with time-outs among them.
         for number in 1...4 {
-            _ = try c.party(
+            _ = try c.member(
                 number, priority: 40, core: (number - 1) % cores,
                 { number in
                     for _ in 0..<500 {
@@ -173,7 +150,7 @@ func semaphoreTests(_ runner: inout Runner) {
         try c.pause(until: { peek(SandboxAddress.sharedHere) != 0 })
         try c.equal(peek(SandboxAddress.sharedHere), 1)
         // It waits as the most urgent one, and dies.
-        _ = try c.party(1, priority: 40, taker)
+        _ = try c.member(1, priority: 40, taker)
         try c.settle()
         try c.succeed { () throws(KernelError) in
             try arena.reclaim()
@@ -187,7 +164,7 @@ func semaphoreTests(_ runner: inout Runner) {
         _ = try c.cells()
         // Notes 5 and 6: what two fill and two empty under the mutex.
         for number in 1...4 {
-            _ = try c.party(
+            _ = try c.member(
                 number, priority: 40, core: (number - 1) % cores,
                 { number in
                     let own = mutexes(number)
@@ -233,7 +210,7 @@ func semaphoreTests(_ runner: inout Runner) {
     runner.test("condition.broadcast") { c throws(Failure) in
         let own = try c.cells()
         for (number, priority) in [(1, 20), (2, 40), (3, 30)] as [(Int, UInt8)] {
-            _ = try c.party(
+            _ = try c.member(
                 number, priority: priority,
                 { number in
                     let own = mutexes(number)
@@ -262,7 +239,7 @@ func semaphoreTests(_ runner: inout Runner) {
     runner.test("barrier.rounds") { c throws(Failure) in
         let own = try c.cells(parties: 4)
         for number in 1...3 {
-            _ = try c.party(
+            _ = try c.member(
                 number, priority: 40, core: number % cores,
                 { number in
                     for round in 1...50 as ClosedRange<UInt64> {
@@ -296,7 +273,7 @@ func semaphoreTests(_ runner: inout Runner) {
             }
         }
         // Those who gave up do not count.
-        _ = try c.party(
+        _ = try c.member(
             1, priority: 40,
             { number in
                 do throws(KernelError) {

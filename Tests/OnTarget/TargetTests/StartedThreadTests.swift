@@ -2,7 +2,7 @@
 
 import CTargetTests
 import KernelABI
-import UserRuntime
+@_spi(IPCBuffer) import UserRuntime
 
 nonisolated(unsafe) private var threads = InlineArray<16, StartedThread?>(repeating: nil)
 
@@ -228,7 +228,7 @@ func startedThreadTests(_ runner: inout Runner) {
             if isOpened {
                 _ = try c.join(
                     try c.start(context: UInt64(target.index)) { slot in
-                        IPCBufferAccess().setReceiveSlots(Slot(UInt32(slot)))
+                        IPCBufferAccess().setReceiveSlot(Slot(UInt32(slot)))
                         return 0
                     })
             }

@@ -2,7 +2,7 @@
 
 import CTargetTests
 import KernelABI
-import UserRuntime
+@_spi(IPCBuffer) import UserRuntime
 
 func threadLocalTests(_ runner: inout Runner) {
     runner.test("thread-local.first-values") { c throws(Failure) in

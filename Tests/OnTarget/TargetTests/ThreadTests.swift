@@ -81,7 +81,7 @@ func threadTests(_ runner: inout Runner) {
         try c.refuse(.wrongState) { () throws(KernelError) in
             try thread.setEntry(programCounter: 0, stackPointer: 0, argument: 0, threadPointer: 0)
         }
-        try c.refuse(.wrongState) { () throws(KernelError) in try thread.readRegisters() }
+        try c.refuse(.wrongState) { () throws(KernelError) in _ = try thread.readRegisters() }
     }
     runner.test("thread.suspend-cancels") { c throws(Failure) in
         clearNotes()
@@ -107,13 +107,12 @@ func threadTests(_ runner: inout Runner) {
                 setNote(0, value)
                 endThread()
             }, 1)
-        let buffer = IPCBufferAccess()
-        try c.succeed { () throws(KernelError) in try thread.readRegisters() }
-        try c.equal(buffer[8], 1)
-        buffer[8] = 4711
+        var registers = try c.succeed { () throws(KernelError) in try thread.readRegisters() }
+        try c.equal(registers[0], 1)
+        registers[0] = 4711
         clearNotes()
         try c.succeed { () throws(KernelError) in
-            try thread.writeRegisters()
+            try thread.writeRegisters(registers)
             try thread.resume()
         }
         try c.equal(note(0), 4711)
@@ -125,15 +124,14 @@ func threadTests(_ runner: inout Runner) {
                 setNote(0, 1)
                 endThread()
             })
-        let buffer = IPCBufferAccess()
-        try c.succeed { () throws(KernelError) in try thread.readRegisters() }
-        buffer[8 + 33] = 0x3c5  // EL1h with everything masked
+        var registers = try c.succeed { () throws(KernelError) in try thread.readRegisters() }
+        registers.processorState = 0x3c5  // EL1h with everything masked
         clearNotes()
-        try c.succeed { () throws(KernelError) in
-            try thread.writeRegisters()
-            try thread.readRegisters()
+        let after = try c.succeed { () throws(KernelError) in
+            try thread.writeRegisters(registers)
+            return try thread.readRegisters()
         }
-        try c.equal(buffer[8 + 33], 0, "PSTATE was taken")
+        try c.equal(after.processorState, 0, "PSTATE was taken")
     }
     runner.test("thread.configure-wrong-kind") { c throws(Failure) in
         let thread = try c.thread(priority: 1, { _ in endThread() })
