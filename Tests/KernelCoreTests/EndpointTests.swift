@@ -12,6 +12,7 @@ import Testing
         let badged = s.copy(endpoint, rights: .write | .grant, badge: 77)
         // Less urgent than its callers, as servers mostly are, so that it runs by what it inherits.
         s.perform(.setPriority, server.slot, 10, 200)
+        let before = s.fastEntries
         for round in 0..<4 as Range<UInt64> {
             s.call(client, badged, [1, 2, 3, 4, 5, 6, 7, round])
             #expect(s.isRunning(server))
@@ -28,7 +29,7 @@ import Testing
             #expect(Array(answer.words.prefix(3)) == [10, 20, round])
             #expect(s.state(server) == .receiving)
         }
-        #expect((s.fastEntries == 8) == fast)
+        #expect(s.fastEntries == before + (fast ? 8 : 0))
     }
 
     /// The same with a server above its clients: its own priority counts.

@@ -144,8 +144,8 @@ import Testing
         }
     }
 
-    /// What the fast path leaves to the general one: a less urgent thread, one with a deadline, one
-    /// of several, a holder, a number that is none, a capability without the right.
+    /// What the fast path leaves to the general one: a thread with a deadline, one of several, a
+    /// holder, a number that is none, a capability without the right.
     @Test func theFastPathLeavesTheRest() {
         let (s, m, high, middle, low, wakeHigh, wakeMiddle) = make()
         s.wakeUp(wakeMiddle)
@@ -155,19 +155,82 @@ import Testing
         var before = s.fastEntries
         m.give(low)
         #expect(s.isRunning(high) && s.fastEntries == before)
-        before = s.fastEntries
         m.give(high)
-        #expect(s.isRunning(high) && s.state(middle) == .ready && s.fastEntries == before)
-        m.callSleep(high, 0, deadline: s.hardware.now + 100)
-        #expect(s.isRunning(middle))
+        #expect(s.isRunning(high) && s.state(middle) == .ready && s.fastEntries == before + 1)
         before = s.fastEntries
+        m.callSleep(high, 0, deadline: s.hardware.now + 100)
+        #expect(s.isRunning(middle) && s.fastEntries == before)
         m.give(middle)
         #expect(s.isRunning(high) && s.fastEntries == before)
         m.wake(high, 8)
         #expect(s.results(high).error == .invalidArgument)
+        #expect(s.fastEntries == before)
         let narrow = s.copy(m.slot, rights: .read)
+        before = s.fastEntries
         s.signal(high, narrow, bits: CellArgument(cell: 0).raw)
         #expect(s.results(high).error == .missingRights && s.fastEntries == before)
+    }
+
+    /// A thread that finds nothing sleeps by the fast path as by the general one: beside a ready
+    /// thread, beside none, beside one with a slice, at a semaphore, a condition, a notification.
+    @Test(arguments: [0, 1, 2], ["next", "slice", "nobody"])
+    func bothPathsSleepTheSame(place: Int, next: String) {
+        let systems = [true, false].map { fast in
+            let s = TestSystem(fast: fast)
+            let (high, low) = s.run(30, 10)
+            let m = TestMutexes(s)
+            m.setWord(0, CountingWord(units: 0).raw)
+            m.setWord(1, CountingWord.condition.counting(7).raw)
+            let note = s.make(.notification)
+            if next == "slice" { s.perform(.setPriority, low.slot, 10, 200, 5000) }
+            if next == "nobody" { s.perform(.suspend, low.slot) }
+            let before = s.fastEntries
+            if place == 2 { s.wait(high, note) } else { m.callSleep(high, place, seen: 7 * place) }
+            #expect(s.fastEntries == before + (fast ? 1 : 0))
+            #expect(s.state(high) == .waiting && (next == "nobody" || s.isRunning(low)))
+            #expect(place == 2 || m.count(place).isContended)
+            if next == "nobody" { s.perform(.resume, low.slot) }
+            if place == 2 { s.signal(low, note, bits: 3) } else { m.wake(low, place) }
+            #expect(s.isRunning(high) && s.results(high).error == nil)
+            return (high: high.ref, low: low.ref)
+        }
+        for (a, b) in [(systems[0].high, systems[1].high), (systems[0].low, systems[1].low)] {
+            #expect(a.pointee.scheduling.raw == b.pointee.scheduling.raw)
+            for index in 0...10 { #expect(a.registers[index] == b.registers[index]) }
+        }
+    }
+
+    /// What a thread finds instead of nothing: units, signals since it looked, a word of another
+    /// kind, another thread that sleeps, a mutex's holder, no right, bits.
+    @Test func theFastSleepLeavesTheRest() {
+        let (s, m, high, middle, low, wakeHigh, wakeMiddle) = make()
+        let narrow = s.copy(m.slot, rights: .write)
+        let note = s.make(.notification)
+        s.signal(low, note, bits: 5)
+        var before = s.fastEntries
+        m.setWord(2, CountingWord(units: 2).withSleepers.raw)
+        m.callSleep(low, 2)
+        #expect(s.isRunning(low) && m.count(2).count == 1)
+        m.callSleep(low, 1, seen: 1)
+        #expect(s.isRunning(low) && s.results(low).error == nil)
+        for word in [MutexWord.free.raw, 1] {
+            m.setWord(2, word)
+            m.callSleep(low, 2)
+            #expect(s.isRunning(low) && s.results(low).error == .wrongState)
+        }
+        m.callSleep(low, 8)
+        #expect(s.results(low).error == .invalidArgument)
+        s.setRegisters(low, ControlWord(.wait, Slot(narrow)).raw, CellArgument(cell: 0).raw)
+        s.trap(low.ref)
+        #expect(s.results(low).error == .missingRights)
+        s.wait(low, note)
+        #expect(s.isRunning(low) && s.results(low).badge == 5 && s.fastEntries == before)
+        s.wakeUp(wakeMiddle)
+        m.take(middle)
+        s.wakeUp(wakeHigh)
+        before = s.fastEntries
+        m.take(high)
+        #expect(s.state(high) == .waiting && s.fastEntries == before)
     }
 
     // Conditions

@@ -30,6 +30,8 @@ extension TestSystem {
     private func enter(_ thread: Ref<KernelThread>) {
         hardware.isFirstQuery = true
         if enter(thread, fast: usesFastPath) { fastEntries += 1 }
+        // A fast path makes no query.
+        hardware.isFirstQuery = false
     }
 
     /// The processor executes `thread`, in its address space, or is idle.

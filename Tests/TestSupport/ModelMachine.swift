@@ -98,7 +98,7 @@ extension ModelMachine {
             follow(handover)
             return true
         }
-        if case .sent(let next) = across(outcome, control, thread) {
+        if case .left(let next) = across(outcome, control, thread) {
             follow(next)
             return true
         }
@@ -109,6 +109,13 @@ extension ModelMachine {
             guard let bits = kernel.pointee.fastPoll(thread, x[0]) else { return false }
             setResults(thread, ResultWord(.notification), bits)
             follow(thread)
+            return true
+        case .wait where !control.isTimed:
+            switch kernel.pointee.fastSleep(thread, x[0], x[1], isShared: isShared) {
+            case .left(let next): follow(next)
+            case .blocked: follow(kernel.pointee.runAny(after: thread))
+            case .declined: return false
+            }
             return true
         default: return false
         }
@@ -140,7 +147,7 @@ extension ModelMachine {
     /// Performs a call or an answer to a thread of another core that sleeps.
     private func across(
         _ outcome: FastOutcome, _ control: ControlWord, _ thread: Ref<KernelThread>
-    ) -> AcrossOutcome {
+    ) -> Departure {
         guard case .otherCore(let slot, let reply) = outcome else { return .declined }
         if control.isPlainCall { return kernel.pointee.fastCallAcross(thread, control.raw, slot) }
         return control.isPlainReplyAndReceive
@@ -154,13 +161,17 @@ extension ModelMachine {
     private func signalFast(
         _ thread: Ref<KernelThread>, _ control: UInt64, _ bits: UInt64
     ) -> QuickOutcome {
-        let outcome = kernel.pointee.fastSignal(thread, control, bits, isShared: isShared)
-        if case .declined = outcome {
-            return kernel.pointee.fastWake(thread, control, bits, isShared: isShared)
-        }
+        let outcome = fastSignal(thread, control, bits)
         guard case .unsettled = outcome else { return outcome }
         kernel.pointee.settle()
-        return kernel.pointee.fastSignal(thread, control, bits, isShared: isShared)
+        return fastSignal(thread, control, bits)
+    }
+    private func fastSignal(
+        _ thread: Ref<KernelThread>, _ control: UInt64, _ bits: UInt64
+    ) -> QuickOutcome {
+        let outcome = kernel.pointee.fastSignal(thread, control, bits, isShared: isShared)
+        guard case .otherObject(let slot) = outcome else { return outcome }
+        return kernel.pointee.fastWake(thread, slot, bits, isShared: isShared)
     }
 
     private func wakeup(by taken: TakenInterrupt, instead thread: Ref<KernelThread>) -> Wakeup? {
@@ -195,7 +206,7 @@ extension ModelMachine {
     /// - Returns: false where the general path is to do the call.
     private func follow(_ outcome: QuickOutcome, of thread: Ref<KernelThread>) -> Bool {
         switch outcome {
-        case .declined, .unsettled: return false
+        case .declined, .unsettled, .otherObject: return false
         case .otherCore(let waiter, let notification, let bits):
             if !kernel.pointee.fastSignalAcross(waiter, notification, bits) { return false }
             setResults(thread, .success)

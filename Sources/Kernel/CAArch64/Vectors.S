@@ -8,6 +8,7 @@
 //       signal                other_call         swiftlet_signal             _quick, _signal
 //       poll                  other_call, 2:     swiftlet_poll               _quick
 //       yield                 other_call, 7:     swiftlet_yield              _quick, _yield
+//       wait                  other_call, 3:     swiftlet_sleep              _blocked
 //       version               version_call       –                           eret
 //       any other call        general_call       swiftlet_system_call        eret, swiftlet_exit
 //       no system call        user_fault         swiftlet_fault              swiftlet_exit
@@ -19,10 +20,11 @@
 //     all others              kernel_exception   swiftlet_kernel_exception   none: panic
 //     (no thread runs)        swiftlet_idle      swiftlet_idle_interrupt     swiftlet_exit
 //
-//     A fast path that declines continues as any other system call: signal, poll and yield by
-//     swiftlet_exit_general and general_saved; the others within Swift, and then swiftlet_exit.
-//     swiftlet_exit waits in swiftlet_idle if there is no thread to resume. Exits that may switch
-//     the floating-point registers have a second form, …_floating_point. _x: swiftlet_exit_x.
+//     A fast path that declines continues as any other system call: signal, poll, yield and
+//     wait by swiftlet_exit_general and general_saved; the others within Swift, and then
+//     swiftlet_exit. That one waits in swiftlet_idle if there is no thread to resume. Exits that may
+//     switch the floating-point registers have a second form, …_floating_point. _x:
+//     swiftlet_exit_x.
 //
 // While user code runs, TPIDR_EL1 holds the running thread. SP_EL1 is the top of the kernel's
 // stack, where 16 bytes of zeros lie. A system call saves only the registers that it must preserve,
@@ -43,6 +45,9 @@
 #define REPLY_AND_RECEIVE (1 << 8)
 #define SIGNAL (2 << 8)
 #define VERSION (5 << 8)
+#define WAIT (6 << 8)
+#define SEND (7 << 8)
+#define UNLOCK (12 << 8)
 // The bit of x0 in which REPLY_AND_RECEIVE differs from CALL: the lowest bit of the operation.
 #define ODD 40
 // The bit that announces the IPC buffer, above the bits in which CALL and REPLY_AND_RECEIVE differ.

@@ -27,6 +27,8 @@ protocol EntryMode {
         _ result: UInt64, _ badge: UInt64, _ source: UnsafeRawPointer,
         _ thread: UnsafeMutableRawPointer, _ translationBase: UInt64)
     static func exitYield(_ thread: UnsafeMutableRawPointer, _ running: UnsafeMutableRawPointer)
+    static func exitBlocked(
+        _ thread: UnsafeMutableRawPointer?, _ running: UnsafeMutableRawPointer)
     static func exitSignal(
         _ thread: UnsafeMutableRawPointer, _ bits: UInt64, _ running: UnsafeMutableRawPointer)
     static func exitWoken(_ thread: UnsafeMutableRawPointer, _ bits: UInt64)
@@ -106,8 +108,8 @@ extension EntryMode {
         _ slot: Ref<Capability>
     ) {
         switch kernelState.pointee.fastCallAcross(thread, control, slot) {
-        case .sent(let next): return unsafe exit(next?.raw)
-        case .declined: break
+        case .left(let next): return unsafe exit(next?.raw)
+        case .blocked, .declined: break
         }
         thread.setArguments(control, second, 0)
         unsafe exit(generalCall(thread.raw))
@@ -117,8 +119,8 @@ extension EntryMode {
         _ slot: Ref<Capability>, _ reply: Ref<Capability>
     ) {
         switch kernelState.pointee.fastReplyAcross(thread, control, slot, reply) {
-        case .sent(let next): return unsafe exit(next?.raw)
-        case .declined: break
+        case .left(let next): return unsafe exit(next?.raw)
+        case .blocked, .declined: break
         }
         thread.setArguments(control, second, 0)
         unsafe exit(generalCall(thread.raw))
@@ -180,7 +182,8 @@ extension EntryMode {
         case .signalled(let wakeup):
             if wakeup.usesFloatingPoint { return preempt(thread, wakeup) }
             unsafe exitSignal(wakeup.thread.raw, wakeup.bits, running)
-        case .declined, .switched: wake(control, second, third, thread)
+        case .otherObject(let slot): wake(control, second, third, thread, slot)
+        case .declined, .switched: decline(thread, control, second, third)
         }
     }
 
@@ -191,27 +194,40 @@ extension EntryMode {
         _ thread: Ref<KernelCore.Thread>, _ control: UInt64, _ second: UInt64
     ) {
         kernelState.pointee.settle()
-        guard
-            case .signalled(let wakeup) = kernelState.pointee.fastSignal(
-                thread, control, second, isShared: isShared)
-        else {
-            // `fastSignal` asked for `settle`, and nothing else has changed since.
+        preempt(
+            thread,
+            after: kernelState.pointee.fastSignal(thread, control, second, isShared: isShared))
+    }
+    @inline(never) private static func settleAndWake(
+        _ thread: Ref<KernelCore.Thread>, _ slot: Ref<Capability>, _ second: UInt64
+    ) {
+        kernelState.pointee.settle()
+        preempt(
+            thread, after: kernelState.pointee.fastWake(thread, slot, second, isShared: isShared))
+    }
+    @inline(__always) private static func preempt(
+        _ thread: Ref<KernelCore.Thread>, after outcome: QuickOutcome
+    ) {
+        guard case .signalled(let wakeup) = outcome else {
+            // The fast path asked for `settle`, and nothing else has changed since.
             preconditionFailure()
         }
         if wakeup.usesFloatingPoint { return preempt(thread, wakeup) }
         unsafe exitSignal(wakeup.thread.raw, wakeup.bits, thread.raw)
     }
     @inline(never) private static func wake(
-        _ control: UInt64, _ second: UInt64, _ third: UInt64, _ thread: Ref<KernelCore.Thread>
+        _ control: UInt64, _ second: UInt64, _ third: UInt64, _ thread: Ref<KernelCore.Thread>,
+        _ slot: Ref<Capability>
     ) {
-        switch kernelState.pointee.fastWake(thread, control, second, isShared: isShared) {
+        switch kernelState.pointee.fastWake(thread, slot, second, isShared: isShared) {
+        case .unsettled: settleAndWake(thread, slot, second)
+        case .woken(let waiter): makeReady(waiter)
+        case .otherCore(let sleeper, let place, let bits):
+            signalAcross(control, second, third, thread, sleeper, place, bits)
         case .signalled(let wakeup):
             if wakeup.usesFloatingPoint { return preempt(thread, wakeup) }
             unsafe exitSignal(wakeup.thread.raw, wakeup.bits, thread.raw)
-        case .otherCore(let sleeper, let place, let bits):
-            signalAcross(control, second, third, thread, sleeper, place, bits)
-        case .done, .declined, .unsettled, .woken, .switched:
-            decline(thread, control, second, third)
+        case .done, .declined, .otherObject, .switched: decline(thread, control, second, third)
         }
     }
     @inline(never) private static func signalAcross(
@@ -268,6 +284,21 @@ extension EntryMode {
             return exitQuick(ResultWord(.notification).raw, bits)
         }
         decline(thread, control, second, third)
+    }
+
+    /// Performs `wait`. The context holds no register yet.
+    @inline(__always) static func sleep(
+        _ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer
+    ) {
+        let thread = unsafe Ref<KernelCore.Thread>(running: running)
+        switch kernelState.pointee.fastSleep(thread, control, second, isShared: isShared) {
+        case .left(let next): unsafe exitBlocked(next?.raw, running)
+        case .blocked: runAny(after: thread)
+        case .declined: decline(thread, control, second, third)
+        }
+    }
+    @inline(never) private static func runAny(after thread: Ref<KernelCore.Thread>) {
+        unsafe exitBlocked(kernelState.pointee.runAny(after: thread)?.raw, thread.raw)
     }
 
     /// Performs any system call. The context holds x0–x10.

@@ -30,6 +30,9 @@ enum OneCore: EntryMode {
     @inline(__always) static func exitYield(
         _ thread: UnsafeMutableRawPointer, _ running: UnsafeMutableRawPointer
     ) { unsafe swiftlet_exit_yield(thread, running) }
+    @inline(__always) static func exitBlocked(
+        _ thread: UnsafeMutableRawPointer?, _ running: UnsafeMutableRawPointer
+    ) { unsafe swiftlet_exit_blocked(thread, running) }
     @inline(__always) static func exitSignal(
         _ thread: UnsafeMutableRawPointer, _ bits: UInt64, _ running: UnsafeMutableRawPointer
     ) { unsafe swiftlet_exit_signal(thread, bits, running) }
@@ -82,6 +85,10 @@ func yieldEntry(
 func pollEntry(
     _ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer
 ) { unsafe OneCore.poll(control, second, third, running) }
+@c(swiftlet_sleep)
+func sleepEntry(
+    _ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer
+) { unsafe OneCore.sleep(control, second, third, running) }
 @c(swiftlet_system_call) @inline(never)
 func systemCallEntry(_ running: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer? {
     unsafe OneCore.systemCall(running)
@@ -122,6 +129,9 @@ enum SeveralCores: EntryMode {
     @inline(__always) static func exitYield(
         _ thread: UnsafeMutableRawPointer, _ running: UnsafeMutableRawPointer
     ) { unsafe swiftlet_shared_exit_yield(thread, running) }
+    @inline(__always) static func exitBlocked(
+        _ thread: UnsafeMutableRawPointer?, _ running: UnsafeMutableRawPointer
+    ) { unsafe swiftlet_shared_exit_blocked(thread, running) }
     @inline(__always) static func exitSignal(
         _ thread: UnsafeMutableRawPointer, _ bits: UInt64, _ running: UnsafeMutableRawPointer
     ) { unsafe swiftlet_shared_exit_signal(thread, bits, running) }
@@ -174,6 +184,10 @@ func sharedYieldEntry(
 func sharedPollEntry(
     _ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer
 ) { unsafe SeveralCores.poll(control, second, third, running) }
+@c(swiftlet_shared_sleep)
+func sharedSleepEntry(
+    _ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer
+) { unsafe SeveralCores.sleep(control, second, third, running) }
 @c(swiftlet_shared_system_call) @inline(never)
 func sharedSystemCallEntry(_ running: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer? {
     unsafe SeveralCores.systemCall(running)

@@ -32,7 +32,7 @@ public struct Condition: Sendable {
     /// - Parameter mutex: the number of a mutex that the caller holds.
     /// - Throws: `notPermitted` (the caller does not hold it), and what taking it throws: the
     ///   caller does not hold the mutex then.
-    public func wait(
+    @inline(__always) public func wait(
         _ mutexes: MutexParticipant, _ mutex: Int, deadline: Instant = .never
     ) throws(KernelError) -> Ending {
         let seen = cell.value.count

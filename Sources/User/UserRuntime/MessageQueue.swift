@@ -71,7 +71,7 @@ public struct MessageQueue<Element: BitwiseCopyable>: Sendable {
         if priority < 0 || priority >= Self.priorities { throw .invalidArgument }
         let node = try take(by: notFull, deadline) { memory.firstFree }
         if let node {
-            unsafe memory.element(node).storeBytes(of: message, as: Element.self)
+            unsafe memory.element(node).assumingMemoryBound(to: Element.self).pointee = message
             memory.append(node, priority)
         }
         try mutexes.unlock(mutex)
@@ -85,16 +85,17 @@ public struct MessageQueue<Element: BitwiseCopyable>: Sendable {
     /// - Throws: `timedOut` (the queue stayed empty); else as `send`.
     /// - Complexity: as `send`.
     public func receive(deadline: Instant = .never) throws(KernelError) -> Element {
-        let node = try take(by: notEmpty, deadline) { memory.firstUsed }
-        var message: Element?
-        if let node {
-            message = unsafe memory.element(node).load(as: Element.self)
-            memory.remove(node)
+        guard let node = try take(by: notEmpty, deadline, { memory.firstUsed }) else {
+            try mutexes.unlock(mutex)
+            throw .wrongState
         }
-        try mutexes.unlock(mutex)
-        guard let message else { throw .wrongState }
-        try? notFull.signal()
-        return message
+        // The caller has the message, also if a cell was spoilt: the next call meets that.
+        defer {
+            memory.remove(node)
+            try? mutexes.unlock(mutex)
+            try? notFull.signal()
+        }
+        return unsafe memory.element(node).load(as: Element.self)
     }
 
     /// Messages in the queue at this instant.
@@ -172,7 +173,7 @@ private struct QueueMemory: Sendable {
     let stride: Int
 
     static var nodes: Int { 320 }
-    static func elements(_ capacity: Int) -> Int { nodes + 16 * capacity }
+    @inline(__always) static func elements(_ capacity: Int) -> Int { nodes &+ 16 &* capacity }
     static func stride(_ size: Int) -> Int { (max(size, 1) + 15) & ~15 }
     /// Bit 8 of a node's state; bits 0–7 are the priority.
     static var usedBit: UInt32 { 1 << 8 }
@@ -234,7 +235,7 @@ private struct QueueMemory: Sendable {
     /// Puts a free node that has its message at the end of a list.
     ///
     /// - Precondition: `firstFree` is the node.
-    func append(_ node: Int, _ priority: Int) {
+    @inline(__always) func append(_ node: Int, _ priority: Int) {
         let place = unsafe nextNumber.pointee
         unsafe nextNumber.pointee = place &+ 1
         unsafe messageNumber(node).pointee = place
@@ -246,7 +247,7 @@ private struct QueueMemory: Sendable {
         unsafe used.pointee &+= 1
     }
 
-    private func link(_ node: Int, _ priority: Int) {
+    @inline(__always) private func link(_ node: Int, _ priority: Int) {
         unsafe next(node).pointee = 0
         let stored = UInt32(truncatingIfNeeded: node &+ 1)
         let bit = UInt32(1) &<< UInt32(truncatingIfNeeded: priority)
@@ -263,7 +264,7 @@ private struct QueueMemory: Sendable {
     /// Frees the node whose message was read.
     ///
     /// - Precondition: `firstUsed` is the node.
-    func remove(_ node: Int) {
+    @inline(__always) func remove(_ node: Int) {
         let priority = 31 &- (unsafe bitmap.pointee).leadingZeroBitCount
         // From here on the message is not in the queue, also if this thread dies.
         unsafe swiftlet_store_release(state(node), 0)

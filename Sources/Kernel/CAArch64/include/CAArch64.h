@@ -40,7 +40,11 @@ SWIFTLET_PLAIN void swiftlet_exit_quick(uint64_t result, uint64_t value);
 SWIFTLET_PLAIN void swiftlet_exit_general(void *_Nonnull running);
 /// Resumes another thread instead of `running`, whose quick call succeeded.
 SWIFTLET_PLAIN void swiftlet_exit_yield(void *_Nonnull thread, void *_Nonnull running);
-/// The same, if `thread` waited in a system call and wakes with a notification's bits.
+/// The same, or waits for an interrupt, if `running` blocked in its quick call. Its results come
+/// when it is woken.
+SWIFTLET_PLAIN void swiftlet_exit_blocked(void *_Nullable thread, void *_Nonnull running);
+/// As `swiftlet_exit_yield`, if `thread` waited in a system call and wakes with a notification's
+/// bits.
 SWIFTLET_PLAIN void swiftlet_exit_signal(
     void *_Nonnull thread, uint64_t bits, void *_Nonnull running);
 /// The same, if the thread that ran is saved already.
@@ -65,6 +69,7 @@ SWIFTLET_PLAIN void swiftlet_shared_exit(void *_Nullable thread);
 SWIFTLET_PLAIN void swiftlet_shared_exit_quick(uint64_t result, uint64_t value);
 SWIFTLET_PLAIN void swiftlet_shared_exit_general(void *_Nonnull running);
 SWIFTLET_PLAIN void swiftlet_shared_exit_yield(void *_Nonnull thread, void *_Nonnull running);
+SWIFTLET_PLAIN void swiftlet_shared_exit_blocked(void *_Nullable thread, void *_Nonnull running);
 SWIFTLET_PLAIN void swiftlet_shared_exit_signal(
     void *_Nonnull thread, uint64_t bits, void *_Nonnull running);
 SWIFTLET_PLAIN void swiftlet_shared_exit_woken(void *_Nonnull thread, uint64_t bits);

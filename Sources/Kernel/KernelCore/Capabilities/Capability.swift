@@ -19,6 +19,7 @@ public struct Uses: Equatable, Sendable {
     static var wait: Uses { Uses(raw: 4) }
     static var signal: Uses { Uses(raw: 8) }
     static var reply: Uses { Uses(raw: 32) }
+    static var sleep: Uses { Uses(raw: 64) }
     static var wake: Uses { Uses(raw: 128) }
     init(raw: UInt8) { self.raw = raw }
 

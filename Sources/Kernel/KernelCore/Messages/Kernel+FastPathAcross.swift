@@ -13,21 +13,13 @@
 import HardwareInterface
 import KernelABI
 
-/// The outcome of a fast path to another core.
-public enum AcrossOutcome {
-    /// The call was performed. This thread runs next on this core; nil: none.
-    case sent(next: Ref<Thread>?)
-    /// Nothing changed: the general path decides.
-    case declined
-}
-
 extension Kernel where H: ~Copyable {
     /// Performs a `call` to a ready server of another core.
     ///
     /// - Precondition: `fastCall` ended in `otherCore` with this slot.
     @inline(__always) public mutating func fastCallAcross(
         _ thread: Ref<Thread>, _ raw: UInt64, _ slot: Ref<Capability>
-    ) -> AcrossOutcome {
+    ) -> Departure {
         let endpoint: Ref<Endpoint> = slot.fastObject()
         let server = endpoint.pointee.readyServer.fastValue
         let own = server.pointee.scheduling.raw
@@ -53,7 +45,7 @@ extension Kernel where H: ~Copyable {
     @inline(__always) public mutating func fastReplyAcross(
         _ thread: Ref<Thread>, _ raw: UInt64, _ slot: Ref<Capability>,
         _ replyCapability: Ref<Capability>
-    ) -> AcrossOutcome {
+    ) -> Departure {
         let reply: Ref<Reply> = replyCapability.fastObject()
         let caller = thread.pointee.soleCaller.fastValue
         guard let other = sleepingHome(of: caller) else { return .declined }
@@ -89,7 +81,7 @@ extension Kernel where H: ~Copyable {
     /// Returns the thread's core if that core has nothing to do; nil also where this core has steps
     /// to perform before the next thread.
     @inline(__always) private func sleepingHome(of thread: Ref<Thread>) -> Ref<Core>? {
-        if core.isStale || core.hasBudgets || shared.pointee.updates.top >= 0 { return nil }
+        if !hasNoSteps(isShared: true) { return nil }
         // Safety: a thread gets only numbers of cores that run.
         let other = unsafe core.peers[thread.home].unsafelyUnwrapped
         return other.pointee.current == nil && other.pointee.ready.top < 0 ? other : nil
@@ -97,11 +89,11 @@ extension Kernel where H: ~Copyable {
 
     /// Passes the message on, and makes its receiver run on the other core.
     ///
-    /// - Returns: `.sent`.
+    /// - Returns: `.left`.
     @inline(__always) private mutating func send(
         from thread: Ref<Thread>, to receiver: Ref<Thread>, on other: Ref<Core>, result: UInt64,
         badge: UInt64
-    ) -> AcrossOutcome {
+    ) -> Departure {
         receiver.pointee.context.x.0 = result
         receiver.pointee.context.x.1 = badge
         receiver.pointee.context.x.2 = thread.pointee.zeros.0
@@ -115,14 +107,14 @@ extension Kernel where H: ~Copyable {
         receiver.pointee.context.x.10 = thread.pointee.context.x.10
         wake(receiver, on: other)
         if core.ready.top >= 0 {
-            return .sent(next: switchTo(core.ready.removeFirst(), from: thread))
+            return .left(next: switchTo(core.ready.removeFirst(), from: thread))
         }
         let now = hardware.now.ticks
         thread.pointee.processorTime &+= now &- core.lastSwitch
         core.lastSwitch = now
         core.current = nil
         updateDeadline(0)
-        return .sent(next: nil)
+        return .left(next: nil)
     }
 
     /// Lets the only ready thread run that another core left for this one, which is idle.

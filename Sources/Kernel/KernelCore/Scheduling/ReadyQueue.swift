@@ -111,7 +111,8 @@ public struct ReadyQueue: ~Copyable {
         top = -1
     }
 
-    @inline(__always) private mutating func removeFront() {
+    /// Removes the thread in front.
+    @inline(__always) mutating func removeFront() {
         front = behind
         top = behind.map { Int($0.effective) } ?? listTop
         behind = nil

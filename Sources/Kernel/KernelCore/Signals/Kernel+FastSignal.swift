@@ -27,6 +27,8 @@ public enum QuickOutcome {
     case declined
     /// Nothing changed. The fast path may be tried again after `settle`.
     case unsettled
+    /// Nothing changed. The capability is no notification's: `fastWake` goes on.
+    case otherObject(Ref<Capability>)
     /// Nothing changed. With several cores: all is plain, but the thread to wake with these bits is
     /// at home on another one (Kernel+FastPathAcross).
     case otherCore(Ref<Thread>, Ref<Notification>, bits: UInt64)
@@ -75,7 +77,7 @@ extension Kernel where H: ~Copyable {
         let index = UInt(raw & 0xffff_ffff)
         if index >= thread.pointee.tableCount { return .declined }
         let slot = fastSlot(thread, index)
-        if !slot.pointee.uses.contains(.signal) { return .declined }
+        if !slot.pointee.uses.contains(.signal) { return .otherObject(slot) }
         let notification: Ref<Notification> = slot.fastObject()
         let badge = slot.pointee.badge
         let value = badge != 0 ? badge : bits
@@ -83,51 +85,42 @@ extension Kernel where H: ~Copyable {
             notification.pointee.bits |= value
             return .done
         }
-        let word = thread.pointee.scheduling.raw
-        guard value != 0, word & SchedulingWord.guardedBit == 0,
-            let waiter = plainWaiter(notification, isShared: false)
-        else {
-            return .declined
-        }
-        if isShared && !isHere(waiter) { return .otherCore(waiter, notification, bits: value) }
-        if UInt32(waiter.effective) <= word & 0xff {
-            if thread.pointee.slice != 0 { return .declined }
-            detach(waiter, notification)
-            complete(waiter, ResultWord(.notification), value)
-            return .woken(waiter)
-        }
-        if core.sliceEnd != .never || isShared && core.isStale { return .declined }
-        if !isSettled { return .unsettled }
-        return .signalled(preempt(thread, by: waiter, notification, value))
+        return fastSignal(thread, at: notification, value, isShared: isShared)
     }
 
-    /// Performs `signal` of a mutex set, if one thread sleeps at the cell, without a deadline, and
-    /// is more urgent.
+    /// Performs `signal` of a mutex set, if one thread sleeps at the cell, without a deadline.
     ///
-    /// - Parameter raw: of a call for which `fastSignal` declined.
+    /// - Parameter slot: the capability with which `fastSignal` ended in `otherObject`.
     @inline(__always) public mutating func fastWake(
-        _ thread: Ref<Thread>, _ raw: UInt64, _ argument: UInt64, isShared: Bool
+        _ thread: Ref<Thread>, _ slot: Ref<Capability>, _ argument: UInt64, isShared: Bool
     ) -> QuickOutcome {
-        let index = UInt(raw & 0xffff_ffff)
-        if index >= thread.pointee.tableCount { return .declined }
-        let slot = fastSlot(thread, index)
         if !slot.pointee.uses.contains(.wake) { return .declined }
         let set: Ref<MutexSet> = slot.fastObject()
         let number = CellArgument(raw: argument).cell
         if number >= set.pointee.count { return .declined }
         let cell = set.mutex(number)
+        return cell.pointee.holder != 0
+            ? .declined : fastSignal(thread, at: cell.place, 1, isShared: isShared)
+    }
+
+    /// Wakes the thread that waits plainly, if there is one.
+    @inline(__always) private mutating func fastSignal(
+        _ thread: Ref<Thread>, at place: Ref<Notification>, _ bits: UInt64, isShared: Bool
+    ) -> QuickOutcome {
         let word = thread.pointee.scheduling.raw
-        guard cell.pointee.holder == 0, word & SchedulingWord.guardedBit == 0,
-            let sleeper = plainWaiter(cell.place, isShared: false)
+        guard bits != 0, word & SchedulingWord.guardedBit == 0,
+            let waiter = plainWaiter(place, isShared: false)
         else { return .declined }
-        if isShared && !isHere(sleeper) { return .otherCore(sleeper, cell.place, bits: 1) }
-        if UInt32(sleeper.effective) <= word & 0xff || core.sliceEnd != .never
-            || isShared && core.isStale
-        {
-            return .declined
+        if isShared && !isHere(waiter) { return .otherCore(waiter, place, bits: bits) }
+        if UInt32(waiter.effective) <= word & 0xff {
+            if thread.pointee.slice != 0 { return .declined }
+            detach(waiter, place)
+            complete(waiter, ResultWord(.notification), bits)
+            return .woken(waiter)
         }
-        settle()
-        return .signalled(preempt(thread, by: sleeper, cell.place, 1))
+        if core.sliceEnd != .never || isShared && core.isStale { return .declined }
+        if !isSettled { return .unsettled }
+        return .signalled(preempt(thread, by: waiter, place, bits))
     }
 
     /// Whether the ready queue has a free place for a thread that is preempted.
