@@ -265,4 +265,11 @@ struct Bench {
     func setMain(_ priority: UInt8) throws(KernelError) {
         try Thread(RootSlot.thread).setPriority(priority, maximum: 255)
     }
+    /// Destroys a row's threads, and what they wait for, where this thread is the least urgent.
+    /// They would wake one by one, and try again and again to wait for what is gone.
+    func destroy(_ arena: Untyped) throws(KernelError) {
+        try setMain(255)
+        try arena.reclaim()
+        try setMain(1)
+    }
 }

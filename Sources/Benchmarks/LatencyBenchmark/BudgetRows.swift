@@ -116,7 +116,7 @@ extension Bench {
                 passTime(to: instant + Duration(ticks: isReturn ? members.limit : 0))
                 try members.check(isDemoted: !isReturn)
             })
-        try parts.arena.reclaim()
+        try destroy(parts.arena)
     }
 
     /// One row: a demoted thread that is ready leaves its budget, where all members are demoted.
@@ -141,7 +141,7 @@ extension Bench {
             return length
         }
         try setMain(Exhaustion.background - 1)
-        try parts.arena.reclaim()
+        try destroy(parts.arena)
     }
 
     private mutating func makeExhaustion(

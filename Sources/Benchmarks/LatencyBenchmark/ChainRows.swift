@@ -119,7 +119,7 @@ extension Bench {
             if operation == .deathOfMiddle && tree.middle == 1 { continue }
             try row(operation, tree, parts.timer)
         }
-        try parts.arena.reclaim()
+        try destroy(parts.arena)
     }
 
     /// Chains that have grown where they end beyond what a caller may wait for.
@@ -136,7 +136,7 @@ extension Bench {
                 if error != .chainTooLong { throw error }
                 note("Not run, since the kernel refuses a chain of this length: ", UInt64(length))
             }
-            try parts.arena.reclaim()
+            try destroy(parts.arena)
         }
     }
 

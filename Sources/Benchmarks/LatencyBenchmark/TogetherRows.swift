@@ -68,7 +68,7 @@ extension Bench {
                 block.prepare(wake: wake.slot, Request(wait, by: instant))
                 for _ in 0..<count { try wake.signal(1) }
             })
-        try parts.arena.reclaim()
+        try destroy(parts.arena)
     }
 
     // Timers
@@ -110,7 +110,7 @@ extension Bench {
                     try wake.signal(1)
                 }
             })
-        try parts.arena.reclaim()
+        try destroy(parts.arena)
     }
 
     /// Threads that wait for ever, in the order that makes their queue highest.
@@ -159,7 +159,7 @@ extension Bench {
             })
         // They would try again and again to wait on what is gone.
         for index in drivers.indices { try drivers[index].suspend() }
-        try parts.arena.reclaim()
+        try destroy(parts.arena)
         try bind(device)
     }
     private mutating func startDriver(

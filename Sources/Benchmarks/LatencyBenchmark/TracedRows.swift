@@ -77,7 +77,7 @@ extension Bench {
         try helper.suspend()
         try setMain(1)
         try endTimers(parts)
-        try parts.arena.reclaim()
+        try destroy(parts.arena)
     }
 
     /// A chain is let down while a more urgent thread receives: it performs a step of the change
@@ -124,8 +124,7 @@ extension Bench {
         for rank in 0..<UInt64(crowd) {
             attempt(Request(.delete, .ownTable, UInt64(TreePlace.callersOfMiddle) + rank))
         }
-        try setMain(1)
-        try parts.arena.reclaim()
+        try destroy(parts.arena)
     }
 
     /// A thread whose handler is the chain's last server faults. Its fault ends with the endpoint,
@@ -194,8 +193,7 @@ extension Bench {
             case .unknownCall:
                 try fault(timerClock.loops.performer, handler: endpoint, parking, arena)
             }
-            try setMain(1)
-            try arena.reclaim()
+            try destroy(arena)
         }
         if let device { try bind(device) }
     }

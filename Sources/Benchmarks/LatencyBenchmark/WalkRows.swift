@@ -41,6 +41,6 @@ extension Bench {
             try recall(tree)
             return length
         }
-        try parts.arena.reclaim()
+        try destroy(parts.arena)
     }
 }
