@@ -1,6 +1,7 @@
 // Faults of threads that a task started: the root task finds them, reports them while there is no
 // supervisor, and hands them to the next one.
 
+import CUserEntry
 import KernelABI
 import Protocols
 import ServiceCores
@@ -76,6 +77,23 @@ import Testing
         factory.watch(true)
         #expect(factory.tasks[1].phase == .dead)
         #expect(factory.tasks[2].phase == .running)
+        #expect(machine.areScratchSlotsEmpty)
+    }
+
+    /// A thread that is in none of its task's places: its fault is the task's all the same.
+    @Test func aFaultOfAThreadThatIsNotFound() throws {
+        let machine = try RootMachine()
+        var factory = try makeFactory(machine)
+        let words = SwiftletWords(
+            w0: UInt64(FaultKind.pageRead.rawValue), w1: 0x1000, w2: 8, w3: 0, w4: 0x2000, w5: 0,
+            w6: 0, w7: 0)
+        let fault = Received(SwiftletResult(result: 0, badge: 2, loan: 0), words, length: 8)
+        // The supervisor takes faults: it comes again, to the supervisor.
+        #expect(factory.faulted(fault) == .retry)
+        #expect(factory.tasks[1].phase == .running)
+        factory.watch(true)
+        #expect(factory.faulted(fault) == .stop)
+        #expect(factory.tasks[1].phase == .dead && factory.tasks[2].phase == .running)
         #expect(machine.areScratchSlotsEmpty)
     }
 

@@ -97,11 +97,18 @@ import Testing
             (.heapAbandoned, "a thread ended while it changed the heap"),
             (.onceRecursive, "a global value's initialiser needs the value"),
             (.onceAbandoned, "a thread ended in a global value's initialiser"),
-            (.lockRefused, "the runtime's lock waits for the thread itself"),
         ] { #expect(words(cause(.breakpoint, syndrome: brk(code))) == text) }
         #expect(
             words(cause(.breakpoint, syndrome: brk(.heapExhausted), registers: registers(x0: 4032)))
                 == "heap exhausted, 4032 bytes asked for")
+        for (error, text) in [
+            (KernelError.deadlock, "the runtime's lock waits for the thread itself"),
+            (.invalidCapability, "the kernel refuses the runtime's lock, kernel error 1"),
+        ] {
+            let registers = registers(x0: UInt64(error.rawValue))
+            let cause = cause(.breakpoint, syndrome: brk(.lockRefused), registers: registers)
+            #expect(words(cause) == text)
+        }
     }
 
     /// Another exception with those bits, and a number that means nothing, are traps

@@ -17,6 +17,9 @@ private final class NoisyKernel {
     /// Words of the next answers, and the error of the next call.
     var answers: [Int] = []
     var error: KernelError?
+    /// What all words of the answers are, and what the first one is.
+    var fill: UInt64?
+    var first: UInt64?
     private var calls: UInt64 = 0
 
     init() {
@@ -41,6 +44,8 @@ private final class NoisyKernel {
         calls += 1
         for index in 0..<8 { x[3 + index] = calls << 32 | UInt64(index) }
         for index in 8..<128 { buffer[index] = calls << 32 | UInt64(index) }
+        if let fill { for index in 3..<11 { x[index] = fill } }
+        if let first { x[3] = first }
         let length = answers.isEmpty ? 128 : answers.removeFirst()
         x[0] = error.map { UInt64($0.rawValue) } ?? UInt64(length) << 32
     }
@@ -176,6 +181,32 @@ private func words(_ message: inout LongMessage) -> [UInt64] {
             UInt8(truncatingIfNeeded: kernel.sent[1 + $0 / 8] >> UInt64($0 % 8 * 8))
         }
         #expect(sent == [UInt8](bytes.prefix(1016)))
+    }
+
+    /// Replies of any length and words, from a broken server: the client gets what fits.
+    @Test func brokenRepliesEndNoClient() throws {
+        let kernel = NoisyKernel()
+        for length in [0, 1, 3, 8, 9, 128, 255] {
+            for word: UInt64 in [0, 1, 63, 64, 65, UInt64(Int.max), 1 << 63, ~0] {
+                kernel.fill = word
+                for first in [0, word] {
+                    kernel.first = first
+                    kernel.answers = [length, length, length, length]
+                    let piece = callForPiece(endpoint, RegisterMessage(1), capacity: 64)
+                    let count = length > 2 ? min(word, 64) : 0
+                    let isAnswer = first == 0 || length == 0
+                    #expect(piece?.bytes.count == (isAnswer ? Int(count) : nil))
+                    #expect(!openService([1, 0, 0, 0], to: Slot(9)))
+                    let line: [UInt8] = [1, 2]
+                    let isShown = logAndWait(line.span, deadline: .never)
+                    #expect(isShown)
+                    var message = LongMessage()
+                    try endpoint.call(&message)
+                    let came = message.length
+                    #expect(came == min(length, 128))
+                }
+            }
+        }
     }
 
     /// A server's loop that asks others while it works on a request.

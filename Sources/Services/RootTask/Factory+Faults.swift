@@ -14,18 +14,24 @@ extension Factory {
     /// faults again, to it.
     mutating func faulted(_ fault: Received) -> FaultReply {
         let stackPointer = fault[Fault.stackPointer]
-        guard let number = try? task(fault.badge), tasks[number].phase == .running,
-            let thread = faultedThread(
-                of: number, programCounter: fault[Fault.programCounter],
-                stackPointer: stackPointer)
-        else { return .stop }
+        guard let number = try? task(fault.badge), tasks[number].phase == .running else {
+            return .stop
+        }
         if !isWatching && tasks[number].service != Name("supervisor") { return .retry }
-        guard let place = try? stop(number, thread) else { return .stop }
-        let cause = cause(
-            number, thread, place, fault[Fault.kind], address: fault[Fault.address],
-            syndrome: fault[Fault.syndrome], stackPointer: stackPointer)
-        var report = FaultLines(tasks[number].name, faulted: cause.words, saying: cause.saying)
-        report.add(thread: name(of: thread, in: number))
+        let thread = faultedThread(
+            of: number, programCounter: fault[Fault.programCounter], stackPointer: stackPointer)
+        var report: FaultLines
+        if let thread, let place = try? stop(number, thread) {
+            let cause = cause(
+                number, thread, place, fault[Fault.kind], address: fault[Fault.address],
+                syndrome: fault[Fault.syndrome], stackPointer: stackPointer)
+            report = FaultLines(tasks[number].name, faulted: cause.words, saying: cause.saying)
+            report.add(thread: name(of: thread, in: number))
+        } else {
+            // A thread that the task made itself, or took from its place: its fault is the task's.
+            let kind = Text(FaultKind(word: fault[Fault.kind]).text).bytes
+            report = FaultLines(tasks[number].name, faulted: kind, saying: [])
+        }
         report.add(
             programCounter: fault[Fault.programCounter], linkRegister: fault[Fault.linkRegister])
         report.add(

@@ -72,6 +72,8 @@ public enum FaultCause: Equatable, Sendable {
     case fatalError(TrapText)
     /// Bytes that were asked for.
     case heapExhausted(UInt64)
+    /// The kernel's error.
+    case lockRefused(UInt64)
     /// Bytes of the whole stack.
     case stackOverflow(UInt64, address: UInt64)
 
@@ -93,6 +95,7 @@ public enum FaultCause: Equatable, Sendable {
             case nil: self = .fault(kind, address: address)
             case .fatalError: self = .fatalError(TrapText(registers: registers, read: read))
             case .heapExhausted: self = .heapExhausted(registers[0])
+            case .lockRefused: self = .lockRefused(registers[0])
             case .some(let code): self = .trap(code)
             }
         }
@@ -120,6 +123,12 @@ public enum FaultCause: Equatable, Sendable {
             words.add(", ")
             words.decimal(bytes)
             words.add(" bytes asked for")
+        case .lockRefused(UInt64(KernelError.deadlock.rawValue)):
+            words.add("the runtime's lock waits for the thread itself")
+        case .lockRefused(let error):
+            words.add(TrapCode.lockRefused.text)
+            words.add(", kernel error ")
+            words.decimal(error)
         case .stackOverflow(let bytes, let address):
             words.add("stack overflow, of ")
             words.decimal(bytes)

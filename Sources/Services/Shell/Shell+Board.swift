@@ -140,7 +140,9 @@ extension Shell {
         let bank =
             isFirmwares
             ? opened(Name("firmware"), 3)
-            : opened(light[1] == 0 ? plain : plain.numbered(Int(light[1])), light[1] == 0 ? 2 : 9)
+            : light[1] == 0
+                ? opened(plain, 2)
+                : opened(plain.numbered(Int(truncatingIfNeeded: light[1])), 9)
         let request: RegisterMessage
         if let level {
             let set = isFirmwares ? FirmwareRequest.setPin : GPIORequest.write

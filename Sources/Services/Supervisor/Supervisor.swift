@@ -60,7 +60,9 @@ import UserRuntime
         lastTick = now
         lastLook = now
         do throws(KernelError) { (watch, probe) = (try Watch(), try Probe()) } catch {
-            say(Text("supervisor: no memory for its watch").bytes, .error)
+            var text = Text("supervisor: its watch does not start, kernel error ")
+            text.decimal(UInt64(error.rawValue))
+            say(text.bytes, .error)
         }
         // What faulted while there was no supervisor waits for this.
         findNewTasks(isFirstLook: true)

@@ -56,7 +56,7 @@
         case .heapAbandoned: "a thread ended while it changed the heap"
         case .onceRecursive: "a global value's initialiser needs the value"
         case .onceAbandoned: "a thread ended in a global value's initialiser"
-        case .lockRefused: "the runtime's lock waits for the thread itself"
+        case .lockRefused: "the kernel refuses the runtime's lock"
         case .overflow: "arithmetic overflow"
         case .doesNotFit: "a number does not fit its type"
         case .indexOutOfRange: "index out of range"
