@@ -54,6 +54,12 @@ help: ## List the verbs
 system_bundle = $(TOOL) bundle --root build/tasks/RootTask.elf --platform $(1) \
                 $(foreach task,$(TASKS),--entry $(task)=build/tasks/$(task).stripped)
 SYSTEM_BUNDLE := $(call system_bundle,platform)
+# The system with the tasks of one folder of Tests/OnTarget: $(1), in the image $(2).
+test_tasks = @cp $(BIN)/$(1) build/tasks/$(1).elf && $(TOOL) mark-traps build/tasks/$(1).elf && \
+  llvm-objcopy --strip-all build/tasks/$(1).elf build/tasks/$(1).stripped && \
+  $(SYSTEM_BUNDLE) --tasks Tests/OnTarget/$(1)/system.toml \
+    --entry $(1)=build/tasks/$(1).stripped -o build/$(2).bundle && \
+  $(TOOL) image --kernel build/kernel.elf --bundle build/$(2).bundle -o build/$(2).img
 
 # BUILT=yes takes what was built before, as it is: the steps of `make test` run side by side.
 ifdef BUILT
@@ -90,18 +96,9 @@ system-tests-image: build $(NUISANCES)
 	@$(SYSTEM_BUNDLE) --tasks Tests/OnTarget/Intruder/system.toml \
 	  --entry Intruder=build/tasks/Intruder.elf -o build/intruder.bundle
 	@$(TOOL) image --kernel build/kernel.elf --bundle build/intruder.bundle -o build/intruder.img
-	@cp $(BIN)/Culprit build/tasks/Culprit.elf
-	@$(TOOL) mark-traps build/tasks/Culprit.elf
-	@llvm-objcopy --strip-all build/tasks/Culprit.elf build/tasks/Culprit.stripped
-	@$(SYSTEM_BUNDLE) --tasks Tests/OnTarget/Culprit/system.toml \
-	  --entry Culprit=build/tasks/Culprit.stripped -o build/culprit.bundle
-	@$(TOOL) image --kernel build/kernel.elf --bundle build/culprit.bundle -o build/culprit.img
-	@cp $(BIN)/Hog build/tasks/Hog.elf
-	@$(TOOL) mark-traps build/tasks/Hog.elf
-	@llvm-objcopy --strip-all build/tasks/Hog.elf build/tasks/Hog.stripped
-	@$(SYSTEM_BUNDLE) --tasks Tests/OnTarget/Hog/system.toml \
-	  --entry Hog=build/tasks/Hog.stripped -o build/hog.bundle
-	@$(TOOL) image --kernel build/kernel.elf --bundle build/hog.bundle -o build/hog.img
+	$(call test_tasks,Culprit,culprit)
+	$(call test_tasks,Hog,hog)
+	$(call test_tasks,Exchange,exchange)
 
 # The same system with ordinary tasks that try to harm the others: what a folder of
 # Tests/OnTarget/Nuisance adds to the platform's.

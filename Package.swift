@@ -202,6 +202,11 @@ if onTarget {
             name: "Hog", dependencies: ["KernelABI", "UserRuntime", "Protocols", "ServiceCores"],
             path: "Tests/OnTarget/Hog", exclude: ["system.toml"], swiftSettings: strict + taskFlags,
             linkerSettings: linked("task.ld")),
+        .executableTarget(
+            name: "Exchange",
+            dependencies: ["KernelABI", "UserRuntime", "Protocols", "ServiceCores"],
+            path: "Tests/OnTarget/Exchange", exclude: ["system.toml"],
+            swiftSettings: strict + taskFlags, linkerSettings: linked("task.ld")),
         .target(
             name: "CTargetTests", dependencies: memoryOfC, path: "Tests/OnTarget/CTargetTests",
             cSettings: integersOnlyC
@@ -226,7 +231,7 @@ if onTarget {
         .target(
             name: "ToolCore",
             dependencies: [
-                "KernelABI", "ServiceCores", "CCapstone",
+                "KernelABI", "Protocols", "ServiceCores", "CCapstone",
                 .product(name: "TOMLKit", package: "TOMLKit"),
             ],
             path: "Sources/Tools/ToolCore", swiftSettings: [.swiftLanguageMode(.v6)]),

@@ -3,6 +3,10 @@ import Testing
 
 @testable import ServiceCores
 
+private func user(_ task: StaticString, isWriter: Bool = true) -> SharedUser {
+    SharedUser(task: Name(task), isWriter: isWriter)
+}
+
 private func sample() -> Manifest {
     var driver = TaskDescription(name: Name("pl011"), binary: Name("SerialDriver"))
     driver.start = .device
@@ -39,7 +43,16 @@ private func sample() -> Manifest {
     thread.stackBytes = 8192
     shell.threads = [thread, ThreadDescription(name: Name("writer"), priority: 0)]
     let boards = Boards(compatible: [Compatible(bytes: Array("acme,board".utf8))], isFallback: true)
-    return Manifest(boards: boards, tasks: [driver, shell])
+    var queue = SharedDescription(name: Name("requests"), kind: .queue, capacity: 16)
+    queue.itemBytes = 24
+    queue.users = [user("shell"), user("pl011")]
+    var ring = SharedDescription(name: Name("samples"), kind: .ring, capacity: 256)
+    ring.itemBytes = 8
+    ring.users = [user("pl011"), user("shell", isWriter: false)]
+    var memory = SharedDescription(name: Name("state"), kind: .memory, capacity: 5000)
+    memory.cells = 2
+    memory.users = ring.users
+    return Manifest(boards: boards, tasks: [driver, shell], shares: [queue, ring, memory])
 }
 
 private func decode(_ bytes: [UInt8]) throws(ManifestError) -> Manifest {
@@ -67,9 +80,9 @@ private func decode(_ bytes: [UInt8]) throws(ManifestError) -> Manifest {
         bytes[0] ^= 1
         #expect(throws: ManifestError.wrongMagic) { try Manifest.decode(bytes.span) }
         bytes[0] ^= 1
-        bytes[8] = 9
+        bytes[8] = 10
         #expect(throws: ManifestError.wrongVersion) { try Manifest.decode(bytes.span) }
-        bytes[8] = 8
+        bytes[8] = 9
         bytes[12] = 2
         #expect(throws: ManifestError.badBoards) { try Manifest.decode(bytes.span) }
         bytes[12] = 0
@@ -117,6 +130,62 @@ private func decode(_ bytes: [UInt8]) throws(ManifestError) -> Manifest {
         change(&manifest)
         do { try manifest.check() } catch { return error }
         return nil
+    }
+
+    @Test func rulesOfSharesAreChecked() {
+        func fault(_ index: Int, _ change: (inout SharedDescription) -> Void) -> SharedFault? {
+            guard case .badShare(index, let fault)? = error({ change(&$0.shares[index]) }) else {
+                return nil
+            }
+            return fault
+        }
+        #expect(fault(0) { $0.name = .empty } == .name)
+        #expect(fault(1) { $0.name = Name("requests") } == .duplicate)
+        for (index, most) in [(0, UInt32(256)), (1, 1 << 16), (2, 1 << 20)] {
+            #expect(fault(index) { $0.capacity = most } == nil)
+            #expect(fault(index) { $0.capacity = most + 1 } == .capacity)
+            #expect(fault(index) { $0.capacity = 0 } == .capacity)
+            #expect(fault(index) { $0.itemBytes = 0 } == .itemBytes)
+            #expect(fault(index) { $0.itemBytes = .max } == .itemBytes)
+            #expect(fault(index) { $0.users.removeLast() } == .users)
+            #expect(fault(index) { $0.users[1] = $0.users[0] } == .users)
+            #expect(fault(index) { $0.users.append(user("none")) } != nil)
+            #expect(fault(index) { $0.users[1].task = Name("none") } == .unknownTask(Name("none")))
+        }
+        #expect(fault(2) { $0.itemBytes = 2 } == .itemBytes)
+        #expect(fault(1) { $0.capacity = 3 } == .capacity)
+        #expect(fault(0) { $0.itemBytes = 70_000 } == .bytes)
+        #expect(fault(1) { $0.itemBytes = 4096 } == .bytes)
+        #expect(fault(0) { $0.cells = 1 } == .cells)
+        #expect(fault(1) { $0.cells = 1 } == .cells)
+        #expect(fault(2) { $0.cells = 65 } == .cells)
+        #expect(fault(0) { $0.users[1].isWriter = false } == .users)
+        #expect(fault(1) { $0.users[1].isWriter = true } == .users)
+        #expect(fault(1) { $0.users.swapAt(0, 1) } == .users)
+        #expect(fault(2) { $0.users[0].isWriter = false } == .users)
+        #expect(fault(2) { $0.users.swapAt(0, 1) } == nil)
+        #expect(
+            error { $0.tasks[1].privileges = .rootView } == .badValue(task: 1, .threads)
+                || error { $0.tasks[0].privileges = .rootView }
+                    == .badShare(0, .rootView(Name("pl011")))
+        )
+        #expect(error { $0.addShares(5) } == nil)
+        #expect(error { $0.addShares(6) } == .badShare(8, .tooManyOfTask(Name("shell"))))
+        #expect(error { $0.addShares(30) } == .tooManyShares)
+    }
+
+    /// The participants of all writers have room in the largest mutex set.
+    @Test func aMutexSetHasRoomForTheThreadsOfAllWriters() {
+        var share = SharedDescription(name: Name("all"), kind: .memory, capacity: 1)
+        share.cells = 1
+        share.users = (0..<SharedDescription.maximumWriters).map {
+            SharedUser(task: Name("task").numbered($0), isWriter: true)
+        }
+        #expect(share.setBits == 8)
+        share.users.removeLast(SharedDescription.maximumWriters - 1)
+        #expect(share.setBits == 5)
+        share.cells = 64
+        #expect(share.setBits == 6)
     }
 
     @Test func rulesAreChecked() {
@@ -248,5 +317,15 @@ private func decode(_ bytes: [UInt8]) throws(ManifestError) -> Manifest {
         #expect(Name("pl011").printable == Name("pl011"))
         #expect(Name(0x1b61_7f20_0a62, 0x41, ~0, ~0).printable == Name("b???a?"))
         #expect(Name(~0, ~0, ~0, ~0).printable.bytes == Array(repeating: 63, count: 32))
+    }
+}
+
+extension Manifest {
+    fileprivate mutating func addShares(_ count: Int) {
+        for number in 0..<count {
+            var share = shares[0]
+            share.name = share.name.numbered(number)
+            shares.append(share)
+        }
     }
 }

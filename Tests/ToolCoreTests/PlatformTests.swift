@@ -224,8 +224,8 @@ final class PlatformTests: XCTestCase {
                 + "1048576")
         XCTAssertEqual(
             try refusal(("arena_bits = 18", "arena_bits = 18\nuntyped_bits = 20")),
-            "system.toml: line 7: task log: up to this one the tasks that start at boot take "
-                + "1310720 bytes; the board a has 1048576")
+            "system.toml: line 7: task log: up to this one the tasks that start at boot, and what "
+                + "is shared, take 1310720 bytes; the board a has 1048576")
         XCTAssertEqual(
             self.refusal {
                 try platform([board("a", "compatible = [\"a\"]")]).checkMemory(entries: [

@@ -42,6 +42,7 @@ extension Factory {
                 try own.copy(RootSlot.interruptControl, to: StartSlot.interruptControl, in: table)
             }
             if privileges.contains(.asidPool) { try giveASIDPool(number, StartSlot.asidPool) }
+            try giveShares(number)
             if tasks[number].hasUntyped {
                 try Untyped(place.untyped).reclaim()
                 try own.copy(place.untyped, to: StartSlot.untyped, in: table)

@@ -20,6 +20,7 @@ extension Factory {
                 report(description.name, error)
             }
         }
+        makeShares(manifest.shares)
         var order = 0
         while order < 256 {
             for number in 0..<tasks.count {
@@ -35,15 +36,19 @@ extension Factory {
     }
 
     /// Says why a task does not start: at boot on the kernel's console, then in the log.
-    func report(_ name: Name, _ failure: FactoryFailure) {
+    ///
+    /// - Parameter what: what does not happen.
+    func report(
+        _ name: Name, _ failure: FactoryFailure, _ what: StaticString = " does not start: "
+    ) {
         var text = Text()
-        Factory.describe(name, failure, &text)
+        text.add(name)
+        text.add(what)
+        Factory.describe(failure, &text)
         if desk.isOpen { say(text.bytes) } else { console.line { $0.add(text.bytes) } }
     }
 
-    private static func describe(_ name: Name, _ failure: FactoryFailure, _ text: inout Text) {
-        text.add(name)
-        text.add(" does not start: ")
+    private static func describe(_ failure: FactoryFailure, _ text: inout Text) {
         text.add(failure.cause.text)
         guard let shortage = failure.shortage else {
             guard let kernel = failure.kernel else { return }

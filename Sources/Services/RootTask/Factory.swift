@@ -21,6 +21,9 @@ import UserRuntime
     var stack: RootStack
     let console = RootConsole()
     var tasks: [TaskState] = []
+    /// What tasks share, and where root keeps it; `none` for what could not be made.
+    var shares: [SharedDescription] = []
+    var sharesHeld: [Slot] = []
     var refusals = Refusals()
     /// Whether the faults of all tasks come here, since there is no supervisor.
     var isWatching = false
@@ -167,7 +170,8 @@ import UserRuntime
         }
         return ArenaNeed(
             tasks[number].description, image, registerPages: Int(registerPages),
-            lines: device.lines.count, treeBytes: Int(boot.deviceTreeSize))
+            lines: device.lines.count, treeBytes: Int(boot.deviceTreeSize),
+            shares: parts(of: number).isEmpty ? [] : shares)
     }
 
     private mutating func build(
@@ -195,6 +199,7 @@ import UserRuntime
         if task.description.privileges.contains(.taskNames) {
             try builder.share(namesPage, at: TaskAddress.taskNames, .read)
         }
+        try mapShares(number, &builder)
         let registers = try giveDevice(number, &builder)
         if isBoxed {
             try giveRootView(number, &builder, image)
@@ -301,6 +306,7 @@ import UserRuntime
         information.name = [task.name.word0, task.name.word1, task.name.word2, task.name.word3]
         let page = information
         let threads = task.description.threads
+        let shares = parts(of: number)
         _ = unsafe try builder.page(at: TaskAddress.information, .read) { words in
             // Safety: the structure is smaller than half the page, and the page is aligned.
             unsafe UnsafeMutableRawPointer(words.baseAddress.unsafelyUnwrapped).storeBytes(
@@ -314,6 +320,7 @@ import UserRuntime
                 for word in 0..<4 { unsafe words[at + word] = thread.name[word] }
                 unsafe words[at + 4] = thread.word
             }
+            unsafe list(shares, in: words)
         }
     }
 

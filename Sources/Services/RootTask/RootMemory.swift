@@ -30,7 +30,7 @@ struct RootSlots {
         outgoing = ScratchSlot(Slot(firstFree + 3))
         reply = Slot(firstFree + 4)
         nextOwn = firstFree + 5
-        endOwn = nextOwn + 192 + UInt32(heapPages)
+        endOwn = nextOwn + 192 + UInt32(heapPages + Manifest.maximumShares)
         firstTask = endOwn
         tasks = min(64, Int(count - endOwn) / TaskSlots.count)
     }

@@ -163,10 +163,10 @@ struct TaskBuilder {
 
     /// Maps a copy of a frame that outlives the task.
     mutating func share(
-        _ frame: Slot, at address: UInt64, _ rights: Rights
+        _ frame: Slot, from table: CapabilityTable = .own, at address: UInt64, _ rights: Rights
     ) throws(FactoryFailure) {
         _ = try place(at: address, rights) { (slot) throws(KernelError) in
-            try CapabilityTable.own.copy(frame, to: slot)
+            try table.copy(frame, to: slot, in: .own)
         }
     }
 

@@ -16,8 +16,10 @@ public struct ArenaNeed: Equatable, Sendable {
     ///   - registerPages: of the task's device; those that only the kernel may map are not counted.
     ///   - lines: interrupt lines of its device.
     ///   - treeBytes: of the device tree, for a task with the privilege `device_tree`.
+    ///   - shares: all shares of the manifest.
     public init(
-        _ task: TaskDescription, _ image: ElfImage, registerPages: Int, lines: Int, treeBytes: Int
+        _ task: TaskDescription, _ image: ElfImage, registerPages: Int, lines: Int, treeBytes: Int,
+        shares: [SharedDescription] = []
     ) {
         let isBoxed = task.privileges.contains(.rootView)
         let copy = task.privileges.contains(.deviceTree) ? ArenaNeed.pages(treeBytes) : 0
@@ -28,13 +30,22 @@ public struct ArenaNeed: Equatable, Sendable {
         for pages in areas { own += pages }
         for index in 0..<image.segmentCount { own += image.segment(index).pageCount }
         let persistent = ArenaNeed.pages(Int(task.persistentBytes))
-        let shared = task.privileges.contains(.taskNames) ? 1 : 0
+        let names = task.privileges.contains(.taskNames) ? 1 : 0
+        var sharedPages = 0
+        var sharedEnd = 0
+        for part in shares.parts(of: task.name) {
+            let share = shares[part.index]
+            let hasPage = share.hasPage(share.users[part.user])
+            sharedPages += share.pages + (hasPage ? 1 : 0)
+            sharedEnd = part.page + share.pages + (hasPage ? 2 : 0)
+        }
         // All areas lie in one GiB, and each in 2 MiB of its own.
         var tables = 2 + ArenaNeed.regions(of: image) + ArenaNeed.regions(persistent)
+        tables += ArenaNeed.regions(sharedEnd)
         if registerPages > 0 { tables += 1 }
         for pages in areas { tables += ArenaNeed.regions(pages) }
         // All but the IPC buffer, which has a place of its own.
-        heldCount = own - 1 + persistent + shared + registerPages + tables
+        heldCount = own - 1 + persistent + names + sharedPages + registerPages + tables
 
         add(.capabilityTable, sizeBits: task.tableBits)
         add(.capabilityTable, sizeBits: holdingBits)

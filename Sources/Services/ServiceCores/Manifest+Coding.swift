@@ -13,6 +13,9 @@
 //   restarts (4) · initial back-off (4) · maximum back-off (4) · stable run (4) · on giving up (1)
 //   number of opens (1), each a name (32) · number of compatible (1), each length (1) and bytes
 //   number of threads (1), each a name (32) · priority (1) · core (1), 255: none · stack (4)
+//   number of shares (4), then for each share
+//   name (32) · kind (1) · capacity (4) · bytes of an item (4) · cells (1)
+//   number of users (1), each a task's name (32) · 1 if it writes (1)
 
 import KernelABI
 
@@ -20,7 +23,7 @@ import Protocols
 
 extension Manifest {
     static let magic: [UInt8] = [0x53, 0x57, 0x46, 0x4d, 0x41, 0x4e, 0x49, 0x31]
-    static let version: UInt32 = 8
+    static let version: UInt32 = 9
 
     /// The binary form, checked by the same rules as `decode`.
     public func encode() throws(ManifestError) -> [UInt8] {
@@ -31,6 +34,8 @@ extension Manifest {
         boards.encode(to: &out)
         out.word32(UInt32(tasks.count))
         for task in tasks { task.encode(to: &out) }
+        out.word32(UInt32(shares.count))
+        for share in shares { share.encode(to: &out) }
         return out.bytes
     }
 
@@ -43,6 +48,11 @@ extension Manifest {
         if count > UInt32(maximumTasks) { throw .tooManyTasks }
         for index in 0..<Int(count) {
             manifest.tasks.append(try TaskDescription.decode(bytes, &reader, index))
+        }
+        let shares = try reader.word32(bytes)
+        if shares > UInt32(maximumShares) { throw .tooManyShares }
+        for index in 0..<Int(shares) {
+            manifest.shares.append(try SharedDescription.decode(bytes, &reader, index))
         }
         if reader.offset != bytes.count { throw .trailingBytes }
         try manifest.check()
@@ -83,6 +93,7 @@ extension Manifest {
             }
         }
         try checkSupervisor()
+        try checkShares()
     }
 
     /// No task keeps the supervisor from running without saying why, and none keeps its watch.

@@ -10,9 +10,14 @@ import Protocols
 public struct Manifest: Equatable, Sendable {
     public var boards: Boards
     public var tasks: [TaskDescription]
-    public init(boards: Boards = Boards(), tasks: [TaskDescription] = []) {
+    /// What tasks share by a name.
+    public var shares: [SharedDescription]
+    public init(
+        boards: Boards = Boards(), tasks: [TaskDescription] = [], shares: [SharedDescription] = []
+    ) {
         self.boards = boards
         self.tasks = tasks
+        self.shares = shares
     }
 
     /// What a manifest is called in the bundle, ahead of a `.` and the board's name.
@@ -243,7 +248,11 @@ public enum ManifestError: Error, Equatable, Sendable {
     case duplicate(task: Int)
     /// A number is outside its range.
     case badValue(task: Int, ManifestField)
-    /// Bytes follow the last task.
+    /// More than `Manifest.maximumShares`.
+    case tooManyShares
+    /// What a share, by its number, breaks.
+    case badShare(Int, SharedFault)
+    /// Bytes follow the last share.
     case trailingBytes
 }
 

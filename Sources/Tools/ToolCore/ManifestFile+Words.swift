@@ -5,7 +5,7 @@ import ServiceCores
 
 extension ManifestError {
     /// The error of the manifest of `tasks`, with the place in the file that breaks the rule.
-    func inWords(_ tasks: [ListedTask]) -> ToolError {
+    func inWords(_ tasks: [ListedTask], _ shares: [ListedSharing] = []) -> ToolError {
         func error(_ index: Int, _ key: TaskKey, _ text: String) -> ToolError {
             index < tasks.count
                 ? tasks[index].error(key, text) : ToolError("task \(index + 1): \(text)")
@@ -30,6 +30,12 @@ extension ManifestError {
             return error(
                 index, task.untypedBits == 0 ? .thread : .untypedBits, task.memoryRule)
         case .badValue(let index, let field): return error(index, field.key, field.rule)
+        case .tooManyShares:
+            let most = Manifest.maximumShares
+            return shares[most].error(
+                .name, "\(shares.count) are shared; a manifest has at most \(most)")
+        case .badShare(let index, let fault):
+            return shares[index].error(fault)
         case .badBoards, .truncated, .wrongMagic, .wrongVersion, .trailingBytes:
             return ToolError("the encoded manifest is damaged")
         }

@@ -13,13 +13,14 @@ public struct SystemFile {
     var boardMemory: UInt64?
     var tasks: [ListedTask]
     var additions: [Addition]
+    var shares: [ListedSharing]
     private let file: TOMLFile
     var path: String { file.path }
 
     /// - Parameter path: where the text was read, for messages.
     /// - Throws: a `ToolError` with the path and the line, for whatever a manifest does not take.
     public init(toml: String, path: String = "system.toml") throws {
-        (file, boards, boardMemory, tasks, additions) = try Fields<SystemKey>.read(
+        (file, boards, boardMemory, tasks, additions, shares) = try Fields<SystemKey>.read(
             toml: toml, path: path
         ) { fields in
             let board = try fields.fields(.board, of: BoardKey.self)
@@ -27,9 +28,12 @@ public struct SystemFile {
             let additions = try fields.list(.addition, of: AdditionKey.self).map {
                 try Addition(reading: $0)
             }
+            let shares = try fields.list(.shared, of: SharedKey.self).map {
+                try ListedSharing(reading: $0)
+            }
             return (
                 fields.place.file, try board.map { try Boards(reading: $0) },
-                try board?.number(.memory), tasks, additions
+                try board?.number(.memory), tasks, additions, shares
             )
         }
         if tasks.isEmpty && boards == nil { throw file.error([], "there is no [[task]]") }
@@ -43,7 +47,7 @@ public struct SystemFile {
     func error(_ text: String) -> ToolError { file.error([], text) }
 }
 
-enum SystemKey: String, CaseIterable { case board, task, addition }
+enum SystemKey: String, CaseIterable { case board, task, addition, shared }
 enum BoardKey: String, CaseIterable { case compatible, fallback, memory }
 enum AdditionKey: String, CaseIterable { case task, opens, privileges }
 enum TaskKey: String, CaseIterable {
@@ -154,10 +158,10 @@ extension Fields {
         }
         return name
     }
-    fileprivate func readName(_ key: Key) throws -> Name? {
+    func readName(_ key: Key) throws -> Name? {
         try text(key).map { try name(key, $0) }
     }
-    fileprivate func readNames(_ key: Key) throws -> [Name] {
+    func readNames(_ key: Key) throws -> [Name] {
         try texts(key).map { try name(key, $0) }
     }
     fileprivate func readPrivileges(_ key: Key) throws -> Privileges {

@@ -12,16 +12,19 @@ extension Platform {
             entries.map { ($0.name, $0.bytes) }, uniquingKeysWith: { first, _ in first })
         for board in boards {
             let tasks = try tasks(of: board)
+            let shares = shares(of: board).map(\.description)
             for task in tasks {
                 guard let file = files[task.description.binary.text] else { continue }
-                try task.checkArena(file)
+                try task.checkArena(file, shares)
             }
-            if let memory = board.file.boardMemory { try check(tasks, memory, board) }
+            if let memory = board.file.boardMemory { try check(tasks, shares, memory, board) }
         }
     }
 
-    private func check(_ tasks: [ListedTask], _ memory: UInt64, _ board: Board) throws {
-        var atBoot: UInt64 = 0
+    private func check(
+        _ tasks: [ListedTask], _ shares: [SharedDescription], _ memory: UInt64, _ board: Board
+    ) throws {
+        var atBoot = shares.reduce(0) { $0 + $1.memory }
         for task in tasks {
             let description = task.description
             let parts: [(TaskKey, UInt8)] = [
@@ -42,7 +45,8 @@ extension Platform {
             if atBoot > memory {
                 throw task.error(
                     .arenaBits,
-                    "up to this one the tasks that start at boot take \(atBoot) bytes; "
+                    "up to this one the tasks that start at boot, and what is shared, take "
+                        + "\(atBoot) bytes; "
                         + "the board \(board.name) has \(memory)")
             }
         }
@@ -52,7 +56,9 @@ extension Platform {
 extension ListedTask {
     /// Throws where the task's parts are larger than its arena; a driver's registers count a page
     /// each, a device tree nothing.
-    func checkArena(_ file: [UInt8]) throws {
+    ///
+    /// - Parameter shares: all of the board.
+    func checkArena(_ file: [UInt8], _ shares: [SharedDescription]) throws {
         let image: ElfImage
         do throws(ElfError) {
             image = try ElfImage(file.span, permitted: 0..<UInt64(Limits.userEnd))
@@ -62,7 +68,7 @@ extension ListedTask {
         }
         let need = ArenaNeed(
             description, image, registerPages: Int(description.registerCount),
-            lines: Int(description.interruptCount), treeBytes: 0)
+            lines: Int(description.interruptCount), treeBytes: 0, shares: shares)
         let arena = 1 << Int(description.arenaBits)
         if Int(description.stackBytes) >= arena {
             throw self.error(

@@ -24,11 +24,14 @@ public struct Platform {
 
     /// Tasks of every board.
     let common: [ListedTask]
+    /// What tasks of every board share.
+    let commonShares: [ListedSharing]
     let boards: [Board]
 
     public init(common: [SystemFile], boards: [Board]) throws {
         try common.forEach(Platform.checkCommon)
         self.common = common.flatMap(\.tasks)
+        commonShares = common.flatMap(\.shares)
         self.boards = boards
     }
 
@@ -71,9 +74,13 @@ public struct Platform {
         return tasks + board.file.tasks
     }
 
+    /// What a board's tasks share.
+    func shares(of board: Board) -> [ListedSharing] { commonShares + board.file.shares }
+
     private func manifest(_ board: Board) throws -> Manifest {
         Manifest(
-            boards: board.file.boards ?? Boards(), tasks: try tasks(of: board).map(\.description))
+            boards: board.file.boards ?? Boards(), tasks: try tasks(of: board).map(\.description),
+            shares: shares(of: board).map(\.description))
     }
 
     /// The encoded manifest of each board, by the board's name.
@@ -108,7 +115,7 @@ public struct Platform {
         let manifest = try manifest(board)
         let bytes: [UInt8]
         do throws(ManifestError) { bytes = try manifest.encode() } catch {
-            throw error.inWords(tasks)
+            throw error.inWords(tasks, shares(of: board))
         }
         for task in tasks {
             let binary = task.description.binary.text

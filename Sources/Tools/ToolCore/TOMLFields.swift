@@ -87,6 +87,8 @@ struct Fields<Key: TableKey> {
 
     private func value(_ key: Key) -> TOMLValueConvertible? { values[key.rawValue] }
 
+    func has(_ key: Key) -> Bool { value(key) != nil }
+
     func text(_ key: Key) throws -> String? {
         guard let value = value(key) else { return nil }
         guard let text = value.string else {

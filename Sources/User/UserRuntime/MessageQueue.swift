@@ -3,6 +3,7 @@
 
 import CUserEntry
 import KernelABI
+import Protocols
 
 /// A bounded queue that threads share. A message of a higher priority comes first, and among equals
 /// the first that was sent.
@@ -23,11 +24,11 @@ public struct MessageQueue<Element: BitwiseCopyable>: Sendable {
     /// Priorities of messages: 0 to 31.
     public static var priorities: Int { 32 }
     /// The most messages of a queue.
-    public static var maximumCapacity: Int { 256 }
+    public static var maximumCapacity: Int { SharedKind.queueMaximum }
 
     /// Bytes of memory for so many messages.
     public static func bytes(capacity: Int) -> Int {
-        QueueMemory.elements(capacity) + capacity * QueueMemory.stride(MemoryLayout<Element>.size)
+        SharedKind.queue.bytes(capacity: capacity, itemBytes: MemoryLayout<Element>.size)
     }
 
     /// A thread's handle to a queue that `setUp` was called for.
@@ -42,14 +43,16 @@ public struct MessageQueue<Element: BitwiseCopyable>: Sendable {
     public init(
         _ mutexes: MutexParticipant, firstCell: Int, address: UInt64, capacity: Int
     ) throws(KernelError) {
-        if capacity < 1 || capacity > 256 || address & 15 != 0 { throw .invalidArgument }
+        if capacity < 1 || capacity > Self.maximumCapacity || address & 15 != 0 {
+            throw .invalidArgument
+        }
         self.mutexes = mutexes
         mutex = firstCell
         notEmpty = Condition(Cell(mutexes.set, firstCell + 1, page: mutexes.page))
         notFull = Condition(Cell(mutexes.set, firstCell + 2, page: mutexes.page))
         memory = QueueMemory(
             base: UInt(address), capacity: capacity,
-            stride: QueueMemory.stride(MemoryLayout<Element>.size))
+            stride: SharedKind.queueStride(MemoryLayout<Element>.size))
     }
 
     /// Makes the queue empty, before any thread uses it.
@@ -57,6 +60,22 @@ public struct MessageQueue<Element: BitwiseCopyable>: Sendable {
         notEmpty.setUp()
         notFull.setUp()
         memory.setUp()
+    }
+
+    /// Makes a queue in shared memory ready for a thread that begins to use it. The first one sets
+    /// it up. What a task that died left half done is mended.
+    ///
+    /// - Throws: as `recover`.
+    func begin() throws(KernelError) {
+        let holderDied = try mutexes.lock(mutex)
+        if !memory.isSetUp {
+            setUp()
+        } else if holderDied {
+            mend()
+        } else {
+            wakeAll()
+        }
+        try mutexes.unlock(mutex)
     }
 
     /// Sends a message, or waits for room.
@@ -116,6 +135,10 @@ public struct MessageQueue<Element: BitwiseCopyable>: Sendable {
     /// - Precondition: the caller holds the mutex.
     private func mend() {
         memory.mend()
+        wakeAll()
+    }
+
+    private func wakeAll() {
         try? notEmpty.broadcast()
         try? notFull.broadcast()
     }
@@ -156,6 +179,7 @@ public struct MessageQueue<Element: BitwiseCopyable>: Sendable {
 /// | 4–7 | the first free node, plus 1; 0: none |
 /// | 8–15 | the number of the next message |
 /// | 16–19 | messages in the queue |
+/// | 20–23 | 1 once it was set up |
 /// | 64–319 | for each priority the first and the last node, plus 1, of 4 bytes each |
 /// | from 320 | for each node 16 bytes: the next one, plus 1; what it is; its message's number |
 ///
@@ -172,9 +196,7 @@ private struct QueueMemory: Sendable {
     let capacity: Int
     let stride: Int
 
-    static var nodes: Int { 320 }
-    @inline(__always) static func elements(_ capacity: Int) -> Int { nodes &+ 16 &* capacity }
-    static func stride(_ size: Int) -> Int { (max(size, 1) + 15) & ~15 }
+    static var nodes: Int { SharedKind.queueNodes }
     /// Bit 8 of a node's state; bits 0–7 are the priority.
     static var usedBit: UInt32 { 1 << 8 }
 
@@ -188,7 +210,7 @@ private struct QueueMemory: Sendable {
     }
     @inline(__always) func element(_ node: Int) -> UnsafeMutableRawPointer {
         unsafe UnsafeMutableRawPointer(
-            bitPattern: base &+ UInt(bitPattern: QueueMemory.elements(capacity) &+ node &* stride)
+            bitPattern: base &+ UInt(bitPattern: SharedKind.queueItems(capacity) &+ node &* stride)
         ).unsafelyUnwrapped
     }
     private var bitmap: UnsafeMutablePointer<UInt32> { unsafe word(0) }
@@ -230,7 +252,9 @@ private struct QueueMemory: Sendable {
         for node in 0..<capacity { unsafe state(node).pointee = 0 }
         unsafe nextNumber.pointee = 0
         mend()
+        unsafe swiftlet_store_release(word(20), 1)
     }
+    var isSetUp: Bool { unsafe word(20).pointee != 0 }
 
     /// Puts a free node that has its message at the end of a list.
     ///

@@ -2,6 +2,7 @@
 
 import CUserEntry
 import KernelABI
+import Protocols
 
 /// The memory of a ring. Each side writes only to its own area, so the other one may map that area
 /// without the right to write.
@@ -27,12 +28,12 @@ public struct RingMemory: Sendable {
     public static func producerBytes<Element: BitwiseCopyable>(
         of type: Element.Type, capacity: Int
     ) -> Int {
-        firstItem + capacity * MemoryLayout<Element>.stride
+        SharedKind.ring.bytes(capacity: capacity, itemBytes: MemoryLayout<Element>.stride)
     }
     /// Bytes of the consumer's area.
     public static var consumerBytes: Int { 8 }
 
-    static var firstItem: Int { 64 }
+    static var firstItem: Int { SharedKind.ringItems }
 
     // Safety: the owner of the ring mapped both areas there.
     @inline(__always) private func word(_ address: UInt64) -> UnsafeMutablePointer<UInt32> {
@@ -105,7 +106,6 @@ public struct RingEnd: Sendable {
 /// it. What the other side writes to its area never makes this side read or write elsewhere.
 public struct RingProducer<Element: BitwiseCopyable>: ~Copyable {
     private let end: RingEnd
-    /// Items published so far, of all lives of this side.
     private var count: UInt32
     /// Items that found no room.
     public private(set) var lost: UInt64 = 0
@@ -119,6 +119,9 @@ public struct RingProducer<Element: BitwiseCopyable>: ~Copyable {
         // The former life may have died before its signal.
         wakeConsumer()
     }
+
+    /// Items published so far, of all lives of this side, modulo 2^32: the number of the next item.
+    public var published: UInt32 { count }
 
     /// Items for which there is room now; 0 also where the consumer's count cannot be.
     public var room: Int {
@@ -177,7 +180,6 @@ public struct RingProducer<Element: BitwiseCopyable>: ~Copyable {
 /// A broken or hostile producer can give wrong items, and no more.
 public struct RingConsumer<Element: BitwiseCopyable>: ~Copyable {
     private let end: RingEnd
-    /// Items released so far, of all lives of this side.
     private var count: UInt32
     /// Whether this side asked for a signal.
     private var isAsleep = false
@@ -192,6 +194,9 @@ public struct RingConsumer<Element: BitwiseCopyable>: ~Copyable {
         // The former life may have died before its signal.
         wakeProducer()
     }
+
+    /// Items released so far, of all lives of this side, modulo 2^32: the number of the next item.
+    public var released: UInt32 { count }
 
     /// Items that can be read now; 0 also where the producer's count cannot be.
     public var available: Int {

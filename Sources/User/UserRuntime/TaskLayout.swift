@@ -12,6 +12,9 @@ public enum TaskAddress {
     /// Behind `StartInformation`, in the same page: the number of the threads that the manifest
     /// lists for the task, and then the words of each (`ListedThread`).
     public static var listedThreads: UInt64 { information + 2048 }
+    /// Behind them, in the same page: the number of the task's shares, and then the words of each
+    /// (`ListedShare`).
+    public static var listedShares: UInt64 { information + 3072 }
     /// The first thread's IPC buffer.
     public static var ipcBuffer: UInt64 { 0x0010_2000 }
     /// The head of a bundle with the task's own segments, for tasks that are shown the root
@@ -50,6 +53,9 @@ public enum TaskAddress {
     /// Memory that the task shares with its device.
     public static var deviceMemory: UInt64 { 0x3400_0000 }
     public static var deviceTree: UInt64 { 0x3800_0000 }
+    /// Memory that the task shares with others: one area behind the other, each with a page behind
+    /// it that is not mapped.
+    public static var shared: UInt64 { 0x3c00_0000 }
 }
 
 /// A task's first capabilities. Those that its manifest does not give it are empty slots.
@@ -82,7 +88,10 @@ public enum StartSlot {
     /// The mutex set of the task's threads, and then the frame of its page: empty until the task
     /// starts a thread.
     public static var locks: Slot { Slot(26) }
-    public static var firstFree: Slot { Slot(28) }
+    /// Two slots for each of `ShareLimits.ofTask` shares: of a ring the notification on which
+    /// the task waits, and the one that it signals; of another share the mutex set.
+    public static func share(_ number: Int) -> Slot { Slot(28 + 2 * UInt32(number)) }
+    public static var firstFree: Slot { Slot(28 + 2 * UInt32(ShareLimits.ofTask)) }
     /// Four slots for each thread that the task starts, up to the end of the table; the first of
     /// them is the thread.
     public static var threads: Slot { Slot(64) }

@@ -1,0 +1,181 @@
+// What tasks share by a name of the manifest. It is made once, from the root task's memory, so it
+// survives the tasks. Each life of a task gets it anew.
+
+import KernelABI
+import Protocols
+import ServiceCores
+import UserRuntime
+
+/// The table in which the root task keeps all parts of a share.
+enum SharePlace {
+    /// The mutex set, or the notification on which a ring's producer waits.
+    static let first = Slot(0)
+    /// The notification on which a ring's consumer waits.
+    static let second = Slot(1)
+    /// The frame of the mutex set's page, or of the ring's consumer.
+    static let page = Slot(2)
+    static func area(_ page: Int) -> Slot { Slot(3 + UInt32(page)) }
+}
+
+extension Factory {
+    /// Makes all shares. What memory does not suffice for is reported, and no task has it.
+    mutating func makeShares(_ descriptions: [SharedDescription]) {
+        for description in descriptions {
+            var held = Slot.none
+            do throws(FactoryFailure) { held = try make(description) } catch {
+                report(description.name, error, " is not shared: ")
+            }
+            shares.append(description)
+            sharesHeld.append(held)
+        }
+    }
+
+    /// Makes the parts of a share.
+    ///
+    /// - Returns: the slot of the table that keeps them.
+    private mutating func make(_ share: SharedDescription) throws(FactoryFailure) -> Slot {
+        guard let held = slots.own() else { throw FactoryFailure(.exhausted) }
+        var bits = Limits.tableBits.lowerBound
+        while 1 << bits < Int(SharePlace.area(share.pages).index) { bits += 1 }
+        try memory.make(.capabilityTable, sizeBits: bits, at: held)
+        for page in 0..<share.pages {
+            try put(.frame, sizeBits: 12, to: SharePlace.area(page), in: held)
+        }
+        if share.hasPage { try put(.frame, sizeBits: 12, to: SharePlace.page, in: held) }
+        if share.kind == .ring {
+            try put(.notification, to: SharePlace.first, in: held)
+            try put(.notification, to: SharePlace.second, in: held)
+        } else if share.setCells > 0 {
+            try put(.mutexSet, sizeBits: share.setBits, to: SharePlace.first, in: held)
+            try bindPage(of: held)
+        }
+        return held
+    }
+
+    /// Makes an object from the machine's memory, and moves it to a table.
+    private mutating func put(
+        _ kind: ObjectKind, sizeBits: Int = 0, to place: Slot, in table: Slot
+    ) throws(FactoryFailure) {
+        try slots.outgoing.use { (slot) throws(FactoryFailure) in
+            try memory.make(kind, sizeBits: sizeBits, at: slot)
+            do throws(KernelError) {
+                try CapabilityTable.own.move(slot, to: place, in: CapabilityTable(table))
+            } catch { throw FactoryFailure(.kernel, error) }
+        }
+    }
+
+    /// Gives a share's mutex set its page. The set keeps the frame no longer than the capability
+    /// that named it, so that one moves here and back.
+    private func bindPage(of held: Slot) throws(FactoryFailure) {
+        let table = CapabilityTable(held)
+        do throws(KernelError) {
+            try slots.outgoing.use { (set) throws(KernelError) in
+                try table.copy(SharePlace.first, to: set, in: .own)
+                try slots.frame.use { (frame) throws(KernelError) in
+                    try table.move(SharePlace.page, to: frame, in: .own)
+                    try MutexSet(set).bindPage(Frame(frame))
+                    try CapabilityTable.own.move(frame, to: SharePlace.page, in: table)
+                }
+            }
+        } catch { throw FactoryFailure(.kernel, error) }
+    }
+
+    /// What a task has of each share that was made.
+    func parts(of number: Int) -> [SharePart] {
+        let name = tasks[number].description.name
+        // A driver's further devices have tasks of the same description.
+        if tasks.firstIndex(where: { $0.description.name == name }) != number { return [] }
+        return shares.parts(of: name).filter { sharesHeld[$0.index] != .none }
+    }
+
+    /// Maps the areas of all shares of a task. Nobody may execute them.
+    func mapShares(_ number: Int, _ builder: inout TaskBuilder) throws(FactoryFailure) {
+        for part in parts(of: number) {
+            let share = shares[part.index]
+            let user = share.users[part.user]
+            let held = CapabilityTable(sharesHeld[part.index])
+            let rights: Rights = user.isWriter ? .read | .write : .read
+            for page in 0..<share.pages {
+                try builder.share(
+                    SharePlace.area(page), from: held, at: part.area + UInt64(page * 4096), rights)
+            }
+            // The consumer's area is the producer's to read.
+            if let page = part.page(of: share) {
+                try builder.share(
+                    SharePlace.page, from: held, at: page,
+                    share.kind == .ring && user.isWriter ? .read : .read | .write)
+            }
+        }
+    }
+
+    /// The capabilities of all shares of a task. Its first thread becomes a participant.
+    func giveShares(_ number: Int) throws(KernelError) {
+        let place = slots.task(number)
+        let table = CapabilityTable(place.table)
+        for (index, part) in parts(of: number).enumerated() {
+            let share = shares[part.index]
+            let isWriter = share.users[part.user].isWriter
+            let held = CapabilityTable(sharesHeld[part.index])
+            let slot = StartSlot.share(index)
+            if share.kind == .ring {
+                let (own, other) =
+                    isWriter
+                    ? (SharePlace.first, SharePlace.second)
+                    : (SharePlace.second, SharePlace.first)
+                // It may bind its own to its thread.
+                try held.copy(own, to: slot, in: table, rights: .read | .manage)
+                try held.copy(other, to: Slot(slot.index + 1), in: table, rights: .write)
+            } else if share.setCells > 0 && isWriter {
+                // Its further threads join by themselves.
+                let rights: Rights = tasks[number].description.startsThreads ? .manage : .none
+                try held.copy(
+                    SharePlace.first, to: slot, in: table, rights: .read | .write | rights)
+                try slots.outgoing.use { (set) throws(KernelError) in
+                    try held.copy(SharePlace.first, to: set, in: .own)
+                    try MutexSet(set).join(
+                        Thread(place.thread), as: part.firstParticipant(of: share))
+                }
+            }
+        }
+    }
+
+    /// Writes what a task shares behind its start information.
+    func list(_ parts: [SharePart], in words: UnsafeMutableBufferPointer<UInt64>) {
+        let start = Int(TaskAddress.listedShares - TaskAddress.information) / 8
+        // Safety: the manifest has at most 8 shares a task, so all of them fit in the page.
+        unsafe words[start] = UInt64(parts.count)
+        for (index, part) in parts.enumerated() {
+            let at = start + 1 + ListedShare.words * index
+            let share = ListedShare(part, of: shares[part.index], number: index)
+            let rest = share.rest
+            for word in 0..<4 {
+                unsafe words[at + word] = share.name[word]
+                unsafe words[at + 4 + word] = rest[word]
+            }
+        }
+    }
+}
+
+extension SharePart {
+    /// Where the first area is mapped.
+    var area: UInt64 { TaskAddress.shared + UInt64(page * 4096) }
+    /// Where the second area is mapped; nil if the task has none.
+    func page(of share: SharedDescription) -> UInt64? {
+        share.hasPage(share.users[user]) ? area + UInt64((share.pages + 1) * 4096) : nil
+    }
+    /// The number of the task's first thread in the mutex set.
+    func firstParticipant(of share: SharedDescription) -> Int {
+        share.users[..<user].filter { $0.isWriter }.count * ShareLimits.participants
+    }
+}
+
+extension ListedShare {
+    fileprivate init(_ part: SharePart, of share: SharedDescription, number: Int) {
+        let name = share.name
+        self.init(
+            name: [name.word0, name.word1, name.word2, name.word3], kind: share.kind,
+            isWriter: share.users[part.user].isWriter, number: number,
+            firstParticipant: part.firstParticipant(of: share), capacity: Int(share.capacity),
+            itemBytes: Int(share.itemBytes), area: part.area, page: part.page(of: share) ?? 0)
+    }
+}
