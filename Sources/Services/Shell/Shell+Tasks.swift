@@ -156,6 +156,7 @@ extension Shell {
         case StartSlot.factory.index: "root"
         case StartSlot.systemControl.index, StartSlot.interruptControl.index: "the kernel"
         case StartSlot.interrupt.index..<StartSlot.asidPool.index: "its device"
+        case StartSlot.share(0).index..<StartSlot.firstFree.index: "shared by name"
         case StartSlot.firstFree.index... where kind == .endpoint: "opened by name"
         default: "itself"
         }
