@@ -54,10 +54,10 @@ help: ## List the verbs
 system_bundle = $(TOOL) bundle --root build/tasks/RootTask.elf --platform $(1) \
                 $(foreach task,$(TASKS),--entry $(task)=build/tasks/$(task).stripped)
 SYSTEM_BUNDLE := $(call system_bundle,platform)
-# The system with the tasks of one folder of Tests/OnTarget: $(1), in the image $(2).
+# The system with the tasks of the folder $(3), whose binary is $(1), in the image $(2).
 test_tasks = @cp $(BIN)/$(1) build/tasks/$(1).elf && $(TOOL) mark-traps build/tasks/$(1).elf && \
   llvm-objcopy --strip-all build/tasks/$(1).elf build/tasks/$(1).stripped && \
-  $(SYSTEM_BUNDLE) --tasks Tests/OnTarget/$(1)/system.toml \
+  $(SYSTEM_BUNDLE) --tasks $(3)/$(1)/system.toml \
     --entry $(1)=build/tasks/$(1).stripped -o build/$(2).bundle && \
   $(TOOL) image --kernel build/kernel.elf --bundle build/$(2).bundle -o build/$(2).img
 
@@ -96,9 +96,10 @@ system-tests-image: build $(NUISANCES)
 	@$(SYSTEM_BUNDLE) --tasks Tests/OnTarget/Intruder/system.toml \
 	  --entry Intruder=build/tasks/Intruder.elf -o build/intruder.bundle
 	@$(TOOL) image --kernel build/kernel.elf --bundle build/intruder.bundle -o build/intruder.img
-	$(call test_tasks,Culprit,culprit)
-	$(call test_tasks,Hog,hog)
-	$(call test_tasks,Exchange,exchange)
+	$(call test_tasks,Culprit,culprit,Tests/OnTarget)
+	$(call test_tasks,Hog,hog,Tests/OnTarget)
+	$(call test_tasks,Exchange,exchange,Tests/OnTarget)
+	$(call test_tasks,EarliestDeadline,deadlines,Sources/Examples)
 
 # The same system with ordinary tasks that try to harm the others: what a folder of
 # Tests/OnTarget/Nuisance adds to the platform's.
@@ -181,7 +182,7 @@ test-system: system-tests-image ## Tests of the whole system, at its console (TE
              those that start so)
 	@$(TOOL) test-system Tests/OnTarget/system/*.txt README.md docs/reference/shell.md docs/own-core.md \
 	  --test '$(TEST)' --totals build/test-system.totals \
-	  $(foreach tasks,$(wildcard Tests/OnTarget/*/system.toml),--tasks $(tasks))
+	  $(foreach tasks,$(wildcard Tests/OnTarget/*/system.toml Sources/Examples/*/system.toml),--tasks $(tasks))
 
 test-boards: tests-bundle system-tests-image ## The Raspberry Pi under QEMU: its drivers, its \
              card image, and Debian's trees

@@ -202,6 +202,7 @@ if onTarget {
             name: "Hog", dependencies: ["KernelABI", "UserRuntime", "Protocols", "ServiceCores"],
             path: "Tests/OnTarget/Hog", exclude: ["system.toml"], swiftSettings: strict + taskFlags,
             linkerSettings: linked("task.ld")),
+        task("Examples", "EarliestDeadline", ["Protocols"]),
         .executableTarget(
             name: "Exchange",
             dependencies: ["KernelABI", "UserRuntime", "Protocols", "ServiceCores"],
