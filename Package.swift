@@ -171,6 +171,7 @@ if onTarget {
             swift: strict + libfdtSwift, linker: libfdtLibrary),
         task("Services", "NameService", ["Protocols", "ServiceCores"]),
         task("Services", "Log", ["Protocols", "ServiceCores"]),
+        task("Services", "TimeService", ["Protocols", "ServiceCores"]),
         task("Services", "Shell", ["Protocols", "BlockClient", "ServiceCores"]),
 
         .target(name: "CBenchmark", path: path("Benchmarks", "CBenchmark")),

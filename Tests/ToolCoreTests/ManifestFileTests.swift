@@ -298,7 +298,8 @@ final class ManifestFileTests: XCTestCase {
                     + "system.statistics, system.trace, system.power, factory.inspect, "
                     + "factory.control, factory.devices, "
                     + "factory.services, factory.power, supervisor.control, supervisor.keys, "
-                    + "send_capabilities, asid_pool, serial.read, serial.control, task_names"
+                    + "send_capabilities, asid_pool, serial.read, serial.control, task_names, "
+                    + "time.set"
             ),
             ("opens =", "shares_page = 1\nopens =", "task uart: shares_page is true or false"),
             (good, "[task]\nname = \"a\"", "task is a list of tables: write [[task]]"),

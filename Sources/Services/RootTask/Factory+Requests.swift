@@ -393,8 +393,9 @@ extension Factory {
         let rights: Rights = privileges.contains(.sendCapabilities) ? .write | .grant : .write
         // The log and the like know their clients by number alone.
         let isDriver = tasks[provider].description.start == .device
+        let knowsRights = isDriver || service == Name("time")
         let badge = ClientBadge(
-            task: UInt64(client) + 1, isDriver ? privileges.clientRights : .none)
+            task: UInt64(client) + 1, knowsRights ? privileges.clientRights : .none)
         let answer = RegisterMessage(0, UInt64(provider) + 1)
         do throws(KernelError) {
             try slots.outgoing.use { (slot) throws(KernelError) in

@@ -52,8 +52,10 @@ public struct Privileges: Equatable, Sendable {
     public static let serialControl = Privileges(raw: 1 << 17)
     /// The page with the names of all tasks, mapped read-only.
     public static let taskNames = Privileges(raw: 1 << 18)
+    /// Set the time of the service `time`.
+    public static let timeSet = Privileges(raw: 1 << 19)
     /// Every bit that means something.
-    public static let known = Privileges(raw: 1 << 19 - 1)
+    public static let known = Privileges(raw: 1 << 20 - 1)
     /// Each of them gives a capability of the root task's factory.
     private static let factory: Privileges =
         .factoryInspect | .factoryControl | .factoryDevices | .factoryServices | .factoryPower
@@ -70,6 +72,7 @@ public struct Privileges: Equatable, Sendable {
         if contains(.serialRead) { rights = rights | .readSerial }
         if contains(.serialControl) { rights = rights | .controlSerial }
         if contains(.factoryPower) { rights = rights | .setWatchdog }
+        if contains(.timeSet) { rights = rights | .setTime }
         return rights
     }
 

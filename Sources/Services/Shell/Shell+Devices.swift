@@ -1,4 +1,4 @@
-// The shell's commands about devices and the machine: dt, date, alarm, gpio, log, bench.
+// The shell's commands about devices and the machine: dt, alarm, gpio, log, bench.
 
 import KernelABI
 import Protocols
@@ -51,23 +51,6 @@ extension Shell {
     private mutating func say(time seconds: UInt64) {
         CivilTime(seconds: seconds).write(to: &terminal.out)
         terminal.out.newLine()
-    }
-
-    /// Shows the clock's time, or sets it to a time in UTC.
-    mutating func date(_ arguments: [[UInt8]]) {
-        if arguments.isEmpty {
-            if let (_, seconds) = readClock() { say(time: seconds) }
-            return
-        }
-        guard arguments.count == 2,
-            let time = CivilTime(date: arguments[0], time: arguments[1])
-        else { return sayUsage(.date) }
-        guard let (clock, _) = readClock() else { return }
-        guard let reply = ask(clock, RegisterMessage(ClockRequest.set, time.seconds)) else {
-            return say("the clock's driver does not answer")
-        }
-        if reply[0] != 0 { return say(ClockError(rawValue: reply[0])?.text ?? "refused") }
-        say(time: time.seconds)
     }
 
     /// Waits for the clock's interrupt, and looks between for ^C: the call is made again, with the

@@ -366,6 +366,7 @@ extension Privileges {
             "supervisor.control": .supervisorControl, "supervisor.keys": .supervisorKeys,
             "send_capabilities": .sendCapabilities, "asid_pool": .asidPool,
             "serial.read": .serialRead, "serial.control": .serialControl, "task_names": .taskNames,
+            "time.set": .timeSet,
         ]
     }
 }

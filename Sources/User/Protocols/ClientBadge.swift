@@ -13,6 +13,8 @@ public struct ClientRights: Equatable, Sendable {
     public static var controlSerial: ClientRights { ClientRights(raw: 1 << 1) }
     /// Set the board's watchdog.
     public static var setWatchdog: ClientRights { ClientRights(raw: 1 << 2) }
+    /// Set the time.
+    public static var setTime: ClientRights { ClientRights(raw: 1 << 3) }
 
     public func contains(_ other: ClientRights) -> Bool { raw & other.raw == other.raw }
     public static func | (a: ClientRights, b: ClientRights) -> ClientRights {

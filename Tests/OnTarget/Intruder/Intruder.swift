@@ -17,7 +17,7 @@ private struct Attempts {
 }
 
 /// The clock's driver, by the order of the manifest.
-private let clock: UInt64 = 9
+private let clock: UInt64 = 10
 
 @c(Intruder_main) func intruder(_ address: UInt) -> Int32 {
     let information = startInformation(address)
