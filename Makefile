@@ -45,7 +45,7 @@ NUISANCES := nuisance-card nuisance-console nuisance-power nuisance-flood nuisan
 .PHONY: $(NUISANCES) help deps toolchain tool build tests-bundle bench-image system-tests-image \
         test-images run test test-host explorer explore explore-faults test-target test-cores stress \
         test-system test-lock test-trees test-firmware test-debian-trees test-boards test-verbs \
-        matrix mutation bench debug wcet lint format size clean
+        matrix mutation bench debug wcet lint format interface-pages size clean
 
 help: ## List the verbs
 	@sed -e ':more' -e '/\\$$/{N; s/\\\n *//; b more' -e '}' $(MAKEFILE_LIST) | \
@@ -69,7 +69,15 @@ toolchain:
 	@platform/check-toolchain $(SWIFT)
 	@platform/check-checkout
 
-deps: toolchain ## Install what a build, a run and the tests need (Debian; as root or through sudo)
+# What the compiler loads to generate clients and servers from the protocols of services. SwiftPM
+# does not see that it changed, so what it generates from is told as changed.
+MACROS := build/macros/libInterfaceMacros.so
+$(MACROS): $(wildcard Sources/Tools/InterfaceMacros/*.swift Sources/Tools/InterfacePages/*.swift)
+	@echo "building the generator of service interfaces"
+	@platform/build-macros $(SWIFT) build/macros
+	@touch Sources/User/Interfaces/*.swift
+
+deps: toolchain $(MACROS) ## Install what a build, a run and the tests need (Debian; as root or through sudo)
 	@platform/install-dependencies
 
 tool: deps
@@ -240,6 +248,7 @@ lint: build ## Check format, the linked kernel and its static bounds, the tasks,
 	  $$(find $(BIN) -maxdepth 1 -type f -perm -u+x ! -name KernelImage | sort)
 	@$(TOOL) wcet build/kernel.elf > build/wcet.txt || { cat build/wcet.txt; exit 1; }
 	@platform/check-references
+	@build/macros/interface-pages Sources/User/Interfaces docs/reference/services --check
 	@Tests/mutation/mutation.py --places
 	@Tests/mutation/explorer.py --places
 
@@ -277,6 +286,9 @@ clean: ## Remove everything that was built
 
 format: toolchain ## Format the sources
 	@$(SWIFT) format -i -r $(SOURCES)
+
+interface-pages: $(MACROS) ## Write the reference pages of services from their protocols
+	@build/macros/interface-pages Sources/User/Interfaces docs/reference/services
 
 size: build ## Sizes of kernel and tasks
 	@$(TOOL) size build/kernel.elf build/tasks/*.elf

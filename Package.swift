@@ -81,6 +81,10 @@ func task(
         linkerSettings: linked("task.ld") + linker)
 }
 
+/// What generates clients and servers from the protocols of services; `make` builds it.
+let interfaceMacros: [SwiftSetting] = [
+    .unsafeFlags(["-load-plugin-library", "\(root)/build/macros/libInterfaceMacros.so"])
+]
 /// Memory and text of C; on the host they are the C library's.
 let memoryOfC: [Target.Dependency] = onTarget ? ["CMemory"] : []
 
@@ -119,6 +123,9 @@ var targets: [Target] = [
         cSettings: onTarget ? integersOnlyC + [.unsafeFlags(["-fno-builtin"])] : []),
     library("User", "UserRuntime", ["KernelABI", "CUserEntry", "Protocols"]),
     library("User", "Protocols", ["KernelABI"]),
+    library(
+        "User", "Interfaces", ["KernelABI", "Protocols", "UserRuntime"],
+        swift: noHeap + interfaceMacros),
     library("User", "BlockClient", ["KernelABI", "Protocols", "UserRuntime"]),
     library("Drivers", "DriverCores", ["MMIO"], swift: noHeap),
     library(
@@ -159,7 +166,7 @@ if onTarget {
         task(
             "Drivers", "BCM2835MailboxDriver", ["Protocols", "DriverCores", "MMIO"], swift: noHeap),
         task("Drivers", "BCM2835PowerDriver", ["Protocols", "DriverCores", "MMIO"], swift: noHeap),
-        task("Drivers", "PL031Driver", ["Protocols", "DriverCores", "MMIO"], swift: noHeap),
+        task("Drivers", "PL031Driver", ["Interfaces", "DriverCores", "MMIO"], swift: noHeap),
         task("Drivers", "PL061Driver", ["PinService", "DriverCores", "MMIO"], swift: noHeap),
 
         task("Drivers", "SDHostDriver", ["BlockService", "DriverCores", "MMIO"], swift: noHeap),
@@ -171,14 +178,14 @@ if onTarget {
             swift: strict + libfdtSwift, linker: libfdtLibrary),
         task("Services", "NameService", ["Protocols", "ServiceCores"]),
         task("Services", "Log", ["Protocols", "ServiceCores"]),
-        task("Services", "TimeService", ["Protocols", "ServiceCores"]),
-        task("Services", "Shell", ["Protocols", "BlockClient", "ServiceCores"]),
+        task("Services", "TimeService", ["Interfaces", "Protocols", "ServiceCores"]),
+        task("Services", "Shell", ["Interfaces", "Protocols", "BlockClient", "ServiceCores"]),
 
         .target(name: "CBenchmark", path: path("Benchmarks", "CBenchmark")),
         task(
             "Benchmarks", "LatencyBenchmark",
-            ["KernelABI", "CBenchmark", "BenchmarkStatistics", "LoadGenerator", "DeviceTree"],
-            swift: kernelFlags + libfdtSwift, linker: libfdtLibrary),
+            ["KernelABI", "Interfaces", "CBenchmark", "BenchmarkStatistics", "LoadGenerator", "DeviceTree"],
+            swift: kernelFlags + interfaceMacros + libfdtSwift, linker: libfdtLibrary),
 
         .executableTarget(
             name: "Intruder", dependencies: ["KernelABI", "UserRuntime", "Protocols"],
@@ -193,7 +200,8 @@ if onTarget {
         .executableTarget(
             name: "Nuisance",
             dependencies: [
-                "KernelABI", "UserRuntime", "Protocols", "BlockClient", "ServiceCores",
+                "KernelABI", "UserRuntime", "Interfaces", "Protocols", "BlockClient",
+                "ServiceCores",
             ],
             path: "Tests/OnTarget/Nuisance",
             exclude: ["card", "console", "flood", "options", "power"],
@@ -287,6 +295,10 @@ if onTarget {
             name: "UserRuntimeTests",
             dependencies: ["UserRuntime", "CUserEntry", "KernelABI", "Protocols"],
             swiftSettings: [.swiftLanguageMode(.v6)]),
+        .testTarget(
+            name: "InterfaceTests",
+            dependencies: ["Interfaces", "UserRuntime", "CUserEntry", "KernelABI"],
+            swiftSettings: [.swiftLanguageMode(.v6)] + interfaceMacros),
         .testTarget(
             name: "ServiceCoresTests", dependencies: ["ServiceCores", "Protocols"],
             swiftSettings: [.swiftLanguageMode(.v6)]),

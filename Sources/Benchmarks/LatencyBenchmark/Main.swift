@@ -68,6 +68,7 @@ extension Bench {
         try heapRows()
         try mutexRows()
         try sharingRows()
+        try typedRows()
         try deviceRows()
     }
 }

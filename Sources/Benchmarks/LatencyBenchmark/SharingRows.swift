@@ -61,7 +61,7 @@ extension Bench {
     }
 
     /// Performs rows with a page at `Area.mutexes` and the task's locks, in a region of their own.
-    private mutating func sharing(
+    mutating func sharing(
         _ rows: (inout Bench) throws(KernelError) -> Void
     ) throws(KernelError) {
         let memory = try make(.untyped, sizeBits: 16)
@@ -80,7 +80,7 @@ extension Bench {
     }
 
     /// Starts the partner, which runs until it waits.
-    private mutating func startPartner(
+    mutating func startPartner(
         _ body: @convention(c) (UInt64) -> UInt64
     ) throws(KernelError) -> StartedThread {
         let partner = try Thread.start("partner", priority: 254, body)

@@ -1,75 +1,57 @@
 // The task around a PL031 real-time clock: the service `clock`.
 
 import DriverCores
-import KernelABI
+import Interfaces
 import MMIO
-import Protocols
-import UserRuntime
 
 @c(PL031Driver_main) func clockDriver(_ address: UInt) -> Int32 {
     let information = startInformation(address)
-    var driver = ClockDriver(information)
-    driver.serve()
+    let loop = Server(information)
+    serve(ClockDriver(information, loop.notification), loop)
 }
 
-struct ClockDriver {
-    private var server: Server
+struct ClockDriver: ~Copyable, ClockServer, ServiceTask {
     private var clock: PL031<MMIORegisters>
     private let interrupt = Interrupt(StartSlot.interrupt)
     /// Who waits for the alarm.
-    private var sleeper: Reply?
+    private var sleeper: Caller<UInt64, ClockError>?
 
-    init(_ information: StartInformation) {
-        server = Server(information)
+    init(_ information: StartInformation, _ notification: Notification) {
         clock = PL031(registers: MMIORegisters(address: information.registers[0]))
-        orEnd("the interrupt cannot be bound", try interrupt.bind(server.notification, bits: 1))
-    }
-
-    mutating func serve() -> Never {
-        while true {
-            let request = server.next()
-            switch request.delivery {
-            case .notification:
-                if let held = sleeper, server.hasGone(held) { sleeper = nil }
-                if clock.handleInterrupt() { ring() }
-                interrupt.reopen()
-            case .message: answer(request)
-            case .oneWay, .fault: break
-            }
-        }
-    }
-
-    private mutating func answer(_ request: Received) {
-        switch request[0] {
-        case ClockRequest.read: server.reply(RegisterMessage(0, UInt64(clock.seconds)))
-        case ClockRequest.set:
-            guard let seconds = UInt32(exactly: request[1]) else { return refuse(.noSuchSecond) }
-            if clock.set(seconds: seconds) { ring() }
-            server.reply(RegisterMessage(0))
-        case ClockRequest.alarm:
-            guard let seconds = UInt32(exactly: request[1]) else { return refuse(.noSuchSecond) }
-            wait(until: seconds)
-        default: refuse(.unknownRequest)
-        }
-    }
-
-    private mutating func wait(until seconds: UInt32) {
-        if let earlier = sleeper {
-            server.release(earlier, RegisterMessage(ClockError.replaced.rawValue))
-        }
         sleeper = nil
+        orEnd("the interrupt cannot be bound", try interrupt.bind(notification, bits: 1))
+    }
+
+    mutating func now(_ client: ClientBadge) -> UInt64 { UInt64(clock.seconds) }
+
+    mutating func set(to time: UInt64, _ client: ClientBadge) throws(ClockError) {
+        guard let seconds = UInt32(exactly: time) else { throw .noSuchSecond }
+        if clock.set(seconds: seconds) { ring() }
+    }
+
+    mutating func sleep(until time: UInt64, _ caller: consuming Caller<UInt64, ClockError>) {
+        guard let seconds = UInt32(exactly: time) else { return caller.refuse(.noSuchSecond) }
+        if let earlier = sleeper.take() { earlier.refuse(.replaced) }
         // A caller that waits on: setting the alarm again could put it off.
         let hasRung = seconds != clock.alarm && clock.setAlarm(seconds)
-        if hasRung { return server.reply(RegisterMessage(0, UInt64(clock.seconds))) }
-        sleeper = server.hold()
+        if hasRung { return caller.answer(UInt64(clock.seconds)) }
+        sleeper = consume caller
     }
 
     private mutating func ring() {
-        if let held = sleeper { server.release(held, RegisterMessage(0, UInt64(clock.seconds))) }
-        sleeper = nil
+        if let caller = sleeper.take() { caller.answer(UInt64(clock.seconds)) }
     }
 
-    private mutating func refuse(_ error: ClockError) {
-        server.reply(RegisterMessage(error.rawValue))
+    // The task
+
+    mutating func perform(_ request: Received, _ loop: inout Server) {
+        ClockInterface.perform(request, for: &self, &loop)
+    }
+    mutating func notice(_ bits: UInt64) {
+        if clock.handleInterrupt() { ring() }
+        interrupt.reopen()
+    }
+    mutating func forgetCallers() {
+        if let caller = sleeper.take(), !caller.hasGone { sleeper = consume caller }
     }
 }

@@ -223,7 +223,7 @@ public enum BenchmarkRows {
             "barrier.", "capability.", "condition.", "fault.", "floating-point.", "heap.",
             "interrupt.", "inversion.", "ipc.", "kernel.", "mutex.", "periodic.", "queue.",
             "retype.", "ring.", "semaphore.", "signal.", "space.", "system-call.", "thread.",
-            "yield.",
+            "typed.", "yield.",
         ]
     }
 

@@ -1,5 +1,6 @@
 // The shell's commands about devices and the machine: dt, alarm, gpio, log, bench.
 
+import Interfaces
 import KernelABI
 import Protocols
 import ServiceCores
@@ -34,18 +35,19 @@ extension Shell {
         show(devices, isList ? DevicesRequest.list : DevicesRequest.tree)
     }
 
-    /// The clock and its time; says so where there is none.
-    private mutating func readClock() -> (clock: Endpoint, seconds: UInt64)? {
-        guard let clock = service(Name("clock"), Shell.slot(1)) else {
+    /// The clock's client; says so where there is none.
+    private mutating func clock() -> ClockClient? {
+        guard let endpoint = service(Name("clock"), Shell.slot(1)) else {
             say("no clock")
             return nil
         }
-        let request = RegisterMessage(ClockRequest.read)
-        guard let reply = ask(clock, request), reply[0] == 0 else {
-            say("the clock's driver does not answer")
+        do throws(SystemError) { return try ClockClient(checking: endpoint) } catch {
+            sayClock(error)
             return nil
         }
-        return (clock, reply[1])
+    }
+    private mutating func sayClock(_ error: SystemError) {
+        say(error.of(ClockError.self)?.text ?? error.text)
     }
 
     private mutating func say(time seconds: UInt64) {
@@ -59,18 +61,16 @@ extension Shell {
         guard let seconds = word.number, seconds <= 3600 else {
             return say(word, ": not a number from 0 to 3600")
         }
-        guard let (clock, now) = readClock() else { return }
-        let request = RegisterMessage(ClockRequest.alarm, now &+ seconds)
-        while !terminal.isInterrupted {
-            do throws(KernelError) {
-                let rung = try clock.call(request, deadline: .after(milliseconds: 200))
-                if rung[0] != 0 { return say(ClockError(rawValue: rung[0])?.text ?? "refused") }
-                return say(time: rung[1])
-            } catch {
-                if error != .timedOut { return say("the clock's driver died") }
+        guard let clock = clock() else { return }
+        do throws(SystemError) {
+            let time = try clock.now() &+ seconds
+            while !terminal.isInterrupted {
+                do throws(SystemError) {
+                    return say(time: try clock.sleep(until: time, by: .after(milliseconds: 200)))
+                } catch { if error != .kernel(.timedOut) { throw error } }
+                terminal.pause(milliseconds: 1)
             }
-            terminal.pause(milliseconds: 1)
-        }
+        } catch { sayClock(error) }
     }
 
     /// The console's line.

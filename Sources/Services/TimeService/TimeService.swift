@@ -1,6 +1,7 @@
 // UTC for all tasks: the monotonic counter, and what a person, the network or the board's clock
 // said of it last.
 
+import Interfaces
 import KernelABI
 import Protocols
 import ServiceCores
@@ -79,33 +80,30 @@ import UserRuntime
     // The board's clock
 
     /// The service `clock`, which comes when its driver was started; nil on a board without one.
-    private func openClock() -> Endpoint? {
+    private func openClock() -> ClockClient? {
         let slot = TimeService.boardClock
         if let there = try? CapabilityTable.own.describe(slot), there.kind == .endpoint {
-            return Endpoint(slot)
+            return ClockClient(Endpoint(slot))
         }
         let name = Name("clock")
         let words: InlineArray<4, UInt64> = [name.word0, name.word1, name.word2, name.word3]
-        return openService(words, to: slot, deadline: TimeService.patience) ? Endpoint(slot) : nil
+        if !openService(words, to: slot, deadline: TimeService.patience) { return nil }
+        return try? ClockClient(checking: Endpoint(slot), by: TimeService.patience)
     }
 
     private func readClock() -> UInt64? {
-        guard let clock = openClock(),
-            let reply = try? clock.call(
-                RegisterMessage(ClockRequest.read), deadline: TimeService.patience),
-            reply[0] == 0
-        else { return nil }
-        return reply[1]
+        openClock().flatMap { try? $0.now(by: TimeService.patience) }
     }
 
     /// - Throws: `beyondClock`.
     private func setClock(_ seconds: UInt64) throws(TimeError) -> BoardClock {
         guard let clock = openClock() else { return .none }
-        guard
-            let reply = try? clock.call(
-                RegisterMessage(ClockRequest.set, seconds), deadline: TimeService.patience)
-        else { return .silent }
-        if reply[0] == ClockError.noSuchSecond.rawValue { throw .beyondClock }
-        return reply[0] == 0 ? .set : .silent
+        do throws(SystemError) {
+            try clock.set(to: seconds, by: TimeService.patience)
+            return .set
+        } catch {
+            if error.of(ClockError.self) == .noSuchSecond { throw .beyondClock }
+            return .silent
+        }
     }
 }

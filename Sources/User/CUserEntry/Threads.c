@@ -6,3 +6,8 @@
 SwiftletLocks swiftlet_locks;
 SwiftletPlace swiftlet_places[SWIFTLET_PLACES];
 _Thread_local uint64_t swiftlet_thread_words[SWIFTLET_THREAD_WORDS];
+
+SwiftletCallerPlaces *swiftlet_caller_places(void) {
+    static _Thread_local SwiftletCallerPlaces places;
+    return &places;
+}

@@ -25,7 +25,8 @@ public enum TimeError: UInt64, Error, Sendable {
         case .unknownRequest: "the time service does not know this request"
         case .notPermitted: "this task may not set the time"
         case .badValue: "the years are 1970 to 9999"
-        case .beyondClock: ClockError.noSuchSecond.text
+        case .beyondClock:
+            "beyond the clock's 32 bits, whose last second is 2106-02-07 06:28:15 UTC"
         }
     }
 }

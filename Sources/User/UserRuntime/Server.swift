@@ -41,9 +41,6 @@ public struct Server {
     public let notification = Notification(StartSlot.notification)
     public let timer = Timer(StartSlot.timer)
     private let heartbeat: Duration
-    /// Bit i: reply object i holds no caller, or the present one; its held caller has gone.
-    private var free: UInt64 = 0b111
-    private var gone: UInt64 = 0
     private var current = Reply(StartSlot.reply)
     private let handlesFaults: Bool
     private let arrival: Slot
@@ -59,10 +56,8 @@ public struct Server {
 
     /// The bit by which the own timer tells a sign of life is due.
     public static var heartbeatBit: UInt64 { 1 << 63 }
-    /// The bits by which the kernel tells that the held caller of a reply object has gone.
-    private static var firstGoneBit: UInt64 { 60 }
     /// The bits of the notification that are the task's.
-    private static var taskBits: UInt64 { 1 << firstGoneBit - 1 }
+    private static var taskBits: UInt64 { 1 << CallerPool.firstGoneBit - 1 }
 
     /// Word 0 of the answer to a request that the task's loop leaves unanswered. No service gives
     /// it to a success.
@@ -81,6 +76,7 @@ public struct Server {
         self.handlesFaults = handlesFaults
         arrival = slot
         heartbeat = Duration(ticks: information.heartbeatTicks)
+        CallerPool.begin()
         orEnd(
             "the notification cannot be bound",
             try Thread(StartSlot.thread).bindNotification(notification))
@@ -181,7 +177,7 @@ public struct Server {
                 if handlesFaults || !isFault { return received }
             case .notification:
                 if received.badge & Server.heartbeatBit != 0 { showSignOfLife() }
-                let hasGone = noteGone(received.badge >> Server.firstGoneBit & 0b111)
+                let hasGone = CallerPool.noteGone(received.badge)
                 var rest = received
                 rest.badge &= Server.taskBits
                 if rest.badge != 0 || hasGone { return rest }
@@ -218,57 +214,22 @@ public struct Server {
     /// When it goes before its answer, `next` returns a notification, of which `badge` may be 0.
     /// The task then asks `hasGone`.
     public mutating func hold() -> Reply? {
-        let held = current
-        let others = free & ~bit(held)
-        if others == 0 { return nil }
-        guard isWaiting(held) else { return nil }
-        free = others
-        current = Reply(
-            Slot(StartSlot.reply.index + UInt32(truncatingIfNeeded: others.trailingZeroBitCount)))
+        guard let next = CallerPool.hold(current) else { return nil }
+        defer { current = next }
         isOwing = false
-        return held
+        return current
     }
 
     /// Answers a caller that was held; one that gave up meanwhile needs no answer.
     public mutating func release(_ held: Reply, _ message: RegisterMessage) {
-        try? held.reply(message)
-        letGo(held)
+        CallerPool.release(held, message)
     }
 
     /// Whether a caller that was held has gone; then its place is free from now on.
     public mutating func hasGone(_ held: Reply) -> Bool {
-        if gone & bit(held) == 0 { return false }
-        letGo(held)
+        if !CallerPool.hasGone(held) { return false }
+        CallerPool.letGo(held)
         return true
-    }
-
-    private mutating func letGo(_ held: Reply) {
-        // A binding that stays rings for a caller that is not held, and is ignored.
-        do throws(KernelError) { try held.bindAbandonment(nil) } catch {}
-        gone &= ~bit(held)
-        free |= bit(held)
-    }
-
-    /// Takes note of the held callers that have gone. A bit may also be of an earlier caller of the
-    /// same reply object.
-    ///
-    /// - Returns: whether there is one.
-    private mutating func noteGone(_ bits: UInt64) -> Bool {
-        for index in 0..<3 as Range<UInt32> where bits & ~free & 1 << UInt64(index) != 0 {
-            let reply = Reply(Slot(StartSlot.reply.index + index))
-            if !isWaiting(reply) { gone |= bit(reply) }
-        }
-        return bits & gone != 0
-    }
-
-    /// Whether the reply object holds a caller. The kernel tells when it goes.
-    private func isWaiting(_ reply: Reply) -> Bool {
-        let bits = bit(reply) << Server.firstGoneBit
-        return (try? reply.bindAbandonment(notification, bits: bits)) ?? false
-    }
-
-    private func bit(_ reply: Reply) -> UInt64 {
-        1 << UInt64(reply.slot.index - StartSlot.reply.index)
     }
 
     /// The reply object of the present caller, to read from and write to what it lent.

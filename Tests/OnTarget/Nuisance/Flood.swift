@@ -1,6 +1,7 @@
 // What a request costs, and how late a more urgent task is beside a task that asks without a pause.
 // Both count instructions: on QEMU with `-icount shift=0` a nanosecond of the counter is one.
 
+import Interfaces
 import KernelABI
 import Protocols
 import ServiceCores
@@ -176,11 +177,10 @@ private struct Meter {
 
     private mutating func measurePins() {
         let clock = open(Name("clock"), 2)
-        call("clock: read", clock, RegisterMessage(ClockRequest.read))
-        if let clock, let reply = try? clock.call(RegisterMessage(ClockRequest.read)) {
-            call("clock: set", clock, RegisterMessage(ClockRequest.set, reply[1]))
-            let alarm = RegisterMessage(ClockRequest.alarm, 0x7fff_0000)
-            tell("clock: alarm") { _ = try? clock.call(alarm, deadline: .immediately) }
+        if let clock = clock.map({ ClockClient($0) }), let time = try? clock.now() {
+            tell("clock: read") { _ = try? clock.now(by: .never) }
+            tell("clock: set") { try? clock.set(to: time, by: .never) }
+            tell("clock: alarm") { _ = try? clock.sleep(until: 0x7fff_0000, by: .immediately) }
         }
         let pins = open(Name("gpio"), 3)
         call("gpio: read", pins, RegisterMessage(GPIORequest.read))
@@ -243,8 +243,7 @@ private func askOnce(_ service: Name, _ endpoint: Endpoint, _ lent: Attachment, 
     case Name("log"): _ = logAndWait(line.span, deadline: .never)
     case Name("devices"): _ = try? endpoint.call(RegisterMessage(DevicesRequest.tree, 0), lent)
     case Name("clock"):
-        _ = try? endpoint.call(
-            RegisterMessage(ClockRequest.alarm, 0x7fff_0000), deadline: .immediately)
+        _ = try? ClockClient(endpoint).sleep(until: 0x7fff_0000, by: .immediately)
     case Name("gpio"): _ = try? endpoint.call(RegisterMessage(GPIORequest.read))
     default: _ = try? endpoint.call(RegisterMessage(SupervisorRequest.kill, 1))
     }

@@ -214,6 +214,16 @@ SWIFTLET_ALWAYS uint64_t swiftlet_thread_entry(void) {
 
 enum { SWIFTLET_THREAD_WORDS = 8 };
 extern _Thread_local uint64_t swiftlet_thread_words[SWIFTLET_THREAD_WORDS];
+
+/// The reply objects of a server, a bit each (UserRuntime, CallerPool).
+typedef struct {
+    /// It holds no caller, or the present one.
+    uint64_t free;
+    /// Its held caller has gone.
+    uint64_t gone;
+} SwiftletCallerPlaces;
+/// Those of the calling thread's server.
+SwiftletCallerPlaces *_Nonnull swiftlet_caller_places(void);
 /// Word `number` of those that each thread has for its own, below `SWIFTLET_THREAD_WORDS`.
 SWIFTLET_ALWAYS uint64_t *_Nonnull swiftlet_thread_word(uint64_t number) {
     return &swiftlet_thread_words[number % SWIFTLET_THREAD_WORDS];

@@ -1,0 +1,170 @@
+// What a service's protocol says, read from its syntax. A macro sees no types: what a type is, its
+// conformance to `MessageValue` says, in the code that is generated.
+
+import SwiftDiagnostics
+import SwiftSyntax
+
+/// A service's description.
+struct Interface {
+    let name: String
+    let version: String
+    let access: String
+    let methods: [Method]
+
+    /// One method of the protocol.
+    struct Method {
+        let number: Int
+        let name: String
+        let parameters: [Parameter]
+        /// nil: it has none.
+        let result: String?
+        /// nil: it throws nothing of its own.
+        let error: String?
+        let kind: Kind
+        /// The lines of its doc comment.
+        let documentation: [String]
+    }
+    struct Parameter {
+        /// nil: `_`.
+        let label: String?
+        let name: String
+        let type: String
+
+        /// As a declaration writes it.
+        var declaration: String {
+            let label = label ?? "_"
+            return (label == name ? name : "\(label) \(name)") + ": \(type)"
+        }
+        /// As a call writes it.
+        var argument: String { (label.map { "\($0): " } ?? "") + name }
+    }
+    enum Kind: String {
+        /// Answered when its function returns.
+        case plain
+        /// Answered by its `Caller`, then or later.
+        case answeredLater
+        /// Never answered: the client does not wait.
+        case oneWay
+    }
+}
+
+/// A mistake in a service's protocol, at the place where it stands.
+struct Mistake: Error, DiagnosticMessage {
+    let node: Syntax
+    let message: String
+    var severity: DiagnosticSeverity { .error }
+    var diagnosticID: MessageID { MessageID(domain: "Swiftlet", id: "service") }
+
+    init(_ node: some SyntaxProtocol, _ message: String) {
+        self.node = Syntax(node)
+        self.message = message
+    }
+}
+
+extension Interface {
+    /// Reads the protocol that `@Service(version:)` stands before.
+    init(_ declaration: some DeclSyntaxProtocol, _ attribute: AttributeSyntax) throws {
+        guard let service = declaration.as(ProtocolDeclSyntax.self) else {
+            throw Mistake(declaration, "@Service describes a service: write it before a protocol")
+        }
+        name = service.name.text
+        access = service.modifiers.contains { $0.name.text == "public" } ? "public " : ""
+        guard let arguments = attribute.arguments?.as(LabeledExprListSyntax.self),
+            let version = arguments.first?.expression.as(IntegerLiteralExprSyntax.self)
+        else { throw Mistake(attribute, "@Service takes its version as a number: (version: 1)") }
+        self.version = version.literal.text
+        var methods: [Method] = []
+        for member in service.memberBlock.members {
+            guard let function = member.decl.as(FunctionDeclSyntax.self) else {
+                throw Mistake(member, "a service has methods only")
+            }
+            let method = try Method(function)
+            if let other = methods.first(where: { $0.number == method.number }) {
+                throw Mistake(function, "`\(other.name)` has the number \(method.number), too")
+            }
+            if methods.contains(where: { $0.name == method.name }) {
+                throw Mistake(function, "a service has one method of a name")
+            }
+            methods.append(method)
+        }
+        self.methods = methods
+    }
+}
+
+extension Interface.Method {
+    fileprivate init(_ function: FunctionDeclSyntax) throws {
+        name = function.name.text
+        (number, kind) = try Interface.Method.attribute(of: function)
+        if let generic = function.genericParameterClause {
+            throw Mistake(generic, "a method of a service is not generic")
+        }
+        let signature = function.signature
+        if let effects = signature.effectSpecifiers, let word = effects.asyncSpecifier {
+            throw Mistake(word, "a method of a service is not async: its client waits")
+        }
+        if let clause = signature.effectSpecifiers?.throwsClause {
+            guard let type = clause.type else {
+                throw Mistake(clause, "say which error it throws: throws(\(name.capitalised)Error)")
+            }
+            error = type.trimmedDescription
+        } else {
+            error = nil
+        }
+        let result = signature.returnClause?.type.trimmedDescription
+        self.result = result == "Void" || result == "()" ? nil : result
+        parameters = try signature.parameterClause.parameters.map(Interface.Parameter.init)
+        if kind == .oneWay && (self.result != nil || error != nil) {
+            throw Mistake(signature, "a one-way method has neither a result nor an error")
+        }
+        documentation = function.leadingTrivia.compactMap {
+            if case .docLineComment(let text) = $0 { return text }
+            return nil
+        }
+        if documentation.isEmpty {
+            throw Mistake(function, "`\(name)` has no doc comment: clients read it")
+        }
+    }
+
+    private static func attribute(
+        of function: FunctionDeclSyntax
+    ) throws -> (Int, Interface.Kind) {
+        for case .attribute(let attribute) in function.attributes
+        where attribute.attributeName.trimmedDescription == "Method" {
+            guard let arguments = attribute.arguments?.as(LabeledExprListSyntax.self),
+                let literal = arguments.first?.expression.as(IntegerLiteralExprSyntax.self),
+                let number = Int(literal.literal.text), 1...0xffff ~= number
+            else { throw Mistake(attribute, "@Method takes a number from 1 to 65535") }
+            guard let second = arguments.dropFirst().first else { return (number, .plain) }
+            let name = second.expression.as(MemberAccessExprSyntax.self)?.declName.baseName.text
+            guard let kind = name.flatMap(Interface.Kind.init), kind != .plain else {
+                throw Mistake(second, "a method is .answeredLater or .oneWay, or says neither")
+            }
+            return (number, kind)
+        }
+        throw Mistake(
+            function, "write @Method(NUMBER) before it: numbers stay when methods are added")
+    }
+}
+
+extension Interface.Parameter {
+    fileprivate init(_ parameter: FunctionParameterSyntax) throws {
+        if let value = parameter.defaultValue {
+            throw Mistake(value, "a parameter of a service has no default: clients would not agree")
+        }
+        if let dots = parameter.ellipsis {
+            throw Mistake(dots, "a method of a service takes a fixed number of arguments")
+        }
+        if let type = parameter.type.as(AttributedTypeSyntax.self) {
+            throw Mistake(type, "a parameter is a value: it is copied to the server")
+        }
+        let first = parameter.firstName.text
+        label = first == "_" ? nil : first
+        name = parameter.secondName?.text ?? first
+        type = parameter.type.trimmedDescription
+        if name == "_" { throw Mistake(parameter, "a parameter of a service has a name") }
+    }
+}
+
+extension String {
+    fileprivate var capitalised: String { prefix(1).uppercased() + dropFirst() }
+}

@@ -1,0 +1,30 @@
+// Interfaces of services: a protocol each, from which its client and its server are generated.
+// Tasks import this module. How a protocol is written: docs/reference/typed-services.md.
+
+@_exported import KernelABI
+@_exported import Protocols
+@_exported import UserRuntime
+
+/// Makes a protocol the description of a service. From `Clock` come `ClockClient`, `ClockServer`,
+/// and `ClockInterface` with the server's dispatch.
+///
+/// - Parameter version: counted up where the meaning of a method changes and its types do not.
+@attached(peer, names: suffixed(Client), suffixed(Server), suffixed(Interface))
+public macro Service(version: Int) = #externalMacro(module: "InterfaceMacros", type: "ServiceMacro")
+
+/// How a method is answered.
+public enum Answering {
+    /// By its `Caller`, when its function returns or later.
+    case answeredLater
+    /// Never: the client does not wait.
+    case oneWay
+}
+
+/// A method of a service.
+///
+/// - Parameters:
+///   - number: its number in messages, from 1; it stays when methods are added or removed.
+///   - answering: left out: its function returns the answer.
+@attached(peer)
+public macro Method(_ number: Int, _ answering: Answering? = nil) =
+    #externalMacro(module: "InterfaceMacros", type: "MethodMacro")

@@ -1,0 +1,100 @@
+// The server's side of typed services: answers now and later, and the main loop of a task.
+
+import KernelABI
+import Protocols
+
+/// Reads a request. Generated code uses it.
+public struct ArgumentReader {
+    private var reader: MessageReader
+    @inline(__always) public init(_ request: Received) { reader = MessageReader(request) }
+    @inline(__always) public var method: UInt64 { reader.first }
+    @inline(__always) public var isAtEnd: Bool { reader.isAtEnd }
+    @inline(__always) public mutating func take<Value: MessageValue>(
+        _ type: Value.Type
+    ) -> Value? {
+        reader.take(type)
+    }
+}
+
+/// A caller that waits for a later answer. It gets exactly one: this value cannot be copied, and
+/// `answer` and `refuse` consume it. If it is discarded, it answers `Refusal.dropped`.
+@frozen public struct Caller<Result: MessageValue, E: ServiceError>: ~Copyable {
+    private let reply: Reply
+    /// The client that called.
+    public let client: ClientBadge
+
+    init(_ reply: Reply, _ client: ClientBadge) {
+        self.reply = reply
+        self.client = client
+    }
+    deinit { CallerPool.release(reply, RegisterMessage(Refusal.dropped.rawValue)) }
+
+    public consuming func answer(_ result: Result) {
+        var writer = MessageWriter(0)
+        writer.put(result)
+        CallerPool.release(reply, writer.message)
+        discard self
+    }
+    public consuming func refuse(_ error: E) {
+        CallerPool.release(reply, RegisterMessage(UInt64(error.rawValue)))
+        discard self
+    }
+    /// Whether the caller has died or given up.
+    public var hasGone: Bool { CallerPool.hasGone(reply) }
+}
+extension Caller where Result == Nothing {
+    public consuming func answer() { answer(Nothing()) }
+}
+
+extension Server {
+    /// Answers the present caller. Generated code uses it.
+    @inline(__always) public mutating func finish<Result: MessageValue>(_ result: Result) {
+        var writer = MessageWriter(0)
+        writer.put(result)
+        reply(writer.message)
+    }
+    @inline(__always) public mutating func finish() { reply(RegisterMessage(0)) }
+    public mutating func fail<E: ServiceError>(_ error: E) {
+        reply(RegisterMessage(UInt64(error.rawValue)))
+    }
+    /// Keeps the present caller for a later answer. Returns nil if there is no place, or if the
+    /// caller has gone.
+    public mutating func hold<Result: MessageValue, E: ServiceError>(
+        _ result: Result.Type, _ error: E.Type, of request: Received
+    ) -> Caller<Result, E>? {
+        hold().map { Caller($0, ClientBadge(raw: request.badge)) }
+    }
+    public mutating func refuse(_ refusal: Refusal) { reply(RegisterMessage(refusal.rawValue)) }
+
+    /// Answers a client that compares its interface with `hash`.
+    public mutating func compare(_ request: Received, with hash: InterfaceHash) {
+        if request.length == 2 && request[1] == hash.raw { return finish() }
+        refuse(.otherVersion)
+    }
+}
+
+/// A task that provides a typed service.
+public protocol ServiceTask: ~Copyable {
+    /// Runs a request's method and answers it, by the `perform` of its interface.
+    mutating func perform(_ request: Received, _ loop: inout Server)
+    /// Handles bits of the task's notification, such as its interrupt's.
+    mutating func notice(_ bits: UInt64)
+    /// Discards the callers that have gone.
+    mutating func forgetCallers()
+}
+
+/// Runs a task's main loop.
+public func serve<Task: ServiceTask & ~Copyable>(
+    _ task: consuming Task, _ loop: consuming Server
+) -> Never {
+    while true {
+        let received = loop.next()
+        switch received.delivery {
+        case .message, .oneWay: task.perform(received, &loop)
+        case .notification:
+            task.forgetCallers()
+            if received.badge != 0 { task.notice(received.badge) }
+        case .fault: break
+        }
+    }
+}

@@ -1,0 +1,94 @@
+// A model of the kernel with one client and one server. A call runs the server until it waits.
+
+import CUserEntry
+import Interfaces
+import Testing
+
+final class ModelSystem {
+    var task = SampleTask()
+    private var loop: Server?
+    private let buffer = UnsafeMutablePointer<UInt64>.allocate(capacity: 512)
+    /// The words of the request that the server receives next.
+    private var request: [UInt64]?
+    private var isOneWay = false
+    /// What the server answered, by the number of the reply object.
+    var answers: [Int: [UInt64]] = [:]
+    /// Reply objects that hold a caller.
+    private var callers: Set<Int> = []
+    /// What the client gets in place of the server's answer.
+    var forged: [UInt64]?
+
+    static let client = Endpoint(Slot(77))
+    static let badge: UInt64 = 0x5_0000_0009
+
+    init() {
+        buffer.initialize(repeating: 0, count: 512)
+        swiftlet_model_kernel(
+            { context, registers in
+                let system = Unmanaged<ModelSystem>.fromOpaque(context).takeUnretainedValue()
+                system.perform(registers)
+            }, Unmanaged.passRetained(self).toOpaque(),
+            IPCBuffer.threadPointer(UInt64(UInt(bitPattern: buffer))))
+        loop = Server(StartInformation())
+    }
+
+    private func perform(_ x: UnsafeMutablePointer<UInt64>) {
+        let control = ControlWord(raw: x[0])
+        let place = Int(control.slot.index) - Int(StartSlot.reply.index)
+        let words = (0..<min(control.length, 8)).map { x[3 + $0] }
+        switch control.systemCall {
+        case .invoke where control.method == .bindAbandonment:
+            x[0] = 0
+            x[3] = callers.contains(place) ? 1 : 0
+        case .call, .send:
+            finish(x, exchange(words, isOneWay: control.systemCall == .send))
+        case .reply:
+            x[0] = 0
+            answer(place, words)
+        case .replyAndReceive:
+            answer(Int(x[1]) - Int(StartSlot.reply.index), words)
+            receive(x)
+        case .receive: receive(x)
+        default: x[0] = 0
+        }
+    }
+
+    /// Runs the server with a request until it waits again, and returns its answer to it.
+    func exchange(_ words: [UInt64], isOneWay: Bool = false) -> [UInt64]? {
+        request = words
+        self.isOneWay = isOneWay
+        answers = [:]
+        while let received = loop!.next(by: .immediately) {
+            SampleInterface.perform(received, for: &task, &loop!)
+        }
+        return forged ?? answers.values.first
+    }
+    private func answer(_ place: Int, _ words: [UInt64]) {
+        if callers.remove(place) != nil { answers[place] = words }
+    }
+    private func receive(_ x: UnsafeMutablePointer<UInt64>) {
+        guard let words = request else {
+            x[0] = ResultWord(error: .timedOut).raw
+            return
+        }
+        request = nil
+        let place = Int(x[1]) - Int(StartSlot.reply.index)
+        if !isOneWay { callers.insert(place) }
+        x[0] =
+            ResultWord(isOneWay ? .oneWay : .message, message: UInt64(words.count) << 32).raw
+        x[1] = ModelSystem.badge
+        // What the registers hold behind the message is nobody's.
+        for index in 0..<8 { x[3 + index] = index < words.count ? words[index] : 0x5555 }
+    }
+    /// What the client's call ends with.
+    private func finish(_ x: UnsafeMutablePointer<UInt64>, _ words: [UInt64]?) {
+        if isOneWay {
+            x[0] = 0
+        } else if let words {
+            x[0] = ResultWord(.message, message: UInt64(words.count) << 32).raw
+            for index in 0..<8 { x[3 + index] = index < words.count ? words[index] : 0x5555 }
+        } else {
+            x[0] = ResultWord(error: .timedOut).raw
+        }
+    }
+}
