@@ -65,7 +65,7 @@ import Testing
 
                 """)
         #expect(text.contains("error: ") == (message != nil), "\(text)")
-        #expect(text.contains(message ?? ""), "\(text)")
+        if let message { #expect(text.contains(message), "\(text)") }
     }
 
     private var root: String {
