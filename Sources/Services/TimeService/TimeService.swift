@@ -88,7 +88,12 @@ import UserRuntime
         let name = Name("clock")
         let words: InlineArray<4, UInt64> = [name.word0, name.word1, name.word2, name.word3]
         if !openService(words, to: slot, deadline: TimeService.patience) { return nil }
-        return try? ClockClient(checking: Endpoint(slot), by: TimeService.patience)
+        do throws(SystemError) {
+            return try ClockClient(checking: Endpoint(slot), by: TimeService.patience)
+        } catch {
+            try? CapabilityTable.own.delete(slot)
+            return nil
+        }
     }
 
     private func readClock() -> UInt64? {
