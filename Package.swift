@@ -184,7 +184,10 @@ if onTarget {
         .target(name: "CBenchmark", path: path("Benchmarks", "CBenchmark")),
         task(
             "Benchmarks", "LatencyBenchmark",
-            ["KernelABI", "Interfaces", "CBenchmark", "BenchmarkStatistics", "LoadGenerator", "DeviceTree"],
+            [
+                "KernelABI", "Interfaces", "CBenchmark", "BenchmarkStatistics", "LoadGenerator",
+                "DeviceTree",
+            ],
             swift: kernelFlags + interfaceMacros + libfdtSwift, linker: libfdtLibrary),
 
         .executableTarget(

@@ -74,21 +74,23 @@ import Testing
 
     // Messages that no client of this interface sends
 
-    @Test(arguments: [
-        ([1, 5], Refusal.wrongArguments),  // one is missing
-        ([1, 5, 6, 7], .wrongArguments),  // one too many
-        ([1, 1 << 32, 6], .wrongArguments),  // no UInt32
-        ([1], .wrongArguments),
-        ([8, 0], .wrongArguments),
-        ([10, 256], .wrongArguments),  // no UInt8
-        ([10, 1, 2], .wrongArguments),
-        ([2], .unknownMethod),
-        ([301, 1], .unknownMethod),
-        ([.max], .unknownMethod),
-        ([1 << 32 | 8], .unknownMethod),
-        ([], .otherVersion),
-        ([0], .otherVersion),
-    ] as [([UInt64], Refusal)]) func wrongRequests(_ words: [UInt64], _ refusal: Refusal) {
+    @Test(
+        arguments: [
+            ([1, 5], Refusal.wrongArguments),  // one is missing
+            ([1, 5, 6, 7], .wrongArguments),  // one too many
+            ([1, 1 << 32, 6], .wrongArguments),  // no UInt32
+            ([1], .wrongArguments),
+            ([8, 0], .wrongArguments),
+            ([10, 256], .wrongArguments),  // no UInt8
+            ([10, 1, 2], .wrongArguments),
+            ([2], .unknownMethod),
+            ([301, 1], .unknownMethod),
+            ([.max], .unknownMethod),
+            ([1 << 32 | 8], .unknownMethod),
+            ([], .otherVersion),
+            ([0], .otherVersion),
+        ] as [([UInt64], Refusal)]) func wrongRequests(_ words: [UInt64], _ refusal: Refusal)
+    {
         #expect(system.exchange(words) == [refusal.rawValue])
         #expect(system.task.waitedFor.isEmpty && system.task.clients.isEmpty)
     }
@@ -100,8 +102,10 @@ import Testing
     }
 
     /// A broken server never ends its client.
-    @Test(arguments: [[], [0], [0, 1, 2], [1 << 16 | 77], [.max], [0, 1, 2, 3, 4, 5, 6, 7]]
-        as [[UInt64]]) func wrongAnswers(_ words: [UInt64]) {
+    @Test(
+        arguments: [[], [0], [0, 1, 2], [1 << 16 | 77], [.max], [0, 1, 2, 3, 4, 5, 6, 7]]
+            as [[UInt64]]) func wrongAnswers(_ words: [UInt64])
+    {
         system.forged = words
         #expect(throws: SystemError.wrongAnswer) { try client.add(1, to: 2) }
     }

@@ -94,9 +94,11 @@ import Testing
         try (head + source).write(to: file, atomically: true, encoding: .utf8)
         let compiler = Process()
         compiler.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        compiler.arguments = [
-            "swiftc", "-load-plugin-library", root + "/build/macros/libInterfaceMacros.so", file.path,
-        ] + (options.isEmpty ? ["-typecheck"] : options)
+        compiler.arguments =
+            [
+                "swiftc", "-load-plugin-library", root + "/build/macros/libInterfaceMacros.so",
+                file.path,
+            ] + (options.isEmpty ? ["-typecheck"] : options)
         let pipe = Pipe()
         compiler.standardError = pipe
         try compiler.run()

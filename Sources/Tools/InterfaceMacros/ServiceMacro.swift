@@ -73,26 +73,26 @@ extension Interface {
     fileprivate var dispatch: String {
         let variable = methods.allSatisfy(\.parameters.isEmpty) ? "let" : "var"
         return """
-        \(access)enum \(name)Interface {
-            \(access)static var hash: InterfaceHash {
-                \(hash)
-                return hash
-            }
-
-            /// Performs a request to `server` and answers it, or refuses it.
-            \(access)static func perform<S: \(name)Server & ~Copyable>(
-                _ request: Received, for server: inout S, _ loop: inout Server
-            ) {
-                \(variable) arguments = ArgumentReader(request)
-                switch arguments.method {
-                case 0: return loop.compare(request, with: hash)
-        \(methods.map(\.dispatch).joined(separator: "\n"))
-                default: return loop.refuse(.unknownMethod)
+            \(access)enum \(name)Interface {
+                \(access)static var hash: InterfaceHash {
+                    \(hash)
+                    return hash
                 }
-                loop.refuse(.wrongArguments)
+
+                /// Performs a request to `server` and answers it, or refuses it.
+                \(access)static func perform<S: \(name)Server & ~Copyable>(
+                    _ request: Received, for server: inout S, _ loop: inout Server
+                ) {
+                    \(variable) arguments = ArgumentReader(request)
+                    switch arguments.method {
+                    case 0: return loop.compare(request, with: hash)
+            \(methods.map(\.dispatch).joined(separator: "\n"))
+                    default: return loop.refuse(.unknownMethod)
+                    }
+                    loop.refuse(.wrongArguments)
+                }
             }
-        }
-        """
+            """
     }
 }
 

@@ -76,7 +76,8 @@ private struct Page {
             lines += method.documentation.map(Page.text)
             switch method.kind {
             case .plain: break
-            case .answeredLater: lines += ["", "A client names a deadline: the answer comes later."]
+            case .answeredLater:
+                lines += ["", "A client names a deadline: the answer comes later."]
             case .oneWay: lines += ["", "There is no answer. The client goes on at once."]
             }
         }

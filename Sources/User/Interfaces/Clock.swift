@@ -24,7 +24,7 @@ public enum ClockError: UInt16, ServiceError {
 
     public var text: StaticString {
         switch self {
-        case .noSuchSecond: 
+        case .noSuchSecond:
             "beyond the clock's 32 bits, whose last second is 2106-02-07 06:28:15 UTC"
         case .replaced: "another alarm came between"
         }
