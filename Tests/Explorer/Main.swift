@@ -56,11 +56,8 @@ import Foundation
         print(
             "in all: \(total.states) states, \(total.laggingStates) with a pending update,",
             "\(total.steps) steps, \(seconds(begin))")
-        if total.states == 0 {
-            print("error: no system has such a name")
-            exit(2)
-        }
-        return isSound
+        if total.states == 0 { print("error: no system has such a name") }
+        return isSound && total.states > 0
     }
 
     /// What the states of several cores have to do with one another.

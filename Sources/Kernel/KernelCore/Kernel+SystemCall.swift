@@ -135,22 +135,10 @@ extension Kernel where H: ~Copyable {
         return hardware.interruptPending || (core.isShared && isOvertaken())
     }
 
-    /// The same after a step of a long operation, whose progress stays. So less urgent cores may
-    /// take turns, and a thread that the step itself woke need not wait for the rest.
+    /// The same after a step whose progress stays, so that less urgent cores may take turns.
     @inline(__always) mutating func isInterruptedAfterStep() -> Bool {
         noteLook()
-        return hardware.interruptPending || (core.isStale && isPreempted())
-            || (core.isShared && mustShare())
-    }
-
-    /// Whether a thread or an update now goes before the thread of the operation in progress.
-    ///
-    /// On several cores any update counts: another core may perform it, and only the scheduling
-    /// loop tells that core.
-    @inline(never) private mutating func isPreempted() -> Bool {
-        guard let thread = core.current else { return false }
-        if core.isShared && shared.pointee.updates.top >= 0 { return true }
-        return core.ready.top > Int(thread.effective) || mustYield(thread)
+        return hardware.interruptPending || (core.isShared && mustShare())
     }
 
     /// Benchmark builds: a masked section ends, and the next one begins.

@@ -4,8 +4,8 @@
 // A step of `delete` or `revoke` removes one leaf of the derivation tree, or ends one wait that
 // depends on it. `reclaim` walks the descriptors of a region from its low end. Each of its steps
 // removes one capability or mapping, ends one wait, or looks through some slots. The objects
-// themselves keep the progress. So after each step interrupts are taken and threads run that the
-// step woke, and a restarted call continues from there.
+// themselves keep the progress. So interrupts are taken after each step, and a restarted call
+// continues from there.
 
 import HardwareInterface
 import KernelABI

@@ -131,12 +131,12 @@ extension Kernel where H: ~Copyable {
             // If a step of its update comes first, that step stops the thread.
             thread.pointee.scheduling.isSuspended = true
             end(thread, .cancelled)
-            if isInterruptedAfterStep() { return false }
+            if isInterrupted() { return false }
         }
         if thread.pointee.blockedOn != nil {
             removeCaller(thread)
             // It is still ending: if a step of its update comes first, that step stops the thread.
-            if isInterruptedAfterStep() { return false }
+            if isInterrupted() { return false }
         } else if state == .ready {
             removeReady(thread)
         } else if state != .running && state != .stopped && !thread.isEnding {

@@ -252,9 +252,9 @@ extension Kernel where H: ~Copyable {
             || (effective == urgency && Int(thread.pointee.base) == urgency && !core.isUpdatesTurn)
     }
 
-    /// Returns whether the running thread gives way to an update and to ready threads of the same
-    /// priority, since its own priority may be stale.
-    mutating func mustYield(_ thread: Ref<Thread>) -> Bool {
+    /// Returns whether the running thread gives way to a ready thread of the same priority, since
+    /// its own priority may be stale.
+    private mutating func mustYield(_ thread: Ref<Thread>) -> Bool {
         core.ready.updatesTop == Int(thread.effective) && thread.pointee.base < thread.effective
     }
 
