@@ -83,7 +83,11 @@ extension Kernel where H: ~Copyable {
     }
 
     /// Whether this core has no step to perform before the next thread runs.
+    ///
+    /// On several cores its own ready queue may still count an update that another core performed:
+    /// slices and `yield` go by that queue.
     @inline(__always) func hasNoSteps(isShared: Bool) -> Bool {
-        !(isShared && core.isStale) && !core.hasBudgets && shared.pointee.updates.top < 0
+        !(isShared && (core.isStale || core.ready.updatesTop >= 0)) && !core.hasBudgets
+            && shared.pointee.updates.top < 0
     }
 }
