@@ -109,7 +109,12 @@ struct SerialDriver<Port: SerialPort> {
     private mutating func write(_ request: inout LongMessage, _ client: ClientBadge) {
         let count = min(Int(request[0] >> 8 & 0xff), SerialRequest.maximumWrite)
         var text = InlineArray<160, UInt8>(repeating: 0)
-        for index in 0..<count { text[index] = request.byte(index, at: 1) }
+        var word: UInt64 = 0
+        for index in 0..<count {
+            if index % 8 == 0 { word = request[1 + index / 8] }
+            text[index] = UInt8(truncatingIfNeeded: word)
+            word >>= 8
+        }
         let isFree = client.may(.controlSerial)
         if !isFree {
             var bytes = text.mutableSpan
