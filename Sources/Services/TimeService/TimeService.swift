@@ -79,8 +79,11 @@ import UserRuntime
 
     // The board's clock
 
-    /// The service `clock`, which comes when its driver was started; nil on a board without one.
-    private func openClock() -> ClockClient? {
+    /// Returns the service `clock`, which comes when its driver was started, or nil on a board
+    /// without one.
+    ///
+    /// - Throws: what the driver's check of the version throws.
+    private func openClock() throws(SystemError) -> ClockClient? {
         let slot = TimeService.boardClock
         if let there = try? CapabilityTable.own.describe(slot), there.kind == .endpoint {
             return ClockClient(Endpoint(slot))
@@ -92,18 +95,20 @@ import UserRuntime
             return try ClockClient(checking: Endpoint(slot), by: TimeService.patience)
         } catch {
             try? CapabilityTable.own.delete(slot)
-            return nil
+            throw error
         }
     }
 
     private func readClock() -> UInt64? {
-        openClock().flatMap { try? $0.now(by: TimeService.patience) }
+        do throws(SystemError) { return try openClock()?.now(by: TimeService.patience) } catch {
+            return nil
+        }
     }
 
     /// - Throws: `beyondClock`.
     private func setClock(_ seconds: UInt64) throws(TimeError) -> BoardClock {
-        guard let clock = openClock() else { return .none }
         do throws(SystemError) {
+            guard let clock = try openClock() else { return .none }
             try clock.set(to: seconds, by: TimeService.patience)
             return .set
         } catch {
