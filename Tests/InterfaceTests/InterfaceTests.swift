@@ -21,6 +21,56 @@ import Testing
         #expect(SystemError.wrongAnswer.of(SampleError.self) == nil)
     }
 
+    /// An error's raw value may be any: 0 is no success, 1 no refusal.
+    @Test func eachRawValueIsAnError() {
+        #expect(throws: SystemError.service(0)) { try client.half(of: 1) }
+        #expect(SystemError.service(0).of(SampleError.self) == SampleError.none)
+        #expect(throws: SystemError.service(0xffff)) { try client.half(of: 5) }
+    }
+
+    // Values of more than a word
+
+    private func bytes(_ count: Int) -> [UInt8] {
+        (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ 1) }
+    }
+    @Test(arguments: [0, 1, 7, 8, 9, 47, 48, 49, 56, 57, 899, 900]) func bytesArrive(
+        _ count: Int
+    ) throws {
+        let bytes = bytes(count)
+        let result = try client.reversed(Bytes(prefixOf: bytes.span))
+        #expect((0..<result.count).map { result.span[$0] } == bytes.reversed())
+    }
+    @Test func bytesBeyondTheCapacityAreLeftOut() {
+        #expect(Bytes<9>(prefixOf: bytes(10).span).count == 9)
+        var full = Bytes<9>(prefixOf: bytes(10).span)
+        #expect(!full.append(1) && full.count == 9)
+    }
+    @Test func laterBytes() throws {
+        _ = try? client.bytes(1, loop: 2, by: .immediately)
+        guard let caller = system.task.waitingForBytes.take() else { throw SystemError.wrongAnswer }
+        caller.answer(Bytes(prefixOf: bytes(100).span))
+        let words = try #require(system.answers.values.first)
+        #expect(
+            words.count == 2 + 13 && words[1] == 100
+                && words[14] == UInt64(bytes(100)[99]) << 24 | UInt64(bytes(100)[98]) << 16
+                    | UInt64(bytes(100)[97]) << 8 | UInt64(bytes(100)[96])
+        )
+    }
+    @Test func structuresArraysTextAndSetsArrive() throws {
+        var offsets = Items<Point, 4>()
+        for index in 0..<4 as Range<Int32> { offsets.append(Point(x: index, y: 10)) }
+        #expect(!offsets.append(.zero) && offsets[4] == nil)
+        let moved = try client.moved(
+            Point(x: -1, y: 2), deadline: offsets, arguments: .left, loop: -3,
+            server: Sides(raw: 5), client: FixedString("zwölf Bytes")!, caller: true, held: 2)
+        #expect(moved == Point(x: -10, y: 82))
+        #expect(system.task.text == Array("zwölf Bytes".utf8))
+    }
+    @Test(arguments: [("dreizehn Byte", false), ("zw\u{1b}[H", false), ("", true)])
+    func text(_ text: String, _ isOne: Bool) {
+        #expect((FixedString<12>(Array(text.utf8).span) != nil) == isOne)
+    }
+
     @Test func oneWayAndWithoutResult() throws {
         try client.note(true)
         try client.note(false)
@@ -50,7 +100,7 @@ import Testing
         _ = try? client.wait(1, by: .immediately)
         let caller = try caller()
         caller.refuse(.replaced)
-        #expect(Array(system.answers.values) == [[5]])
+        #expect(Array(system.answers.values) == [[0x1_0005]])
     }
 
     /// A caller is never left without an answer.
@@ -87,12 +137,29 @@ import Testing
             ([301, 1], .unknownMethod),
             ([.max], .unknownMethod),
             ([1 << 32 | 8], .unknownMethod),
-            ([], .otherVersion),
-            ([0], .otherVersion),
+            ([], .wrongArguments),
+            ([0, 0], .wrongArguments),
+            ([11], .wrongArguments),
+            ([11, 901], .wrongArguments),
+            ([11, .max], .wrongArguments),
+            ([11, 9, 1], .wrongArguments),
+            ([11, 9, 1, 256], .wrongArguments),  // bits behind the last byte
+            ([11, 8, 1, 0], .wrongArguments),
+            ([12, 1, 2, 0, 3, 0, 1, 0, 1], .wrongArguments),
+            (request12(x: 1 << 31), .wrongArguments),  // no Int32
+            (request12(side: 5), .wrongArguments),
+            (request12(sides: 2), .wrongArguments),
+            (request12(count: 5), .wrongArguments),
+            (request12(text: 27), .wrongArguments),  // not printable
         ] as [([UInt64], Refusal)]) func wrongRequests(_ words: [UInt64], _ refusal: Refusal)
     {
         #expect(system.exchange(words) == [refusal.rawValue])
         #expect(system.task.waitedFor.isEmpty && system.task.clients.isEmpty)
+    }
+
+    /// The check of the table itself: the request without a mistake is performed.
+    @Test func theRequestWithoutMistake() {
+        #expect(system.exchange(request12(sides: 4)) == [0, 1, 5])
     }
 
     @Test(arguments: [[9], [9, 2], [9, 1, 1], [2], []] as [[UInt64]])
@@ -103,7 +170,7 @@ import Testing
 
     /// A broken server never ends its client.
     @Test(
-        arguments: [[], [0], [0, 1, 2], [1 << 16 | 77], [.max], [0, 1, 2, 3, 4, 5, 6, 7]]
+        arguments: [[], [0], [0, 1, 2], [6], [2 << 16], [.max], [0, 1, 2, 3, 4, 5, 6, 7]]
             as [[UInt64]]) func wrongAnswers(_ words: [UInt64])
     {
         system.forged = words
@@ -128,6 +195,21 @@ import Testing
             _ = try ClockClient(checking: ModelSystem.client)
         }
     }
+    /// An untyped service never passes for a typed one, whatever it answers to method 0.
+    @Test(arguments: [[0], [0, 0], [0, 1, 2], [1], [2], [7], []] as [[UInt64]])
+    func untypedServicesAreRefused(_ words: [UInt64]) {
+        system.forged = words
+        #expect(throws: SystemError.refused(.otherVersion)) {
+            _ = try SampleClient(checking: ModelSystem.client)
+        }
+    }
+    @Test func aServerThatDoesNotAnswerIsNoOtherVersion() {
+        system.forged = nil
+        system.isSilent = true
+        #expect(throws: SystemError.kernel(.timedOut)) {
+            _ = try SampleClient(checking: ModelSystem.client)
+        }
+    }
     /// Each thing that makes messages differ changes the hash.
     @Test func whatTheHashDependsOn() {
         func hash(
@@ -146,6 +228,18 @@ import Testing
             hash("S", 1, 1, "m", "plain", 32, "q"),
         ]
         #expect(Set(all).count == all.count && hash() == hash())
-        #expect(SampleError.shape == 0b11_0000)
+        #expect(Names1.shape != Names2.shape && Names2.shape != Names3.shape)
+        #expect(Bytes<8>.shape != Bytes<9>.shape && Int8.shape != UInt8.shape)
+        #expect(Items<UInt8, 4>.shape != Items<UInt16, 4>.shape)
     }
 }
+
+/// A request that moves a point.
+private func request12(
+    x: UInt64 = 1, side: UInt64 = 3, sides: UInt64 = 1, count: UInt64 = 1, text: UInt64 = 65
+) -> [UInt64] { [12, x, 2, count, 0, 3, side, 0, sides, 1, text, 0, 1] }
+
+// Enumerations that differ in a name, or in a value.
+@Message private enum Names1: UInt16, CaseIterable { case one = 100 }
+@Message private enum Names2: UInt16, CaseIterable { case two = 100 }
+@Message private enum Names3: UInt16, CaseIterable { case two = 101 }

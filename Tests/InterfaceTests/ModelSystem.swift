@@ -17,6 +17,8 @@ final class ModelSystem {
     private var callers: Set<Int> = []
     /// What the client gets in place of the server's answer.
     var forged: [UInt64]?
+    /// The server does not run.
+    var isSilent = false
 
     static let client = Endpoint(Slot(77))
     static let badge: UInt64 = 0x5_0000_0009
@@ -35,7 +37,7 @@ final class ModelSystem {
     private func perform(_ x: UnsafeMutablePointer<UInt64>) {
         let control = ControlWord(raw: x[0])
         let place = Int(control.slot.index) - Int(StartSlot.reply.index)
-        let words = (0..<min(control.length, 8)).map { x[3 + $0] }
+        let words = (0..<control.length).map { $0 < 8 ? x[3 + $0] : buffer[$0] }
         switch control.systemCall {
         case .invoke where control.method == .bindAbandonment:
             x[0] = 0
@@ -55,6 +57,7 @@ final class ModelSystem {
 
     /// Runs the server with a request until it waits again, and returns its answer to it.
     func exchange(_ words: [UInt64], isOneWay: Bool = false) -> [UInt64]? {
+        if isSilent { return nil }
         request = words
         self.isOneWay = isOneWay
         answers = [:]
@@ -77,8 +80,14 @@ final class ModelSystem {
         x[0] =
             ResultWord(isOneWay ? .oneWay : .message, message: UInt64(words.count) << 32).raw
         x[1] = ModelSystem.badge
-        // What the registers hold behind the message is nobody's.
-        for index in 0..<8 { x[3 + index] = index < words.count ? words[index] : 0x5555 }
+        deliver(words, x)
+    }
+    /// What registers and buffer hold behind the message is nobody's.
+    private func deliver(_ words: [UInt64], _ x: UnsafeMutablePointer<UInt64>) {
+        for index in 0..<128 {
+            let word = index < words.count ? words[index] : 0x5555
+            if index < 8 { x[3 + index] = word } else { buffer[index] = word }
+        }
     }
     /// What the client's call ends with.
     private func finish(_ x: UnsafeMutablePointer<UInt64>, _ words: [UInt64]?) {
@@ -86,7 +95,7 @@ final class ModelSystem {
             x[0] = 0
         } else if let words {
             x[0] = ResultWord(.message, message: UInt64(words.count) << 32).raw
-            for index in 0..<8 { x[3 + index] = index < words.count ? words[index] : 0x5555 }
+            deliver(words, x)
         } else {
             x[0] = ResultWord(error: .timedOut).raw
         }

@@ -20,15 +20,45 @@ protocol Sample {
     /// Answers when the test lets it.
     @Method(10, .answeredLater) func wait(_ number: UInt8) throws(SampleError) -> UInt16
 
+    /// Turns bytes round.
+    @Method(11) func reversed(_ bytes: Bytes<900>) -> Bytes<900>
+
+    /// Moves a point by all offsets. The names are those of generated code, or were once.
+    @Method(12) func moved(
+        _ request: Point, deadline: Items<Point, 4>, arguments: Side, loop: Int8, server: Sides,
+        client: FixedString<12>, caller: Bool, held: UInt8
+    ) -> Point
+
+    /// Answers later with bytes.
+    @Method(13, .answeredLater) func bytes(_ caller: UInt8, loop: UInt8) -> Bytes<100>
+
     /// As many words as travel in registers.
     @Method(300) func sum(
         _ a: UInt64, _ b: UInt64, _ c: UInt64, _ d: UInt64, _ e: UInt64, _ f: UInt64, _ g: UInt64
     ) -> UInt64
 }
 
-enum SampleError: UInt16, ServiceError {
+/// Two fields, one of them signed.
+@Message struct Point: Equatable {
+    var x: Int32
+    var y: UInt16
+    static let zero = Point(x: 0, y: 0)
+    var isZero: Bool { self == .zero }
+}
+@Message enum Side: UInt8 {
+    case left = 3
+    case right
+}
+struct Sides: MessageBits {
+    let raw: UInt64
+    static var all: Sides { Sides(raw: 0b101) }
+}
+
+@Message enum SampleError: UInt16, ServiceError {
+    case none = 0
     case odd = 4
     case replaced = 5
+    case last = 0xffff
     var text: StaticString { "sample" }
 }
 
@@ -37,12 +67,38 @@ struct SampleTask: ~Copyable, SampleServer {
     var waiting: Caller<UInt16, SampleError>?
     var clients: [UInt64] = []
     var waitedFor: [UInt8] = []
+    var waitingForBytes: Caller<Bytes<100>, NoError>?
+    var text: [UInt8] = []
+
+    mutating func reversed(_ bytes: Bytes<900>, _ client: ClientBadge) -> Bytes<900> {
+        var result = Bytes<900>()
+        for index in 0..<bytes.count { result.append(bytes.span[bytes.count - 1 - index]) }
+        return result
+    }
+    mutating func moved(
+        _ request: Point, deadline: Items<Point, 4>, arguments: Side, loop: Int8, server: Sides,
+        client: FixedString<12>, caller: Bool, held: UInt8, _ badge: ClientBadge
+    ) -> Point {
+        text = (0..<client.count).map { client.span[$0] }
+        var point = request
+        for index in 0..<deadline.count {
+            point.x += deadline[index]!.x * (arguments == .left ? -1 : 1)
+            point.y += deadline[index]!.y * (caller ? UInt16(held) : 1)
+        }
+        point.x += Int32(loop)
+        return server.contains(Sides(raw: 4)) ? point : .zero
+    }
+    mutating func bytes(
+        _ caller: UInt8, loop: UInt8, _ held: consuming Caller<Bytes<100>, NoError>
+    ) { waitingForBytes = consume held }
 
     mutating func add(_ a: UInt32, to b: UInt32, _ client: ClientBadge) -> UInt64 {
         clients.append(client.raw)
         return UInt64(a) + UInt64(b)
     }
     mutating func half(of number: UInt64, _ client: ClientBadge) throws(SampleError) -> UInt64 {
+        if number == 1 { throw .none }
+        if number == 5 { throw .last }
         if number & 1 == 1 { throw .odd }
         return number / 2
     }

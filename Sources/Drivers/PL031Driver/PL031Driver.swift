@@ -13,7 +13,7 @@ import MMIO
 struct ClockDriver: ~Copyable, ClockServer, ServiceTask {
     private var clock: PL031<MMIORegisters>
     private let interrupt = Interrupt(StartSlot.interrupt)
-    /// Who waits for the alarm.
+    /// The caller that waits for the alarm.
     private var sleeper: Caller<UInt64, ClockError>?
 
     init(_ information: StartInformation, _ notification: Notification) {

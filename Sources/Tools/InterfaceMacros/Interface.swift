@@ -17,7 +17,7 @@ struct Interface {
         let name: String
         let parameters: [Parameter]
         /// nil: it has none.
-        let result: String?
+        let result: (type: String, words: String)?
         /// nil: it throws nothing of its own.
         let error: String?
         let kind: Kind
@@ -29,6 +29,8 @@ struct Interface {
         let label: String?
         let name: String
         let type: String
+        /// The expression of the words that it takes at most.
+        let words: String
 
         /// As a declaration writes it.
         var declaration: String {
@@ -68,7 +70,7 @@ extension Interface {
             throw Mistake(declaration, "@Service describes a service: write it before a protocol")
         }
         name = service.name.text
-        access = service.modifiers.contains { $0.name.text == "public" } ? "public " : ""
+        access = accessLevel(service.modifiers)
         guard let arguments = attribute.arguments?.as(LabeledExprListSyntax.self),
             let version = arguments.first?.expression.as(IntegerLiteralExprSyntax.self)
         else { throw Mistake(attribute, "@Service takes its version as a number: (version: 1)") }
@@ -110,8 +112,10 @@ extension Interface.Method {
         } else {
             error = nil
         }
-        let result = signature.returnClause?.type.trimmedDescription
-        self.result = result == "Void" || result == "()" ? nil : result
+        result = try signature.returnClause.flatMap {
+            let type = $0.type.trimmedDescription
+            return type == "Void" || type == "()" ? nil : (type, try messageWords(of: $0.type))
+        }
         parameters = try signature.parameterClause.parameters.map(Interface.Parameter.init)
         if kind == .oneWay && (self.result != nil || error != nil) {
             throw Mistake(signature, "a one-way method has neither a result nor an error")
@@ -119,6 +123,9 @@ extension Interface.Method {
         documentation = function.leadingTrivia.compactMap {
             if case .docLineComment(let text) = $0 { return text }
             return nil
+        }
+        if ["endpoint", "interface"].contains(name) {
+            throw Mistake(function, "clients have a property `\(name)` already")
         }
         if documentation.isEmpty {
             throw Mistake(function, "`\(name)` has no doc comment: clients read it")
@@ -161,8 +168,22 @@ extension Interface.Parameter {
         label = first == "_" ? nil : first
         name = parameter.secondName?.text ?? first
         type = parameter.type.trimmedDescription
+        words = try messageWords(of: parameter.type)
         if name == "_" { throw Mistake(parameter, "a parameter of a service has a name") }
+        if name.hasPrefix("_") {
+            throw Mistake(parameter, "names that begin with `_` are those of generated code")
+        }
+        if label == "by" { throw Mistake(parameter, "`by` is the label of a call's deadline") }
     }
+}
+
+/// The access that what is generated from a declaration gets, as it stands before a member.
+func accessLevel(_ modifiers: DeclModifierListSyntax) -> String {
+    for level in modifiers.map(\.name.text) {
+        if level == "public" || level == "package" { return level + " " }
+        if level == "private" || level == "fileprivate" { return "fileprivate " }
+    }
+    return ""
 }
 
 extension String {

@@ -123,6 +123,6 @@ extension Interface.Method {
     fileprivate var signature: String {
         let list = parameters.map(\.declaration).joined(separator: ", ")
         let error = error.map { " throws(\($0))" } ?? ""
-        return "func \(name)(\(list))\(error)" + (result.map { " -> \($0)" } ?? "")
+        return "func \(name)(\(list))\(error)" + (result.map { " -> \($0.type)" } ?? "")
     }
 }

@@ -16,7 +16,7 @@ public protocol Clock {
 }
 
 /// Why the clock refuses a request, or ends an alarm early.
-public enum ClockError: UInt16, ServiceError {
+@Message public enum ClockError: UInt16, ServiceError {
     /// The clock has 32 bits, and cannot show that second.
     case noSuchSecond = 1
     /// Another alarm replaced this one.

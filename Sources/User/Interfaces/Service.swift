@@ -28,3 +28,10 @@ public enum Answering {
 @attached(peer)
 public macro Method(_ number: Int, _ answering: Answering? = nil) =
     #externalMacro(module: "InterfaceMacros", type: "MethodMacro")
+
+/// Makes a structure's fields, or the raw values of an enumeration, a `MessageValue`. Each field
+/// has the words of its type. Names, types and raw values are part of the interface's hash.
+@attached(
+    extension, conformances: MessageValue, names: named(words), named(shape), named(put),
+    named(take))
+public macro Message() = #externalMacro(module: "InterfaceMacros", type: "MessageMacro")

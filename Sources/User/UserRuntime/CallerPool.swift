@@ -40,6 +40,10 @@ enum CallerPool {
         try? held.reply(message)
         letGo(held)
     }
+    static func release(_ held: Reply, _ message: MessageWriter) {
+        try? held.reply(message)
+        letGo(held)
+    }
 
     /// Whether a caller has gone.
     static func hasGone(_ held: Reply) -> Bool { gone & bit(held) != 0 }

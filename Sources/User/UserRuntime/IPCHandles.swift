@@ -90,6 +90,18 @@ public struct Endpoint: Sendable {
     ) throws(KernelError) {
         _ = try exchange(.send, message, bytes, deadline)
     }
+    /// The same for a typed request, whose words from 8 on are in the buffer already.
+    @inline(__always) func call(
+        _ message: MessageWriter, deadline: Instant
+    ) throws(KernelError) -> Received {
+        try exchange(ControlWord(.call, slot, length: message.count), message.registers, deadline)
+    }
+    @inline(__always) func send(
+        _ message: MessageWriter, deadline: Instant
+    ) throws(KernelError) {
+        _ = try exchange(
+            ControlWord(.send, slot, length: message.count), message.registers, deadline)
+    }
     @inline(__always) private func exchange(
         _ control: ControlWord, _ message: RegisterMessage, _ deadline: Instant
     ) throws(KernelError) -> Received {
@@ -220,6 +232,13 @@ public struct Reply: Sendable {
         var words = message.registers().words
         let raw = unsafe swiftlet_svc_words(
             ControlWord(.reply, slot, length: message.length).raw, 0, 0, &words)
+        try check(raw.result)
+    }
+    /// Sends a typed answer, whose words from 8 on are in the buffer already.
+    func reply(_ message: MessageWriter) throws(KernelError) {
+        var words = message.registers.words
+        let raw = unsafe swiftlet_svc_words(
+            ControlWord(.reply, slot, length: message.count).raw, 0, 0, &words)
         try check(raw.result)
     }
     /// Binds the notification that is signalled when a caller leaves before its answer: its

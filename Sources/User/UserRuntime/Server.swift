@@ -61,7 +61,7 @@ public struct Server {
 
     /// Word 0 of the answer to a request that the task's loop leaves unanswered. No service gives
     /// it to a success.
-    public static var refused: UInt64 { 1 }
+    public static var refused: UInt64 { Refusal.dropped.rawValue }
 
     /// Binds notification and timer to this thread; both are the task's own. Bits 60 to 63 of the
     /// notification are the server's.
@@ -206,6 +206,15 @@ public struct Server {
         isOwing = false
         // A caller that gave up meanwhile needs no answer.
         try? current.reply(&message)
+    }
+
+    /// Answers the present caller. What does not fit into registers goes at once: the thread's next
+    /// call could change it.
+    @inline(__always) mutating func reply(_ message: MessageWriter) {
+        if message.count <= 8 { return reply(message.registers) }
+        isOwing = false
+        // A caller that gave up meanwhile needs no answer.
+        try? current.reply(message)
     }
 
     /// Keeps the present caller waiting: the reply object to answer it later. Nil when two wait

@@ -2,13 +2,14 @@
 
 import KernelABI
 
-/// A value that messages carry. It always takes the same number of words, in all tasks.
+/// A value that messages carry. It is encoded alike in all tasks.
 ///
-/// `take` checks each word: the receiver gets a value of the type, or refuses the message.
+/// `take` checks each word: the receiver gets a value of the type, or refuses the message. The
+/// macro `@Message` generates the conformance of a structure or an enumeration. A type that
+/// conforms by hand also has `@_transparent static var words: UInt`, the number of its words: the
+/// compiler adds up the words of a message, and rejects a method whose arguments or result do not
+/// fit.
 public protocol MessageValue {
-    /// The number of words. Mark it `@_transparent`: then the compiler adds the words of a message
-    /// up, and rejects a method whose arguments or result do not fit.
-    static var words: UInt { get }
     /// Identifies the type in the interface's hash. It changes with the type's encoding.
     static var shape: UInt64 { get }
     func put(into message: inout MessageWriter)
@@ -16,17 +17,17 @@ public protocol MessageValue {
     static func take(from message: inout MessageReader) -> Self?
 }
 
-/// Appends words to a message.
+/// Appends words to a message. Words from 8 on go straight into the thread's IPC buffer, so that
+/// the message is sent before the thread makes another call.
 public struct MessageWriter {
-    var message: RegisterMessage
-    private var count = 0
+    /// The words that travel in registers.
+    private(set) var registers = RegisterMessage()
+    /// Words of the message, at most 128: the compiler adds them up.
+    private(set) var count = 0
 
-    @inline(__always) init(_ first: UInt64) {
-        message = RegisterMessage()
-        put(first)
-    }
+    @inline(__always) init(_ first: UInt64) { put(first) }
     @inline(__always) public mutating func put(_ word: UInt64) {
-        message.setWord(count, word)
+        if count < 8 { registers.setWord(count, word) } else { IPCBufferAccess()[count] = word }
         count += 1
     }
     @inline(__always) public mutating func put<Value: MessageValue>(_ value: Value) {
@@ -34,7 +35,8 @@ public struct MessageWriter {
     }
 }
 
-/// Takes a message's words in order.
+/// Takes a message's words in order. Words from 8 on are in the thread's IPC buffer until the
+/// thread's next call.
 public struct MessageReader {
     let message: Received
     private var next = 1
@@ -50,7 +52,7 @@ public struct MessageReader {
     @inline(__always) public mutating func takeWord() -> UInt64? {
         if next >= message.length { return nil }
         next += 1
-        return message[next - 1]
+        return next <= 8 ? message[next - 1] : IPCBufferAccess()[next - 1]
     }
     @inline(__always) public mutating func take<Value: MessageValue>(
         _ type: Value.Type
@@ -59,20 +61,26 @@ public struct MessageReader {
     }
 }
 
-extension MessageValue where Self: FixedWidthInteger & UnsignedInteger {
+extension MessageValue where Self: FixedWidthInteger {
     @_transparent public static var words: UInt { 1 }
-    public static var shape: UInt64 { UInt64(bitWidth) }
+    public static var shape: UInt64 { UInt64(bitWidth) | (isSigned ? 1 << 8 : 0) }
     @inline(__always) public func put(into message: inout MessageWriter) {
         message.put(UInt64(truncatingIfNeeded: self))
     }
     @inline(__always) public static func take(from message: inout MessageReader) -> Self? {
-        message.takeWord().flatMap { Self(exactly: $0) }
+        guard let word = message.takeWord() else { return nil }
+        let value = Self(truncatingIfNeeded: word)
+        return UInt64(truncatingIfNeeded: value) == word ? value : nil
     }
 }
 extension UInt8: MessageValue {}
 extension UInt16: MessageValue {}
 extension UInt32: MessageValue {}
 extension UInt64: MessageValue {}
+extension Int8: MessageValue {}
+extension Int16: MessageValue {}
+extension Int32: MessageValue {}
+extension Int64: MessageValue {}
 
 extension Bool: MessageValue {
     @_transparent public static var words: UInt { 1 }
@@ -86,20 +94,39 @@ extension Bool: MessageValue {
     }
 }
 
-/// A service's own errors. Raw values start at 1, since 0 is success.
-public protocol ServiceError: Error, Equatable, RawRepresentable where RawValue == UInt16 {
+/// A set of bits. A message with a bit that is not in `all` is refused.
+public protocol MessageBits: MessageValue, Equatable {
+    var raw: UInt64 { get }
+    init(raw: UInt64)
+    static var all: Self { get }
+}
+extension MessageBits {
+    @_transparent public static var words: UInt { 1 }
+    public static var shape: UInt64 { InterfaceHash("bits", version: all.raw).raw }
+    @inline(__always) public func put(into message: inout MessageWriter) { message.put(raw) }
+    @inline(__always) public static func take(from message: inout MessageReader) -> Self? {
+        guard let word = message.takeWord(), word & ~all.raw == 0 else { return nil }
+        return Self(raw: word)
+    }
+    public func contains(_ other: Self) -> Bool { raw & other.raw == other.raw }
+    public static func | (a: Self, b: Self) -> Self { Self(raw: a.raw | b.raw) }
+}
+
+extension MessageValue where Self: RawRepresentable, RawValue: MessageValue {
+    @_transparent public static var words: UInt { 1 }
+    @inline(__always) public func put(into message: inout MessageWriter) {
+        message.put(rawValue)
+    }
+    @inline(__always) public static func take(from message: inout MessageReader) -> Self? {
+        message.take(RawValue.self).flatMap { Self(rawValue: $0) }
+    }
+}
+
+/// A service's own errors: an enumeration with `@Message`, which adds `shape`.
+public protocol ServiceError: Error, Equatable, MessageValue, RawRepresentable
+where RawValue == UInt16 {
     /// For people.
     var text: StaticString { get }
-}
-extension ServiceError {
-    /// The set of raw values up to 63 that are cases.
-    public static var shape: UInt64 {
-        var bits: UInt64 = 0
-        for value in 0..<64 as Range<UInt16> where Self(rawValue: value) != nil {
-            bits |= 1 << UInt64(value)
-        }
-        return bits
-    }
 }
 
 /// The result of a method that has none.
@@ -114,38 +141,7 @@ public struct Nothing: MessageValue, Sendable {
 }
 /// The error of a method that throws none.
 public enum NoError: UInt16, ServiceError {
-    case none = 0xffff
+    case none
+    public static var shape: UInt64 { 0 }
     public var text: StaticString { "" }
-}
-
-/// The hash of an interface. Two tasks with the same hash understand each other's messages.
-public struct InterfaceHash: Equatable, Sendable {
-    public private(set) var raw: UInt64 = 0xcbf2_9ce4_8422_2325
-
-    /// - Parameter version: the service's author increments it if the meaning of a method changes
-    ///   and its types do not.
-    public init(_ name: StaticString, version: UInt64) {
-        add(name)
-        add(version)
-    }
-    /// A method.
-    public mutating func add(_ number: UInt64, _ name: StaticString, _ kind: StaticString) {
-        add(number)
-        add(name)
-        add(kind)
-    }
-    /// A parameter, a result or an error.
-    public mutating func add(_ shape: UInt64, _ name: StaticString = "") {
-        for index in 0..<8 as Range<UInt64> { mix(UInt8(truncatingIfNeeded: shape >> (8 * index))) }
-        add(name)
-    }
-    private mutating func add(_ text: StaticString) {
-        // Safety: a static string is there for good, and says how long it is.
-        text.withUTF8Buffer { bytes in
-            for index in 0..<bytes.count { unsafe mix(bytes[index]) }
-        }
-        mix(0)
-    }
-    /// FNV-1a.
-    private mutating func mix(_ byte: UInt8) { raw = (raw ^ UInt64(byte)) &* 0x100_0000_01b3 }
 }

@@ -30,27 +30,42 @@ public enum SystemError: Error, Equatable, Sendable {
     }
 }
 
-/// The reason why a server did not run a method.
+/// The reason why a server did not run a method: word 0 of the answer. Values from `Outcome.error`
+/// on are the service's own errors.
 public enum Refusal: UInt64, Sendable {
-    case unknownMethod = 0x1_0000
+    /// The server discarded the request without an answer, or is no typed service.
+    case dropped = 1
+    case unknownMethod
     /// Too few or too many words, or a word that is no value of its type.
     case wrongArguments
     /// The server has no place for another caller that waits.
     case busy
-    /// The client was built from another version of the interface.
+    /// The client was built from another version of the interface, or for another service.
     case otherVersion
-    /// The server discarded the caller without an answer.
-    case dropped
 
     /// For people.
     public var text: StaticString {
         switch self {
+        case .dropped: "the service discarded the request"
         case .unknownMethod: "the service has no such method"
         case .wrongArguments: "the service does not take these arguments"
         case .busy: "too many callers wait for the service"
         case .otherVersion: "the service has another version: build both from the same sources"
-        case .dropped: "the service discarded the request"
         }
+    }
+}
+
+/// Word 0 of an answer: 0, a `Refusal`, or the service's own error.
+enum Outcome {
+    static var success: UInt64 { 0 }
+    static func error(_ error: some ServiceError) -> UInt64 { firstError | UInt64(error.rawValue) }
+    private static var firstError: UInt64 { 0x1_0000 }
+
+    /// - Precondition: the outcome is no success.
+    static func failure(_ outcome: UInt64) -> SystemError {
+        if let refusal = Refusal(rawValue: outcome) { return .refused(refusal) }
+        guard let value = UInt16(exactly: outcome ^ firstError) else { return .wrongAnswer }
+        return .service(value)
     }
 }
 
@@ -61,14 +76,20 @@ public protocol ServiceClient {
     init(_ endpoint: Endpoint)
 }
 extension ServiceClient {
-    /// Creates a client after the server has confirmed its version of the interface.
+    /// Creates a client after the server has told the hash of its interface.
     ///
-    /// - Throws: `refused(.otherVersion)`, and what a call throws.
+    /// - Throws: `refused(.otherVersion)` if it is another one, or if the server answers otherwise
+    ///   than a typed service; `kernel` if there is no answer.
     public init(checking endpoint: Endpoint, by deadline: Instant = .patience) throws(SystemError) {
         self.init(endpoint)
-        var request = RequestWriter(method: 0)
-        request.put(Self.interface.raw)
-        try request.call(endpoint, by: deadline).end()
+        let hash: UInt64
+        do throws(SystemError) {
+            hash = try RequestWriter(method: 0).call(endpoint, by: deadline).take(UInt64.self)
+        } catch {
+            if case .kernel = error { throw error }
+            throw .refused(.otherVersion)
+        }
+        if hash != Self.interface.raw { throw .refused(.otherVersion) }
     }
 }
 
@@ -90,13 +111,13 @@ public struct RequestWriter {
         _ endpoint: Endpoint, by deadline: Instant
     ) throws(SystemError) -> Answer {
         do throws(KernelError) {
-            return Answer(try endpoint.call(writer.message, deadline: deadline))
+            return Answer(try endpoint.call(writer, deadline: deadline))
         } catch { throw .kernel(error) }
     }
     @inline(__always) public func send(
         to endpoint: Endpoint, by deadline: Instant
     ) throws(SystemError) {
-        do throws(KernelError) { try endpoint.send(writer.message, deadline: deadline) } catch {
+        do throws(KernelError) { try endpoint.send(writer, deadline: deadline) } catch {
             throw .kernel(error)
         }
     }
@@ -111,7 +132,7 @@ public struct Answer {
     @inline(__always) public consuming func take<Value: MessageValue>(
         _ type: Value.Type
     ) throws(SystemError) -> Value {
-        if reader.first != 0 { throw Answer.error(reader.first) }
+        if reader.first != Outcome.success { throw Answer.error(reader.first) }
         guard let value = reader.take(type), reader.isAtEnd else { throw .wrongAnswer }
         return value
     }
@@ -122,8 +143,6 @@ public struct Answer {
 
     /// Takes the word alone: with the answer itself, every call would write it to memory.
     @inline(never) private static func error(_ outcome: UInt64) -> SystemError {
-        if let refusal = Refusal(rawValue: outcome) { return .refused(refusal) }
-        guard let value = UInt16(exactly: outcome) else { return .wrongAnswer }
-        return .service(value)
+        Outcome.failure(outcome)
     }
 }

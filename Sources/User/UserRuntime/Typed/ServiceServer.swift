@@ -18,6 +18,8 @@ public struct ArgumentReader {
 
 /// A caller that waits for a later answer. It gets exactly one: this value cannot be copied, and
 /// `answer` and `refuse` consume it. If it is discarded, it answers `Refusal.dropped`.
+///
+/// Only the server's thread may answer, so it is not `Sendable`.
 @frozen public struct Caller<Result: MessageValue, E: ServiceError>: ~Copyable {
     private let reply: Reply
     /// The client that called.
@@ -32,16 +34,17 @@ public struct ArgumentReader {
     public consuming func answer(_ result: Result) {
         var writer = MessageWriter(0)
         writer.put(result)
-        CallerPool.release(reply, writer.message)
+        CallerPool.release(reply, writer)
         discard self
     }
     public consuming func refuse(_ error: E) {
-        CallerPool.release(reply, RegisterMessage(UInt64(error.rawValue)))
+        CallerPool.release(reply, RegisterMessage(Outcome.error(error)))
         discard self
     }
     /// Whether the caller has died or given up.
     public var hasGone: Bool { CallerPool.hasGone(reply) }
 }
+@available(*, unavailable) extension Caller: Sendable {}
 extension Caller where Result == Nothing {
     public consuming func answer() { answer(Nothing()) }
 }
@@ -49,13 +52,13 @@ extension Caller where Result == Nothing {
 extension Server {
     /// Answers the present caller. Generated code uses it.
     @inline(__always) public mutating func finish<Result: MessageValue>(_ result: Result) {
-        var writer = MessageWriter(0)
+        var writer = MessageWriter(Outcome.success)
         writer.put(result)
-        reply(writer.message)
+        reply(writer)
     }
-    @inline(__always) public mutating func finish() { reply(RegisterMessage(0)) }
+    @inline(__always) public mutating func finish() { reply(RegisterMessage(Outcome.success)) }
     public mutating func fail<E: ServiceError>(_ error: E) {
-        reply(RegisterMessage(UInt64(error.rawValue)))
+        reply(RegisterMessage(Outcome.error(error)))
     }
     /// Keeps the present caller for a later answer. Returns nil if there is no place, or if the
     /// caller has gone.
@@ -65,12 +68,6 @@ extension Server {
         hold().map { Caller($0, ClientBadge(raw: request.badge)) }
     }
     public mutating func refuse(_ refusal: Refusal) { reply(RegisterMessage(refusal.rawValue)) }
-
-    /// Answers a client that compares its interface with `hash`.
-    public mutating func compare(_ request: Received, with hash: InterfaceHash) {
-        if request.length == 2 && request[1] == hash.raw { return finish() }
-        refuse(.otherVersion)
-    }
 }
 
 /// A task that provides a typed service.

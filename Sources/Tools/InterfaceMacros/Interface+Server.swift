@@ -1,0 +1,106 @@
+// The server of a service: the protocol that it implements, the dispatch of requests, and the
+// interface's hash. Names of the dispatch begin with `_`, which no parameter does.
+
+extension Interface {
+    var server: String {
+        """
+        /// The methods that a server of `\(name)` implements.
+        \(access)protocol \(name)Server: ~Copyable {
+        \(methods.map(\.requirement).joined(separator: "\n"))
+        }
+        """
+    }
+
+    private var hash: String {
+        var lines = ["var hash = InterfaceHash(\"\(name)\", version: \(version))"]
+        for method in methods {
+            let kind = method.kind.rawValue
+            lines.append("hash.add(\(method.number), \"\(method.name)\", \"\(kind)\")")
+            for parameter in method.parameters {
+                lines.append("hash.add(\(parameter.type).shape, \"\(parameter.name)\")")
+            }
+            if let result = method.result { lines.append("hash.add(\(result.type).shape)") }
+            if let error = method.error { lines.append("hash.add(\(error).shape)") }
+        }
+        return lines.joined(separator: "\n        ")
+    }
+
+    var dispatch: String {
+        let variable = methods.allSatisfy(\.parameters.isEmpty) ? "let" : "var"
+        return """
+            \(access)enum \(name)Interface {
+                \(access)static var hash: InterfaceHash {
+                    \(hash)
+                    return hash
+                }
+
+                /// Performs a request to a server and answers it, or refuses it. The server's
+                /// thread makes no other call since it received the request.
+                \(access)static func perform<_Server: \(name)Server & ~Copyable>(
+                    _ _request: Received, for _server: inout _Server, _ _loop: inout Server
+                ) {
+                    \(variable) _arguments = ArgumentReader(_request)
+                    switch _arguments.method {
+                    case 0: if _arguments.isAtEnd { return _loop.finish(hash.raw) }
+            \(methods.map(\.dispatch).joined(separator: "\n"))
+                    default: return _loop.refuse(.unknownMethod)
+                    }
+                    _loop.refuse(.wrongArguments)
+                }
+            }
+            """
+    }
+}
+
+extension Interface.Method {
+    private var effects: String {
+        (error.map { " throws(\($0))" } ?? "") + (result.map { " -> \($0.type)" } ?? "")
+    }
+
+    fileprivate var requirement: String {
+        let all = parameters.map(\.declaration)
+        switch kind {
+        case .plain, .oneWay:
+            let list = (all + ["_: ClientBadge"]).joined(separator: ", ")
+            return "\(comment)    mutating func \(name)(\(list))\(effects)"
+        case .answeredLater:
+            let list = (all + ["_: consuming Caller<\(resultType), \(errorType)>"])
+            return "\(comment)    mutating func \(name)(\(list.joined(separator: ", ")))"
+        }
+    }
+
+    fileprivate var dispatch: String {
+        let takes = parameters.map { "let \($0.name) = _arguments.take(\($0.type).self)" }
+        let guards = (takes + ["_arguments.isAtEnd"]).joined(separator: ", ")
+        let arguments = parameters.map(\.argument)
+        let plain = (arguments + ["ClientBadge(raw: _request.badge)"]).joined(separator: ", ")
+        let call = "_server.\(name)(\(plain))"
+        let body: String
+        switch kind {
+        case .oneWay: body = call
+        case .answeredLater:
+            let list = (arguments + ["_caller"]).joined(separator: ", ")
+            body = """
+                let _held = _loop.hold(\(resultType).self, \(errorType).self, of: _request)
+                            guard let _caller = _held else { return _loop.refuse(.busy) }
+                            _server.\(name)(\(list))
+                """
+        case .plain:
+            let tried = error == nil ? call : "try \(call)"
+            let answer =
+                result == nil
+                ? "\(tried)\n                _loop.finish()" : "_loop.finish(\(tried))"
+            body =
+                error.map {
+                    "do throws(\($0)) {\n                \(answer)\n"
+                        + "            } catch { _loop.fail(error) }"
+                } ?? answer
+        }
+        return """
+                    case \(number):
+                        guard \(guards) else { break }
+                        \(body)
+                        return
+            """
+    }
+}

@@ -1,0 +1,136 @@
+// Bytes, text and arrays in typed messages. Each has a static maximum, and only as many words
+// travel as its elements take.
+//
+// `@Service` and `@Message` read the maximum where the type is written: the compiler does not
+// evaluate it as early as it checks that a message fits.
+
+import KernelABI
+import Protocols
+
+/// Up to `capacity` bytes.
+public struct Bytes<let capacity: Int>: MessageValue, Sendable {
+    private var storage = InlineArray<capacity, UInt8>(repeating: 0)
+    public private(set) var count = 0
+
+    public init() {}
+    /// The beginning of `bytes`: what passes the capacity is left out.
+    public init(prefixOf bytes: Span<UInt8>) {
+        for index in 0..<min(bytes.count, capacity) { append(bytes[index]) }
+    }
+    /// Returns whether there was room.
+    @discardableResult public mutating func append(_ byte: UInt8) -> Bool {
+        if count >= capacity { return false }
+        storage[count] = byte
+        count += 1
+        return true
+    }
+    public var span: Span<UInt8> {
+        @_lifetime(borrow self) borrowing get { storage.span.extracting(0..<count) }
+    }
+
+    @available(*, unavailable, message: "write the type out where it is used: Bytes<100>")
+    public static var words: UInt { 0 }
+    public static var shape: UInt64 { InterfaceHash("Bytes", version: UInt64(capacity)).raw }
+    public func put(into message: inout MessageWriter) {
+        message.put(UInt64(count))
+        pack(storage.span.extracting(0..<count), at: 0) { message.put($1) }
+    }
+    public static func take(from message: inout MessageReader) -> Bytes? {
+        guard let count = message.takeWord(), count <= UInt64(capacity) else { return nil }
+        var bytes = Bytes()
+        var word: UInt64 = 0
+        for index in 0..<Int(count) {
+            if index % 8 == 0 {
+                guard let next = message.takeWord() else { return nil }
+                word = next
+            }
+            bytes.append(UInt8(truncatingIfNeeded: word))
+            word >>= 8
+        }
+        // The rest of the last word.
+        return word == 0 || count % 8 == 0 ? bytes : nil
+    }
+}
+
+/// Printable text in UTF-8, up to `capacity` bytes. A message with other bytes is refused, so text
+/// of a client can be shown as it is.
+public struct FixedString<let capacity: Int>: MessageValue, Sendable {
+    private var bytes: Bytes<capacity>
+
+    /// Returns nil if the text is too long or not printable.
+    public init?(_ text: Span<UInt8>) {
+        if text.count > capacity { return nil }
+        self.init(checking: Bytes(prefixOf: text))
+    }
+    /// The same for text that the author wrote.
+    public init?(_ text: StaticString) {
+        var bytes = Bytes<capacity>()
+        var fits = true
+        // Safety: a static string is there for good, and says how long it is.
+        text.withUTF8Buffer { buffer in
+            for index in 0..<buffer.count where fits { unsafe fits = bytes.append(buffer[index]) }
+        }
+        if !fits { return nil }
+        self.init(checking: bytes)
+    }
+    private init?(checking bytes: Bytes<capacity>) {
+        var index = 0
+        while index < bytes.count {
+            let length = PrintableText.length(bytes.span, at: index)
+            if length == 0 { return nil }
+            index += length
+        }
+        self.bytes = bytes
+    }
+    public var count: Int { bytes.count }
+    public var span: Span<UInt8> { @_lifetime(borrow self) borrowing get { bytes.span } }
+
+    @available(*, unavailable, message: "write the type out where it is used: FixedString<32>")
+    public static var words: UInt { 0 }
+    public static var shape: UInt64 { InterfaceHash("FixedString", version: UInt64(capacity)).raw }
+    public func put(into message: inout MessageWriter) { bytes.put(into: &message) }
+    public static func take(from message: inout MessageReader) -> FixedString? {
+        message.take(Bytes<capacity>.self).flatMap { FixedString(checking: $0) }
+    }
+}
+
+/// Up to `capacity` values.
+public struct Items<Element: MessageValue, let capacity: Int>: MessageValue {
+    private var storage = InlineArray<capacity, Element?>(repeating: nil)
+    public private(set) var count = 0
+
+    public init() {}
+    /// Returns whether there was room.
+    @discardableResult public mutating func append(_ element: Element) -> Bool {
+        if count >= capacity { return false }
+        storage[count] = element
+        count += 1
+        return true
+    }
+    /// Returns nil from `count` on.
+    public subscript(index: Int) -> Element? {
+        index >= 0 && index < count ? storage[index] : nil
+    }
+
+    @available(*, unavailable, message: "write the type out where it is used: Items<UInt32, 8>")
+    public static var words: UInt { 0 }
+    public static var shape: UInt64 {
+        var hash = InterfaceHash("Items", version: UInt64(capacity))
+        hash.add(Element.shape)
+        return hash.raw
+    }
+    public func put(into message: inout MessageWriter) {
+        message.put(UInt64(count))
+        for index in 0..<count { if let element = storage[index] { message.put(element) } }
+    }
+    public static func take(from message: inout MessageReader) -> Items? {
+        guard let count = message.takeWord(), count <= UInt64(capacity) else { return nil }
+        var items = Items()
+        for _ in 0..<count {
+            guard let element = message.take(Element.self) else { return nil }
+            items.append(element)
+        }
+        return items
+    }
+}
+extension Items: Sendable where Element: Sendable {}
