@@ -71,6 +71,39 @@ import Testing
         #expect((FixedString<12>(Array(text.utf8).span) != nil) == isOne)
     }
 
+    // Lent memory and capabilities
+
+    private func total(_ numbers: [UInt16], from index: UInt8) throws -> UInt64 {
+        try client.total(of: numbers.span, from: index)
+    }
+    @Test func lentMemoryIsRead() throws {
+        #expect(try total([1, 2, 3, 4, 5], from: 0) == 10)
+        #expect(try total([1, 2, 3, 4, 5], from: 1) == 14)
+        #expect(throws: SystemError.service(4)) { try total([1, 2, 3, 4, 5], from: 2) }
+        #expect(throws: SystemError.service(4)) { try total([], from: 0) }
+    }
+    @Test(arguments: [0, 1, 5]) func lentMemoryIsWritten(_ count: Int) throws {
+        var numbers = [UInt32](repeating: 0, count: count)
+        var span = numbers.mutableSpan
+        let result = try client.fill(with: 77, &span)
+        #expect(result == UInt64(count))
+        #expect(numbers == [UInt32](repeating: 77, count: count))
+    }
+    @Test func aPartOfANumberIsRefused() {
+        let bytes: [UInt8] = [1, 2, 3]
+        #expect(system.exchange([14, 0], lending: bytes) == [Refusal.wrongArguments.rawValue])
+    }
+    @Test func aCapabilityIsHandedOver() throws {
+        try client.keep(Notification(Slot(33)), bits: 1)
+        #expect(system.sent == [Slot(33)] && system.kept == Slot(91))
+        #expect(throws: SystemError.service(0)) { try client.keep(Notification(Slot(33)), bits: 0) }
+        system.arrived = .endpoint
+        #expect(throws: SystemError.refused(.wrongArguments)) {
+            try client.keep(Notification(Slot(33)), bits: 1)
+        }
+        #expect(system.exchange([16, 1]) == [Refusal.wrongArguments.rawValue])
+    }
+
     @Test func oneWayAndWithoutResult() throws {
         try client.note(true)
         try client.note(false)

@@ -23,6 +23,15 @@ import Testing
         ("@Method(1) func now(by a: Int)", "`by` is the label of a call's deadline"),
         ("@Method(1) func endpoint()", "clients have a property `endpoint` already"),
         ("@Method(1) func now(_ a: Bytes<many>)", "write the number here"),
+        (
+            "@Method(1, .answeredLater) func a(_ a: borrowing LentForReading<UInt8>)",
+            "only a method that answers at once takes what is lent"
+        ),
+        ("@Method(1, .oneWay) func a(_ a: HandedOver<N>)", "only a method that answers at once"),
+        (
+            "@Method(1) func a(_ a: HandedOver<N>, _ b: LentForReading<UInt8>)",
+            "one parameter at most is lent or handed over"
+        ),
         ("var time: Int { get }", "a service has methods only"),
     ]) func membersThatAreNoMethods(_ member: String, _ message: String) throws {
         let text = try compile("@Service(version: 1) protocol P {\n/// A.\n\(member)\n}")
@@ -101,6 +110,21 @@ import Testing
             """)
         #expect(text.contains("conformance of 'Caller<"), "\(text)")
         #expect(text.contains("to 'Sendable' is unavailable"), "\(text)")
+    }
+    /// What is lent is the client's again after the method.
+    @Test(arguments: ["self.kept = a", "let b = a"]) func aLoanIsNotKept(_ code: String) throws {
+        let text = try compileWithInterfaces(
+            """
+            @Service(version: 1) protocol P {
+                /// A.
+                @Method(1) func a(_ a: borrowing LentForReading<UInt8>)
+            }
+            struct S: ~Copyable, PServer {
+                var kept: LentForReading<UInt8>?
+                mutating func a(_ a: borrowing LentForReading<UInt8>, _: ClientBadge) { \(code) }
+            }
+            """)
+        #expect(text.contains("error: ") && text.contains("consum"), "\(text)")
     }
     /// An error without `@Message` would be missing from the hash.
     @Test func anErrorIsAMessage() throws {

@@ -20,6 +20,16 @@ final class ModelSystem {
     /// The server does not run.
     var isSilent = false
 
+    /// What the client lends.
+    private var loan: (address: UInt64, length: UInt64, rights: Rights) = (0, 0, .none)
+    /// What the client sends.
+    private(set) var sent: [Slot] = []
+    /// The kind of the capability that arrives.
+    var arrived = ObjectKind.notification
+    /// Where the server has put it.
+    private(set) var kept: Slot?
+    static let arrival = Slot(90)
+
     static let client = Endpoint(Slot(77))
     static let badge: UInt64 = 0x5_0000_0009
 
@@ -31,7 +41,7 @@ final class ModelSystem {
                 system.perform(registers)
             }, Unmanaged.passRetained(self).toOpaque(),
             IPCBuffer.threadPointer(UInt64(UInt(bitPattern: buffer))))
-        loop = Server(StartInformation())
+        loop = Server(StartInformation(), receiving: ModelSystem.arrival)
     }
 
     private func perform(_ x: UnsafeMutablePointer<UInt64>) {
@@ -42,7 +52,26 @@ final class ModelSystem {
         case .invoke where control.method == .bindAbandonment:
             x[0] = 0
             x[3] = callers.contains(place) ? 1 : 0
+        case .invoke where control.method == .describe:
+            x[0] = 0
+            let isArrival = x[1] == UInt64(ModelSystem.arrival.index)
+            x[3] = UInt64((isArrival ? arrived : .null).rawValue)
+        case .invoke where control.method == .move:
+            x[0] = 0
+            kept = Slot(UInt32(x[3]))
+        case .invoke where control.method == .loanRead || control.method == .loanWrite:
+            let error = copy(x, isRead: control.method == .loanRead)
+            x[0] = error.map { ResultWord(error: $0).raw } ?? 0
         case .call, .send:
+            loan =
+                control.hasLoan
+                ? (
+                    buffer[IPCBuffer.loanAddress / 8], buffer[IPCBuffer.loanLength / 8],
+                    Rights(raw: UInt8(buffer[IPCBuffer.loanRights / 8]))
+                ) : (0, 0, .none)
+            sent = (0..<control.capabilityCount).map {
+                Slot(UInt32(buffer[IPCBuffer.sendSlots / 8 + $0]))
+            }
             finish(x, exchange(words, isOneWay: control.systemCall == .send))
         case .reply:
             x[0] = 0
@@ -66,6 +95,15 @@ final class ModelSystem {
         }
         return forged ?? answers.values.first
     }
+    /// The same with lent bytes, and no capability.
+    func exchange(_ words: [UInt64], lending bytes: [UInt8]) -> [UInt64]? {
+        bytes.withUnsafeBytes { memory in
+            let address = UInt64(UInt(bitPattern: memory.baseAddress))
+            loan = (address, UInt64(memory.count), .read)
+            defer { loan = (0, 0, .none) }
+            return exchange(words)
+        }
+    }
     private func answer(_ place: Int, _ words: [UInt64]) {
         if callers.remove(place) != nil { answers[place] = words }
     }
@@ -78,9 +116,22 @@ final class ModelSystem {
         let place = Int(x[1]) - Int(StartSlot.reply.index)
         if !isOneWay { callers.insert(place) }
         x[0] =
-            ResultWord(isOneWay ? .oneWay : .message, message: UInt64(words.count) << 32).raw
+            ResultWord(
+                isOneWay ? .oneWay : .message,
+                message: UInt64(words.count) << 32 | UInt64(sent.count) << 48
+            ).raw
+        x[2] = loan.length
         x[1] = ModelSystem.badge
         deliver(words, x)
+    }
+    private func copy(_ x: UnsafeMutablePointer<UInt64>, isRead: Bool) -> KernelError? {
+        if !loan.rights.contains(isRead ? .read : .write) { return .missingRights }
+        let (offset, length) = (x[1], x[3])
+        if offset + length > loan.length { return .invalidArgument }
+        let theirs = UnsafeMutableRawPointer(bitPattern: UInt(loan.address + offset))!
+        let own = UnsafeMutableRawPointer(bitPattern: UInt(x[2]))!
+        (isRead ? own : theirs).copyMemory(from: isRead ? theirs : own, byteCount: Int(length))
+        return nil
     }
     /// What registers and buffer hold behind the message is nobody's.
     private func deliver(_ words: [UInt64], _ x: UnsafeMutablePointer<UInt64>) {

@@ -32,6 +32,18 @@ protocol Sample {
     /// Answers later with bytes.
     @Method(13, .answeredLater) func bytes(_ caller: UInt8, loop: UInt8) -> Bytes<100>
 
+    /// Adds four lent numbers from one of them on.
+    @Method(14) func total(
+        of numbers: borrowing LentForReading<UInt16>, from index: UInt8
+    ) throws(SampleError) -> UInt64
+
+    /// Writes a number into lent memory as often as there is room.
+    @Method(15) func fill(with value: UInt32, _ numbers: borrowing LentForWriting<UInt32>) -> UInt64
+
+    /// Keeps a notification.
+    @Method(16) func keep(_ bell: consuming HandedOver<Notification>, bits: UInt64)
+        throws(SampleError)
+
     /// As many words as travel in registers.
     @Method(300) func sum(
         _ a: UInt64, _ b: UInt64, _ c: UInt64, _ d: UInt64, _ e: UInt64, _ f: UInt64, _ g: UInt64
@@ -70,6 +82,32 @@ struct SampleTask: ~Copyable, SampleServer {
     var waitingForBytes: Caller<Bytes<100>, NoError>?
     var text: [UInt8] = []
 
+    mutating func total(
+        of numbers: borrowing LentForReading<UInt16>, from index: UInt8, _ client: ClientBadge
+    ) throws(SampleError) -> UInt64 {
+        var part: InlineArray<4, UInt16> = [0, 0, 0, 0]
+        var span = part.mutableSpan
+        do throws(KernelError) { try numbers.read(into: &span, at: Int(index)) } catch {
+            throw error == .invalidArgument ? .odd : .last
+        }
+        return (0..<4).reduce(0) { $0 + UInt64(part[$1]) }
+    }
+    mutating func fill(
+        with value: UInt32, _ numbers: borrowing LentForWriting<UInt32>, _ client: ClientBadge
+    ) -> UInt64 {
+        let one: InlineArray<1, UInt32> = [value]
+        for index in 0..<numbers.count { try? numbers.write(one.span, at: index) }
+        for index in [-1, numbers.count, .max] {
+            if (try? numbers.write(one.span, at: index)) != nil { return .max }
+        }
+        return UInt64(numbers.count)
+    }
+    mutating func keep(
+        _ bell: consuming HandedOver<Notification>, bits: UInt64, _ client: ClientBadge
+    ) throws(SampleError) {
+        if bits == 0 { throw .none }
+        do throws(KernelError) { _ = try bell.keep(in: Slot(91)) } catch { throw .last }
+    }
     mutating func reversed(_ bytes: Bytes<900>, _ client: ClientBadge) -> Bytes<900> {
         var result = Bytes<900>()
         for index in 0..<bytes.count { result.append(bytes.span[bytes.count - 1 - index]) }

@@ -9,6 +9,14 @@ import Interfaces
 private protocol Counting {
     /// The number behind `number`.
     @Method(1) func next(after number: UInt64) -> UInt64
+
+    /// The same, with memory that is lent.
+    @Method(2) func lend(
+        _ numbers: borrowing LentForReading<UInt64>, after number: UInt64
+    ) -> UInt64
+
+    /// The same, with bytes.
+    @Method(3) func send(after number: UInt64, _ bytes: Bytes<104>) -> UInt64
 }
 
 /// Where the partner finds its endpoint and its reply object.
@@ -36,24 +44,54 @@ extension Bench {
         }
         let clock = clock
         let client = CountingClient(endpoint)
-        func rows(
-            _ byHand: StaticString, _ typed: StaticString, _ deadline: () -> Instant
+        @inline(__always) func rows(
+            _ byHand: StaticString, _ typed: StaticString,
+            _ callByHand: () throws(KernelError) -> Received,
+            _ callTyped: () throws(SystemError) -> UInt64
         ) throws(KernelError) {
             try row(RowName(byHand)) { () throws(KernelError) in
                 let start = clock.now
-                let answer = try endpoint.call(RegisterMessage(1, 7), deadline: deadline())
+                let answer = try callByHand()
                 let end = clock.now
                 return answer[0] == 0 && answer[1] == 8 ? end - start : nil
             }
             try row(RowName(typed)) { () throws(KernelError) in
                 let start = clock.now
-                let number = try? client.next(after: 7, by: deadline())
+                let number = try? callTyped()
                 let end = clock.now
                 return number == 8 ? end - start : nil
             }
         }
-        try rows("typed.call.by-hand", "typed.call") { .never }
-        try rows("typed.call-with-deadline.by-hand", "typed.call-with-deadline") { .patience }
+        try rows("typed.call.by-hand", "typed.call") { () throws(KernelError) in
+            try endpoint.call(RegisterMessage(1, 7))
+        } _: { () throws(SystemError) in
+            try client.next(after: 7, by: .never)
+        }
+        try rows(
+            "typed.call-with-deadline.by-hand", "typed.call-with-deadline"
+        ) { () throws(KernelError) in
+            try endpoint.call(RegisterMessage(1, 7), deadline: .patience)
+        } _: { () throws(SystemError) in
+            try client.next(after: 7)
+        }
+        let numbers = InlineArray<8, UInt64>(repeating: 7)
+        try rows("typed.call-with-loan.by-hand", "typed.call-with-loan") { () throws(KernelError) in
+            // Safety: only the address is taken; the numbers are there for the whole call.
+            try unsafe numbers.span.withUnsafeBytes { (memory) throws(KernelError) in
+                let address = UInt64(UInt(bitPattern: memory.baseAddress))
+                let loan = Attachment(lending: address, length: UInt64(memory.count), .read)
+                return try endpoint.call(RegisterMessage(2, 7), loan)
+            }
+        } _: { () throws(SystemError) in
+            try client.lend(numbers.span, after: 7, by: .never)
+        }
+        let bytes = InlineArray<100, UInt8>(repeating: 7)
+        try rows("typed.call-with-bytes.by-hand", "typed.call-with-bytes") {
+            () throws(KernelError) in
+            try endpoint.call(RegisterMessage(3, 7, 100), bytes: bytes.span)
+        } _: { () throws(SystemError) in
+            try client.send(after: 7, Bytes(prefixOf: bytes.span), by: .never)
+        }
         try endpoint.send(RegisterMessage(0))
         if try server.join() != 0 { throw .wrongState }
         let table = CapabilityTable(RootSlot.table)

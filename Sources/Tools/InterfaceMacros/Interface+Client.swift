@@ -18,13 +18,15 @@ extension Interface {
 
 extension Interface.Method {
     fileprivate func client(_ access: String) -> String {
-        var declared = parameters.map(\.declaration)
+        var declared = parameters.map(\.clientDeclaration)
         // A client says how long it waits for a later answer.
         let patience = kind == .answeredLater ? "" : " = .patience"
         declared.append("by _deadline: Instant\(patience)")
-        let variable = parameters.isEmpty ? "let" : "var"
-        let puts = parameters.map { "\n        _request.put(\($0.name))" }.joined()
-        let call = "try _request.call(endpoint, by: _deadline)"
+        let inWords = parameters.filter { $0.attachment == nil }
+        let variable = inWords.isEmpty ? "let" : "var"
+        let puts = inWords.map { "\n        _request.put(\($0.name))" }.joined()
+        let attached = parameters.compactMap(\.attachment).map { ", \($0)" }.joined()
+        let call = "try _request.call(endpoint\(attached), by: _deadline)"
         let send =
             kind == .oneWay
             ? "try _request.send(to: endpoint, by: _deadline)"
@@ -47,5 +49,24 @@ extension Interface.Method {
         if words.isEmpty { return "" }
         let sum = words.joined(separator: " + ")
         return "\n        _ = 127 as UInt - (\(sum))  // The \(what) must fit into 127 words."
+    }
+}
+
+extension Interface.Parameter {
+    fileprivate var clientDeclaration: String {
+        let type =
+            switch passing {
+            case .words: type
+            case .lentForReading(let type), .lentForWriting(let type), .handedOver(let type): type
+            }
+        return declaration(type)
+    }
+    /// What the call carries beside its words.
+    fileprivate var attachment: String? {
+        switch passing {
+        case .words: nil
+        case .lentForReading, .lentForWriting: "Loan(\(name))"
+        case .handedOver: name
+        }
     }
 }

@@ -26,7 +26,7 @@ extension Interface {
     }
 
     var dispatch: String {
-        let variable = methods.allSatisfy(\.parameters.isEmpty) ? "let" : "var"
+        let variable = methods.allSatisfy(\.takesNoWords) ? "let" : "var"
         return """
             \(access)enum \(name)Interface {
                 \(access)static var hash: InterfaceHash {
@@ -53,12 +53,15 @@ extension Interface {
 }
 
 extension Interface.Method {
+    fileprivate var takesNoWords: Bool {
+        parameters.allSatisfy { if case .words = $0.passing { false } else { true } }
+    }
     private var effects: String {
         (error.map { " throws(\($0))" } ?? "") + (result.map { " -> \($0.type)" } ?? "")
     }
 
     fileprivate var requirement: String {
-        let all = parameters.map(\.declaration)
+        let all = parameters.map(\.serverDeclaration)
         switch kind {
         case .plain, .oneWay:
             let list = (all + ["_: ClientBadge"]).joined(separator: ", ")
@@ -70,7 +73,7 @@ extension Interface.Method {
     }
 
     fileprivate var dispatch: String {
-        let takes = parameters.map { "let \($0.name) = _arguments.take(\($0.type).self)" }
+        let takes = parameters.map { "let \($0.name) = \($0.taking)" }
         let guards = (takes + ["_arguments.isAtEnd"]).joined(separator: ", ")
         let arguments = parameters.map(\.argument)
         let plain = (arguments + ["ClientBadge(raw: _request.badge)"]).joined(separator: ", ")
@@ -102,5 +105,23 @@ extension Interface.Method {
                         \(body)
                         return
             """
+    }
+}
+
+extension Interface.Parameter {
+    /// A method cannot keep what is lent.
+    fileprivate var serverDeclaration: String {
+        switch passing {
+        case .words: declaration
+        case .lentForReading, .lentForWriting: declaration("borrowing \(type)")
+        case .handedOver: declaration("consuming \(type)")
+        }
+    }
+    fileprivate var taking: String {
+        switch passing {
+        case .words: "_arguments.take(\(type).self)"
+        case .lentForReading, .lentForWriting: "_loop.lent(\(type).self, with: _request)"
+        case .handedOver: "_loop.handedOver(\(type).self, with: _request)"
+        }
     }
 }

@@ -31,14 +31,24 @@ struct Interface {
         let type: String
         /// The expression of the words that it takes at most.
         let words: String
+        let passing: Passing
 
-        /// As a declaration writes it.
-        var declaration: String {
+        /// As the protocol declares it.
+        var declaration: String { declaration(type) }
+        func declaration(_ type: String) -> String {
             let label = label ?? "_"
             return (label == name ? name : "\(label) \(name)") + ": \(type)"
         }
         /// As a call writes it.
         var argument: String { (label.map { "\($0): " } ?? "") + name }
+    }
+    /// How a parameter gets to the server. The text is what the client has in its place.
+    enum Passing {
+        /// In the message's words.
+        case words
+        case lentForReading(String)
+        case lentForWriting(String)
+        case handedOver(String)
     }
     enum Kind: String {
         /// Answered when its function returns.
@@ -124,6 +134,14 @@ extension Interface.Method {
             if case .docLineComment(let text) = $0 { return text }
             return nil
         }
+        let attached = parameters.filter { if case .words = $0.passing { false } else { true } }
+        if attached.count > 1 {
+            throw Mistake(signature, "one parameter at most is lent or handed over")
+        }
+        if attached.count == 1 && kind != .plain {
+            throw Mistake(
+                signature, "only a method that answers at once takes what is lent or handed over")
+        }
         if ["endpoint", "interface"].contains(name) {
             throw Mistake(function, "clients have a property `\(name)` already")
         }
@@ -161,19 +179,39 @@ extension Interface.Parameter {
         if let dots = parameter.ellipsis {
             throw Mistake(dots, "a method of a service takes a fixed number of arguments")
         }
-        if let type = parameter.type.as(AttributedTypeSyntax.self) {
-            throw Mistake(type, "a parameter is a value: it is copied to the server")
+        // The compiler wants `borrowing` or `consuming` before what is lent or handed over.
+        let attributed = parameter.type.as(AttributedTypeSyntax.self)
+        let type = attributed?.baseType ?? parameter.type
+        passing = Interface.Passing(type)
+        if case .words = passing, let attributed {
+            throw Mistake(attributed, "a parameter is a value: it is copied to the server")
         }
         let first = parameter.firstName.text
         label = first == "_" ? nil : first
         name = parameter.secondName?.text ?? first
-        type = parameter.type.trimmedDescription
-        words = try messageWords(of: parameter.type)
+        self.type = type.trimmedDescription
+        words = if case .words = passing { try messageWords(of: type) } else { "0" }
         if name == "_" { throw Mistake(parameter, "a parameter of a service has a name") }
         if name.hasPrefix("_") {
             throw Mistake(parameter, "names that begin with `_` are those of generated code")
         }
         if label == "by" { throw Mistake(parameter, "`by` is the label of a call's deadline") }
+    }
+}
+
+extension Interface.Passing {
+    fileprivate init(_ type: TypeSyntax) {
+        self = .words
+        guard let identifier = type.as(IdentifierTypeSyntax.self),
+            let arguments = identifier.genericArgumentClause?.arguments, arguments.count == 1
+        else { return }
+        let element = arguments.first!.trimmedDescription
+        switch identifier.name.text {
+        case "LentForReading": self = .lentForReading("Span<\(element)>")
+        case "LentForWriting": self = .lentForWriting("inout MutableSpan<\(element)>")
+        case "HandedOver": self = .handedOver(element)
+        default: break
+        }
     }
 }
 

@@ -96,6 +96,14 @@ public struct Endpoint: Sendable {
     ) throws(KernelError) -> Received {
         try exchange(ControlWord(.call, slot, length: message.count), message.registers, deadline)
     }
+    /// The same with a capability or a loan.
+    @inline(__always) func call(
+        _ message: MessageWriter, _ attachment: Attachment, deadline: Instant
+    ) throws(KernelError) -> Received {
+        IPCBufferAccess().set(attachment)
+        return try exchange(
+            ControlWord(.call, slot: slot, message.count, attachment), message.registers, deadline)
+    }
     @inline(__always) func send(
         _ message: MessageWriter, deadline: Instant
     ) throws(KernelError) {

@@ -43,7 +43,8 @@ public struct Server {
     private let heartbeat: Duration
     private var current = Reply(StartSlot.reply)
     private let handlesFaults: Bool
-    private let arrival: Slot
+    /// The slot of a capability that a client sent.
+    let arrival: Slot
     /// Whether the reply object holds a caller for whom there is no answer yet, and whether that is
     /// a faulted thread.
     private var isOwing = false

@@ -15,7 +15,14 @@ public struct Bytes<let capacity: Int>: MessageValue, Sendable {
     public init() {}
     /// The beginning of `bytes`: what passes the capacity is left out.
     public init(prefixOf bytes: Span<UInt8>) {
-        for index in 0..<min(bytes.count, capacity) { append(bytes[index]) }
+        let length = min(bytes.count, capacity)
+        count = length
+        // Safety: both have that many bytes, and nobody else has the storage.
+        unsafe bytes.withUnsafeBytes { from in
+            unsafe withUnsafeMutableBytes(of: &storage) { storage in
+                for index in 0..<length { unsafe storage[index] = from[index] }
+            }
+        }
     }
     /// Returns whether there was room.
     @discardableResult public mutating func append(_ byte: UInt8) -> Bool {
@@ -33,22 +40,41 @@ public struct Bytes<let capacity: Int>: MessageValue, Sendable {
     public static var shape: UInt64 { InterfaceHash("Bytes", version: UInt64(capacity)).raw }
     public func put(into message: inout MessageWriter) {
         message.put(UInt64(count))
-        pack(storage.span.extracting(0..<count), at: 0) { message.put($1) }
+        // Safety: the storage has `count` bytes.
+        unsafe withUnsafeBytes(of: storage) { storage in
+            var index = 0
+            while index &+ 8 <= count {
+                message.put(unsafe storage.loadUnaligned(fromByteOffset: index, as: UInt64.self))
+                index &+= 8
+            }
+            if index == count { return }
+            var word: UInt64 = 0
+            for place in index..<count {
+                unsafe word |= UInt64(storage[place]) << UInt64(8 &* (place &- index))
+            }
+            message.put(word)
+        }
     }
     public static func take(from message: inout MessageReader) -> Bytes? {
         guard let count = message.takeWord(), count <= UInt64(capacity) else { return nil }
         var bytes = Bytes()
-        var word: UInt64 = 0
-        for index in 0..<Int(count) {
-            if index % 8 == 0 {
-                guard let next = message.takeWord() else { return nil }
-                word = next
+        bytes.count = Int(count)
+        // Safety: the storage has `count` bytes.
+        let isWhole = unsafe withUnsafeMutableBytes(of: &bytes.storage) { storage in
+            var index = 0
+            while index < Int(count) {
+                guard var word = message.takeWord() else { return false }
+                for place in index..<min(index &+ 8, Int(count)) {
+                    unsafe storage[place] = UInt8(truncatingIfNeeded: word)
+                    word >>= 8
+                }
+                index &+= 8
+                // Behind the last byte, nothing.
+                if index > Int(count) && word != 0 { return false }
             }
-            bytes.append(UInt8(truncatingIfNeeded: word))
-            word >>= 8
+            return true
         }
-        // The rest of the last word.
-        return word == 0 || count % 8 == 0 ? bytes : nil
+        return isWhole ? bytes : nil
     }
 }
 

@@ -114,6 +114,25 @@ public struct RequestWriter {
             return Answer(try endpoint.call(writer, deadline: deadline))
         } catch { throw .kernel(error) }
     }
+    /// With memory that is lent for the call.
+    @inline(__always) public func call(
+        _ endpoint: Endpoint, _ loan: Loan, by deadline: Instant
+    ) throws(SystemError) -> Answer {
+        try call(endpoint, loan.attachment, by: deadline)
+    }
+    /// With a capability that is handed over.
+    @inline(__always) public func call(
+        _ endpoint: Endpoint, _ handle: some CapabilityHandle, by deadline: Instant
+    ) throws(SystemError) -> Answer {
+        try call(endpoint, Attachment(handle.slot), by: deadline)
+    }
+    @inline(__always) private func call(
+        _ endpoint: Endpoint, _ attachment: Attachment, by deadline: Instant
+    ) throws(SystemError) -> Answer {
+        do throws(KernelError) {
+            return Answer(try endpoint.call(writer, attachment, deadline: deadline))
+        } catch { throw .kernel(error) }
+    }
     @inline(__always) public func send(
         to endpoint: Endpoint, by deadline: Instant
     ) throws(SystemError) {

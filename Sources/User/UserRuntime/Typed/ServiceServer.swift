@@ -67,6 +67,26 @@ extension Server {
     ) -> Caller<Result, E>? {
         hold().map { Caller($0, ClientBadge(raw: request.badge)) }
     }
+    /// What the present caller lent; nil if that is no number of elements.
+    public func lent<Element: FixedWidthInteger & MessageValue>(
+        _ type: LentForReading<Element>.Type, with request: Received
+    ) -> LentForReading<Element>? {
+        LentForReading(caller, request.loanLength)
+    }
+    public func lent<Element: FixedWidthInteger & MessageValue>(
+        _ type: LentForWriting<Element>.Type, with request: Received
+    ) -> LentForWriting<Element>? {
+        LentForWriting(caller, request.loanLength)
+    }
+    /// The capability that came with a request; nil if none came, or one of another kind.
+    public func handedOver<Handle: CapabilityHandle>(
+        _ type: HandedOver<Handle>.Type, with request: Received
+    ) -> HandedOver<Handle>? {
+        guard request.capabilityCount == 1,
+            let there = try? CapabilityTable.own.describe(arrival), there.kind == Handle.kind
+        else { return nil }
+        return HandedOver(arrival)
+    }
     public mutating func refuse(_ refusal: Refusal) { reply(RegisterMessage(refusal.rawValue)) }
 }
 
