@@ -13,9 +13,7 @@ extension Factory {
         _ operation: FactoryOperation, _ request: Received
     ) throws(FactoryFailure) {
         let caller = try task(request.badge)
-        // What a task may open it may also ask for itself; `giveService` checks that.
-        if operation == .service && request[5] == request.badge { return }
-        if tasks[caller].description.privileges.contains(operation.needed) { return }
+        if mayAsk(caller, for: operation, request) { return }
         if refusals.isNew(task: request.badge, operation: UInt64(operation.rawValue)) {
             var text = Text()
             text.add(tasks[caller].name)
@@ -25,6 +23,13 @@ extension Factory {
             say(text.bytes)
         }
         throw FactoryFailure(.notPermitted)
+    }
+
+    /// Whether the manifest entry of a task lists what the operation needs.
+    func mayAsk(_ caller: Int, for operation: FactoryOperation, _ request: Received) -> Bool {
+        // What a task may open it may also ask for itself; `giveService` checks that.
+        operation == .service && request[5] == request.badge
+            || tasks[caller].description.privileges.contains(operation.needed)
     }
 
     /// Says who had a task ended or broken. The supervisor tells its own reasons.

@@ -98,7 +98,6 @@ extension Factory {
             }
             if privileges.contains(.asidPool) { try giveASIDPool(number, RootSlot.asidPool) }
             if tasks[number].hasUntyped {
-                try Untyped(place.untyped).reclaim()
                 try CapabilityTable.own.copy(place.untyped, to: RootSlot.firstUntyped, in: table)
             }
         } catch { throw FactoryFailure(.kernel, error) }

@@ -97,7 +97,7 @@ extension Factory {
                     into: &message, reply: spare, deadline: .immediately)
             else { return }
             switch request.delivery {
-            case .message where !Factory.loads(request): answer(request, &message, spare)
+            case .message where !loads(request): answer(request, &message, spare)
             case .message:
                 if !desk.putOff(request, &message) {
                     try? spare.reply(FactoryFailure(.exhausted).message)
@@ -108,10 +108,15 @@ extension Factory {
         }
     }
 
-    private static func loads(_ request: Received) -> Bool {
-        switch FactoryOperation(rawValue: UInt8(truncatingIfNeeded: request[0])) {
-        case .spawn, .spawnDriver, .restart: true
-        default: false
+    /// Whether a request has a task loaded. One that is to be refused does not.
+    private func loads(_ request: Received) -> Bool {
+        let code = UInt8(truncatingIfNeeded: request[0])
+        guard let operation = FactoryOperation(rawValue: code),
+            let caller = try? task(request.badge)
+        else { return false }
+        switch operation {
+        case .spawn, .spawnDriver, .restart: return mayAsk(caller, for: operation, request)
+        default: return false
         }
     }
 }

@@ -32,7 +32,7 @@ extension Factory {
             if description.heartbeat > 0 || privileges.reachSupervisor || !isHeard {
                 try giveService(Name("supervisor"), number, StartSlot.supervisor)
             }
-            if privileges.reachFactory {
+            if privileges.reachFactory || joinsSets(number) {
                 try own.mint(
                     self.own, to: StartSlot.factory, in: table, rights: .write,
                     badge: UInt64(number) + 1)
@@ -44,7 +44,6 @@ extension Factory {
             if privileges.contains(.asidPool) { try giveASIDPool(number, StartSlot.asidPool) }
             try giveShares(number)
             if tasks[number].hasUntyped {
-                try Untyped(place.untyped).reclaim()
                 try own.copy(place.untyped, to: StartSlot.untyped, in: table)
                 // For the threads that it makes, until somebody else takes the faults
                 // (`giveFaultHandler`).
@@ -137,13 +136,28 @@ extension Factory {
         tasks[number].core = UInt8(core)
     }
 
-    /// Ends a task: its callers get `peerDied`, its arena is free again. A task that waits for its
-    /// restart, or is being loaded again, stays dead.
+    /// Ends a task: its callers get `peerDied`, its memory is free again, and what its threads held
+    /// or waited for is so no more. A task that waits for its restart, or is being loaded again,
+    /// stays dead.
     mutating func kill(_ number: Int) throws(FactoryFailure) {
         if tasks[number].phase != .running { return try withdraw(number) }
         tasks[number].phase = .dead
-        do throws(KernelError) { try Untyped(slots.task(number).arena).reclaim() } catch {
+        do throws(KernelError) { try reclaim(number) } catch {
             throw FactoryFailure(.kernel, error)
         }
+        wakeSharers(of: number)
+    }
+
+    /// Takes back all that a task consists of, and all that it made.
+    func reclaim(_ number: Int) throws(KernelError) {
+        // The threads that it started go before their address space does, so they do not fault. Its
+        // first thread may start others until the arena is gone.
+        try reclaimUntyped(number)
+        try Untyped(slots.task(number).arena).reclaim()
+        try reclaimUntyped(number)
+    }
+
+    private func reclaimUntyped(_ number: Int) throws(KernelError) {
+        if tasks[number].hasUntyped { try Untyped(slots.task(number).untyped).reclaim() }
     }
 }

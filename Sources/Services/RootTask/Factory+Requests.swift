@@ -57,6 +57,7 @@ extension Factory {
             try kill(number)
             note(operation, number, by: request.badge)
         case .move: try move(try task(request[1]), to: request[2])
+        case .join: try join(try task(request.badge), share: request[1], place: request[2])
         case .restart:
             let number = try task(request[1])
             let argument = name(request, at: 2)

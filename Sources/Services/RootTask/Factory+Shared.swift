@@ -1,5 +1,5 @@
-// What tasks share by a name of the manifest. It is made once, from the root task's memory, so it
-// survives the tasks. Each life of a task gets it anew.
+// What tasks share by a name of the manifest. The root task makes it once, from its own memory, so
+// it survives the tasks. Each life of a task gets its capabilities and pages anew.
 
 import KernelABI
 import Protocols
@@ -124,17 +124,98 @@ extension Factory {
                     : (SharePlace.second, SharePlace.first)
                 // It may bind its own to its thread.
                 try held.copy(own, to: slot, in: table, rights: .read | .manage)
-                try held.copy(other, to: Slot(slot.index + 1), in: table, rights: .write)
+                // The other side's other bits are of its timers and interrupts.
+                try held.mint(
+                    other, to: Slot(slot.index + 1), in: table, rights: .write,
+                    badge: RingEnd.itemBit)
             } else if share.setCells > 0 && isWriter {
-                // Its further threads join by themselves.
-                let rights: Rights = tasks[number].description.startsThreads ? .manage : .none
-                try held.copy(
-                    SharePlace.first, to: slot, in: table, rights: .read | .write | rights)
-                try slots.outgoing.use { (set) throws(KernelError) in
-                    try held.copy(SharePlace.first, to: set, in: .own)
-                    try MutexSet(set).join(
-                        Thread(place.thread), as: part.firstParticipant(of: share))
-                }
+                try held.copy(SharePlace.first, to: slot, in: table, rights: .read | .write)
+                try join(Thread(place.thread), as: part.firstParticipant(of: share), part)
+            }
+        }
+    }
+
+    /// Whether threads that the task starts may use a mutex set: it asks the root task to make them
+    /// participants.
+    func joinsSets(_ number: Int) -> Bool {
+        tasks[number].description.startsThreads
+            && parts(of: number).contains {
+                let share = shares[$0.index]
+                return share.setCells > 0 && share.users[$0.user].isWriter
+            }
+    }
+
+    /// Makes a thread a participant of a share's mutex set.
+    private func join(
+        _ thread: Thread, as participant: Int, _ part: SharePart
+    ) throws(KernelError) {
+        try slots.joined.use { (set) throws(KernelError) in
+            try CapabilityTable(sharesHeld[part.index]).copy(SharePlace.first, to: set, in: .own)
+            try MutexSet(set).join(thread, as: participant)
+        }
+    }
+
+    /// Makes a thread that a task started a participant of the mutex set of one of its shares,
+    /// under the number of its place. No task has the right to do that itself: it could end the
+    /// participation of others.
+    ///
+    /// - Parameters:
+    ///   - number: the task.
+    ///   - share: which of the task's shares.
+    ///   - place: the thread's place.
+    func join(_ number: Int, share: UInt64, place: UInt64) throws(FactoryFailure) {
+        let parts = parts(of: number)
+        guard share < UInt64(parts.count), place < UInt64(Thread.maximumCount) else {
+            throw FactoryFailure(.badRequest)
+        }
+        let part = parts[Int(share)]
+        let description = shares[part.index]
+        if description.setCells == 0 || !description.users[part.user].isWriter {
+            throw FactoryFailure(.notPermitted)
+        }
+        let participant = part.firstParticipant(of: description) + 1 + Int(place)
+        do throws(KernelError) {
+            try with(.started(Int(place)), of: number) { (thread) throws(KernelError) in
+                try join(thread, as: participant, part)
+            }
+        } catch {
+            // All bodies of a place have one thread.
+            if error != .slotOccupied { throw FactoryFailure(.kernel, error) }
+        }
+    }
+
+    /// Wakes the threads that wait for what a task shared with them, after its death. A thread that
+    /// died when it was just woken took the wake-up along, and one that died before it woke another
+    /// left that one asleep. Those that wake look again.
+    func wakeSharers(of number: Int) {
+        for part in parts(of: number) {
+            let share = shares[part.index]
+            let held = CapabilityTable(sharesHeld[part.index])
+            let isWriter = share.users[part.user].isWriter
+            slots.outgoing.use { slot in
+                do throws(KernelError) {
+                    if share.kind == .ring {
+                        let other = isWriter ? SharePlace.second : SharePlace.first
+                        try held.copy(other, to: slot, in: .own)
+                        try Notification(slot).signal(RingEnd.itemBit)
+                    } else if share.setCells > 0 && isWriter {
+                        try held.copy(SharePlace.first, to: slot, in: .own)
+                        try wakeAll(MutexSet(slot), of: share, in: held)
+                    }
+                } catch { report(share.name, FactoryFailure(.kernel, error), " wakes nobody: ") }
+            }
+        }
+    }
+
+    /// Wakes the threads that wait at the conditions of a share's mutex set.
+    private func wakeAll(
+        _ set: MutexSet, of share: SharedDescription, in held: CapabilityTable
+    ) throws(KernelError) {
+        unsafe try window.look(at: SharePlace.page, in: held) { words in
+            let page = UInt64(UInt(bitPattern: words.baseAddress))
+            for cell in 0..<share.setCells {
+                // Other kinds of cells refuse it.
+                try? Condition(Cell(set, cell, page: page)).broadcast(rounds: 1 << share.setBits)
             }
         }
     }

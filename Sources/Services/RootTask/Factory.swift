@@ -93,7 +93,7 @@ import UserRuntime
         let phase = tasks[number].phase
         let need = try arenaNeed(number, image)
         do throws(FactoryFailure) { unsafe try build(number, image, file, need) } catch {
-            try? Untyped(slots.task(number).arena).reclaim()
+            try? reclaim(number)
             tasks[number].phase = phase
             if error.cause != .arenaTooSmall { throw error }
             throw error.lacking(

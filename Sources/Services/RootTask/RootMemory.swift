@@ -16,6 +16,8 @@ struct RootSlots {
     let window: ScratchSlot
     /// Capabilities on their way to another task: of `Factory`.
     let outgoing: ScratchSlot
+    /// Mutex sets that threads join: of `Factory`.
+    let joined: ScratchSlot
     let reply: Slot
     /// Further capabilities of root's own: page tables, its heap's frames, the factory's objects.
     private var nextOwn: UInt32
@@ -28,8 +30,9 @@ struct RootSlots {
         pageTable = ScratchSlot(Slot(firstFree + 1))
         window = ScratchSlot(Slot(firstFree + 2))
         outgoing = ScratchSlot(Slot(firstFree + 3))
-        reply = Slot(firstFree + 4)
-        nextOwn = firstFree + 5
+        joined = ScratchSlot(Slot(firstFree + 4))
+        reply = Slot(firstFree + 5)
+        nextOwn = firstFree + 6
         endOwn = nextOwn + 192 + UInt32(heapPages + Manifest.maximumShares)
         firstTask = endOwn
         tasks = min(64, Int(count - endOwn) / TaskSlots.count)

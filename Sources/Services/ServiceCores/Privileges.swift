@@ -95,6 +95,7 @@ extension FactoryOperation {
         case .manifest, .spawnDriver: .factoryDevices
         case .service: .factoryServices
         case .power: .factoryPower
+        case .join: .none
         }
     }
 
@@ -118,6 +119,7 @@ extension FactoryOperation {
         case .crash: "crash"
         case .stack: "stop"
         case .hang: "hang"
+        case .join: "let a thread join"
         }
     }
 }

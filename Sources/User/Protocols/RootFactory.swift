@@ -1,9 +1,10 @@
 // The root task's service: tasks are made, ended and looked at here, and nowhere else.
 //
-// Only tasks with one of the privileges `factory.…` hold a capability of this endpoint; its badge
-// is the caller's task number, and each operation needs a privilege of its own
-// (ServiceCores/Privileges.swift). Every request is a `call`. Word 0 of a request is the operation;
-// word 0 of a reply is 0 or a `FactoryError`. Names are four words: 32 bytes, zero-padded.
+// Tasks with one of the privileges `factory.…` hold a capability of this endpoint, and those whose
+// threads share a mutex set. Its badge is the caller's task number. Each operation but `join` needs
+// a privilege of its own (ServiceCores/Privileges.swift). Every request is a `call`. Word 0 of a
+// request is the operation; word 0 of a reply is 0 or a `FactoryError`. Names are four words: 32
+// bytes, zero-padded.
 
 import KernelABI
 
@@ -67,6 +68,9 @@ import KernelABI
     /// thread from that place on that the task has started, and word 14: its place; `noSuchTask`
     /// where there is none. It has no stack and no budget of its own.
     case thread = 22
+    /// Make the caller's thread in place word 2 a participant of the mutex set of its share word 1.
+    /// Needs no privilege. The caller opens the share then: `ListedShare.participant`.
+    case join = 23
     /// What tasks do, without the first word 1 of them. Reply: see `ActivityRecord`.
     case activity = 19
 

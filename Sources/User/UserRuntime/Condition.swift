@@ -69,23 +69,32 @@ public struct Condition: Sendable {
     /// Wakes all threads that wait, in the order of their urgency.
     ///
     /// - Precondition: the caller holds the mutex. Then at most those are woken that wait already.
+    /// - Parameter rounds: for a caller that does not hold the mutex, or does not trust those that
+    ///   write to the page: the threads that it wakes at most.
     /// - Throws: as `signal`.
-    public func broadcast() throws(KernelError) {
-        if try !count() { return }
+    public func broadcast(rounds: Int = .max) throws(KernelError) {
+        if try !count(rounds: rounds) { return }
+        var left = rounds
         // The kernel ends it when it finds nobody.
-        while cell.value.isContended { try cell.signal() }
+        while left > 0 && cell.value.isContended {
+            try cell.signal()
+            left &-= 1
+        }
     }
 
     /// Counts a signal, so that a thread that is about to wait does not.
     ///
     /// - Returns: whether threads may wait.
     /// - Complexity: a round for each thread that signals, or starts to wait, in between.
-    @inline(__always) private func count() throws(KernelError) -> Bool {
-        while true {
+    @inline(__always) private func count(rounds: Int = .max) throws(KernelError) -> Bool {
+        var left = rounds
+        while left > 0 {
             let value = cell.value
             if !value.isCounting || !value.isCondition { throw .wrongState }
             if cell.gives(value, for: value.counting(value.count &+ 1)) { return value.isContended }
+            left &-= 1
         }
+        return true
     }
 
     /// The task's own words of the cell, 1 to 3: the barrier's.

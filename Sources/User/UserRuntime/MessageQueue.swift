@@ -66,8 +66,8 @@ public struct MessageQueue<Element: BitwiseCopyable>: Sendable {
     /// it up. What a task that died left half done is mended.
     ///
     /// - Throws: as `recover`.
-    func begin() throws(KernelError) {
-        let holderDied = try mutexes.lock(mutex)
+    func begin(by deadline: Instant) throws(KernelError) {
+        let holderDied = try mutexes.lock(mutex, deadline: deadline)
         if !memory.isSetUp {
             setUp()
         } else if holderDied {
@@ -123,14 +123,16 @@ public struct MessageQueue<Element: BitwiseCopyable>: Sendable {
     /// Mends the queue after the death of a task that used it, and lets those that wait look again.
     /// Without it the next `send` or `receive` mends it.
     ///
-    /// - Throws: as `send`, but not `timedOut`.
-    public func recover() throws(KernelError) {
-        _ = try mutexes.lock(mutex)
+    /// - Parameter deadline: bounds the wait for the queue's mutex.
+    /// - Throws: as `send`; `timedOut` if another thread kept the mutex.
+    public func recover(deadline: Instant = .never) throws(KernelError) {
+        _ = try mutexes.lock(mutex, deadline: deadline)
         mend()
         try mutexes.unlock(mutex)
     }
 
-    /// Mends the lists, and lets those that wait look again: who died may have been woken for them.
+    /// Mends the lists and wakes all threads that wait. The thread that died may have been woken in
+    /// place of one of them.
     ///
     /// - Precondition: the caller holds the mutex.
     private func mend() {

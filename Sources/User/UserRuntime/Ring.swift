@@ -69,6 +69,8 @@ public struct RingEnd: Sendable {
     let own: Notification
     /// Which this side signals.
     let other: Notification
+    /// The bit by which the sides wake each other.
+    public static var itemBit: UInt64 { 1 }
 
     /// - Parameters:
     ///   - capacity: items in the ring, a power of two; the same on both sides.
@@ -168,7 +170,7 @@ public struct RingProducer<Element: BitwiseCopyable>: ~Copyable {
 
     private func wakeConsumer() {
         swiftlet_fence()
-        if end.memory.consumerSleeps { try? end.other.signal(1) }
+        if end.memory.consumerSleeps { try? end.other.signal(RingEnd.itemBit) }
     }
     private var isBroken: Bool {
         count &- end.memory.released > end.capacity
@@ -267,6 +269,6 @@ public struct RingConsumer<Element: BitwiseCopyable>: ~Copyable {
     }
     private func wakeProducer() {
         swiftlet_fence()
-        if end.memory.producerSleeps { try? end.other.signal(1) }
+        if end.memory.producerSleeps { try? end.other.signal(RingEnd.itemBit) }
     }
 }

@@ -99,20 +99,30 @@ public struct ListedShare: Sendable {
 
     /// The calling thread's participation in the mutex set.
     ///
-    /// - Throws: `notPermitted` (the task only reads, or the share has no cells), and what joining
-    ///   a set throws.
-    func participant() throws(KernelError) -> MutexParticipant {
+    /// - Throws: `notPermitted` (the task only reads, or the share has no cells); `timedOut` (the
+    ///   root task did not make the thread a participant by `deadline`), and what calling it
+    ///   throws.
+    func participant(by deadline: Instant) throws(KernelError) -> MutexParticipant {
         if kind == .ring || page == 0 { throw .notPermitted }
-        let set = MutexSet(slot)
-        let place = Int(swiftlet_own_place())
-        let own = firstParticipant + place
-        // The root task made the first thread a participant. The others join once for all bodies.
-        if place != 0 {
-            do throws(KernelError) { try set.join(.current, as: own) } catch {
-                if error != .slotOccupied { throw error }
-            }
+        var own = firstParticipant
+        if let place = Place.own {
+            try join(place, by: deadline)
+            own += 1 + place.number
         }
-        return MutexParticipant(set, number: own, page: page)
+        return MutexParticipant(MutexSet(slot), number: own, page: page)
+    }
+
+    /// Has the root task make the calling thread a participant, once for all bodies of its place.
+    private func join(_ place: Place, by deadline: Instant) throws(KernelError) {
+        let bit: UInt64 = 1 << UInt64(number)
+        if unsafe place.record.pointee.joined_shares & bit != 0 { return }
+        let request = RegisterMessage(
+            UInt64(FactoryOperation.join.rawValue), UInt64(number), UInt64(place.number))
+        let answer = try Endpoint(StartSlot.factory).call(request, deadline: deadline)
+        if answer[0] != 0 {
+            throw KernelError(rawValue: UInt8(truncatingIfNeeded: answer[1])) ?? .notPermitted
+        }
+        unsafe place.record.pointee.joined_shares |= bit
     }
 
     func ringEnd() throws(KernelError) -> RingEnd {
@@ -145,7 +155,7 @@ public struct SharedMemory: Sendable {
     ///
     /// - Throws: `notPermitted` (the task only reads, or the manifest says no `cells`).
     public var mutexes: MutexParticipant {
-        get throws(KernelError) { try share.participant() }
+        get throws(KernelError) { try share.participant(by: .never) }
     }
 
     /// A cell of the memory's mutex set, for a semaphore or a condition.
@@ -162,15 +172,19 @@ extension MessageQueue {
     /// Returns the calling thread's handle to the queue that the manifest calls `name`. The first
     /// thread that opens it sets it up; later ones mend what a dead task left.
     ///
+    /// - Parameter deadline: bounds the wait for the queue's mutex.
     /// - Throws: `invalidCapability` (the manifest lists none for the task), `wrongKind` (it is no
     ///   queue), `invalidArgument` (`item_bytes` is not the element's stride), and what `recover`
     ///   throws.
-    public static func open(_ name: StaticString) throws(KernelError) -> MessageQueue {
+    public static func open(
+        _ name: StaticString, deadline: Instant = .never
+    ) throws(KernelError) -> MessageQueue {
         let share = try ListedShare.find(name, .queue)
         try share.check(Element.self)
         let queue = try MessageQueue(
-            share.participant(), firstCell: 0, address: share.area, capacity: share.capacity)
-        try queue.begin()
+            share.participant(by: deadline), firstCell: 0, address: share.area,
+            capacity: share.capacity)
+        try queue.begin(by: deadline)
         return queue
     }
 }

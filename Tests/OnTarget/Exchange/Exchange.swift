@@ -26,7 +26,9 @@ private let report: UInt32 = 256
     do throws(KernelError) {
         if name == Name("source") { try produce(information) }
         if name == Name("sink") { try consume(information) }
-        try snoop(information)
+        if name == Name("crew") { try serveInCrew() }
+        if name == Name("heir") { try inherit() }
+        if name == Name("snoop") { try snoop(information) }
     } catch { log("the kernel refuses: error \(error.rawValue)") }
     while true { Notification(StartSlot.notification).pause() }
 }

@@ -185,6 +185,8 @@ typedef struct {
     uint64_t context;
     const uint8_t *_Nullable name;
     uint64_t name_length;
+    /// Bit s: its thread is a participant of the mutex set of the share s of the task.
+    uint64_t joined_shares;
 } SwiftletPlace;
 
 enum { SWIFTLET_PLACES = 16 };
