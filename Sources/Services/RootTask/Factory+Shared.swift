@@ -6,7 +6,7 @@ import Protocols
 import ServiceCores
 import UserRuntime
 
-/// The table in which the root task keeps all parts of a share.
+/// The table in which the root task keeps all parts of a share (`SharedDescription.tableBits`).
 enum SharePlace {
     /// The mutex set, or the notification on which a ring's producer waits.
     static let first = Slot(0)
@@ -18,7 +18,8 @@ enum SharePlace {
 }
 
 extension Factory {
-    /// Makes all shares. What memory does not suffice for is reported, and no task has it.
+    /// Makes all shares. If the memory does not suffice for a share, the root task reports that, no
+    /// task gets the share, and nothing is taken for it.
     mutating func makeShares(_ descriptions: [SharedDescription]) {
         for description in descriptions {
             var held = Slot.none
@@ -34,10 +35,9 @@ extension Factory {
     ///
     /// - Returns: the slot of the table that keeps them.
     private mutating func make(_ share: SharedDescription) throws(FactoryFailure) -> Slot {
+        try memory.require(share.footprint)
         guard let held = slots.own() else { throw FactoryFailure(.exhausted) }
-        var bits = Limits.tableBits.lowerBound
-        while 1 << bits < Int(SharePlace.area(share.pages).index) { bits += 1 }
-        try memory.make(.capabilityTable, sizeBits: bits, at: held)
+        try memory.make(.capabilityTable, sizeBits: share.tableBits, at: held)
         for page in 0..<share.pages {
             try put(.frame, sizeBits: 12, to: SharePlace.area(page), in: held)
         }

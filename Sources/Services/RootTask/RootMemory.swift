@@ -121,6 +121,23 @@ struct RootMemory {
                 largest: largestPiece(within: window)))
     }
 
+    /// Looks for a region with room for so many bytes of descriptors and pages: then objects of that
+    /// size can be made, one after the other, without one that finds no room.
+    ///
+    /// - Throws: `noMemory`.
+    func require(_ bytes: Int) throws(FactoryFailure) {
+        var largest: UInt64 = 0
+        for index in 0..<regions.count where regions[index].isDevice == 0 {
+            guard let state = try? Untyped(slot(index)).information() else { continue }
+            largest = max(
+                largest, (1 << UInt64(state.sizeBits)) - state.lowBytes - state.highBytes)
+        }
+        if largest >= UInt64(bytes) { return }
+        throw FactoryFailure(.noMemory, .insufficientMemory).lacking(
+            Shortage(
+                needed: UInt64(bytes), total: boot.ramBytes, free: freeBytes(), largest: largest))
+    }
+
     /// Makes an ASID pool from the first region that has the room.
     func makePool(at index: Slot) throws(FactoryFailure) {
         var failure = KernelError.insufficientMemory

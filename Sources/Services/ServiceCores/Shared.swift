@@ -68,7 +68,25 @@ public struct SharedDescription: Equatable, Sendable {
     }
     /// Pages of addresses in each task, with those that are not mapped.
     public var span: Int { pages + (hasPage ? 3 : 1) }
-    /// Bytes that the root task takes from the machine's memory for it, without descriptors.
+    /// Binary logarithm of the slots in which the root task keeps its parts: two for the mutex set
+    /// or the notifications, one for the second area, and one for each page of the first.
+    public var tableBits: Int {
+        var bits = Limits.tableBits.lowerBound
+        while 1 << bits < 3 + pages { bits += 1 }
+        return bits
+    }
+    /// Bytes that the root task takes from the machine's memory for it.
+    public var footprint: Int {
+        var bytes = Footprint.descriptor(.capabilityTable, sizeBits: tableBits)
+        bytes += (pages + (hasPage ? 1 : 0)) * (4096 + Footprint.descriptor(.frame))
+        if kind == .ring {
+            bytes += 2 * Footprint.descriptor(.notification)
+        } else if setCells > 0 {
+            bytes += Footprint.descriptor(.mutexSet, sizeBits: setBits)
+        }
+        return bytes
+    }
+    /// Bytes of its pages.
     public var memory: UInt64 { UInt64(pages + (hasPage ? 1 : 0)) * 4096 }
 
     /// Whether a user has the second area.

@@ -26,7 +26,7 @@ extension Shell {
 
     /// Whether the time was set; says why not.
     private mutating func set(_ time: Endpoint, to wanted: CivilTime) -> Bool {
-        // Who types a time is right to a second.
+        // A time that a person types is right to a second.
         let request = RegisterMessage(
             TimeRequest.set, wanted.seconds * 1_000_000, UTCSource.hand.rawValue, 1_000_000)
         guard let reply = ask(time, request) else {

@@ -15,19 +15,14 @@ import UserRuntime
 
 @safe struct TimeService {
     private var server: Server
-    private var clock: UTCClock
-    /// Where the clock stands for the next life.
-    private let kept: UnsafeMutableBufferPointer<UInt64>
+    private var kept: KeptClock
     private static var boardClock: Slot { StartSlot.firstFree }
-    /// How long the board's clock may take to answer.
+    /// How long a request waits for the board's clock.
     private static var patience: Instant { .after(milliseconds: 200) }
 
     init(_ information: StartInformation) {
         server = Server(information)
-        unsafe kept = persistentMemory(information)
-        // Safety: the manifest gives the task a page.
-        clock = unsafe UTCClock(
-            words: [kept[0], kept[1], kept[2], kept[3], kept[4]], now: TimeService.now)
+        kept = unsafe KeptClock(memory: persistentMemory(information), now: TimeService.now)
     }
 
     /// Microseconds of the counter.
@@ -46,11 +41,14 @@ import UserRuntime
     }
 
     private mutating func read() -> RegisterMessage {
-        if clock.wantsClock(at: TimeService.now), let seconds = readClock() {
-            clock.take(clock: seconds, at: TimeService.now)
-            keep()
+        let now = TimeService.now
+        if kept.clock.wantsClock(at: now) {
+            var clock = kept.clock
+            let seconds = readClock()
+            clock.take(clock: seconds, asked: now, at: TimeService.now)
+            kept.keep(clock)
         }
-        let words = clock.reading(at: TimeService.now).words
+        let words = kept.clock.reading(at: TimeService.now).words
         var message = RegisterMessage(0, words[0], words[1], words[2])
         message.setWord(4, words[3])
         return message
@@ -60,21 +58,14 @@ import UserRuntime
         if !ClientBadge(raw: request.badge).may(.setTime) {
             return RegisterMessage(TimeError.notPermitted.rawValue)
         }
-        var changed = clock
+        var changed = kept.clock
         do throws(TimeError) {
             guard let source = UTCSource(rawValue: request[2]) else { throw .badValue }
             try changed.set(request[1], by: source, error: request[3], at: TimeService.now)
             let result = try setClock((request[1] + 500_000) / 1_000_000)
-            clock = changed
-            keep()
+            kept.keep(changed)
             return RegisterMessage(0, result.rawValue)
         } catch { return RegisterMessage(error.rawValue) }
-    }
-
-    private func keep() {
-        let words = clock.words
-        // Safety: the manifest gives the task a page.
-        for index in 0..<5 { unsafe kept[index] = words[index] }
     }
 
     // The board's clock
@@ -83,16 +74,16 @@ import UserRuntime
     /// without one.
     ///
     /// - Throws: what the driver's check of the version throws.
-    private func openClock() throws(SystemError) -> ClockClient? {
+    private func openClock(by deadline: Instant) throws(SystemError) -> ClockClient? {
         let slot = TimeService.boardClock
         if let there = try? CapabilityTable.own.describe(slot), there.kind == .endpoint {
             return ClockClient(Endpoint(slot))
         }
         let name = Name("clock")
         let words: InlineArray<4, UInt64> = [name.word0, name.word1, name.word2, name.word3]
-        if !openService(words, to: slot, deadline: TimeService.patience) { return nil }
+        if !openService(words, to: slot, deadline: deadline) { return nil }
         do throws(SystemError) {
-            return try ClockClient(checking: Endpoint(slot), by: TimeService.patience)
+            return try ClockClient(checking: Endpoint(slot), by: deadline)
         } catch {
             try? CapabilityTable.own.delete(slot)
             throw error
@@ -100,16 +91,18 @@ import UserRuntime
     }
 
     private func readClock() -> UInt64? {
-        do throws(SystemError) { return try openClock()?.now(by: TimeService.patience) } catch {
+        let deadline = TimeService.patience
+        do throws(SystemError) { return try openClock(by: deadline)?.now(by: deadline) } catch {
             return nil
         }
     }
 
     /// - Throws: `beyondClock`.
     private func setClock(_ seconds: UInt64) throws(TimeError) -> BoardClock {
+        let deadline = TimeService.patience
         do throws(SystemError) {
-            guard let clock = try openClock() else { return .none }
-            try clock.set(to: seconds, by: TimeService.patience)
+            guard let clock = try openClock(by: deadline) else { return .none }
+            try clock.set(to: seconds, by: deadline)
             return .set
         } catch {
             if error.of(ClockError.self) == .noSuchSecond { throw .beyondClock }
