@@ -39,7 +39,8 @@ endif
 # SwiftPM is parallel by itself; two verbs at once would write the same files.
 .NOTPARALLEL:
 
-NUISANCES := nuisance-card nuisance-console nuisance-power nuisance-flood nuisance-options
+NUISANCES := nuisance-card nuisance-console nuisance-power nuisance-flood nuisance-options \
+             nuisance-messages nuisance-broken nuisance-broken-serial
 
 .DEFAULT_GOAL := help
 .PHONY: $(NUISANCES) help deps toolchain tool build tests-bundle bench-image system-tests-image \
@@ -110,11 +111,13 @@ system-tests-image: build $(NUISANCES)
 	$(call test_tasks,EarliestDeadline,deadlines,Sources/Examples)
 
 # The same system with ordinary tasks that try to harm the others: what a folder of
-# Tests/OnTarget/Nuisance adds to the platform's.
+# Tests/OnTarget/Nuisance adds to the platform's, and what its `edit.sed` changes there.
 $(NUISANCES): nuisance-%: build
 	@rm -rf build/$@ && cp -r platform build/$@
 	@cd Tests/OnTarget/Nuisance/$* && \
-	  find . -name system.toml -exec sh -c 'cat {} >> $(CURDIR)/build/$@/{}' ';'
+	  find . -name system.toml -exec sh -c 'cat {} >> $(CURDIR)/build/$@/{}' ';' && \
+	  if [ -f edit.sed ]; then \
+	    find $(CURDIR)/build/$@ -name system.toml -exec sed -i -f edit.sed {} ';'; fi
 	@llvm-objcopy --strip-all $(BIN)/Nuisance build/tasks/Nuisance.stripped
 	@$(call system_bundle,build/$@) --entry Nuisance=build/tasks/Nuisance.stripped -o build/$@.bundle
 	@$(TOOL) image --kernel build/kernel.elf --bundle build/$@.bundle -o build/$@.img

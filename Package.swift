@@ -207,7 +207,10 @@ if onTarget {
                 "ServiceCores",
             ],
             path: "Tests/OnTarget/Nuisance",
-            exclude: ["card", "console", "flood", "options", "power"],
+            exclude: [
+                "broken", "broken-serial", "card", "console", "flood", "messages", "options",
+                "power",
+            ],
             swiftSettings: strict + taskFlags,
             linkerSettings: linked("task.ld")),
         .executableTarget(

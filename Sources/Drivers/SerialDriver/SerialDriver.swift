@@ -148,13 +148,14 @@ struct SerialDriver<Port: SerialPort> {
             writers.1 = nil
             server.release(stale.reply, RegisterMessage(0, 0))
         }
-        if writers.0 != nil && writers.1 != nil { return server.reply(RegisterMessage(0, 0)) }
+        let busy = RegisterMessage(SerialRequest.busy)
+        if writers.0 != nil && writers.1 != nil { return server.reply(busy) }
         var held = server.hold()
         if held == nil, let earlier = reader {
             release(earlier)
             held = server.hold()
         }
-        guard let held else { return server.reply(RegisterMessage(0, 0)) }
+        guard let held else { return server.reply(busy) }
         let waiting = Waiting(reply: held, task: task, room: max(room, ByteRing.capacity / 2))
         if writers.0 == nil { writers.0 = waiting } else { writers.1 = waiting }
     }

@@ -77,6 +77,8 @@ private struct LogOutput {
     private var isOpen = false
     /// What a line may wait for the driver, in milliseconds.
     private static let patience: UInt64 = 200
+    /// Times that a line is given to a driver without room: at most 200 ms.
+    private static let attempts = 20
 
     mutating func write(_ line: [UInt8]) {
         if !isOpen {
@@ -97,17 +99,24 @@ private struct LogOutput {
         }
     }
 
-    /// Gives a line, which one request holds, to the driver; whether it came to it.
+    /// Gives a line, which one request holds, to the driver.
+    ///
+    /// - Returns: whether the driver took it.
     private func send(_ line: [UInt8]) -> Bool {
         let deadline = Instant.after(milliseconds: LogOutput.patience)
         let count = min(line.count, SerialRequest.maximumWrite)
         let request = RegisterMessage(SerialRequest.write | UInt64(count) << 8)
-        for _ in 0..<3 {
+        for _ in 0..<LogOutput.attempts {
             guard
                 let reply = try? Endpoint(serial).call(
                     request, bytes: line.span.extracting(0..<count), deadline: deadline)
             else { return false }
-            if reply[1] == UInt64(count) { return true }
+            if reply[0] == 0 && reply[1] == UInt64(count) { return true }
+            if reply[0] == SerialRequest.busy {
+                // The notification may have brought the time for a sign of life instead.
+                Notification(StartSlot.notification).pause(until: .after(milliseconds: 10))
+                showSignOfLife()
+            }
         }
         return false
     }

@@ -121,8 +121,8 @@ struct RootMemory {
                 largest: largestPiece(within: window)))
     }
 
-    /// Looks for a region with room for so many bytes of descriptors and pages: then objects of that
-    /// size can be made, one after the other, without one that finds no room.
+    /// Looks for a region with room for so many bytes of descriptors and pages: then each of the
+    /// objects that take them finds room.
     ///
     /// - Throws: `noMemory`.
     func require(_ bytes: Int) throws(FactoryFailure) {

@@ -68,7 +68,7 @@ public enum ShellCommand: UInt8, Sendable {
         case .dt: "[list]"
         case .caps, .crash, .hang, .kill, .restart: "TASK"
         case .move: "TASK CORE"
-        case .log: "[COUNT] [LEVEL]"
+        case .log: "[COUNT] [LEVEL] [utc]"
         case .bench: "[quick|all|ROW]"
         case .trace: "on|off|show"
         case .alarm: "SECONDS"
@@ -97,7 +97,8 @@ public enum ShellCommand: UInt8, Sendable {
         case .move: 2...2
         case .edge: 1...2
         case .pin: 1...3
-        case .gpio, .led, .disk, .log, .date: 0...2
+        case .gpio, .led, .disk, .date: 0...2
+        case .log: 0...3
         case .echo: 0...CommandLine.maximumWords
         }
     }
@@ -155,7 +156,8 @@ public enum ShellCommand: UInt8, Sendable {
         case .mem: "PERSISTENT survives a restart; OWN is untyped memory that the task itself holds"
         case .log:
             """
-            20 lines where no COUNT is said; LEVEL: up to error, warning, notice or debug
+            20 lines where no COUNT is said; LEVEL: up to error, warning, notice or debug; utc: \
+            with times in UTC
             """
         case .move:
             "TASK is a name or a number of `ps`, CORE 0 to 7; it stays there after a restart too"

@@ -14,14 +14,35 @@ extension Shell {
             wanted = CivilTime(date: arguments[0], time: arguments[1])
             if wanted == nil { return sayUsage(.date) }
         }
-        guard let time = service(Name("time"), Shell.slot(12)) else {
-            return say("no time service")
+        if let wanted {
+            guard let time = timeService(), set(time, to: wanted) else { return }
         }
-        if let wanted, !set(time, to: wanted) { return }
+        if let reading = readTime() { show(reading) }
+    }
+
+    /// The time service; says so where there is none.
+    private mutating func timeService() -> Endpoint? {
+        guard let time = service(Name("time"), Shell.slot(12)) else {
+            say("no time service")
+            return nil
+        }
+        return time
+    }
+
+    /// Reads the time; says so where nobody tells it.
+    mutating func readTime() -> UTCReading? {
+        guard let time = timeService() else { return nil }
         guard let reply = ask(time, RegisterMessage(TimeRequest.read)), reply[0] == 0,
             let reading = UTCReading([reply[1], reply[2], reply[3], reply[4]])
-        else { return say("the time service does not answer") }
-        show(reading)
+        else {
+            say("the time service does not answer")
+            return nil
+        }
+        return reading
+    }
+
+    mutating func sayTimeIsUnset() {
+        say("the time is not set: no clock answers; `date 2026-08-06 12:34:56` sets it")
     }
 
     /// Whether the time was set; says why not.
@@ -46,9 +67,7 @@ extension Shell {
 
     /// `2026-08-06 12:34:56 UTC (set by hand, 3 s ago, within 1.0 s)`.
     private mutating func show(_ reading: UTCReading) {
-        if reading.source == .unset {
-            return say("the time is not set: no clock answers; `date 2026-08-06 12:34:56` sets it")
-        }
+        if reading.source == .unset { return sayTimeIsUnset() }
         CivilTime(seconds: reading.microseconds / 1_000_000).write(to: &terminal.out)
         terminal.out.add(" (")
         terminal.out.add(reading.source.text)

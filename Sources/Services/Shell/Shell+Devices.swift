@@ -114,62 +114,6 @@ extension Shell {
         table.render(to: &terminal.out)
     }
 
-    /// Shows the last lines, 20 or as many as asked for: all, or those up to a level.
-    mutating func showLog(_ arguments: [[UInt8]]) {
-        var count: UInt64 = 20
-        var level = LogLevel.debug
-        for word in arguments {
-            if let number = word.number {
-                count = number
-            } else if let named = LogLevel(named: word) {
-                level = named
-            } else {
-                return say(word, ": neither a number of lines nor error, warning, notice, debug")
-            }
-        }
-        // What comes while this reads is not of it: somebody may write without end.
-        let newest = ask(Endpoint(StartSlot.log), RegisterMessage(LogWord.read, .max))
-        guard let newest else { return say("the log does not answer") }
-        // Lines of other levels lie between, so they are counted first.
-        var left: UInt64 = 0
-        let isAnswered = eachLogLine(before: newest[1], level) { _ in left += 1 }
-        if !isAnswered { return say("the log does not answer") }
-        _ = eachLogLine(before: newest[1], level) { line in
-            if left <= count { show(&line) }
-            left &-= 1
-        }
-    }
-
-    /// Calls `body` with each line of the log up to a level, the oldest first, up to line `end`.
-    ///
-    /// - Returns: whether the log answered.
-    private func eachLogLine(
-        before end: UInt64, _ level: LogLevel, _ body: (inout LongMessage) -> Void
-    ) -> Bool {
-        var next: UInt64 = 1
-        while true {
-            var line = LongMessage(RegisterMessage(LogWord.read, next))
-            if ask(Endpoint(StartSlot.log), &line) == nil { return false }
-            // Behind the last line, or a log that goes back.
-            if line[0] != 0 || line[1] < next || line[1] >= end { return true }
-            next = line[1] + 1
-            if line[4] >> 8 & 0xff <= UInt64(level.rawValue) { body(&line) }
-        }
-    }
-
-    private mutating func show(_ line: inout LongMessage) {
-        terminal.out.logHead(microseconds: line[2], Name(line[5], line[6], line[7], line[8]))
-        let level = LogLevel(rawValue: UInt8(truncatingIfNeeded: line[4] >> 8)) ?? .notice
-        if level != .notice {
-            terminal.out.add(level.name)
-            terminal.out.add(": ")
-        }
-        for index in 0..<Int(min(line[4] & 0xff, 104)) {
-            terminal.out.add(byte: line.byte(index, at: 9))
-        }
-        terminal.out.newLine()
-    }
-
     /// Runs the benchmark task to its end: `quick`, `all`, or the rows whose names start so. It
     /// takes the processor for itself and prints through the kernel's console, so that what it
     /// measures is not what prints it.
@@ -226,16 +170,5 @@ extension Shell {
         var record = TaskRecord(name: [0, 0, 0, 0])
         record.setWord(1, reply[1])
         return record.phase == .running && record.state != .stopped && record.state != .faulted
-    }
-}
-
-extension LogLevel {
-    /// The level with this name.
-    fileprivate init?(named word: [UInt8]) {
-        for level in [LogLevel.error, .warning, .notice, .debug] where word.matches(level.name) {
-            self = level
-            return
-        }
-        return nil
     }
 }

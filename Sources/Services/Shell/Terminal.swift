@@ -64,7 +64,7 @@ struct Terminal {
                     RegisterMessage(head | UInt64(count) << 8),
                     bytes: bytes.span.extracting(start..<(start + count)),
                     deadline: .after(milliseconds: Terminal.patience))
-                let taken = Int(min(reply[1], UInt64(count)))
+                let taken = reply[0] == 0 ? Int(min(reply[1], UInt64(count))) : 0
                 if taken == 0 { nap(milliseconds: 5) }
                 // Output ends the line that was under work: whatever took its place.
                 if taken > 0 && !isEdited { replacements = reply[2] }

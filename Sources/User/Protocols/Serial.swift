@@ -25,7 +25,8 @@ public enum SerialRequest {
     /// Bits 8–15: number of bytes, at most `maximumWrite`, from word 1 on; with `edited`, they
     /// belong to a line under work. Taken as a whole, so that a line in one request is one line on
     /// the screen. Reply: 0, number of bytes taken: all, or 0 where the caller waited for room, and
-    /// asks again now; how often a line under work was replaced.
+    /// asks again now; how often a line under work was replaced. `busy`: there is no room, and two
+    /// other tasks wait for it already.
     public static var write: UInt64 { 1 }
     /// A flag of `write`, of a task with `serial.control`.
     public static var edited: UInt64 { 1 << 16 }
@@ -47,4 +48,5 @@ public enum SerialRequest {
     public static var maximumRead: Int { 32 }
     public static var notPermitted: UInt64 { 2 }
     public static var taken: UInt64 { 3 }
+    public static var busy: UInt64 { 4 }
 }

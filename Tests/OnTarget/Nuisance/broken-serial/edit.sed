@@ -1,0 +1,2 @@
+# The console's driver answers nonsense.
+s/^binary = "SerialDriver"/binary = "Nuisance"/

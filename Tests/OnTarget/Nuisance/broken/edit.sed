@@ -1,0 +1,4 @@
+# These services answer nonsense.
+s/^binary = "TimeService"/binary = "Nuisance"/
+s/^binary = "PL031Driver"/binary = "Nuisance"/
+s/^binary = "PL061Driver"/binary = "Nuisance"/
