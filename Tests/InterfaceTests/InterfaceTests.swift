@@ -155,6 +155,42 @@ import Testing
         #expect(system.task.waitedFor == [1, 2, 4])
     }
 
+    /// A server with callers that wait for these numbers.
+    private func systemWithCallers(_ numbers: [UInt8]) -> ModelSystem {
+        let system = ModelSystem(waiting: 8)
+        system.task.ordersCallers = true
+        for number in numbers { _ = try? client.wait(number, by: .immediately) }
+        return system
+    }
+    @Test func callersAreAnsweredInTheOrderOfTheirNumbers() throws {
+        let system = systemWithCallers([30, 10, 20, 10])
+        #expect(system.task.alarms.first == 10)
+        var answered: [Int] = []
+        while let caller = system.task.alarms.takeFirst(upTo: 29) {
+            system.answers = [:]
+            caller.answer(7)
+            answered += system.answers.keys
+        }
+        #expect(answered == [1, 3, 2] && system.task.alarms.first == 30)
+        guard let last = system.task.alarms.takeFirst() else { throw SystemError.wrongAnswer }
+        let client = last.client.raw
+        #expect(client == ModelSystem.badge && system.task.alarms.first == nil)
+    }
+    @Test func callersThatHaveGoneAreForgotten() {
+        let system = systemWithCallers([30, 10, 20])
+        func forgetGone() -> Bool { system.task.alarms.forgetGone() }
+        #expect(!forgetGone())
+        system.leave(1)
+        #expect(forgetGone() && system.task.alarms.first == 20)
+        #expect(!forgetGone())
+    }
+    @Test func callersThatAreLetFallAreAnswered() {
+        let system = systemWithCallers([30, 10, 20])
+        system.task.alarms = Waiting()
+        #expect(system.answers.values.allSatisfy { $0 == [Refusal.dropped.rawValue] })
+        #expect(system.answers.keys.sorted() == [0, 1, 2])
+    }
+
     // Messages that no client of this interface sends
 
     @Test(

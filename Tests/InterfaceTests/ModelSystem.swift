@@ -7,6 +7,7 @@ import Testing
 final class ModelSystem {
     var task = SampleTask()
     private var loop: Server?
+    private let firstReply: Int
     private let buffer = UnsafeMutablePointer<UInt64>.allocate(capacity: 512)
     /// The words of the request that the server receives next.
     private var request: [UInt64]?
@@ -15,6 +16,9 @@ final class ModelSystem {
     var answers: [Int: [UInt64]] = [:]
     /// Reply objects that hold a caller.
     private var callers: Set<Int> = []
+    /// The bits that tell when a reply object's caller goes, and those that have come.
+    private var bells: [Int: UInt64] = [:]
+    private var bits: UInt64 = 0
     /// What the client gets in place of the server's answer.
     var forged: [UInt64]?
     /// The server does not run.
@@ -33,7 +37,8 @@ final class ModelSystem {
     static let client = Endpoint(Slot(77))
     static let badge: UInt64 = 0x5_0000_0009
 
-    init() {
+    init(waiting: Int = CallerLimits.least) {
+        firstReply = Int(StartSlot.replies(waiting: waiting).index)
         buffer.initialize(repeating: 0, count: 512)
         swiftlet_model_kernel(
             { context, registers in
@@ -41,16 +46,20 @@ final class ModelSystem {
                 system.perform(registers)
             }, Unmanaged.passRetained(self).toOpaque(),
             IPCBuffer.threadPointer(UInt64(UInt(bitPattern: buffer))))
-        loop = Server(StartInformation(), receiving: ModelSystem.arrival)
+        var information = StartInformation()
+        information.waiting = UInt64(waiting)
+        information.waitingOfClient = UInt64(waiting)
+        loop = Server(information, receiving: ModelSystem.arrival)
     }
 
     private func perform(_ x: UnsafeMutablePointer<UInt64>) {
         let control = ControlWord(raw: x[0])
-        let place = Int(control.slot.index) - Int(StartSlot.reply.index)
+        let place = Int(control.slot.index) - firstReply
         let words = (0..<control.length).map { $0 < 8 ? x[3 + $0] : buffer[$0] }
         switch control.systemCall {
         case .invoke where control.method == .bindAbandonment:
             x[0] = 0
+            bells[place] = x[1] == UInt64(Slot.none.index) ? 0 : x[2]
             x[3] = callers.contains(place) ? 1 : 0
         case .invoke where control.method == .describe:
             x[0] = 0
@@ -77,7 +86,7 @@ final class ModelSystem {
             x[0] = 0
             answer(place, words)
         case .replyAndReceive:
-            answer(Int(x[1]) - Int(StartSlot.reply.index), words)
+            answer(Int(x[1]) - firstReply, words)
             receive(x)
         case .receive: receive(x)
         default: x[0] = 0
@@ -104,16 +113,30 @@ final class ModelSystem {
             return exchange(words)
         }
     }
+    /// The caller that a reply object holds goes, and the server hears of it.
+    func leave(_ place: Int) {
+        callers.remove(place)
+        bits |= bells[place] ?? 0
+        while let received = loop!.next(by: .immediately) {
+            #expect(received.delivery == .notification)
+        }
+    }
     private func answer(_ place: Int, _ words: [UInt64]) {
         if callers.remove(place) != nil { answers[place] = words }
     }
     private func receive(_ x: UnsafeMutablePointer<UInt64>) {
+        if bits != 0 {
+            x[0] = ResultWord(.notification).raw
+            x[1] = bits
+            bits = 0
+            return
+        }
         guard let words = request else {
             x[0] = ResultWord(error: .timedOut).raw
             return
         }
         request = nil
-        let place = Int(x[1]) - Int(StartSlot.reply.index)
+        let place = Int(x[1]) - firstReply
         if !isOneWay { callers.insert(place) }
         x[0] =
             ResultWord(

@@ -81,6 +81,9 @@ struct SampleTask: ~Copyable, SampleServer {
     var waitedFor: [UInt8] = []
     var waitingForBytes: Caller<Bytes<100>, NoError>?
     var text: [UInt8] = []
+    /// `wait` puts its callers here, by their numbers.
+    var ordersCallers = false
+    var alarms = Waiting<UInt16, SampleError>()
 
     mutating func total(
         of numbers: borrowing LentForReading<UInt16>, from index: UInt8, _ client: ClientBadge
@@ -144,6 +147,7 @@ struct SampleTask: ~Copyable, SampleServer {
     mutating func note(_ value: Bool, _ client: ClientBadge) { noted.append(value) }
     mutating func wait(_ number: UInt8, _ caller: consuming Caller<UInt16, SampleError>) {
         waitedFor.append(number)
+        if ordersCallers { return alarms.insert(caller, at: UInt64(number)) }
         waiting = consume caller
     }
     mutating func sum(

@@ -15,6 +15,7 @@ private func sample() -> Manifest {
     driver.persistentBytes = 4096
     driver.registerCount = 1
     driver.interruptCount = 2
+    driver.waiting = 16
     driver.sharesLine = true
     driver.core = 7
     driver.heartbeat = 2000
@@ -80,9 +81,9 @@ private func decode(_ bytes: [UInt8]) throws(ManifestError) -> Manifest {
         bytes[0] ^= 1
         #expect(throws: ManifestError.wrongMagic) { try Manifest.decode(bytes.span) }
         bytes[0] ^= 1
-        bytes[8] = 10
+        bytes[8] = 11
         #expect(throws: ManifestError.wrongVersion) { try Manifest.decode(bytes.span) }
-        bytes[8] = 9
+        bytes[8] = 10
         bytes[12] = 2
         #expect(throws: ManifestError.badBoards) { try Manifest.decode(bytes.span) }
         bytes[12] = 0
@@ -228,6 +229,8 @@ private func decode(_ bytes: [UInt8]) throws(ManifestError) -> Manifest {
                 == .badValue(task: 0, .opens))
         #expect(error { $0.tasks[0].heartbeat = 9 } == .badValue(task: 0, .heartbeat))
         #expect(error { $0.tasks[0].registerCount = 5 } == .badValue(task: 0, .registerCount))
+        #expect(error { $0.tasks[0].waiting = 63 } == .badValue(task: 0, .waiting))
+        #expect(error { $0.tasks[0].waiting = 1 } == .badValue(task: 0, .waiting))
         #expect(error { $0.tasks[0].interruptCount = 5 } == .badValue(task: 0, .interruptCount))
     }
 

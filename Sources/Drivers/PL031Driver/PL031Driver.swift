@@ -13,12 +13,11 @@ import MMIO
 struct ClockDriver: ~Copyable, ClockServer, ServiceTask {
     private var clock: PL031<MMIORegisters>
     private let interrupt = Interrupt(StartSlot.interrupt)
-    /// The caller that waits for the alarm.
-    private var sleeper: Caller<UInt64, ClockError>?
+    /// The callers that wait, by the second.
+    private var sleepers = Waiting<UInt64, ClockError>()
 
     init(_ information: StartInformation, _ notification: Notification) {
         clock = PL031(registers: MMIORegisters(address: information.registers[0]))
-        sleeper = nil
         orEnd("the interrupt cannot be bound", try interrupt.bind(notification, bits: 1))
     }
 
@@ -26,20 +25,30 @@ struct ClockDriver: ~Copyable, ClockServer, ServiceTask {
 
     mutating func set(to time: UInt64, _ client: ClientBadge) throws(ClockError) {
         guard let seconds = UInt32(exactly: time) else { throw .noSuchSecond }
-        if clock.set(seconds: seconds) { ring() }
+        // The new time may show later: what was written counts, too.
+        _ = clock.set(seconds: seconds)
+        wake(upTo: max(time, UInt64(clock.seconds)))
     }
 
     mutating func sleep(until time: UInt64, _ caller: consuming Caller<UInt64, ClockError>) {
-        guard let seconds = UInt32(exactly: time) else { return caller.refuse(.noSuchSecond) }
-        if let earlier = sleeper.take() { earlier.refuse(.replaced) }
-        // A caller that waits on: setting the alarm again could put it off.
-        let hasRung = seconds != clock.alarm && clock.setAlarm(seconds)
-        if hasRung { return caller.answer(UInt64(clock.seconds)) }
-        sleeper = consume caller
+        if time > UInt64(UInt32.max) { return caller.refuse(.noSuchSecond) }
+        sleepers.insert(caller, at: time)
+        wake(upTo: UInt64(clock.seconds))
     }
 
-    private mutating func ring() {
-        if let caller = sleeper.take() { caller.answer(UInt64(clock.seconds)) }
+    /// Answers the callers whose second has come, and sets the alarm for the next.
+    private mutating func wake(upTo second: UInt64) {
+        var reached = second
+        while true {
+            while let caller = sleepers.takeFirst(upTo: reached) {
+                caller.answer(UInt64(clock.seconds))
+            }
+            guard let next = sleepers.first else { return }
+            let alarm = UInt32(truncatingIfNeeded: next)
+            // The same alarm again would only be put off.
+            if alarm == clock.alarm || !clock.setAlarm(alarm) { return }
+            reached = next
+        }
     }
 
     // The task
@@ -48,10 +57,11 @@ struct ClockDriver: ~Copyable, ClockServer, ServiceTask {
         ClockInterface.perform(request, for: &self, &loop)
     }
     mutating func notice(_ bits: UInt64) {
-        if clock.handleInterrupt() { ring() }
+        let alarm = UInt64(clock.alarm ?? 0)
+        let hasRung = clock.handleInterrupt()
+        // The clock may have started again at 0.
+        wake(upTo: max(UInt64(clock.seconds), hasRung ? alarm : 0))
         interrupt.reopen()
     }
-    mutating func forgetCallers() {
-        if let caller = sleeper.take(), !caller.hasGone { sleeper = consume caller }
-    }
+    mutating func forgetCallers() { sleepers.forgetGone() }
 }

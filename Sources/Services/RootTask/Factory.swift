@@ -185,7 +185,7 @@ import UserRuntime
         let isBoxed = task.description.privileges.contains(.rootView)
         try builder.makeObjects(
             tableBits: task.description.tableBits, holdingBits: need.holdingBits)
-        if !isBoxed { try builder.makeServerObjects() }
+        if !isBoxed { try builder.makeServerObjects(waiting: Int(task.description.waiting)) }
         unsafe try builder.load(image, file) { pause(number) }
         tasks[number].stackStart = try builder.makeStack(pages: task.stackPages) { pause(number) }
         tasks[number].lowestStackPage = task.stackPages - 1
@@ -299,6 +299,10 @@ import UserRuntime
         information.logLevel = UInt64(task.description.logLevel.rawValue)
         information.heartbeatTicks = Duration.milliseconds(UInt64(task.description.heartbeat)).ticks
         information.untypedBits = UInt64(task.description.untypedBits)
+        let waiting = Int(task.description.waiting)
+        let clients = tasks.count { $0.description.mayOpen(task.service) }
+        information.waiting = UInt64(waiting)
+        information.waitingOfClient = UInt64(CallerLimits.ofClient(waiting, clients: clients))
         information.parameterCount = UInt64(task.device.parameters.count)
         for index in 0..<task.device.parameters.count {
             information.parameters[index] = task.device.parameters[index]

@@ -40,11 +40,13 @@ struct TaskBuilder {
     }
 
     /// What a server's loop needs.
-    func makeServerObjects() throws(FactoryFailure) {
+    func makeServerObjects(waiting: Int) throws(FactoryFailure) {
         try kernel { () throws(KernelError) in
             try arena.retype(.notification, table: slots.table, index: StartSlot.notification)
             try arena.retype(.timer, table: slots.table, index: StartSlot.timer)
-            try arena.retype(.reply, count: 3, table: slots.table, index: StartSlot.reply)
+            try arena.retype(
+                .reply, count: waiting + 1, table: slots.table,
+                index: StartSlot.replies(waiting: waiting))
         }
     }
 

@@ -2,6 +2,7 @@
 // a test holds the two together.
 
 import KernelABI
+import Protocols
 
 /// What the start of a task takes from its arena.
 public struct ArenaNeed: Equatable, Sendable {
@@ -54,7 +55,7 @@ public struct ArenaNeed: Equatable, Sendable {
         if !isBoxed {
             add(.notification)
             add(.timer)
-            add(.reply, count: 3)
+            add(.reply, count: Int(task.waiting) + 1)
         }
         add(.frame, count: own)
         // Descriptors alone: the memory is the device's.
@@ -111,5 +112,8 @@ public struct ArenaNeed: Equatable, Sendable {
 
 extension TaskDescription {
     /// Binary logarithm of the slots of the task's capability table.
-    public var tableBits: Int { privileges.contains(.rootView) ? 12 : 7 }
+    public var tableBits: Int {
+        if privileges.contains(.rootView) { return 12 }
+        return Int(waiting) > CallerLimits.least ? 8 : 7
+    }
 }

@@ -6,8 +6,8 @@
 //   number of tasks (4), then for each task
 //   name (32) · binary (32) · provides (32)
 //   start (1) · order (1) · priority (1) · maximum priority (1) · arenaBits (1) · untypedBits (1)
-//   register count (1) · interrupt count (1) · core (1) · flags (1): bit 0 shares a page of
-//   registers, bit 1 a line, bit 2 may be above the supervisor
+//   register count (1) · interrupt count (1) · core (1) · waiting (1) · flags (1): bit 0 shares a
+//   page of registers, bit 1 a line, bit 2 may be above the supervisor
 //   privileges (4) · stack (4) · heap (4) · persistent (4) · slice (4)
 //   budget (4) · its period (4) · its background priority (1) · heartbeat (4) · log level (1)
 //   restarts (4) · initial back-off (4) · maximum back-off (4) · stable run (4) · on giving up (1)
@@ -23,7 +23,7 @@ import Protocols
 
 extension Manifest {
     static let magic: [UInt8] = [0x53, 0x57, 0x46, 0x4d, 0x41, 0x4e, 0x49, 0x31]
-    static let version: UInt32 = 9
+    static let version: UInt32 = 10
 
     /// The binary form, checked by the same rules as `decode`.
     public func encode() throws(ManifestError) -> [UInt8] {
@@ -128,6 +128,7 @@ extension TaskDescription {
         out.byte(registerCount)
         out.byte(interruptCount)
         out.byte(core)
+        out.byte(waiting)
         out.byte((sharesPage ? 1 : 0) | (sharesLine ? 2 : 0) | (isAboveSupervisor ? 4 : 0))
         out.word32(privileges.raw)
         out.word32(stackBytes)
@@ -174,6 +175,7 @@ extension TaskDescription {
         task.registerCount = try reader.byte(bytes)
         task.interruptCount = try reader.byte(bytes)
         task.core = try reader.byte(bytes)
+        task.waiting = try reader.byte(bytes)
         let flags = try reader.byte(bytes)
         if flags > 7 { throw .badValue(task: index, .shares) }
         task.sharesPage = flags & 1 != 0
@@ -279,6 +281,8 @@ extension TaskDescription {
         }
         if registerCount > 4 { throw .badValue(task: index, .registerCount) }
         if interruptCount > 4 { throw .badValue(task: index, .interruptCount) }
+        let holds = CallerLimits.least...CallerLimits.most
+        if !holds.contains(Int(waiting)) { throw .badValue(task: index, .waiting) }
         if heartbeat != 0 && heartbeat < 10 { throw .badValue(task: index, .heartbeat) }
     }
 }

@@ -169,6 +169,8 @@ public struct TaskDescription: Equatable, Sendable {
     /// Service that the task answers; empty: none. A driver's further instances are numbered:
     /// `serial`, `serial.1`.
     public var provides: Name = .empty
+    /// Callers that the task's server can hold for a later answer.
+    public var waiting = UInt8(CallerLimits.least)
     /// Services that the task may open.
     public var opens: [Name] = []
     /// Values of a device node's `compatible` property that the driver knows.
@@ -261,5 +263,5 @@ public enum ManifestField: UInt8, Sendable {
     case start, priority, maximumPriority, privileges, stackBytes, heapBytes, arenaBits,
         untypedBits, persistentBytes
     case restart, opens, compatible, heartbeat, logLevel, registerCount, interruptCount, shares
-    case onGiveUp, aboveSupervisor, core, budget, threads, threadMemory
+    case onGiveUp, aboveSupervisor, core, budget, threads, threadMemory, waiting
 }

@@ -84,7 +84,7 @@ extension Interface.Method {
         case .answeredLater:
             let list = (arguments + ["_caller"]).joined(separator: ", ")
             body = """
-                let _held = _loop.hold(\(resultType).self, \(errorType).self, of: _request)
+                let _held = _loop.hold(\(resultType).self, \(errorType).self)
                             guard let _caller = _held else { return _loop.refuse(.busy) }
                             _server.\(name)(\(list))
                 """

@@ -1,6 +1,7 @@
 // What an encoded manifest refuses, in the words of system.toml.
 
 import KernelABI
+import Protocols
 import ServiceCores
 
 extension ManifestError {
@@ -91,6 +92,7 @@ extension ManifestField {
         case .logLevel: .logLevel
         case .registerCount: .registers
         case .interruptCount: .interrupts
+        case .waiting: .waiting
         case .shares: .sharesPage
         case .onGiveUp: .onGiveUp
         case .aboveSupervisor: .aboveSupervisor
@@ -129,6 +131,8 @@ extension ManifestField {
         case .logLevel: return "log_level is \"error\", \"warning\", \"notice\" or \"debug\""
         case .registerCount: return "registers is 0 to 4"
         case .interruptCount: return "interrupts is 0 to 4"
+        case .waiting:
+            return "waiting is \(CallerLimits.least) to \(CallerLimits.most)"
         case .shares: return "shares_page and shares_line are true or false"
         case .onGiveUp:
             return "on_give_up is \"stay_dead\", \"reboot\", or with `restart` \"keep_trying\""

@@ -52,7 +52,7 @@ enum BoardKey: String, CaseIterable { case compatible, fallback, memory }
 enum AdditionKey: String, CaseIterable { case task, opens, privileges }
 enum TaskKey: String, CaseIterable {
     case name, binary, start, order, priority, reason, stack, heap, persistent, registers,
-        interrupts, provides, opens
+        interrupts, provides, opens, waiting
     case compatible, privileges, restart
     case maximumPriority = "maximum_priority"
     case slice = "slice_us"
@@ -186,6 +186,7 @@ extension TaskDescription {
         sharesPage = try fields.flag(.sharesPage)
         sharesLine = try fields.flag(.sharesLine)
         provides = try fields.readName(.provides) ?? .empty
+        waiting = try fields.number(.waiting) ?? UInt8(CallerLimits.least)
         opens = try fields.readNames(.opens)
         compatible = try fields.texts(.compatible).map { Compatible(bytes: Array($0.utf8)) }
         privileges = try fields.readPrivileges(.privileges)

@@ -8,6 +8,11 @@ SwiftletPlace swiftlet_places[SWIFTLET_PLACES];
 _Thread_local uint64_t swiftlet_thread_words[SWIFTLET_THREAD_WORDS];
 
 SwiftletCallerPlaces *swiftlet_caller_places(void) {
+    // A task has one server. Host tests run side by side, each in a thread of its own.
+#ifdef __linux__
     static _Thread_local SwiftletCallerPlaces places;
+#else
+    static SwiftletCallerPlaces places;
+#endif
     return &places;
 }

@@ -10,6 +10,18 @@ public enum ShareLimits {
     public static var participants: Int { 1 + ThreadMemory.maximumCount }
 }
 
+/// Callers that a server can hold for a later answer.
+public enum CallerLimits {
+    /// Where the manifest says nothing.
+    public static var least: Int { 2 }
+    public static var most: Int { 62 }
+    /// Returns how many callers of one client a server holds: an equal part for each of `clients`.
+    /// With as many places as clients each has one that no other can take.
+    public static func ofClient(_ waiting: Int, clients: Int) -> Int {
+        max(1, waiting / max(1, clients))
+    }
+}
+
 /// A kind of shared object.
 public enum SharedKind: UInt8, Sendable, CaseIterable {
     /// Bytes, and cells of a mutex set if the manifest says so.

@@ -3,6 +3,7 @@
 
 import CUserEntry
 import KernelABI
+import Protocols
 
 enum CallerPool {
     // Safety: they are the calling thread's own, for as long as it runs.
@@ -16,19 +17,45 @@ enum CallerPool {
         get { unsafe swiftlet_caller_places().pointee.gone }
         set { unsafe swiftlet_caller_places().pointee.gone = newValue }
     }
+    /// The client whose caller a place of the pool holds.
+    static func client(_ place: Int) -> ClientBadge {
+        ClientBadge(raw: unsafe swiftlet_caller_client(UInt64(place)).pointee)
+    }
+    /// The number by which a service orders the caller in a place.
+    static func number(_ place: Int) -> UInt64 {
+        unsafe swiftlet_caller_number(UInt64(place)).pointee
+    }
+    static func setNumber(_ place: Int, _ number: UInt64) {
+        unsafe swiftlet_caller_number(UInt64(place)).pointee = number
+    }
+    private static var count: Int { Int(unsafe swiftlet_caller_places().pointee.count) }
+    private static var first: UInt32 { unsafe swiftlet_caller_places().pointee.first }
 
-    /// The bits of the server's notification by which the kernel tells that the held caller of a
-    /// reply object has gone.
+    /// The first of the bits of the server's notification by which the kernel tells that a held
+    /// caller has gone. Reply objects share them in turn.
     static var firstGoneBit: UInt64 { 60 }
+    private static var goneBits: UInt64 { 3 }
 
     /// No caller is held: a server begins.
-    static func begin() { (free, gone) = (0b111, 0) }
+    ///
+    /// - Parameter waiting: callers that can be held; there is one reply object more.
+    static func begin(waiting: Int) {
+        let count = min(waiting, CallerLimits.most) + 1
+        unsafe swiftlet_caller_places().pointee.count = UInt64(count)
+        unsafe swiftlet_caller_places().pointee.first = StartSlot.replies(waiting: waiting).index
+        (free, gone) = (1 << UInt64(count) - 1, 0)
+    }
+    /// The reply object for a server's first caller.
+    static var start: Reply { reply(0) }
 
-    /// Keeps the caller of a reply object.
+    /// Keeps the caller of a reply object, if the pool holds fewer than `most` of its client.
     ///
     /// - Returns: the reply object for the next callers; nil if no other one is free, or if the
     ///   caller has gone.
-    static func hold(_ held: Reply) -> Reply? {
+    /// - Complexity: O(held callers).
+    static func hold(_ held: Reply, _ client: ClientBadge, atMost most: Int) -> Reply? {
+        if count(of: client, atMost: most) >= most { return nil }
+        unsafe swiftlet_caller_client(UInt64(index(of: held))).pointee = client.raw
         let others = free & ~bit(held)
         if others == 0 || !isWaiting(held) { return nil }
         free = others
@@ -48,6 +75,22 @@ enum CallerPool {
     /// Whether a caller has gone.
     static func hasGone(_ held: Reply) -> Bool { gone & bit(held) != 0 }
 
+    /// Returns the number of callers of a client's task that the pool holds. If that is `most` or
+    /// more, it asks the kernel about each of them, and does not count those that have gone.
+    private static func count(of client: ClientBadge, atMost most: Int) -> Int {
+        func isOne(_ place: Int) -> Bool {
+            free & 1 << UInt64(place) == 0 && self.client(place).task == client.task
+        }
+        var known = 0
+        for place in 0..<count where isOne(place) { known += 1 }
+        if known < most { return known }
+        known = 0
+        for place in 0..<count where isOne(place) {
+            if isWaiting(reply(place)) { known += 1 } else { gone |= bit(reply(place)) }
+        }
+        return known
+    }
+
     /// Frees the place of a caller that was answered or has gone.
     static func letGo(_ held: Reply) {
         // A binding that stays rings for a caller that is not held, and is ignored.
@@ -57,27 +100,32 @@ enum CallerPool {
     }
 
     /// Takes note of the held callers that have gone, by the bits of the notification. A bit may
-    /// also be of an earlier caller of the same reply object.
+    /// also be of an earlier caller, or of another one that shares it.
     ///
     /// - Returns: whether there is one.
+    /// - Complexity: O(held callers).
     static func noteGone(_ bits: UInt64) -> Bool {
-        let bits = bits >> firstGoneBit & 0b111
-        for index in 0..<3 where bits & ~free & 1 << UInt64(index) != 0 {
-            if !isWaiting(reply(index)) { gone |= bit(reply(index)) }
+        let bits = bits >> firstGoneBit & (1 << goneBits - 1)
+        if bits == 0 { return false }
+        for index in 0..<count where ~free & 1 << UInt64(index) != 0 {
+            if bits & 1 << (UInt64(index) % goneBits) != 0 && !isWaiting(reply(index)) {
+                gone |= bit(reply(index))
+            }
         }
-        return bits & gone != 0
+        return gone != 0
     }
 
     /// Whether the reply object holds a caller. The kernel tells when it goes.
     private static func isWaiting(_ reply: Reply) -> Bool {
         let notification = Notification(StartSlot.notification)
-        return (try? reply.bindAbandonment(notification, bits: bit(reply) << firstGoneBit)) ?? false
+        let bell: UInt64 = 1 << (firstGoneBit + UInt64(index(of: reply)) % goneBits)
+        return (try? reply.bindAbandonment(notification, bits: bell)) ?? false
     }
 
-    private static func reply(_ index: Int) -> Reply {
-        Reply(Slot(StartSlot.reply.index + UInt32(truncatingIfNeeded: index)))
+    static func reply(_ index: Int) -> Reply {
+        Reply(Slot(first + UInt32(truncatingIfNeeded: index)))
     }
-    private static func bit(_ reply: Reply) -> UInt64 {
-        1 << UInt64(reply.slot.index - StartSlot.reply.index)
-    }
+    /// The place of a reply object in the pool.
+    static func index(of reply: Reply) -> Int { Int(reply.slot.index) - Int(first) }
+    private static func bit(_ reply: Reply) -> UInt64 { 1 << UInt64(index(of: reply)) }
 }

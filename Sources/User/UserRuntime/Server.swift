@@ -31,8 +31,9 @@ public func persistentMemory(
         count: Int(information.persistentBytes / 8))
 }
 
-/// A server with one endpoint, one notification, and up to two callers that it lets wait. A caller
-/// that gives up, or dies, does not keep its place.
+/// A server with one endpoint, one notification, and callers that it lets wait: as many as the
+/// manifest says by `waiting`, and of each client no more than its part. A caller that gives up, or
+/// dies, does not keep its place.
 ///
 /// No message ends it or keeps its reply object: what the task's loop neither answers nor holds,
 /// `next` refuses.
@@ -41,7 +42,10 @@ public struct Server {
     public let notification = Notification(StartSlot.notification)
     public let timer = Timer(StartSlot.timer)
     private let heartbeat: Duration
-    private var current = Reply(StartSlot.reply)
+    private var current: Reply
+    /// The client of the present caller.
+    private var client = ClientBadge(raw: 0)
+    private let waitingOfClient: Int
     private let handlesFaults: Bool
     /// The slot of a capability that a client sent.
     let arrival: Slot
@@ -77,7 +81,9 @@ public struct Server {
         self.handlesFaults = handlesFaults
         arrival = slot
         heartbeat = Duration(ticks: information.heartbeatTicks)
-        CallerPool.begin()
+        CallerPool.begin(waiting: Int(information.waiting))
+        current = CallerPool.start
+        waitingOfClient = Int(information.waitingOfClient)
         orEnd(
             "the notification cannot be bound",
             try Thread(StartSlot.thread).bindNotification(notification))
@@ -174,6 +180,7 @@ public struct Server {
             case .oneWay: return received
             case .message, .fault:
                 isOwing = true
+                client = ClientBadge(raw: received.badge)
                 isFault = received.delivery == .fault
                 if handlesFaults || !isFault { return received }
             case .notification:
@@ -218,13 +225,15 @@ public struct Server {
         try? current.reply(message)
     }
 
-    /// Keeps the present caller waiting: the reply object to answer it later. Nil when two wait
-    /// already, or when the caller has gone.
+    /// Keeps the present caller waiting: the reply object to answer it later. Nil if all places are
+    /// taken, or its client's part of them, or if the caller has gone.
     ///
     /// When it goes before its answer, `next` returns a notification, of which `badge` may be 0.
     /// The task then asks `hasGone`.
     public mutating func hold() -> Reply? {
-        guard let next = CallerPool.hold(current) else { return nil }
+        guard let next = CallerPool.hold(current, client, atMost: waitingOfClient) else {
+            return nil
+        }
         defer { current = next }
         isOwing = false
         return current

@@ -69,6 +69,9 @@ public enum StartSlot {
     public static var timer: Slot { Slot(6) }
     /// Three reply objects, `reply` to `reply + 2`.
     public static var reply: Slot { Slot(7) }
+    /// The first reply object of a server that can hold so many callers; there is one more. Beyond
+    /// two they are behind the slots of other tasks.
+    public static func replies(waiting: Int) -> Slot { waiting > 2 ? Slot(128) : reply }
     public static var log: Slot { Slot(10) }
     public static var names: Slot { Slot(11) }
     public static var supervisor: Slot { Slot(12) }
@@ -132,6 +135,9 @@ public struct StartInformation: Sendable {
     public var parameterCount: UInt64 = 0
     public var parameters = InlineArray<32, UInt64>(repeating: 0)
     public var name = InlineArray<4, UInt64>(repeating: 0)
+    /// How many callers the task's server can hold, and how many of one client.
+    public var waiting = UInt64(CallerLimits.least)
+    public var waitingOfClient = UInt64(CallerLimits.least)
 
     public static var magicNumber: UInt64 { 0x5452_4154_534c_5753 }
     public init() {}

@@ -17,6 +17,8 @@ import UserRuntime
     case Name("grabber"): grabThePowerKey()
     case Name("switcher"): switchOff()
     case Name("holder-1"), Name("holder-2"): holdATimer()
+    case Name("sleeper"): sleepByTheClock()
+    case Name("alarm-spam"): spamTheClock()
     case Name("meter"): meter()
     case Name("flood"): flood()
     case Name("killer"): killTheDeviceManager()

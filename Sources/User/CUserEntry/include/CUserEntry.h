@@ -223,9 +223,22 @@ typedef struct {
     uint64_t free;
     /// Its held caller has gone.
     uint64_t gone;
+    /// How many there are, and the slot of the first.
+    uint64_t count;
+    uint32_t first;
+    /// By the reply object's place: the badge of its held caller, and a number of the service's,
+    /// such as the instant for which the caller waits.
+    uint64_t clients[64];
+    uint64_t numbers[64];
 } SwiftletCallerPlaces;
 /// Those of the calling thread's server.
 SwiftletCallerPlaces *_Nonnull swiftlet_caller_places(void);
+SWIFTLET_ALWAYS uint64_t *_Nonnull swiftlet_caller_client(uint64_t place) {
+    return &swiftlet_caller_places()->clients[place & 63];
+}
+SWIFTLET_ALWAYS uint64_t *_Nonnull swiftlet_caller_number(uint64_t place) {
+    return &swiftlet_caller_places()->numbers[place & 63];
+}
 /// Word `number` of those that each thread has for its own, below `SWIFTLET_THREAD_WORDS`.
 SWIFTLET_ALWAYS uint64_t *_Nonnull swiftlet_thread_word(uint64_t number) {
     return &swiftlet_thread_words[number % SWIFTLET_THREAD_WORDS];

@@ -22,13 +22,10 @@ public struct ArgumentReader {
 /// Only the server's thread may answer, so it is not `Sendable`.
 @frozen public struct Caller<Result: MessageValue, E: ServiceError>: ~Copyable {
     private let reply: Reply
-    /// The client that called.
-    public let client: ClientBadge
 
-    init(_ reply: Reply, _ client: ClientBadge) {
-        self.reply = reply
-        self.client = client
-    }
+    init(_ reply: Reply) { self.reply = reply }
+    /// The client that called.
+    public var client: ClientBadge { CallerPool.client(CallerPool.index(of: reply)) }
     deinit { CallerPool.release(reply, RegisterMessage(Refusal.dropped.rawValue)) }
 
     public consuming func answer(_ result: Result) {
@@ -40,6 +37,12 @@ public struct ArgumentReader {
     public consuming func refuse(_ error: E) {
         CallerPool.release(reply, RegisterMessage(Outcome.error(error)))
         discard self
+    }
+    /// Gives up the duty to answer: `Waiting` has it then.
+    consuming func setAside() -> Reply {
+        let reply = reply
+        discard self
+        return reply
     }
     /// Whether the caller has died or given up.
     public var hasGone: Bool { CallerPool.hasGone(reply) }
@@ -63,9 +66,9 @@ extension Server {
     /// Keeps the present caller for a later answer. Returns nil if there is no place, or if the
     /// caller has gone.
     public mutating func hold<Result: MessageValue, E: ServiceError>(
-        _ result: Result.Type, _ error: E.Type, of request: Received
+        _ result: Result.Type, _ error: E.Type
     ) -> Caller<Result, E>? {
-        hold().map { Caller($0, ClientBadge(raw: request.badge)) }
+        hold().map { Caller($0) }
     }
     /// What the present caller lent; nil if that is no number of elements.
     public func lent<Element: FixedWidthInteger & MessageValue>(

@@ -1,0 +1,35 @@
+// What tasks try at the clock: to take the alarms of others.
+
+import Interfaces
+import ServiceCores
+
+private func openClock() -> ClockClient? {
+    guard let clock = open(Name("clock")) else { return nil }
+    return try? ClockClient(checking: clock)
+}
+
+/// Waits for an alarm beside another task's.
+func sleepByTheClock() -> Never {
+    guard let clock = openClock(), let now = try? clock.now() else { rest() }
+    do throws(SystemError) {
+        let time = try clock.sleep(until: now + 3, by: .after(milliseconds: 10_000))
+        say(time == now + 3 ? "rang in time" : "rang at another time")
+    } catch { say(Text(error.text)) }
+    rest()
+}
+
+/// Asks for alarms that are far away, without a pause: some it gives up, others it keeps.
+func spamTheClock() -> Never {
+    guard let clock = openClock() else { rest() }
+    let end = Instant.after(milliseconds: 5000)
+    var count: UInt64 = 0
+    while Instant.now < end {
+        count += 1
+        let patience = count % 64 == 0 ? Instant.after(milliseconds: 20) : .immediately
+        if (try? clock.sleep(until: 0x7fff_0000 - count, by: patience)) != nil {
+            say("an alarm of next century rang")
+        }
+    }
+    say("has set many alarms")
+    rest()
+}
