@@ -109,6 +109,10 @@ final class Machine: ModelMachine {
     var running: Ref<KernelThread>? { hardware.pointee.running }
     /// The same of all cores, by number.
     var allRunning: [Ref<KernelThread>?] { cores.map { $0.hardware.pointee.running } }
+    var lookWatch: LookWatch {
+        get { hardware.pointee.lookWatch }
+        set { hardware.pointee.lookWatch = newValue }
+    }
     var now: UInt64 { board.pointee.now }
     var isInterruptPending: Bool { kernel.pointee.hardware.isInterruptPending }
 

@@ -56,8 +56,11 @@ import Foundation
         print(
             "in all: \(total.states) states, \(total.laggingStates) with a pending update,",
             "\(total.steps) steps, \(seconds(begin))")
-        if total.states == 0 { print("error: no system has such a name") }
-        return isSound && total.states > 0
+        if total.states == 0 {
+            print("error: no system has such a name")
+            exit(2)
+        }
+        return isSound
     }
 
     /// What the states of several cores have to do with one another.

@@ -58,12 +58,14 @@ struct HardwareState {
     var rival = -1
     /// How urgently another core waits for the lock; -1: none waits.
     var waiting = -1
+    var lookWatch = LookWatch()
 
     /// User code has taken over: what is about one step alone is over.
     mutating func endStep() {
         hasArrived = false
         (looks, eventAtLook, event) = (0, -1, .line)
         (rival, waiting) = (-1, -1)
+        lookWatch = LookWatch()
     }
 }
 
@@ -131,6 +133,9 @@ struct ModelHardware: Hardware {
             }
         }
         state.pointee.looks += 1
+        let core = unsafe reference(memory + 4096 * (number + 1), as: Core.self)
+        let shared = unsafe reference(memory + (12 << 10), as: SharedState.self)
+        state.pointee.lookWatch.look(core, shared)
         return isInterruptPending
     }
     func takeInterrupt() -> TakenInterrupt {

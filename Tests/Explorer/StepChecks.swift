@@ -76,6 +76,7 @@ extension System {
             ? before.restarted : before.running.flatMap { arguments(action, of: $0)?[0] }
         var purpose = Purpose(control)
         purpose.isWaited = isWaited
+        if let found = machine.lookWatch.violation { return found }
         if let found = messageViolation(purpose, before) ?? bitViolation(purpose, before) {
             return found
         }

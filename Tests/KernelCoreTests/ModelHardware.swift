@@ -88,6 +88,8 @@ final class ModelState {
     var urgentLine = TestSystem.rootLine
     var queries = 0
     var isFirstQuery = false
+    /// What a test checks at each query.
+    var onQuery: () -> Void = {}
     /// Whether another core has sent an inter-processor interrupt.
     var isAsked = false
     /// How often one was sent to this core.
@@ -176,6 +178,7 @@ final class ModelState {
             waitingAfter = left > 0 ? (left - 1, priority) : nil
             if left == 0 { waiting = priority }
         }
+        onQuery()
         return isInterruptPending || waiting >= 0
     }
 }

@@ -14,6 +14,7 @@ final class OtherCore: ModelMachine {
     let kernel: UnsafeMutablePointer<Kernel<ModelHardware>>
     private(set) var running: Ref<KernelThread>?
     private unowned let system: TestSystem
+    var lookWatch = LookWatch()
     /// How many interrupts took a fast path.
     private(set) var wakes = 0
     /// Whether it takes no interrupt: a test lets other cores go first.
@@ -30,6 +31,7 @@ final class OtherCore: ModelMachine {
             to: Kernel(
                 hardware: ModelHardware(state: hardware), number: number, core: place,
                 joining: system.kernel.pointee))
+        hardware.onQuery = { [unowned self] in look() }
     }
     deinit {
         kernel.deinitialize(count: 1)

@@ -97,8 +97,10 @@ extension TestSystem {
             boot: boot, running: allRunning, scanTables: steps % 33 == 0
         ).violations
         violations += kernel.pointee.core.violations(hardware, running)
+        violations += [lookWatch.violation].compactMap { $0 }
         for other in others {
             violations += other.kernel.pointee.core.violations(other.hardware, other.running)
+            violations += [other.lookWatch.violation].compactMap { $0 }
         }
         fail(violations)
     }

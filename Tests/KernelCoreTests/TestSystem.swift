@@ -62,6 +62,7 @@ final class TestSystem: ModelMachine {
     var fastEntries = 0
     /// Inspect after every n-th entry only: for long tests with checks of their own.
     var inspectionPeriod = 1
+    var lookWatch = LookWatch()
     /// The cores besides the first, on which the system boots.
     var others: [OtherCore] = []
 
@@ -124,6 +125,7 @@ final class TestSystem: ModelMachine {
             if let object = rootTable.slot(Int(slot)).pointee.object { boot.append(object) }
         }
         hardware.largestZero = 0
+        hardware.onQuery = { [unowned self] in look() }
         follow(kernel.pointee.start())
         wake = make(.notification)
         wakeInterrupt = makeInterrupt(line: TestSystem.rootLine, signalling: wake)

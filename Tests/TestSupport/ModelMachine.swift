@@ -16,13 +16,20 @@ public protocol ModelMachine: AnyObject {
     var kernel: UnsafeMutablePointer<Kernel<Model>> { get }
     /// The thread that the processor executes; nil while it is idle.
     var running: Ref<KernelThread>? { get }
+    /// Watches the looks of the call in progress.
+    var lookWatch: LookWatch { get set }
     /// Leaves the kernel: the processor executes `thread`, or is idle.
     func follow(_ thread: Ref<KernelThread>?)
 }
 
+/// Where the code of every thread stands.
+enum ModelCode {
+    static var callPlace: UInt64 { 0x1000 }
+}
+
 extension ModelMachine {
     /// The address of every thread's `svc`.
-    public static var callPlace: UInt64 { 0x1000 }
+    public static var callPlace: UInt64 { ModelCode.callPlace }
     /// The address of every instruction that faults or traps.
     public static var faultPlace: UInt64 { 0x3000 }
 
@@ -32,6 +39,7 @@ extension ModelMachine {
     public func enter(_ thread: Ref<KernelThread>, fast: Bool) -> Bool {
         thread.pointee.context.programCounter = Self.callPlace + 4
         thread.pointee.context.isFull = false
+        lookWatch.begin(thread, kernel.pointee.own, kernel.pointee.shared)
         if fast && enterFast(thread) { return true }
         follow(kernel.pointee.systemCall(thread))
         return false
@@ -56,6 +64,9 @@ extension ModelMachine {
         }
         return false
     }
+
+    /// The kernel looks for interrupts.
+    public func look() { lookWatch.look(kernel.pointee.own, kernel.pointee.shared) }
 
     /// Stops the thread at an instruction that faults, with every register in its context.
     public func stopAtFault(_ thread: Ref<KernelThread>) {

@@ -86,6 +86,8 @@ def explore(fault):
     done = subprocess.run(
         [PACKAGE / ".build/release/Explorer", "faults", str(STATES), fault["system"]], text=True,
         env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="replace")
+    if done.returncode == 2:
+        fail(f"fault \"{fault['name']}\":", done.stdout)
     return done.stdout, done.returncode != 0
 
 
@@ -106,7 +108,7 @@ def main():
     print(f"built {len(faults)} faults in {time.monotonic() - started:.0f} s", flush=True)
     missed = []
     with ThreadPoolExecutor(2) as workers:
-        output, is_found = explore({"number": 0, "system": ""})
+        output, is_found = explore({"number": 0, "system": "", "name": "none"})
         if is_found:
             fail("the explorer complains without any fault:", output)
         for fault, (output, is_found) in zip(wanted, workers.map(explore, wanted)):

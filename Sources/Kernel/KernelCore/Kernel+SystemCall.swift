@@ -135,10 +135,30 @@ extension Kernel where H: ~Copyable {
         return hardware.interruptPending || (core.isShared && isOvertaken())
     }
 
-    /// The same after a step whose progress stays, so that less urgent cores may take turns.
+    /// The same after a step of a long operation, whose progress stays. So less urgent cores may
+    /// take turns, and what the step itself made urgent need not wait for the rest.
     @inline(__always) mutating func isInterruptedAfterStep() -> Bool {
         noteLook()
-        return hardware.interruptPending || (core.isShared && mustShare())
+        return hardware.interruptPending || (core.isStale && mustGiveWay())
+            || (core.isShared && mustShare())
+    }
+
+    /// Whether a thread or an update now goes before the thread of the operation in progress, or a
+    /// slice of that thread begins. If only another core can perform an update in time, that core
+    /// is told, as a step of its own.
+    @inline(never) private mutating func mustGiveWay() -> Bool {
+        guard let thread = core.current else { return false }
+        let effective = Int(thread.effective)
+        let updates = shared.pointee.updates.top
+        let first = core.ready.first.map { Int($0.effective) } ?? -1
+        if first > effective || updates > effective { return true }
+        if updates == effective && Int(thread.pointee.base) < effective { return true }
+        if thread.pointee.slice != 0 && core.sliceEnd == .never && max(first, updates) == effective {
+            return true
+        }
+        if !core.isShared || updates < 0 { return false }
+        tellOfUpdates()
+        return isInterrupted()
     }
 
     /// Benchmark builds: a masked section ends, and the next one begins.

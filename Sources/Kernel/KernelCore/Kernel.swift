@@ -15,8 +15,8 @@ public enum Outcome {
     case done
     /// The thread is blocked or stopped, or it yielded and is ready.
     case blocked
-    /// An interrupt is pending. The call restarts, and continues from the progress that objects and
-    /// registers keep.
+    /// An interrupt is pending, or something more urgent than the thread. The call restarts, and
+    /// continues from the progress that objects and registers keep.
     case restart
     /// The kernel refused the call.
     case failed(KernelError)

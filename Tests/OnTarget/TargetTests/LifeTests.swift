@@ -123,6 +123,57 @@ func lifeCycleTests(_ runner: inout Runner) {
         }.kind
         try c.equal(UInt64(kind.rawValue), 0)
     }
+    for hasServer in [false, true] {
+        runner.test(
+            hasServer
+                ? "life.reclaim-lets-a-freed-client-go-first"
+                : "life.reclaim-lets-a-freed-caller-go-first"
+        ) { c throws(Failure) in try freedCaller(&c, hasServer: hasServer) }
+    }
+}
+
+/// The caller of an endpoint at note(20), whose memory a less urgent thread destroys together with
+/// many notifications, goes on before that is over. No interrupt comes in between.
+private func freedCaller(_ c: inout Checks, hasServer: Bool) throws(Failure) {
+    clearNotes()
+    let arena = Untyped(try c.make(.untyped, sizeBits: 17))
+    try c.succeed { () throws(KernelError) in
+        try arena.retype(.endpoint, index: Slot(1000))
+        try arena.retype(.notification, count: 200, index: Slot(1001))
+    }
+    setNote(20, 1000)
+    setNote(24, UInt64(arena.slot.index))
+    if hasServer {
+        // It outlives its endpoint, so that the client leaves its chain by a step of an update.
+        let server = try c.thread(priority: 5, { _ in endThread() })
+        try c.succeed { () throws(KernelError) in try doorEndpoint.bindServer(server) }
+    }
+    _ = try c.spawn(
+        priority: 100,
+        { _ in
+            do throws(KernelError) { _ = try doorEndpoint.call(RegisterMessage()) } catch {
+                setNote(0, UInt64(error.rawValue))
+            }
+            let isLeft = (try? Notification(Slot(1200)).signal(1)) != nil
+            setNote(1, isLeft ? 1 : 2)
+            endThread()
+        })
+    try c.settle()
+    try c.equal(note(1), 0, "the caller waits")
+    _ = try c.spawn(
+        priority: 10,
+        { _ in
+            try? Untyped(Slot(UInt32(note(24)))).reclaim()
+            setNote(2, 1)
+            endThread()
+        })
+    try c.settle()
+    try c.equal(note(0), UInt64(KernelError.peerDied.rawValue))
+    try c.equal(note(1), 1, "1: it ran before the last object was destroyed")
+    try c.equal(note(2), 1)
+    try c.refuse(.invalidCapability) { () throws(KernelError) in
+        try Notification(Slot(1200)).signal(1)
+    }
 }
 
 func systemTests(_ runner: inout Runner) {

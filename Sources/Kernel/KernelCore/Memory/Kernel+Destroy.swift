@@ -4,8 +4,8 @@
 // A step of `delete` or `revoke` removes one leaf of the derivation tree, or ends one wait that
 // depends on it. `reclaim` walks the descriptors of a region from its low end. Each of its steps
 // removes one capability or mapping, ends one wait, or looks through some slots. The objects
-// themselves keep the progress. So interrupts are taken after each step, and a restarted call
-// continues from there.
+// themselves keep the progress. So after each step interrupts are taken and threads run that the
+// step woke, and a restarted call continues from there.
 
 import HardwareInterface
 import KernelABI
@@ -38,8 +38,13 @@ extension Kernel where H: ~Copyable {
     /// Performs one step of the removal of a capability from which nothing derives: ends one wait
     /// that depends on it, or the last use of its object, or empties the slot.
     ///
+    /// The capability loses its rights first. So no thread waits with it again, and the removal
+    /// ends even if each thread runs at once whose wait a step has ended.
+    ///
     /// - Returns: whether the slot is empty.
     private mutating func removeStep(_ slot: Ref<Capability>) -> Bool {
+        slot.pointee.rights = .none
+        slot.pointee.uses = .none
         if let thread = waiter(with: slot) {
             endWait(of: thread, with: slot)
             return false

@@ -177,7 +177,7 @@ extension Kernel where H: ~Copyable {
         _ thread: Ref<Thread>, _ endpointSlot: Slot, _ replySlot: Slot
     ) throws(KernelError) -> (Ref<Endpoint>, Ref<Reply>) {
         let endpoint: Ref<Endpoint> = try object(thread, endpointSlot, .endpoint, .read)
-        return (endpoint, try object(thread, replySlot, .reply, .none))
+        return (endpoint, try object(thread, replySlot, .reply, .write))
     }
 
     /// Makes a receiver wait at the endpoint: as its ready server, or in its queue.

@@ -41,6 +41,7 @@ public struct KernelGoals: Sendable {
                 + "one it was called with stays"
         ),
         ("invoke setCore", "with one core no thread moves"),
+        ("invoke configure", "no row takes a handler away for which its thread waits"),
         ("invoke close", "the threads whose waits it ends wait for no mutex"),
         ("lock", "no row waits in a chain of 16 threads"),
         ("unlock", "no row fills the queues of the mutex and of its holder"),

@@ -1,0 +1,98 @@
+// A long operation ends although each thread that it wakes tries at once to wait again, and runs
+// before the next step. And it shares its time with an equal that it wakes.
+
+import KernelABI
+import TestSupport
+import Testing
+
+@testable import KernelCore
+
+@Suite struct LongOperationEndTests {
+    enum Operation: CaseIterable { case revoke, delete, deleteLast, close, reclaim }
+
+    /// Clients call again whenever their call fails.
+    @Test(arguments: Operation.allCases) func callersThatComeAgainDoNotKeepItFromEnding(
+        operation: Operation
+    ) {
+        let s = TestSystem()
+        let arena = s.make(.untyped, sizeBits: 16)
+        let endpoint = s.make(.endpoint, from: arena)
+        let door = operation == .deleteLast ? endpoint : s.copy(endpoint, badge: 7)
+        let idle = s.make(.notification)
+        let worker = s.makeThread(priority: 10)
+        let clients = s.run([32, 31, 30])
+        for client in clients { s.call(client, door) }
+        s.start(worker)
+        switch operation {
+        case .revoke: s.invoke(worker, .revoke, Slot.ownTable.index, UInt64(endpoint))
+        case .delete, .deleteLast:
+            s.invoke(worker, .delete, Slot.ownTable.index, UInt64(door))
+        case .close: s.invoke(worker, .close, endpoint)
+        case .reclaim: s.invoke(worker, .reclaim, arena)
+        }
+        comeAgain(s, clients, worker, idle) { s.call($0, door) }
+        #expect(s.isEmpty(door) == (operation != .close))
+    }
+
+    /// Servers receive again, with the reply object or at the endpoint that goes.
+    @Test(arguments: [false, true]) func receiversThatComeAgainDoNotKeepItFromEnding(
+        isReply: Bool
+    ) {
+        let s = TestSystem()
+        let endpoint = s.make(.endpoint)
+        let replies = [s.make(.reply), s.make(.reply)]
+        let idle = s.make(.notification)
+        let worker = s.makeThread(priority: 10)
+        let servers = s.run([31, 30])
+        for (server, reply) in zip(servers, replies) { s.receive(server, endpoint, reply: reply) }
+        s.start(worker)
+        let target = isReply ? replies[0] : endpoint
+        s.invoke(worker, .delete, Slot.ownTable.index, UInt64(target))
+        comeAgain(s, servers, worker, idle) {
+            s.receive($0, endpoint, reply: replies[$0 == servers[0] ? 0 : 1])
+        }
+        #expect(s.isEmpty(target))
+    }
+
+    /// An equal with which the worker shares its time, woken in the middle, runs when the slice is
+    /// over and not when the operation is.
+    @Test func aSliceBeginsBesideAnEqualThatTheOperationWoke() {
+        let s = TestSystem()
+        let arena = s.make(.untyped, sizeBits: 16)
+        let bell = s.make(.notification, from: arena)
+        let others = (0..<20).map { _ in s.make(.notification, from: arena) }
+        let worker = s.makeThread(priority: 30)
+        s.perform(.setSlice, worker.slot, 1_000_000)
+        let client = s.run(30)
+        s.wait(client, bell)
+        s.start(worker)
+        s.setRegisters(worker, ControlWord(invoke: .reclaim, Slot(arena)).raw)
+        s.enterOnce(worker)
+        #expect(s.isRunning(worker) && worker.ref.programCounter == TestSystem.callPlace)
+        #expect(s.kernel.pointee.core.sliceEnd != .never && s.state(client) == .ready)
+        s.trap(worker.ref)
+        #expect(s.results(worker).error == nil && others.allSatisfy { s.isEmpty($0) })
+    }
+
+    /// Lets each thread come again that runs before the worker's operation is over.
+    private func comeAgain(
+        _ s: TestSystem, _ threads: [TestThread], _ worker: TestThread, _ idle: UInt32,
+        again: (TestThread) -> Void, sourceLocation: SourceLocation = #_sourceLocation
+    ) {
+        var rounds = 0
+        while let thread = threads.first(where: { s.isRunning($0) }) {
+            rounds += 1
+            guard rounds < 100 else {
+                Issue.record("the operation does not end", sourceLocation: sourceLocation)
+                return
+            }
+            let turns = worker.ref.pointee.switches
+            again(thread)
+            // It sleeps once it is refused without a turn of the worker.
+            if worker.ref.pointee.switches == turns { s.wait(thread, idle) }
+        }
+        #expect(s.isRunning(worker), sourceLocation: sourceLocation)
+        #expect(s.results(worker).error == nil, sourceLocation: sourceLocation)
+        s.inspectTables()
+    }
+}
