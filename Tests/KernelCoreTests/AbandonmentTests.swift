@@ -287,4 +287,18 @@ import Testing
         s.perform(.setPriority, thread.slot, 33, 200)
         #expect(s.kernel.pointee.shared.pointee.lineUrgencies[40] == 33)
     }
+
+    /// The same after an interrupt that came later has gone.
+    @Test func theLineThatIsLeftFollowsItsThread() {
+        let s = TestSystem()
+        let thread = s.makeThread(priority: 10)
+        let bell = s.make(.notification)
+        s.perform(.bindNotification, thread.slot, UInt64(bell))
+        _ = s.makeInterrupt(line: 40, signalling: bell)
+        let later = s.makeInterrupt(line: 41, signalling: bell)
+        _ = s.makeTimer(signalling: bell)
+        #expect(s.delete(later).error == nil)
+        s.perform(.setPriority, thread.slot, 33, 200)
+        #expect(s.kernel.pointee.shared.pointee.lineUrgencies[40] == 33)
+    }
 }

@@ -181,6 +181,25 @@ import Testing
         #expect(other.running == second.ref)
     }
 
+    /// The core that goes to sleep has seen an update which another core performed since.
+    @Test func aSliceBeginsAfterAnUpdateThatAnotherCorePerformed() {
+        s.go()
+        let first = s.thread(50, on: 0)
+        s.perform(.setSlice, first.slot, 1000)
+        _ = s.thread(50, on: 0)
+        let sleeper = s.thread(10, on: 1)
+        s.wait(sleeper, s.make(.notification))
+        let top = s.thread(80, on: 0)
+        other.isHeld = true
+        s.invoke(top, .setPriority, sleeper.slot, 60, 200)
+        other.isHeld = false
+        s.settle()
+        #expect(s.kernel.pointee.shared.pointee.updates.top == -1)
+        #expect(s.kernel.pointee.core.ready.updatesTop == 60)
+        s.wait(top, s.make(.notification))
+        #expect(s.running == first.ref && s.hardware.deadline == s.hardware.now + 1000)
+    }
+
     @Test(arguments: [true, false]) func aCallToAServerOfAnotherCore(isServerUrgent: Bool) {
         let (server, endpoint, reply) = server(isServerUrgent ? 30 : 5, on: 1)
         let client = s.thread(10, on: 0)

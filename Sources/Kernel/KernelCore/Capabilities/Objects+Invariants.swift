@@ -115,15 +115,20 @@
             let sources =
                 timers.map { $0.source } + interrupts.map { $0.source } + budgets.map { $0.source }
                 + replies.map { $0.source }
-            var at = notification.pointee.sources
-            var previous: Ref<SignalSource>?
+            let first = notification.pointee.sources
+            var at = first
+            var previous = first?.pointee.previous
             var count = 0
-            while let source = at, count <= sources.count {
+            while let source = at, count <= sources.count, count == 0 || source != first {
                 require(sources.contains(source), "\(name): a dead source")
                 require(
                     source.pointee.notification == notification
                         && source.pointee.previous == previous,
                     "\(name): wrong source")
+                require(
+                    source.pointee.interrupt == nil || count == 0
+                        || previous?.pointee.interrupt != nil,
+                    "\(name): an interrupt behind other sources")
                 previous = source
                 at = source.pointee.next
                 count += 1

@@ -93,7 +93,8 @@ public struct Notification: ~Copyable {
     var waiters = WaitQueue()
     /// The thread whose `receive` takes the bits as well.
     var boundThread: Ref<Thread>?
-    /// Everything of the kernel that signals it. An interrupt, if there is one, comes first.
+    /// Everything of the kernel that signals it, in a circle: the interrupts come first, the latest
+    /// of them before the others.
     var sources: Ref<SignalSource>?
 }
 

@@ -140,29 +140,25 @@ extension Kernel where H: ~Copyable {
     ///
     /// - Complexity: constant.
     func connect(_ source: Ref<SignalSource>, to notification: Ref<Notification>?, bits: UInt64) {
-        if let old = source.pointee.notification {
-            if let previous = source.pointee.previous {
-                previous.pointee.next = source.pointee.next
-            } else {
-                old.pointee.sources = source.pointee.next
-            }
-            source.pointee.next?.pointee.previous = source.pointee.previous
+        if let old = source.pointee.notification, let next = source.pointee.next {
+            source.pointee.previous?.pointee.next = next
+            next.pointee.previous = source.pointee.previous
+            if old.pointee.sources == source { old.pointee.sources = next == source ? nil : next }
         }
         source.pointee.previous = nil
         source.pointee.next = nil
         source.pointee.notification = notification
         source.pointee.bits = bits
         guard let notification else { return }
-        guard source.pointee.interrupt == nil, let first = notification.pointee.sources else {
-            source.pointee.next = notification.pointee.sources
-            notification.pointee.sources?.pointee.previous = source
+        let first = notification.pointee.sources ?? source
+        let last = first.pointee.previous ?? source
+        source.pointee.next = first
+        source.pointee.previous = last
+        last.pointee.next = source
+        first.pointee.previous = source
+        if first == source || source.pointee.interrupt != nil {
             notification.pointee.sources = source
-            return
         }
-        source.pointee.previous = first
-        source.pointee.next = first.pointee.next
-        first.pointee.next?.pointee.previous = source
-        first.pointee.next = source
     }
 }
 
