@@ -245,7 +245,8 @@ extension SystemCall {
         case .call, .send: return [Form(operands: [.invoked(.endpoint, .write)], arguments: past)]
         case .receive, .replyAndReceive:
             return [
-                Form(operands: [.invoked(.endpoint, .read), .x(1, .reply, .write)], arguments: past)
+                Form(
+                    operands: [.invoked(.endpoint, .read), .x(1, .reply, .write)], arguments: past)
             ]
         case .reply: return [Form(operands: [.invoked(.reply, .write)])]
         case .signal:
