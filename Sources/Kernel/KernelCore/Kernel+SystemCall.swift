@@ -153,9 +153,8 @@ extension Kernel where H: ~Copyable {
         let first = core.ready.first.map { Int($0.effective) } ?? -1
         if first > effective || updates > effective { return true }
         if updates == effective && Int(thread.pointee.base) < effective { return true }
-        if thread.pointee.slice != 0 && core.sliceEnd == .never && max(first, updates) == effective {
-            return true
-        }
+        let isBesideEqual = first == effective || updates == effective
+        if isBesideEqual && thread.pointee.slice != 0 && core.sliceEnd == .never { return true }
         if !core.isShared || updates < 0 { return false }
         tellOfUpdates()
         return isInterrupted()
