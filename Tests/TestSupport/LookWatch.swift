@@ -35,7 +35,7 @@ public struct LookWatch {
         urgentLooks += 1
     }
 
-    /// Three looks may find the same: two within the step that stops a thread, and the one after it.
+    /// Three looks may find the same: two within the step that stops a thread, and one after it.
     private static var tooMany: Int { 4 }
     /// What is wrong; nil: nothing.
     public var violation: String? {

@@ -147,9 +147,8 @@ extension Kernel where H: ~Copyable {
 
     // Urgency and core of a line
 
-    /// Makes the line of a notification's latest interrupt follow the thread that the notification
-    /// is bound to, whose base priority or home core changed. Further lines follow when their driver
-    /// next acknowledges.
+    /// Makes the line of a notification's latest interrupt follow the bound thread, whose base
+    /// priority or home core changed. Further lines follow when their driver next acknowledges.
     ///
     /// - Complexity: `KernelLimits.sharedLine` rounds.
     @inline(__always) mutating func followThread(of notification: Ref<Notification>?) {
