@@ -179,7 +179,8 @@ public struct RingProducer<Element: BitwiseCopyable>: ~Copyable {
 
 /// The side of a ring that reads items. One thread uses it.
 ///
-/// A broken or hostile producer can give wrong items, and no more.
+/// A broken or hostile producer can give wrong items, and no more: use an `Element` for which all
+/// bits are valid, such as integers and structs of them. A `Bool` or an enum is none.
 public struct RingConsumer<Element: BitwiseCopyable>: ~Copyable {
     private let end: RingEnd
     private var count: UInt32

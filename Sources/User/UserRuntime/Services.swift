@@ -5,11 +5,13 @@ import Protocols
 
 /// Asks the name service for `name` (four words, zero-padded); its capability goes to the empty
 /// slot `slot`.
+///
+/// - Parameter deadline: one second from now if it is left out.
 /// - Returns: whether it came. It does not while the service was never started, or where the
 ///   manifest forbids it.
 /// - Postcondition: the slot is empty unless the capability came.
 public func openService(
-    _ name: InlineArray<4, UInt64>, to slot: Slot, deadline: Instant = .never
+    _ name: InlineArray<4, UInt64>, to slot: Slot, deadline: Instant = .patience
 ) -> Bool {
     var message = RegisterMessage(NamesWord.open)
     for index in 0..<4 { message.setWord(1 + index, name[index]) }

@@ -50,7 +50,8 @@ private let cameSlot = slot(41)
 
 /// The services that it asks, besides those that this board lacks.
 private let asked: [StaticString] = [
-    "log", "names", "supervisor", "root", "devices", "serial", "gpio", "clock", "time",
+    "log", "names", "supervisor", "root", "devices", "serial", "gpio", "clock", "time", "timer",
+    "random", "firmware", "power", "sdhost", "sdhci",
 ]
 
 /// Sends each service messages of all kinds, and says how many were answered.
@@ -63,9 +64,9 @@ func pester(_ information: StartInformation) -> Never {
         let name = Name(asked[index])
         guard let endpoint = open(name, UInt32(index)) else { continue }
         var answered: UInt64 = 0
-        for round in 0..<600 as Range<UInt64> {
+        for round in 0..<1500 as Range<UInt64> {
             // All small operations, and any word.
-            numbers.fill(&message, first: round < 200 ? round % 25 : numbers.word())
+            numbers.fill(&message, first: round < 1000 ? round % 25 : numbers.word())
             if isHarmful(name, &message) { continue }
             answered += send(&message, to: endpoint, lending: &memory, &numbers) ? 1 : 0
         }
