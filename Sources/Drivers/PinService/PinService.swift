@@ -64,7 +64,10 @@ public struct PinService<Bank: PinBank> {
             if let request = server.next(by: nextDuty) {
                 switch request.delivery {
                 case .notification: takeEdges(request.badge)
-                case .message: server.reply(answer(request))
+                case .message:
+                    do throws(GPIOError) { server.reply(try answer(request)) } catch {
+                        server.reply(RegisterMessage(error.rawValue))
+                    }
                 case .oneWay, .fault: break
                 }
             }
@@ -115,13 +118,13 @@ public struct PinService<Bank: PinBank> {
 
     // Requests
 
-    private mutating func answer(_ request: Received) -> RegisterMessage {
+    private mutating func answer(_ request: Received) throws(GPIOError) -> RegisterMessage {
         if request[0] == GPIORequest.read {
             var message = RegisterMessage(0, bank.levels, bank.outputs, bank.watched)
             message.setWord(4, UInt64(bank.pinCount))
             return message
         }
-        guard request[1] < UInt64(bank.pinCount) else { return RegisterMessage(1) }
+        guard request[1] < UInt64(bank.pinCount) else { throw .noSuchPin }
         let pin = Int(request[1])
         if request[0] == GPIORequest.function {
             return RegisterMessage(0, use(bank.function(pin)).rawValue)
@@ -129,13 +132,13 @@ public struct PinService<Bank: PinBank> {
         // A pin whose edges a task waits for is that task's, for as long as it lives; a key
         // stays a key.
         if bits[pin] != 0 && !isAwaited(pin) { endEdges(pin) }
-        if bits[pin] != 0 && clients[pin] != request.badge { return RegisterMessage(1) }
-        if keys.code(pin) != 0 { return RegisterMessage(1) }
+        if bits[pin] != 0 && clients[pin] != request.badge { throw .taken }
+        if keys.code(pin) != 0 { throw .taken }
         switch request[0] {
         case GPIORequest.write: bank.write(pin, high: request[2] != 0)
-        case GPIORequest.configure: return RegisterMessage(configure(pin, request) ? 0 : 1)
-        case GPIORequest.notify: return RegisterMessage(notify(pin, request) ? 0 : 1)
-        default: return RegisterMessage(1)
+        case GPIORequest.configure: try configure(pin, request)
+        case GPIORequest.notify: try notify(pin, request)
+        default: throw .badRequest
         }
         return RegisterMessage(0)
     }
@@ -145,10 +148,10 @@ public struct PinService<Bank: PinBank> {
         (try? CapabilityTable.own.describe(PinService.slot(pin)))?.kind == .notification
     }
 
-    private func configure(_ pin: Int, _ request: Received) -> Bool {
+    private func configure(_ pin: Int, _ request: Received) throws(GPIOError) {
         guard let use = PinUse(rawValue: request[2]),
             let resistor = PinResistor(rawValue: request[3])
-        else { return false }
+        else { throw .badRequest }
         let pull: PinPull? =
             switch resistor {
             case .unchanged: nil
@@ -156,25 +159,24 @@ public struct PinService<Bank: PinBank> {
             case .up: .up
             case .down: .down
             }
-        return bank.configure(pin, function(use), pull)
+        if !bank.configure(pin, function(use), pull) { throw .notOfThisBank }
     }
 
-    private mutating func notify(_ pin: Int, _ request: Received) -> Bool {
+    private mutating func notify(_ pin: Int, _ request: Received) throws(GPIOError) {
         if request[2] == 0 {
             if bits[pin] != 0 { endEdges(pin) }
-            return true
+            return
         }
         guard request.capabilityCount == 1, request[2] < 4, request[3] != 0,
             let arrived = try? CapabilityTable.own.describe(PinService.arrival),
             arrived.kind == .notification
-        else { return false }
+        else { throw .badRequest }
         if bits[pin] != 0 { endEdges(pin) }
         guard (try? CapabilityTable.own.move(PinService.arrival, to: PinService.slot(pin))) != nil
-        else { return false }
+        else { throw .badRequest }
         clients[pin] = request.badge
         bits[pin] = request[3]
         bank.watch(pin, rising: request[2] & 1 != 0, falling: request[2] & 2 != 0)
-        return true
     }
 
     private func function(_ use: PinUse) -> PinFunction {

@@ -21,7 +21,8 @@ struct Lights {
     init(_ tree: DeviceTree, _ devices: Devices) {
         let tooMany: StaticString =
             "the device tree has more than 64 lights; what follows is left out:"
-        tree.eachPin(of: "gpio-leds", atMost: 64, tooMany) { node, pin in
+        let most = Int(DevicesRequest.maximumLights)
+        tree.eachPin(of: "gpio-leds", atMost: most, tooMany) { node, pin in
             let bank = pin.bank
             let driverless =
                 bank.isCompatible("raspberrypi,firmware-gpio")

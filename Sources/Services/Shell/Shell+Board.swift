@@ -35,10 +35,10 @@ extension Shell {
         guard let pins = opened(Name("gpio"), 2) else { return say("no pins") }
         guard let pin = arguments[0].number else { return sayUsage(.pin) }
         if arguments.count == 1 {
-            guard let reply = ask(pins, RegisterMessage(GPIORequest.function, pin)),
-                reply[0] == 0,
-                let use = PinUse(rawValue: reply[1])
-            else { return say("no such pin") }
+            let reply = ask(pins, RegisterMessage(GPIORequest.function, pin))
+            guard let reply, reply[0] == 0, let use = PinUse(rawValue: reply[1]) else {
+                return say(Shell.refusal(reply))
+            }
             return say(Shell.useText(use))
         }
         var use: PinUse?
@@ -58,8 +58,13 @@ extension Shell {
         }
         let request = RegisterMessage(GPIORequest.configure, pin, use.rawValue, pull.rawValue)
         let reply = ask(pins, request)
-        if reply?[0] == 0 { return say("done") }
-        say("no such pin, a key's or another task's, or a bank that cannot do it")
+        say(reply?[0] == 0 ? "done" : Shell.refusal(reply))
+    }
+
+    /// Why the pins' driver did not do it; nil: it did not answer.
+    static func refusal(_ reply: Received?) -> StaticString {
+        guard let reply else { return "the pins' driver does not answer" }
+        return GPIOError(rawValue: reply[0])?.text ?? "refused"
     }
 
     /// Waits for both edges of a pin by a notification.
@@ -77,9 +82,7 @@ extension Shell {
             try? CapabilityTable.own.copy(notification.slot, to: passing, rights: .write)
             return try? pins.call(request, Attachment(passing), deadline: Shell.patience)
         }
-        guard reply?[0] == 0 else {
-            return say("no such pin, a key's or another task's, or a bank that cannot do it")
-        }
+        guard reply?[0] == 0 else { return say(Shell.refusal(reply)) }
         let end = Instant.after(.seconds(seconds))
         var hasCome = false
         while !hasCome && !terminal.isInterrupted && Instant.now < end {
@@ -104,7 +107,8 @@ extension Shell {
         if arguments.count == 1 { return sayUsage(.led) }
         var index: UInt64 = 0
         var isFound = false
-        while true {
+        // The device manager has no more; a broken one may go on.
+        while index < DevicesRequest.maximumLights {
             var reply = LongMessage(RegisterMessage(DevicesRequest.led, index))
             guard let light = ask(devices, &reply), light[0] == 0 else { break }
             index += 1

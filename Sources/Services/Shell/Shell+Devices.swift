@@ -94,10 +94,8 @@ extension Shell {
                 return sayUsage(.gpio)
             }
             let request = RegisterMessage(GPIORequest.write, pin, level)
-            guard let reply = ask(pins, request) else {
-                return say("the pins' driver does not answer")
-            }
-            return say(reply[0] == 0 ? "done" : "no such pin, or a key's or another task's")
+            let reply = ask(pins, request)
+            return say(reply?[0] == 0 ? "done" : Shell.refusal(reply))
         }
         guard let reply = ask(pins, RegisterMessage(GPIORequest.read)) else {
             return say("the pins' driver does not answer")

@@ -20,6 +20,7 @@ public enum DevicesRequest {
     /// pin; `noDriver`: its bank has none), the pin, 1 where low is on, the light's name (4 words),
     /// its bank's (4 words; what kind it is, where it has no driver of pins); 1 behind the last.
     public static var led: UInt64 { 4 }
+    public static var maximumLights: UInt64 { 64 }
     public static var noDriver: UInt64 { ~0 }
     public static var firmware: UInt64 { ~1 }
     /// Bytes of the longest piece of a listing, or of the command line.

@@ -1,8 +1,6 @@
 // The service of a bank of up to 64 pins.
 
-/// Word 0 of requests. The reply's word 0 is 0, or 1: no such pin, one that is in use as a
-/// key or whose edges another task waits for, what this bank cannot do, or what the caller
-/// may not ask for.
+/// Word 0 of requests. Word 0 of a reply is 0, or a `GPIOError`.
 public enum GPIORequest {
     /// Reply: 0, levels, directions (1: output), watched pins, a bit each; number of pins.
     public static var read: UInt64 { 1 }
@@ -18,6 +16,25 @@ public enum GPIORequest {
     /// an input. Edges that follow each other faster than the driver takes interrupts (sixteen in
     /// each window of a millisecond for all of the bank) are told as one.
     public static var notify: UInt64 { 5 }
+}
+
+/// Why the driver refuses a request.
+public enum GPIOError: UInt64, Error, Sendable {
+    /// No such request, or a word of it has no meaning.
+    case badRequest = 1
+    case noSuchPin = 2
+    /// The pin is a key's, or another task waits for its edges.
+    case taken = 3
+    case notOfThisBank = 4
+
+    public var text: StaticString {
+        switch self {
+        case .badRequest: "the driver of the pins does not know this request"
+        case .noSuchPin: "no such pin"
+        case .taken: "the pin is a key's or another task's"
+        case .notOfThisBank: "this bank of pins cannot do it"
+        }
+    }
 }
 
 /// A key at a pin, as the driver of the bank is told of it when it starts: each such edge is told

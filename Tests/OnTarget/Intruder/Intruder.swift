@@ -54,7 +54,9 @@ private func isRefusedKeys() -> Bool {
     let pins = Endpoint(StartSlot.firstFree)
     guard openService([0x6f69_7067, 0, 0, 0], to: pins.slot) else { return false }  // "gpio"
     func watched() -> UInt64? { (try? pins.call(RegisterMessage(GPIORequest.read)))?[3] }
-    func isRefused(_ message: RegisterMessage) -> Bool { (try? pins.call(message))?[0] == 1 }
+    func isRefused(_ message: RegisterMessage) -> Bool {
+        (try? pins.call(message))?[0] == GPIOError.taken.rawValue
+    }
     let isRefused =
         isRefused(RegisterMessage(GPIORequest.write, 3, 1))
         && isRefused(RegisterMessage(GPIORequest.configure, 3, PinUse.output.rawValue, 0))

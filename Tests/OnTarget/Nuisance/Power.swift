@@ -16,7 +16,8 @@ func grabThePowerKey() -> Never {
     // A failure here is seen below: the call brings no capability then.
     try? CapabilityTable.own.copy(StartSlot.notification, to: slot(1), rights: .write)
     let reply = try? pins.call(RegisterMessage(GPIORequest.notify, 3, 3, 1), Attachment(slot(1)))
-    say(reply?[0] == 1 ? "does not get the power key" : "got the power key")
+    let isRefused = reply?[0] == GPIOError.taken.rawValue
+    say(isRefused ? "does not get the power key" : "got the power key")
     rest()
 }
 
