@@ -116,11 +116,12 @@ private func tryToHarm() {
 
 // The heir
 
+func setUpForCrew() throws(KernelError) { try semaphore().setUp(units: 0) }
+
 func inherit() throws(KernelError) {
     let state = try SharedMemory.open("crew")
     let queue = try MessageQueue<UInt64>.open("posts")
     let semaphore = try semaphore()
-    try semaphore.setUp(units: 0)
     try wait(for: .crewReady)
     try Notification(Slot(StartSlot.share(CrewShare.ring).index + 1)).signal(.max)
     let late = try Thread.start("late", priority: 25) { _ in
@@ -138,4 +139,31 @@ func inherit() throws(KernelError) {
     try semaphore.take(deadline: .immediately)
     let message = try late.join(deadline: .after(milliseconds: 2000))
     log("heir: has the mutex (\(wasLeft ? 1 : 0)), the unit and message \(message)")
+}
+
+// A task that is killed while its threads run on other cores, and hold and take mutexes.
+
+func runOnOtherCores() throws(KernelError) {
+    let threads = [
+        try Thread.start("lap") { _ in
+            tell { () throws(KernelError) in
+                let mutexes = try SharedMemory.open("track").mutexes
+                while true {
+                    for _ in 0..<2000 {
+                        _ = try mutexes.lock(0)
+                        try mutexes.unlock(0)
+                    }
+                    rest(milliseconds: 1)
+                }
+            }
+        },
+        try Thread.start("keeper") { _ in
+            tell { () throws(KernelError) in
+                let wasLeft = try SharedMemory.open("track").mutexes.lock(1)
+                log("runner: keeps the mutex (\(wasLeft ? 1 : 0))")
+                while true { rest(milliseconds: 1) }
+            }
+        },
+    ]
+    for thread in threads { _ = try thread.join() }
 }
