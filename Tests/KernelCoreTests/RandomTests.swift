@@ -261,7 +261,9 @@ final class RandomWalk {
 @Suite struct RandomTests {
     static let steps = 2500
 
-    @Test(arguments: [1, 2, 3, 5_532_006_111_675_051_478], [true, false]) func fixedSeeds(
+    @Test(
+        arguments: [1, 2, 3, 5_532_006_111_675_051_478, 7_459_588_827_528_297_317], [true, false]
+    ) func fixedSeeds(
         seed: UInt64, fast: Bool
     ) {
         let walk = RandomWalk(seed: seed, fast: fast)

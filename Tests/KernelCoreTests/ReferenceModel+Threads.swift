@@ -131,6 +131,7 @@ extension ReferenceModel {
         }
         while let caller = tasks[task].callers.first { end(caller, .peerDied) }
         if let note = tasks[task].bound { notes[note].bound = nil }
+        deadlines.removeAll { $0.task == task }
         let handler = tasks[task].handler
         tasks[task] = Task(base: base, effective: base)
         tasks[task].handler = handler

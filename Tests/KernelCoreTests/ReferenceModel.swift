@@ -212,6 +212,7 @@ struct ReferenceModel {
         unblock(task)
         cancelDeadline(task)
         cancelUpdate(task)
+        tasks[task].isSuspended = false
         tasks[task].state = .stopped
     }
     /// A call with a deadline gives its thread a number, whatever becomes of it.
