@@ -1,6 +1,7 @@
 // Message queues and rings between threads, on one core and on several, and across a death.
 
 import CTargetTests
+import CUserEntry
 import KernelABI
 import UserRuntime
 
@@ -86,6 +87,33 @@ func queueTests(_ runner: inout Runner) {
             let message = try c.succeed { () throws(KernelError) in try own.receive() }
             try c.equal(message.number ?? 99, number)
         }
+    }
+    // A task that opens or mends a queue does not wait for ever for a thread that keeps its mutex.
+    runner.test("queue.recover-gives-up") { c throws(Failure) in
+        let set = try c.shared()
+        let own = try c.succeed { () throws(KernelError) in try queue(0) }
+        try c.user(
+            1, of: set, priority: 20,
+            { number in
+                do throws(KernelError) {
+                    let set = MutexSet(Slot(UInt32(note(23))))
+                    let own = MutexParticipant(set, number: Int(number), page: Checks.mutexPage)
+                    _ = try own.lock(1)
+                    setNote(5, 1)
+                    while note(6) == 0 { swiftlet_fence() }
+                    try own.unlock(1)
+                } catch { setNote(10, UInt64(error.rawValue)) }
+                endThread()
+            })
+        try c.pause(until: { note(5) == 1 })
+        try c.refuse(.timedOut) { () throws(KernelError) in
+            try own.recover(deadline: .after(milliseconds: 1))
+        }
+        setNote(6, 1)
+        try c.succeed { () throws(KernelError) in
+            try own.recover(deadline: .after(milliseconds: 1000))
+        }
+        try c.equal(note(10), 0, "an error")
     }
     // Two send and two receive; each message arrives once and whole.
     runner.test("queue.nothing-is-lost") { c throws(Failure) in
