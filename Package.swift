@@ -139,7 +139,8 @@ var targets: [Target] = [
     library("Benchmarks", "LoadGenerator", ["KernelABI"], swift: kernelFlags),
 
     task(
-        "Services", "RootTask", ["KernelABI", "Protocols", "ServiceCores", "DeviceTree"],
+        "Services", "RootTask",
+        ["KernelABI", "Interfaces", "Protocols", "ServiceCores", "DeviceTree"],
         swift: strict + libfdtSwift, linker: libfdtLibrary),
 ]
 
@@ -160,19 +161,22 @@ if onTarget {
 
         task("Drivers", "SerialDriver", ["Protocols", "DriverCores", "MMIO"], swift: noHeap),
         task("Drivers", "BCM2835GPIODriver", ["PinService", "DriverCores", "MMIO"], swift: noHeap),
-        task("Drivers", "BCM2835TimerDriver", ["Protocols", "DriverCores", "MMIO"], swift: noHeap),
         task(
-            "Drivers", "BCM2835RandomDriver", ["Protocols", "DriverCores", "MMIO"], swift: noHeap),
+            "Drivers", "BCM2835TimerDriver", ["Interfaces", "DriverCores", "MMIO"], swift: noHeap),
+        task(
+            "Drivers", "BCM2835RandomDriver", ["Interfaces", "DriverCores", "MMIO"],
+            swift: noHeap),
         task(
             "Drivers", "BCM2835MailboxDriver", ["Protocols", "DriverCores", "MMIO"], swift: noHeap),
-        task("Drivers", "BCM2835PowerDriver", ["Protocols", "DriverCores", "MMIO"], swift: noHeap),
+        task(
+            "Drivers", "BCM2835PowerDriver", ["Interfaces", "DriverCores", "MMIO"], swift: noHeap),
         task("Drivers", "PL031Driver", ["Interfaces", "DriverCores", "MMIO"], swift: noHeap),
         task("Drivers", "PL061Driver", ["PinService", "DriverCores", "MMIO"], swift: noHeap),
 
         task("Drivers", "SDHostDriver", ["BlockService", "DriverCores", "MMIO"], swift: noHeap),
         task("Drivers", "SDHCIDriver", ["BlockService", "DriverCores", "MMIO"], swift: noHeap),
 
-        task("Services", "Supervisor", ["Protocols", "ServiceCores"]),
+        task("Services", "Supervisor", ["Interfaces", "Protocols", "ServiceCores"]),
         task(
             "Services", "DeviceManager", ["Protocols", "ServiceCores", "DeviceTree"],
             swift: strict + libfdtSwift, linker: libfdtLibrary),

@@ -41,6 +41,7 @@ import Testing
     @Test(arguments: [
         ("@Service(version: 1) struct S {}", "@Service describes a service"),
         ("@Service(version: one) protocol P {}", "@Service takes its version as a number"),
+        ("@Service(version: 1, name: \"\") protocol P {}", "a service's name has 1 to 32 bytes"),
         ("@Service(version: 1) protocol P { @Method(1) func now() }", "has no doc comment"),
     ]) func services(_ source: String, _ message: String) throws {
         let text = try compile(source)
@@ -165,7 +166,7 @@ import Testing
         let one = 1
         enum Answering { case plain, answeredLater, oneWay }
         @attached(peer, names: suffixed(Client), suffixed(Server), suffixed(Interface))
-        macro Service(version: Int) =
+        macro Service(version: Int, name: StaticString? = nil) =
             #externalMacro(module: "InterfaceMacros", type: "ServiceMacro")
         protocol MessageValue {}
         @attached(

@@ -3,50 +3,66 @@
 // supervisor hangs is reset.
 
 import DriverCores
-import KernelABI
+import Interfaces
 import MMIO
-import Protocols
-import UserRuntime
 
 @c(BCM2835PowerDriver_main) func powerDriver(_ address: UInt) -> Int32 {
     let information = startInformation(address)
-    var server = Server(information)
-    let watchdog = BCM2835Watchdog(registers: MMIORegisters(address: information.registers[0]))
-    // Safety: the manifest gives this task a page. Word 0: the watchdog's seconds; so a restarted
-    // driver goes on feeding.
-    let seconds = unsafe persistentMemory(information)
-    unsafe seconds[0] = watchdog.seconds(kept: seconds[0])
-    var signs: UInt64 = 0
-    while true {
-        let request = server.next()
-        let client = ClientBadge(raw: request.badge)
-        let isSign = request.delivery == .oneWay && request[0] == PowerRequest.feed
-        if isSign && client.task == information.supervisor {
-            signs &+= 1
-            if watchdog.isArmed { watchdog.feed(seconds: unsafe seconds[0]) }
-        }
-        if request.delivery != .message { continue }
-        switch request[0] {
-        case PowerRequest.reboot where client.isRoot:
-            watchdog.reboot()
-            awaitReset(server)
-        case PowerRequest.powerOff where client.isRoot:
-            watchdog.powerOff()
-            awaitReset(server)
-        case PowerRequest.reboot, PowerRequest.powerOff:
-            server.reply(RegisterMessage(PowerRequest.notPermitted))
-        case PowerRequest.watchdog where !client.may(.setWatchdog):
-            server.reply(RegisterMessage(PowerRequest.notPermitted))
-        case PowerRequest.watchdog
-        where request[1] == 0 || BCM2835Watchdog<MMIORegisters>.seconds.contains(request[1]):
-            unsafe seconds[0] = request[1]
-            if request[1] == 0 { watchdog.disarm() } else { watchdog.arm(seconds: request[1]) }
-            server.reply(RegisterMessage(0))
-        case PowerRequest.state: server.reply(RegisterMessage(0, unsafe seconds[0], signs))
-        default: server.reply(RegisterMessage(1))
-        }
-    }
+    let loop = Server(information)
+    serve(PowerDriver(information, loop.notification), loop)
 }
 
-/// Serves nobody any more: a sign of life that came now would put the reset off.
-private func awaitReset(_ server: Server) -> Never { while true { server.notification.pause() } }
+@safe struct PowerDriver: ~Copyable, PowerServer, ServiceTask {
+    private let watchdog: BCM2835Watchdog<MMIORegisters>
+    /// Word 0: the watchdog's seconds, so that a restarted driver goes on feeding.
+    private let kept: UnsafeMutableBufferPointer<UInt64>
+    private var signs: UInt64 = 0
+    private let supervisor: UInt64
+    private let notification: Notification
+
+    init(_ information: StartInformation, _ notification: Notification) {
+        watchdog = BCM2835Watchdog(registers: MMIORegisters(address: information.registers[0]))
+        // Safety: the manifest gives this task a page.
+        unsafe kept = persistentMemory(information)
+        supervisor = information.supervisor
+        self.notification = notification
+        seconds = watchdog.seconds(kept: seconds)
+    }
+    private var seconds: UInt64 {
+        get { unsafe kept[0] }
+        nonmutating set { unsafe kept[0] = newValue }
+    }
+
+    mutating func reboot(_ client: ClientBadge) throws(PowerError) {
+        if !client.isRoot { throw .notPermitted }
+        watchdog.reboot()
+        awaitReset()
+    }
+    mutating func powerOff(_ client: ClientBadge) throws(PowerError) {
+        if !client.isRoot { throw .notPermitted }
+        watchdog.powerOff()
+        awaitReset()
+    }
+    /// Serves nobody any more: a sign of life that came now would put the reset off.
+    private func awaitReset() -> Never { while true { notification.pause() } }
+
+    mutating func setWatchdog(seconds: UInt8, _ client: ClientBadge) throws(PowerError) {
+        if !client.may(.setWatchdog) { throw .notPermitted }
+        let range = BCM2835Watchdog<MMIORegisters>.seconds
+        if seconds != 0 && !range.contains(UInt64(seconds)) { throw .outOfRange }
+        self.seconds = UInt64(seconds)
+        if seconds == 0 { watchdog.disarm() } else { watchdog.arm(seconds: UInt64(seconds)) }
+    }
+    mutating func feed(_ client: ClientBadge) {
+        if client.task != supervisor { return }
+        signs &+= 1
+        if watchdog.isArmed { watchdog.feed(seconds: seconds) }
+    }
+    mutating func watchdog(_ client: ClientBadge) -> WatchdogState {
+        WatchdogState(seconds: UInt8(truncatingIfNeeded: seconds), signs: signs)
+    }
+
+    mutating func perform(_ request: Received, _ loop: inout Server) {
+        PowerInterface.perform(request, for: &self, &loop)
+    }
+}

@@ -2,15 +2,13 @@
 // the kernel.
 
 import DeviceTree
+import Interfaces
 import KernelABI
 import Protocols
 import ServiceCores
 import UserRuntime
 
 extension Factory {
-    /// Time that the driver has for it; then the kernel tries.
-    private static var patience: UInt64 { 1000 }
-
     /// - Parameter action: 1 reboot, else power off. Returns only where neither way exists.
     func power(_ action: UInt64, _ status: UInt64) throws(FactoryFailure) {
         if let driver = provider(of: Name("power")), tasks[driver].phase == .running {
@@ -19,14 +17,16 @@ extension Factory {
             if action != 1 { text.decimal(status) }
             text.newLine()
             unsafe text.bytes.withUnsafeBytes { unsafe console.control.write($0) }
-            let request = action == 1 ? PowerRequest.reboot : PowerRequest.powerOff
-            let answer = try? Endpoint(slots.task(driver).endpoint).call(
-                RegisterMessage(request), deadline: .after(milliseconds: Factory.patience))
-            let what: StaticString = answer == nil ? "does nothing" : "refuses"
-            console.line {
-                $0.add("the power driver ")
-                $0.add(what)
-                $0.add("; the kernel tries")
+            let client = PowerClient(Endpoint(slots.task(driver).endpoint))
+            do throws(SystemError) {
+                if action == 1 { try client.reboot() } else { try client.powerOff() }
+            } catch {
+                let text = error.of(PowerError.self)?.text ?? error.text
+                console.line {
+                    $0.add("the power driver does nothing: ")
+                    $0.add(text)
+                    $0.add("; the kernel tries")
+                }
             }
         }
         let control = SystemControl(RootSlot.systemControl)

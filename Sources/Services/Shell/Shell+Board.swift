@@ -1,4 +1,4 @@
-// The shell's commands about what boards have besides: pin, edge, led, timer, random, watchdog.
+// The shell's commands about what boards have besides: pin, edge, led.
 
 import KernelABI
 import Protocols
@@ -185,93 +185,5 @@ extension Shell {
             return sayUsage(.led)
         }
         say(isDone ? "done" : "the pin is not to be had")
-    }
-
-    // Timer, random numbers, watchdog
-
-    /// Waits for the timer's interrupt, and looks between for ^C: the call is made again, with the
-    /// same instant.
-    mutating func timer(_ arguments: [[UInt8]]) {
-        guard let timer = opened(Name("timer"), 4) else {
-            return say("no timer of the board's own")
-        }
-        let read = RegisterMessage(SystemTimerRequest.read)
-        guard let delay = arguments.isEmpty ? 0 : arguments[0].number else {
-            return sayUsage(.timer)
-        }
-        guard var reply = ask(timer, read) else {
-            return say("the driver does not answer")
-        }
-        if delay > SystemTimerRequest.maximumDelay { return sayUsage(.timer) }
-        if delay > 0 {
-            let alarm = RegisterMessage(SystemTimerRequest.alarm, reply[1] &+ delay)
-            let end = Instant.after(.microseconds(delay + 1_000_000))
-            var isRung = false
-            while !isRung && !terminal.isInterrupted {
-                // Before the call: one whose time was over when it was made has asked for the
-                // last time.
-                let isLast = Instant.now > end
-                do throws(KernelError) {
-                    reply = try timer.call(alarm, deadline: .after(milliseconds: 200))
-                    isRung = true
-                } catch {
-                    if error != .timedOut { return say("the driver died") }
-                    if isLast { return say("the timer does not ring") }
-                }
-                if !isRung { terminal.pause(milliseconds: 1) }
-            }
-            if !isRung { return }
-            if reply[0] != 0 { return say("two others wait already") }
-        }
-        terminal.out.decimal(reply[1])
-        say(" us")
-    }
-
-    mutating func random(_ arguments: [[UInt8]]) {
-        guard let source = opened(Name("random"), 5) else {
-            return say("no source of random numbers")
-        }
-        guard var left = arguments.isEmpty ? 1 : arguments[0].number, left <= 1000 else {
-            return sayUsage(.random)
-        }
-        var attempts = 0
-        while left > 0 && attempts < 100 {
-            guard let reply = ask(source, RegisterMessage(RandomRequest.read)),
-                reply[0] == 0
-            else { return say("the driver does not answer") }
-            attempts = reply[1] == 0 ? attempts + 1 : 0
-            if reply[1] == 0 { terminal.nap(milliseconds: 10) }
-            for index in 0..<min(reply[1], left, UInt64(RandomRequest.maximumWords)) {
-                terminal.out.hexadecimal(reply[2 + Int(index)], digits: 16)
-                terminal.out.newLine()
-                left -= 1
-            }
-            terminal.flush()
-        }
-        if left > 0 { say("the source gives nothing") }
-    }
-
-    mutating func watchdog(_ arguments: [[UInt8]]) {
-        guard let power = opened(Name("power"), 6) else {
-            return say("no watchdog of the board's own")
-        }
-        if let first = arguments.first {
-            guard let seconds = first.number,
-                let reply = ask(power, RegisterMessage(PowerRequest.watchdog, seconds)),
-                reply[0] == 0
-            else { return sayUsage(.watchdog) }
-        }
-        guard let reply = ask(power, RegisterMessage(PowerRequest.state)) else {
-            return say("the driver does not answer")
-        }
-        if reply[1] == 0 {
-            terminal.out.add("off")
-        } else {
-            terminal.out.decimal(reply[1])
-            terminal.out.add(" s without a sign of life of the supervisor reset the board")
-        }
-        terminal.out.add("; signs so far: ")
-        terminal.out.decimal(reply[2])
-        terminal.out.newLine()
     }
 }

@@ -1,6 +1,7 @@
 // The board's own watchdog, where it has one: its driver feeds it for as long as the supervisor
 // says that it lives.
 
+import Interfaces
 import KernelABI
 import Protocols
 import ServiceCores
@@ -14,8 +15,7 @@ extension Supervisor {
     mutating func feedWatchdog() {
         if !hasWatchdog && watched.count > watchdogSought { openWatchdog() }
         if !hasWatchdog { return }
-        try? Endpoint(Supervisor.power).send(
-            RegisterMessage(PowerRequest.feed), deadline: .immediately)
+        try? PowerClient(Endpoint(Supervisor.power)).feed(by: .immediately)
     }
 
     /// Asks the root task for the service: only when there are tasks that were not there at the

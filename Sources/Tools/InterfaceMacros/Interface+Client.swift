@@ -7,6 +7,7 @@ extension Interface {
         /// the service's own error, too.
         \(access)struct \(name)Client: ServiceClient {
             \(access)static var interface: InterfaceHash { \(name)Interface.hash }
+            \(access)static var service: StaticString { "\(service)" }
             \(access)let endpoint: Endpoint
             \(access)init(_ endpoint: Endpoint) { self.endpoint = endpoint }
 

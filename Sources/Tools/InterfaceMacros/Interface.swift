@@ -7,6 +7,8 @@ import SwiftSyntax
 /// A service's description.
 struct Interface {
     let name: String
+    /// The service's name in the manifest.
+    let service: String
     let version: String
     let access: String
     let methods: [Method]
@@ -76,17 +78,26 @@ struct Mistake: Error, DiagnosticMessage {
 extension Interface {
     /// Reads the protocol that `@Service(version:)` stands before.
     init(_ declaration: some DeclSyntaxProtocol, _ attribute: AttributeSyntax) throws {
-        guard let service = declaration.as(ProtocolDeclSyntax.self) else {
+        guard let description = declaration.as(ProtocolDeclSyntax.self) else {
             throw Mistake(declaration, "@Service describes a service: write it before a protocol")
         }
-        name = service.name.text
-        access = accessLevel(service.modifiers)
+        name = description.name.text
+        access = accessLevel(description.modifiers)
         guard let arguments = attribute.arguments?.as(LabeledExprListSyntax.self),
             let version = arguments.first?.expression.as(IntegerLiteralExprSyntax.self)
         else { throw Mistake(attribute, "@Service takes its version as a number: (version: 1)") }
         self.version = version.literal.text
+        if let name = arguments.dropFirst().first {
+            guard
+                let text = name.expression.as(StringLiteralExprSyntax.self)?
+                    .representedLiteralValue, 1...32 ~= text.utf8.count
+            else { throw Mistake(name, "a service's name has 1 to 32 bytes: (name: \"timer\")") }
+            self.service = text
+        } else {
+            self.service = name.lowercased()
+        }
         var methods: [Method] = []
-        for member in service.memberBlock.members {
+        for member in description.memberBlock.members {
             guard let function = member.decl.as(FunctionDeclSyntax.self) else {
                 throw Mistake(member, "a service has methods only")
             }
@@ -142,7 +153,7 @@ extension Interface.Method {
             throw Mistake(
                 signature, "only a method that answers at once takes what is lent or handed over")
         }
-        if ["endpoint", "interface"].contains(name) {
+        if ["endpoint", "interface", "service"].contains(name) {
             throw Mistake(function, "clients have a property `\(name)` already")
         }
         if documentation.isEmpty {

@@ -64,7 +64,7 @@ private struct Page {
             }
         }
         guard let (declaration, interface) = service else { return nil }
-        name = interface.name.lowercased()
+        name = interface.service
         var lines = ["# The service `\(name)`"]
         lines += documentation(of: declaration)
         lines += [

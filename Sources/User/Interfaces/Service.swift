@@ -8,9 +8,12 @@
 /// Makes a protocol the description of a service. From `Clock` come `ClockClient`, `ClockServer`,
 /// and `ClockInterface` with the server's dispatch.
 ///
-/// - Parameter version: counted up where the meaning of a method changes and its types do not.
+/// - Parameters:
+///   - version: counted up where the meaning of a method changes and its types do not.
+///   - name: the service's in the manifest; left out: the protocol's in small letters.
 @attached(peer, names: suffixed(Client), suffixed(Server), suffixed(Interface))
-public macro Service(version: Int) = #externalMacro(module: "InterfaceMacros", type: "ServiceMacro")
+public macro Service(version: Int, name: StaticString? = nil) =
+    #externalMacro(module: "InterfaceMacros", type: "ServiceMacro")
 
 /// How a method is answered.
 public enum Answering {

@@ -78,17 +78,23 @@ enum CallerPool {
     /// Returns the number of callers of a client's task that the pool holds. If that is `most` or
     /// more, it asks the kernel about each of them, and does not count those that have gone.
     private static func count(of client: ClientBadge, atMost most: Int) -> Int {
-        func isOne(_ place: Int) -> Bool {
-            free & 1 << UInt64(place) == 0 && self.client(place).task == client.task
-        }
         var known = 0
-        for place in 0..<count where isOne(place) { known += 1 }
+        eachHeld { if self.client($0).task == client.task { known &+= 1 } }
         if known < most { return known }
         known = 0
-        for place in 0..<count where isOne(place) {
-            if isWaiting(reply(place)) { known += 1 } else { gone |= bit(reply(place)) }
+        eachHeld { place in
+            if self.client(place).task != client.task { return }
+            if isWaiting(reply(place)) { known &+= 1 } else { gone |= bit(reply(place)) }
         }
         return known
+    }
+    /// Calls `body` with the place of each held caller.
+    @inline(__always) private static func eachHeld(_ body: (Int) -> Void) {
+        var held = ~free & (1 << UInt64(count) &- 1)
+        while held != 0 {
+            body(held.trailingZeroBitCount)
+            held &= held &- 1
+        }
     }
 
     /// Frees the place of a caller that was answered or has gone.
@@ -107,9 +113,9 @@ enum CallerPool {
     static func noteGone(_ bits: UInt64) -> Bool {
         let bits = bits >> firstGoneBit & (1 << goneBits - 1)
         if bits == 0 { return false }
-        for index in 0..<count where ~free & 1 << UInt64(index) != 0 {
-            if bits & 1 << (UInt64(index) % goneBits) != 0 && !isWaiting(reply(index)) {
-                gone |= bit(reply(index))
+        eachHeld { place in
+            if bits & 1 << (UInt64(place) % goneBits) != 0 && !isWaiting(reply(place)) {
+                gone |= bit(reply(place))
             }
         }
         return gone != 0

@@ -190,17 +190,21 @@ private struct Meter {
     }
 
     private mutating func measureBoard() {
-        let timer = open(Name("timer"), 4)
-        call("timer: read", timer, RegisterMessage(SystemTimerRequest.read))
-        if let timer, let reply = try? timer.call(RegisterMessage(SystemTimerRequest.read)) {
-            let alarm = RegisterMessage(SystemTimerRequest.alarm, reply[1] + 10_000_000)
-            tell("timer: alarm") { _ = try? timer.call(alarm, deadline: .immediately) }
+        if let timer = open(Name("timer"), 4).map({ SystemTimerClient($0) }),
+            let now = try? timer.now()
+        {
+            tell("timer: now") { _ = try? timer.now(by: .never) }
+            tell("timer: sleep") { _ = try? timer.sleep(until: now + 10_000_000, by: .immediately) }
         }
-        call("random: read", open(Name("random"), 5), RegisterMessage(RandomRequest.read))
+        if let random = open(Name("random"), 5).map({ RandomClient($0) }) {
+            tell("random: words") { _ = try? random.words(by: .never) }
+        }
         let firmware = open(Name("firmware"), 6)
         call("firmware: ask", firmware, RegisterMessage(FirmwareRequest.ask, 0x0001_0002, 0))
         call("firmware: pin", firmware, RegisterMessage(FirmwareRequest.pin, 2))
-        call("power: state", open(Name("power"), 7), RegisterMessage(PowerRequest.state))
+        if let power = open(Name("power"), 7).map({ PowerClient($0) }) {
+            tell("power: watchdog") { _ = try? power.watchdog(by: .never) }
+        }
         measureCard(open(Name("sdhost"), 8))
         measureCard(open(Name("sdhci"), 10))
     }

@@ -1,6 +1,7 @@
 // What tasks try at the power: to hide the power key, and to switch the board off without the
 // privilege.
 
+import Interfaces
 import KernelABI
 import Protocols
 import ServiceCores
@@ -25,22 +26,33 @@ func grabThePowerKey() -> Never {
 func switchOff() -> Never {
     guard let power = open(Name("power")) else { rest() }
     sleep(milliseconds: 500)
-    let requests = [
-        RegisterMessage(PowerRequest.powerOff), RegisterMessage(PowerRequest.reboot),
-        RegisterMessage(PowerRequest.watchdog, 2), RegisterMessage(PowerRequest.watchdog, 0),
-    ]
-    let isRefused = requests.allSatisfy { ask(power, $0) == PowerRequest.notPermitted }
-    say(isRefused ? "cannot switch the board off" : "was not refused")
+    let client = PowerClient(power)
+    var refusals = 0
+    for request in 0..<4 {
+        do throws(SystemError) {
+            switch request {
+            case 0: try client.powerOff()
+            case 1: try client.reboot()
+            case 2: try client.setWatchdog(seconds: 2)
+            default: try client.setWatchdog(seconds: 0)
+            }
+        } catch { if error.of(PowerError.self) == .notPermitted { refusals += 1 } }
+    }
+    say(refusals == 4 ? "cannot switch the board off" : "was not refused")
     rest()
 }
 
 /// Waits for an alarm that is half an hour away, gives up, and ends.
 func holdATimer() -> Never {
-    guard let timer = open(Name("timer")) else { rest() }
-    guard let now = try? timer.call(RegisterMessage(SystemTimerRequest.read))[1] else { rest() }
-    let alarm = RegisterMessage(
-        SystemTimerRequest.alarm, now + SystemTimerRequest.maximumDelay - 1000)
-    let reply = try? timer.call(alarm, deadline: .after(milliseconds: 200))
-    say(reply == nil ? "has waited in vain, and ends" : "did not wait")
+    guard let timer = open(Name("timer")).map({ SystemTimerClient($0) }),
+        let now = try? timer.now()
+    else { rest() }
+    let instant = now + SystemTimerError.maximumDelay - 1000
+    do throws(SystemError) {
+        _ = try timer.sleep(until: instant, by: .after(milliseconds: 200))
+        say("did not wait")
+    } catch {
+        say(error == .kernel(.timedOut) ? "has waited in vain, and ends" : "did not wait")
+    }
     fatalError("gives up")
 }

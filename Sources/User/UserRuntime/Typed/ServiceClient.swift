@@ -12,6 +12,8 @@ public enum SystemError: Error, Equatable, Sendable {
     case refused(Refusal)
     /// The answer does not fit the interface: the server is broken.
     case wrongAnswer
+    /// The service was never started, or the task's manifest entry does not open it.
+    case noService
 
     /// For people; of a service's own error, only that there is one.
     public var text: StaticString {
@@ -21,6 +23,7 @@ public enum SystemError: Error, Equatable, Sendable {
         case .service: "the service refuses"
         case .refused(let refusal): refusal.text
         case .wrongAnswer: "the service's answer does not fit its interface"
+        case .noService: "there is no such service"
         }
     }
     /// Returns the service's own error, or nil if the failure is another one.
@@ -71,11 +74,37 @@ enum Outcome {
 
 /// A client of a typed service.
 public protocol ServiceClient {
+    /// The service's name in the manifest.
+    static var service: StaticString { get }
     static var interface: InterfaceHash { get }
     var endpoint: Endpoint { get }
     init(_ endpoint: Endpoint)
 }
 extension ServiceClient {
+    /// Opens the service, and creates its client. The service's capability goes to `slot`; if an
+    /// endpoint is there already, that one is asked for its version.
+    ///
+    /// - Throws: `noService` if the service was never started, or if the manifest does not list it
+    ///   under the task's `opens`; and what `init(checking:)` throws.
+    public init(opening slot: Slot, by deadline: Instant = .patience) throws(SystemError) {
+        let there = try? CapabilityTable.own.describe(slot)
+        if there?.kind != .endpoint && !openService(Self.words, to: slot, deadline: deadline) {
+            throw .noService
+        }
+        try self.init(checking: Endpoint(slot), by: deadline)
+    }
+    /// The service's name as the name service takes it.
+    private static var words: InlineArray<4, UInt64> {
+        var words: InlineArray<4, UInt64> = [0, 0, 0, 0]
+        // Safety: a static string is there for good, and says how long it is.
+        service.withUTF8Buffer { bytes in
+            for index in 0..<min(bytes.count, 32) {
+                words[index / 8] |= UInt64(unsafe bytes[index]) << UInt64(index % 8 * 8)
+            }
+        }
+        return words
+    }
+
     /// Creates a client after the server has told the hash of its interface.
     ///
     /// - Throws: `refused(.otherVersion)` if it is another one, or if the server answers otherwise

@@ -103,6 +103,12 @@ public protocol ServiceTask: ~Copyable {
     mutating func forgetCallers()
 }
 
+extension ServiceTask where Self: ~Copyable {
+    /// A task without interrupts, and one that keeps no caller, has nothing to do here.
+    public mutating func notice(_ bits: UInt64) {}
+    public mutating func forgetCallers() {}
+}
+
 /// Runs a task's main loop.
 public func serve<Task: ServiceTask & ~Copyable>(
     _ task: consuming Task, _ loop: consuming Server
