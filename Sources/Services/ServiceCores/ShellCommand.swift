@@ -68,7 +68,7 @@ public enum ShellCommand: UInt8, Sendable {
         case .dt: "[list]"
         case .caps, .crash, .hang, .kill, .restart: "TASK"
         case .move: "TASK CORE"
-        case .log: "[COUNT] [LEVEL] [utc]"
+        case .log: "[N] [LEVEL] [utc]"
         case .bench: "[quick|all|ROW]"
         case .trace: "on|off|show"
         case .alarm: "SECONDS"
@@ -156,7 +156,7 @@ public enum ShellCommand: UInt8, Sendable {
         case .mem: "PERSISTENT survives a restart; OWN is untyped memory that the task itself holds"
         case .log:
             """
-            20 lines where no COUNT is said; LEVEL: up to error, warning, notice or debug; utc: \
+            N lines, 20 if it is left out; LEVEL: up to error, warning, notice or debug; utc: \
             with times in UTC
             """
         case .move:
