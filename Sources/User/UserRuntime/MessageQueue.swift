@@ -88,15 +88,18 @@ public struct MessageQueue<Element: BitwiseCopyable>: Sendable {
         _ message: Element, priority: Int = 0, deadline: Instant = .never
     ) throws(KernelError) {
         if priority < 0 || priority >= Self.priorities { throw .invalidArgument }
-        let node = try take(by: notFull, deadline) { memory.firstFree }
+        let node = try unsafe take(by: notFull, memory.waitingSenders, deadline) {
+            memory.firstFree
+        }
         if let node {
             unsafe memory.element(node).assumingMemoryBound(to: Element.self).pointee = message
             memory.append(node, priority)
         }
+        let isAwaited = unsafe memory.waitingReceivers.pointee != 0
         try mutexes.unlock(mutex)
         if node == nil { throw .wrongState }
         // The message is in the queue, also if the cell was spoilt: the next call meets that.
-        try? notEmpty.signal()
+        if isAwaited { try? notEmpty.signal() }
     }
 
     /// Receives the most urgent message, or waits for one.
@@ -104,15 +107,19 @@ public struct MessageQueue<Element: BitwiseCopyable>: Sendable {
     /// - Throws: `timedOut` (the queue stayed empty); else as `send`.
     /// - Complexity: as `send`.
     public func receive(deadline: Instant = .never) throws(KernelError) -> Element {
-        guard let node = try take(by: notEmpty, deadline, { memory.firstUsed }) else {
+        let found = try unsafe take(by: notEmpty, memory.waitingReceivers, deadline) {
+            memory.firstUsed
+        }
+        guard let node = found else {
             try mutexes.unlock(mutex)
             throw .wrongState
         }
         // The caller has the message, also if a cell was spoilt: the next call meets that.
         defer {
             memory.remove(node)
+            let isAwaited = unsafe memory.waitingSenders.pointee != 0
             try? mutexes.unlock(mutex)
-            try? notFull.signal()
+            if isAwaited { try? notFull.signal() }
         }
         return unsafe memory.element(node).load(as: Element.self)
     }
@@ -147,10 +154,13 @@ public struct MessageQueue<Element: BitwiseCopyable>: Sendable {
 
     /// Takes the mutex and waits until `find` finds a node.
     ///
+    /// - Parameter waiting: how many threads wait by this condition. One that died there is counted
+    ///   for ever, which costs signals that nobody needs.
     /// - Returns: the node, which may be none of the queue's; nil if the memory is no queue's. The
     ///   caller holds the mutex.
     @inline(__always) private func take(
-        by condition: Condition, _ deadline: Instant, _ find: () -> QueueMemory.Look
+        by condition: Condition, _ waiting: UnsafeMutablePointer<UInt32>, _ deadline: Instant,
+        _ find: () -> QueueMemory.Look
     ) throws(KernelError) -> Int? {
         if try mutexes.lock(mutex) { mend() }
         while true {
@@ -161,7 +171,9 @@ public struct MessageQueue<Element: BitwiseCopyable>: Sendable {
             }
             var isLate = deadline == .immediately
             if !isLate {
+                unsafe waiting.pointee &+= 1
                 let ending = try condition.wait(mutexes, mutex, deadline: deadline)
+                unsafe waiting.pointee &-= 1
                 if ending.holderDied { mend() }
                 isLate = ending.isTimedOut
             }
@@ -182,6 +194,7 @@ public struct MessageQueue<Element: BitwiseCopyable>: Sendable {
 /// | 8–15 | the number of the next message |
 /// | 16–19 | messages in the queue |
 /// | 20–23 | 1 once it was set up |
+/// | 24–31 | threads that wait to send, and to receive |
 /// | 64–319 | for each priority the first and the last node, plus 1, of 4 bytes each |
 /// | from 320 | for each node 16 bytes: the next one, plus 1; what it is; its message's number |
 ///
@@ -197,6 +210,15 @@ private struct QueueMemory: Sendable {
     let base: UInt
     let capacity: Int
     let stride: Int
+    /// The address of the first message.
+    private let items: UInt
+
+    init(base: UInt, capacity: Int, stride: Int) {
+        self.base = base
+        self.capacity = capacity
+        self.stride = stride
+        items = base &+ UInt(bitPattern: SharedKind.queueItems(capacity))
+    }
 
     static var nodes: Int { SharedKind.queueNodes }
     /// Bit 8 of a node's state; bits 0–7 are the priority.
@@ -212,7 +234,7 @@ private struct QueueMemory: Sendable {
     }
     @inline(__always) func element(_ node: Int) -> UnsafeMutableRawPointer {
         unsafe UnsafeMutableRawPointer(
-            bitPattern: base &+ UInt(bitPattern: SharedKind.queueItems(capacity) &+ node &* stride)
+            bitPattern: items &+ UInt(bitPattern: node &* stride)
         ).unsafelyUnwrapped
     }
     private var bitmap: UnsafeMutablePointer<UInt32> { unsafe word(0) }
@@ -253,10 +275,14 @@ private struct QueueMemory: Sendable {
     func setUp() {
         for node in 0..<capacity { unsafe state(node).pointee = 0 }
         unsafe nextNumber.pointee = 0
+        unsafe waitingSenders.pointee = 0
+        unsafe waitingReceivers.pointee = 0
         mend()
         unsafe swiftlet_store_release(word(20), 1)
     }
     var isSetUp: Bool { unsafe word(20).pointee != 0 }
+    var waitingSenders: UnsafeMutablePointer<UInt32> { unsafe word(24) }
+    var waitingReceivers: UnsafeMutablePointer<UInt32> { unsafe word(28) }
 
     /// Puts a free node that has its message at the end of a list.
     ///
