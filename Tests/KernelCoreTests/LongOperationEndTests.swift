@@ -34,6 +34,46 @@ import Testing
         #expect(s.isEmpty(door) == (operation != .close))
     }
 
+    /// A client that loses its copy makes another from the capability that the copy came from.
+    @Test(arguments: [Method.revoke, .delete]) func clientsThatCopyAgainDoNotKeepItFromEnding(
+        method: Method
+    ) {
+        let s = TestSystem()
+        let door = s.copy(s.make(.endpoint), badge: 7)
+        let session = s.copy(door)
+        let copy = s.copy(session)
+        let idle = s.make(.notification)
+        let worker = s.makeThread(priority: 10)
+        let client = s.run(30)
+        s.call(client, copy)
+        s.start(worker)
+        s.invoke(worker, method, Slot.ownTable.index, UInt64(door))
+        comeAgain(s, [client], worker, idle) { client in
+            s.invoke(
+                client, .copy, Slot.ownTable.index, UInt64(session), s.own,
+                UInt64(copy), UInt64(Rights.all.raw), 0)
+            s.call(client, copy)
+        }
+        #expect(s.isEmpty(session) && s.isEmpty(copy))
+    }
+
+    /// The last caller opens the endpoint again, with another server, and calls.
+    @Test func anEndpointThatOpensAgainStaysOpen() {
+        let s = TestSystem()
+        let endpoint = s.make(.endpoint)
+        let backup = s.makeThread(priority: 5)
+        let worker = s.makeThread(priority: 10)
+        let client = s.run(30)
+        s.call(client, endpoint)
+        s.start(worker)
+        s.invoke(worker, .close, endpoint)
+        #expect(s.isRunning(client) && s.results(client).error == .peerDied)
+        s.invoke(client, .bindServer, endpoint, UInt64(backup.slot))
+        s.call(client, endpoint)
+        #expect(s.isRunning(worker) && s.results(worker).error == nil)
+        #expect(s.state(client) == .calling)
+    }
+
     /// Servers receive again, with the reply object or at the endpoint that goes.
     @Test(arguments: [false, true]) func receiversThatComeAgainDoNotKeepItFromEnding(
         isReply: Bool

@@ -54,7 +54,7 @@ import UserRuntime
                 let found = try table.describe(slot)
                 return found.kind == kind ? found.rights.raw : nil
             }
-            let set = (.read | .write | .manage as Rights).raw
+            let set = (.read | .write as Rights).raw
             for ring in 0..<2 {
                 let own = StartSlot.share(ring)
                 #expect(try rights(own, .notification) == (.read | .manage as Rights).raw)

@@ -147,7 +147,8 @@ extension Kernel where H: ~Copyable {
     /// slice of that thread begins. If only another core can perform an update in time, that core
     /// is told, as a step of its own.
     @inline(never) private mutating func mustGiveWay() -> Bool {
-        guard let thread = core.current else { return false }
+        // A thread that destroys itself goes on to the end: nobody would perform the call again.
+        guard let thread = core.current, thread.state == .running else { return false }
         let effective = Int(thread.effective)
         let updates = shared.pointee.updates.top
         let first = core.ready.first.map { Int($0.effective) } ?? -1

@@ -101,6 +101,12 @@ extension Ref where Object == Capability {
         return next.pointee.depth > pointee.depth
     }
 
+    /// Takes all rights from a capability that is going to be removed.
+    @inline(__always) func dropRights() {
+        pointee.rights = .none
+        pointee.uses = .none
+    }
+
     /// Makes this empty slot the first capability of an object.
     func makeFirst(of object: Ref<ObjectHeader>, kind: ObjectKind) {
         pointee.object = object

@@ -14,7 +14,7 @@ extension Kernel where H: ~Copyable {
     /// Removes all capabilities that derive from a capability; with `andDelete` also the capability
     /// itself.
     ///
-    /// - Returns: false if an interrupt is pending: call again.
+    /// - Returns: false if the operation gives way: call again.
     mutating func revoke(_ slot: Ref<Capability>, andDelete: Bool) -> Bool {
         while slot.hasChildren {
             let leaf = leaf(below: slot)
@@ -27,7 +27,7 @@ extension Kernel where H: ~Copyable {
 
     /// Empties a slot from which nothing derives.
     ///
-    /// - Returns: false if an interrupt is pending: call again.
+    /// - Returns: false if the operation gives way: call again.
     private mutating func delete(_ slot: Ref<Capability>) -> Bool {
         while true {  // one wait a round
             if removeStep(slot) { return true }
@@ -43,8 +43,7 @@ extension Kernel where H: ~Copyable {
     ///
     /// - Returns: whether the slot is empty.
     private mutating func removeStep(_ slot: Ref<Capability>) -> Bool {
-        slot.pointee.rights = .none
-        slot.pointee.uses = .none
+        slot.dropRights()
         if let thread = waiter(with: slot) {
             endWait(of: thread, with: slot)
             return false
@@ -61,7 +60,7 @@ extension Kernel where H: ~Copyable {
 
     /// Ends all waits that depend on a capability from which nothing derives.
     ///
-    /// - Returns: false if an interrupt is pending: call again.
+    /// - Returns: false if the operation gives way: call again.
     mutating func endWaits(with slot: Ref<Capability>) -> Bool {
         while let thread = waiter(with: slot) {  // one wait a round
             endWait(of: thread, with: slot)
@@ -177,7 +176,7 @@ extension Kernel where H: ~Copyable {
 
     /// Destroys all objects of a region.
     ///
-    /// - Returns: false if an interrupt is pending: call again.
+    /// - Returns: false if the operation gives way: call again.
     mutating func reclaim(_ untyped: Ref<Untyped>) -> Bool {
         if untyped.pointee.reclaimCursor < 0 { untyped.pointee.reclaimCursor = 0 }
         while true {  // one step a round: a level down, a reference, or a level up
@@ -291,12 +290,13 @@ extension Kernel where H: ~Copyable {
 
     /// Performs `close`: ends the wait of every sender.
     ///
-    /// - Returns: false if an interrupt is pending: call again.
+    /// - Returns: false if the operation gives way: call again.
     mutating func refuseSenders(_ endpoint: Ref<Endpoint>) -> Bool {
         close(endpoint)
         while let sender = endpoint.waitingSender {  // one sender a round
             end(sender, .peerDied)
-            if isInterruptedAfterStep() { return false }
+            // After the last one the endpoint may get a server again: this call must not restart.
+            if endpoint.waitingSender != nil && isInterruptedAfterStep() { return false }
         }
         return true
     }
@@ -399,6 +399,9 @@ extension Kernel where H: ~Copyable {
     /// Returns a leaf of the derivation tree below a capability: one that derives from it, and from
     /// which nothing derives. If nothing derives from the capability, returns the capability.
     ///
+    /// Those on the way lose their rights, since they go as well. So whoever loses the leaf makes
+    /// no useful copy of the one that it came from.
+    ///
     /// - Complexity: `Limits.derivationDepth` rounds, since each goes one level deeper.
     @inline(__always) private func leaf(below slot: Ref<Capability>) -> Ref<Capability> {
         var leaf = slot
@@ -406,6 +409,7 @@ extension Kernel where H: ~Copyable {
         while leaf.hasChildren, let next = leaf.pointee.next {
             levels.count()
             leaf = next
+            leaf.dropRights()
         }
         return leaf
     }

@@ -31,7 +31,9 @@ extension Kernel where H: ~Copyable {
         thread.pointee.scheduling.isFaulting = true
         thread.state = .faulted
         let slot = thread.faultSlot
-        guard let endpoint = slot.endpoint, !endpoint.pointee.isClosed else {
+        guard let endpoint = slot.endpoint, !endpoint.pointee.isClosed,
+            slot.pointee.uses.contains(.call)
+        else {
             if thread == shared.pointee.rootThread { reportRootFault(thread) }
             return true
         }
