@@ -226,6 +226,12 @@ import Testing
         #expect(system.task.waitedFor.isEmpty && system.task.clients.isEmpty)
     }
 
+    /// Any client asks for the hash of an interface. A negative value must not end the server.
+    @Test func anEnumerationMayHaveNegativeValues() {
+        #expect(Slope.shape != Side.shape)
+        #expect(Slope(rawValue: -1) == .down)
+    }
+
     /// The check of the table itself: the request without a mistake is performed.
     @Test func theRequestWithoutMistake() {
         #expect(system.exchange(request12(sides: 4)) == [0, 1, 5])

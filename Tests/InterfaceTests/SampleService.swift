@@ -30,7 +30,7 @@ protocol Sample {
     ) -> Point
 
     /// Answers later with bytes.
-    @Method(13, .answeredLater) func bytes(_ caller: UInt8, loop: UInt8) -> Bytes<100>
+    @Method(13, .answeredLater) func bytes(_ endpoint: UInt8, loop: UInt8) -> Bytes<100>
 
     /// Adds four lent numbers from one of them on.
     @Method(14) func total(
@@ -60,6 +60,10 @@ protocol Sample {
 @Message enum Side: UInt8 {
     case left = 3
     case right
+}
+@Message enum Slope: Int8 {
+    case down = -1
+    case up = 1
 }
 struct Sides: MessageBits {
     let raw: UInt64
@@ -130,7 +134,7 @@ struct SampleTask: ~Copyable, SampleServer {
         return server.contains(Sides(raw: 4)) ? point : .zero
     }
     mutating func bytes(
-        _ caller: UInt8, loop: UInt8, _ held: consuming Caller<Bytes<100>, NoError>
+        _ endpoint: UInt8, loop: UInt8, _ held: consuming Caller<Bytes<100>, NoError>
     ) { waitingForBytes = consume held }
 
     mutating func add(_ a: UInt32, to b: UInt32, _ client: ClientBadge) -> UInt64 {

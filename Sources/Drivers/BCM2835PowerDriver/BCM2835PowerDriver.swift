@@ -62,6 +62,7 @@ import MMIO
         WatchdogState(seconds: UInt8(truncatingIfNeeded: seconds), signs: signs)
     }
 
+    mutating func forgetCallers() {}
     mutating func perform(_ request: Received, _ loop: inout Server) {
         PowerInterface.perform(request, for: &self, &loop)
     }

@@ -26,6 +26,7 @@ private struct RandomDriver<Source: RandomSource>: ~Copyable, RandomServer, Serv
         return words
     }
 
+    mutating func forgetCallers() {}
     mutating func perform(_ request: Received, _ loop: inout Server) {
         RandomInterface.perform(request, for: &self, &loop)
     }

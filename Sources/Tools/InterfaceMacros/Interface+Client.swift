@@ -27,10 +27,10 @@ extension Interface.Method {
         let variable = inWords.isEmpty ? "let" : "var"
         let puts = inWords.map { "\n        _request.put(\($0.name))" }.joined()
         let attached = parameters.compactMap(\.attachment).map { ", \($0)" }.joined()
-        let call = "try _request.call(endpoint\(attached), by: _deadline)"
+        let call = "try _request.call(self.endpoint\(attached), by: _deadline)"
         let send =
             kind == .oneWay
-            ? "try _request.send(to: endpoint, by: _deadline)"
+            ? "try _request.send(to: self.endpoint, by: _deadline)"
             : result.map { "return \(call).take(\($0.type).self)" } ?? "\(call).end()"
         let fits =
             Self.check(parameters.map(\.words), "arguments")

@@ -84,9 +84,9 @@ public struct MessageMacro: ExtensionMacro {
                 if let values = element.parameterClause {
                     throw Mistake(values, "a case of a message has no associated values")
                 }
-                let name = element.name.text
+                let value = "\(enumeration.name.text).\(element.name.text).rawValue"
                 shapes.append(
-                    "_hash.add(UInt64(\(enumeration.name.text).\(name).rawValue), \"\(name)\")")
+                    "_hash.add(UInt64(truncatingIfNeeded: \(value)), \"\(element.name.text)\")")
             }
         }
         if enumeration.inheritanceClause == nil || shapes.isEmpty {

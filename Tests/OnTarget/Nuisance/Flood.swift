@@ -54,8 +54,8 @@ func measure(_ count: Int = 20, _ body: () -> Void) -> UInt64 {
 
 /// Says what each request costs that this board's services take.
 func meter() -> Never {
-    sleep(until: instant(milliseconds: 1500))
     var meter = Meter()
+    meter.awaitRest()
     meter.measureAll()
     say(
         meter.isWithin
@@ -66,6 +66,8 @@ func meter() -> Never {
 
 private struct Meter {
     var isWithin = true
+    /// When the next row begins, in milliseconds since the start.
+    var time = 1510
     var bytes = [UInt8](repeating: 0, count: loanBytes)
 
     mutating func tell(_ what: StaticString, _ count: Int = 20, _ body: () -> Void) {
@@ -77,8 +79,14 @@ private struct Meter {
         line.add(": ")
         line.decimal(most)
         say(line)
-        // The log and the console are at rest again.
-        sleep(milliseconds: 20)
+        awaitRest()
+    }
+
+    /// Waits until log and console are at rest, and no periodic task is at work: those of the system
+    /// wake at multiples of 20 ms.
+    mutating func awaitRest() {
+        repeat { time += 20 } while instant(milliseconds: UInt64(time - 10)) <= .now
+        sleep(until: instant(milliseconds: UInt64(time)))
     }
 
     mutating func call(

@@ -99,14 +99,14 @@ public protocol ServiceTask: ~Copyable {
     mutating func perform(_ request: Received, _ loop: inout Server)
     /// Handles bits of the task's notification, such as its interrupt's.
     mutating func notice(_ bits: UInt64)
-    /// Discards the callers that have gone.
+    /// Discards the callers that have gone. Empty for a task that answers each call at once; one
+    /// that keeps callers and forgets none soon has no place left.
     mutating func forgetCallers()
 }
 
 extension ServiceTask where Self: ~Copyable {
-    /// A task without interrupts, and one that keeps no caller, has nothing to do here.
+    /// A task without interrupts has nothing to do here.
     public mutating func notice(_ bits: UInt64) {}
-    public mutating func forgetCallers() {}
 }
 
 /// Runs a task's main loop.
