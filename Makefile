@@ -117,6 +117,10 @@ $(NUISANCES): nuisance-%: build
 	@cd Tests/OnTarget/Nuisance/$* && \
 	  find . -name system.toml -exec sh -c 'cat {} >> $(CURDIR)/build/$@/{}' ';' && \
 	  if [ -f edit.sed ]; then \
+	    sed -n 's,^s/\(.*\)/.*/$$,\1,p' edit.sed | while read -r line; do \
+	      grep -rq --include=system.toml "$$line" $(CURDIR)/build/$@ || { \
+	        echo "error: $*/edit.sed: no system.toml has a line $$line"; exit 1; }; \
+	    done && \
 	    find $(CURDIR)/build/$@ -name system.toml -exec sed -i -f edit.sed {} ';'; fi
 	@llvm-objcopy --strip-all $(BIN)/Nuisance build/tasks/Nuisance.stripped
 	@$(call system_bundle,build/$@) --entry Nuisance=build/tasks/Nuisance.stripped -o build/$@.bundle

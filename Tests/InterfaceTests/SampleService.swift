@@ -103,7 +103,10 @@ struct SampleTask: ~Copyable, SampleServer {
         with value: UInt32, _ numbers: borrowing LentForWriting<UInt32>, _ client: ClientBadge
     ) -> UInt64 {
         let one: InlineArray<1, UInt32> = [value]
-        for index in 0..<numbers.count { try? numbers.write(one.span, at: index) }
+        for index in 0..<numbers.count {
+            // The count is the client's claim.
+            do throws(KernelError) { try numbers.write(one.span, at: index) } catch { break }
+        }
         for index in [-1, numbers.count, .max] {
             if (try? numbers.write(one.span, at: index)) != nil { return .max }
         }

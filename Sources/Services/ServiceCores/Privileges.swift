@@ -52,7 +52,7 @@ public struct Privileges: Equatable, Sendable {
     public static let serialControl = Privileges(raw: 1 << 17)
     /// The page with the names of all tasks, mapped read-only.
     public static let taskNames = Privileges(raw: 1 << 18)
-    /// Set the time of the service `time`.
+    /// Set the time of the services `time` and `clock`.
     public static let timeSet = Privileges(raw: 1 << 19)
     /// Every bit that means something.
     public static let known = Privileges(raw: 1 << 20 - 1)

@@ -78,7 +78,10 @@ private struct Page {
             case .plain: break
             case .answeredLater:
                 lines += ["", "A client names a deadline: the answer comes later."]
-            case .oneWay: lines += ["", "There is no answer. The client goes on at once."]
+            case .oneWay:
+                lines += [
+                    "", "There is no answer. The client goes on once the server has the message.",
+                ]
             }
         }
         for error in errors { lines += Page.table(of: error) }

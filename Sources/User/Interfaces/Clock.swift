@@ -6,7 +6,7 @@ public protocol Clock {
     /// The present time.
     @Method(1) func now() -> UInt64
 
-    /// Sets the clock. An alarm rings if its second is now or past.
+    /// Sets the clock. An alarm rings if its second is now or past. Needs the privilege `time.set`.
     @Method(2) func set(to time: UInt64) throws(ClockError)
 
     /// Waits until `time`, or until the clock is set to or behind it, and returns the time then.
@@ -18,11 +18,14 @@ public protocol Clock {
 @Message public enum ClockError: UInt16, ServiceError {
     /// The clock has 32 bits, and cannot show that second.
     case noSuchSecond = 1
+    /// The client lacks the privilege `time.set`.
+    case notPermitted = 2
 
     public var text: StaticString {
         switch self {
         case .noSuchSecond:
             "beyond the clock's 32 bits, whose last second is 2106-02-07 06:28:15 UTC"
+        case .notPermitted: "this task may not set the clock"
         }
     }
 }

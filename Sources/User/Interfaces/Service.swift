@@ -19,7 +19,7 @@ public macro Service(version: Int, name: StaticString? = nil) =
 public enum Answering {
     /// By its `Caller`, when its function returns or later.
     case answeredLater
-    /// Never: the client does not wait.
+    /// Never: the client waits until the server has received the message.
     case oneWay
 }
 

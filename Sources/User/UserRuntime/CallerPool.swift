@@ -6,7 +6,7 @@ import KernelABI
 import Protocols
 
 enum CallerPool {
-    // Safety: they are the calling thread's own, for as long as it runs.
+    // Safety: they are the task's, and only its server's thread uses them.
     /// Bit i: reply object i holds no caller, or the present one.
     private static var free: UInt64 {
         get { unsafe swiftlet_caller_places().pointee.free }

@@ -154,8 +154,8 @@ public struct MessageQueue<Element: BitwiseCopyable>: Sendable {
 
     /// Takes the mutex and waits until `find` finds a node.
     ///
-    /// - Parameter waiting: how many threads wait by this condition. One that died there is counted
-    ///   for ever, which costs signals that nobody needs.
+    /// - Parameter waiting: how many threads wait by this condition. One that died there, or whose
+    ///   wait failed, is counted for ever, which costs signals that nobody needs.
     /// - Returns: the node, which may be none of the queue's; nil if the memory is no queue's. The
     ///   caller holds the mutex.
     @inline(__always) private func take(

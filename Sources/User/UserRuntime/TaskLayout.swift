@@ -67,7 +67,7 @@ public enum StartSlot {
     public static var endpoint: Slot { Slot(4) }
     public static var notification: Slot { Slot(5) }
     public static var timer: Slot { Slot(6) }
-    /// Three reply objects, `reply` to `reply + 2`.
+    /// The three reply objects of a server that keeps two callers waiting: `reply` to `reply + 2`.
     public static var reply: Slot { Slot(7) }
     /// The first reply object of a server that can hold so many callers; there is one more. Beyond
     /// two they are behind the slots of other tasks.

@@ -231,7 +231,7 @@ typedef struct {
     uint64_t clients[64];
     uint64_t numbers[64];
 } SwiftletCallerPlaces;
-/// Those of the calling thread's server.
+/// Those of the task's server.
 SwiftletCallerPlaces *_Nonnull swiftlet_caller_places(void);
 SWIFTLET_ALWAYS uint64_t *_Nonnull swiftlet_caller_client(uint64_t place) {
     return &swiftlet_caller_places()->clients[place & 63];

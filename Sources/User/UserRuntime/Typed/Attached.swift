@@ -11,7 +11,8 @@ public struct LentForReading<Element: FixedWidthInteger & MessageValue>: ~Copyab
         guard let loan = LentMemory<Element>(reply, bytes) else { return nil }
         self.loan = loan
     }
-    /// How many numbers there are.
+    /// The number of elements, as the client says. The memory may end before, and then a read fails:
+    /// a server stops at the first error.
     public var count: Int { loan.count }
 
     /// Copies numbers from `index` on until `numbers` is full.
@@ -39,7 +40,8 @@ public struct LentForWriting<Element: FixedWidthInteger & MessageValue>: ~Copyab
         guard let loan = LentMemory<Element>(reply, bytes) else { return nil }
         self.loan = loan
     }
-    /// How many numbers there is room for.
+    /// The number of elements, as the client says. The memory may end before, and then a write
+    /// fails: a server stops at the first error.
     public var count: Int { loan.count }
 
     /// Copies numbers there, from `index` on.
@@ -106,7 +108,7 @@ public struct Loan {
     }
 }
 
-/// What a capability of this kind is handled by.
+/// A handle to an object of one kind.
 public protocol CapabilityHandle {
     static var kind: ObjectKind { get }
     var slot: Slot { get }
