@@ -1,10 +1,10 @@
 // The root task's service: tasks are made, ended and looked at here, and nowhere else.
 //
 // Tasks with one of the privileges `factory.…` hold a capability of this endpoint, and those whose
-// threads share a mutex set. Its badge is the caller's task number. Each operation needs a privilege
-// of its own (ServiceCores/Privileges.swift), except `join`, and `service` for the caller's own
-// services. Every request is a `call`. Word 0 of a request is the operation; word 0 of a reply is 0
-// or a `FactoryError`. Names are four words: 32 bytes, zero-padded.
+// threads share a mutex set. Its badge is the caller's task number. Each operation needs a
+// privilege of its own (ServiceCores/Privileges.swift), except `join`, and `service` for the
+// caller's own services. Every request is a `call`. Word 0 of a request is the operation; word 0 of
+// a reply is 0 or a `FactoryError`. Names are four words: 32 bytes, zero-padded.
 
 import KernelABI
 

@@ -172,8 +172,8 @@ extension MessageQueue {
     /// Returns the calling thread's handle to the queue that the manifest calls `name`. The first
     /// thread that opens it sets it up; later ones mend what a dead task left.
     ///
-    /// - Parameter deadline: bounds the wait for the root task, which lets a started thread join, and
-    ///   the wait for the queue's mutex.
+    /// - Parameter deadline: bounds the wait for the root task, which lets a started thread join,
+    ///   and the wait for the queue's mutex.
     /// - Throws: `invalidCapability` (the manifest lists none for the task), `wrongKind` (it is no
     ///   queue), `invalidArgument` (`item_bytes` is not the element's stride), and what `recover`
     ///   throws.

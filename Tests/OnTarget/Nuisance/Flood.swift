@@ -82,8 +82,8 @@ private struct Meter {
         awaitRest()
     }
 
-    /// Waits until log and console are at rest, and no periodic task is at work: those of the system
-    /// wake at multiples of 20 ms.
+    /// Waits until log and console are at rest, and no periodic task is at work: those of the
+    /// system wake at multiples of 20 ms.
     mutating func awaitRest() {
         repeat { time += 20 } while instant(milliseconds: UInt64(time - 10)) <= .now
         sleep(until: instant(milliseconds: UInt64(time)))

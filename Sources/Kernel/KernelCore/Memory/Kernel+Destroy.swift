@@ -296,7 +296,9 @@ extension Kernel where H: ~Copyable {
         while let sender = endpoint.waitingSender {  // one sender a round
             end(sender, .peerDied)
             // After the last one the endpoint may get a server again: this call must not restart.
-            if endpoint.waitingSender != nil && isInterruptedAfterStep() { return false }
+            // The scheduling loop then takes what this look finds, since a thread became ready.
+            let isOver = endpoint.waitingSender == nil
+            if isInterruptedAfterStep() && !isOver { return false }
         }
         return true
     }

@@ -11,8 +11,8 @@ public struct LentForReading<Element: FixedWidthInteger & MessageValue>: ~Copyab
         guard let loan = LentMemory<Element>(reply, bytes) else { return nil }
         self.loan = loan
     }
-    /// The number of elements, as the client says. The memory may end before, and then a read fails:
-    /// a server stops at the first error.
+    /// The number of elements, as the client says. The memory may end before, and then a read
+    /// fails: a server stops at the first error.
     public var count: Int { loan.count }
 
     /// Copies numbers from `index` on until `numbers` is full.
