@@ -114,6 +114,27 @@ import Testing
         #expect(s.results(worker).error == nil && others.allSatisfy { s.isEmpty($0) })
     }
 
+    /// The same beside an update as urgent: the wait of a client ends in two steps.
+    @Test func aSliceBeginsBesideAnUpdateThatTheOperationLeft() {
+        let s = TestSystem()
+        let arena = s.make(.untyped, sizeBits: 16)
+        let server = s.makeThread(priority: 5)
+        let (endpoint, _) = s.serve(server, from: arena)
+        let others = (0..<20).map { _ in s.make(.notification, from: arena) }
+        let worker = s.makeThread(priority: 30)
+        s.perform(.setSlice, worker.slot, 1_000_000)
+        let client = s.run(30)
+        s.call(client, endpoint)
+        s.start(worker)
+        s.setRegisters(worker, ControlWord(invoke: .reclaim, Slot(arena)).raw)
+        s.enterOnce(worker)
+        #expect(s.isRunning(worker) && worker.ref.programCounter == TestSystem.callPlace)
+        #expect(s.kernel.pointee.core.sliceEnd != .never)
+        #expect(s.kernel.pointee.core.ready.updatesTop == 30)
+        s.trap(worker.ref)
+        #expect(s.results(worker).error == nil && others.allSatisfy { s.isEmpty($0) })
+    }
+
     /// Lets each thread come again that runs before the worker's operation is over.
     private func comeAgain(
         _ s: TestSystem, _ threads: [TestThread], _ worker: TestThread, _ idle: UInt32,

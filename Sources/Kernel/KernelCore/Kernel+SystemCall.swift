@@ -156,7 +156,7 @@ extension Kernel where H: ~Copyable {
         if updates == effective && Int(thread.pointee.base) < effective { return true }
         let isBesideEqual = first == effective || updates == effective
         if isBesideEqual && thread.pointee.slice != 0 && core.sliceEnd == .never { return true }
-        if !core.isShared || updates < 0 { return false }
+        if !core.isShared || shared.pointee.updates.first == nil { return false }
         tellOfUpdates()
         return isInterrupted()
     }
