@@ -1,4 +1,4 @@
-// What tasks try at the clock: to take the alarms of others.
+// What tasks try at the clock: to set it, and to take the alarms of others.
 
 import Interfaces
 import ServiceCores
@@ -18,16 +18,21 @@ func sleepByTheClock() -> Never {
     rest()
 }
 
-/// Asks for alarms that are far away, without a pause: some it gives up, others it keeps.
+/// Sets the clock. Then asks for alarms that are far away, without a pause: most it gives up at
+/// once, others after 20 ms.
 func spamTheClock() -> Never {
     guard let clock = openClock() else { rest() }
+    do throws(SystemError) {
+        try clock.set(to: 1)
+        say("has set the clock")
+    } catch { say(error.of(ClockError.self) == .notPermitted ? "may not set the clock" : "failed") }
     let end = Instant.after(milliseconds: 5000)
     var count: UInt64 = 0
     while Instant.now < end {
         count += 1
         let patience = count % 64 == 0 ? Instant.after(milliseconds: 20) : .immediately
         if (try? clock.sleep(until: 0x7fff_0000 - count, by: patience)) != nil {
-            say("an alarm of next century rang")
+            say("an alarm of 2038 rang")
         }
     }
     say("has set many alarms")
