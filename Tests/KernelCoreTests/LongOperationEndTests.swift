@@ -94,6 +94,25 @@ import Testing
         #expect(s.isEmpty(target))
     }
 
+    /// Nobody would perform the call again of a thread that stopped itself: its last caller would
+    /// wait for ever.
+    @Test func aThreadThatDestroysItselfGoesOnToTheEnd() {
+        let s = TestSystem()
+        let arena = s.make(.untyped, sizeBits: 16)
+        let worker = s.makeThread(priority: 10, from: arena)
+        let (endpoint, _) = s.serve(worker)
+        let idle = s.make(.notification)
+        let clients = s.run([31, 30])
+        for client in clients { s.call(client, endpoint) }
+        s.start(worker)
+        s.setRegisters(worker, ControlWord(invoke: .reclaim, Slot(arena)).raw)
+        s.trap(worker.ref)
+        for client in clients {
+            #expect(s.isRunning(client) && s.results(client).error == .peerDied)
+            s.wait(client, idle)
+        }
+    }
+
     /// An equal with which the worker shares its time, woken in the middle, runs when the slice is
     /// over and not when the operation is.
     @Test func aSliceBeginsBesideAnEqualThatTheOperationWoke() {
