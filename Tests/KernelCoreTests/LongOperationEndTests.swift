@@ -49,6 +49,7 @@ import Testing
         s.start(worker)
         s.invoke(worker, method, Slot.ownTable.index, UInt64(door))
         comeAgain(s, [client], worker, idle) { client in
+            s.invoke(client, .delete, Slot.ownTable.index, UInt64(copy))
             s.invoke(
                 client, .copy, Slot.ownTable.index, UInt64(session), s.own,
                 UInt64(copy), UInt64(Rights.all.raw), 0)
