@@ -178,10 +178,10 @@ if onTarget {
 
         task("Services", "Supervisor", ["Interfaces", "Protocols", "ServiceCores"]),
         task(
-            "Services", "DeviceManager", ["Protocols", "ServiceCores", "DeviceTree"],
+            "Services", "DeviceManager", ["Interfaces", "Protocols", "ServiceCores", "DeviceTree"],
             swift: strict + libfdtSwift, linker: libfdtLibrary),
-        task("Services", "NameService", ["Protocols", "ServiceCores"]),
-        task("Services", "Log", ["Protocols", "ServiceCores"]),
+        task("Services", "NameService", ["Interfaces", "Protocols", "ServiceCores"]),
+        task("Services", "Log", ["Interfaces", "Protocols", "ServiceCores"]),
         task("Services", "TimeService", ["Interfaces", "Protocols", "ServiceCores"]),
         task("Services", "Shell", ["Interfaces", "Protocols", "BlockClient", "ServiceCores"]),
 
@@ -195,13 +195,16 @@ if onTarget {
             swift: kernelFlags + interfaceMacros + libfdtSwift, linker: libfdtLibrary),
 
         .executableTarget(
-            name: "Intruder", dependencies: ["KernelABI", "UserRuntime", "Protocols"],
+            name: "Intruder",
+            dependencies: ["KernelABI", "UserRuntime", "Interfaces", "Protocols"],
             path: "Tests/OnTarget/Intruder",
             exclude: ["system.toml", "intruder.dts"], swiftSettings: noHeap + taskFlags,
             linkerSettings: linked("task.ld")),
         .executableTarget(
             name: "Culprit",
-            dependencies: ["KernelABI", "CUserEntry", "UserRuntime", "Protocols", "ServiceCores"],
+            dependencies: [
+                "KernelABI", "CUserEntry", "UserRuntime", "Interfaces", "Protocols", "ServiceCores",
+            ],
             path: "Tests/OnTarget/Culprit", exclude: ["system.toml"],
             swiftSettings: strict + taskFlags, linkerSettings: linked("task.ld")),
         .executableTarget(
@@ -224,9 +227,9 @@ if onTarget {
         task("Examples", "EarliestDeadline", ["Protocols"]),
         .executableTarget(
             name: "Exchange",
-            dependencies: ["KernelABI", "UserRuntime", "Protocols", "ServiceCores"],
+            dependencies: ["KernelABI", "UserRuntime", "Interfaces", "Protocols", "ServiceCores"],
             path: "Tests/OnTarget/Exchange", exclude: ["system.toml"],
-            swiftSettings: strict + taskFlags, linkerSettings: linked("task.ld")),
+            swiftSettings: strict + interfaceMacros + taskFlags, linkerSettings: linked("task.ld")),
         .target(
             name: "CTargetTests", dependencies: memoryOfC, path: "Tests/OnTarget/CTargetTests",
             cSettings: integersOnlyC

@@ -104,6 +104,30 @@ import Testing
         #expect(system.exchange([16, 1]) == [Refusal.wrongArguments.rawValue])
     }
 
+    private func bell(_ number: UInt8) throws(SystemError) -> Notification {
+        try client.bell(number, to: Slot(60), by: .immediately)
+    }
+    @Test func aCapabilityIsGiven() throws {
+        #expect(try bell(44).slot == Slot(60))
+        #expect(system.deleted.isEmpty)
+        #expect(throws: SystemError.service(0)) { try bell(0) }
+        system.hasNothingToGive = true
+        #expect(throws: SystemError.refused(.dropped)) { try bell(44) }
+        #expect(system.deleted.isEmpty)
+    }
+    /// What a broken server gives does not stay in the client's slot.
+    @Test func aCapabilityOfAnotherKindIsNoAnswer() {
+        system.arrivedAtClient = .endpoint
+        #expect(throws: SystemError.wrongAnswer) { try bell(44) }
+        #expect(system.deleted == [Slot(60)])
+        system.arrivedAtClient = .notification
+        for words: [UInt64] in [[0, 1], [2], [0x1_0004]] {
+            system.forged = words
+            #expect(throws: SystemError.self) { try bell(44) }
+        }
+        #expect(system.deleted == [Slot(60), Slot(60), Slot(60), Slot(60)])
+    }
+
     @Test func oneWayAndWithoutResult() throws {
         try client.note(true)
         try client.note(false)

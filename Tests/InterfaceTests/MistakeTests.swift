@@ -27,6 +27,10 @@ import Testing
             "@Method(1, .answeredLater) func a(_ a: borrowing LentForReading<UInt8>)",
             "only a method that answers at once takes what is lent"
         ),
+        (
+            "@Method(1) func a() -> Given<Endpoint>",
+            "a method that gives a capability is .answeredLater"
+        ),
         ("@Method(1, .oneWay) func a(_ a: HandedOver<N>)", "only a method that answers at once"),
         (
             "@Method(1) func a(_ a: HandedOver<N>, _ b: LentForReading<UInt8>)",

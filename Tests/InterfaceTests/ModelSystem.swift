@@ -33,6 +33,12 @@ final class ModelSystem {
     /// Where the server has put it.
     private(set) var kept: Slot?
     static let arrival = Slot(90)
+    /// The slot whose capability the server gave to its caller, and what the client finds then.
+    private(set) var given: Slot?
+    var arrivedAtClient = ObjectKind.notification
+    /// The server's slot is empty: the kernel refuses the answer.
+    var hasNothingToGive = false
+    private(set) var deleted: [Slot] = []
 
     static let client = Endpoint(Slot(77))
     static let badge: UInt64 = 0x5_0000_0009
@@ -63,8 +69,16 @@ final class ModelSystem {
             x[3] = callers.contains(place) ? 1 : 0
         case .invoke where control.method == .describe:
             x[0] = 0
-            let isArrival = x[1] == UInt64(ModelSystem.arrival.index)
-            x[3] = UInt64((isArrival ? arrived : .null).rawValue)
+            let kind: ObjectKind =
+                switch Slot(UInt32(x[1])) {
+                case ModelSystem.arrival: arrived
+                case given: arrivedAtClient
+                default: .null
+                }
+            x[3] = UInt64(kind.rawValue)
+        case .invoke where control.method == .delete:
+            x[0] = 0
+            deleted.append(Slot(UInt32(x[1])))
         case .invoke where control.method == .move:
             x[0] = 0
             kept = Slot(UInt32(x[3]))
@@ -81,9 +95,15 @@ final class ModelSystem {
             sent = (0..<control.capabilityCount).map {
                 Slot(UInt32(buffer[IPCBuffer.sendSlots / 8 + $0]))
             }
+            given = nil
+            let receiving = Slot(UInt32(buffer[IPCBuffer.receiveSlots / 8]))
             finish(x, exchange(words, isOneWay: control.systemCall == .send))
+            if given != nil { given = receiving }
+        case .reply where control.capabilityCount > 0 && hasNothingToGive:
+            x[0] = ResultWord(error: .invalidCapability).raw
         case .reply:
             x[0] = 0
+            if control.capabilityCount > 0 { given = Slot(UInt32(buffer[IPCBuffer.sendSlots / 8])) }
             answer(place, words)
         case .replyAndReceive:
             answer(Int(x[1]) - firstReply, words)
@@ -168,7 +188,8 @@ final class ModelSystem {
         if isOneWay {
             x[0] = 0
         } else if let words {
-            x[0] = ResultWord(.message, message: UInt64(words.count) << 32).raw
+            let count: UInt64 = given == nil ? 0 : 1
+            x[0] = ResultWord(.message, message: UInt64(words.count) << 32 | count << 48).raw
             deliver(words, x)
         } else {
             x[0] = ResultWord(error: .timedOut).raw

@@ -44,6 +44,10 @@ protocol Sample {
     @Method(16) func keep(_ bell: consuming HandedOver<Notification>, bits: UInt64)
         throws(SampleError)
 
+    /// Gives a notification of the server's.
+    @Method(17, .answeredLater) func bell(_ number: UInt8) throws(SampleError)
+        -> Given<Notification>
+
     /// As many words as travel in registers.
     @Method(300) func sum(
         _ a: UInt64, _ b: UInt64, _ c: UInt64, _ d: UInt64, _ e: UInt64, _ f: UInt64, _ g: UInt64
@@ -117,6 +121,12 @@ struct SampleTask: ~Copyable, SampleServer {
     ) throws(SampleError) {
         if bits == 0 { throw .none }
         do throws(KernelError) { _ = try bell.keep(in: Slot(91)) } catch { throw .last }
+    }
+    mutating func bell(
+        _ number: UInt8, _ caller: consuming Caller<Given<Notification>, SampleError>
+    ) {
+        if number == 0 { return caller.refuse(.none) }
+        caller.give(Notification(Slot(UInt32(number))))
     }
     mutating func reversed(_ bytes: Bytes<900>, _ client: ClientBadge) -> Bytes<900> {
         var result = Bytes<900>()

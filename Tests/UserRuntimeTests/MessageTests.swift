@@ -196,7 +196,6 @@ private func words(_ message: inout LongMessage) -> [UInt64] {
                     let count = length > 2 ? min(word, 64) : 0
                     let isAnswer = first == 0 || length == 0
                     #expect(piece?.bytes.count == (isAnswer ? Int(count) : nil))
-                    #expect(!openService([1, 0, 0, 0], to: Slot(9)))
                     let line: [UInt8] = [1, 2]
                     let isShown = logAndWait(line.span, deadline: .never)
                     #expect(isShown)

@@ -3,6 +3,7 @@
 // pin first.
 
 import DeviceTree
+import Interfaces
 import KernelABI
 import Protocols
 import ServiceCores

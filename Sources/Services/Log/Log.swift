@@ -8,6 +8,7 @@
 // A line goes to the serial driver. While there is none (at boot, or when it just died) it goes to
 // the kernel's console, so that the line which says why the driver died is not lost with it.
 
+import Interfaces
 import KernelABI
 import Protocols
 import ServiceCores

@@ -1,41 +1,85 @@
-// The name service: `open("serial")` gives a capability of that service, badged with the number of
-// the task that asked. The root task makes it, if the manifest lists the service under the task's
-// `opens`; this task only passes it on.
+// The name service: gives clients the capabilities of services. The root task makes each, badged
+// with the client's number, if the manifest lists the service under the client's `opens`; this task
+// only passes it on, and keeps those waiting whose service has not started yet.
 
+import Interfaces
 import KernelABI
 import Protocols
 import ServiceCores
 import UserRuntime
 
 @c(NameService_main) func nameService(_ address: UInt) -> Int32 {
-    var server = Server(startInformation(address))
-    while true {
-        let request = server.next()
-        if request.delivery != .message { continue }
-        switch request[0] {
-        case NamesWord.open: open(request, &server)
-        default: server.reply(RegisterMessage(1))
-        }
-    }
+    serve(NameService(), Server(startInformation(address)))
 }
 
-/// For capabilities on their way from the root task to a client.
-private let passing = ScratchSlot(StartSlot.firstFree)
+struct NameService: ~Copyable, NamesServer, ServiceTask {
+    typealias Client = Caller<Given<Endpoint>, NamesError>
 
-/// Answers the client at once, so that the slot is empty before the next request.
-private func open(_ request: Received, _ server: inout Server) {
-    var query = RegisterMessage(UInt64(FactoryOperation.service.rawValue))
-    for index in 1...4 { query.setWord(index, request[index]) }
-    query.setWord(5, request.badge)
-    let refusal: UInt64? = passing.use { slot in
-        guard let answer = try? Endpoint(StartSlot.factory).call(query, receiving: slot) else {
-            return 1
-        }
-        if answer[0] == FactoryError.notPermitted.rawValue { return 2 }
-        guard answer[0] == 0 && answer.capabilityCount == 1 else { return 1 }
-        // A client that died meanwhile needs no answer.
-        try? server.caller.reply(RegisterMessage(0), Attachment(slot))
-        return nil
+    /// What a client asks for.
+    private struct Wish {
+        var name = Name.empty
+        var bits: UInt64 = 0
     }
-    if let refusal { server.reply(RegisterMessage(refusal)) }
+    private var waiting = Waiting<Given<Endpoint>, NamesError>()
+    /// Of the callers that wait, by their places.
+    private var wishes = InlineArray<64, Wish>(repeating: Wish())
+    /// For capabilities on their way from the root task to a client.
+    private let passing = ScratchSlot(StartSlot.firstFree)
+
+    mutating func open(
+        _ name: FixedString<32>, waiting: Bool, bits: UInt64, _ caller: consuming Client
+    ) {
+        guard let name = Name(bytes: name.span) else { return caller.refuse(.notPermitted) }
+        give(Wish(name: name, bits: bits), caller, waits: waiting)
+    }
+
+    /// A task has started: perhaps somebody waits for it.
+    mutating func notice(_ bits: UInt64) {
+        for place in 0..<wishes.count {
+            guard let caller = waiting.take(at: UInt64(place)) else { continue }
+            give(wishes[place], caller, waits: true)
+        }
+    }
+
+    mutating func forgetCallers() { waiting.forgetGone() }
+
+    mutating func perform(_ request: Received, _ loop: inout Server) {
+        NamesInterface.perform(request, for: &self, &loop)
+    }
+
+    /// Gives a client what it asks for. If the service has not started, the client waits, or is
+    /// refused.
+    private mutating func give(_ wish: Wish, _ caller: consuming Client, waits: Bool) {
+        let place = caller.place
+        let client = caller.client.task
+        var answered: Client? = caller
+        let refusal: NamesError? = passing.use { slot in
+            let refusal = NameService.ask(wish, for: client, to: slot)
+            if refusal == nil { answered.take()?.give(Endpoint(slot)) }
+            return refusal
+        }
+        guard let caller = answered.take(), let refusal else { return }
+        if refusal != .noService || !waits { return caller.refuse(refusal) }
+        wishes[place] = wish
+        waiting.insert(caller, at: UInt64(place))
+    }
+
+    /// Asks the root task, which answers at once, for the capability.
+    ///
+    /// - Returns: why it does not come.
+    private static func ask(_ wish: Wish, for client: UInt64, to slot: Slot) -> NamesError? {
+        var query = RegisterMessage(UInt64(FactoryOperation.service.rawValue))
+        for index in 0..<4 { query.setWord(1 + index, wish.name[word: index]) }
+        query.setWord(5, client)
+        query.setWord(6, wish.bits)
+        guard let answer = try? Endpoint(StartSlot.factory).call(query, receiving: slot) else {
+            return .exhausted
+        }
+        switch answer[0] {
+        case 0 where answer.capabilityCount == 1: return nil
+        case FactoryError.notPermitted.rawValue: return .notPermitted
+        case FactoryError.noSuchService.rawValue: return .noService
+        default: return .exhausted
+        }
+    }
 }

@@ -142,10 +142,12 @@ extension Factory {
     mutating func kill(_ number: Int) throws(FactoryFailure) {
         if tasks[number].phase != .running { return try withdraw(number) }
         tasks[number].phase = .dead
+        tasks[number].lifeSignals = []
         do throws(KernelError) { try reclaim(number) } catch {
             throw FactoryFailure(.kernel, error)
         }
         wakeSharers(of: number)
+        announceEnd(of: number)
     }
 
     /// Takes back all that a task consists of, and all that it made.

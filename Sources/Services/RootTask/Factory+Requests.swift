@@ -117,7 +117,7 @@ extension Factory {
         return Int(word) - 1
     }
 
-    private func name(_ request: Received, at index: Int) -> Name {
+    func name(_ request: Received, at index: Int) -> Name {
         Name(request[index], request[index + 1], request[index + 2], request[index + 3])
     }
 
@@ -376,36 +376,6 @@ extension Factory {
             message[2] = UInt64(state.rights.raw)
             message[3] = state.badge
             message[4] = UInt64(state.depth)
-        } catch { throw FactoryFailure(.kernel, error) }
-    }
-
-    /// Sends a capability of a service's endpoint with a `ClientBadge`, for the name service
-    /// to pass on.
-    private func giveService(
-        _ request: Received, _ reply: Reply
-    ) throws(FactoryFailure) {
-        let client = try task(request[5])
-        let service = name(request, at: 1)
-        if !tasks[client].description.mayOpen(service) { throw FactoryFailure(.notPermitted) }
-        guard let provider = provider(of: service), tasks[provider].generation > 0 else {
-            throw FactoryFailure(.noSuchService)
-        }
-        let privileges = tasks[client].description.privileges
-        let rights: Rights = privileges.contains(.sendCapabilities) ? .write | .grant : .write
-        // The log and the like know their clients by number alone.
-        let isDriver = tasks[provider].description.start == .device
-        let knowsRights = isDriver || service == Name("time")
-        let badge = ClientBadge(
-            task: UInt64(client) + 1, knowsRights ? privileges.clientRights : .none)
-        let answer = RegisterMessage(0, UInt64(provider) + 1)
-        do throws(KernelError) {
-            try slots.outgoing.use { (slot) throws(KernelError) in
-                try CapabilityTable.own.mint(
-                    slots.task(provider).endpoint, to: slot, rights: rights,
-                    badge: badge.raw)
-                // A caller that gave up meanwhile needs no answer.
-                try? reply.reply(answer, Attachment(slot))
-            }
         } catch { throw FactoryFailure(.kernel, error) }
     }
 }

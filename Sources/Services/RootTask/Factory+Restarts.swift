@@ -77,22 +77,11 @@ extension Factory {
     }
 
     /// The supervisor, where it runs.
-    private var supervisor: Int? {
+    var supervisor: Int? {
         guard let number = provider(of: Name("supervisor")), tasks[number].phase == .running else {
             return nil
         }
         return number
-    }
-
-    /// Where the kernel refuses, the supervisor sees a start at its next look-round, and goes on
-    /// with these beside a task that has the machine for itself.
-    func signalSupervisor(_ bits: UInt64) {
-        guard let supervisor else { return }
-        slots.outgoing.use { slot in
-            try? CapabilityTable(slots.task(supervisor).table).copy(
-                StartSlot.notification, to: slot, in: .own, rights: .write)
-            try? Notification(slot).signal(bits)
-        }
     }
 
     // Without a supervisor

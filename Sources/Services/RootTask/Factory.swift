@@ -102,10 +102,7 @@ import UserRuntime
         tasks[number].generation += 1
         if tasks[number].service == Name("supervisor") { watch(false) }
         tasks[number].progress = .ended
-        // It watches the task from now on, not from its next round.
-        if !description.privileges.contains(.rootView) {
-            signalSupervisor(FactoryOperation.startedBit)
-        }
+        announceStart(of: number)
     }
 
     /// Memory that is the task's for good: its arena, its persistent pages, its own untyped memory.
@@ -300,7 +297,7 @@ import UserRuntime
         information.heartbeatTicks = Duration.milliseconds(UInt64(task.description.heartbeat)).ticks
         information.untypedBits = UInt64(task.description.untypedBits)
         let waiting = Int(task.description.waiting)
-        let clients = tasks.count { $0.description.mayOpen(task.service) }
+        let clients = clients(of: number)
         information.waiting = UInt64(waiting)
         information.waitingOfClient = UInt64(CallerLimits.ofClient(waiting, clients: clients))
         information.parameterCount = UInt64(task.device.parameters.count)

@@ -42,6 +42,9 @@ struct TaskState {
     /// Its deaths and restarts, as far as this task deals with them: the supervisor's, and all
     /// while there is no supervisor.
     var life: RestartState?
+    /// The bits of its own notification that tell it of a service's end and start, by the number of
+    /// the service's task.
+    var lifeSignals: [(provider: Int, bits: UInt64)] = []
     /// Number of frames and tables in the holding table, of this generation.
     var held: UInt32 = 0
     /// Place in the holding table of the stack's lowest page.
@@ -58,6 +61,22 @@ struct TaskState {
         self.description = description
         name = description.name
         service = description.provides
+    }
+    /// Has this task told, from now on, when another one ends or starts again.
+    ///
+    /// - Returns: whether there was room.
+    mutating func signalLife(of provider: Int, _ bits: UInt64) -> Bool {
+        if let there = lifeSignals.firstIndex(where: { $0.provider == provider }) {
+            lifeSignals[there].bits = bits
+            return true
+        }
+        // Instances of one service count each.
+        if lifeSignals.count >= 2 * TaskDescription.maximumOpens { return false }
+        lifeSignals.append((provider, bits))
+        return true
+    }
+    func lifeBits(of provider: Int) -> UInt64 {
+        lifeSignals.first { $0.provider == provider }?.bits ?? 0
     }
     var stackPages: Int { Int(description.stackBytes / 4096) }
 }

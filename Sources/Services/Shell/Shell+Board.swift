@@ -1,5 +1,6 @@
 // The shell's commands about what boards have besides: pin, edge, led.
 
+import Interfaces
 import KernelABI
 import Protocols
 import ServiceCores

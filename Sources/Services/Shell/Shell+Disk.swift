@@ -1,6 +1,7 @@
 // The shell's command `disk`: memory cards, their partitions, a block, and a file's first block.
 
 import BlockClient
+import Interfaces
 import KernelABI
 import Protocols
 import ServiceCores

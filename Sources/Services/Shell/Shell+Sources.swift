@@ -17,7 +17,7 @@ extension Shell {
             delay <= SystemTimerError.maximumDelay
         else { return sayUsage(.timer) }
         do throws(SystemError) {
-            let timer = try SystemTimerClient(opening: Shell.slot(4))
+            let timer = try SystemTimerClient(finding: Shell.slot(4))
             var time = try timer.now()
             if delay > 0 {
                 let instant = time &+ delay
@@ -51,7 +51,7 @@ extension Shell {
             return sayUsage(.random)
         }
         do throws(SystemError) {
-            let source = try RandomClient(opening: Shell.slot(5))
+            let source = try RandomClient(finding: Shell.slot(5))
             var attempts = 0
             while left > 0 && attempts < 100 {
                 let words = try source.words()
@@ -72,7 +72,7 @@ extension Shell {
 
     mutating func watchdog(_ arguments: [[UInt8]]) {
         do throws(SystemError) {
-            let power = try PowerClient(opening: Shell.slot(6))
+            let power = try PowerClient(finding: Shell.slot(6))
             if let first = arguments.first {
                 guard let seconds = first.number.flatMap({ UInt8(exactly: $0) }) else {
                     return sayUsage(.watchdog)

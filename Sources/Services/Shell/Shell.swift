@@ -1,6 +1,7 @@
 // The shell: a person's way into the system, through the serial driver's task like any
 // other client.
 
+import Interfaces
 import KernelABI
 import Protocols
 import ServiceCores

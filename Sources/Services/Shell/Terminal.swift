@@ -4,6 +4,7 @@
 // ends because the driver died is made again until a new driver answers: it finds the same bytes in
 // the memory that survived.
 
+import Interfaces
 import KernelABI
 import Protocols
 import ServiceCores

@@ -79,12 +79,8 @@ import UserRuntime
         if let there = try? CapabilityTable.own.describe(slot), there.kind == .endpoint {
             return ClockClient(Endpoint(slot))
         }
-        let name = Name("clock")
-        let words: InlineArray<4, UInt64> = [name.word0, name.word1, name.word2, name.word3]
-        if !openService(words, to: slot, deadline: deadline) { return nil }
-        do throws(SystemError) {
-            return try ClockClient(checking: Endpoint(slot), by: deadline)
-        } catch {
+        do throws(SystemError) { return try ClockClient(finding: slot, by: deadline) } catch {
+            if error == .noService { return nil }
             try? CapabilityTable.own.delete(slot)
             throw error
         }

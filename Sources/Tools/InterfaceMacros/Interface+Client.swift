@@ -22,23 +22,26 @@ extension Interface.Method {
         var declared = parameters.map(\.clientDeclaration)
         // A client says how long it waits for a later answer.
         let patience = kind == .answeredLater ? "" : " = .patience"
+        if given != nil { declared.append("to _slot: Slot") }
         declared.append("by _deadline: Instant\(patience)")
         let inWords = parameters.filter { $0.attachment == nil }
         let variable = inWords.isEmpty ? "let" : "var"
         let puts = inWords.map { "\n        _request.put(\($0.name))" }.joined()
         let attached = parameters.compactMap(\.attachment).map { ", \($0)" }.joined()
-        let call = "try _request.call(self.endpoint\(attached), by: _deadline)"
+        let receiving = given == nil ? "" : ", receiving: _slot"
+        let place = given == nil ? "" : ", in: _slot"
+        let call = "try _request.call(self.endpoint\(attached)\(receiving), by: _deadline)"
         let send =
             kind == .oneWay
             ? "try _request.send(to: self.endpoint, by: _deadline)"
-            : result.map { "return \(call).take(\($0.type).self)" } ?? "\(call).end()"
+            : result.map { "return \(call).take(\($0.type).self\(place))" } ?? "\(call).end()"
         let fits =
             Self.check(parameters.map(\.words), "arguments")
             + Self.check(result.map { [$0.words] } ?? [], "result")
         return """
             \(comment)    @inline(__always) \(access)func \(name)(
                     \(declared.joined(separator: ", "))
-                ) throws(SystemError)\(result.map { " -> \($0.type)" } ?? "") {\(fits)
+                ) throws(SystemError)\((given ?? result?.type).map { " -> \($0)" } ?? "") {\(fits)
                     \(variable) _request = RequestWriter(method: \(number))\(puts)
                     \(send)
                 }

@@ -20,6 +20,8 @@ struct Interface {
         let parameters: [Parameter]
         /// nil: it has none.
         let result: (type: String, words: String)?
+        /// The handle of the capability that the result gives; nil: the result is in words.
+        let given: String?
         /// nil: it throws nothing of its own.
         let error: String?
         let kind: Kind
@@ -137,6 +139,7 @@ extension Interface.Method {
             let type = $0.type.trimmedDescription
             return type == "Void" || type == "()" ? nil : (type, try messageWords(of: $0.type))
         }
+        given = signature.returnClause.flatMap { Interface.Method.given($0.type) }
         parameters = try signature.parameterClause.parameters.map(Interface.Parameter.init)
         if kind == .oneWay && (self.result != nil || error != nil) {
             throw Mistake(signature, "a one-way method has neither a result nor an error")
@@ -153,12 +156,22 @@ extension Interface.Method {
             throw Mistake(
                 signature, "only a method that answers at once takes what is lent or handed over")
         }
+        if let result = signature.returnClause, given != nil && kind != .answeredLater {
+            throw Mistake(result, "a method that gives a capability is .answeredLater")
+        }
         if ["endpoint", "interface", "service"].contains(name) {
             throw Mistake(function, "clients have a property `\(name)` already")
         }
         if documentation.isEmpty {
             throw Mistake(function, "`\(name)` has no doc comment: clients read it")
         }
+    }
+
+    /// The handle in `Given<Handle>`.
+    private static func given(_ type: TypeSyntax) -> String? {
+        guard let identifier = type.as(IdentifierTypeSyntax.self), identifier.name.text == "Given"
+        else { return nil }
+        return identifier.genericArgumentClause?.arguments.first?.trimmedDescription
     }
 
     private static func attribute(

@@ -36,8 +36,9 @@ import KernelABI
     /// all in bytes.
     case memory = 10
     /// Words 1–4: name of a service. Word 5: task that asks, whose manifest entry must list the
-    /// service under `opens`. Reply: 1: task that answers it; 1 capability, badged with the number
-    /// of the task that asks.
+    /// service under `opens`. Word 6: the bits of that task's notification that tell it when the
+    /// service's task ends or runs again; 0: none. Reply: 1: task that answers it; 1 capability,
+    /// badged with the number of the task that asks.
     case service = 11
     /// Word 1: 0 power off, 1 reboot. Word 2: exit status. Does not return.
     case power = 12
@@ -77,8 +78,8 @@ import KernelABI
     /// Bit of the supervisor's notification: a task with the root task's view is about to run; it
     /// has the machine for itself.
     @inlinable public static var machineTakenBit: UInt64 { 4 }
-    /// Bit of the supervisor's notification: a task runs, or a start that it asked for with `begin`
-    /// has failed.
+    /// Bit of the notifications of supervisor and name service: a task runs. Of the supervisor's,
+    /// also: a start that it asked for with `begin` has failed.
     @inlinable public static var startedBit: UInt64 { 2 }
     @inlinable public static var maximumDepth: Int { 10 }
 }

@@ -71,6 +71,13 @@ enum CallerPool {
         try? held.reply(message)
         letGo(held)
     }
+    static func release(_ held: Reply, _ message: RegisterMessage, _ attachment: Attachment) {
+        do throws(KernelError) { try held.reply(message, attachment) } catch {
+            // The capability is gone; the caller may have gone, too.
+            try? held.reply(RegisterMessage(Refusal.dropped.rawValue))
+        }
+        letGo(held)
+    }
 
     /// Whether a caller has gone.
     static func hasGone(_ held: Reply) -> Bool { gone & bit(held) != 0 }

@@ -104,6 +104,15 @@ public struct Endpoint: Sendable {
         return try exchange(
             ControlWord(.call, slot: slot, message.count, attachment), message.registers, deadline)
     }
+    /// The same with an empty slot for a capability that the answer brings.
+    @inline(__always) func call(
+        _ message: MessageWriter, receiving slot: Slot, deadline: Instant
+    ) throws(KernelError) -> Received {
+        let buffer = IPCBufferAccess()
+        buffer.setReceiveSlot(slot)
+        defer { buffer.setReceiveSlot(.none) }
+        return try call(message, deadline: deadline)
+    }
     @inline(__always) func send(
         _ message: MessageWriter, deadline: Instant
     ) throws(KernelError) {

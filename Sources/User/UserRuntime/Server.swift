@@ -61,14 +61,16 @@ public struct Server {
 
     /// The bit by which the own timer tells a sign of life is due.
     public static var heartbeatBit: UInt64 { 1 << 63 }
+    /// The bit by which the root task tells that a task has ended which may open the service.
+    public static var clientEndedBit: UInt64 { 1 << 59 }
     /// The bits of the notification that are the task's.
-    private static var taskBits: UInt64 { 1 << CallerPool.firstGoneBit - 1 }
+    private static var taskBits: UInt64 { clientEndedBit - 1 }
 
     /// Word 0 of the answer to a request that the task's loop leaves unanswered. No service gives
     /// it to a success.
     public static var refused: UInt64 { Refusal.dropped.rawValue }
 
-    /// Binds notification and timer to this thread; both are the task's own. Bits 60 to 63 of the
+    /// Binds notification and timer to this thread; both are the task's own. Bits 59 to 63 of the
     /// notification are the server's.
     ///
     /// - Parameters:
@@ -185,7 +187,9 @@ public struct Server {
                 if handlesFaults || !isFault { return received }
             case .notification:
                 if received.badge & Server.heartbeatBit != 0 { showSignOfLife() }
-                let hasGone = CallerPool.noteGone(received.badge)
+                let hasGone =
+                    CallerPool.noteGone(received.badge)
+                    || received.badge & Server.clientEndedBit != 0
                 var rest = received
                 rest.badge &= Server.taskBits
                 if rest.badge != 0 || hasGone { return rest }

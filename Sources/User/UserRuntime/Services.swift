@@ -1,35 +1,7 @@
-// Reaching other services: opening one by name, and a line for the log.
+// A line for the log, and bytes from services whose messages are packed by hand.
 
 import KernelABI
 import Protocols
-
-/// Asks the name service for `name` (four words, zero-padded); its capability goes to the empty
-/// slot `slot`.
-///
-/// - Parameter deadline: one second from now if it is left out.
-/// - Returns: whether it came. It does not while the service was never started, or where the
-///   manifest forbids it.
-/// - Postcondition: the slot is empty unless the capability came.
-public func openService(
-    _ name: InlineArray<4, UInt64>, to slot: Slot, deadline: Instant = .patience
-) -> Bool {
-    var message = RegisterMessage(NamesWord.open)
-    for index in 0..<4 { message.setWord(1 + index, name[index]) }
-    let names = Endpoint(StartSlot.names)
-    guard let reply = try? names.call(message, deadline: deadline, receiving: slot) else {
-        return false
-    }
-    if reply[0] == 0 { return reply.capabilityCount == 1 }
-    // Whatever came with a refusal.
-    if reply.capabilityCount > 0 { try? CapabilityTable.own.delete(slot) }
-    return false
-}
-
-/// Word 0 of requests to the name service.
-public enum NamesWord {
-    /// Words 1–4: the service's name. Reply: 0 and a capability, or 1: unknown, 2: not permitted.
-    public static var open: UInt64 { 1 }
-}
 
 /// Word 0 of messages to the log, low byte; the text's length and level stand above it.
 public enum LogWord {

@@ -1,5 +1,6 @@
 // What a task tries with its own thread, with threads that it makes, and with messages to itself.
 
+import Interfaces
 import KernelABI
 import Protocols
 import ServiceCores

@@ -2,6 +2,7 @@
 // Tests/OnTarget/system/authority.txt. It holds its registers and its line, the log, the pins, a
 // way to show the supervisor a sign of life, and the right to look at tasks.
 
+import Interfaces
 import KernelABI
 import Protocols
 import UserRuntime

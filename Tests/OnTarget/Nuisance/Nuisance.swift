@@ -2,6 +2,7 @@
 // what one does, its name says. None holds a privilege beyond those that its entry in the `.toml`
 // files here lists.
 
+import Interfaces
 import KernelABI
 import Protocols
 import ServiceCores

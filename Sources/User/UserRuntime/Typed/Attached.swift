@@ -133,3 +133,17 @@ public struct HandedOver<Handle: CapabilityHandle>: ~Copyable {
         InterfaceHash("HandedOver", version: UInt64(Handle.kind.rawValue)).raw
     }
 }
+
+/// The result of a method that gives its client a capability. The client names an empty slot for
+/// it; the server answers by `Caller.give`.
+public struct Given<Handle: CapabilityHandle>: MessageValue, Sendable {
+    init() {}
+    @_transparent public static var words: UInt { 0 }
+    public static var shape: UInt64 {
+        InterfaceHash("Given", version: UInt64(Handle.kind.rawValue)).raw
+    }
+    @inline(__always) public func put(into message: inout MessageWriter) {}
+    @inline(__always) public static func take(from message: inout MessageReader) -> Given? {
+        Given()
+    }
+}

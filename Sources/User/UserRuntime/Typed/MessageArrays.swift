@@ -99,7 +99,8 @@ public struct FixedString<let capacity: Int>: MessageValue, Sendable {
         if !fits { return nil }
         self.init(checking: bytes)
     }
-    private init?(checking bytes: Bytes<capacity>) {
+    /// Returns nil if the bytes are not printable.
+    public init?(checking bytes: Bytes<capacity>) {
         var index = 0
         while index < bytes.count {
             let length = PrintableText.length(bytes.span, at: index)

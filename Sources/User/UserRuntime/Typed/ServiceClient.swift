@@ -12,8 +12,10 @@ public enum SystemError: Error, Equatable, Sendable {
     case refused(Refusal)
     /// The answer does not fit the interface: the server is broken.
     case wrongAnswer
-    /// The service was never started, or the task's manifest entry does not open it.
+    /// The service has not started, or not by the deadline.
     case noService
+    /// The task's manifest entry does not list the service under `opens`.
+    case notOpened
 
     /// For people; of a service's own error, only that there is one.
     public var text: StaticString {
@@ -24,6 +26,7 @@ public enum SystemError: Error, Equatable, Sendable {
         case .refused(let refusal): refusal.text
         case .wrongAnswer: "the service's answer does not fit its interface"
         case .noService: "there is no such service"
+        case .notOpened: "the task's manifest entry does not open the service"
         }
     }
     /// Returns the service's own error, or nil if the failure is another one.
@@ -81,30 +84,6 @@ public protocol ServiceClient {
     init(_ endpoint: Endpoint)
 }
 extension ServiceClient {
-    /// Opens the service, and creates its client. The service's capability goes to `slot`; if an
-    /// endpoint is there already, that one is asked for its version.
-    ///
-    /// - Throws: `noService` if the service was never started, or if the manifest does not list it
-    ///   under the task's `opens`; and what `init(checking:)` throws.
-    public init(opening slot: Slot, by deadline: Instant = .patience) throws(SystemError) {
-        let there = try? CapabilityTable.own.describe(slot)
-        if there?.kind != .endpoint && !openService(Self.words, to: slot, deadline: deadline) {
-            throw .noService
-        }
-        try self.init(checking: Endpoint(slot), by: deadline)
-    }
-    /// The service's name as the name service takes it.
-    private static var words: InlineArray<4, UInt64> {
-        var words: InlineArray<4, UInt64> = [0, 0, 0, 0]
-        // Safety: a static string is there for good, and says how long it is.
-        service.withUTF8Buffer { bytes in
-            for index in 0..<min(bytes.count, 32) {
-                words[index / 8] |= UInt64(unsafe bytes[index]) << UInt64(index % 8 * 8)
-            }
-        }
-        return words
-    }
-
     /// Creates a client after the server has told the hash of its interface.
     ///
     /// - Throws: `refused(.otherVersion)` if it is another one, or if the server answers otherwise
@@ -155,6 +134,14 @@ public struct RequestWriter {
     ) throws(SystemError) -> Answer {
         try call(endpoint, Attachment(handle.slot), by: deadline)
     }
+    /// With an empty slot for the capability that the answer brings.
+    @inline(__always) public func call(
+        _ endpoint: Endpoint, receiving slot: Slot, by deadline: Instant
+    ) throws(SystemError) -> Answer {
+        do throws(KernelError) {
+            return Answer(try endpoint.call(writer, receiving: slot, deadline: deadline))
+        } catch { throw .kernel(error) }
+    }
     @inline(__always) private func call(
         _ endpoint: Endpoint, _ attachment: Attachment, by deadline: Instant
     ) throws(SystemError) -> Answer {
@@ -183,6 +170,25 @@ public struct Answer {
         if reader.first != Outcome.success { throw Answer.error(reader.first) }
         guard let value = reader.take(type), reader.isAtEnd else { throw .wrongAnswer }
         return value
+    }
+    /// Returns the capability that came to `slot`.
+    ///
+    /// - Postcondition: the slot is empty if it throws.
+    public consuming func take<Handle>(
+        _ type: Given<Handle>.Type, in slot: Slot
+    ) throws(SystemError) -> Handle {
+        let count = reader.message.capabilityCount
+        do throws(SystemError) {
+            _ = try take(type)
+            let own = CapabilityTable.own
+            guard count == 1, (try? own.describe(slot))?.kind == Handle.kind else {
+                throw .wrongAnswer
+            }
+            return Handle(slot)
+        } catch {
+            if count > 0 { try? CapabilityTable.own.delete(slot) }
+            throw error
+        }
     }
     /// Checks the answer of a method without a result.
     @inline(__always) public consuming func end() throws(SystemError) {

@@ -44,12 +44,22 @@ public struct ArgumentReader {
         discard self
         return reply
     }
+    /// A number below 63 that no other caller has which the server holds.
+    public var place: Int { CallerPool.index(of: reply) }
     /// Whether the caller has died or given up.
     public var hasGone: Bool { CallerPool.hasGone(reply) }
 }
 @available(*, unavailable) extension Caller: Sendable {}
 extension Caller where Result == Nothing {
     public consuming func answer() { answer(Nothing()) }
+}
+extension Caller {
+    /// Answers with a copy of a capability; the server keeps its own. A slot that is empty refuses
+    /// the caller by `Refusal.dropped`.
+    public consuming func give<Handle>(_ handle: Handle) where Result == Given<Handle> {
+        CallerPool.release(reply, RegisterMessage(Outcome.success), Attachment(handle.slot))
+        discard self
+    }
 }
 
 extension Server {
@@ -99,8 +109,8 @@ public protocol ServiceTask: ~Copyable {
     mutating func perform(_ request: Received, _ loop: inout Server)
     /// Handles bits of the task's notification, such as its interrupt's.
     mutating func notice(_ bits: UInt64)
-    /// Discards the callers that have gone. Empty for a task that answers each call at once; one
-    /// that keeps callers and forgets none soon has no place left.
+    /// Discards the callers that have gone, and what ended clients have registered. Empty for a
+    /// task that keeps neither; one that keeps callers and forgets none soon has no place left.
     mutating func forgetCallers()
 }
 

@@ -38,6 +38,19 @@ public struct Waiting<Result: MessageValue, E: ServiceError>: ~Copyable {
         return take(place)
     }
 
+    /// Takes the caller that was inserted at `number`: one of them, if there are several.
+    ///
+    /// - Complexity: O(callers).
+    public mutating func take(at number: UInt64) -> Caller<Result, E>? {
+        var left = places
+        while left != 0 {
+            let place = left.trailingZeroBitCount
+            if CallerPool.number(place) == number { return take(place) }
+            left &= left &- 1
+        }
+        return nil
+    }
+
     /// Discards the callers that have gone.
     ///
     /// - Returns: whether there was one.

@@ -1,0 +1,110 @@
+// Services and their clients: the capability that a client gets, and what each hears of the other's
+// end and start.
+
+import KernelABI
+import Protocols
+import ServiceCores
+import UserRuntime
+
+extension Factory {
+    /// Sends a capability of a service's endpoint with a `ClientBadge`, for the name service
+    /// to pass on.
+    ///
+    /// - Throws: `exhausted` if the client has too many services signalled.
+    mutating func giveService(
+        _ request: Received, _ reply: Reply
+    ) throws(FactoryFailure) {
+        let client = try task(request[5])
+        let service = name(request, at: 1)
+        if !tasks[client].description.mayOpen(service) { throw FactoryFailure(.notPermitted) }
+        guard let provider = provider(of: service), tasks[provider].generation > 0 else {
+            throw FactoryFailure(.noSuchService)
+        }
+        if request[6] != 0 && !tasks[client].signalLife(of: provider, request[6]) {
+            throw FactoryFailure(.exhausted)
+        }
+        let privileges = tasks[client].description.privileges
+        let rights: Rights = privileges.contains(.sendCapabilities) ? .write | .grant : .write
+        // The log and the like know their clients by number alone.
+        let isDriver = tasks[provider].description.start == .device
+        let knowsRights = isDriver || service == Name("time")
+        let badge = ClientBadge(
+            task: UInt64(client) + 1, knowsRights ? privileges.clientRights : .none)
+        let answer = RegisterMessage(0, UInt64(provider) + 1)
+        do throws(KernelError) {
+            try slots.outgoing.use { (slot) throws(KernelError) in
+                try CapabilityTable.own.mint(
+                    slots.task(provider).endpoint, to: slot, rights: rights,
+                    badge: badge.raw)
+                // A caller that gave up meanwhile needs no answer.
+                try? reply.reply(answer, Attachment(slot))
+            }
+        } catch { throw FactoryFailure(.kernel, error) }
+    }
+
+    /// The tasks that may open what task `number` provides.
+    func clients(of number: Int) -> Int {
+        let service = tasks[number].service
+        if service != Name("names") { return tasks.count { $0.description.mayOpen(service) } }
+        return tasks.count { task in
+            task.description.opens.contains(where: { $0 != Name("log") })
+        }
+    }
+
+    // What they hear of each other
+
+    /// Task `number` runs, for the first time or again: the supervisor watches it from now on, the
+    /// name service gives it to clients that wait, and clients hear of it that asked for that.
+    ///
+    /// - Complexity: O(tasks).
+    func announceStart(of number: Int) {
+        // A task with the machine for itself is its own supervisor.
+        if !tasks[number].description.privileges.contains(.rootView) {
+            signalSupervisor(FactoryOperation.startedBit)
+        }
+        if tasks[number].service.isEmpty { return }
+        if let names = provider(of: Name("names")), names != number {
+            signal(names, FactoryOperation.startedBit)
+        }
+        signalClients(of: number)
+    }
+
+    /// Task `number` has ended: the services that it may open forget what it had there, and its
+    /// clients hear of it that asked for that.
+    ///
+    /// - Complexity: O(tasks).
+    func announceEnd(of number: Int) {
+        let description = tasks[number].description
+        for provider in 0..<tasks.count where provider != number {
+            let service = tasks[provider].service
+            if !service.isEmpty && description.mayOpen(service) {
+                signal(provider, Server.clientEndedBit)
+            }
+        }
+        signalClients(of: number)
+    }
+
+    private func signalClients(of number: Int) {
+        for client in 0..<tasks.count {
+            let bits = tasks[client].lifeBits(of: number)
+            if bits != 0 { signal(client, bits) }
+        }
+    }
+
+    /// Where the kernel refuses, the supervisor sees a start at its next look-round, and goes on
+    /// with these beside a task that has the machine for itself.
+    func signalSupervisor(_ bits: UInt64) {
+        if let supervisor { signal(supervisor, bits) }
+    }
+
+    /// Signals the notification of a task that runs; one that has another capability in its place
+    /// hears nothing.
+    private func signal(_ number: Int, _ bits: UInt64) {
+        if tasks[number].phase != .running { return }
+        slots.outgoing.use { slot in
+            try? CapabilityTable(slots.task(number).table).copy(
+                StartSlot.notification, to: slot, in: .own, rights: .write)
+            try? Notification(slot).signal(bits)
+        }
+    }
+}

@@ -1,0 +1,101 @@
+// How a client reaches a service by its name.
+
+extension ServiceClient {
+    /// Opens the service, and creates its client. A service that has not started yet is waited for.
+    ///
+    /// - Parameters:
+    ///   - slot: gets the service's capability. If an endpoint is there already, that one is asked
+    ///     for its version; with `bits` it is replaced.
+    ///   - instance: of the devices of one kind; 0 is the first.
+    ///   - bits: of the task's own notification. They are signalled each time the service's task
+    ///     has ended, and each time it runs again: what was registered there is lost.
+    /// - Throws: `noService` if it has not started by `deadline`, `notOpened` if the manifest
+    ///   does not list it for the task; and what `init(checking:)` throws.
+    public init(
+        opening slot: Slot, instance: UInt8 = 0, signalling bits: UInt64 = 0,
+        by deadline: Instant = .patience
+    ) throws(SystemError) {
+        let name = try name(Self.service, instance)
+        try self.init(
+            checking: open(name, to: slot, waiting: true, signalling: bits, by: deadline),
+            by: deadline)
+    }
+
+    /// Opens the service if its task has ever started: a board may lack the device. Otherwise as
+    /// `init(opening:)`.
+    public init(
+        finding slot: Slot, instance: UInt8 = 0, signalling bits: UInt64 = 0,
+        by deadline: Instant = .patience
+    ) throws(SystemError) {
+        let name = try name(Self.service, instance)
+        try self.init(
+            checking: open(name, to: slot, waiting: false, signalling: bits, by: deadline),
+            by: deadline)
+    }
+}
+
+/// As the manifest names the instance of a service: `serial`, `serial.1`.
+private func name(
+    _ service: StaticString, _ instance: UInt8
+) throws(SystemError) -> FixedString<32> {
+    var name = Bytes<32>()
+    // Safety: a static string is there for good, and says how long it is.
+    service.withUTF8Buffer { text in
+        for index in 0..<text.count { name.append(unsafe text[index]) }
+    }
+    if instance > 0 {
+        name.append(UInt8(ascii: "."))
+        if instance > 99 { name.append(UInt8(ascii: "0") + instance / 100) }
+        if instance > 9 { name.append(UInt8(ascii: "0") + instance / 10 % 10) }
+        name.append(UInt8(ascii: "0") + instance % 10)
+    }
+    guard let name = FixedString(checking: name) else { throw .noService }
+    return name
+}
+
+/// Opens a service by its name. An endpoint that is in `slot` already is taken for it, unless bits
+/// are to be signalled.
+///
+/// - Parameter waiting: until the service's task has started.
+/// - Throws: as `ServiceClient.init(opening:)`.
+@inline(never) private func open(
+    _ name: FixedString<32>, to slot: Slot, waiting: Bool, signalling bits: UInt64,
+    by deadline: Instant
+) throws(SystemError) -> Endpoint {
+    if (try? CapabilityTable.own.describe(slot))?.kind == .endpoint {
+        if bits == 0 { return Endpoint(slot) }
+        // The root task learns of the bits when it gives the capability.
+        try? CapabilityTable.own.delete(slot)
+    }
+    let names = NamesClient(Endpoint(StartSlot.names))
+    do throws(SystemError) {
+        return try names.open(name, waiting: waiting, bits: bits, to: slot, by: deadline)
+    } catch {
+        switch error.of(NamesError.self) {
+        case .noService: throw .noService
+        case .notPermitted: throw .notOpened
+        case .exhausted: throw .refused(.busy)
+        case nil: throw waiting && error == .kernel(.timedOut) ? .noService : error
+        }
+    }
+}
+
+/// Opens a service whose messages are packed by hand, if its task has ever started.
+///
+/// - Parameters:
+///   - name: four words, zero-padded.
+///   - slot: empty.
+/// - Returns: whether it came.
+@inline(never) public func openService(
+    _ name: InlineArray<4, UInt64>, to slot: Slot, deadline: Instant = .patience
+) -> Bool {
+    var bytes = Bytes<32>()
+    for index in 0..<32 {
+        let byte = UInt8(truncatingIfNeeded: name[index / 8] >> UInt64(index % 8 * 8))
+        if byte == 0 { break }
+        bytes.append(byte)
+    }
+    guard let text = FixedString(checking: bytes) else { return false }
+    let names = NamesClient(Endpoint(StartSlot.names))
+    return (try? names.open(text, waiting: false, bits: 0, to: slot, by: deadline)) != nil
+}
