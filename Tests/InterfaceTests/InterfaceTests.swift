@@ -66,6 +66,14 @@ import Testing
         #expect(moved == Point(x: -10, y: 82))
         #expect(system.task.text == Array("zwölf Bytes".utf8))
     }
+    @Test func aReadingOfTheTimeArrives() throws {
+        let reading = UTCReading(microseconds: 1, source: .hand, error: 2, age: 3)
+        var later = reading
+        later.microseconds = 2
+        #expect(try client.later(than: reading) == later)
+        let noSource = system.exchange([18, 1, 9, 2, 3])
+        #expect(noSource == [Refusal.wrongArguments.rawValue])
+    }
     @Test(arguments: [("dreizehn Byte", false), ("zw\u{1b}[H", false), ("", true)])
     func text(_ text: String, _ isOne: Bool) {
         #expect((FixedString<12>(Array(text.utf8).span) != nil) == isOne)

@@ -48,6 +48,9 @@ protocol Sample {
     @Method(17, .answeredLater) func bell(_ number: UInt8) throws(SampleError)
         -> Given<Notification>
 
+    /// The time a microsecond later.
+    @Method(18) func later(than reading: UTCReading) -> UTCReading
+
     /// As many words as travel in registers.
     @Method(300) func sum(
         _ a: UInt64, _ b: UInt64, _ c: UInt64, _ d: UInt64, _ e: UInt64, _ f: UInt64, _ g: UInt64
@@ -121,6 +124,11 @@ struct SampleTask: ~Copyable, SampleServer {
     ) throws(SampleError) {
         if bits == 0 { throw .none }
         do throws(KernelError) { _ = try bell.keep(in: Slot(91)) } catch { throw .last }
+    }
+    mutating func later(than reading: UTCReading, _ client: ClientBadge) -> UTCReading {
+        var later = reading
+        later.microseconds += 1
+        return later
     }
     mutating func bell(
         _ number: UInt8, _ caller: consuming Caller<Given<Notification>, SampleError>

@@ -41,12 +41,13 @@ public struct UTCClock: Equatable, Sendable {
 
     /// Sets the time by a person or by the network.
     ///
-    /// - Throws: `badValue`. Nothing was set then.
-    public mutating func set(
+    /// - Returns: whether it was set: not to a time after `last`, nor by another source.
+    @discardableResult public mutating func set(
         _ time: UInt64, by source: UTCSource, error: UInt64, at now: UInt64
-    ) throws(TimeError) {
-        if time > UTCClock.last || source != .hand && source != .sntp { throw .badValue }
+    ) -> Bool {
+        if time > UTCClock.last || source != .hand && source != .sntp { return false }
         self = UTCClock(source: source, time: time, setAt: now, error: min(error, UTCClock.last))
+        return true
     }
 
     /// Whether to read the board's clock: the time is unset or comes from an old reading of it, and

@@ -1,9 +1,7 @@
 // The shell's command date: the time of the service `time`, with its source and quality.
 
-import KernelABI
-import Protocols
+import Interfaces
 import ServiceCores
-import UserRuntime
 
 extension Shell {
     /// Shows the time, or sets it to a time in UTC.
@@ -14,55 +12,41 @@ extension Shell {
             wanted = CivilTime(date: arguments[0], time: arguments[1])
             if wanted == nil { return sayUsage(.date) }
         }
-        if let wanted {
-            guard let time = timeService(), set(time, to: wanted) else { return }
-        }
-        if let reading = readTime() { show(reading) }
+        do throws(SystemError) {
+            let time = try timeService()
+            if let wanted { try set(time, to: wanted) }
+            show(try time.now())
+        } catch { sayTime(error) }
     }
 
-    /// The time service; says so where there is none.
-    private mutating func timeService() -> Endpoint? {
-        guard let time = service(Name("time"), Shell.slot(12)) else {
-            say("no time service")
-            return nil
-        }
-        return time
+    private func timeService() throws(SystemError) -> TimeClient {
+        try TimeClient(opening: Shell.slot(12))
     }
 
     /// Reads the time; says so where nobody tells it.
     mutating func readTime() -> UTCReading? {
-        guard let time = timeService() else { return nil }
-        guard let reply = ask(time, RegisterMessage(TimeRequest.read)), reply[0] == 0,
-            let reading = UTCReading([reply[1], reply[2], reply[3], reply[4]])
-        else {
-            say("the time service does not answer")
+        do throws(SystemError) { return try timeService().now() } catch {
+            sayTime(error)
             return nil
         }
-        return reading
+    }
+
+    private mutating func sayTime(_ error: SystemError) {
+        if case .kernel = error { return say("the time service does not answer") }
+        say(error, TimeError.self)
     }
 
     mutating func sayTimeIsUnset() {
         say("the time is not set: no clock answers; `date 2026-08-06 12:34:56` sets it")
     }
 
-    /// Whether the time was set; says why not.
-    private mutating func set(_ time: Endpoint, to wanted: CivilTime) -> Bool {
+    private mutating func set(_ time: TimeClient, to wanted: CivilTime) throws(SystemError) {
         // A time that a person types is right to a second.
-        let request = RegisterMessage(
-            TimeRequest.set, wanted.seconds * 1_000_000, UTCSource.hand.rawValue, 1_000_000)
-        guard let reply = ask(time, request) else {
-            say("the time service does not answer")
-            return false
+        let clock = try time.set(
+            to: wanted.seconds * 1_000_000, source: .hand, error: 1_000_000)
+        if clock == .silent {
+            say("the clock's driver does not answer: the time is lost at power-off")
         }
-        if reply[0] != 0 {
-            say(TimeError(rawValue: reply[0])?.text ?? "refused")
-            return false
-        }
-        switch BoardClock(rawValue: reply[1]) {
-        case .silent?: say("the clock's driver does not answer: the time is lost at power-off")
-        case .set?, BoardClock.none?, nil: break
-        }
-        return true
     }
 
     /// `2026-08-06 12:34:56 UTC (set by hand, 3 s ago, within 1.0 s)`.

@@ -9,63 +9,51 @@ import UserRuntime
 
 @c(TimeService_main) func timeService(_ address: UInt) -> Int32 {
     let information = startInformation(address)
-    var service = TimeService(information)
-    service.serve()
+    serve(TimeService(information), Server(information))
 }
 
-@safe struct TimeService {
-    private var server: Server
+struct TimeService: ~Copyable, TimeServer, ServiceTask {
     private var kept: KeptClock
     private static var boardClock: Slot { StartSlot.firstFree }
     /// How long a request waits for the board's clock.
     private static var patience: Instant { .after(milliseconds: 200) }
 
     init(_ information: StartInformation) {
-        server = Server(information)
-        kept = unsafe KeptClock(memory: persistentMemory(information), now: TimeService.now)
+        kept = unsafe KeptClock(
+            memory: persistentMemory(information), now: TimeService.microseconds)
     }
 
-    /// Microseconds of the counter.
-    private static var now: UInt64 { (Instant.now - .immediately).microseconds }
+    /// Of the counter.
+    private static var microseconds: UInt64 { (Instant.now - .immediately).microseconds }
 
-    mutating func serve() -> Never {
-        while true {
-            let request = server.next()
-            if request.delivery != .message { continue }
-            switch request[0] {
-            case TimeRequest.read: server.reply(read())
-            case TimeRequest.set: server.reply(set(request))
-            default: server.reply(RegisterMessage(TimeError.unknownRequest.rawValue))
-            }
-        }
-    }
-
-    private mutating func read() -> RegisterMessage {
-        let now = TimeService.now
+    mutating func now(_ client: ClientBadge) -> UTCReading {
+        let now = TimeService.microseconds
         if kept.clock.wantsClock(at: now) {
             var clock = kept.clock
             let seconds = readClock()
-            clock.take(clock: seconds, asked: now, at: TimeService.now)
+            clock.take(clock: seconds, asked: now, at: TimeService.microseconds)
             kept.keep(clock)
         }
-        let words = kept.clock.reading(at: TimeService.now).words
-        var message = RegisterMessage(0, words[0], words[1], words[2])
-        message.setWord(4, words[3])
-        return message
+        return kept.clock.reading(at: TimeService.microseconds)
     }
 
-    private mutating func set(_ request: Received) -> RegisterMessage {
-        if !ClientBadge(raw: request.badge).may(.setTime) {
-            return RegisterMessage(TimeError.notPermitted.rawValue)
-        }
+    mutating func set(
+        to microseconds: UInt64, source: UTCSource, error: UInt64, _ client: ClientBadge
+    ) throws(TimeError) -> BoardClock {
+        if !client.may(.setTime) { throw .notPermitted }
         var changed = kept.clock
-        do throws(TimeError) {
-            guard let source = UTCSource(rawValue: request[2]) else { throw .badValue }
-            try changed.set(request[1], by: source, error: request[3], at: TimeService.now)
-            let result = try setClock((request[1] + 500_000) / 1_000_000)
-            kept.keep(changed)
-            return RegisterMessage(0, result.rawValue)
-        } catch { return RegisterMessage(error.rawValue) }
+        if !changed.set(microseconds, by: source, error: error, at: TimeService.microseconds) {
+            throw .badValue
+        }
+        let result = try setClock((microseconds + 500_000) / 1_000_000)
+        kept.keep(changed)
+        return result
+    }
+
+    mutating func forgetCallers() {}
+
+    mutating func perform(_ request: Received, _ loop: inout Server) {
+        TimeInterface.perform(request, for: &self, &loop)
     }
 
     // The board's clock

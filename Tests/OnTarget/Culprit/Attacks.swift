@@ -76,14 +76,13 @@ func changeLimits() {
     say("time", setTime())
 }
 
-/// Returns the answer to a request that needs the privilege `time.set`.
-private func setTime() -> UInt64? {
-    let slot = Slot(StartSlot.threads.index - 1)
-    let name = Name("time")
-    let words: InlineArray<4, UInt64> = [name.word0, name.word1, name.word2, name.word3]
-    if !openService(words, to: slot) { return nil }
-    let request = RegisterMessage(TimeRequest.set, 1, UTCSource.hand.rawValue)
-    return try? Endpoint(slot).call(request)[0]
+/// Returns the error of a request that needs the privilege `time.set`.
+private func setTime() -> UInt64 {
+    do throws(SystemError) {
+        let time = try TimeClient(opening: Slot(StartSlot.threads.index - 1))
+        _ = try time.set(to: 1, source: .hand, error: 0)
+        return 0
+    } catch { return UInt64(error.of(TimeError.self)?.rawValue ?? 99) }
 }
 
 /// What the client's calls brought, each in its byte.
