@@ -52,7 +52,9 @@ help: ## List the verbs
 	@sed -e ':more' -e '/\\$$/{N; s/\\\n *//; b more' -e '}' $(MAKEFILE_LIST) | \
 	  sed -n 's/^\([a-z-]*\):.*## /\1\t/p' | awk -F'\t' '{ printf "  make %-17s %s\n", $$1, $$2 }'
 
-system_bundle = $(TOOL) bundle --root build/tasks/RootTask.elf --platform $(1) \
+# The methods of services, by which manifests name rights.
+METHODS := build/methods.toml
+system_bundle = $(TOOL) bundle --root build/tasks/RootTask.elf --platform $(1) --methods $(METHODS) \
                 $(foreach task,$(TASKS),--entry $(task)=build/tasks/$(task).stripped)
 SYSTEM_BUNDLE := $(call system_bundle,platform)
 # The system with the tasks of the folder $(3), whose binary is $(1), in the image $(2).
@@ -78,7 +80,10 @@ $(MACROS): $(wildcard Sources/Tools/InterfaceMacros/*.swift Sources/Tools/Interf
 	@platform/build-macros $(SWIFT) build/macros
 	@touch Sources/User/Interfaces/*.swift
 
-deps: toolchain $(MACROS) ## Install what a build, a run and the tests need (Debian; as root or through sudo)
+$(METHODS): $(MACROS) $(wildcard Sources/User/Interfaces/*.swift)
+	@build/macros/interface-pages Sources/User/Interfaces --methods $@
+
+deps: toolchain $(MACROS) $(METHODS) ## Install what a build, a run and the tests need (Debian; as root or through sudo)
 	@platform/install-dependencies
 
 tool: deps

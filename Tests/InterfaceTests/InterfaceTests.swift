@@ -235,7 +235,7 @@ import Testing
             ([10, 256], .wrongArguments),  // no UInt8
             ([10, 1, 2], .wrongArguments),
             ([2], .unknownMethod),
-            ([301, 1], .unknownMethod),
+            ([33, 1], .unknownMethod),
             ([.max], .unknownMethod),
             ([1 << 32 | 8], .unknownMethod),
             ([], .wrongArguments),
@@ -277,7 +277,7 @@ import Testing
 
     /// A broken server never ends its client.
     @Test(
-        arguments: [[], [0], [0, 1, 2], [6], [2 << 16], [.max], [0, 1, 2, 3, 4, 5, 6, 7]]
+        arguments: [[], [0], [0, 1, 2], [7], [2 << 16], [.max], [0, 1, 2, 3, 4, 5, 6, 7]]
             as [[UInt64]]) func wrongAnswers(_ words: [UInt64])
     {
         system.forged = words
@@ -290,6 +290,56 @@ import Testing
     @Test func aValueThatCannotBe() {
         system.forged = [0, 1 << 16]
         #expect(throws: SystemError.wrongAnswer) { try client.wait(1, by: .never) }
+    }
+
+    // Rights
+
+    private func refusal(_ words: [UInt64], by caller: ClientBadge) -> Refusal? {
+        system.caller = caller.raw
+        return system.exchange(words).flatMap { Refusal(rawValue: $0[0]) }
+    }
+    /// Each method that takes no words is refused to a client that lacks its bit, and to no other.
+    @Test func aClientCallsTheMethodsOfItsMask() {
+        let requests: [[UInt64]] = [
+            [1, 2, 3], [7, 2], [8], [11, 0], [28, 1], [32, 1, 2, 3, 4, 5, 6, 7],
+        ]
+        for request in requests {
+            let bit: UInt32 = 1 << UInt32(request[0] - 1)
+            #expect(refusal(request, by: ClientBadge(task: 9, methods: bit)) == nil)
+            #expect(refusal(request, by: ClientBadge(task: 9, methods: ~bit)) == .notPermitted)
+            #expect(refusal(request, by: ClientBadge(task: 9, methods: 0)) == .notPermitted)
+        }
+        #expect(system.task.clients.count == 1)
+    }
+    /// A client without the right learns nothing of what the arguments should be.
+    @Test func theRightIsCheckedBeforeTheArguments() {
+        #expect(refusal([1], by: ClientBadge(task: 9, methods: 0)) == .notPermitted)
+        #expect(refusal([40], by: ClientBadge(task: 9, methods: 0)) == .unknownMethod)
+    }
+    @Test func theRootTaskCallsEverything() {
+        for request: [UInt64] in [[28, 1], [30], [8]] {
+            #expect(refusal(request, by: ClientBadge(raw: 0)) == nil)
+        }
+        #expect(system.task.hasEnded == true)
+    }
+    @Test func noMaskGivesWhatIsTheRootTasks() {
+        #expect(refusal([30], by: ClientBadge(task: 9)) == .notPermitted)
+        #expect(system.task.hasEnded == false)
+    }
+    @Test func everyClientAsksForTheVersion() {
+        #expect(refusal([0], by: ClientBadge(task: 9, methods: 0)) == nil)
+    }
+    @Test func oneWayMessagesNeedTheirRightToo() {
+        system.caller = ClientBadge(task: 9, methods: ~(1 << 28)).raw
+        _ = system.exchange([29, 1], isOneWay: true)
+        #expect(system.task.noted.isEmpty)
+        system.caller = ModelSystem.badge
+        _ = system.exchange([29, 1], isOneWay: true)
+        #expect(system.task.noted == [true])
+    }
+    @Test func theClientIsTold() {
+        system.caller = ClientBadge(task: 9, methods: 0).raw
+        #expect(throws: SystemError.refused(.notPermitted)) { try client.next(after: 1) }
     }
 
     // Versions

@@ -6,9 +6,12 @@ import Testing
 @Suite struct MistakeTests {
     @Test(arguments: [
         ("func now()", "write @Method(NUMBER) before it: numbers stay when methods are added"),
-        ("@Method(0) func now()", "@Method takes a number from 1 to 65535"),
-        ("@Method(65536) func now()", "@Method takes a number from 1 to 65535"),
+        ("@Method(0) func now()", "@Method takes a number from 1 to 32"),
+        ("@Method(33) func now()", "@Method takes a number from 1 to 32"),
         ("@Method(1, .plain) func now()", "a method is .answeredLater or .oneWay"),
+        ("@Method(1, .open) func now()", "a method is .answeredLater or .oneWay"),
+        ("@Method(1, .oneWay, .answeredLater) func now()", "or neither; and .restricted or"),
+        ("@Method(1, .rootOnly, .restricted) func now()", "or neither; and .restricted or"),
         ("@Method(1) func now() throws", "say which error it throws: throws(NowError)"),
         ("@Method(1) func now() async", "a method of a service is not async: its client waits"),
         ("@Method(1) func now<T>(_ a: T)", "a method of a service is not generic"),

@@ -41,7 +41,10 @@ final class ModelSystem {
     private(set) var deleted: [Slot] = []
 
     static let client = Endpoint(Slot(77))
-    static let badge: UInt64 = 0x5_0000_0009
+    /// A client that may call every method.
+    static let badge = ClientBadge(task: 9).raw
+    /// The badge of the client that calls.
+    var caller = ModelSystem.badge
 
     init(waiting: Int = CallerLimits.least) {
         firstReply = Int(StartSlot.replies(waiting: waiting).index)
@@ -164,7 +167,7 @@ final class ModelSystem {
                 message: UInt64(words.count) << 32 | UInt64(sent.count) << 48
             ).raw
         x[2] = loan.length
-        x[1] = ModelSystem.badge
+        x[1] = caller
         deliver(words, x)
     }
     private func copy(_ x: UnsafeMutablePointer<UInt64>, isRead: Bool) -> KernelError? {

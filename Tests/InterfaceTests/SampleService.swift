@@ -40,6 +40,15 @@ protocol Sample {
     /// Writes a number into lent memory as often as there is room.
     @Method(15) func fill(with value: UInt32, _ numbers: borrowing LentForWriting<UInt32>) -> UInt64
 
+    /// Adds one. Not for each client.
+    @Method(28, .restricted) func next(after number: UInt8) -> UInt8
+
+    /// The root task's.
+    @Method(29, .restricted, .oneWay) func restrictedNote(_ value: Bool)
+
+    /// The root task's.
+    @Method(30, .rootOnly) func end()
+
     /// Keeps a notification.
     @Method(16) func keep(_ bell: consuming HandedOver<Notification>, bits: UInt64)
         throws(SampleError)
@@ -52,7 +61,7 @@ protocol Sample {
     @Method(18) func later(than reading: UTCReading) -> UTCReading
 
     /// As many words as travel in registers.
-    @Method(300) func sum(
+    @Method(32) func sum(
         _ a: UInt64, _ b: UInt64, _ c: UInt64, _ d: UInt64, _ e: UInt64, _ f: UInt64, _ g: UInt64
     ) -> UInt64
 }
@@ -89,6 +98,7 @@ struct SampleTask: ~Copyable, SampleServer {
     var noted: [Bool] = []
     var waiting: Caller<UInt16, SampleError>?
     var clients: [UInt64] = []
+    var hasEnded = false
     var waitedFor: [UInt8] = []
     var waitingForBytes: Caller<Bytes<100>, NoError>?
     var text: [UInt8] = []
@@ -175,6 +185,9 @@ struct SampleTask: ~Copyable, SampleServer {
         if ordersCallers { return alarms.insert(caller, at: UInt64(number)) }
         waiting = consume caller
     }
+    mutating func next(after number: UInt8, _ client: ClientBadge) -> UInt8 { number &+ 1 }
+    mutating func restrictedNote(_ value: Bool, _ client: ClientBadge) { noted.append(value) }
+    mutating func end(_ client: ClientBadge) { hasEnded = true }
     mutating func sum(
         _ a: UInt64, _ b: UInt64, _ c: UInt64, _ d: UInt64, _ e: UInt64, _ f: UInt64, _ g: UInt64,
         _ client: ClientBadge

@@ -134,7 +134,7 @@ final class RootMachine {
         description.arenaBits = 17
         description.untypedBits = 14
         description.heartbeat = 1000
-        description.opens = [Name("supervisor")]
+        description.opens = [ServiceAccess(Name("supervisor"))]
         return description
     }
 

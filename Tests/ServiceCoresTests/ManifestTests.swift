@@ -21,7 +21,11 @@ private func sample() -> Manifest {
     driver.heartbeat = 2000
     driver.logLevel = .debug
     driver.provides = Name("serial")
-    driver.opens = [Name("log")]
+    driver.openMethods = 0x8000_0005
+    driver.opens = [
+        ServiceAccess(Name("log")),
+        ServiceAccess(Name("gpio.1"), methods: 0x8000_0002, resources: 1 << 63 | 5),
+    ]
     driver.compatible = [
         Compatible(bytes: Array("arm,pl011".utf8)), Compatible(bytes: Array("arm,primecell".utf8)),
     ]
@@ -81,9 +85,9 @@ private func decode(_ bytes: [UInt8]) throws(ManifestError) -> Manifest {
         bytes[0] ^= 1
         #expect(throws: ManifestError.wrongMagic) { try Manifest.decode(bytes.span) }
         bytes[0] ^= 1
-        bytes[8] = 11
+        bytes[8] = 12
         #expect(throws: ManifestError.wrongVersion) { try Manifest.decode(bytes.span) }
-        bytes[8] = 10
+        bytes[8] = 11
         bytes[12] = 2
         #expect(throws: ManifestError.badBoards) { try Manifest.decode(bytes.span) }
         bytes[12] = 0
@@ -223,10 +227,18 @@ private func decode(_ bytes: [UInt8]) throws(ManifestError) -> Manifest {
         #expect(
             error { $0.tasks[0].compatible = [Compatible(bytes: [65, 0])] }
                 == .badValue(task: 0, .compatible))
-        #expect(error { $0.tasks[0].opens = [.empty] } == .badName(task: 0))
+        #expect(error { $0.tasks[0].opens[1].service = .empty } == .badName(task: 0))
+        #expect(error { $0.tasks[0].opens[1].methods = 0 } == .badValue(task: 0, .opens))
         #expect(
-            error { $0.tasks[0].opens = Array(repeating: Name("a"), count: 17) }
-                == .badValue(task: 0, .opens))
+            error { $0.tasks[0].opens[1].service = Name("log") } == .badValue(task: 0, .opens))
+        for (count, error) in [(16, nil), (17, .badValue(task: 0, .opens))]
+            as [(
+                Int, ManifestError?
+            )]
+        {
+            let opens = (0..<count).map { ServiceAccess(Name("a").numbered($0)) }
+            #expect(self.error { $0.tasks[0].opens = opens } == error)
+        }
         #expect(error { $0.tasks[0].heartbeat = 9 } == .badValue(task: 0, .heartbeat))
         #expect(error { $0.tasks[0].registerCount = 5 } == .badValue(task: 0, .registerCount))
         #expect(error { $0.tasks[0].waiting = 63 } == .badValue(task: 0, .waiting))

@@ -78,17 +78,6 @@ import Testing
         #expect(text.bytes == Array("[1.181 supervisor] ".utf8))
     }
 
-    @Test func badgesCarryTaskAndRights() {
-        let badge = ClientBadge(task: 12, .readSerial | .setWatchdog)
-        #expect(badge.task == 12 && !badge.isRoot)
-        #expect(badge.may(.readSerial) && badge.may(.setWatchdog) && !badge.may(.controlSerial))
-        #expect(ClientBadge(raw: 0).isRoot && !ClientBadge(task: 1, .none).isRoot)
-        #expect(Privileges.none.clientRights == .none)
-        #expect(
-            (Privileges.serialRead | .serialControl).clientRights == .readSerial | .controlSerial)
-        #expect(Privileges.factoryPower.clientRights == .setWatchdog)
-    }
-
     /// On a narrow terminal a row starts anywhere in a line.
     @Test func aTextHoldsNoHeadOfALine() {
         func cleared(_ text: String) -> String {

@@ -55,18 +55,6 @@ import Testing
         }
     }
 
-    @Test func aTaskOpensWhatIsListedAndItsNumberedKin() {
-        var task = TaskDescription(name: Name("log"), binary: Name("Log"))
-        #expect(!task.mayOpen(Name("serial")))
-        task.opens = [Name("serial"), Name("clock.1")]
-        #expect(
-            task.mayOpen(Name("serial")) && task.mayOpen(Name("serial.1"))
-                && task.mayOpen(Name("clock.1")))
-        #expect(
-            !task.mayOpen(Name("clock")) && !task.mayOpen(Name("clock.2"))
-                && !task.mayOpen(Name("serials")))
-    }
-
     @Test func registersLieInWholePages() throws {
         let page = try #require(RegisterPages(base: 0xa00_3e00, size: 0x200))
         #expect(page == RegisterPages(base: 0xa00_3000, size: 4096))

@@ -40,7 +40,7 @@ final class ManifestFileTests: XCTestCase {
         let board = try SystemFile(toml: "[board]\ncompatible = [\"acme,board\"]\n")
         let platform = try Platform(
             common: [try SystemFile(toml: toml)], boards: [.init(name: "acme", file: board)])
-        return try platform.manifests(binaries: ["UART", "Log"])[0].bytes
+        return try platform.manifests(binaries: ["UART", "Log"], methods: MethodList())[0].bytes
     }
 
     func testAGoodFileIsEncoded() throws {
@@ -49,7 +49,7 @@ final class ManifestFileTests: XCTestCase {
         XCTAssertEqual(manifest.tasks.map(\.name), [Name("log"), Name("uart")])
         XCTAssertEqual(manifest.tasks.map(\.priority), [7, 100])
         XCTAssertEqual(manifest.tasks.map(\.maximumPriority), [7, 100])
-        XCTAssertEqual(manifest.tasks[1].opens, [Name("log"), Name("serial.1")])
+        XCTAssertEqual(manifest.tasks[1].opens.map(\.service), [Name("log"), Name("serial.1")])
         XCTAssertEqual(manifest.tasks[1].restart.maximumBackOff, 5000)
     }
 
@@ -298,8 +298,7 @@ final class ManifestFileTests: XCTestCase {
                     + "system.statistics, system.trace, system.power, factory.inspect, "
                     + "factory.control, factory.devices, "
                     + "factory.services, factory.power, supervisor.control, supervisor.keys, "
-                    + "send_capabilities, asid_pool, serial.read, serial.control, task_names, "
-                    + "time.set"
+                    + "send_capabilities, asid_pool, task_names"
             ),
             ("opens =", "shares_page = 1\nopens =", "task uart: shares_page is true or false"),
             (good, "[task]\nname = \"a\"", "task is a list of tables: write [[task]]"),

@@ -40,7 +40,7 @@ final class PlatformTests: XCTestCase {
             board("acme", "compatible = [\"acme,one\", \"acme,two\"]", uart),
             board("b", "compatible = [\"b\"]"),
         ]
-        let manifests = try platform(boards).manifests(binaries: ["Binary"])
+        let manifests = try platform(boards).manifests(binaries: ["Binary"], methods: MethodList())
         XCTAssertEqual(manifests.map(\.name), ["acme", "b"])
         let decoded = try manifests.map { try Manifest.decode($0.bytes.span) }
         XCTAssertEqual(decoded[0].tasks.map(\.name), [Name("log"), Name("uart")])
@@ -79,21 +79,24 @@ final class PlatformTests: XCTestCase {
         ]
         let shell = task(
             "shell", "start = \"boot\"\nopens = [\"clock\"]\nprivileges = [\"factory.inspect\"]")
-        let manifests = try platform(boards, common: shell).manifests(binaries: ["Binary"])
+        let manifests = try platform(boards, common: shell).manifests(
+            binaries: ["Binary"], methods: MethodList())
         let shells = try manifests.map { try Manifest.decode($0.bytes.span).tasks[0] }
-        XCTAssertEqual(shells[0].opens, [Name("clock"), Name("clock.1")])
+        XCTAssertEqual(shells[0].opens.map(\.service), [Name("clock"), Name("clock.1")])
         XCTAssertEqual(shells[0].privileges, .factoryInspect | .factoryPower)
-        XCTAssertEqual(shells[1].opens, [Name("clock")])
+        XCTAssertEqual(shells[1].opens.map(\.service), [Name("clock")])
         XCTAssertEqual(shells[1].privileges, .factoryInspect)
         XCTAssertEqual(
             refusal {
                 _ = try platform([board("b", "compatible = [\"b\"]")], common: shell).manifests(
-                    binaries: ["Binary"])
+                    binaries: ["Binary"], methods: MethodList())
             },
             "system.toml: line 9: task shell: opens \"clock\", which no task provides on the "
                 + "board b")
         XCTAssertEqual(
-            refusal { _ = try platform(boards).manifests(binaries: ["Binary"]) },
+            refusal {
+                _ = try platform(boards).manifests(binaries: ["Binary"], methods: MethodList())
+            },
             "a.toml: line 14: addition to shell: no task of every board is called so")
         XCTAssertEqual(
             refusal {
@@ -104,7 +107,8 @@ final class PlatformTests: XCTestCase {
         XCTAssertEqual(
             refusal {
                 let boards = try [board("a", "compatible = [\"a\"]", clock + opens)]
-                _ = try platform(boards, common: shell).manifests(binaries: ["Binary"])
+                _ = try platform(boards, common: shell).manifests(
+                    binaries: ["Binary"], methods: MethodList())
             },
             "a.toml: line 15: addition to shell: opens \"lock\", which no task provides on the "
                 + "board a")
@@ -134,7 +138,10 @@ final class PlatformTests: XCTestCase {
     func testWhatBoardsMayNotSay() throws {
         let one = try board("one", "compatible = [\"a\", \"b\"]\nfallback = true")
         func manifests(_ other: Platform.Board) -> String {
-            refusal { _ = try platform([one, other]).manifests(binaries: ["Binary"]) }
+            refusal {
+                _ = try platform([one, other]).manifests(
+                    binaries: ["Binary"], methods: MethodList())
+            }
         }
         XCTAssertEqual(
             manifests(try board("two", "compatible = [\"b\"]")),

@@ -51,7 +51,7 @@ final class SharedFileTests: XCTestCase {
         let board = try SystemFile(toml: "[board]\ncompatible = [\"acme,board\"]\n")
         let platform = try Platform(
             common: [try SystemFile(toml: toml)], boards: [.init(name: "acme", file: board)])
-        return try platform.manifests(binaries: ["Task"])[0].bytes
+        return try platform.manifests(binaries: ["Task"], methods: MethodList())[0].bytes
     }
 
     func testSharesAreEncoded() throws {

@@ -73,7 +73,7 @@ private final class ModelKernel {
         #expect(!callers[place])
         callers[place] = true
         x[0] = ResultWord(.message, message: 1 << 32).raw
-        x[1] = ClientBadge(task: client, .readSerial).raw
+        x[1] = ClientBadge(task: client).raw
         x[3] = arrivals.removeFirst() ?? 0
     }
 }

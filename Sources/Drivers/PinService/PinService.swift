@@ -132,7 +132,7 @@ public struct PinService<Bank: PinBank> {
         // A pin whose edges a task waits for is that task's, for as long as it lives; a key
         // stays a key.
         if bits[pin] != 0 && !isAwaited(pin) { endEdges(pin) }
-        if bits[pin] != 0 && clients[pin] != request.badge { throw .taken }
+        if bits[pin] != 0 && clients[pin] != request.client.task { throw .taken }
         if keys.code(pin) != 0 { throw .taken }
         switch request[0] {
         case GPIORequest.write: bank.write(pin, high: request[2] != 0)
@@ -174,7 +174,7 @@ public struct PinService<Bank: PinBank> {
         if bits[pin] != 0 { endEdges(pin) }
         guard (try? CapabilityTable.own.move(PinService.arrival, to: PinService.slot(pin))) != nil
         else { throw .badRequest }
-        clients[pin] = request.badge
+        clients[pin] = request.client.task
         bits[pin] = request[3]
         bank.watch(pin, rising: request[2] & 1 != 0, falling: request[2] & 2 != 0)
     }

@@ -76,11 +76,11 @@ struct SerialDriver<Port: SerialPort> {
     }
 
     private mutating func answer(_ request: Received, _ message: inout LongMessage) {
-        let client = ClientBadge(raw: request.badge)
+        let client = request.client
         let operation = request[0] & 0xff
         if operation == SerialRequest.write { return write(&message, client) }
         // Everything else tells of what was typed, or lets go of it.
-        if !client.may(.readSerial) {
+        if !client.mayCall(UntypedRight.serialRead) {
             return server.reply(RegisterMessage(SerialRequest.notPermitted))
         }
         switch operation {
@@ -115,7 +115,7 @@ struct SerialDriver<Port: SerialPort> {
             text[index] = UInt8(truncatingIfNeeded: word)
             word >>= 8
         }
-        let isFree = client.may(.controlSerial)
+        let isFree = client.mayCall(UntypedRight.serialControl)
         if !isFree {
             var bytes = text.mutableSpan
             PrintableText.clean(&bytes, keepsLines: true)

@@ -32,7 +32,7 @@ struct Listings {
         _ request: Received, _ tree: DeviceTree, _ devices: Devices
     ) -> (bytes: [UInt8], isLast: Bool)? {
         if request.loanLength < UInt64(DevicesRequest.pieceBytes) { return nil }
-        let task = ClientBadge(raw: request.badge).task
+        let task = request.client.task
         let isTree = request[0] == DevicesRequest.tree
         if request[1] == 0 {
             readers.removeAll { $0.task == task }

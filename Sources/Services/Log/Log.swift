@@ -23,13 +23,13 @@ import UserRuntime
     while true {
         let request = server.next(into: &message)
         switch request.delivery {
-        case .oneWay: append(request.badge, &message, &ring, &output)
+        case .oneWay: append(request.client.task, &message, &ring, &output)
         case .message:
             if request[0] & 0xff == LogWord.read {
                 setLine(request[1], ring, &message)
                 server.reply(&message)
             } else {
-                append(request.badge, &message, &ring, &output)
+                append(request.client.task, &message, &ring, &output)
                 server.reply(RegisterMessage(0))
             }
         case .notification, .fault: break
@@ -38,7 +38,7 @@ import UserRuntime
 }
 
 private func append(
-    _ badge: UInt64, _ request: inout LongMessage, _ ring: inout LogRing,
+    _ task: UInt64, _ request: inout LongMessage, _ ring: inout LogRing,
     _ output: inout LogOutput
 ) {
     if request[0] & 0xff != LogWord.append { return }
@@ -51,10 +51,10 @@ private func append(
     let now = (Instant.now - Instant.immediately).microseconds
     let level = LogLevel(rawValue: UInt8(truncatingIfNeeded: request[0] >> 16 & 3)) ?? .notice
     ring.add(
-        task: UInt16(truncatingIfNeeded: badge), microseconds: now, level: level,
+        task: UInt16(truncatingIfNeeded: task), microseconds: now, level: level,
         text: text.span)
     var line = Text()
-    line.logHead(microseconds: now, Name(TaskNames.name(of: badge)))
+    line.logHead(microseconds: now, Name(TaskNames.name(of: task)))
     line.add(text)
     line.newLine()
     output.write(line.bytes)

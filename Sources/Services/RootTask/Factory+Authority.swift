@@ -12,9 +12,9 @@ extension Factory {
     mutating func authorize(
         _ operation: FactoryOperation, _ request: Received
     ) throws(FactoryFailure) {
-        let caller = try task(request.badge)
+        let caller = try task(request.client.task)
         if mayAsk(caller, for: operation, request) { return }
-        if refusals.isNew(task: request.badge, operation: UInt64(operation.rawValue)) {
+        if refusals.isNew(task: request.client.task, operation: UInt64(operation.rawValue)) {
             var text = Text()
             text.add(tasks[caller].name)
             text.add(" may not ")
@@ -28,13 +28,13 @@ extension Factory {
     /// Whether the manifest entry of a task lists what the operation needs.
     func mayAsk(_ caller: Int, for operation: FactoryOperation, _ request: Received) -> Bool {
         // What a task may open it may also ask for itself; `giveService` checks that.
-        operation == .service && request[5] == request.badge
+        operation == .service && request[5] == request.client.task
             || tasks[caller].description.privileges.contains(operation.needed)
     }
 
     /// Says who had a task ended or broken. The supervisor tells its own reasons.
-    func note(_ operation: FactoryOperation, _ number: Int, by badge: UInt64) {
-        let caller = Int(badge) - 1
+    func note(_ operation: FactoryOperation, _ number: Int, by client: ClientBadge) {
+        let caller = Int(client.task) - 1
         if tasks[caller].service == Name("supervisor") { return }
         var text = Text()
         text.add(tasks[number].name)

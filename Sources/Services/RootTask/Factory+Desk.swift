@@ -112,7 +112,7 @@ extension Factory {
     private func loads(_ request: Received) -> Bool {
         let code = UInt8(truncatingIfNeeded: request[0])
         guard let operation = FactoryOperation(rawValue: code),
-            let caller = try? task(request.badge)
+            let caller = try? task(request.client.task)
         else { return false }
         switch operation {
         case .spawn, .spawnDriver, .restart: return mayAsk(caller, for: operation, request)

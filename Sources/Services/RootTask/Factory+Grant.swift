@@ -20,22 +20,22 @@ extension Factory {
             // stays here.
             try own.copy(place.thread, to: StartSlot.thread, in: table, rights: .read | .write)
             try own.copy(place.endpoint, to: StartSlot.endpoint, in: table, rights: .read | .manage)
-            if description.opens.contains(Name("log")) {
+            if description.mayOpen(Name("log")) {
                 try giveService(Name("log"), number, StartSlot.log)
             }
             // All other services come through the name service.
-            if description.opens.contains(where: { $0 != Name("log") }) {
+            if description.opens.contains(where: { $0.service != Name("log") }) {
                 try giveService(Name("names"), number, StartSlot.names)
             }
             // Where the log is not open the supervisor is told how many lines it misses.
-            let isHeard = description.opens.contains(Name("log"))
+            let isHeard = description.mayOpen(Name("log"))
             if description.heartbeat > 0 || privileges.reachSupervisor || !isHeard {
                 try giveService(Name("supervisor"), number, StartSlot.supervisor)
             }
             if privileges.reachFactory || joinsSets(number) {
                 try own.mint(
                     self.own, to: StartSlot.factory, in: table, rights: .write,
-                    badge: UInt64(number) + 1)
+                    badge: ClientBadge(task: UInt64(number) + 1).raw)
             }
             try giveSystemControl(privileges, StartSlot.systemControl, in: table)
             if privileges.contains(.interruptControl) {
@@ -82,7 +82,27 @@ extension Factory {
         guard let provider = provider(of: service), provider != number else { return }
         try CapabilityTable.own.mint(
             slots.task(provider).endpoint, to: slot, in: CapabilityTable(slots.task(number).table),
-            rights: .write, badge: UInt64(number) + 1)
+            rights: .write, badge: badge(of: number, for: provider).raw)
+    }
+
+    /// The badge by which the task `provider` knows its client `number`, as the client's manifest
+    /// entry says. A client that needs no entry, as of the supervisor, has what is open to each.
+    func badge(of number: Int, for provider: Int) -> ClientBadge {
+        let service = tasks[provider].service
+        let client = tasks[number].description
+        guard let access = client.access(to: service) else {
+            return ClientBadge(
+                task: UInt64(number) + 1, methods: tasks[provider].description.openMethods)
+        }
+        let isLimited = access.resources != 0
+        return ClientBadge(
+            task: UInt64(number) + 1, methods: access.methods,
+            resources: isLimited ? listedTasks.resourceSet(of: client.name, for: service) : 0)
+    }
+
+    /// The manifest's entries, in its order.
+    var listedTasks: [TaskDescription] {
+        tasks.filter { $0.name == $0.description.name }.map { $0.description }
     }
 
     /// Lets the thread run, and its endpoint be served.

@@ -21,10 +21,9 @@ extension Factory {
             do throws(SystemError) {
                 if action == 1 { try client.reboot() } else { try client.powerOff() }
             } catch {
-                let text = error.of(PowerError.self)?.text ?? error.text
                 console.line {
                     $0.add("the power driver does nothing: ")
-                    $0.add(text)
+                    $0.add(error.text)
                     $0.add("; the kernel tries")
                 }
             }
@@ -39,11 +38,11 @@ extension Factory {
     /// that answers it: then nobody performs the commands.
     func endUnattended() {
         guard let shell = number(of: Name("shell")) else { return }
-        let opens = tasks[shell].description.opens
+        let description = tasks[shell].description
         let isAttended = !tasks.contains { task in
             task.description.start == .boot && task.phase == .waiting
                 && (task.name == Name("shell") || task.service == Name("names")
-                    || opens.contains(task.service))
+                    || description.mayOpen(task.service))
         }
         guard !isAttended, let arguments = try? BootArguments(commandLine()),
             let end = BootEnd(arguments: arguments)

@@ -55,9 +55,9 @@ extension Factory {
         case .kill:
             let number = try task(request[1])
             try kill(number)
-            note(operation, number, by: request.badge)
+            note(operation, number, by: request.client)
         case .move: try move(try task(request[1]), to: request[2])
-        case .join: try join(try task(request.badge), share: request[1], place: request[2])
+        case .join: try join(try task(request.client.task), share: request[1], place: request[2])
         case .restart:
             let number = try task(request[1])
             let argument = name(request, at: 2)
@@ -84,7 +84,7 @@ extension Factory {
         case .crash:
             let number = try task(request[1])
             try crash(number)
-            note(operation, number, by: request.badge)
+            note(operation, number, by: request.client)
         case .root: describeRoot(&message)
         case .activity: describeActivity(request[1], &message)
         case .core: try describeCore(request[1], &message)
@@ -93,7 +93,7 @@ extension Factory {
         case .hang:
             let number = try task(request[1])
             try hang(number)
-            note(operation, number, by: request.badge)
+            note(operation, number, by: request.client)
         case .begin: try begin(try task(request[1]))
         case .policy:
             let state = tasks[try task(request[1])]

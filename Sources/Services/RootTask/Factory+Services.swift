@@ -25,17 +25,12 @@ extension Factory {
         }
         let privileges = tasks[client].description.privileges
         let rights: Rights = privileges.contains(.sendCapabilities) ? .write | .grant : .write
-        // The log and the like know their clients by number alone.
-        let isDriver = tasks[provider].description.start == .device
-        let knowsRights = isDriver || service == Name("time")
-        let badge = ClientBadge(
-            task: UInt64(client) + 1, knowsRights ? privileges.clientRights : .none)
         let answer = RegisterMessage(0, UInt64(provider) + 1)
         do throws(KernelError) {
             try slots.outgoing.use { (slot) throws(KernelError) in
                 try CapabilityTable.own.mint(
                     slots.task(provider).endpoint, to: slot, rights: rights,
-                    badge: badge.raw)
+                    badge: badge(of: client, for: provider).raw)
                 // A caller that gave up meanwhile needs no answer.
                 try? reply.reply(answer, Attachment(slot))
             }
@@ -47,7 +42,7 @@ extension Factory {
         let service = tasks[number].service
         if service != Name("names") { return tasks.count { $0.description.mayOpen(service) } }
         return tasks.count { task in
-            task.description.opens.contains(where: { $0 != Name("log") })
+            task.description.opens.contains(where: { $0.service != Name("log") })
         }
     }
 

@@ -278,9 +278,6 @@ import UserRuntime
         let task = tasks[number]
         var information = StartInformation()
         information.task = UInt64(number) + 1
-        if let supervisor = provider(of: Name("supervisor")) {
-            information.supervisor = UInt64(supervisor) + 1
-        }
         information.generation = UInt64(task.generation) + 1
         information.heapBytes = UInt64(task.description.heapBytes)
         information.stackBytes = UInt64(task.description.stackBytes)

@@ -11,7 +11,9 @@
 //   privileges (4) · stack (4) · heap (4) · persistent (4) · slice (4)
 //   budget (4) · its period (4) · its background priority (1) · heartbeat (4) · log level (1)
 //   restarts (4) · initial back-off (4) · maximum back-off (4) · stable run (4) · on giving up (1)
-//   number of opens (1), each a name (32) · number of compatible (1), each length (1) and bytes
+//   methods of the own service that are open to each client (4)
+//   number of opens (1), each a name (32) · methods (4) · resources (8)
+//   number of compatible (1), each length (1) and bytes
 //   number of threads (1), each a name (32) · priority (1) · core (1), 255: none · stack (4)
 //   number of shares (4), then for each share
 //   name (32) · kind (1) · capacity (4) · bytes of an item (4) · cells (1)
@@ -23,7 +25,7 @@ import Protocols
 
 extension Manifest {
     static let magic: [UInt8] = [0x53, 0x57, 0x46, 0x4d, 0x41, 0x4e, 0x49, 0x31]
-    static let version: UInt32 = 10
+    static let version: UInt32 = 11
 
     /// The binary form, checked by the same rules as `decode`.
     public func encode() throws(ManifestError) -> [UInt8] {
@@ -145,8 +147,14 @@ extension TaskDescription {
         out.word32(restart.maximumBackOff)
         out.word32(restart.stableRun)
         out.byte(restart.onGiveUp.rawValue)
+        out.word32(openMethods)
         out.byte(UInt8(truncatingIfNeeded: opens.count))
-        for service in opens { out.name(service) }
+        for access in opens {
+            out.name(access.service)
+            out.word32(access.methods)
+            out.word32(UInt32(truncatingIfNeeded: access.resources))
+            out.word32(UInt32(truncatingIfNeeded: access.resources >> 32))
+        }
         out.values(compatible)
         out.byte(UInt8(truncatingIfNeeded: threads.count))
         for thread in threads {
@@ -211,7 +219,14 @@ extension TaskDescription {
     private mutating func decodeLists(
         _ bytes: Span<UInt8>, _ reader: inout ByteReader, _ index: Int
     ) throws(ManifestError) {
-        for _ in 0..<(try reader.byte(bytes)) { opens.append(try reader.name(bytes, index)) }
+        openMethods = try reader.word32(bytes)
+        for _ in 0..<(try reader.byte(bytes)) {
+            let service = try reader.name(bytes, index)
+            let methods = try reader.word32(bytes)
+            let low = try reader.word32(bytes)
+            let resources = UInt64(low) | UInt64(try reader.word32(bytes)) << 32
+            opens.append(ServiceAccess(service, methods: methods, resources: resources))
+        }
         compatible = try reader.values(bytes)
         for _ in 0..<(try reader.byte(bytes)) {
             let name = try reader.name(bytes, index)
@@ -238,14 +253,25 @@ extension TaskDescription {
         if restart.maximumRestarts == 0 && restart.onGiveUp == .keepTrying {
             throw .badValue(task: index, .onGiveUp)
         }
-        if opens.count > TaskDescription.maximumOpens { throw .badValue(task: index, .opens) }
-        for service in opens where service.isEmpty { throw .badName(task: index) }
+        try checkOpens(index)
         let isTooLong = compatible.count > TaskDescription.maximumCompatible
         if isTooLong || (start == .device) == compatible.isEmpty {
             throw .badValue(task: index, .compatible)
         }
         for value in compatible where !value.isGood { throw .badValue(task: index, .compatible) }
         try checkThreads(index)
+    }
+
+    private func checkOpens(_ index: Int) throws(ManifestError) {
+        if opens.count > TaskDescription.maximumOpens { throw .badValue(task: index, .opens) }
+        for number in 0..<opens.count {
+            let access = opens[number]
+            if access.service.isEmpty { throw .badName(task: index) }
+            if access.methods == 0 { throw .badValue(task: index, .opens) }
+            for other in 0..<number where opens[other].service == access.service {
+                throw .badValue(task: index, .opens)
+            }
+        }
     }
 
     private func checkThreads(_ index: Int) throws(ManifestError) {

@@ -171,8 +171,11 @@ public struct TaskDescription: Equatable, Sendable {
     public var provides: Name = .empty
     /// Callers that the task's server can hold for a later answer.
     public var waiting = UInt8(CallerLimits.least)
-    /// Services that the task may open.
-    public var opens: [Name] = []
+    /// The methods of its service that a client may call whose manifest entry names none, a bit
+    /// each as in `ServiceAccess`.
+    public var openMethods = UInt32.max
+    /// Services that the task may open, each once.
+    public var opens: [ServiceAccess] = []
     /// Values of a device node's `compatible` property that the driver knows.
     public var compatible: [Compatible] = []
     /// Threads that the task starts by their names.
@@ -212,14 +215,8 @@ public struct TaskDescription: Equatable, Sendable {
     /// Values of `compatible` that one driver may know.
     public static let maximumCompatible = 16
 
-    /// Whether the manifest lists the service, or for a numbered one (`serial.1`) the service
-    /// without its number.
-    public func mayOpen(_ service: Name) -> Bool {
-        for permitted in opens where permitted == service || permitted == service.withoutNumber {
-            return true
-        }
-        return false
-    }
+    /// Whether the manifest gives the task the service.
+    public func mayOpen(_ service: Name) -> Bool { access(to: service) != nil }
 }
 
 /// One value of `compatible`: 1 to 64 bytes, none of them zero.

@@ -45,17 +45,10 @@ public struct Privileges: Equatable, Sendable {
     /// A pool of address-space numbers: without one a task makes no address spaces, whatever memory
     /// it has.
     public static let asidPool = Privileges(raw: 1 << 15)
-    /// Read what is typed at the serial lines that the task opens.
-    public static let serialRead = Privileges(raw: 1 << 16)
-    /// Send any bytes over the serial lines that the task opens. Without it only printable text
-    /// passes, and each line shows the number of its task.
-    public static let serialControl = Privileges(raw: 1 << 17)
     /// The page with the names of all tasks, mapped read-only.
-    public static let taskNames = Privileges(raw: 1 << 18)
-    /// Set the time of the services `time` and `clock`.
-    public static let timeSet = Privileges(raw: 1 << 19)
+    public static let taskNames = Privileges(raw: 1 << 16)
     /// Every bit that means something.
-    public static let known = Privileges(raw: 1 << 20 - 1)
+    public static let known = Privileges(raw: 1 << 17 - 1)
     /// Each of them gives a capability of the root task's factory.
     private static let factory: Privileges =
         .factoryInspect | .factoryControl | .factoryDevices | .factoryServices | .factoryPower
@@ -64,16 +57,6 @@ public struct Privileges: Equatable, Sendable {
     public func contains(_ other: Privileges) -> Bool { raw & other.raw == other.raw }
     public static func | (a: Privileges, b: Privileges) -> Privileges {
         Privileges(raw: a.raw | b.raw)
-    }
-
-    /// What the services that the task opens learn of its privileges, with its badge.
-    public var clientRights: ClientRights {
-        var rights = ClientRights.none
-        if contains(.serialRead) { rights = rights | .readSerial }
-        if contains(.serialControl) { rights = rights | .controlSerial }
-        if contains(.factoryPower) { rights = rights | .setWatchdog }
-        if contains(.timeSet) { rights = rights | .setTime }
-        return rights
     }
 
     /// Whether the task may ask the factory for anything.

@@ -12,15 +12,15 @@ extension Supervisor {
     /// has a task ended or broken is said each time, before it happens.
     mutating func isPermitted(_ request: Received) -> Bool {
         guard let needed = SupervisorRequest.needed(request[0]) else { return true }
-        let isPermitted = privileges(request.badge).contains(needed)
+        let isPermitted = privileges(request.client.task).contains(needed)
         let isHarmless =
             request[0] == SupervisorRequest.key || request[0] == SupervisorRequest.state
         if isPermitted && isHarmless { return true }
-        if !isPermitted && !refusals.isNew(task: request.badge, operation: request[0]) {
+        if !isPermitted && !refusals.isNew(task: request.client.task, operation: request[0]) {
             return false
         }
         var text = Text()
-        text.add(name(request.badge))
+        text.add(name(request.client.task))
         text.add(isPermitted ? " asks to " : " may not ")
         text.add(SupervisorRequest.text(request[0]))
         if request[0] != SupervisorRequest.key {

@@ -10,7 +10,9 @@ extension Supervisor {
     mutating func take(_ received: Received) {
         switch received[0] {
         case SupervisorWord.heartbeat:
-            if let index = index(of: received.badge) { watched[index].heartbeat.seen(at: now) }
+            if let index = index(of: received.client.task) {
+                watched[index].heartbeat.seen(at: now)
+            }
         case SupervisorWord.lostLines: noteLostLines(received)
         case SupervisorRequest.key
         where received[1] == SupervisorRequest.powerKey && isPermitted(received):

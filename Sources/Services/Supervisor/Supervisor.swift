@@ -348,7 +348,8 @@ import UserRuntime
     /// A task's lines reach nobody, as many as it says: told at the first, and then at
     /// each doubling.
     mutating func noteLostLines(_ received: Received) {
-        guard let index = find(received.badge), watched[index].lost.isToTell(received[1]) else {
+        guard let index = find(received.client.task), watched[index].lost.isToTell(received[1])
+        else {
             return
         }
         say(

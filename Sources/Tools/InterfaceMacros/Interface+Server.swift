@@ -40,6 +40,7 @@ extension Interface {
                     _ _request: Received, for _server: inout _Server, _ _loop: inout Server
                 ) {
                     \(variable) _arguments = ArgumentReader(_request)
+                    let _client = _request.client
                     switch _arguments.method {
                     case 0: if _arguments.isAtEnd { return _loop.finish(hash.raw) }
             \(methods.map(\.dispatch).joined(separator: "\n"))
@@ -72,11 +73,16 @@ extension Interface.Method {
         }
     }
 
+    /// Whether the client may call it.
+    private var right: String {
+        access == .rootOnly ? "_client.isRoot" : "_client.mayCall(\(number))"
+    }
+
     fileprivate var dispatch: String {
         let takes = parameters.map { "let \($0.name) = \($0.taking)" }
         let guards = (takes + ["_arguments.isAtEnd"]).joined(separator: ", ")
         let arguments = parameters.map(\.argument)
-        let plain = (arguments + ["ClientBadge(raw: _request.badge)"]).joined(separator: ", ")
+        let plain = (arguments + ["_client"]).joined(separator: ", ")
         let call = "_server.\(name)(\(plain))"
         let body: String
         switch kind {
@@ -101,6 +107,7 @@ extension Interface.Method {
         }
         return """
                     case \(number):
+                        guard \(right) else { return _loop.refuse(.notPermitted) }
                         guard \(guards) else { break }
                         \(body)
                         return

@@ -25,6 +25,7 @@ struct Interface {
         /// nil: it throws nothing of its own.
         let error: String?
         let kind: Kind
+        let access: Access
         /// The lines of its doc comment.
         let documentation: [String]
     }
@@ -61,6 +62,13 @@ struct Interface {
         case answeredLater
         /// Never answered: the client does not wait.
         case oneWay
+    }
+    /// Which clients may call a method.
+    enum Access: String {
+        case open
+        /// Those whose manifest entry names it.
+        case restricted
+        case rootOnly
     }
 }
 
@@ -119,7 +127,7 @@ extension Interface {
 extension Interface.Method {
     fileprivate init(_ function: FunctionDeclSyntax) throws {
         name = function.name.text
-        (number, kind) = try Interface.Method.attribute(of: function)
+        (number, kind, access) = try Interface.Method.attribute(of: function)
         if let generic = function.genericParameterClause {
             throw Mistake(generic, "a method of a service is not generic")
         }
@@ -176,19 +184,33 @@ extension Interface.Method {
 
     private static func attribute(
         of function: FunctionDeclSyntax
-    ) throws -> (Int, Interface.Kind) {
+    ) throws -> (Int, Interface.Kind, Interface.Access) {
         for case .attribute(let attribute) in function.attributes
         where attribute.attributeName.trimmedDescription == "Method" {
             guard let arguments = attribute.arguments?.as(LabeledExprListSyntax.self),
                 let literal = arguments.first?.expression.as(IntegerLiteralExprSyntax.self),
-                let number = Int(literal.literal.text), 1...0xffff ~= number
-            else { throw Mistake(attribute, "@Method takes a number from 1 to 65535") }
-            guard let second = arguments.dropFirst().first else { return (number, .plain) }
-            let name = second.expression.as(MemberAccessExprSyntax.self)?.declName.baseName.text
-            guard let kind = name.flatMap(Interface.Kind.init), kind != .plain else {
-                throw Mistake(second, "a method is .answeredLater or .oneWay, or says neither")
+                let number = Int(literal.literal.text), 1...32 ~= number
+            else {
+                throw Mistake(
+                    attribute, "@Method takes a number from 1 to 32: a client has a right for each")
             }
-            return (number, kind)
+            var (kind, access) = (Interface.Kind.plain, Interface.Access.open)
+            for trait in arguments.dropFirst() {
+                let name = trait.expression.as(MemberAccessExprSyntax.self)?.declName.baseName.text
+                if let said = name.flatMap(Interface.Kind.init), kind == .plain, said != .plain {
+                    kind = said
+                } else if let said = name.flatMap(Interface.Access.init), access == .open,
+                    said != .open
+                {
+                    access = said
+                } else {
+                    throw Mistake(
+                        trait,
+                        "a method is .answeredLater or .oneWay, or neither; and .restricted or "
+                            + ".rootOnly, or neither")
+                }
+            }
+            return (number, kind, access)
         }
         throw Mistake(
             function, "write @Method(NUMBER) before it: numbers stay when methods are added")

@@ -1,6 +1,9 @@
-// Writes the reference page of each service from its protocol and the doc comments there.
+// Writes what is generated from the protocols of services beside their code: the reference page of
+// each service, with the doc comments there; and the list of all methods, by which manifests name
+// rights.
 //
 // usage: interface-pages FOLDER-OF-PROTOCOLS FOLDER-OF-PAGES [--check]
+//        interface-pages FOLDER-OF-PROTOCOLS --methods FILE
 
 import Foundation
 import SwiftParser
@@ -9,20 +12,46 @@ import SwiftSyntax
 @main enum InterfacePages {
     static func main() throws {
         let arguments = Array(CommandLine.arguments.dropFirst())
-        guard arguments.count >= 2 else { end("usage: interface-pages PROTOCOLS PAGES [--check]") }
-        let isCheck = arguments.dropFirst(2).contains("--check")
-        let (sources, pages) = (URL(fileURLWithPath: arguments[0]), arguments[1])
+        switch (arguments.count, arguments.dropFirst().first, arguments.last) {
+        case (3, "--methods", let file?): try writeMethods(of: arguments[0], to: file)
+        case (2, let pages?, _): try writePages(of: arguments[0], to: pages)
+        case (3, let pages?, "--check"): try writePages(of: arguments[0], to: pages, isCheck: true)
+        default: end("usage: interface-pages PROTOCOLS PAGES [--check] | PROTOCOLS --methods FILE")
+        }
+    }
+
+    /// Returns the services of a folder, in the order of the files' names.
+    private static func services(of folder: String) throws -> [Described] {
+        try FileManager.default.contentsOfDirectory(atPath: folder).sorted().compactMap { name in
+            let path = "\(folder)/\(name)"
+            if !name.hasSuffix(".swift") { return nil }
+            let tree = Parser.parse(source: try String(contentsOfFile: path, encoding: .utf8))
+            return try Described(tree, path)
+        }
+    }
+
+    private static func writeMethods(of folder: String, to file: String) throws {
+        var text = "# The methods of services. Generated from the protocols in \(folder).\n"
+        for service in try services(of: folder) {
+            for method in service.interface.methods {
+                text += "\n[[method]]\nservice = \"\(service.interface.service)\"\n"
+                text += "name = \"\(method.name)\"\nnumber = \(method.number)\n"
+                text += "access = \"\(method.access.rawValue)\"\n"
+            }
+        }
+        try text.write(toFile: file, atomically: true, encoding: .utf8)
+    }
+
+    private static func writePages(
+        of folder: String, to pages: String, isCheck: Bool = false
+    ) throws {
         var written: Set<String> = []
-        for file in try FileManager.default.contentsOfDirectory(atPath: sources.path).sorted()
-        where file.hasSuffix(".swift") {
-            let source = sources.appendingPathComponent(file)
-            let tree = Parser.parse(source: try String(contentsOf: source, encoding: .utf8))
-            guard let page = try Page(tree, "\(arguments[0])/\(file)") else { continue }
+        for page in try services(of: folder).map(Page.init) {
             let path = "\(pages)/\(page.name).md"
             written.insert("\(page.name).md")
             if isCheck {
                 if page.text != (try? String(contentsOfFile: path, encoding: .utf8)) {
-                    end("\(path) is older than \(source.path): run `make interface-pages`")
+                    end("\(path) is older than \(folder): run `make interface-pages`")
                 }
             } else {
                 try FileManager.default.createDirectory(
@@ -42,11 +71,12 @@ import SwiftSyntax
     }
 }
 
-/// The page of one file's service.
-private struct Page {
-    /// The name of the file that is written, without its ending.
-    let name: String
-    let text: String
+/// One file's service.
+private struct Described {
+    let file: String
+    let declaration: ProtocolDeclSyntax
+    let interface: Interface
+    let errors: [EnumDeclSyntax]
 
     /// nil: the file describes no service.
     init?(_ tree: SourceFileSyntax, _ file: String) throws {
@@ -63,12 +93,26 @@ private struct Page {
                 errors.append(declaration)
             }
         }
-        guard let (declaration, interface) = service else { return nil }
+        guard let service else { return nil }
+        (declaration, interface) = service
+        self.errors = errors
+        self.file = file
+    }
+}
+
+/// The page of a service.
+private struct Page {
+    /// The name of the file that is written, without its ending.
+    let name: String
+    let text: String
+
+    init(_ service: Described) {
+        let interface = service.interface
         name = interface.service
         var lines = ["# The service `\(name)`"]
-        lines += documentation(of: declaration)
+        lines += documentation(of: service.declaration)
         lines += [
-            "", "Version \(interface.version). This page is generated from `\(file)`.",
+            "", "Version \(interface.version). This page is generated from `\(service.file)`.",
             "See [typed services](../typed-services.md) for clients and servers.",
         ]
         for method in interface.methods {
@@ -83,8 +127,14 @@ private struct Page {
                     "", "There is no answer. The client goes on once the server has the message.",
                 ]
             }
+            switch method.access {
+            case .open: break
+            case .restricted:
+                lines += ["", "A client needs `\(name).\(method.name)` under its `opens`."]
+            case .rootOnly: lines += ["", "For the root task alone."]
+            }
         }
-        for error in errors { lines += Page.table(of: error) }
+        for error in service.errors { lines += Page.table(of: error) }
         text = lines.joined(separator: "\n") + "\n"
     }
 

@@ -121,7 +121,10 @@ extension ManifestField {
         case .arenaBits: return "arena_bits is 16 to 28"
         case .untypedBits: return "untyped_bits is 0, or 12 to 28"
         case .restart: return "restart: initial_ms is 1 to maximum_ms"
-        case .opens: return "opens has at most \(TaskDescription.maximumOpens) services"
+        case .opens:
+            return
+                "opens has at most \(TaskDescription.maximumOpens) services, and allows a method "
+                + "of each"
         case .compatible:
             return
                 "compatible has 1 to \(TaskDescription.maximumCompatible) values of 1 to "

@@ -80,7 +80,9 @@ enum RestartKey: String, CaseIterable {
 
 /// A task, and where the file describes it.
 struct ListedTask {
+    /// All but what it opens: `Platform` adds that.
     var description: TaskDescription
+    let opens: [OpensEntry]
     private let place: TablePlace<TaskKey>
 
     fileprivate init(reading fields: Fields<TaskKey>) throws {
@@ -89,6 +91,7 @@ struct ListedTask {
         if let name { fields.place.name = "task \(name.text)" }
         try fields.checkKeys()
         description = try TaskDescription(name: try fields.required(.name, name), reading: fields)
+        opens = try fields.readOpens(.opens)
         place = fields.place
         let alone = Manifest(
             boards: Boards(compatible: [Compatible(bytes: [1])]), tasks: [description])
@@ -102,7 +105,7 @@ struct ListedTask {
 /// What a task of every board has more on one.
 struct Addition {
     var task: Name
-    var opens: [Name]
+    var opens: [OpensEntry]
     var privileges: Privileges
     private let place: TablePlace<AdditionKey>
 
@@ -112,7 +115,7 @@ struct Addition {
         if let task { fields.place.name = "addition to \(task.text)" }
         try fields.checkKeys()
         self.task = try fields.required(.task, task)
-        opens = try fields.readNames(.opens)
+        opens = try fields.readOpens(.opens)
         privileges = try fields.readPrivileges(.privileges)
         place = fields.place
     }
@@ -187,7 +190,6 @@ extension TaskDescription {
         sharesLine = try fields.flag(.sharesLine)
         provides = try fields.readName(.provides) ?? .empty
         waiting = try fields.number(.waiting) ?? UInt8(CallerLimits.least)
-        opens = try fields.readNames(.opens)
         compatible = try fields.texts(.compatible).map { Compatible(bytes: Array($0.utf8)) }
         privileges = try fields.readPrivileges(.privileges)
         heartbeat = try fields.number(.heartbeat) ?? 0
@@ -366,8 +368,7 @@ extension Privileges {
             "factory.services": .factoryServices, "factory.power": .factoryPower,
             "supervisor.control": .supervisorControl, "supervisor.keys": .supervisorKeys,
             "send_capabilities": .sendCapabilities, "asid_pool": .asidPool,
-            "serial.read": .serialRead, "serial.control": .serialControl, "task_names": .taskNames,
-            "time.set": .timeSet,
+            "task_names": .taskNames,
         ]
     }
 }

@@ -62,34 +62,40 @@ public struct Platform {
     }
 
     /// A board's tasks: those of every board, with what it adds to them, and its own.
-    func tasks(of board: Board) throws -> [ListedTask] {
-        var tasks = common
+    ///
+    /// - Parameter methods: nil leaves out what they open.
+    func tasks(of board: Board, _ methods: MethodList? = nil) throws -> [ListedTask] {
+        var tasks = common + board.file.tasks
+        if let methods { for index in tasks.indices { try tasks[index].open(methods) } }
         for addition in board.file.additions {
-            guard let index = tasks.firstIndex(where: { $0.description.name == addition.task })
+            guard let index = common.firstIndex(where: { $0.description.name == addition.task })
             else { throw addition.error(.task, "no task of every board is called so") }
-            tasks[index].description.opens += addition.opens
+            if let methods { try addition.open(methods, for: &tasks[index].description) }
             let privileges = tasks[index].description.privileges
             tasks[index].description.privileges = privileges | addition.privileges
         }
-        return tasks + board.file.tasks
+        return tasks
     }
 
     /// What a board's tasks share.
     func shares(of board: Board) -> [ListedSharing] { commonShares + board.file.shares }
 
-    private func manifest(_ board: Board) throws -> Manifest {
+    private func manifest(_ board: Board, _ tasks: [ListedTask]) -> Manifest {
         Manifest(
-            boards: board.file.boards ?? Boards(), tasks: try tasks(of: board).map(\.description),
+            boards: board.file.boards ?? Boards(), tasks: tasks.map(\.description),
             shares: shares(of: board).map(\.description))
     }
 
     /// The encoded manifest of each board, by the board's name.
     ///
-    /// - Parameter binaries: names of the ELF files that come with them; each task's must be
-    ///   among them.
-    public func manifests(binaries: [String]) throws -> [(name: String, bytes: [UInt8])] {
+    /// - Parameters:
+    ///   - binaries: names of the ELF files that come with them; each task's must be among them.
+    ///   - methods: of the services that tasks open.
+    public func manifests(
+        binaries: [String], methods: MethodList
+    ) throws -> [(name: String, bytes: [UInt8])] {
         try checkBoards()
-        return try boards.map { ($0.name, try encode($0, binaries)) }
+        return try boards.map { ($0.name, try encode($0, binaries, methods)) }
     }
 
     /// No board may be named twice, and one file at most can be the one for boards that none names.
@@ -110,9 +116,11 @@ public struct Platform {
         }
     }
 
-    private func encode(_ board: Board, _ binaries: [String]) throws -> [UInt8] {
-        let tasks = try tasks(of: board)
-        let manifest = try manifest(board)
+    private func encode(
+        _ board: Board, _ binaries: [String], _ methods: MethodList
+    ) throws -> [UInt8] {
+        let tasks = try tasks(of: board, methods)
+        let manifest = manifest(board, tasks)
         let bytes: [UInt8]
         do throws(ManifestError) { bytes = try manifest.encode() } catch {
             throw error.inWords(tasks, shares(of: board))
@@ -122,11 +130,13 @@ public struct Platform {
             if !binaries.contains(binary) {
                 throw task.error(.binary, "no entry of the bundle is called \(binary), its binary")
             }
-            for service in task.description.opens where !manifest.provides(service) {
+            for access in task.description.opens where !manifest.provides(access.service) {
                 let text =
-                    "opens \"\(service.text)\", which no task provides on the board \(board.name)"
+                    "opens \"\(access.service.text)\", which no task provides on the board "
+                    + board.name
                 let addition = board.file.additions.first {
-                    $0.task == task.description.name && $0.opens.contains(service)
+                    $0.task == task.description.name
+                        && $0.opens.contains { $0.service == access.service }
                 }
                 throw addition?.error(.opens, text) ?? task.error(.opens, text)
             }
@@ -173,7 +183,8 @@ public struct Platform {
         guard let board = fitting ?? boards.first(where: { $0.file.boards?.isFallback == true })
         else { return nil }
         return (
-            board.name, fitting == nil, try manifest(board).tasks.filter { !$0.compatible.isEmpty }
+            board.name, fitting == nil,
+            try tasks(of: board).map(\.description).filter { !$0.compatible.isEmpty }
         )
     }
 }
@@ -190,7 +201,28 @@ extension Manifest {
     }
 }
 
-private func text(of path: String) throws -> String {
+extension ListedTask {
+    /// Adds what the task opens, and what its own clients may call.
+    fileprivate mutating func open(_ methods: MethodList) throws {
+        description.openMethods = methods.openMethods(of: description.provides)
+        for entry in opens {
+            do throws(OpensError) { try description.opens.add(entry, methods) } catch {
+                throw self.error(.opens, entry.refusal(error))
+            }
+        }
+    }
+}
+extension Addition {
+    fileprivate func open(_ methods: MethodList, for task: inout TaskDescription) throws {
+        for entry in opens {
+            do throws(OpensError) { try task.opens.add(entry, methods) } catch {
+                throw self.error(.opens, entry.refusal(error))
+            }
+        }
+    }
+}
+
+func text(of path: String) throws -> String {
     guard let data = FileManager.default.contents(atPath: path) else {
         throw ToolError("\(path): cannot be read")
     }

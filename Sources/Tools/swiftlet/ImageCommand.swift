@@ -19,6 +19,8 @@ struct BundleCommand: ParsableCommand {
             """)
     var platform: String?
     @Option(help: "A further system.toml with tasks for every board.") var tasks: [String] = []
+    @Option(help: "A list of services' methods, by which system.toml names rights.")
+    var methods: [String] = []
     @Option(name: .shortAndLong, help: "The bundle to write.") var output: String
 
     func run() throws {
@@ -34,7 +36,9 @@ struct BundleCommand: ParsableCommand {
             for warning in files.warnings {
                 FileHandle.standardError.write(Data("warning: \(warning)\n".utf8))
             }
-            for (board, bytes) in try files.manifests(binaries: writer.entries.map(\.name)) {
+            let manifests = try files.manifests(
+                binaries: writer.entries.map(\.name), methods: try MethodList(files: methods))
+            for (board, bytes) in manifests {
                 writer.entries.append(("\(Manifest.entryName).\(board)", bytes))
             }
         }

@@ -2,22 +2,22 @@
 // this service.
 
 /// The board's reset and its watchdog.
-@Service(version: 1)
+@Service(version: 2)
 public protocol Power {
-    /// Reboots. It is not answered: the machine goes down a moment later. For the root task alone,
-    /// which asks for the privilege `factory.power`.
-    @Method(1) func reboot() throws(PowerError)
+    /// Reboots. It is not answered: the machine goes down a moment later. Other tasks ask the root
+    /// task, and need the privilege `factory.power`.
+    @Method(1, .rootOnly) func reboot()
 
     /// Switches the board off; else as `reboot`.
-    @Method(2) func powerOff() throws(PowerError)
+    @Method(2, .rootOnly) func powerOff()
 
     /// Resets the board from now on if the supervisor shows no sign of life for so many seconds, 2
     /// to 15; 0 switches the watchdog off. The supervisor shows one each half second, and one may
-    /// go amiss. The client needs the privilege `factory.power`.
-    @Method(3) func setWatchdog(seconds: UInt8) throws(PowerError)
+    /// go amiss.
+    @Method(3, .restricted) func setWatchdog(seconds: UInt8) throws(PowerError)
 
-    /// Tells that the supervisor lives. From other tasks it counts for nothing.
-    @Method(4, .oneWay) func feed()
+    /// Tells that the supervisor lives.
+    @Method(4, .oneWay, .restricted) func feed()
 
     /// The state of the watchdog.
     @Method(5) func watchdog() -> WatchdogState
@@ -39,13 +39,6 @@ public protocol Power {
 /// Why the power's driver refuses a request.
 @Message public enum PowerError: UInt16, ServiceError {
     case outOfRange
-    /// The client lacks the privilege.
-    case notPermitted
 
-    public var text: StaticString {
-        switch self {
-        case .outOfRange: "the watchdog takes 2 to 15 seconds, or 0"
-        case .notPermitted: "this task may not switch the board's power"
-        }
-    }
+    public var text: StaticString { "the watchdog takes 2 to 15 seconds, or 0" }
 }

@@ -15,21 +15,27 @@
 public macro Service(version: Int, name: StaticString? = nil) =
     #externalMacro(module: "InterfaceMacros", type: "ServiceMacro")
 
-/// How a method is answered.
-public enum Answering {
-    /// By its `Caller`, when its function returns or later.
+/// How a method is answered, and which clients may call it. Left out: its function returns the
+/// answer, and each client whose manifest entry opens the service may call it.
+public enum MethodTrait {
+    /// Its `Caller` answers, when its function returns or later.
     case answeredLater
-    /// Never: the client waits until the server has received the message.
+    /// It is never answered: the client waits until the server has received the message.
     case oneWay
+    /// A client may call it whose manifest entry names it: `opens = ["clock", "clock.set"]`.
+    case restricted
+    /// The root task alone may call it.
+    case rootOnly
 }
 
 /// A method of a service.
 ///
 /// - Parameters:
-///   - number: its number in messages, from 1; it stays when methods are added or removed.
-///   - answering: left out: its function returns the answer.
+///   - number: its number in messages and in rights, 1 to 32; it stays when methods are added or
+///     removed.
+///   - traits: at most one of how it is answered, and one of who may call it.
 @attached(peer)
-public macro Method(_ number: Int, _ answering: Answering? = nil) =
+public macro Method(_ number: Int, _ traits: MethodTrait...) =
     #externalMacro(module: "InterfaceMacros", type: "MethodMacro")
 
 /// Makes a structure's fields, or the raw values of an enumeration, a `MessageValue`. Each field

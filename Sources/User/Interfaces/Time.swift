@@ -7,21 +7,19 @@ public protocol Time {
     /// The time, where it comes from, and how far off it may be.
     @Method(1) func now() -> UTCReading
 
-    /// Sets the time, and the board's clock, if it has one. Needs the privilege `time.set`.
+    /// Sets the time, and the board's clock, if it has one.
     ///
     /// - Parameters:
     ///   - microseconds: since the start of 1970.
     ///   - source: `hand` or `sntp`.
     ///   - error: how far off it may be, in microseconds.
-    @Method(2) func set(
+    @Method(2, .restricted) func set(
         to microseconds: UInt64, source: UTCSource, error: UInt64
     ) throws(TimeError) -> BoardClock
 }
 
 /// Why the time is not set.
 @Message public enum TimeError: UInt16, ServiceError {
-    /// The client lacks the privilege `time.set`.
-    case notPermitted = 2
     /// It is after 9999, or of a source that nobody sets.
     case badValue = 3
     /// The board's clock has 32 bits, and cannot show that second.
@@ -29,7 +27,6 @@ public protocol Time {
 
     public var text: StaticString {
         switch self {
-        case .notPermitted: "this task may not set the time"
         case .badValue: "the years are 1970 to 9999"
         case .beyondClock:
             "beyond the clock's 32 bits, whose last second is 2106-02-07 06:28:15 UTC"

@@ -1,39 +1,36 @@
-// The badge of a capability that the name service gives: which task calls, and what its manifest
-// entry lets it ask of a service. The root task makes it and the kernel delivers it, so no client
-// chooses its own.
+// The badge of a client's capability: which task calls, which methods of the service it may call,
+// and with which resources. The root task makes it from the client's manifest entry and the kernel
+// delivers it, so no client chooses its own.
 
-/// What a client may ask of a service beyond the ordinary.
-public struct ClientRights: Equatable, Sendable {
-    public var raw: UInt32
-    public init(raw: UInt32) { self.raw = raw }
-    public static var none: ClientRights { ClientRights(raw: 0) }
-    /// Read what is typed at a serial line.
-    public static var readSerial: ClientRights { ClientRights(raw: 1 << 0) }
-    /// Send any bytes over a serial line: control characters, and lines without the sender's mark.
-    public static var controlSerial: ClientRights { ClientRights(raw: 1 << 1) }
-    /// Set the board's watchdog.
-    public static var setWatchdog: ClientRights { ClientRights(raw: 1 << 2) }
-    /// Set the time.
-    public static var setTime: ClientRights { ClientRights(raw: 1 << 3) }
-
-    public func contains(_ other: ClientRights) -> Bool { raw & other.raw == other.raw }
-    public static func | (a: ClientRights, b: ClientRights) -> ClientRights {
-        ClientRights(raw: a.raw | b.raw)
-    }
-}
-
-/// A client as the kernel names it to a server. Badge 0 is the root task's own.
+/// A client as the kernel names it to a server. Badge 0 is the root task's own, which may do
+/// everything.
+///
+/// Bits 0–15: the task's number. Bits 16–31: the number of its set of resources; 0: it may use all.
+/// Bits 32–63: bit 31 + n says that it may call method n.
 public struct ClientBadge: Equatable, Sendable {
     public let raw: UInt64
     public init(raw: UInt64) { self.raw = raw }
-    public init(task: UInt64, _ rights: ClientRights) {
-        raw = task & 0xffff_ffff | UInt64(rights.raw) << 32
+    /// - Parameters:
+    ///   - methods: bit n - 1 for method n.
+    ///   - resources: the number of the set; 0: all.
+    public init(task: UInt64, methods: UInt32 = .max, resources: UInt16 = 0) {
+        raw = task & 0xffff | UInt64(resources) << 16 | UInt64(methods) << 32
     }
 
     /// The number of the client, as `ps` shows it.
-    public var task: UInt64 { raw & 0xffff_ffff }
+    public var task: UInt64 { raw & 0xffff }
+    public var resources: UInt16 { UInt16(truncatingIfNeeded: raw >> 16) }
     public var isRoot: Bool { raw == 0 }
-    public func may(_ right: ClientRights) -> Bool {
-        ClientRights(raw: UInt32(truncatingIfNeeded: raw >> 32)).contains(right)
+    /// - Precondition: `method` is 1 to 32.
+    @inline(__always) public func mayCall(_ method: UInt64) -> Bool {
+        isRoot || raw & 1 << (31 &+ method) != 0
     }
+}
+
+/// Rights of services that are not typed yet. Each has the number of a method.
+public enum UntypedRight {
+    /// Read what is typed at a serial line.
+    public static var serialRead: UInt64 { 31 }
+    /// Send any bytes over a serial line: control characters, and lines without the sender's mark.
+    public static var serialControl: UInt64 { 32 }
 }

@@ -2,7 +2,7 @@
 //
 // Writing and reading are two rights. A task that opens the service may write: printable text in
 // UTF-8 and line feeds; each of its lines is shown with the task's number in front, `12| `, and
-// other bytes as dots. With the privilege `serial.control` its bytes go out as they are. Only with
+// other bytes as dots. With `serial.control` under `opens` its bytes go out as they are. Only with
 // `serial.read` may it ask for anything else; the reply to others is `notPermitted`.
 //
 // Received bytes are numbered from 0. A read names how many the reader has taken so far; the

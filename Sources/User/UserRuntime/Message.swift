@@ -8,6 +8,7 @@
 
 import CUserEntry
 import KernelABI
+import Protocols
 
 /// A message of up to 8 words.
 public struct RegisterMessage: Sendable {
@@ -100,6 +101,8 @@ public struct Received: Sendable {
         message.words = words
         self.words = message
     }
+    /// The sender, as a server knows its clients.
+    @inline(__always) public var client: ClientBadge { ClientBadge(raw: badge) }
     @inline(__always) public var delivery: Delivery { result.delivery ?? .message }
     @inline(__always) public var capabilityCount: Int { result.capabilityCount }
     /// Word 0 to 7; 0 behind the end, whatever the sender left in the registers there.

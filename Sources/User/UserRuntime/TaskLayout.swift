@@ -108,8 +108,6 @@ public struct StartInformation: Sendable {
     public var version: UInt64 = abiVersion
     /// The task's number: the badge under which its servers know it.
     public var task: UInt64 = 0
-    /// The number of the supervisor, by which a server knows its messages; 0: none.
-    public var supervisor: UInt64 = 0
     /// 1 for the first start.
     public var generation: UInt64 = 1
     public var heapBytes: UInt64 = 0

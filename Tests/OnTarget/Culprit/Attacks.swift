@@ -76,13 +76,16 @@ func changeLimits() {
     say("time", setTime())
 }
 
-/// Returns the error of a request that needs the privilege `time.set`.
+/// Returns the refusal of a request that needs the right `time.set`.
 private func setTime() -> UInt64 {
     do throws(SystemError) {
         let time = try TimeClient(opening: Slot(StartSlot.threads.index - 1))
         _ = try time.set(to: 1, source: .hand, error: 0)
         return 0
-    } catch { return UInt64(error.of(TimeError.self)?.rawValue ?? 99) }
+    } catch {
+        if case .refused(let refusal) = error { return refusal.rawValue }
+        return 99
+    }
 }
 
 /// What the client's calls brought, each in its byte.

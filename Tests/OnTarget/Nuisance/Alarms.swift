@@ -18,6 +18,26 @@ func sleepByTheClock() -> Never {
     rest()
 }
 
+/// May read the clock and no more: calls each of its methods.
+func readTheClock() -> Never {
+    guard let clock = openClock(), let now = try? clock.now() else { rest() }
+    var refusals = 0
+    do throws(SystemError) { try clock.set(to: 1) } catch {
+        if error == .refused(.notPermitted) { refusals += 1 }
+    }
+    do throws(SystemError) { _ = try clock.sleep(until: now, by: .after(milliseconds: 500)) } catch
+    {
+        if error == .refused(.notPermitted) { refusals += 1 }
+    }
+    // By hand: with another number of words, and as a message without an answer.
+    let words = [RegisterMessage(2), RegisterMessage(2, 1, 2), RegisterMessage(3)]
+    refusals += words.count { ask(clock.endpoint, $0) == Refusal.notPermitted.rawValue }
+    try? clock.endpoint.send(RegisterMessage(2, 1), deadline: .after(milliseconds: 500))
+    let isSame = (try? clock.now()).map { $0 - now < 10 } ?? false
+    say(refusals == 5 && isSame ? "reads the clock and no more" : "was not refused")
+    rest()
+}
+
 /// Sets the clock. Then asks for alarms that are far away, without a pause: most it gives up at
 /// once, others after 20 ms.
 func spamTheClock() -> Never {
@@ -25,7 +45,7 @@ func spamTheClock() -> Never {
     do throws(SystemError) {
         try clock.set(to: 1)
         say("has set the clock")
-    } catch { say(error.of(ClockError.self) == .notPermitted ? "may not set the clock" : "failed") }
+    } catch { say(error == .refused(.notPermitted) ? "may not set the clock" : "failed") }
     let end = Instant.after(milliseconds: 5000)
     var count: UInt64 = 0
     while Instant.now < end {

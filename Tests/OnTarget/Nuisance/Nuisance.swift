@@ -19,6 +19,7 @@ import UserRuntime
     case Name("switcher"): switchOff()
     case Name("holder-1"), Name("holder-2"): holdATimer()
     case Name("sleeper"): sleepByTheClock()
+    case Name("reader"): readTheClock()
     case Name("alarm-spam"): spamTheClock()
     case Name("meter"): meter()
     case Name("flood"): flood()

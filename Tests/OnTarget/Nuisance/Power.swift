@@ -22,7 +22,7 @@ func grabThePowerKey() -> Never {
     rest()
 }
 
-/// Opens the power driver, and lacks `factory.power`.
+/// Opens the power driver, and may call none of the methods that are restricted.
 func switchOff() -> Never {
     guard let power = open(Name("power")) else { rest() }
     sleep(milliseconds: 500)
@@ -36,7 +36,7 @@ func switchOff() -> Never {
             case 2: try client.setWatchdog(seconds: 2)
             default: try client.setWatchdog(seconds: 0)
             }
-        } catch { if error.of(PowerError.self) == .notPermitted { refusals += 1 } }
+        } catch { if error == .refused(.notPermitted) { refusals += 1 } }
     }
     say(refusals == 4 ? "cannot switch the board off" : "was not refused")
     rest()

@@ -48,6 +48,8 @@ public enum Refusal: UInt64, Sendable {
     case busy
     /// The client was built from another version of the interface, or for another service.
     case otherVersion
+    /// The client's manifest entry does not give it the method.
+    case notPermitted
 
     /// For people.
     public var text: StaticString {
@@ -57,6 +59,7 @@ public enum Refusal: UInt64, Sendable {
         case .wrongArguments: "the service does not take these arguments"
         case .busy: "too many callers wait for the service"
         case .otherVersion: "the service has another version: build both from the same sources"
+        case .notPermitted: "this task may not ask the service for that"
         }
     }
 }
