@@ -40,7 +40,7 @@ endif
 .NOTPARALLEL:
 
 NUISANCES := nuisance-card nuisance-console nuisance-power nuisance-flood nuisance-options \
-             nuisance-messages nuisance-broken nuisance-broken-serial
+             nuisance-messages nuisance-broken nuisance-broken-serial nuisance-broken-names
 
 .DEFAULT_GOAL := help
 .PHONY: $(NUISANCES) help deps toolchain tool build tests-bundle bench-image system-tests-image \

@@ -215,8 +215,8 @@ if onTarget {
             ],
             path: "Tests/OnTarget/Nuisance",
             exclude: [
-                "broken", "broken-serial", "card", "console", "flood", "messages", "options",
-                "power",
+                "broken", "broken-names", "broken-serial", "card", "console", "flood", "messages",
+                "options", "power",
             ],
             swiftSettings: strict + taskFlags,
             linkerSettings: linked("task.ld")),

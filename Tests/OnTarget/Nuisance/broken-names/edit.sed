@@ -1,0 +1,2 @@
+# The name service answers nonsense.
+s/^binary = "NameService"/binary = "Nuisance"/
