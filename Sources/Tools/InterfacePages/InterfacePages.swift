@@ -152,7 +152,9 @@ private struct Page {
 
     /// A line of a doc comment without its marks.
     static func text(_ line: String) -> String {
-        String(line.drop { $0 == "/" }.drop { $0 == " " })
+        // Further spaces are the indentation of a list.
+        let text = line.drop { $0 == "/" }
+        return String(text.first == " " ? text.dropFirst() : text)
     }
 }
 
