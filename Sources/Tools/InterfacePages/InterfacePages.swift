@@ -76,26 +76,28 @@ private struct Described {
     let file: String
     let declaration: ProtocolDeclSyntax
     let interface: Interface
-    let errors: [EnumDeclSyntax]
+    /// The structures and enumerations with `@Message`.
+    let values: [DeclSyntax]
 
     /// nil: the file describes no service.
     init?(_ tree: SourceFileSyntax, _ file: String) throws {
         var service: (ProtocolDeclSyntax, Interface)?
-        var errors: [EnumDeclSyntax] = []
+        var values: [DeclSyntax] = []
         for statement in tree.statements {
             if let declaration = statement.item.as(ProtocolDeclSyntax.self),
-                let attribute = declaration.attribute("Service")
+                let attribute = declaration.attributes.attribute("Service")
             {
                 service = (declaration, try Interface(declaration, attribute))
-            } else if let declaration = statement.item.as(EnumDeclSyntax.self),
-                declaration.inheritanceClause?.trimmedDescription.contains("ServiceError") == true
+            } else if let declaration = statement.item.as(DeclSyntax.self),
+                let attributed = declaration.asProtocol((any WithAttributesSyntax).self),
+                attributed.attributes.attribute("Message") != nil
             {
-                errors.append(declaration)
+                values.append(declaration)
             }
         }
         guard let service else { return nil }
         (declaration, interface) = service
-        self.errors = errors
+        self.values = values
         self.file = file
     }
 }
@@ -134,15 +136,38 @@ private struct Page {
             case .rootOnly: lines += ["", "For the root task alone."]
             }
         }
-        for error in service.errors { lines += Page.table(of: error) }
+        for value in service.values {
+            if let enumeration = value.as(EnumDeclSyntax.self) {
+                lines += Page.table(of: enumeration)
+            } else if let structure = value.as(StructDeclSyntax.self) {
+                lines += Page.table(of: structure)
+            }
+        }
         text = lines.joined(separator: "\n") + "\n"
     }
 
-    private static func table(of error: EnumDeclSyntax) -> [String] {
-        var lines = ["", "## \(error.name.text)"]
-        lines += documentation(of: error)
-        lines += ["", "| error | |", "|---|---|"]
-        for member in error.memberBlock.members {
+    private static func table(of structure: StructDeclSyntax) -> [String] {
+        var lines = ["", "## \(structure.name.text)"]
+        lines += documentation(of: structure)
+        lines += ["", "| field | type | |", "|---|---|---|"]
+        for member in structure.memberBlock.members {
+            guard let variable = member.decl.as(VariableDeclSyntax.self),
+                !variable.modifiers.contains(where: { $0.name.text == "static" })
+            else { continue }
+            let text = documentation(of: variable).joined(separator: " ")
+            for field in variable.bindings where field.accessorBlock == nil {
+                let type = field.typeAnnotation?.type.trimmedDescription ?? ""
+                lines.append("| `\(field.pattern.trimmedDescription)` | `\(type)` | \(text) |")
+            }
+        }
+        return lines
+    }
+
+    private static func table(of enumeration: EnumDeclSyntax) -> [String] {
+        var lines = ["", "## \(enumeration.name.text)"]
+        lines += documentation(of: enumeration)
+        lines += ["", "| case | |", "|---|---|"]
+        for member in enumeration.memberBlock.members {
             guard let cases = member.decl.as(EnumCaseDeclSyntax.self) else { continue }
             let text = documentation(of: cases).joined(separator: " ")
             for element in cases.elements { lines.append("| `\(element.name.text)` | \(text) |") }
@@ -165,9 +190,9 @@ private func documentation(of node: some SyntaxProtocol) -> [String] {
     }
 }
 
-extension ProtocolDeclSyntax {
+extension AttributeListSyntax {
     fileprivate func attribute(_ name: String) -> AttributeSyntax? {
-        for case .attribute(let attribute) in attributes
+        for case .attribute(let attribute) in self
         where attribute.attributeName.trimmedDescription == name { return attribute }
         return nil
     }
