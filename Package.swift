@@ -126,14 +126,12 @@ var targets: [Target] = [
     library(
         "User", "Interfaces", ["KernelABI", "Protocols", "UserRuntime"],
         swift: noHeap + interfaceMacros),
-    library("User", "BlockClient", ["KernelABI", "Protocols", "UserRuntime"]),
     library("Drivers", "DriverCores", ["MMIO"], swift: noHeap),
     library(
         "Drivers", "PinService", ["KernelABI", "Protocols", "DriverCores", "UserRuntime"],
         swift: noHeap),
     library(
-        "Drivers", "BlockService", ["KernelABI", "Protocols", "DriverCores", "UserRuntime"],
-        swift: noHeap),
+        "Drivers", "BlockService", ["Interfaces", "DriverCores"], swift: noHeap),
     library("Services", "ServiceCores", ["KernelABI", "Protocols"]),
     library("Benchmarks", "BenchmarkStatistics", swift: kernelFlags),
     library("Benchmarks", "LoadGenerator", ["KernelABI"], swift: kernelFlags),
@@ -173,8 +171,12 @@ if onTarget {
         task("Drivers", "PL031Driver", ["Interfaces", "DriverCores", "MMIO"], swift: noHeap),
         task("Drivers", "PL061Driver", ["PinService", "DriverCores", "MMIO"], swift: noHeap),
 
-        task("Drivers", "SDHostDriver", ["BlockService", "DriverCores", "MMIO"], swift: noHeap),
-        task("Drivers", "SDHCIDriver", ["BlockService", "DriverCores", "MMIO"], swift: noHeap),
+        task(
+            "Drivers", "SDHostDriver", ["BlockService", "Interfaces", "DriverCores", "MMIO"],
+            swift: noHeap),
+        task(
+            "Drivers", "SDHCIDriver", ["BlockService", "Interfaces", "DriverCores", "MMIO"],
+            swift: noHeap),
 
         task("Services", "Supervisor", ["Interfaces", "Protocols", "ServiceCores"]),
         task(
@@ -183,7 +185,7 @@ if onTarget {
         task("Services", "NameService", ["Interfaces", "Protocols", "ServiceCores"]),
         task("Services", "Log", ["Interfaces", "Protocols", "ServiceCores"]),
         task("Services", "TimeService", ["Interfaces", "Protocols", "ServiceCores"]),
-        task("Services", "Shell", ["Interfaces", "Protocols", "BlockClient", "ServiceCores"]),
+        task("Services", "Shell", ["Interfaces", "Protocols", "ServiceCores"]),
 
         .target(name: "CBenchmark", path: path("Benchmarks", "CBenchmark")),
         task(
@@ -210,8 +212,7 @@ if onTarget {
         .executableTarget(
             name: "Nuisance",
             dependencies: [
-                "KernelABI", "UserRuntime", "Interfaces", "Protocols", "BlockClient",
-                "ServiceCores",
+                "KernelABI", "UserRuntime", "Interfaces", "Protocols", "ServiceCores",
             ],
             path: "Tests/OnTarget/Nuisance",
             exclude: [
@@ -299,9 +300,8 @@ if onTarget {
         .testTarget(
             name: "DriverCoresTests",
             dependencies: [
-                "DriverCores", "MMIO", "PinService", "BlockService", "BlockClient", "Protocols",
-                "UserRuntime",
-                "CUserEntry", "KernelABI",
+                "DriverCores", "MMIO", "PinService", "BlockService", "Interfaces", "Protocols",
+                "UserRuntime", "CUserEntry", "KernelABI",
             ],
             swiftSettings: [.swiftLanguageMode(.v6)]),
         .testTarget(

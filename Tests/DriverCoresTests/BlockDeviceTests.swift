@@ -1,25 +1,22 @@
 // Transfers of a card's client, against a model of the driver's service: which requests they make,
 // and where they end.
 
-import BlockClient
 import CUserEntry
-import KernelABI
-import Protocols
+import Interfaces
 import Testing
-import UserRuntime
 
 /// A driver, as a client's calls see it. Each block's bytes are the low byte of its number.
 private final class ModelDriver {
     struct Piece: Equatable {
-        var operation: UInt64
+        var isRead: Bool
         var first: UInt64
-        var count: UInt64
+        var count: Int
     }
     var blocks: UInt64 = 4096
     var medium: UInt64 = 77
     /// Answers this many requests for blocks, and then fails.
     var answers = Int.max
-    /// What it fails with: a word of its reply, or the kernel's error.
+    /// What it fails with: its own error, or the kernel's.
     var error = BlockError.timeOut
     var kernelError: KernelError?
     private(set) var pieces: [Piece] = []
@@ -38,42 +35,36 @@ private final class ModelDriver {
     }
 
     private func answer(_ registers: UnsafeMutablePointer<UInt64>) {
-        let isCall = ControlWord(raw: registers[0]).systemCall == .call
-        registers[0] = isCall ? ResultWord(.message, message: 5 << 32).raw : 0
-        if !isCall {
+        if ControlWord(raw: registers[0]).systemCall != .call {
+            registers[0] = 0
             signsOfLife += 1
-        } else if registers[3] == BlockRequest.information {
-            (registers[3], registers[4], registers[5]) = (0, 512, blocks)
-            (registers[6], registers[7]) = (0, medium)
+        } else if registers[3] == 1 {
+            registers[0] = ResultWord(.message, message: 4 << 32).raw
+            (registers[3], registers[4], registers[5], registers[6]) = (0, medium, blocks, 0)
         } else {
-            move(registers)
+            registers[0] = ResultWord(.message, message: 1 << 32).raw
+            let error = move(registers)
+            registers[3] = error.map { 0x1_0000 | UInt64($0.rawValue) } ?? 0
+            if let kernelError, error != nil { registers[0] = UInt64(kernelError.rawValue) }
         }
     }
 
-    private func move(_ registers: UnsafeMutablePointer<UInt64>) {
-        let piece = Piece(operation: registers[3], first: registers[4], count: registers[5])
-        pieces.append(piece)
-        if pieces.count > answers {
-            if let kernelError { registers[0] = UInt64(kernelError.rawValue) }
-            registers[3] = error.rawValue
-        } else if registers[6] != medium {
-            registers[3] = BlockError.noMedium.rawValue
-        } else if piece.first >= blocks || piece.count > blocks - piece.first {
-            registers[3] = BlockError.outOfRange.rawValue
-        } else {
-            registers[3] = fill(piece) ? 0 : BlockError.badRequest.rawValue
-        }
-    }
-
-    /// Reads into the loan, or compares it; whether it is as long as the piece, and has the right
-    /// bytes.
-    private func fill(_ piece: Piece) -> Bool {
+    private func move(_ registers: UnsafeMutablePointer<UInt64>) -> BlockError? {
         let length = Int(buffer[IPCBuffer.loanLength / 8])
-        if length != Int(piece.count) * 512 { return false }
+        let piece = Piece(isRead: registers[3] == 2, first: registers[4], count: length / 512)
+        pieces.append(piece)
+        if pieces.count > answers { return error }
+        if registers[5] != medium { return .noMedium }
+        if piece.first >= blocks || piece.count > blocks - piece.first { return .outOfRange }
+        return length % 512 == 0 && fill(piece) ? nil : .badRequest
+    }
+
+    /// Reads into the loan, or compares it. Returns whether it has the right bytes.
+    private func fill(_ piece: Piece) -> Bool {
         let loan = UnsafeMutablePointer<UInt8>(bitPattern: UInt(buffer[IPCBuffer.loanAddress / 8]))!
-        for index in 0..<length {
+        for index in 0..<piece.count * 512 {
             let byte = UInt8(truncatingIfNeeded: piece.first + UInt64(index / 512))
-            if piece.operation == BlockRequest.read {
+            if piece.isRead {
                 loan[index] = byte
             } else if loan[index] != byte {
                 return false
@@ -85,57 +76,75 @@ private final class ModelDriver {
 
 @Suite struct BlockDeviceTests {
     private let driver = ModelDriver()
-    private var card = BlockDevice(Endpoint(StartSlot.firstFree))
+    private var card = BlockDevice(BlockClient(Endpoint(StartSlot.firstFree)))
     private var bytes = [UInt8](repeating: 0xee, count: 130 * 512)
 
-    @Test(arguments: [0, 1, 7, 8, 9, 120, 130] as [UInt64]) mutating func aTransferIsMadeOfPieces(
-        _ count: UInt64
-    )
-        throws
-    {
-        #expect(try card.information().blocks == 4096)
-        #expect(card.read(5, count, into: &bytes) == BlockTransfer(count: count))
-        #expect(bytes[..<(Int(count) * 512)].enumerated().allSatisfy { $1 == UInt8(5 + $0 / 512) })
-        #expect(bytes[(Int(count) * 512)...].allSatisfy { $0 == 0xee })
-        #expect(card.write(5, count, from: &bytes) == BlockTransfer(count: count))
+    private mutating func read(_ first: UInt64, _ count: Int) -> BlockTransfer {
+        read(first, bytes: count * 512)
+    }
+    private mutating func read(_ first: UInt64, bytes count: Int) -> BlockTransfer {
+        var memory = bytes
+        defer { bytes = memory }
+        var all = memory.mutableSpan
+        var part = all._mutatingExtracting(first: count)
+        return card.read(from: first, into: &part)
+    }
+    private mutating func write(_ first: UInt64, _ count: Int) -> BlockTransfer {
+        write(first, bytes: count * 512)
+    }
+    private mutating func write(_ first: UInt64, bytes count: Int) -> BlockTransfer {
+        let memory = bytes
+        return card.write(at: first, from: memory.span.extracting(first: count))
+    }
+    private func failure(_ error: BlockError, after count: Int = 0) -> BlockTransfer {
+        BlockTransfer(count: count, failure: .service(error.rawValue))
+    }
+
+    @Test(arguments: [0, 1, 7, 8, 9, 120, 130]) mutating func aTransferIsMadeOfPieces(
+        _ count: Int
+    ) throws {
+        let medium = Medium(number: 77, blocks: 4096, isReadOnly: false)
+        #expect(try card.information() == medium)
+        #expect(read(5, count) == BlockTransfer(count: count))
+        #expect(bytes[..<(count * 512)].enumerated().allSatisfy { $1 == UInt8(5 + $0 / 512) })
+        #expect(bytes[(count * 512)...].allSatisfy { $0 == 0xee })
+        #expect(write(5, count) == BlockTransfer(count: count))
         var next: UInt64 = 5
         for piece in driver.pieces.prefix(driver.pieces.count / 2) {
-            #expect(piece.first == next && piece.count <= BlockRequest.maximumCount)
-            next += piece.count
+            #expect(piece.first == next && piece.count <= Medium.blocksAtOnce)
+            next += UInt64(piece.count)
         }
-        #expect(next == 5 + count)
+        #expect(next == UInt64(5 + count))
         #expect(driver.pieces.allSatisfy { $0.count > 0 })
     }
 
     @Test mutating func aFailureTellsWhatWasMovedBefore() throws {
         _ = try card.information()
         driver.answers = 2
-        #expect(
-            card.read(0, 120, into: &bytes) == BlockTransfer(count: 16, failure: .device(.timeOut)))
+        #expect(read(0, 120) == failure(.timeOut, after: 16))
         #expect(driver.pieces.count == 3)
         driver.kernelError = .peerDied
-        #expect(card.write(16, 8, from: &bytes) == BlockTransfer(failure: .driver(.peerDied)))
+        #expect(write(16, 8) == BlockTransfer(failure: .kernel(.peerDied)))
+        driver.kernelError = nil
         driver.answers = .max
-        #expect(card.read(4090, 20, into: &bytes) == BlockTransfer(failure: .device(.outOfRange)))
-        #expect(card.read(.max, 20, into: &bytes) == BlockTransfer(failure: .device(.outOfRange)))
+        #expect(read(4090, 20) == failure(.outOfRange))
+        #expect(read(.max, 20) == failure(.outOfRange))
     }
 
     @Test mutating func aTransferDoesNotGoOnWithAnotherCard() throws {
-        #expect(card.read(0, 1, into: &bytes) == BlockTransfer(failure: .device(.noMedium)))
+        #expect(read(0, 1) == failure(.noMedium))
         _ = try card.information()
-        #expect(card.read(0, 1, into: &bytes).failure == nil)
+        #expect(read(0, 1).failure == nil)
         driver.medium = 78
-        #expect(card.write(0, 120, from: &bytes) == BlockTransfer(failure: .device(.noMedium)))
+        #expect(write(0, 120) == failure(.noMedium))
         _ = try card.information()
-        #expect(card.read(0, 1, into: &bytes).failure == nil)
+        #expect(read(0, 1).failure == nil)
     }
 
-    @Test mutating func moreThanTheArrayHoldsIsNotAskedFor() throws {
+    @Test(arguments: [1, 511, 513]) mutating func aPartOfABlockIsNotAskedFor(count: Int) throws {
         _ = try card.information()
-        for count in [131, .max] as [UInt64] {
-            #expect(
-                card.read(0, count, into: &bytes) == BlockTransfer(failure: .device(.badRequest)))
-        }
+        #expect(read(0, bytes: count) == failure(.badRequest))
+        #expect(write(0, bytes: count) == failure(.badRequest))
         #expect(driver.pieces.isEmpty)
     }
 }

@@ -1,101 +1,92 @@
 // The service of a memory card, around any host controller. One request after the other, each
-// within `BlockRequest.bound`.
+// within `Medium.bound`.
 
 import DriverCores
-import KernelABI
-import Protocols
-import UserRuntime
+import Interfaces
 
-@safe public struct BlockService<Host: CardHost> where Host.Time == TaskPace {
-    private var server: Server
+@safe public struct BlockService<Host: CardHost>: ~Copyable, BlockServer, ServiceTask
+where Host.Time == TaskPace {
     private var card: SDCard<Host>
     /// The task's page that survives its restarts, here for data on their way: eight blocks.
-    private let page: UnsafeMutableBufferPointer<UInt32>
+    private let page = unsafe UnsafeMutableRawPointer(bitPattern: UInt(TaskAddress.persistent))
 
-    /// What a request may take before it fails, microseconds: identification up to one second, then
-    /// transfers.
-    private static var requestTime: UInt64 { BlockRequest.bound * 1_000 - SDCard<Host>.tidyTime }
-    private static var pageBlocks: Int { Int(BlockRequest.maximumCount) }
+    /// When a request that is taken now fails, microseconds: identification takes up to one second,
+    /// then come transfers.
+    private var deadline: UInt64 {
+        card.host.pace.now &+ Medium.bound * 1_000 &- SDCard<Host>.tidyTime
+    }
 
     /// - Precondition: the manifest gives the task a page of `persistent` memory.
-    public init(_ information: StartInformation, host: Host) {
-        server = Server(information)
-        card = SDCard(host: host)
-        // Safety: the root task mapped at least a page there, for this task alone.
-        unsafe page = UnsafeMutableBufferPointer(
-            start: UnsafeMutablePointer(bitPattern: UInt(TaskAddress.persistent)),
-            count: BlockService.pageBlocks * SDCard<Host>.blockWords)
+    public init(host: Host) { card = SDCard(host: host) }
+
+    public mutating func information(_ client: ClientBadge) throws(BlockError) -> Medium {
+        do throws(CardError) {
+            let (blocks, isReadOnly) = try card.information(deadline: deadline)
+            return Medium(number: card.medium ?? 0, blocks: blocks, isReadOnly: isReadOnly)
+        } catch { throw BlockError(error) }
     }
 
-    public mutating func serve() -> Never {
-        while true {
-            let request = server.next()
-            switch request.delivery {
-            case .notification:
-                // Between requests the interrupt is another device's on a shared line, or one too
-                // many: it must not come again at once.
-                card.host.silence()
-                card.host.pace.noteInterrupt()
-            case .message:
-                do throws(BlockError) { server.reply(try answer(request)) } catch {
-                    server.reply(RegisterMessage(error.rawValue))
-                }
-            case .oneWay, .fault: break
-            }
-            card.host.pace.acknowledge()
+    public mutating func read(
+        from first: UInt64, of medium: UInt64, into bytes: borrowing LentForWriting<UInt8>,
+        _ client: ClientBadge
+    ) throws(BlockError) {
+        let deadline = deadline
+        try check(bytes.count, of: medium)
+        var words = unsafe words(bytes.count).mutableSpan
+        do throws(CardError) {
+            try card.read(first, into: &words, deadline: deadline)
+        } catch { throw BlockError(error) }
+        do throws(KernelError) { try bytes.write(unsafe octets(bytes.count).span) } catch {
+            throw .badRequest
         }
     }
 
-    private mutating func answer(_ request: Received) throws(BlockError) -> RegisterMessage {
-        let deadline = card.host.pace.now &+ BlockService.requestTime
-        switch request[0] {
-        case BlockRequest.information:
-            do throws(CardError) {
-                let (blocks, isReadOnly) = try card.information(deadline: deadline)
-                var message = RegisterMessage(
-                    0, BlockRequest.blockBytes, blocks, isReadOnly ? 1 : 0)
-                message.setWord(4, card.medium ?? 0)
-                return message
-            } catch { throw BlockError(error) }
-        case BlockRequest.read, BlockRequest.write:
-            try move(request, deadline)
-            return RegisterMessage(0)
-        default: throw .badRequest
-        }
+    public mutating func write(
+        at first: UInt64, of medium: UInt64, from bytes: borrowing LentForReading<UInt8>,
+        _ client: ClientBadge
+    ) throws(BlockError) {
+        let deadline = deadline
+        try check(bytes.count, of: medium)
+        var lent = unsafe octets(bytes.count).mutableSpan
+        do throws(KernelError) { try bytes.read(into: &lent) } catch { throw .badRequest }
+        do throws(CardError) {
+            try card.write(first, from: unsafe words(bytes.count).span, deadline: deadline)
+        } catch { throw BlockError(error) }
     }
 
-    /// Moves blocks between card and loan.
-    private mutating func move(_ request: Received, _ deadline: UInt64) throws(BlockError) {
-        let count = request[2]
-        guard count > 0, count <= BlockRequest.maximumCount else { throw .badRequest }
-        let bytes = count * BlockRequest.blockBytes
-        if request.loanLength < bytes { throw .badRequest }
-        // What the caller means is not in the slot any more: another client may have had the news.
-        guard let medium = card.medium, request[3] == medium else { throw .noMedium }
-        // Safety: `count` is at most `pageBlocks`, and nothing else refers to the page.
-        let part = unsafe UnsafeMutableBufferPointer(
-            rebasing: page[0..<Int(count) * SDCard<Host>.blockWords])
-        if request[0] == BlockRequest.read {
-            var words = unsafe part.mutableSpan
-            do throws(CardError) {
-                try card.read(request[1], into: &words, deadline: deadline)
-            } catch {
-                throw BlockError(error)
-            }
-            do throws(KernelError) {
-                try server.caller.loanWrite(offset: 0, from: TaskAddress.persistent, length: bytes)
-            } catch { throw .badRequest }
-        } else {
-            do throws(KernelError) {
-                try server.caller.loanRead(offset: 0, to: TaskAddress.persistent, length: bytes)
-            } catch { throw .badRequest }
-            do throws(CardError) {
-                try card.write(request[1], from: unsafe part.span, deadline: deadline)
-            } catch {
-                throw BlockError(error)
-            }
-        }
+    /// Checks that a request is of whole blocks, as many as the page holds, and of the medium that
+    /// is in the slot: another client may have been told of a change.
+    private func check(_ bytes: Int, of medium: UInt64) throws(BlockError) {
+        let (blocks, rest) = bytes.quotientAndRemainder(dividingBy: Medium.blockBytes)
+        if rest != 0 || !(1...Medium.blocksAtOnce ~= blocks) { throw .badRequest }
+        guard let present = card.medium, medium == present else { throw .noMedium }
     }
+
+    // Safety: the root task mapped a page there for this task alone, `check` admits no more than
+    // its bytes, and a request uses one of the two views at a time.
+    private func words(_ bytes: Int) -> UnsafeMutableBufferPointer<UInt32> {
+        let start = unsafe page?.assumingMemoryBound(to: UInt32.self)
+        return unsafe UnsafeMutableBufferPointer(start: start, count: bytes / 4)
+    }
+    private func octets(_ bytes: Int) -> UnsafeMutableBufferPointer<UInt8> {
+        let start = unsafe page?.assumingMemoryBound(to: UInt8.self)
+        return unsafe UnsafeMutableBufferPointer(start: start, count: bytes)
+    }
+
+    // The task
+
+    public mutating func perform(_ request: Received, _ loop: inout Server) {
+        BlockInterface.perform(request, for: &self, &loop)
+        card.host.pace.acknowledge()
+    }
+    /// Between requests the interrupt is another device's on a shared line, or one too many: it
+    /// must not come again at once.
+    public mutating func notice(_ bits: UInt64) {
+        card.host.silence()
+        card.host.pace.noteInterrupt()
+        card.host.pace.acknowledge()
+    }
+    public mutating func forgetCallers() {}
 }
 
 extension BlockError {

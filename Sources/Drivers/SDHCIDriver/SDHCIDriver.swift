@@ -10,6 +10,5 @@ import UserRuntime
 @c(SDHCIDriver_main) func standardCardDriver(_ address: UInt) -> Int32 {
     let information = startInformation(address)
     let host = SDHCI(registers: MMIORegisters(address: information.registers[0]), pace: TaskPace())
-    var service = BlockService(information, host: host)
-    service.serve()
+    serve(BlockService(host: host), Server(information))
 }

@@ -1,11 +1,7 @@
 // The shell's command `disk`: memory cards, their partitions, a block, and a file's first block.
 
-import BlockClient
 import Interfaces
-import KernelABI
-import Protocols
 import ServiceCores
-import UserRuntime
 
 /// A card's service as a source of blocks.
 struct Card: BlockSource {
@@ -15,45 +11,48 @@ struct Card: BlockSource {
     /// of the heap.
     static let atOnce: UInt64 = 120
     /// Why the last request failed; nil: it did not.
-    private(set) var failure: BlockFailure?
+    private(set) var failure: SystemError?
 
-    init(name: StaticString, endpoint: Endpoint) {
+    init(name: StaticString, _ device: BlockDevice) {
         self.name = name
-        device = BlockDevice(endpoint)
+        self.device = device
     }
 
     /// The same in words.
-    var problem: StaticString? { failure?.text }
+    var problem: StaticString? { failure.map { $0.of(BlockError.self)?.text ?? $0.text } }
     /// There is no card, or no longer.
-    var isGone: Bool { failure == .device(.noMedium) }
+    var isGone: Bool { failure?.of(BlockError.self) == .noMedium }
 
-    /// Size in blocks, and whether it is read-only; nil with a `failure`.
-    mutating func information() -> (blocks: UInt64, isReadOnly: Bool)? {
-        do throws(BlockFailure) {
-            let information = try device.information()
+    /// Describes the card; nil with a `failure`.
+    mutating func information() -> Medium? {
+        do throws(SystemError) {
+            let medium = try device.information()
             failure = nil
-            return information
+            return medium
         } catch {
             failure = error
             return nil
         }
     }
 
-    /// Reads `count` blocks into the beginning of `bytes`, which has room for them. How many came:
-    /// all, unless there is a `failure`.
+    /// Reads `count` blocks into the beginning of `bytes`, which has room for them. Returns how
+    /// many came: all, unless there is a `failure`.
     mutating func read(_ first: UInt64, _ count: UInt64, into bytes: inout [UInt8]) -> UInt64 {
-        note(device.read(first, count, into: &bytes))
+        var all = bytes.mutableSpan
+        var part = all._mutatingExtracting(first: Int(count) * Medium.blockBytes)
+        return note(device.read(from: first, into: &part))
     }
 
-    /// Writes the beginning of `bytes` to `count` blocks. How many were written: all, unless there
-    /// is a `failure`.
-    mutating func write(_ first: UInt64, _ count: UInt64, from bytes: inout [UInt8]) -> UInt64 {
-        note(device.write(first, count, from: &bytes))
+    /// Writes the beginning of `bytes` to `count` blocks. Returns how many were written: all,
+    /// unless there is a `failure`.
+    mutating func write(_ first: UInt64, _ count: UInt64, from bytes: [UInt8]) -> UInt64 {
+        let part = bytes.span.extracting(first: Int(count) * Medium.blockBytes)
+        return note(device.write(at: first, from: part))
     }
 
     private mutating func note(_ transfer: BlockTransfer) -> UInt64 {
         failure = transfer.failure
-        return transfer.count
+        return UInt64(transfer.count)
     }
 
     mutating func block(_ number: UInt64) -> [UInt8]? {
@@ -81,7 +80,7 @@ extension Shell {
             return sayUsage(.disk)
         }
         for index in 0..<cards.count {
-            guard let (blocks, _) = cards[index].information() else { continue }
+            guard let blocks = cards[index].information()?.blocks else { continue }
             if let number {
                 if isRewrite { return rewrite(&cards[index], number, blocks) }
                 return show(cards[index].block(number), of: cards[index], bytes: 512)
@@ -97,13 +96,8 @@ extension Shell {
         for _ in 0..<40 {
             var cards: [Card] = []
             for (name, index) in Shell.cardServices {
-                let slot = Shell.slot(index)
-                let known = try? CapabilityTable.own.describe(slot)
-                let n = Name(name)
-                let words: InlineArray<4, UInt64> = [n.word0, n.word1, n.word2, n.word3]
-                let isOpen = known?.kind == .endpoint
-                if isOpen || openService(words, to: slot, deadline: Shell.patience) {
-                    cards.append(Card(name: name, endpoint: Endpoint(slot)))
+                if let device = try? BlockDevice(finding: Shell.slot(index), named: name) {
+                    cards.append(Card(name: name, device))
                 }
             }
             if !cards.isEmpty { return cards }
@@ -115,15 +109,13 @@ extension Shell {
     private mutating func describe(_ card: inout Card) {
         terminal.out.add(card.name)
         terminal.out.add(": ")
-        guard let (blocks, isReadOnly) = card.information() else {
-            return say(card.problem ?? "no card")
-        }
-        terminal.out.decimal(blocks)
+        guard let medium = card.information() else { return say(card.problem ?? "no card") }
+        terminal.out.decimal(medium.blocks)
         terminal.out.add(" blocks, ")
-        terminal.out.size(blocks << 9)
-        if isReadOnly { terminal.out.add(", read-only") }
+        terminal.out.size(medium.blocks << 9)
+        if medium.isReadOnly { terminal.out.add(", read-only") }
         terminal.out.newLine()
-        guard let partitions = partitionTable(&card, blocks) else { return }
+        guard let partitions = partitionTable(&card, medium.blocks) else { return }
         var table = TextTable()
         table.column("PARTITION", .right)
         table.column("TYPE", .right)
@@ -169,7 +161,11 @@ extension Shell {
                 terminal.out.decimal(next)
                 terminal.out.add(": ")
                 say(problem)
-                if count == 1 { next += 1 } else { endOfSearch = next + BlockRequest.maximumCount }
+                if count == 1 {
+                    next += 1
+                } else {
+                    endOfSearch = next + UInt64(Medium.blocksAtOnce)
+                }
                 if count == 1 { unread += 1 }
                 if !card.isGone { findAgain(&card) }
             }
@@ -185,7 +181,7 @@ extension Shell {
     /// meanwhile. A driver that starts gets two seconds.
     private mutating func findAgain(_ card: inout Card) {
         for _ in 0..<40 {
-            if card.information() != nil || card.failure != .driver(.peerDied)
+            if card.information() != nil || card.failure != .kernel(.peerDied)
                 || terminal.isInterrupted
             {
                 return
@@ -201,7 +197,7 @@ extension Shell {
         var before = [UInt8](repeating: 0, count: Int(count) * 512)
         var after = before
         guard card.read(first, count, into: &before) == count,
-            card.write(first, count, from: &before) == count,
+            card.write(first, count, from: before) == count,
             card.read(first, count, into: &after) == count
         else { return say(card.problem ?? "no card") }
         terminal.out.decimal(count)
@@ -213,8 +209,8 @@ extension Shell {
     private static var mostUnread: UInt64 { 16 }
 
     private mutating func showFile(_ name: [UInt8], _ card: inout Card) {
-        guard let (blocks, _) = card.information() else { return say(card.problem ?? "no card") }
-        guard let table = partitionTable(&card, blocks) else { return }
+        guard let medium = card.information() else { return say(card.problem ?? "no card") }
+        guard let table = partitionTable(&card, medium.blocks) else { return }
         do throws(FileError) {
             let file = try FATVolume(&card, firstOf: table).find(name, in: &card)
             if file.size == 0 { return say("an empty file") }

@@ -6,16 +6,17 @@ extension ServiceClient {
     /// - Parameters:
     ///   - slot: gets the service's capability. If an endpoint is there already, that one is asked
     ///     for its version; with `bits` it is replaced.
+    ///   - service: one of several services of this interface.
     ///   - instance: of the devices of one kind; 0 is the first.
     ///   - bits: of the task's own notification. They are signalled each time the service's task
     ///     has ended, and each time it runs again: what was registered there is lost.
     /// - Throws: `noService` if it has not started by `deadline`, `notOpened` if the manifest
     ///   does not list it for the task; and what `init(checking:)` throws.
     public init(
-        opening slot: Slot, instance: UInt8 = 0, signalling bits: UInt64 = 0,
-        by deadline: Instant = .patience
+        opening slot: Slot, named service: StaticString = Self.service, instance: UInt8 = 0,
+        signalling bits: UInt64 = 0, by deadline: Instant = .patience
     ) throws(SystemError) {
-        let name = try name(Self.service, instance)
+        let name = try name(service, instance)
         try self.init(
             checking: open(name, to: slot, waiting: true, signalling: bits, by: deadline),
             by: deadline)
@@ -24,10 +25,10 @@ extension ServiceClient {
     /// Opens the service if its task has ever started: a board may lack the device. Otherwise as
     /// `init(opening:)`.
     public init(
-        finding slot: Slot, instance: UInt8 = 0, signalling bits: UInt64 = 0,
-        by deadline: Instant = .patience
+        finding slot: Slot, named service: StaticString = Self.service, instance: UInt8 = 0,
+        signalling bits: UInt64 = 0, by deadline: Instant = .patience
     ) throws(SystemError) {
-        let name = try name(Self.service, instance)
+        let name = try name(service, instance)
         try self.init(
             checking: open(name, to: slot, waiting: false, signalling: bits, by: deadline),
             by: deadline)

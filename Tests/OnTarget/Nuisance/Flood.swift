@@ -218,16 +218,22 @@ private struct Meter {
     }
 
     private mutating func measureCard(_ card: Endpoint?) {
-        let information = RegisterMessage(BlockRequest.information)
         // A card is identified first, and its driver sleeps meanwhile.
-        guard let card, let reply = try? card.call(information), reply[0] == 0 else { return }
-        call("block: information", card, information)
-        let most = BlockRequest.maximumCount
-        let length = Int(most * BlockRequest.blockBytes)
-        let read = RegisterMessage(BlockRequest.read, 0, most, reply[4])
-        call("block: read", card, read, loan(&bytes, length: length))
-        let write = RegisterMessage(BlockRequest.write, 0, most, reply[4])
-        call("block: write", card, write, loan(&bytes, .read, length: length))
+        guard let card = card.map({ BlockClient($0) }),
+            let medium = try? card.information(by: .never)
+        else { return }
+        tell("block: information") { _ = try? card.information(by: .never) }
+        var bytes = bytes
+        let length = Medium.blocksAtOnce * Medium.blockBytes
+        tell("block: read") {
+            var all = bytes.mutableSpan
+            var part = all._mutatingExtracting(first: length)
+            try? card.read(from: 0, of: medium.number, into: &part, by: .never)
+        }
+        tell("block: write") {
+            let part = bytes.span.extracting(first: length)
+            try? card.write(at: 0, of: medium.number, from: part, by: .never)
+        }
     }
 
     /// The root task answers those that hold a privilege for it.

@@ -21,6 +21,7 @@ public enum SystemError: Error, Equatable, Sendable {
     public var text: StaticString {
         switch self {
         case .kernel(.timedOut): "the service does not answer in time"
+        case .kernel(.peerDied): "the service ended; it is started again"
         case .kernel: "the service cannot be reached"
         case .service: "the service refuses"
         case .refused(let refusal): refusal.text
