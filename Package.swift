@@ -165,7 +165,8 @@ if onTarget {
             "Drivers", "BCM2835RandomDriver", ["Interfaces", "DriverCores", "MMIO"],
             swift: noHeap),
         task(
-            "Drivers", "BCM2835MailboxDriver", ["Protocols", "DriverCores", "MMIO"], swift: noHeap),
+            "Drivers", "BCM2835MailboxDriver", ["Interfaces", "DriverCores", "MMIO"],
+            swift: noHeap),
         task(
             "Drivers", "BCM2835PowerDriver", ["Interfaces", "DriverCores", "MMIO"], swift: noHeap),
         task("Drivers", "PL031Driver", ["Interfaces", "DriverCores", "MMIO"], swift: noHeap),

@@ -133,10 +133,10 @@ import Testing
     /// On a Pi 4: 3 resets the board's chips, 4 sets the card's voltage, 6 switches its supply.
     @Test func ofTheFirmwaresPinsOnlyTheLightsMayBeSet() {
         #expect(FirmwarePin.maySet(2))
-        for pin in [0, 1, 3, 4, 5, 6, 7] as [UInt64] {
+        for pin in [0, 1, 3, 4, 5, 6, 7] as [UInt8] {
             #expect(FirmwarePin.mayRead(pin) && !FirmwarePin.maySet(pin))
         }
-        for pin in [8, 66, 1 << 32 | 2, .max] as [UInt64] {
+        for pin in [8, 66, .max] as [UInt8] {
             #expect(!FirmwarePin.mayRead(pin) && !FirmwarePin.maySet(pin))
         }
     }

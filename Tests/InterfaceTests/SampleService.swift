@@ -60,6 +60,9 @@ protocol Sample {
     /// The time a microsecond later.
     @Method(18) func later(than reading: UTCReading) -> UTCReading
 
+    /// A light of that name.
+    @Method(21) func light(_ name: FixedString<32>) -> Light
+
     /// As many words as travel in registers.
     @Method(32) func sum(
         _ a: UInt64, _ b: UInt64, _ c: UInt64, _ d: UInt64, _ e: UInt64, _ f: UInt64, _ g: UInt64
@@ -168,6 +171,9 @@ struct SampleTask: ~Copyable, SampleServer {
         _ endpoint: UInt8, loop: UInt8, _ held: consuming Caller<Bytes<100>, NoError>
     ) { waitingForBytes = consume held }
 
+    mutating func light(_ name: FixedString<32>, _ client: ClientBadge) -> Light {
+        Light(name: name, pin: 2, isActiveLow: true, holder: .firmware, driver: 0, bank: name)
+    }
     mutating func add(_ a: UInt32, to b: UInt32, _ client: ClientBadge) -> UInt64 {
         clients.append(client.raw)
         return UInt64(a) + UInt64(b)

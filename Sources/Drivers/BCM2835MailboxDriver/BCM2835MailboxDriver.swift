@@ -2,15 +2,13 @@
 // the endpoint by urgency.
 
 import DriverCores
-import KernelABI
+import Interfaces
 import MMIO
-import Protocols
-import UserRuntime
 
 @c(BCM2835MailboxDriver_main) func mailboxDriver(_ address: UInt) -> Int32 {
     let information = startInformation(address)
-    var driver = MailboxDriver(information)
-    driver.serve()
+    let loop = Server(information)
+    serve(MailboxDriver(information, loop.notification), loop)
 }
 
 /// The registers: mapped, or through the kernel where an interrupt controller of its own is in the
@@ -42,10 +40,10 @@ enum MailboxRegisters: WordRegisterAccess {
     }
 }
 
-@safe struct MailboxDriver {
-    private var server: Server
+@safe struct MailboxDriver: ~Copyable, FirmwareServer, ServiceTask {
     private let mailbox: BCM2835Mailbox<MailboxRegisters>
     private let interrupt = Interrupt(StartSlot.interrupt)
+    private let notification: Notification
     /// The messages, in memory that the firmware reaches; nil where there is none.
     private let memory: DeviceMemory?
     /// Word 0: how many questions were asked, also in earlier lives of the driver: the last one may
@@ -55,63 +53,79 @@ enum MailboxRegisters: WordRegisterAccess {
     /// Milliseconds that the firmware has for an answer.
     private static var patience: UInt64 { 1000 }
 
-    init(_ information: StartInformation) {
-        server = Server(information)
+    init(_ information: StartInformation, _ notification: Notification) {
         mailbox = BCM2835Mailbox(registers: MailboxRegisters(information))
         memory = DeviceMemory(information, slot: StartSlot.firstFree)
+        self.notification = notification
         // Safety: the manifest gives this task a page, 512 words.
         unsafe kept = persistentMemory(information)
         orEnd(
             "the interrupt cannot be bound",
-            try interrupt.bind(server.notification, bits: MailboxDriver.interruptBit))
+            try interrupt.bind(notification, bits: MailboxDriver.interruptBit))
     }
 
-    mutating func serve() -> Never {
-        while true {
-            let request = server.next()
-            switch request.delivery {
-            case .notification:
-                // An answer that nobody waits for any more.
-                _ = mailbox.collect(0)
-                interrupt.reopen()
-            case .message:
-                do throws(FirmwareError) { server.reply(try answer(request)) } catch {
-                    server.reply(RegisterMessage(error.rawValue))
-                }
-            case .oneWay, .fault: break
-            }
-        }
+    mutating func boardRevision(_ client: ClientBadge) throws(FirmwareError) -> UInt32 {
+        try ask(.boardRevision).first
+    }
+    mutating func serialNumber(_ client: ClientBadge) throws(FirmwareError) -> UInt64 {
+        try pair(.serialNumber)
+    }
+    mutating func firmwareRevision(_ client: ClientBadge) throws(FirmwareError) -> UInt32 {
+        try ask(.firmwareRevision).first
+    }
+    mutating func networkAddress(_ client: ClientBadge) throws(FirmwareError) -> UInt64 {
+        try pair(.networkAddress)
+    }
+    mutating func memory(
+        of owner: FirmwareMemory, _ client: ClientBadge
+    ) throws(FirmwareError) -> MemoryPart {
+        let answer = try ask(owner == .arm ? .armMemory : .videoCoreMemory)
+        return MemoryPart(start: answer.first, bytes: answer.second)
+    }
+    mutating func rate(
+        of clock: FirmwareClock, _ client: ClientBadge
+    ) throws(FirmwareError) -> UInt32 {
+        try ask(.clockRate, UInt32(clock.rawValue)).second
+    }
+    mutating func temperature(_ client: ClientBadge) throws(FirmwareError) -> UInt32 {
+        try ask(.temperature).second
+    }
+    mutating func maximumTemperature(_ client: ClientBadge) throws(FirmwareError) -> UInt32 {
+        try ask(.maximumTemperature).second
+    }
+    mutating func level(
+        ofPin pin: UInt8, _ client: ClientBadge
+    ) throws(FirmwareError) -> Bool {
+        if !FirmwarePin.mayRead(pin) { throw .notPermitted }
+        return try use(pin, FirmwarePin.get)
+    }
+    mutating func set(pin: UInt8, high: Bool, _ client: ClientBadge) throws(FirmwareError) {
+        if !FirmwarePin.maySet(pin) { throw .notPermitted }
+        _ = try use(pin, FirmwarePin.set, high: high)
     }
 
-    private mutating func answer(_ request: Received) throws(FirmwareError) -> RegisterMessage {
-        switch request[0] {
-        case FirmwareRequest.ask:
-            guard let tag = UInt32(exactly: request[1]),
-                let question = FirmwareQuestion(rawValue: tag)
-            else { throw .notPermitted }
-            let argument = question.argumentCount > 0 ? UInt32(truncatingIfNeeded: request[2]) : 0
-            let answer = try ask(tag, argument, results: question.resultCount)
-            return RegisterMessage(
-                0, UInt64(answer.count), UInt64(answer.first), UInt64(answer.second))
-        case FirmwareRequest.pin where FirmwarePin.mayRead(request[1]):
-            return try pin(request, FirmwarePin.get)
-        case FirmwareRequest.setPin where FirmwarePin.maySet(request[1]):
-            return try pin(request, FirmwarePin.set)
-        default: throw .notPermitted
-        }
-    }
-
-    private mutating func pin(
-        _ request: Received, _ tag: UInt32
-    ) throws(FirmwareError) -> RegisterMessage {
-        let pin = FirmwarePin.first + UInt32(truncatingIfNeeded: request[1])
-        let answer = try ask(tag, pin, request[2] == 0 ? 0 : 1, results: 2)
+    private mutating func use(
+        _ pin: UInt8, _ tag: UInt32, high: Bool = false
+    ) throws(FirmwareError) -> Bool {
+        let answer = try ask(tag, FirmwarePin.first + UInt32(pin), high ? 1 : 0, results: 2)
         // The firmware leaves the pin's number there when it cannot do it.
         if answer.first != 0 { throw .unknown }
-        return RegisterMessage(0, UInt64(answer.second))
+        return answer.second != 0
+    }
+    private mutating func pair(_ question: FirmwareQuestion) throws(FirmwareError) -> UInt64 {
+        let answer = try ask(question)
+        return UInt64(answer.second) << 32 | UInt64(answer.first)
+    }
+    /// Puts one question. A value that the firmware left out is 0.
+    private mutating func ask(
+        _ question: FirmwareQuestion, _ argument: UInt32 = 0
+    ) throws(FirmwareError) -> (first: UInt32, second: UInt32) {
+        let results = question.resultCount
+        let answer = try ask(question.rawValue, argument, results: results)
+        return (answer.first, answer.count > 1 ? answer.second : 0)
     }
 
-    /// Puts one question, and waits for its answer.
+    /// Sends a message, and waits for its answer.
     private mutating func ask(
         _ tag: UInt32, _ first: UInt32, _ second: UInt32 = 0, results: Int
     ) throws(FirmwareError) -> (count: Int, first: UInt32, second: UInt32) {
@@ -141,7 +155,7 @@ enum MailboxRegisters: WordRegisterAccess {
         if !mailbox.post(address) { throw .silent }
         let deadline = Instant.after(milliseconds: MailboxDriver.patience)
         while true {
-            guard let bits = try? server.notification.wait(deadline: deadline) else {
+            guard let bits = try? notification.wait(deadline: deadline) else {
                 // The last look: an answer whose interrupt went amiss is one all the same.
                 if mailbox.collect(address) { return }
                 throw .silent
@@ -153,4 +167,16 @@ enum MailboxRegisters: WordRegisterAccess {
             if isThere { return }
         }
     }
+
+    // The task
+
+    mutating func perform(_ request: Received, _ loop: inout Server) {
+        FirmwareInterface.perform(request, for: &self, &loop)
+    }
+    /// An answer that nobody waits for any more.
+    mutating func notice(_ bits: UInt64) {
+        _ = mailbox.collect(0)
+        interrupt.reopen()
+    }
+    mutating func forgetCallers() {}
 }

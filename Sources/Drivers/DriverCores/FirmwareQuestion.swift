@@ -1,10 +1,9 @@
-// The questions that tasks may put to the VideoCore's firmware. Its property calls can also run
-// code and hand out memory: those are not among them.
+// The questions that the driver puts to the VideoCore's firmware for tasks. The firmware's property
+// calls can also run code and hand out memory: those are not among them.
 
 /// A question by its tag (the firmware's wiki, "Mailbox property interface").
 public enum FirmwareQuestion: UInt32, Sendable {
     case firmwareRevision = 0x0000_0001
-    case boardModel = 0x0001_0001
     case boardRevision = 0x0001_0002
     case networkAddress = 0x0001_0003
     case serialNumber = 0x0001_0004
@@ -16,20 +15,10 @@ public enum FirmwareQuestion: UInt32, Sendable {
     case temperature = 0x0003_0006
     case maximumTemperature = 0x0003_000a
 
-    /// Values that the question has.
-    public var argumentCount: Int {
-        switch self {
-        case .clockRate, .temperature, .maximumTemperature: 1
-        case .firmwareRevision, .boardModel, .boardRevision, .networkAddress, .serialNumber,
-            .armMemory, .videoCoreMemory:
-            0
-        }
-    }
-
     /// Values that the answer has.
     public var resultCount: Int {
         switch self {
-        case .firmwareRevision, .boardModel, .boardRevision: 1
+        case .firmwareRevision, .boardRevision: 1
         case .networkAddress, .serialNumber, .armMemory, .videoCoreMemory, .clockRate, .temperature,
             .maximumTemperature:
             2
@@ -50,8 +39,8 @@ public enum FirmwarePin {
     /// The pins that a task may set, a bit each: the light of a Pi 3 B, 3 B+ or 4 B (Linux's trees
     /// of these boards). The others reset the board or switch the supply of its card, its radio or
     /// its Ethernet.
-    static var lights: UInt64 { 1 << 2 }
+    static var lights: UInt8 { 1 << 2 }
     /// Whether `pin`, as a caller gave it, may be read; and, of those, set.
-    public static func mayRead(_ pin: UInt64) -> Bool { pin < UInt64(count) }
-    public static func maySet(_ pin: UInt64) -> Bool { mayRead(pin) && lights & 1 << pin != 0 }
+    public static func mayRead(_ pin: UInt8) -> Bool { pin < UInt8(count) }
+    public static func maySet(_ pin: UInt8) -> Bool { mayRead(pin) && lights & 1 << pin != 0 }
 }

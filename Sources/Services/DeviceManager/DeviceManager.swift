@@ -3,14 +3,12 @@
 // node is reported; neither stops the rest.
 
 import DeviceTree
-import KernelABI
-import Protocols
+import Interfaces
 import ServiceCores
-import UserRuntime
 
 @c(DeviceManager_main) func deviceManager(_ address: UInt) -> Int32 {
     let information = startInformation(address)
-    var server = Server(information)
+    let loop = Server(information)
     guard let manifest = try? Manifest.decode(readManifest().span) else {
         fatalError("no manifest")
     }
@@ -28,18 +26,16 @@ import UserRuntime
         }
         let devices = Devices(tree, machine, manifest, keys)
         keys.check(tree, devices)
-        var answers = Answers(tree: tree, devices: devices, lights: Lights(tree, devices))
-        while true { answers.answer(server.next(), &server) }
+        serve(Answers(tree: tree, devices: devices, lights: Lights(tree, devices)), loop)
     } catch {
         log("no drivers: the device tree is refused: \(error.cause.message)", .error)
-        // Each request is refused by the next one.
-        while true { _ = server.next() }
+        serve(NoTree(), loop)
     }
 }
 
 /// What requests are answered from: all of it is found once, so that no request costs a walk
 /// of the tree.
-private struct Answers {
+private struct Answers: DevicesServer, ServiceTask {
     let tree: DeviceTree
     let devices: Devices
     let lights: Lights
@@ -56,36 +52,74 @@ private struct Answers {
         commandLength = unsafe commandLine?.string.count ?? 0
     }
 
-    mutating func answer(_ request: Received, _ server: inout Server) {
-        if request.delivery != .message { return }
-        switch request[0] {
-        case DevicesRequest.tree, DevicesRequest.list:
-            guard let (bytes, isLast) = listings.piece(request, tree, devices) else {
-                return server.reply(RegisterMessage(1))
-            }
-            let isGiven = unsafe bytes.withUnsafeBytes { unsafe give($0, server) }
-            let done = RegisterMessage(0, isLast ? 1 : 0, UInt64(bytes.count))
-            server.reply(isGiven ? done : RegisterMessage(1))
-        case DevicesRequest.arguments:
-            let start = Int(min(request[1], UInt64(commandLength)))
-            let room = Int(min(request.loanLength, UInt64(DevicesRequest.pieceBytes)))
-            let count = min(commandLength - start, room)
-            let bytes = unsafe commandLine?.bytes ?? UnsafeRawBufferPointer(start: nil, count: 0)
-            let part = unsafe UnsafeRawBufferPointer(rebasing: bytes[start..<(start + count)])
-            let isGiven = unsafe give(part, server)
-            let done = RegisterMessage(0, UInt64(commandLength), UInt64(count))
-            server.reply(isGiven ? done : RegisterMessage(1))
-        case DevicesRequest.led: lights.reply(request[1], tree, &server)
-        default: server.reply(RegisterMessage(1))
-        }
+    mutating func tree(
+        from position: UInt64, into text: borrowing LentForWriting<UInt8>, _ client: ClientBadge
+    ) throws(DevicesError) -> TextPiece {
+        try piece(isTree: true, position, text, client)
+    }
+    mutating func list(
+        from position: UInt64, into text: borrowing LentForWriting<UInt8>, _ client: ClientBadge
+    ) throws(DevicesError) -> TextPiece {
+        try piece(isTree: false, position, text, client)
+    }
+    private mutating func piece(
+        isTree: Bool, _ position: UInt64, _ text: borrowing LentForWriting<UInt8>,
+        _ client: ClientBadge
+    ) throws(DevicesError) -> TextPiece {
+        if text.count < DevicesError.pieceBytes { throw .memory }
+        let (bytes, isLast) = try listings.piece(
+            isTree: isTree, from: position, of: client.task, tree, devices)
+        try write(bytes.span, to: text)
+        return TextPiece(bytes: UInt32(bytes.count), isLast: isLast)
     }
 
-    /// Copies into the memory that the caller lent. False where it cannot be written: the loan is
-    /// read-only or not mapped.
-    private func give(_ bytes: UnsafeRawBufferPointer, _ server: Server) -> Bool {
-        if unsafe bytes.isEmpty { return true }
-        let address = UInt64(UInt(bitPattern: bytes.baseAddress))
-        let length = UInt64(bytes.count)
-        return (try? server.caller.loanWrite(offset: 0, from: address, length: length)) != nil
+    mutating func commandLine(
+        from start: UInt64, into text: borrowing LentForWriting<UInt8>, _ client: ClientBadge
+    ) throws(DevicesError) -> CommandLinePart {
+        let start = Int(min(start, UInt64(commandLength)))
+        let count = min(commandLength - start, text.count, DevicesError.pieceBytes)
+        if let line = commandLine, count > 0 {
+            // Safety: the tree is there for good, and the part within the property.
+            let bytes = unsafe UnsafeRawBufferPointer(rebasing: line.bytes[start..<start + count])
+            try write(unsafe bytes.bindMemory(to: UInt8.self).span, to: text)
+        }
+        return CommandLinePart(bytes: UInt32(count), whole: UInt64(commandLength))
+    }
+
+    mutating func light(_ index: UInt8, _ client: ClientBadge) throws(DevicesError) -> Light {
+        guard let light = lights.light(Int(index)) else { throw .noSuchLight }
+        return light
+    }
+
+    /// Copies into the memory that the caller lent: it may be read-only, or not mapped.
+    private func write(
+        _ bytes: Span<UInt8>, to text: borrowing LentForWriting<UInt8>
+    ) throws(DevicesError) {
+        do throws(KernelError) { try text.write(bytes) } catch { throw .memory }
+    }
+
+    mutating func forgetCallers() {}
+    mutating func perform(_ request: Received, _ loop: inout Server) {
+        DevicesInterface.perform(request, for: &self, &loop)
+    }
+}
+
+/// Where the device tree was refused: nothing is known.
+private struct NoTree: DevicesServer, ServiceTask {
+    mutating func tree(
+        from position: UInt64, into text: borrowing LentForWriting<UInt8>, _ client: ClientBadge
+    ) throws(DevicesError) -> TextPiece { throw .noTree }
+    mutating func list(
+        from position: UInt64, into text: borrowing LentForWriting<UInt8>, _ client: ClientBadge
+    ) throws(DevicesError) -> TextPiece { throw .noTree }
+    mutating func commandLine(
+        from start: UInt64, into text: borrowing LentForWriting<UInt8>, _ client: ClientBadge
+    ) throws(DevicesError) -> CommandLinePart { throw .noTree }
+    mutating func light(_ index: UInt8, _ client: ClientBadge) throws(DevicesError) -> Light {
+        throw .noTree
+    }
+    mutating func forgetCallers() {}
+    mutating func perform(_ request: Received, _ loop: inout Server) {
+        DevicesInterface.perform(request, for: &self, &loop)
     }
 }

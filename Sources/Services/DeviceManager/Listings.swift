@@ -1,10 +1,8 @@
 // The listings that people read, piece by piece: how far each task has come.
 
 import DeviceTree
-import KernelABI
-import Protocols
+import Interfaces
 import ServiceCores
-import UserRuntime
 
 struct Listings {
     private enum Place {
@@ -21,27 +19,24 @@ struct Listings {
     /// One for each task that ever asked; at most `Manifest.maximumTasks`.
     private var readers: [Reader] = []
     /// Bytes at which a piece is long enough: with the longest head of the tree or row of the list
-    /// behind them it stays within `DevicesRequest.pieceBytes`.
+    /// behind them it stays within `DevicesError.pieceBytes`.
     private static var enough: Int { 512 }
     /// Rows of the list in a piece: each is made of cells, which costs some 9,000 instructions, and
     /// some twice as many.
     private static var rows: Int { 2 }
 
-    /// The next piece of the listing that `request` asks for; nil where its reader is not there.
+    /// Returns the next piece of a listing for a task, which has read `position` bytes of it.
     mutating func piece(
-        _ request: Received, _ tree: DeviceTree, _ devices: Devices
-    ) -> (bytes: [UInt8], isLast: Bool)? {
-        if request.loanLength < UInt64(DevicesRequest.pieceBytes) { return nil }
-        let task = request.client.task
-        let isTree = request[0] == DevicesRequest.tree
-        if request[1] == 0 {
+        isTree: Bool, from position: UInt64, of task: UInt64, _ tree: DeviceTree, _ devices: Devices
+    ) throws(DevicesError) -> (bytes: [UInt8], isLast: Bool) {
+        if position == 0 {
             readers.removeAll { $0.task == task }
             readers.append(
                 Reader(task: task, place: isTree ? .tree(TreeTextPlace()) : .list(row: 0)))
         }
         guard let index = readers.firstIndex(where: { $0.task == task }),
-            readers[index].position == request[1]
-        else { return nil }
+            readers[index].position == position
+        else { throw .otherPlace }
         var text = Text()
         let isLast: Bool
         switch readers[index].place {
@@ -57,7 +52,7 @@ struct Listings {
             }
             readers[index].place = .list(row: row)
             isLast = row > devices.count
-        default: return nil
+        default: throw .otherPlace
         }
         readers[index].position += UInt64(text.bytes.count)
         return (text.bytes, isLast)

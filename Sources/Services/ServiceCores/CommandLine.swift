@@ -115,7 +115,7 @@ public struct BootArguments: Equatable, Sendable {
     ///   where the whole has more than `maximumBytes`.
     /// - Complexity: O(`maximumBytes`).
     public static func join(
-        _ piece: (_ start: UInt64) -> (bytes: [UInt8], word: UInt64)?
+        _ piece: (_ start: UInt64) -> (bytes: [UInt8], whole: UInt64)?
     ) -> (text: [UInt8], bytes: UInt64)? {
         var text: [UInt8] = []
         while let (bytes, whole) = piece(UInt64(text.count)) {

@@ -1,10 +1,7 @@
 // The shell's commands about what boards have besides: pin, edge, led.
 
 import Interfaces
-import KernelABI
-import Protocols
 import ServiceCores
-import UserRuntime
 
 extension Shell {
     /// A service that this board may not have: asked for once.
@@ -102,34 +99,34 @@ extension Shell {
     // Lights
 
     mutating func led(_ arguments: [[UInt8]]) {
-        guard let devices = service(Name("devices"), Shell.slot(0)) else {
-            return say("no device manager")
-        }
+        guard let devices = deviceManager() else { return }
         if arguments.count == 1 { return sayUsage(.led) }
-        var index: UInt64 = 0
+        var index: UInt8 = 0
         var isFound = false
-        // The device manager has no more; a broken one may go on.
-        while index < DevicesRequest.maximumLights {
-            var reply = LongMessage(RegisterMessage(DevicesRequest.led, index))
-            guard let light = ask(devices, &reply), light[0] == 0 else { break }
-            index += 1
-            let name = Name(reply[4], reply[5], reply[6], reply[7])
-            let bank = Name(reply[8], reply[9], reply[10], reply[11])
-            if let wanted = arguments.first, wanted != name.bytes { continue }
-            isFound = true
-            terminal.out.add(name)
-            terminal.out.add(": pin ")
-            terminal.out.decimal(light[2])
-            terminal.out.add(" of ")
-            terminal.out.add(bank)
-            if light[1] == DevicesRequest.noDriver {
-                say(", which has no driver here")
-            } else if arguments.count < 2 {
-                showLight(light)
-            } else {
-                terminal.out.newLine()
-                setLight(light, arguments[1])
+        do throws(SystemError) {
+            // The device manager has no more; a broken one may go on.
+            while index < DevicesError.maximumLights {
+                let light = try devices.light(index, by: Shell.patience)
+                index += 1
+                let name = Text(light.name)
+                if let wanted = arguments.first, wanted != name.bytes { continue }
+                isFound = true
+                terminal.out.add(name.bytes)
+                terminal.out.add(": pin ")
+                terminal.out.decimal(UInt64(light.pin))
+                terminal.out.add(" of ")
+                terminal.out.add(Text(light.bank).bytes)
+                if light.holder == .none {
+                    say(", which has no driver here")
+                } else if arguments.count < 2 {
+                    showLight(light)
+                } else {
+                    terminal.out.newLine()
+                    setLight(light, arguments[1])
+                }
             }
+        } catch {
+            if error.of(DevicesError.self) != .noSuchLight { return say(error, DevicesError.self) }
         }
         if !isFound {
             say(index == 0 ? "the device tree has no lights" : "no such light; `led` lists them")
@@ -139,37 +136,36 @@ extension Shell {
     /// Asks the pin of a light for its level, or sets it: the level, or nil where its driver does
     /// not answer so. All lights of one board hang on the same bank of pins, or on the firmware's,
     /// or on none with a driver.
-    private func lightPin(_ light: Received, set level: UInt64? = nil) -> UInt64? {
-        let isFirmwares = light[1] == DevicesRequest.firmware
+    private func lightPin(_ light: Light, set isHigh: Bool? = nil) -> Bool? {
+        if light.holder == .firmware { return firmwarePin(light, set: isHigh) }
         let plain = Name("gpio")
         let bank =
-            isFirmwares
-            ? opened(Name("firmware"), 3)
-            : light[1] == 0
-                ? opened(plain, 2)
-                : opened(plain.numbered(Int(truncatingIfNeeded: light[1])), 9)
-        let request: RegisterMessage
-        if let level {
-            let set = isFirmwares ? FirmwareRequest.setPin : GPIORequest.write
-            request = RegisterMessage(set, light[2], level)
-        } else {
-            request = RegisterMessage(
-                isFirmwares ? FirmwareRequest.pin : GPIORequest.read, light[2])
-        }
+            light.driver == 0 ? opened(plain, 2) : opened(plain.numbered(Int(light.driver)), 9)
+        let pin = UInt64(light.pin)
+        let request =
+            isHigh.map { RegisterMessage(GPIORequest.write, pin, $0 ? 1 : 0) }
+            ?? RegisterMessage(GPIORequest.read)
         guard let bank, let reply = ask(bank, request), reply[0] == 0 else { return nil }
-        if let level { return level }
-        return isFirmwares ? reply[1] : reply[1] >> light[2] & 1
+        return isHigh ?? (reply[1] >> pin & 1 == 1)
+    }
+    private func firmwarePin(_ light: Light, set isHigh: Bool?) -> Bool? {
+        guard let pin = UInt8(exactly: light.pin),
+            let firmware = try? FirmwareClient(finding: Shell.slot(3), by: Shell.patience)
+        else { return nil }
+        do throws(SystemError) {
+            guard let isHigh else { return try firmware.level(ofPin: pin, by: Shell.patience) }
+            try firmware.set(pin: pin, high: isHigh, by: Shell.patience)
+            return isHigh
+        } catch { return nil }
     }
 
-    private mutating func showLight(_ light: Received) {
+    private mutating func showLight(_ light: Light) {
         guard let level = lightPin(light) else { return say(", which does not answer") }
-        say((level == 1) == (light[3] == 0) ? ", on" : ", off")
+        say(level != light.isActiveLow ? ", on" : ", off")
     }
 
-    private mutating func setLight(_ light: Received, _ action: [UInt8]) {
-        func write(_ isOn: Bool) -> Bool {
-            lightPin(light, set: isOn == (light[3] == 0) ? 1 : 0) != nil
-        }
+    private mutating func setLight(_ light: Light, _ action: [UInt8]) {
+        func write(_ isOn: Bool) -> Bool { lightPin(light, set: isOn != light.isActiveLow) != nil }
         var isDone = false
         if action.matches("on") {
             isDone = write(true)
@@ -186,5 +182,11 @@ extension Shell {
             return sayUsage(.led)
         }
         say(isDone ? "done" : "the pin is not to be had")
+    }
+}
+extension Text {
+    fileprivate init(_ text: FixedString<32>) {
+        self.init()
+        for index in 0..<text.count { add(byte: text[index]) }
     }
 }

@@ -1,38 +1,42 @@
 // The shell's commands about devices and the machine: dt, alarm, gpio, log, bench.
 
 import Interfaces
-import KernelABI
-import Protocols
 import ServiceCores
-import UserRuntime
 
 extension Shell {
-    /// Prints a long text that a service gives piece by piece.
-    private mutating func show(_ endpoint: Endpoint, _ request: UInt64) {
-        var start: UInt64 = 0
-        while !terminal.isInterrupted {
-            let message = RegisterMessage(request, start)
-            let bytes = DevicesRequest.pieceBytes
-            guard
-                let (piece, isLast) = callForPiece(
-                    endpoint, message, capacity: bytes, deadline: Shell.patience)
-            else { return say("the device manager does not answer") }
-            terminal.out.add(piece)
-            // It shows the piece, and looks for ^C.
-            terminal.pause(milliseconds: 1)
-            start += UInt64(piece.count)
-            if isLast == 1 { return }
-            if terminal.isInterrupted && piece.last != 10 { terminal.out.newLine() }
-        }
-    }
-
+    /// Prints the device tree, or the list of devices.
     mutating func deviceTree(_ arguments: [[UInt8]]) {
         let isList = arguments.first?.matches("list") ?? false
         if !arguments.isEmpty && !isList { return sayUsage(.dt) }
-        guard let devices = service(Name("devices"), Shell.slot(0)) else {
-            return say("no device manager")
+        guard let devices = deviceManager() else { return }
+        var position: UInt64 = 0
+        do throws(SystemError) {
+            while !terminal.isInterrupted {
+                var bytes = [UInt8](repeating: 0, count: DevicesError.pieceBytes)
+                var span = bytes.mutableSpan
+                let piece =
+                    isList
+                    ? try devices.list(from: position, into: &span, by: Shell.patience)
+                    : try devices.tree(from: position, into: &span, by: Shell.patience)
+                bytes.removeLast(max(bytes.count - Int(piece.bytes), 0))
+                terminal.out.add(bytes)
+                // It shows the piece, and looks for ^C.
+                terminal.pause(milliseconds: 1)
+                position += UInt64(bytes.count)
+                if piece.isLast { return }
+                if terminal.isInterrupted && bytes.last != 10 { terminal.out.newLine() }
+            }
+        } catch { say(error, DevicesError.self) }
+    }
+
+    /// The device manager; says so if it cannot be asked.
+    mutating func deviceManager() -> DevicesClient? {
+        do throws(SystemError) {
+            return try DevicesClient(opening: Shell.slot(0), by: Shell.patience)
+        } catch {
+            say(error == .noService ? "no device manager" : error.text)
+            return nil
         }
-        show(devices, isList ? DevicesRequest.list : DevicesRequest.tree)
     }
 
     /// The clock's client; says so where there is none.

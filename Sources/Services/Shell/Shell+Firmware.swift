@@ -1,28 +1,19 @@
 // The shell's command `board`: what the board's firmware knows.
 
-import KernelABI
-import Protocols
+import Interfaces
 import ServiceCores
-import UserRuntime
-
-/// Tags of the firmware's property calls (its wiki, "Mailbox property interface").
-private enum Tag {
-    static var firmware: UInt64 { 0x0000_0001 }
-    static var revision: UInt64 { 0x0001_0002 }
-    static var serial: UInt64 { 0x0001_0004 }
-    static var armMemory: UInt64 { 0x0001_0005 }
-    static var videoCoreMemory: UInt64 { 0x0001_0006 }
-    static var clockRate: UInt64 { 0x0003_0002 }
-    static var temperature: UInt64 { 0x0003_0006 }
-}
 
 extension Shell {
     mutating func board() {
-        guard let firmware = opened(Name("firmware"), 3) else {
-            return say("no firmware that can be asked")
+        let firmware: FirmwareClient
+        do throws(SystemError) {
+            firmware = try FirmwareClient(finding: Shell.slot(3), by: Shell.patience)
+        } catch {
+            return say(error == .noService ? "no firmware that can be asked" : error.text)
         }
-        line("board        ", ask(firmware, Tag.revision)) { out, reply in
-            let board = BoardRevision(code: UInt32(truncatingIfNeeded: reply[2]))
+        line("board        ") { out throws(SystemError) in
+            let code = try firmware.boardRevision(by: Shell.patience)
+            let board = BoardRevision(code: code)
             out.add(board.name)
             if let minor = board.minor {
                 out.add(" 1.")
@@ -34,49 +25,50 @@ extension Shell {
                 out.add(" MiB")
             }
             out.add(" (")
-            out.hexadecimal(reply[2])
+            out.hexadecimal(UInt64(code))
             out.add(")")
         }
-        line("serial       ", ask(firmware, Tag.serial)) { out, reply in
-            out.hexadecimal(reply[3] << 32 | reply[2], digits: 16)
+        line("serial       ") { out throws(SystemError) in
+            out.hexadecimal(try firmware.serialNumber(by: Shell.patience), digits: 16)
         }
-        line("firmware     ", ask(firmware, Tag.firmware)) { out, reply in
-            out.hexadecimal(reply[2], digits: 8)
+        line("firmware     ") { out throws(SystemError) in
+            out.hexadecimal(UInt64(try firmware.firmwareRevision(by: Shell.patience)), digits: 8)
         }
-        line("temperature  ", ask(firmware, Tag.temperature, 0)) { out, reply in
-            out.decimal(reply[3] / 1000)
+        line("temperature  ") { out throws(SystemError) in
+            let temperature = UInt64(try firmware.temperature(by: Shell.patience))
+            out.decimal(temperature / 1000)
             out.add(".")
-            out.decimal(reply[3] % 1000 / 100)
+            out.decimal(temperature % 1000 / 100)
             out.add(" C")
         }
-        line("arm clock    ", ask(firmware, Tag.clockRate, 3), Shell.hertz)
-        line("core clock   ", ask(firmware, Tag.clockRate, 4), Shell.hertz)
-        line("uart clock   ", ask(firmware, Tag.clockRate, 2), Shell.hertz)
-        line("arm memory   ", ask(firmware, Tag.armMemory), Shell.region)
-        line("video memory ", ask(firmware, Tag.videoCoreMemory), Shell.region)
+        for (title, clock) in [
+            ("arm clock    ", .arm), ("core clock   ", .core), ("uart clock   ", .uart),
+        ] as [(StaticString, FirmwareClock)] {
+            line(title) { out throws(SystemError) in
+                out.decimal(UInt64(try firmware.rate(of: clock, by: Shell.patience)))
+                out.add(" Hz")
+            }
+        }
+        for (title, owner) in [
+            ("arm memory   ", .arm), ("video memory ", .videoCore),
+        ] as [(StaticString, FirmwareMemory)] {
+            line(title) { out throws(SystemError) in
+                let memory = try firmware.memory(of: owner, by: Shell.patience)
+                out.size(UInt64(memory.bytes))
+                out.add(" at ")
+                out.hexadecimal(UInt64(memory.start))
+            }
+        }
     }
 
-    private static func hertz(_ out: inout Text, _ reply: Received) {
-        out.decimal(reply[3])
-        out.add(" Hz")
-    }
-    private static func region(_ out: inout Text, _ reply: Received) {
-        out.size(reply[3])
-        out.add(" at ")
-        out.hexadecimal(reply[2])
-    }
-
-    private func ask(_ firmware: Endpoint, _ tag: UInt64, _ argument: UInt64 = 0) -> Received? {
-        ask(firmware, RegisterMessage(FirmwareRequest.ask, tag, argument))
-    }
-
+    /// Shows a line, or why there is no answer.
     private mutating func line(
-        _ title: StaticString, _ reply: Received?, _ write: (inout Text, Received) -> Void
+        _ title: StaticString, _ write: (inout Text) throws(SystemError) -> Void
     ) {
         terminal.out.add(title)
-        guard let reply else { return say("the driver does not answer") }
-        if reply[0] != 0 { return say(FirmwareError(rawValue: reply[0])?.text ?? "refused") }
-        write(&terminal.out, reply)
-        terminal.out.newLine()
+        do throws(SystemError) {
+            try write(&terminal.out)
+            terminal.out.newLine()
+        } catch { say(error, FirmwareError.self) }
     }
 }

@@ -2,10 +2,7 @@
 // other client.
 
 import Interfaces
-import KernelABI
-import Protocols
 import ServiceCores
-import UserRuntime
 
 @c(Shell_main) func shellTask(_ address: UInt) -> Int32 {
     let information = startInformation(address)
@@ -73,17 +70,26 @@ struct Shell {
     /// The kernel's command line, and its length. A device manager that dies meanwhile is asked
     /// anew, from the start, once it is back.
     private mutating func bootArguments() -> (text: [UInt8], bytes: UInt64)? {
-        guard let devices = service(Name("devices"), Shell.slot(0)) else { return nil }
         for _ in 0..<5 {
-            let whole = BootArguments.join { start in
-                callForPiece(
-                    devices, RegisterMessage(DevicesRequest.arguments, start),
-                    capacity: DevicesRequest.pieceBytes, deadline: Shell.patience)
+            if let devices = try? DevicesClient(opening: Shell.slot(0), by: Shell.patience),
+                let whole = BootArguments.join({ Shell.part(of: devices, from: $0) })
+            {
+                return whole
             }
-            if let whole { return whole }
             terminal.nap(milliseconds: 200)
         }
         return nil
+    }
+    private static func part(
+        of devices: DevicesClient, from start: UInt64
+    ) -> (bytes: [UInt8], whole: UInt64)? {
+        var bytes = [UInt8](repeating: 0, count: DevicesError.pieceBytes)
+        var span = bytes.mutableSpan
+        guard let part = try? devices.commandLine(from: start, into: &span, by: patience) else {
+            return nil
+        }
+        bytes.removeLast(max(bytes.count - Int(part.bytes), 0))
+        return (bytes, part.whole)
     }
 
     mutating func interact() -> Never {

@@ -84,27 +84,18 @@ private func logWord(_ text: Span<UInt8>, _ level: LogLevel) -> RegisterMessage 
 /// Calls `endpoint` with `message`, lends `capacity` bytes for the answer, and returns what was
 /// written there: word 2 of the reply says how many. Nil when the call failed or word 0 of the
 /// reply is not 0.
-public func callForBytes(
-    _ endpoint: Endpoint, _ message: RegisterMessage, capacity: Int, deadline: Instant = .never
-) -> [UInt8]? {
-    callForPiece(endpoint, message, capacity: capacity, deadline: deadline)?.bytes
-}
-
-/// As `callForBytes`, with word 1 of the reply.
-public func callForPiece(
-    _ endpoint: Endpoint, _ message: RegisterMessage, capacity: Int, deadline: Instant = .never
-) -> (bytes: [UInt8], word: UInt64)? {
+func callForBytes(_ endpoint: Endpoint, _ message: RegisterMessage, capacity: Int) -> [UInt8]? {
     var bytes = [UInt8](repeating: 0, count: capacity)
     var answer: Received?
     unsafe bytes.withUnsafeMutableBytes { buffer in
         let address = UInt64(UInt(bitPattern: buffer.baseAddress))
         let loan = Attachment(lending: address, length: UInt64(capacity), .write)
         // No answer, whatever the reason: the caller gets nil.
-        answer = try? endpoint.call(message, loan, deadline: deadline)
+        answer = try? endpoint.call(message, loan)
     }
     guard let answer, answer[0] == 0 else { return nil }
     bytes.removeLast(capacity - Int(min(answer[2], UInt64(capacity))))
-    return (bytes, answer[1])
+    return bytes
 }
 
 /// The encoded manifest, from the root task; empty where it cannot be had.

@@ -137,22 +137,24 @@ private struct Meter {
 
     /// Whole listings, each piece of them.
     private mutating func measureDevices() {
-        guard let devices = open(Name("devices"), 0) else { return }
-        let lent = loan(&bytes)
-        let listings: [(StaticString, UInt64)] = [
-            ("devices: piece of the tree", DevicesRequest.tree),
-            ("devices: piece of the list", DevicesRequest.list),
-        ]
-        for (what, request) in listings {
+        guard let devices = open(Name("devices"), 0).map({ DevicesClient($0) }) else { return }
+        var bytes = bytes
+        for (what, isTree) in [
+            ("devices: piece of the tree", true), ("devices: piece of the list", false),
+        ] as [(StaticString, Bool)] {
             var position: UInt64 = 0
             var isLast = false
             var most: UInt64 = 0
             while !isLast {
+                var span = bytes.mutableSpan
                 let before = Instant.now
-                let reply = try? devices.call(RegisterMessage(request, position), lent)
+                let piece =
+                    isTree
+                    ? try? devices.tree(from: position, into: &span, by: .never)
+                    : try? devices.list(from: position, into: &span, by: .never)
                 most = max(most, (Instant.now - before).nanoseconds)
-                isLast = reply?[0] != 0 || reply?[1] == 1
-                position += reply?[2] ?? 0
+                isLast = piece?.isLast ?? true
+                position += UInt64(piece?.bytes ?? 0)
             }
             if most > mostInstructions { isWithin = false }
             var line = Text(what)
@@ -163,10 +165,17 @@ private struct Meter {
             line.add(" bytes")
             say(line)
         }
-        call("devices: command line", devices, RegisterMessage(DevicesRequest.arguments, 0), lent)
-        call("devices: light", devices, RegisterMessage(DevicesRequest.led, 0))
-        call("devices: no such light", devices, RegisterMessage(DevicesRequest.led, ~0))
-        call("devices: piece, nothing lent", devices, RegisterMessage(DevicesRequest.tree, 0))
+        tell("devices: command line") {
+            var span = bytes.mutableSpan
+            _ = try? devices.commandLine(from: 0, into: &span, by: .never)
+        }
+        tell("devices: light") { _ = try? devices.light(0, by: .never) }
+        tell("devices: no such light") { _ = try? devices.light(.max, by: .never) }
+        tell("devices: piece, nothing lent") {
+            var span = bytes.mutableSpan
+            var nothing = span._mutatingExtracting(first: 0)
+            _ = try? devices.tree(from: 0, into: &nothing, by: .never)
+        }
     }
 
     private mutating func measureConsole() {
@@ -207,9 +216,10 @@ private struct Meter {
         if let random = open(Name("random"), 5).map({ RandomClient($0) }) {
             tell("random: words") { _ = try? random.words(by: .never) }
         }
-        let firmware = open(Name("firmware"), 6)
-        call("firmware: ask", firmware, RegisterMessage(FirmwareRequest.ask, 0x0001_0002, 0))
-        call("firmware: pin", firmware, RegisterMessage(FirmwareRequest.pin, 2))
+        if let firmware = open(Name("firmware"), 6).map({ FirmwareClient($0) }) {
+            tell("firmware: board's revision") { _ = try? firmware.boardRevision(by: .never) }
+            tell("firmware: level of a pin") { _ = try? firmware.level(ofPin: 2, by: .never) }
+        }
         if let power = open(Name("power"), 7).map({ PowerClient($0) }) {
             tell("power: watchdog") { _ = try? power.watchdog(by: .never) }
         }
@@ -223,16 +233,13 @@ private struct Meter {
             let medium = try? card.information(by: .never)
         else { return }
         tell("block: information") { _ = try? card.information(by: .never) }
-        var bytes = bytes
-        let length = Medium.blocksAtOnce * Medium.blockBytes
+        var blocks = [UInt8](repeating: 0, count: Medium.blocksAtOnce * Medium.blockBytes)
         tell("block: read") {
-            var all = bytes.mutableSpan
-            var part = all._mutatingExtracting(first: length)
-            try? card.read(from: 0, of: medium.number, into: &part, by: .never)
+            var span = blocks.mutableSpan
+            try? card.read(from: 0, of: medium.number, into: &span, by: .never)
         }
         tell("block: write") {
-            let part = bytes.span.extracting(first: length)
-            try? card.write(at: 0, of: medium.number, from: part, by: .never)
+            try? card.write(at: 0, of: medium.number, from: blocks.span, by: .never)
         }
     }
 
@@ -255,11 +262,15 @@ private struct Meter {
 // Floods
 
 /// The most costly request that an ordinary client can make of a service, once.
-private func askOnce(_ service: Name, _ endpoint: Endpoint, _ lent: Attachment, _ line: [UInt8]) {
+private func askOnce(
+    _ service: Name, _ endpoint: Endpoint, _ bytes: inout [UInt8], _ line: [UInt8]
+) {
     switch service {
     case Name("names"): reopen(Name("serial"))
     case Name("log"): _ = logAndWait(line.span, deadline: .never)
-    case Name("devices"): _ = try? endpoint.call(RegisterMessage(DevicesRequest.tree, 0), lent)
+    case Name("devices"):
+        var span = bytes.mutableSpan
+        _ = try? DevicesClient(endpoint).tree(from: 0, into: &span, by: .never)
     case Name("clock"):
         _ = try? ClockClient(endpoint).sleep(until: 0x7fff_0000, by: .immediately)
     case Name("gpio"): _ = try? endpoint.call(RegisterMessage(GPIORequest.read))
@@ -270,7 +281,6 @@ private func askOnce(_ service: Name, _ endpoint: Endpoint, _ lent: Attachment, 
 /// Asks one service after the other, without a pause.
 func flood() -> Never {
     var bytes = [UInt8](repeating: 0, count: loanBytes)
-    let lent = loan(&bytes)
     let line = [UInt8](repeating: 0x2e, count: 8)
     for index in 0..<floods.count {
         let service = Name(floods[index])
@@ -279,7 +289,7 @@ func flood() -> Never {
         let end = Instant.after(milliseconds: length(ofFloodAt: service))
         var count: UInt64 = 0
         while Instant.now < end {
-            askOnce(service, endpoint, lent, line)
+            askOnce(service, endpoint, &bytes, line)
             count += 1
         }
         var text = Text("asked ")
@@ -298,12 +308,11 @@ func beVictim(ofFloodAt service: Name) -> Never {
         let endpoint = open(service)
     else { rest() }
     var bytes = [UInt8](repeating: 0, count: loanBytes)
-    let lent = loan(&bytes)
     let line = [UInt8](repeating: 0x2e, count: 8)
     sleep(until: instant(milliseconds: 3000 + 50 * UInt64(index)))
-    askOnce(service, endpoint, lent, line)
+    askOnce(service, endpoint, &bytes, line)
     sleep(milliseconds: 10)
-    let request = measure(5) { askOnce(service, endpoint, lent, line) }
+    let request = measure(5) { askOnce(service, endpoint, &bytes, line) }
     var wake = start(of: index) + .milliseconds(20)
     var latest: UInt64 = 0
     let end = start(of: index) + .milliseconds(length(ofFloodAt: service))

@@ -34,6 +34,19 @@ public struct Bytes<let capacity: Int>: MessageValue, Sendable {
     public var span: Span<UInt8> {
         @_lifetime(borrow self) borrowing get { storage.span.extracting(0..<count) }
     }
+    /// Byte `index`; 0 behind the end.
+    public subscript(index: Int) -> UInt8 { index >= 0 && index < count ? storage[index] : 0 }
+    /// Whether all of it is printable text. Not inlined: in a caller that keeps the value in
+    /// registers, the compiler takes the memory that a span of it points to for undefined.
+    @inline(never) fileprivate var isPrintable: Bool {
+        var index = 0
+        while index < count {
+            let length = PrintableText.length(span, at: index)
+            if length == 0 { return false }
+            index += length
+        }
+        return true
+    }
 
     @available(*, unavailable, message: "write the type out where it is used: Bytes<100>")
     public static var words: UInt { 0 }
@@ -99,18 +112,28 @@ public struct FixedString<let capacity: Int>: MessageValue, Sendable {
         if !fits { return nil }
         self.init(checking: bytes)
     }
+    /// The beginning of a text, as many whole characters as fit. A dot stands for each byte that
+    /// belongs to no printable character.
+    public init(cleaning text: Span<UInt8>) {
+        bytes = Bytes()
+        var index = 0
+        while index < text.count {
+            let length = PrintableText.length(text, at: index)
+            let end = index + max(length, 1)
+            if bytes.count + end - index > capacity { break }
+            for place in index..<end { bytes.append(length == 0 ? UInt8(ascii: ".") : text[place]) }
+            index = end
+        }
+    }
     /// Returns nil if the bytes are not printable.
     public init?(checking bytes: Bytes<capacity>) {
-        var index = 0
-        while index < bytes.count {
-            let length = PrintableText.length(bytes.span, at: index)
-            if length == 0 { return nil }
-            index += length
-        }
+        if !bytes.isPrintable { return nil }
         self.bytes = bytes
     }
     public var count: Int { bytes.count }
     public var span: Span<UInt8> { @_lifetime(borrow self) borrowing get { bytes.span } }
+    /// Byte `index`; 0 behind the end.
+    public subscript(index: Int) -> UInt8 { bytes[index] }
 
     @available(*, unavailable, message: "write the type out where it is used: FixedString<32>")
     public static var words: UInt { 0 }
