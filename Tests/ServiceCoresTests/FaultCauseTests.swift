@@ -147,7 +147,7 @@ import Testing
         #expect(words(found) == "fatal error at a?[2J??log restarted????mmmmmmmm:65535")
     }
 
-    /// Whatever the registers hold, each line fits the log (104 bytes) with the longest name in
+    /// Whatever the registers hold, each line fits a terminal (104 bytes) with the longest name in
     /// use, and the reply's places.
     @Test func linesFitTheLog() {
         let name = Name("a-name-as-long-as-a-name-can-be.")
@@ -166,7 +166,7 @@ import Testing
             report.add(programCounter: .max, linkRegister: .max)
             report.add(stackPointer: .max, framePointer: .max, syndrome: 0xffff_ffff)
             report.add(stack: 0x40_1234, [UInt64](repeating: 0x40_1234, count: 16))
-            for line in report.lines { #expect(line.count <= LogEntry.maximumLength) }
+            for line in report.lines { #expect(line.count <= FaultLines.maximumLength) }
             // Each address is whole.
             let stack = String(decoding: report.lines.last ?? [], as: UTF8.self).split(
                 separator: " ")

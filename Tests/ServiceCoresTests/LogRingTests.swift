@@ -7,7 +7,7 @@ import Testing
 
 @Suite struct LogRingTests {
     private func withMemory(_ entries: Int, _ body: (UnsafeMutableBufferPointer<UInt64>) -> Void) {
-        let memory = UnsafeMutableBufferPointer<UInt64>.allocate(capacity: entries * 16 + 3)
+        let memory = UnsafeMutableBufferPointer<UInt64>.allocate(capacity: entries * 32 + 3)
         memory.initialize(repeating: 0)
         body(memory)
         memory.deallocate()
@@ -43,10 +43,10 @@ import Testing
     @Test func linesOfEveryLengthComeBack() {
         withMemory(2) { memory in
             var ring = LogRing(memory: memory)
-            for length in 0...110 {
+            for length in [0, 1, 7, 8, 9, 104, 231, 232, 233, 300] {
                 let text = String(repeating: "x", count: length)
                 let sequence = add(&ring, text, task: 65535)
-                #expect(line(ring, sequence)?.text.count == min(length, 104))
+                #expect(line(ring, sequence)?.text.count == min(length, 232))
                 #expect(line(ring, sequence)?.task == 65535)
             }
             let sequence = add(&ring, "a b")
@@ -62,6 +62,30 @@ import Testing
             #expect(again.next == 7 && first(again) == 3)
             #expect(add(&again, "7") == 7)
             #expect(line(again, 4)?.text == Array("4".utf8))
+        }
+    }
+
+    /// The log dies between any two stores of a line: what was there of it is no line.
+    @Test func aLineThatIsNotWholeIsNone() {
+        withMemory(2) { memory in
+            var ring = LogRing(memory: memory)
+            _ = add(&ring, "first")
+            _ = add(&ring, "second")
+            memory[32] = 0
+            memory[33] = 77
+            var again = LogRing(memory: memory)
+            #expect(again.next == 2 && line(again, 2) == nil)
+            #expect(line(again, 1)?.text == Array("first".utf8))
+            #expect(add(&again, "third") == 2 && line(again, 1) != nil)
+        }
+    }
+    /// Entries of another layout are free: the version stands above the sequence number.
+    @Test(arguments: [0, 1, 3, 0xffff] as [UInt64]) func anotherLayoutIsNotRead(version: UInt64) {
+        withMemory(2) { memory in
+            memory[0] = 5 | version << 48
+            var ring = LogRing(memory: memory)
+            #expect(ring.next == 1 && first(ring) == nil)
+            #expect(add(&ring, "a") == 1 && add(&ring, "b") == 2 && first(ring) == 1)
         }
     }
 

@@ -32,7 +32,7 @@ import Testing
             line.add(byte: UInt8(index % 10) + 48)
             #expect(line.count == min(index + 1, Line.capacity))
         }
-        #expect(text(line).hasSuffix("0123") && line[103] == 51 && line[104] == 0 && line[-1] == 0)
+        #expect(text(line).hasSuffix("8901") && line[231] == 49 && line[232] == 0 && line[-1] == 0)
         line.add("more")
         #expect(line.count == Line.capacity)
     }

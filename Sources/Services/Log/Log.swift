@@ -9,67 +9,64 @@
 // the kernel's console, so that the line which says why the driver died is not lost with it.
 
 import Interfaces
-import KernelABI
-import Protocols
 import ServiceCores
-import UserRuntime
 
 @c(Log_main) func logTask(_ address: UInt) -> Int32 {
     let information = startInformation(address)
-    var server = Server(information)
-    var ring = unsafe LogRing(memory: persistentMemory(information))
-    var output = LogOutput()
-    var message = LongMessage()
-    while true {
-        let request = server.next(into: &message)
-        switch request.delivery {
-        case .oneWay: append(request.client.task, &message, &ring, &output)
-        case .message:
-            if request[0] & 0xff == LogWord.read {
-                setLine(request[1], ring, &message)
-                server.reply(&message)
-            } else {
-                append(request.client.task, &message, &ring, &output)
-                server.reply(RegisterMessage(0))
-            }
-        case .notification, .fault: break
-        }
-    }
+    let loop = Server(information)
+    serve(LogKeeper(information), loop)
 }
 
-private func append(
-    _ task: UInt64, _ request: inout LongMessage, _ ring: inout LogRing,
-    _ output: inout LogOutput
-) {
-    if request[0] & 0xff != LogWord.append { return }
-    let count = min(Int(request[0] >> 8 & 0xff), LogWord.maximumLength)
-    var text: [UInt8] = []
-    for index in 0..<count { text.append(request.byte(index, at: 1)) }
-    var bytes = text.mutableSpan
-    PrintableText.clean(&bytes)
-    Text.clearLogHeads(&bytes)
-    let now = (Instant.now - Instant.immediately).microseconds
-    let level = LogLevel(rawValue: UInt8(truncatingIfNeeded: request[0] >> 16 & 3)) ?? .notice
-    ring.add(
-        task: UInt16(truncatingIfNeeded: task), microseconds: now, level: level,
-        text: text.span)
-    var line = Text()
-    line.logHead(microseconds: now, Name(TaskNames.name(of: task)))
-    line.add(text)
-    line.newLine()
-    output.write(line.bytes)
-}
+struct LogKeeper: ~Copyable, LogServer, ServiceTask {
+    private var ring: LogRing
+    private var output = LogOutput()
 
-/// The answer to `LogWord.read`: the first line from `sequence` on.
-private func setLine(_ sequence: UInt64, _ ring: LogRing, _ message: inout LongMessage) {
-    guard let entry = ring.entry(from: sequence) else {
-        return message.set(RegisterMessage(1, ring.next))
+    init(_ information: StartInformation) {
+        ring = unsafe LogRing(memory: persistentMemory(information))
     }
-    message.set(RegisterMessage(0, entry.sequence, entry.microseconds, UInt64(entry.task)))
-    message[4] = UInt64(entry.text.count) | UInt64(entry.level.rawValue) << 8
-    let words = TaskNames.name(of: UInt64(entry.task))
-    for index in 0..<4 { message[5 + index] = words[index] }
-    message.setBytes(entry.text.span, at: 9)
+
+    mutating func append(_ level: LogLevel, _ text: Bytes<232>, _ client: ClientBadge) {
+        add(level, text, client)
+    }
+    mutating func appendAndWait(_ level: LogLevel, _ text: Bytes<232>, _ client: ClientBadge) {
+        add(level, text, client)
+    }
+
+    private mutating func add(_ level: LogLevel, _ text: Bytes<232>, _ client: ClientBadge) {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(text.count)
+        for index in 0..<text.count { bytes.append(text[index]) }
+        var span = bytes.mutableSpan
+        PrintableText.clean(&span)
+        Text.clearLogHeads(&span)
+        let now = (Instant.now - Instant.immediately).microseconds
+        ring.add(
+            task: UInt16(truncatingIfNeeded: client.task), microseconds: now, level: level,
+            text: bytes.span)
+        var line = Text()
+        line.logHead(microseconds: now, Name(TaskNames.name(of: client.task)))
+        line.add(bytes)
+        line.newLine()
+        output.write(line.bytes)
+    }
+
+    mutating func line(
+        from sequence: UInt64, _ client: ClientBadge
+    ) throws(LogError) -> LogLine {
+        guard let entry = ring.entry(from: sequence) else { throw .noLine }
+        let name = Name(TaskNames.name(of: UInt64(entry.task)))
+        return LogLine(
+            sequence: entry.sequence, microseconds: entry.microseconds, level: entry.level,
+            task: entry.task, name: FixedString(cleaning: name.bytes.span),
+            text: FixedString(cleaning: entry.text.span))
+    }
+
+    mutating func next(_ client: ClientBadge) -> UInt64 { ring.next }
+
+    mutating func forgetCallers() {}
+    mutating func perform(_ request: Received, _ loop: inout Server) {
+        LogInterface.perform(request, for: &self, &loop)
+    }
 }
 
 /// Where lines are shown.
@@ -100,17 +97,27 @@ private struct LogOutput {
         }
     }
 
-    /// Gives a line, which one request holds, to the driver.
+    /// Gives a line to the driver. A long one takes two requests: behind the first, another task's
+    /// text may come, which the driver puts on a line of its own.
     ///
     /// - Returns: whether the driver took it.
     private func send(_ line: [UInt8]) -> Bool {
+        var start = 0
+        while start < line.count {
+            let end = min(start + SerialRequest.maximumWrite, line.count)
+            if !send(line.span.extracting(start..<end)) { return false }
+            start = end
+        }
+        return true
+    }
+    private func send(_ piece: Span<UInt8>) -> Bool {
         let deadline = Instant.after(milliseconds: LogOutput.patience)
-        let count = min(line.count, SerialRequest.maximumWrite)
+        let count = piece.count
         let request = RegisterMessage(SerialRequest.write | UInt64(count) << 8)
         for _ in 0..<LogOutput.attempts {
             guard
                 let reply = try? Endpoint(serial).call(
-                    request, bytes: line.span.extracting(0..<count), deadline: deadline)
+                    request, bytes: piece, deadline: deadline)
             else { return false }
             if reply[0] == 0 && reply[1] == UInt64(count) { return true }
             if reply[0] == SerialRequest.busy {

@@ -3,9 +3,11 @@
 // `NAME faulted:` or `NAME hangs:`, then `pc`, `lr`, `stack`. What a task says of its end stands in
 // quotation marks, and is not read there.
 
-/// A report under construction; each line is short enough for the log.
+/// A report under construction; each line is short enough for a terminal.
 public struct FaultLines: Equatable, Sendable {
     public private(set) var lines: [[UInt8]] = []
+    /// Bytes of a line: with the log's head, less than one and a half rows of a terminal.
+    public static let maximumLength = 104
     /// A fault, with its cause in words (`FaultCause.words`) and what the task itself said
     /// (`FaultCause.saying`).
     public init(_ name: Name, faulted cause: [UInt8], saying: [UInt8]) {
@@ -13,7 +15,7 @@ public struct FaultLines: Equatable, Sendable {
         text.add(name)
         text.add(" faulted:")
         // A long name leaves the cause a line of its own.
-        if text.bytes.count + 1 + cause.count > LogEntry.maximumLength {
+        if text.bytes.count + 1 + cause.count > FaultLines.maximumLength {
             lines.append(text.bytes)
             text = Text(" ")
         }
@@ -83,7 +85,7 @@ public struct FaultLines: Equatable, Sendable {
             var further = text
             further.add(" ")
             further.hexadecimal(address)
-            if further.bytes.count > LogEntry.maximumLength { break }
+            if further.bytes.count > FaultLines.maximumLength { break }
             text = further
         }
         lines.append(text.bytes)

@@ -1,14 +1,18 @@
-// The log's memory: the last lines, in entries of 128 bytes that survive a restart of the log task.
+// The log's memory: the last lines, in entries of 256 bytes that survive a restart of the log task.
 //
 // Where all entries are taken, the task with the most lines gives its oldest one. So a task that
 // writes without end overwrites its own lines once it has the most, and the history of the others
 // stays: no task loses a line while it has no more than its share, the entries divided by the tasks
 // that write.
 //
-// An entry's sequence number is written last, and the ring is found again by scanning for the
-// largest; so a log task that dies in the middle of a line loses that line and no other.
+// An entry's sequence number is cleared first and written last, and the ring is found again by
+// scanning for the largest; so a log task that dies in the middle of a line loses that line and no
+// other. That needs the order of the stores, which fences keep in the compiled code. The processor
+// needs none: a task ends at an exception, where all its stores before it have happened and none
+// behind it, and the kernel's lock hands them to the core on which its next life reads.
 
 import Protocols
+import Synchronization
 
 /// One line, at most `LogEntry.maximumLength` bytes.
 public struct LogEntry: Equatable, Sendable {
@@ -19,13 +23,16 @@ public struct LogEntry: Equatable, Sendable {
     public var task: UInt16
     public var level: LogLevel
     public var text: [UInt8]
-    public static let maximumLength = 104
+    public static var maximumLength: Int { Line.capacity }
 }
 
 /// Entries in memory that somebody else owns.
 ///
-/// Invariant: an entry whose first word is s > 0 holds line s; no two hold one line. Each entry is
-/// in one queue: of its line's task, or of the free ones.
+/// Words of an entry: its sequence number, above it the layout's version · microseconds · task,
+/// length << 16, level << 32 · text.
+///
+/// Invariant: an entry whose first word has this version and s > 0 holds line s; no two hold one
+/// line. Each entry is in one queue: of its line's task, or of the free ones.
 @safe public struct LogRing {
     private let words: UnsafeMutableBufferPointer<UInt64>
     public let entryCount: Int
@@ -43,11 +50,14 @@ public struct LogEntry: Equatable, Sendable {
     /// For each entry the next one of its queue.
     private var following: [Int]
 
-    static let entryWords = 16
+    static let entryWords = 32
+    /// Of an entry's layout. Entries of another one are free.
+    private static let version: UInt64 = 2
+    private static let versionShift: UInt64 = 48
     private static let textWord = 3
 
     /// Takes up a ring in `memory`, which holds zeros or what an earlier ring left. Needs at least
-    /// 128 bytes.
+    /// 256 bytes.
     /// - Complexity: O(n log n) in the entries.
     public init(memory: UnsafeMutableBufferPointer<UInt64>) {
         unsafe words = memory
@@ -55,12 +65,11 @@ public struct LogEntry: Equatable, Sendable {
         following = [Int](repeating: 0, count: entryCount)
         var taken: [Int] = []
         for index in 0..<entryCount {
-            let sequence = word(index, 0)
-            if sequence > 0 && sequence < 1 << 48 {
+            if let sequence = sequence(index) {
                 next = max(next, sequence + 1)
                 taken.append(index)
             } else {
-                setWord(index, 0, 0)
+                setSequence(index, nil)
                 append(index, to: free)
             }
         }
@@ -102,6 +111,19 @@ public struct LogEntry: Equatable, Sendable {
         unsafe words[entry * LogRing.entryWords + offset] = value
     }
 
+    /// The sequence number of an entry's line; nil: it holds none.
+    private func sequence(_ entry: Int) -> UInt64? {
+        let word = word(entry, 0)
+        let sequence = word & (1 << LogRing.versionShift - 1)
+        return word >> LogRing.versionShift == LogRing.version && sequence > 0 ? sequence : nil
+    }
+    /// Behind all stores before it, and before all behind it.
+    private func setSequence(_ entry: Int, _ sequence: UInt64?) {
+        atomicMemoryFence(ordering: .sequentiallyConsistent)
+        setWord(entry, 0, sequence.map { $0 | LogRing.version << LogRing.versionShift } ?? 0)
+        atomicMemoryFence(ordering: .sequentiallyConsistent)
+    }
+
     // Lines
 
     /// Adds a line; what passes the maximum length is cut off.
@@ -115,7 +137,7 @@ public struct LogEntry: Equatable, Sendable {
         let writer = queue(of: task)
         let index = removeFirst(of: queues[free].count > 0 ? free : giver(for: writer))
         let length = min(text.count, LogEntry.maximumLength)
-        setWord(index, 0, 0)
+        setSequence(index, nil)
         setWord(index, 1, microseconds)
         setWord(index, 2, UInt64(task) | UInt64(length) << 16 | UInt64(level.rawValue) << 32)
         append(index, to: writer)
@@ -127,7 +149,7 @@ public struct LogEntry: Equatable, Sendable {
                 packed = 0
             }
         }
-        setWord(index, 0, next)
+        setSequence(index, next)
         next += 1
         return next - 1
     }
@@ -145,8 +167,9 @@ public struct LogEntry: Equatable, Sendable {
     public func entry(from sequence: UInt64) -> LogEntry? {
         var found: (index: Int, sequence: UInt64)?
         for index in 0..<entryCount {
-            let other = word(index, 0)
-            if other == 0 || other < sequence || other >= found?.sequence ?? .max { continue }
+            guard let other = self.sequence(index), other >= sequence,
+                other < found?.sequence ?? .max
+            else { continue }
             if length(index) <= LogEntry.maximumLength { found = (index, other) }
         }
         return found.map { entry(at: $0.index) }
@@ -164,7 +187,7 @@ public struct LogEntry: Equatable, Sendable {
         }
         let level = LogLevel(rawValue: UInt8(truncatingIfNeeded: word(index, 2) >> 32))
         return LogEntry(
-            sequence: word(index, 0), microseconds: word(index, 1),
+            sequence: sequence(index) ?? 0, microseconds: word(index, 1),
             task: UInt16(truncatingIfNeeded: word(index, 2)), level: level ?? .notice, text: text)
     }
 }

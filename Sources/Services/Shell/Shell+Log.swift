@@ -1,9 +1,7 @@
 // The shell's command log: the last lines, by the counter or in UTC.
 
-import KernelABI
-import Protocols
+import Interfaces
 import ServiceCores
-import UserRuntime
 
 extension Shell {
     /// Which lines of the log to show, and how.
@@ -32,16 +30,19 @@ extension Shell {
                     word, ": neither a number of lines, error, warning, notice, debug nor utc")
             }
         }
-        // What comes while this reads is not of it: somebody may write without end.
-        let newest = ask(Endpoint(StartSlot.log), RegisterMessage(LogWord.read, .max))
-        guard let newest else { return say("the log does not answer") }
-        // Lines of other levels lie between, so they are counted first.
-        var left: UInt64 = 0
-        let isAnswered = eachLogLine(before: newest[1], view.level) { _ in left += 1 }
-        if !isAnswered { return say("the log does not answer") }
-        _ = eachLogLine(before: newest[1], view.level) { line in
-            if left <= view.count { show(&line, view) }
-            left &-= 1
+        do throws(SystemError) {
+            let log = try LogClient(checking: Endpoint(StartSlot.log), by: Shell.patience)
+            // What comes while this reads is not of it: somebody may write without end.
+            let end = try log.next(by: Shell.patience)
+            // Lines of other levels lie between, so they are counted first.
+            var left: UInt64 = 0
+            try Shell.eachLine(of: log, before: end, view.level) { _ in left += 1 }
+            try Shell.eachLine(of: log, before: end, view.level) { line in
+                if left <= view.count { show(line, view) }
+                left &-= 1
+            }
+        } catch {
+            say(error == .kernel(.timedOut) ? "the log does not answer" : error.text)
         }
     }
 
@@ -56,42 +57,41 @@ extension Shell {
     }
 
     /// Calls `body` with each line of the log up to a level, the oldest first, up to line `end`.
-    ///
-    /// - Returns: whether the log answered.
-    private func eachLogLine(
-        before end: UInt64, _ level: LogLevel, _ body: (inout LongMessage) -> Void
-    ) -> Bool {
+    private static func eachLine(
+        of log: LogClient, before end: UInt64, _ level: LogLevel, _ body: (LogLine) -> Void
+    ) throws(SystemError) {
         var next: UInt64 = 1
-        for _ in 0..<Shell.maximumLines {
-            var line = LongMessage(RegisterMessage(LogWord.read, next))
-            if ask(Endpoint(StartSlot.log), &line) == nil { return false }
-            // Behind the last line, or a log that goes back.
-            if line[0] != 0 || line[1] < next || line[1] >= end { return true }
-            next = line[1] + 1
-            if line[4] >> 8 & 0xff <= UInt64(level.rawValue) { body(&line) }
+        for _ in 0..<maximumLines {
+            let line: LogLine
+            do throws(SystemError) { line = try log.line(from: next, by: patience) } catch {
+                if error.of(LogError.self) == .noLine { return }
+                throw error
+            }
+            // A log that goes back is broken.
+            if line.sequence < next || line.sequence >= end { return }
+            next = line.sequence + 1
+            if line.level.rawValue <= level.rawValue { body(line) }
         }
-        return true
     }
 
-    private mutating func show(_ line: inout LongMessage, _ view: LogView) {
-        let name = Name(line[5], line[6], line[7], line[8])
+    private mutating func show(_ line: LogLine, _ view: LogView) {
+        var bytes: [UInt8] = []
+        for index in 0..<line.name.count { bytes.append(line.name[index]) }
+        let name = Name(bytes: bytes.span) ?? .empty
         if let start = view.start {
             terminal.out.add("[")
-            CivilTime(seconds: (start &+ line[2]) / 1_000_000).write(to: &terminal.out)
+            CivilTime(seconds: (start &+ line.microseconds) / 1_000_000).write(to: &terminal.out)
             terminal.out.add(" ")
             terminal.out.add(name)
             terminal.out.add("] ")
         } else {
-            terminal.out.logHead(microseconds: line[2], name)
+            terminal.out.logHead(microseconds: line.microseconds, name)
         }
-        let level = LogLevel(rawValue: UInt8(truncatingIfNeeded: line[4] >> 8)) ?? .notice
-        if level != .notice {
-            terminal.out.add(level.name)
+        if line.level != .notice {
+            terminal.out.add(line.level.name)
             terminal.out.add(": ")
         }
-        for index in 0..<Int(min(line[4] & 0xff, 104)) {
-            terminal.out.add(byte: line.byte(index, at: 9))
-        }
+        for index in 0..<line.text.count { terminal.out.add(byte: line.text[index]) }
         terminal.out.newLine()
     }
 }

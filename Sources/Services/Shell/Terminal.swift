@@ -80,7 +80,7 @@ struct Terminal {
         let bytes = out.bytes
         while start < bytes.count {
             var end = start
-            while end < bytes.count && bytes[end] != 10 && end - start < LogWord.maximumLength {
+            while end < bytes.count && bytes[end] != 10 && end - start < Line.capacity {
                 end += 1
             }
             // A character stays in one piece.

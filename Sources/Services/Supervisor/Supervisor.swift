@@ -6,6 +6,7 @@
 // root task for the new one, which is loaded at that task's own priority. The root task tells when
 // that is done.
 
+import Interfaces
 import KernelABI
 import Protocols
 import ServiceCores
@@ -335,9 +336,9 @@ import UserRuntime
         while let first = lines.first, logAndWait(first.span, lines.level, deadline: end) {
             lines.removeFirst()
         }
-        // An empty answer: what the log took before is shown.
-        do throws(KernelError) {
-            _ = try Endpoint(StartSlot.log).call(RegisterMessage(LogWord.read, .max), deadline: end)
+        // With its answer, what the log took before is shown.
+        do throws(SystemError) {
+            _ = try LogClient(Endpoint(StartSlot.log)).next(by: end)
         } catch {
             // A log that does not answer has nothing that it could still show.
         }

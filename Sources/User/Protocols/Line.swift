@@ -5,8 +5,8 @@
 ///
 ///     log("pin \(pin): \(hex: levels)")
 public struct Line: Sendable, ExpressibleByStringInterpolation {
-    public static var capacity: Int { 104 }
-    private var bytes = InlineArray<104, UInt8>(repeating: 0)
+    public static var capacity: Int { 232 }
+    private var bytes = InlineArray<232, UInt8>(repeating: 0)
     public private(set) var count = 0
 
     public init() {}

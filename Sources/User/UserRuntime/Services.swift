@@ -3,16 +3,10 @@
 import KernelABI
 import Protocols
 
-/// Word 0 of messages to the log, low byte; the text's length and level stand above it.
-public enum LogWord {
-    /// One-way, or a call that is answered when the line was shown. Bits 8–15: length of the text,
-    /// which starts in word 1; at most 104 bytes. Bits 16–17: its `LogLevel`.
-    public static var append: UInt64 { 1 }
-    /// Word 1: sequence number. Reply: 0 or 1 (none), sequence of the line (the first that is there
-    /// from word 1 on), microseconds, task, length | level << 8, the task's name (4 words), text
-    /// from word 9 on.
-    public static var read: UInt64 { 2 }
-    public static var maximumLength: Int { Line.capacity }
+/// The methods of the service `log` that the runtime calls (Sources/User/Interfaces/Log.swift).
+private enum LogMethod {
+    static var append: UInt64 { 1 }
+    static var appendAndWait: UInt64 { 2 }
 }
 
 /// Sends a line to the log, if the task's level has it; gives up after 100 ms. A line that the log
@@ -34,8 +28,8 @@ public func log(
     _ text: Span<UInt8>, _ level: LogLevel = .notice, to log: Endpoint = Endpoint(StartSlot.log),
     deadline: Instant = .after(milliseconds: 100)
 ) -> Bool {
-    do throws(KernelError) {
-        try log.send(logWord(text, level), bytes: logBytes(text), deadline: deadline)
+    do throws(SystemError) {
+        try request(LogMethod.append, level, text).send(to: log, by: deadline)
         return true
     } catch {
         noteLostLine(error)
@@ -50,9 +44,9 @@ public func log(
 public func logAndWait(
     _ text: Span<UInt8>, _ level: LogLevel = .notice, deadline: Instant
 ) -> Bool {
-    do throws(KernelError) {
-        _ = try Endpoint(StartSlot.log).call(
-            logWord(text, level), bytes: logBytes(text), deadline: deadline)
+    do throws(SystemError) {
+        let request = request(LogMethod.appendAndWait, level, text)
+        try request.call(Endpoint(StartSlot.log), by: deadline).end()
         return true
     } catch {
         noteLostLine(error)
@@ -65,20 +59,20 @@ nonisolated(unsafe) private var lostLines: UInt64 = 0
 
 /// Counts a lost line and tells the supervisor the sum. It never waits: a sum that the supervisor
 /// does not take now is part of the next one.
-private func noteLostLine(_ error: KernelError) {
+private func noteLostLine(_ error: SystemError) {
     // One thread of a task writes to the log; two that write at once may miscount, no more.
     unsafe lostLines &+= 1
-    let hasLog: UInt64 = error == .invalidCapability ? 0 : 1
+    let hasLog: UInt64 = error == .kernel(.invalidCapability) ? 0 : 1
     try? Endpoint(StartSlot.supervisor).send(
         RegisterMessage(SupervisorWord.lostLines, unsafe lostLines, hasLog), deadline: .immediately)
 }
 
-private func logWord(_ text: Span<UInt8>, _ level: LogLevel) -> RegisterMessage {
-    let count = UInt64(min(text.count, LogWord.maximumLength))
-    return RegisterMessage(LogWord.append | count << 8 | UInt64(level.rawValue) << 16)
-}
-@_lifetime(copy text) private func logBytes(_ text: Span<UInt8>) -> Span<UInt8> {
-    text.extracting(0..<min(text.count, LogWord.maximumLength))
+/// What passes the capacity of a line is cut off.
+private func request(_ method: UInt64, _ level: LogLevel, _ text: Span<UInt8>) -> RequestWriter {
+    var request = RequestWriter(method: method)
+    request.put(level)
+    request.put(text.extracting(0..<min(text.count, Line.capacity)))
+    return request
 }
 
 /// Calls `endpoint` with `message`, lends `capacity` bytes for the answer, and returns what was

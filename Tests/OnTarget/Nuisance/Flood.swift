@@ -36,7 +36,7 @@ private func reopen(_ name: Name) {
 }
 
 /// So many bytes of a text again and again.
-private func fill(_ text: StaticString, _ count: Int = LogWord.maximumLength) -> [UInt8] {
+private func fill(_ text: StaticString, _ count: Int = 104) -> [UInt8] {
     let bytes = Text(text).bytes
     return (0..<count).map { bytes[$0 % bytes.count] }
 }
@@ -70,11 +70,14 @@ private struct Meter {
     var time = 1510
     var bytes = [UInt8](repeating: 0, count: loanBytes)
 
-    mutating func tell(_ what: StaticString, _ count: Int = 20, _ body: () -> Void) {
+    mutating func tell(
+        _ what: StaticString, _ count: Int = 20, most limit: UInt64 = mostInstructions,
+        _ body: () -> Void
+    ) {
         // The first among them is the longest where a refusal is told in the log: log and console
         // work for that.
         let most = measure(count, body)
-        if most > mostInstructions { isWithin = false }
+        if most > limit { isWithin = false }
         var line = Text(what)
         line.add(": ")
         line.decimal(most)
@@ -123,7 +126,11 @@ private struct Meter {
         tell("log: append of heads of lines", 5) {
             _ = logAndWait(fill("[1.").span, deadline: .never)
         }
-        call("log: read", Endpoint(StartSlot.log), RegisterMessage(LogWord.read, 0))
+        let log = LogClient(Endpoint(StartSlot.log))
+        tell("log: append of the longest line", 5, most: 2 * mostInstructions) {
+            _ = logAndWait(fill("a", Line.capacity).span, deadline: .never)
+        }
+        tell("log: line") { _ = try? log.line(from: 0, by: .never) }
         let supervisor = Endpoint(StartSlot.supervisor)
         tell("supervisor: sign of life") { showSignOfLife() }
         call("supervisor: kill, refused", supervisor, RegisterMessage(SupervisorRequest.kill, 1))

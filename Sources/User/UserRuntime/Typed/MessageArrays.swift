@@ -52,21 +52,8 @@ public struct Bytes<let capacity: Int>: MessageValue, Sendable {
     public static var words: UInt { 0 }
     public static var shape: UInt64 { InterfaceHash("Bytes", version: UInt64(capacity)).raw }
     public func put(into message: inout MessageWriter) {
-        message.put(UInt64(count))
         // Safety: the storage has `count` bytes.
-        unsafe withUnsafeBytes(of: storage) { storage in
-            var index = 0
-            while index &+ 8 <= count {
-                message.put(unsafe storage.loadUnaligned(fromByteOffset: index, as: UInt64.self))
-                index &+= 8
-            }
-            if index == count { return }
-            var word: UInt64 = 0
-            for place in index..<count {
-                unsafe word |= UInt64(storage[place]) << UInt64(8 &* (place &- index))
-            }
-            message.put(word)
-        }
+        unsafe withUnsafeBytes(of: storage) { unsafe message.put(bytes: $0, count) }
     }
     public static func take(from message: inout MessageReader) -> Bytes? {
         guard let count = message.takeWord(), count <= UInt64(capacity) else { return nil }
@@ -88,6 +75,28 @@ public struct Bytes<let capacity: Int>: MessageValue, Sendable {
             return true
         }
         return isWhole ? bytes : nil
+    }
+}
+
+extension MessageWriter {
+    /// The words of `Bytes`.
+    mutating func put(_ bytes: Span<UInt8>) {
+        // Safety: the span has that many bytes.
+        unsafe bytes.withUnsafeBytes { unsafe put(bytes: $0, $0.count) }
+    }
+    fileprivate mutating func put(bytes: UnsafeRawBufferPointer, _ count: Int) {
+        put(UInt64(count))
+        var index = 0
+        while index &+ 8 <= count {
+            put(unsafe bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self))
+            index &+= 8
+        }
+        if index == count { return }
+        var word: UInt64 = 0
+        for place in index..<count {
+            unsafe word |= UInt64(bytes[place]) << UInt64(8 &* (place &- index))
+        }
+        put(word)
     }
 }
 

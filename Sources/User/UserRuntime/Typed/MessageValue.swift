@@ -1,6 +1,7 @@
 // Arguments and results of typed services, and their encoding in messages.
 
 import KernelABI
+import Protocols
 
 /// A value that messages carry. It is encoded alike in all tasks.
 ///
@@ -144,4 +145,9 @@ public enum NoError: UInt16, ServiceError {
     case none
     public static var shape: UInt64 { 0 }
     public var text: StaticString { "" }
+}
+
+/// The level of a line of the log.
+extension LogLevel: MessageValue {
+    public static var shape: UInt64 { InterfaceHash("LogLevel", version: 0).raw }
 }

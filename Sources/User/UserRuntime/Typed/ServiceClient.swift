@@ -119,6 +119,9 @@ public struct RequestWriter {
         writer.put(value)
     }
 
+    /// The same words as `Bytes`.
+    mutating func put(_ bytes: Span<UInt8>) { writer.put(bytes) }
+
     @inline(__always) public func call(
         _ endpoint: Endpoint, by deadline: Instant
     ) throws(SystemError) -> Answer {
