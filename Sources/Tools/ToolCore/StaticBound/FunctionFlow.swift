@@ -119,7 +119,7 @@ struct FunctionFlow {
     private(set) var results: [Int: AbstractValue]?
     private let called: (UInt64, AbstractState) -> [Int: AbstractValue]?
     /// The number of joins after which a register that still changes becomes unknown.
-    private static let patience = 12
+    private static let patience = 32
 
     /// - Parameter called: what a call returns; nil: it does not.
     /// - Throws: at a jump that cannot be followed.
@@ -227,9 +227,15 @@ struct FunctionFlow {
                     throw BoundError(
                         "0x\(String(at, radix: 16)): a jump without a list of its targets")
                 }
-                for target in targets {
+                // The cases of a table stand in the same function. What else the list has was read
+                // behind the table's end, since the index is known by its bits alone.
+                let function = code.image.extent(at)
+                for target in targets where function.contains(target) {
                     if code.addLeader(target) { return false }
                     next.append((target, state))
+                }
+                if next.isEmpty {
+                    throw BoundError("0x\(String(at, radix: 16)): a jump out of its function")
                 }
             }
             break
