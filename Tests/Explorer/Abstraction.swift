@@ -110,14 +110,12 @@ struct Abstraction {
             add(UInt64(thread.pointee.pendingUrgency), "what \(name) update carries")
             add(UInt64(thread.waitNode.pointee.key), "\(name) priority where it waits")
             add(UInt64(thread.callerNode.pointee.key), "\(name) priority as its server knows it")
-            let node = thread.deadlineNode
-            let isMoving = thread.pointee.scheduling.hasDeadline && !node.pointee.isQueued
-            add(isMoving ? node.pointee.instant.ticks : 0, "\(name) moving deadline")
             add(thread.isEnding ? thread.registers[0] : 0, "\(name) result")
         }
         add(thread.pointee.slice, "\(name) slice")
         add(thread.pointee.sliceRest, "\(name) rest of its slice")
-        add(thread.pointee.loanLength, "\(name) loan")
+        add(thread.pointee.scheduling.isLending ? thread.pointee.loanLength : 0, "\(name) loan")
+        add(thread.pointee.scheduling.hasDeadline ? thread.dueAt.ticks : 0, "\(name) deadline")
         let state = thread.state
         if state == .running || state == .ready || state == .stopped {
             add(thread.pointee.context.programCounter, "\(name) program counter")
@@ -206,14 +204,20 @@ extension System {
             instant = min(instant, kernel.pointee.core.budgetEnd.ticks)
         }
         for node in deadlineNodes where node.pointee.isQueued && node.pointee.level >= least {
-            let isStale =
-                node.timer == nil && !budgetRefs.contains { $0.node == node }
-                && !threads.contains {
-                    $0.ref.deadlineNode == node && $0.ref.pointee.scheduling.hasDeadline
-                }
             let isHere = Int(node.pointee.home) == machine.acting
-            if !isStale && isHere { instant = min(instant, node.pointee.instant.ticks) }
+            guard isHere, let deadline = deadline(of: node) else { continue }
+            instant = min(instant, deadline)
         }
         return instant
+    }
+
+    /// When a queued deadline is due; nil if it is stale, or of a wait that has ended.
+    private func deadline(of node: Ref<DeadlineNode>) -> UInt64? {
+        if node.timer != nil || budgetRefs.contains(where: { $0.node == node }) {
+            return node.pointee.instant.ticks
+        }
+        return threads.first { $0.ref.deadlineNode == node }.flatMap {
+            $0.ref.pointee.scheduling.hasDeadline && !$0.ref.isEnding ? $0.ref.dueAt.ticks : nil
+        }
     }
 }

@@ -6,8 +6,12 @@ import KernelABI
 
 @testable import KernelCore
 
-/// A way to wait: for ever, or with a deadline one tick ahead.
-enum Wait: UInt8, CaseIterable { case forever, timed }
+/// A way to wait: for ever, or with a deadline one tick or two ticks ahead.
+enum Wait: UInt8 {
+    case forever, timed, late
+    /// The ticks until the deadline; nil: it has none.
+    var ticks: UInt64? { self == .forever ? nil : UInt64(rawValue) }
+}
 
 /// One step. Numbers are places in the system's lists of threads, endpoint capabilities and so on.
 enum Action: Equatable {
@@ -128,10 +132,10 @@ extension System {
     private func timed(
         _ call: SystemCall, _ slot: UInt32, _ second: UInt32, _ wait: Wait, _ words: [UInt64]
     ) -> [UInt64] {
-        let deadline = wait == .timed ? machine.now + 1 : ~0
+        let deadline = wait.ticks.map { machine.now + $0 }
         let control = ControlWord(call, Slot(slot), length: words.count).by(
-            Instant(ticks: deadline))
-        return [control.raw, UInt64(second), wait == .timed ? deadline : 0] + words
+            Instant(ticks: deadline ?? ~0))
+        return [control.raw, UInt64(second), deadline ?? 0] + words
     }
 
     private func invocation(_ action: Action) -> [UInt64]? {
@@ -246,7 +250,9 @@ extension System {
     /// The step as a host test writes it.
     func words(_ action: Action, of thread: Int?) -> String {
         let s = thread.map { "t\($0)" } ?? "idle"
-        func by(_ wait: Wait) -> String { wait == .timed ? ", deadline: s.hardware.now + 1" : "" }
+        func by(_ wait: Wait) -> String {
+            wait.ticks.map { ", deadline: s.hardware.now + \($0)" } ?? ""
+        }
         func invoke(_ method: String, _ rest: String) -> String {
             "s.invoke(\(s), .\(method), \(rest))"
         }

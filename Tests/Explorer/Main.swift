@@ -1,6 +1,6 @@
 // The command: `Explorer explore STATES [SYSTEM]` enumerates states, `Explorer faults STATES
-// [SYSTEM]` those of two cores, with budgets or with mutexes up to the first violation, and
-// `Explorer agree STATES [SEED]` compares the paths.
+// [SYSTEM]` those of two cores, with budgets, mutexes or stale deadlines up to the first violation,
+// and `Explorer agree STATES [SEED]` compares the paths.
 
 import Foundation
 
@@ -23,14 +23,15 @@ import Foundation
 
     /// Searches each system, or those whose name starts so.
     ///
-    /// - Parameter isShort: only systems of several cores, with budgets or with mutexes, and only
-    ///   up to the first violation.
+    /// - Parameter isShort: only systems of several cores, with budgets, with mutexes or with stale
+    ///   deadlines, and only up to the first violation.
     static func explore(states: Int, system: String?, isShort: Bool = false) -> Bool {
         var isSound = true
         var total = SearchResult()
         let begin = Date()
         if isShort { Watch.patience = 5 }
-        let plans = isShort ? Plan.ofTwoCores + Plan.ofBudgets + Plan.ofMutexes : Plan.all
+        let plans =
+            isShort ? Plan.ofTwoCores + Plan.ofBudgets + Plan.ofMutexes + [.stale] : Plan.all
         for plan in plans where system.map({ plan.name.hasPrefix($0) }) ?? true {
             let start = Date()
             let explorer = Explorer(plan)

@@ -95,7 +95,7 @@ extension Plan {
             .receive(0, 2, .timed),
             .receive(1, 1, .timed), .receive(0, 2, .forever), .replyAndReceive(0, 2, .forever),
             .replyAndReceive(2, 0, .forever), .replyAndReceive(1, 1, .timed), .call(0, .timed),
-            .call(1, .timed),
+            .call(1, .timed), .call(0, .late), .call(2, .late),
             .wait(0, .timed), .wait(1, .timed), .wait(2, .forever), .poll(0), .poll(2), .poll(3),
             .signal(0),
             .signal(1),

@@ -158,7 +158,10 @@ extension System {
             let isTaken =
                 [.awaitingReply, .waiting, .receiving].contains(state) && !thread.isEnding
             let first = isSending ? 3 : isTaken ? 11 : 0
-            for register in 0...10 { meant.append(register >= first) }
+            let hasDeadline = thread.pointee.scheduling.hasDeadline
+            for register in 0...10 {
+                meant.append(register >= first || (register == 2 && hasDeadline))
+            }
         }
         for node in deadlineNodes {
             meant += [node.pointee.isQueued, node.pointee.isQueued]

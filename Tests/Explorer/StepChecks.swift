@@ -34,7 +34,7 @@ struct Before {
         states = threads.map { $0.state }
         deadlines = threads.map {
             if $0.pointee.scheduling.isTimedOut { return 0 }
-            return $0.pointee.scheduling.hasDeadline ? $0.deadlineNode.pointee.instant.ticks : nil
+            return $0.pointee.scheduling.hasDeadline ? $0.dueAt.ticks : nil
         }
         awaited = threads.map {
             $0.state == .receiving ? $0.pointee.boundNotification : $0.pointee.notification

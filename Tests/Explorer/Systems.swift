@@ -7,8 +7,8 @@ import KernelABI
 extension Plan {
     static var all: [Plan] {
         [
-            nested, chain, crowd, signals, removal, timers, lagging, endings, overtaking, equals,
-            death,
+            nested, chain, crowd, signals, removal, timers, stale, lagging, endings, overtaking,
+            equals, death,
         ] + ofMutexes + ofTwoCores + ofBudgets
     }
 
@@ -183,6 +183,31 @@ extension Plan {
                     ]),
             ],
             endpoints: [0], replies: 1, notifications: 1, timerNotification: 0)
+    }
+
+    /// Deadlines that woken threads leave in the queue: they stand in for later ones, go before
+    /// earlier ones, and follow their threads' priorities.
+    static var stale: Plan {
+        Plan(
+            name: "stale deadlines",
+            threads: [
+                ThreadPlan(
+                    base: 2,
+                    actions: [
+                        .replyAndReceive(0, 0, .forever), .replyAndReceive(0, 0, .late),
+                        .wait(0, .timed),
+                    ]),
+                ThreadPlan(
+                    base: 3,
+                    actions: [.call(0, .timed), .call(0, .late), .call(0, .forever)]),
+                ThreadPlan(
+                    base: 4,
+                    actions: [
+                        .call(0, .timed), .call(0, .late), .wait(0, .late), .setPriority(1, 5),
+                        .setPriority(1, 3), .suspend(1), .resume(1), .signal(0),
+                    ]),
+            ],
+            endpoints: [0], replies: 1, notifications: 1, hasTicksInside: true)
     }
 
     // Systems with pending updates of priority inheritance: an interrupt between two steps wakes a

@@ -180,7 +180,7 @@ import Testing
         }
         let isOver = isReceived || (ending != .deleteReply && ending != .reclaimReply)
         #expect(s.effective(server) == (isOver ? 5 : 40))
-        #expect(s.hardware.deadline == (isOver ? ~0 : 9000))
+        #expect(client.ref.pointee.scheduling.hasDeadline == !isOver)
         if ending == .timeOut, isReceived {
             s.perform(.suspend, client.slot)
             s.reply(server, reply)

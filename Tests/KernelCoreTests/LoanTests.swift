@@ -120,7 +120,7 @@ import Testing
         #expect(!s.results(pair.server).word.hasLoan && s.results(pair.server).x[2] == 0)
         #expect(pair.copy(.loanRead, 0, Pair.place, 1) == .noCaller)
         s.reply(pair.server, pair.reply)
-        #expect(pair.client.ref.pointee.loanLength == 0)
+        #expect(!pair.client.ref.pointee.scheduling.isLending)
         s.perform(.suspend, pair.client.slot)
         #expect(pair.copy(.loanRead, 0, Pair.place, 1) == .noCaller)
     }

@@ -59,7 +59,10 @@ extension ReferenceModel {
         if tasks[sender].blockedOn == nil { adopt(sender, by: receiver) }
     }
     mutating func receive(_ task: Int, _ door: Int, _ reply: Int, _ deadline: UInt64) {
-        number(task, deadline)
+        number(task, deadline, receives: true)
+        takeOrWait(task, door, reply, deadline)
+    }
+    private mutating func takeOrWait(_ task: Int, _ door: Int, _ reply: Int, _ deadline: UInt64) {
         if replies[reply] != Answer() { return finish(task, .noCaller) }
         if let note = tasks[task].bound, notes[note].bits != 0 { return take(task, note) }
         if let sender = doors[door].senders.first, updatesTop > tasks[sender].effective {
@@ -91,8 +94,9 @@ extension ReferenceModel {
     mutating func replyAndReceive(
         _ task: Int, _ door: Int, _ reply: Int, _ word: UInt64, _ deadline: UInt64
     ) {
+        number(task, deadline, receives: true)
         if let caller = replies[reply].caller { answer(caller, reply, word) }
-        receive(task, door, reply, deadline)
+        takeOrWait(task, door, reply, deadline)
     }
     private mutating func answer(_ caller: Int, _ reply: Int, _ word: UInt64) {
         if tasks[caller].isFaulting {

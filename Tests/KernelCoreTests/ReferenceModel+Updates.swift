@@ -98,7 +98,7 @@ extension ReferenceModel {
         return (
             waits && tasks[task].waitKey != priority,
             tasks[task].blockedOn != nil && tasks[task].callerKey != priority,
-            hasDeadline || tasks[task].movingDeadline != nil
+            hasDeadline || tasks[task].isDeadlineMoving
         )
     }
     private func hasMove(_ task: Int) -> Bool { isMisplaced(task) != (false, false, false) }
@@ -117,13 +117,14 @@ extension ReferenceModel {
         } else if place.calls, let server = tasks[task].blockedOn {
             tasks[server].callers = queued(task, in: tasks[server].callers, by: \.callerKey)
             request(server)
-        } else if let at = tasks[task].movingDeadline {
-            tasks[task].movingDeadline = nil
-            deadlines.append((at, task, tasks[task].effective, false))
+        } else if tasks[task].isDeadlineMoving {
+            tasks[task].isDeadlineMoving = false
+            deadlines.append((tasks[task].until, task, tasks[task].effective, false))
         } else if let index = deadlines.firstIndex(where: { $0.task == task && !$0.isOver }),
             place.hasDeadline
         {
-            tasks[task].movingDeadline = deadlines.remove(at: index).at
+            deadlines.remove(at: index)
+            tasks[task].isDeadlineMoving = true
         }
     }
     /// Steps until a thread goes first; a timer that is due is served before each and after the
@@ -176,8 +177,13 @@ extension ReferenceModel {
         }
         if first.isOver {
             deadlines.removeAll { $0.task == first.task }
+        } else if tasks[first.task].until > now {
+            deadlines.removeAll { $0.task == first.task }
+            tasks[first.task].isDeadlineMoving = true
+            queueUpdate(first.task, tasks[first.task].effective)
         } else {
             cancelDeadline(first.task)
+            if deadlines.count == 1 { deadlines = [] }
             tasks[first.task].isTimedOut = true
             queueUpdate(first.task, tasks[first.task].effective)
         }

@@ -25,8 +25,10 @@ struct ReferenceModel {
         /// of its server.
         var waitKey = 0
         var callerKey = 0
-        /// Its deadline, while a step has taken it out of the queue to give it another urgency.
-        var movingDeadline: UInt64?
+        /// When its wait with a deadline ends.
+        var until: UInt64 = 0
+        /// Whether a step has taken its deadline out of the queue to give it another place.
+        var isDeadlineMoving = false
         var isSuspended = false
         var handler: Int?
         var word: UInt64 = 0
@@ -64,8 +66,8 @@ struct ReferenceModel {
     var notes: [Bits] = []
     var ready: [Int] = []
     var running: Int?
-    /// Those of tasks that were woken stay until they are due, or until the task waits with a
-    /// deadline again.
+    /// Those of tasks that were woken stay until they are due, or until the task waits again and
+    /// they cannot stand for its new deadline.
     var deadlines: [(at: UInt64, task: Int, urgency: Int, isOver: Bool)] = []
     var now: UInt64 = 0
     /// What the timer is set to.
@@ -216,19 +218,23 @@ struct ReferenceModel {
         tasks[task].state = .stopped
     }
     /// A call with a deadline gives its thread a number, whatever becomes of it.
-    mutating func number(_ task: Int, _ deadline: UInt64) {
+    mutating func number(_ task: Int, _ deadline: UInt64, receives: Bool = false) {
         if deadline == ~0 { return }
-        deadlines.removeAll { $0.task == task }
+        // One that is not later, and as urgent as the task, stands for the new one.
+        deadlines.removeAll {
+            $0.task == task
+                && (receives || $0.at > deadline || $0.urgency != tasks[task].effective)
+        }
         if tasks[task].number != nil { return }
         let taken = Set(tasks.compactMap(\.number))
         tasks[task].number = (0...).first { !taken.contains($0) }
     }
     mutating func cancelDeadline(_ task: Int) {
-        tasks[task].movingDeadline = nil
+        tasks[task].isDeadlineMoving = false
         guard let index = deadlines.firstIndex(where: { $0.task == task && !$0.isOver }) else {
             return
         }
-        if deadlines.count == 1 { deadlines = [] } else { deadlines[index].isOver = true }
+        deadlines[index].isOver = true
     }
     mutating func leave(_ task: Int, _ door: Int) {
         doors[door].senders.removeAll { $0 == task }
@@ -242,6 +248,11 @@ struct ReferenceModel {
     }
     func hasPassed(_ deadline: UInt64) -> Bool { deadline != ~0 && deadline <= now }
     mutating func start(_ task: Int, _ deadline: UInt64) {
-        if deadline != ~0 { deadlines.append((deadline, task, tasks[task].effective, false)) }
+        if deadline == ~0 { return }
+        tasks[task].until = deadline
+        guard let index = deadlines.firstIndex(where: { $0.task == task }) else {
+            return deadlines.append((deadline, task, tasks[task].effective, false))
+        }
+        deadlines[index].isOver = false
     }
 }

@@ -96,7 +96,7 @@ import Testing
         s.go()
         s.offerLoan(lender, 0x1000, 64, .read)
         s.call(lender, busy, deadline: s.hardware.now + 10, loan: true)
-        #expect(s.isRunning(client) && lender.ref.pointee.loanLength == 64)
+        #expect(s.isRunning(client) && lender.ref.pointee.scheduling.isLending)
         if isTimeOut {
             s.advance(by: 10)
             #expect(s.results(lender).error == .timedOut)
@@ -105,7 +105,7 @@ import Testing
             s.perform(.resume, lender.slot)
             #expect(s.results(lender).error == .cancelled)
         }
-        #expect(lender.ref.pointee.loanLength == 0)
+        #expect(!lender.ref.pointee.scheduling.isLending)
         s.receive(lender, endpoint, reply: reply)
         s.call(client, endpoint, [1])
         s.reply(lender, reply, [2])

@@ -89,6 +89,7 @@ extension ModelMachine {
         let x = thread.registers
         let control = ControlWord(raw: x[0])
         var outcome = FastOutcome.declined
+        if control.systemCall == .call && enterWithTerms(thread) { return true }
         if control.isPlainCall {
             outcome = kernel.pointee.fastCall(thread, x[0], isShared: isShared)
         } else if control.isPlainReplyAndReceive {
@@ -130,6 +131,27 @@ extension ModelMachine {
             return true
         default: return false
         }
+    }
+
+    /// Performs a `call` with terms.
+    ///
+    /// - Returns: false if the fast path declined, or if the call has no terms.
+    private func enterWithTerms(_ thread: Ref<KernelThread>) -> Bool {
+        let x = thread.registers
+        let control = ControlWord(raw: x[0])
+        guard control.isTimed || control.hasLoan,
+            let terms = kernel.pointee.fastTerms(thread, x[0], deadline: x[2]),
+            case .handedOver(let handover) = kernel.pointee.fastCall(
+                thread, x[0], isShared: isShared)
+        else { return false }
+        kernel.pointee.set(terms, of: thread)
+        if terms.loanLength == 0 {
+            follow(handover)
+        } else {
+            kernel.pointee.deliver(handover, loanLength: terms.loanLength)
+            follow(handover.thread)
+        }
+        return true
     }
 
     /// Returns how a fast path of messages ends; nil where the general path is to do the call.

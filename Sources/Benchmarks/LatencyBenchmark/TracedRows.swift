@@ -45,7 +45,8 @@ extension Bench {
     }
 
     /// Calls with a deadline by a thread whose previous deadline is still in the queue, the
-    /// earliest of all. Beside the way down to the far timers, each level has another deadline.
+    /// earliest of all. It is later than the call's, so it must go. Beside the way down to the far
+    /// timers, each level has another deadline.
     private mutating func timedCalls(_ parts: TreeParts) throws(KernelError) {
         let priorities: InlineArray<_, UInt8> = [10, 140, 200, 230, 244, 249, 252, 254]
         let block = Block(TreePlace.freeBlocks + 2)
@@ -70,9 +71,11 @@ extension Bench {
             .call, .send, .receive, .reply, .replyAndReceive, .signal, .wait, .poll, .yield,
             .version,
         ]
+        let deadline = ChainTree.farDeadline(0)
+        let earlier = Instant(ticks: deadline.ticks - 1)
         for index in calls.indices {
-            note.pause(until: ChainTree.farDeadline(0))
-            attempt(Request(ControlWord(calls[index], Slot(0)), by: ChainTree.farDeadline(0)))
+            note.pause(until: deadline)
+            attempt(Request(ControlWord(calls[index], Slot(0)), by: earlier))
         }
         try helper.suspend()
         try setMain(1)

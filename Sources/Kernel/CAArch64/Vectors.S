@@ -5,6 +5,7 @@
 //       plain call            (in the vector)    swiftlet_call               _message
 //       plain replyAndReceive odd_call           swiftlet_reply_and_receive  _message
 //       both, with IPC buffer other_call, 8:     swiftlet_exchange           _message
+//       call with terms       rare_call          swiftlet_call_with_terms    _message, swiftlet_exit
 //       signal                other_call         swiftlet_signal             _quick, _signal
 //       poll                  other_call, 2:     swiftlet_poll               _quick
 //       yield                 other_call, 7:     swiftlet_yield              _quick, _yield
@@ -50,6 +51,10 @@
 #define UNLOCK (12 << 8)
 // The bit of x0 in which REPLY_AND_RECEIVE differs from CALL: the lowest bit of the operation.
 #define ODD 40
+// The operation in bits 32–63 of a control word.
+#define OPERATION (0x7f << 8)
+// The number of capabilities in them.
+#define CAPABILITIES (0xf << 16)
 // The bit that announces the IPC buffer, above the bits in which CALL and REPLY_AND_RECEIVE differ.
 #define EXTENDED (1 << 6)
 // ISR_EL1: a fast interrupt is pending. SPSR_EL1: system errors are masked.

@@ -211,6 +211,10 @@
                     isQueued || thread.pointee.scheduling.isPending,
                     "a thread's deadline is in no queue")
                 inspection.require(
+                    !isQueued || thread.isEnding
+                        || thread.deadlineNode.pointee.instant <= thread.dueAt,
+                    "a thread's deadline comes too late")
+                inspection.require(
                     thread.state != .ready && thread.state != .running && thread.state != .stopped,
                     "a thread that does not wait has a deadline")
                 inspection.require(

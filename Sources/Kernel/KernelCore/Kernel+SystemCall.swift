@@ -48,7 +48,7 @@ extension Kernel where H: ~Copyable {
         if call == .invoke { return invoke(thread, control) }
         let second = thread.pointee.context.x.1
         let secondSlot = Slot(UInt32(truncatingIfNeeded: second))
-        if control.isTimed, let outcome = prepareDeadline(thread) { return outcome }
+        if control.isTimed, let outcome = prepareDeadline(thread, call) { return outcome }
         let deadline = control.isTimed ? Instant(ticks: thread.pointee.context.x.2) : .never
         switch call {
         case .call: return send(thread, control, deadline: deadline, isCall: true)

@@ -66,6 +66,24 @@ extension EntryMode {
         unsafe exit(generalCall(running))
     }
 
+    /// Performs a `call` that is not plain, with the same registers and x2 saved.
+    @inline(__always) static func callWithTerms(
+        _ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer
+    ) {
+        let kernel = kernelState
+        let thread = unsafe Ref<KernelCore.Thread>(running: running)
+        if let terms = kernel.pointee.fastTerms(thread, control, deadline: third),
+            case .handedOver(let handover) = kernel.pointee.fastCall(
+                thread, control, isShared: isShared)
+        {
+            kernel.pointee.set(terms, of: thread)
+            if terms.loanLength == 0 { return leave(handover) }
+            kernel.pointee.deliver(handover, loanLength: terms.loanLength)
+            return unsafe exit(handover.thread.raw)
+        }
+        decline(thread, control, second, third)
+    }
+
     /// Performs a plain `replyAndReceive`, with the same registers saved.
     @inline(__always) static func replyAndReceive(
         _ control: UInt64, _ second: UInt64, _ running: UnsafeMutableRawPointer

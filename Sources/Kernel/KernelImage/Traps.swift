@@ -65,6 +65,10 @@ enum OneCore: EntryMode {
 func callEntry(
     _ control: UInt64, _ second: UInt64, _ running: UnsafeMutableRawPointer
 ) { unsafe OneCore.call(control, second, running) }
+@c(swiftlet_call_with_terms)
+func callWithTermsEntry(
+    _ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer
+) { unsafe OneCore.callWithTerms(control, second, third, running) }
 @c(swiftlet_reply_and_receive)
 func replyAndReceiveEntry(
     _ control: UInt64, _ second: UInt64, _ running: UnsafeMutableRawPointer
@@ -164,6 +168,10 @@ enum SeveralCores: EntryMode {
 func sharedCallEntry(
     _ control: UInt64, _ second: UInt64, _ running: UnsafeMutableRawPointer
 ) { unsafe SeveralCores.call(control, second, running) }
+@c(swiftlet_shared_call_with_terms)
+func sharedCallWithTermsEntry(
+    _ control: UInt64, _ second: UInt64, _ third: UInt64, _ running: UnsafeMutableRawPointer
+) { unsafe SeveralCores.callWithTerms(control, second, third, running) }
 @c(swiftlet_shared_reply_and_receive)
 func sharedReplyAndReceiveEntry(
     _ control: UInt64, _ second: UInt64, _ running: UnsafeMutableRawPointer

@@ -120,6 +120,25 @@ func ipcErrorTests(_ runner: inout Runner) {
         }
         try c.expect(Instant.now >= deadline, "woken before the deadline")
     }
+    runner.test("ipc.error.a-stale-deadline-ends-nothing") { c throws(Failure) in
+        let (endpoint, _) = try c.door()
+        // It answers the first call, and never the second.
+        _ = try c.spawn(
+            priority: 255,
+            { _ in
+                _ = try? doorEndpoint.receive(reply: doorReply)
+                _ = try? doorEndpoint.replyAndReceive(RegisterMessage(), reply: doorReply)
+                endThread()
+            })
+        _ = try c.succeed { () throws(KernelError) in
+            try endpoint.call(RegisterMessage(), deadline: .after(milliseconds: 2))
+        }
+        let deadline = Instant.after(milliseconds: 5)
+        try c.refuse(.timedOut) { () throws(KernelError) in
+            try endpoint.call(RegisterMessage(), deadline: deadline)
+        }
+        try c.expect(Instant.now >= deadline, "the deadline of the call before ended this one")
+    }
     runner.test("ipc.error.no-caller") { c throws(Failure) in
         let reply = try c.reply()
         try c.refuse(.noCaller) { () throws(KernelError) in try reply.reply(RegisterMessage()) }

@@ -53,7 +53,7 @@
                 "\(name): the ready server is elsewhere")
             require(!ready.hasCallers, "\(name): the ready server has callers")
             require(
-                ready.pointee.scheduling.raw & SchedulingWord.seriousMask == 0,
+                ready.pointee.scheduling.raw & SchedulingWord.plainWaitMask == 0,
                 "\(name): the ready server needs thought")
             require(
                 ready.pointee.scheduling.raw & SchedulingWord.lowHalf & ~SchedulingWord

@@ -270,8 +270,7 @@ extension Kernel where H: ~Copyable {
         case .deadlineIn:
             let node = thread.deadlineNode
             let home = home(of: thread)
-            insert(
-                node, at: node.pointee.instant, level: DeadlineLevel.timeOut(priority), in: home)
+            insert(node, at: thread.dueAt, level: DeadlineLevel.timeOut(priority), in: home)
             if home != own { tellOfDeadline(node, at: home) }
         case nil: return false
         }

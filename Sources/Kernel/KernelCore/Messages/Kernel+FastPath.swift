@@ -287,14 +287,15 @@ extension Kernel where H: ~Copyable {
     ///
     /// - Parameters:
     ///   - serverBits: bits of the server's scheduling word besides its base priority and state.
-    ///   - word: the caller's scheduling word, with any state.
+    ///   - word: the caller's scheduling word, with any state. The end of its deadline and of its
+    ///     loan is the end of these bits: what else they left is stale.
     @inline(__always) mutating func disconnect(
         _ thread: Ref<Thread>, _ serverBits: UInt32, from caller: Ref<Thread>, _ word: UInt32,
         _ reply: Ref<Reply>, at endpoint: Ref<Endpoint>
     ) {
         caller.pointee.blockedOn = nil
         caller.pointee.reply = nil
-        caller.pointee.scheduling.raw = word & ~(15 << SchedulingWord.stateShift)
+        caller.pointee.scheduling.raw = word & ~SchedulingWord.waitMask
         reply.pointee.caller = nil
         reply.pointee.holder = thread
         thread.pointee.soleCaller = nil

@@ -16,7 +16,7 @@ extension Kernel where H: ~Copyable {
         -> Outcome
     {
         let reply: Ref<Reply> = try object(thread, number, .reply, .read)
-        guard let caller = reply.pointee.caller, caller.pointee.loanLength > 0 else {
+        guard let caller = reply.pointee.caller, caller.pointee.scheduling.isLending else {
             throw .noCaller
         }
         if !caller.pointee.loanRights.contains(toLoan ? .write : .read) { throw .missingRights }

@@ -20,12 +20,12 @@ extension Kernel where H: ~Copyable {
                 || control.hasLoan
                 ? .invalidArgument : nil
         }
-        if thread.pointee.buffer == nil { return .noBuffer }
+        guard let buffer = thread.pointee.buffer else { return .noBuffer }
         if control.capabilityCount > 0 {
             if !rights.contains(.grant) { return .missingRights }
             if let error = checkSentSlots(thread, control.capabilityCount) { return error }
         }
-        return control.hasLoan ? checkLoan(thread) : nil
+        return control.hasLoan && loan(in: buffer) == nil ? .invalidArgument : nil
     }
 
     /// Returns an error if one of the slots to send from is empty or does not exist.
@@ -94,7 +94,9 @@ extension Kernel where H: ~Copyable {
         let message =
             UInt64(truncatingIfNeeded: length) << 32
             | UInt64(truncatingIfNeeded: capabilities) << 48
-        let loan = delivery == .message ? sender.pointee.loanLength : 0
+        let loan =
+            delivery == .message && sender.pointee.scheduling.isLending
+            ? sender.pointee.loanLength : 0
         receiver.pointee.context.x.0 =
             ResultWord(delivery, message: message | (loan != 0 ? ControlWord.loanBit : 0)).raw
         receiver.pointee.context.x.1 = badge
@@ -165,38 +167,49 @@ extension Kernel where H: ~Copyable {
 
     // Loans
 
-    /// Returns an error unless the range in the IPC buffer is one of user addresses.
-    private func checkLoan(_ thread: Ref<Thread>) -> KernelError? {
-        guard let buffer = thread.pointee.buffer else { return .noBuffer }
+    /// Returns the loan that the IPC buffer describes; nil unless it is a range of user addresses.
+    ///
+    /// Another thread may change the buffer at any time, so each word is read once.
+    @inline(__always) func loan(in buffer: Ref<BufferPage>) -> Loan? {
         let address = buffer.pointee.words[IPCBuffer.loanAddress / 8]
         let length = buffer.pointee.words[IPCBuffer.loanLength / 8]
         if length == 0 || address >= Limits.userEnd || length > Limits.userEnd &- address {
-            return .invalidArgument
+            return nil
         }
-        return nil
+        let rights = UInt8(truncatingIfNeeded: buffer.pointee.words[IPCBuffer.loanRights / 8])
+        return Loan(address: address, length: length, rights: Rights(raw: rights))
     }
 
     /// Ends the loan that went with a call.
     @inline(__always) func endLoan(_ thread: Ref<Thread>) {
-        if !thread.pointee.scheduling.isLending { return }
         thread.pointee.scheduling.isLending = false
-        thread.pointee.loanLength = 0
     }
 
-    /// Records the loan that goes with a call; a `control` without loan clears it.
+    /// Records the loan that goes with a call; a `control` without loan ends it.
     ///
-    /// The buffer may have changed since `checkLoan`, so the range is checked again.
+    /// The buffer may have changed since `checkMessage`. A loan that is none any more is left out.
     func takeLoan(_ thread: Ref<Thread>, _ control: ControlWord) {
         endLoan(thread)
-        guard control.hasLoan, let buffer = thread.pointee.buffer else { return }
-        let address = buffer.pointee.words[IPCBuffer.loanAddress / 8]
-        let length = buffer.pointee.words[IPCBuffer.loanLength / 8]
-        if address >= Limits.userEnd || length > Limits.userEnd &- address { return }
+        guard control.hasLoan, let buffer = thread.pointee.buffer, let loan = loan(in: buffer)
+        else { return }
         thread.pointee.scheduling.isLending = true
-        thread.pointee.loanAddress = address
-        thread.pointee.loanLength = length
-        thread.pointee.loanRights = Rights(
-            raw: UInt8(truncatingIfNeeded: buffer.pointee.words[IPCBuffer.loanRights / 8]))
+        thread.set(loan)
+    }
+}
+
+/// Memory that a thread lends with its call.
+struct Loan {
+    let address: UInt64
+    let length: UInt64
+    let rights: Rights
+}
+
+extension Ref where Object == Thread {
+    /// Sets the range and the rights of the thread's loan, which its lending bit makes valid.
+    @inline(__always) func set(_ loan: Loan) {
+        pointee.loanAddress = loan.address
+        pointee.loanLength = loan.length
+        pointee.loanRights = loan.rights
     }
 }
 

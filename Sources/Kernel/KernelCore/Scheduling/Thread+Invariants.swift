@@ -30,8 +30,9 @@
             inspection.require(
                 thread.state != .running || !core.isTracing || word.isGuarded || core.isShared,
                 "\(name): runs unrecorded while a trace is")
-            let lends = thread.pointee.loanLength != 0
-            inspection.require(lends == word.isLending, "\(name): the lending bit is wrong")
+            let lends = word.isLending
+            inspection.require(
+                !lends || thread.pointee.loanLength != 0, "\(name): lends nothing")
             inspection.require(
                 word.isSignalled
                     == (thread.pointee.boundNotification.map { $0.pointee.bits != 0 } ?? false),

@@ -13,14 +13,14 @@ import KernelABI
 /// | 11 | guarded: its slice or budget runs, an update as urgent is pending, or a trace runs |
 /// | 12 | its update is pending (Kernel+Inheritance) |
 /// | 13 | it uses floating point: its IPC buffer holds the registers while it does not run |
-/// | 14 | it waits with a deadline |
 /// | 15 | the message that it sends is a fault's |
 /// | 16 | it was suspended while faulted, ending or on another core: it stops instead of running |
-/// | 17 | it lends memory with its call |
 /// | 18 | bits are set in the notification that is bound to it |
 /// | 19 | it has a budget, or runs on one (Kernel+Budgets) |
 /// | 20–23 | `RunState` |
 /// | 24 | its deadline has passed, and its update will end its wait |
+/// | 25 | it waits with a deadline |
+/// | 26 | it lends memory with its call |
 struct SchedulingWord: Sendable {
     var raw: UInt32
     init(raw: UInt32) { self.raw = raw }
@@ -28,15 +28,13 @@ struct SchedulingWord: Sendable {
     static var guardedBit: UInt32 { 1 << 11 }
     static var pendingBit: UInt32 { 1 << 12 }
     static var floatingPointBit: UInt32 { 1 << 13 }
-    static var deadlineBit: UInt32 { 1 << 14 }
     static var faultingBit: UInt32 { 1 << 15 }
     static var suspendedBit: UInt32 { 1 << 16 }
-    static var lendingBit: UInt32 { 1 << 17 }
     static var signalledBit: UInt32 { 1 << 18 }
     static var limitedBit: UInt32 { 1 << 19 }
-    /// The bits that keep a thread off the fast path: 11–19.
+    /// The bits that keep a thread off the fast path: 11–19, of which 14 and 17 are free.
     static var attentionMask: UInt32 { 0xf_f800 }
-    /// The bits that also keep it off the fast paths with floating point: 11, 12 and 14–19.
+    /// The bits that also keep it off the fast paths with floating point: all of these but 13.
     static var seriousMask: UInt32 { attentionMask & ~floatingPointBit }
     /// Bits 0–15. A `readyServer` has no caller, so they are its base priority, its home core and
     /// bit 13.
@@ -46,6 +44,12 @@ struct SchedulingWord: Sendable {
     static var homeMask: UInt32 { 0x700 }
     static var homeShift: UInt32 { 8 }
     static var timedOutBit: UInt32 { 1 << 24 }
+    static var deadlineBit: UInt32 { 1 << 25 }
+    static var lendingBit: UInt32 { 1 << 26 }
+    /// All that a wait sets and its end clears: bits 20–26.
+    static var waitMask: UInt32 { 0x7f0_0000 }
+    /// The bits with which a waiting thread is not woken plainly: the serious ones, and a deadline.
+    static var plainWaitMask: UInt32 { seriousMask | deadlineBit }
     static var stateShift: UInt32 { 20 }
 
     var effective: UInt8 {
@@ -210,7 +214,7 @@ public struct Thread: ~Copyable {
     /// Control word of the message that it sends; the `MutexArgument` of the `lock` in which it
     /// waits.
     var sendControl: UInt64 = 0
-    /// The loan that goes with its call, with `loanRights`.
+    /// The loan that goes with its call, with `loanRights`. Valid while the lending bit is set.
     var loanAddress: UInt64 = 0
     var loanLength: UInt64 = 0
     /// Kernel address of its IPC buffer.

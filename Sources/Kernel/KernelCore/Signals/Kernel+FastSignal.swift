@@ -370,7 +370,7 @@ extension Kernel where H: ~Copyable {
         }
         guard let thread = notification.pointee.waiters.first?.waiter,
             notification.pointee.waiters.root == nil,
-            thread.pointee.scheduling.raw & SchedulingWord.seriousMask == 0
+            thread.pointee.scheduling.raw & SchedulingWord.plainWaitMask == 0
         else { return nil }
         return isShared && !isHere(thread) ? nil : thread
     }

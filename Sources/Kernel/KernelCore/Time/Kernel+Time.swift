@@ -75,7 +75,11 @@ extension Kernel where H: ~Copyable {
         } else if core.hasBudgets && owner.pointee.kind == .budget {
             serveReturn(owner.rebound(to: Budget.self))
         } else if owner.rebound(to: Thread.self).pointee.scheduling.hasDeadline {
-            requestTimeOut(owner.rebound(to: Thread.self))
+            let thread = owner.rebound(to: Thread.self)
+            if thread.dueAt <= now { return requestTimeOut(thread) }
+            // It stood in the queue for an earlier wait. A step queues it anew.
+            core.deadlines.remove(node)
+            queueUpdate(thread)
         } else {
             core.deadlines.remove(node)
         }
@@ -180,18 +184,36 @@ extension Kernel where H: ~Copyable {
 
     // Time-outs of blocked threads
     //
-    // A woken thread leaves its deadline in the queue, unless it is the only one: the removal is as
-    // much work as the rest of the wake-up. A step of its own removes the deadline, before the
-    // thread's next wait with a deadline or when the deadline is due.
+    // A woken thread leaves its deadline in the queue: the removal is as much work as the rest of
+    // the wake-up. If its next wait ends no earlier, the deadline stays where it is and stands for
+    // the new one, and the timer goes off too early once. A step then queues the thread's deadline
+    // anew. So the frequent call with a deadline changes no queue. In other cases a step removes
+    // the deadline: before the next wait with an earlier one, or when it is due and nobody waits.
 
-    /// Prepares a wait with a deadline: gives the thread a number, and removes its stale deadline.
+    /// Returns whether the deadline in the queue can stand for that of the thread's next wait: it
+    /// is not later, as urgent as the thread, and on the thread's core.
+    @inline(__always) func standsIn(
+        _ node: Ref<DeadlineNode>, for thread: Ref<Thread>, _ deadline: Instant
+    ) -> Bool {
+        node.pointee.isQueued && node.pointee.instant <= deadline
+            && node.pointee.level == DeadlineLevel.timeOut(thread.effective)
+            && (!core.isShared || node.pointee.home == core.number)
+    }
+
+    /// Prepares a wait with a deadline: gives the thread a number, and removes its stale deadline,
+    /// unless that can stand for the new one. None can where the thread receives: before it waits,
+    /// its answer or a step may change its priority.
     ///
     /// - Returns: nil if the thread may wait; else `exhausted`, or `restart` if an interrupt is
     ///   pending after the removal.
-    @inline(never) mutating func prepareDeadline(_ thread: Ref<Thread>) -> Outcome? {
+    @inline(never) mutating func prepareDeadline(
+        _ thread: Ref<Thread>, _ call: SystemCall
+    ) -> Outcome? {
         let node = thread.deadlineNode
         if !number(node, maximum: thread.pointee.maximum) { return .failed(.exhausted) }
         if !node.pointee.isQueued { return nil }
+        let receives = call == .receive || call == .replyAndReceive
+        if !receives && standsIn(node, for: thread, thread.dueAt) { return nil }
         remove(node)
         return isInterrupted() ? .restart : nil
     }
@@ -205,34 +227,37 @@ extension Kernel where H: ~Copyable {
         if deadline == .never { return }
         let node = thread.deadlineNode
         thread.pointee.scheduling.hasDeadline = true
-        node.pointee.instant = deadline
         core.isStale = true
+        if node.pointee.isQueued { return }
         if isInterrupted() { return queueUpdate(thread) }
         insert(node, at: deadline, level: DeadlineLevel.timeOut(thread.effective), in: own)
     }
 
-    /// Cancels the time-out of a thread. Its deadline stays in the queue, unless it is the only
-    /// one.
-    @inline(__always) mutating func cancelDeadline(_ thread: Ref<Thread>) {
-        if !thread.pointee.scheduling.hasDeadline { return }
+    /// Cancels the time-out of a thread. Its deadline stays in the queue.
+    @inline(__always) func cancelDeadline(_ thread: Ref<Thread>) {
         thread.pointee.scheduling.hasDeadline = false
-        let home = home(of: thread.deadlineNode)
-        if !home.pointee.deadlines.isAlone(thread.deadlineNode) { return }
-        home.pointee.isStale = true
-        home.pointee.deadlines.removeOnly(thread.deadlineNode)
     }
 
     /// Requests the end of a wait whose deadline has passed: a step that goes before everything
     /// less urgent.
     private mutating func requestTimeOut(_ thread: Ref<Thread>) {
         cancelDeadline(thread)
+        let node = thread.deadlineNode
+        if core.deadlines.isAlone(node) { core.deadlines.removeOnly(node) }
         thread.pointee.scheduling.isTimedOut = true
         queueUpdate(thread)
     }
 
     /// Returns whether the deadline has passed. A call with such a deadline must not block.
     func hasPassed(_ deadline: Instant) -> Bool { deadline != .never && deadline <= hardware.now }
+}
 
+extension Ref where Object == Thread {
+    /// When the wait of this thread ends, which has a deadline: x2 of its system call.
+    @inline(__always) var dueAt: Instant { Instant(ticks: pointee.context.x.2) }
+}
+
+extension Kernel where H: ~Copyable {
     // Numbers
 
     /// Gives a deadline its number, unless it has one.
