@@ -19,7 +19,11 @@ struct Card: BlockSource {
     }
 
     /// The same in words.
-    var problem: StaticString? { failure.map { $0.of(BlockError.self)?.text ?? $0.text } }
+    var problem: StaticString? {
+        guard let failure else { return nil }
+        if failure == .kernel(.peerDied) { return "the driver ended; it is started again" }
+        return failure.of(BlockError.self)?.text ?? failure.text
+    }
     /// There is no card, or no longer.
     var isGone: Bool { failure?.of(BlockError.self) == .noMedium }
 
