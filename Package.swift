@@ -128,7 +128,7 @@ var targets: [Target] = [
         swift: noHeap + interfaceMacros),
     library("Drivers", "DriverCores", ["MMIO"], swift: noHeap),
     library(
-        "Drivers", "PinService", ["KernelABI", "Protocols", "DriverCores", "UserRuntime"],
+        "Drivers", "PinService", ["Interfaces", "DriverCores"],
         swift: noHeap),
     library(
         "Drivers", "BlockService", ["Interfaces", "DriverCores"], swift: noHeap),

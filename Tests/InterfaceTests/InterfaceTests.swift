@@ -1,5 +1,6 @@
 // Client and server that were generated from one protocol: what one puts in, the other takes out.
 
+import CUserEntry
 import Interfaces
 import Testing
 
@@ -336,6 +337,31 @@ import Testing
     @Test func theClientIsTold() {
         system.caller = ClientBadge(task: 9, methods: 0).raw
         #expect(throws: SystemError.refused(.notPermitted)) { try client.next(after: 1) }
+    }
+
+    /// A client with a set of resources names those alone, also within a structure. Without a set
+    /// it names all.
+    @Test func aClientUsesTheResourcesOfItsSet() {
+        // Set 2 holds 3 and 63; 64 is no set.
+        swiftlet_resource_sets(0)[1] = 1 << 63 | 1 << 3
+        let limited = ClientBadge(task: 9, resources: 2)
+        for number in 0..<64 as Range<UInt64> {
+            let isOwn = number == 3 || number == 63
+            #expect(refusal([27, number, 0], by: limited) == (isOwn ? nil : .notPermitted))
+            #expect(refusal([26, 3, number], by: limited) == (isOwn ? nil : .notPermitted))
+            #expect(refusal([26, number, 3], by: limited) == (isOwn ? nil : .notPermitted))
+            #expect(refusal([27, number, 0], by: ClientBadge(task: 9)) == nil)
+            for set in [1, 3, 64, 65, .max] as [UInt16] {
+                let client = ClientBadge(task: 9, resources: set)
+                #expect(refusal([27, number, 0], by: client) == .notPermitted)
+            }
+        }
+        for number in [64, 255, .max] as [UInt64] {
+            #expect(refusal([27, number, 0], by: limited) == .wrongArguments)
+            #expect(refusal([27, number, 0], by: ClientBadge(task: 9)) == .wrongArguments)
+        }
+        #expect(refusal([27, 3, 256], by: limited) == .wrongArguments)
+        #expect(refusal([8], by: limited) == nil)
     }
 
     // Versions

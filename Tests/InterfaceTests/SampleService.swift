@@ -40,6 +40,12 @@ protocol Sample {
     /// Writes a number into lent memory as often as there is room.
     @Method(15) func fill(with value: UInt32, _ numbers: borrowing LentForWriting<UInt32>) -> UInt64
 
+    /// Uses something that has a number, and something beside it.
+    @Method(27) func use(_ thing: Thing, with value: UInt8) -> UInt8
+
+    /// Uses what a structure names.
+    @Method(26) func useBoth(_ things: Things)
+
     /// Adds one. Not for each client.
     @Method(28, .restricted) func next(after number: UInt8) -> UInt8
 
@@ -79,6 +85,11 @@ protocol Sample {
 @Message enum Side: UInt8 {
     case left = 3
     case right
+}
+struct Thing: Resource { let number: UInt8 }
+@Message struct Things {
+    var first: Thing
+    var second: Thing
 }
 @Message enum Slope: Int8 {
     case down = -1
@@ -191,6 +202,10 @@ struct SampleTask: ~Copyable, SampleServer {
         if ordersCallers { return alarms.insert(caller, at: UInt64(number)) }
         waiting = consume caller
     }
+    mutating func use(_ thing: Thing, with value: UInt8, _ client: ClientBadge) -> UInt8 {
+        thing.number &+ value
+    }
+    mutating func useBoth(_ things: Things, _ client: ClientBadge) {}
     mutating func next(after number: UInt8, _ client: ClientBadge) -> UInt8 { number &+ 1 }
     mutating func restrictedNote(_ value: Bool, _ client: ClientBadge) { noted.append(value) }
     mutating func end(_ client: ClientBadge) { hasEnded = true }

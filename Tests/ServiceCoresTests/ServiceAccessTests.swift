@@ -54,12 +54,13 @@ import Testing
             task("one", [ServiceAccess(Name("gpio"))]),
             task("two", [ServiceAccess(Name("gpio"), resources: 1)]),
             task("three", [ServiceAccess(Name("gpio.1"), resources: 1)]),
-            task("four", [ServiceAccess(Name("log")), ServiceAccess(Name("gpio"), resources: 1)]),
+            task("four", [ServiceAccess(Name("log")), ServiceAccess(Name("gpio"), resources: 2)]),
         ]
         func numbers(_ service: StaticString) -> [UInt16] {
             tasks.map { tasks.resourceSet(of: $0.name, for: Name(service)) }
         }
         #expect(numbers("gpio") == [0, 1, 0, 2])
+        #expect(tasks.resourceSets(of: Name("gpio")) == [1, 2])
         #expect(numbers("gpio.1") == [0, 0, 1, 0])
         #expect(numbers("log") == [0, 0, 0, 0])
     }

@@ -14,5 +14,5 @@ import UserRuntime
         model: information.variant == 0 ? .bcm2835 : .bcm2711, rising: keys.rising,
         falling: keys.falling)
     var service = PinService(information, bank: pins, keys: keys)
-    service.serve()
+    service.serve(information)
 }

@@ -12,5 +12,5 @@ import UserRuntime
         registers: MMIORegisters(address: information.registers[0]), rising: keys.rising,
         falling: keys.falling)
     var service = PinService(information, bank: pins, keys: keys)
-    service.serve()
+    service.serve(information)
 }

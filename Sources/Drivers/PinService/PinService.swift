@@ -2,9 +2,7 @@
 // key, or signalled to a notification that a client handed over.
 
 import DriverCores
-import KernelABI
-import Protocols
-import UserRuntime
+import Interfaces
 
 extension KeyPins {
     /// The keys that the device manager names, and presses of this task's earlier lives that nobody
@@ -13,7 +11,7 @@ extension KeyPins {
     public init(_ information: StartInformation) {
         // Safety: that page is more than the keys take.
         unsafe self.init(memory: persistentMemory(information))
-        for index in 0..<Int(min(information.parameterCount, 32)) {
+        for index in 1..<Int(max(1, min(information.parameterCount, 32))) {
             let key = PinKey(word: information.parameters[index])
             if key.pin < 64 && key.code != 0 {
                 setKey(Int(key.pin), UInt64(key.code), isFalling: key.isFalling)
@@ -22,12 +20,14 @@ extension KeyPins {
     }
 }
 
-public struct PinService<Bank: PinBank> {
-    private var server: Server
+public struct PinService<Bank: PinBank>: GPIOServer {
     private var bank: Bank
     private let interrupts: UInt32
     private var keys: KeyPins
-    /// By pin: who asked for its edges, and the bits to signal; 0 where nobody did.
+    /// Pins that the device tree gives to a device, a bit each.
+    private let reserved: UInt64
+    /// The pins that clients watch, a bit each; by pin the client, and the bits to signal.
+    private var awaited: UInt64 = 0
     private var clients = InlineArray<64, UInt64>(repeating: 0)
     private var bits = InlineArray<64, UInt64>(repeating: 0)
     /// Sixteen interrupts in a millisecond: more are a pin that nobody drives.
@@ -44,14 +44,16 @@ public struct PinService<Bank: PinBank> {
 
     /// - Parameter bank: was opened with the edges of `keys`.
     public init(_ information: StartInformation, bank: Bank, keys: KeyPins) {
-        server = Server(information, receiving: PinService.arrival)
         self.bank = bank
         self.keys = keys
         interrupts = UInt32(min(information.interrupts, 4))
+        // The first parameter: the bank's reserved pins.
+        reserved = information.parameterCount > 0 ? information.parameters[0] : 0
+        let notification = Notification(StartSlot.notification)
         for line in 0..<interrupts {
             orEnd(
                 "an interrupt cannot be bound",
-                try interrupt(line).bind(server.notification, bits: 1 << UInt64(line)))
+                try interrupt(line).bind(notification, bits: 1 << UInt64(line)))
         }
     }
 
@@ -59,16 +61,16 @@ public struct PinService<Bank: PinBank> {
         Interrupt(Slot(StartSlot.interrupt.index + line))
     }
 
-    public mutating func serve() -> Never {
+    public mutating func serve(_ information: StartInformation) -> Never {
+        var loop = Server(information, receiving: PinService.arrival)
         while true {
-            if let request = server.next(by: nextDuty) {
+            if let request = loop.next(by: nextDuty) {
                 switch request.delivery {
-                case .notification: takeEdges(request.badge)
-                case .message:
-                    do throws(GPIOError) { server.reply(try answer(request)) } catch {
-                        server.reply(RegisterMessage(error.rawValue))
-                    }
-                case .oneWay, .fault: break
+                case .notification:
+                    forgetClients()
+                    takeEdges(request.badge)
+                case .message, .oneWay: GPIOInterface.perform(request, for: &self, &loop)
+                case .fault: break
                 }
             }
             if closed != 0 && Instant.now >= reopen { openLines() }
@@ -85,11 +87,15 @@ public struct PinService<Bank: PinBank> {
     // Edges
 
     private mutating func takeEdges(_ lines: UInt64) {
+        if lines == 0 { return }
         let edges = bank.edges
         keys.note(edges)
         bank.clear(edges)
-        for pin in 0..<bank.pinCount where edges & 1 << UInt64(pin) != 0 && bits[pin] != 0 {
-            signal(pin)
+        for pin in 0..<bank.pinCount where edges & awaited & 1 << UInt64(pin) != 0 {
+            // A notification that is no more was that of a task that died.
+            do throws(KernelError) {
+                try Notification(PinService.slot(pin)).signal(bits[pin])
+            } catch { endEdges(pin) }
         }
         closed |= lines
         reopen = Instant(ticks: budget.spend(at: Instant.now.ticks))
@@ -102,56 +108,42 @@ public struct PinService<Bank: PinBank> {
         closed = 0
     }
 
-    /// A notification that is no more was that of a task that died: nobody wants the pin's
-    /// edges now.
-    private mutating func signal(_ pin: Int) {
-        do throws(KernelError) { try Notification(PinService.slot(pin)).signal(bits[pin]) } catch {
-            endEdges(pin)
-        }
-    }
-
     private mutating func endEdges(_ pin: Int) {
-        bits[pin] = 0
+        if awaited & 1 << UInt64(pin) == 0 { return }
+        awaited &= ~(1 << UInt64(pin))
         bank.stopWatching(pin)
         try? CapabilityTable.own.delete(PinService.slot(pin))
     }
 
+    /// Frees the pins of clients that have ended: a notification goes with its task.
+    private mutating func forgetClients() {
+        for pin in 0..<bank.pinCount where awaited & 1 << UInt64(pin) != 0 {
+            let there = try? CapabilityTable.own.describe(PinService.slot(pin))
+            if there?.kind != .notification { endEdges(pin) }
+        }
+    }
+
     // Requests
 
-    private mutating func answer(_ request: Received) throws(GPIOError) -> RegisterMessage {
-        if request[0] == GPIORequest.read {
-            var message = RegisterMessage(0, bank.levels, bank.outputs, bank.watched)
-            message.setWord(4, UInt64(bank.pinCount))
-            return message
-        }
-        guard request[1] < UInt64(bank.pinCount) else { throw .noSuchPin }
-        let pin = Int(request[1])
-        if request[0] == GPIORequest.function {
-            return RegisterMessage(0, use(bank.function(pin)).rawValue)
-        }
-        // A pin whose edges a task waits for is that task's, for as long as it lives; a key
-        // stays a key.
-        if bits[pin] != 0 && !isAwaited(pin) { endEdges(pin) }
-        if bits[pin] != 0 && clients[pin] != request.client.task { throw .taken }
-        if keys.code(pin) != 0 { throw .taken }
-        switch request[0] {
-        case GPIORequest.write: bank.write(pin, high: request[2] != 0)
-        case GPIORequest.configure: try configure(pin, request)
-        case GPIORequest.notify: try notify(pin, request)
-        default: throw .badRequest
-        }
-        return RegisterMessage(0)
+    public mutating func state(_ client: ClientBadge) -> PinStates {
+        PinStates(
+            levels: bank.levels, outputs: bank.outputs, watched: bank.watched,
+            count: UInt8(bank.pinCount))
     }
 
-    /// Whether the notification for the pin's edges is still there: it goes with its task.
-    private func isAwaited(_ pin: Int) -> Bool {
-        (try? CapabilityTable.own.describe(PinService.slot(pin)))?.kind == .notification
+    public mutating func set(
+        _ pin: Pin, high: Bool, _ client: ClientBadge
+    ) throws(GPIOError) { bank.write(try free(pin, for: client), high: high) }
+
+    public mutating func function(
+        of pin: Pin, _ client: ClientBadge
+    ) throws(GPIOError) -> PinUse {
+        use(bank.function(try number(pin)))
     }
 
-    private func configure(_ pin: Int, _ request: Received) throws(GPIOError) {
-        guard let use = PinUse(rawValue: request[2]),
-            let resistor = PinResistor(rawValue: request[3])
-        else { throw .badRequest }
+    public mutating func configure(
+        _ pin: Pin, as use: PinUse, _ resistor: PinResistor, _ client: ClientBadge
+    ) throws(GPIOError) {
         let pull: PinPull? =
             switch resistor {
             case .unchanged: nil
@@ -159,24 +151,40 @@ public struct PinService<Bank: PinBank> {
             case .up: .up
             case .down: .down
             }
+        let pin = try free(pin, for: client)
         if !bank.configure(pin, function(use), pull) { throw .notOfThisBank }
     }
 
-    private mutating func notify(_ pin: Int, _ request: Received) throws(GPIOError) {
-        if request[2] == 0 {
-            if bits[pin] != 0 { endEdges(pin) }
-            return
+    public mutating func watch(
+        _ pin: Pin, _ edges: PinEdges, _ bell: consuming HandedOver<Notification>, bits: UInt64,
+        _ client: ClientBadge
+    ) throws(GPIOError) {
+        let pin = try free(pin, for: client)
+        endEdges(pin)
+        do throws(KernelError) { _ = try bell.keep(in: PinService.slot(pin)) } catch {
+            throw .notKept
         }
-        guard request.capabilityCount == 1, request[2] < 4, request[3] != 0,
-            let arrived = try? CapabilityTable.own.describe(PinService.arrival),
-            arrived.kind == .notification
-        else { throw .badRequest }
-        if bits[pin] != 0 { endEdges(pin) }
-        guard (try? CapabilityTable.own.move(PinService.arrival, to: PinService.slot(pin))) != nil
-        else { throw .badRequest }
-        clients[pin] = request.client.task
-        bits[pin] = request[3]
-        bank.watch(pin, rising: request[2] & 1 != 0, falling: request[2] & 2 != 0)
+        awaited |= 1 << UInt64(pin)
+        clients[pin] = client.task
+        self.bits[pin] = bits
+        bank.watch(pin, rising: edges != .falling, falling: edges != .rising)
+    }
+
+    public mutating func end(_ pin: Pin, _ client: ClientBadge) throws(GPIOError) {
+        endEdges(try free(pin, for: client))
+    }
+
+    private func number(_ pin: Pin) throws(GPIOError) -> Int {
+        if Int(pin.number) >= bank.pinCount { throw .noSuchPin }
+        return Int(pin.number)
+    }
+
+    /// The number of a pin that is nobody else's.
+    private func free(_ pin: Pin, for client: ClientBadge) throws(GPIOError) -> Int {
+        let pin = try number(pin)
+        let isAnothers = awaited & 1 << UInt64(pin) != 0 && clients[pin] != client.task
+        if isAnothers || (reserved | keys.pins) & 1 << UInt64(pin) != 0 { throw .taken }
+        return pin
     }
 
     private func function(_ use: PinUse) -> PinFunction {
@@ -194,7 +202,7 @@ public struct PinService<Bank: PinBank> {
 
     /// The other way round.
     private func use(_ asked: PinFunction) -> PinUse {
-        for code in 0..<8 as Range<UInt64> {
+        for code in 0..<8 as Range<UInt8> {
             if let use = PinUse(rawValue: code), function(use) == asked { return use }
         }
         return .input

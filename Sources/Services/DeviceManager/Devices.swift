@@ -31,6 +31,7 @@ struct Devices {
     }
     private let manifest: Manifest
     private let keys: Keys
+    private let reserved: ReservedPins
     private var devices: [Device] = []
     /// What the task's heap has room for: 64 bytes a device, and half as much again while the
     /// array grows.
@@ -47,6 +48,7 @@ struct Devices {
         _ keys: Keys
     ) {
         self.manifest = manifest
+        reserved = ReservedPins(tree)
         self.keys = keys
         instances = [Int](repeating: 0, count: manifest.tasks.count)
         table.column("DEVICE")
@@ -127,7 +129,7 @@ struct Devices {
     ) throws(DeviceTreeError) -> Problem? {
         let ranges = Int(entry.registerCount)
         let lines = Int(entry.interruptCount)
-        let parameters = keys.parameters(of: node)
+        let parameters = keys.parameters(of: node, reserved)
         var message = LongMessage()
         message[0] = DriverRequest.head(
             ranges: ranges, lines: lines, instance: instance, variant: variant,

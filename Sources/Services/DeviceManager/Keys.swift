@@ -29,15 +29,15 @@ struct Keys {
         }
     }
 
-    /// What the driver of the bank at `bank` is told of its keys; those beyond
-    /// `DriverRequest.maximumParameters` are left out.
-    func parameters(of bank: DeviceNode) -> [UInt64] {
-        var words: [UInt64] = []
+    /// What the driver of the bank at `bank` is told: its reserved pins, and then its keys; those
+    /// beyond `DriverRequest.maximumParameters` are left out. Nothing if it has neither.
+    func parameters(of bank: DeviceNode, _ reserved: ReservedPins) -> [UInt64] {
+        var words = [reserved.pins(of: bank)]
         for key in keys
         where key.bank == bank.offset && words.count < DriverRequest.maximumParameters {
             words.append(key.key.word)
         }
-        return words
+        return words == [0] ? [] : words
     }
 
     /// Looks whether each key of a bank with a driver became one, and says which did not.
@@ -45,16 +45,13 @@ struct Keys {
         let bankSlot = ScratchSlot(StartSlot.firstFree)
         for key in keys {
             guard let instance = devices.instance(at: key.bank) else { continue }
-            let plain = Name("gpio")
-            let name = instance == 0 ? plain : plain.numbered(instance)
-            let isWatched = bankSlot.use { gpio in
-                if !openService([name.word0, name.word1, name.word2, name.word3], to: gpio) {
-                    return false
-                }
-                let request = RegisterMessage(GPIORequest.read)
-                let reply = try? Endpoint(gpio).call(request, deadline: .after(milliseconds: 500))
-                guard let reply, reply[0] == 0, key.key.pin < 64 else { return false }
-                return reply[3] >> UInt64(key.key.pin) & 1 == 1
+            let isWatched = bankSlot.use { slot in
+                let gpio = try? GPIOClient(
+                    finding: slot, instance: UInt8(truncatingIfNeeded: instance))
+                guard let state = try? gpio?.state(by: .after(milliseconds: 500)),
+                    key.key.pin < 64
+                else { return false }
+                return state.watched >> UInt64(key.key.pin) & 1 == 1
             }
             if isWatched { continue }
             log("a key is not watched: its bank has no such pin, or does not answer", .warning)

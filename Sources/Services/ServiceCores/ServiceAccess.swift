@@ -41,6 +41,16 @@ extension TaskDescription {
 }
 
 extension [TaskDescription] {
+    /// The sets of resources that clients of a service may use, by their numbers from 1.
+    public func resourceSets(of service: Name) -> [UInt64] {
+        var sets: [UInt64] = []
+        for task in self {
+            let resources = task.access(to: service)?.resources ?? 0
+            if resources != 0 { sets.append(resources) }
+        }
+        return sets
+    }
+
     /// The number of a client's set of resources: its place among those that these tasks have of
     /// the service, from 1. 0: the client may use all.
     public func resourceSet(of client: Name, for service: Name) -> UInt16 {

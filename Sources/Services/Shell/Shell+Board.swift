@@ -4,16 +4,6 @@ import Interfaces
 import ServiceCores
 
 extension Shell {
-    /// A service that this board may not have: asked for once.
-    func opened(_ name: Name, _ index: UInt32) -> Endpoint? {
-        let slot = Shell.slot(index)
-        if let there = try? CapabilityTable.own.describe(slot), there.kind == .endpoint {
-            return Endpoint(slot)
-        }
-        let words: InlineArray<4, UInt64> = [name.word0, name.word1, name.word2, name.word3]
-        return openService(words, to: slot, deadline: Shell.patience) ? Endpoint(slot) : nil
-    }
-
     // Pins
 
     private static func useText(_ use: PinUse) -> StaticString {
@@ -29,18 +19,39 @@ extension Shell {
         }
     }
 
+    /// The client of the first bank of pins; says so where there is none.
+    mutating func pins() -> GPIOClient? {
+        do throws(SystemError) { return try GPIOClient(finding: Shell.slot(2)) } catch {
+            if error == .noService { say("no pins") } else { sayPins(error) }
+            return nil
+        }
+    }
+    mutating func sayPins(_ error: SystemError) {
+        say(error.of(GPIOError.self)?.text ?? error.text)
+    }
+    /// Does something to a pin, and says what became of it.
+    mutating func perform(
+        on number: UInt64, _ work: (Pin) throws(SystemError) -> Void
+    ) {
+        guard number < 64 else { return say(GPIOError.noSuchPin.text) }
+        do throws(SystemError) {
+            try work(Pin(number: UInt8(number)))
+            say("done")
+        } catch { sayPins(error) }
+    }
+
     mutating func pin(_ arguments: [[UInt8]]) {
-        guard let pins = opened(Name("gpio"), 2) else { return say("no pins") }
+        guard let pins = pins() else { return }
         guard let pin = arguments[0].number else { return sayUsage(.pin) }
         if arguments.count == 1 {
-            let reply = ask(pins, RegisterMessage(GPIORequest.function, pin))
-            guard let reply, reply[0] == 0, let use = PinUse(rawValue: reply[1]) else {
-                return say(Shell.refusal(reply))
-            }
-            return say(Shell.useText(use))
+            guard pin < 64 else { return say(GPIOError.noSuchPin.text) }
+            do throws(SystemError) {
+                say(Shell.useText(try pins.function(of: Pin(number: UInt8(pin)))))
+            } catch { sayPins(error) }
+            return
         }
         var use: PinUse?
-        for code in 0..<8 as Range<UInt64> {
+        for code in 0..<8 as Range<UInt8> {
             if let known = PinUse(rawValue: code), arguments[1].matches(Shell.useText(known)) {
                 use = known
             }
@@ -54,33 +65,29 @@ extension Shell {
         guard let use, let pull else {
             return say("USE: input, output, alt0 to alt5; PULL: none, up, down")
         }
-        let request = RegisterMessage(GPIORequest.configure, pin, use.rawValue, pull.rawValue)
-        let reply = ask(pins, request)
-        say(reply?[0] == 0 ? "done" : Shell.refusal(reply))
-    }
-
-    /// Why the pins' driver did not do it; nil: it did not answer.
-    static func refusal(_ reply: Received?) -> StaticString {
-        guard let reply else { return "the pins' driver does not answer" }
-        return GPIOError(rawValue: reply[0])?.text ?? "refused"
+        perform(on: pin) { pin throws(SystemError) in try pins.configure(pin, as: use, pull) }
     }
 
     /// Waits for both edges of a pin by a notification.
     mutating func edge(_ arguments: [[UInt8]]) {
-        guard let pins = opened(Name("gpio"), 2) else { return say("no pins") }
+        guard let pins = pins() else { return }
         guard let pin = arguments[0].number,
             let seconds = arguments.count > 1 ? arguments[1].number : 10, seconds <= 3600
         else { return sayUsage(.edge) }
+        guard pin < 64 else { return say(GPIOError.noSuchPin.text) }
+        let watched = Pin(number: UInt8(pin))
         let notification = Notification(StartSlot.notification)
         let edgeBit: UInt64 = 1
-        let request = RegisterMessage(GPIORequest.notify, pin, 3, edgeBit)
         // An edge that came when nobody waited any more is none now.
         notification.pause(until: .immediately)
-        let reply = ScratchSlot(Shell.slot(10)).use { passing in
+        let refusal: SystemError? = ScratchSlot(Shell.slot(10)).use { passing in
             try? CapabilityTable.own.copy(notification.slot, to: passing, rights: .write)
-            return try? pins.call(request, Attachment(passing), deadline: Shell.patience)
+            do throws(SystemError) {
+                try pins.watch(watched, .both, Notification(passing), bits: edgeBit)
+                return nil
+            } catch { return error }
         }
-        guard reply?[0] == 0 else { return say(Shell.refusal(reply)) }
+        if let refusal { return sayPins(refusal) }
         let end = Instant.after(.seconds(seconds))
         var hasCome = false
         while !hasCome && !terminal.isInterrupted && Instant.now < end {
@@ -88,8 +95,7 @@ extension Shell {
             hasCome = (bits ?? 0) & edgeBit != 0
             if !hasCome { terminal.pause(milliseconds: 1) }
         }
-        let answer = ask(pins, RegisterMessage(GPIORequest.notify, pin, 0, 0))
-        if answer?[0] != 0 {
+        do throws(SystemError) { try pins.end(watched) } catch {
             say("the driver of the pins may still tell of edges: it does not answer")
         }
         if hasCome { return say("an edge") }
@@ -138,15 +144,15 @@ extension Shell {
     /// or on none with a driver.
     private func lightPin(_ light: Light, set isHigh: Bool? = nil) -> Bool? {
         if light.holder == .firmware { return firmwarePin(light, set: isHigh) }
-        let plain = Name("gpio")
-        let bank =
-            light.driver == 0 ? opened(plain, 2) : opened(plain.numbered(Int(light.driver)), 9)
-        let pin = UInt64(light.pin)
-        let request =
-            isHigh.map { RegisterMessage(GPIORequest.write, pin, $0 ? 1 : 0) }
-            ?? RegisterMessage(GPIORequest.read)
-        guard let bank, let reply = ask(bank, request), reply[0] == 0 else { return nil }
-        return isHigh ?? (reply[1] >> pin & 1 == 1)
+        guard light.pin < 64 else { return nil }
+        do throws(SystemError) {
+            let bank = try GPIOClient(
+                finding: Shell.slot(light.driver == 0 ? 2 : 9),
+                instance: UInt8(truncatingIfNeeded: light.driver), by: Shell.patience)
+            guard let isHigh else { return try bank.state().levels >> UInt64(light.pin) & 1 == 1 }
+            try bank.set(Pin(number: UInt8(light.pin)), high: isHigh)
+            return isHigh
+        } catch { return nil }
     }
     private func firmwarePin(_ light: Light, set isHigh: Bool?) -> Bool? {
         guard let pin = UInt8(exactly: light.pin),

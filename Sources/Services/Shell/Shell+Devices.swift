@@ -92,26 +92,26 @@ extension Shell {
 
     mutating func gpio(_ arguments: [[UInt8]]) {
         if arguments.count == 1 { return sayUsage(.gpio) }
-        guard let pins = service(Name("gpio"), Shell.slot(2)) else { return say("no pins") }
+        guard let pins = pins() else { return }
         if arguments.count == 2 {
             guard let pin = arguments[0].number, let level = arguments[1].number, level < 2 else {
                 return sayUsage(.gpio)
             }
-            let request = RegisterMessage(GPIORequest.write, pin, level)
-            let reply = ask(pins, request)
-            return say(reply?[0] == 0 ? "done" : Shell.refusal(reply))
+            return perform(on: pin) { pin throws(SystemError) in
+                try pins.set(pin, high: level == 1)
+            }
         }
-        guard let reply = ask(pins, RegisterMessage(GPIORequest.read)) else {
-            return say("the pins' driver does not answer")
-        }
+        let states: PinStates
+        do throws(SystemError) { states = try pins.state() } catch { return sayPins(error) }
         var table = TextTable()
         table.column("PIN", .right)
         table.column("LEVEL", .right)
         table.column("USE")
-        for pin in 0..<min(reply[4], 64) {
+        for pin in 0..<UInt64(min(states.count, 64)) {
             let use: StaticString =
-                reply[3] >> pin & 1 == 1 ? "key" : reply[2] >> pin & 1 == 1 ? "output" : "input"
-            table.row([number(pin), number(reply[1] >> pin & 1), Text(use).bytes])
+                states.watched >> pin & 1 == 1
+                ? "key" : states.outputs >> pin & 1 == 1 ? "output" : "input"
+            table.row([number(pin), number(states.levels >> pin & 1), Text(use).bytes])
         }
         table.render(to: &terminal.out)
     }

@@ -36,11 +36,13 @@ public struct DevicePins {
 
     public init(of tree: DeviceTree) { self.tree = tree }
 
-    /// Returns the first pin of `gpios`; nil where it leads to no bank.
+    /// Returns the first pin of a property; nil where it leads to no bank.
     ///
     /// - Complexity: a search of the tree for each bank and nexus on the way that is not known yet.
-    public mutating func pin(of node: DeviceNode) -> DevicePin? {
-        guard let property = node.property("gpios"), let phandle = property.word(0),
+    public mutating func pin(
+        of node: DeviceNode, _ name: StaticString = "gpios"
+    ) -> DevicePin? {
+        guard let property = node.property(name), let phandle = property.word(0),
             var bank = find(phandle)
         else { return nil }
         var words = InlineArray<4, UInt32>(repeating: 0)

@@ -46,7 +46,7 @@ extension Interface {
             \(methods.map(\.dispatch).joined(separator: "\n"))
                     default: return _loop.refuse(.unknownMethod)
                     }
-                    _loop.refuse(.wrongArguments)
+                    _loop.refuse(_arguments.refusal)
                 }
             }
             """

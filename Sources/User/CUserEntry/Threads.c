@@ -16,3 +16,13 @@ SwiftletCallerPlaces *swiftlet_caller_places(void) {
 #endif
     return &places;
 }
+
+uint64_t *swiftlet_resource_sets(uint64_t address) {
+#ifdef __linux__
+    static _Thread_local uint64_t sets[SWIFTLET_RESOURCE_SETS];
+    (void)address;
+    return sets;
+#else
+    return (uint64_t *)address;
+#endif
+}

@@ -347,8 +347,8 @@ import KernelABI
 /// Words 9… : for each register range its physical base and its size in bytes, then one word for
 /// each line: its number, and `Trigger` << 32; then the window through which the device reaches
 /// memory: its base as the device addresses it, as the processor does, and its bytes; then the
-/// driver's parameters, which the root task passes on as they are: for a bank of pins its keys
-/// (`PinKey`).
+/// driver's parameters, which the root task passes on as they are: for a bank of pins its reserved
+/// pins, a bit each, and its keys (`PinKey`).
 @frozen public enum DriverRequest {
     /// Words 1–4: the name of the driver's entry in the manifest.
     @inlinable public static var entry: Int { 1 }

@@ -9,7 +9,10 @@ import Protocols
 public enum TaskAddress {
     /// `StartInformation`, read-only; x0 of the task's first thread.
     public static var information: UInt64 { 0x0010_0000 }
-    /// Behind `StartInformation`, in the same page: the number of the threads that the manifest
+    /// Behind `StartInformation`, in the same page: up to 64 sets of resources that clients of the
+    /// task's service may use, a word each, by the number in the client's badge from 1.
+    public static var resourceSets: UInt64 { information + 1024 }
+    /// Behind them, in the same page: the number of the threads that the manifest
     /// lists for the task, and then the words of each (`ListedThread`).
     public static var listedThreads: UInt64 { information + 2048 }
     /// Behind them, in the same page: the number of the task's shares, and then the words of each
@@ -129,7 +132,7 @@ public struct StartInformation: Sendable {
     /// The largest `LogLevel` of lines that the task sends.
     public var logLevel = UInt64(LogLevel.notice.rawValue)
     /// What the device manager tells a driver of this kind beyond registers and lines: for a bank
-    /// of pins its keys.
+    /// of pins its reserved pins, a bit each, and its keys.
     public var parameterCount: UInt64 = 0
     public var parameters = InlineArray<32, UInt64>(repeating: 0)
     public var name = InlineArray<4, UInt64>(repeating: 0)

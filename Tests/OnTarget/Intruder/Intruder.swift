@@ -52,18 +52,21 @@ private let clock: UInt64 = 10
 /// Whether the power key (pin 3) is nothing else, from the first moment on. Then pin 5 is this
 /// task's while it lives.
 private func isRefusedKeys() -> Bool {
-    let pins = Endpoint(StartSlot.firstFree)
-    guard openService([0x6f69_7067, 0, 0, 0], to: pins.slot) else { return false }  // "gpio"
-    func watched() -> UInt64? { (try? pins.call(RegisterMessage(GPIORequest.read)))?[3] }
-    func isRefused(_ message: RegisterMessage) -> Bool {
-        (try? pins.call(message))?[0] == GPIOError.taken.rawValue
+    let slot = StartSlot.firstFree
+    guard let pins = try? GPIOClient(opening: slot) else { return false }
+    func isTaken(_ work: () throws(SystemError) -> Void) -> Bool {
+        do throws(SystemError) { try work() } catch { return error.of(GPIOError.self) == .taken }
+        return false
     }
+    let key = Pin(number: 3)
     let isRefused =
-        isRefused(RegisterMessage(GPIORequest.write, 3, 1))
-        && isRefused(RegisterMessage(GPIORequest.configure, 3, PinUse.output.rawValue, 0))
-        && watched() == 1 << 3
-    let passing = Slot(pins.slot.index + 1)
+        isTaken { () throws(SystemError) in try pins.set(key, high: true) }
+        && isTaken { () throws(SystemError) in try pins.configure(key, as: .output, .unchanged) }
+        && (try? pins.state())?.watched == 1 << 3
+    let passing = Slot(slot.index + 1)
     try? CapabilityTable.own.copy(StartSlot.notification, to: passing, rights: .write)
-    let edges = try? pins.call(RegisterMessage(GPIORequest.notify, 5, 3, 1), Attachment(passing))
-    return isRefused && edges?[0] == 0
+    do throws(SystemError) {
+        try pins.watch(Pin(number: 5), .both, Notification(passing), bits: 1)
+        return isRefused
+    } catch { return false }
 }

@@ -206,11 +206,15 @@ private struct Meter {
             tell("clock: set") { try? clock.set(to: time, by: .never) }
             tell("clock: alarm") { _ = try? clock.sleep(until: 0x7fff_0000, by: .immediately) }
         }
-        let pins = open(Name("gpio"), 3)
-        call("gpio: read", pins, RegisterMessage(GPIORequest.read))
-        call("gpio: function", pins, RegisterMessage(GPIORequest.function, 5))
-        call("gpio: configure", pins, RegisterMessage(GPIORequest.configure, 5, 0, 0))
-        call("gpio: write", pins, RegisterMessage(GPIORequest.write, 5, 0))
+        if let pins = open(Name("gpio"), 3).map({ GPIOClient($0) }) {
+            let pin = Pin(number: 5)
+            tell("gpio: state") { _ = try? pins.state(by: .never) }
+            tell("gpio: function") { _ = try? pins.function(of: pin, by: .never) }
+            tell("gpio: configure") {
+                try? pins.configure(pin, as: .input, .unchanged, by: .never)
+            }
+            tell("gpio: set") { try? pins.set(pin, high: false, by: .never) }
+        }
     }
 
     private mutating func measureBoard() {
@@ -280,7 +284,7 @@ private func askOnce(
         _ = try? DevicesClient(endpoint).tree(from: 0, into: &span, by: .never)
     case Name("clock"):
         _ = try? ClockClient(endpoint).sleep(until: 0x7fff_0000, by: .immediately)
-    case Name("gpio"): _ = try? endpoint.call(RegisterMessage(GPIORequest.read))
+    case Name("gpio"): _ = try? GPIOClient(endpoint).state(by: .never)
     default: _ = try? endpoint.call(RegisterMessage(SupervisorRequest.kill, 1))
     }
 }

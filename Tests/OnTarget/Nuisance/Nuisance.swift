@@ -16,6 +16,8 @@ import UserRuntime
     case Name("rival"): readAgainstTheShell()
     case Name("forger"): forge()
     case Name("grabber"): grabThePowerKey()
+    case Name("pinner"): usePins()
+    case Name("watcher"): watchAPin()
     case Name("switcher"): switchOff()
     case Name("holder-1"), Name("holder-2"): holdATimer()
     case Name("sleeper"): sleepByTheClock()

@@ -9,17 +9,65 @@ import UserRuntime
 
 /// Asks for the power key's pin (3) before the device manager could tell anybody that it is a key.
 func grabThePowerKey() -> Never {
-    let name = Name("gpio")
-    while !openService([name.word0, name.word1, name.word2, name.word3], to: slot(0)) {
-        sleep(until: .after(.microseconds(100)))
+    guard let pins = try? GPIOClient(opening: slot(0), by: .after(milliseconds: 10_000)) else {
+        rest()
     }
-    let pins = Endpoint(slot(0))
     // A failure here is seen below: the call brings no capability then.
     try? CapabilityTable.own.copy(StartSlot.notification, to: slot(1), rights: .write)
-    let reply = try? pins.call(RegisterMessage(GPIORequest.notify, 3, 3, 1), Attachment(slot(1)))
-    let isRefused = reply?[0] == GPIOError.taken.rawValue
-    say(isRefused ? "does not get the power key" : "got the power key")
+    do throws(SystemError) {
+        try pins.watch(Pin(number: 3), .both, Notification(slot(1)), bits: 1)
+        say("got the power key")
+    } catch {
+        let isTaken = error.of(GPIOError.self) == .taken
+        say(isTaken ? "does not get the power key" : "got no answer about the power key")
+    }
     rest()
+}
+
+/// May use pins 5 and 6 alone; tries all.
+func usePins() -> Never {
+    guard let pins = try? GPIOClient(opening: slot(0), by: .after(milliseconds: 10_000)),
+        let count = try? pins.state().count
+    else { rest() }
+    sleep(milliseconds: 500)
+    var used: UInt64 = 0
+    var refusals = 0
+    for number in 0..<count {
+        do throws(SystemError) {
+            let pin = Pin(number: number)
+            try pins.configure(pin, as: .output, .unchanged)
+            try pins.set(pin, high: true)
+            used |= 1 << UInt64(number)
+        } catch { if error == .refused(.notPermitted) { refusals += 1 } }
+    }
+    // By hand: words that no client of the interface sends.
+    let words = [RegisterMessage(2, 4, 0), RegisterMessage(6, 4), RegisterMessage(3, 63)]
+    let isRefused = words.allSatisfy { ask(pins.endpoint, $0) == Refusal.notPermitted.rawValue }
+    let isRight = used == 1 << 5 | 1 << 6 && refusals == Int(count) - 2 && isRefused
+    say(isRight ? "uses pins 5 and 6 and no other" : "used another pin")
+    rest()
+}
+
+/// Watches a pin, and again whenever the driver has ended or started: then its watch is lost.
+func watchAPin() -> Never {
+    var isFirst = true
+    while true {
+        do throws(SystemError) {
+            let pins = try GPIOClient(
+                opening: slot(0), signalling: 2, by: .after(milliseconds: 10_000))
+            try? CapabilityTable.own.copy(StartSlot.notification, to: slot(1), rights: .write)
+            try pins.watch(Pin(number: 7), .both, Notification(slot(1)), bits: 1)
+            try? CapabilityTable.own.delete(slot(1))
+            say(isFirst ? "watches a pin" : "watches the pin again")
+            isFirst = false
+        } catch {
+            // The driver has just ended: its start is told, too.
+        }
+        while (try? Notification(StartSlot.notification).wait(
+            deadline: .after(milliseconds: 10_000)))
+            .map({ $0 & 2 == 0 }) ?? true
+        { showSignOfLife() }
+    }
 }
 
 /// Opens the power driver, and may call none of the methods that are restricted.

@@ -41,6 +41,8 @@ public struct MessageWriter {
 public struct MessageReader {
     let message: Received
     private var next = 1
+    /// Whether a resource was named that the sender may not use.
+    private(set) var isForbidden = false
 
     @inline(__always) public init(_ message: Received) { self.message = message }
 
@@ -59,6 +61,12 @@ public struct MessageReader {
         _ type: Value.Type
     ) -> Value? {
         Value.take(from: &self)
+    }
+    /// Whether the sender may use a resource (`Resource`), 0 to 63.
+    @inline(__always) mutating func permits(_ number: UInt64) -> Bool {
+        if ResourceSets.contain(number, of: message.client) { return true }
+        isForbidden = true
+        return false
     }
 }
 

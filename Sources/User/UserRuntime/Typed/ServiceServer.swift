@@ -9,6 +9,10 @@ public struct ArgumentReader {
     @inline(__always) public init(_ request: Received) { reader = MessageReader(request) }
     @inline(__always) public var method: UInt64 { reader.first }
     @inline(__always) public var isAtEnd: Bool { reader.isAtEnd }
+    /// The reason why an argument could not be taken.
+    @inline(__always) public var refusal: Refusal {
+        reader.isForbidden ? .notPermitted : .wrongArguments
+    }
     @inline(__always) public mutating func take<Value: MessageValue>(
         _ type: Value.Type
     ) -> Value? {
