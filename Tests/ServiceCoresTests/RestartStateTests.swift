@@ -16,7 +16,7 @@ import Testing
             #expect(!state.isDue(at: now + delay - 1))
             #expect(state.isDue(at: now + delay))
             now += delay
-            state.started(at: now)
+            state.started(at: now, generation: state.generation + 1)
         }
         #expect(state.generation == 5)
         #expect(state.died(at: now) == .giveUp)
@@ -27,9 +27,9 @@ import Testing
     @Test func aStableRunResetsTheCount() {
         var state = RestartState(policy: policy, now: 0)
         _ = state.died(at: 10)
-        state.started(at: 30)
+        state.started(at: 30, generation: state.generation + 1)
         #expect(state.died(at: 1029) == .restart(at: 1069))
-        state.started(at: 1069)
+        state.started(at: 1069, generation: state.generation + 1)
         #expect(state.died(at: 2069) == .restart(at: 2089))
         #expect(state.failures == 1)
     }
@@ -47,7 +47,7 @@ import Testing
         state.stopped()
         #expect(!state.isDue(at: 100))
         state.starting()
-        state.started(at: 100)
+        state.started(at: 100, generation: state.generation + 1)
         #expect(state.generation == 2)
         #expect(state.died(at: 101) == .restart(at: 121))
     }
@@ -55,7 +55,7 @@ import Testing
     @Test func aTaskOfALaterGenerationKeepsItsCount() {
         var state = RestartState(policy: policy, now: 0, generation: 3)
         _ = state.died(at: 1)
-        state.started(at: 21)
+        state.started(at: 21, generation: state.generation + 1)
         #expect(state.generation == 4)
     }
 
@@ -144,7 +144,7 @@ import Testing
         // It failed: that counts as a death.
         #expect(state.died(at: 20) == .restart(at: 60))
         state.starting()
-        state.started(at: 60)
+        state.started(at: 60, generation: state.generation + 1)
         #expect(state.phase == .running(since: 60) && state.generation == 2)
     }
 
@@ -160,7 +160,7 @@ import Testing
             #expect(state.died(at: death) == .persist(at: death + 1000))
             #expect(state.phase == .waiting(until: death + 1000))
             #expect(state.failures == 5)
-            state.started(at: death)
+            state.started(at: death, generation: state.generation + 1)
         }
         // A stable run makes it a task like others again.
         #expect(state.died(at: 1100) == .restart(at: 1120))

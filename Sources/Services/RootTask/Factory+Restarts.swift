@@ -129,12 +129,12 @@ extension Factory {
             return
         }
         guard tasks[number].phase == .running else { return }
-        let now = now
-        tasks[number].life?.started(at: now)
+        let (now, generation) = (now, tasks[number].generation)
+        tasks[number].life?.started(at: now, generation: generation)
         var text = Text()
         text.add(tasks[number].name)
         text.add(" restarted, generation ")
-        text.decimal(UInt64(tasks[number].generation))
+        text.decimal(UInt64(generation))
         say(text.bytes)
     }
 

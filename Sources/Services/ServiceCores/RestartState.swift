@@ -146,10 +146,10 @@ public struct RestartState: Equatable, Sendable {
         return min(UInt64(policy.initialBackOff) << doublings, UInt64(policy.maximumBackOff))
     }
 
-    /// The task runs again.
-    public mutating func started(at now: UInt64) {
+    /// The task runs again, and was started `generation` times.
+    public mutating func started(at now: UInt64, generation: UInt32) {
         phase = .running(since: now)
-        generation &+= 1
+        self.generation = generation
     }
 
     /// The root task was asked to start it.

@@ -76,6 +76,7 @@ import UserRuntime
                 if received.badge & FactoryOperation.machineTakenBit != 0 {
                     leaveMachine()
                 } else {
+                    if received.badge & FactoryOperation.startedBit != 0 { noteForeignStarts() }
                     tick()
                 }
             case .oneWay:
@@ -266,12 +267,25 @@ import UserRuntime
         switch StartProgress(word: reply[7]) {
         case .underWay: return
         case .failed(let error): startFailed(index, error)
-        case .ended: started(index)
+        case .ended: started(index, generation: reply[5] >> 8)
         }
     }
 
-    private mutating func started(_ index: Int) {
-        watched[index].state.started(at: now)
+    /// Takes up the tasks that somebody else has started again: they are watched from now on.
+    private mutating func noteForeignStarts() {
+        for index in 0..<watched.count where watched[index].hasEnded {
+            let request = RegisterMessage(
+                UInt64(FactoryOperation.policy.rawValue), watched[index].number)
+            guard let reply = try? factory.call(request), reply[0] == 0,
+                reply[5] & 0xff == UInt64(TaskPhase.running.rawValue)
+            else { continue }
+            started(index, generation: reply[5] >> 8)
+        }
+    }
+
+    private mutating func started(_ index: Int, generation: UInt64) {
+        watched[index].state.started(
+            at: now, generation: UInt32(truncatingIfNeeded: generation))
         watched[index].restarted(at: now)
         plan(index, false)
         if let asker = watched[index].asker {
