@@ -32,8 +32,11 @@ extension Shell {
     }
 
     private mutating func sayTime(_ error: SystemError) {
-        if case .kernel = error { return say("the time service does not answer") }
-        say(error, TimeError.self)
+        switch error {
+        case .noService: say("no time service")
+        case .kernel: say("the time service does not answer")
+        default: say(error, TimeError.self)
+        }
     }
 
     mutating func sayTimeIsUnset() {

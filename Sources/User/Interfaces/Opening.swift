@@ -76,7 +76,10 @@ private func name(
         case .noService: throw .noService
         case .notPermitted: throw .notOpened
         case .exhausted: throw .refused(.busy)
-        case nil: throw waiting && error == .kernel(.timedOut) ? .noService : error
+        case nil:
+            // The deadline has passed, or nobody gives services.
+            if case .kernel = error { throw .noService }
+            throw error
         }
     }
 }
