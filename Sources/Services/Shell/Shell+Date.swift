@@ -16,7 +16,7 @@ extension Shell {
             let time = try timeService()
             if let wanted { try set(time, to: wanted) }
             show(try time.now())
-        } catch { sayTime(error) }
+        } catch { say(error, TimeError.self, from: "time service") }
     }
 
     private func timeService() throws(SystemError) -> TimeClient {
@@ -26,16 +26,8 @@ extension Shell {
     /// Reads the time; says so where nobody tells it.
     mutating func readTime() -> UTCReading? {
         do throws(SystemError) { return try timeService().now() } catch {
-            sayTime(error)
+            say(error, TimeError.self, from: "time service")
             return nil
-        }
-    }
-
-    private mutating func sayTime(_ error: SystemError) {
-        switch error {
-        case .noService: say("no time service")
-        case .kernel: say("the time service does not answer")
-        default: say(error, TimeError.self)
         }
     }
 

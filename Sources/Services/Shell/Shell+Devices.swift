@@ -26,7 +26,7 @@ extension Shell {
                 if piece.isLast { return }
                 if terminal.isInterrupted && bytes.last != 10 { terminal.out.newLine() }
             }
-        } catch { say(error, DevicesError.self) }
+        } catch { say(error, DevicesError.self, from: "device manager") }
     }
 
     /// The device manager; says so if it cannot be asked.
@@ -34,7 +34,7 @@ extension Shell {
         do throws(SystemError) {
             return try DevicesClient(opening: Shell.slot(0), by: Shell.patience)
         } catch {
-            say(error == .noService ? "no device manager" : error.text)
+            say(error, DevicesError.self, from: "device manager")
             return nil
         }
     }

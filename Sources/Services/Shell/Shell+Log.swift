@@ -41,9 +41,7 @@ extension Shell {
                 if left <= view.count { show(line, view) }
                 left &-= 1
             }
-        } catch {
-            say(error == .kernel(.timedOut) ? "the log does not answer" : error.text)
-        }
+        } catch { say(error, LogError.self, from: "log") }
     }
 
     /// Returns UTC at the start of the counter; nil where the time is unset, and says so.

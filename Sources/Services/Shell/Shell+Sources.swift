@@ -10,6 +10,22 @@ extension Shell {
         say(error.of(type)?.text ?? error.text)
     }
 
+    /// The same of a task, by its name, that a user knows.
+    mutating func say<E: ServiceError>(
+        _ error: SystemError, _ type: E.Type, from task: StaticString
+    ) {
+        switch error {
+        case .noService:
+            terminal.out.add("no ")
+            say(task)
+        case .kernel:
+            terminal.out.add("the ")
+            terminal.out.add(task)
+            say(" does not answer")
+        default: say(error, type)
+        }
+    }
+
     /// Waits for the timer's interrupt, and looks between for ^C: the call is made again, with the
     /// same instant.
     mutating func timer(_ arguments: [[UInt8]]) {
