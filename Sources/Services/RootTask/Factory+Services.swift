@@ -10,7 +10,8 @@ extension Factory {
     /// Sends a capability of a service's endpoint with a `ClientBadge`, for the name service
     /// to pass on.
     ///
-    /// - Throws: `exhausted` if the client has too many services signalled.
+    /// - Throws: `wrongState` if the client does not run, `exhausted` if it has too many services
+    ///   signalled.
     mutating func giveService(
         _ request: Received, _ reply: Reply
     ) throws(FactoryFailure) {
@@ -20,6 +21,8 @@ extension Factory {
         guard let provider = provider(of: service), tasks[provider].generation > 0 else {
             throw FactoryFailure(.noSuchService)
         }
+        // It may have ended since it asked.
+        if tasks[client].phase != .running { throw FactoryFailure(.wrongState) }
         if request[6] != 0 && !tasks[client].signalLife(of: provider, request[6]) {
             throw FactoryFailure(.exhausted)
         }

@@ -34,8 +34,9 @@ extension TaskDescription {
     /// is another pin.
     public func access(to service: Name) -> ServiceAccess? {
         for entry in opens where entry.service == service { return entry }
-        for entry in opens
-        where entry.service == service.withoutNumber && entry.resources == 0 { return entry }
+        let plain = service.withoutNumber
+        if plain == service { return nil }
+        for entry in opens where entry.service == plain && entry.resources == 0 { return entry }
         return nil
     }
 }

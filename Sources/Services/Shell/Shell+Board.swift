@@ -140,11 +140,12 @@ extension Shell {
     }
 
     /// Asks the pin of a light for its level, or sets it: the level, or nil where its driver does
-    /// not answer so. All lights of one board hang on the same bank of pins, or on the firmware's,
-    /// or on none with a driver.
+    /// not answer so. A light hangs on a bank of pins, on the firmware's, or on none with a driver.
     private func lightPin(_ light: Light, set isHigh: Bool? = nil) -> Bool? {
         if light.holder == .firmware { return firmwarePin(light, set: isHigh) }
         guard light.pin < 64 else { return nil }
+        // The slot may have the bank of another light.
+        if light.driver != 0 { try? CapabilityTable.own.delete(Shell.slot(9)) }
         do throws(SystemError) {
             let bank = try GPIOClient(
                 finding: Shell.slot(light.driver == 0 ? 2 : 9),

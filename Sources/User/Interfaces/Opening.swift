@@ -11,7 +11,8 @@ extension ServiceClient {
     ///   - bits: of the task's own notification. They are signalled each time the service's task
     ///     has ended, and each time it runs again: what was registered there is lost.
     /// - Throws: `noService` if it has not started by `deadline`, `notOpened` if the manifest
-    ///   does not list it for the task; and what `init(checking:)` throws.
+    ///   does not list it for the task; what `init(checking:)` throws; and `kernel` if the name
+    ///   service has died or does not answer.
     public init(
         opening slot: Slot, named service: StaticString = Self.service, instance: UInt8 = 0,
         signalling bits: UInt64 = 0, by deadline: Instant = .patience
@@ -77,9 +78,9 @@ private func name(
         case .notPermitted: throw .notOpened
         case .exhausted: throw .refused(.busy)
         case nil:
-            // The deadline has passed, or nobody gives services.
-            if case .kernel = error { throw .noService }
-            throw error
+            if waiting && error == .kernel(.timedOut) { throw .noService }
+            // The manifest lists no service for the task, or the log alone.
+            throw error == .kernel(.invalidCapability) ? .notOpened : error
         }
     }
 }
