@@ -73,9 +73,9 @@ struct LogKeeper: ~Copyable, LogServer, ServiceTask {
 private struct LogOutput {
     private let serial = StartSlot.firstFree
     private var isOpen = false
-    /// What a line may wait for the driver, in milliseconds.
+    /// What a piece of a line may wait for the driver, in milliseconds. A line has two at most.
     private static let patience: UInt64 = 200
-    /// Times that a line is given to a driver without room: at most 200 ms.
+    /// Times that a piece is given to a driver without room, each 10 ms behind the last.
     private static let attempts = 20
 
     mutating func write(_ line: [UInt8]) {

@@ -89,8 +89,8 @@ extension Factory {
         }
     }
 
-    /// Where the kernel refuses, the supervisor sees a start at its next look-round, and goes on
-    /// with these beside a task that has the machine for itself.
+    /// Where the kernel refuses, the supervisor sees the first start of a task at its next
+    /// look-round, and goes on with these beside a task that has the machine for itself.
     func signalSupervisor(_ bits: UInt64) {
         if let supervisor { signal(supervisor, bits) }
     }

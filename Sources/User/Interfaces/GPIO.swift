@@ -1,7 +1,7 @@
 // The service of a bank of up to 64 pins.
 
-/// A bank of up to 64 pins. `opens = ["gpio:17,20-22"]` gives a client these pins alone; all others
-/// are `notPermitted` to it.
+/// A bank of up to 64 pins. `opens = ["gpio:17,20-22"]` gives a client these pins alone: a method
+/// that names another is `notPermitted` to it. `state` shows all pins to each client.
 ///
 /// Keys, pins that the device tree gives to a device, and pins whose edges another task waits for
 /// are `taken`: nobody else sets, configures or watches them.
