@@ -132,6 +132,8 @@ var targets: [Target] = [
         swift: noHeap),
     library(
         "Drivers", "BlockService", ["Interfaces", "DriverCores"], swift: noHeap),
+    library(
+        "Drivers", "SerialService", ["Interfaces", "DriverCores"], swift: noHeap),
     library("Services", "ServiceCores", ["KernelABI", "Protocols"]),
     library("Benchmarks", "BenchmarkStatistics", swift: kernelFlags),
     library("Benchmarks", "LoadGenerator", ["KernelABI"], swift: kernelFlags),
@@ -157,7 +159,9 @@ if onTarget {
             swiftSettings: kernelFlags + benchmarkBuild + libfdtSwift + ownInstances,
             linkerSettings: linked("kernel.ld") + libfdtLibrary),
 
-        task("Drivers", "SerialDriver", ["Protocols", "DriverCores", "MMIO"], swift: noHeap),
+        task(
+            "Drivers", "SerialDriver", ["SerialService", "Interfaces", "DriverCores", "MMIO"],
+            swift: noHeap),
         task("Drivers", "BCM2835GPIODriver", ["PinService", "DriverCores", "MMIO"], swift: noHeap),
         task(
             "Drivers", "BCM2835TimerDriver", ["Interfaces", "DriverCores", "MMIO"], swift: noHeap),
@@ -301,8 +305,8 @@ if onTarget {
         .testTarget(
             name: "DriverCoresTests",
             dependencies: [
-                "DriverCores", "MMIO", "PinService", "BlockService", "Interfaces", "Protocols",
-                "UserRuntime", "CUserEntry", "KernelABI",
+                "DriverCores", "MMIO", "PinService", "BlockService", "SerialService", "Interfaces",
+                "Protocols", "UserRuntime", "CUserEntry", "KernelABI",
             ],
             swiftSettings: [.swiftLanguageMode(.v6)]),
         .testTarget(
@@ -311,7 +315,10 @@ if onTarget {
             swiftSettings: [.swiftLanguageMode(.v6)]),
         .testTarget(
             name: "InterfaceTests",
-            dependencies: ["Interfaces", "UserRuntime", "CUserEntry", "KernelABI"],
+            dependencies: [
+                "Interfaces", "UserRuntime", "CUserEntry", "KernelABI", "SerialService",
+                "DriverCores",
+            ],
             swiftSettings: [.swiftLanguageMode(.v6)] + interfaceMacros),
         .testTarget(
             name: "ServiceCoresTests", dependencies: ["ServiceCores", "Protocols"],

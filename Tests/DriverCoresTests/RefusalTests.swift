@@ -7,6 +7,7 @@ import DriverCores
 import Foundation
 import KernelABI
 import PinService
+import SerialService
 import Testing
 
 @testable import UserRuntime
@@ -59,6 +60,18 @@ private func startPins() {
     _ = PinService(information(), bank: NoPins(), keys: keys)
 }
 
+private struct NoPort: SerialPort {
+    func clearInterrupts() {}
+    mutating func receive() -> SerialInput? { nil }
+    mutating func hasRoom() -> Bool { false }
+    func send(_ byte: UInt8) {}
+    func listen(receive: Bool, transmit: Bool) {}
+}
+private func startLine() {
+    func ring() -> ByteRing { ByteRing(memory: .allocate(capacity: ByteRing.wordCount)) }
+    _ = SerialService(SerialLine(port: NoPort(), received: ring(), pending: ring()))
+}
+
 @Suite struct RefusalTests {
     /// Whether a process ended with these words, and named the file.
     private func expect(_ result: ExitTest.Result?, _ file: String, _ text: String) {
@@ -71,6 +84,7 @@ private func startPins() {
             _ = RefusingKernel(.powerOff)
             _ = TaskPace()
             startPins()
+            startLine()
             Interrupt(StartSlot.interrupt).reopen()
         }
     }
@@ -93,6 +107,16 @@ private func startPins() {
             startPins()
         }
         expect(result, "PinService/PinService.swift", "an interrupt cannot be bound")
+    }
+
+    @Test func aLineWithoutItsInterrupt() async {
+        let result = await #expect(
+            processExitsWith: .failure, observing: [\.standardErrorContent]
+        ) {
+            _ = RefusingKernel(.bindInterrupt)
+            startLine()
+        }
+        expect(result, "SerialService/SerialService.swift", "the interrupt cannot be bound")
     }
 
     @Test func aServerWithoutItsNotification() async {

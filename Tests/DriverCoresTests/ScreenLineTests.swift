@@ -12,16 +12,17 @@ private struct Screen {
     var said: [String] = []
 
     mutating func write(_ task: UInt64, edited: Bool = false) {
-        let nothing: [UInt8] = []
-        let isForeign = line.write(by: task, isEdited: edited, isMarked: false, nothing.span) { _ in
+        let isForeign = line.write(by: task, isEdited: edited, isMarked: false, count: 0) { _ in
+            0
+        } send: { _ in
         }
         if isForeign { said.append("clear for \(task)") }
-        if task == ScreenLineTests.shell && !edited { known = line.disturbances }
+        if task == ScreenLineTests.shell && !edited { known = line.replacements }
     }
     /// A read by the shell; its answer may come too late.
     mutating func read(isLate: Bool = false) {
-        if line.disturbances == known || isLate { return }
-        known = line.disturbances
+        if line.replacements == known || isLate { return }
+        known = line.replacements
         said.append("anew")
     }
 }
@@ -91,7 +92,11 @@ private struct Screen {
         var bytes: [UInt8] = []
         for (task, text) in writes {
             let text = Array(text.utf8)
-            _ = line.write(by: task, isEdited: false, isMarked: task > 9, text.span) {
+            _ = line.write(
+                by: task, isEdited: false, isMarked: task > 9, count: text.count
+            ) {
+                text[$0]
+            } send: {
                 bytes.append($0)
             }
         }
@@ -135,8 +140,14 @@ private struct Screen {
         var bytes: [UInt8] = []
         let prompt = Array("> ls".utf8)
         let text = Array("a".utf8)
-        _ = line.write(by: 5, isEdited: true, isMarked: false, prompt.span) { bytes.append($0) }
-        let isForeign = line.write(by: 12, isEdited: false, isMarked: true, text.span) {
+        _ = line.write(by: 5, isEdited: true, isMarked: false, count: prompt.count) {
+            prompt[$0]
+        } send: {
+            bytes.append($0)
+        }
+        let isForeign = line.write(by: 12, isEdited: false, isMarked: true, count: text.count) {
+            text[$0]
+        } send: {
             bytes.append($0)
         }
         #expect(isForeign)
@@ -148,6 +159,33 @@ private struct Screen {
         for pattern in ["\n", "a\n", "a\n\n", "a"] {
             let text = String(repeating: pattern, count: 160).prefix(160)
             #expect(shown([(1, "x"), (64, String(text))]).utf8.count - 1 <= ByteRing.capacity)
+        }
+        #expect(ScreenLine.most(160, isMarked: true) <= ByteRing.capacity)
+    }
+
+    /// However short, and whatever was on the screen before.
+    @Test(arguments: ["\n", "a\n", "\na", "a", "\u{1f600}", "\u{e9}\n", "a\u{1f600}\n\n"])
+    func noWriteSendsMoreThanItsBound(pattern: String) {
+        for count in 0...160 {
+            let text = Array(String(repeating: pattern, count: 160).utf8.prefix(count))
+            for isMarked in [false, true] {
+                for isEdited in [false, true] {
+                    var line = ScreenLine()
+                    var sent: UInt64 = 0
+                    _ = line.write(by: 1, isEdited: isEdited, isMarked: false, count: 1) { _ in
+                        UInt8(ascii: ">")
+                    } send: { _ in
+                    }
+                    _ = line.write(
+                        by: 65535, isEdited: false, isMarked: isMarked, count: count
+                    ) {
+                        text[$0]
+                    } send: { _ in
+                        sent += 1
+                    }
+                    #expect(sent <= ScreenLine.most(count, isMarked: isMarked), "\(count)")
+                }
+            }
         }
     }
 }

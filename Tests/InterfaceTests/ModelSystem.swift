@@ -7,11 +7,15 @@ import Testing
 final class ModelSystem {
     var task = SampleTask()
     private var loop: Server?
+    /// Performs a request in the sample's place.
+    private let other: ((Received, inout Server) -> Void)?
     private let firstReply: Int
     private let buffer = UnsafeMutablePointer<UInt64>.allocate(capacity: 512)
     /// The words of the request that the server receives next.
     private var request: [UInt64]?
     private var isOneWay = false
+    /// The reply object that got its caller.
+    private var asking = 0
     /// What the server answered, by the number of the reply object.
     var answers: [Int: [UInt64]] = [:]
     /// Reply objects that hold a caller.
@@ -46,7 +50,10 @@ final class ModelSystem {
     /// The badge of the client that calls.
     var caller = ModelSystem.badge
 
-    init(waiting: Int = CallerLimits.least) {
+    init(
+        waiting: Int = CallerLimits.least, serving other: ((Received, inout Server) -> Void)? = nil
+    ) {
+        self.other = other
         firstReply = Int(StartSlot.replies(waiting: waiting).index)
         buffer.initialize(repeating: 0, count: 512)
         swiftlet_model_kernel(
@@ -123,9 +130,13 @@ final class ModelSystem {
         self.isOneWay = isOneWay
         answers = [:]
         while let received = loop!.next(by: .immediately) {
-            SampleInterface.perform(received, for: &task, &loop!)
+            if let other {
+                other(received, &loop!)
+            } else {
+                SampleInterface.perform(received, for: &task, &loop!)
+            }
         }
-        return forged ?? answers.values.first
+        return forged ?? answers[asking]
     }
     /// The same with lent bytes, and no capability.
     func exchange(_ words: [UInt64], lending bytes: [UInt8]) -> [UInt64]? {
@@ -161,6 +172,7 @@ final class ModelSystem {
         request = nil
         let place = Int(x[1]) - firstReply
         if !isOneWay { callers.insert(place) }
+        asking = place
         x[0] =
             ResultWord(
                 isOneWay ? .oneWay : .message,

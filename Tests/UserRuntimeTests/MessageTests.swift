@@ -86,7 +86,7 @@ private func words(_ message: inout LongMessage) -> [UInt64] {
         for index in 3..<40 { built[index] = 5 }
         var other = LongMessage()
         try endpoint.call(&other)
-        try endpoint.send(RegisterMessage(4), bytes: [UInt8](repeating: 1, count: 200).span)
+        _ = try endpoint.call(RegisterMessage(4), bytes: [UInt8](repeating: 1, count: 200).span)
         _ = try endpoint.receive(reply: Reply(Slot(2)))
         let (after, own) = (words(&message), words(&built))
         #expect(came == kernel.words(1, 128) && after == came)
@@ -174,7 +174,7 @@ private func words(_ message: inout LongMessage) -> [UInt64] {
     ) throws {
         let kernel = NoisyKernel()
         let bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ 1) }
-        try endpoint.send(RegisterMessage(9), bytes: bytes.span)
+        _ = try endpoint.call(RegisterMessage(9), bytes: bytes.span)
         #expect(kernel.sent.count == min(1 + (count + 7) / 8, 128))
         #expect(kernel.sent.first == 9)
         let sent = (0..<min(count, 1016)).map {

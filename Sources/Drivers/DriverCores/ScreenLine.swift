@@ -20,24 +20,34 @@ public struct ScreenLine: Equatable, Sendable {
     private var column = 0
     /// Columns of a row, less than the narrowest terminal's.
     private static var columns: Int { 79 }
-    /// How often a line under work was taken away.
-    public private(set) var disturbances: UInt64 = 0
+    /// How often a line under work was replaced.
+    public private(set) var replacements: UInt64 = 0
 
     public init() {}
 
+    /// Returns the most bytes that a write of `count` bytes sends. Before the text: a line is
+    /// cleared or ended, and a mark. Two marked bytes may be a character and a line's end: then two
+    /// bytes more and the next mark are sent. A mark has 7 bytes at most.
+    public static func most(_ count: Int, isMarked: Bool) -> UInt64 {
+        UInt64(4 + (isMarked ? 5 * count + 7 : count))
+    }
+
     /// Takes a write by task `writer`, which belongs to a line under work or not, and sends what
     /// the screen needs for it.
-    /// - Parameter isMarked: the task's number stands before each line, and a line feed starts a
-    ///   line without a carriage return.
+    ///
+    /// - Parameters:
+    ///   - isMarked: the task's number stands before each line, and a line feed starts a line
+    ///     without a carriage return.
+    ///   - byte: returns byte 0 to `count` - 1.
     /// - Returns: whether the screen's last line was another's, and is cleared.
     /// - Complexity: O(bytes).
     public mutating func write(
-        by writer: UInt64, isEdited: Bool, isMarked: Bool, _ bytes: Span<UInt8>,
+        by writer: UInt64, isEdited: Bool, isMarked: Bool, count: Int, byte: (Int) -> UInt8,
         send: (UInt8) -> Void
     ) -> Bool {
         let isForeign = owner != 0 && owner != writer
         if isForeign {
-            disturbances &+= 1
+            replacements &+= 1
             ScreenLine.clear(send)
             isAtStart = true
         } else if self.writer != writer && !isAtStart {
@@ -45,10 +55,10 @@ public struct ScreenLine: Equatable, Sendable {
         }
         owner = isEdited ? writer : 0
         self.writer = writer
-        for index in 0..<bytes.count {
-            if isMarked { sendMarked(bytes[index], send) } else { send(bytes[index]) }
+        for index in 0..<count {
+            if isMarked { sendMarked(byte(index), send) } else { send(byte(index)) }
         }
-        if !isMarked && bytes.count > 0 { isAtStart = bytes[bytes.count - 1] == 10 }
+        if !isMarked && count > 0 { isAtStart = byte(count - 1) == 10 }
         return isForeign
     }
 

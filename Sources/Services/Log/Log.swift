@@ -75,15 +75,14 @@ private struct LogOutput {
     private var isOpen = false
     /// What a piece of a line may wait for the driver, in milliseconds. A line has two at most.
     private static let patience: UInt64 = 200
-    /// Times that a piece is given to a driver without room, each 10 ms behind the last.
+    /// Times that a piece is given to a driver without room. If too many others wait for room, each
+    /// is 10 ms behind the last.
     private static let attempts = 20
 
     mutating func write(_ line: [UInt8]) {
         if !isOpen {
-            let name = Name("serial")
-            isOpen = openService(
-                [name.word0, name.word1, name.word2, name.word3], to: serial,
-                deadline: .after(milliseconds: 20))
+            let client = try? SerialClient(finding: serial, by: .after(milliseconds: 20))
+            isOpen = client != nil
         }
         if isOpen && send(line) { return }
         var text = Text()
@@ -104,28 +103,35 @@ private struct LogOutput {
     private func send(_ line: [UInt8]) -> Bool {
         var start = 0
         while start < line.count {
-            let end = min(start + SerialRequest.maximumWrite, line.count)
-            if !send(line.span.extracting(start..<end)) { return false }
+            let end = min(start + SerialClient.maximumWrite, line.count)
+            if !send(Bytes(prefixOf: line.span.extracting(start..<end))) { return false }
             start = end
         }
         return true
     }
-    private func send(_ piece: Span<UInt8>) -> Bool {
+    private func send(_ piece: Bytes<160>) -> Bool {
         let deadline = Instant.after(milliseconds: LogOutput.patience)
-        let count = piece.count
-        let request = RegisterMessage(SerialRequest.write | UInt64(count) << 8)
+        let client = SerialClient(Endpoint(serial))
         for _ in 0..<LogOutput.attempts {
-            guard
-                let reply = try? Endpoint(serial).call(
-                    request, bytes: piece, deadline: deadline)
-            else { return false }
-            if reply[0] == 0 && reply[1] == UInt64(count) { return true }
-            if reply[0] == SerialRequest.busy {
-                // The notification may have brought the time for a sign of life instead.
-                Notification(StartSlot.notification).pause(until: .after(milliseconds: 10))
-                showSignOfLife()
+            do throws(SystemError) {
+                _ = try client.writeRaw(piece, isEdited: false, by: deadline)
+                return true
+            } catch {
+                let isFull = error.of(SerialError.self) == .full
+                if !isFull || !waitForRoom(client, by: deadline) { return false }
             }
         }
         return false
+    }
+
+    /// Returns whether it is worth to try again.
+    private func waitForRoom(_ client: SerialClient, by deadline: Instant) -> Bool {
+        do throws(SystemError) { try client.waitForRoom(by: deadline) } catch {
+            if error != .refused(.busy) { return false }
+            // The notification may have brought the time for a sign of life instead.
+            Notification(StartSlot.notification).pause(until: .after(milliseconds: 10))
+            showSignOfLife()
+        }
+        return true
     }
 }

@@ -41,12 +41,15 @@ extension Shell {
 
     /// The clock's client; says so where there is none.
     private mutating func clock() -> ClockClient? {
-        guard let endpoint = service(Name("clock"), Shell.slot(1)) else {
-            say("no clock")
-            return nil
-        }
-        do throws(SystemError) { return try ClockClient(checking: endpoint) } catch {
-            sayClock(error)
+        do throws(SystemError) {
+            return try ClockClient(opening: Shell.slot(1), by: Shell.patience)
+        } catch {
+            // On a board without a clock, the manifest does not open it.
+            if error == .noService || error == .notOpened {
+                say("no clock")
+            } else {
+                sayClock(error)
+            }
             return nil
         }
     }
@@ -82,10 +85,12 @@ extension Shell {
         guard let state = terminal.lineState() else {
             return say("the serial driver does not answer")
         }
-        let titles: [StaticString] = ["received ", ", sent ", ", lost ", ", damaged ", ", breaks "]
-        for (index, title) in titles.enumerated() {
+        for (title, count) in [
+            ("received ", state.received), (", sent ", state.sent), (", lost ", state.overruns),
+            (", damaged ", state.damaged), (", breaks ", state.breaks),
+        ] as [(StaticString, UInt64)] {
             terminal.out.add(title)
-            terminal.out.decimal(state[1 + index])
+            terminal.out.decimal(count)
         }
         terminal.out.newLine()
     }

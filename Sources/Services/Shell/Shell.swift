@@ -146,19 +146,6 @@ struct Shell {
         say(text)
     }
 
-    /// Opens a service, waiting for it up to two seconds.
-    mutating func service(_ name: Name, _ slot: Slot) -> Endpoint? {
-        if let there = try? CapabilityTable.own.describe(slot), there.kind == .endpoint {
-            return Endpoint(slot)
-        }
-        for _ in 0..<40 {
-            let words: InlineArray<4, UInt64> = [name.word0, name.word1, name.word2, name.word3]
-            if openService(words, to: slot, deadline: Shell.patience) { return Endpoint(slot) }
-            terminal.nap(milliseconds: 50)
-        }
-        return nil
-    }
-
     private mutating func perform(_ words: [[UInt8]]) {
         guard let command = ShellCommand(name: words[0]) else {
             return say(words[0], ": no such command; `help` lists them")

@@ -16,8 +16,8 @@ struct Terminal {
     /// Whether to wait where there is no driver. If not, the log takes what commands say, and a
     /// command's pause only takes its time.
     var waitsForDriver = true
-    /// Number of the next byte to take; nil before the first read.
-    private var next: UInt64?
+    /// Number of the next byte to take; `.max` before the first read.
+    private var next = UInt64.max
     private var input: [UInt8] = []
     private var position = 0
     /// How often a line under work was replaced, up to the one that is on the screen.
@@ -32,9 +32,8 @@ struct Terminal {
     ///
     /// - Returns: whether the service is open.
     mutating func open() -> Bool {
-        let name = Name("serial")
         while !isOpen {
-            isOpen = openService([name.word0, name.word1, name.word2, name.word3], to: serial)
+            isOpen = (try? SerialClient(finding: serial)) != nil
             if !isOpen && !waitsForDriver { return false }
             if !isOpen { nap(milliseconds: 20) }
         }
@@ -56,22 +55,31 @@ struct Terminal {
             var text = bytes.mutableSpan
             PrintableText.clean(&text, keepsLines: true)
         }
-        let head = SerialRequest.write | (isEdited ? SerialRequest.edited : 0)
         var start = 0
         while start < bytes.count {
             let count = Terminal.piece(bytes, start)
-            do throws(KernelError) {
-                let reply = try Endpoint(serial).call(
-                    RegisterMessage(head | UInt64(count) << 8),
-                    bytes: bytes.span.extracting(start..<(start + count)),
-                    deadline: .after(milliseconds: Terminal.patience))
-                let taken = reply[0] == 0 ? Int(min(reply[1], UInt64(count))) : 0
-                if taken == 0 { nap(milliseconds: 5) }
+            let piece = bytes.span.extracting(start..<(start + count))
+            do throws(SystemError) {
+                let replaced = try client.writeRaw(
+                    Bytes(prefixOf: piece), isEdited: isEdited, by: Terminal.deadline)
                 // Output ends the line that was under work: whatever took its place.
-                if taken > 0 && !isEdited { replacements = reply[2] }
-                start += taken
-            } catch { nap(milliseconds: 10) }
+                if !isEdited { replacements = replaced }
+                start += count
+            } catch {
+                let isFull = error.of(SerialError.self) == .full
+                if !isFull || !waitForRoom() { nap(milliseconds: 10) }
+            }
         }
+    }
+
+    private var client: SerialClient { SerialClient(Endpoint(serial)) }
+
+    /// Returns whether there was room in time.
+    private func waitForRoom() -> Bool {
+        do throws(SystemError) { try client.waitForRoom(by: Terminal.deadline) } catch {
+            return false
+        }
+        return true
     }
 
     /// Gives the lines that wait to the log, which cuts none: a long line takes several of its own.
@@ -94,7 +102,7 @@ struct Terminal {
 
     /// Bytes of the next request: up to the last line's end that fits, or as many as fit.
     private static func piece(_ bytes: [UInt8], _ start: Int) -> Int {
-        let most = min(SerialRequest.maximumWrite, bytes.count - start)
+        let most = min(SerialClient.maximumWrite, bytes.count - start)
         var count = most
         while count > 0 && bytes[start + count - 1] != 10 { count -= 1 }
         return count > 0 ? count : most
@@ -113,22 +121,17 @@ struct Terminal {
     /// Tells the driver that the bytes up to here need not be kept: what they say is done now, and
     /// only once.
     func releaseInput() {
-        guard let next else { return }
+        if next == .max { return }
         let taken = next &- UInt64(input.count - position)
-        do throws(KernelError) {
-            _ = try Endpoint(serial).call(
-                RegisterMessage(SerialRequest.release, taken),
-                deadline: .after(milliseconds: Terminal.patience))
-        } catch {
+        do throws(SystemError) { try client.release(before: taken, by: Terminal.deadline) } catch {
             // The next `read` says it too.
         }
     }
 
-    /// The reply to `SerialRequest.state`; nil where the driver does not answer.
-    mutating func lineState() -> Received? {
+    /// The counts of the line; nil where the driver does not answer.
+    mutating func lineState() -> SerialState? {
         if !open() { return nil }
-        return try? Endpoint(serial).call(
-            RegisterMessage(SerialRequest.state), deadline: .after(milliseconds: Terminal.patience))
+        return try? client.state(by: Terminal.deadline)
     }
 
     /// Lets a command wait; ^C ends that. Other keys are kept for the next line.
@@ -164,28 +167,27 @@ struct Terminal {
         showSignOfLife()
         input.removeFirst(position)
         position = 0
-        let request = RegisterMessage(
-            SerialRequest.read, next ?? SerialRequest.fromOldest, replacements)
-        do throws(KernelError) {
-            let reply = try Endpoint(serial).call(request, deadline: deadline)
-            let count = Int(min(reply[2], UInt64(SerialRequest.maximumRead)))
-            for index in 0..<count { input.append(reply.byte(index, at: 3)) }
-            if reply[0] != 0 {
-                // Another task reads the keyboard, for as long as it asks for more.
-                nap(milliseconds: 100)
-                return true
+        do throws(SystemError) {
+            let read = try client.read(from: next, replacements: replacements, by: deadline)
+            for index in 0..<read.bytes.count { input.append(read.bytes[index]) }
+            if read.bytes.count == 0 {
+                replacements = read.replacements
+                return false
             }
-            if count > 0 { next = reply[1] &+ UInt64(count) } else { replacements = reply[1] }
-            return count > 0
+            next = read.first &+ UInt64(read.bytes.count)
+            return true
         } catch {
-            if error == .timedOut { return true }
-            nap(milliseconds: 10)
-            return false
+            if error == .kernel(.timedOut) { return true }
+            // Another task reads the keyboard, for as long as it asks for more.
+            let isTaken = error.of(SerialError.self) == .taken
+            nap(milliseconds: isTaken ? 100 : 10)
+            return isTaken
         }
     }
 
     /// Milliseconds between signs of life of a shell that waits for the terminal.
     private static let patience: UInt64 = 1000
+    private static var deadline: Instant { .after(milliseconds: patience) }
     /// Bytes that are kept while a command runs; more stay with the driver.
     private static let maximumAhead = 256
 

@@ -16,14 +16,6 @@ public struct MethodList {
 
     private var services: [String: [Method]] = [:]
 
-    /// Rights of services that have no interface yet.
-    private static let untyped: [String: [Method]] = [
-        "serial": [
-            Method(name: "read", number: UntypedRight.serialRead, access: .restricted),
-            Method(name: "control", number: UntypedRight.serialControl, access: .restricted),
-        ]
-    ]
-
     public init() {}
 
     /// Reads the lists in files.
@@ -57,11 +49,8 @@ public struct MethodList {
     /// The methods of a service that are open to each of its clients. A service without an
     /// interface has all.
     func openMethods(of service: Name) -> UInt32 {
-        let name = service.withoutNumber.text
-        if let methods = services[name] {
-            return methods.filter { $0.access == .open }.reduce(0) { $0 | $1.bit }
-        }
-        return (MethodList.untyped[name] ?? []).reduce(.max) { $0 & ~$1.bit }
+        guard let methods = services[service.withoutNumber.text] else { return .max }
+        return methods.filter { $0.access == .open }.reduce(0) { $0 | $1.bit }
     }
 
     /// What an entry of `opens` allows.
@@ -72,7 +61,7 @@ public struct MethodList {
             entry.service, methods: openMethods(of: entry.service), resources: entry.resources)
         guard let name = entry.method else { return access }
         let service = entry.service.withoutNumber.text
-        guard let methods = services[service] ?? MethodList.untyped[service] else {
+        guard let methods = services[service] else {
             throw OpensError("no list of methods has the service \(service)")
         }
         guard let method = methods.first(where: { $0.name == name }) else {

@@ -84,23 +84,3 @@ private func name(
         }
     }
 }
-
-/// Opens a service whose messages are packed by hand, if its task has ever started.
-///
-/// - Parameters:
-///   - name: four words, zero-padded.
-///   - slot: empty.
-/// - Returns: whether it came.
-@inline(never) public func openService(
-    _ name: InlineArray<4, UInt64>, to slot: Slot, deadline: Instant = .patience
-) -> Bool {
-    var bytes = Bytes<32>()
-    for index in 0..<32 {
-        let byte = UInt8(truncatingIfNeeded: name[index / 8] >> UInt64(index % 8 * 8))
-        if byte == 0 { break }
-        bytes.append(byte)
-    }
-    guard let text = FixedString(checking: bytes) else { return false }
-    let names = NamesClient(Endpoint(StartSlot.names))
-    return (try? names.open(text, waiting: false, bits: 0, to: slot, by: deadline)) != nil
-}

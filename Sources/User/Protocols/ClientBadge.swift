@@ -26,11 +26,3 @@ public struct ClientBadge: Equatable, Sendable {
         isRoot || raw & 1 << (31 &+ method) != 0
     }
 }
-
-/// Rights of services that are not typed yet. Each has the number of a method.
-public enum UntypedRight {
-    /// Read what is typed at a serial line.
-    public static var serialRead: UInt64 { 31 }
-    /// Send any bytes over a serial line: control characters, and lines without the sender's mark.
-    public static var serialControl: UInt64 { 32 }
-}

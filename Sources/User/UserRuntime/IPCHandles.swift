@@ -70,7 +70,15 @@ public struct Endpoint: Sendable {
     public func call(
         _ message: RegisterMessage, bytes: Span<UInt8>, deadline: Instant = .never
     ) throws(KernelError) -> Received {
-        try exchange(.call, message, bytes, deadline)
+        let buffer = IPCBufferAccess()
+        var registers = message
+        let start = message.length
+        let count = min(bytes.count, 8 * (LongMessage.capacity - start))
+        pack(bytes.extracting(0..<count), at: start) { index, word in
+            if index < 8 { registers.setWord(index, word) } else { buffer[index] = word }
+        }
+        let length = start + (count + 7) / 8
+        return try exchange(ControlWord(.call, slot, length: length), registers, deadline)
     }
     /// Send a message that expects no reply; returns when it was received.
     public func send(_ message: RegisterMessage, deadline: Instant = .never) throws(KernelError) {
@@ -83,12 +91,6 @@ public struct Endpoint: Sendable {
         IPCBufferAccess().set(attachment)
         _ = try exchange(
             ControlWord(.send, slot: slot, message.length, attachment), message, deadline)
-    }
-    /// The same with bytes behind the words, as in `call`.
-    public func send(
-        _ message: RegisterMessage, bytes: Span<UInt8>, deadline: Instant = .never
-    ) throws(KernelError) {
-        _ = try exchange(.send, message, bytes, deadline)
     }
     /// The same for a typed request, whose words from 8 on are in the buffer already.
     @inline(__always) func call(
@@ -126,19 +128,6 @@ public struct Endpoint: Sendable {
         let raw = unsafe swiftlet_svc_words(control.by(deadline).raw, 0, deadline.ticks, &words)
         try check(raw.result)
         return Received(raw, words)
-    }
-    private func exchange(
-        _ call: SystemCall, _ message: RegisterMessage, _ bytes: Span<UInt8>, _ deadline: Instant
-    ) throws(KernelError) -> Received {
-        let buffer = IPCBufferAccess()
-        var registers = message
-        let start = message.length
-        let count = min(bytes.count, 8 * (LongMessage.capacity - start))
-        pack(bytes.extracting(0..<count), at: start) { index, word in
-            if index < 8 { registers.setWord(index, word) } else { buffer[index] = word }
-        }
-        let length = start + (count + 7) / 8
-        return try exchange(ControlWord(call, slot, length: length), registers, deadline)
     }
 
     /// Wait for a message, or for the bits of the bound notification.

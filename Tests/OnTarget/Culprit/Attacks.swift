@@ -25,7 +25,9 @@ func takeHandlers() -> Never {
     var services = [StartSlot.log, StartSlot.names, StartSlot.supervisor, StartSlot.factory]
     for number in 0..<names.count {
         let (name, slot) = (names[number], Own.service(UInt32(number)))
-        if openService([name.word0, name.word1, name.word2, name.word3], to: slot) {
+        guard let text = FixedString<32>(name.bytes.span) else { continue }
+        let opened = NamesClient(Endpoint(StartSlot.names))
+        if (try? opened.open(text, waiting: false, bits: 0, to: slot, by: .patience)) != nil {
             services.append(slot)
         }
     }

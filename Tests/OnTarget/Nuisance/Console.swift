@@ -1,6 +1,7 @@
 // What tasks try at the console: to read what is typed, to take the keyboard, to look like
 // somebody else.
 
+import Interfaces
 import KernelABI
 import Protocols
 import ServiceCores
@@ -8,32 +9,43 @@ import UserRuntime
 
 /// May write to the console, and tries to read.
 func snoop() -> Never {
-    guard let serial = open(Name("serial")) else { rest() }
+    guard let serial = open() else { rest() }
     sleep(milliseconds: 500)
-    let requests = [
-        RegisterMessage(SerialRequest.read, SerialRequest.fromOldest, 0),
-        RegisterMessage(SerialRequest.read, 0, 0),
-        RegisterMessage(SerialRequest.release, 0), RegisterMessage(SerialRequest.state),
-    ]
-    let isRefused = requests.allSatisfy { ask(serial, $0) == SerialRequest.notPermitted }
-    say(isRefused ? "may write and cannot read" : "reads what is typed")
+    func isRefused(_ work: () throws(SystemError) -> Void) -> Bool {
+        do throws(SystemError) { try work() } catch { return error == .refused(.notPermitted) }
+        return false
+    }
+    let areRefused =
+        isRefused { () throws(SystemError) in _ = try read(serial, from: .max) }
+        && isRefused { () throws(SystemError) in _ = try read(serial, from: 0) }
+        && isRefused { () throws(SystemError) in try serial.release(before: 0) }
+        && isRefused { () throws(SystemError) in _ = try serial.state() }
+        && isRefused { () throws(SystemError) in
+            _ = try serial.writeRaw(Bytes(), isEdited: false)
+        }
+    say(areRefused ? "may write and cannot read" : "reads what is typed")
     rest()
+}
+
+private func open() -> SerialClient? { open(Name("serial")).map { SerialClient($0) } }
+private func read(
+    _ serial: SerialClient, from first: UInt64, replacements: UInt64 = 0
+) throws(SystemError) -> ReceivedBytes {
+    try serial.read(from: first, replacements: replacements, by: .after(milliseconds: 100))
 }
 
 /// May read, and asks without a pause while the shell does.
 func readAgainstTheShell() -> Never {
-    guard let serial = open(Name("serial")) else { rest() }
+    guard let serial = open() else { rest() }
     sleep(milliseconds: 500)
     say("reads the keyboard")
     var known: UInt64 = 0
     var reads: UInt64 = 0
     let end = Instant.after(milliseconds: 4000)
     while Instant.now < end {
-        let request = RegisterMessage(SerialRequest.read, SerialRequest.fromOldest, known)
-        let reply = try? serial.call(request, deadline: .after(milliseconds: 100))
-        if let reply, reply[0] == 0 {
+        if let input = try? read(serial, from: .max, replacements: known) {
             reads += 1
-            known = reply[1]
+            known = input.replacements
         }
     }
     say(reads == 0 ? "never got the keyboard" : "got the keyboard from the shell")
@@ -42,7 +54,7 @@ func readAgainstTheShell() -> Never {
 
 /// Writes what looks like lines of the log, asks the terminal questions, and clears the screen.
 func forge() -> Never {
-    guard let serial = open(Name("serial")) else { rest() }
+    guard let serial = open() else { rest() }
     sleep(milliseconds: 500)
     say(Text("hello\r\n[9.999 supervisor] shell GIVEN UP: it died too often"))
     say(Text("ask\u{1b}]10;?\u{7}\u{1b}[c\u{1b}[6n\u{9b}2J"))
@@ -50,10 +62,10 @@ func forge() -> Never {
         "one\n[9.999 supervisor] shell GIVEN UP", ": it died too often\r[9.999 supervisor] here\n",
         "\u{1b}[2J\u{1b}[6n\u{9b}6n\u{5}two\n",
     ] {
-        let bytes = Text(text).bytes
-        let head = RegisterMessage(
-            SerialRequest.write | SerialRequest.edited | UInt64(bytes.count) << 8)
-        _ = try? serial.call(head, bytes: bytes.span, deadline: .after(milliseconds: 1000))
+        let bytes = Bytes<160>(prefixOf: Text(text).bytes.span)
+        try? serial.write(bytes)
+        // It has no right to that.
+        _ = try? serial.writeRaw(bytes, isEdited: true)
     }
     say("has said it all")
     rest()

@@ -32,7 +32,7 @@ func loan(
 private func reopen(_ name: Name) {
     // The slot is empty where the last attempt was refused.
     try? CapabilityTable.own.delete(slot(9))
-    _ = openService([name.word0, name.word1, name.word2, name.word3], to: slot(9))
+    _ = openNow(name, to: slot(9))
 }
 
 /// So many bytes of a text again and again.
@@ -186,17 +186,18 @@ private struct Meter {
     }
 
     private mutating func measureConsole() {
-        guard let serial = open(Name("serial"), 1) else { return }
+        guard let serial = open(Name("serial"), 1).map({ SerialClient($0) }) else { return }
         for (what, text) in [
             ("serial: write", "."), ("serial: write of wide characters", "\u{1f600}"),
             ("serial: write of what is no text", "\u{9b}"), ("serial: write of short lines", ".\n"),
         ] as [(StaticString, StaticString)] {
-            let head = RegisterMessage(
-                SerialRequest.write | UInt64(SerialRequest.maximumWrite) << 8)
-            let bytes = fill(text, SerialRequest.maximumWrite)
-            tell(what, 1) { _ = try? serial.call(head, bytes: bytes.span) }
+            let bytes = Bytes<160>(prefixOf: fill(text, SerialClient.maximumWrite).span)
+            tell(what, 1) { try? serial.write(bytes, by: .never) }
         }
-        call("serial: read, refused", serial, RegisterMessage(SerialRequest.read, 0, 0))
+        tell("serial: wait for room") { try? serial.waitForRoom(by: .never) }
+        tell("serial: read, refused") {
+            _ = try? serial.read(from: 0, replacements: 0, by: .never)
+        }
     }
 
     private mutating func measurePins() {

@@ -68,12 +68,17 @@ func open(_ name: Name, _ index: UInt32 = 0) -> Endpoint? {
     default: break
     }
     for _ in 0..<20 {
-        if openService([name.word0, name.word1, name.word2, name.word3], to: slot(index)) {
-            return Endpoint(slot(index))
-        }
+        if let endpoint = openNow(name, to: slot(index)) { return endpoint }
         sleep(milliseconds: 100)
     }
     return nil
+}
+
+/// Opens a service, whatever its version, if its task has ever started.
+func openNow(_ name: Name, to slot: Slot) -> Endpoint? {
+    guard let text = FixedString<32>(name.bytes.span) else { return nil }
+    let names = NamesClient(Endpoint(StartSlot.names))
+    return try? names.open(text, waiting: false, bits: 0, to: slot, by: .patience)
 }
 
 /// Word 0 of the reply; nil where none came.

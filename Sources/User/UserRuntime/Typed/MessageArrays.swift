@@ -47,6 +47,14 @@ public struct Bytes<let capacity: Int>: MessageValue, Sendable {
         }
         return true
     }
+    /// Replaces each byte of no printable character by a dot. Line feeds stay, and carriage
+    /// returns in front of one. Not inlined, for the same reason.
+    @inline(never) public mutating func cleanLines() {
+        let length = count
+        var all = storage.mutableSpan
+        var text = all._mutatingExtracting(first: length)
+        PrintableText.clean(&text, keepsLines: true)
+    }
 
     @available(*, unavailable, message: "write the type out where it is used: Bytes<100>")
     public static var words: UInt { 0 }
