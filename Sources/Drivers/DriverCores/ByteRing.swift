@@ -23,6 +23,12 @@
     // Safety: indices are below wordCount, which the memory has.
     private func word(_ index: Int) -> UInt64 { unsafe words[index] }
     private func setWord(_ index: Int, _ value: UInt64) { unsafe words[index] = value }
+    /// The place of byte `number`, behind eight words.
+    private func place(_ number: UInt64) -> UnsafeMutableRawPointer {
+        // Safety: 64 + 1023 is below 8 * wordCount.
+        unsafe UnsafeMutableRawPointer(words.baseAddress.unsafelyUnwrapped)
+            + Int(64 + number & (ByteRing.capacity - 1))
+    }
 
     /// Bytes ever added.
     public var added: UInt64 { word(1) }
@@ -36,18 +42,13 @@
     /// Adds a byte. - Precondition: not full. The counter moves last, so that a task that dies here
     /// adds nothing.
     public mutating func add(_ byte: UInt8) {
-        let position = Int(added & (ByteRing.capacity - 1))
-        let shift = UInt64(position & 7) * 8
-        let index = 8 + position >> 3
-        setWord(index, word(index) & ~(0xff << shift) | UInt64(byte) << shift)
-        setWord(1, added &+ 1)
+        let number = added
+        unsafe place(number).storeBytes(of: byte, as: UInt8.self)
+        setWord(1, number &+ 1)
     }
 
     /// Byte number `number`, taken ≤ number < added.
-    public subscript(number: UInt64) -> UInt8 {
-        let position = Int(number & (ByteRing.capacity - 1))
-        return UInt8(truncatingIfNeeded: word(8 + position >> 3) >> (UInt64(position & 7) * 8))
-    }
+    public subscript(number: UInt64) -> UInt8 { unsafe place(number).load(as: UInt8.self) }
 
     /// Lets go of all bytes before `number`; false when that is not between `taken` and `added`.
     public mutating func take(upTo number: UInt64) -> Bool {

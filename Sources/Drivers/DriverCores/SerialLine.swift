@@ -66,10 +66,12 @@ public struct SerialLine<Port: SerialPort> {
             guard !received.isFull, let input = port.receive() else { break }
             take(input)
         }
-        while pending.count > 0 && port.hasRoom() {
-            let number = pending.taken
-            port.send(pending[number])
-            _ = pending.take(upTo: number &+ 1)
+        var next = pending.taken
+        let end = pending.added
+        while next != end && port.hasRoom() {
+            port.send(pending[next])
+            next &+= 1
+            _ = pending.take(upTo: next)
         }
         // A full ring leaves bytes in the FIFO, and the line to its own flow control.
         port.listen(receive: !received.isFull, transmit: pending.count > 0)
