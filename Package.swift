@@ -227,7 +227,8 @@ if onTarget {
             swiftSettings: strict + taskFlags,
             linkerSettings: linked("task.ld")),
         .executableTarget(
-            name: "Hog", dependencies: ["KernelABI", "UserRuntime", "Protocols", "ServiceCores"],
+            name: "Hog",
+            dependencies: ["KernelABI", "UserRuntime", "Interfaces", "Protocols", "ServiceCores"],
             path: "Tests/OnTarget/Hog", exclude: ["system.toml"], swiftSettings: strict + taskFlags,
             linkerSettings: linked("task.ld")),
         task("Examples", "EarliestDeadline", ["Protocols"]),

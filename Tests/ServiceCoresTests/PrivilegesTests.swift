@@ -23,24 +23,9 @@ import Testing
         #expect(mayAsk(.factoryServices) == [.service])
         #expect(mayAsk(.factoryPower) == [.power])
         let others =
-            Privileges.systemConsole | .systemPower | .rootView | .supervisorControl
-            | .supervisorKeys
+            Privileges.systemConsole | .systemPower | .rootView | .taskNames
         #expect(mayAsk(others) == [])
         #expect(!others.reachFactory)
-    }
-
-    @Test func keysAreNoControlAndControlIsNoKeys() {
-        #expect(SupervisorRequest.needed(SupervisorRequest.key) == .supervisorKeys)
-        for request in [
-            SupervisorRequest.crash, SupervisorRequest.kill, SupervisorRequest.restart,
-            SupervisorRequest.state,
-        ] { #expect(SupervisorRequest.needed(request) == .supervisorControl) }
-        #expect(SupervisorRequest.needed(0) == nil)
-        #expect(SupervisorRequest.needed(99) == nil)
-        #expect(
-            Privileges.supervisorKeys.reachSupervisor
-                && !Privileges.supervisorKeys.contains(.supervisorControl))
-        #expect(!(Privileges.factoryControl | .systemPower).reachSupervisor)
     }
 
     @Test func aRefusalIsToldOnceForEachTaskAndOperation() {

@@ -297,7 +297,7 @@ final class ManifestFileTests: XCTestCase {
                     + "root_view, system.console, "
                     + "system.statistics, system.trace, system.power, factory.inspect, "
                     + "factory.control, factory.devices, "
-                    + "factory.services, factory.power, supervisor.control, supervisor.keys, "
+                    + "factory.services, factory.power, "
                     + "send_capabilities, asid_pool, task_names"
             ),
             ("opens =", "shares_page = 1\nopens =", "task uart: shares_page is true or false"),
@@ -319,10 +319,10 @@ final class ManifestFileTests: XCTestCase {
     func testPrivilegesAndSharesAreEncoded() throws {
         XCTAssertEqual(Privileges.names.reduce(0) { $0 | $1.value.raw }, Privileges.known.raw)
         let listed =
-            "privileges = [\"factory.power\", \"supervisor.keys\"]\nshares_line = true\nopens ="
+            "privileges = [\"factory.power\", \"task_names\"]\nshares_line = true\nopens ="
         let bytes = try encode(good.replacing("opens =", with: listed))
         let manifest = try Manifest.decode(bytes.span)
-        XCTAssertEqual(manifest.tasks[1].privileges, .factoryPower | .supervisorKeys)
+        XCTAssertEqual(manifest.tasks[1].privileges, .factoryPower | .taskNames)
         XCTAssertTrue(manifest.tasks[1].sharesLine)
         XCTAssertFalse(manifest.tasks[1].sharesPage)
         XCTAssertEqual(manifest.tasks[0].privileges, .none)

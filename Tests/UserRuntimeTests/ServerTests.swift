@@ -101,8 +101,13 @@ private final class Desk {
         return received.delivery == .notification ? received.badge : nil
     }
     func hold() -> Reply? { server.hold() }
-    func hasGone(_ held: Reply) -> Bool { server.hasGone(held) }
-    func release(_ held: Reply) { server.release(held, RegisterMessage()) }
+    /// Then its place is free.
+    func hasGone(_ held: Reply) -> Bool {
+        if !CallerPool.hasGone(held) { return false }
+        CallerPool.letGo(held)
+        return true
+    }
+    func release(_ held: Reply) { CallerPool.release(held, RegisterMessage()) }
     func reply() { server.reply(RegisterMessage()) }
 }
 

@@ -211,6 +211,7 @@ public struct PinService<Bank: PinBank>: GPIOServer {
 
 /// Tells the supervisor, which may be just restarting: it does not wait for it.
 private func tellSupervisor(_ code: UInt64) -> Bool {
-    let message = RegisterMessage(SupervisorRequest.key, code)
-    return (try? Endpoint(StartSlot.supervisor).send(message, deadline: .immediately)) != nil
+    let supervisor = SupervisorClient(Endpoint(StartSlot.supervisor))
+    let key = UInt32(truncatingIfNeeded: code)
+    return (try? supervisor.press(key: key, by: .immediately)) != nil
 }

@@ -24,12 +24,13 @@ extension Factory {
                 try giveService(Name("log"), number, StartSlot.log)
             }
             // All other services come through the name service.
-            if description.opens.contains(where: { $0.service != Name("log") }) {
+            if description.opensByName {
                 try giveService(Name("names"), number, StartSlot.names)
             }
             // Where the log is not open the supervisor is told how many lines it misses.
             let isHeard = description.mayOpen(Name("log"))
-            if description.heartbeat > 0 || privileges.reachSupervisor || !isHeard {
+            let asks = description.mayOpen(Name("supervisor"))
+            if description.heartbeat > 0 || asks || !isHeard {
                 try giveService(Name("supervisor"), number, StartSlot.supervisor)
             }
             if privileges.reachFactory || joinsSets(number) {
@@ -95,8 +96,10 @@ extension Factory {
                 task: UInt64(number) + 1, methods: tasks[provider].description.openMethods)
         }
         let isLimited = access.resources != 0
+        // Each task may show the supervisor a sign of life, whatever its entries name.
+        let open = service == Name("supervisor") ? tasks[provider].description.openMethods : 0
         return ClientBadge(
-            task: UInt64(number) + 1, methods: access.methods,
+            task: UInt64(number) + 1, methods: access.methods | open,
             resources: isLimited ? listedTasks.resourceSet(of: client.name, for: service) : 0)
     }
 

@@ -44,9 +44,7 @@ extension Factory {
     func clients(of number: Int) -> Int {
         let service = tasks[number].service
         if service != Name("names") { return tasks.count { $0.description.mayOpen(service) } }
-        return tasks.count { task in
-            task.description.opens.contains(where: { $0.service != Name("log") })
-        }
+        return tasks.count { $0.description.opensByName }
     }
 
     // What they hear of each other

@@ -1,6 +1,6 @@
 // Authority beyond a task's own memory, as its manifest entry lists it, and what each request to
-// the root task or to the supervisor needs. Both look the caller up by its badge, which the root
-// task made: a caller cannot choose it.
+// the root task needs. It looks the caller up by its badge, which it made itself: a caller cannot
+// choose it.
 
 import Protocols
 
@@ -35,20 +35,16 @@ public struct Privileges: Equatable, Sendable {
     public static let factoryServices = Privileges(raw: 1 << 10)
     /// Switch the machine off.
     public static let factoryPower = Privileges(raw: 1 << 11)
-    /// Have the supervisor end, restart or break a task.
-    public static let supervisorControl = Privileges(raw: 1 << 12)
-    /// Tell the supervisor of keys.
-    public static let supervisorKeys = Privileges(raw: 1 << 13)
     /// Send capabilities along with calls to the services that it opens, as one that waits for a
     /// pin's edge does.
-    public static let sendCapabilities = Privileges(raw: 1 << 14)
+    public static let sendCapabilities = Privileges(raw: 1 << 12)
     /// A pool of address-space numbers: without one a task makes no address spaces, whatever memory
     /// it has.
-    public static let asidPool = Privileges(raw: 1 << 15)
+    public static let asidPool = Privileges(raw: 1 << 13)
     /// The page with the names of all tasks, mapped read-only.
-    public static let taskNames = Privileges(raw: 1 << 16)
+    public static let taskNames = Privileges(raw: 1 << 14)
     /// Every bit that means something.
-    public static let known = Privileges(raw: 1 << 17 - 1)
+    public static let known = Privileges(raw: 1 << 15 - 1)
     /// Each of them gives a capability of the root task's factory.
     private static let factory: Privileges =
         .factoryInspect | .factoryControl | .factoryDevices | .factoryServices | .factoryPower
@@ -61,10 +57,6 @@ public struct Privileges: Equatable, Sendable {
 
     /// Whether the task may ask the factory for anything.
     public var reachFactory: Bool { raw & Privileges.factory.raw != 0 }
-    /// Whether the task may ask the supervisor for anything; a sign of life needs no privilege.
-    public var reachSupervisor: Bool {
-        raw & (Privileges.supervisorControl | .supervisorKeys).raw != 0
-    }
 }
 
 extension FactoryOperation {
@@ -103,29 +95,6 @@ extension FactoryOperation {
         case .stack: "stop"
         case .hang: "hang"
         case .join: "let a thread join"
-        }
-    }
-}
-
-extension SupervisorRequest {
-    /// What the sender of word 0 must hold; nil for what is no request at all.
-    public static func needed(_ request: UInt64) -> Privileges? {
-        switch request {
-        case key: .supervisorKeys
-        case crash, kill, restart, state: .supervisorControl
-        default: nil
-        }
-    }
-
-    /// What is asked for, in words.
-    public static func text(_ request: UInt64) -> StaticString {
-        switch request {
-        case key: "press a key"
-        case crash: "crash"
-        case kill: "kill"
-        case restart: "restart"
-        case state: "look at"
-        default: "do what nobody can"
         }
     }
 }

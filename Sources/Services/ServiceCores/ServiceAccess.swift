@@ -41,6 +41,14 @@ extension TaskDescription {
     }
 }
 
+extension TaskDescription {
+    /// Whether the task opens a service that the name service gives. Log and supervisor are in the
+    /// task's first slots.
+    public var opensByName: Bool {
+        opens.contains { $0.service != Name("log") && $0.service != Name("supervisor") }
+    }
+}
+
 extension [TaskDescription] {
     /// The sets of resources that clients of a service may use, by their numbers from 1.
     public func resourceSets(of service: Name) -> [UInt64] {

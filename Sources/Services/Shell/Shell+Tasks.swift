@@ -1,5 +1,6 @@
 // The shell's commands about tasks: irq, mem, caps, crash, hang, kill, restart, move.
 
+import Interfaces
 import KernelABI
 import Protocols
 import ServiceCores
@@ -172,24 +173,33 @@ extension Shell {
         return text.bytes
     }
 
-    mutating func supervise(_ word: [UInt8], _ request: UInt64) {
+    /// What a person has the supervisor do to a task.
+    enum Intervention { case crash, kill, restart }
+
+    mutating func supervise(_ word: [UInt8], _ request: Intervention) {
         guard let line = started(word) else { return }
         let task = line.number
         if line.name == Name("supervisor") { return superviseSupervisor(task, request) }
         let isConsole = task == ownNumber || task == provider(of: Name("serial"))
-        if request == SupervisorRequest.kill && isConsole {
+        if request == .kill && isConsole {
             return say("it stays: without it nobody could type `restart`")
         }
-        let reply: Received
-        do throws(KernelError) {
-            reply = try supervisor.call(RegisterMessage(request, task), deadline: Shell.patience)
+        let supervisor = SupervisorClient(Endpoint(StartSlot.supervisor))
+        do throws(SystemError) {
+            switch request {
+            case .crash: try supervisor.crash(task: task, by: Shell.patience)
+            case .kill: try supervisor.kill(task: task, by: Shell.patience)
+            case .restart: _ = try supervisor.restart(task: task, by: Shell.patience)
+            }
         } catch {
-            if error == .peerDied { return superviseAlone(line, request) }
-            return say("the supervisor does not answer")
+            switch (error, error.of(SupervisorError.self)) {
+            case (_, .wrongState): sayNotRunning(line)
+            case (_, let refusal?): say(refusal.text)
+            case (.kernel(.peerDied), nil): superviseAlone(line, request)
+            case (.kernel, nil): say("the supervisor does not answer")
+            case (_, nil): say(error.text)
+            }
         }
-        if reply[0] == 0 { return }
-        if reply[0] == FactoryError.wrongState.rawValue { return sayNotRunning(line) }
-        say(FactoryError(rawValue: reply[0])?.text ?? "refused")
     }
 
     /// The number of the task that answers a service.
@@ -208,24 +218,24 @@ extension Shell {
     }
 
     /// The root task watches the supervisor, which cannot watch itself.
-    private mutating func superviseSupervisor(_ task: UInt64, _ request: UInt64) {
+    private mutating func superviseSupervisor(_ task: UInt64, _ request: Intervention) {
         switch request {
-        case SupervisorRequest.crash:
+        case .crash:
             if ask(.crash, task) == nil { say("the supervisor does not run") }
-        case SupervisorRequest.restart:
+        case .restart:
             _ = ask(.kill, task)
             if ask(.restart, task) == nil { say("refused") }
-        default: say("it stays: without a supervisor nobody handles a fault")
+        case .kill: say("it stays: without a supervisor nobody handles a fault")
         }
     }
 
     /// There is no supervisor: the root task does what it can.
-    private mutating func superviseAlone(_ task: TaskLine, _ request: UInt64) {
+    private mutating func superviseAlone(_ task: TaskLine, _ request: Intervention) {
         let operations: [FactoryOperation]
         switch request {
-        case SupervisorRequest.crash: operations = [.crash]
-        case SupervisorRequest.kill: operations = [.kill]
-        default: operations = [.kill, .restart]
+        case .crash: operations = [.crash]
+        case .kill: operations = [.kill]
+        case .restart: operations = [.kill, .restart]
         }
         var isDone = false
         for operation in operations { isDone = ask(operation, task.number) != nil }

@@ -17,7 +17,6 @@ struct Shell {
     let ownNumber: UInt64
     var terminal = Terminal()
     let factory = Endpoint(StartSlot.factory)
-    let supervisor = Endpoint(StartSlot.supervisor)
 
     init(ownNumber: UInt64) { self.ownNumber = ownNumber }
 
@@ -162,10 +161,10 @@ struct Shell {
         case .caps: listCapabilities(arguments[0])
         case .mem: memory()
         case .log: showLog(arguments)
-        case .crash: supervise(arguments[0], SupervisorRequest.crash)
+        case .crash: supervise(arguments[0], .crash)
         case .hang: hang(arguments[0])
-        case .kill: supervise(arguments[0], SupervisorRequest.kill)
-        case .restart: supervise(arguments[0], SupervisorRequest.restart)
+        case .kill: supervise(arguments[0], .kill)
+        case .restart: supervise(arguments[0], .restart)
         case .move: move(arguments[0], arguments[1])
         case .bench: bench(arguments)
         case .trace: trace(arguments[0])

@@ -8,19 +8,22 @@ import UserRuntime
 
 /// What a task did at a look, and its processor time in milliseconds.
 struct Activity {
+    /// `waiting` if the root task cannot be asked.
+    var phase = TaskPhase.waiting
     var urgency = Urgency(priority: 0, isRunnable: false)
     var used: UInt64 = 0
     /// It neither runs nor waits, and will not by itself.
     var isStopped = true
 }
 
-extension Supervisor {
+extension TaskSupervisor {
     /// Ends the tasks that hang, and names those that compute without a wait.
     mutating func judge() {
         let now = now
-        let isLook = now >= lastLook + Supervisor.period
+        let isLook = now >= lastLook + TaskSupervisor.period
         if !isLook && !hasSuspect(at: now) { return }
         let all = activity()
+        noteForeignEnds(all)
         for index in culprits(all) { endHanging(index) }
         if !isLook { return }
         lastLook = now
@@ -29,6 +32,17 @@ extension Supervisor {
             let stretch = watched[index].processor.look(
                 at: now, used: activity.used, isRunnable: activity.urgency.isRunnable)
             if let stretch { name(index, activity.urgency.priority, stretch) }
+        }
+    }
+
+    /// Takes note of the tasks that somebody else has ended: they stay so, and show no sign of
+    /// life. A task that has the machine for itself is watched by nobody.
+    private mutating func noteForeignEnds(_ all: [Activity]) {
+        for index in 0..<watched.count
+        where watched[index].isRunning && !watched[index].takesMachine
+            && all[Int(watched[index].number)].phase == .dead
+        {
+            noteEnd(index)
         }
     }
 
@@ -78,7 +92,7 @@ extension Supervisor {
 
     /// What each task does, by its number; nothing where the root task cannot be asked.
     func activity() -> [Activity] {
-        var all = [Activity](repeating: Activity(), count: Int(Supervisor.maximumTasks) + 1)
+        var all = [Activity](repeating: Activity(), count: Int(TaskSupervisor.maximumTasks) + 1)
         var number = 1
         var reply = LongMessage()
         while number < all.count {
@@ -95,6 +109,7 @@ extension Supervisor {
                     record.phase == .running && (record.state == .ready || record.state == .running)
                 all[number].urgency = Urgency(
                     priority: record.effectivePriority, isRunnable: isRunnable)
+                all[number].phase = record.phase
                 all[number].used = Duration(ticks: reply[at + 1]).milliseconds
                 all[number].isStopped =
                     record.phase != .running

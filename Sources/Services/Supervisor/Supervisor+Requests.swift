@@ -1,81 +1,79 @@
 // What tasks and people ask of the supervisor: signs of life, lost lines, keys, and the end or the
-// restart of a task. Who may ask for what stands in Supervisor+Authority.swift.
+// restart of a task.
 
-import KernelABI
+import Interfaces
 import Protocols
 import ServiceCores
-import UserRuntime
 
-extension Supervisor {
-    mutating func take(_ received: Received) {
-        switch received[0] {
-        case SupervisorWord.heartbeat:
-            if let index = index(of: received.client.task) {
-                watched[index].heartbeat.seen(at: now)
-            }
-        case SupervisorWord.lostLines: noteLostLines(received)
-        case SupervisorRequest.key
-        where received[1] == SupervisorRequest.powerKey && isPermitted(received):
-            say(Text("power key: shutting down").bytes)
-            power(0)
-        default: break
-        }
+extension TaskSupervisor: SupervisorServer {
+    /// Linux's code of the power key.
+    private static var powerKey: UInt32 { 116 }
+
+    mutating func showLife(_ client: ClientBadge) {
+        if let index = index(of: client.task) { watched[index].heartbeat.seen(at: now) }
     }
 
-    mutating func answer(_ request: Received) {
-        guard isPermitted(request) else {
-            return server.reply(RegisterMessage(FactoryError.notPermitted.rawValue))
-        }
-        guard let index = find(request[1]) else {
-            return server.reply(RegisterMessage(FactoryError.noSuchTask.rawValue))
-        }
-        switch request[0] {
-        case SupervisorRequest.crash:
-            server.reply(RegisterMessage(ask(.crash, request[1])))
-        case SupervisorRequest.kill: server.reply(RegisterMessage(kill(index)))
-        case SupervisorRequest.restart: restart(index)
-        case SupervisorRequest.state:
-            let isDead = watched[index].state.phase == .dead
-            server.reply(RegisterMessage(0, UInt64(watched[index].state.failures), isDead ? 1 : 0))
-        default: server.reply(RegisterMessage(FactoryError.badRequest.rawValue))
-        }
+    mutating func loseLines(_ count: UInt64, opensLog: Bool, _ client: ClientBadge) {
+        guard let index = find(client.task), watched[index].lost.isToTell(count) else { return }
+        say(LostLines.text(watched[index].name, count, opensLog: opensLog), .warning)
     }
 
-    /// Frees the places of those that wait no more for a restart.
-    mutating func forgetGone() {
-        for index in watched.indices {
-            if let asker = watched[index].asker, server.hasGone(asker) {
-                watched[index].asker = nil
-            }
-        }
+    mutating func press(key: UInt32, _ client: ClientBadge) {
+        if key != TaskSupervisor.powerKey { return }
+        say(Text("power key: shutting down").bytes)
+        power(0)
     }
 
-    /// A person wants it ended, also where it is dead and waits for its restart; the status.
-    private mutating func kill(_ index: Int) -> UInt64 {
-        var status = ask(.kill, watched[index].number)
-        if case .waiting = watched[index].state.phase { status = 0 }
-        if status == 0 {
-            if let asker = watched[index].asker {
-                release(index, asker, RegisterMessage(FactoryError.wrongState.rawValue))
-            }
-            watched[index].state.stopped()
-            plan(index, false)
-        }
-        return status
+    mutating func crash(task: UInt64, _ client: ClientBadge) throws(SupervisorError) {
+        let index = try index(of: task, "crash", for: client)
+        try check(ask(.crash, watched[index].number))
     }
 
-    /// A person wants it anew; the answer comes when it runs.
-    private mutating func restart(_ index: Int) {
-        if watched[index].state.phase == .starting {
-            return server.reply(RegisterMessage(FactoryError.wrongState.rawValue))
-        }
-        guard let asker = server.hold() else {
-            return server.reply(RegisterMessage(FactoryError.exhausted.rawValue))
-        }
-        watched[index].asker = asker
+    /// Also a task that is dead and waits for its restart stays ended.
+    mutating func kill(task: UInt64, _ client: ClientBadge) throws(SupervisorError) {
+        let index = try index(of: task, "kill", for: client)
+        let status = ask(.kill, task)
+        if case .waiting = watched[index].state.phase {} else { try check(status) }
+        noteEnd(index)
+    }
+
+    mutating func restart(task: UInt64, _ caller: consuming Starter) {
+        let index: Int
+        do throws(SupervisorError) {
+            index = try self.index(of: task, "restart", for: caller.client)
+        } catch { return caller.refuse(error) }
+        if watched[index].state.phase == .starting { return caller.refuse(.wrongState) }
+        starters.insert(caller, at: task)
         plan(index, true)
-        if watched[index].isRunning { _ = ask(.kill, watched[index].number) }
+        if watched[index].isRunning { _ = ask(.kill, task) }
         watched[index].state.stopped()
         begin(index)
+    }
+
+    /// Finds the task that a client wants broken or ended, and says who does before it happens.
+    private mutating func index(
+        of task: UInt64, _ what: StaticString, for client: ClientBadge
+    ) throws(SupervisorError) -> Int {
+        var text = Text()
+        text.add(TaskSupervisor.name(client.task))
+        text.add(" asks to ")
+        text.add(what)
+        text.add(" ")
+        text.add(TaskSupervisor.name(task))
+        say(text.bytes)
+        guard let index = find(task) else { throw .noSuchTask }
+        return index
+    }
+
+    /// What the manifest calls a task. The root task would look at all of the task for the answer,
+    /// for 24,000 instructions at this task's priority.
+    private static func name(_ number: UInt64) -> Name {
+        let name = Name(TaskNames.name(of: number))
+        return name.isEmpty ? Name("nobody") : name
+    }
+
+    private func check(_ status: UInt64) throws(SupervisorError) {
+        if status == 0 { return }
+        throw status == FactoryError.wrongState.rawValue ? .wrongState : .failed
     }
 }

@@ -7,7 +7,7 @@ import Protocols
 import ServiceCores
 import UserRuntime
 
-extension Supervisor {
+extension TaskSupervisor {
     private static var power: Slot { StartSlot.firstFree }
 
     /// Tells the driver that the supervisor lives. It never waits: what the driver does not take
@@ -15,7 +15,7 @@ extension Supervisor {
     mutating func feedWatchdog() {
         if !hasWatchdog && watched.count > watchdogSought { openWatchdog() }
         if !hasWatchdog { return }
-        try? PowerClient(Endpoint(Supervisor.power)).feed(by: .immediately)
+        try? PowerClient(Endpoint(TaskSupervisor.power)).feed(by: .immediately)
     }
 
     /// Asks the root task for the service: only when there are tasks that were not there at the
@@ -27,7 +27,9 @@ extension Supervisor {
             UInt64(FactoryOperation.service.rawValue), name.word0, name.word1, name.word2)
         message.setWord(4, name.word3)
         message.setWord(5, ownNumber)
-        guard let reply = try? factory.call(message, receiving: Supervisor.power) else { return }
+        guard let reply = try? factory.call(message, receiving: TaskSupervisor.power) else {
+            return
+        }
         hasWatchdog = reply[0] == 0 && reply.capabilityCount == 1
     }
 }

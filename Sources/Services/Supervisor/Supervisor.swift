@@ -14,15 +14,19 @@ import UserRuntime
 
 @c(Supervisor_main) func supervisorTask(_ address: UInt) -> Int32 {
     let information = startInformation(address)
-    var supervisor = Supervisor(information)
-    supervisor.serve()
+    let loop = Server(information, handlesFaults: true)
+    let supervisor = TaskSupervisor(information)
+    supervisor.serve(loop)
 }
 
-@safe struct Supervisor {
-    var server: Server
+@safe struct TaskSupervisor: ~Copyable {
+    typealias Starter = Caller<UInt32, SupervisorError>
+
     let ownNumber: UInt64
     let factory = Endpoint(StartSlot.factory)
     var watched: [Watched] = []
+    /// Callers that wait until a task runs anew, by the task's number.
+    var starters = Waiting<UInt32, SupervisorError>()
     /// When it last looked round, and when it last looked what all tasks do, in milliseconds.
     private var lastTick: UInt64 = 0
     var lastLook: UInt64 = 0
@@ -33,7 +37,6 @@ import UserRuntime
     /// A task has the machine for itself: until that has ended nobody is watched, and no timer of
     /// this task's interrupts it.
     private var isMachineTaken = false
-    var refusals = Refusals()
     var hasWatchdog = false
     /// Number of tasks when it was last looked for.
     var watchdogSought = 0
@@ -46,18 +49,19 @@ import UserRuntime
     private static let timerBit: UInt64 = 1
 
     init(_ information: StartInformation) {
-        server = Server(information, handlesFaults: true)
         // Safety: the manifest gives this task a page, 512 words, of which 65 are used.
         unsafe plans = persistentMemory(information)
         ownNumber = information.task
         orEnd(
             "the timer cannot be bound",
-            try server.timer.bind(server.notification, bits: Supervisor.timerBit))
+            try timer.bind(
+                Notification(StartSlot.notification), bits: TaskSupervisor.timerBit))
     }
 
+    private var timer: Timer { Timer(StartSlot.timer) }
     var now: UInt64 { (Instant.now - Instant.immediately).milliseconds }
 
-    mutating func serve() -> Never {
+    consuming func serve(_ server: consuming Server) -> Never {
         lastTick = now
         lastLook = now
         do throws(KernelError) { (watch, probe) = (try Watch(), try Probe()) } catch {
@@ -72,7 +76,7 @@ import UserRuntime
             let received = server.next()
             switch received.delivery {
             case .notification:
-                forgetGone()
+                starters.forgetGone()
                 if received.badge & FactoryOperation.machineTakenBit != 0 {
                     leaveMachine()
                 } else {
@@ -80,10 +84,10 @@ import UserRuntime
                     tick()
                 }
             case .oneWay:
-                take(received)
+                SupervisorInterface.perform(received, for: &self, &server)
                 if isMachineTaken { tick() }
             case .message:
-                answer(received)
+                SupervisorInterface.perform(received, for: &self, &server)
                 arm()
             case .fault: fault(received)
             }
@@ -97,7 +101,7 @@ import UserRuntime
     /// come between: who asks often does not put it off, and the watchdog is fed.
     private mutating func arm() {
         if isMachineTaken { return }
-        var next = lastTick + Supervisor.period
+        var next = lastTick + TaskSupervisor.period
         for task in watched {
             if case .waiting(let until) = task.state.phase { next = min(next, until) }
             if task.isRunning, let look = task.heartbeat.nextLook { next = min(next, look) }
@@ -105,14 +109,14 @@ import UserRuntime
         if !lines.isEmpty { next = min(next, now + 5) }
         let now = now
         let wait = next > now ? next - now : 0
-        orEnd("the timer cannot be armed", try server.timer.arm(.after(milliseconds: wait)))
+        orEnd("the timer cannot be armed", try timer.arm(.after(milliseconds: wait)))
         watch?.expect(in: wait)
     }
 
     /// A task is about to have the machine for itself.
     private mutating func leaveMachine() {
         isMachineTaken = true
-        orEnd("the timer cannot be cancelled", try server.timer.cancel())
+        orEnd("the timer cannot be cancelled", try timer.cancel())
         watch?.rest()
     }
 
@@ -149,7 +153,7 @@ import UserRuntime
     /// Tasks that were started since the last look.
     private mutating func findNewTasks(isFirstLook: Bool) {
         var number: UInt64 = 1
-        while number <= Supervisor.maximumTasks {
+        while number <= TaskSupervisor.maximumTasks {
             if index(of: number) == nil {
                 if ask(.policy, number) != 0 { return }
                 let index = find(number, isFirstLook: isFirstLook)
@@ -169,7 +173,7 @@ import UserRuntime
     /// The task's entry, also of one that was started just now.
     mutating func find(_ number: UInt64, isFirstLook: Bool = false) -> Int? {
         if let found = index(of: number) { return found }
-        guard number > 0, number <= Supervisor.maximumTasks, number != ownNumber,
+        guard number > 0, number <= TaskSupervisor.maximumTasks, number != ownNumber,
             let task = unsafe Watched(
                 number: number, now: now, isPlanned: plans[Int(number)] == 1,
                 isFirstLook: isFirstLook)
@@ -267,20 +271,32 @@ import UserRuntime
         switch StartProgress(word: reply[7]) {
         case .underWay: return
         case .failed(let error): startFailed(index, error)
-        case .ended: started(index, generation: reply[5] >> 8)
+        case .ended where reply[5] & 0xff == UInt64(TaskPhase.running.rawValue):
+            started(index, generation: reply[5] >> 8)
+        // Somebody else took the start back.
+        case .ended: noteEnd(index)
         }
     }
 
     /// Takes up the tasks that somebody else has started again: they are watched from now on.
+    ///
+    /// - Complexity: a request for each 32 tasks, and one for each task that was started.
     private mutating func noteForeignStarts() {
-        for index in 0..<watched.count where watched[index].hasEnded {
+        let all = activity()
+        for index in 0..<watched.count
+        where watched[index].hasEnded && all[Int(watched[index].number)].phase == .running {
             let request = RegisterMessage(
                 UInt64(FactoryOperation.policy.rawValue), watched[index].number)
-            guard let reply = try? factory.call(request), reply[0] == 0,
-                reply[5] & 0xff == UInt64(TaskPhase.running.rawValue)
-            else { continue }
+            guard let reply = try? factory.call(request), reply[0] == 0 else { continue }
             started(index, generation: reply[5] >> 8)
         }
+    }
+
+    /// A task was ended for good: by a client of this task, or of the root task.
+    mutating func noteEnd(_ index: Int) {
+        starters.take(at: watched[index].number)?.refuse(.wrongState)
+        watched[index].state.stopped()
+        plan(index, false)
     }
 
     private mutating func started(_ index: Int, generation: UInt64) {
@@ -288,9 +304,8 @@ import UserRuntime
             at: now, generation: UInt32(truncatingIfNeeded: generation))
         watched[index].restarted(at: now)
         plan(index, false)
-        if let asker = watched[index].asker {
-            return release(
-                index, asker, RegisterMessage(0, UInt64(watched[index].state.generation)))
+        if let starter = starters.take(at: watched[index].number) {
+            return starter.answer(watched[index].state.generation)
         }
         var text = Text()
         text.add(watched[index].name)
@@ -300,18 +315,11 @@ import UserRuntime
     }
 
     private mutating func startFailed(_ index: Int, _ error: FactoryError) {
-        if let asker = watched[index].asker {
-            release(index, asker, RegisterMessage(error.rawValue))
-        }
+        starters.take(at: watched[index].number)?.refuse(.failed)
         report(index, error.text)
         let decision = watched[index].state.died(at: now)
         plan(index, watched[index].state.phase != .dead)
         tell(index, decision)
-    }
-
-    mutating func release(_ index: Int, _ asker: Reply, _ message: RegisterMessage) {
-        watched[index].asker = nil
-        server.release(asker, message)
     }
 
     /// Notes in memory that survives the supervisor whether a restart is planned.
@@ -357,19 +365,7 @@ import UserRuntime
             // A log that does not answer has nothing that it could still show.
         }
         let sent = Instant.after(milliseconds: 50)
-        while Instant.now < sent { server.notification.pause(until: sent) }
-    }
-
-    /// A task's lines reach nobody, as many as it says: told at the first, and then at
-    /// each doubling.
-    mutating func noteLostLines(_ received: Received) {
-        guard let index = find(received.client.task), watched[index].lost.isToTell(received[1])
-        else {
-            return
-        }
-        say(
-            LostLines.text(watched[index].name, received[1], opensLog: received[2] != 0),
-            .warning)
+        while Instant.now < sent { Notification(StartSlot.notification).pause(until: sent) }
     }
 }
 

@@ -17,8 +17,6 @@ struct Watched {
 
     /// How this supervisor found it.
     let found: Sighting
-    /// Who asked for the start that is under way.
-    var asker: Reply?
 
     /// Asks the factory about task `number`; nil when it was never started.
     init?(number: UInt64, now: UInt64, isPlanned: Bool, isFirstLook: Bool) {

@@ -366,7 +366,6 @@ extension Privileges {
             "factory.inspect": .factoryInspect, "factory.control": .factoryControl,
             "factory.devices": .factoryDevices,
             "factory.services": .factoryServices, "factory.power": .factoryPower,
-            "supervisor.control": .supervisorControl, "supervisor.keys": .supervisorKeys,
             "send_capabilities": .sendCapabilities, "asid_pool": .asidPool,
             "task_names": .taskNames,
         ]

@@ -233,7 +233,6 @@ public struct Server {
     /// taken, or its client's part of them, or if the caller has gone.
     ///
     /// When it goes before its answer, `next` returns a notification, of which `badge` may be 0.
-    /// The task then asks `hasGone`.
     public mutating func hold() -> Reply? {
         guard let next = CallerPool.hold(current, client, atMost: waitingOfClient) else {
             return nil
@@ -241,18 +240,6 @@ public struct Server {
         defer { current = next }
         isOwing = false
         return current
-    }
-
-    /// Answers a caller that was held; one that gave up meanwhile needs no answer.
-    public mutating func release(_ held: Reply, _ message: RegisterMessage) {
-        CallerPool.release(held, message)
-    }
-
-    /// Whether a caller that was held has gone; then its place is free from now on.
-    public mutating func hasGone(_ held: Reply) -> Bool {
-        if !CallerPool.hasGone(held) { return false }
-        CallerPool.letGo(held)
-        return true
     }
 
     /// The reply object of the present caller, to read from and write to what it lent.
@@ -263,14 +250,6 @@ public struct Server {
 /// never waits: a driver must not be late for its device because the supervisor is, and where one
 /// sign is not taken the next one is.
 public func showSignOfLife() {
-    try? Endpoint(StartSlot.supervisor).send(
-        RegisterMessage(SupervisorWord.heartbeat), deadline: .immediately)
-}
-
-/// Word 0 of what every task may send to the supervisor.
-public enum SupervisorWord {
-    public static var heartbeat: UInt64 { 0 }
-    /// Word 1: how many lines the task has lost in its present life. Word 2: 0 where it may not
-    /// open the log, 1 where the log did not take the last one.
-    public static var lostLines: UInt64 { 6 }
+    try? RequestWriter(method: SupervisorMethod.showLife).send(
+        to: Endpoint(StartSlot.supervisor), by: .immediately)
 }

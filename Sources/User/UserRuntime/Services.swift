@@ -9,6 +9,13 @@ private enum LogMethod {
     static var appendAndWait: UInt64 { 2 }
 }
 
+/// The methods of the service `supervisor` that the runtime calls
+/// (Sources/User/Interfaces/Supervisor.swift).
+enum SupervisorMethod {
+    static var showLife: UInt64 { 1 }
+    static var loseLines: UInt64 { 2 }
+}
+
 /// Sends a line to the log, if the task's level has it; gives up after 100 ms. A line that the log
 /// does not take is counted, and the supervisor tells the count. It allocates nothing.
 public func log(_ line: @autoclosure () -> Line, _ level: LogLevel = .notice) {
@@ -62,9 +69,10 @@ nonisolated(unsafe) private var lostLines: UInt64 = 0
 private func noteLostLine(_ error: SystemError) {
     // One thread of a task writes to the log; two that write at once may miscount, no more.
     unsafe lostLines &+= 1
-    let hasLog: UInt64 = error == .kernel(.invalidCapability) ? 0 : 1
-    try? Endpoint(StartSlot.supervisor).send(
-        RegisterMessage(SupervisorWord.lostLines, unsafe lostLines, hasLog), deadline: .immediately)
+    var request = RequestWriter(method: SupervisorMethod.loseLines)
+    request.put(unsafe lostLines)
+    request.put(error != .kernel(.invalidCapability))
+    try? request.send(to: Endpoint(StartSlot.supervisor), by: .immediately)
 }
 
 /// What passes the capacity of a line is cut off.

@@ -2,6 +2,7 @@
 // what a task does. It waits until somebody starts it again (`restart NAME`), does it once, and
 // waits from then on.
 
+import Interfaces
 import KernelABI
 import Protocols
 import ServiceCores
@@ -22,6 +23,7 @@ import UserRuntime
         if name == Name("busy") { computeInTurns() }
         if name == Name("sleeper") { waitForEver() }
         if name == Name("nester") { crashTheNest() }
+        if name == Name("undertaker") { endOthers() }
         if name == Name("nagger") { nag() }
         if name == Name("thrifty") {
             compute(milliseconds: 1000)
@@ -33,10 +35,12 @@ import UserRuntime
     while true { server.reply(RegisterMessage(server.next()[0])) }
 }
 
+var supervisor: SupervisorClient { SupervisorClient(Endpoint(StartSlot.supervisor)) }
+
 /// Has a driver crash, and keeps the processor from everything that is less urgent than this task.
 private func crashAndCompute() {
     guard let clock = number(of: Name("pl031")) else { return log("there is no pl031") }
-    _ = try? Endpoint(StartSlot.supervisor).call(RegisterMessage(SupervisorRequest.crash, clock))
+    try? supervisor.crash(task: clock)
     log("greedy computes")
     compute(milliseconds: 3000)
     log("greedy has computed")
@@ -53,8 +57,7 @@ private func crashTheNest() {
         places.append(place)
     }
     for place in places {
-        _ = try? Endpoint(StartSlot.supervisor).call(
-            RegisterMessage(SupervisorRequest.crash, place))
+        try? supervisor.crash(task: place)
         // It faults now.
         _ = try? Notification(StartSlot.notification).wait(deadline: .after(.microseconds(50)))
     }
@@ -62,7 +65,7 @@ private func crashTheNest() {
 }
 
 /// `nest1`.
-private let nest: UInt64 = 0x31_7473_656e
+let nest: UInt64 = 0x31_7473_656e
 
 private func compute(milliseconds: UInt64) {
     let end = Instant.after(milliseconds: milliseconds)
@@ -94,7 +97,7 @@ private func computeInTurns() {
 /// Asks the supervisor ten times a second for what it may not do.
 private func nag() -> Never {
     while true {
-        _ = try? Endpoint(StartSlot.supervisor).call(RegisterMessage(SupervisorRequest.kill, 1))
+        try? supervisor.kill(task: 1)
         Notification(StartSlot.notification).pause(until: .after(milliseconds: 100))
     }
 }
@@ -104,7 +107,7 @@ private func waitForEver() -> Never {
     while true { Notification(StartSlot.notification).pause() }
 }
 
-private func number(of name: Name) -> UInt64? {
+func number(of name: Name) -> UInt64? {
     for number in 1...64 as ClosedRange<UInt64> {
         var record = LongMessage(RegisterMessage(UInt64(FactoryOperation.task.rawValue), number))
         let reply = try? Endpoint(StartSlot.factory).call(&record)

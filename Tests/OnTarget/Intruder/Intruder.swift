@@ -15,6 +15,11 @@ private struct Attempts {
         guard let reply = try? endpoint.call(message) else { return }
         if reply[0] == FactoryError.notPermitted.rawValue { refused += 1 }
     }
+    mutating func ask(_ work: () throws(SystemError) -> Void) {
+        do throws(SystemError) { try work() } catch {
+            if error == .refused(.notPermitted) { refused += 1 }
+        }
+    }
 }
 
 /// The clock's driver, by the order of the manifest.
@@ -23,13 +28,15 @@ private let clock: UInt64 = 10
 @c(Intruder_main) func intruder(_ address: UInt) -> Int32 {
     let information = startInformation(address)
     var server = Server(information)
-    let supervisor = Endpoint(StartSlot.supervisor)
+    let supervisor = SupervisorClient(Endpoint(StartSlot.supervisor))
     let factory = Endpoint(StartSlot.factory)
     var attempts = Attempts()
-    attempts.ask(supervisor, RegisterMessage(SupervisorRequest.kill, clock))
-    attempts.ask(supervisor, RegisterMessage(SupervisorRequest.restart, clock))
-    attempts.ask(supervisor, RegisterMessage(SupervisorRequest.crash, clock))
-    try? supervisor.send(RegisterMessage(SupervisorRequest.key, SupervisorRequest.powerKey))
+    try? supervisor.press(key: 116)
+    attempts.ask { () throws(SystemError) in try supervisor.kill(task: clock) }
+    attempts.ask { () throws(SystemError) in try supervisor.crash(task: clock) }
+    attempts.ask { () throws(SystemError) in
+        _ = try supervisor.restart(task: clock, by: .patience)
+    }
     for number in FactoryOperation.manifest.rawValue...FactoryOperation.hang.rawValue {
         attempts.ask(factory, RegisterMessage(UInt64(number), clock))
     }

@@ -131,15 +131,14 @@ private struct Meter {
             _ = logAndWait(fill("a", Line.capacity).span, deadline: .never)
         }
         tell("log: line") { _ = try? log.line(from: 0, by: .never) }
-        let supervisor = Endpoint(StartSlot.supervisor)
+        let supervisor = SupervisorClient(Endpoint(StartSlot.supervisor))
         tell("supervisor: sign of life") { showSignOfLife() }
-        call("supervisor: kill, refused", supervisor, RegisterMessage(SupervisorRequest.kill, 1))
-        call("supervisor: state, refused", supervisor, RegisterMessage(SupervisorRequest.state, 1))
-        let key = RegisterMessage(SupervisorRequest.key, SupervisorRequest.powerKey)
-        tell("supervisor: key, refused") { try? supervisor.send(key) }
-        let lost = RegisterMessage(SupervisorWord.lostLines, 1, 1)
-        tell("supervisor: lost lines", 1) { try? supervisor.send(lost) }
-        call("supervisor: unknown", supervisor, RegisterMessage(99, 1))
+        tell("supervisor: kill, refused") { try? supervisor.kill(task: 1, by: .never) }
+        tell("supervisor: key, refused") { try? supervisor.press(key: 116, by: .never) }
+        tell("supervisor: lost lines", 1) {
+            try? supervisor.loseLines(1, opensLog: true, by: .never)
+        }
+        call("supervisor: unknown", supervisor.endpoint, RegisterMessage(99, 1))
     }
 
     /// Whole listings, each piece of them.
@@ -286,7 +285,7 @@ private func askOnce(
     case Name("clock"):
         _ = try? ClockClient(endpoint).sleep(until: 0x7fff_0000, by: .immediately)
     case Name("gpio"): _ = try? GPIOClient(endpoint).state(by: .never)
-    default: _ = try? endpoint.call(RegisterMessage(SupervisorRequest.kill, 1))
+    default: try? SupervisorClient(endpoint).kill(task: 1, by: .never)
     }
 }
 

@@ -1,6 +1,7 @@
 // Ends the device manager between two pieces of the boot options: when it has answered the first
 // request, which is the shell's, and before it answers the last.
 
+import Interfaces
 import KernelABI
 import Protocols
 import ServiceCores
@@ -16,7 +17,7 @@ func killTheDeviceManager() -> Never {
         if let atRest, ticks > atRest { break }
         if state == .receiving { atRest = ticks }
     }
-    _ = ask(Endpoint(StartSlot.supervisor), RegisterMessage(SupervisorRequest.crash, number))
+    try? SupervisorClient(Endpoint(StartSlot.supervisor)).crash(task: number)
     rest()
 }
 
