@@ -185,6 +185,8 @@ struct ModelHardware: Hardware {
         physical | UInt64(asid) << 48
     }
     func activate(translationBase: UInt64) { state.pointee.translationBase = translationBase }
+    func orderLoads() {}
+    func orderStores() {}
     func publishTableEntry() {}
     func isMapped(_ address: UInt64) -> Bool { false }
     func invalidate(page: UInt64, asid: UInt16) {}

@@ -148,6 +148,8 @@ import Testing
         #expect(other.kernel.pointee.askedPriority == -1)
         let sleeper = s.thread(7, on: 0)
         s.wait(sleeper, s.make(.notification), deadline: 1 << 30)
+        #expect(s.kernel.pointee.timerPriority == -1)
+        s.hardware.now = 1 << 30
         #expect(s.kernel.pointee.timerPriority == 7)
     }
 

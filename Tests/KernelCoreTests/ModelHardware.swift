@@ -90,6 +90,8 @@ final class ModelState {
     var isFirstQuery = false
     /// What a test checks at each query.
     var onQuery: () -> Void = {}
+    /// What a test checks where the kernel orders its stores.
+    var onStoreOrder: () -> Void = {}
     /// Whether another core has sent an inter-processor interrupt.
     var isAsked = false
     /// How often one was sent to this core.
@@ -285,6 +287,8 @@ struct ModelHardware: Hardware {
         state.base(physical, asid)
     }
     func activate(translationBase: UInt64) { state.translationBase = translationBase }
+    func orderLoads() {}
+    func orderStores() { state.onStoreOrder() }
     func publishTableEntry() { state.tablePublications += 1 }
     func isMapped(_ address: UInt64) -> Bool { state.mappedPages.contains(address & ~4095) }
     func invalidate(page: UInt64, asid: UInt16) { state.invalidatedPages.append((page, asid)) }

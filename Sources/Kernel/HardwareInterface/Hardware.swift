@@ -66,6 +66,10 @@ public protocol Hardware: ~Copyable {
     /// Sends an inter-processor interrupt to another core: it takes the kernel's lock and chooses
     /// again. To take that interrupt gives `.nothing`.
     mutating func interrupt(core number: Int)
+    /// Orders the loads before it before all loads and stores behind it, as other cores see them.
+    func orderLoads()
+    /// Orders the stores before it before those behind it, as other cores see them.
+    func orderStores()
     /// Returns whether another core waits for the kernel's lock that is more urgent than this
     /// priority, which is -1 or more, and than this core's own pending interrupt.
     func isWanted(above priority: Int) -> Bool

@@ -81,6 +81,9 @@ public struct Core: ~Copyable {
     /// The largest urgency of the requests of other cores for which an inter-processor interrupt is
     /// on its way; -1 if there is none.
     var asked = -1
+    /// Twice the number of changes that other cores made to `deadlines`; one more while one is
+    /// under way.
+    var deadlineChanges: UInt64 = 0
     /// The access that was repeated last: where the thread was, what it reached, and how many
     /// entries the core had counted.
     var repeated: (place: UInt64, address: UInt64, entries: UInt64) = (0, 0, 0)

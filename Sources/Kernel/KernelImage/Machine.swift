@@ -210,6 +210,8 @@ struct Machine: Hardware {
         Translation.base(rootTable: physical, asid: asid)
     }
     func activate(translationBase: UInt64) { Translation.activate(translationBase) }
+    @inline(__always) func orderLoads() { swiftlet_order_loads() }
+    @inline(__always) func orderStores() { swiftlet_order_stores() }
     func publishTableEntry() { Translation.publish() }
     func isMapped(_ address: UInt64) -> Bool { swiftlet_translate(address) & 1 == 0 }
     func invalidate(page: UInt64, asid: UInt16) { Translation.invalidate(page: page, asid: asid) }

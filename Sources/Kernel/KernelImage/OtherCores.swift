@@ -25,58 +25,51 @@ var ownLock: KernelLock<SharedLockMemory> {
 @c(swiftlet_shared_wait_lock) @inline(never) @discardableResult
 func waitForLock(_ priority: Int) -> Bool {
     var wasMasked = false
-    var lock = ownLock
-    var urgency = max(Urgency(ofCore: priority), pendingUrgency())
-    if !lock.request(urgency) {
+    var wait = LockWait(
+        ownLock, ThisCore(), urgency: max(Urgency(ofCore: priority), pendingLineUrgency()))
+    if !wait.request() {
         let start = kernelState.pointee.hardware.now
-        var next = WaitingRound.look
         repeat {  // until the cores before it have passed it on: decision 26 has the bound
             if swiftlet_is_panicking() { swiftlet_halt() }
-            if kernelState.pointee.hardware.interruptPending {
-                next = perform(next, &lock, &urgency)
-            } else {
-                next = .look
-            }
-            // An emulator may run other cores first, for many steps.
-            if case .look = next { swiftlet_relax() }
-        } while !lock.isGranted()
+        } while !wait.performRound()
         wasMasked = GenericTimer.unmask()
         kernelState.pointee.recordWait(since: start)
     }
     return kernelState.pointee.hardware.interruptPending || wasMasked
 }
 
-/// What a waiting core does next for a pending interrupt. It does one of these a round, so that it
-/// soon finds its grant.
-private enum WaitingRound {
-    /// Looks at the line.
-    case look
-    /// Compares the line's urgency with that of its request.
-    case compare(Int)
-    /// Tries to raise its request to the line's urgency.
-    case raise(Urgency)
-    /// Lets the lines behind this one be seen.
-    case uncover(Int)
+/// This core, as its wait for the lock sees it.
+private struct ThisCore: WaitingCore {
+    private var deadlines = DeadlineSearch()
+
+    var isInterruptPending: Bool { kernelState.pointee.hardware.interruptPending }
+    @inline(__always) mutating func firstLine() -> Int? { KernelImage.firstLine() }
+    @inline(__always) func urgency(of line: Int) -> Urgency { lineUrgency(line) }
+    /// Masks the timer until the lock is granted, and takes a software interrupt: these come before
+    /// all lines. Both leave their request in memory.
+    @inline(__always) mutating func uncover(_ line: Int) -> Bool {
+        if line == kernelState.pointee.hardware.timerLine {
+            GenericTimer.mask()
+            return true
+        }
+        if line < 16, let taken = kernelState.pointee.hardware.takeSoftware() { takeStop(taken) }
+        return false
+    }
+    @inline(__always) mutating func startSearch() -> Bool { kernelState.pointee.start(&deadlines) }
+    @inline(__always) mutating func goOnSearching() -> Bool { kernelState.pointee.goOn(&deadlines) }
+    @inline(__always) func foundUrgency() -> Urgency? {
+        kernelState.pointee.conclude(deadlines).map { Urgency(ofCore: $0) }
+    }
+    /// An emulator may run other cores first, for many steps.
+    @inline(__always) func rest() { swiftlet_relax() }
 }
 
-/// Performs one round for a pending interrupt.
+/// The urgency of the pending line; none for the timer's.
 ///
-/// - Parameter urgency: of this core's request.
-/// - Returns: what the next round does.
-@inline(__always) private func perform(
-    _ round: WaitingRound, _ lock: inout KernelLock<SharedLockMemory>, _ urgency: inout Urgency
-) -> WaitingRound {
-    switch round {
-    case .look: return firstLine().map { .compare($0) } ?? .look
-    case .compare(let line):
-        let more = lineUrgency(line)
-        return more > urgency ? .raise(more) : .uncover(line)
-    case .raise(let more):
-        if !lock.tryRaise(to: more) { return round }
-        urgency = more
-    case .uncover(let line): uncover(line)
-    }
-    return .look
+/// - Context: without the lock.
+@inline(never) private func pendingLineUrgency() -> Urgency {
+    if !kernelState.pointee.hardware.interruptPending { return .none }
+    return firstLine().map { lineUrgency($0) } ?? .none
 }
 
 /// The line of the pending interrupt that is taken first; nil if it has gone. Does not return if it
@@ -87,32 +80,29 @@ private enum WaitingRound {
     return line
 }
 
-/// Lets a waiting core see what is pending behind the timer or a software interrupt, which come
-/// before all lines: masks the timer until the lock is granted, and takes the software interrupt.
-/// Both leave their request in memory.
-private func uncover(_ line: Int) {
-    let kernel = kernelState
-    if line == kernel.pointee.hardware.timerLine { return GenericTimer.mask() }
-    if line < 16, let taken = kernel.pointee.hardware.takeSoftware() { takeStop(taken) }
-}
-
-/// The urgency of the interrupt that is pending. What it rests on may change at the same time, so
-/// it may be that of a moment ago.
+/// The urgency of the interrupt that is pending; of the timer's, that of the earliest deadline. A
+/// core asks below the urgency of what its interrupt wakes for one section at most: `waitForLock`
+/// then finds out.
+///
+/// - Context: with the lock.
 func pendingUrgency() -> Urgency {
-    if !kernelState.pointee.hardware.interruptPending { return .none }
-    return firstLine().map { lineUrgency($0) } ?? .none
+    let kernel = kernelState
+    guard kernel.pointee.hardware.interruptPending, let line = firstLine() else { return .none }
+    if line == kernel.pointee.hardware.timerLine {
+        return Urgency(ofCore: kernel.pointee.timerPriority)
+    }
+    return lineUrgency(line)
 }
 
-/// The urgency of a pending line.
+/// The urgency of a pending line; none for the timer's. What it rests on may change at the same
+/// time, so it may be that of a moment ago.
 ///
 /// A Raspberry Pi 3 shows the line with the lowest number, and another one may be pending: there
 /// each line has the urgency of the most urgent line that there ever was.
 @inline(__always) private func lineUrgency(_ line: Int) -> Urgency {
     let kernel = kernelState
     if line < 16 { return Urgency(ofCore: kernel.pointee.askedPriority) }
-    if line == kernel.pointee.hardware.timerLine {
-        return Urgency(ofCore: kernel.pointee.timerPriority)
-    }
+    if line == kernel.pointee.hardware.timerLine { return .none }
     return Urgency(
         priority: kernel.pointee.hardware.hasUrgencies
             ? swiftlet_line_urgency(UInt64(truncatingIfNeeded: line))

@@ -39,6 +39,8 @@ SWIFTLET_INLINE SwiftletLock *_Nonnull swiftlet_lock_address(void) { return &swi
 
 #ifdef SWIFTLET_MODEL
 
+SWIFTLET_INLINE void swiftlet_order_loads(void) { __atomic_thread_fence(__ATOMIC_ACQUIRE); }
+SWIFTLET_INLINE void swiftlet_order_stores(void) { __atomic_thread_fence(__ATOMIC_RELEASE); }
 /// Turns a free word into `mask`. Acquire. Returns whether the word was free.
 SWIFTLET_INLINE uint64_t swiftlet_lock_take(SwiftletLock *_Nonnull lock, uint64_t mask) {
     uint64_t free = 0;
@@ -84,6 +86,11 @@ SWIFTLET_INLINE uint64_t swiftlet_lock_accept(SwiftletLock *_Nonnull lock, uint6
 }
 
 #else
+
+/// Orders the loads before it before all loads and stores behind it.
+SWIFTLET_INLINE void swiftlet_order_loads(void) { __asm__ volatile("dmb ishld" ::: "memory"); }
+/// Orders the stores before it before those behind it.
+SWIFTLET_INLINE void swiftlet_order_stores(void) { __asm__ volatile("dmb ishst" ::: "memory"); }
 
 SWIFTLET_INLINE uint64_t swiftlet_lock_take(SwiftletLock *_Nonnull lock, uint64_t mask) {
     uint64_t word;

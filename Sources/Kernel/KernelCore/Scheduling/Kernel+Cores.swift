@@ -324,11 +324,17 @@ extension Kernel where H: ~Copyable {
     /// - Context: with or without the lock. Without it the value may be out of date.
     public var priority: Int { mutating get { topPriority(with: core.current) } }
 
-    /// The priority of the earliest deadline, and that of the most urgent request of another core
-    /// for which an inter-processor interrupt is on its way. -1: there is none.
+    /// The priority of the earliest deadline, if that is due; -1 if it is not. A more urgent one may
+    /// be due as well: `DeadlineSearch` finds it.
     ///
-    /// - Context: without the lock, so both may be out of date.
-    public var timerPriority: Int { core.deadlines.first.map { Int($0.pointee.level &>> 1) } ?? -1 }
+    /// - Context: with the lock.
+    public var timerPriority: Int {
+        core.deadlines.due(at: hardware.now).map { Int($0.pointee.level &>> 1) } ?? -1
+    }
+    /// The priority of the most urgent request of another core for which an inter-processor
+    /// interrupt is on its way. -1: there is none.
+    ///
+    /// - Context: without the lock, so it may be out of date.
     public var askedPriority: Int { core.asked }
 
     /// Continues after the lock was passed and came back. Other cores may have changed anything

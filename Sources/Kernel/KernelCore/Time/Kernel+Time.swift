@@ -93,14 +93,31 @@ extension Kernel where H: ~Copyable {
     ) {
         home.pointee.isStale = true
         node.pointee.home = home.pointee.number
+        startChange(of: home)
         home.pointee.deadlines.insert(node, at: instant, level: level)
+        endChange(of: home)
     }
 
     /// Removes a queued deadline.
     @inline(__always) mutating func remove(_ node: Ref<DeadlineNode>) {
         let home = home(of: node)
         home.pointee.isStale = true
+        startChange(of: home)
         home.pointee.deadlines.remove(node)
+        endChange(of: home)
+    }
+
+    /// Counts a change of another core's queue, which that core may be searching meanwhile
+    /// (`DeadlineSearch`).
+    @inline(__always) private func startChange(of home: Ref<Core>) {
+        if home == own { return }
+        home.pointee.deadlineChanges &+= 1
+        hardware.orderStores()
+    }
+    @inline(__always) private func endChange(of home: Ref<Core>) {
+        if home == own { return }
+        hardware.orderStores()
+        home.pointee.deadlineChanges &+= 1
     }
 
     /// Expires a timer: signals, removes its deadline, sets the next one. If the queue holds other

@@ -146,6 +146,7 @@ public final class LongestPaths {
         case .masked:
             let isLast = scope.leavesKernel && linePlace(address).hasPrefix("VectorTable.inc")
             if instruction.flow == .look && !isLast { mark = SectionMark(ends: true, begins: true) }
+            if lockStep(address) == .accept { mark = SectionMark(ends: true, begins: true) }
         case .recorded:
             let word = code.image.instruction(address)
             guard word.map(InstructionFlow.readsCounter) == true else { return nil }
