@@ -324,8 +324,8 @@ extension Kernel where H: ~Copyable {
     /// - Context: with or without the lock. Without it the value may be out of date.
     public var priority: Int { mutating get { topPriority(with: core.current) } }
 
-    /// The priority of the earliest deadline, if that is due; -1 if it is not. A more urgent one may
-    /// be due as well: `DeadlineSearch` finds it.
+    /// The priority of the earliest deadline, if that is due; else -1. A more urgent one may be due
+    /// as well: `DeadlineSearch` finds it.
     ///
     /// - Context: with the lock.
     public var timerPriority: Int {

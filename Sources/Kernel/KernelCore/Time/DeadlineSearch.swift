@@ -4,8 +4,8 @@
 // The core does not hold the lock while it asks, so its deadline queue may change under the search.
 // No core changes another one's queue but through `insert` and `remove` of Kernel+Time, which count
 // (`Core.deadlineChanges`): the count is odd while a change is under way. A search in which the
-// count has changed has found nothing. It follows no link before it has looked at the count, so it meets
-// no node but those of the queue. Decision 26 has the order of the loads and stores.
+// count has changed has found nothing. It follows no link before it has looked at the count,
+// so it meets no node but those of the queue. Decision 26 has the order of the loads and stores.
 
 import HardwareInterface
 import KernelABI
