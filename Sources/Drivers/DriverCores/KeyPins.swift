@@ -6,11 +6,16 @@
 /// pin. Word 65: keys whose press is the falling edge.
 @safe public struct KeyPins {
     private let words: UnsafeMutableBufferPointer<UInt64>
+    /// The pins that are keys, a bit each.
+    public private(set) var pins: UInt64 = 0
     /// Words of memory that it takes.
     public static var wordCount: Int { 66 }
 
     /// - Precondition: `memory` has `wordCount` words, zeros at first.
-    public init(memory: UnsafeMutableBufferPointer<UInt64>) { unsafe words = memory }
+    public init(memory: UnsafeMutableBufferPointer<UInt64>) {
+        unsafe words = memory
+        for pin in 0..<64 where word(pin) != 0 { pins |= 1 << UInt64(pin) }
+    }
 
     // Safety: indices are below wordCount, which the memory has.
     private func word(_ index: Int) -> UInt64 { unsafe words[index] }
@@ -26,18 +31,12 @@
         // Before the code: who dies between leaves no key with the wrong edge.
         setWord(65, isFalling ? word(65) | bit : word(65) & ~bit)
         setWord(pin & 63, code)
+        pins = code != 0 ? pins | bit : pins & ~bit
     }
 
     /// The keys that are pressed at a rising edge, and those at a falling one, a bit a pin.
     public var rising: UInt64 { pins & ~word(65) }
     public var falling: UInt64 { pins & word(65) }
-
-    /// The pins that are keys, a bit each.
-    public var pins: UInt64 {
-        var pins: UInt64 = 0
-        for pin in 0..<64 where word(pin) != 0 { pins |= 1 << UInt64(pin) }
-        return pins
-    }
 
     /// Keys whose press is still to be told, a bit a pin.
     public var pressed: UInt64 { word(64) }

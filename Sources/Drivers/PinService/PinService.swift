@@ -67,7 +67,7 @@ public struct PinService<Bank: PinBank>: GPIOServer {
             if let request = loop.next(by: nextDuty) {
                 switch request.delivery {
                 case .notification:
-                    forgetClients()
+                    if loop.haveClientsGone { forgetClients() }
                     takeEdges(request.badge)
                 case .message, .oneWay: GPIOInterface.perform(request, for: &self, &loop)
                 case .fault: break

@@ -31,7 +31,7 @@ public struct SerialService<Port: SerialPort>: ~Copyable, SerialServer {
             let received = loop.next()
             switch received.delivery {
             case .notification:
-                forgetCallers()
+                if loop.haveClientsGone { forgetCallers() }
                 if received.badge != 0 { takeInterrupt() }
             case .message, .oneWay: SerialInterface.perform(received, for: &self, &loop)
             case .fault: break

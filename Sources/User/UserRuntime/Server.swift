@@ -55,6 +55,9 @@ public struct Server {
     /// Whether the last message brought a capability.
     private var hasArrived = false
     private var isFault = false
+    /// Whether clients, or callers that are kept waiting, may have gone: the notification that
+    /// `next` returned says so.
+    public private(set) var haveClientsGone = false
     private var isAnswering = false
     private var answer = RegisterMessage()
     private var attachment = Attachment()
@@ -187,12 +190,12 @@ public struct Server {
                 if handlesFaults || !isFault { return received }
             case .notification:
                 if received.badge & Server.heartbeatBit != 0 { showSignOfLife() }
-                let hasGone =
+                haveClientsGone =
                     CallerPool.noteGone(received.badge)
                     || received.badge & Server.clientEndedBit != 0
                 var rest = received
                 rest.badge &= Server.taskBits
-                if rest.badge != 0 || hasGone { return rest }
+                if rest.badge != 0 || haveClientsGone { return rest }
             }
         }
     }

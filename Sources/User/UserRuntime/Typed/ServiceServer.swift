@@ -132,7 +132,7 @@ public func serve<Task: ServiceTask & ~Copyable>(
         switch received.delivery {
         case .message, .oneWay: task.perform(received, &loop)
         case .notification:
-            task.forgetCallers()
+            if loop.haveClientsGone { task.forgetCallers() }
             if received.badge != 0 { task.notice(received.badge) }
         case .fault: break
         }
