@@ -283,7 +283,7 @@ if onTarget {
             name: "KernelCoreTests",
             dependencies: [
                 "KernelCore", "KernelABI", "HardwareInterface", "TestSupport", "RootTask",
-                "UserRuntime", "CUserEntry", "ServiceCores", "Protocols",
+                "UserRuntime", "CUserEntry", "ServiceCores", "Protocols", "Interfaces",
             ],
             swiftSettings: [.swiftLanguageMode(.v6)]),
         .testTarget(

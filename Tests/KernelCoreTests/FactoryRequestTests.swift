@@ -1,6 +1,7 @@
-// What a task may ask the root task's factory for: any words are answered, and none ends the root
+// What a task may ask of the root task's services: any words are answered, and none ends the root
 // task.
 
+import Interfaces
 import KernelABI
 import Protocols
 import ServiceCores
@@ -12,37 +13,40 @@ import Testing
 @Suite struct FactoryRequestTests {
     /// Words at the ends of their types, with a few numbers of tasks.
     private static let words: [UInt64] = [
-        0, 1, 2, 64, UInt64(UInt32.max), 1 << 62, UInt64(Int.max), 1 << 63, ~1, ~0,
+        0, 1, 2, 64, UInt64(UInt16.max), UInt64(UInt32.max), UInt64(Int.max), 1 << 63, ~1, ~0,
     ]
-    private static let factoryPrivileges: Privileges =
-        .factoryInspect | .factoryControl | .factoryDevices | .factoryServices | .factoryPower
+    private static let services: [RootService] = [
+        .tasks, .inspection, .drivers, .connections, .machine, .shares,
+    ]
+    private static func text(_ name: StaticString) -> [UInt64] {
+        let name = Name(name)
+        return [UInt64(name.count)] + (0..<(name.count + 7) / 8).map { name[word: $0] }
+    }
 
-    /// A factory of which task 2 may ask all; each of the three tasks runs.
+    /// A factory with three tasks that run.
     private func makeFactory(_ machine: RootMachine) throws -> Factory {
-        var factory = try machine.makeFactory {
-            $0.privileges = FactoryRequestTests.factoryPrivileges
-        }
+        var factory = try machine.makeFactory()
         for number in 0..<3 { try factory.start(number) }
         return factory
     }
 
-    /// Each operation with each word in each place, and each two words in the first two.
-    @Test func anyWordsAreAnswered() throws {
+    /// Each method of each service with each word in each place, in requests of all lengths.
+    @Test(arguments: services) func anyWordsAreAnswered(_ service: RootService) throws {
         let machine = try RootMachine()
         machine.system.inspectionPeriod = 4096
         var factory = try makeFactory(machine)
-        for operation in 0...UInt64(FactoryOperation.activity.rawValue) + 1 {
+        for method in 0...11 as ClosedRange<UInt64> {
             for word in FactoryRequestTests.words {
-                var requests = FactoryRequestTests.words.map {
-                    [operation, word, $0] + .init(repeating: word, count: 5)
-                }
-                for place in 1..<8 {
-                    var words = [operation] + .init(repeating: 2, count: 7)
-                    words[place] = word
-                    requests.append(words)
+                var requests = (0...8).map { [method] + .init(repeating: word, count: $0) }
+                for length in 1...7 {
+                    for place in 0..<length {
+                        var words = [UInt64](repeating: 2, count: length)
+                        words[place] = word
+                        requests.append([method] + words)
+                    }
                 }
                 for words in requests {
-                    _ = try factory.answer(words)
+                    #expect(machine.answer(&factory, service, words) != nil, "\(words)")
                     #expect(machine.areScratchSlotsEmpty, "\(words)")
                 }
             }
@@ -50,43 +54,152 @@ import Testing
         #expect(machine.system.isBroken == false)
     }
 
+    /// The badge says which service and which of its methods a client may use.
+    @Test func theBadgeGivesTheRights() throws {
+        let machine = try RootMachine()
+        var factory = try makeFactory(machine)
+        let refusals = (unknown: Refusal.unknownMethod.rawValue, not: Refusal.notPermitted.rawValue)
+        // `kill`, and in its place a method that only looks.
+        let kill: [UInt64] = [4, 3]
+        #expect(machine.answer(&factory, .tasks, kill, methods: ~(1 << 3)) == [refusals.not])
+        #expect(machine.answer(&factory, .inspection, kill)?.first == 0)
+        #expect(machine.answer(&factory, .machine, kill) == [refusals.unknown])
+        #expect(factory.tasks[2].phase == .running)
+        let give = [2] + FactoryRequestTests.text("supervisor") + [3, 0]
+        #expect(machine.answer(&factory, .connections, give, methods: 1) == [refusals.not])
+        #expect(machine.answer(&factory, .connections, give, methods: 2) == [0])
+        #expect(machine.answer(&factory, .tasks, kill, methods: 1 << 3) == [0])
+        #expect(factory.tasks[2].phase == .dead)
+        #expect(machine.areScratchSlotsEmpty)
+    }
+
+    /// A task's capabilities of the root task are those that its manifest entry opens.
+    @Test func aTaskHoldsWhatItOpens() throws {
+        let machine = try RootMachine()
+        var factory = try machine.makeFactory {
+            $0.opens = [
+                ServiceAccess(Name("tasks"), methods: 5), ServiceAccess(Name("machine"), methods: 2),
+            ]
+        }
+        try factory.start(1)
+        let table = CapabilityTable(factory.slots.task(1).table)
+        for service in FactoryRequestTests.services {
+            let held = try table.describe(StartSlot.root(service))
+            let methods: UInt32? =
+                switch service {
+                case .tasks: 5
+                case .machine: 2
+                default: nil
+                }
+            #expect(held.kind == (methods == nil ? .null : .endpoint), "\(service)")
+            guard let methods else { continue }
+            let badge = ClientBadge(task: 2, methods: methods, resources: service.rawValue)
+            #expect(held.badge == badge.raw && held.rights == .write)
+        }
+        // None of them comes from the name service.
+        #expect(try table.describe(StartSlot.names).kind == .null)
+    }
+
     /// Activity from any task on: what there is, and nothing behind the last.
     @Test func activityBehindTheLastTask() throws {
         let machine = try RootMachine()
         var factory = try makeFactory(machine)
-        for (first, count) in [
-            (0, 3), (2, 1), (3, 0), (64, 0), (UInt64(Int.max), 0), (1 << 63, 0), (~0, 0),
-        ] {
-            let words = [UInt64(FactoryOperation.activity.rawValue), first]
-            let answer = try factory.answer(words)
+        for (first, count) in [(0, 3), (2, 1), (3, 0), (64, 0), (UInt64(UInt16.max), 0)] {
+            let answer = try #require(machine.answer(&factory, .inspection, [3, first]))
             #expect(answer[0] == 0)
             #expect(answer[1] == UInt64(count), "from \(first)")
+            #expect(answer.count == 2 + 4 * count)
         }
+    }
+
+    /// The first starts of services, each once and in their order.
+    @Test func startsOfServicesAreTold() throws {
+        let machine = try RootMachine()
+        var factory = try machine.makeFactory()
+        func started(_ count: UInt64) -> [UInt64]? {
+            machine.answer(&factory, .connections, [3, count])
+        }
+        #expect(started(0) == [0, 0])
+        try factory.start(1)
+        try factory.start(0)
+        let (first, supervisor) = (
+            FactoryRequestTests.text("first"), FactoryRequestTests.text("supervisor")
+        )
+        #expect(started(0) == [0, 2] + first + supervisor)
+        try factory.kill(1)
+        try factory.start(1)
+        #expect(started(0) == [0, 2] + first + supervisor)
+        #expect(started(1) == [0, 1] + supervisor)
+        for count: UInt64 in [2, 3, UInt64(UInt16.max)] { #expect(started(count) == [0, 0]) }
+    }
+
+    /// More requests to load tasks than there are places: the last are refused, and one that is
+    /// answered at once has a place all the same.
+    @Test func aPlaceIsLeftForWhatIsAnsweredAtOnce() throws {
+        let machine = try RootMachine()
+        var factory = try machine.makeFactory()
+        let system = machine.system
+        func endpoint(_ service: RootService) -> UInt32 {
+            let badge = ClientBadge(task: 2, resources: service.rawValue)
+            return system.copy(factory.own.index, rights: .write, badge: badge.raw)
+        }
+        let (tasks, connections) = (endpoint(.tasks), endpoint(.connections))
+        let callers = system.run([9, 8, 7, 6, 5, 4])
+        let start = [1] + FactoryRequestTests.text("second")
+        for caller in callers[..<5] { system.call(caller, tasks, start) }
+        let give = [2] + FactoryRequestTests.text("supervisor") + [1, 0]
+        system.call(callers[5], connections, give)
+        system.asRoot { factory.answerWaiting() }
+        let exhausted = 0x1_0000 | UInt64(FactoryError.exhausted.rawValue)
+        #expect(system.results(callers[4]).words[0] == exhausted)
+        // The supervisor has not started.
+        let none = 0x1_0000 | UInt64(FactoryError.noSuchService.rawValue)
+        #expect(system.results(callers[5]).words[0] == none)
+        system.asRoot { while factory.performLoad() {} }
+        // The first has started it.
+        #expect(system.results(callers[0]).words[..<3] == [0, 3, 1])
+        let wrongState = 0x1_0000 | UInt64(FactoryError.wrongState.rawValue)
+        for caller in callers[1..<4] { #expect(system.results(caller).words[0] == wrongState) }
     }
 
     /// A device of any registers and lines: a driver is started for it, or refused.
     @Test func anyDeviceIsAnswered() throws {
         for base in FactoryRequestTests.words {
             for size in FactoryRequestTests.words {
-                for ranges in [1, DriverRequest.maximumRanges] {
+                for ranges in [1, 4] {
                     let machine = try RootMachine()
                     machine.system.inspectionPeriod = 4096
-                    var factory = try machine.makeFactory {
-                        $0.privileges = FactoryRequestTests.factoryPrivileges
-                        $0.start = .device
-                    }
-                    let name = Name("first")
-                    let head = DriverRequest.head(
-                        ranges: ranges, lines: 1, instance: 255, variant: 255, parameters: 1)
-                    var words = [head, name.word0, name.word1, name.word2, name.word3]
-                    words += words[1...4]
+                    var factory = try machine.makeFactory { $0.start = .device }
+                    let name = FactoryRequestTests.text("first")
+                    var words = [2] + name + name + [255, 255, UInt64(ranges)]
                     for _ in 0..<ranges { words += [base, size] }
-                    words += [size, base, size, base, size]
-                    let answer = try factory.answer(words)
-                    #expect(answer[0] != 0, "registers of \(size) bytes at \(base)")
+                    words += [1, UInt64(UInt32(truncatingIfNeeded: size)), base & 1]
+                    words += [size, base, size, 1, base]
+                    let answer = try #require(machine.answer(&factory, .drivers, words))
+                    #expect(answer[0] > 0xffff, "registers of \(size) bytes at \(base)")
                     #expect(factory.tasks[1].phase == .waiting)
                 }
             }
         }
+    }
+
+    /// A request for a driver of more than it may have is refused before anything is done.
+    @Test func aDeviceOfTooMuchIsRefused() throws {
+        let machine = try RootMachine()
+        var factory = try machine.makeFactory { $0.start = .device }
+        let name = FactoryRequestTests.text("first")
+        let head = [2] + name + name
+        let tail: [UInt64] = [0, 0, ~0]
+        for words in [
+            head + [256, 0, 0, 0] + tail + [0], head + [0, 256, 0, 0] + tail + [0],
+            head + [0, 0, 5] + .init(repeating: 0, count: 10) + [0] + tail + [0],
+            head + [0, 0, 0, 5] + .init(repeating: 0, count: 10) + tail + [0],
+            head + [0, 0, 0, 0] + tail + [33] + .init(repeating: 0, count: 33),
+            head + [0, 0, 0, 0] + tail, head + [0, 0, 0, 0] + tail + [0, 0],
+        ] {
+            let answer = machine.answer(&factory, .drivers, words)
+            #expect(answer == [Refusal.wrongArguments.rawValue], "\(words)")
+        }
+        #expect(factory.tasks[1].phase == .waiting)
     }
 }

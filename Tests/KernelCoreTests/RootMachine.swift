@@ -3,6 +3,7 @@
 import CUserEntry
 import Foundation
 import KernelABI
+import Protocols
 import ServiceCores
 import Testing
 import UserRuntime
@@ -17,6 +18,11 @@ final class RootMachine {
     /// The calls so far that can fail, and the number of the one that fails.
     var calls = 0
     var failing: Int?
+    /// The request that the root task's server receives next, in the kernel's place.
+    private var request: (badge: UInt64, words: [UInt64])?
+    private var isServing = false
+    /// What the server answered.
+    private var answers: [[UInt64]] = []
     private let file = RootMachine.elfFile()
     private let bundle: UnsafeMutablePointer<UInt8>
     let window: UnsafeMutableRawPointer
@@ -62,15 +68,68 @@ final class RootMachine {
         return nil
     }
 
-    /// `delete` and `reclaim` free memory and slots: they cannot lack any.
+    /// Lets the root task serve a client's request, and returns what it answered.
+    func answer(
+        _ factory: inout Factory, _ service: RootService, _ words: [UInt64], from task: UInt64 = 2,
+        methods: UInt32 = .max
+    ) -> [UInt64]? {
+        let badge = ClientBadge(task: task, methods: methods, resources: service.rawValue)
+        request = (badge.raw, words)
+        (isServing, answers) = (true, [])
+        factory.answerWaiting()
+        while factory.performLoad() {}
+        isServing = false
+        return answers.count == 1 ? answers[0] : nil
+    }
+    private func receive(_ control: ControlWord, _ registers: UnsafeMutablePointer<UInt64>) {
+        if control.systemCall == .replyAndReceive { answers.append(words(control, registers)) }
+        guard let (badge, words) = request else {
+            registers[0] = ResultWord(error: .timedOut).raw
+            return
+        }
+        request = nil
+        registers[0] = ResultWord(.message, message: UInt64(words.count) << 32).raw
+        (registers[1], registers[2]) = (badge, 0)
+        for (index, word) in words.enumerated() {
+            if index < 8 { registers[3 + index] = word } else { buffer[index] = word }
+        }
+    }
+    private func words(
+        _ control: ControlWord, _ registers: UnsafeMutablePointer<UInt64>
+    ) -> [UInt64] {
+        (0..<control.length).map { $0 < 8 ? registers[3 + $0] : buffer[$0] }
+    }
+    /// The root task's IPC buffer.
+    private var buffer: UnsafeMutablePointer<UInt64> {
+        let bits = system.root.ref.pointee.buffer?.bits ?? 0
+        return UnsafeMutablePointer(bitPattern: UInt(bits))!
+    }
+
+    /// `delete` and `reclaim` free memory and slots, and a `receive` takes none: they cannot lack
+    /// any.
     private func call(_ registers: UnsafeMutablePointer<UInt64>) {
-        let method = ControlWord(raw: registers[0]).method
-        if method != .delete && method != .reclaim {
+        let control = ControlWord(raw: registers[0])
+        let isReceive =
+            control.systemCall == .receive || control.systemCall == .replyAndReceive
+        let isInvocation = control.systemCall == .invoke
+        let isFree = isInvocation && (control.method == .delete || control.method == .reclaim)
+        if isServing && isReceive { return receive(control, registers) }
+        if isServing && isInvocation && control.method == .bindAbandonment {
+            registers[0] = 0
+            registers[3] = 1
+            return
+        }
+        if !isReceive && !isFree {
             calls += 1
             if calls - 1 == failing {
                 registers[0] = UInt64(KernelError.insufficientMemory.rawValue)
                 return
             }
+        }
+        if isServing && control.systemCall == .reply {
+            answers.append(words(control, registers))
+            registers[0] = 0
+            return
         }
         let x = system.root.ref.registers
         for index in 0...10 { x[index] = registers[index] }
@@ -117,7 +176,7 @@ final class RootMachine {
         // A device with a page of registers and an interrupt line.
         factory.tasks[1].device.registers = [(0x900_0000, 4096)]
         factory.tasks[1].device.lines = [(40, .level)]
-        try factory.openDesk()
+        try factory.openServer()
         calls = 0
         return factory
     }

@@ -2,6 +2,7 @@
 // supervisor, and hands them to the next one.
 
 import CUserEntry
+import Interfaces
 import KernelABI
 import Protocols
 import ServiceCores
@@ -14,16 +15,14 @@ import Testing
 @Suite struct StartedThreadFaultTests {
     /// Three running tasks, of which the first is the supervisor, and the second may ask.
     private func makeFactory(_ machine: RootMachine) throws -> Factory {
-        var factory = try machine.makeFactory {
-            $0.privileges = .factoryInspect | .factoryControl
-        }
+        var factory = try machine.makeFactory()
         for number in 0..<3 { try factory.start(number) }
         return factory
     }
 
     /// A thread that a task started in a place, as its runtime does it; more urgent than the tasks.
     private func startThread(
-        _ machine: RootMachine, _ factory: Factory, of number: Int, place: Int
+        _ machine: RootMachine, _ factory: borrowing Factory, of number: Int, place: Int
     ) throws -> TestThread {
         let system = machine.system
         let task = factory.slots.task(number)
@@ -56,9 +55,9 @@ import Testing
         let machine = try RootMachine()
         var factory = try makeFactory(machine)
         let thread = try startThread(machine, factory, of: 1, place: 15)
-        let words = [UInt64(FactoryOperation.task.rawValue), 2]
+        // Behind the words of the name, and the phase.
         func state() throws -> UInt64 {
-            try factory.answer(words)[1] >> 8 & 0xff
+            try #require(machine.answer(&factory, .inspection, [1, 2]))[4]
         }
         try factory.kill(0)
         #expect(try state() != UInt64(ThreadState.faulted.rawValue))
@@ -106,7 +105,7 @@ import Testing
         let during = try startThread(machine, factory, of: 2, place: 7)
         // The root task's own endpoint takes it.
         fault(machine, before)
-        let spare = try #require(factory.desk.spare)
+        let spare = CallerPool.start
         let told = try Endpoint(factory.own).receive(reply: spare, deadline: .immediately)
         #expect(told.delivery == .fault && told.badge == 2)
         try spare.reply(RegisterMessage(FaultReply.stop.rawValue))
@@ -134,12 +133,11 @@ import Testing
         let thread = try startThread(machine, factory, of: 1, place: 3)
         _ = try startThread(machine, factory, of: 1, place: 9)
         func ask(from place: UInt64) throws -> (result: UInt64, name: Name, place: UInt64) {
-            let words = [UInt64(FactoryOperation.thread.rawValue), 2, place]
-            let answer = try factory.answer(words)
+            let answer = try #require(machine.answer(&factory, .inspection, [2, 2, place]))
             if answer[0] != 0 { return (answer[0], .empty, 0) }
-            return (0, Name(answer[7], 0, 0, 0), answer[TaskRecord.words])
+            return (0, Name(answer[3], 0, 0, 0), answer[1])
         }
-        let nobody = FactoryError.noSuchTask.rawValue
+        let nobody = 0x1_0000 | UInt64(FactoryError.nothingThere.rawValue)
         #expect(try ask(from: 0).result == nobody)
         // The highest page of the task's stack.
         let task = factory.tasks[1]
@@ -161,7 +159,7 @@ import Testing
         #expect(try ask(from: 3) == (0, Name("ab?"), 3))
         #expect(try ask(from: 4) == (0, Name("c"), 9))
         #expect(try ask(from: 10).result == nobody)
-        for place: UInt64 in [16, 17, ~0] { #expect(try ask(from: place).result == nobody) }
+        for place: UInt64 in [16, 17, 255] { #expect(try ask(from: place).result == nobody) }
         fault(machine, thread)
         #expect(factory.name(of: .started(3), in: 1) == Name("ab?"))
         #expect(factory.name(of: .started(4), in: 1) == .empty)
@@ -181,10 +179,10 @@ import Testing
         thread.ref.registers[30] = 0x1234
         fault(machine, thread)
         let words: [UInt64] = [
-            UInt64(FactoryOperation.stack.rawValue), 2, UInt64(FaultKind.pageRead.rawValue), 8, 0,
-            stackPointer, thread.ref.programCounter,
+            9, 2, UInt64(FaultKind.pageRead.rawValue), 8, 0, thread.ref.programCounter,
+            stackPointer,
         ]
-        let answer = try factory.answer(words)
+        let answer = try #require(machine.answer(&factory, .tasks, words))
         #expect(answer[0] == 0)
         #expect(answer[2] == 0x1234)
     }

@@ -3,6 +3,7 @@
 // next start succeeds.
 
 import Foundation
+import Interfaces
 import KernelABI
 import Protocols
 import ServiceCores
@@ -67,16 +68,13 @@ import Testing
         try factory.start(0)
         try factory.start(1)
         let name = Name("supervisor")
-        let words = [
-            UInt64(FactoryOperation.service.rawValue), name.word0, name.word1, name.word2,
-            name.word3, 2,
-        ]
-        for number in 0..<3 {
+        let words = [2, UInt64(name.count), name.word0, name.word1, 2, 0]
+        let answers = [0x1_0000 | UInt64(FactoryError.kernel.rawValue), Refusal.dropped.rawValue, 0]
+        for (number, expected) in answers.enumerated() {
             machine.calls = 0
             machine.failing = number
-            let answer = try factory.answer(words)
-            // The words of the request: the answer was sent with a capability.
-            #expect(answer == words || answer[0] == FactoryError.kernel.rawValue)
+            let answer = machine.answer(&factory, .connections, words)
+            #expect(answer == [expected])
             #expect(machine.areScratchSlotsEmpty, "call \(number): a scratch slot is taken")
         }
         machine.failing = nil
@@ -97,14 +95,16 @@ import Testing
     @Test func aTaskThatIsKilledAndBegunWhileItIsLoadedStarts() throws {
         let machine = try RootMachine()
         let system = machine.system
-        var factory = try machine.makeFactory { $0.privileges = .factoryControl }
+        var factory = try machine.makeFactory()
         try factory.start(1)
         try factory.kill(1)
         try factory.begin(1)
-        let endpoint = system.copy(factory.own.index, rights: .write, badge: 2)
+        let badge = ClientBadge(task: 2, resources: RootService.tasks.rawValue)
+        let endpoint = system.copy(factory.own.index, rights: .write, badge: badge.raw)
         let callers = system.run([6, 5])
-        for (caller, operation) in zip(callers, [FactoryOperation.kill, .begin]) {
-            system.call(caller, endpoint, [UInt64(operation.rawValue), 2])
+        // `kill` and `begin`.
+        for (caller, method) in zip(callers, [4, 3] as [UInt64]) {
+            system.call(caller, endpoint, [method, 2])
         }
         system.asRoot { factory.startBegun(1) }
         for caller in callers { #expect(system.results(caller).words[0] == 0) }

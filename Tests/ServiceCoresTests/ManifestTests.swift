@@ -35,7 +35,7 @@ private func sample() -> Manifest {
     var shell = TaskDescription(name: Name("shell"), binary: Name("Shell"))
     shell.order = 5
     shell.heapBytes = 65536
-    shell.privileges = .factoryInspect | .systemConsole
+    shell.privileges = .systemTrace | .systemConsole
     shell.untypedBits = 20
     shell.sliceMicroseconds = 1000
     shell.priority = 9
@@ -231,7 +231,7 @@ private func decode(_ bytes: [UInt8]) throws(ManifestError) -> Manifest {
         #expect(error { $0.tasks[0].opens[1].methods = 0 } == .badValue(task: 0, .opens))
         #expect(
             error { $0.tasks[0].opens[1].service = Name("log") } == .badValue(task: 0, .opens))
-        for (count, error) in [(16, nil), (17, .badValue(task: 0, .opens))]
+        for (count, error) in [(24, nil), (25, .badValue(task: 0, .opens))]
             as [(
                 Int, ManifestError?
             )]

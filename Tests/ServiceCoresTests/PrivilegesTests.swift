@@ -1,43 +1,35 @@
-// Authority: each operation needs its own privilege and no other gives it; refusals are told once;
-// pages of registers.
+// Authority: the root task's services by their names; pages of registers.
 import Protocols
 import Testing
 
 @testable import ServiceCores
 
 @Suite struct PrivilegesTests {
-    private func mayAsk(_ privileges: Privileges) -> [FactoryOperation] {
-        (1...17).compactMap { FactoryOperation(rawValue: $0) }.filter {
-            privileges.contains($0.needed)
+    @Test func theRootTasksServicesHaveNames() {
+        for number in 1...UInt16(RootService.count) {
+            let service = RootService(rawValue: number)
+            #expect(service != nil && RootService(named: Name(service!.name)) == service)
         }
+        #expect(RootService(rawValue: UInt16(RootService.count) + 1) == nil)
+        for name in ["task", "tasks.1", "root", "log", "power"] as [StaticString] {
+            #expect(RootService(named: Name(name)) == nil)
+        }
+        #expect(RootService(named: .empty) == nil)
     }
 
-    @Test func eachOperationNeedsOnePrivilegeAndNoOtherGivesIt() {
-        #expect(mayAsk(.none) == [])
-        #expect(
-            mayAsk(.factoryInspect) == [
-                .task, .taskMemory, .interrupt, .capability, .memory, .policy, .root,
-            ])
-        #expect(mayAsk(.factoryControl) == [.spawn, .kill, .restart, .crash, .stack, .hang])
-        #expect(mayAsk(.factoryDevices) == [.manifest, .spawnDriver])
-        #expect(mayAsk(.factoryServices) == [.service])
-        #expect(mayAsk(.factoryPower) == [.power])
-        let others =
-            Privileges.systemConsole | .systemPower | .rootView | .taskNames
-        #expect(mayAsk(others) == [])
-        #expect(!others.reachFactory)
-    }
-
-    @Test func aRefusalIsToldOnceForEachTaskAndOperation() {
-        var refusals = Refusals()
-        let asked: [(task: UInt64, operation: UInt64, isNew: Bool)] = [
-            (64, 4, true), (64, 4, false), (64, 5, true), (1, 4, true), (1, ~0, true),
-            (1, 31, false), (65, 4, false), (~0, 4, false),
+    @Test func onlyWhatATaskOpensItMayCall() {
+        var task = TaskDescription(name: Name("a"), binary: Name("A"))
+        #expect(task.methods(of: .tasks) == 0 && !task.opensByName)
+        task.opens = [
+            ServiceAccess(Name("log")), ServiceAccess(Name("tasks"), methods: 8),
+            ServiceAccess(Name("machine")), ServiceAccess(Name("supervisor")),
         ]
-        for (task, operation, isNew) in asked {
-            let told = refusals.isNew(task: task, operation: operation)
-            #expect(told == isNew, "\(task) \(operation)")
-        }
+        #expect(task.methods(of: .tasks) == 8)
+        #expect(task.methods(of: .machine) == .max)
+        #expect(task.methods(of: .inspection) == 0)
+        #expect(!task.opensByName)
+        task.opens.append(ServiceAccess(Name("clock")))
+        #expect(task.opensByName)
     }
 
     @Test func registersLieInWholePages() throws {

@@ -269,7 +269,7 @@ final class ManifestFileTests: XCTestCase {
             (
                 "name = \"uart\"", "name = \"log\"",
                 "task log: another task before it has the same name, provides the same service, "
-                    + "or drives the same devices"
+                    + "or drives the same devices; or the root task provides the service"
             ),
             ("name = \"uart\"\n", "", "task 2: name is missing"),
             ("name = \"uart\"", "name = \"\"", "task 2: name \"\" has 1 to 32 bytes"),
@@ -295,10 +295,8 @@ final class ManifestFileTests: XCTestCase {
                 "opens =", "privileges = [\"all\"]\nopens =",
                 "task uart: privilege \"all\" is none of interrupt_control, device_tree, "
                     + "root_view, system.console, "
-                    + "system.statistics, system.trace, system.power, factory.inspect, "
-                    + "factory.control, factory.devices, "
-                    + "factory.services, factory.power, "
-                    + "send_capabilities, asid_pool, task_names"
+                    + "system.statistics, system.trace, system.power, send_capabilities, "
+                    + "asid_pool, task_names"
             ),
             ("opens =", "shares_page = 1\nopens =", "task uart: shares_page is true or false"),
             (good, "[task]\nname = \"a\"", "task is a list of tables: write [[task]]"),
@@ -319,10 +317,10 @@ final class ManifestFileTests: XCTestCase {
     func testPrivilegesAndSharesAreEncoded() throws {
         XCTAssertEqual(Privileges.names.reduce(0) { $0 | $1.value.raw }, Privileges.known.raw)
         let listed =
-            "privileges = [\"factory.power\", \"task_names\"]\nshares_line = true\nopens ="
+            "privileges = [\"system.power\", \"task_names\"]\nshares_line = true\nopens ="
         let bytes = try encode(good.replacing("opens =", with: listed))
         let manifest = try Manifest.decode(bytes.span)
-        XCTAssertEqual(manifest.tasks[1].privileges, .factoryPower | .taskNames)
+        XCTAssertEqual(manifest.tasks[1].privileges, .systemPower | .taskNames)
         XCTAssertTrue(manifest.tasks[1].sharesLine)
         XCTAssertFalse(manifest.tasks[1].sharesPage)
         XCTAssertEqual(manifest.tasks[0].privileges, .none)

@@ -72,20 +72,20 @@ final class PlatformTests: XCTestCase {
             "clock", "start = \"device\"\ncompatible = [\"acme,clock\"]\nprovides = \"clock\"")
         let more =
             "[[addition]]\ntask = \"shell\"\nopens = [\"clock.1\"]\nprivileges = "
-            + "[\"factory.power\"]\n"
+            + "[\"system.power\"]\n"
         let boards = try [
             board("a", "compatible = [\"a\"]", clock + more),
             board("b", "compatible = [\"b\"]", clock),
         ]
         let shell = task(
-            "shell", "start = \"boot\"\nopens = [\"clock\"]\nprivileges = [\"factory.inspect\"]")
+            "shell", "start = \"boot\"\nopens = [\"clock\"]\nprivileges = [\"system.trace\"]")
         let manifests = try platform(boards, common: shell).manifests(
             binaries: ["Binary"], methods: MethodList())
         let shells = try manifests.map { try Manifest.decode($0.bytes.span).tasks[0] }
         XCTAssertEqual(shells[0].opens.map(\.service), [Name("clock"), Name("clock.1")])
-        XCTAssertEqual(shells[0].privileges, .factoryInspect | .factoryPower)
+        XCTAssertEqual(shells[0].privileges, .systemTrace | .systemPower)
         XCTAssertEqual(shells[1].opens.map(\.service), [Name("clock")])
-        XCTAssertEqual(shells[1].privileges, .factoryInspect)
+        XCTAssertEqual(shells[1].privileges, .systemTrace)
         XCTAssertEqual(
             refusal {
                 _ = try platform([board("b", "compatible = [\"b\"]")], common: shell).manifests(

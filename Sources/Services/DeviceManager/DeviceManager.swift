@@ -33,6 +33,21 @@ import ServiceCores
     }
 }
 
+/// The encoded manifest, from the root task; empty where it cannot be had.
+private func readManifest() -> [UInt8] {
+    var bytes: [UInt8] = []
+    var piece = [UInt8](repeating: 0, count: 4096)
+    while true {
+        var span = piece.mutableSpan
+        guard
+            let part = try? DriversClient().manifest(
+                from: UInt64(bytes.count), into: &span, by: .never)
+        else { return [] }
+        bytes += piece[..<Int(part.bytes)]
+        if part.bytes == 0 || bytes.count == Int(part.whole) { return bytes }
+    }
+}
+
 /// What requests are answered from: all of it is found once, so that no request costs a walk
 /// of the tree.
 private struct Answers: DevicesServer, ServiceTask {

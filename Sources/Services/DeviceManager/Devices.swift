@@ -1,6 +1,7 @@
 // The devices of the machine, and the driver tasks that were started for them.
 
 import DeviceTree
+import Interfaces
 import KernelABI
 import Protocols
 import ServiceCores
@@ -21,11 +22,14 @@ struct Devices {
     /// Why a device has no driver.
     private enum Problem {
         case tree(DeviceTreeError)
-        case factory(FactoryError)
+        case root(SystemError)
+        /// Registers of other devices lie in the same page, which the driver may not share.
+        case sharedPage
         var text: StaticString {
             switch self {
             case .tree(let error): error.cause.message
-            case .factory(let error): error.text
+            case .root(let error): error.reason
+            case .sharedPage: FactoryError.pageShared.text
             }
         }
     }
@@ -127,42 +131,35 @@ struct Devices {
         _ node: DeviceNode, _ machine: borrowing MachineDescription, _ entry: TaskDescription,
         _ name: Name, _ instance: Int, _ variant: Int
     ) throws(DeviceTreeError) -> Problem? {
-        let ranges = Int(entry.registerCount)
-        let lines = Int(entry.interruptCount)
-        let parameters = keys.parameters(of: node, reserved)
-        var message = LongMessage()
-        message[0] = DriverRequest.head(
-            ranges: ranges, lines: lines, instance: instance, variant: variant,
-            parameters: parameters.count)
-        message.setName(entry.name, at: DriverRequest.entry)
-        message.setName(name, at: DriverRequest.name)
-        for index in 0..<ranges {
+        var request = DriverRequest(
+            entry: FixedString(name: entry.name.words), name: FixedString(name: name.words),
+            instance: UInt8(truncatingIfNeeded: instance),
+            variant: UInt8(truncatingIfNeeded: variant))
+        for word in keys.parameters(of: node, reserved) { request.parameters.append(word) }
+        for index in 0..<Int(entry.registerCount) {
             let range = try node.driverRegisters(index, machine)
-            if !entry.sharesPage && node.hasNeighbours(of: range) { return .factory(.pageShared) }
-            message[DriverRequest.device + 2 * index] = range.base
-            message[DriverRequest.device + 2 * index + 1] = range.size
+            if !entry.sharesPage && node.hasNeighbours(of: range) { return .sharedPage }
+            request.registers.append(DeviceRegisters(base: range.base, size: range.size))
         }
+        let lines = Int(entry.interruptCount)
         for index in 0..<lines {
             let interrupt = try node.driverInterrupt(index, machine)
-            let trigger: UInt64 = interrupt.isEdge ? Trigger.edge.rawValue : Trigger.level.rawValue
-            let line = UInt64(interrupt.line ?? 0) | trigger << 32
-            message[DriverRequest.device + 2 * ranges + index] = line
+            let number = UInt32(truncatingIfNeeded: interrupt.line ?? 0)
+            request.lines.append(DeviceLine(number: number, isEdge: interrupt.isEdge))
             if index == lines - 1 && interrupt.index > index {
                 logSkipped(interrupt.index - index, name, node)
             }
         }
         let memory = try node.memoryWindow()
-        let window = DriverRequest.window(ranges: ranges, lines: lines)
-        message[window] = memory.bus
-        message[window + 1] = memory.physical
-        message[window + 2] = memory.bytes
-        for index in 0..<parameters.count { message[window + 3 + index] = parameters[index] }
-        guard let reply = try? Endpoint(StartSlot.factory).call(&message) else {
-            return .factory(.kernel)
+        request.memory = DMAWindow(
+            bus: memory.bus, physical: memory.physical, bytes: memory.bytes)
+        do throws(SystemError) {
+            _ = try DriversClient().start(request, by: .never)
+            return nil
+        } catch {
+            // A device manager that was restarted finds its drivers at work.
+            return error.of(FactoryError.self) == .wrongState ? nil : .root(error)
         }
-        // A device manager that was restarted finds its drivers at work.
-        if reply[0] == 0 || reply[0] == FactoryError.wrongState.rawValue { return nil }
-        return .factory(FactoryError(rawValue: reply[0]) ?? .kernel)
     }
 
     /// Which of its kind the driver of the node at `node` is; nil when there is none.
@@ -206,15 +203,6 @@ func copy(_ text: UnsafeRawBufferPointer) -> [UInt8] {
     var bytes: [UInt8] = []
     for index in 0..<min(text.count, 64) { bytes.append(unsafe text[index]) }
     return bytes
-}
-
-extension LongMessage {
-    mutating func setName(_ name: Name, at word: Int) {
-        self[word] = name.word0
-        self[word + 1] = name.word1
-        self[word + 2] = name.word2
-        self[word + 3] = name.word3
-    }
 }
 
 extension DeviceNode {

@@ -23,6 +23,8 @@ struct NameService: ~Copyable, NamesServer, ServiceTask {
     private var waiting = Waiting<Given<Endpoint>, NamesError>()
     /// Of the callers that wait, by their places.
     private var wishes = InlineArray<64, Wish>(repeating: Wish())
+    /// How many services the root task has told of that have started.
+    private var known: UInt16 = 0
     /// For capabilities on their way from the root task to a client.
     private let passing = ScratchSlot(StartSlot.firstFree)
 
@@ -33,9 +35,23 @@ struct NameService: ~Copyable, NamesServer, ServiceTask {
         give(Wish(name: name, bits: bits), caller, waits: waiting)
     }
 
-    /// A task has started: perhaps somebody waits for it.
+    /// A task has started: the root task tells which services have, and the clients that wait for
+    /// them get them.
     mutating func notice(_ bits: UInt64) {
-        for place in 0..<wishes.count {
+        while true {
+            let services = try? ConnectionsClient().started(without: known, by: .never)
+            guard let services, services.count > 0 else { return }
+            known += UInt16(services.count)
+            for index in 0..<services.count {
+                if let service = services[index] { give(service) }
+            }
+        }
+    }
+
+    /// Gives a service that has started to those that wait for it.
+    private mutating func give(_ service: FixedString<32>) {
+        let name = Name(service.nameWords)
+        for place in 0..<wishes.count where wishes[place].name == name {
             guard let caller = waiting.take(at: UInt64(place)) else { continue }
             give(wishes[place], caller, waits: true)
         }
@@ -68,18 +84,17 @@ struct NameService: ~Copyable, NamesServer, ServiceTask {
     ///
     /// - Returns: why it does not come.
     private static func ask(_ wish: Wish, for client: UInt64, to slot: Slot) -> NamesError? {
-        var query = RegisterMessage(UInt64(FactoryOperation.service.rawValue))
-        for index in 0..<4 { query.setWord(1 + index, wish.name[word: index]) }
-        query.setWord(5, client)
-        query.setWord(6, wish.bits)
-        guard let answer = try? Endpoint(StartSlot.factory).call(query, receiving: slot) else {
-            return .exhausted
-        }
-        switch answer[0] {
-        case 0 where answer.capabilityCount == 1: return nil
-        case FactoryError.notPermitted.rawValue: return .notPermitted
-        case FactoryError.noSuchService.rawValue: return .noService
-        default: return .exhausted
+        do throws(SystemError) {
+            _ = try ConnectionsClient().give(
+                FixedString(name: wish.name.words), to: UInt16(truncatingIfNeeded: client),
+                bits: wish.bits, to: slot, by: .never)
+            return nil
+        } catch {
+            switch error.of(FactoryError.self) {
+            case .notPermitted: return .notPermitted
+            case .noSuchService: return .noService
+            default: return .exhausted
+            }
         }
     }
 }

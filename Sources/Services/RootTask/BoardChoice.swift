@@ -2,6 +2,7 @@
 // compatible with.
 
 import DeviceTree
+import Interfaces
 import KernelABI
 import ServiceCores
 

@@ -1,5 +1,6 @@
 // The bundle as it lies in the root task's memory: files by name.
 
+import Interfaces
 import KernelABI
 import ServiceCores
 

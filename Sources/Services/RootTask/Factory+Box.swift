@@ -2,6 +2,7 @@
 // and its memory where a root task does. So a program that takes over a whole machine (the
 // benchmark, the tests) runs unchanged within a system.
 
+import Interfaces
 import KernelABI
 import Protocols
 import ServiceCores

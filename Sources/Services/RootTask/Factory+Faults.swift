@@ -1,6 +1,7 @@
 // The faults that come to the root task: the supervisor's, and everybody's while there is no
 // supervisor. It does with both what their restart policies say.
 
+import Interfaces
 import KernelABI
 import Protocols
 import ServiceCores
@@ -14,7 +15,7 @@ extension Factory {
     /// faults again, to it.
     mutating func faulted(_ fault: Received) -> FaultReply {
         let stackPointer = fault[Fault.stackPointer]
-        guard let number = try? task(fault.badge), tasks[number].phase == .running else {
+        guard let number = try? index(of: UInt16(truncatingIfNeeded: fault.badge)), tasks[number].phase == .running else {
             return .stop
         }
         if !isWatching && tasks[number].service != Name("supervisor") { return .retry }
@@ -67,7 +68,7 @@ extension Factory {
         last.add(decision.text)
         say(last.bytes)
         if decision != .reboot { return }
-        do throws(FactoryFailure) { try power(1, 0) } catch {
+        do throws(FactoryFailure) { try end(by: .reboot) } catch {
             self.report(tasks[number].name, error)
         }
     }

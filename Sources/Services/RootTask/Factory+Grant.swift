@@ -1,5 +1,6 @@
 // What a task is given to reach others, how it is started, and how it is ended.
 
+import Interfaces
 import KernelABI
 import Protocols
 import ServiceCores
@@ -33,11 +34,7 @@ extension Factory {
             if description.heartbeat > 0 || asks || !isHeard {
                 try giveService(Name("supervisor"), number, StartSlot.supervisor)
             }
-            if privileges.reachFactory || joinsSets(number) {
-                try own.mint(
-                    self.own, to: StartSlot.factory, in: table, rights: .write,
-                    badge: ClientBadge(task: UInt64(number) + 1).raw)
-            }
+            try giveRootServices(number)
             try giveSystemControl(privileges, StartSlot.systemControl, in: table)
             if privileges.contains(.interruptControl) {
                 try own.copy(RootSlot.interruptControl, to: StartSlot.interruptControl, in: table)
@@ -55,6 +52,22 @@ extension Factory {
                 }
             }
         } catch { throw FactoryFailure(.kernel, error) }
+    }
+
+    /// The root task's services that the task opens, and `shares` if its threads share a set.
+    private func giveRootServices(_ number: Int) throws(KernelError) {
+        for index in 1...UInt16(RootService.count) as ClosedRange<UInt16> {
+            guard let service = RootService(rawValue: index) else { continue }
+            let isShared = service == .shares && joinsSets(number)
+            let methods = isShared ? .max : tasks[number].description.methods(of: service)
+            if methods == 0 { continue }
+            try CapabilityTable.own.mint(
+                own, to: StartSlot.root(service), in: CapabilityTable(slots.task(number).table),
+                rights: .write,
+                badge: ClientBadge(
+                    task: UInt64(number) + 1, methods: methods, resources: index
+                ).raw)
+        }
     }
 
     /// System control with the rights that the manifest lists, if any.
@@ -147,8 +160,8 @@ extension Factory {
     }
 
     /// Has a task run on another core, also after its restarts.
-    mutating func move(_ number: Int, to core: UInt64) throws(FactoryFailure) {
-        if core >= UInt64(Limits.cores) { throw FactoryFailure(.badRequest) }
+    mutating func move(_ number: Int, to core: UInt8) throws(FactoryFailure) {
+        if Int(core) >= Limits.cores { throw FactoryFailure(.badRequest) }
         if tasks[number].phase != .running { throw FactoryFailure(.wrongState) }
         do throws(KernelError) {
             try Thread(slots.task(number).thread).setCore(Int(core))
@@ -156,7 +169,7 @@ extension Factory {
             throw error == .invalidArgument
                 ? FactoryFailure(.badRequest) : FactoryFailure(.kernel, error)
         }
-        tasks[number].core = UInt8(core)
+        tasks[number].core = core
     }
 
     /// Ends a task: its callers get `peerDied`, its memory is free again, and what its threads held

@@ -1,6 +1,7 @@
 // Looking into a task, and leading it astray: its registers, its stack, and the two ways to break
 // it that the shell offers.
 
+import Interfaces
 import KernelABI
 import Protocols
 import ServiceCores
@@ -89,7 +90,7 @@ extension Factory {
         let bottom = TaskAddress.stackTop - UInt64(tasks[number].description.stackBytes)
         var addresses: [UInt64] = []
         var frame = first
-        while addresses.count < FactoryOperation.maximumDepth, frame >= bottom,
+        while addresses.count < StoppedThread.maximumDepth, frame >= bottom,
             frame < TaskAddress.stackTop, frame & 15 == 0
         {
             let page = UInt32((frame - bottom) / 4096)

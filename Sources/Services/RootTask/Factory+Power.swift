@@ -8,18 +8,32 @@ import Protocols
 import ServiceCores
 import UserRuntime
 
-extension Factory {
-    /// - Parameter action: 1 reboot, else power off. Returns only where neither way exists.
-    func power(_ action: UInt64, _ status: UInt64) throws(FactoryFailure) {
+extension Factory: MachineServer {
+    mutating func reboot(_ client: ClientBadge) throws(FactoryError) {
+        try answering { () throws(FactoryFailure) in try end(by: .reboot) }
+    }
+    mutating func powerOff(status: UInt8, _ client: ClientBadge) throws(FactoryError) {
+        try answering { () throws(FactoryFailure) in try end(by: .powerOff(status: status)) }
+    }
+
+    /// Returns only where neither the board's driver nor the kernel can.
+    func end(by end: BootEnd) throws(FactoryFailure) {
         if let driver = provider(of: Name("power")), tasks[driver].phase == .running {
-            var text = Text()
-            text.add(action == 1 ? "swiftlet: reboot" : "swiftlet: power off, status ")
-            if action != 1 { text.decimal(status) }
+            var text = Text("swiftlet: ")
+            switch end {
+            case .reboot: text.add("reboot")
+            case .powerOff(let status):
+                text.add("power off, status ")
+                text.decimal(UInt64(status))
+            }
             text.newLine()
             unsafe text.bytes.withUnsafeBytes { unsafe console.control.write($0) }
             let client = PowerClient(Endpoint(slots.task(driver).endpoint))
             do throws(SystemError) {
-                if action == 1 { try client.reboot() } else { try client.powerOff() }
+                switch end {
+                case .reboot: try client.reboot()
+                case .powerOff: try client.powerOff()
+                }
             } catch {
                 console.line {
                     $0.add("the power driver does nothing: ")
@@ -30,7 +44,10 @@ extension Factory {
         }
         let control = SystemControl(RootSlot.systemControl)
         do throws(KernelError) {
-            if action == 1 { try control.reboot() } else { try control.powerOff(status: status) }
+            switch end {
+            case .reboot: try control.reboot()
+            case .powerOff(let status): try control.powerOff(status: UInt64(status))
+            }
         } catch { throw FactoryFailure(.kernel, error) }
     }
 
@@ -48,12 +65,7 @@ extension Factory {
             let end = BootEnd(arguments: arguments)
         else { return }
         console.line { $0.add("nobody performs the commands of run=; it ends as they ask") }
-        do throws(FactoryFailure) {
-            switch end {
-            case .reboot: try power(1, 0)
-            case .powerOff(let status): try power(0, UInt64(status))
-            }
-        } catch { console.line { $0.add("the machine does not switch off") } }
+        do throws(FactoryFailure) { try self.end(by: end) } catch { console.line { $0.add("the machine does not switch off") } }
     }
 
     /// The kernel's command line, which the device tree holds.

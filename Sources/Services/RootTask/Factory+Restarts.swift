@@ -5,6 +5,7 @@
 // While there is no supervisor, this task plans restarts as the supervisor does, by the
 // same policies.
 
+import Interfaces
 import KernelABI
 import Protocols
 import ServiceCores
@@ -55,7 +56,7 @@ extension Factory {
             // meanwhile.
             if !error.isWithdrawal {
                 tasks[number].progress = .failed(error.cause)
-                signalSupervisor(FactoryOperation.startedBit)
+                signalSupervisor(RootSignal.started)
             }
         }
         setUrgency()

@@ -1,5 +1,6 @@
 // Boot and service: the tasks of the manifest in their order, then requests for ever.
 
+import Interfaces
 import KernelABI
 import Protocols
 import ServiceCores
@@ -45,7 +46,7 @@ extension Factory {
         text.add(name)
         text.add(what)
         Factory.describe(failure, &text)
-        if desk.isOpen { say(text.bytes) } else { console.line { $0.add(text.bytes) } }
+        if server != nil { say(text.bytes) } else { console.line { $0.add(text.bytes) } }
     }
 
     private static func describe(_ failure: FactoryFailure, _ text: inout Text) {
@@ -73,25 +74,54 @@ extension Factory {
         text.add(" in one piece")
     }
 
-    /// Answers requests and faults; between them it starts what it was asked to `begin`.
+    /// Answers requests and faults; between them it loads what it was asked to.
     mutating func serve() {
         do throws(FactoryFailure) {
-            try openDesk()
+            try openServer()
             try inherit()
         } catch { return report(Name("root"), error) }
-        var message = LongMessage()
         while true {
-            if let received = nextRequest(&message) {
-                switch received.delivery {
-                case .message: answer(received, &message, desk.current)
-                case .fault: try? desk.current.reply(RegisterMessage(faulted(received).rawValue))
-                case .notification, .oneWay: break
-                }
-            } else {
+            let isIdle = loads.isEmpty && nextStart == nil
+            let deadline = isIdle ? nextRestart : .immediately
+            if let received = server?.next(by: deadline) {
+                take(received)
+            } else if !performLoad() {
                 beginDue()
                 if let number = nextStart { startBegun(number) }
             }
         }
+    }
+
+    /// Answers a request or a fault. A caller that is more urgent than this task's own work runs as
+    /// soon as it has its answer, and may ask again: the answer goes now, and not with the look for
+    /// the next request, which would miss that.
+    mutating func take(_ received: Received) {
+        switch received.delivery {
+        case .message: perform(received)
+        case .fault:
+            let answer = faulted(received)
+            server?.reply(RegisterMessage(answer.rawValue))
+        case .notification, .oneWay: break
+        }
+        server?.sendAnswer()
+    }
+
+    /// Runs the method of the service that the client's badge names.
+    ///
+    /// Not inlined: it takes much of the stack, and loads within loads shall not take it each time.
+    @inline(never) private mutating func perform(_ request: Received) {
+        // No method takes a further request, so this is the only use of the server.
+        guard var loop = server else { return }
+        switch RootService(rawValue: request.client.resources) {
+        case .tasks: TasksInterface.perform(request, for: &self, &loop)
+        case .inspection: InspectionInterface.perform(request, for: &self, &loop)
+        case .drivers: DriversInterface.perform(request, for: &self, &loop)
+        case .connections: ConnectionsInterface.perform(request, for: &self, &loop)
+        case .machine: MachineInterface.perform(request, for: &self, &loop)
+        case .shares: SharesInterface.perform(request, for: &self, &loop)
+        case nil: loop.refuse(.unknownMethod)
+        }
+        server = loop
     }
 
     /// From here on this task is as urgent as those that wait for it.
@@ -100,16 +130,5 @@ extension Factory {
             try Endpoint(own).bindServer(Thread(RootSlot.thread))
             try Thread(RootSlot.thread).setPriority(Factory.priority, maximum: 255)
         } catch { throw FactoryFailure(.kernel, error) }
-    }
-
-    /// Takes the next request: the one that was put off, or who waits. Nil where nobody does and
-    /// there is something to start.
-    private mutating func nextRequest(_ message: inout LongMessage) -> Received? {
-        if let next = desk.takeUp(&message) { return next }
-        let deadline = nextStart == nil ? nextRestart : .immediately
-        do throws(KernelError) {
-            return try Endpoint(own).receive(
-                into: &message, reply: desk.current, deadline: deadline)
-        } catch { return nil }
     }
 }

@@ -1,43 +1,68 @@
 // Services and their clients: the capability that a client gets, and what each hears of the other's
 // end and start.
 
+import Interfaces
 import KernelABI
 import Protocols
 import ServiceCores
 import UserRuntime
 
-extension Factory {
-    /// Sends a capability of a service's endpoint with a `ClientBadge`, for the name service
-    /// to pass on.
+extension Factory: ConnectionsServer {
+    typealias Client = Caller<Given<Endpoint>, FactoryError>
+
+    mutating func open(_ service: FixedString<32>, bits: UInt64, _ caller: consuming Client) {
+        let client = UInt16(truncatingIfNeeded: caller.client.task)
+        give(service, to: client, bits: bits, caller)
+    }
+
+    mutating func give(
+        _ service: FixedString<32>, to task: UInt16, bits: UInt64, _ caller: consuming Client
+    ) {
+        var waiting: Client? = caller
+        let scratch = slots.outgoing
+        let refusal = scratch.use { slot -> FactoryError? in
+            do throws(FactoryFailure) {
+                try mint(Name(service.nameWords), for: try index(of: task), bits, to: slot)
+            } catch { return error.cause }
+            waiting.take()?.give(Endpoint(slot))
+            return nil
+        }
+        if let caller = waiting.take(), let refusal { caller.refuse(refusal) }
+    }
+
+    /// Makes a capability of a service's endpoint with the `ClientBadge` of a client.
     ///
     /// - Throws: `wrongState` if the client does not run, `exhausted` if it has too many services
     ///   signalled.
-    mutating func giveService(
-        _ request: Received, _ reply: Reply
+    private mutating func mint(
+        _ service: Name, for client: Int, _ bits: UInt64, to slot: Slot
     ) throws(FactoryFailure) {
-        let client = try task(request[5])
-        let service = name(request, at: 1)
         if !tasks[client].description.mayOpen(service) { throw FactoryFailure(.notPermitted) }
         guard let provider = provider(of: service), tasks[provider].generation > 0 else {
             throw FactoryFailure(.noSuchService)
         }
         // It may have ended since it asked.
         if tasks[client].phase != .running { throw FactoryFailure(.wrongState) }
-        if request[6] != 0 && !tasks[client].signalLife(of: provider, request[6]) {
+        if bits != 0 && !tasks[client].signalLife(of: provider, bits) {
             throw FactoryFailure(.exhausted)
         }
         let privileges = tasks[client].description.privileges
         let rights: Rights = privileges.contains(.sendCapabilities) ? .write | .grant : .write
-        let answer = RegisterMessage(0, UInt64(provider) + 1)
         do throws(KernelError) {
-            try slots.outgoing.use { (slot) throws(KernelError) in
-                try CapabilityTable.own.mint(
-                    slots.task(provider).endpoint, to: slot, rights: rights,
-                    badge: badge(of: client, for: provider).raw)
-                // A caller that gave up meanwhile needs no answer.
-                try? reply.reply(answer, Attachment(slot))
-            }
+            try CapabilityTable.own.mint(
+                slots.task(provider).endpoint, to: slot, rights: rights,
+                badge: badge(of: client, for: provider).raw)
         } catch { throw FactoryFailure(.kernel, error) }
+    }
+
+    mutating func started(
+        without count: UInt16, _ client: ClientBadge
+    ) -> Items<FixedString<32>, 8> {
+        var services = Items<FixedString<32>, 8>()
+        for index in min(Int(count), startedServices.count)..<startedServices.count {
+            if !services.append(FixedString(name: startedServices[index].words)) { break }
+        }
+        return services
     }
 
     /// The tasks that may open what task `number` provides.
@@ -53,14 +78,15 @@ extension Factory {
     /// name service gives it to clients that wait, and clients hear of it that asked for that.
     ///
     /// - Complexity: O(tasks).
-    func announceStart(of number: Int) {
+    mutating func announceStart(of number: Int) {
         // A task with the machine for itself is its own supervisor.
         if !tasks[number].description.privileges.contains(.rootView) {
-            signalSupervisor(FactoryOperation.startedBit)
+            signalSupervisor(RootSignal.started)
         }
         if tasks[number].service.isEmpty { return }
+        if tasks[number].generation == 1 { startedServices.append(tasks[number].service) }
         if let names = provider(of: Name("names")), names != number {
-            signal(names, FactoryOperation.startedBit)
+            signal(names, RootSignal.started)
         }
         signalClients(of: number)
     }

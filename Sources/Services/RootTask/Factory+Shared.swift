@@ -1,6 +1,7 @@
 // What tasks share by a name of the manifest. The root task makes it once, from its own memory, so
 // it survives the tasks. Each life of a task gets its capabilities and pages anew.
 
+import Interfaces
 import KernelABI
 import Protocols
 import ServiceCores
@@ -17,7 +18,7 @@ enum SharePlace {
     static func area(_ page: Int) -> Slot { Slot(3 + UInt32(page)) }
 }
 
-extension Factory {
+extension Factory: SharesServer {
     /// Makes all shares. If the memory does not suffice for a share, the root task reports that, no
     /// task gets the share, and nothing is taken for it.
     mutating func makeShares(_ descriptions: [SharedDescription]) {
@@ -163,24 +164,33 @@ extension Factory {
     ///   - number: the task.
     ///   - share: which of the task's shares.
     ///   - place: the thread's place.
-    func join(_ number: Int, share: UInt64, place: UInt64) throws(FactoryFailure) {
+    private func join(_ number: Int, share: Int, place: Int) throws(FactoryFailure) {
         let parts = parts(of: number)
-        guard share < UInt64(parts.count), place < UInt64(Thread.maximumCount) else {
+        if share >= parts.count || place >= Thread.maximumCount {
             throw FactoryFailure(.badRequest)
         }
-        let part = parts[Int(share)]
+        let part = parts[share]
         let description = shares[part.index]
         if description.setCells == 0 || !description.users[part.user].isWriter {
             throw FactoryFailure(.notPermitted)
         }
-        let participant = part.firstParticipant(of: description) + 1 + Int(place)
+        let participant = part.firstParticipant(of: description) + 1 + place
         do throws(KernelError) {
-            try with(.started(Int(place)), of: number) { (thread) throws(KernelError) in
+            try with(.started(place), of: number) { (thread) throws(KernelError) in
                 try join(thread, as: participant, part)
             }
         } catch {
             // All bodies of a place have one thread.
             if error != .slotOccupied { throw FactoryFailure(.kernel, error) }
+        }
+    }
+
+    mutating func join(
+        _ place: UInt8, share: UInt8, _ client: ClientBadge
+    ) throws(FactoryError) {
+        try answering { () throws(FactoryFailure) in
+            let number = try index(of: UInt16(client.task))
+            try join(number, share: Int(share), place: Int(place))
         }
     }
 
@@ -221,7 +231,10 @@ extension Factory {
     }
 
     /// Writes what a task shares behind its start information.
-    func list(_ parts: [SharePart], in words: UnsafeMutableBufferPointer<UInt64>) {
+    static func list(
+        _ parts: [SharePart], of shares: [SharedDescription],
+        in words: UnsafeMutableBufferPointer<UInt64>
+    ) {
         let start = Int(TaskAddress.listedShares - TaskAddress.information) / 8
         // Safety: the manifest has at most 8 shares a task, so all of them fit in the page.
         unsafe words[start] = UInt64(parts.count)

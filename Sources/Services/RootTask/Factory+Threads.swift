@@ -1,6 +1,7 @@
 // The threads of a task: its first one, and those that its runtime started, which the task's own
 // table holds (`StartSlot.thread`).
 
+import Interfaces
 import KernelABI
 import Protocols
 import ServiceCores
@@ -67,7 +68,7 @@ extension Factory {
     }
 
     /// The first thread from a place on that runs a body, and its name.
-    func namedThread(of number: Int, from first: UInt64) -> (place: Int, name: Name)? {
+    func namedThread(of number: Int, from first: Int) -> (place: Int, name: Name)? {
         let task = tasks[number]
         if task.phase != .running || !task.description.startsThreads { return nil }
         // The highest page of the stack. The task writes there: it may be anything.
@@ -75,7 +76,7 @@ extension Factory {
         let holding = CapabilityTable(slots.task(number).holding)
         let found = unsafe try? window.look(at: page, in: holding) {
             words -> (place: Int, name: Name)? in
-            for place in Int(min(first, UInt64(Thread.maximumCount)))..<Thread.maximumCount {
+            for place in min(first, Thread.maximumCount)..<Thread.maximumCount {
                 // Safety: the names of 16 threads end with the page.
                 let at = Int(TaskAddress.threadNames % 4096 / 8) + 4 * place
                 let name = unsafe Name(words[at], words[at + 1], words[at + 2], words[at + 3])
@@ -89,7 +90,7 @@ extension Factory {
     /// The name of a thread that a task started; empty for another one.
     func name(of thread: TaskThread, in number: Int) -> Name {
         guard case .started(let place) = thread,
-            let found = namedThread(of: number, from: UInt64(place)), found.place == place
+            let found = namedThread(of: number, from: place), found.place == place
         else { return .empty }
         return found.name
     }

@@ -1,11 +1,12 @@
 // The task factory: starts, ends and restarts tasks by the manifest, and knows all of them.
 
+import Interfaces
 import KernelABI
 import Protocols
 import ServiceCores
 import UserRuntime
 
-@safe struct Factory {
+@safe struct Factory: ~Copyable {
     let boot: BootInformation
     let bundle: BundleReader
     let manifestFile: UnsafeBufferPointer<UInt8>
@@ -24,10 +25,13 @@ import UserRuntime
     /// What tasks share, and where root keeps it; `none` for what could not be made.
     var shares: [SharedDescription] = []
     var sharesHeld: [Slot] = []
-    var refusals = Refusals()
     /// Whether the faults of all tasks come here, since there is no supervisor.
     var isWatching = false
-    var desk = Desk()
+    /// Answers requests; nil while the tasks of the boot are started.
+    var server: Server?
+    var loads = Loads()
+    /// The services that have started, in the order of their first starts.
+    var startedServices: [Name] = []
 
     // Finding
 
@@ -208,7 +212,7 @@ import UserRuntime
         if isBoxed { try giveRootCapabilities(number) } else { try giveCapabilities(number) }
         if tasks[number].loading == .withdrawn { throw .withdrawal }
         tasks[number].phase = .running
-        if isBoxed { signalSupervisor(FactoryOperation.machineTakenBit) }
+        if isBoxed { signalSupervisor(RootSignal.machineTaken) }
         try run(number, image.entry)
     }
 
@@ -305,7 +309,7 @@ import UserRuntime
         let page = information
         let threads = task.description.threads
         let sets = task.service.isEmpty ? [] : listedTasks.resourceSets(of: task.service)
-        let shares = parts(of: number)
+        let (shares, descriptions) = (parts(of: number), self.shares)
         _ = unsafe try builder.page(at: TaskAddress.information, .read) { words in
             // Safety: the structure is smaller than a quarter of the page, and the page is aligned.
             unsafe UnsafeMutableRawPointer(words.baseAddress.unsafelyUnwrapped).storeBytes(
@@ -322,7 +326,7 @@ import UserRuntime
                 for word in 0..<4 { unsafe words[at + word] = thread.name[word] }
                 unsafe words[at + 4] = thread.word
             }
-            unsafe list(shares, in: words)
+            unsafe Factory.list(shares, of: descriptions, in: words)
         }
     }
 

@@ -1,5 +1,6 @@
 // The root task's voice before there is a driver: lines on the kernel's console.
 
+import Interfaces
 import KernelABI
 import ServiceCores
 import UserRuntime

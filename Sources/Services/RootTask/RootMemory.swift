@@ -1,6 +1,7 @@
 // The root task's memory: untyped regions to take from, device regions to cut registers from, and a
 // window through which it fills pages that belong to others.
 
+import Interfaces
 import KernelABI
 import Protocols
 import ServiceCores
@@ -18,7 +19,6 @@ struct RootSlots {
     let outgoing: ScratchSlot
     /// Mutex sets that threads join: of `Factory`.
     let joined: ScratchSlot
-    let reply: Slot
     /// Further capabilities of root's own: page tables, its heap's frames, the factory's objects.
     private var nextOwn: UInt32
     private let endOwn: UInt32
@@ -31,8 +31,7 @@ struct RootSlots {
         window = ScratchSlot(Slot(firstFree + 2))
         outgoing = ScratchSlot(Slot(firstFree + 3))
         joined = ScratchSlot(Slot(firstFree + 4))
-        reply = Slot(firstFree + 5)
-        nextOwn = firstFree + 6
+        nextOwn = firstFree + 5
         endOwn = nextOwn + 192 + UInt32(heapPages + Manifest.maximumShares)
         firstTask = endOwn
         tasks = min(64, Int(count - endOwn) / TaskSlots.count)

@@ -1,5 +1,6 @@
 // How much of this task's own stack was in use. The kernel hands the stack over full of zeros.
 
+import Interfaces
 import KernelABI
 
 struct RootStack {

@@ -5,6 +5,7 @@
 // It faults for nobody: every failure of a task's start is reported on the console and leaves the
 // rest running.
 
+import Interfaces
 import KernelABI
 import Protocols
 import ServiceCores

@@ -1,6 +1,7 @@
 // One page of the root task's address space through which it sees a page that is to be
 // another task's.
 
+import Interfaces
 import KernelABI
 import UserRuntime
 

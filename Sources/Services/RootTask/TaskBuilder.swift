@@ -4,6 +4,7 @@
 // Everything of the task comes from its arena, so that one `reclaim` ends it. What must outlive it
 // (its endpoint, its persistent pages, memory of its own) comes from the root task's memory.
 
+import Interfaces
 import KernelABI
 import Protocols
 import ServiceCores

@@ -1,5 +1,6 @@
 // What the root task knows of each task, running or not.
 
+import Interfaces
 import KernelABI
 import Protocols
 import ServiceCores
@@ -14,6 +15,8 @@ struct DeviceShare {
     var memory = DMAWindow()
     /// For the driver alone: `StartInformation.parameters`.
     var parameters: [UInt64] = []
+
+    init() {}
 }
 
 /// Whether a task is being loaded.

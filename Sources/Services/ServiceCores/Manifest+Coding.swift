@@ -83,6 +83,7 @@ extension Manifest {
         if tasks.count > Manifest.maximumTasks { throw .tooManyTasks }
         for index in 0..<tasks.count {
             try tasks[index].check(index)
+            if RootService(named: tasks[index].provides) != nil { throw .duplicate(task: index) }
             for other in 0..<index {
                 if tasks[other].name == tasks[index].name { throw .duplicate(task: index) }
                 let service = tasks[index].provides

@@ -211,7 +211,7 @@ public struct TaskDescription: Equatable, Sendable {
     /// Bytes of the largest `persistentBytes`: the root task keeps a slot for each page.
     public static let maximumPersistent: UInt32 = 32 * 4096
     /// Services that one task may open.
-    public static let maximumOpens = 16
+    public static let maximumOpens = 24
     /// Values of `compatible` that one driver may know.
     public static let maximumCompatible = 16
 
@@ -243,7 +243,8 @@ public enum ManifestError: Error, Equatable, Sendable {
     /// A name is empty where one is needed, or longer than 32 bytes, or has a byte behind
     /// its padding.
     case badName(task: Int)
-    /// Two tasks have the same name, provide the same service, or drive the same devices.
+    /// Two tasks have the same name, provide the same service, or drive the same devices; or a task
+    /// provides a service of the root task.
     case duplicate(task: Int)
     /// A number is outside its range.
     case badValue(task: Int, ManifestField)

@@ -56,6 +56,8 @@ public struct Name: Equatable, Sendable {
         a.word0 == b.word0 && a.word1 == b.word1 && a.word2 == b.word2 && a.word3 == b.word3
     }
 
+    public var words: InlineArray<4, UInt64> { [word0, word1, word2, word3] }
+
     /// Word 0 to 3; 0 behind the end.
     public subscript(word index: Int) -> UInt64 {
         switch index {

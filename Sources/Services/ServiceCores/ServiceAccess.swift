@@ -1,5 +1,7 @@
 // What a task may ask of one service: rights that its badge carries.
 
+import Protocols
+
 /// One service that a task opens.
 public struct ServiceAccess: Equatable, Sendable {
     /// `gpio`, or one of several instances: `gpio.1`.
@@ -42,10 +44,30 @@ extension TaskDescription {
 }
 
 extension TaskDescription {
-    /// Whether the task opens a service that the name service gives. Log and supervisor are in the
-    /// task's first slots.
+    /// Whether the task opens a service that the name service gives. Log, supervisor and the root
+    /// task's services are in the task's first slots.
     public var opensByName: Bool {
-        opens.contains { $0.service != Name("log") && $0.service != Name("supervisor") }
+        opens.contains {
+            $0.service != Name("log") && $0.service != Name("supervisor")
+                && RootService(named: $0.service) == nil
+        }
+    }
+    /// The methods of one of the root task's services that the task may call, a bit each.
+    public func methods(of service: RootService) -> UInt32 {
+        access(to: Name(service.name))?.methods ?? 0
+    }
+}
+
+extension RootService {
+    /// The service that the manifest calls so.
+    public init?(named name: Name) {
+        for number in 1...UInt16(RootService.count) as ClosedRange<UInt16> {
+            if let service = RootService(rawValue: number), Name(service.name) == name {
+                self = service
+                return
+            }
+        }
+        return nil
     }
 }
 

@@ -136,25 +136,21 @@ extension Shell {
         say("the benchmark takes the machine for itself; it prints on the kernel's console")
         terminal.flush()
         terminal.nap(milliseconds: 20)
-        let kill = RegisterMessage(UInt64(FactoryOperation.kill.rawValue), task)
-        // In the wrong state is one that does not run.
-        guard let end = try? factory.call(kill),
-            end[0] == 0 || end[0] == FactoryError.wrongState.rawValue
-        else { return say("the benchmark of before does not end") }
-        var start = RegisterMessage(UInt64(FactoryOperation.restart.rawValue), task)
-        if let name = Name(bytes: rows.span) {
-            start.setWord(2, name.word0)
-            start.setWord(3, name.word1)
-            start.setWord(4, name.word2)
-            start.setWord(5, name.word3)
+        do throws(SystemError) { try tasks.kill(task) } catch {
+            // In the wrong state is one that does not run.
+            if error.of(FactoryError.self) != .wrongState {
+                return say("the benchmark of before does not end")
+            }
         }
-        guard let started = try? factory.call(start) else {
-            return say("the root task does not answer")
-        }
-        if started[0] != 0 { return say(FactoryError(rawValue: started[0])?.text ?? "refused") }
+        let argument = FixedString<32>(cleaning: rows.span)
+        do throws(SystemError) {
+            _ = try tasks.restart(task, argument: argument, by: .never)
+        } catch { return say(error.reason) }
         while isAtWork(task) { terminal.nap(milliseconds: 50) }
-        let stop = try? factory.call(kill)
-        say(stop?[0] == 0 ? "the benchmark has ended" : "the benchmark task died")
+        do throws(SystemError) {
+            try tasks.kill(task)
+            say("the benchmark has ended")
+        } catch { say("the benchmark task died") }
     }
 
     private mutating func sayNoRow(_ rows: [UInt8]) {
@@ -169,13 +165,8 @@ extension Shell {
     }
 
     /// Whether a task runs and has not stopped itself.
-    private func isAtWork(_ task: UInt64) -> Bool {
-        let request = RegisterMessage(UInt64(FactoryOperation.task.rawValue), task)
-        guard let reply = try? factory.call(request), reply[0] == 0 else {
-            return false
-        }
-        var record = TaskRecord(name: [0, 0, 0, 0])
-        record.setWord(1, reply[1])
+    private func isAtWork(_ task: UInt16) -> Bool {
+        guard let record = try? inspection.task(task) else { return false }
         return record.phase == .running && record.state != .stopped && record.state != .faulted
     }
 }

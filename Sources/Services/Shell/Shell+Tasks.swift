@@ -7,27 +7,10 @@ import ServiceCores
 import UserRuntime
 
 extension Shell {
-    func ask(
-        _ operation: FactoryOperation, _ first: UInt64 = 0, _ second: UInt64 = 0
-    ) -> Received? {
-        let request = RegisterMessage(UInt64(operation.rawValue), first, second)
-        guard let reply = try? factory.call(request), reply[0] == 0 else { return nil }
-        return reply
-    }
-    /// The same for an answer of more than eight words.
-    ///
-    /// - Returns: whether there is one.
-    func ask(
-        _ operation: FactoryOperation, _ first: UInt64, _ second: UInt64,
-        _ message: inout LongMessage
-    ) -> Bool {
-        message.set(RegisterMessage(UInt64(operation.rawValue), first, second))
-        do throws(KernelError) { try factory.call(&message) } catch { return false }
-        return message[0] == 0
-    }
-
     func find(_ name: [UInt8]) -> TaskLine? {
-        tasks().first { $0.name.bytes == name || name.number == $0.number }
+        listedTasks().first {
+            $0.name.bytes == name || name.number == UInt64($0.number)
+        }
     }
 
     /// The task that a user named, if it was ever started; otherwise says why there is none.
@@ -68,24 +51,20 @@ extension Shell {
     }
 
     mutating func listInterrupts() {
-        let list = tasks()
+        let list = listedTasks()
         var table = TextTable()
         table.column("LINE", .right)
         table.column("TASK")
         table.column("COUNT", .right)
         table.column("STATE")
-        var index: UInt64 = 0
-        while let reply = ask(.interrupt, index) {
+        var index: UInt32 = 0
+        while let interrupt = try? inspection.interrupt(index) {
             index += 1
-            var name: [UInt8] = []
-            for task in list where task.number == reply[InterruptRecord.task] {
-                name = task.name.bytes
-            }
-            let flags = reply[InterruptRecord.flags]
+            let holder = list.first { $0.number == interrupt.task }
             let state: StaticString =
-                flags & 1 == 0 ? "unbound" : flags & 2 != 0 ? "delivered" : "open"
+                !interrupt.isBound ? "unbound" : interrupt.isOutstanding ? "delivered" : "open"
             table.row([
-                number(reply[InterruptRecord.line]), name, number(reply[InterruptRecord.count]),
+                number(UInt64(interrupt.line)), holder?.name.bytes ?? [], number(interrupt.count),
                 Text(state).bytes,
             ])
         }
@@ -93,15 +72,15 @@ extension Shell {
     }
 
     mutating func memory() {
-        if let reply = ask(.memory) {
+        if let memory = try? inspection.machineMemory() {
             terminal.out.add("RAM ")
-            terminal.out.size(reply[1])
+            terminal.out.size(memory.ram)
             terminal.out.add(", kernel ")
-            terminal.out.size(reply[2])
+            terminal.out.size(memory.kernel)
             terminal.out.add(", given to tasks ")
-            terminal.out.size(reply[4])
+            terminal.out.size(memory.given)
             terminal.out.add(", free ")
-            terminal.out.size(reply[3])
+            terminal.out.size(memory.free)
             terminal.out.newLine()
         }
         var table = TextTable()
@@ -111,12 +90,11 @@ extension Shell {
         table.column("PAGES", .right)
         table.column("PERSISTENT", .right)
         table.column("OWN", .right)
-        for task in tasks() {
-            guard let reply = ask(.taskMemory, task.number) else { continue }
+        for task in listedTasks() {
+            guard let memory = try? inspection.memory(of: task.number) else { continue }
             table.row([
-                task.name.bytes, size(reply[TaskMemory.arena]), size(reply[TaskMemory.descriptors]),
-                size(reply[TaskMemory.pages]), size(reply[TaskMemory.persistent]),
-                size(reply[TaskMemory.untyped]),
+                task.name.bytes, size(memory.arena), size(memory.descriptors), size(memory.pages),
+                size(memory.persistent), size(memory.untyped),
             ])
         }
         table.render(to: &terminal.out)
@@ -124,7 +102,9 @@ extension Shell {
 
     mutating func listCapabilities(_ word: [UInt8]) {
         guard let task = started(word) else { return }
-        guard ask(.capability, task.number, 0) != nil else { return sayNotRunning(task) }
+        if (try? inspection.capability(in: 0, of: task.number)) == nil {
+            return sayNotRunning(task)
+        }
         var table = TextTable()
         table.column("SLOT", .right)
         table.column("KIND")
@@ -132,14 +112,15 @@ extension Shell {
         table.column("RIGHTS")
         table.column("BADGE", .right)
         table.column("DEPTH", .right)
-        var slot: UInt64 = 0
-        while let reply = ask(.capability, task.number, slot) {
-            if reply[1] != 0 {
-                let kind = ObjectKind(rawValue: UInt8(truncatingIfNeeded: reply[1])) ?? .null
-                let badge = kind == .endpoint ? ClientBadge(raw: reply[3]).task : reply[3]
+        var slot: UInt32 = 0
+        while let there = try? inspection.capability(in: slot, of: task.number) {
+            if there.kind != .null {
+                let badge =
+                    there.kind == .endpoint ? ClientBadge(raw: there.badge).task : there.badge
                 table.row([
-                    number(slot), Text(kind.text).bytes, Text(owner(slot, kind)).bytes,
-                    rights(reply[2]), number(badge), number(reply[4]),
+                    number(UInt64(slot)), Text(there.kind.text).bytes,
+                    Text(owner(slot, there.kind)).bytes, rights(there.rights), number(badge),
+                    number(there.depth),
                 ])
             }
             slot += 1
@@ -149,21 +130,22 @@ extension Shell {
 
     /// Whose a capability is: the task that answers an endpoint, or what the object belongs to. The
     /// root task fills the first slots; behind them is what the task itself made or opened.
-    private func owner(_ slot: UInt64, _ kind: ObjectKind) -> StaticString {
-        switch UInt32(slot) {
+    private func owner(_ slot: UInt32, _ kind: ObjectKind) -> StaticString {
+        switch slot {
         case StartSlot.log.index: "log"
         case StartSlot.names.index: "names"
         case StartSlot.supervisor.index, StartSlot.faultHandler.index: "supervisor"
-        case StartSlot.factory.index: "root"
         case StartSlot.systemControl.index, StartSlot.interruptControl.index: "the kernel"
         case StartSlot.interrupt.index..<StartSlot.asidPool.index: "its device"
-        case StartSlot.share(0).index..<StartSlot.firstFree.index: "shared by name"
+        case StartSlot.share(0).index..<StartSlot.root(.tasks).index: "shared by name"
+        case StartSlot.root(.tasks).index..<StartSlot.firstFree.index:
+            RootService(rawValue: UInt16(slot - StartSlot.root(.tasks).index) + 1)?.name ?? "root"
         case StartSlot.firstFree.index... where kind == .endpoint: "opened by name"
         default: "itself"
         }
     }
 
-    private func rights(_ raw: UInt64) -> [UInt8] {
+    private func rights(_ raw: UInt8) -> [UInt8] {
         var text = Text()
         text.add(raw & 1 != 0 ? "r" : "-")
         text.add(raw & 2 != 0 ? "w" : "-")
@@ -180,16 +162,18 @@ extension Shell {
         guard let line = started(word) else { return }
         let task = line.number
         if line.name == Name("supervisor") { return superviseSupervisor(task, request) }
-        let isConsole = task == ownNumber || task == provider(of: Name("serial"))
+        let isConsole =
+            UInt64(task) == ownNumber || task == (try? inspection.provider(of: Shell.serialName))
         if request == .kill && isConsole {
             return say("it stays: without it nobody could type `restart`")
         }
         let supervisor = SupervisorClient(Endpoint(StartSlot.supervisor))
+        let number = UInt64(task)
         do throws(SystemError) {
             switch request {
-            case .crash: try supervisor.crash(task: task, by: Shell.patience)
-            case .kill: try supervisor.kill(task: task, by: Shell.patience)
-            case .restart: _ = try supervisor.restart(task: task, by: Shell.patience)
+            case .crash: try supervisor.crash(task: number, by: Shell.patience)
+            case .kill: try supervisor.kill(task: number, by: Shell.patience)
+            case .restart: _ = try supervisor.restart(task: number, by: Shell.patience)
             }
         } catch {
             switch (error, error.of(SupervisorError.self)) {
@@ -202,44 +186,48 @@ extension Shell {
         }
     }
 
-    /// The number of the task that answers a service.
-    private func provider(of service: Name) -> UInt64? {
-        var query = RegisterMessage(
-            UInt64(FactoryOperation.service.rawValue), service.word0, service.word1, service.word2)
-        query.setWord(4, service.word3)
-        query.setWord(5, ownNumber)
-        // The capability that comes with the answer is not wanted.
-        return ScratchSlot(Shell.slot(3)).use { slot in
-            guard let reply = try? factory.call(query, receiving: slot), reply[0] == 0 else {
-                return nil
-            }
-            return reply[1]
+    private static var serialName: FixedString<32> { FixedString(name: Name("serial").words) }
+
+    /// Starts a task anew, which may run.
+    private func restart(_ task: UInt16) throws(SystemError) {
+        do throws(SystemError) { try tasks.kill(task) } catch {
+            if error.of(FactoryError.self) != .wrongState { throw error }
         }
+        _ = try tasks.restart(task, argument: FixedString(), by: .never)
     }
 
     /// The root task watches the supervisor, which cannot watch itself.
-    private mutating func superviseSupervisor(_ task: UInt64, _ request: Intervention) {
-        switch request {
-        case .crash:
-            if ask(.crash, task) == nil { say("the supervisor does not run") }
-        case .restart:
-            _ = ask(.kill, task)
-            if ask(.restart, task) == nil { say("refused") }
-        case .kill: say("it stays: without a supervisor nobody handles a fault")
+    private mutating func superviseSupervisor(_ task: UInt16, _ request: Intervention) {
+        do throws(SystemError) {
+            switch request {
+            case .crash: try tasks.crash(task)
+            case .restart: try restart(task)
+            case .kill: say("it stays: without a supervisor nobody handles a fault")
+            }
+        } catch {
+            if error.of(FactoryError.self) == .wrongState {
+                say("the supervisor does not run")
+            } else {
+                say(error.reason)
+            }
         }
     }
 
     /// There is no supervisor: the root task does what it can.
-    private mutating func superviseAlone(_ task: TaskLine, _ request: Intervention) {
-        let operations: [FactoryOperation]
-        switch request {
-        case .crash: operations = [.crash]
-        case .kill: operations = [.kill]
-        case .restart: operations = [.kill, .restart]
-        }
-        var isDone = false
-        for operation in operations { isDone = ask(operation, task.number) != nil }
-        if !isDone { sayNotRunning(task) }
+    private mutating func superviseAlone(_ line: TaskLine, _ request: Intervention) {
+        do throws(SystemError) {
+            switch request {
+            case .crash: try tasks.crash(line.number)
+            case .kill: try tasks.kill(line.number)
+            case .restart: try restart(line.number)
+            }
+        } catch { sayNotDone(line, error) }
+    }
+
+    /// Says why the root task does not do something to a task.
+    private mutating func sayNotDone(_ task: TaskLine, _ error: SystemError) {
+        if error.of(FactoryError.self) == .wrongState { return sayNotRunning(task) }
+        say(error.reason)
     }
 
     /// Has a task run on another core.
@@ -248,24 +236,21 @@ extension Shell {
         guard let number = core.number, number < UInt64(Limits.cores) else {
             return say(core, ": no such core")
         }
-        let request = RegisterMessage(
-            UInt64(FactoryOperation.move.rawValue), task.number, number)
-        guard let reply = ask(factory, request) else { return say("the root task does not answer") }
-        switch FactoryError(rawValue: reply[0]) {
-        case nil: return
-        case .wrongState: sayNotRunning(task)
-        case .badRequest: say(core, ": this core does not run; `cores=` starts more")
-        case let error?: say(error.text)
+        do throws(SystemError) { try tasks.move(task.number, to: UInt8(number)) } catch {
+            if error.of(FactoryError.self) == .badRequest {
+                return say(core, ": this core does not run; `cores=` starts more")
+            }
+            sayNotDone(task, error)
         }
     }
 
     /// Makes a task loop for ever, if somebody will notice.
     mutating func hang(_ word: [UInt8]) {
         guard let task = started(word) else { return }
-        guard let policy = ask(.policy, task.number), policy[1] != 0 else {
+        guard let policy = try? inspection.policy(of: task.number), policy.heartbeat != 0 else {
             return say("it has no heartbeat: nobody would notice")
         }
-        if ask(.hang, task.number) == nil { sayNotRunning(task) }
+        do throws(SystemError) { try tasks.hang(task.number) } catch { sayNotDone(task, error) }
     }
 }
 

@@ -1,6 +1,7 @@
 // The shell's command `trace`: the kernel's record of switches, calls and interrupts, with the
 // tasks' names.
 
+import Interfaces
 import KernelABI
 import Protocols
 import ServiceCores
@@ -59,16 +60,15 @@ extension Shell {
 
     private func threadHomes() -> [ThreadHome] {
         var homes: [ThreadHome] = []
-        for task in tasks() {
-            guard let reply = ask(.taskMemory, task.number), reply[TaskMemory.arena] > 0 else {
+        for task in listedTasks() {
+            guard let memory = try? inspection.memory(of: task.number), memory.arena > 0 else {
                 continue
             }
-            let start = reply[TaskMemory.arenaBase]
-            homes.append(ThreadHome(name: task.name, start: start, bytes: reply[TaskMemory.arena]))
-            if reply[TaskMemory.untyped] > 0 {
-                let own = reply[TaskMemory.untypedBase]
+            homes.append(
+                ThreadHome(name: task.name, start: memory.arenaBase, bytes: memory.arena))
+            if memory.untyped > 0 {
                 homes.append(
-                    ThreadHome(name: task.name, start: own, bytes: reply[TaskMemory.untyped]))
+                    ThreadHome(name: task.name, start: memory.untypedBase, bytes: memory.untyped))
             }
         }
         return homes

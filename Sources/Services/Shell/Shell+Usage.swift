@@ -1,5 +1,6 @@
 // The shell's commands about the use of processors: ps, top, cores.
 
+import Interfaces
 import KernelABI
 import Protocols
 import ServiceCores
@@ -7,40 +8,28 @@ import UserRuntime
 
 /// A task as `ps` and `top` show it.
 struct TaskLine {
-    var number: UInt64
+    var number: UInt16
     var name: Name
     var record: TaskRecord
 }
 
-/// What a core has counted since boot, by `CoreRecord`'s indices.
-private struct CoreLine {
-    let reply: Received
-
-    /// What was counted since another look.
-    func counted(_ index: Int, since before: CoreLine) -> UInt64 {
-        reply[index] &- before.reply[index]
-    }
-}
-
 extension Shell {
     /// The tasks from a number on, in the order of their numbers; 0 is the root task.
-    func tasks(from first: UInt64 = 1) -> [TaskLine] {
+    func listedTasks(from first: UInt16 = 1) -> [TaskLine] {
         var list: [TaskLine] = []
-        while let task = task(first + UInt64(list.count)) { list.append(task) }
+        var number = first
+        while let record = try? inspection.task(number) {
+            list.append(
+                TaskLine(number: number, name: Name(record.name.nameWords), record: record))
+            number += 1
+        }
         return list
     }
 
-    private func task(_ number: UInt64) -> TaskLine? {
-        var reply = LongMessage()
-        guard ask(number == 0 ? .root : .task, number, 0, &reply) else { return nil }
-        let record = record(&reply)
-        return TaskLine(number: number, name: Name(record.name), record: record)
-    }
-
     /// All cores that run, in the order of their numbers.
-    private func cores() -> [CoreLine] {
-        var list: [CoreLine] = []
-        while let reply = ask(.core, UInt64(list.count)) { list.append(CoreLine(reply: reply)) }
+    private func cores() -> [CoreCounts] {
+        var list: [CoreCounts] = []
+        while let core = try? inspection.core(UInt8(list.count)) { list.append(core) }
         return list
     }
 
@@ -74,12 +63,12 @@ extension Shell {
         table.column("SPENT", .right)
         table.column("OVER", .right)
         table.column("CORE", .right)
-        for task in tasks(from: 0) {
+        for task in listedTasks(from: 0) {
             let record = task.record
             let isRunning = record.phase == .running
             let isLimited = isRunning && record.budget != 0
             table.row([
-                number(task.number), task.name.bytes, Text(state(record)).bytes,
+                number(UInt64(task.number)), task.name.bytes, Text(state(record)).bytes,
                 number(UInt64(record.basePriority)),
                 number(UInt64(record.effectivePriority), if: isRunning),
                 number(UInt64(record.generation)), seconds(record.processorTicks),
@@ -90,9 +79,9 @@ extension Shell {
             ])
             for thread in threads(of: task) {
                 var name = Text("- ")
-                name.add(Name(thread.name))
+                name.add(Name(thread.name.nameWords))
                 table.row([
-                    none, name.bytes, Text(state(thread)).bytes,
+                    none, name.bytes, Text(state(thread.state)).bytes,
                     number(UInt64(thread.basePriority)), number(UInt64(thread.effectivePriority)),
                     none, seconds(thread.processorTicks), none, none, none, none, none,
                     number(UInt64(thread.core)),
@@ -103,26 +92,19 @@ extension Shell {
     }
 
     /// The threads that a task has started, in the order of their places.
-    private func threads(of task: TaskLine) -> [TaskRecord] {
-        var list: [TaskRecord] = []
-        var place: UInt64 = 0
-        var reply = LongMessage()
-        while ask(.thread, task.number, place, &reply) {
-            list.append(record(&reply))
-            place = reply[TaskRecord.words] &+ 1
+    private func threads(of task: TaskLine) -> [ThreadRecord] {
+        var list: [ThreadRecord] = []
+        var place: UInt8 = 0
+        while let thread = try? inspection.thread(of: task.number, from: place) {
+            list.append(thread)
+            place = thread.place &+ 1
         }
         return list
     }
 
-    private func record(_ reply: inout LongMessage) -> TaskRecord {
-        var record = TaskRecord(name: [0, 0, 0, 0])
-        for index in 1..<TaskRecord.words { record.setWord(index, reply[index]) }
-        return record
-    }
-
     /// Shows what each task used of its core during one second, and what each core had left.
     mutating func top() {
-        let seen = compare { (tasks: $0.tasks(from: 0), cores: $0.cores()) }
+        let seen = compare { (tasks: $0.listedTasks(from: 0), cores: $0.cores()) }
         guard let (before, after, elapsed) = seen else { return }
         var table = TextTable()
         table.column("NAME")
@@ -131,8 +113,8 @@ extension Shell {
         table.column("SWITCHES", .right)
         table.column("BUDGET", .right)
         table.column("OVER", .right)
-        for (old, new) in zip(before.tasks, after.tasks) where new.record.phase == .running {
-            let (old, new) = (old.record, new.record)
+        for (line, next) in zip(before.tasks, after.tasks) where next.record.phase == .running {
+            let (old, new) = (line.record, next.record)
             // A task that was started anew between counts from 0.
             let isSame = old.generation == new.generation
             func counted(_ value: (TaskRecord) -> UInt64) -> UInt64 {
@@ -140,13 +122,13 @@ extension Shell {
                 return max(value(new), start) - start
             }
             table.row([
-                Name(new.name).bytes, number(UInt64(new.core)),
+                next.name.bytes, number(UInt64(new.core)),
                 share(counted { $0.processorTicks }, of: elapsed), number(counted { $0.switches }),
                 budget(new), number(counted { $0.overruns }, if: new.budget != 0),
             ])
         }
         for (index, (old, new)) in zip(before.cores, after.cores).enumerated() {
-            let idle = new.counted(CoreRecord.idleTicks, since: old)
+            let idle = new.idleTicks &- old.idleTicks
             table.row([
                 Text("(idle)").bytes, number(UInt64(index)), share(idle, of: elapsed), none, none,
                 none,
@@ -169,18 +151,17 @@ extension Shell {
         table.column("WAITED %", .right)
         table.column("WAITS", .right)
         for (index, (old, new)) in zip(before, after).enumerated() {
-            let idle = min(elapsed, new.counted(CoreRecord.idleTicks, since: old))
+            let idle = min(elapsed, new.idleTicks &- old.idleTicks)
             var name = Text()
             if index == Int(own) { name.add("*") }
             name.decimal(UInt64(index))
             table.row([
                 name.bytes, share(elapsed - idle, of: elapsed),
-                number(new.reply[CoreRecord.threads]),
-                number(new.counted(CoreRecord.interrupts, since: old)),
-                number(new.counted(CoreRecord.coreInterrupts, since: old)),
-                share(new.counted(CoreRecord.lockHeldTicks, since: old), of: elapsed),
-                share(new.counted(CoreRecord.lockWaitTicks, since: old), of: elapsed),
-                number(new.counted(CoreRecord.lockWaits, since: old)),
+                number(new.threads), number(new.interrupts &- old.interrupts),
+                number(new.coreInterrupts &- old.coreInterrupts),
+                share(new.lockHeldTicks &- old.lockHeldTicks, of: elapsed),
+                share(new.lockWaitTicks &- old.lockWaitTicks, of: elapsed),
+                number(new.lockWaits &- old.lockWaits),
             ])
         }
         table.render(to: &terminal.out)
@@ -192,9 +173,12 @@ extension Shell {
         switch record.phase {
         case .waiting: return "not started"
         case .dead: return "dead"
-        case .running: break
+        case .running: return state(record.state)
         }
-        switch record.state {
+    }
+
+    private func state(_ state: ThreadState) -> StaticString {
+        switch state {
         case .stopped: return "stopped"
         case .ready: return "ready"
         case .running: return "running"

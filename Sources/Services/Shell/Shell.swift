@@ -16,7 +16,8 @@ struct Shell {
     /// The number under which `ps` shows this task.
     let ownNumber: UInt64
     var terminal = Terminal()
-    let factory = Endpoint(StartSlot.factory)
+    let tasks = TasksClient()
+    let inspection = InspectionClient()
 
     init(ownNumber: UInt64) { self.ownNumber = ownNumber }
 
@@ -182,7 +183,7 @@ struct Shell {
         case .disk: disk(arguments)
         case .sleep: sleep(arguments)
         case .echo: echo(arguments)
-        case .reboot: power(reboot: true, 0)
+        case .reboot: end(by: .reboot)
         case .poweroff: powerOff(arguments)
         }
     }
@@ -229,23 +230,26 @@ struct Shell {
     }
 
     private mutating func powerOff(_ arguments: [[UInt8]]) {
-        guard let word = arguments.first else { return power(reboot: false, 0) }
-        guard let status = word.number, status < 256 else {
+        guard let word = arguments.first else { return end(by: .powerOff(status: 0)) }
+        guard let status = word.number.flatMap({ UInt8(exactly: $0) }) else {
             return say(word, ": not a status from 0 to 255")
         }
-        power(reboot: false, status)
+        end(by: .powerOff(status: status))
     }
 
-    private mutating func power(reboot: Bool, _ status: UInt64) {
+    private mutating func end(by end: BootEnd) {
         terminal.flush()
         // The line empties on its own; this gives it the time for a full ring at 115200 baud.
         terminal.nap(milliseconds: 20)
-        let request = RegisterMessage(
-            UInt64(FactoryOperation.power.rawValue), reboot ? 1 : 0, status)
-        // Comes back only where the machine stays on.
-        let reply = try? factory.call(request)
-        terminal.out.add("the machine does not switch off: ")
-        let error = reply.flatMap { FactoryError(rawValue: $0[0]) }
-        say(error?.text ?? "the root task does not say why")
+        do throws(SystemError) {
+            switch end {
+            case .reboot: try MachineClient().reboot(by: .never)
+            case .powerOff(let status):
+                try MachineClient().powerOff(status: status, by: .never)
+            }
+        } catch {
+            terminal.out.add("the machine does not switch off: ")
+            say(error.reason)
+        }
     }
 }

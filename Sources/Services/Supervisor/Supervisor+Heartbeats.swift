@@ -1,6 +1,7 @@
 // Tasks that show no sign of life: which of them hang, and which are only kept from running. And
 // tasks that keep others from running without ever waiting, whether they have a heartbeat or not.
 
+import Interfaces
 import KernelABI
 import Protocols
 import ServiceCores
@@ -14,6 +15,20 @@ struct Activity {
     var used: UInt64 = 0
     /// It neither runs nor waits, and will not by itself.
     var isStopped = true
+
+    init() {}
+    init(_ activity: TaskActivity) {
+        phase = activity.phase
+        let isRunning = phase == .running
+        let state = activity.state
+        urgency = Urgency(
+            priority: activity.effectivePriority,
+            isRunnable: isRunning && (state == .ready || state == .running))
+        used = Duration(ticks: activity.processorTicks).milliseconds
+        isStopped =
+            !isRunning
+            || (state == .stopped || state == .faulted) && activity.processorTicks > 0
+    }
 }
 
 extension TaskSupervisor {
@@ -94,27 +109,11 @@ extension TaskSupervisor {
     func activity() -> [Activity] {
         var all = [Activity](repeating: Activity(), count: Int(TaskSupervisor.maximumTasks) + 1)
         var number = 1
-        var reply = LongMessage()
         while number < all.count {
-            reply.set(
-                RegisterMessage(UInt64(FactoryOperation.activity.rawValue), UInt64(number - 1)))
-            do throws(KernelError) { try factory.call(&reply) } catch { break }
-            guard reply[0] == 0, reply[1] > 0 else { break }
-            for index in 0..<Int(min(reply[1], UInt64(ActivityRecord.maximumCount)))
-            where number < all.count {
-                let at = ActivityRecord.start + ActivityRecord.stride * index
-                var record = TaskRecord(name: [0, 0, 0, 0])
-                record.setWord(1, reply[at])
-                let isRunnable =
-                    record.phase == .running && (record.state == .ready || record.state == .running)
-                all[number].urgency = Urgency(
-                    priority: record.effectivePriority, isRunnable: isRunnable)
-                all[number].phase = record.phase
-                all[number].used = Duration(ticks: reply[at + 1]).milliseconds
-                all[number].isStopped =
-                    record.phase != .running
-                    || (record.state == .stopped || record.state == .faulted)
-                        && reply[at + 1] > 0
+            let some = try? InspectionClient().activity(without: UInt16(number - 1), by: .never)
+            guard let some, some.count > 0 else { break }
+            for index in 0..<some.count where number < all.count {
+                if let activity = some[index] { all[number] = Activity(activity) }
                 number += 1
             }
         }
@@ -125,7 +124,7 @@ extension TaskSupervisor {
         var report = FaultLines(hangs: watched[index].name)
         if let place = stack(index) {
             report.add(programCounter: place.programCounter, linkRegister: place.linkRegister)
-            report.add(stack: place.programCounter, place.addresses)
+            report.add(stack: place.programCounter, place.addresses.all)
         }
         end(index, report)
     }

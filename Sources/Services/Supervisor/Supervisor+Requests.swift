@@ -21,19 +21,24 @@ extension TaskSupervisor: SupervisorServer {
     mutating func press(key: UInt32, _ client: ClientBadge) {
         if key != TaskSupervisor.powerKey { return }
         say(Text("power key: shutting down").bytes)
-        power(0)
+        end(by: .powerOff(status: 0))
     }
 
     mutating func crash(task: UInt64, _ client: ClientBadge) throws(SupervisorError) {
         let index = try index(of: task, "crash", for: client)
-        try check(ask(.crash, watched[index].number))
+        do throws(SystemError) { try TasksClient().crash(watched[index].task, by: .never) } catch {
+            throw SupervisorError(error.of(FactoryError.self))
+        }
     }
 
     /// Also a task that is dead and waits for its restart stays ended.
     mutating func kill(task: UInt64, _ client: ClientBadge) throws(SupervisorError) {
         let index = try index(of: task, "kill", for: client)
-        let status = ask(.kill, task)
-        if case .waiting = watched[index].state.phase {} else { try check(status) }
+        let refusal = TaskSupervisor.end(task)
+        if case .waiting = watched[index].state.phase {
+        } else if let refusal {
+            throw SupervisorError(refusal)
+        }
         noteEnd(index)
     }
 
@@ -45,7 +50,7 @@ extension TaskSupervisor: SupervisorServer {
         if watched[index].state.phase == .starting { return caller.refuse(.wrongState) }
         starters.insert(caller, at: task)
         plan(index, true)
-        if watched[index].isRunning { _ = ask(.kill, task) }
+        if watched[index].isRunning { _ = TaskSupervisor.end(task) }
         watched[index].state.stopped()
         begin(index)
     }
@@ -71,9 +76,9 @@ extension TaskSupervisor: SupervisorServer {
         let name = Name(TaskNames.name(of: number))
         return name.isEmpty ? Name("nobody") : name
     }
+}
 
-    private func check(_ status: UInt64) throws(SupervisorError) {
-        if status == 0 { return }
-        throw status == FactoryError.wrongState.rawValue ? .wrongState : .failed
-    }
+extension SupervisorError {
+    /// Why the root task refuses.
+    fileprivate init(_ error: FactoryError?) { self = error == .wrongState ? .wrongState : .failed }
 }

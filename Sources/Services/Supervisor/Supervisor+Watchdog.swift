@@ -9,6 +9,7 @@ import UserRuntime
 
 extension TaskSupervisor {
     private static var power: Slot { StartSlot.firstFree }
+    private static var powerName: FixedString<32> { FixedString(name: Name("power").words) }
 
     /// Tells the driver that the supervisor lives. It never waits: what the driver does not take
     /// now, it takes at the next tick, long before the shortest watchdog ends.
@@ -22,14 +23,12 @@ extension TaskSupervisor {
     /// last time.
     private mutating func openWatchdog() {
         watchdogSought = watched.count
-        let name = Name("power")
-        var message = RegisterMessage(
-            UInt64(FactoryOperation.service.rawValue), name.word0, name.word1, name.word2)
-        message.setWord(4, name.word3)
-        message.setWord(5, ownNumber)
-        guard let reply = try? factory.call(message, receiving: TaskSupervisor.power) else {
-            return
+        do throws(SystemError) {
+            _ = try ConnectionsClient().open(
+                TaskSupervisor.powerName, bits: 0, to: TaskSupervisor.power, by: .never)
+            hasWatchdog = true
+        } catch {
+            // This board has none, or its driver has not started.
         }
-        hasWatchdog = reply[0] == 0 && reply.capabilityCount == 1
     }
 }

@@ -23,7 +23,6 @@ import UserRuntime
     typealias Starter = Caller<UInt32, SupervisorError>
 
     let ownNumber: UInt64
-    let factory = Endpoint(StartSlot.factory)
     var watched: [Watched] = []
     /// Callers that wait until a task runs anew, by the task's number.
     var starters = Waiting<UInt32, SupervisorError>()
@@ -77,10 +76,10 @@ import UserRuntime
             switch received.delivery {
             case .notification:
                 starters.forgetGone()
-                if received.badge & FactoryOperation.machineTakenBit != 0 {
+                if received.badge & RootSignal.machineTaken != 0 {
                     leaveMachine()
                 } else {
-                    if received.badge & FactoryOperation.startedBit != 0 { noteForeignStarts() }
+                    if received.badge & RootSignal.started != 0 { noteForeignStarts() }
                     tick()
                 }
             case .oneWay:
@@ -155,7 +154,7 @@ import UserRuntime
         var number: UInt64 = 1
         while number <= TaskSupervisor.maximumTasks {
             if index(of: number) == nil {
-                if ask(.policy, number) != 0 { return }
+                if TaskSupervisor.policy(of: number) == nil { return }
                 let index = find(number, isFirstLook: isFirstLook)
                 if let index, watched[index].found == .diedUnseen {
                     end(index, FaultLines(unseen: watched[index].name))
@@ -191,32 +190,30 @@ import UserRuntime
         let place = stack(index, fault)
         var report = FaultLines(
             watched[index].name,
-            faulted: place?.cause ?? Text(FaultKind(word: fault[Fault.kind]).text).bytes,
-            saying: place?.saying ?? [])
-        report.add(thread: place?.thread ?? .empty)
+            faulted: place?.cause.bytes ?? Text(FaultKind(word: fault[Fault.kind]).text).bytes,
+            saying: place?.saying.bytes ?? [])
+        report.add(thread: place.map { Name($0.name.nameWords) } ?? .empty)
         report.add(
             programCounter: fault[Fault.programCounter], linkRegister: fault[Fault.linkRegister])
         report.add(
             stackPointer: fault[Fault.stackPointer], framePointer: fault[Fault.framePointer],
             syndrome: fault[Fault.syndrome])
-        if let place { report.add(stack: place.programCounter, place.addresses) }
+        if let place { report.add(stack: place.programCounter, place.addresses.all) }
         end(index, report)
         arm()
     }
 
     /// Where a task is, with the return addresses of its stack, and why it faulted. It is
     /// stopped then.
-    func stack(_ index: Int, _ fault: Received? = nil) -> StoppedTask? {
-        var request = RegisterMessage(
-            UInt64(FactoryOperation.stack.rawValue), watched[index].number, 0)
-        request.setWord(StackRecord.kind, fault?[Fault.kind] ?? 0)
-        request.setWord(StackRecord.address, fault?[Fault.address] ?? 0)
-        request.setWord(StackRecord.syndrome, fault?[Fault.syndrome] ?? 0)
-        request.setWord(StackRecord.stackPointer, fault?[Fault.stackPointer] ?? 0)
-        request.setWord(StackRecord.faultedAt, fault?[Fault.programCounter] ?? 0)
-        var message = LongMessage(request)
-        do throws(KernelError) { try factory.call(&message) } catch { return nil }
-        return message[0] == 0 ? StoppedTask(&message) : nil
+    func stack(_ index: Int, _ fault: Received? = nil) -> StoppedThread? {
+        let task = watched[index].task
+        guard let fault else { return try? TasksClient().stop(task, by: .never) }
+        return try? TasksClient().examine(
+            task,
+            ThreadFault(
+                kind: fault[Fault.kind], address: fault[Fault.address],
+                syndrome: fault[Fault.syndrome], programCounter: fault[Fault.programCounter],
+                stackPointer: fault[Fault.stackPointer]), by: .never)
     }
 
     /// Ends a task, says why, and plans what its policy says. It is ended before a word is said:
@@ -224,15 +221,15 @@ import UserRuntime
     mutating func end(_ index: Int, _ report: FaultLines) {
         let number = watched[index].number
         let plans = unsafe self.plans
-        var status: UInt64 = 0
+        var refusal: FactoryError?
         let decision = watched[index].state.end(at: now) { isPlanned in
             unsafe plans[Int(number)] = isPlanned ? 1 : 0
         } kill: {
-            status = ask(.kill, number)
+            refusal = TaskSupervisor.end(number)
         }
         for line in report.lines { say(line, .error) }
         // In the wrong state is a task that has ended already.
-        if status != 0 && status != FactoryError.wrongState.rawValue {
+        if let refusal, refusal != .wrongState {
             self.report(index, "cannot be ended: the root task refuses")
         }
         tell(index, decision)
@@ -241,38 +238,42 @@ import UserRuntime
     private mutating func tell(_ index: Int, _ decision: RestartDecision) {
         if case .restart = decision { return }
         report(index, decision.text)
-        if decision == .reboot { power(1) }
+        if decision == .reboot { end(by: .reboot) }
     }
 
-    /// Switches the board off (0), or starts it anew (1), when the log has shown what was said.
-    mutating func power(_ action: UInt64) {
+    /// Switches the board off, or starts it anew, when the log has shown what was said.
+    mutating func end(by end: BootEnd) {
         awaitLog()
-        // Comes back only where the machine stays on.
-        var text = Text("the machine does not switch off: ")
-        text.add(
-            FactoryError(rawValue: ask(.power, action))?.text ?? "the root task does not say why")
-        say(text.bytes)
+        do throws(SystemError) {
+            switch end {
+            case .reboot: try MachineClient().reboot(by: .never)
+            case .powerOff(let status):
+                try MachineClient().powerOff(status: status, by: .never)
+            }
+        } catch {
+            var text = Text("the machine does not switch off: ")
+            text.add(error.reason)
+            say(text.bytes)
+        }
     }
 
     // Starts
 
     /// Asks the root task for a new life of the task, and does not wait for it.
     mutating func begin(_ index: Int) {
-        let status = ask(.begin, watched[index].number)
-        if status != 0 { return startFailed(index, FactoryError(rawValue: status) ?? .kernel) }
-        watched[index].state.starting()
+        do throws(SystemError) {
+            try TasksClient().begin(watched[index].task, by: .never)
+            watched[index].state.starting()
+        } catch { startFailed(index, error.of(FactoryError.self) ?? .kernel) }
     }
 
     /// Looks what became of a start that was asked for.
     private mutating func noteProgress(_ index: Int) {
-        let request = RegisterMessage(
-            UInt64(FactoryOperation.policy.rawValue), watched[index].number)
-        guard let reply = try? factory.call(request), reply[0] == 0 else { return }
-        switch StartProgress(word: reply[7]) {
+        guard let policy = TaskSupervisor.policy(of: watched[index].number) else { return }
+        switch policy.progress {
         case .underWay: return
         case .failed(let error): startFailed(index, error)
-        case .ended where reply[5] & 0xff == UInt64(TaskPhase.running.rawValue):
-            started(index, generation: reply[5] >> 8)
+        case .ended where policy.phase == .running: started(index, generation: policy.generation)
         // Somebody else took the start back.
         case .ended: noteEnd(index)
         }
@@ -280,15 +281,13 @@ import UserRuntime
 
     /// Takes up the tasks that somebody else has started again: they are watched from now on.
     ///
-    /// - Complexity: a request for each 32 tasks, and one for each task that was started.
+    /// - Complexity: a request for each 31 tasks, and one for each task that was started.
     private mutating func noteForeignStarts() {
         let all = activity()
         for index in 0..<watched.count
         where watched[index].hasEnded && all[Int(watched[index].number)].phase == .running {
-            let request = RegisterMessage(
-                UInt64(FactoryOperation.policy.rawValue), watched[index].number)
-            guard let reply = try? factory.call(request), reply[0] == 0 else { continue }
-            started(index, generation: reply[5] >> 8)
+            guard let policy = TaskSupervisor.policy(of: watched[index].number) else { continue }
+            started(index, generation: policy.generation)
         }
     }
 
@@ -299,9 +298,8 @@ import UserRuntime
         plan(index, false)
     }
 
-    private mutating func started(_ index: Int, generation: UInt64) {
-        watched[index].state.started(
-            at: now, generation: UInt32(truncatingIfNeeded: generation))
+    private mutating func started(_ index: Int, generation: UInt32) {
+        watched[index].state.started(at: now, generation: generation)
         watched[index].restarted(at: now)
         plan(index, false)
         if let starter = starters.take(at: watched[index].number) {
@@ -369,9 +367,27 @@ import UserRuntime
     }
 }
 
-/// A request to the factory, mostly about a task; its status.
-func ask(_ operation: FactoryOperation, _ word: UInt64) -> UInt64 {
-    let request = RegisterMessage(UInt64(operation.rawValue), word)
-    let reply = try? Endpoint(StartSlot.factory).call(request)
-    return reply?[0] ?? FactoryError.kernel.rawValue
+extension TaskSupervisor {
+    /// Asks the root task to end a task.
+    ///
+    /// - Returns: why it does not.
+    static func end(_ number: UInt64) -> FactoryError? {
+        do throws(SystemError) {
+            try TasksClient().kill(UInt16(truncatingIfNeeded: number), by: .never)
+            return nil
+        } catch { return error.of(FactoryError.self) ?? .kernel }
+    }
+
+    /// What the root task knows of a task's life; nil if there is no such task.
+    static func policy(of number: UInt64) -> TaskPolicy? {
+        try? InspectionClient().policy(of: UInt16(truncatingIfNeeded: number), by: .never)
+    }
+}
+
+extension FixedString {
+    var bytes: [UInt8] { (0..<count).map { self[$0] } }
+}
+extension Items where Element == UInt64 {
+    /// All that it has.
+    var all: [UInt64] { (0..<count).compactMap { self[$0] } }
 }

@@ -1,5 +1,6 @@
 // One task as the supervisor sees it.
 
+import Interfaces
 import KernelABI
 import Protocols
 import ServiceCores
@@ -18,39 +19,33 @@ struct Watched {
     /// How this supervisor found it.
     let found: Sighting
 
-    /// Asks the factory about task `number`; nil when it was never started.
+    /// Asks the root task about task `number`; nil when it was never started.
     init?(number: UInt64, now: UInt64, isPlanned: Bool, isFirstLook: Bool) {
-        let factory = Endpoint(StartSlot.factory)
-        func ask(_ operation: FactoryOperation) -> RegisterMessage {
-            RegisterMessage(UInt64(operation.rawValue), number)
-        }
-        var record = LongMessage(ask(.task))
-        guard let policy = try? factory.call(ask(.policy)), policy[0] == 0,
-            let phase = TaskPhase(rawValue: UInt8(truncatingIfNeeded: policy[5])),
-            phase != .waiting, (try? factory.call(&record)) != nil, record[0] == 0
+        guard let policy = TaskSupervisor.policy(of: number), policy.phase != .waiting,
+            let record = try? InspectionClient().task(
+                UInt16(truncatingIfNeeded: number), by: .never)
         else { return nil }
         self.number = number
-        name = Name(record[7], record[8], record[9], record[10])
+        name = Name(record.name.nameWords)
         let restart = RestartPolicy(
-            maximumRestarts: UInt16(truncatingIfNeeded: policy[2]),
-            initialBackOff: UInt32(truncatingIfNeeded: policy[2] >> 16),
-            maximumBackOff: UInt32(truncatingIfNeeded: policy[3]),
-            stableRun: UInt32(truncatingIfNeeded: policy[4]),
-            onGiveUp: GiveUp(rawValue: UInt8(truncatingIfNeeded: policy[3] >> 32)) ?? .stayDead)
+            maximumRestarts: policy.maximumRestarts, initialBackOff: policy.initialBackOff,
+            maximumBackOff: policy.maximumBackOff, stableRun: policy.stableRun,
+            onGiveUp: GiveUp(rawValue: policy.onGiveUp) ?? .stayDead)
         found = Sighting(
-            isDead: phase == .dead,
-            isFaulted: record[1] >> 8 & 0xff == UInt64(ThreadState.faulted.rawValue),
-            isPlanned: isPlanned || StartProgress(word: policy[7]) == .underWay,
-            isFirstLook: isFirstLook)
+            isDead: policy.phase == .dead, isFaulted: record.state == .faulted,
+            isPlanned: isPlanned || policy.progress == .underWay, isFirstLook: isFirstLook)
         state = RestartState(
-            policy: restart, now: now, generation: UInt32(truncatingIfNeeded: policy[5] >> 8),
-            found: found)
-        heartbeat = Heartbeat(period: UInt32(truncatingIfNeeded: policy[1]), now: now)
-        processor = ProcessorWatch(now: now, used: Duration(ticks: record[3]).milliseconds)
-        takesMachine = Privileges(raw: UInt32(truncatingIfNeeded: policy[6])).contains(.rootView)
+            policy: restart, now: now, generation: policy.generation, found: found)
+        heartbeat = Heartbeat(period: policy.heartbeat, now: now)
+        processor = ProcessorWatch(
+            now: now, used: Duration(ticks: record.processorTicks).milliseconds)
+        takesMachine = policy.takesMachine
         // The supervisor before this one asked for its start, or the root task meanwhile.
-        if found == .planned && StartProgress(word: policy[7]) == .underWay { state.starting() }
+        if found == .planned && policy.progress == .underWay { state.starting() }
     }
+
+    /// Its number, as the root task's services take it.
+    var task: UInt16 { UInt16(truncatingIfNeeded: number) }
 
     /// It runs anew.
     mutating func restarted(at now: UInt64) {

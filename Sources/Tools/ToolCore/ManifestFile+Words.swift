@@ -20,7 +20,7 @@ extension ManifestError {
             return error(
                 index, .name,
                 "another task before it has the same name, provides the same service, "
-                    + "or drives the same devices")
+                    + "or drives the same devices; or the root task provides the service")
         case .badValue(let index, .aboveSupervisor) where index < tasks.count:
             let task = tasks[index].description
             let key: TaskKey = task.priority == task.maximumPriority ? .priority : .maximumPriority

@@ -363,9 +363,6 @@ extension Privileges {
             "root_view": .rootView,
             "system.console": .systemConsole, "system.statistics": .systemStatistics,
             "system.trace": .systemTrace, "system.power": .systemPower,
-            "factory.inspect": .factoryInspect, "factory.control": .factoryControl,
-            "factory.devices": .factoryDevices,
-            "factory.services": .factoryServices, "factory.power": .factoryPower,
             "send_capabilities": .sendCapabilities, "asid_pool": .asidPool,
             "task_names": .taskNames,
         ]

@@ -3,6 +3,7 @@
 // ManifestFile+Words.swift says in words what a manifest refuses.
 
 import Foundation
+import Protocols
 import ServiceCores
 
 /// The system.toml files of all boards.
@@ -192,6 +193,7 @@ public struct Platform {
 extension Manifest {
     /// Drivers of several devices of a kind provide a numbered service each.
     fileprivate func provides(_ service: Name) -> Bool {
+        if RootService(named: service) != nil { return true }
         let parts = service.text.split(separator: ".", omittingEmptySubsequences: false)
         let isNumbered = parts.count > 1 && Int(parts[parts.count - 1]) != nil
         let kind = isNumbered ? parts.dropLast().joined(separator: ".") : nil

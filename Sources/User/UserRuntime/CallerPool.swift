@@ -38,11 +38,16 @@ enum CallerPool {
 
     /// No caller is held: a server begins.
     ///
-    /// - Parameter waiting: callers that can be held; there is one reply object more.
-    static func begin(waiting: Int) {
+    /// - Parameters:
+    ///   - waiting: callers that can be held; there is one reply object more.
+    ///   - first: the slot of the first reply object.
+    ///   - bell: of the notification that tells when a held caller has gone; `.none`: nobody is
+    ///     told.
+    static func begin(waiting: Int, first: Slot, bell: Slot) {
         let count = min(waiting, CallerLimits.most) + 1
         unsafe swiftlet_caller_places().pointee.count = UInt64(count)
-        unsafe swiftlet_caller_places().pointee.first = StartSlot.replies(waiting: waiting).index
+        unsafe swiftlet_caller_places().pointee.first = first.index
+        unsafe swiftlet_caller_places().pointee.bell = bell.index
         (free, gone) = (1 << UInt64(count) - 1, 0)
     }
     /// The reply object for a server's first caller.
@@ -130,9 +135,10 @@ enum CallerPool {
 
     /// Whether the reply object holds a caller. The kernel tells when it goes.
     private static func isWaiting(_ reply: Reply) -> Bool {
-        let notification = Notification(StartSlot.notification)
-        let bell: UInt64 = 1 << (firstGoneBit + UInt64(index(of: reply)) % goneBits)
-        return (try? reply.bindAbandonment(notification, bits: bell)) ?? false
+        let slot = Slot(unsafe swiftlet_caller_places().pointee.bell)
+        let bell = slot == .none ? nil : Notification(slot)
+        let bit: UInt64 = 1 << (firstGoneBit + UInt64(index(of: reply)) % goneBits)
+        return (try? reply.bindAbandonment(bell, bits: bit)) ?? false
     }
 
     static func reply(_ index: Int) -> Reply {

@@ -38,7 +38,7 @@ public func persistentMemory(
 /// No message ends it or keeps its reply object: what the task's loop neither answers nor holds,
 /// `next` refuses.
 public struct Server {
-    public let endpoint = Endpoint(StartSlot.endpoint)
+    public let endpoint: Endpoint
     public let notification = Notification(StartSlot.notification)
     public let timer = Timer(StartSlot.timer)
     private let heartbeat: Duration
@@ -83,10 +83,14 @@ public struct Server {
     public init(
         _ information: StartInformation, handlesFaults: Bool = false, receiving slot: Slot = .none
     ) {
+        endpoint = Endpoint(StartSlot.endpoint)
         self.handlesFaults = handlesFaults
         arrival = slot
         heartbeat = Duration(ticks: information.heartbeatTicks)
-        CallerPool.begin(waiting: Int(information.waiting))
+        let waiting = Int(information.waiting)
+        CallerPool.begin(
+            waiting: waiting, first: StartSlot.replies(waiting: waiting),
+            bell: StartSlot.notification)
         current = CallerPool.start
         waitingOfClient = Int(information.waitingOfClient)
         orEnd(
@@ -102,6 +106,22 @@ public struct Server {
                 "the heartbeat's timer cannot be armed",
                 try timer.arm(.after(quarter), period: quarter))
         }
+    }
+
+    /// The root task's server, whose capabilities are elsewhere. It returns faults, shows no sign
+    /// of life, and has no notification: a caller that goes keeps its place until its answer.
+    ///
+    /// - Parameters:
+    ///   - first: the slot of the first of `waiting + 1` reply objects.
+    ///   - waiting: callers that can be held, of one client or of several.
+    public init(_ endpoint: Endpoint, replies first: Slot, waiting: Int) {
+        self.endpoint = endpoint
+        handlesFaults = true
+        arrival = .none
+        heartbeat = Duration(ticks: 0)
+        CallerPool.begin(waiting: waiting, first: first, bell: .none)
+        current = CallerPool.start
+        waitingOfClient = waiting
     }
 
     /// The next request or notification. Sends the answer of `reply` first.
@@ -214,6 +234,17 @@ public struct Server {
         self.attachment = attachment
         isAnswering = true
         isOwing = false
+    }
+
+    /// Sends the answer of `reply` now, for a server that works on before it takes the next request.
+    /// If that is to come at once, `next` finds the callers that came meanwhile.
+    public mutating func sendAnswer() {
+        if !isAnswering { return }
+        isAnswering = false
+        // A caller that gave up meanwhile needs no answer; a capability that is gone gives none.
+        do throws(KernelError) { try current.reply(answer, attachment) } catch {
+            try? current.reply(RegisterMessage(Server.refused))
+        }
     }
 
     /// Answers the present caller at once, with up to 128 words.

@@ -1,4 +1,4 @@
-// A line for the log, and bytes from services whose messages are packed by hand.
+// A line for the log.
 
 import KernelABI
 import Protocols
@@ -81,36 +81,4 @@ private func request(_ method: UInt64, _ level: LogLevel, _ text: Span<UInt8>) -
     request.put(level)
     request.put(text.extracting(0..<min(text.count, Line.capacity)))
     return request
-}
-
-/// Calls `endpoint` with `message`, lends `capacity` bytes for the answer, and returns what was
-/// written there: word 2 of the reply says how many. Nil when the call failed or word 0 of the
-/// reply is not 0.
-func callForBytes(_ endpoint: Endpoint, _ message: RegisterMessage, capacity: Int) -> [UInt8]? {
-    var bytes = [UInt8](repeating: 0, count: capacity)
-    var answer: Received?
-    unsafe bytes.withUnsafeMutableBytes { buffer in
-        let address = UInt64(UInt(bitPattern: buffer.baseAddress))
-        let loan = Attachment(lending: address, length: UInt64(capacity), .write)
-        // No answer, whatever the reason: the caller gets nil.
-        answer = try? endpoint.call(message, loan)
-    }
-    guard let answer, answer[0] == 0 else { return nil }
-    bytes.removeLast(capacity - Int(min(answer[2], UInt64(capacity))))
-    return bytes
-}
-
-/// The encoded manifest, from the root task; empty where it cannot be had.
-public func readManifest() -> [UInt8] {
-    var bytes: [UInt8] = []
-    while true {
-        // The operation `manifest` of the root task's factory; word 1: from that byte on. Behind
-        // the last come none.
-        let request = RegisterMessage(1, UInt64(bytes.count))
-        guard let part = callForBytes(Endpoint(StartSlot.factory), request, capacity: 4096) else {
-            return []
-        }
-        if part.isEmpty { return bytes }
-        bytes += part
-    }
 }

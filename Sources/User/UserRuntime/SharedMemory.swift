@@ -6,6 +6,11 @@ import CUserEntry
 import KernelABI
 import Protocols
 
+/// The methods of the root task's service `shares` (Sources/User/Interfaces/Shares.swift).
+private enum SharesMethod {
+    static var join: UInt64 { 1 }
+}
+
 /// What the root task lists of one thing that the task shares.
 public struct ListedShare: Sendable {
     public var name: InlineArray<4, UInt64>
@@ -116,11 +121,14 @@ public struct ListedShare: Sendable {
     private func join(_ place: Place, by deadline: Instant) throws(KernelError) {
         let bit: UInt64 = 1 << UInt64(number)
         if unsafe place.record.pointee.joined_shares & bit != 0 { return }
-        let request = RegisterMessage(
-            UInt64(FactoryOperation.join.rawValue), UInt64(number), UInt64(place.number))
-        let answer = try Endpoint(StartSlot.factory).call(request, deadline: deadline)
-        if answer[0] != 0 {
-            throw KernelError(rawValue: UInt8(truncatingIfNeeded: answer[1])) ?? .notPermitted
+        do throws(SystemError) {
+            var request = RequestWriter(method: SharesMethod.join)
+            request.put(UInt8(place.number))
+            request.put(UInt8(number))
+            try request.call(Endpoint(StartSlot.root(.shares)), by: deadline).end()
+        } catch {
+            if case .kernel(let error) = error { throw error }
+            throw .notPermitted
         }
         unsafe place.record.pointee.joined_shares |= bit
     }

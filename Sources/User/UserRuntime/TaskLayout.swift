@@ -78,7 +78,6 @@ public enum StartSlot {
     public static var log: Slot { Slot(10) }
     public static var names: Slot { Slot(11) }
     public static var supervisor: Slot { Slot(12) }
-    public static var factory: Slot { Slot(13) }
     public static var systemControl: Slot { Slot(14) }
     public static var interruptControl: Slot { Slot(15) }
     public static var untyped: Slot { Slot(16) }
@@ -97,7 +96,13 @@ public enum StartSlot {
     /// Two slots for each of `ShareLimits.ofTask` shares: of a ring the notification on which
     /// the task waits, and the one that it signals; of another share the mutex set.
     public static func share(_ number: Int) -> Slot { Slot(28 + 2 * UInt32(number)) }
-    public static var firstFree: Slot { Slot(28 + 2 * UInt32(ShareLimits.ofTask)) }
+    /// One of the root task's services.
+    public static func root(_ service: RootService) -> Slot {
+        Slot(share(ShareLimits.ofTask).index + UInt32(service.rawValue) - 1)
+    }
+    public static var firstFree: Slot {
+        Slot(share(ShareLimits.ofTask).index + UInt32(RootService.count))
+    }
     /// Four slots for each thread that the task starts, up to the end of the table; the first of
     /// them is the thread.
     public static var threads: Slot { Slot(64) }

@@ -8,11 +8,12 @@ import UserRuntime
 
 /// Slots of this task, behind those that it was started with.
 private enum Own {
-    static let thread = Slot(46)
-    static let copy = Slot(47)
-    static let endpoint = Slot(48)
-    static let second = Slot(49)
-    static func service(_ number: UInt32) -> Slot { Slot(50 + number) }
+    private static func slot(_ number: UInt32) -> Slot { Slot(StartSlot.firstFree.index + number) }
+    static var thread: Slot { slot(0) }
+    static var copy: Slot { slot(1) }
+    static var endpoint: Slot { slot(2) }
+    static var second: Slot { slot(3) }
+    static func service(_ number: UInt32) -> Slot { slot(4 + number) }
 }
 
 private func make(_ kind: ObjectKind, at slot: Slot) throws(KernelError) {
@@ -22,7 +23,9 @@ private func make(_ kind: ObjectKind, at slot: Slot) throws(KernelError) {
 /// Names each service as the handler of the task's own thread and of one that it made, then faults.
 func takeHandlers() -> Never {
     let names = [Name("serial"), Name("gpio"), Name("devices")]
-    var services = [StartSlot.log, StartSlot.names, StartSlot.supervisor, StartSlot.factory]
+    var services = [
+        StartSlot.log, StartSlot.names, StartSlot.supervisor, StartSlot.root(.inspection),
+    ]
     for number in 0..<names.count {
         let (name, slot) = (names[number], Own.service(UInt32(number)))
         guard let text = FixedString<32>(name.bytes.span) else { continue }

@@ -48,11 +48,10 @@ struct BellTower: ~Copyable, BellsServer, ServiceTask {
 
 /// Starts the service's task for the first time.
 func startTower() {
-    let name = Name("tower")
-    var request = RegisterMessage(UInt64(FactoryOperation.spawn.rawValue))
-    for index in 0..<4 { request.setWord(1 + index, name[word: index]) }
-    let answer = try? Endpoint(StartSlot.factory).call(request)
-    if answer?[0] != 0 { log("the tower does not start") }
+    let name = FixedString<32>(name: Name("tower").words)
+    do throws(SystemError) { _ = try TasksClient().start(name, by: .never) } catch {
+        log("the tower does not start")
+    }
 }
 
 func keepBells(_ information: StartInformation) -> Never {

@@ -5,6 +5,7 @@
 // On one core the priorities say what happens when: the heir (33), the crew's first thread (32),
 // which never stops, the crew's reader (30), the heir's reader (25).
 
+import Interfaces
 import KernelABI
 import Protocols
 import ServiceCores
@@ -101,16 +102,17 @@ private func tryToHarm() {
     do throws(KernelError) { try mutexes.join(.current, as: heirParticipant) } catch {
         if error == .missingRights { refused += 1 }
     }
-    let requests: [(share: UInt64, place: UInt64)] = [(0, 16), (2, 0), (8, 0), (.max, .max)]
+    let requests: [(place: UInt8, share: UInt8)] = [(16, 0), (0, 2), (0, 8), (.max, .max)]
     for request in requests {
-        let message = RegisterMessage(
-            UInt64(FactoryOperation.join.rawValue), request.share, request.place)
-        let answer = try? Endpoint(StartSlot.factory).call(message)
-        if let answer, answer[0] != 0 { refused += 1 }
+        do throws(SystemError) {
+            try SharesClient().join(request.place, share: request.share, by: .never)
+        } catch {
+            if error.of(FactoryError.self) != nil { refused += 1 }
+        }
     }
-    let kill = RegisterMessage(UInt64(FactoryOperation.kill.rawValue), 1)
-    let answer = try? Endpoint(StartSlot.factory).call(kill)
-    if answer?[0] == FactoryError.notPermitted.rawValue { refused += 1 }
+    do throws(SystemError) { try TasksClient().kill(1, by: .never) } catch {
+        if error == .kernel(.invalidCapability) { refused += 1 }
+    }
     log("crew: \(refused) refusals of 7")
 }
 

@@ -108,13 +108,10 @@ private func waitForEver() -> Never {
 }
 
 func number(of name: Name) -> UInt64? {
-    for number in 1...64 as ClosedRange<UInt64> {
-        var record = LongMessage(RegisterMessage(UInt64(FactoryOperation.task.rawValue), number))
-        let reply = try? Endpoint(StartSlot.factory).call(&record)
-        if reply == nil || record[0] != 0 { return nil }
-        if Name(record[7], record[8], record[9], record[10]) == name {
-            return number
-        }
+    var number: UInt16 = 1
+    while let record = try? InspectionClient().task(number, by: .never) {
+        if Name(record.name.nameWords) == name { return UInt64(number) }
+        number += 1
     }
     return nil
 }

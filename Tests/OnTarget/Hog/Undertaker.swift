@@ -29,7 +29,7 @@ func endOthers() {
 
 /// Ends a task, and tells whether it stays so.
 private func endFor(_ task: UInt64, milliseconds: UInt64, _ name: StaticString) {
-    ask(.kill, task)
+    try? TasksClient().kill(UInt16(task), by: .never)
     pause(milliseconds: milliseconds)
     let fate: StaticString = record(task)?.phase == .dead ? "stays dead" : "came back"
     log("\(name) \(fate)")
@@ -37,9 +37,12 @@ private func endFor(_ task: UInt64, milliseconds: UInt64, _ name: StaticString) 
 
 /// The supervisor's processor time, in nanoseconds, while the root task starts a task.
 private func costOfAStart(_ task: UInt64) -> UInt64 {
-    ask(.kill, task)
+    let (tasks, number) = (TasksClient(), UInt16(task))
+    try? tasks.kill(number, by: .never)
     let before = time()
-    ask(.restart, task)
+    do throws(SystemError) {
+        _ = try tasks.restart(number, argument: FixedString(), by: .never)
+    } catch { log("a task does not start: \(error.reason)") }
     return time() - before
 }
 private func time() -> UInt64 {
@@ -51,17 +54,6 @@ private func pause(milliseconds: UInt64) {
     Notification(StartSlot.notification).pause(until: .after(milliseconds: milliseconds))
 }
 
-private func ask(_ operation: FactoryOperation, _ task: UInt64) {
-    _ = try? Endpoint(StartSlot.factory).call(
-        RegisterMessage(UInt64(operation.rawValue), task))
-}
-
 private func record(_ task: UInt64) -> TaskRecord? {
-    var message = LongMessage(RegisterMessage(UInt64(FactoryOperation.task.rawValue), task))
-    guard (try? Endpoint(StartSlot.factory).call(&message)) != nil, message[0] == 0 else {
-        return nil
-    }
-    var record = TaskRecord(name: [0, 0, 0, 0])
-    for index in 1..<TaskRecord.words { record.setWord(index, message[index]) }
-    return record
+    try? InspectionClient().task(UInt16(task), by: .never)
 }

@@ -254,19 +254,19 @@ private struct Meter {
         }
     }
 
-    /// The root task answers those that hold a privilege for it.
+    /// Of a task, as the root task's services know it.
     private mutating func measureRoot() {
-        for (what, operation) in [
-            ("root: task", .task), ("root: policy", .policy),
-            ("root: memory of a task", .taskMemory),
-            ("root: memory", .memory), ("root: interrupt", .interrupt),
-            ("root: capability", .capability),
-            ("root: root", .root), ("root: kill, refused", .kill),
-        ] as [(StaticString, FactoryOperation)] {
-            call(
-                what, Endpoint(StartSlot.factory), RegisterMessage(UInt64(operation.rawValue), 4, 1)
-            )
-        }
+        let root = InspectionClient()
+        tell("inspection: task") { _ = try? root.task(4) }
+        tell("inspection: root task") { _ = try? root.task(0) }
+        tell("inspection: activity") { _ = try? root.activity(without: 0) }
+        tell("inspection: policy") { _ = try? root.policy(of: 4) }
+        tell("inspection: memory of a task") { _ = try? root.memory(of: 4) }
+        tell("inspection: memory") { _ = try? root.machineMemory() }
+        tell("inspection: interrupt") { _ = try? root.interrupt(1) }
+        tell("inspection: capability") { _ = try? root.capability(in: 1, of: 4) }
+        tell("inspection: core") { _ = try? root.core(0) }
+        tell("inspection: provider") { _ = try? root.provider(of: FixedString()) }
     }
 }
 

@@ -51,8 +51,8 @@ private let cameSlot = slot(41)
 
 /// The services that it asks, besides those that this board lacks.
 private let asked: [StaticString] = [
-    "log", "names", "supervisor", "root", "devices", "serial", "gpio", "clock", "time", "timer",
-    "random", "firmware", "power", "sdhost", "sdhci",
+    "log", "names", "supervisor", "inspection", "connections", "drivers", "devices", "serial",
+    "gpio", "clock", "time", "timer", "random", "firmware", "power", "sdhost", "sdhci",
 ]
 
 /// Sends each service messages of all kinds, and says how many were answered.

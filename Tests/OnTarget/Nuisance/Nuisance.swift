@@ -64,9 +64,9 @@ func open(_ name: Name, _ index: UInt32 = 0) -> Endpoint? {
     case Name("log"): return Endpoint(StartSlot.log)
     case Name("names"): return Endpoint(StartSlot.names)
     case Name("supervisor"): return Endpoint(StartSlot.supervisor)
-    case Name("root"): return Endpoint(StartSlot.factory)
     default: break
     }
+    if let service = RootService(named: name) { return Endpoint(StartSlot.root(service)) }
     for _ in 0..<20 {
         if let endpoint = openNow(name, to: slot(index)) { return endpoint }
         sleep(milliseconds: 100)

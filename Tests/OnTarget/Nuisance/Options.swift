@@ -23,11 +23,6 @@ func killTheDeviceManager() -> Never {
 
 /// The state of a task's thread, and its processor time in ticks.
 private func activity(_ number: UInt64) -> (ThreadState, UInt64)? {
-    // Words 2 and 3 are the first task's.
-    let request = RegisterMessage(UInt64(FactoryOperation.activity.rawValue), number - 1)
-    guard let reply = try? Endpoint(StartSlot.factory).call(request), reply[0] == 0, reply[1] > 0
-    else { return nil }
-    var record = TaskRecord(name: [0, 0, 0, 0])
-    record.setWord(1, reply[ActivityRecord.start])
-    return (record.state, reply[ActivityRecord.start + 1])
+    let activity = try? InspectionClient().activity(without: UInt16(number - 1), by: .never)
+    return activity?[0].map { ($0.state, $0.processorTicks) }
 }

@@ -226,6 +226,8 @@ typedef struct {
     /// How many there are, and the slot of the first.
     uint64_t count;
     uint32_t first;
+    /// The slot of the notification that tells when a held caller has gone.
+    uint32_t bell;
     /// By the reply object's place: the badge of its held caller, and a number of the service's,
     /// such as the instant for which the caller waits.
     uint64_t clients[64];

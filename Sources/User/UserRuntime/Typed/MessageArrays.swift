@@ -113,6 +113,8 @@ extension MessageWriter {
 public struct FixedString<let capacity: Int>: MessageValue, Sendable {
     private var bytes: Bytes<capacity>
 
+    /// No text.
+    public init() { bytes = Bytes() }
     /// Returns nil if the text is too long or not printable.
     public init?(_ text: Span<UInt8>) {
         if text.count > capacity { return nil }
