@@ -78,7 +78,8 @@ import Testing
         let machine = try RootMachine()
         var factory = try machine.makeFactory {
             $0.opens = [
-                ServiceAccess(Name("tasks"), methods: 5), ServiceAccess(Name("machine"), methods: 2),
+                ServiceAccess(Name("tasks"), methods: 5),
+                ServiceAccess(Name("machine"), methods: 2),
             ]
         }
         try factory.start(1)

@@ -15,9 +15,9 @@ extension Factory {
     /// faults again, to it.
     mutating func faulted(_ fault: Received) -> FaultReply {
         let stackPointer = fault[Fault.stackPointer]
-        guard let number = try? index(of: UInt16(truncatingIfNeeded: fault.badge)), tasks[number].phase == .running else {
-            return .stop
-        }
+        guard let number = try? index(of: UInt16(truncatingIfNeeded: fault.badge)),
+            tasks[number].phase == .running
+        else { return .stop }
         if !isWatching && tasks[number].service != Name("supervisor") { return .retry }
         let thread = faultedThread(
             of: number, programCounter: fault[Fault.programCounter], stackPointer: stackPointer)

@@ -65,7 +65,9 @@ extension Factory: MachineServer {
             let end = BootEnd(arguments: arguments)
         else { return }
         console.line { $0.add("nobody performs the commands of run=; it ends as they ask") }
-        do throws(FactoryFailure) { try self.end(by: end) } catch { console.line { $0.add("the machine does not switch off") } }
+        do throws(FactoryFailure) { try self.end(by: end) } catch {
+            console.line { $0.add("the machine does not switch off") }
+        }
     }
 
     /// The kernel's command line, which the device tree holds.

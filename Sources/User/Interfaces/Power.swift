@@ -5,7 +5,7 @@
 @Service(version: 2)
 public protocol Power {
     /// Reboots. It is not answered: the machine goes down a moment later. Other tasks ask the root
-    /// task, and need the privilege `factory.power`.
+    /// task's service `machine`.
     @Method(1, .rootOnly) func reboot()
 
     /// Switches the board off; else as `reboot`.

@@ -6,6 +6,7 @@
 /// everything.
 ///
 /// Bits 0–15: the task's number. Bits 16–31: the number of its set of resources; 0: it may use all.
+/// At the root task, the number of the service (`RootService`).
 /// Bits 32–63: bit 31 + n says that it may call method n.
 public struct ClientBadge: Equatable, Sendable {
     public let raw: UInt64

@@ -236,8 +236,8 @@ public struct Server {
         isOwing = false
     }
 
-    /// Sends the answer of `reply` now, for a server that works on before it takes the next request.
-    /// If that is to come at once, `next` finds the callers that came meanwhile.
+    /// Sends the answer of `reply` now, for a server that works on before it takes a request. A
+    /// `next` that does not wait then finds a request that came because of the answer.
     public mutating func sendAnswer() {
         if !isAnswering { return }
         isAnswering = false
