@@ -69,7 +69,9 @@ import Testing
         try factory.start(1)
         let name = Name("supervisor")
         let words = [2, UInt64(name.count), name.word0, name.word1, 2, 0]
-        let answers = [0x1_0000 | UInt64(FactoryError.kernel.rawValue), Refusal.dropped.rawValue, 0]
+        let answers = [
+            0x1_0000 | UInt64(FactoryError.kernel.rawValue), Refusal.dropped.rawValue, 0,
+        ]
         for (number, expected) in answers.enumerated() {
             machine.calls = 0
             machine.failing = number
