@@ -113,25 +113,29 @@ import Testing
         }
     }
 
-    /// The first starts of services, each once and in their order.
+    /// The last start of each service, in their order.
     @Test func startsOfServicesAreTold() throws {
         let machine = try RootMachine()
         var factory = try machine.makeFactory()
-        func started(_ count: UInt64) -> [UInt64]? {
-            machine.answer(&factory, .connections, [3, count])
+        func started(after number: UInt64) -> [UInt64]? {
+            machine.answer(&factory, .connections, [3, number])
         }
-        #expect(started(0) == [0, 0])
-        try factory.start(1)
-        try factory.start(0)
+        let none: [UInt64] = [0x1_0000 | UInt64(FactoryError.noSuchService.rawValue)]
         let (first, supervisor) = (
             FactoryRequestTests.text("first"), FactoryRequestTests.text("supervisor")
         )
-        #expect(started(0) == [0, 2] + first + supervisor)
-        try factory.kill(1)
+        #expect(started(after: 0) == none)
         try factory.start(1)
-        #expect(started(0) == [0, 2] + first + supervisor)
-        #expect(started(1) == [0, 1] + supervisor)
-        for count: UInt64 in [2, 3, UInt64(UInt16.max)] { #expect(started(count) == [0, 0]) }
+        try factory.start(0)
+        #expect(started(after: 0) == [0, 1] + first)
+        #expect(started(after: 1) == [0, 2] + supervisor)
+        #expect(started(after: 2) == none)
+        try factory.kill(1)
+        #expect(started(after: 0) == [0, 1] + first)
+        try factory.start(1)
+        #expect(started(after: 0) == [0, 2] + supervisor)
+        #expect(started(after: 2) == [0, 3] + first)
+        for number: UInt64 in [3, 4, .max] { #expect(started(after: number) == none) }
     }
 
     /// More requests to load tasks than there are places: the last are refused, and one that is

@@ -1,6 +1,6 @@
 // The name service: gives clients the capabilities of services. The root task makes each, badged
 // with the client's number, if the manifest lists the service under the client's `opens`; this task
-// only passes it on, and keeps those waiting whose service has not started yet.
+// only passes it on, and keeps those waiting whose service does not run.
 
 import Interfaces
 import KernelABI
@@ -23,8 +23,8 @@ struct NameService: ~Copyable, NamesServer, ServiceTask {
     private var waiting = Waiting<Given<Endpoint>, NamesError>()
     /// Of the callers that wait, by their places.
     private var wishes = InlineArray<64, Wish>(repeating: Wish())
-    /// How many services the root task has told of that have started.
-    private var known: UInt16 = 0
+    /// The number of the last start that the root task has told of.
+    private var known: UInt64 = 0
     /// For capabilities on their way from the root task to a client.
     private let passing = ScratchSlot(StartSlot.firstFree)
 
@@ -35,25 +35,16 @@ struct NameService: ~Copyable, NamesServer, ServiceTask {
         give(Wish(name: name, bits: bits), caller, waits: waiting)
     }
 
-    /// A task has started: the root task tells which services have, and the clients that wait for
-    /// them get them.
+    /// Tasks have started: the root task tells which services theirs are, and the clients that wait
+    /// for these get them.
     mutating func notice(_ bits: UInt64) {
-        while true {
-            let services = try? ConnectionsClient().started(without: known, by: .never)
-            guard let services, services.count > 0 else { return }
-            known += UInt16(services.count)
-            for index in 0..<services.count {
-                if let service = services[index] { give(service) }
+        while let start = try? ConnectionsClient().started(after: known, by: .never) {
+            known = start.number
+            let name = Name(start.service.nameWords)
+            for place in 0..<wishes.count where wishes[place].name == name {
+                guard let caller = waiting.take(at: UInt64(place)) else { continue }
+                give(wishes[place], caller, waits: true)
             }
-        }
-    }
-
-    /// Gives a service that has started to those that wait for it.
-    private mutating func give(_ service: FixedString<32>) {
-        let name = Name(service.nameWords)
-        for place in 0..<wishes.count where wishes[place].name == name {
-            guard let caller = waiting.take(at: UInt64(place)) else { continue }
-            give(wishes[place], caller, waits: true)
         }
     }
 
@@ -63,7 +54,7 @@ struct NameService: ~Copyable, NamesServer, ServiceTask {
         NamesInterface.perform(request, for: &self, &loop)
     }
 
-    /// Gives a client what it asks for. If the service has not started, the client waits, or is
+    /// Gives a client what it asks for. If the service does not run, the client waits, or is
     /// refused.
     private mutating func give(_ wish: Wish, _ caller: consuming Client, waits: Bool) {
         let place = caller.place
@@ -75,7 +66,8 @@ struct NameService: ~Copyable, NamesServer, ServiceTask {
             return refusal
         }
         guard let caller = answered.take(), let refusal else { return }
-        if refusal != .noService || !waits { return caller.refuse(refusal) }
+        let mayCome = refusal == .noService || refusal == .ended
+        if !mayCome || !waits { return caller.refuse(refusal) }
         wishes[place] = wish
         waiting.insert(caller, at: UInt64(place))
     }
@@ -93,6 +85,7 @@ struct NameService: ~Copyable, NamesServer, ServiceTask {
             switch error.of(FactoryError.self) {
             case .notPermitted: return .notPermitted
             case .noSuchService: return .noService
+            case .wrongState: return .ended
             default: return .exhausted
             }
         }

@@ -12,17 +12,25 @@ extension Factory: ConnectionsServer {
 
     mutating func open(_ service: FixedString<32>, bits: UInt64, _ caller: consuming Client) {
         let client = UInt16(truncatingIfNeeded: caller.client.task)
-        give(service, to: client, bits: bits, caller)
+        give(service, to: client, bits: bits, mustRun: false, caller)
     }
 
     mutating func give(
         _ service: FixedString<32>, to task: UInt16, bits: UInt64, _ caller: consuming Client
     ) {
+        give(service, to: task, bits: bits, mustRun: true, caller)
+    }
+
+    private mutating func give(
+        _ service: FixedString<32>, to task: UInt16, bits: UInt64, mustRun: Bool,
+        _ caller: consuming Client
+    ) {
         var waiting: Client? = caller
         let scratch = slots.outgoing
         let refusal = scratch.use { slot -> FactoryError? in
             do throws(FactoryFailure) {
-                try mint(Name(service.nameWords), for: try index(of: task), bits, to: slot)
+                let (name, client) = (Name(service.nameWords), try index(of: task))
+                try mint(name, for: client, bits, mustRun: mustRun, to: slot)
             } catch { return error.cause }
             waiting.take()?.give(Endpoint(slot))
             return nil
@@ -32,10 +40,10 @@ extension Factory: ConnectionsServer {
 
     /// Makes a capability of a service's endpoint with the `ClientBadge` of a client.
     ///
-    /// - Throws: `wrongState` if the client does not run, `exhausted` if it has too many services
-    ///   signalled.
+    /// - Throws: `wrongState` if the client does not run, or the service's task if it must;
+    ///   `exhausted` if the client has too many services signalled.
     private mutating func mint(
-        _ service: Name, for client: Int, _ bits: UInt64, to slot: Slot
+        _ service: Name, for client: Int, _ bits: UInt64, mustRun: Bool, to slot: Slot
     ) throws(FactoryFailure) {
         if !tasks[client].description.mayOpen(service) { throw FactoryFailure(.notPermitted) }
         guard let provider = provider(of: service), tasks[provider].generation > 0 else {
@@ -43,6 +51,7 @@ extension Factory: ConnectionsServer {
         }
         // It may have ended since it asked.
         if tasks[client].phase != .running { throw FactoryFailure(.wrongState) }
+        if mustRun && tasks[provider].phase != .running { throw FactoryFailure(.wrongState) }
         if bits != 0 && !tasks[client].signalLife(of: provider, bits) {
             throw FactoryFailure(.exhausted)
         }
@@ -56,13 +65,17 @@ extension Factory: ConnectionsServer {
     }
 
     mutating func started(
-        without count: UInt16, _ client: ClientBadge
-    ) -> Items<FixedString<32>, 8> {
-        var services = Items<FixedString<32>, 8>()
-        for index in min(Int(count), startedServices.count)..<startedServices.count {
-            if !services.append(FixedString(name: startedServices[index].words)) { break }
+        after number: UInt64, _ client: ClientBadge
+    ) throws(FactoryError) -> StartedService {
+        var next: Int?
+        for task in 0..<tasks.count where tasks[task].lastStart > number {
+            if let next, tasks[next].lastStart < tasks[task].lastStart { continue }
+            next = task
         }
-        return services
+        guard let next else { throw .noSuchService }
+        return StartedService(
+            number: tasks[next].lastStart,
+            service: FixedString(name: tasks[next].service.words))
     }
 
     /// The tasks that may open what task `number` provides.
@@ -84,7 +97,8 @@ extension Factory: ConnectionsServer {
             signalSupervisor(RootSignal.started)
         }
         if tasks[number].service.isEmpty { return }
-        if tasks[number].generation == 1 { startedServices.append(tasks[number].service) }
+        starts += 1
+        tasks[number].lastStart = starts
         if let names = provider(of: Name("names")), names != number {
             signal(names, RootSignal.started)
         }

@@ -30,8 +30,8 @@ import UserRuntime
     /// Answers requests; nil while the tasks of the boot are started.
     var server: Server?
     var loads = Loads()
-    /// The services that have started, in the order of their first starts.
-    var startedServices: [Name] = []
+    /// Starts of services so far, of later lives too.
+    var starts: UInt64 = 0
 
     // Finding
 

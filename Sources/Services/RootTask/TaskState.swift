@@ -34,6 +34,9 @@ struct TaskState {
     let description: TaskDescription
     var phase = TaskPhase.waiting
     var generation: UInt32 = 0
+    /// The number of its last start among those of all services; 0: it has not started, or provides
+    /// none.
+    var lastStart: UInt64 = 0
     var device = DeviceShare()
     /// What it was started with, for a task with the root task's view.
     var argument = Name.empty

@@ -12,12 +12,24 @@ public protocol Connections {
     ) throws(FactoryError) -> Given<Endpoint>
 
     /// The same for another task, which the name service passes it on to. The badge is that
-    /// task's.
+    /// task's. A service whose task does not run, between two of its lives, is `wrongState`.
     @Method(2, .answeredLater, .restricted) func give(
         _ service: FixedString<32>, to task: UInt16, bits: UInt64
     ) throws(FactoryError) -> Given<Endpoint>
 
-    /// The services whose tasks have started for the first time, in their order, without the first
-    /// `count`: as many as fit into an answer.
-    @Method(3) func started(without count: UInt16) -> Items<FixedString<32>, 8>
+    /// Returns the first start of a service's task after start `number`. Of several starts of a
+    /// task only the last counts. `noSuchService`: there was none.
+    @Method(3) func started(after number: UInt64) throws(FactoryError) -> StartedService
+}
+
+/// The start of a service's task.
+@Message public struct StartedService: Sendable {
+    /// Counts from 1.
+    public var number: UInt64
+    public var service: FixedString<32>
+
+    public init(number: UInt64, service: FixedString<32>) {
+        self.number = number
+        self.service = service
+    }
 }

@@ -9,9 +9,9 @@ public protocol Names {
     /// names the client, and what it may ask.
     ///
     /// - Parameters:
-    ///   - waiting: until the service's task has started. Otherwise it fails with `noService` if
-    ///     that task was never started. A client waits for as many services as the part of the name
-    ///     service's places that each has.
+    ///   - waiting: until the service's task runs. Otherwise it fails with `noService` if that task
+    ///     was never started, and with `ended` between two of its lives. A client waits for as many
+    ///     services as the part of the name service's places that each has.
     ///   - bits: of the client's notification, which the root task signals each time the service's
     ///     task has ended, and each time it runs again: what the client had registered there is
     ///     lost. 0: none.
@@ -28,11 +28,14 @@ public protocol Names {
     case notPermitted
     /// The root task could not give it, or the client has too many services signalled.
     case exhausted
+    /// Its task has ended, and does not run again yet.
+    case ended
 
     public var text: StaticString {
         switch self {
         case .noService: "the service has never started: this board may lack its device"
         case .notPermitted: "the task's manifest entry does not list the service under `opens`"
+        case .ended: "the service ended; it is started again"
         case .exhausted: "the root task has no room for another opened service"
         }
     }

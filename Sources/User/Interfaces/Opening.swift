@@ -1,7 +1,8 @@
 // How a client reaches a service by its name.
 
 extension ServiceClient {
-    /// Opens the service, and creates its client. A service that has not started yet is waited for.
+    /// Opens the service, and creates its client. A service that does not run yet, or not again
+    /// yet, is waited for.
     ///
     /// - Parameters:
     ///   - slot: gets the service's capability. If an endpoint is there already, that one is asked
@@ -10,7 +11,7 @@ extension ServiceClient {
     ///   - instance: of the devices of one kind; 0 is the first.
     ///   - bits: of the task's own notification. They are signalled each time the service's task
     ///     has ended, and each time it runs again: what was registered there is lost.
-    /// - Throws: `noService` if it has not started by `deadline`, `notOpened` if the manifest
+    /// - Throws: `noService` if it does not run by `deadline`, `notOpened` if the manifest
     ///   does not list it for the task; what `init(checking:)` throws; and `kernel` if the name
     ///   service has died or does not answer.
     public init(
@@ -23,8 +24,8 @@ extension ServiceClient {
             by: deadline)
     }
 
-    /// Opens the service if its task has ever started: a board may lack the device. Otherwise as
-    /// `init(opening:)`.
+    /// Opens the service if its task has ever started: a board may lack the device. Between two
+    /// lives of that task it throws `kernel(.peerDied)`. Otherwise as `init(opening:)`.
     public init(
         finding slot: Slot, named service: StaticString = Self.service, instance: UInt8 = 0,
         signalling bits: UInt64 = 0, by deadline: Instant = .patience
@@ -58,7 +59,7 @@ private func name(
 /// Opens a service by its name. An endpoint that is in `slot` already is taken for it, unless bits
 /// are to be signalled.
 ///
-/// - Parameter waiting: until the service's task has started.
+/// - Parameter waiting: until the service's task runs.
 /// - Throws: as `ServiceClient.init(opening:)`.
 @inline(never) private func open(
     _ name: FixedString<32>, to slot: Slot, waiting: Bool, signalling bits: UInt64,
@@ -77,6 +78,7 @@ private func name(
         case .noService: throw .noService
         case .notPermitted: throw .notOpened
         case .exhausted: throw .refused(.busy)
+        case .ended: throw .kernel(.peerDied)
         case nil:
             if waiting && error == .kernel(.timedOut) { throw .noService }
             // The manifest lists no service for the task, or the log alone.

@@ -12,7 +12,7 @@ public enum SystemError: Error, Equatable, Sendable {
     case refused(Refusal)
     /// The answer does not fit the interface: the server is broken.
     case wrongAnswer
-    /// The service has not started, or not by the deadline.
+    /// The service has not started, or does not run by the deadline.
     case noService
     /// The task's manifest entry does not list the service under `opens`.
     case notOpened
