@@ -301,7 +301,8 @@ if onTarget {
             dependencies: ["AArch64", "CAArch64", "HardwareInterface", "KernelABI"],
             swiftSettings: [.swiftLanguageMode(.v6)]),
         .testTarget(
-            name: "KernelLockTests", dependencies: ["KernelLock", "CAArch64", "KernelABI"],
+            name: "KernelLockTests",
+            dependencies: ["KernelLock", "CAArch64", "KernelABI", "TestSupport"],
             swiftSettings: [.swiftLanguageMode(.v6)]),
         .testTarget(
             name: "DriverCoresTests",

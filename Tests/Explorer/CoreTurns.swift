@@ -2,6 +2,7 @@
 // after one step of the core that waited.
 
 import KernelABI
+import TestSupport
 
 @testable import KernelCore
 
@@ -61,7 +62,7 @@ extension System {
                 urgency = max(urgency, core.kernel.pointee.askedPriority)
             }
             if core.kernel.pointee.hardware.isTimerDue {
-                urgency = max(urgency, core.duePriority)
+                urgency = max(urgency, core.kernel.pointee.duePriority)
             }
             if canInterrupt { urgency = Priorities.count }
         }
@@ -71,12 +72,4 @@ extension System {
 
 extension Machine.Processor {
     var isPassing: Bool { kernel.pointee.core.isPassing }
-
-    /// The priority of the most urgent deadline that is due; -1: none is.
-    fileprivate var duePriority: Int {
-        var search = DeadlineSearch()
-        if !kernel.pointee.start(&search) { return -1 }
-        while kernel.pointee.goOn(&search) {}
-        return kernel.pointee.conclude(search) ?? -1
-    }
 }

@@ -32,7 +32,7 @@ extension Machine {
     }
 
     /// Goes on after the lock was passed in the middle of the scheduling loop.
-    func goOn() { follow(kernel.pointee.goOn()) }
+    func goOn() { follow(kernel.pointee.goOn(at: kernel.pointee.requestPriority)) }
 
     /// Takes the interrupt that is pending, the timer's first.
     ///

@@ -59,7 +59,7 @@ final class OtherCore: ModelMachine {
     /// - Returns: false if there is none.
     func act() -> Bool {
         if kernel.pointee.core.isPassing {
-            follow(kernel.pointee.goOn())
+            follow(kernel.pointee.goOn(at: kernel.pointee.requestPriority))
         } else if isHeld {
             return false
         } else if hardware.isInterruptPending {

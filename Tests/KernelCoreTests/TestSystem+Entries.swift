@@ -48,7 +48,7 @@ extension TestSystem {
         for _ in 0..<10_000 {
             if isBroken { return }
             if kernel.pointee.core.isPassing {
-                follow(kernel.pointee.goOn())
+                follow(kernel.pointee.goOn(at: kernel.pointee.requestPriority))
             } else if hardware.isInterruptPending {
                 _ = enter(hardware.take(), fast: usesFastPath)
             } else if let thread = running, thread.programCounter == TestSystem.callPlace {

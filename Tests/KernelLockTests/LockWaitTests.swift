@@ -2,6 +2,7 @@
 // lines and due deadlines, whatever comes in which order, within some rounds.
 
 import KernelABI
+import TestSupport
 import Testing
 
 @testable import KernelLock
@@ -10,9 +11,10 @@ private let timer = 27
 
 /// A core with pending lines, of which the controller shows one, and due deadlines.
 private struct ModelCore: WaitingCore {
-    /// The urgency of each pending device line, and whether software interrupts are pending.
+    /// The urgency of each pending device line.
     var lines: [Int: Urgency] = [:]
-    var software: [Int: Urgency] = [:]
+    var isSoftwarePending = false
+    var askedUrgency = Urgency.none
     var isTimerPending = false
     var isTimerMasked = false
     var due: [Urgency] = []
@@ -24,15 +26,15 @@ private struct ModelCore: WaitingCore {
 
     var isInterruptPending: Bool { first != nil }
     private var first: Int? {
-        software.keys.min() ?? (isTimerPending && !isTimerMasked ? timer : nil)
+        if isSoftwarePending { return 0 }
+        return (isTimerPending && !isTimerMasked ? timer : nil)
             ?? lines.max { $0.value < $1.value }?.key
     }
     mutating func firstLine() -> Int? { first }
-    func urgency(of line: Int) -> Urgency { software[line] ?? lines[line] ?? .none }
-    mutating func uncover(_ line: Int) -> Bool {
-        software[line] = nil
+    func urgency(of line: Int) -> Urgency { lines[line] ?? .none }
+    mutating func uncover(_ line: Int) {
+        isSoftwarePending = isSoftwarePending && line != 0
         if line == timer { isTimerMasked = true }
-        return line == timer
     }
     mutating func startSearch() -> Bool {
         hasChanged = false
@@ -45,7 +47,8 @@ private struct ModelCore: WaitingCore {
         return left > 0
     }
     func foundUrgency() -> Urgency? { hasChanged ? nil : found }
-    func rest() {}
+    func relax() {}
+    func stopInPanic() {}
 }
 
 @Suite struct LockWaitTests {
@@ -87,10 +90,22 @@ private struct ModelCore: WaitingCore {
         #expect(request(wait) == urgency(250))
     }
 
-    @Test func deadlinesAreNotSearchedBeforeTheTimerInterrupts() {
+    /// The timer was taken before the core passed the lock, or was set for none so urgent.
+    @Test func aDeadlineIsFoundWithoutTheTimersInterrupt() {
         var wait = wait(ModelCore(due: [urgency(250)]))
-        go(&wait, rounds: 40)
-        #expect(request(wait) == urgency(130))
+        go(&wait)
+        #expect(request(wait) == urgency(250))
+    }
+
+    /// A second request comes with the interrupt of the first, which is being taken.
+    @Test func noRequestOfAnotherCoreIsLost() {
+        for round in 0..<12 {
+            var wait = wait(ModelCore(isSoftwarePending: true, askedUrgency: urgency(140)))
+            go(&wait, rounds: round)
+            wait.core.askedUrgency = urgency(250)
+            go(&wait)
+            #expect(request(wait) == urgency(250), "after round \(round)")
+        }
     }
 
     @Test func theTimerHidesNoLine() {
@@ -122,7 +137,7 @@ private struct ModelCore: WaitingCore {
     }
 
     @Test func theRequestFollowsEverything() {
-        var random = SystemRandomNumberGenerator()
+        var random = SeededGenerator(seed: 12)
         for _ in 0..<300 {
             func any() -> Urgency { urgency(UInt8.random(in: 128...254, using: &random)) }
             var wait = wait(ModelCore())
@@ -131,7 +146,9 @@ private struct ModelCore: WaitingCore {
                 let new = any()
                 switch Int.random(in: 0..<3, using: &random) {
                 case 0: wait.core.lines[Int.random(in: 32..<60, using: &random)] = new
-                case 1: wait.core.software[Int.random(in: 0..<2, using: &random)] = new
+                case 1:
+                    wait.core.askedUrgency = max(wait.core.askedUrgency, new)
+                    wait.core.isSoftwarePending = true
                 default:
                     wait.core.isTimerPending = true
                     wait.core.due.append(new)

@@ -17,6 +17,8 @@ public enum KernelLimits {
     public static var mutexStep: Int { 16 }
     /// Interrupt objects that may share a line.
     public static var sharedLine: Int { 8 }
+    /// The bindings of a line behind its first.
+    public static var furtherBindings: Int { 7 }
     /// Interrupt objects signalled in one interrupt of a level-triggered line. The next interrupt,
     /// which comes at once, signals further ones.
     public static var deliveryStep: Int { 3 }

@@ -21,21 +21,34 @@ var ownLock: KernelLock<SharedLockMemory> {
 /// meanwhile. They stay pending, except the requests of other cores: those leave the core stale.
 ///
 /// - Parameter priority: of what the core would run; -1: it is idle.
-/// - Returns: whether an interrupt is pending, or the timer's is about to be. It goes first.
 @c(swiftlet_shared_wait_lock) @inline(never) @discardableResult
-func waitForLock(_ priority: Int) -> Bool {
+func waitForLock(_ priority: Int) -> LockGrant.Word {
     var wasMasked = false
     var wait = LockWait(
         ownLock, ThisCore(), urgency: max(Urgency(ofCore: priority), pendingLineUrgency()))
     if !wait.request() {
-        let start = kernelState.pointee.hardware.now
-        repeat {  // until the cores before it have passed it on: decision 26 has the bound
-            if swiftlet_is_panicking() { swiftlet_halt() }
-        } while !wait.performRound()
+        let start = kernelState.pointee.startWaiting()
+        while !wait.performRound() {}  // until the cores before it have passed it on: decision 26
         wasMasked = GenericTimer.unmask()
-        kernelState.pointee.recordWait(since: start)
+        kernelState.pointee.stopWaiting(since: start)
     }
-    return kernelState.pointee.hardware.interruptPending || wasMasked
+    return LockGrant.word(
+        wait.urgency, isPending: kernelState.pointee.hardware.interruptPending || wasMasked)
+}
+
+/// What a wait for the lock has come to.
+struct LockGrant {
+    typealias Word = Int
+    private let word: Word
+    init(_ word: Word) { self.word = word }
+
+    static func word(_ urgency: Urgency, isPending: Bool) -> Word {
+        Int(urgency.rawValue) | (isPending ? 256 : 0)
+    }
+    /// Whether an interrupt is pending, or the timer's is about to be. It goes first.
+    var isPending: Bool { word & 256 != 0 }
+    /// The priority at which the core asked.
+    var priority: Int { word & 255 }
 }
 
 /// This core, as its wait for the lock sees it.
@@ -45,23 +58,21 @@ private struct ThisCore: WaitingCore {
     var isInterruptPending: Bool { kernelState.pointee.hardware.interruptPending }
     @inline(__always) mutating func firstLine() -> Int? { KernelImage.firstLine() }
     @inline(__always) func urgency(of line: Int) -> Urgency { lineUrgency(line) }
-    /// Masks the timer until the lock is granted, and takes a software interrupt: these come before
-    /// all lines. Both leave their request in memory.
-    @inline(__always) mutating func uncover(_ line: Int) -> Bool {
-        if line == kernelState.pointee.hardware.timerLine {
-            GenericTimer.mask()
-            return true
-        }
+    /// Masks the timer until the lock is granted, or takes a software interrupt: these come before
+    /// the lines.
+    @inline(__always) mutating func uncover(_ line: Int) {
+        if line == kernelState.pointee.hardware.timerLine { return GenericTimer.mask() }
         if line < 16, let taken = kernelState.pointee.hardware.takeSoftware() { takeStop(taken) }
-        return false
     }
+    var askedUrgency: Urgency { Urgency(ofCore: kernelState.pointee.askedPriority) }
     @inline(__always) mutating func startSearch() -> Bool { kernelState.pointee.start(&deadlines) }
     @inline(__always) mutating func goOnSearching() -> Bool { kernelState.pointee.goOn(&deadlines) }
     @inline(__always) func foundUrgency() -> Urgency? {
         kernelState.pointee.conclude(deadlines).map { Urgency(ofCore: $0) }
     }
     /// An emulator may run other cores first, for many steps.
-    @inline(__always) func rest() { swiftlet_relax() }
+    @inline(__always) func relax() { swiftlet_relax() }
+    @inline(__always) func stopInPanic() { if swiftlet_is_panicking() { swiftlet_halt() } }
 }
 
 /// The urgency of the pending line; none for the timer's.
@@ -120,12 +131,13 @@ func pendingUrgency() -> Urgency {
     var next: Ref<KernelCore.Thread>?
     repeat {  // once for each time that a more urgent core asks
         let priority = kernel.pointee.priority
+        var granted = -1
         if kernel.pointee.hardware.isWanted(above: priority) {
             kernel.pointee.stopHolding()
-            releaseAndWait(priority)
+            granted = LockGrant(releaseAndWait(priority)).priority
             kernel.pointee.startHolding()
         }
-        next = kernel.pointee.goOn()
+        next = kernel.pointee.goOn(at: granted)
     } while kernel.pointee.core.isPassing
     return next
 }
@@ -138,11 +150,11 @@ func pendingUrgency() -> Urgency {
     if ownLock.mustYield(to: pendingUrgency()) { releaseAndWait(priority) }
 }
 
-@c(swiftlet_shared_release)
-private func releaseAndWait(_ priority: Int) {
+@c(swiftlet_shared_release) @discardableResult
+private func releaseAndWait(_ priority: Int) -> LockGrant.Word {
     var lock = ownLock
     lock.release()
-    waitForLock(priority)
+    return waitForLock(priority)
 }
 
 /// Stops this core for good if the line is the software interrupt that says so.

@@ -252,8 +252,8 @@ func waitedCallEntry(_ running: UnsafeMutableRawPointer) -> UnsafeMutableRawPoin
 /// - Returns: whether something goes before it. The thread then causes it again.
 @c(swiftlet_shared_wait_fault)
 func waitFaultEntry(_ running: UnsafeMutableRawPointer) -> Bool {
-    let isPending = waitForLock(unsafe Ref<KernelCore.Thread>(running: running).priority)
-    return isPending || kernelState.pointee.mustRestart
+    let grant = LockGrant(waitForLock(unsafe Ref<KernelCore.Thread>(running: running).priority))
+    return grant.isPending || kernelState.pointee.mustRestart
 }
 /// Waits for the lock, and handles the interrupt.
 @c(swiftlet_shared_wait_interrupt)

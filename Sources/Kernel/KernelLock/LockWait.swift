@@ -7,22 +7,27 @@ public protocol WaitingCore {
     var isInterruptPending: Bool { get }
     /// The pending line that is taken first; nil if it has gone.
     mutating func firstLine() -> Int?
-    /// The urgency of a pending line; none for the timer's: its deadlines are searched.
+    /// The urgency of a pending device line; none for the timer's and for software interrupts.
     func urgency(of line: Int) -> Urgency
-    /// Lets the lines behind this one be seen, if it hides them.
-    ///
-    /// - Returns: whether it is the timer's. That is masked then, and others are seen.
-    mutating func uncover(_ line: Int) -> Bool
+    /// Lets the lines behind this one be seen, if it hides them: masks the timer, takes a software
+    /// interrupt.
+    mutating func uncover(_ line: Int)
+    /// The urgency of what other cores have asked of this one; none if they have asked nothing.
+    var askedUrgency: Urgency { get }
     /// Begins a search for the most urgent deadline that is due.
     ///
     /// - Returns: false if none is.
     mutating func startSearch() -> Bool
-    /// Looks at some more deadlines. False: at all.
+    /// Looks at further deadlines.
+    ///
+    /// - Returns: false once it has seen all.
     mutating func goOnSearching() -> Bool
     /// The urgency of what the search has found; nil if the deadlines have changed since it began.
     func foundUrgency() -> Urgency?
     /// Lets others go first.
-    func rest()
+    func relax()
+    /// Stops this core for good if the kernel panics.
+    func stopInPanic()
 }
 
 /// The wait in rounds. The core does one thing a round, so that it soon finds its grant.
@@ -38,7 +43,9 @@ public struct LockWait<Memory: LockMemory, Core: WaitingCore> {
         case raise
         /// Let the lines behind this one be seen.
         case uncover
-        /// Look for a due deadline, if the timer has interrupted.
+        /// Compare the urgency of other cores' requests.
+        case ask
+        /// Look for a due deadline.
         case start
         /// Look for a more urgent one.
         case search
@@ -48,11 +55,10 @@ public struct LockWait<Memory: LockMemory, Core: WaitingCore> {
     var lock: KernelLock<Memory>
     var core: Core
     /// The urgency of the request.
-    private(set) var urgency: Urgency
+    public private(set) var urgency: Urgency
     private var round = Round.look
     private var line = 0
     private var more = Urgency.none
-    private var hasRung = false
 
     public init(_ lock: consuming KernelLock<Memory>, _ core: Core, urgency: Urgency) {
         self.lock = lock
@@ -60,7 +66,9 @@ public struct LockWait<Memory: LockMemory, Core: WaitingCore> {
         self.urgency = urgency
     }
 
-    /// Asks for the lock. True: it is this core's at once.
+    /// Asks for the lock.
+    ///
+    /// - Returns: whether this core holds it.
     @inline(__always) public mutating func request() -> Bool { lock.request(urgency) }
 
     /// Performs one round, and looks for the grant.
@@ -68,7 +76,7 @@ public struct LockWait<Memory: LockMemory, Core: WaitingCore> {
     /// - Returns: whether the lock is this core's.
     @inline(__always) public mutating func performRound() -> Bool {
         if round == .look {
-            round = core.isInterruptPending ? .peek : .start
+            round = core.isInterruptPending ? .peek : .ask
         } else {
             goOn()
         }
@@ -79,7 +87,7 @@ public struct LockWait<Memory: LockMemory, Core: WaitingCore> {
         switch round {
         case .look: return
         case .peek:
-            round = .start
+            round = .ask
             guard let first = core.firstLine() else { return }
             line = first
             round = .compare
@@ -90,10 +98,12 @@ public struct LockWait<Memory: LockMemory, Core: WaitingCore> {
             urgency = more
             round = .look
         case .uncover:
-            if core.uncover(line) { hasRung = true }
-            round = .start
+            core.uncover(line)
+            round = .ask
+        case .ask:
+            raise(to: core.askedUrgency, else: .start)
         case .start:
-            if hasRung && core.startSearch() {
+            if core.startSearch() {
                 round = .search
             } else {
                 beginAnew()
@@ -118,7 +128,8 @@ public struct LockWait<Memory: LockMemory, Core: WaitingCore> {
 
     /// Begins anew, since it has asked for all that it knows of.
     @inline(__always) private mutating func beginAnew() {
-        core.rest()
+        core.stopInPanic()
+        core.relax()
         round = .look
     }
 }

@@ -296,12 +296,14 @@ extension Kernel where H: ~Copyable {
     @inline(__always) public mutating func stopHolding() {
         core.statistics[.lockHeldTicks] &+= hardware.now.ticks &- core.heldSince
     }
-    /// Records a wait for the lock, which this core now holds.
-    ///
-    /// - Parameter start: the counter when it began.
-    public mutating func recordWait(since start: Instant) {
-        core.statistics[.lockWaitTicks] &+= hardware.now.ticks &- start.ticks
+    /// Records that a wait for the lock begins. Returns the counter.
+    @inline(__always) public mutating func startWaiting() -> Instant {
         core.statistics[.lockWaits] &+= 1
+        return hardware.now
+    }
+    /// Records how long it was: this core now holds the lock.
+    @inline(__always) public mutating func stopWaiting(since start: Instant) {
+        core.statistics[.lockWaitTicks] &+= hardware.now.ticks &- start.ticks
     }
 
     /// Prepares to pass the lock to a more urgent core: a thread that no longer runs leaves its
@@ -339,10 +341,14 @@ extension Kernel where H: ~Copyable {
 
     /// Continues after the lock was passed and came back. Other cores may have changed anything
     /// except that this core's running thread is still the running one.
-    public mutating func goOn() -> Ref<Thread>? {
+    ///
+    /// - Parameter granted: the priority at which this core asked for the lock. What was that urgent
+    ///   may be a deadline or a request that no thread and no update shows yet: the lock is passed
+    ///   to no less urgent core before that is served.
+    public mutating func goOn(at granted: Int) -> Ref<Thread>? {
         core.isPassing = false
         core.isStale = true
-        return reschedule(core.current)
+        return chooseShared(core.current, granted: granted)
     }
 
     /// Whether something besides a pending interrupt goes before the call or the fault of a thread

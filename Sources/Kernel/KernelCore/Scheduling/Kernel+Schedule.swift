@@ -36,23 +36,27 @@ extension Kernel where H: ~Copyable {
 
     /// Chooses the thread to resume, after the steps that go before it.
     @inline(never) private mutating func choose(_ thread: Ref<Thread>?) -> Ref<Thread>? {
-        if core.isShared { return chooseShared(thread) }
+        if core.isShared { return chooseShared(thread, granted: -1) }
         let hasSteps =
             core.unarmed != nil || core.dueLevel != .max || core.isYielding || core.hasBudgets
         if isInterruptedInLoop() || core.ready.updatesTop >= 0 || hasSteps {
-            return performSteps(thread)
+            return performSteps(thread, granted: -1)
         }
         return chooseNext(thread)
     }
 
     /// Chooses the thread to resume, on one of several cores.
-    @inline(never) private mutating func chooseShared(_ thread: Ref<Thread>?) -> Ref<Thread>? {
+    ///
+    /// - Parameter granted: see `goOn`; else -1.
+    @inline(never) mutating func chooseShared(
+        _ thread: Ref<Thread>?, granted: Int
+    ) -> Ref<Thread>? {
         core.isUntold = true
         if core.mustReload, let thread, !thread.pointee.scheduling.usesFloatingPoint {
             // It may have lost its registers' place, and the next thread must not see them.
             hardware.setFloatingPoint(enabled: false)
         }
-        let next = performSteps(thread)
+        let next = performSteps(thread, granted: granted)
         if core.isPassing { return next }
         // An interrupt made a thread run at once, before the rest.
         if core.isUntold || !own.answers.pointee.waiters.isEmpty {
@@ -124,13 +128,16 @@ extension Kernel where H: ~Copyable {
     ///
     /// - Complexity: constant between two looks at the pending interrupts, which come before and
     ///   after each step.
-    @inline(never) private mutating func performSteps(_ thread: Ref<Thread>?) -> Ref<Thread>? {
+    @inline(never) private mutating func performSteps(
+        _ thread: Ref<Thread>?, granted: Int
+    ) -> Ref<Thread>? {
+        var granted = granted
         var hasAnswered = false
         // The urgency of the updates of which another core was told.
         var told = -1
         while true {
             if core.isShared && core.unarmed == nil
-                && hardware.isWanted(above: topPriority(with: thread))
+                && hardware.isWanted(above: max(topPriority(with: thread), granted))
             {
                 return preparePassing(thread)
             }
@@ -151,7 +158,10 @@ extension Kernel where H: ~Copyable {
                     serveDeadlines()
                     continue
                 }
-                if core.isShared && followUpdates() { continue }
+                if core.isShared {
+                    granted = -1
+                    if followUpdates() { continue }
+                }
                 let update = core.unarmed == nil ? dueUpdate(thread) : nil
                 if core.unarmed == nil && update == nil {
                     if core.isShared {

@@ -158,7 +158,7 @@ extension Kernel where H: ~Copyable {
 
     /// Makes a binding's line follow the thread that its notification is bound to.
     ///
-    /// - Complexity: `KernelLimits.sharedLine` rounds.
+    /// - Complexity: `KernelLimits.furtherBindings` rounds.
     @inline(never) mutating func follow(_ interrupt: Ref<Interrupt>) {
         if let thread = interrupt.pointee.source.notification?.pointee.boundThread {
             interrupt.pointee.urgency = thread.pointee.ownBase
@@ -171,7 +171,7 @@ extension Kernel where H: ~Copyable {
     private mutating func adjust(line: Int) {
         guard var most = shared.pointee.lines[line].first else { return }
         var at = most.pointee.nextOnLine
-        var rounds = LoopBound(KernelLimits.sharedLine)
+        var rounds = LoopBound(KernelLimits.furtherBindings)
         while let other = at {
             rounds.count()
             if other.pointee.urgency > most.pointee.urgency { most = other }

@@ -1,0 +1,74 @@
+// A core that passed the lock in its scheduling loop, and has it again. What it asked for so
+// urgently may be a deadline or a request that no thread and no update shows yet.
+
+import KernelABI
+import Testing
+
+@testable import KernelCore
+
+@Suite struct PassingTests {
+    let s = TestSystem()
+    let other: OtherCore
+
+    init() {
+        other = s.addCore()
+        s.go()
+    }
+
+    private var isPassing: Bool { other.kernel.pointee.core.isPassing }
+
+    private func sleeper(_ priority: UInt64, until deadline: UInt64) -> TestThread {
+        let sleeper = s.thread(priority, on: 1)
+        s.wait(sleeper, s.make(.notification), deadline: deadline)
+        return sleeper
+    }
+    /// What core 1 runs while it takes no interrupt.
+    @discardableResult private func hold() -> TestThread {
+        let running = s.thread(140, on: 1)
+        #expect(other.running == running.ref)
+        other.isHeld = true
+        return running
+    }
+
+    /// Core 1 acts, while a core waits for the lock that is more urgent than what core 1 runs.
+    private func actBesideAnother() {
+        other.isHeld = false
+        other.hardware.waiting = 200
+        #expect(other.act())
+    }
+
+    /// The less urgent deadline is due as well, and stays queued before the other.
+    @Test(arguments: [130, 240]) func aDueDeadlineIsServedBeforeTheLockIsPassedAgain(
+        earlier: UInt64
+    ) {
+        _ = sleeper(earlier, until: 4000)
+        let urgent = sleeper(250, until: 4001)
+        hold()
+        s.hardware.now = 4001
+        actBesideAnother()
+        #expect(isPassing, "it knows of nothing as urgent")
+        actBesideAnother()
+        #expect(!isPassing && other.running == urgent.ref)
+    }
+
+    @Test func aRequestIsAnsweredBeforeTheLockIsPassedAgain() {
+        let running = hold()
+        let asking = s.thread(250, on: 0)
+        s.setRegisters(asking, ControlWord(invoke: .suspend, Slot(running.slot)).raw)
+        s.enterOnce(asking)
+        #expect(asking.ref.state == .awaitingCore && other.asked == 250)
+        actBesideAnother()
+        #expect(isPassing && asking.ref.state == .awaitingCore)
+        actBesideAnother()
+        #expect(running.ref.state == .stopped && asking.ref.state != .awaitingCore)
+    }
+
+    @Test func aCoreThatAskedLessUrgentlyPassesTheLockAgain() {
+        hold()
+        let ready = s.thread(141, on: 1)
+        actBesideAnother()
+        #expect(isPassing)
+        actBesideAnother()
+        #expect(isPassing && ready.ref.state == .ready, "it asked at 141")
+    }
+}
