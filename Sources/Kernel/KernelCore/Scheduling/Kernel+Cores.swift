@@ -342,9 +342,9 @@ extension Kernel where H: ~Copyable {
     /// Continues after the lock was passed and came back. Other cores may have changed anything
     /// except that this core's running thread is still the running one.
     ///
-    /// - Parameter granted: the priority at which this core asked for the lock. What was that urgent
-    ///   may be a deadline or a request that no thread and no update shows yet: the lock is passed
-    ///   to no less urgent core before that is served.
+    /// - Parameter granted: the priority at which this core asked for the lock. What was that
+    ///   urgent may be a deadline or a request that no thread and no update shows yet: the lock is
+    ///   passed to no less urgent core before that is served.
     public mutating func goOn(at granted: Int) -> Ref<Thread>? {
         core.isPassing = false
         core.isStale = true
