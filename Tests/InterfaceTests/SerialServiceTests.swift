@@ -10,6 +10,8 @@ import Testing
 /// A line with no flow.
 private final class Line {
     var isOpen = true
+    /// How many bytes it takes yet.
+    var rest = Int.max
     var sent: [UInt8] = []
     var typed: [UInt8] = []
 }
@@ -19,8 +21,11 @@ private struct Port: SerialPort {
     mutating func receive() -> SerialInput? {
         line.typed.isEmpty ? nil : SerialInput(line.typed.removeFirst())
     }
-    mutating func hasRoom() -> Bool { line.isOpen }
-    func send(_ byte: UInt8) { line.sent.append(byte) }
+    mutating func hasRoom() -> Bool { line.isOpen && line.rest > 0 }
+    func send(_ byte: UInt8) {
+        line.sent.append(byte)
+        line.rest -= 1
+    }
     func listen(receive: Bool, transmit: Bool) {}
 }
 
@@ -94,6 +99,25 @@ private func string(_ bytes: Bytes<32>) -> String {
         let before = console.line.sent.count
         try console.by(12).write(text("a\n"))
         #expect(console.shown.dropFirst(before) == "\r\n12| a\r\n")
+    }
+
+    /// A writer of short texts takes no room from one that waits for more.
+    @Test func whoWaitsForRoomComesFirst() throws {
+        let console = Console()
+        console.fill()
+        #expect(throws: SystemError.kernel(.timedOut)) {
+            try console.by(12).waitForRoom(by: .never)
+        }
+        (console.line.isOpen, console.line.rest) = (true, 100)
+        console.interrupt()
+        #expect(console.system.answers.isEmpty)
+        #expect(throws: SystemError.service(SerialError.full.rawValue)) {
+            try console.by(13).write(text("a"))
+        }
+        console.line.rest = Int.max
+        console.interrupt()
+        #expect(console.system.answers.values.contains([0]))
+        try console.by(13).write(text("a"))
     }
 
     /// Whoever has waited for room finds room for any text.

@@ -167,6 +167,35 @@ import Testing
         for caller in callers[1..<4] { #expect(system.results(caller).words[0] == wrongState) }
     }
 
+    /// What is being loaded has a place until it is answered.
+    @Test func aLoadKeepsItsPlace() throws {
+        let machine = try RootMachine()
+        var factory = try machine.makeFactory()
+        let system = machine.system
+        let badge = ClientBadge(task: 2, resources: RootService.tasks.rawValue)
+        let tasks = system.copy(factory.own.index, rights: .write, badge: badge.raw)
+        let callers = system.run([9, 8, 7, 6, 5])
+        let start = [1] + FactoryRequestTests.text("second")
+        for caller in callers[..<4] { system.call(caller, tasks, start) }
+        let taken = system.asRoot {
+            factory.answerWaiting()
+            return factory.loads.takeFirst() != nil
+        }
+        #expect(taken)
+        system.call(callers[4], tasks, start)
+        system.asRoot { factory.answerWaiting() }
+        let exhausted = 0x1_0000 | UInt64(FactoryError.exhausted.rawValue)
+        #expect(system.results(callers[4]).words[0] == exhausted)
+        system.asRoot { factory.loads.answer(.failure(.noMemory)) }
+        system.call(callers[0], tasks, start)
+        system.asRoot {
+            factory.answerWaiting()
+            while factory.performLoad() {}
+        }
+        let wrongState = 0x1_0000 | UInt64(FactoryError.wrongState.rawValue)
+        #expect(system.results(callers[0]).words[0] == wrongState)
+    }
+
     /// A device of any registers and lines: a driver is started for it, or refused.
     @Test func anyDeviceIsAnswered() throws {
         for base in FactoryRequestTests.words {

@@ -72,6 +72,8 @@ public struct SerialService<Port: SerialPort>: ~Copyable, SerialServer {
     private mutating func show(
         _ text: Bytes<160>, of client: ClientBadge, isEdited: Bool, isMarked: Bool
     ) throws(SerialError) {
+        // Who waits for room waits for much: it would never come, if others took each little.
+        if isMarked && writers.first != nil { throw .full }
         if uart.pending.room < ScreenLine.most(text.count, isMarked: isMarked) { throw .full }
         let isForeign = screen.write(
             by: client.task, isEdited: isEdited, isMarked: isMarked, count: text.count

@@ -23,6 +23,8 @@ struct Loads: ~Copyable {
     private var callers = Waiting<StartedTask, FactoryError>()
     /// Counts the requests.
     private var count: UInt64 = 0
+    /// The places that are taken: of the requests, and of what is being loaded.
+    private var taken = 0
 
     /// Callers that this task keeps waiting: more than there are tasks that may have others loaded.
     /// The last place is for a caller that is answered at once.
@@ -34,7 +36,8 @@ struct Loads: ~Copyable {
     mutating func add(
         _ request: Request, _ caller: consuming Caller<StartedTask, FactoryError>
     ) {
-        if requests.count >= Loads.places - 1 { return caller.refuse(.exhausted) }
+        if taken >= Loads.places - 1 { return caller.refuse(.exhausted) }
+        taken += 1
         count += 1
         requests.append(request)
         callers.insert(caller, at: count)
@@ -45,6 +48,7 @@ struct Loads: ~Copyable {
     }
     /// Tells the caller of the request that was taken what became of it.
     mutating func answer(_ result: Result<StartedTask, FactoryError>) {
+        taken -= 1
         guard let caller = callers.takeFirst() else { return }
         switch result {
         case .success(let task): caller.answer(task)

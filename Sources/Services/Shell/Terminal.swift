@@ -178,8 +178,9 @@ struct Terminal {
             return true
         } catch {
             if error == .kernel(.timedOut) { return true }
-            // Another task reads the keyboard, for as long as it asks for more.
-            let isTaken = error.of(SerialError.self) == .taken
+            // Another task reads the keyboard, for as long as it asks for more; or writers have
+            // taken all places.
+            let isTaken = error.of(SerialError.self) == .taken || error == .refused(.busy)
             nap(milliseconds: isTaken ? 100 : 10)
             return isTaken
         }
