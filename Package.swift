@@ -301,8 +301,7 @@ if onTarget {
             dependencies: ["AArch64", "CAArch64", "HardwareInterface", "KernelABI"],
             swiftSettings: [.swiftLanguageMode(.v6)]),
         .testTarget(
-            name: "KernelLockTests",
-            dependencies: ["KernelLock", "CAArch64", "KernelABI", "TestSupport"],
+            name: "KernelLockTests", dependencies: ["KernelLock", "CAArch64", "KernelABI"],
             swiftSettings: [.swiftLanguageMode(.v6)]),
         .testTarget(
             name: "DriverCoresTests",

@@ -88,7 +88,7 @@ check moved-checkout-builds 0 '^this checkout was moved or copied here: building
 check size 0 '^ +[0-9]+ +[0-9]+ +[0-9]+  build/kernel.elf' make size
 check debug 0 'KernelImage_main \(.*Sources/Kernel/KernelImage/KernelMain.swift:[0-9]+' \
     make debug GDB="-batch -ex 'break KernelImage_main' -ex continue -ex backtrace"
-check symbolicate-a-fault 0 '#[12] 0x[0-9a-f]+: specialized SerialService.serve.... at Sources/Drivers/SerialService/SerialService.swift:[0-9]+' \
+check symbolicate-a-fault 0 '#[1-3] 0x[0-9a-f]+: specialized SerialService.serve.... at Sources/Drivers/SerialService/SerialService.swift:[0-9]+' \
     bash -c "make run RUN='crash pl011; sleep 300; poweroff' 2>&1 | .build/debug/swiftlet symbolicate"
 check run-names-the-places-of-a-fault 0 '^  #1 0x[0-9a-f]+: specialized PinService.serve[^ ]* at Sources/Drivers/PinService/PinService.swift:[0-9]+' \
     make run RUN='crash pl061; sleep 300; poweroff'

@@ -2,7 +2,6 @@
 // lines and due deadlines, whatever comes in which order, within some rounds.
 
 import KernelABI
-import TestSupport
 import Testing
 
 @testable import KernelLock
@@ -137,7 +136,7 @@ private struct ModelCore: WaitingCore {
     }
 
     @Test func theRequestFollowsEverything() {
-        var random = SeededGenerator(seed: 12)
+        var random = SystemRandomNumberGenerator()
         for _ in 0..<300 {
             func any() -> Urgency { urgency(UInt8.random(in: 128...254, using: &random)) }
             var wait = wait(ModelCore())

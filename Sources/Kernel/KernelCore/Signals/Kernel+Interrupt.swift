@@ -150,7 +150,7 @@ extension Kernel where H: ~Copyable {
     /// Makes the line of a notification's latest interrupt follow the bound thread, whose base
     /// priority or home core changed. Further lines follow when their driver next acknowledges.
     ///
-    /// - Complexity: `KernelLimits.sharedLine` rounds.
+    /// - Complexity: `KernelLimits.furtherBindings` rounds.
     @inline(__always) mutating func followThread(of notification: Ref<Notification>?) {
         guard let interrupt = notification?.pointee.sources?.pointee.interrupt else { return }
         follow(interrupt)
