@@ -47,7 +47,13 @@ func budgetTests(_ runner: inout Runner) {
         }
         _ = try c.spawn(priority: 15, { _ in while true { addNote(1) } })
         try c.pause(milliseconds: 5, until: { note(0) > 0 && note(1) > 0 })
-        try c.equal(UInt64(try c.information(server).effective), 10)
+        // On a busy host a look may come when there is time again.
+        var effective: UInt8 = 0
+        for _ in 0..<50 where effective != 10 {
+            effective = try c.information(server).effective
+            try c.pause(milliseconds: 1)
+        }
+        try c.equal(UInt64(effective), 10)
     }
     runner.test("budget.overrun-signals") { c throws(Failure) in
         clearNotes()
