@@ -63,6 +63,42 @@ import Testing
         #expect(running.ref.state == .stopped && asking.ref.state != .awaitingCore)
     }
 
+    /// Another core asks for the lock at any look of the answering core.
+    @Test(arguments: 0...6) func aRequestKeepsItsUrgencyUntilItIsAnswered(look: Int) {
+        let running = hold()
+        let asking = s.thread(250, on: 0)
+        s.setRegisters(asking, ControlWord(invoke: .suspend, Slot(running.slot)).raw)
+        s.enterOnce(asking)
+        #expect(asking.ref.state == .awaitingCore && other.asked == 250)
+        other.isHeld = false
+        other.hardware.letWait(priority: 200, after: look)
+        #expect(other.act())
+        if isPassing {
+            let isAnswered = asking.ref.state != .awaitingCore
+            #expect(isAnswered || other.kernel.pointee.requestPriority == 250)
+            actBesideAnother()
+        }
+        #expect(running.ref.state == .stopped && asking.ref.state != .awaitingCore)
+    }
+
+    /// More urgent cores come between, as often as they like.
+    @Test func aRequestOutlastsMoreUrgentCores() {
+        let running = hold()
+        let asking = s.thread(250, on: 0)
+        s.setRegisters(asking, ControlWord(invoke: .suspend, Slot(running.slot)).raw)
+        s.enterOnce(asking)
+        other.isHeld = false
+        for look in [1, 0, 1] {
+            other.hardware.letWait(priority: 252, after: look)
+            #expect(other.act())
+            if !isPassing || asking.ref.state != .awaitingCore { continue }
+            #expect(other.kernel.pointee.requestPriority == 250)
+        }
+        other.isHeld = true
+        while isPassing { actBesideAnother() }
+        #expect(asking.ref.state != .awaitingCore)
+    }
+
     @Test func aCoreThatAskedLessUrgentlyPassesTheLockAgain() {
         hold()
         let ready = s.thread(141, on: 1)

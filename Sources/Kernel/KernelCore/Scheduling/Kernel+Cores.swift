@@ -254,7 +254,7 @@ extension Kernel where H: ~Copyable {
     /// - Parameter thread: the running thread, or the one that ran.
     /// - Complexity: constant.
     @inline(never) mutating func answerRequests(_ thread: Ref<Thread>?) {
-        core.asked = -1
+        followAnswers()
         let mustReload = core.mustReload
         core.mustReload = false
         guard let thread else { return }
@@ -285,7 +285,13 @@ extension Kernel where H: ~Copyable {
         guard let thread = own.answers.pointee.waiters.first?.waiter else { return }
         own.answers.pointee.waiters.remove(thread.waitNode)
         thread.pointee.notification = nil
+        followAnswers()
         unblock(thread)
+    }
+
+    /// What is asked of this core is as urgent as the first that waits for its answer.
+    @inline(__always) private mutating func followAnswers() {
+        core.asked = own.answers.pointee.waiters.first.map { Int($0.pointee.key) } ?? -1
     }
 
     // The lock

@@ -147,6 +147,7 @@ extension Kernel where H: ~Copyable {
                     if !hasAnswered {
                         hasAnswered = true
                         answerRequests(thread)
+                        granted = max(granted, core.asked)
                         continue
                     }
                     if !own.answers.pointee.waiters.isEmpty {
