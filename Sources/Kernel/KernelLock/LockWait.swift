@@ -7,12 +7,13 @@ public protocol WaitingCore {
     var isInterruptPending: Bool { get }
     /// The pending line that is taken first; nil if it has gone.
     mutating func firstLine() -> Int?
-    /// The urgency of a pending device line; none for the timer's and for software interrupts.
+    /// The urgency of a pending line; none for the timer's, whose deadlines are searched.
     func urgency(of line: Int) -> Urgency
     /// Lets the lines behind this one be seen, if it hides them: masks the timer, takes a software
     /// interrupt.
     mutating func uncover(_ line: Int)
-    /// The urgency of what other cores have asked of this one; none if they have asked nothing.
+    /// The urgency of what other cores have asked of this one; that of no thread if they have asked
+    /// nothing.
     var askedUrgency: Urgency { get }
     /// Begins a search for the most urgent deadline that is due.
     ///

@@ -28,15 +28,6 @@ struct Shell {
     /// if it did.
     static var patience: Instant { .after(milliseconds: 1500) }
 
-    /// A service's answer; nil where none comes in time.
-    func ask(_ service: Endpoint, _ request: RegisterMessage) -> Received? {
-        try? service.call(request, deadline: Shell.patience)
-    }
-    /// The same for an answer of more than eight words, which `message` gets.
-    func ask(_ service: Endpoint, _ message: inout LongMessage) -> Received? {
-        try? service.call(&message, deadline: Shell.patience)
-    }
-
     /// Does what the kernel's command line asks for: `run="…"` has commands for the shell,
     /// `bench=…` rows of the benchmark. Does nothing of a command line that is not whole, since a
     /// part may mean something else.

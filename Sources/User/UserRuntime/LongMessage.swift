@@ -36,11 +36,6 @@ public struct LongMessage: ~Copyable {
         }
     }
 
-    /// Puts bytes into words from `word` on, eight a word. What passes the last word is cut off.
-    public mutating func setBytes(_ bytes: Span<UInt8>, at word: Int) {
-        pack(bytes, at: word) { self[$0] = $1 }
-    }
-
     /// Byte `index` of those that start in word `word`; 0 behind the end.
     public mutating func byte(_ index: Int, at word: Int) -> UInt8 {
         UInt8(truncatingIfNeeded: self[word + index / 8] >> UInt64(index % 8 * 8))
